@@ -1,0 +1,59 @@
+//! One file a subcommand. The only folder that prints and that knows exit codes.
+
+pub mod init;
+pub mod plan;
+pub mod report;
+pub mod run;
+pub mod serve;
+
+use crate::cli::Command;
+use crate::error::{Failure, Outcome, at};
+use std::io::Write;
+
+/// Runs a subcommand; gives the exit code.
+///
+/// # Errors
+/// What ended it early, with its message and exit code.
+pub fn run(command: Command) -> Outcome<u8> {
+    let passed = |()| 0;
+    match command {
+        Command::Run(args) => run::run(&args),
+        Command::Plan(args) => plan::run(&args.scenario, &args.overrides, args.format).map(passed),
+        Command::Serve(args) => serve::run(&args).map(passed),
+        Command::Report(args) => report_again(&args),
+        Command::Init { file } => init::run(&file).map(passed),
+        Command::Worker => crate::worker::child::drive().map(passed),
+        Command::Server => serve::child().map(passed),
+    }
+}
+
+/// Shows why a command ended early. A located message says `error:` where it belongs.
+pub fn complain(failure: &Failure) {
+    let located = failure.message.contains(": error: ");
+    let prefix = if located { "" } else { "error: " };
+    eprintln!("{prefix}{failure}");
+}
+
+/// Writes to standard output; a reader that has seen enough is no fault.
+///
+/// # Errors
+/// Where standard output cannot be written, as to a full disk.
+pub(crate) fn print(bytes: &[u8]) -> Outcome<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(at("cannot write to standard output")),
+    }
+}
+
+/// `wsbench report`: reads, renders, prints.
+fn report_again(args: &crate::cli::ReportArgs) -> Outcome<u8> {
+    let formats = report::formats(&args.reports)?;
+    let beside = args.results.first().and_then(|p| p.parent());
+    let out = args.out.as_deref().or(beside);
+    let done = report::report(&args.results, out, &formats)?;
+    for table in &done.tables {
+        run::show(table, args.format)?;
+    }
+    Ok(done.tables.iter().map(|t| t.verdict.exit_code).max().unwrap_or(0))
+}

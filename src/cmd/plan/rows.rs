@@ -1,0 +1,248 @@
+//! The tables of `wsbench plan`: a plan as lines of cells, and cells as columns.
+
+use crate::plan::{Case, Plan, Preflight, Series, Server, estimate};
+use crate::units::{human_bytes, human_ns, thousands, three};
+use std::fmt::Write as _;
+
+/// The cells of a line.
+pub(super) type Row = Vec<String>;
+
+fn row<const N: usize>(cells: [&str; N]) -> Row {
+    cells.iter().map(|cell| (*cell).to_owned()).collect()
+}
+
+fn ns(value: u64) -> String {
+    human_ns(value as f64)
+}
+
+/// The settings that hold for every case.
+pub(super) fn facts(plan: &Plan) -> Vec<Row> {
+    let (feed, timing) = (&plan.feed, &plan.timing);
+    let arrivals = match feed.arrivals {
+        crate::feed::Arrivals::Periodic if feed.spread => "periodic, phases spread",
+        crate::feed::Arrivals::Periodic => "periodic, all clients at once",
+        crate::feed::Arrivals::Poisson if feed.spread => "Poisson, each client its own",
+        crate::feed::Arrivals::Poisson => "Poisson, all clients at once",
+    };
+    let server = match &plan.server {
+        Server::Bundled => "bundled, started anew for each case".to_owned(),
+        Server::External { url, address, .. } => format!("{url} ({address}), already running"),
+    };
+    let ramp = match timing.ramp_ns {
+        0 => "as fast as it goes".to_owned(),
+        ramp => ns(ramp),
+    };
+    let mut rows = vec![
+        vec![
+            "feed".to_owned(),
+            format!(
+                "{}/s for each client, {arrivals}; {} B of {}; seed {}",
+                three(feed.rate_hz),
+                feed.payload_bytes,
+                feed.kind.name(),
+                plan.seed
+            ),
+        ],
+        vec![
+            "phases".to_owned(),
+            format!(
+                "connect {ramp}, warm up {}, measure {}, cool down {}, drain at most {}",
+                ns(timing.warmup_ns),
+                ns(timing.duration_ns),
+                ns(timing.cooldown_ns),
+                ns(timing.drain_ns)
+            ),
+        ],
+        vec!["timeout".to_owned(), ns(timing.timeout_ns)],
+        vec!["repeats".to_owned(), plan.repeats.to_string()],
+        vec!["server".to_owned(), server],
+    ];
+    rows.extend(plan.series.iter().map(|s| vec!["series".to_owned(), series_fact(s)]));
+    rows
+}
+
+fn series_fact(series: &Series) -> String {
+    let Series { label, transport, path, params, .. } = series;
+    let name = if label == transport { label.clone() } else { format!("{label} ({transport})") };
+    let pace = match (series.paced, series.interval_ns) {
+        (true, 0) => "back to back".to_owned(),
+        (true, interval) => format!("every {}", ns(interval)),
+        (false, _) => "when there is an update".to_owned(),
+    };
+    let connection = if series.connection_each_turn { ", a new connection each time" } else { "" };
+    let at = if path.is_empty() { String::new() } else { format!(" at {path}") };
+    format!("{name}{at}, {pace}{connection}{}", settings(params))
+}
+
+/// A transport's settings, as far as they are not told already: words and numbers by name.
+fn settings(params: &serde_json::Value) -> String {
+    let Some(params) = params.as_object() else { return String::new() };
+    let told = ["interval_ns", "new_connection"];
+    let shown = params.iter().filter(|(name, _)| !told.contains(&name.as_str()));
+    let words = shown.map(|(name, value)| {
+        let value = match (name.strip_suffix("_ns"), value) {
+            (Some(_), value) => value.as_u64().map_or_else(|| value.to_string(), ns),
+            (None, serde_json::Value::String(text)) => text.clone(),
+            // A head from a file: its text is in the JSON.
+            (None, serde_json::Value::Object(_)) => "from a file".to_owned(),
+            (None, value) => value.to_string(),
+        };
+        let name = name.trim_end_matches("_ns").replace('_', " ");
+        format!("{name} {value}")
+    });
+    let words: Vec<String> = words.collect();
+    if words.is_empty() { String::new() } else { format!("; {}", words.join(", ")) }
+}
+
+/// What a case is called in every table.
+fn title(plan: &Plan, case: &Case) -> String {
+    match (case.floor, plan.repeats) {
+        (true, _) => "floor (null)".to_owned(),
+        (false, 1) => plan.series_of(case).label.clone(),
+        (false, _) => format!("{} #{}", plan.series_of(case).label, case.repeat + 1),
+    }
+}
+
+/// What runs, where and how long.
+pub(super) fn case_rows(plan: &Plan) -> Vec<Row> {
+    let head = row([
+        "case",
+        "series",
+        "clients",
+        "driver",
+        "server",
+        "threads",
+        "connections",
+        "sources",
+        "time",
+        "",
+    ]);
+    let rows = plan.cases.iter().map(|case| {
+        let e = estimate(plan, case);
+        let processes = |n: u64| if n == 0 { "–".to_owned() } else { n.to_string() };
+        let connections = match (e.connections, e.connections_per_second) {
+            (0, _) => "none".to_owned(),
+            (_, opened) if opened > 0.0 => format!("{} new/s", thousands(opened as u64)),
+            (kept, _) => format!("{} kept", thousands(kept)),
+        };
+        let sources = match (e.sources, case.floor) {
+            (Some((first, last)), _) => format!("{first} to {last}"),
+            (None, true) => "–".to_owned(),
+            (None, false) => "the kernel's choice".to_owned(),
+        };
+        let stretch = case.stretch.filter(|_| !case.floor);
+        vec![
+            (case.index + 1).to_string(),
+            title(plan, case),
+            thousands(u64::from(case.clients)),
+            processes(e.driver_processes),
+            processes(e.server_processes),
+            e.threads.to_string(),
+            connections,
+            sources,
+            ns(e.duration_ns),
+            stretch.map_or(String::new(), |s| format!("may stretch to {}×", three(s.most))),
+        ]
+    });
+    std::iter::once(head).chain(rows).collect()
+}
+
+/// Bytes a second by layer.
+pub(super) fn traffic_rows(plan: &Plan) -> Vec<Row> {
+    let head = row([
+        "case",
+        "series",
+        "clients",
+        "events",
+        "payload",
+        "protocol up",
+        "protocol down",
+        "wire",
+        "TCP/IP",
+    ]);
+    let first = plan.cases.iter().filter(|c| !c.floor && c.repeat == 0);
+    let rows = first.map(|case| {
+        let mut cells = vec![
+            (case.index + 1).to_string(),
+            title(plan, case),
+            thousands(u64::from(case.clients)),
+        ];
+        match estimate(plan, case).traffic {
+            None => cells.push("not known".to_owned()),
+            Some(t) => {
+                cells.push(format!("{}/s", thousands(t.events.round() as u64)));
+                let layers = [
+                    t.payload_bytes,
+                    t.protocol_up_bytes,
+                    t.protocol_down_bytes,
+                    t.wire_bytes,
+                    t.ip_bytes,
+                ];
+                cells.extend(layers.map(|bytes| format!("{}/s", human_bytes(bytes))));
+            }
+        }
+        cells
+    });
+    std::iter::once(head).chain(rows).collect()
+}
+
+/// Memory by owner.
+pub(super) fn memory_rows(plan: &Plan) -> Vec<Row> {
+    let head = row(["case", "series", "clients", "driver", "server", "kernel", "together"]);
+    let rows = plan.cases.iter().filter(|c| c.repeat == 0).map(|case| {
+        let e = estimate(plan, case);
+        let size = |bytes: u64| match bytes {
+            0 => "–".to_owned(),
+            bytes => human_bytes(bytes as f64),
+        };
+        vec![
+            (case.index + 1).to_string(),
+            title(plan, case),
+            thousands(u64::from(case.clients)),
+            size(e.driver_bytes),
+            size(e.server_bytes),
+            size(e.kernel_bytes),
+            size(e.memory_bytes()),
+        ]
+    });
+    std::iter::once(head).chain(rows).collect()
+}
+
+/// Needs against limits.
+pub(super) fn check_rows(preflight: &Preflight) -> Vec<Row> {
+    let rows = preflight.checks.iter().map(|c| {
+        let verdict = match (c.ok, c.required) {
+            (true, _) => "ok",
+            (false, true) => "TOO FEW",
+            (false, false) => "low",
+        };
+        vec![
+            verdict.to_owned(),
+            c.name.to_owned(),
+            format!("needs {}", c.needed),
+            format!("has {}", c.available),
+        ]
+    });
+    rows.collect()
+}
+
+/// Lines columns up; those listed are set to the right.
+pub(super) fn columns(out: &mut String, rows: &[Row], right: &[usize]) {
+    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |n: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(n));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..count).map(width).collect();
+    for row in rows {
+        let mut line = String::new();
+        for (n, cell) in row.iter().enumerate() {
+            let width = widths[n];
+            let _ = match right.contains(&n) {
+                true => write!(line, "  {cell:>width$}"),
+                false => write!(line, "  {cell:<width$}"),
+            };
+        }
+        let _ = writeln!(out, "{}", line.trim_end());
+    }
+}

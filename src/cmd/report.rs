@@ -1,0 +1,128 @@
+//! `wsbench report`: reads result files, merges those of one plan, and renders them again.
+//!
+//! Also what `run` ends with. Files are written beside their place and renamed into it, so that
+//! a report is whole or absent.
+
+use crate::error::{Failure, Outcome, at};
+use crate::report::{FORMATS, Format, Table, format, summarise};
+use crate::result::{RunResult, file};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The formats of these names; every format where there is none.
+///
+/// # Errors
+/// Where a name is not a format's.
+pub fn formats(names: &[String]) -> Outcome<Vec<&'static dyn Format>> {
+    if names.is_empty() {
+        return Ok(FORMATS.to_vec());
+    }
+    let find = |name: &String| {
+        let known: Vec<&str> = FORMATS.iter().map(|f| f.name()).collect();
+        format(name).ok_or_else(|| {
+            Failure::usage(format!("unknown format {name:?}; use one of {}", known.join(", ")))
+        })
+    };
+    names.iter().map(find).collect()
+}
+
+/// Renders a result's reports into a directory, which is made where it is missing. Gives the
+/// files written.
+///
+/// # Errors
+/// Where a file cannot be written; the message names it.
+pub fn render_all(
+    result: &RunResult,
+    out_dir: &Path,
+    formats: &[&dyn Format],
+) -> Outcome<Vec<PathBuf>> {
+    write_all(&summarise(result), out_dir, formats)
+}
+
+/// Like [`render_all`], of a table that is made already.
+///
+/// # Errors
+/// Where a file cannot be written; the message names it.
+pub fn write_all(table: &Table, out_dir: &Path, formats: &[&dyn Format]) -> Outcome<Vec<PathBuf>> {
+    fs::create_dir_all(out_dir).map_err(at(format!("cannot make {}", out_dir.display())))?;
+    let mut written = Vec::new();
+    for format in formats {
+        for file in format.render(table) {
+            let path = out_dir.join(file.name);
+            write(&path, &file.bytes)?;
+            written.push(path);
+        }
+    }
+    Ok(written)
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Outcome<()> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.part", std::process::id()));
+    let part = path.with_file_name(name);
+    let done = fs::write(&part, bytes).and_then(|()| fs::rename(&part, path));
+    done.map_err(|error| {
+        // What is left of the part is of no use; that it may be missing is no fault.
+        let _ = fs::remove_file(&part);
+        Failure::run(format!("cannot write {}: {error}", path.display()))
+    })
+}
+
+/// Reads result files and merges those of the same plan. A result a plan, in the order of the
+/// files.
+///
+/// # Errors
+/// Where a file cannot be read; the message names it.
+pub fn read_all(paths: &[PathBuf]) -> Outcome<Vec<RunResult>> {
+    let mut results: Vec<RunResult> = Vec::new();
+    for path in paths {
+        let read = file::read(path)?;
+        let same = |r: &&mut RunResult| r.header.plan_hash == read.header.plan_hash;
+        match results.iter_mut().find(same) {
+            Some(result) => result
+                .merge(&read)
+                .map_err(|why| Failure::run(format!("{}: {why}", path.display())))?,
+            None => results.push(read),
+        }
+    }
+    Ok(results)
+}
+
+/// What `wsbench report` did.
+#[derive(Debug)]
+pub struct Report {
+    /// A table a plan, in the order of the files.
+    pub tables: Vec<Table>,
+    /// The files written; none where no directory was given.
+    pub written: Vec<PathBuf>,
+}
+
+/// `wsbench report RESULT… [--out DIR] [--format …]`: reads, merges, and writes into `out`,
+/// or where several plans are reported into a folder of it each, named by scenario and plan.
+///
+/// # Errors
+/// Where a file cannot be read or written; the message names it.
+pub fn report(paths: &[PathBuf], out: Option<&Path>, formats: &[&dyn Format]) -> Outcome<Report> {
+    let results = read_all(paths)?;
+    let tables: Vec<Table> = results.iter().map(summarise).collect();
+    let mut written = Vec::new();
+    if let Some(out) = out {
+        for table in &tables {
+            let dir = match tables.len() {
+                1 => out.to_owned(),
+                _ => out.join(folder(table)),
+            };
+            written.extend(write_all(table, &dir, formats)?);
+        }
+    }
+    Ok(Report { tables, written })
+}
+
+/// Scenario and plan as a folder's name.
+fn folder(table: &Table) -> String {
+    let plan: String = table.plan_hash.chars().take(8).collect();
+    format!("{}-{plan}", table.name)
+        .chars()
+        .map(|c| if c.is_alphanumeric() || c == '-' || c == '_' { c } else { '_' })
+        .collect()
+}

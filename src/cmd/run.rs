@@ -1,0 +1,102 @@
+//! `wsbench run`: the main job.
+
+mod progress;
+
+use super::report::{formats, write_all};
+use crate::cli::{RunArgs, Shown};
+use crate::conduct::{self, Ran, Signals};
+use crate::error::{Failure, Outcome, at};
+use crate::host;
+use crate::plan::{Machine, Plan};
+use crate::report::{Format, Table, format, summarise};
+use progress::Progress;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The result file within a report's folder.
+pub const RESULT_FILE: &str = "result.jsonl";
+/// Free bytes that a report's folder must have: a run of every transport at 100,000 clients
+/// leaves a few megabytes.
+const ROOM_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Runs a scenario and reports. Gives the exit code of the verdict.
+///
+/// # Errors
+/// Where the scenario cannot be used, the machine cannot hold it, or the run failed.
+pub fn run(args: &RunArgs) -> Outcome<u8> {
+    let formats = formats(&args.reports)?;
+    host::raise_open_files();
+    let prepared = super::plan::prepare(&args.scenario, &args.overrides, &Machine::read())?;
+    for warning in &prepared.warnings {
+        eprintln!("warning: {warning}");
+    }
+    if let Some(refusal) = prepared.preflight.refusal() {
+        return Err(Failure::run(refusal));
+    }
+    let started = jiff::Timestamp::now();
+    let out = match &args.out {
+        Some(out) => out.clone(),
+        None => {
+            let time = started.strftime("%Y%m%dT%H%M%SZ");
+            Path::new("reports").join(format!("{}-{time}", prepared.plan.name))
+        }
+    };
+    make_room(&out)?;
+    let ran = perform(&prepared.plan, started, &out, args.quiet)?;
+    let table = summarise(&ran.result);
+    let written = write_all(&table, &out, &formats);
+    show(&table, args.format)?;
+    if !args.quiet {
+        eprintln!("reports are in {}", out.display());
+    }
+    written?;
+    Ok(ran.caught.map_or_else(|| table.verdict.exit_code, |caught| caught.exit_code()))
+}
+
+fn perform(plan: &Plan, started: jiff::Timestamp, out: &Path, quiet: bool) -> Outcome<Ran> {
+    let header = conduct::header(plan, started.strftime("%FT%TZ").to_string(), host::describe());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(at("cannot start a runtime"))?;
+    runtime.block_on(async {
+        let mut signals = Signals::catch().map_err(at("cannot listen for signals"))?;
+        let mut progress = Progress::new(quiet);
+        let path = out.join(RESULT_FILE);
+        let mut watcher = |note| progress.note(note);
+        let ran = conduct::run(plan, header, &path, &mut signals, &mut watcher).await;
+        progress.clear();
+        ran.map_err(|failure| {
+            let kept = format!("what was recorded is in {}", path.display());
+            Failure { message: format!("{}\n{kept}", failure.message), ..failure }
+        })
+    })
+}
+
+/// Makes the folder, and finds out before the run whether reports can be written to it.
+fn make_room(out: &Path) -> Outcome<()> {
+    let shown = out.display();
+    fs::create_dir_all(out).map_err(at(format!("cannot make {shown}")))?;
+    let probe: PathBuf = out.join(".room");
+    let tried = fs::write(&probe, vec![0; 64 * 1024]);
+    // It may never have come to be.
+    let _ = fs::remove_file(&probe);
+    tried.map_err(at(format!("cannot write to {shown}")))?;
+    match host::free_bytes(out) {
+        Some(free) if free < ROOM_BYTES => Err(Failure::run(format!(
+            "{shown} has {free} bytes free and a run may need {ROOM_BYTES}; make room or choose \
+             another folder with --out"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Prints the tables, or the summary as JSON and nothing else.
+pub fn show(table: &Table, shown: Shown) -> Outcome<()> {
+    let name = match shown {
+        Shown::Text => "text",
+        Shown::Json => "json",
+    };
+    let rendered = format(name).map(|f: &dyn Format| f.render(table)).unwrap_or_default();
+    rendered.iter().try_for_each(|file| super::print(&file.bytes))
+}

@@ -1,0 +1,100 @@
+//! What is shown on standard error while a run goes on: a line that moves on a terminal, a plain
+//! line a case elsewhere.
+
+use crate::conduct::Note;
+use crate::units::{human_ns, thousands};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+/// Shows a run.
+pub struct Progress {
+    bar: ProgressBar,
+    plain: bool,
+    case: String,
+    clients: u64,
+    stage: (&'static str, u64, Instant),
+    events: (u64, Instant),
+    rate: f64,
+}
+
+impl Progress {
+    /// Shows on standard error, or nothing where it is to be quiet.
+    pub fn new(quiet: bool) -> Progress {
+        let terminal = std::io::stderr().is_terminal();
+        let target = match quiet || !terminal {
+            true => ProgressDrawTarget::hidden(),
+            false => ProgressDrawTarget::stderr_with_hz(5),
+        };
+        let bar = ProgressBar::with_draw_target(None, target);
+        // A fixed template that parses.
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
+            bar.set_style(style);
+        }
+        Progress {
+            bar,
+            plain: !quiet && !terminal,
+            case: String::new(),
+            clients: 0,
+            stage: ("", 0, Instant::now()),
+            events: (0, Instant::now()),
+            rate: 0.0,
+        }
+    }
+
+    /// Takes in what the run tells.
+    pub fn note(&mut self, note: Note) {
+        match note {
+            Note::Case { place, of, info } => {
+                let clients = thousands(info.clients.into());
+                self.case = format!("[{place}/{of}] {}, {clients} clients", info.series);
+                self.clients = info.clients.into();
+                self.events = (0, Instant::now());
+                self.rate = 0.0;
+                if self.plain {
+                    eprintln!("{}", self.case);
+                }
+            }
+            Note::Stage { name, length_ns } => {
+                self.stage = (name, length_ns, Instant::now());
+                self.bar.set_message(format!("{}: {name}", self.case));
+                self.bar.tick();
+            }
+            Note::Progress { connected, failed, events, faults } => {
+                self.moved(connected, failed, events, faults);
+            }
+            Note::Word(word) => self.bar.suspend(|| eprintln!("warning: {word}")),
+        }
+    }
+
+    fn moved(&mut self, connected: u64, failed: u64, events: u64, faults: u64) {
+        let (before, since) = self.events;
+        let elapsed = since.elapsed();
+        if elapsed >= Duration::from_millis(500) {
+            self.rate = events.saturating_sub(before) as f64 / elapsed.as_secs_f64();
+            self.events = (events, Instant::now());
+        }
+        let (name, length_ns, began) = self.stage;
+        let mut text = format!(
+            "{}: {name}, {} of {} connected, {}/s",
+            self.case,
+            thousands(connected),
+            thousands(self.clients),
+            thousands(self.rate as u64)
+        );
+        let left = (length_ns as f64) - began.elapsed().as_nanos() as f64;
+        if length_ns > 0 && left > 0.0 {
+            text.push_str(&format!(", {} left", human_ns(left)));
+        }
+        if failed + faults > 0 {
+            text.push_str(&format!(", {} faults", thousands(failed + faults)));
+        }
+        self.bar.set_message(text);
+        self.bar.tick();
+    }
+
+    /// Takes the line away.
+    pub fn clear(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

@@ -1,0 +1,207 @@
+//! Conducting a run: case after case, the processes of each, and the words that they are given.
+//!
+//! Separate from `worker`, which carries words, from `load`, which obeys them, and from `cmd`,
+//! which shows what happens here. Decisions about the rate that a machine holds are in
+//! `calibrate`, as arithmetic.
+
+pub mod calibrate;
+mod case;
+mod crew;
+
+use crate::clock::now_ns;
+use crate::error::Outcome;
+use crate::plan::Plan;
+use crate::result::file::{Line, Writer, absorb};
+use crate::result::{CaseInfo, End, Header, RunResult, SCHEMA};
+use std::collections::BTreeMap;
+use std::path::Path;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// What a run tells while it goes on.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Note {
+    /// A case begins: its place among all, and what it is.
+    Case {
+        /// From 1.
+        place: usize,
+        /// How many there are.
+        of: usize,
+        /// What it is.
+        info: Box<CaseInfo>,
+    },
+    /// What is being done now and how long it may take in nanoseconds; 0 where nobody knows.
+    Stage {
+        /// In a word or two.
+        name: &'static str,
+        /// Nanoseconds.
+        length_ns: u64,
+    },
+    /// Where the clients are, a few times a second.
+    Progress {
+        /// Clients connected.
+        connected: u64,
+        /// Clients that gave up.
+        failed: u64,
+        /// Exchanges completed and messages received, since the case began.
+        events: u64,
+        /// Faults so far.
+        faults: u64,
+    },
+    /// Something that a person should know now.
+    Word(String),
+}
+
+/// Whoever shows a run. The run never waits for it.
+pub type Watcher<'a> = &'a mut dyn FnMut(Note);
+
+/// The two signals that end a run.
+pub struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+/// A signal that came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Caught {
+    /// SIGINT.
+    Interrupt,
+    /// SIGTERM.
+    Terminate,
+}
+
+impl Caught {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Caught::Interrupt => "SIGINT",
+            Caught::Terminate => "SIGTERM",
+        }
+    }
+    /// The exit code of a command that it ended: 128 and the signal's number.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Caught::Interrupt => 130,
+            Caught::Terminate => 143,
+        }
+    }
+}
+
+impl Signals {
+    /// Catches them from now on.
+    ///
+    /// # Errors
+    /// Where the system refuses.
+    pub fn catch() -> std::io::Result<Signals> {
+        Ok(Signals {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+    /// Waits for the next.
+    pub async fn next(&mut self) -> Caught {
+        tokio::select! {
+            _ = self.interrupt.recv() => Caught::Interrupt,
+            _ = self.terminate.recv() => Caught::Terminate,
+        }
+    }
+}
+
+/// What a run ended with.
+#[derive(Debug)]
+pub struct Ran {
+    /// Everything recorded.
+    pub result: RunResult,
+    /// The signal that ended it early.
+    pub caught: Option<Caught>,
+}
+
+/// The result file and the same result in memory, in step.
+pub struct Sink {
+    writer: Writer,
+    /// What was written.
+    pub result: RunResult,
+}
+
+impl Sink {
+    /// Writes a line and takes it in.
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
+    pub fn put(&mut self, line: Line) -> Outcome<()> {
+        self.writer.write(&line)?;
+        absorb(&mut self.result, line).map_err(crate::error::Failure::run)
+    }
+}
+
+/// Runs a plan, writing its result to a file as it comes.
+///
+/// # Errors
+/// Where the file cannot be written or a process cannot be started; what was recorded until then
+/// is in the file.
+pub async fn run(
+    plan: &Plan,
+    header: Header,
+    path: &Path,
+    signals: &mut Signals,
+    watcher: Watcher<'_>,
+) -> Outcome<Ran> {
+    let began = now_ns();
+    let writer = Writer::create(path, &header)?;
+    let mut sink = Sink { writer, result: RunResult::new(header) };
+    let mut caught = None;
+    for (place, case) in plan.cases.iter().enumerate() {
+        if let Some(info) = sink.result.info(case.index) {
+            let info = Box::new(info.clone());
+            watcher(Note::Case { place: place + 1, of: plan.cases.len(), info });
+        }
+        caught = case::run(plan, case, &mut sink, signals, watcher).await?;
+        if caught.is_some() {
+            break;
+        }
+    }
+    let reason = caught.map_or("complete", Caught::name).to_owned();
+    sink.put(Line::End(End { reason, wall_ns: now_ns() - began }))?;
+    Ok(Ran { result: sink.result, caught })
+}
+
+/// The header of a plan's result.
+pub fn header(plan: &Plan, started: String, host: BTreeMap<String, String>) -> Header {
+    let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
+    Header {
+        schema: SCHEMA.to_owned(),
+        name: plan.name.clone(),
+        started,
+        // A plan is numbers, text and tables with text keys.
+        plan: serde_json::to_value(plan).expect("a plan is JSON"),
+        plan_hash: plan.hash(),
+        build: format!("wsbench {} ({profile})", env!("CARGO_PKG_VERSION")),
+        host,
+        cases: plan.cases.iter().map(|case| info(plan, case)).collect(),
+    }
+}
+
+fn info(plan: &Plan, case: &crate::plan::Case) -> CaseInfo {
+    let series = plan.series_of(case);
+    let (label, transport) = match case.floor {
+        true => ("floor".to_owned(), "null".to_owned()),
+        false => (series.label.clone(), series.transport.clone()),
+    };
+    CaseInfo {
+        case: case.index,
+        series: label,
+        transport,
+        clients: case.clients,
+        repeat: case.repeat,
+        floor: case.floor,
+        paced: case.floor || series.paced,
+        interval_ns: series.interval_ns,
+        may_stretch: case.stretch.is_some(),
+        feed_rate_hz: plan.feed.rate_hz,
+        payload_bytes: plan.feed.payload_bytes,
+        duration_ns: case::timing(plan, case).duration_ns,
+        bundled_server: plan.bundled() && !case.floor,
+        absent: plan.absent(),
+        expected: if case.floor { None } else { series.expected },
+        connection_each_turn: !case.floor && series.connection_each_turn,
+    }
+}

@@ -1,0 +1,114 @@
+//! What is published: one source of updates for every transport.
+//!
+//! The feed is a pure function of its specification, the epoch and a topic. Nobody keeps a
+//! message: a poll asks for the latest update of its topic, a push waits for the next one, and
+//! both see the same sequence numbers and the same *intended* moments of publishing.
+//!
+//! A topic is what one client watches. It is found from the client's address, so that the
+//! requests can be any bytes at all, the chapter's included.
+
+mod schedule;
+mod stamp;
+
+pub use schedule::{Cursor, Update};
+pub use stamp::{Kind, Stamp, TEXT_STAMP_BYTES};
+
+use serde::{Deserialize, Serialize};
+use std::net::{IpAddr, SocketAddr};
+
+/// How updates follow one another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Arrivals {
+    /// At equal distances.
+    Periodic,
+    /// With exponential gaps: a Poisson process.
+    Poisson,
+}
+
+/// What every client is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Spec {
+    /// Updates a second for each client; above zero.
+    pub rate_hz: f64,
+    /// The law of the gaps.
+    pub arrivals: Arrivals,
+    /// True: each client's updates have their own phase. False: all clients' updates are
+    /// published at the same moments, as when one ticker is broadcast.
+    pub spread: bool,
+    /// The form of the payload.
+    pub kind: Kind,
+    /// The payload's size in bytes; at least [`Kind::least_bytes`].
+    pub payload_bytes: u32,
+    /// The seed of phases and gaps.
+    pub seed: u64,
+}
+
+impl Spec {
+    /// The mean gap between two updates of one client, in nanoseconds.
+    pub fn period_ns(&self) -> u64 {
+        (1e9 / self.rate_hz).round() as u64
+    }
+}
+
+/// A feed that runs: the specification and the moment of its first update.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Feed {
+    /// What is published.
+    pub spec: Spec,
+    /// The moment from which updates are published, in nanoseconds of `CLOCK_MONOTONIC`.
+    pub epoch_ns: u64,
+}
+
+impl Feed {
+    /// A feed that waits for the word to begin: until then there is update 0 and no other.
+    pub fn waiting(spec: Spec) -> Feed {
+        Feed { spec, epoch_ns: u64::MAX / 4 }
+    }
+}
+
+/// The number of a stream of updates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Topic(pub u32);
+
+impl Topic {
+    /// The topic that a client at this address watches: within 127.0.0.0/8 the address alone,
+    /// so that it survives a reconnect; elsewhere address and port.
+    pub fn of_peer(peer: SocketAddr) -> Topic {
+        match peer.ip() {
+            IpAddr::V4(v4) if v4.is_loopback() && v4.octets()[1] != 0 => {
+                Topic(u32::from(v4) & 0x00ff_ffff)
+            }
+            ip => {
+                let bits = match ip {
+                    IpAddr::V4(v4) => u128::from(u32::from(v4)),
+                    IpAddr::V6(v6) => u128::from(v6),
+                };
+                let folded = (bits as u64) ^ ((bits >> 64) as u64) ^ (u64::from(peer.port()) << 40);
+                Topic((mix(folded) >> 32) as u32)
+            }
+        }
+    }
+}
+
+/// The finalizer of SplitMix64 (Steele, Lea, Flood 2014): spreads a counter over 64 bits.
+pub(crate) fn mix(value: u64) -> u64 {
+    let mut z = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loopback_client_keeps_its_topic_over_reconnects() {
+        let at = |text: &str| Topic::of_peer(text.parse().unwrap());
+        assert_eq!(at("127.1.2.3:4000"), at("127.1.2.3:5000"));
+        assert_ne!(at("127.1.2.3:4000"), at("127.1.2.4:4000"));
+        assert_ne!(at("127.0.0.1:4000"), at("127.0.0.1:5000"));
+        assert_ne!(at("[::1]:4000"), at("[::1]:5000"));
+    }
+}

@@ -1,0 +1,207 @@
+//! The stamp inside a payload: sequence number and intended moment of publishing.
+//!
+//! | kind | least size | form |
+//! |---|---|---|
+//! | `text` | 21 | seven digits of the sequence and fourteen of the time, both in base 36, then `.` |
+//! | `binary` | 16 | sequence and time, eight bytes each, big endian, then zeros |
+//! | `json` | 62 | `{"seq":…,"published_ns":…,"pad":"…"}` with fixed-width numbers |
+//!
+//! The time is in nanoseconds of `CLOCK_MONOTONIC`. A reader that finds no stamp says so; it
+//! never guesses.
+
+use super::Update;
+use serde::{Deserialize, Serialize};
+
+/// The form of a payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Printable ASCII; a WebSocket text message.
+    Text,
+    /// Arbitrary bytes; a WebSocket binary message.
+    Binary,
+    /// A JSON object; a WebSocket text message.
+    Json,
+}
+
+/// The least size of a text payload, the size of the chapter's messages.
+pub const TEXT_STAMP_BYTES: usize = 21;
+const SEQUENCE_DIGITS: usize = 7;
+const JSON_HEAD: &[u8] = b"{\"seq\":";
+const JSON_TIME: &[u8] = b",\"published_ns\":";
+const JSON_PAD: &[u8] = b",\"pad\":\"";
+const JSON_TAIL: &[u8] = b"\"}";
+const JSON_SEQUENCE: usize = 10;
+const JSON_NS: usize = 19;
+const JSON_LEAST: usize =
+    JSON_HEAD.len() + JSON_SEQUENCE + JSON_TIME.len() + JSON_NS + JSON_PAD.len() + JSON_TAIL.len();
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Kind; 3] = [Kind::Text, Kind::Binary, Kind::Json];
+    /// The name used in scenarios.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Text => "text",
+            Kind::Binary => "binary",
+            Kind::Json => "json",
+        }
+    }
+    /// The smallest payload that holds the stamp, in bytes.
+    pub fn least_bytes(self) -> usize {
+        match self {
+            Kind::Text => TEXT_STAMP_BYTES,
+            Kind::Binary => 16,
+            Kind::Json => JSON_LEAST,
+        }
+    }
+}
+
+/// What a payload says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    /// The update's place in its topic.
+    pub sequence: u64,
+    /// The intended moment of publishing, in nanoseconds of `CLOCK_MONOTONIC`.
+    pub published_ns: u64,
+}
+
+impl From<Update> for Stamp {
+    fn from(update: Update) -> Stamp {
+        Stamp { sequence: update.sequence, published_ns: update.published_ns }
+    }
+}
+
+impl Stamp {
+    /// Fills a whole payload. The buffer has at least [`Kind::least_bytes`] bytes, which the plan
+    /// has checked; a shorter one is filled with padding alone.
+    pub fn write(self, kind: Kind, payload: &mut [u8]) {
+        payload.fill(if kind == Kind::Binary { 0 } else { b'.' });
+        if payload.len() < kind.least_bytes() {
+            return;
+        }
+        match kind {
+            Kind::Text => {
+                digits(self.sequence, 36, &mut payload[..SEQUENCE_DIGITS]);
+                digits(self.published_ns, 36, &mut payload[SEQUENCE_DIGITS..TEXT_STAMP_BYTES]);
+            }
+            Kind::Binary => {
+                payload[..8].copy_from_slice(&self.sequence.to_be_bytes());
+                payload[8..16].copy_from_slice(&self.published_ns.to_be_bytes());
+            }
+            Kind::Json => self.write_json(payload),
+        }
+    }
+
+    fn write_json(self, payload: &mut [u8]) {
+        let end = payload.len();
+        let mut at = 0;
+        let mut put = |bytes: &[u8]| {
+            payload[at..at + bytes.len()].copy_from_slice(bytes);
+            at += bytes.len();
+        };
+        // JSON forbids leading zeros: a one in front keeps the width fixed.
+        let mut sequence = [0; JSON_SEQUENCE];
+        digits(self.sequence % 1_000_000_000 + 1_000_000_000, 10, &mut sequence);
+        let mut ns = [0; JSON_NS];
+        digits(self.published_ns % 10u64.pow(18) + 10u64.pow(18), 10, &mut ns);
+        put(JSON_HEAD);
+        put(&sequence);
+        put(JSON_TIME);
+        put(&ns);
+        put(JSON_PAD);
+        payload[end - JSON_TAIL.len()..].copy_from_slice(JSON_TAIL);
+    }
+
+    /// Reads the stamp of a payload; `None` where there is none.
+    pub fn read(kind: Kind, payload: &[u8]) -> Option<Stamp> {
+        match kind {
+            Kind::Text => Some(Stamp {
+                sequence: number(payload.get(..SEQUENCE_DIGITS)?, 36)?,
+                published_ns: number(payload.get(SEQUENCE_DIGITS..TEXT_STAMP_BYTES)?, 36)?,
+            }),
+            Kind::Binary => {
+                let word = |range| -> Option<u64> {
+                    Some(u64::from_be_bytes(
+                        payload.get::<std::ops::Range<usize>>(range)?.try_into().ok()?,
+                    ))
+                };
+                Some(Stamp { sequence: word(0..8)?, published_ns: word(8..16)? })
+            }
+            Kind::Json => {
+                let rest = payload.strip_prefix(JSON_HEAD)?;
+                let sequence = number(rest.get(..JSON_SEQUENCE)?, 10)?;
+                let rest = rest[JSON_SEQUENCE..].strip_prefix(JSON_TIME)?;
+                let ns = number(rest.get(..JSON_NS)?, 10)?;
+                rest[JSON_NS..].strip_prefix(JSON_PAD)?;
+                Some(Stamp {
+                    sequence: sequence.checked_sub(1_000_000_000)?,
+                    published_ns: ns.checked_sub(10u64.pow(18))?,
+                })
+            }
+        }
+    }
+}
+
+/// Writes a number right-aligned with leading zeros; digits that do not fit are dropped.
+fn digits(mut value: u64, base: u64, out: &mut [u8]) {
+    for slot in out.iter_mut().rev() {
+        let digit = (value % base) as u8;
+        *slot = if digit < 10 { b'0' + digit } else { b'a' + digit - 10 };
+        value /= base;
+    }
+}
+
+fn number(text: &[u8], base: u32) -> Option<u64> {
+    text.iter().try_fold(0u64, |sum, &c| {
+        let digit = (c as char).to_digit(base).filter(|_| !c.is_ascii_uppercase())?;
+        sum.checked_mul(u64::from(base))?.checked_add(u64::from(digit))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_text_stamp_is_the_chapters_21_bytes() {
+        let mut payload = [0; 21];
+        Stamp { sequence: 37, published_ns: 36 * 36 + 1 }.write(Kind::Text, &mut payload);
+        assert_eq!(&payload, b"000001100000000000101");
+        let mut longer = [0; 24];
+        Stamp { sequence: 0, published_ns: 0 }.write(Kind::Text, &mut longer);
+        assert_eq!(&longer, b"000000000000000000000...");
+    }
+
+    #[test]
+    fn the_json_stamp_is_json() {
+        let mut payload = vec![0; JSON_LEAST + 4];
+        Stamp { sequence: 5, published_ns: 99 }.write(Kind::Json, &mut payload);
+        let value: serde_json::Value = serde_json::from_slice(&payload).unwrap();
+        assert_eq!(value["seq"], 1_000_000_005u64);
+        assert_eq!(value["pad"], "....");
+        assert_eq!(JSON_LEAST, 62);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(
+            sequence in 0u64..1_000_000_000, published_ns in 0u64..10u64.pow(18), extra in 0usize..200
+        ) {
+            for kind in Kind::ALL {
+                let mut payload = vec![0; kind.least_bytes() + extra];
+                let stamp = Stamp { sequence, published_ns };
+                stamp.write(kind, &mut payload);
+                prop_assert_eq!(Stamp::read(kind, &payload), Some(stamp));
+            }
+        }
+
+        #[test]
+        fn reading_any_bytes_does_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+            for kind in Kind::ALL {
+                let _ = Stamp::read(kind, &bytes);
+            }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Dialling: a TCP connection from a source address of one's own.
+
+use super::bind::choose_port_at_connect;
+use super::metered::Metered;
+use crate::record::{Fault, FaultKind};
+use serde::{Deserialize, Serialize};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+use tokio::net::TcpSocket;
+
+/// How clients of a case connect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dialer {
+    /// The server.
+    pub address: SocketAddr,
+    /// The source of client 0, as an offset into 127.0.0.0/8; 0 to let the kernel choose.
+    pub first_source: u32,
+    /// How long a connect may take.
+    pub timeout: Duration,
+}
+
+impl Dialer {
+    /// The source address of a client: one each, so that ports never run short and a reconnect
+    /// comes from the same address.
+    pub fn source(&self, client: u32) -> Option<Ipv4Addr> {
+        (self.first_source != 0).then(|| {
+            let offset = (self.first_source + client) % (1 << 24);
+            Ipv4Addr::from(u32::from(Ipv4Addr::new(127, 0, 0, 0)) + offset)
+        })
+    }
+}
+
+/// Connects a client with TCP_NODELAY.
+///
+/// # Errors
+/// The fault, with its `errno`, where no connection was made within the limit.
+pub async fn dial(dialer: &Dialer, client: u32) -> Result<Metered, Fault> {
+    let fault = |e: std::io::Error| Fault::io(FaultKind::Connect, &e);
+    let socket = match dialer.address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }
+    .map_err(fault)?;
+    if let Some(source) = dialer.source(client) {
+        choose_port_at_connect(&socket);
+        socket.bind(SocketAddr::new(IpAddr::V4(source), 0)).map_err(fault)?;
+    }
+    match tokio::time::timeout(dialer.timeout, socket.connect(dialer.address)).await {
+        Err(_) => Err(Fault::of(FaultKind::ConnectTimeout)),
+        Ok(Err(error)) => Err(fault(error)),
+        Ok(Ok(stream)) => {
+            stream.set_nodelay(true).map_err(fault)?;
+            Ok(Metered::new(stream))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_client_has_its_own_source() {
+        let dialer = Dialer {
+            address: "127.0.0.1:80".parse().unwrap(),
+            first_source: 65_536,
+            timeout: Duration::from_secs(1),
+        };
+        assert_eq!(dialer.source(0), Some(Ipv4Addr::new(127, 1, 0, 0)));
+        assert_eq!(dialer.source(99_999), Some(Ipv4Addr::new(127, 2, 134, 159)));
+        assert_eq!(Dialer { first_source: 0, ..dialer }.source(5), None);
+    }
+}

@@ -1,0 +1,14 @@
+//! Bytes: the metered stream, the kernel's own counts, dialling. Knows no transport.
+//!
+//! Separate from `record`, which adds up what this folder counts, and from the protocols above.
+//! What needs Linux is in `tcp_info`, `sock_diag` and `bind`, whose other-platform halves say
+//! what is missing.
+
+pub mod bind;
+pub mod dial;
+pub mod metered;
+pub mod sock_diag;
+pub mod tcp_info;
+
+pub use dial::{Dialer, dial};
+pub use metered::Metered;

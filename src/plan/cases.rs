@@ -1,0 +1,92 @@
+//! The cases of a run in their order: which series, how many clients, in which processes, from
+//! which addresses.
+//!
+//! Separate from `resolve`, which reads settings: here a plan's settings are complete.
+
+use super::{Case, DriverShard, Machine, Plan, Server, ServerShard, Stretch, split};
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+/// The most processes of one case on one side.
+const MOST_PROCESSES: usize = 1_024;
+/// Source addresses as offsets from 127.0.0.0: not 127.0.x.y, which servers listen on, and not
+/// the broadcast address.
+const SOURCES: Range<u32> = 65_536..0x00ff_ffff;
+
+/// Finds whether a client count can be split at all.
+///
+/// # Errors
+/// A sentence, where the limit of open files asks for an absurd number of processes.
+pub(super) fn splittable(clients: u32, machine: &Machine) -> Result<(), String> {
+    // No more than the clients themselves, and they are few enough to be listed.
+    let parts = split(clients, machine.open_files(), machine.cores).0.len();
+    match parts {
+        0..=MOST_PROCESSES => Ok(()),
+        _ => Err(format!(
+            "{clients} clients need {parts} processes where a process may open {} files; \
+             raise the limit (ulimit -Hn) or take fewer clients",
+            machine.open_files()
+        )),
+    }
+}
+
+/// Lays out the cases: for each client count its floor and each series, `repeats` times.
+pub(super) fn lay_out(
+    plan: &Plan,
+    clients: &[u32],
+    stretch: &BTreeMap<u32, Stretch>,
+    machine: &Machine,
+) -> Vec<Case> {
+    let paced = plan.series.iter().position(|s| s.paced).unwrap_or(0);
+    let loopback = match &plan.server {
+        Server::Bundled => true,
+        Server::External { address, .. } => address.is_ipv4() && address.ip().is_loopback(),
+    };
+    let mut next_source = SOURCES.start;
+    let mut cases = Vec::new();
+    for &count in clients {
+        for repeat in 0..plan.repeats {
+            let floor = std::iter::once((paced, true));
+            for (series, floor) in floor.chain((0..plan.series.len()).map(|n| (n, false))) {
+                if floor && repeat > 0 {
+                    continue;
+                }
+                if next_source + count > SOURCES.end {
+                    next_source = SOURCES.start;
+                }
+                let first_source = if loopback { next_source } else { 0 };
+                next_source += count;
+                let bundled = plan.bundled() && !floor;
+                cases.push(Case {
+                    index: cases.len() as u32,
+                    series,
+                    floor,
+                    clients: count,
+                    repeat,
+                    stretch: stretch.get(&count).copied(),
+                    first_source,
+                    drivers: drivers(count, machine),
+                    servers: if bundled { servers(count, machine) } else { Vec::new() },
+                });
+            }
+        }
+    }
+    cases
+}
+
+fn drivers(clients: u32, machine: &Machine) -> Vec<DriverShard> {
+    let (parts, threads) = split(clients, machine.open_files(), machine.cores);
+    let mut first_client = 0;
+    let shard = |(index, clients)| {
+        let shard = DriverShard { index, first_client, clients, threads };
+        first_client += clients;
+        shard
+    };
+    (0..).zip(parts).map(shard).collect()
+}
+
+fn servers(clients: u32, machine: &Machine) -> Vec<ServerShard> {
+    let (parts, threads) = split(clients, machine.open_files(), machine.cores);
+    let shard = |(index, connections)| ServerShard { index, connections, threads };
+    (0..).zip(parts).map(shard).collect()
+}

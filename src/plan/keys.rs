@@ -1,0 +1,119 @@
+//! The settings of a scenario outside its transports' own: every key, default and meaning.
+//!
+//! This and the transports' `keys()` are the only places where a default stands. `resolve` reads
+//! by these tables and `wsbench init` prints them.
+
+use crate::settings::Key;
+
+/// One table of a scenario.
+#[derive(Debug, Clone, Copy)]
+pub struct Section {
+    /// Its name in the file; empty for what stands before the first table.
+    pub name: &'static str,
+    /// What it is for.
+    pub about: &'static str,
+    /// Its keys.
+    pub keys: &'static [Key],
+    /// True where a scenario can do without it.
+    pub optional: bool,
+}
+
+/// Every table of a scenario, in the order in which it is best read. A `[[series]]` has its
+/// transport's keys as well.
+pub const SECTIONS: &[Section] = &[
+    Section { name: "", about: "What is run.", keys: ROOT, optional: false },
+    Section {
+        name: "feed",
+        about: "What is published, the same for every series.",
+        keys: FEED,
+        optional: false,
+    },
+    Section {
+        name: "server",
+        about: "A server that already runs. Without this table the bundled one is started.",
+        keys: SERVER,
+        optional: true,
+    },
+    Section {
+        name: "stretch",
+        about: "Permission to lengthen the interval where the machine cannot hold the rate.",
+        keys: STRETCH,
+        optional: true,
+    },
+    Section {
+        name: "series",
+        about: "A transport with its settings: a line in the pictures.",
+        keys: SERIES,
+        optional: false,
+    },
+];
+
+const fn key(name: &'static str, default: Option<&'static str>, about: &'static str) -> Key {
+    Key { name, default, about }
+}
+
+pub(super) const NAME: Key =
+    key("name", None, "names the report's folder; the file's name without .toml where left out");
+pub(super) const ABOUT: Key =
+    key("about", None, "one sentence on what the scenario shows; may be left out");
+pub(super) const CLIENTS: Key =
+    key("clients", None, "how many clients are connected at once, one case for each number");
+pub(super) const RAMP: Key =
+    key("ramp", Some("\"0s\""), "the connects are spread over this time; 0s: as fast as it goes");
+pub(super) const WARMUP: Key = key("warmup", Some("\"2s\""), "load before the measured window");
+pub(super) const DURATION: Key = key("duration", Some("\"10s\""), "the measured window");
+pub(super) const COOLDOWN: Key = key("cooldown", Some("\"1s\""), "load after the measured window");
+pub(super) const TIMEOUT: Key =
+    key("timeout", Some("\"10s\""), "how long one connect, upgrade or response may take");
+pub(super) const DRAIN: Key = key("drain", Some("\"10s\""), "how long clients may take to end");
+pub(super) const RESOLUTION: Key = key(
+    "resolution",
+    Some("\"500us\""),
+    "turns and updates of a thread that are due within this time share one wake-up",
+);
+pub(super) const REPEATS: Key = key("repeats", Some("1"), "how often each case is run");
+pub(super) const SEED: Key = key("seed", Some("2009"), "the seed of phases and random gaps");
+
+/// The keys before the first table.
+pub(super) const ROOT: &[Key] = &[
+    NAME, ABOUT, CLIENTS, RAMP, WARMUP, DURATION, COOLDOWN, TIMEOUT, DRAIN, RESOLUTION, REPEATS,
+    SEED,
+];
+
+pub(super) const RATE: Key = key("rate", Some("\"1/s\""), "updates for each client");
+pub(super) const ARRIVALS: Key =
+    key("arrivals", Some("\"periodic\""), "\"periodic\", or \"poisson\" for random gaps");
+pub(super) const SPREAD: Key = key(
+    "spread",
+    Some("true"),
+    "true: each client's updates have a phase of their own; false: all at the same moment",
+);
+pub(super) const PAYLOAD: Key =
+    key("payload", Some("\"text\""), "the form of a message: \"text\", \"binary\" or \"json\"");
+pub(super) const SIZE: Key = key("size", Some("\"21B\""), "the size of a message");
+
+const FEED: &[Key] = &[RATE, ARRIVALS, SPREAD, PAYLOAD, SIZE];
+
+pub(super) const URL: Key = key("url", None, "where the server listens; http only");
+pub(super) const PATHS: Key =
+    key("paths", Some("{}"), "the path for a series' label or for a transport");
+
+const SERVER: &[Key] = &[URL, PATHS];
+
+pub(super) const STRETCH_CLIENTS: Key =
+    key("clients", None, "the client counts for which the interval may be lengthened");
+pub(super) const MOST: Key =
+    key("most", Some("10.0"), "the longest interval, as a multiple of the planned one");
+
+const STRETCH: &[Key] = &[STRETCH_CLIENTS, MOST];
+
+pub(super) const TRANSPORT: Key = key("transport", None, "how updates get to the clients");
+pub(super) const LABEL: Key =
+    key("label", None, "names the series in reports; the transport's name where left out");
+
+const SERIES: &[Key] = &[TRANSPORT, LABEL];
+
+/// The keys of a table.
+pub(super) fn of(section: &str) -> &'static [Key] {
+    SECTIONS.iter().find(|s| s.name == section).map_or(&[], |s| s.keys)
+}

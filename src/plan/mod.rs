@@ -1,0 +1,175 @@
+//! What will run: validated, complete, immutable.
+//!
+//! Separate from `scenario`, which holds what the user wrote: no optional setting and no default
+//! is left here. All defaults are applied in the key tables that `resolve` reads, and nowhere
+//! else. A plan opens no socket.
+
+mod address;
+mod cases;
+mod estimate;
+mod keys;
+mod machine;
+mod preflight;
+mod resolve;
+mod shard;
+mod warnings;
+
+pub use estimate::{Estimate, Traffic, estimate};
+pub use keys::{SECTIONS, Section};
+pub use machine::{Conntrack, Machine};
+pub use preflight::{Check, Preflight};
+pub use resolve::{Resolved, resolve};
+pub use shard::{DriverShard, ServerShard, split};
+
+use crate::feed;
+use crate::record::Exchange;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+/// A complete plan. Its canonical JSON is in the header of every result file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The scenario's name: names the report's folder.
+    pub name: String,
+    /// One sentence on what the scenario shows.
+    pub about: String,
+    /// The seed of everything random.
+    pub seed: u64,
+    /// What is published.
+    pub feed: feed::Spec,
+    /// The durations of a case.
+    pub timing: Timing,
+    /// How often each case is run.
+    pub repeats: u32,
+    /// The transports with their settings.
+    pub series: Vec<Series>,
+    /// Who answers.
+    pub server: Server,
+    /// The cases in the order in which they run.
+    pub cases: Vec<Case>,
+}
+
+/// The durations of a case, in nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timing {
+    /// Over how long the connects are spread; 0 for as fast as it goes.
+    pub ramp_ns: u64,
+    /// Load before the measured window.
+    pub warmup_ns: u64,
+    /// The measured window.
+    pub duration_ns: u64,
+    /// Load after it.
+    pub cooldown_ns: u64,
+    /// How long one connect, upgrade or response may take.
+    pub timeout_ns: u64,
+    /// How long clients may take to end.
+    pub drain_ns: u64,
+    /// Between two times that a thread wakes for due turns or updates; see
+    /// [`Alarm::with_gap`](crate::alarm::Alarm::with_gap).
+    pub resolution_ns: u64,
+}
+
+/// One transport with its settings: a line in the pictures.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Series {
+    /// Its label; unique.
+    pub label: String,
+    /// The transport's name.
+    pub transport: String,
+    /// The transport's own settings, validated and complete, as it serialised them.
+    pub params: Value,
+    /// The path of the request on the server.
+    pub path: String,
+    /// Whether the driver has a schedule of its own.
+    pub paced: bool,
+    /// Planned nanoseconds between two events of a client; 0 where each follows the last.
+    pub interval_ns: u64,
+    /// One exchange by arithmetic.
+    pub expected: Option<Exchange>,
+    /// True where each turn opens a connection.
+    pub connection_each_turn: bool,
+}
+
+/// Who answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Server {
+    /// The reference server, in processes of its own, anew for each case.
+    Bundled,
+    /// A server that is already running.
+    External {
+        /// As the user wrote it.
+        url: String,
+        /// Its `Host`.
+        authority: String,
+        /// Where it listens.
+        address: SocketAddr,
+    },
+}
+
+/// How far an interval may be stretched.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Stretch {
+    /// The longest interval allowed, as a multiple of the planned one.
+    pub most: f64,
+}
+
+/// One transport at one client count, once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Case {
+    /// Its number in the run.
+    pub index: u32,
+    /// The series' number; for the floor, the series whose schedule it imitates.
+    pub series: usize,
+    /// True for the floor: the `null` transport on the same schedule.
+    pub floor: bool,
+    /// Simulated clients.
+    pub clients: u32,
+    /// 0 for the first repeat.
+    pub repeat: u32,
+    /// The permission to stretch the interval.
+    pub stretch: Option<Stretch>,
+    /// The first source address is 127.0.0.0 plus this; one address a client. 0 where the
+    /// server is not on 127.0.0.0/8 and the kernel chooses.
+    pub first_source: u32,
+    /// The driver's processes.
+    pub drivers: Vec<DriverShard>,
+    /// The server's processes; none for an external server or the floor.
+    pub servers: Vec<ServerShard>,
+}
+
+impl Plan {
+    /// The series of a case.
+    pub fn series_of(&self, case: &Case) -> &Series {
+        &self.series[case.series]
+    }
+    /// Nanoseconds between two events of a client in a case.
+    pub fn interval_ns(&self, case: &Case) -> u64 {
+        self.series_of(case).interval_ns
+    }
+    /// True where the server is ours.
+    pub fn bundled(&self) -> bool {
+        self.server == Server::Bundled
+    }
+    /// SHA-1 of the canonical JSON, in hexadecimal.
+    pub fn hash(&self) -> String {
+        use sha1::Digest;
+        // `serde_json::Value` sorts its keys; a plan holds no map with other than string keys.
+        let value = serde_json::to_value(self).expect("a plan is JSON");
+        let digest = sha1::Sha1::digest(value.to_string());
+        digest.iter().map(|b| format!("{b:02x}")).collect()
+    }
+    /// Why figures will be absent from the reports, by the figure's name.
+    pub fn absent(&self) -> BTreeMap<String, String> {
+        let mut why = BTreeMap::new();
+        if !self.bundled() {
+            let foreign = "the server is not ours and was not started by this run";
+            for name in ["server_cpu", "server_memory", "server_audit"] {
+                why.insert(name.to_owned(), foreign.to_owned());
+            }
+        }
+        why
+    }
+}

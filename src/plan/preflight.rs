@@ -1,0 +1,210 @@
+//! A plan held against the machine, before a socket is opened: what falls short and what helps.
+//!
+//! Separate from the plan itself, which is the same on every machine with the same limit of open
+//! files and the same cores.
+
+use super::shard::RESERVED_FILES;
+use super::{Machine, Plan, Server, estimate};
+use crate::units::{human_bytes, thousands};
+use serde::Serialize;
+
+/// How long a closed connection keeps its port on Linux (`TCP_TIMEWAIT_LEN`), in seconds.
+const TIME_WAIT_S: f64 = 60.0;
+/// How long connection tracking keeps a closed connection by default, in seconds.
+const TRACKED_S: f64 = 120.0;
+/// A queue that connects as fast as they go do not overflow.
+const QUEUE: u64 = 1_024;
+/// What a packet in a socket's buffer takes beside its bytes (`struct sk_buff` and its tail).
+const PACKET_BYTES: u64 = 768;
+/// Files that the run's own process needs beside its pipes.
+const OWN_FILES: u64 = 64;
+/// Tasks for this program itself and those that already run.
+const OTHER_TASKS: u64 = 512;
+
+/// One need of a plan and what the machine has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// What is needed.
+    pub name: &'static str,
+    /// How much of it.
+    pub needed: String,
+    /// How much there is.
+    pub available: String,
+    /// Whether that is enough.
+    pub ok: bool,
+    /// Whether the run cannot work without. Otherwise it may be slow or be judged invalid.
+    pub required: bool,
+    /// What to do; empty where it is enough.
+    pub remedy: String,
+}
+
+/// A plan held against a machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Preflight {
+    /// Every need that could be checked.
+    pub checks: Vec<Check>,
+    /// What could not be checked, and why.
+    pub unread: Vec<String>,
+}
+
+/// The largest needs of any case.
+#[derive(Debug, Default)]
+struct Needs {
+    files: u64,
+    ports: u64,
+    memory: u64,
+    tracked: u64,
+    buffers: u64,
+    tasks: u64,
+    connections: u64,
+}
+
+impl Preflight {
+    /// Holds a plan against a machine.
+    pub fn new(plan: &Plan, machine: &Machine) -> Preflight {
+        let needs = needs(plan);
+        let mut checks = vec![files(&needs, machine)];
+        checks.extend(ports(plan, &needs, machine));
+        checks.extend(memory(&needs, machine));
+        checks.extend(buffers(&needs, machine));
+        checks.extend(tracking(&needs, machine));
+        checks.extend(queue(plan, &needs, machine));
+        checks.extend(tasks(&needs, machine));
+        checks.extend(sources(plan, machine));
+        Preflight { checks, unread: machine.unread.clone() }
+    }
+
+    /// Why the run cannot work, with every remedy; `None` where it can.
+    pub fn refusal(&self) -> Option<String> {
+        let short = self.checks.iter().filter(|c| c.required && !c.ok);
+        let lines: Vec<String> = short
+            .map(|c| format!("{}: needs {}, has {}; {}", c.name, c.needed, c.available, c.remedy))
+            .collect();
+        (!lines.is_empty()).then(|| lines.join("\n"))
+    }
+}
+
+fn needs(plan: &Plan) -> Needs {
+    let mut most = Needs::default();
+    for case in &plan.cases {
+        let expected = estimate(plan, case);
+        let (connections, opened) = (expected.connections, expected.connections_per_second);
+        let drivers = case.drivers.iter().map(|d| d.clients);
+        let servers = case.servers.iter().map(|s| s.connections);
+        let largest = u64::from(drivers.chain(servers).max().unwrap_or(0));
+        // With a source address for each client its ports are its own.
+        let clients_a_source = if case.first_source == 0 { connections } else { 1 };
+        let opened_a_source = match case.first_source {
+            0 => opened,
+            _ => opened / f64::from(case.clients.max(1)),
+        };
+        let exchange = plan.series_of(case).expected.unwrap_or_default().ledger;
+        let message = exchange.up.wire.get().max(exchange.down.wire.get()) + PACKET_BYTES;
+        let tracked = connections + (opened * TRACKED_S) as u64;
+        let tasks = expected.threads + 2 * (expected.driver_processes + expected.server_processes);
+        // The run's own process has no sockets; it holds three pipes and a handle for each of the others.
+        let others = (case.drivers.len() + case.servers.len()) as u64 * 4;
+        let sockets = if case.floor { 0 } else { largest };
+        most.files = most.files.max(sockets + RESERVED_FILES).max(others + OWN_FILES);
+        most.ports = most.ports.max(clients_a_source + (opened_a_source * TIME_WAIT_S) as u64);
+        most.memory = most.memory.max(expected.memory_bytes());
+        most.tracked = most.tracked.max(tracked);
+        most.buffers = most.buffers.max(connections * message);
+        most.tasks = most.tasks.max(tasks);
+        most.connections = most.connections.max(connections);
+    }
+    most
+}
+
+fn check(name: &'static str, ok: bool, needed: String, available: String, remedy: &str) -> Check {
+    let remedy = if ok { String::new() } else { remedy.to_owned() };
+    Check { name, needed, available, ok, required: true, remedy }
+}
+
+fn files(needs: &Needs, machine: &Machine) -> Check {
+    let open = machine.open_files();
+    let shown = match machine.open_files_soft {
+        Some(soft) if soft < open => {
+            format!("{} (now {}, raised by the run)", thousands(open), thousands(soft))
+        }
+        _ => thousands(open),
+    };
+    check(
+        "open files a process",
+        needs.files <= open,
+        thousands(needs.files),
+        shown,
+        "raise the hard limit: ulimit -Hn 20000, or LimitNOFILE= of the service",
+    )
+}
+
+fn ports(plan: &Plan, needs: &Needs, machine: &Machine) -> Option<Check> {
+    let count = machine.port_count()?;
+    let remedy = match plan.server {
+        Server::Bundled => {
+            "sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\", or keep \
+                            connections alive, or a longer interval"
+        }
+        Server::External { .. } => {
+            "sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\", or fewer clients, or keep \
+             connections alive: one address holds no more connections to one server"
+        }
+    };
+    let (needed, shown) = (thousands(needs.ports), thousands(count));
+    Some(check("ports an address", needs.ports <= count, needed, shown, remedy))
+}
+
+fn memory(needs: &Needs, machine: &Machine) -> Option<Check> {
+    let free = machine.memory_bytes?;
+    let remedy = "take fewer clients (--set clients=[…]) or free memory";
+    let (needed, shown) = (human_bytes(needs.memory as f64), human_bytes(free as f64));
+    Some(check("memory (estimate)", needs.memory <= free, format!("about {needed}"), shown, remedy))
+}
+
+/// TCP's buffers, where one message for each client is under way at once.
+fn buffers(needs: &Needs, machine: &Machine) -> Option<Check> {
+    let most = machine.tcp_bytes?;
+    let remedy = "raise the third number of sysctl net.ipv4.tcp_mem (pages), or fewer clients";
+    let (needed, shown) = (human_bytes(needs.buffers as f64), human_bytes(most as f64));
+    let needed = format!("about {needed}");
+    let check = check("TCP buffers (estimate)", needs.buffers <= most, needed, shown, remedy);
+    Some(Check { required: false, ..check })
+}
+
+fn tracking(needs: &Needs, machine: &Machine) -> Option<Check> {
+    let table = machine.conntrack?;
+    let free = table.most.saturating_sub(table.used);
+    let remedy = format!(
+        "sysctl -w net.netfilter.nf_conntrack_max={}, or leave the connections out of tracking \
+         (iptables -t raw: NOTRACK)",
+        (needs.tracked + table.used).next_power_of_two()
+    );
+    let (needed, shown) = (thousands(needs.tracked), thousands(free));
+    // A kernel may have the table and no rule that fills it.
+    let check = check("tracked connections", needs.tracked <= free, needed, shown, &remedy);
+    Some(Check { required: false, ..check })
+}
+
+fn queue(plan: &Plan, needs: &Needs, machine: &Machine) -> Option<Check> {
+    let most = machine.somaxconn.filter(|_| plan.bundled())?;
+    let needed = QUEUE.min(needs.connections);
+    let remedy = "sysctl -w net.core.somaxconn=4096, or a ramp: connects may wait a second";
+    let check = check("accept queue", needed <= most, thousands(needed), thousands(most), remedy);
+    Some(Check { required: false, ..check })
+}
+
+fn tasks(needs: &Needs, machine: &Machine) -> Option<Check> {
+    let most = machine.tasks?;
+    let needed = needs.tasks + OTHER_TASKS;
+    let remedy = "raise ulimit -u, kernel.pid_max or the control group's pids.max";
+    let (shown_needed, shown) = (thousands(needed), thousands(most));
+    Some(check("processes and threads", needed <= most, shown_needed, shown, remedy))
+}
+
+fn sources(plan: &Plan, machine: &Machine) -> Option<Check> {
+    plan.cases.iter().find(|c| c.first_source != 0)?;
+    let shown = if machine.loopback_block { "127.0.0.0/8" } else { "127.0.0.1" };
+    let remedy = "run on Linux: only there are all of 127.0.0.0/8 addresses of the machine";
+    let needed = "127.0.0.0/8".to_owned();
+    Some(check("source addresses", machine.loopback_block, needed, shown.to_owned(), remedy))
+}

@@ -1,0 +1,54 @@
+//! What happened, as whole numbers.
+
+use serde::{Deserialize, Serialize};
+use std::ops::AddAssign;
+
+macro_rules! counts {
+    ($($(#[$doc:meta])* $field:ident),+ $(,)?) => {
+        /// Events of one phase. Every field adds up over threads, processes and repeats.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+        #[serde(default)]
+        pub struct Counts {
+            $($(#[$doc])* #[serde(skip_serializing_if = "is_zero")] pub $field: u64,)+
+        }
+        impl AddAssign for Counts {
+            fn add_assign(&mut self, o: Counts) {
+                $(self.$field += o.$field;)+
+            }
+        }
+    };
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
+}
+
+counts! {
+    /// Turns whose intended time came: a poll to send, or nothing for the `null` transport.
+    turns,
+    /// Turns that ended as they should: a whole response with status 200.
+    completed,
+    /// Updates received that the client did not have yet; for a server without our stamp, every
+    /// message received.
+    messages,
+    /// Polls answered with an update that the client had already.
+    repeated,
+    /// Updates that came and went unseen between two polls (the sequence number jumped).
+    superseded,
+    /// Updates that a push transport should have delivered in order and did not.
+    lost,
+    /// Messages without our stamp: their delivery latency is unknown.
+    unstamped,
+    /// Latencies that came out negative: two clocks disagree. They are in no histogram.
+    negative_latencies,
+    /// Connections opened.
+    connects,
+    /// Connections opened again after the first.
+    reconnects,
+    /// Control frames received (ping, pong, close).
+    control_frames_down,
+    /// Control frames sent.
+    control_frames_up,
+    /// Turns or clients that ended with a fault.
+    faults,
+}

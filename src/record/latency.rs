@@ -1,0 +1,98 @@
+//! Latency histograms: one a metric and thread, three significant digits, nanoseconds.
+//!
+//! A value past the bound is saturated and counted there: a percentile is never made from less
+//! than was recorded. Percentiles are never merged, only histograms.
+
+use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
+
+/// What a latency runs from and to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Metric {
+    /// From the intended moment of publishing to the client having the update.
+    DeliveryLatency,
+    /// From the intended moment of a request to its whole response: free of coordinated omission.
+    ResponseLatency,
+    /// From the actual sending of a request to its whole response.
+    ServiceTime,
+    /// From the intended moment of a turn to its actual start: the driver's own delay.
+    DriverLag,
+    /// From `connect` to the connection.
+    ConnectTime,
+    /// From the upgrade request to the upgraded connection.
+    UpgradeTime,
+}
+
+impl Metric {
+    /// Every metric, in the order of reports.
+    pub const ALL: [Metric; 6] = [
+        Metric::DeliveryLatency,
+        Metric::ResponseLatency,
+        Metric::ServiceTime,
+        Metric::DriverLag,
+        Metric::ConnectTime,
+        Metric::UpgradeTime,
+    ];
+    /// The name used in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Metric::DeliveryLatency => "delivery_latency",
+            Metric::ResponseLatency => "response_latency",
+            Metric::ServiceTime => "service_time",
+            Metric::DriverLag => "driver_lag",
+            Metric::ConnectTime => "connect_time",
+            Metric::UpgradeTime => "upgrade_time",
+        }
+    }
+}
+
+/// The longest latency told apart, in nanoseconds: one hour.
+pub const BOUND_NS: u64 = 3_600_000_000_000;
+
+/// A histogram for each metric that anything was recorded of.
+#[derive(Debug, Clone, Default)]
+pub struct Latency([Option<Box<Histogram<u64>>>; Metric::ALL.len()]);
+
+fn empty() -> Box<Histogram<u64>> {
+    // Fixed valid bounds: 1 ≤ low, 2·low ≤ high, at most five digits.
+    Box::new(Histogram::new_with_bounds(1, BOUND_NS, 3).expect("fixed bounds are valid"))
+}
+
+impl Latency {
+    /// Counts one latency of `ns` nanoseconds. Allocates at the first of a metric.
+    #[inline]
+    pub fn record(&mut self, metric: Metric, ns: u64) {
+        self.0[metric as usize].get_or_insert_with(empty).saturating_record(ns);
+    }
+    /// The histogram of a metric; `None` where nothing was recorded.
+    pub fn of(&self, metric: Metric) -> Option<&Histogram<u64>> {
+        self.0[metric as usize].as_deref().filter(|h| !h.is_empty())
+    }
+    /// The histogram of a metric, to be added to.
+    pub fn of_mut(&mut self, metric: Metric) -> &mut Histogram<u64> {
+        self.0[metric as usize].get_or_insert_with(empty)
+    }
+    /// Adds every histogram of `other`.
+    pub fn add(&mut self, other: &Latency) {
+        for metric in Metric::ALL {
+            if let Some(theirs) = other.of(metric) {
+                self.of_mut(metric).add(theirs).expect("all histograms have the same bounds");
+            }
+        }
+    }
+    /// Forgets everything, keeping the memory.
+    pub fn reset(&mut self) {
+        self.0.iter_mut().flatten().filter(|h| !h.is_empty()).for_each(|h| h.reset());
+    }
+    /// True where nothing was recorded.
+    pub fn is_empty(&self) -> bool {
+        Metric::ALL.iter().all(|&m| self.of(m).is_none())
+    }
+}
+
+impl PartialEq for Latency {
+    fn eq(&self, other: &Latency) -> bool {
+        Metric::ALL.iter().all(|&m| self.of(m) == other.of(m))
+    }
+}

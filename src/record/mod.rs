@@ -1,0 +1,21 @@
+//! Numbers of one thread: a ledger of bytes by layer, counts, latency histograms, windows of a
+//! second.
+//!
+//! Separate from everything that runs: no runtime, no lock, no channel, no string. A recorder
+//! has one owner; what it took in a second leaves it as a [`Window`], a value that adds up.
+
+mod counts;
+mod exchange;
+mod fault;
+mod latency;
+mod ledger;
+mod tcp;
+mod window;
+
+pub use counts::Counts;
+pub use exchange::{Exchange, SEGMENT_HEADER_BYTES};
+pub use fault::{Fault, FaultKind, errno_name};
+pub use latency::{BOUND_NS as LATENCY_BOUND_NS, Latency, Metric};
+pub use ledger::{Direction, Flow, Ledger, Phase, Phases};
+pub use tcp::{Audit, TcpReading, TcpTotals};
+pub use window::{Cell, Recorder, Window};

@@ -1,0 +1,63 @@
+//! The chapter's own figures, to stand beside the measured ones.
+//!
+//! Source: "Pro HTML5 Programming" (Lubbers, Albers, Salim), chapter 7, use cases A to C: 871
+//! characters of HTTP heads a poll, 2 bytes of frame header a WebSocket message, one a second
+//! and client. Its "Mbps" is bits over 2^20.
+
+use super::figure::Figure;
+use super::table::Chapter;
+use crate::units::SECOND_NS;
+
+/// Characters of request and response head of one poll, line ends not counted.
+pub const POLL_CHARS: f64 = 871.0;
+/// Bytes of frame header of one WebSocket message.
+pub const FRAME_BYTES: f64 = 2.0;
+
+/// The transport's name that the chapter's polling figures belong to.
+pub const POLLING: &str = "polling";
+/// The transport's name that the chapter's WebSocket figures belong to.
+pub const WEBSOCKET: &str = "websocket";
+
+/// The chapter's figures for a transport, client count and planned interval.
+pub(super) fn figures(transport: &str, clients: u32, interval_ns: u64) -> Chapter {
+    let bytes_per_s = match transport {
+        _ if interval_ns != SECOND_NS => {
+            Figure::absent("the chapter counts one message a second and client, this plan does not")
+        }
+        POLLING => Figure::known(POLL_CHARS * f64::from(clients)),
+        WEBSOCKET => Figure::known(FRAME_BYTES * f64::from(clients)),
+        _ => Figure::absent("the chapter has no figure for this transport"),
+    };
+    Chapter {
+        use_case: match clients {
+            1_000 => Some('A'),
+            10_000 => Some('B'),
+            100_000 => Some('C'),
+            _ => None,
+        },
+        mebibits_per_s: bytes_per_s.map(mebibits),
+        megabits_per_s: bytes_per_s.map(megabits),
+        bytes_per_s,
+    }
+}
+
+/// Bytes a second as bits over 2^20 a second: the chapter's "Mbps".
+pub(super) fn mebibits(bytes_per_s: f64) -> f64 {
+    bytes_per_s * 8.0 / 1_048_576.0
+}
+
+/// Bytes a second as SI megabits a second.
+pub(super) fn megabits(bytes_per_s: f64) -> f64 {
+    bytes_per_s * 8.0 / 1e6
+}
+
+/// The chapter's "Mbps" with the digits that it prints: `6.6`, `66`, `665`, `0.015`, `1.526`.
+pub fn as_printed(mebibits_per_s: f64) -> String {
+    match mebibits_per_s {
+        0.0 => "0".to_owned(),
+        m if m < 0.000_5 => format!("{m:.1e}"),
+        m if m < 2.0 => format!("{m:.3}"),
+        m if m < 10.0 => format!("{m:.1}"),
+        m => format!("{m:.0}"),
+    }
+}

@@ -1,0 +1,350 @@
+//! The columns of `summary.csv` and of a row in JSON: one table of names, units and meanings,
+//! from which the files and the README's documentation come.
+
+use super::figure::Figure;
+use super::layer::{Layer, Statistic, Way};
+use super::table::{Row, Volume};
+use crate::record::Metric;
+
+/// A value of a column.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Cell {
+    /// Words.
+    Text(String),
+    /// A whole number.
+    Count(u64),
+    /// A number that may be absent.
+    Number(Figure),
+    /// Yes or no.
+    Flag(bool),
+}
+
+type Getter = Box<dyn Fn(&Row) -> Cell + Send + Sync>;
+
+/// A column.
+pub struct Column {
+    /// Its name: snake case, with layer, direction and unit.
+    pub name: String,
+    /// Its unit, or `-`.
+    pub unit: &'static str,
+    /// What it holds, in a sentence.
+    pub about: String,
+    get: Getter,
+}
+
+impl Column {
+    /// The row's value.
+    pub fn get(&self, row: &Row) -> Cell {
+        (self.get)(row)
+    }
+}
+
+fn column(
+    name: impl Into<String>,
+    unit: &'static str,
+    about: impl Into<String>,
+    get: impl Fn(&Row) -> Cell + Send + Sync + 'static,
+) -> Column {
+    Column { name: name.into(), unit, about: about.into(), get: Box::new(get) }
+}
+
+fn number(
+    name: impl Into<String>,
+    unit: &'static str,
+    about: impl Into<String>,
+    get: impl Fn(&Row) -> Figure + Send + Sync + 'static,
+) -> Column {
+    column(name, unit, about, move |row| Cell::Number(get(row)))
+}
+
+fn count(name: &str, about: &str, get: fn(&Row) -> u64) -> Column {
+    column(name, "-", about, move |row| Cell::Count(get(row)))
+}
+
+/// Every column in order.
+pub fn columns() -> Vec<Column> {
+    let mut all = identity();
+    all.extend(events());
+    all.extend(chapter());
+    all.extend(bytes());
+    all.extend(latencies());
+    all.extend(cost());
+    all.extend(audit());
+    all
+}
+
+/// The columns as a Markdown table, for the README.
+pub fn markdown() -> String {
+    let mut out = String::from("| column | unit | meaning |\n|---|---|---|\n");
+    for c in columns() {
+        out.push_str(&format!("| `{}` | {} | {} |\n", c.name, c.unit, c.about));
+    }
+    out
+}
+
+fn identity() -> Vec<Column> {
+    vec![
+        column("series", "-", "the label of the series", |r| Cell::Text(r.series.clone())),
+        column("transport", "-", "the transport's name", |r| Cell::Text(r.transport.clone())),
+        count("clients", "simulated clients", |r| r.clients.into()),
+        column("status", "-", "`valid`, `partial` or `invalid`", |r| {
+            Cell::Text(r.status.name().to_owned())
+        }),
+        count("repeats", "times that the case was measured; the row is all of them", |r| r.repeats),
+        column("paced", "-", "whether the driver has a schedule of its own (polling)", |r| {
+            Cell::Flag(r.paced)
+        }),
+        number("planned_interval_s", "s", "planned interval between two events of a client", |r| {
+            r.pace.planned_s.clone()
+        }),
+        number("held_interval_s", "s", "the interval that ran", |r| r.pace.held_s.clone()),
+        number("stretch_factor", "-", "held over planned interval", |r| r.pace.stretch.clone()),
+        column("stretched", "-", "whether the interval was stretched", |r| {
+            Cell::Flag(r.pace.stretched)
+        }),
+        number("window_s", "s", "length of the measured windows of all repeats", |r| {
+            r.window_s.clone()
+        }),
+        count("payload_bytes", "bytes of one update's payload", |r| r.payload_bytes.into()),
+    ]
+}
+
+fn events() -> Vec<Column> {
+    vec![
+        count("clients_connected", "clients connected when the load began", |r| r.connected),
+        count("turns", "turns whose intended time came", |r| r.events.turns),
+        count("completed", "exchanges that ended as they should", |r| r.events.completed),
+        count("messages", "updates that the client did not have yet", |r| r.events.messages),
+        count("repeated", "polls answered with an update that the client had", |r| {
+            r.events.repeated
+        }),
+        count("superseded", "updates that came and went between two polls", |r| {
+            r.events.superseded
+        }),
+        count("lost", "updates that a push transport should have delivered and did not", |r| {
+            r.events.lost
+        }),
+        count("turns_unreached", "turns due in the window and not reached before its end", |r| {
+            r.events.turns_unreached
+        }),
+        count("reconnects", "connections opened again, all phases", |r| r.events.reconnects),
+        count("faults", "turns or clients that ended with a fault, all phases", |r| {
+            r.events.faults
+        }),
+        count("negative_latencies", "latencies below zero, in no percentile", |r| {
+            r.events.negative_latencies
+        }),
+    ]
+}
+
+fn chapter() -> Vec<Column> {
+    let about = |unit: &str| format!("the chapter's overhead at this client count, {unit}");
+    vec![
+        number("chapter_overhead_bytes_per_s", "bytes/s", about("bytes a second"), |r| {
+            r.chapter.bytes_per_s.clone()
+        }),
+        number(
+            "chapter_overhead_mebibits_per_s",
+            "2^20 bit/s",
+            about("bits over 2^20, its \"Mbps\""),
+            |r| r.chapter.mebibits_per_s.clone(),
+        ),
+        number("chapter_overhead_megabits_per_s", "10^6 bit/s", about("SI megabits"), |r| {
+            r.chapter.megabits_per_s.clone()
+        }),
+        number(
+            "overhead_mebibits_per_s_planned",
+            "2^20 bit/s",
+            "measured overhead, all clients, in the chapter's \"Mbps\"; at the planned rate where \
+             the interval was stretched",
+            |r| r.overhead_mebibits_per_s.clone(),
+        ),
+        number("overhead_megabits_per_s_planned", "10^6 bit/s", "the same in SI megabits", |r| {
+            r.overhead_megabits_per_s.clone()
+        }),
+    ]
+}
+
+/// How a volume is expressed.
+struct Basis {
+    suffix: &'static str,
+    unit_suffix: &'static str,
+    about: &'static str,
+    of: fn(&Volume) -> &Figure,
+}
+
+const PER_MESSAGE: Basis = Basis {
+    suffix: "per_message",
+    unit_suffix: "/message",
+    about: "for each completed exchange of a paced transport or message of a pushed one",
+    of: |v| &v.per_message,
+};
+const PER_DELIVERED: Basis = Basis {
+    suffix: "per_delivered",
+    unit_suffix: "/update",
+    about: "for each update that reached a client",
+    of: |v| &v.per_delivered,
+};
+const PER_S: Basis = Basis {
+    suffix: "per_s",
+    unit_suffix: "/s",
+    about: "a second, all clients, as measured",
+    of: |v| &v.per_s,
+};
+const PER_S_SCALED: Basis = Basis {
+    suffix: "per_s_scaled",
+    unit_suffix: "/s",
+    about: "a second, scaled to the planned rate; only where the interval was stretched",
+    of: |v| &v.per_s_scaled,
+};
+
+fn unit(layer: Layer, basis: &Basis) -> &'static str {
+    match (layer.unit(), basis.unit_suffix) {
+        ("bytes", "/message") => "bytes/message",
+        ("bytes", "/update") => "bytes/update",
+        ("bytes", _) => "bytes/s",
+        ("characters", "/message") => "characters/message",
+        ("characters", "/update") => "characters/update",
+        ("characters", _) => "characters/s",
+        (_, "/message") => "segments/message",
+        (_, "/update") => "segments/update",
+        _ => "segments/s",
+    }
+}
+
+fn volume(layer: Layer, way: Way, basis: &'static Basis) -> Column {
+    let (direction, words) = match way {
+        Way::Up => ("_up", ", client to server"),
+        Way::Down => ("_down", ", server to client"),
+        Way::Both => ("", ""),
+    };
+    number(
+        format!("{}{direction}_{}", layer.name(), basis.suffix),
+        unit(layer, basis),
+        format!("{}{words}; {}", layer.about(), basis.about),
+        move |r| (basis.of)(r.steady(way, layer)).clone(),
+    )
+}
+
+fn bytes() -> Vec<Column> {
+    let split = [Layer::Payload, Layer::Overhead, Layer::Wire, Layer::Ip, Layer::Segments];
+    let mut out = Vec::new();
+    for layer in Layer::ALL {
+        out.push(volume(layer, Way::Both, &PER_MESSAGE));
+        if split.contains(&layer) {
+            out.push(volume(layer, Way::Up, &PER_MESSAGE));
+            out.push(volume(layer, Way::Down, &PER_MESSAGE));
+        }
+    }
+    for layer in [Layer::Overhead, Layer::Wire, Layer::Ip] {
+        out.push(volume(layer, Way::Both, &PER_DELIVERED));
+    }
+    for basis in [&PER_S, &PER_S_SCALED] {
+        for layer in split.into_iter().chain([Layer::HeadChars]) {
+            out.push(volume(layer, Way::Both, basis));
+            if layer != Layer::HeadChars {
+                out.push(volume(layer, Way::Up, basis));
+                out.push(volume(layer, Way::Down, basis));
+            }
+        }
+    }
+    out
+}
+
+/// What a latency runs from and to.
+pub fn metric_about(metric: Metric) -> &'static str {
+    match metric {
+        Metric::DeliveryLatency => "from the intended publishing to the client having the update",
+        Metric::ResponseLatency => "from the intended moment of a request to its whole response",
+        Metric::ServiceTime => "from the actual sending of a request to its whole response",
+        Metric::DriverLag => "from the intended moment of a turn to its start",
+        Metric::ConnectTime => "from connect to the connection",
+        Metric::UpgradeTime => "from the upgrade request to the upgraded connection",
+    }
+}
+
+fn latencies() -> Vec<Column> {
+    let mut out = Vec::new();
+    for metric in Metric::ALL {
+        let name = metric.name();
+        out.push(column(format!("{name}_count"), "-", "values recorded", move |r| {
+            Cell::Count(r.latency(metric).count)
+        }));
+        for statistic in Statistic::ALL {
+            out.push(number(
+                format!("{name}_us_{}", statistic.name()),
+                "µs",
+                format!("{}, {}", metric_about(metric), statistic.name().replace('_', ".")),
+                move |r| r.latency(metric).stat(statistic).clone(),
+            ));
+        }
+    }
+    for metric in [Metric::DeliveryLatency, Metric::ResponseLatency, Metric::ServiceTime] {
+        out.push(column(
+            format!("{}_driver_bound", metric.name()),
+            "-",
+            "whether the median is less than ten times the p99 of the driver's lag",
+            move |r| Cell::Flag(r.latency(metric).driver_bound),
+        ));
+    }
+    out
+}
+
+fn cost() -> Vec<Column> {
+    let cpu = "µs/message";
+    let memory = "bytes/client";
+    vec![
+        number("driver_cpu_us_per_message", cpu, "the driver's CPU, user and system", |r| {
+            r.cost.driver_cpu_us.clone()
+        }),
+        number("server_cpu_us_per_message", cpu, "the server's CPU, user and system", |r| {
+            r.cost.server_cpu_us.clone()
+        }),
+        number("driver_resident_bytes_per_client", memory, "added to the driver", |r| {
+            r.cost.driver_bytes.clone()
+        }),
+        number("server_resident_bytes_per_client", memory, "added to the server", |r| {
+            r.cost.server_bytes.clone()
+        }),
+        number(
+            "kernel_bytes_per_client",
+            memory,
+            "socket memory added to the host's kernel",
+            |r| r.cost.kernel_bytes.clone(),
+        ),
+        number("floor_cpu_us_per_turn", "µs/turn", "the `null` transport's CPU", |r| {
+            r.cost.floor_cpu_us.clone()
+        }),
+        number("floor_driver_lag_us_p99", "µs", "p99 of the `null` transport's lag", |r| {
+            r.cost.floor_lag_p99_us.clone()
+        }),
+        number("connect_wall_s", "s", "from the first connect to the last, mean", |r| {
+            r.connecting.wall_s.clone()
+        }),
+        number("connects_per_s", "1/s", "clients over that", |r| r.connecting.per_s.clone()),
+    ]
+}
+
+fn audit() -> Vec<Column> {
+    let bytes = "bytes";
+    vec![
+        number("audit_connections", "-", "connections compared with the kernel", |r| {
+            r.audit.connections.clone()
+        }),
+        number("audit_unaudited", "-", "connections gone before they could be compared", |r| {
+            r.audit.unaudited.clone()
+        }),
+        number("audit_mismatched", "-", "connections that differ from the kernel's count", |r| {
+            r.audit.mismatched.clone()
+        }),
+        number("audit_ledger_bytes", bytes, "socket bytes that no layer explains", |r| {
+            r.audit.ledger_bytes.clone()
+        }),
+        number("audit_kernel_bytes", bytes, "difference between driver and kernel", |r| {
+            r.audit.kernel_bytes.clone()
+        }),
+        number("audit_server_bytes", bytes, "difference between driver and server", |r| {
+            r.audit.server_bytes.clone()
+        }),
+    ]
+}

@@ -1,0 +1,159 @@
+//! CPU, memory, connecting, and the audit.
+
+use super::group::Group;
+use crate::record::Metric;
+use crate::report::figure::Figure;
+use crate::report::table::{Audit, Connecting, Cost, Events};
+use crate::result;
+
+const NO_DRIVER: &str = "no driver process reported its end";
+const NO_SERVER: &str = "no server process reported its end";
+
+/// CPU a message and memory a client.
+pub(super) fn cost(group: &Group, events: &Events, floor: Option<&Group>) -> Cost {
+    let drivers: Vec<_> = group.drivers.iter().map(|d| d.cost).collect();
+    let servers: Vec<_> = group.servers.iter().map(|s| s.cost).collect();
+    let messages = Figure::count(events.per_message_divisor);
+    Cost {
+        driver_cpu_us: cpu_us(&drivers, NO_DRIVER).over(&messages, "nothing was received"),
+        server_cpu_us: server_figure(group, "server_cpu", || {
+            cpu_us(&servers, NO_SERVER).over(&messages, "nothing was received")
+        }),
+        driver_bytes: resident(group, &drivers, NO_DRIVER),
+        server_bytes: server_figure(group, "server_memory", || {
+            resident(group, &servers, NO_SERVER)
+        }),
+        kernel_bytes: kernel(group),
+        floor_cpu_us: floor_cpu_us(floor),
+        floor_lag_p99_us: floor_lag_p99_us(floor),
+    }
+}
+
+fn server_figure(group: &Group, name: &str, figure: impl FnOnce() -> Figure) -> Figure {
+    match group.planned_absence(name) {
+        _ if group.info.floor => Figure::absent("the floor has no server"),
+        Some(why) => Figure::absent(why),
+        None if !group.info.bundled_server => Figure::absent("the server is not ours"),
+        None => figure(),
+    }
+}
+
+fn cpu_us(costs: &[result::Cost], none: &str) -> Figure {
+    match costs.iter().map(|c| c.cpu_ns).sum::<u64>() {
+        _ if costs.is_empty() => Figure::absent(none),
+        0 => Figure::absent("no CPU time was recorded"),
+        ns => Figure::known(ns as f64 / 1e3),
+    }
+}
+
+fn resident(group: &Group, costs: &[result::Cost], none: &str) -> Figure {
+    let before: u64 = costs.iter().map(|c| c.resident_before).sum();
+    let during: u64 = costs.iter().map(|c| c.resident_during).sum();
+    if costs.is_empty() {
+        return Figure::absent(none);
+    }
+    if during == 0 {
+        return Figure::absent("resident memory was not read");
+    }
+    match during.checked_sub(before) {
+        Some(grown) => Figure::count(grown).over(&Figure::count(group.asked()), "no clients"),
+        None => Figure::absent(format!(
+            "the process shrank by {} bytes while clients connected",
+            before - during
+        )),
+    }
+}
+
+fn kernel(group: &Group) -> Figure {
+    let known: Vec<i64> = group.ends.iter().filter_map(|e| e.kernel_memory).collect();
+    if let Some(why) = group.planned_absence("kernel_memory") {
+        return Figure::absent(why);
+    }
+    if known.is_empty() {
+        let why = match group.info.floor {
+            true => "the floor has no network",
+            false => "the host does not tell its socket memory",
+        };
+        return Figure::absent(why);
+    }
+    let mean = known.iter().map(|&b| b as f64).sum::<f64>() / known.len() as f64;
+    match mean < 0.0 {
+        true => Figure::absent(format!(
+            "the host's socket memory shrank by {:.0} bytes: something else ended meanwhile",
+            -mean
+        )),
+        false => {
+            Figure::known(mean).over(&Figure::count(u64::from(group.info.clients)), "no clients")
+        }
+    }
+}
+
+fn floor_cpu_us(floor: Option<&Group>) -> Figure {
+    let Some(floor) = floor else {
+        return Figure::absent("no floor was measured at this client count");
+    };
+    let costs: Vec<_> = floor.drivers.iter().map(|d| d.cost).collect();
+    let turns = floor.total.phases.steady.counts.turns;
+    cpu_us(&costs, NO_DRIVER).over(&Figure::count(turns), "the floor had no turn")
+}
+
+fn floor_lag_p99_us(floor: Option<&Group>) -> Figure {
+    let Some(floor) = floor else {
+        return Figure::absent("no floor was measured at this client count");
+    };
+    match floor.total.latency.of(Metric::DriverLag) {
+        Some(lag) => Figure::known(lag.value_at_quantile(0.99) as f64 / 1e3),
+        None => Figure::absent("the floor had no turn"),
+    }
+}
+
+/// How fast the clients connected.
+pub(super) fn connecting(group: &Group) -> Connecting {
+    let walls: Vec<f64> = group
+        .ends
+        .iter()
+        .map(|e| e.connect_wall_ns)
+        .filter(|&ns| ns > 0)
+        .map(|ns| ns as f64 / 1e9)
+        .collect();
+    let wall_s = match walls.is_empty() {
+        true => Figure::absent("no connecting was timed"),
+        false => Figure::known(walls.iter().sum::<f64>() / walls.len() as f64),
+    };
+    let clients = Figure::count(u64::from(group.info.clients));
+    Connecting { per_s: clients.over(&wall_s, "connecting took no time"), wall_s }
+}
+
+/// Ledger against socket, driver against kernel, driver against server.
+pub(super) fn audit(group: &Group) -> Audit {
+    let all = group.total.phases.total().ledger;
+    let kernel = |of: fn(&result::Audit) -> u64| match group.drivers.is_empty() {
+        true => Figure::absent(NO_DRIVER),
+        false => Figure::count(group.drivers.iter().map(|d| of(&d.audit)).sum()),
+    };
+    let ledger = all.up.unexplained().unsigned_abs() + all.down.unexplained().unsigned_abs();
+    let server = server_figure(group, "server_audit", || match group.servers.is_empty() {
+        true => Figure::absent(NO_SERVER),
+        false => {
+            let received: u64 = group.servers.iter().map(|s| s.received).sum();
+            let sent: u64 = group.servers.iter().map(|s| s.sent).sum();
+            let up = received.abs_diff(all.up.wire.get());
+            Figure::count(up + sent.abs_diff(all.down.wire.get()))
+        }
+    });
+    let ledger = match group.cases.is_empty() {
+        true => Figure::absent("the case did not run"),
+        false => Figure::count(ledger),
+    };
+    let kernel_bytes = kernel(|a| a.unexplained_bytes);
+    let known = [&ledger, &kernel_bytes, &server].into_iter().filter_map(Figure::value);
+    Audit {
+        connections: kernel(|a| a.connections),
+        unaudited: kernel(|a| a.unaudited),
+        mismatched: kernel(|a| a.mismatched),
+        unexplained_bytes: known.sum::<f64>() as u64,
+        ledger_bytes: ledger,
+        kernel_bytes,
+        server_bytes: server,
+    }
+}

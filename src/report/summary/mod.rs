@@ -1,0 +1,207 @@
+//! From a result to finished numbers: the only place where a number is derived.
+//!
+//! Separate from the formats, which compute nothing, and from `gate`, which compares runs. A
+//! figure that cannot be known is absent and says why; nothing is clamped or guessed.
+
+mod bytes;
+mod compare;
+mod cost;
+mod group;
+mod times;
+mod verdict;
+
+use super::chapter;
+use super::table::{Chapter, Events, Pace, Row, Table};
+use crate::record::{Metric, Phase};
+use crate::result::RunResult;
+use group::Group;
+
+use super::figure::Figure;
+
+/// Derives every figure of a result.
+pub fn summarise(result: &RunResult) -> Table {
+    let groups = group::all(result);
+    let (floor_groups, groups): (Vec<_>, Vec<_>) = groups.into_iter().partition(|g| g.info.floor);
+    let rows: Vec<Row> = groups.iter().map(|g| row(g, floor_of(g, &floor_groups))).collect();
+    let floors: Vec<Row> = floor_groups.iter().map(|g| row(g, None)).collect();
+    let header = &result.header;
+    Table {
+        name: header.name.clone(),
+        started: header.started.clone(),
+        plan_hash: header.plan_hash.clone(),
+        build: header.build.clone(),
+        host: header.host.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
+        parts: result.parts,
+        comparisons: compare::comparisons(&rows),
+        verdict: verdict::of_run(result, &rows),
+        rows,
+        floors,
+    }
+}
+
+/// The floor measured at this client count, on this series' schedule where there are several.
+fn floor_of<'a>(group: &Group, floors: &'a [Group<'a>]) -> Option<&'a Group<'a>> {
+    let at_count = || floors.iter().filter(|f| f.info.clients == group.info.clients);
+    at_count()
+        .find(|f| f.info.series == group.info.series)
+        .or_else(|| at_count().find(|f| f.info.interval_ns == group.info.interval_ns))
+        .or_else(|| at_count().next())
+}
+
+fn row(group: &Group, floor: Option<&Group>) -> Row {
+    let pace = pace(group);
+    let events = events(group);
+    let window_s = window_s(group);
+    let latencies = times::latencies(group);
+    let audit = cost::audit(group);
+    let (status, checks) = verdict::of_row(group, &pace, &events, &audit, &latencies);
+    let volumes = bytes::volumes(group, &events, &window_s, &pace);
+    let overhead = bytes::steady_overhead(&volumes).per_s_planned();
+    Row {
+        overhead_mebibits_per_s: overhead.map(chapter::mebibits),
+        overhead_megabits_per_s: overhead.map(chapter::megabits),
+        series: group.info.series.clone(),
+        transport: group.info.transport.clone(),
+        clients: group.info.clients,
+        repeats: group.runs,
+        paced: group.info.paced,
+        payload_bytes: group.info.payload_bytes,
+        connected: group.connected(),
+        asked: group.asked(),
+        volumes,
+        chapter: match group.info.floor {
+            true => no_chapter(),
+            false => {
+                chapter::figures(&group.info.transport, group.info.clients, group.info.interval_ns)
+            }
+        },
+        cost: cost::cost(group, &events, floor),
+        connecting: cost::connecting(group),
+        seconds: times::seconds(group),
+        notes: notes(group, &pace, &latencies),
+        pace,
+        window_s,
+        events,
+        latencies,
+        audit,
+        status,
+        checks,
+    }
+}
+
+fn no_chapter() -> Chapter {
+    chapter::figures("", 0, crate::units::SECOND_NS)
+}
+
+fn window_s(group: &Group) -> Figure {
+    let seconds: u64 = group.ends.iter().map(|e| group::window_s(e)).sum();
+    match (group.ends.is_empty(), seconds) {
+        (true, _) => Figure::absent("the case has no end: it did not run or the file was cut"),
+        (false, 0) => Figure::absent("the case ended before its measured window"),
+        (false, seconds) => Figure::count(seconds),
+    }
+}
+
+/// Over several repeats the held interval is the one that gives the turns that fell due: the
+/// harmonic mean weighted by the windows.
+fn pace(group: &Group) -> Pace {
+    let planned_ns = group.info.interval_ns;
+    let planned_s = match planned_ns {
+        0 => Figure::absent("each event follows the last: there is no planned interval"),
+        ns => Figure::known(ns as f64 / 1e9),
+    };
+    let mut seconds = 0.0;
+    let mut turns = 0.0;
+    for end in group.ends.iter().filter(|e| e.interval_ns > 0) {
+        let window = group::window_s(end).max(1) as f64;
+        seconds += window;
+        turns += window * 1e9 / end.interval_ns as f64;
+    }
+    let held_s = match (planned_ns, turns > 0.0) {
+        (0, _) => planned_s.clone(),
+        (_, true) => Figure::known(seconds / turns),
+        (_, false) => Figure::absent("the case has no end: it did not run or the file was cut"),
+    };
+    let stretched = group.ends.iter().any(|e| planned_ns > 0 && e.interval_ns > planned_ns);
+    Pace {
+        stretch: held_s.over(&planned_s, "there is no planned interval"),
+        planned_s,
+        held_s,
+        stretched,
+        may_stretch: group.info.may_stretch,
+    }
+}
+
+fn events(group: &Group) -> Events {
+    let steady = &group.total.phases[Phase::Steady].counts;
+    let all = group.total.phases.total().counts;
+    let mut faults: Vec<(String, u64)> =
+        group.total.faults.iter().map(|(fault, n)| (fault.to_string(), *n)).collect();
+    faults.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+    Events {
+        turns: steady.turns,
+        completed: steady.completed,
+        messages: steady.messages,
+        repeated: steady.repeated,
+        superseded: steady.superseded,
+        lost: steady.lost,
+        unstamped: steady.unstamped,
+        negative_latencies: all.negative_latencies,
+        reconnects: all.reconnects,
+        turns_unreached: group.drivers.iter().map(|d| d.turns_unreached).sum(),
+        faults: all.faults,
+        faults_by_text: faults,
+        per_message_divisor: match group.info.paced {
+            true => steady.completed,
+            false => steady.messages,
+        },
+    }
+}
+
+fn notes(group: &Group, pace: &Pace, latencies: &[super::table::Latencies]) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let (true, Some(held), Some(planned), Some(factor)) =
+        (pace.stretched, pace.held_s.value(), pace.planned_s.value(), pace.stretch.value())
+    {
+        let human = |s: f64| crate::units::human_ns(s * 1e9);
+        notes.push(format!(
+            "the interval was stretched from {} to {}, the rate that held; figures a second are \
+             given as measured, and scaled by {factor:.2} to the planned rate",
+            human(planned),
+            human(held)
+        ));
+    }
+    let bound: Vec<_> = latencies
+        .iter()
+        .filter(|l| l.driver_bound)
+        .map(|l| l.metric.name().replace('_', " "))
+        .collect();
+    if !bound.is_empty() {
+        notes.push(format!(
+            "driver-bound: the median {} is less than ten times the p99 of the driver's own lag",
+            bound.join(" and the median ")
+        ));
+    }
+    let negative = group.total.phases.total().counts.negative_latencies;
+    if negative > 0 {
+        notes.push(format!(
+            "{negative} latencies came out negative (two clocks disagree) and are in no percentile"
+        ));
+    }
+    notes.extend(
+        group
+            .ends
+            .iter()
+            .filter_map(|e| e.stopped.clone())
+            .map(|why| format!("the case was stopped early: {why}")),
+    );
+    notes
+}
+
+/// The headline latency: delivery where it is known, else response.
+fn headline(latencies: &[super::table::Latencies]) -> Metric {
+    match latencies[Metric::DeliveryLatency as usize].count {
+        0 => Metric::ResponseLatency,
+        _ => Metric::DeliveryLatency,
+    }
+}

@@ -1,0 +1,107 @@
+//! Latencies of a group and its time series.
+
+use super::group::Group;
+use crate::record::{Latency, Metric, Phase, Window};
+use crate::report::figure::Figure;
+use crate::report::layer::Statistic;
+use crate::report::table::{Latencies, Second};
+use hdrhistogram::Histogram;
+
+/// The distribution of every metric, driver-bound ones marked.
+pub(super) fn latencies(group: &Group) -> Vec<Latencies> {
+    let all = &group.total.latency;
+    let lag_p99 = all.of(Metric::DriverLag).map(|h| h.value_at_quantile(0.99));
+    let distribution = |metric: Metric| {
+        let histogram = all.of(metric);
+        let why = absence(group, metric);
+        let stats = Statistic::ALL
+            .map(|s| histogram.map_or_else(|| Figure::absent(&why), |h| statistic(h, s)));
+        let compared = matches!(
+            metric,
+            Metric::DeliveryLatency | Metric::ResponseLatency | Metric::ServiceTime
+        );
+        Latencies {
+            metric,
+            count: histogram.map_or(0, Histogram::len),
+            stats: stats.to_vec(),
+            driver_bound: match (histogram, lag_p99) {
+                (Some(h), Some(lag)) if compared && !group.info.floor => {
+                    h.value_at_quantile(0.5) < lag.saturating_mul(10)
+                }
+                _ => false,
+            },
+        }
+    };
+    Metric::ALL.map(distribution).to_vec()
+}
+
+fn statistic(histogram: &Histogram<u64>, statistic: Statistic) -> Figure {
+    let ns = match statistic {
+        Statistic::Min => histogram.min() as f64,
+        Statistic::Max => histogram.max() as f64,
+        Statistic::Mean => histogram.mean(),
+        quantile => {
+            let quantile = quantile.quantile().expect("the other three are matched above");
+            histogram.value_at_quantile(quantile) as f64
+        }
+    };
+    Figure::known(ns / 1e3)
+}
+
+fn absence(group: &Group, metric: Metric) -> String {
+    let planned = group.planned_absence(metric.name());
+    let steady = &group.total.phases[Phase::Steady].counts;
+    let why = match metric {
+        _ if planned.is_some() => planned.unwrap_or_default(),
+        _ if group.cases.is_empty() => "the case did not run",
+        Metric::DeliveryLatency if steady.messages > 0 && steady.unstamped > 0 => {
+            "the messages carry no stamp of ours"
+        }
+        Metric::DeliveryLatency => "no update was delivered in the measured window",
+        Metric::ResponseLatency | Metric::ServiceTime if !group.info.paced => {
+            "the transport is pushed to: it has no responses"
+        }
+        Metric::DriverLag if !group.info.paced => "the transport is pushed to: it has no schedule",
+        Metric::ResponseLatency | Metric::ServiceTime => "no response was measured",
+        Metric::DriverLag => "no turn was measured",
+        Metric::ConnectTime => "no connection was made",
+        Metric::UpgradeTime => "no connection was upgraded",
+    };
+    why.to_owned()
+}
+
+/// A point a second and repeat.
+pub(super) fn seconds(group: &Group) -> Vec<Second> {
+    let points = |(info, case): &(&_, &crate::result::CaseResult)| {
+        let info: &crate::result::CaseInfo = info;
+        let repeat = info.repeat;
+        case.seconds.iter().map(move |(s, w)| point(repeat, *s, w)).collect::<Vec<_>>()
+    };
+    group.cases.iter().flat_map(points).collect()
+}
+
+fn point(repeat: u32, second: u32, window: &Window) -> Second {
+    let all = window.phases.total();
+    let phases =
+        Phase::ALL.into_iter().filter(|&p| window.phases[p] != Default::default()).collect();
+    Second {
+        repeat,
+        second,
+        phases,
+        turns: all.counts.turns,
+        completed: all.counts.completed,
+        messages: all.counts.messages,
+        wire_bytes_up: all.ledger.up.wire.get(),
+        wire_bytes_down: all.ledger.down.wire.get(),
+        faults: all.counts.faults,
+        delivery_us: two(&window.latency, Metric::DeliveryLatency),
+        response_us: two(&window.latency, Metric::ResponseLatency),
+    }
+}
+
+fn two(latency: &Latency, metric: Metric) -> [Figure; 2] {
+    [Statistic::P50, Statistic::P99].map(|s| match latency.of(metric) {
+        Some(histogram) => statistic(histogram, s),
+        None => Figure::absent("nothing was measured in this second"),
+    })
+}

@@ -1,0 +1,198 @@
+//! Whether a row says what it was to say, and what that makes of the run.
+
+use super::group::Group;
+use super::headline;
+use crate::record::Metric;
+use crate::report::figure::Figure;
+use crate::report::layer::Statistic;
+use crate::report::table::{Audit, Check, Events, Latencies, Pace, Row, Status, Verdict};
+use crate::result::RunResult;
+use crate::units::{human_ns, thousands};
+
+/// Lag below this is a timer's coarseness, not a driver that fell behind.
+const LAG_ALLOWED_US: f64 = 1_000.0;
+
+/// The checks of a row and what follows from them. The floor is checked for its schedule only.
+pub(super) fn of_row(
+    group: &Group,
+    pace: &Pace,
+    events: &Events,
+    audit: &Audit,
+    latencies: &[Latencies],
+) -> (Status, Vec<Check>) {
+    if group.cases.is_empty() {
+        let text = "the case did not run".to_owned();
+        return (Status::Partial, vec![check("ran", false, Figure::count(0), text)]);
+    }
+    let mut checks = vec![processes(group), measured(group, events)];
+    if !group.info.floor {
+        checks.insert(0, connected(group));
+    }
+    // A transport without a network has no bytes to audit.
+    let network = group.info.expected.is_none_or(|e| !e.ledger.both().wire.is_zero());
+    if network && !group.info.floor {
+        checks.push(audited("ledger_explains_every_byte", &audit.ledger_bytes, "the ledger"));
+        checks.push(kernel(audit));
+        checks.push(server(group, audit));
+    }
+    if group.info.paced {
+        checks.push(on_schedule(events, latencies));
+    }
+    checks.push(interval(pace));
+    let partial = group.missing > 0
+        || group.ends.len() < group.cases.len()
+        || group.ends.iter().any(|e| e.stopped.is_some());
+    let status = match (partial, checks.iter().all(|c| c.ok)) {
+        // What a stop cut off fails checks by itself; a lost process does not come from a stop.
+        (true, _) if processes(group).ok => Status::Partial,
+        (false, true) => Status::Valid,
+        _ => Status::Invalid,
+    };
+    (status, checks)
+}
+
+fn check(name: &'static str, ok: bool, value: Figure, text: String) -> Check {
+    Check { name, ok, value, text }
+}
+
+fn connected(group: &Group) -> Check {
+    let (connected, asked) = (group.connected(), group.asked());
+    let text = format!("{} of {} clients connected", thousands(connected), thousands(asked));
+    check("all_clients_connected", connected == asked && asked > 0, Figure::count(connected), text)
+}
+
+fn processes(group: &Group) -> Check {
+    let lost: Vec<&str> =
+        group.ends.iter().flat_map(|e| e.lost.iter().map(String::as_str)).collect();
+    let text = match lost.is_empty() {
+        true => "no process was lost".to_owned(),
+        false => format!("lost: {}", lost.join("; ")),
+    };
+    check("no_process_lost", lost.is_empty(), Figure::count(lost.len() as u64), text)
+}
+
+fn measured(group: &Group, events: &Events) -> Check {
+    let messages = events.per_message_divisor;
+    let idle = !group.info.paced && group.info.feed_rate_hz == 0.0;
+    let (ok, text) = match (messages, events.turns) {
+        (0, _) if idle => (true, "no update was planned and none came".to_owned()),
+        (0, 0) => (false, "nothing was measured".to_owned()),
+        // The floor has turns and nothing else.
+        (0, n) if group.info.floor => (true, format!("{} turns measured", thousands(n))),
+        (0, n) => (false, format!("{} turns and not one whole answer", thousands(n))),
+        (n, _) => (true, format!("{} messages measured", thousands(n))),
+    };
+    check("something_measured", ok, Figure::count(messages), text)
+}
+
+fn audited(name: &'static str, bytes: &Figure, who: &str) -> Check {
+    let (ok, text) = match bytes {
+        Figure::Known(0.0) => (true, format!("{who} leaves no byte unexplained")),
+        Figure::Known(n) => {
+            (false, format!("{who} leaves {} bytes unexplained", thousands(*n as u64)))
+        }
+        Figure::Absent(why) => (false, format!("{who} could not be asked: {why}")),
+    };
+    check(name, ok, bytes.clone(), text)
+}
+
+fn kernel(audit: &Audit) -> Check {
+    let mut found = audited("kernel_agrees", &audit.kernel_bytes, "the kernel");
+    let mismatched = audit.mismatched.value().unwrap_or(0.0);
+    if mismatched > 0.0 {
+        found.ok = false;
+        found.text = format!("{}, on {mismatched:.0} connections", found.text);
+    } else if found.ok && audit.connections.value() == Some(0.0) {
+        found.ok = false;
+        found.text = "no connection was compared with the kernel".to_owned();
+    }
+    found
+}
+
+fn server(group: &Group, audit: &Audit) -> Check {
+    let mut found = audited("server_agrees", &audit.server_bytes, "the server");
+    if let (false, Some(why)) = (group.info.bundled_server, audit.server_bytes.reason()) {
+        found.ok = true;
+        found.text = format!("not compared: {why}");
+    }
+    found
+}
+
+/// Turns must have been reached, and the p99 of the lag must be small beside the result.
+fn on_schedule(events: &Events, latencies: &[Latencies]) -> Check {
+    let name = "driver_on_schedule";
+    let p99 = latencies[Metric::DriverLag as usize].stat(Statistic::P99);
+    let median = latencies[headline(latencies) as usize].stat(Statistic::P50);
+    let allowed = (median.value().unwrap_or(0.0) / 10.0).max(LAG_ALLOWED_US);
+    let Some(lag) = p99.value() else {
+        let why = p99.reason().unwrap_or_default();
+        return check(name, false, p99.clone(), format!("the driver's lag is unknown: {why}"));
+    };
+    let human = |us: f64| human_ns(us * 1e3);
+    let late = lag > allowed;
+    let mut text = format!(
+        "driver lag p99 {} {} {} (10 % of the median latency, at least 1 ms)",
+        human(lag),
+        if late { "is above" } else { "is within" },
+        human(allowed)
+    );
+    if events.turns_unreached > 0 {
+        text = format!("{} turns were not reached; {text}", thousands(events.turns_unreached));
+    }
+    check(name, !late && events.turns_unreached == 0, p99.clone(), text)
+}
+
+fn interval(pace: &Pace) -> Check {
+    let text = match (pace.stretched, pace.may_stretch) {
+        (false, _) => "the planned interval ran".to_owned(),
+        (true, true) => "the interval was stretched, as the scenario permits".to_owned(),
+        (true, false) => "the interval was stretched without the scenario's leave".to_owned(),
+    };
+    let ok = !pace.stretched || pace.may_stretch;
+    check("interval_as_permitted", ok, pace.stretch.clone(), text)
+}
+
+/// The worst row decides; a run that was cut is partial at best.
+pub(super) fn of_run(result: &RunResult, rows: &[Row]) -> Verdict {
+    let mut reasons = Vec::new();
+    if result.is_partial() {
+        reasons.push(stop_reason(result));
+    }
+    for row in rows.iter().filter(|r| r.status != Status::Valid) {
+        let failed: Vec<&str> =
+            row.checks.iter().filter(|c| !c.ok).map(|c| c.text.as_str()).collect();
+        let failed = match failed.is_empty() {
+            true => "ended early".to_owned(),
+            false => failed.join("; "),
+        };
+        reasons.push(format!("{}: {}: {failed}", row.label(), row.status.name()));
+    }
+    if rows.is_empty() {
+        reasons.push("the plan holds no case".to_owned());
+    }
+    let mut status = rows.iter().map(|r| r.status).max().unwrap_or(Status::Invalid);
+    if result.is_partial() {
+        status = status.max(Status::Partial);
+    }
+    Verdict { status, reasons, exit_code: exit_code(result, status) }
+}
+
+fn stop_reason(result: &RunResult) -> String {
+    let reasons: Vec<&str> =
+        result.ends.iter().map(|e| e.reason.as_str()).filter(|r| *r != "complete").collect();
+    match reasons.is_empty() {
+        true => "partial: a result file has no end".to_owned(),
+        false => format!("partial: the run was stopped: {}", reasons.join("; ")),
+    }
+}
+
+fn exit_code(result: &RunResult, status: Status) -> u8 {
+    let stopped_by = |signal: &str| result.ends.iter().any(|e| e.reason == signal);
+    match status {
+        _ if stopped_by("SIGINT") => 130,
+        _ if stopped_by("SIGTERM") => 143,
+        Status::Valid => 0,
+        Status::Partial => 1,
+        Status::Invalid => 96,
+    }
+}

@@ -1,0 +1,360 @@
+//! The finished numbers of a run: what every format shows and none computes.
+//!
+//! Separate from `summary`, which makes them. A value carries its unit in its name or its
+//! documentation.
+
+use super::figure::Figure;
+use super::layer::{Layer, Way};
+use crate::record::{Metric, Phase};
+
+/// Everything the reports say about a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Table {
+    /// The scenario's name.
+    pub name: String,
+    /// UTC time of the start, RFC 3339.
+    pub started: String,
+    /// The plan's hash.
+    pub plan_hash: String,
+    /// Version and profile of the program that measured.
+    pub build: String,
+    /// The machine, by the name of the property.
+    pub host: Vec<(String, String)>,
+    /// Result files that were merged.
+    pub parts: usize,
+    /// A row a series and client count, in the order of the plan.
+    pub rows: Vec<Row>,
+    /// The same for the driver's floor: the `null` transport, which has no network.
+    pub floors: Vec<Row>,
+    /// Polling over WebSocket, a client count and polling series each.
+    pub comparisons: Vec<Comparison>,
+    /// What the run as a whole is worth.
+    pub verdict: Verdict,
+}
+
+/// A series at one client count, all repeats together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// The label of the series.
+    pub series: String,
+    /// The transport's name.
+    pub transport: String,
+    /// Simulated clients.
+    pub clients: u32,
+    /// Times that the case was measured: repeats, and files that were merged.
+    pub repeats: u64,
+    /// True where the driver has a schedule of its own.
+    pub paced: bool,
+    /// Bytes of a payload.
+    pub payload_bytes: u32,
+    /// Clients connected when the load began, over all repeats.
+    pub connected: u64,
+    /// Clients asked for, over all repeats.
+    pub asked: u64,
+    /// Nanoseconds between two events of a client.
+    pub pace: Pace,
+    /// Seconds of the measured windows of all repeats.
+    pub window_s: Figure,
+    /// What happened in the measured windows.
+    pub events: Events,
+    /// Bytes and segments; a volume for each phase, way and layer.
+    pub volumes: Vec<Volume>,
+    /// What the chapter says for this client count.
+    pub chapter: Chapter,
+    /// Measured overhead at the planned rate, in bits over 2^20 a second: the chapter's "Mbps".
+    pub overhead_mebibits_per_s: Figure,
+    /// The same in SI megabits a second.
+    pub overhead_megabits_per_s: Figure,
+    /// Latencies, one for each metric in the order of [`Metric::ALL`].
+    pub latencies: Vec<Latencies>,
+    /// CPU and memory.
+    pub cost: Cost,
+    /// How connecting went.
+    pub connecting: Connecting,
+    /// Whether the bytes add up.
+    pub audit: Audit,
+    /// A point a second and repeat.
+    pub seconds: Vec<Second>,
+    /// What the row is worth.
+    pub status: Status,
+    /// The checks behind `status`.
+    pub checks: Vec<Check>,
+    /// Sentences that a reader of this row must know.
+    pub notes: Vec<String>,
+}
+
+/// The interval between two events of one client.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pace {
+    /// As planned, in seconds; absent where each event follows the last.
+    pub planned_s: Figure,
+    /// As it ran, in seconds.
+    pub held_s: Figure,
+    /// Held over planned; 1 where the plan was held.
+    pub stretch: Figure,
+    /// True where the interval that ran is longer than the planned one.
+    pub stretched: bool,
+    /// True where the plan permits that.
+    pub may_stretch: bool,
+}
+
+/// Counts of the measured windows.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Events {
+    /// Turns whose intended time came.
+    pub turns: u64,
+    /// Exchanges that ended as they should.
+    pub completed: u64,
+    /// Updates that the client did not have yet.
+    pub messages: u64,
+    /// Polls answered with an update that the client had.
+    pub repeated: u64,
+    /// Updates that came and went between two polls.
+    pub superseded: u64,
+    /// Updates that a push transport should have delivered and did not.
+    pub lost: u64,
+    /// Messages without our stamp.
+    pub unstamped: u64,
+    /// Latencies that came out negative; they are in no percentile.
+    pub negative_latencies: u64,
+    /// Connections opened again, in any phase.
+    pub reconnects: u64,
+    /// Turns due in the window and not reached before its end.
+    pub turns_unreached: u64,
+    /// Clients or turns that ended with a fault, in any phase.
+    pub faults: u64,
+    /// The same by text, most frequent first.
+    pub faults_by_text: Vec<(String, u64)>,
+    /// The divisor of figures "per message": completed exchanges of a paced transport, delivered
+    /// messages of a pushed one.
+    pub per_message_divisor: u64,
+}
+
+/// Bytes, characters or segments at one layer, one way, in one phase.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Volume {
+    /// When.
+    pub phase: Phase,
+    /// Which way.
+    pub way: Way,
+    /// What.
+    pub layer: Layer,
+    /// All repeats and clients together.
+    pub total: Figure,
+    /// For each exchange (paced) or message (pushed); measured phase only.
+    pub per_message: Figure,
+    /// For each update that reached a client; measured phase only.
+    pub per_delivered: Figure,
+    /// A second, all clients, as measured; measured phase only.
+    pub per_s: Figure,
+    /// The same at the planned rate; only where the interval was stretched.
+    pub per_s_scaled: Figure,
+}
+
+/// The chapter's figures for a client count: overhead of one message a second and client.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Chapter {
+    /// `A`, `B` or `C` for 1,000, 10,000 and 100,000 clients.
+    pub use_case: Option<char>,
+    /// Bytes a second.
+    pub bytes_per_s: Figure,
+    /// Bits a second over 2^20, what the chapter calls Mbps.
+    pub mebibits_per_s: Figure,
+    /// SI megabits a second.
+    pub megabits_per_s: Figure,
+}
+
+/// The distribution of one latency, in microseconds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Latencies {
+    /// From what to what.
+    pub metric: Metric,
+    /// Values recorded.
+    pub count: u64,
+    /// The statistics, in the order of [`Statistic::ALL`](super::layer::Statistic::ALL).
+    pub stats: Vec<Figure>,
+    /// True where the median is less than ten times the p99 of the driver's lag: the figure says
+    /// as much of the driver as of the server.
+    pub driver_bound: bool,
+}
+
+/// CPU and memory, driver and server apart.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cost {
+    /// Driver CPU in µs a message (see [`Events::per_message_divisor`]).
+    pub driver_cpu_us: Figure,
+    /// Server CPU in µs a message.
+    pub server_cpu_us: Figure,
+    /// Resident bytes that a client adds to the driver.
+    pub driver_bytes: Figure,
+    /// Resident bytes that a client adds to the server.
+    pub server_bytes: Figure,
+    /// Kernel bytes that a client adds, both ends where the server is on this host.
+    pub kernel_bytes: Figure,
+    /// CPU in µs of a turn of the `null` transport at this client count.
+    pub floor_cpu_us: Figure,
+    /// p99 of its lag, in µs.
+    pub floor_lag_p99_us: Figure,
+}
+
+/// How connecting went.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Connecting {
+    /// Mean seconds from the first connect to the last.
+    pub wall_s: Figure,
+    /// Clients over that.
+    pub per_s: Figure,
+}
+
+/// Whether the bytes add up, by three independent comparisons.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Audit {
+    /// Connections compared with the kernel's counters.
+    pub connections: Figure,
+    /// Connections gone before the kernel could be asked.
+    pub unaudited: Figure,
+    /// Connections whose bytes differ from the kernel's.
+    pub mismatched: Figure,
+    /// Bytes at the socket that no layer explains.
+    pub ledger_bytes: Figure,
+    /// Bytes by which driver and kernel differ.
+    pub kernel_bytes: Figure,
+    /// Bytes by which driver and server differ.
+    pub server_bytes: Figure,
+    /// The known ones of these three, added up.
+    pub unexplained_bytes: u64,
+}
+
+/// One second of a repeat.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Second {
+    /// The repeat, from 0.
+    pub repeat: u32,
+    /// Seconds from the case's start.
+    pub second: u32,
+    /// Phases in which clients were.
+    pub phases: Vec<Phase>,
+    /// Turns whose time came.
+    pub turns: u64,
+    /// Exchanges that ended as they should.
+    pub completed: u64,
+    /// Updates that clients did not have.
+    pub messages: u64,
+    /// Bytes at the socket, client to server.
+    pub wire_bytes_up: u64,
+    /// Bytes at the socket, server to client.
+    pub wire_bytes_down: u64,
+    /// Faults.
+    pub faults: u64,
+    /// Median and p99 of the delivery latency, in µs.
+    pub delivery_us: [Figure; 2],
+    /// Median and p99 of the response latency, in µs.
+    pub response_us: [Figure; 2],
+}
+
+/// Polling over WebSocket at one client count: above 1 polling costs more, below 1 WebSocket.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Comparison {
+    /// Simulated clients of both.
+    pub clients: u32,
+    /// The polling series.
+    pub polling: String,
+    /// The WebSocket series.
+    pub websocket: String,
+    /// A ratio a quantity.
+    pub ratios: Vec<Ratio>,
+}
+
+/// One ratio.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ratio {
+    /// The quantity's name in files.
+    pub name: &'static str,
+    /// The same for people, short.
+    pub label: &'static str,
+    /// For each message (see [`Events::per_message_divisor`]).
+    pub per_message: Figure,
+    /// For each second, at the planned rate; absent for latencies.
+    pub per_s: Figure,
+}
+
+/// What a row or a run is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Status {
+    /// Every check is passed.
+    Valid,
+    /// It was ended early; what was measured is shown.
+    Partial,
+    /// It does not say what it was to say.
+    Invalid,
+}
+
+impl Status {
+    /// The name used in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Status::Valid => "valid",
+            Status::Partial => "partial",
+            Status::Invalid => "invalid",
+        }
+    }
+}
+
+/// One condition of validity.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Check {
+    /// Its name in files.
+    pub name: &'static str,
+    /// Whether it holds.
+    pub ok: bool,
+    /// The number it was decided by.
+    pub value: Figure,
+    /// What was found, in words.
+    pub text: String,
+}
+
+/// What the run is worth and why.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verdict {
+    /// The worst of the rows'.
+    pub status: Status,
+    /// What is against it; empty where valid.
+    pub reasons: Vec<String>,
+    /// The process's exit code: 0 valid, 96 invalid, 130 or 143 stopped by a signal, 1 partial
+    /// for another reason.
+    pub exit_code: u8,
+}
+
+impl Row {
+    /// A volume of the measured phase.
+    pub fn steady(&self, way: Way, layer: Layer) -> &Volume {
+        let found = self
+            .volumes
+            .iter()
+            .find(|v| v.phase == Phase::Steady && v.way == way && v.layer == layer);
+        found.expect("summary makes a volume for every phase, way and layer")
+    }
+    /// The latencies of a metric.
+    pub fn latency(&self, metric: Metric) -> &Latencies {
+        &self.latencies[metric as usize]
+    }
+    /// Series and client count, for sentences.
+    pub fn label(&self) -> String {
+        let clients = crate::units::thousands(self.clients.into());
+        format!("{} at {clients} clients", self.series)
+    }
+}
+
+impl Volume {
+    /// A second at the planned rate: scaled where the interval was stretched.
+    pub fn per_s_planned(&self) -> &Figure {
+        self.per_s_scaled.or(&self.per_s)
+    }
+}
+
+impl Latencies {
+    /// One statistic, in µs.
+    pub fn stat(&self, statistic: super::layer::Statistic) -> &Figure {
+        &self.stats[statistic as usize]
+    }
+}

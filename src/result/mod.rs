@@ -1,0 +1,185 @@
+//! What happened in a run: values that merge, and their file.
+//!
+//! Separate from everything that runs: this folder works on a file from another machine and
+//! another year. It knows no plan type (the header embeds the plan as JSON) and no transport.
+//! Nothing here is derived: figures are made in `report::summary`.
+
+pub mod file;
+pub mod histogram;
+mod merge;
+
+pub use merge::{CaseResult, RunResult};
+
+pub use crate::record::Audit;
+
+use crate::record::{Exchange, Phases, TcpTotals};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// The schema of the result file. A reader refuses another major version.
+pub const SCHEMA: &str = "wsbench.result/1";
+
+/// The first line of a result file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Header {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// The scenario's name.
+    pub name: String,
+    /// UTC time of the start, RFC 3339.
+    pub started: String,
+    /// The complete plan.
+    pub plan: Value,
+    /// SHA-1 of the plan's canonical JSON; results of unequal plans do not merge.
+    pub plan_hash: String,
+    /// Version and profile of this program.
+    pub build: String,
+    /// The machine.
+    pub host: BTreeMap<String, String>,
+    /// Every case that was planned.
+    pub cases: Vec<CaseInfo>,
+}
+
+/// What a case was to be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CaseInfo {
+    /// Its number; lines of the file refer to it.
+    pub case: u32,
+    /// The label of the series: the same for every client count and repeat.
+    pub series: String,
+    /// The transport's name.
+    pub transport: String,
+    /// Simulated clients.
+    pub clients: u32,
+    /// 0 for the first repeat.
+    pub repeat: u32,
+    /// True for the floor: no network, not part of the comparison.
+    pub floor: bool,
+    /// True where the driver has a schedule of its own (polling), false where it is pushed to.
+    pub paced: bool,
+    /// Planned nanoseconds between two events of a client; 0 where each follows the last.
+    pub interval_ns: u64,
+    /// True where the interval may be stretched to what the machine holds.
+    pub may_stretch: bool,
+    /// Updates a second and client.
+    pub feed_rate_hz: f64,
+    /// Bytes of a payload.
+    pub payload_bytes: u32,
+    /// The measured duration in nanoseconds.
+    pub duration_ns: u64,
+    /// True where the server is ours: its cost and its side of the audit are known.
+    pub bundled_server: bool,
+    /// Why a figure cannot be known, by the figure's name.
+    #[serde(default)]
+    pub absent: BTreeMap<String, String>,
+    /// One exchange by arithmetic; absent for a server whose bytes cannot be foretold.
+    pub expected: Option<Exchange>,
+    /// How many connections a case opens for each client and turn is 0 for kept connections.
+    #[serde(default)]
+    pub connection_each_turn: bool,
+}
+
+/// CPU and memory of one process over the measured window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Cost {
+    /// CPU time, user and system, between the start and the end of the measured window.
+    pub cpu_ns: u64,
+    /// Private resident memory before the first client, in bytes (`RssAnon`).
+    pub resident_before: u64,
+    /// The same at the end of the measured window.
+    pub resident_during: u64,
+}
+
+/// The end of one driver process.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct DriverEnd {
+    /// The case.
+    pub case: u32,
+    /// The process's number within the case.
+    pub shard: u32,
+    /// Clients asked for.
+    pub clients: u32,
+    /// Clients connected when the load began.
+    pub connected: u32,
+    /// Clients connected, at the most.
+    pub connected_peak: u32,
+    /// Kernel counts by phase.
+    pub tcp: Phases<TcpTotals>,
+    /// Driver against kernel.
+    pub audit: Audit,
+    /// CPU and memory.
+    pub cost: Cost,
+    /// Turns that were due in the measured window but not reached before the end.
+    pub turns_unreached: u64,
+}
+
+/// The end of one server process.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct ServerEnd {
+    /// The case.
+    pub case: u32,
+    /// The process's number within the case.
+    pub shard: u32,
+    /// Connections accepted.
+    pub connections: u64,
+    /// Bytes read from clients' sockets, all phases.
+    pub received: u64,
+    /// Bytes written to clients' sockets, all phases.
+    pub sent: u64,
+    /// Updates written to push clients.
+    pub pushed: u64,
+    /// CPU and memory.
+    pub cost: Cost,
+}
+
+/// A step of the calibration that finds the rate which holds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct CalibrationStep {
+    /// The interval tried, in nanoseconds.
+    pub interval_ns: u64,
+    /// Turns due in the step.
+    pub due: u64,
+    /// Turns completed in it.
+    pub completed: u64,
+    /// The driver's lag at the 99th percentile, in nanoseconds; absent without a turn.
+    pub lag_p99_ns: Option<u64>,
+    /// Whether the machine held it.
+    pub held: bool,
+}
+
+/// How a case ended.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct CaseEnd {
+    /// The case.
+    pub case: u32,
+    /// The start of the measured window, in seconds of the case's epoch.
+    pub steady_from_s: u32,
+    /// Its end.
+    pub steady_until_s: u32,
+    /// The interval that ran, in nanoseconds; 0 where each event follows the last.
+    pub interval_ns: u64,
+    /// From the first connect to the last, in nanoseconds.
+    pub connect_wall_ns: u64,
+    /// The calibration, where there was one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calibration: Vec<CalibrationStep>,
+    /// Kernel memory that the sockets took, in bytes: slab and socket buffers of the whole host,
+    /// with the clients less before them. Absent where the host does not tell.
+    pub kernel_memory: Option<i64>,
+    /// Why the case ended before its time; absent where it did not.
+    #[serde(default)]
+    pub stopped: Option<String>,
+    /// Faults of the harness: a lost process.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<String>,
+}
+
+/// The last line of a result file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct End {
+    /// Why the run stopped: `complete`, or a signal's name, or a failure.
+    pub reason: String,
+    /// Nanoseconds that the run took.
+    pub wall_ns: u64,
+}

@@ -1,0 +1,126 @@
+//! The books of one connection: what the meter counted, split by phase, against what the kernel
+//! counted.
+
+use super::client::Thread;
+use crate::net::metered::Meter;
+use crate::net::{Metered, tcp_info};
+use crate::record::{Phase, TcpReading, TcpTotals};
+use std::rc::Rc;
+
+/// The books of one connection.
+pub struct Book {
+    thread: Rc<Thread>,
+    meter: Rc<Meter>,
+    phase: Phase,
+    last: TcpReading,
+    booked_up: u64,
+    booked_down: u64,
+}
+
+impl Book {
+    /// Opens the books of a stream.
+    pub fn new(stream: &Metered, thread: Rc<Thread>, phase: Phase) -> Book {
+        Book {
+            thread,
+            meter: stream.meter(),
+            phase,
+            last: TcpReading::default(),
+            booked_up: 0,
+            booked_down: 0,
+        }
+    }
+
+    /// The phase to which the connection's segments are booked.
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// Goes to another phase: what the kernel counted until now belongs to the last one.
+    pub fn enter(&mut self, phase: Phase, stream: &Metered) {
+        if phase != self.phase {
+            if let Ok(now) = tcp_info::read(stream.socket()) {
+                self.book_segments(&now);
+            }
+            self.phase = phase;
+        }
+    }
+
+    fn book_segments(&mut self, now: &TcpReading) {
+        self.add(TcpTotals::between(&self.last, now));
+        self.last = *now;
+    }
+
+    fn add(&self, totals: TcpTotals) {
+        let mut tcp = self.thread.tcp.get();
+        tcp[self.phase] += totals;
+        self.thread.tcp.set(tcp);
+    }
+
+    /// Bytes read from and written to the socket since the last call: (up, down).
+    #[inline]
+    pub fn moved(&mut self) -> (u64, u64) {
+        let (up, down) = (self.meter.written(), self.meter.read());
+        let moved = (up.saturating_sub(self.booked_up), down.saturating_sub(self.booked_down));
+        (self.booked_up, self.booked_down) = (up, down);
+        moved
+    }
+
+    /// Says that these bytes have been booked frame by frame.
+    #[inline]
+    pub fn booked(&mut self, up: u64, down: u64) {
+        self.booked_up += up;
+        self.booked_down += down;
+    }
+
+    /// Ends a connection that never came to be of use: all that it moved is discarded.
+    pub fn failed(&mut self, stream: &Metered) {
+        stream.drain();
+        let (up, down) = self.moved();
+        let mut recorder = self.thread.recorder.borrow_mut();
+        let ledger = &mut recorder.at(self.phase).ledger;
+        ledger.up.wire += up;
+        ledger.up.discarded += up;
+        ledger.down.wire += down;
+        ledger.down.discarded += down;
+        drop(recorder);
+        self.close(stream);
+    }
+
+    /// Books bytes that were read and are of no use: a message that was cut.
+    pub fn discard_down(&mut self, bytes: u64) {
+        self.booked(0, bytes);
+        let mut recorder = self.thread.recorder.borrow_mut();
+        let down = &mut recorder.at(self.phase).ledger.down;
+        down.wire += bytes;
+        down.discarded += bytes;
+    }
+
+    /// Closes the books, before the stream is closed: asks the kernel for the last time and
+    /// compares. What had come and was never read is booked as discarded. What the meter counted and nobody booked is booked as wire bytes of the phase,
+    /// where it shows as unexplained.
+    pub fn close(&mut self, stream: &Metered) {
+        let unread = stream.drain();
+        let mut audit = self.thread.audit.get();
+        match tcp_info::read(stream.socket()) {
+            Err(_) => audit.unaudited += 1,
+            Ok(now) => {
+                let kernel_up = now.bytes_sent - now.bytes_retrans;
+                let off = kernel_up.abs_diff(self.meter.written())
+                    + now.bytes_received.abs_diff(self.meter.read());
+                audit.connections += 1;
+                audit.mismatched += u64::from(off > 0);
+                audit.unexplained_bytes += off;
+                self.book_segments(&now);
+                self.phase = Phase::Teardown;
+                self.add(TcpTotals::closing(&now));
+            }
+        }
+        self.thread.audit.set(audit);
+        let (up, down) = self.moved();
+        let mut recorder = self.thread.recorder.borrow_mut();
+        let ledger = &mut recorder.at(Phase::Teardown).ledger;
+        ledger.up.wire += up;
+        ledger.down.wire += down;
+        ledger.down.discarded += unread;
+    }
+}

@@ -1,0 +1,92 @@
+//! Extension point 1: the ways of getting live data to a client.
+//!
+//! A transport is a folder with its settings, its client half, its server half and its
+//! arithmetic, and one line in [`TRANSPORTS`]. Scenario schema, command line, ledger, CSV and
+//! pictures need no edit. A transport never imports a sibling, nor `plan`, `load` or `server`.
+
+pub mod client;
+pub mod site;
+
+mod book;
+mod http;
+mod null;
+mod polling;
+mod websocket;
+
+pub use book::Book;
+pub use client::Client;
+pub use site::Site;
+
+use crate::feed;
+use crate::record::Exchange;
+use crate::settings::{Fields, Key};
+use serde_json::Value;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+
+/// A future that stays on its thread.
+pub type LocalFuture<T> = Pin<Box<dyn Future<Output = T>>>;
+
+/// What a transport says about a series of its, once the settings are known.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shape {
+    /// Whether the driver has a schedule of its own; a push transport has none.
+    pub paced: bool,
+    /// Nanoseconds between two turns of a client; 0 where each follows the last. A push transport
+    /// gives the feed's period.
+    pub interval_ns: u64,
+    /// One exchange by arithmetic; `None` where the server is not ours.
+    pub expected: Option<Exchange>,
+    /// True where each turn opens a connection.
+    pub connection_each_turn: bool,
+}
+
+/// Who will answer, as far as rendering a request needs to know.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Target {
+    /// The `Host` of requests.
+    pub authority: String,
+    /// The path of requests.
+    pub path: String,
+    /// True where the reference server answers.
+    pub bundled: bool,
+}
+
+/// A way of getting live data to a client.
+pub trait Transport: Sync {
+    /// The name in scenarios, files and pictures.
+    fn name(&self) -> &'static str;
+    /// One sentence for lists.
+    fn about(&self) -> &'static str;
+    /// The settings it knows, with their defaults.
+    fn keys(&self) -> &'static [Key];
+    /// The path on the reference server; empty where there is no server half.
+    fn path(&self) -> &'static str;
+    /// Reads and validates its settings; faults go into `fields`. `None` where they are unusable.
+    fn parse(&self, fields: &mut Fields) -> Option<Value>;
+    /// What a series with these settings does. `params` came from [`Transport::parse`].
+    fn shape(&self, params: &Value, feed: &feed::Spec, target: &Target) -> Shape;
+    /// Mounts the server half.
+    fn mount(&self, params: &Value, path: &str, site: &mut Site);
+    /// Makes the client half of one thread.
+    ///
+    /// # Errors
+    /// A sentence, where the settings are not from [`Transport::parse`].
+    fn driver(&self, params: &Value, target: &Target) -> Result<Rc<dyn Driver>, String>;
+}
+
+/// The client half of a transport, shared by the clients of a thread.
+pub trait Driver {
+    /// Lives one simulated client's life: connects, takes turns or listens, closes. It reports
+    /// through the client's handle; it ends when the handle says stop.
+    fn drive(self: Rc<Self>, client: Client) -> LocalFuture<()>;
+}
+
+/// Every transport. A law test walks it.
+pub const TRANSPORTS: &[&dyn Transport] = &[&polling::Polling, &websocket::WebSocket, &null::Null];
+
+/// The transport of this name.
+pub fn find(name: &str) -> Option<&'static dyn Transport> {
+    TRANSPORTS.iter().copied().find(|t| t.name() == name)
+}

@@ -1,0 +1,75 @@
+//! No network: what the driver itself costs and how late it is. Its figures are the floor below
+//! which no transport can be measured.
+
+use super::{Client, Driver, LocalFuture, Shape, Site, Target, Transport};
+use crate::feed;
+use crate::pacing::Spread;
+use crate::record::{Exchange, Ledger, Metric};
+use crate::settings::{Fields, Key};
+use serde_json::Value;
+use std::rc::Rc;
+
+const INTERVAL: Key =
+    Key { name: "interval", default: Some("\"1s\""), about: "between two turns of a client" };
+
+/// See the module.
+pub struct Null;
+
+impl Transport for Null {
+    fn name(&self) -> &'static str {
+        "null"
+    }
+    fn about(&self) -> &'static str {
+        "no network at all: the driver's own floor"
+    }
+    fn keys(&self) -> &'static [Key] {
+        &[INTERVAL]
+    }
+    fn path(&self) -> &'static str {
+        ""
+    }
+    fn parse(&self, fields: &mut Fields) -> Option<Value> {
+        let interval_ns = fields.duration_ns(&INTERVAL);
+        if interval_ns < 1_000_000 {
+            fields.fault(&INTERVAL, "interval must be at least 1ms");
+        }
+        Some(serde_json::json!({ "interval_ns": interval_ns }))
+    }
+    fn shape(&self, params: &Value, _: &feed::Spec, _: &Target) -> Shape {
+        Shape {
+            paced: true,
+            interval_ns: params["interval_ns"].as_u64().unwrap_or(0),
+            expected: Some(Exchange {
+                ledger: Ledger::default(),
+                segments_up: 0,
+                segments_down: 0,
+            }),
+            connection_each_turn: false,
+        }
+    }
+    fn mount(&self, _: &Value, _: &str, _: &mut Site) {}
+    fn driver(&self, _: &Value, _: &Target) -> Result<Rc<dyn Driver>, String> {
+        Ok(Rc::new(Turns))
+    }
+}
+
+/// Takes its turns and does nothing with them.
+struct Turns;
+
+impl Driver for Turns {
+    fn drive(self: Rc<Self>, mut client: Client) -> LocalFuture<()> {
+        Box::pin(async move {
+            if !client.begin().await {
+                return;
+            }
+            client.ready();
+            while let Some(turn) = client.turn(Spread::Spread).await {
+                let done_ns = crate::clock::now_ns();
+                client.thread.event();
+                let mut recorder = client.thread.recorder.borrow_mut();
+                recorder.at(turn.phase).counts.completed += 1;
+                recorder.since(turn.phase, Metric::ResponseLatency, turn.intended_ns, done_ns);
+            }
+        })
+    }
+}

@@ -1,0 +1,49 @@
+//! Polling: a request each turn, answered at once with the latest update.
+//!
+//! The chapter's "traditional polling". Two engines: `raw`, a request rendered once and a parser
+//! over the bytes, for many thousands of clients; `reqwest`, a real application's client, one for
+//! each simulated user, observed from outside.
+
+mod client;
+mod engine_raw;
+mod engine_reqwest;
+mod head;
+mod params;
+mod server;
+
+use super::{Driver, Shape, Site, Target, Transport};
+use crate::feed;
+use crate::settings::{Fields, Key};
+use params::Params;
+use serde_json::Value;
+use std::rc::Rc;
+
+/// See the module.
+pub struct Polling;
+
+impl Transport for Polling {
+    fn name(&self) -> &'static str {
+        "polling"
+    }
+    fn about(&self) -> &'static str {
+        "an HTTP request each interval, answered at once with the latest update"
+    }
+    fn keys(&self) -> &'static [Key] {
+        params::KEYS
+    }
+    fn path(&self) -> &'static str {
+        "/PollingStock//PollingStock"
+    }
+    fn parse(&self, fields: &mut Fields) -> Option<Value> {
+        params::parse(fields)
+    }
+    fn shape(&self, params: &Value, feed: &feed::Spec, target: &Target) -> Shape {
+        params::shape(&Params::from_value(params), feed, target)
+    }
+    fn mount(&self, params: &Value, path: &str, site: &mut Site) {
+        site.mount(path, Rc::new(server::Polls::new(&Params::from_value(params))));
+    }
+    fn driver(&self, params: &Value, target: &Target) -> Result<Rc<dyn Driver>, String> {
+        client::driver(&Params::from_value(params), target)
+    }
+}

@@ -1,0 +1,312 @@
+//! Counting frames as they pass (RFC 6455 §5.2): an observer between the codec and the meter.
+//!
+//! The codec gives messages; how they were framed, and what a control frame cost, only the bytes
+//! tell. The scanner reads frame headers and skips the rest; it decodes nothing.
+
+use crate::net::Metered;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// What a whole message, or a control frame, was made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sizes {
+    /// Frame headers without masks.
+    pub framing: u64,
+    /// Masking keys.
+    pub masks: u64,
+    /// Application data.
+    pub payload: u64,
+}
+
+impl Sizes {
+    /// All of it.
+    pub fn wire(&self) -> u64 {
+        self.framing + self.masks + self.payload
+    }
+}
+
+/// What the scanner found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// A text or binary message, of one frame or several.
+    Message(Sizes),
+    /// A ping, pong or close frame.
+    Control(Sizes),
+}
+
+/// Reads the frame headers of one direction.
+#[derive(Debug, Default)]
+pub struct Scanner {
+    /// Bytes of a header so far.
+    header: [u8; 14],
+    have: u8,
+    /// Bytes of the current frame's payload still to come.
+    left: u64,
+    within: bool,
+    /// The data message so far: control frames may come between its fragments.
+    message: Sizes,
+    current: Sizes,
+    fin: bool,
+    control: bool,
+}
+
+impl Scanner {
+    /// Takes in bytes; gives every message and control frame that they complete to `found`.
+    pub fn feed(&mut self, mut bytes: &[u8], mut found: impl FnMut(Found)) {
+        loop {
+            if self.within {
+                let n = self.left.min(bytes.len() as u64);
+                bytes = &bytes[n as usize..];
+                self.left -= n;
+                if self.left > 0 {
+                    return;
+                }
+                self.within = false;
+                self.complete(&mut found);
+            }
+            let Some((&byte, rest)) = bytes.split_first() else { return };
+            bytes = rest;
+            self.header[usize::from(self.have)] = byte;
+            self.have += 1;
+            if self.have >= 2 && self.have == self.header_len() {
+                self.open();
+            }
+        }
+    }
+
+    /// Bytes of frames and messages that have not come whole.
+    pub fn pending(&self) -> u64 {
+        let current = if self.within { self.current.wire() - self.left } else { 0 };
+        u64::from(self.have) + current + self.message.wire()
+    }
+
+    /// The length of the header, which its second byte tells.
+    fn header_len(&self) -> u8 {
+        let extended = match self.header[1] & 0x7f {
+            126 => 2,
+            127 => 8,
+            _ => 0,
+        };
+        2 + extended + if self.header[1] & 0x80 != 0 { 4 } else { 0 }
+    }
+
+    fn open(&mut self) {
+        let h = &self.header;
+        self.left = match h[1] & 0x7f {
+            126 => u64::from(u16::from_be_bytes([h[2], h[3]])),
+            127 => u64::from_be_bytes([h[2], h[3], h[4], h[5], h[6], h[7], h[8], h[9]]),
+            short => u64::from(short),
+        };
+        self.fin = h[0] & 0x80 != 0;
+        self.control = h[0] & 0x08 != 0;
+        let masks = if h[1] & 0x80 != 0 { 4 } else { 0 };
+        self.current = Sizes { framing: u64::from(self.have) - masks, masks, payload: self.left };
+        self.have = 0;
+        self.within = true;
+    }
+
+    fn complete(&mut self, found: &mut impl FnMut(Found)) {
+        if self.control {
+            return found(Found::Control(self.current));
+        }
+        self.message.framing += self.current.framing;
+        self.message.masks += self.current.masks;
+        self.message.payload = self.message.payload.saturating_add(self.current.payload);
+        if self.fin {
+            found(Found::Message(std::mem::take(&mut self.message)));
+        }
+    }
+}
+
+/// What has been found on a stream and not been booked yet.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// Messages from the server, in order.
+    pub messages_down: VecDeque<Sizes>,
+    /// Control frames from the server: their number and bytes.
+    pub control_down: (u64, u64),
+    /// Control frames to the server.
+    pub control_up: (u64, u64),
+}
+
+/// A metered stream whose frames are counted.
+pub struct Scanned {
+    stream: Metered,
+    down: Scanner,
+    up: Scanner,
+    findings: Rc<RefCell<Findings>>,
+}
+
+impl Scanned {
+    /// Counts the frames of a stream; `leftover` was read from it with the upgrade's response.
+    pub fn new(stream: Metered, leftover: &[u8]) -> Scanned {
+        let mut scanned = Scanned {
+            stream,
+            down: Scanner::default(),
+            up: Scanner::default(),
+            findings: Rc::default(),
+        };
+        scanned.scan_down(leftover);
+        scanned
+    }
+    /// Bytes from the server that were read and never became a message that was taken: what an
+    /// aborted connection leaves.
+    pub fn untaken_down(&self) -> u64 {
+        let findings = self.findings.borrow();
+        self.down.pending() + findings.messages_down.iter().map(Sizes::wire).sum::<u64>()
+    }
+    /// What was found, shared with the stream.
+    pub fn findings(&self) -> Rc<RefCell<Findings>> {
+        self.findings.clone()
+    }
+    /// The metered stream below.
+    pub fn metered(&self) -> &Metered {
+        &self.stream
+    }
+    fn scan_down(&mut self, bytes: &[u8]) {
+        let mut findings = self.findings.borrow_mut();
+        self.down.feed(bytes, |found| match found {
+            Found::Message(sizes) => findings.messages_down.push_back(sizes),
+            Found::Control(sizes) => {
+                findings.control_down.0 += 1;
+                findings.control_down.1 += sizes.wire();
+            }
+        });
+    }
+}
+
+impl AsyncRead for Scanned {
+    #[inline]
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let result = Pin::new(&mut self.stream).poll_read(cx, buf);
+        self.scan_down(&buf.filled()[before..]);
+        result
+    }
+}
+
+impl AsyncWrite for Scanned {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.stream).poll_write(cx, buf);
+        if let Poll::Ready(Ok(n)) = &result {
+            let this = &mut *self;
+            let mut findings = this.findings.borrow_mut();
+            this.up.feed(&buf[..*n], |found| {
+                if let Found::Control(sizes) = found {
+                    findings.control_up.0 += 1;
+                    findings.control_up.1 += sizes.wire();
+                }
+            });
+        }
+        result
+    }
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn scan(pieces: &[&[u8]]) -> Vec<Found> {
+        let mut scanner = Scanner::default();
+        let mut all = Vec::new();
+        for piece in pieces {
+            scanner.feed(piece, |found| all.push(found));
+        }
+        all
+    }
+
+    fn frame(first: u8, mask: bool, payload: usize) -> Vec<u8> {
+        let bit = if mask { 0x80 } else { 0 };
+        let mut out = vec![first];
+        match payload {
+            0..=125 => out.push(bit | payload as u8),
+            126..=65_535 => {
+                out.push(bit | 126);
+                out.extend_from_slice(&(payload as u16).to_be_bytes());
+            }
+            _ => {
+                out.push(bit | 127);
+                out.extend_from_slice(&(payload as u64).to_be_bytes());
+            }
+        }
+        out.extend_from_slice(&[0xff; 4][..if mask { 4 } else { 0 }]);
+        out.resize(out.len() + payload, 0x88);
+        out
+    }
+
+    #[test]
+    fn a_small_push_costs_two_bytes_and_a_masked_one_six() {
+        let down = Sizes { framing: 2, masks: 0, payload: 21 };
+        assert_eq!(scan(&[&frame(0x81, false, 21)]), [Found::Message(down)]);
+        let up = Sizes { framing: 2, masks: 4, payload: 21 };
+        assert_eq!(scan(&[&frame(0x82, true, 21)]), [Found::Message(up)]);
+    }
+
+    #[test]
+    fn header_lengths_step_at_126_and_65536() {
+        for (payload, framing) in [(0, 2), (125, 2), (126, 4), (65_535, 4), (65_536, 10)] {
+            let sizes = Sizes { framing, masks: 0, payload: payload as u64 };
+            assert_eq!(scan(&[&frame(0x82, false, payload)]), [Found::Message(sizes)]);
+        }
+    }
+
+    #[test]
+    fn control_frames_may_come_between_fragments() {
+        let bytes = [frame(0x01, false, 3), frame(0x89, false, 4), frame(0x80, false, 5)].concat();
+        assert_eq!(
+            scan(&[&bytes]),
+            [
+                Found::Control(Sizes { framing: 2, masks: 0, payload: 4 }),
+                Found::Message(Sizes { framing: 4, masks: 0, payload: 8 }),
+            ]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_split_finds_the_same(
+            frames in prop::collection::vec((any::<bool>(), any::<bool>(), 0usize..400), 1..12),
+            cut in 1usize..50
+        ) {
+            let mut bytes = Vec::new();
+            for (control, mask, payload) in frames {
+                let payload = if control { payload % 126 } else { payload };
+                bytes.extend(frame(if control { 0x89 } else { 0x82 }, mask, payload));
+            }
+            let pieces: Vec<&[u8]> = bytes.chunks(cut).collect();
+            let whole = scan(&[&bytes]);
+            prop_assert_eq!(&scan(&pieces), &whole);
+            let sum: u64 = whole.iter().map(|f| match f {
+                Found::Message(s) | Found::Control(s) => s.wire(),
+            }).sum();
+            let mut scanner = Scanner::default();
+            scanner.feed(&bytes, |_| {});
+            prop_assert_eq!(sum + scanner.pending(), bytes.len() as u64);
+        }
+
+        #[test]
+        fn any_bytes_are_scanned_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            scan(&[&bytes]);
+        }
+    }
+}

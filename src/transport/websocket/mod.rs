@@ -1,0 +1,43 @@
+//! WebSocket (RFC 6455): one upgraded connection, a frame for each update.
+
+mod client;
+mod frame;
+mod params;
+mod server;
+
+use super::{Driver, Shape, Site, Target, Transport};
+use crate::feed;
+use crate::settings::{Fields, Key};
+use params::Params;
+use serde_json::Value;
+use std::rc::Rc;
+
+/// See the module.
+pub struct WebSocket;
+
+impl Transport for WebSocket {
+    fn name(&self) -> &'static str {
+        "websocket"
+    }
+    fn about(&self) -> &'static str {
+        "one upgraded connection, on which the server sends a frame for each update"
+    }
+    fn keys(&self) -> &'static [Key] {
+        params::KEYS
+    }
+    fn path(&self) -> &'static str {
+        "/ws"
+    }
+    fn parse(&self, fields: &mut Fields) -> Option<Value> {
+        params::parse(fields)
+    }
+    fn shape(&self, params: &Value, feed: &feed::Spec, _: &Target) -> Shape {
+        params::shape(&Params::from_value(params), feed)
+    }
+    fn mount(&self, params: &Value, path: &str, site: &mut Site) {
+        site.mount(path, Rc::new(server::Upgrades::new(&Params::from_value(params))));
+    }
+    fn driver(&self, params: &Value, target: &Target) -> Result<Rc<dyn Driver>, String> {
+        Ok(client::driver(&Params::from_value(params), target))
+    }
+}

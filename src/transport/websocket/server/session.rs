@@ -1,0 +1,257 @@
+//! One WebSocket connection of the server: every update in order, pings answered, closed with
+//! the right code.
+//!
+//! Separate from the upgrade that begins it. A hand-written future, so that a connection is one
+//! small allocation and a message costs none.
+
+use crate::alarm::Sleep;
+use crate::clock::now_ns;
+use crate::feed::{Kind, Update};
+use crate::net::Metered;
+use crate::transport::site::{Peer, Upgraded};
+use bytes::Bytes;
+use futures_util::{FutureExt, Sink, Stream};
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
+
+/// The largest message and frame that a client may send; what it sends is not used.
+const MOST_BYTES: usize = 64 * 1024;
+/// How far behind the feed a client may fall before it is closed.
+const MOST_BEHIND_NS: u64 = 30_000_000_000;
+/// How long an ending may take: the closing handshake and the end of TCP.
+const ENDING_NS: u64 = 5_000_000_000;
+
+/// See the module. Ends when the connection has ended.
+pub struct Session {
+    socket: WebSocketStream<Metered>,
+    peer: Rc<Peer>,
+    phase: Phase,
+    /// Rings for the next update; while blocked or ending, for the end of patience.
+    sleep: Sleep,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Everything is written; the next update is waited for.
+    Waiting,
+    /// An update does not fit into the socket yet.
+    Blocked,
+    /// A Close was sent or received: write ours, and read until theirs.
+    Closing,
+    /// The closing handshake is over or impossible: end TCP from this side.
+    Shutting,
+    /// Read until the client has ended TCP too, so that no reset destroys what was sent.
+    Lingering,
+}
+
+impl Session {
+    /// A session over an upgraded connection, from the update after now on. `None` never
+    /// happens: making the frame layer waits for nothing, but is an `async fn`.
+    pub fn new(upgraded: Upgraded, read_buffer_bytes: usize) -> Option<Session> {
+        let Upgraded { stream, leftover, peer } = upgraded;
+        let config = WebSocketConfig::default()
+            .read_buffer_size(read_buffer_bytes)
+            .write_buffer_size(0)
+            .max_message_size(Some(MOST_BYTES))
+            .max_frame_size(Some(MOST_BYTES));
+        // A copy: the frame layer would go on reading into HTTP's large buffer.
+        let (role, early) = (Role::Server, leftover.to_vec());
+        drop(leftover);
+        let socket = WebSocketStream::from_partially_read(stream, early, role, Some(config))
+            .now_or_never()?;
+        peer.cursor().latest(now_ns());
+        let sleep = peer.thread.alarm.until(peer.cursor().peek().published_ns);
+        Some(Session { socket, peer, phase: Phase::Waiting, sleep })
+    }
+
+    fn serving(&self) -> bool {
+        matches!(self.phase, Phase::Waiting | Phase::Blocked)
+    }
+
+    fn next(&self) -> Update {
+        self.peer.cursor().peek()
+    }
+
+    fn lie_down(&mut self, until_ns: u64) {
+        self.sleep = self.peer.thread.alarm.until(until_ns);
+    }
+
+    /// Goes on to a phase of the ending; one limit holds for all of it.
+    fn end(&mut self, phase: Phase) {
+        if self.serving() {
+            self.lie_down(now_ns() + ENDING_NS);
+        }
+        self.phase = phase;
+    }
+
+    fn close(&mut self, code: CloseCode, reason: &'static str) {
+        let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
+        // It fails where a Close was sent already or the connection is gone: both end the same.
+        let _ = Pin::new(&mut self.socket).start_send(Message::Close(Some(frame)));
+        self.end(Phase::Closing);
+    }
+
+    /// Reads all there is. Ready when nothing more will come from the frame layer and its own
+    /// replies are written.
+    fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            match ready!(Pin::new(&mut self.socket).poll_next(cx)) {
+                // The reply is queued by tungstenite, as pongs are.
+                Some(Ok(Message::Close(_))) => self.end(Phase::Closing),
+                // Whatever else a client says is not for this endpoint.
+                Some(Ok(_)) => {}
+                Some(Err(error)) => match verdict(&error) {
+                    Some((code, reason)) => self.close(code, reason),
+                    None => self.end(Phase::Shutting),
+                },
+                None => return Poll::Ready(()),
+            }
+        }
+    }
+
+    /// Sends every update that is due. Ready when the session must end.
+    fn poll_updates(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            if self.peer.thread.draining.get() {
+                self.close(CloseCode::Away, "the server is shutting down");
+                return Poll::Ready(());
+            }
+            match Pin::new(&mut self.socket).poll_ready(cx) {
+                Poll::Ready(Ok(())) if self.phase == Phase::Blocked => {
+                    self.phase = Phase::Waiting;
+                    self.lie_down(self.next().published_ns);
+                }
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(_)) => {
+                    self.end(Phase::Shutting);
+                    return Poll::Ready(());
+                }
+                Poll::Pending => {
+                    ready!(self.poll_blocked(cx));
+                    return Poll::Ready(());
+                }
+            }
+            ready!(Pin::new(&mut self.sleep).poll(cx));
+            let update = self.next();
+            if update.published_ns <= now_ns() && self.push(update).is_err() {
+                self.end(Phase::Shutting);
+                return Poll::Ready(());
+            }
+            self.lie_down(self.next().published_ns);
+        }
+    }
+
+    /// Writes an update, or queues what does not fit.
+    fn push(&mut self, update: Update) -> Result<(), Error> {
+        let thread = &self.peer.thread;
+        let message = message(thread.feed.get().spec.kind, thread.payload(update));
+        Pin::new(&mut self.socket).start_send(message)?;
+        self.peer.cursor().advance();
+        thread.pushed.set(thread.pushed.get() + 1);
+        Ok(())
+    }
+
+    /// Waits for room. Ready when the client is too far behind.
+    fn poll_blocked(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let patience_ns = self.next().published_ns.saturating_add(MOST_BEHIND_NS);
+        if self.phase != Phase::Blocked {
+            self.phase = Phase::Blocked;
+            self.lie_down(patience_ns);
+        }
+        ready!(Pin::new(&mut self.sleep).poll(cx));
+        if self.peer.thread.draining.get() {
+            self.close(CloseCode::Away, "the server is shutting down");
+        } else if now_ns() < patience_ns {
+            // Woken with everybody else, and for nothing.
+            self.lie_down(patience_ns);
+            ready!(Pin::new(&mut self.sleep).poll(cx));
+        } else {
+            let thread = &self.peer.thread;
+            thread.lagged.set(thread.lagged.get() + 1);
+            self.close(CloseCode::Policy, "too far behind");
+        }
+        Poll::Ready(())
+    }
+
+    /// The end: Close, then TCP from this side, then whatever the client still sends.
+    fn poll_ending(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.phase == Phase::Closing {
+            let flushed = Pin::new(&mut self.socket).poll_flush(cx);
+            let heard = self.poll_incoming(cx);
+            match (flushed, heard) {
+                (Poll::Ready(Ok(())), Poll::Pending) | (Poll::Pending, _) => return Poll::Pending,
+                (Poll::Ready(_), _) => self.phase = Phase::Shutting,
+            }
+        }
+        if self.phase == Phase::Shutting {
+            match ready!(Pin::new(self.socket.get_mut()).poll_shutdown(cx)) {
+                Ok(()) => self.phase = Phase::Lingering,
+                Err(_) => return Poll::Ready(()),
+            }
+        }
+        let mut rest = [0; 512];
+        loop {
+            let mut buffer = ReadBuf::new(&mut rest);
+            match ready!(Pin::new(self.socket.get_mut()).poll_read(cx, &mut buffer)) {
+                Ok(()) if !buffer.filled().is_empty() => {}
+                _ => return Poll::Ready(()),
+            }
+        }
+    }
+}
+
+impl Future for Session {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        if this.serving() {
+            let over = this.poll_incoming(cx).is_ready();
+            if over && this.serving() {
+                this.end(Phase::Shutting);
+            }
+        }
+        if this.serving() {
+            ready!(this.poll_updates(cx));
+        }
+        if this.poll_ending(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        // True: patience is at its end. False: woken because the server drains.
+        while !ready!(Pin::new(&mut this.sleep).poll(cx)) {
+            this.lie_down(now_ns() + ENDING_NS);
+        }
+        Poll::Ready(())
+    }
+}
+
+fn message(kind: Kind, payload: Bytes) -> Message {
+    match kind {
+        Kind::Binary => Message::Binary(payload),
+        // Stamps are ASCII; were they not, the bytes would still be delivered.
+        Kind::Text | Kind::Json => match Utf8Bytes::try_from(payload.clone()) {
+            Ok(text) => Message::Text(text),
+            Err(_) => Message::Binary(payload),
+        },
+    }
+}
+
+/// The code that a client's fault is closed with (RFC 6455 §7.4.1); `None` where nobody is left
+/// to be told.
+fn verdict(error: &Error) -> Option<(CloseCode, &'static str)> {
+    use tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake;
+    match error {
+        Error::Protocol(ResetWithoutClosingHandshake) => None,
+        Error::Protocol(_) => Some((CloseCode::Protocol, "protocol error")),
+        Error::Utf8(_) => Some((CloseCode::Invalid, "text that is not UTF-8")),
+        Error::Capacity(_) => Some((CloseCode::Size, "message too big")),
+        _ => None,
+    }
+}

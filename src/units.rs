@@ -1,0 +1,277 @@
+//! Quantities with units: bytes by layer, durations, rates and sizes as people write them.
+//!
+//! Separate from `record`, which counts, and from `settings`, which knows where in a file a
+//! value stood. Nothing here knows what is being measured.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::iter::Sum;
+use std::marker::PhantomData;
+use std::ops::{Add, AddAssign};
+
+/// The layer at the TCP stream: what `read` and `write` on the socket moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wire {}
+/// The layer of the protocol's own bytes: heads, frame headers, masks, control frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {}
+/// The layer of the messages that the scenario asked to deliver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Payload {}
+/// The layer of IP packets: TCP and IP headers included, link headers not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ip {}
+
+/// A number of bytes at one layer. Bytes of two layers cannot be added by accident:
+///
+/// ```compile_fail
+/// use wsbench::units::{Bytes, Payload, Wire};
+/// let sum = Bytes::<Wire>::new(1) + Bytes::<Payload>::new(1);
+/// ```
+pub struct Bytes<L>(u64, PhantomData<L>);
+
+impl<L> Bytes<L> {
+    /// `count` bytes at this layer.
+    pub const fn new(count: u64) -> Self {
+        Bytes(count, PhantomData)
+    }
+    /// The bare count, for arithmetic that names both layers.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+    /// True where nothing was counted.
+    pub fn is_zero(&self) -> bool {
+        self.0 == 0
+    }
+}
+
+impl<L> Clone for Bytes<L> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<L> Copy for Bytes<L> {}
+impl<L> Default for Bytes<L> {
+    fn default() -> Self {
+        Bytes::new(0)
+    }
+}
+impl<L> PartialEq for Bytes<L> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+impl<L> Eq for Bytes<L> {}
+impl<L> fmt::Debug for Bytes<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} B", self.0)
+    }
+}
+impl<L> Add for Bytes<L> {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Bytes::new(self.0 + other.0)
+    }
+}
+impl<L> AddAssign for Bytes<L> {
+    fn add_assign(&mut self, other: Self) {
+        self.0 += other.0;
+    }
+}
+impl<L> AddAssign<u64> for Bytes<L> {
+    fn add_assign(&mut self, count: u64) {
+        self.0 += count;
+    }
+}
+impl<L> Sum for Bytes<L> {
+    fn sum<I: Iterator<Item = Self>>(iter: I) -> Self {
+        iter.fold(Bytes::default(), Add::add)
+    }
+}
+impl<L> Serialize for Bytes<L> {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(s)
+    }
+}
+impl<'de, L> Deserialize<'de> for Bytes<L> {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        u64::deserialize(d).map(Bytes::new)
+    }
+}
+
+/// Nanoseconds in a second.
+pub const SECOND_NS: u64 = 1_000_000_000;
+
+const DURATIONS: &[(&str, f64)] =
+    &[("ns", 1.0), ("us", 1e3), ("µs", 1e3), ("ms", 1e6), ("s", 1e9), ("min", 60e9), ("h", 3600e9)];
+const SIZES: &[(&str, f64)] =
+    &[("B", 1.0), ("KiB", 1024.0), ("MiB", 1024.0 * 1024.0), ("kB", 1e3), ("MB", 1e6)];
+
+/// Splits `"250ms"` into `250.0` and `"ms"`.
+fn number_and_unit(text: &str) -> Option<(f64, &str)> {
+    let text = text.trim();
+    let end =
+        text.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '_')).unwrap_or(text.len());
+    let number = text[..end].replace('_', "").parse().ok()?;
+    Some((number, text[end..].trim()))
+}
+
+fn scaled(text: &str, units: &[(&str, f64)], what: &str, example: &str) -> Result<f64, String> {
+    let names = || units.iter().map(|u| u.0).collect::<Vec<_>>().join(", ");
+    let (number, unit) = number_and_unit(text)
+        .ok_or_else(|| format!("{text:?} is not a {what}; write for example {example:?}"))?;
+    if unit.is_empty() {
+        return Err(format!(
+            "{text:?} has no unit; write for example {example:?} (units: {})",
+            names()
+        ));
+    }
+    match units.iter().find(|u| u.0 == unit) {
+        Some((_, factor)) => Ok(number * factor),
+        None => Err(format!("unknown unit {unit:?} for a {what}; use one of {}", names())),
+    }
+}
+
+/// Parses a duration such as `"1s"`, `"250ms"` or `"1.5min"` into nanoseconds.
+///
+/// # Errors
+/// A sentence that names the fault and an example, when the text is not a number followed by a
+/// unit of time, or is longer than 30 days.
+pub fn parse_duration_ns(text: &str) -> Result<u64, String> {
+    let ns = scaled(text, DURATIONS, "duration", "1s")?;
+    if ns > 30.0 * 86_400e9 {
+        return Err(format!("{text:?} is longer than 30 days"));
+    }
+    Ok(ns.round() as u64)
+}
+
+/// Parses a size such as `"21B"` or `"4KiB"` into bytes.
+///
+/// # Errors
+/// A sentence that names the fault and an example.
+pub fn parse_size(text: &str) -> Result<u64, String> {
+    let bytes = scaled(text, SIZES, "size", "21B")?;
+    if bytes > 64.0 * 1024.0 * 1024.0 {
+        return Err(format!("{text:?} is more than 64MiB"));
+    }
+    if bytes.fract() != 0.0 {
+        return Err(format!("{text:?} is not a whole number of bytes"));
+    }
+    Ok(bytes as u64)
+}
+
+/// Parses a rate such as `"10/s"` or `"1/min"` into events a second.
+///
+/// # Errors
+/// A sentence that names the fault and an example.
+pub fn parse_rate_hz(text: &str) -> Result<f64, String> {
+    let bad = || format!("{text:?} is not a rate; write for example \"10/s\" or \"1/min\"");
+    let (count, unit) = text.split_once('/').ok_or_else(bad)?;
+    let count: f64 = count.trim().replace('_', "").parse().map_err(|_| bad())?;
+    let unit = unit.trim();
+    let seconds = match DURATIONS.iter().find(|u| u.0 == unit) {
+        Some((_, ns)) => ns / 1e9,
+        None => {
+            return Err(format!("unknown unit {unit:?} for a rate; use one of ms, s, min, h"));
+        }
+    };
+    if !(count.is_finite() && count >= 0.0) {
+        return Err(bad());
+    }
+    Ok(count / seconds)
+}
+
+/// A duration for people: `850 ns`, `12.3 µs`, `4.56 ms`, `1.23 s`, `2 min 5 s`.
+pub fn human_ns(ns: f64) -> String {
+    let magnitude = ns.abs();
+    match magnitude {
+        m if m < 1e3 => format!("{ns:.0} ns"),
+        m if m < 1e6 => format!("{} µs", three(ns / 1e3)),
+        m if m < 1e9 => format!("{} ms", three(ns / 1e6)),
+        m if m < 120e9 => format!("{} s", three(ns / 1e9)),
+        _ => {
+            let seconds = (ns / 1e9).round() as u64;
+            format!("{} min {} s", seconds / 60, seconds % 60)
+        }
+    }
+}
+
+/// A number of bytes for people, in SI units: `871 B`, `8.71 MB`.
+pub fn human_bytes(bytes: f64) -> String {
+    match bytes.abs() {
+        m if m < 1e3 => format!("{} B", three(bytes)),
+        m if m < 1e6 => format!("{} kB", three(bytes / 1e3)),
+        m if m < 1e9 => format!("{} MB", three(bytes / 1e6)),
+        _ => format!("{} GB", three(bytes / 1e9)),
+    }
+}
+
+/// Three significant digits and no needless zeros: `1.53`, `87.1`, `871`.
+pub fn three(value: f64) -> String {
+    let decimals = match value.abs() {
+        m if m >= 99.95 || m == 0.0 => 0,
+        m if m >= 9.995 => 1,
+        m if m >= 0.9995 => 2,
+        _ => 3,
+    };
+    let text = format!("{value:.decimals$}");
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text,
+    }
+}
+
+/// A whole number with thousands apart: `100,000`.
+pub fn thousands(value: u64) -> String {
+    let digits = value.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, c) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(c);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_carry_units() {
+        assert_eq!(parse_duration_ns("1s"), Ok(SECOND_NS));
+        assert_eq!(parse_duration_ns("250 ms"), Ok(250_000_000));
+        assert_eq!(parse_duration_ns("1.5min"), Ok(90 * SECOND_NS));
+        assert_eq!(parse_duration_ns("0s"), Ok(0));
+        for bad in ["1", "s", "", "1 week", "-1s", "1e3s", "99999h"] {
+            assert!(parse_duration_ns(bad).is_err(), "{bad}");
+        }
+        assert!(parse_duration_ns("5").unwrap_err().contains("no unit"));
+    }
+
+    #[test]
+    fn rates_and_sizes_carry_units() {
+        assert_eq!(parse_rate_hz("10/s"), Ok(10.0));
+        assert_eq!(parse_rate_hz("30/min"), Ok(0.5));
+        assert!(parse_rate_hz("10").is_err());
+        assert!(parse_rate_hz("-1/s").is_err());
+        assert_eq!(parse_size("21B"), Ok(21));
+        assert_eq!(parse_size("4KiB"), Ok(4096));
+        assert!(parse_size("0.5B").is_err());
+        assert!(parse_size("21").unwrap_err().contains("no unit"));
+    }
+
+    #[test]
+    fn numbers_for_people() {
+        assert_eq!(human_ns(850.0), "850 ns");
+        assert_eq!(human_ns(12_345.0), "12.3 µs");
+        assert_eq!(human_ns(4.56e6), "4.56 ms");
+        assert_eq!(human_ns(125e9), "2 min 5 s");
+        assert_eq!(human_bytes(871.0), "871 B");
+        assert_eq!(human_bytes(8.71e6), "8.71 MB");
+        assert_eq!(thousands(100_000), "100,000");
+        assert_eq!(thousands(999), "999");
+        assert_eq!(three(0.153), "0.153");
+    }
+}

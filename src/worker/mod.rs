@@ -1,0 +1,11 @@
+//! More than one process: starting them, speaking with them, losing them.
+//!
+//! A run's driver and its reference server are processes of their own, started by executing this
+//! program again with a hidden subcommand; a running runtime is never forked. Parent and child
+//! speak JSON lines on the child's standard input and output; the end of standard input means
+//! that the parent is gone, and the child stops. This folder forwards results and interprets
+//! none.
+
+pub mod child;
+pub mod process;
+pub mod protocol;

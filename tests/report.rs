@@ -1,0 +1,440 @@
+//! Reports: exact arithmetic, every format of a synthetic result, and what is absent or invalid.
+
+mod sample;
+
+use proptest::prelude::*;
+use sample::{POLLING, WEBSOCKET, complete, planned};
+use std::collections::{BTreeMap, HashSet};
+use wsbench::cmd::report as command;
+use wsbench::record::{Counts, Fault, FaultKind, Metric, Phase, Recorder, Window};
+use wsbench::report::chapter::as_printed;
+use wsbench::report::columns::{self, Cell};
+use wsbench::report::layer::{Layer, Statistic, Way};
+use wsbench::report::table::{Row, Status};
+use wsbench::report::{FORMATS, Table, format, summarise};
+use wsbench::result::{CaseEnd, CaseResult, Cost, DriverEnd, End, RunResult, ServerEnd, file};
+use wsbench::units::Bytes;
+
+const COUNTS: [u32; 3] = [1_000, 10_000, 100_000];
+
+fn chapter_run() -> Table {
+    summarise(&complete(&[POLLING, WEBSOCKET], &COUNTS))
+}
+
+fn row<'a>(table: &'a Table, series: &str, clients: u32) -> &'a Row {
+    let found = table.rows.iter().find(|r| r.series == series && r.clients == clients);
+    found.expect("the sample has the row")
+}
+
+fn per_message(row: &Row, layer: Layer) -> Option<f64> {
+    row.steady(Way::Both, layer).per_message.value()
+}
+
+fn text(table: &Table, name: &str, file: usize) -> String {
+    let rendered = format(name).expect("a known format").render(table);
+    String::from_utf8(rendered[file].bytes.clone()).expect("text is UTF-8")
+}
+
+#[test]
+fn a_message_costs_what_the_protocols_say() {
+    let table = chapter_run();
+    for clients in COUNTS {
+        let poll = row(&table, "polling", clients);
+        let push = row(&table, "websocket", clients);
+        assert_eq!(per_message(poll, Layer::Overhead), Some(909.0));
+        assert_eq!(per_message(poll, Layer::HeadChars), Some(871.0));
+        assert_eq!(per_message(poll, Layer::Wire), Some(930.0));
+        assert_eq!(per_message(poll, Layer::Ip), Some(1086.0));
+        assert_eq!(per_message(push, Layer::Overhead), Some(2.0));
+        assert_eq!(per_message(push, Layer::Ip), Some(127.0));
+        assert_eq!(poll.cost.driver_cpu_us.value(), Some(12.0));
+        assert_eq!(push.cost.server_bytes.value(), Some(5_100.0));
+    }
+    let ratios: BTreeMap<_, _> =
+        table.comparisons[0].ratios.iter().map(|r| (r.name, r.per_message.value())).collect();
+    assert_eq!(ratios["head_chars"], Some(435.5));
+    assert_eq!(ratios["overhead_bytes"], Some(454.5));
+    assert_eq!(ratios["wire_bytes"], Some(930.0 / 23.0));
+    assert_eq!(ratios["ip_bytes"], Some(1086.0 / 127.0));
+}
+
+#[test]
+fn the_chapters_figures_have_its_digits() {
+    let table = chapter_run();
+    let printed = |series: &str| {
+        let of = |n| as_printed(row(&table, series, n).chapter.mebibits_per_s.value().unwrap());
+        COUNTS.map(of)
+    };
+    assert_eq!(printed("polling"), ["6.6", "66", "665"]);
+    assert_eq!(printed("websocket"), ["0.015", "0.153", "1.526"]);
+    let si = row(&table, "polling", 100_000).chapter.megabits_per_s.value();
+    assert_eq!(si, Some(696.8));
+    assert_eq!(row(&table, "polling", 1_000).chapter.bytes_per_s.value(), Some(871_000.0));
+}
+
+#[test]
+fn a_stretched_interval_is_scaled_in_a_column_of_its_own() {
+    let table = chapter_run();
+    assert_eq!(table.verdict.status, Status::Valid);
+    let volume = row(&table, "polling", 100_000).steady(Way::Both, Layer::Overhead);
+    let (measured, scaled) = (volume.per_s.value().unwrap(), volume.per_s_scaled.value().unwrap());
+    // 71,428 whole turns a second are a little less than 100,000 / 1.4.
+    assert_eq!(measured, 71_428.0 * 909.0);
+    assert!((scaled / measured - 1.4).abs() < 1e-12);
+    let held = row(&table, "polling", 1_000).steady(Way::Both, Layer::Overhead);
+    assert!(held.per_s_scaled.reason().is_some());
+}
+
+#[test]
+fn repeats_and_merged_files_are_one_row() {
+    let one = complete(&[POLLING, WEBSOCKET], &[1_000]);
+    let mut two = one.clone();
+    two.merge(&one).unwrap();
+    let (one, two) = (summarise(&one), summarise(&two));
+    let (a, b) = (row(&one, "polling", 1_000), row(&two, "polling", 1_000));
+    assert_eq!((b.repeats, b.asked, b.status), (2, 2_000, Status::Valid));
+    assert_eq!(b.window_s.value(), Some(2.0 * f64::from(sample::SECONDS)));
+    assert_eq!(b.cost.driver_bytes, a.cost.driver_bytes);
+    let per_s = |r: &Row| r.steady(Way::Both, Layer::Wire).per_s.clone();
+    assert_eq!(per_s(a), per_s(b));
+    let p99 = |r: &Row| r.latency(Metric::DeliveryLatency).stat(Statistic::P99).clone();
+    assert_eq!(p99(a), p99(b));
+}
+
+#[test]
+fn formats_look_as_agreed() {
+    let table = chapter_run();
+    let small = summarise(&complete(&[POLLING, WEBSOCKET], &[1_000]));
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("report/snapshots");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.bind(|| {
+        insta::assert_snapshot!("text", text(&table, "text", 0));
+        insta::assert_snapshot!("summary_csv", text(&small, "csv", 0));
+        insta::assert_snapshot!("latency_csv", text(&small, "csv", 2));
+        insta::assert_snapshot!("json", text(&small, "json", 0));
+        insta::assert_snapshot!("columns", columns::markdown());
+    });
+}
+
+#[test]
+fn csv_reads_back_to_the_arithmetic() {
+    let bytes = text(&chapter_run(), "csv", 1);
+    let mut reader = csv::Reader::from_reader(bytes.as_bytes());
+    let rows: Vec<BTreeMap<String, String>> = reader.deserialize().map(Result::unwrap).collect();
+    let is = |r: &BTreeMap<String, String>, key: &str, value: &str| r[key] == value;
+    let found = rows.iter().find(|r| {
+        is(r, "series", "polling")
+            && is(r, "clients", "1000")
+            && is(r, "phase", "steady")
+            && is(r, "direction", "up")
+            && is(r, "layer", "heads_bytes")
+    });
+    let found = found.expect("the row is there");
+    assert_eq!((&*found["per_message"], &*found["total"]), ("716", "7160000"));
+    let seconds = text(&chapter_run(), "csv", 3);
+    assert!(seconds.lines().any(|l| l.starts_with("websocket,1000,0,3,steady,0,0,1000,0,23000,")));
+}
+
+#[test]
+fn columns_have_one_name_each() {
+    let names: Vec<String> = columns::columns().into_iter().map(|c| c.name).collect();
+    assert_eq!(names.iter().collect::<HashSet<_>>().len(), names.len());
+    let snake =
+        |n: &String| n.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    assert!(names.iter().all(snake));
+    for wanted in ["wire_bytes_down_per_s", "delivery_latency_us_p99", "server_cpu_us_per_message"]
+    {
+        assert!(names.iter().any(|n| n == wanted), "{wanted}");
+    }
+}
+
+#[test]
+fn pictures_are_png_files_of_the_declared_size() {
+    let empty = summarise(&planned(&[POLLING], &[1_000]));
+    let none = summarise(&planned(&[], &[]));
+    let all = summarise(&complete(&sample::ALL, &COUNTS));
+    for table in [&empty, &none, &all] {
+        for picture in format("png").unwrap().render(table) {
+            let decoder = png::Decoder::new(std::io::Cursor::new(&picture.bytes));
+            let mut reader = decoder.read_info().unwrap();
+            let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+            let info = reader.next_frame(&mut pixels).unwrap();
+            assert_eq!((info.width, info.height), (2000, 1200), "{}", picture.name);
+            assert!(pixels.iter().any(|&p| p < 100), "{} is blank", picture.name);
+        }
+    }
+}
+
+#[test]
+fn pictures_mark_what_is_not_valid() {
+    let mut table = chapter_run();
+    let valid = format("png").unwrap().render(&table);
+    table.rows[0].status = Status::Invalid;
+    let marked = format("png").unwrap().render(&table);
+    assert!(valid.iter().zip(&marked).all(|(a, b)| a.bytes != b.bytes));
+}
+
+#[test]
+fn what_cannot_be_known_says_why() {
+    let mut result = complete(&[POLLING], &[1_000]);
+    let why = "the server is not ours and was not started by this run";
+    for info in &mut result.header.cases {
+        info.bundled_server = false;
+        for name in ["server_cpu", "server_memory", "server_audit"] {
+            info.absent.insert(name.to_owned(), why.to_owned());
+        }
+    }
+    result.cases.values_mut().for_each(|c| c.servers.clear());
+    let table = summarise(&result);
+    let poll = row(&table, "polling", 1_000);
+    for figure in [&poll.cost.server_cpu_us, &poll.cost.server_bytes, &poll.audit.server_bytes] {
+        assert_eq!(figure.reason(), Some(why));
+    }
+    assert_eq!(poll.status, Status::Valid);
+    let shown = text(&table, "text", 0).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(shown.contains(why), "{shown}");
+    assert!(text(&table, "json", 0).contains(r#""server_cpu_us_per_message": null"#));
+    let upgrade = poll.latency(Metric::UpgradeTime).stat(Statistic::P50);
+    assert_eq!(upgrade.reason(), Some("no connection was upgraded"));
+}
+
+#[test]
+fn memory_that_shrank_is_not_clamped() {
+    let mut result = complete(&[POLLING], &[1_000]);
+    let case = result.cases.get_mut(&0).unwrap();
+    case.drivers[0].cost.resident_during = case.drivers[0].cost.resident_before - 1;
+    case.ends[0].kernel_memory = Some(-5);
+    let table = summarise(&result);
+    let cost = &row(&table, "polling", 1_000).cost;
+    assert!(cost.driver_bytes.reason().unwrap().contains("shrank by 1 bytes"));
+    assert!(cost.kernel_bytes.reason().unwrap().contains("shrank by 5 bytes"));
+}
+
+/// Spoils a valid result and gives the verdict's exit code and reasons.
+fn spoiled(clients: u32, spoil: impl Fn(&mut CaseResult)) -> (u8, String) {
+    let mut result = complete(&[POLLING], &[clients]);
+    spoil(result.cases.get_mut(&0).unwrap());
+    let table = summarise(&result);
+    (table.verdict.exit_code, table.verdict.reasons.join("\n"))
+}
+
+#[test]
+fn a_run_that_does_not_hold_is_invalid() {
+    let expect = |(code, reasons): (u8, String), words: &str| {
+        assert_eq!(code, 96, "{reasons}");
+        assert!(reasons.contains(words), "{reasons}");
+    };
+    assert_eq!(spoiled(1_000, |_| ()), (0, String::new()));
+    expect(spoiled(1_000, |c| c.drivers[0].connected = 999), "999 of 1,000 clients connected");
+    expect(spoiled(1_000, |c| c.drivers[0].turns_unreached = 7), "7 turns were not reached");
+    expect(spoiled(1_000, |c| c.drivers[0].audit.mismatched = 1), "on 1 connections");
+    expect(spoiled(1_000, |c| c.drivers[0].audit.connections = 0), "no connection was compared");
+    expect(spoiled(1_000, |c| c.servers[0].received += 3), "the server leaves 3 bytes");
+    expect(spoiled(1_000, |c| c.ends[0].lost.push("driver 0".to_owned())), "lost: driver 0");
+    expect(spoiled(1_000, |c| c.ends[0].interval_ns *= 2), "without the scenario's leave");
+    expect(
+        spoiled(1_000, |c| c.total.phases.steady.ledger.down.payload += 1),
+        "the ledger leaves 1 bytes unexplained",
+    );
+    let late = |c: &mut CaseResult| {
+        (0..100_000).for_each(|_| c.total.latency.record(Metric::DriverLag, 60_000_000));
+    };
+    expect(spoiled(1_000, late), "driver lag p99 60 ms is above 50 ms");
+    let nothing = |c: &mut CaseResult| c.total.phases[Phase::Steady].counts = Counts::default();
+    expect(spoiled(1_000, nothing), "nothing was measured");
+}
+
+#[test]
+fn faults_and_losses_are_shown_and_do_not_invalidate() {
+    let lossy = |c: &mut CaseResult| {
+        c.total.phases.steady.counts.lost = 4;
+        c.total.phases.steady.counts.faults = 2;
+        c.total.faults.insert(Fault::with(FaultKind::Status, 503), 2);
+    };
+    let mut result = complete(&[WEBSOCKET], &[1_000]);
+    lossy(result.cases.get_mut(&0).unwrap());
+    let table = summarise(&result);
+    assert_eq!(table.verdict.status, Status::Valid);
+    assert!(text(&table, "text", 0).contains("2 × answered with status 503"));
+    assert!(text(&table, "json", 0).contains(r#""answered with status 503": 2"#));
+}
+
+#[test]
+fn a_stopped_run_is_partial_and_shows_what_there_is() {
+    let mut result = complete(&[POLLING, WEBSOCKET], &[1_000]);
+    result.cases.remove(&1);
+    result.ends[0].reason = "SIGINT".to_owned();
+    let case = result.cases.get_mut(&0).unwrap();
+    case.ends[0].stopped = Some("SIGINT".to_owned());
+    case.ends[0].steady_until_s = 5;
+    let table = summarise(&result);
+    assert_eq!((table.verdict.status, table.verdict.exit_code), (Status::Partial, 130));
+    assert_eq!(row(&table, "polling", 1_000).window_s.value(), Some(2.0));
+    assert_eq!(row(&table, "websocket", 1_000).status, Status::Partial);
+    assert!(text(&table, "text", 0).contains("partial: the run was stopped: SIGINT"));
+    result.ends.clear();
+    assert_eq!(summarise(&result).verdict.exit_code, 1);
+}
+
+#[test]
+fn files_are_written_whole_and_read_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let result = complete(&[POLLING, WEBSOCKET], &[1_000]);
+    let path = dir.path().join("result.jsonl");
+    let mut writer = file::Writer::create(&path, &result.header).unwrap();
+    for (number, case) in &result.cases {
+        for (second, window) in &case.seconds {
+            let line = file::WindowLine::new(*number, 0, *second, window);
+            writer.write(&file::Line::Window(Box::new(line))).unwrap();
+        }
+        let lines = case.drivers.iter().map(|d| file::Line::Driver(Box::new(d.clone())));
+        let lines =
+            lines.chain(case.servers.iter().map(|s| file::Line::Server(Box::new(s.clone()))));
+        let lines = lines.chain(case.ends.iter().map(|e| file::Line::Case(Box::new(e.clone()))));
+        lines.for_each(|line| writer.write(&line).unwrap());
+    }
+    writer.write(&file::Line::End(result.ends[0].clone())).unwrap();
+    let out = dir.path().join("out");
+    let all = command::formats(&[]).unwrap();
+    let report = command::report(&[path], Some(&out), &all).unwrap();
+    assert_eq!(report.tables, [summarise(&result)]);
+    let mut names: Vec<String> = std::fs::read_dir(&out)
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
+    let mut expected: Vec<String> =
+        FORMATS.iter().flat_map(|f| f.files()).map(|n| (*n).to_owned()).collect();
+    names.sort();
+    expected.sort();
+    assert_eq!(names, expected);
+    assert_eq!(report.written.len(), expected.len());
+}
+
+#[test]
+fn failures_name_the_path_or_the_format() {
+    let dir = tempfile::tempdir().unwrap();
+    let blocked = dir.path().join("file");
+    std::fs::write(&blocked, "").unwrap();
+    let result = planned(&[POLLING], &[1_000]);
+    let text = [format("text").unwrap()];
+    let error = command::render_all(&result, &blocked, &text).unwrap_err();
+    assert!(error.message.contains("file"), "{error}");
+    std::fs::create_dir_all(dir.path().join("out/summary.txt")).unwrap();
+    let error = command::render_all(&result, &dir.path().join("out"), &text).unwrap_err();
+    assert!(error.message.contains("summary.txt"), "{error}");
+    assert_eq!(std::fs::read_dir(dir.path().join("out")).unwrap().count(), 1);
+    let error = command::formats(&["pdf".to_owned()]).err().unwrap();
+    assert_eq!((error.exit_code(), error.message.contains("text, csv, json, png")), (2, true));
+}
+
+fn amount() -> impl Strategy<Value = u64> {
+    prop_oneof![Just(0), 1u64..100, 0u64..1 << 44]
+}
+
+fn anything() -> impl Strategy<Value = RunResult> {
+    let numbers = prop::collection::vec(amount(), 40);
+    let cases = prop::collection::vec((numbers, 0u8..32), 1..6);
+    (cases, prop::sample::subsequence(sample::ALL.to_vec(), 1..3)).prop_map(|(cases, series)| {
+        let mut result = planned(&series, &[1, 100_000]);
+        for (i, (n, keep)) in cases.into_iter().enumerate() {
+            let number = i as u32;
+            let has = |bit: u8| keep & (1 << bit) != 0;
+            let case = result.cases.entry(number).or_default();
+            if has(0) {
+                case.add_window(n[0] as u32 % 100, &any_window(&n));
+            }
+            let cost = Cost { cpu_ns: n[1], resident_before: n[2], resident_during: n[3] };
+            if has(1) {
+                let mut end =
+                    DriverEnd { case: number, connected: n[4] as u32, cost, ..Default::default() };
+                end.tcp.steady.readings = n[5];
+                end.tcp.steady.ip_bytes_up = Bytes::new(n[6]);
+                end.tcp.steady.data_segments_up = n[7];
+                end.audit.unexplained_bytes = n[8];
+                case.drivers.push(end);
+            }
+            if has(2) {
+                case.servers.push(ServerEnd { received: n[9], cost, ..Default::default() });
+            }
+            if has(3) {
+                case.ends.push(CaseEnd {
+                    steady_from_s: n[10] as u32,
+                    steady_until_s: n[11] as u32,
+                    interval_ns: n[12],
+                    connect_wall_ns: n[13],
+                    kernel_memory: Some(n[14] as i64 - 100),
+                    ..Default::default()
+                });
+            }
+            if has(4) {
+                result.ends.push(End { reason: "complete".to_owned(), wall_ns: n[15] });
+            }
+        }
+        result
+    })
+}
+
+fn any_window(n: &[u64]) -> Window {
+    let mut recorder = Recorder::default();
+    for (i, phase) in Phase::ALL.into_iter().enumerate() {
+        let cell = recorder.at(phase);
+        cell.counts.turns = n[16 + i];
+        cell.counts.messages = n[17 + i];
+        cell.counts.completed = n[18 + i];
+        cell.ledger.up.wire = Bytes::new(n[19 + i]);
+        cell.ledger.down.heads = Bytes::new(n[20 + i]);
+        cell.ledger.down.framing = Bytes::new(n[21 + i]);
+    }
+    for metric in Metric::ALL {
+        if !n[30].is_multiple_of(3) {
+            recorder.latency(Phase::Steady, metric, n[31 + metric as usize]);
+        }
+    }
+    recorder.take(Window::clone)
+}
+
+fn check_everything(result: &RunResult) {
+    let table = summarise(result);
+    for row in table.rows.iter().chain(&table.floors) {
+        for column in columns::columns() {
+            if let Cell::Number(figure) = column.get(row) {
+                assert!(figure.value().is_none_or(f64::is_finite), "{}", column.name);
+                assert!(figure.reason().is_none_or(|why| !why.is_empty()), "{}", column.name);
+            }
+        }
+    }
+    for file in ["text", "csv", "json"].iter().flat_map(|f| format(f).unwrap().render(&table)) {
+        let text = String::from_utf8(file.bytes).unwrap();
+        for bad in ["NaN", "nan", "inf"] {
+            let word = |w: &str| w.trim_matches(|c: char| !c.is_alphanumeric()) == bad;
+            assert!(!text.split([' ', ',', '\n', ':']).any(word), "{bad} in {}", file.name);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn any_result_renders(result in anything()) {
+        check_everything(&result);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4))]
+    #[test]
+    fn any_result_can_be_drawn(result in anything()) {
+        let drawn = format("png").unwrap().render(&summarise(&result));
+        prop_assert_eq!(drawn.len(), 4);
+    }
+}
+
+#[test]
+fn lines_fit_a_terminal() {
+    for table in [chapter_run(), summarise(&complete(&sample::ALL, &COUNTS))] {
+        for line in text(&table, "text", 0).lines() {
+            assert!(line.chars().count() <= 120, "{} columns: {line}", line.chars().count());
+        }
+    }
+}

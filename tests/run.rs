@@ -1,0 +1,427 @@
+//! `wsbench run` end to end: the real binary, real processes, real sockets; what it leaves is
+//! read back and held against arithmetic.
+
+use crate::support::{World, expect_code, expect_ran, finish, number, said, wait, wsbench};
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+use wsbench::transport::TRANSPORTS;
+
+/// Forty clients for two seconds, five events a second.
+const SMALL: &str = r#"
+name = "small"
+clients = [40]
+warmup = "400ms"
+duration = "2s"
+cooldown = "200ms"
+timeout = "5s"
+drain = "5s"
+
+[feed]
+rate = "5/s"
+
+[[series]]
+transport = "polling"
+interval = "200ms"
+
+[[series]]
+transport = "websocket"
+"#;
+
+fn row<'a>(rows: &'a [crate::support::Row], series: &str) -> &'a crate::support::Row {
+    let found = rows.iter().find(|r| r["series"] == series && r["clients"] != "");
+    found.unwrap_or_else(|| panic!("no row of {series}"))
+}
+
+#[test]
+fn a_short_run_agrees_with_arithmetic() {
+    let world = World::new(SMALL);
+    let output = finish(&mut world.run(&[]));
+    expect_ran(&world, &output);
+    let rows = world.csv("summary.csv");
+    let polling = row(&rows, "polling");
+    // Ten polls of each of the forty clients, exactly.
+    for (column, value) in [
+        ("turns", 400.0),
+        ("completed", 400.0),
+        ("clients_connected", 40.0),
+        ("head_chars_per_message", 871.0),
+        ("overhead_bytes_per_message", 909.0),
+        ("wire_bytes_up_per_message", 716.0),
+        ("wire_bytes_down_per_message", 214.0),
+        ("payload_bytes_per_message", 21.0),
+        ("faults", 0.0),
+        ("turns_unreached", 0.0),
+        ("overhead_bytes_per_s", 909.0 * 200.0),
+    ] {
+        assert_eq!(number(polling, column), value, "{column}");
+    }
+    // Request, response and their acknowledgements: at least two segments, at most four.
+    let segments = number(polling, "tcp_segments_per_message");
+    assert!((2.0..=4.0).contains(&segments), "{segments}");
+    let ip = number(polling, "ip_bytes_per_message");
+    assert!((ip - (930.0 + 52.0 * segments)).abs() < 0.01, "{ip}");
+    let push = row(&rows, "websocket");
+    assert_eq!(number(push, "overhead_bytes_per_message"), 2.0);
+    assert_eq!(number(push, "wire_bytes_per_message"), 23.0);
+    assert_eq!(number(push, "lost"), 0.0);
+    // Ten updates each, and at the edges of a client's window one more or less.
+    let messages = number(push, "messages");
+    assert!((360.0..=440.0).contains(&messages), "{messages}");
+    audit_is_clean(&world);
+    everything_is_there(&world);
+}
+
+fn audit_is_clean(world: &World) {
+    for row in world.summary()["rows"].as_array().expect("rows") {
+        assert!(row["audit_connections"].as_f64() >= Some(40.0), "{row}");
+        for name in ["mismatched", "ledger_bytes", "kernel_bytes", "server_bytes", "unaudited"] {
+            assert_eq!(row[format!("audit_{name}")], 0, "{name} of {}", row["series"]);
+        }
+    }
+}
+
+fn everything_is_there(world: &World) {
+    for name in [
+        "result.jsonl",
+        "summary.txt",
+        "summary.csv",
+        "bytes.csv",
+        "latency.csv",
+        "timeseries.csv",
+        "summary.json",
+        "overhead.png",
+        "bytes.png",
+        "latency.png",
+        "cost.png",
+    ] {
+        let len = std::fs::metadata(world.path("out").join(name)).map(|m| m.len());
+        assert!(len.is_ok_and(|len| len > 100), "{name}");
+    }
+}
+
+#[test]
+fn every_transport_runs_and_its_bytes_add_up() {
+    for transport in TRANSPORTS {
+        let world = World::new(&format!(
+            "clients = [10]\nwarmup = \"200ms\"\nduration = \"1s\"\ncooldown = \"100ms\"\n\
+             [feed]\nrate = \"10/s\"\n[[series]]\ntransport = \"{}\"\n",
+            transport.name()
+        ));
+        let output = finish(&mut world.run(&["--reports", "csv,json", "-q"]));
+        expect_ran(&world, &output);
+        let rows = world.csv("summary.csv");
+        assert!(number(row(&rows, transport.name()), "completed") >= 0.0);
+    }
+}
+
+#[test]
+fn the_engines_agree_on_bytes() {
+    let series = |engine: &str, label: &str, more: &str| {
+        format!(
+            "[[series]]\ntransport = \"polling\"\nlabel = \"{label}\"\ninterval = \"200ms\"\n\
+             engine = \"{engine}\"\n{more}\n"
+        )
+    };
+    let minimal = "request_head = \"minimal\"\nresponse_head = \"minimal\"";
+    let world = World::new(&format!(
+        "clients = [10]\nwarmup = \"200ms\"\nduration = \"1s\"\ncooldown = \"100ms\"\n\
+         [feed]\nrate = \"5/s\"\n{}{}{}{}{}{}",
+        series("raw", "raw", ""),
+        series("reqwest", "app", ""),
+        series("raw", "raw-minimal", minimal),
+        series("reqwest", "app-minimal", minimal),
+        series("raw", "raw-new", "connection = \"new\""),
+        series("reqwest", "app-new", "connection = \"new\""),
+    ));
+    let output = finish(&mut world.run(&["--reports", "csv,json", "-q"]));
+    expect_ran(&world, &output);
+    let rows = world.csv("summary.csv");
+    for (raw, app) in [("raw", "app"), ("raw-minimal", "app-minimal"), ("raw-new", "app-new")] {
+        for column in [
+            "completed",
+            "wire_bytes_up_per_message",
+            "wire_bytes_down_per_message",
+            "overhead_bytes_per_message",
+            "head_chars_per_message",
+            "payload_bytes_per_message",
+        ] {
+            let (a, b) = (number(row(&rows, raw), column), number(row(&rows, app), column));
+            assert_eq!(a, b, "{column} of {raw} and {app}");
+        }
+    }
+    // A connection for each poll: fifty in the window.
+    assert_eq!(number(row(&rows, "raw-new"), "completed"), 50.0);
+}
+
+#[test]
+fn clients_are_split_over_processes_by_the_open_file_limit() {
+    let world = World::new(SMALL);
+    let run = world.run(&["--reports", "csv,json"]);
+    // 256 files are kept for a process's own needs: 14 clients fit into each.
+    let mut limited = Command::new("sh");
+    limited.arg("-c").arg("ulimit -Sn 200; ulimit -Hn 270; exec \"$@\"").arg("sh");
+    limited.arg(run.get_program()).args(run.get_args());
+    let output = finish(&mut limited);
+    expect_ran(&world, &output);
+    let result = std::fs::read_to_string(world.path("out/result.jsonl")).expect("a result");
+    let ends = result.lines().filter(|l| l.starts_with("{\"driver\"")).count();
+    // Three cases, and three processes in each: 14, 13 and 13 clients.
+    assert_eq!(ends, 9, "{}", said(&output));
+    let rows = world.csv("summary.csv");
+    assert_eq!(number(row(&rows, "polling"), "completed"), 400.0);
+    audit_is_clean(&world);
+}
+
+#[test]
+fn json_is_all_that_is_printed_and_a_result_renders_again() {
+    let world = World::new(SMALL);
+    let output = finish(&mut world.run(&["--format", "json", "--set", "duration=1s"]));
+    expect_ran(&world, &output);
+    let printed: serde_json::Value =
+        serde_json::from_slice(&output.stdout).expect("standard output is JSON");
+    assert_eq!(printed, world.summary());
+    assert_eq!(printed["verdict"]["exit_code"].as_i64(), output.status.code().map(i64::from));
+    let again = world.path("again");
+    let mut report = wsbench(&["report"]);
+    report.arg(world.path("out/result.jsonl")).arg("--out").arg(&again);
+    assert_eq!(finish(&mut report).status.code(), output.status.code());
+    for name in ["summary.csv", "bytes.csv", "latency.csv", "timeseries.csv", "summary.json"] {
+        let first = std::fs::read(world.path("out").join(name)).expect("a report");
+        assert_eq!(std::fs::read(again.join(name)).expect("a report"), first, "{name}");
+    }
+}
+
+/// Starts a run and waits until its second case begins: servers and clients are under way.
+fn started(world: &World) -> std::process::Child {
+    let mut child = world
+        .run(&["--set", "duration=60s", "--reports", "csv,json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let stderr = child.stderr.take().expect("it was piped");
+    let mut lines = BufReader::new(stderr).lines();
+    let began = Instant::now();
+    while let Some(Ok(line)) = lines.next() {
+        if line.starts_with("[2/3]") {
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(60), "{line}");
+    }
+    // Whatever else it says is read and forgotten, so that it never blocks.
+    std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+    std::thread::sleep(Duration::from_millis(2500));
+    child
+}
+
+fn signal(pid: u32, name: &str) {
+    let sent = Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).status();
+    assert!(sent.expect("kill runs").success());
+}
+
+#[test]
+fn an_interrupt_keeps_and_reports_what_was_measured() {
+    for (name, code) in [("INT", 130), ("TERM", 143)] {
+        let world = World::new(SMALL);
+        let child = started(&world);
+        signal(child.id(), name);
+        let output = wait(child, Duration::from_secs(40));
+        expect_code(&output, code);
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(text.contains("partial"), "{text}");
+        let rows = world.csv("summary.csv");
+        assert!(number(row(&rows, "polling"), "completed") > 0.0);
+        let summary = world.summary();
+        assert_eq!(summary["verdict"]["exit_code"], code);
+    }
+}
+
+#[test]
+fn a_second_signal_ends_at_once() {
+    let world = World::new(&SMALL.replace("drain = \"5s\"", "drain = \"60s\""));
+    let child = started(&world);
+    let pid = child.id();
+    signal(pid, "INT");
+    signal(pid, "INT");
+    let began = Instant::now();
+    let output = wait(child, Duration::from_secs(20));
+    assert!(began.elapsed() < Duration::from_secs(20));
+    assert!(output.status.code().is_some_and(|c| c == 1 || c == 130), "{}", said(&output));
+}
+
+/// The process ids of the children of a process whose command line has a word.
+fn children(parent: u32, word: &str) -> Vec<u32> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc").expect("there is /proc").flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|n| n.parse::<u32>().ok()) else {
+            continue;
+        };
+        let read =
+            |name: &str| std::fs::read_to_string(entry.path().join(name)).unwrap_or_default();
+        let stat = read("stat");
+        let ppid = stat.rsplit(')').next().and_then(|s| s.split_whitespace().nth(1)?.parse().ok());
+        if ppid == Some(parent) && read("cmdline").split('\0').any(|w| w == word) {
+            found.push(pid);
+        }
+    }
+    found
+}
+
+#[test]
+fn a_server_killed_in_mid_run_is_counted_and_hangs_nothing() {
+    let world = World::new(&SMALL.replace("60s", "6s"));
+    let mut run = world.run(&["--set", "duration=6s", "--reports", "csv,json,text"]);
+    let child = run.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    let began = Instant::now();
+    let server = loop {
+        if let Some(&server) = children(child.id(), "server").first() {
+            break server;
+        }
+        assert!(began.elapsed() < Duration::from_secs(40), "no server process appears");
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    std::thread::sleep(Duration::from_millis(2500));
+    signal(server, "KILL");
+    let output = wait(child, Duration::from_secs(90));
+    expect_code(&output, 96);
+    let text = said(&output);
+    assert!(text.contains("server process 0"), "{text}");
+    assert!(text.contains("closed early by the server") || text.contains("ECONNRE"), "{text}");
+    // The series that had its server is valid all the same.
+    let summary = world.summary();
+    let status = |name: &str| {
+        let rows = summary["rows"].as_array().expect("rows");
+        rows.iter().find(|r| r["series"] == name).expect("a row")["status"].clone()
+    };
+    assert_eq!(status("polling"), "invalid");
+    assert_ne!(status("websocket"), "partial");
+}
+
+#[test]
+fn a_worker_killed_in_mid_run_is_counted_and_hangs_nothing() {
+    let world = World::new(SMALL);
+    let mut run = world.run(&["--set", "duration=4s", "--reports", "csv,json,text"]);
+    let child = run.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    let began = Instant::now();
+    while children(child.id(), "server").is_empty() {
+        assert!(began.elapsed() < Duration::from_secs(40), "no server process appears");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    std::thread::sleep(Duration::from_millis(2000));
+    let worker = children(child.id(), "worker")[0];
+    signal(worker, "KILL");
+    let output = wait(child, Duration::from_secs(90));
+    expect_code(&output, 96);
+    assert!(said(&output).contains("driver process 0"), "{}", said(&output));
+}
+
+#[test]
+fn an_unreachable_port_is_named_with_its_errno() {
+    // Bound and never listening: nobody else can take the port meanwhile.
+    let holder = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = holder.local_addr().expect("an address");
+    drop(holder);
+    let world = World::new(&format!("{SMALL}\n[server]\nurl = \"http://{address}\"\n"));
+    let output = finish(&mut world.run(&["--set", "timeout=1s", "--set", "duration=500ms"]));
+    expect_code(&output, 96);
+    let text = said(&output);
+    assert!(text.contains("ECONNREFUSED"), "{text}");
+    assert!(text.contains("0 of 40 clients connected"), "{text}");
+    assert!(!text.contains("NaN"), "{text}");
+}
+
+#[test]
+fn a_server_that_runs_already_is_measured_and_what_it_hides_is_absent() {
+    let mut server = wsbench(&["serve", "--bind", "127.0.0.1:0", "--rate", "5/s"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut lines = BufReader::new(server.stdout.take().expect("it was piped")).lines();
+    let first = lines.next().expect("it says where it listens").expect("in text");
+    let url = first.rsplit(' ').next().expect("a URL at the end").to_owned();
+    let world = World::new(&format!("{SMALL}\n[server]\nurl = \"{url}\"\n"));
+    let output = finish(&mut world.run(&[]));
+    signal(server.id(), "TERM");
+    let drained = wait(server, Duration::from_secs(20));
+    assert!(drained.status.success(), "{}", said(&drained));
+    expect_ran(&world, &output);
+    let rows = world.csv("summary.csv");
+    let polling = row(&rows, "polling");
+    assert_eq!(number(polling, "overhead_bytes_per_message"), 909.0);
+    assert_eq!(polling["server_cpu_us_per_message"], "");
+    assert_eq!(polling["server_resident_bytes_per_client"], "");
+    // Lines are folded to the terminal's width.
+    let text = String::from_utf8_lossy(&output.stdout);
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("the server is not ours"), "{text}");
+}
+
+#[test]
+fn the_run_refuses_what_the_machine_cannot_hold_before_it_opens_a_socket() {
+    let world = World::new(&SMALL.replace("[40]", "[1000]"));
+    let run = world.run(&[]);
+    let mut limited = Command::new("sh");
+    limited.arg("-c").arg("ulimit -n 260; exec \"$@\"").arg("sh");
+    limited.arg(run.get_program()).args(run.get_args());
+    let output = finish(&mut limited);
+    expect_code(&output, 1);
+    assert!(!world.path("out").exists());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("open files"), "{}", said(&output));
+}
+
+#[test]
+fn a_full_output_is_noticed() {
+    let world = World::new(SMALL);
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("there is /dev/full");
+    let mut plan = wsbench(&["plan"]);
+    let output = wait(
+        plan.arg(world.path("scenario.toml")).stdout(full).stderr(Stdio::piped()).spawn().unwrap(),
+        Duration::from_secs(20),
+    );
+    expect_code(&output, 1);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("standard output"));
+    world.write("file", "not a folder");
+    let mut run = wsbench(&["run"]);
+    run.arg(world.path("scenario.toml")).arg("--out").arg(world.path("file/out"));
+    let output = finish(&mut run);
+    expect_code(&output, 1);
+    assert!(said(&output).contains("cannot make"), "{}", said(&output));
+}
+
+#[test]
+fn a_full_disk_is_noticed_before_the_run() {
+    let world = World::new(SMALL);
+    let disk = world.path("disk");
+    std::fs::create_dir(&disk).expect("a folder can be made");
+    let run = {
+        let mut run = wsbench(&["run"]);
+        run.arg(world.path("scenario.toml")).arg("--out").arg(disk.join("out"));
+        run
+    };
+    // A mount namespace of its own, so that the disk goes with the test.
+    let mut small = Command::new("unshare");
+    small.arg("-m").arg("sh").arg("-c");
+    small.arg("mount -t tmpfs -o size=64k none \"$0\" || exit 77; exec \"$@\"").arg(&disk);
+    small.arg(run.get_program()).args(run.get_args());
+    let output = match small.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn() {
+        Ok(child) => wait(child, Duration::from_secs(60)),
+        Err(error) => return eprintln!("skipped: unshare cannot be run: {error}"),
+    };
+    if output.status.code() == Some(77) || said(&output).contains("unshare failed") {
+        return eprintln!("skipped: no small disk can be mounted here: {}", said(&output));
+    }
+    expect_code(&output, 1);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("bytes free") || text.contains("cannot write"), "{text}");
+    assert!(!text.contains("[1/"), "the run began: {text}");
+}
+
+#[test]
+fn hidden_subcommands_started_by_hand_say_so() {
+    for name in ["worker", "server"] {
+        let output = finish(&mut wsbench(&[name]));
+        expect_code(&output, 2);
+        assert!(said(&output).contains("started by `wsbench run`"), "{}", said(&output));
+    }
+}

@@ -1,0 +1,749 @@
+//! Every class of bad scenario, by the message that its author reads; and the plans of the
+//! shipped ones.
+
+use insta::assert_snapshot;
+use proptest::prelude::*;
+use std::path::{Path, PathBuf};
+use wsbench::cmd::plan::{PlanFormat, Prepared, prepare, show};
+use wsbench::plan::{Conntrack, Machine, Preflight, Resolved, resolve};
+use wsbench::scenario;
+use wsbench::settings::Source;
+
+/// The two-core machine of the reference figures.
+fn machine() -> Machine {
+    Machine {
+        open_files_soft: Some(1024),
+        open_files_hard: Some(20_000),
+        cores: 2,
+        memory_bytes: Some(16_000_000_000),
+        ports: Some((32_768, 60_999)),
+        somaxconn: Some(4096),
+        conntrack: None,
+        tcp_bytes: Some(2_000_000_000),
+        tasks: Some(32_768),
+        loopback_block: true,
+        unread: Vec::new(),
+    }
+}
+
+fn resolved(text: &str, overrides: &[&str]) -> Result<Resolved, String> {
+    let source = Source {
+        name: "scenarios/x.toml".to_owned(),
+        text: text.to_owned(),
+        overrides: overrides.iter().map(|o| (*o).to_owned()).collect(),
+    };
+    let file = scenario::parse(source, "x".to_owned(), PathBuf::from("scenarios"));
+    resolve(&file, &machine()).map_err(|faults| faults.to_string())
+}
+
+/// The message on a scenario that must not pass.
+fn told(text: &str) -> String {
+    resolved(text, &[]).expect_err("the scenario is bad")
+}
+
+/// The message on a good scenario with bad overrides.
+fn told_of_overrides(overrides: &[&str]) -> String {
+    resolved(GOOD, overrides).expect_err("the overrides are bad")
+}
+
+/// The message on a file of these bytes.
+fn told_of_file(bytes: &[u8]) -> String {
+    let folder = tempfile::tempdir().expect("a folder for a test");
+    let path = folder.path().join("x.toml");
+    std::fs::write(&path, bytes).expect("a file for a test");
+    told_of_path(&path, folder.path())
+}
+
+fn told_of_path(path: &Path, folder: &Path) -> String {
+    let failure = prepare(path, &[], &machine()).expect_err("the file is bad");
+    assert_eq!(failure.exit_code(), 2);
+    failure.message.replace(folder.to_str().expect("a UTF-8 name"), "scenarios")
+}
+
+const GOOD: &str = "\
+clients = [10, 20]
+
+[[series]]
+transport = \"polling\"
+
+[[series]]
+transport = \"websocket\"
+";
+
+#[test]
+fn a_small_scenario_takes_every_default() {
+    let Resolved { plan, warnings } = resolved(GOOD, &[]).expect("it is good");
+    assert_eq!(warnings, Vec::<String>::new());
+    assert_eq!(plan.name, "x");
+    assert_eq!(plan.timing.duration_ns, 10_000_000_000);
+    assert_eq!(plan.feed.payload_bytes, 21);
+    let order: Vec<(u32, bool, usize)> =
+        plan.cases.iter().map(|c| (c.clients, c.floor, c.series)).collect();
+    let once = |n| [(n, true, 0), (n, false, 0), (n, false, 1)];
+    assert_eq!(order, [once(10), once(20)].concat());
+}
+
+#[test]
+fn unknown_transport() {
+    assert_snapshot!(told("clients = [1]\n\n  [[series]]\n    transport = \"websockt\"\n"), @r#"
+    scenarios/x.toml:4:17: error: unknown transport "websockt", did you mean "websocket"?
+      4 |     transport = "websockt"
+        |                 ^^^^^^^^^^
+    1 error in scenarios/x.toml
+    "#);
+    assert_snapshot!(told("clients = [1]\n[[series]]\ntransport = \"carrier-pigeon\"\n"), @r#"
+    scenarios/x.toml:3:13: error: unknown transport "carrier-pigeon"; use one of "polling", "websocket", "null"
+      3 | transport = "carrier-pigeon"
+        |             ^^^^^^^^^^^^^^^^
+    1 error in scenarios/x.toml
+    "#);
+}
+
+#[test]
+fn unknown_keys() {
+    let text = "clints = [1]\nclients = [1]\n[feeed]\n[feed]\nsized = \"21B\"\n[[series]]\n\
+                transport = \"polling\"\nintervall = \"1s\"\nqqq = 1\n";
+    assert_snapshot!(told(text), @r#"
+    scenarios/x.toml:1:1: error: unknown key "clints", did you mean "clients"?
+      1 | clints = [1]
+        | ^^^^^^
+    scenarios/x.toml:3:2: error: unknown key "feeed", did you mean "feed"?
+      3 | [feeed]
+        |  ^^^^^
+    scenarios/x.toml:5:1: error: unknown key "sized", did you mean "size"?
+      5 | sized = "21B"
+        | ^^^^^
+    scenarios/x.toml:8:1: error: unknown key "intervall", did you mean "interval"?
+      8 | intervall = "1s"
+        | ^^^^^^^^^
+    scenarios/x.toml:9:1: error: unknown key "qqq"; known here: connection, engine, interval, label, phase, request_head, response_head, transport
+      9 | qqq = 1
+        | ^^^
+    5 errors in scenarios/x.toml
+    "#);
+}
+
+#[test]
+fn missing_keys() {
+    assert_snapshot!(told("seed = 1\n"), @r#"
+    scenarios/x.toml: error: missing key "clients": how many clients are connected at once, one case for each number
+    scenarios/x.toml: error: there is no [[series]]: at least one is needed
+    2 errors in scenarios/x.toml
+    "#);
+    assert_snapshot!(
+        told("clients = [1]\n[server]\n[stretch]\n[[series]]\nlabel = \"a\"\n"), @r#"
+    scenarios/x.toml:2:1: error: missing key "url": where the server listens; http only
+      2 | [server]
+        | ^^^^^^^^
+    scenarios/x.toml:3:1: error: missing key "clients": the client counts for which the interval may be lengthened
+      3 | [stretch]
+        | ^^^^^^^^^
+    scenarios/x.toml:4:1: error: missing key "transport": how updates get to the clients
+      4 | [[series]]
+        | ^^^^^^^^^^
+    3 errors in scenarios/x.toml
+    "#);
+}
+
+#[test]
+fn units() {
+    let text = "clients = [1]\nramp = \"5\"\nwarmup = 2\nduration = \"1 week\"\n\
+                cooldown = 1.5\n[feed]\nrate = \"10\"\nsize = \"21\"\n[[series]]\n\
+                transport = \"polling\"\ninterval = \"1 fortnight\"\n";
+    assert_snapshot!(told(text), @r#"
+    scenarios/x.toml:2:8: error: ramp: "5" has no unit; write for example "1s" (units: ns, us, µs, ms, s, min, h)
+      2 | ramp = "5"
+        |        ^^^
+    scenarios/x.toml:3:10: error: warmup: "2" has no unit; write for example "1s" (units: ns, us, µs, ms, s, min, h)
+      3 | warmup = 2
+        |          ^
+    scenarios/x.toml:4:12: error: duration: unknown unit "week" for a duration; use one of ns, us, µs, ms, s, min, h
+      4 | duration = "1 week"
+        |            ^^^^^^^^
+    scenarios/x.toml:5:12: error: cooldown: "1.5" has no unit; write for example "1s" (units: ns, us, µs, ms, s, min, h)
+      5 | cooldown = 1.5
+        |            ^^^
+    scenarios/x.toml:7:8: error: rate: "10" is not a rate; write for example "10/s" or "1/min"
+      7 | rate = "10"
+        |        ^^^^
+    scenarios/x.toml:8:8: error: size: "21" has no unit; write for example "21B" (units: B, KiB, MiB, kB, MB)
+      8 | size = "21"
+        |        ^^^^
+    scenarios/x.toml:11:12: error: interval: unknown unit "fortnight" for a duration; use one of ns, us, µs, ms, s, min, h
+      11 | interval = "1 fortnight"
+         |            ^^^^^^^^^^^^^
+    7 errors in scenarios/x.toml
+    "#);
+}
+
+#[test]
+fn types() {
+    let text = "name = 3\nclients = 10\nduration = true\nrepeats = \"1\"\nseed = 1.5\n[feed]\n\
+                spread = \"yes\"\nrate = [1]\npayload = 2026-01-01\n[[series]]\n\
+                transport = \"polling\"\n";
+    assert_snapshot!(told(text), @r#"
+    scenarios/x.toml:1:8: error: name must be text in quotes, not a whole number
+      1 | name = 3
+        |        ^
+    scenarios/x.toml:2:11: error: clients must be a list of whole numbers such as [1000, 10000], not a whole number
+      2 | clients = 10
+        |           ^^
+    scenarios/x.toml:3:12: error: duration must be a duration such as "1s", not a boolean
+      3 | duration = true
+        |            ^^^^
+    scenarios/x.toml:4:11: error: repeats must be a whole number, not text
+      4 | repeats = "1"
+        |           ^^^
+    scenarios/x.toml:5:8: error: seed must be a whole number, not a decimal number
+      5 | seed = 1.5
+        |        ^^^
+    scenarios/x.toml:7:10: error: spread must be true or false, without quotes, not text
+      7 | spread = "yes"
+        |          ^^^^^
+    scenarios/x.toml:8:8: error: rate must be a rate such as "10/s", not a list
+      8 | rate = [1]
+        |        ^^^
+    scenarios/x.toml:9:11: error: payload must be text in quotes, not a date
+      9 | payload = 2026-01-01
+        |           ^^^^^^^^^^
+    8 errors in scenarios/x.toml
+    "#);
+    assert_snapshot!(told("clients = [1, \"2\", 3.0]\nfeed = 3\nseries = 4\n"), @r#"
+    scenarios/x.toml:1:15: error: clients must be a whole number, not text
+      1 | clients = [1, "2", 3.0]
+        |               ^^^
+    scenarios/x.toml:1:20: error: clients must be a whole number, not a decimal number
+      1 | clients = [1, "2", 3.0]
+        |                    ^^^
+    scenarios/x.toml:2:1: error: feed must be a table: write [feed]
+      2 | feed = 3
+        | ^^^^
+    scenarios/x.toml:3:1: error: series must be a list of tables: write [[series]]
+      3 | series = 4
+        | ^^^^^^
+    4 errors in scenarios/x.toml
+    "#);
+}
+
+#[test]
+fn empty_lists_and_texts() {
+    assert_snapshot!(told("name = \"\"\nclients = []\nseries = []\n"), @r#"
+    scenarios/x.toml:1:8: error: name must not be empty
+      1 | name = ""
+        |        ^^
+    scenarios/x.toml:2:11: error: clients must not be empty
+      2 | clients = []
+        |           ^^
+    scenarios/x.toml:3:1: error: series is empty: at least one [[series]] is needed
+      3 | series = []
+        | ^^^^^^
+    3 errors in scenarios/x.toml
+    "#);
+}
+
+#[test]
+fn zero() {
+    let text = "clients = [0]\nduration = \"0s\"\ntimeout = \"0s\"\nrepeats = 0\n[feed]\n\
+                rate = \"0/s\"\nsize = \"0B\"\n[[series]]\ntransport = \"polling\"\n";
+    assert_snapshot!(told(text), @r#"
+    scenarios/x.toml:1:12: error: clients must be between 1 and 1000000, not 0
+      1 | clients = [0]
+        |            ^
+    scenarios/x.toml:2:12: error: duration must be more than 0s
+      2 | duration = "0s"
+        |            ^^^^
+    scenarios/x.toml:3:11: error: timeout must be more than 0s
+      3 | timeout = "0s"
+        |           ^^^^
+    scenarios/x.toml:4:11: error: repeats must be between 1 and 1000, not 0
+      4 | repeats = 0
+        |           ^
+    scenarios/x.toml:6:8: error: rate must be more than 0/s
+      6 | rate = "0/s"
+        |        ^^^^^
+    scenarios/x.toml:7:8: error: size 0B is too small for the sequence number and publish time in a text message: at least 21B
+      7 | size = "0B"
+        |        ^^^^
+    6 errors in scenarios/x.toml
+    "#);
+}
+
+#[test]
+fn absurd_values() {
+    let text = "clients = [1000001, -5, 99999999999999999999]\nwarmup = \"25h\"\n\
+                drain = \"100000h\"\nrepeats = 1001\n[feed]\nrate = \"10001/s\"\n\
+                size = \"2MiB\"\n[stretch]\nclients = [1]\nmost = 0.5\n[[series]]\n\
+                transport = \"polling\"\n";
+    assert_snapshot!(told(text), @r#"
+    scenarios/x.toml:1:12: error: clients must be between 1 and 1000000, not 1000001
+      1 | clients = [1000001, -5, 99999999999999999999]
+        |            ^^^^^^^
+    scenarios/x.toml:1:21: error: clients must be between 1 and 1000000, not -5
+      1 | clients = [1000001, -5, 99999999999999999999]
+        |                     ^^
+    scenarios/x.toml:1:25: error: clients must be between 1 and 1000000, not 99999999999999999999
+      1 | clients = [1000001, -5, 99999999999999999999]
+        |                         ^^^^^^^^^^^^^^^^^^^^
+    scenarios/x.toml:2:10: error: warmup must be at most 24h
+      2 | warmup = "25h"
+        |          ^^^^^
+    scenarios/x.toml:3:9: error: drain: "100000h" is longer than 30 days
+      3 | drain = "100000h"
+        |         ^^^^^^^^^
+    scenarios/x.toml:4:11: error: repeats must be between 1 and 1000, not 1001
+      4 | repeats = 1001
+        |           ^^^^
+    scenarios/x.toml:6:8: error: rate must be between 1/24h and 10000/s for each client
+      6 | rate = "10001/s"
+        |        ^^^^^^^^^
+    scenarios/x.toml:7:8: error: size must be at most 1MiB
+      7 | size = "2MiB"
+        |        ^^^^^^
+    scenarios/x.toml:10:8: error: most must be between 1 and 1000
+      10 | most = 0.5
+         |        ^^^
+    9 errors in scenarios/x.toml
+    "#);
+    let many = "clients = [1, 2, 3, 4]\nrepeats = 1000\n[[series]]\ntransport = \"polling\"\n";
+    assert_snapshot!(told(many), @r#"
+    scenarios/x.toml:2:11: error: 8000 cases in all; at most 3600 are run
+      2 | repeats = 1000
+        |           ^^^^
+    1 error in scenarios/x.toml
+    "#);
+}
+
+#[test]
+fn contradictions() {
+    let text = "clients = [10, 20, 10]\nduration = \"2s\"\n[feed]\npayload = \"json\"\n\
+                size = \"21B\"\n[stretch]\nclients = [30]\n[[series]]\ntransport = \"polling\"\n\
+                interval = \"5s\"\n";
+    assert_snapshot!(told(text), @r#"
+    scenarios/x.toml:1:20: error: clients has 10 twice
+      1 | clients = [10, 20, 10]
+        |                    ^^
+    scenarios/x.toml:5:8: error: size 21B is too small for the sequence number and publish time in a json message: at least 62B
+      5 | size = "21B"
+        |        ^^^^^
+    scenarios/x.toml:10:12: error: the interval of 5 s is longer than the measured duration of 2 s: some clients would do nothing in it
+      10 | interval = "5s"
+         |            ^^^^
+    3 errors in scenarios/x.toml
+    "#);
+    let stretch = "clients = [10]\n[stretch]\nclients = [30]\n[[series]]\ntransport = \"null\"\n";
+    assert_snapshot!(told(stretch), @r#"
+    scenarios/x.toml:3:11: error: 30 is none of the scenario's client counts
+      3 | clients = [30]
+        |           ^^^^
+    1 error in scenarios/x.toml
+    "#);
+}
+
+#[test]
+fn labels() {
+    let text = "clients = [1]\n[[series]]\ntransport = \"polling\"\n[[series]]\n\
+                transport = \"polling\"\n[[series]]\ntransport = \"websocket\"\n\
+                label = \"polling\"\n[[series]]\ntransport = \"websocket\"\nlabel = \"a/b\"\n";
+    assert_snapshot!(told(text), @r#"
+    scenarios/x.toml:5:13: error: two series have the label "polling"; give one of them another label
+      5 | transport = "polling"
+        |             ^^^^^^^^^
+    scenarios/x.toml:8:9: error: two series have the label "polling"; give one of them another label
+      8 | label = "polling"
+        |         ^^^^^^^^^
+    scenarios/x.toml:11:9: error: label "a/b" must be at most 64 letters, digits, "-", "_" and ".", and begin with a letter or digit
+      11 | label = "a/b"
+         |         ^^^^^
+    3 errors in scenarios/x.toml
+    "#);
+}
+
+#[test]
+fn servers() {
+    let with = |server: &str| {
+        told(&format!("clients = [1]\n[server]\n{server}\n[[series]]\ntransport = \"polling\"\n"))
+    };
+    assert_snapshot!(with("url = \"https://127.0.0.1\""), @r#"
+    scenarios/x.toml:3:7: error: url "https://127.0.0.1": TLS is not supported yet
+      3 | url = "https://127.0.0.1"
+        |       ^^^^^^^^^^^^^^^^^^^
+    1 error in scenarios/x.toml
+    "#);
+    assert_snapshot!(with("url = \"127.0.0.1:8080\""), @r#"
+    scenarios/x.toml:3:7: error: url "127.0.0.1:8080" must begin with "http://"
+      3 | url = "127.0.0.1:8080"
+        |       ^^^^^^^^^^^^^^^^
+    1 error in scenarios/x.toml
+    "#);
+    assert_snapshot!(with("url = \"http://127.0.0.1:99999\""), @r#"
+    scenarios/x.toml:3:7: error: url "http://127.0.0.1:99999": "99999" is not a port
+      3 | url = "http://127.0.0.1:99999"
+        |       ^^^^^^^^^^^^^^^^^^^^^^^^
+    1 error in scenarios/x.toml
+    "#);
+    let paths = "url = \"http://127.0.0.1\"\npaths = { pollin = \"/a\", polling = \"b c\" }";
+    assert_snapshot!(with(paths), @r#"
+    scenarios/x.toml:4:11: error: no series has the label or transport "pollin", did you mean "polling"?
+      4 | paths = { pollin = "/a", polling = "b c" }
+        |           ^^^^^^
+    scenarios/x.toml:4:36: error: path "b c" must begin with "/" and hold no space, # or letter beyond ASCII
+      4 | paths = { pollin = "/a", polling = "b c" }
+        |                                    ^^^^^
+    2 errors in scenarios/x.toml
+    "#);
+}
+
+#[test]
+fn syntax_errors() {
+    let text = "clients = [1]\nramp = \nwarmup = \"2s\ndrain = 5s\nrepeats = \"many\"\nclients = [2]\n\
+                [[series]]\ntransport = \"pollin\"\n";
+    assert_snapshot!(told(text), @r#"
+    scenarios/x.toml:2:8: error: the value is missing
+      2 | ramp =
+        |        ^
+    scenarios/x.toml:3:13: error: invalid basic string, expected `"`
+      3 | warmup = "2s
+        |             ^
+    scenarios/x.toml:4:9: error: text must be in quotes: "5s"
+      4 | drain = 5s
+        |         ^^
+    scenarios/x.toml:5:11: error: repeats must be a whole number, not text
+      5 | repeats = "many"
+        |           ^^^^^^
+    scenarios/x.toml:6:1: error: duplicate key
+      6 | clients = [2]
+        | ^^^^^^^
+    scenarios/x.toml:8:13: error: unknown transport "pollin", did you mean "polling"?
+      8 | transport = "pollin"
+        |             ^^^^^^^^
+    6 errors in scenarios/x.toml
+    "#);
+    assert_snapshot!(told("clients = [1, 2\nramp = \"0s\"\n[feed]\nsize = \"21B\"\n"), @r#"
+    scenarios/x.toml:2:1: error: missing comma between array elements, expected `,`
+      2 | ramp = "0s"
+        | ^
+    scenarios/x.toml:4:13: error: unclosed array, expected `]`
+      4 | size = "21B"
+        |             ^
+    2 errors in scenarios/x.toml
+    "#);
+    assert_snapshot!(told("clients = [1]\n[feed\nrate = \"1/s\"\n"), @r#"
+    scenarios/x.toml:2:6: error: unclosed table, expected `]`
+      2 | [feed
+        |      ^
+    1 error in scenarios/x.toml
+    "#);
+}
+
+#[test]
+fn several_errors_at_once() {
+    let text = "clients = [1]\n[feed]\nrate = \"1\"\n[[series]]\ntransport = \"polling\"\n\
+                phase = \"spred\"\n[[series]]\ntransport = \"websockt\"\n";
+    let overrides = ["warmup=soon", "feed.payload=txt"];
+    assert_snapshot!(resolved(text, &overrides).expect_err("it is bad"), @r#"
+    scenarios/x.toml:3:8: error: rate: "1" is not a rate; write for example "10/s" or "1/min"
+      3 | rate = "1"
+        |        ^^^
+    scenarios/x.toml:6:9: error: unknown phase "spred", did you mean "spread"?
+      6 | phase = "spred"
+        |         ^^^^^^^
+    scenarios/x.toml:8:13: error: unknown transport "websockt", did you mean "websocket"?
+      8 | transport = "websockt"
+        |             ^^^^^^^^^^
+    --set warmup=soon: error: warmup: "soon" is not a duration; write for example "1s"
+    --set feed.payload=txt: error: unknown payload "txt", did you mean "text"?
+    5 errors in scenarios/x.toml
+    "#);
+}
+
+#[test]
+fn columns_count_characters() {
+    assert_snapshot!(told("about = \"größer\"\r\n\tclients = [\"é\", 1]\r\n[[series]]\r\n\
+                           transport = \"polling\"\r\n"), @r#"
+    scenarios/x.toml:2:13: error: clients must be a whole number, not text
+      2 |  clients = ["é", 1]
+        |             ^^^
+    1 error in scenarios/x.toml
+    "#);
+}
+
+#[test]
+fn files_that_are_no_scenario() {
+    assert_snapshot!(told_of_file(b"clients = [1]\nabout = \"caf\xe9\"\n"), @r#"
+    scenarios/x.toml:2:13: error: byte 0xe9 is not UTF-8; save the file as UTF-8
+      2 | about = "caf�"
+        |             ^
+    1 error in scenarios/x.toml
+    "#);
+    assert_snapshot!(told_of_file(b" \n"), @r#"
+    scenarios/x.toml: error: the file is empty; `wsbench init` writes a starter scenario
+    1 error in scenarios/x.toml
+    "#);
+    assert_snapshot!(told_of_file(&vec![b'#'; (1 << 20) + 1]), @r#"
+    scenarios/x.toml: error: "scenarios/x.toml" is larger than 1024 KiB
+    1 error in scenarios/x.toml
+    "#);
+    let folder = tempfile::tempdir().expect("a folder for a test");
+    let missing = folder.path().join("y.toml");
+    assert_snapshot!(told_of_path(&missing, folder.path()), @r#"
+    scenarios/y.toml: error: there is no file "scenarios/y.toml"
+    1 error in scenarios/y.toml
+    "#);
+    assert_snapshot!(told_of_path(folder.path(), folder.path()), @r#"
+    scenarios: error: "scenarios" is a directory, not a file
+    1 error in scenarios
+    "#);
+}
+
+#[test]
+fn head_files() {
+    let folder = tempfile::tempdir().expect("a folder for a test");
+    let path = folder.path().join("x.toml");
+    let text = "clients = [1]\n[[series]]\ntransport = \"polling\"\nrequest_head = \"no.http\"\n";
+    std::fs::write(&path, text).expect("a file for a test");
+    assert_snapshot!(told_of_path(&path, folder.path()), @r#"
+    scenarios/x.toml:4:16: error: request_head: there is no file "scenarios/no.http"
+      4 | request_head = "no.http"
+        |                ^^^^^^^^^
+    1 error in scenarios/x.toml
+    "#);
+}
+
+#[test]
+fn bad_overrides() {
+    assert_snapshot!(
+        told_of_overrides(&[
+            "feed.rate",
+            "=3",
+            "feed..rate=1/s",
+            "clients=[1",
+            "clients.x=3",
+            "series.2.interval=2s",
+            "series.pollin.interval=2s",
+            "series.0.transport=websockt",
+            "feed.rat=2/s",
+            "warmup=2",
+            "name.x=1",
+            "seed=2026-01-01",
+        ]),
+        @r#"
+    --set feed.rate: error: write key=value, for example --set feed.rate=2/s
+    --set =3: error: the key has an empty part; write for example feed.rate
+    --set feed..rate=1/s: error: the key has an empty part; write for example feed.rate
+    --set clients=[1: error: unclosed array, expected `]`
+    --set clients.x=3: error: nothing in clients is called "x"; write its label or its number, as in clients.0
+    --set series.2.interval=2s: error: there is no series.2; the last one is series.1
+    --set series.pollin.interval=2s: error: nothing in series is called "pollin", did you mean "polling"?
+    --set series.0.transport=websockt: error: unknown transport "websockt", did you mean "websocket"?
+    --set feed.rat=2/s: error: unknown key "rat", did you mean "rate"?
+    --set warmup=2: error: warmup: "2" has no unit; write for example "1s" (units: ns, us, µs, ms, s, min, h)
+    --set name.x=1: error: name must be text in quotes, not a table
+    --set seed=2026-01-01: error: seed must be a whole number, not a date
+    12 errors in scenarios/x.toml
+    "#);
+}
+
+#[test]
+fn good_overrides() {
+    let overrides = [
+        "clients=[30]",
+        "feed.rate=2/s",
+        "series.polling.interval=2s",
+        "series.1.label=\"ws\"",
+        "name=other",
+    ];
+    let plan = resolved(GOOD, &overrides).expect("they are good").plan;
+    assert_eq!((plan.name.as_str(), plan.feed.rate_hz), ("other", 2.0));
+    assert_eq!((plan.cases.len(), plan.cases[0].clients), (3, 30));
+    assert_eq!((plan.series[0].interval_ns, plan.series[1].label.as_str()), (2_000_000_000, "ws"));
+}
+
+fn shipped(name: &str, machine: &Machine) -> Prepared {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios").join(name);
+    prepare(&path, &[], machine).unwrap_or_else(|failure| panic!("{failure}"))
+}
+
+#[test]
+fn the_shipped_scenarios_plan() {
+    let quick = shipped("quick.toml", &machine());
+    assert_eq!(quick.plan.cases.len(), 3);
+    let chapter = shipped("polling-vs-ws.toml", &machine());
+    assert_eq!((quick.warnings.len(), chapter.warnings.len()), (0, 0));
+    assert_eq!(chapter.preflight.refusal(), None);
+    let most = &chapter.plan.cases[7];
+    assert_eq!((most.clients, most.drivers.len(), most.servers.len()), (100_000, 6, 6));
+    assert!(chapter.plan.cases.iter().all(|c| c.stretch.is_some() == (c.clients == 100_000)));
+}
+
+#[test]
+fn a_plan_for_people() {
+    let mut prepared = shipped("polling-vs-ws.toml", &machine());
+    // What a transport says of itself is its own business.
+    prepared.plan.series.iter_mut().for_each(|s| s.params = serde_json::Value::Null);
+    assert_snapshot!(show(&prepared, PlanFormat::Text).expect("it can be shown"), @r#"
+    polling-vs-ws: 9 cases, about 2 min 33 s
+    One update a second by polling and by WebSocket: the book's use cases A, B and C.
+
+      feed     1/s for each client, periodic, phases spread; 21 B of text; seed 2009
+      phases   connect as fast as it goes, warm up 2 s, measure 10 s, cool down 1 s, drain at most 10 s
+      timeout  10 s
+      repeats  1
+      server   bundled, started anew for each case
+      series   polling at /PollingStock//PollingStock, every 1 s
+      series   websocket at /ws, when there is an update
+
+    Cases, in this order
+      case  series        clients  driver  server  threads  connections   sources                          time
+         1  floor (null)    1,000       1       –        2  none          –                                14 s
+         2  polling         1,000       1       1        4  1,000 kept    127.1.3.232 to 127.1.7.207     14.1 s
+         3  websocket       1,000       1       1        4  1,000 kept    127.1.7.208 to 127.1.11.183    14.1 s
+         4  floor (null)   10,000       1       –        2  none          –                                14 s
+         5  polling        10,000       1       1        4  10,000 kept   127.1.50.200 to 127.1.89.215   14.5 s
+         6  websocket      10,000       1       1        4  10,000 kept   127.1.89.216 to 127.1.128.231  14.5 s
+         7  floor (null)  100,000       6       –        6  none          –                                14 s
+         8  polling       100,000       6       6       12  100,000 kept  127.3.7.136 to 127.4.142.39      27 s  may stretch to 10×
+         9  websocket     100,000       6       6       12  100,000 kept  127.4.142.40 to 127.6.20.199     27 s  may stretch to 10×
+
+    Expected bytes a second while load lasts, all clients together
+      case  series     clients     events   payload  protocol up  protocol down      wire     TCP/IP
+         2  polling      1,000    1,000/s   21 kB/s     716 kB/s       193 kB/s  930 kB/s  1.09 MB/s
+         3  websocket    1,000    1,000/s   21 kB/s        0 B/s         2 kB/s   23 kB/s   127 kB/s
+         5  polling     10,000   10,000/s  210 kB/s    7.16 MB/s      1.93 MB/s  9.3 MB/s  10.9 MB/s
+         6  websocket   10,000   10,000/s  210 kB/s        0 B/s        20 kB/s  230 kB/s  1.27 MB/s
+         8  polling    100,000  100,000/s  2.1 MB/s    71.6 MB/s      19.3 MB/s   93 MB/s   109 MB/s
+         9  websocket  100,000  100,000/s  2.1 MB/s        0 B/s       200 kB/s  2.3 MB/s  12.7 MB/s
+
+    Expected memory (estimates)
+      case  series        clients  driver   server  kernel  together
+         1  floor (null)    1,000  8.5 MB        –       –    8.5 MB
+         2  polling         1,000  8.5 MB    18 MB  9.6 MB   36.1 MB
+         3  websocket       1,000   14 MB    12 MB  9.6 MB   35.6 MB
+         4  floor (null)   10,000   31 MB        –       –     31 MB
+         5  polling        10,000   31 MB   126 MB   96 MB    253 MB
+         6  websocket      10,000   86 MB    66 MB   96 MB    248 MB
+         7  floor (null)  100,000  286 MB        –       –    286 MB
+         8  polling       100,000  286 MB  1.24 GB  960 MB   2.48 GB
+         9  websocket     100,000  836 MB   636 MB  960 MB   2.43 GB
+
+    This machine
+      ok  open files a process    needs 16,923         has 20,000 (now 1,024, raised by the run)
+      ok  ports an address        needs 1              has 28,232
+      ok  memory (estimate)       needs about 2.48 GB  has 16 GB
+      ok  TCP buffers (estimate)  needs about 148 MB   has 2 GB
+      ok  accept queue            needs 1,024          has 4,096
+      ok  processes and threads   needs 548            has 32,768
+      ok  source addresses        needs 127.0.0.0/8    has 127.0.0.0/8
+
+    `wsbench run` would begin.
+    "#);
+}
+
+#[test]
+fn what_is_probably_not_meant() {
+    let overrides = ["clients=[100000]", "warmup=0s", "feed.rate=1/min", "feed.size=30B"];
+    let Resolved { plan, warnings } = resolved(GOOD, &overrides).expect("it is good");
+    assert_eq!(plan.feed.payload_bytes, 30);
+    assert_snapshot!(warnings.join("\n"), @r#"
+    polling: the warm-up of 0 ns is shorter than the interval of 1 s; first exchanges of some clients fall into the measured window
+    feed: one update every 60 s and a measured duration of 10 s; most clients get none in it
+    polling at 100,000 clients wants 100,000 exchanges a second, and 2 cores hold about 75,000: the run is likely to be invalid; allow [stretch], lengthen the interval or take fewer clients
+    "#);
+}
+
+#[test]
+fn an_external_server() {
+    let text = "clients = [40000]\n[server]\nurl = \"http://192.0.2.1:8080\"\n\
+                paths = { p = \"/a\", websocket = \"/b?c=d\" }\n[[series]]\n\
+                transport = \"polling\"\nlabel = \"p\"\n[[series]]\ntransport = \"websocket\"\n";
+    let plan = resolved(text, &[]).expect("it is good").plan;
+    assert_eq!((plan.series[0].path.as_str(), plan.series[1].path.as_str()), ("/a", "/b?c=d"));
+    assert!(plan.cases.iter().all(|c| c.first_source == 0 && c.servers.is_empty()));
+    let refusal = Preflight::new(&plan, &machine()).refusal();
+    assert!(refusal.expect("too few ports").starts_with("ports an address: needs 40,000"));
+}
+
+#[test]
+fn a_plan_for_programs() {
+    let prepared = shipped("quick.toml", &machine());
+    let text = show(&prepared, PlanFormat::Json).expect("it can be shown");
+    let value: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
+    assert_eq!(value["ready"], true);
+    assert_eq!(value["hash"], prepared.plan.hash());
+    assert_eq!(value["estimates"].as_array().map(Vec::len), Some(3));
+    assert_eq!(value["estimates"][1]["traffic"]["payload_bytes"], 4200.0);
+    let plan: wsbench::plan::Plan =
+        serde_json::from_value(value["plan"].clone()).expect("it is a plan");
+    assert_eq!(plan, prepared.plan);
+}
+
+#[test]
+fn a_small_machine_is_told_what_it_lacks() {
+    let small = Machine {
+        open_files_hard: Some(200),
+        memory_bytes: Some(1_000_000),
+        ports: Some((60_000, 60_010)),
+        somaxconn: Some(128),
+        conntrack: Some(Conntrack { most: 1000, used: 900 }),
+        tcp_bytes: Some(4096),
+        tasks: Some(100),
+        loopback_block: false,
+        ..machine()
+    };
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/quick.toml");
+    let set = ["series.polling.connection=new".to_owned()];
+    let prepared = prepare(&path, &set, &small).unwrap_or_else(|failure| panic!("{failure}"));
+    assert!(prepared.preflight.checks.iter().all(|c| !c.ok && !c.remedy.is_empty()));
+    assert_eq!(prepared.preflight.checks.len(), 8);
+    assert_snapshot!(prepared.preflight.refusal().expect("it is refused"), @r#"
+    open files a process: needs 257, has 200; raise the hard limit: ulimit -Hn 20000, or LimitNOFILE= of the service
+    ports an address: needs 61, has 11; sysctl -w net.ipv4.ip_local_port_range="1024 65535", or keep connections alive, or a longer interval
+    memory (estimate): needs about 2.4 GB, has 1 MB; take fewer clients (--set clients=[…]) or free memory
+    processes and threads: needs 1,712, has 100; raise ulimit -u, kernel.pid_max or the control group's pids.max
+    source addresses: needs 127.0.0.0/8, has 127.0.0.1; run on Linux: only there are all of 127.0.0.0/8 addresses of the machine
+    "#);
+}
+
+#[test]
+fn a_low_limit_of_files_makes_several_processes() {
+    let low = Machine { open_files_hard: Some(356), ..machine() };
+    let prepared = shipped("quick.toml", &low);
+    let case = &prepared.plan.cases[1];
+    assert_eq!((case.drivers.len(), case.servers.len()), (2, 2));
+    assert_eq!((case.drivers[1].first_client, case.drivers[1].clients), (100, 100));
+    let absurd = Machine { open_files_hard: Some(257), ..machine() };
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/polling-vs-ws.toml");
+    let failure = prepare(&path, &[], &absurd).expect_err("a client a process");
+    assert!(failure.message.contains("100000 clients need 100000 processes"));
+}
+
+#[test]
+fn no_two_cases_share_an_address() {
+    let plan = resolved(GOOD, &["clients=[900000,1000000]", "repeats=20"]);
+    let cases = plan.expect("it is good").plan.cases;
+    for pair in cases.windows(2) {
+        let (a, b) = (&pair[0], &pair[1]);
+        let end = |c: &wsbench::plan::Case| c.first_source + c.clients;
+        assert!(end(a) <= b.first_source || end(b) <= a.first_source);
+        assert!(a.first_source >= 65_536 && end(a) <= 0x00ff_ffff);
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_it_panic(text in "(?s).{0,200}", set in ".{0,40}") {
+        let _ = resolved(&text, &[&set]);
+    }
+
+    #[test]
+    fn no_mutation_makes_it_panic(
+        at in 0usize..400, cut in 0usize..20, with in "[\\[\\]{}=\"',.#a-z0-9\n/é-]{0,8}", set in "[a-z.0-9=\\[\"]{0,20}"
+    ) {
+        let mut text = include_str!("../scenarios/quick.toml").to_owned();
+        // No url: a mutated one might be looked up in the network.
+        text.push_str("[stretch]\nclients = [200]\n[server]\npaths = { polling = \"/p\" }\n");
+        let at = at.min(text.len());
+        let end = (at + cut).min(text.len());
+        text.replace_range(at..end, &with);
+        let _ = resolved(&text, &[&set]);
+    }
+}

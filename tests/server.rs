@@ -1,0 +1,314 @@
+//! The reference server over raw sockets: exact bytes, right status and close codes, limits,
+//! draining, and books that agree with the client's.
+
+mod wire;
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+use wire::*;
+use wsbench::clock::now_ns;
+use wsbench::feed::{Kind, Spec, Stamp};
+use wsbench::server::{self, Config, Limits};
+
+#[test]
+fn the_chapters_exchange_is_sent_byte_for_byte() {
+    let bench = Bench::start();
+    let mut stream = bench.connect();
+    let mut last = 0;
+    for _ in 0..20 {
+        stream.write_all(CHAPTER_REQUEST).unwrap();
+        let stamp = read_poll(&mut stream);
+        let age = now_ns() - stamp.published_ns;
+        assert!(stamp.sequence >= last && age < 1_000_000_000, "{stamp:?} is {age} ns old");
+        last = stamp.sequence;
+        std::thread::sleep(Duration::from_millis(7));
+    }
+    assert!(last > 5);
+}
+
+#[test]
+fn pipelined_and_split_requests_are_all_answered() {
+    let bench = Bench::start();
+    let mut stream = bench.connect();
+    stream.write_all(&CHAPTER_REQUEST.repeat(50)).unwrap();
+    for _ in 0..50 {
+        read_poll(&mut stream);
+    }
+    for at in 1..CHAPTER_REQUEST.len() {
+        stream.write_all(&CHAPTER_REQUEST[..at]).unwrap();
+        if at % 40 == 1 {
+            // So that the server does read the pieces apart, now and then.
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        stream.write_all(&CHAPTER_REQUEST[at..]).unwrap();
+        read_poll(&mut stream);
+    }
+    assert_eq!(bench.running.totals().requests, 50 + CHAPTER_REQUEST.len() as u64 - 1);
+}
+
+#[test]
+fn a_half_closed_client_gets_its_answer() {
+    let bench = Bench::start();
+    let mut stream = bench.connect();
+    stream.write_all(CHAPTER_REQUEST).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    read_poll(&mut stream);
+    assert_eq!(read_to_end(&mut stream), "");
+}
+
+#[test]
+fn what_cannot_be_answered_gets_the_right_status() {
+    let bench = Bench::start();
+    let close = "Host: x\r\nConnection: close\r\n";
+    let starts = |bytes: &str, status: &str| {
+        let answer = bench.ask(bytes.as_bytes());
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{bytes:.60}: {answer}");
+        answer
+    };
+    starts("nonsense\r\n\r\n", "400");
+    let unknown = starts(&format!("GET /no HTTP/1.1\r\n{close}\r\n"), "404");
+    assert!(unknown.contains("\n  /PollingStock//PollingStock\n  /ws\n"), "{unknown}");
+    for path in [PATH, "/ws"] {
+        let post = format!("POST {path} HTTP/1.1\r\n{close}Content-Length: 3\r\n\r\nabc");
+        let refused = starts(&post, "405");
+        assert!(refused.contains("\r\nAllow: GET\r\n"), "{refused}");
+        starts(&format!("HEAD {path} HTTP/1.1\r\n{close}\r\n"), "405");
+    }
+    starts(&format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(70_000)), "431");
+    starts(&format!("GET / HTTP/1.1\r\n{}\r\n", "X: x\r\n".repeat(101)), "431");
+}
+
+#[test]
+fn a_large_body_does_not_destroy_the_answer() {
+    let bench = Bench::start();
+    let head = format!("POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 600000\r\n\r\n");
+    let answer = bench.ask(&[head.as_bytes(), &vec![b'x'; 600_000]].concat());
+    assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");
+}
+
+#[test]
+fn upgrades_that_lack_a_part_are_refused() {
+    let bench = Bench::start();
+    for (change, status) in [
+        (("Upgrade", ""), "426"),
+        (("Connection", "keep-alive"), "426"),
+        (("Sec-WebSocket-Version", "8"), "426"),
+        (("Sec-WebSocket-Key", "c2hvcnQ="), "400"),
+        (("Sec-WebSocket-Key", ""), "400"),
+    ] {
+        let mut stream = bench.connect();
+        stream.write_all(upgrade(&[change]).as_bytes()).unwrap();
+        let answer = read_head(&mut stream);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{change:?}: {answer}");
+        if change.0 == "Sec-WebSocket-Version" {
+            assert!(answer.contains("\r\nSec-Websocket-Version: 13\r\n"), "{answer}");
+        }
+    }
+}
+
+#[test]
+fn a_head_that_does_not_end_is_answered_with_408_and_an_idle_client_is_left_alone() {
+    let bench = Bench::start();
+    let mut idle = bench.connect();
+    let mut polled = bench.connect();
+    polled.write_all(CHAPTER_REQUEST).unwrap();
+    read_poll(&mut polled);
+    let mut dripping = bench.connect();
+    let began = Instant::now();
+    let answer = loop {
+        // A byte now and then must not help.
+        let sent = dripping.write_all(b"GET / HTTP/1.1\r\n".get(..1).unwrap());
+        dripping.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+        let mut byte = [0; 256];
+        match dripping.read(&mut byte) {
+            Ok(n) => break String::from_utf8(byte[..n].to_vec()).unwrap(),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => sent.unwrap(),
+            Err(error) => panic!("{error}"),
+        }
+    };
+    assert!(answer.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "{answer}");
+    assert!((150..2000).contains(&began.elapsed().as_millis()), "{:?}", began.elapsed());
+    for stream in [&mut idle, &mut polled] {
+        stream.write_all(CHAPTER_REQUEST).unwrap();
+        read_poll(stream);
+    }
+}
+
+#[test]
+fn an_idle_client_is_closed_in_the_end() {
+    let limits = Limits { idle: Duration::from_millis(200), ..quick() };
+    let bench = Bench::with(spec(), limits);
+    let mut stream = bench.connect();
+    stream.write_all(CHAPTER_REQUEST).unwrap();
+    read_poll(&mut stream);
+    assert_eq!(read_to_end(&mut stream), "");
+    // A WebSocket is not idle, whatever it says.
+    let mut socket = bench.upgrade();
+    (0..60).for_each(|_| assert_eq!(read_frame(&mut socket).0, 0x81));
+}
+
+#[test]
+fn every_update_arrives_once_and_in_order_and_pings_are_answered() {
+    let bench = Bench::with(Spec { rate_hz: 1000.0, ..spec() }, quick());
+    let mut stream = bench.upgrade();
+    stream.write_all(&frame(0x89, b"hello")).unwrap();
+    let (mut next, mut pongs) = (None, 0);
+    while next.is_none_or(|n: u64| n < 500) {
+        match read_frame(&mut stream) {
+            (0x81, payload) => {
+                let stamp = Stamp::read(Kind::Text, &payload).unwrap();
+                assert!(now_ns() >= stamp.published_ns, "before it was published");
+                assert_eq!(stamp.sequence, next.unwrap_or(stamp.sequence));
+                next = Some(stamp.sequence + 1);
+            }
+            (0x8a, payload) => {
+                assert_eq!(payload, b"hello");
+                pongs += 1;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(pongs, 1);
+}
+
+#[test]
+fn faults_of_a_websocket_client_are_closed_with_the_right_code() {
+    let bench = Bench::start();
+    let mut close = 1000u16.to_be_bytes().to_vec();
+    close.extend(b"bye");
+    for (bytes, code) in [
+        (frame(0x88, &close), 1000),
+        // Not masked.
+        (vec![0x81, 0x01, b'x'], 1002),
+        // A reserved bit.
+        (frame(0xc1, b"x"), 1002),
+        // A control frame in pieces.
+        (frame(0x09, b"x"), 1002),
+        // A continuation of nothing.
+        (frame(0x80, b"x"), 1002),
+        (frame(0x81, &[0xff, 0xfe]), 1007),
+        (frame(0x82, &[0; 70_000]), 1009),
+    ] {
+        let mut stream = bench.upgrade();
+        stream.write_all(&bytes).unwrap();
+        assert_eq!(close_code(&mut stream), code, "{:?}", &bytes[..2]);
+    }
+}
+
+#[test]
+fn a_frame_right_behind_the_upgrade_is_not_lost() {
+    let bench = Bench::start();
+    let mut stream = bench.connect();
+    let both = [upgrade(&[]).into_bytes(), frame(0x89, b"early")].concat();
+    stream.write_all(&both).unwrap();
+    assert!(read_head(&mut stream).starts_with("HTTP/1.1 101 "));
+    let pong = std::iter::repeat_with(|| read_frame(&mut stream)).take(5).find(|f| f.0 == 0x8a);
+    assert_eq!(pong.unwrap().1, b"early");
+}
+
+#[test]
+fn a_draining_server_closes_everybody_in_their_own_way() {
+    let bench = Bench::start();
+    let mut poller = bench.connect();
+    poller.write_all(CHAPTER_REQUEST).unwrap();
+    read_poll(&mut poller);
+    let mut fresh = bench.connect();
+    let mut socket = bench.upgrade();
+    let address = bench.running.address();
+    while bench.running.open() < 3 {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let began = Instant::now();
+    bench.running.drain(Duration::from_secs(20));
+    assert_eq!(read_to_end(&mut poller), "");
+    assert_eq!(read_to_end(&mut fresh), "");
+    // The Close that answers is sent once theirs is here; the server waits for it.
+    loop {
+        let (first, payload) = read_frame(&mut socket);
+        if first == 0x88 {
+            assert_eq!(payload[..2], 1001u16.to_be_bytes());
+            break;
+        }
+    }
+    socket.write_all(&frame(0x88, &1001u16.to_be_bytes())).unwrap();
+    assert_eq!(socket.read(&mut [0]).unwrap(), 0);
+    drop((poller, fresh, socket));
+    let totals = bench.running.finish().unwrap();
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    assert_eq!((totals.connections, totals.open), (3, 0));
+    assert!(TcpStream::connect(address).is_err());
+}
+
+#[test]
+fn what_is_left_after_the_drains_limit_is_cut() {
+    let bench = Bench::start();
+    let _deaf = bench.upgrade();
+    let began = Instant::now();
+    bench.running.drain(Duration::from_millis(300));
+    let totals = bench.running.finish().unwrap();
+    assert!((250..2000).contains(&began.elapsed().as_millis()), "{:?}", began.elapsed());
+    assert_eq!(totals.connections, 1);
+}
+
+#[test]
+fn a_second_server_on_the_port_is_refused() {
+    for threads in [1, 2] {
+        let first = config(spec(), quick());
+        let first = server::start(Config { threads, ..first }).unwrap();
+        let second = Config { bind: first.address(), threads, ..config(spec(), quick()) };
+        let failure = server::start(second).err().unwrap();
+        assert!(failure.message.contains("address in use"), "{failure}");
+    }
+}
+
+/// Bytes that a client sent and received.
+fn chat(address: SocketAddr, kind: usize) -> (u64, u64) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let (up, stop) = match kind % 4 {
+        0 => (CHAPTER_REQUEST.repeat(7), None),
+        1 => (upgrade(&[]).into_bytes(), Some(frame(0x88, &1000u16.to_be_bytes()))),
+        2 => (b"GET /no HTTP/1.1\r\nHost: x\r\n\r\nrubbish\r\n\r\n".to_vec(), None),
+        _ => (vec![b'x'; 100_000], None),
+    };
+    stream.write_all(&up).unwrap();
+    let (mut sent, mut received) = (up.len() as u64, 0);
+    let mut buffer = [0; 4096];
+    if let Some(stop) = stop {
+        while received < 500 {
+            received += stream.read(&mut buffer).unwrap() as u64;
+        }
+        stream.write_all(&stop).unwrap();
+        sent += stop.len() as u64;
+    } else {
+        stream.shutdown(Shutdown::Write).unwrap();
+    }
+    loop {
+        match stream.read(&mut buffer).unwrap() {
+            0 => return (sent, received),
+            n => received += n as u64,
+        }
+    }
+}
+
+#[test]
+fn the_servers_books_agree_with_the_clients() {
+    let bench = Bench::start();
+    let address = bench.running.address();
+    let clients: Vec<_> =
+        (0..16).map(|kind| std::thread::spawn(move || chat(address, kind))).collect();
+    let (mut sent, mut received) = (0, 0);
+    for client in clients {
+        let (up, down) = client.join().unwrap();
+        sent += up;
+        received += down;
+    }
+    // Read while they are open, and once more when all is over.
+    bench.running.totals();
+    bench.running.drain(Duration::from_secs(10));
+    let totals = bench.running.finish().unwrap();
+    assert_eq!((totals.received, totals.sent), (sent, received));
+    assert_eq!(totals.connections, 16);
+    assert!(totals.pushed > 0);
+}

@@ -1,0 +1,181 @@
+//! A server in this process, and clients of bare sockets: what a test sends and reads.
+
+use serde_json::{Value, json};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::time::Duration;
+use wsbench::clock::now_ns;
+use wsbench::feed::{Arrivals, Feed, Kind, Spec, Stamp};
+use wsbench::server::{self, Config, Limits, Mount, Running};
+use wsbench::transport;
+
+pub const CHAPTER_REQUEST: &[u8] =
+    include_bytes!("../../src/transport/polling/heads/chapter-request.http");
+pub const CHAPTER_RESPONSE: &[u8] =
+    include_bytes!("../../src/transport/polling/heads/chapter-response.http");
+pub const PATH: &str = "/PollingStock//PollingStock";
+
+/// A server on a free port and what a test needs of it.
+pub struct Bench {
+    pub running: Running,
+}
+
+pub fn spec() -> Spec {
+    Spec {
+        rate_hz: 100.0,
+        arrivals: Arrivals::Periodic,
+        spread: true,
+        kind: Kind::Text,
+        payload_bytes: 21,
+        seed: 1,
+    }
+}
+
+pub fn mount(name: &str, path: &str, params: Value) -> Mount {
+    Mount { transport: transport::find(name).unwrap(), params, path: path.to_owned() }
+}
+
+pub fn config(spec: Spec, limits: Limits) -> Config {
+    let polling = json!({
+        "interval_ns": 1_000_000_000u64, "phase": "spread", "new_connection": false,
+        "request": "chapter", "response": "chapter", "engine": "raw",
+    });
+    let websocket = json!({ "read_buffer_bytes": 512, "reconnect_ns": 1_000_000_000u64 });
+    Config {
+        bind: "127.0.0.1:0".parse().unwrap(),
+        threads: 2,
+        feed: Feed { spec, epoch_ns: now_ns() },
+        gap_ns: 0,
+        mounts: vec![mount("polling", PATH, polling), mount("websocket", "/ws", websocket)],
+        limits,
+        notice: Arc::new(|_| {}),
+    }
+}
+
+pub fn quick() -> Limits {
+    Limits { head: Duration::from_millis(200), ..Limits::default() }
+}
+
+impl Bench {
+    pub fn start() -> Bench {
+        Bench::with(spec(), quick())
+    }
+    pub fn with(spec: Spec, limits: Limits) -> Bench {
+        Bench { running: server::start(config(spec, limits)).unwrap() }
+    }
+    pub fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.running.address()).unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream
+    }
+    /// Sends bytes and reads to the end of the connection, which the server must bring about.
+    pub fn ask(&self, bytes: &[u8]) -> String {
+        let mut stream = self.connect();
+        stream.write_all(bytes).unwrap();
+        read_to_end(&mut stream)
+    }
+    pub fn upgrade(&self) -> TcpStream {
+        let mut stream = self.connect();
+        let head = upgrade(&[]);
+        stream.write_all(head.as_bytes()).unwrap();
+        let answer = read_head(&mut stream);
+        assert!(answer.starts_with("HTTP/1.1 101 Switching Protocols\r\n"), "{answer}");
+        assert!(answer.contains("\r\nSec-Websocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"));
+        stream
+    }
+}
+
+/// An upgrade request, with some of its headers replaced.
+pub fn upgrade(changes: &[(&str, &str)]) -> String {
+    let mut head = "GET /ws HTTP/1.1\r\nHost: x\r\n".to_owned();
+    for (name, value) in [
+        ("Connection", "Upgrade"),
+        ("Upgrade", "websocket"),
+        ("Sec-WebSocket-Version", "13"),
+        ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ] {
+        let value = changes.iter().find(|c| c.0 == name).map_or(value, |c| c.1);
+        if !value.is_empty() {
+            head += &format!("{name}: {value}\r\n");
+        }
+    }
+    head + "\r\n"
+}
+
+pub fn read_to_end(stream: &mut TcpStream) -> String {
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    String::from_utf8(answer).unwrap()
+}
+
+/// Reads a head to its empty line and not a byte more.
+pub fn read_head(stream: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    String::from_utf8(head).unwrap()
+}
+
+/// Reads one chapter response and gives its payload's stamp.
+pub fn read_poll(stream: &mut TcpStream) -> Stamp {
+    let mut response = vec![0; CHAPTER_RESPONSE.len() + 21];
+    stream.read_exact(&mut response).unwrap();
+    let (head, payload) = response.split_at(CHAPTER_RESPONSE.len());
+    assert_eq!(without_date(head), without_date(CHAPTER_RESPONSE));
+    Stamp::read(Kind::Text, payload).unwrap()
+}
+
+pub fn without_date(head: &[u8]) -> String {
+    let text = String::from_utf8(head.to_vec()).unwrap();
+    let at = text.find("Date: ").unwrap() + 6;
+    assert_eq!(&text[at + 29..], "\r\n\r\n");
+    text[..at].to_owned()
+}
+
+/// A masked client frame with a mask of zeros.
+pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut out = vec![first];
+    match payload.len() {
+        n @ 0..=125 => out.push(0x80 | n as u8),
+        n @ 126..=65_535 => {
+            out.push(0x80 | 126);
+            out.extend((n as u16).to_be_bytes());
+        }
+        n => {
+            out.push(0x80 | 127);
+            out.extend((n as u64).to_be_bytes());
+        }
+    }
+    out.extend([0; 4]);
+    out.extend(payload);
+    out
+}
+
+/// Reads one short server frame: its first byte and its payload.
+pub fn read_frame(stream: &mut TcpStream) -> (u8, Vec<u8>) {
+    let mut head = [0; 2];
+    stream.read_exact(&mut head).unwrap();
+    assert!(head[1] <= 125, "masked or long: {head:?}");
+    let mut payload = vec![0; head[1] as usize];
+    stream.read_exact(&mut payload).unwrap();
+    (head[0], payload)
+}
+
+/// Reads messages until the Close, and gives its code; the server must end TCP after it.
+pub fn close_code(stream: &mut TcpStream) -> u16 {
+    loop {
+        let (first, payload) = read_frame(stream);
+        if first == 0x88 {
+            let mut rest = Vec::new();
+            stream.read_to_end(&mut rest).unwrap();
+            assert!(rest.is_empty(), "bytes after Close: {rest:?}");
+            return u16::from_be_bytes([payload[0], payload[1]]);
+        }
+        assert_eq!(first, 0x81);
+    }
+}

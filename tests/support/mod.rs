@@ -1,0 +1,136 @@
+//! What the tests share: the binary, scenarios on disk, results read back.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// A fresh folder with a scenario, and what a run left in it.
+pub struct World {
+    dir: TempDir,
+}
+
+/// A row of a CSV file by column.
+pub type Row = HashMap<String, String>;
+
+impl World {
+    /// A folder with this scenario.
+    pub fn new(scenario: &str) -> World {
+        let dir = tempfile::tempdir().expect("a folder can be made");
+        fs::write(dir.path().join("scenario.toml"), scenario).expect("a file can be written");
+        World { dir }
+    }
+    /// A file or folder of it.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+    /// Writes a file into it.
+    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        fs::write(self.path(name), bytes).expect("a file can be written");
+    }
+    /// `wsbench run` of the scenario, its reports in `out`; with further arguments.
+    pub fn run(&self, more: &[&str]) -> Command {
+        let mut command = wsbench(&["run"]);
+        command.arg(self.path("scenario.toml")).arg("--out").arg(self.path("out")).args(more);
+        command
+    }
+    /// The rows of a report.
+    pub fn csv(&self, name: &str) -> Vec<Row> {
+        read_csv(&self.path("out").join(name))
+    }
+    /// The summary as JSON.
+    pub fn summary(&self) -> serde_json::Value {
+        let path = self.path("out/summary.json");
+        let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        serde_json::from_str(&text).expect("the summary is JSON")
+    }
+}
+
+/// The program with arguments.
+pub fn wsbench(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wsbench"));
+    command.args(args).stdin(Stdio::null());
+    command
+}
+
+/// Runs a command to its end, within a limit that no test should need.
+pub fn finish(command: &mut Command) -> Output {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    wait(child, Duration::from_secs(120))
+}
+
+/// Waits for a child, and fails the test where it hangs.
+pub fn wait(mut child: Child, limit: Duration) -> Output {
+    let mut out = child.stdout.take();
+    let mut err = child.stderr.take();
+    let reader = |pipe: Option<Box<dyn Read + Send>>| {
+        std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            if let Some(mut pipe) = pipe {
+                let _ = pipe.read_to_end(&mut bytes);
+            }
+            bytes
+        })
+    };
+    let out = reader(out.take().map(|p| Box::new(p) as Box<dyn Read + Send>));
+    let err = reader(err.take().map(|p| Box::new(p) as Box<dyn Read + Send>));
+    let began = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().expect("a child can be waited for") {
+            break status;
+        }
+        if began.elapsed() > limit {
+            let _ = child.kill();
+            panic!("hangs for more than {limit:?}");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    let stdout = out.join().expect("a reader ends");
+    let stderr = err.join().expect("a reader ends");
+    Output { status, stdout, stderr }
+}
+
+/// Both outputs as text, for messages.
+pub fn said(output: &Output) -> String {
+    format!(
+        "{}\n--- stdout\n{}\n--- stderr\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+/// The exit code; a message with everything said where it is another.
+pub fn expect_code(output: &Output, code: i32) {
+    assert_eq!(output.status.code(), Some(code), "{}", said(output));
+}
+
+/// A run that went through: valid, or invalid for the one reason that a loaded machine may give,
+/// that the driver was late. Bytes and counts hold all the same.
+pub fn expect_ran(world: &World, output: &Output) {
+    let code = output.status.code();
+    assert!(code == Some(0) || code == Some(96), "{}", said(output));
+    let summary = world.summary();
+    let reasons = summary["verdict"]["reasons"].as_array().expect("reasons");
+    for reason in reasons {
+        let text = reason.as_str().unwrap_or_default();
+        assert!(text.contains("driver lag"), "{text}\n{}", said(output));
+    }
+    assert_eq!(code == Some(0), reasons.is_empty(), "{}", said(output));
+}
+
+fn read_csv(path: &Path) -> Vec<Row> {
+    let mut reader =
+        csv::Reader::from_path(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let rows = reader.deserialize().collect::<Result<Vec<Row>, _>>();
+    rows.expect("a report is CSV")
+}
+
+/// A column as a number.
+pub fn number(row: &Row, column: &str) -> f64 {
+    let text = row.get(column).unwrap_or_else(|| panic!("no column {column} in {row:?}"));
+    text.parse().unwrap_or_else(|_| panic!("{column} is {text:?}"))
+}
