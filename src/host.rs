@@ -4,6 +4,10 @@
 //! Separate from `clock`, which tells CPU time, and from `net`, which counts bytes on sockets.
 //! Other systems than Linux say what is missing.
 
+mod batch;
+
+pub use batch::take_long_turns;
+
 #[cfg(target_os = "linux")]
 mod read {
     use std::io;

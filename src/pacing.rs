@@ -39,6 +39,12 @@ impl Schedule {
     pub fn steady_until_ns(&self) -> u64 {
         self.steady_from_ns() + self.duration_ns
     }
+    /// The moment at which costs are read for the last time: the window in whole seconds, as the
+    /// events of a second are counted, or all of a shorter one.
+    pub fn cost_until_ns(&self) -> u64 {
+        let whole = self.duration_ns / 1_000_000_000 * 1_000_000_000;
+        self.steady_from_ns() + if whole == 0 { self.duration_ns } else { whole }
+    }
     /// The phase at a distance from a client's own start; `None` past the end.
     pub fn phase_at(&self, elapsed_ns: u64) -> Option<Phase> {
         match elapsed_ns {

@@ -6,7 +6,7 @@
 use crate::clock::{now_ns, process_cpu_ns};
 use crate::error::{Failure, Outcome, at};
 use crate::feed::{Arrivals, Feed, Kind, Spec};
-use crate::host::{raise_open_files, resident_bytes};
+use crate::host::{raise_open_files, resident_bytes, take_long_turns};
 use crate::plan::Machine;
 use crate::result::ServerEnd;
 use crate::result::file::Line;
@@ -240,6 +240,9 @@ fn runtime() -> Outcome<tokio::runtime::Runtime> {
 pub fn child() -> Outcome<()> {
     let (start, orders) = listen::<ServerStart, ToServer>()?;
     raise_open_files();
+    if start.crowded {
+        take_long_turns();
+    }
     let (case, shard) = (start.case, start.shard);
     let served = runtime()?.block_on(async {
         // The parent coordinates: an interrupt of the terminal's whole group is not for us.

@@ -118,8 +118,9 @@ impl Conductor<'_> {
         };
         let schedule = self.schedule(interval_ns);
         self.end.interval_ns = interval_ns;
+        self.end.duration_ns = schedule.duration_ns;
         self.end.steady_from_s = self.second_of(schedule.steady_from_ns());
-        self.end.steady_until_s = self.second_of(schedule.steady_until_ns());
+        self.end.steady_until_s = self.second_of(schedule.cost_until_ns());
         let until = self.measure(schedule, kernel_before).await?;
         if let Waited::Caught(caught) = until {
             return Ok(Some(caught));
@@ -138,11 +139,11 @@ impl Conductor<'_> {
         self.crew.wait(limit, self.sink, self.signals, self.watcher, met).await
     }
 
-    /// Between two wake-ups of a thread: threads that share a core share its wake-ups.
-    fn gap_ns(&self) -> u64 {
+    /// Threads of a side for each core, rounded up: threads that share a core share its wake-ups.
+    fn crowding(&self) -> u64 {
         let threads: u32 = self.case.drivers.iter().map(|d| d.threads).sum();
         let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
-        self.timing.resolution_ns * u64::from(threads).div_ceil(cores).max(1)
+        u64::from(threads).div_ceil(cores).max(1)
     }
 
     async fn start_servers(&mut self) -> Outcome<()> {
@@ -154,7 +155,8 @@ impl Conductor<'_> {
                 bind: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
                 threads: shard.threads,
                 feed: self.plan.feed,
-                gap_ns: self.gap_ns(),
+                gap_ns: self.timing.resolution_ns * self.crowding(),
+                crowded: self.crowding() > 1,
                 mounts: vec![Mount {
                     transport: series.transport.clone(),
                     params: series.params.clone(),
@@ -213,7 +215,8 @@ impl Conductor<'_> {
                 ramp_ns: self.timing.ramp_ns,
                 timeout_ns: self.timing.timeout_ns,
                 drain_ns: self.timing.drain_ns,
-                gap_ns: self.gap_ns(),
+                gap_ns: self.timing.resolution_ns * self.crowding(),
+                crowded: self.crowding() > 1,
                 seed: self.plan.seed,
             };
             let name = format!("driver process {} of case {}", shard.index, self.case.index);
@@ -293,11 +296,16 @@ impl Conductor<'_> {
     fn schedule(&self, interval_ns: u64) -> Schedule {
         let earliest = now_ns() + HEAD_START_NS + self.timing.warmup_ns - self.epoch_ns;
         let steady = earliest.next_multiple_of(SECOND_NS);
+        // Every client has the same whole number of turns in the window.
+        let duration_ns = match self.plan.series_of(self.case).paced || self.case.floor {
+            true => self.timing.duration_ns.next_multiple_of(interval_ns.max(1)),
+            false => self.timing.duration_ns,
+        };
         Schedule {
             start_ns: self.epoch_ns + steady - self.timing.warmup_ns,
             interval_ns,
             warmup_ns: self.timing.warmup_ns,
-            duration_ns: self.timing.duration_ns,
+            duration_ns,
             cooldown_ns: self.timing.cooldown_ns,
             calibration: false,
         }
@@ -317,7 +325,7 @@ impl Conductor<'_> {
         }
         let from = self.sample_servers().await?;
         self.stage("measuring", schedule.duration_ns);
-        let waited = self.until(schedule.steady_until_ns()).await?;
+        let waited = self.until(schedule.cost_until_ns()).await?;
         let until = self.sample_servers().await?;
         for (cost, (from, until)) in self.server_cost.iter_mut().zip(from.iter().zip(until)) {
             cost.cpu_ns = until.0.saturating_sub(from.0);
@@ -357,9 +365,22 @@ impl Conductor<'_> {
         Ok(self.crew.servers.iter().map(|s| s.cost.unwrap_or_default()).collect())
     }
 
+    /// The window that was meant becomes the one that was.
+    fn cut_short(&mut self, now_ns: u64) {
+        let from_ns = self.epoch_ns + u64::from(self.end.steady_from_s) * SECOND_NS;
+        let lasted_ns = match self.end.duration_ns {
+            0 => 0,
+            _ => now_ns.saturating_sub(from_ns),
+        };
+        self.end.duration_ns = self.end.duration_ns.min(lasted_ns);
+        let until = self.second_of(now_ns).max(self.end.steady_from_s);
+        self.end.steady_until_s = self.end.steady_until_s.min(until);
+    }
+
     /// Ends drivers, then servers, and writes how the case ended.
     async fn finish(mut self, caught: Option<Caught>) -> Outcome<()> {
         self.stage("closing", 0);
+        let stopped_ns = now_ns();
         self.crew.stopping();
         self.crew.tell_drivers(&ToDriver::Stop).await;
         let drain = Duration::from_nanos(self.timing.drain_ns);
@@ -370,6 +391,9 @@ impl Conductor<'_> {
             self.crew.tell_server(index, &word).await;
         }
         self.wait(drain + LAST_WORD, |c| c.servers_all(|s| s.ended)).await?;
+        if caught.is_some() {
+            self.cut_short(stopped_ns);
+        }
         self.end.lost = std::mem::take(&mut self.crew.lost);
         self.end.stopped = caught.map(|c| c.name().to_owned());
         self.sink.put(Line::Case(Box::new(self.end.clone())))?;

@@ -97,6 +97,8 @@ pub struct ThreadEnd {
 }
 
 const TICK: Duration = Duration::from_millis(100);
+/// Looks around for each look at every client's time limit.
+const LOOKS_A_SWEEP: u32 = 5;
 
 /// Runs a thread's clients until the word to stop. To be called on a thread of its own.
 pub fn run(
@@ -138,13 +140,24 @@ struct Swarm {
     epoch_ns: u64,
     second: u32,
     step_told: bool,
+    looks: u32,
 }
 
 impl Swarm {
     fn new(plan: ThreadPlan, number: usize, events: UnboundedSender<Event>) -> Swarm {
         let dialers = plan.dialers.clone();
         let thread = Thread::new(dialers, plan.payload, plan.timeout_ns, plan.gap_ns, plan.seed);
-        Swarm { plan, number, thread, events, spawned: 0, epoch_ns: 0, second: 0, step_told: true }
+        Swarm {
+            plan,
+            number,
+            thread,
+            events,
+            spawned: 0,
+            epoch_ns: 0,
+            second: 0,
+            step_told: true,
+            looks: 0,
+        }
     }
 
     async fn live(&mut self, driver: Rc<dyn Driver>, mut commands: UnboundedReceiver<Command>) {
@@ -214,7 +227,11 @@ impl Swarm {
     /// A few times a second: progress, time limits, the end of a calibration step.
     fn look_around(&mut self) {
         let now = now_ns();
-        self.thread.expire_before(now.saturating_sub(self.plan.timeout_ns));
+        // Every client is looked at: once in a while is enough for limits of seconds.
+        self.looks = (self.looks + 1) % LOOKS_A_SWEEP;
+        if self.looks == 0 {
+            self.thread.expire_before(now.saturating_sub(self.plan.timeout_ns));
+        }
         let step_over = self.thread.schedule().is_some_and(|s| now >= s.start_ns + s.length_ns());
         let step = (!self.step_told && step_over).then(|| {
             self.step_told = true;
@@ -232,6 +249,7 @@ impl Swarm {
         let deadline = now_ns().saturating_add(self.plan.drain_ns);
         while self.thread.tally().ended < self.spawned && now_ns() < deadline {
             tokio::time::sleep(TICK / 4).await;
+            self.thread.expire_before(now_ns().saturating_sub(self.plan.timeout_ns));
             self.roll();
         }
         undrained(&self.thread, self.spawned - self.thread.tally().ended);

@@ -153,12 +153,16 @@ pub struct CalibrationStep {
 pub struct CaseEnd {
     /// The case.
     pub case: u32,
-    /// The start of the measured window, in seconds of the case's epoch.
+    /// The first second of the case's epoch over which costs were read.
     pub steady_from_s: u32,
-    /// Its end.
+    /// The second after the last.
     pub steady_until_s: u32,
     /// The interval that ran, in nanoseconds; 0 where each event follows the last.
     pub interval_ns: u64,
+    /// The length of each client's measured window, in nanoseconds: the planned one, rounded up to
+    /// whole intervals.
+    #[serde(default)]
+    pub duration_ns: u64,
     /// From the first connect to the last, in nanoseconds.
     pub connect_wall_ns: u64,
     /// The calibration, where there was one.

@@ -58,6 +58,9 @@ pub fn say<S: Serialize>(line: &S) -> Outcome<()> {
 pub fn drive() -> Outcome<()> {
     let (start, orders) = listen::<DriverStart, ToDriver>()?;
     crate::host::raise_open_files();
+    if start.crowded {
+        crate::host::take_long_turns();
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -208,7 +211,7 @@ impl Worker {
         let Some(schedule) = self.schedule.filter(|s| !s.calibration) else { return far };
         let at = match (self.cpu_from_ns, self.cost_done) {
             (None, _) => schedule.steady_from_ns(),
-            (Some(_), false) => schedule.steady_until_ns(),
+            (Some(_), false) => schedule.cost_until_ns(),
             (Some(_), true) => return far,
         };
         Duration::from_nanos(at.saturating_sub(now_ns()))
@@ -222,7 +225,7 @@ impl Worker {
             self.cpu_from_ns = Some(process_cpu_ns());
         }
         if let (Some(from), false, true) =
-            (self.cpu_from_ns, self.cost_done, now >= schedule.steady_until_ns())
+            (self.cpu_from_ns, self.cost_done, now >= schedule.cost_until_ns())
         {
             self.read_cost(from);
         }

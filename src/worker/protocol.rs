@@ -24,6 +24,8 @@ pub struct ServerStart {
     pub feed: Spec,
     /// Between two times that a thread wakes for due updates, in nanoseconds.
     pub gap_ns: u64,
+    /// Whether the case has more threads a side than the machine has cores.
+    pub crowded: bool,
     /// The transports to mount.
     pub mounts: Vec<Mount>,
 }
@@ -124,6 +126,8 @@ pub struct DriverStart {
     pub drain_ns: u64,
     /// Between two times that a thread wakes for due turns, in nanoseconds.
     pub gap_ns: u64,
+    /// Whether the case has more threads a side than the machine has cores.
+    pub crowded: bool,
     /// The seed of phases and masks.
     pub seed: u64,
 }

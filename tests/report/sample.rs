@@ -152,6 +152,7 @@ fn case(info: &CaseInfo, series: Series) -> CaseResult {
         steady_from_s: 3,
         steady_until_s: 3 + SECONDS,
         interval_ns,
+        duration_ns: u64::from(SECONDS) * 1_000_000_000,
         connect_wall_ns: if floor { 0 } else { clients * 25_000 },
         kernel_memory: (!floor).then_some(clients as i64 * 9_600),
         ..CaseEnd::default()

@@ -79,7 +79,7 @@ impl<'a> Group<'a> {
     }
 }
 
-/// Seconds of a measured window.
+/// Whole seconds over which costs were read.
 pub(super) fn window_s(end: &CaseEnd) -> u64 {
     u64::from(end.steady_until_s.saturating_sub(end.steady_from_s))
 }

@@ -94,11 +94,11 @@ fn no_chapter() -> Chapter {
 }
 
 fn window_s(group: &Group) -> Figure {
-    let seconds: u64 = group.ends.iter().map(|e| group::window_s(e)).sum();
-    match (group.ends.is_empty(), seconds) {
+    let ns: u64 = group.ends.iter().map(|e| e.duration_ns).sum();
+    match (group.ends.is_empty(), ns) {
         (true, _) => Figure::absent("the case has no end: it did not run or the file was cut"),
         (false, 0) => Figure::absent("the case ended before its measured window"),
-        (false, seconds) => Figure::count(seconds),
+        (false, ns) => Figure::known(ns as f64 / 1e9),
     }
 }
 

@@ -37,6 +37,8 @@ pub(super) fn of_row(
     }
     if group.info.paced {
         checks.push(on_schedule(events, latencies));
+    } else if group.info.bundled_server {
+        checks.push(feed_held(group, events));
     }
     checks.push(interval(pace));
     let partial = group.missing > 0
@@ -83,6 +85,23 @@ fn measured(group: &Group, events: &Events) -> Check {
         (n, _) => (true, format!("{} messages measured", thousands(n))),
     };
     check("something_measured", ok, Figure::count(messages), text)
+}
+
+/// Whether the pushed updates came at the rate at which they were published: a server or driver
+/// that falls behind loses none and yet does not hold the feed. Five deviations of a Poisson
+/// process are allowed, and 2 %.
+fn feed_held(group: &Group, events: &Events) -> Check {
+    let window_ns: u64 = group.ends.iter().map(|e| e.duration_ns).sum();
+    let published =
+        f64::from(group.info.clients) * group.info.feed_rate_hz * window_ns as f64 / 1e9;
+    let least = 0.98 * published - 5.0 * published.sqrt();
+    let came = (events.messages + events.repeated) as f64;
+    let text = format!(
+        "{} of about {} updates came within the measured window",
+        thousands(events.messages),
+        thousands(published as u64)
+    );
+    check("feed_held", came >= least, Figure::known(came), text)
 }
 
 fn audited(name: &'static str, bytes: &Figure, who: &str) -> Check {

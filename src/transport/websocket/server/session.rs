@@ -33,6 +33,8 @@ pub struct Session {
     socket: WebSocketStream<Metered>,
     peer: Rc<Peer>,
     phase: Phase,
+    /// Bytes may lie in the frame layer's own buffer: what came with the upgrade.
+    early: bool,
     /// Rings for the next update; while blocked or ending, for the end of patience.
     sleep: Sleep,
 }
@@ -68,7 +70,7 @@ impl Session {
             .now_or_never()?;
         peer.cursor().latest(now_ns());
         let sleep = peer.thread.alarm.until(peer.cursor().peek().published_ns);
-        Some(Session { socket, peer, phase: Phase::Waiting, sleep })
+        Some(Session { socket, peer, phase: Phase::Waiting, early: true, sleep })
     }
 
     fn serving(&self) -> bool {
@@ -212,7 +214,11 @@ impl Future for Session {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
-        if this.serving() {
+        // Most wake-ups are for an update: the frame layer is asked only where there is something
+        // to read. It leaves nothing in its buffer when it has been asked.
+        let heard = std::mem::take(&mut this.early)
+            || this.socket.get_ref().socket().poll_read_ready(cx).is_ready();
+        if this.serving() && heard {
             let over = this.poll_incoming(cx).is_ready();
             if over && this.serving() {
                 this.end(Phase::Shutting);
