@@ -64,7 +64,7 @@ pub struct RunArgs {
     /// What to print on standard output
     #[arg(long, value_enum, default_value_t = Shown::Text)]
     pub format: Shown,
-    /// The reports to write beside the result file
+    /// The reports to write beside the result file: text, csv, json, png, or none
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "text,csv,json,png")]
     pub reports: Vec<String>,
     /// Show no progress
@@ -98,7 +98,7 @@ pub struct ReportArgs {
     /// What to print on standard output
     #[arg(long, value_enum, default_value_t = Shown::Text)]
     pub format: Shown,
-    /// The reports to write
+    /// The reports to write: text, csv, json, png, or none
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "text,csv,json,png")]
     pub reports: Vec<String>,
 }

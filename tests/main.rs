@@ -2,8 +2,12 @@
 
 mod support;
 
+/// TCP/IP bytes against a packet capture.
+mod capture;
 /// Which folder may use which.
 mod layering;
+/// The README against the program.
+mod readme;
 /// What a report says, held against literal text and arithmetic.
 mod report;
 /// `wsbench run` end to end.

@@ -268,6 +268,7 @@ fn a_stopped_run_is_partial_and_shows_what_there_is() {
     let case = result.cases.get_mut(&0).unwrap();
     case.ends[0].stopped = Some("SIGINT".to_owned());
     case.ends[0].steady_until_s = 5;
+    case.ends[0].duration_ns = 2_000_000_000;
     let table = summarise(&result);
     assert_eq!((table.verdict.status, table.verdict.exit_code), (Status::Partial, 130));
     assert_eq!(row(&table, "polling", 1_000).window_s.value(), Some(2.0));

@@ -192,6 +192,23 @@ fn json_is_all_that_is_printed_and_a_result_renders_again() {
     }
 }
 
+#[test]
+fn a_closed_loop_polls_back_to_back_and_has_no_schedule_to_be_late_for() {
+    let world = World::new(
+        "clients = [5]\nwarmup = \"100ms\"\nduration = \"500ms\"\ncooldown = \"0s\"\n\
+         [[series]]\ntransport = \"polling\"\ninterval = \"back-to-back\"\n",
+    );
+    let output = finish(&mut world.run(&["--reports", "csv,json", "-q"]));
+    expect_code(&output, 0);
+    let rows = world.csv("summary.csv");
+    let polling = row(&rows, "polling");
+    assert!(number(polling, "completed") > 50.0, "{polling:?}");
+    assert_eq!(number(polling, "overhead_bytes_per_message"), 909.0);
+    assert_eq!(polling["driver_lag_us_p99"], "");
+    // A floor without a network would only spin: there is none.
+    assert_eq!(rows.len(), 1);
+}
+
 /// Starts a run and waits until its second case begins: servers and clients are under way.
 fn started(world: &World) -> std::process::Child {
     let mut child = world

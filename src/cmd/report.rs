@@ -9,13 +9,15 @@ use crate::result::{RunResult, file};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The formats of these names; every format where there is none.
+/// The formats of these names; every format where there is no name, and none for `none`.
 ///
 /// # Errors
 /// Where a name is not a format's.
 pub fn formats(names: &[String]) -> Outcome<Vec<&'static dyn Format>> {
-    if names.is_empty() {
-        return Ok(FORMATS.to_vec());
+    match names {
+        [] => return Ok(FORMATS.to_vec()),
+        [none] if none == "none" => return Ok(Vec::new()),
+        _ => {}
     }
     let find = |name: &String| {
         let known: Vec<&str> = FORMATS.iter().map(|f| f.name()).collect();

@@ -20,24 +20,10 @@ use std::time::Duration;
 const HELLO_LIMIT: Duration = Duration::from_secs(30);
 /// Between a word to start and the start, so that it has reached every thread.
 const HEAD_START_NS: u64 = 300_000_000;
-/// The floor is measured over at most this: it has no server to warm.
-const FLOOR_NS: u64 = 3 * SECOND_NS;
 /// A step of the calibration lasts at least this.
 const STEP_NS: u64 = 3 * SECOND_NS;
 /// What a process may need beyond its clients' limit to say its last word.
 const LAST_WORD: Duration = Duration::from_secs(20);
-
-/// The durations of a case: the plan's, shorter for the floor.
-pub fn timing(plan: &Plan, case: &Case) -> Timing {
-    let mut timing = plan.timing;
-    if case.floor {
-        timing.ramp_ns = 0;
-        timing.warmup_ns = timing.warmup_ns.min(SECOND_NS / 2);
-        timing.duration_ns = timing.duration_ns.min(FLOOR_NS.max(plan.interval_ns(case)));
-        timing.cooldown_ns = 0;
-    }
-    timing
-}
 
 /// Runs a case. Gives the signal that ended it early.
 ///
@@ -53,7 +39,7 @@ pub async fn run(
     let mut conductor = Conductor {
         plan,
         case,
-        timing: timing(plan, case),
+        timing: plan.timing_of(case),
         crew: Crew::new(),
         sink,
         signals,

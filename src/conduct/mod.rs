@@ -198,7 +198,7 @@ fn info(plan: &Plan, case: &crate::plan::Case) -> CaseInfo {
         may_stretch: case.stretch.is_some(),
         feed_rate_hz: plan.feed.rate_hz,
         payload_bytes: plan.feed.payload_bytes,
-        duration_ns: case::timing(plan, case).duration_ns,
+        duration_ns: plan.timing_of(case).duration_ns,
         bundled_server: plan.bundled() && !case.floor,
         absent: plan.absent(),
         expected: if case.floor { None } else { series.expected },

@@ -37,7 +37,10 @@ pub(super) fn lay_out(
     stretch: &BTreeMap<u32, Stretch>,
     machine: &Machine,
 ) -> Vec<Case> {
-    let paced = plan.series.iter().position(|s| s.paced).unwrap_or(0);
+    // A closed loop has no schedule to be late for, and without a network it would only spin.
+    let timed =
+        |paced: bool| plan.series.iter().position(|s| s.interval_ns > 0 && (s.paced || !paced));
+    let floor_of = timed(true).or_else(|| timed(false));
     let loopback = match &plan.server {
         Server::Bundled => true,
         Server::External { address, .. } => address.is_ipv4() && address.ip().is_loopback(),
@@ -46,7 +49,7 @@ pub(super) fn lay_out(
     let mut cases = Vec::new();
     for &count in clients {
         for repeat in 0..plan.repeats {
-            let floor = std::iter::once((paced, true));
+            let floor = floor_of.map(|series| (series, true)).into_iter();
             for (series, floor) in floor.chain((0..plan.series.len()).map(|n| (n, false))) {
                 if floor && repeat > 0 {
                     continue;
@@ -57,13 +60,15 @@ pub(super) fn lay_out(
                 let first_source = if loopback { next_source } else { 0 };
                 next_source += count;
                 let bundled = plan.bundled() && !floor;
+                // What is pushed comes at the feed's pace.
+                let own_pace = plan.series[series].paced && !floor;
                 cases.push(Case {
                     index: cases.len() as u32,
                     series,
                     floor,
                     clients: count,
                     repeat,
-                    stretch: stretch.get(&count).copied(),
+                    stretch: stretch.get(&count).copied().filter(|_| own_pace),
                     first_source,
                     drivers: drivers(count, machine),
                     servers: if bundled { servers(count, machine) } else { Vec::new() },

@@ -137,7 +137,7 @@ fn traffic(series: &Series, clients: u64) -> Option<Traffic> {
 }
 
 fn duration_ns(plan: &Plan, case: &Case) -> u64 {
-    let timing = &plan.timing;
+    let timing = plan.timing_of(case);
     let connecting = if case.floor { 0 } else { u64::from(case.clients) * CONNECT_NS };
     let calibration = if case.stretch.is_some() && !case.floor { CALIBRATION_NS } else { 0 };
     timing.ramp_ns.max(connecting)

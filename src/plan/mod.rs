@@ -23,10 +23,14 @@ pub use shard::{DriverShard, ServerShard, split};
 
 use crate::feed;
 use crate::record::Exchange;
+use crate::units::SECOND_NS;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+
+/// The floor is measured over at most this, or one interval.
+const FLOOR_NS: u64 = 3 * SECOND_NS;
 
 /// A complete plan. Its canonical JSON is in the header of every result file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -148,6 +152,17 @@ impl Plan {
     /// Nanoseconds between two events of a client in a case.
     pub fn interval_ns(&self, case: &Case) -> u64 {
         self.series_of(case).interval_ns
+    }
+    /// The durations of a case: the plan's, shorter for the floor, which has nobody to connect to.
+    pub fn timing_of(&self, case: &Case) -> Timing {
+        let mut timing = self.timing;
+        if case.floor {
+            timing.ramp_ns = 0;
+            timing.warmup_ns = timing.warmup_ns.min(SECOND_NS / 2);
+            timing.duration_ns = timing.duration_ns.min(FLOOR_NS.max(self.interval_ns(case)));
+            timing.cooldown_ns = 0;
+        }
+        timing
     }
     /// True where the server is ours.
     pub fn bundled(&self) -> bool {

@@ -256,7 +256,7 @@ mod tests {
         assert_eq!(request.len(), 716 - CHAPTER_PATH.len() + 2);
         assert_eq!(
             RequestHead::Minimal.render("/x", "h:1"),
-            b"GET /x HTTP/1.1\r\nHost: h:1\r\n\r\n"
+            b"GET /x HTTP/1.1\r\nHost: h:1\r\nAccept: */*\r\n\r\n"
         );
         assert_eq!(ResponseHead::Minimal.render_expected(5).len(), 38);
     }
