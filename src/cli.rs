@@ -54,8 +54,8 @@ pub struct RunArgs {
     /// The scenario
     #[arg(value_name = "SCENARIO")]
     pub scenario: PathBuf,
-    /// Override a value of the scenario, for example --set clients=[100] or
-    /// --set series.polling.interval=2s
+    /// Override a value of the scenario, for example `--set clients=[100]` or
+    /// `--set series.polling.interval=2s`
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub overrides: Vec<String>,
     /// Where to write the reports [default: reports/SCENARIO-TIME]

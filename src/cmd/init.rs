@@ -158,7 +158,7 @@ mod tests {
             })
             .collect();
         let (short, mut long) = (plan_of(&starter()), plan_of(&all));
-        assert!(long.cases.iter().all(|case| case.stretch.is_some()));
+        assert!(long.cases.iter().any(|case| case.stretch.is_some()));
         assert_eq!(long.series.pop().map(|s| s.transport), Some("null".to_owned()));
         assert_eq!((long.series, long.timing, long.feed), (short.series, short.timing, short.feed));
     }

@@ -66,6 +66,8 @@ pub enum Command {
 /// Words from a thread.
 #[derive(Debug)]
 pub enum Event {
+    /// It is there, with all the memory that does not belong to a client.
+    Started,
     /// What was recorded in a second.
     Window(Box<WindowLine>),
     /// Where its clients are: a few times a second.
@@ -123,6 +125,8 @@ pub fn run(
         Err(error) => failed(format!("cannot start a runtime: {error}")),
         Ok(runtime) => {
             let mut swarm = Swarm::new(plan, number, events);
+            swarm.thread.recorder.borrow_mut().prepare();
+            swarm.tell(Event::Started);
             runtime.block_on(swarm.live(driver, commands));
             // Ends the clients that did not end by themselves; their books are closed with them.
             drop(runtime);

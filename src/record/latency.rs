@@ -81,6 +81,11 @@ impl Latency {
             }
         }
     }
+    /// Makes every histogram and touches its memory, so that it is there before anything is
+    /// measured and is not taken for a client's.
+    pub fn prepare(&mut self) {
+        Metric::ALL.iter().for_each(|&metric| self.of_mut(metric).reset());
+    }
     /// Forgets everything, keeping the memory.
     pub fn reset(&mut self) {
         self.0.iter_mut().flatten().filter(|h| !h.is_empty()).for_each(|h| h.reset());

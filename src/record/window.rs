@@ -57,6 +57,10 @@ pub struct Recorder {
 }
 
 impl Recorder {
+    /// Takes the memory that recording needs, see [`Latency::prepare`].
+    pub fn prepare(&mut self) {
+        self.window.latency.prepare();
+    }
     /// The bytes and counts of a phase, to be added to.
     #[inline]
     pub fn at(&mut self, phase: Phase) -> &mut Cell {

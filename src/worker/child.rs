@@ -156,6 +156,14 @@ impl Worker {
     }
 
     async fn work(&mut self, mut orders: UnboundedReceiver<ToDriver>) -> Outcome<()> {
+        let mut started = 0;
+        while started < self.threads.len() {
+            match self.events.recv().await {
+                Some(Event::Started) => started += 1,
+                Some(event) => self.forward(event)?,
+                None => return Err(Failure::run("a driver thread did not start")),
+            }
+        }
         self.resident_before = resident_bytes().unwrap_or(0);
         say(&FromDriver::Hello { resident: self.resident_before })?;
         let mut tick = tokio::time::interval(TICK);
@@ -256,7 +264,7 @@ impl Worker {
                 Ok(())
             }
             Event::Failed(message) => Err(Failure::run(message)),
-            Event::Ended(_) => Ok(()),
+            Event::Started | Event::Ended(_) => Ok(()),
         }
     }
 
