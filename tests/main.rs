@@ -6,6 +6,8 @@ mod support;
 mod capture;
 /// Which folder may use which.
 mod layering;
+/// The WebSocket client half against a foreign server.
+mod push;
 /// The README against the program.
 mod readme;
 /// What a report says, held against literal text and arithmetic.

@@ -30,6 +30,11 @@ impl Book {
         }
     }
 
+    /// The thread whose recorder it writes to.
+    pub fn thread(&self) -> &Rc<Thread> {
+        &self.thread
+    }
+
     /// The phase to which the connection's segments are booked.
     pub fn phase(&self) -> Phase {
         self.phase

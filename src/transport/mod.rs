@@ -8,10 +8,10 @@ pub mod client;
 pub mod site;
 
 mod book;
-mod http;
+pub mod http;
 mod null;
 mod polling;
-mod websocket;
+pub mod websocket;
 
 pub use book::Book;
 pub use client::Client;
@@ -89,4 +89,69 @@ pub const TRANSPORTS: &[&dyn Transport] = &[&polling::Polling, &websocket::WebSo
 /// The transport of this name.
 pub fn find(name: &str) -> Option<&'static dyn Transport> {
     TRANSPORTS.iter().copied().find(|t| t.name() == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{Place, Table};
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    #[test]
+    fn every_transport_says_who_it_is() {
+        let names: BTreeSet<_> = TRANSPORTS.iter().map(|t| t.name()).collect();
+        assert_eq!(names.len(), TRANSPORTS.len(), "two transports share a name");
+        let paths: BTreeSet<_> = TRANSPORTS.iter().map(|t| t.path()).collect();
+        assert_eq!(paths.len(), TRANSPORTS.len(), "two transports share a path");
+        for transport in TRANSPORTS {
+            assert!(find(transport.name()).is_some() && !transport.about().is_empty());
+            let keys: BTreeSet<_> = transport.keys().iter().map(|k| k.name).collect();
+            assert_eq!(keys.len(), transport.keys().len());
+            assert!(transport.keys().iter().all(|k| k.default.is_some() && !k.about.is_empty()));
+        }
+    }
+
+    #[test]
+    fn every_folder_is_registered() {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/transport");
+        let folders = std::fs::read_dir(here).unwrap().flatten().filter(|e| e.path().is_dir());
+        let folders: BTreeSet<_> =
+            folders.map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+        let names: BTreeSet<_> = TRANSPORTS.iter().map(|t| t.name().to_owned()).collect();
+        assert_eq!(folders, names);
+    }
+
+    #[test]
+    fn defaults_are_settings_that_survive_the_plan() {
+        let table = Table::empty(Place::whole());
+        let spec = feed::Spec {
+            rate_hz: 1.0,
+            arrivals: feed::Arrivals::Periodic,
+            spread: true,
+            kind: feed::Kind::Text,
+            payload_bytes: 21,
+            seed: 1,
+        };
+        for transport in TRANSPORTS {
+            let mut fields = Fields::new(&table, transport.name(), Path::new("."));
+            fields.declare(transport.keys());
+            let params = transport.parse(&mut fields).expect("defaults can be used");
+            assert!(fields.finish().is_empty());
+            let target = Target {
+                authority: "h:1".to_owned(),
+                path: transport.path().to_owned(),
+                bundled: true,
+            };
+            let text = params.to_string();
+            let again: Value = serde_json::from_str(&text).unwrap();
+            let shape = transport.shape(&again, &spec, &target);
+            assert_eq!(shape, transport.shape(&params, &spec, &target));
+            // Law of the ledger, by arithmetic.
+            if let Some(expected) = shape.expected {
+                assert_eq!(expected.ledger.both().unexplained(), 0, "{}", transport.name());
+            }
+            transport.driver(&again, &target).expect("a client half");
+        }
+    }
 }

@@ -175,6 +175,7 @@ fn latency(table: &Table) -> String {
     ];
     let mut head = vec!["clients", "series"];
     head.extend(wanted.map(|(_, _, name)| name));
+    head.push("floor lag\np99");
     let mut grid = Grid::new(2, &head);
     for row in rows(table) {
         let mut cells = vec![thousands(row.clients.into()), row.series.clone()];
@@ -183,6 +184,7 @@ fn latency(table: &Table) -> String {
             let mark = if latency.driver_bound { "†" } else { "" };
             cells.push(show(latency.stat(statistic), |v| format!("{}{mark}", us(v))));
         }
+        cells.push(show(&row.cost.floor_lag_p99_us, us));
         grid.row(cells);
     }
     format!("Latency\n{}", grid.render())

@@ -193,7 +193,7 @@ impl Push {
                     if matches!(message, Message::Text(_) | Message::Binary(_)) {
                         link.received(client, payload, newest);
                     }
-                    link.book_control(client);
+                    link.book_control();
                     if let Message::Close(frame) = &message {
                         let code = frame.as_ref().map_or(0, |f| i32::from(u16::from(f.code)));
                         client.fault(link.book.phase(), Fault::with(FaultKind::EarlyClose, code));
@@ -202,7 +202,7 @@ impl Push {
                     }
                 }
                 Event::Received(Err(fault)) => {
-                    link.book_control(client);
+                    link.book_control();
                     client.fault(link.book.phase(), fault);
                     return Ended::Lost;
                 }
@@ -325,7 +325,7 @@ impl Link {
     }
 
     /// Books the control frames that have passed.
-    fn book_control(&mut self, client: &Client) {
+    fn book_control(&mut self) {
         let findings = self.socket.get_ref().findings();
         let mut findings = findings.borrow_mut();
         let (down, up) = (findings.control_down, findings.control_up);
@@ -333,7 +333,8 @@ impl Link {
             return;
         }
         (findings.control_down, findings.control_up) = ((0, 0), (0, 0));
-        let mut recorder = client.thread.recorder.borrow_mut();
+        let thread = self.book.thread().clone();
+        let mut recorder = thread.recorder.borrow_mut();
         let cell = recorder.at(self.book.phase());
         cell.counts.control_frames_down += down.0;
         cell.counts.control_frames_up += up.0;
@@ -365,13 +366,14 @@ impl Link {
             }
         }
         client.watch.end();
-        self.book_control(client);
+        self.book_control();
     }
 }
 
 impl Drop for Link {
     /// The books are closed before the stream is, however the client ended.
     fn drop(&mut self) {
+        self.book_control();
         let scanned = self.socket.get_ref();
         self.book.discard_down(scanned.untaken_down());
         self.book.close(scanned.metered());

@@ -1,7 +1,7 @@
 //! WebSocket (RFC 6455): one upgraded connection, a frame for each update.
 
 mod client;
-mod frame;
+pub mod frame;
 mod params;
 mod server;
 

@@ -1,0 +1,16 @@
+//! Any bytes in any pieces: no panic, and the same frames.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use wsbench::transport::websocket::frame::Scanner;
+
+fuzz_target!(|input: (Vec<u8>, u8)| {
+    let (bytes, cut) = input;
+    let (mut whole, mut pieces) = (Vec::new(), Vec::new());
+    Scanner::default().feed(&bytes, |found| whole.push(found));
+    let mut scanner = Scanner::default();
+    for piece in bytes.chunks(usize::from(cut).max(1)) {
+        scanner.feed(piece, |found| pieces.push(found));
+    }
+    assert_eq!(whole, pieces);
+});

@@ -1,0 +1,16 @@
+//! Any text: a plan or located faults, and no panic.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use std::path::PathBuf;
+use wsbench::plan::{Machine, resolve};
+use wsbench::scenario;
+use wsbench::settings::Source;
+
+fuzz_target!(|text: &str| {
+    let source = Source { name: "x.toml".to_owned(), text: text.to_owned(), overrides: Vec::new() };
+    let file = scenario::parse(source, "x".to_owned(), PathBuf::from("/nonexistent"));
+    if let Err(faults) = resolve(&file, &Machine::read()) {
+        assert!(!faults.to_string().is_empty());
+    }
+});

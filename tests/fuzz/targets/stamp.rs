@@ -1,0 +1,11 @@
+//! Any payload: a stamp or none, and no panic.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use wsbench::feed::{Kind, Stamp};
+
+fuzz_target!(|bytes: &[u8]| {
+    for kind in Kind::ALL {
+        let _ = Stamp::read(kind, bytes);
+    }
+});

@@ -1,0 +1,119 @@
+//! The WebSocket client half against a server that is not ours: pings, fragments, unstamped
+//! messages, a Close in mid-run.
+
+use crate::support::{World, finish, number, said};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+/// Reads a request's head and answers with 101.
+fn upgrade(stream: &mut TcpStream) {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        match stream.read(&mut byte) {
+            Ok(1) => head.push(byte[0]),
+            _ => return,
+        }
+    }
+    let head = String::from_utf8_lossy(&head);
+    let key = head.lines().find_map(|l| l.strip_prefix("Sec-WebSocket-Key: ")).unwrap_or("");
+    let accept = derive_accept_key(key.as_bytes());
+    // Another server's head: other order, other case.
+    let _ = write!(
+        stream,
+        "HTTP/1.1 101 Switching Protocols\r\nserver: other\r\nupgrade: WebSocket\r\n\
+         connection: upgrade\r\nsec-websocket-accept: {accept}\r\n\r\n"
+    );
+}
+
+/// One frame from a server: not masked.
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut out = vec![first, payload.len() as u8];
+    out.extend_from_slice(payload);
+    out
+}
+
+/// Serves each connection: sends `script` and then reads until the client is gone.
+fn serve(script: Vec<u8>, then_close: bool) -> std::net::SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let script = script.clone();
+            std::thread::spawn(move || {
+                upgrade(&mut stream);
+                // Long after the load has begun.
+                std::thread::sleep(Duration::from_millis(2500));
+                let _ = stream.write_all(&script);
+                if then_close {
+                    let _ = stream.write_all(&frame(0x88, &1001u16.to_be_bytes()));
+                    let _ = stream.shutdown(std::net::Shutdown::Write);
+                }
+                let mut rest = [0; 512];
+                while matches!(stream.read(&mut rest), Ok(n) if n > 0) {}
+            });
+        }
+    });
+    address
+}
+
+fn world(address: std::net::SocketAddr) -> World {
+    World::new(&format!(
+        "clients = [3]\nwarmup = \"200ms\"\nduration = \"4s\"\ncooldown = \"100ms\"\n\
+         drain = \"3s\"\ntimeout = \"3s\"\n[feed]\nrate = \"1/s\"\n[server]\n\
+         url = \"http://{address}\"\n[[series]]\ntransport = \"websocket\"\nreconnect = \"30s\"\n"
+    ))
+}
+
+/// The sum of a layer over the phases of one direction.
+fn total(world: &World, direction: &str, layer: &str) -> f64 {
+    let rows = world.csv("bytes.csv");
+    let wanted = rows.iter().filter(|r| r["series"] == "websocket" && r["direction"] == direction);
+    wanted.filter(|r| r["layer"] == layer).map(|r| number(r, "total")).sum()
+}
+
+#[test]
+fn pings_are_answered_and_fragments_and_strange_messages_are_booked_to_the_byte() {
+    let script = [
+        frame(0x89, b"ping"),
+        frame(0x81, b"not a stamp"),
+        // One message in three frames with a ping among them.
+        frame(0x01, b"ab"),
+        frame(0x89, b""),
+        frame(0x00, b"cd"),
+        frame(0x80, b"ef"),
+    ]
+    .concat();
+    let world = world(serve(script, false));
+    let output = finish(&mut world.run(&["--reports", "csv,json,text", "-q"]));
+    let rows = world.csv("summary.csv");
+    let push = rows.iter().find(|r| r["series"] == "websocket").expect("a row");
+    assert_eq!(number(push, "messages"), 6.0, "{}", said(&output));
+    assert_eq!(push["delivery_latency_us_p50"], "");
+    // 11 and 6 bytes in frames with 2 and 6 bytes of headers, for each of three clients.
+    assert_eq!(total(&world, "down", "payload_bytes"), 3.0 * 17.0);
+    assert_eq!(total(&world, "down", "framing_bytes"), 3.0 * 8.0);
+    // Two pings down; two masked pongs and a masked Close with its code up.
+    assert_eq!(total(&world, "down", "control_bytes"), 3.0 * (6.0 + 2.0));
+    assert_eq!(total(&world, "up", "control_bytes"), 3.0 * (10.0 + 6.0 + 8.0));
+    let summary = world.summary();
+    let row = &summary["rows"][0];
+    assert_eq!((&row["audit_ledger_bytes"], &row["audit_kernel_bytes"]), (&0.into(), &0.into()));
+    assert_eq!(row["audit_connections"], 3);
+}
+
+#[test]
+fn a_close_from_the_server_is_answered_and_counted_with_its_code() {
+    let world = world(serve(Vec::new(), true));
+    let output = finish(&mut world.run(&["--reports", "csv,json,text", "-q"]));
+    let text = said(&output);
+    assert!(text.contains("3 × closed early by the server with close code 1001"), "{text}");
+    assert_eq!(total(&world, "down", "control_bytes"), 3.0 * 4.0);
+    // The answer has the same code, masked.
+    assert_eq!(total(&world, "up", "control_bytes"), 3.0 * 8.0);
+    let row = &world.summary()["rows"][0];
+    assert_eq!((&row["audit_ledger_bytes"], &row["audit_kernel_bytes"]), (&0.into(), &0.into()));
+}
