@@ -15,7 +15,7 @@
 //!
 //! | folder | what it is | may use |
 //! |---|---|---|
-//! | `units` `clock` `error` `host` `alarm` `pacing` | leaves | each other, `record::Phase` |
+//! | `units` `clock` `error` `host` `alarm` `pacing` `signals` | leaves | each other, `record::Phase` |
 //! | `settings` | located reading of TOML tables | leaves |
 //! | `record` | numbers of one thread: no runtime, lock, channel or string | leaves |
 //! | `feed` | what is published | leaves |
@@ -47,6 +47,7 @@ pub mod clock;
 pub mod error;
 pub mod host;
 pub mod pacing;
+pub mod signals;
 pub mod units;
 
 pub mod settings;

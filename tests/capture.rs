@@ -78,6 +78,7 @@ fn tcp_ip_bytes_are_those_of_the_capture() {
         .map(|r| r["audit_connections"].as_f64().expect("a number"))
         .sum();
     let off = total - captured as f64;
+    println!("reported {total} B, captured {captured} B, {off} B off, {connections} connections");
     assert!(
         off.abs() <= 52.0 * connections && off.abs() < 0.01 * total,
         "reported {total} ({reported:?}), captured {captured} in {} packets: {off} off",

@@ -12,6 +12,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("host", &["error"]),
     ("alarm", &["clock"]),
     ("pacing", &["feed", "record"]),
+    ("signals", &[]),
     ("settings", &["error", "units"]),
     ("record", &["units"]),
     ("feed", &["units"]),
@@ -47,8 +48,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "conduct",
         &[
-            "clock", "error", "feed", "host", "net", "pacing", "plan", "record", "result", "units",
-            "worker",
+            "clock", "error", "feed", "host", "net", "pacing", "plan", "record", "result",
+            "signals", "units", "worker",
         ],
     ),
 ];

@@ -4,11 +4,12 @@ mod progress;
 
 use super::report::{formats, write_all};
 use crate::cli::{RunArgs, Shown};
-use crate::conduct::{self, Ran, Signals};
+use crate::conduct::{self, Ran};
 use crate::error::{Failure, Outcome, at};
 use crate::host;
 use crate::plan::{Machine, Plan};
 use crate::report::{Format, Table, format, summarise};
+use crate::signals::Signals;
 use progress::Progress;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -12,6 +12,7 @@ use crate::result::ServerEnd;
 use crate::result::file::Line;
 use crate::server::{self, Config, Limits, Mount, Running, Totals};
 use crate::settings::{Fields, Place, Table};
+use crate::signals::Signals;
 use crate::transport::{self, TRANSPORTS, Transport};
 use crate::units::{human_bytes, parse_rate_hz, parse_size, thousands};
 use crate::worker::child::{listen, say};
@@ -101,7 +102,7 @@ pub fn run(args: &ServeArgs) -> Outcome<()> {
     };
     let totals = runtime()?.block_on(async {
         // Before the first client comes, who may take the last descriptor.
-        let signals = Signals::new()?;
+        let signals = Signals::catch().map_err(at("cannot listen for signals"))?;
         let running = server::start(config)?;
         tell(&format!("listening on http://{}\n{}\n", running.address(), about.join("\n")))?;
         until_signal(running, signals).await
@@ -164,45 +165,9 @@ async fn until_signal(mut running: Running, mut signals: Signals) -> Outcome<Tot
     running.drain(DRAIN);
     tokio::select! {
         () = running.ended() => {}
-        () = signals.next() => running.stop(),
+        _ = signals.next() => running.stop(),
     }
     running.finish()
-}
-
-/// SIGINT and SIGTERM.
-#[cfg(unix)]
-struct Signals(tokio::signal::unix::Signal, tokio::signal::unix::Signal);
-
-#[cfg(unix)]
-impl Signals {
-    fn new() -> Outcome<Signals> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let listen = |kind| signal(kind).map_err(at("cannot listen for signals"));
-        Ok(Signals(listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?))
-    }
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.0.recv() => {}
-            _ = self.1.recv() => {}
-        }
-    }
-}
-
-/// Ctrl-C.
-#[cfg(not(unix))]
-struct Signals;
-
-#[cfg(not(unix))]
-impl Signals {
-    fn new() -> Outcome<Signals> {
-        Ok(Signals)
-    }
-    async fn next(&mut self) {
-        // Where there is no such signal, the process can only be killed.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending().await
-        }
-    }
 }
 
 fn describe(totals: &Totals) -> String {

@@ -2,7 +2,7 @@
 
 use super::calibrate::{Next, Search, held};
 use super::crew::{Crew, Waited};
-use super::{Caught, Note, Signals, Sink, Watcher};
+use super::{Note, Sink, Watcher};
 use crate::clock::now_ns;
 use crate::error::{Failure, Outcome};
 use crate::host::kernel_socket_bytes;
@@ -11,6 +11,7 @@ use crate::pacing::Schedule;
 use crate::plan::{Case, Plan, Server, Timing};
 use crate::result::file::Line;
 use crate::result::{CalibrationStep, CaseEnd, Cost};
+use crate::signals::{Caught, Signals};
 use crate::units::SECOND_NS;
 use crate::worker::protocol::{DriverStart, Mount, ServerStart, ToDriver, ToServer};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

@@ -1,8 +1,9 @@
 //! The processes of one case: what each has said so far, and waiting until they have said enough.
 
-use super::{Caught, Note, Signals, Sink, Watcher};
+use super::{Note, Sink, Watcher};
 use crate::error::{Failure, Outcome};
 use crate::result::file::Line;
+use crate::signals::{Caught, Signals};
 use crate::worker::process::{Heard, Process};
 use crate::worker::protocol::{FromDriver, FromServer, ToDriver, ToServer};
 use std::net::SocketAddr;

@@ -13,9 +13,9 @@ use crate::error::Outcome;
 use crate::plan::Plan;
 use crate::result::file::{Line, Writer, absorb};
 use crate::result::{CaseInfo, End, Header, RunResult, SCHEMA};
+use crate::signals::{Caught, Signals};
 use std::collections::BTreeMap;
 use std::path::Path;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// What a run tells while it goes on.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,58 +53,6 @@ pub enum Note {
 
 /// Whoever shows a run. The run never waits for it.
 pub type Watcher<'a> = &'a mut dyn FnMut(Note);
-
-/// The two signals that end a run.
-pub struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-/// A signal that came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Caught {
-    /// SIGINT.
-    Interrupt,
-    /// SIGTERM.
-    Terminate,
-}
-
-impl Caught {
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Caught::Interrupt => "SIGINT",
-            Caught::Terminate => "SIGTERM",
-        }
-    }
-    /// The exit code of a command that it ended: 128 and the signal's number.
-    pub fn exit_code(self) -> u8 {
-        match self {
-            Caught::Interrupt => 130,
-            Caught::Terminate => 143,
-        }
-    }
-}
-
-impl Signals {
-    /// Catches them from now on.
-    ///
-    /// # Errors
-    /// Where the system refuses.
-    pub fn catch() -> std::io::Result<Signals> {
-        Ok(Signals {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
-    }
-    /// Waits for the next.
-    pub async fn next(&mut self) -> Caught {
-        tokio::select! {
-            _ = self.interrupt.recv() => Caught::Interrupt,
-            _ = self.terminate.recv() => Caught::Terminate,
-        }
-    }
-}
 
 /// What a run ended with.
 #[derive(Debug)]
