@@ -116,14 +116,14 @@ impl Book {
                 audit.mismatched += u64::from(off > 0);
                 audit.unexplained_bytes += off;
                 self.book_segments(&now);
-                self.phase = Phase::Teardown;
+                self.phase = self.thread.closing_phase(self.phase);
                 self.add(TcpTotals::closing(&now));
             }
         }
         self.thread.audit.set(audit);
         let (up, down) = self.moved();
         let mut recorder = self.thread.recorder.borrow_mut();
-        let ledger = &mut recorder.at(Phase::Teardown).ledger;
+        let ledger = &mut recorder.at(self.phase).ledger;
         ledger.up.wire += up;
         ledger.down.wire += down;
         ledger.down.discarded += unread;

@@ -144,6 +144,12 @@ impl Thread {
     pub fn stopped(&self) -> bool {
         self.stopped.get()
     }
+    /// The phase to which the closing of a connection belongs: the teardown once clients are to
+    /// end, and before that the phase that caused it, as where each poll has a connection of its
+    /// own.
+    pub fn closing_phase(&self, current: Phase) -> Phase {
+        if self.stopped() { Phase::Teardown } else { current }
+    }
     /// Where the clients are.
     pub fn tally(&self) -> Tally {
         self.tally.get()

@@ -203,7 +203,8 @@ impl Reqwest {
                 audit.mismatched += u64::from(off > 0);
                 audit.unexplained_bytes += off;
                 client.book_segments(seat.phase, since);
-                client.book_segments(Phase::Teardown, TcpTotals::closing(&now));
+                let closing = client.thread.closing_phase(seat.phase);
+                client.book_segments(closing, TcpTotals::closing(&now));
             }
         }
         client.thread.audit.set(audit);
