@@ -2,6 +2,7 @@
 
 use super::{CaseEnd, CaseInfo, DriverEnd, End, Header, ServerEnd};
 use crate::record::{Metric, Phase, Window};
+use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// Everything recorded of one case.
@@ -35,9 +36,9 @@ impl CaseResult {
         self.drivers.extend_from_slice(&other.drivers);
         self.servers.extend_from_slice(&other.servers);
         self.ends.extend_from_slice(&other.ends);
-        self.drivers.sort_by_key(|d| (d.case, d.shard));
-        self.servers.sort_by_key(|s| (s.case, s.shard));
-        self.ends.sort_by_key(|e| (e.case, e.steady_from_s, e.connect_wall_ns));
+        in_order(&mut self.drivers);
+        in_order(&mut self.servers);
+        in_order(&mut self.ends);
     }
     /// True where anything was recorded in the measured window.
     pub fn has_steady(&self) -> bool {
@@ -85,15 +86,93 @@ impl RunResult {
                 self.header.name, self.header.plan_hash, other.header.name, other.header.plan_hash
             ));
         }
-        if other.header.started < self.header.started {
+        let of = |result: &RunResult| (result.header.started.clone(), json(&result.header));
+        if of(other) < of(self) {
             self.header = other.header.clone();
         }
         for (number, case) in &other.cases {
             self.cases.entry(*number).or_default().merge(case);
         }
         self.ends.extend_from_slice(&other.ends);
-        self.ends.sort_by(|a, b| (a.wall_ns, &a.reason).cmp(&(b.wall_ns, &b.reason)));
+        in_order(&mut self.ends);
         self.parts += other.parts;
         Ok(())
+    }
+}
+
+/// An order that does not depend on which result was merged into which.
+fn in_order<T: Serialize>(list: &mut [T]) {
+    list.sort_by_cached_key(json);
+}
+
+fn json<T: Serialize>(value: &T) -> String {
+    // Numbers, text and tables with text keys.
+    serde_json::to_string(value).expect("a line of a result is JSON")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Recorder;
+    use crate::result::SCHEMA;
+    use proptest::prelude::*;
+
+    fn header(started: u32) -> Header {
+        Header {
+            schema: SCHEMA.to_owned(),
+            name: "x".to_owned(),
+            started: format!("2026-01-01T00:00:{started:02}Z"),
+            plan: serde_json::Value::Null,
+            plan_hash: "h".to_owned(),
+            build: String::new(),
+            host: BTreeMap::new(),
+            cases: Vec::new(),
+        }
+    }
+
+    fn result() -> impl Strategy<Value = RunResult> {
+        let window = (0u32..3, 0u32..4, 1u64..1_000_000, 0u32..3);
+        (0u32..9, prop::collection::vec(window, 0..8), any::<bool>()).prop_map(
+            |(started, windows, ended)| {
+                let mut result = RunResult::new(header(started));
+                for (case, second, ns, shard) in windows {
+                    let mut recorder = Recorder::default();
+                    recorder.at(Phase::Steady).counts.turns += 1;
+                    recorder.latency(Phase::Steady, Metric::ServiceTime, ns);
+                    let case_result = result.cases.entry(case).or_default();
+                    recorder.take(|window| case_result.add_window(second, window));
+                    case_result.drivers.push(DriverEnd { case, shard, ..DriverEnd::default() });
+                }
+                result.cases.values_mut().for_each(|c| in_order(&mut c.drivers));
+                if ended {
+                    let reason = "complete".to_owned();
+                    result.ends.push(End { reason, wall_ns: u64::from(started) });
+                }
+                result
+            },
+        )
+    }
+
+    fn merged(a: &RunResult, b: &RunResult) -> RunResult {
+        let mut sum = a.clone();
+        sum.merge(b).expect("one plan");
+        sum
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn merging_does_not_depend_on_the_order(a in result(), b in result(), c in result()) {
+            prop_assert_eq!(merged(&a, &b), merged(&b, &a));
+            prop_assert_eq!(merged(&merged(&a, &b), &c), merged(&a, &merged(&b, &c)));
+        }
+    }
+
+    #[test]
+    fn results_of_different_plans_do_not_merge() {
+        let mut a = RunResult::new(header(0));
+        let mut b = a.clone();
+        b.header.plan_hash = "other".to_owned();
+        assert!(a.merge(&b).unwrap_err().contains("different plans"));
     }
 }
