@@ -6,7 +6,7 @@ use crate::net::Dialer;
 use crate::pacing::Schedule;
 use crate::record::{Audit, LATENCY_BOUND_NS, Phases, TcpTotals};
 use crate::result::file::WindowLine;
-use crate::transport::client::{Tally, Thread, undrained};
+use crate::transport::thread::{Tally, Thread, undrained};
 use crate::transport::{Client, Driver, Target, Transport};
 use hdrhistogram::Histogram;
 use serde_json::Value;

@@ -1,7 +1,7 @@
 //! The books of one connection: what the meter counted, split by phase, against what the kernel
 //! counted.
 
-use super::client::Thread;
+use super::thread::Thread;
 use crate::net::metered::Meter;
 use crate::net::{Metered, tcp_info};
 use crate::record::{Phase, TcpReading, TcpTotals};

@@ -5,213 +5,15 @@
 //! makes the handles and says when to start and stop.
 
 use super::book::Book;
-use crate::alarm::{Alarm, Sleep};
+use super::thread::{Thread, Watch};
+use crate::alarm::Sleep;
 use crate::clock::now_ns;
-use crate::feed;
 use crate::net::{Dialer, Metered, dial};
 use crate::pacing::{Pacer, Schedule, Spread, Turn};
-use crate::record::{Audit, Fault, FaultKind, Metric, Phase, Phases, Recorder, TcpTotals};
-use hdrhistogram::Histogram;
-use std::cell::{Cell, RefCell};
+use crate::record::{Fault, Metric, Phase, TcpTotals};
+use std::cell::Cell;
 use std::rc::Rc;
-use std::task::Waker;
 use std::time::Duration;
-
-/// What the clients of one driver thread share.
-pub struct Thread {
-    /// The thread's alarm.
-    pub alarm: Alarm,
-    /// The thread's numbers.
-    pub recorder: RefCell<Recorder>,
-    /// What the kernel counted, by phase.
-    pub tcp: Cell<Phases<TcpTotals>>,
-    /// Driver against kernel.
-    pub audit: Cell<Audit>,
-    /// Lags of a calibration step.
-    pub step_lag: RefCell<Histogram<u64>>,
-    /// Turns completed and messages received, ever.
-    pub events: Cell<u64>,
-    /// How clients connect, a server shard each.
-    pub dialers: Vec<Dialer>,
-    /// The form of payloads.
-    pub payload: feed::Kind,
-    /// The longest connect, upgrade or response, in nanoseconds.
-    pub timeout_ns: u64,
-    /// The seed of phases.
-    pub seed: u64,
-    /// Bytes on their way from a socket to a parser; one buffer for all, since a read and its
-    /// parsing are never interrupted.
-    pub scratch: RefCell<Box<[u8]>>,
-    /// Connects under way at once.
-    pub tickets: tokio::sync::Semaphore,
-    schedule: Cell<Option<Schedule>>,
-    generation: Cell<u32>,
-    stopped: Cell<bool>,
-    tally: Cell<Tally>,
-    watches: RefCell<Vec<Rc<Watch>>>,
-}
-
-/// Where a thread's clients are.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Tally {
-    /// Clients that are set up.
-    pub connected: u32,
-    /// The most that were set up at once.
-    pub connected_peak: u32,
-    /// Clients that gave up before they were set up.
-    pub failed: u32,
-    /// Clients that were set up or gave up.
-    pub settled: u32,
-    /// Clients that have come to the end of the current schedule.
-    pub finished: u32,
-    /// Clients whose task has ended.
-    pub ended: u32,
-    /// Turns of the measured window that ended clients did not reach.
-    pub unreached: u64,
-    /// The last moment at which a client was set up.
-    pub last_connected_ns: u64,
-}
-
-impl std::ops::AddAssign for Tally {
-    fn add_assign(&mut self, o: Tally) {
-        self.connected += o.connected;
-        self.connected_peak += o.connected_peak;
-        self.failed += o.failed;
-        self.settled += o.settled;
-        self.finished += o.finished;
-        self.ended += o.ended;
-        self.unreached += o.unreached;
-        self.last_connected_ns = self.last_connected_ns.max(o.last_connected_ns);
-    }
-}
-
-impl Thread {
-    /// A thread without clients.
-    pub fn new(
-        dialers: Vec<Dialer>,
-        payload: feed::Kind,
-        timeout_ns: u64,
-        gap_ns: u64,
-        seed: u64,
-    ) -> Rc<Thread> {
-        // A listener's queue holds 4096 and more; this stays below it for every thread.
-        const CONNECTS_AT_ONCE: usize = 256;
-        const SCRATCH_BYTES: usize = 64 * 1024;
-        Rc::new(Thread {
-            alarm: Alarm::with_gap(gap_ns),
-            recorder: RefCell::default(),
-            tcp: Cell::default(),
-            audit: Cell::default(),
-            // Valid fixed bounds, see `record::latency`.
-            step_lag: RefCell::new(
-                Histogram::new_with_bounds(1, crate::record::LATENCY_BOUND_NS, 3)
-                    .expect("fixed bounds are valid"),
-            ),
-            events: Cell::new(0),
-            dialers,
-            payload,
-            timeout_ns,
-            seed,
-            scratch: RefCell::new(vec![0; SCRATCH_BYTES].into_boxed_slice()),
-            tickets: tokio::sync::Semaphore::new(CONNECTS_AT_ONCE),
-            schedule: Cell::new(None),
-            generation: Cell::new(0),
-            stopped: Cell::new(false),
-            tally: Cell::default(),
-            watches: RefCell::default(),
-        })
-    }
-
-    /// Starts a schedule and wakes everybody.
-    pub fn start(&self, schedule: Schedule) {
-        self.schedule.set(Some(schedule));
-        self.generation.set(self.generation.get().wrapping_add(1));
-        self.update(|t| t.finished = 0);
-        self.step_lag.borrow_mut().reset();
-        self.alarm.wake_all();
-    }
-    /// The current schedule.
-    pub fn schedule(&self) -> Option<Schedule> {
-        self.schedule.get()
-    }
-    /// Ends every client after its current exchange.
-    pub fn stop(&self) {
-        self.stopped.set(true);
-        self.alarm.wake_all();
-        self.tickets.close();
-    }
-    /// Whether clients are to end.
-    pub fn stopped(&self) -> bool {
-        self.stopped.get()
-    }
-    /// The phase to which the closing of a connection belongs: the teardown once clients are to
-    /// end, and before that the phase that caused it, as where each poll has a connection of its
-    /// own.
-    pub fn closing_phase(&self, current: Phase) -> Phase {
-        if self.stopped() { Phase::Teardown } else { current }
-    }
-    /// Where the clients are.
-    pub fn tally(&self) -> Tally {
-        self.tally.get()
-    }
-    fn update(&self, change: impl FnOnce(&mut Tally)) {
-        let mut tally = self.tally.get();
-        change(&mut tally);
-        self.tally.set(tally);
-    }
-    /// Counts a finished exchange or a message.
-    #[inline]
-    pub fn event(&self) {
-        self.events.set(self.events.get() + 1);
-    }
-    /// Ends every exchange that began before `limit_ns`; called now and then.
-    pub fn expire_before(&self, limit_ns: u64) {
-        let mut watches = self.watches.borrow_mut();
-        watches.retain(|watch| Rc::strong_count(watch) > 1);
-        for watch in watches.iter() {
-            if watch.since_ns.get() < limit_ns {
-                watch.expired.set(true);
-                if let Some(waker) = watch.waker.take() {
-                    waker.wake();
-                }
-            }
-        }
-    }
-}
-
-/// Watches over one client's exchanges without a timer for each: the thread looks at all watches
-/// now and then.
-pub struct Watch {
-    since_ns: Cell<u64>,
-    expired: Cell<bool>,
-    waker: RefCell<Option<Waker>>,
-}
-
-impl Watch {
-    /// An exchange begins.
-    #[inline]
-    pub fn begin(&self, now_ns: u64) {
-        self.since_ns.set(now_ns);
-        self.expired.set(false);
-    }
-    /// It has ended.
-    #[inline]
-    pub fn end(&self) {
-        self.since_ns.set(u64::MAX);
-    }
-    /// Whether it has lasted too long. To be asked at every poll of its future.
-    #[inline]
-    pub fn expired(&self, cx: &std::task::Context<'_>) -> bool {
-        if self.expired.get() {
-            return true;
-        }
-        let mut waker = self.waker.borrow_mut();
-        if !waker.as_ref().is_some_and(|w| w.will_wake(cx.waker())) {
-            *waker = Some(cx.waker().clone());
-        }
-        false
-    }
-}
 
 /// One simulated client.
 pub struct Client {
@@ -243,11 +45,7 @@ pub enum Change {
 impl Client {
     /// A client of a thread, to begin at a moment of the ramp.
     pub fn new(id: u32, begin_ns: u64, thread: Rc<Thread>) -> Client {
-        let watch = Rc::new(Watch {
-            since_ns: Cell::new(u64::MAX),
-            expired: Cell::new(false),
-            waker: RefCell::new(None),
-        });
+        let watch = Watch::idle();
         thread.watches.borrow_mut().push(watch.clone());
         let generation = thread.generation.get();
         Client {
@@ -491,13 +289,5 @@ impl Drop for Client {
             t.connected -= u32::from(self.ready);
             t.unreached += unreached;
         });
-    }
-}
-
-/// Counts a client that did not end by itself.
-pub fn undrained(thread: &Thread, clients: u32) {
-    let mut recorder = thread.recorder.borrow_mut();
-    for _ in 0..clients {
-        recorder.fault(Phase::Teardown, Fault::of(FaultKind::Undrained));
     }
 }

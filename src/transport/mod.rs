@@ -6,6 +6,7 @@
 
 pub mod client;
 pub mod site;
+pub mod thread;
 
 mod book;
 pub mod http;

@@ -82,7 +82,7 @@ struct Worker {
     start: DriverStart,
     threads: Vec<UnboundedSender<Command>>,
     events: UnboundedReceiver<Event>,
-    tallies: Vec<(transport::client::Tally, u64)>,
+    tallies: Vec<(transport::thread::Tally, u64)>,
     resident_before: u64,
     epoch_ns: u64,
     schedule: Option<Schedule>,
@@ -205,8 +205,8 @@ impl Worker {
         self.order(Command::Schedule(schedule));
     }
 
-    fn tally(&self) -> transport::client::Tally {
-        let mut sum = transport::client::Tally::default();
+    fn tally(&self) -> transport::thread::Tally {
+        let mut sum = transport::thread::Tally::default();
         for (tally, _) in &self.tallies {
             sum += *tally;
         }
