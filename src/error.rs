@@ -12,6 +12,8 @@ pub enum Kind {
     Usage,
     /// The run, or the reading or writing of files, failed (exit 1).
     Run,
+    /// A second signal ended it at once (exit 128 and the signal's number).
+    Signal(u8),
 }
 
 /// An error with its message ready to be shown: what, where, and the remedy.
@@ -40,6 +42,7 @@ impl Failure {
         match self.kind {
             Kind::Usage => 2,
             Kind::Run => 1,
+            Kind::Signal(code) => code,
         }
     }
     /// The same failure with what was being done put before it.

@@ -268,7 +268,7 @@ fn a_second_signal_ends_at_once() {
     let began = Instant::now();
     let output = wait(child, Duration::from_secs(20));
     assert!(began.elapsed() < Duration::from_secs(20));
-    assert!(output.status.code().is_some_and(|c| c == 1 || c == 130), "{}", said(&output));
+    expect_code(&output, 130);
 }
 
 /// The process ids of the children of a process whose command line has a word.

@@ -1,7 +1,7 @@
 //! The processes of one case: what each has said so far, and waiting until they have said enough.
 
 use super::{Note, Sink, Watcher};
-use crate::error::{Failure, Outcome};
+use crate::error::{Failure, Kind, Outcome};
 use crate::result::file::Line;
 use crate::signals::{Caught, Signals};
 use crate::worker::process::{Heard, Process};
@@ -165,9 +165,10 @@ impl Crew {
                 biased;
                 caught = signals.next() => {
                     if self.stopping {
-                        return Err(Failure::run(format!(
-                            "ended at once by a second {}", caught.name()
-                        )));
+                        return Err(Failure {
+                            kind: Kind::Signal(caught.exit_code()),
+                            message: format!("ended at once by a second {}", caught.name()),
+                        });
                     }
                     return Ok(Waited::Caught(caught));
                 }
