@@ -213,6 +213,26 @@ fn a_closed_loop_polls_back_to_back_and_has_no_schedule_to_be_late_for() {
     assert_eq!(rows.len(), 1);
 }
 
+#[test]
+fn heads_from_files_go_over_the_wire_as_they_are() {
+    let world = World::new(
+        "clients = [5]\nwarmup = \"100ms\"\nduration = \"1s\"\ncooldown = \"0s\"\n\
+         [[series]]\ntransport = \"polling\"\ninterval = \"100ms\"\n\
+         request_head = \"request.http\"\nresponse_head = \"response.http\"\n",
+    );
+    let request = "GET /prices?of=all HTTP/1.1\r\nHost: a.example\r\nX-A: b\r\n\r\n";
+    let response = "HTTP/1.1 200 OK\r\nServer: me\r\nContent-Length: 21\r\n\r\n";
+    world.write("request.http", request);
+    world.write("response.http", response);
+    let output = finish(&mut world.run(&["--reports", "csv,json", "-q"]));
+    expect_ran(&world, &output);
+    let rows = world.csv("summary.csv");
+    let polling = row(&rows, "polling");
+    assert_eq!(number(polling, "completed"), 50.0);
+    assert_eq!(number(polling, "overhead_bytes_up_per_message"), request.len() as f64);
+    assert_eq!(number(polling, "overhead_bytes_down_per_message"), response.len() as f64);
+}
+
 /// Starts a run and waits until its second case begins: servers and clients are under way.
 fn started(world: &World) -> std::process::Child {
     let mut child = world

@@ -190,7 +190,6 @@ impl Conductor<'_> {
                 shard: shard.index,
                 first_client: shard.first_client,
                 clients: shard.clients,
-                all_clients: self.case.clients,
                 threads: shard.threads,
                 transport: transport.to_owned(),
                 params: series.params.clone(),

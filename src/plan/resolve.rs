@@ -294,7 +294,8 @@ fn read_series(
     let parsed = transport.parse(&mut fields);
     let series = parsed.map(|params| {
         let given = answering.paths.get(&label).or_else(|| answering.paths.get(name));
-        let path = given.map_or(transport.path(), String::as_str).to_owned();
+        let own = transport.own_path(&params);
+        let path = own.or(given.cloned()).unwrap_or_else(|| transport.path().to_owned());
         let (bundled, authority) = match &answering.server {
             Server::Bundled => (true, BUNDLED_AUTHORITY.to_owned()),
             Server::External { authority, .. } => (false, authority.clone()),

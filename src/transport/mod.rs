@@ -64,6 +64,11 @@ pub trait Transport: Sync {
     fn keys(&self) -> &'static [Key];
     /// The path on the reference server; empty where there is no server half.
     fn path(&self) -> &'static str;
+    /// The path that settings dictate, as a request's head from a file does; `None` where any
+    /// path will do.
+    fn own_path(&self, _params: &Value) -> Option<String> {
+        None
+    }
     /// Reads and validates its settings; faults go into `fields`. `None` where they are unusable.
     fn parse(&self, fields: &mut Fields) -> Option<Value>;
     /// What a series with these settings does. `params` came from [`Transport::parse`].

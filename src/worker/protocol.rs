@@ -100,8 +100,6 @@ pub struct DriverStart {
     pub first_client: u32,
     /// Its clients.
     pub clients: u32,
-    /// All clients of the case, over which phases are spread.
-    pub all_clients: u32,
     /// Its threads.
     pub threads: u32,
     /// The transport's name.

@@ -81,6 +81,17 @@ impl RequestHead {
         Ok(RequestHead::File(text.to_owned()))
     }
 
+    /// The path of the request-target that a file dictates, without its query.
+    pub fn own_path(&self) -> Option<String> {
+        match self {
+            RequestHead::File(text) => {
+                let target = text.split(' ').nth(1)?;
+                Some(target.split('?').next().unwrap_or(target).to_owned())
+            }
+            RequestHead::Chapter | RequestHead::Minimal => None,
+        }
+    }
+
     /// The bytes to send. `path` and `authority` are those of the server; the chapter's listing
     /// keeps its own `Host` and takes another path only where the server's differs from its own;
     /// a file is sent as it is.

@@ -34,6 +34,9 @@ impl Transport for Polling {
     fn path(&self) -> &'static str {
         "/PollingStock//PollingStock"
     }
+    fn own_path(&self, params: &Value) -> Option<String> {
+        Params::from_value(params).request.own_path()
+    }
     fn parse(&self, fields: &mut Fields) -> Option<Value> {
         params::parse(fields)
     }
