@@ -90,7 +90,7 @@ impl Thread {
         seed: u64,
     ) -> Rc<Thread> {
         // A listener's queue holds 4096 and more; this stays below it for every thread.
-        const CONNECTS_AT_ONCE: usize = 256;
+        const CONNECTS_AT_ONCE: usize = 64;
         const SCRATCH_BYTES: usize = 64 * 1024;
         Rc::new(Thread {
             alarm: Alarm::with_gap(gap_ns),
