@@ -4,6 +4,10 @@ mod support;
 
 /// TCP/IP bytes against a packet capture.
 mod capture;
+/// The event stream's parser against a plain reading of the standard.
+mod events;
+/// A response's body as it comes.
+mod http;
 /// Which folder may use which.
 mod layering;
 /// The WebSocket client half against a foreign server.

@@ -580,9 +580,7 @@ fn the_shipped_scenarios_plan() {
 
 #[test]
 fn a_plan_for_people() {
-    let mut prepared = shipped("polling-vs-ws.toml", &machine());
-    // What a transport says of itself is its own business.
-    prepared.plan.series.iter_mut().for_each(|s| s.params = serde_json::Value::Null);
+    let prepared = shipped("polling-vs-ws.toml", &machine());
     assert_snapshot!(show(&prepared, PlanFormat::Text).expect("it can be shown"), @r#"
     polling-vs-ws: 9 cases, about 2 min 9 s
     One update a second by polling and by WebSocket: the book's use cases A, B and C.
@@ -592,8 +590,8 @@ fn a_plan_for_people() {
       timeout  10 s
       repeats  1
       server   bundled, started anew for each case
-      series   polling at /PollingStock//PollingStock, every 1 s
-      series   websocket at /ws, when there is an update
+      series   polling at /PollingStock//PollingStock, every 1 s; engine raw, phase spread, request chapter, response chapter
+      series   websocket at /ws, when there is an update; read buffer bytes 512, reconnect 1 s
 
     Cases, in this order
       case  series        clients  driver  server  threads  connections   sources                          time

@@ -5,7 +5,7 @@
 
 use crate::clock::{now_ns, process_cpu_ns};
 use crate::error::{Failure, Outcome, at};
-use crate::feed::{Arrivals, Feed, Kind, Spec};
+use crate::feed::{Feed, Kind, Spec};
 use crate::host::{raise_open_files, resident_bytes, take_long_turns};
 use crate::plan::Machine;
 use crate::result::ServerEnd;
@@ -133,11 +133,10 @@ fn from_args(args: &ServeArgs) -> Outcome<Spec> {
     }
     Ok(Spec {
         rate_hz: args.rate,
-        arrivals: Arrivals::Periodic,
-        spread: true,
         kind: args.payload,
         payload_bytes: args.size,
         seed: 0,
+        ..Spec::PLAIN
     })
 }
 

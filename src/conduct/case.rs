@@ -95,8 +95,11 @@ impl Conductor<'_> {
         if let Some(caught) = self.connect().await? {
             return Ok(Some(caught));
         }
+        let epoch_ns = now_ns() + HEAD_START_NS / 2;
+        if !self.crew.servers.is_empty() {
+            self.crew.tell_drivers(&ToDriver::Publish { epoch_ns }).await;
+        }
         for index in 0..self.crew.servers.len() {
-            let epoch_ns = now_ns() + HEAD_START_NS / 2;
             self.crew.tell_server(index, &ToServer::Publish { epoch_ns }).await;
         }
         let interval_ns = match self.calibrate().await? {
@@ -196,7 +199,7 @@ impl Conductor<'_> {
                 path: series.path.clone(),
                 authority: authority.clone(),
                 bundled: self.plan.bundled(),
-                payload: self.plan.feed.kind,
+                feed: self.plan.feed,
                 dialers: dialers.clone(),
                 ramp_ns: self.timing.ramp_ns,
                 timeout_ns: self.timing.timeout_ns,

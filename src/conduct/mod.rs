@@ -144,12 +144,13 @@ fn info(plan: &Plan, case: &crate::plan::Case) -> CaseInfo {
         paced: case.floor || series.paced,
         interval_ns: series.interval_ns,
         may_stretch: case.stretch.is_some(),
+        workload: plan.feed.workload.name().to_owned(),
         feed_rate_hz: plan.feed.rate_hz,
         payload_bytes: plan.feed.payload_bytes,
         duration_ns: plan.timing_of(case).duration_ns,
         bundled_server: plan.bundled() && !case.floor,
         absent: plan.absent(),
-        expected: if case.floor { None } else { series.expected },
+        model: if case.floor { None } else { plan.model(case) },
         connection_each_turn: !case.floor && series.connection_each_turn,
     }
 }

@@ -7,11 +7,13 @@
 //! A topic is what one client watches. It is found from the client's address, so that the
 //! requests can be any bytes at all, the chapter's included.
 
+mod reader;
 mod schedule;
 mod stamp;
 
+pub use reader::{Reader, join, joined_bytes};
 pub use schedule::{Cursor, Update};
-pub use stamp::{Kind, Stamp, TEXT_STAMP_BYTES};
+pub use stamp::{Kind, Stamp, TEXT_STAMP_BYTES, sequence_text};
 
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
@@ -26,10 +28,62 @@ pub enum Arrivals {
     Poisson,
 }
 
+/// Who sends what to whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Workload {
+    /// The server publishes, each client has a topic of its own.
+    Ticker,
+    /// Each client sends and the server answers it with the same: round trips.
+    Echo,
+    /// What a few clients send, all receive.
+    Broadcast,
+    /// Every client sends its position, and all receive everyone's.
+    Tracker,
+}
+
+impl Workload {
+    /// Every workload.
+    pub const ALL: [Workload; 4] =
+        [Workload::Ticker, Workload::Echo, Workload::Broadcast, Workload::Tracker];
+    /// The name used in scenarios.
+    pub fn name(self) -> &'static str {
+        match self {
+            Workload::Ticker => "ticker",
+            Workload::Echo => "echo",
+            Workload::Broadcast => "broadcast",
+            Workload::Tracker => "tracker",
+        }
+    }
+    /// True where what one client sends reaches others: all of them must meet in one place.
+    pub fn is_shared(self) -> bool {
+        matches!(self, Workload::Broadcast | Workload::Tracker)
+    }
+}
+
+/// What an update means to the next one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Semantics {
+    /// An update replaces the one before: who asks, or was waited for, gets the latest alone.
+    Snapshot,
+    /// Every update counts: a client gets all that it has not had, in order.
+    Log,
+}
+
 /// What every client is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Spec {
-    /// Updates a second for each client; above zero.
+    /// Who sends what to whom.
+    pub workload: Workload,
+    /// Clients that send, of a broadcast; the first ones.
+    pub senders: u32,
+    /// What an update means to the next one.
+    pub semantics: Semantics,
+    /// Updates are held back for this long after the first that waits, and then go out together;
+    /// in nanoseconds, 0 for at once.
+    pub batch_ns: u64,
+    /// Updates a second for each client, or messages a second of each sender; above zero.
     pub rate_hz: f64,
     /// The law of the gaps.
     pub arrivals: Arrivals,
@@ -45,6 +99,20 @@ pub struct Spec {
 }
 
 impl Spec {
+    /// One update a second and client, each by itself: the plain feed that others are changed
+    /// from.
+    pub const PLAIN: Spec = Spec {
+        workload: Workload::Ticker,
+        senders: 1,
+        semantics: Semantics::Snapshot,
+        batch_ns: 0,
+        rate_hz: 1.0,
+        arrivals: Arrivals::Periodic,
+        spread: true,
+        kind: Kind::Text,
+        payload_bytes: TEXT_STAMP_BYTES as u32,
+        seed: 1,
+    };
     /// The mean gap between two updates of one client, in nanoseconds.
     pub fn period_ns(&self) -> u64 {
         (1e9 / self.rate_hz).round() as u64
@@ -64,6 +132,12 @@ impl Feed {
     /// A feed that waits for the word to begin: until then there is update 0 and no other.
     pub fn waiting(spec: Spec) -> Feed {
         Feed { spec, epoch_ns: u64::MAX / 4 }
+    }
+    /// How many updates of a topic are published before a moment; the last of them has this
+    /// sequence number.
+    pub fn published_before(&self, topic: Topic, ns: u64) -> u64 {
+        let mut cursor = Cursor::new(self, topic);
+        if ns > self.epoch_ns { cursor.latest(ns - 1).sequence } else { 0 }
     }
 }
 

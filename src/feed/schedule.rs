@@ -4,6 +4,10 @@ use super::{Arrivals, Feed, Topic, mix};
 use rand_xoshiro::SplitMix64;
 use rand_xoshiro::rand_core::{RngCore, SeedableRng};
 
+/// Steps of a Poisson process that a cursor walks at once for somebody who names an update far
+/// ahead, which no feed has reached.
+const MOST_STEPS: u64 = 10_000_000;
+
 /// One update: its place in the topic and the intended moment of its publishing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Update {
@@ -90,6 +94,28 @@ impl Cursor {
         self.current
     }
 
+    /// Goes to an update, forwards or back to the topic's beginning and on from there.
+    pub fn seek(&mut self, feed: &Feed, topic: Topic, sequence: u64) {
+        if sequence < self.current.sequence {
+            *self = Cursor::new(feed, topic);
+        }
+        match &self.gaps {
+            None => {
+                let steps = sequence - self.current.sequence;
+                if steps > 0 {
+                    let published_ns =
+                        self.next_ns.saturating_add((steps - 1).saturating_mul(self.period_ns));
+                    self.current = Update { sequence, published_ns };
+                    self.next_ns = published_ns.saturating_add(self.period_ns);
+                }
+            }
+            Some(_) => {
+                let steps = (sequence - self.current.sequence).min(MOST_STEPS);
+                (0..steps).for_each(|_| self.advance());
+            }
+        }
+    }
+
     /// The update after the current one, which may lie in the future.
     pub fn peek(&self) -> Update {
         Update { sequence: self.current.sequence + 1, published_ns: self.next_ns }
@@ -116,12 +142,11 @@ fn exponential(rng: &mut SplitMix64, mean_ns: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::feed::{Kind, Spec};
+    use crate::feed::Spec;
     use proptest::prelude::*;
 
     fn feed(arrivals: Arrivals, spread: bool, seed: u64) -> Feed {
-        let spec =
-            Spec { rate_hz: 100.0, arrivals, spread, kind: Kind::Text, payload_bytes: 21, seed };
+        let spec = Spec { rate_hz: 100.0, arrivals, spread, seed, ..Spec::PLAIN };
         Feed { spec, epoch_ns: 1_000_000_000_000 }
     }
 
@@ -147,6 +172,27 @@ mod tests {
                 prop_assert_eq!(latest, stepping.current);
                 prop_assert!(latest.published_ns <= now);
                 prop_assert!(jumping.peek().published_ns > now);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn seeking_is_stepping(poisson: bool, seed: u64, there in 0u64..200, then in 0u64..200) {
+            let arrivals = if poisson { Arrivals::Poisson } else { Arrivals::Periodic };
+            let feed = feed(arrivals, true, seed);
+            let topic = Topic(9);
+            let mut seeking = Cursor::new(&feed, topic);
+            seeking.seek(&feed, topic, there);
+            seeking.seek(&feed, topic, then);
+            let mut stepping = Cursor::new(&feed, topic);
+            (0..then).for_each(|_| stepping.advance());
+            prop_assert_eq!((seeking.current, seeking.peek()), (stepping.current, stepping.peek()));
+            // The count before a moment is the number of the last update before it.
+            let at = stepping.current.published_ns;
+            if then > 0 {
+                prop_assert_eq!(feed.published_before(topic, at), then - 1);
+                prop_assert_eq!(feed.published_before(topic, at + 1), then);
             }
         }
     }

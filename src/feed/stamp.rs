@@ -143,6 +143,13 @@ impl Stamp {
     }
 }
 
+/// A sequence number as a text payload has it: seven digits in base 36.
+pub fn sequence_text(sequence: u64) -> String {
+    let mut text = [b'0'; SEQUENCE_DIGITS];
+    digits(sequence, 36, &mut text);
+    text.iter().map(|&b| char::from(b)).collect()
+}
+
 /// Writes a number right-aligned with leading zeros; digits that do not fit are dropped.
 fn digits(mut value: u64, base: u64, out: &mut [u8]) {
     for slot in out.iter_mut().rev() {

@@ -4,7 +4,7 @@ use crate::clock::now_ns;
 use crate::feed;
 use crate::net::Dialer;
 use crate::pacing::Schedule;
-use crate::record::{Audit, LATENCY_BOUND_NS, Phases, TcpTotals};
+use crate::record::{Audit, LATENCY_BOUND_NS, Phases, TcpTotals, TraceEvent};
 use crate::result::file::WindowLine;
 use crate::transport::thread::{Tally, Thread, undrained};
 use crate::transport::{Client, Driver, Target, Transport};
@@ -35,8 +35,8 @@ pub struct ThreadPlan {
     pub target: Target,
     /// How to connect.
     pub dialers: Vec<Dialer>,
-    /// The form of payloads.
-    pub payload: feed::Kind,
+    /// What is published.
+    pub feed: feed::Spec,
     /// Over how long connects are spread.
     pub ramp_ns: u64,
     /// The longest connect, upgrade or response.
@@ -54,6 +54,11 @@ pub struct ThreadPlan {
 pub enum Command {
     /// Connect; seconds are counted from this moment.
     Connect {
+        /// Nanoseconds of `CLOCK_MONOTONIC`.
+        epoch_ns: u64,
+    },
+    /// The feed begins, or has begun.
+    Publish {
         /// Nanoseconds of `CLOCK_MONOTONIC`.
         epoch_ns: u64,
     },
@@ -96,6 +101,8 @@ pub struct ThreadEnd {
     pub audit: Audit,
     /// Where its clients were.
     pub tally: Tally,
+    /// What happened to the first of them.
+    pub trace: Vec<TraceEvent>,
 }
 
 const TICK: Duration = Duration::from_millis(100);
@@ -113,7 +120,7 @@ pub fn run(
         // Nobody listens only where the process is ending anyway.
         let _ = events.send(Event::Failed(message));
     };
-    let driver = match plan.transport.driver(&plan.params, &plan.target) {
+    let driver = match plan.transport.driver(&plan.params, &plan.target, &plan.feed) {
         Ok(driver) => driver,
         Err(message) => return failed(message),
     };
@@ -150,7 +157,7 @@ struct Swarm {
 impl Swarm {
     fn new(plan: ThreadPlan, number: usize, events: UnboundedSender<Event>) -> Swarm {
         let dialers = plan.dialers.clone();
-        let thread = Thread::new(dialers, plan.payload, plan.timeout_ns, plan.gap_ns, plan.seed);
+        let thread = Thread::new(dialers, plan.feed, plan.timeout_ns, plan.gap_ns, plan.seed);
         Swarm {
             plan,
             number,
@@ -176,6 +183,10 @@ impl Swarm {
             tokio::select! {
                 command = commands.recv() => match command {
                     Some(Command::Connect { epoch_ns }) => self.connect(&driver, epoch_ns),
+                    Some(Command::Publish { epoch_ns }) => {
+                        let spec = self.plan.feed;
+                        self.thread.feed.set(Some(feed::Feed { spec, epoch_ns }));
+                    }
                     Some(Command::Schedule(schedule)) => {
                         self.step_told = !schedule.calibration;
                         self.thread.start(schedule);
@@ -264,6 +275,7 @@ impl Swarm {
         self.give_away();
         let (tcp, audit, tally) =
             (self.thread.tcp.get(), self.thread.audit.get(), self.thread.tally());
-        self.tell(Event::Ended(Box::new(ThreadEnd { tcp, audit, tally })));
+        let trace = self.thread.take_trace();
+        self.tell(Event::Ended(Box::new(ThreadEnd { tcp, audit, tally, trace })));
     }
 }

@@ -3,7 +3,7 @@
 //! Separate from `result`, which is what it took. The figures per client are measurements of a
 //! two-core Linux 6.18 machine and are called estimates wherever they are shown.
 
-use super::{Case, Plan, Series};
+use super::{Case, Plan};
 use crate::record::Exchange;
 use crate::units::SECOND_NS;
 use serde::Serialize;
@@ -105,7 +105,7 @@ pub fn estimate(plan: &Plan, case: &Case) -> Estimate {
             let at = |offset| Ipv4Addr::from(0x7f00_0000 + offset);
             (at(case.first_source), at(case.first_source + case.clients - 1))
         }),
-        traffic: traffic(series, clients).filter(|_| !case.floor),
+        traffic: traffic(plan, case).filter(|_| !case.floor),
         driver_bytes: drivers * PROCESS_BYTES + clients * driver,
         server_bytes: servers * PROCESS_BYTES + if servers > 0 { clients * server } else { 0 },
         kernel_bytes: connections * SOCKET_BYTES * ends,
@@ -117,22 +117,18 @@ fn per_second(clients: u64, interval_ns: u64) -> f64 {
     clients as f64 * SECOND_NS as f64 / interval_ns as f64
 }
 
-fn traffic(series: &Series, clients: u64) -> Option<Traffic> {
-    let exchange: Exchange = series.expected?;
-    if series.interval_ns == 0 {
-        // Back to back: as fast as it goes, which no arithmetic knows.
-        return None;
-    }
-    let events = per_second(clients, series.interval_ns);
-    let (up, down) = (exchange.ledger.up, exchange.ledger.down);
-    let all = |bytes: u64| bytes as f64 * events;
+fn traffic(plan: &Plan, case: &Case) -> Option<Traffic> {
+    let model = plan.model(case)?;
+    // Back to back without a delay: as fast as it goes, which no arithmetic knows.
+    let clients = f64::from(case.clients);
+    let all = |of: fn(&Exchange) -> u64| Some(clients * model.per_second(|e| of(e) as f64)?);
     Some(Traffic {
-        events,
-        payload_bytes: all(down.payload.get()),
-        protocol_up_bytes: all(up.protocol().get()),
-        protocol_down_bytes: all(down.protocol().get()),
-        wire_bytes: all(up.wire.get() + down.wire.get()),
-        ip_bytes: all(exchange.ip_bytes().get()),
+        events: clients * model.messages_hz?,
+        payload_bytes: all(|e| e.ledger.down.payload.get())?,
+        protocol_up_bytes: all(|e| e.ledger.up.protocol().get())?,
+        protocol_down_bytes: all(|e| e.ledger.down.protocol().get())?,
+        wire_bytes: all(|e| e.ledger.up.wire.get() + e.ledger.down.wire.get())?,
+        ip_bytes: all(|e| e.ip_bytes().get())?,
     })
 }
 

@@ -92,7 +92,27 @@ pub(super) const PAYLOAD: Key =
     key("payload", Some("\"text\""), "the form of a message: \"text\", \"binary\" or \"json\"");
 pub(super) const SIZE: Key = key("size", Some("\"21B\""), "the size of a message");
 
-const FEED: &[Key] = &[RATE, ARRIVALS, SPREAD, PAYLOAD, SIZE];
+pub(super) const WORKLOAD: Key = key(
+    "workload",
+    Some("\"ticker\""),
+    "\"ticker\": the server publishes; \"echo\": it answers what each client sends; \
+     \"broadcast\": what a few clients send, all receive; \"tracker\": every client sends its \
+     position to all",
+);
+pub(super) const SENDERS: Key =
+    key("senders", Some("1"), "of a broadcast, how many clients send; the first ones");
+pub(super) const SEMANTICS: Key = key(
+    "semantics",
+    Some("\"snapshot\""),
+    "\"snapshot\": who asks gets the latest update alone; \"log\": all that it has not had",
+);
+pub(super) const BATCH: Key = key(
+    "batch",
+    Some("\"0s\""),
+    "updates are held back this long after the first and go out together; 0s: at once",
+);
+
+const FEED: &[Key] = &[WORKLOAD, SENDERS, RATE, ARRIVALS, SPREAD, SEMANTICS, BATCH, PAYLOAD, SIZE];
 
 pub(super) const URL: Key = key("url", None, "where the server listens; http only");
 pub(super) const PATHS: Key =

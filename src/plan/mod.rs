@@ -22,13 +22,17 @@ pub use resolve::{Resolved, resolve};
 pub use shard::{DriverShard, ServerShard, split};
 
 use crate::feed;
-use crate::record::Exchange;
+use crate::record::Model;
+use crate::transport::{self, Setting, Target};
 use crate::units::SECOND_NS;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+/// The authority in a request before the server's port is known: any ephemeral port has five
+/// digits, so the sizes are right.
+const BUNDLED_AUTHORITY: &str = "127.0.0.1:65535";
 /// The floor is measured over at most this, or one interval.
 const FLOOR_NS: u64 = 3 * SECOND_NS;
 
@@ -90,8 +94,6 @@ pub struct Series {
     pub paced: bool,
     /// Planned nanoseconds between two events of a client; 0 where each follows the last.
     pub interval_ns: u64,
-    /// One exchange by arithmetic.
-    pub expected: Option<Exchange>,
     /// True where each turn opens a connection.
     pub connection_each_turn: bool,
 }
@@ -163,6 +165,24 @@ impl Plan {
             timing.cooldown_ns = 0;
         }
         timing
+    }
+    /// A case's bytes and latency by arithmetic; `None` where the server is not ours.
+    pub fn model(&self, case: &Case) -> Option<Model> {
+        self.model_of(self.series_of(case), &self.feed, case.clients)
+    }
+    /// The same for a series with another feed or other clients than planned.
+    pub fn model_of(&self, series: &Series, feed: &feed::Spec, clients: u32) -> Option<Model> {
+        let authority = match &self.server {
+            Server::Bundled => BUNDLED_AUTHORITY.to_owned(),
+            Server::External { authority, .. } => authority.clone(),
+        };
+        let target = Target { authority, path: series.path.clone(), bundled: self.bundled() };
+        let setting = Setting { feed: *feed, target, delay_ns: self.delay_ns(), clients };
+        transport::find(&series.transport)?.shape(&series.params, &setting).model
+    }
+    /// One way between client and server, in nanoseconds.
+    pub fn delay_ns(&self) -> u64 {
+        0
     }
     /// True where the server is ours.
     pub fn bundled(&self) -> bool {

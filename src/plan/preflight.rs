@@ -98,8 +98,10 @@ fn needs(plan: &Plan) -> Needs {
             0 => opened,
             _ => opened / f64::from(case.clients.max(1)),
         };
-        let exchange = plan.series_of(case).expected.unwrap_or_default().ledger;
-        let message = exchange.up.wire.get().max(exchange.down.wire.get()) + PACKET_BYTES;
+        let model = plan.model(case);
+        let largest_message = model.iter().flat_map(|m| &m.messages).map(|m| m.exchange.ledger);
+        let largest_message = largest_message.map(|l| l.up.wire.get().max(l.down.wire.get())).max();
+        let message = largest_message.unwrap_or(0) + PACKET_BYTES;
         let tracked = connections + (opened * TRACKED_S) as u64;
         let tasks = expected.threads + 2 * (expected.driver_processes + expected.server_processes);
         // The run's own process has no sockets; it holds three pipes and a handle for each of the others.

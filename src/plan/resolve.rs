@@ -5,11 +5,13 @@
 //! limit of open files and its cores are used here: they decide how many processes there are.
 
 use super::warnings::warnings;
-use super::{Machine, Plan, Series, Server, Stretch, Timing, address, cases, keys};
-use crate::feed::{self, Arrivals, Kind};
+use super::{
+    BUNDLED_AUTHORITY, Machine, Plan, Series, Server, Stretch, Timing, address, cases, keys,
+};
+use crate::feed::{self, Arrivals, Kind, Semantics, Workload};
 use crate::scenario;
 use crate::settings::{Fault, Faults, Fields, Key, Place, Table, nearest};
-use crate::transport::{self, Target};
+use crate::transport::{self, Setting, Target};
 use crate::units::{SECOND_NS, human_ns};
 use std::collections::BTreeMap;
 
@@ -25,12 +27,12 @@ const MOST_PAYLOAD_BYTES: u64 = 1 << 20;
 const MOST_RATE_HZ: f64 = 10_000.0;
 /// The lowest one: an update a day.
 const LEAST_RATE_HZ: f64 = 1.0 / 86_400.0;
+/// The longest that updates may be held back.
+const MOST_BATCH_NS: u64 = 3600 * SECOND_NS;
+/// The most senders that a stamp tells apart.
+const MOST_SENDERS: u64 = 999;
 /// The most cases of a run: as many as an hour holds at a second each.
 const MOST_CASES: u64 = 3_600;
-/// The authority in a request before the server's port is known: any ephemeral port has five
-/// digits, so the sizes are right.
-const BUNDLED_AUTHORITY: &str = "127.0.0.1:40000";
-
 /// A plan and what its user should know of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Resolved {
@@ -182,6 +184,7 @@ fn read_feed(file: &scenario::File, seed: u64, faults: &mut Vec<Fault>) -> feed:
     let mut fields =
         file.table("feed").unwrap_or_else(|| Fields::new(&nothing, "feed", &file.base_dir));
     fields.declare(keys::of("feed"));
+    let plain = read_workload(&mut fields);
     let rate_hz = fields.rate_hz(&keys::RATE);
     if fields.sound(&keys::RATE) && !(LEAST_RATE_HZ..=MOST_RATE_HZ).contains(&rate_hz) {
         let message = match rate_hz {
@@ -214,7 +217,25 @@ fn read_feed(file: &scenario::File, seed: u64, faults: &mut Vec<Fault>) -> feed:
     }
     faults.extend(fields.finish());
     let payload_bytes = size.min(MOST_PAYLOAD_BYTES) as u32;
-    feed::Spec { rate_hz, arrivals, spread, kind, payload_bytes, seed }
+    feed::Spec { rate_hz, arrivals, spread, kind, payload_bytes, seed, ..plain }
+}
+
+/// Who sends what to whom, and what an update means to the next; the rest as in a plain feed.
+fn read_workload(fields: &mut Fields<'_>) -> feed::Spec {
+    let names = Workload::ALL.map(Workload::name);
+    let chosen = fields.choice(&keys::WORKLOAD, &names);
+    let workload = Workload::ALL.into_iter().find(|w| w.name() == chosen);
+    let senders = fields.integer(&keys::SENDERS, 1..=MOST_SENDERS) as u32;
+    let semantics = match fields.choice(&keys::SEMANTICS, &["snapshot", "log"]) {
+        "log" => Semantics::Log,
+        _ => Semantics::Snapshot,
+    };
+    let batch_ns = fields.duration_ns(&keys::BATCH);
+    if batch_ns > MOST_BATCH_NS && fields.sound(&keys::BATCH) {
+        fields.fault(&keys::BATCH, "batch must be at most 1h");
+    }
+    let workload = workload.unwrap_or(Workload::Ticker);
+    feed::Spec { workload, senders, semantics, batch_ns, ..feed::Spec::PLAIN }
 }
 
 /// The labels and transports of the series, without judging them: other settings name them.
@@ -301,7 +322,12 @@ fn read_series(
             Server::External { authority, .. } => (false, authority.clone()),
         };
         let target = Target { authority, path: path.clone(), bundled };
-        let shape = transport.shape(&params, feed, &target);
+        if let Some(why) = transport.refuses(&params, feed) {
+            fields.fault(&keys::TRANSPORT, format!("{name} cannot carry this feed: {why}"));
+        }
+        // Pace and shape do not depend on how many clients there are.
+        let setting = Setting { feed: *feed, target, delay_ns: 0, clients: 1 };
+        let shape = transport.shape(&params, &setting);
         Series {
             label,
             transport: name.to_owned(),
@@ -309,7 +335,6 @@ fn read_series(
             path,
             paced: shape.paced,
             interval_ns: shape.interval_ns,
-            expected: shape.expected,
             connection_each_turn: shape.connection_each_turn,
         }
     });

@@ -26,7 +26,8 @@ fn is_zero(n: &u64) -> bool {
 counts! {
     /// Turns whose intended time came: a poll to send, or nothing for the `null` transport.
     turns,
-    /// Turns that ended as they should: a whole response with status 200.
+    /// Exchanges that ended as they should, a whole response with status 200, and messages that a
+    /// push transport delivered: what a figure "per message" is divided by.
     completed,
     /// Updates received that the client did not have yet; for a server without our stamp, every
     /// message received.
@@ -51,4 +52,30 @@ counts! {
     control_frames_up,
     /// Turns or clients that ended with a fault.
     faults,
+    /// Exchanges that brought nothing new: a poll answered with what the client had or with
+    /// nothing, a held poll that ran out.
+    empty_polls,
+    /// Bytes at the socket of these exchanges, both ways.
+    empty_poll_bytes,
+    /// Messages that clients sent.
+    sent,
+    /// Updates published within the measured window for clients that were there: by the feed's own
+    /// arithmetic, not by what came.
+    updates_published,
+    /// Of these, updates that reached their client, each counted once.
+    updates_delivered,
+    /// Of these, updates that a later one replaced before they were sent.
+    updates_superseded,
+    /// Of these, updates that never came.
+    updates_missing,
+    /// Updates that came again.
+    updates_duplicated,
+    /// Updates that came after a later one.
+    updates_reordered,
+    /// Reconnects after which updates were missing.
+    reconnect_gaps,
+    /// Time over which the age of information was observed, in microseconds, all clients.
+    age_time_us,
+    /// The age of information integrated over that time, in units of 10⁹ ns² (µs·ms).
+    age_area_us_ms,
 }

@@ -18,6 +18,9 @@ pub enum Metric {
     ServiceTime,
     /// From the intended moment of a turn to its actual start: the driver's own delay.
     DriverLag,
+    /// The age that a client's information had reached when something newer came (Costa, Codreanu,
+    /// Ephremides 2016).
+    PeakAge,
     /// From `connect` to the connection.
     ConnectTime,
     /// From the upgrade request to the upgraded connection.
@@ -26,11 +29,12 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric, in the order of reports.
-    pub const ALL: [Metric; 6] = [
+    pub const ALL: [Metric; 7] = [
         Metric::DeliveryLatency,
         Metric::ResponseLatency,
         Metric::ServiceTime,
         Metric::DriverLag,
+        Metric::PeakAge,
         Metric::ConnectTime,
         Metric::UpgradeTime,
     ];
@@ -41,6 +45,7 @@ impl Metric {
             Metric::ResponseLatency => "response_latency",
             Metric::ServiceTime => "service_time",
             Metric::DriverLag => "driver_lag",
+            Metric::PeakAge => "peak_age",
             Metric::ConnectTime => "connect_time",
             Metric::UpgradeTime => "upgrade_time",
         }

@@ -258,6 +258,7 @@ pub fn metric_about(metric: Metric) -> &'static str {
         Metric::ResponseLatency => "from the intended moment of a request to its whole response",
         Metric::ServiceTime => "from the actual sending of a request to its whole response",
         Metric::DriverLag => "from the intended moment of a turn to its start",
+        Metric::PeakAge => "age of what a client has when something newer comes",
         Metric::ConnectTime => "from connect to the connection",
         Metric::UpgradeTime => "from the upgrade request to the upgraded connection",
     }

@@ -125,7 +125,7 @@ pub struct Events {
     pub faults: u64,
     /// The same by text, most frequent first.
     pub faults_by_text: Vec<(String, u64)>,
-    /// The divisor of figures "per message": completed exchanges of a paced transport, delivered
+    /// The divisor of figures "per message": completed exchanges of a transport that asks, received
     /// messages of a pushed one.
     pub per_message_divisor: u64,
 }

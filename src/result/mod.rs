@@ -12,7 +12,7 @@ pub use merge::{CaseResult, RunResult};
 
 pub use crate::record::Audit;
 
-use crate::record::{Exchange, Phases, TcpTotals};
+use crate::record::{Model, Phases, TcpTotals, TraceEvent};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -62,6 +62,9 @@ pub struct CaseInfo {
     pub interval_ns: u64,
     /// True where the interval may be stretched to what the machine holds.
     pub may_stretch: bool,
+    /// Who sends what to whom.
+    #[serde(default = "ticker")]
+    pub workload: String,
     /// Updates a second and client.
     pub feed_rate_hz: f64,
     /// Bytes of a payload.
@@ -73,11 +76,15 @@ pub struct CaseInfo {
     /// Why a figure cannot be known, by the figure's name.
     #[serde(default)]
     pub absent: BTreeMap<String, String>,
-    /// One exchange by arithmetic; absent for a server whose bytes cannot be foretold.
-    pub expected: Option<Exchange>,
+    /// Bytes and latency by arithmetic; absent for a server that cannot be foretold.
+    pub model: Option<Model>,
     /// How many connections a case opens for each client and turn is 0 for kept connections.
     #[serde(default)]
     pub connection_each_turn: bool,
+}
+
+fn ticker() -> String {
+    "ticker".to_owned()
 }
 
 /// CPU and memory of one process over the measured window.
@@ -112,6 +119,9 @@ pub struct DriverEnd {
     pub cost: Cost,
     /// Turns that were due in the measured window but not reached before the end.
     pub turns_unreached: u64,
+    /// What happened to the first clients of the case, for pictures.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trace: Vec<TraceEvent>,
 }
 
 /// The end of one server process.

@@ -5,13 +5,16 @@
 //! makes the handles and says when to start and stop.
 
 use super::book::Book;
+use super::receipts::measured;
 use super::thread::{Thread, Watch};
 use crate::alarm::Sleep;
 use crate::clock::now_ns;
+use crate::feed::{Stamp, Topic};
 use crate::net::{Dialer, Metered, dial};
 use crate::pacing::{Pacer, Schedule, Spread, Turn};
-use crate::record::{Fault, Metric, Phase, TcpTotals};
+use crate::record::{Fault, Metric, Phase, TRACED_CLIENTS, TcpTotals, TraceEvent, TraceKind};
 use std::cell::Cell;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -261,6 +264,40 @@ impl Client {
             (true, _) => Some(Change::Stop),
             (_, true) => Some(change),
             (_, false) => None,
+        }
+    }
+
+    /// Whether it has come to the end of the schedule.
+    pub fn is_finished(&self) -> bool {
+        self.finished
+    }
+
+    /// The topic that the server finds for it; `None` where only the server knows its address.
+    pub fn topic(&self) -> Option<Topic> {
+        let source = self.dialer().source(self.id)?;
+        Some(Topic::of_peer(SocketAddr::new(IpAddr::V4(source), 0)))
+    }
+
+    /// Keeps what happened, where this client is one of those that pictures show.
+    #[inline]
+    pub fn trace(&self, kind: TraceKind, at_ns: u64, stamp: Option<Stamp>) {
+        if self.id < TRACED_CLIENTS {
+            self.keep_trace(kind, at_ns, stamp);
+        }
+    }
+
+    fn keep_trace(&self, kind: TraceKind, at_ns: u64, stamp: Option<Stamp>) {
+        let Some(schedule) = self.thread.schedule().filter(|s| !s.calibration) else { return };
+        let (from_ns, until_ns) = measured(&schedule);
+        if (from_ns..until_ns).contains(&at_ns) {
+            let since = |ns: u64| ns as i64 - from_ns as i64;
+            self.thread.trace(TraceEvent {
+                client: self.id,
+                at_ns: since(at_ns),
+                kind,
+                sequence: stamp.map_or(0, |s| s.sequence),
+                published_ns: stamp.map_or(0, |s| since(s.published_ns)),
+            });
         }
     }
 

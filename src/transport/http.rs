@@ -2,7 +2,8 @@
 //! byte which layer it belongs to.
 //!
 //! The head is parsed by httparse; framing by content-length, chunked coding or the close of the
-//! connection is followed here. Of the body only the beginning is kept, for the stamp.
+//! connection is followed here. Of the body only the beginning is kept, for the stamp; a client of
+//! a body that never ends has it [piece by piece](Response::feed_with).
 
 /// What is kept of a body.
 pub const BODY_PREFIX_BYTES: usize = 96;
@@ -14,7 +15,22 @@ const HEADERS_LIMIT: usize = 96;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Malformed;
 
+/// A piece of a response's body, as it came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Piece<'a> {
+    /// Bytes of the body; never empty. Where they are cut is where a read ended, or a chunk.
+    Data(&'a [u8]),
+    /// The data of a chunk are whole (RFC 9112 §7.1). It comes with their last byte: the CR LF
+    /// that follows them is not waited for. The last chunk, which has no data, gives none.
+    ChunkEnd,
+}
+
 /// What one response was made of, in bytes.
+///
+/// Framing and payload are counted byte by byte as they come, within a chunk's size line too, and
+/// a head once it is whole. So a client of a body that never ends may take the counts at any
+/// moment with [`std::mem::take`]: what it takes adds up to the bytes that were fed, but for the
+/// beginning of a head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Parts {
     /// Status lines, fields and empty lines, those of interim responses included.
@@ -106,10 +122,23 @@ impl Response {
     ///
     /// # Errors
     /// [`Malformed`] where it is none; the response is then of no more use.
-    pub fn feed(&mut self, mut bytes: &[u8]) -> Result<usize, Malformed> {
+    pub fn feed(&mut self, bytes: &[u8]) -> Result<usize, Malformed> {
+        self.feed_with(bytes, |_| {})
+    }
+
+    /// As [`Response::feed`]; gives the body to `on` as it comes, interim responses having none.
+    ///
+    /// # Errors
+    /// [`Malformed`] where it is none; pieces before the fault have been given.
+    #[inline]
+    pub fn feed_with(
+        &mut self,
+        mut bytes: &[u8],
+        mut on: impl FnMut(Piece<'_>),
+    ) -> Result<usize, Malformed> {
         let all = bytes.len();
         while !bytes.is_empty() && self.state != State::Done {
-            let used = self.step(bytes)?;
+            let used = self.step(bytes, &mut on)?;
             bytes = &bytes[used..];
         }
         Ok(all - bytes.len())
@@ -130,26 +159,31 @@ impl Response {
         }
     }
 
-    /// True where nothing of a response has come yet.
+    /// True where nothing of a response has come yet; [`Response::parts`] have not been taken.
     pub fn is_untouched(&self) -> bool {
         self.state == State::Head && self.partial.is_empty() && self.parts == Parts::default()
     }
 
-    fn step(&mut self, bytes: &[u8]) -> Result<usize, Malformed> {
+    #[inline]
+    fn step(&mut self, bytes: &[u8], on: &mut impl FnMut(Piece<'_>)) -> Result<usize, Malformed> {
         match self.state {
             State::Head => self.head(bytes),
             State::Length(left) => {
-                let n = self.body(bytes, left);
+                let n = self.body(bytes, left, on);
                 self.state = if left == n { State::Done } else { State::Length(left - n) };
                 Ok(n as usize)
             }
             State::ChunkData(left) => {
-                let n = self.body(bytes, left);
-                self.state =
-                    if left == n { State::ChunkEnd(2) } else { State::ChunkData(left - n) };
+                let n = self.body(bytes, left, on);
+                if left == n {
+                    self.state = State::ChunkEnd(2);
+                    on(Piece::ChunkEnd);
+                } else {
+                    self.state = State::ChunkData(left - n);
+                }
                 Ok(n as usize)
             }
-            State::UntilClose => Ok(self.body(bytes, u64::MAX) as usize),
+            State::UntilClose => Ok(self.body(bytes, u64::MAX, on) as usize),
             State::ChunkSize(..) | State::ChunkEnd(_) | State::Trailer(_) => {
                 self.parts.framing += 1;
                 self.state = self.framing_byte(bytes[0])?;
@@ -159,13 +193,16 @@ impl Response {
         }
     }
 
-    fn body(&mut self, bytes: &[u8], left: u64) -> u64 {
+    /// Takes in body, of which `left` bytes are to come; says how much it was.
+    #[inline]
+    fn body(&mut self, bytes: &[u8], left: u64, on: &mut impl FnMut(Piece<'_>)) -> u64 {
         let n = left.min(bytes.len() as u64);
         let have = usize::from(self.prefix_len);
         let keep = (BODY_PREFIX_BYTES - have).min(n as usize);
         self.prefix[have..have + keep].copy_from_slice(&bytes[..keep]);
         self.prefix_len += keep as u8;
         self.parts.payload += n;
+        on(Piece::Data(&bytes[..n as usize]));
         n
     }
 
@@ -314,7 +351,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const CHAPTER: &[u8] = include_bytes!("polling/heads/chapter-response.http");
+    const CHAPTER: &[u8] = include_bytes!("heads/chapter-response.http");
 
     fn read(bytes: &[u8]) -> Result<Response, Malformed> {
         let mut response = Response::default();

@@ -8,10 +8,17 @@ pub mod client;
 pub mod site;
 pub mod thread;
 
+mod arithmetic;
 mod book;
+pub mod head;
 pub mod http;
+mod inbox;
+mod link;
 mod null;
 mod polling;
+mod receipts;
+pub mod sse_parser;
+mod subscription;
 pub mod websocket;
 
 pub use book::Book;
@@ -19,7 +26,7 @@ pub use client::Client;
 pub use site::Site;
 
 use crate::feed;
-use crate::record::Exchange;
+use crate::record::Model;
 use crate::settings::{Fields, Key};
 use serde_json::Value;
 use std::future::Future;
@@ -37,10 +44,23 @@ pub struct Shape {
     /// Nanoseconds between two turns of a client; 0 where each follows the last. A push transport
     /// gives the feed's period.
     pub interval_ns: u64,
-    /// One exchange by arithmetic; `None` where the server is not ours.
-    pub expected: Option<Exchange>,
+    /// Bytes and latency by arithmetic; `None` where the server is not ours.
+    pub model: Option<Model>,
     /// True where each turn opens a connection.
     pub connection_each_turn: bool,
+}
+
+/// What a series is run in, as far as its arithmetic depends on it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Setting {
+    /// What is published.
+    pub feed: feed::Spec,
+    /// Who answers.
+    pub target: Target,
+    /// One way between client and server, in nanoseconds.
+    pub delay_ns: u64,
+    /// Clients at once.
+    pub clients: u32,
 }
 
 /// Who will answer, as far as rendering a request needs to know.
@@ -71,15 +91,22 @@ pub trait Transport: Sync {
     }
     /// Reads and validates its settings; faults go into `fields`. `None` where they are unusable.
     fn parse(&self, fields: &mut Fields) -> Option<Value>;
+    /// Why a series with these settings cannot carry this feed; `None` where it can.
+    fn refuses(&self, params: &Value, feed: &feed::Spec) -> Option<String>;
     /// What a series with these settings does. `params` came from [`Transport::parse`].
-    fn shape(&self, params: &Value, feed: &feed::Spec, target: &Target) -> Shape;
+    fn shape(&self, params: &Value, setting: &Setting) -> Shape;
     /// Mounts the server half.
     fn mount(&self, params: &Value, path: &str, site: &mut Site);
     /// Makes the client half of one thread.
     ///
     /// # Errors
     /// A sentence, where the settings are not from [`Transport::parse`].
-    fn driver(&self, params: &Value, target: &Target) -> Result<Rc<dyn Driver>, String>;
+    fn driver(
+        &self,
+        params: &Value,
+        target: &Target,
+        feed: &feed::Spec,
+    ) -> Result<Rc<dyn Driver>, String>;
 }
 
 /// The client half of a transport, shared by the clients of a thread.
@@ -121,7 +148,8 @@ mod tests {
     #[test]
     fn every_folder_is_registered() {
         let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/transport");
-        let folders = std::fs::read_dir(here).unwrap().flatten().filter(|e| e.path().is_dir());
+        let is_module = |e: &std::fs::DirEntry| e.path().join("mod.rs").exists();
+        let folders = std::fs::read_dir(here).unwrap().flatten().filter(is_module);
         let folders: BTreeSet<_> =
             folders.map(|e| e.file_name().to_string_lossy().into_owned()).collect();
         let names: BTreeSet<_> = TRANSPORTS.iter().map(|t| t.name().to_owned()).collect();
@@ -131,14 +159,7 @@ mod tests {
     #[test]
     fn defaults_are_settings_that_survive_the_plan() {
         let table = Table::empty(Place::whole());
-        let spec = feed::Spec {
-            rate_hz: 1.0,
-            arrivals: feed::Arrivals::Periodic,
-            spread: true,
-            kind: feed::Kind::Text,
-            payload_bytes: 21,
-            seed: 1,
-        };
+        let spec = feed::Spec::PLAIN;
         for transport in TRANSPORTS {
             let mut fields = Fields::new(&table, transport.name(), Path::new("."));
             fields.declare(transport.keys());
@@ -151,13 +172,19 @@ mod tests {
             };
             let text = params.to_string();
             let again: Value = serde_json::from_str(&text).unwrap();
-            let shape = transport.shape(&again, &spec, &target);
-            assert_eq!(shape, transport.shape(&params, &spec, &target));
+            let setting =
+                Setting { feed: spec, target: target.clone(), delay_ns: 50_000_000, clients: 10 };
+            assert_eq!(transport.refuses(&again, &spec), None);
+            let shape = transport.shape(&again, &setting);
+            assert_eq!(shape, transport.shape(&params, &setting));
+            let model = shape.model.expect("the bundled server is foretold");
+            let shares: f64 = model.messages.iter().map(|m| m.share).sum();
+            assert!((shares - 1.0).abs() < 1e-9, "{}", transport.name());
             // Law of the ledger, by arithmetic.
-            if let Some(expected) = shape.expected {
-                assert_eq!(expected.ledger.both().unexplained(), 0, "{}", transport.name());
+            for message in &model.messages {
+                assert_eq!(message.exchange.ledger.both().unexplained(), 0, "{}", transport.name());
             }
-            transport.driver(&again, &target).expect("a client half");
+            transport.driver(&again, &setting.target, &spec).expect("a client half");
         }
     }
 }

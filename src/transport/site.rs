@@ -4,14 +4,15 @@
 //! Separate from `server`, which accepts connections, speaks HTTP and counts.
 
 use super::LocalFuture;
+use super::subscription::{Outgoing, Subscription};
 use crate::alarm::Alarm;
-use crate::feed::{Cursor, Feed, Topic};
+use crate::feed::{Feed, Semantics, Topic};
 use crate::net::Metered;
 use bytes::{Bytes, BytesMut};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, HeaderValue};
+use hyper::header::{ALLOW, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Request, Response, StatusCode};
 use std::cell::{Cell, RefCell, RefMut};
 use std::collections::HashMap;
@@ -27,27 +28,69 @@ pub struct Peer {
     pub topic: Topic,
     /// The thread's services.
     pub thread: Rc<ServerThread>,
-    /// The epoch of a feed, and where it is in its topic of that feed.
-    cursor: RefCell<(u64, Cursor)>,
+    place: RefCell<Subscription>,
+    attending: Cell<bool>,
 }
 
 impl Peer {
     /// A client that watches a topic.
     pub fn new(topic: Topic, thread: Rc<ServerThread>) -> Peer {
-        let feed = thread.feed.get();
-        let cursor = RefCell::new((feed.epoch_ns, Cursor::new(&feed, topic)));
-        Peer { topic, thread, cursor }
+        let place = RefCell::new(Subscription::new(&thread.feed.get(), topic));
+        Peer { topic, thread, place, attending: Cell::new(false) }
     }
     /// Where it is in its topic; at its beginning, where the feed has begun meanwhile.
-    pub fn cursor(&self) -> RefMut<'_, Cursor> {
-        let feed = self.thread.feed.get();
-        let mut cursor = self.cursor.borrow_mut();
-        if cursor.0 != feed.epoch_ns {
-            *cursor = (feed.epoch_ns, Cursor::new(&feed, self.topic));
+    fn place(&self) -> RefMut<'_, Subscription> {
+        let mut place = self.place.borrow_mut();
+        place.follow(&self.thread.feed.get(), self.topic);
+        place
+    }
+    /// Begins to listen: after the update that a `Last-Event-ID` names (HTML §9.2.4), in base 36
+    /// as the stamp of a text message has it, or else from now on.
+    pub fn listen(&self, headers: &HeaderMap, now_ns: u64) {
+        if !self.resume(headers, now_ns) {
+            self.place().skip(now_ns);
         }
-        RefMut::map(cursor, |c| &mut c.1)
+    }
+    /// Listens, where it did not yet, and otherwise believes what it says that it has. For a
+    /// client that asks again and again.
+    pub fn attend(&self, headers: &HeaderMap, now_ns: u64) {
+        if self.attending.replace(true) {
+            self.resume(headers, now_ns);
+        } else {
+            self.listen(headers, now_ns);
+        }
+    }
+    /// Goes to the update that a `Last-Event-ID` names; false where there is none.
+    pub fn resume(&self, headers: &HeaderMap, now_ns: u64) -> bool {
+        let named = headers.get(LAST_EVENT_ID).and_then(|value| value.to_str().ok());
+        let Some(sequence) = named.and_then(|id| u64::from_str_radix(id, 36).ok()) else {
+            return false;
+        };
+        let feed = self.thread.feed.get();
+        self.place().resume(&feed, self.topic, sequence, now_ns);
+        true
+    }
+    /// When the next message is due to it; `u64::MAX` where that is for others to say. Every
+    /// sleeper of the thread's alarm is woken when it becomes another moment.
+    pub fn due_ns(&self) -> u64 {
+        self.place().due_ns(&self.thread.feed.get())
+    }
+    /// The message that is due, if one is.
+    pub fn take_due(&self, now_ns: u64) -> Option<Outgoing> {
+        self.place().take_due(&self.thread, now_ns)
+    }
+    /// All that it has not had, as the semantics ask; `None` where that is nothing.
+    pub fn take_pending(&self, now_ns: u64, semantics: Semantics) -> Option<Outgoing> {
+        self.place().take_pending(&self.thread, now_ns, semantics)
+    }
+    /// The latest update, whether it has had it or not.
+    pub fn latest(&self, now_ns: u64) -> Outgoing {
+        self.place().latest(&self.thread, now_ns)
     }
 }
+
+/// What a client that connects again has, as its request says it.
+pub const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// What every connection of a server thread shares.
 pub struct ServerThread {
@@ -83,10 +126,14 @@ impl ServerThread {
     /// message costs no allocation.
     pub fn payload(&self, update: crate::feed::Update) -> Bytes {
         let spec = self.feed.get().spec;
-        let mut scratch = self.scratch.borrow_mut();
+        let mut scratch = self.scratch();
         scratch.resize(spec.payload_bytes as usize, 0);
         crate::feed::Stamp::from(update).write(spec.kind, &mut scratch);
         scratch.split().freeze()
+    }
+    /// Where messages are rendered; empty.
+    pub(super) fn scratch(&self) -> RefMut<'_, BytesMut> {
+        self.scratch.borrow_mut()
     }
 }
 

@@ -6,7 +6,10 @@ use crate::alarm::Alarm;
 use crate::feed;
 use crate::net::Dialer;
 use crate::pacing::Schedule;
-use crate::record::{Audit, Fault, FaultKind, Phase, Phases, Recorder, TcpTotals};
+use crate::record::{
+    Audit, Fault, FaultKind, Phase, Phases, Recorder, TRACED_CLIENTS, TRACED_EVENTS, TcpTotals,
+    TraceEvent,
+};
 use hdrhistogram::Histogram;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -28,8 +31,10 @@ pub struct Thread {
     pub events: Cell<u64>,
     /// How clients connect, a server shard each.
     pub dialers: Vec<Dialer>,
-    /// The form of payloads.
-    pub payload: feed::Kind,
+    /// What is published, in form and rate.
+    pub spec: feed::Spec,
+    /// The feed, once it has begun and where it is known when.
+    pub feed: Cell<Option<feed::Feed>>,
     /// The longest connect, upgrade or response, in nanoseconds.
     pub timeout_ns: u64,
     /// The seed of phases.
@@ -44,6 +49,11 @@ pub struct Thread {
     stopped: Cell<bool>,
     tally: Cell<Tally>,
     pub(super) watches: RefCell<Vec<Rc<Watch>>>,
+    /// What happened to the first clients.
+    trace: RefCell<Vec<TraceEvent>>,
+    /// Of the age of information in ns², what is less than the unit that it is recorded in; and of
+    /// its time in ns.
+    age_rest: Cell<(u128, u64)>,
 }
 
 /// Where a thread's clients are.
@@ -84,7 +94,7 @@ impl Thread {
     /// A thread without clients.
     pub fn new(
         dialers: Vec<Dialer>,
-        payload: feed::Kind,
+        spec: feed::Spec,
         timeout_ns: u64,
         gap_ns: u64,
         seed: u64,
@@ -104,7 +114,8 @@ impl Thread {
             ),
             events: Cell::new(0),
             dialers,
-            payload,
+            spec,
+            feed: Cell::new(None),
             timeout_ns,
             seed,
             scratch: RefCell::new(vec![0; SCRATCH_BYTES].into_boxed_slice()),
@@ -114,6 +125,8 @@ impl Thread {
             stopped: Cell::new(false),
             tally: Cell::default(),
             watches: RefCell::default(),
+            trace: RefCell::default(),
+            age_rest: Cell::default(),
         })
     }
 
@@ -153,6 +166,37 @@ impl Thread {
         let mut tally = self.tally.get();
         change(&mut tally);
         self.tally.set(tally);
+    }
+    /// The number of the current schedule.
+    pub fn generation(&self) -> u32 {
+        self.generation.get()
+    }
+    /// The form of payloads.
+    pub fn payload(&self) -> feed::Kind {
+        self.spec.kind
+    }
+    /// Adds to the integral of the age of information: a time, and the area over it in ns².
+    pub fn aged(&self, time_ns: u64, area_ns2: u128) {
+        const AREA_UNIT: u128 = 1_000_000_000;
+        let (area, time) = self.age_rest.get();
+        let (area, time) = (area + area_ns2, time + time_ns);
+        self.age_rest.set((area % AREA_UNIT, time % 1_000));
+        let mut recorder = self.recorder.borrow_mut();
+        let counts = &mut recorder.at(Phase::Steady).counts;
+        counts.age_time_us += time / 1_000;
+        counts.age_area_us_ms += (area / AREA_UNIT) as u64;
+    }
+    pub(super) fn trace(&self, event: TraceEvent) {
+        let mut trace = self.trace.borrow_mut();
+        let most = TRACED_EVENTS * TRACED_CLIENTS as usize;
+        let own = || trace.iter().filter(|e| e.client == event.client).count();
+        if trace.len() < most && own() < TRACED_EVENTS {
+            trace.push(event);
+        }
+    }
+    /// Gives away what happened to the first clients.
+    pub fn take_trace(&self) -> Vec<TraceEvent> {
+        self.trace.take()
     }
     /// Counts a finished exchange or a message.
     #[inline]

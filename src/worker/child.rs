@@ -122,7 +122,7 @@ impl Worker {
                     bundled: start.bundled,
                 },
                 dialers: start.dialers.clone(),
-                payload: start.payload,
+                feed: start.feed,
                 ramp_ns: start.ramp_ns,
                 timeout_ns: start.timeout_ns,
                 drain_ns: start.drain_ns,
@@ -175,6 +175,9 @@ impl Worker {
                     Some(ToDriver::Connect { epoch_ns }) => {
                         self.epoch_ns = epoch_ns;
                         self.order(Command::Connect { epoch_ns });
+                    }
+                    Some(ToDriver::Publish { epoch_ns }) => {
+                        self.order(Command::Publish { epoch_ns });
                     }
                     Some(ToDriver::Schedule(schedule)) => self.begin(schedule),
                     Some(ToDriver::Stop) => break,
@@ -336,6 +339,7 @@ impl Worker {
             tcp += thread.tcp;
             audit += thread.audit;
             end.turns_unreached += thread.tally.unreached;
+            end.trace.extend_from_slice(&thread.trace);
         }
         (end.tcp, end.audit) = (tcp, audit);
         say(&FromDriver::Result(Box::new(Line::Driver(Box::new(end)))))

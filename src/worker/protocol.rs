@@ -112,8 +112,8 @@ pub struct DriverStart {
     pub authority: String,
     /// True where the reference server answers.
     pub bundled: bool,
-    /// The form of payloads, so that stamps can be read.
-    pub payload: crate::feed::Kind,
+    /// What is published.
+    pub feed: Spec,
     /// How to connect, a server shard each; client `i` uses the `i`-th, round robin.
     pub dialers: Vec<Dialer>,
     /// Over how long connects are spread, in nanoseconds.
@@ -137,6 +137,11 @@ pub enum ToDriver {
     /// Connect, from this moment on.
     Connect {
         /// Nanoseconds of `CLOCK_MONOTONIC`; windows count their seconds from here.
+        epoch_ns: u64,
+    },
+    /// The feed of the reference server begins.
+    Publish {
+        /// Nanoseconds of `CLOCK_MONOTONIC`.
         epoch_ns: u64,
     },
     /// Take turns by this schedule until the next word.

@@ -76,12 +76,13 @@ fn info(case: u32, series: Series, clients: u32) -> CaseInfo {
         paced: series.paced() || series.1 == "null",
         interval_ns: SECOND_NS,
         may_stretch: clients >= 100_000,
+        workload: "ticker".to_owned(),
         feed_rate_hz: 1.0,
         payload_bytes: 21,
         duration_ns: u64::from(SECONDS) * SECOND_NS,
         bundled_server: true,
         absent: BTreeMap::new(),
-        expected: None,
+        model: None,
         connection_each_turn: false,
     }
 }
@@ -182,7 +183,7 @@ fn window(series: Series, turns: u64, floor: bool) -> Window {
     let cell = recorder.at(phase);
     cell.counts.turns = if series.paced() || floor { turns } else { 0 };
     if !floor {
-        cell.counts.completed = if series.paced() { turns } else { 0 };
+        cell.counts.completed = turns;
         cell.counts.messages = turns;
         cell.ledger = times(&series.exchange(), turns);
     }

@@ -6,14 +6,13 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 use wsbench::clock::now_ns;
-use wsbench::feed::{Arrivals, Feed, Kind, Spec, Stamp};
+use wsbench::feed::{Feed, Kind, Spec, Stamp};
 use wsbench::server::{self, Config, Limits, Mount, Running};
 use wsbench::transport;
 
-pub const CHAPTER_REQUEST: &[u8] =
-    include_bytes!("../../src/transport/polling/heads/chapter-request.http");
+pub const CHAPTER_REQUEST: &[u8] = include_bytes!("../../src/transport/heads/chapter-request.http");
 pub const CHAPTER_RESPONSE: &[u8] =
-    include_bytes!("../../src/transport/polling/heads/chapter-response.http");
+    include_bytes!("../../src/transport/heads/chapter-response.http");
 pub const PATH: &str = "/PollingStock//PollingStock";
 
 /// A server on a free port and what a test needs of it.
@@ -22,14 +21,7 @@ pub struct Bench {
 }
 
 pub fn spec() -> Spec {
-    Spec {
-        rate_hz: 100.0,
-        arrivals: Arrivals::Periodic,
-        spread: true,
-        kind: Kind::Text,
-        payload_bytes: 21,
-        seed: 1,
-    }
+    Spec { rate_hz: 100.0, ..Spec::PLAIN }
 }
 
 pub fn mount(name: &str, path: &str, params: Value) -> Mount {

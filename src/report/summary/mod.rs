@@ -151,10 +151,7 @@ fn events(group: &Group) -> Events {
         turns_unreached: group.drivers.iter().map(|d| d.turns_unreached).sum(),
         faults: all.faults,
         faults_by_text: faults,
-        per_message_divisor: match group.info.paced {
-            true => steady.completed,
-            false => steady.messages,
-        },
+        per_message_divisor: steady.completed,
     }
 }
 

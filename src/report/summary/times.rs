@@ -64,6 +64,7 @@ fn absence(group: &Group, metric: Metric) -> String {
         Metric::DriverLag if !group.info.paced => "the transport is pushed to: it has no schedule",
         Metric::ResponseLatency | Metric::ServiceTime => "no response was measured",
         Metric::DriverLag => "no turn was measured",
+        Metric::PeakAge => "no update replaced another in the measured window",
         Metric::ConnectTime => "no connection was made",
         Metric::UpgradeTime => "no connection was upgraded",
     };

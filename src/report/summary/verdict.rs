@@ -29,7 +29,7 @@ pub(super) fn of_row(
         checks.insert(0, connected(group));
     }
     // A transport without a network has no bytes to audit.
-    let network = group.info.expected.is_none_or(|e| !e.ledger.both().wire.is_zero());
+    let network = group.info.transport != "null";
     if network && !group.info.floor {
         checks.push(audited("ledger_explains_every_byte", &audit.ledger_bytes, "the ledger"));
         checks.push(kernel(audit));

@@ -1,10 +1,10 @@
 //! No network: what the driver itself costs and how late it is. Its figures are the floor below
 //! which no transport can be measured.
 
-use super::{Client, Driver, LocalFuture, Shape, Site, Target, Transport};
-use crate::feed;
+use super::{Client, Driver, LocalFuture, Setting, Shape, Site, Target, Transport};
+use crate::feed::{self, Workload};
 use crate::pacing::Spread;
-use crate::record::{Exchange, Ledger, Metric};
+use crate::record::{Exchange, Ledger, Metric, Model};
 use crate::settings::{Fields, Key};
 use serde_json::Value;
 use std::rc::Rc;
@@ -35,20 +35,22 @@ impl Transport for Null {
         }
         Some(serde_json::json!({ "interval_ns": interval_ns }))
     }
-    fn shape(&self, params: &Value, _: &feed::Spec, _: &Target) -> Shape {
+    fn refuses(&self, _: &Value, feed: &feed::Spec) -> Option<String> {
+        (feed.workload != Workload::Ticker)
+            .then(|| "without a network nobody sends anything to anybody".to_owned())
+    }
+    fn shape(&self, params: &Value, _: &Setting) -> Shape {
+        let interval_ns = params["interval_ns"].as_u64().unwrap_or(0);
+        let nothing = Exchange { ledger: Ledger::default(), segments_up: 0, segments_down: 0 };
         Shape {
             paced: true,
-            interval_ns: params["interval_ns"].as_u64().unwrap_or(0),
-            expected: Some(Exchange {
-                ledger: Ledger::default(),
-                segments_up: 0,
-                segments_down: 0,
-            }),
+            interval_ns,
+            model: Some(Model::exact(nothing, 0, Some(1e9 / interval_ns.max(1) as f64))),
             connection_each_turn: false,
         }
     }
     fn mount(&self, _: &Value, _: &str, _: &mut Site) {}
-    fn driver(&self, _: &Value, _: &Target) -> Result<Rc<dyn Driver>, String> {
+    fn driver(&self, _: &Value, _: &Target, _: &feed::Spec) -> Result<Rc<dyn Driver>, String> {
         Ok(Rc::new(Turns))
     }
 }

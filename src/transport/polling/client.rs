@@ -4,105 +4,105 @@ use super::engine_raw::Raw;
 use super::engine_reqwest::Reqwest;
 use super::params::{Engine, Params};
 use crate::clock::now_ns;
-use crate::feed::Stamp;
+use crate::feed::{self, Semantics};
 use crate::pacing::Turn;
-use crate::record::{Fault, FaultKind, Ledger, Metric, Phase};
+use crate::record::{Fault, FaultKind, Metric, TraceKind};
+use crate::transport::head::RequestHead;
 use crate::transport::http::Parts;
+use crate::transport::inbox::{Inbox, empty, without_separators};
+use crate::transport::link::{book, sizes};
+use crate::transport::receipts::{Receipts, Skipped};
 use crate::transport::{Client, Driver, Target};
 use std::rc::Rc;
 
-/// Attempts to set up a client before it is given up.
-pub const SET_UP_ATTEMPTS: u32 = 4;
-/// Between two of them.
-pub const SET_UP_PAUSE_NS: u64 = 250_000_000;
-
 /// The engine that the settings name.
-pub fn driver(params: &Params, target: &Target) -> Result<Rc<dyn Driver>, String> {
+pub fn driver(
+    params: &Params,
+    target: &Target,
+    feed: &feed::Spec,
+) -> Result<Rc<dyn Driver>, String> {
     Ok(match params.engine {
-        Engine::Raw => Rc::new(Raw::new(params, target)),
-        Engine::Reqwest => Rc::new(Reqwest::new(params, target)?),
+        Engine::Raw => Rc::new(Raw::new(params, target, feed)),
+        Engine::Reqwest => Rc::new(Reqwest::new(params, target, feed)?),
     })
 }
 
-/// The newest update that a client has.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Seen(Option<u64>);
+/// What a client has, and what it is about to get.
+pub struct Seen {
+    /// What it has.
+    pub receipts: Receipts,
+    /// The updates of the response that comes.
+    pub inbox: Inbox,
+    skipped: Skipped,
+}
 
 /// One exchange that came to its end.
-pub struct Exchange<'a> {
+pub struct Exchange {
     /// The turn that caused it.
     pub turn: Turn,
     /// The moment of sending.
     pub sent_ns: u64,
     /// Its status.
     pub status: u16,
-    /// The beginning of the body.
-    pub body: &'a [u8],
+    /// Bytes that it moved: up, down.
+    pub moved: (u64, u64),
+    /// The request's bytes and characters.
+    pub request: (u64, u64),
+    /// What the response was made of.
+    pub parts: Parts,
 }
 
 impl Seen {
-    /// Counts a finished exchange: completion, latencies, and what the update is to the client.
+    /// Nothing yet.
+    pub fn new(feed: &feed::Spec) -> Seen {
+        let skipped = match feed.semantics {
+            Semantics::Snapshot => Skipped::Superseded,
+            Semantics::Log => Skipped::Missing,
+        };
+        Seen { receipts: Receipts::default(), inbox: Inbox::new(feed), skipped }
+    }
+
+    /// Books and counts a finished exchange: its bytes, its latencies, and what its updates are
+    /// to the client.
     pub fn finish(&mut self, client: &Client, exchange: &Exchange) {
         let done_ns = now_ns();
         let phase = exchange.turn.phase;
+        let separators = self.inbox.end();
+        let parts = without_separators(exchange.parts, separators);
+        book(client, phase, exchange.moved, exchange.request, Some(parts));
         if exchange.status != 200 {
+            self.inbox.clear();
             client.fault(phase, Fault::with(FaultKind::Status, i32::from(exchange.status)));
             return;
         }
-        client.thread.event();
         let mut recorder = client.thread.recorder.borrow_mut();
-        recorder.at(phase).counts.completed += 1;
         recorder.since(phase, Metric::ResponseLatency, exchange.turn.intended_ns, done_ns);
         recorder.since(phase, Metric::ServiceTime, exchange.sent_ns, done_ns);
-        let Some(stamp) = Stamp::read(client.thread.payload, exchange.body) else {
-            recorder.at(phase).counts.unstamped += 1;
-            recorder.at(phase).counts.messages += 1;
-            return;
-        };
-        match self.0 {
-            Some(last) if stamp.sequence <= last => {
-                recorder.at(phase).counts.repeated += 1;
-            }
-            last => {
-                let counts = &mut recorder.at(phase).counts;
-                counts.messages += 1;
-                counts.superseded += last.map_or(0, |last| stamp.sequence - last - 1);
-                self.0 = Some(stamp.sequence);
-                // What was published before the client looked for the first time was not waited
-                // for: its age is no delivery latency.
-                if last.is_some() {
-                    recorder.since(phase, Metric::DeliveryLatency, stamp.published_ns, done_ns);
-                }
-            }
+        drop(recorder);
+        client.trace(TraceKind::Sent, exchange.sent_ns, None);
+        if !self.inbox.deliver(client, phase, &mut self.receipts, self.skipped) {
+            empty(client, phase, exchange.moved);
         }
+    }
+
+    /// Books an exchange that failed.
+    pub fn fail(&mut self, client: &Client, turn: Turn, moved: (u64, u64), request: (u64, u64)) {
+        self.inbox.clear();
+        book(client, turn.phase, moved, request, None);
     }
 }
 
-/// Books the bytes of an exchange. Where it failed, what came belongs to no layer above the wire
-/// and is booked as discarded.
-pub fn book(
-    client: &Client,
-    phase: Phase,
-    (up, down): (u64, u64),
-    request: (u64, u64),
-    parts: Option<Parts>,
-) {
-    let mut recorder = client.thread.recorder.borrow_mut();
-    let ledger: &mut Ledger = &mut recorder.at(phase).ledger;
-    ledger.up.wire += up;
-    ledger.down.wire += down;
-    match parts {
-        Some(parts) => {
-            ledger.up.heads += request.0;
-            ledger.up.head_chars += request.1;
-            ledger.down.heads += parts.heads;
-            ledger.down.head_chars += parts.head_chars;
-            ledger.down.framing += parts.framing;
-            ledger.down.payload += parts.payload;
-        }
-        None => {
-            ledger.up.discarded += up;
-            ledger.down.discarded += down;
-        }
-    }
+/// A request for what the client has not had, where it asks on a new connection and every update
+/// counts: with the `Last-Event-ID` that a server of events knows (HTML §9.2.4).
+pub fn resuming(head: &RequestHead, target: &Target, newest: u64) -> (Vec<u8>, (u64, u64)) {
+    let mut request = head.render(&target.path, &target.authority);
+    head_field(&mut request, newest);
+    let sizes = sizes(&request);
+    (request, sizes)
+}
+
+fn head_field(request: &mut Vec<u8>, newest: u64) {
+    request.truncate(request.len() - 2);
+    request.extend_from_slice(crate::transport::head::last_event_id(newest).as_bytes());
+    request.extend_from_slice(b"\r\n");
 }

@@ -1,34 +1,28 @@
 //! The engine `raw`: the request is rendered once for all clients of a thread, written with one
 //! call, and the response is parsed from a buffer that all of them share.
 
-use super::client::{Exchange, SET_UP_ATTEMPTS, SET_UP_PAUSE_NS, Seen, book};
+use super::client::{Exchange, Seen, resuming};
 use super::params::Params;
 use crate::clock::now_ns;
-use crate::net::Metered;
+use crate::feed::{self, Semantics};
 use crate::pacing::{Spread, Turn};
 use crate::record::{Fault, FaultKind, Phase};
-use crate::transport::http::{Malformed, Response};
-use crate::transport::{Book, Client, Driver, LocalFuture, Target};
-use std::future::poll_fn;
-use std::io;
-use std::pin::Pin;
+use crate::transport::head::RequestHead;
+use crate::transport::http::{Piece, Response};
+use crate::transport::link::{Link, SET_UP_ATTEMPTS, SET_UP_PAUSE_NS, is_close, sizes};
+use crate::transport::{Client, Driver, LocalFuture, Target};
 use std::rc::Rc;
-use std::task::{Context, Poll};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// The engine of one thread.
 pub struct Raw {
     request: Vec<u8>,
-    request_chars: u64,
+    sizes: (u64, u64),
     spread: Spread,
     new_connection: bool,
-}
-
-/// A connection and its books.
-struct Link {
-    stream: Metered,
-    book: Book,
-    used: bool,
+    feed: feed::Spec,
+    /// What a request on another connection is made from, where it has to say what the client
+    /// has.
+    resumes: Option<(RequestHead, Target)>,
 }
 
 /// How an exchange ended for the connection.
@@ -43,21 +37,28 @@ enum After {
 
 impl Raw {
     /// Renders the request.
-    pub fn new(params: &Params, target: &Target) -> Raw {
+    pub fn new(params: &Params, target: &Target, feed: &feed::Spec) -> Raw {
         let request = params.request.render(&target.path, &target.authority);
-        let ends = request.iter().filter(|b| matches!(b, b'\r' | b'\n')).count();
+        let resumes = feed.semantics == Semantics::Log && target.bundled;
         Raw {
-            request_chars: (request.len() - ends) as u64,
+            sizes: sizes(&request),
             request,
             spread: params.phase,
             new_connection: params.new_connection,
+            feed: *feed,
+            resumes: resumes.then(|| (params.request.clone(), target.clone())),
         }
     }
 
     async fn live(&self, client: &mut Client) {
-        let mut seen = Seen::default();
+        let mut seen = Seen::new(&self.feed);
+        self.poll(client, &mut seen).await;
+        seen.receipts.settle(client);
+    }
+
+    async fn poll(&self, client: &mut Client, seen: &mut Seen) {
         let mut response = Response::default();
-        let mut link = Box::pin(self.set_up(client, &mut seen, &mut response)).await;
+        let mut link = Box::pin(self.set_up(client, seen, &mut response)).await;
         if link.is_none() && !client.is_set_up() {
             return;
         }
@@ -65,10 +66,11 @@ impl Raw {
             loop {
                 if link.is_none() {
                     link = Box::pin(client.connect(turn.phase)).await.map(Link::new);
+                    seen.receipts.reconnected();
                 }
                 let Some(open) = &mut link else { break };
-                open.book.enter(turn.phase, &open.stream);
-                let after = self.exchange(client, open, turn, &mut seen, &mut response).await;
+                open.enter(turn.phase);
+                let after = self.exchange(client, open, turn, seen, &mut response).await;
                 if self.new_connection || after != After::Keep {
                     link = None;
                 }
@@ -120,23 +122,20 @@ impl Raw {
         let sent_ns = now_ns();
         client.watch.begin(sent_ns);
         response.reset();
-        let end = match self.write(client, &mut link.stream).await {
-            Ok(()) => self.read(client, &mut link.stream, response).await,
-            Err(error) => Err(fault_of(FaultKind::Write, &error)),
+        let (end, request) = match (&self.resumes, seen.receipts.newest()) {
+            (Some((head, target)), Some(newest)) if !link.used => {
+                let (request, sizes) = resuming(head, target, newest);
+                (self.ask(client, link, &request, seen, response).await, sizes)
+            }
+            _ => (self.ask(client, link, &self.request, seen, response).await, self.sizes),
         };
         client.watch.end();
         let reused = std::mem::replace(&mut link.used, true);
-        let request = (self.request.len() as u64, self.request_chars);
+        let moved = link.book.moved();
         match end {
             Ok(beyond) => {
-                let moved = link.book.moved();
-                book(client, turn.phase, moved, request, Some(response.parts));
-                let exchange = Exchange {
-                    turn,
-                    sent_ns,
-                    status: response.status,
-                    body: response.body_prefix(),
-                };
+                let (status, parts) = (response.status, response.parts);
+                let exchange = Exchange { turn, sent_ns, status, moved, request, parts };
                 seen.finish(client, &exchange);
                 if beyond > 0 {
                     client.discarded(turn.phase, beyond);
@@ -145,7 +144,7 @@ impl Raw {
                 if response.keep_alive && beyond == 0 { After::Keep } else { After::Close }
             }
             Err(fault) => {
-                book(client, turn.phase, link.book.moved(), request, None);
+                seen.fail(client, turn, moved, request);
                 if reused && response.is_untouched() && is_close(fault) {
                     return After::Stale;
                 }
@@ -155,100 +154,22 @@ impl Raw {
         }
     }
 
-    async fn write(&self, client: &Client, stream: &mut Metered) -> io::Result<()> {
-        let mut left = &self.request[..];
-        poll_fn(|cx| {
-            while !left.is_empty() {
-                if client.watch.expired(cx) {
-                    return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-                }
-                match Pin::new(&mut *stream).poll_write(cx, left) {
-                    Poll::Pending => return Poll::Pending,
-                    Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                    Poll::Ready(Ok(n)) => left = &left[n..],
-                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                }
-            }
-            Poll::Ready(Ok(()))
-        })
-        .await
-    }
-
-    /// Reads a whole response; gives the number of bytes that came beyond it.
-    async fn read(
+    async fn ask(
         &self,
         client: &Client,
-        stream: &mut Metered,
+        link: &mut Link,
+        request: &[u8],
+        seen: &mut Seen,
         response: &mut Response,
     ) -> Result<u64, Fault> {
-        poll_fn(|cx| {
-            loop {
-                if client.watch.expired(cx) {
-                    return Poll::Ready(Err(Fault::of(FaultKind::ResponseTimeout)));
-                }
-                match read_some(cx, client, stream, response) {
-                    Poll::Pending => return Poll::Pending,
-                    Poll::Ready(Ok(None)) => {}
-                    Poll::Ready(Ok(Some(beyond))) => return Poll::Ready(Ok(beyond)),
-                    Poll::Ready(Err(fault)) => return Poll::Ready(Err(fault)),
-                }
+        link.write(client, request).await?;
+        let inbox = &mut seen.inbox;
+        let body = |piece: Piece<'_>| {
+            if let Piece::Data(bytes) = piece {
+                inbox.push(bytes);
             }
-        })
-        .await
-    }
-}
-
-/// One read and what it says; `Some` once the response is whole.
-fn read_some(
-    cx: &mut Context<'_>,
-    client: &Client,
-    stream: &mut Metered,
-    response: &mut Response,
-) -> Poll<Result<Option<u64>, Fault>> {
-    // Nothing is awaited while the buffer is borrowed.
-    let mut scratch = client.thread.scratch.borrow_mut();
-    let mut buf = ReadBuf::new(&mut scratch);
-    match Pin::new(stream).poll_read(cx, &mut buf) {
-        Poll::Pending => Poll::Pending,
-        Poll::Ready(Err(error)) => Poll::Ready(Err(fault_of(FaultKind::Read, &error))),
-        Poll::Ready(Ok(())) if buf.filled().is_empty() => {
-            Poll::Ready(match response.end_of_stream() {
-                Ok(()) => Ok(Some(0)),
-                Err(Malformed) => Err(Fault::of(FaultKind::EarlyClose)),
-            })
-        }
-        Poll::Ready(Ok(())) => Poll::Ready(match response.feed(buf.filled()) {
-            Err(Malformed) => Err(Fault::of(FaultKind::Malformed)),
-            Ok(used) if response.is_done() => Ok(Some((buf.filled().len() - used) as u64)),
-            Ok(_) => Ok(None),
-        }),
-    }
-}
-
-/// Whether the fault is what a write or read meets on a connection that the server has closed.
-fn is_close(fault: Fault) -> bool {
-    fault.kind == FaultKind::EarlyClose || matches!(fault.code, libc::ECONNRESET | libc::EPIPE)
-}
-
-fn fault_of(kind: FaultKind, error: &io::Error) -> Fault {
-    match error.kind() {
-        io::ErrorKind::TimedOut if error.raw_os_error().is_none() => {
-            Fault::of(FaultKind::ResponseTimeout)
-        }
-        _ => Fault::io(kind, error),
-    }
-}
-
-impl Link {
-    fn new((stream, book): (Metered, Book)) -> Link {
-        Link { stream, book, used: false }
-    }
-}
-
-impl Drop for Link {
-    /// The books are closed before the stream is, however the client ended.
-    fn drop(&mut self) {
-        self.book.close(&self.stream);
+        };
+        link.read(client, response, body).await
     }
 }
 

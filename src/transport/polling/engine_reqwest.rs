@@ -2,13 +2,17 @@
 //! has. Its sockets cannot be wrapped; they are seen from outside, and their bytes are the
 //! kernel's (`sock_diag`), asked after every exchange while the socket lives.
 
-use super::client::{Exchange, SET_UP_ATTEMPTS, SET_UP_PAUSE_NS, Seen, book};
+use super::client::{Exchange, Seen};
 use super::params::Params;
 use crate::clock::now_ns;
+use crate::feed::{self, Semantics};
 use crate::net::sock_diag::SockDiag;
 use crate::pacing::{Spread, Turn};
 use crate::record::{Fault, FaultKind, Phase, TcpReading, TcpTotals};
-use crate::transport::http::{BODY_PREFIX_BYTES, Parts};
+use crate::transport::head;
+use crate::transport::http::Parts;
+use crate::transport::link::{SET_UP_ATTEMPTS, SET_UP_PAUSE_NS, sizes};
+use crate::transport::site::LAST_EVENT_ID;
 use crate::transport::{Client, Driver, LocalFuture, Target};
 use hyper_util::client::legacy::connect::HttpInfo;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -24,6 +28,7 @@ pub struct Reqwest {
     request: (u64, u64),
     spread: Spread,
     new_connection: bool,
+    feed: feed::Spec,
     diag: SockDiag,
 }
 
@@ -41,7 +46,7 @@ impl Reqwest {
     /// # Errors
     /// Where the head's names or values are none that HTTP allows, or this system cannot tell the
     /// bytes of another's socket.
-    pub fn new(params: &Params, target: &Target) -> Result<Reqwest, String> {
+    pub fn new(params: &Params, target: &Target, feed: &feed::Spec) -> Result<Reqwest, String> {
         let rendered = params.request.render(&target.path, &target.authority);
         let mut fields = [httparse::EMPTY_HEADER; 96];
         let mut request = httparse::Request::new(&mut fields);
@@ -52,13 +57,12 @@ impl Reqwest {
             let value = HeaderValue::from_bytes(field.value).map_err(|e| e.to_string())?;
             headers.append(name, value);
         }
-        let ends = rendered.iter().filter(|b| matches!(b, b'\r' | b'\n')).count() as u64;
-        let len = rendered.len() as u64;
         let diag = SockDiag::new().map_err(|e| format!("engine \"reqwest\": {e}"))?;
         Ok(Reqwest {
             path: request.path.unwrap_or("/").to_owned(),
             headers,
-            request: (len, len - ends),
+            request: sizes(&rendered),
+            feed: *feed,
             spread: params.phase,
             new_connection: params.new_connection,
             diag,
@@ -90,7 +94,7 @@ impl Reqwest {
             Err(_) => return client.fault(Phase::Setup, Fault::of(FaultKind::Connect)),
         };
         let url = format!("http://{}{}", client.dialer().address, self.path);
-        let (mut seen, mut seat) = (Seen::default(), None);
+        let (mut seen, mut seat) = (Seen::new(&self.feed), None);
         for attempt in 0..SET_UP_ATTEMPTS {
             if attempt > 0 && !client.pause(SET_UP_PAUSE_NS).await {
                 return;
@@ -110,6 +114,24 @@ impl Reqwest {
             self.exchange(client, &user, &url, turn, &mut seen, &mut seat).await;
         }
         self.leave(client, seat);
+        seen.receipts.settle(client);
+    }
+
+    /// The request's fields, with what the client has where every update counts and each request
+    /// has a connection of its own; and their sizes.
+    fn fields(&self, seen: &Seen) -> (HeaderMap, (u64, u64)) {
+        let mut headers = self.headers.clone();
+        let newest = seen
+            .receipts
+            .newest()
+            .filter(|_| self.new_connection && self.feed.semantics == Semantics::Log);
+        let Some(newest) = newest else { return (headers, self.request) };
+        // Digits and letters: always a header's value.
+        if let Ok(value) = HeaderValue::from_str(&feed::sequence_text(newest)) {
+            headers.insert(LAST_EVENT_ID, value);
+        }
+        let more = sizes(head::last_event_id(newest).as_bytes());
+        (headers, (self.request.0 + more.0, self.request.1 + more.1))
     }
 
     async fn exchange(
@@ -122,26 +144,25 @@ impl Reqwest {
         seat: &mut Option<Seat>,
     ) {
         let sent_ns = now_ns();
-        let sending = user.get(url).headers(self.headers.clone()).send();
+        let (headers, request) = self.fields(seen);
+        let sending = user.get(url).headers(headers).send();
         let mut response = match sending.await {
             Ok(response) => response,
             Err(error) => {
                 client.fault(turn.phase, fault_of(&error));
-                return self.lost(client, turn.phase, seat);
+                return self.lost(client, turn, seen, seat);
             }
         };
         let info = response.extensions().get::<HttpInfo>();
         let addresses = info.map(|i| (i.local_addr(), i.remote_addr()));
         let status = response.status().as_u16();
         let (heads, head_chars) = head_size(&response);
-        let mut body = Vec::new();
         let mut payload = 0u64;
         let end = loop {
             match response.chunk().await {
                 Ok(Some(chunk)) => {
                     payload += chunk.len() as u64;
-                    let room = BODY_PREFIX_BYTES - body.len().min(BODY_PREFIX_BYTES);
-                    body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+                    seen.inbox.push(&chunk);
                     // The connection's own task cannot run before the next await: its socket is
                     // still open, even where it will be closed after this response.
                     if response.content_length() == Some(payload) {
@@ -154,10 +175,15 @@ impl Reqwest {
         };
         let moved = self.look(client, turn.phase, addresses, seat);
         let parts = Parts { heads, head_chars, framing: 0, payload };
-        book(client, turn.phase, moved, self.request, end.is_ok().then_some(parts));
         match end {
-            Ok(()) => seen.finish(client, &Exchange { turn, sent_ns, status, body: &body }),
-            Err(error) => client.fault(turn.phase, fault_of(&error)),
+            Ok(()) => {
+                let exchange = Exchange { turn, sent_ns, status, moved, request, parts };
+                seen.finish(client, &exchange);
+            }
+            Err(error) => {
+                seen.fail(client, turn, moved, request);
+                client.fault(turn.phase, fault_of(&error));
+            }
         }
         if self.new_connection {
             self.leave(client, seat.take());
@@ -211,10 +237,10 @@ impl Reqwest {
     }
 
     /// After a failed exchange: what its connection moved is discarded, if it can be told.
-    fn lost(&self, client: &mut Client, phase: Phase, seat: &mut Option<Seat>) {
+    fn lost(&self, client: &mut Client, turn: Turn, seen: &mut Seen, seat: &mut Option<Seat>) {
         let addresses = seat.as_ref().map(|s| s.addresses);
-        let moved = self.look(client, phase, addresses, seat);
-        book(client, phase, moved, self.request, None);
+        let moved = self.look(client, turn.phase, addresses, seat);
+        seen.fail(client, turn, moved, self.request);
         self.leave(client, seat.take());
     }
 }

@@ -7,11 +7,11 @@
 mod client;
 mod engine_raw;
 mod engine_reqwest;
-mod head;
 mod params;
 mod server;
 
-use super::{Driver, Shape, Site, Target, Transport};
+use super::head::CHAPTER_PATH;
+use super::{Driver, Setting, Shape, Site, Target, Transport};
 use crate::feed;
 use crate::settings::{Fields, Key};
 use params::Params;
@@ -32,7 +32,7 @@ impl Transport for Polling {
         params::KEYS
     }
     fn path(&self) -> &'static str {
-        "/PollingStock//PollingStock"
+        CHAPTER_PATH
     }
     fn own_path(&self, params: &Value) -> Option<String> {
         Params::from_value(params).request.own_path()
@@ -40,13 +40,21 @@ impl Transport for Polling {
     fn parse(&self, fields: &mut Fields) -> Option<Value> {
         params::parse(fields)
     }
-    fn shape(&self, params: &Value, feed: &feed::Spec, target: &Target) -> Shape {
-        params::shape(&Params::from_value(params), feed, target)
+    fn refuses(&self, _: &Value, _: &feed::Spec) -> Option<String> {
+        None
+    }
+    fn shape(&self, params: &Value, setting: &Setting) -> Shape {
+        params::shape(&Params::from_value(params), setting)
     }
     fn mount(&self, params: &Value, path: &str, site: &mut Site) {
         site.mount(path, Rc::new(server::Polls::new(&Params::from_value(params))));
     }
-    fn driver(&self, params: &Value, target: &Target) -> Result<Rc<dyn Driver>, String> {
-        client::driver(&Params::from_value(params), target)
+    fn driver(
+        &self,
+        params: &Value,
+        target: &Target,
+        feed: &feed::Spec,
+    ) -> Result<Rc<dyn Driver>, String> {
+        client::driver(&Params::from_value(params), target, feed)
     }
 }

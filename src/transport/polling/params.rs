@@ -1,12 +1,15 @@
 //! The settings of polling and its arithmetic.
 
-use super::head::{RequestHead, ResponseHead};
-use crate::feed;
+use crate::feed::Semantics;
 use crate::pacing::Spread;
-use crate::record::{Exchange, Flow, Ledger};
+use crate::record::{Exchange, Law, Ledger, Model};
 use crate::settings::{Fields, Key};
-use crate::transport::{Shape, Target};
-use crate::units::Bytes;
+use crate::transport::arithmetic::{
+    DELAYED_ACK_NS, add_message, data_segments, head_flow, message_bytes, model, poll_age_ns,
+    poll_law, polled,
+};
+use crate::transport::head::{self, RequestHead, ResponseHead};
+use crate::transport::{Setting, Shape};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -30,16 +33,6 @@ const CONNECTION: Key = Key {
     default: Some("\"keep-alive\""),
     about: "\"keep-alive\", or a \"new\" connection for each poll",
 };
-const REQUEST_HEAD: Key = Key {
-    name: "request_head",
-    default: Some("\"chapter\""),
-    about: "\"chapter\", \"minimal\", or a file that holds a request's head as it is sent",
-};
-const RESPONSE_HEAD: Key = Key {
-    name: "response_head",
-    default: Some("\"chapter\""),
-    about: "\"chapter\", \"minimal\", or a file that holds a response's head; the bundled server's",
-};
 const ENGINE: Key = Key {
     name: "engine",
     default: Some("\"raw\""),
@@ -47,7 +40,7 @@ const ENGINE: Key = Key {
 };
 
 /// Every setting.
-pub const KEYS: &[Key] = &[INTERVAL, PHASE, CONNECTION, REQUEST_HEAD, RESPONSE_HEAD, ENGINE];
+pub const KEYS: &[Key] = &[INTERVAL, PHASE, CONNECTION, head::REQUEST, head::RESPONSE, ENGINE];
 
 /// Who sends the requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,16 +93,8 @@ pub fn parse(fields: &mut Fields) -> Option<Value> {
         _ => Engine::Raw,
     };
     let new_connection = fields.choice(&CONNECTION, &["keep-alive", "new"]) == "new";
-    let request = match fields.text(&REQUEST_HEAD).as_str() {
-        "chapter" => Some(RequestHead::Chapter),
-        "minimal" => Some(RequestHead::Minimal),
-        _ => from_file(fields, &REQUEST_HEAD, RequestHead::parse_file),
-    };
-    let response = match fields.text(&RESPONSE_HEAD).as_str() {
-        "chapter" => Some(ResponseHead::Chapter),
-        "minimal" => Some(ResponseHead::Minimal),
-        _ => from_file(fields, &RESPONSE_HEAD, ResponseHead::parse_file),
-    };
+    let request = head::read_request(fields);
+    let response = head::read_response(fields);
     let params = Params {
         interval_ns: interval.unwrap_or(0),
         phase,
@@ -122,46 +107,54 @@ pub fn parse(fields: &mut Fields) -> Option<Value> {
     Some(serde_json::to_value(params).expect("settings are JSON"))
 }
 
-/// Reads a head from the file that a setting names.
-fn from_file<T>(
-    fields: &mut Fields,
-    key: &Key,
-    parse: impl Fn(&[u8]) -> Result<T, String>,
-) -> Option<T> {
-    let bytes = fields.file(key)?;
-    parse(&bytes).map_err(|why| fields.fault(key, format!("{}: {why}", key.name))).ok()
-}
-
 /// What a series with these settings does.
-pub fn shape(params: &Params, feed: &feed::Spec, target: &Target) -> Shape {
-    let expected = target.bundled.then(|| {
-        let request = params.request.render(&target.path, &target.authority);
-        let response = params.response.render_expected(feed.payload_bytes as usize);
-        let mut ledger = Ledger { up: head_flow(&request), down: head_flow(&response) };
-        ledger.down.payload = Bytes::new(u64::from(feed.payload_bytes));
-        ledger.down.wire += u64::from(feed.payload_bytes);
-        let (segments_up, segments_down) = match params.new_connection {
-            // Request and the acknowledgement of the response; the response.
-            false => (2, 1),
-            // SYN, ACK, request, ACK, FIN, ACK; SYN-ACK, response, ACK or FIN: ten in all.
-            true => (6, 4),
-        };
-        Exchange { ledger, segments_up, segments_down }
-    });
+pub fn shape(params: &Params, setting: &Setting) -> Shape {
     Shape {
         paced: true,
         interval_ns: params.interval_ns,
-        expected,
+        model: setting.target.bundled.then(|| foretold(params, setting)),
         connection_each_turn: params.new_connection,
     }
 }
 
-fn head_flow(head: &[u8]) -> Flow {
-    let ends = head.iter().filter(|b| matches!(b, b'\r' | b'\n')).count();
-    Flow {
-        wire: Bytes::new(head.len() as u64),
-        heads: Bytes::new(head.len() as u64),
-        head_chars: (head.len() - ends) as u64,
-        ..Flow::default()
+fn foretold(params: &Params, setting: &Setting) -> Model {
+    let (feed, delay_ns) = (&setting.feed, setting.delay_ns);
+    // Back to back, a poll follows the last by a round trip; without a delay nobody knows it.
+    let (interval_ns, known) = match params.interval_ns {
+        0 => (2 * delay_ns, delay_ns > 0),
+        interval_ns => (interval_ns, true),
+    };
+    let hz = known.then(|| 1e9 / interval_ns as f64);
+    let mut model = model(polled(feed, interval_ns), hz, |updates| {
+        exchange(params, setting, interval_ns, updates)
+    });
+    if known {
+        model.delivery = Some(poll_law(feed, delay_ns, interval_ns));
+        model.age_mean_ns = Some(poll_age_ns(feed, delay_ns, interval_ns));
     }
+    let trips = if params.new_connection { 2 } else { 1 };
+    model.response = Some(Law::constant((trips * 2 * delay_ns) as f64));
+    model
+}
+
+/// One poll that is answered with so many updates.
+fn exchange(params: &Params, setting: &Setting, interval_ns: u64, updates: u32) -> Exchange {
+    let bytes = message_bytes(&setting.feed, updates);
+    let request = params.request.render(&setting.target.path, &setting.target.authority);
+    let response = params.response.render_expected((bytes.0 + bytes.1) as usize);
+    let mut ledger = Ledger { up: head_flow(&request), down: head_flow(&response) };
+    if params.new_connection && setting.feed.semantics == Semantics::Log {
+        ledger.up += head_flow(head::last_event_id(0).as_bytes());
+    }
+    add_message(&mut ledger.down, bytes, 0);
+    let requests = data_segments(ledger.up.wire.get());
+    let responses = data_segments(ledger.down.wire.get());
+    // The next request acknowledges the response where it comes soon enough.
+    let bare = u64::from(interval_ns > DELAYED_ACK_NS);
+    let (segments_up, segments_down) = match params.new_connection {
+        false => (requests + bare, responses),
+        // SYN, ACK, request, ACK, FIN, ACK; SYN-ACK, response, ACK or FIN: ten in all.
+        true => (5 + requests, 3 + responses),
+    };
+    Exchange { ledger, segments_up, segments_down }
 }

@@ -1,11 +1,13 @@
-//! The server half: answers each poll at once with the latest update of the client's topic.
+//! The server half: answers each poll at once, with the latest update of the client's topic or
+//! with all that it has not had, as the feed's semantics ask.
 //!
 //! hyper writes the head, from a header map that is made once a second; the names' case is
 //! hyper's title case, which the profiles are checked against.
 
-use super::head::ResponseHead;
 use super::params::Params;
 use crate::clock::now_ns;
+use crate::feed::Semantics;
+use crate::transport::head::ResponseHead;
 use crate::transport::site::{Answer, Endpoint, Peer, only_get};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
@@ -52,8 +54,14 @@ impl Endpoint for Polls {
         if request.method() != Method::GET {
             return Answer::Now(only_get());
         }
-        let update = peer.cursor().latest(now_ns());
-        let payload = peer.thread.payload(update);
+        let now = now_ns();
+        let payload = match peer.thread.feed.get().spec.semantics {
+            Semantics::Snapshot => peer.latest(now).bytes,
+            Semantics::Log => {
+                peer.attend(request.headers(), now);
+                peer.take_pending(now, Semantics::Log).map(|all| all.bytes).unwrap_or_default()
+            }
+        };
         let headers = self.headers(payload.len());
         let mut response = Response::new(Either::Left(Full::new(payload)));
         *response.headers_mut() = headers;

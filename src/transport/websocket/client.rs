@@ -5,11 +5,13 @@ use super::frame::{Scanned, Sizes};
 use super::params::Params;
 use crate::alarm::Sleep;
 use crate::clock::now_ns;
-use crate::feed::Stamp;
+use crate::feed;
 use crate::net::Metered;
 use crate::record::{Fault, FaultKind, Metric, Phase};
 use crate::transport::client::Change;
 use crate::transport::http::Response;
+use crate::transport::inbox::Inbox;
+use crate::transport::receipts::{Receipts, Skipped, skipped};
 use crate::transport::{Book, Client, Driver, LocalFuture, Target};
 use futures_util::StreamExt;
 use std::future::poll_fn;
@@ -36,10 +38,11 @@ struct Push {
     authority: String,
     config: WebSocketConfig,
     reconnect_ns: u64,
+    feed: feed::Spec,
 }
 
 /// The client half for one thread.
-pub fn driver(params: &Params, target: &Target) -> Rc<dyn Driver> {
+pub fn driver(params: &Params, target: &Target, feed: &feed::Spec) -> Rc<dyn Driver> {
     let config = WebSocketConfig::default()
         .read_buffer_size(params.read_buffer_bytes as usize)
         .write_buffer_size(0);
@@ -48,6 +51,7 @@ pub fn driver(params: &Params, target: &Target) -> Rc<dyn Driver> {
         authority: target.authority.clone(),
         config,
         reconnect_ns: params.reconnect_ns,
+        feed: *feed,
     })
 }
 
@@ -55,6 +59,9 @@ pub fn driver(params: &Params, target: &Target) -> Rc<dyn Driver> {
 struct Link {
     socket: WebSocketStream<Scanned>,
     book: Book,
+    /// The updates of the message that comes.
+    inbox: Inbox,
+    skipped: Skipped,
 }
 
 /// Why listening ended.
@@ -65,15 +72,21 @@ enum Ended {
 
 impl Push {
     async fn live(&self, client: &mut Client) {
-        let mut newest = None;
+        let mut receipts = Receipts::default();
+        self.receive(client, &mut receipts).await;
+        receipts.settle(client);
+    }
+
+    async fn receive(&self, client: &mut Client, receipts: &mut Receipts) {
         let Some(mut link) = Box::pin(self.set_up(client)).await else { return };
         loop {
-            match self.listen(client, &mut link, &mut newest).await {
+            match self.listen(client, &mut link, receipts).await {
                 Ended::Stopped => return,
                 Ended::Lost => {}
             }
             let phase = link.book.phase();
             client.unready();
+            receipts.reconnected();
             link = loop {
                 if !client.pause(self.reconnect_ns).await {
                     return;
@@ -130,7 +143,8 @@ impl Push {
                     Role::Client,
                     Some(self.config),
                 );
-                Some(Link { socket: socket.await, book })
+                let (inbox, skipped) = (Inbox::new(&self.feed), skipped(&self.feed));
+                Some(Link { socket: socket.await, book, inbox, skipped })
             }
         }
     }
@@ -175,12 +189,7 @@ impl Push {
     }
 
     /// Receives until the word to stop or the loss of the connection.
-    async fn listen(
-        &self,
-        client: &mut Client,
-        link: &mut Link,
-        newest: &mut Option<u64>,
-    ) -> Ended {
+    async fn listen(&self, client: &mut Client, link: &mut Link, receipts: &mut Receipts) -> Ended {
         let (mut sleep, mut coming) = client.next_change();
         loop {
             match next(&mut link.socket, &mut sleep).await {
@@ -191,13 +200,13 @@ impl Push {
                         _ => &[],
                     };
                     if matches!(message, Message::Text(_) | Message::Binary(_)) {
-                        link.received(client, payload, newest);
+                        link.received(client, payload, receipts);
                     }
                     link.book_control();
                     if let Message::Close(frame) = &message {
                         let code = frame.as_ref().map_or(0, |f| i32::from(u16::from(f.code)));
                         client.fault(link.book.phase(), Fault::with(FaultKind::EarlyClose, code));
-                        link.end(client, newest).await;
+                        link.end(client, receipts).await;
                         return Ended::Lost;
                     }
                 }
@@ -209,7 +218,7 @@ impl Push {
                 Event::Woken(woken) => {
                     match client.change(woken, coming) {
                         Some(Change::Stop) => {
-                            link.end(client, newest).await;
+                            link.end(client, receipts).await;
                             return Ended::Stopped;
                         }
                         Some(Change::Phase(phase)) => {
@@ -293,35 +302,23 @@ fn fault_of(error: &Error) -> Fault {
 
 impl Link {
     /// Books a message and says what the update is to the client.
-    fn received(&mut self, client: &Client, payload: &[u8], newest: &mut Option<u64>) {
-        let now = now_ns();
+    fn received(&mut self, client: &Client, payload: &[u8], receipts: &mut Receipts) {
         let phase = self.book.phase();
         let findings = self.socket.get_ref().findings();
         // The codec gives a message only after its bytes have passed the scanner.
         let sizes = findings.borrow_mut().messages_down.pop_front().unwrap_or_default();
-        client.thread.event();
+        self.inbox.push(payload);
+        let separators = self.inbox.end();
         let mut recorder = client.thread.recorder.borrow_mut();
-        let cell = recorder.at(phase);
+        let down = &mut recorder.at(phase).ledger.down;
         let Sizes { framing, masks, payload: bytes } = sizes;
-        cell.ledger.down.wire += sizes.wire();
-        cell.ledger.down.framing += framing;
-        cell.ledger.down.masks += masks;
-        cell.ledger.down.payload += bytes;
+        down.wire += sizes.wire();
+        down.framing += framing + separators;
+        down.masks += masks;
+        down.payload += bytes - separators.min(bytes);
         self.book.booked(0, sizes.wire());
-        let Some(stamp) = Stamp::read(client.thread.payload, payload) else {
-            cell.counts.unstamped += 1;
-            cell.counts.messages += 1;
-            return;
-        };
-        match *newest {
-            Some(last) if stamp.sequence <= last => cell.counts.repeated += 1,
-            last => {
-                cell.counts.messages += 1;
-                cell.counts.lost += last.map_or(0, |last| stamp.sequence - last - 1);
-                *newest = Some(stamp.sequence);
-                recorder.since(phase, Metric::DeliveryLatency, stamp.published_ns, now);
-            }
-        }
+        drop(recorder);
+        self.inbox.deliver(client, phase, receipts, self.skipped);
     }
 
     /// Books the control frames that have passed.
@@ -347,7 +344,7 @@ impl Link {
 
     /// The closing handshake (RFC 6455 §7): says close, or answers it, and reads until the server
     /// has closed the connection.
-    async fn end(&mut self, client: &Client, newest: &mut Option<u64>) {
+    async fn end(&mut self, client: &Client, receipts: &mut Receipts) {
         self.book.enter(Phase::Teardown, self.socket.get_ref().metered());
         client.watch.begin(now_ns());
         let normal = CloseFrame { code: CloseCode::Normal, reason: "".into() };
@@ -359,8 +356,8 @@ impl Link {
                 false => self.socket.poll_next_unpin(cx),
             });
             match received.await {
-                Some(Ok(Message::Text(text))) => self.received(client, text.as_bytes(), newest),
-                Some(Ok(Message::Binary(bytes))) => self.received(client, &bytes, newest),
+                Some(Ok(Message::Text(text))) => self.received(client, text.as_bytes(), receipts),
+                Some(Ok(Message::Binary(bytes))) => self.received(client, &bytes, receipts),
                 Some(Ok(_)) => {}
                 Some(Err(_)) | None => break,
             }

@@ -5,7 +5,7 @@ pub mod frame;
 mod params;
 mod server;
 
-use super::{Driver, Shape, Site, Target, Transport};
+use super::{Driver, Setting, Shape, Site, Target, Transport};
 use crate::feed;
 use crate::settings::{Fields, Key};
 use params::Params;
@@ -31,13 +31,21 @@ impl Transport for WebSocket {
     fn parse(&self, fields: &mut Fields) -> Option<Value> {
         params::parse(fields)
     }
-    fn shape(&self, params: &Value, feed: &feed::Spec, _: &Target) -> Shape {
-        params::shape(&Params::from_value(params), feed)
+    fn refuses(&self, _: &Value, _: &feed::Spec) -> Option<String> {
+        None
+    }
+    fn shape(&self, params: &Value, setting: &Setting) -> Shape {
+        params::shape(&Params::from_value(params), setting)
     }
     fn mount(&self, params: &Value, path: &str, site: &mut Site) {
         site.mount(path, Rc::new(server::Upgrades::new(&Params::from_value(params))));
     }
-    fn driver(&self, params: &Value, target: &Target) -> Result<Rc<dyn Driver>, String> {
-        Ok(client::driver(&Params::from_value(params), target))
+    fn driver(
+        &self,
+        params: &Value,
+        target: &Target,
+        feed: &feed::Spec,
+    ) -> Result<Rc<dyn Driver>, String> {
+        Ok(client::driver(&Params::from_value(params), target, feed))
     }
 }

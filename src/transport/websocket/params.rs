@@ -1,10 +1,11 @@
 //! The settings of WebSocket and its arithmetic.
 
-use crate::feed;
 use crate::record::{Exchange, Flow, Ledger};
 use crate::settings::{Fields, Key};
-use crate::transport::Shape;
-use crate::units::Bytes;
+use crate::transport::arithmetic::{
+    add_message, data_segments, message_bytes, model, push_age_ns, push_law, pushed,
+};
+use crate::transport::{Setting, Shape};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -65,28 +66,26 @@ fn framing_bytes(payload_bytes: u64) -> u64 {
 }
 
 /// What a series with these settings does.
-pub fn shape(_: &Params, feed: &feed::Spec) -> Shape {
-    let payload = u64::from(feed.payload_bytes);
-    let framing = framing_bytes(payload);
-    let down = Flow {
-        wire: Bytes::new(payload + framing),
-        payload: Bytes::new(payload),
-        framing: Bytes::new(framing),
-        ..Flow::default()
-    };
+pub fn shape(_: &Params, setting: &Setting) -> Shape {
+    let feed = &setting.feed;
+    let (kinds, hz) = pushed(feed);
+    let mut model = model(kinds, Some(hz), |updates| {
+        let bytes = message_bytes(feed, updates);
+        let mut down = Flow::default();
+        add_message(&mut down, bytes, framing_bytes(bytes.0 + bytes.1));
+        let segments_down = data_segments(down.wire.get());
+        // The client's delayed acknowledgement.
+        Exchange { ledger: Ledger { up: Flow::default(), down }, segments_up: 1, segments_down }
+    });
+    model.delivery = Some(push_law(feed, setting.delay_ns));
+    model.age_mean_ns = Some(push_age_ns(feed, setting.delay_ns));
     Shape {
         paced: false,
-        interval_ns: feed.period_ns(),
-        expected: Some(Exchange {
-            ledger: Ledger { up: Flow::default(), down },
-            // The client's delayed acknowledgement; the message.
-            segments_up: 1,
-            segments_down: 1,
-        }),
+        interval_ns: (1e9 / hz).round() as u64,
+        model: setting.target.bundled.then_some(model),
         connection_each_turn: false,
     }
 }
-
 #[cfg(test)]
 mod tests {
     use super::*;

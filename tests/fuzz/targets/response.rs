@@ -1,16 +1,38 @@
-//! Any bytes in any pieces: no panic, and one piece or many give the same parts.
+//! Any bytes in any pieces: no panic, and one piece or many, with the body given or not, have the
+//! same parts.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wsbench::transport::http::Response;
+use wsbench::transport::http::{Piece, Response};
+
+/// The body with its chunks' ends, without the places where reads cut it.
+#[derive(Default, PartialEq, Debug)]
+struct Body {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Body {
+    fn take(&mut self, piece: Piece<'_>) {
+        match piece {
+            Piece::Data(data) => self.bytes.extend_from_slice(data),
+            Piece::ChunkEnd => self.ends.push(self.bytes.len()),
+        }
+    }
+}
 
 fuzz_target!(|input: (Vec<u8>, u8)| {
     let (bytes, cut) = input;
-    let (mut whole, mut pieces) = (Response::default(), Response::default());
-    let at_once = whole.feed(&bytes);
+    let (mut plain, mut whole, mut pieces) =
+        (Response::default(), Response::default(), Response::default());
+    let (mut whole_body, mut pieces_body) = (Body::default(), Body::default());
+    let at_once = plain.feed(&bytes);
+    assert_eq!(at_once, whole.feed_with(&bytes, |piece| whole_body.take(piece)));
+    assert_eq!(plain.parts, whole.parts);
+    assert_eq!(whole.parts.payload, whole_body.bytes.len() as u64);
     let mut used = 0;
     for piece in bytes.chunks(usize::from(cut).max(1)) {
-        match pieces.feed(piece) {
+        match pieces.feed_with(piece, |piece| pieces_body.take(piece)) {
             Ok(n) => used += n,
             // What follows a fault is of no meaning.
             Err(_) => return,
@@ -18,5 +40,7 @@ fuzz_target!(|input: (Vec<u8>, u8)| {
     }
     if let Ok(n) = at_once {
         assert_eq!((n, whole.parts, whole.status), (used, pieces.parts, pieces.status));
+        assert_eq!(whole_body, pieces_body);
+        assert_eq!(plain.body_prefix(), pieces.body_prefix());
     }
 });

@@ -6,11 +6,13 @@
 
 use crate::alarm::Sleep;
 use crate::clock::now_ns;
-use crate::feed::{Kind, Update};
+use crate::feed::Kind;
 use crate::net::Metered;
 use crate::transport::site::{Peer, Upgraded};
+use crate::transport::subscription::Outgoing;
 use bytes::Bytes;
 use futures_util::{FutureExt, Sink, Stream};
+use hyper::header::HeaderMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -68,17 +70,13 @@ impl Session {
         drop(leftover);
         let socket = WebSocketStream::from_partially_read(stream, early, role, Some(config))
             .now_or_never()?;
-        peer.cursor().latest(now_ns());
-        let sleep = peer.thread.alarm.until(peer.cursor().peek().published_ns);
+        peer.listen(&HeaderMap::new(), now_ns());
+        let sleep = peer.thread.alarm.until(peer.due_ns());
         Some(Session { socket, peer, phase: Phase::Waiting, early: true, sleep })
     }
 
     fn serving(&self) -> bool {
         matches!(self.phase, Phase::Waiting | Phase::Blocked)
-    }
-
-    fn next(&self) -> Update {
-        self.peer.cursor().peek()
     }
 
     fn lie_down(&mut self, until_ns: u64) {
@@ -128,7 +126,7 @@ impl Session {
             match Pin::new(&mut self.socket).poll_ready(cx) {
                 Poll::Ready(Ok(())) if self.phase == Phase::Blocked => {
                     self.phase = Phase::Waiting;
-                    self.lie_down(self.next().published_ns);
+                    self.lie_down(self.peer.due_ns());
                 }
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(_)) => {
@@ -141,28 +139,28 @@ impl Session {
                 }
             }
             ready!(Pin::new(&mut self.sleep).poll(cx));
-            let update = self.next();
-            if update.published_ns <= now_ns() && self.push(update).is_err() {
+            if let Some(message) = self.peer.take_due(now_ns())
+                && self.push(message).is_err()
+            {
                 self.end(Phase::Shutting);
                 return Poll::Ready(());
             }
-            self.lie_down(self.next().published_ns);
+            self.lie_down(self.peer.due_ns());
         }
     }
 
-    /// Writes an update, or queues what does not fit.
-    fn push(&mut self, update: Update) -> Result<(), Error> {
+    /// Writes a message, or queues what does not fit.
+    fn push(&mut self, outgoing: Outgoing) -> Result<(), Error> {
         let thread = &self.peer.thread;
-        let message = message(thread.feed.get().spec.kind, thread.payload(update));
+        let message = message(thread.feed.get().spec.kind, outgoing.bytes);
         Pin::new(&mut self.socket).start_send(message)?;
-        self.peer.cursor().advance();
-        thread.pushed.set(thread.pushed.get() + 1);
+        thread.pushed.set(thread.pushed.get() + u64::from(outgoing.updates));
         Ok(())
     }
 
     /// Waits for room. Ready when the client is too far behind.
     fn poll_blocked(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let patience_ns = self.next().published_ns.saturating_add(MOST_BEHIND_NS);
+        let patience_ns = self.peer.due_ns().saturating_add(MOST_BEHIND_NS);
         if self.phase != Phase::Blocked {
             self.phase = Phase::Blocked;
             self.lie_down(patience_ns);

@@ -1,9 +1,10 @@
-//! The heads of polling: what a request and a response look like on the wire, byte for byte.
+//! HTTP heads: what a request and a response look like on the wire, byte for byte.
 //!
 //! A profile is the chapter's listing, the least that HTTP/1.1 asks for, or a file of the user's.
-//! Separate from the clients, who send a rendered request and parse responses, and from the
-//! server half, which has hyper write the response's head.
+//! Shared by the transports over HTTP. Separate from their clients, who send a rendered request
+//! and parse responses, and from their server halves, which have hyper write the response's head.
 
+use crate::settings::{Fields, Key};
 use hyper::header::{CONTENT_LENGTH, DATE, HeaderMap, HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 
@@ -11,11 +12,52 @@ const CHAPTER_REQUEST: &str = include_str!("heads/chapter-request.http");
 const CHAPTER_RESPONSE: &str = include_str!("heads/chapter-response.http");
 const MINIMAL_RESPONSE: &str = "HTTP/1.1 200 OK\r\nContent-Length: 21\r\n\r\n";
 /// The request-target of the chapter's listing.
-const CHAPTER_PATH: &str = "/PollingStock//PollingStock";
+pub const CHAPTER_PATH: &str = "/PollingStock//PollingStock";
 /// The chapter's date: any live one has the same 29 characters (RFC 9110 §5.6.7).
 const SAMPLE_DATE: &str = "Sat, 07 Nov 2009 00:32:46 GMT";
 /// The most headers that hyper reads without an allocation for each request.
 const MOST_HEADERS: usize = 100;
+
+/// The setting that names a request's head.
+pub const REQUEST: Key = Key {
+    name: "request_head",
+    default: Some("\"chapter\""),
+    about: "\"chapter\", \"minimal\", or a file that holds a request's head as it is sent",
+};
+/// The setting that names a response's head.
+pub const RESPONSE: Key = Key {
+    name: "response_head",
+    default: Some("\"chapter\""),
+    about: "\"chapter\", \"minimal\", or a file that holds a response's head; the bundled server's",
+};
+
+/// Reads the request's head that a series asks for; `None` where it cannot be used.
+pub fn read_request(fields: &mut Fields) -> Option<RequestHead> {
+    match fields.text(&REQUEST).as_str() {
+        "chapter" => Some(RequestHead::Chapter),
+        "minimal" => Some(RequestHead::Minimal),
+        _ => from_file(fields, &REQUEST, RequestHead::parse_file),
+    }
+}
+
+/// Reads the response's head that a series asks for; `None` where it cannot be used.
+pub fn read_response(fields: &mut Fields) -> Option<ResponseHead> {
+    match fields.text(&RESPONSE).as_str() {
+        "chapter" => Some(ResponseHead::Chapter),
+        "minimal" => Some(ResponseHead::Minimal),
+        _ => from_file(fields, &RESPONSE, ResponseHead::parse_file),
+    }
+}
+
+/// Reads a head from the file that a setting names.
+fn from_file<T>(
+    fields: &mut Fields,
+    key: &Key,
+    parse: impl Fn(&[u8]) -> Result<T, String>,
+) -> Option<T> {
+    let bytes = fields.file(key)?;
+    parse(&bytes).map_err(|why| fields.fault(key, format!("{}: {why}", key.name))).ok()
+}
 
 /// The head of a poll's request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -164,7 +206,7 @@ impl ResponseHead {
 
     /// The headers for hyper, in order; `Content-Length` comes last where the profile has none,
     /// a `Date` only where the profile has one.
-    pub(super) fn header_map(&self, payload_bytes: usize, date: &str) -> HeaderMap {
+    pub fn header_map(&self, payload_bytes: usize, date: &str) -> HeaderMap {
         let text = match self {
             ResponseHead::Chapter => CHAPTER_RESPONSE,
             ResponseHead::Minimal => MINIMAL_RESPONSE,
@@ -186,6 +228,11 @@ impl ResponseHead {
         }
         map
     }
+}
+
+/// The field that says what a client has, with its line end: always as long.
+pub fn last_event_id(newest: u64) -> String {
+    format!("Last-Event-ID: {}\r\n", crate::feed::sequence_text(newest))
 }
 
 /// The lines of a head without their ends and without the empty one that closes it.
