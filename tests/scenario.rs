@@ -92,7 +92,7 @@ fn unknown_transport() {
     1 error in scenarios/x.toml
     "#);
     assert_snapshot!(told("clients = [1]\n[[series]]\ntransport = \"carrier-pigeon\"\n"), @r#"
-    scenarios/x.toml:3:13: error: unknown transport "carrier-pigeon"; use one of "polling", "websocket", "null"
+    scenarios/x.toml:3:13: error: unknown transport "carrier-pigeon"; use one of "polling", "long-polling", "streaming", "sse", "websocket", "null"
       3 | transport = "carrier-pigeon"
         |             ^^^^^^^^^^^^^^^^
     1 error in scenarios/x.toml

@@ -10,6 +10,7 @@ use crate::net::Metered;
 use crate::transport::LocalFuture;
 use crate::transport::Site;
 use crate::transport::site::{Answer, Body, Peer, ServerThread, TakeOver, Upgraded, plain};
+use http_body_util::Either;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::Service;
@@ -53,7 +54,9 @@ impl Shared {
         let mut http = http1::Builder::new();
         http.title_case_headers(true)
             .auto_date_header(false)
-            .half_close(true)
+            // A client that ends TCP while its request is held, or within a response that never
+            // ends, has gone.
+            .half_close(false)
             .writev(config.feed.spec.payload_bytes > FLAT_BYTES)
             .max_header_size(config.limits.head_bytes);
         Shared { http, site, thread, watches, limits: config.limits }
@@ -175,7 +178,12 @@ impl Service<Request<Incoming>> for Answers {
             Some(endpoint) => endpoint.answer(&request, &exchange.peer),
             None => Answer::Now(unknown(site)),
         };
-        exchange.watch.request(matches!(answer, Answer::Later(_)));
+        exchange.watch.request(match &answer {
+            Answer::Later(_) => true,
+            // A stream is never idle; its end is the connection's.
+            Answer::Now(response) => matches!(response.body(), Either::Right(_)),
+            Answer::Upgrade(..) => false,
+        });
         match answer {
             Answer::Now(response) => Answering::Now(Some(response)),
             Answer::Later(held) => Answering::Later(held, exchange.watch.clone()),

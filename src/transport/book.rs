@@ -15,6 +15,8 @@ pub struct Book {
     last: TcpReading,
     booked_up: u64,
     booked_down: u64,
+    /// Both sides have ended TCP, this one first.
+    ended: bool,
 }
 
 impl Book {
@@ -27,6 +29,7 @@ impl Book {
             last: TcpReading::default(),
             booked_up: 0,
             booked_down: 0,
+            ended: false,
         }
     }
 
@@ -100,15 +103,27 @@ impl Book {
         down.discarded += bytes;
     }
 
+    /// Says that TCP was ended by this side and then by the other, whose end was read: the socket
+    /// has left the states that tell so.
+    pub fn ended(&mut self) {
+        self.ended = true;
+    }
+
     /// Closes the books, before the stream is closed: asks the kernel for the last time and
-    /// compares. What had come and was never read is booked as discarded. What the meter counted and nobody booked is booked as wire bytes of the phase,
-    /// where it shows as unexplained.
+    /// compares. What had come and was never read is booked as discarded. What the meter
+    /// counted and nobody booked is booked as wire bytes of the phase, where it shows as
+    /// unexplained.
     pub fn close(&mut self, stream: &Metered) {
         let unread = stream.drain();
         let mut audit = self.thread.audit.get();
         match tcp_info::read(stream.socket()) {
             Err(_) => audit.unaudited += 1,
-            Ok(now) => {
+            Ok(mut now) => {
+                if self.ended && !now.fin_received {
+                    // The peer's FIN is counted as a byte, see `tcp_info`.
+                    now.bytes_received = now.bytes_received.saturating_sub(1);
+                    now.fin_received = true;
+                }
                 let kernel_up = now.bytes_sent - now.bytes_retrans;
                 let off = kernel_up.abs_diff(self.meter.written())
                     + now.bytes_received.abs_diff(self.meter.read());
@@ -117,7 +132,9 @@ impl Book {
                 audit.unexplained_bytes += off;
                 self.book_segments(&now);
                 self.phase = self.thread.closing_phase(self.phase);
-                self.add(TcpTotals::closing(&now));
+                if !self.ended {
+                    self.add(TcpTotals::closing(&now));
+                }
             }
         }
         self.thread.audit.set(audit);

@@ -4,6 +4,7 @@
 //! Shared by the transports over HTTP. Separate from their clients, who send a rendered request
 //! and parse responses, and from their server halves, which have hyper write the response's head.
 
+use super::Target;
 use crate::settings::{Fields, Key};
 use hyper::header::{CONTENT_LENGTH, DATE, HeaderMap, HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
@@ -233,6 +234,17 @@ impl ResponseHead {
 /// The field that says what a client has, with its line end: always as long.
 pub fn last_event_id(newest: u64) -> String {
     format!("Last-Event-ID: {}\r\n", crate::feed::sequence_text(newest))
+}
+
+/// A request for what the client has not had: with the `Last-Event-ID` that a server of events
+/// knows (HTML §9.2.4).
+pub fn resuming(head: &RequestHead, target: &Target, newest: u64) -> Vec<u8> {
+    let mut request = head.render(&target.path, &target.authority);
+    // A head ends with an empty line: the field goes before it.
+    request.truncate(request.len().saturating_sub(2));
+    request.extend_from_slice(last_event_id(newest).as_bytes());
+    request.extend_from_slice(b"\r\n");
+    request
 }
 
 /// The lines of a head without their ends and without the empty one that closes it.

@@ -10,14 +10,19 @@ pub mod thread;
 
 mod arithmetic;
 mod book;
+mod dated;
 pub mod head;
 pub mod http;
 mod inbox;
 mod link;
+mod long_polling;
 mod null;
 mod polling;
 mod receipts;
-pub mod sse_parser;
+pub mod sse;
+mod stream_client;
+mod stream_server;
+mod streaming;
 mod subscription;
 pub mod websocket;
 
@@ -117,7 +122,18 @@ pub trait Driver {
 }
 
 /// Every transport. A law test walks it.
-pub const TRANSPORTS: &[&dyn Transport] = &[&polling::Polling, &websocket::WebSocket, &null::Null];
+pub const TRANSPORTS: &[&dyn Transport] = &[
+    &polling::Polling,
+    &long_polling::LongPolling,
+    &streaming::Streaming,
+    &sse::Sse,
+    &websocket::WebSocket,
+    &null::Null,
+];
+
+/// Why a transport whose messages go one way carries no echo.
+const ONE_WAY: &str = "its messages go from server to client alone; a request that is answered \
+                       with what it sent is what the transport \"polling\" does";
 
 /// The transport of this name.
 pub fn find(name: &str) -> Option<&'static dyn Transport> {
@@ -152,8 +168,8 @@ mod tests {
         let folders = std::fs::read_dir(here).unwrap().flatten().filter(is_module);
         let folders: BTreeSet<_> =
             folders.map(|e| e.file_name().to_string_lossy().into_owned()).collect();
-        let names: BTreeSet<_> = TRANSPORTS.iter().map(|t| t.name().to_owned()).collect();
-        assert_eq!(folders, names);
+        let names = TRANSPORTS.iter().map(|t| t.name().replace('-', "_"));
+        assert_eq!(folders, names.collect());
     }
 
     #[test]

@@ -152,7 +152,7 @@ impl Receipts {
     fn advance(&mut self, client: &Client, stamp: Stamp, now_ns: u64, skipped: Skipped) {
         self.age(client, now_ns);
         if let Some(window) = self.window
-            && let Some(newest) = self.newest
+            && let Some(newest) = self.newest.filter(|n| n.published_ns <= now_ns)
             && (window.from_ns..window.until_ns).contains(&now_ns)
         {
             let mut recorder = client.thread.recorder.borrow_mut();
@@ -188,7 +188,8 @@ impl Receipts {
         let from = self.aged_ns.max(window.from_ns);
         let until = now_ns.min(window.until_ns);
         self.aged_ns = now_ns;
-        if until <= from {
+        // What a feed said before it began was published in no time that can be told.
+        if until <= from || newest.published_ns > from {
             return;
         }
         let age = |at: u64| u128::from(at.saturating_sub(newest.published_ns));

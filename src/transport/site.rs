@@ -9,7 +9,6 @@ use crate::alarm::Alarm;
 use crate::feed::{Feed, Semantics, Topic};
 use crate::net::Metered;
 use bytes::{Bytes, BytesMut};
-use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper::header::{ALLOW, HeaderMap, HeaderName, HeaderValue};
@@ -17,10 +16,13 @@ use hyper::{Request, Response, StatusCode};
 use std::cell::{Cell, RefCell, RefMut};
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::rc::Rc;
 
 /// The body of an answer: whole, or a stream.
-pub type Body = Either<Full<Bytes>, UnsyncBoxBody<Bytes, Infallible>>;
+pub type Body = Either<Full<Bytes>, Stream>;
+/// A body that comes piece by piece and stays on its thread.
+pub type Stream = Pin<Box<dyn hyper::body::Body<Data = Bytes, Error = Infallible>>>;
 
 /// One connected client, as the server sees it. Shared by the requests of its connection.
 pub struct Peer {

@@ -7,10 +7,9 @@ use crate::clock::now_ns;
 use crate::feed::{self, Semantics};
 use crate::pacing::Turn;
 use crate::record::{Fault, FaultKind, Metric, TraceKind};
-use crate::transport::head::RequestHead;
 use crate::transport::http::Parts;
 use crate::transport::inbox::{Inbox, empty, without_separators};
-use crate::transport::link::{book, sizes};
+use crate::transport::link::book;
 use crate::transport::receipts::{Receipts, Skipped};
 use crate::transport::{Client, Driver, Target};
 use std::rc::Rc;
@@ -90,19 +89,4 @@ impl Seen {
         self.inbox.clear();
         book(client, turn.phase, moved, request, None);
     }
-}
-
-/// A request for what the client has not had, where it asks on a new connection and every update
-/// counts: with the `Last-Event-ID` that a server of events knows (HTML §9.2.4).
-pub fn resuming(head: &RequestHead, target: &Target, newest: u64) -> (Vec<u8>, (u64, u64)) {
-    let mut request = head.render(&target.path, &target.authority);
-    head_field(&mut request, newest);
-    let sizes = sizes(&request);
-    (request, sizes)
-}
-
-fn head_field(request: &mut Vec<u8>, newest: u64) {
-    request.truncate(request.len() - 2);
-    request.extend_from_slice(crate::transport::head::last_event_id(newest).as_bytes());
-    request.extend_from_slice(b"\r\n");
 }

@@ -1,13 +1,13 @@
 //! The engine `raw`: the request is rendered once for all clients of a thread, written with one
 //! call, and the response is parsed from a buffer that all of them share.
 
-use super::client::{Exchange, Seen, resuming};
+use super::client::{Exchange, Seen};
 use super::params::Params;
 use crate::clock::now_ns;
 use crate::feed::{self, Semantics};
 use crate::pacing::{Spread, Turn};
 use crate::record::{Fault, FaultKind, Phase};
-use crate::transport::head::RequestHead;
+use crate::transport::head::{RequestHead, resuming};
 use crate::transport::http::{Piece, Response};
 use crate::transport::link::{Link, SET_UP_ATTEMPTS, SET_UP_PAUSE_NS, is_close, sizes};
 use crate::transport::{Client, Driver, LocalFuture, Target};
@@ -124,8 +124,8 @@ impl Raw {
         response.reset();
         let (end, request) = match (&self.resumes, seen.receipts.newest()) {
             (Some((head, target)), Some(newest)) if !link.used => {
-                let (request, sizes) = resuming(head, target, newest);
-                (self.ask(client, link, &request, seen, response).await, sizes)
+                let request = resuming(head, target, newest);
+                (self.ask(client, link, &request, seen, response).await, sizes(&request))
             }
             _ => (self.ask(client, link, &self.request, seen, response).await, self.sizes),
         };

@@ -1,0 +1,139 @@
+//! The settings of long polling and its arithmetic.
+
+use super::law;
+use crate::feed::{Semantics, Spec};
+use crate::record::{Exchange, Ledger, Model};
+use crate::settings::{Fields, Key};
+use crate::transport::arithmetic::{
+    DELAYED_ACK_NS, add_message, data_segments, head_flow, message_bytes, model,
+};
+use crate::transport::head::{self, RequestHead, ResponseHead};
+use crate::transport::{Setting, Shape};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+const HOLD: Key = Key {
+    name: "hold",
+    default: Some("\"30s\""),
+    about: "how long the server holds a request for which there is no update",
+};
+const PENDING: Key = Key {
+    name: "pending",
+    default: Some("\"as-feed\""),
+    about: "what a request gets where several updates wait: \"all\", the \"latest\", or \"as-feed\" \
+            by the feed's semantics",
+};
+const RECONNECT: Key = Key {
+    name: "reconnect",
+    default: Some("\"1s\""),
+    about: "how long a client waits before it connects again after an early close",
+};
+
+/// Every setting.
+pub const KEYS: &[Key] = &[HOLD, PENDING, head::REQUEST, head::RESPONSE, RECONNECT];
+
+/// What a request gets where several updates wait for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pending {
+    /// All of them.
+    All,
+    /// The latest alone.
+    Latest,
+    /// What the feed's semantics say.
+    AsFeed,
+}
+
+impl Pending {
+    /// As semantics; `None` for those of the feed.
+    pub fn semantics(self) -> Option<Semantics> {
+        match self {
+            Pending::All => Some(Semantics::Log),
+            Pending::Latest => Some(Semantics::Snapshot),
+            Pending::AsFeed => None,
+        }
+    }
+}
+
+/// Validated settings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Params {
+    /// Nanoseconds that a request without an update is held.
+    pub hold_ns: u64,
+    /// What a request gets where several updates wait.
+    pub pending: Pending,
+    /// The request's head.
+    pub request: RequestHead,
+    /// The bundled server's response head.
+    pub response: ResponseHead,
+    /// Nanoseconds between an early close and the next connect.
+    pub reconnect_ns: u64,
+}
+
+impl Params {
+    /// The settings again, from what [`parse`] made of them.
+    pub fn from_value(value: &Value) -> Params {
+        // Only this program writes it, in the plan or to a worker of the same build.
+        serde_json::from_value(value.clone()).expect("the plan holds what parse made")
+    }
+}
+
+/// Reads the settings of a series; `None` where one of them cannot be used.
+pub fn parse(fields: &mut Fields) -> Option<Value> {
+    let hold_ns = fields.duration_ns(&HOLD);
+    if fields.sound(&HOLD) && !(10_000_000..=86_400_000_000_000).contains(&hold_ns) {
+        fields.fault(&HOLD, "hold must be between 10ms and 24h");
+    }
+    let pending = match fields.choice(&PENDING, &["as-feed", "all", "latest"]) {
+        "all" => Pending::All,
+        "latest" => Pending::Latest,
+        _ => Pending::AsFeed,
+    };
+    let request = head::read_request(fields);
+    let response = head::read_response(fields);
+    let reconnect_ns = fields.duration_ns(&RECONNECT);
+    let (request, response) = (request?, response?);
+    serde_json::to_value(Params { hold_ns, pending, request, response, reconnect_ns }).ok()
+}
+
+/// What a series with these settings does.
+pub fn shape(params: &Params, setting: &Setting) -> Shape {
+    let semantics = params.pending.semantics().unwrap_or(setting.feed.semantics);
+    let feed = Spec { semantics, ..setting.feed };
+    let cycle = law::cycle(&feed, setting.delay_ns, params.hold_ns);
+    Shape {
+        paced: false,
+        interval_ns: (1e9 / cycle.messages_hz).round() as u64,
+        model: setting.target.bundled.then(|| foretold(params, setting, &feed, cycle)),
+        connection_each_turn: false,
+    }
+}
+
+fn foretold(params: &Params, setting: &Setting, feed: &Spec, cycle: law::Cycle) -> Model {
+    let held_ns = cycle.held_ns;
+    let mut model = model(cycle.kinds, Some(cycle.messages_hz), |updates| {
+        exchange(params, setting, held_ns, updates)
+    });
+    model.delivery = law::delivery(feed, setting.delay_ns, params.hold_ns);
+    model.age_mean_ns = law::age_mean_ns(feed, setting.delay_ns);
+    model
+}
+
+/// One request and the answer that carries so many updates.
+fn exchange(params: &Params, setting: &Setting, held_ns: u64, updates: u32) -> Exchange {
+    let bytes = message_bytes(&setting.feed, updates);
+    let request = params.request.render(&setting.target.path, &setting.target.authority);
+    let response = params.response.render_expected((bytes.0 + bytes.1) as usize);
+    let mut ledger = Ledger { up: head_flow(&request), down: head_flow(&response) };
+    add_message(&mut ledger.down, bytes, 0);
+    // A request that is held, and an answer after which the next request takes its time, are each
+    // acknowledged by themselves.
+    let gap_ns = 2 * setting.delay_ns;
+    let held = u64::from(held_ns > DELAYED_ACK_NS);
+    let late = u64::from(gap_ns > DELAYED_ACK_NS);
+    Exchange {
+        ledger,
+        segments_up: data_segments(ledger.up.wire.get()) + late,
+        segments_down: data_segments(ledger.down.wire.get()) + held,
+    }
+}

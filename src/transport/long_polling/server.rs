@@ -1,0 +1,73 @@
+//! The server half: holds a request until something is due, or for as long as it may.
+
+use super::params::Params;
+use crate::clock::now_ns;
+use crate::feed::Semantics;
+use crate::transport::dated::DatedHead;
+use crate::transport::site::{Answer, Body, Endpoint, Peer, only_get};
+use bytes::Bytes;
+use http_body_util::{Either, Full};
+use hyper::body::Incoming;
+use hyper::{Method, Request, Response};
+use std::rc::Rc;
+
+/// The endpoint that holds requests.
+pub struct Held {
+    head: Rc<DatedHead>,
+    hold_ns: u64,
+    pending: Option<Semantics>,
+}
+
+impl Held {
+    /// Holds with these settings.
+    pub fn new(params: &Params) -> Held {
+        Held {
+            head: Rc::new(DatedHead::new(params.response.clone())),
+            hold_ns: params.hold_ns,
+            pending: params.pending.semantics(),
+        }
+    }
+}
+
+impl Endpoint for Held {
+    fn answer(&self, request: &Request<Incoming>, peer: &Rc<Peer>) -> Answer {
+        if request.method() != Method::GET {
+            return Answer::Now(only_get());
+        }
+        let now = now_ns();
+        peer.attend(request.headers(), now);
+        let semantics = self.pending.unwrap_or(peer.thread.feed.get().spec.semantics);
+        let (peer, head) = (peer.clone(), self.head.clone());
+        let until_ns = now.saturating_add(self.hold_ns);
+        Answer::Later(Box::pin(async move {
+            let payload = hold(&peer, semantics, until_ns).await;
+            respond(&head, payload)
+        }))
+    }
+}
+
+/// What is pending once something is due; nothing, where nothing was for as long as it is held or
+/// the server drains.
+async fn hold(peer: &Peer, semantics: Semantics, until_ns: u64) -> Bytes {
+    loop {
+        let now = now_ns();
+        if now >= peer.due_ns()
+            && let Some(pending) = peer.take_pending(now, semantics)
+        {
+            let thread = &peer.thread;
+            thread.pushed.set(thread.pushed.get() + u64::from(pending.updates));
+            return pending.bytes;
+        }
+        if now >= until_ns || peer.thread.draining.get() {
+            return Bytes::new();
+        }
+        peer.thread.alarm.until(peer.due_ns().min(until_ns)).await;
+    }
+}
+
+fn respond(head: &DatedHead, payload: Bytes) -> Response<Body> {
+    let headers = head.headers(payload.len());
+    let mut response = Response::new(Either::Left(Full::new(payload)));
+    *response.headers_mut() = headers;
+    response
+}

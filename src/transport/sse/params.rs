@@ -1,0 +1,114 @@
+//! The settings of server-sent events and their arithmetic.
+
+use crate::record::{Exchange, Flow, Idle, Ledger};
+use crate::settings::{Fields, Key};
+use crate::transport::arithmetic::{
+    add_message, chunk_framing, data_segments, message_bytes, model, push_age_ns, push_law, pushed,
+};
+use crate::transport::head::{self, RequestHead};
+use crate::transport::{Setting, Shape};
+use crate::units::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+const IDS: Key = Key {
+    name: "ids",
+    default: Some("true"),
+    about: "whether each event has an id (12 bytes), so that a reconnect loses nothing",
+};
+const HEARTBEAT: Key = Key {
+    name: "heartbeat",
+    default: Some("\"0s\""),
+    about: "a comment is sent where nothing else was for this long; 0s: never",
+};
+const RECONNECT: Key = Key {
+    name: "reconnect",
+    default: Some("\"1s\""),
+    about: "how long a client waits before it connects again; the server's `retry` goes first",
+};
+
+/// Every setting.
+pub const KEYS: &[Key] = &[head::REQUEST, IDS, HEARTBEAT, RECONNECT];
+
+/// The comment that keeps a connection alive (HTML §9.2.7).
+pub const COMMENT: &[u8] = b":\n\n";
+/// `id: `, seven digits, line feed.
+const ID_BYTES: u64 = 12;
+/// `data: ` and the line feed of each payload.
+const LINE_BYTES: u64 = 7;
+
+/// Validated settings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Params {
+    /// The request's head.
+    pub request: RequestHead,
+    /// Whether events have ids.
+    pub ids: bool,
+    /// Nanoseconds of silence before a heartbeat; 0 for none.
+    pub heartbeat_ns: u64,
+    /// Nanoseconds between an early close and the next connect.
+    pub reconnect_ns: u64,
+}
+
+impl Params {
+    /// The settings again, from what [`parse`] made of them.
+    pub fn from_value(value: &Value) -> Params {
+        // Only this program writes it, in the plan or to a worker of the same build.
+        serde_json::from_value(value.clone()).expect("the plan holds what parse made")
+    }
+}
+
+/// Reads the settings of a series; `None` where one of them cannot be used.
+pub fn parse(fields: &mut Fields) -> Option<Value> {
+    let request = head::read_request(fields);
+    let ids = fields.boolean(&IDS);
+    let heartbeat_ns = fields.duration_ns(&HEARTBEAT);
+    let reconnect_ns = fields.duration_ns(&RECONNECT);
+    serde_json::to_value(Params { request: request?, ids, heartbeat_ns, reconnect_ns }).ok()
+}
+
+/// The bytes of an event around its payloads: a line each, the empty line, perhaps an id. The line
+/// feeds between payloads are the separators that are counted already.
+fn event_framing(params: &Params, updates: u32) -> u64 {
+    let lines = LINE_BYTES * u64::from(updates) - u64::from(updates - 1);
+    lines + 1 + if params.ids { ID_BYTES } else { 0 }
+}
+
+/// What a series with these settings does: heads are a part of the set-up alone.
+pub fn shape(params: &Params, setting: &Setting) -> Shape {
+    let feed = &setting.feed;
+    let (kinds, hz) = pushed(feed);
+    let mut model = model(kinds, Some(hz), |updates| {
+        let bytes = message_bytes(feed, updates);
+        let event = event_framing(params, updates);
+        let mut down = Flow::default();
+        add_message(&mut down, bytes, event + chunk_framing(bytes.0 + bytes.1 + event));
+        let segments_down = data_segments(down.wire.get());
+        // The client's delayed acknowledgement.
+        Exchange { ledger: Ledger { up: Flow::default(), down }, segments_up: 1, segments_down }
+    });
+    model.idle = heartbeats(params, hz);
+    model.delivery = Some(push_law(feed, setting.delay_ns));
+    model.age_mean_ns = Some(push_age_ns(feed, setting.delay_ns));
+    Shape {
+        paced: false,
+        interval_ns: (1e9 / hz).round() as u64,
+        model: setting.target.bundled.then_some(model),
+        connection_each_turn: false,
+    }
+}
+
+/// A heartbeat is sent only where no message was: as often as its interval fits between two.
+fn heartbeats(params: &Params, messages_hz: f64) -> Option<Idle> {
+    let every_s = params.heartbeat_ns as f64 / 1e9;
+    let between = if every_s > 0.0 { (1.0 / messages_hz / every_s).floor() } else { 0.0 };
+    let per_s = between * messages_hz;
+    (per_s > 0.0).then(|| {
+        let bytes = COMMENT.len() as u64;
+        let framing = Bytes::new(bytes + chunk_framing(bytes));
+        let down = Flow { wire: Bytes::new(framing.get()), framing, ..Flow::default() };
+        let ledger = Ledger { up: Flow::default(), down };
+        let exchange = Exchange { ledger, segments_up: 1, segments_down: 1 };
+        Idle { interval_ns: (1e9 / per_s) as u64, exchange }
+    })
+}

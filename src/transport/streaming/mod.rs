@@ -1,0 +1,94 @@
+//! Streaming: one HTTP response that never ends, a chunk for each message.
+//!
+//! The chapter's "streaming" (RFC 6202 §3, "HTTP streaming"): the client asks once and reads on.
+
+mod params;
+
+use super::http::Piece;
+use super::site::{Answer, Endpoint, Peer, only_get};
+use super::stream_client::{Decode, Part, StreamClient, request};
+use super::stream_server::{Writing, respond};
+use super::{Driver, Setting, Shape, Site, Target, Transport};
+use crate::feed::{self, Workload};
+use crate::settings::{Fields, Key};
+use hyper::body::Incoming;
+use hyper::{Method, Request};
+use params::Params;
+use serde_json::Value;
+use std::rc::Rc;
+
+/// See the module.
+pub struct Streaming;
+
+impl Transport for Streaming {
+    fn name(&self) -> &'static str {
+        "streaming"
+    }
+    fn about(&self) -> &'static str {
+        "one HTTP response that never ends, a chunk of it for each update"
+    }
+    fn keys(&self) -> &'static [Key] {
+        params::KEYS
+    }
+    fn path(&self) -> &'static str {
+        "/stream"
+    }
+    fn own_path(&self, params: &Value) -> Option<String> {
+        Params::from_value(params).request.own_path()
+    }
+    fn parse(&self, fields: &mut Fields) -> Option<Value> {
+        params::parse(fields)
+    }
+    fn refuses(&self, _: &Value, feed: &feed::Spec) -> Option<String> {
+        (feed.workload == Workload::Echo).then(|| super::ONE_WAY.to_owned())
+    }
+    fn shape(&self, _: &Value, setting: &Setting) -> Shape {
+        params::shape(setting)
+    }
+    fn mount(&self, _: &Value, path: &str, site: &mut Site) {
+        site.mount(path, Rc::new(Streams));
+    }
+    fn driver(
+        &self,
+        params: &Value,
+        target: &Target,
+        feed: &feed::Spec,
+    ) -> Result<Rc<dyn Driver>, String> {
+        let params = Params::from_value(params);
+        let request = request(&params.request, target);
+        Ok(StreamClient::<Chunks>::driver(request, params.reconnect_ns, feed))
+    }
+}
+
+/// A message is a chunk.
+struct Chunks;
+
+impl Decode for Chunks {
+    fn new(_: &feed::Spec) -> Chunks {
+        Chunks
+    }
+    fn decode(&mut self, piece: Piece<'_>, on: &mut dyn FnMut(Part<'_>)) {
+        match piece {
+            Piece::Data(bytes) => on(Part::Payload(bytes, bytes.len() as u64)),
+            Piece::ChunkEnd => on(Part::End),
+        }
+    }
+    fn lost(&mut self) {}
+}
+
+/// The endpoint.
+struct Streams;
+
+impl Endpoint for Streams {
+    fn answer(&self, request: &Request<Incoming>, peer: &Rc<Peer>) -> Answer {
+        if request.method() != Method::GET {
+            return Answer::Now(only_get());
+        }
+        let writing = Writing {
+            content_type: "application/octet-stream",
+            message: |outgoing| outgoing.bytes,
+            heartbeat: (b"", 0),
+        };
+        Answer::Now(respond(request.headers(), peer, writing))
+    }
+}

@@ -1,0 +1,66 @@
+//! The settings of streaming and its arithmetic.
+
+use crate::record::{Exchange, Flow, Ledger};
+use crate::settings::{Fields, Key};
+use crate::transport::arithmetic::{
+    add_message, chunk_framing, data_segments, message_bytes, model, push_age_ns, push_law, pushed,
+};
+use crate::transport::head::{self, RequestHead};
+use crate::transport::{Setting, Shape};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+const RECONNECT: Key = Key {
+    name: "reconnect",
+    default: Some("\"1s\""),
+    about: "how long a client waits before it connects again after an early close",
+};
+
+/// Every setting.
+pub const KEYS: &[Key] = &[head::REQUEST, RECONNECT];
+
+/// Validated settings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Params {
+    /// The request's head.
+    pub request: RequestHead,
+    /// Nanoseconds between an early close and the next connect.
+    pub reconnect_ns: u64,
+}
+
+impl Params {
+    /// The settings again, from what [`parse`] made of them.
+    pub fn from_value(value: &Value) -> Params {
+        // Only this program writes it, in the plan or to a worker of the same build.
+        serde_json::from_value(value.clone()).expect("the plan holds what parse made")
+    }
+}
+
+/// Reads the settings of a series; `None` where one of them cannot be used.
+pub fn parse(fields: &mut Fields) -> Option<Value> {
+    let request = head::read_request(fields);
+    let reconnect_ns = fields.duration_ns(&RECONNECT);
+    serde_json::to_value(Params { request: request?, reconnect_ns }).ok()
+}
+
+/// What a series with these settings does: heads are a part of the set-up alone.
+pub fn shape(setting: &Setting) -> Shape {
+    let feed = &setting.feed;
+    let (kinds, hz) = pushed(feed);
+    let mut model = model(kinds, Some(hz), |updates| {
+        let bytes = message_bytes(feed, updates);
+        let mut down = Flow::default();
+        add_message(&mut down, bytes, chunk_framing(bytes.0 + bytes.1));
+        let segments_down = data_segments(down.wire.get());
+        // The client's delayed acknowledgement.
+        Exchange { ledger: Ledger { up: Flow::default(), down }, segments_up: 1, segments_down }
+    });
+    model.delivery = Some(push_law(feed, setting.delay_ns));
+    model.age_mean_ns = Some(push_age_ns(feed, setting.delay_ns));
+    Shape {
+        paced: false,
+        interval_ns: (1e9 / hz).round() as u64,
+        model: setting.target.bundled.then_some(model),
+        connection_each_turn: false,
+    }
+}
