@@ -2,7 +2,10 @@
 
 use crate::cmd::plan::PlanFormat;
 use crate::cmd::serve::ServeArgs;
+use crate::delay::{JitterLaw, MOST_DELAY_NS};
+use crate::units::parse_duration_ns;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// What polling, WebSocket and the other ways of getting live data to a client cost: bytes by
@@ -32,6 +35,8 @@ pub enum Command {
     Plan(PlanArgs),
     /// Run the reference server
     Serve(ServeArgs),
+    /// Put a delay before a server: a TCP relay
+    Relay(RelayArgs),
     /// Render result files again, of other machines too
     Report(ReportArgs),
     /// Write a commented scenario to start from
@@ -101,6 +106,45 @@ pub struct ReportArgs {
     /// The reports to write: text, csv, json, png, or none
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "text,csv,json,png")]
     pub reports: Vec<String>,
+}
+
+/// The arguments of `wsbench relay`.
+///
+/// Every byte is held for the delay, in both directions. A TCP handshake is answered by the
+/// kernel at once: instead, a connection's first bytes are held for a round trip more.
+#[derive(Debug, Clone, Args)]
+pub struct RelayArgs {
+    /// Where to listen; port 0 for any
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: SocketAddr,
+    /// The server
+    #[arg(long, value_name = "ADDRESS")]
+    pub to: SocketAddr,
+    /// How long a byte takes one way
+    #[arg(long, value_name = "TIME", value_parser = held)]
+    pub delay: u64,
+    /// How much longer it may take, by the law
+    #[arg(long, value_name = "TIME", value_parser = held, default_value = "0s")]
+    pub jitter: u64,
+    /// How jitter is distributed: uniform, exponential or half-normal
+    #[arg(long, value_name = "LAW", value_parser = law, default_value = "uniform")]
+    pub jitter_law: JitterLaw,
+    /// The seed of jitter
+    #[arg(long, value_name = "N", default_value_t = 2009)]
+    pub seed: u64,
+}
+
+fn held(text: &str) -> Result<u64, String> {
+    match parse_duration_ns(text)? {
+        ns if ns <= MOST_DELAY_NS => Ok(ns),
+        _ => Err("at most 10s".to_owned()),
+    }
+}
+
+fn law(text: &str) -> Result<JitterLaw, String> {
+    let names = JitterLaw::ALL.map(JitterLaw::name).join(", ");
+    let found = JitterLaw::ALL.into_iter().find(|law| law.name() == text);
+    found.ok_or_else(|| format!("one of {names}"))
 }
 
 /// What goes to standard output.

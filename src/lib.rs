@@ -15,11 +15,11 @@
 //!
 //! | folder | what it is | may use |
 //! |---|---|---|
-//! | `units` `clock` `error` `host` `alarm` `pacing` `signals` | leaves | each other, `record::Phase` |
+//! | `units` `clock` `error` `host` `alarm` `delay` `pacing` `signals` | leaves | each other, `record::Phase` |
 //! | `settings` | located reading of TOML tables | leaves |
 //! | `record` | numbers of one thread: no runtime, lock, channel or string | leaves |
 //! | `feed` | what is published | leaves |
-//! | `net` | bytes: metered stream, kernel counts, dialling | `record`, leaves |
+//! | `net` | bytes: metered stream, delay line, kernel counts, dialling, the relay | `record`, leaves |
 //! | `transport` | extension point 1: a folder a transport | `net`, `feed`, `record`, `settings`, leaves |
 //! | `scenario` `plan` | what the user wrote; what will run | `transport` (parsing only), `settings`, `feed`, `record` |
 //! | `result` | what happened, on disk | `record`, leaves |
@@ -44,6 +44,7 @@
 
 pub mod alarm;
 pub mod clock;
+pub mod delay;
 pub mod error;
 pub mod host;
 pub mod pacing;

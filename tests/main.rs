@@ -4,6 +4,8 @@ mod support;
 
 /// TCP/IP bytes against a packet capture.
 mod capture;
+/// The delay line, within a run and as a relay.
+mod delay;
 /// The event stream's parser against a plain reading of the standard.
 mod events;
 /// A response's body as it comes.

@@ -588,6 +588,7 @@ fn a_plan_for_people() {
       feed     1/s for each client, periodic, phases spread; 21 B of text; seed 2009
       phases   connect as fast as it goes, warm up 4 s, measure 10 s, cool down 1 s, drain at most 10 s
       timeout  10 s
+      delay    none
       repeats  1
       server   bundled, started anew for each case
       series   polling at /PollingStock//PollingStock, every 1 s; engine raw, phase spread, request chapter, response chapter
@@ -747,4 +748,46 @@ proptest! {
         text.replace_range(at..end, &with);
         let _ = resolved(&text, &[&set]);
     }
+}
+
+#[test]
+fn delays_are_settings_like_others() {
+    let text = "clients = [1]\ndelay = \"11s\"\njitter = \"11s\"\njitter_law = \"pareto\"\n\
+                [[series]]\ntransport = \"websocket\"\n";
+    assert_snapshot!(told(text), @r#"
+    scenarios/x.toml:2:9: error: delay must be at most 10s
+      2 | delay = "11s"
+        |         ^^^^^
+    scenarios/x.toml:3:10: error: jitter must be at most 10s
+      3 | jitter = "11s"
+        |          ^^^^^
+    scenarios/x.toml:4:14: error: unknown jitter_law "pareto"; use one of "uniform", "exponential", "half-normal"
+      4 | jitter_law = "pareto"
+        |              ^^^^^^^^
+    3 errors in scenarios/x.toml
+    "#);
+    let text = "clients = [1]\ndelay = \"20ms\"\n[[series]]\ntransport = \"polling\"\n\
+                engine = \"reqwest\"\n";
+    assert_snapshot!(told(text), @r#"
+    scenarios/x.toml:5:10: error: no delay can be put before the sockets of this engine: run the scenario without delay and jitter against `wsbench relay`, by [server]
+      5 | engine = "reqwest"
+        |          ^^^^^^^^^
+    1 error in scenarios/x.toml
+    "#);
+    let Resolved { plan, warnings } =
+        resolved(GOOD, &["delay=600ms", "jitter=1ms", "jitter_law=half-normal", "seed=7"])
+            .expect("it is good");
+    let delay = plan.delay;
+    assert_eq!((delay.one_way_ns, delay.jitter_ns, delay.seed), (600_000_000, 1_000_000, 7));
+    assert_eq!(delay.law.name(), "half-normal");
+    assert_snapshot!(
+        warnings.join("\n"),
+        @"polling: with the delay an exchange takes 1.2 s or more, longer than the interval of 1 s; clients fall behind their schedule"
+    );
+    // Limits allow for it, and the floor has none.
+    let timeouts: Vec<u64> =
+        plan.cases.iter().map(|case| plan.timing_of(case).timeout_ns / 1_000_000).collect();
+    assert_eq!(timeouts[..2], [10_000, 11_220]);
+    // Jitter alone is allowed.
+    assert!(resolved(GOOD, &["jitter=1ms"]).is_ok_and(|r| !r.plan.delay.is_none()));
 }

@@ -2,6 +2,7 @@
 
 pub mod init;
 pub mod plan;
+pub mod relay;
 pub mod report;
 pub mod run;
 pub mod serve;
@@ -20,6 +21,7 @@ pub fn run(command: Command) -> Outcome<u8> {
         Command::Run(args) => run::run(&args),
         Command::Plan(args) => plan::run(&args.scenario, &args.overrides, args.format).map(passed),
         Command::Serve(args) => serve::run(&args).map(passed),
+        Command::Relay(args) => relay::run(&args).map(passed),
         Command::Report(args) => report_again(&args),
         Command::Init { file } => init::run(&file).map(passed),
         Command::Worker => crate::worker::child::drive().map(passed),

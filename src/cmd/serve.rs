@@ -230,13 +230,19 @@ fn configure(start: ServerStart) -> Outcome<Config> {
         let transport = known(&mount.transport)?;
         Ok(Mount { transport, params: mount.params, path: mount.path })
     };
+    let mut limits = Limits::default();
+    // A request comes a handshake's two ways and its own after its connection, and an answer's
+    // end is seen and answered a round trip later.
+    let allowance = Duration::from_nanos(start.allowance_ns);
+    limits.head = limits.head.saturating_add(allowance.saturating_mul(2));
+    limits.linger = limits.linger.saturating_add(allowance);
     Ok(Config {
         bind: start.bind,
         threads: start.threads,
         feed: Feed::waiting(start.feed),
         gap_ns: start.gap_ns,
         mounts: start.mounts.into_iter().map(mount).collect::<Outcome<_>>()?,
-        limits: Limits::default(),
+        limits,
         notice: Arc::new(warn),
     })
 }

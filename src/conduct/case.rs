@@ -23,6 +23,8 @@ const HELLO_LIMIT: Duration = Duration::from_secs(30);
 const HEAD_START_NS: u64 = 300_000_000;
 /// A step of the calibration lasts at least this.
 const STEP_NS: u64 = 3 * SECOND_NS;
+/// The most that a delay line's alarm may put off a release for the sake of the next.
+const MOST_LINE_GAP_NS: u64 = 100_000;
 /// What a process may need beyond its clients' limit to say its last word.
 const LAST_WORD: Duration = Duration::from_secs(20);
 
@@ -136,6 +138,13 @@ impl Conductor<'_> {
         u64::from(threads).div_ceil(cores).max(1)
     }
 
+    /// Between two times that a driver's thread wakes. A delay line is to be late by less than a
+    /// network is uneven.
+    fn driver_gap_ns(&self) -> u64 {
+        let gap_ns = self.timing.resolution_ns * self.crowding();
+        if self.plan.delay.is_none() { gap_ns } else { gap_ns.min(MOST_LINE_GAP_NS) }
+    }
+
     async fn start_servers(&mut self) -> Outcome<()> {
         let series = self.plan.series_of(self.case);
         for shard in &self.case.servers {
@@ -146,6 +155,7 @@ impl Conductor<'_> {
                 threads: shard.threads,
                 feed: self.plan.feed,
                 gap_ns: self.timing.resolution_ns * self.crowding(),
+                allowance_ns: self.plan.delay.allowance_ns(),
                 crowded: self.crowding() > 1,
                 mounts: vec![Mount {
                     transport: series.transport.clone(),
@@ -179,6 +189,7 @@ impl Conductor<'_> {
                 address,
                 first_source: self.case.first_source,
                 timeout: Duration::from_nanos(self.timing.timeout_ns),
+                delay: self.plan.delay,
             })
             .collect();
         let authority = match (&self.plan.server, addresses.first()) {
@@ -204,7 +215,7 @@ impl Conductor<'_> {
                 ramp_ns: self.timing.ramp_ns,
                 timeout_ns: self.timing.timeout_ns,
                 drain_ns: self.timing.drain_ns,
-                gap_ns: self.timing.resolution_ns * self.crowding(),
+                gap_ns: self.driver_gap_ns(),
                 crowded: self.crowding() > 1,
                 seed: self.plan.seed,
             };

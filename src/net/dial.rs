@@ -2,6 +2,7 @@
 
 use super::bind::choose_port_at_connect;
 use super::metered::Metered;
+use crate::delay::Delay;
 use crate::record::{Fault, FaultKind};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -17,6 +18,8 @@ pub struct Dialer {
     pub first_source: u32,
     /// How long a connect may take.
     pub timeout: Duration,
+    /// The delay line that each connection is to be behind; dialling itself has none.
+    pub delay: Delay,
 }
 
 impl Dialer {
@@ -65,6 +68,7 @@ mod tests {
             address: "127.0.0.1:80".parse().unwrap(),
             first_source: 65_536,
             timeout: Duration::from_secs(1),
+            delay: Delay::default(),
         };
         assert_eq!(dialer.source(0), Some(Ipv4Addr::new(127, 1, 0, 0)));
         assert_eq!(dialer.source(99_999), Some(Ipv4Addr::new(127, 2, 134, 159)));

@@ -2,8 +2,12 @@
 //!
 //! Counting happens at the dialled or accepted TCP stream, below everything else, and in a plain
 //! cell: a stream belongs to one task. Vectored writes are forwarded and counted.
+//!
+//! A stream may have a delay line above the socket (`line`). Counting stays where it was: a byte
+//! counts when it really moves, not when the client wrote it or has it.
 
-use std::cell::Cell;
+use super::line::Line;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -27,6 +31,14 @@ impl Meter {
     pub fn written(&self) -> u64 {
         self.written.get()
     }
+    #[inline]
+    pub(super) fn read_more(&self, bytes: usize) {
+        self.read.set(self.read.get() + bytes as u64);
+    }
+    #[inline]
+    pub(super) fn wrote(&self, bytes: usize) {
+        self.written.set(self.written.get() + bytes as u64);
+    }
 }
 
 /// A TCP stream with its meter.
@@ -34,12 +46,18 @@ impl Meter {
 pub struct Metered {
     stream: TcpStream,
     meter: Rc<Meter>,
+    /// In a cell for [`Metered::drain`] alone; everything else has the stream to itself.
+    line: Option<Box<RefCell<Line>>>,
 }
 
 impl Metered {
     /// Meters a stream from now on.
     pub fn new(stream: TcpStream) -> Metered {
-        Metered { stream, meter: Rc::new(Meter::default()) }
+        Metered { stream, meter: Rc::new(Meter::default()), line: None }
+    }
+    /// The same stream behind a delay line.
+    pub fn behind(self, line: Line) -> Metered {
+        Metered { line: Some(Box::new(RefCell::new(line))), ..self }
     }
     /// The meter, which outlives the stream.
     pub fn meter(&self) -> Rc<Meter> {
@@ -50,20 +68,26 @@ impl Metered {
         &self.stream
     }
     /// Reads and throws away what has come and will not be wanted any more; counts it, and says
-    /// how much it was.
+    /// how much it was. What a delay line had read and not given away yet is counted already, and
+    /// is a part of what is said.
     pub fn drain(&self) -> u64 {
         let mut buf = [0; 4096];
-        let mut drained = 0;
+        let mut drained = self.line.as_ref().map_or(0, |line| line.borrow_mut().forget_down());
         while let Ok(n @ 1..) = self.stream.try_read(&mut buf) {
+            self.meter.read_more(n);
             drained += n as u64;
         }
-        self.meter.read.set(self.meter.read.get() + drained);
         drained
+    }
+    /// Bytes that were written and that a delay line has not moved to the socket. With the stream
+    /// they are dropped, as if they had never been written.
+    pub fn unsent(&self) -> u64 {
+        self.line.as_ref().map_or(0, |line| line.borrow().unsent())
     }
     #[inline]
     fn wrote(&self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if let Poll::Ready(Ok(n)) = &result {
-            self.meter.written.set(self.meter.written.get() + *n as u64);
+            self.meter.wrote(*n);
         }
         result
     }
@@ -76,11 +100,14 @@ impl AsyncRead for Metered {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let Metered { stream, meter, line } = &mut *self;
+        if let Some(line) = line {
+            return line.get_mut().poll_read(cx, stream, meter, buf);
+        }
         let before = buf.filled().len();
-        let result = Pin::new(&mut self.stream).poll_read(cx, buf);
+        let result = Pin::new(stream).poll_read(cx, buf);
         // Also after an error: what was read before it was read.
-        let read = (buf.filled().len() - before) as u64;
-        self.meter.read.set(self.meter.read.get() + read);
+        meter.read_more(buf.filled().len() - before);
         result
     }
 }
@@ -92,7 +119,11 @@ impl AsyncWrite for Metered {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.stream).poll_write(cx, buf);
+        let Metered { stream, meter, line } = &mut *self;
+        if let Some(line) = line {
+            return line.get_mut().poll_write(cx, stream, meter, buf);
+        }
+        let result = Pin::new(stream).poll_write(cx, buf);
         self.wrote(result)
     }
     fn poll_write_vectored(
@@ -100,17 +131,30 @@ impl AsyncWrite for Metered {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if self.line.is_some() {
+            // The first that is not empty, as whoever has no vectored writes does.
+            let first = bufs.iter().find(|b| !b.is_empty()).map_or(&[][..], |b| &**b);
+            return self.poll_write(cx, first);
+        }
         let result = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
         self.wrote(result)
     }
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.line.is_none() && self.stream.is_write_vectored()
     }
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let Metered { stream, meter, line } = &mut *self;
+        match line {
+            Some(line) => line.get_mut().poll_flush(cx, stream, meter),
+            None => Pin::new(stream).poll_flush(cx),
+        }
     }
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        let Metered { stream, meter, line } = &mut *self;
+        match line {
+            Some(line) => line.get_mut().poll_shutdown(cx, stream, meter),
+            None => Pin::new(stream).poll_shutdown(cx),
+        }
     }
 }
 

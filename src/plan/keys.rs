@@ -71,13 +71,29 @@ pub(super) const RESOLUTION: Key = key(
     Some("\"500us\""),
     "turns and updates of a thread that are due within this time share one wake-up",
 );
+pub(super) const DELAY: Key = key(
+    "delay",
+    Some("\"0s\""),
+    "how long a byte takes one way between a client and its socket, at most 10s; a connect takes two",
+);
+pub(super) const JITTER: Key = key(
+    "jitter",
+    Some("\"0s\""),
+    "is added to the delay of each piece by the law, never out of order; at most 10s",
+);
+pub(super) const JITTER_LAW: Key = key(
+    "jitter_law",
+    Some("\"uniform\""),
+    "\"uniform\" from 0 to the jitter, \"exponential\" with it as the mean, or \"half-normal\" with it as \
+     the deviation",
+);
 pub(super) const REPEATS: Key = key("repeats", Some("1"), "how often each case is run");
 pub(super) const SEED: Key = key("seed", Some("2009"), "the seed of phases and random gaps");
 
 /// The keys before the first table.
 pub(super) const ROOT: &[Key] = &[
-    NAME, ABOUT, CLIENTS, RAMP, WARMUP, DURATION, COOLDOWN, TIMEOUT, DRAIN, RESOLUTION, REPEATS,
-    SEED,
+    NAME, ABOUT, CLIENTS, RAMP, WARMUP, DURATION, COOLDOWN, TIMEOUT, DRAIN, RESOLUTION, DELAY,
+    JITTER, JITTER_LAW, REPEATS, SEED,
 ];
 
 pub(super) const RATE: Key = key("rate", Some("\"1/s\""), "updates for each client");

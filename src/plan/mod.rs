@@ -21,6 +21,7 @@ pub use preflight::{Check, Preflight};
 pub use resolve::{Resolved, resolve};
 pub use shard::{DriverShard, ServerShard, split};
 
+use crate::delay::Delay;
 use crate::feed;
 use crate::record::Model;
 use crate::transport::{self, Setting, Target};
@@ -49,6 +50,8 @@ pub struct Plan {
     pub feed: feed::Spec,
     /// The durations of a case.
     pub timing: Timing,
+    /// The delay between every client and its socket.
+    pub delay: Delay,
     /// How often each case is run.
     pub repeats: u32,
     /// The transports with their settings.
@@ -155,10 +158,16 @@ impl Plan {
     pub fn interval_ns(&self, case: &Case) -> u64 {
         self.series_of(case).interval_ns
     }
-    /// The durations of a case: the plan's, shorter for the floor, which has nobody to connect to.
+    /// The durations of a case: the plan's with limits that allow for the delay; shorter for the
+    /// floor, which has nobody to connect to.
     pub fn timing_of(&self, case: &Case) -> Timing {
         let mut timing = self.timing;
-        if case.floor {
+        if !case.floor {
+            let allowance_ns = self.delay.allowance_ns();
+            timing.timeout_ns = timing.timeout_ns.saturating_add(allowance_ns);
+            // An exchange that is under way, and the end of the connection.
+            timing.drain_ns = timing.drain_ns.saturating_add(allowance_ns.saturating_mul(2));
+        } else {
             timing.ramp_ns = 0;
             timing.warmup_ns = timing.warmup_ns.min(SECOND_NS / 2);
             timing.duration_ns = timing.duration_ns.min(FLOOR_NS.max(self.interval_ns(case)));
@@ -177,12 +186,13 @@ impl Plan {
             Server::External { authority, .. } => authority.clone(),
         };
         let target = Target { authority, path: series.path.clone(), bundled: self.bundled() };
-        let setting = Setting { feed: *feed, target, delay_ns: self.delay_ns(), clients };
-        transport::find(&series.transport)?.shape(&series.params, &setting).model
-    }
-    /// One way between client and server, in nanoseconds.
-    pub fn delay_ns(&self) -> u64 {
-        0
+        let setting = Setting { feed: *feed, target, delay_ns: self.delay.one_way_ns, clients };
+        let mut model = transport::find(&series.transport)?.shape(&series.params, &setting).model?;
+        if self.delay.jitter_ns > 0 {
+            // A law with jitter is a convolution, and order is kept: no closed form is claimed.
+            (model.delivery, model.response, model.age_mean_ns) = (None, None, None);
+        }
+        Some(model)
     }
     /// True where the server is ours.
     pub fn bundled(&self) -> bool {

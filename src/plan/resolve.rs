@@ -8,6 +8,7 @@ use super::warnings::warnings;
 use super::{
     BUNDLED_AUTHORITY, Machine, Plan, Series, Server, Stretch, Timing, address, cases, keys,
 };
+use crate::delay::{Delay, JitterLaw, MOST_DELAY_NS};
 use crate::feed::{self, Arrivals, Kind, Semantics, Workload};
 use crate::scenario;
 use crate::settings::{Fault, Faults, Fields, Key, Place, Table, nearest};
@@ -48,6 +49,7 @@ struct Root {
     about: String,
     clients: Vec<u32>,
     timing: Timing,
+    delay: Delay,
     repeats: u32,
     seed: u64,
     /// False where the duration itself was faulty: nothing is held against it then.
@@ -89,6 +91,7 @@ pub fn resolve(file: &scenario::File, machine: &Machine) -> Result<Resolved, Fau
         seed: root.seed,
         feed,
         timing: root.timing,
+        delay: root.delay,
         repeats: root.repeats,
         series,
         server: answering.server,
@@ -141,16 +144,33 @@ fn read_root(fields: &mut Fields<'_>, file: &scenario::File, machine: &Machine) 
     if timing.resolution_ns > MOST_RESOLUTION_NS && fields.sound(&keys::RESOLUTION) {
         fields.fault(&keys::RESOLUTION, "resolution must be at most 10ms");
     }
+    // TOML's whole numbers have a sign.
+    let seed = fields.integer(&keys::SEED, 0..=i64::MAX as u64);
     Root {
         name,
         about: fields.optional_text(&keys::ABOUT).unwrap_or_default(),
         clients,
         timing,
+        delay: read_delay(fields, seed),
         repeats: fields.integer(&keys::REPEATS, 1..=1000) as u32,
-        // TOML's whole numbers have a sign.
-        seed: fields.integer(&keys::SEED, 0..=i64::MAX as u64),
+        seed,
         duration_sound: fields.sound(&keys::DURATION),
     }
+}
+
+fn read_delay(fields: &mut Fields<'_>, seed: u64) -> Delay {
+    let mut held = |key: &Key| {
+        let ns = fields.duration_ns(key);
+        if ns > MOST_DELAY_NS && fields.sound(key) {
+            fields.fault(key, format!("{} must be at most 10s", key.name));
+        }
+        ns
+    };
+    let (one_way_ns, jitter_ns) = (held(&keys::DELAY), held(&keys::JITTER));
+    let names = JitterLaw::ALL.map(JitterLaw::name);
+    let chosen = fields.choice(&keys::JITTER_LAW, &names);
+    let law = JitterLaw::ALL.into_iter().find(|law| law.name() == chosen).unwrap_or_default();
+    Delay { one_way_ns, jitter_ns, law, seed }
 }
 
 /// The name is a part of a folder's name.
@@ -326,7 +346,7 @@ fn read_series(
             fields.fault(&keys::TRANSPORT, format!("{name} cannot carry this feed: {why}"));
         }
         // Pace and shape do not depend on how many clients there are.
-        let setting = Setting { feed: *feed, target, delay_ns: 0, clients: 1 };
+        let setting = Setting { feed: *feed, target, delay_ns: root.delay.one_way_ns, clients: 1 };
         let shape = transport.shape(&params, &setting);
         Series {
             label,
@@ -340,6 +360,16 @@ fn read_series(
     });
     if let Some(series) = &series {
         too_short(&mut fields, series, transport.keys(), root);
+        if let (false, Some(key)) =
+            (root.delay.is_none(), transport.foreign_sockets(&series.params))
+        {
+            let message = format!(
+                "no delay can be put before the sockets of this {}: run the scenario without \
+                 delay and jitter against `wsbench relay`, by [server]",
+                key.name
+            );
+            fields.fault(&key, message);
+        }
     }
     faults.extend(fields.finish());
     series

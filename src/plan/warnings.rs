@@ -2,7 +2,7 @@
 //!
 //! Separate from `resolve`, whose faults end the matter: a run with warnings begins.
 
-use super::{Plan, Timing};
+use super::{Plan, Series, Timing};
 use crate::units::{human_ns, thousands};
 
 /// Polls a second that one core holds, client and server together: two held 75,000 to 80,000
@@ -22,6 +22,18 @@ pub(super) fn warnings(plan: &Plan, cores: u32) -> Vec<String> {
             human_ns(series.interval_ns as f64),
         ));
     }
+    let round_trip_ns = plan.delay.one_way_ns.saturating_mul(2);
+    let held =
+        |s: &&Series| s.paced && s.interval_ns > 0 && s.interval_ns < turn_ns(s, round_trip_ns);
+    for series in plan.series.iter().filter(held) {
+        said.push(format!(
+            "{}: with the delay an exchange takes {} or more, longer than the interval of {}; \
+             clients fall behind their schedule",
+            series.label,
+            human_ns(turn_ns(series, round_trip_ns) as f64),
+            human_ns(series.interval_ns as f64),
+        ));
+    }
     if plan.feed.period_ns() > duration_ns {
         said.push(format!(
             "feed: one update every {} and a measured duration of {}; most clients get none in it",
@@ -31,6 +43,11 @@ pub(super) fn warnings(plan: &Plan, cores: u32) -> Vec<String> {
     }
     said.extend(too_fast(plan, cores));
     said
+}
+
+/// The least time of one turn, where each may open a connection first.
+fn turn_ns(series: &Series, round_trip_ns: u64) -> u64 {
+    round_trip_ns.saturating_mul(if series.connection_each_turn { 2 } else { 1 })
 }
 
 /// Cases that want more exchanges than the machine is likely to hold, without permission to

@@ -25,11 +25,13 @@ pub enum Metric {
     ConnectTime,
     /// From the upgrade request to the upgraded connection.
     UpgradeTime,
+    /// From the moment at which a piece was to leave a delay line to its leaving.
+    DelayError,
 }
 
 impl Metric {
     /// Every metric, in the order of reports.
-    pub const ALL: [Metric; 7] = [
+    pub const ALL: [Metric; 8] = [
         Metric::DeliveryLatency,
         Metric::ResponseLatency,
         Metric::ServiceTime,
@@ -37,6 +39,7 @@ impl Metric {
         Metric::PeakAge,
         Metric::ConnectTime,
         Metric::UpgradeTime,
+        Metric::DelayError,
     ];
     /// The name used in files.
     pub fn name(self) -> &'static str {
@@ -48,6 +51,7 @@ impl Metric {
             Metric::PeakAge => "peak_age",
             Metric::ConnectTime => "connect_time",
             Metric::UpgradeTime => "upgrade_time",
+            Metric::DelayError => "delay_error",
         }
     }
 }

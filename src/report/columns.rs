@@ -261,6 +261,7 @@ pub fn metric_about(metric: Metric) -> &'static str {
         Metric::PeakAge => "age of what a client has when something newer comes",
         Metric::ConnectTime => "from connect to the connection",
         Metric::UpgradeTime => "from the upgrade request to the upgraded connection",
+        Metric::DelayError => "how late a piece left the delay line",
     }
 }
 

@@ -142,6 +142,10 @@ impl Book {
         let mut recorder = self.thread.recorder.borrow_mut();
         let ledger = &mut recorder.at(self.phase).ledger;
         ledger.up.wire += up;
+        if stream.unsent() > 0 {
+            // A delay line kept the rest of what these bytes began.
+            ledger.up.discarded += up;
+        }
         ledger.down.wire += down;
         ledger.down.discarded += unread;
     }

@@ -10,7 +10,7 @@ use super::thread::{Thread, Watch};
 use crate::alarm::Sleep;
 use crate::clock::now_ns;
 use crate::feed::{Stamp, Topic};
-use crate::net::{Dialer, Metered, dial};
+use crate::net::{Dialer, Line, Metered, dial};
 use crate::pacing::{Pacer, Schedule, Spread, Turn};
 use crate::record::{Fault, Metric, Phase, TRACED_CLIENTS, TcpTotals, TraceEvent, TraceKind};
 use std::cell::Cell;
@@ -86,19 +86,37 @@ impl Client {
     /// Opens a connection; a fault is counted in `phase`.
     pub async fn connect(&mut self, phase: Phase) -> Option<(Metered, Book)> {
         let thread = self.thread.clone();
-        let Ok(_ticket) = thread.tickets.acquire().await else { return None };
+        let Ok(ticket) = thread.tickets.acquire().await else { return None };
         let began = now_ns();
-        match dial(self.dialer(), self.id).await {
+        let dialled = dial(self.dialer(), self.id).await;
+        // Others connect while this one's handshake is on its way through the delay line.
+        drop(ticket);
+        match dialled {
             Err(fault) => {
                 self.fault(phase, fault);
                 None
             }
             Ok(stream) => {
+                let stream = self.behind_line(stream, began).await;
                 self.opened(phase, now_ns() - began);
                 let book = Book::new(&stream, self.thread.clone(), phase);
                 Some((stream, book))
             }
         }
+    }
+
+    /// Puts a new connection behind the delay line that was asked for, once SYN and SYN-ACK would
+    /// have passed it.
+    async fn behind_line(&self, stream: Metered, began_ns: u64) -> Metered {
+        let delay = self.dialer().delay;
+        if delay.is_none() {
+            return stream;
+        }
+        let alarm = &self.thread.alarm;
+        let line = Line::new(&delay, (self.id, self.connects), alarm.clone(), self.thread.clone());
+        // Also where clients are to end meanwhile: it is short, and the connection is there.
+        while !alarm.until(began_ns.saturating_add(line.handshake_ns())).await {}
+        stream.behind(line)
     }
 
     /// Counts a connection that was opened in `took_ns`.

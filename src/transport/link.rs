@@ -82,6 +82,10 @@ impl Link {
                 match self.poll_some(cx, client, response, &mut on) {
                     Poll::Pending => return Poll::Pending,
                     Poll::Ready(Ok(None)) => {}
+                    // Nobody can answer what is still in the delay line.
+                    Poll::Ready(Ok(Some(_))) if self.stream.unsent() > 0 => {
+                        return Poll::Ready(Err(Fault::of(FaultKind::Malformed)));
+                    }
                     Poll::Ready(Ok(Some(beyond))) => return Poll::Ready(Ok(beyond)),
                     Poll::Ready(Err(fault)) => return Poll::Ready(Err(fault)),
                 }

@@ -100,6 +100,11 @@ pub trait Transport: Sync {
     fn refuses(&self, params: &Value, feed: &feed::Spec) -> Option<String>;
     /// What a series with these settings does. `params` came from [`Transport::parse`].
     fn shape(&self, params: &Value, setting: &Setting) -> Shape;
+    /// The setting that leaves the sockets to somebody else, so that no delay line can be put
+    /// before them; `None` where they are ours.
+    fn foreign_sockets(&self, _params: &Value) -> Option<Key> {
+        None
+    }
     /// Mounts the server half.
     fn mount(&self, params: &Value, path: &str, site: &mut Site);
     /// Makes the client half of one thread.

@@ -5,10 +5,11 @@
 use crate::alarm::Alarm;
 use crate::feed;
 use crate::net::Dialer;
+use crate::net::line::Errors;
 use crate::pacing::Schedule;
 use crate::record::{
-    Audit, Fault, FaultKind, Phase, Phases, Recorder, TRACED_CLIENTS, TRACED_EVENTS, TcpTotals,
-    TraceEvent,
+    Audit, Fault, FaultKind, Metric, Phase, Phases, Recorder, TRACED_CLIENTS, TRACED_EVENTS,
+    TcpTotals, TraceEvent,
 };
 use hdrhistogram::Histogram;
 use std::cell::{Cell, RefCell};
@@ -214,6 +215,19 @@ impl Thread {
                     waker.wake();
                 }
             }
+        }
+    }
+}
+
+impl Errors for Thread {
+    /// Counts what falls into the measured window; a line does not know whose phase it is in.
+    fn released(&self, now_ns: u64, error_ns: u64) {
+        let steady = self.schedule.get().is_some_and(|s| {
+            let from = s.steady_from_ns();
+            !s.calibration && (from..from + s.duration_ns).contains(&now_ns)
+        });
+        if steady {
+            self.recorder.borrow_mut().latency(Phase::Steady, Metric::DelayError, error_ns);
         }
     }
 }

@@ -24,6 +24,8 @@ pub struct ServerStart {
     pub feed: Spec,
     /// Between two times that a thread wakes for due updates, in nanoseconds.
     pub gap_ns: u64,
+    /// What the clients' delay adds to limits, in nanoseconds.
+    pub allowance_ns: u64,
     /// Whether the case has more threads a side than the machine has cores.
     pub crowded: bool,
     /// The transports to mount.

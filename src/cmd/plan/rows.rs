@@ -1,5 +1,6 @@
 //! The tables of `wsbench plan`: a plan as lines of cells, and cells as columns.
 
+use crate::cmd::relay::describe_delay;
 use crate::plan::{Case, Plan, Preflight, Series, Server, estimate};
 use crate::units::{human_bytes, human_ns, thousands, three};
 use std::fmt::Write as _;
@@ -32,6 +33,10 @@ pub(super) fn facts(plan: &Plan) -> Vec<Row> {
         0 => "as fast as it goes".to_owned(),
         ramp => ns(ramp),
     };
+    let delay = match plan.delay.is_none() {
+        true => "none".to_owned(),
+        false => describe_delay(&plan.delay),
+    };
     let mut rows = vec![
         vec![
             "feed".to_owned(),
@@ -54,6 +59,7 @@ pub(super) fn facts(plan: &Plan) -> Vec<Row> {
             ),
         ],
         vec!["timeout".to_owned(), ns(timing.timeout_ns)],
+        vec!["delay".to_owned(), delay],
         vec!["repeats".to_owned(), plan.repeats.to_string()],
         vec!["server".to_owned(), server],
     ];

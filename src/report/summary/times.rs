@@ -67,6 +67,7 @@ fn absence(group: &Group, metric: Metric) -> String {
         Metric::PeakAge => "no update replaced another in the measured window",
         Metric::ConnectTime => "no connection was made",
         Metric::UpgradeTime => "no connection was upgraded",
+        Metric::DelayError => "no delay was set",
     };
     why.to_owned()
 }

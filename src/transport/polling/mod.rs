@@ -46,6 +46,10 @@ impl Transport for Polling {
     fn shape(&self, params: &Value, setting: &Setting) -> Shape {
         params::shape(&Params::from_value(params), setting)
     }
+    fn foreign_sockets(&self, params: &Value) -> Option<Key> {
+        let reqwest = Params::from_value(params).engine == params::Engine::Reqwest;
+        reqwest.then_some(params::ENGINE)
+    }
     fn mount(&self, params: &Value, path: &str, site: &mut Site) {
         site.mount(path, Rc::new(server::Polls::new(&Params::from_value(params))));
     }

@@ -33,7 +33,8 @@ const CONNECTION: Key = Key {
     default: Some("\"keep-alive\""),
     about: "\"keep-alive\", or a \"new\" connection for each poll",
 };
-const ENGINE: Key = Key {
+/// Who sends the requests.
+pub const ENGINE: Key = Key {
     name: "engine",
     default: Some("\"raw\""),
     about: "\"raw\" for many clients, \"reqwest\" for a real application's client",

@@ -172,6 +172,10 @@ impl Push {
                 return Err(Fault::with(FaultKind::Upgrade, i32::from(response.status)));
             }
             if response.is_done() {
+                if stream.unsent() > 0 {
+                    // Nobody can answer what is still in the delay line.
+                    return Err(Fault::of(FaultKind::Upgrade));
+                }
                 let leftover = head.split_off(before + used);
                 if !accepts(&head, &key) {
                     return Err(Fault::of(FaultKind::Upgrade));
@@ -321,15 +325,18 @@ impl Link {
         self.inbox.deliver(client, phase, receipts, self.skipped);
     }
 
-    /// Books the control frames that have passed.
+    /// Books the control frames that have passed. Those to the server have passed once they have
+    /// left the delay line; what never leaves it is not booked.
     fn book_control(&mut self) {
-        let findings = self.socket.get_ref().findings();
+        let scanned = self.socket.get_ref();
+        let findings = scanned.findings();
         let mut findings = findings.borrow_mut();
-        let (down, up) = (findings.control_down, findings.control_up);
+        let left = scanned.metered().unsent() == 0;
+        let down = std::mem::take(&mut findings.control_down);
+        let up = if left { std::mem::take(&mut findings.control_up) } else { (0, 0) };
         if down.0 + up.0 == 0 {
             return;
         }
-        (findings.control_down, findings.control_up) = ((0, 0), (0, 0));
         let thread = self.book.thread().clone();
         let mut recorder = thread.recorder.borrow_mut();
         let cell = recorder.at(self.book.phase());

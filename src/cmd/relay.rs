@@ -1,0 +1,84 @@
+//! `wsbench relay`: the delay line as a TCP relay, for clients and servers that are not ours.
+//!
+//! Prints and obeys signals; what is held back, and how, is `net::relay`.
+
+use crate::cli::RelayArgs;
+use crate::delay::{Delay, JitterLaw};
+use crate::error::{Outcome, at};
+use crate::host::raise_open_files;
+use crate::net::Dialer;
+use crate::net::relay::{Relay, Totals};
+use crate::signals::Signals;
+use crate::units::{human_bytes, human_ns, thousands};
+use std::time::Duration;
+
+/// How long a connect to the server may take, as in a scenario without `timeout`.
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+
+/// Relays until a signal, and then says what passed.
+///
+/// # Errors
+/// Where it cannot listen or standard output cannot be written.
+pub fn run(args: &RelayArgs) -> Outcome<()> {
+    raise_open_files();
+    let delay = Delay {
+        one_way_ns: args.delay,
+        jitter_ns: args.jitter,
+        law: args.jitter_law,
+        seed: args.seed,
+    };
+    let to = Dialer { address: args.to, first_source: 0, timeout: CONNECT_LIMIT, delay };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build_local(Default::default())
+        .map_err(at("cannot start a runtime"))?;
+    let totals = runtime.block_on(async {
+        let mut signals = Signals::catch().map_err(at("cannot listen for signals"))?;
+        let relay = Relay::bind(args.listen, to)
+            .map_err(at(format!("--listen: cannot listen on {}", args.listen)))?;
+        let way = describe_delay(&delay);
+        let listening = format!("listening on {}\n  to {}, {way}\n", relay.address(), args.to);
+        super::print(listening.as_bytes())?;
+        Outcome::Ok(relay.run(signals.next()).await.1)
+    })?;
+    super::print(describe(&totals).as_bytes())
+}
+
+/// A delay in words.
+pub(super) fn describe_delay(delay: &Delay) -> String {
+    let one_way = human_ns(delay.one_way_ns as f64);
+    let jitter = human_ns(delay.jitter_ns as f64);
+    match (delay.jitter_ns, delay.law) {
+        (0, _) => format!("{one_way} each way"),
+        (_, JitterLaw::Uniform) => format!("{one_way} each way and up to {jitter} more, uniform"),
+        (_, JitterLaw::Exponential) => {
+            format!("{one_way} each way and {jitter} more in the mean, exponential")
+        }
+        (_, JitterLaw::HalfNormal) => {
+            format!("{one_way} each way and more by a half-normal deviate of {jitter}")
+        }
+    }
+}
+
+fn describe(totals: &Totals) -> String {
+    let errors = &totals.errors;
+    let error = match errors.is_empty() {
+        true => "nothing passed".to_owned(),
+        false => format!(
+            "{} pieces, median {}, p99 {}, max {}",
+            thousands(errors.len()),
+            human_ns(errors.value_at_quantile(0.5) as f64),
+            human_ns(errors.value_at_quantile(0.99) as f64),
+            human_ns(errors.max() as f64)
+        ),
+    };
+    let mut lines = vec![
+        format!("connections  {}", thousands(totals.connections)),
+        format!("up           {}", human_bytes(totals.up as f64)),
+        format!("down         {}", human_bytes(totals.down as f64)),
+        format!("delay error  {error}"),
+    ];
+    let faults = totals.faults.iter();
+    lines.extend(faults.map(|(fault, n)| format!("unreached    {} × {fault}", thousands(*n))));
+    lines.join("\n") + "\n"
+}

@@ -1,0 +1,170 @@
+//! A TCP relay through the delay line: for clients and servers that are not ours.
+//!
+//! The kernel answers a client's SYN itself, so that a relay cannot delay the handshake; the
+//! first bytes are held for the two ways that it would have taken instead. One task a
+//! connection, on the runtime of the caller's thread.
+
+use super::dial::{Dialer, dial};
+use super::line::{Errors, Line};
+use super::metered::{Meter, Metered};
+use crate::alarm::Alarm;
+use crate::clock::now_ns;
+use crate::record::{Fault, LATENCY_BOUND_NS};
+use hdrhistogram::Histogram;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::task::JoinSet;
+
+/// Connections that may wait to be accepted; the kernel's `somaxconn` is the lower bound.
+const BACKLOG: u32 = 65_535;
+/// How long to wait where no descriptor is left.
+const BACK_OFF: Duration = Duration::from_millis(50);
+
+/// A relay that listens.
+pub struct Relay {
+    listener: TcpListener,
+    address: SocketAddr,
+    to: Dialer,
+}
+
+/// What passed through a relay.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Totals {
+    /// Connections accepted.
+    pub connections: u64,
+    /// Bytes that reached the server's socket.
+    pub up: u64,
+    /// Bytes that were read from the server's socket.
+    pub down: u64,
+    /// Connections for which the server could not be reached, by why.
+    pub faults: BTreeMap<Fault, u64>,
+    /// How late pieces left the line, in nanoseconds.
+    pub errors: Histogram<u64>,
+}
+
+/// What the connections of a relay share.
+struct Shared {
+    to: Dialer,
+    alarm: Alarm,
+    totals: RefCell<Totals>,
+    accepted: Cell<u32>,
+}
+
+impl Relay {
+    /// Listens at an address; `to` says where connections go and through which delay. Within a
+    /// runtime.
+    ///
+    /// # Errors
+    /// From `bind(2)` and `listen(2)`.
+    pub fn bind(address: SocketAddr, to: Dialer) -> io::Result<Relay> {
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4(),
+            SocketAddr::V6(_) => TcpSocket::new_v6(),
+        }?;
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        let listener = socket.listen(BACKLOG)?;
+        let address = listener.local_addr()?;
+        Ok(Relay { listener, address, to })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Relays until `ended`; gives that and what passed. Connections that are still open are
+    /// closed. Within a local runtime.
+    pub async fn run<T>(self, ended: impl Future<Output = T>) -> (T, Totals) {
+        let shared = Rc::new(Shared::new(self.to));
+        let keeper = tokio::task::spawn_local(shared.alarm.clone().keep());
+        let mut connections = JoinSet::new();
+        let mut ended = std::pin::pin!(ended);
+        let end = loop {
+            tokio::select! {
+                end = &mut ended => break end,
+                accepted = self.listener.accept() => match accepted {
+                    Ok((stream, _)) => {
+                        connections.spawn_local(shared.clone().serve(stream));
+                    }
+                    // Descriptors may come free again; a client that has gone is no reason to end.
+                    Err(_) => tokio::time::sleep(BACK_OFF).await,
+                },
+                Some(_) = connections.join_next() => {}
+            }
+        };
+        // Their counts are added as they are dropped.
+        connections.shutdown().await;
+        keeper.abort();
+        let totals = shared.totals.borrow().clone();
+        (end, totals)
+    }
+}
+
+impl Shared {
+    fn new(to: Dialer) -> Shared {
+        // Valid fixed bounds, see `record::latency`.
+        let errors = Histogram::new_with_bounds(1, LATENCY_BOUND_NS, 3);
+        let errors = errors.expect("fixed bounds are valid");
+        let faults = BTreeMap::new();
+        let totals = Totals { connections: 0, up: 0, down: 0, faults, errors };
+        Shared {
+            to,
+            // No gap: a relay has nothing else to do.
+            alarm: Alarm::default(),
+            totals: RefCell::new(totals),
+            accepted: Cell::new(0),
+        }
+    }
+
+    async fn serve(self: Rc<Self>, mut client: TcpStream) {
+        let came_ns = now_ns();
+        let number = self.accepted.get();
+        self.accepted.set(number.wrapping_add(1));
+        self.totals.borrow_mut().connections += 1;
+        let line = Line::new(&self.to.delay, (number, 0), self.alarm.clone(), self.clone());
+        let usable_ns = came_ns.saturating_add(line.handshake_ns());
+        while !self.alarm.until(usable_ns).await {}
+        let server = match dial(&self.to, number).await {
+            Ok(server) => server,
+            Err(fault) => {
+                *self.totals.borrow_mut().faults.entry(fault).or_default() += 1;
+                return;
+            }
+        };
+        // Without it the kernel would add a delay of its own; where it cannot be set the client
+        // is gone, which the copying meets too.
+        let _ = client.set_nodelay(true);
+        let _count = Count { shared: self.clone(), meter: server.meter() };
+        let mut server: Metered = server.behind(line);
+        // An error is the end of one of the two, and with it of both.
+        let _ = copy_bidirectional(&mut client, &mut server).await;
+    }
+}
+
+impl Errors for Shared {
+    fn released(&self, _now_ns: u64, error_ns: u64) {
+        self.totals.borrow_mut().errors.saturating_record(error_ns);
+    }
+}
+
+/// Adds a connection's bytes however it ends.
+struct Count {
+    shared: Rc<Shared>,
+    meter: Rc<Meter>,
+}
+
+impl Drop for Count {
+    fn drop(&mut self) {
+        let mut totals = self.shared.totals.borrow_mut();
+        totals.up += self.meter.written();
+        totals.down += self.meter.read();
+    }
+}
