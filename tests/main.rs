@@ -24,3 +24,5 @@ mod run;
 mod scenario;
 /// The reference server over raw sockets.
 mod server;
+/// Every transport end to end: bytes, laws, reconnects.
+mod transports;

@@ -1,6 +1,7 @@
 //! The reference server over raw sockets: exact bytes, right status and close codes, limits,
 //! draining, and books that agree with the client's.
 
+mod streams;
 mod wire;
 
 use std::io::{ErrorKind, Read, Write};
@@ -68,8 +69,9 @@ fn what_cannot_be_answered_gets_the_right_status() {
     };
     starts("nonsense\r\n\r\n", "400");
     let unknown = starts(&format!("GET /no HTTP/1.1\r\n{close}\r\n"), "404");
-    assert!(unknown.contains("\n  /PollingStock//PollingStock\n  /ws\n"), "{unknown}");
-    for path in [PATH, "/ws"] {
+    assert!(unknown.contains("\n  /PollingStock//PollingStock\n"), "{unknown}");
+    assert!(unknown.contains("\n  /ws\n"), "{unknown}");
+    for path in [PATH, "/ws", "/stream", "/events", "/held"] {
         let post = format!("POST {path} HTTP/1.1\r\n{close}Content-Length: 3\r\n\r\nabc");
         let refused = starts(&post, "405");
         assert!(refused.contains("\r\nAllow: GET\r\n"), "{refused}");

@@ -343,11 +343,14 @@ impl Session {
             return Poll::Pending;
         }
         let parts = std::mem::take(&mut self.response.parts);
-        let (_, down) = self.link.book.moved();
+        // A delay line lets go of a request later than it was written.
+        let (up, down) = self.link.book.moved();
         self.read += down;
         self.explained += parts.heads + parts.framing + framing + payload;
         let mut recorder = client.thread.recorder.borrow_mut();
-        let flow = &mut recorder.at(phase).ledger.down;
+        let ledger = &mut recorder.at(phase).ledger;
+        ledger.up.wire += up;
+        let flow = &mut ledger.down;
         flow.wire += down;
         flow.heads += parts.heads;
         flow.head_chars += parts.head_chars;

@@ -34,15 +34,30 @@ pub fn config(spec: Spec, limits: Limits) -> Config {
         "request": "chapter", "response": "chapter", "engine": "raw",
     });
     let websocket = json!({ "read_buffer_bytes": 512, "reconnect_ns": 1_000_000_000u64 });
+    let held = json!({
+        "hold_ns": 100_000_000, "pending": "as-feed", "request": "minimal", "response": "minimal",
+        "reconnect_ns": 0,
+    });
     Config {
         bind: "127.0.0.1:0".parse().unwrap(),
         threads: 2,
         feed: Feed { spec, epoch_ns: now_ns() },
         gap_ns: 0,
-        mounts: vec![mount("polling", PATH, polling), mount("websocket", "/ws", websocket)],
+        mounts: vec![
+            mount("polling", PATH, polling),
+            mount("websocket", "/ws", websocket),
+            mount("streaming", "/stream", json!({ "request": "minimal", "reconnect_ns": 0 })),
+            mount("sse", "/events", events(true, 0)),
+            mount("sse", "/beats", events(false, 30_000_000)),
+            mount("long-polling", "/held", held),
+        ],
         limits,
         notice: Arc::new(|_| {}),
     }
+}
+
+fn events(ids: bool, heartbeat_ns: u64) -> Value {
+    json!({ "request": "minimal", "ids": ids, "heartbeat_ns": heartbeat_ns, "reconnect_ns": 0 })
 }
 
 pub fn quick() -> Limits {
