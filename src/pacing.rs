@@ -115,6 +115,10 @@ impl Pacer {
         let phase = schedule.phase_at(elapsed)?;
         Some(Turn { intended_ns: from + elapsed, phase })
     }
+    /// Turns taken so far.
+    pub fn taken(&self) -> u64 {
+        self.taken
+    }
     /// Goes on to the turn after.
     pub fn take(&mut self) {
         self.taken += 1;

@@ -26,3 +26,5 @@ mod scenario;
 mod server;
 /// Every transport end to end: bytes, laws, reconnects.
 mod transports;
+/// What clients send, end to end.
+mod workloads;

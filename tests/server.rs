@@ -9,7 +9,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 use wire::*;
 use wsbench::clock::now_ns;
-use wsbench::feed::{Kind, Spec, Stamp};
+use wsbench::feed::{Kind, Semantics, Spec, Stamp, Workload};
 use wsbench::server::{self, Config, Limits};
 
 #[test]
@@ -313,4 +313,79 @@ fn the_servers_books_agree_with_the_clients() {
     assert_eq!((totals.received, totals.sent), (sent, received));
     assert_eq!(totals.connections, 16);
     assert!(totals.pushed > 0);
+}
+
+fn workload(workload: Workload) -> Bench {
+    let spec = Spec { workload, semantics: Semantics::Log, ..spec() };
+    let config = Config { threads: 1, ..config(spec, quick()) };
+    Bench { running: server::start(config).unwrap() }
+}
+
+fn post(body: &[u8]) -> Vec<u8> {
+    let head = format!("POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len());
+    [head.as_bytes(), body].concat()
+}
+
+#[test]
+fn an_echo_answers_text_with_text_and_bytes_with_bytes() {
+    let bench = workload(Workload::Echo);
+    let mut stream = bench.upgrade();
+    for (first, payload) in [(0x81, &b"as it was"[..]), (0x82, &[0, 255, 7]), (0x81, b"")] {
+        stream.write_all(&frame(first, payload)).unwrap();
+        assert_eq!(read_frame(&mut stream), (first, payload.to_vec()));
+    }
+    let mut stream = bench.connect();
+    stream.write_all(&post(b"exactly twenty-one by")).unwrap();
+    let mut answer = vec![0; CHAPTER_RESPONSE.len() + 21];
+    stream.read_exact(&mut answer).unwrap();
+    assert!(answer.ends_with(b"\r\n\r\nexactly twenty-one by"));
+    assert_eq!(without_date(&answer[..CHAPTER_RESPONSE.len()]), without_date(CHAPTER_RESPONSE));
+}
+
+#[test]
+fn a_client_that_does_not_read_its_echoes_is_not_read_from_either() {
+    let bench = workload(Workload::Echo);
+    let mut stream = bench.upgrade();
+    stream.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
+    let message = frame(0x82, &[7; 60_000]);
+    let mut sent = 0;
+    // The server keeps a message or two, and the sockets some megabytes.
+    while sent < 2_000 && stream.write_all(&message).is_ok() {
+        sent += 1;
+    }
+    assert!(sent < 2_000, "the server takes in whatever comes");
+    let mut header = [0; 4];
+    let mut payload = vec![0; 60_000];
+    for _ in 0..sent {
+        stream.read_exact(&mut header).unwrap();
+        assert_eq!(header, [0x82, 126, 0xea, 0x60]);
+        stream.read_exact(&mut payload).unwrap();
+        assert!(payload.iter().all(|&b| b == 7));
+    }
+}
+
+#[test]
+fn a_message_of_one_reaches_all_by_frame_and_by_post() {
+    let bench = workload(Workload::Broadcast);
+    let (mut one, mut other) = (bench.upgrade(), bench.upgrade());
+    let mut poller = bench.connect();
+    poller.write_all(CHAPTER_REQUEST).unwrap();
+    assert!(read_head(&mut poller).contains("\r\nContent-Length: 0\r\n"));
+    one.write_all(&frame(0x81, b"first")).unwrap();
+    for stream in [&mut one, &mut other] {
+        assert_eq!(read_frame(stream), (0x81, b"first".to_vec()));
+    }
+    let mut voice = bench.connect();
+    voice.write_all(&post(b"second")).unwrap();
+    assert_eq!(read_head(&mut voice), "HTTP/1.1 204 No Content\r\n\r\n");
+    for stream in [&mut one, &mut other] {
+        assert_eq!(read_frame(stream), (0x81, b"second".to_vec()));
+    }
+    poller.write_all(CHAPTER_REQUEST).unwrap();
+    assert!(read_head(&mut poller).contains("\r\nContent-Length: 12\r\n"));
+    let mut body = [0; 12];
+    poller.read_exact(&mut body).unwrap();
+    assert_eq!(&body, b"first\nsecond");
+    voice.write_all(&post(&vec![b'x'; 70_000])).unwrap();
+    assert!(read_head(&mut voice).starts_with("HTTP/1.1 413 "));
 }

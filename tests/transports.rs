@@ -331,8 +331,7 @@ reconnect = "50ms"
 
 [[series]]
 label = "forgetful"
-transport = "sse"
-ids = false
+transport = "websocket"
 reconnect = "50ms"
 "#
     );
@@ -346,7 +345,7 @@ reconnect = "50ms"
     assert!(number(sse, "reconnects") >= 3.0, "{sse:?}");
     assert!(number(sse, "messages") >= 100.0, "{sse:?}");
     assert_eq!((number(sse, "lost"), number(sse, "repeated")), (0.0, 0.0), "{sse:?}");
-    // Without ids the same cuts lose what is published until the client is back.
+    // WebSocket has no such word: the same cuts lose what is published until the client is back.
     let forgetful = row(&rows, "forgetful");
     assert!(number(forgetful, "lost") > 0.0, "{forgetful:?}");
     assert_eq!(number(forgetful, "repeated"), 0.0, "{forgetful:?}");

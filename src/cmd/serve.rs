@@ -66,7 +66,7 @@ fn rate(text: &str) -> Result<f64, String> {
 }
 
 fn kind(text: &str) -> Result<Kind, String> {
-    let found = Kind::ALL.into_iter().find(|kind| kind.name() == text);
+    let found = Kind::CHOICES.into_iter().find(|kind| kind.name() == text);
     found.ok_or_else(|| "must be text, binary or json".to_owned())
 }
 

@@ -210,7 +210,7 @@ impl Conductor<'_> {
                 path: series.path.clone(),
                 authority: authority.clone(),
                 bundled: self.plan.bundled(),
-                feed: self.plan.feed,
+                feed: self.plan.feed.among(self.case.clients),
                 dialers: dialers.clone(),
                 ramp_ns: self.timing.ramp_ns,
                 timeout_ns: self.timing.timeout_ns,

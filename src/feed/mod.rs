@@ -7,12 +7,15 @@
 //! A topic is what one client watches. It is found from the client's address, so that the
 //! requests can be any bytes at all, the chapter's included.
 
+mod position;
 mod reader;
 mod schedule;
+mod sender;
 mod stamp;
 
 pub use reader::{Reader, join, joined_bytes};
 pub use schedule::{Cursor, Update};
+pub use sender::{MOST_NUMBER, MOST_SENDERS, Post};
 pub use stamp::{Kind, Stamp, TEXT_STAMP_BYTES, sequence_text};
 
 use serde::{Deserialize, Serialize};
@@ -113,6 +116,19 @@ impl Spec {
         payload_bytes: TEXT_STAMP_BYTES as u32,
         seed: 1,
     };
+    /// The feed among so many clients: as many senders as there are to send.
+    pub fn among(&self, clients: u32) -> Spec {
+        let senders = match self.workload {
+            Workload::Ticker => 0,
+            Workload::Echo | Workload::Tracker => clients,
+            Workload::Broadcast => self.senders.min(clients),
+        };
+        Spec { senders, ..*self }
+    }
+    /// Whether a client of these sends messages to the others; see [`Spec::among`].
+    pub fn sends(&self, client: u32) -> bool {
+        self.workload.is_shared() && client < self.senders
+    }
     /// The mean gap between two updates of one client, in nanoseconds.
     pub fn period_ns(&self) -> u64 {
         (1e9 / self.rate_hz).round() as u64

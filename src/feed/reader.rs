@@ -2,7 +2,7 @@
 //!
 //! | kind | between two updates |
 //! |---|---|
-//! | `text` `json` | one LF |
+//! | `text` `json` `position` | one LF |
 //! | `binary` | nothing |
 //!
 //! A message is what a transport delivers as one: a WebSocket message, a chunk, an event's data, a
@@ -20,7 +20,7 @@ impl Kind {
     /// What stands between two updates of a message.
     pub fn separator(self) -> &'static [u8] {
         match self {
-            Kind::Text | Kind::Json => b"\n",
+            Kind::Text | Kind::Json | Kind::Position => b"\n",
             Kind::Binary => b"",
         }
     }

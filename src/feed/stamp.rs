@@ -5,11 +5,12 @@
 //! | `text` | 21 | seven digits of the sequence and fourteen of the time, both in base 36, then `.` |
 //! | `binary` | 16 | sequence and time, eight bytes each, big endian, then zeros |
 //! | `json` | 62 | `{"seq":…,"published_ns":…,"pad":"…"}` with fixed-width numbers |
+//! | `position` | 57 | `[id,latitude,longitude]`, see `position`; then blanks |
 //!
 //! The time is in nanoseconds of `CLOCK_MONOTONIC`. A reader that finds no stamp says so; it
 //! never guesses.
 
-use super::Update;
+use super::{Update, position};
 use serde::{Deserialize, Serialize};
 
 /// The form of a payload.
@@ -22,6 +23,8 @@ pub enum Kind {
     Binary,
     /// A JSON object; a WebSocket text message.
     Json,
+    /// A JSON array of a sender, its latitude and its longitude; a WebSocket text message.
+    Position,
 }
 
 /// The least size of a text payload, the size of the chapter's messages.
@@ -38,13 +41,16 @@ const JSON_LEAST: usize =
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 3] = [Kind::Text, Kind::Binary, Kind::Json];
+    pub const ALL: [Kind; 4] = [Kind::Text, Kind::Binary, Kind::Json, Kind::Position];
+    /// Those that a scenario may ask for; a position is what the tracker sends.
+    pub const CHOICES: [Kind; 3] = [Kind::Text, Kind::Binary, Kind::Json];
     /// The name used in scenarios.
     pub fn name(self) -> &'static str {
         match self {
             Kind::Text => "text",
             Kind::Binary => "binary",
             Kind::Json => "json",
+            Kind::Position => "position",
         }
     }
     /// The smallest payload that holds the stamp, in bytes.
@@ -53,6 +59,7 @@ impl Kind {
             Kind::Text => TEXT_STAMP_BYTES,
             Kind::Binary => 16,
             Kind::Json => JSON_LEAST,
+            Kind::Position => position::BYTES,
         }
     }
 }
@@ -76,7 +83,12 @@ impl Stamp {
     /// Fills a whole payload. The buffer has at least [`Kind::least_bytes`] bytes, which the plan
     /// has checked; a shorter one is filled with padding alone.
     pub fn write(self, kind: Kind, payload: &mut [u8]) {
-        payload.fill(if kind == Kind::Binary { 0 } else { b'.' });
+        payload.fill(match kind {
+            Kind::Binary => 0,
+            // Blanks may follow a JSON value (RFC 8259 §2).
+            Kind::Position => b' ',
+            Kind::Text | Kind::Json => b'.',
+        });
         if payload.len() < kind.least_bytes() {
             return;
         }
@@ -90,6 +102,7 @@ impl Stamp {
                 payload[8..16].copy_from_slice(&self.published_ns.to_be_bytes());
             }
             Kind::Json => self.write_json(payload),
+            Kind::Position => position::write(self, &mut payload[..position::BYTES]),
         }
     }
 
@@ -139,6 +152,7 @@ impl Stamp {
                     published_ns: ns.checked_sub(10u64.pow(18))?,
                 })
             }
+            Kind::Position => position::read(payload.get(..position::BYTES)?),
         }
     }
 }
@@ -151,7 +165,7 @@ pub fn sequence_text(sequence: u64) -> String {
 }
 
 /// Writes a number right-aligned with leading zeros; digits that do not fit are dropped.
-fn digits(mut value: u64, base: u64, out: &mut [u8]) {
+pub(super) fn digits(mut value: u64, base: u64, out: &mut [u8]) {
     for slot in out.iter_mut().rev() {
         let digit = (value % base) as u8;
         *slot = if digit < 10 { b'0' + digit } else { b'a' + digit - 10 };
@@ -159,7 +173,7 @@ fn digits(mut value: u64, base: u64, out: &mut [u8]) {
     }
 }
 
-fn number(text: &[u8], base: u32) -> Option<u64> {
+pub(super) fn number(text: &[u8], base: u32) -> Option<u64> {
     text.iter().try_fold(0u64, |sum, &c| {
         let digit = (c as char).to_digit(base).filter(|_| !c.is_ascii_uppercase())?;
         sum.checked_mul(u64::from(base))?.checked_add(u64::from(digit))

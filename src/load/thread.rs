@@ -4,7 +4,7 @@ use crate::clock::now_ns;
 use crate::feed;
 use crate::net::Dialer;
 use crate::pacing::Schedule;
-use crate::record::{Audit, LATENCY_BOUND_NS, Phases, TcpTotals, TraceEvent};
+use crate::record::{Audit, FanOut, LATENCY_BOUND_NS, Phases, TcpTotals, TraceEvent};
 use crate::result::file::WindowLine;
 use crate::transport::thread::{Tally, Thread, undrained};
 use crate::transport::{Client, Driver, Target, Transport};
@@ -103,6 +103,8 @@ pub struct ThreadEnd {
     pub tally: Tally,
     /// What happened to the first of them.
     pub trace: Vec<TraceEvent>,
+    /// How clients' messages spread over them.
+    pub fanout: Vec<FanOut>,
 }
 
 const TICK: Duration = Duration::from_millis(100);
@@ -275,7 +277,7 @@ impl Swarm {
         self.give_away();
         let (tcp, audit, tally) =
             (self.thread.tcp.get(), self.thread.audit.get(), self.thread.tally());
-        let trace = self.thread.take_trace();
-        self.tell(Event::Ended(Box::new(ThreadEnd { tcp, audit, tally, trace })));
+        let (trace, fanout) = (self.thread.take_trace(), self.thread.take_fan_out());
+        self.tell(Event::Ended(Box::new(ThreadEnd { tcp, audit, tally, trace, fanout })));
     }
 }

@@ -3,7 +3,8 @@
 //!
 //! Separate from `resolve`, which reads settings: here a plan's settings are complete.
 
-use super::{Case, DriverShard, Machine, Plan, Server, ServerShard, Stretch, split};
+use super::shard::RESERVED_FILES;
+use super::{Case, DriverShard, Machine, Plan, Server, ServerShard, Stretch, split, workload};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -70,8 +71,8 @@ pub(super) fn lay_out(
                     repeat,
                     stretch: stretch.get(&count).copied().filter(|_| own_pace),
                     first_source,
-                    drivers: drivers(count, machine),
-                    servers: if bundled { servers(count, machine) } else { Vec::new() },
+                    drivers: drivers(plan, count, machine),
+                    servers: if bundled { servers(plan, count, machine) } else { Vec::new() },
                 });
             }
         }
@@ -79,8 +80,13 @@ pub(super) fn lay_out(
     cases
 }
 
-fn drivers(clients: u32, machine: &Machine) -> Vec<DriverShard> {
-    let (parts, threads) = split(clients, machine.open_files(), machine.cores);
+fn drivers(plan: &Plan, clients: u32, machine: &Machine) -> Vec<DriverShard> {
+    // Each client may be a sender with a second connection.
+    let files = match plan.feed.workload.is_shared() {
+        true => RESERVED_FILES + machine.open_files().saturating_sub(RESERVED_FILES) / 2,
+        false => machine.open_files(),
+    };
+    let (parts, threads) = split(clients, files, machine.cores);
     let mut first_client = 0;
     let shard = |(index, clients)| {
         let shard = DriverShard { index, first_client, clients, threads };
@@ -90,7 +96,12 @@ fn drivers(clients: u32, machine: &Machine) -> Vec<DriverShard> {
     (0..).zip(parts).map(shard).collect()
 }
 
-fn servers(clients: u32, machine: &Machine) -> Vec<ServerShard> {
+fn servers(plan: &Plan, clients: u32, machine: &Machine) -> Vec<ServerShard> {
+    if plan.feed.workload.is_shared() {
+        // What one client sends reaches the others within a thread.
+        let connections = workload::connections(&plan.feed, clients);
+        return vec![ServerShard { index: 0, connections, threads: 1 }];
+    }
     let (parts, threads) = split(clients, machine.open_files(), machine.cores);
     let shard = |(index, connections)| ServerShard { index, connections, threads };
     (0..).zip(parts).map(shard).collect()

@@ -96,7 +96,8 @@ pub(super) const ROOT: &[Key] = &[
     JITTER, JITTER_LAW, REPEATS, SEED,
 ];
 
-pub(super) const RATE: Key = key("rate", Some("\"1/s\""), "updates for each client");
+pub(super) const RATE: Key =
+    key("rate", Some("\"1/s\""), "updates for each client, or messages of each client that sends");
 pub(super) const ARRIVALS: Key =
     key("arrivals", Some("\"periodic\""), "\"periodic\", or \"poisson\" for random gaps");
 pub(super) const SPREAD: Key = key(

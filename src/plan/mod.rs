@@ -13,6 +13,7 @@ mod preflight;
 mod resolve;
 mod shard;
 mod warnings;
+mod workload;
 
 pub use estimate::{Estimate, Traffic, estimate};
 pub use keys::{SECTIONS, Section};

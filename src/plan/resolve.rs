@@ -7,9 +7,10 @@
 use super::warnings::warnings;
 use super::{
     BUNDLED_AUTHORITY, Machine, Plan, Series, Server, Stretch, Timing, address, cases, keys,
+    workload,
 };
 use crate::delay::{Delay, JitterLaw, MOST_DELAY_NS};
-use crate::feed::{self, Arrivals, Kind, Semantics, Workload};
+use crate::feed::{self, Arrivals, Kind};
 use crate::scenario;
 use crate::settings::{Fault, Faults, Fields, Key, Place, Table, nearest};
 use crate::transport::{self, Setting, Target};
@@ -28,10 +29,6 @@ const MOST_PAYLOAD_BYTES: u64 = 1 << 20;
 const MOST_RATE_HZ: f64 = 10_000.0;
 /// The lowest one: an update a day.
 const LEAST_RATE_HZ: f64 = 1.0 / 86_400.0;
-/// The longest that updates may be held back.
-const MOST_BATCH_NS: u64 = 3600 * SECOND_NS;
-/// The most senders that a stamp tells apart.
-const MOST_SENDERS: u64 = 999;
 /// The most cases of a run: as many as an hour holds at a second each.
 const MOST_CASES: u64 = 3_600;
 /// A plan and what its user should know of it.
@@ -71,6 +68,7 @@ pub fn resolve(file: &scenario::File, machine: &Machine) -> Result<Resolved, Fau
     let mut fields = file.root();
     let root = read_root(&mut fields, file, machine);
     let feed = read_feed(file, root.seed, &mut faults);
+    workload::judge_clients(&mut fields, &feed, &root.clients, &root.timing, machine);
     let labels = read_labels(file);
     let answering = read_server(file, &labels, &mut faults);
     let mut series = Vec::new();
@@ -204,7 +202,7 @@ fn read_feed(file: &scenario::File, seed: u64, faults: &mut Vec<Fault>) -> feed:
     let mut fields =
         file.table("feed").unwrap_or_else(|| Fields::new(&nothing, "feed", &file.base_dir));
     fields.declare(keys::of("feed"));
-    let plain = read_workload(&mut fields);
+    let plain = workload::read(&mut fields);
     let rate_hz = fields.rate_hz(&keys::RATE);
     if fields.sound(&keys::RATE) && !(LEAST_RATE_HZ..=MOST_RATE_HZ).contains(&rate_hz) {
         let message = match rate_hz {
@@ -218,10 +216,12 @@ fn read_feed(file: &scenario::File, seed: u64, faults: &mut Vec<Fault>) -> feed:
         _ => Arrivals::Periodic,
     };
     let spread = fields.boolean(&keys::SPREAD);
-    let names = Kind::ALL.map(Kind::name);
+    let names = Kind::CHOICES.map(Kind::name);
     let chosen = fields.choice(&keys::PAYLOAD, &names);
     let kind = Kind::ALL.into_iter().find(|k| k.name() == chosen).unwrap_or(Kind::Text);
     let size = fields.size(&keys::SIZE);
+    let (kind, size) = workload::payload(&mut fields, plain.workload, kind, size);
+    workload::judge(&mut fields, &plain, arrivals);
     let least = kind.least_bytes() as u64;
     if fields.sound(&keys::SIZE) && fields.sound(&keys::PAYLOAD) {
         if size < least {
@@ -238,24 +238,6 @@ fn read_feed(file: &scenario::File, seed: u64, faults: &mut Vec<Fault>) -> feed:
     faults.extend(fields.finish());
     let payload_bytes = size.min(MOST_PAYLOAD_BYTES) as u32;
     feed::Spec { rate_hz, arrivals, spread, kind, payload_bytes, seed, ..plain }
-}
-
-/// Who sends what to whom, and what an update means to the next; the rest as in a plain feed.
-fn read_workload(fields: &mut Fields<'_>) -> feed::Spec {
-    let names = Workload::ALL.map(Workload::name);
-    let chosen = fields.choice(&keys::WORKLOAD, &names);
-    let workload = Workload::ALL.into_iter().find(|w| w.name() == chosen);
-    let senders = fields.integer(&keys::SENDERS, 1..=MOST_SENDERS) as u32;
-    let semantics = match fields.choice(&keys::SEMANTICS, &["snapshot", "log"]) {
-        "log" => Semantics::Log,
-        _ => Semantics::Snapshot,
-    };
-    let batch_ns = fields.duration_ns(&keys::BATCH);
-    if batch_ns > MOST_BATCH_NS && fields.sound(&keys::BATCH) {
-        fields.fault(&keys::BATCH, "batch must be at most 1h");
-    }
-    let workload = workload.unwrap_or(Workload::Ticker);
-    feed::Spec { workload, senders, semantics, batch_ns, ..feed::Spec::PLAIN }
 }
 
 /// The labels and transports of the series, without judging them: other settings name them.

@@ -6,6 +6,7 @@
 
 mod counts;
 mod exchange;
+mod fanout;
 mod fault;
 mod latency;
 mod law;
@@ -17,6 +18,7 @@ mod window;
 
 pub use counts::Counts;
 pub use exchange::{Exchange, SEGMENT_HEADER_BYTES};
+pub use fanout::FanOut;
 pub use fault::{Fault, FaultKind, errno_name};
 pub use latency::{BOUND_NS as LATENCY_BOUND_NS, Latency, Metric};
 pub use law::{Law, Piece};

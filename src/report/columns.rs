@@ -68,6 +68,7 @@ pub fn columns() -> Vec<Column> {
     all.extend(chapter());
     all.extend(bytes());
     all.extend(latencies());
+    all.extend(fanout());
     all.extend(cost());
     all.extend(audit());
     all
@@ -289,6 +290,46 @@ fn latencies() -> Vec<Column> {
             move |r| Cell::Flag(r.latency(metric).driver_bound),
         ));
     }
+    out
+}
+
+/// How clients' messages spread.
+fn fanout() -> Vec<Column> {
+    let mut out =
+        vec![count("fanout_posts", "clients' messages whose spreading was followed", |r| {
+            r.fanout.posts
+        })];
+    type Pick = fn(&Row) -> &[Figure; 2];
+    let times: [(&str, &str, Pick); 3] = [
+        ("first", "from the intended sending of a message to its first receiver", |r| {
+            &r.fanout.first_us
+        }),
+        ("last", "from the intended sending of a message to its last receiver", |r| {
+            &r.fanout.last_us
+        }),
+        ("spread", "from a message's first receiver to its last", |r| &r.fanout.spread_us),
+    ];
+    for (name, about, pick) in times {
+        for (index, quantile) in ["p50", "p99"].into_iter().enumerate() {
+            let name = format!("fanout_{name}_us_{quantile}");
+            out.push(number(name, "µs", format!("{about}, {quantile}"), move |r| {
+                pick(r)[index].clone()
+            }));
+        }
+    }
+    out.push(number(
+        "fanout_completeness_min",
+        "-",
+        "receivers over clients, of the message that fewest had",
+        |r| r.fanout.completeness_min.clone(),
+    ));
+    out.push(number(
+        "fanout_completeness_mean",
+        "-",
+        "receivers over clients, the mean over all messages sent",
+        |r| r.fanout.completeness_mean.clone(),
+    ));
+    out.push(count("sent", "messages that clients sent", |r| r.events.sent));
     out
 }
 

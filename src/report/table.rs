@@ -71,6 +71,8 @@ pub struct Row {
     pub cost: Cost,
     /// How connecting went.
     pub connecting: Connecting,
+    /// How clients' messages spread to all.
+    pub fanout: Fanout,
     /// Whether the bytes add up.
     pub audit: Audit,
     /// A point a second and repeat.
@@ -119,6 +121,8 @@ pub struct Events {
     pub negative_latencies: u64,
     /// Connections opened again, in any phase.
     pub reconnects: u64,
+    /// Messages that clients sent.
+    pub sent: u64,
     /// Turns due in the window and not reached before its end.
     pub turns_unreached: u64,
     /// Clients or turns that ended with a fault, in any phase.
@@ -176,6 +180,24 @@ pub struct Latencies {
     /// True where the median is less than ten times the p99 of the driver's lag: the figure says
     /// as much of the driver as of the server.
     pub driver_bound: bool,
+}
+
+/// How clients' messages of the measured windows spread to all. Times are in µs from the intended
+/// moment of sending, medians and p99 over the messages.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fanout {
+    /// Messages that were followed.
+    pub posts: u64,
+    /// To a message's first receiver.
+    pub first_us: [Figure; 2],
+    /// To its last.
+    pub last_us: [Figure; 2],
+    /// Between these.
+    pub spread_us: [Figure; 2],
+    /// Receivers over clients, of the message that fewest had.
+    pub completeness_min: Figure,
+    /// The mean over all messages sent.
+    pub completeness_mean: Figure,
 }
 
 /// CPU and memory, driver and server apart.

@@ -12,7 +12,7 @@ pub use merge::{CaseResult, RunResult};
 
 pub use crate::record::Audit;
 
-use crate::record::{Model, Phases, TcpTotals, TraceEvent};
+use crate::record::{FanOut, Model, Phases, TcpTotals, TraceEvent};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -87,6 +87,13 @@ fn ticker() -> String {
     "ticker".to_owned()
 }
 
+impl CaseInfo {
+    /// True where what one client sends reaches all.
+    pub fn is_shared(&self) -> bool {
+        matches!(self.workload.as_str(), "broadcast" | "tracker")
+    }
+}
+
 /// CPU and memory of one process over the measured window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Cost {
@@ -122,6 +129,10 @@ pub struct DriverEnd {
     /// What happened to the first clients of the case, for pictures.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trace: Vec<TraceEvent>,
+    /// How the messages of clients in the measured window spread over this process's clients;
+    /// parts of one message add up.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fanout: Vec<FanOut>,
 }
 
 /// The end of one server process.

@@ -14,7 +14,7 @@ use http_body_util::Either;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::Service;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -175,6 +175,9 @@ impl Service<Request<Incoming>> for Answers {
         let exchange = &self.0;
         let site = &exchange.shared.site;
         let answer = match site.at(request.uri().path()) {
+            Some(endpoint) if request.method() == Method::POST => {
+                endpoint.post(request, &exchange.peer)
+            }
             Some(endpoint) => endpoint.answer(&request, &exchange.peer),
             None => Answer::Now(unknown(site)),
         };

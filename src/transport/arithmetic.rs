@@ -4,8 +4,10 @@
 //! Separate from the transports, which know what a message costs, and from what was measured. `d`
 //! is one way between client and server; the server's own time is left out everywhere.
 
+use super::Setting;
+use super::head::RequestHead;
 use crate::feed::{Arrivals, Kind, Semantics, Spec};
-use crate::record::{Exchange, Flow, Law, Ledger, Model, Piece, Share};
+use crate::record::{Exchange, Flow, Law, Ledger, Model, Piece, Sending, Share};
 use crate::units::Bytes;
 
 /// An acknowledgement is sent by itself where nothing was sent the other way for this long
@@ -134,6 +136,57 @@ pub fn model(
     let messages = kinds.into_iter().map(share).collect();
     let nothing = Exchange { ledger: Ledger::default(), segments_up: 0, segments_down: 0 };
     Model { messages, ..Model::exact(nothing, 0, messages_hz) }
+}
+
+/// The feed as each client hears it where clients send to each other: all senders' messages, one
+/// after the other; the same feed where they do not. Of several senders that is an expectation,
+/// since their phases are spread.
+pub fn heard_by_each(feed: &Spec) -> Spec {
+    match feed.workload.is_shared() {
+        true => Spec { rate_hz: feed.rate_hz * f64::from(feed.senders.max(1)), ..*feed },
+        false => *feed,
+    }
+}
+
+/// What clients send, the mean over so many of them.
+pub fn sending(feed: &Spec, clients: u32, exchange: Exchange) -> Sending {
+    let share = f64::from(feed.senders) / f64::from(clients.max(1));
+    Sending { rate_hz: feed.rate_hz * share, exchange }
+}
+
+/// A series that is pushed to: each message costs what `exchange` says for its updates, and what a
+/// client sends costs `sent`. Gives the model and the time between two events of a client.
+pub fn pushing(
+    setting: &Setting,
+    exchange: impl Fn(&Spec, u32) -> Exchange,
+    sent: impl FnOnce() -> Exchange,
+) -> (Model, u64) {
+    let own = &setting.feed.among(setting.clients);
+    let feed = &heard_by_each(own);
+    let shared = feed.workload.is_shared();
+    let (kinds, hz) = pushed(feed);
+    let mut model = model(kinds, Some(hz), |updates| exchange(feed, updates));
+    // What a client sent has come a way already.
+    let ways = if shared { 2 } else { 1 };
+    model.delivery = Some(push_law(feed, ways * setting.delay_ns));
+    if shared {
+        model.sending = Some(sending(own, setting.clients, sent()));
+    } else {
+        model.age_mean_ns = Some(push_age_ns(feed, setting.delay_ns));
+    }
+    // Among clients that send to each other it is the senders' pace.
+    (model, if shared { own.period_ns() } else { (1e9 / hz).round() as u64 })
+}
+
+/// A message by POST on a connection that is kept, and the head of its answer.
+pub fn posted(request: &RequestHead, setting: &Setting, answer: &[u8]) -> Exchange {
+    let (feed, target) = (&setting.feed, &setting.target);
+    let head = request.render_post(&target.path, &target.authority, feed.kind, feed.payload_bytes);
+    let mut ledger = Ledger { up: head_flow(&head), down: head_flow(answer) };
+    add_message(&mut ledger.up, (feed.payload_bytes.into(), 0), 0);
+    let bare = u64::from(feed.period_ns() > DELAYED_ACK_NS);
+    let segments_up = data_segments(ledger.up.wire.get()) + bare;
+    Exchange { ledger, segments_up, segments_down: data_segments(ledger.down.wire.get()) }
 }
 
 /// How late a pushed update is: one way, and the time that it is held back.

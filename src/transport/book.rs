@@ -109,6 +109,15 @@ impl Book {
         self.ended = true;
     }
 
+    /// Books bytes that were written and are of no use: a message that was cut.
+    pub fn discard_up(&mut self, bytes: u64) {
+        self.booked(bytes, 0);
+        let mut recorder = self.thread.recorder.borrow_mut();
+        let up = &mut recorder.at(self.phase).ledger.up;
+        up.wire += bytes;
+        up.discarded += bytes;
+    }
+
     /// Closes the books, before the stream is closed: asks the kernel for the last time and
     /// compares. What had come and was never read is booked as discarded. What the meter
     /// counted and nobody booked is booked as wire bytes of the phase, where it shows as

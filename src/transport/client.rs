@@ -27,6 +27,10 @@ pub struct Client {
     /// Watches over its exchanges.
     pub watch: Rc<Watch>,
     pacer: Pacer,
+    /// Between two turns, where that is not the schedule's interval: of a handle beside another.
+    own_interval_ns: Option<u64>,
+    /// It has asked for a turn, which a client that is pushed to never does.
+    paced: bool,
     generation: u32,
     begin_ns: u64,
     ready: bool,
@@ -56,6 +60,8 @@ impl Client {
             thread,
             watch,
             pacer: Pacer::default(),
+            own_interval_ns: None,
+            paced: false,
             generation,
             begin_ns,
             ready: false,
@@ -64,6 +70,35 @@ impl Client {
             connects: 0,
             faults: Cell::new(0),
         }
+    }
+
+    /// Another handle of the same simulated client, for what it does at an interval of its own
+    /// beside the rest. It is not counted among the clients, and takes no turns while the rate
+    /// that holds is looked for.
+    pub fn beside(&self, interval_ns: u64) -> Client {
+        let mut second = Client::new(self.id, self.begin_ns, self.thread.clone());
+        second.own_interval_ns = Some(interval_ns.max(1));
+        second
+    }
+
+    /// True for a handle beside the one that stands for the client.
+    fn is_beside(&self) -> bool {
+        self.own_interval_ns.is_some()
+    }
+
+    fn schedule(&self) -> Option<Schedule> {
+        let schedule = self.thread.schedule.get()?;
+        match self.own_interval_ns {
+            None => Some(schedule),
+            Some(interval_ns) => {
+                (!schedule.calibration).then_some(Schedule { interval_ns, ..schedule })
+            }
+        }
+    }
+
+    /// Turns taken of the current schedule: the number of the last one, from 1.
+    pub fn turns_taken(&self) -> u64 {
+        self.pacer.taken()
     }
 
     /// Waits for the client's moment in the ramp; false where it is to end instead. The first
@@ -203,19 +238,20 @@ impl Client {
     }
 
     fn finish(&mut self) {
-        if !std::mem::replace(&mut self.finished, true) {
+        if !std::mem::replace(&mut self.finished, true) && !self.is_beside() {
             self.thread.update(|t| t.finished += 1);
         }
     }
 
     /// Waits for the next turn, and counts it and its lag. `None` is the word to end.
     pub async fn turn(&mut self, spread: Spread) -> Option<Turn> {
+        self.paced = true;
         loop {
             self.renew();
             if self.thread.stopped() {
                 return None;
             }
-            let Some(schedule) = self.thread.schedule.get() else {
+            let Some(schedule) = self.schedule() else {
                 self.thread.alarm.until(u64::MAX).await;
                 continue;
             };
@@ -241,7 +277,7 @@ impl Client {
     #[inline]
     fn took(&self, schedule: &Schedule, turn: Turn) {
         let mut recorder = self.thread.recorder.borrow_mut();
-        recorder.at(turn.phase).counts.turns += 1;
+        recorder.at(turn.phase).counts.turns += u64::from(!self.is_beside());
         if schedule.interval_ns > 0 {
             let lag = now_ns().saturating_sub(turn.intended_ns);
             recorder.latency(turn.phase, Metric::DriverLag, lag);
@@ -331,12 +367,15 @@ const PUSH_SPREAD_NS: u64 = 1_000_000_000;
 
 impl Drop for Client {
     fn drop(&mut self) {
-        let unreached = match self.thread.schedule.get() {
-            Some(schedule) if self.was_ready && !schedule.calibration => {
+        let unreached = match self.schedule() {
+            Some(schedule) if self.paced && !schedule.calibration => {
                 self.pacer.steady_unreached(&schedule)
             }
             _ => 0,
         };
+        if self.is_beside() {
+            return self.thread.update(|t| t.unreached += unreached);
+        }
         self.thread.update(|t| {
             t.ended += 1;
             t.settled += u32::from(!self.was_ready);

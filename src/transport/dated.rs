@@ -4,6 +4,10 @@
 //! hyper's title case, which the profiles are checked against.
 
 use super::head::ResponseHead;
+use super::site::Body;
+use bytes::Bytes;
+use http_body_util::{Either, Full};
+use hyper::Response;
 use hyper::header::{CONTENT_LENGTH, HeaderMap, HeaderValue};
 use std::cell::RefCell;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -30,8 +34,16 @@ impl DatedHead {
         DatedHead { head, cached: RefCell::default() }
     }
 
+    /// The response with this body.
+    pub fn respond(&self, body: Bytes) -> Response<Body> {
+        let headers = self.headers(body.len());
+        let mut response = Response::new(Either::Left(Full::new(body)));
+        *response.headers_mut() = headers;
+        response
+    }
+
     /// The headers of a response with so many bytes of body.
-    pub fn headers(&self, payload_bytes: usize) -> HeaderMap {
+    fn headers(&self, payload_bytes: usize) -> HeaderMap {
         // A clock before 1970 shows 1970; the head's size stays the same.
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let mut cached = self.cached.borrow_mut();

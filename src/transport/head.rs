@@ -5,6 +5,7 @@
 //! and parse responses, and from their server halves, which have hyper write the response's head.
 
 use super::Target;
+use crate::feed::Kind;
 use crate::settings::{Fields, Key};
 use hyper::header::{CONTENT_LENGTH, DATE, HeaderMap, HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
@@ -147,6 +148,23 @@ impl RequestHead {
             }
             RequestHead::File(text) => text.as_bytes().to_vec(),
         }
+    }
+
+    /// The head of a request that brings a message of so many bytes: a POST with the same fields,
+    /// the message's type, where the head does not name one, and its length.
+    pub fn render_post(&self, path: &str, authority: &str, kind: Kind, bytes: u32) -> Vec<u8> {
+        let get = String::from_utf8_lossy(&self.render(path, authority)).into_owned();
+        let post = format!("POST {}", get.strip_prefix("GET ").unwrap_or(&get));
+        let fields = post.strip_suffix("\r\n").unwrap_or(&post);
+        let typed =
+            header_pairs(fields).iter().any(|(n, _)| n.eq_ignore_ascii_case("content-type"));
+        let media = match kind {
+            _ if typed => String::new(),
+            Kind::Text => "Content-Type: text/plain\r\n".to_owned(),
+            Kind::Binary => "Content-Type: application/octet-stream\r\n".to_owned(),
+            Kind::Json | Kind::Position => "Content-Type: application/json\r\n".to_owned(),
+        };
+        format!("{fields}{media}Content-Length: {bytes}\r\n\r\n").into_bytes()
     }
 }
 
@@ -329,6 +347,19 @@ mod tests {
             b"GET /x HTTP/1.1\r\nHost: h:1\r\nAccept: */*\r\n\r\n"
         );
         assert_eq!(ResponseHead::Minimal.render_expected(5).len(), 38);
+    }
+
+    #[test]
+    fn a_post_has_the_same_fields_and_the_messages_own() {
+        let post = RequestHead::Minimal.render_post("/x", "h", Kind::Text, 21);
+        let expected = "POST /x HTTP/1.1\r\nHost: h\r\nAccept: */*\r\n\
+                        Content-Type: text/plain\r\nContent-Length: 21\r\n\r\n";
+        assert_eq!(String::from_utf8(post).unwrap(), expected);
+        let typed = RequestHead::File("GET / HTTP/1.1\r\ncontent-type: a/b\r\n\r\n".to_owned());
+        let expected = b"POST / HTTP/1.1\r\ncontent-type: a/b\r\nContent-Length: 5\r\n\r\n";
+        assert_eq!(typed.render_post("/x", "h", Kind::Json, 5), expected);
+        let post = RequestHead::Chapter.render_post(CHAPTER_PATH, "h", Kind::Text, 21);
+        assert_eq!(post.len(), 716 + 1 + 26 + 20);
     }
 
     #[test]

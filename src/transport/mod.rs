@@ -12,6 +12,7 @@ mod arithmetic;
 mod book;
 mod dated;
 pub mod head;
+mod heard;
 pub mod http;
 mod inbox;
 mod link;
@@ -19,11 +20,13 @@ mod long_polling;
 mod null;
 mod polling;
 mod receipts;
+mod room;
 pub mod sse;
 mod stream_client;
 mod stream_server;
 mod streaming;
 mod subscription;
+mod voice;
 pub mod websocket;
 
 pub use book::Book;
@@ -175,6 +178,31 @@ mod tests {
             folders.map(|e| e.file_name().to_string_lossy().into_owned()).collect();
         let names = TRANSPORTS.iter().map(|t| t.name().replace('-', "_"));
         assert_eq!(folders, names.collect());
+    }
+
+    #[test]
+    fn what_clients_send_is_foretold_to_the_byte() {
+        use feed::Workload;
+        let table = Table::empty(Place::whole());
+        for (transport, workload) in
+            TRANSPORTS.iter().flat_map(|t| Workload::ALL.into_iter().map(move |w| (t, w)))
+        {
+            let mut fields = Fields::new(&table, transport.name(), Path::new("."));
+            let params = transport.parse(&mut fields).expect("defaults can be used");
+            let spec = feed::Spec { workload, senders: 3, ..feed::Spec::PLAIN };
+            if transport.refuses(&params, &spec).is_some() {
+                continue;
+            }
+            let (path, authority) = (transport.path().to_owned(), "h:1".to_owned());
+            let target = Target { authority, path, bundled: true };
+            let setting = Setting { feed: spec, target, delay_ns: 1, clients: 10 };
+            let model = transport.shape(&params, &setting).model.expect("it is foretold");
+            let sent = model.sending.map(|s| s.exchange);
+            assert_eq!(sent.is_some(), workload.is_shared(), "{}", transport.name());
+            for exchange in model.messages.iter().map(|m| m.exchange).chain(sent) {
+                assert_eq!(exchange.ledger.both().unexplained(), 0, "{}", transport.name());
+            }
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! them: `published = delivered + superseded + missing`.
 
 use super::client::Client;
+use super::heard::Heard;
 use crate::feed::{Feed, Semantics, Spec, Stamp, Topic, Workload};
 use crate::pacing::Schedule;
 use crate::record::{Metric, Phase, TraceKind};
@@ -57,6 +58,9 @@ pub struct Receipts {
     gaps: u64,
     /// The next update that comes is the first on a new connection.
     reconnected: bool,
+    /// Where clients send to each other: what it has heard of each of them, and nothing above but
+    /// the newest is used.
+    heard: Option<Box<Heard>>,
 }
 
 /// The measured window as updates see it: by when they were published, the same for all clients.
@@ -89,6 +93,9 @@ impl Receipts {
         now_ns: u64,
         skipped: Skipped,
     ) -> Receipt {
+        if client.thread.spec.workload.is_shared() {
+            return self.hear(client, phase, stamp, now_ns);
+        }
         self.renew(client);
         let receipt = self.judge(stamp.sequence);
         let mut recorder = client.thread.recorder.borrow_mut();
@@ -132,6 +139,15 @@ impl Receipts {
         if receipt == Receipt::Fresh {
             self.advance(client, stamp, now_ns, skipped);
         }
+        receipt
+    }
+
+    fn hear(&mut self, client: &Client, phase: Phase, stamp: Stamp, now_ns: u64) -> Receipt {
+        let heard = self.heard.get_or_insert_with(|| Box::new(Heard::new(&client.thread.spec)));
+        let receipt = heard.take_in(client, phase, stamp, now_ns);
+        client.trace(TraceKind::Update, now_ns, Some(stamp));
+        // The place in the room is that of what came last.
+        self.newest = Some(stamp);
         receipt
     }
 
@@ -216,6 +232,10 @@ impl Receipts {
     /// were published against those that came. A load that was cut short is not held against
     /// anything.
     pub fn settle(&mut self, client: &Client) {
+        if client.thread.spec.workload.is_shared() {
+            let heard = self.heard.take().map(|heard| *heard);
+            return heard.unwrap_or_else(|| Heard::new(&client.thread.spec)).settle(client);
+        }
         self.renew(client);
         let Some(window) = self.window.filter(|_| client.is_finished()) else { return };
         self.age(client, window.until_ns);

@@ -4,9 +4,11 @@
 //! Separate from `server`, which accepts connections, speaks HTTP and counts.
 
 use super::LocalFuture;
+use super::room::{Posted, Room};
 use super::subscription::{Outgoing, Subscription};
+use super::voice;
 use crate::alarm::Alarm;
-use crate::feed::{Feed, Semantics, Topic};
+use crate::feed::{Feed, Semantics, Stamp, Topic};
 use crate::net::Metered;
 use bytes::{Bytes, BytesMut};
 use http_body_util::{Either, Full};
@@ -50,7 +52,7 @@ impl Peer {
     /// as the stamp of a text message has it, or else from now on.
     pub fn listen(&self, headers: &HeaderMap, now_ns: u64) {
         if !self.resume(headers, now_ns) {
-            self.place().skip(now_ns);
+            self.place().skip(&self.thread, now_ns);
         }
     }
     /// Listens, where it did not yet, and otherwise believes what it says that it has. For a
@@ -68,14 +70,13 @@ impl Peer {
         let Some(sequence) = named.and_then(|id| u64::from_str_radix(id, 36).ok()) else {
             return false;
         };
-        let feed = self.thread.feed.get();
-        self.place().resume(&feed, self.topic, sequence, now_ns);
+        self.place().resume(&self.thread, self.topic, sequence, now_ns);
         true
     }
     /// When the next message is due to it; `u64::MAX` where that is for others to say. Every
     /// sleeper of the thread's alarm is woken when it becomes another moment.
     pub fn due_ns(&self) -> u64 {
-        self.place().due_ns(&self.thread.feed.get())
+        self.place().due_ns(&self.thread)
     }
     /// The message that is due, if one is.
     pub fn take_due(&self, now_ns: u64) -> Option<Outgoing> {
@@ -84,6 +85,16 @@ impl Peer {
     /// All that it has not had, as the semantics ask; `None` where that is nothing.
     pub fn take_pending(&self, now_ns: u64, semantics: Semantics) -> Option<Outgoing> {
         self.place().take_pending(&self.thread, now_ns, semantics)
+    }
+    /// Brings a message of this client to all; every sleeper of the thread's alarm is woken, since
+    /// something is due to each.
+    pub fn post(&self, bytes: &[u8], now_ns: u64) {
+        let kind = self.thread.feed.get().spec.kind;
+        let sequence = Stamp::read(kind, bytes).map_or(0, |stamp| stamp.sequence);
+        // A copy: the message would keep the whole buffer that it was read into.
+        let bytes = Bytes::copy_from_slice(bytes);
+        self.thread.room.post(Posted { bytes, at_ns: now_ns, sequence });
+        self.thread.alarm.wake_all();
     }
     /// The latest update, whether it has had it or not.
     pub fn latest(&self, now_ns: u64) -> Outgoing {
@@ -107,6 +118,8 @@ pub struct ServerThread {
     /// Becomes true when the server drains: close what is open, begin nothing new. Every sleeper
     /// of the alarm is woken then.
     pub draining: Cell<bool>,
+    /// Where clients' messages meet.
+    pub room: Room,
     /// Where payloads are rendered; see [`ServerThread::payload`].
     scratch: RefCell<BytesMut>,
 }
@@ -120,6 +133,7 @@ impl ServerThread {
             pushed: Cell::new(0),
             lagged: Cell::new(0),
             draining: Cell::new(false),
+            room: Room::default(),
             scratch: RefCell::new(BytesMut::new()),
         }
     }
@@ -166,6 +180,13 @@ pub enum Answer {
 pub trait Endpoint {
     /// Answers one request.
     fn answer(&self, request: &Request<Incoming>, peer: &Rc<Peer>) -> Answer;
+    /// Answers a POST, whose body is a message: brings it to all where the workload is shared.
+    fn post(&self, request: Request<Incoming>, peer: &Rc<Peer>) -> Answer {
+        match peer.thread.feed.get().spec.workload.is_shared() {
+            true => voice::hear(request, peer),
+            false => self.answer(&request, peer),
+        }
+    }
 }
 
 /// An answer of text: a status and why.

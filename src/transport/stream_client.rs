@@ -8,7 +8,7 @@ use super::http::{Piece, Response};
 use super::inbox::Inbox;
 use super::link::{Link, SET_UP_ATTEMPTS, SET_UP_PAUSE_NS, sizes};
 use super::receipts::{Receipts, Skipped, skipped};
-use super::{Driver, LocalFuture, Target};
+use super::{Driver, LocalFuture};
 use crate::alarm::Sleep;
 use crate::clock::now_ns;
 use crate::feed::Spec;
@@ -375,9 +375,4 @@ impl<D: Decode> Driver for StreamClient<D> {
     fn drive(self: Rc<Self>, mut client: Client) -> LocalFuture<()> {
         Box::pin(async move { self.live(&mut client).await })
     }
-}
-
-/// The request of a stream: a head with the content type that it wants.
-pub fn request(head: &super::head::RequestHead, target: &Target) -> Vec<u8> {
-    head.render(&target.path, &target.authority)
 }

@@ -2,14 +2,15 @@
 //!
 //! Separate from `client`, which is one client's handle, and from `load`, which owns the thread.
 
+use super::heard::Followed;
 use crate::alarm::Alarm;
 use crate::feed;
 use crate::net::Dialer;
 use crate::net::line::Errors;
 use crate::pacing::Schedule;
 use crate::record::{
-    Audit, Fault, FaultKind, Metric, Phase, Phases, Recorder, TRACED_CLIENTS, TRACED_EVENTS,
-    TcpTotals, TraceEvent,
+    Audit, FanOut, Fault, FaultKind, Metric, Phase, Phases, Recorder, TRACED_CLIENTS,
+    TRACED_EVENTS, TcpTotals, TraceEvent,
 };
 use hdrhistogram::Histogram;
 use std::cell::{Cell, RefCell};
@@ -49,6 +50,8 @@ pub struct Thread {
     pub(super) generation: Cell<u32>,
     stopped: Cell<bool>,
     tally: Cell<Tally>,
+    /// How clients' messages spread, where they send to each other.
+    pub(super) followed: RefCell<Followed>,
     pub(super) watches: RefCell<Vec<Rc<Watch>>>,
     /// What happened to the first clients.
     trace: RefCell<Vec<TraceEvent>>,
@@ -125,6 +128,7 @@ impl Thread {
             generation: Cell::new(0),
             stopped: Cell::new(false),
             tally: Cell::default(),
+            followed: RefCell::default(),
             watches: RefCell::default(),
             trace: RefCell::default(),
             age_rest: Cell::default(),
@@ -133,6 +137,9 @@ impl Thread {
 
     /// Starts a schedule and wakes everybody.
     pub fn start(&self, schedule: Schedule) {
+        if self.spec.workload.is_shared() {
+            self.followed.borrow_mut().begin(&self.spec, &schedule);
+        }
         self.schedule.set(Some(schedule));
         self.generation.set(self.generation.get().wrapping_add(1));
         self.update(|t| t.finished = 0);
@@ -198,6 +205,10 @@ impl Thread {
     /// Gives away what happened to the first clients.
     pub fn take_trace(&self) -> Vec<TraceEvent> {
         self.trace.take()
+    }
+    /// Gives away how clients' messages spread.
+    pub fn take_fan_out(&self) -> Vec<FanOut> {
+        self.followed.borrow_mut().take()
     }
     /// Counts a finished exchange or a message.
     #[inline]

@@ -6,7 +6,7 @@ use crate::error::{Failure, Outcome, at};
 use crate::host::resident_bytes;
 use crate::load::{self, Command, Event, ThreadEnd, ThreadPlan};
 use crate::pacing::Schedule;
-use crate::record::{Audit, LATENCY_BOUND_NS, Phases, TcpTotals};
+use crate::record::{Audit, FanOut, LATENCY_BOUND_NS, Phases, TcpTotals};
 use crate::result::file::Line;
 use crate::result::{Cost, DriverEnd};
 use crate::transport::{self, Target};
@@ -342,6 +342,7 @@ impl Worker {
             end.trace.extend_from_slice(&thread.trace);
         }
         (end.tcp, end.audit) = (tcp, audit);
+        end.fanout = FanOut::together(ends.into_iter().flat_map(|thread| thread.fanout));
         say(&FromDriver::Result(Box::new(Line::Driver(Box::new(end)))))
     }
 }

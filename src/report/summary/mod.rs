@@ -6,6 +6,7 @@
 mod bytes;
 mod compare;
 mod cost;
+mod fanout;
 mod group;
 mod times;
 mod verdict;
@@ -77,6 +78,7 @@ fn row(group: &Group, floor: Option<&Group>) -> Row {
         },
         cost: cost::cost(group, &events, floor),
         connecting: cost::connecting(group),
+        fanout: fanout::spreading(group),
         seconds: times::seconds(group),
         notes: notes(group, &pace, &latencies),
         pace,
@@ -146,6 +148,7 @@ fn events(group: &Group) -> Events {
         superseded: steady.superseded,
         lost: steady.lost,
         unstamped: steady.unstamped,
+        sent: steady.sent,
         negative_latencies: all.negative_latencies,
         reconnects: all.reconnects,
         turns_unreached: group.drivers.iter().map(|d| d.turns_unreached).sum(),

@@ -2,7 +2,7 @@
 
 use super::group::Group;
 use super::headline;
-use crate::record::Metric;
+use crate::record::{Metric, Phase};
 use crate::report::figure::Figure;
 use crate::report::layer::Statistic;
 use crate::report::table::{Audit, Check, Events, Latencies, Pace, Row, Status, Verdict};
@@ -40,8 +40,14 @@ pub(super) fn of_row(
         // Each turn follows the last: there is no schedule to be late for.
     } else if group.info.paced {
         checks.push(on_schedule(events, latencies));
+    } else if group.info.is_shared() {
+        // It is pushed to, and its senders have a schedule.
+        checks.push(on_schedule(events, latencies));
     } else if group.info.bundled_server {
         checks.push(feed_held(group, events));
+    }
+    if group.info.is_shared() && network && !group.info.floor {
+        checks.push(reached_all(group));
     }
     checks.push(interval(pace));
     let partial = group.missing > 0
@@ -106,6 +112,22 @@ fn feed_held(group: &Group, events: &Events) -> Check {
         thousands(published as u64)
     );
     check("feed_held", came >= least, Figure::known(came), text)
+}
+
+/// Whether every message that clients sent in the measured window came to every client: what the
+/// senders counted against what the receivers did.
+fn reached_all(group: &Group) -> Check {
+    let counts = &group.total.phases[Phase::Steady].counts;
+    let wanted = counts.sent * u64::from(group.info.clients);
+    let text = format!(
+        "{} of {} deliveries: {} messages to {} clients",
+        thousands(counts.updates_delivered),
+        thousands(wanted),
+        thousands(counts.sent),
+        thousands(group.info.clients.into())
+    );
+    let ok = counts.updates_delivered == wanted && counts.updates_published == wanted;
+    check("every_message_reached_all", ok, Figure::count(counts.updates_delivered), text)
 }
 
 fn audited(name: &'static str, bytes: &Figure, who: &str) -> Check {

@@ -35,6 +35,7 @@ impl Format for Text {
             overhead(table),
             ratios(table),
             latency(table),
+            fanout(table),
             cost(table),
             notes::audit(table),
             notes::verdicts(table),
@@ -188,6 +189,40 @@ fn latency(table: &Table) -> String {
         grid.row(cells);
     }
     format!("Latency\n{}", grid.render())
+}
+
+/// How clients' messages spread, where they send to each other.
+fn fanout(table: &Table) -> String {
+    let rows: Vec<&Row> = rows(table).into_iter().filter(|r| r.fanout.posts > 0).collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    let head = [
+        "clients",
+        "series",
+        "messages",
+        "first\np50",
+        "first\np99",
+        "last\np50",
+        "last\np99",
+        "spread\np50",
+        "spread\np99",
+        "reached\nleast",
+        "reached\nmean",
+    ];
+    let mut grid = Grid::new(2, &head);
+    for row in rows {
+        let f = &row.fanout;
+        let mut cells = vec![thousands(row.clients.into()), row.series.clone(), thousands(f.posts)];
+        for time in f.first_us.iter().chain(&f.last_us).chain(&f.spread_us) {
+            cells.push(show(time, us));
+        }
+        for share in [&f.completeness_min, &f.completeness_mean] {
+            cells.push(show(share, |v| format!("{:.2} %", v * 100.0)));
+        }
+        grid.row(cells);
+    }
+    format!("Spreading of a message to all clients, from its intended sending\n{}", grid.render())
 }
 
 fn cost(table: &Table) -> String {

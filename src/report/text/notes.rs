@@ -123,7 +123,8 @@ fn absent(table: &Table) -> Vec<String> {
 
 /// True for a reason that lies in what was asked for.
 fn is_natural(why: &str) -> bool {
-    const NATURAL: [&str; 4] = [
+    const NATURAL: [&str; 5] = [
+        "clients do not send to each other",
         "the transport is pushed to",
         "the interval was not",
         "the chapter",

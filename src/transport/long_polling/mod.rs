@@ -8,7 +8,7 @@ mod law;
 mod params;
 mod server;
 
-use super::{Driver, Setting, Shape, Site, Target, Transport};
+use super::{Driver, Setting, Shape, Site, Target, Transport, voice};
 use crate::feed::{self, Workload};
 use crate::settings::{Fields, Key};
 use params::Params;
@@ -53,6 +53,8 @@ impl Transport for LongPolling {
         target: &Target,
         feed: &feed::Spec,
     ) -> Result<Rc<dyn Driver>, String> {
-        Ok(client::driver(&Params::from_value(params), target, feed))
+        let params = Params::from_value(params);
+        let client = client::driver(&params, target, feed);
+        Ok(voice::beside(client, &params.request, target, feed))
     }
 }

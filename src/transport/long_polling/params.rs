@@ -5,9 +5,11 @@ use crate::feed::{Semantics, Spec};
 use crate::record::{Exchange, Ledger, Model};
 use crate::settings::{Fields, Key};
 use crate::transport::arithmetic::{
-    DELAYED_ACK_NS, add_message, data_segments, head_flow, message_bytes, model,
+    DELAYED_ACK_NS, add_message, data_segments, head_flow, heard_by_each, message_bytes, model,
+    posted, push_law, sending,
 };
 use crate::transport::head::{self, RequestHead, ResponseHead};
+use crate::transport::voice::HEARD;
 use crate::transport::{Setting, Shape};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -99,11 +101,16 @@ pub fn parse(fields: &mut Fields) -> Option<Value> {
 /// What a series with these settings does.
 pub fn shape(params: &Params, setting: &Setting) -> Shape {
     let semantics = params.pending.semantics().unwrap_or(setting.feed.semantics);
-    let feed = Spec { semantics, ..setting.feed };
+    let own = setting.feed.among(setting.clients);
+    let feed = Spec { semantics, ..heard_by_each(&own) };
     let cycle = law::cycle(&feed, setting.delay_ns, params.hold_ns);
     Shape {
         paced: false,
-        interval_ns: (1e9 / cycle.messages_hz).round() as u64,
+        // Among clients that send to each other it is the senders' pace.
+        interval_ns: match feed.workload.is_shared() {
+            true => own.period_ns(),
+            false => (1e9 / cycle.messages_hz).round() as u64,
+        },
         model: setting.target.bundled.then(|| foretold(params, setting, &feed, cycle)),
         connection_each_turn: false,
     }
@@ -114,8 +121,17 @@ fn foretold(params: &Params, setting: &Setting, feed: &Spec, cycle: law::Cycle) 
     let mut model = model(cycle.kinds, Some(cycle.messages_hz), |updates| {
         exchange(params, setting, held_ns, updates)
     });
-    model.delivery = law::delivery(feed, setting.delay_ns, params.hold_ns);
-    model.age_mean_ns = law::age_mean_ns(feed, setting.delay_ns);
+    if feed.workload.is_shared() {
+        let own = setting.feed.among(setting.clients);
+        let one = posted(&params.request, setting, HEARD);
+        model.sending = Some(sending(&own, setting.clients, one));
+        // Several senders' messages are no process that a law is known of; on one host all are
+        // there at once.
+        model.delivery = (setting.delay_ns == 0).then(|| push_law(feed, 0));
+    } else {
+        model.delivery = law::delivery(feed, setting.delay_ns, params.hold_ns);
+        model.age_mean_ns = law::age_mean_ns(feed, setting.delay_ns);
+    }
     model
 }
 

@@ -4,11 +4,10 @@ use super::params::Params;
 use crate::clock::now_ns;
 use crate::feed::Semantics;
 use crate::transport::dated::DatedHead;
-use crate::transport::site::{Answer, Body, Endpoint, Peer, only_get};
+use crate::transport::site::{Answer, Endpoint, Peer, only_get};
 use bytes::Bytes;
-use http_body_util::{Either, Full};
 use hyper::body::Incoming;
-use hyper::{Method, Request, Response};
+use hyper::{Method, Request};
 use std::rc::Rc;
 
 /// The endpoint that holds requests.
@@ -41,7 +40,7 @@ impl Endpoint for Held {
         let until_ns = now.saturating_add(self.hold_ns);
         Answer::Later(Box::pin(async move {
             let payload = hold(&peer, semantics, until_ns).await;
-            respond(&head, payload)
+            head.respond(payload)
         }))
     }
 }
@@ -63,11 +62,4 @@ async fn hold(peer: &Peer, semantics: Semantics, until_ns: u64) -> Bytes {
         }
         peer.thread.alarm.until(peer.due_ns().min(until_ns)).await;
     }
-}
-
-fn respond(head: &DatedHead, payload: Bytes) -> Response<Body> {
-    let headers = head.headers(payload.len());
-    let mut response = Response::new(Either::Left(Full::new(payload)));
-    *response.headers_mut() = headers;
-    response
 }

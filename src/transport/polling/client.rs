@@ -4,13 +4,14 @@ use super::engine_raw::Raw;
 use super::engine_reqwest::Reqwest;
 use super::params::{Engine, Params};
 use crate::clock::now_ns;
-use crate::feed::{self, Semantics};
+use crate::feed::{self, Semantics, Workload};
 use crate::pacing::Turn;
 use crate::record::{Fault, FaultKind, Metric, TraceKind};
 use crate::transport::http::Parts;
 use crate::transport::inbox::{Inbox, empty, without_separators};
 use crate::transport::link::book;
 use crate::transport::receipts::{Receipts, Skipped};
+use crate::transport::voice::{self, Answered, Posts};
 use crate::transport::{Client, Driver, Target};
 use std::rc::Rc;
 
@@ -20,10 +21,15 @@ pub fn driver(
     target: &Target,
     feed: &feed::Spec,
 ) -> Result<Rc<dyn Driver>, String> {
-    Ok(match params.engine {
+    if feed.workload == Workload::Echo {
+        let posts = Posts::new(&params.request, target, feed, Answered::Same);
+        return Ok(Rc::new(posts.with(params.phase, params.new_connection)));
+    }
+    let polls: Rc<dyn Driver> = match params.engine {
         Engine::Raw => Rc::new(Raw::new(params, target, feed)),
         Engine::Reqwest => Rc::new(Reqwest::new(params, target, feed)?),
-    })
+    };
+    Ok(voice::beside(polls, &params.request, target, feed))
 }
 
 /// What a client has, and what it is about to get.

@@ -40,8 +40,8 @@ impl Transport for Polling {
     fn parse(&self, fields: &mut Fields) -> Option<Value> {
         params::parse(fields)
     }
-    fn refuses(&self, _: &Value, _: &feed::Spec) -> Option<String> {
-        None
+    fn refuses(&self, params: &Value, feed: &feed::Spec) -> Option<String> {
+        params::refuses(&Params::from_value(params), feed)
     }
     fn shape(&self, params: &Value, setting: &Setting) -> Shape {
         params::shape(&Params::from_value(params), setting)

@@ -1,15 +1,17 @@
 //! The settings of polling and its arithmetic.
 
-use crate::feed::Semantics;
+use crate::feed::{Semantics, Spec, Workload};
 use crate::pacing::Spread;
 use crate::record::{Exchange, Law, Ledger, Model};
 use crate::settings::{Fields, Key};
 use crate::transport::arithmetic::{
-    DELAYED_ACK_NS, add_message, data_segments, head_flow, message_bytes, model, poll_age_ns,
-    poll_law, polled,
+    DELAYED_ACK_NS, add_message, data_segments, head_flow, heard_by_each, message_bytes, model,
+    poll_age_ns, poll_law, polled, posted, sending,
 };
 use crate::transport::head::{self, RequestHead, ResponseHead};
+use crate::transport::voice::HEARD;
 use crate::transport::{Setting, Shape};
+use crate::units::human_ns;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -108,6 +110,29 @@ pub fn parse(fields: &mut Fields) -> Option<Value> {
     Some(serde_json::to_value(params).expect("settings are JSON"))
 }
 
+/// Why a series with these settings cannot carry a feed.
+pub fn refuses(params: &Params, feed: &Spec) -> Option<String> {
+    let said = |why: &str| Some(why.to_owned());
+    match feed.workload {
+        Workload::Echo if params.engine == Engine::Reqwest => {
+            said("the engine \"reqwest\" polls and sends no messages; take engine = \"raw\"")
+        }
+        // One pace, said twice, would be two.
+        Workload::Echo if params.interval_ns > 0 && params.interval_ns != feed.period_ns() => {
+            Some(format!(
+                "in an echo each message is a turn: the interval must be the feed's {}, or \
+                 \"back-to-back\"",
+                human_ns(feed.period_ns() as f64)
+            ))
+        }
+        Workload::Broadcast | Workload::Tracker if params.new_connection => said(
+            "who asks on a new connection each time cannot be told from one that has just come; \
+             take connection = \"keep-alive\"",
+        ),
+        _ => None,
+    }
+}
+
 /// What a series with these settings does.
 pub fn shape(params: &Params, setting: &Setting) -> Shape {
     Shape {
@@ -120,22 +145,53 @@ pub fn shape(params: &Params, setting: &Setting) -> Shape {
 
 fn foretold(params: &Params, setting: &Setting) -> Model {
     let (feed, delay_ns) = (&setting.feed, setting.delay_ns);
+    let all = heard_by_each(&feed.among(setting.clients));
     // Back to back, a poll follows the last by a round trip; without a delay nobody knows it.
     let (interval_ns, known) = match params.interval_ns {
         0 => (2 * delay_ns, delay_ns > 0),
         interval_ns => (interval_ns, true),
     };
     let hz = known.then(|| 1e9 / interval_ns as f64);
-    let mut model = model(polled(feed, interval_ns), hz, |updates| {
-        exchange(params, setting, interval_ns, updates)
-    });
-    if known {
-        model.delivery = Some(poll_law(feed, delay_ns, interval_ns));
-        model.age_mean_ns = Some(poll_age_ns(feed, delay_ns, interval_ns));
+    let mut model = match feed.workload {
+        Workload::Echo => model(vec![(1.0, 1)], hz, |_| echo(params, setting, interval_ns)),
+        _ => model(polled(&all, interval_ns), hz, |updates| {
+            exchange(params, setting, interval_ns, updates)
+        }),
+    };
+    match feed.workload {
+        Workload::Ticker if known => {
+            model.delivery = Some(poll_law(feed, delay_ns, interval_ns));
+            model.age_mean_ns = Some(poll_age_ns(feed, delay_ns, interval_ns));
+        }
+        // Once more on the way up.
+        Workload::Broadcast | Workload::Tracker if known => {
+            model.delivery = Some(poll_law(&all, 2 * delay_ns, interval_ns));
+        }
+        _ => {}
+    }
+    if feed.workload.is_shared() {
+        let exchange = posted(&params.request, setting, HEARD);
+        model.sending = Some(sending(&feed.among(setting.clients), setting.clients, exchange));
     }
     let trips = if params.new_connection { 2 } else { 1 };
     model.response = Some(Law::constant((trips * 2 * delay_ns) as f64));
     model
+}
+
+/// One message that is answered with the same.
+fn echo(params: &Params, setting: &Setting, interval_ns: u64) -> Exchange {
+    let payload = setting.feed.payload_bytes;
+    let head = params.response.render_expected(payload as usize);
+    let mut one = posted(&params.request, setting, &head);
+    add_message(&mut one.ledger.down, (payload.into(), 0), 0);
+    let bare = u64::from(interval_ns > DELAYED_ACK_NS);
+    let requests = data_segments(one.ledger.up.wire.get());
+    let responses = data_segments(one.ledger.down.wire.get());
+    (one.segments_up, one.segments_down) = match params.new_connection {
+        false => (requests + bare, responses),
+        true => (5 + requests, 3 + responses),
+    };
+    one
 }
 
 /// One poll that is answered with so many updates.

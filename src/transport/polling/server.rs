@@ -1,23 +1,24 @@
 //! The server half: answers each poll at once, with the latest update of the client's topic or
-//! with all that it has not had, as the feed's semantics ask.
+//! with all that it has not had, as the feed's semantics ask; and in an echo, each message with
+//! the same.
 
 use super::params::Params;
 use crate::clock::now_ns;
-use crate::feed::Semantics;
+use crate::feed::{Semantics, Workload};
 use crate::transport::dated::DatedHead;
 use crate::transport::site::{Answer, Endpoint, Peer, only_get};
-use http_body_util::{Either, Full};
+use crate::transport::voice;
 use hyper::body::Incoming;
-use hyper::{Method, Request, Response};
+use hyper::{Method, Request};
 use std::rc::Rc;
 
 /// The endpoint that answers polls.
-pub struct Polls(DatedHead);
+pub struct Polls(Rc<DatedHead>);
 
 impl Polls {
     /// Answers with these settings' response head.
     pub fn new(params: &Params) -> Polls {
-        Polls(DatedHead::new(params.response.clone()))
+        Polls(Rc::new(DatedHead::new(params.response.clone())))
     }
 }
 
@@ -34,9 +35,18 @@ impl Endpoint for Polls {
                 peer.take_pending(now, Semantics::Log).map(|all| all.bytes).unwrap_or_default()
             }
         };
-        let headers = self.0.headers(payload.len());
-        let mut response = Response::new(Either::Left(Full::new(payload)));
-        *response.headers_mut() = headers;
-        Answer::Now(response)
+        Answer::Now(self.0.respond(payload))
+    }
+
+    fn post(&self, request: Request<Incoming>, peer: &Rc<Peer>) -> Answer {
+        let spec = peer.thread.feed.get().spec;
+        let head = self.0.clone();
+        match spec.workload {
+            Workload::Ticker => self.answer(&request, peer),
+            Workload::Echo => {
+                voice::read(request, voice::most_bytes(&spec), move |same| head.respond(same))
+            }
+            Workload::Broadcast | Workload::Tracker => voice::hear(request, peer),
+        }
     }
 }

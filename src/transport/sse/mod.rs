@@ -9,7 +9,7 @@ use super::site::{Answer, Endpoint, Peer, only_get};
 use super::stream_client::{Decode, Part, StreamClient};
 use super::stream_server::{Writing, respond};
 use super::subscription::Outgoing;
-use super::{Driver, Setting, Shape, Site, Target, Transport};
+use super::{Driver, Setting, Shape, Site, Target, Transport, voice};
 use crate::feed::{self, Kind, Workload, sequence_text};
 use crate::settings::{Fields, Key};
 use bytes::{BufMut, Bytes, BytesMut};
@@ -71,8 +71,9 @@ impl Transport for Sse {
         feed: &feed::Spec,
     ) -> Result<Rc<dyn Driver>, String> {
         let params = Params::from_value(params);
-        let request = super::stream_client::request(&params.request, target);
-        Ok(StreamClient::<Stream>::driver(request, params.reconnect_ns, feed))
+        let request = params.request.render(&target.path, &target.authority);
+        let client = StreamClient::<Stream>::driver(request, params.reconnect_ns, feed);
+        Ok(voice::beside(client, &params.request, target, feed))
     }
 }
 

@@ -1,11 +1,13 @@
 //! The settings of server-sent events and their arithmetic.
 
+use crate::feed::Spec;
 use crate::record::{Exchange, Flow, Idle, Ledger};
 use crate::settings::{Fields, Key};
 use crate::transport::arithmetic::{
-    add_message, chunk_framing, data_segments, message_bytes, model, push_age_ns, push_law, pushed,
+    add_message, chunk_framing, data_segments, message_bytes, posted, pushing,
 };
 use crate::transport::head::{self, RequestHead};
+use crate::transport::voice::HEARD;
 use crate::transport::{Setting, Shape};
 use crate::units::Bytes;
 use serde::{Deserialize, Serialize};
@@ -76,9 +78,7 @@ fn event_framing(params: &Params, updates: u32) -> u64 {
 
 /// What a series with these settings does: heads are a part of the set-up alone.
 pub fn shape(params: &Params, setting: &Setting) -> Shape {
-    let feed = &setting.feed;
-    let (kinds, hz) = pushed(feed);
-    let mut model = model(kinds, Some(hz), |updates| {
+    let exchange = |feed: &Spec, updates| {
         let bytes = message_bytes(feed, updates);
         let event = event_framing(params, updates);
         let mut down = Flow::default();
@@ -86,13 +86,13 @@ pub fn shape(params: &Params, setting: &Setting) -> Shape {
         let segments_down = data_segments(down.wire.get());
         // The client's delayed acknowledgement.
         Exchange { ledger: Ledger { up: Flow::default(), down }, segments_up: 1, segments_down }
-    });
-    model.idle = heartbeats(params, hz);
-    model.delivery = Some(push_law(feed, setting.delay_ns));
-    model.age_mean_ns = Some(push_age_ns(feed, setting.delay_ns));
+    };
+    let sent = || posted(&params.request, setting, HEARD);
+    let (mut model, interval_ns) = pushing(setting, exchange, sent);
+    model.idle = model.messages_hz.and_then(|hz| heartbeats(params, hz));
     Shape {
         paced: false,
-        interval_ns: (1e9 / hz).round() as u64,
+        interval_ns,
         model: setting.target.bundled.then_some(model),
         connection_each_turn: false,
     }

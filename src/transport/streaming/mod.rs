@@ -6,9 +6,9 @@ mod params;
 
 use super::http::Piece;
 use super::site::{Answer, Endpoint, Peer, only_get};
-use super::stream_client::{Decode, Part, StreamClient, request};
+use super::stream_client::{Decode, Part, StreamClient};
 use super::stream_server::{Writing, respond};
-use super::{Driver, Setting, Shape, Site, Target, Transport};
+use super::{Driver, Setting, Shape, Site, Target, Transport, voice};
 use crate::feed::{self, Workload};
 use crate::settings::{Fields, Key};
 use hyper::body::Incoming;
@@ -42,8 +42,8 @@ impl Transport for Streaming {
     fn refuses(&self, _: &Value, feed: &feed::Spec) -> Option<String> {
         (feed.workload == Workload::Echo).then(|| super::ONE_WAY.to_owned())
     }
-    fn shape(&self, _: &Value, setting: &Setting) -> Shape {
-        params::shape(setting)
+    fn shape(&self, params: &Value, setting: &Setting) -> Shape {
+        params::shape(&Params::from_value(params), setting)
     }
     fn mount(&self, _: &Value, path: &str, site: &mut Site) {
         site.mount(path, Rc::new(Streams));
@@ -55,8 +55,9 @@ impl Transport for Streaming {
         feed: &feed::Spec,
     ) -> Result<Rc<dyn Driver>, String> {
         let params = Params::from_value(params);
-        let request = request(&params.request, target);
-        Ok(StreamClient::<Chunks>::driver(request, params.reconnect_ns, feed))
+        let request = params.request.render(&target.path, &target.authority);
+        let client = StreamClient::<Chunks>::driver(request, params.reconnect_ns, feed);
+        Ok(voice::beside(client, &params.request, target, feed))
     }
 }
 

@@ -1,22 +1,27 @@
 //! The client half: an upgrade of our own rendering, then tokio-tungstenite over the metered and
 //! scanned stream with buffers that are small and stated.
 
+use super::echo::Rounds;
 use super::frame::{Scanned, Sizes};
 use super::params::Params;
 use crate::alarm::Sleep;
 use crate::clock::now_ns;
-use crate::feed;
+use crate::feed::{self, Stamp, Workload};
 use crate::net::Metered;
+use crate::pacing::{Spread, Turn};
 use crate::record::{Fault, FaultKind, Metric, Phase};
 use crate::transport::client::Change;
 use crate::transport::http::Response;
 use crate::transport::inbox::Inbox;
 use crate::transport::receipts::{Receipts, Skipped, skipped};
+use crate::transport::thread::Watch;
 use crate::transport::{Book, Client, Driver, LocalFuture, Target};
+use bytes::BytesMut;
 use futures_util::StreamExt;
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::Poll;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -33,12 +38,16 @@ const SET_UP_ATTEMPTS: u32 = 4;
 const SET_UP_PAUSE_NS: u64 = 250_000_000;
 
 /// The client half of one thread.
-struct Push {
+pub(super) struct Push {
     path: String,
     authority: String,
     config: WebSocketConfig,
     reconnect_ns: u64,
-    feed: feed::Spec,
+    /// In an echo, each message follows the answer to the last.
+    pub(super) back_to_back: bool,
+    pub(super) feed: feed::Spec,
+    /// Where messages are rendered.
+    pub(super) scratch: RefCell<BytesMut>,
 }
 
 /// The client half for one thread.
@@ -51,21 +60,27 @@ pub fn driver(params: &Params, target: &Target, feed: &feed::Spec) -> Rc<dyn Dri
         authority: target.authority.clone(),
         config,
         reconnect_ns: params.reconnect_ns,
+        back_to_back: params.back_to_back,
         feed: *feed,
+        scratch: RefCell::default(),
     })
 }
 
 /// An upgraded connection and its books.
-struct Link {
-    socket: WebSocketStream<Scanned>,
-    book: Book,
+pub(super) struct Link {
+    pub(super) socket: WebSocketStream<Scanned>,
+    pub(super) book: Book,
     /// The updates of the message that comes.
     inbox: Inbox,
     skipped: Skipped,
+    /// In an echo, what is to be answered.
+    pub(super) rounds: Option<Rounds>,
+    /// The phase of the message that is being written, where one is.
+    pub(super) writing: Option<Phase>,
 }
 
 /// Why listening ended.
-enum Ended {
+pub(super) enum Ended {
     Stopped,
     Lost,
 }
@@ -79,10 +94,15 @@ impl Push {
 
     async fn receive(&self, client: &mut Client, receipts: &mut Receipts) {
         let Some(mut link) = Box::pin(self.set_up(client)).await else { return };
+        let mut voice = self.feed.sends(client.id).then(|| client.beside(self.feed.period_ns()));
         loop {
-            match self.listen(client, &mut link, receipts).await {
-                Ended::Stopped => return,
-                Ended::Lost => {}
+            let ended = match self.feed.workload {
+                Workload::Echo => self.converse(client, &mut link, receipts).await,
+                _ => self.listen(client, &mut link, receipts, &mut voice).await,
+            };
+            link.give_up(client, matches!(ended, Ended::Stopped));
+            if let Ended::Stopped = ended {
+                return;
             }
             let phase = link.book.phase();
             client.unready();
@@ -144,7 +164,9 @@ impl Push {
                     Some(self.config),
                 );
                 let (inbox, skipped) = (Inbox::new(&self.feed), skipped(&self.feed));
-                Some(Link { socket: socket.await, book, inbox, skipped })
+                let rounds = (self.feed.workload == Workload::Echo).then(Rounds::default);
+                let socket = socket.await;
+                Some(Link { socket, book, inbox, skipped, rounds, writing: None })
             }
         }
     }
@@ -192,48 +214,64 @@ impl Push {
         Err(Fault::of(FaultKind::Upgrade))
     }
 
-    /// Receives until the word to stop or the loss of the connection.
-    async fn listen(&self, client: &mut Client, link: &mut Link, receipts: &mut Receipts) -> Ended {
+    /// Receives until the word to stop or the loss of the connection; a sender sends meanwhile.
+    async fn listen(
+        &self,
+        client: &mut Client,
+        link: &mut Link,
+        receipts: &mut Receipts,
+        voice: &mut Option<Client>,
+    ) -> Ended {
         let (mut sleep, mut coming) = client.next_change();
+        let watch = client.watch.clone();
         loop {
-            match next(&mut link.socket, &mut sleep).await {
-                Event::Received(Ok(message)) => {
-                    let payload = match &message {
-                        Message::Text(text) => text.as_bytes(),
-                        Message::Binary(bytes) => bytes,
-                        _ => &[],
-                    };
-                    if matches!(message, Message::Text(_) | Message::Binary(_)) {
-                        link.received(client, payload, receipts);
-                    }
-                    link.book_control();
-                    if let Message::Close(frame) = &message {
-                        let code = frame.as_ref().map_or(0, |f| i32::from(u16::from(f.code)));
-                        client.fault(link.book.phase(), Fault::with(FaultKind::EarlyClose, code));
-                        link.end(client, receipts).await;
-                        return Ended::Lost;
-                    }
-                }
-                Event::Received(Err(fault)) => {
-                    link.book_control();
-                    client.fault(link.book.phase(), fault);
-                    return Ended::Lost;
-                }
-                Event::Woken(woken) => {
-                    match client.change(woken, coming) {
-                        Some(Change::Stop) => {
-                            link.end(client, receipts).await;
-                            return Ended::Stopped;
+            let turn = {
+                let mut turn = pin!(next_turn(voice.as_mut(), self.spread()));
+                loop {
+                    match next(link, Some(&mut sleep), &watch, turn.as_mut()).await {
+                        Event::Turn(turn) => break turn,
+                        Event::Received(Ok(message)) => {
+                            if let Some(ended) = link.take(client, receipts, &message).await {
+                                return ended;
+                            }
                         }
-                        Some(Change::Phase(phase)) => {
-                            link.book.enter(phase, link.socket.get_ref().metered());
+                        Event::Received(Err(fault)) => {
+                            link.book_control();
+                            client.fault(link.book.phase(), fault);
+                            return Ended::Lost;
                         }
-                        None => {}
+                        Event::Woken(woken) => {
+                            match client.change(woken, coming) {
+                                Some(Change::Stop) => {
+                                    link.end(client, receipts).await;
+                                    return Ended::Stopped;
+                                }
+                                Some(Change::Phase(phase)) => link.enter(phase),
+                                None => {}
+                            }
+                            (sleep, coming) = client.next_change();
+                        }
                     }
-                    (sleep, coming) = client.next_change();
                 }
+            };
+            // Without a turn it is the word to stop, which the sleep gives too.
+            if let (Some(turn), Some(voice)) = (turn, voice.as_ref()) {
+                let sequence = voice.post().sequence();
+                let stamp = Stamp { sequence, published_ns: turn.intended_ns };
+                self.send(client, link, stamp, turn.phase);
+            } else {
+                link.end(client, receipts).await;
+                return Ended::Stopped;
             }
         }
+    }
+}
+
+/// The next turn of a sender; never, of those who send nothing.
+async fn next_turn(voice: Option<&mut Client>, spread: Spread) -> Option<Turn> {
+    match voice {
+        Some(voice) => voice.turn(spread).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -273,24 +311,51 @@ fn accepts(head: &[u8], key: &str) -> bool {
         })
 }
 
-enum Event {
+pub(super) enum Event {
     Received(Result<Message, Fault>),
+    Turn(Option<Turn>),
     Woken(bool),
 }
 
-/// The next message, or the end of the sleep; a message comes first.
-async fn next(socket: &mut WebSocketStream<Scanned>, sleep: &mut Sleep) -> Event {
+/// The next message, turn, or end of the sleep; a message comes first, and no turn comes while
+/// the last one's message is being written.
+pub(super) async fn next(
+    link: &mut Link,
+    mut sleep: Option<&mut Sleep>,
+    watch: &Watch,
+    mut turn: Pin<&mut impl Future<Output = Option<Turn>>>,
+) -> Event {
     poll_fn(|cx| {
-        if let Poll::Ready(received) = socket.poll_next_unpin(cx) {
+        if let Poll::Ready(received) = link.socket.poll_next_unpin(cx) {
             return Poll::Ready(Event::Received(match received {
                 Some(Ok(message)) => Ok(message),
                 Some(Err(error)) => Err(fault_of(&error)),
                 None => Err(Fault::of(FaultKind::EarlyClose)),
             }));
         }
-        Pin::new(&mut *sleep).poll(cx).map(Event::Woken)
+        if link.rounds.is_some() && watch.expired(cx) {
+            return Poll::Ready(Event::Received(Err(Fault::of(FaultKind::ResponseTimeout))));
+        }
+        if link.poll_written(cx).is_ready()
+            && let Poll::Ready(turn) = turn.as_mut().poll(cx)
+        {
+            return Poll::Ready(Event::Turn(turn));
+        }
+        match &mut sleep {
+            Some(sleep) => Pin::new(&mut **sleep).poll(cx).map(Event::Woken),
+            None => Poll::Pending,
+        }
     })
     .await
+}
+
+/// What a message brings; nothing where it is none of data.
+pub(super) fn payload_of(message: &Message) -> &[u8] {
+    match message {
+        Message::Text(text) => text.as_bytes(),
+        Message::Binary(bytes) => bytes,
+        _ => &[],
+    }
 }
 
 fn fault_of(error: &Error) -> Fault {
@@ -305,14 +370,51 @@ fn fault_of(error: &Error) -> Fault {
 }
 
 impl Link {
+    /// Takes in a message or control frame; says where it ends the connection.
+    pub(super) async fn take(
+        &mut self,
+        client: &Client,
+        receipts: &mut Receipts,
+        message: &Message,
+    ) -> Option<Ended> {
+        if matches!(message, Message::Text(_) | Message::Binary(_)) {
+            self.received(client, message, receipts);
+        }
+        self.book_control();
+        let Message::Close(frame) = message else { return None };
+        let code = frame.as_ref().map_or(0, |f| i32::from(u16::from(f.code)));
+        client.fault(self.book.phase(), Fault::with(FaultKind::EarlyClose, code));
+        self.end(client, receipts).await;
+        Some(Ended::Lost)
+    }
+
+    /// Goes to another phase.
+    pub(super) fn enter(&mut self, phase: Phase) {
+        self.book.enter(phase, self.socket.get_ref().metered());
+    }
+
+    /// The phase of its books.
+    pub(super) fn phase(&self) -> Phase {
+        self.book.phase()
+    }
+
     /// Books a message and says what the update is to the client.
-    fn received(&mut self, client: &Client, payload: &[u8], receipts: &mut Receipts) {
+    fn received(&mut self, client: &Client, message: &Message, receipts: &mut Receipts) {
+        if self.is_answer(client, message) {
+            return;
+        }
         let phase = self.book.phase();
+        self.inbox.push(payload_of(message));
+        let separators = self.inbox.end();
+        self.book_down(client, phase, separators);
+        self.inbox.deliver(client, phase, receipts, self.skipped);
+    }
+
+    /// Books the bytes of a message that was received.
+    pub(super) fn book_down(&mut self, client: &Client, phase: Phase, separators: u64) {
         let findings = self.socket.get_ref().findings();
         // The codec gives a message only after its bytes have passed the scanner.
         let sizes = findings.borrow_mut().messages_down.pop_front().unwrap_or_default();
-        self.inbox.push(payload);
-        let separators = self.inbox.end();
         let mut recorder = client.thread.recorder.borrow_mut();
         let down = &mut recorder.at(phase).ledger.down;
         let Sizes { framing, masks, payload: bytes } = sizes;
@@ -321,13 +423,11 @@ impl Link {
         down.masks += masks;
         down.payload += bytes - separators.min(bytes);
         self.book.booked(0, sizes.wire());
-        drop(recorder);
-        self.inbox.deliver(client, phase, receipts, self.skipped);
     }
 
     /// Books the control frames that have passed. Those to the server have passed once they have
     /// left the delay line; what never leaves it is not booked.
-    fn book_control(&mut self) {
+    pub(super) fn book_control(&mut self) {
         let scanned = self.socket.get_ref();
         let findings = scanned.findings();
         let mut findings = findings.borrow_mut();
@@ -351,8 +451,9 @@ impl Link {
 
     /// The closing handshake (RFC 6455 §7): says close, or answers it, and reads until the server
     /// has closed the connection.
-    async fn end(&mut self, client: &Client, receipts: &mut Receipts) {
-        self.book.enter(Phase::Teardown, self.socket.get_ref().metered());
+    pub(super) async fn end(&mut self, client: &Client, receipts: &mut Receipts) {
+        self.book_up();
+        self.enter(Phase::Teardown);
         client.watch.begin(now_ns());
         let normal = CloseFrame { code: CloseCode::Normal, reason: "".into() };
         // An error here is the connection's end, which the reading below meets too.
@@ -363,8 +464,9 @@ impl Link {
                 false => self.socket.poll_next_unpin(cx),
             });
             match received.await {
-                Some(Ok(Message::Text(text))) => self.received(client, text.as_bytes(), receipts),
-                Some(Ok(Message::Binary(bytes))) => self.received(client, &bytes, receipts),
+                Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => {
+                    self.received(client, &message, receipts);
+                }
                 Some(Ok(_)) => {}
                 Some(Err(_)) | None => break,
             }
@@ -377,9 +479,11 @@ impl Link {
 impl Drop for Link {
     /// The books are closed before the stream is, however the client ended.
     fn drop(&mut self) {
+        self.book_up();
         self.book_control();
         let scanned = self.socket.get_ref();
         self.book.discard_down(scanned.untaken_down());
+        self.book.discard_up(scanned.unfinished_up());
         self.book.close(scanned.metered());
     }
 }

@@ -28,6 +28,12 @@ impl Sizes {
     pub fn wire(&self) -> u64 {
         self.framing + self.masks + self.payload
     }
+    /// Adds another.
+    pub fn add(&mut self, other: Sizes) {
+        self.framing += other.framing;
+        self.masks += other.masks;
+        self.payload += other.payload;
+    }
 }
 
 /// What the scanner found.
@@ -132,6 +138,8 @@ pub struct Findings {
     pub control_down: (u64, u64),
     /// Control frames to the server.
     pub control_up: (u64, u64),
+    /// Messages to the server, together.
+    pub messages_up: Sizes,
 }
 
 /// A metered stream whose frames are counted.
@@ -159,6 +167,10 @@ impl Scanned {
     pub fn untaken_down(&self) -> u64 {
         let findings = self.findings.borrow();
         self.down.pending() + findings.messages_down.iter().map(Sizes::wire).sum::<u64>()
+    }
+    /// Bytes to the server of a message that was not written whole.
+    pub fn unfinished_up(&self) -> u64 {
+        self.up.pending()
     }
     /// What was found, shared with the stream.
     pub fn findings(&self) -> Rc<RefCell<Findings>> {
@@ -204,8 +216,9 @@ impl AsyncWrite for Scanned {
         if let Poll::Ready(Ok(n)) = &result {
             let this = &mut *self;
             let mut findings = this.findings.borrow_mut();
-            this.up.feed(&buf[..*n], |found| {
-                if let Found::Control(sizes) = found {
+            this.up.feed(&buf[..*n], |found| match found {
+                Found::Message(sizes) => findings.messages_up.add(sizes),
+                Found::Control(sizes) => {
                     findings.control_up.0 += 1;
                     findings.control_up.1 += sizes.wire();
                 }

@@ -1,6 +1,8 @@
-//! WebSocket (RFC 6455): one upgraded connection, a frame for each update.
+//! WebSocket (RFC 6455): one upgraded connection, a frame for each update, and one for each
+//! message that a client sends.
 
 mod client;
+mod echo;
 pub mod frame;
 mod params;
 mod server;

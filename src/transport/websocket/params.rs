@@ -1,9 +1,10 @@
 //! The settings of WebSocket and its arithmetic.
 
-use crate::record::{Exchange, Flow, Ledger};
+use crate::feed::{Spec, Workload};
+use crate::record::{Exchange, Flow, Law, Ledger, Model};
 use crate::settings::{Fields, Key};
 use crate::transport::arithmetic::{
-    add_message, data_segments, message_bytes, model, push_age_ns, push_law, pushed,
+    DELAYED_ACK_NS, add_message, data_segments, message_bytes, pushing,
 };
 use crate::transport::{Setting, Shape};
 use serde::{Deserialize, Serialize};
@@ -20,12 +21,21 @@ const RECONNECT: Key = Key {
     about: "how long a client waits before it connects again after an early close",
 };
 
+const ECHO: Key = Key {
+    name: "echo",
+    default: Some("\"paced\""),
+    about: "in an echo, messages at the feed's rate: \"paced\", or each after the answer to the \
+            last: \"back-to-back\"",
+};
+
 /// Every setting.
-pub const KEYS: &[Key] = &[READ_BUFFER, RECONNECT];
+pub const KEYS: &[Key] = &[READ_BUFFER, RECONNECT, ECHO];
 
 /// The longest frame header of a message from the server (RFC 6455 §5.2).
 const LEAST_BUFFER_BYTES: u64 = 16;
 const MOST_BUFFER_BYTES: u64 = 1024 * 1024;
+/// The key that masks a client's message.
+const MASK_BYTES: u64 = 4;
 
 /// Validated settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +44,9 @@ pub struct Params {
     pub read_buffer_bytes: u32,
     /// Nanoseconds between an early close and the next connect.
     pub reconnect_ns: u64,
+    /// In an echo, each message follows the answer to the last.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub back_to_back: bool,
 }
 
 impl Params {
@@ -51,9 +64,10 @@ pub fn parse(fields: &mut Fields) -> Option<Value> {
         fields.fault(&READ_BUFFER, "read_buffer must be between 16B and 1MiB");
     }
     let reconnect_ns = fields.duration_ns(&RECONNECT);
+    let back_to_back = fields.choice(&ECHO, &["paced", "back-to-back"]) == "back-to-back";
     let sound = fields.sound(&READ_BUFFER) && fields.sound(&RECONNECT);
     let read_buffer_bytes = u32::try_from(read_buffer).ok().filter(|_| sound)?;
-    serde_json::to_value(Params { read_buffer_bytes, reconnect_ns }).ok()
+    serde_json::to_value(Params { read_buffer_bytes, reconnect_ns, back_to_back }).ok()
 }
 
 /// Bytes of the frame header before a message from server to client (RFC 6455 §5.2).
@@ -66,29 +80,113 @@ fn framing_bytes(payload_bytes: u64) -> u64 {
 }
 
 /// What a series with these settings does.
-pub fn shape(_: &Params, setting: &Setting) -> Shape {
-    let feed = &setting.feed;
-    let (kinds, hz) = pushed(feed);
-    let mut model = model(kinds, Some(hz), |updates| {
+pub fn shape(params: &Params, setting: &Setting) -> Shape {
+    match setting.feed.workload {
+        Workload::Echo => echo(params, setting),
+        _ => listening(setting),
+    }
+}
+
+/// A message from a client, which is masked.
+fn sent(feed: &Spec) -> Flow {
+    let mut up = Flow::default();
+    up.masks += MASK_BYTES;
+    up.wire += MASK_BYTES;
+    let payload = u64::from(feed.payload_bytes);
+    add_message(&mut up, (payload, 0), framing_bytes(payload));
+    up
+}
+
+/// Round trips.
+fn echo(params: &Params, setting: &Setting) -> Shape {
+    let (feed, trip_ns) = (&setting.feed, 2 * setting.delay_ns);
+    let interval_ns = if params.back_to_back { 0 } else { feed.period_ns() };
+    let hz = match (interval_ns, trip_ns) {
+        // Nobody knows how fast it goes.
+        (0, 0) => None,
+        (0, ns) | (ns, _) => Some(1e9 / ns as f64),
+    };
+    let mut down = Flow::default();
+    let payload = u64::from(feed.payload_bytes);
+    add_message(&mut down, (payload, 0), framing_bytes(payload));
+    let ledger = Ledger { up: sent(feed), down };
+    // The next message acknowledges the answer where it comes soon enough.
+    let bare = u64::from(interval_ns > DELAYED_ACK_NS);
+    let segments_up = data_segments(ledger.up.wire.get()) + bare;
+    let segments_down = data_segments(ledger.down.wire.get());
+    let mut model = Model::exact(Exchange { ledger, segments_up, segments_down }, 1, hz);
+    model.response = Some(Law::constant(trip_ns as f64));
+    Shape {
+        paced: true,
+        interval_ns,
+        model: setting.target.bundled.then_some(model),
+        connection_each_turn: false,
+    }
+}
+
+/// Updates that the server publishes, or messages that clients send to each other.
+fn listening(setting: &Setting) -> Shape {
+    let exchange = |feed: &Spec, updates| {
         let bytes = message_bytes(feed, updates);
         let mut down = Flow::default();
         add_message(&mut down, bytes, framing_bytes(bytes.0 + bytes.1));
         let segments_down = data_segments(down.wire.get());
         // The client's delayed acknowledgement.
         Exchange { ledger: Ledger { up: Flow::default(), down }, segments_up: 1, segments_down }
+    };
+    let (model, interval_ns) = pushing(setting, exchange, || {
+        let ledger = Ledger { up: sent(&setting.feed), down: Flow::default() };
+        // The server's acknowledgement rides on the message that the sender gets too.
+        let segments_up = data_segments(ledger.up.wire.get());
+        Exchange { ledger, segments_up, segments_down: 0 }
     });
-    model.delivery = Some(push_law(feed, setting.delay_ns));
-    model.age_mean_ns = Some(push_age_ns(feed, setting.delay_ns));
     Shape {
         paced: false,
-        interval_ns: (1e9 / hz).round() as u64,
+        interval_ns,
         model: setting.target.bundled.then_some(model),
         connection_each_turn: false,
     }
 }
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transport::Target;
+
+    fn setting(feed: Spec, clients: u32) -> Setting {
+        let target = Target { authority: "h".to_owned(), path: "/ws".to_owned(), bundled: true };
+        Setting { feed, target, delay_ns: 50_000_000, clients }
+    }
+
+    fn params(back_to_back: bool) -> Params {
+        Params { read_buffer_bytes: 512, reconnect_ns: 0, back_to_back }
+    }
+
+    #[test]
+    fn a_round_trip_is_206_bytes_and_154_back_to_back() {
+        let feed = Spec { workload: Workload::Echo, ..Spec::PLAIN };
+        let of = |back_to_back| {
+            let shape = shape(&params(back_to_back), &setting(feed, 10));
+            let model = shape.model.expect("the server is ours");
+            let one = model.messages[0].exchange;
+            assert_eq!(model.response, Some(Law::constant(100e6)));
+            (shape.paced, shape.interval_ns, one.ip_bytes().get(), model.messages_hz)
+        };
+        assert_eq!(of(false), (true, 1_000_000_000, 206, Some(1.0)));
+        assert_eq!(of(true), (true, 0, 154, Some(10.0)));
+    }
+
+    #[test]
+    fn what_all_receive_is_the_senders_and_what_is_sent_is_shared_out() {
+        let feed = Spec { workload: Workload::Broadcast, senders: 2, rate_hz: 5.0, ..Spec::PLAIN };
+        let model = shape(&params(false), &setting(feed, 100)).model.expect("the server is ours");
+        assert_eq!(model.messages_hz, Some(10.0));
+        let sending = model.sending.expect("clients send");
+        assert!((sending.rate_hz - 0.1).abs() < 1e-12);
+        assert_eq!(sending.exchange.ledger.up.wire.get(), 27);
+        // Up and down.
+        assert_eq!(model.delivery, Some(Law::constant(100e6)));
+    }
 
     #[test]
     fn a_message_costs_two_four_or_ten_bytes() {

@@ -1,15 +1,16 @@
-//! One WebSocket connection of the server: every update in order, pings answered, closed with
-//! the right code.
+//! One WebSocket connection of the server: every update in order, the clients' messages answered or
+//! brought to all as the workload asks, pings answered, closed with the right code.
 //!
 //! Separate from the upgrade that begins it. A hand-written future, so that a connection is one
 //! small allocation and a message costs none.
 
 use crate::alarm::Sleep;
 use crate::clock::now_ns;
-use crate::feed::Kind;
+use crate::feed::{Kind, Workload};
 use crate::net::Metered;
 use crate::transport::site::{Peer, Upgraded};
 use crate::transport::subscription::Outgoing;
+use crate::transport::voice::most_bytes;
 use bytes::Bytes;
 use futures_util::{FutureExt, Sink, Stream};
 use hyper::header::HeaderMap;
@@ -23,8 +24,6 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
-/// The largest message and frame that a client may send; what it sends is not used.
-const MOST_BYTES: usize = 64 * 1024;
 /// How far behind the feed a client may fall before it is closed.
 const MOST_BEHIND_NS: u64 = 30_000_000_000;
 /// How long an ending may take: the closing handshake and the end of TCP.
@@ -37,6 +36,8 @@ pub struct Session {
     phase: Phase,
     /// Bytes may lie in the frame layer's own buffer: what came with the upgrade.
     early: bool,
+    /// Since when an update does not fit into the socket, where one does not.
+    blocked_ns: u64,
     /// Rings for the next update; while blocked or ending, for the end of patience.
     sleep: Sleep,
 }
@@ -60,11 +61,12 @@ impl Session {
     /// happens: making the frame layer waits for nothing, but is an `async fn`.
     pub fn new(upgraded: Upgraded, read_buffer_bytes: usize) -> Option<Session> {
         let Upgraded { stream, leftover, peer } = upgraded;
+        let most_bytes = most_bytes(&peer.thread.feed.get().spec);
         let config = WebSocketConfig::default()
             .read_buffer_size(read_buffer_bytes)
             .write_buffer_size(0)
-            .max_message_size(Some(MOST_BYTES))
-            .max_frame_size(Some(MOST_BYTES));
+            .max_message_size(Some(most_bytes))
+            .max_frame_size(Some(most_bytes));
         // A copy: the frame layer would go on reading into HTTP's large buffer.
         let (role, early) = (Role::Server, leftover.to_vec());
         drop(leftover);
@@ -72,7 +74,7 @@ impl Session {
             .now_or_never()?;
         peer.listen(&HeaderMap::new(), now_ns());
         let sleep = peer.thread.alarm.until(peer.due_ns());
-        Some(Session { socket, peer, phase: Phase::Waiting, early: true, sleep })
+        Some(Session { socket, peer, phase: Phase::Waiting, early: true, blocked_ns: 0, sleep })
     }
 
     fn serving(&self) -> bool {
@@ -101,11 +103,35 @@ impl Session {
     /// Reads all there is. Ready when nothing more will come from the frame layer and its own
     /// replies are written.
     fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let workload = self.peer.thread.feed.get().spec.workload;
         loop {
+            // Nothing is read while its answer would have no room.
+            if workload == Workload::Echo && self.serving() {
+                match Pin::new(&mut self.socket).poll_ready(cx) {
+                    Poll::Pending => {
+                        // What was read already would not be told of by the socket.
+                        self.early = true;
+                        return Poll::Pending;
+                    }
+                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Err(_)) => return Poll::Ready(()),
+                }
+            }
             match ready!(Pin::new(&mut self.socket).poll_next(cx)) {
                 // The reply is queued by tungstenite, as pongs are.
                 Some(Ok(Message::Close(_))) => self.end(Phase::Closing),
-                // Whatever else a client says is not for this endpoint.
+                Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => match workload {
+                    // Whatever a client says is not for this feed.
+                    Workload::Ticker => {}
+                    Workload::Echo if self.serving() => {
+                        // It fails where the connection is gone, which reading meets too.
+                        let _ = Pin::new(&mut self.socket).start_send(message);
+                    }
+                    Workload::Echo => {}
+                    Workload::Broadcast | Workload::Tracker => {
+                        self.peer.post(&message.into_data(), now_ns());
+                    }
+                },
                 Some(Ok(_)) => {}
                 Some(Err(error)) => match verdict(&error) {
                     Some((code, reason)) => self.close(code, reason),
@@ -160,7 +186,15 @@ impl Session {
 
     /// Waits for room. Ready when the client is too far behind.
     fn poll_blocked(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let patience_ns = self.peer.due_ns().saturating_add(MOST_BEHIND_NS);
+        if self.phase != Phase::Blocked {
+            self.blocked_ns = now_ns();
+        }
+        // In an echo, and in a room with nothing new, nothing is due.
+        let due_ns = match self.peer.due_ns() {
+            u64::MAX => self.blocked_ns,
+            due_ns => due_ns,
+        };
+        let patience_ns = due_ns.saturating_add(MOST_BEHIND_NS);
         if self.phase != Phase::Blocked {
             self.phase = Phase::Blocked;
             self.lie_down(patience_ns);
@@ -240,7 +274,7 @@ fn message(kind: Kind, payload: Bytes) -> Message {
     match kind {
         Kind::Binary => Message::Binary(payload),
         // Stamps are ASCII; were they not, the bytes would still be delivered.
-        Kind::Text | Kind::Json => match Utf8Bytes::try_from(payload.clone()) {
+        Kind::Text | Kind::Json | Kind::Position => match Utf8Bytes::try_from(payload.clone()) {
             Ok(text) => Message::Text(text),
             Err(_) => Message::Binary(payload),
         },

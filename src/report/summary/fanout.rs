@@ -1,0 +1,59 @@
+//! How the messages of clients spread to all: when the first and the last receiver had one, and
+//! whether everybody had it.
+
+use super::group::Group;
+use crate::record::{FanOut, LATENCY_BOUND_NS, Phase};
+use crate::report::figure::Figure;
+use crate::report::table;
+use hdrhistogram::Histogram;
+
+/// The spreading of all messages of the measured windows.
+pub(super) fn spreading(group: &Group) -> table::Fanout {
+    let absent = |why: &str| table::Fanout {
+        posts: 0,
+        first_us: [Figure::absent(why), Figure::absent(why)],
+        last_us: [Figure::absent(why), Figure::absent(why)],
+        spread_us: [Figure::absent(why), Figure::absent(why)],
+        completeness_min: Figure::absent(why),
+        completeness_mean: Figure::absent(why),
+    };
+    if !group.info.is_shared() {
+        return absent("clients do not send to each other in this workload");
+    }
+    if group.info.floor {
+        return absent("the floor has no network");
+    }
+    let mut posts = Vec::new();
+    for (_, case) in &group.cases {
+        let parts = case.drivers.iter().flat_map(|d| d.fanout.iter().copied());
+        posts.extend(FanOut::together(parts));
+    }
+    if posts.is_empty() {
+        return absent("no message of the measured window came to anybody");
+    }
+    let clients = f64::from(group.info.clients.max(1));
+    let sent = group.total.phases[Phase::Steady].counts.sent;
+    let least = posts.iter().map(|post| post.receivers).min().unwrap_or(0);
+    // Messages that came to nobody are in no driver's list; a list that was full has fewer too.
+    let delivered = group.total.phases[Phase::Steady].counts.updates_delivered;
+    let unheard = delivered < sent * u64::from(group.info.clients) && (posts.len() as u64) < sent;
+    let least = if unheard { 0.0 } else { f64::from(least) };
+    table::Fanout {
+        posts: posts.len() as u64,
+        first_us: two(posts.iter().map(|post| post.first_ns)),
+        last_us: two(posts.iter().map(|post| post.last_ns)),
+        spread_us: two(posts.iter().map(|post| post.last_ns.saturating_sub(post.first_ns))),
+        completeness_min: Figure::known(least / clients),
+        completeness_mean: Figure::count(delivered)
+            .over(&Figure::known(sent as f64 * clients), "no message was sent"),
+    }
+}
+
+/// Median and p99 in µs.
+fn two(values: impl Iterator<Item = u64>) -> [Figure; 2] {
+    let Ok(mut histogram) = Histogram::<u64>::new_with_bounds(1, LATENCY_BOUND_NS, 3) else {
+        return [0.5, 0.99].map(|_| Figure::absent("no histogram could be made"));
+    };
+    values.for_each(|ns| histogram.saturating_record(ns));
+    [0.5, 0.99].map(|q| Figure::known(histogram.value_at_quantile(q) as f64 / 1e3))
+}
