@@ -33,6 +33,8 @@ pub enum Command {
     Run(RunArgs),
     /// Show what a scenario would run, and whether this machine can
     Plan(PlanArgs),
+    /// Show what each series costs and how late it is by arithmetic, without opening a socket
+    Model(PlanArgs),
     /// Run the reference server
     Serve(ServeArgs),
     /// Put a delay before a server: a TCP relay
@@ -63,6 +65,9 @@ pub struct RunArgs {
     /// `--set series.polling.interval=2s`
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub overrides: Vec<String>,
+    /// One's own headers
+    #[command(flatten)]
+    pub heads: HeadArgs,
     /// Where to write the reports [default: reports/SCENARIO-TIME]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -77,7 +82,19 @@ pub struct RunArgs {
     pub quiet: bool,
 }
 
-/// The arguments of `wsbench plan`.
+/// One's own headers, for every series that has such a setting.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct HeadArgs {
+    /// A file with a request's head as it is sent, for every series that has the setting
+    /// `request_head`
+    #[arg(long, value_name = "FILE")]
+    pub request_head: Option<PathBuf>,
+    /// A file with a response's head, for every series that has the setting `response_head`
+    #[arg(long, value_name = "FILE")]
+    pub response_head: Option<PathBuf>,
+}
+
+/// The arguments of `wsbench plan` and `wsbench model`.
 #[derive(Debug, Args)]
 pub struct PlanArgs {
     /// The scenario
@@ -86,6 +103,9 @@ pub struct PlanArgs {
     /// Override a value of the scenario
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub overrides: Vec<String>,
+    /// One's own headers
+    #[command(flatten)]
+    pub heads: HeadArgs,
     /// How to show it
     #[arg(long, value_enum, default_value_t = PlanFormat::Text)]
     pub format: PlanFormat,

@@ -12,6 +12,8 @@ mod events;
 mod http;
 /// Which folder may use which.
 mod layering;
+/// `wsbench model` and one's own headers from the command line.
+mod model;
 /// The WebSocket client half against a foreign server.
 mod push;
 /// The README against the program.

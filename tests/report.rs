@@ -1,6 +1,8 @@
 //! Reports: exact arithmetic, every format of a synthetic result, and what is absent or invalid.
 
 mod sample;
+/// Arithmetic beside measurement, and the checks against it.
+mod truth;
 
 use proptest::prelude::*;
 use sample::{POLLING, WEBSOCKET, complete, planned};

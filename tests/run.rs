@@ -68,8 +68,24 @@ fn a_short_run_agrees_with_arithmetic() {
     // Ten updates each, and at the edges of a client's window one more or less.
     let messages = number(push, "messages");
     assert!((360.0..=440.0).contains(&messages), "{messages}");
+    for series in [polling, push] {
+        arithmetic_holds(series);
+    }
     audit_is_clean(&world);
     everything_is_there(&world);
+}
+
+fn arithmetic_holds(row: &crate::support::Row) {
+    for name in ["heads_bytes", "framing_bytes", "overhead_bytes", "wire_bytes"] {
+        assert_eq!(number(row, &format!("deviation_{name}_per_message")), 0.0, "{name}");
+    }
+    assert_eq!(row["prediction_exact"], "true");
+    let published = number(row, "updates_published");
+    let accounted = number(row, "updates_delivered") + number(row, "updates_superseded");
+    assert!((390.0..=410.0).contains(&published), "{published}");
+    assert_eq!(published, accounted + number(row, "updates_missing"));
+    assert_eq!(number(row, "updates_missing"), 0.0);
+    assert!(number(row, "age_of_information_us_mean") > 50_000.0);
 }
 
 fn audit_is_clean(world: &World) {
@@ -112,6 +128,29 @@ fn every_transport_runs_and_its_bytes_add_up() {
         expect_ran(&world, &output);
         let rows = world.csv("summary.csv");
         assert!(number(row(&rows, transport.name()), "completed") >= 0.0);
+    }
+}
+
+#[test]
+fn every_update_of_a_log_reaches_its_client_by_every_transport() {
+    let polling = "[[series]]\ntransport = \"polling\"\n";
+    let world = World::new(&format!(
+        "clients = [10]\nwarmup = \"400ms\"\nduration = \"1s\"\ncooldown = \"0s\"\n\
+         [feed]\nrate = \"20/s\"\narrivals = \"poisson\"\nsemantics = \"log\"\n\
+         {polling}interval = \"200ms\"\n\
+         {polling}interval = \"50ms\"\nlabel = \"new\"\nconnection = \"new\"\n\
+         {polling}interval = \"50ms\"\nlabel = \"app\"\nengine = \"reqwest\"\n\
+         [[series]]\ntransport = \"websocket\"\n"
+    ));
+    let output = finish(&mut world.run(&["--reports", "csv,json", "-q"]));
+    expect_ran(&world, &output);
+    let rows = world.csv("summary.csv");
+    for series in ["polling", "new", "app", "websocket"] {
+        let row = row(&rows, series);
+        let published = number(row, "updates_published");
+        assert!(published > 100.0, "{series}: {published}");
+        assert_eq!(number(row, "updates_delivered"), published, "{series}");
+        assert_eq!(number(row, "faults"), 0.0, "{series}");
     }
 }
 

@@ -1,6 +1,8 @@
 //! One file a subcommand. The only folder that prints and that knows exit codes.
 
+pub mod heads;
 pub mod init;
+pub mod model;
 pub mod plan;
 pub mod relay;
 pub mod report;
@@ -19,7 +21,8 @@ pub fn run(command: Command) -> Outcome<u8> {
     let passed = |()| 0;
     match command {
         Command::Run(args) => run::run(&args),
-        Command::Plan(args) => plan::run(&args.scenario, &args.overrides, args.format).map(passed),
+        Command::Plan(args) => plan::run(&args).map(passed),
+        Command::Model(args) => model::run(&args).map(passed),
         Command::Serve(args) => serve::run(&args).map(passed),
         Command::Relay(args) => relay::run(&args).map(passed),
         Command::Report(args) => report_again(&args),

@@ -11,15 +11,15 @@
 //! | `warnings` | sentences |
 //! | `ready` | whether `wsbench run` would begin |
 
-mod rows;
+pub(super) mod rows;
 
-use crate::error::{Failure, Outcome, at};
+use crate::cli::PlanArgs;
+use crate::error::{Failure, Outcome};
 use crate::plan::{Estimate, Machine, Plan, Preflight, Resolved, estimate, resolve};
 use crate::scenario;
 use crate::units::human_ns;
 use rows::{case_rows, check_rows, columns, facts, memory_rows, traffic_rows};
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::Path;
 
 /// How a plan is shown.
@@ -59,13 +59,10 @@ pub fn prepare(path: &Path, overrides: &[String], machine: &Machine) -> Outcome<
 ///
 /// # Errors
 /// Where the scenario cannot be used or standard output not be written.
-pub fn run(path: &Path, overrides: &[String], format: PlanFormat) -> Outcome<()> {
-    let text = show(&prepare(path, overrides, &Machine::read())?, format)?;
-    match std::io::stdout().lock().write_all(text.as_bytes()) {
-        // The reader has seen enough.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        written => written.map_err(at("cannot write to standard output")),
-    }
+pub fn run(args: &PlanArgs) -> Outcome<()> {
+    let overrides = super::heads::overrides(&args.scenario, &args.overrides, &args.heads)?;
+    let text = show(&prepare(&args.scenario, &overrides, &Machine::read())?, args.format)?;
+    super::print(text.as_bytes())
 }
 
 /// Renders a plan.

@@ -27,7 +27,8 @@ const ROOM_BYTES: u64 = 16 * 1024 * 1024;
 pub fn run(args: &RunArgs) -> Outcome<u8> {
     let formats = formats(&args.reports)?;
     host::raise_open_files();
-    let prepared = super::plan::prepare(&args.scenario, &args.overrides, &Machine::read())?;
+    let overrides = super::heads::overrides(&args.scenario, &args.overrides, &args.heads)?;
+    let prepared = super::plan::prepare(&args.scenario, &overrides, &Machine::read())?;
     for warning in &prepared.warnings {
         eprintln!("warning: {warning}");
     }

@@ -301,12 +301,14 @@ impl Conductor<'_> {
             true => self.timing.duration_ns.next_multiple_of(interval_ns.max(1)),
             false => self.timing.duration_ns,
         };
+        // A stretched interval needs a longer one than was planned.
+        let least_ns = self.plan.least_cooldown_ns(self.case, interval_ns);
         Schedule {
             start_ns: self.epoch_ns + steady - self.timing.warmup_ns,
             interval_ns,
             warmup_ns: self.timing.warmup_ns,
             duration_ns,
-            cooldown_ns: self.timing.cooldown_ns,
+            cooldown_ns: self.timing.cooldown_ns.max(least_ns),
             calibration: false,
         }
     }

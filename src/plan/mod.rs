@@ -35,6 +35,8 @@ use std::net::SocketAddr;
 /// The authority in a request before the server's port is known: any ephemeral port has five
 /// digits, so the sizes are right.
 const BUNDLED_AUTHORITY: &str = "127.0.0.1:65535";
+/// The shortest cool-down: what a busy machine may be late by with an update.
+const LEAST_COOLDOWN_NS: u64 = SECOND_NS / 10;
 /// The floor is measured over at most this, or one interval.
 const FLOOR_NS: u64 = 3 * SECOND_NS;
 
@@ -174,7 +176,20 @@ impl Plan {
             timing.duration_ns = timing.duration_ns.min(FLOOR_NS.max(self.interval_ns(case)));
             timing.cooldown_ns = 0;
         }
+        let least_ns = self.least_cooldown_ns(case, self.interval_ns(case));
+        timing.cooldown_ns = timing.cooldown_ns.max(least_ns);
         timing
+    }
+    /// The shortest cool-down of a case that runs at this interval: what was published at the end
+    /// of the measured window must reach its client before the load ends, or it would be counted
+    /// as missing. A poll may be an interval away, and a held one two round trips.
+    pub fn least_cooldown_ns(&self, case: &Case, interval_ns: u64) -> u64 {
+        if case.floor {
+            return 0;
+        }
+        let asks_after_ns = if self.series_of(case).paced { interval_ns } else { 0 };
+        let late_ns = asks_after_ns + 2 * self.delay.allowance_ns() + self.feed.batch_ns;
+        late_ns.max(LEAST_COOLDOWN_NS)
     }
     /// A case's bytes and latency by arithmetic; `None` where the server is not ours.
     pub fn model(&self, case: &Case) -> Option<Model> {

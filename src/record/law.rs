@@ -4,6 +4,7 @@
 //! Separate from `latency`, which is what was measured. A law is a mixture of a few simple
 //! pieces, so that mean, worst case and distribution function are exact and no one samples.
 
+use crate::units::human_ns;
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
@@ -42,7 +43,24 @@ pub struct Law {
     pub parts: Vec<(f64, Piece)>,
 }
 
+/// The most pieces of a mixture that are told one by one.
+const MOST_TOLD: usize = 4;
+
 impl Piece {
+    fn words(&self) -> String {
+        match *self {
+            Piece::Constant { at_ns } => human_ns(at_ns),
+            Piece::Uniform { from_ns, to_ns } => {
+                format!("uniform from {} to {}", human_ns(from_ns), human_ns(to_ns))
+            }
+            Piece::CutExponential { from_ns, to_ns, rate } => format!(
+                "exponential from {} to {}, of mean {} before the cut",
+                human_ns(from_ns),
+                human_ns(to_ns),
+                human_ns(1.0 / rate)
+            ),
+        }
+    }
     fn mean_ns(&self) -> f64 {
         match *self {
             Piece::Constant { at_ns } => at_ns,
@@ -102,6 +120,29 @@ impl Law {
     pub fn at_most(&self, ns: f64) -> f64 {
         self.parts.iter().map(|(weight, piece)| weight * piece.at_most(ns)).sum()
     }
+    /// The law in words: `50 ms with probability 0.905, else uniform from 50 ms to 150 ms`.
+    pub fn words(&self) -> String {
+        let told: Vec<&(f64, Piece)> = self.parts.iter().filter(|p| p.0 > 1e-9).collect();
+        let words = |parts: &[&(f64, Piece)]| parts.iter().map(|p| p.1.words()).collect::<Vec<_>>();
+        match told.as_slice() {
+            [] => "nothing".to_owned(),
+            [(_, Piece::Constant { at_ns })] => format!("always {}", human_ns(*at_ns)),
+            [(_, piece)] => piece.words(),
+            many if many.len() > MOST_TOLD => {
+                let ends = (human_ns(self.least_ns()), human_ns(self.worst_ns()));
+                format!("{} cases from {} to {}", many.len(), ends.0, ends.1)
+            }
+            [before @ .., last] if before.iter().all(|p| (p.0 - last.0).abs() < 1e-9) => {
+                format!("{} or {}, as likely", words(before).join(", "), last.1.words())
+            }
+            [before @ .., last] => {
+                let one =
+                    |p: &&(f64, Piece)| format!("{} with probability {:.3}", p.1.words(), p.0);
+                let before: Vec<String> = before.iter().map(one).collect();
+                format!("{}, else {}", before.join(", "), last.1.words())
+            }
+        }
+    }
     /// The Kolmogorov–Smirnov distance of what was measured from this law, where a measured value
     /// may be late by up to `late_ns`, the stated error of timers and of the server: the largest
     /// difference by which the measured distribution lies outside the band between the law and
@@ -160,6 +201,23 @@ mod tests {
         let half = histogram((0..10_000).map(|n| 1_000_000 + n * 50));
         assert!((law.distance(&half, 0.0).unwrap() - 0.5).abs() < 0.01);
         assert_eq!(law.distance(&histogram(std::iter::empty()), 0.0), None);
+    }
+
+    #[test]
+    fn laws_in_words() {
+        assert_eq!(Law::constant(50e6).words(), "always 50 ms");
+        assert_eq!(Law::uniform(50e6, 1050e6).words(), "uniform from 50 ms to 1.05 s");
+        let at = |ms: f64| Piece::Constant { at_ns: ms * 1e6 };
+        let uniform = Piece::Uniform { from_ns: 50e6, to_ns: 150e6 };
+        let mixed = Law { parts: vec![(0.905, at(50.0)), (0.095, uniform)] };
+        let words = "50 ms with probability 0.905, else uniform from 50 ms to 150 ms";
+        assert_eq!(mixed.words(), words);
+        let third = |ms| (1.0 / 3.0, at(ms));
+        let batch = Law { parts: vec![third(250.0), third(150.0), third(50.0)] };
+        assert_eq!(batch.words(), "250 ms, 150 ms or 50 ms, as likely");
+        let many = Law { parts: (1..=8).map(|n| (0.125, at(f64::from(n)))).collect() };
+        assert_eq!(many.words(), "8 cases from 1 ms to 8 ms");
+        assert_eq!(Law { parts: Vec::new() }.words(), "nothing");
     }
 
     #[test]

@@ -2,8 +2,8 @@
 //! from which the files and the README's documentation come.
 
 use super::figure::Figure;
-use super::layer::{Layer, Statistic, Way};
-use super::table::{Row, Volume};
+use super::layer::{Layer, Quantity, Statistic, Way};
+use super::table::{Delivery, Row, Volume};
 use crate::record::Metric;
 
 /// A value of a column.
@@ -65,8 +65,10 @@ fn count(name: &str, about: &str, get: fn(&Row) -> u64) -> Column {
 pub fn columns() -> Vec<Column> {
     let mut all = identity();
     all.extend(events());
+    all.extend(delivery());
     all.extend(chapter());
     all.extend(bytes());
+    all.extend(predicted());
     all.extend(latencies());
     all.extend(fanout());
     all.extend(cost());
@@ -136,6 +138,90 @@ fn events() -> Vec<Column> {
             r.events.negative_latencies
         }),
     ]
+}
+
+fn delivery() -> Vec<Column> {
+    let figure = |name: &str, unit, about: &str, of: fn(&Delivery) -> &Figure| {
+        number(name, unit, about, move |r| of(&r.delivery).clone())
+    };
+    let none = "-";
+    vec![
+        figure(
+            "updates_published",
+            none,
+            "updates published in the measured windows for clients that were there",
+            |d| &d.published,
+        ),
+        figure("updates_delivered", none, "of these, those that reached their client", |d| {
+            &d.delivered
+        }),
+        figure("updates_superseded", none, "of these, those that a later one replaced", |d| {
+            &d.superseded
+        }),
+        figure("updates_missing", none, "of these, those that never came", |d| &d.missing),
+        figure("updates_duplicated", none, "updates that came again", |d| &d.duplicated),
+        figure("updates_reordered", none, "updates that came after a later one", |d| &d.reordered),
+        figure("reconnect_gaps", none, "reconnects after which updates were missing", |d| {
+            &d.reconnect_gaps
+        }),
+        figure("empty_polls", none, "exchanges that brought nothing new", |d| &d.empty_polls),
+        figure("empty_poll_bytes", "bytes", "bytes at the socket of these, both ways", |d| {
+            &d.empty_poll_bytes
+        }),
+        figure("empty_poll_share", none, "these bytes over all bytes at the socket", |d| {
+            &d.empty_poll_share
+        }),
+        count("sent", "messages that clients sent", |r| r.delivery.sent),
+        figure(
+            "age_of_information_us_mean",
+            "µs",
+            "age of what a client has, its average over the measured window",
+            |d| &d.age_us,
+        ),
+    ]
+}
+
+/// Quantities whose deviation is given as a share as well.
+const RELATIVE: [Quantity; 6] = [
+    Quantity::Overhead,
+    Quantity::Wire,
+    Quantity::Ip,
+    Quantity::DeliveryMean,
+    Quantity::DeliveryWorst,
+    Quantity::AgeMean,
+];
+
+fn predicted() -> Vec<Column> {
+    let mut out = vec![column(
+        "prediction_exact",
+        "-",
+        "whether arithmetic foretells the bytes above TCP exactly, or as an expectation",
+        |r| Cell::Flag(r.predicted.exact),
+    )];
+    for q in Quantity::ALL {
+        let about = format!("{}, by arithmetic", q.about());
+        out.push(number(format!("predicted_{}", q.name()), q.unit(), about, move |r| {
+            r.predicted.of(q).predicted.clone()
+        }));
+        let about = format!("{}, measured less predicted", q.about());
+        out.push(number(format!("deviation_{}", q.name()), q.unit(), about, move |r| {
+            r.predicted.of(q).deviation.clone()
+        }));
+        if RELATIVE.contains(&q) {
+            let about = format!("{}, measured less predicted over predicted", q.about());
+            out.push(number(format!("relative_deviation_{}", q.name()), "-", about, move |r| {
+                r.predicted.of(q).relative.clone()
+            }));
+        }
+    }
+    out.push(number(
+        "delivery_latency_law_distance",
+        "-",
+        "Kolmogorov–Smirnov distance of the delivery latency from its law, from 0 to 1; two \
+         resolutions and 1 ms late are allowed",
+        |r| r.predicted.law_distance.clone(),
+    ));
+    out
 }
 
 fn chapter() -> Vec<Column> {

@@ -46,6 +46,7 @@ impl Format for Json {
             },
             rows: rows(&table.rows),
             floors: rows(&table.floors),
+            words: &table.words,
             polling_over_websocket: table.comparisons.iter().map(comparison).collect(),
         };
         // Text, numbers and string keys: nothing that JSON cannot hold.
@@ -67,6 +68,7 @@ struct Document<'a> {
     verdict: Verdict<'a>,
     rows: Vec<Ordered>,
     floors: Vec<Ordered>,
+    words: &'a [String],
     polling_over_websocket: Vec<serde_json::Value>,
 }
 
@@ -117,6 +119,7 @@ fn fields(row: &Row, columns: &[Column]) -> Ordered {
     let faults: BTreeMap<_, _> = row.events.faults_by_text.iter().cloned().collect();
     out.push(("faults_by_text".to_owned(), json!(faults)));
     out.push(("checks".to_owned(), row.checks.iter().map(check).collect()));
+    out.push(("prediction".to_owned(), json!(row.predicted.basis)));
     out.push(("notes".to_owned(), json!(row.notes)));
     out.push(("absent".to_owned(), absent.into()));
     Ordered(out)

@@ -172,6 +172,106 @@ impl Layer {
     }
 }
 
+/// A quantity that is foretold by arithmetic and measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quantity {
+    /// [`Layer::Heads`] a message.
+    Heads,
+    /// [`Layer::Framing`] a message.
+    Framing,
+    /// [`Layer::Masks`] a message.
+    Masks,
+    /// [`Layer::Control`] a message.
+    Control,
+    /// [`Layer::Overhead`] a message.
+    Overhead,
+    /// [`Layer::Wire`] a message.
+    Wire,
+    /// [`Layer::Ip`] a message.
+    Ip,
+    /// [`Layer::Segments`] a message.
+    Segments,
+    /// Updates that a message carries.
+    Updates,
+    /// The mean delivery latency in µs.
+    DeliveryMean,
+    /// The worst delivery latency in µs.
+    DeliveryWorst,
+    /// The mean response latency in µs.
+    ResponseMean,
+    /// The time average of the age of information in µs.
+    AgeMean,
+}
+
+impl Quantity {
+    /// Every quantity.
+    pub const ALL: [Quantity; 13] = [
+        Quantity::Heads,
+        Quantity::Framing,
+        Quantity::Masks,
+        Quantity::Control,
+        Quantity::Overhead,
+        Quantity::Wire,
+        Quantity::Ip,
+        Quantity::Segments,
+        Quantity::Updates,
+        Quantity::DeliveryMean,
+        Quantity::DeliveryWorst,
+        Quantity::ResponseMean,
+        Quantity::AgeMean,
+    ];
+    /// The layer, of a quantity that is one's volume a message.
+    pub fn layer(self) -> Option<Layer> {
+        match self {
+            Quantity::Heads => Some(Layer::Heads),
+            Quantity::Framing => Some(Layer::Framing),
+            Quantity::Masks => Some(Layer::Masks),
+            Quantity::Control => Some(Layer::Control),
+            Quantity::Overhead => Some(Layer::Overhead),
+            Quantity::Wire => Some(Layer::Wire),
+            Quantity::Ip => Some(Layer::Ip),
+            Quantity::Segments => Some(Layer::Segments),
+            _ => None,
+        }
+    }
+    /// The name used in files, with its unit: `wire_bytes_per_message`.
+    pub fn name(self) -> String {
+        match self {
+            Quantity::Updates => "updates_per_message".to_owned(),
+            Quantity::DeliveryMean => "delivery_latency_us_mean".to_owned(),
+            Quantity::DeliveryWorst => "delivery_latency_us_worst".to_owned(),
+            Quantity::ResponseMean => "response_latency_us_mean".to_owned(),
+            Quantity::AgeMean => "age_us_mean".to_owned(),
+            layer => format!("{}_per_message", layer.layer().map_or("", Layer::name)),
+        }
+    }
+    /// What it counts.
+    pub fn unit(self) -> &'static str {
+        match self {
+            Quantity::Updates => "updates/message",
+            Quantity::Segments => "segments/message",
+            q if q.is_time() => "µs",
+            _ => "bytes/message",
+        }
+    }
+    /// What it is, in words.
+    pub fn about(self) -> &'static str {
+        match self {
+            Quantity::Updates => "updates that a message carries",
+            Quantity::DeliveryMean => "mean delivery latency",
+            Quantity::DeliveryWorst => "worst delivery latency",
+            Quantity::ResponseMean => "mean response latency",
+            Quantity::AgeMean => "time average of the age of information",
+            layer => layer.layer().map_or("", Layer::about),
+        }
+    }
+    /// True for latencies and ages.
+    pub fn is_time(self) -> bool {
+        use Quantity::{AgeMean, DeliveryMean, DeliveryWorst, ResponseMean};
+        matches!(self, DeliveryMean | DeliveryWorst | ResponseMean | AgeMean)
+    }
+}
+
 /// A statistic of a distribution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Statistic {

@@ -4,7 +4,7 @@
 //! documentation.
 
 use super::figure::Figure;
-use super::layer::{Layer, Way};
+use super::layer::{Layer, Quantity, Way};
 use crate::record::{Metric, Phase};
 
 /// Everything the reports say about a run.
@@ -28,6 +28,8 @@ pub struct Table {
     pub floors: Vec<Row>,
     /// Polling over WebSocket, a client count and polling series each.
     pub comparisons: Vec<Comparison>,
+    /// What the run shows, in sentences.
+    pub words: Vec<String>,
     /// What the run as a whole is worth.
     pub verdict: Verdict,
 }
@@ -65,6 +67,10 @@ pub struct Row {
     pub overhead_mebibits_per_s: Figure,
     /// The same in SI megabits a second.
     pub overhead_megabits_per_s: Figure,
+    /// What reached the clients, and how old what they have is.
+    pub delivery: Delivery,
+    /// What arithmetic says of the same, and how far it is off.
+    pub predicted: Predicted,
     /// Latencies, one for each metric in the order of [`Metric::ALL`].
     pub latencies: Vec<Latencies>,
     /// CPU and memory.
@@ -132,6 +138,62 @@ pub struct Events {
     /// The divisor of figures "per message": completed exchanges of a transport that asks, received
     /// messages of a pushed one.
     pub per_message_divisor: u64,
+}
+
+/// What reached the clients of what was published in the measured windows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Delivery {
+    /// Updates published for clients that were there.
+    pub published: Figure,
+    /// Of these, updates that reached their client, each counted once.
+    pub delivered: Figure,
+    /// Of these, updates that a later one replaced before they were sent.
+    pub superseded: Figure,
+    /// Of these, updates that never came.
+    pub missing: Figure,
+    /// Updates that came again.
+    pub duplicated: Figure,
+    /// Updates that came after a later one.
+    pub reordered: Figure,
+    /// Reconnects after which updates were missing.
+    pub reconnect_gaps: Figure,
+    /// Exchanges that brought nothing new.
+    pub empty_polls: Figure,
+    /// Bytes at the socket of these, both ways.
+    pub empty_poll_bytes: Figure,
+    /// These bytes over all bytes at the socket.
+    pub empty_poll_share: Figure,
+    /// Messages that clients sent.
+    pub sent: u64,
+    /// The time average of the age of what a client has, in µs.
+    pub age_us: Figure,
+}
+
+/// A row by arithmetic, beside what was measured.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Predicted {
+    /// True where every message costs the same, so that the bytes above TCP are foretold exactly.
+    pub exact: bool,
+    /// What the figures are, in words, or why there are none.
+    pub basis: String,
+    /// Each quantity, in the order of [`Quantity::ALL`].
+    pub quantities: Vec<Foretold>,
+    /// The Kolmogorov–Smirnov distance of the delivery latency from its law, the stated error of
+    /// timers allowed; from 0 to 1.
+    pub law_distance: Figure,
+}
+
+/// One quantity by arithmetic and as measured.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Foretold {
+    /// By arithmetic.
+    pub predicted: Figure,
+    /// As measured.
+    pub measured: Figure,
+    /// Measured less predicted.
+    pub deviation: Figure,
+    /// That over predicted.
+    pub relative: Figure,
 }
 
 /// Bytes, characters or segments at one layer, one way, in one phase.
@@ -364,6 +426,13 @@ impl Row {
     pub fn label(&self) -> String {
         let clients = crate::units::thousands(self.clients.into());
         format!("{} at {clients} clients", self.series)
+    }
+}
+
+impl Predicted {
+    /// A quantity.
+    pub fn of(&self, quantity: Quantity) -> &Foretold {
+        &self.quantities[quantity as usize]
     }
 }
 

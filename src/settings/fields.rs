@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The largest file that a setting may name, in bytes.
-const MOST_FILE_BYTES: usize = 64 * 1024;
+pub const MOST_FILE_BYTES: usize = 64 * 1024;
 
 /// A setting that a table may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

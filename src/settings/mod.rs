@@ -12,7 +12,7 @@ mod source;
 mod values;
 
 pub use fault::{Fault, Faults};
-pub use fields::{Fields, Key, nearest};
+pub use fields::{Fields, Key, MOST_FILE_BYTES, nearest};
 pub use node::{Entry, Item, Node, Table, Tree};
-pub use source::{Origin, Place, Source};
+pub use source::{Origin, Place, Source, read_limited};
 pub use values::NamedText;

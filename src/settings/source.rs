@@ -138,7 +138,7 @@ impl Source {
 ///
 /// # Errors
 /// A sentence: no such file, a directory, too large, or the system's reason.
-pub(super) fn read_limited(path: &Path, most: usize) -> Result<Vec<u8>, String> {
+pub fn read_limited(path: &Path, most: usize) -> Result<Vec<u8>, String> {
     let shown = path.display().to_string();
     let explain = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound => format!("there is no file {shown:?}"),

@@ -168,7 +168,7 @@ impl Receipts {
     fn advance(&mut self, client: &Client, stamp: Stamp, now_ns: u64, skipped: Skipped) {
         self.age(client, now_ns);
         if let Some(window) = self.window
-            && let Some(newest) = self.newest.filter(|n| n.published_ns <= now_ns)
+            && let Some(newest) = self.informed()
             && (window.from_ns..window.until_ns).contains(&now_ns)
         {
             let mut recorder = client.thread.recorder.borrow_mut();
@@ -198,9 +198,18 @@ impl Receipts {
         self.window.is_some_and(|w| (w.from_ns..w.until_ns).contains(&stamp.published_ns))
     }
 
+    /// The newest update, where it is one: what a topic holds before its first was never
+    /// published, and has no age.
+    fn informed(&self) -> Option<Stamp> {
+        self.newest.filter(|newest| newest.sequence > 0)
+    }
+
     /// Integrates the age of what the client has, within the measured window.
     fn age(&mut self, client: &Client, now_ns: u64) {
-        let (Some(window), Some(newest)) = (self.window, self.newest) else { return };
+        let (Some(window), Some(newest)) = (self.window, self.informed()) else {
+            self.aged_ns = now_ns;
+            return;
+        };
         let from = self.aged_ns.max(window.from_ns);
         let until = now_ns.min(window.until_ns);
         self.aged_ns = now_ns;

@@ -1,7 +1,9 @@
 //! A synthetic result: the chapter's exchanges by arithmetic, so that every figure is known.
 
 use std::collections::BTreeMap;
-use wsbench::record::{Flow, Ledger, Metric, Phase, Phases, Recorder, TcpTotals, Window};
+use wsbench::record::{
+    Exchange, Flow, Law, Ledger, Metric, Model, Phase, Phases, Recorder, TcpTotals, Window,
+};
 use wsbench::result::{
     Audit, CaseEnd, CaseInfo, CaseResult, Cost, DriverEnd, End, Header, RunResult, SCHEMA,
     ServerEnd,
@@ -49,6 +51,21 @@ impl Series {
         ledger.down.wire = Bytes::new(21 + ledger.down.protocol().get());
         ledger
     }
+    /// The same by arithmetic, an update a second.
+    fn model(self) -> Model {
+        let segments_up = if self.paced() { 2 } else { 1 };
+        let exchange = Exchange { ledger: self.exchange(), segments_up, segments_down: 1 };
+        let (delivery, age_mean_ns) = match self.paced() {
+            true => (Law::uniform(0.0, 1e9), 1e9),
+            false => (Law::constant(0.0), 0.5e9),
+        };
+        Model {
+            delivery: Some(delivery),
+            response: self.paced().then(|| Law::constant(0.0)),
+            age_mean_ns: Some(age_mean_ns),
+            ..Model::exact(exchange, 1, Some(1.0))
+        }
+    }
 }
 
 fn times(ledger: &Ledger, n: u64) -> Ledger {
@@ -82,7 +99,7 @@ fn info(case: u32, series: Series, clients: u32) -> CaseInfo {
         duration_ns: u64::from(SECONDS) * SECOND_NS,
         bundled_server: true,
         absent: BTreeMap::new(),
-        model: None,
+        model: (series.1 != "null").then(|| series.model()),
         connection_each_turn: false,
     }
 }
@@ -130,7 +147,7 @@ fn case(info: &CaseInfo, series: Series) -> CaseResult {
     let set_up = if floor { Ledger::default() } else { times(&ledger_of_set_up(), clients) };
     case.add_window(0, &set_up_window(&set_up, clients, floor));
     for second in 3..3 + SECONDS {
-        case.add_window(second, &window(series, turns, floor));
+        case.add_window(second, &window(series, turns, clients, floor));
     }
     let total = case.total.phases.total().ledger;
     case.drivers.push(driver(info, series, turns * u64::from(SECONDS)));
@@ -177,7 +194,7 @@ fn set_up_window(ledger: &Ledger, clients: u64, floor: bool) -> Window {
 }
 
 /// A second of load: latencies are spread so that every percentile differs.
-fn window(series: Series, turns: u64, floor: bool) -> Window {
+fn window(series: Series, turns: u64, clients: u64, floor: bool) -> Window {
     let mut recorder = Recorder::default();
     let phase = Phase::Steady;
     let cell = recorder.at(phase);
@@ -185,6 +202,12 @@ fn window(series: Series, turns: u64, floor: bool) -> Window {
     if !floor {
         cell.counts.completed = turns;
         cell.counts.messages = turns;
+        cell.counts.updates_published = clients;
+        cell.counts.updates_delivered = turns;
+        cell.counts.updates_superseded = clients - turns;
+        cell.counts.age_time_us = clients * 1_000_000;
+        let age_ms = if series.paced() { 1_005 } else { 510 };
+        cell.counts.age_area_us_ms = cell.counts.age_time_us * age_ms;
         cell.ledger = times(&series.exchange(), turns);
     }
     for n in 1..=1000u64 {

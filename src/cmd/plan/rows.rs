@@ -6,9 +6,10 @@ use crate::units::{human_bytes, human_ns, thousands, three};
 use std::fmt::Write as _;
 
 /// The cells of a line.
-pub(super) type Row = Vec<String>;
+pub(in crate::cmd) type Row = Vec<String>;
 
-fn row<const N: usize>(cells: [&str; N]) -> Row {
+/// A line of words.
+pub(in crate::cmd) fn row<const N: usize>(cells: [&str; N]) -> Row {
     cells.iter().map(|cell| (*cell).to_owned()).collect()
 }
 
@@ -137,6 +138,12 @@ pub(super) fn case_rows(plan: &Plan) -> Vec<Row> {
             (None, false) => "the kernel's choice".to_owned(),
         };
         let stretch = case.stretch.filter(|_| !case.floor);
+        let mut notes: Vec<String> =
+            stretch.iter().map(|s| format!("may stretch to {}×", three(s.most))).collect();
+        let cooldown_ns = plan.timing_of(case).cooldown_ns;
+        if cooldown_ns > plan.timing.cooldown_ns {
+            notes.push(format!("cools down {} for the last updates", ns(cooldown_ns)));
+        }
         vec![
             (case.index + 1).to_string(),
             title(plan, case),
@@ -147,7 +154,7 @@ pub(super) fn case_rows(plan: &Plan) -> Vec<Row> {
             connections,
             sources,
             ns(e.duration_ns),
-            stretch.map_or(String::new(), |s| format!("may stretch to {}×", three(s.most))),
+            notes.join("; "),
         ]
     });
     std::iter::once(head).chain(rows).collect()
@@ -233,7 +240,7 @@ pub(super) fn check_rows(preflight: &Preflight) -> Vec<Row> {
 }
 
 /// Lines columns up; those listed are set to the right.
-pub(super) fn columns(out: &mut String, rows: &[Row], right: &[usize]) {
+pub(in crate::cmd) fn columns(out: &mut String, rows: &[Row], right: &[usize]) {
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |n: usize| {
         let cells = rows.iter().filter_map(|row| row.get(n));

@@ -6,26 +6,35 @@
 mod bytes;
 mod compare;
 mod cost;
+mod delivery;
 mod fanout;
 mod group;
+mod predict;
+mod setting;
 mod times;
+mod truth;
 mod verdict;
+mod words;
 
 use super::chapter;
+use super::figure::Figure;
 use super::table::{Chapter, Events, Pace, Row, Table};
 use crate::record::{Metric, Phase};
 use crate::result::RunResult;
 use group::Group;
+use setting::Setting;
 
-use super::figure::Figure;
+pub use words::Crossed;
 
 /// Derives every figure of a result.
 pub fn summarise(result: &RunResult) -> Table {
     let groups = group::all(result);
     let (floor_groups, groups): (Vec<_>, Vec<_>) = groups.into_iter().partition(|g| g.info.floor);
-    let rows: Vec<Row> = groups.iter().map(|g| row(g, floor_of(g, &floor_groups))).collect();
-    let floors: Vec<Row> = floor_groups.iter().map(|g| row(g, None)).collect();
     let header = &result.header;
+    let setting = Setting::of(&header.plan);
+    let rows: Vec<Row> =
+        groups.iter().map(|g| row(g, &setting, floor_of(g, &floor_groups))).collect();
+    let floors: Vec<Row> = floor_groups.iter().map(|g| row(g, &setting, None)).collect();
     Table {
         name: header.name.clone(),
         started: header.started.clone(),
@@ -34,6 +43,8 @@ pub fn summarise(result: &RunResult) -> Table {
         host: header.host.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
         parts: result.parts,
         comparisons: compare::comparisons(&rows),
+        // Where crossings of header curves are known, they go in here.
+        words: words::words(&rows, setting.delay_ns, &[]),
         verdict: verdict::of_run(result, &rows),
         rows,
         floors,
@@ -49,14 +60,23 @@ fn floor_of<'a>(group: &Group, floors: &'a [Group<'a>]) -> Option<&'a Group<'a>>
         .or_else(|| at_count().next())
 }
 
-fn row(group: &Group, floor: Option<&Group>) -> Row {
+fn row(group: &Group, setting: &Setting, floor: Option<&Group>) -> Row {
     let pace = pace(group);
     let events = events(group);
     let window_s = window_s(group);
     let latencies = times::latencies(group);
     let audit = cost::audit(group);
-    let (status, checks) = verdict::of_row(group, &pace, &events, &audit, &latencies);
+    let (status, checks) = verdict::of_row(group, setting, &pace, &events, &audit, &latencies);
     let volumes = bytes::volumes(group, &events, &window_s, &pace);
+    let delivery = delivery::delivery(group, setting);
+    let measured = predict::Measured {
+        volumes: &volumes,
+        latencies: &latencies,
+        events: &events,
+        delivery: &delivery,
+        pace: &pace,
+    };
+    let predicted = predict::predicted(group, setting, &measured);
     let overhead = bytes::steady_overhead(&volumes).per_s_planned();
     Row {
         overhead_mebibits_per_s: overhead.map(chapter::mebibits),
@@ -70,6 +90,8 @@ fn row(group: &Group, floor: Option<&Group>) -> Row {
         connected: group.connected(),
         asked: group.asked(),
         volumes,
+        delivery,
+        predicted,
         chapter: match group.info.floor {
             true => no_chapter(),
             false => {

@@ -1,7 +1,8 @@
 //! Whether a row says what it was to say, and what that makes of the run.
 
 use super::group::Group;
-use super::headline;
+use super::setting::Setting;
+use super::{headline, truth};
 use crate::record::{Metric, Phase};
 use crate::report::figure::Figure;
 use crate::report::layer::Statistic;
@@ -15,6 +16,7 @@ const LAG_ALLOWED_US: f64 = 1_000.0;
 /// The checks of a row and what follows from them. The floor is checked for its schedule only.
 pub(super) fn of_row(
     group: &Group,
+    setting: &Setting,
     pace: &Pace,
     events: &Events,
     audit: &Audit,
@@ -34,6 +36,10 @@ pub(super) fn of_row(
         checks.push(audited("ledger_explains_every_byte", &audit.ledger_bytes, "the ledger"));
         checks.push(kernel(audit));
         checks.push(server(group, audit));
+        checks.extend(truth::deliveries_add_up(group, setting));
+        checks.extend(truth::nothing_missing(group, setting));
+        checks.push(truth::never_faster_than_the_line(group, setting, events));
+        checks.extend(truth::bytes_as_predicted(group, setting));
     }
     let closed_loop = group.info.interval_ns == 0;
     if group.info.paced && closed_loop {
@@ -62,7 +68,8 @@ pub(super) fn of_row(
     (status, checks)
 }
 
-fn check(name: &'static str, ok: bool, value: Figure, text: String) -> Check {
+/// A check and what was found.
+pub(super) fn check(name: &'static str, ok: bool, value: Figure, text: String) -> Check {
     Check { name, ok, value, text }
 }
 
@@ -104,11 +111,12 @@ fn feed_held(group: &Group, events: &Events) -> Check {
     let published =
         f64::from(group.info.clients) * group.info.feed_rate_hz * window_ns as f64 / 1e9;
     let least = 0.98 * published - 5.0 * published.sqrt();
-    // What only the latest counts of may have been replaced before it was sent.
-    let came = (events.messages + events.repeated + events.superseded) as f64;
+    // Where updates are held back and the latest alone counts, it stands for those before it.
+    let stood_for = events.messages.saturating_add(events.superseded);
+    let came = stood_for as f64 + events.repeated as f64;
     let text = format!(
         "{} of about {} updates came within the measured window",
-        thousands(events.messages),
+        thousands(stood_for),
         thousands(published as u64)
     );
     check("feed_held", came >= least, Figure::known(came), text)

@@ -3,6 +3,7 @@
 
 mod grid;
 mod notes;
+mod truth;
 
 use super::chapter::as_printed;
 use super::figure::Figure;
@@ -34,9 +35,13 @@ impl Format for Text {
             head(table),
             overhead(table),
             ratios(table),
+            truth::bytes(table),
             latency(table),
+            truth::times(table),
+            truth::delivery(table),
             fanout(table),
             cost(table),
+            truth::words(table),
             notes::audit(table),
             notes::verdicts(table),
             notes::notes(table),

@@ -76,8 +76,8 @@ pub(super) fn notes(table: &Table) -> String {
         "\"Mbps\" as the chapter prints it is bits a second over 2^20; SI megabits a second are \
          1.049 times as many. Measured \"Mbps\" are those of the planned rate."
             .to_owned(),
-        "A message is a completed exchange of a polling series and a received update of a push \
-         series; header chars are counted without line ends, overhead is every byte above TCP \
+        "A message is a completed exchange of a series that asks and a received message of one \
+         that is pushed to; header chars are counted without line ends, overhead is every byte above TCP \
          that is not payload."
             .to_owned(),
     ];
@@ -123,9 +123,11 @@ fn absent(table: &Table) -> Vec<String> {
 
 /// True for a reason that lies in what was asked for.
 fn is_natural(why: &str) -> bool {
-    const NATURAL: [&str; 5] = [
+    const NATURAL: [&str; 7] = [
         "clients do not send to each other",
         "the transport is pushed to",
+        "no arithmetic",
+        "a broadcast has no one state",
         "the interval was not",
         "the chapter",
         "no connection was upgraded",

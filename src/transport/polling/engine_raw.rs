@@ -122,8 +122,11 @@ impl Raw {
         let sent_ns = now_ns();
         client.watch.begin(sent_ns);
         response.reset();
-        let (end, request) = match (&self.resumes, seen.receipts.newest()) {
-            (Some((head, target)), Some(newest)) if !link.used => {
+        let (end, request) = match &self.resumes {
+            Some((head, target)) if !link.used => {
+                // Who has nothing yet says so, or a server would take it for somebody new each
+                // time and begin with what is published next.
+                let newest = seen.receipts.newest().unwrap_or(0);
                 let request = resuming(head, target, newest);
                 (self.ask(client, link, &request, seen, response).await, sizes(&request))
             }

@@ -121,11 +121,11 @@ impl Reqwest {
     /// has a connection of its own; and their sizes.
     fn fields(&self, seen: &Seen) -> (HeaderMap, (u64, u64)) {
         let mut headers = self.headers.clone();
-        let newest = seen
-            .receipts
-            .newest()
-            .filter(|_| self.new_connection && self.feed.semantics == Semantics::Log);
-        let Some(newest) = newest else { return (headers, self.request) };
+        if !self.new_connection || self.feed.semantics != Semantics::Log {
+            return (headers, self.request);
+        }
+        // Who has nothing yet says so, see the engine `raw`.
+        let newest = seen.receipts.newest().unwrap_or(0);
         // Digits and letters: always a header's value.
         if let Ok(value) = HeaderValue::from_str(&feed::sequence_text(newest)) {
             headers.insert(LAST_EVENT_ID, value);

@@ -1,0 +1,203 @@
+//! The tables of `wsbench model`: models as lines of cells.
+
+use super::{Way, cases, per_message, per_second};
+use crate::cmd::plan::rows::{Row, row};
+use crate::plan::Plan;
+use crate::record::{Exchange, Law, Model};
+use crate::units::{human_bytes, human_ns, thousands, three};
+
+/// The most kinds of messages that are told of a series.
+const MOST_KINDS: usize = 8;
+/// What no arithmetic knows.
+const UNKNOWN: &str = "–";
+
+/// A series' model, and the client counts that have the same.
+pub(super) struct Told {
+    label: String,
+    clients: Vec<u32>,
+    model: Model,
+}
+
+impl Told {
+    /// Its first cells.
+    fn cells(&self) -> Vec<String> {
+        let counts: Vec<String> = self.clients.iter().map(|&n| thousands(n.into())).collect();
+        vec![self.label.clone(), counts.join("; ")]
+    }
+}
+
+/// The models of a plan, client counts without a difference joined.
+pub(super) fn told(plan: &Plan) -> Vec<Told> {
+    let mut all: Vec<Told> = Vec::new();
+    for (case, series, model) in cases(plan) {
+        let Some(model) = model else { continue };
+        match all.iter_mut().find(|t| t.label == series.label && t.model == model) {
+            Some(told) => told.clients.push(case.clients),
+            None => {
+                all.push(Told { label: series.label.clone(), clients: vec![case.clients], model })
+            }
+        }
+    }
+    all
+}
+
+/// A whole number as it is, another with three digits.
+fn amount(value: f64) -> String {
+    match value.fract() == 0.0 || value >= 999.5 {
+        true => thousands(value.round() as u64),
+        false => three(value),
+    }
+}
+
+/// Bytes a message by layer, up, down and both.
+pub(super) fn message_rows(told: &[Told]) -> Vec<Row> {
+    let head = row([
+        "series", "clients", "way", "payload", "heads", "framing", "masks", "control", "overhead",
+        "wire", "segments", "TCP/IP", "",
+    ]);
+    let mut rows = vec![head];
+    for each in told {
+        for (way, name) in [(Way::Up, "up"), (Way::Down, "down"), (Way::Both, "both")] {
+            let mut cells = match way {
+                Way::Up => each.cells(),
+                Way::Down | Way::Both => vec![String::new(), String::new()],
+            };
+            cells.push(name.to_owned());
+            cells.extend(per_message(&each.model, way).map(amount));
+            if way == Way::Both {
+                cells.push(match each.model.is_exact() {
+                    true => "exact".to_owned(),
+                    false => format!("the mean over {} kinds", each.model.messages.len()),
+                });
+            }
+            rows.push(cells);
+        }
+    }
+    rows
+}
+
+/// Bytes a second and client.
+pub(super) fn second_rows(told: &[Told]) -> Vec<Row> {
+    let head = row([
+        "series",
+        "clients",
+        "messages",
+        "wire up",
+        "wire down",
+        "wire",
+        "overhead",
+        "segments",
+        "TCP/IP",
+    ]);
+    let rows = told.iter().map(|each| {
+        let mut cells = each.cells();
+        let both = per_second(&each.model, Way::Both);
+        let ways = [Way::Up, Way::Down].map(|way| per_second(&each.model, way));
+        let (Some(hz), Some(both), [Some(up), Some(down)]) = (each.model.messages_hz, both, ways)
+        else {
+            cells.push("as many as there is time for: not known".to_owned());
+            return cells;
+        };
+        let [_, _, _, _, _, overhead, wire, segments, ip] = both;
+        cells.push(format!("{}/s", amount(hz)));
+        cells.extend([up[6], down[6], wire, overhead].map(|b| format!("{}/s", human_bytes(b))));
+        cells.push(format!("{}/s", amount(segments)));
+        cells.push(format!("{}/s", human_bytes(ip)));
+        cells
+    });
+    std::iter::once(head).chain(rows).collect()
+}
+
+/// The kinds of messages, where a series has several.
+pub(super) fn kind_rows(told: &[Told]) -> Vec<Row> {
+    let mut rows = vec![row([
+        "series", "clients", "share", "updates", "payload", "overhead", "wire", "TCP/IP",
+    ])];
+    for each in told.iter().filter(|t| t.model.messages.len() > 1) {
+        let mut kinds = each.model.messages.clone();
+        kinds.sort_by(|a, b| b.share.total_cmp(&a.share));
+        for (n, kind) in kinds.iter().take(MOST_KINDS).enumerate() {
+            let mut cells = if n == 0 { each.cells() } else { vec![String::new(); 2] };
+            cells.push(share(kind.share));
+            cells.push(kind.updates.to_string());
+            cells.push(thousands(kind.exchange.ledger.both().payload.get()));
+            cells.extend(costs(&kind.exchange));
+            rows.push(cells);
+        }
+        if let Some(rarer) = kinds.get(MOST_KINDS..).filter(|r| !r.is_empty()) {
+            let mut cells = vec![String::new(); 2];
+            cells.push(share(rarer.iter().map(|k| k.share).sum()));
+            cells.push(format!("{} more", rarer.len()));
+            rows.push(cells);
+        }
+    }
+    rows
+}
+
+fn share(part: f64) -> String {
+    match part * 100.0 {
+        percent if percent < 0.000_5 => "< 0.001 %".to_owned(),
+        percent => format!("{} %", three(percent)),
+    }
+}
+
+fn costs(exchange: &Exchange) -> [String; 3] {
+    let both = exchange.ledger.both();
+    [both.protocol().get(), both.wire.get(), exchange.ip_bytes().get()].map(thousands)
+}
+
+/// Heartbeats and what clients send.
+pub(super) fn besides_rows(told: &[Told]) -> Vec<Row> {
+    let mut rows = vec![row(["series", "clients", "what", "when", "overhead", "wire", "TCP/IP"])];
+    for each in told {
+        if let Some(idle) = each.model.idle {
+            let mut cells = each.cells();
+            cells.push("heartbeat".to_owned());
+            cells.push(format!("every {}", human_ns(idle.interval_ns as f64)));
+            cells.extend(costs(&idle.exchange));
+            rows.push(cells);
+        }
+        if let Some(sending) = each.model.sending {
+            let mut cells = each.cells();
+            cells.push("a client sends".to_owned());
+            cells.push(format!("{}/s, the mean of all", three(sending.rate_hz)));
+            cells.extend(costs(&sending.exchange));
+            rows.push(cells);
+        }
+    }
+    rows
+}
+
+/// Laws of latency, a line each, and the age of information.
+pub(super) fn latency_rows(told: &[Told]) -> Vec<Row> {
+    let mut rows = vec![row(["series", "clients", "what", "least", "mean", "worst", "law"])];
+    for each in told {
+        let delivery = each.model.delivery.as_ref();
+        let response = each.model.response.as_ref();
+        let mut cells = each.cells();
+        cells.extend(law_cells("delivery", delivery));
+        rows.push(cells);
+        if response.is_some() {
+            let mut cells = vec![String::new(); 2];
+            cells.extend(law_cells("response", response));
+            rows.push(cells);
+        }
+        let mean = each.model.age_mean_ns.map_or_else(|| UNKNOWN.to_owned(), human_ns);
+        let mut cells = vec![String::new(); 2];
+        cells.extend(["age", "", &mean, "", "time average"].map(str::to_owned));
+        rows.push(cells);
+    }
+    rows
+}
+
+fn law_cells(what: &str, law: Option<&Law>) -> Vec<String> {
+    let mut cells = vec![what.to_owned()];
+    match law {
+        None => cells.extend([UNKNOWN, UNKNOWN, UNKNOWN, "not known"].map(str::to_owned)),
+        Some(law) => {
+            cells.extend([law.least_ns(), law.mean_ns(), law.worst_ns()].map(human_ns));
+            cells.push(law.words());
+        }
+    }
+    cells
+}

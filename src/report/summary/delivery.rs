@@ -1,0 +1,84 @@
+//! What reached the clients of what was published, and how old what they have is.
+//!
+//! Separate from `times`, whose latencies are of single updates: here updates are added up.
+
+use super::group::Group;
+use super::setting::Setting;
+use crate::record::Phase;
+use crate::report::figure::Figure;
+use crate::report::table::Delivery;
+
+/// The counts of the measured windows. The age's area is in units of 10⁹ ns², which are µs·ms.
+pub(super) fn delivery(group: &Group, setting: &Setting) -> Delivery {
+    let cell = &group.total.phases[Phase::Steady];
+    let counts = &cell.counts;
+    let ledger = |count: u64| match unknown(group, setting) {
+        // Whoever counts knows.
+        Some(why) if counts.updates_published == 0 => Figure::absent(why),
+        _ => Figure::count(count),
+    };
+    let came = |count: u64| match group.info.floor {
+        true => Figure::absent("the floor has no network"),
+        false if group.cases.is_empty() => Figure::absent("the case did not run"),
+        false if counts.messages > 0 && counts.messages == counts.unstamped => {
+            Figure::absent("the messages carry no stamp of ours")
+        }
+        false => Figure::count(count),
+    };
+    let asked = |count: u64| match came(count) {
+        Figure::Known(_) if !asks(group) => {
+            Figure::absent("the transport is pushed to: it has no polls")
+        }
+        figure => figure,
+    };
+    let wire = Figure::count(cell.ledger.up.wire.get() + cell.ledger.down.wire.get());
+    Delivery {
+        published: ledger(counts.updates_published),
+        delivered: ledger(counts.updates_delivered),
+        superseded: ledger(counts.updates_superseded),
+        missing: ledger(counts.updates_missing),
+        duplicated: came(counts.updates_duplicated),
+        reordered: came(counts.updates_reordered),
+        reconnect_gaps: came(counts.reconnect_gaps),
+        empty_polls: asked(counts.empty_polls),
+        empty_poll_bytes: asked(counts.empty_poll_bytes),
+        empty_poll_share: asked(counts.empty_poll_bytes).over(&wire, "nothing was moved"),
+        sent: counts.sent,
+        age_us: age(group),
+    }
+}
+
+/// True where the client asks for each message.
+pub(super) fn asks(group: &Group) -> bool {
+    let heads = |m: &crate::record::Share| m.exchange.ledger.up.heads.get() > 0;
+    let by_model = group.info.model.as_ref().is_some_and(|m| m.messages.iter().any(heads));
+    by_model || group.info.paced || group.total.phases.steady.counts.empty_polls > 0
+}
+
+/// Why nobody knows what was published.
+pub(super) fn unknown(group: &Group, setting: &Setting) -> Option<&'static str> {
+    match group.info.workload.as_str() {
+        _ if group.info.floor || group.info.transport == "null" => Some("the floor has no network"),
+        _ if group.cases.is_empty() => Some("the case did not run"),
+        _ if !group.info.bundled_server => {
+            Some("the server is not ours: what it published is not known")
+        }
+        "ticker" if setting.topics_known => None,
+        "ticker" => Some("the server alone knows which updates are a client's"),
+        _ => Some("what clients send is not known beforehand"),
+    }
+}
+
+fn age(group: &Group) -> Figure {
+    let counts = &group.total.phases.steady.counts;
+    let room = matches!(group.info.workload.as_str(), "broadcast" | "tracker");
+    match counts.age_time_us {
+        _ if group.info.floor => Figure::absent("the floor has no network"),
+        0 if group.cases.is_empty() => Figure::absent("the case did not run"),
+        0 if room => Figure::absent("a broadcast has no one state"),
+        0 if group.info.workload == "echo" => Figure::absent("an echo has no state that ages"),
+        0 if counts.unstamped > 0 => Figure::absent("the messages carry no stamp of ours"),
+        0 => Figure::absent("no client had an update in the measured window"),
+        time => Figure::known(counts.age_area_us_ms as f64 * 1000.0 / time as f64),
+    }
+}

@@ -1,0 +1,195 @@
+//! A row by arithmetic, beside what was measured, and how far the two are apart.
+//!
+//! Separate from `record::Model`, which a transport makes before the run and which is in the
+//! result file: here it is held against figures, nothing is foretold.
+
+use super::delivery::asks;
+use super::group::Group;
+use super::setting::Setting;
+use crate::record::{Exchange, Metric, Model};
+use crate::report::figure::Figure;
+use crate::report::layer::{Quantity, Statistic, Way};
+use crate::report::table::{Delivery, Events, Foretold, Latencies, Pace, Predicted, Volume};
+use serde_json::Value;
+
+/// By how much a machine under load may be late beside its timers' resolution: a kernel's tick is
+/// up to 4 ms, its timers fire within 50 µs, and a woken thread waits for a core and for the
+/// messages before its own, which on two busy cores takes some hundred microseconds a side.
+pub(super) const TIMERS_ERROR_NS: f64 = 1_000_000.0;
+
+/// By how much a latency may be above its law: updates that share a wake-up wait for up to one
+/// resolution at the server and turns at the driver, and the timers' error.
+pub(super) fn late_ns(plan: &Value) -> f64 {
+    2.0 * plan["timing"]["resolution_ns"].as_u64().unwrap_or(0) as f64 + TIMERS_ERROR_NS
+}
+
+/// What was measured of a row.
+pub(super) struct Measured<'a> {
+    pub(super) volumes: &'a [Volume],
+    pub(super) latencies: &'a [Latencies],
+    pub(super) events: &'a Events,
+    pub(super) delivery: &'a Delivery,
+    pub(super) pace: &'a Pace,
+}
+
+/// A row by arithmetic and as measured.
+pub(super) fn predicted(group: &Group, setting: &Setting, measured: &Measured) -> Predicted {
+    let model = model(group);
+    let quantities = Quantity::ALL.map(|q| {
+        let predicted = match &model {
+            Ok(model) => by_arithmetic(model, q, measured.pace),
+            Err(why) => Figure::absent(*why),
+        };
+        foretold(predicted, as_measured(q, measured))
+    });
+    Predicted {
+        exact: model.is_ok_and(|m| inexact(group, m, setting).is_none()),
+        basis: match model {
+            Err(why) => why.to_owned(),
+            Ok(model) => inexact(group, model, setting).unwrap_or_else(|| "exact".to_owned()),
+        },
+        quantities: quantities.to_vec(),
+        law_distance: distance(group, model, setting, measured.pace),
+    }
+}
+
+/// The model of a row, or why there is none.
+pub(super) fn model<'a>(group: &Group<'a>) -> Result<&'a Model, &'static str> {
+    match &group.info.model {
+        Some(model) if !model.messages.is_empty() => Ok(model),
+        _ if group.info.floor => Err("the floor has no network"),
+        _ if !group.info.bundled_server => Err("the server is not ours: it cannot be foretold"),
+        _ => Err("no arithmetic is in the result file"),
+    }
+}
+
+/// Why the bytes above TCP are an expectation; `None` where they are exact.
+pub(super) fn inexact(group: &Group, model: &Model, setting: &Setting) -> Option<String> {
+    let sends_and_is_answered =
+        model.sending.is_some_and(|s| s.exchange.ledger.down.wire.get() > 0);
+    if !model.is_exact() {
+        Some(format!("an expectation over {} kinds of messages", model.messages.len()))
+    } else if setting.log && asks(group) {
+        Some("an expectation: how many updates a poll finds depends on its moment".to_owned())
+    } else if sends_and_is_answered {
+        Some("an expectation: at the window's edges a message and its answer are apart".to_owned())
+    } else {
+        None
+    }
+}
+
+fn by_arithmetic(model: &Model, quantity: Quantity, pace: &Pace) -> Figure {
+    if quantity.is_time() && pace.stretched {
+        return Figure::absent(
+            "no arithmetic for the stretched interval: it is of the planned one",
+        );
+    }
+    let us = |ns: Option<f64>, what: &str| match ns {
+        Some(ns) => Figure::known(ns / 1e3),
+        None => Figure::absent(format!("no arithmetic knows the {what} of this transport")),
+    };
+    let per_message = |of: fn(&Exchange) -> u64| Figure::known(model.per_message(|e| of(e) as f64));
+    match quantity {
+        Quantity::Heads => per_message(|e| e.ledger.both().heads.get()),
+        Quantity::Framing => per_message(|e| e.ledger.both().framing.get()),
+        Quantity::Masks => per_message(|e| e.ledger.both().masks.get()),
+        Quantity::Control => per_message(|e| e.ledger.both().control.get()),
+        Quantity::Overhead => per_message(|e| e.ledger.both().protocol().get()),
+        Quantity::Wire => per_message(|e| e.ledger.both().wire.get()),
+        Quantity::Ip => per_message(|e| e.ip_bytes().get()),
+        Quantity::Segments => per_message(|e| e.segments_up + e.segments_down),
+        Quantity::Updates => Figure::known(model.updates_per_message()),
+        Quantity::DeliveryMean => {
+            us(model.delivery.as_ref().map(|l| l.mean_ns()), "delivery latency")
+        }
+        Quantity::DeliveryWorst => {
+            us(model.delivery.as_ref().map(|l| l.worst_ns()), "delivery latency")
+        }
+        Quantity::ResponseMean => {
+            us(model.response.as_ref().map(|l| l.mean_ns()), "response latency")
+        }
+        Quantity::AgeMean => us(model.age_mean_ns, "age of information"),
+    }
+}
+
+fn as_measured(quantity: Quantity, measured: &Measured) -> Figure {
+    let latency = |metric: Metric, statistic: Statistic| {
+        measured.latencies[metric as usize].stat(statistic).clone()
+    };
+    let Events { messages, repeated, per_message_divisor, .. } = *measured.events;
+    match quantity {
+        Quantity::Updates => Figure::known(messages as f64 + repeated as f64)
+            .over(&Figure::count(per_message_divisor), "nothing was received"),
+        Quantity::DeliveryMean => latency(Metric::DeliveryLatency, Statistic::Mean),
+        Quantity::DeliveryWorst => latency(Metric::DeliveryLatency, Statistic::Max),
+        Quantity::ResponseMean => latency(Metric::ResponseLatency, Statistic::Mean),
+        Quantity::AgeMean => measured.delivery.age_us.clone(),
+        bytes => {
+            let steady = |v: &&Volume| {
+                v.phase == crate::record::Phase::Steady
+                    && v.way == Way::Both
+                    && Some(v.layer) == bytes.layer()
+            };
+            let volume = measured.volumes.iter().find(steady);
+            volume.map_or_else(|| Figure::absent("not counted"), |v| v.per_message.clone())
+        }
+    }
+}
+
+fn foretold(predicted: Figure, measured: Figure) -> Foretold {
+    let deviation = match (&predicted, &measured) {
+        (Figure::Known(predicted), Figure::Known(measured)) => Figure::known(measured - predicted),
+        (Figure::Absent(why), _) | (_, Figure::Absent(why)) => Figure::Absent(why.clone()),
+    };
+    let relative = deviation.over(&predicted, "no arithmetic of shares: the prediction is zero");
+    Foretold { predicted, measured, deviation, relative }
+}
+
+fn distance(
+    group: &Group,
+    model: Result<&Model, &'static str>,
+    setting: &Setting,
+    pace: &Pace,
+) -> Figure {
+    let law = match model {
+        Err(why) => return Figure::absent(why),
+        Ok(model) => model.delivery.as_ref(),
+    };
+    if pace.stretched {
+        return Figure::absent(
+            "no arithmetic for the stretched interval: it is of the planned one",
+        );
+    }
+    let measured = group.total.latency.of(Metric::DeliveryLatency);
+    match (law, measured) {
+        (None, _) => Figure::absent("no arithmetic knows the delivery latency of this transport"),
+        (_, None) => Figure::absent("no update was delivered in the measured window"),
+        (Some(law), Some(measured)) => match law.distance(measured, setting.late_ns) {
+            Some(distance) => Figure::known(distance),
+            None => Figure::absent("no update was delivered in the measured window"),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deviation_is_measured_less_predicted_and_its_share() {
+        let both = foretold(Figure::Known(200.0), Figure::Known(210.0));
+        assert_eq!((both.deviation.value(), both.relative.value()), (Some(10.0), Some(0.05)));
+        let none = foretold(Figure::Known(0.0), Figure::Known(3.0));
+        assert_eq!(none.deviation.value(), Some(3.0));
+        assert!(none.relative.reason().unwrap().contains("zero"));
+        let absent = foretold(Figure::absent("x"), Figure::Known(3.0));
+        assert_eq!((absent.deviation.reason(), absent.relative.reason()), (Some("x"), Some("x")));
+    }
+
+    #[test]
+    fn timers_are_allowed_two_resolutions_and_a_millisecond() {
+        let plan = serde_json::json!({ "timing": { "resolution_ns": 500_000 } });
+        assert_eq!(late_ns(&plan), 2e6);
+        assert_eq!(late_ns(&Value::Null), 1e6);
+    }
+}

@@ -1,0 +1,237 @@
+use super::sample::{POLLING, WEBSOCKET, complete};
+use super::{row, spoiled, text};
+use wsbench::record::{Metric, Phase};
+use wsbench::report::layer::Quantity;
+use wsbench::report::{Table, summarise};
+use wsbench::result::RunResult;
+
+/// A metric as the only value recorded, in every case.
+fn with_latency(result: &mut RunResult, metric: Metric, ns: u64) {
+    for case in result.cases.values_mut() {
+        case.total.latency.of_mut(metric).reset();
+        case.total.latency.record(metric, ns);
+    }
+}
+
+fn reasons(result: &RunResult) -> String {
+    summarise(result).verdict.reasons.join("\n")
+}
+
+#[test]
+fn measured_less_predicted_is_the_deviation() {
+    let table = summarise(&complete(&[POLLING, WEBSOCKET], &[1_000]));
+    let polling = &row(&table, "polling", 1_000).predicted;
+    let exactly = |q: Quantity| {
+        let foretold = polling.of(q);
+        (foretold.predicted.value(), foretold.deviation.value())
+    };
+    assert!(polling.exact);
+    assert_eq!(polling.basis, "exact");
+    assert_eq!(exactly(Quantity::Heads), (Some(909.0), Some(0.0)));
+    assert_eq!(exactly(Quantity::Overhead), (Some(909.0), Some(0.0)));
+    assert_eq!(exactly(Quantity::Wire), (Some(930.0), Some(0.0)));
+    assert_eq!(exactly(Quantity::Ip), (Some(1086.0), Some(0.0)));
+    assert_eq!(exactly(Quantity::Segments), (Some(3.0), Some(0.0)));
+    assert_eq!(exactly(Quantity::Updates), (Some(1.0), Some(0.0)));
+    assert_eq!(exactly(Quantity::AgeMean), (Some(1e6), Some(5_000.0)));
+    assert!((polling.of(Quantity::AgeMean).relative.value().unwrap() - 0.005).abs() < 1e-12);
+    // Uniform from 1 ms to 1 s, and the law from 0 to 1 s.
+    assert!(polling.law_distance.value().unwrap() < 0.005);
+    let push = &row(&table, "websocket", 1_000).predicted;
+    assert_eq!(push.of(Quantity::DeliveryMean).predicted.value(), Some(0.0));
+    assert!(push.of(Quantity::DeliveryMean).relative.reason().is_some());
+    assert!(push.law_distance.value().unwrap() > 0.9);
+    let why = push.of(Quantity::ResponseMean).predicted.reason().unwrap();
+    assert_eq!(why, "no arithmetic knows the response latency of this transport");
+}
+
+#[test]
+fn the_law_of_a_planned_interval_says_nothing_of_a_stretched_one() {
+    let table = summarise(&complete(&[POLLING], &[100_000]));
+    let polling = &row(&table, "polling", 100_000).predicted;
+    assert_eq!(polling.of(Quantity::Wire).deviation.value(), Some(0.0));
+    assert!(polling.of(Quantity::DeliveryMean).predicted.reason().unwrap().contains("stretched"));
+    assert!(polling.law_distance.reason().unwrap().contains("stretched"));
+}
+
+#[test]
+fn updates_add_up_and_age_is_area_over_time() {
+    let table = summarise(&complete(&[POLLING], &[100_000]));
+    let delivery = &row(&table, "polling", 100_000).delivery;
+    let known = [&delivery.published, &delivery.delivered, &delivery.superseded, &delivery.missing];
+    let counts = known.map(|f| f.value().unwrap());
+    assert_eq!(counts, [1_000_000.0, 714_280.0, 285_720.0, 0.0]);
+    assert_eq!(delivery.age_us.value(), Some(1_005_000.0));
+    assert_eq!(delivery.empty_poll_share.value(), Some(0.0));
+    let push = summarise(&complete(&[WEBSOCKET], &[1_000]));
+    let push = &row(&push, "websocket", 1_000).delivery;
+    assert_eq!(push.empty_polls.reason(), Some("the transport is pushed to: it has no polls"));
+}
+
+#[test]
+fn what_was_not_observed_says_why() {
+    let of = |workload: &str, bundled: bool| {
+        let mut result = complete(&[POLLING], &[1_000]);
+        for info in &mut result.header.cases {
+            info.workload = workload.to_owned();
+            info.bundled_server = bundled;
+            info.model = info.model.take().filter(|_| bundled);
+        }
+        for case in result.cases.values_mut() {
+            let counts = &mut case.total.phases[Phase::Steady].counts;
+            (counts.updates_published, counts.age_time_us) = (0, 0);
+        }
+        let table = summarise(&result);
+        let row = row(&table, "polling", 1_000);
+        let reason = |f: &wsbench::report::Figure| f.reason().unwrap_or("known").to_owned();
+        let predicted = &row.predicted.of(Quantity::Wire).predicted;
+        [&row.delivery.published, &row.delivery.age_us, predicted].map(reason)
+    };
+    let foreign = of("ticker", false);
+    assert_eq!(foreign[0], "the server is not ours: what it published is not known");
+    assert_eq!(foreign[2], "the server is not ours: it cannot be foretold");
+    let room = of("broadcast", true);
+    assert_eq!(room[0], "what clients send is not known beforehand");
+    assert_eq!(room[1..], ["a broadcast has no one state", "known"]);
+}
+
+#[test]
+fn what_is_against_arithmetic_is_invalid() {
+    let expect = |(code, reasons): (u8, String), words: &str| {
+        assert_eq!(code, 96, "{reasons}");
+        assert!(reasons.contains(words), "{words:?} is not in {reasons:?}");
+    };
+    expect(
+        spoiled(1_000, |c| {
+            let counts = &mut c.total.phases.steady.counts;
+            (counts.updates_delivered, counts.updates_missing) = (9_995, 5);
+        }),
+        "5 of 10,000 updates never came",
+    );
+    expect(
+        spoiled(1_000, |c| c.total.phases.steady.counts.updates_delivered -= 1),
+        "10,000 updates published are not 9,999 delivered, 0 superseded and 0 missing",
+    );
+    expect(
+        spoiled(1_000, |c| {
+            c.total.phases.steady.ledger.up.heads += 1;
+            c.total.phases.steady.ledger.up.wire += 1;
+            c.servers[0].received += 1;
+        }),
+        "10,000 messages cost 9300001 B above TCP, and 9300000 B are foretold",
+    );
+    expect(
+        spoiled(1_000, |c| c.total.phases.steady.counts.negative_latencies = 2),
+        "2 latencies came out below zero",
+    );
+}
+
+#[test]
+fn control_frames_and_failed_exchanges_are_not_held_against_arithmetic() {
+    let (code, reasons) = spoiled(1_000, |c| {
+        let steady = &mut c.total.phases.steady.ledger.up;
+        steady.control += 6;
+        steady.discarded += 100;
+        steady.wire += 106;
+        c.servers[0].received += 106;
+    });
+    assert_eq!((code, reasons.as_str()), (0, ""));
+}
+
+#[test]
+fn nothing_arrives_before_it_can() {
+    let mut result = complete(&[POLLING, WEBSOCKET], &[1_000]);
+    result.header.plan = serde_json::json!({ "delay": { "one_way_ns": 50_000_000 } });
+    with_latency(&mut result, Metric::DeliveryLatency, 50_000_000);
+    with_latency(&mut result, Metric::ResponseLatency, 100_000_000);
+    assert_eq!(reasons(&result), "");
+    with_latency(&mut result, Metric::DeliveryLatency, 49_800_000);
+    let early = reasons(&result);
+    assert!(early.contains("a delivery took 49.8 ms, and one way takes 50 ms"), "{early}");
+    with_latency(&mut result, Metric::DeliveryLatency, 50_000_000);
+    with_latency(&mut result, Metric::ResponseLatency, 99_000_000);
+    let early = reasons(&result);
+    assert!(early.contains("a response took 99 ms, and both ways take 100 ms"), "{early}");
+}
+
+#[test]
+fn an_expectation_is_shown_and_not_judged() {
+    let mut result = complete(&[POLLING], &[1_000]);
+    for model in result.header.cases.iter_mut().filter_map(|i| i.model.as_mut()) {
+        let other = wsbench::record::Share { share: 0.0, updates: 0, ..model.messages[0] };
+        let exchange = wsbench::record::Exchange::default();
+        model.messages.push(wsbench::record::Share { exchange, ..other });
+    }
+    let case = result.cases.get_mut(&0).unwrap();
+    case.total.phases.steady.ledger.up.heads += 10_000;
+    case.total.phases.steady.ledger.up.wire += 10_000;
+    case.servers[0].received += 10_000;
+    let table = summarise(&result);
+    assert_eq!(reasons(&result), "");
+    let predicted = &row(&table, "polling", 1_000).predicted;
+    assert!(!predicted.exact && predicted.basis.contains("2 kinds"), "{}", predicted.basis);
+    assert_eq!(predicted.of(Quantity::Wire).deviation.value(), Some(1.0));
+}
+
+/// The words of a table in one line.
+fn said(table: &Table) -> String {
+    table.words.join(" ")
+}
+
+#[test]
+fn the_words_are_those_of_the_largest_count_and_of_valid_rows() {
+    let full = complete(&[POLLING, WEBSOCKET], &[1_000, 10_000]);
+    let table = summarise(&full);
+    let words = said(&table);
+    assert!(words.starts_with("At 10,000 clients websocket delivered freshest"), "{words}");
+    assert!(words.contains("by header characters 2 B/s, polling 435.5 times"), "{words}");
+    assert!(words.contains("by TCP/IP 127 B/s, polling 8.55 times"), "{words}");
+    assert!(words.contains("polling took least of the driver's memory"), "{words}");
+    assert!(words.contains("the kernel's memory was about the same"), "{words}");
+    assert!(!words.contains("elsewhere") && !words.contains("3 : 1"), "{words}");
+    assert!(table.words.len() <= 8 && text(&table, "text", 0).contains("In words"));
+    assert!(text(&table, "json", 0).contains("\"words\": ["));
+    // Of polling at 10,000 clients nothing is said any more.
+    let mut spoiled = full.clone();
+    spoiled.cases.get_mut(&3).unwrap().drivers[0].connected -= 1;
+    assert!(said(&summarise(&spoiled)).starts_with("At 1,000 clients"));
+    spoiled.cases.get_mut(&0).unwrap().drivers[0].connected -= 1;
+    assert_eq!(said(&summarise(&spoiled)), "");
+}
+
+#[test]
+fn the_words_say_where_polling_wins_and_where_the_order_differs() {
+    let mut result = complete(&[POLLING, WEBSOCKET], &[1_000, 10_000]);
+    // At 1,000 clients polling has the fresher information.
+    let counts = &mut result.cases.get_mut(&0).unwrap().total.phases.steady.counts;
+    counts.age_area_us_ms = counts.age_time_us * 100;
+    let words = said(&summarise(&result));
+    assert!(words.contains("at 1,000 clients polling was freshest"), "{words}");
+    // A cost within the noise is no difference.
+    for number in [3, 4] {
+        let case = result.cases.get_mut(&number).unwrap();
+        case.drivers[0].cost.cpu_ns = 100_000_000 + u64::from(number) * 1_000_000;
+    }
+    let words = said(&summarise(&result));
+    assert!(words.contains("driver's CPU was about the same"), "{words}");
+}
+
+#[test]
+fn the_chapters_three_to_one_is_told_with_a_delay() {
+    let mut result = complete(&[POLLING, WEBSOCKET], &[1_000]);
+    result.header.plan = serde_json::json!({ "delay": { "one_way_ns": 50_000_000 } });
+    for info in result.header.cases.iter_mut().filter(|i| i.series == "polling") {
+        info.interval_ns = 0;
+    }
+    with_latency(&mut result, Metric::ResponseLatency, 100_000_000);
+    for (number, [a, b]) in [(0, [50_000_000u64, 150_000_000]), (1, [50_000_000, 50_000_000])] {
+        let latency = &mut result.cases.get_mut(&number).unwrap().total.latency;
+        latency.of_mut(Metric::DeliveryLatency).reset();
+        latency.record(Metric::DeliveryLatency, a);
+        latency.record(Metric::DeliveryLatency, b);
+    }
+    let words = said(&summarise(&result));
+    let claim = "With 50 ms one way, polling delivered at worst 3 times as late as websocket and \
+                 in the mean 2 times: 3 : 1 is the ratio of the worst case by arithmetic";
+    assert!(words.contains(claim), "{words}");
+}
