@@ -1,5 +1,7 @@
 //! Reports: exact arithmetic, every format of a synthetic result, and what is absent or invalid.
 
+mod pictures;
+mod recorded;
 mod sample;
 /// Arithmetic beside measurement, and the checks against it.
 mod truth;
@@ -345,6 +347,7 @@ fn anything() -> impl Strategy<Value = RunResult> {
         for (i, (n, keep)) in cases.into_iter().enumerate() {
             let number = i as u32;
             let has = |bit: u8| keep & (1 << bit) != 0;
+            pictures::any_model(&mut result.header, i, &n);
             let case = result.cases.entry(number).or_default();
             if has(0) {
                 case.add_window(n[0] as u32 % 100, &any_window(&n));
@@ -357,6 +360,7 @@ fn anything() -> impl Strategy<Value = RunResult> {
                 end.tcp.steady.ip_bytes_up = Bytes::new(n[6]);
                 end.tcp.steady.data_segments_up = n[7];
                 end.audit.unexplained_bytes = n[8];
+                end.trace = pictures::any_trace(&n);
                 case.drivers.push(end);
             }
             if has(2) {
@@ -431,7 +435,7 @@ proptest! {
     #[test]
     fn any_result_can_be_drawn(result in anything()) {
         let drawn = format("png").unwrap().render(&summarise(&result));
-        prop_assert_eq!(drawn.len(), 4);
+        prop_assert_eq!(drawn.len(), 8);
     }
 }
 

@@ -10,9 +10,9 @@ mod crew;
 
 use crate::clock::now_ns;
 use crate::error::Outcome;
-use crate::plan::Plan;
+use crate::plan::{self, Plan};
 use crate::result::file::{Line, Writer, absorb};
-use crate::result::{CaseInfo, End, Header, RunResult, SCHEMA};
+use crate::result::{CaseInfo, Curve, End, Header, RunResult, SCHEMA};
 use crate::signals::{Caught, Signals};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -125,6 +125,21 @@ pub fn header(plan: &Plan, started: String, host: BTreeMap<String, String>) -> H
         build: format!("wsbench {} ({profile})", env!("CARGO_PKG_VERSION")),
         host,
         cases: plan.cases.iter().map(|case| info(plan, case)).collect(),
+        curves: plan::costs(plan).into_iter().map(curve).collect(),
+    }
+}
+
+fn curve(costs: plan::Costs) -> Curve {
+    let (points, absent) = match costs.points {
+        Ok(points) => (points, None),
+        Err(why) => (Vec::new(), Some(why)),
+    };
+    Curve {
+        series: costs.series,
+        transport: costs.transport,
+        clients: costs.clients,
+        points,
+        absent,
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod address;
 mod cases;
+mod curves;
 mod estimate;
 mod keys;
 mod machine;
@@ -15,6 +16,7 @@ mod shard;
 mod warnings;
 mod workload;
 
+pub use curves::{Costs, costs};
 pub use estimate::{Estimate, Traffic, estimate};
 pub use keys::{SECTIONS, Section};
 pub use machine::{Conntrack, Machine};

@@ -5,6 +5,7 @@
 //! has one owner; what it took in a second leaves it as a [`Window`], a value that adds up.
 
 mod counts;
+mod curve;
 mod exchange;
 mod fanout;
 mod fault;
@@ -17,6 +18,7 @@ mod trace;
 mod window;
 
 pub use counts::Counts;
+pub use curve::CostAt;
 pub use exchange::{Exchange, SEGMENT_HEADER_BYTES};
 pub use fanout::FanOut;
 pub use fault::{Fault, FaultKind, errno_name};

@@ -415,7 +415,6 @@ fn fanout() -> Vec<Column> {
         "receivers over clients, the mean over all messages sent",
         |r| r.fanout.completeness_mean.clone(),
     ));
-    out.push(count("sent", "messages that clients sent", |r| r.events.sent));
     out
 }
 

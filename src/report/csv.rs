@@ -1,6 +1,9 @@
-//! Comma-separated values: a summary, and tidy files of bytes, latencies and seconds.
+//! Comma-separated values: a summary, and tidy files of bytes, latencies and seconds, and of what
+//! the pictures show.
 //!
 //! An absent figure is an empty field; `summary.csv` says why in its last column.
+
+mod pictures;
 
 use super::columns::{Cell, columns};
 use super::figure::Figure;
@@ -10,7 +13,7 @@ use super::{Format, Rendered};
 use crate::record::Phase;
 use std::collections::BTreeMap;
 
-/// Four CSV files.
+/// Seven CSV files.
 pub struct Csv;
 
 impl Format for Csv {
@@ -18,13 +21,29 @@ impl Format for Csv {
         "csv"
     }
     fn about(&self) -> &'static str {
-        "a row a series and client count, and tidy bytes, latencies and seconds"
+        "a row a series and client count, and tidy files of bytes, latencies, seconds and pictures"
     }
     fn files(&self) -> &'static [&'static str] {
-        &["summary.csv", "bytes.csv", "latency.csv", "timeseries.csv"]
+        &[
+            "summary.csv",
+            "bytes.csv",
+            "latency.csv",
+            "timeseries.csv",
+            "trace.csv",
+            "distribution.csv",
+            "break-even.csv",
+        ]
     }
     fn render(&self, table: &Table) -> Vec<Rendered> {
-        let contents = [summary(table), bytes(table), latency(table), timeseries(table)];
+        let contents = [
+            summary(table),
+            bytes(table),
+            latency(table),
+            timeseries(table),
+            pictures::trace(table),
+            pictures::distribution(table),
+            pictures::break_even(table),
+        ];
         let files = self.files().iter().zip(contents);
         files.map(|(&name, bytes)| Rendered { name, bytes }).collect()
     }
@@ -43,7 +62,11 @@ fn lines(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Vec<u8> 
 
 /// A number with at most six decimals, plain.
 fn plain(figure: &Figure) -> String {
-    let Some(value) = figure.value() else { return String::new() };
+    figure.value().map_or_else(String::new, decimals)
+}
+
+/// The same of a number that there is.
+fn decimals(value: f64) -> String {
     let text = format!("{value:.6}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
     match text {

@@ -14,6 +14,7 @@ mod csv;
 mod figure;
 mod json;
 pub mod layer;
+pub mod pictures;
 mod png;
 pub mod summary;
 pub mod table;

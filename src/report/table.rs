@@ -5,6 +5,7 @@
 
 use super::figure::Figure;
 use super::layer::{Layer, Quantity, Way};
+use super::pictures::{Distribution, Pictures};
 use crate::record::{Metric, Phase};
 
 /// Everything the reports say about a run.
@@ -30,6 +31,10 @@ pub struct Table {
     pub comparisons: Vec<Comparison>,
     /// What the run shows, in sentences.
     pub words: Vec<String>,
+    /// Where two series cost a client the same, by arithmetic; by rising rate.
+    pub crossings: Vec<Crossing>,
+    /// What only pictures and their files show.
+    pub pictures: Pictures,
     /// What the run as a whole is worth.
     pub verdict: Verdict,
 }
@@ -83,6 +88,8 @@ pub struct Row {
     pub audit: Audit,
     /// A point a second and repeat.
     pub seconds: Vec<Second>,
+    /// The whole distribution of the delivery latency beside the law that it should follow.
+    pub distribution: Distribution,
     /// What the row is worth.
     pub status: Status,
     /// The checks behind `status`.
@@ -127,8 +134,6 @@ pub struct Events {
     pub negative_latencies: u64,
     /// Connections opened again, in any phase.
     pub reconnects: u64,
-    /// Messages that clients sent.
-    pub sent: u64,
     /// Turns due in the window and not reached before its end.
     pub turns_unreached: u64,
     /// Clients or turns that ended with a fault, in any phase.
@@ -360,6 +365,24 @@ pub struct Ratio {
     pub per_message: Figure,
     /// For each second, at the planned rate; absent for latencies.
     pub per_s: Figure,
+}
+
+/// A rate of updates at which two series cost a client the same bytes of IP packets, by
+/// arithmetic.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Crossing {
+    /// One series, the first in the plan.
+    pub a: String,
+    /// The other.
+    pub b: String,
+    /// Updates a second and client.
+    pub rate_hz: f64,
+    /// What both cost: bytes of IP packets a second and client, both directions.
+    pub bytes_per_s: f64,
+    /// The one of them that costs less at lower rates.
+    pub cheaper_below: String,
+    /// The one that costs less at higher rates.
+    pub cheaper_above: String,
 }
 
 /// What a row or a run is worth.

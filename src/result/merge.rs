@@ -127,6 +127,7 @@ mod tests {
             build: String::new(),
             host: BTreeMap::new(),
             cases: Vec::new(),
+            curves: Vec::new(),
         }
     }
 

@@ -12,7 +12,7 @@ pub use merge::{CaseResult, RunResult};
 
 pub use crate::record::Audit;
 
-use crate::record::{FanOut, Model, Phases, TcpTotals, TraceEvent};
+use crate::record::{CostAt, FanOut, Model, Phases, TcpTotals, TraceEvent};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -39,6 +39,26 @@ pub struct Header {
     pub host: BTreeMap<String, String>,
     /// Every case that was planned.
     pub cases: Vec<CaseInfo>,
+    /// What each series costs at other rates than the planned one; a curve a series.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub curves: Vec<Curve>,
+}
+
+/// What a client of a series costs by the rate of updates, by arithmetic when the run was planned:
+/// whoever reads the file needs no transport for it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Curve {
+    /// The label of the series.
+    pub series: String,
+    /// The transport's name.
+    pub transport: String,
+    /// Clients at once, which costs depend on where clients hear one another.
+    pub clients: u32,
+    /// Points by rising rate; empty where `absent` says why.
+    pub points: Vec<CostAt>,
+    /// Why there is no curve.
+    #[serde(default)]
+    pub absent: Option<String>,
 }
 
 /// What a case was to be.

@@ -143,7 +143,11 @@ pub fn model(
 /// since their phases are spread.
 pub fn heard_by_each(feed: &Spec) -> Spec {
     match feed.workload.is_shared() {
-        true => Spec { rate_hz: feed.rate_hz * f64::from(feed.senders.max(1)), ..*feed },
+        true => Spec {
+            rate_hz: feed.rate_hz * f64::from(feed.senders.max(1)),
+            arrivals: if feed.senders > 1 { Arrivals::Poisson } else { feed.arrivals },
+            ..*feed
+        },
         false => *feed,
     }
 }

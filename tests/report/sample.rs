@@ -121,6 +121,7 @@ pub fn planned(series: &[Series], counts: &[u32]) -> RunResult {
         build: "wsbench 0.1.0 release".to_owned(),
         host: BTreeMap::from([("cpus".to_owned(), "2".to_owned())]),
         cases,
+        curves: Vec::new(),
     })
 }
 
@@ -128,8 +129,7 @@ pub fn planned(series: &[Series], counts: &[u32]) -> RunResult {
 pub fn complete(series: &[Series], counts: &[u32]) -> RunResult {
     let mut result = planned(series, counts);
     for info in result.header.cases.clone() {
-        let all: Vec<Series> = ALL.to_vec();
-        let series = all.iter().copied().find(|s| s.0 == info.series);
+        let series = series.iter().copied().find(|s| s.0 == info.series);
         let case = case(&info, series.unwrap_or(Series("null", "null")));
         result.cases.insert(info.case, case);
     }

@@ -1,12 +1,15 @@
 //! plotters' bitmap, but for its text.
 //!
 //! plotters 0.3.7 draws text with ab_glyph from whole pixels and without side bearings, so that
-//! letters stand unevenly. Here `text` places them; everything else is `BitMapBackend`'s.
+//! letters stand unevenly. Here `text` places them. Its slanted lines have steps: `stroke` draws
+//! those. Everything else is `BitMapBackend`'s.
 
-use super::text;
+use super::{stroke, text};
 use plotters::prelude::*;
 use plotters_backend::text_anchor::{HPos, VPos};
-use plotters_backend::{BackendColor, BackendStyle, BackendTextStyle, DrawingErrorKind};
+use plotters_backend::{
+    BackendColor, BackendStyle, BackendTextStyle, DrawingErrorKind, rasterizer,
+};
 
 /// A bitmap of three bytes a pixel with evenly spaced DejaVu Sans, whatever family is asked for.
 pub(super) struct Backend<'a>(BitMapBackend<'a>);
@@ -44,6 +47,28 @@ impl DrawingBackend for Backend<'_> {
     }
     fn draw_line<S: BackendStyle>(&mut self, from: At, to: At, style: &S) -> Done {
         self.0.draw_line(from, to, style)
+    }
+    /// Slanted lines are smooth: plotters' own are not where they are wider than a pixel.
+    fn draw_path<S: BackendStyle, I: IntoIterator<Item = At>>(
+        &mut self,
+        path: I,
+        style: &S,
+    ) -> Done {
+        let path: Vec<At> = path.into_iter().collect();
+        let upright = |w: &[At]| w[0].0 == w[1].0 || w[0].1 == w[1].1;
+        if style.stroke_width() < 2 || path.windows(2).all(upright) {
+            let line = |w: &[At]| rasterizer::draw_line(self, w[0], w[1], style);
+            return path.windows(2).try_for_each(line);
+        }
+        let colour = style.color();
+        let mut done = Ok(());
+        stroke::pixels(&path, style.stroke_width() as f32, |at, cover| {
+            if done.is_ok() {
+                let alpha = colour.alpha * f64::from(cover);
+                done = self.0.draw_pixel(at, BackendColor { alpha, ..colour });
+            }
+        });
+        done
     }
     fn draw_rect<S: BackendStyle>(&mut self, from: At, to: At, style: &S, fill: bool) -> Done {
         self.0.draw_rect(from, to, style, fill)

@@ -44,7 +44,7 @@ pub(super) fn draw(table: &Table) -> Vec<u8> {
     let page = Page {
         table,
         title: "Bytes per message by layer",
-        about: "both directions, measured phase; a poll is a request and its response",
+        about: "both directions, measured phase; a poll is a request and its response".into(),
         keys: Vec::new(),
         footnotes,
     };

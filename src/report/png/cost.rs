@@ -39,7 +39,7 @@ pub(super) fn draw(table: &Table) -> Vec<u8> {
     let page = Page {
         table,
         title: "CPU and memory",
-        about: "by client count; driver and server apart; lower is better",
+        about: "by client count; driver and server apart; lower is better".into(),
         keys: legend,
         footnotes,
     };

@@ -40,7 +40,7 @@ pub(super) fn draw(table: &Table) -> Vec<u8> {
     let page = Page {
         table,
         title: "Latency",
-        about: "by client count, on a log scale; lower is better",
+        about: "by client count, on a log scale; lower is better".into(),
         keys: legend,
         footnotes,
     };

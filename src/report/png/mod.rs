@@ -1,19 +1,26 @@
-//! Pictures: overhead by client count, bytes by layer, latency, cost.
+//! Pictures: overhead by client count, bytes by layer, latency, cost; single messages, whole
+//! distributions, ages, and the rates at which transports cost the same.
 //!
-//! plotters draws them, on a `backend` that spaces `text` well. `page` puts title, legend and
-//! footnotes around charts, `panel` is a chart by client count with its `axis`; a file a picture
-//! says what is in it.
+//! plotters draws them, on a `backend` that spaces `text` well and smooths a `stroke`. `page` puts
+//! title, legend and footnotes around charts, `panel` is a chart by client count with its `axis`,
+//! `plot` one of lines; a file a picture says what is in it.
 
+mod age;
 mod axis;
 mod backend;
+mod break_even;
 mod bytes;
 mod cost;
+mod distribution;
 mod latency;
 mod overhead;
 mod page;
 mod palette;
 mod panel;
+mod plot;
+mod stroke;
 mod text;
+mod timeline;
 
 use super::figure::Figure;
 use super::table::{Row, Status, Table};
@@ -26,7 +33,7 @@ use plotters::style::RGBColor;
 /// Behind what is not valid; a footnote of every picture explains it.
 const INVALID: &str = "‡";
 
-/// Four PNG files.
+/// Eight PNG files.
 pub struct Png;
 
 impl Format for Png {
@@ -34,15 +41,32 @@ impl Format for Png {
         "png"
     }
     fn about(&self) -> &'static str {
-        "pictures of overhead, bytes by layer, latency and cost"
+        "pictures of overhead, bytes, latency, cost, single messages, age and break-even rates"
     }
     fn files(&self) -> &'static [&'static str] {
-        &["overhead.png", "bytes.png", "latency.png", "cost.png"]
+        &[
+            "overhead.png",
+            "bytes.png",
+            "latency.png",
+            "cost.png",
+            "timeline.png",
+            "distribution.png",
+            "age.png",
+            "break-even.png",
+        ]
     }
     fn render(&self, table: &Table) -> Vec<Rendered> {
         // Encoding a picture takes most of the time: a thread each.
-        let pictures: [fn(&Table) -> Vec<u8>; 4] =
-            [overhead::draw, bytes::draw, latency::draw, cost::draw];
+        let pictures: [fn(&Table) -> Vec<u8>; 8] = [
+            overhead::draw,
+            bytes::draw,
+            latency::draw,
+            cost::draw,
+            timeline::draw,
+            distribution::draw,
+            age::draw,
+            break_even::draw,
+        ];
         let drawn = std::thread::scope(|scope| {
             let threads = pictures.map(|draw| scope.spawn(move || draw(table)));
             // A panic in drawing is a bug; it goes on in this thread.
@@ -114,6 +138,11 @@ fn digits(value: f64) -> String {
 fn show_bytes(value: f64) -> String {
     let (number, prefix) = prefixed(value, 1000.0);
     format!("{} {prefix}B", digits(number))
+}
+
+/// A time given in µs, on an axis: zero is the same in every unit.
+fn show_moment(value: f64) -> String {
+    if value == 0.0 { "0".to_owned() } else { show_us(value) }
 }
 
 /// A time given in µs.

@@ -2,7 +2,7 @@
 //! measured ones.
 
 use super::axis::Scale;
-use super::page::{Key, Page};
+use super::page::{Key, Page, Swatch};
 use super::panel::{Mark, Panel, Shape};
 use super::{clusters, keys, palette, reasons, row, show_bytes, standing};
 use crate::report::chapter::{POLLING, WEBSOCKET};
@@ -20,7 +20,7 @@ pub(super) fn draw(table: &Table) -> Vec<u8> {
         let known = |r: &Row| r.transport == transport && r.chapter.bytes_per_s.value().is_some();
         if table.rows.iter().any(known) {
             let label = format!("the chapter's {transport}");
-            legend.push(Key { striped: true, ..Key::new(&label, palette::transport(transport)) });
+            legend.push(Key::of(&label, palette::transport(transport), Swatch::Striped));
         }
     }
     let panel = Panel {
@@ -34,7 +34,7 @@ pub(super) fn draw(table: &Table) -> Vec<u8> {
     let page = Page {
         table,
         title: "Protocol overhead per second, all clients",
-        about: "bytes above TCP that are not payload, both directions",
+        about: "bytes above TCP that are not payload, both directions".into(),
         keys: legend,
         footnotes: footnotes(table),
     };

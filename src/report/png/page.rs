@@ -1,12 +1,13 @@
 //! What every picture has: title, legend and footnotes around the charts.
 
 use super::backend::{Area, Backend, Drawn};
-use super::panel;
 use super::text::{GREY, Pen};
 use super::{INVALID, Table};
+use super::{panel, stroke};
 use crate::report::table::Status;
 use plotters::prelude::*;
 use plotters_backend::text_anchor::HPos;
+use std::borrow::Cow;
 
 /// Pixels; twice the size at which it is meant to be seen.
 const SIZE: (u32, u32) = (2000, 1200);
@@ -22,12 +23,42 @@ const MOST_FOOTNOTES: usize = 7;
 pub(super) struct Key {
     pub(super) label: String,
     pub(super) colour: RGBColor,
-    pub(super) striped: bool,
+    pub(super) swatch: Swatch,
+}
+
+/// How a key looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Swatch {
+    Block,
+    Striped,
+    /// Of this width.
+    Line(u32),
+    Dashed(u32),
+    Dot,
+    /// A low block.
+    Band,
 }
 
 impl Key {
     pub(super) fn new(label: &str, colour: RGBColor) -> Key {
-        Key { label: label.to_owned(), colour, striped: false }
+        Key::of(label, colour, Swatch::Block)
+    }
+    pub(super) fn of(label: &str, colour: RGBColor, swatch: Swatch) -> Key {
+        Key { label: label.to_owned(), colour, swatch }
+    }
+
+    fn draw(&self, area: &Area, (x, y): (i32, i32)) -> Drawn {
+        let (from, to) = ((x, y - 13), (x + 28, y + 13));
+        let filled = self.colour.filled();
+        let (left, right) = ((x - 4, y), (x + 32, y));
+        match self.swatch {
+            Swatch::Striped => panel::stripes(area, from, to, self.colour),
+            Swatch::Block => area.draw(&Rectangle::new([from, to], filled)),
+            Swatch::Band => area.draw(&Rectangle::new([(x, y - 6), (x + 28, y + 6)], filled)),
+            Swatch::Dot => area.draw(&Circle::new((x + 16, y), 8, filled)),
+            Swatch::Line(width) => stroke::solid(area, &[left, right], self.colour, width),
+            Swatch::Dashed(width) => stroke::dashed(area, &[left, right], self.colour, width),
+        }
     }
 }
 
@@ -36,7 +67,7 @@ pub(super) struct Page<'a> {
     pub(super) table: &'a Table,
     pub(super) title: &'static str,
     /// A line below the title.
-    pub(super) about: &'static str,
+    pub(super) about: Cow<'a, str>,
     pub(super) keys: Vec<Key>,
     pub(super) footnotes: Vec<String>,
 }
@@ -79,11 +110,7 @@ impl Page<'_> {
             if x > 0 && x + wide > width {
                 (x, y) = (0, y + 38);
             }
-            let (from, to) = ((x, y - 13), (x + 28, y + 13));
-            match key.striped {
-                true => panel::stripes(area, from, to, key.colour)?,
-                false => area.draw(&Rectangle::new([from, to], key.colour.filled()))?,
-            }
+            key.draw(area, (x, y))?;
             area.draw_text(&label, &LEGEND.at(HPos::Left), (x + 38, y))?;
             x += wide + 40;
         }

@@ -6,9 +6,12 @@
 mod bytes;
 mod compare;
 mod cost;
+mod curves;
 mod delivery;
+mod distribution;
 mod fanout;
 mod group;
+mod pictures;
 mod predict;
 mod setting;
 mod times;
@@ -18,13 +21,12 @@ mod words;
 
 use super::chapter;
 use super::figure::Figure;
+use super::pictures::Pictures;
 use super::table::{Chapter, Events, Pace, Row, Table};
 use crate::record::{Metric, Phase};
 use crate::result::RunResult;
 use group::Group;
 use setting::Setting;
-
-pub use words::Crossed;
 
 /// Derives every figure of a result.
 pub fn summarise(result: &RunResult) -> Table {
@@ -32,9 +34,11 @@ pub fn summarise(result: &RunResult) -> Table {
     let (floor_groups, groups): (Vec<_>, Vec<_>) = groups.into_iter().partition(|g| g.info.floor);
     let header = &result.header;
     let setting = Setting::of(&header.plan);
-    let rows: Vec<Row> =
-        groups.iter().map(|g| row(g, &setting, floor_of(g, &floor_groups))).collect();
-    let floors: Vec<Row> = floor_groups.iter().map(|g| row(g, &setting, None)).collect();
+    let row = |group, floor| row(group, &setting, floor);
+    let rows: Vec<Row> = groups.iter().map(|g| row(g, floor_of(g, &floor_groups))).collect();
+    let floors: Vec<Row> = floor_groups.iter().map(|g| row(g, None)).collect();
+    let pictures = pictures(result, &groups);
+    let crossings = curves::crossings(&pictures.costs);
     Table {
         name: header.name.clone(),
         started: header.started.clone(),
@@ -43,11 +47,23 @@ pub fn summarise(result: &RunResult) -> Table {
         host: header.host.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
         parts: result.parts,
         comparisons: compare::comparisons(&rows),
-        // Where crossings of header curves are known, they go in here.
-        words: words::words(&rows, setting.delay_ns, &[]),
+        words: words::words(&rows, setting.delay_ns, &crossings),
+        crossings,
+        pictures,
         verdict: verdict::of_run(result, &rows),
         rows,
         floors,
+    }
+}
+
+fn pictures(result: &RunResult, groups: &[Group]) -> Pictures {
+    let traces = pictures::traces(groups);
+    let plan = &result.header.plan;
+    Pictures {
+        timeline: pictures::timeline(groups, &traces, plan),
+        ages: pictures::ages(groups, &traces, plan),
+        costs: curves::costs(&result.header),
+        traces,
     }
 }
 
@@ -102,6 +118,7 @@ fn row(group: &Group, setting: &Setting, floor: Option<&Group>) -> Row {
         connecting: cost::connecting(group),
         fanout: fanout::spreading(group),
         seconds: times::seconds(group),
+        distribution: distribution::distribution(group, pace.stretched, setting.late_ns),
         notes: notes(group, &pace, &latencies),
         pace,
         window_s,
@@ -170,7 +187,6 @@ fn events(group: &Group) -> Events {
         superseded: steady.superseded,
         lost: steady.lost,
         unstamped: steady.unstamped,
-        sent: steady.sent,
         negative_latencies: all.negative_latencies,
         reconnects: all.reconnects,
         turns_unreached: group.drivers.iter().map(|d| d.turns_unreached).sum(),

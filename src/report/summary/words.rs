@@ -7,7 +7,7 @@
 use crate::record::Metric;
 use crate::report::figure::Figure;
 use crate::report::layer::{Layer, Statistic, Way};
-use crate::report::table::{Row, Status};
+use crate::report::table::{Crossing, Row, Status};
 use crate::units::{human_bytes, human_ns, thousands, three};
 
 /// CPU and memory of two runs of the same differ by so much.
@@ -19,26 +19,9 @@ const BYTES_NOISE: f64 = 1.02;
 /// Below this a latency is the machine's own and no transport's: 1 ms, in µs.
 const TIMER_US: f64 = 1_000.0;
 
-/// Two series whose bytes a second meet at a rate of updates.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Crossed {
-    /// One series.
-    pub a: String,
-    /// The other.
-    pub b: String,
-    /// The rate at which they cost the same, in updates a second and client.
-    pub rate_hz: f64,
-    /// What they cost there, in bytes a second and client.
-    pub bytes_per_s: f64,
-    /// The series that costs less at lower rates.
-    pub cheaper_below: String,
-    /// The series that costs less at higher rates.
-    pub cheaper_above: String,
-}
-
 /// Sentences on the largest client count at which there is something to compare, and a remark
 /// where others say otherwise.
-pub(super) fn words(rows: &[Row], delay_ns: u64, crossings: &[Crossed]) -> Vec<String> {
+pub(super) fn words(rows: &[Row], delay_ns: u64, crossings: &[Crossing]) -> Vec<String> {
     let mut counts: Vec<u32> = rows.iter().map(|r| r.clients).collect();
     counts.sort_unstable();
     counts.dedup();
@@ -275,8 +258,8 @@ fn worst_against_mean(rows: &[&Row], delay_ns: u64) -> Option<String> {
 }
 
 /// Where two series cost the same.
-fn crossing_words(crossings: &[Crossed]) -> Option<String> {
-    let one = |c: &Crossed| {
+fn crossing_words(crossings: &[Crossing]) -> Option<String> {
+    let one = |c: &Crossing| {
         format!(
             "{} and {} cost the same at {} updates a second ({}/s a client): below it {} costs \
              less, above it {}",
@@ -330,7 +313,7 @@ mod tests {
     #[test]
     fn crossings_say_who_costs_less_where() {
         assert_eq!(crossing_words(&[]), None);
-        let crossed = Crossed {
+        let crossed = Crossing {
             a: "polling".to_owned(),
             b: "sse".to_owned(),
             rate_hz: 12.5,

@@ -1,0 +1,78 @@
+//! What each series would cost at other rates than the planned one: from an update an hour to a
+//! hundred a second.
+//!
+//! Separate from `estimate`, which is the planned rate and all clients, and from the report, which
+//! finds where curves cross.
+
+use super::{Plan, Series};
+use crate::feed::{Semantics, Spec};
+use crate::record::{CostAt, Exchange};
+
+/// The least and the greatest rate, in updates a second.
+const RATES: (f64, f64) = (1.0 / 3600.0, 100.0);
+/// Steps between these, equal on a logarithmic axis: a tenth of a decade or so, within which a
+/// cost is close to a power of the rate.
+const STEPS: u32 = 64;
+/// A poll that brings more updates than this on average is left out: a client that is so far
+/// behind is nothing that anyone runs, and its arithmetic takes long.
+const MOST_UPDATES: f64 = 20_000.0;
+
+/// What a client of one series costs by the rate of updates.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Costs {
+    /// The label of the series.
+    pub series: String,
+    /// The transport's name.
+    pub transport: String,
+    /// Clients at once: the least number planned.
+    pub clients: u32,
+    /// Points by rising rate, or why there are none.
+    pub points: Result<Vec<CostAt>, String>,
+}
+
+/// The costs of every series of a plan.
+pub fn costs(plan: &Plan) -> Vec<Costs> {
+    let clients = plan.cases.iter().filter(|c| !c.floor).map(|c| c.clients).min().unwrap_or(1);
+    let one = |series: &Series| Costs {
+        series: series.label.clone(),
+        transport: series.transport.clone(),
+        clients,
+        points: points(plan, series, clients),
+    };
+    plan.series.iter().map(one).collect()
+}
+
+fn points(plan: &Plan, series: &Series, clients: u32) -> Result<Vec<CostAt>, String> {
+    if !plan.bundled() {
+        return Err("the server is not ours: what it sends is not foretold".to_owned());
+    }
+    let found: Vec<CostAt> =
+        rates().filter_map(|rate_hz| at(plan, series, clients, rate_hz)).collect();
+    match found.is_empty() {
+        true => Err("no arithmetic knows how often its clients ask".to_owned()),
+        false => Ok(found),
+    }
+}
+
+/// The same for every series, so that curves are compared at the same rates.
+fn rates() -> impl Iterator<Item = f64> {
+    let (least, most) = RATES;
+    (0..=STEPS).map(move |n| least * (most / least).powf(f64::from(n) / f64::from(STEPS)))
+}
+
+fn at(plan: &Plan, series: &Series, clients: u32, rate_hz: f64) -> Option<CostAt> {
+    let feed = Spec { rate_hz, ..plan.feed };
+    let waits_ns = if series.paced { series.interval_ns } else { feed.batch_ns };
+    let many = rate_hz * waits_ns as f64 / 1e9 > MOST_UPDATES;
+    if many && feed.semantics == Semantics::Log {
+        return None;
+    }
+    let model = plan.model_of(series, &feed, clients)?;
+    let wire = |e: &Exchange| (e.ledger.up.wire.get() + e.ledger.down.wire.get()) as f64;
+    let cost = CostAt {
+        rate_hz,
+        wire_bytes_per_s: model.per_second(wire)?,
+        ip_bytes_per_s: model.per_second(|e| e.ip_bytes().get() as f64)?,
+    };
+    (cost.wire_bytes_per_s.is_finite() && cost.ip_bytes_per_s.is_finite()).then_some(cost)
+}

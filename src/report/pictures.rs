@@ -1,0 +1,176 @@
+//! Finished numbers that only pictures and their CSV twins show: single messages, whole
+//! distributions, curves.
+//!
+//! Separate from `table`, the figures of a run, and from `png`, which draws these and computes
+//! none of them.
+
+use super::figure::Figure;
+use crate::record::{TraceEvent, TraceKind};
+
+/// What is drawn besides the rows.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Pictures {
+    /// What was recorded of single clients, in the order of the plan.
+    pub traces: Vec<Trace>,
+    /// Single messages between server and client.
+    pub timeline: Timeline,
+    /// The age of what single clients have.
+    pub ages: Ages,
+    /// What a client costs by the rate of updates.
+    pub costs: Costs,
+}
+
+/// What was recorded of one client.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trace {
+    /// The label of the series.
+    pub series: String,
+    /// The transport's name.
+    pub transport: String,
+    /// Simulated clients of the case.
+    pub clients: u32,
+    /// The repeat, from 0.
+    pub repeat: u32,
+    /// The client's number.
+    pub client: u32,
+    /// By time, at the client's end of the line.
+    pub events: Vec<TraceEvent>,
+}
+
+/// A few messages of a client a series, on one span of time.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Timeline {
+    /// Why there is nothing to draw; absent where there is.
+    pub absent: Option<String>,
+    /// Simulated clients of the cases that are shown.
+    pub clients: u32,
+    /// One way between client and server, in µs.
+    pub one_way_us: f64,
+    /// From which moment to which, in µs from the first update's publishing.
+    pub span_us: (f64, f64),
+    /// A lane a series, in the order of the plan.
+    pub lanes: Vec<Lane>,
+}
+
+/// The messages of one client.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lane {
+    /// The label of the series.
+    pub series: String,
+    /// The client's number.
+    pub client: u32,
+    /// How it gets updates, in words.
+    pub about: String,
+    /// Messages by time.
+    pub messages: Vec<Message>,
+    /// From which moment on nothing was kept, in µs; absent where all of the span was.
+    pub kept_until_us: Option<f64>,
+    /// Why there is nothing; absent where there is.
+    pub absent: Option<String>,
+}
+
+/// One message, moments in µs as in [`Timeline::span_us`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Message {
+    /// What it was: [`TraceKind::Sent`] goes to the server, the others come from there.
+    pub kind: TraceKind,
+    /// When it was at the server's end of the line.
+    pub server_us: f64,
+    /// When it was at the client's.
+    pub client_us: f64,
+    /// Of an update: when it was published.
+    pub published_us: Option<f64>,
+    /// Of an update: from its publishing to the client's having it.
+    pub latency_us: Option<f64>,
+}
+
+/// The share of deliveries that took at most so long, measured and by law.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Distribution {
+    /// By rising latency, to the greatest measured and the law's worst. Empty where there is
+    /// neither.
+    pub points: Vec<Share>,
+    /// The latency to which pictures go, in µs: the law's worst with the timers' error or the
+    /// measured p99.9, and zero where there is neither.
+    pub top_us: f64,
+    /// The law's mean, in µs.
+    pub law_mean_us: Figure,
+    /// The law's worst, in µs.
+    pub law_worst_us: Figure,
+    /// The timers' stated error, in µs: a measured latency may be later than the law by this.
+    pub late_us: f64,
+    /// The Kolmogorov–Smirnov distance of the measured distribution from the law, within that
+    /// error: from 0 to 1.
+    pub distance: Figure,
+}
+
+/// A point of a distribution function.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Share {
+    /// In µs.
+    pub latency_us: f64,
+    /// The measured share of deliveries that took at most this, from 0 to 1.
+    pub measured: Option<f64>,
+    /// The same by law.
+    pub law: Option<f64>,
+    /// By the law that much later.
+    pub law_late: Option<f64>,
+}
+
+/// The age of information of a client a series.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Ages {
+    /// Why there is nothing to draw; absent where there is.
+    pub absent: Option<String>,
+    /// Simulated clients of the cases that are shown.
+    pub clients: u32,
+    /// From the first moment that is shown to the last, in µs.
+    pub span_us: f64,
+    /// The greatest age that is shown, in µs.
+    pub top_us: f64,
+    /// One a series, in the order of the plan.
+    pub lanes: Vec<Age>,
+}
+
+/// The age of what one client has, over time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Age {
+    /// The label of the series.
+    pub series: String,
+    /// The client's number.
+    pub client: u32,
+    /// The corners of the saw-tooth: µs from the beginning of the span, and the age then in µs.
+    pub corners: Vec<(f64, f64)>,
+    /// The mean over time and all clients of the series at this client count, in µs.
+    pub mean_us: Figure,
+    /// The same by arithmetic.
+    pub model_us: Figure,
+}
+
+/// What a client costs by the rate of updates.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Costs {
+    /// Why there is nothing to draw; absent where there is.
+    pub absent: Option<String>,
+    /// Clients at once, on which it depends where clients hear one another.
+    pub clients: u32,
+    /// A curve a series, in the order of the plan.
+    pub curves: Vec<CostCurve>,
+    /// The scenario's own rate, in updates a second and client.
+    pub planned_hz: Option<f64>,
+    /// Why single series have no curve, as sentences.
+    pub left_out: Vec<String>,
+}
+
+/// A series by the rate of updates.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CostCurve {
+    /// The label of the series.
+    pub series: String,
+    /// The transport's name.
+    pub transport: String,
+    /// The series in words: with its interval, where the label does not tell.
+    pub words: String,
+    /// By rising rate.
+    pub points: Vec<crate::record::CostAt>,
+}

@@ -1,0 +1,167 @@
+//! The whole distribution of the delivery latency beside the law that it should follow.
+//!
+//! Separate from `times`, which takes single statistics from the same histogram.
+
+use super::group::Group;
+use crate::record::{Law, Metric, Piece};
+use crate::report::figure::Figure;
+use crate::report::pictures::{Distribution, Share};
+use hdrhistogram::Histogram;
+
+/// Points of a curve: more than these cannot be told apart in a picture.
+const POINTS: f64 = 200.0;
+/// Points of a law's curved piece.
+const BENDS: u32 = 48;
+/// What was measured in all repeats beside the law of the plan.
+pub(super) fn distribution(group: &Group, stretched: bool, late_ns: f64) -> Distribution {
+    let measured = group.total.latency.of(Metric::DeliveryLatency);
+    let law = law(group, stretched);
+    let of_law = |of: fn(&Law) -> f64| match &law {
+        Ok(law) => Figure::known(of(law) / 1e3),
+        Err(why) => Figure::absent(why.as_str()),
+    };
+    // The timers' error is shown too: without a delay, it is all that a push has.
+    let worst = law.as_ref().map_or(0.0, |law| law.worst_ns() + late_ns);
+    let p999 = measured.map_or(0, |h| h.value_at_quantile(0.999)) as f64;
+    let distance = match (&law, measured) {
+        (Err(why), _) => Figure::absent(why.as_str()),
+        (_, None) => Figure::absent("no delivery was measured"),
+        (Ok(law), Some(measured)) => match law.distance(measured, late_ns) {
+            Some(distance) => Figure::known(distance),
+            None => Figure::absent("no delivery was measured"),
+        },
+    };
+    Distribution {
+        points: points(measured, law.as_ref().ok().copied(), late_ns),
+        top_us: worst.max(p999) / 1e3,
+        law_mean_us: of_law(Law::mean_ns),
+        law_worst_us: of_law(Law::worst_ns),
+        late_us: late_ns / 1e3,
+        distance,
+    }
+}
+
+/// The law, or why there is none.
+fn law<'a>(group: &Group<'a>, stretched: bool) -> Result<&'a Law, String> {
+    let Some(model) = &group.info.model else {
+        let why = match group.info.bundled_server {
+            true => "the result has no model of this series",
+            false => "the server is not ours: nothing foretells it",
+        };
+        return Err(why.to_owned());
+    };
+    let law = model.delivery.as_ref().ok_or("no arithmetic foretells it")?;
+    let ends = [law.least_ns(), law.mean_ns(), law.worst_ns()];
+    match (stretched, ends.iter().all(|ns| ns.is_finite() && *ns >= 0.0)) {
+        (true, _) => Err("it is for the planned interval, which was stretched".to_owned()),
+        (false, false) => Err("the law in the result has no finite mean".to_owned()),
+        (false, true) => Ok(law),
+    }
+}
+
+/// Both distribution functions at the same latencies.
+fn points(measured: Option<&Histogram<u64>>, law: Option<&Law>, late_ns: f64) -> Vec<Share> {
+    let steps = measured.map_or_else(Vec::new, steps);
+    let mut at: Vec<f64> = few(&steps);
+    if let Some(law) = law {
+        let own = bends(law);
+        at.extend(own.iter().map(|ns| ns + late_ns));
+        at.extend(own);
+    }
+    at.retain(|ns| ns.is_finite() && *ns >= 0.0);
+    at.sort_by(f64::total_cmp);
+    at.dedup();
+    let share = |ns: f64| law.map(|law| law.at_most(ns)).filter(|s| s.is_finite());
+    let point = |ns: f64| Share {
+        latency_us: ns / 1e3,
+        measured: (!steps.is_empty()).then(|| {
+            let below = steps.partition_point(|s| s.0 <= ns);
+            below.checked_sub(1).map_or(0.0, |last| steps[last].1)
+        }),
+        law: share(ns).map(|s| s.clamp(0.0, 1.0)),
+        law_late: share(ns - late_ns).map(|s| s.clamp(0.0, 1.0)),
+    };
+    at.into_iter().map(point).collect()
+}
+
+/// Every recorded value with the share of values that are at most that.
+fn steps(measured: &Histogram<u64>) -> Vec<(f64, f64)> {
+    let (all, mut so_far) = (measured.len() as f64, 0u64);
+    let each = measured.iter_recorded().map(|step| {
+        so_far += step.count_since_last_iteration();
+        (step.value_iterated_to() as f64, so_far as f64 / all)
+    });
+    each.collect()
+}
+
+/// Of so many steps those that can be told apart: by their height, or by their distance.
+fn few(steps: &[(f64, f64)]) -> Vec<f64> {
+    let (Some(first), Some(last)) = (steps.first(), steps.last()) else { return Vec::new() };
+    // What is beyond nearly all of them does not make the others coarse.
+    let most = steps[steps.partition_point(|s| s.1 < 0.999).min(steps.len() - 1)].0;
+    let mut kept = *first;
+    let mut out = vec![0.0, first.0];
+    for step in steps {
+        if step.1 - kept.1 >= 1.0 / POINTS || step.0 - kept.0 >= most / POINTS {
+            out.push(step.0);
+            kept = *step;
+        }
+    }
+    out.push(last.0);
+    out
+}
+
+/// Latencies between which a law is a straight line, or close to one: its ends and atoms, each
+/// with the moment before it.
+fn bends(law: &Law) -> Vec<f64> {
+    let mut out = vec![0.0];
+    for (_, piece) in &law.parts {
+        let (from, to, bends) = match *piece {
+            Piece::Constant { at_ns } => (at_ns, at_ns, 1),
+            Piece::Uniform { from_ns, to_ns } => (from_ns, to_ns, 1),
+            Piece::CutExponential { from_ns, to_ns, .. } => (from_ns, to_ns, BENDS),
+        };
+        let step = |n: u32| from + (to - from) * f64::from(n) / f64::from(bends);
+        out.extend((0..=bends).map(step));
+        out.extend([from - 1.0, to - 1.0]);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn histogram(values: impl Iterator<Item = u64>) -> Histogram<u64> {
+        let mut histogram = Histogram::new_with_bounds(1, 1_000_000_000_000, 3).unwrap();
+        values.for_each(|v| histogram.saturating_record(v));
+        histogram
+    }
+
+    #[test]
+    fn shares_rise_to_one() {
+        let law = Law {
+            parts: vec![
+                (0.25, Piece::Constant { at_ns: 50e6 }),
+                (0.75, Piece::CutExponential { from_ns: 1e6, to_ns: 50e6, rate: 1e-7 }),
+            ],
+        };
+        let measured = histogram((1..5_000).map(|n| n * n * 40));
+        let points = points(Some(&measured), Some(&law), 2e6);
+        assert!(points.len() < 700, "{}", points.len());
+        for of in [|s: &Share| s.measured, |s: &Share| s.law, |s: &Share| s.law_late] {
+            let shares: Vec<f64> = points.iter().map(|p| of(p).unwrap()).collect();
+            assert!(shares.windows(2).all(|w| w[0] <= w[1] + 1e-12));
+            assert!((shares.last().unwrap() - 1.0).abs() < 1e-12);
+        }
+        // The atom is a step, not a slope.
+        let before = points.iter().rev().find(|p| p.latency_us < 50e3).unwrap();
+        assert!(before.law.unwrap() < 0.751 && before.latency_us > 49_999.0);
+    }
+
+    #[test]
+    fn nothing_measured_and_no_law_are_no_points() {
+        assert_eq!(points(None, None, 1e6), []);
+        assert!(points(None, Some(&Law::constant(0.0)), 1e6).iter().all(|p| p.measured.is_none()));
+    }
+}

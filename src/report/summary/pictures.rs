@@ -1,0 +1,287 @@
+//! What was recorded of single clients, as messages between server and client and as the age of
+//! what a client has.
+//!
+//! Separate from `times`, which is all clients and no moment. The clients shown are those of one
+//! client count, the least that has any.
+
+use super::group::Group;
+use crate::record::{Phase, TRACED_EVENTS, TraceEvent, TraceKind};
+use crate::report::figure::Figure;
+use crate::report::pictures::{Age, Ages, Lane, Message, Timeline, Trace};
+use crate::units::human_ns;
+use serde_json::Value;
+
+const UNTRACED: &str = "the result has no record of single clients";
+/// Of a timeline's span, this part lies before the first update.
+const BEFORE: f64 = 0.06;
+
+/// One way between client and server that a plan asks for, in nanoseconds; a plan that knows no
+/// delay has none.
+fn one_way_ns(plan: &Value) -> f64 {
+    let delay = plan.get("delay").and_then(|d| d.get("one_way_ns")).and_then(Value::as_f64);
+    // A day is longer than any run's window.
+    delay.filter(|ns| ns.is_finite()).unwrap_or(0.0).clamp(0.0, 86_400e9)
+}
+
+/// Every traced client's events, each by time.
+pub(super) fn traces(groups: &[Group]) -> Vec<Trace> {
+    let mut all = Vec::new();
+    for group in groups {
+        for (info, case) in &group.cases {
+            for driver in &case.drivers {
+                let mut clients: Vec<u32> = driver.trace.iter().map(|e| e.client).collect();
+                clients.sort_unstable();
+                clients.dedup();
+                all.extend(clients.into_iter().map(|client| {
+                    let own = |e: &&TraceEvent| e.client == client;
+                    let mut events: Vec<_> = driver.trace.iter().filter(own).copied().collect();
+                    events.sort_by_key(|e| e.at_ns);
+                    Trace {
+                        series: group.info.series.clone(),
+                        transport: group.info.transport.clone(),
+                        clients: group.info.clients,
+                        repeat: info.repeat,
+                        client,
+                        events,
+                    }
+                }));
+            }
+        }
+    }
+    all
+}
+
+/// The least client count that has a trace, with its groups and the longest that anyone of them
+/// waits between two events.
+fn shown<'a>(groups: &'a [Group<'a>], traces: &[Trace]) -> Option<(u32, Vec<&'a Group<'a>>, f64)> {
+    let clients = traces.iter().map(|t| t.clients).min()?;
+    let groups: Vec<&Group> = groups.iter().filter(|g| g.info.clients == clients).collect();
+    let waits = |g: &&Group| {
+        let period = Some(1e9 / g.info.feed_rate_hz).filter(|ns| ns.is_finite() && *ns > 0.0);
+        (interval_ns(g) as f64).max(period.unwrap_or(0.0))
+    };
+    let longest = groups.iter().map(waits).fold(0.0, f64::max);
+    Some((clients, groups, longest))
+}
+
+/// The interval that ran, else the planned one.
+fn interval_ns(group: &Group) -> u64 {
+    group.ends.first().map_or(group.info.interval_ns, |e| e.interval_ns)
+}
+
+/// The trace of a series that has most updates between two moments after the one that `from`
+/// gives.
+fn best<'a>(
+    traces: &'a [Trace],
+    group: &Group,
+    length_ns: f64,
+    from: impl Fn(&Trace) -> i64,
+) -> Option<(&'a Trace, i64)> {
+    let own = |t: &&Trace| t.series == group.info.series && t.clients == group.info.clients;
+    let rated = traces.iter().filter(own).map(|t| {
+        let start = from(t);
+        let within = |e: &&TraceEvent| {
+            let since = e.at_ns.saturating_sub(start);
+            e.kind == TraceKind::Update && since >= 0 && since as f64 <= length_ns
+        };
+        (t.events.iter().filter(within).count(), t, start)
+    });
+    // The first of the best, not the last.
+    let found = rated.reduce(|best, next| if next.0 > best.0 { next } else { best });
+    found.map(|(_, trace, start)| (trace, start))
+}
+
+/// The messages of a client a series.
+pub(super) fn timeline(groups: &[Group], traces: &[Trace], plan: &Value) -> Timeline {
+    let Some((clients, groups, longest)) = shown(groups, traces) else {
+        return Timeline { absent: Some(UNTRACED.to_owned()), ..Timeline::default() };
+    };
+    let delay_ns = one_way_ns(plan);
+    let length_ns = (6.0 * delay_ns).max(2.2 * longest).clamp(0.3e9, 5e9);
+    let lanes = groups.iter().map(|group| match best(traces, group, length_ns, first_published) {
+        Some((trace, start)) => lane(group, trace, start, length_ns, delay_ns),
+        None => Lane {
+            series: group.info.series.clone(),
+            client: 0,
+            about: String::new(),
+            messages: Vec::new(),
+            kept_until_us: None,
+            absent: Some("nothing was recorded of its clients".to_owned()),
+        },
+    });
+    Timeline {
+        absent: None,
+        clients,
+        one_way_us: delay_ns / 1e3,
+        span_us: (-BEFORE * length_ns / 1e3, length_ns / 1e3),
+        lanes: lanes.collect(),
+    }
+}
+
+/// When the first update of the window was published; without one, when the first event was.
+fn first_published(trace: &Trace) -> i64 {
+    let updates = || trace.events.iter().filter(|e| e.kind == TraceKind::Update);
+    let published = updates().map(|e| e.published_ns);
+    let within = published.clone().filter(|ns| *ns >= 0).min();
+    within.or(published.max()).or(trace.events.first().map(|e| e.at_ns)).unwrap_or(0)
+}
+
+fn lane(group: &Group, trace: &Trace, start: i64, length_ns: f64, delay_ns: f64) -> Lane {
+    let us = |ns: i64| (ns as f64 - start as f64) / 1e3;
+    let span = -BEFORE * length_ns / 1e3..=length_ns / 1e3;
+    let message = |e: &TraceEvent| {
+        let client_us = us(e.at_ns);
+        let way = if e.kind == TraceKind::Sent { delay_ns } else { -delay_ns };
+        let update = e.kind == TraceKind::Update;
+        Message {
+            kind: e.kind,
+            server_us: client_us + way / 1e3,
+            client_us,
+            published_us: update.then(|| us(e.published_ns)),
+            latency_us: update.then(|| (e.at_ns as f64 - e.published_ns as f64) / 1e3),
+        }
+    };
+    let near = |m: &Message| {
+        [Some(m.server_us), Some(m.client_us), m.published_us]
+            .iter()
+            .flatten()
+            .any(|moment| span.contains(moment))
+    };
+    let last = trace.events.last().map(|e| us(e.at_ns));
+    let full = trace.events.len() >= TRACED_EVENTS;
+    Lane {
+        series: group.info.series.clone(),
+        client: trace.client,
+        about: match (group.info.paced, interval_ns(group)) {
+            (false, _) if asks(trace) => "asks, and is held".to_owned(),
+            (false, _) => "is pushed to".to_owned(),
+            (true, 0) => "asks again at once".to_owned(),
+            (true, ns) => format!("asks every {}", human_ns(ns as f64)),
+        },
+        messages: trace.events.iter().map(message).filter(near).collect(),
+        kept_until_us: last.filter(|last| full && span.contains(last)),
+        absent: None,
+    }
+}
+
+fn asks(trace: &Trace) -> bool {
+    trace.events.iter().any(|e| e.kind == TraceKind::Sent)
+}
+
+/// The age of what a client a series has, over time.
+pub(super) fn ages(groups: &[Group], traces: &[Trace], plan: &Value) -> Ages {
+    let Some((clients, groups, longest)) = shown(groups, traces) else {
+        return Ages { absent: Some(UNTRACED.to_owned()), ..Ages::default() };
+    };
+    // Some ten teeth of the coarsest saw, within the window.
+    let window = groups.iter().map(|g| window_ns(g)).fold(0.0, f64::max).max(1e9);
+    let length_ns = (20.0 * one_way_ns(plan)).max(10.0 * longest).clamp(1e9, 30e9).min(window);
+    let lanes: Vec<Age> = groups.iter().map(|g| age(g, traces, length_ns)).collect();
+    let corners = lanes.iter().flat_map(|l| l.corners.iter().map(|c| c.1));
+    let means = lanes.iter().flat_map(|l| [l.mean_us.value(), l.model_us.value()]).flatten();
+    let top_us = corners.chain(means).fold(0.0, f64::max);
+    let nothing = lanes.iter().all(|l| l.corners.is_empty() && l.mean_us.value().is_none());
+    let absent = nothing.then(|| "no update reached a client in the measured window".to_owned());
+    Ages { absent, clients, span_us: length_ns / 1e3, top_us, lanes }
+}
+
+fn window_ns(group: &Group) -> f64 {
+    let ran = group.ends.iter().map(|e| e.duration_ns).max().filter(|ns| *ns > 0);
+    ran.unwrap_or(group.info.duration_ns) as f64
+}
+
+fn age(group: &Group, traces: &[Trace], length_ns: f64) -> Age {
+    let found = best(traces, group, length_ns, |_| 0);
+    let counts = &group.total.phases[Phase::Steady].counts;
+    // The area is in µs·ms.
+    let mean_ms = Figure::count(counts.age_area_us_ms)
+        .over(&Figure::count(counts.age_time_us), "the age of information was not observed");
+    let stretched = group.info.interval_ns > 0 && interval_ns(group) > group.info.interval_ns;
+    let model = group.info.model.as_ref().and_then(|m| m.age_mean_ns);
+    let model_us = match (stretched, model) {
+        (true, _) => Figure::absent("foretold for the planned interval, which was stretched"),
+        (false, Some(ns)) => Figure::known(ns / 1e3),
+        (false, None) => Figure::absent("not foretold"),
+    };
+    Age {
+        series: group.info.series.clone(),
+        client: found.map_or(0, |(trace, _)| trace.client),
+        corners: found.map_or_else(Vec::new, |(trace, _)| saw(trace, length_ns)),
+        mean_us: mean_ms.map(|ms| ms * 1e3),
+        model_us,
+    }
+}
+
+/// The age rises with time and falls where something newer comes.
+fn saw(trace: &Trace, length_ns: f64) -> Vec<(f64, f64)> {
+    let mut corners = Vec::new();
+    let mut newest: Option<i64> = None;
+    let full = trace.events.len() >= TRACED_EVENTS;
+    let mut end = length_ns;
+    let age = |at: f64, published: i64| (at / 1e3, (at - published as f64).max(0.0) / 1e3);
+    for event in trace.events.iter().filter(|e| e.kind == TraceKind::Update) {
+        let at = event.at_ns.max(0) as f64;
+        if at > length_ns {
+            break;
+        }
+        if newest.is_some_and(|n| n >= event.published_ns) {
+            continue;
+        }
+        if let Some(before) = newest.filter(|_| at > 0.0) {
+            corners.push(age(at, before));
+        }
+        newest = Some(event.published_ns);
+        corners.push(age(at, event.published_ns));
+    }
+    if let (true, Some(last)) = (full, trace.events.last()) {
+        end = end.min(last.at_ns.max(0) as f64);
+    }
+    corners.extend(newest.map(|published| age(end, published)));
+    corners
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trace(updates: &[(i64, i64)]) -> Trace {
+        let event = |&(published_ns, at_ns): &(i64, i64)| TraceEvent {
+            client: 0,
+            at_ns,
+            kind: TraceKind::Update,
+            sequence: 0,
+            published_ns,
+        };
+        Trace {
+            series: String::new(),
+            transport: String::new(),
+            clients: 1,
+            repeat: 0,
+            client: 0,
+            events: updates.iter().map(event).collect(),
+        }
+    }
+
+    #[test]
+    fn a_plan_without_a_delay_has_none() {
+        for text in ["null", "{}", r#"{"delay":3}"#, r#"{"delay":{"one_way_ns":"x"}}"#] {
+            assert_eq!(one_way_ns(&serde_json::from_str(text).unwrap()), 0.0, "{text}");
+        }
+        assert_eq!(one_way_ns(&serde_json::json!({"delay": {"one_way_ns": 5}})), 5.0);
+    }
+
+    #[test]
+    fn an_age_rises_with_time_and_falls_with_what_is_newer() {
+        let late = trace(&[(0, 1_000), (5_000, 7_000), (4_000, 8_000)]);
+        let corners = [(1.0, 1.0), (7.0, 7.0), (7.0, 2.0), (10.0, 5.0)];
+        assert_eq!(saw(&late, 10_000.0), corners);
+        assert_eq!(saw(&trace(&[]), 10_000.0), []);
+    }
+
+    #[test]
+    fn time_begins_with_the_first_update_of_the_window() {
+        assert_eq!(first_published(&trace(&[(-9, 1), (4, 5), (7, 9)])), 4);
+        assert_eq!(first_published(&trace(&[(-9, 1)])), -9);
+        assert_eq!(first_published(&trace(&[])), 0);
+    }
+}
