@@ -183,7 +183,8 @@ pub fn parse_rate_hz(text: &str) -> Result<f64, String> {
 
 /// A duration for people: `850 ns`, `12.3 µs`, `4.56 ms`, `1.23 s`, `2 min 5 s`.
 pub fn human_ns(ns: f64) -> String {
-    let magnitude = ns.abs();
+    // What three digits round up to the next unit is of that unit.
+    let magnitude = ns.abs() * 1.000_500_1;
     match magnitude {
         m if m < 1e3 => format!("{ns:.0} ns"),
         m if m < 1e6 => format!("{} µs", three(ns / 1e3)),

@@ -592,7 +592,7 @@ fn a_plan_for_people() {
       repeats  1
       server   bundled, started anew for each case
       series   polling at /PollingStock//PollingStock, every 1 s; engine raw, phase spread, request chapter, response chapter
-      series   websocket at /ws, when there is an update; read buffer bytes 512, reconnect 1 s
+      series   websocket at /ws, when there is an update; heartbeat 0 s, read buffer bytes 512, reconnect 1 s
 
     Cases, in this order
       case  series        clients  driver  server  threads  connections   sources                          time

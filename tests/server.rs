@@ -49,6 +49,19 @@ fn pipelined_and_split_requests_are_all_answered() {
 }
 
 #[test]
+fn a_client_that_ends_with_its_request_gets_its_answer_every_time() {
+    let bench = Bench::start();
+    for _ in 0..200 {
+        // The server may find the request and the end in one go.
+        let mut stream = bench.connect();
+        stream.write_all(CHAPTER_REQUEST).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        read_poll(&mut stream);
+        assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+    }
+}
+
+#[test]
 fn a_half_closed_client_gets_its_answer() {
     let bench = Bench::start();
     let mut stream = bench.connect();

@@ -5,7 +5,7 @@
 //! finds where curves cross.
 
 use super::{Plan, Series};
-use crate::feed::{Semantics, Spec};
+use crate::feed::{Semantics, Spec, Workload};
 use crate::record::{CostAt, Exchange};
 
 /// The least and the greatest rate, in updates a second.
@@ -45,6 +45,9 @@ pub fn costs(plan: &Plan) -> Vec<Costs> {
 fn points(plan: &Plan, series: &Series, clients: u32) -> Result<Vec<CostAt>, String> {
     if !plan.bundled() {
         return Err("the server is not ours: what it sends is not foretold".to_owned());
+    }
+    if plan.feed.workload == Workload::Echo {
+        return Err("in an echo a client's messages come at the pace at which it sends".to_owned());
     }
     let found: Vec<CostAt> =
         rates().filter_map(|rate_hz| at(plan, series, clients, rate_hz)).collect();

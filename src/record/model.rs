@@ -74,15 +74,19 @@ impl Model {
             age_mean_ns: None,
         }
     }
-    /// True where every message costs the same, so that the figures are whole and exact.
+    /// True where every message costs the same above TCP, so that these figures are whole and exact.
     pub fn is_exact(&self) -> bool {
-        self.messages.windows(2).all(|w| w[0].exchange == w[1].exchange)
+        self.messages.windows(2).all(|w| w[0].exchange.ledger == w[1].exchange.ledger)
     }
     /// The mean over messages of what `of` finds in one, heartbeats and what clients send shared
     /// out over them.
     pub fn per_message(&self, of: impl Fn(&Exchange) -> f64) -> f64 {
+        self.per_message_at(self.messages_hz, of)
+    }
+    /// The same where so many messages came a second and client, whatever was expected.
+    pub fn per_message_at(&self, hz: Option<f64>, of: impl Fn(&Exchange) -> f64) -> f64 {
         let own: f64 = self.messages.iter().map(|m| m.share * of(&m.exchange)).sum();
-        own + self.besides_per_s(&of) / self.messages_hz.unwrap_or(f64::INFINITY)
+        own + self.besides_per_s(&of) / hz.unwrap_or(f64::INFINITY)
     }
     /// The same a second and client; absent where the rate is.
     pub fn per_second(&self, of: impl Fn(&Exchange) -> f64) -> Option<f64> {
@@ -116,7 +120,11 @@ mod tests {
         model.messages_hz = None;
         assert_eq!((model.per_message(segments), model.per_second(segments)), (2.0, None));
         assert!(model.is_exact());
-        model.messages.push(Share { share: 0.0, updates: 0, exchange: of(9) });
+        let mut other = of(9);
+        model.messages.push(Share { share: 0.0, updates: 0, exchange: other });
+        assert!(model.is_exact());
+        other.ledger.up.wire += 1;
+        model.messages.push(Share { share: 0.0, updates: 0, exchange: other });
         assert!(!model.is_exact());
     }
 }

@@ -46,6 +46,8 @@ pub struct Row {
     pub series: String,
     /// The transport's name.
     pub transport: String,
+    /// Who sends what to whom: `ticker`, `echo`, `broadcast` or `tracker`.
+    pub workload: String,
     /// Simulated clients.
     pub clients: u32,
     /// Times that the case was measured: repeats, and files that were merged.

@@ -3,6 +3,7 @@
 //! hyper parses and writes; the limits come from outside, see `watch`. HTTP's state is in a box of
 //! its own, which is gone before an upgraded connection begins.
 
+use super::ears::Ears;
 use super::watch::{Entry, Watch, Watches, Word};
 use super::{Config, Limits};
 use crate::feed::Topic;
@@ -55,7 +56,7 @@ impl Shared {
         http.title_case_headers(true)
             .auto_date_header(false)
             // A client that ends TCP while its request is held, or within a response that never
-            // ends, has gone.
+            // ends, has gone; see `ears` for one that ends it before its answer.
             .half_close(false)
             .writev(config.feed.spec.payload_bytes > FLAT_BYTES)
             .max_header_size(config.limits.head_bytes);
@@ -111,8 +112,9 @@ async fn http(
         watch: watch.clone(),
         take_over: Cell::new(None),
     });
+    let ears = Ears::new(stream, watch.clone());
     let mut connection =
-        shared.http.serve_connection(TokioIo::new(stream), Answers(exchange.clone()));
+        shared.http.serve_connection(TokioIo::new(ears), Answers(exchange.clone()));
     let end = poll_fn(|cx| {
         match watch.word(cx) {
             Some(Word::Drain) => Pin::new(&mut connection).graceful_shutdown(),
@@ -124,7 +126,7 @@ async fn http(
     })
     .await;
     let parts = connection.into_parts();
-    let mut stream = parts.io.into_inner();
+    let mut stream = parts.io.into_inner().into_inner();
     if let Some(take_over) = exchange.take_over.take() {
         return Some(Box::new((take_over, Upgraded { stream, leftover: parts.read_buf, peer })));
     }

@@ -10,8 +10,10 @@
 //! | `thread` | one thread: its runtime, its commands, draining |
 //! | `watch` | its connections: their bytes, their limits |
 //! | `connection` | one connection: HTTP, then perhaps another protocol |
+//! | `ears` | when a client's end is told to HTTP |
 
 mod connection;
+mod ears;
 mod listen;
 mod thread;
 mod watch;

@@ -55,6 +55,14 @@ impl Watch {
         self.read_then.set(self.meter.read());
         self.busy.set(held);
     }
+    /// Requests that reached the service.
+    pub fn requests(&self) -> u64 {
+        self.requests.get()
+    }
+    /// Whether a request is held, or its answer never ends.
+    pub fn is_busy(&self) -> bool {
+        self.busy.get()
+    }
     /// A held answer is ready.
     pub fn answered(&self) {
         self.busy.set(false);

@@ -7,7 +7,7 @@
 use super::Setting;
 use super::head::RequestHead;
 use crate::feed::{Arrivals, Kind, Semantics, Spec};
-use crate::record::{Exchange, Flow, Law, Ledger, Model, Piece, Sending, Share};
+use crate::record::{Exchange, Flow, Idle, Law, Ledger, Model, Piece, Sending, Share};
 use crate::units::Bytes;
 
 /// An acknowledgement is sent by itself where nothing was sent the other way for this long
@@ -193,6 +193,26 @@ pub fn posted(request: &RequestHead, setting: &Setting, answer: &[u8]) -> Exchan
     Exchange { ledger, segments_up, segments_down: data_segments(ledger.down.wire.get()) }
 }
 
+/// What goes out at each `heartbeat_ns` of silence between two messages: with equal gaps as often
+/// as it fits, with exponential ones `Σ e^(−λHn)` times a message.
+pub fn heartbeats(
+    feed: &Spec,
+    messages_hz: f64,
+    heartbeat_ns: u64,
+    exchange: Exchange,
+) -> Option<Idle> {
+    if heartbeat_ns == 0 {
+        return None;
+    }
+    let gaps = heartbeat_ns as f64 / 1e9 * messages_hz;
+    let between = match feed.arrivals {
+        Arrivals::Periodic => (1.0 / gaps).floor(),
+        Arrivals::Poisson => (-gaps).exp() / -(-gaps).exp_m1(),
+    };
+    let per_s = between * messages_hz;
+    (per_s > 1e-9).then(|| Idle { interval_ns: (1e9 / per_s) as u64, exchange })
+}
+
 /// How late a pushed update is: one way, and the time that it is held back.
 pub fn push_law(feed: &Spec, delay_ns: u64) -> Law {
     let (d, window) = (delay_ns as f64, feed.batch_ns as f64);
@@ -305,6 +325,23 @@ mod tests {
         assert!((mean - 2.0).abs() < 1e-6 && (hz - 5.0).abs() < 1e-9);
         // Updates a second are the feed's, however they go out.
         assert!((mean * hz - 10.0).abs() < 1e-5);
+    }
+
+    #[test]
+    fn heartbeats_fill_the_gaps() {
+        let nothing = Exchange { ledger: Ledger::default(), segments_up: 1, segments_down: 2 };
+        let per_message = |arrivals, every_ms: u64| {
+            let feed = spec(arrivals, Semantics::Log, 0);
+            let idle = heartbeats(&feed, 10.0, every_ms * 1_000_000, nothing);
+            idle.map_or(0.0, |i| 1e9 / i.interval_ns as f64 / 10.0)
+        };
+        // Two of 40 ms fit between messages 100 ms apart, none of 120 ms does.
+        assert!((per_message(Arrivals::Periodic, 40) - 2.0).abs() < 1e-6);
+        assert_eq!(per_message(Arrivals::Periodic, 120), 0.0);
+        assert_eq!(per_message(Arrivals::Periodic, 0), 0.0);
+        // Of a memoryless gap: e^-1 + e^-2 + … = 1 / (e - 1).
+        let poisson = per_message(Arrivals::Poisson, 100);
+        assert!((poisson - 1.0 / (std::f64::consts::E - 1.0)).abs() < 1e-6, "{poisson}");
     }
 
     #[test]

@@ -1,13 +1,11 @@
 //! Reading one HTTP/1.1 response (RFC 9112), in whatever pieces it comes, and saying of every
 //! byte which layer it belongs to.
 //!
-//! The head is parsed by httparse; framing by content-length, chunked coding or the close of the
-//! connection is followed here. Of the body only the beginning is kept, for the stamp; a client of
-//! a body that never ends has it [piece by piece](Response::feed_with).
+//! httparse parses the head. Of the body only the beginning is kept; a client of one that never
+//! ends has it [piece by piece](Response::feed_with).
 
 /// What is kept of a body.
 pub const BODY_PREFIX_BYTES: usize = 96;
-/// The longest head that is read.
 const HEAD_LIMIT: usize = 64 * 1024;
 const HEADERS_LIMIT: usize = 96;
 
@@ -20,22 +18,21 @@ pub struct Malformed;
 pub enum Piece<'a> {
     /// Bytes of the body; never empty. Where they are cut is where a read ended, or a chunk.
     Data(&'a [u8]),
-    /// The data of a chunk are whole (RFC 9112 §7.1). It comes with their last byte: the CR LF
-    /// that follows them is not waited for. The last chunk, which has no data, gives none.
+    /// The data of a chunk are whole (RFC 9112 §7.1); the CR LF after them is not waited for.
+    /// The last chunk, which has no data, gives none.
     ChunkEnd,
 }
 
 /// What one response was made of, in bytes.
 ///
-/// Framing and payload are counted byte by byte as they come, within a chunk's size line too, and
-/// a head once it is whole. So a client of a body that never ends may take the counts at any
-/// moment with [`std::mem::take`]: what it takes adds up to the bytes that were fed, but for the
-/// beginning of a head.
+/// Framing and payload are counted byte by byte as they come, a head once it is whole. So a client
+/// of a body that never ends may take the counts at any moment with [`std::mem::take`]: they add
+/// up to the bytes that were fed, but for the beginning of a head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Parts {
     /// Status lines, fields and empty lines, those of interim responses included.
     pub heads: u64,
-    /// The heads' characters without CR and LF.
+    /// Their characters without CR and LF.
     pub head_chars: u64,
     /// Chunk sizes, their line ends, the last chunk and trailers.
     pub framing: u64,
@@ -98,7 +95,7 @@ impl Default for Response {
 }
 
 impl Response {
-    /// Makes it ready for the next response, keeping nothing.
+    /// Makes it ready for the next response.
     pub fn reset(&mut self) {
         self.parts = Parts::default();
         self.status = 0;
@@ -162,6 +159,13 @@ impl Response {
     /// True where nothing of a response has come yet; [`Response::parts`] have not been taken.
     pub fn is_untouched(&self) -> bool {
         self.state == State::Head && self.partial.is_empty() && self.parts == Parts::default()
+    }
+
+    /// True within a chunk, its size line and the line end after it included.
+    pub fn is_mid_chunk(&self) -> bool {
+        use State::*;
+        self.state != ChunkSize(0, SizeLine::Empty)
+            && matches!(self.state, ChunkSize(..) | ChunkData(_) | ChunkEnd(_))
     }
 
     #[inline]

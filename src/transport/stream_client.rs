@@ -12,7 +12,7 @@ use super::{Driver, LocalFuture};
 use crate::alarm::Sleep;
 use crate::clock::now_ns;
 use crate::feed::Spec;
-use crate::record::{Fault, FaultKind, Phase};
+use crate::record::{Fault, FaultKind, Flow, Phase};
 use std::future::{Future, poll_fn};
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -73,6 +73,8 @@ struct Session {
     /// Bytes read, and those of them that a layer was found for.
     read: u64,
     explained: u64,
+    /// What came of the chunk that comes: it is booked whole, in the phase of its message.
+    coming: Flow,
 }
 
 /// Why listening ended.
@@ -159,7 +161,8 @@ impl<D: Decode> StreamClient<D> {
     ) -> Option<Session> {
         let link = Link::new(client.connect(phase).await?);
         let response = Box::<Response>::default();
-        let mut session = Session { link, response, read: 0, explained: 0 };
+        let mut session =
+            Session { link, response, read: 0, explained: 0, coming: Flow::default() };
         let request = self.request_after(listener.decoder.last_event_id());
         client.watch.begin(now_ns());
         let asked = self.ask(client, &mut session, &request, listener).await;
@@ -346,16 +349,19 @@ impl Session {
         // A delay line lets go of a request later than it was written.
         let (up, down) = self.link.book.moved();
         self.read += down;
-        self.explained += parts.heads + parts.framing + framing + payload;
+        self.coming.heads += parts.heads;
+        self.coming.head_chars += parts.head_chars;
+        self.coming.framing += parts.framing + framing;
+        self.coming.payload += payload;
         let mut recorder = client.thread.recorder.borrow_mut();
         let ledger = &mut recorder.at(phase).ledger;
         ledger.up.wire += up;
-        let flow = &mut ledger.down;
-        flow.wire += down;
-        flow.heads += parts.heads;
-        flow.head_chars += parts.head_chars;
-        flow.framing += parts.framing + framing;
-        flow.payload += payload;
+        ledger.down.wire += down;
+        if !self.response.is_mid_chunk() {
+            let whole = std::mem::take(&mut self.coming);
+            self.explained += whole.payload.get() + whole.protocol().get();
+            ledger.down += whole;
+        }
         read.map_ok(|ended| ended.is_some())
     }
 }

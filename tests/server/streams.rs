@@ -1,6 +1,6 @@
 //! Answers that take a while or never end, byte for byte over raw sockets.
 
-use super::wire::{Bench, quick, read_head, spec};
+use super::wire::{Bench, quick, read_head, spec, upgrade};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
@@ -79,6 +79,20 @@ fn a_heartbeat_is_a_comment_where_nothing_else_is_sent() {
     read_head(&mut stream);
     for _ in 0..3 {
         assert_eq!(bytes(&mut stream, 8), b"3\r\n:\n\n\r\n");
+    }
+}
+
+#[test]
+fn a_websocket_is_pinged_where_nothing_else_is_sent() {
+    let bench = Bench::with(Spec { rate_hz: 0.01, ..spec() }, quick());
+    let mut stream = bench.connect();
+    let head = upgrade(&[]).replacen("GET /ws ", "GET /ping ", 1);
+    stream.write_all(head.as_bytes()).unwrap();
+    assert!(read_head(&mut stream).starts_with("HTTP/1.1 101 "));
+    for _ in 0..3 {
+        assert_eq!(bytes(&mut stream, 2), [0x89, 0]);
+        // An empty pong, masked with zeros.
+        stream.write_all(&[0x8a, 0x80, 0, 0, 0, 0]).unwrap();
     }
 }
 

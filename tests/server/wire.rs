@@ -34,6 +34,10 @@ pub fn config(spec: Spec, limits: Limits) -> Config {
         "request": "chapter", "response": "chapter", "engine": "raw",
     });
     let websocket = json!({ "read_buffer_bytes": 512, "reconnect_ns": 1_000_000_000u64 });
+    let pinging = json!({
+        "read_buffer_bytes": 512, "reconnect_ns": 0, "back_to_back": false,
+        "heartbeat_ns": 30_000_000,
+    });
     let held = json!({
         "hold_ns": 100_000_000, "pending": "as-feed", "request": "minimal", "response": "minimal",
         "reconnect_ns": 0,
@@ -46,6 +50,7 @@ pub fn config(spec: Spec, limits: Limits) -> Config {
         mounts: vec![
             mount("polling", PATH, polling),
             mount("websocket", "/ws", websocket),
+            mount("websocket", "/ping", pinging),
             mount("streaming", "/stream", json!({ "request": "minimal", "reconnect_ns": 0 })),
             mount("sse", "/events", events(true, 0)),
             mount("sse", "/beats", events(false, 30_000_000)),

@@ -14,7 +14,10 @@ pub(in crate::cmd) fn row<const N: usize>(cells: [&str; N]) -> Row {
 }
 
 fn ns(value: u64) -> String {
-    human_ns(value as f64)
+    match value {
+        0 => "0 s".to_owned(),
+        ns => human_ns(ns as f64),
+    }
 }
 
 /// The settings that hold for every case.

@@ -69,6 +69,15 @@ pub(super) fn unknown(group: &Group, setting: &Setting) -> Option<&'static str> 
     }
 }
 
+/// Of clients' time in the measured windows, how much must have a known age.
+const AGE_SEEN_AT_LEAST: f64 = 0.9;
+
+/// The measured windows of all clients, in microseconds.
+fn window_us(group: &Group) -> f64 {
+    let windows = group.ends.iter().map(|e| e.duration_ns as f64 / 1e3).sum::<f64>();
+    windows * f64::from(group.info.clients)
+}
+
 fn age(group: &Group) -> Figure {
     let counts = &group.total.phases.steady.counts;
     let room = matches!(group.info.workload.as_str(), "broadcast" | "tracker");
@@ -79,6 +88,10 @@ fn age(group: &Group) -> Figure {
         0 if group.info.workload == "echo" => Figure::absent("an echo has no state that ages"),
         0 if counts.unstamped > 0 => Figure::absent("the messages carry no stamp of ours"),
         0 => Figure::absent("no client had an update in the measured window"),
+        time if (time as f64) < AGE_SEEN_AT_LEAST * window_us(group) => Figure::absent(
+            "too many clients had their first update within the measured window: how old what \
+             they had before it was is unknown, and it was the oldest",
+        ),
         time => Figure::known(counts.age_area_us_ms as f64 * 1000.0 / time as f64),
     }
 }

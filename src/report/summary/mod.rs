@@ -99,6 +99,7 @@ fn row(group: &Group, setting: &Setting, floor: Option<&Group>) -> Row {
         overhead_megabits_per_s: overhead.map(chapter::megabits),
         series: group.info.series.clone(),
         transport: group.info.transport.clone(),
+        workload: group.info.workload.clone(),
         clients: group.info.clients,
         repeats: group.runs,
         paced: group.info.paced,

@@ -37,7 +37,7 @@ pub(super) fn predicted(group: &Group, setting: &Setting, measured: &Measured) -
     let model = model(group);
     let quantities = Quantity::ALL.map(|q| {
         let predicted = match &model {
-            Ok(model) => by_arithmetic(model, q, measured.pace),
+            Ok(model) => by_arithmetic(model, q, measured.pace, held_hz(group, measured)),
             Err(why) => Figure::absent(*why),
         };
         foretold(predicted, as_measured(q, measured))
@@ -51,6 +51,14 @@ pub(super) fn predicted(group: &Group, setting: &Setting, measured: &Measured) -
         quantities: quantities.to_vec(),
         law_distance: distance(group, model, setting, measured.pace),
     }
+}
+
+/// Messages a second and client as they came: what goes out besides is shared out over these.
+fn held_hz(group: &Group, measured: &Measured) -> Option<f64> {
+    let window_s = group.ends.iter().map(|e| e.duration_ns as f64 / 1e9).sum::<f64>();
+    let hz = measured.events.per_message_divisor as f64
+        / (window_s * f64::from(group.info.clients.max(1)));
+    (hz.is_finite() && hz > 0.0).then_some(hz)
 }
 
 /// The model of a row, or why there is none.
@@ -73,12 +81,14 @@ pub(super) fn inexact(group: &Group, model: &Model, setting: &Setting) -> Option
         Some("an expectation: how many updates a poll finds depends on its moment".to_owned())
     } else if sends_and_is_answered {
         Some("an expectation: at the window's edges a message and its answer are apart".to_owned())
+    } else if model.idle.is_some_and(|i| i.exchange.ledger.both().framing.get() > 0) {
+        Some("an expectation: what is sent in between depends on the gaps".to_owned())
     } else {
         None
     }
 }
 
-fn by_arithmetic(model: &Model, quantity: Quantity, pace: &Pace) -> Figure {
+fn by_arithmetic(model: &Model, quantity: Quantity, pace: &Pace, held_hz: Option<f64>) -> Figure {
     if quantity.is_time() && pace.stretched {
         return Figure::absent(
             "no arithmetic for the stretched interval: it is of the planned one",
@@ -88,7 +98,10 @@ fn by_arithmetic(model: &Model, quantity: Quantity, pace: &Pace) -> Figure {
         Some(ns) => Figure::known(ns / 1e3),
         None => Figure::absent(format!("no arithmetic knows the {what} of this transport")),
     };
-    let per_message = |of: fn(&Exchange) -> u64| Figure::known(model.per_message(|e| of(e) as f64));
+    let per_message = |of: fn(&Exchange) -> u64| {
+        let hz = held_hz.or(model.messages_hz);
+        Figure::known(model.per_message_at(hz, |e| of(e) as f64))
+    };
     match quantity {
         Quantity::Heads => per_message(|e| e.ledger.both().heads.get()),
         Quantity::Framing => per_message(|e| e.ledger.both().framing.get()),

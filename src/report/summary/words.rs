@@ -5,6 +5,7 @@
 //! within the noise of its figure. Polling wins where it wins.
 
 use crate::record::Metric;
+use crate::report::chapter::{POLLING, WEBSOCKET};
 use crate::report::figure::Figure;
 use crate::report::layer::{Layer, Statistic, Way};
 use crate::report::table::{Crossing, Row, Status};
@@ -39,7 +40,7 @@ pub(super) fn words(rows: &[Row], delay_ns: u64, crossings: &[Crossing]) -> Vec<
     said.extend(cpu(&here));
     said.extend(memory(&here));
     said.extend(worst_against_mean(&here, delay_ns));
-    said.extend(crossing_words(crossings));
+    said.extend(crossing_words(crossings, &here));
     said.extend(elsewhere(&valid, &counts, clients));
     said
 }
@@ -138,8 +139,17 @@ fn quickest(rows: &[&Row]) -> Option<String> {
     Some(format!("Of delivery latency, {}; {}.", one("mean", &mean), one("worst", &worst)))
 }
 
-/// A second and client at the planned rate, so that an interval of the transport's own counts.
+/// True where a message is a round trip: who goes faster does more, and is not the dearer for it.
+fn by_message(row: &Row) -> bool {
+    row.workload == "echo"
+}
+
+/// A second and client at the planned rate, so that an interval of the transport's own counts; of
+/// round trips, each.
 fn volume(row: &Row, layer: Layer) -> Option<f64> {
+    if by_message(row) {
+        return row.steady(Way::Both, layer).per_message.value();
+    }
     let all = row.steady(Way::Both, layer).per_s_planned().value()?;
     (row.clients > 0).then(|| all / f64::from(row.clients))
 }
@@ -156,6 +166,7 @@ fn bytes(rows: &[&Row]) -> Option<String> {
         ("application bytes", least(rows, BYTES_NOISE, 0.0, |r| volume(r, Layer::Wire))),
         ("TCP/IP", least(rows, BYTES_NOISE, 0.0, |r| volume(r, Layer::Ip))),
     ];
+    let per = if rows.iter().all(|r| by_message(r)) { " a round trip" } else { "/s" };
     let known: Vec<(&str, Least)> =
         by_layer.into_iter().filter_map(|(what, found)| Some((what, found?))).collect();
     let first = known.first()?;
@@ -163,7 +174,7 @@ fn bytes(rows: &[&Row]) -> Option<String> {
     if known.iter().all(|(_, found)| same(found)) {
         let one = |(what, found): &(&str, Least)| {
             let (least, most) = (human_bytes(found.value), found.most);
-            format!("by {what} {least}/s, {} {}", most.0, times(most.1, found.value))
+            format!("by {what} {least}{per}, {} {}", most.0, times(most.1, found.value))
         };
         let parts: Vec<String> = known.iter().map(one).collect();
         let who = listed(&first.1.names);
@@ -172,7 +183,7 @@ fn bytes(rows: &[&Row]) -> Option<String> {
     let one = |(what, found): &(&str, Least)| match found.all_same {
         true => format!("by {what} all cost about the same"),
         false => format!(
-            "by {what} {} cost least ({}/s, {} {})",
+            "by {what} {} cost least ({}{per}, {} {})",
             listed(&found.names),
             human_bytes(found.value),
             found.most.0,
@@ -183,8 +194,11 @@ fn bytes(rows: &[&Row]) -> Option<String> {
     Some(format!("For each client, {}.", parts.join("; ")))
 }
 
-/// CPU of a second and client in µs, at the planned rate.
+/// CPU of a second and client in µs, at the planned rate; of round trips, each.
 fn cpu_of(row: &Row, a_message: &Figure) -> Option<f64> {
+    if by_message(row) {
+        return a_message.value();
+    }
     let messages = row.events.per_message_divisor as f64 / row.window_s.value()?;
     let stretch = if row.pace.stretched { row.pace.stretch.value()? } else { 1.0 };
     Some(a_message.value()? * messages * stretch / f64::from(row.clients.max(1)))
@@ -193,7 +207,11 @@ fn cpu_of(row: &Row, a_message: &Figure) -> Option<f64> {
 fn cpu(rows: &[&Row]) -> Option<String> {
     let driver = least(rows, COST_NOISE, 0.0, |r| cpu_of(r, &r.cost.driver_cpu_us));
     let server = least(rows, COST_NOISE, 0.0, |r| cpu_of(r, &r.cost.server_cpu_us));
-    costs("CPU", "µs a second and client", [("driver", driver), ("server", server)], three)
+    let unit = match rows.iter().all(|r| by_message(r)) {
+        true => "µs a round trip",
+        false => "µs a second and client",
+    };
+    costs("CPU", unit, [("driver", driver), ("server", server)], three)
 }
 
 fn memory(rows: &[&Row]) -> Option<String> {
@@ -257,22 +275,41 @@ fn worst_against_mean(rows: &[&Row], delay_ns: u64) -> Option<String> {
     })
 }
 
-/// Where two series cost the same.
-fn crossing_words(crossings: &[Crossing]) -> Option<String> {
+/// Where two series cost the same: polling against what is pushed to first, which is the question
+/// that is asked.
+fn crossing_words(crossings: &[Crossing], rows: &[&Row]) -> Option<String> {
+    let transport = |series: &str| {
+        rows.iter().find(|r| r.series == series).map_or("", |r| r.transport.as_str())
+    };
+    let place = |c: &&Crossing| match (transport(&c.a), transport(&c.b)) {
+        (POLLING, WEBSOCKET) | (WEBSOCKET, POLLING) => 0,
+        (POLLING, _) | (_, POLLING) => 1,
+        _ => 2,
+    };
     let one = |c: &Crossing| {
         format!(
-            "{} and {} cost the same at {} updates a second ({}/s a client): below it {} costs \
-             less, above it {}",
+            "{} and {} cost the same at {} ({}/s a client): {} costs less where updates are rarer, \
+             {} where they are more frequent",
             c.a,
             c.b,
-            three(c.rate_hz),
+            rate(c.rate_hz),
             human_bytes(c.bytes_per_s),
             c.cheaper_below,
             c.cheaper_above
         )
     };
-    let said: Vec<String> = crossings.iter().take(3).map(one).collect();
-    (!said.is_empty()).then(|| format!("By headers alone, {}.", said.join("; ")))
+    let mut sorted: Vec<&Crossing> = crossings.iter().collect();
+    sorted.sort_by_key(place);
+    let said: Vec<String> = sorted.into_iter().take(3).map(one).collect();
+    (!said.is_empty()).then(|| format!("In TCP/IP bytes, by arithmetic, {}.", said.join("; ")))
+}
+
+/// A rate of updates as one would say it.
+fn rate(hz: f64) -> String {
+    match hz {
+        hz if hz >= 1.0 => format!("{} updates a second", three(hz)),
+        hz => format!("one update in {}", human_ns(1e9 / hz)),
+    }
 }
 
 /// Client counts at which another series is freshest or costs least.
@@ -312,7 +349,7 @@ mod tests {
 
     #[test]
     fn crossings_say_who_costs_less_where() {
-        assert_eq!(crossing_words(&[]), None);
+        assert_eq!(crossing_words(&[], &[]), None);
         let crossed = Crossing {
             a: "polling".to_owned(),
             b: "sse".to_owned(),
@@ -322,9 +359,10 @@ mod tests {
             cheaper_above: "polling".to_owned(),
         };
         assert_eq!(
-            crossing_words(&[crossed]).unwrap(),
-            "By headers alone, polling and sse cost the same at 12.5 updates a second (930 B/s a \
-             client): below it sse costs less, above it polling."
+            crossing_words(&[crossed], &[]).unwrap(),
+            "In TCP/IP bytes, by arithmetic, polling and sse cost the same at 12.5 updates a second \
+             (930 B/s a client): sse costs less where updates are rarer, polling where they are \
+             more frequent."
         );
     }
 

@@ -182,6 +182,12 @@ fn latency(table: &Table) -> String {
     let mut head = vec!["clients", "series"];
     head.extend(wanted.map(|(_, _, name)| name));
     head.push("floor lag\np99");
+    // How late the delay line itself was, where there is one.
+    let line = [Statistic::P50, Statistic::P99];
+    let delayed = table.rows.iter().any(|r| r.latency(Metric::DelayError).count > 0);
+    if delayed {
+        head.extend(["line error\np50", "line error\np99"]);
+    }
     let mut grid = Grid::new(2, &head);
     for row in rows(table) {
         let mut cells = vec![thousands(row.clients.into()), row.series.clone()];
@@ -191,6 +197,8 @@ fn latency(table: &Table) -> String {
             cells.push(show(latency.stat(statistic), |v| format!("{}{mark}", us(v))));
         }
         cells.push(show(&row.cost.floor_lag_p99_us, us));
+        let error = row.latency(Metric::DelayError);
+        cells.extend(line.iter().filter(|_| delayed).map(|&s| show(error.stat(s), us)));
         grid.row(cells);
     }
     format!("Latency\n{}", grid.render())

@@ -123,10 +123,12 @@ fn absent(table: &Table) -> Vec<String> {
 
 /// True for a reason that lies in what was asked for.
 fn is_natural(why: &str) -> bool {
-    const NATURAL: [&str; 7] = [
+    const NATURAL: [&str; 9] = [
         "clients do not send to each other",
         "the transport is pushed to",
         "no arithmetic",
+        "no delay was set",
+        "no update replaced another",
         "a broadcast has no one state",
         "the interval was not",
         "the chapter",

@@ -1,10 +1,10 @@
 //! The settings of server-sent events and their arithmetic.
 
 use crate::feed::Spec;
-use crate::record::{Exchange, Flow, Idle, Ledger};
+use crate::record::{Exchange, Flow, Ledger};
 use crate::settings::{Fields, Key};
 use crate::transport::arithmetic::{
-    add_message, chunk_framing, data_segments, message_bytes, posted, pushing,
+    add_message, chunk_framing, data_segments, heartbeats, message_bytes, posted, pushing,
 };
 use crate::transport::head::{self, RequestHead};
 use crate::transport::voice::HEARD;
@@ -89,7 +89,8 @@ pub fn shape(params: &Params, setting: &Setting) -> Shape {
     };
     let sent = || posted(&params.request, setting, HEARD);
     let (mut model, interval_ns) = pushing(setting, exchange, sent);
-    model.idle = model.messages_hz.and_then(|hz| heartbeats(params, hz));
+    let hz = model.messages_hz.unwrap_or(0.0);
+    model.idle = heartbeats(&setting.feed, hz, params.heartbeat_ns, heartbeat());
     Shape {
         paced: false,
         interval_ns,
@@ -98,17 +99,11 @@ pub fn shape(params: &Params, setting: &Setting) -> Shape {
     }
 }
 
-/// A heartbeat is sent only where no message was: as often as its interval fits between two.
-fn heartbeats(params: &Params, messages_hz: f64) -> Option<Idle> {
-    let every_s = params.heartbeat_ns as f64 / 1e9;
-    let between = if every_s > 0.0 { (1.0 / messages_hz / every_s).floor() } else { 0.0 };
-    let per_s = between * messages_hz;
-    (per_s > 0.0).then(|| {
-        let bytes = COMMENT.len() as u64;
-        let framing = Bytes::new(bytes + chunk_framing(bytes));
-        let down = Flow { wire: Bytes::new(framing.get()), framing, ..Flow::default() };
-        let ledger = Ledger { up: Flow::default(), down };
-        let exchange = Exchange { ledger, segments_up: 1, segments_down: 1 };
-        Idle { interval_ns: (1e9 / per_s) as u64, exchange }
-    })
+/// A comment and its chunk.
+fn heartbeat() -> Exchange {
+    let bytes = COMMENT.len() as u64;
+    let framing = Bytes::new(bytes + chunk_framing(bytes));
+    let down = Flow { wire: Bytes::new(framing.get()), framing, ..Flow::default() };
+    let ledger = Ledger { up: Flow::default(), down };
+    Exchange { ledger, segments_up: 1, segments_down: 1 }
 }

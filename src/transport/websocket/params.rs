@@ -4,9 +4,10 @@ use crate::feed::{Spec, Workload};
 use crate::record::{Exchange, Flow, Law, Ledger, Model};
 use crate::settings::{Fields, Key};
 use crate::transport::arithmetic::{
-    DELAYED_ACK_NS, add_message, data_segments, message_bytes, pushing,
+    DELAYED_ACK_NS, add_message, data_segments, heartbeats, message_bytes, pushing,
 };
 use crate::transport::{Setting, Shape};
+use crate::units::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -14,6 +15,11 @@ const READ_BUFFER: Key = Key {
     name: "read_buffer",
     default: Some("\"512B\""),
     about: "of each connection, at both ends; tungstenite's own default is 128KiB",
+};
+const HEARTBEAT: Key = Key {
+    name: "heartbeat",
+    default: Some("\"0s\""),
+    about: "the bundled server sends a ping where nothing else was sent for this long; 0s: never",
 };
 const RECONNECT: Key = Key {
     name: "reconnect",
@@ -29,7 +35,7 @@ const ECHO: Key = Key {
 };
 
 /// Every setting.
-pub const KEYS: &[Key] = &[READ_BUFFER, RECONNECT, ECHO];
+pub const KEYS: &[Key] = &[READ_BUFFER, HEARTBEAT, RECONNECT, ECHO];
 
 /// The longest frame header of a message from the server (RFC 6455 §5.2).
 const LEAST_BUFFER_BYTES: u64 = 16;
@@ -47,6 +53,9 @@ pub struct Params {
     /// In an echo, each message follows the answer to the last.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub back_to_back: bool,
+    /// Nanoseconds of silence before the server sends a ping; 0 for never.
+    #[serde(default)]
+    pub heartbeat_ns: u64,
 }
 
 impl Params {
@@ -63,11 +72,13 @@ pub fn parse(fields: &mut Fields) -> Option<Value> {
     if !(LEAST_BUFFER_BYTES..=MOST_BUFFER_BYTES).contains(&read_buffer) {
         fields.fault(&READ_BUFFER, "read_buffer must be between 16B and 1MiB");
     }
+    let heartbeat_ns = fields.duration_ns(&HEARTBEAT);
     let reconnect_ns = fields.duration_ns(&RECONNECT);
     let back_to_back = fields.choice(&ECHO, &["paced", "back-to-back"]) == "back-to-back";
     let sound = fields.sound(&READ_BUFFER) && fields.sound(&RECONNECT);
     let read_buffer_bytes = u32::try_from(read_buffer).ok().filter(|_| sound)?;
-    serde_json::to_value(Params { read_buffer_bytes, reconnect_ns, back_to_back }).ok()
+    let params = Params { read_buffer_bytes, reconnect_ns, back_to_back, heartbeat_ns };
+    serde_json::to_value(params).ok()
 }
 
 /// Bytes of the frame header before a message from server to client (RFC 6455 §5.2).
@@ -83,7 +94,7 @@ fn framing_bytes(payload_bytes: u64) -> u64 {
 pub fn shape(params: &Params, setting: &Setting) -> Shape {
     match setting.feed.workload {
         Workload::Echo => echo(params, setting),
-        _ => listening(setting),
+        _ => listening(params, setting),
     }
 }
 
@@ -95,6 +106,34 @@ fn sent(feed: &Spec) -> Flow {
     let payload = u64::from(feed.payload_bytes);
     add_message(&mut up, (payload, 0), framing_bytes(payload));
     up
+}
+
+/// A client that sends on the connection, too, is in the kernel's interactive mode: it delays
+/// acknowledgements, and of messages closer to each other than that delay it acknowledges every
+/// other (`__tcp_ack_snd_check`, `net/ipv4/tcp_input.c`).
+fn acknowledge_every_other(model: &mut Model, setting: &Setting) {
+    let own = setting.feed.among(setting.clients);
+    let send = f64::from(own.senders) / f64::from(setting.clients.max(1));
+    let mut more = Vec::new();
+    for message in &mut model.messages {
+        let mut bare = *message;
+        bare.share *= send / 2.0;
+        bare.exchange.segments_up -= 1;
+        message.share -= bare.share;
+        more.push(bare);
+    }
+    model.messages.extend(more);
+}
+
+/// An empty ping and its masked pong (RFC 6455 §5.5), which the server acknowledges by itself.
+fn heartbeat() -> Exchange {
+    let control = |bytes: u64| Flow {
+        wire: Bytes::new(bytes),
+        control: Bytes::new(bytes),
+        ..Flow::default()
+    };
+    let ledger = Ledger { up: control(2 + MASK_BYTES), down: control(2) };
+    Exchange { ledger, segments_up: 1, segments_down: 2 }
 }
 
 /// Round trips.
@@ -125,7 +164,7 @@ fn echo(params: &Params, setting: &Setting) -> Shape {
 }
 
 /// Updates that the server publishes, or messages that clients send to each other.
-fn listening(setting: &Setting) -> Shape {
+fn listening(params: &Params, setting: &Setting) -> Shape {
     let exchange = |feed: &Spec, updates| {
         let bytes = message_bytes(feed, updates);
         let mut down = Flow::default();
@@ -134,12 +173,17 @@ fn listening(setting: &Setting) -> Shape {
         // The client's delayed acknowledgement.
         Exchange { ledger: Ledger { up: Flow::default(), down }, segments_up: 1, segments_down }
     };
-    let (model, interval_ns) = pushing(setting, exchange, || {
+    let (mut model, interval_ns) = pushing(setting, exchange, || {
         let ledger = Ledger { up: sent(&setting.feed), down: Flow::default() };
         // The server's acknowledgement rides on the message that the sender gets too.
         let segments_up = data_segments(ledger.up.wire.get());
         Exchange { ledger, segments_up, segments_down: 0 }
     });
+    let hz = model.messages_hz.unwrap_or(0.0);
+    if setting.feed.workload.is_shared() && hz > 1e9 / DELAYED_ACK_NS as f64 {
+        acknowledge_every_other(&mut model, setting);
+    }
+    model.idle = heartbeats(&setting.feed, hz, params.heartbeat_ns, heartbeat());
     Shape {
         paced: false,
         interval_ns,
@@ -159,7 +203,7 @@ mod tests {
     }
 
     fn params(back_to_back: bool) -> Params {
-        Params { read_buffer_bytes: 512, reconnect_ns: 0, back_to_back }
+        Params { read_buffer_bytes: 512, reconnect_ns: 0, back_to_back, heartbeat_ns: 0 }
     }
 
     #[test]

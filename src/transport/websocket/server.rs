@@ -23,12 +23,14 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 /// The endpoint that upgrades.
 pub struct Upgrades {
     read_buffer_bytes: usize,
+    heartbeat_ns: u64,
 }
 
 impl Upgrades {
     /// Upgrades with these settings.
     pub fn new(params: &Params) -> Upgrades {
-        Upgrades { read_buffer_bytes: params.read_buffer_bytes as usize }
+        let Params { read_buffer_bytes, heartbeat_ns, .. } = *params;
+        Upgrades { read_buffer_bytes: read_buffer_bytes as usize, heartbeat_ns }
     }
 }
 
@@ -36,12 +38,13 @@ impl Endpoint for Upgrades {
     fn answer(&self, request: &Request<Incoming>, _: &Rc<Peer>) -> Answer {
         match accept(request.method(), request.version(), request.headers()) {
             Ok(response) => {
-                let read_buffer_bytes = self.read_buffer_bytes;
-                let take_over: TakeOver =
-                    Box::new(move |upgraded| match Session::new(upgraded, read_buffer_bytes) {
+                let (buffer_bytes, heartbeat_ns) = (self.read_buffer_bytes, self.heartbeat_ns);
+                let take_over: TakeOver = Box::new(move |upgraded| {
+                    match Session::new(upgraded, buffer_bytes, heartbeat_ns) {
                         Some(session) => Box::pin(session),
                         None => Box::pin(std::future::ready(())),
-                    });
+                    }
+                });
                 Answer::Upgrade(response, take_over)
             }
             Err(response) => Answer::Now(*response),

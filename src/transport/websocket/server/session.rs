@@ -38,7 +38,9 @@ pub struct Session {
     early: bool,
     /// Since when an update does not fit into the socket, where one does not.
     blocked_ns: u64,
-    /// Rings for the next update; while blocked or ending, for the end of patience.
+    /// A ping goes out where nothing else did for this long; 0 for never. And when that is.
+    heartbeat: (u64, u64),
+    /// Rings for the next update or ping; while blocked or ending, for the end of patience.
     sleep: Sleep,
 }
 
@@ -59,7 +61,7 @@ enum Phase {
 impl Session {
     /// A session over an upgraded connection, from the update after now on. `None` never
     /// happens: making the frame layer waits for nothing, but is an `async fn`.
-    pub fn new(upgraded: Upgraded, read_buffer_bytes: usize) -> Option<Session> {
+    pub fn new(upgraded: Upgraded, read_buffer_bytes: usize, heartbeat_ns: u64) -> Option<Session> {
         let Upgraded { stream, leftover, peer } = upgraded;
         let most_bytes = most_bytes(&peer.thread.feed.get().spec);
         let config = WebSocketConfig::default()
@@ -73,8 +75,24 @@ impl Session {
         let socket = WebSocketStream::from_partially_read(stream, early, role, Some(config))
             .now_or_never()?;
         peer.listen(&HeaderMap::new(), now_ns());
-        let sleep = peer.thread.alarm.until(peer.due_ns());
-        Some(Session { socket, peer, phase: Phase::Waiting, early: true, blocked_ns: 0, sleep })
+        let sleep = peer.thread.alarm.until(0);
+        let (phase, heartbeat) = (Phase::Waiting, (heartbeat_ns, u64::MAX));
+        let mut session =
+            Session { socket, peer, phase, early: true, blocked_ns: 0, heartbeat, sleep };
+        session.rest();
+        Some(session)
+    }
+
+    /// Begins a silence: until the next update, or a ping.
+    fn rest(&mut self) {
+        if self.heartbeat.0 > 0 {
+            self.heartbeat.1 = now_ns().saturating_add(self.heartbeat.0);
+        }
+        self.await_next();
+    }
+
+    fn await_next(&mut self) {
+        self.lie_down(self.peer.due_ns().min(self.heartbeat.1));
     }
 
     fn serving(&self) -> bool {
@@ -152,7 +170,7 @@ impl Session {
             match Pin::new(&mut self.socket).poll_ready(cx) {
                 Poll::Ready(Ok(())) if self.phase == Phase::Blocked => {
                     self.phase = Phase::Waiting;
-                    self.lie_down(self.peer.due_ns());
+                    self.await_next();
                 }
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(_)) => {
@@ -165,13 +183,23 @@ impl Session {
                 }
             }
             ready!(Pin::new(&mut self.sleep).poll(cx));
-            if let Some(message) = self.peer.take_due(now_ns())
-                && self.push(message).is_err()
-            {
-                self.end(Phase::Shutting);
-                return Poll::Ready(());
+            let now = now_ns();
+            let sent = match self.peer.take_due(now) {
+                Some(message) => self.push(message).map(|()| true),
+                None if now >= self.heartbeat.1 => {
+                    let ping = Message::Ping(Bytes::new());
+                    Pin::new(&mut self.socket).start_send(ping).map(|()| true)
+                }
+                None => Ok(false),
+            };
+            match sent {
+                Ok(true) => self.rest(),
+                Ok(false) => self.await_next(),
+                Err(_) => {
+                    self.end(Phase::Shutting);
+                    return Poll::Ready(());
+                }
             }
-            self.lie_down(self.peer.due_ns());
         }
     }
 
