@@ -63,12 +63,10 @@ pub struct Receipts {
     heard: Option<Box<Heard>>,
 }
 
-/// The measured window as updates see it: by when they were published, the same for all clients.
+/// The measured window as one client's updates see it; when it is, the thread knows.
 #[derive(Debug, Clone, Copy)]
 struct Window {
     generation: u32,
-    from_ns: u64,
-    until_ns: u64,
     /// The first and the one after the last update published in it, where the feed is ours.
     sequences: Option<(u64, u64)>,
 }
@@ -109,7 +107,7 @@ impl Receipts {
             Receipt::Late => {
                 counts.messages += 1;
                 counts.updates_reordered += 1;
-                if self.measures(stamp) {
+                if measures(client, stamp) {
                     self.delivered += 1;
                     self.gaps = self.gaps.saturating_sub(1);
                 }
@@ -167,14 +165,14 @@ impl Receipts {
     /// Makes an update the newest.
     fn advance(&mut self, client: &Client, stamp: Stamp, now_ns: u64, skipped: Skipped) {
         self.age(client, now_ns);
-        if let Some(window) = self.window
+        if let Some((from_ns, until_ns)) = client.thread.window.get()
             && let Some(newest) = self.informed()
-            && (window.from_ns..window.until_ns).contains(&now_ns)
+            && (from_ns..until_ns).contains(&now_ns)
         {
             let mut recorder = client.thread.recorder.borrow_mut();
             recorder.since(Phase::Steady, Metric::PeakAge, newest.published_ns, now_ns);
         }
-        self.delivered += u64::from(self.measures(stamp));
+        self.delivered += u64::from(measures(client, stamp));
         let first = self.newest.map_or(0, |newest| newest.sequence + 1);
         if let Some((from, until)) = self.window.and_then(|w| w.sequences) {
             let jumped = stamp.sequence.min(until).saturating_sub(first.max(from));
@@ -194,10 +192,6 @@ impl Receipts {
         self.newest = Some(stamp);
     }
 
-    fn measures(&self, stamp: Stamp) -> bool {
-        self.window.is_some_and(|w| (w.from_ns..w.until_ns).contains(&stamp.published_ns))
-    }
-
     /// The newest update, where it is one: what a topic holds before its first was never
     /// published, and has no age.
     fn informed(&self) -> Option<Stamp> {
@@ -206,12 +200,13 @@ impl Receipts {
 
     /// Integrates the age of what the client has, within the measured window.
     fn age(&mut self, client: &Client, now_ns: u64) {
-        let (Some(window), Some(newest)) = (self.window, self.informed()) else {
+        let window = client.thread.window.get();
+        let (Some((from_ns, until_ns)), Some(newest)) = (window, self.informed()) else {
             self.aged_ns = now_ns;
             return;
         };
-        let from = self.aged_ns.max(window.from_ns);
-        let until = now_ns.min(window.until_ns);
+        let from = self.aged_ns.max(from_ns);
+        let until = now_ns.min(until_ns);
         self.aged_ns = now_ns;
         // What a feed said before it began was published in no time that can be told.
         if until <= from || newest.published_ns > from {
@@ -228,12 +223,11 @@ impl Receipts {
         if self.window.is_some_and(|w| w.generation == generation) {
             return;
         }
-        self.window = thread.schedule().filter(|s| !s.calibration).map(|schedule| {
-            let (from_ns, until_ns) = measured(&schedule);
+        self.window = thread.window.get().map(|(from_ns, until_ns)| {
             let known = client.topic().zip(thread.feed.get());
             let known = known.filter(|(_, feed)| feed.spec.workload == Workload::Ticker);
             let sequences = known.map(|(topic, feed)| sequences(&feed, topic, from_ns, until_ns));
-            Window { generation, from_ns, until_ns, sequences }
+            Window { generation, sequences }
         });
     }
 
@@ -247,7 +241,7 @@ impl Receipts {
         }
         self.renew(client);
         let Some(window) = self.window.filter(|_| client.is_finished()) else { return };
-        self.age(client, window.until_ns);
+        self.age(client, client.thread.window.get().map_or(0, |w| w.1));
         let Some((from, until)) = window.sequences else { return };
         // What was published after the newest that came has not come.
         let next = self.newest.map_or(0, |newest| newest.sequence + 1);
@@ -259,6 +253,12 @@ impl Receipts {
         counts.updates_superseded += self.superseded;
         counts.updates_missing += self.gaps + tail;
     }
+}
+
+/// Whether an update was published within the measured window.
+fn measures(client: &Client, stamp: Stamp) -> bool {
+    let window = client.thread.window.get();
+    window.is_some_and(|(from_ns, until_ns)| (from_ns..until_ns).contains(&stamp.published_ns))
 }
 
 /// The measured window by moments of publishing.

@@ -3,6 +3,8 @@
 //! Separate from `client`, which is one client's handle, and from `load`, which owns the thread.
 
 use super::heard::Followed;
+use super::inbox::Inbox;
+use super::receipts::measured;
 use crate::alarm::Alarm;
 use crate::feed;
 use crate::net::Dialer;
@@ -53,6 +55,10 @@ pub struct Thread {
     /// How clients' messages spread, where they send to each other.
     pub(super) followed: RefCell<Followed>,
     pub(super) watches: RefCell<Vec<Rc<Watch>>>,
+    /// Where messages that come whole are read.
+    pub(super) inbox: RefCell<Inbox>,
+    /// The measured window by moments of publishing, where one is planned.
+    pub(super) window: Cell<Option<(u64, u64)>>,
     /// What happened to the first clients.
     trace: RefCell<Vec<TraceEvent>>,
     /// Of the age of information in ns², what is less than the unit that it is recorded in; and of
@@ -130,6 +136,8 @@ impl Thread {
             tally: Cell::default(),
             followed: RefCell::default(),
             watches: RefCell::default(),
+            inbox: RefCell::new(Inbox::new(&spec)),
+            window: Cell::new(None),
             trace: RefCell::default(),
             age_rest: Cell::default(),
         })
@@ -140,6 +148,7 @@ impl Thread {
         if self.spec.workload.is_shared() {
             self.followed.borrow_mut().begin(&self.spec, &schedule);
         }
+        self.window.set((!schedule.calibration).then(|| measured(&schedule)));
         self.schedule.set(Some(schedule));
         self.generation.set(self.generation.get().wrapping_add(1));
         self.update(|t| t.finished = 0);

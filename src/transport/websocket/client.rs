@@ -12,7 +12,6 @@ use crate::pacing::{Spread, Turn};
 use crate::record::{Fault, FaultKind, Metric, Phase};
 use crate::transport::client::Change;
 use crate::transport::http::Response;
-use crate::transport::inbox::Inbox;
 use crate::transport::receipts::{Receipts, Skipped, skipped};
 use crate::transport::thread::Watch;
 use crate::transport::{Book, Client, Driver, LocalFuture, Target};
@@ -70,8 +69,6 @@ pub fn driver(params: &Params, target: &Target, feed: &feed::Spec) -> Rc<dyn Dri
 pub(super) struct Link {
     pub(super) socket: WebSocketStream<Scanned>,
     pub(super) book: Book,
-    /// The updates of the message that comes.
-    inbox: Inbox,
     skipped: Skipped,
     /// In an echo, what is to be answered.
     pub(super) rounds: Option<Rounds>,
@@ -163,10 +160,10 @@ impl Push {
                     Role::Client,
                     Some(self.config),
                 );
-                let (inbox, skipped) = (Inbox::new(&self.feed), skipped(&self.feed));
+                let skipped = skipped(&self.feed);
                 let rounds = (self.feed.workload == Workload::Echo).then(Rounds::default);
                 let socket = socket.await;
-                Some(Link { socket, book, inbox, skipped, rounds, writing: None })
+                Some(Link { socket, book, skipped, rounds, writing: None })
             }
         }
     }
@@ -404,10 +401,12 @@ impl Link {
             return;
         }
         let phase = self.book.phase();
-        self.inbox.push(payload_of(message));
-        let separators = self.inbox.end();
+        // A message is whole: nothing of it stays in the inbox.
+        let mut inbox = client.thread.inbox.borrow_mut();
+        inbox.push(payload_of(message));
+        let separators = inbox.end();
         self.book_down(client, phase, separators);
-        self.inbox.deliver(client, phase, receipts, self.skipped);
+        inbox.deliver(client, phase, receipts, self.skipped);
     }
 
     /// Books the bytes of a message that was received.
