@@ -231,3 +231,32 @@ fn a_relay_refuses_what_makes_no_sense() {
         expect_code(&args(delay, law), 2);
     }
 }
+
+#[test]
+fn a_websocket_does_not_wait_for_the_line_before_it_sends_again() {
+    let world = World::new(
+        r#"
+name = "pipelined"
+clients = [5]
+warmup = "500ms"
+duration = "2s"
+cooldown = "600ms"
+delay = "150ms"
+
+[feed]
+workload = "echo"
+rate = "20/s"
+
+[[series]]
+transport = "websocket"
+"#,
+    );
+    let output = finish(&mut world.run(&["--reports", "csv,json", "-q"]));
+    expect_ran(&world, &output);
+    audit_is_clean(&world);
+    let rows = world.csv("summary.csv");
+    let row = row(&rows, "websocket");
+    // Three messages of a client are on their way at any moment.
+    assert_eq!(number(row, "completed"), 200.0, "{row:?}");
+    assert!(number(row, "response_latency_us_min") >= 300_000.0 * EXACT, "{row:?}");
+}

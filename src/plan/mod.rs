@@ -190,7 +190,10 @@ impl Plan {
             return 0;
         }
         let asks_after_ns = if self.series_of(case).paced { interval_ns } else { 0 };
-        let late_ns = asks_after_ns + 2 * self.delay.allowance_ns() + self.feed.batch_ns;
+        // A sender's last turn may be a period after the window's end for the others.
+        let shared = self.feed.workload.is_shared();
+        let sends_ns = if shared { self.feed.period_ns() } else { 0 };
+        let late_ns = sends_ns + asks_after_ns + 2 * self.delay.allowance_ns() + self.feed.batch_ns;
         late_ns.max(LEAST_COOLDOWN_NS)
     }
     /// A case's bytes and latency by arithmetic; `None` where the server is not ours.

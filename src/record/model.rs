@@ -44,6 +44,9 @@ pub struct Model {
     pub messages: Vec<Share>,
     /// Messages a second and client; absent where no arithmetic knows it.
     pub messages_hz: Option<f64>,
+    /// True where a message may carry another number of updates than is listed, as moments fall.
+    #[serde(default)]
+    pub left_to_chance: bool,
     /// What clients send.
     #[serde(default)]
     pub sending: Option<Sending>,
@@ -67,6 +70,7 @@ impl Model {
         Model {
             messages: vec![Share { share: 1.0, updates, exchange }],
             messages_hz,
+            left_to_chance: false,
             sending: None,
             idle: None,
             delivery: None,

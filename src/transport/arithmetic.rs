@@ -174,6 +174,8 @@ pub fn pushing(
     let ways = if shared { 2 } else { 1 };
     model.delivery = Some(push_law(feed, ways * setting.delay_ns));
     if shared {
+        // They are held back from when they came, which no schedule says.
+        model.left_to_chance = feed.batch_ns > 0;
         model.sending = Some(sending(own, setting.clients, sent()));
     } else {
         model.age_mean_ns = Some(push_age_ns(feed, setting.delay_ns));

@@ -156,6 +156,7 @@ impl Book {
             ledger.up.discarded += up;
         }
         ledger.down.wire += down;
-        ledger.down.discarded += unread;
+        // What a delay line still had may be booked already, with a fault.
+        ledger.down.discarded += unread.min(down);
     }
 }

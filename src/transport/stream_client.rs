@@ -223,7 +223,14 @@ impl<D: Decode> StreamClient<D> {
         listener: &mut Listener<D>,
     ) -> Ended {
         let (mut sleep, mut coming) = client.next_change();
+        // A phase begins between chunks: what a message costs belongs where it is counted.
+        let mut begins = None;
         loop {
+            if !session.response.is_mid_chunk()
+                && let Some(phase) = begins.take()
+            {
+                session.link.enter(phase);
+            }
             match self.next(client, session, listener, &mut sleep).await {
                 Event::Read(Ok(false)) => {}
                 Event::Read(ended) => {
@@ -237,7 +244,7 @@ impl<D: Decode> StreamClient<D> {
                             self.leave(client, session, listener).await;
                             return Ended::Stopped;
                         }
-                        Some(Change::Phase(phase)) => session.link.enter(phase),
+                        Some(Change::Phase(phase)) => begins = Some(phase),
                         None => {}
                     }
                     (sleep, coming) = client.next_change();

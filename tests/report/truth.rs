@@ -235,3 +235,35 @@ fn the_chapters_three_to_one_is_told_with_a_delay() {
                  in the mean 2 times: 3 : 1 is the ratio of the worst case by arithmetic";
     assert!(words.contains(claim), "{words}");
 }
+
+#[test]
+fn updates_that_come_to_all_at_once_may_fall_on_either_side_of_a_windows_edge() {
+    let held = |feed: serde_json::Value, came: u64| {
+        let mut result = complete(&[WEBSOCKET], &[1_000]);
+        result.header.plan["feed"] = feed;
+        let number = result.header.cases.iter().find(|c| !c.floor).unwrap().case;
+        let steady = &mut result.cases.get_mut(&number).unwrap().total.phases[Phase::Steady];
+        steady.counts.messages = came;
+        let table = summarise(&result);
+        let checks = &row(&table, "websocket", 1_000).checks;
+        checks.iter().find(|c| c.name == "feed_held").unwrap().ok
+    };
+    let own_phase = || serde_json::json!({ "spread": true });
+    let together = || serde_json::json!({ "spread": false });
+    let batched = || serde_json::json!({ "spread": true, "batch_ns": 1_000_000_000u64 });
+    assert!(held(own_phase(), 9_700) && !held(own_phase(), 9_000));
+    assert!(held(together(), 9_000) && !held(together(), 7_900));
+    assert!(held(batched(), 8_000) && !held(batched(), 6_900));
+}
+
+#[test]
+fn what_was_sent_and_never_came_back_is_missing_though_nobody_published_it() {
+    let mut result = complete(&[WEBSOCKET], &[1_000]);
+    for info in &mut result.header.cases {
+        info.workload = "echo".to_owned();
+    }
+    let number = result.header.cases.iter().find(|c| !c.floor).unwrap().case;
+    let counts = &mut result.cases.get_mut(&number).unwrap().total.phases[Phase::Steady].counts;
+    (counts.updates_delivered, counts.updates_missing) = (counts.updates_published - 3, 3);
+    assert!(reasons(&result).contains("3 of 10,000 updates never came"), "{}", reasons(&result));
+}

@@ -77,8 +77,8 @@ pub(super) fn inexact(group: &Group, model: &Model, setting: &Setting) -> Option
         model.sending.is_some_and(|s| s.exchange.ledger.down.wire.get() > 0);
     if !model.is_exact() {
         Some(format!("an expectation over {} kinds of messages", model.messages.len()))
-    } else if setting.log && asks(group) {
-        Some("an expectation: how many updates a poll finds depends on its moment".to_owned())
+    } else if model.left_to_chance || (setting.log && asks(group)) {
+        Some("an expectation: how many updates a message finds depends on its moment".to_owned())
     } else if sends_and_is_answered {
         Some("an expectation: at the window's edges a message and its answer are apart".to_owned())
     } else if model.idle.is_some_and(|i| i.exchange.ledger.both().framing.get() > 0) {

@@ -15,6 +15,10 @@ pub(super) struct Setting {
     pub(super) late_ns: f64,
     /// True where every update counts, not the latest alone.
     pub(super) log: bool,
+    /// True where each client's updates have a phase of their own.
+    pub(super) spread: bool,
+    /// How long updates are held back, in nanoseconds.
+    pub(super) batch_ns: u64,
     /// True where the driver knows which updates are published for which client.
     pub(super) topics_known: bool,
 }
@@ -31,6 +35,8 @@ impl Setting {
             delay_ns: delay_ns(plan),
             late_ns: predict::late_ns(plan),
             log: plan["feed"]["semantics"] == "log",
+            spread: plan["feed"]["spread"] != false,
+            batch_ns: plan["feed"]["batch_ns"].as_u64().unwrap_or(0),
             topics_known: !cases.is_some_and(|cases| cases.iter().any(sourceless)),
         }
     }

@@ -50,7 +50,7 @@ pub(super) fn of_row(
         // It is pushed to, and its senders have a schedule.
         checks.push(on_schedule(events, latencies));
     } else if group.info.bundled_server {
-        checks.push(feed_held(group, events));
+        checks.push(feed_held(group, events, setting));
     }
     if group.info.is_shared() && network && !group.info.floor {
         checks.push(reached_all(group));
@@ -105,12 +105,22 @@ fn measured(group: &Group, events: &Events) -> Check {
 
 /// Whether the pushed updates came at the rate at which they were published: a server or driver
 /// that falls behind loses none and yet does not hold the feed. Five deviations of a Poisson
-/// process are allowed, and 2 %.
-fn feed_held(group: &Group, events: &Events) -> Check {
+/// process are allowed, and 2 %; where all clients' updates come at once, what lies at the edges of
+/// each client's window, and where updates are held back, a window of them.
+fn feed_held(group: &Group, events: &Events, setting: &Setting) -> Check {
     let window_ns: u64 = group.ends.iter().map(|e| e.duration_ns).sum();
-    let published =
-        f64::from(group.info.clients) * group.info.feed_rate_hz * window_ns as f64 / 1e9;
-    let least = 0.98 * published - 5.0 * published.sqrt();
+    let planned = f64::from(group.info.clients) * group.info.feed_rate_hz * window_ns as f64 / 1e9;
+    let published = match group.total.phases[Phase::Steady].counts.updates_published {
+        0 => planned,
+        counted => counted as f64,
+    };
+    let windows = f64::from(group.info.clients) * group.ends.len() as f64;
+    let held_back = group.info.feed_rate_hz * setting.batch_ns as f64 / 1e9;
+    let edges = match (setting.spread, setting.batch_ns) {
+        (true, 0) => 5.0 * published.sqrt(),
+        _ => windows * (1.0 + held_back) + 5.0 * published.sqrt(),
+    };
+    let least = 0.98 * published - edges;
     // Where updates are held back and the latest alone counts, it stands for those before it.
     let stood_for = events.messages.saturating_add(events.superseded);
     let came = stood_for as f64 + events.repeated as f64;

@@ -118,9 +118,12 @@ pub fn shape(params: &Params, setting: &Setting) -> Shape {
 
 fn foretold(params: &Params, setting: &Setting, feed: &Spec, cycle: law::Cycle) -> Model {
     let held_ns = cycle.held_ns;
+    let log = feed.semantics == Semantics::Log;
     let mut model = model(cycle.kinds, Some(cycle.messages_hz), |updates| {
         exchange(params, setting, held_ns, updates)
     });
+    // An answer that is late carries what came meanwhile, too.
+    model.left_to_chance = log;
     if feed.workload.is_shared() {
         let own = setting.feed.among(setting.clients);
         let one = posted(&params.request, setting, HEARD);

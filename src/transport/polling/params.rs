@@ -146,9 +146,11 @@ pub fn shape(params: &Params, setting: &Setting) -> Shape {
 fn foretold(params: &Params, setting: &Setting) -> Model {
     let (feed, delay_ns) = (&setting.feed, setting.delay_ns);
     let all = heard_by_each(&feed.among(setting.clients));
-    // Back to back, a poll follows the last by a round trip; without a delay nobody knows it.
+    // A handshake is a round trip, too.
+    let trips = if params.new_connection { 2 } else { 1 };
+    // Back to back, a poll follows the last by its round trips; without a delay nobody knows them.
     let (interval_ns, known) = match params.interval_ns {
-        0 => (2 * delay_ns, delay_ns > 0),
+        0 => (trips * 2 * delay_ns, delay_ns > 0),
         interval_ns => (interval_ns, true),
     };
     let hz = known.then(|| 1e9 / interval_ns as f64);
@@ -173,7 +175,6 @@ fn foretold(params: &Params, setting: &Setting) -> Model {
         let exchange = posted(&params.request, setting, HEARD);
         model.sending = Some(sending(&feed.among(setting.clients), setting.clients, exchange));
     }
-    let trips = if params.new_connection { 2 } else { 1 };
     model.response = Some(Law::constant((trips * 2 * delay_ns) as f64));
     model
 }
@@ -214,4 +215,31 @@ fn exchange(params: &Params, setting: &Setting, interval_ns: u64, updates: u32) 
         true => (5 + requests, 3 + responses),
     };
     Exchange { ledger, segments_up, segments_down }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::Target;
+
+    #[test]
+    fn back_to_back_takes_a_round_trip_and_with_a_handshake_two() {
+        let of = |new_connection| {
+            let params = Params {
+                interval_ns: 0,
+                phase: Spread::Spread,
+                new_connection,
+                request: RequestHead::Chapter,
+                response: ResponseHead::Chapter,
+                engine: Engine::Raw,
+            };
+            let target = Target { authority: "h".into(), path: "/x".into(), bundled: true };
+            let setting = Setting { feed: Spec::PLAIN, target, delay_ns: 50_000_000, clients: 1 };
+            let model = shape(&params, &setting).model.expect("the server is ours");
+            let law = model.delivery.expect("there is a delay");
+            (model.messages_hz, law.least_ns() / 1e6, law.worst_ns() / 1e6)
+        };
+        assert_eq!(of(false), (Some(10.0), 50.0, 150.0));
+        assert_eq!(of(true), (Some(5.0), 50.0, 250.0));
+    }
 }

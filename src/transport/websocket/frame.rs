@@ -226,8 +226,13 @@ impl AsyncWrite for Scanned {
         }
         result
     }
+    /// What is on its way through a delay line is as good as sent: the codec need not wait for it
+    /// before it writes the next frame.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        match Pin::new(&mut self.stream).poll_flush(cx) {
+            Poll::Pending if self.stream.unsent() > 0 => Poll::Ready(Ok(())),
+            flushed => flushed,
+        }
     }
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
