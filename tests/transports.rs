@@ -348,6 +348,8 @@ reconnect = "50ms"
     // WebSocket has no such word: the same cuts lose what is published until the client is back.
     let forgetful = row(&rows, "forgetful");
     assert!(number(forgetful, "lost") > 0.0, "{forgetful:?}");
+    assert!(number(forgetful, "reconnect_gaps") > 0.0, "{forgetful:?}");
+    assert_eq!(number(sse, "reconnect_gaps"), 0.0, "{sse:?}");
     assert_eq!(number(forgetful, "repeated"), 0.0, "{forgetful:?}");
 }
 

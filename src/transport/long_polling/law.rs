@@ -94,7 +94,10 @@ fn poisson_cycle(feed: &Spec, delay_ns: u64, hold_ns: u64) -> Cycle {
     let mut kinds = vec![(r.held * r.ended, 1), (r.held * (1.0 - r.ended), 0)];
     for (share, updates) in poisson(r.in_gap).into_iter().filter(|k| k.1 > 0) {
         let sent = if feed.semantics == Semantics::Log { updates } else { 1 };
-        kinds.push((share, sent));
+        match kinds.iter_mut().find(|k| k.1 == sent) {
+            Some(same) => same.0 += share,
+            None => kinds.push((share, sent)),
+        }
     }
     let sum: f64 = kinds.iter().map(|k| k.0).sum();
     kinds.retain(|k| k.0 > 0.0);
