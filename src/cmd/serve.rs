@@ -86,9 +86,7 @@ pub fn run(args: &ServeArgs) -> Outcome<()> {
         None => (from_args(args)?, every_transport()?),
     };
     raise_open_files();
-    let threads = args.threads.unwrap_or_else(|| {
-        std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32)
-    });
+    let threads = threads(args.threads, &spec)?;
     let about: Vec<String> =
         mounts.iter().map(|m| format!("  {:<32}{}", m.path, m.transport.about())).collect();
     let config = Config {
@@ -108,6 +106,21 @@ pub fn run(args: &ServeArgs) -> Outcome<()> {
         until_signal(running, signals).await
     })?;
     tell(&describe(&totals))
+}
+
+/// As asked for, or one for each core; where clients send to each other, they meet in one.
+fn threads(asked: Option<u32>, spec: &Spec) -> Outcome<u32> {
+    match (asked, spec.workload.is_shared()) {
+        (Some(more @ 2..), true) => Err(Failure::usage(format!(
+            "--threads {more}: all clients of a {} meet in one thread; leave --threads out",
+            spec.workload.name()
+        ))),
+        (_, true) => Ok(1),
+        (Some(asked), false) => Ok(asked),
+        (None, false) => {
+            Ok(std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32))
+        }
+    }
 }
 
 fn from_scenario(path: &Path) -> Outcome<(Spec, Vec<Mount>)> {
