@@ -1,6 +1,7 @@
 //! The tables of `wsbench plan`: a plan as lines of cells, and cells as columns.
 
 use crate::cmd::relay::describe_delay;
+use crate::feed::{Semantics, Spec, Workload};
 use crate::plan::{Case, Plan, Preflight, Series, Server, estimate};
 use crate::units::{human_bytes, human_ns, thousands, three};
 use std::fmt::Write as _;
@@ -11,6 +12,18 @@ pub(in crate::cmd) type Row = Vec<String>;
 /// A line of words.
 pub(in crate::cmd) fn row<const N: usize>(cells: [&str; N]) -> Row {
     cells.iter().map(|cell| (*cell).to_owned()).collect()
+}
+
+/// What an update means to the next, where that is not the latest alone and at once.
+fn meaning(feed: &Spec) -> String {
+    let log = match feed.semantics {
+        Semantics::Log => "; every update counts",
+        Semantics::Snapshot => "",
+    };
+    match feed.batch_ns {
+        0 => log.to_owned(),
+        batch_ns => format!("{log}; held back for {}", ns(batch_ns)),
+    }
 }
 
 fn ns(value: u64) -> String {
@@ -45,8 +58,13 @@ pub(super) fn facts(plan: &Plan) -> Vec<Row> {
         vec![
             "feed".to_owned(),
             format!(
-                "{}/s for each client, {arrivals}; {} B of {}; seed {}",
+                "{}{}/s for each client, {arrivals}{}; {} B of {}; seed {}",
+                match feed.workload {
+                    Workload::Ticker => String::new(),
+                    other => format!("{}, ", other.name()),
+                },
                 three(feed.rate_hz),
+                meaning(feed),
                 feed.payload_bytes,
                 feed.kind.name(),
                 plan.seed
