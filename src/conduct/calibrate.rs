@@ -1,14 +1,15 @@
 //! Finding the rate that a machine holds: arithmetic on the steps tried so far.
 //!
 //! A step is held where the driver was on time: nearly all turns that were due were taken, and
-//! the lag stayed below a tenth of the median delivery latency, which for polling is half an
-//! interval. The search begins at the planned rate and never goes above it.
+//! the lag stayed below a tenth of the median delivery latency, which for polling is half of what
+//! an update may wait: the interval, or less where a later update takes its place. The search begins at the planned rate and never goes above it.
 
+use crate::feed::{Semantics, Spec};
 use crate::result::CalibrationStep;
 
 /// Of the turns due, how many must have been taken.
 const TAKEN_AT_LEAST: f64 = 0.98;
-/// The lag allowed, as a part of the interval: a tenth of the median of polling's uniform law.
+/// The lag allowed, as a part of the longest wait: a tenth of the median of polling's uniform law.
 const LAG_AT_MOST: f64 = 0.05;
 /// Of the rate that was reached when overloaded, how much is tried next.
 const RESERVE: f64 = 0.85;
@@ -37,9 +38,18 @@ pub enum Next {
     Fails(u64),
 }
 
-/// Whether a step was held.
-pub fn held(interval_ns: u64, due: u64, completed: u64, lag_p99_ns: Option<u64>) -> bool {
-    let on_time = lag_p99_ns.is_some_and(|lag| lag as f64 <= LAG_AT_MOST * interval_ns as f64);
+/// The longest that an update waits for a poll at this interval, in nanoseconds.
+pub fn longest_wait_ns(feed: &Spec, interval_ns: u64) -> u64 {
+    match feed.semantics {
+        Semantics::Log => interval_ns,
+        // Then a later one is seen in its place.
+        Semantics::Snapshot => interval_ns.min(feed.period_ns()),
+    }
+}
+
+/// Whether a step was held, in which an update waits for at most `wait_ns`.
+pub fn held(wait_ns: u64, due: u64, completed: u64, lag_p99_ns: Option<u64>) -> bool {
+    let on_time = lag_p99_ns.is_some_and(|lag| lag as f64 <= LAG_AT_MOST * wait_ns as f64);
     due > 0 && completed as f64 >= TAKEN_AT_LEAST * due as f64 && on_time
 }
 
@@ -87,6 +97,18 @@ mod tests {
         assert_eq!(search.next(), Next::Try(1_000_000_000));
         search.steps.push(step(1_000_000_000, 10_000.0, 75_000.0));
         assert_eq!(search.next(), Next::Holds(1_000_000_000));
+    }
+
+    /// The median delivery does not grow with the interval once updates replace each other.
+    #[test]
+    fn a_longer_interval_allows_no_more_lag_than_the_median_latency_does() {
+        let held_at = |semantics, lag_ms: u64| {
+            let feed = Spec { semantics, ..Spec::PLAIN };
+            let wait_ns = longest_wait_ns(&feed, 1_950_000_000);
+            held(wait_ns, 100, 100, Some(lag_ms * 1_000_000))
+        };
+        assert!(held_at(Semantics::Log, 93) && !held_at(Semantics::Snapshot, 93));
+        assert!(held_at(Semantics::Snapshot, 49));
     }
 
     #[test]

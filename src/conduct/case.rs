@@ -1,6 +1,6 @@
 //! One case from its first process to its last.
 
-use super::calibrate::{Next, Search, held};
+use super::calibrate::{Next, Search, held, longest_wait_ns};
 use super::crew::{Crew, Waited};
 use super::{Note, Sink, Watcher};
 use crate::clock::now_ns;
@@ -288,7 +288,8 @@ impl Conductor<'_> {
         let (due, completed) = steps().fold((0, 0), |sum, s| (sum.0 + s.0, sum.1 + s.1));
         // The slowest process decides: percentiles are not averaged.
         let lag_p99_ns = steps().filter_map(|s| s.2).max();
-        let held = held(interval_ns, due, completed, lag_p99_ns);
+        let wait_ns = longest_wait_ns(&self.plan.feed, interval_ns);
+        let held = held(wait_ns, due, completed, lag_p99_ns);
         Ok(Ok(CalibrationStep { interval_ns, due, completed, lag_p99_ns, held }))
     }
 
