@@ -6,8 +6,8 @@
 //! are decided here and nowhere else, so that every transport has the same.
 
 use super::site::ServerThread;
-use crate::feed::{Cursor, Feed, Kind, Semantics, Stamp, Topic, Update, Workload};
-use bytes::{Bytes, BytesMut};
+use crate::feed::{Cursor, Feed, Semantics, Stamp, Topic, Update, Workload, join};
+use bytes::Bytes;
 
 /// What goes out as one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -162,12 +162,15 @@ impl Subscription {
         }
         let mut out = thread.scratch();
         let (mut updates, mut last) = (0, Update { sequence: 0, published_ns: 0 });
-        while updates < most && cursor.peek().published_ns <= until_ns {
-            last = cursor.peek();
-            cursor.advance();
-            append(&mut out, feed.spec.kind, feed.spec.payload_bytes as usize, last);
-            updates += 1;
-        }
+        let due = std::iter::from_fn(|| {
+            let next = cursor.peek();
+            (updates < most && next.published_ns <= until_ns).then(|| {
+                cursor.advance();
+                (updates, last) = (updates + 1, next);
+                Stamp::from(next)
+            })
+        });
+        join(feed.spec.kind, feed.spec.payload_bytes as usize, due, &mut out);
         Some(Outgoing { bytes: out.split().freeze(), updates, last: last.sequence })
     }
 }
@@ -199,21 +202,11 @@ fn take_posts(thread: &ServerThread, next: &mut u64, until_ns: u64, most: u32) -
     Some(taken)
 }
 
-/// Appends an update's payload, after a line feed where there is text before it.
-fn append(out: &mut BytesMut, kind: Kind, payload_bytes: usize, update: Update) {
-    if !out.is_empty() && kind != Kind::Binary {
-        out.extend_from_slice(b"\n");
-    }
-    let from = out.len();
-    out.resize(from + payload_bytes, 0);
-    Stamp::from(update).write(kind, &mut out[from..]);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::alarm::Alarm;
-    use crate::feed::Spec;
+    use crate::feed::{Kind, Spec};
     use crate::transport::room::Posted;
 
     fn server(spec: Spec) -> ServerThread {

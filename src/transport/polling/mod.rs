@@ -1,4 +1,5 @@
-//! Polling: a request each turn, answered at once with the latest update.
+//! Polling: a request each turn, answered at once with the latest update or with all that the
+//! client has not had.
 //!
 //! The chapter's "traditional polling". Two engines: `raw`, a request rendered once and a parser
 //! over the bytes, for many thousands of clients; `reqwest`, a real application's client, one for
