@@ -1,5 +1,7 @@
 //! The command line: types only, no logic.
 
+use crate::cmd::compare::{CalibrateArgs, CompareArgs};
+use crate::cmd::gate::GateArgs;
 use crate::cmd::plan::PlanFormat;
 use crate::cmd::serve::ServeArgs;
 use crate::delay::{JitterLaw, MOST_DELAY_NS};
@@ -24,6 +26,9 @@ Exit codes:
     1  the run, or reading or writing a file, failed
     2  the command line or the scenario cannot be used
    96  the run is invalid: the driver was too slow, clients are missing, bytes do not add up
+   97  undecided, where `--strict` asks for a decision
+   98  a regression against the baseline, or of B against A
+   99  a limit of the scenario is not kept
   130  ended by SIGINT, 143 by SIGTERM; what was measured is reported, marked partial";
 
 /// The subcommands.
@@ -41,6 +46,14 @@ pub enum Command {
     Relay(RelayArgs),
     /// Render result files again, of other machines too
     Report(ReportArgs),
+    /// Hold a result against a baseline: a gate for CI
+    Gate(GateArgs),
+    /// Compare two servers, or two builds, by pairs of runs
+    Compare(CompareArgs),
+    /// Tell this machine's noise, and the smallest change that it can show
+    Calibrate(CalibrateArgs),
+    /// Print the JSON Schema of what the program writes
+    Schema,
     /// Write a commented scenario to start from
     Init {
         /// Where to write it

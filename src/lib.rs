@@ -6,6 +6,7 @@
 //! ```text
 //! scenario::File → plan::Plan → worker::protocol::DriverStart → load::ThreadPlan
 //!     → record::Window… → result::RunResult → report::Table → files
+//!                                                 └→ report::finding::Judgement
 //! ```
 //!
 //! Each arrow is one function in one file. `conduct` goes through a plan's cases and starts the
@@ -21,16 +22,17 @@
 //! | `feed` | what is published | leaves |
 //! | `net` | bytes: metered stream, delay line, kernel counts, dialling, the relay | `record`, leaves |
 //! | `transport` | extension point 1: a folder a transport | `net`, `feed`, `record`, `settings`, leaves |
-//! | `scenario` `plan` | what the user wrote; what will run | `transport` (parsing only), `settings`, `feed`, `record` |
+//! | `scenario` `plan` | what the user wrote; what will run | `transport` (parsing only), `gate` (limits), `settings`, `feed`, `record` |
 //! | `result` | what happened, on disk | `record`, leaves |
 //! | `report` | extension point 2: a file a format | `result`, `record`, leaves |
+//! | `gate` | verdicts: limits, baselines, paired runs | `report`, `result`, `record`, `settings`, leaves |
 //! | `load` | a process's clients | `transport`, `net`, `record`, `result` (lines) |
 //! | `server` | the reference server | `transport`, `net`, `feed` |
 //! | `worker` | processes and their lines | `load`, `result`, `net`, `feed` |
 //! | `conduct` | a run, case by case | `worker`, `plan`, `result` |
 //! | `cmd` `cli` | the only place that prints | everything |
 //!
-//! `report` and `result` use nothing that runs: they work on a file of another machine and
+//! `report`, `result` and `gate` use nothing that runs: they work on a file of another machine and
 //! another year. A transport never uses a sibling, `plan`, `load` or `server`. `record` has no
 //! runtime. A test reads the sources and holds these rules.
 //!
@@ -62,6 +64,7 @@ pub mod transport;
 pub mod plan;
 pub mod scenario;
 
+pub mod gate;
 pub mod report;
 pub mod result;
 

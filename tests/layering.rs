@@ -23,9 +23,13 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["alarm", "clock", "error", "feed", "net", "pacing", "record", "settings", "units"],
     ),
     ("scenario", &["error", "feed", "plan", "settings", "transport", "units"]),
-    ("plan", &["delay", "error", "feed", "record", "scenario", "settings", "transport", "units"]),
+    (
+        "plan",
+        &["delay", "error", "feed", "gate", "record", "scenario", "settings", "transport", "units"],
+    ),
     ("result", &["error", "record", "units"]),
     ("report", &["error", "record", "result", "units"]),
+    ("gate", &["error", "record", "report", "result", "settings", "units"]),
     (
         "load",
         &["alarm", "clock", "error", "feed", "net", "pacing", "record", "result", "transport"],
@@ -60,6 +64,7 @@ const ABSENT: &[(&str, &[&str])] = &[
     ("record", &["tokio", "Mutex", "mpsc", "serde_json", "println!", "eprintln!"]),
     ("report", &["tokio", "reqwest", "hyper", "println!", "eprintln!"]),
     ("result", &["tokio", "reqwest", "hyper", "println!", "eprintln!"]),
+    ("gate", &["tokio", "reqwest", "hyper", "println!", "eprintln!"]),
     ("plan", &["tokio", "TcpStream", "TcpListener", "println!", "eprintln!"]),
     ("scenario", &["tokio", "println!", "eprintln!"]),
     ("settings", &["tokio", "println!", "eprintln!"]),

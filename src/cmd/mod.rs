@@ -1,5 +1,7 @@
 //! One file a subcommand. The only folder that prints and that knows exit codes.
 
+pub mod compare;
+pub mod gate;
 pub mod heads;
 pub mod init;
 pub mod model;
@@ -7,6 +9,7 @@ pub mod plan;
 pub mod relay;
 pub mod report;
 pub mod run;
+pub mod schema;
 pub mod serve;
 
 use crate::cli::Command;
@@ -26,6 +29,10 @@ pub fn run(command: Command) -> Outcome<u8> {
         Command::Serve(args) => serve::run(&args).map(passed),
         Command::Relay(args) => relay::run(&args).map(passed),
         Command::Report(args) => report_again(&args),
+        Command::Gate(args) => gate::run(&args),
+        Command::Compare(args) => compare::compare(&args),
+        Command::Calibrate(args) => compare::calibrate(&args),
+        Command::Schema => schema::run().map(passed),
         Command::Init { file } => init::run(&file).map(passed),
         Command::Worker => crate::worker::child::drive().map(passed),
         Command::Server => serve::child().map(passed),

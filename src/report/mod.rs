@@ -12,6 +12,7 @@ pub mod chapter;
 pub mod columns;
 mod csv;
 mod figure;
+pub mod finding;
 mod json;
 pub mod layer;
 pub mod pictures;

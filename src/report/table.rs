@@ -4,6 +4,7 @@
 //! documentation.
 
 use super::figure::Figure;
+use super::finding::Judgement;
 use super::layer::{Layer, Quantity, Way};
 use super::pictures::{Distribution, Pictures};
 use crate::record::{Metric, Phase};
@@ -37,6 +38,8 @@ pub struct Table {
     pub pictures: Pictures,
     /// What the run as a whole is worth.
     pub verdict: Verdict,
+    /// The checks of every row as implicit limits; `gate` adds those of the scenario.
+    pub judgement: Judgement,
 }
 
 /// A series at one client count, all repeats together.

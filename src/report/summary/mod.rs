@@ -51,6 +51,7 @@ pub fn summarise(result: &RunResult) -> Table {
         crossings,
         pictures,
         verdict: verdict::of_run(result, &rows),
+        judgement: verdict::implicit(&header.name, &rows),
         rows,
         floors,
     }

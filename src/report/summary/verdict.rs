@@ -5,6 +5,7 @@ use super::setting::Setting;
 use super::{headline, truth};
 use crate::record::{Metric, Phase};
 use crate::report::figure::Figure;
+use crate::report::finding::{Decision, Finding, Judgement, Kind, Subject};
 use crate::report::layer::Statistic;
 use crate::report::table::{Audit, Check, Events, Latencies, Pace, Row, Status, Verdict};
 use crate::result::RunResult;
@@ -238,6 +239,31 @@ pub(super) fn of_run(result: &RunResult, rows: &[Row]) -> Verdict {
         status = status.max(Status::Partial);
     }
     Verdict { status, reasons, exit_code: exit_code(result, status) }
+}
+
+/// Every row's checks as findings: the limits that a run has without being asked.
+pub(super) fn implicit(name: &str, rows: &[Row]) -> Judgement {
+    let mut judgement = Judgement::new(format!("limits of {name}"));
+    for row in rows {
+        judgement.findings.extend(row.checks.iter().map(|check| Finding {
+            kind: Kind::Check,
+            subject: Subject {
+                series: row.series.clone(),
+                clients: Some(row.clients),
+                metric: check.name.to_owned(),
+            },
+            decision: if check.ok { Decision::Pass } else { Decision::Fail },
+            unit: "-".to_owned(),
+            value: check.value.clone(),
+            baseline: None,
+            bound: "holds".to_owned(),
+            effect: None,
+            samples: row.events.per_message_divisor,
+            text: check.text.clone(),
+            details: Vec::new(),
+        }));
+    }
+    judgement
 }
 
 fn stop_reason(result: &RunResult) -> String {

@@ -1,0 +1,225 @@
+//! What was judged and what was found: the values beside the verdicts.
+//!
+//! Separate from `gate`, which judges, and from `verdict`, which says what a run is worth. Formats
+//! show these types and decide nothing.
+
+use super::figure::Figure;
+
+/// What a judgement says of one figure, or of all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Decision {
+    /// It is as it should be.
+    Pass,
+    /// It cannot be compared, for the reason given; never counted as a pass.
+    NotComparable,
+    /// The samples do not tell.
+    Inconclusive,
+    /// It is not as it should be.
+    Fail,
+}
+
+impl Decision {
+    /// Every decision.
+    pub const ALL: [Decision; 4] =
+        [Decision::Pass, Decision::NotComparable, Decision::Inconclusive, Decision::Fail];
+    /// The name used in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Decision::Pass => "pass",
+            Decision::NotComparable => "not-comparable",
+            Decision::Inconclusive => "inconclusive",
+            Decision::Fail => "fail",
+        }
+    }
+}
+
+/// By which rule a figure was judged. Each kind fails with an exit code of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// A condition of validity: every run has them without being asked.
+    Check,
+    /// A `[[limit]]` of the scenario.
+    Limit,
+    /// A count, equal to the byte.
+    Exact,
+    /// A figure that depends on the network's moments, within the interval that arithmetic allows.
+    Structural,
+    /// A figure that varies from run to run, by the signed-rank test over pairs of runs.
+    Paired,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Kind; 5] =
+        [Kind::Check, Kind::Limit, Kind::Exact, Kind::Structural, Kind::Paired];
+    /// The name used in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Check => "check",
+            Kind::Limit => "limit",
+            Kind::Exact => "exact",
+            Kind::Structural => "structural",
+            Kind::Paired => "paired",
+        }
+    }
+    /// The exit code of a failure of this kind: 96 invalid, 99 limits failed (k6's), 98 regression.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Kind::Check => 96,
+            Kind::Limit => 99,
+            Kind::Exact | Kind::Structural | Kind::Paired => 98,
+        }
+    }
+}
+
+/// Which figure of which row.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Subject {
+    /// The label of the series; empty for the run as a whole.
+    pub series: String,
+    /// Simulated clients; absent for the run as a whole.
+    pub clients: Option<u32>,
+    /// The metric's name, as in `summary.csv`, or the expression that was judged.
+    pub metric: String,
+}
+
+/// How much more B is than A, by the pairs of runs. Changes are relative: 0.05 is 5 % more.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Effect {
+    /// The Hodges–Lehmann estimate.
+    pub estimate: f64,
+    /// The lower end of its interval, at the level of one look; minus infinity does not occur:
+    /// absent where there are too few pairs for one.
+    pub lower: Option<f64>,
+    /// The upper end.
+    pub upper: Option<f64>,
+    /// The smallest change that so many pairs of this noise would have shown in 8 of 10 cases.
+    pub detectable: Option<f64>,
+    /// The change that is tolerated.
+    pub margin: f64,
+    /// Standard deviation of the pairs' log ratios: the noise.
+    pub noise: f64,
+    /// Pairs that have both figures.
+    pub pairs: u32,
+    /// The exact one-sided p-value of the signed-rank test, Holm's correction applied.
+    pub p: f64,
+}
+
+/// One figure judged.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    /// By which rule.
+    pub kind: Kind,
+    /// Which figure.
+    pub subject: Subject,
+    /// What follows.
+    pub decision: Decision,
+    /// The unit of `value` and `baseline`; `-` for a bare number.
+    pub unit: String,
+    /// The figure that was judged: the run's, or B's.
+    pub value: Figure,
+    /// What it was compared with: the baseline's, or A's. `None` where it is held against a bound.
+    pub baseline: Option<Figure>,
+    /// What it was held against, in words: `<= 2 B`, `equal`, `2 to 3 segments/message`.
+    pub bound: String,
+    /// The change and its interval, of the paired test.
+    pub effect: Option<Effect>,
+    /// Values behind the figure: messages, latencies, or pairs of runs. A decision without one is
+    /// never a pass.
+    pub samples: u64,
+    /// One sentence on what was found.
+    pub text: String,
+    /// Further lines: the differing bytes of a head, the command that would settle it.
+    pub details: Vec<String>,
+}
+
+/// One side of a comparison.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Side {
+    /// `a` or `b`, `baseline` or `candidate`.
+    pub name: String,
+    /// What it is, in words: a command line, a file with its date.
+    pub about: String,
+}
+
+/// What was judged, what was found, and what follows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judgement {
+    /// What was judged: `limits of ci`, `B against A`.
+    pub title: String,
+    /// What was compared; empty for a run on its own.
+    pub sides: Vec<Side>,
+    /// What was found, in the order in which it is shown.
+    pub findings: Vec<Finding>,
+    /// Sentences that a reader must know.
+    pub notes: Vec<String>,
+    /// True where an undecided figure is no pass: exit code 97.
+    pub strict: bool,
+}
+
+impl Judgement {
+    /// Nothing found yet.
+    pub fn new(title: impl Into<String>) -> Judgement {
+        Judgement {
+            title: title.into(),
+            sides: Vec::new(),
+            findings: Vec::new(),
+            notes: Vec::new(),
+            strict: false,
+        }
+    }
+    /// Findings of a decision.
+    pub fn of(&self, decision: Decision) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(move |f| f.decision == decision)
+    }
+    /// The worst decision; a judgement without a finding tells nothing.
+    pub fn decision(&self) -> Decision {
+        self.findings.iter().map(|f| f.decision).max().unwrap_or(Decision::Inconclusive)
+    }
+    /// 96 where a check of validity fails, else 98 for a regression, 99 for a limit, 97 where a
+    /// figure is undecided and that is no pass, 0 otherwise.
+    pub fn exit_code(&self) -> u8 {
+        let failed = |code: u8| self.of(Decision::Fail).any(|f| f.kind.exit_code() == code);
+        match [96, 98, 99].into_iter().find(|&code| failed(code)) {
+            Some(code) => code,
+            None if self.strict && self.decision() != Decision::Pass => 97,
+            None => 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finding(kind: Kind, decision: Decision) -> Finding {
+        let metric = "m".to_owned();
+        Finding {
+            kind,
+            subject: Subject { series: "s".to_owned(), clients: Some(1), metric },
+            decision,
+            unit: "-".to_owned(),
+            value: Figure::count(1),
+            baseline: None,
+            bound: "<= 1".to_owned(),
+            effect: None,
+            samples: 1,
+            text: String::new(),
+            details: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_gravest_failure_gives_the_exit_code() {
+        let mut all = Judgement::new("t");
+        assert_eq!((all.decision(), all.exit_code()), (Decision::Inconclusive, 0));
+        all.findings.push(finding(Kind::Paired, Decision::Inconclusive));
+        assert_eq!(all.exit_code(), 0);
+        all.strict = true;
+        assert_eq!(all.exit_code(), 97);
+        for (kind, code) in [(Kind::Limit, 99), (Kind::Exact, 98), (Kind::Check, 96)] {
+            all.findings.push(finding(kind, Decision::Fail));
+            assert_eq!((all.decision(), all.exit_code()), (Decision::Fail, code));
+        }
+    }
+}
