@@ -8,6 +8,8 @@ mod capture;
 mod delay;
 /// The event stream's parser against a plain reading of the standard.
 mod events;
+/// What a gate says: limits, baselines, pairs of runs.
+mod gate;
 /// A response's body as it comes.
 mod http;
 /// Which folder may use which.

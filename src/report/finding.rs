@@ -93,7 +93,8 @@ pub struct Effect {
     pub lower: Option<f64>,
     /// The upper end.
     pub upper: Option<f64>,
-    /// The smallest change that so many pairs of this noise would have shown in 8 of 10 cases.
+    /// The smallest change that so many pairs of this noise would have shown in 8 of 10 cases, were
+    /// it the only figure.
     pub detectable: Option<f64>,
     /// The change that is tolerated.
     pub margin: f64,

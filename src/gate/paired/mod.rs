@@ -1,0 +1,284 @@
+//! B against A over pairs of runs: which metrics got worse, and whether more pairs would tell.
+//!
+//! Separate from [`signed_rank`](super::signed_rank), which knows numbers alone, and from what runs
+//! the pairs. Time and the machine's moods are kept out by the design, not by a model: the two runs
+//! of a pair follow each other, and a coin decides which is first ([`order`]). If B is no other
+//! than A, then each log ratio `x = ln(B/A)` has either sign with equal chance **by that coin**,
+//! whatever drifts, bursts or heavy tails the machine has, and the signed-rank law is exact.
+//!
+//! # Decisions
+//!
+//! Decisions are made at *looks*: 10 pairs, then 20. With the Hodges–Lehmann estimate HL of x, its
+//! bounds L and U, each at the level α of one look, and the tolerated change δ, a metric
+//!
+//! * **fails** where B is more than nothing, L > 0, and by the best estimate beyond the margin,
+//!   HL ≥ ln(1+δ);
+//! * **passes** where U < ln(1+δ): a change of δ is ruled out, which also a server that got faster
+//!   does;
+//! * is **undecided** otherwise, and has more pairs at the next look. After the last look it is
+//!   inconclusive: it is no pass.
+//!
+//! Every metric here is a cost: more is worse. A look judges every pair up to it, and every metric
+//! anew. With two looks at α = 0.005, a metric that did not change fails in at most 1 of 100
+//! comparisons, and one that is worse by δ passes in at most 1 of 100 (the sum of the looks bounds
+//! both).
+//!
+//! # Many metrics
+//!
+//! *Some metric fails* is a union: each further metric is a further chance of a false alarm. So
+//! L > 0, which is p ≤ α, is asked of p-values with Holm's correction (*Scandinavian Journal of
+//! Statistics* 6 (1979) 65), and the bound of 1 of 100 holds for all metrics of a judgement
+//! together, however they depend on each other. So few pairs have a smallest p-value, 1/1024 of 10:
+//! with more than five metrics nothing can fail at 10 pairs, and the comparison goes on to 20.
+//!
+//! *All metrics pass* is an intersection, and needs no correction: for a worse server to pass, the
+//! metric that is worse must pass, which has its own small chance, and the others can only lessen
+//! it (the intersection-union test: Berger, *Technometrics* 24 (1982) 295; Berger and Hsu,
+//! *Statistical Science* 11 (1996) 283).
+//!
+//! # Figures without a ratio
+//!
+//! | in the pairs that are judged | decision |
+//! |---|---|
+//! | a side has no figure in some pair | not comparable: leaving such pairs out would judge B by its good runs |
+//! | both sides zero | x = 0 |
+//! | A zero or less and B above, or B beyond the margin, in **every** pair | fails, p = 2^−K |
+//! | B zero or less and A above, or B within the margin, in **every** pair | passes |
+//! | anything else that is zero or less | not comparable |
+
+mod evidence;
+mod words;
+
+use super::signed_rank::smallest_p;
+use crate::report::Figure;
+use crate::report::finding::{Decision, Finding, Kind, Subject};
+use evidence::{Evidence, Evident};
+use rand_xoshiro::SplitMix64;
+use rand_xoshiro::rand_core::{RngCore, SeedableRng};
+
+/// One metric of every pair of runs. More is worse.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sampled {
+    /// Which figure.
+    pub subject: Subject,
+    /// The unit of the figures; `-` for a bare number.
+    pub unit: String,
+    /// δ, the relative change that is tolerated: 0.05 is 5 % more. Zero or more.
+    pub margin: f64,
+    /// A's and B's figure of each pair, in the order of the pairs.
+    pub pairs: Vec<(Figure, Figure)>,
+}
+
+/// When and how surely decisions are made.
+///
+/// The margin decides what matters, the rules how surely; with one metric over ten pairs, B being
+/// what is said with an alternating noise of 1 %:
+///
+/// ```
+/// use wsbench::gate::paired::{Next, Rules, Sampled, judge};
+/// use wsbench::report::Figure;
+/// use wsbench::report::finding::{Decision, Subject};
+///
+/// let rules = Rules::default();
+/// assert_eq!((rules.looks.as_slice(), rules.alpha, rules.power), (&[10, 20][..], 0.005, 0.8));
+///
+/// for (b_over_a, pairs, decision, next) in [
+///     (1.00, 10, Decision::Pass, Next::Enough),                      // no change
+///     (0.80, 10, Decision::Pass, Next::Enough),                      // B got better
+///     (1.03, 10, Decision::Pass, Next::Enough),                      // worse, but tolerated
+///     (1.12, 10, Decision::Fail, Next::Enough),                      // worse
+///     (1.045, 10, Decision::Inconclusive, Next::More { pairs: 20 }), // too near to tell
+///     (1.045, 20, Decision::Inconclusive, Next::Enough),             // nor after the last look
+///     (1.12, 9, Decision::Inconclusive, Next::More { pairs: 10 }),   // no look is full
+/// ] {
+///     let noise = |i: u32| if i.is_multiple_of(2) { 1.01 } else { 1.0 / 1.01 };
+///     let pair = |i| (Figure::known(10.0), Figure::known(10.0 * b_over_a * noise(i)));
+///     let metric = "server_cpu_us_per_message".to_owned();
+///     let cpu = Sampled {
+///         subject: Subject { series: "websocket".to_owned(), clients: Some(1000), metric },
+///         unit: "µs/message".to_owned(),
+///         margin: 0.05,
+///         pairs: (0..pairs).map(pair).collect(),
+///     };
+///     let verdicts = judge(&[cpu], &rules);
+///     assert_eq!((verdicts.findings[0].decision, verdicts.next), (decision, next), "{b_over_a}");
+/// }
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rules {
+    /// Numbers of pairs at which decisions are made.
+    pub looks: Vec<u32>,
+    /// α, the level of each look on each side: an interval between both bounds covers the truth
+    /// with 1 − 2α. Above zero and below one half.
+    pub alpha: f64,
+    /// The chance with which the smallest detectable change would be seen.
+    pub power: f64,
+}
+
+impl Default for Rules {
+    /// 10 pairs, then 20, at 0.005 each, and a power of 0.8.
+    fn default() -> Rules {
+        Rules { looks: vec![10, 20], alpha: 0.005, power: 0.8 }
+    }
+}
+
+impl Rules {
+    /// The looks that can decide anything, ascending: so few pairs that no p-value is at most α
+    /// decide nothing.
+    pub fn deciding(&self) -> Vec<u32> {
+        let level = self.alpha > 0.0 && self.alpha < 0.5;
+        let able = |pairs: &u32| level && *pairs > 0 && smallest_p(*pairs) <= self.alpha;
+        let mut looks: Vec<u32> = self.looks.iter().copied().filter(able).collect();
+        looks.sort_unstable();
+        looks.dedup();
+        looks
+    }
+    /// What a reader of a judgement must know of the rules, in a sentence.
+    pub fn about(&self) -> String {
+        words::rules(self)
+    }
+}
+
+/// Whether more pairs would tell more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// Go on until there are so many pairs in all.
+    More {
+        /// Pairs in all.
+        pairs: u32,
+    },
+    /// Every metric is decided, or no further pair would decide it.
+    Enough,
+}
+
+/// What was found, and whether to go on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verdicts {
+    /// One of each metric, in their order.
+    pub findings: Vec<Finding>,
+    /// Whether to go on.
+    pub next: Next,
+}
+
+/// One metric with the decision on it.
+struct Judged<'a> {
+    evident: &'a Evident<'a>,
+    decision: Decision,
+    /// The p-value by itself and with Holm's correction.
+    p: f64,
+    corrected: f64,
+    /// Metrics that Holm's correction is over.
+    family: usize,
+    /// Pairs that ran, also those beyond the last full look.
+    ran: u32,
+    rules: &'a Rules,
+}
+
+/// Judges all metrics at the largest look that is full; pairs beyond it wait for the next one.
+/// With fewer pairs than the first look every metric that can be compared is inconclusive.
+///
+/// A metric with fewer pairs than another has no figures in the others. Never panics, whatever the
+/// figures and the rules are.
+pub fn judge(metrics: &[Sampled], rules: &Rules) -> Verdicts {
+    let most = metrics.iter().map(|m| m.pairs.len()).max().unwrap_or(0);
+    let ran = u32::try_from(most).unwrap_or(u32::MAX);
+    let looks = rules.deciding();
+    let look = looks.iter().copied().rfind(|look| *look <= ran);
+    let evident: Vec<Evident> =
+        metrics.iter().map(|m| Evident::of(m, look.unwrap_or(ran))).collect();
+    let tested: Vec<f64> = evident.iter().filter_map(Evident::p_value).collect();
+    let mut corrected = holm(&tested).into_iter();
+    let findings: Vec<Finding> = evident
+        .iter()
+        .map(|evident| {
+            let own = evident.p_value();
+            let p = own.unwrap_or(1.0);
+            let corrected = own.and_then(|_| corrected.next()).unwrap_or(1.0);
+            let decision = decide(evident, corrected, look.is_some(), rules);
+            let family = tested.len();
+            finding(&Judged { evident, decision, p, corrected, family, ran, rules })
+        })
+        .collect();
+    let undecided = findings.iter().any(|f| f.decision == Decision::Inconclusive);
+    let next = match looks.into_iter().find(|look| *look > ran) {
+        Some(pairs) if undecided => Next::More { pairs },
+        _ => Next::Enough,
+    };
+    Verdicts { findings, next }
+}
+
+fn decide(evident: &Evident, corrected: f64, at_look: bool, rules: &Rules) -> Decision {
+    let fails = corrected <= rules.alpha;
+    match &evident.evidence {
+        _ if evident.pairs == 0 => Decision::Inconclusive,
+        Evidence::None(_) | Evidence::Void(_) => Decision::NotComparable,
+        _ if !at_look => Decision::Inconclusive,
+        Evidence::FromNothing(_) if fails => Decision::Fail,
+        Evidence::FromNothing(_) => Decision::Inconclusive,
+        Evidence::ToNothing(_) => Decision::Pass,
+        Evidence::Ratios(walsh) if fails && walsh.estimate() >= evident.margin => Decision::Fail,
+        Evidence::Ratios(walsh) => match walsh.bounds(rules.alpha) {
+            Some((_, upper)) if upper < evident.margin => Decision::Pass,
+            _ => Decision::Inconclusive,
+        },
+    }
+}
+
+fn finding(judged: &Judged) -> Finding {
+    let Evident { metric, medians, complete, .. } = judged.evident;
+    Finding {
+        kind: Kind::Paired,
+        subject: metric.subject.clone(),
+        decision: judged.decision,
+        unit: metric.unit.clone(),
+        value: medians.1.clone(),
+        baseline: Some(medians.0.clone()),
+        bound: words::bound(metric.margin),
+        effect: judged.evident.effect(judged.rules, judged.corrected),
+        samples: *complete as u64,
+        text: words::text(judged),
+        details: words::details(judged),
+    }
+}
+
+/// Holm's step-down correction: p-values to be held against the level that all of them share, in
+/// the order in which they were given.
+pub fn holm(p_values: &[f64]) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..p_values.len()).collect();
+    order.sort_by(|&a, &b| p_values[a].total_cmp(&p_values[b]));
+    let mut corrected = vec![1.0; p_values.len()];
+    let mut largest: f64 = 0.0;
+    for (step, &index) in order.iter().enumerate() {
+        let left = (p_values.len() - step) as f64;
+        largest = largest.max(left * p_values[index]).min(1.0);
+        corrected[index] = largest;
+    }
+    corrected
+}
+
+/// Which side of a pair runs first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// A, then B.
+    Ab,
+    /// B, then A.
+    Ba,
+}
+
+/// The order of a pair, counted from 0: a fair coin of its own for each pair, the same for the
+/// same seed.
+///
+/// The coins are independent on purpose. Balancing them within blocks would cancel a steady drift
+/// better, but the signed-rank law would then hold no more by the coins alone.
+pub fn order(seed: u64, pair: u32) -> Order {
+    // SplitMix64 steps its state by this constant: the pair's own output without those before it.
+    const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+    let state = seed.wrapping_add(STEP.wrapping_mul(u64::from(pair)));
+    match SplitMix64::from_seed(state.to_le_bytes()).next_u64() >> 63 {
+        0 => Order::Ab,
+        _ => Order::Ba,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,390 @@
+//! Decisions and sentences of paired comparisons, by literal pairs, and the laws of `judge`.
+
+use super::*;
+use proptest::prelude::*;
+use rand_xoshiro::rand_core::RngCore;
+
+/// Deviations of ten pairs, symmetric about zero: their Walsh averages have the median zero.
+const NOISE: [f64; 10] = [-2.0, 1.0, -0.5, 2.0, -1.0, 0.5, 1.5, -1.5, 0.2, -0.2];
+
+fn metric(name: &str, unit: &str, pairs: Vec<(f64, f64)>) -> Sampled {
+    Sampled {
+        subject: Subject {
+            series: "polling".to_owned(),
+            clients: Some(1000),
+            metric: name.to_owned(),
+        },
+        unit: unit.to_owned(),
+        margin: 0.05,
+        pairs: pairs.into_iter().map(|(a, b)| (Figure::known(a), Figure::known(b))).collect(),
+    }
+}
+
+/// CPU of B that is `percent` more than A's, give or take `noise` per cent.
+fn cpu(pairs: usize, percent: f64, noise: f64) -> Sampled {
+    let b = |i: usize| {
+        let log = (percent / 100.0).ln_1p() + NOISE[i % NOISE.len()] * noise / 100.0;
+        (10.0, 10.0 * log.exp())
+    };
+    metric("server_cpu_us_per_message", "µs/message", (0..pairs).map(b).collect())
+}
+
+/// A metric that is the same on both sides.
+fn same(name: &str, pairs: usize) -> Sampled {
+    metric(name, "bytes", vec![(871.0, 871.0); pairs])
+}
+
+fn one(metric: Sampled) -> (Finding, Next) {
+    let Verdicts { mut findings, next } = judge(&[metric], &Rules::default());
+    (findings.remove(0), next)
+}
+
+fn absent(mut metric: Sampled, a: usize, b: usize) -> Sampled {
+    for pair in metric.pairs.iter_mut().take(a) {
+        pair.0 = Figure::absent("no message was delivered");
+    }
+    for pair in metric.pairs.iter_mut().take(b) {
+        pair.1 = Figure::absent("no message was delivered");
+    }
+    metric
+}
+
+#[test]
+fn the_sentence_of_each_decision() {
+    let table = [
+        (cpu(10, 12.3, 1.0), Decision::Fail),
+        (cpu(20, 60.0, 8.0), Decision::Fail),
+        (cpu(10, 1900.0, 1.0), Decision::Fail),
+        (cpu(10, 2.0, 1.0), Decision::Pass),
+        (cpu(10, 0.0, 0.5), Decision::Pass),
+        (cpu(10, -8.2, 1.0), Decision::Pass),
+        (same("ip_bytes_per_s", 10), Decision::Pass),
+        (cpu(10, 4.0, 1.0), Decision::Inconclusive),
+        (cpu(20, 8.0, 12.0), Decision::Inconclusive),
+        (cpu(5, 12.3, 1.0), Decision::Inconclusive),
+        (cpu(1, 12.3, 1.0), Decision::Inconclusive),
+        (cpu(0, 0.0, 0.0), Decision::Inconclusive),
+        (absent(cpu(10, 0.0, 1.0), 0, 3), Decision::NotComparable),
+        (absent(cpu(10, 0.0, 1.0), 10, 10), Decision::NotComparable),
+        (metric("memory_growth", "bytes", vec![(0.0, 5000.0); 10]), Decision::Fail),
+        (metric("memory_growth", "bytes", vec![(5000.0, -3.0); 10]), Decision::Pass),
+        (metric("memory_growth", "bytes", vec![(-4.0, -3.0); 10]), Decision::NotComparable),
+    ];
+    let mut said = String::new();
+    for (metric, decision) in table {
+        let (finding, next) = one(metric);
+        assert_eq!((finding.decision, finding.kind), (decision, Kind::Paired), "{}", finding.text);
+        said += &format!("{decision:?}, {next:?}, {}\n  {}\n", finding.bound, finding.text);
+        finding.details.iter().for_each(|line| said += &format!("  · {line}\n"));
+    }
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn five_metrics_can_fail_at_ten_pairs_and_six_need_more() {
+    let worse = |pairs, metrics| -> Vec<Sampled> { vec![cpu(pairs, 30.0, 1.0); metrics] };
+    let decisions = |verdicts: &Verdicts| -> Vec<Decision> {
+        verdicts.findings.iter().map(|f| f.decision).collect()
+    };
+    let rules = Rules::default();
+    let five = judge(&worse(10, 5), &rules);
+    assert_eq!((decisions(&five), five.next), (vec![Decision::Fail; 5], Next::Enough));
+    let six = judge(&worse(10, 6), &rules);
+    assert_eq!(decisions(&six), vec![Decision::Inconclusive; 6]);
+    assert_eq!(six.next, Next::More { pairs: 20 });
+    insta::assert_snapshot!(six.findings[0].text, @"server CPU a message is 30 % more (28.1 to 32 %), undecided: p = 0.0059 where at most 0.005 fails; medians A 10, B 13 µs/message");
+    insta::assert_snapshot!(six.findings[0].details[1], @"By itself it has p = 0.0010; Holm's correction over 6 metrics makes that p = 0.0059, and 10 pairs are too few for so many metrics: the least is p = 0.0010.");
+    let later = judge(&worse(20, 6), &rules);
+    assert_eq!((decisions(&later), later.next), (vec![Decision::Fail; 6], Next::Enough));
+    assert_eq!(later.findings[0].effect.map(|e| e.p), Some(6.0 / f64::from(1 << 20)));
+    // A metric that nobody has is no hypothesis; one that some pairs lack is.
+    let mut void = worse(10, 5);
+    void.push(absent(cpu(10, 0.0, 1.0), 10, 10));
+    assert_eq!(decisions(&judge(&void, &rules))[..5], [Decision::Fail; 5]);
+    void.push(absent(cpu(10, 0.0, 1.0), 9, 10));
+    assert_eq!(decisions(&judge(&void, &rules))[..5], [Decision::Inconclusive; 5]);
+    // The step-down: what is decided first leaves less to correct for.
+    let mut mixed = worse(20, 1);
+    mixed.extend((0..9).map(|_| same("wire_bytes_per_s", 20)));
+    assert_eq!(judge(&mixed, &rules).findings[0].effect.map(|e| e.p), Some(10.0 / 1_048_576.0));
+}
+
+#[test]
+fn holms_correction_is_that_of_the_books() {
+    // R: p.adjust(c(0.01, 0.04, 0.03, 0.005), "holm").
+    let corrected = holm(&[0.01, 0.04, 0.03, 0.005]);
+    for (is, should) in corrected.iter().zip([0.03, 0.06, 0.06, 0.02]) {
+        assert!((is - should).abs() < 1e-12, "{corrected:?}");
+    }
+    assert_eq!(holm(&[0.9, 0.8]), [1.0, 1.0]);
+    assert_eq!(holm(&[]), [0.0; 0]);
+}
+
+#[test]
+fn pairs_between_the_looks_wait() {
+    let mut thirteen = cpu(13, 4.0, 1.0);
+    let (ten, more) = one(cpu(10, 4.0, 1.0));
+    let (finding, next) = one(thirteen.clone());
+    assert_eq!((next, more), (Next::More { pairs: 20 }, Next::More { pairs: 20 }));
+    assert_eq!((finding.samples, &finding.effect, &finding.text), (10, &ten.effect, &ten.text));
+    assert_eq!(
+        finding.details.last().map(String::as_str),
+        Some("13 pairs ran; the first 10 were judged, as decisions are made at 10 and 20 pairs.")
+    );
+    // What comes after the look changes nothing, be it absent.
+    thirteen.pairs[11].1 = Figure::absent("the server was gone");
+    assert_eq!(one(thirteen).0.text, ten.text);
+    // Beyond the last look nothing is waited for.
+    let (finding, next) = one(cpu(25, 4.6, 3.0));
+    assert_eq!((finding.decision, finding.samples), (Decision::Inconclusive, 20));
+    assert_eq!(next, Next::Enough);
+    // Nine pairs are none of a look, however clear they are.
+    let (finding, next) = one(cpu(9, 900.0, 0.1));
+    assert_eq!((finding.decision, next), (Decision::Inconclusive, Next::More { pairs: 10 }));
+}
+
+#[test]
+fn one_undecided_metric_has_all_go_on_and_one_that_cannot_be_compared_has_none() {
+    let lacking = absent(cpu(10, 0.0, 1.0), 0, 1);
+    let next = |metrics: &[Sampled]| judge(metrics, &Rules::default()).next;
+    let (good, bad, open) = (cpu(10, 0.0, 0.5), cpu(10, 30.0, 1.0), cpu(10, 4.0, 1.0));
+    assert_eq!(next(&[good.clone(), bad, lacking.clone()]), Next::Enough);
+    assert_eq!(next(&[good.clone(), open]), Next::More { pairs: 20 });
+    assert_eq!(next(&[lacking]), Next::Enough);
+    // A metric of fewer pairs has no figure in the others.
+    let verdicts = judge(&[good, cpu(8, 0.0, 0.5)], &Rules::default());
+    let fewer = &verdicts.findings[1];
+    assert_eq!((fewer.decision, fewer.samples), (Decision::NotComparable, 8));
+    assert!(fewer.text.contains("on either side in 2 of 10 pairs"), "{}", fewer.text);
+    assert_eq!(next(&[]), Next::Enough);
+}
+
+#[test]
+fn figures_of_nothing() {
+    let growth = |pairs: Vec<(f64, f64)>| one(metric("memory_growth", "bytes", pairs)).0;
+    let mut pairs = vec![(0.0, 0.0); 10];
+    assert_eq!(growth(pairs.clone()).decision, Decision::Pass);
+    // One pair with growth in B alone: neither all pairs nor a ratio.
+    pairs[3] = (0.0, 5000.0);
+    let finding = growth(pairs);
+    assert_eq!(finding.decision, Decision::NotComparable);
+    assert!(finding.text.contains("in A in 10 and in B in 9 of 10 pairs"), "{}", finding.text);
+    // From nothing, or far more, in every pair.
+    let mut pairs = vec![(1000.0, 5000.0); 10];
+    pairs[3] = (-20.0, 5000.0);
+    assert_eq!(growth(pairs.clone()).decision, Decision::Fail);
+    assert_eq!(growth(pairs.clone()).effect, None);
+    // One pair within the margin, and the missing ratio would decide.
+    pairs[4] = (5000.0, 5000.0);
+    assert_eq!(growth(pairs).decision, Decision::NotComparable);
+    // With too many metrics for ten pairs it goes on.
+    let all = vec![metric("memory_growth", "bytes", vec![(0.0, 5000.0); 10]); 6];
+    let verdicts = judge(&all, &Rules::default());
+    assert_eq!(verdicts.findings[5].decision, Decision::Inconclusive);
+    assert_eq!(verdicts.next, Next::More { pairs: 20 });
+}
+
+#[test]
+fn rules_that_decide_nothing_are_said() {
+    for (looks, alpha, usable) in [
+        (vec![], 0.005, vec![]),
+        (vec![0, 3, 7], 0.005, vec![]),
+        (vec![20, 10, 10, 7], 0.005, vec![10, 20]),
+        (vec![10, 20], f64::NAN, vec![]),
+        (vec![10, u32::MAX], 0.0, vec![]),
+    ] {
+        let rules = Rules { looks, alpha, power: 0.8 };
+        assert_eq!(rules.deciding(), usable);
+        let verdicts = judge(&[cpu(7, 30.0, 1.0)], &rules);
+        assert_eq!(verdicts.findings[0].decision, Decision::Inconclusive);
+        assert_eq!(verdicts.next == Next::Enough, usable.is_empty());
+    }
+    for margin in [f64::NAN, -0.1, f64::INFINITY] {
+        let finding = one(Sampled { margin, ..cpu(10, 0.0, 1.0) }).0;
+        assert_eq!(
+            (finding.decision, finding.bound.as_str()),
+            (Decision::NotComparable, "no bound")
+        );
+    }
+    insta::assert_snapshot!(Rules::default().about(), @"Decisions are made at 10 and 20 pairs of runs. Estimates are Hodges–Lehmann, with intervals of 99 % (0.5 % on each side at each look); p-values are exact, of the one-sided signed-rank test, with Holm's correction over the metrics.");
+}
+
+#[test]
+fn equal_ratios_are_ties_in_every_unit() {
+    // 110/100 and 200/220 are opposite to the last bit on the grid: their average is zero.
+    let pairs = (0..10).map(|i| match i % 2 {
+        0 => (f64::from(i + 1), f64::from(i + 1) * 1.1),
+        _ => (f64::from(i + 1) * 1.1, f64::from(i + 1)),
+    });
+    let finding = one(metric("m", "-", pairs.collect())).0;
+    let effect = finding.effect.expect("ten ratios");
+    // 15 averages of two positive ratios are above zero, 25 mixed ones are not.
+    assert_eq!(
+        (effect.estimate, effect.p),
+        (0.0, super::super::signed_rank::Law::of(10).at_most(40))
+    );
+}
+
+#[test]
+fn the_order_of_runs_is_a_fair_coin_of_the_seed() {
+    let of = |seed: u64, n: u32| -> Vec<bool> {
+        (0..n).map(|pair| order(seed, pair) == Order::Ab).collect()
+    };
+    assert_eq!(of(7, 100), of(7, 100));
+    assert_ne!(of(7, 100), of(8, 100));
+    // SplitMix64 itself, one output after the other.
+    let mut outputs = SplitMix64::from_seed(7_u64.to_le_bytes());
+    assert_eq!(of(7, 50), (0..50).map(|_| outputs.next_u64() >> 63 == 0).collect::<Vec<_>>());
+    let coins = of(1, 40_000);
+    // Half of them, give or take four deviations of 100, and so for those that equal the one before.
+    let near = |count: usize| assert!(count.abs_diff(20_000) < 400, "{count}");
+    near(coins.iter().filter(|ab| **ab).count());
+    near(coins.windows(2).filter(|two| two[0] == two[1]).count());
+    near((0..40_000).filter(|seed| order(*seed, 0) == Order::Ab).count());
+}
+
+/// A figure, now and then of none.
+fn figure() -> impl Strategy<Value = Figure> {
+    prop_oneof![
+        20 => (1.0..1.3_f64).prop_map(Figure::known),
+        1 => prop_oneof![Just(0.0), Just(-1.0), Just(f64::MAX), Just(f64::MIN_POSITIVE)]
+            .prop_map(Figure::known),
+        1 => Just(Figure::absent("no message was delivered")),
+    ]
+}
+
+/// Metrics of up to 23 pairs that are better, the same or worse.
+fn metrics() -> impl Strategy<Value = Vec<Sampled>> {
+    let ratio = prop_oneof![Just(1.0), Just(1.2), 0.7..1.4_f64];
+    let one = (ratio, prop::collection::vec((1.0..1.03_f64, 1.0..1.03_f64), 23));
+    (prop::collection::vec(one, 1..8), 0..23_usize).prop_map(|(all, pairs)| {
+        let pair = |ratio: f64| move |(a, b): (f64, f64)| (a, b * ratio);
+        all.into_iter()
+            .map(|(r, noise)| {
+                metric("m", "-", noise.into_iter().take(pairs).map(pair(r)).collect())
+            })
+            .collect()
+    })
+}
+
+/// All figures times a factor.
+fn scaled(metrics: &[Sampled], by: f64) -> Vec<Sampled> {
+    let mut out = metrics.to_vec();
+    for (a, b) in out.iter_mut().flat_map(|m| m.pairs.iter_mut()) {
+        (*a, *b) = (a.map(|v| v * by), b.map(|v| v * by));
+    }
+    out
+}
+
+fn decisions(verdicts: &Verdicts) -> Vec<Decision> {
+    verdicts.findings.iter().map(|f| f.decision).collect()
+}
+
+proptest! {
+    #[test]
+    fn nothing_panics_and_nothing_is_no_number(
+        pairs in prop::collection::vec(prop::collection::vec((figure(), figure()), 0..24), 0..4),
+        looks in prop::collection::vec(0..30_u32, 0..4),
+        alpha in prop_oneof![Just(0.005), Just(f64::NAN), -1.0..2.0_f64],
+        margin in prop_oneof![Just(0.05), Just(f64::NAN), -2.0..100.0_f64],
+    ) {
+        let all: Vec<Sampled> = pairs
+            .into_iter()
+            .map(|pairs| Sampled { margin, pairs, ..cpu(0, 0.0, 0.0) })
+            .collect();
+        let verdicts = judge(&all, &Rules { looks, alpha, power: 0.8 });
+        prop_assert_eq!(verdicts.findings.len(), all.len());
+        for (finding, metric) in verdicts.findings.iter().zip(&all) {
+            prop_assert!(!finding.text.contains("NaN") && !finding.text.contains("inf "));
+            if let Some(e) = &finding.effect {
+                let numbers = [Some(e.estimate), e.lower, e.upper, e.detectable, Some(e.noise), Some(e.p)];
+                prop_assert!(numbers.into_iter().flatten().all(f64::is_finite), "{e:?}");
+            }
+            let absent = |(a, b): &(Figure, Figure)| a.value().is_none() || b.value().is_none();
+            let used = metric.pairs.iter().take(finding.samples as usize);
+            if finding.decision == Decision::Pass {
+                prop_assert!(finding.samples > 0 && !used.into_iter().any(absent));
+            }
+        }
+    }
+
+    #[test]
+    fn decisions_follow_from_what_is_shown(metrics in metrics()) {
+        let rules = Rules::default();
+        for f in judge(&metrics, &rules).findings {
+            let Some(e) = &f.effect else { continue };
+            let close = 1e-9;
+            match f.decision {
+                Decision::Fail => {
+                    prop_assert!(e.p <= rules.alpha && e.lower.is_some_and(|l| l > 0.0));
+                    prop_assert!(e.estimate >= e.margin - close);
+                }
+                Decision::Pass => prop_assert!(e.upper.is_some_and(|u| u < e.margin + close)),
+                _ if e.pairs >= 10 => {
+                    prop_assert!(e.upper.is_some_and(|u| u >= e.margin - close));
+                    prop_assert!(e.p > rules.alpha || e.estimate < e.margin + close);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn the_order_of_metrics_is_the_order_of_findings_alone(
+        metrics in metrics(), by in 0..8_usize,
+    ) {
+        let by = by % metrics.len();
+        let mut turned = metrics.clone();
+        turned.rotate_left(by);
+        let mut here = judge(&metrics, &Rules::default());
+        let there = judge(&turned, &Rules::default());
+        here.findings.rotate_left(by);
+        prop_assert_eq!(here, there);
+    }
+
+    #[test]
+    fn the_unit_decides_nothing(metrics in metrics(), by in prop_oneof![Just(1024.0), 1e-6..1e9_f64]) {
+        let here = judge(&metrics, &Rules::default());
+        let there = judge(&scaled(&metrics, by), &Rules::default());
+        prop_assert_eq!(decisions(&here), decisions(&there));
+        for (a, b) in here.findings.iter().zip(&there.findings) {
+            if let (Some(a), Some(b)) = (&a.effect, &b.effect) {
+                prop_assert!((a.estimate - b.estimate).abs() < 1e-9 && a.p == b.p);
+            }
+        }
+    }
+
+    #[test]
+    fn swapping_the_sides_inverts_the_change(metrics in metrics()) {
+        let mut swapped = metrics.clone();
+        for (a, b) in swapped.iter_mut().flat_map(|m| m.pairs.iter_mut()) {
+            std::mem::swap(a, b);
+        }
+        let here = judge(&metrics, &Rules::default());
+        let there = judge(&swapped, &Rules::default());
+        let inverse = |a: f64, b: f64| ((1.0 + a) * (1.0 + b) - 1.0).abs() < 1e-9;
+        for (a, b) in here.findings.iter().zip(&there.findings) {
+            prop_assert!(!(a.decision == Decision::Fail && b.decision == Decision::Fail));
+            let (Some(a), Some(b)) = (&a.effect, &b.effect) else { continue };
+            prop_assert!(inverse(a.estimate, b.estimate) && (a.noise - b.noise).abs() < 1e-12);
+            if let (Some(lower), Some(upper)) = (a.lower, b.upper) {
+                prop_assert!(inverse(lower, upper));
+            }
+        }
+    }
+
+    #[test]
+    fn a_further_metric_never_makes_another_fail(metrics in metrics(), further in metrics()) {
+        let before = judge(&metrics, &Rules::default());
+        let pairs = metrics[0].pairs.len();
+        let mut all = metrics;
+        all.extend(further.into_iter().filter(|m| m.pairs.len() <= pairs));
+        let after = judge(&all, &Rules::default());
+        for (before, after) in before.findings.iter().zip(&after.findings) {
+            let failed = |f: &Finding| f.decision == Decision::Fail;
+            prop_assert!(failed(before) || !failed(after));
+            // Passing needs no correction.
+            prop_assert_eq!(before.decision == Decision::Pass, after.decision == Decision::Pass);
+        }
+    }
+}
