@@ -1,12 +1,14 @@
 //! The command line: types only, no logic.
 
+use crate::cmd::ci::OutputArgs;
 use crate::cmd::compare::{CalibrateArgs, CompareArgs};
 use crate::cmd::gate::GateArgs;
 use crate::cmd::plan::PlanFormat;
+use crate::cmd::schema::SchemaArgs;
 use crate::cmd::serve::ServeArgs;
 use crate::delay::{JitterLaw, MOST_DELAY_NS};
 use crate::units::parse_duration_ns;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -53,7 +55,7 @@ pub enum Command {
     /// Tell this machine's noise, and the smallest change that it can show
     Calibrate(CalibrateArgs),
     /// Print the JSON Schema of what the program writes
-    Schema,
+    Schema(SchemaArgs),
     /// Write a commented scenario to start from
     Init {
         /// Where to write it
@@ -84,9 +86,9 @@ pub struct RunArgs {
     /// Where to write the reports [default: reports/SCENARIO-TIME]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// What to print on standard output
-    #[arg(long, value_enum, default_value_t = Shown::Text)]
-    pub format: Shown,
+    /// What to print, and what CI is given
+    #[command(flatten)]
+    pub output: OutputArgs,
     /// The reports to write beside the result file: text, csv, json, png, or none
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "text,csv,json,png")]
     pub reports: Vec<String>,
@@ -133,9 +135,9 @@ pub struct ReportArgs {
     /// Where to write the reports [default: beside the first result]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// What to print on standard output
-    #[arg(long, value_enum, default_value_t = Shown::Text)]
-    pub format: Shown,
+    /// What to print, and what CI is given
+    #[command(flatten)]
+    pub output: OutputArgs,
     /// The reports to write: text, csv, json, png, or none
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "text,csv,json,png")]
     pub reports: Vec<String>,
@@ -178,13 +180,4 @@ fn law(text: &str) -> Result<JitterLaw, String> {
     let names = JitterLaw::ALL.map(JitterLaw::name).join(", ");
     let found = JitterLaw::ALL.into_iter().find(|law| law.name() == text);
     found.ok_or_else(|| format!("one of {names}"))
-}
-
-/// What goes to standard output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Shown {
-    /// Tables for people
-    Text,
-    /// The summary as one JSON document, and nothing else
-    Json,
 }

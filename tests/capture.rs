@@ -3,9 +3,9 @@
 //! A namespace has a loopback of its own, on which nothing else talks: every packet of the capture
 //! is the run's. Skipped, with the reason, where no namespace or no tcpdump is to be had.
 
-use crate::support::{World, expect_ran, number, said, wait};
+use crate::support::{World, command, expect_ran, number, said, wait};
 use std::collections::HashMap;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 const SCENARIO: &str = r#"
@@ -47,7 +47,7 @@ fn tcp_ip_bytes_are_those_of_the_capture() {
     let world = World::new(SCENARIO);
     let capture = world.path("lo.pcap");
     let run = world.run(&["--reports", "csv,json", "-q"]);
-    let mut command = Command::new("unshare");
+    let mut command = command("unshare");
     command.args(["-n", "bash", "-c", SCRIPT]).arg(&capture);
     command.arg(run.get_program()).args(run.get_args());
     let output = match command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn() {

@@ -2,7 +2,7 @@
 
 mod pictures;
 mod recorded;
-mod sample;
+pub mod sample;
 /// Arithmetic beside measurement, and the checks against it.
 mod truth;
 

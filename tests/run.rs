@@ -202,7 +202,7 @@ fn clients_are_split_over_processes_by_the_open_file_limit() {
     let world = World::new(SMALL);
     let run = world.run(&["--reports", "csv,json"]);
     // 256 files are kept for a process's own needs: 14 clients fit into each.
-    let mut limited = Command::new("sh");
+    let mut limited = crate::support::command("sh");
     limited.arg("-c").arg("ulimit -Sn 200; ulimit -Hn 270; exec \"$@\"").arg("sh");
     limited.arg(run.get_program()).args(run.get_args());
     let output = finish(&mut limited);
@@ -441,7 +441,7 @@ fn a_server_that_runs_already_is_measured_and_what_it_hides_is_absent() {
 fn the_run_refuses_what_the_machine_cannot_hold_before_it_opens_a_socket() {
     let world = World::new(&SMALL.replace("[40]", "[1000]"));
     let run = world.run(&[]);
-    let mut limited = Command::new("sh");
+    let mut limited = crate::support::command("sh");
     limited.arg("-c").arg("ulimit -n 260; exec \"$@\"").arg("sh");
     limited.arg(run.get_program()).args(run.get_args());
     let output = finish(&mut limited);
@@ -480,7 +480,7 @@ fn a_full_disk_is_noticed_before_the_run() {
         run
     };
     // A mount namespace of its own, so that the disk goes with the test.
-    let mut small = Command::new("unshare");
+    let mut small = crate::support::command("unshare");
     small.arg("-m").arg("sh").arg("-c");
     small.arg("mount -t tmpfs -o size=64k none \"$0\" || exit 77; exec \"$@\"").arg(&disk);
     small.arg(run.get_program()).args(run.get_args());

@@ -194,7 +194,7 @@ fn too_many_for_one_process_are_refused() {
     let world =
         World::new(&format!("clients = [2000]\n[feed]\nworkload = \"broadcast\"\n{SERIES}"));
     let run = world.run(&[]);
-    let mut limited = std::process::Command::new("sh");
+    let mut limited = crate::support::command("sh");
     limited.arg("-c").arg("ulimit -Sn 500; ulimit -Hn 1000; exec \"$@\"").arg("sh");
     limited.arg(run.get_program()).args(run.get_args());
     let output = finish(&mut limited);

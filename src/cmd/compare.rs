@@ -1,5 +1,6 @@
 //! `wsbench compare` and `wsbench calibrate`: pairs of runs.
 
+use super::ci::OutputArgs;
 use crate::error::{Failure, Outcome};
 use std::path::PathBuf;
 
@@ -15,6 +16,9 @@ pub struct CompareArgs {
     /// What is judged
     #[arg(long, value_name = "TARGET")]
     pub b: String,
+    /// What to print, and what CI is given
+    #[command(flatten)]
+    pub output: OutputArgs,
 }
 
 /// The arguments of `wsbench calibrate`.
@@ -23,6 +27,9 @@ pub struct CalibrateArgs {
     /// The scenario
     #[arg(value_name = "SCENARIO")]
     pub scenario: PathBuf,
+    /// What to print, and what CI is given
+    #[command(flatten)]
+    pub output: OutputArgs,
 }
 
 /// Compares two targets. Gives the exit code.

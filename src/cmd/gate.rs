@@ -1,5 +1,6 @@
 //! `wsbench gate`: a result against a baseline.
 
+use super::ci::OutputArgs;
 use crate::error::{Failure, Outcome};
 use std::path::PathBuf;
 
@@ -12,6 +13,9 @@ pub struct GateArgs {
     /// The baseline, from `wsbench run --save-baseline`
     #[arg(long, value_name = "FILE")]
     pub baseline: PathBuf,
+    /// What to print, and what CI is given
+    #[command(flatten)]
+    pub output: OutputArgs,
 }
 
 /// Judges a result. Gives the exit code.

@@ -1,5 +1,6 @@
 //! One file a subcommand. The only folder that prints and that knows exit codes.
 
+pub mod ci;
 pub mod compare;
 pub mod gate;
 pub mod heads;
@@ -32,7 +33,7 @@ pub fn run(command: Command) -> Outcome<u8> {
         Command::Gate(args) => gate::run(&args),
         Command::Compare(args) => compare::compare(&args),
         Command::Calibrate(args) => compare::calibrate(&args),
-        Command::Schema => schema::run().map(passed),
+        Command::Schema(args) => schema::run(&args).map(passed),
         Command::Init { file } => init::run(&file).map(passed),
         Command::Worker => crate::worker::child::drive().map(passed),
         Command::Server => serve::child().map(passed),
@@ -60,12 +61,12 @@ pub(crate) fn print(bytes: &[u8]) -> Outcome<()> {
 
 /// `wsbench report`: reads, renders, prints.
 fn report_again(args: &crate::cli::ReportArgs) -> Outcome<u8> {
-    let formats = report::formats(&args.reports)?;
-    let beside = args.results.first().and_then(|p| p.parent());
-    let out = args.out.as_deref().or(beside);
-    let done = report::report(&args.results, out, &formats)?;
-    for table in &done.tables {
-        run::show(table, args.format)?;
-    }
-    Ok(done.tables.iter().map(|t| t.verdict.exit_code).max().unwrap_or(0))
+    ci::watched("report", &args.output, || {
+        let formats = report::formats(&args.reports)?;
+        let beside = args.results.first().and_then(|p| p.parent());
+        let out = args.out.as_deref().or(beside);
+        let done = report::report(&args.results, out, &formats)?;
+        ci::show_runs(&done.tables, &args.output)?;
+        Ok(done.tables.iter().map(|t| t.verdict.exit_code).max().unwrap_or(0))
+    })
 }

@@ -58,7 +58,8 @@ pub fn write_all(table: &Table, out_dir: &Path, formats: &[&dyn Format]) -> Outc
     Ok(written)
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Outcome<()> {
+/// Writes a file whole or not at all.
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Outcome<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.part", std::process::id()));
     let part = path.with_file_name(name);

@@ -2,13 +2,14 @@
 
 mod progress;
 
+use super::ci;
 use super::report::{formats, write_all};
-use crate::cli::{RunArgs, Shown};
+use crate::cli::RunArgs;
 use crate::conduct::{self, Ran};
 use crate::error::{Failure, Outcome, at};
 use crate::host;
 use crate::plan::{Machine, Plan};
-use crate::report::{Format, Table, format, summarise};
+use crate::report::summarise;
 use crate::signals::Signals;
 use progress::Progress;
 use std::fs;
@@ -25,6 +26,11 @@ const ROOM_BYTES: u64 = 16 * 1024 * 1024;
 /// # Errors
 /// Where the scenario cannot be used, the machine cannot hold it, or the run failed.
 pub fn run(args: &RunArgs) -> Outcome<u8> {
+    let title = format!("run of {}", args.scenario.display());
+    ci::watched(&title, &args.output, || measure(args))
+}
+
+fn measure(args: &RunArgs) -> Outcome<u8> {
     let formats = formats(&args.reports)?;
     host::raise_open_files();
     let overrides = super::heads::overrides(&args.scenario, &args.overrides, &args.heads)?;
@@ -47,7 +53,7 @@ pub fn run(args: &RunArgs) -> Outcome<u8> {
     let ran = perform(&prepared.plan, started, &out, args.quiet)?;
     let table = summarise(&ran.result);
     let written = write_all(&table, &out, &formats);
-    show(&table, args.format)?;
+    ci::show_runs(std::slice::from_ref(&table), &args.output)?;
     if !args.quiet {
         eprintln!("reports are in {}", out.display());
     }
@@ -91,14 +97,4 @@ fn make_room(out: &Path) -> Outcome<()> {
         ))),
         _ => Ok(()),
     }
-}
-
-/// Prints the tables, or the summary as JSON and nothing else.
-pub fn show(table: &Table, shown: Shown) -> Outcome<()> {
-    let name = match shown {
-        Shown::Text => "text",
-        Shown::Json => "json",
-    };
-    let rendered = format(name).map(|f: &dyn Format| f.render(table)).unwrap_or_default();
-    rendered.iter().try_for_each(|file| super::print(&file.bytes))
 }

@@ -19,12 +19,27 @@ pub enum Cell {
     Flag(bool),
 }
 
+/// What a column's values are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// [`Cell::Text`].
+    Text,
+    /// [`Cell::Count`].
+    Count,
+    /// [`Cell::Number`].
+    Number,
+    /// [`Cell::Flag`].
+    Flag,
+}
+
 type Getter = Box<dyn Fn(&Row) -> Cell + Send + Sync>;
 
 /// A column.
 pub struct Column {
     /// Its name: snake case, with layer, direction and unit.
     pub name: String,
+    /// What its values are.
+    pub kind: Kind,
     /// Its unit, or `-`.
     pub unit: &'static str,
     /// What it holds, in a sentence.
@@ -40,12 +55,25 @@ impl Column {
 }
 
 fn column(
+    kind: Kind,
     name: impl Into<String>,
     unit: &'static str,
     about: impl Into<String>,
     get: impl Fn(&Row) -> Cell + Send + Sync + 'static,
 ) -> Column {
-    Column { name: name.into(), unit, about: about.into(), get: Box::new(get) }
+    Column { name: name.into(), kind, unit, about: about.into(), get: Box::new(get) }
+}
+
+fn text(name: &str, about: &str, get: fn(&Row) -> &str) -> Column {
+    column(Kind::Text, name, "-", about, move |row| Cell::Text(get(row).to_owned()))
+}
+
+fn flag(
+    name: impl Into<String>,
+    about: &str,
+    get: impl Fn(&Row) -> bool + Send + Sync + 'static,
+) -> Column {
+    column(Kind::Flag, name, "-", about, move |row| Cell::Flag(get(row)))
 }
 
 fn number(
@@ -54,11 +82,15 @@ fn number(
     about: impl Into<String>,
     get: impl Fn(&Row) -> Figure + Send + Sync + 'static,
 ) -> Column {
-    column(name, unit, about, move |row| Cell::Number(get(row)))
+    column(Kind::Number, name, unit, about, move |row| Cell::Number(get(row)))
 }
 
-fn count(name: &str, about: &str, get: fn(&Row) -> u64) -> Column {
-    column(name, "-", about, move |row| Cell::Count(get(row)))
+fn count(
+    name: impl Into<String>,
+    about: &str,
+    get: impl Fn(&Row) -> u64 + Send + Sync + 'static,
+) -> Column {
+    column(Kind::Count, name, "-", about, move |row| Cell::Count(get(row)))
 }
 
 /// Every column in order.
@@ -87,24 +119,18 @@ pub fn markdown() -> String {
 
 fn identity() -> Vec<Column> {
     vec![
-        column("series", "-", "the label of the series", |r| Cell::Text(r.series.clone())),
-        column("transport", "-", "the transport's name", |r| Cell::Text(r.transport.clone())),
+        text("series", "the label of the series", |r| &r.series),
+        text("transport", "the transport's name", |r| &r.transport),
         count("clients", "simulated clients", |r| r.clients.into()),
-        column("status", "-", "`valid`, `partial` or `invalid`", |r| {
-            Cell::Text(r.status.name().to_owned())
-        }),
+        text("status", "`valid`, `partial` or `invalid`", |r| r.status.name()),
         count("repeats", "times that the case was measured; the row is all of them", |r| r.repeats),
-        column("paced", "-", "whether the driver has a schedule of its own (polling)", |r| {
-            Cell::Flag(r.paced)
-        }),
+        flag("paced", "whether the driver has a schedule of its own (polling)", |r| r.paced),
         number("planned_interval_s", "s", "planned interval between two events of a client", |r| {
             r.pace.planned_s.clone()
         }),
         number("held_interval_s", "s", "the interval that ran", |r| r.pace.held_s.clone()),
         number("stretch_factor", "-", "held over planned interval", |r| r.pace.stretch.clone()),
-        column("stretched", "-", "whether the interval was stretched", |r| {
-            Cell::Flag(r.pace.stretched)
-        }),
+        flag("stretched", "whether the interval was stretched", |r| r.pace.stretched),
         number("window_s", "s", "length of the measured windows of all repeats", |r| {
             r.window_s.clone()
         }),
@@ -145,13 +171,9 @@ fn delivery() -> Vec<Column> {
         number(name, unit, about, move |r| of(&r.delivery).clone())
     };
     let none = "-";
+    let published = "updates published in the measured windows for clients that were there";
     vec![
-        figure(
-            "updates_published",
-            none,
-            "updates published in the measured windows for clients that were there",
-            |d| &d.published,
-        ),
+        figure("updates_published", none, published, |d| &d.published),
         figure("updates_delivered", none, "of these, those that reached their client", |d| {
             &d.delivered
         }),
@@ -192,11 +214,10 @@ const RELATIVE: [Quantity; 6] = [
 ];
 
 fn predicted() -> Vec<Column> {
-    let mut out = vec![column(
+    let mut out = vec![flag(
         "prediction_exact",
-        "-",
         "whether arithmetic foretells the bytes above TCP exactly, or as an expectation",
-        |r| Cell::Flag(r.predicted.exact),
+        |r| r.predicted.exact,
     )];
     for q in Quantity::ALL {
         let about = format!("{}, by arithmetic", q.about());
@@ -356,8 +377,8 @@ fn latencies() -> Vec<Column> {
     let mut out = Vec::new();
     for metric in Metric::ALL {
         let name = metric.name();
-        out.push(column(format!("{name}_count"), "-", "values recorded", move |r| {
-            Cell::Count(r.latency(metric).count)
+        out.push(count(format!("{name}_count"), "values recorded", move |r| {
+            r.latency(metric).count
         }));
         for statistic in Statistic::ALL {
             out.push(number(
@@ -369,11 +390,10 @@ fn latencies() -> Vec<Column> {
         }
     }
     for metric in [Metric::DeliveryLatency, Metric::ResponseLatency, Metric::ServiceTime] {
-        out.push(column(
+        out.push(flag(
             format!("{}_driver_bound", metric.name()),
-            "-",
             "whether the median is less than ten times the p99 of the driver's lag",
-            move |r| Cell::Flag(r.latency(metric).driver_bound),
+            move |r| r.latency(metric).driver_bound,
         ));
     }
     out

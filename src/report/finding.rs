@@ -189,6 +189,11 @@ impl Judgement {
     }
 }
 
+/// What was found of the scenario's limits in a table.
+pub fn limits(table: &super::Table) -> impl Iterator<Item = &Finding> {
+    table.judgement.findings.iter().filter(|found| found.kind == Kind::Limit)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,6 +5,7 @@
 
 use super::columns::{Cell, Column, columns};
 use super::figure::Figure;
+use super::finding::{Decision, Finding, limits};
 use super::table::{Check, Comparison, Row, Table};
 use super::{Format, Rendered};
 use serde::ser::SerializeMap;
@@ -44,6 +45,7 @@ impl Format for Json {
                 exit_code: table.verdict.exit_code,
                 reasons: &table.verdict.reasons,
             },
+            limits: limits(table).map(limit).collect(),
             rows: rows(&table.rows),
             floors: rows(&table.floors),
             words: &table.words,
@@ -66,6 +68,7 @@ struct Document<'a> {
     parts: usize,
     host: BTreeMap<&'a str, &'a str>,
     verdict: Verdict<'a>,
+    limits: Vec<serde_json::Value>,
     rows: Vec<Ordered>,
     floors: Vec<Ordered>,
     words: &'a [String],
@@ -131,6 +134,22 @@ fn check(check: &Check) -> serde_json::Value {
         "ok": check.ok,
         "value": number(&check.value),
         "text": check.text,
+    })
+}
+
+fn limit(found: &Finding) -> serde_json::Value {
+    json!({
+        "series": found.subject.series,
+        "clients": found.subject.clients,
+        "metric": found.subject.metric,
+        "condition": found.bound,
+        "value": number(&found.value),
+        "unit": found.unit,
+        "samples": found.samples,
+        "ok": found.decision == Decision::Pass,
+        "decision": found.decision.name(),
+        "text": found.text,
+        "about": found.details.first(),
     })
 }
 

@@ -6,7 +6,8 @@
 //!
 //! Separate from everything that runs, and from `gate`, which judges. Only [`summary`] derives
 //! a number; a format is given finished ones. To add a format, write a file with a type that
-//! implements [`Format`], and put it into [`FORMATS`].
+//! implements [`Format`], and put it into [`FORMATS`]. What was judged is shown by [`judged`], and
+//! the JSON documents are described by [`schema`].
 
 pub mod chapter;
 pub mod columns;
@@ -14,9 +15,11 @@ mod csv;
 mod figure;
 pub mod finding;
 mod json;
+pub mod judged;
 pub mod layer;
 pub mod pictures;
 mod png;
+pub mod schema;
 pub mod summary;
 pub mod table;
 mod text;

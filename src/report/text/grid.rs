@@ -1,21 +1,21 @@
 //! Aligned columns within the width of a terminal.
 
 /// Columns of a line.
-pub(super) const WIDTH: usize = 120;
+pub(in crate::report) const WIDTH: usize = 120;
 
 const GAP: &str = "  ";
 /// The least width that a column of words is cut to.
 const LEAST: usize = 8;
 
 /// A table: the first `words` columns are flush left, the others flush right.
-pub(super) struct Grid {
+pub(in crate::report) struct Grid {
     words: usize,
     lines: Vec<Vec<String>>,
 }
 
 impl Grid {
     /// A table with its head; a head of several lines has them apart by `\n`.
-    pub(super) fn new(words: usize, head: &[&str]) -> Grid {
+    pub(in crate::report) fn new(words: usize, head: &[&str]) -> Grid {
         let height = head.iter().map(|h| h.lines().count()).max().unwrap_or(1);
         let line = |n: usize| {
             let part = |h: &&str| {
@@ -27,11 +27,11 @@ impl Grid {
         Grid { words, lines: (0..height).map(line).collect() }
     }
     /// Adds a row of as many cells as the head has.
-    pub(super) fn row(&mut self, cells: Vec<String>) {
+    pub(in crate::report) fn row(&mut self, cells: Vec<String>) {
         self.lines.push(cells);
     }
     /// The lines, none longer than [`WIDTH`] as long as the numbers alone are not.
-    pub(super) fn render(&self) -> String {
+    pub(in crate::report) fn render(&self) -> String {
         let count = self.lines.first().map_or(0, Vec::len);
         let width = |s: &String| s.chars().count();
         let mut widths: Vec<usize> = (0..count)
@@ -67,7 +67,7 @@ fn cut(text: &str, width: usize) -> String {
 }
 
 /// A paragraph in lines of at most [`WIDTH`], those after the first indented.
-pub(super) fn paragraph(text: &str, indent: usize) -> String {
+pub(in crate::report) fn paragraph(text: &str, indent: usize) -> String {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match lines.last_mut() {

@@ -1,7 +1,7 @@
 //! The tables for the terminal: the chapter beside the measured, latency and cost, audit,
 //! verdicts.
 
-mod grid;
+pub(in crate::report) mod grid;
 mod notes;
 mod truth;
 

@@ -1,0 +1,96 @@
+//! The schema of a judgement.
+
+use super::{
+    decision, exit_code, fields, list, map, object, one_of, reference, text, typed, whole,
+};
+use crate::report::finding::Kind;
+use crate::report::judged::json::JUDGEMENT_SCHEMA;
+use serde_json::{Value, json};
+
+/// The definitions of a judgement.
+pub(super) fn definitions() -> Vec<(&'static str, Value)> {
+    vec![
+        ("judgement", judgement()),
+        ("side", side()),
+        ("finding", finding()),
+        ("subject", subject()),
+        ("effect", effect()),
+    ]
+}
+
+fn judgement() -> Value {
+    object(
+        "what was judged, what was found, and what follows",
+        fields([
+            ("schema_version", json!({ "const": JUDGEMENT_SCHEMA })),
+            ("title", text("what was judged")),
+            ("sides", list(reference("side"), "what was compared; empty for a run on its own")),
+            ("decision", decision()),
+            ("exit_code", exit_code()),
+            ("strict", typed(json!("boolean"), "whether an undecided figure is no pass")),
+            ("findings", list(reference("finding"), "a figure judged each")),
+            ("notes", list(json!({ "type": "string" }), "sentences that a reader must know")),
+        ]),
+    )
+}
+
+fn side() -> Value {
+    object(
+        "one side of a comparison",
+        fields([
+            ("name", text("`a` or `b`, `baseline` or `candidate`")),
+            ("about", text("what it is, in words")),
+        ]),
+    )
+}
+
+fn finding() -> Value {
+    let number = |about: &str| typed(json!(["number", "null"]), about);
+    let effect = json!({ "oneOf": [reference("effect"), { "type": "null" }] });
+    object(
+        "one figure judged",
+        fields([
+            ("kind", one_of(&Kind::ALL.map(Kind::name), "by which rule")),
+            ("subject", reference("subject")),
+            ("decision", decision()),
+            ("value", number("the figure that was judged: the run's, or B's")),
+            ("baseline", number("the baseline's, or A's; null too where there is none")),
+            ("unit", text("the unit of both; `-` for a bare number")),
+            ("bound", text("what it was held against, in words")),
+            ("effect", effect),
+            ("samples", whole("values behind the figure; without one it is never a pass")),
+            ("text", text("what was found, in a sentence")),
+            ("details", list(json!({ "type": "string" }), "further lines")),
+            ("absent", map(json!({ "type": "string" }), "why `value` or `baseline` is null")),
+        ]),
+    )
+}
+
+fn subject() -> Value {
+    object(
+        "which figure of which row",
+        fields([
+            ("series", typed(json!(["string", "null"]), "null for the run as a whole")),
+            ("clients", typed(json!(["integer", "null"]), "simulated clients")),
+            ("metric", text("a column of the summary, or the expression that was judged")),
+        ]),
+    )
+}
+
+fn effect() -> Value {
+    let share = |about: &str| typed(json!("number"), about);
+    let perhaps = |about: &str| typed(json!(["number", "null"]), about);
+    object(
+        "how much more B is than A, by pairs of runs; 0.05 is 5 % more",
+        fields([
+            ("estimate", share("the Hodges–Lehmann estimate")),
+            ("lower", perhaps("the lower end of its interval; null with too few pairs")),
+            ("upper", perhaps("the upper end")),
+            ("detectable", perhaps("the smallest change that 8 of 10 such comparisons show")),
+            ("margin", share("the change that is tolerated")),
+            ("noise", share("standard deviation of the pairs' log ratios")),
+            ("pairs", whole("pairs that have both figures")),
+            ("p", share("exact one-sided p-value of the signed-rank test, corrected by Holm")),
+        ]),
+    )
+}

@@ -1,0 +1,181 @@
+//! JSON Schema (draft 2020-12) of the documents that the program writes, made from what writes
+//! them so that it cannot go stale.
+//!
+//! Separate from the documents: nothing is read or checked by it here. The whole is committed
+//! beside this file as `schema.json`, for those who have no program at hand.
+
+mod judgement;
+mod summary;
+
+use super::finding;
+use serde_json::{Map, Value, json};
+
+/// The schema that the schemas are written in.
+const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
+/// The schema of a baseline, as its documents name it.
+const BASELINE_SCHEMA: &str = "wsbench.baseline/1";
+
+/// A document that the program writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Document {
+    /// What a run measured: `summary.json`, and `--format json` of `run` and `report`.
+    Summary,
+    /// What was judged and found: `--format json` of `gate`, `compare` and `calibrate`.
+    Judgement,
+    /// What later runs are held against.
+    Baseline,
+}
+
+impl Document {
+    /// Every document.
+    pub const ALL: [Document; 3] = [Document::Summary, Document::Judgement, Document::Baseline];
+    /// Its name in `$defs`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Document::Summary => "summary",
+            Document::Judgement => "judgement",
+            Document::Baseline => "baseline",
+        }
+    }
+}
+
+/// The schema of one document, with the definitions that it needs.
+pub fn of(document: Document) -> Value {
+    let all = definitions();
+    let mut needed = Map::new();
+    let mut names = vec![document.name().to_owned()];
+    while let Some(name) = names.pop() {
+        if let (false, Some(schema)) = (needed.contains_key(&name), all.get(&name)) {
+            referred(schema, &mut names);
+            needed.insert(name, schema.clone());
+        }
+    }
+    json!({
+        "$schema": DRAFT,
+        "title": format!("wsbench {}", document.name()),
+        "$ref": reference(document.name())["$ref"],
+        "$defs": needed,
+    })
+}
+
+/// The schema of every document: one of them, told apart by its version.
+pub fn all() -> Value {
+    json!({
+        "$schema": DRAFT,
+        "title": "wsbench",
+        "description": "What this version of wsbench writes, every field of it. Fields are added \
+                        within a version of a document, and none is removed or changed.",
+        "oneOf": Document::ALL.map(|d| reference(d.name())),
+        "$defs": definitions(),
+    })
+}
+
+fn definitions() -> Map<String, Value> {
+    let mut all = Map::new();
+    for (name, schema) in summary::definitions().into_iter().chain(judgement::definitions()) {
+        all.insert(name.to_owned(), schema);
+    }
+    all.insert(Document::Baseline.name().to_owned(), baseline());
+    all
+}
+
+/// A baseline is for this program to read, which says what is wrong with one: told here is how to
+/// know one, and whose it is.
+fn baseline() -> Value {
+    json!({
+        "type": "object",
+        "description": "what later runs are held against, written by `run --save-baseline`",
+        "properties": {
+            "schema": { "const": BASELINE_SCHEMA },
+            "name": text("the scenario's name"),
+            "started": text("UTC time of the run's start, RFC 3339"),
+            "build": text("version and profile of the program that measured"),
+            "plan_hash": text("the plan's hash: equal plans have equal hashes"),
+            "host": map(json!({ "type": "string" }), "the machine, by the name of the property"),
+            "plan": typed(json!("object"), "the complete plan"),
+            "rows": list(json!({ "type": "object" }), "a row a series and client count"),
+        },
+        "required": [
+            "schema", "name", "started", "build", "plan_hash", "host", "plan", "rows"
+        ],
+    })
+}
+
+/// The names of definitions that a schema refers to.
+fn referred(schema: &Value, names: &mut Vec<String>) {
+    match schema {
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                match (key.as_str(), value) {
+                    ("$ref", Value::String(to)) => {
+                        names.extend(to.strip_prefix("#/$defs/").map(str::to_owned));
+                    }
+                    (_, value) => referred(value, names),
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| referred(item, names)),
+        _ => {}
+    }
+}
+
+fn reference(name: &str) -> Value {
+    json!({ "$ref": format!("#/$defs/{name}") })
+}
+
+/// An object with these fields, all of them, and no other.
+fn object(about: &str, fields: Vec<(String, Value)>) -> Value {
+    let required: Vec<String> = fields.iter().map(|(name, _)| name.clone()).collect();
+    let properties: Map<String, Value> = fields.into_iter().collect();
+    json!({
+        "type": "object",
+        "description": about,
+        "properties": properties,
+        "required": required,
+        "additionalProperties": false,
+    })
+}
+
+/// A value of these types, and what it is.
+fn typed(types: Value, about: &str) -> Value {
+    json!({ "type": types, "description": about })
+}
+
+fn text(about: &str) -> Value {
+    typed(json!("string"), about)
+}
+
+fn whole(about: &str) -> Value {
+    json!({ "type": "integer", "minimum": 0, "description": about })
+}
+
+/// One of these words.
+fn one_of(words: &[&str], about: &str) -> Value {
+    json!({ "enum": words, "description": about })
+}
+
+fn list(items: Value, about: &str) -> Value {
+    json!({ "type": "array", "items": items, "description": about })
+}
+
+/// An object of any names, its values alike.
+fn map(values: Value, about: &str) -> Value {
+    json!({ "type": "object", "additionalProperties": values, "description": about })
+}
+
+fn fields<const N: usize>(fields: [(&str, Value); N]) -> Vec<(String, Value)> {
+    fields.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect()
+}
+
+fn exit_code() -> Value {
+    let codes: Vec<u8> = [0, 1, 96, 97, 98, 99, 130, 143].to_vec();
+    let about = "the exit code of the process: 0 passed, 1 ended early, 96 invalid, 97 undecided \
+                 where that is no pass, 98 regression, 99 limit not kept, 130 and 143 ended by \
+                 SIGINT and SIGTERM";
+    json!({ "enum": codes, "description": about })
+}
+
+fn decision() -> Value {
+    let names = finding::Decision::ALL.map(finding::Decision::name);
+    one_of(&names, "what follows")
+}
