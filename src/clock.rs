@@ -16,9 +16,15 @@ pub fn process_cpu_ns() -> u64 {
     nanoseconds(ClockId::ProcessCPUTime)
 }
 
+/// CPU time that this thread has used, user and system together, in nanoseconds
+/// (`CLOCK_THREAD_CPUTIME_ID`).
+pub fn thread_cpu_ns() -> u64 {
+    nanoseconds(ClockId::ThreadCPUTime)
+}
+
 fn nanoseconds(id: ClockId) -> u64 {
     let time = clock_gettime(id);
-    // Both clocks start at zero at boot or at the process's start and never go back.
+    // The clocks start at zero at boot, or with the process or thread, and never go back.
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
@@ -32,5 +38,7 @@ mod tests {
         assert!(now_ns() >= first);
         let used = process_cpu_ns();
         assert!(process_cpu_ns() >= used);
+        let used = thread_cpu_ns();
+        assert!((used..=process_cpu_ns()).contains(&thread_cpu_ns()));
     }
 }

@@ -1,5 +1,9 @@
 //! What a gate says, a file a rule, and what CI is told.
 
+/// Servers that never answer, answer 500, close at once, or are not there.
+mod dead_servers;
+/// The reference server's own faults, each by the figure that it must show in.
+mod faults;
 /// Every format of a judgement, and where it goes.
 mod output;
 /// False alarms and power of paired comparisons, by chance with fixed seeds.

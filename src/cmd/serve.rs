@@ -5,7 +5,7 @@
 
 use crate::clock::{now_ns, process_cpu_ns};
 use crate::error::{Failure, Outcome, at};
-use crate::feed::{Feed, Kind, Spec};
+use crate::feed::{Feed, Kind, Semantics, Spec, Workload};
 use crate::host::{raise_open_files, resident_bytes, take_long_turns};
 use crate::plan::Machine;
 use crate::result::ServerEnd;
@@ -13,6 +13,7 @@ use crate::result::file::Line;
 use crate::server::{self, Config, Limits, Mount, Running, Totals};
 use crate::settings::{Fields, Place, Table};
 use crate::signals::Signals;
+use crate::transport::injected::{FAULTS, Faults, Injected};
 use crate::transport::{self, TRANSPORTS, Transport};
 use crate::units::{human_bytes, parse_rate_hz, parse_size, thousands};
 use crate::worker::child::{listen, say};
@@ -56,6 +57,20 @@ pub struct ServeArgs {
     /// The size of a message
     #[arg(long, value_name = "SIZE", default_value = "21B", value_parser = size)]
     pub size: u32,
+    /// A fault of the server's own, of a stated size, to see whether a gate catches it: delay=5ms,
+    /// header=64B, cpu=50us, leak=1KiB, drop=1%, stall=200ms/2s; may be given several times
+    #[arg(long = "fault", value_name = "NAME=SIZE", long_help = fault_help())]
+    pub faults: Vec<Injected>,
+}
+
+/// Every fault and what it does.
+fn fault_help() -> String {
+    let line = |(_, example, about): &(_, &str, &str)| format!("\n  {example}: {about}");
+    let lines: String = FAULTS.iter().map(line).collect();
+    format!(
+        "A fault of the server's own, of a stated size, to see whether a gate catches it; may be \
+         given several times:\n{lines}"
+    )
 }
 
 fn rate(text: &str) -> Result<f64, String> {
@@ -87,6 +102,7 @@ pub fn run(args: &ServeArgs) -> Outcome<()> {
     };
     raise_open_files();
     let threads = threads(args.threads, &spec)?;
+    let faults = faults(&args.faults, &spec, &mounts)?;
     let about: Vec<String> =
         mounts.iter().map(|m| format!("  {:<32}{}", m.path, m.transport.about())).collect();
     let config = Config {
@@ -96,8 +112,12 @@ pub fn run(args: &ServeArgs) -> Outcome<()> {
         gap_ns: GAP_NS,
         mounts,
         limits: Limits::default(),
+        faults,
         notice: Arc::new(warn),
     };
+    for fault in &args.faults {
+        warn(&format!("this server is faulty on purpose: {fault}"));
+    }
     let totals = runtime()?.block_on(async {
         // Before the first client comes, who may take the last descriptor.
         let signals = Signals::catch().map_err(at("cannot listen for signals"))?;
@@ -106,6 +126,30 @@ pub fn run(args: &ServeArgs) -> Outcome<()> {
         until_signal(running, signals).await
     })?;
     tell(&describe(&totals))
+}
+
+/// All faults together.
+///
+/// # Errors
+/// Where one is given twice, or nothing that is served can show it.
+fn faults(list: &[Injected], spec: &Spec, mounts: &[Mount]) -> Outcome<Faults> {
+    let wrong = |error: String| Failure::usage(format!("--fault: {error}"));
+    let faults = Faults::of(list).map_err(wrong)?;
+    let drops = list.iter().any(|fault| matches!(fault, Injected::Drop(_)));
+    let latest = spec.workload == Workload::Ticker
+        && spec.semantics == Semantics::Snapshot
+        && mounts.iter().all(|mount| mount.transport.name() == "polling");
+    match (drops, spec.workload, latest) {
+        (true, Workload::Echo, _) => {
+            Err(wrong("drop: in an echo each message is answered, and nothing else is sent".into()))
+        }
+        (true, _, true) => Err(wrong(
+            "drop: each poll is answered with the latest update, so that no update can be left \
+             out; take semantics = \"log\" or another transport"
+                .into(),
+        )),
+        _ => Ok(faults),
+    }
 }
 
 /// As asked for, or one for each core; where clients send to each other, they meet in one.
@@ -193,6 +237,9 @@ fn describe(totals: &Totals) -> String {
     if totals.lagged > 0 {
         lines.push(format!("too slow     {}", thousands(totals.lagged)));
     }
+    if totals.dropped > 0 {
+        lines.push(format!("dropped      {}", thousands(totals.dropped)));
+    }
     lines.join("\n") + "\n"
 }
 
@@ -256,6 +303,7 @@ fn configure(start: ServerStart) -> Outcome<Config> {
         gap_ns: start.gap_ns,
         mounts: start.mounts.into_iter().map(mount).collect::<Outcome<_>>()?,
         limits,
+        faults: Faults::default(),
         notice: Arc::new(warn),
     })
 }

@@ -264,12 +264,18 @@ impl Swarm {
     async fn end(&mut self) {
         self.thread.stop();
         let deadline = now_ns().saturating_add(self.plan.drain_ns);
-        while self.thread.tally().ended < self.spawned && now_ns() < deadline {
+        while self.left() > 0 && now_ns() < deadline {
             tokio::time::sleep(TICK / 4).await;
             self.thread.expire_before(now_ns().saturating_sub(self.plan.timeout_ns));
             self.roll();
         }
-        undrained(&self.thread, self.spawned - self.thread.tally().ended);
+        undrained(&self.thread, self.left());
+    }
+
+    /// Clients that have not ended, with what they say beside.
+    fn left(&self) -> u32 {
+        let tally = self.thread.tally();
+        (self.spawned - tally.ended).max(tally.voices)
     }
 
     /// Gives away what is left.

@@ -120,7 +120,10 @@ impl Line {
             match result {
                 Poll::Pending => return,
                 Poll::Ready(Ok(())) if len > 0 => {}
-                Poll::Ready(Ok(())) => self.down.end(now_ns()),
+                Poll::Ready(Ok(())) => {
+                    meter.end();
+                    self.down.end(now_ns());
+                }
                 Poll::Ready(Err(error)) => {
                     self.failed = Some(error);
                     self.down.end(now_ns());

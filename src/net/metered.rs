@@ -20,6 +20,7 @@ use tokio::net::TcpStream;
 pub struct Meter {
     read: Cell<u64>,
     written: Cell<u64>,
+    ended: Cell<bool>,
 }
 
 impl Meter {
@@ -30,6 +31,13 @@ impl Meter {
     /// Bytes written so far.
     pub fn written(&self) -> u64 {
         self.written.get()
+    }
+    /// Whether the peer's end of the stream was read from the socket.
+    pub fn has_ended(&self) -> bool {
+        self.ended.get()
+    }
+    pub(super) fn end(&self) {
+        self.ended.set(true);
     }
     #[inline]
     pub(super) fn read_more(&self, bytes: usize) {
@@ -73,7 +81,11 @@ impl Metered {
     pub fn drain(&self) -> u64 {
         let mut buf = [0; 4096];
         let mut drained = self.line.as_ref().map_or(0, |line| line.borrow_mut().forget_down());
-        while let Ok(n @ 1..) = self.stream.try_read(&mut buf) {
+        while let Ok(n) = self.stream.try_read(&mut buf) {
+            if n == 0 {
+                self.meter.end();
+                break;
+            }
             self.meter.read_more(n);
             drained += n as u64;
         }
@@ -104,10 +116,14 @@ impl AsyncRead for Metered {
         if let Some(line) = line {
             return line.get_mut().poll_read(cx, stream, meter, buf);
         }
-        let before = buf.filled().len();
+        let (before, room) = (buf.filled().len(), buf.remaining());
         let result = Pin::new(stream).poll_read(cx, buf);
         // Also after an error: what was read before it was read.
-        meter.read_more(buf.filled().len() - before);
+        let read = buf.filled().len() - before;
+        meter.read_more(read);
+        if read == 0 && room > 0 && matches!(result, Poll::Ready(Ok(()))) {
+            meter.end();
+        }
         result
     }
 }
@@ -178,7 +194,9 @@ mod tests {
             b.read_exact(&mut buf).await.unwrap();
             assert_eq!(&buf, b"headsbodymore");
             drop(a);
+            assert!(!b.meter().has_ended());
             assert_eq!(b.read(&mut buf).await.unwrap(), 0);
+            assert!(b.meter().has_ended());
             assert_eq!((b.meter().read(), b.meter().written()), (13, 0));
         });
     }

@@ -153,7 +153,8 @@ pub struct Events {
 /// What reached the clients of what was published in the measured windows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Delivery {
-    /// Updates published for clients that were there.
+    /// Updates published for clients that were there; of a server that is not ours, those between
+    /// a client's first and last, by their numbers.
     pub published: Figure,
     /// Of these, updates that reached their client, each counted once.
     pub delivered: Figure,

@@ -6,6 +6,7 @@
 use super::ears::Ears;
 use super::watch::{Entry, Watch, Watches, Word};
 use super::{Config, Limits};
+use crate::clock::now_ns;
 use crate::feed::Topic;
 use crate::net::Metered;
 use crate::transport::LocalFuture;
@@ -176,6 +177,7 @@ impl Service<Request<Incoming>> for Answers {
     fn call(&self, request: Request<Incoming>) -> Answering {
         let exchange = &self.0;
         let site = &exchange.shared.site;
+        let injected = exchange.peer.thread.injector.is_some();
         let answer = match site.at(request.uri().path()) {
             Some(endpoint) if request.method() == Method::POST => {
                 endpoint.post(request, &exchange.peer)
@@ -189,14 +191,35 @@ impl Service<Request<Incoming>> for Answers {
             Answer::Now(response) => matches!(response.body(), Either::Right(_)),
             Answer::Upgrade(..) => false,
         });
-        match answer {
+        let answering = match answer {
             Answer::Now(response) => Answering::Now(Some(response)),
             Answer::Later(held) => Answering::Later(held, exchange.watch.clone()),
             Answer::Upgrade(response, take_over) => {
                 exchange.take_over.set(Some(take_over));
                 Answering::Now(Some(response))
             }
-        }
+        };
+        if injected { exchange.clone().spoil(answering) } else { answering }
+    }
+}
+
+impl Exchange {
+    /// The same answer as a server with faults gives it.
+    fn spoil(self: Rc<Exchange>, answering: Answering) -> Answering {
+        let watch = self.watch.clone();
+        let spoilt = async move {
+            // It never fails.
+            let Ok(mut response) = answering.await;
+            let thread = &self.peer.thread;
+            if let Some(injector) = &thread.injector {
+                let leaves_ns = now_ns().saturating_add(injector.delay_ns());
+                injector.answer(&mut response);
+                // Woken with everybody else, and for nothing.
+                while !thread.alarm.until(leaves_ns).await {}
+            }
+            response
+        };
+        Answering::Later(Box::pin(spoilt), watch)
     }
 }
 
@@ -216,7 +239,10 @@ impl Future for Answering {
                 None => Poll::Pending,
             },
             Answering::Later(held, watch) => held.as_mut().poll(cx).map(|response| {
-                watch.answered();
+                // A stream is never idle.
+                if matches!(response.body(), Either::Left(_)) {
+                    watch.answered();
+                }
                 Ok(response)
             }),
         }

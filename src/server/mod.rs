@@ -21,6 +21,7 @@ mod watch;
 use crate::error::{Failure, Outcome, at};
 use crate::feed::Feed;
 use crate::transport::Transport;
+use crate::transport::injected::Faults;
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::ops::AddAssign;
@@ -47,6 +48,8 @@ pub struct Config {
     pub gap_ns: u64,
     /// What clients may do.
     pub limits: Limits,
+    /// Its own faults.
+    pub faults: Faults,
     /// Told, once a kind, of what goes wrong while it goes on serving; called from any thread.
     pub notice: Arc<dyn Fn(&str) + Send + Sync>,
 }
@@ -110,6 +113,8 @@ pub struct Totals {
     pub pushed: u64,
     /// Push clients that were closed because they did not read.
     pub lagged: u64,
+    /// Updates that a fault of the server left out.
+    pub dropped: u64,
 }
 
 impl AddAssign for Totals {
@@ -121,6 +126,7 @@ impl AddAssign for Totals {
         self.sent += o.sent;
         self.pushed += o.pushed;
         self.lagged += o.lagged;
+        self.dropped += o.dropped;
     }
 }
 

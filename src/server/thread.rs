@@ -58,7 +58,8 @@ async fn serve(start: Start) -> Totals {
             return Totals::default();
         }
     };
-    let thread = Rc::new(ServerThread::new(config.feed, Alarm::with_gap(config.gap_ns)));
+    let thread = ServerThread::new(config.feed, Alarm::with_gap(config.gap_ns));
+    let thread = Rc::new(thread.with(&config.faults));
     let mut site = Site::default();
     for mount in &config.mounts {
         mount.transport.mount(&mount.params, &mount.path, &mut site);
@@ -67,6 +68,9 @@ async fn serve(start: Start) -> Totals {
     let shared = Rc::new(Shared::new(&config, thread.clone(), site, watches.clone()));
     spawn_local(thread.alarm.clone().keep());
     let sweeping = spawn_local(sweep(config.clone(), watches.clone()));
+    if let Some(stall_ns) = config.faults.stall_ns {
+        spawn_local(stand_still(stall_ns));
+    }
     let accepting = spawn_local(async move {
         listen::accept(&listener, &config, |stream, peer| {
             spawn_local(connection::serve(stream, peer, &shared));
@@ -120,6 +124,22 @@ async fn sweep(config: Arc<Config>, watches: Rc<Watches>) {
     }
 }
 
+/// Blocks the thread again and again: for so many nanoseconds, every so many.
+async fn stand_still((ns, every_ns): (u64, u64)) {
+    let every = Duration::from_nanos(every_ns);
+    let mut next = Instant::now() + every;
+    loop {
+        tokio::time::sleep_until(next).await;
+        std::thread::sleep(Duration::from_nanos(ns));
+        next = (next + every).max(Instant::now());
+    }
+}
+
 fn totals(watches: &Watches, thread: &ServerThread) -> Totals {
-    Totals { pushed: thread.pushed.get(), lagged: thread.lagged.get(), ..watches.totals() }
+    Totals {
+        pushed: thread.pushed.get(),
+        lagged: thread.lagged.get(),
+        dropped: thread.injector.as_ref().map_or(0, |injector| injector.dropped()),
+        ..watches.totals()
+    }
 }

@@ -128,8 +128,10 @@ impl Book {
         match tcp_info::read(stream.socket()) {
             Err(_) => audit.unaudited += 1,
             Ok(mut now) => {
-                if self.ended && !now.fin_received {
-                    // The peer's FIN is counted as a byte, see `tcp_info`.
+                let ended = self.ended || self.meter.has_ended();
+                if ended && !now.fin_received {
+                    // The peer's FIN is counted as a byte, see `tcp_info`; after a reset the
+                    // socket's state does not tell of it.
                     now.bytes_received = now.bytes_received.saturating_sub(1);
                     now.fin_received = true;
                 }

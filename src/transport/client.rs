@@ -78,6 +78,7 @@ impl Client {
     pub fn beside(&self, interval_ns: u64) -> Client {
         let mut second = Client::new(self.id, self.begin_ns, self.thread.clone());
         second.own_interval_ns = Some(interval_ns.max(1));
+        self.thread.update(|t| t.voices += 1);
         second
     }
 
@@ -374,7 +375,10 @@ impl Drop for Client {
             _ => 0,
         };
         if self.is_beside() {
-            return self.thread.update(|t| t.unreached += unreached);
+            return self.thread.update(|t| {
+                t.voices -= 1;
+                t.unreached += unreached;
+            });
         }
         self.thread.update(|t| {
             t.ended += 1;

@@ -15,6 +15,7 @@ pub mod head;
 mod heard;
 pub mod http;
 mod inbox;
+pub mod injected;
 mod link;
 mod long_polling;
 mod null;

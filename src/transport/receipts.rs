@@ -4,7 +4,9 @@
 //! Separate from the books, which count bytes, and shared by every transport, so that all of them
 //! mean the same by "delivered", "superseded" and "missing". Where the feed is ours, the updates
 //! published for a client are counted by the feed's own arithmetic, and what came is held against
-//! them: `published = delivered + superseded + missing`.
+//! them: `published = delivered + superseded + missing`. Where it is another's with our stamps, the
+//! numbers tell what was published between the first update that came and the last, and what was
+//! skipped is counted when the next one comes; of what lies beyond these two nobody knows.
 
 use super::client::Client;
 use super::heard::Heard;
@@ -107,7 +109,7 @@ impl Receipts {
             Receipt::Late => {
                 counts.messages += 1;
                 counts.updates_reordered += 1;
-                if measures(client, stamp) {
+                if self.measures(client, phase, stamp) {
                     self.delivered += 1;
                     self.gaps = self.gaps.saturating_sub(1);
                 }
@@ -135,7 +137,7 @@ impl Receipts {
         let kind = if known { TraceKind::Empty } else { TraceKind::Update };
         client.trace(kind, now_ns, Some(stamp));
         if receipt == Receipt::Fresh {
-            self.advance(client, stamp, now_ns, skipped);
+            self.advance(client, phase, stamp, now_ns, skipped);
         }
         receipt
     }
@@ -163,7 +165,14 @@ impl Receipts {
     }
 
     /// Makes an update the newest.
-    fn advance(&mut self, client: &Client, stamp: Stamp, now_ns: u64, skipped: Skipped) {
+    fn advance(
+        &mut self,
+        client: &Client,
+        phase: Phase,
+        stamp: Stamp,
+        now_ns: u64,
+        skipped: Skipped,
+    ) {
         self.age(client, now_ns);
         if let Some((from_ns, until_ns)) = client.thread.window.get()
             && let Some(newest) = self.informed()
@@ -172,14 +181,18 @@ impl Receipts {
             let mut recorder = client.thread.recorder.borrow_mut();
             recorder.since(Phase::Steady, Metric::PeakAge, newest.published_ns, now_ns);
         }
-        self.delivered += u64::from(measures(client, stamp));
-        let first = self.newest.map_or(0, |newest| newest.sequence + 1);
-        if let Some((from, until)) = self.window.and_then(|w| w.sequences) {
-            let jumped = stamp.sequence.min(until).saturating_sub(first.max(from));
-            match skipped {
-                Skipped::Superseded => self.superseded += jumped,
-                Skipped::Missing => self.gaps += jumped,
+        self.delivered += u64::from(self.measures(client, phase, stamp));
+        let first = self.newest.map(|newest| newest.sequence + 1);
+        let jumped = match self.window.and_then(|w| w.sequences) {
+            Some((from, until)) => {
+                stamp.sequence.min(until).saturating_sub(first.unwrap_or(0).max(from))
             }
+            None if phase == Phase::Steady => first.map_or(0, |first| stamp.sequence - first),
+            None => 0,
+        };
+        match skipped {
+            Skipped::Superseded => self.superseded += jumped,
+            Skipped::Missing => self.gaps += jumped,
         }
         let step = self.newest.map_or(64, |newest| stamp.sequence - newest.sequence);
         // The old newest is one of those before the new one.
@@ -190,6 +203,16 @@ impl Receipts {
             _ => 0,
         };
         self.newest = Some(stamp);
+    }
+
+    /// Whether an update was published within the measured window; or came in it, where the clock
+    /// and the numbers of the feed are not ours.
+    fn measures(&self, client: &Client, phase: Phase, stamp: Stamp) -> bool {
+        if self.window.is_none_or(|w| w.sequences.is_none()) {
+            return phase == Phase::Steady;
+        }
+        let window = client.thread.window.get();
+        window.is_some_and(|(from_ns, until_ns)| (from_ns..until_ns).contains(&stamp.published_ns))
     }
 
     /// The newest update, where it is one: what a topic holds before its first was never
@@ -242,23 +265,21 @@ impl Receipts {
         self.renew(client);
         let Some(window) = self.window.filter(|_| client.is_finished()) else { return };
         self.age(client, client.thread.window.get().map_or(0, |w| w.1));
-        let Some((from, until)) = window.sequences else { return };
-        // What was published after the newest that came has not come.
-        let next = self.newest.map_or(0, |newest| newest.sequence + 1);
-        let tail = until.saturating_sub(from.max(next));
+        let (published, tail) = match window.sequences {
+            Some((from, until)) => {
+                // What was published after the newest that came has not come.
+                let next = self.newest.map_or(0, |newest| newest.sequence + 1);
+                (until - from, until.saturating_sub(from.max(next)))
+            }
+            None => (self.delivered + self.superseded + self.gaps, 0),
+        };
         let mut recorder = client.thread.recorder.borrow_mut();
         let counts = &mut recorder.at(Phase::Steady).counts;
-        counts.updates_published += until - from;
+        counts.updates_published += published;
         counts.updates_delivered += self.delivered;
         counts.updates_superseded += self.superseded;
         counts.updates_missing += self.gaps + tail;
     }
-}
-
-/// Whether an update was published within the measured window.
-fn measures(client: &Client, stamp: Stamp) -> bool {
-    let window = client.thread.window.get();
-    window.is_some_and(|(from_ns, until_ns)| (from_ns..until_ns).contains(&stamp.published_ns))
 }
 
 /// The measured window by moments of publishing.

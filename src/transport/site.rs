@@ -4,6 +4,7 @@
 //! Separate from `server`, which accepts connections, speaks HTTP and counts.
 
 use super::LocalFuture;
+use super::injected::{Faults, Injector};
 use super::room::{Posted, Room};
 use super::subscription::{Outgoing, Subscription};
 use super::voice;
@@ -78,9 +79,19 @@ impl Peer {
     pub fn due_ns(&self) -> u64 {
         self.place().due_ns(&self.thread)
     }
-    /// The message that is due, if one is.
+    /// When the next message that is pushed to it leaves: when it is due, or as much later as a
+    /// fault of the server has it.
+    pub fn leaves_ns(&self) -> u64 {
+        self.due_ns().saturating_add(self.thread.delay_ns())
+    }
+    /// The message that leaves now, if one does; to be sent at once.
     pub fn take_due(&self, now_ns: u64) -> Option<Outgoing> {
-        self.place().take_due(&self.thread, now_ns)
+        let due_ns = now_ns.saturating_sub(self.thread.delay_ns());
+        let outgoing = self.place().take_due(&self.thread, due_ns)?;
+        if let Some(injector) = &self.thread.injector {
+            injector.message();
+        }
+        Some(outgoing)
     }
     /// All that it has not had, as the semantics ask; `None` where that is nothing.
     pub fn take_pending(&self, now_ns: u64, semantics: Semantics) -> Option<Outgoing> {
@@ -120,6 +131,8 @@ pub struct ServerThread {
     pub draining: Cell<bool>,
     /// Where clients' messages meet.
     pub room: Room,
+    /// What a faulty server does to its messages.
+    pub injector: Option<Box<Injector>>,
     /// Where payloads are rendered; see [`ServerThread::payload`].
     scratch: RefCell<BytesMut>,
 }
@@ -134,10 +147,24 @@ impl ServerThread {
             lagged: Cell::new(0),
             draining: Cell::new(false),
             room: Room::default(),
+            injector: None,
             scratch: RefCell::new(BytesMut::new()),
         }
     }
 
+    /// The same thread of a server with faults.
+    pub fn with(self, faults: &Faults) -> ServerThread {
+        let injector = faults.injector(self.feed.get().spec.seed);
+        ServerThread { injector, ..self }
+    }
+    /// How much later than it is due every message leaves, in nanoseconds.
+    fn delay_ns(&self) -> u64 {
+        self.injector.as_ref().map_or(0, |injector| injector.delay_ns())
+    }
+    /// Whether the update that is next to be sent is dropped instead.
+    pub(super) fn drops(&self) -> bool {
+        self.injector.as_ref().is_some_and(|injector| injector.drops())
+    }
     /// The whole payload of an update. Its memory is used again once it was written, so that a
     /// message costs no allocation.
     pub fn payload(&self, update: crate::feed::Update) -> Bytes {

@@ -67,7 +67,7 @@ impl Writing {
 
 impl Flow {
     fn lie_down(&mut self) {
-        self.sleep = self.peer.thread.alarm.until(self.peer.due_ns().min(self.beat_ns));
+        self.sleep = self.peer.thread.alarm.until(self.peer.leaves_ns().min(self.beat_ns));
     }
 }
 

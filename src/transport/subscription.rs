@@ -154,7 +154,7 @@ impl Subscription {
         };
         if semantics == Semantics::Snapshot && most > 1 {
             let update = cursor.latest(until_ns);
-            return Some(Outgoing {
+            return (!thread.drops()).then(|| Outgoing {
                 bytes: thread.payload(update),
                 updates: 1,
                 last: update.sequence,
@@ -163,15 +163,22 @@ impl Subscription {
         let mut out = thread.scratch();
         let (mut updates, mut last) = (0, Update { sequence: 0, published_ns: 0 });
         let due = std::iter::from_fn(|| {
-            let next = cursor.peek();
-            (updates < most && next.published_ns <= until_ns).then(|| {
+            while updates < most && cursor.peek().published_ns <= until_ns {
+                let next = cursor.peek();
                 cursor.advance();
-                (updates, last) = (updates + 1, next);
-                Stamp::from(next)
-            })
+                if !thread.drops() {
+                    (updates, last) = (updates + 1, next);
+                    return Some(Stamp::from(next));
+                }
+            }
+            None
         });
         join(feed.spec.kind, feed.spec.payload_bytes as usize, due, &mut out);
-        Some(Outgoing { bytes: out.split().freeze(), updates, last: last.sequence })
+        (updates > 0).then(|| Outgoing {
+            bytes: out.split().freeze(),
+            updates,
+            last: last.sequence,
+        })
     }
 }
 
@@ -181,8 +188,14 @@ fn nothing() -> Outgoing {
 
 /// Takes messages of the room from a place on, with the feed's separator between them.
 fn take_posts(thread: &ServerThread, next: &mut u64, until_ns: u64, most: u32) -> Option<Outgoing> {
-    let (place, first) = thread.room.at(*next).filter(|(_, posted)| posted.at_ns <= until_ns)?;
-    *next = place + 1;
+    let first = loop {
+        let (place, first) =
+            thread.room.at(*next).filter(|(_, posted)| posted.at_ns <= until_ns)?;
+        *next = place + 1;
+        if !thread.drops() {
+            break first;
+        }
+    };
     let mut taken = Outgoing { bytes: first.bytes, updates: 1, last: first.sequence };
     let more = |next: u64| thread.room.at(next).filter(|(_, posted)| posted.at_ns <= until_ns);
     // One alone is sent from where it is: all receivers share its bytes.
@@ -193,9 +206,12 @@ fn take_posts(thread: &ServerThread, next: &mut u64, until_ns: u64, most: u32) -
     out.extend_from_slice(&taken.bytes);
     let separator = thread.feed.get().spec.kind.separator();
     while let Some((place, posted)) = more(*next).filter(|_| taken.updates < most) {
+        *next = place + 1;
+        if thread.drops() {
+            continue;
+        }
         out.extend_from_slice(separator);
         out.extend_from_slice(&posted.bytes);
-        *next = place + 1;
         taken = Outgoing { last: posted.sequence, updates: taken.updates + 1, ..taken };
     }
     taken.bytes = out.split().freeze();

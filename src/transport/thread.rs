@@ -81,6 +81,8 @@ pub struct Tally {
     pub finished: u32,
     /// Clients whose task has ended.
     pub ended: u32,
+    /// Handles beside a client's own that are still in use: what it says ends by itself.
+    pub voices: u32,
     /// Turns of the measured window that ended clients did not reach.
     pub unreached: u64,
     /// The last moment at which a client was set up.
@@ -95,6 +97,7 @@ impl std::ops::AddAssign for Tally {
         self.settled += o.settled;
         self.finished += o.finished;
         self.ended += o.ended;
+        self.voices += o.voices;
         self.unreached += o.unreached;
         self.last_connected_ns = self.last_connected_ns.max(o.last_connected_ns);
     }

@@ -57,6 +57,7 @@ pub fn config(spec: Spec, limits: Limits) -> Config {
             mount("long-polling", "/held", held),
         ],
         limits,
+        faults: Default::default(),
         notice: Arc::new(|_| {}),
     }
 }

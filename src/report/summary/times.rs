@@ -61,7 +61,9 @@ fn absence(group: &Group, metric: Metric) -> String {
         Metric::ResponseLatency | Metric::ServiceTime if !group.info.paced => {
             "the transport is pushed to: it has no responses"
         }
-        Metric::DriverLag if !group.info.paced => "the transport is pushed to: it has no schedule",
+        Metric::DriverLag if !group.info.paced && !group.info.is_shared() => {
+            "the transport is pushed to: it has no schedule"
+        }
         Metric::ResponseLatency | Metric::ServiceTime => "no response was measured",
         Metric::DriverLag => "no turn was measured",
         Metric::PeakAge => "no update replaced another in the measured window",

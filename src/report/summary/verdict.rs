@@ -95,6 +95,10 @@ fn measured(group: &Group, events: &Events) -> Check {
     let idle = !group.info.paced && group.info.feed_rate_hz == 0.0;
     let (ok, text) = match (messages, events.turns) {
         (0, _) if idle => (true, "no update was planned and none came".to_owned()),
+        (0, 0) if group.connected() > 0 => {
+            let connected = thousands(group.connected());
+            (false, format!("nothing was measured: no message came to the {connected} connected"))
+        }
         (0, 0) => (false, "nothing was measured".to_owned()),
         // The floor has turns and nothing else.
         (0, n) if group.info.floor => (true, format!("{} turns measured", thousands(n))),

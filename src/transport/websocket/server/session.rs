@@ -14,6 +14,7 @@ use crate::transport::voice::most_bytes;
 use bytes::Bytes;
 use futures_util::{FutureExt, Sink, Stream};
 use hyper::header::HeaderMap;
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -40,9 +41,15 @@ pub struct Session {
     blocked_ns: u64,
     /// A ping goes out where nothing else did for this long; 0 for never. And when that is.
     heartbeat: (u64, u64),
-    /// Rings for the next update or ping; while blocked or ending, for the end of patience.
+    /// Answers that a fault of the server holds back.
+    held: Option<Box<Held>>,
+    /// Rings for the next update, held answer or ping; while blocked or ending, for the end of patience.
     sleep: Sleep,
 }
+
+/// Answers of an echo and when they leave, in their order.
+#[derive(Default)]
+struct Held(VecDeque<(u64, Message)>);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -77,8 +84,16 @@ impl Session {
         peer.listen(&HeaderMap::new(), now_ns());
         let sleep = peer.thread.alarm.until(0);
         let (phase, heartbeat) = (Phase::Waiting, (heartbeat_ns, u64::MAX));
-        let mut session =
-            Session { socket, peer, phase, early: true, blocked_ns: 0, heartbeat, sleep };
+        let mut session = Session {
+            socket,
+            peer,
+            phase,
+            early: true,
+            blocked_ns: 0,
+            heartbeat,
+            held: None,
+            sleep,
+        };
         session.rest();
         Some(session)
     }
@@ -92,7 +107,37 @@ impl Session {
     }
 
     fn await_next(&mut self) {
-        self.lie_down(self.peer.due_ns().min(self.heartbeat.1));
+        let held = self.held.as_ref().and_then(|held| held.0.front());
+        let leaves_ns = held.map_or(u64::MAX, |(leaves_ns, _)| *leaves_ns);
+        self.lie_down(self.peer.leaves_ns().min(self.heartbeat.1).min(leaves_ns));
+    }
+
+    /// Answers a message of an echo with the same: at once, or when a fault of the server has it.
+    fn answer(&mut self, message: Message) {
+        let delay_ns = match &self.peer.thread.injector {
+            None => 0,
+            Some(injector) => {
+                injector.message();
+                injector.delay_ns()
+            }
+        };
+        if delay_ns == 0 {
+            // It fails where the connection is gone, which reading meets too.
+            let _ = Pin::new(&mut self.socket).start_send(message);
+            return;
+        }
+        let held = self.held.get_or_insert_default();
+        held.0.push_back((now_ns().saturating_add(delay_ns), message));
+        if self.phase == Phase::Waiting {
+            self.await_next();
+        }
+    }
+
+    /// The answer that was held back until now, if one was.
+    fn take_held(&mut self, now_ns: u64) -> Option<Message> {
+        let queue = &mut self.held.as_mut()?.0;
+        let (leaves_ns, _) = queue.front()?;
+        if *leaves_ns > now_ns { None } else { queue.pop_front().map(|(_, message)| message) }
     }
 
     fn serving(&self) -> bool {
@@ -141,10 +186,7 @@ impl Session {
                 Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => match workload {
                     // Whatever a client says is not for this feed.
                     Workload::Ticker => {}
-                    Workload::Echo if self.serving() => {
-                        // It fails where the connection is gone, which reading meets too.
-                        let _ = Pin::new(&mut self.socket).start_send(message);
-                    }
+                    Workload::Echo if self.serving() => self.answer(message),
                     Workload::Echo => {}
                     Workload::Broadcast | Workload::Tracker => {
                         self.peer.post(&message.into_data(), now_ns());
@@ -184,6 +226,12 @@ impl Session {
             }
             ready!(Pin::new(&mut self.sleep).poll(cx));
             let now = now_ns();
+            if let Some(message) = self.take_held(now) {
+                // It fails where the connection is gone, which reading meets too.
+                let _ = Pin::new(&mut self.socket).start_send(message);
+                self.rest();
+                continue;
+            }
             let sent = match self.peer.take_due(now) {
                 Some(message) => self.push(message).map(|()| true),
                 None if now >= self.heartbeat.1 => {

@@ -1,0 +1,433 @@
+//! The reference server's own faults, put in on purpose: by these a gate is proved.
+//!
+//! A fault has a stated size, so that a comparison with a sound server has a known answer. Separate
+//! from `record::Fault`, which is what a client has met. Here are the settings, and what one
+//! server thread does to its messages; the places where messages pass ask for it, and ask nothing
+//! of a server without faults but whether it has some.
+
+use super::site::Body;
+use crate::clock::thread_cpu_ns;
+use crate::feed::mix;
+use crate::settings::nearest;
+use crate::units::{human_ns, parse_duration_ns, parse_size, thousands};
+use hyper::Response;
+use hyper::header::{HeaderName, HeaderValue};
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::str::FromStr;
+
+/// The field that makes a response's head longer.
+const FIELD: HeaderName = HeaderName::from_static("x-fault");
+/// `X-Fault: `, a character and CR LF.
+const LEAST_HEADER_BYTES: u64 = 12;
+/// A client may refuse a head beyond this and its own fields.
+const MOST_HEADER_BYTES: u64 = 32 * 1024;
+const MOST_DELAY_NS: u64 = 10_000_000_000;
+const MOST_CPU_NS: u64 = 1_000_000_000;
+
+/// Every fault: its name, an example, and what it does.
+pub const FAULTS: &[(&str, &str, &str)] = &[
+    (
+        "delay",
+        "delay=5ms",
+        "every answer, chunk, event and WebSocket message leaves so much later, and none \
+         overtakes another; pings, and the content of an answer, are not delayed",
+    ),
+    ("header", "header=64B", "every response head, of an upgrade too, is so many bytes longer"),
+    (
+        "cpu",
+        "cpu=50us",
+        "so much CPU time is used for each answer, chunk, event and WebSocket message before it \
+         is sent",
+    ),
+    (
+        "leak",
+        "leak=1KiB",
+        "so much memory is written to and kept for each answer, chunk, event and WebSocket \
+         message",
+    ),
+    (
+        "drop",
+        "drop=1% or drop=1/500",
+        "so many of the updates that are pushed, held for a long poll, or pending for a poll of a \
+         log are never sent; a poll for the latest update and an echo are always answered",
+    ),
+    ("stall", "stall=200ms/2s", "each thread stands still for 200 ms every 2 s"),
+];
+
+/// One fault and its size, written `NAME=SIZE`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Injected {
+    /// Messages leave later by so many nanoseconds.
+    Delay(u64),
+    /// Response heads are longer by so many bytes.
+    Header(u64),
+    /// CPU time for each message, in nanoseconds.
+    Cpu(u64),
+    /// Memory for each message, in bytes.
+    Leak(u64),
+    /// One in so many updates is never sent; 1 or more.
+    Drop(f64),
+    /// Stands still for so many nanoseconds, every so many.
+    Stall(u64, u64),
+}
+
+impl Injected {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Injected::Delay(_) => "delay",
+            Injected::Header(_) => "header",
+            Injected::Cpu(_) => "cpu",
+            Injected::Leak(_) => "leak",
+            Injected::Drop(_) => "drop",
+            Injected::Stall(..) => "stall",
+        }
+    }
+}
+
+impl fmt::Display for Injected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Injected::Delay(ns) => write!(f, "every message leaves {} later", human_ns(ns as f64)),
+            Injected::Header(bytes) => {
+                write!(f, "every response head is {} B longer", thousands(bytes))
+            }
+            Injected::Cpu(ns) => {
+                write!(f, "every message costs {} more of CPU time", human_ns(ns as f64))
+            }
+            Injected::Leak(bytes) => {
+                write!(f, "every message leaves {} B of memory behind", thousands(bytes))
+            }
+            Injected::Drop(every) => write!(f, "one update in {every} is never sent"),
+            Injected::Stall(ns, every_ns) => {
+                let (ns, every) = (human_ns(ns as f64), human_ns(every_ns as f64));
+                write!(f, "every thread stands still for {ns} every {every}")
+            }
+        }
+    }
+}
+
+impl FromStr for Injected {
+    type Err = String;
+
+    /// # Errors
+    /// A sentence that names what is wrong and an example.
+    fn from_str(text: &str) -> Result<Injected, String> {
+        let (name, size) = text.split_once('=').unwrap_or((text, ""));
+        let (name, size) = (name.trim(), size.trim());
+        let Some((_, example, _)) = FAULTS.iter().find(|fault| fault.0 == name) else {
+            let names: Vec<&str> = FAULTS.iter().map(|fault| fault.0).collect();
+            let meant = nearest(name, &names).map(|near| format!("; did you mean {near:?}?"));
+            let all = format!("; there are {}", names.join(", "));
+            return Err(format!("there is no fault {name:?}{}", meant.unwrap_or(all)));
+        };
+        if size.is_empty() {
+            return Err(format!("{name} needs a size: write for example {example}"));
+        }
+        match name {
+            "delay" => {
+                within(parse_duration_ns(size)?, MOST_DELAY_NS, example).map(Injected::Delay)
+            }
+            "header" => header(parse_size(size)?),
+            "cpu" => within(parse_duration_ns(size)?, MOST_CPU_NS, example).map(Injected::Cpu),
+            "leak" => match parse_size(size)? {
+                0 => Err(format!("a leak of nothing is none: write for example {example}")),
+                bytes => Ok(Injected::Leak(bytes)),
+            },
+            "drop" => drop_every(size).map(Injected::Drop),
+            _ => stall(size),
+        }
+    }
+}
+
+/// A time above nothing and up to the most.
+fn within(ns: u64, most_ns: u64, example: &str) -> Result<u64, String> {
+    match (1..=most_ns).contains(&ns) {
+        true => Ok(ns),
+        false => Err(format!(
+            "must be above 0s and at most {}, as in {example}",
+            human_ns(most_ns as f64)
+        )),
+    }
+}
+
+fn header(bytes: u64) -> Result<Injected, String> {
+    match bytes {
+        LEAST_HEADER_BYTES..=MOST_HEADER_BYTES => Ok(Injected::Header(bytes)),
+        _ => Err(format!(
+            "must be at least {LEAST_HEADER_BYTES}B, the shortest field with its line end \
+             (`X-Fault: x`), and at most 32KiB"
+        )),
+    }
+}
+
+/// Reads `1%` or `1/500`; gives in how many there is one.
+fn drop_every(text: &str) -> Result<f64, String> {
+    let number = |text: &str| {
+        let text = text.trim();
+        let plain = text.bytes().all(|b| b.is_ascii_digit() || b == b'.' || b == b'_');
+        text.replace('_', "").parse::<f64>().ok().filter(|n| plain && n.is_finite())
+    };
+    let bad = || format!("{text:?} is no share of the updates: write 1% or 1/500");
+    let (part, of) = match (text.strip_suffix('%'), text.split_once('/')) {
+        (Some(percent), _) => (number(percent), Some(100.0)),
+        (None, Some((part, of))) => (number(part), number(of)),
+        (None, None) => return Err(bad()),
+    };
+    let (part, of) = part.zip(of).ok_or_else(bad)?;
+    match of / part {
+        every if part > 0.0 && (1.0..=1e9).contains(&every) => Ok(every),
+        _ => Err(format!("{text:?}: must be at least one in 1000000000 and at most all of them")),
+    }
+}
+
+fn stall(text: &str) -> Result<Injected, String> {
+    let bad = || format!("{text:?} is no stall: write how long and how often, stall=200ms/2s");
+    let (ns, every) = text.split_once('/').ok_or_else(bad)?;
+    let (ns, every_ns) = (parse_duration_ns(ns)?, parse_duration_ns(every)?);
+    match 0 < ns && ns < every_ns {
+        true => Ok(Injected::Stall(ns, every_ns)),
+        false => Err(format!("{text:?}: must stand still for less than the time between two")),
+    }
+}
+
+/// The faults of a server; none by default.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Faults {
+    delay_ns: u64,
+    header_bytes: u64,
+    cpu_ns: u64,
+    leak_bytes: u64,
+    /// 0 for never.
+    drop_every: f64,
+    /// How long and how often, in nanoseconds, where it stands still.
+    pub stall_ns: Option<(u64, u64)>,
+}
+
+impl Faults {
+    /// All of these together.
+    ///
+    /// # Errors
+    /// A sentence, where one is given twice.
+    pub fn of(list: &[Injected]) -> Result<Faults, String> {
+        let mut faults = Faults::default();
+        for (place, fault) in list.iter().enumerate() {
+            if list[..place].iter().any(|before| before.name() == fault.name()) {
+                return Err(format!("the fault {} is given twice", fault.name()));
+            }
+            match *fault {
+                Injected::Delay(ns) => faults.delay_ns = ns,
+                Injected::Header(bytes) => faults.header_bytes = bytes,
+                Injected::Cpu(ns) => faults.cpu_ns = ns,
+                Injected::Leak(bytes) => faults.leak_bytes = bytes,
+                Injected::Drop(every) => faults.drop_every = every,
+                Injected::Stall(ns, every_ns) => faults.stall_ns = Some((ns, every_ns)),
+            }
+        }
+        Ok(faults)
+    }
+    /// What a thread needs to show them; `None` where no message is touched.
+    pub fn injector(&self, seed: u64) -> Option<Box<Injector>> {
+        let untouched = Faults { stall_ns: self.stall_ns, ..Faults::default() };
+        (*self != untouched).then(|| Box::new(Injector::new(*self, seed)))
+    }
+}
+
+/// What one thread does to its messages.
+pub struct Injector {
+    faults: Faults,
+    /// What makes a head longer.
+    value: Option<HeaderValue>,
+    leaked: RefCell<Vec<Box<[u8]>>>,
+    drops: Drops,
+}
+
+impl Injector {
+    fn new(faults: Faults, seed: u64) -> Injector {
+        let line = FIELD.as_str().len() + ": \r\n".len();
+        let value = (faults.header_bytes > 0)
+            .then(|| vec![b'x'; (faults.header_bytes as usize).saturating_sub(line)])
+            .and_then(|bytes| HeaderValue::from_bytes(&bytes).ok());
+        let drops = Drops::new(faults.drop_every, seed);
+        Injector { faults, value, leaked: RefCell::default(), drops }
+    }
+    /// How much later than it would every message leaves, in nanoseconds.
+    pub fn delay_ns(&self) -> u64 {
+        self.faults.delay_ns
+    }
+    /// Updates that were never sent.
+    pub fn dropped(&self) -> u64 {
+        self.drops.dropped.get()
+    }
+    /// Whether the update that is sent next is not.
+    pub fn drops(&self) -> bool {
+        self.drops.next()
+    }
+    /// What a message costs.
+    pub fn message(&self) {
+        let Faults { cpu_ns, leak_bytes, .. } = self.faults;
+        if leak_bytes > 0 {
+            let kept = vec![1; leak_bytes as usize].into_boxed_slice();
+            self.leaked.borrow_mut().push(kept);
+        }
+        if cpu_ns > 0 {
+            let until_ns = thread_cpu_ns().saturating_add(cpu_ns);
+            while thread_cpu_ns() < until_ns {
+                std::hint::spin_loop();
+            }
+        }
+    }
+    /// What an answer costs, and its head.
+    pub fn answer(&self, response: &mut Response<Body>) {
+        self.message();
+        if let Some(value) = &self.value {
+            response.headers_mut().insert(FIELD, value.clone());
+        }
+    }
+}
+
+/// Which updates are never sent: one of each stretch of so many, at a place that the seed chooses.
+/// Were it every n-th, n clients whose updates take turns would have one among them that hears
+/// nothing, and all others would lack nothing.
+struct Drops {
+    every: f64,
+    seed: u64,
+    seen: Cell<u64>,
+    /// Among all updates, the place of the next that is dropped; and the ones before it.
+    next: Cell<u64>,
+    dropped: Cell<u64>,
+}
+
+impl Drops {
+    fn new(every: f64, seed: u64) -> Drops {
+        let (seen, dropped, next) = (Cell::new(0), Cell::new(0), Cell::new(u64::MAX));
+        let drops = Drops { every, seed, seen, next, dropped };
+        if every >= 1.0 {
+            drops.next.set(drops.place(0));
+        }
+        drops
+    }
+    /// Where in its stretch the `number`-th is.
+    fn place(&self, number: u64) -> u64 {
+        let edge = |number: u64| (number as f64 * self.every).ceil() as u64;
+        let (from, until) = (edge(number), edge(number + 1));
+        let chosen = u128::from(mix(self.seed ^ mix(number))) * u128::from(until - from);
+        from + (chosen >> 64) as u64
+    }
+    fn next(&self) -> bool {
+        let place = self.seen.replace(self.seen.get() + 1);
+        let drops = place == self.next.get();
+        if drops {
+            self.dropped.set(self.dropped.get() + 1);
+            self.next.set(self.place(self.dropped.get()));
+        }
+        drops
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::{Either, Full};
+    use proptest::prelude::*;
+
+    #[test]
+    fn faults_are_read_with_their_units() {
+        for (text, fault) in [
+            ("delay=5ms", Injected::Delay(5_000_000)),
+            ("header=64B", Injected::Header(64)),
+            ("cpu=50us", Injected::Cpu(50_000)),
+            ("leak=1KiB", Injected::Leak(1024)),
+            ("drop=1%", Injected::Drop(100.0)),
+            ("drop=100%", Injected::Drop(1.0)),
+            ("drop=1/500", Injected::Drop(500.0)),
+            ("drop=2/3", Injected::Drop(1.5)),
+            ("stall=200ms/2s", Injected::Stall(200_000_000, 2_000_000_000)),
+        ] {
+            assert_eq!(text.parse(), Ok(fault), "{text}");
+            assert!(FAULTS.iter().any(|(name, ..)| *name == fault.name()));
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_fault_is_said_with_what_would_be_right() {
+        for (text, wanted) in [
+            ("dely=5ms", "did you mean \"delay\"?"),
+            ("smoke=5ms", "there are delay, header, cpu, leak, drop, stall"),
+            ("", "there is no fault \"\""),
+            ("delay", "delay needs a size: write for example delay=5ms"),
+            ("delay=5", "has no unit"),
+            ("delay=0s", "must be above 0s"),
+            ("delay=11s", "at most 10 s"),
+            ("cpu=2s", "at most 1 s"),
+            ("header=11B", "must be at least 12B"),
+            ("header=33KiB", "at most 32KiB"),
+            ("header=64ms", "unknown unit"),
+            ("leak=0B", "a leak of nothing"),
+            ("drop=5", "write 1% or 1/500"),
+            ("drop=0%", "at most all of them"),
+            ("drop=101%", "at most all of them"),
+            ("drop=-1%", "write 1% or 1/500"),
+            ("drop=inf%", "write 1% or 1/500"),
+            ("drop=1/0", "at least one in"),
+            ("stall=200ms", "how long and how often"),
+            ("stall=2s/2s", "less than the time between two"),
+        ] {
+            let error = text.parse::<Injected>().expect_err(text);
+            assert!(error.contains(wanted), "{text}: {error}");
+        }
+        let twice = [Injected::Cpu(1), Injected::Leak(1), Injected::Cpu(2)];
+        assert_eq!(Faults::of(&twice), Err("the fault cpu is given twice".to_owned()));
+    }
+
+    #[test]
+    fn every_example_of_the_help_can_be_used() {
+        for (name, examples, _) in FAULTS {
+            for example in examples.split(" or ") {
+                assert_eq!(example.parse::<Injected>().map(Injected::name), Ok(*name));
+            }
+        }
+    }
+
+    #[test]
+    fn a_head_is_longer_by_the_size_and_a_sound_server_has_no_injector() {
+        assert!(Faults::default().injector(1).is_none());
+        assert!(Faults::of(&[Injected::Stall(1, 2)]).unwrap().injector(1).is_none());
+        for bytes in [12, 64, 1000] {
+            let injector = Faults::of(&[Injected::Header(bytes)]).unwrap().injector(1).unwrap();
+            let mut response: Response<Body> = Response::new(Either::Left(Full::default()));
+            injector.answer(&mut response);
+            let value = response.headers()["x-fault"].len();
+            assert_eq!("X-Fault: \r\n".len() + value, bytes as usize);
+        }
+    }
+
+    #[test]
+    fn a_message_costs_what_was_asked_for() {
+        let faults = Faults::of(&[Injected::Cpu(2_000_000), Injected::Leak(1000)]).unwrap();
+        let injector = faults.injector(1).unwrap();
+        let before = thread_cpu_ns();
+        (0..3).for_each(|_| injector.message());
+        assert!(thread_cpu_ns() - before >= 6_000_000);
+        assert_eq!(injector.leaked.borrow().iter().map(|kept| kept.len()).sum::<usize>(), 3000);
+        assert!(!injector.drops());
+    }
+
+    proptest! {
+        #[test]
+        fn of_each_stretch_one_is_dropped(every in 1.0f64..40.0, seed: u64) {
+            let drops = Drops::new(every, seed);
+            let edge = |n: u64| (n as f64 * every).ceil() as u64;
+            for number in 1..30 {
+                while drops.seen.get() < edge(number) {
+                    drops.next();
+                }
+                prop_assert_eq!(drops.dropped.get(), number);
+            }
+            let again = Drops::new(every, seed);
+            (0..drops.seen.get()).for_each(|_| _ = again.next());
+            prop_assert_eq!(again.next.get(), drops.next.get());
+        }
+    }
+}
