@@ -222,6 +222,28 @@ pub fn three(value: f64) -> String {
     }
 }
 
+/// A figure with up to six digits and its unit, `-` for none: `12.3456 ms`. A fraction that six
+/// digits would make whole has all of its own, so that it does not read like the bound it misses.
+pub fn with_unit(value: f64, unit: &str) -> String {
+    let number = match value {
+        v if v.fract() == 0.0 && v.abs() < 1e15 => {
+            let sign = if v < 0.0 { "-" } else { "" };
+            format!("{sign}{}", thousands(v.abs() as u64))
+        }
+        v if v.abs() < 1e-4 || v.abs() >= 1e15 => format!("{v:e}"),
+        v => {
+            let decimals = (5 - v.abs().log10().floor() as i32).clamp(0, 12) as usize;
+            let text = format!("{v:.decimals$}");
+            let whole = text.parse().is_ok_and(|read: f64| read.fract() == 0.0);
+            if whole { v.to_string() } else { text.trim_end_matches('0').to_owned() }
+        }
+    };
+    match unit {
+        "-" => number,
+        unit => format!("{number} {unit}"),
+    }
+}
+
 /// A whole number with thousands apart: `100,000`.
 pub fn thousands(value: u64) -> String {
     let digits = value.to_string();
@@ -274,5 +296,23 @@ mod tests {
         assert_eq!(thousands(100_000), "100,000");
         assert_eq!(thousands(999), "999");
         assert_eq!(three(0.153), "0.153");
+    }
+
+    #[test]
+    fn figures_read_apart_from_the_bound_that_they_miss() {
+        for (value, unit, text) in [
+            (2.0, "B/message", "2 B/message"),
+            (454.5, "-", "454.5"),
+            (20_000.0, "-", "20,000"),
+            (-3.0, "B", "-3 B"),
+            (20.004_863, "ms", "20.0049 ms"),
+            (20.000_000_1, "ms", "20.0000001 ms"),
+            (99.95, "%", "99.95 %"),
+            (0.000_012, "s", "1.2e-5 s"),
+            (123_456.789, "-", "123456.789"),
+            (1e20, "-", "1e20"),
+        ] {
+            assert_eq!(with_unit(value, unit), text);
+        }
     }
 }

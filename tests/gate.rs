@@ -4,6 +4,8 @@
 mod dead_servers;
 /// The reference server's own faults, each by the figure that it must show in.
 mod faults;
+/// A scenario's limits, from its text to the exit code.
+mod limits;
 /// Every format of a judgement, and where it goes.
 mod output;
 /// False alarms and power of paired comparisons, by chance with fixed seeds.

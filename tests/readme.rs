@@ -22,8 +22,7 @@ fn settings() -> String {
     for section in SECTIONS {
         let name = match section.name {
             "" => "At the top".to_owned(),
-            "series" => "`[[series]]`".to_owned(),
-            name => format!("`[{name}]`"),
+            _ => format!("`{}`", section.header()),
         };
         let _ = writeln!(out, "{name}: {}\n", section.about);
         rows(&mut out, section.keys);

@@ -1,5 +1,7 @@
 //! Reports: exact arithmetic, every format of a synthetic result, and what is absent or invalid.
 
+/// Limits held against the sample.
+mod limits;
 mod pictures;
 mod recorded;
 pub mod sample;

@@ -1,6 +1,9 @@
 //! Every class of bad scenario, by the message that its author reads; and the plans of the
 //! shipped ones.
 
+/// Bad limits.
+mod limits;
+
 use insta::assert_snapshot;
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};
@@ -72,7 +75,7 @@ transport = \"websocket\"
 
 #[test]
 fn a_small_scenario_takes_every_default() {
-    let Resolved { plan, warnings } = resolved(GOOD, &[]).expect("it is good");
+    let Resolved { plan, warnings, .. } = resolved(GOOD, &[]).expect("it is good");
     assert_eq!(warnings, Vec::<String>::new());
     assert_eq!(plan.name, "x");
     assert_eq!(plan.timing.duration_ns, 10_000_000_000);
@@ -627,6 +630,11 @@ fn a_plan_for_people() {
          8  polling       100,000  286 MB  1.24 GB  960 MB   2.48 GB
          9  websocket     100,000  836 MB   636 MB  960 MB   2.43 GB
 
+    Limits
+      overhead_bytes_per_message == 2B                                                    websocket  all client counts    Chapter 7: the overhead of a WebSocket message is two bytes.
+      head_chars_per_message == 871chars                                                  polling    all client counts    Chapter 7: the headers of a poll are 871 characters.
+      polling.overhead_bytes_per_message / websocket.overhead_bytes_per_message >= 400:1             all client counts    Chapter 7: WebSocket reduces the overhead by hundreds to one.
+
     This machine
       ok  open files a process    needs 16,923         has 20,000 (now 1,024, raised by the run)
       ok  ports an address        needs 1              has 28,232
@@ -643,7 +651,7 @@ fn a_plan_for_people() {
 #[test]
 fn what_is_probably_not_meant() {
     let overrides = ["clients=[100000]", "warmup=0s", "feed.rate=1/min", "feed.size=30B"];
-    let Resolved { plan, warnings } = resolved(GOOD, &overrides).expect("it is good");
+    let Resolved { plan, warnings, .. } = resolved(GOOD, &overrides).expect("it is good");
     assert_eq!(plan.feed.payload_bytes, 30);
     assert_snapshot!(warnings.join("\n"), @r#"
     polling: the warm-up of 0 ns is shorter than the interval of 1 s; first exchanges of some clients fall into the measured window
@@ -774,7 +782,7 @@ fn delays_are_settings_like_others() {
         |          ^^^^^^^^^
     1 error in scenarios/x.toml
     "#);
-    let Resolved { plan, warnings } =
+    let Resolved { plan, warnings, .. } =
         resolved(GOOD, &["delay=600ms", "jitter=1ms", "jitter_law=half-normal", "seed=7"])
             .expect("it is good");
     let delay = plan.delay;

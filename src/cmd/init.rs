@@ -56,20 +56,20 @@ pub fn starter() -> String {
 }
 
 fn table(out: &mut String, section: &Section) {
-    let header = match section.name {
-        "" => String::new(),
-        name => format!("[{name}]"),
-    };
-    heading(out, section.about, &header, section.optional);
+    heading(out, section.about, &section.header(), section.optional);
     for key in section.keys {
         let active = key.name == "clients" && !section.optional;
-        setting(out, key, example(key.name), active);
+        setting(out, key, example(section.name, key.name), active);
     }
 }
 
 /// What a setting without a default is in the starter.
-fn example(key: &str) -> &'static str {
+fn example(section: &str, key: &str) -> &'static str {
     match key {
+        "about" if section == "limit" => "\"Updates are pushed at once.\"",
+        "metric" => "\"delivery_latency\"",
+        "series" => "\"websocket\"",
+        "condition" => "\"p(95) < 100ms\"",
         "name" => "\"starter\"",
         "about" => "\"A first scenario.\"",
         "clients" => "[100]",
@@ -123,11 +123,15 @@ mod tests {
     use crate::scenario;
 
     fn plan_of(text: &str) -> crate::plan::Plan {
+        resolved(text).plan
+    }
+
+    fn resolved(text: &str) -> crate::plan::Resolved {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("starter.toml");
         std::fs::write(&path, text).unwrap();
         let file = scenario::load(&path, &[]).unwrap();
-        resolve(&file, &Machine::read()).map_err(|faults| faults.to_string()).unwrap().plan
+        resolve(&file, &Machine::read()).map_err(|faults| faults.to_string()).unwrap()
     }
 
     #[test]
@@ -154,10 +158,14 @@ mod tests {
                 }
                 _ if line == "# [stretch]" => "[stretch]\n".to_owned(),
                 _ if line == "# [[series]]" => "[[series]]\n".to_owned(),
+                _ if line == "# [[limit]]" => "[[limit]]\n".to_owned(),
                 _ => format!("{line}\n"),
             })
             .collect();
         let (short, mut long) = (plan_of(&starter()), plan_of(&all));
+        let limits = resolved(&all).limits;
+        let words: Vec<String> = limits.iter().map(|limit| limit.words()).collect();
+        assert_eq!(words, ["delivery_latency p(95) < 100ms"]);
         assert!(long.cases.iter().any(|case| case.stretch.is_some()));
         assert_eq!(long.series.pop().map(|s| s.transport), Some("null".to_owned()));
         assert_eq!((long.series, long.timing, long.feed), (short.series, short.timing, short.feed));

@@ -7,6 +7,7 @@
 //! | `plan` | the complete plan, as in the header of a result file; times end in `_ns` |
 //! | `hash` | the SHA-1 of the plan, as in a result file |
 //! | `estimates` | one object a case, in the order of `plan.cases`; times in nanoseconds, sizes in bytes, `traffic` in bytes a second |
+//! | `limits` | what the figures are held against: `metric`, `series`, `clients`, `condition`, `abort_on_fail`, `delay_abort_eval_ns`, `about`; those left out of the scenario are left out |
 //! | `preflight` | `checks` (`name`, `needed`, `available`, `ok`, `required`, `remedy`) and `unread` |
 //! | `warnings` | sentences |
 //! | `ready` | whether `wsbench run` would begin |
@@ -15,10 +16,11 @@ pub(super) mod rows;
 
 use crate::cli::PlanArgs;
 use crate::error::{Failure, Outcome};
+use crate::gate::limit::Limit;
 use crate::plan::{Estimate, Machine, Plan, Preflight, Resolved, estimate, resolve};
 use crate::scenario;
 use crate::units::human_ns;
-use rows::{case_rows, check_rows, columns, facts, memory_rows, traffic_rows};
+use rows::{case_rows, check_rows, columns, facts, limit_rows, memory_rows, traffic_rows};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -37,6 +39,8 @@ pub enum PlanFormat {
 pub struct Prepared {
     /// What will run.
     pub plan: Plan,
+    /// What its figures are held against.
+    pub limits: Vec<Limit>,
     /// Whether it can.
     pub preflight: Preflight,
     /// What is legal and probably not meant.
@@ -50,9 +54,9 @@ pub struct Prepared {
 /// is no error here; see [`Preflight::refusal`].
 pub fn prepare(path: &Path, overrides: &[String], machine: &Machine) -> Outcome<Prepared> {
     let file = scenario::load(path, overrides)?;
-    let Resolved { plan, warnings } = resolve(&file, machine)?;
+    let Resolved { plan, limits, warnings } = resolve(&file, machine)?;
     let preflight = Preflight::new(&plan, machine);
-    Ok(Prepared { plan, preflight, warnings })
+    Ok(Prepared { plan, limits, preflight, warnings })
 }
 
 /// Prints the plan of a scenario.
@@ -77,12 +81,13 @@ pub fn show(prepared: &Prepared, format: PlanFormat) -> Outcome<String> {
 }
 
 fn json(prepared: &Prepared) -> Outcome<String> {
-    let Prepared { plan, preflight, warnings } = prepared;
+    let Prepared { plan, limits, preflight, warnings } = prepared;
     let estimates: Vec<Estimate> = plan.cases.iter().map(|case| estimate(plan, case)).collect();
     let value = serde_json::json!({
         "plan": plan,
         "hash": plan.hash(),
         "estimates": estimates,
+        "limits": limits,
         "preflight": preflight,
         "warnings": warnings,
         "ready": preflight.refusal().is_none(),
@@ -92,7 +97,7 @@ fn json(prepared: &Prepared) -> Outcome<String> {
 }
 
 fn text(prepared: &Prepared) -> String {
-    let Prepared { plan, preflight, warnings } = prepared;
+    let Prepared { plan, limits, preflight, warnings } = prepared;
     let mut out = String::new();
     let total: u64 = plan.cases.iter().map(|case| estimate(plan, case).duration_ns).sum();
     let count = plan.cases.len();
@@ -109,6 +114,10 @@ fn text(prepared: &Prepared) -> String {
     columns(&mut out, &traffic_rows(plan), &[0, 2, 3, 4, 5, 6, 7, 8]);
     let _ = writeln!(out, "\nExpected memory (estimates)");
     columns(&mut out, &memory_rows(plan), &[0, 2, 3, 4, 5, 6]);
+    if !limits.is_empty() {
+        let _ = writeln!(out, "\nLimits");
+        columns(&mut out, &limit_rows(limits), &[]);
+    }
     let _ = writeln!(out, "\nThis machine");
     columns(&mut out, &check_rows(preflight), &[]);
     for check in preflight.checks.iter().filter(|c| !c.ok) {

@@ -4,7 +4,8 @@
 //! a report is whole or absent.
 
 use crate::error::{Failure, Outcome, at};
-use crate::report::{FORMATS, Format, Table, format, summarise};
+use crate::gate::limit::judged;
+use crate::report::{FORMATS, Format, Table, format};
 use crate::result::{RunResult, file};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -38,7 +39,7 @@ pub fn render_all(
     out_dir: &Path,
     formats: &[&dyn Format],
 ) -> Outcome<Vec<PathBuf>> {
-    write_all(&summarise(result), out_dir, formats)
+    write_all(&judged(result), out_dir, formats)
 }
 
 /// Like [`render_all`], of a table that is made already.
@@ -107,7 +108,7 @@ pub struct Report {
 /// Where a file cannot be read or written; the message names it.
 pub fn report(paths: &[PathBuf], out: Option<&Path>, formats: &[&dyn Format]) -> Outcome<Report> {
     let results = read_all(paths)?;
-    let tables: Vec<Table> = results.iter().map(summarise).collect();
+    let tables: Vec<Table> = results.iter().map(judged).collect();
     let mut written = Vec::new();
     if let Some(out) = out {
         for table in &tables {

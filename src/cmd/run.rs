@@ -3,13 +3,15 @@
 mod progress;
 
 use super::ci;
+use super::plan::Prepared;
 use super::report::{formats, write_all};
 use crate::cli::RunArgs;
-use crate::conduct::{self, Ran};
+use crate::conduct::{self, Look, Ran};
 use crate::error::{Failure, Outcome, at};
+use crate::gate::limit::{Watch, judged, written};
 use crate::host;
-use crate::plan::{Machine, Plan};
-use crate::report::summarise;
+use crate::plan::Machine;
+use crate::result::RunResult;
 use crate::signals::Signals;
 use progress::Progress;
 use std::fs;
@@ -50,19 +52,23 @@ fn measure(args: &RunArgs) -> Outcome<u8> {
         }
     };
     make_room(&out)?;
-    let ran = perform(&prepared.plan, started, &out, args.quiet)?;
-    let table = summarise(&ran.result);
-    let written = write_all(&table, &out, &formats);
+    let ran = perform(&prepared, started, &out, args.quiet)?;
+    let table = judged(&ran.result);
+    let done = write_all(&table, &out, &formats);
     ci::show_runs(std::slice::from_ref(&table), &args.output)?;
     if !args.quiet {
         eprintln!("reports are in {}", out.display());
     }
-    written?;
+    done?;
     Ok(ran.caught.map_or_else(|| table.verdict.exit_code, |caught| caught.exit_code()))
 }
 
-fn perform(plan: &Plan, started: jiff::Timestamp, out: &Path, quiet: bool) -> Outcome<Ran> {
-    let header = conduct::header(plan, started.strftime("%FT%TZ").to_string(), host::describe());
+fn perform(prepared: &Prepared, started: jiff::Timestamp, out: &Path, quiet: bool) -> Outcome<Ran> {
+    let Prepared { plan, limits, .. } = prepared;
+    let started = started.strftime("%FT%TZ").to_string();
+    let mut header = conduct::header(plan, started, host::describe());
+    header.limits = written(limits);
+    let watch = Watch::new(limits);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -72,7 +78,11 @@ fn perform(plan: &Plan, started: jiff::Timestamp, out: &Path, quiet: bool) -> Ou
         let mut progress = Progress::new(quiet);
         let path = out.join(RESULT_FILE);
         let mut watcher = |note| progress.note(note);
-        let ran = conduct::run(plan, header, &path, &mut signals, &mut watcher).await;
+        let mut inspector =
+            |result: &RunResult, look: Look| watch.look(result, look.case, look.measured_ns);
+        let ran =
+            conduct::run_inspected(plan, header, &path, &mut signals, &mut watcher, &mut inspector);
+        let ran = ran.await;
         progress.clear();
         ran.map_err(|failure| {
             let kept = format!("what was recorded is in {}", path.display());

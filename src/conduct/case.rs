@@ -2,7 +2,7 @@
 
 use super::calibrate::{Next, Search, held, longest_wait_ns};
 use super::crew::{Crew, Waited};
-use super::{Note, Sink, Watcher};
+use super::{Early, Inspector, Look, Note, Sink, Watcher};
 use crate::clock::now_ns;
 use crate::error::{Failure, Outcome};
 use crate::host::kernel_socket_bytes;
@@ -28,7 +28,10 @@ const MOST_LINE_GAP_NS: u64 = 100_000;
 /// What a process may need beyond its clients' limit to say its last word.
 const LAST_WORD: Duration = Duration::from_secs(20);
 
-/// Runs a case. Gives the signal that ended it early.
+/// From the end of a second to the moment at which its windows have come from every thread.
+const ARRIVAL_NS: u64 = SECOND_NS / 4;
+
+/// Runs a case. Gives what ended it early.
 ///
 /// # Errors
 /// Where a process cannot be started or the result cannot be written.
@@ -38,7 +41,8 @@ pub async fn run(
     sink: &mut Sink,
     signals: &mut Signals,
     watcher: Watcher<'_>,
-) -> Outcome<Option<Caught>> {
+    inspector: Inspector<'_>,
+) -> Outcome<Option<Early>> {
     let mut conductor = Conductor {
         plan,
         case,
@@ -47,14 +51,18 @@ pub async fn run(
         sink,
         signals,
         watcher,
+        inspector,
+        refused: None,
         epoch_ns: 0,
         server_cost: vec![Cost::default(); case.servers.len()],
         end: CaseEnd { case: case.index, ..CaseEnd::default() },
         pending: None,
     };
     let caught = conductor.perform().await?;
-    conductor.finish(caught).await?;
-    Ok(caught)
+    let refused = conductor.refused.take().map(Early::Refused);
+    let early = caught.map(Early::Caught).or(refused);
+    conductor.finish(early.as_ref()).await?;
+    Ok(early)
 }
 
 struct Conductor<'a> {
@@ -65,6 +73,9 @@ struct Conductor<'a> {
     sink: &'a mut Sink,
     signals: &'a mut Signals,
     watcher: Watcher<'a>,
+    inspector: Inspector<'a>,
+    /// Why the inspector ended the case.
+    refused: Option<String>,
     epoch_ns: u64,
     server_cost: Vec<Cost>,
     end: CaseEnd,
@@ -328,7 +339,7 @@ impl Conductor<'_> {
         }
         let from = self.sample_servers().await?;
         self.stage("measuring", schedule.duration_ns);
-        let waited = self.until(schedule.cost_until_ns()).await?;
+        let waited = self.inspected(&schedule).await?;
         let until = self.sample_servers().await?;
         for (cost, (from, until)) in self.server_cost.iter_mut().zip(from.iter().zip(until)) {
             cost.cpu_ns = until.0.saturating_sub(from.0);
@@ -345,6 +356,26 @@ impl Conductor<'_> {
         // A late client goes on to the end of its turns: it has the drain limit for that.
         let limit = Duration::from_nanos(left + schedule.interval_ns + self.timing.drain_ns);
         self.wait(limit, |c| c.drivers_all(|d| d.finished)).await
+    }
+
+    /// Waits for the end of the measured window, and lets what was recorded be looked at once a
+    /// second. Where that ends the case, no more is waited for.
+    async fn inspected(&mut self, schedule: &Schedule) -> Outcome<Waited> {
+        let (from_ns, until_ns) = (schedule.steady_from_ns(), schedule.cost_until_ns());
+        let mut measured_ns = SECOND_NS;
+        while !self.case.floor && from_ns + measured_ns + ARRIVAL_NS < until_ns {
+            let waited = self.until(from_ns + measured_ns + ARRIVAL_NS).await?;
+            if waited != Waited::Late {
+                return Ok(waited);
+            }
+            let look = Look { case: self.case.index, measured_ns: Some(measured_ns) };
+            self.refused = (self.inspector)(&self.sink.result, look);
+            if self.refused.is_some() {
+                return Ok(Waited::Met);
+            }
+            measured_ns += SECOND_NS;
+        }
+        self.until(until_ns).await
     }
 
     /// Waits for a moment; anything but `Late` is an end before it.
@@ -381,7 +412,7 @@ impl Conductor<'_> {
     }
 
     /// Ends drivers, then servers, and writes how the case ended.
-    async fn finish(mut self, caught: Option<Caught>) -> Outcome<()> {
+    async fn finish(mut self, early: Option<&Early>) -> Outcome<()> {
         self.stage("closing", 0);
         let stopped_ns = now_ns();
         self.crew.stopping();
@@ -394,11 +425,14 @@ impl Conductor<'_> {
             self.crew.tell_server(index, &word).await;
         }
         self.wait(drain + LAST_WORD, |c| c.servers_all(|s| s.ended)).await?;
-        if caught.is_some() {
+        if early.is_some() {
             self.cut_short(stopped_ns);
         }
         self.end.lost = std::mem::take(&mut self.crew.lost);
-        self.end.stopped = caught.map(|c| c.name().to_owned());
+        self.end.stopped = early.map(|early| match early {
+            Early::Caught(caught) => caught.name().to_owned(),
+            Early::Refused(why) => format!("a limit was not kept: {why}"),
+        });
         self.sink.put(Line::Case(Box::new(self.end.clone())))?;
         self.crew.dismiss(Duration::from_secs(5)).await;
         Ok(())

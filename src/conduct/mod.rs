@@ -54,6 +54,29 @@ pub enum Note {
 /// Whoever shows a run. The run never waits for it.
 pub type Watcher<'a> = &'a mut dyn FnMut(Note);
 
+/// A look at what a run has recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    /// The case that runs, or has just ended.
+    pub case: u32,
+    /// Nanoseconds of its measured window that are recorded; `None` once it is over.
+    pub measured_ns: Option<u64>,
+}
+
+/// Whoever may end a run by what it has recorded, with a sentence on why. It is asked once a second
+/// of a case's measured window, and once a case is over and another would follow; the run waits for
+/// it.
+pub type Inspector<'a> = &'a mut dyn FnMut(&RunResult, Look) -> Option<String>;
+
+/// Why a case or a run ended early.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Early {
+    /// A signal came.
+    Caught(Caught),
+    /// Its inspector found a reason.
+    Refused(String),
+}
+
 /// What a run ended with.
 #[derive(Debug)]
 pub struct Ran {
@@ -93,22 +116,53 @@ pub async fn run(
     signals: &mut Signals,
     watcher: Watcher<'_>,
 ) -> Outcome<Ran> {
+    run_inspected(plan, header, path, signals, watcher, &mut |_, _| None).await
+}
+
+/// Like [`run`], with somebody who may end it by what it has recorded.
+///
+/// # Errors
+/// As of [`run`].
+pub async fn run_inspected(
+    plan: &Plan,
+    header: Header,
+    path: &Path,
+    signals: &mut Signals,
+    watcher: Watcher<'_>,
+    inspector: Inspector<'_>,
+) -> Outcome<Ran> {
     let began = now_ns();
     let writer = Writer::create(path, &header)?;
     let mut sink = Sink { writer, result: RunResult::new(header) };
-    let mut caught = None;
+    let mut early = None;
     for (place, case) in plan.cases.iter().enumerate() {
         if let Some(info) = sink.result.info(case.index) {
             let info = Box::new(info.clone());
             watcher(Note::Case { place: place + 1, of: plan.cases.len(), info });
         }
-        caught = case::run(plan, case, &mut sink, signals, watcher).await?;
-        if caught.is_some() {
+        early = case::run(plan, case, &mut sink, signals, watcher, inspector).await?;
+        let last = place + 1 == plan.cases.len();
+        if early.is_none() && !last && !case.floor {
+            let look = Look { case: case.index, measured_ns: None };
+            early = inspector(&sink.result, look).map(Early::Refused);
+        }
+        if early.is_some() {
             break;
         }
     }
-    let reason = caught.map_or("complete", Caught::name).to_owned();
+    let reason = match &early {
+        None => "complete".to_owned(),
+        Some(Early::Caught(caught)) => caught.name().to_owned(),
+        Some(Early::Refused(why)) => {
+            watcher(Note::Word(format!("the run is ended by a limit: {why}")));
+            End::by_limit(why)
+        }
+    };
     sink.put(Line::End(End { reason, wall_ns: now_ns() - began }))?;
+    let caught = match early {
+        Some(Early::Caught(caught)) => Some(caught),
+        _ => None,
+    };
     Ok(Ran { result: sink.result, caught })
 }
 
@@ -126,6 +180,7 @@ pub fn header(plan: &Plan, started: String, host: BTreeMap<String, String>) -> H
         host,
         cases: plan.cases.iter().map(|case| info(plan, case)).collect(),
         curves: plan::costs(plan).into_iter().map(curve).collect(),
+        limits: Vec::new(),
     }
 }
 

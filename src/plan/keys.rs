@@ -3,6 +3,7 @@
 //! This and the transports' `keys()` are the only places where a default stands. `resolve` reads
 //! by these tables and `wsbench init` prints them.
 
+use crate::scenario;
 use crate::settings::Key;
 
 /// One table of a scenario.
@@ -46,7 +47,24 @@ pub const SECTIONS: &[Section] = &[
         keys: SERIES,
         optional: false,
     },
+    Section {
+        name: scenario::LIMIT,
+        about: "A bound on a figure of the run, which fails with exit code 99 where it is not kept.",
+        keys: LIMIT,
+        optional: true,
+    },
 ];
+
+impl Section {
+    /// The line that begins it: `[feed]`, `[[series]]`; empty for what stands before the first.
+    pub fn header(&self) -> String {
+        match self.name {
+            "" => String::new(),
+            name if [scenario::SERIES, scenario::LIMIT].contains(&name) => format!("[[{name}]]"),
+            name => format!("[{name}]"),
+        }
+    }
+}
 
 const fn key(name: &'static str, default: Option<&'static str>, about: &'static str) -> Key {
     Key { name, default, about }
@@ -149,6 +167,45 @@ pub(super) const LABEL: Key =
     key("label", None, "names the series in reports; the transport's name where left out");
 
 const SERIES: &[Key] = &[TRANSPORT, LABEL];
+
+pub(super) const LIMIT_METRIC: Key = key(
+    "metric",
+    None,
+    "a latency such as \"delivery_latency\", or a numeric column of summary.csv; left out where the \
+     condition names its metrics",
+);
+pub(super) const LIMIT_SERIES: Key = key(
+    "series",
+    None,
+    "the label or transport of the series that are judged, or a list of them; all where left out",
+);
+pub(super) const LIMIT_CLIENTS: Key =
+    key("clients", None, "the client counts that are judged, one or a list; all where left out");
+pub(super) const CONDITION: Key = key(
+    "condition",
+    None,
+    "what is to hold: [metric [/ metric]] [avg, min, max, med, p(N), count, rate] <, <=, >, >=, == or != a value with \
+     its unit; a metric may be series.metric",
+);
+pub(super) const ABORT_ON_FAIL: Key =
+    key("abort_on_fail", Some("false"), "true: the run ends once the condition does not hold");
+pub(super) const DELAY_ABORT_EVAL: Key = key(
+    "delay_abort_eval",
+    Some("\"0s\""),
+    "how much of a case's measured window must be over before it may end the run",
+);
+pub(super) const LIMIT_ABOUT: Key =
+    key("about", None, "one sentence on what it tests, shown beside it; may be left out");
+
+const LIMIT: &[Key] = &[
+    LIMIT_METRIC,
+    LIMIT_SERIES,
+    LIMIT_CLIENTS,
+    CONDITION,
+    ABORT_ON_FAIL,
+    DELAY_ABORT_EVAL,
+    LIMIT_ABOUT,
+];
 
 /// The keys of a table.
 pub(super) fn of(section: &str) -> &'static [Key] {

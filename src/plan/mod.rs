@@ -9,6 +9,7 @@ mod cases;
 mod curves;
 mod estimate;
 mod keys;
+mod limits;
 mod machine;
 mod preflight;
 mod resolve;

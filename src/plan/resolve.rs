@@ -7,10 +7,11 @@
 use super::warnings::warnings;
 use super::{
     BUNDLED_AUTHORITY, Machine, Plan, Series, Server, Stretch, Timing, address, cases, keys,
-    workload,
+    limits, workload,
 };
 use crate::delay::{Delay, JitterLaw, MOST_DELAY_NS};
 use crate::feed::{self, Arrivals, Kind};
+use crate::gate::limit::Limit;
 use crate::scenario;
 use crate::settings::{Fault, Faults, Fields, Key, Place, Table, nearest};
 use crate::transport::{self, Setting, Target};
@@ -36,6 +37,8 @@ const MOST_CASES: u64 = 3_600;
 pub struct Resolved {
     /// The plan.
     pub plan: Plan,
+    /// What its figures are held against.
+    pub limits: Vec<Limit>,
     /// What is legal and probably not meant.
     pub warnings: Vec<String>,
 }
@@ -76,6 +79,7 @@ pub fn resolve(file: &scenario::File, machine: &Machine) -> Result<Resolved, Fau
         series.extend(read_series(each, &feed, &answering, &series, &root, &mut faults));
     }
     let stretch = read_stretch(file, &root.clients, &mut faults);
+    let (limits, unusual) = limits::read(file, &root.clients, root.timing.duration_ns, &mut faults);
     let wanted = root.clients.len() as u64 * (series.len() as u64 + 1) * u64::from(root.repeats);
     if wanted > MOST_CASES {
         let message = format!("{wanted} cases in all; at most {MOST_CASES} are run");
@@ -96,8 +100,9 @@ pub fn resolve(file: &scenario::File, machine: &Machine) -> Result<Resolved, Fau
         cases: Vec::new(),
     };
     plan.cases = cases::lay_out(&plan, &root.clients, &stretch, machine);
-    let warnings = warnings(&plan, machine.cores);
-    Ok(Resolved { plan, warnings })
+    let mut warnings = warnings(&plan, machine.cores);
+    warnings.extend(unusual);
+    Ok(Resolved { plan, limits, warnings })
 }
 
 fn read_root(fields: &mut Fields<'_>, file: &scenario::File, machine: &Machine) -> Root {

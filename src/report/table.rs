@@ -8,6 +8,7 @@ use super::finding::Judgement;
 use super::layer::{Layer, Quantity, Way};
 use super::pictures::{Distribution, Pictures};
 use crate::record::{Metric, Phase};
+use hdrhistogram::Histogram;
 
 /// Everything the reports say about a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -248,6 +249,8 @@ pub struct Latencies {
     pub metric: Metric,
     /// Values recorded.
     pub count: u64,
+    /// All of them, in nanoseconds; `None` where nothing was recorded.
+    pub histogram: Option<Histogram<u64>>,
     /// The statistics, in the order of [`Statistic::ALL`](super::layer::Statistic::ALL).
     pub stats: Vec<Figure>,
     /// True where the median is less than ten times the p99 of the driver's lag: the figure says
@@ -433,8 +436,8 @@ pub struct Verdict {
     pub status: Status,
     /// What is against it; empty where valid.
     pub reasons: Vec<String>,
-    /// The process's exit code: 0 valid, 96 invalid, 130 or 143 stopped by a signal, 1 partial
-    /// for another reason.
+    /// The process's exit code: 0 valid, 96 invalid, 130 or 143 stopped by a signal, 99 a limit not
+    /// kept or stopped by one, 1 partial for another reason.
     pub exit_code: u8,
 }
 
@@ -473,6 +476,14 @@ impl Volume {
 }
 
 impl Latencies {
+    /// Any quantile from 0 to 1, in µs.
+    pub fn quantile(&self, quantile: f64) -> Figure {
+        match (&self.histogram, self.stats.first()) {
+            (Some(all), _) => Figure::known(all.value_at_quantile(quantile) as f64 / 1e3),
+            (None, Some(Figure::Absent(why))) => Figure::Absent(why.clone()),
+            (None, _) => Figure::absent("no latency was recorded"),
+        }
+    }
     /// One statistic, in µs.
     pub fn stat(&self, statistic: super::layer::Statistic) -> &Figure {
         &self.stats[statistic as usize]

@@ -3,6 +3,7 @@
 use super::{CaseEnd, CaseInfo, DriverEnd, End, Header, ServerEnd};
 use crate::record::{Metric, Phase, Window};
 use serde::Serialize;
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Everything recorded of one case.
@@ -86,10 +87,15 @@ impl RunResult {
                 self.header.name, self.header.plan_hash, other.header.name, other.header.plan_hash
             ));
         }
-        let of = |result: &RunResult| (result.header.started.clone(), json(&result.header));
+        let limits = merged_limits(&self.header.limits, &other.header.limits);
+        let of = |result: &RunResult| {
+            let header = Header { limits: Vec::new(), ..result.header.clone() };
+            (header.started.clone(), json(&header))
+        };
         if of(other) < of(self) {
             self.header = other.header.clone();
         }
+        self.header.limits = limits;
         for (number, case) in &other.cases {
             self.cases.entry(*number).or_default().merge(case);
         }
@@ -98,6 +104,18 @@ impl RunResult {
         self.parts += other.parts;
         Ok(())
     }
+}
+
+/// The limits of both results: those that are set alike in the order of the scenario, or else all
+/// of both in an order that does not depend on which was merged into which.
+fn merged_limits(a: &[Value], b: &[Value]) -> Vec<Value> {
+    if a == b {
+        return a.to_vec();
+    }
+    let mut all = [a, b].concat();
+    in_order(&mut all);
+    all.dedup();
+    all
 }
 
 /// An order that does not depend on which result was merged into which.
@@ -128,14 +146,17 @@ mod tests {
             host: BTreeMap::new(),
             cases: Vec::new(),
             curves: Vec::new(),
+            limits: Vec::new(),
         }
     }
 
     fn result() -> impl Strategy<Value = RunResult> {
         let window = (0u32..3, 0u32..4, 1u64..1_000_000, 0u32..3);
-        (0u32..9, prop::collection::vec(window, 0..8), any::<bool>()).prop_map(
-            |(started, windows, ended)| {
+        let limits = prop::collection::vec(0u32..3, 0..3);
+        (0u32..9, prop::collection::vec(window, 0..8), any::<bool>(), limits).prop_map(
+            |(started, windows, ended, limits)| {
                 let mut result = RunResult::new(header(started));
+                result.header.limits = limits.into_iter().map(Value::from).collect();
                 for (case, second, ns, shard) in windows {
                     let mut recorder = Recorder::default();
                     recorder.at(Phase::Steady).counts.turns += 1;

@@ -42,6 +42,10 @@ pub struct Header {
     /// What each series costs at other rates than the planned one; a curve a series.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub curves: Vec<Curve>,
+    /// The limits that the scenario sets, which `gate` reads. They are no part of the plan:
+    /// results with other limits still merge.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<Value>,
 }
 
 /// What a client of a series costs by the rate of updates, by arithmetic when the run was planned:
@@ -223,8 +227,23 @@ pub struct CaseEnd {
 /// The last line of a result file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct End {
-    /// Why the run stopped: `complete`, or a signal's name, or a failure.
+    /// Why the run stopped: `complete`, or a signal's name, or `limit: ` and the limit that ended
+    /// it, or a failure.
     pub reason: String,
     /// Nanoseconds that the run took.
     pub wall_ns: u64,
+}
+
+/// What the reason of a run begins with that a limit ended.
+const BY_A_LIMIT: &str = "limit: ";
+
+impl End {
+    /// The reason of a run that a limit ended.
+    pub fn by_limit(why: &str) -> String {
+        format!("{BY_A_LIMIT}{why}")
+    }
+    /// The limit that ended the run, in a sentence, where one did.
+    pub fn stopped_by_limit(&self) -> Option<&str> {
+        self.reason.strip_prefix(BY_A_LIMIT)
+    }
 }

@@ -3,12 +3,14 @@
 //! Separate from `plan`, which says what will run. Here no setting is read, no default applied
 //! and no unit known; only the frame of a scenario is held: which tables there are.
 
-use crate::settings::{Entry, Fault, Faults, Fields, Item, Key, Origin, Source, Table, Tree};
+use crate::settings::{Entry, Fault, Faults, Fields, Item, Key, Node, Origin, Source, Table, Tree};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The name of the list of series.
 pub const SERIES: &str = "series";
+/// The name of the list of limits.
+pub const LIMIT: &str = "limit";
 /// The names of the other tables.
 pub const TABLES: [&str; 3] = ["feed", "server", "stretch"];
 
@@ -26,6 +28,7 @@ pub struct File {
     root: Table,
     tables: Vec<(&'static str, Table)>,
     series: Vec<Table>,
+    limits: Vec<Table>,
 }
 
 /// Reads a scenario and merges `--set` arguments into it.
@@ -56,33 +59,44 @@ pub fn parse(source: Source, stem: String, base_dir: PathBuf) -> File {
         }
     }
     let series = take_series(&mut root, &mut faults);
-    File { source, stem, base_dir, faults, root, tables, series }
+    let limits = take_list(&mut root, LIMIT, "a limit", &mut faults);
+    File { source, stem, base_dir, faults, root, tables, series, limits }
 }
 
 fn take_series(root: &mut Table, faults: &mut Vec<Fault>) -> Vec<Table> {
-    let mut series = Vec::new();
-    let mut refuse = |place, direct, message: &str| {
+    let empty = |node: &Node| matches!(&node.item, Item::List(items) if items.is_empty());
+    let missing = match root.entries.iter().find(|entry| entry.name == SERIES) {
+        None => Some((root.place.clone(), false, "there is no [[series]]: at least one is needed")),
+        Some(entry) if empty(&entry.node) => {
+            Some((entry.place.clone(), true, "series is empty: at least one [[series]] is needed"))
+        }
+        Some(_) => None,
+    };
+    if let Some((place, direct, message)) = missing {
         let (path, message) = (SERIES.to_owned(), message.to_owned());
         faults.push(Fault { place, path, message, direct });
-    };
-    match root.take(SERIES) {
-        None => refuse(root.place.clone(), false, "there is no [[series]]: at least one is needed"),
-        Some(Entry { node, place, .. }) => match node.item {
-            Item::List(items) if items.is_empty() => {
-                refuse(place, true, "series is empty: at least one [[series]] is needed");
-            }
-            Item::List(items) => {
-                for item in items {
-                    match item.item {
-                        Item::Table(table) => series.push(table),
-                        _ => refuse(item.place, true, "a series must be a table: write [[series]]"),
-                    }
-                }
-            }
-            _ => refuse(place, true, "series must be a list of tables: write [[series]]"),
-        },
     }
-    series
+    take_list(root, SERIES, "a series", faults)
+}
+
+/// A list of tables; empty where there is none.
+fn take_list(root: &mut Table, name: &str, one: &str, faults: &mut Vec<Fault>) -> Vec<Table> {
+    let mut refuse = |place, message: String| {
+        faults.push(Fault { place, path: name.to_owned(), message, direct: true });
+    };
+    let Some(Entry { node, place, .. }) = root.take(name) else { return Vec::new() };
+    let Item::List(items) = node.item else {
+        refuse(place, format!("{name} must be a list of tables: write [[{name}]]"));
+        return Vec::new();
+    };
+    let mut tables = Vec::new();
+    for item in items {
+        match item.item {
+            Item::Table(table) => tables.push(table),
+            _ => refuse(item.place, format!("{one} must be a table: write [[{name}]]")),
+        }
+    }
+    tables
 }
 
 impl File {
@@ -100,10 +114,15 @@ impl File {
         let field = |(n, table)| Fields::new(table, format!("{SERIES}.{n}"), &self.base_dir);
         self.series.iter().enumerate().map(field)
     }
+    /// Readers over the limits.
+    pub fn limits(&self) -> impl Iterator<Item = Fields<'_>> {
+        let field = |(n, table)| Fields::new(table, format!("{LIMIT}.{n}"), &self.base_dir);
+        self.limits.iter().enumerate().map(field)
+    }
     /// The names of tables as keys, for finding mistyped ones.
     pub fn table_keys() -> impl Iterator<Item = Key> {
         let key = |name| Key { name, default: None, about: "" };
-        TABLES.into_iter().chain([SERIES]).map(key)
+        TABLES.into_iter().chain([SERIES, LIMIT]).map(key)
     }
     /// Joins the faults of the frame with those of the settings. Next to a syntax error only
     /// those are told that do not follow from it.

@@ -93,6 +93,18 @@ impl Source {
         Faults::new(Arc::new(self), vec![fault])
     }
 
+    /// The place of a part of a text value, where the value stands in the file as it reads: in
+    /// quotes, without escapes. Else the place of the value.
+    pub fn within(&self, value: &Place, text: &str, part: Range<usize>) -> Place {
+        let raw = self.text.get(value.span.clone()).unwrap_or_default();
+        let plain = raw.len() == text.len() + 2 && raw.get(1..raw.len() - 1) == Some(text);
+        if value.origin != Origin::File || !plain {
+            return value.clone();
+        }
+        let start = value.span.start + 1;
+        Place { origin: Origin::File, span: start + part.start..start + part.end }
+    }
+
     /// Line and column of an offset, both from 1; columns count characters.
     pub fn position(&self, offset: usize) -> (usize, usize) {
         let before = &self.text[..self.boundary(offset)];

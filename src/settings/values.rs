@@ -116,25 +116,39 @@ impl Fields<'_> {
 
     /// A list of whole numbers within a range: not empty, none of them twice.
     pub fn integers(&mut self, key: &Key, range: RangeInclusive<u64>) -> Vec<u64> {
-        self.read(key, |node| {
-            let Item::List(items) = &node.item else {
-                return wrong_type(key, node, "a list of whole numbers such as [1000, 10000]");
-            };
-            if items.is_empty() {
-                return refuse(key, node, "must not be empty");
+        self.read(key, |node| match &node.item {
+            Item::List(items) => {
+                let all = several(key, node, items, |item| integer(key, item, &range))?;
+                Ok(all.into_iter().map(|(value, _)| value).collect())
             }
-            let (mut values, mut found) = (Vec::new(), Vec::new());
-            for item in items {
-                match integer(key, item, &range) {
-                    Ok(value) if values.contains(&value) => {
-                        found.push((item.place.clone(), format!("{} has {value} twice", key.name)));
-                    }
-                    Ok(value) => values.push(value),
-                    Err(more) => found.extend(more),
-                }
-            }
-            if found.is_empty() { Ok(values) } else { Err(found) }
+            _ => wrong_type(key, node, "a list of whole numbers such as [1000, 10000]"),
         })
+    }
+
+    /// A whole number within a range or a list of them, each with its place; empty where the user
+    /// gave none.
+    pub fn optional_integers(
+        &mut self,
+        key: &Key,
+        range: RangeInclusive<u64>,
+    ) -> Vec<(u64, Place)> {
+        self.optional(key, |node| match &node.item {
+            Item::List(items) => several(key, node, items, |item| integer(key, item, &range)),
+            _ => Ok(vec![(integer(key, node, &range)?, node.place.clone())]),
+        })
+    }
+
+    /// A text or a list of them, each with its place; empty where the user gave none.
+    pub fn optional_texts(&mut self, key: &Key) -> Vec<(String, Place)> {
+        self.optional(key, |node| match &node.item {
+            Item::List(items) => several(key, node, items, |item| text(key, item)),
+            _ => Ok(vec![(text(key, node)?, node.place.clone())]),
+        })
+    }
+
+    /// What the user wrote, or nothing.
+    fn optional<T>(&mut self, key: &Key, want: impl Fn(&Node) -> Wanted<Vec<T>>) -> Vec<T> {
+        if self.written(key) { self.read(key, want) } else { Vec::new() }
     }
 
     /// A table of texts, such as `{ polling = "/poll" }`.
@@ -158,6 +172,29 @@ impl Fields<'_> {
             if found.is_empty() { Ok(values) } else { Err(found) }
         })
     }
+}
+
+/// The items of a list with their places: not empty, none of them twice.
+fn several<T: PartialEq + Display>(
+    key: &Key,
+    node: &Node,
+    items: &[Node],
+    one: impl Fn(&Node) -> Wanted<T>,
+) -> Wanted<Vec<(T, Place)>> {
+    if items.is_empty() {
+        return refuse(key, node, "must not be empty");
+    }
+    let (mut values, mut found): (Vec<(T, Place)>, _) = (Vec::new(), Vec::new());
+    for item in items {
+        match one(item) {
+            Ok(value) if values.iter().any(|(known, _)| *known == value) => {
+                found.push((item.place.clone(), format!("{} has {value} twice", key.name)));
+            }
+            Ok(value) => values.push((value, item.place.clone())),
+            Err(more) => found.extend(more),
+        }
+    }
+    if found.is_empty() { Ok(values) } else { Err(found) }
 }
 
 fn refuse<T>(key: &Key, node: &Node, message: impl Display) -> Wanted<T> {

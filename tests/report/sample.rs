@@ -122,6 +122,7 @@ pub fn planned(series: &[Series], counts: &[u32]) -> RunResult {
         host: BTreeMap::from([("cpus".to_owned(), "2".to_owned())]),
         cases,
         curves: Vec::new(),
+        limits: Vec::new(),
     })
 }
 

@@ -2,6 +2,7 @@
 
 use crate::cmd::relay::describe_delay;
 use crate::feed::{Semantics, Spec, Workload};
+use crate::gate::limit::Limit;
 use crate::plan::{Case, Plan, Preflight, Series, Server, estimate};
 use crate::units::{human_bytes, human_ns, thousands, three};
 use std::fmt::Write as _;
@@ -242,7 +243,28 @@ pub(super) fn memory_rows(plan: &Plan) -> Vec<Row> {
     std::iter::once(head).chain(rows).collect()
 }
 
-/// Needs against limits.
+/// What the figures are held against.
+pub(super) fn limit_rows(limits: &[Limit]) -> Vec<Row> {
+    let or_all = |names: Vec<String>, what: &str| match names.is_empty() {
+        true => format!("all {what}"),
+        false => names.join(", "),
+    };
+    let rows = limits.iter().map(|limit| {
+        let named = limit.rule().is_ok_and(|rule| rule.names_series());
+        let series = if named { String::new() } else { or_all(limit.series.clone(), "series") };
+        let counts = limit.clients.iter().map(|n| thousands(u64::from(*n))).collect();
+        let ends = match (limit.abort_on_fail, limit.delay_abort_eval_ns) {
+            (false, _) => String::new(),
+            (true, 0) => "ends the run".to_owned(),
+            (true, delay) => format!("ends the run after {}", ns(delay)),
+        };
+        let clients = or_all(counts, "client counts");
+        vec![limit.words(), series, clients, ends, limit.about.clone()]
+    });
+    rows.collect()
+}
+
+/// Needs against the machine's bounds.
 pub(super) fn check_rows(preflight: &Preflight) -> Vec<Row> {
     let rows = preflight.checks.iter().map(|c| {
         let verdict = match (c.ok, c.required) {

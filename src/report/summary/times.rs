@@ -23,6 +23,7 @@ pub(super) fn latencies(group: &Group) -> Vec<Latencies> {
         Latencies {
             metric,
             count: histogram.map_or(0, Histogram::len),
+            histogram: histogram.cloned(),
             stats: stats.to_vec(),
             driver_bound: match (histogram, lag_p99) {
                 (Some(h), Some(lag)) if compared && !group.info.floor => {

@@ -285,6 +285,7 @@ fn exit_code(result: &RunResult, status: Status) -> u8 {
         _ if stopped_by("SIGINT") => 130,
         _ if stopped_by("SIGTERM") => 143,
         Status::Valid => 0,
+        Status::Partial if result.ends.iter().any(|e| e.stopped_by_limit().is_some()) => 99,
         Status::Partial => 1,
         Status::Invalid => 96,
     }

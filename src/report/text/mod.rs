@@ -43,6 +43,7 @@ impl Format for Text {
             cost(table),
             truth::words(table),
             notes::audit(table),
+            notes::limits(table),
             notes::verdicts(table),
             notes::notes(table),
         ];

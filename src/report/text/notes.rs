@@ -1,10 +1,12 @@
 //! What stands below the tables: audit, verdicts with their reasons, and what is absent and why.
 
-use super::grid::paragraph;
+use super::grid::{Grid, paragraph};
+use super::{ABSENT, show};
 use crate::report::columns::{Cell, columns};
 use crate::report::figure::Figure;
+use crate::report::finding::{self, Decision, Finding};
 use crate::report::table::{Row, Status, Table};
-use crate::units::thousands;
+use crate::units::{thousands, with_unit};
 use std::collections::BTreeMap;
 
 /// Names that a reason is given for, at the most; the rest are counted.
@@ -37,6 +39,36 @@ fn server(table: &Table) -> String {
     }
 }
 
+/// What was found of the scenario's limits: the figure beside each verdict.
+pub(super) fn limits(table: &Table) -> String {
+    let found: Vec<&Finding> = finding::limits(table).collect();
+    if found.is_empty() {
+        return String::new();
+    }
+    let head = ["limit", "clients", "series", "metric", "is", "to be", "samples"];
+    let mut grid = Grid::new(4, &head);
+    let mut reasons = String::new();
+    for one in found {
+        let value = show(&one.value, |value| with_unit(value, &one.unit));
+        let clients =
+            one.subject.clients.map_or_else(|| ABSENT.to_owned(), |n| thousands(n.into()));
+        grid.row(vec![
+            one.decision.name().to_owned(),
+            clients.clone(),
+            one.subject.series.clone(),
+            one.subject.metric.clone(),
+            value,
+            one.bound.clone(),
+            thousands(one.samples),
+        ]);
+        if one.value.value().is_none() {
+            let line = format!("- {} at {clients} clients: {}", one.subject.series, one.text);
+            reasons.push_str(&paragraph(&line, 2));
+        }
+    }
+    format!("Limits\n{}{reasons}", grid.render())
+}
+
 /// What each row and the run are worth.
 pub(super) fn verdicts(table: &Table) -> String {
     let mut out = String::new();
@@ -62,10 +94,21 @@ pub(super) fn verdicts(table: &Table) -> String {
         }
     }
     let verdict = &table.verdict;
-    let line = format!("Verdict: {} (exit code {})", verdict.status.name(), verdict.exit_code);
+    let all = finding::limits(table).count();
+    let failed = finding::limits(table).filter(|f| f.decision == Decision::Fail).count();
+    let limits = match (all, failed) {
+        (0, _) => String::new(),
+        (n, 0) => format!(", {n} limits kept"),
+        (n, failed) => format!(", {failed} of {n} limits not kept"),
+    };
+    let status = verdict.status.name();
+    let line = format!("Verdict: {status}{limits} (exit code {})", verdict.exit_code);
     out.push_str(&paragraph(&line, 2));
-    let of_the_run =
-        verdict.reasons.iter().filter(|r| !table.rows.iter().any(|w| r.starts_with(&w.label())));
+    // Of rows and limits it is said above.
+    let said = |r: &&String| {
+        r.starts_with("limit: ") || table.rows.iter().any(|w| r.starts_with(&w.label()))
+    };
+    let of_the_run = verdict.reasons.iter().filter(|r| !said(r));
     of_the_run.for_each(|reason| out.push_str(&paragraph(&format!("  {reason}"), 2)));
     out
 }

@@ -1,0 +1,319 @@
+//! Holds the limits of a run against its figures: a finding for each limit and row.
+
+use super::condition::Aggregate;
+use super::metric::Sampled;
+use super::rule::{Rule, Term};
+use super::{Limit, matching, of_header};
+use crate::report::columns::{Column, columns};
+use crate::report::finding::{Decision, Finding, Kind, Subject};
+use crate::report::table::{Row, Table};
+use crate::report::{Figure, summarise};
+use crate::result::RunResult;
+use crate::units::{thousands, with_unit};
+use std::cell::OnceCell;
+
+/// The exit code of a run whose limits are not kept.
+const LIMITS_FAILED: u8 = 99;
+
+/// Derives every figure of a result and judges its limits.
+pub fn judged(result: &RunResult) -> Table {
+    let mut table = summarise(result);
+    judge(result, &mut table);
+    table
+}
+
+/// Judges the limits in a result's header: a finding for each and each row that it matches, what
+/// failed as reasons of the verdict, and exit code 99 where there was none yet.
+pub fn judge(result: &RunResult, table: &mut Table) {
+    let mut found = Vec::new();
+    {
+        let bench = Bench::new(result, table);
+        for limit in of_header(&result.header) {
+            match limit {
+                Ok(limit) => found.extend(bench.findings(&limit)),
+                Err(why) => found.push(unreadable("limit", None, why)),
+            }
+        }
+    }
+    let stopped = result.ends.iter().find_map(|end| end.stopped_by_limit());
+    if let Some(why) = stopped.filter(|_| found.iter().all(|f| f.decision != Decision::Fail)) {
+        // What was recorded after the look that ended the run may have mended the figure.
+        found.push(unreadable("abort_on_fail", None, format!("the run was ended: {why}")));
+    }
+    let failed: Vec<String> =
+        found.iter().filter(|f| f.decision == Decision::Fail).map(reason).collect();
+    if !failed.is_empty() && table.verdict.exit_code == 0 {
+        table.verdict.exit_code = LIMITS_FAILED;
+    }
+    table.verdict.reasons.extend(failed);
+    table.judgement.findings.extend(found);
+}
+
+/// Where a finding is from, and what was found.
+pub(super) fn reason(finding: &Finding) -> String {
+    let Subject { series, clients, .. } = &finding.subject;
+    let at = match (series.as_str(), clients) {
+        ("", None) => String::new(),
+        ("", Some(n)) => format!("{} clients: ", thousands(u64::from(*n))),
+        (series, None) => format!("{series}: "),
+        (series, Some(n)) => format!("{series} at {} clients: ", thousands(u64::from(*n))),
+    };
+    format!("limit: {at}{}", finding.text)
+}
+
+/// A failure without a figure.
+fn unreadable(metric: &str, clients: Option<u32>, why: String) -> Finding {
+    Finding {
+        kind: Kind::Limit,
+        subject: Subject { series: String::new(), clients, metric: metric.to_owned() },
+        decision: Decision::Fail,
+        unit: "-".to_owned(),
+        value: Figure::absent(why.clone()),
+        baseline: None,
+        bound: String::new(),
+        effect: None,
+        samples: 0,
+        text: why,
+        details: Vec::new(),
+    }
+}
+
+/// A result with its table, and what is needed of both.
+pub(super) struct Bench<'a> {
+    result: &'a RunResult,
+    table: &'a Table,
+    columns: Vec<Column>,
+    /// The rows of each repeat by itself; made where they are first asked for.
+    repeats: OnceCell<Vec<Vec<Row>>>,
+}
+
+impl<'a> Bench<'a> {
+    pub(super) fn new(result: &'a RunResult, table: &'a Table) -> Bench<'a> {
+        Bench { result, table, columns: columns(), repeats: OnceCell::new() }
+    }
+
+    fn findings(&self, limit: &Limit) -> Vec<Finding> {
+        let rule = match limit.rule() {
+            Ok(rule) => rule,
+            Err(refused) => {
+                let all: Vec<String> = refused.into_iter().map(|r| r.message).collect();
+                return vec![unreadable(&limit.words(), None, all.join("; "))];
+            }
+        };
+        let mut found = Vec::new();
+        for clients in self.counts(limit) {
+            let subjects = self.subjects(limit, &rule, clients);
+            if subjects.is_empty() {
+                let mut none = unreadable(&rule.expression, Some(clients), "".to_owned());
+                none.subject.series = limit.series.join(", ");
+                none.bound = rule.bound_text.clone();
+                none.text = format!("{}: the run has no such series", rule.expression);
+                none.value = Figure::absent("the run has no such series");
+                found.push(none);
+            }
+            found.extend(subjects.iter().map(|rows| self.finding(limit, &rule, rows)));
+        }
+        found
+    }
+
+    /// The client counts of a limit: its own, or all that there are.
+    fn counts(&self, limit: &Limit) -> Vec<u32> {
+        if !limit.clients.is_empty() {
+            return limit.clients.clone();
+        }
+        let mut all = Vec::new();
+        for row in &self.table.rows {
+            if !all.contains(&row.clients) {
+                all.push(row.clients);
+            }
+        }
+        all
+    }
+
+    /// For one client count, the rows that are judged: one for each term of the rule.
+    pub(super) fn subjects(&self, limit: &Limit, rule: &Rule, clients: u32) -> Vec<Vec<&'a Row>> {
+        let at_count: Vec<&Row> = self.table.rows.iter().filter(|r| r.clients == clients).collect();
+        let mut selected = Vec::new();
+        for row in limit.series.iter().flat_map(|name| matching(&at_count, name)) {
+            if !selected.iter().any(|s: &&Row| s.series == row.series) {
+                selected.push(row);
+            }
+        }
+        if limit.series.is_empty() {
+            selected.clone_from(&at_count);
+        }
+        let of = |term: &Term, own: &'a Row| match &term.series {
+            Some(name) => matching(&at_count, name),
+            None => vec![own],
+        };
+        // Where the condition names every series itself, it is judged once.
+        let own = if rule.names_series() { selected.get(..1).unwrap_or(&[]) } else { &selected };
+        let mut out = Vec::new();
+        for row in own {
+            match rule.terms.as_slice() {
+                [a, b] => {
+                    for left in of(a, row) {
+                        out.extend(of(b, row).into_iter().map(|right| vec![left, right]));
+                    }
+                }
+                one => out.extend(one.iter().flat_map(|t| of(t, row)).map(|row| vec![row])),
+            }
+        }
+        out
+    }
+
+    pub(super) fn finding(&self, limit: &Limit, rule: &Rule, rows: &[&Row]) -> Finding {
+        let (value, samples) = self.value(rule, rows);
+        let decision = match value.value() {
+            Some(value) if samples > 0 && rule.op.holds(value, rule.bound.number) => Decision::Pass,
+            _ => Decision::Fail,
+        };
+        let shown = value.map(|v| rule.bound.show(v));
+        let expression = &rule.expression;
+        let text = match (shown.value(), decision) {
+            (None, _) => format!("{expression}: {}", shown.reason().unwrap_or_default()),
+            (Some(v), decision) => format!(
+                "{expression} is {}, which {} {}",
+                with_unit(v, &rule.bound.unit),
+                if decision == Decision::Pass { "is" } else { "is not" },
+                rule.bound_text
+            ),
+        };
+        let mut names: Vec<&str> = rows.iter().map(|row| row.series.as_str()).collect();
+        names.dedup();
+        let about = Some(&limit.about).filter(|about| !about.is_empty());
+        Finding {
+            kind: Kind::Limit,
+            subject: Subject {
+                series: names.join(" / "),
+                clients: rows.first().map(|row| row.clients),
+                metric: expression.clone(),
+            },
+            decision,
+            unit: rule.bound.unit.clone(),
+            value: shown,
+            baseline: None,
+            bound: rule.bound_text.clone(),
+            effect: None,
+            samples,
+            text,
+            details: about.into_iter().cloned().collect(),
+        }
+    }
+
+    /// The figure that is judged, and the samples behind it; absent without one.
+    fn value(&self, rule: &Rule, rows: &[&Row]) -> (Figure, u64) {
+        let found: Vec<Sampled> =
+            rule.terms.iter().zip(rows).map(|(term, row)| self.one(term, rule, row)).collect();
+        let samples = found.iter().map(|s| s.samples).min().unwrap_or(0);
+        let figure = match (found.as_slice(), rule.terms.as_slice()) {
+            ([only], _) => only.figure.clone(),
+            ([a, b], [of_a, of_b]) => match (&a.figure, &b.figure) {
+                (Figure::Absent(why), _) => Figure::Absent(why.clone()),
+                (_, Figure::Absent(why)) => Figure::Absent(why.clone()),
+                (_, Figure::Known(0.0)) => Figure::absent("what is divided by is zero"),
+                (Figure::Known(a), Figure::Known(b)) => {
+                    Figure::known(of_a.dimension.quotient(*a, *b, of_b.dimension))
+                }
+            },
+            _ => Figure::absent("there is nothing to judge"),
+        };
+        (figure, samples)
+    }
+
+    fn one(&self, term: &Term, rule: &Rule, row: &Row) -> Sampled {
+        let over_repeats = matches!(
+            rule.aggregate,
+            Aggregate::Avg | Aggregate::Min | Aggregate::Max | Aggregate::Med
+        );
+        let column = matches!(term.measure, super::Measure::Column { .. });
+        if over_repeats && column && self.repeats().len() > 1 {
+            return self.over_repeats(term, &rule.aggregate, row);
+        }
+        known(term.measure.of(&rule.aggregate, row, &self.columns), row)
+    }
+
+    fn over_repeats(&self, term: &Term, aggregate: &Aggregate, row: &Row) -> Sampled {
+        let (mut values, mut samples) = (Vec::new(), 0);
+        for (n, rows) in self.repeats().iter().enumerate() {
+            let same = |r: &&Row| r.series == row.series && r.clients == row.clients;
+            let one = match rows.iter().find(same) {
+                Some(own) => known(term.measure.of(&Aggregate::Value, own, &self.columns), own),
+                None => Sampled { figure: Figure::absent("the case did not run"), samples: 0 },
+            };
+            match one.figure {
+                Figure::Known(value) => values.push(value),
+                Figure::Absent(why) => {
+                    let figure = Figure::absent(format!("repeat {}: {why}", n + 1));
+                    return Sampled { figure, samples: 0 };
+                }
+            }
+            samples += one.samples;
+        }
+        values.sort_by(f64::total_cmp);
+        Sampled { figure: of_sorted(&values, aggregate), samples }
+    }
+
+    fn repeats(&self) -> &[Vec<Row>] {
+        self.repeats.get_or_init(|| {
+            let most = self.result.header.cases.iter().map(|c| c.repeat).max().unwrap_or(0);
+            // Of one repeat the table has the rows already.
+            let all = if most == 0 { 0..=0 } else { 0..=most };
+            all.map(|n| if most == 0 { Vec::new() } else { rows_of(self.result, n) }).collect()
+        })
+    }
+}
+
+/// What has no sample has no figure.
+fn known(sampled: Sampled, row: &Row) -> Sampled {
+    let why = match &sampled.figure {
+        _ if row.repeats == 0 => "the case did not run",
+        Figure::Known(_) if sampled.samples == 0 => "there is no sample: nothing was measured",
+        _ => return sampled,
+    };
+    Sampled { figure: Figure::absent(why), samples: 0 }
+}
+
+fn of_sorted(values: &[f64], aggregate: &Aggregate) -> Figure {
+    let (Some(first), Some(last)) = (values.first(), values.last()) else {
+        return Figure::absent("no repeat has the figure");
+    };
+    let middle = values.len() / 2;
+    Figure::known(match aggregate {
+        Aggregate::Min => *first,
+        Aggregate::Max => *last,
+        Aggregate::Med if values.len().is_multiple_of(2) => {
+            f64::midpoint(values[middle - 1], values[middle])
+        }
+        Aggregate::Med => values[middle],
+        _ => values.iter().sum::<f64>() / values.len() as f64,
+    })
+}
+
+/// The rows of one repeat by itself, its floor with it.
+fn rows_of(result: &RunResult, repeat: u32) -> Vec<Row> {
+    let mut header = result.header.clone();
+    header.curves.clear();
+    header.cases.retain(|case| case.repeat == repeat || case.floor);
+    let kept = |case: &u32| header.cases.iter().any(|info| info.case == *case);
+    let cases = result.cases.iter().filter(|(case, _)| kept(case));
+    let cases = cases.map(|(case, all)| (*case, all.clone())).collect();
+    let one = RunResult { cases, ends: result.ends.clone(), parts: result.parts, header };
+    summarise(&one).rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn repeats_have_a_mean_a_median_and_ends() {
+        let of = |values: &[f64]| {
+            [Aggregate::Min, Aggregate::Max, Aggregate::Avg, Aggregate::Med]
+                .map(|a| of_sorted(values, &a).value())
+        };
+        assert_eq!(of(&[1.0, 2.0, 6.0]), [Some(1.0), Some(6.0), Some(3.0), Some(2.0)]);
+        assert_eq!(of(&[1.0, 3.0]), [Some(1.0), Some(3.0), Some(2.0), Some(2.0)]);
+        assert_eq!(of(&[]), [None; 4]);
+    }
+}
