@@ -108,8 +108,9 @@ fn rendered(judged: &[Judged], shown: Shown) -> Vec<u8> {
     let each = |render: &dyn Fn(&Judged) -> Vec<u8>| judged.iter().flat_map(render).collect();
     match shown {
         Shown::Text => each(&|one| match one.verdict.and(one.table) {
-            Some(table) => [of_table("text", table), vec![b'\n'], text(one)].concat(),
-            None => text(one),
+            // With its limits and its verdict.
+            Some(table) => of_table("text", table),
+            None => text::render(one).into_bytes(),
         }),
         Shown::Json => each(&|one| match one.verdict.and(one.table) {
             Some(table) => of_table("json", table),
@@ -126,10 +127,6 @@ fn rendered(judged: &[Judged], shown: Shown) -> Vec<u8> {
         }
         Shown::Junit => junit::render(judged),
     }
-}
-
-fn text(judged: &Judged) -> Vec<u8> {
-    text::render(judged).into_bytes()
 }
 
 /// A table in a format of reports.
