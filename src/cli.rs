@@ -92,6 +92,9 @@ pub struct RunArgs {
     /// The reports to write beside the result file: text, csv, json, png, or none
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "text,csv,json,png")]
     pub reports: Vec<String>,
+    /// Save the run as a baseline for `wsbench gate`, where it is valid
+    #[arg(long, value_name = "FILE")]
+    pub save_baseline: Option<PathBuf>,
     /// Show no progress
     #[arg(long, short)]
     pub quiet: bool,

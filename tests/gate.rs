@@ -1,5 +1,7 @@
 //! What a gate says, a file a rule, and what CI is told.
 
+/// A result against a baseline.
+mod baseline;
 /// Servers that never answer, answer 500, close at once, or are not there.
 mod dead_servers;
 /// The reference server's own faults, each by the figure that it must show in.

@@ -4,21 +4,22 @@ mod progress;
 
 use super::ci;
 use super::plan::Prepared;
-use super::report::{formats, write_all};
+use super::report::{formats, write, write_all};
 use crate::cli::RunArgs;
 use crate::conduct::{self, Look, Ran};
 use crate::error::{Failure, Outcome, at};
+use crate::gate::baseline::{self, Document};
 use crate::gate::limit::{Watch, judged, written};
 use crate::host;
 use crate::plan::Machine;
+use crate::report::Table;
 use crate::result::RunResult;
+use crate::result::file::RESULT_FILE;
 use crate::signals::Signals;
 use progress::Progress;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The result file within a report's folder.
-pub const RESULT_FILE: &str = "result.jsonl";
 /// Free bytes that a report's folder must have: a run of every transport at 100,000 clients
 /// leaves a few megabytes.
 const ROOM_BYTES: u64 = 16 * 1024 * 1024;
@@ -52,6 +53,9 @@ fn measure(args: &RunArgs) -> Outcome<u8> {
         }
     };
     make_room(&out)?;
+    if let Some(file) = &args.save_baseline {
+        make_room(folder_of(file))?;
+    }
     let ran = perform(&prepared, started, &out, args.quiet)?;
     let table = judged(&ran.result);
     let done = write_all(&table, &out, &formats);
@@ -60,6 +64,9 @@ fn measure(args: &RunArgs) -> Outcome<u8> {
         eprintln!("reports are in {}", out.display());
     }
     done?;
+    if let Some(file) = &args.save_baseline {
+        save(&ran, &table, file, args.quiet)?;
+    }
     Ok(ran.caught.map_or_else(|| table.verdict.exit_code, |caught| caught.exit_code()))
 }
 
@@ -106,5 +113,28 @@ fn make_room(out: &Path) -> Outcome<()> {
              another folder with --out"
         ))),
         _ => Ok(()),
+    }
+}
+
+/// Saves a valid run as a baseline; says why another is none. The run's exit code stays as it is.
+fn save(ran: &Ran, table: &Table, file: &Path, quiet: bool) -> Outcome<()> {
+    let shown = file.display();
+    match Document::valid(&ran.result, table) {
+        Err(why) => eprintln!("no baseline was written to {shown}: {why}"),
+        Ok(document) => {
+            write(file, &baseline::render(&document))?;
+            if !quiet {
+                eprintln!("the baseline is {shown}");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The folder that a file is to be in.
+fn folder_of(file: &Path) -> &Path {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
     }
 }

@@ -12,6 +12,7 @@
 //! Three rules hold for all of them: a figure without samples never passes, a figure that cannot
 //! be compared says why, and the run is the sample, never the request.
 
+pub mod baseline;
 pub mod limit;
 pub mod paired;
 pub mod signed_rank;

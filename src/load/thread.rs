@@ -4,7 +4,7 @@ use crate::clock::now_ns;
 use crate::feed;
 use crate::net::Dialer;
 use crate::pacing::Schedule;
-use crate::record::{Audit, FanOut, LATENCY_BOUND_NS, Phases, TcpTotals, TraceEvent};
+use crate::record::{Audit, FanOut, Head, LATENCY_BOUND_NS, Phases, TcpTotals, TraceEvent};
 use crate::result::file::WindowLine;
 use crate::transport::thread::{Tally, Thread, undrained};
 use crate::transport::{Client, Driver, Target, Transport};
@@ -105,6 +105,8 @@ pub struct ThreadEnd {
     pub trace: Vec<TraceEvent>,
     /// How clients' messages spread over them.
     pub fanout: Vec<FanOut>,
+    /// The first heads of the case's first client, where it is one of them.
+    pub heads: Vec<Head>,
 }
 
 const TICK: Duration = Duration::from_millis(100);
@@ -284,6 +286,7 @@ impl Swarm {
         let (tcp, audit, tally) =
             (self.thread.tcp.get(), self.thread.audit.get(), self.thread.tally());
         let (trace, fanout) = (self.thread.take_trace(), self.thread.take_fan_out());
-        self.tell(Event::Ended(Box::new(ThreadEnd { tcp, audit, tally, trace, fanout })));
+        let heads = self.thread.take_heads();
+        self.tell(Event::Ended(Box::new(ThreadEnd { tcp, audit, tally, trace, fanout, heads })));
     }
 }

@@ -4,9 +4,12 @@
 //! cell: a stream belongs to one task. Vectored writes are forwarded and counted.
 //!
 //! A stream may have a delay line above the socket (`line`). Counting stays where it was: a byte
-//! counts when it really moves, not when the client wrote it or has it.
+//! counts when it really moves, not when the client wrote it or has it. A tap ([`Tap`]) sees what
+//! the client wrote and what it has.
 
 use super::line::Line;
+use super::tap::Tap;
+use crate::record::Phase;
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::pin::Pin;
@@ -56,16 +59,27 @@ pub struct Metered {
     meter: Rc<Meter>,
     /// In a cell for [`Metered::drain`] alone; everything else has the stream to itself.
     line: Option<Box<RefCell<Line>>>,
+    tap: Option<Box<Tap>>,
 }
 
 impl Metered {
     /// Meters a stream from now on.
     pub fn new(stream: TcpStream) -> Metered {
-        Metered { stream, meter: Rc::new(Meter::default()), line: None }
+        Metered { stream, meter: Rc::new(Meter::default()), line: None, tap: None }
     }
     /// The same stream behind a delay line.
     pub fn behind(self, line: Line) -> Metered {
         Metered { line: Some(Box::new(RefCell::new(line))), ..self }
+    }
+    /// The same stream with a tap.
+    pub fn tapped(self, tap: Tap) -> Metered {
+        Metered { tap: Some(Box::new(tap)), ..self }
+    }
+    /// Says to a tap that what moves from now on belongs to another phase.
+    pub fn enter(&self, phase: Phase) {
+        if let Some(tap) = &self.tap {
+            tap.enter(phase);
+        }
     }
     /// The meter, which outlives the stream.
     pub fn meter(&self) -> Rc<Meter> {
@@ -96,13 +110,6 @@ impl Metered {
     pub fn unsent(&self) -> u64 {
         self.line.as_ref().map_or(0, |line| line.borrow().unsent())
     }
-    #[inline]
-    fn wrote(&self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if let Poll::Ready(Ok(n)) = &result {
-            self.meter.wrote(*n);
-        }
-        result
-    }
 }
 
 impl AsyncRead for Metered {
@@ -112,17 +119,23 @@ impl AsyncRead for Metered {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let Metered { stream, meter, line } = &mut *self;
-        if let Some(line) = line {
-            return line.get_mut().poll_read(cx, stream, meter, buf);
-        }
+        let Metered { stream, meter, line, tap } = &mut *self;
         let (before, room) = (buf.filled().len(), buf.remaining());
-        let result = Pin::new(stream).poll_read(cx, buf);
-        // Also after an error: what was read before it was read.
-        let read = buf.filled().len() - before;
-        meter.read_more(read);
-        if read == 0 && room > 0 && matches!(result, Poll::Ready(Ok(()))) {
-            meter.end();
+        let result = match line {
+            Some(line) => line.get_mut().poll_read(cx, stream, meter, buf),
+            None => {
+                let result = Pin::new(stream).poll_read(cx, buf);
+                // Also after an error: what was read before it was read.
+                let read = buf.filled().len() - before;
+                meter.read_more(read);
+                if read == 0 && room > 0 && matches!(result, Poll::Ready(Ok(()))) {
+                    meter.end();
+                }
+                result
+            }
+        };
+        if let Some(tap) = tap {
+            tap.read(&buf.filled()[before..]);
         }
         result
     }
@@ -135,38 +148,50 @@ impl AsyncWrite for Metered {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let Metered { stream, meter, line } = &mut *self;
-        if let Some(line) = line {
-            return line.get_mut().poll_write(cx, stream, meter, buf);
+        let Metered { stream, meter, line, tap } = &mut *self;
+        let result = match line {
+            Some(line) => line.get_mut().poll_write(cx, stream, meter, buf),
+            None => {
+                let result = Pin::new(stream).poll_write(cx, buf);
+                if let Poll::Ready(Ok(n)) = &result {
+                    meter.wrote(*n);
+                }
+                result
+            }
+        };
+        if let (Some(tap), Poll::Ready(Ok(n))) = (tap, &result) {
+            tap.wrote(&buf[..*n]);
         }
-        let result = Pin::new(stream).poll_write(cx, buf);
-        self.wrote(result)
+        result
     }
     fn poll_write_vectored(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if self.line.is_some() {
+        if self.line.is_some() || self.tap.is_some() {
             // The first that is not empty, as whoever has no vectored writes does.
             let first = bufs.iter().find(|b| !b.is_empty()).map_or(&[][..], |b| &**b);
             return self.poll_write(cx, first);
         }
         let result = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.wrote(result)
+        if let Poll::Ready(Ok(n)) = &result {
+            self.meter.wrote(*n);
+        }
+        result
     }
     fn is_write_vectored(&self) -> bool {
-        self.line.is_none() && self.stream.is_write_vectored()
+        self.line.is_none() && self.tap.is_none() && self.stream.is_write_vectored()
     }
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Metered { stream, meter, line } = &mut *self;
+        let Metered { stream, meter, line, .. } = &mut *self;
         match line {
             Some(line) => line.get_mut().poll_flush(cx, stream, meter),
             None => Pin::new(stream).poll_flush(cx),
         }
     }
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Metered { stream, meter, line } = &mut *self;
+        let Metered { stream, meter, line, .. } = &mut *self;
         match line {
             Some(line) => line.get_mut().poll_shutdown(cx, stream, meter),
             None => Pin::new(stream).poll_shutdown(cx),

@@ -12,8 +12,10 @@ pub mod line;
 pub mod metered;
 pub mod relay;
 pub mod sock_diag;
+pub mod tap;
 pub mod tcp_info;
 
 pub use dial::{Dialer, dial};
 pub use line::Line;
 pub use metered::Metered;
+pub use tap::{Heads, Tap};

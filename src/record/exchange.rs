@@ -6,6 +6,13 @@ use serde::{Deserialize, Serialize};
 
 /// Bytes of IP and TCP header of a segment with timestamps over IPv4 (RFC 7323).
 pub const SEGMENT_HEADER_BYTES: u64 = 52;
+/// The most that a segment holds on a loopback device, whose MTU is 65,536.
+const LOOPBACK_SEGMENT_BYTES: u64 = 65_483;
+
+/// Segments that hold so many bytes written at once, on a loopback device.
+pub fn data_segments(bytes: u64) -> u64 {
+    bytes.div_ceil(LOOPBACK_SEGMENT_BYTES)
+}
 
 /// The predicted cost of delivering one message: for polling a request and its response, for a
 /// push transport one frame.

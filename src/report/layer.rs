@@ -141,8 +141,8 @@ impl Layer {
                 | Layer::BareSegments
         )
     }
-    /// The count at this layer in one direction.
-    pub(super) fn count(self, flow: &Flow, tcp: &TcpTotals, way: Way) -> u64 {
+    /// The count at this layer one way; `flow` is of the same way.
+    pub fn count(self, flow: &Flow, tcp: &TcpTotals, way: Way) -> u64 {
         let (segments, data, ip) = match way {
             Way::Up => (tcp.segments_up, tcp.data_segments_up, tcp.ip_bytes_up.get()),
             Way::Down => (tcp.segments_down, tcp.data_segments_down, tcp.ip_bytes_down.get()),

@@ -12,7 +12,7 @@ pub use merge::{CaseResult, RunResult};
 
 pub use crate::record::Audit;
 
-use crate::record::{CostAt, FanOut, Model, Phases, TcpTotals, TraceEvent};
+use crate::record::{CostAt, FanOut, Head, Model, Phases, TcpTotals, TraceEvent};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -157,6 +157,10 @@ pub struct DriverEnd {
     /// parts of one message add up.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fanout: Vec<FanOut>,
+    /// The first heads that the first client of the case sent and received, one of each kind; none
+    /// of a process that does not hold that client, or whose sockets are not its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub heads: Vec<Head>,
 }
 
 /// The end of one server process.

@@ -7,21 +7,15 @@
 use super::Setting;
 use super::head::RequestHead;
 use crate::feed::{Arrivals, Kind, Semantics, Spec};
+pub use crate::record::data_segments;
 use crate::record::{Exchange, Flow, Idle, Law, Ledger, Model, Piece, Sending, Share};
 use crate::units::Bytes;
 
 /// An acknowledgement is sent by itself where nothing was sent the other way for this long
 /// (`TCP_DELACK_MIN`, `net/tcp.h`).
 pub const DELAYED_ACK_NS: u64 = 40_000_000;
-/// The most that a segment holds on a loopback device, whose MTU is 65,536.
-const SEGMENT_BYTES: u64 = 65_483;
 /// Kinds of messages rarer than this are left out.
 const LEAST_SHARE: f64 = 1e-9;
-
-/// Segments that hold so many bytes written at once.
-pub fn data_segments(bytes: u64) -> u64 {
-    bytes.div_ceil(SEGMENT_BYTES)
-}
 
 /// An HTTP head by layer.
 pub fn head_flow(head: &[u8]) -> Flow {

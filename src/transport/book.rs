@@ -50,6 +50,7 @@ impl Book {
                 self.book_segments(&now);
             }
             self.phase = phase;
+            stream.enter(phase);
         }
     }
 

@@ -10,7 +10,7 @@ use super::thread::{Thread, Watch};
 use crate::alarm::Sleep;
 use crate::clock::now_ns;
 use crate::feed::{Stamp, Topic};
-use crate::net::{Dialer, Line, Metered, dial};
+use crate::net::{Dialer, Line, Metered, Tap, dial};
 use crate::pacing::{Pacer, Schedule, Spread, Turn};
 use crate::record::{Fault, Metric, Phase, TRACED_CLIENTS, TcpTotals, TraceEvent, TraceKind};
 use std::cell::Cell;
@@ -133,7 +133,7 @@ impl Client {
                 None
             }
             Ok(stream) => {
-                let stream = self.behind_line(stream, began).await;
+                let stream = self.tapped(self.behind_line(stream, began).await, phase);
                 self.opened(phase, now_ns() - began);
                 let book = Book::new(&stream, self.thread.clone(), phase);
                 Some((stream, book))
@@ -153,6 +153,14 @@ impl Client {
         // Also where clients are to end meanwhile: it is short, and the connection is there.
         while !alarm.until(began_ns.saturating_add(line.handshake_ns())).await {}
         stream.behind(line)
+    }
+
+    /// Keeps the first heads of the first client.
+    fn tapped(&self, stream: Metered, phase: Phase) -> Metered {
+        match self.id {
+            0 => stream.tapped(Tap::new(self.thread.heads.clone(), self.is_beside(), phase)),
+            _ => stream,
+        }
     }
 
     /// Counts a connection that was opened in `took_ns`.

@@ -7,11 +7,11 @@ use super::inbox::Inbox;
 use super::receipts::measured;
 use crate::alarm::Alarm;
 use crate::feed;
-use crate::net::Dialer;
 use crate::net::line::Errors;
+use crate::net::{Dialer, Heads};
 use crate::pacing::Schedule;
 use crate::record::{
-    Audit, FanOut, Fault, FaultKind, Metric, Phase, Phases, Recorder, TRACED_CLIENTS,
+    Audit, FanOut, Fault, FaultKind, Head, Metric, Phase, Phases, Recorder, TRACED_CLIENTS,
     TRACED_EVENTS, TcpTotals, TraceEvent,
 };
 use hdrhistogram::Histogram;
@@ -61,6 +61,8 @@ pub struct Thread {
     pub(super) window: Cell<Option<(u64, u64)>>,
     /// What happened to the first clients.
     trace: RefCell<Vec<TraceEvent>>,
+    /// The first heads of the first client.
+    pub(super) heads: Heads,
     /// Of the age of information in ns², what is less than the unit that it is recorded in; and of
     /// its time in ns.
     age_rest: Cell<(u128, u64)>,
@@ -142,6 +144,7 @@ impl Thread {
             inbox: RefCell::new(Inbox::new(&spec)),
             window: Cell::new(None),
             trace: RefCell::default(),
+            heads: Heads::default(),
             age_rest: Cell::default(),
         })
     }
@@ -217,6 +220,10 @@ impl Thread {
     /// Gives away what happened to the first clients.
     pub fn take_trace(&self) -> Vec<TraceEvent> {
         self.trace.take()
+    }
+    /// Gives away the first client's heads.
+    pub fn take_heads(&self) -> Vec<Head> {
+        self.heads.take()
     }
     /// Gives away how clients' messages spread.
     pub fn take_fan_out(&self) -> Vec<FanOut> {

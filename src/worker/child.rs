@@ -340,6 +340,7 @@ impl Worker {
             audit += thread.audit;
             end.turns_unreached += thread.tally.unreached;
             end.trace.extend_from_slice(&thread.trace);
+            end.heads.extend_from_slice(&thread.heads);
         }
         (end.tcp, end.audit) = (tcp, audit);
         end.fanout = FanOut::together(ends.into_iter().flat_map(|thread| thread.fanout));

@@ -1,0 +1,183 @@
+//! All that `wsbench gate` says of a result: its own checks and limits, what is compared with the
+//! baseline, and what one run a side cannot tell.
+//!
+//! Separate from the comparing of figures, which knows no run that is partial and no machine.
+
+use super::differences::{Difference, machines, scenarios};
+use super::file::Document;
+use super::recorded::{Recorded, RecordedRow};
+use super::{compare, found};
+use crate::report::Figure;
+use crate::report::Table;
+use crate::report::finding::{Decision, Finding, Judgement, Kind, Side, Subject};
+use crate::report::table::Status;
+use std::collections::BTreeSet;
+
+/// Differences listed at the most.
+const LISTED: usize = 20;
+
+/// How a result is held against a baseline.
+#[derive(Debug, Clone, Default)]
+pub struct Terms {
+    /// What the baseline is, in words: a file with its date.
+    pub baseline: String,
+    /// What is judged.
+    pub candidate: String,
+    /// True where the two may be of different machines: what depends on the machine is then not
+    /// compared.
+    pub any_machine: bool,
+    /// True where an undecided figure is no pass.
+    pub strict: bool,
+}
+
+/// Judges a result, which `candidate` was made of, against a baseline.
+///
+/// # Errors
+/// A sentence with what differs, where the two are of unequal scenarios or machines.
+pub fn judge(
+    baseline: &Document,
+    candidate: &Document,
+    table: &Table,
+    terms: &Terms,
+) -> Result<Judgement, String> {
+    let builds = (baseline.build.as_str(), candidate.build.as_str());
+    let (harmless, unequal): (Vec<Difference>, Vec<Difference>) =
+        scenarios(&baseline.plan, &candidate.plan, builds).into_iter().partition(|d| d.harmless);
+    if !unequal.is_empty() {
+        return Err(format!(
+            "the scenarios differ, and their figures cannot be compared:\n{}\nrun the baseline's \
+             scenario, or save a baseline of this one with `wsbench run --save-baseline`",
+            listed(&unequal)
+        ));
+    }
+    let moved = machines(&baseline.host, &candidate.host);
+    if !moved.is_empty() && !terms.any_machine {
+        return Err(format!(
+            "the machines differ:\n{}\nwith `--any-machine` what does not depend on them is \
+             compared: bytes, counts, losses and segments",
+            listed(&moved)
+        ));
+    }
+    let mut judgement = Judgement::new(format!("{} against its baseline", candidate.name));
+    let side = |name: &str, about: &str| Side { name: name.to_owned(), about: about.to_owned() };
+    judgement.sides = vec![side("baseline", &terms.baseline), side("candidate", &terms.candidate)];
+    judgement.strict = terms.strict;
+    judgement.findings = table.judgement.findings.clone();
+    judgement.findings.extend(whole(&candidate.name, table, &judgement));
+    judgement.findings.extend(compare(&baseline.rows, &candidate.rows));
+    let why = why_not(&moved);
+    judgement.findings.extend(undecided(&baseline.rows, &candidate.rows, &why, &candidate.name));
+    judgement.notes = notes(&harmless, &moved, builds, &judgement.findings);
+    Ok(judgement)
+}
+
+fn listed(differences: &[Difference]) -> String {
+    let shown = differences.iter().take(LISTED).map(|d| format!("  {d}"));
+    let more = differences.len().saturating_sub(LISTED);
+    let rest = (more > 0).then(|| format!("  and {more} more"));
+    shown.chain(rest).collect::<Vec<_>>().join("\n")
+}
+
+/// That the run is not whole, where none of its checks has said so.
+fn whole(name: &str, table: &Table, judgement: &Judgement) -> Option<Finding> {
+    let told = judgement.of(Decision::Fail).any(|f| f.kind == Kind::Check);
+    if table.verdict.status == Status::Valid || told {
+        return None;
+    }
+    let status = table.verdict.status.name();
+    Some(Finding {
+        kind: Kind::Check,
+        subject: Subject {
+            series: String::new(),
+            clients: None,
+            metric: "run_is_valid".to_owned(),
+        },
+        decision: Decision::Fail,
+        unit: "-".to_owned(),
+        value: Figure::absent(format!("{name} is {status}")),
+        baseline: None,
+        bound: "holds".to_owned(),
+        effect: None,
+        samples: table.rows.iter().map(|row| row.events.per_message_divisor).sum(),
+        text: format!("the run is {status}: {}", table.verdict.reasons.join("; ")),
+        details: Vec::new(),
+    })
+}
+
+fn why_not(moved: &[Difference]) -> String {
+    match moved.is_empty() {
+        true => "one run a side does not tell a change from noise".to_owned(),
+        false => "it is of another machine".to_owned(),
+    }
+}
+
+/// What varies from run to run: shown with its reason and what would settle it.
+fn undecided(a: &Recorded, b: &Recorded, why: &str, scenario: &str) -> Vec<Finding> {
+    let mut out = Vec::new();
+    for row in &a.rows {
+        let Some(other) = b.row(&row.series, row.clients) else { continue };
+        let names: BTreeSet<&String> = row.noisy.keys().chain(other.noisy.keys()).collect();
+        for name in names {
+            let figure = |row: &RecordedRow| match row.noisy.get(name) {
+                Some(value) => Figure::known(*value),
+                None => Figure::absent("it was not measured"),
+            };
+            let mut finding = found(Kind::Paired, other, name);
+            finding.unit = unit(name).to_owned();
+            (finding.value, finding.baseline) = (figure(other), Some(figure(row)));
+            finding.bound = "not compared".to_owned();
+            finding.text = why.to_owned();
+            finding.details = vec![format!(
+                "to settle it: wsbench compare SCENARIO --a BASELINE --b CANDIDATE, where SCENARIO \
+                 is the file of {scenario:?} and each side a server's command line, a URL or a \
+                 wsbench binary"
+            )];
+            out.push(finding);
+        }
+    }
+    out
+}
+
+fn unit(name: &str) -> &'static str {
+    match name {
+        name if name.contains("_us_per_message") => "µs/message",
+        name if name.contains("_us_") => "µs",
+        _ => "bytes/client",
+    }
+}
+
+fn notes(
+    harmless: &[Difference],
+    moved: &[Difference],
+    builds: (&str, &str),
+    findings: &[Finding],
+) -> Vec<String> {
+    let mut notes = Vec::new();
+    let fewer = |f: &&Finding| {
+        let below = f.value.value().zip(f.baseline.as_ref().and_then(Figure::value));
+        f.kind == Kind::Exact
+            && f.decision == Decision::Pass
+            && below.is_some_and(|(is, was)| is < was)
+    };
+    match findings.iter().filter(fewer).count() {
+        0 => {}
+        n => notes.push(format!(
+            "{n} exact figures are lower than the baseline's: save it again to hold them there"
+        )),
+    }
+    if builds.0 != builds.1 {
+        notes.push(format!("the builds differ: {} and {}", builds.0, builds.1));
+    }
+    if !moved.is_empty() {
+        let names: Vec<String> = moved.iter().map(Difference::to_string).collect();
+        notes.push(format!(
+            "the machines differ, and only bytes, counts, losses and segments are compared: {}",
+            names.join("; ")
+        ));
+    }
+    if !harmless.is_empty() {
+        let names: Vec<String> = harmless.iter().map(Difference::to_string).collect();
+        notes.push(format!("the scenarios differ in what changes no figure: {}", names.join("; ")));
+    }
+    notes
+}

@@ -1,0 +1,309 @@
+//! What of a run can be compared: whole numbers with what they are divided by, the arithmetic that
+//! says which of them are the same each time, and the heads behind them.
+//!
+//! Separate from `report::Table`, which is for showing and whose figures are divided already, and
+//! from the document, which is this with names.
+
+use super::heads::apart;
+use crate::record::{
+    Head, HeadOf, Ledger, Metric, Model, Phase, Phases, TcpTotals, from_latin1, latin1,
+};
+use crate::report::Figure;
+use crate::report::layer::Statistic;
+use crate::report::table::{Row, Table};
+use crate::result::{CaseInfo, CaseResult, RunResult};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// What of a run can be compared.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Recorded {
+    /// A row a series and client count, in the order of the plan.
+    pub rows: Vec<RecordedRow>,
+}
+
+/// A series at one client count, all repeats together.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RecordedRow {
+    /// The label of the series.
+    pub series: String,
+    /// The transport's name.
+    pub transport: String,
+    /// Simulated clients.
+    pub clients: u32,
+    /// Times that it was measured.
+    pub runs: u64,
+    /// True where each turn opens a connection.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub connection_each_turn: bool,
+    /// True where a client asks for each message.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub asks: bool,
+    /// True where what a message costs depends on its moment, in ways that the model does not list.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub left_to_chance: bool,
+    /// Messages in the measured windows: the divisor of figures "per message".
+    pub messages: u64,
+    /// Messages that clients sent in them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub sent: u64,
+    /// The measured windows of all runs, in nanoseconds.
+    pub window_ns: u64,
+    /// Counts that the plan determines, by name.
+    pub counts: BTreeMap<String, u64>,
+    /// Counts that should be zero, by name; those that nobody knows are left out.
+    pub losses: BTreeMap<String, u64>,
+    /// Setting up.
+    pub setup: Traffic,
+    /// The measured windows.
+    pub steady: Traffic,
+    /// What the kernel counted in the measured windows; absent where it was not asked.
+    #[serde(default)]
+    pub tcp: Option<TcpTotals>,
+    /// What a message costs by arithmetic; absent where the server is not ours.
+    #[serde(default)]
+    pub model: Option<Model>,
+    /// Figures that vary from run to run, by name: for information.
+    pub noisy: BTreeMap<String, f64>,
+    /// The first heads of the first client; see [`RecordedRow::head`].
+    #[serde(default)]
+    pub heads: Vec<HeadLines>,
+}
+
+/// Bytes above TCP in one phase, and the connections that were opened in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Traffic {
+    /// Connections opened.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub connects: u64,
+    /// Of these, connections opened again.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub reconnects: u64,
+    /// Control frames, both ways.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub control_frames: u64,
+    /// Bytes by direction and layer.
+    pub bytes: Ledger,
+}
+
+/// A head by its lines, so that a document shows a change in one of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeadLines {
+    /// Which.
+    pub of: HeadOf,
+    /// Its lines with their ends; each character is a byte.
+    pub lines: Vec<String>,
+    /// True where it had more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cut: bool,
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
+}
+
+impl HeadLines {
+    fn of(head: &Head) -> HeadLines {
+        let lines = head.bytes.split_inclusive(|&b| b == b'\n').map(latin1).collect();
+        HeadLines { of: head.of, lines, cut: head.cut }
+    }
+    /// The head again. A character that is no byte, of a file changed by hand, is `?`.
+    pub fn bytes(&self) -> Vec<u8> {
+        let text = self.lines.concat();
+        from_latin1(&text).unwrap_or_else(|| text.replace(|c| c > '\u{ff}', "?").into_bytes())
+    }
+}
+
+impl Recorded {
+    /// What of a result can be compared; `table` is what `report::summarise` makes of the same.
+    pub fn of(result: &RunResult, table: &Table) -> Recorded {
+        let rows = table.rows.iter().filter_map(|row| {
+            let same =
+                |c: &&CaseInfo| !c.floor && c.series == row.series && c.clients == row.clients;
+            let infos: Vec<&CaseInfo> = result.header.cases.iter().filter(same).collect();
+            let info = infos.first()?;
+            let cases = infos.iter().filter_map(|i| result.cases.get(&i.case)).collect();
+            Some(Gathered { plan: &result.header.plan, info, cases, row }.row())
+        });
+        Recorded { rows: rows.collect() }
+    }
+    /// The row of a series at a client count.
+    pub fn row(&self, series: &str, clients: u32) -> Option<&RecordedRow> {
+        self.rows.iter().find(|row| row.series == series && row.clients == clients)
+    }
+}
+
+impl RecordedRow {
+    /// True where messages, and what clients send, are turns of a schedule: each exchange then
+    /// belongs to the phase of its turn, and so many of each are in the measured window.
+    pub fn is_by_turn(&self) -> bool {
+        let has = |name| self.counts.contains_key(name);
+        has("completed") && (self.sent == 0 || has("sent"))
+    }
+    /// A head; of the measured window the opening one, where there is no other.
+    pub fn head(&self, of: HeadOf) -> Option<&HeadLines> {
+        let find = |of: HeadOf| self.heads.iter().find(|head| head.of == of);
+        find(of).or_else(|| find(of.opening()))
+    }
+}
+
+/// A row's cases and what was derived from them.
+struct Gathered<'a> {
+    plan: &'a Value,
+    info: &'a CaseInfo,
+    cases: Vec<&'a CaseResult>,
+    row: &'a Row,
+}
+
+impl Gathered<'_> {
+    fn row(&self) -> RecordedRow {
+        let row = self.row;
+        let model = self.info.model.as_ref().filter(|_| self.info.bundled_server);
+        let heads = |m: &Model| m.messages.iter().any(|m| m.exchange.ledger.up.heads.get() > 0);
+        let asks = row.paced || model.is_some_and(heads);
+        let log = self.plan["feed"]["semantics"] == "log";
+        RecordedRow {
+            series: row.series.clone(),
+            transport: row.transport.clone(),
+            clients: row.clients,
+            runs: row.repeats,
+            connection_each_turn: self.info.connection_each_turn,
+            asks,
+            left_to_chance: model.is_some_and(|m| m.left_to_chance) || (log && asks),
+            messages: row.events.per_message_divisor,
+            sent: row.delivery.sent,
+            window_ns: self.ends(|end| end.duration_ns),
+            counts: self.counts(),
+            losses: self.losses(),
+            setup: self.traffic(Phase::Setup),
+            steady: self.traffic(Phase::Steady),
+            tcp: self.tcp(),
+            model: model.map(bytes_of),
+            noisy: noisy(row),
+            heads: self.heads(),
+        }
+    }
+
+    fn ends(&self, of: fn(&crate::result::CaseEnd) -> u64) -> u64 {
+        self.cases.iter().flat_map(|case| &case.ends).map(of).sum()
+    }
+
+    /// Turns are fixed in advance where there is an interval and it was held, and so are the
+    /// exchanges that they cause; messages that clients send are turns of theirs. What is pushed
+    /// is counted where it arrives, which may be after the end of the window: of such updates
+    /// only the number published is fixed, where they come at equal intervals that fit the window.
+    fn counts(&self) -> BTreeMap<String, u64> {
+        let row = self.row;
+        let mut counts = BTreeMap::new();
+        let mut put = |name: &str, count: u64| counts.insert(name.to_owned(), count);
+        put("clients_connected", row.connected);
+        if row.paced && self.info.interval_ns > 0 && !row.pace.stretched {
+            put("turns", row.events.turns);
+            put("completed", row.events.completed);
+        }
+        if self.info.is_shared() && self.info.feed_rate_hz > 0.0 {
+            put("sent", row.delivery.sent);
+        }
+        let published = row.delivery.published.value().filter(|_| self.is_periodic());
+        if let Some(published) = published {
+            put("updates_published", published as u64);
+        }
+        counts
+    }
+
+    /// True where each client's window holds the same number of updates, wherever it begins.
+    fn is_periodic(&self) -> bool {
+        let ticker = self.info.workload == "ticker" && self.plan["feed"]["arrivals"] == "periodic";
+        if !ticker || self.info.feed_rate_hz <= 0.0 {
+            return false;
+        }
+        let period_ns = (1e9 / self.info.feed_rate_hz).round() as u64;
+        let fits = |end: &crate::result::CaseEnd| {
+            end.duration_ns > 0 && end.duration_ns.is_multiple_of(period_ns.max(1))
+        };
+        self.cases.iter().flat_map(|case| &case.ends).all(fits)
+    }
+
+    fn losses(&self) -> BTreeMap<String, u64> {
+        let Row { events, delivery, audit, .. } = self.row;
+        let discarded = |traffic: Traffic| traffic.bytes.both().discarded.get();
+        let known = |figure: &Figure| figure.value().map(|v| v as u64);
+        let network = audit.connections.value().is_some();
+        let all = [
+            ("lost", Some(events.lost)),
+            ("updates_missing", known(&delivery.missing)),
+            ("updates_duplicated", known(&delivery.duplicated)),
+            ("updates_reordered", known(&delivery.reordered)),
+            ("reconnect_gaps", known(&delivery.reconnect_gaps)),
+            // Where each turn has a connection of its own, opening one again is no loss.
+            ("reconnects", (!self.info.connection_each_turn).then_some(events.reconnects)),
+            ("faults", Some(events.faults)),
+            ("negative_latencies", Some(events.negative_latencies)),
+            ("discarded_bytes", Some(discarded(self.traffic(Phase::Steady)))),
+            ("audit_mismatched", known(&audit.mismatched)),
+            ("audit_unexplained_bytes", network.then_some(audit.unexplained_bytes)),
+        ];
+        all.into_iter().filter_map(|(name, n)| Some((name.to_owned(), n?))).collect()
+    }
+
+    fn traffic(&self, phase: Phase) -> Traffic {
+        let mut sum = Traffic::default();
+        for cell in self.cases.iter().map(|case| &case.total.phases[phase]) {
+            sum.connects += cell.counts.connects;
+            sum.reconnects += cell.counts.reconnects;
+            sum.control_frames += cell.counts.control_frames_up + cell.counts.control_frames_down;
+            sum.bytes += cell.ledger;
+        }
+        sum
+    }
+
+    fn tcp(&self) -> Option<TcpTotals> {
+        let mut tcp = Phases::<TcpTotals>::default();
+        self.cases.iter().flat_map(|case| &case.drivers).for_each(|d| tcp += d.tcp);
+        Some(tcp.steady).filter(|steady| steady.readings > 0)
+    }
+
+    /// Of several runs the first one's. Of the measured window only where they are others than the
+    /// opening ones.
+    fn heads(&self) -> Vec<HeadLines> {
+        let all = || self.cases.iter().flat_map(|case| &case.drivers).flat_map(|d| &d.heads);
+        let first = |of: HeadOf| all().find(|head| head.of == of);
+        let is_other = |head: &&Head| {
+            let opening = first(head.of.opening()).filter(|other| other.of != head.of);
+            opening.is_none_or(|other| apart(&other.bytes, &head.bytes).is_some())
+        };
+        let kinds = HeadOf::ALL.into_iter().filter_map(first);
+        kinds.filter(is_other).map(HeadLines::of).collect()
+    }
+}
+
+/// A model without its latencies, which are not compared.
+fn bytes_of(model: &Model) -> Model {
+    Model { delivery: None, response: None, age_mean_ns: None, ..model.clone() }
+}
+
+/// What varies from run to run, in the order of its names.
+fn noisy(row: &Row) -> BTreeMap<String, f64> {
+    let mut all: Vec<(String, &Figure)> = Vec::new();
+    for metric in [Metric::DeliveryLatency, Metric::ResponseLatency] {
+        for statistic in [Statistic::P50, Statistic::P99] {
+            let name = format!("{}_us_{}", metric.name(), statistic.name());
+            all.push((name, row.latency(metric).stat(statistic)));
+        }
+    }
+    let cost = &row.cost;
+    for (name, figure) in [
+        ("driver_cpu_us_per_message", &cost.driver_cpu_us),
+        ("server_cpu_us_per_message", &cost.server_cpu_us),
+        ("driver_resident_bytes_per_client", &cost.driver_bytes),
+        ("server_resident_bytes_per_client", &cost.server_bytes),
+        ("kernel_bytes_per_client", &cost.kernel_bytes),
+    ] {
+        all.push((name.to_owned(), figure));
+    }
+    let rounded = |v: f64| (v * 1000.0).round() / 1000.0;
+    all.into_iter().filter_map(|(name, f)| Some((name, rounded(f.value()?)))).collect()
+}

@@ -1,0 +1,152 @@
+//! Whole runs: what is judged, refused, read and written.
+
+use super::super::file::parse;
+use super::*;
+use crate::report::table::{Status, Table, Verdict};
+
+fn document() -> Document {
+    Document {
+        schema: SCHEMA.to_owned(),
+        name: "ci".to_owned(),
+        started: "2026-11-22T08:00:00Z".to_owned(),
+        build: "wsbench 0.1.0 (release)".to_owned(),
+        plan_hash: "0123456789abcdef".to_owned(),
+        host: BTreeMap::from([("cores".to_owned(), "2".to_owned())]),
+        plan: serde_json::json!({ "name": "ci", "feed": { "payload_bytes": 21 } }),
+        rows: recorded(polling()),
+    }
+}
+
+fn table(status: Status) -> Table {
+    let header = crate::result::Header {
+        schema: crate::result::SCHEMA.to_owned(),
+        name: "ci".to_owned(),
+        started: String::new(),
+        plan: serde_json::Value::Null,
+        plan_hash: String::new(),
+        build: String::new(),
+        host: BTreeMap::new(),
+        cases: Vec::new(),
+        curves: Vec::new(),
+        limits: Vec::new(),
+    };
+    let mut table = crate::report::summarise(&crate::result::RunResult::new(header));
+    table.verdict = Verdict { status, reasons: vec!["it was cut".to_owned()], exit_code: 0 };
+    table
+}
+
+fn judged(
+    change: impl FnOnce(&mut Document),
+    status: Status,
+    terms: &Terms,
+) -> Result<Judgement, String> {
+    let mut candidate = document();
+    change(&mut candidate);
+    judge(&document(), &candidate, &table(status), terms)
+}
+
+#[test]
+fn one_run_a_side_decides_what_does_not_vary() {
+    let judgement = judged(|_| {}, Status::Valid, &Terms::default()).unwrap();
+    assert_eq!(judgement.exit_code(), 0);
+    let noisy = of(&judgement.findings, "delivery_latency_us_p50");
+    assert_eq!((noisy.decision, noisy.value.value()), (Decision::NotComparable, Some(500.5)));
+    assert_eq!(noisy.text, "one run a side does not tell a change from noise");
+    assert!(noisy.details[0].contains("wsbench compare SCENARIO --a BASELINE --b CANDIDATE"));
+    let strict = Terms { strict: true, ..Terms::default() };
+    assert_eq!(judged(|_| {}, Status::Valid, &strict).unwrap().exit_code(), 97);
+    let fewer = |d: &mut Document| {
+        d.rows.rows[0].steady.bytes.down.heads = Bytes::new(19_000);
+        d.build = "wsbench 9.9.9 (release)".to_owned();
+    };
+    let notes = judged(fewer, Status::Valid, &Terms::default()).unwrap().notes;
+    assert!(notes[0].starts_with("2 exact figures are lower"), "{notes:?}");
+    assert!(notes[1].contains("the builds differ: wsbench 0.1.0"), "{notes:?}");
+}
+
+#[test]
+fn a_run_that_is_not_whole_is_no_pass() {
+    for status in [Status::Partial, Status::Invalid] {
+        let judgement = judged(|_| {}, status, &Terms::default()).unwrap();
+        assert_eq!(judgement.exit_code(), 96);
+        let found = of(&judgement.findings, "run_is_valid");
+        assert_eq!(found.text, format!("the run is {}: it was cut", status.name()));
+    }
+}
+
+#[test]
+fn unequal_scenarios_and_machines_are_refused_with_what_differs() {
+    let other = |d: &mut Document| d.plan["feed"]["payload_bytes"] = 64.into();
+    let why = judged(other, Status::Valid, &Terms::default()).unwrap_err();
+    assert!(why.contains("\n  feed.payload_bytes: 21 ≠ 64\n"), "{why}");
+    let moved = |d: &mut Document| {
+        d.host.insert("cores".to_owned(), "4".to_owned());
+    };
+    let why = judged(moved, Status::Valid, &Terms::default()).unwrap_err();
+    assert!(why.contains("\n  cores: 2 ≠ 4\n") && why.contains("--any-machine"), "{why}");
+    let anywhere = Terms { any_machine: true, ..Terms::default() };
+    let judgement = judged(moved, Status::Valid, &anywhere).unwrap();
+    assert_eq!(judgement.exit_code(), 0);
+    let noisy = of(&judgement.findings, "delivery_latency_us_p50");
+    assert_eq!(noisy.text, "it is of another machine");
+    assert!(judgement.notes[0].contains("cores: 2 ≠ 4"), "{:?}", judgement.notes);
+    let seeded = |d: &mut Document| d.plan["seed"] = 7.into();
+    assert!(judged(seeded, Status::Valid, &Terms::default()).unwrap().notes[0].contains("seed"));
+}
+
+#[test]
+fn the_document_is_text_with_a_line_for_each_figure() {
+    let text = String::from_utf8(render(&document())).unwrap();
+    insta::assert_snapshot!("document", text);
+    assert_eq!(parse(text.as_bytes()), Ok(document()));
+}
+
+#[test]
+fn what_is_no_baseline_of_this_version_is_refused() {
+    let text = String::from_utf8(render(&document())).unwrap();
+    let why = |text: &str| parse(text.as_bytes()).unwrap_err();
+    let next = why(&text.replace("wsbench.baseline/1", "wsbench.baseline/2"));
+    assert!(next.contains("\"wsbench.baseline/2\", and this version reads"), "{next}");
+    let summary = why(r#"{"schema_version": "wsbench.summary/1"}"#);
+    assert!(summary.contains("not a baseline: it has schema \"wsbench.summary/1\""), "{summary}");
+    assert!(why("[1]").contains("it has no schema"));
+    assert!(why("").contains("neither a baseline nor a result file"));
+    assert!(why(&text.replace("\"runs\": 1", "\"runs\": 0")).contains("broken"));
+    assert!(why(&text.replace("\"messages\": 100,", "")).contains("missing field `messages`"));
+    let read = |name: &str, text: &[u8]| {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        super::read(&path).map(|s| matches!(s, Source::Baseline(_))).map_err(|f| f.message)
+    };
+    assert_eq!(read("b.json", text.as_bytes()), Ok(true));
+    let small = serde_json::to_vec(&document()).unwrap();
+    assert_eq!(read("b.json", &small), Ok(true), "in one line too");
+    assert!(read("b.json", b"\xff\xfe").unwrap_err().contains("b.json: neither"));
+    assert!(
+        super::read(std::path::Path::new("/no/such")).unwrap_err().message.contains("/no/such")
+    );
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_read_or_refused(
+        cut in 0usize..6000, at in 0usize..6000, byte in any::<u8>(), numbers in any::<u64>()
+    ) {
+        let text = render(&document());
+        let _ = parse(&text[..cut.min(text.len())]);
+        let mut changed = text.clone();
+        let at = at.min(text.len() - 1);
+        changed[at] = byte;
+        let whole = String::from_utf8(text).unwrap();
+        let huge = whole.replace("100", &numbers.to_string());
+        for text in [&changed[..], huge.as_bytes()] {
+            let Ok(read) = parse(text) else { continue };
+            // Whatever a file says, comparing it ends.
+            for findings in [compare(&read.rows, &document().rows), compare(&document().rows, &read.rows)] {
+                let no_nan = |f: &Finding| f.value.value().is_none_or(f64::is_finite);
+                prop_assert!(findings.iter().all(no_nan));
+            }
+        }
+    }
+}
