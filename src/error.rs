@@ -37,6 +37,10 @@ impl Failure {
     pub fn run(message: impl Into<String>) -> Self {
         Failure { kind: Kind::Run, message: message.into() }
     }
+    /// A signal that came when everything was ending already.
+    pub fn at_once(code: u8, name: &str) -> Self {
+        Failure { kind: Kind::Signal(code), message: format!("ended at once by a second {name}") }
+    }
     /// The process's exit code.
     pub fn exit_code(&self) -> u8 {
         match self.kind {

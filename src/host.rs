@@ -1,12 +1,14 @@
-//! What the host says of memory, this process's own and the kernel's share for sockets, and how
-//! many files it lets this process open.
+//! What the host says of memory, this process's own and the kernel's share for sockets, of what a
+//! process group costs, and how many files it lets this process open.
 //!
 //! Separate from `clock`, which tells CPU time, and from `net`, which counts bytes on sockets.
 //! Other systems than Linux say what is missing.
 
 mod batch;
+mod group;
 
 pub use batch::take_long_turns;
+pub use group::{GroupCost, group_alive, group_cost, group_listens};
 
 #[cfg(target_os = "linux")]
 mod read {

@@ -2,6 +2,8 @@
 
 /// A result against a baseline.
 mod baseline;
+/// `wsbench compare` and `wsbench calibrate`.
+mod compare;
 /// Servers that never answer, answer 500, close at once, or are not there.
 mod dead_servers;
 /// The reference server's own faults, each by the figure that it must show in.

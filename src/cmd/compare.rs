@@ -1,49 +1,278 @@
 //! `wsbench compare` and `wsbench calibrate`: pairs of runs.
+//!
+//! | file | what |
+//! |---|---|
+//! | `target` | what is compared, as the user wrote it |
+//! | `run` | one run of one side |
+//! | `session` | what runs when, what counts, when it ends |
+//! | `progress` `show` | what a person sees |
 
-use super::ci::OutputArgs;
-use crate::error::{Failure, Outcome};
-use std::path::PathBuf;
+mod progress;
+mod run;
+mod session;
+mod show;
+mod target;
+
+use super::ci::{self, OutputArgs};
+use super::run::make_room;
+use crate::error::{Failure, Outcome, at};
+use crate::gate::noise::noise;
+use crate::gate::paired::Rules;
+use crate::gate::pairs::Margins;
+use crate::host;
+use crate::plan::{Machine, Plan, Server, Start, estimate};
+use crate::signals::Signals;
+use crate::units::parse_duration_ns;
+use progress::Progress;
+use run::Side;
+use session::{Compared, Session, Terms};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use target::Target;
+
+const TARGETS: &str = "\
+A target is one of
+  a URL                        a server that runs already, http://127.0.0.1:8080
+  a command line with address  './server --port {port} @ http://127.0.0.1:{port}': started anew for
+                               each case of each run, waited for until it accepts a connection,
+                               ended by SIGTERM; {port} stands for a free port
+  a path                       another wsbench, with its own driver and reference server
+
+Each side has a run that does not count; then pairs of runs begin, in random order.";
 
 /// The arguments of `wsbench compare`.
 #[derive(Debug, Clone, clap::Args)]
+#[command(after_help = TARGETS)]
 pub struct CompareArgs {
-    /// The scenario
-    #[arg(value_name = "SCENARIO")]
-    pub scenario: PathBuf,
     /// What is compared with
     #[arg(long, value_name = "TARGET")]
     pub a: String,
     /// What is judged
     #[arg(long, value_name = "TARGET")]
     pub b: String,
-    /// What to print, and what CI is given
+    /// How to compare
     #[command(flatten)]
-    pub output: OutputArgs,
+    pub how: PairArgs,
+    /// The most pairs, where something is undecided [default: twice as many]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=2000))]
+    pub most_pairs: Option<u32>,
+    /// Take what is undecided for no pass: exit code 97
+    #[arg(long)]
+    pub strict: bool,
 }
 
 /// The arguments of `wsbench calibrate`.
 #[derive(Debug, Clone, clap::Args)]
+#[command(after_help = TARGETS)]
 pub struct CalibrateArgs {
+    /// What is run [default: this program]
+    #[arg(long, value_name = "TARGET")]
+    pub target: Option<String>,
+    /// How to compare
+    #[command(flatten)]
+    pub how: PairArgs,
+}
+
+/// What `compare` and `calibrate` have alike.
+#[derive(Debug, Clone, clap::Args)]
+pub struct PairArgs {
     /// The scenario
     #[arg(value_name = "SCENARIO")]
     pub scenario: PathBuf,
+    /// Override a value of the scenario, as in `run`
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub overrides: Vec<String>,
+    /// Pairs of runs before the first decision; at the default level fewer than 8 decide
+    /// nothing
+    #[arg(long, value_name = "N", default_value_t = 10,
+          value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub pairs: u32,
+    /// The seed of the pairs' orders
+    #[arg(long, value_name = "N", default_value_t = 2009)]
+    pub seed: u64,
+    /// The level of a decision on each side
+    #[arg(long, value_name = "SHARE", default_value_t = Rules::default().alpha, value_parser = level)]
+    pub alpha: f64,
+    /// The change of a metric that is tolerated, for example
+    /// `--margin server_cpu_us_per_message=10%`
+    #[arg(long = "margin", value_name = "METRIC=SHARE")]
+    pub margins: Vec<String>,
+    /// How long a server may take to listen
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_duration_ns)]
+    pub ready_timeout: u64,
+    /// Where to keep each run's result [default: reports/SCENARIO-pairs-TIME]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
     /// What to print, and what CI is given
     #[command(flatten)]
     pub output: OutputArgs,
+    /// Show no progress
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+fn level(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(alpha) if alpha > 0.0 && alpha <= 0.2 => Ok(alpha),
+        _ => Err("must be a number above 0 and at most 0.2, for example 0.005".to_owned()),
+    }
 }
 
 /// Compares two targets. Gives the exit code.
 ///
 /// # Errors
-/// Where a target cannot be run.
-pub fn compare(_args: &CompareArgs) -> Outcome<u8> {
-    Err(Failure::run("not built yet"))
+/// Where a target or the scenario cannot be used, or a run cannot be made.
+pub fn compare(args: &CompareArgs) -> Outcome<u8> {
+    ci::watched("compare", &args.how.output, || compared(args))
 }
 
-/// Compares a target with itself. Gives the exit code.
+fn compared(args: &CompareArgs) -> Outcome<u8> {
+    let read = |option: &str, text: &str| {
+        Target::read(text).map_err(|why| Failure::usage(format!("{option}: {why}")))
+    };
+    let targets = [read("--a", &args.a)?, read("--b", &args.b)?];
+    let pairs = args.how.pairs;
+    let most = args.most_pairs.unwrap_or(2 * pairs);
+    if most < pairs {
+        return Err(Failure::usage(format!("--most-pairs {most} is less than --pairs {pairs}")));
+    }
+    let mut looks = vec![pairs, most];
+    looks.dedup();
+    let prepared = prepare(&args.how, targets)?;
+    let title = format!("B against A, {}", prepared.sides[0].plan.name);
+    let compared = prepared.perform(&args.how, title, looks, args.strict)?;
+    ci::show(&compared.judgement, None, &args.how.output)?;
+    prepared.tell(&args.how);
+    let code = compared.judgement.exit_code();
+    Ok(compared.caught.map_or(code, |caught| caught.exit_code()))
+}
+
+/// Compares a target with itself. Gives the exit code: that of a signal, 96 where a run is not
+/// valid, else 0, whatever the noise is.
 ///
 /// # Errors
-/// Where the target cannot be run.
-pub fn calibrate(_args: &CalibrateArgs) -> Outcome<u8> {
-    Err(Failure::run("not built yet"))
+/// Where the target or the scenario cannot be used, or a run cannot be made.
+pub fn calibrate(args: &CalibrateArgs) -> Outcome<u8> {
+    ci::watched("calibrate", &args.how.output, || calibrated(args))
+}
+
+fn calibrated(args: &CalibrateArgs) -> Outcome<u8> {
+    let target = match &args.target {
+        Some(text) => Target::read(text),
+        None => Target::itself(),
+    };
+    let target = target.map_err(|why| Failure::usage(format!("--target: {why}")))?;
+    let prepared = prepare(&args.how, [target.clone(), target])?;
+    let title = format!("A against A, {}", prepared.sides[0].plan.name);
+    let looks = vec![args.how.pairs];
+    let compared = prepared.perform(&args.how, title, looks, false)?;
+    // What is told of twice as many is arithmetic.
+    let looks = vec![args.how.pairs, 2 * args.how.pairs];
+    let rules = Rules { looks, alpha: args.how.alpha, ..Rules::default() };
+    let Compared { judgement, metrics, verdicts, orders, caught } = &compared;
+    let noises = noise(metrics, verdicts, orders, &rules);
+    super::print(show::calibration(&noises, judgement).as_bytes())?;
+    prepared.tell(&args.how);
+    let code = if judgement.exit_code() == 96 { 96 } else { 0 };
+    Ok(caught.map_or(code, |caught| caught.exit_code()))
+}
+
+/// What is ready to run.
+struct Prepared {
+    sides: [Side; 2],
+    margins: Margins,
+    out: PathBuf,
+}
+
+/// Finds out, once for each target, whether it can be run here.
+fn prepare(args: &PairArgs, targets: [Target; 2]) -> Outcome<Prepared> {
+    let margins =
+        Margins::read(&args.margins).map_err(|why| Failure::usage(format!("--margin: {why}")))?;
+    host::raise_open_files();
+    let [a, b] = targets;
+    let same = a == b;
+    let sides = [side("a", a, args, true)?, side("b", b, args, !same)?];
+    let [a, b] = sides.each_ref().map(Side::authority);
+    if a.len() != b.len() {
+        return Err(Failure::usage(format!(
+            "--a and --b: their addresses {a} and {b} are not of one length, and requests carry \
+             them in `Host`: their bytes would differ by that alone; choose a port of as many \
+             digits, or write {{port}} for a free one of five"
+        )));
+    }
+    let name = &sides[0].plan.name;
+    let out = args.out.clone().unwrap_or_else(|| {
+        let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+        Path::new("reports").join(format!("{name}-pairs-{time}"))
+    });
+    make_room(&out)?;
+    Ok(Prepared { sides, margins, out })
+}
+
+fn side(name: &'static str, target: Target, args: &PairArgs, warn: bool) -> Outcome<Side> {
+    let mut overrides = args.overrides.clone();
+    overrides.extend(target.address().map(|url| format!("server.url={url:?}")));
+    let prepared = super::plan::prepare(&args.scenario, &overrides, &Machine::read())?;
+    for warning in prepared.warnings.iter().filter(|_| warn) {
+        eprintln!("warning: {warning}");
+    }
+    if let Some(refusal) = prepared.preflight.refusal() {
+        return Err(Failure::run(refusal));
+    }
+    let mut plan = prepared.plan;
+    if let (Target::Command { words, url, .. }, Server::External { url: planned, start, .. }) =
+        (&target, &mut plan.server)
+    {
+        *planned = url.clone();
+        *start = Some(Start { words: words.clone(), ready_ns: args.ready_timeout });
+    }
+    // Nothing of the driver's floor is compared.
+    plan.cases.retain(|case| !case.floor);
+    let overrides = args.overrides.clone();
+    Ok(Side { name, target, plan, scenario: args.scenario.clone(), overrides })
+}
+
+impl Prepared {
+    fn perform(
+        &self,
+        args: &PairArgs,
+        title: String,
+        looks: Vec<u32>,
+        strict: bool,
+    ) -> Outcome<Compared> {
+        let binary = |side: &Side| matches!(side.target, Target::Binary { .. });
+        let terms = Terms {
+            title,
+            rules: Rules { looks, alpha: args.alpha, ..Rules::default() },
+            seed: args.seed,
+            margins: self.margins.clone(),
+            strict,
+            out: self.out.clone(),
+            own_drivers: self.sides.iter().all(binary),
+        };
+        let progress = Progress::new(args.quiet, planned(&self.sides[0].plan), args.pairs);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(at("cannot start a runtime"))?;
+        let done = runtime.block_on(async {
+            let signals = Signals::catch().map_err(at("cannot listen for signals"))?;
+            Session::new(&terms, &self.sides, signals, progress).perform().await
+        });
+        done.map_err(|failure| {
+            let kept = format!("what was recorded is in {}", self.out.display());
+            Failure { message: format!("{}\n{kept}", failure.message), ..failure }
+        })
+    }
+
+    fn tell(&self, args: &PairArgs) {
+        if !args.quiet {
+            eprintln!("the runs' results are in {}", self.out.display());
+        }
+    }
+}
+
+/// What a run of a plan takes.
+fn planned(plan: &Plan) -> Duration {
+    Duration::from_nanos(plan.cases.iter().map(|case| estimate(plan, case).duration_ns).sum())
 }

@@ -1,6 +1,6 @@
 //! `wsbench run`: the main job.
 
-mod progress;
+pub(super) mod progress;
 
 use super::ci;
 use super::plan::Prepared;
@@ -99,7 +99,7 @@ fn perform(prepared: &Prepared, started: jiff::Timestamp, out: &Path, quiet: boo
 }
 
 /// Makes the folder, and finds out before the run whether reports can be written to it.
-fn make_room(out: &Path) -> Outcome<()> {
+pub(super) fn make_room(out: &Path) -> Outcome<()> {
     let shown = out.display();
     fs::create_dir_all(out).map_err(at(format!("cannot make {shown}")))?;
     let probe: PathBuf = out.join(".room");

@@ -335,6 +335,7 @@ async fn obey(
                     sent: totals.sent,
                     pushed: totals.pushed,
                     cost,
+                    ..ServerEnd::default()
                 };
                 return say(&FromServer::End(Box::new(Line::Server(Box::new(end)))));
             }

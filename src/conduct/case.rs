@@ -1,5 +1,7 @@
 //! One case from its first process to its last.
 
+mod launched;
+
 use super::calibrate::{Next, Search, held, longest_wait_ns};
 use super::crew::{Crew, Waited};
 use super::{Early, Inspector, Look, Note, Sink, Watcher};
@@ -14,6 +16,7 @@ use crate::result::{CalibrationStep, CaseEnd, Cost};
 use crate::signals::{Caught, Signals};
 use crate::units::SECOND_NS;
 use crate::worker::protocol::{DriverStart, Mount, ServerStart, ToDriver, ToServer};
+use launched::Launched;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -54,13 +57,16 @@ pub async fn run(
         inspector,
         refused: None,
         epoch_ns: 0,
-        server_cost: vec![Cost::default(); case.servers.len()],
+        server_cost: vec![Cost::default(); case.servers.len().max(1)],
         end: CaseEnd { case: case.index, ..CaseEnd::default() },
         pending: None,
+        launched: None,
+        unready: false,
     };
     let caught = conductor.perform().await?;
     let refused = conductor.refused.take().map(Early::Refused);
-    let early = caught.map(Early::Caught).or(refused);
+    let unready = conductor.unready.then_some(Early::Unready);
+    let early = caught.map(Early::Caught).or(refused).or(unready);
     conductor.finish(early.as_ref()).await?;
     Ok(early)
 }
@@ -81,6 +87,10 @@ struct Conductor<'a> {
     end: CaseEnd,
     /// A signal that came while nothing could be ended.
     pending: Option<Caught>,
+    /// A server that is not ours, started for this case.
+    launched: Option<Launched>,
+    /// True where that one does not listen.
+    unready: bool,
 }
 
 /// Leaves the performance where a wait was ended by a signal.
@@ -96,6 +106,12 @@ macro_rules! unless_caught {
 impl Conductor<'_> {
     async fn perform(&mut self) -> Outcome<Option<Caught>> {
         self.stage("starting", 0);
+        if let Some(caught) = self.launch().await? {
+            return Ok(Some(caught));
+        }
+        if self.unready {
+            return Ok(None);
+        }
         self.start_servers().await?;
         unless_caught!(self.wait(HELLO_LIMIT, |c| c.servers_all(|s| s.address.is_some())).await?);
         self.start_drivers().await?;
@@ -181,6 +197,9 @@ impl Conductor<'_> {
     }
 
     fn addresses(&self) -> Outcome<Vec<SocketAddr>> {
+        if let Some(launched) = &self.launched {
+            return Ok(vec![launched.address]);
+        }
         match (&self.plan.server, self.case.floor) {
             (_, true) => Ok(Vec::new()),
             (Server::External { address, .. }, _) => Ok(vec![*address]),
@@ -203,10 +222,11 @@ impl Conductor<'_> {
                 delay: self.plan.delay,
             })
             .collect();
-        let authority = match (&self.plan.server, addresses.first()) {
-            (Server::External { authority, .. }, _) => authority.clone(),
-            (Server::Bundled, Some(address)) => address.to_string(),
-            (Server::Bundled, None) => "localhost".to_owned(),
+        let authority = match (&self.plan.server, &self.launched, addresses.first()) {
+            (_, Some(launched), _) => launched.authority.clone(),
+            (Server::External { authority, .. }, ..) => authority.clone(),
+            (Server::Bundled, _, Some(address)) => address.to_string(),
+            (Server::Bundled, _, None) => "localhost".to_owned(),
         };
         let transport = if self.case.floor { "null" } else { &series.transport };
         for shard in &self.case.drivers {
@@ -396,7 +416,8 @@ impl Conductor<'_> {
         {
             self.pending = Some(caught);
         }
-        Ok(self.crew.servers.iter().map(|s| s.cost.unwrap_or_default()).collect())
+        let ours = self.crew.servers.iter().map(|s| s.cost.unwrap_or_default());
+        Ok(ours.chain(self.launched.iter_mut().map(Launched::sample)).collect())
     }
 
     /// The window that was meant becomes the one that was.
@@ -425,6 +446,10 @@ impl Conductor<'_> {
             self.crew.tell_server(index, &word).await;
         }
         self.wait(drain + LAST_WORD, |c| c.servers_all(|s| s.ended)).await?;
+        if let Some(launched) = self.launched.take() {
+            self.end_launched(launched, early.is_some()).await?;
+        }
+        let early = early.filter(|early| **early != Early::Unready);
         if early.is_some() {
             self.cut_short(stopped_ns);
         }
@@ -432,6 +457,7 @@ impl Conductor<'_> {
         self.end.stopped = early.map(|early| match early {
             Early::Caught(caught) => caught.name().to_owned(),
             Early::Refused(why) => format!("a limit was not kept: {why}"),
+            Early::Unready => "the server does not listen".to_owned(),
         });
         self.sink.put(Line::Case(Box::new(self.end.clone())))?;
         self.crew.dismiss(Duration::from_secs(5)).await;

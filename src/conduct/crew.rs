@@ -1,7 +1,7 @@
 //! The processes of one case: what each has said so far, and waiting until they have said enough.
 
 use super::{Note, Sink, Watcher};
-use crate::error::{Failure, Kind, Outcome};
+use crate::error::{Failure, Outcome};
 use crate::result::file::Line;
 use crate::signals::{Caught, Signals};
 use crate::worker::process::{Heard, Process};
@@ -165,10 +165,7 @@ impl Crew {
                 biased;
                 caught = signals.next() => {
                     if self.stopping {
-                        return Err(Failure {
-                            kind: Kind::Signal(caught.exit_code()),
-                            message: format!("ended at once by a second {}", caught.name()),
-                        });
+                        return Err(Failure::at_once(caught.exit_code(), caught.name()));
                     }
                     return Ok(Waited::Caught(caught));
                 }
@@ -204,7 +201,8 @@ impl Crew {
         }
     }
 
-    fn lose(&mut self, word: String, watcher: Watcher<'_>) {
+    /// Notes that a process was lost, and how.
+    pub fn lose(&mut self, word: String, watcher: Watcher<'_>) {
         watcher(Note::Word(format!("lost a process: {word}")));
         self.lost.push(word);
     }

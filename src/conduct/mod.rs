@@ -75,6 +75,8 @@ pub enum Early {
     Caught(Caught),
     /// Its inspector found a reason.
     Refused(String),
+    /// The server that it needs does not listen: no further case has one either.
+    Unready,
 }
 
 /// What a run ended with.
@@ -157,6 +159,7 @@ pub async fn run_inspected(
             watcher(Note::Word(format!("the run is ended by a limit: {why}")));
             End::by_limit(why)
         }
+        Some(Early::Unready) => "the server does not listen".to_owned(),
     };
     sink.put(Line::End(End { reason, wall_ns: now_ns() - began }))?;
     let caught = match early {

@@ -8,11 +8,17 @@
 //! | `limit` | a scenario's `[[limit]]` | a figure against a bound with a unit |
 //! | `baseline` | a result against a baseline file | counts exactly, segments by arithmetic |
 //! | `paired` | B against A over pairs of runs | the signed-rank test of `signed_rank` |
+//! | `pairs` `same` `worth` | what of these runs is judged, and whether a run counts | by name, by `baseline`, by its checks |
+//! | `noise` | A against A | what this machine can tell |
 //!
 //! Three rules hold for all of them: a figure without samples never passes, a figure that cannot
 //! be compared says why, and the run is the sample, never the request.
 
 pub mod baseline;
 pub mod limit;
+pub mod noise;
 pub mod paired;
+pub mod pairs;
+pub mod same;
 pub mod signed_rank;
+pub mod worth;

@@ -7,17 +7,23 @@ use std::net::{SocketAddr, ToSocketAddrs};
 
 /// Where a server listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Address {
+pub struct Address {
     /// Its `Host`.
     pub authority: String,
     /// Its socket's address.
     pub socket: SocketAddr,
 }
 
-/// Reads `http://host[:port][/]` and looks the host up.
-///
-/// # Errors
-/// A sentence with what is wrong and what would be right.
+impl Address {
+    /// Reads `http://host[:port][/]` and looks the host up.
+    ///
+    /// # Errors
+    /// A sentence with what is wrong and what would be right.
+    pub fn of(url: &str) -> Result<Address, String> {
+        parse(url)
+    }
+}
+
 pub(super) fn parse(url: &str) -> Result<Address, String> {
     let Some((scheme, rest)) = url.split_once("://") else {
         return Err(format!("url {url:?} must begin with \"http://\""));

@@ -17,6 +17,7 @@ mod shard;
 mod warnings;
 mod workload;
 
+pub use address::Address;
 pub use curves::{Costs, costs};
 pub use estimate::{Estimate, Traffic, estimate};
 pub use keys::{SECTIONS, Section};
@@ -113,7 +114,7 @@ pub struct Series {
 pub enum Server {
     /// The reference server, in processes of its own, anew for each case.
     Bundled,
-    /// A server that is already running.
+    /// A server that is not ours: already running, or started by its command line.
     External {
         /// As the user wrote it.
         url: String,
@@ -121,7 +122,20 @@ pub enum Server {
         authority: String,
         /// Where it listens.
         address: SocketAddr,
+        /// How to start it, anew for each case; absent where it is already running.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        start: Option<Start>,
     },
+}
+
+/// How to start a server that is not ours. `{port}` in its words and its address stands for a port
+/// that is free when it is started; until then the address has a port of as many digits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Start {
+    /// The program and its arguments.
+    pub words: Vec<String>,
+    /// How long it may take to listen, in nanoseconds.
+    pub ready_ns: u64,
 }
 
 /// How far an interval may be stretched.
@@ -231,11 +245,18 @@ impl Plan {
     /// Why figures will be absent from the reports, by the figure's name.
     pub fn absent(&self) -> BTreeMap<String, String> {
         let mut why = BTreeMap::new();
-        if !self.bundled() {
-            let foreign = "the server is not ours and was not started by this run";
-            for name in ["server_cpu", "server_memory", "server_audit"] {
-                why.insert(name.to_owned(), foreign.to_owned());
+        let mut because = |names: &[&str], reason: &str| {
+            why.extend(names.iter().map(|&name| (name.to_owned(), reason.to_owned())));
+        };
+        match &self.server {
+            Server::Bundled => {}
+            Server::External { start: Some(_), .. } => {
+                because(&["server_audit"], "the server is not ours and counts no bytes for us");
             }
+            Server::External { start: None, .. } => because(
+                &["server_cpu", "server_memory", "server_audit"],
+                "the server is not ours and was not started by this run",
+            ),
         }
         why
     }

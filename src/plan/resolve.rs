@@ -264,7 +264,8 @@ fn read_server(file: &scenario::File, labels: &[String], faults: &mut Vec<Fault>
         match address::parse(&url) {
             Err(message) => fields.fault(&keys::URL, message),
             Ok(address::Address { authority, socket }) => {
-                answering.server = Server::External { url, authority, address: socket };
+                answering.server =
+                    Server::External { url, authority, address: socket, start: None };
             }
         }
     }

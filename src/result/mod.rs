@@ -180,6 +180,17 @@ pub struct ServerEnd {
     pub pushed: u64,
     /// CPU and memory.
     pub cost: Cost,
+    /// True for a server that is not ours and was started by the run: it counts nothing for us,
+    /// and its cost is that of its process group.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub foreign: bool,
+    /// Why its cost is not known; absent where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<String>,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// A step of the calibration that finds the rate which holds.

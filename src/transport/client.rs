@@ -309,6 +309,8 @@ impl Client {
         let warmup = if schedule.calibration { schedule.length_ns() } else { schedule.warmup_ns };
         let steady = warmup + schedule.duration_ns;
         let (at, phase) = match elapsed {
+            // Without a warm-up the measured window is the first of all.
+            _ if now_ns() < from && warmup == 0 => (0, Phase::Steady),
             _ if now_ns() < from => (0, Phase::Warmup),
             t if t < warmup => (warmup, Phase::Steady),
             t if t < steady => (steady, Phase::Cooldown),

@@ -45,6 +45,9 @@ pub(super) fn facts(plan: &Plan) -> Vec<Row> {
     };
     let server = match &plan.server {
         Server::Bundled => "bundled, started anew for each case".to_owned(),
+        Server::External { url, start: Some(start), .. } => {
+            format!("{url}, `{}` started anew for each case", start.words.join(" "))
+        }
         Server::External { url, address, .. } => format!("{url} ({address}), already running"),
     };
     let ramp = match timing.ramp_ns {

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 pub struct Progress {
     bar: ProgressBar,
     plain: bool,
+    heading: String,
     case: String,
     clients: u64,
     stage: (&'static str, u64, Instant),
@@ -34,6 +35,7 @@ impl Progress {
         Progress {
             bar,
             plain: !quiet && !terminal,
+            heading: String::new(),
             case: String::new(),
             clients: 0,
             stage: ("", 0, Instant::now()),
@@ -42,12 +44,20 @@ impl Progress {
         }
     }
 
+    /// Puts something before every line: of which runs this is one.
+    pub fn under(&mut self, heading: String) {
+        self.bar.set_message(heading.clone());
+        self.bar.tick();
+        self.heading = heading + " ";
+    }
+
     /// Takes in what the run tells.
     pub fn note(&mut self, note: Note) {
         match note {
             Note::Case { place, of, info } => {
                 let clients = thousands(info.clients.into());
-                self.case = format!("[{place}/{of}] {}, {clients} clients", info.series);
+                let heading = &self.heading;
+                self.case = format!("{heading}[{place}/{of}] {}, {clients} clients", info.series);
                 self.clients = info.clients.into();
                 self.events = (0, Instant::now());
                 self.rate = 0.0;

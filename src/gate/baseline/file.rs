@@ -22,6 +22,8 @@ use std::path::{Path, PathBuf};
 pub const SCHEMA: &str = "wsbench.baseline/1";
 /// The largest baseline that is read: one of a thousand rows has a few megabytes.
 const MOST_BYTES: u64 = 64 * 1024 * 1024;
+/// The largest count that every reader of JSON takes as it is; sums of a few do not overflow.
+const MOST_COUNT: u64 = 1 << 53;
 
 /// A baseline.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -146,6 +148,9 @@ pub fn parse(text: &[u8]) -> Result<Document, String> {
             return Err(format!("not a baseline: it has {found}; a baseline has {SCHEMA:?}"));
         }
     }
+    if exceeds(&value["rows"]) {
+        return Err("the baseline is broken: a count is above 2^53".to_owned());
+    }
     let document: Document =
         serde_json::from_value(value).map_err(|e| format!("the baseline is broken: {e}"))?;
     match document.rows.rows.iter().find(|row| row.clients == 0 || row.runs == 0) {
@@ -153,5 +158,14 @@ pub fn parse(text: &[u8]) -> Result<Document, String> {
             Err(format!("the baseline is broken: {:?} has no clients or runs", row.series))
         }
         None => Ok(document),
+    }
+}
+
+/// True where a number in it is larger than any count.
+fn exceeds(value: &Value) -> bool {
+    match value {
+        Value::Array(list) => list.iter().any(exceeds),
+        Value::Object(map) => map.values().any(exceeds),
+        number => number.as_u64().is_some_and(|n| n > MOST_COUNT),
     }
 }

@@ -33,8 +33,13 @@ fn server_figure(group: &Group, name: &str, figure: impl FnOnce() -> Figure) -> 
     match group.planned_absence(name) {
         _ if group.info.floor => Figure::absent("the floor has no server"),
         Some(why) => Figure::absent(why),
-        None if !group.info.bundled_server => Figure::absent("the server is not ours"),
-        None => figure(),
+        None if group.info.bundled_server => figure(),
+        // One that the run started tells its cost.
+        None => match group.servers.iter().find_map(|s| s.unknown.as_deref()) {
+            Some(why) => Figure::absent(why),
+            None if group.servers.iter().any(|s| s.foreign) => figure(),
+            None => Figure::absent("the server is not ours"),
+        },
     }
 }
 

@@ -1,0 +1,306 @@
+//! A comparison from its first run to its judgement: what runs when, what counts, when it ends.
+//!
+//! ```text
+//! a warm-up run of each side, then pairs in seeded random order
+//!   both sound        → the pair counts
+//!   A or B was late   → the pair is discarded and run again, a stated number of times over all
+//!   B is broken       → FAIL at once, named by the check
+//!   A is broken       → invalid, with the reasons
+//!   B differs in what is the same in all of A's runs → FAIL at once
+//! at a look: enough, or on to the next
+//! ```
+//!
+//! Separate from `run`, which runs one side once, and from `gate`, which judges.
+
+use super::progress::Progress;
+use super::run::{Ran, Run, Side, run};
+use crate::error::{Outcome, at};
+use crate::gate::paired::{Next, Order, Rules, Sampled, Verdicts, judge, order};
+use crate::gate::pairs::{Margins, Samples, samples};
+use crate::gate::same::Same;
+use crate::gate::worth::{Flaw, Worth, worth};
+use crate::report::Table;
+use crate::report::finding::{Finding, Judgement, Kind, Side as Named};
+use crate::signals::{Caught, Signals};
+use std::fs;
+use std::path::PathBuf;
+
+/// Pairs that may be discarded over a whole comparison because a driver was late.
+const MOST_DISCARDED: u32 = 5;
+/// A and B, as places in lists.
+const SIDES: [usize; 2] = [0, 1];
+
+/// How to compare.
+pub struct Terms {
+    /// What the judgement is of: `B against A`.
+    pub title: String,
+    /// When decisions are made.
+    pub rules: Rules,
+    /// The seed of the pairs' orders.
+    pub seed: u64,
+    /// What is tolerated.
+    pub margins: Margins,
+    /// True where an undecided figure is no pass.
+    pub strict: bool,
+    /// Where each run's result is kept.
+    pub out: PathBuf,
+    /// True where each side brings its own driver.
+    pub own_drivers: bool,
+}
+
+/// What a comparison came to.
+pub struct Compared {
+    /// What was found.
+    pub judgement: Judgement,
+    /// The figures that vary.
+    pub metrics: Vec<Sampled>,
+    /// What was found in them.
+    pub verdicts: Verdicts,
+    /// The orders of the pairs that count.
+    pub orders: Vec<Order>,
+    /// The signal that ended it.
+    pub caught: Option<Caught>,
+}
+
+/// A comparison that goes on.
+pub struct Session<'a> {
+    terms: &'a Terms,
+    sides: &'a [Side; 2],
+    signals: Signals,
+    progress: Progress,
+    pairs: Vec<[Table; 2]>,
+    orders: Vec<Order>,
+    same: Same,
+    /// Findings that end it.
+    fatal: Vec<Finding>,
+    notes: Vec<String>,
+    discarded: u32,
+    caught: Option<Caught>,
+}
+
+/// A run of a pair.
+struct Half {
+    worth: Worth,
+    /// Its figures; absent where it has none.
+    run: Option<Box<Run>>,
+}
+
+/// Whether to go on.
+#[derive(PartialEq, Eq)]
+enum Step {
+    On,
+    End,
+}
+
+impl<'a> Session<'a> {
+    /// Nothing has run yet.
+    pub fn new(
+        terms: &'a Terms,
+        sides: &'a [Side; 2],
+        signals: Signals,
+        progress: Progress,
+    ) -> Session<'a> {
+        Session {
+            terms,
+            sides,
+            signals,
+            progress,
+            pairs: Vec::new(),
+            orders: Vec::new(),
+            same: Same::default(),
+            fatal: Vec::new(),
+            notes: Vec::new(),
+            discarded: 0,
+            caught: None,
+        }
+    }
+
+    /// Runs and judges.
+    ///
+    /// # Errors
+    /// Where a run cannot be made at all.
+    pub async fn perform(mut self) -> Outcome<Compared> {
+        let done = self.all().await;
+        self.progress.clear();
+        done?;
+        Ok(self.conclude())
+    }
+
+    async fn all(&mut self) -> Outcome<()> {
+        if self.warm_up().await? == Step::End {
+            return Ok(());
+        }
+        let mut until = self.terms.rules.looks.first().copied().unwrap_or(1);
+        loop {
+            self.progress.expect(until);
+            while self.pairs.len() < until as usize {
+                if self.pair().await? == Step::End {
+                    return Ok(());
+                }
+            }
+            match self.judge().1.next {
+                Next::More { pairs } => until = pairs,
+                Next::Enough => return Ok(()),
+            }
+        }
+    }
+
+    /// A run of each side that does not count: it warms the machine, and finds out what is broken
+    /// before time is spent on pairs.
+    async fn warm_up(&mut self) -> Outcome<Step> {
+        let mut worths = Vec::new();
+        for side in SIDES {
+            let name = self.sides[side].name;
+            self.progress.begin(&format!("warm-up, {name}"));
+            let Some(half) = self.run(side, &format!("warm-up-{name}.jsonl")).await? else {
+                return Ok(Step::End);
+            };
+            if let (0, Worth::Sound, Some(run)) = (side, &half.worth, half.run) {
+                self.same.add_a(run.recorded);
+            }
+            worths.push(half.worth);
+        }
+        Ok(self.broken(&worths[0], &worths[1]))
+    }
+
+    async fn pair(&mut self) -> Outcome<Step> {
+        let number = self.pairs.len() as u32;
+        let order = order(self.terms.seed, number);
+        let mut halves: [Option<Half>; 2] = [None, None];
+        for side in if order == Order::Ab { [0, 1] } else { [1, 0] } {
+            let first = halves.iter().all(Option::is_none);
+            self.progress.begin_pair(number + 1, self.sides[side].name, first);
+            halves[side] = self.run(side, &self.file(number, side)).await?;
+            if halves[side].is_none() {
+                return Ok(Step::End);
+            }
+        }
+        let [Some(a), Some(b)] = halves else { return Ok(Step::End) };
+        if self.broken(&a.worth, &b.worth) == Step::End {
+            return Ok(Step::End);
+        }
+        let (Worth::Sound, Worth::Sound, Some(run_a), Some(run_b)) =
+            (&a.worth, &b.worth, a.run, b.run)
+        else {
+            return self.discard(&a.worth, &b.worth, number);
+        };
+        self.same.add_a(run_a.recorded);
+        self.same.add_b(&run_b.recorded);
+        self.pairs.push([run_a.table, run_b.table]);
+        self.orders.push(order);
+        if self.same.differs() {
+            let note = "B differs in what is the same in each of A's runs: more pairs were not run";
+            self.notes.push(note.to_owned());
+            return Ok(Step::End);
+        }
+        Ok(Step::On)
+    }
+
+    fn file(&self, pair: u32, side: usize) -> String {
+        format!("pair-{:02}-{}.jsonl", pair + 1, self.sides[side].name)
+    }
+
+    /// One run; nothing where a signal came.
+    async fn run(&mut self, side: usize, name: &str) -> Outcome<Option<Half>> {
+        let path = self.terms.out.join(name);
+        let progress = &mut self.progress;
+        let mut watch = |note| progress.note(note);
+        let ran = run(&self.sides[side], &path, &mut self.signals, &mut watch).await?;
+        self.progress.ended();
+        Ok(match ran {
+            Ran::Whole(run) => Some(Half { worth: worth(&run.table), run: Some(run) }),
+            Ran::Failed(why) => {
+                let worth = Worth::Broken(vec![Flaw::of_run("run_ended", why)]);
+                Some(Half { worth, run: None })
+            }
+            Ran::Caught(caught) => {
+                self.caught = Some(caught);
+                None
+            }
+        })
+    }
+
+    /// Ends the comparison where a run says by itself that it cannot be compared: without a sound
+    /// A nothing can be said of B.
+    fn broken(&mut self, a: &Worth, b: &Worth) -> Step {
+        let (side, flaws, kind) = match (a, b) {
+            (Worth::Broken(flaws) | Worth::Invalid(flaws), _) => ("A", flaws, Kind::Check),
+            (_, Worth::Invalid(flaws)) => ("B", flaws, Kind::Check),
+            // A late A may still become a sound one.
+            (Worth::Sound, Worth::Broken(flaws)) => ("B", flaws, Kind::Exact),
+            _ => return Step::On,
+        };
+        self.fatal.extend(flaws.iter().map(|flaw| flaw.finding(side, kind)));
+        Step::End
+    }
+
+    /// Discards a pair in which a driver was late.
+    fn discard(&mut self, a: &Worth, b: &Worth, number: u32) -> Outcome<Step> {
+        self.discarded += 1;
+        let mut late = Vec::new();
+        for (side, worth) in [("A", a), ("B", b)] {
+            if let Worth::Late(flaws) = worth {
+                late.extend(flaws.iter().map(|flaw| (side, flaw)));
+            }
+        }
+        let why: Vec<String> = late.iter().map(|(side, flaw)| flaw.sentence(side)).collect();
+        let note = format!("pair {} was discarded: {}", number + 1, why.join("; "));
+        self.progress.word(&note);
+        self.notes.push(note);
+        for side in SIDES {
+            let name = self.file(number, side);
+            let kept = format!("discarded-{}-{}", self.discarded, name);
+            fs::rename(self.terms.out.join(&name), self.terms.out.join(kept))
+                .map_err(at(format!("cannot rename {name}")))?;
+        }
+        if self.discarded <= MOST_DISCARDED {
+            return Ok(Step::On);
+        }
+        let note = format!("more than {MOST_DISCARDED} pairs were discarded: this machine is busy");
+        self.notes.push(note);
+        self.fatal.extend(late.iter().map(|(side, flaw)| flaw.finding(side, Kind::Check)));
+        Ok(Step::End)
+    }
+
+    fn judge(&self) -> (Samples, Verdicts) {
+        let pairs: Vec<(&Table, &Table)> = self.pairs.iter().map(|[a, b]| (a, b)).collect();
+        let samples = samples(&pairs, &self.terms.margins, self.terms.own_drivers);
+        let verdicts = judge(&samples.metrics, &self.terms.rules);
+        (samples, verdicts)
+    }
+
+    fn conclude(self) -> Compared {
+        let (samples, verdicts) = self.judge();
+        let mut judgement = Judgement::new(self.terms.title.clone());
+        judgement.strict = self.terms.strict;
+        judgement.sides = self.sides.iter().map(named).collect();
+        judgement.findings.extend(self.fatal);
+        judgement.findings.extend(self.same.findings());
+        judgement.findings.extend(verdicts.findings.iter().cloned());
+        if judgement.findings.is_empty() && self.caught.is_none() {
+            let text = "no figure of B could be compared with A's".to_owned();
+            let flaw = Flaw::of_run("something_compared", text);
+            judgement.findings.push(flaw.finding("B", Kind::Check));
+        }
+        if let Some(caught) = self.caught {
+            let done = self.pairs.len();
+            let note = format!("{} ended the comparison after {done} pairs", caught.name());
+            judgement.notes.push(note);
+        }
+        judgement.notes.extend(self.notes);
+        judgement.notes.extend(samples.left_out);
+        judgement.notes.extend(self.sides.iter().filter_map(Side::caution));
+        judgement.notes.push(self.terms.rules.about());
+        Compared {
+            judgement,
+            metrics: samples.metrics,
+            verdicts,
+            orders: self.orders,
+            caught: self.caught,
+        }
+    }
+}
+
+fn named(side: &Side) -> Named {
+    Named { name: side.name.to_owned(), about: side.target.to_string() }
+}

@@ -1,0 +1,194 @@
+//! A comparison and a calibration for the terminal.
+//!
+//! Separate from `report`'s ways to show any judgement: here stand the figures that only pairs of
+//! runs have.
+
+use crate::cmd::plan::rows::columns;
+use crate::gate::noise::Noise;
+use crate::report::Figure;
+use crate::report::finding::{Decision, Effect, Finding, Judgement, Kind};
+use crate::units::{thousands, three};
+use std::fmt::Write as _;
+
+/// The most lines of what passed that are shown.
+const MOST_PASSED: usize = 40;
+
+/// A judgement: the sides, a table of what varies, what did not pass, notes, and the decision.
+pub fn judgement(judgement: &Judgement) -> String {
+    let mut out = format!("{}\n", judgement.title);
+    for side in &judgement.sides {
+        let _ = writeln!(out, "  {}: {}", side.name, side.about);
+    }
+    let of = |kind: fn(&Finding) -> bool| judgement.findings.iter().filter(move |f| kind(f));
+    let paired: Vec<&Finding> = of(|f| f.kind == Kind::Paired).collect();
+    if !paired.is_empty() {
+        let heads = ["series", "clients", "metric", "unit", "A", "B", "change", "interval"];
+        let mut rows = vec![heads.map(str::to_owned).to_vec()];
+        rows[0].extend(["detectable", "margin", "pairs", "decision"].map(str::to_owned));
+        rows.extend(paired.iter().map(|f| row(f)));
+        out.push_str("\nWhat varies from run to run, medians\n");
+        columns(&mut out, &rows, &[1, 4, 5, 6, 7, 8, 9, 10]);
+    }
+    for decision in [Decision::Fail, Decision::Inconclusive, Decision::NotComparable] {
+        // What is undecided stands in the table.
+        let open = |f: &&Finding| f.kind == Kind::Paired && decision == Decision::Inconclusive;
+        for finding in judgement.of(decision).filter(|f| !open(f)) {
+            let _ = writeln!(out, "\n{} {}: {}", word(decision), name(finding), finding.text);
+            for line in &finding.details {
+                let _ = writeln!(out, "    {}", line.replace('\n', "\n    "));
+            }
+        }
+    }
+    let passed = || of(|f| f.kind != Kind::Paired && f.decision == Decision::Pass);
+    if passed().next().is_some() {
+        out.push_str("\nThe same on both sides\n");
+        let rows: Vec<Vec<String>> = passed().take(MOST_PASSED).map(same).collect();
+        columns(&mut out, &rows, &[1]);
+    }
+    if !judgement.notes.is_empty() {
+        out.push_str("\nNotes\n");
+    }
+    for note in &judgement.notes {
+        let _ = writeln!(out, "  - {note}");
+    }
+    let code = judgement.exit_code();
+    let _ = writeln!(out, "\n{}, exit code {code}", word(judgement.decision()));
+    out
+}
+
+fn word(decision: Decision) -> String {
+    decision.name().to_uppercase().replace('-', " ")
+}
+
+fn clients(clients: Option<u32>) -> String {
+    clients.map_or_else(|| "-".to_owned(), |n| thousands(n.into()))
+}
+
+fn name(finding: &Finding) -> String {
+    let subject = &finding.subject;
+    match (subject.series.as_str(), subject.clients) {
+        (series, Some(_)) => {
+            format!("{series} at {} clients, {}", clients(subject.clients), subject.metric)
+        }
+        _ => subject.metric.clone(),
+    }
+}
+
+fn same(finding: &Finding) -> Vec<String> {
+    let subject = &finding.subject;
+    vec![
+        subject.series.clone(),
+        clients(subject.clients),
+        subject.metric.clone(),
+        format!("{} {}", figure(&finding.value), finding.unit),
+    ]
+}
+
+fn row(finding: &Finding) -> Vec<String> {
+    let subject = &finding.subject;
+    let none = || "-".to_owned();
+    let effect = |of: &dyn Fn(&Effect) -> String| finding.effect.as_ref().map_or_else(none, of);
+    vec![
+        subject.series.clone(),
+        clients(subject.clients),
+        subject.metric.clone(),
+        finding.unit.clone(),
+        finding.baseline.as_ref().map_or_else(none, figure),
+        figure(&finding.value),
+        effect(&|e| signed(e.estimate)),
+        effect(&|e| match (e.lower, e.upper) {
+            (Some(lower), Some(upper)) => format!("{} to {}", signed(lower), signed(upper)),
+            _ => none(),
+        }),
+        effect(&|e| e.detectable.map_or_else(none, signed)),
+        effect(&|e| percent(e.margin)),
+        thousands(finding.samples),
+        word(finding.decision),
+    ]
+}
+
+fn figure(figure: &Figure) -> String {
+    match figure.value() {
+        Some(value) if value.abs() >= 1000.0 => thousands(value.abs().round() as u64),
+        Some(value) => three(value),
+        None => "-".to_owned(),
+    }
+}
+
+/// `+3.1 %`.
+fn signed(share: f64) -> String {
+    let sign = if share < 0.0 { "−" } else { "+" };
+    format!("{sign}{}", percent(share.abs()))
+}
+
+fn percent(share: f64) -> String {
+    match share * 100.0 {
+        p if p >= 1000.0 => format!("{p:.0e} %"),
+        p => format!("{} %", three(p)),
+    }
+}
+
+/// What a calibration found.
+pub fn calibration(noises: &[Noise], judgement: &Judgement) -> String {
+    let mut out = format!("{}\n", judgement.title);
+    for side in &judgement.sides[..judgement.sides.len().min(1)] {
+        let _ = writeln!(out, "  {}", side.about);
+    }
+    let looks: Vec<u32> =
+        noises.first().map(|n| n.detectable.iter().map(|d| d.0).collect()).unwrap_or_default();
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    let mut head: Vec<String> = ["series", "clients", "metric", "unit", "median", "noise", "drift"]
+        .map(str::to_owned)
+        .into();
+    head.extend(looks.iter().map(|pairs| format!("at {pairs}")));
+    head.extend(["margin", "decided from", "false alarm"].map(str::to_owned));
+    rows.push(head);
+    for noise in noises {
+        let share = |f: &Figure| f.value().map_or_else(|| "-".to_owned(), signed);
+        let mut row = vec![
+            noise.subject.series.clone(),
+            clients(noise.subject.clients),
+            noise.subject.metric.clone(),
+            noise.unit.clone(),
+            figure(&noise.median),
+            noise.sigma.value().map_or_else(|| "-".to_owned(), percent),
+            share(&noise.drift),
+        ];
+        row.extend(noise.detectable.iter().map(|(_, seen)| share(seen)));
+        row.push(percent(noise.margin));
+        row.push(match noise.needed.value() {
+            Some(pairs) => format!("{pairs} pairs"),
+            None => "never".to_owned(),
+        });
+        row.push(if noise.false_alarm { "YES" } else { "no" }.to_owned());
+        rows.push(row);
+    }
+    if !noises.is_empty() {
+        let pairs = thousands(noises.len() as u64);
+        let _ = writeln!(
+            out,
+            "\nNoise of pairs of runs, and the smallest change that so many pairs show ({pairs} figures)"
+        );
+        let right: Vec<usize> = (4..8 + looks.len()).chain([1, 8 + looks.len()]).collect();
+        columns(&mut out, &rows, &right);
+    }
+    out.push_str(&failures(judgement));
+    let alarms = noises.iter().filter(|n| n.false_alarm).count();
+    let _ = writeln!(out, "\nFalse alarms: {alarms} of {} figures", noises.len());
+    out
+}
+
+/// What is against a calibration, other than false alarms.
+fn failures(judgement: &Judgement) -> String {
+    let mut out = String::new();
+    for finding in judgement.of(Decision::Fail).filter(|f| f.kind != Kind::Paired) {
+        let _ = writeln!(out, "\n{} {}: {}", word(Decision::Fail), name(finding), finding.text);
+    }
+    if !judgement.notes.is_empty() {
+        out.push_str("\nNotes\n");
+    }
+    for note in &judgement.notes {
+        let _ = writeln!(out, "  - {note}");
+    }
+    out
+}

@@ -1,0 +1,308 @@
+//! What is compared, as the user wrote it: a URL, a server's command line with its ready address,
+//! or a wsbench binary.
+//!
+//! Separate from `run`, which runs one. Everything that can be known to be wrong before anything
+//! starts is told here.
+
+use crate::plan::Address;
+use crate::settings::nearest;
+use crate::worker::foreign::PORT;
+use rustix::fs::{Access, access};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Between a server's command line and its ready address.
+const AT: &str = " @ ";
+/// A port in place of `{port}`, with as many digits as those that are put in.
+const ANY_PORT: &str = "65535";
+/// A program has this long to tell its version.
+const VERSION_LIMIT: Duration = Duration::from_secs(10);
+
+/// A side of a comparison.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// A server that is running already.
+    Url(String),
+    /// A server's command line and where it will listen.
+    Command {
+        /// As the user wrote it, without the address.
+        line: String,
+        /// The program and its arguments.
+        words: Vec<String>,
+        /// Its address; may hold `{port}`.
+        url: String,
+    },
+    /// A wsbench of its own, with its driver and its reference server.
+    Binary {
+        /// The executable.
+        path: PathBuf,
+        /// What it says of itself.
+        version: String,
+    },
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Target::Url(url) => write!(f, "{url}, running already"),
+            Target::Command { line, url, .. } => write!(f, "`{line}` at {url}"),
+            Target::Binary { path, version } => write!(f, "{} ({version})", path.display()),
+        }
+    }
+}
+
+impl Target {
+    /// Reads a target, and finds out whether its program exists.
+    ///
+    /// # Errors
+    /// A sentence with what is wrong and what would be right.
+    pub fn read(text: &str) -> Result<Target, String> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err("it is empty; write a URL, a server's command line with its address as \
+                        in './server @ http://127.0.0.1:9000', or the path of a wsbench"
+                .to_owned());
+        }
+        if Path::new(text).is_file() {
+            return binary(text);
+        }
+        match text.rsplit_once(AT).or(text.strip_prefix("@ ").map(|url| ("", url))) {
+            Some((line, url)) => command(line.trim(), url.trim()),
+            None => without_address(text),
+        }
+    }
+
+    /// This program itself.
+    ///
+    /// # Errors
+    /// A sentence, where the system does not tell where it is.
+    pub fn itself() -> Result<Target, String> {
+        let path = std::env::current_exe().map_err(|e| format!("cannot find this program: {e}"))?;
+        let version = format!("wsbench {}", env!("CARGO_PKG_VERSION"));
+        Ok(Target::Binary { path, version })
+    }
+
+    /// The address for planning, `{port}` having a port; none for a binary.
+    pub fn address(&self) -> Option<String> {
+        match self {
+            Target::Url(url) | Target::Command { url, .. } => Some(url.replace(PORT, ANY_PORT)),
+            Target::Binary { .. } => None,
+        }
+    }
+}
+
+fn command(line: &str, url: &str) -> Result<Target, String> {
+    if let Err(why) = Address::of(&url.replace(PORT, ANY_PORT)) {
+        return Err(format!("{why}{}", schemed(url)));
+    }
+    let Some(words) = shlex::split(line) else {
+        return Err(format!("the quotes in `{line}` do not close"));
+    };
+    let Some(program) = words.first().filter(|program| !program.is_empty()) else {
+        return Err(format!("there is no program before \"{}\"", AT.trim()));
+    };
+    let (in_line, in_url) = (line.contains(PORT), url.contains(PORT));
+    if in_line != in_url {
+        let (has, lacks) =
+            if in_line { ("command line", "address") } else { ("address", "command line") };
+        return Err(format!(
+            "{PORT} is in the {has} and not in the {lacks}: the server would listen elsewhere"
+        ));
+    }
+    find(program)?;
+    Ok(Target::Command { line: line.to_owned(), words, url: url.to_owned() })
+}
+
+fn without_address(text: &str) -> Result<Target, String> {
+    let one_word = !text.contains(char::is_whitespace);
+    if one_word && text.contains("://") {
+        return Address::of(text).map(|_| Target::Url(text.to_owned()));
+    }
+    if one_word && !text.contains('/') && !schemed(text).is_empty() {
+        return Err(format!("{text:?} is no target{}", schemed(text)));
+    }
+    let words = shlex::split(text).unwrap_or_default();
+    if let [program] = words.as_slice() {
+        return binary(program);
+    }
+    let hint = match words.last().filter(|word| word.contains("://")) {
+        Some(url) => format!("write \"@\" before {url}, with a space on either side"),
+        None => format!("append it as in '{text}{AT}http://127.0.0.1:9000'"),
+    };
+    Err(format!("the command line `{text}` has no ready address: {hint}"))
+}
+
+/// A hint, where an address is one but for its scheme.
+fn schemed(text: &str) -> String {
+    let url = format!("http://{text}");
+    let whole = !text.contains("://") && text.contains(':');
+    match Address::of(&url.replace(PORT, ANY_PORT)) {
+        Ok(_) if whole => format!(", did you mean {url:?}?"),
+        _ => String::new(),
+    }
+}
+
+/// A wsbench at a path, which has to say so itself.
+fn binary(text: &str) -> Result<Target, String> {
+    let path = find(text)?;
+    let version = version(&path).map_err(|why| {
+        format!(
+            "{text} is no wsbench ({why}); a server's command line needs its ready address: \
+             '{text}{AT}http://127.0.0.1:9000'"
+        )
+    })?;
+    Ok(Target::Binary { path, version })
+}
+
+fn version(path: &Path) -> Result<String, String> {
+    let mut child = Command::new(path)
+        .arg("--version")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|error| format!("it cannot be started: {error}"))?;
+    let until = Instant::now() + VERSION_LIMIT;
+    while child.try_wait().map_err(|e| e.to_string())?.is_none() {
+        if Instant::now() > until {
+            // It may have ended at this moment.
+            let _ = child.kill();
+            let _ = child.wait();
+            return Err("it does not answer --version".to_owned());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // What it wrote is in the pipe: a version is short.
+    let output = child.wait_with_output().map_err(|e| e.to_string())?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let line = said.lines().next().unwrap_or_default().trim();
+    match line.strip_prefix("wsbench ") {
+        Some(_) if output.status.success() => Ok(line.to_owned()),
+        _ => Err(format!("it answers --version with {line:?}")),
+    }
+}
+
+/// A program as a shell finds it: by its path, or in `PATH`.
+fn find(program: &str) -> Result<PathBuf, String> {
+    let path = Path::new(program);
+    if program.contains('/') {
+        return executable(path).map(|()| path.to_owned()).map_err(|why| {
+            let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
+            format!("{program}: {why}{}", similar(path, folder.unwrap_or(Path::new("."))))
+        });
+    }
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&folders).map(|folder| folder.join(program));
+    match found.into_iter().find(|path| executable(path).is_ok()) {
+        Some(path) => Ok(path),
+        None if executable(path).is_ok() => {
+            Err(format!("there is no program {program:?} in PATH, did you mean \"./{program}\"?"))
+        }
+        None => Err(format!("there is no program {program:?} in PATH{}", in_path(program))),
+    }
+}
+
+fn executable(path: &Path) -> Result<(), String> {
+    match std::fs::metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err("there is no such file".to_owned())
+        }
+        Err(error) => Err(error.to_string()),
+        Ok(data) if data.is_dir() => Err("it is a folder".to_owned()),
+        Ok(_) => access(path, Access::EXEC_OK).map_err(|_| "it is not executable".to_owned()),
+    }
+}
+
+/// A hint at a file of a similar name beside one that is missing.
+fn similar(path: &Path, folder: &Path) -> String {
+    let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+    if path.exists() {
+        return String::new();
+    }
+    match near(name, folder) {
+        Some(near) => format!(", did you mean {:?}?", folder.join(near).display().to_string()),
+        None => String::new(),
+    }
+}
+
+fn in_path(program: &str) -> String {
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&folders).find_map(|folder| near(program, &folder));
+    found.map_or_else(String::new, |near| format!(", did you mean {near:?}?"))
+}
+
+fn near(name: &str, folder: &Path) -> Option<String> {
+    let files = std::fs::read_dir(folder).ok()?.flatten();
+    let files = files.filter(|entry| executable(&entry.path()).is_ok());
+    let names: Vec<String> = files.filter_map(|e| e.file_name().into_string().ok()).collect();
+    let known: Vec<&str> = names.iter().map(String::as_str).collect();
+    nearest(name, &known).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_at_sign_separates_and_words_are_those_of_a_shell() {
+        let read = Target::read("sh -c 'echo \" @ \" $1' @ http://127.0.0.1:{port}");
+        assert!(read.unwrap_err().contains("not in the command line"));
+        let text = "  sh -c 'echo \" @ \" {port}' x\\ y @ http://127.0.0.1:{port} ";
+        let read = Target::read(text).expect("it can be read");
+        let Target::Command { words, url, line } = &read else { panic!("{read:?}") };
+        assert_eq!(*words, ["sh", "-c", "echo \" @ \" {port}", "x y"]);
+        assert_eq!(url, "http://127.0.0.1:{port}");
+        assert_eq!(line, "sh -c 'echo \" @ \" {port}' x\\ y");
+        assert_eq!(read.address().as_deref(), Some("http://127.0.0.1:65535"));
+    }
+
+    #[test]
+    fn a_url_is_a_server_that_runs() {
+        let url = "http://127.0.0.1:8080".to_owned();
+        assert_eq!(Target::read(&url), Ok(Target::Url(url.clone())));
+        assert_eq!(Target::Url(url).to_string(), "http://127.0.0.1:8080, running already");
+    }
+
+    #[test]
+    fn this_program_is_a_wsbench_and_a_shell_is_none() {
+        let why = Target::read("sh").unwrap_err();
+        assert!(why.contains("sh is no wsbench (it answers --version with"), "{why}");
+        assert!(why.ends_with("'sh @ http://127.0.0.1:9000'"), "{why}");
+        let itself = Target::itself().expect("it is somewhere");
+        assert!(matches!(&itself, Target::Binary { version, .. } if version.starts_with("wsb")));
+        assert_eq!(itself.address(), None);
+    }
+
+    #[test]
+    fn what_cannot_be_a_target_is_told() {
+        let dir = tempfile::tempdir().expect("a folder can be made");
+        std::fs::write(dir.path().join("plain"), "").expect("a file can be written");
+        let plain = dir.path().join("plain").display().to_string();
+        let folder = dir.path().display().to_string();
+        for (text, part) in [
+            ("", "it is empty"),
+            ("https://127.0.0.1", "TLS is not supported"),
+            ("htp://127.0.0.1:80", "unknown scheme"),
+            ("127.0.0.1:8080", "did you mean \"http://127.0.0.1:8080\"?"),
+            ("sh x @ 127.0.0.1:{port}", "did you mean \"http://127.0.0.1:{port}\"?"),
+            ("sh x @ nowhere", "must begin with"),
+            ("sh x @ http://127.0.0.1:1/path", "has a path"),
+            ("sh 'x @ http://127.0.0.1:1", "do not close"),
+            (" @ http://127.0.0.1:1", "there is no program before \"@\""),
+            ("'' @ http://127.0.0.1:1", "there is no program before"),
+            ("sh {port} @ http://127.0.0.1:1", "not in the address"),
+            ("sh x http://127.0.0.1:1", "write \"@\" before http://127.0.0.1:1"),
+            ("sh -c x", "append it as in 'sh -c x @ http://127.0.0.1:9000'"),
+            ("slep 1 @ http://127.0.0.1:1", "did you mean \"sleep\"?"),
+            ("./nothing-like-it @ http://127.0.0.1:1", "there is no such file"),
+            (&plain, "it is not executable"),
+            (&format!("{folder}/plane"), "there is no such file"),
+            (&folder, "it is a folder"),
+        ] {
+            let why = Target::read(text).unwrap_err();
+            assert!(why.contains(part), "{text:?}: {why}");
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! A against A: how much a machine's figures vary where nothing changed, and what it can tell.
+//!
+//! Separate from [`paired`](super::paired), which decides: here nothing passes or fails.
+
+use super::paired::{Order, Rules, Sampled, Verdicts};
+use super::signed_rank::{detectable, median};
+use crate::report::Figure;
+use crate::report::finding::{Decision, Subject};
+
+/// More pairs than this are no help to anybody.
+const MOST_PAIRS: u32 = 1000;
+
+/// What one metric's pairs say of the machine.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Noise {
+    /// Which figure.
+    pub subject: Subject,
+    /// The unit of `median`.
+    pub unit: String,
+    /// The median of all runs.
+    pub median: Figure,
+    /// The standard deviation of the pairs' log ratios: 0.01 is about 1 %.
+    pub sigma: Figure,
+    /// How much more the last run has than the first one, by the line through the logarithms of
+    /// all: 0.05 is 5 %.
+    pub drift: Figure,
+    /// The smallest change that would be seen, at each look of the rules.
+    pub detectable: Vec<(u32, Figure)>,
+    /// The change that is tolerated.
+    pub margin: f64,
+    /// Pairs from which on a change of the margin would be seen; absent where more than a thousand
+    /// were needed.
+    pub needed: Figure,
+    /// True where the test says that A differs from A.
+    pub false_alarm: bool,
+}
+
+/// What pairs of runs of the same thing say; `orders` are the orders in which they ran.
+pub fn noise(
+    metrics: &[Sampled],
+    verdicts: &Verdicts,
+    orders: &[Order],
+    rules: &Rules,
+) -> Vec<Noise> {
+    let judged = metrics.iter().zip(&verdicts.findings);
+    let of = |(metric, finding): (&Sampled, &crate::report::finding::Finding)| {
+        let none = || Figure::absent("fewer than two pairs have a ratio");
+        let sigma = finding.effect.map(|e| e.noise);
+        let seen = |pairs| sigma.and_then(|s| detectable(s, pairs, rules.alpha, rules.power));
+        let shown = |pairs: u32| (pairs, seen(pairs).map_or_else(none, Figure::known));
+        let runs = in_time(metric, orders);
+        let able = rules.deciding().first().copied().unwrap_or(MOST_PAIRS);
+        let needed = (able..=MOST_PAIRS).find(|&k| seen(k).is_some_and(|d| d <= metric.margin));
+        Noise {
+            subject: metric.subject.clone(),
+            unit: metric.unit.clone(),
+            median: median(&runs).map_or_else(none, Figure::known),
+            sigma: sigma.map_or_else(none, Figure::known),
+            drift: drift(&runs).map_or_else(none, Figure::known),
+            detectable: rules.looks.iter().map(|&pairs| shown(pairs)).collect(),
+            margin: metric.margin,
+            needed: match (sigma, needed) {
+                (None, _) => none(),
+                (_, Some(pairs)) => Figure::count(pairs.into()),
+                (_, None) => Figure::absent("more than a thousand pairs were needed"),
+            },
+            false_alarm: finding.decision == Decision::Fail,
+        }
+    };
+    judged.map(of).collect()
+}
+
+/// The figures of all runs in the order in which they ran.
+fn in_time(metric: &Sampled, orders: &[Order]) -> Vec<f64> {
+    let turned = |((a, b), order): (&(Figure, Figure), &Order)| match order {
+        Order::Ab => [a.value(), b.value()],
+        Order::Ba => [b.value(), a.value()],
+    };
+    metric.pairs.iter().zip(orders).flat_map(turned).flatten().collect()
+}
+
+/// The relative change from the first value to the last, on the line of least squares through the
+/// logarithms; `None` of fewer than two values above zero.
+fn drift(values: &[f64]) -> Option<f64> {
+    let logs: Vec<f64> = values.iter().filter(|v| **v > 0.0).map(|v| v.ln()).collect();
+    let n = logs.len() as f64;
+    if logs.len() < 2 {
+        return None;
+    }
+    let (middle, mean) = ((n - 1.0) / 2.0, logs.iter().sum::<f64>() / n);
+    let from_middle = |i: usize| i as f64 - middle;
+    let with = logs.iter().enumerate().map(|(i, y)| from_middle(i) * (y - mean)).sum::<f64>();
+    let alone = (0..logs.len()).map(|i| from_middle(i).powi(2)).sum::<f64>();
+    Some((with / alone * (n - 1.0)).exp_m1())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::paired::judge;
+    use super::*;
+
+    fn sampled(values: &[(f64, f64)]) -> Sampled {
+        Sampled {
+            subject: Subject {
+                series: "s".to_owned(),
+                clients: Some(1),
+                metric: "server_cpu_us_per_message".to_owned(),
+            },
+            unit: "µs/message".to_owned(),
+            margin: 0.05,
+            pairs: values.iter().map(|&(a, b)| (Figure::known(a), Figure::known(b))).collect(),
+        }
+    }
+
+    fn of(values: &[(f64, f64)]) -> Noise {
+        let (metrics, rules) = ([sampled(values)], Rules::default());
+        let orders = vec![Order::Ab; values.len()];
+        let verdicts = judge(&metrics, &rules);
+        noise(&metrics, &verdicts, &orders, &rules).remove(0)
+    }
+
+    #[test]
+    fn drift_is_the_change_from_the_first_run_to_the_last() {
+        let steady = |n: usize, factor: f64| -> Vec<f64> {
+            (0..n).map(|i| 10.0 * factor.powf(i as f64 / (n - 1) as f64)).collect()
+        };
+        assert!((drift(&steady(20, 1.10)).expect("values") - 0.10).abs() < 1e-12);
+        assert!((drift(&steady(7, 0.5)).expect("values") + 0.5).abs() < 1e-12);
+        assert_eq!(drift(&[3.0]), None);
+        assert_eq!(drift(&[0.0, 0.0, 1.0]), None);
+    }
+
+    #[test]
+    fn runs_are_put_into_the_order_of_time() {
+        let metric = sampled(&[(1.0, 2.0), (4.0, 3.0)]);
+        assert_eq!(in_time(&metric, &[Order::Ab, Order::Ba]), [1.0, 2.0, 3.0, 4.0]);
+    }
+
+    /// σ of ±1 % alternating is known in closed form, and the change seen falls as 1/√K.
+    #[test]
+    fn noise_says_what_can_be_told() {
+        let x = 0.01_f64;
+        let values: Vec<(f64, f64)> =
+            (0..10).map(|i| (10.0, 10.0 * if i % 2 == 0 { x } else { -x }.exp())).collect();
+        let noise = of(&values);
+        let sigma = (10.0 * x * x / 9.0).sqrt();
+        assert!((noise.sigma.value().expect("known") - sigma).abs() < 1e-9);
+        let at = |n: usize| noise.detectable[n].1.value().expect("known").ln_1p();
+        assert!((at(0) / at(1) - 2f64.sqrt()).abs() < 1e-9);
+        // (2.576 + 0.842)·σ·√(π/3K) is 1.2 % at 10 pairs: the fewest that can decide are enough.
+        assert!((at(0) - 0.01166).abs() < 0.0001, "{}", at(0));
+        assert_eq!(noise.needed, Figure::count(10));
+        assert!(!noise.false_alarm);
+    }
+
+    #[test]
+    fn a_noisy_machine_needs_more_and_one_pair_tells_nothing() {
+        let values: Vec<(f64, f64)> =
+            (0..10).map(|i| (10.0, 10.0 * if i % 2 == 0 { 0.1_f64 } else { -0.1 }.exp())).collect();
+        let needed = of(&values).needed.value().expect("fewer than a thousand");
+        assert!((50.0..100.0).contains(&needed), "{needed}");
+        let one = of(&values[..1]);
+        assert_eq!((one.sigma.value(), one.needed.value()), (None, None));
+        assert_eq!(one.median, Figure::known((10.0 * (1.0 + 0.1_f64.exp())) / 2.0));
+    }
+}

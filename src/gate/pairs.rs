@@ -1,0 +1,225 @@
+//! From pairs of runs to the figures that vary from run to run: which of them a comparison judges,
+//! and how much of a change it tolerates.
+//!
+//! Separate from [`paired`](super::paired), which judges samples and knows no run, and from
+//! [`same`](super::same), which compares what does not vary.
+
+use super::paired::Sampled;
+use crate::report::Figure;
+use crate::report::columns::{Cell, Column, columns};
+use crate::report::finding::Subject;
+use crate::report::table::{Row, Table};
+use crate::settings::nearest;
+use crate::units::thousands;
+use std::collections::BTreeMap;
+
+/// When a metric is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum When {
+    /// Where it is the latency that a client of the transport has.
+    Headline,
+    /// Always.
+    Always,
+    /// Where both sides bring a driver of their own.
+    OwnDriver,
+}
+
+/// What is judged: columns of `summary.csv`, each with the change that is tolerated where nobody
+/// says another. A percentile far out varies more than a median.
+const METRICS: [(&str, f64, When); 8] = [
+    ("delivery_latency_us_p50", 0.05, When::Headline),
+    ("delivery_latency_us_p99", 0.10, When::Headline),
+    ("response_latency_us_p50", 0.05, When::Headline),
+    ("response_latency_us_p99", 0.10, When::Headline),
+    ("server_cpu_us_per_message", 0.05, When::Always),
+    ("server_resident_bytes_per_client", 0.05, When::Always),
+    ("driver_cpu_us_per_message", 0.05, When::OwnDriver),
+    ("driver_resident_bytes_per_client", 0.05, When::OwnDriver),
+];
+/// The largest change that can be tolerated: tenfold.
+const MOST_MARGIN: f64 = 9.0;
+
+/// The changes that are tolerated.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Margins(BTreeMap<String, f64>);
+
+impl Margins {
+    /// Reads what the user tolerates, `METRIC=10%` each; the last one of a metric holds.
+    ///
+    /// # Errors
+    /// A sentence with what is wrong and what would be right.
+    pub fn read(given: &[String]) -> Result<Margins, String> {
+        let mut margins = Margins::default();
+        for text in given {
+            let (metric, margin) = margin(text)?;
+            margins.0.insert(metric, margin);
+        }
+        Ok(margins)
+    }
+    /// The change of a metric that is tolerated: 0.05 is 5 % more.
+    fn of(&self, metric: &str, default: f64) -> f64 {
+        self.0.get(metric).copied().unwrap_or(default)
+    }
+}
+
+fn margin(text: &str) -> Result<(String, f64), String> {
+    let example = "write for example --margin server_cpu_us_per_message=10%";
+    let Some((metric, share)) = text.split_once('=') else {
+        return Err(format!("{text:?} has no \"=\"; {example}"));
+    };
+    let metric = metric.trim();
+    let names = METRICS.map(|(name, ..)| name);
+    if !names.contains(&metric) {
+        let hint = match nearest(metric, &names) {
+            Some(near) => format!(", did you mean {near:?}?"),
+            None => format!("; it is one of {}", names.join(", ")),
+        };
+        return Err(format!("{metric:?} is none of the metrics that vary{hint}"));
+    }
+    let Some(number) = share.trim().strip_suffix('%') else {
+        return Err(format!("{share:?} has no unit; {example}"));
+    };
+    match number.trim().parse::<f64>().map(|percent| percent / 100.0) {
+        Ok(margin) if margin > 0.0 && margin <= MOST_MARGIN => Ok((metric.to_owned(), margin)),
+        _ => Err(format!("{share:?} is no margin: it must be above 0% and at most 900%")),
+    }
+}
+
+/// The samples of a comparison and what is left out of it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Samples {
+    /// A metric of a series at a client count each.
+    pub metrics: Vec<Sampled>,
+    /// A sentence for each metric that no run of either side has, with the reason.
+    pub left_out: Vec<String>,
+}
+
+/// The figures of pairs of runs, A's and B's, in their order. `own_drivers` says that each side
+/// brings its own driver, which is then judged too.
+pub fn samples(pairs: &[(&Table, &Table)], margins: &Margins, own_drivers: bool) -> Samples {
+    let mut samples = Samples::default();
+    let Some((first, _)) = pairs.first() else { return samples };
+    let columns = columns();
+    let mut absent: BTreeMap<(usize, String), Vec<String>> = BTreeMap::new();
+    for row in &first.rows {
+        for (place, (metric, default, when)) in METRICS.into_iter().enumerate() {
+            let judged = match when {
+                When::Headline => metric.starts_with(headline(pairs, row)),
+                When::Always => true,
+                When::OwnDriver => own_drivers,
+            };
+            let Some(column) = columns.iter().find(|c| c.name == metric).filter(|_| judged) else {
+                continue;
+            };
+            let figures: Vec<_> = figures(pairs, row, column);
+            match nowhere(&figures) {
+                Some(why) => absent.entry((place, why)).or_default().push(row.label()),
+                None => samples.metrics.push(Sampled {
+                    subject: Subject {
+                        series: row.series.clone(),
+                        clients: Some(row.clients),
+                        metric: metric.to_owned(),
+                    },
+                    unit: column.unit.to_owned(),
+                    margin: margins.of(metric, default),
+                    pairs: figures,
+                }),
+            }
+        }
+    }
+    samples.left_out = absent.into_iter().map(left_out).collect();
+    samples
+}
+
+fn left_out(((place, why), rows): ((usize, String), Vec<String>)) -> String {
+    let metric = METRICS[place].0;
+    let rows = match rows.as_slice() {
+        [row] => row.clone(),
+        rows => format!("{} series and client counts", thousands(rows.len() as u64)),
+    };
+    format!("{metric} is left out for {rows}, no run of either side has it: {why}")
+}
+
+/// The latency that a client has: of what it asks for, or of what it is sent; the other one where
+/// no run knows it.
+fn headline(pairs: &[(&Table, &Table)], row: &Row) -> &'static str {
+    let (own, other) = match row.paced {
+        true => ("response_latency", "delivery_latency"),
+        false => ("delivery_latency", "response_latency"),
+    };
+    let columns = columns();
+    let known = |latency: &str| {
+        let column = columns.iter().find(|c| c.name == format!("{latency}_us_p50"));
+        column.is_some_and(|column| nowhere(&figures(pairs, row, column)).is_none())
+    };
+    if !known(own) && known(other) { other } else { own }
+}
+
+fn figures(pairs: &[(&Table, &Table)], row: &Row, column: &Column) -> Vec<(Figure, Figure)> {
+    let of = |table: &Table| {
+        let same = |r: &&Row| r.series == row.series && r.clients == row.clients;
+        match table.rows.iter().find(same).map(|row| column.get(row)) {
+            Some(Cell::Number(figure)) => figure,
+            Some(_) => Figure::absent("it is no number"),
+            None => Figure::absent("the run has no such series and client count"),
+        }
+    };
+    pairs.iter().map(|(a, b)| (of(a), of(b))).collect()
+}
+
+/// Why no run of either side has a figure, where none has.
+fn nowhere(figures: &[(Figure, Figure)]) -> Option<String> {
+    let mut all = figures.iter().flat_map(|(a, b)| [a, b]);
+    let why = figures.first()?.0.reason()?.to_owned();
+    all.all(|figure| figure.value().is_none()).then_some(why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_is_a_column_with_a_number() {
+        let columns = columns();
+        for (metric, ..) in METRICS {
+            assert!(columns.iter().any(|c| c.name == metric), "{metric}");
+        }
+    }
+
+    #[test]
+    fn margins_are_read_and_faults_of_them_told() {
+        let read = |text: &str| margin(text);
+        let cpu = "server_cpu_us_per_message";
+        assert_eq!(read("server_cpu_us_per_message=12.5%"), Ok((cpu.to_owned(), 0.125)));
+        assert_eq!(read(" server_cpu_us_per_message = 900 % "), Ok((cpu.to_owned(), 9.0)));
+        for (text, part) in [
+            ("server_cpu_us_per_message", "has no \"=\""),
+            ("server_cpu_us_per_message=10", "has no unit"),
+            ("server_cpu_us_per_message=0%", "above 0%"),
+            ("server_cpu_us_per_message=-1%", "above 0%"),
+            ("server_cpu_us_per_message=NaN%", "above 0%"),
+            ("server_cpu_us_per_message=901%", "at most 900%"),
+            ("server_cpu_per_message=5%", "did you mean \"server_cpu_us_per_message\"?"),
+            ("bytes=5%", "it is one of delivery_latency_us_p50"),
+        ] {
+            let why = read(text).unwrap_err();
+            assert!(why.contains(part), "{text}: {why}");
+        }
+        let given = [format!("{cpu}=10%"), format!("{cpu}=20%")];
+        assert_eq!(Margins::read(&given).map(|m| m.of(cpu, 0.05)), Ok(0.2));
+        assert_eq!(Margins::default().of(cpu, 0.05), 0.05);
+    }
+
+    #[test]
+    fn a_figure_that_one_run_has_is_not_left_out() {
+        let (known, absent) = (Figure::count(1), Figure::absent("gone"));
+        let all = |f: &[&Figure]| {
+            let pairs: Vec<_> = f.chunks(2).map(|c| (c[0].clone(), c[1].clone())).collect();
+            nowhere(&pairs)
+        };
+        assert_eq!(all(&[&absent, &absent, &absent, &absent]).as_deref(), Some("gone"));
+        assert_eq!(all(&[&absent, &absent, &absent, &known]), None);
+        assert_eq!(all(&[&known, &absent]), None);
+        assert_eq!(all(&[]), None);
+    }
+}

@@ -1,0 +1,142 @@
+//! What does not vary from run to run, compared between two sides over all of their runs.
+//!
+//! Separate from [`baseline`](super::baseline), which compares two runs. A figure that is not even
+//! the same in A's own runs tells nothing of B.
+
+use super::baseline::{self, Recorded};
+use crate::report::finding::{Decision, Finding, Kind, Subject};
+use std::collections::BTreeSet;
+
+/// A figure by its rule and its name.
+type Key = (Kind, Subject);
+
+/// Compares both sides' runs as they come.
+#[derive(Debug, Clone)]
+pub struct Same<R = Recorded> {
+    /// Holds the second against the first.
+    compare: fn(&R, &R) -> Vec<Finding>,
+    /// A's first run: every other one is held against it.
+    reference: Option<R>,
+    /// What differs between A's own runs.
+    varying: BTreeSet<Key>,
+    /// Of each figure the gravest finding so far.
+    worst: Vec<Finding>,
+}
+
+impl Default for Same {
+    fn default() -> Same {
+        Same::by(baseline::compare)
+    }
+}
+
+impl<R> Same<R> {
+    /// Compares by this function; nothing has run yet.
+    fn by(compare: fn(&R, &R) -> Vec<Finding>) -> Same<R> {
+        Same { compare, reference: None, varying: BTreeSet::new(), worst: Vec::new() }
+    }
+
+    /// Takes in a run of A.
+    pub fn add_a(&mut self, run: R) {
+        let Some(reference) = &self.reference else {
+            self.reference = Some(run);
+            return;
+        };
+        // What is less in one direction is more in the other.
+        let compare = self.compare;
+        let both = compare(reference, &run).into_iter().chain(compare(&run, reference));
+        self.varying.extend(both.filter(|f| f.decision == Decision::Fail).map(key));
+    }
+
+    /// Takes in a run of B. Needs one of A before it.
+    pub fn add_b(&mut self, run: &R) {
+        let Some(reference) = &self.reference else { return };
+        for finding in (self.compare)(reference, run) {
+            let same = |f: &&mut Finding| f.kind == finding.kind && f.subject == finding.subject;
+            match self.worst.iter_mut().find(same) {
+                None => self.worst.push(finding),
+                Some(worst) if worst.decision < finding.decision => {
+                    let samples = worst.samples + finding.samples;
+                    *worst = Finding { samples, ..finding };
+                }
+                Some(worst) => worst.samples += finding.samples,
+            }
+        }
+    }
+
+    /// What was found so far.
+    pub fn findings(&self) -> Vec<Finding> {
+        self.worst.iter().map(|finding| self.weighed(finding.clone())).collect()
+    }
+
+    /// True where B differs in what is the same in all of A's runs.
+    pub fn differs(&self) -> bool {
+        self.findings().iter().any(|f| f.decision == Decision::Fail)
+    }
+
+    fn weighed(&self, mut finding: Finding) -> Finding {
+        if finding.decision == Decision::Fail && self.varying.contains(&key(finding.clone())) {
+            finding.decision = Decision::NotComparable;
+            finding.text = "A's own runs differ in it".to_owned();
+        }
+        finding
+    }
+}
+
+fn key(finding: Finding) -> Key {
+    (finding.kind, finding.subject)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Figure;
+
+    /// A run has two figures; more than A's is a failure.
+    fn compare(a: &[u64; 2], b: &[u64; 2]) -> Vec<Finding> {
+        let one = |n: usize| Finding {
+            kind: Kind::Exact,
+            subject: Subject { series: "s".to_owned(), clients: Some(1), metric: n.to_string() },
+            decision: if b[n] > a[n] { Decision::Fail } else { Decision::Pass },
+            unit: "-".to_owned(),
+            value: Figure::count(b[n]),
+            baseline: Some(Figure::count(a[n])),
+            bound: "equal".to_owned(),
+            effect: None,
+            samples: 10,
+            text: String::new(),
+            details: Vec::new(),
+        };
+        vec![one(0), one(1)]
+    }
+
+    fn decisions(same: &Same<[u64; 2]>) -> Vec<Decision> {
+        same.findings().iter().map(|f| f.decision).collect()
+    }
+
+    #[test]
+    fn one_run_of_b_that_differs_is_enough() {
+        let mut same = Same::by(compare);
+        same.add_b(&[9, 9]);
+        assert!(same.findings().is_empty(), "nothing to compare with");
+        for b in [[1, 5], [2, 5], [1, 5]] {
+            same.add_a([1, 5]);
+            same.add_b(&b);
+        }
+        assert_eq!(decisions(&same), [Decision::Fail, Decision::Pass]);
+        assert!(same.differs());
+        let found = same.findings();
+        assert_eq!((&found[0].value, found[0].samples), (&Figure::count(2), 30));
+    }
+
+    /// Whichever of A's runs is the first.
+    #[test]
+    fn what_differs_between_as_own_runs_tells_nothing() {
+        for runs in [[[1, 5], [2, 5]], [[2, 5], [1, 5]]] {
+            let mut same = Same::by(compare);
+            runs.into_iter().for_each(|run| same.add_a(run));
+            same.add_b(&[3, 5]);
+            assert_eq!(decisions(&same), [Decision::NotComparable, Decision::Pass]);
+            assert!(!same.differs());
+        }
+    }
+}

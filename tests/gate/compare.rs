@@ -1,0 +1,290 @@
+//! `wsbench compare` and `wsbench calibrate` on tiny scenarios: what runs, what is judged, and that
+//! nothing is left behind.
+
+use crate::support::{World, expect_code, finish, said, wait, wsbench};
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+use wsbench::result::file::read;
+
+/// A client is sent ten updates in the measured window, which is the first of all.
+const PUSHED: &str = "name = \"tiny\"\nclients = [20]\nwarmup = \"0s\"\nduration = \"500ms\"\n\
+    cooldown = \"100ms\"\ntimeout = \"1s\"\ndrain = \"1s\"\n[feed]\nrate = \"20/s\"\n\
+    [[series]]\ntransport = \"websocket\"\n";
+
+/// A tolerance that noise does not reach.
+const TENFOLD: &str = "--margin=server_cpu_us_per_message=900%";
+
+/// A reference server for a world's scenario, as a target.
+fn serve(world: &World) -> String {
+    let program = env!("CARGO_BIN_EXE_wsbench");
+    let scenario = world.path("scenario.toml");
+    let scenario = scenario.display();
+    let at = "127.0.0.1:{port}";
+    format!("'{program}' serve --scenario '{scenario}' --bind {at} --threads 1 @ http://{at}")
+}
+
+/// An executable script of a world.
+fn script(world: &World, name: &str, text: &str) -> String {
+    world.write(name, format!("#!/bin/sh\n{text}\n"));
+    let path = world.path(name);
+    let mode = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(&path, mode).expect("its mode can be set");
+    path.display().to_string()
+}
+
+fn compare(world: &World, a: &str, b: &str, more: &[&str]) -> Command {
+    let mut command = wsbench(&["compare", "--a", a, "--b", b]);
+    command.arg(world.path("scenario.toml")).arg("--out").arg(world.path("out")).args(more);
+    command
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Processes that have a world's folder in their command line.
+fn left_behind(world: &World) -> Vec<String> {
+    let folder = world.path("").display().to_string();
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let lines = processes.filter_map(|p| fs::read_to_string(p.path().join("cmdline")).ok());
+    lines.filter(|line| line.contains(&folder)).collect()
+}
+
+fn expect_nothing_left(world: &World) {
+    let until = Instant::now() + Duration::from_secs(10);
+    while !left_behind(world).is_empty() && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(left_behind(world), Vec::<String>::new());
+}
+
+/// The line of a metric in what was printed.
+fn line(output: &Output, metric: &str) -> String {
+    let text = stdout(output);
+    let found = text.lines().find(|line| line.contains(metric) && line.contains("websocket"));
+    found.unwrap_or_else(|| panic!("no {metric} in {}", said(output))).to_owned()
+}
+
+/// Three pairs are enough for a decision at this level.
+#[test]
+fn a_against_a_passes_and_keeps_every_run() {
+    let world = World::new(PUSHED);
+    let server = serve(&world);
+    let more = ["--pairs=3", "--most-pairs=3", "--alpha=0.2", TENFOLD];
+    let margins = ["delivery_latency_us_p50=900%", "delivery_latency_us_p99=900%"];
+    let mut command = compare(&world, &server, &server, &more);
+    command.args(margins.map(|m| format!("--margin={m}")));
+    command.arg("--margin=server_resident_bytes_per_client=900%");
+    let output = finish(&mut command);
+    expect_code(&output, 0);
+    assert!(!stdout(&output).contains("FAIL"), "{}", said(&output));
+    assert!(line(&output, "server_cpu_us_per_message").ends_with("PASS"), "{}", said(&output));
+    let said_last = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said_last.contains("pair 3 of 3, "), "{said_last}");
+    let mut runs = vec!["warm-up-a".to_owned(), "warm-up-b".to_owned()];
+    runs.extend((1..=3).flat_map(|n| ["a", "b"].map(|side| format!("pair-{n:02}-{side}"))));
+    for name in &runs {
+        let result = read(&world.path(&format!("out/{name}.jsonl"))).expect("a run's result");
+        assert!(!result.is_partial());
+        let case = result.cases.values().next().expect("a case");
+        let server = &case.servers[0];
+        assert!(server.foreign && server.unknown.is_none(), "{server:?}");
+        if cfg!(target_os = "linux") {
+            assert!(server.cost.cpu_ns > 0 && server.cost.resident_during > 0, "{server:?}");
+        }
+        // It counts nothing for us, and a report says so instead of a difference.
+        let table = wsbench::report::summarise(&result);
+        let row = &table.rows[0];
+        assert!(row.cost.server_cpu_us.value().is_some());
+        assert!(row.audit.server_bytes.reason().is_some_and(|why| why.contains("not ours")));
+        assert!(row.checks.iter().any(|c| c.name == "server_agrees" && c.ok));
+        assert_eq!(table.verdict.exit_code, 0, "{:?}", table.verdict);
+    }
+    let kept = fs::read_dir(world.path("out")).expect("a folder").count();
+    assert_eq!(kept, runs.len());
+    expect_nothing_left(&world);
+}
+
+/// A process of B's group burns CPU beside its server.
+#[test]
+fn cpu_that_b_takes_beside_is_found_and_named() {
+    let world = World::new(PUSHED);
+    let server = serve(&world);
+    let (line_of, at) = server.split_once(" @ ").expect("it has an address");
+    let burning = format!("sh -c \"(while :; do :; done) & exec {line_of}\" @ {at}");
+    // Four metrics and Holm's correction: 4/2^5 is below the level.
+    let more = ["--pairs=5", "--most-pairs=5", "--alpha=0.2", "--quiet", "--strict"];
+    let output = finish(&mut compare(&world, &server, &burning, &more));
+    expect_code(&output, 98);
+    assert!(line(&output, "server_cpu_us_per_message").ends_with("FAIL"), "{}", said(&output));
+    assert!(output.stderr.is_empty(), "{}", said(&output));
+    expect_nothing_left(&world);
+}
+
+#[test]
+fn a_server_that_does_not_come_up_fails_b_and_is_no_comparison_of_a() {
+    let world = World::new(PUSHED);
+    let server = serve(&world);
+    let folder = world.path("").display().to_string();
+    let elsewhere = format!("sh -c 'echo {folder}; sleep 600' @ http://127.0.0.1:65432");
+    let gone = "sh -c 'echo no disk >&2; exit 3' @ http://127.0.0.1:65432";
+    let output = finish(&mut compare(&world, &server, gone, &[]));
+    expect_code(&output, 98);
+    let text = stdout(&output);
+    assert!(text.contains("FAIL websocket at 20 clients, no_process_lost: B: "), "{text}");
+    assert!(text.contains("ended with exit code 3 before it listened"), "{text}");
+    assert!(text.contains("no disk"), "{text}");
+    let output = finish(&mut compare(&world, gone, &server, &[]));
+    expect_code(&output, 96);
+    assert!(stdout(&output).contains("no_process_lost: A: "), "{}", said(&output));
+    let output = finish(&mut compare(&world, &server, &elsewhere, &["--ready-timeout=300ms"]));
+    expect_code(&output, 98);
+    assert!(stdout(&output).contains("did not listen at 127.0.0.1:65432 within 0.3 s"));
+    expect_nothing_left(&world);
+}
+
+/// The address of a server that ends each connection at once, or answers all that it reads.
+fn useless(answer: &'static [u8], hold: bool) -> String {
+    use std::io::Write;
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = listener.local_addr().expect("it has one");
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            std::thread::spawn(move || {
+                let mut stream = stream;
+                let mut some = [0; 4096];
+                while hold && stream.read(&mut some).is_ok_and(|n| n > 0) {
+                    if stream.write_all(answer).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    format!("http://{address}")
+}
+
+#[test]
+fn a_server_that_answers_nothing_useful_fails_by_the_name_of_the_check() {
+    let polled = "name = \"asked\"\nclients = [10]\nwarmup = \"0s\"\nduration = \"500ms\"\n\
+        cooldown = \"100ms\"\ntimeout = \"500ms\"\ndrain = \"500ms\"\ndelay = \"20ms\"\n\
+        [[series]]\ntransport = \"polling\"\ninterval = \"250ms\"\n";
+    let world = World::new(polled);
+    let server = serve(&world);
+    let nothing = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n";
+    for (b, check) in [
+        (useless(b"", false), "something_measured"),
+        (useless(b"", true), "something_measured"),
+        (useless(nothing, true), "something_measured"),
+    ] {
+        // An ephemeral port may have four digits where the machine's settings are unusual.
+        let output = finish(&mut compare(&world, &server, &b, &["--quiet"]));
+        expect_code(&output, 98);
+        let expected = format!("FAIL polling at 10 clients, {check}: B: ");
+        assert!(stdout(&output).contains(&expected), "{}", said(&output));
+    }
+    expect_nothing_left(&world);
+}
+
+#[test]
+fn a_wsbench_is_calibrated_with_its_driver() {
+    let world = World::new(PUSHED);
+    let mut command = wsbench(&["calibrate", "--pairs", "1", "--quiet", "--out"]);
+    command.arg(world.path("out")).arg(world.path("scenario.toml"));
+    let output = finish(&mut command);
+    // A machine that is busy may discard every pair.
+    let late = output.status.code() == Some(96) && stdout(&output).contains("feed_held");
+    if !late {
+        expect_code(&output, 0);
+        for metric in ["driver_cpu_us_per_message", "server_cpu_us_per_message"] {
+            assert!(line(&output, metric).contains("µs/message"), "{}", said(&output));
+        }
+        assert!(stdout(&output).contains("False alarms: 0 of"), "{}", said(&output));
+        assert!(world.path("out/pair-01-b.jsonl").is_file());
+        assert!(!world.path("out/pair-01-b.run").exists());
+    }
+    expect_nothing_left(&world);
+}
+
+#[test]
+fn a_wsbench_that_fails_is_told_by_how_it_ended() {
+    let world = World::new(PUSHED);
+    let server = serve(&world);
+    let answer = "[ \"$1\" = --version ] && echo wsbench 0.0.0 && exit 0";
+    let other = script(&world, "other", &format!("{answer}\necho what is this >&2\nexit 2"));
+    let output = finish(&mut compare(&world, &server, &other, &["--quiet"]));
+    expect_code(&output, 2);
+    assert!(said(&output).contains("does not know this scenario"), "{}", said(&output));
+    assert!(said(&output).contains("what is this"), "{}", said(&output));
+    let broken = script(&world, "broken", &format!("{answer}\nkill -9 $$"));
+    let output = finish(&mut compare(&world, &server, &broken, &["--quiet"]));
+    expect_code(&output, 98);
+    assert!(stdout(&output).contains("run_ended: B: "), "{}", said(&output));
+    assert!(stdout(&output).contains("was ended by signal 9"), "{}", said(&output));
+    expect_nothing_left(&world);
+}
+
+#[test]
+fn what_cannot_be_compared_is_told_before_anything_starts() {
+    let world = World::new(PUSHED);
+    let server = serve(&world);
+    let port = "http://127.0.0.1:10001";
+    for (a, b, more, part) in [
+        ("./srever @ http://127.0.0.1:1", server.as_str(), "", "--a: ./srever: there is no such"),
+        (&server, "ftp://x", "", "--b: url \"ftp://x\": unknown scheme"),
+        (&server, "sleep 1", "", "--b: the command line `sleep 1` has no ready address"),
+        (&server, "http://127.0.0.1:9", "", "choose a port of as many digits"),
+        (port, port, "--margin=server_cpu=5%", "none of the metrics that vary"),
+        (port, port, "--most-pairs=3", "--most-pairs 3 is less than --pairs 10"),
+        (port, port, "--set=clients=[0]", "clients"),
+        (port, port, "--alpha=0.5", "at most 0.2"),
+    ] {
+        let mut command = compare(&world, a, b, &[]);
+        command.args(Some(more).filter(|m| !m.is_empty()));
+        let output = finish(&mut command);
+        expect_code(&output, 2);
+        assert!(said(&output).contains(part), "{part}: {}", said(&output));
+        assert!(!world.path("out").exists(), "{part}");
+    }
+}
+
+/// Reads lines of standard error until one has this, and then keeps on reading.
+fn until_said(child: &mut Child, part: &str) {
+    let mut lines = BufReader::new(child.stderr.take().expect("it is piped")).lines();
+    let found = lines.by_ref().map_while(Result::ok).any(|line| line.contains(part));
+    assert!(found, "it ended before {part:?}");
+    std::thread::spawn(move || lines.for_each(drop));
+}
+
+fn signal(child: &Child, signal: rustix::process::Signal) {
+    let pid = rustix::process::Pid::from_child(child);
+    rustix::process::kill_process(pid, signal).expect("it lives");
+}
+
+#[test]
+fn a_signal_ends_it_with_what_was_found_and_leaves_nothing() {
+    use rustix::process::Signal;
+    let world = World::new(PUSHED);
+    let server = serve(&world);
+    let folder = world.path("").display().to_string();
+    // SIGTERM does not end this one, nor the wait for it.
+    let deaf = format!("sh -c 'trap : TERM; echo {folder}; sleep 600' @ http://127.0.0.1:65431");
+    for (b, part, sent, code) in [
+        (server.as_str(), "pair 2 of 10", Signal::INT, 130),
+        (&deaf, "warm-up, b", Signal::TERM, 143),
+    ] {
+        let mut command = compare(&world, &server, b, &[]);
+        let mut child =
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+        until_said(&mut child, part);
+        signal(&child, sent);
+        let output = wait(child, Duration::from_secs(60));
+        expect_code(&output, code);
+        assert!(stdout(&output).contains("ended the comparison after"), "{}", said(&output));
+        expect_nothing_left(&world);
+    }
+}
