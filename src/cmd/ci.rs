@@ -61,6 +61,19 @@ pub fn show(judgement: &Judgement, table: Option<&Table>, args: &OutputArgs) -> 
     deliver(&[Judged::comparison(judgement, table)], args)
 }
 
+/// Like [`show`], with a text of its own for the terminal.
+///
+/// # Errors
+/// As of [`show`].
+pub fn show_as(text: &str, judgement: &Judgement, args: &OutputArgs) -> Outcome<()> {
+    let judged = [Judged::comparison(judgement, None)];
+    let printed = match args.format {
+        Shown::Text => super::print(text.as_bytes()),
+        shown => super::print(&rendered(&judged, shown)),
+    };
+    tell(&judged, args, printed)
+}
+
 /// Shows runs with the limits that they were held against, a table each.
 ///
 /// # Errors
@@ -95,6 +108,12 @@ pub fn watched(title: &str, args: &OutputArgs, work: impl FnOnce() -> Outcome<u8
 
 fn deliver(judged: &[Judged], args: &OutputArgs) -> Outcome<()> {
     let printed = super::print(&rendered(judged, args.format));
+    tell(judged, args, printed)
+}
+
+/// What is not printed: annotations, the job's summary, the JUnit file. All of it, though printing
+/// failed.
+fn tell(judged: &[Judged], args: &OutputArgs, printed: Outcome<()>) -> Outcome<()> {
     if in_actions() {
         judged.iter().for_each(|one| eprint!("{}", annotations::render(one)));
     }

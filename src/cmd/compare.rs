@@ -171,7 +171,8 @@ fn calibrated(args: &CalibrateArgs) -> Outcome<u8> {
     let rules = Rules { looks, alpha: args.how.alpha, ..Rules::default() };
     let Compared { judgement, metrics, verdicts, orders, caught } = &compared;
     let noises = noise(metrics, verdicts, orders, &rules);
-    super::print(show::calibration(&noises, judgement).as_bytes())?;
+    let text = show::calibration(&noises, judgement);
+    ci::show_as(&text, judgement, &args.how.output)?;
     prepared.tell(&args.how);
     let code = if judgement.exit_code() == 96 { 96 } else { 0 };
     Ok(caught.map_or(code, |caught| caught.exit_code()))

@@ -173,9 +173,16 @@ impl Judgement {
     pub fn of(&self, decision: Decision) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(move |f| f.decision == decision)
     }
-    /// The worst decision; a judgement without a finding tells nothing.
+    /// The decision on all of it: the gravest, except that what cannot be compared does not undo
+    /// what passed, unless it is to be strict. A judgement without a finding tells nothing.
     pub fn decision(&self) -> Decision {
-        self.findings.iter().map(|f| f.decision).max().unwrap_or(Decision::Inconclusive)
+        let gravest = self.findings.iter().map(|f| f.decision).max();
+        match gravest.unwrap_or(Decision::Inconclusive) {
+            Decision::NotComparable if !self.strict && self.of(Decision::Pass).next().is_some() => {
+                Decision::Pass
+            }
+            gravest => gravest,
+        }
     }
     /// 96 where a check of validity fails, else 98 for a regression, 99 for a limit, 97 where a
     /// figure is undecided and that is no pass, 0 otherwise.

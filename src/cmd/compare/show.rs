@@ -1,60 +1,13 @@
-//! A comparison and a calibration for the terminal.
+//! A calibration for the terminal: the noise of pairs of runs.
 //!
-//! Separate from `report`'s ways to show any judgement: here stand the figures that only pairs of
-//! runs have.
+//! Separate from `report`'s ways to show any judgement: a calibration judges nothing.
 
 use crate::cmd::plan::rows::columns;
 use crate::gate::noise::Noise;
 use crate::report::Figure;
-use crate::report::finding::{Decision, Effect, Finding, Judgement, Kind};
+use crate::report::finding::{Decision, Finding, Judgement, Kind};
 use crate::units::{thousands, three};
 use std::fmt::Write as _;
-
-/// The most lines of what passed that are shown.
-const MOST_PASSED: usize = 40;
-
-/// A judgement: the sides, a table of what varies, what did not pass, notes, and the decision.
-pub fn judgement(judgement: &Judgement) -> String {
-    let mut out = format!("{}\n", judgement.title);
-    for side in &judgement.sides {
-        let _ = writeln!(out, "  {}: {}", side.name, side.about);
-    }
-    let of = |kind: fn(&Finding) -> bool| judgement.findings.iter().filter(move |f| kind(f));
-    let paired: Vec<&Finding> = of(|f| f.kind == Kind::Paired).collect();
-    if !paired.is_empty() {
-        let heads = ["series", "clients", "metric", "unit", "A", "B", "change", "interval"];
-        let mut rows = vec![heads.map(str::to_owned).to_vec()];
-        rows[0].extend(["detectable", "margin", "pairs", "decision"].map(str::to_owned));
-        rows.extend(paired.iter().map(|f| row(f)));
-        out.push_str("\nWhat varies from run to run, medians\n");
-        columns(&mut out, &rows, &[1, 4, 5, 6, 7, 8, 9, 10]);
-    }
-    for decision in [Decision::Fail, Decision::Inconclusive, Decision::NotComparable] {
-        // What is undecided stands in the table.
-        let open = |f: &&Finding| f.kind == Kind::Paired && decision == Decision::Inconclusive;
-        for finding in judgement.of(decision).filter(|f| !open(f)) {
-            let _ = writeln!(out, "\n{} {}: {}", word(decision), name(finding), finding.text);
-            for line in &finding.details {
-                let _ = writeln!(out, "    {}", line.replace('\n', "\n    "));
-            }
-        }
-    }
-    let passed = || of(|f| f.kind != Kind::Paired && f.decision == Decision::Pass);
-    if passed().next().is_some() {
-        out.push_str("\nThe same on both sides\n");
-        let rows: Vec<Vec<String>> = passed().take(MOST_PASSED).map(same).collect();
-        columns(&mut out, &rows, &[1]);
-    }
-    if !judgement.notes.is_empty() {
-        out.push_str("\nNotes\n");
-    }
-    for note in &judgement.notes {
-        let _ = writeln!(out, "  - {note}");
-    }
-    let code = judgement.exit_code();
-    let _ = writeln!(out, "\n{}, exit code {code}", word(judgement.decision()));
-    out
-}
 
 fn word(decision: Decision) -> String {
     decision.name().to_uppercase().replace('-', " ")
@@ -72,39 +25,6 @@ fn name(finding: &Finding) -> String {
         }
         _ => subject.metric.clone(),
     }
-}
-
-fn same(finding: &Finding) -> Vec<String> {
-    let subject = &finding.subject;
-    vec![
-        subject.series.clone(),
-        clients(subject.clients),
-        subject.metric.clone(),
-        format!("{} {}", figure(&finding.value), finding.unit),
-    ]
-}
-
-fn row(finding: &Finding) -> Vec<String> {
-    let subject = &finding.subject;
-    let none = || "-".to_owned();
-    let effect = |of: &dyn Fn(&Effect) -> String| finding.effect.as_ref().map_or_else(none, of);
-    vec![
-        subject.series.clone(),
-        clients(subject.clients),
-        subject.metric.clone(),
-        finding.unit.clone(),
-        finding.baseline.as_ref().map_or_else(none, figure),
-        figure(&finding.value),
-        effect(&|e| signed(e.estimate)),
-        effect(&|e| match (e.lower, e.upper) {
-            (Some(lower), Some(upper)) => format!("{} to {}", signed(lower), signed(upper)),
-            _ => none(),
-        }),
-        effect(&|e| e.detectable.map_or_else(none, signed)),
-        effect(&|e| percent(e.margin)),
-        thousands(finding.samples),
-        word(finding.decision),
-    ]
 }
 
 fn figure(figure: &Figure) -> String {

@@ -95,7 +95,8 @@ impl<'a> Judged<'a> {
     /// The decision, what it rests on, and what it means, in one line.
     pub fn conclusion(&self) -> String {
         let code = self.exit_code();
-        let open = code == 0 && self.judgement.decision() != Decision::Pass;
+        let open = |d: Decision| self.judgement.of(d).next().is_some();
+        let open = open(Decision::Inconclusive) || open(Decision::NotComparable);
         let meaning = match (code, open) {
             (0, true) => "nothing failed; what is undecided fails with `--strict` alone",
             (code, _) => meaning(code),

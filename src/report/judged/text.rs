@@ -1,4 +1,7 @@
-//! A judgement for the terminal: failures, what is undecided, what passed, and the decision.
+//! A judgement for the terminal: what pairs of runs tell, failures, what is undecided, what passed,
+//! and the decision.
+
+mod paired;
 
 use super::{Judged, words};
 use crate::report::figure::Figure;
@@ -14,7 +17,7 @@ const INDENT: usize = 6;
 /// The judgement as lines of at most 120 columns, as far as what is quoted allows.
 pub fn render(judged: &Judged) -> String {
     let judgement = judged.judgement;
-    let mut parts = Vec::new();
+    let mut parts = vec![paired::table(judgement)];
     for decision in [Decision::Fail, Decision::Inconclusive, Decision::NotComparable] {
         for group in words::by_reason(&judged.shown(decision)) {
             parts.push(match group.as_slice() {
@@ -67,13 +70,13 @@ fn wrapped(text: &str, first: usize, rest: usize) -> String {
     out
 }
 
-/// A finding with its values, what was found, and its details.
+/// A finding with its values, what was found, and its details. The values of one that was judged
+/// by pairs stand in the table.
 fn finding(finding: &Finding) -> String {
     let decision = words::decision(finding.decision);
     let mut out = wrapped(&format!("{decision} {}", words::subject(&finding.subject)), 0, INDENT);
-    out.push_str(&wrapped(&words::values(finding), INDENT, INDENT));
-    if let Some(effect) = &finding.effect {
-        out.push_str(&wrapped(&words::effect(effect), INDENT, INDENT));
+    if finding.effect.is_none() {
+        out.push_str(&wrapped(&words::values(finding), INDENT, INDENT));
     }
     if !finding.text.is_empty() {
         out.push_str(&wrapped(&finding.text, INDENT, INDENT));
@@ -103,32 +106,25 @@ fn alike(findings: &[&Finding]) -> String {
 /// Findings as a table; columns that no finding fills are left out.
 fn table(findings: &[&Finding]) -> String {
     let baselines = findings.iter().any(|f| f.baseline.is_some());
-    let changes = findings.iter().any(|f| f.effect.is_some());
-    let mut head = vec!["series", "metric", "bound", "clients", "value"];
+    let mut head = vec!["series", "metric", "unit", "bound", "clients"];
     head.extend(baselines.then_some("baseline"));
-    head.extend(changes.then_some(["change", "at most"]).into_iter().flatten());
-    let mut grid = Grid::new(3, &head);
+    head.push("value");
+    let mut grid = Grid::new(4, &head);
     for f in findings {
         let (value, baseline) = words::pair(f);
+        let end = format!(" {}", f.unit);
+        // The unit has a column of its own.
+        let bare = |text: &str| words::line(&text.replace(&end, ""));
         let clients = f.subject.clients.map(|n| crate::units::thousands(n.into()));
         let mut cells = vec![
             words::line(&f.subject.series),
             words::line(&f.subject.metric),
-            words::line(&f.bound),
+            words::line(&f.unit),
+            bare(&f.bound),
             clients.unwrap_or_default(),
-            words::line(&value),
         ];
-        if baselines {
-            // Of the value's unit.
-            let end = format!(" {}", f.unit);
-            let baseline = baseline.unwrap_or_default();
-            cells.push(words::line(baseline.strip_suffix(&end).unwrap_or(&baseline)));
-        }
-        if changes {
-            let effect = f.effect.as_ref();
-            cells.push(effect.map(|e| words::change(e.estimate)).unwrap_or_default());
-            cells.push(effect.and_then(|e| e.upper).map(words::change).unwrap_or_default());
-        }
+        cells.extend(baselines.then(|| bare(&baseline.unwrap_or_default())));
+        cells.push(bare(&value));
         grid.row(cells);
     }
     let absent = findings.iter().flat_map(|f| [Some(&f.value), f.baseline.as_ref()]);
@@ -138,7 +134,8 @@ fn table(findings: &[&Finding]) -> String {
 }
 
 fn passed(judged: &Judged) -> String {
-    let passed = judged.shown(Decision::Pass);
+    let passed = judged.shown(Decision::Pass).into_iter().filter(|f| f.effect.is_none());
+    let (nothing, passed): (Vec<&Finding>, Vec<&Finding>) = passed.partition(|f| is_nothing(f));
     let mut out = String::new();
     if !passed.is_empty() {
         let listed = &passed[..passed.len().min(MOST_PASSED)];
@@ -151,10 +148,27 @@ fn passed(judged: &Judged) -> String {
             }
         }
     }
+    if !nothing.is_empty() {
+        let metrics: BTreeSet<&str> = nothing.iter().map(|f| f.subject.metric.as_str()).collect();
+        let rows: BTreeSet<_> =
+            nothing.iter().map(|f| (&f.subject.series, f.subject.clients)).collect();
+        let (names, rows) = (metrics.into_iter().collect::<Vec<_>>().join(", "), rows.len());
+        let of = if rows == 1 { "its row".to_owned() } else { format!("{rows} rows") };
+        out.push_str(&wrapped(&format!("{} losses of {of} are 0: {names}", nothing.len()), 0, 2));
+    }
     if let Some(checks) = words::passed_checks(judged.judgement) {
         out.push_str(&format!("{checks}\n"));
     }
     out
+}
+
+/// A loss that did not occur and may not: there are a dozen a row.
+fn is_nothing(finding: &Finding) -> bool {
+    let zero = |figure: &Figure| figure.value() == Some(0.0);
+    finding.kind == Kind::Exact
+        && zero(&finding.value)
+        && finding.baseline.as_ref().is_some_and(zero)
+        && finding.details.is_empty()
 }
 
 fn notes(notes: &[String]) -> String {
