@@ -2,6 +2,8 @@
 
 /// A result against a baseline.
 mod baseline;
+/// The reference server's faults, caught by comparison.
+mod caught;
 /// `wsbench compare` and `wsbench calibrate`.
 mod compare;
 /// Servers that never answer, answer 500, close at once, or are not there.

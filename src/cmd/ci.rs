@@ -21,6 +21,8 @@ use std::path::{Path, PathBuf};
 const SUMMARY: &str = "GITHUB_STEP_SUMMARY";
 /// What is `true` within GitHub Actions.
 const ACTIONS: &str = "GITHUB_ACTIONS";
+/// What says where to tell CI: to be taken from a child that has nothing to tell.
+pub const VARIABLES: [&str; 2] = [SUMMARY, ACTIONS];
 
 /// What to give, for every command that judges.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -131,10 +133,21 @@ fn rendered(judged: &[Judged], shown: Shown) -> Vec<u8> {
             Some(table) => of_table("text", table),
             None => text::render(one).into_bytes(),
         }),
-        Shown::Json => each(&|one| match one.verdict.and(one.table) {
-            Some(table) => of_table("json", table),
-            None => json::render(one),
-        }),
+        Shown::Json => {
+            let document = |one: &Judged| match one.verdict.and(one.table) {
+                Some(table) => of_table("json", table),
+                None => json::render(one),
+            };
+            match judged {
+                [one] => document(one),
+                // Still one document.
+                several => {
+                    let all: Vec<Vec<u8>> =
+                        several.iter().map(|one| document(one).trim_ascii_end().to_vec()).collect();
+                    [b"[\n".to_vec(), all.join(&b",\n"[..]), b"\n]\n".to_vec()].concat()
+                }
+            }
+        }
         Shown::Markdown => each(&|one| markdown::render(one, markdown::MOST_BYTES).into_bytes()),
         Shown::GithubActionBenchmark => {
             warn_of_gaps(judged);

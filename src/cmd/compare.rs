@@ -19,8 +19,10 @@ use crate::error::{Failure, Outcome, at};
 use crate::gate::noise::noise;
 use crate::gate::paired::Rules;
 use crate::gate::pairs::Margins;
+use crate::gate::signed_rank::smallest_p;
 use crate::host;
 use crate::plan::{Machine, Plan, Server, Start, estimate};
+use crate::report::finding::{Decision, Kind};
 use crate::signals::Signals;
 use crate::units::parse_duration_ns;
 use progress::Progress;
@@ -59,6 +61,9 @@ pub struct CompareArgs {
     /// Take what is undecided for no pass: exit code 97
     #[arg(long)]
     pub strict: bool,
+    /// Judge only what varies from run to run; bytes and counts are `wsbench gate`'s affair
+    #[arg(long)]
+    pub only_noisy: bool,
 }
 
 /// The arguments of `wsbench calibrate`.
@@ -131,6 +136,7 @@ fn compared(args: &CompareArgs) -> Outcome<u8> {
         Target::read(text).map_err(|why| Failure::usage(format!("{option}: {why}")))
     };
     let targets = [read("--a", &args.a)?, read("--b", &args.b)?];
+    decisive(&args.how, args.most_pairs)?;
     let pairs = args.how.pairs;
     let most = args.most_pairs.unwrap_or(2 * pairs);
     if most < pairs {
@@ -140,11 +146,11 @@ fn compared(args: &CompareArgs) -> Outcome<u8> {
     looks.dedup();
     let prepared = prepare(&args.how, targets)?;
     let title = format!("B against A, {}", prepared.sides[0].plan.name);
-    let compared = prepared.perform(&args.how, title, looks, args.strict)?;
+    let mut compared = prepared.perform(&args.how, title, looks, (args.strict, args.only_noisy))?;
+    compared.judgement.ended = compared.caught.map(|caught| caught.exit_code());
     ci::show(&compared.judgement, None, &args.how.output)?;
     prepared.tell(&args.how);
-    let code = compared.judgement.exit_code();
-    Ok(compared.caught.map_or(code, |caught| caught.exit_code()))
+    Ok(compared.judgement.exit_code())
 }
 
 /// Compares a target with itself. Gives the exit code: that of a signal, 96 where a run is not
@@ -165,21 +171,44 @@ fn calibrated(args: &CalibrateArgs) -> Outcome<u8> {
     let prepared = prepare(&args.how, [target.clone(), target])?;
     let title = format!("A against A, {}", prepared.sides[0].plan.name);
     let looks = vec![args.how.pairs];
-    let compared = prepared.perform(&args.how, title, looks, false)?;
+    let mut compared = prepared.perform(&args.how, title, looks, (false, false))?;
     // What is told of twice as many is arithmetic.
     let looks = vec![args.how.pairs, 2 * args.how.pairs];
     let rules = Rules { looks, alpha: args.how.alpha, ..Rules::default() };
-    let Compared { judgement, metrics, verdicts, orders, caught } = &compared;
-    let noises = noise(metrics, verdicts, orders, &rules);
-    let text = show::calibration(&noises, judgement);
+    let noises = noise(&compared.metrics, &compared.verdicts, &compared.orders, &rules);
+    let text = show::calibration(&noises, &compared.judgement);
+    let judgement = &mut compared.judgement;
+    // A false alarm is what was asked for, and told; a run that says nothing is no answer.
+    let unsound = judgement.of(Decision::Fail).any(|f| f.kind != Kind::Paired);
+    let code = if unsound { 96 } else { 0 };
+    for alarm in judgement.findings.iter_mut().filter(|f| f.decision == Decision::Fail) {
+        if alarm.kind == Kind::Paired {
+            alarm.decision = Decision::Inconclusive;
+            alarm.text = format!("a false alarm: {}", alarm.text);
+        }
+    }
+    judgement.ended = Some(compared.caught.map_or(code, |caught| caught.exit_code()));
     ci::show_as(&text, judgement, &args.how.output)?;
     prepared.tell(&args.how);
-    let code = if judgement.exit_code() == 96 { 96 } else { 0 };
-    Ok(caught.map_or(code, |caught| caught.exit_code()))
+    Ok(judgement.exit_code())
+}
+
+/// Refuses what could never fail: an exact test of few pairs has a smallest p.
+fn decisive(args: &PairArgs, most: Option<u32>) -> Outcome<()> {
+    let (most, level) = (most.unwrap_or(2 * args.pairs), args.alpha);
+    match smallest_p(most) {
+        p if p > level => Err(Failure::usage(format!(
+            "{most} pairs have a p of {p} at the least, and nothing fails above {level}: run more \
+             pairs, or raise --alpha"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// What is ready to run.
 struct Prepared {
+    /// That the scenario's limits are not judged, where it has some.
+    limits: Option<String>,
     sides: [Side; 2],
     margins: Margins,
     out: PathBuf,
@@ -207,7 +236,11 @@ fn prepare(args: &PairArgs, targets: [Target; 2]) -> Outcome<Prepared> {
         Path::new("reports").join(format!("{name}-pairs-{time}"))
     });
     make_room(&out)?;
-    Ok(Prepared { sides, margins, out })
+    let limits = sides
+        .iter()
+        .any(|side| side.limited)
+        .then(|| "the scenario's limits are not judged here: `wsbench run` judges them".to_owned());
+    Ok(Prepared { limits, sides, margins, out })
 }
 
 fn side(name: &'static str, target: Target, args: &PairArgs, warn: bool) -> Outcome<Side> {
@@ -230,7 +263,8 @@ fn side(name: &'static str, target: Target, args: &PairArgs, warn: bool) -> Outc
     // Nothing of the driver's floor is compared.
     plan.cases.retain(|case| !case.floor);
     let overrides = args.overrides.clone();
-    Ok(Side { name, target, plan, scenario: args.scenario.clone(), overrides })
+    let (scenario, limited) = (args.scenario.clone(), !prepared.limits.is_empty());
+    Ok(Side { name, target, plan, scenario, overrides, limited })
 }
 
 impl Prepared {
@@ -239,7 +273,7 @@ impl Prepared {
         args: &PairArgs,
         title: String,
         looks: Vec<u32>,
-        strict: bool,
+        (strict, only_noisy): (bool, bool),
     ) -> Outcome<Compared> {
         let binary = |side: &Side| matches!(side.target, Target::Binary { .. });
         let terms = Terms {
@@ -250,6 +284,8 @@ impl Prepared {
             strict,
             out: self.out.clone(),
             own_drivers: self.sides.iter().all(binary),
+            only_noisy,
+            notes: self.limits.clone().into_iter().collect(),
         };
         let progress = Progress::new(args.quiet, planned(&self.sides[0].plan), args.pairs);
         let runtime = tokio::runtime::Builder::new_current_thread()

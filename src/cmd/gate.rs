@@ -19,7 +19,7 @@ pub struct GateArgs {
     /// Allow a baseline of another machine; what depends on the machine is then not compared
     #[arg(long)]
     pub any_machine: bool,
-    /// Exit with 97 where a figure is undecided
+    /// Exit with 97 where a figure that one run tells is undecided or missing
     #[arg(long)]
     pub strict: bool,
     /// What to print, and what CI is given

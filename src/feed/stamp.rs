@@ -7,6 +7,9 @@
 //! | `json` | 62 | `{"seq":…,"published_ns":…,"pad":"…"}` with fixed-width numbers |
 //! | `position` | 57 | `[id,latitude,longitude]`, see `position`; then blanks |
 //!
+//! A client's updates are numbered one by one, from any number on: what is between two numbers that
+//! came is missing. A server that has one counter for all of its topics has gaps everywhere.
+//!
 //! The time is in nanoseconds of `CLOCK_MONOTONIC`. A reader that finds no stamp says so; it
 //! never guesses.
 

@@ -6,7 +6,7 @@
 
 use crate::report::Figure;
 use crate::report::finding::{Decision, Finding, Kind, Subject};
-use crate::report::table::{Check, Row, Table};
+use crate::report::table::{Check, Row, Status, Table};
 
 /// Checks that fail where the machine was too busy for the driver: nobody's fault.
 const LATE: [&str; 2] = ["driver_on_schedule", "feed_held"];
@@ -100,6 +100,12 @@ pub fn worth(table: &Table) -> Worth {
     let mut flaws: Vec<Flaw> = Vec::new();
     for row in &table.rows {
         flaws.extend(row.checks.iter().filter(|c| !c.ok).map(|check| Flaw::of(row, check)));
+    }
+    let lost = flaws.iter().any(|f| f.check == "no_process_lost");
+    if table.verdict.status == Status::Partial && !lost {
+        // What a stop cut off is of no use, whatever its checks say: a limit ended it.
+        let flaw = Flaw::of_run("run_ended", table.verdict.reasons.join("; "));
+        return Worth::Broken(vec![flaw]);
     }
     weigh(flaws)
 }

@@ -156,6 +156,8 @@ pub struct Judgement {
     pub notes: Vec<String>,
     /// True where an undecided figure is no pass: exit code 97.
     pub strict: bool,
+    /// What the process ends with, where that does not follow from what was found: a signal's code.
+    pub ended: Option<u8>,
 }
 
 impl Judgement {
@@ -167,6 +169,7 @@ impl Judgement {
             findings: Vec::new(),
             notes: Vec::new(),
             strict: false,
+            ended: None,
         }
     }
     /// Findings of a decision.
@@ -187,6 +190,9 @@ impl Judgement {
     /// 96 where a check of validity fails, else 98 for a regression, 99 for a limit, 97 where a
     /// figure is undecided and that is no pass, 0 otherwise.
     pub fn exit_code(&self) -> u8 {
+        if let Some(code) = self.ended {
+            return code;
+        }
         let failed = |code: u8| self.of(Decision::Fail).any(|f| f.kind.exit_code() == code);
         match [96, 98, 99].into_iter().find(|&code| failed(code)) {
             Some(code) => code,

@@ -17,11 +17,14 @@ all=(
     "header=64B heads_bytes"
     "cpu=50us server_cpu_us_per_message"
     "leak=1KiB server_resident_bytes_per_client"
-    "drop=1% updates"
-    "stall=100ms/500ms latency_us_p99"
+    "drop=1% missing"
+    "stall=40ms/500ms latency_us_p99"
 )
 wanted=("$@")
 missed=0
+for name in "${wanted[@]}"; do
+    printf '%s\n' "${all[@]}" | grep -q "^$name=" || { echo "there is no fault $name" >&2; exit 2; }
+done
 for line in "${all[@]}"; do
     read -r fault metric <<<"$line"
     if [ "${#wanted[@]}" -gt 0 ] && ! printf '%s\n' "${wanted[@]}" | grep -qx "${fault%%=*}"; then continue; fi

@@ -4,6 +4,7 @@
 //! wsbench of its own brings its driver, and its result file is read.
 
 use super::target::Target;
+use crate::cmd::ci;
 use crate::conduct::{self, Note};
 use crate::error::{Failure, Outcome, at};
 use crate::gate::baseline::Recorded;
@@ -36,6 +37,8 @@ pub struct Side {
     pub scenario: PathBuf,
     /// See `scenario`.
     pub overrides: Vec<String>,
+    /// True where the scenario has limits.
+    pub limited: bool,
 }
 
 impl Side {
@@ -126,6 +129,10 @@ async fn own(side: &Side, program: &Path, path: &Path, signals: &mut Signals) ->
     command.arg("run").arg(&side.scenario).arg("--out").arg(&folder);
     command.args(["--reports", "none", "--quiet"]);
     command.args(side.overrides.iter().map(|set| format!("--set={set}")));
+    // What CI is told is of the comparison, and not of each run.
+    ci::VARIABLES.iter().for_each(|name| {
+        command.env_remove(name);
+    });
     let shown = program.display().to_string();
     let mut process = Grouped::start(command, &shown)?;
     let status = tokio::select! {
@@ -154,7 +161,9 @@ async fn own(side: &Side, program: &Path, path: &Path, signals: &mut Signals) ->
             let why = format!("{shown} does not know this scenario: {}", how());
             return Err(Failure::usage(why));
         }
-        _ => return Ok(Ran::Failed(how())),
+        // Killed, perhaps by what it was to measure.
+        None => return Ok(Ran::Failed(how())),
+        Some(_) => return Err(Failure::run(how())),
     }
     let result = file::read(&folder.join(RESULT_FILE))?;
     fs::rename(folder.join(RESULT_FILE), path)

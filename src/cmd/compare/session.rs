@@ -18,15 +18,18 @@ use crate::error::{Outcome, at};
 use crate::gate::paired::{Next, Order, Rules, Sampled, Verdicts, judge, order};
 use crate::gate::pairs::{Margins, Samples, samples};
 use crate::gate::same::Same;
+use crate::gate::signed_rank::smallest_p;
 use crate::gate::worth::{Flaw, Worth, worth};
 use crate::report::Table;
-use crate::report::finding::{Finding, Judgement, Kind, Side as Named};
+use crate::report::finding::{Decision, Finding, Judgement, Kind, Side as Named};
 use crate::signals::{Caught, Signals};
 use std::fs;
 use std::path::PathBuf;
 
 /// Pairs that may be discarded over a whole comparison because a driver was late.
 const MOST_DISCARDED: u32 = 5;
+/// By how many more of them on B's side than on A's the rest is no pass.
+const ONE_SIDED: u32 = 3;
 /// A and B, as places in lists.
 const SIDES: [usize; 2] = [0, 1];
 
@@ -46,6 +49,10 @@ pub struct Terms {
     pub out: PathBuf,
     /// True where each side brings its own driver.
     pub own_drivers: bool,
+    /// True where bytes and counts are somebody else's affair.
+    pub only_noisy: bool,
+    /// What else a reader must know.
+    pub notes: Vec<String>,
 }
 
 /// What a comparison came to.
@@ -75,6 +82,8 @@ pub struct Session<'a> {
     fatal: Vec<Finding>,
     notes: Vec<String>,
     discarded: u32,
+    /// How many of these pairs each side was late in.
+    late: [u32; 2],
     caught: Option<Caught>,
 }
 
@@ -109,8 +118,9 @@ impl<'a> Session<'a> {
             orders: Vec::new(),
             same: Same::default(),
             fatal: Vec::new(),
-            notes: Vec::new(),
+            notes: terms.notes.clone(),
             discarded: 0,
+            late: [0; 2],
             caught: None,
         }
     }
@@ -185,7 +195,9 @@ impl<'a> Session<'a> {
             return self.discard(&a.worth, &b.worth, number);
         };
         self.same.add_a(run_a.recorded);
-        self.same.add_b(&run_b.recorded);
+        if !self.terms.only_noisy {
+            self.same.add_b(run_b.recorded);
+        }
         self.pairs.push([run_a.table, run_b.table]);
         self.orders.push(order);
         if self.same.differs() {
@@ -238,8 +250,9 @@ impl<'a> Session<'a> {
     fn discard(&mut self, a: &Worth, b: &Worth, number: u32) -> Outcome<Step> {
         self.discarded += 1;
         let mut late = Vec::new();
-        for (side, worth) in [("A", a), ("B", b)] {
-            if let Worth::Late(flaws) = worth {
+        for (place, (side, worth)) in [("A", a), ("B", b)].into_iter().enumerate() {
+            if let Worth::Late(flaws) | Worth::Broken(flaws) = worth {
+                self.late[place] += 1;
                 late.extend(flaws.iter().map(|flaw| (side, flaw)));
             }
         }
@@ -250,15 +263,22 @@ impl<'a> Session<'a> {
         for side in SIDES {
             let name = self.file(number, side);
             let kept = format!("discarded-{}-{}", self.discarded, name);
-            fs::rename(self.terms.out.join(&name), self.terms.out.join(kept))
-                .map_err(at(format!("cannot rename {name}")))?;
+            match fs::rename(self.terms.out.join(&name), self.terms.out.join(kept)) {
+                // A run that failed has left none.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                renamed => renamed.map_err(at(format!("cannot rename {name}")))?,
+            }
         }
         if self.discarded <= MOST_DISCARDED {
             return Ok(Step::On);
         }
-        let note = format!("more than {MOST_DISCARDED} pairs were discarded: this machine is busy");
-        self.notes.push(note);
-        self.fatal.extend(late.iter().map(|(side, flaw)| flaw.finding(side, Kind::Check)));
+        // A machine's moods fall on either side alike: six of six on B's has one chance in 64.
+        let (note, kind) = match self.late[0] {
+            0 => ("B was late in each of them and A in none: B is too slow", Kind::Exact),
+            _ => ("this machine is busy", Kind::Check),
+        };
+        self.notes.push(format!("more than {MOST_DISCARDED} pairs were discarded: {note}"));
+        self.fatal.extend(late.iter().map(|(side, flaw)| flaw.finding(side, kind)));
         Ok(Step::End)
     }
 
@@ -277,6 +297,7 @@ impl<'a> Session<'a> {
         judgement.findings.extend(self.fatal);
         judgement.findings.extend(self.same.findings());
         judgement.findings.extend(verdicts.findings.iter().cloned());
+        judgement.findings.extend(one_sided(self.late));
         if judgement.findings.is_empty() && self.caught.is_none() {
             let text = "no figure of B could be compared with A's".to_owned();
             let flaw = Flaw::of_run("something_compared", text);
@@ -291,6 +312,7 @@ impl<'a> Session<'a> {
         judgement.notes.extend(samples.left_out);
         judgement.notes.extend(self.sides.iter().filter_map(Side::caution));
         judgement.notes.push(self.terms.rules.about());
+        judgement.notes.extend(undecidable(&self.terms.rules, samples.metrics.len()));
         Compared {
             judgement,
             metrics: samples.metrics,
@@ -299,6 +321,32 @@ impl<'a> Session<'a> {
             caught: self.caught,
         }
     }
+}
+
+/// That so many metrics leave none a chance to fail.
+fn undecidable(rules: &Rules, metrics: usize) -> Option<String> {
+    let last = *rules.looks.last()?;
+    (smallest_p(last) * metrics as f64 > rules.alpha).then(|| {
+        format!(
+            "with {metrics} metrics and {last} pairs at the most no single metric can fail: run \
+             more pairs"
+        )
+    })
+}
+
+/// That pairs were discarded for B's sake alone: the ones that were run again say nothing of them.
+fn one_sided(late: [u32; 2]) -> Option<Finding> {
+    let [a, b] = late;
+    if b < a + ONE_SIDED {
+        return None;
+    }
+    let text = format!(
+        "B was late in {b} of the pairs that were discarded and A in {a}: what these would have \
+         shown is not known"
+    );
+    let mut finding = Flaw::of_run("runs_discarded", text).finding("B", Kind::Check);
+    finding.decision = Decision::Inconclusive;
+    Some(finding)
 }
 
 fn named(side: &Side) -> Named {

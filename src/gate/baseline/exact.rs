@@ -181,14 +181,15 @@ pub(super) fn bytes(a: &RecordedRow, b: &RecordedRow, findings: &mut Vec<Finding
 }
 
 /// The heads of the measured window.
-fn measured_heads(way: Way) -> &'static [HeadOf] {
+pub(super) fn measured_heads(way: Way) -> &'static [HeadOf] {
     match way {
         Way::Up => &[HeadOf::Request, HeadOf::PostRequest],
         _ => &[HeadOf::Response, HeadOf::PostResponse],
     }
 }
 
-fn head_details(
+/// What differs of these heads, or why it cannot be shown.
+pub(super) fn head_details(
     a: &RecordedRow,
     b: &RecordedRow,
     finding: &Finding,

@@ -61,13 +61,16 @@ pub fn judge(
     let mut judgement = Judgement::new(format!("{} against its baseline", candidate.name));
     let side = |name: &str, about: &str| Side { name: name.to_owned(), about: about.to_owned() };
     judgement.sides = vec![side("baseline", &terms.baseline), side("candidate", &terms.candidate)];
-    judgement.strict = terms.strict;
     judgement.findings = table.judgement.findings.clone();
     judgement.findings.extend(whole(&candidate.name, table, &judgement));
     judgement.findings.extend(compare(&baseline.rows, &candidate.rows));
     let why = why_not(&moved);
     judgement.findings.extend(undecided(&baseline.rows, &candidate.rows, &why, &candidate.name));
     judgement.notes = notes(&harmless, &moved, builds, &judgement.findings);
+    // What one run a side never tells is not asked of it.
+    let open = |d: Decision| judgement.of(d).any(|f| f.kind != Kind::Paired);
+    judgement.strict =
+        terms.strict && (open(Decision::Inconclusive) || open(Decision::NotComparable));
     Ok(judgement)
 }
 

@@ -61,6 +61,7 @@ pub fn compare(a: &Recorded, b: &Recorded) -> Vec<Finding> {
 fn compare_rows(a: &RecordedRow, b: &RecordedRow, findings: &mut Vec<Finding>) {
     exact::counts(a, b, findings);
     if exact::something_came(a, b, findings) {
+        structural::messages(a, b, findings);
         exact::bytes(a, b, findings);
         structural::bytes(a, b, findings);
         structural::segments(a, b, findings);

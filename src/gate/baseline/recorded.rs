@@ -82,6 +82,9 @@ pub struct Traffic {
     /// Of these, connections opened again.
     #[serde(skip_serializing_if = "is_zero")]
     pub reconnects: u64,
+    /// Turns and clients that ended with a fault.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub faults: u64,
     /// Control frames, both ways.
     #[serde(skip_serializing_if = "is_zero")]
     pub control_frames: u64,
@@ -233,18 +236,23 @@ impl Gathered<'_> {
         let Row { events, delivery, audit, .. } = self.row;
         let discarded = |traffic: Traffic| traffic.bytes.both().discarded.get();
         let known = |figure: &Figure| figure.value().map(|v| v as u64);
+        let steady = self.traffic(Phase::Steady);
         let network = audit.connections.value().is_some();
         let all = [
-            ("lost", Some(events.lost)),
+            (
+                "lost",
+                (events.messages == 0 || events.unstamped < events.messages).then_some(events.lost),
+            ),
             ("updates_missing", known(&delivery.missing)),
             ("updates_duplicated", known(&delivery.duplicated)),
             ("updates_reordered", known(&delivery.reordered)),
             ("reconnect_gaps", known(&delivery.reconnect_gaps)),
             // Where each turn has a connection of its own, opening one again is no loss.
-            ("reconnects", (!self.info.connection_each_turn).then_some(events.reconnects)),
-            ("faults", Some(events.faults)),
+            ("reconnects", (!self.info.connection_each_turn).then_some(steady.reconnects)),
+            // A connect that is tried again before the load begins is the machine's mood.
+            ("faults", Some(steady.faults)),
             ("negative_latencies", Some(events.negative_latencies)),
-            ("discarded_bytes", Some(discarded(self.traffic(Phase::Steady)))),
+            ("discarded_bytes", Some(discarded(steady))),
             ("audit_mismatched", known(&audit.mismatched)),
             ("audit_unexplained_bytes", network.then_some(audit.unexplained_bytes)),
         ];
@@ -256,6 +264,7 @@ impl Gathered<'_> {
         for cell in self.cases.iter().map(|case| &case.total.phases[phase]) {
             sum.connects += cell.counts.connects;
             sum.reconnects += cell.counts.reconnects;
+            sum.faults += cell.counts.faults;
             sum.control_frames += cell.counts.control_frames_up + cell.counts.control_frames_down;
             sum.bytes += cell.ledger;
         }

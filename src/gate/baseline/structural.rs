@@ -9,7 +9,7 @@
 //! Where there is no model, the baseline's own segments with payload stand for the writes, within
 //! [`TOLERANCE`].
 
-use super::exact::{Figures, figures, layer_of, shown};
+use super::exact::{Figures, figures, head_details, layer_of, measured_heads, shown};
 use super::found;
 use super::ratio::words;
 use super::recorded::RecordedRow;
@@ -38,6 +38,36 @@ struct Interval {
     how: String,
 }
 
+/// Of what came before, how much must come again, beside what chance and a window's edges take.
+const CAME: f64 = 0.98;
+
+/// How many messages came, of a series that is pushed to: as many as before, wherever they come
+/// from. A server that falls silent loses nothing that anybody could count.
+pub(super) fn messages(a: &RecordedRow, b: &RecordedRow, findings: &mut Vec<Finding>) {
+    if b.counts.contains_key("completed") || a.window_ns == 0 || b.window_ns == 0 {
+        return;
+    }
+    // The windows of all runs, which may be more on one side.
+    let was = a.messages as f64 * b.window_ns as f64 / a.window_ns as f64;
+    let edges = f64::from(b.clients) * b.runs as f64;
+    let least = (CAME * was - edges - DEVIATIONS * was.sqrt()).max(1.0);
+    let mut finding = found(Kind::Structural, b, "completed");
+    (finding.value, finding.baseline) =
+        (Figure::count(b.messages), Some(Figure::count(a.messages)));
+    finding.unit = "messages".to_owned();
+    finding.bound = format!(">= {}", least.ceil());
+    let enough = b.messages as f64 >= least;
+    finding.decision = if enough { Decision::Pass } else { Decision::Fail };
+    finding.text = format!(
+        "{} messages came, and {} before: {} {}, which a window's edges and chance explain",
+        b.messages,
+        a.messages,
+        if enough { "not fewer than" } else { "fewer than" },
+        least.ceil()
+    );
+    findings.push(finding);
+}
+
 /// Bytes whose number varies from message to message.
 pub(super) fn bytes(a: &RecordedRow, b: &RecordedRow, findings: &mut Vec<Finding>) {
     for Figures { way, layer, exact } in figures(a, b) {
@@ -48,8 +78,15 @@ pub(super) fn bytes(a: &RecordedRow, b: &RecordedRow, findings: &mut Vec<Finding
         }
         let was = layer_of(&a.steady.bytes, way, layer) as f64 / a.messages as f64;
         let is = layer_of(&b.steady.bytes, way, layer) as f64;
-        let interval = match b.model.as_ref().or(a.model.as_ref()) {
+        // The baseline's: a candidate that foretells more for itself is not to be held against that.
+        let interval = match a.model.as_ref().or(b.model.as_ref()) {
             Some(model) => expected(b, model, way, layer),
+            // A length's digits, and no field more.
+            None if matches!(layer, Layer::Heads | Layer::HeadChars) => Interval {
+                from: (was - LENGTH_DIGITS) * b.messages as f64,
+                to: (was + LENGTH_DIGITS) * b.messages as f64,
+                how: format!("{LENGTH_DIGITS} about {}", words(was)),
+            },
             None => Interval {
                 from: was * (1.0 - VARYING) * b.messages as f64,
                 to: was * (1.0 + VARYING) * b.messages as f64,
@@ -59,6 +96,9 @@ pub(super) fn bytes(a: &RecordedRow, b: &RecordedRow, findings: &mut Vec<Finding
         let name = format!("{}_{}_per_message", layer.name(), way.name());
         let mut finding = within(b, name, layer.unit(), (Figure::known(was), is), &interval);
         finding.details.insert(0, format!("not compared exactly: {why}"));
+        if layer == Layer::Heads {
+            finding.details.extend(head_details(a, b, &finding, measured_heads(way)));
+        }
         findings.push(finding);
     }
 }
@@ -151,7 +191,7 @@ impl Allowed {
         let edges = f64::from(b.clients) * b.runs as f64;
         let n = b.messages as f64;
         let each = b.connection_each_turn;
-        let mut allowed = match b.model.as_ref().or(a.model.as_ref()) {
+        let mut allowed = match a.model.as_ref().or(b.model.as_ref()) {
             Some(model) => by_model(b, model),
             None => {
                 let per = |count: u64| count as f64 / a.messages.max(1) as f64;

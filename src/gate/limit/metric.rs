@@ -172,9 +172,23 @@ impl Measure {
         match self {
             Measure::Latency(_) => true,
             Measure::Column { name, .. } => match (aggregate, whole(name)) {
-                (Aggregate::Rate, Some("updates_published" | "clients asked for")) => false,
+                // Turns count when they begin, and exchanges once they are complete.
+                (Aggregate::Rate, Some("updates_published" | "clients asked for" | "turns")) => {
+                    false
+                }
                 _ => LIVE.contains(&name.as_str()) || is_of_latency(name) || is_of_message(name),
             },
+        }
+    }
+
+    /// Whether it only becomes more while a case runs.
+    pub fn grows(&self, aggregate: &Aggregate) -> bool {
+        match (self, aggregate) {
+            (_, Aggregate::Count) => true,
+            (_, Aggregate::Rate) | (Measure::Latency(_), _) => false,
+            (Measure::Column { name, .. }, _) => {
+                LIVE.contains(&name.as_str()) || name.ends_with("_count")
+            }
         }
     }
 
@@ -349,7 +363,7 @@ mod tests {
         }
         assert!(live("delivery_latency", Aggregate::Max));
         assert!(live("delivery_latency_us_p99", Aggregate::Value));
-        assert!(live("completed", Aggregate::Rate) && live("faults", Aggregate::Rate));
+        assert!(!live("completed", Aggregate::Rate) && live("faults", Aggregate::Rate));
         for name in [
             "ip_bytes_per_message",
             "tcp_segments_per_message",

@@ -113,7 +113,15 @@ impl Rule {
 
     /// True where it can be judged while a case runs.
     pub fn is_live(&self) -> bool {
-        !self.is_between_series() && self.terms.iter().all(|t| t.measure.is_live(&self.aggregate))
+        let live = |term: &Term| {
+            let measure = &term.measure;
+            // What only grows is below every floor at first, and at its end alone it is what it is.
+            let grows = measure.grows(&self.aggregate);
+            let ceiling = matches!(self.op, Op::Less | Op::AtMost);
+            let none = self.op == Op::Equal && self.bound.is_zero();
+            measure.is_live(&self.aggregate) && (!grows || ceiling || none)
+        };
+        !self.is_between_series() && self.terms.iter().all(live)
     }
 }
 

@@ -96,6 +96,10 @@ pub struct Scaled {
 }
 
 impl Scaled {
+    /// True where it is nothing.
+    pub fn is_zero(&self) -> bool {
+        self.number == 0.0
+    }
     /// A figure of the dimension in the unit.
     pub fn show(&self, figure: f64) -> f64 {
         let Scale { times, ten } = self.divisor;

@@ -92,6 +92,10 @@ impl<'a> Evident<'a> {
         let complete = said.iter().filter(|p| **p != Pair::Absent).count();
         Evident { metric, pairs, complete, medians, margin, evidence, noise: deviation(&logs) }
     }
+    /// True where some pairs have both figures, and others not.
+    pub(super) fn lacks_some(&self) -> bool {
+        self.complete > 0 && self.complete < self.pairs as usize
+    }
     /// True where B equals A in every pair.
     pub(super) fn same(&self) -> bool {
         match &self.evidence {

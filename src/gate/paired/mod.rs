@@ -199,7 +199,11 @@ pub fn judge(metrics: &[Sampled], rules: &Rules) -> Verdicts {
             finding(&Judged { evident, decision, p, corrected, family, ran, rules })
         })
         .collect();
-    let undecided = findings.iter().any(|f| f.decision == Decision::Inconclusive);
+    // More pairs do not bring back a figure that some lack.
+    let open = |(f, e): (&Finding, &Evident)| {
+        f.decision == Decision::Inconclusive && (e.pairs == 0 || !e.lacks_some())
+    };
+    let undecided = findings.iter().zip(&evident).any(open);
     let next = match looks.into_iter().find(|look| *look > ran) {
         Some(pairs) if undecided => Next::More { pairs },
         _ => Next::Enough,
@@ -211,6 +215,8 @@ fn decide(evident: &Evident, corrected: f64, at_look: bool, rules: &Rules) -> De
     let fails = corrected <= rules.alpha;
     match &evident.evidence {
         _ if evident.pairs == 0 => Decision::Inconclusive,
+        // Some pairs have it and say nothing of the others.
+        Evidence::None(_) if evident.lacks_some() => Decision::Inconclusive,
         Evidence::None(_) | Evidence::Void(_) => Decision::NotComparable,
         _ if !at_look => Decision::Inconclusive,
         Evidence::FromNothing(_) if fails => Decision::Fail,

@@ -64,7 +64,7 @@ fn the_sentence_of_each_decision() {
         (cpu(5, 12.3, 1.0), Decision::Inconclusive),
         (cpu(1, 12.3, 1.0), Decision::Inconclusive),
         (cpu(0, 0.0, 0.0), Decision::Inconclusive),
-        (absent(cpu(10, 0.0, 1.0), 0, 3), Decision::NotComparable),
+        (absent(cpu(10, 0.0, 1.0), 0, 3), Decision::Inconclusive),
         (absent(cpu(10, 0.0, 1.0), 10, 10), Decision::NotComparable),
         (metric("memory_growth", "bytes", vec![(0.0, 5000.0); 10]), Decision::Fail),
         (metric("memory_growth", "bytes", vec![(5000.0, -3.0); 10]), Decision::Pass),
@@ -154,7 +154,7 @@ fn one_undecided_metric_has_all_go_on_and_one_that_cannot_be_compared_has_none()
     // A metric of fewer pairs has no figure in the others.
     let verdicts = judge(&[good, cpu(8, 0.0, 0.5)], &Rules::default());
     let fewer = &verdicts.findings[1];
-    assert_eq!((fewer.decision, fewer.samples), (Decision::NotComparable, 8));
+    assert_eq!((fewer.decision, fewer.samples), (Decision::Inconclusive, 8));
     assert!(fewer.text.contains("on either side in 2 of 10 pairs"), "{}", fewer.text);
     assert_eq!(next(&[]), Next::Enough);
 }

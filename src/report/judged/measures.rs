@@ -138,7 +138,10 @@ fn of_findings(findings: &[Finding]) -> Vec<Reading> {
                 && (whole || (&of.series, of.clients) == (&by.series, by.clients))
         })
     };
-    let told = findings.iter().filter(|f| f.kind != Kind::Check && !invalid(f));
+    // What is to be equal is neither better nor worse.
+    let directed =
+        |f: &&Finding| f.effect.is_some() || f.bound.trim_start().starts_with(['<', '>']);
+    let told = findings.iter().filter(|f| f.kind != Kind::Check && !invalid(f)).filter(directed);
     told.filter_map(|f| {
         Some(Reading {
             benchmark: benchmark(&f.subject.series, f.subject.clients),

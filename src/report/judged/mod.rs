@@ -96,7 +96,8 @@ impl<'a> Judged<'a> {
     pub fn conclusion(&self) -> String {
         let code = self.exit_code();
         let open = |d: Decision| self.judgement.of(d).next().is_some();
-        let open = open(Decision::Inconclusive) || open(Decision::NotComparable);
+        let nothing = self.judgement.findings.is_empty();
+        let open = nothing || open(Decision::Inconclusive) || open(Decision::NotComparable);
         let meaning = match (code, open) {
             (0, true) => "nothing failed; what is undecided fails with `--strict` alone",
             (code, _) => meaning(code),

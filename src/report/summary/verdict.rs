@@ -28,6 +28,7 @@ pub(super) fn of_row(
         return (Status::Partial, vec![check("ran", false, Figure::count(0), text)]);
     }
     let mut checks = vec![processes(group), measured(group, events)];
+    checks.extend(succeeded(group));
     if !group.info.floor {
         checks.insert(0, connected(group));
     }
@@ -106,6 +107,29 @@ fn measured(group: &Group, events: &Events) -> Check {
         (n, _) => (true, format!("{} messages measured", thousands(n))),
     };
     check("something_measured", ok, Figure::count(messages), text)
+}
+
+/// Of exchanges and messages, how many may end with a fault.
+const FAULTS_ALLOWED: f64 = 0.01;
+
+/// Whether nearly everything went as it should: a server that answers with errors, or closes
+/// again and again, is not measured by the few answers between.
+fn succeeded(group: &Group) -> Option<Check> {
+    let counts = &group.total.phases[Phase::Steady].counts;
+    let all = counts.completed.saturating_add(counts.faults);
+    if all == 0 {
+        return None;
+    }
+    let share = counts.faults as f64 / all as f64;
+    let text = match counts.faults {
+        0 => "nothing failed in the measured window".to_owned(),
+        n => format!(
+            "{} of {} exchanges and messages failed in the measured window (1 % may)",
+            thousands(n),
+            thousands(all)
+        ),
+    };
+    Some(check("exchanges_succeed", share <= FAULTS_ALLOWED, Figure::known(share), text))
 }
 
 /// Whether the pushed updates came at the rate at which they were published: a server or driver
@@ -249,6 +273,12 @@ pub(super) fn of_run(result: &RunResult, rows: &[Row]) -> Verdict {
 pub(super) fn implicit(name: &str, rows: &[Row]) -> Judgement {
     let mut judgement = Judgement::new(format!("limits of {name}"));
     for row in rows {
+        let samples = |check: &Check| match check.name {
+            "all_clients_connected" => row.asked,
+            "no_process_lost" => row.repeats,
+            "kernel_agrees" => row.audit.connections.value().unwrap_or(0.0) as u64,
+            _ => row.events.per_message_divisor,
+        };
         judgement.findings.extend(row.checks.iter().map(|check| Finding {
             kind: Kind::Check,
             subject: Subject {
@@ -256,13 +286,18 @@ pub(super) fn implicit(name: &str, rows: &[Row]) -> Judgement {
                 clients: Some(row.clients),
                 metric: check.name.to_owned(),
             },
-            decision: if check.ok { Decision::Pass } else { Decision::Fail },
+            decision: match check.ok {
+                // It holds of nothing.
+                true if samples(check) == 0 => Decision::NotComparable,
+                true => Decision::Pass,
+                false => Decision::Fail,
+            },
             unit: "-".to_owned(),
             value: check.value.clone(),
             baseline: None,
             bound: "holds".to_owned(),
             effect: None,
-            samples: row.events.per_message_divisor,
+            samples: samples(check),
             text: check.text.clone(),
             details: Vec::new(),
         }));

@@ -54,7 +54,9 @@ fn one_run_a_side_decides_what_does_not_vary() {
     assert_eq!(noisy.text, "one run a side does not tell a change from noise");
     assert!(noisy.details[0].contains("wsbench compare SCENARIO --a BASELINE --b CANDIDATE"));
     let strict = Terms { strict: true, ..Terms::default() };
-    assert_eq!(judged(|_| {}, Status::Valid, &strict).unwrap().exit_code(), 97);
+    assert_eq!(judged(|_| {}, Status::Valid, &strict).unwrap().exit_code(), 0);
+    let uncounted = |d: &mut Document| d.rows.rows[0].tcp = None;
+    assert_eq!(judged(uncounted, Status::Valid, &strict).unwrap().exit_code(), 97);
     let fewer = |d: &mut Document| {
         d.rows.rows[0].steady.bytes.down.heads = Bytes::new(19_000);
         d.build = "wsbench 9.9.9 (release)".to_owned();

@@ -1,0 +1,95 @@
+//! `wsbench compare` against the reference server's own faults: each is caught at its size and named
+//! by the metric that it belongs to.
+//!
+//! Separate from `faults`, which holds what one run shows of each fault.
+
+use crate::support::{World, expect_code, finish, said, wsbench};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::process::Command;
+
+/// Pushed and small: a comparison is at least 22 runs of it.
+const PUSHED: &str = "name = \"caught\"\nclients = [50]\nwarmup = \"0s\"\nduration = \"500ms\"\n\
+    cooldown = \"100ms\"\n[feed]\nrate = \"20/s\"\n[[series]]\ntransport = \"websocket\"\n";
+/// The same, asked for.
+const ASKED: &str = "name = \"caught\"\nclients = [50]\nwarmup = \"0s\"\nduration = \"500ms\"\n\
+    cooldown = \"100ms\"\n[feed]\nrate = \"20/s\"\n\
+    [[series]]\ntransport = \"polling\"\ninterval = \"50ms\"\n";
+
+/// The sound server against one with these faults.
+fn compare(world: &World, faults: &[&str]) -> Command {
+    let (program, scenario) = (env!("CARGO_BIN_EXE_wsbench"), world.path("scenario.toml"));
+    let scenario = scenario.display();
+    let serve = |faults: &[&str]| {
+        let faults: String = faults.iter().map(|fault| format!(" --fault {fault}")).collect();
+        let at = "127.0.0.1:{port}";
+        format!("'{program}' serve --scenario '{scenario}' --bind {at}{faults} @ http://{at}")
+    };
+    let (a, b) = (serve(&[]), serve(faults));
+    let mut command = wsbench(&["compare", "--a", &a, "--b", &b, "--quiet", "--format", "json"]);
+    command.arg(world.path("scenario.toml")).arg("--out").arg(world.path("out"));
+    command
+}
+
+/// The findings that fail, and how many pairs there were.
+fn caught(world: &World, faults: &[&str]) -> (Vec<Value>, usize) {
+    let output = finish(&mut compare(world, faults));
+    expect_code(&output, 98);
+    let judgement: Value = serde_json::from_slice(&output.stdout).expect("JSON alone");
+    let findings = judgement["findings"].as_array().expect("findings");
+    let failed: Vec<Value> = findings.iter().filter(|f| f["decision"] == "fail").cloned().collect();
+    assert!(!failed.is_empty(), "{}", said(&output));
+    let kept = std::fs::read_dir(world.path("out")).expect("results are kept").flatten();
+    let names = kept.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    (failed, names.filter(|name| name.starts_with("pair-") && name.ends_with("-b.jsonl")).count())
+}
+
+fn metrics(failed: &[Value]) -> BTreeSet<&str> {
+    failed.iter().filter_map(|f| f["subject"]["metric"].as_str()).collect()
+}
+
+/// A byte in a head needs one pair, and the bytes are shown.
+#[test]
+fn a_longer_head_is_caught_by_the_first_pair() {
+    let world = World::new(ASKED);
+    let (failed, pairs) = caught(&world, &["header=12B"]);
+    assert!(metrics(&failed).contains("heads_bytes_down_per_message"), "{failed:?}");
+    assert_eq!(pairs, 1);
+    let shown = failed.iter().any(|f| f["details"].to_string().contains("X-Fault"));
+    assert!(shown, "{failed:?}");
+    let head = failed.iter().find(|f| f["subject"]["metric"] == "heads_bytes_down_per_message");
+    let head = head.expect("it is among them");
+    let grown = head["value"].as_f64().zip(head["baseline"].as_f64()).map(|(b, a)| b - a);
+    assert_eq!(grown, Some(12.0), "{head}");
+}
+
+#[test]
+fn an_update_that_is_never_sent_is_caught_by_the_first_run() {
+    let world = World::new(PUSHED);
+    let (failed, pairs) = caught(&world, &["drop=5%"]);
+    let names = metrics(&failed);
+    assert!(names.contains("nothing_missing") || names.contains("updates_missing"), "{failed:?}");
+    assert!(pairs <= 1, "{pairs}");
+}
+
+/// All that varies at once, so that twenty-two runs are enough for four faults: each metric fails
+/// by the exact test.
+#[test]
+fn later_dearer_leaking_and_stalling_are_each_named_by_their_metric() {
+    let world = World::new(PUSHED);
+    let faults = ["delay=5ms", "cpu=200us", "leak=16KiB", "stall=60ms/200ms"];
+    let (failed, pairs) = caught(&world, &faults);
+    let wanted = [
+        "delivery_latency_us_p50",
+        "delivery_latency_us_p99",
+        "server_cpu_us_per_message",
+        "server_resident_bytes_per_client",
+    ];
+    assert_eq!(metrics(&failed), BTreeSet::from(wanted), "{failed:?}");
+    assert!((10..=20).contains(&pairs), "{pairs}");
+    for finding in &failed {
+        let effect = &finding["effect"];
+        assert!(effect["p"].as_f64().is_some_and(|p| p <= 0.005), "{finding}");
+        assert!(effect["lower"].as_f64().is_some_and(|lower| lower > 0.0), "{finding}");
+    }
+}
