@@ -150,15 +150,7 @@ fn events() -> Vec<Column> {
         count("superseded", "updates that came and went between two polls", |r| {
             r.events.superseded
         }),
-        number(
-            "lost",
-            "-",
-            "updates that a push transport should have delivered and did not",
-            |r| match r.events.messages > 0 && r.events.unstamped == r.events.messages {
-                true => Figure::absent("the messages carry no stamp of ours"),
-                false => Figure::count(r.events.lost),
-            },
-        ),
+        number("lost", "-", "pushed updates that never came", |r| r.events.known_lost()),
         count("turns_unreached", "turns due in the window and not reached before its end", |r| {
             r.events.turns_unreached
         }),

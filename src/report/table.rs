@@ -461,6 +461,15 @@ impl Row {
     }
 }
 
+impl Events {
+    /// Updates lost, where messages tell their number.
+    pub fn known_lost(&self) -> Figure {
+        let untold = self.messages > 0 && self.unstamped == self.messages;
+        let why = "the messages carry no stamp of ours";
+        if untold { Figure::absent(why) } else { Figure::count(self.lost) }
+    }
+}
+
 impl Predicted {
     /// A quantity.
     pub fn of(&self, quantity: Quantity) -> &Foretold {

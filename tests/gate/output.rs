@@ -104,8 +104,8 @@ fn a_run_that_passes_is_two_lines() {
     let table = chapter_run();
     assert_eq!(
         text::render(&Judged::run(&table)),
-        "limits of polling-vs-ws: 12 checks passed for each of 4 rows\n\n\
-         PASS: all 48 figures are as they should be. Exit code 0: passed.\n"
+        "limits of polling-vs-ws: 13 checks passed for each of 4 rows\n\n\
+         PASS: all 52 figures are as they should be. Exit code 0: passed.\n"
     );
 }
 
@@ -117,7 +117,7 @@ fn a_run_that_was_cut_short_does_not_pass() {
     assert_eq!(table.judgement.exit_code(), 0);
     let judged = Judged::run(&table);
     assert_eq!((judged.exit_code(), judged.word()), (143, "PARTIAL"));
-    let last = "PARTIAL: all 24 figures are as they should be. Exit code 143: ended by SIGTERM.";
+    let last = "PARTIAL: all 26 figures are as they should be. Exit code 143: ended by SIGTERM.";
     assert!(text::render(&judged).ends_with(&format!("{last}\n")));
     let why = "partial: the run was stopped: SIGTERM";
     let error = format!("::error title=wsbench%3A the run::{why}\n");
@@ -126,7 +126,7 @@ fn a_run_that_was_cut_short_does_not_pass() {
     assert!(summary.starts_with("## PARTIAL: limits of polling-vs-ws\n"), "{summary}");
     assert!(summary.contains(&format!("\n- {why}\n")), "{summary}");
     let report = Report::deserialize(junit::render(&[judged]).as_slice()).expect("it can be read");
-    assert_eq!((report.tests, report.failures), (25, 1));
+    assert_eq!((report.tests, report.failures), (27, 1));
 }
 
 #[test]
@@ -232,7 +232,7 @@ fn a_wrong_field_is_against_the_schema() {
         (&judgement, Document::Judgement, "/exit_code", json!(3)),
         (&judgement, Document::Judgement, "/findings/0/value", json!("2")),
         (&judgement, Document::Judgement, "/findings/0/subject/clients", json!(1.5)),
-        (&summary, Document::Summary, "/rows/0/lost", json!(null)),
+        (&summary, Document::Summary, "/rows/0/turns", json!(null)),
         (&summary, Document::Summary, "/rows/0/stretched", json!("no")),
         (&summary, Document::Summary, "/rows/0/status", json!("fine")),
         (&summary, Document::Summary, "/schema_version", json!("wsbench.summary/2")),

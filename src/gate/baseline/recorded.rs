@@ -239,10 +239,7 @@ impl Gathered<'_> {
         let steady = self.traffic(Phase::Steady);
         let network = audit.connections.value().is_some();
         let all = [
-            (
-                "lost",
-                (events.messages == 0 || events.unstamped < events.messages).then_some(events.lost),
-            ),
+            ("lost", known(&events.known_lost())),
             ("updates_missing", known(&delivery.missing)),
             ("updates_duplicated", known(&delivery.duplicated)),
             ("updates_reordered", known(&delivery.reordered)),
