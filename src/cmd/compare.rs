@@ -136,12 +136,12 @@ fn compared(args: &CompareArgs) -> Outcome<u8> {
         Target::read(text).map_err(|why| Failure::usage(format!("{option}: {why}")))
     };
     let targets = [read("--a", &args.a)?, read("--b", &args.b)?];
-    decisive(&args.how, args.most_pairs)?;
     let pairs = args.how.pairs;
     let most = args.most_pairs.unwrap_or(2 * pairs);
     if most < pairs {
         return Err(Failure::usage(format!("--most-pairs {most} is less than --pairs {pairs}")));
     }
+    decisive(most, args.how.alpha)?;
     let mut looks = vec![pairs, most];
     looks.dedup();
     let prepared = prepare(&args.how, targets)?;
@@ -194,8 +194,7 @@ fn calibrated(args: &CalibrateArgs) -> Outcome<u8> {
 }
 
 /// Refuses what could never fail: an exact test of few pairs has a smallest p.
-fn decisive(args: &PairArgs, most: Option<u32>) -> Outcome<()> {
-    let (most, level) = (most.unwrap_or(2 * args.pairs), args.alpha);
+fn decisive(most: u32, level: f64) -> Outcome<()> {
     match smallest_p(most) {
         p if p > level => Err(Failure::usage(format!(
             "{most} pairs have a p of {p} at the least, and nothing fails above {level}: run more \

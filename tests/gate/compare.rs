@@ -253,6 +253,7 @@ fn what_cannot_be_compared_is_told_before_anything_starts() {
         (&server, "http://127.0.0.1:9", "", "choose a port of as many digits"),
         (port, port, "--margin=server_cpu=5%", "none of the metrics that vary"),
         (port, port, "--most-pairs=3", "--most-pairs 3 is less than --pairs 10"),
+        (port, port, "--pairs=3", "nothing fails above 0.005"),
         (port, port, "--set=clients=[0]", "clients"),
         (port, port, "--alpha=0.5", "at most 0.2"),
     ] {

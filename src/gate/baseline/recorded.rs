@@ -38,6 +38,9 @@ pub struct RecordedRow {
     /// True where each turn opens a connection.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub connection_each_turn: bool,
+    /// True where the driver's turns bring the messages.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub paced: bool,
     /// True where a client asks for each message.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub asks: bool,
@@ -173,6 +176,7 @@ impl Gathered<'_> {
             transport: row.transport.clone(),
             clients: row.clients,
             runs: row.repeats,
+            paced: row.paced,
             connection_each_turn: self.info.connection_each_turn,
             asks,
             left_to_chance: model.is_some_and(|m| m.left_to_chance) || (log && asks),

@@ -63,7 +63,7 @@ pub fn all() -> Value {
     json!({
         "$schema": DRAFT,
         "title": "wsbench",
-        "description": "What this version of wsbench writes, every field of it. Fields are added \
+        "description": "The summary of a run, a judgement and a baseline, every field of them. Fields are added \
                         within a version of a document, and none is removed or changed.",
         "oneOf": Document::ALL.map(|d| reference(d.name())),
         "$defs": definitions(),

@@ -55,6 +55,7 @@ fn polling() -> RecordedRow {
         transport: "polling".to_owned(),
         clients: 10,
         runs: 1,
+        paced: true,
         connection_each_turn: false,
         asks: true,
         left_to_chance: false,
@@ -325,6 +326,28 @@ fn a_server_that_nobody_foretells_is_held_to_whole_bytes_or_to_a_tolerance() {
     };
     assert_eq!(of(&segments(20), "tcp_data_segments_per_message").decision, Decision::Pass);
     assert_eq!(of(&segments(21), "tcp_data_segments_per_message").decision, Decision::Fail);
+}
+
+/// A server that falls silent loses nothing that its numbers could tell.
+#[test]
+fn fewer_messages_than_came_before_are_no_pass() {
+    let came = |messages: u64| {
+        let pushed = move |row: &mut RecordedRow| {
+            row.paced = false;
+            row.counts.remove("completed");
+            (row.model, row.messages, row.window_ns) = (None, messages, 1_000_000_000);
+        };
+        let before = |row: &mut RecordedRow| {
+            row.paced = false;
+            row.counts.remove("completed");
+            (row.model, row.messages, row.window_ns) = (None, 10_000, 1_000_000_000);
+        };
+        of(&between(before, pushed), "completed").decision
+    };
+    assert_eq!(came(10_000), Decision::Pass);
+    assert_eq!(came(9_700), Decision::Pass, "two in a hundred, and chance");
+    assert_eq!(came(9_000), Decision::Fail);
+    assert_eq!(came(1_000), Decision::Fail);
 }
 
 #[test]
