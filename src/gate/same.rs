@@ -1,6 +1,6 @@
 //! What does not vary from run to run, compared between two sides over all of their runs.
 //!
-//! Separate from [`baseline`](super::baseline), which compares two runs. A figure that is not even
+//! Separate from [`baseline`], which compares two runs. A figure that is not even
 //! the same in A's own runs tells nothing of B.
 
 use super::baseline::{self, Recorded};

@@ -66,6 +66,28 @@ fn one_run_a_side_decides_what_does_not_vary() {
     assert!(notes[1].contains("the builds differ: wsbench 0.1.0"), "{notes:?}");
 }
 
+/// A server that falls silent loses nothing that its numbers could tell.
+#[test]
+fn fewer_messages_than_came_before_are_no_pass() {
+    let came = |messages: u64| {
+        let pushed = move |row: &mut RecordedRow| {
+            row.paced = false;
+            row.counts.remove("completed");
+            (row.model, row.messages, row.window_ns) = (None, messages, 1_000_000_000);
+        };
+        let before = |row: &mut RecordedRow| {
+            row.paced = false;
+            row.counts.remove("completed");
+            (row.model, row.messages, row.window_ns) = (None, 10_000, 1_000_000_000);
+        };
+        of(&between(before, pushed), "completed").decision
+    };
+    assert_eq!(came(10_000), Decision::Pass);
+    assert_eq!(came(9_700), Decision::Pass, "two in a hundred, and chance");
+    assert_eq!(came(9_000), Decision::Fail);
+    assert_eq!(came(1_000), Decision::Fail);
+}
+
 #[test]
 fn a_run_that_is_not_whole_is_no_pass() {
     for status in [Status::Partial, Status::Invalid] {
