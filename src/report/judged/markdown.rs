@@ -26,7 +26,7 @@ pub fn render(judged: &Judged, limit: usize) -> String {
     list(&mut page, "", sides);
     list(&mut page, "", judged.reasons().map(text));
     let mut open = Vec::new();
-    for decision in [Decision::Fail, Decision::Inconclusive, Decision::NotComparable] {
+    for decision in [Decision::Fail, Decision::Inconclusive] {
         open.extend(judged.shown(decision));
     }
     if !open.is_empty() {
@@ -34,6 +34,11 @@ pub fn render(judged: &Judged, limit: usize) -> String {
         findings(&mut page, &open);
         quoted(&mut page, &open);
     }
+    let unlike = judged.shown(Decision::NotComparable);
+    folded(&mut page, "not comparable", &unlike);
+    // What would settle them, once for each reason.
+    let groups = words::by_reason(&unlike);
+    list(&mut page, "", groups.iter().flat_map(|g| &g[0].details).map(|d| text(d)));
     passed(&mut page, judged);
     if let Some(table) = judged.table {
         figures(&mut page, table);
@@ -158,12 +163,15 @@ fn quoted(page: &mut Page, findings: &[&Finding]) {
     }
 }
 
-fn passed(page: &mut Page, judged: &Judged) {
-    let passed = judged.shown(Decision::Pass);
-    if !passed.is_empty() && page.unfold(&format!("{} passed", passed.len()), "") {
-        findings(page, &passed);
+fn folded(page: &mut Page, what: &str, those: &[&Finding]) {
+    if !those.is_empty() && page.unfold(&format!("{} {what}", those.len()), "") {
+        findings(page, those);
         page.close("\n</details>\n");
     }
+}
+
+fn passed(page: &mut Page, judged: &Judged) {
+    folded(page, "passed", &judged.shown(Decision::Pass));
     if let Some(checks) = words::passed_checks(judged.judgement) {
         page.add(&format!("\n{checks}.\n"));
     }

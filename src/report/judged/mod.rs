@@ -99,7 +99,7 @@ impl<'a> Judged<'a> {
         let nothing = self.judgement.findings.is_empty();
         let open = nothing || open(Decision::Inconclusive) || open(Decision::NotComparable);
         let meaning = match (code, open) {
-            (0, true) => "nothing failed; what is undecided fails with `--strict` alone",
+            (0, true) => "nothing failed; what is undecided or not comparable is told",
             (code, _) => meaning(code),
         };
         format!("{}: {}. Exit code {code}: {meaning}.", self.word(), self.counts())
@@ -209,8 +209,8 @@ mod tests {
         let conclusion = |j: &Judgement| Judged::comparison(j, None).conclusion();
         assert_eq!(
             conclusion(&judgement),
-            "INCONCLUSIVE: nothing was judged. Exit code 0: nothing failed; what is undecided \
-             fails with `--strict` alone."
+            "INCONCLUSIVE: nothing was judged. Exit code 0: nothing failed; what is undecided or \
+             not comparable is told."
         );
         judgement.findings.push(finding(Decision::Pass, "a"));
         assert_eq!(
