@@ -349,6 +349,22 @@ fn every_format_is_printed_alone() {
     assert!(Report::deserialize(shown("junit").as_slice()).is_ok());
 }
 
+/// Two runs are still one document.
+#[test]
+fn several_runs_are_one_array_of_json() {
+    let world = World::new(SMALL);
+    expect_ran(&world, &finish(&mut world.run(&["--quiet"])));
+    let first = world.path("first.jsonl");
+    std::fs::rename(world.path("out/result.jsonl"), &first).expect("it can be moved");
+    expect_ran(&world, &finish(&mut world.run(&["--quiet", "--set", "feed.size=64B"])));
+    let args = ["report", "--reports", "none", "--format", "json"];
+    let output = finish(wsbench(&args).arg(first).arg(world.path("out/result.jsonl")));
+    let document = parsed(&output.stdout);
+    let all = document.as_array().expect("an array");
+    assert_eq!(all.len(), 2);
+    assert_ne!(all[0]["plan_hash"], all[1]["plan_hash"]);
+}
+
 #[test]
 fn a_command_that_fails_says_so_too() {
     let world = World::new(NOBODY);

@@ -267,3 +267,30 @@ fn what_was_sent_and_never_came_back_is_missing_though_nobody_published_it() {
     (counts.updates_delivered, counts.updates_missing) = (counts.updates_published - 3, 3);
     assert!(reasons(&result).contains("3 of 10,000 updates never came"), "{}", reasons(&result));
 }
+
+/// A server that answers with errors is not measured by the few answers between.
+#[test]
+fn more_than_one_failure_in_a_hundred_is_no_measurement() {
+    for (share, valid) in [(0.0, true), (0.01, true), (0.02, false), (0.98, false)] {
+        let mut result = complete(&[POLLING], &[1_000]);
+        for case in result.cases.values_mut() {
+            let counts = &mut case.total.phases.steady.counts;
+            counts.faults = (counts.completed as f64 * share / (1.0 - share)).floor() as u64;
+        }
+        let table = summarise(&result);
+        let checks = &row(&table, "polling", 1_000).checks;
+        let check = checks.iter().find(|c| c.name == "exchanges_succeed").expect("it is there");
+        assert_eq!(check.ok, valid, "{share}: {}", check.text);
+        assert_eq!(reasons(&result).contains("failed in the measured window"), !valid, "{share}");
+    }
+}
+
+/// A run that was cut is no half of a pair, whatever its checks say.
+#[test]
+fn a_run_that_was_ended_early_is_not_compared() {
+    use wsbench::gate::worth::{Worth, worth};
+    let mut result = complete(&[POLLING, WEBSOCKET], &[1_000]);
+    assert_eq!(worth(&summarise(&result)), Worth::Sound);
+    result.ends[0].reason = "SIGTERM".to_owned();
+    assert!(matches!(worth(&summarise(&result)), Worth::Broken(_)));
+}
