@@ -363,6 +363,7 @@ fn several_runs_are_one_array_of_json() {
     let all = document.as_array().expect("an array");
     assert_eq!(all.len(), 2);
     assert_ne!(all[0]["plan_hash"], all[1]["plan_hash"]);
+    assert_eq!(against(&schema::all(), &document), None);
 }
 
 #[test]

@@ -58,14 +58,22 @@ pub fn of(document: Document) -> Value {
     })
 }
 
-/// The schema of every document: one of them, told apart by its version.
+/// The schema of every document: one of them, told apart by its version, or the summaries of
+/// several runs.
 pub fn all() -> Value {
+    let several = json!({
+        "type": "array",
+        "description": "of `report --format json` with results of several plans",
+        "items": reference(Document::Summary.name()),
+        "minItems": 2,
+    });
+    let one = Document::ALL.map(|d| reference(d.name()));
     json!({
         "$schema": DRAFT,
         "title": "wsbench",
-        "description": "The summary of a run, a judgement and a baseline, every field of them. Fields are added \
-                        within a version of a document, and none is removed or changed.",
-        "oneOf": Document::ALL.map(|d| reference(d.name())),
+        "description": "The summary of a run, a judgement, and what a baseline is known by. Fields \
+                        are added within a version of a document, and none is removed or changed.",
+        "oneOf": one.into_iter().chain([several]).collect::<Vec<_>>(),
         "$defs": definitions(),
     })
 }
