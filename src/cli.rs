@@ -6,7 +6,7 @@ use crate::cmd::gate::GateArgs;
 use crate::cmd::plan::PlanFormat;
 use crate::cmd::schema::SchemaArgs;
 use crate::cmd::serve::ServeArgs;
-use crate::delay::{JitterLaw, MOST_DELAY_NS};
+use crate::time::{JitterLaw, MOST_DELAY_NS};
 use crate::units::parse_duration_ns;
 use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
@@ -16,7 +16,7 @@ use std::path::PathBuf;
 /// layer, latency, CPU and memory.
 #[derive(Debug, Parser)]
 #[command(name = "wsbench", bin_name = "wsbench", version, after_help = EXIT_CODES)]
-pub struct Cli {
+pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -35,7 +35,7 @@ Exit codes:
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Run a scenario and report
     Run(RunArgs),
     /// Show what a scenario would run, and whether this machine can
@@ -72,7 +72,7 @@ pub enum Command {
 
 /// The arguments of `wsbench run`.
 #[derive(Debug, Args)]
-pub struct RunArgs {
+pub(crate) struct RunArgs {
     /// The scenario
     #[arg(value_name = "SCENARIO")]
     pub scenario: PathBuf,
@@ -102,7 +102,7 @@ pub struct RunArgs {
 
 /// One's own headers, for every series that has such a setting.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
-pub struct HeadArgs {
+pub(crate) struct HeadArgs {
     /// A file with a request's head as it is sent, for every series that has the setting
     /// `request_head`
     #[arg(long, value_name = "FILE")]
@@ -114,7 +114,7 @@ pub struct HeadArgs {
 
 /// The arguments of `wsbench plan` and `wsbench model`.
 #[derive(Debug, Args)]
-pub struct PlanArgs {
+pub(crate) struct PlanArgs {
     /// The scenario
     #[arg(value_name = "SCENARIO")]
     pub scenario: PathBuf,
@@ -131,7 +131,7 @@ pub struct PlanArgs {
 
 /// The arguments of `wsbench report`.
 #[derive(Debug, Args)]
-pub struct ReportArgs {
+pub(crate) struct ReportArgs {
     /// Result files; those of the same plan are merged
     #[arg(value_name = "RESULT", required = true)]
     pub results: Vec<PathBuf>,
@@ -151,7 +151,7 @@ pub struct ReportArgs {
 /// Every byte is held for the delay, in both directions. A TCP handshake is answered by the
 /// kernel at once: instead, a connection's first bytes are held for a round trip more.
 #[derive(Debug, Clone, Args)]
-pub struct RelayArgs {
+pub(crate) struct RelayArgs {
     /// Where to listen; port 0 for any
     #[arg(long, value_name = "ADDRESS")]
     pub listen: SocketAddr,

@@ -7,7 +7,7 @@ use std::fmt;
 
 /// Why a command could not do its work. Each kind is one exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum FailureKind {
     /// The command line or the scenario cannot be used (exit 2).
     Usage,
     /// The run, or the reading or writing of files, failed (exit 1).
@@ -20,33 +20,36 @@ pub enum Kind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// Which exit code it is.
-    pub kind: Kind,
+    pub kind: FailureKind,
     /// The text for standard error, without the leading `error:` where `located`.
     pub message: String,
 }
 
 /// The result of everything that can fail for a reason a person must read.
-pub type Outcome<T> = Result<T, Failure>;
+pub(crate) type Outcome<T> = Result<T, Failure>;
 
 impl Failure {
     /// A fault of the command line or the scenario.
     pub fn usage(message: impl Into<String>) -> Self {
-        Failure { kind: Kind::Usage, message: message.into() }
+        Failure { kind: FailureKind::Usage, message: message.into() }
     }
     /// A fault of the machine, the network or a file.
     pub fn run(message: impl Into<String>) -> Self {
-        Failure { kind: Kind::Run, message: message.into() }
+        Failure { kind: FailureKind::Run, message: message.into() }
     }
     /// A signal that came when everything was ending already.
     pub fn at_once(code: u8, name: &str) -> Self {
-        Failure { kind: Kind::Signal(code), message: format!("ended at once by a second {name}") }
+        Failure {
+            kind: FailureKind::Signal(code),
+            message: format!("ended at once by a second {name}"),
+        }
     }
     /// The process's exit code.
     pub fn exit_code(&self) -> u8 {
         match self.kind {
-            Kind::Usage => 2,
-            Kind::Run => 1,
-            Kind::Signal(code) => code,
+            FailureKind::Usage => 2,
+            FailureKind::Run => 1,
+            FailureKind::Signal(code) => code,
         }
     }
     /// The same failure with what was being done put before it.
@@ -63,6 +66,6 @@ impl fmt::Display for Failure {
 impl std::error::Error for Failure {}
 
 /// `map_err(at("cannot read x"))` for I/O errors.
-pub fn at<E: fmt::Display>(doing: impl fmt::Display) -> impl FnOnce(E) -> Failure {
+pub(crate) fn at<E: fmt::Display>(doing: impl fmt::Display) -> impl FnOnce(E) -> Failure {
     move |error| Failure::run(format!("{doing}: {error}"))
 }

@@ -44,35 +44,191 @@
 //! * No retries that hide a fault, and no correction of a figure after the fact.
 //! * No TLS, HTTP/2 or compression yet: `wire` and the sum of the layers above are the same bytes.
 
-pub mod alarm;
-pub mod clock;
-pub mod delay;
-pub mod error;
-pub mod host;
-pub mod pacing;
-pub mod signals;
-pub mod units;
+mod error;
+mod os;
+mod time;
+mod units;
 
-pub mod settings;
+mod config;
+mod feed;
+mod protocol;
+mod record;
 
-pub mod feed;
-pub mod net;
-pub mod record;
+mod net;
+mod predict;
 
-pub mod transport;
+mod client;
+mod server;
+mod transport;
 
-pub mod plan;
-pub mod scenario;
+mod plan;
+mod scenario;
 
-pub mod gate;
-pub mod report;
-pub mod result;
+mod driver;
+mod run;
 
-pub mod load;
-pub mod server;
+mod gate;
+mod report;
+mod result;
 
-pub mod conduct;
-pub mod worker;
+mod cli;
+mod cmd;
 
-pub mod cli;
-pub mod cmd;
+pub use cmd::main;
+
+/// The parts that the integration tests and the fuzz targets use, by folder. They may change with
+/// every version.
+pub mod internals {
+    /// `wsbench plan` without its output.
+    pub mod cmd {
+        /// Plans.
+        pub mod plan {
+            pub use crate::cmd::plan::{PlanFormat, Prepared, prepare, show};
+        }
+        /// Reports.
+        pub mod report {
+            pub use crate::cmd::report::{formats, render_all, report};
+        }
+    }
+    /// Reading of TOML.
+    pub mod config {
+        pub use crate::config::{Key, Source};
+    }
+    /// What is published.
+    pub mod feed {
+        pub use crate::feed::{
+            Feed, PayloadKind, Reader, Semantics, Spec, Stamp, Workload, sequence_text,
+        };
+    }
+    /// Judgements.
+    pub mod gate {
+        /// Limits of a scenario.
+        pub mod limit {
+            pub use crate::gate::limit::{Limit, Part, Rule, Watch, judged, parse, written};
+        }
+        /// Pairs of runs.
+        pub mod paired {
+            pub use crate::gate::paired::{Next, Order, Rules, Sampled, Verdicts, judge, order};
+        }
+        /// Whether a run may be used in a comparison.
+        pub mod run_validity {
+            pub use crate::gate::run_validity::{RunQuality, worth};
+        }
+        /// Statistics.
+        pub mod signed_rank {
+            pub use crate::gate::signed_rank::{Walsh, detectable, student_quantile};
+        }
+    }
+    /// The operating system.
+    pub mod os {
+        pub use crate::os::{Conntrack, Machine};
+    }
+    /// What will run.
+    pub mod plan {
+        pub use crate::plan::{Case, Plan, Preflight, Resolved, SECTIONS, resolve};
+    }
+    /// Arithmetic.
+    pub mod predict {
+        pub use crate::predict::{Component, CostAt, Distribution, Exchange, Model, Share};
+    }
+    /// Parsers.
+    pub mod protocol {
+        /// HTTP/1.1 responses.
+        pub mod http1 {
+            /// Responses as they come.
+            pub mod response {
+                pub use crate::protocol::http1::response::{BodyPiece, Malformed, Parts, Response};
+            }
+        }
+        /// Event streams.
+        pub mod sse {
+            pub use crate::protocol::sse::{Found, ID_LIMIT_BYTES, Parser, Sizes};
+        }
+        /// WebSocket frames.
+        pub mod websocket {
+            /// Frame headers.
+            pub mod frame {
+                pub use crate::protocol::websocket::frame::Scanner;
+            }
+        }
+    }
+    /// Numbers of one thread.
+    pub mod record {
+        pub use crate::record::{
+            ClientError, ClientErrorKind, Counts, Flow, Ledger, Metric, Phase, Phases, Recorder,
+            TRACED_CLIENTS, TRACED_EVENTS, TcpTotals, TraceEvent, TraceKind, Window,
+        };
+    }
+    /// Tables and formats.
+    pub mod report {
+        pub use crate::report::{FORMATS, Figure, Table, find_format, summarise};
+        /// The chapter's figures.
+        pub mod chapter {
+            pub use crate::report::chapter::as_printed;
+        }
+        /// Findings and judgements.
+        pub mod finding {
+            pub use crate::report::finding::{
+                Decision, Effect, Finding, Judgement, Kind, Side, Subject, limits,
+            };
+        }
+        /// Judgements in every format.
+        pub mod judgement {
+            pub use crate::report::judgement::{
+                Judged, annotations, bencher, github_action_benchmark, json, junit, markdown,
+                meaning, text,
+            };
+        }
+        /// Layers of bytes.
+        pub mod layer {
+            pub use crate::report::layer::{Layer, Quantity, Statistic, Way};
+        }
+        /// Columns.
+        pub mod metrics {
+            pub use crate::report::metrics::{Cell, columns, markdown};
+        }
+        /// JSON Schema.
+        pub mod schema {
+            pub use crate::report::schema::{Document, all, of};
+        }
+        /// Rows.
+        pub mod table {
+            pub use crate::report::table::{Row, Status};
+        }
+    }
+    /// Results.
+    pub mod result {
+        pub use crate::result::{
+            Audit, CaseEnd, CaseInfo, CaseResult, Cost, Curve, DriverEnd, End, Header, RunResult,
+            SCHEMA, ServerEnd,
+        };
+        /// Result files.
+        pub mod file {
+            pub use crate::result::file::{Line, WindowLine, Writer, read};
+        }
+    }
+    /// Runs.
+    pub mod run {
+        pub use crate::run::header;
+    }
+    /// Scenarios.
+    pub mod scenario {
+        pub use crate::scenario::parse;
+    }
+    /// The reference server.
+    pub mod server {
+        pub use crate::server::{Config, Limits, Running, start};
+    }
+    /// Clocks.
+    pub mod time {
+        pub use crate::time::now_ns;
+    }
+    /// Transports.
+    pub mod transport {
+        pub use crate::transport::{Mount, TRANSPORTS, find};
+    }
+    /// Units.
+    pub mod units {
+        pub use crate::units::{Bytes, SECOND_NS};
+    }
+}

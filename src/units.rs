@@ -137,7 +137,7 @@ fn scaled(text: &str, units: &[(&str, f64)], what: &str, example: &str) -> Resul
 /// # Errors
 /// A sentence that names the fault and an example, when the text is not a number followed by a
 /// unit of time, or is longer than 30 days.
-pub fn parse_duration_ns(text: &str) -> Result<u64, String> {
+pub(crate) fn parse_duration_ns(text: &str) -> Result<u64, String> {
     let ns = scaled(text, DURATIONS, "duration", "1s")?;
     if ns > 30.0 * 86_400e9 {
         return Err(format!("{text:?} is longer than 30 days"));
@@ -149,7 +149,7 @@ pub fn parse_duration_ns(text: &str) -> Result<u64, String> {
 ///
 /// # Errors
 /// A sentence that names the fault and an example.
-pub fn parse_size(text: &str) -> Result<u64, String> {
+pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
     let bytes = scaled(text, SIZES, "size", "21B")?;
     if bytes > 64.0 * 1024.0 * 1024.0 {
         return Err(format!("{text:?} is more than 64MiB"));
@@ -164,7 +164,7 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
 ///
 /// # Errors
 /// A sentence that names the fault and an example.
-pub fn parse_rate_hz(text: &str) -> Result<f64, String> {
+pub(crate) fn parse_rate_hz(text: &str) -> Result<f64, String> {
     let bad = || format!("{text:?} is not a rate; write for example \"10/s\" or \"1/min\"");
     let (count, unit) = text.split_once('/').ok_or_else(bad)?;
     let count: f64 = count.trim().replace('_', "").parse().map_err(|_| bad())?;
@@ -182,7 +182,7 @@ pub fn parse_rate_hz(text: &str) -> Result<f64, String> {
 }
 
 /// A duration for people: `850 ns`, `12.3 µs`, `4.56 ms`, `1.23 s`, `2 min 5 s`.
-pub fn human_ns(ns: f64) -> String {
+pub(crate) fn human_ns(ns: f64) -> String {
     // What three digits round up to the next unit is of that unit.
     let magnitude = ns.abs() * 1.000_500_1;
     match magnitude {
@@ -198,7 +198,7 @@ pub fn human_ns(ns: f64) -> String {
 }
 
 /// A number of bytes for people, in SI units: `871 B`, `8.71 MB`.
-pub fn human_bytes(bytes: f64) -> String {
+pub(crate) fn human_bytes(bytes: f64) -> String {
     match bytes.abs() {
         m if m < 1e3 => format!("{} B", three(bytes)),
         m if m < 1e6 => format!("{} kB", three(bytes / 1e3)),
@@ -208,7 +208,7 @@ pub fn human_bytes(bytes: f64) -> String {
 }
 
 /// Three significant digits and no needless zeros: `1.53`, `87.1`, `871`.
-pub fn three(value: f64) -> String {
+pub(crate) fn three(value: f64) -> String {
     let decimals = match value.abs() {
         m if m >= 99.95 || m == 0.0 => 0,
         m if m >= 9.995 => 1,
@@ -224,7 +224,7 @@ pub fn three(value: f64) -> String {
 
 /// A figure with up to six digits and its unit, `-` for none: `12.3456 ms`. A fraction that six
 /// digits would make whole has all of its own, so that it does not read like the bound it misses.
-pub fn with_unit(value: f64, unit: &str) -> String {
+pub(crate) fn with_unit(value: f64, unit: &str) -> String {
     let number = match value {
         v if v.fract() == 0.0 && v.abs() < 1e15 => {
             let sign = if v < 0.0 { "-" } else { "" };
@@ -245,7 +245,7 @@ pub fn with_unit(value: f64, unit: &str) -> String {
 }
 
 /// A whole number with thousands apart: `100,000`.
-pub fn thousands(value: u64) -> String {
+pub(crate) fn thousands(value: u64) -> String {
     let digits = value.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, c) in digits.chars().enumerate() {

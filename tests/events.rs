@@ -2,7 +2,7 @@
 //! reading of the standard over streams of the bytes that matter.
 
 use proptest::prelude::*;
-use wsbench::transport::sse::parser::{Found, ID_LIMIT_BYTES, Parser, Sizes};
+use wsbench::internals::protocol::sse::{Found, ID_LIMIT_BYTES, Parser, Sizes};
 
 /// What came of a stream: type, data and id of each event, as text.
 fn events(stream: &[u8]) -> Vec<(String, String, String)> {

@@ -2,7 +2,7 @@
 //! moment.
 
 use proptest::prelude::*;
-use wsbench::transport::http::{Malformed, Parts, Piece, Response};
+use wsbench::internals::protocol::http1::response::{BodyPiece, Malformed, Parts, Response};
 
 const CHUNKED: &[u8] = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 
@@ -15,13 +15,13 @@ struct Body {
 }
 
 impl Body {
-    fn take(&mut self, piece: Piece<'_>) {
+    fn take(&mut self, piece: BodyPiece<'_>) {
         match piece {
-            Piece::Data(bytes) => {
+            BodyPiece::Data(bytes) => {
                 assert!(!bytes.is_empty());
                 self.rest.extend_from_slice(bytes);
             }
-            Piece::ChunkEnd => self.chunks.push(std::mem::take(&mut self.rest)),
+            BodyPiece::ChunkEnd => self.chunks.push(std::mem::take(&mut self.rest)),
         }
     }
 }
@@ -44,8 +44,8 @@ fn a_chunk_ends_with_the_last_byte_of_its_data() {
     let mut feed = |bytes: &[u8]| {
         let used = response.feed_with(bytes, |piece| {
             seen.push(match piece {
-                Piece::Data(data) => String::from_utf8_lossy(data).into_owned(),
-                Piece::ChunkEnd => "|".to_owned(),
+                BodyPiece::Data(data) => String::from_utf8_lossy(data).into_owned(),
+                BodyPiece::ChunkEnd => "|".to_owned(),
             });
         });
         assert_eq!(used, Ok(bytes.len()));
@@ -143,7 +143,7 @@ proptest! {
         let (mut plain, mut pieces) = (Response::default(), Response::default());
         let mut body = 0;
         let fed = pieces.feed_with(&bytes, |piece| {
-            if let Piece::Data(data) = piece { body += data.len() as u64 }
+            if let BodyPiece::Data(data) = piece { body += data.len() as u64 }
         });
         prop_assert_eq!(plain.feed(&bytes), fed);
         prop_assert_eq!(plain.parts, pieces.parts);

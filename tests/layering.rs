@@ -1,213 +1,437 @@
-//! The arrows of the crate documentation, held against every `use crate::` and path in `src`.
+//! The structure of `src`, read from its `use` lines and paths: which folder may use which, that
+//! no two files use each other, and what a folder may not mention.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A module of the crate's root and the modules that its files may name.
+/// A folder or file directly below `src`, what it may use, and the reason if the arrow is an
+/// exception. The test fails on an arrow that nobody uses.
 const ARROWS: &[(&str, &[&str])] = &[
-    ("units", &[]),
-    ("clock", &[]),
     ("error", &[]),
-    ("host", &["error"]),
-    ("alarm", &["clock"]),
-    ("delay", &[]),
-    ("pacing", &["feed", "record"]),
-    ("signals", &[]),
-    ("settings", &["error", "units"]),
+    ("units", &[]),
+    ("os", &[]),
+    ("time", &["feed", "record"]),
+    ("config", &["error", "units"]),
     ("record", &["units"]),
-    ("feed", &["units"]),
-    ("net", &["alarm", "clock", "delay", "error", "record"]),
+    ("feed", &[]),
+    ("protocol", &["config", "feed"]),
+    ("net", &["record", "time"]),
+    ("predict", &["feed", "protocol", "record", "units"]),
+    ("client", &["feed", "net", "protocol", "record", "time"]),
+    ("server", &["config", "error", "feed", "net", "protocol", "time", "units"]),
     (
         "transport",
-        &["alarm", "clock", "error", "feed", "net", "pacing", "record", "settings", "units"],
+        &[
+            "client", "config", "feed", "net", "predict", "protocol", "record", "server", "time",
+            "units",
+        ],
     ),
-    ("scenario", &["error", "feed", "plan", "settings", "transport", "units"]),
+    ("scenario", &["config"]),
     (
         "plan",
-        &["delay", "error", "feed", "gate", "record", "scenario", "settings", "transport", "units"],
-    ),
-    ("result", &["error", "record", "units"]),
-    ("report", &["error", "record", "result", "units"]),
-    ("gate", &["error", "record", "report", "result", "settings", "units"]),
-    (
-        "load",
-        &["alarm", "clock", "error", "feed", "net", "pacing", "record", "result", "transport"],
-    ),
-    ("server", &["alarm", "clock", "error", "feed", "net", "transport", "units"]),
-    (
-        "worker",
         &[
-            "clock",
+            "config",
+            "feed",
+            "gate",
+            "os",
+            "predict",
+            "protocol",
+            "scenario",
+            "time",
+            "transport",
+            "units",
+        ],
+    ),
+    ("result", &["error", "predict", "record"]),
+    ("report", &["predict", "record", "result", "units"]),
+    ("gate", &["config", "error", "predict", "record", "report", "result", "units"]),
+    ("driver", &["client", "feed", "net", "protocol", "record", "result", "time", "transport"]),
+    (
+        "run",
+        &[
+            "driver",
             "error",
             "feed",
-            "host",
-            "load",
             "net",
-            "pacing",
+            "os",
+            "plan",
+            "protocol",
             "record",
             "result",
+            "time",
             "transport",
-        ],
-    ),
-    (
-        "conduct",
-        &[
-            "clock", "error", "feed", "host", "net", "pacing", "plan", "record", "result",
-            "signals", "units", "worker",
+            "units",
         ],
     ),
 ];
 
-/// Words that may not appear in a folder's code: a crate, or what prints.
+/// Folders that may use everything: the program itself.
+const FREE: &[&str] = &["lib", "main", "cli", "cmd"];
+
+/// Words that may not appear in a folder's code: a runtime, a socket, a lock, or what prints.
 const ABSENT: &[(&str, &[&str])] = &[
-    ("record", &["tokio", "Mutex", "mpsc", "serde_json", "println!", "eprintln!"]),
-    ("report", &["tokio", "reqwest", "hyper", "println!", "eprintln!"]),
-    ("result", &["tokio", "reqwest", "hyper", "println!", "eprintln!"]),
-    ("gate", &["tokio", "reqwest", "hyper", "println!", "eprintln!"]),
-    ("plan", &["tokio", "TcpStream", "TcpListener", "println!", "eprintln!"]),
-    ("scenario", &["tokio", "println!", "eprintln!"]),
-    ("settings", &["tokio", "println!", "eprintln!"]),
-    ("transport", &["println!", "eprintln!", "print!"]),
-    ("net", &["println!", "eprintln!", "polling", "websocket"]),
-    ("load", &["println!", "eprintln!", "\"polling\"", "\"websocket\"", "\"null\""]),
-    ("server", &["println!", "eprintln!"]),
-    ("worker", &["println!", "eprintln!"]),
-    ("conduct", &["println!", "eprintln!", "\"polling\"", "\"websocket\""]),
+    ("record", &["tokio", "Mutex", "mpsc", "serde_json", "std::net::Tcp"]),
+    ("protocol", &["tokio", "TcpStream", "Mutex", "mpsc"]),
+    ("predict", &["tokio", "TcpStream"]),
+    ("report", &["tokio", "reqwest", "hyper"]),
+    ("result", &["tokio", "reqwest", "hyper"]),
+    ("gate", &["tokio", "reqwest", "hyper"]),
+    ("plan", &["tokio", "TcpStream", "TcpListener"]),
+    ("scenario", &["tokio"]),
+    ("config", &["tokio"]),
+    ("net", &["polling", "websocket"]),
+    ("driver", &["\"polling\"", "\"websocket\"", "\"null\""]),
+    ("run", &["\"polling\"", "\"websocket\""]),
 ];
 
-fn sources(root: &Path, into: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(root).expect("src is readable").flatten() {
+/// Macros that print: `cmd` and `main` alone use them.
+const PRINTS: &[&str] = &["println!", "eprintln!", "print!(", "eprint!(", "dbg!"];
+
+/// A file from this many lines on is named when the test runs.
+const WARN_LINES: usize = 500;
+/// A file may not be longer.
+const MOST_LINES: usize = 800;
+
+/// A source file: its path below `src`, and its code without comments and tests.
+struct Source {
+    path: PathBuf,
+    /// The segments of its module's path, without `crate`.
+    module: Vec<String>,
+    code: String,
+}
+
+fn walk(folder: &Path, into: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("src is readable").flatten() {
         let path = entry.path();
         if path.is_dir() {
-            sources(&path, into);
+            walk(&path, into);
         } else if path.extension().is_some_and(|e| e == "rs") {
             into.push(path);
         }
     }
 }
 
-/// The code of a file without comments and without its tests.
-fn code(path: &Path) -> String {
-    let text = fs::read_to_string(path).expect("a source is text");
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// Code without comments and without the tests at its end.
+fn code(text: &str) -> String {
     let end = text.find("\n#[cfg(test)]\nmod tests").unwrap_or(text.len());
-    text[..end]
-        .lines()
-        .filter(|line| !line.trim_start().starts_with("//"))
-        .collect::<Vec<_>>()
-        .join("\n")
+    let lines = text[..end].lines().filter(|line| !line.trim_start().starts_with("//"));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
-/// The files of each module of the crate's root.
-fn modules() -> BTreeMap<String, Vec<(PathBuf, String)>> {
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut files = Vec::new();
-    sources(&src, &mut files);
-    let mut modules: BTreeMap<String, Vec<_>> = BTreeMap::new();
-    for path in files {
-        let within = path.strip_prefix(&src).expect("it was found there");
-        let first = within.components().next().expect("a file has a name").as_os_str();
-        let name = first.to_string_lossy().trim_end_matches(".rs").to_owned();
-        let text = code(&path);
-        modules.entry(name).or_default().push((path, text));
+/// The path of the module that a file is.
+fn module_of(path: &Path) -> Vec<String> {
+    let mut module: Vec<String> = path
+        .with_extension("")
+        .components()
+        .map(|c| c.as_os_str().to_string_lossy().into_owned())
+        .collect();
+    if module.last().is_some_and(|last| last == "mod" || last == "lib") {
+        module.pop();
     }
-    modules
+    module
 }
 
-/// The names after `crate::`, one-level groups included.
-fn used(code: &str) -> Vec<String> {
-    let mut names = Vec::new();
-    for (at, _) in code.match_indices("crate::") {
-        let rest = &code[at + "crate::".len()..];
-        let group = rest.strip_prefix('{').and_then(|r| r.split('}').next());
-        let parts: Vec<&str> = match group {
-            Some(group) => group.split(',').collect(),
-            None => vec![rest],
+/// Every source file, test modules in files of their own left out.
+fn sources() -> Vec<Source> {
+    let root = root();
+    let mut paths = Vec::new();
+    walk(&root, &mut paths);
+    paths.sort();
+    let mut sources = Vec::new();
+    for path in paths {
+        let text = fs::read_to_string(&path).expect("a source is text");
+        let path = path.strip_prefix(&root).expect("it was found there").to_owned();
+        let module = module_of(&path);
+        if !module.iter().any(|segment| segment == "tests") {
+            sources.push(Source { path, module, code: code(&text) });
+        }
+    }
+    sources
+}
+
+/// The name of the folder or file directly below `src`.
+fn top(source: &Source) -> String {
+    source.module.first().cloned().unwrap_or_else(|| "lib".to_owned())
+}
+
+/// The paths in a piece of code that begin with `crate`, `self` or `super`, groups taken apart.
+fn paths(code: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for start in ["crate::", "self::", "super::"] {
+        for (at, _) in code.match_indices(start) {
+            let before = code[..at].chars().next_back();
+            let inside = code[..at].ends_with("super::");
+            if inside || before.is_some_and(|c| c.is_alphanumeric() || c == '_') {
+                continue;
+            }
+            expand("", &code[at..], &mut found);
+        }
+    }
+    found
+}
+
+/// Takes a path with groups apart: `a::{b, c::d}` is `a::b` and `a::c::d`. Gives how much of the
+/// text it took.
+fn expand(prefix: &str, text: &str, into: &mut Vec<String>) -> usize {
+    let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'));
+    let end = end.unwrap_or(text.len());
+    let path = format!("{prefix}{}", &text[..end]);
+    if !(text[end..].starts_with('{') && path.ends_with("::")) {
+        into.push(path.trim_end_matches(':').to_owned());
+        return end;
+    }
+    let mut at = end + 1;
+    loop {
+        at += text[at..].len() - text[at..].trim_start_matches([' ', '\n', ',', '\t']).len();
+        if at >= text.len() || text[at..].starts_with('}') {
+            return at + 1;
+        }
+        let took = expand(&path, &text[at..], into);
+        at += took.max(1);
+        // An alias, or the star of a glob.
+        at += text[at..].find([',', '}']).unwrap_or(0);
+    }
+}
+
+/// The absolute segments of a path that is used in a module.
+fn absolute(path: &str, module: &[String]) -> Vec<String> {
+    let mut base = module.to_vec();
+    let mut segments = path.split("::").peekable();
+    match segments.peek() {
+        Some(&"crate") => {
+            segments.next();
+            base.clear();
+        }
+        Some(&"self") => {
+            segments.next();
+        }
+        _ => {}
+    }
+    while segments.peek() == Some(&"super") {
+        segments.next();
+        base.pop();
+    }
+    base.extend(segments.filter(|s| *s != "self").map(str::to_owned));
+    base
+}
+
+/// What a module exports again from its children: name to child.
+fn exports(source: &Source) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    for statement in source.code.split(';') {
+        let Some(at) = statement.find("pub use ").or_else(|| statement.find("pub(crate) use "))
+        else {
+            continue;
         };
-        for part in parts {
-            let part = part.trim();
-            let end = part.find(|c: char| !(c.is_alphanumeric() || c == '_'));
-            let name = &part[..end.unwrap_or(part.len())];
-            if !name.is_empty() {
-                names.push(name.to_owned());
+        let tree = statement[at..].split_once("use ").map_or("", |(_, tree)| tree);
+        let mut leaves = Vec::new();
+        expand("", tree, &mut leaves);
+        for leaf in leaves {
+            if let Some((module, name)) = leaf.rsplit_once("::") {
+                found.insert(name.to_owned(), module.to_owned());
             }
         }
     }
-    names
+    found
 }
 
-#[test]
-fn arrows_point_one_way() {
-    let modules = modules();
-    let mut wrong = Vec::new();
-    for (module, allowed) in ARROWS {
-        let files = modules.get(*module).unwrap_or_else(|| panic!("no module {module}"));
-        for (path, code) in files {
-            for name in used(code) {
-                if name != *module && !allowed.contains(&name.as_str()) {
-                    wrong.push(format!("{} uses crate::{name}", path.display()));
+/// The files that each file uses, by place in the list. What a module exports again leads to the
+/// file that has it.
+fn file_graph(sources: &[Source]) -> Vec<BTreeSet<usize>> {
+    let by_module: BTreeMap<&[String], usize> =
+        sources.iter().enumerate().map(|(i, s)| (s.module.as_slice(), i)).collect();
+    let exported: Vec<_> = sources.iter().map(exports).collect();
+    let find = |segments: &[String]| -> Option<usize> {
+        let mut segments = segments.to_vec();
+        for _ in 0..4 {
+            let len =
+                (1..=segments.len()).rev().find(|&n| by_module.contains_key(&segments[..n]))?;
+            let file = by_module[&segments[..len]];
+            let again = segments.get(len).and_then(|name| exported[file].get(name));
+            match again {
+                Some(child) if !child.starts_with("crate") => {
+                    let rest = segments.split_off(len);
+                    segments.extend(child.split("::").map(str::to_owned));
+                    segments.extend(rest);
                 }
+                Some(other) => {
+                    let rest = segments.split_off(len);
+                    segments = absolute(other, &[]);
+                    segments.extend(rest);
+                }
+                None => return Some(file),
             }
         }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+        None
+    };
+    sources
+        .iter()
+        .enumerate()
+        .map(|(own, source)| {
+            let used = paths(&source.code);
+            let used = used.iter().filter_map(|path| find(&absolute(path, &source.module)));
+            used.filter(|&file| file != own).collect()
+        })
+        .collect()
+}
+
+/// Whether one module is within the other.
+fn is_within(inner: &[String], outer: &[String]) -> bool {
+    inner.len() > outer.len() && inner.starts_with(outer)
 }
 
 #[test]
-fn every_module_has_its_arrows() {
-    let free = ["lib", "main", "cli", "cmd"];
-    for module in modules().keys().filter(|m| !free.contains(&m.as_str())) {
-        assert!(ARROWS.iter().any(|(name, _)| name == module), "no arrows for {module}");
+fn folders_use_what_their_arrows_allow_and_use_all_of_them() {
+    let sources = sources();
+    let mut wrong = BTreeSet::new();
+    let mut used: BTreeSet<(String, String)> = BTreeSet::new();
+    for source in sources.iter().filter(|s| !FREE.contains(&top(s).as_str())) {
+        let from = top(source);
+        let Some((_, allowed)) = ARROWS.iter().find(|(name, _)| *name == from) else {
+            wrong.insert(format!("src/{from} has no row in ARROWS"));
+            continue;
+        };
+        for path in paths(&source.code) {
+            let Some(to) = absolute(&path, &source.module).first().cloned() else { continue };
+            if to == from {
+                continue;
+            }
+            if !allowed.contains(&to.as_str()) {
+                wrong.insert(format!("{} uses crate::{to}", source.path.display()));
+            }
+            used.insert((from.clone(), to));
+        }
     }
+    for (from, allowed) in ARROWS {
+        for to in *allowed {
+            if !used.contains(&((*from).to_owned(), (*to).to_owned())) {
+                wrong.insert(format!("nobody uses the arrow from {from} to {to}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.into_iter().collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn arrows_have_no_cycle() {
+    let mut left: Vec<_> = ARROWS.to_vec();
+    loop {
+        let names: BTreeSet<&str> = left.iter().map(|(name, _)| *name).collect();
+        let before = left.len();
+        left.retain(|(_, uses)| uses.iter().any(|to| names.contains(to)));
+        if left.len() == before {
+            break;
+        }
+    }
+    let names: Vec<_> = left.iter().map(|(name, _)| name).collect();
+    assert!(left.is_empty(), "a cycle is among {names:?}");
+}
+
+#[test]
+#[ignore = "the last cycles are being taken apart"]
+fn no_two_files_use_each_other() {
+    let sources = sources();
+    let mut graph = file_graph(&sources);
+    // A module and what is within it are one thing in several files.
+    for (from, uses) in graph.iter_mut().enumerate() {
+        let own = &sources[from].module;
+        uses.retain(|&to| {
+            let other = &sources[to].module;
+            !is_within(own, other) && !is_within(other, own)
+        });
+    }
+    let reach = |from: usize| -> BTreeSet<usize> {
+        let (mut seen, mut next) = (BTreeSet::new(), vec![from]);
+        while let Some(file) = next.pop() {
+            next.extend(graph[file].iter().filter(|to| seen.insert(**to)));
+        }
+        seen
+    };
+    let reached: Vec<_> = (0..sources.len()).map(reach).collect();
+    let mut cycles = BTreeSet::new();
+    for file in 0..sources.len() {
+        if reached[file].contains(&file) {
+            let cycle = reached[file].iter().filter(|&&to| reached[to].contains(&file));
+            let names: Vec<_> = cycle.map(|&i| sources[i].path.display().to_string()).collect();
+            cycles.insert(names.join(", "));
+        }
+    }
+    let cycles: Vec<_> = cycles.into_iter().collect();
+    assert!(cycles.is_empty(), "files that use each other:\n{}", cycles.join("\n"));
 }
 
 #[test]
 fn a_transport_uses_no_sibling() {
-    let modules = modules();
-    let folders = ["polling", "websocket", "null"];
-    for (path, code) in &modules["transport"] {
-        let own = folders.iter().find(|f| path.components().any(|c| c.as_os_str() == **f));
-        for other in folders.iter().filter(|f| own != Some(*f)) {
-            let named = code.contains(&format!("transport::{other}"))
-                || (own.is_some() && code.contains(&format!("super::super::{other}")));
-            assert!(!named, "{} uses {other}", path.display());
+    let sources = sources();
+    let folders: BTreeSet<&String> =
+        sources.iter().filter_map(|s| s.module.get(1).filter(|_| top(s) == "transport")).collect();
+    assert!(folders.len() >= 6, "{folders:?}");
+    for source in &sources {
+        let own = source.module.get(1).filter(|_| top(source) == "transport");
+        // The registry names them all.
+        if source.module == ["transport"] {
+            continue;
+        }
+        for path in paths(&source.code) {
+            let path = absolute(&path, &source.module);
+            let named = path.get(1).filter(|_| path[0] == "transport");
+            let other = named.filter(|name| folders.contains(name) && Some(*name) != own);
+            assert!(other.is_none(), "{} uses {}", source.path.display(), path.join("::"));
         }
     }
 }
 
 #[test]
 fn what_must_be_absent_is_absent() {
-    let modules = modules();
-    for (module, words) in ABSENT {
-        for (path, code) in &modules[*module] {
-            for word in *words {
-                assert!(!code.contains(word), "{} has {word}", path.display());
-            }
+    let sources = sources();
+    for (folder, _) in ABSENT {
+        assert!(sources.iter().any(|s| top(s) == *folder), "no folder {folder}");
+    }
+    for source in &sources {
+        let own = top(source);
+        let absent = ABSENT.iter().filter(|(folder, _)| *folder == own).flat_map(|(_, w)| *w);
+        let prints = PRINTS.iter().filter(|_| !["cmd", "main"].contains(&own.as_str()));
+        for word in absent.chain(prints) {
+            assert!(!source.code.contains(word), "{} has {word}", source.path.display());
         }
     }
 }
 
 #[test]
 fn unsafe_code_is_in_small_files_of_its_own() {
-    for (path, code) in modules().values().flatten() {
-        if code.contains("unsafe {") {
-            assert!(code.lines().count() < 90, "{} is no small file", path.display());
-            let text = fs::read_to_string(path).expect("a source is text");
-            assert!(text.contains("SAFETY:"), "{} says no reason", path.display());
+    for source in sources() {
+        if source.code.contains("unsafe {") {
+            let path = source.path.display();
+            assert!(source.code.lines().count() < 90, "{path} is no small file");
+            let text = fs::read_to_string(root().join(&source.path)).expect("a source is text");
+            assert!(text.contains("SAFETY:"), "{path} gives no reason");
         }
     }
 }
 
 #[test]
-fn files_fit_a_few_screens() {
-    for (path, _) in modules().values().flatten() {
-        let lines = fs::read_to_string(path).expect("a source is text").lines().count();
-        assert!(lines <= 500, "{} has {lines} lines", path.display());
+fn files_are_not_too_long() {
+    let mut paths = Vec::new();
+    walk(&root(), &mut paths);
+    for path in paths {
+        let lines = fs::read_to_string(&path).expect("a source is text").lines().count();
+        if lines > WARN_LINES {
+            println!("warning: {} has {lines} lines: is it one idea?", path.display());
+        }
+        assert!(lines <= MOST_LINES, "{} has {lines} lines", path.display());
     }
 }
 
 #[test]
 fn the_reader_of_uses_reads_groups_and_paths() {
-    let names = used("use crate::{a, b::c};\nfn f() { crate::d::e() }");
-    assert_eq!(names, ["a", "b", "d"]);
+    let found = paths("use crate::{a, b::{c, d as e}};\nfn f() { crate::d::e(); super::g::h() }");
+    assert_eq!(found, ["crate::a", "crate::b::c", "crate::b::d", "crate::d::e", "super::g::h"]);
+    let module: Vec<String> = ["x", "y"].map(str::to_owned).into();
+    assert_eq!(absolute("super::g::h", &module), ["x", "g", "h"]);
+    assert_eq!(absolute("crate::b::self", &module), ["b"]);
 }

@@ -1,5 +1,8 @@
 //! The integration tests: one binary, a file a behaviour.
 
+// A test binary exports nothing, whatever its helpers are called.
+#![allow(unreachable_pub)]
+
 mod support;
 
 /// TCP/IP bytes against a packet capture.

@@ -3,10 +3,10 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
-use wsbench::plan::SECTIONS;
-use wsbench::report::columns;
-use wsbench::settings::Key;
-use wsbench::transport::TRANSPORTS;
+use wsbench::internals::config::Key;
+use wsbench::internals::plan::SECTIONS;
+use wsbench::internals::report::metrics;
+use wsbench::internals::transport::TRANSPORTS;
 
 fn rows(out: &mut String, keys: &[Key]) {
     out.push_str("| setting | default | meaning |\n|---|---|---|\n");
@@ -47,7 +47,7 @@ fn the_readme_has_every_setting_and_column() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
     let readme = std::fs::read_to_string(&path).expect("there is a README");
     let wanted = with(&readme, "settings", &settings());
-    let wanted = with(&wanted, "columns", &columns::markdown());
+    let wanted = with(&wanted, "columns", &metrics::markdown());
     if std::env::var_os("WSBENCH_README").is_some_and(|v| v == "write") {
         std::fs::write(&path, &wanted).expect("the README can be written");
     } else {

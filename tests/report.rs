@@ -11,15 +11,20 @@ mod truth;
 use proptest::prelude::*;
 use sample::{POLLING, WEBSOCKET, complete, planned};
 use std::collections::{BTreeMap, HashSet};
-use wsbench::cmd::report as command;
-use wsbench::record::{Counts, Fault, FaultKind, Metric, Phase, Recorder, Window};
-use wsbench::report::chapter::as_printed;
-use wsbench::report::columns::{self, Cell};
-use wsbench::report::layer::{Layer, Statistic, Way};
-use wsbench::report::table::{Row, Status};
-use wsbench::report::{FORMATS, Table, format, summarise};
-use wsbench::result::{CaseEnd, CaseResult, Cost, DriverEnd, End, RunResult, ServerEnd, file};
-use wsbench::units::Bytes;
+use wsbench::internals::cmd::report as command;
+use wsbench::internals::record::{
+    ClientError, ClientErrorKind, Counts, Metric, Phase, Recorder, Window,
+};
+use wsbench::internals::report::chapter::as_printed;
+use wsbench::internals::report::layer::{Layer, Statistic, Way};
+use wsbench::internals::report::metrics;
+use wsbench::internals::report::metrics::Cell;
+use wsbench::internals::report::table::{Row, Status};
+use wsbench::internals::report::{FORMATS, Table, find_format, summarise};
+use wsbench::internals::result::{
+    CaseEnd, CaseResult, Cost, DriverEnd, End, RunResult, ServerEnd, file,
+};
+use wsbench::internals::units::Bytes;
 
 const COUNTS: [u32; 3] = [1_000, 10_000, 100_000];
 
@@ -37,7 +42,7 @@ fn per_message(row: &Row, layer: Layer) -> Option<f64> {
 }
 
 fn text(table: &Table, name: &str, file: usize) -> String {
-    let rendered = format(name).expect("a known format").render(table);
+    let rendered = find_format(name).expect("a known format").render(table);
     String::from_utf8(rendered[file].bytes.clone()).expect("text is UTF-8")
 }
 
@@ -119,7 +124,7 @@ fn formats_look_as_agreed() {
         insta::assert_snapshot!("summary_csv", text(&small, "csv", 0));
         insta::assert_snapshot!("latency_csv", text(&small, "csv", 2));
         insta::assert_snapshot!("json", text(&small, "json", 0));
-        insta::assert_snapshot!("columns", columns::markdown());
+        insta::assert_snapshot!("columns", metrics::markdown());
     });
 }
 
@@ -146,7 +151,7 @@ fn csv_reads_back_to_the_arithmetic() {
 
 #[test]
 fn columns_have_one_name_each() {
-    let names: Vec<String> = columns::columns().into_iter().map(|c| c.name).collect();
+    let names: Vec<String> = metrics::columns().into_iter().map(|c| c.name).collect();
     assert_eq!(names.iter().collect::<HashSet<_>>().len(), names.len());
     let snake =
         |n: &String| n.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
@@ -163,7 +168,7 @@ fn pictures_are_png_files_of_the_declared_size() {
     let none = summarise(&planned(&[], &[]));
     let all = summarise(&complete(&sample::ALL, &COUNTS));
     for table in [&empty, &none, &all] {
-        for picture in format("png").unwrap().render(table) {
+        for picture in find_format("png").unwrap().render(table) {
             let decoder = png::Decoder::new(std::io::Cursor::new(&picture.bytes));
             let mut reader = decoder.read_info().unwrap();
             let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
@@ -177,9 +182,9 @@ fn pictures_are_png_files_of_the_declared_size() {
 #[test]
 fn pictures_mark_what_is_not_valid() {
     let mut table = chapter_run();
-    let valid = format("png").unwrap().render(&table);
+    let valid = find_format("png").unwrap().render(&table);
     table.rows[0].status = Status::Invalid;
-    let marked = format("png").unwrap().render(&table);
+    let marked = find_format("png").unwrap().render(&table);
     assert!(valid.iter().zip(&marked).all(|(a, b)| a.bytes != b.bytes));
 }
 
@@ -258,7 +263,7 @@ fn faults_and_losses_are_shown_and_do_not_invalidate() {
     let lossy = |c: &mut CaseResult| {
         c.total.phases.steady.counts.lost = 4;
         c.total.phases.steady.counts.faults = 2;
-        c.total.faults.insert(Fault::with(FaultKind::Status, 503), 2);
+        c.total.faults.insert(ClientError::with(ClientErrorKind::Status, 503), 2);
     };
     let mut result = complete(&[WEBSOCKET], &[1_000]);
     lossy(result.cases.get_mut(&0).unwrap());
@@ -326,7 +331,7 @@ fn failures_name_the_path_or_the_format() {
     let blocked = dir.path().join("file");
     std::fs::write(&blocked, "").unwrap();
     let result = planned(&[POLLING], &[1_000]);
-    let text = [format("text").unwrap()];
+    let text = [find_format("text").unwrap()];
     let error = command::render_all(&result, &blocked, &text).unwrap_err();
     assert!(error.message.contains("file"), "{error}");
     std::fs::create_dir_all(dir.path().join("out/summary.txt")).unwrap();
@@ -408,14 +413,15 @@ fn any_window(n: &[u64]) -> Window {
 fn check_everything(result: &RunResult) {
     let table = summarise(result);
     for row in table.rows.iter().chain(&table.floors) {
-        for column in columns::columns() {
+        for column in metrics::columns() {
             if let Cell::Number(figure) = column.get(row) {
                 assert!(figure.value().is_none_or(f64::is_finite), "{}", column.name);
                 assert!(figure.reason().is_none_or(|why| !why.is_empty()), "{}", column.name);
             }
         }
     }
-    for file in ["text", "csv", "json"].iter().flat_map(|f| format(f).unwrap().render(&table)) {
+    for file in ["text", "csv", "json"].iter().flat_map(|f| find_format(f).unwrap().render(&table))
+    {
         let text = String::from_utf8(file.bytes).unwrap();
         for bad in ["NaN", "nan", "inf"] {
             let word = |w: &str| w.trim_matches(|c: char| !c.is_alphanumeric()) == bad;
@@ -436,7 +442,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(4))]
     #[test]
     fn any_result_can_be_drawn(result in anything()) {
-        let drawn = format("png").unwrap().render(&summarise(&result));
+        let drawn = find_format("png").unwrap().render(&summarise(&result));
         prop_assert_eq!(drawn.len(), 8);
     }
 }

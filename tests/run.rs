@@ -5,7 +5,7 @@ use crate::support::{World, expect_code, expect_ran, finish, number, said, wait,
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use wsbench::transport::TRANSPORTS;
+use wsbench::internals::transport::TRANSPORTS;
 
 /// Forty clients for two seconds, five events a second.
 const SMALL: &str = r#"

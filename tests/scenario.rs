@@ -7,10 +7,11 @@ mod limits;
 use insta::assert_snapshot;
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};
-use wsbench::cmd::plan::{PlanFormat, Prepared, prepare, show};
-use wsbench::plan::{Conntrack, Machine, Preflight, Resolved, resolve};
-use wsbench::scenario;
-use wsbench::settings::Source;
+use wsbench::internals::cmd::plan::{PlanFormat, Prepared, prepare, show};
+use wsbench::internals::config::Source;
+use wsbench::internals::os::{Conntrack, Machine};
+use wsbench::internals::plan::{Preflight, Resolved, resolve};
+use wsbench::internals::scenario;
 
 /// The two-core machine of the reference figures.
 fn machine() -> Machine {
@@ -681,7 +682,7 @@ fn a_plan_for_programs() {
     assert_eq!(value["hash"], prepared.plan.hash());
     assert_eq!(value["estimates"].as_array().map(Vec::len), Some(3));
     assert_eq!(value["estimates"][1]["traffic"]["payload_bytes"], 4200.0);
-    let plan: wsbench::plan::Plan =
+    let plan: wsbench::internals::plan::Plan =
         serde_json::from_value(value["plan"].clone()).expect("it is a plan");
     assert_eq!(plan, prepared.plan);
 }
@@ -732,7 +733,7 @@ fn no_two_cases_share_an_address() {
     let cases = plan.expect("it is good").plan.cases;
     for pair in cases.windows(2) {
         let (a, b) = (&pair[0], &pair[1]);
-        let end = |c: &wsbench::plan::Case| c.first_source + c.clients;
+        let end = |c: &wsbench::internals::plan::Case| c.first_source + c.clients;
         assert!(end(a) <= b.first_source || end(b) <= a.first_source);
         assert!(a.first_source >= 65_536 && end(a) <= 0x00ff_ffff);
     }

@@ -8,9 +8,10 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 use wire::*;
-use wsbench::clock::now_ns;
-use wsbench::feed::{Kind, Semantics, Spec, Stamp, Workload};
-use wsbench::server::{self, Config, Limits};
+use wsbench::internals::feed::{PayloadKind, Semantics, Spec, Stamp, Workload};
+use wsbench::internals::server;
+use wsbench::internals::server::{Config, Limits};
+use wsbench::internals::time::now_ns;
 
 #[test]
 fn the_chapters_exchange_is_sent_byte_for_byte() {
@@ -172,7 +173,7 @@ fn every_update_arrives_once_and_in_order_and_pings_are_answered() {
     while next.is_none_or(|n: u64| n < 500) {
         match read_frame(&mut stream) {
             (0x81, payload) => {
-                let stamp = Stamp::read(Kind::Text, &payload).unwrap();
+                let stamp = Stamp::read(PayloadKind::Text, &payload).unwrap();
                 assert!(now_ns() >= stamp.published_ns, "before it was published");
                 assert_eq!(stamp.sequence, next.unwrap_or(stamp.sequence));
                 next = Some(stamp.sequence + 1);

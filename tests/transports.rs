@@ -9,8 +9,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use wsbench::record::Metric;
-use wsbench::result::file;
+use wsbench::internals::record::Metric;
+use wsbench::internals::result::file;
 
 /// Five of everything that carries the feed, for a second; `{feed}` and `{more}` are filled in.
 fn every_way(feed: &str, root: &str) -> World {

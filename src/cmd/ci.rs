@@ -7,10 +7,10 @@
 
 use crate::error::{Failure, Outcome, at};
 use crate::report::finding::Judgement;
-use crate::report::judged::{
+use crate::report::judgement::{
     Judged, annotations, bencher, github_action_benchmark, json, junit, markdown, measures, text,
 };
-use crate::report::{Table, format};
+use crate::report::{Table, find_format};
 use std::env;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -22,11 +22,11 @@ const SUMMARY: &str = "GITHUB_STEP_SUMMARY";
 /// What is `true` within GitHub Actions.
 const ACTIONS: &str = "GITHUB_ACTIONS";
 /// What says where to tell CI: to be taken from a child that has nothing to tell.
-pub const VARIABLES: [&str; 2] = [SUMMARY, ACTIONS];
+pub(crate) const VARIABLES: [&str; 2] = [SUMMARY, ACTIONS];
 
 /// What to give, for every command that judges.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub struct OutputArgs {
+pub(crate) struct OutputArgs {
     /// What to print on standard output
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Shown::Text)]
     pub format: Shown,
@@ -37,7 +37,7 @@ pub struct OutputArgs {
 
 /// What goes to standard output.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Shown {
+pub(crate) enum Shown {
     /// Tables for people
     #[default]
     Text,
@@ -59,7 +59,7 @@ pub enum Shown {
 ///
 /// # Errors
 /// Where standard output or the JUnit file cannot be written.
-pub fn show(judgement: &Judgement, table: Option<&Table>, args: &OutputArgs) -> Outcome<()> {
+pub(crate) fn show(judgement: &Judgement, table: Option<&Table>, args: &OutputArgs) -> Outcome<()> {
     deliver(&[Judged::comparison(judgement, table)], args)
 }
 
@@ -67,11 +67,11 @@ pub fn show(judgement: &Judgement, table: Option<&Table>, args: &OutputArgs) -> 
 ///
 /// # Errors
 /// As of [`show`].
-pub fn show_as(text: &str, judgement: &Judgement, args: &OutputArgs) -> Outcome<()> {
+pub(crate) fn show_as(text: &str, judgement: &Judgement, args: &OutputArgs) -> Outcome<()> {
     let judged = [Judged::comparison(judgement, None)];
     let printed = match args.format {
-        Shown::Text => super::print(text.as_bytes()),
-        shown => super::print(&rendered(&judged, shown)),
+        Shown::Text => crate::cmd::print(text.as_bytes()),
+        shown => crate::cmd::print(&rendered(&judged, shown)),
     };
     tell(&judged, args, printed)
 }
@@ -80,7 +80,7 @@ pub fn show_as(text: &str, judgement: &Judgement, args: &OutputArgs) -> Outcome<
 ///
 /// # Errors
 /// Where standard output or the JUnit file cannot be written.
-pub fn show_runs(tables: &[Table], args: &OutputArgs) -> Outcome<()> {
+pub(crate) fn show_runs(tables: &[Table], args: &OutputArgs) -> Outcome<()> {
     let judged: Vec<Judged> = tables.iter().map(Judged::run).collect();
     deliver(&judged, args)
 }
@@ -89,7 +89,11 @@ pub fn show_runs(tables: &[Table], args: &OutputArgs) -> Outcome<()> {
 ///
 /// # Errors
 /// What the work gives, and that the JUnit file cannot be written.
-pub fn watched(title: &str, args: &OutputArgs, work: impl FnOnce() -> Outcome<u8>) -> Outcome<u8> {
+pub(crate) fn watched(
+    title: &str,
+    args: &OutputArgs,
+    work: impl FnOnce() -> Outcome<u8>,
+) -> Outcome<u8> {
     let failure = match work() {
         Ok(code) => return Ok(code),
         Err(failure) => failure,
@@ -109,7 +113,7 @@ pub fn watched(title: &str, args: &OutputArgs, work: impl FnOnce() -> Outcome<u8
 }
 
 fn deliver(judged: &[Judged], args: &OutputArgs) -> Outcome<()> {
-    let printed = super::print(&rendered(judged, args.format));
+    let printed = crate::cmd::print(&rendered(judged, args.format));
     tell(judged, args, printed)
 }
 
@@ -163,7 +167,7 @@ fn rendered(judged: &[Judged], shown: Shown) -> Vec<u8> {
 
 /// A table in a format of reports.
 fn of_table(name: &str, table: &Table) -> Vec<u8> {
-    let files = format(name).map(|f| f.render(table)).unwrap_or_default();
+    let files = find_format(name).map(|f| f.render(table)).unwrap_or_default();
     files.into_iter().flat_map(|file| file.bytes).collect()
 }
 
@@ -181,7 +185,7 @@ fn write_junit(path: &Path, bytes: &[u8]) -> Outcome<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(at(format!("cannot make {}", folder.display())))?;
     }
-    super::report::write(path, bytes)
+    crate::cmd::report::write(path, bytes)
 }
 
 fn in_actions() -> bool {

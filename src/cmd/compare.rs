@@ -13,17 +13,19 @@ mod session;
 mod show;
 mod target;
 
-use super::ci::{self, OutputArgs};
-use super::run::make_room;
+use crate::cmd::ci;
+use crate::cmd::ci::OutputArgs;
+use crate::cmd::run::make_room;
 use crate::error::{Failure, Outcome, at};
 use crate::gate::noise::noise;
 use crate::gate::paired::Rules;
 use crate::gate::pairs::Margins;
 use crate::gate::signed_rank::smallest_p;
-use crate::host;
-use crate::plan::{Machine, Plan, Server, Start, estimate};
+use crate::os;
+use crate::os::Machine;
+use crate::os::Signals;
+use crate::plan::{Plan, Server, Start, estimate};
 use crate::report::finding::{Decision, Kind};
-use crate::signals::Signals;
 use crate::units::parse_duration_ns;
 use progress::Progress;
 use run::Side;
@@ -45,7 +47,7 @@ Each side has a run that does not count; then pairs of runs begin, in random ord
 /// The arguments of `wsbench compare`.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = TARGETS)]
-pub struct CompareArgs {
+pub(crate) struct CompareArgs {
     /// What is compared with
     #[arg(long, value_name = "TARGET")]
     pub a: String,
@@ -69,7 +71,7 @@ pub struct CompareArgs {
 /// The arguments of `wsbench calibrate`.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = TARGETS)]
-pub struct CalibrateArgs {
+pub(crate) struct CalibrateArgs {
     /// What is run [default: this program]
     #[arg(long, value_name = "TARGET")]
     pub target: Option<String>,
@@ -80,7 +82,7 @@ pub struct CalibrateArgs {
 
 /// What `compare` and `calibrate` have alike.
 #[derive(Debug, Clone, clap::Args)]
-pub struct PairArgs {
+pub(crate) struct PairArgs {
     /// The scenario
     #[arg(value_name = "SCENARIO")]
     pub scenario: PathBuf,
@@ -127,7 +129,7 @@ fn level(text: &str) -> Result<f64, String> {
 ///
 /// # Errors
 /// Where a target or the scenario cannot be used, or a run cannot be made.
-pub fn compare(args: &CompareArgs) -> Outcome<u8> {
+pub(crate) fn compare(args: &CompareArgs) -> Outcome<u8> {
     ci::watched("compare", &args.how.output, || compared(args))
 }
 
@@ -158,7 +160,7 @@ fn compared(args: &CompareArgs) -> Outcome<u8> {
 ///
 /// # Errors
 /// Where the target or the scenario cannot be used, or a run cannot be made.
-pub fn calibrate(args: &CalibrateArgs) -> Outcome<u8> {
+pub(crate) fn calibrate(args: &CalibrateArgs) -> Outcome<u8> {
     ci::watched("calibrate", &args.how.output, || calibrated(args))
 }
 
@@ -217,7 +219,7 @@ struct Prepared {
 fn prepare(args: &PairArgs, targets: [Target; 2]) -> Outcome<Prepared> {
     let margins =
         Margins::read(&args.margins).map_err(|why| Failure::usage(format!("--margin: {why}")))?;
-    host::raise_open_files();
+    os::raise_open_files();
     let [a, b] = targets;
     let same = a == b;
     let sides = [side("a", a, args, true)?, side("b", b, args, !same)?];
@@ -245,7 +247,7 @@ fn prepare(args: &PairArgs, targets: [Target; 2]) -> Outcome<Prepared> {
 fn side(name: &'static str, target: Target, args: &PairArgs, warn: bool) -> Outcome<Side> {
     let mut overrides = args.overrides.clone();
     overrides.extend(target.address().map(|url| format!("server.url={url:?}")));
-    let prepared = super::plan::prepare(&args.scenario, &overrides, &Machine::read())?;
+    let prepared = crate::cmd::plan::prepare(&args.scenario, &overrides, &Machine::read())?;
     for warning in prepared.warnings.iter().filter(|_| warn) {
         eprintln!("warning: {warning}");
     }

@@ -1,15 +1,17 @@
 //! `wsbench gate`: a result against a baseline.
 
-use super::ci::{self, OutputArgs};
+use crate::cmd::ci;
+use crate::cmd::ci::OutputArgs;
 use crate::error::{Failure, Outcome};
-use crate::gate::baseline::{self, Document, Source, Terms};
+use crate::gate::baseline;
+use crate::gate::baseline::{Document, Source, Terms};
 use crate::report::Table;
 use crate::report::finding::Judgement;
 use std::path::{Path, PathBuf};
 
 /// The arguments of `wsbench gate`.
 #[derive(Debug, Clone, clap::Args)]
-pub struct GateArgs {
+pub(crate) struct GateArgs {
     /// The result file of a run, or its folder
     #[arg(value_name = "RESULT")]
     pub result: PathBuf,
@@ -31,7 +33,7 @@ pub struct GateArgs {
 ///
 /// # Errors
 /// Where a file cannot be read, or the two cannot be compared.
-pub fn run(args: &GateArgs) -> Outcome<u8> {
+pub(crate) fn run(args: &GateArgs) -> Outcome<u8> {
     ci::watched("gate", &args.output, || {
         let (judgement, table) = judge(args)?;
         ci::show(&judgement, Some(&table), &args.output)?;

@@ -6,10 +6,10 @@
 //! given.
 
 use crate::cli::HeadArgs;
+use crate::config::{Key, MOST_FILE_BYTES, read_limited};
 use crate::error::{Failure, Outcome, at};
+use crate::protocol::http1::head::{REQUEST, RESPONSE, RequestHead, ResponseHead};
 use crate::scenario;
-use crate::settings::{Key, MOST_FILE_BYTES, read_limited};
-use crate::transport::head::{REQUEST, RESPONSE, RequestHead, ResponseHead};
 use crate::transport::{TRANSPORTS, find};
 use std::path::Path;
 
@@ -17,7 +17,11 @@ use std::path::Path;
 ///
 /// # Errors
 /// Where a head cannot be read or sent, or no series takes one; where the scenario cannot be read.
-pub fn overrides(scenario: &Path, given: &[String], heads: &HeadArgs) -> Outcome<Vec<String>> {
+pub(crate) fn overrides(
+    scenario: &Path,
+    given: &[String],
+    heads: &HeadArgs,
+) -> Outcome<Vec<String>> {
     let mut all = given.to_vec();
     if let Some(file) = &heads.request_head {
         let check = |bytes: &[u8]| RequestHead::parse_file(bytes).map(drop);

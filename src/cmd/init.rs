@@ -1,8 +1,8 @@
 //! `wsbench init`: a commented starter scenario, written from the tables of keys.
 
+use crate::config::Key;
 use crate::error::{Failure, Outcome, at};
 use crate::plan::{SECTIONS, Section};
-use crate::settings::Key;
 use crate::transport::TRANSPORTS;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -19,7 +19,7 @@ const TITLE: &str = "\
 ///
 /// # Errors
 /// Where the file exists already or cannot be written.
-pub fn run(path: &Path) -> Outcome<()> {
+pub(crate) fn run(path: &Path) -> Outcome<()> {
     let open = std::fs::OpenOptions::new().write(true).create_new(true).open(path);
     let mut file = match open {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
@@ -33,7 +33,7 @@ pub fn run(path: &Path) -> Outcome<()> {
 }
 
 /// The starter scenario.
-pub fn starter() -> String {
+pub(crate) fn starter() -> String {
     let mut out = String::from(TITLE);
     for section in SECTIONS {
         match section.name {
@@ -119,7 +119,8 @@ fn comment(out: &mut String, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Machine, resolve};
+    use crate::os::Machine;
+    use crate::plan::resolve;
     use crate::scenario;
 
     fn plan_of(text: &str) -> crate::plan::Plan {

@@ -1,17 +1,17 @@
 //! One file a subcommand. The only folder that prints and that knows exit codes.
 
-pub mod ci;
-pub mod compare;
-pub mod gate;
-pub mod heads;
-pub mod init;
-pub mod model;
-pub mod plan;
-pub mod relay;
-pub mod report;
-pub mod run;
-pub mod schema;
-pub mod serve;
+pub(crate) mod ci;
+pub(crate) mod compare;
+pub(crate) mod gate;
+pub(crate) mod heads;
+pub(crate) mod init;
+pub(crate) mod model;
+pub(crate) mod plan;
+pub(crate) mod relay;
+pub(crate) mod report;
+pub(crate) mod run;
+pub(crate) mod schema;
+pub(crate) mod serve;
 
 use crate::cli::Command;
 use crate::error::{Failure, Outcome, at};
@@ -21,7 +21,7 @@ use std::io::Write;
 ///
 /// # Errors
 /// What ended it early, with its message and exit code.
-pub fn run(command: Command) -> Outcome<u8> {
+pub(crate) fn run(command: Command) -> Outcome<u8> {
     let passed = |()| 0;
     match command {
         Command::Run(args) => run::run(&args),
@@ -35,13 +35,13 @@ pub fn run(command: Command) -> Outcome<u8> {
         Command::Calibrate(args) => compare::calibrate(&args),
         Command::Schema(args) => schema::run(&args).map(passed),
         Command::Init { file } => init::run(&file).map(passed),
-        Command::Worker => crate::worker::child::drive().map(passed),
+        Command::Worker => crate::run::worker::drive().map(passed),
         Command::Server => serve::child().map(passed),
     }
 }
 
 /// Shows why a command ended early. A located message says `error:` where it belongs.
-pub fn complain(failure: &Failure) {
+pub(crate) fn complain(failure: &Failure) {
     let located = failure.message.contains(": error: ");
     let prefix = if located { "" } else { "error: " };
     eprintln!("{prefix}{failure}");
@@ -69,4 +69,16 @@ fn report_again(args: &crate::cli::ReportArgs) -> Outcome<u8> {
         ci::show_runs(&done.tables, &args.output)?;
         Ok(done.tables.iter().map(|t| t.verdict.exit_code).max().unwrap_or(0))
     })
+}
+
+/// Parses the command line, runs the command, and gives its exit code.
+pub fn main() -> std::process::ExitCode {
+    let cli = <crate::cli::Cli as clap::Parser>::parse();
+    match run(cli.command) {
+        Ok(code) => code.into(),
+        Err(failure) => {
+            complain(&failure);
+            failure.exit_code().into()
+        }
+    }
 }

@@ -21,8 +21,10 @@ use crate::cli::PlanArgs;
 use crate::cmd::plan::rows::columns;
 use crate::cmd::plan::{PlanFormat, prepare};
 use crate::error::{Failure, Outcome};
-use crate::plan::{Case, Machine, Plan, Series};
-use crate::record::{Exchange, Flow, Law, Model, SEGMENT_HEADER_BYTES};
+use crate::os::Machine;
+use crate::plan::{Case, Plan, Series};
+use crate::predict::{Distribution, Exchange, Model, SEGMENT_HEADER_BYTES};
+use crate::record::Flow;
 use crate::units::human_ns;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -95,17 +97,17 @@ fn cases(plan: &Plan) -> impl Iterator<Item = (&Case, &Series, Option<Model>)> {
 ///
 /// # Errors
 /// Where the scenario cannot be used or standard output not be written.
-pub fn run(args: &PlanArgs) -> Outcome<()> {
-    let overrides = super::heads::overrides(&args.scenario, &args.overrides, &args.heads)?;
+pub(crate) fn run(args: &PlanArgs) -> Outcome<()> {
+    let overrides = crate::cmd::heads::overrides(&args.scenario, &args.overrides, &args.heads)?;
     let plan = prepare(&args.scenario, &overrides, &Machine::read())?.plan;
-    super::print(show(&plan, args.format)?.as_bytes())
+    crate::cmd::print(show(&plan, args.format)?.as_bytes())
 }
 
 /// Renders the models of a plan.
 ///
 /// # Errors
 /// Where a number in one is not JSON.
-pub fn show(plan: &Plan, format: PlanFormat) -> Outcome<String> {
+pub(crate) fn show(plan: &Plan, format: PlanFormat) -> Outcome<String> {
     match format {
         PlanFormat::Text => Ok(text(plan)),
         PlanFormat::Json => {
@@ -171,7 +173,7 @@ fn number(value: f64) -> Value {
     }
 }
 
-fn law(law: &Law) -> Value {
+fn law(law: &Distribution) -> Value {
     json!({
         "least_ns": number(law.least_ns()),
         "mean_ns": number(law.mean_ns()),

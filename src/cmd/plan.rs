@@ -17,7 +17,8 @@ pub(super) mod rows;
 use crate::cli::PlanArgs;
 use crate::error::{Failure, Outcome};
 use crate::gate::limit::Limit;
-use crate::plan::{Estimate, Machine, Plan, Preflight, Resolved, estimate, resolve};
+use crate::os::Machine;
+use crate::plan::{Estimate, Plan, Preflight, Resolved, estimate, resolve};
 use crate::scenario;
 use crate::units::human_ns;
 use rows::{case_rows, check_rows, columns, facts, limit_rows, memory_rows, traffic_rows};
@@ -63,10 +64,10 @@ pub fn prepare(path: &Path, overrides: &[String], machine: &Machine) -> Outcome<
 ///
 /// # Errors
 /// Where the scenario cannot be used or standard output not be written.
-pub fn run(args: &PlanArgs) -> Outcome<()> {
-    let overrides = super::heads::overrides(&args.scenario, &args.overrides, &args.heads)?;
+pub(crate) fn run(args: &PlanArgs) -> Outcome<()> {
+    let overrides = crate::cmd::heads::overrides(&args.scenario, &args.overrides, &args.heads)?;
     let text = show(&prepare(&args.scenario, &overrides, &Machine::read())?, args.format)?;
-    super::print(text.as_bytes())
+    crate::cmd::print(text.as_bytes())
 }
 
 /// Renders a plan.

@@ -3,12 +3,12 @@
 //! Prints and obeys signals; what is held back, and how, is `net::relay`.
 
 use crate::cli::RelayArgs;
-use crate::delay::{Delay, JitterLaw};
 use crate::error::{Outcome, at};
-use crate::host::raise_open_files;
 use crate::net::Dialer;
 use crate::net::relay::{Relay, Totals};
-use crate::signals::Signals;
+use crate::os::Signals;
+use crate::os::raise_open_files;
+use crate::time::{Delay, JitterLaw};
 use crate::units::{human_bytes, human_ns, thousands};
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// Where it cannot listen or standard output cannot be written.
-pub fn run(args: &RelayArgs) -> Outcome<()> {
+pub(crate) fn run(args: &RelayArgs) -> Outcome<()> {
     raise_open_files();
     let delay = Delay {
         one_way_ns: args.delay,
@@ -38,10 +38,10 @@ pub fn run(args: &RelayArgs) -> Outcome<()> {
             .map_err(at(format!("--listen: cannot listen on {}", args.listen)))?;
         let way = describe_delay(&delay);
         let listening = format!("listening on {}\n  to {}, {way}\n", relay.address(), args.to);
-        super::print(listening.as_bytes())?;
+        crate::cmd::print(listening.as_bytes())?;
         Outcome::Ok(relay.run(signals.next()).await.1)
     })?;
-    super::print(describe(&totals).as_bytes())
+    crate::cmd::print(describe(&totals).as_bytes())
 }
 
 /// A delay in words.

@@ -5,7 +5,7 @@
 
 use crate::error::{Failure, Outcome, at};
 use crate::gate::limit::judged;
-use crate::report::{FORMATS, Format, Table, format};
+use crate::report::{FORMATS, Format, Table, find_format};
 use crate::result::{RunResult, file};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ pub fn formats(names: &[String]) -> Outcome<Vec<&'static dyn Format>> {
     }
     let find = |name: &String| {
         let known: Vec<&str> = FORMATS.iter().map(|f| f.name()).collect();
-        format(name).ok_or_else(|| {
+        find_format(name).ok_or_else(|| {
             Failure::usage(format!("unknown format {name:?}; use one of {}", known.join(", ")))
         })
     };
@@ -46,7 +46,11 @@ pub fn render_all(
 ///
 /// # Errors
 /// Where a file cannot be written; the message names it.
-pub fn write_all(table: &Table, out_dir: &Path, formats: &[&dyn Format]) -> Outcome<Vec<PathBuf>> {
+pub(crate) fn write_all(
+    table: &Table,
+    out_dir: &Path,
+    formats: &[&dyn Format],
+) -> Outcome<Vec<PathBuf>> {
     fs::create_dir_all(out_dir).map_err(at(format!("cannot make {}", out_dir.display())))?;
     let mut written = Vec::new();
     for format in formats {
@@ -77,7 +81,7 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> Outcome<()> {
 ///
 /// # Errors
 /// Where a file cannot be read; the message names it.
-pub fn read_all(paths: &[PathBuf]) -> Outcome<Vec<RunResult>> {
+pub(crate) fn read_all(paths: &[PathBuf]) -> Outcome<Vec<RunResult>> {
     let mut results: Vec<RunResult> = Vec::new();
     for path in paths {
         let read = file::read(path)?;

@@ -2,20 +2,22 @@
 
 pub(super) mod progress;
 
-use super::ci;
-use super::plan::Prepared;
-use super::report::{formats, write, write_all};
 use crate::cli::RunArgs;
-use crate::conduct::{self, Look, Ran};
+use crate::cmd::ci;
+use crate::cmd::plan::Prepared;
+use crate::cmd::report::{formats, write, write_all};
 use crate::error::{Failure, Outcome, at};
-use crate::gate::baseline::{self, Document};
+use crate::gate::baseline;
+use crate::gate::baseline::Document;
 use crate::gate::limit::{Watch, judged, written};
-use crate::host;
-use crate::plan::Machine;
+use crate::os;
+use crate::os::Machine;
+use crate::os::Signals;
 use crate::report::Table;
 use crate::result::RunResult;
 use crate::result::file::RESULT_FILE;
-use crate::signals::Signals;
+use crate::run;
+use crate::run::{Look, Ran};
 use progress::Progress;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,16 +30,16 @@ const ROOM_BYTES: u64 = 16 * 1024 * 1024;
 ///
 /// # Errors
 /// Where the scenario cannot be used, the machine cannot hold it, or the run failed.
-pub fn run(args: &RunArgs) -> Outcome<u8> {
+pub(crate) fn run(args: &RunArgs) -> Outcome<u8> {
     let title = format!("run of {}", args.scenario.display());
     ci::watched(&title, &args.output, || measure(args))
 }
 
 fn measure(args: &RunArgs) -> Outcome<u8> {
     let formats = formats(&args.reports)?;
-    host::raise_open_files();
-    let overrides = super::heads::overrides(&args.scenario, &args.overrides, &args.heads)?;
-    let prepared = super::plan::prepare(&args.scenario, &overrides, &Machine::read())?;
+    os::raise_open_files();
+    let overrides = crate::cmd::heads::overrides(&args.scenario, &args.overrides, &args.heads)?;
+    let prepared = crate::cmd::plan::prepare(&args.scenario, &overrides, &Machine::read())?;
     for warning in &prepared.warnings {
         eprintln!("warning: {warning}");
     }
@@ -73,7 +75,7 @@ fn measure(args: &RunArgs) -> Outcome<u8> {
 fn perform(prepared: &Prepared, started: jiff::Timestamp, out: &Path, quiet: bool) -> Outcome<Ran> {
     let Prepared { plan, limits, .. } = prepared;
     let started = started.strftime("%FT%TZ").to_string();
-    let mut header = conduct::header(plan, started, host::describe());
+    let mut header = run::header(plan, started, os::describe());
     header.limits = written(limits);
     let watch = Watch::new(limits);
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -88,7 +90,7 @@ fn perform(prepared: &Prepared, started: jiff::Timestamp, out: &Path, quiet: boo
         let mut inspector =
             |result: &RunResult, look: Look| watch.look(result, look.case, look.measured_ns);
         let ran =
-            conduct::run_inspected(plan, header, &path, &mut signals, &mut watcher, &mut inspector);
+            run::run_inspected(plan, header, &path, &mut signals, &mut watcher, &mut inspector);
         let ran = ran.await;
         progress.clear();
         ran.map_err(|failure| {
@@ -107,7 +109,7 @@ pub(super) fn make_room(out: &Path) -> Outcome<()> {
     // It may never have come to be.
     let _ = fs::remove_file(&probe);
     tried.map_err(at(format!("cannot write to {shown}")))?;
-    match host::free_bytes(out) {
+    match os::free_bytes(out) {
         Some(free) if free < ROOM_BYTES => Err(Failure::run(format!(
             "{shown} has {free} bytes free and a run may need {ROOM_BYTES}; make room or choose \
              another folder with --out"

@@ -1,12 +1,13 @@
 //! `wsbench schema`: the JSON Schema of what the program writes.
 
 use crate::error::Outcome;
-use crate::report::schema::{self, Document};
+use crate::report::schema;
+use crate::report::schema::Document;
 use clap::builder::PossibleValuesParser;
 
 /// The arguments of `wsbench schema`.
 #[derive(Debug, Clone, clap::Args)]
-pub struct SchemaArgs {
+pub(crate) struct SchemaArgs {
     /// The document to describe [default: all]
     #[arg(
         value_name = "DOCUMENT",
@@ -19,9 +20,9 @@ pub struct SchemaArgs {
 ///
 /// # Errors
 /// Where standard output cannot be written.
-pub fn run(args: &SchemaArgs) -> Outcome<()> {
+pub(crate) fn run(args: &SchemaArgs) -> Outcome<()> {
     let name = args.document.as_deref();
     let document = Document::ALL.into_iter().find(|d| name == Some(d.name()));
     let schema = document.map_or_else(schema::all, schema::of);
-    super::print(format!("{schema:#}\n").as_bytes())
+    crate::cmd::print(format!("{schema:#}\n").as_bytes())
 }

@@ -3,21 +3,24 @@
 //! The first prints and obeys signals, the second speaks lines with its parent. What is served,
 //! and how, is `server`.
 
-use crate::clock::{now_ns, process_cpu_ns};
+use crate::config::{Fields, Place, Table};
 use crate::error::{Failure, Outcome, at};
-use crate::feed::{Feed, Kind, Semantics, Spec, Workload};
-use crate::host::{raise_open_files, resident_bytes, take_long_turns};
-use crate::plan::Machine;
+use crate::feed::{Feed, PayloadKind, Semantics, Spec, Workload};
+use crate::os::Machine;
+use crate::os::Signals;
+use crate::os::{raise_open_files, resident_bytes, set_batch_scheduling};
 use crate::result::ServerEnd;
 use crate::result::file::Line;
-use crate::server::{self, Config, Limits, Mount, Running, Totals};
-use crate::settings::{Fields, Place, Table};
-use crate::signals::Signals;
-use crate::transport::injected::{FAULTS, Faults, Injected};
-use crate::transport::{self, TRANSPORTS, Transport};
+use crate::run::protocol::{FromServer, ServerStart, ToServer};
+use crate::run::worker::{listen, say};
+use crate::server;
+use crate::server::fault_injection::{FAULTS, FaultInjection, InjectedFault};
+use crate::server::{Config, Limits, Running, Totals};
+use crate::time::{now_ns, process_cpu_ns};
+use crate::transport;
+use crate::transport::Mount;
+use crate::transport::{TRANSPORTS, Transport};
 use crate::units::{human_bytes, parse_rate_hz, parse_size, thousands};
-use crate::worker::child::{listen, say};
-use crate::worker::protocol::{FromServer, ServerStart, ToServer};
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -38,7 +41,7 @@ const MOST_PAYLOAD_BYTES: u64 = 1024 * 1024;
 
 /// The arguments of `wsbench serve`.
 #[derive(Debug, Clone, clap::Args)]
-pub struct ServeArgs {
+pub(crate) struct ServeArgs {
     /// Where to listen; port 0 for any
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub bind: SocketAddr,
@@ -53,14 +56,14 @@ pub struct ServeArgs {
     pub rate: f64,
     /// The form of a message: text, binary or json
     #[arg(long, value_name = "KIND", default_value = "text", value_parser = kind)]
-    pub payload: Kind,
+    pub payload: PayloadKind,
     /// The size of a message
     #[arg(long, value_name = "SIZE", default_value = "21B", value_parser = size)]
     pub size: u32,
     /// A fault of the server's own, of a stated size, to see whether a gate catches it: delay=5ms,
     /// header=64B, cpu=50us, leak=1KiB, drop=1%, stall=200ms/2s; may be given several times
     #[arg(long = "fault", value_name = "NAME=SIZE", long_help = fault_help())]
-    pub faults: Vec<Injected>,
+    pub faults: Vec<InjectedFault>,
 }
 
 /// Every fault and what it does.
@@ -80,8 +83,8 @@ fn rate(text: &str) -> Result<f64, String> {
     }
 }
 
-fn kind(text: &str) -> Result<Kind, String> {
-    let found = Kind::CHOICES.into_iter().find(|kind| kind.name() == text);
+fn kind(text: &str) -> Result<PayloadKind, String> {
+    let found = PayloadKind::CHOICES.into_iter().find(|kind| kind.name() == text);
     found.ok_or_else(|| "must be text, binary or json".to_owned())
 }
 
@@ -95,7 +98,7 @@ fn size(text: &str) -> Result<u32, String> {
 ///
 /// # Errors
 /// Where the scenario cannot be used or the address is taken.
-pub fn run(args: &ServeArgs) -> Outcome<()> {
+pub(crate) fn run(args: &ServeArgs) -> Outcome<()> {
     let (spec, mounts) = match &args.scenario {
         Some(path) => from_scenario(path)?,
         None => (from_args(args)?, every_transport()?),
@@ -110,7 +113,7 @@ pub fn run(args: &ServeArgs) -> Outcome<()> {
         threads,
         feed: Feed { spec, epoch_ns: now_ns() },
         gap_ns: GAP_NS,
-        mounts,
+        mount: Mount::all(mounts),
         limits: Limits::default(),
         faults,
         notice: Arc::new(warn),
@@ -132,10 +135,10 @@ pub fn run(args: &ServeArgs) -> Outcome<()> {
 ///
 /// # Errors
 /// Where one is given twice, or nothing that is served can show it.
-fn faults(list: &[Injected], spec: &Spec, mounts: &[Mount]) -> Outcome<Faults> {
+fn faults(list: &[InjectedFault], spec: &Spec, mounts: &[Mount]) -> Outcome<FaultInjection> {
     let wrong = |error: String| Failure::usage(format!("--fault: {error}"));
-    let faults = Faults::of(list).map_err(wrong)?;
-    let drops = list.iter().any(|fault| matches!(fault, Injected::Drop(_)));
+    let faults = FaultInjection::of(list).map_err(wrong)?;
+    let drops = list.iter().any(|fault| matches!(fault, InjectedFault::Drop(_)));
     let latest = spec.workload == Workload::Ticker
         && spec.semantics == Semantics::Snapshot
         && mounts.iter().all(|mount| mount.transport.name() == "polling");
@@ -168,7 +171,7 @@ fn threads(asked: Option<u32>, spec: &Spec) -> Outcome<u32> {
 }
 
 fn from_scenario(path: &Path) -> Outcome<(Spec, Vec<Mount>)> {
-    let plan = super::plan::prepare(path, &[], &Machine::read())?.plan;
+    let plan = crate::cmd::plan::prepare(path, &[], &Machine::read())?.plan;
     let mut mounts: Vec<Mount> = Vec::new();
     for series in plan.series {
         let transport = known(&series.transport)?;
@@ -261,11 +264,11 @@ fn runtime() -> Outcome<tokio::runtime::Runtime> {
 ///
 /// # Errors
 /// Where the parent is gone. What else goes wrong is told to the parent.
-pub fn child() -> Outcome<()> {
+pub(crate) fn child() -> Outcome<()> {
     let (start, orders) = listen::<ServerStart, ToServer>()?;
     raise_open_files();
     if start.crowded {
-        take_long_turns();
+        set_batch_scheduling();
     }
     let (case, shard) = (start.case, start.shard);
     let served = runtime()?.block_on(async {
@@ -286,7 +289,7 @@ pub fn child() -> Outcome<()> {
 }
 
 fn configure(start: ServerStart) -> Outcome<Config> {
-    let mount = |mount: crate::worker::protocol::Mount| {
+    let mount = |mount: crate::run::protocol::Mount| {
         let transport = known(&mount.transport)?;
         Ok(Mount { transport, params: mount.params, path: mount.path })
     };
@@ -301,9 +304,9 @@ fn configure(start: ServerStart) -> Outcome<Config> {
         threads: start.threads,
         feed: Feed::waiting(start.feed),
         gap_ns: start.gap_ns,
-        mounts: start.mounts.into_iter().map(mount).collect::<Outcome<_>>()?,
+        mount: Mount::all(start.mounts.into_iter().map(mount).collect::<Outcome<_>>()?),
         limits,
-        faults: Faults::default(),
+        faults: FaultInjection::default(),
         notice: Arc::new(warn),
     })
 }

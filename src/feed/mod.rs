@@ -13,10 +13,12 @@ mod schedule;
 mod sender;
 mod stamp;
 
-pub use reader::{Reader, join, joined_bytes};
-pub use schedule::{Cursor, Update};
-pub use sender::{MOST_NUMBER, MOST_SENDERS, Post};
-pub use stamp::{Kind, Stamp, TEXT_STAMP_BYTES, sequence_text};
+pub use reader::Reader;
+pub(crate) use reader::{join, joined_bytes};
+pub(crate) use schedule::{Cursor, Update};
+pub(crate) use sender::{MOST_NUMBER, MOST_SENDERS, Post};
+pub(crate) use stamp::TEXT_STAMP_BYTES;
+pub use stamp::{PayloadKind, Stamp, sequence_text};
 
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
@@ -94,8 +96,8 @@ pub struct Spec {
     /// published at the same moments, as when one ticker is broadcast.
     pub spread: bool,
     /// The form of the payload.
-    pub kind: Kind,
-    /// The payload's size in bytes; at least [`Kind::least_bytes`].
+    pub kind: PayloadKind,
+    /// The payload's size in bytes; at least [`PayloadKind::least_bytes`].
     pub payload_bytes: u32,
     /// The seed of phases and gaps.
     pub seed: u64,
@@ -112,7 +114,7 @@ impl Spec {
         rate_hz: 1.0,
         arrivals: Arrivals::Periodic,
         spread: true,
-        kind: Kind::Text,
+        kind: PayloadKind::Text,
         payload_bytes: TEXT_STAMP_BYTES as u32,
         seed: 1,
     };

@@ -11,9 +11,9 @@
 //! Separate from the stamp's other forms: this one is a JSON array of three numbers and nothing
 //! else. Each sender walks to and fro on a line of its own, so that consecutive positions differ.
 
-use super::sender::Post;
-use super::stamp::{digits, number};
-use super::{Stamp, mix};
+use crate::feed::sender::Post;
+use crate::feed::stamp::{digits, number};
+use crate::feed::{Stamp, mix};
 
 const HEAD: &[u8] = b"[";
 const LATITUDE: &[u8] = b",37.";
@@ -89,18 +89,19 @@ pub(super) fn read(payload: &[u8]) -> Option<Stamp> {
     let published_ns = field(b"", NS_DIGITS)?;
     field(TAIL, 0)?;
     let sender = u32::try_from(id.checked_sub(FIRST_ID)?).ok()?;
-    let number = u32::try_from(count).ok().filter(|n| *n <= super::MOST_NUMBER)?;
+    let number = u32::try_from(count).ok().filter(|n| *n <= crate::feed::MOST_NUMBER)?;
     Some(Stamp { sequence: Post { sender, number }.sequence(), published_ns })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::feed::Kind;
+    use crate::feed::PayloadKind;
 
     fn of(post: Post, published_ns: u64) -> Vec<u8> {
         let mut payload = vec![0; BYTES];
-        Stamp { sequence: post.sequence(), published_ns }.write(Kind::Position, &mut payload);
+        Stamp { sequence: post.sequence(), published_ns }
+            .write(PayloadKind::Position, &mut payload);
         payload
     }
 
@@ -112,7 +113,7 @@ mod tests {
             let json: [f64; 3] = serde_json::from_slice(&payload).unwrap();
             assert_eq!(json[0], 1_000_000.0 + f64::from(post.sender));
             assert!((37.0..38.0).contains(&json[1]) && (-123.0..-122.0).contains(&json[2]));
-            let stamp = Stamp::read(Kind::Position, &payload).unwrap();
+            let stamp = Stamp::read(PayloadKind::Position, &payload).unwrap();
             assert_eq!(Post::of_sequence(stamp.sequence), post);
             assert_eq!(stamp.published_ns, 1_234_567_890_123_456_789);
         }

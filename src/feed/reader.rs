@@ -10,31 +10,36 @@
 //! [`Stamp`]'s. Updates are found by their size, which every one of a feed has, never by looking
 //! for a separator: so reading costs the same for any payload.
 
-use super::{Kind, Stamp};
+use crate::feed::{PayloadKind, Stamp};
 use bytes::BytesMut;
 
 /// The longest stamp of any kind.
 const STAMP_BYTES: usize = 62;
 
-impl Kind {
+impl PayloadKind {
     /// What stands between two updates of a message.
     pub fn separator(self) -> &'static [u8] {
         match self {
-            Kind::Text | Kind::Json | Kind::Position => b"\n",
-            Kind::Binary => b"",
+            PayloadKind::Text | PayloadKind::Json | PayloadKind::Position => b"\n",
+            PayloadKind::Binary => b"",
         }
     }
 }
 
 /// The length of a message of so many updates of `size` bytes each, in bytes.
-pub fn joined_bytes(kind: Kind, size: usize, updates: u64) -> u64 {
+pub(crate) fn joined_bytes(kind: PayloadKind, size: usize, updates: u64) -> u64 {
     let separators = updates.saturating_sub(1) * kind.separator().len() as u64;
     updates * size as u64 + separators
 }
 
 /// Appends a message: an update of `size` bytes for each stamp, with separators between them.
-/// `size` is at least [`Kind::least_bytes`], which the plan has checked.
-pub fn join(kind: Kind, size: usize, stamps: impl IntoIterator<Item = Stamp>, out: &mut BytesMut) {
+/// `size` is at least [`PayloadKind::least_bytes`], which the plan has checked.
+pub(crate) fn join(
+    kind: PayloadKind,
+    size: usize,
+    stamps: impl IntoIterator<Item = Stamp>,
+    out: &mut BytesMut,
+) {
     for (index, stamp) in stamps.into_iter().enumerate() {
         if index > 0 {
             out.extend_from_slice(kind.separator());
@@ -57,7 +62,7 @@ pub fn join(kind: Kind, size: usize, stamps: impl IntoIterator<Item = Stamp>, ou
 pub struct Reader {
     /// The beginning of the update that is being read.
     stamp: [u8; STAMP_BYTES],
-    kind: Kind,
+    kind: PayloadKind,
     size: u32,
     /// Bytes of the update so far.
     at: u32,
@@ -67,7 +72,7 @@ pub struct Reader {
 
 impl Reader {
     /// A reader of updates of this kind and size in bytes.
-    pub fn new(kind: Kind, size: u32) -> Reader {
+    pub fn new(kind: PayloadKind, size: u32) -> Reader {
         // An update of no bytes would have no place in a message.
         Reader { stamp: [0; STAMP_BYTES], kind, size: size.max(1), at: 0, strange: false }
     }
@@ -144,7 +149,7 @@ mod tests {
         (0..count).map(|n| Stamp { sequence: n * 7, published_ns: 1_000_000 + n })
     }
 
-    fn message(kind: Kind, size: usize, count: u64) -> BytesMut {
+    fn message(kind: PayloadKind, size: usize, count: u64) -> BytesMut {
         let mut out = BytesMut::new();
         join(kind, size, stamps(count), &mut out);
         assert_eq!(out.len() as u64, joined_bytes(kind, size, count));
@@ -164,10 +169,10 @@ mod tests {
 
     #[test]
     fn three_updates_of_21_bytes_are_65_bytes_of_text_and_63_of_binary() {
-        assert_eq!(joined_bytes(Kind::Text, 21, 3), 65);
-        assert_eq!(joined_bytes(Kind::Binary, 21, 3), 63);
-        assert_eq!(joined_bytes(Kind::Text, 21, 0), 0);
-        let text = message(Kind::Text, 21, 2);
+        assert_eq!(joined_bytes(PayloadKind::Text, 21, 3), 65);
+        assert_eq!(joined_bytes(PayloadKind::Binary, 21, 3), 63);
+        assert_eq!(joined_bytes(PayloadKind::Text, 21, 0), 0);
+        let text = message(PayloadKind::Text, 21, 2);
         assert_eq!((text.len(), text[21]), (43, b'\n'));
     }
 
@@ -178,27 +183,27 @@ mod tests {
             let separators = reader.push(bytes, |_| given += 1);
             (given, separators)
         };
-        let text = message(Kind::Text, 21, 2);
-        let mut reader = Reader::new(Kind::Text, 21);
+        let text = message(PayloadKind::Text, 21, 2);
+        let mut reader = Reader::new(PayloadKind::Text, 21);
         assert_eq!(given(&mut reader, &text[..21]), (0, 0));
         assert_eq!(given(&mut reader, &text[21..22]), (1, 1));
         assert_eq!(given(&mut reader, &text[22..]), (0, 0));
         let mut last = None;
         reader.end(|stamp| last = stamp);
         assert_eq!(last, stamps(2).last());
-        let mut binary = Reader::new(Kind::Binary, 16);
-        assert_eq!(given(&mut binary, &message(Kind::Binary, 16, 2)), (2, 0));
+        let mut binary = Reader::new(PayloadKind::Binary, 16);
+        assert_eq!(given(&mut binary, &message(PayloadKind::Binary, 16, 2)), (2, 0));
     }
 
     #[test]
     fn a_foreign_message_gives_one_none_and_the_next_is_read() {
         for (kind, size, foreign) in [
-            (Kind::Text, 21, &b"{\"price\": 1.25}"[..]),
-            (Kind::Text, 21, &[b'!'; 500]),
-            (Kind::Text, 21, &[b'7'; 22]),
-            (Kind::Text, 21, b"\n"),
-            (Kind::Json, 100, &[b'\n'; 1000]),
-            (Kind::Binary, 40, &[0; 39]),
+            (PayloadKind::Text, 21, &b"{\"price\": 1.25}"[..]),
+            (PayloadKind::Text, 21, &[b'!'; 500]),
+            (PayloadKind::Text, 21, &[b'7'; 22]),
+            (PayloadKind::Text, 21, b"\n"),
+            (PayloadKind::Json, 100, &[b'\n'; 1000]),
+            (PayloadKind::Binary, 40, &[0; 39]),
         ] {
             let mut reader = Reader::new(kind, size);
             let good = message(kind, size as usize, 2);
@@ -214,8 +219,8 @@ mod tests {
 
     #[test]
     fn stamps_before_the_fault_are_given() {
-        let mut text = message(Kind::Text, 30, 3);
-        let mut reader = Reader::new(Kind::Text, 30);
+        let mut text = message(PayloadKind::Text, 30, 3);
+        let mut reader = Reader::new(PayloadKind::Text, 30);
         assert_eq!(
             read(&mut reader, &text[..text.len() - 1], 1000),
             (vec![stamps(1).next(), stamps(2).nth(1), None], 2)
@@ -226,9 +231,9 @@ mod tests {
 
     #[test]
     fn an_empty_message_has_no_update_and_a_last_separator_does_no_harm() {
-        let mut reader = Reader::new(Kind::Text, 21);
+        let mut reader = Reader::new(PayloadKind::Text, 21);
         assert_eq!(read(&mut reader, b"", 1), (vec![], 0));
-        let mut text = message(Kind::Text, 21, 1);
+        let mut text = message(PayloadKind::Text, 21, 1);
         text.extend_from_slice(b"\n");
         assert_eq!(read(&mut reader, &text, 1000), (vec![stamps(1).next()], 1));
         reader.push(&text[..10], |_| {});
@@ -239,7 +244,7 @@ mod tests {
     #[test]
     fn a_reader_is_small_and_holds_every_stamp() {
         assert!(std::mem::size_of::<Reader>() <= 80);
-        assert!(Kind::ALL.iter().all(|kind| kind.least_bytes() <= STAMP_BYTES));
+        assert!(PayloadKind::ALL.iter().all(|kind| kind.least_bytes() <= STAMP_BYTES));
     }
 
     proptest! {
@@ -247,7 +252,7 @@ mod tests {
         fn what_is_joined_is_read_under_any_split(
             count in 0u64..21, size in 21usize..200, cut in 1usize..300
         ) {
-            for kind in Kind::ALL {
+            for kind in PayloadKind::ALL {
                 let size = size.max(kind.least_bytes());
                 let bytes = message(kind, size, count);
                 let mut reader = Reader::new(kind, size as u32);
@@ -266,7 +271,7 @@ mod tests {
                 prop_oneof![3 => Just(b'\n'), 9 => Just(b'0'), 1 => any::<u8>()], 0..200),
             size in 0u32..70, cut in 1usize..40
         ) {
-            for kind in Kind::ALL {
+            for kind in PayloadKind::ALL {
                 let whole = read(&mut Reader::new(kind, size), &bytes, 1000);
                 prop_assert_eq!(&read(&mut Reader::new(kind, size), &bytes, cut), &whole);
                 let none = whole.0.iter().position(Option::is_none);

@@ -1,6 +1,6 @@
 //! The moments of publishing: a cursor that walks one topic's updates.
 
-use super::{Arrivals, Feed, Topic, mix};
+use crate::feed::{Arrivals, Feed, Topic, mix};
 use rand_xoshiro::SplitMix64;
 use rand_xoshiro::rand_core::{RngCore, SeedableRng};
 
@@ -22,7 +22,7 @@ pub struct Update {
 /// Update 0 lies at or before the epoch, so that there is always a latest update; update 1 is the
 /// first after it.
 #[derive(Debug, Clone)]
-pub struct Cursor {
+pub(crate) struct Cursor {
     current: Update,
     next_ns: u64,
     period_ns: u64,
@@ -32,7 +32,7 @@ pub struct Cursor {
 
 impl Cursor {
     /// The beginning of a topic.
-    pub fn new(feed: &Feed, topic: Topic) -> Cursor {
+    pub(crate) fn new(feed: &Feed, topic: Topic) -> Cursor {
         let spec = &feed.spec;
         let period_ns = spec.period_ns().max(1);
         let own = if spec.spread { u64::from(topic.0) + 1 } else { 0 };
@@ -74,7 +74,7 @@ impl Cursor {
     }
 
     /// The latest update at or before `now_ns`, or update 0 where the epoch is still to come.
-    pub fn latest(&mut self, now_ns: u64) -> Update {
+    pub(crate) fn latest(&mut self, now_ns: u64) -> Update {
         if now_ns >= self.next_ns {
             match &mut self.gaps {
                 None => {
@@ -95,7 +95,7 @@ impl Cursor {
     }
 
     /// Goes to an update, forwards or back to the topic's beginning and on from there.
-    pub fn seek(&mut self, feed: &Feed, topic: Topic, sequence: u64) {
+    pub(crate) fn seek(&mut self, feed: &Feed, topic: Topic, sequence: u64) {
         if sequence < self.current.sequence {
             *self = Cursor::new(feed, topic);
         }
@@ -117,12 +117,12 @@ impl Cursor {
     }
 
     /// The update after the current one, which may lie in the future.
-    pub fn peek(&self) -> Update {
+    pub(crate) fn peek(&self) -> Update {
         Update { sequence: self.current.sequence + 1, published_ns: self.next_ns }
     }
 
     /// Makes the next update the current one.
-    pub fn advance(&mut self) {
+    pub(crate) fn advance(&mut self) {
         self.current = self.peek();
         let gap = match &mut self.gaps {
             None => self.period_ns,

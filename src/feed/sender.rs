@@ -4,9 +4,9 @@
 //! has nine digits in decimal, which every kind of payload holds.
 
 /// Numbers of one sender; the first is 1, so that 0 is none.
-pub const MOST_NUMBER: u32 = NUMBERS - 1;
+pub(crate) const MOST_NUMBER: u32 = NUMBERS - 1;
 /// The most senders that are told apart.
-pub const MOST_SENDERS: u32 = 999;
+pub(crate) const MOST_SENDERS: u32 = 999;
 const NUMBERS: u32 = 1_000_000;
 
 /// One message of one sender.
@@ -37,7 +37,7 @@ impl Post {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::feed::{Kind, Stamp};
+    use crate::feed::{PayloadKind, Stamp};
 
     #[test]
     fn every_kind_of_stamp_tells_senders_and_numbers_apart() {
@@ -47,7 +47,7 @@ mod tests {
             Post { sender: MOST_SENDERS - 1, number: MOST_NUMBER },
         ] {
             assert_eq!(Post::of_sequence(post.sequence()), post);
-            for kind in Kind::ALL {
+            for kind in PayloadKind::ALL {
                 let stamp = Stamp { sequence: post.sequence(), published_ns: 1234567890123456789 };
                 let stamp = Stamp { published_ns: stamp.published_ns % 10u64.pow(18), ..stamp };
                 let mut payload = vec![0; kind.least_bytes()];

@@ -13,13 +13,13 @@
 //! The time is in nanoseconds of `CLOCK_MONOTONIC`. A reader that finds no stamp says so; it
 //! never guesses.
 
-use super::{Update, position};
+use crate::feed::{Update, position};
 use serde::{Deserialize, Serialize};
 
 /// The form of a payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum PayloadKind {
     /// Printable ASCII; a WebSocket text message.
     Text,
     /// Arbitrary bytes; a WebSocket binary message.
@@ -31,7 +31,7 @@ pub enum Kind {
 }
 
 /// The least size of a text payload, the size of the chapter's messages.
-pub const TEXT_STAMP_BYTES: usize = 21;
+pub(crate) const TEXT_STAMP_BYTES: usize = 21;
 const SEQUENCE_DIGITS: usize = 7;
 const JSON_HEAD: &[u8] = b"{\"seq\":";
 const JSON_TIME: &[u8] = b",\"published_ns\":";
@@ -42,27 +42,29 @@ const JSON_NS: usize = 19;
 const JSON_LEAST: usize =
     JSON_HEAD.len() + JSON_SEQUENCE + JSON_TIME.len() + JSON_NS + JSON_PAD.len() + JSON_TAIL.len();
 
-impl Kind {
+impl PayloadKind {
     /// Every kind.
-    pub const ALL: [Kind; 4] = [Kind::Text, Kind::Binary, Kind::Json, Kind::Position];
+    pub const ALL: [PayloadKind; 4] =
+        [PayloadKind::Text, PayloadKind::Binary, PayloadKind::Json, PayloadKind::Position];
     /// Those that a scenario may ask for; a position is what the tracker sends.
-    pub const CHOICES: [Kind; 3] = [Kind::Text, Kind::Binary, Kind::Json];
+    pub const CHOICES: [PayloadKind; 3] =
+        [PayloadKind::Text, PayloadKind::Binary, PayloadKind::Json];
     /// The name used in scenarios.
     pub fn name(self) -> &'static str {
         match self {
-            Kind::Text => "text",
-            Kind::Binary => "binary",
-            Kind::Json => "json",
-            Kind::Position => "position",
+            PayloadKind::Text => "text",
+            PayloadKind::Binary => "binary",
+            PayloadKind::Json => "json",
+            PayloadKind::Position => "position",
         }
     }
     /// The smallest payload that holds the stamp, in bytes.
     pub fn least_bytes(self) -> usize {
         match self {
-            Kind::Text => TEXT_STAMP_BYTES,
-            Kind::Binary => 16,
-            Kind::Json => JSON_LEAST,
-            Kind::Position => position::BYTES,
+            PayloadKind::Text => TEXT_STAMP_BYTES,
+            PayloadKind::Binary => 16,
+            PayloadKind::Json => JSON_LEAST,
+            PayloadKind::Position => position::BYTES,
         }
     }
 }
@@ -83,29 +85,29 @@ impl From<Update> for Stamp {
 }
 
 impl Stamp {
-    /// Fills a whole payload. The buffer has at least [`Kind::least_bytes`] bytes, which the plan
+    /// Fills a whole payload. The buffer has at least [`PayloadKind::least_bytes`] bytes, which the plan
     /// has checked; a shorter one is filled with padding alone.
-    pub fn write(self, kind: Kind, payload: &mut [u8]) {
+    pub fn write(self, kind: PayloadKind, payload: &mut [u8]) {
         payload.fill(match kind {
-            Kind::Binary => 0,
+            PayloadKind::Binary => 0,
             // Blanks may follow a JSON value (RFC 8259 §2).
-            Kind::Position => b' ',
-            Kind::Text | Kind::Json => b'.',
+            PayloadKind::Position => b' ',
+            PayloadKind::Text | PayloadKind::Json => b'.',
         });
         if payload.len() < kind.least_bytes() {
             return;
         }
         match kind {
-            Kind::Text => {
+            PayloadKind::Text => {
                 digits(self.sequence, 36, &mut payload[..SEQUENCE_DIGITS]);
                 digits(self.published_ns, 36, &mut payload[SEQUENCE_DIGITS..TEXT_STAMP_BYTES]);
             }
-            Kind::Binary => {
+            PayloadKind::Binary => {
                 payload[..8].copy_from_slice(&self.sequence.to_be_bytes());
                 payload[8..16].copy_from_slice(&self.published_ns.to_be_bytes());
             }
-            Kind::Json => self.write_json(payload),
-            Kind::Position => position::write(self, &mut payload[..position::BYTES]),
+            PayloadKind::Json => self.write_json(payload),
+            PayloadKind::Position => position::write(self, &mut payload[..position::BYTES]),
         }
     }
 
@@ -130,13 +132,13 @@ impl Stamp {
     }
 
     /// Reads the stamp of a payload; `None` where there is none.
-    pub fn read(kind: Kind, payload: &[u8]) -> Option<Stamp> {
+    pub fn read(kind: PayloadKind, payload: &[u8]) -> Option<Stamp> {
         match kind {
-            Kind::Text => Some(Stamp {
+            PayloadKind::Text => Some(Stamp {
                 sequence: number(payload.get(..SEQUENCE_DIGITS)?, 36)?,
                 published_ns: number(payload.get(SEQUENCE_DIGITS..TEXT_STAMP_BYTES)?, 36)?,
             }),
-            Kind::Binary => {
+            PayloadKind::Binary => {
                 let word = |range| -> Option<u64> {
                     Some(u64::from_be_bytes(
                         payload.get::<std::ops::Range<usize>>(range)?.try_into().ok()?,
@@ -144,7 +146,7 @@ impl Stamp {
                 };
                 Some(Stamp { sequence: word(0..8)?, published_ns: word(8..16)? })
             }
-            Kind::Json => {
+            PayloadKind::Json => {
                 let rest = payload.strip_prefix(JSON_HEAD)?;
                 let sequence = number(rest.get(..JSON_SEQUENCE)?, 10)?;
                 let rest = rest[JSON_SEQUENCE..].strip_prefix(JSON_TIME)?;
@@ -155,7 +157,7 @@ impl Stamp {
                     published_ns: ns.checked_sub(10u64.pow(18))?,
                 })
             }
-            Kind::Position => position::read(payload.get(..position::BYTES)?),
+            PayloadKind::Position => position::read(payload.get(..position::BYTES)?),
         }
     }
 }
@@ -191,17 +193,17 @@ mod tests {
     #[test]
     fn the_text_stamp_is_the_chapters_21_bytes() {
         let mut payload = [0; 21];
-        Stamp { sequence: 37, published_ns: 36 * 36 + 1 }.write(Kind::Text, &mut payload);
+        Stamp { sequence: 37, published_ns: 36 * 36 + 1 }.write(PayloadKind::Text, &mut payload);
         assert_eq!(&payload, b"000001100000000000101");
         let mut longer = [0; 24];
-        Stamp { sequence: 0, published_ns: 0 }.write(Kind::Text, &mut longer);
+        Stamp { sequence: 0, published_ns: 0 }.write(PayloadKind::Text, &mut longer);
         assert_eq!(&longer, b"000000000000000000000...");
     }
 
     #[test]
     fn the_json_stamp_is_json() {
         let mut payload = vec![0; JSON_LEAST + 4];
-        Stamp { sequence: 5, published_ns: 99 }.write(Kind::Json, &mut payload);
+        Stamp { sequence: 5, published_ns: 99 }.write(PayloadKind::Json, &mut payload);
         let value: serde_json::Value = serde_json::from_slice(&payload).unwrap();
         assert_eq!(value["seq"], 1_000_000_005u64);
         assert_eq!(value["pad"], "....");
@@ -213,7 +215,7 @@ mod tests {
         fn what_is_written_is_read(
             sequence in 0u64..1_000_000_000, published_ns in 0u64..10u64.pow(18), extra in 0usize..200
         ) {
-            for kind in Kind::ALL {
+            for kind in PayloadKind::ALL {
                 let mut payload = vec![0; kind.least_bytes() + extra];
                 let stamp = Stamp { sequence, published_ns };
                 stamp.write(kind, &mut payload);
@@ -223,7 +225,7 @@ mod tests {
 
         #[test]
         fn reading_any_bytes_does_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
-            for kind in Kind::ALL {
+            for kind in PayloadKind::ALL {
                 let _ = Stamp::read(kind, &bytes);
             }
         }

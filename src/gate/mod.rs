@@ -14,11 +14,11 @@
 //! Three rules hold for all of them: a figure without samples never passes, a figure that cannot
 //! be compared says why, and the run is the sample, never the request.
 
-pub mod baseline;
-pub mod limit;
-pub mod noise;
-pub mod paired;
-pub mod pairs;
-pub mod same;
-pub mod signed_rank;
-pub mod worth;
+pub(crate) mod baseline;
+pub(crate) mod invariants;
+pub(crate) mod limit;
+pub(crate) mod noise;
+pub(crate) mod paired;
+pub(crate) mod pairs;
+pub(crate) mod run_validity;
+pub(crate) mod signed_rank;

@@ -1,9 +1,9 @@
 //! A against A: how much a machine's figures vary where nothing changed, and what it can tell.
 //!
-//! Separate from [`paired`](super::paired), which decides: here nothing passes or fails.
+//! Separate from [`paired`](crate::gate::paired), which decides: here nothing passes or fails.
 
-use super::paired::{Order, Rules, Sampled, Verdicts};
-use super::signed_rank::{detectable, median};
+use crate::gate::paired::{Order, Rules, Sampled, Verdicts};
+use crate::gate::signed_rank::{detectable, median};
 use crate::report::Figure;
 use crate::report::finding::{Decision, Subject};
 
@@ -12,7 +12,7 @@ const MOST_PAIRS: u32 = 1000;
 
 /// What one metric's pairs say of the machine.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Noise {
+pub(crate) struct Noise {
     /// Which figure.
     pub subject: Subject,
     /// The unit of `median`.
@@ -36,7 +36,7 @@ pub struct Noise {
 }
 
 /// What pairs of runs of the same thing say; `orders` are the orders in which they ran.
-pub fn noise(
+pub(crate) fn noise(
     metrics: &[Sampled],
     verdicts: &Verdicts,
     orders: &[Order],
@@ -96,8 +96,8 @@ fn drift(values: &[f64]) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::paired::judge;
     use super::*;
+    use crate::gate::paired::judge;
 
     fn sampled(values: &[(f64, f64)]) -> Sampled {
         Sampled {

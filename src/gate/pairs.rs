@@ -1,15 +1,15 @@
 //! From pairs of runs to the figures that vary from run to run: which of them a comparison judges,
 //! and how much of a change it tolerates.
 //!
-//! Separate from [`paired`](super::paired), which judges samples and knows no run, and from
-//! [`same`](super::same), which compares what does not vary.
+//! Separate from [`paired`](crate::gate::paired), which judges samples and knows no run, and from
+//! [`same`](crate::gate::invariants), which compares what does not vary.
 
-use super::paired::Sampled;
+use crate::config::nearest;
+use crate::gate::paired::Sampled;
 use crate::report::Figure;
-use crate::report::columns::{Cell, Column, columns};
 use crate::report::finding::Subject;
+use crate::report::metrics::{Cell, Column, columns};
 use crate::report::table::{Row, Table};
-use crate::settings::nearest;
 use crate::units::thousands;
 use std::collections::BTreeMap;
 
@@ -41,14 +41,14 @@ const MOST_MARGIN: f64 = 9.0;
 
 /// The changes that are tolerated.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Margins(BTreeMap<String, f64>);
+pub(crate) struct Margins(BTreeMap<String, f64>);
 
 impl Margins {
     /// Reads what the user tolerates, `METRIC=10%` each; the last one of a metric holds.
     ///
     /// # Errors
     /// A sentence with what is wrong and what would be right.
-    pub fn read(given: &[String]) -> Result<Margins, String> {
+    pub(crate) fn read(given: &[String]) -> Result<Margins, String> {
         let mut margins = Margins::default();
         for text in given {
             let (metric, margin) = margin(text)?;
@@ -87,7 +87,7 @@ fn margin(text: &str) -> Result<(String, f64), String> {
 
 /// The samples of a comparison and what is left out of it.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Samples {
+pub(crate) struct Samples {
     /// A metric of a series at a client count each.
     pub metrics: Vec<Sampled>,
     /// A sentence for each metric that no run of either side has, with the reason.
@@ -96,7 +96,7 @@ pub struct Samples {
 
 /// The figures of pairs of runs, A's and B's, in their order. `own_drivers` says that each side
 /// brings its own driver, which is then judged too.
-pub fn samples(pairs: &[(&Table, &Table)], margins: &Margins, own_drivers: bool) -> Samples {
+pub(crate) fn samples(pairs: &[(&Table, &Table)], margins: &Margins, own_drivers: bool) -> Samples {
     let mut samples = Samples::default();
     let Some((first, _)) = pairs.first() else { return samples };
     let columns = columns();

@@ -1,6 +1,6 @@
 //! Wilcoxon's signed-rank test, its interval and its estimate, exactly: pure arithmetic.
 //!
-//! Separate from [`paired`](super::paired), which knows what a run, a margin and a decision are.
+//! Separate from [`paired`](crate::gate::paired), which knows what a run, a margin and a decision are.
 //! Here are differences `x_1 … x_K`, one a pair, and the question whether they lie above zero.
 //!
 //! Everything comes from the `M = K(K+1)/2` Walsh averages `(x_i + x_j)/2`, `i ≤ j`. Without ties
@@ -28,14 +28,14 @@ use std::f64::consts::PI;
 /// By `c_k[t] = c_{k−1}[t] + c_{k−1}[t−k]` over `2^K`, halved at each step: exact to the last bit up
 /// to 53 pairs, and within a relative 2⁻⁴⁵ up to a hundred; no number of pairs overflows.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Law {
+pub(crate) struct NullDistribution {
     /// P(T ≤ t) for t from 0 to K(K+1)/2.
     at_most: Vec<f64>,
 }
 
-impl Law {
+impl NullDistribution {
     /// The law of `pairs` pairs. Takes of the order of `pairs`³ steps.
-    pub fn of(pairs: u32) -> Law {
+    pub(crate) fn of(pairs: u32) -> NullDistribution {
         let pairs = pairs as usize;
         let mut chance = Vec::with_capacity(walsh_averages(pairs) + 1);
         chance.push(1.0);
@@ -52,21 +52,21 @@ impl Law {
             sum = (sum + *p).min(1.0);
             *p = sum;
         }
-        Law { at_most: chance }
+        NullDistribution { at_most: chance }
     }
     /// P(T ≤ t); 1 beyond the largest sum.
-    pub fn at_most(&self, t: usize) -> f64 {
+    pub(crate) fn at_most(&self, t: usize) -> f64 {
         self.at_most.get(t).copied().unwrap_or(1.0)
     }
     /// How many t have P(T ≤ t) ≤ `alpha`: the test at this level rejects where fewer Walsh averages
     /// than this are at or below zero. Zero where so few pairs can never reject.
-    pub fn critical_count(&self, alpha: f64) -> usize {
+    pub(crate) fn critical_count(&self, alpha: f64) -> usize {
         self.at_most.partition_point(|&p| p <= alpha)
     }
 }
 
 /// The smallest p-value that so many pairs can give: 2^−K.
-pub fn smallest_p(pairs: u32) -> f64 {
+pub(crate) fn smallest_p(pairs: u32) -> f64 {
     // Beyond 1,074 the power is zero: an exponent that fits is all the same.
     0.5_f64.powi(pairs.min(2_000) as i32)
 }
@@ -79,7 +79,7 @@ fn walsh_averages(pairs: usize) -> usize {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Walsh {
     averages: Vec<f64>,
-    law: Law,
+    law: NullDistribution,
 }
 
 impl Walsh {
@@ -94,7 +94,7 @@ impl Walsh {
             averages.extend(differences[i..].iter().map(|b| a / 2.0 + b / 2.0));
         }
         averages.sort_unstable_by(f64::total_cmp);
-        Some(Walsh { averages, law: Law::of(pairs) })
+        Some(Walsh { averages, law: NullDistribution::of(pairs) })
     }
     /// The averages in ascending order, K(K+1)/2 of them.
     pub fn averages(&self) -> &[f64] {
@@ -133,14 +133,14 @@ fn median_of_sorted(sorted: &[f64]) -> f64 {
 }
 
 /// The median of finite values; `None` of none.
-pub fn median(values: &[f64]) -> Option<f64> {
+pub(crate) fn median(values: &[f64]) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
     (!sorted.is_empty()).then(|| median_of_sorted(&sorted))
 }
 
 /// The standard deviation of a sample, over n − 1; `None` of fewer than two values.
-pub fn deviation(values: &[f64]) -> Option<f64> {
+pub(crate) fn deviation(values: &[f64]) -> Option<f64> {
     let n = values.len() as f64;
     if n < 2.0 {
         return None;
@@ -196,19 +196,19 @@ mod tests {
     #[test]
     fn critical_counts_are_the_published_ones() {
         for (pairs, counts) in CRITICAL {
-            let law = Law::of(pairs);
+            let law = NullDistribution::of(pairs);
             assert_eq!([0.05, 0.01, 0.005].map(|alpha| law.critical_count(alpha)), counts);
         }
         // Seven pairs cannot reach 0.005: 1/128. None reach no level at all.
-        assert_eq!(Law::of(7).critical_count(0.005), 0);
-        assert_eq!(Law::of(10).critical_count(1.0 / 1024.0), 1);
-        assert_eq!(Law::of(10).critical_count(f64::NAN), 0);
+        assert_eq!(NullDistribution::of(7).critical_count(0.005), 0);
+        assert_eq!(NullDistribution::of(10).critical_count(1.0 / 1024.0), 1);
+        assert_eq!(NullDistribution::of(10).critical_count(f64::NAN), 0);
     }
 
     #[test]
     fn the_law_is_that_of_all_sign_vectors() {
         for pairs in 0..=14_u32 {
-            let law = Law::of(pairs);
+            let law = NullDistribution::of(pairs);
             let mut count = vec![0_u64; walsh_averages(pairs as usize) + 1];
             for signs in 0_u32..1 << pairs {
                 let sum: u32 = (0..pairs).filter(|i| signs >> i & 1 == 1).map(|i| i + 1).sum();
@@ -232,7 +232,7 @@ mod tests {
                 // In place of the sum without this rank stands that with it.
                 counts[t + rank] += count;
             }
-            let law = Law::of(rank as u32);
+            let law = NullDistribution::of(rank as u32);
             let mut sum = 0_u128;
             for (t, count) in counts.iter().enumerate() {
                 sum += count;
@@ -250,7 +250,7 @@ mod tests {
             let x: Vec<f64> = (0..9).map(|i| sign(i) * (f64::from(i) + 1.0).sqrt()).collect();
             let sum: u32 = (0..9).filter(|i| signs >> i & 1 == 1).map(|i| i + 1).sum();
             let walsh = Walsh::of(&x).expect("nine finite differences");
-            assert_eq!(walsh.p_value(), Law::of(9).at_most(sum as usize), "{x:?}");
+            assert_eq!(walsh.p_value(), NullDistribution::of(9).at_most(sum as usize), "{x:?}");
         }
     }
 

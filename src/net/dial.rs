@@ -1,9 +1,9 @@
 //! Dialling: a TCP connection from a source address of one's own.
 
-use super::bind::choose_port_at_connect;
-use super::metered::Metered;
-use crate::delay::Delay;
-use crate::record::{Fault, FaultKind};
+use crate::net::linux::bind::choose_port_at_connect;
+use crate::net::meter::Metered;
+use crate::record::{ClientError, ClientErrorKind};
+use crate::time::Delay;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -37,8 +37,8 @@ impl Dialer {
 ///
 /// # Errors
 /// The fault, with its `errno`, where no connection was made within the limit.
-pub async fn dial(dialer: &Dialer, client: u32) -> Result<Metered, Fault> {
-    let fault = |e: std::io::Error| Fault::io(FaultKind::Connect, &e);
+pub(crate) async fn dial(dialer: &Dialer, client: u32) -> Result<Metered, ClientError> {
+    let fault = |e: std::io::Error| ClientError::io(ClientErrorKind::Connect, &e);
     let socket = match dialer.address {
         SocketAddr::V4(_) => TcpSocket::new_v4(),
         SocketAddr::V6(_) => TcpSocket::new_v6(),
@@ -49,7 +49,7 @@ pub async fn dial(dialer: &Dialer, client: u32) -> Result<Metered, Fault> {
         socket.bind(SocketAddr::new(IpAddr::V4(source), 0)).map_err(fault)?;
     }
     match tokio::time::timeout(dialer.timeout, socket.connect(dialer.address)).await {
-        Err(_) => Err(Fault::of(FaultKind::ConnectTimeout)),
+        Err(_) => Err(ClientError::of(ClientErrorKind::ConnectTimeout)),
         Ok(Err(error)) => Err(fault(error)),
         Ok(Ok(stream)) => {
             stream.set_nodelay(true).map_err(fault)?;

@@ -5,17 +5,15 @@
 //! What needs Linux is in `tcp_info`, `sock_diag` and `bind`, whose other-platform halves say
 //! what is missing.
 
-pub mod bind;
-pub mod delay;
-pub mod dial;
-pub mod line;
-pub mod metered;
-pub mod relay;
-pub mod sock_diag;
-pub mod tap;
-pub mod tcp_info;
+pub(crate) mod delay_line;
+pub(crate) mod delay_queue;
+pub(crate) mod dial;
+pub(crate) mod linux;
+pub(crate) mod meter;
+pub(crate) mod relay;
+pub(crate) mod tap;
 
-pub use dial::{Dialer, dial};
-pub use line::Line;
-pub use metered::Metered;
-pub use tap::{Heads, Tap};
+pub(crate) use delay_line::Line;
+pub(crate) use dial::{Dialer, dial};
+pub(crate) use meter::Metered;
+pub(crate) use tap::{Heads, Tap};

@@ -4,12 +4,12 @@
 //! first bytes are held for the two ways that it would have taken instead. One task a
 //! connection, on the runtime of the caller's thread.
 
-use super::dial::{Dialer, dial};
-use super::line::{Errors, Line};
-use super::metered::{Meter, Metered};
-use crate::alarm::Alarm;
-use crate::clock::now_ns;
-use crate::record::{Fault, LATENCY_BOUND_NS};
+use crate::net::delay_line::{Errors, Line};
+use crate::net::dial::{Dialer, dial};
+use crate::net::meter::{Meter, Metered};
+use crate::record::{ClientError, LATENCY_BOUND_NS};
+use crate::time::Timer;
+use crate::time::now_ns;
 use hdrhistogram::Histogram;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -28,7 +28,7 @@ const BACKLOG: u32 = 65_535;
 const BACK_OFF: Duration = Duration::from_millis(50);
 
 /// A relay that listens.
-pub struct Relay {
+pub(crate) struct Relay {
     listener: TcpListener,
     address: SocketAddr,
     to: Dialer,
@@ -36,7 +36,7 @@ pub struct Relay {
 
 /// What passed through a relay.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Totals {
+pub(crate) struct Totals {
     /// Connections accepted.
     pub connections: u64,
     /// Bytes that reached the server's socket.
@@ -44,7 +44,7 @@ pub struct Totals {
     /// Bytes that were read from the server's socket.
     pub down: u64,
     /// Connections for which the server could not be reached, by why.
-    pub faults: BTreeMap<Fault, u64>,
+    pub faults: BTreeMap<ClientError, u64>,
     /// How late pieces left the line, in nanoseconds.
     pub errors: Histogram<u64>,
 }
@@ -52,7 +52,7 @@ pub struct Totals {
 /// What the connections of a relay share.
 struct Shared {
     to: Dialer,
-    alarm: Alarm,
+    alarm: Timer,
     totals: RefCell<Totals>,
     accepted: Cell<u32>,
 }
@@ -63,7 +63,7 @@ impl Relay {
     ///
     /// # Errors
     /// From `bind(2)` and `listen(2)`.
-    pub fn bind(address: SocketAddr, to: Dialer) -> io::Result<Relay> {
+    pub(crate) fn bind(address: SocketAddr, to: Dialer) -> io::Result<Relay> {
         let socket = match address {
             SocketAddr::V4(_) => TcpSocket::new_v4(),
             SocketAddr::V6(_) => TcpSocket::new_v6(),
@@ -76,13 +76,13 @@ impl Relay {
     }
 
     /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// Relays until `ended`; gives that and what passed. Connections that are still open are
     /// closed. Within a local runtime.
-    pub async fn run<T>(self, ended: impl Future<Output = T>) -> (T, Totals) {
+    pub(crate) async fn run<T>(self, ended: impl Future<Output = T>) -> (T, Totals) {
         let shared = Rc::new(Shared::new(self.to));
         let keeper = tokio::task::spawn_local(shared.alarm.clone().keep());
         let mut connections = JoinSet::new();
@@ -118,7 +118,7 @@ impl Shared {
         Shared {
             to,
             // No gap: a relay has nothing else to do.
-            alarm: Alarm::default(),
+            alarm: Timer::default(),
             totals: RefCell::new(totals),
             accepted: Cell::new(0),
         }

@@ -9,7 +9,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 /// The heads that were kept, shared by the connections of a client.
-pub type Heads = Rc<RefCell<Vec<Head>>>;
+pub(crate) type Heads = Rc<RefCell<Vec<Head>>>;
 
 /// What a response begins with (RFC 9112 §4).
 const VERSION: &[u8] = b"HTTP/1.";

@@ -7,7 +7,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 
 /// Where a server listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Address {
+pub(crate) struct Address {
     /// Its `Host`.
     pub authority: String,
     /// Its socket's address.
@@ -19,7 +19,7 @@ impl Address {
     ///
     /// # Errors
     /// A sentence with what is wrong and what would be right.
-    pub fn of(url: &str) -> Result<Address, String> {
+    pub(crate) fn of(url: &str) -> Result<Address, String> {
         parse(url)
     }
 }

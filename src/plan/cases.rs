@@ -3,8 +3,9 @@
 //!
 //! Separate from `resolve`, which reads settings: here a plan's settings are complete.
 
-use super::shard::RESERVED_FILES;
-use super::{Case, DriverShard, Machine, Plan, Server, ServerShard, Stretch, split, workload};
+use crate::os::Machine;
+use crate::plan::shard::RESERVED_FILES;
+use crate::plan::{Case, DriverShard, Plan, Server, ServerShard, Stretch, split, workload};
 use std::collections::BTreeMap;
 use std::ops::Range;
 

@@ -4,9 +4,9 @@
 //! Separate from `estimate`, which is the planned rate and all clients, and from the report, which
 //! finds where curves cross.
 
-use super::{Plan, Series};
 use crate::feed::{Semantics, Spec, Workload};
-use crate::record::{CostAt, Exchange};
+use crate::plan::{Plan, Series};
+use crate::predict::{CostAt, Exchange};
 
 /// The least and the greatest rate, in updates a second.
 const RATES: (f64, f64) = (1.0 / 3600.0, 100.0);
@@ -19,7 +19,7 @@ const MOST_UPDATES: f64 = 20_000.0;
 
 /// What a client of one series costs by the rate of updates.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Costs {
+pub(crate) struct Costs {
     /// The label of the series.
     pub series: String,
     /// The transport's name.
@@ -31,7 +31,7 @@ pub struct Costs {
 }
 
 /// The costs of every series of a plan.
-pub fn costs(plan: &Plan) -> Vec<Costs> {
+pub(crate) fn costs(plan: &Plan) -> Vec<Costs> {
     let clients = plan.cases.iter().filter(|c| !c.floor).map(|c| c.clients).min().unwrap_or(1);
     let one = |series: &Series| Costs {
         series: series.label.clone(),

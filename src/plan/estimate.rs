@@ -3,8 +3,8 @@
 //! Separate from `result`, which is what it took. The figures per client are measurements of a
 //! two-core Linux 6.18 machine and are called estimates wherever they are shown.
 
-use super::{Case, Plan};
-use crate::record::Exchange;
+use crate::plan::{Case, Plan};
+use crate::predict::Exchange;
 use crate::units::SECOND_NS;
 use serde::Serialize;
 use std::net::Ipv4Addr;
@@ -30,7 +30,7 @@ const CALIBRATION_NS: u64 = 8 * SECOND_NS;
 
 /// Bytes a second by layer, of all clients of a case together.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Traffic {
+pub(crate) struct Traffic {
     /// Exchanges or messages a second.
     pub events: f64,
     /// Payload from server to client.
@@ -47,7 +47,7 @@ pub struct Traffic {
 
 /// What a case will take.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Estimate {
+pub(crate) struct Estimate {
     /// Processes of the driver.
     pub driver_processes: u64,
     /// Processes of the server.
@@ -74,13 +74,13 @@ pub struct Estimate {
 
 impl Estimate {
     /// Memory of all sorts.
-    pub fn memory_bytes(&self) -> u64 {
+    pub(crate) fn memory_bytes(&self) -> u64 {
         self.driver_bytes + self.server_bytes + self.kernel_bytes
     }
 }
 
 /// What a case of a plan will take.
-pub fn estimate(plan: &Plan, case: &Case) -> Estimate {
+pub(crate) fn estimate(plan: &Plan, case: &Case) -> Estimate {
     let series = plan.series_of(case);
     let clients = u64::from(case.clients);
     // The floor opens no socket.

@@ -3,8 +3,8 @@
 //! This and the transports' `keys()` are the only places where a default stands. `resolve` reads
 //! by these tables and `wsbench init` prints them.
 
+use crate::config::Key;
 use crate::scenario;
-use crate::settings::Key;
 
 /// One table of a scenario.
 #[derive(Debug, Clone, Copy)]

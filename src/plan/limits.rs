@@ -3,10 +3,10 @@
 //! Separate from `gate::limit`, which knows conditions and judges; and from the plan, which they
 //! are no part of.
 
-use super::keys;
+use crate::config::{Diagnostic, Fields, Key, Place, Source, nearest};
 use crate::gate::limit::{Limit, Part, Rule};
+use crate::plan::keys;
 use crate::scenario;
-use crate::settings::{Fault, Fields, Key, Place, Source, nearest};
 use crate::units::human_ns;
 
 /// What a limit may select.
@@ -22,7 +22,7 @@ pub(super) fn read(
     file: &scenario::File,
     clients: &[u32],
     duration_ns: u64,
-    faults: &mut Vec<Fault>,
+    faults: &mut Vec<Diagnostic>,
 ) -> (Vec<Limit>, Vec<String>) {
     let known = Known { series: series(file), clients: clients.to_vec() };
     let (mut limits, mut warnings) = (Vec::new(), Vec::new());

@@ -10,26 +10,27 @@ mod curves;
 mod estimate;
 mod keys;
 mod limits;
-mod machine;
 mod preflight;
 mod resolve;
 mod shard;
 mod warnings;
 mod workload;
 
-pub use address::Address;
-pub use curves::{Costs, costs};
-pub use estimate::{Estimate, Traffic, estimate};
-pub use keys::{SECTIONS, Section};
-pub use machine::{Conntrack, Machine};
-pub use preflight::{Check, Preflight};
+pub(crate) use address::Address;
+pub(crate) use curves::{Costs, costs};
+pub(crate) use estimate::{Estimate, estimate};
+pub use keys::SECTIONS;
+pub(crate) use keys::Section;
+pub use preflight::Preflight;
 pub use resolve::{Resolved, resolve};
-pub use shard::{DriverShard, ServerShard, split};
+pub(crate) use shard::{DriverShard, ServerShard, split};
 
-use crate::delay::Delay;
 use crate::feed;
-use crate::record::Model;
-use crate::transport::{self, Setting, Target};
+use crate::predict::Model;
+use crate::predict::SeriesContext;
+use crate::protocol::http1::Target;
+use crate::time::Delay;
+use crate::transport;
 use crate::units::SECOND_NS;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -85,7 +86,7 @@ pub struct Timing {
     /// How long clients may take to end.
     pub drain_ns: u64,
     /// Between two times that a thread wakes for due turns or updates; see
-    /// [`Alarm::with_gap`](crate::alarm::Alarm::with_gap).
+    /// [`Timer::with_gap`](crate::time::Timer::with_gap).
     pub resolution_ns: u64,
 }
 
@@ -222,7 +223,8 @@ impl Plan {
             Server::External { authority, .. } => authority.clone(),
         };
         let target = Target { authority, path: series.path.clone(), bundled: self.bundled() };
-        let setting = Setting { feed: *feed, target, delay_ns: self.delay.one_way_ns, clients };
+        let setting =
+            SeriesContext { feed: *feed, target, delay_ns: self.delay.one_way_ns, clients };
         let mut model = transport::find(&series.transport)?.shape(&series.params, &setting).model?;
         if self.delay.jitter_ns > 0 {
             // A law with jitter is a convolution, and order is kept: no closed form is claimed.

@@ -3,8 +3,9 @@
 //! Separate from the plan itself, which is the same on every machine with the same limit of open
 //! files and the same cores.
 
-use super::shard::RESERVED_FILES;
-use super::{Machine, Plan, Server, estimate};
+use crate::os::Machine;
+use crate::plan::shard::RESERVED_FILES;
+use crate::plan::{Plan, Server, estimate};
 use crate::units::{human_bytes, thousands};
 use serde::Serialize;
 

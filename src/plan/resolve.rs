@@ -4,17 +4,21 @@
 //! Separate from `preflight`, which holds the plan against the machine. Of the machine only its
 //! limit of open files and its cores are used here: they decide how many processes there are.
 
-use super::warnings::warnings;
-use super::{
-    BUNDLED_AUTHORITY, Machine, Plan, Series, Server, Stretch, Timing, address, cases, keys,
-    limits, workload,
-};
-use crate::delay::{Delay, JitterLaw, MOST_DELAY_NS};
-use crate::feed::{self, Arrivals, Kind};
+use crate::config::{Diagnostic, Diagnostics, Fields, Key, Place, Table, nearest};
+use crate::feed;
+use crate::feed::{Arrivals, PayloadKind};
 use crate::gate::limit::Limit;
+use crate::os::Machine;
+use crate::plan::warnings::warnings;
+use crate::plan::{
+    BUNDLED_AUTHORITY, Plan, Series, Server, Stretch, Timing, address, cases, keys, limits,
+    workload,
+};
+use crate::predict::SeriesContext;
+use crate::protocol::http1::Target;
 use crate::scenario;
-use crate::settings::{Fault, Faults, Fields, Key, Place, Table, nearest};
-use crate::transport::{self, Setting, Target};
+use crate::time::{Delay, JitterLaw, MOST_DELAY_NS};
+use crate::transport;
 use crate::units::{SECOND_NS, human_ns};
 use std::collections::BTreeMap;
 
@@ -66,7 +70,7 @@ struct Answering {
 ///
 /// # Errors
 /// Everything that is wrong with the scenario.
-pub fn resolve(file: &scenario::File, machine: &Machine) -> Result<Resolved, Faults> {
+pub fn resolve(file: &scenario::File, machine: &Machine) -> Result<Resolved, Diagnostics> {
     let mut faults = Vec::new();
     let mut fields = file.root();
     let root = read_root(&mut fields, file, machine);
@@ -202,7 +206,7 @@ fn bad_word(what: &str, word: &str) -> Option<String> {
     })
 }
 
-fn read_feed(file: &scenario::File, seed: u64, faults: &mut Vec<Fault>) -> feed::Spec {
+fn read_feed(file: &scenario::File, seed: u64, faults: &mut Vec<Diagnostic>) -> feed::Spec {
     let nothing = Table::empty(Place::whole());
     let mut fields =
         file.table("feed").unwrap_or_else(|| Fields::new(&nothing, "feed", &file.base_dir));
@@ -221,9 +225,10 @@ fn read_feed(file: &scenario::File, seed: u64, faults: &mut Vec<Fault>) -> feed:
         _ => Arrivals::Periodic,
     };
     let spread = fields.boolean(&keys::SPREAD);
-    let names = Kind::CHOICES.map(Kind::name);
+    let names = PayloadKind::CHOICES.map(PayloadKind::name);
     let chosen = fields.choice(&keys::PAYLOAD, &names);
-    let kind = Kind::ALL.into_iter().find(|k| k.name() == chosen).unwrap_or(Kind::Text);
+    let kind =
+        PayloadKind::ALL.into_iter().find(|k| k.name() == chosen).unwrap_or(PayloadKind::Text);
     let size = fields.size(&keys::SIZE);
     let (kind, size) = workload::payload(&mut fields, plain.workload, kind, size);
     workload::judge(&mut fields, &plain, arrivals);
@@ -255,7 +260,11 @@ fn read_labels(file: &scenario::File) -> Vec<String> {
     labels
 }
 
-fn read_server(file: &scenario::File, labels: &[String], faults: &mut Vec<Fault>) -> Answering {
+fn read_server(
+    file: &scenario::File,
+    labels: &[String],
+    faults: &mut Vec<Diagnostic>,
+) -> Answering {
     let mut answering = Answering { server: Server::Bundled, paths: BTreeMap::new() };
     let Some(mut fields) = file.table("server") else { return answering };
     fields.declare(keys::of("server"));
@@ -299,7 +308,7 @@ fn read_series(
     answering: &Answering,
     before: &[Series],
     root: &Root,
-    faults: &mut Vec<Fault>,
+    faults: &mut Vec<Diagnostic>,
 ) -> Option<Series> {
     fields.declare(keys::of(scenario::SERIES));
     let names: Vec<&str> = transport::TRANSPORTS.iter().map(|t| t.name()).collect();
@@ -334,7 +343,8 @@ fn read_series(
             fields.fault(&keys::TRANSPORT, format!("{name} cannot carry this feed: {why}"));
         }
         // Pace and shape do not depend on how many clients there are.
-        let setting = Setting { feed: *feed, target, delay_ns: root.delay.one_way_ns, clients: 1 };
+        let setting =
+            SeriesContext { feed: *feed, target, delay_ns: root.delay.one_way_ns, clients: 1 };
         let shape = transport.shape(&params, &setting);
         Series {
             label,
@@ -384,7 +394,7 @@ fn too_short(fields: &mut Fields<'_>, series: &Series, keys: &[Key], root: &Root
 fn read_stretch(
     file: &scenario::File,
     clients: &[u32],
-    faults: &mut Vec<Fault>,
+    faults: &mut Vec<Diagnostic>,
 ) -> BTreeMap<u32, Stretch> {
     let Some(mut fields) = file.table("stretch") else { return BTreeMap::new() };
     fields.declare(keys::of("stretch"));

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Open files that a process needs beside its clients' sockets.
-pub const RESERVED_FILES: u64 = 256;
+pub(crate) const RESERVED_FILES: u64 = 256;
 
 /// One driver process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,7 +32,7 @@ pub struct ServerShard {
 /// Splits `clients` over as few processes as the open-file limit allows, evenly: the parts
 /// differ by one at the most, their sum is `clients`. Gives the parts and the threads of each,
 /// so that all threads together are about the machine's cores.
-pub fn split(clients: u32, open_files: u64, cores: u32) -> (Vec<u32>, u32) {
+pub(crate) fn split(clients: u32, open_files: u64, cores: u32) -> (Vec<u32>, u32) {
     let each = open_files.saturating_sub(RESERVED_FILES).max(1);
     let processes = u64::from(clients).div_ceil(each).max(1);
     // At most `clients` processes, so it fits.

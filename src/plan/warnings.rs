@@ -2,7 +2,7 @@
 //!
 //! Separate from `resolve`, whose faults end the matter: a run with warnings begins.
 
-use super::{Plan, Series, Timing};
+use crate::plan::{Plan, Series, Timing};
 use crate::units::{human_ns, thousands};
 
 /// Polls a second that one core holds, client and server together: two held 75,000 to 80,000

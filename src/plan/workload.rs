@@ -4,10 +4,11 @@
 //! Separate from `resolve`, which reads the settings that every workload has alike, and from the
 //! transports, which say for themselves what they cannot carry.
 
-use super::shard::RESERVED_FILES;
-use super::{Machine, Timing, keys};
-use crate::feed::{Arrivals, Kind, MOST_NUMBER, MOST_SENDERS, Semantics, Spec, Workload};
-use crate::settings::Fields;
+use crate::config::Fields;
+use crate::feed::{Arrivals, MOST_NUMBER, MOST_SENDERS, PayloadKind, Semantics, Spec, Workload};
+use crate::os::Machine;
+use crate::plan::shard::RESERVED_FILES;
+use crate::plan::{Timing, keys};
 use crate::units::{SECOND_NS, thousands};
 
 /// The longest that updates may be held back.
@@ -62,21 +63,21 @@ pub(super) fn judge(fields: &mut Fields<'_>, spec: &Spec, arrivals: Arrivals) {
 pub(super) fn payload(
     fields: &mut Fields<'_>,
     workload: Workload,
-    kind: Kind,
+    kind: PayloadKind,
     size: u64,
-) -> (Kind, u64) {
+) -> (PayloadKind, u64) {
     if workload != Workload::Tracker {
         return (kind, size);
     }
-    let least = Kind::Position.least_bytes() as u64;
-    if kind != Kind::Text && fields.sound(&keys::PAYLOAD) {
+    let least = PayloadKind::Position.least_bytes() as u64;
+    if kind != PayloadKind::Text && fields.sound(&keys::PAYLOAD) {
         fields.fault(&keys::PAYLOAD, "a tracker's messages are positions: leave payload out");
     }
     if fields.written(&keys::SIZE) && size != least && fields.sound(&keys::SIZE) {
         let message = format!("a tracker's messages are positions of {least}B: leave size out");
         fields.fault(&keys::SIZE, message);
     }
-    (Kind::Position, least)
+    (PayloadKind::Position, least)
 }
 
 /// Client counts that a workload cannot have: where what one sends reaches all, all meet in one

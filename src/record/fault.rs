@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The kind of a fault. What [`Fault::code`] means is said at each.
+/// The kind of a fault. What [`ClientError::code`] means is said at each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum FaultKind {
+pub enum ClientErrorKind {
     /// No connection could be made; the code is the `errno`.
     Connect,
     /// No connection within the limit; no code.
@@ -32,29 +32,29 @@ pub enum FaultKind {
 
 /// A fault and its code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Fault {
+pub struct ClientError {
     /// What went wrong.
-    pub kind: FaultKind,
+    pub kind: ClientErrorKind,
     /// An `errno`, an HTTP status or a close code, as the kind says; 0 where there is none.
     pub code: i32,
 }
 
-impl Fault {
+impl ClientError {
     /// A fault without a code.
-    pub const fn of(kind: FaultKind) -> Fault {
-        Fault { kind, code: 0 }
+    pub const fn of(kind: ClientErrorKind) -> ClientError {
+        ClientError { kind, code: 0 }
     }
     /// A fault with its `errno`, status or close code.
-    pub const fn with(kind: FaultKind, code: i32) -> Fault {
-        Fault { kind, code }
+    pub const fn with(kind: ClientErrorKind, code: i32) -> ClientError {
+        ClientError { kind, code }
     }
     /// A fault of this kind from an I/O error.
-    pub fn io(kind: FaultKind, error: &std::io::Error) -> Fault {
-        Fault { kind, code: error.raw_os_error().unwrap_or(0) }
+    pub fn io(kind: ClientErrorKind, error: &std::io::Error) -> ClientError {
+        ClientError { kind, code: error.raw_os_error().unwrap_or(0) }
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let os = |f: &mut fmt::Formatter<'_>, what: &str| match self.code {
             0 => write!(f, "{what} failed"),
@@ -66,26 +66,28 @@ impl fmt::Display for Fault {
             ),
         };
         match self.kind {
-            FaultKind::Connect => os(f, "connect"),
-            FaultKind::ConnectTimeout => f.write_str("connect timed out"),
-            FaultKind::Upgrade if self.code == 0 => f.write_str("upgrade failed"),
-            FaultKind::Upgrade => write!(f, "upgrade refused with status {}", self.code),
-            FaultKind::Read => os(f, "read"),
-            FaultKind::Write => os(f, "write"),
-            FaultKind::EarlyClose if self.code == 0 => f.write_str("closed early by the server"),
-            FaultKind::EarlyClose => {
+            ClientErrorKind::Connect => os(f, "connect"),
+            ClientErrorKind::ConnectTimeout => f.write_str("connect timed out"),
+            ClientErrorKind::Upgrade if self.code == 0 => f.write_str("upgrade failed"),
+            ClientErrorKind::Upgrade => write!(f, "upgrade refused with status {}", self.code),
+            ClientErrorKind::Read => os(f, "read"),
+            ClientErrorKind::Write => os(f, "write"),
+            ClientErrorKind::EarlyClose if self.code == 0 => {
+                f.write_str("closed early by the server")
+            }
+            ClientErrorKind::EarlyClose => {
                 write!(f, "closed early by the server with close code {}", self.code)
             }
-            FaultKind::Status => write!(f, "answered with status {}", self.code),
-            FaultKind::Malformed => f.write_str("answered with malformed bytes"),
-            FaultKind::ResponseTimeout => f.write_str("no answer within the limit"),
-            FaultKind::Undrained => f.write_str("did not end within the drain limit"),
+            ClientErrorKind::Status => write!(f, "answered with status {}", self.code),
+            ClientErrorKind::Malformed => f.write_str("answered with malformed bytes"),
+            ClientErrorKind::ResponseTimeout => f.write_str("no answer within the limit"),
+            ClientErrorKind::Undrained => f.write_str("did not end within the drain limit"),
         }
     }
 }
 
 /// The symbol of the `errno`s that a client of a network meets.
-pub fn errno_name(code: i32) -> &'static str {
+pub(crate) fn errno_name(code: i32) -> &'static str {
     match code {
         libc::ECONNREFUSED => "ECONNREFUSED",
         libc::ECONNRESET => "ECONNRESET",

@@ -8,7 +8,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// What is kept of one head, in bytes.
-pub const HEAD_KEPT_BYTES: usize = 16 * 1024;
+pub(crate) const HEAD_KEPT_BYTES: usize = 16 * 1024;
 
 /// Which head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -86,12 +86,12 @@ pub struct Head {
 }
 
 /// Bytes as the characters of Latin-1, which are as many.
-pub fn latin1(bytes: &[u8]) -> String {
+pub(crate) fn latin1(bytes: &[u8]) -> String {
     bytes.iter().map(|&b| char::from(b)).collect()
 }
 
 /// The bytes again; `None` where a character is none of Latin-1.
-pub fn from_latin1(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn from_latin1(text: &str) -> Option<Vec<u8>> {
     text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect()
 }
 

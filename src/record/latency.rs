@@ -57,7 +57,7 @@ impl Metric {
 }
 
 /// The longest latency told apart, in nanoseconds: one hour.
-pub const BOUND_NS: u64 = 3_600_000_000_000;
+pub(crate) const BOUND_NS: u64 = 3_600_000_000_000;
 
 /// A histogram for each metric that anything was recorded of.
 #[derive(Debug, Clone, Default)]

@@ -1,6 +1,6 @@
 //! The recorder of one thread and the windows of a second that it gives away.
 
-use super::{Counts, Fault, Latency, Ledger, Metric, Phase, Phases};
+use crate::record::{ClientError, Counts, Latency, Ledger, Metric, Phase, Phases};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
@@ -29,7 +29,7 @@ pub struct Window {
     /// Bytes and events by the phase of the client that caused them.
     pub phases: Phases<Cell>,
     /// Faults by kind and code.
-    pub faults: BTreeMap<Fault, u64>,
+    pub faults: BTreeMap<ClientError, u64>,
     /// Latencies of the measured phase; of connecting, those of the set-up.
     pub latency: Latency,
 }
@@ -86,7 +86,7 @@ impl Recorder {
         self.window.latency.record(metric, ns);
     }
     /// Counts a fault.
-    pub fn fault(&mut self, phase: Phase, fault: Fault) {
+    pub fn fault(&mut self, phase: Phase, fault: ClientError) {
         *self.window.faults.entry(fault).or_default() += 1;
         self.at(phase).counts.faults += 1;
     }
@@ -103,7 +103,7 @@ impl Recorder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::FaultKind;
+    use crate::record::ClientErrorKind;
     use proptest::prelude::*;
 
     fn window() -> impl Strategy<Value = Window> {
@@ -115,7 +115,7 @@ mod tests {
                 recorder.at(phase).ledger.up.wire += bytes;
                 recorder.at(phase).counts.messages += 1;
                 recorder.latency(phase, Metric::DeliveryLatency, ns);
-                recorder.fault(phase, Fault::with(FaultKind::Status, code));
+                recorder.fault(phase, ClientError::with(ClientErrorKind::Status, code));
             }
             recorder.take(Window::clone)
         })

@@ -4,19 +4,19 @@
 //! characters of HTTP heads a poll, 2 bytes of frame header a WebSocket message, one a second
 //! and client. Its "Mbps" is bits over 2^20.
 
-use super::figure::Figure;
-use super::table::Chapter;
+use crate::report::figure::Figure;
+use crate::report::table::Chapter;
 use crate::units::SECOND_NS;
 
 /// Characters of request and response head of one poll, line ends not counted.
-pub const POLL_CHARS: f64 = 871.0;
+pub(crate) const POLL_CHARS: f64 = 871.0;
 /// Bytes of frame header of one WebSocket message.
-pub const FRAME_BYTES: f64 = 2.0;
+pub(crate) const FRAME_BYTES: f64 = 2.0;
 
 /// The transport's name that the chapter's polling figures belong to.
-pub const POLLING: &str = "polling";
+pub(crate) const POLLING: &str = "polling";
 /// The transport's name that the chapter's WebSocket figures belong to.
-pub const WEBSOCKET: &str = "websocket";
+pub(crate) const WEBSOCKET: &str = "websocket";
 
 /// The chapter's figures for a transport, client count and planned interval.
 pub(super) fn figures(transport: &str, clients: u32, interval_ns: u64) -> Chapter {

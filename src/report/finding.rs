@@ -3,7 +3,7 @@
 //! Separate from `gate`, which judges, and from `verdict`, which says what a run is worth. Formats
 //! show these types and decide nothing.
 
-use super::figure::Figure;
+use crate::report::figure::Figure;
 
 /// What a judgement says of one figure, or of all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -203,7 +203,7 @@ impl Judgement {
 }
 
 /// What was found of the scenario's limits in a table.
-pub fn limits(table: &super::Table) -> impl Iterator<Item = &Finding> {
+pub fn limits(table: &crate::report::Table) -> impl Iterator<Item = &Finding> {
     table.judgement.findings.iter().filter(|found| found.kind == Kind::Limit)
 }
 

@@ -9,23 +9,19 @@
 //! implements [`Format`], and put it into [`FORMATS`]. What was judged is shown by [`judged`], and
 //! the JSON documents are described by [`schema`].
 
-pub mod chapter;
-pub mod columns;
-mod csv;
+pub(crate) mod chapter;
 mod figure;
-pub mod finding;
-mod json;
-pub mod judged;
-pub mod layer;
-pub mod pictures;
-mod png;
-pub mod schema;
-pub mod summary;
-pub mod table;
-mod text;
+pub(crate) mod finding;
+pub(crate) mod format;
+pub(crate) mod judgement;
+pub(crate) mod layer;
+pub(crate) mod metrics;
+pub(crate) mod pictures;
+pub(crate) mod schema;
+pub(crate) mod summary;
+pub(crate) mod table;
 
 pub use figure::Figure;
-pub use json::JSON_SCHEMA;
 pub use summary::summarise;
 pub use table::Table;
 
@@ -51,9 +47,10 @@ pub trait Format: Sync {
 }
 
 /// Every format.
-pub static FORMATS: &[&dyn Format] = &[&text::Text, &csv::Csv, &json::Json, &png::Png];
+pub static FORMATS: &[&dyn Format] =
+    &[&format::text::Text, &format::csv::Csv, &format::json::Json, &format::png::Png];
 
 /// The format of a name.
-pub fn format(name: &str) -> Option<&'static dyn Format> {
+pub fn find_format(name: &str) -> Option<&'static dyn Format> {
     FORMATS.iter().copied().find(|f| f.name() == name)
 }

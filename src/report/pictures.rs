@@ -4,8 +4,8 @@
 //! Separate from `table`, the figures of a run, and from `png`, which draws these and computes
 //! none of them.
 
-use super::figure::Figure;
 use crate::record::{TraceEvent, TraceKind};
+use crate::report::figure::Figure;
 
 /// What is drawn besides the rows.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -86,7 +86,7 @@ pub struct Message {
 
 /// The share of deliveries that took at most so long, measured and by law.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Distribution {
+pub struct DistributionPicture {
     /// By rising latency, to the greatest measured and the law's worst. Empty where there is
     /// neither.
     pub points: Vec<Share>,
@@ -172,5 +172,5 @@ pub struct CostCurve {
     /// The series in words: with its interval, where the label does not tell.
     pub words: String,
     /// By rising rate.
-    pub points: Vec<crate::record::CostAt>,
+    pub points: Vec<crate::predict::CostAt>,
 }

@@ -3,11 +3,11 @@
 //! Separate from `summary`, which makes them. A value carries its unit in its name or its
 //! documentation.
 
-use super::figure::Figure;
-use super::finding::Judgement;
-use super::layer::{Layer, Quantity, Way};
-use super::pictures::{Distribution, Pictures};
 use crate::record::{Metric, Phase};
+use crate::report::figure::Figure;
+use crate::report::finding::Judgement;
+use crate::report::layer::{Layer, Quantity, Way};
+use crate::report::pictures::{DistributionPicture, Pictures};
 use hdrhistogram::Histogram;
 
 /// Everything the reports say about a run.
@@ -95,7 +95,7 @@ pub struct Row {
     /// A point a second and repeat.
     pub seconds: Vec<Second>,
     /// The whole distribution of the delivery latency beside the law that it should follow.
-    pub distribution: Distribution,
+    pub distribution: DistributionPicture,
     /// What the row is worth.
     pub status: Status,
     /// The checks behind `status`.
@@ -251,7 +251,7 @@ pub struct Latencies {
     pub count: u64,
     /// All of them, in nanoseconds; `None` where nothing was recorded.
     pub histogram: Option<Histogram<u64>>,
-    /// The statistics, in the order of [`Statistic::ALL`](super::layer::Statistic::ALL).
+    /// The statistics, in the order of [`Statistic::ALL`](crate::report::layer::Statistic::ALL).
     pub stats: Vec<Figure>,
     /// True where the median is less than ten times the p99 of the driver's lag: the figure says
     /// as much of the driver as of the server.
@@ -494,7 +494,7 @@ impl Latencies {
         }
     }
     /// One statistic, in µs.
-    pub fn stat(&self, statistic: super::layer::Statistic) -> &Figure {
+    pub fn stat(&self, statistic: crate::report::layer::Statistic) -> &Figure {
         &self.stats[statistic as usize]
     }
 }

@@ -12,9 +12,9 @@
 //! lines of a kind that it does not know. It refuses another schema. The same lines are what a
 //! worker writes to its parent.
 
-use super::{CaseEnd, DriverEnd, End, Header, RunResult, SCHEMA, ServerEnd, histogram};
 use crate::error::{Failure, Outcome, at};
-use crate::record::{Cell, Fault, Phases, Window};
+use crate::record::{Cell, ClientError, Phases, Window};
+use crate::result::{CaseEnd, DriverEnd, End, Header, RunResult, SCHEMA, ServerEnd, histogram};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -22,7 +22,7 @@ use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 /// The result file within a report's folder.
-pub const RESULT_FILE: &str = "result.jsonl";
+pub(crate) const RESULT_FILE: &str = "result.jsonl";
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -55,7 +55,7 @@ pub struct WindowLine {
     pub phases: Phases<Cell>,
     /// Faults and their number.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub faults: Vec<(Fault, u64)>,
+    pub faults: Vec<(ClientError, u64)>,
     /// Histograms, see [`histogram`].
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub histograms: BTreeMap<String, String>,
@@ -173,7 +173,7 @@ fn known(value: &serde_json::Value) -> bool {
 ///
 /// # Errors
 /// A sentence, where a window's histogram cannot be read.
-pub fn absorb(result: &mut RunResult, line: Line) -> Result<(), String> {
+pub(crate) fn absorb(result: &mut RunResult, line: Line) -> Result<(), String> {
     match line {
         Line::Header(_) => {}
         Line::Window(line) => {

@@ -8,7 +8,7 @@ use hdrhistogram::serialization::{Deserializer, Serializer, V2Serializer};
 use std::collections::BTreeMap;
 
 /// The histograms that hold anything, by the metric's name.
-pub fn encode(latency: &Latency) -> BTreeMap<String, String> {
+pub(crate) fn encode(latency: &Latency) -> BTreeMap<String, String> {
     let mut serializer = V2Serializer::new();
     let mut bytes = Vec::new();
     let mut out = BTreeMap::new();
@@ -27,7 +27,7 @@ pub fn encode(latency: &Latency) -> BTreeMap<String, String> {
 ///
 /// # Errors
 /// A sentence, where a text is no base64 or no histogram.
-pub fn decode(texts: &BTreeMap<String, String>) -> Result<Latency, String> {
+pub(crate) fn decode(texts: &BTreeMap<String, String>) -> Result<Latency, String> {
     let mut latency = Latency::default();
     let mut deserializer = Deserializer::new();
     for metric in Metric::ALL {

@@ -1,7 +1,7 @@
 //! A run's result in memory and the law by which results merge.
 
-use super::{CaseEnd, CaseInfo, DriverEnd, End, Header, ServerEnd};
 use crate::record::{Metric, Phase, Window};
+use crate::result::{CaseEnd, CaseInfo, DriverEnd, End, Header, ServerEnd};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;

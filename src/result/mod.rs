@@ -4,15 +4,16 @@
 //! another year. It knows no plan type (the header embeds the plan as JSON) and no transport.
 //! Nothing here is derived: figures are made in `report::summary`.
 
-pub mod file;
-pub mod histogram;
+pub(crate) mod file;
+pub(crate) mod histogram;
 mod merge;
 
 pub use merge::{CaseResult, RunResult};
 
 pub use crate::record::Audit;
 
-use crate::record::{CostAt, FanOut, Head, Model, Phases, TcpTotals, TraceEvent};
+use crate::predict::{CostAt, Model};
+use crate::record::{FanOut, Head, Phases, TcpTotals, TraceEvent};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;

@@ -3,16 +3,18 @@
 //! Separate from `plan`, which says what will run. Here no setting is read, no default applied
 //! and no unit known; only the frame of a scenario is held: which tables there are.
 
-use crate::settings::{Entry, Fault, Faults, Fields, Item, Key, Node, Origin, Source, Table, Tree};
+use crate::config::{
+    Diagnostic, Diagnostics, Entry, Fields, Item, Key, Node, Origin, Source, Table, Tree,
+};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The name of the list of series.
-pub const SERIES: &str = "series";
+pub(crate) const SERIES: &str = "series";
 /// The name of the list of limits.
-pub const LIMIT: &str = "limit";
+pub(crate) const LIMIT: &str = "limit";
 /// The names of the other tables.
-pub const TABLES: [&str; 3] = ["feed", "server", "stretch"];
+pub(crate) const TABLES: [&str; 3] = ["feed", "server", "stretch"];
 
 /// A scenario as it was written.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,7 +26,7 @@ pub struct File {
     /// Where names of files in the scenario start from.
     pub base_dir: PathBuf,
     /// What is wrong already: syntax errors, tables that are none.
-    pub faults: Vec<Fault>,
+    pub faults: Vec<Diagnostic>,
     root: Table,
     tables: Vec<(&'static str, Table)>,
     series: Vec<Table>,
@@ -36,7 +38,7 @@ pub struct File {
 /// # Errors
 /// Where the file cannot be read at all. What is wrong inside it is in [`File::faults`], so that
 /// it can be told together with what the settings' readers find.
-pub fn load(path: &Path, overrides: &[String]) -> Result<File, Faults> {
+pub(crate) fn load(path: &Path, overrides: &[String]) -> Result<File, Diagnostics> {
     let source = Source::read(path, overrides)?;
     let stem = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
     let base_dir = path.parent().map(Path::to_owned).unwrap_or_default();
@@ -53,7 +55,7 @@ pub fn parse(source: Source, stem: String, base_dir: PathBuf) -> File {
             Item::Table(table) => tables.push((name, table)),
             _ => {
                 let message = format!("{name} must be a table: write [{name}]");
-                faults.push(Fault { place, path: name.to_owned(), message, direct: true });
+                faults.push(Diagnostic { place, path: name.to_owned(), message, direct: true });
                 tables.push((name, Table::empty(node.place)));
             }
         }
@@ -63,7 +65,7 @@ pub fn parse(source: Source, stem: String, base_dir: PathBuf) -> File {
     File { source, stem, base_dir, faults, root, tables, series, limits }
 }
 
-fn take_series(root: &mut Table, faults: &mut Vec<Fault>) -> Vec<Table> {
+fn take_series(root: &mut Table, faults: &mut Vec<Diagnostic>) -> Vec<Table> {
     let empty = |node: &Node| matches!(&node.item, Item::List(items) if items.is_empty());
     let missing = match root.entries.iter().find(|entry| entry.name == SERIES) {
         None => Some((root.place.clone(), false, "there is no [[series]]: at least one is needed")),
@@ -74,15 +76,15 @@ fn take_series(root: &mut Table, faults: &mut Vec<Fault>) -> Vec<Table> {
     };
     if let Some((place, direct, message)) = missing {
         let (path, message) = (SERIES.to_owned(), message.to_owned());
-        faults.push(Fault { place, path, message, direct });
+        faults.push(Diagnostic { place, path, message, direct });
     }
     take_list(root, SERIES, "a series", faults)
 }
 
 /// A list of tables; empty where there is none.
-fn take_list(root: &mut Table, name: &str, one: &str, faults: &mut Vec<Fault>) -> Vec<Table> {
+fn take_list(root: &mut Table, name: &str, one: &str, faults: &mut Vec<Diagnostic>) -> Vec<Table> {
     let mut refuse = |place, message: String| {
-        faults.push(Fault { place, path: name.to_owned(), message, direct: true });
+        faults.push(Diagnostic { place, path: name.to_owned(), message, direct: true });
     };
     let Some(Entry { node, place, .. }) = root.take(name) else { return Vec::new() };
     let Item::List(items) = node.item else {
@@ -129,11 +131,11 @@ impl File {
     ///
     /// # Errors
     /// All of them, where there are any.
-    pub fn judge(&self, found: Vec<Fault>) -> Result<(), Faults> {
-        let is_syntax = |f: &&Fault| f.place.origin == Origin::File && f.path.is_empty();
-        let line = |f: &Fault| self.source.position(f.place.span.start).0;
+    pub fn judge(&self, found: Vec<Diagnostic>) -> Result<(), Diagnostics> {
+        let is_syntax = |f: &&Diagnostic| f.place.origin == Origin::File && f.path.is_empty();
+        let line = |f: &Diagnostic| self.source.position(f.place.span.start).0;
         let broken: Vec<usize> = self.faults.iter().filter(is_syntax).map(line).collect();
-        let follows = |f: &Fault| {
+        let follows = |f: &Diagnostic| {
             let on_broken = f.place.origin == Origin::File && broken.contains(&line(f));
             !f.direct || on_broken
         };
@@ -142,13 +144,13 @@ impl File {
             let text = self.source.text.lines().nth(line(f) - 1).unwrap_or_default();
             f.message.starts_with("unclosed") || text.trim_start().starts_with('[')
         });
-        let mut all: Vec<Fault> = self.faults.iter().filter(|f| f.direct).cloned().collect();
+        let mut all: Vec<Diagnostic> = self.faults.iter().filter(|f| f.direct).cloned().collect();
         if broken.is_empty() {
             all = self.faults.clone();
             all.extend(found);
         } else if !astray {
             all.extend(found.into_iter().filter(|f| !follows(f)));
         }
-        if all.is_empty() { Ok(()) } else { Err(Faults::new(self.source.clone(), all)) }
+        if all.is_empty() { Ok(()) } else { Err(Diagnostics::new(self.source.clone(), all)) }
     }
 }

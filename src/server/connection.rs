@@ -3,15 +3,15 @@
 //! hyper parses and writes; the limits come from outside, see `watch`. HTTP's state is in a box of
 //! its own, which is gone before an upgraded connection begins.
 
-use super::ears::Ears;
-use super::watch::{Entry, Watch, Watches, Word};
-use super::{Config, Limits};
-use crate::clock::now_ns;
 use crate::feed::Topic;
 use crate::net::Metered;
-use crate::transport::LocalFuture;
-use crate::transport::Site;
-use crate::transport::site::{Answer, Body, Peer, ServerThread, TakeOver, Upgraded, plain};
+use crate::server::Routes;
+use crate::server::deferred_eof::DeferredEof;
+use crate::server::routes::{Answer, Body, Peer, ServerThread, TakeOver, Upgraded, plain};
+use crate::server::watch::{Entry, Watch, Watches, Word};
+use crate::server::{Config, Limits};
+use crate::time::now_ns;
+use futures_util::future::LocalBoxFuture;
 use http_body_util::Either;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -37,9 +37,9 @@ const HEAD_LATE: &[u8] =
     b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
 /// What the connections of a thread share.
-pub struct Shared {
+pub(crate) struct Shared {
     http: http1::Builder,
-    site: Site,
+    site: Routes,
     thread: Rc<ServerThread>,
     watches: Rc<Watches>,
     limits: Limits,
@@ -47,10 +47,10 @@ pub struct Shared {
 
 impl Shared {
     /// For one thread.
-    pub fn new(
+    pub(crate) fn new(
         config: &Config,
         thread: Rc<ServerThread>,
-        site: Site,
+        site: Routes,
         watches: Rc<Watches>,
     ) -> Shared {
         let mut http = http1::Builder::new();
@@ -66,7 +66,7 @@ impl Shared {
 }
 
 /// Serves an accepted connection to its end.
-pub fn serve(
+pub(crate) fn serve(
     stream: TcpStream,
     address: SocketAddr,
     shared: &Rc<Shared>,
@@ -82,7 +82,7 @@ pub fn serve(
 }
 
 /// HTTP, then the protocol that took over, if any.
-async fn follow(entry: Entry, http: LocalFuture<Option<Box<(TakeOver, Upgraded)>>>) {
+async fn follow(entry: Entry, http: LocalBoxFuture<'static, Option<Box<(TakeOver, Upgraded)>>>) {
     // The temporary is dropped here: the other protocol finds HTTP's memory free.
     let ended = http.await;
     if let Some(upgrade) = ended {
@@ -113,7 +113,7 @@ async fn http(
         watch: watch.clone(),
         take_over: Cell::new(None),
     });
-    let ears = Ears::new(stream, watch.clone());
+    let ears = DeferredEof::new(stream, watch.clone());
     let mut connection =
         shared.http.serve_connection(TokioIo::new(ears), Answers(exchange.clone()));
     let end = poll_fn(|cx| {
@@ -226,7 +226,7 @@ impl Exchange {
 /// An answer on its way.
 enum Answering {
     Now(Option<Response<Body>>),
-    Later(LocalFuture<Response<Body>>, Rc<Watch>),
+    Later(LocalBoxFuture<'static, Response<Body>>, Rc<Watch>),
 }
 
 impl Future for Answering {
@@ -250,7 +250,7 @@ impl Future for Answering {
 }
 
 /// 404 with what there is.
-fn unknown(site: &Site) -> Response<Body> {
+fn unknown(site: &Routes) -> Response<Body> {
     let paths = site.paths().join("\n  ");
     plain(StatusCode::NOT_FOUND, format!("nothing answers here; known paths:\n  {paths}\n"))
 }

@@ -12,17 +12,24 @@
 //! | `connection` | one connection: HTTP, then perhaps another protocol |
 //! | `ears` | when a client's end is told to HTTP |
 
+pub(crate) mod broadcast_hub;
 mod connection;
-mod ears;
-mod listen;
+mod deferred_eof;
+pub(crate) mod fault_injection;
+mod listener;
+pub(crate) mod post;
+pub(crate) mod response_head;
+pub(crate) mod routes;
+pub(crate) mod streaming_response;
+pub(crate) mod subscription;
 mod thread;
 mod watch;
 
+pub(crate) use routes::Routes;
+
 use crate::error::{Failure, Outcome, at};
 use crate::feed::Feed;
-use crate::transport::Transport;
-use crate::transport::injected::Faults;
-use serde_json::Value;
+use crate::server::fault_injection::FaultInjection;
 use std::net::SocketAddr;
 use std::ops::AddAssign;
 use std::sync::Arc;
@@ -41,28 +48,17 @@ pub struct Config {
     pub threads: u32,
     /// What is published.
     pub feed: Feed,
-    /// What answers, by path.
-    pub mounts: Vec<Mount>,
+    /// Mounts what answers; called once in each thread.
+    pub mount: Arc<dyn Fn(&mut Routes) + Send + Sync>,
     /// Between two times that a thread wakes for due updates, in nanoseconds; see
-    /// [`Alarm::with_gap`](crate::alarm::Alarm::with_gap).
+    /// [`Timer::with_gap`](crate::time::Timer::with_gap).
     pub gap_ns: u64,
     /// What clients may do.
     pub limits: Limits,
     /// Its own faults.
-    pub faults: Faults,
+    pub faults: FaultInjection,
     /// Told, once a kind, of what goes wrong while it goes on serving; called from any thread.
     pub notice: Arc<dyn Fn(&str) + Send + Sync>,
-}
-
-/// A transport's server half and where it answers.
-#[derive(Clone)]
-pub struct Mount {
-    /// The transport.
-    pub transport: &'static dyn Transport,
-    /// Its settings, from [`Transport::parse`].
-    pub params: Value,
-    /// The path.
-    pub path: String,
 }
 
 /// What clients may do.
@@ -157,8 +153,8 @@ pub struct Running {
 /// Where the address is taken or cannot be bound, or the machine gives no thread or runtime.
 pub fn start(config: Config) -> Outcome<Running> {
     let threads = config.threads.max(1);
-    let listeners = listen::bind(config.bind, threads, config.limits.unacknowledged)
-        .map_err(|error| listen::explain(config.bind, &error))?;
+    let listeners = listener::bind(config.bind, threads, config.limits.unacknowledged)
+        .map_err(|error| listener::explain(config.bind, &error))?;
     let address = listeners[0].local_addr().map_err(at("cannot tell the address"))?;
     let open = Arc::new(AtomicU64::new(0));
     let (alive, ended) = signals::channel(1);

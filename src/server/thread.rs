@@ -1,12 +1,13 @@
 //! One server thread: its runtime, its listener, its commands, its end.
 
-use super::connection::{self, Shared};
-use super::watch::{Watches, Word, sweep_period};
-use super::{Command, Config, Totals, listen};
-use crate::alarm::Alarm;
 use crate::feed::Feed;
-use crate::transport::Site;
-use crate::transport::site::ServerThread;
+use crate::server::Routes;
+use crate::server::connection;
+use crate::server::connection::Shared;
+use crate::server::routes::ServerThread;
+use crate::server::watch::{Watches, Word, sweep_period};
+use crate::server::{Command, Config, Totals, listener};
+use crate::time::Timer;
 use std::io;
 use std::net::TcpListener;
 use std::rc::Rc;
@@ -20,7 +21,7 @@ use tokio::task::spawn_local;
 use tokio::time::Instant;
 
 /// What a thread begins with.
-pub struct Start {
+pub(crate) struct Start {
     /// What to serve.
     pub config: Arc<Config>,
     /// Its own listener, which does not block.
@@ -36,7 +37,7 @@ pub struct Start {
 }
 
 /// Serves until told to end; gives what was served.
-pub fn run(start: Start) -> Totals {
+pub(crate) fn run(start: Start) -> Totals {
     let runtime =
         match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
             Ok(runtime) => runtime,
@@ -58,12 +59,10 @@ async fn serve(start: Start) -> Totals {
             return Totals::default();
         }
     };
-    let thread = ServerThread::new(config.feed, Alarm::with_gap(config.gap_ns));
+    let thread = ServerThread::new(config.feed, Timer::with_gap(config.gap_ns));
     let thread = Rc::new(thread.with(&config.faults));
-    let mut site = Site::default();
-    for mount in &config.mounts {
-        mount.transport.mount(&mount.params, &mount.path, &mut site);
-    }
+    let mut site = Routes::default();
+    (config.mount)(&mut site);
     let watches = Rc::new(Watches::new(open));
     let shared = Rc::new(Shared::new(&config, thread.clone(), site, watches.clone()));
     spawn_local(thread.alarm.clone().keep());
@@ -72,7 +71,7 @@ async fn serve(start: Start) -> Totals {
         spawn_local(stand_still(stall_ns));
     }
     let accepting = spawn_local(async move {
-        listen::accept(&listener, &config, |stream, peer| {
+        listener::accept(&listener, &config, |stream, peer| {
             spawn_local(connection::serve(stream, peer, &shared));
         })
         .await;

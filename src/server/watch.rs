@@ -3,8 +3,8 @@
 //! Limits are kept by a sweep over all connections once in a while, not by a timer in each: a
 //! poll costs two stores. Separate from the connection's own future, which the sweep wakes.
 
-use super::{Limits, Totals};
-use crate::net::metered::Meter;
+use crate::net::meter::Meter;
+use crate::server::{Limits, Totals};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 
 /// A word to a connection from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Word {
+pub(crate) enum Word {
     /// Its head took too long: answer 408 and close.
     HeadLate,
     /// It was idle for too long: close.
@@ -36,7 +36,7 @@ enum Doing {
 }
 
 /// One connection, as the thread sees it.
-pub struct Watch {
+pub(crate) struct Watch {
     meter: Rc<Meter>,
     /// Requests that reached the service.
     requests: Cell<u64>,
@@ -50,30 +50,30 @@ pub struct Watch {
 
 impl Watch {
     /// A request has reached the service; `held` where its answer takes a while.
-    pub fn request(&self, held: bool) {
+    pub(crate) fn request(&self, held: bool) {
         self.requests.set(self.requests.get() + 1);
         self.read_then.set(self.meter.read());
         self.busy.set(held);
     }
     /// Requests that reached the service.
-    pub fn requests(&self) -> u64 {
+    pub(crate) fn requests(&self) -> u64 {
         self.requests.get()
     }
     /// Whether a request is held, or its answer never ends.
-    pub fn is_busy(&self) -> bool {
+    pub(crate) fn is_busy(&self) -> bool {
         self.busy.get()
     }
     /// A held answer is ready.
-    pub fn answered(&self) {
+    pub(crate) fn answered(&self) {
         self.busy.set(false);
     }
     /// The connection speaks another protocol from now on, which has limits of its own.
-    pub fn upgraded(&self) {
+    pub(crate) fn upgraded(&self) {
         self.busy.set(true);
         self.waker.take();
     }
     /// The last word, after leaving the waker for the next.
-    pub fn word(&self, cx: &Context<'_>) -> Option<Word> {
+    pub(crate) fn word(&self, cx: &Context<'_>) -> Option<Word> {
         let mut waker = self.waker.borrow_mut();
         if waker.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
             *waker = Some(cx.waker().clone());
@@ -99,7 +99,7 @@ impl Watch {
 }
 
 /// The connections of one thread.
-pub struct Watches {
+pub(crate) struct Watches {
     open: RefCell<Slots>,
     /// Over finished connections.
     finished: Cell<Totals>,
@@ -115,7 +115,7 @@ struct Slots {
 }
 
 /// A connection's entry; dropped, the connection is finished and its bytes are added up.
-pub struct Entry {
+pub(crate) struct Entry {
     watches: Rc<Watches>,
     watch: Rc<Watch>,
     slot: usize,
@@ -123,7 +123,7 @@ pub struct Entry {
 
 impl Entry {
     /// The connection.
-    pub fn watch(&self) -> &Rc<Watch> {
+    pub(crate) fn watch(&self) -> &Rc<Watch> {
         &self.watch
     }
 }
@@ -146,7 +146,7 @@ impl Drop for Entry {
 
 impl Watches {
     /// No connections yet. `all_open` counts those of all threads.
-    pub fn new(all_open: Arc<AtomicU64>) -> Watches {
+    pub(crate) fn new(all_open: Arc<AtomicU64>) -> Watches {
         Watches {
             open: RefCell::default(),
             finished: Cell::default(),
@@ -156,7 +156,7 @@ impl Watches {
     }
 
     /// Enters a connection.
-    pub fn enter(self: &Rc<Self>, meter: Rc<Meter>) -> Entry {
+    pub(crate) fn enter(self: &Rc<Self>, meter: Rc<Meter>) -> Entry {
         let watch = Rc::new(Watch {
             meter,
             requests: Cell::new(0),
@@ -178,7 +178,7 @@ impl Watches {
     }
 
     /// What was served, over finished and open connections.
-    pub fn totals(&self) -> Totals {
+    pub(crate) fn totals(&self) -> Totals {
         let mut sum = self.finished.get();
         // Each is counted once it is entered.
         let open = self.open.borrow();
@@ -190,13 +190,13 @@ impl Watches {
     }
 
     /// Gives every connection a word.
-    pub fn tell_all(&self, word: Word) {
+    pub(crate) fn tell_all(&self, word: Word) {
         let all: Vec<Rc<Watch>> = self.open.borrow().slots.iter().flatten().cloned().collect();
         all.iter().for_each(|watch| watch.tell(word));
     }
 
     /// Returns when no connection is open.
-    pub async fn none_left(&self) {
+    pub(crate) async fn none_left(&self) {
         loop {
             // Made before looking, so that no word in between is lost.
             let left = self.none_left.notified();
@@ -213,7 +213,7 @@ impl Watches {
     }
 
     /// Tells the connections that are over a limit. To be called every [`sweep_period`].
-    pub fn sweep(&self, limits: &Limits) {
+    pub(crate) fn sweep(&self, limits: &Limits) {
         let now = Instant::now();
         let mut late = Vec::new();
         for watch in self.open.borrow().slots.iter().flatten() {
@@ -238,7 +238,7 @@ impl Watches {
 }
 
 /// How often to look: limits are kept to within this.
-pub fn sweep_period(limits: &Limits) -> Duration {
+pub(crate) fn sweep_period(limits: &Limits) -> Duration {
     let shortest = limits.head.min(limits.idle) / 4;
     shortest.clamp(Duration::from_millis(10), Duration::from_secs(1))
 }

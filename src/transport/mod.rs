@@ -4,50 +4,27 @@
 //! arithmetic, and one line in [`TRANSPORTS`]. Scenario schema, command line, ledger, CSV and
 //! pictures need no edit. A transport never imports a sibling, nor `plan`, `load` or `server`.
 
-pub mod client;
-pub mod site;
-pub mod thread;
-
-mod arithmetic;
-mod book;
-mod dated;
-pub mod head;
-mod heard;
-pub mod http;
-mod inbox;
-pub mod injected;
-mod link;
 mod long_polling;
 mod null;
 mod polling;
-mod receipts;
-mod room;
-pub mod sse;
-mod stream_client;
-mod stream_server;
+mod sse;
 mod streaming;
-mod subscription;
-mod voice;
-pub mod websocket;
+mod websocket;
 
-pub use book::Book;
-pub use client::Client;
-pub use site::Site;
-
+use crate::client::ClientHalf;
+use crate::config::{Fields, Key};
 use crate::feed;
-use crate::record::Model;
-use crate::settings::{Fields, Key};
+use crate::predict::Model;
+use crate::predict::SeriesContext;
+use crate::protocol::http1::Target;
+use crate::server::Routes;
 use serde_json::Value;
-use std::future::Future;
-use std::pin::Pin;
 use std::rc::Rc;
-
-/// A future that stays on its thread.
-pub type LocalFuture<T> = Pin<Box<dyn Future<Output = T>>>;
+use std::sync::Arc;
 
 /// What a transport says about a series of its, once the settings are known.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Shape {
+pub struct SeriesShape {
     /// Whether the driver has a schedule of its own; a push transport has none.
     pub paced: bool,
     /// Nanoseconds between two turns of a client; 0 where each follows the last. A push transport
@@ -57,30 +34,6 @@ pub struct Shape {
     pub model: Option<Model>,
     /// True where each turn opens a connection.
     pub connection_each_turn: bool,
-}
-
-/// What a series is run in, as far as its arithmetic depends on it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Setting {
-    /// What is published.
-    pub feed: feed::Spec,
-    /// Who answers.
-    pub target: Target,
-    /// One way between client and server, in nanoseconds.
-    pub delay_ns: u64,
-    /// Clients at once.
-    pub clients: u32,
-}
-
-/// Who will answer, as far as rendering a request needs to know.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Target {
-    /// The `Host` of requests.
-    pub authority: String,
-    /// The path of requests.
-    pub path: String,
-    /// True where the reference server answers.
-    pub bundled: bool,
 }
 
 /// A way of getting live data to a client.
@@ -103,14 +56,14 @@ pub trait Transport: Sync {
     /// Why a series with these settings cannot carry this feed; `None` where it can.
     fn refuses(&self, params: &Value, feed: &feed::Spec) -> Option<String>;
     /// What a series with these settings does. `params` came from [`Transport::parse`].
-    fn shape(&self, params: &Value, setting: &Setting) -> Shape;
+    fn shape(&self, params: &Value, setting: &SeriesContext) -> SeriesShape;
     /// The setting that leaves the sockets to somebody else, so that no delay line can be put
     /// before them; `None` where they are ours.
     fn foreign_sockets(&self, _params: &Value) -> Option<Key> {
         None
     }
     /// Mounts the server half.
-    fn mount(&self, params: &Value, path: &str, site: &mut Site);
+    fn mount(&self, params: &Value, path: &str, site: &mut Routes);
     /// Makes the client half of one thread.
     ///
     /// # Errors
@@ -120,14 +73,29 @@ pub trait Transport: Sync {
         params: &Value,
         target: &Target,
         feed: &feed::Spec,
-    ) -> Result<Rc<dyn Driver>, String>;
+    ) -> Result<Rc<dyn ClientHalf>, String>;
 }
 
-/// The client half of a transport, shared by the clients of a thread.
-pub trait Driver {
-    /// Lives one simulated client's life: connects, takes turns or listens, closes. It reports
-    /// through the client's handle; it ends when the handle says stop.
-    fn drive(self: Rc<Self>, client: Client) -> LocalFuture<()>;
+/// A transport's server half and where it answers.
+#[derive(Clone)]
+pub struct Mount {
+    /// The transport.
+    pub transport: &'static dyn Transport,
+    /// Its settings, from [`Transport::parse`].
+    pub params: Value,
+    /// The path.
+    pub path: String,
+}
+
+impl Mount {
+    /// What mounts all of these on a server thread.
+    pub fn all(mounts: Vec<Mount>) -> Arc<dyn Fn(&mut Routes) + Send + Sync> {
+        Arc::new(move |routes| {
+            for mount in &mounts {
+                mount.transport.mount(&mount.params, &mount.path, routes);
+            }
+        })
+    }
 }
 
 /// Every transport. A law test walks it.
@@ -152,7 +120,7 @@ pub fn find(name: &str) -> Option<&'static dyn Transport> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::{Place, Table};
+    use crate::config::{Place, Table};
     use std::collections::BTreeSet;
     use std::path::Path;
 
@@ -196,7 +164,7 @@ mod tests {
             }
             let (path, authority) = (transport.path().to_owned(), "h:1".to_owned());
             let target = Target { authority, path, bundled: true };
-            let setting = Setting { feed: spec, target, delay_ns: 1, clients: 10 };
+            let setting = SeriesContext { feed: spec, target, delay_ns: 1, clients: 10 };
             let model = transport.shape(&params, &setting).model.expect("it is foretold");
             let sent = model.sending.map(|s| s.exchange);
             assert_eq!(sent.is_some(), workload.is_shared(), "{}", transport.name());
@@ -222,15 +190,19 @@ mod tests {
             };
             let text = params.to_string();
             let again: Value = serde_json::from_str(&text).unwrap();
-            let setting =
-                Setting { feed: spec, target: target.clone(), delay_ns: 50_000_000, clients: 10 };
+            let setting = SeriesContext {
+                feed: spec,
+                target: target.clone(),
+                delay_ns: 50_000_000,
+                clients: 10,
+            };
             assert_eq!(transport.refuses(&again, &spec), None);
             let shape = transport.shape(&again, &setting);
             assert_eq!(shape, transport.shape(&params, &setting));
             let model = shape.model.expect("the bundled server is foretold");
             let shares: f64 = model.messages.iter().map(|m| m.share).sum();
             assert!((shares - 1.0).abs() < 1e-9, "{}", transport.name());
-            // Law of the ledger, by arithmetic.
+            // Distribution of the ledger, by arithmetic.
             for message in &model.messages {
                 assert_eq!(message.exchange.ledger.both().unexplained(), 0, "{}", transport.name());
             }

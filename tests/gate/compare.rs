@@ -8,7 +8,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
-use wsbench::result::file::read;
+use wsbench::internals::result::file::read;
 
 /// A client is sent ten updates in the measured window, which is the first of all.
 const PUSHED: &str = "name = \"tiny\"\nclients = [20]\nwarmup = \"0s\"\nduration = \"500ms\"\n\
@@ -111,7 +111,7 @@ fn a_against_a_passes_and_keeps_every_run() {
             assert!(server.cost.cpu_ns > 0 && server.cost.resident_during > 0, "{server:?}");
         }
         // It counts nothing for us, and a report says so instead of a difference.
-        let table = wsbench::report::summarise(&result);
+        let table = wsbench::internals::report::summarise(&result);
         let row = &table.rows[0];
         assert!(row.cost.server_cpu_us.value().is_some());
         assert!(row.audit.server_bytes.reason().is_some_and(|why| why.contains("not ours")));

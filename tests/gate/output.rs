@@ -9,13 +9,14 @@ use quick_junit::{Report, TestCaseStatus};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
-use wsbench::report::finding::Decision;
-use wsbench::report::judged::{
+use wsbench::internals::report::finding::Decision;
+use wsbench::internals::report::judgement::{
     Judged, annotations, bencher, github_action_benchmark, json, junit, markdown, text,
 };
-use wsbench::report::schema::{self, Document};
-use wsbench::report::table::Status;
-use wsbench::report::{Table, format, summarise};
+use wsbench::internals::report::schema;
+use wsbench::internals::report::schema::Document;
+use wsbench::internals::report::table::Status;
+use wsbench::internals::report::{Table, find_format, summarise};
 
 /// Ten clients for a second.
 const SMALL: &str = r#"
@@ -141,7 +142,7 @@ fn lines_fit_the_terminal_where_nothing_is_quoted() {
 fn trackers_are_given_no_figure_in_doubt() {
     let mut table = chapter_run();
     table.rows[0].status = Status::Invalid;
-    table.rows[1].cost.server_cpu_us = wsbench::report::Figure::absent("not ours");
+    table.rows[1].cost.server_cpu_us = wsbench::internals::report::Figure::absent("not ours");
     let judged = [Judged::run(&table)];
     let labels: Vec<String> =
         table.rows.iter().map(|r| format!("{} at {} clients", r.series, r.clients)).collect();
@@ -197,7 +198,7 @@ fn documents_keep_to_the_schema() {
     let mut table = chapter_run();
     table.judgement.findings.extend(sample::limits());
     let of_table = |table: &Table| {
-        let files = format("json").expect("a known format").render(table);
+        let files = find_format("json").expect("a known format").render(table);
         parsed(&files[0].bytes)
     };
     let summary = of_table(&table);
@@ -226,7 +227,8 @@ fn documents_keep_to_the_schema() {
 fn a_wrong_field_is_against_the_schema() {
     let judgement = sample::judgement();
     let judgement = parsed(&json::render(&Judged::comparison(&judgement, None)));
-    let summary = parsed(&format("json").expect("a known format").render(&chapter_run())[0].bytes);
+    let summary =
+        parsed(&find_format("json").expect("a known format").render(&chapter_run())[0].bytes);
     let cases: [(&Value, Document, &str, Value); 8] = [
         (&judgement, Document::Judgement, "/decision", json!("passed")),
         (&judgement, Document::Judgement, "/exit_code", json!(3)),
@@ -285,7 +287,7 @@ fn exit_codes_mean_the_same_in_help() {
     let help = utf8(finish(&mut wsbench(&["--help"])).stdout);
     let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
     for code in [0u8, 1, 2, 96, 97, 98, 99] {
-        let line = format!("{code} {}", wsbench::report::judged::meaning(code));
+        let line = format!("{code} {}", wsbench::internals::report::judgement::meaning(code));
         assert!(help.contains(&line), "{line}");
     }
 }

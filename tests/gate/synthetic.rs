@@ -7,10 +7,10 @@
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{RngCore, SeedableRng};
 use std::f64::consts::{LN_2, PI};
-use wsbench::gate::paired::{Next, Order, Rules, Sampled, Verdicts, judge, order};
-use wsbench::gate::signed_rank::{Walsh, detectable, student_quantile};
-use wsbench::report::Figure;
-use wsbench::report::finding::{Decision, Finding, Subject};
+use wsbench::internals::gate::paired::{Next, Order, Rules, Sampled, Verdicts, judge, order};
+use wsbench::internals::gate::signed_rank::{Walsh, detectable, student_quantile};
+use wsbench::internals::report::Figure;
+use wsbench::internals::report::finding::{Decision, Finding, Subject};
 
 /// Most runs of a comparison: 20 pairs.
 const RUNS: usize = 40;

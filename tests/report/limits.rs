@@ -1,11 +1,11 @@
 //! Limits held against the sample: every figure is known, and so is every decision.
 
 use super::sample::{POLLING, SECONDS, WEBSOCKET, complete, planned};
-use wsbench::gate::limit::{Limit, Watch, judged, written};
-use wsbench::report::Table;
-use wsbench::report::finding::{Decision, Finding, limits};
-use wsbench::result::{End, RunResult};
-use wsbench::units::SECOND_NS;
+use wsbench::internals::gate::limit::{Limit, Watch, judged, written};
+use wsbench::internals::report::Table;
+use wsbench::internals::report::finding::{Decision, Finding, limits};
+use wsbench::internals::result::{End, RunResult};
+use wsbench::internals::units::SECOND_NS;
 
 fn limit(condition: &str) -> Limit {
     Limit { condition: condition.to_owned(), ..Limit::default() }

@@ -4,9 +4,10 @@ use super::recorded::{RATE, SERIES, recorded};
 use super::sample::{POLLING, WEBSOCKET, complete, planned};
 use super::{COUNTS, check_everything, text};
 use std::collections::BTreeMap;
-use wsbench::record::{CostAt, Exchange, Law, Model, Piece, TraceEvent, TraceKind};
-use wsbench::report::{Table, format, summarise};
-use wsbench::result::{Curve, Header, RunResult};
+use wsbench::internals::predict::{Component, CostAt, Distribution, Exchange, Model};
+use wsbench::internals::record::{TraceEvent, TraceKind};
+use wsbench::internals::report::{Table, find_format, summarise};
+use wsbench::internals::result::{Curve, Header, RunResult};
 
 /// Events at any moments, in any order, of any clients.
 pub fn any_trace(n: &[u64]) -> Vec<TraceEvent> {
@@ -29,14 +30,14 @@ pub fn any_trace(n: &[u64]) -> Vec<TraceEvent> {
 pub fn any_model(header: &mut Header, case: usize, n: &[u64]) {
     let [a, b, c] = [n[1], n[2], n[3]].map(|n| n as f64);
     let parts = [
-        (0.5, Piece::Constant { at_ns: a }),
-        (0.2, Piece::Uniform { from_ns: a, to_ns: b }),
-        (0.3, Piece::CutExponential { from_ns: b, to_ns: c, rate: a / 1e12 }),
+        (0.5, Component::Constant { at_ns: a }),
+        (0.2, Component::Uniform { from_ns: a, to_ns: b }),
+        (0.3, Component::CutExponential { from_ns: b, to_ns: c, rate: a / 1e12 }),
     ];
     let some = n[4] as usize % 4;
     let Some(info) = header.cases.get_mut(case) else { return };
     let model = Model::exact(Exchange::default(), 1, None);
-    let delivery = Some(Law { parts: parts[..some.min(3)].to_vec() });
+    let delivery = Some(Distribution { parts: parts[..some.min(3)].to_vec() });
     info.model = (some < 3).then_some(Model { delivery, age_mean_ns: Some(c), ..model });
     let point = |n: &[u64]| CostAt {
         rate_hz: n[0] as f64 / 1e3,
@@ -56,7 +57,7 @@ pub fn any_model(header: &mut Header, case: usize, n: &[u64]) {
 fn draw(name: &str, result: &RunResult) -> Table {
     let table = summarise(result);
     let folder = std::env::var_os("WSBENCH_PICTURES").map(std::path::PathBuf::from);
-    for picture in format("png").unwrap().render(&table) {
+    for picture in find_format("png").unwrap().render(&table) {
         assert!(picture.bytes.starts_with(b"\x89PNG"), "{}", picture.name);
         if let Some(folder) = &folder {
             std::fs::create_dir_all(folder).unwrap();
@@ -100,15 +101,15 @@ fn recordings_are_drawn_whatever_is_missing() {
 
 /// The result header of a scenario, as a run would write it.
 fn planned_header(scenario: &str) -> RunResult {
-    let source = wsbench::settings::Source {
+    let source = wsbench::internals::config::Source {
         name: "scenarios/x.toml".to_owned(),
         text: scenario.to_owned(),
         overrides: Vec::new(),
     };
-    let file = wsbench::scenario::parse(source, "x".to_owned(), "scenarios".into());
-    let machine = wsbench::plan::Machine::read();
-    let plan = wsbench::plan::resolve(&file, &machine).expect("a good scenario").plan;
-    RunResult::new(wsbench::conduct::header(&plan, String::new(), BTreeMap::new()))
+    let file = wsbench::internals::scenario::parse(source, "x".to_owned(), "scenarios".into());
+    let machine = wsbench::internals::os::Machine::read();
+    let plan = wsbench::internals::plan::resolve(&file, &machine).expect("a good scenario").plan;
+    RunResult::new(wsbench::internals::run::header(&plan, String::new(), BTreeMap::new()))
 }
 
 const POLL_AND_PUSH: &str = r#"
@@ -182,7 +183,7 @@ fn distributions_end_at_one_and_never_fall() {
 fn a_result_without_curves_reads_as_before() {
     let header = serde_json::to_value(&planned(&[POLLING], &[10]).header).unwrap();
     assert!(header.get("curves").is_none());
-    let read: wsbench::result::Header = serde_json::from_value(header).unwrap();
+    let read: wsbench::internals::result::Header = serde_json::from_value(header).unwrap();
     assert!(read.curves.is_empty());
     let why = summarise(&RunResult::new(read)).pictures.costs.absent.unwrap();
     assert!(why.contains("no curves"), "{why}");

@@ -2,10 +2,11 @@
 //! rules on a line with a delay, with the laws and curves that the arithmetic gives for them.
 
 use super::sample::{Series, complete};
-use wsbench::record::{
-    CostAt, Law, Metric, Model, Phase, Piece, TRACED_CLIENTS, TRACED_EVENTS, TraceEvent, TraceKind,
+use wsbench::internals::predict::{Component, CostAt, Distribution, Model};
+use wsbench::internals::record::{
+    Metric, Phase, TRACED_CLIENTS, TRACED_EVENTS, TraceEvent, TraceKind,
 };
-use wsbench::result::{CaseInfo, Curve, RunResult};
+use wsbench::internals::result::{CaseInfo, Curve, RunResult};
 
 /// One way, in nanoseconds.
 pub const DELAY: i64 = 50_000_000;
@@ -105,20 +106,24 @@ fn client(info: &CaseInfo, number: u32, rate_hz: f64) -> Vec<TraceEvent> {
     events
 }
 
-fn law(info: &CaseInfo, rate_hz: f64) -> Law {
+fn law(info: &CaseInfo, rate_hz: f64) -> Distribution {
     let (d, rate) = (DELAY as f64, rate_hz / 1e9);
     match &*info.transport {
         "polling" => {
             let to_ns = d + interval(&info.series) as f64;
-            Law { parts: vec![(1.0, Piece::CutExponential { from_ns: d, to_ns, rate })] }
+            Distribution {
+                parts: vec![(1.0, Component::CutExponential { from_ns: d, to_ns, rate })],
+            }
         }
         // The next request is there two ways after an answer left: who is published before waits.
         "long-polling" => {
             let at_once = (-2.0 * d * rate).exp();
-            let waits = Piece::CutExponential { from_ns: d, to_ns: 3.0 * d, rate };
-            Law { parts: vec![(at_once, Piece::Constant { at_ns: d }), (1.0 - at_once, waits)] }
+            let waits = Component::CutExponential { from_ns: d, to_ns: 3.0 * d, rate };
+            Distribution {
+                parts: vec![(at_once, Component::Constant { at_ns: d }), (1.0 - at_once, waits)],
+            }
         }
-        _ => Law::constant(d),
+        _ => Distribution::constant(d),
     }
 }
 

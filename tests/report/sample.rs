@@ -1,14 +1,15 @@
 //! A synthetic result: the chapter's exchanges by arithmetic, so that every figure is known.
 
 use std::collections::BTreeMap;
-use wsbench::record::{
-    Exchange, Flow, Law, Ledger, Metric, Model, Phase, Phases, Recorder, TcpTotals, Window,
+use wsbench::internals::predict::{Distribution, Exchange, Model};
+use wsbench::internals::record::{
+    Flow, Ledger, Metric, Phase, Phases, Recorder, TcpTotals, Window,
 };
-use wsbench::result::{
+use wsbench::internals::result::{
     Audit, CaseEnd, CaseInfo, CaseResult, Cost, DriverEnd, End, Header, RunResult, SCHEMA,
     ServerEnd,
 };
-use wsbench::units::{Bytes, SECOND_NS};
+use wsbench::internals::units::{Bytes, SECOND_NS};
 
 /// The measured seconds.
 pub const SECONDS: u32 = 10;
@@ -56,12 +57,12 @@ impl Series {
         let segments_up = if self.paced() { 2 } else { 1 };
         let exchange = Exchange { ledger: self.exchange(), segments_up, segments_down: 1 };
         let (delivery, age_mean_ns) = match self.paced() {
-            true => (Law::uniform(0.0, 1e9), 1e9),
-            false => (Law::constant(0.0), 0.5e9),
+            true => (Distribution::uniform(0.0, 1e9), 1e9),
+            false => (Distribution::constant(0.0), 0.5e9),
         };
         Model {
             delivery: Some(delivery),
-            response: self.paced().then(|| Law::constant(0.0)),
+            response: self.paced().then(|| Distribution::constant(0.0)),
             age_mean_ns: Some(age_mean_ns),
             ..Model::exact(exchange, 1, Some(1.0))
         }

@@ -1,9 +1,9 @@
 use super::sample::{POLLING, WEBSOCKET, complete};
 use super::{row, spoiled, text};
-use wsbench::record::{Metric, Phase};
-use wsbench::report::layer::Quantity;
-use wsbench::report::{Table, summarise};
-use wsbench::result::RunResult;
+use wsbench::internals::record::{Metric, Phase};
+use wsbench::internals::report::layer::Quantity;
+use wsbench::internals::report::{Table, summarise};
+use wsbench::internals::result::RunResult;
 
 /// A metric as the only value recorded, in every case.
 fn with_latency(result: &mut RunResult, metric: Metric, ns: u64) {
@@ -83,7 +83,8 @@ fn what_was_not_observed_says_why() {
         }
         let table = summarise(&result);
         let row = row(&table, "polling", 1_000);
-        let reason = |f: &wsbench::report::Figure| f.reason().unwrap_or("known").to_owned();
+        let reason =
+            |f: &wsbench::internals::report::Figure| f.reason().unwrap_or("known").to_owned();
         let predicted = &row.predicted.of(Quantity::Wire).predicted;
         [&row.delivery.published, &row.delivery.age_us, predicted].map(reason)
     };
@@ -158,9 +159,10 @@ fn nothing_arrives_before_it_can() {
 fn an_expectation_is_shown_and_not_judged() {
     let mut result = complete(&[POLLING], &[1_000]);
     for model in result.header.cases.iter_mut().filter_map(|i| i.model.as_mut()) {
-        let other = wsbench::record::Share { share: 0.0, updates: 0, ..model.messages[0] };
-        let exchange = wsbench::record::Exchange::default();
-        model.messages.push(wsbench::record::Share { exchange, ..other });
+        let other =
+            wsbench::internals::predict::Share { share: 0.0, updates: 0, ..model.messages[0] };
+        let exchange = wsbench::internals::predict::Exchange::default();
+        model.messages.push(wsbench::internals::predict::Share { exchange, ..other });
     }
     let case = result.cases.get_mut(&0).unwrap();
     case.total.phases.steady.ledger.up.heads += 10_000;
@@ -288,9 +290,9 @@ fn more_than_one_failure_in_a_hundred_is_no_measurement() {
 /// A run that was cut is no half of a pair, whatever its checks say.
 #[test]
 fn a_run_that_was_ended_early_is_not_compared() {
-    use wsbench::gate::worth::{Worth, worth};
+    use wsbench::internals::gate::run_validity::{RunQuality, worth};
     let mut result = complete(&[POLLING, WEBSOCKET], &[1_000]);
-    assert_eq!(worth(&summarise(&result)), Worth::Sound);
+    assert_eq!(worth(&summarise(&result)), RunQuality::Sound);
     result.ends[0].reason = "SIGTERM".to_owned();
-    assert!(matches!(worth(&summarise(&result)), Worth::Broken(_)));
+    assert!(matches!(worth(&summarise(&result)), RunQuality::Broken(_)));
 }

@@ -2,7 +2,7 @@
 
 use super::resolved;
 use insta::assert_snapshot;
-use wsbench::gate::limit::Limit;
+use wsbench::internals::gate::limit::Limit;
 
 const SERIES: &str = "\
 clients = [10, 20]

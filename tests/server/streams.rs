@@ -4,7 +4,7 @@ use super::wire::{Bench, quick, read_head, spec, upgrade};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
-use wsbench::feed::{Kind, Semantics, Spec, Stamp, sequence_text};
+use wsbench::internals::feed::{PayloadKind, Semantics, Spec, Stamp, sequence_text};
 
 fn get(bench: &Bench, path: &str, more: &str) -> TcpStream {
     let mut stream = bench.connect();
@@ -24,7 +24,7 @@ fn bytes(stream: &mut TcpStream, count: usize) -> Vec<u8> {
 }
 
 fn stamp(payload: &[u8]) -> Stamp {
-    Stamp::read(Kind::Text, payload).unwrap()
+    Stamp::read(PayloadKind::Text, payload).unwrap()
 }
 
 /// Ten updates a second.

@@ -5,14 +5,16 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
-use wsbench::clock::now_ns;
-use wsbench::feed::{Feed, Kind, Spec, Stamp};
-use wsbench::server::{self, Config, Limits, Mount, Running};
-use wsbench::transport;
+use wsbench::internals::feed::{Feed, PayloadKind, Spec, Stamp};
+use wsbench::internals::server;
+use wsbench::internals::server::{Config, Limits, Running};
+use wsbench::internals::time::now_ns;
+use wsbench::internals::transport::{self, Mount};
 
-pub const CHAPTER_REQUEST: &[u8] = include_bytes!("../../src/transport/heads/chapter-request.http");
+pub const CHAPTER_REQUEST: &[u8] =
+    include_bytes!("../../src/protocol/http1/heads/chapter-request.http");
 pub const CHAPTER_RESPONSE: &[u8] =
-    include_bytes!("../../src/transport/heads/chapter-response.http");
+    include_bytes!("../../src/protocol/http1/heads/chapter-response.http");
 pub const PATH: &str = "/PollingStock//PollingStock";
 
 /// A server on a free port and what a test needs of it.
@@ -42,20 +44,21 @@ pub fn config(spec: Spec, limits: Limits) -> Config {
         "hold_ns": 100_000_000, "pending": "as-feed", "request": "minimal", "response": "minimal",
         "reconnect_ns": 0,
     });
+    let mounts = vec![
+        mount("polling", PATH, polling),
+        mount("websocket", "/ws", websocket),
+        mount("websocket", "/ping", pinging),
+        mount("streaming", "/stream", json!({ "request": "minimal", "reconnect_ns": 0 })),
+        mount("sse", "/events", events(true, 0)),
+        mount("sse", "/beats", events(false, 30_000_000)),
+        mount("long-polling", "/held", held),
+    ];
     Config {
         bind: "127.0.0.1:0".parse().unwrap(),
         threads: 2,
         feed: Feed { spec, epoch_ns: now_ns() },
         gap_ns: 0,
-        mounts: vec![
-            mount("polling", PATH, polling),
-            mount("websocket", "/ws", websocket),
-            mount("websocket", "/ping", pinging),
-            mount("streaming", "/stream", json!({ "request": "minimal", "reconnect_ns": 0 })),
-            mount("sse", "/events", events(true, 0)),
-            mount("sse", "/beats", events(false, 30_000_000)),
-            mount("long-polling", "/held", held),
-        ],
+        mount: Mount::all(mounts),
         limits,
         faults: Default::default(),
         notice: Arc::new(|_| {}),
@@ -140,7 +143,7 @@ pub fn read_poll(stream: &mut TcpStream) -> Stamp {
     stream.read_exact(&mut response).unwrap();
     let (head, payload) = response.split_at(CHAPTER_RESPONSE.len());
     assert_eq!(without_date(head), without_date(CHAPTER_RESPONSE));
-    Stamp::read(Kind::Text, payload).unwrap()
+    Stamp::read(PayloadKind::Text, payload).unwrap()
 }
 
 pub fn without_date(head: &[u8]) -> String {

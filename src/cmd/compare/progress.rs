@@ -2,13 +2,13 @@
 //! that goes on, elsewhere a plain line a run.
 
 use crate::cmd::run::progress::Progress as OfRun;
-use crate::conduct::Note;
+use crate::run::Note;
 use crate::units::human_ns;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 /// Shows a comparison.
-pub struct Progress {
+pub(crate) struct Progress {
     of_run: OfRun,
     plain: bool,
     /// What a run takes, until one is known.
@@ -22,7 +22,7 @@ pub struct Progress {
 
 impl Progress {
     /// Shows on standard error, or nothing where it is to be quiet; a run takes about `planned`.
-    pub fn new(quiet: bool, planned: Duration, pairs: u32) -> Progress {
+    pub(crate) fn new(quiet: bool, planned: Duration, pairs: u32) -> Progress {
         let plain = !std::io::stderr().is_terminal();
         Progress {
             of_run: OfRun::new(quiet || plain),
@@ -36,18 +36,18 @@ impl Progress {
     }
 
     /// So many pairs are wanted.
-    pub fn expect(&mut self, pairs: u32) {
+    pub(crate) fn expect(&mut self, pairs: u32) {
         self.pairs = pairs;
     }
 
     /// A run begins that is none of a pair.
-    pub fn begin(&mut self, what: &str) {
+    pub(crate) fn begin(&mut self, what: &str) {
         let runs = (2 + 2 * self.pairs).saturating_sub(self.done);
         self.show(what, runs);
     }
 
     /// A run of a pair begins, the pair counted from 1; `first` for the first of its runs.
-    pub fn begin_pair(&mut self, pair: u32, side: &str, first: bool) {
+    pub(crate) fn begin_pair(&mut self, pair: u32, side: &str, first: bool) {
         let runs = 2 * (self.pairs + 1).saturating_sub(pair) - u32::from(!first);
         self.show(&format!("pair {pair} of {}, {side}", self.pairs), runs);
     }
@@ -64,23 +64,23 @@ impl Progress {
     }
 
     /// The run has ended.
-    pub fn ended(&mut self) {
+    pub(crate) fn ended(&mut self) {
         self.took += self.began.elapsed();
         self.done += 1;
     }
 
     /// Takes in what a run tells.
-    pub fn note(&mut self, note: Note) {
+    pub(crate) fn note(&mut self, note: Note) {
         self.of_run.note(note);
     }
 
     /// Something that a person should know now.
-    pub fn word(&mut self, word: &str) {
+    pub(crate) fn word(&mut self, word: &str) {
         self.of_run.note(Note::Word(word.to_owned()));
     }
 
     /// Takes the line away.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.of_run.clear();
     }
 }

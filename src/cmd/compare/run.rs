@@ -3,17 +3,18 @@
 //! Separate from `session`, which decides what runs when. A server is driven by this program; a
 //! wsbench of its own brings its driver, and its result file is read.
 
-use super::target::Target;
 use crate::cmd::ci;
-use crate::conduct::{self, Note};
+use crate::cmd::compare::target::Target;
 use crate::error::{Failure, Outcome, at};
 use crate::gate::baseline::Recorded;
-use crate::host;
+use crate::os;
+use crate::os::{Caught, Signals};
 use crate::plan::{Plan, Server};
 use crate::report::{Table, summarise};
 use crate::result::{RunResult, file};
-use crate::signals::{Caught, Signals};
-use crate::worker::foreign::{Grouped, ended};
+use crate::run;
+use crate::run::Note;
+use crate::run::external_server::{Grouped, ended};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -26,7 +27,7 @@ const DRAIN: Duration = Duration::from_secs(60);
 const RESULT_FILE: &str = "result.jsonl";
 
 /// A side, ready to be run.
-pub struct Side {
+pub(crate) struct Side {
     /// `a` or `b`.
     pub name: &'static str,
     /// What it is.
@@ -43,7 +44,7 @@ pub struct Side {
 
 impl Side {
     /// What a reader must know of it.
-    pub fn caution(&self) -> Option<String> {
+    pub(crate) fn caution(&self) -> Option<String> {
         let name = self.name.to_uppercase();
         match &self.target {
             Target::Url(_) => Some(format!(
@@ -54,7 +55,7 @@ impl Side {
         }
     }
     /// The `Host` of its requests, or one of the same length.
-    pub fn authority(&self) -> String {
+    pub(crate) fn authority(&self) -> String {
         match &self.plan.server {
             Server::External { authority, .. } => authority.clone(),
             // Any port that it is given has five digits.
@@ -64,7 +65,7 @@ impl Side {
 }
 
 /// What a run came to.
-pub enum Ran {
+pub(crate) enum Ran {
     /// It went to its end, whatever it is worth.
     Whole(Box<Run>),
     /// A signal ended it.
@@ -74,7 +75,7 @@ pub enum Ran {
 }
 
 /// A run's figures.
-pub struct Run {
+pub(crate) struct Run {
     /// For people.
     pub table: Table,
     /// For comparing to the byte.
@@ -94,7 +95,7 @@ impl Run {
 /// # Errors
 /// Where it cannot be run: a file cannot be written, a program not be started, a scenario is not
 /// known.
-pub async fn run(
+pub(crate) async fn run(
     side: &Side,
     path: &Path,
     signals: &mut Signals,
@@ -115,8 +116,8 @@ async fn driven(
     watch: &mut dyn FnMut(Note),
 ) -> Outcome<Ran> {
     let started = jiff::Timestamp::now().strftime("%FT%TZ").to_string();
-    let header = conduct::header(&side.plan, started, host::describe());
-    let ran = conduct::run(&side.plan, header, path, signals, watch).await?;
+    let header = run::header(&side.plan, started, os::describe());
+    let ran = run::run(&side.plan, header, path, signals, watch).await?;
     Ok(match ran.caught {
         Some(caught) => Ran::Caught(caught),
         None => Run::of(&ran.result),

@@ -12,17 +12,17 @@
 //!
 //! Separate from `run`, which runs one side once, and from `gate`, which judges.
 
-use super::progress::Progress;
-use super::run::{Ran, Run, Side, run};
+use crate::cmd::compare::progress::Progress;
+use crate::cmd::compare::run::{Ran, Run, Side, run};
 use crate::error::{Outcome, at};
+use crate::gate::invariants::Invariants;
 use crate::gate::paired::{Next, Order, Rules, Sampled, Verdicts, judge, order};
 use crate::gate::pairs::{Margins, Samples, samples};
-use crate::gate::same::Same;
+use crate::gate::run_validity::{FailedCheck, RunQuality, worth};
 use crate::gate::signed_rank::smallest_p;
-use crate::gate::worth::{Flaw, Worth, worth};
+use crate::os::{Caught, Signals};
 use crate::report::Table;
 use crate::report::finding::{Decision, Finding, Judgement, Kind, Side as Named};
-use crate::signals::{Caught, Signals};
 use std::fs;
 use std::path::PathBuf;
 
@@ -34,7 +34,7 @@ const ONE_SIDED: u32 = 3;
 const SIDES: [usize; 2] = [0, 1];
 
 /// How to compare.
-pub struct Terms {
+pub(crate) struct Terms {
     /// What the judgement is of: `B against A`.
     pub title: String,
     /// When decisions are made.
@@ -56,7 +56,7 @@ pub struct Terms {
 }
 
 /// What a comparison came to.
-pub struct Compared {
+pub(crate) struct Compared {
     /// What was found.
     pub judgement: Judgement,
     /// The figures that vary.
@@ -70,14 +70,14 @@ pub struct Compared {
 }
 
 /// A comparison that goes on.
-pub struct Session<'a> {
+pub(crate) struct Session<'a> {
     terms: &'a Terms,
     sides: &'a [Side; 2],
     signals: Signals,
     progress: Progress,
     pairs: Vec<[Table; 2]>,
     orders: Vec<Order>,
-    same: Same,
+    same: Invariants,
     /// Findings that end it.
     fatal: Vec<Finding>,
     notes: Vec<String>,
@@ -89,7 +89,7 @@ pub struct Session<'a> {
 
 /// A run of a pair.
 struct Half {
-    worth: Worth,
+    worth: RunQuality,
     /// Its figures; absent where it has none.
     run: Option<Box<Run>>,
 }
@@ -103,7 +103,7 @@ enum Step {
 
 impl<'a> Session<'a> {
     /// Nothing has run yet.
-    pub fn new(
+    pub(crate) fn new(
         terms: &'a Terms,
         sides: &'a [Side; 2],
         signals: Signals,
@@ -116,7 +116,7 @@ impl<'a> Session<'a> {
             progress,
             pairs: Vec::new(),
             orders: Vec::new(),
-            same: Same::default(),
+            same: Invariants::default(),
             fatal: Vec::new(),
             notes: terms.notes.clone(),
             discarded: 0,
@@ -129,7 +129,7 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// Where a run cannot be made at all.
-    pub async fn perform(mut self) -> Outcome<Compared> {
+    pub(crate) async fn perform(mut self) -> Outcome<Compared> {
         let done = self.all().await;
         self.progress.clear();
         done?;
@@ -165,7 +165,7 @@ impl<'a> Session<'a> {
             let Some(half) = self.run(side, &format!("warm-up-{name}.jsonl")).await? else {
                 return Ok(Step::End);
             };
-            if let (0, Worth::Sound, Some(run)) = (side, &half.worth, half.run) {
+            if let (0, RunQuality::Sound, Some(run)) = (side, &half.worth, half.run) {
                 self.same.add_a(run.recorded);
             }
             worths.push(half.worth);
@@ -189,7 +189,7 @@ impl<'a> Session<'a> {
         if self.broken(&a.worth, &b.worth) == Step::End {
             return Ok(Step::End);
         }
-        let (Worth::Sound, Worth::Sound, Some(run_a), Some(run_b)) =
+        let (RunQuality::Sound, RunQuality::Sound, Some(run_a), Some(run_b)) =
             (&a.worth, &b.worth, a.run, b.run)
         else {
             return self.discard(&a.worth, &b.worth, number);
@@ -222,7 +222,7 @@ impl<'a> Session<'a> {
         Ok(match ran {
             Ran::Whole(run) => Some(Half { worth: worth(&run.table), run: Some(run) }),
             Ran::Failed(why) => {
-                let worth = Worth::Broken(vec![Flaw::of_run("run_ended", why)]);
+                let worth = RunQuality::Broken(vec![FailedCheck::of_run("run_ended", why)]);
                 Some(Half { worth, run: None })
             }
             Ran::Caught(caught) => {
@@ -234,12 +234,14 @@ impl<'a> Session<'a> {
 
     /// Ends the comparison where a run says by itself that it cannot be compared: without a sound
     /// A nothing can be said of B.
-    fn broken(&mut self, a: &Worth, b: &Worth) -> Step {
+    fn broken(&mut self, a: &RunQuality, b: &RunQuality) -> Step {
         let (side, flaws, kind) = match (a, b) {
-            (Worth::Broken(flaws) | Worth::Invalid(flaws), _) => ("A", flaws, Kind::Check),
-            (_, Worth::Invalid(flaws)) => ("B", flaws, Kind::Check),
+            (RunQuality::Broken(flaws) | RunQuality::Invalid(flaws), _) => {
+                ("A", flaws, Kind::Check)
+            }
+            (_, RunQuality::Invalid(flaws)) => ("B", flaws, Kind::Check),
             // A late A may still become a sound one.
-            (Worth::Sound, Worth::Broken(flaws)) => ("B", flaws, Kind::Exact),
+            (RunQuality::Sound, RunQuality::Broken(flaws)) => ("B", flaws, Kind::Exact),
             _ => return Step::On,
         };
         self.fatal.extend(flaws.iter().map(|flaw| flaw.finding(side, kind)));
@@ -247,11 +249,11 @@ impl<'a> Session<'a> {
     }
 
     /// Discards a pair in which a driver was late.
-    fn discard(&mut self, a: &Worth, b: &Worth, number: u32) -> Outcome<Step> {
+    fn discard(&mut self, a: &RunQuality, b: &RunQuality, number: u32) -> Outcome<Step> {
         self.discarded += 1;
         let mut late = Vec::new();
         for (place, (side, worth)) in [("A", a), ("B", b)].into_iter().enumerate() {
-            if let Worth::Late(flaws) | Worth::Broken(flaws) = worth {
+            if let RunQuality::Late(flaws) | RunQuality::Broken(flaws) = worth {
                 self.late[place] += 1;
                 late.extend(flaws.iter().map(|flaw| (side, flaw)));
             }
@@ -300,7 +302,7 @@ impl<'a> Session<'a> {
         judgement.findings.extend(one_sided(self.late));
         if judgement.findings.is_empty() && self.caught.is_none() {
             let text = "no figure of B could be compared with A's".to_owned();
-            let flaw = Flaw::of_run("something_compared", text);
+            let flaw = FailedCheck::of_run("something_compared", text);
             judgement.findings.push(flaw.finding("B", Kind::Check));
         }
         if let Some(caught) = self.caught {
@@ -344,7 +346,7 @@ fn one_sided(late: [u32; 2]) -> Option<Finding> {
         "B was late in {b} of the pairs that were discarded and A in {a}: what these would have \
          shown is not known"
     );
-    let mut finding = Flaw::of_run("runs_discarded", text).finding("B", Kind::Check);
+    let mut finding = FailedCheck::of_run("runs_discarded", text).finding("B", Kind::Check);
     finding.decision = Decision::Inconclusive;
     Some(finding)
 }

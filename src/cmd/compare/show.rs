@@ -49,7 +49,7 @@ fn percent(share: f64) -> String {
 }
 
 /// What a calibration found.
-pub fn calibration(noises: &[Noise], judgement: &Judgement) -> String {
+pub(crate) fn calibration(noises: &[Noise], judgement: &Judgement) -> String {
     let mut out = format!("{}\n", judgement.title);
     for side in &judgement.sides[..judgement.sides.len().min(1)] {
         let _ = writeln!(out, "  {}", side.about);

@@ -4,9 +4,9 @@
 //! Separate from `run`, which runs one. Everything that can be known to be wrong before anything
 //! starts is told here.
 
+use crate::config::nearest;
 use crate::plan::Address;
-use crate::settings::nearest;
-use crate::worker::foreign::PORT;
+use crate::run::external_server::PORT;
 use rustix::fs::{Access, access};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ const VERSION_LIMIT: Duration = Duration::from_secs(10);
 
 /// A side of a comparison.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
+pub(crate) enum Target {
     /// A server that is running already.
     Url(String),
     /// A server's command line and where it will listen.
@@ -58,7 +58,7 @@ impl Target {
     ///
     /// # Errors
     /// A sentence with what is wrong and what would be right.
-    pub fn read(text: &str) -> Result<Target, String> {
+    pub(crate) fn read(text: &str) -> Result<Target, String> {
         let text = text.trim();
         if text.is_empty() {
             return Err("it is empty; write a URL, a server's command line with its address as \
@@ -78,14 +78,14 @@ impl Target {
     ///
     /// # Errors
     /// A sentence, where the system does not tell where it is.
-    pub fn itself() -> Result<Target, String> {
+    pub(crate) fn itself() -> Result<Target, String> {
         let path = std::env::current_exe().map_err(|e| format!("cannot find this program: {e}"))?;
         let version = format!("wsbench {}", env!("CARGO_PKG_VERSION"));
         Ok(Target::Binary { path, version })
     }
 
     /// The address for planning, `{port}` having a port; none for a binary.
-    pub fn address(&self) -> Option<String> {
+    pub(crate) fn address(&self) -> Option<String> {
         match self {
             Target::Url(url) | Target::Command { url, .. } => Some(url.replace(PORT, ANY_PORT)),
             Target::Binary { .. } => None,

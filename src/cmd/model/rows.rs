@@ -1,9 +1,9 @@
 //! The tables of `wsbench model`: models as lines of cells.
 
-use super::{Way, cases, per_message, per_second};
+use crate::cmd::model::{Way, cases, per_message, per_second};
 use crate::cmd::plan::rows::{Row, row};
 use crate::plan::Plan;
-use crate::record::{Exchange, Law, Model};
+use crate::predict::{Distribution, Exchange, Model};
 use crate::units::{human_bytes, human_ns, thousands, three};
 
 /// The most kinds of messages that are told of a series.
@@ -190,7 +190,7 @@ pub(super) fn latency_rows(told: &[Told]) -> Vec<Row> {
     rows
 }
 
-fn law_cells(what: &str, law: Option<&Law>) -> Vec<String> {
+fn law_cells(what: &str, law: Option<&Distribution>) -> Vec<String> {
     let mut cells = vec![what.to_owned()];
     match law {
         None => cells.extend([UNKNOWN, UNKNOWN, UNKNOWN, "not known"].map(str::to_owned)),

@@ -1,14 +1,14 @@
 //! What is shown on standard error while a run goes on: a line that moves on a terminal, a plain
 //! line a case elsewhere.
 
-use crate::conduct::Note;
+use crate::run::Note;
 use crate::units::{human_ns, thousands};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 /// Shows a run.
-pub struct Progress {
+pub(crate) struct Progress {
     bar: ProgressBar,
     plain: bool,
     heading: String,
@@ -21,7 +21,7 @@ pub struct Progress {
 
 impl Progress {
     /// Shows on standard error, or nothing where it is to be quiet.
-    pub fn new(quiet: bool) -> Progress {
+    pub(crate) fn new(quiet: bool) -> Progress {
         let terminal = std::io::stderr().is_terminal();
         let target = match quiet || !terminal {
             true => ProgressDrawTarget::hidden(),
@@ -45,14 +45,14 @@ impl Progress {
     }
 
     /// Puts something before every line: of which runs this is one.
-    pub fn under(&mut self, heading: String) {
+    pub(crate) fn under(&mut self, heading: String) {
         self.bar.set_message(heading.clone());
         self.bar.tick();
         self.heading = heading + " ";
     }
 
     /// Takes in what the run tells.
-    pub fn note(&mut self, note: Note) {
+    pub(crate) fn note(&mut self, note: Note) {
         match note {
             Note::Case { place, of, info } => {
                 let clients = thousands(info.clients.into());
@@ -104,7 +104,7 @@ impl Progress {
     }
 
     /// Takes the line away.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.bar.finish_and_clear();
     }
 }

@@ -10,7 +10,7 @@ use std::fmt;
 
 /// A setting that differs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
+pub(crate) struct Difference {
     /// Where: `feed.payload_bytes`.
     pub path: String,
     /// The first's value as JSON, or `absent`.
@@ -38,7 +38,7 @@ const SHOWN_CHARS: usize = 60;
 
 /// What differs between two plans. `builds` are the versions that made them: of unequal ones, a
 /// setting may be missing that the other did not have yet.
-pub fn scenarios(a: &Value, b: &Value, builds: (&str, &str)) -> Vec<Difference> {
+pub(crate) fn scenarios(a: &Value, b: &Value, builds: (&str, &str)) -> Vec<Difference> {
     let mut out = Vec::new();
     walk("", &essence(a), &essence(b), builds.0 != builds.1, &mut out);
     out
@@ -129,7 +129,10 @@ const ABOUT: [&str; 2] = ["memory", "net.ipv4.tcp_mem"];
 const A_LITTLE: f64 = 0.01;
 
 /// What differs between two machines, by name: processor, cores, memory, kernel and its settings.
-pub fn machines(a: &BTreeMap<String, String>, b: &BTreeMap<String, String>) -> Vec<Difference> {
+pub(crate) fn machines(
+    a: &BTreeMap<String, String>,
+    b: &BTreeMap<String, String>,
+) -> Vec<Difference> {
     let mut names: Vec<&String> = a.keys().chain(b.keys()).collect();
     names.sort();
     names.dedup();

@@ -4,11 +4,12 @@
 //! each message has the same: where the model says so, or, of a server that nobody can foretell,
 //! where the baseline's total is a whole number of bytes a message.
 
-use super::heads;
-use super::ratio::Ratio;
-use super::recorded::RecordedRow;
-use super::{found, ratio};
-use crate::record::{Exchange, Flow, HeadOf, Ledger, TcpTotals};
+use crate::gate::baseline::heads;
+use crate::gate::baseline::ratio::Ratio;
+use crate::gate::baseline::recorded::RecordedRow;
+use crate::gate::baseline::{found, ratio};
+use crate::predict::Exchange;
+use crate::record::{Flow, HeadOf, Ledger, TcpTotals};
 use crate::report::Figure;
 use crate::report::finding::{Decision, Finding, Kind};
 use crate::report::layer::{Layer, Way};

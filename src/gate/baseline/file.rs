@@ -4,13 +4,14 @@
 //! small enough to be committed, has a line for each figure so that a change shows as one, and
 //! holds nothing that a comparison does not need.
 
-use super::recorded::Recorded;
 use crate::error::{Failure, Outcome, at};
+use crate::gate::baseline::recorded::Recorded;
 use crate::gate::limit::judged;
 use crate::report::Table;
 use crate::report::table::Status;
 use crate::result::RunResult;
-use crate::result::file::{self, RESULT_FILE};
+use crate::result::file;
+use crate::result::file::RESULT_FILE;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -19,7 +20,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 /// The schema of the document. A reader refuses another major version.
-pub const SCHEMA: &str = "wsbench.baseline/1";
+pub(crate) const SCHEMA: &str = "wsbench.baseline/1";
 /// The largest baseline that is read: one of a thousand rows has a few megabytes.
 const MOST_BYTES: u64 = 64 * 1024 * 1024;
 /// The largest count that every reader of JSON takes as it is; sums of a few do not overflow.
@@ -27,7 +28,7 @@ const MOST_COUNT: u64 = 1 << 53;
 
 /// A baseline.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Document {
+pub(crate) struct Document {
     /// [`SCHEMA`].
     pub schema: String,
     /// The scenario's name.
@@ -48,7 +49,7 @@ pub struct Document {
 
 /// A file that holds a run.
 #[derive(Debug)]
-pub enum Source {
+pub(crate) enum Source {
     /// A baseline.
     Baseline(Box<Document>),
     /// A result with its finished numbers.
@@ -57,7 +58,7 @@ pub enum Source {
 
 impl Document {
     /// What a baseline keeps of a run, whatever the run is worth.
-    pub fn of(result: &RunResult, table: &Table) -> Document {
+    pub(crate) fn of(result: &RunResult, table: &Table) -> Document {
         let header = &result.header;
         Document {
             schema: SCHEMA.to_owned(),
@@ -74,7 +75,7 @@ impl Document {
     ///
     /// # Errors
     /// A sentence with the reasons, where the run is not valid or holds nothing.
-    pub fn valid(result: &RunResult, table: &Table) -> Result<Document, String> {
+    pub(crate) fn valid(result: &RunResult, table: &Table) -> Result<Document, String> {
         let verdict = &table.verdict;
         if verdict.status != Status::Valid {
             let status = verdict.status.name();
@@ -86,13 +87,13 @@ impl Document {
         }
     }
     /// What it is, in words.
-    pub fn about(&self, path: &Path) -> String {
+    pub(crate) fn about(&self, path: &Path) -> String {
         format!("{} ({} of {}, {})", path.display(), self.name, self.started, self.build)
     }
 }
 
 /// The document as text: one figure a line, keys in a fixed order.
-pub fn render(document: &Document) -> Vec<u8> {
+pub(crate) fn render(document: &Document) -> Vec<u8> {
     // Text, numbers that are finite, and text keys.
     let mut bytes = serde_json::to_vec_pretty(document).expect("a baseline is JSON");
     bytes.push(b'\n');
@@ -103,7 +104,7 @@ pub fn render(document: &Document) -> Vec<u8> {
 ///
 /// # Errors
 /// Where there is no such file, it is neither, or it is of another version.
-pub fn read(path: &Path) -> Outcome<Source> {
+pub(crate) fn read(path: &Path) -> Outcome<Source> {
     let path: PathBuf = if path.is_dir() { path.join(RESULT_FILE) } else { path.to_owned() };
     let shown = path.display();
     let mut input = BufReader::new(File::open(&path).map_err(at(format!("cannot open {shown}")))?);
@@ -126,7 +127,7 @@ pub fn read(path: &Path) -> Outcome<Source> {
 ///
 /// # Errors
 /// A sentence, where the text is none or of another version.
-pub fn parse(text: &[u8]) -> Result<Document, String> {
+pub(crate) fn parse(text: &[u8]) -> Result<Document, String> {
     let value: Value = serde_json::from_slice(text).map_err(|error| {
         format!(
             "neither a baseline nor a result file: {error}; write one with `wsbench run \

@@ -4,7 +4,7 @@
 //! what a size is made of. Fields that differ from run to run by nature count where their size
 //! does.
 
-use super::recorded::{HeadLines, RecordedRow};
+use crate::gate::baseline::recorded::{HeadLines, RecordedRow};
 use crate::record::{HeadOf, latin1};
 
 /// Fields whose value is another each time, in lower case; and all whose name ends with `-id`.
@@ -26,7 +26,7 @@ const SHOWN_BYTES: usize = 120;
 
 /// The first difference of two heads.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Apart {
+pub(crate) struct Apart {
     /// The first byte that differs, from 0, of the second head.
     pub offset: usize,
     /// The line that it is in, from 1.
@@ -39,7 +39,7 @@ pub struct Apart {
 
 /// The first difference of two heads. Lines with the same field, which differs by nature, are
 /// equal where they are of the same size.
-pub fn apart(a: &[u8], b: &[u8]) -> Option<Apart> {
+pub(crate) fn apart(a: &[u8], b: &[u8]) -> Option<Apart> {
     let mut offset = 0;
     let mut lines = (a.split_inclusive(|&c| c == b'\n'), b.split_inclusive(|&c| c == b'\n'));
     for line in 1.. {

@@ -3,10 +3,10 @@
 //!
 //! Separate from the comparing of figures, which knows no run that is partial and no machine.
 
-use super::differences::{Difference, machines, scenarios};
-use super::file::Document;
-use super::recorded::{Recorded, RecordedRow};
-use super::{compare, found};
+use crate::gate::baseline::differences::{Difference, machines, scenarios};
+use crate::gate::baseline::file::Document;
+use crate::gate::baseline::recorded::{Recorded, RecordedRow};
+use crate::gate::baseline::{compare, found};
 use crate::report::Figure;
 use crate::report::Table;
 use crate::report::finding::{Decision, Finding, Judgement, Kind, Side, Subject};
@@ -18,7 +18,7 @@ const LISTED: usize = 20;
 
 /// How a result is held against a baseline.
 #[derive(Debug, Clone, Default)]
-pub struct Terms {
+pub(crate) struct Terms {
     /// What the baseline is, in words: a file with its date.
     pub baseline: String,
     /// What is judged.
@@ -34,7 +34,7 @@ pub struct Terms {
 ///
 /// # Errors
 /// A sentence with what differs, where the two are of unequal scenarios or machines.
-pub fn judge(
+pub(crate) fn judge(
     baseline: &Document,
     candidate: &Document,
     table: &Table,

@@ -3,9 +3,9 @@
 //!
 //! Separate from `exact`, whose figures are of messages that came.
 
-use super::found;
-use super::ratio::Ratio;
-use super::recorded::RecordedRow;
+use crate::gate::baseline::found;
+use crate::gate::baseline::ratio::Ratio;
+use crate::gate::baseline::recorded::RecordedRow;
 use crate::report::Figure;
 use crate::report::finding::{Decision, Finding, Kind};
 use std::cmp::Ordering;

@@ -30,12 +30,9 @@ mod ratio;
 mod recorded;
 mod structural;
 
-pub use differences::{Difference, machines, scenarios};
-pub use file::{Document, SCHEMA, Source, read, render};
-pub use heads::{Apart, apart};
-pub use judge::{Terms, judge};
-pub use ratio::Ratio;
-pub use recorded::{HeadLines, Recorded, RecordedRow, Traffic};
+pub(crate) use file::{Document, Source, read, render};
+pub(crate) use judge::{Terms, judge};
+pub(crate) use recorded::{Recorded, RecordedRow};
 
 use crate::report::Figure;
 use crate::report::finding::{Decision, Finding, Kind, Subject};
@@ -44,7 +41,7 @@ use crate::report::finding::{Decision, Finding, Kind, Subject};
 /// structural ones ([`Kind::Structural`]), row by row in the order of `a`. `Finding::baseline` is
 /// `a`'s figure. Whether the two ran the same scenario is for the caller to know, see
 /// [`scenarios`].
-pub fn compare(a: &Recorded, b: &Recorded) -> Vec<Finding> {
+pub(crate) fn compare(a: &Recorded, b: &Recorded) -> Vec<Finding> {
     let mut findings = Vec::new();
     for row in &a.rows {
         match b.row(&row.series, row.clients) {

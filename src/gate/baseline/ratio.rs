@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 
 /// So much of something for so many.
 #[derive(Debug, Clone, Copy)]
-pub struct Ratio {
+pub(crate) struct Ratio {
     /// The total.
     pub total: u64,
     /// What it is divided by.
@@ -17,32 +17,32 @@ pub struct Ratio {
 
 impl Ratio {
     /// A total over a divisor; `None` where that is zero.
-    pub fn new(total: u64, divisor: u64) -> Option<Ratio> {
+    pub(crate) fn new(total: u64, divisor: u64) -> Option<Ratio> {
         (divisor > 0).then_some(Ratio { total, divisor })
     }
     /// True where it is a whole number.
-    pub fn is_whole(self) -> bool {
+    pub(crate) fn is_whole(self) -> bool {
         self.total.is_multiple_of(self.divisor.max(1))
     }
     /// The order of two, by cross multiplication.
-    pub fn compare(self, other: Ratio) -> Ordering {
+    pub(crate) fn compare(self, other: Ratio) -> Ordering {
         let cross = |a: Ratio, b: Ratio| u128::from(a.total) * u128::from(b.divisor);
         cross(self, other).cmp(&cross(other, self))
     }
     /// The same for showing.
-    pub fn figure(self) -> Figure {
+    pub(crate) fn figure(self) -> Figure {
         Figure::known(self.value())
     }
     /// The nearest number.
-    pub fn value(self) -> f64 {
+    pub(crate) fn value(self) -> f64 {
         self.total as f64 / self.divisor as f64
     }
     /// The number as people write it: whole, or with its digits.
-    pub fn words(self) -> String {
+    pub(crate) fn words(self) -> String {
         words(self.value())
     }
     /// How much more this is than `other`, as people write it; without a sign.
-    pub fn apart(self, other: Ratio) -> String {
+    pub(crate) fn apart(self, other: Ratio) -> String {
         let cross = |a: Ratio, b: Ratio| u128::from(a.total) * u128::from(b.divisor);
         let over = cross(self, other).abs_diff(cross(other, self));
         words(over as f64 / (self.divisor as f64 * other.divisor as f64))

@@ -4,10 +4,9 @@
 //! Separate from `report::Table`, which is for showing and whose figures are divided already, and
 //! from the document, which is this with names.
 
-use super::heads::apart;
-use crate::record::{
-    Head, HeadOf, Ledger, Metric, Model, Phase, Phases, TcpTotals, from_latin1, latin1,
-};
+use crate::gate::baseline::heads::apart;
+use crate::predict::Model;
+use crate::record::{Head, HeadOf, Ledger, Metric, Phase, Phases, TcpTotals, from_latin1, latin1};
 use crate::report::Figure;
 use crate::report::layer::Statistic;
 use crate::report::table::{Row, Table};
@@ -19,14 +18,14 @@ use std::collections::BTreeMap;
 /// What of a run can be compared.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Recorded {
+pub(crate) struct Recorded {
     /// A row a series and client count, in the order of the plan.
     pub rows: Vec<RecordedRow>,
 }
 
 /// A series at one client count, all repeats together.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RecordedRow {
+pub(crate) struct RecordedRow {
     /// The label of the series.
     pub series: String,
     /// The transport's name.
@@ -78,7 +77,7 @@ pub struct RecordedRow {
 /// Bytes above TCP in one phase, and the connections that were opened in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Traffic {
+pub(crate) struct Traffic {
     /// Connections opened.
     #[serde(skip_serializing_if = "is_zero")]
     pub connects: u64,
@@ -97,7 +96,7 @@ pub struct Traffic {
 
 /// A head by its lines, so that a document shows a change in one of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HeadLines {
+pub(crate) struct HeadLines {
     /// Which.
     pub of: HeadOf,
     /// Its lines with their ends; each character is a byte.
@@ -117,7 +116,7 @@ impl HeadLines {
         HeadLines { of: head.of, lines, cut: head.cut }
     }
     /// The head again. A character that is no byte, of a file changed by hand, is `?`.
-    pub fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         let text = self.lines.concat();
         from_latin1(&text).unwrap_or_else(|| text.replace(|c| c > '\u{ff}', "?").into_bytes())
     }
@@ -125,7 +124,7 @@ impl HeadLines {
 
 impl Recorded {
     /// What of a result can be compared; `table` is what `report::summarise` makes of the same.
-    pub fn of(result: &RunResult, table: &Table) -> Recorded {
+    pub(crate) fn of(result: &RunResult, table: &Table) -> Recorded {
         let rows = table.rows.iter().filter_map(|row| {
             let same =
                 |c: &&CaseInfo| !c.floor && c.series == row.series && c.clients == row.clients;
@@ -137,7 +136,7 @@ impl Recorded {
         Recorded { rows: rows.collect() }
     }
     /// The row of a series at a client count.
-    pub fn row(&self, series: &str, clients: u32) -> Option<&RecordedRow> {
+    pub(crate) fn row(&self, series: &str, clients: u32) -> Option<&RecordedRow> {
         self.rows.iter().find(|row| row.series == series && row.clients == clients)
     }
 }
@@ -145,12 +144,12 @@ impl Recorded {
 impl RecordedRow {
     /// True where messages, and what clients send, are turns of a schedule: each exchange then
     /// belongs to the phase of its turn, and so many of each are in the measured window.
-    pub fn is_by_turn(&self) -> bool {
+    pub(crate) fn is_by_turn(&self) -> bool {
         let has = |name| self.counts.contains_key(name);
         has("completed") && (self.sent == 0 || has("sent"))
     }
     /// A head; of the measured window the opening one, where there is no other.
-    pub fn head(&self, of: HeadOf) -> Option<&HeadLines> {
+    pub(crate) fn head(&self, of: HeadOf) -> Option<&HeadLines> {
         let find = |of: HeadOf| self.heads.iter().find(|head| head.of == of);
         find(of).or_else(|| find(of.opening()))
     }

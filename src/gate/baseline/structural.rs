@@ -9,11 +9,13 @@
 //! Where there is no model, the baseline's own segments with payload stand for the writes, within
 //! [`TOLERANCE`].
 
-use super::exact::{Figures, figures, head_details, layer_of, measured_heads, shown};
-use super::found;
-use super::ratio::words;
-use super::recorded::RecordedRow;
-use crate::record::{Exchange, Model, SEGMENT_HEADER_BYTES, data_segments};
+use crate::gate::baseline::exact::{
+    Figures, figures, head_details, layer_of, measured_heads, shown,
+};
+use crate::gate::baseline::found;
+use crate::gate::baseline::ratio::words;
+use crate::gate::baseline::recorded::RecordedRow;
+use crate::predict::{Exchange, Model, SEGMENT_HEADER_BYTES, data_segments};
 use crate::report::Figure;
 use crate::report::finding::{Decision, Finding, Kind};
 use crate::report::layer::{Layer, Way};

@@ -11,8 +11,8 @@
 //! Separate from `rule`, which knows which metrics there are and what they count: here a condition
 //! is only taken apart. What is printed reads back to the same.
 
-use super::condition::{Aggregate, Bound, Condition, Op, Operand, Spans, Wrong};
-use crate::settings::nearest;
+use crate::config::nearest;
+use crate::gate::limit::condition::{Aggregate, Bound, Condition, Op, Operand, Spans, Wrong};
 use std::ops::Range;
 
 /// The longest condition, in bytes.

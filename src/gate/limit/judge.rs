@@ -1,11 +1,11 @@
 //! Holds the limits of a run against its figures: a finding for each limit and row.
 
-use super::condition::Aggregate;
-use super::metric::Sampled;
-use super::rule::{Rule, Term};
-use super::{Limit, matching, of_header};
-use crate::report::columns::{Column, columns};
+use crate::gate::limit::condition::Aggregate;
+use crate::gate::limit::metric::Sampled;
+use crate::gate::limit::rule::{Rule, Term};
+use crate::gate::limit::{Limit, matching, of_header};
 use crate::report::finding::{Decision, Finding, Kind, Subject};
+use crate::report::metrics::{Column, columns};
 use crate::report::table::{Row, Table};
 use crate::report::{Figure, summarise};
 use crate::result::RunResult;
@@ -24,7 +24,7 @@ pub fn judged(result: &RunResult) -> Table {
 
 /// Judges the limits in a result's header: a finding for each and each row that it matches, what
 /// failed as reasons of the verdict, and exit code 99 where there was none yet.
-pub fn judge(result: &RunResult, table: &mut Table) {
+pub(crate) fn judge(result: &RunResult, table: &mut Table) {
     let mut found = Vec::new();
     {
         let bench = Bench::new(result, table);
@@ -226,7 +226,7 @@ impl<'a> Bench<'a> {
             rule.aggregate,
             Aggregate::Avg | Aggregate::Min | Aggregate::Max | Aggregate::Med
         );
-        let column = matches!(term.measure, super::Measure::Column { .. });
+        let column = matches!(term.measure, crate::gate::limit::Measure::Column { .. });
         if over_repeats && column && self.repeats().len() > 1 {
             return self.over_repeats(term, &rule.aggregate, row);
         }

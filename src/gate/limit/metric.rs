@@ -4,14 +4,14 @@
 //! Separate from `rule`, which reads conditions, and from `report::summary`, which derives figures:
 //! here they are looked up, and parts are put over wholes.
 
-use super::condition::Aggregate;
-use super::unit::Dimension;
+use crate::config::nearest;
+use crate::gate::limit::condition::Aggregate;
+use crate::gate::limit::unit::Dimension;
 use crate::record::Metric;
 use crate::report::Figure;
-use crate::report::columns::{Cell, Column, Kind, columns};
 use crate::report::layer::{Layer, Statistic};
+use crate::report::metrics::{Cell, Column, Kind, columns};
 use crate::report::table::Row;
-use crate::settings::nearest;
 
 /// Columns that are a part of a whole, from 0 to 1.
 const SHARES: [&str; 3] =

@@ -25,11 +25,11 @@ mod rule;
 mod unit;
 mod watch;
 
-pub use condition::{Aggregate, Bound, Condition, Op, Operand, Spans, Wrong};
 pub use grammar::parse;
-pub use judge::{judge, judged};
-pub use metric::Measure;
-pub use rule::{Part, Refused, Rule, Term};
+pub use judge::judged;
+pub(crate) use metric::Measure;
+pub(crate) use rule::Refused;
+pub use rule::{Part, Rule};
 pub use watch::Watch;
 
 use crate::report::table::Row;
@@ -97,7 +97,7 @@ pub fn written(limits: &[Limit]) -> Vec<serde_json::Value> {
 }
 
 /// The limits of a result's header; a sentence in place of one that cannot be read.
-pub fn of_header(header: &Header) -> Vec<Result<Limit, String>> {
+pub(crate) fn of_header(header: &Header) -> Vec<Result<Limit, String>> {
     let read = |value: &serde_json::Value| {
         Limit::deserialize(value).map_err(|e| format!("the file's limit cannot be read: {e}"))
     };

@@ -3,11 +3,11 @@
 //! Separate from `grammar`, which takes a text apart, and from `judge`, which holds a rule against
 //! a run.
 
-use super::condition::{Aggregate, Bound, Condition, Op, Spans, Wrong};
-use super::grammar;
-use super::metric::Measure;
-use super::unit::{Dimension, Scaled};
-use crate::settings::nearest;
+use crate::config::nearest;
+use crate::gate::limit::condition::{Aggregate, Bound, Condition, Op, Spans, Wrong};
+use crate::gate::limit::grammar;
+use crate::gate::limit::metric::Measure;
+use crate::gate::limit::unit::{Dimension, Scaled};
 use std::ops::Range;
 
 /// Which setting of a limit is wrong.

@@ -4,8 +4,8 @@
 //! what its driver has recorded so far; what is known only at a case's end is judged then, before
 //! the next case begins. Without a value or a sample nothing is ended: that is judged at the end.
 
-use super::judge::{Bench, reason};
-use super::{Limit, Rule};
+use crate::gate::limit::judge::{Bench, reason};
+use crate::gate::limit::{Limit, Rule};
 use crate::report::finding::Decision;
 use crate::report::summarise;
 use crate::result::{CaseInfo, CaseResult, RunResult};

@@ -2,7 +2,7 @@
 //!
 //! Separate from `signed_rank`, which knows no runs, and from the decision over all metrics.
 
-use super::{Rules, Sampled, words};
+use crate::gate::paired::{Rules, Sampled, describe};
 use crate::gate::signed_rank::{Walsh, detectable, deviation, median, smallest_p};
 use crate::report::Figure;
 use crate::report::finding::Effect;
@@ -178,7 +178,7 @@ fn lacking(used: &[(Figure, Figure)], pairs: u32) -> Evidence {
     let reason = used.iter().find_map(|(a, b)| a.reason().or(b.reason()));
     if absent != [0, 0] || unrun > 0 {
         let why = reason.unwrap_or("the pairs have no such figure");
-        let counts = words::sides(absent.map(|n| n + unrun), total);
+        let counts = describe::sides(absent.map(|n| n + unrun), total);
         let clause = format!("there is no figure {counts} ({why})");
         return match absent.iter().all(|n| n + unrun == total) {
             true => Evidence::Void(clause),
@@ -186,6 +186,6 @@ fn lacking(used: &[(Figure, Figure)], pairs: u32) -> Evidence {
         };
     }
     let nothing = |f: &Figure| f.value().is_some_and(|v| v <= 0.0);
-    let counts = words::sides([count(&|p| nothing(&p.0)), count(&|p| nothing(&p.1))], total);
+    let counts = describe::sides([count(&|p| nothing(&p.0)), count(&|p| nothing(&p.1))], total);
     Evidence::None(format!("it is zero or less {counts}, which leaves no ratio"))
 }

@@ -1,6 +1,6 @@
 //! B against A over pairs of runs: which metrics got worse, and whether more pairs would tell.
 //!
-//! Separate from [`signed_rank`](super::signed_rank), which knows numbers alone, and from what runs
+//! Separate from [`signed_rank`](crate::gate::signed_rank), which knows numbers alone, and from what runs
 //! the pairs. Time and the machine's moods are kept out by the design, not by a model: the two runs
 //! of a pair follow each other, and a coin decides which is first ([`order`]). If B is no other
 //! than A, then each log ratio `x = ln(B/A)` has either sign with equal chance **by that coin**,
@@ -46,10 +46,10 @@
 //! | B zero or less and A above, or B within the margin, in **every** pair | passes |
 //! | anything else that is zero or less | not comparable |
 
+mod describe;
 mod evidence;
-mod words;
 
-use super::signed_rank::smallest_p;
+use crate::gate::signed_rank::smallest_p;
 use crate::report::Figure;
 use crate::report::finding::{Decision, Finding, Kind, Subject};
 use evidence::{Evidence, Evident};
@@ -135,7 +135,7 @@ impl Rules {
     }
     /// What a reader of a judgement must know of the rules, in a sentence.
     pub fn about(&self) -> String {
-        words::rules(self)
+        describe::rules(self)
     }
 }
 
@@ -239,17 +239,17 @@ fn finding(judged: &Judged) -> Finding {
         unit: metric.unit.clone(),
         value: medians.1.clone(),
         baseline: Some(medians.0.clone()),
-        bound: words::bound(metric.margin),
+        bound: describe::bound(metric.margin),
         effect: judged.evident.effect(judged.rules, judged.corrected),
         samples: *complete as u64,
-        text: words::text(judged),
-        details: words::details(judged),
+        text: describe::text(judged),
+        details: describe::details(judged),
     }
 }
 
 /// Holm's step-down correction: p-values to be held against the level that all of them share, in
 /// the order in which they were given.
-pub fn holm(p_values: &[f64]) -> Vec<f64> {
+pub(crate) fn holm(p_values: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..p_values.len()).collect();
     order.sort_by(|&a, &b| p_values[a].total_cmp(&p_values[b]));
     let mut corrected = vec![1.0; p_values.len()];

@@ -1,6 +1,6 @@
 //! Decisions and sentences of paired comparisons, by literal pairs, and the laws of `judge`.
 
-use super::*;
+use crate::gate::paired::*;
 use proptest::prelude::*;
 use rand_xoshiro::rand_core::RngCore;
 
@@ -221,7 +221,7 @@ fn equal_ratios_are_ties_in_every_unit() {
     // 15 averages of two positive ratios are above zero, 25 mixed ones are not.
     assert_eq!(
         (effect.estimate, effect.p),
-        (0.0, super::super::signed_rank::Law::of(10).at_most(40))
+        (0.0, crate::gate::signed_rank::NullDistribution::of(10).at_most(40))
     );
 }
 

@@ -1,10 +1,10 @@
 //! The schema of a judgement.
 
-use super::{
+use crate::report::finding::Kind;
+use crate::report::judgement::json::JUDGEMENT_SCHEMA;
+use crate::report::schema::{
     decision, exit_code, fields, list, map, object, one_of, reference, text, typed, whole,
 };
-use crate::report::finding::Kind;
-use crate::report::judged::json::JUDGEMENT_SCHEMA;
 use serde_json::{Value, json};
 
 /// The definitions of a judgement.

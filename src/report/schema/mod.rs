@@ -7,7 +7,7 @@
 mod judgement;
 mod summary;
 
-use super::finding;
+use crate::report::finding;
 use serde_json::{Map, Value, json};
 
 /// The schema that the schemas are written in.

@@ -1,10 +1,10 @@
 //! The schema of the summary, its rows from the table of columns.
 
-use super::{
+use crate::report::format::json::JSON_SCHEMA;
+use crate::report::metrics::{Column, Kind, columns};
+use crate::report::schema::{
     decision, exit_code, fields, list, map, object, one_of, reference, text, typed, whole,
 };
-use crate::report::columns::{Column, Kind, columns};
-use crate::report::json::JSON_SCHEMA;
 use crate::report::table::Status;
 use serde_json::{Value, json};
 

@@ -1,9 +1,9 @@
 //! Bytes and segments by phase, way and layer: in total, a message, and a second.
 
-use super::group::Group;
 use crate::record::{Phase, Phases, TcpTotals};
 use crate::report::figure::Figure;
 use crate::report::layer::{Layer, Way};
+use crate::report::summary::group::Group;
 use crate::report::table::{Events, Pace, Volume};
 
 /// A volume for every phase, way and layer.

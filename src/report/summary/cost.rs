@@ -1,8 +1,8 @@
 //! CPU, memory, connecting, and the audit.
 
-use super::group::Group;
 use crate::record::Metric;
 use crate::report::figure::Figure;
+use crate::report::summary::group::Group;
 use crate::report::table::{Audit, Connecting, Cost, Events};
 use crate::result;
 

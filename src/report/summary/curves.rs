@@ -2,7 +2,7 @@
 //!
 //! Separate from the plan, which made the curves: here they are only read and compared.
 
-use crate::record::CostAt;
+use crate::predict::CostAt;
 use crate::report::pictures::{CostCurve, Costs};
 use crate::report::table::Crossing;
 use crate::result::{Curve, Header};

@@ -2,10 +2,10 @@
 //!
 //! Separate from `times`, whose latencies are of single updates: here updates are added up.
 
-use super::group::Group;
-use super::setting::Setting;
 use crate::record::Phase;
 use crate::report::figure::Figure;
+use crate::report::summary::group::Group;
+use crate::report::summary::setting::Setting;
 use crate::report::table::Delivery;
 
 /// The counts of the measured windows. The age's area is in units of 10⁹ ns², which are µs·ms.
@@ -50,7 +50,7 @@ pub(super) fn delivery(group: &Group, setting: &Setting) -> Delivery {
 
 /// True where the client asks for each message.
 pub(super) fn asks(group: &Group) -> bool {
-    let heads = |m: &crate::record::Share| m.exchange.ledger.up.heads.get() > 0;
+    let heads = |m: &crate::predict::Share| m.exchange.ledger.up.heads.get() > 0;
     let by_model = group.info.model.as_ref().is_some_and(|m| m.messages.iter().any(heads));
     by_model || group.info.paced || group.total.phases.steady.counts.empty_polls > 0
 }

@@ -2,10 +2,11 @@
 //!
 //! Separate from `times`, which takes single statistics from the same histogram.
 
-use super::group::Group;
-use crate::record::{Law, Metric, Piece};
+use crate::predict::{Component, Distribution};
+use crate::record::Metric;
 use crate::report::figure::Figure;
-use crate::report::pictures::{Distribution, Share};
+use crate::report::pictures::{DistributionPicture, Share};
+use crate::report::summary::group::Group;
 use hdrhistogram::Histogram;
 
 /// Points of a curve: more than these cannot be told apart in a picture.
@@ -13,10 +14,10 @@ const POINTS: f64 = 200.0;
 /// Points of a law's curved piece.
 const BENDS: u32 = 48;
 /// What was measured in all repeats beside the law of the plan.
-pub(super) fn distribution(group: &Group, stretched: bool, late_ns: f64) -> Distribution {
+pub(super) fn distribution(group: &Group, stretched: bool, late_ns: f64) -> DistributionPicture {
     let measured = group.total.latency.of(Metric::DeliveryLatency);
     let law = law(group, stretched);
-    let of_law = |of: fn(&Law) -> f64| match &law {
+    let of_law = |of: fn(&Distribution) -> f64| match &law {
         Ok(law) => Figure::known(of(law) / 1e3),
         Err(why) => Figure::absent(why.as_str()),
     };
@@ -31,18 +32,18 @@ pub(super) fn distribution(group: &Group, stretched: bool, late_ns: f64) -> Dist
             None => Figure::absent("no delivery was measured"),
         },
     };
-    Distribution {
+    DistributionPicture {
         points: points(measured, law.as_ref().ok().copied(), late_ns),
         top_us: worst.max(p999) / 1e3,
-        law_mean_us: of_law(Law::mean_ns),
-        law_worst_us: of_law(Law::worst_ns),
+        law_mean_us: of_law(Distribution::mean_ns),
+        law_worst_us: of_law(Distribution::worst_ns),
         late_us: late_ns / 1e3,
         distance,
     }
 }
 
 /// The law, or why there is none.
-fn law<'a>(group: &Group<'a>, stretched: bool) -> Result<&'a Law, String> {
+fn law<'a>(group: &Group<'a>, stretched: bool) -> Result<&'a Distribution, String> {
     let Some(model) = &group.info.model else {
         let why = match group.info.bundled_server {
             true => "the result has no model of this series",
@@ -60,7 +61,11 @@ fn law<'a>(group: &Group<'a>, stretched: bool) -> Result<&'a Law, String> {
 }
 
 /// Both distribution functions at the same latencies.
-fn points(measured: Option<&Histogram<u64>>, law: Option<&Law>, late_ns: f64) -> Vec<Share> {
+fn points(
+    measured: Option<&Histogram<u64>>,
+    law: Option<&Distribution>,
+    late_ns: f64,
+) -> Vec<Share> {
     let steps = measured.map_or_else(Vec::new, steps);
     let mut at: Vec<f64> = few(&steps);
     if let Some(law) = law {
@@ -113,13 +118,13 @@ fn few(steps: &[(f64, f64)]) -> Vec<f64> {
 
 /// Latencies between which a law is a straight line, or close to one: its ends and atoms, each
 /// with the moment before it.
-fn bends(law: &Law) -> Vec<f64> {
+fn bends(law: &Distribution) -> Vec<f64> {
     let mut out = vec![0.0];
     for (_, piece) in &law.parts {
         let (from, to, bends) = match *piece {
-            Piece::Constant { at_ns } => (at_ns, at_ns, 1),
-            Piece::Uniform { from_ns, to_ns } => (from_ns, to_ns, 1),
-            Piece::CutExponential { from_ns, to_ns, .. } => (from_ns, to_ns, BENDS),
+            Component::Constant { at_ns } => (at_ns, at_ns, 1),
+            Component::Uniform { from_ns, to_ns } => (from_ns, to_ns, 1),
+            Component::CutExponential { from_ns, to_ns, .. } => (from_ns, to_ns, BENDS),
         };
         let step = |n: u32| from + (to - from) * f64::from(n) / f64::from(bends);
         out.extend((0..=bends).map(step));
@@ -140,10 +145,10 @@ mod tests {
 
     #[test]
     fn shares_rise_to_one() {
-        let law = Law {
+        let law = Distribution {
             parts: vec![
-                (0.25, Piece::Constant { at_ns: 50e6 }),
-                (0.75, Piece::CutExponential { from_ns: 1e6, to_ns: 50e6, rate: 1e-7 }),
+                (0.25, Component::Constant { at_ns: 50e6 }),
+                (0.75, Component::CutExponential { from_ns: 1e6, to_ns: 50e6, rate: 1e-7 }),
             ],
         };
         let measured = histogram((1..5_000).map(|n| n * n * 40));
@@ -162,6 +167,10 @@ mod tests {
     #[test]
     fn nothing_measured_and_no_law_are_no_points() {
         assert_eq!(points(None, None, 1e6), []);
-        assert!(points(None, Some(&Law::constant(0.0)), 1e6).iter().all(|p| p.measured.is_none()));
+        assert!(
+            points(None, Some(&Distribution::constant(0.0)), 1e6)
+                .iter()
+                .all(|p| p.measured.is_none())
+        );
     }
 }

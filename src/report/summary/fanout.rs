@@ -1,9 +1,9 @@
 //! How the messages of clients spread to all: when the first and the last receiver had one, and
 //! whether everybody had it.
 
-use super::group::Group;
 use crate::record::{FanOut, LATENCY_BOUND_NS, Phase};
 use crate::report::figure::Figure;
+use crate::report::summary::group::Group;
 use crate::report::table;
 use hdrhistogram::Histogram;
 

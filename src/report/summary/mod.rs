@@ -5,9 +5,11 @@
 
 mod bytes;
 mod compare;
+mod consistency;
 mod cost;
 mod curves;
 mod delivery;
+mod describe;
 mod distribution;
 mod fanout;
 mod group;
@@ -15,15 +17,13 @@ mod pictures;
 mod predict;
 mod setting;
 mod times;
-mod truth;
 mod verdict;
-mod words;
 
-use super::chapter;
-use super::figure::Figure;
-use super::pictures::Pictures;
-use super::table::{Chapter, Events, Pace, Row, Table};
 use crate::record::{Metric, Phase};
+use crate::report::chapter;
+use crate::report::figure::Figure;
+use crate::report::pictures::Pictures;
+use crate::report::table::{Chapter, Events, Pace, Row, Table};
 use crate::result::RunResult;
 use group::Group;
 use setting::Setting;
@@ -47,7 +47,7 @@ pub fn summarise(result: &RunResult) -> Table {
         host: header.host.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
         parts: result.parts,
         comparisons: compare::comparisons(&rows),
-        words: words::words(&rows, setting.delay_ns, &crossings),
+        words: describe::words(&rows, setting.delay_ns, &crossings),
         crossings,
         pictures,
         verdict: verdict::of_run(result, &rows),
@@ -198,7 +198,7 @@ fn events(group: &Group) -> Events {
     }
 }
 
-fn notes(group: &Group, pace: &Pace, latencies: &[super::table::Latencies]) -> Vec<String> {
+fn notes(group: &Group, pace: &Pace, latencies: &[crate::report::table::Latencies]) -> Vec<String> {
     let mut notes = Vec::new();
     if let (true, Some(held), Some(planned), Some(factor)) =
         (pace.stretched, pace.held_s.value(), pace.planned_s.value(), pace.stretch.value())
@@ -239,7 +239,7 @@ fn notes(group: &Group, pace: &Pace, latencies: &[super::table::Latencies]) -> V
 }
 
 /// The headline latency: delivery where it is known, else response.
-fn headline(latencies: &[super::table::Latencies]) -> Metric {
+fn headline(latencies: &[crate::report::table::Latencies]) -> Metric {
     match latencies[Metric::DeliveryLatency as usize].count {
         0 => Metric::ResponseLatency,
         _ => Metric::DeliveryLatency,

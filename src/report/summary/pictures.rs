@@ -4,10 +4,10 @@
 //! Separate from `times`, which is all clients and no moment. The clients shown are those of one
 //! client count, the least that has any.
 
-use super::group::Group;
 use crate::record::{Phase, TRACED_EVENTS, TraceEvent, TraceKind};
 use crate::report::figure::Figure;
 use crate::report::pictures::{Age, Ages, Lane, Message, Timeline, Trace};
+use crate::report::summary::group::Group;
 use crate::units::human_ns;
 use serde_json::Value;
 

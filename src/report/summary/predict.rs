@@ -3,12 +3,13 @@
 //! Separate from `record::Model`, which a transport makes before the run and which is in the
 //! result file: here it is held against figures, nothing is foretold.
 
-use super::delivery::asks;
-use super::group::Group;
-use super::setting::Setting;
-use crate::record::{Exchange, Metric, Model};
+use crate::predict::{Exchange, Model};
+use crate::record::Metric;
 use crate::report::figure::Figure;
 use crate::report::layer::{Quantity, Statistic, Way};
+use crate::report::summary::delivery::asks;
+use crate::report::summary::group::Group;
+use crate::report::summary::setting::Setting;
 use crate::report::table::{Delivery, Events, Foretold, Latencies, Pace, Predicted, Volume};
 use serde_json::Value;
 

@@ -3,7 +3,7 @@
 //! Read from the plan's JSON in the header, since a report knows no plan type. What an older file
 //! does not say has the value that it then had.
 
-use super::predict;
+use crate::report::summary::predict;
 use serde_json::Value;
 
 /// What holds for every case of a run.

@@ -1,9 +1,9 @@
 //! Latencies of a group and its time series.
 
-use super::group::Group;
 use crate::record::{Latency, Metric, Phase, Window};
 use crate::report::figure::Figure;
 use crate::report::layer::Statistic;
+use crate::report::summary::group::Group;
 use crate::report::table::{Latencies, Second};
 use hdrhistogram::Histogram;
 

@@ -1,12 +1,12 @@
 //! Whether a row says what it was to say, and what that makes of the run.
 
-use super::group::Group;
-use super::setting::Setting;
-use super::{headline, truth};
 use crate::record::{Metric, Phase};
 use crate::report::figure::Figure;
 use crate::report::finding::{Decision, Finding, Judgement, Kind, Subject};
 use crate::report::layer::Statistic;
+use crate::report::summary::group::Group;
+use crate::report::summary::setting::Setting;
+use crate::report::summary::{consistency, headline};
 use crate::report::table::{Audit, Check, Events, Latencies, Pace, Row, Status, Verdict};
 use crate::result::RunResult;
 use crate::units::{human_ns, thousands};
@@ -38,10 +38,10 @@ pub(super) fn of_row(
         checks.push(audited("ledger_explains_every_byte", &audit.ledger_bytes, "the ledger"));
         checks.push(kernel(audit));
         checks.push(server(group, audit));
-        checks.extend(truth::deliveries_add_up(group, setting));
-        checks.extend(truth::nothing_missing(group, setting));
-        checks.push(truth::never_faster_than_the_line(group, setting, events));
-        checks.extend(truth::bytes_as_predicted(group, setting));
+        checks.extend(consistency::deliveries_add_up(group, setting));
+        checks.extend(consistency::nothing_missing(group, setting));
+        checks.push(consistency::never_faster_than_the_line(group, setting, events));
+        checks.extend(consistency::bytes_as_predicted(group, setting));
     }
     let closed_loop = group.info.interval_ns == 0;
     if group.info.paced && closed_loop {

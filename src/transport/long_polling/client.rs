@@ -1,17 +1,19 @@
 //! The client half: one request is always under way; its answer is followed by the next one.
 
-use super::params::Params;
-use crate::alarm::Sleep;
-use crate::clock::now_ns;
-use crate::feed::{self, Semantics};
-use crate::record::{Fault, FaultKind, Phase, TraceKind};
-use crate::transport::client::Change;
-use crate::transport::head::{RequestHead, resuming};
-use crate::transport::http::{Piece, Response};
-use crate::transport::inbox::{Inbox, empty, without_separators};
-use crate::transport::link::{Link, SET_UP_ATTEMPTS, SET_UP_PAUSE_NS, sizes};
-use crate::transport::receipts::{Receipts, Skipped};
-use crate::transport::{Client, Driver, LocalFuture, Target};
+use crate::client::delivery::inbox::{Inbox, empty, without_separators};
+use crate::client::delivery::per_client::{Receipts, Skipped};
+use crate::client::handle::Change;
+use crate::client::http_connection::{Link, SET_UP_ATTEMPTS, SET_UP_PAUSE_NS, sizes};
+use crate::client::{Client, ClientHalf, LocalFuture};
+use crate::feed;
+use crate::feed::Semantics;
+use crate::protocol::http1::Target;
+use crate::protocol::http1::head::{RequestHead, resuming};
+use crate::protocol::http1::response::{BodyPiece, Response};
+use crate::record::{ClientError, ClientErrorKind, Phase, TraceKind};
+use crate::time::Sleep;
+use crate::time::now_ns;
+use crate::transport::long_polling::params::Params;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -31,7 +33,7 @@ struct Held {
 }
 
 /// The client half for one thread.
-pub fn driver(params: &Params, target: &Target, feed: &feed::Spec) -> Rc<dyn Driver> {
+pub(crate) fn driver(params: &Params, target: &Target, feed: &feed::Spec) -> Rc<dyn ClientHalf> {
     let request = params.request.render(&target.path, &target.authority);
     let semantics = params.pending.semantics().unwrap_or(feed.semantics);
     Rc::new(Held {
@@ -67,7 +69,7 @@ enum Ended {
 
 enum Event {
     /// The answer is whole; so many bytes came beyond it.
-    Answered(Result<u64, Fault>),
+    Answered(Result<u64, ClientError>),
     Woken(bool),
 }
 
@@ -141,7 +143,7 @@ impl Held {
         client: &Client,
         link: &mut Link,
         waiter: &mut Waiter,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), ClientError> {
         waiter.response.reset();
         waiter.inbox.clear();
         waiter.asked_in = link.book.phase();
@@ -234,11 +236,11 @@ impl Held {
         if waiter.response.status != 200 {
             waiter.inbox.clear();
             let code = i32::from(waiter.response.status);
-            client.fault(phase, Fault::with(FaultKind::Status, code));
+            client.fault(phase, ClientError::with(ClientErrorKind::Status, code));
             return false;
         }
         if beyond > 0 {
-            client.fault(phase, Fault::of(FaultKind::Malformed));
+            client.fault(phase, ClientError::of(ClientErrorKind::Malformed));
         }
         if !waiter.inbox.deliver(client, phase, &mut waiter.receipts, self.skipped) {
             empty(client, phase, moved);
@@ -261,7 +263,7 @@ impl Held {
                 }
                 Err(fault) => {
                     discard(client, link);
-                    if fault.kind == FaultKind::EarlyClose {
+                    if fault.kind == ClientErrorKind::EarlyClose {
                         link.book.ended();
                     }
                     break;
@@ -299,16 +301,16 @@ fn poll_answer(
     client: &Client,
     link: &mut Link,
     waiter: &mut Waiter,
-) -> Poll<Result<u64, Fault>> {
+) -> Poll<Result<u64, ClientError>> {
     let Waiter { inbox, response, .. } = waiter;
-    let mut on = |piece: Piece<'_>| {
-        if let Piece::Data(bytes) = piece {
+    let mut on = |piece: BodyPiece<'_>| {
+        if let BodyPiece::Data(bytes) = piece {
             inbox.push(bytes);
         }
     };
     loop {
         if client.watch.expired(cx) {
-            return Poll::Ready(Err(Fault::of(FaultKind::ResponseTimeout)));
+            return Poll::Ready(Err(ClientError::of(ClientErrorKind::ResponseTimeout)));
         }
         match link.poll_some(cx, client, response, &mut on) {
             Poll::Pending => return Poll::Pending,
@@ -319,8 +321,8 @@ fn poll_answer(
     }
 }
 
-impl Driver for Held {
-    fn drive(self: Rc<Self>, mut client: Client) -> LocalFuture<()> {
+impl ClientHalf for Held {
+    fn run(self: Rc<Self>, mut client: Client) -> LocalFuture<()> {
         Box::pin(async move { self.live(&mut client).await })
     }
 }

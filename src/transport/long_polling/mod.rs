@@ -4,19 +4,23 @@
 //! The chapter's "long polling", RFC 6202 §2. A client always has one request under way.
 
 mod client;
-mod law;
 mod params;
 mod server;
 
-use super::{Driver, Setting, Shape, Site, Target, Transport, voice};
-use crate::feed::{self, Workload};
-use crate::settings::{Fields, Key};
+use crate::client::{ClientHalf, post};
+use crate::config::{Fields, Key};
+use crate::feed;
+use crate::feed::Workload;
+use crate::predict::SeriesContext;
+use crate::protocol::http1::Target;
+use crate::server::Routes;
+use crate::transport::{SeriesShape, Transport};
 use params::Params;
 use serde_json::Value;
 use std::rc::Rc;
 
 /// See the module.
-pub struct LongPolling;
+pub(crate) struct LongPolling;
 
 impl Transport for LongPolling {
     fn name(&self) -> &'static str {
@@ -39,12 +43,12 @@ impl Transport for LongPolling {
         params::parse(fields)
     }
     fn refuses(&self, _: &Value, feed: &feed::Spec) -> Option<String> {
-        (feed.workload == Workload::Echo).then(|| super::ONE_WAY.to_owned())
+        (feed.workload == Workload::Echo).then(|| crate::transport::ONE_WAY.to_owned())
     }
-    fn shape(&self, params: &Value, setting: &Setting) -> Shape {
+    fn shape(&self, params: &Value, setting: &SeriesContext) -> SeriesShape {
         params::shape(&Params::from_value(params), setting)
     }
-    fn mount(&self, params: &Value, path: &str, site: &mut Site) {
+    fn mount(&self, params: &Value, path: &str, site: &mut Routes) {
         site.mount(path, Rc::new(server::Held::new(&Params::from_value(params))));
     }
     fn driver(
@@ -52,9 +56,9 @@ impl Transport for LongPolling {
         params: &Value,
         target: &Target,
         feed: &feed::Spec,
-    ) -> Result<Rc<dyn Driver>, String> {
+    ) -> Result<Rc<dyn ClientHalf>, String> {
         let params = Params::from_value(params);
         let client = client::driver(&params, target, feed);
-        Ok(voice::beside(client, &params.request, target, feed))
+        Ok(post::with_sender(client, &params.request, target, feed))
     }
 }

@@ -1,16 +1,19 @@
 //! The settings of long polling and its arithmetic.
 
-use super::law;
+use crate::config::{Fields, Key};
 use crate::feed::{Semantics, Spec};
-use crate::record::{Exchange, Ledger, Model};
-use crate::settings::{Fields, Key};
-use crate::transport::arithmetic::{
+use crate::predict::SeriesContext;
+use crate::predict::arithmetic::{
     DELAYED_ACK_NS, add_message, data_segments, head_flow, heard_by_each, message_bytes, model,
     posted, push_law, sending,
 };
-use crate::transport::head::{self, RequestHead, ResponseHead};
-use crate::transport::voice::HEARD;
-use crate::transport::{Setting, Shape};
+use crate::predict::long_polling as cycle_law;
+use crate::predict::{Exchange, Model};
+use crate::protocol::http1::head;
+use crate::protocol::http1::head::{RequestHead, ResponseHead};
+use crate::record::Ledger;
+use crate::server::post::POST_REPLY;
+use crate::transport::SeriesShape;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -32,12 +35,12 @@ const RECONNECT: Key = Key {
 };
 
 /// Every setting.
-pub const KEYS: &[Key] = &[HOLD, PENDING, head::REQUEST, head::RESPONSE, RECONNECT];
+pub(crate) const KEYS: &[Key] = &[HOLD, PENDING, head::REQUEST, head::RESPONSE, RECONNECT];
 
 /// What a request gets where several updates wait for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Pending {
+pub(crate) enum Pending {
     /// All of them.
     All,
     /// The latest alone.
@@ -48,7 +51,7 @@ pub enum Pending {
 
 impl Pending {
     /// As semantics; `None` for those of the feed.
-    pub fn semantics(self) -> Option<Semantics> {
+    pub(crate) fn semantics(self) -> Option<Semantics> {
         match self {
             Pending::All => Some(Semantics::Log),
             Pending::Latest => Some(Semantics::Snapshot),
@@ -59,7 +62,7 @@ impl Pending {
 
 /// Validated settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Params {
+pub(crate) struct Params {
     /// Nanoseconds that a request without an update is held.
     pub hold_ns: u64,
     /// What a request gets where several updates wait.
@@ -74,14 +77,14 @@ pub struct Params {
 
 impl Params {
     /// The settings again, from what [`parse`] made of them.
-    pub fn from_value(value: &Value) -> Params {
+    pub(crate) fn from_value(value: &Value) -> Params {
         // Only this program writes it, in the plan or to a worker of the same build.
         serde_json::from_value(value.clone()).expect("the plan holds what parse made")
     }
 }
 
 /// Reads the settings of a series; `None` where one of them cannot be used.
-pub fn parse(fields: &mut Fields) -> Option<Value> {
+pub(crate) fn parse(fields: &mut Fields) -> Option<Value> {
     let hold_ns = fields.duration_ns(&HOLD);
     if fields.sound(&HOLD) && !(10_000_000..=86_400_000_000_000).contains(&hold_ns) {
         fields.fault(&HOLD, "hold must be between 10ms and 24h");
@@ -99,12 +102,12 @@ pub fn parse(fields: &mut Fields) -> Option<Value> {
 }
 
 /// What a series with these settings does.
-pub fn shape(params: &Params, setting: &Setting) -> Shape {
+pub(crate) fn shape(params: &Params, setting: &SeriesContext) -> SeriesShape {
     let semantics = params.pending.semantics().unwrap_or(setting.feed.semantics);
     let own = setting.feed.among(setting.clients);
     let feed = Spec { semantics, ..heard_by_each(&own) };
-    let cycle = law::cycle(&feed, setting.delay_ns, params.hold_ns);
-    Shape {
+    let cycle = cycle_law::cycle(&feed, setting.delay_ns, params.hold_ns);
+    SeriesShape {
         paced: false,
         // Among clients that send to each other it is the senders' pace.
         interval_ns: match feed.workload.is_shared() {
@@ -116,7 +119,12 @@ pub fn shape(params: &Params, setting: &Setting) -> Shape {
     }
 }
 
-fn foretold(params: &Params, setting: &Setting, feed: &Spec, cycle: law::Cycle) -> Model {
+fn foretold(
+    params: &Params,
+    setting: &SeriesContext,
+    feed: &Spec,
+    cycle: cycle_law::Cycle,
+) -> Model {
     let held_ns = cycle.held_ns;
     let log = feed.semantics == Semantics::Log;
     let mut model = model(cycle.kinds, Some(cycle.messages_hz), |updates| {
@@ -126,20 +134,20 @@ fn foretold(params: &Params, setting: &Setting, feed: &Spec, cycle: law::Cycle) 
     model.left_to_chance = log;
     if feed.workload.is_shared() {
         let own = setting.feed.among(setting.clients);
-        let one = posted(&params.request, setting, HEARD);
+        let one = posted(&params.request, setting, POST_REPLY);
         model.sending = Some(sending(&own, setting.clients, one));
         // Several senders' messages are no process that a law is known of; on one host all are
         // there at once.
         model.delivery = (setting.delay_ns == 0).then(|| push_law(feed, 0));
     } else {
-        model.delivery = law::delivery(feed, setting.delay_ns, params.hold_ns);
-        model.age_mean_ns = law::age_mean_ns(feed, setting.delay_ns);
+        model.delivery = cycle_law::delivery(feed, setting.delay_ns, params.hold_ns);
+        model.age_mean_ns = cycle_law::age_mean_ns(feed, setting.delay_ns);
     }
     model
 }
 
 /// One request and the answer that carries so many updates.
-fn exchange(params: &Params, setting: &Setting, held_ns: u64, updates: u32) -> Exchange {
+fn exchange(params: &Params, setting: &SeriesContext, held_ns: u64, updates: u32) -> Exchange {
     let bytes = message_bytes(&setting.feed, updates);
     let request = params.request.render(&setting.target.path, &setting.target.authority);
     let response = params.response.render_expected((bytes.0 + bytes.1) as usize);

@@ -1,17 +1,17 @@
 //! The server half: holds a request until something is due, or for as long as it may.
 
-use super::params::Params;
-use crate::clock::now_ns;
 use crate::feed::Semantics;
-use crate::transport::dated::DatedHead;
-use crate::transport::site::{Answer, Endpoint, Peer, only_get};
+use crate::server::response_head::DatedHead;
+use crate::server::routes::{Answer, Endpoint, Peer, only_get};
+use crate::time::now_ns;
+use crate::transport::long_polling::params::Params;
 use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::{Method, Request};
 use std::rc::Rc;
 
 /// The endpoint that holds requests.
-pub struct Held {
+pub(crate) struct Held {
     head: Rc<DatedHead>,
     hold_ns: u64,
     pending: Option<Semantics>,
@@ -19,7 +19,7 @@ pub struct Held {
 
 impl Held {
     /// Holds with these settings.
-    pub fn new(params: &Params) -> Held {
+    pub(crate) fn new(params: &Params) -> Held {
         Held {
             head: Rc::new(DatedHead::new(params.response.clone())),
             hold_ns: params.hold_ns,

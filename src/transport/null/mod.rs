@@ -1,11 +1,17 @@
 //! No network: what the driver itself costs and how late it is. Its figures are the floor below
 //! which no transport can be measured.
 
-use super::{Client, Driver, LocalFuture, Setting, Shape, Site, Target, Transport};
-use crate::feed::{self, Workload};
-use crate::pacing::Spread;
-use crate::record::{Exchange, Ledger, Metric, Model};
-use crate::settings::{Fields, Key};
+use crate::client::{Client, ClientHalf, LocalFuture};
+use crate::config::{Fields, Key};
+use crate::feed;
+use crate::feed::Workload;
+use crate::predict::SeriesContext;
+use crate::predict::{Exchange, Model};
+use crate::protocol::http1::Target;
+use crate::record::{Ledger, Metric};
+use crate::server::Routes;
+use crate::time::TurnPlacement;
+use crate::transport::{SeriesShape, Transport};
 use serde_json::Value;
 use std::rc::Rc;
 
@@ -13,7 +19,7 @@ const INTERVAL: Key =
     Key { name: "interval", default: Some("\"1s\""), about: "between two turns of a client" };
 
 /// See the module.
-pub struct Null;
+pub(crate) struct Null;
 
 impl Transport for Null {
     fn name(&self) -> &'static str {
@@ -39,18 +45,18 @@ impl Transport for Null {
         (feed.workload != Workload::Ticker)
             .then(|| "without a network nobody sends anything to anybody".to_owned())
     }
-    fn shape(&self, params: &Value, _: &Setting) -> Shape {
+    fn shape(&self, params: &Value, _: &SeriesContext) -> SeriesShape {
         let interval_ns = params["interval_ns"].as_u64().unwrap_or(0);
         let nothing = Exchange { ledger: Ledger::default(), segments_up: 0, segments_down: 0 };
-        Shape {
+        SeriesShape {
             paced: true,
             interval_ns,
             model: Some(Model::exact(nothing, 0, Some(1e9 / interval_ns.max(1) as f64))),
             connection_each_turn: false,
         }
     }
-    fn mount(&self, _: &Value, _: &str, _: &mut Site) {}
-    fn driver(&self, _: &Value, _: &Target, _: &feed::Spec) -> Result<Rc<dyn Driver>, String> {
+    fn mount(&self, _: &Value, _: &str, _: &mut Routes) {}
+    fn driver(&self, _: &Value, _: &Target, _: &feed::Spec) -> Result<Rc<dyn ClientHalf>, String> {
         Ok(Rc::new(Turns))
     }
 }
@@ -58,15 +64,15 @@ impl Transport for Null {
 /// Takes its turns and does nothing with them.
 struct Turns;
 
-impl Driver for Turns {
-    fn drive(self: Rc<Self>, mut client: Client) -> LocalFuture<()> {
+impl ClientHalf for Turns {
+    fn run(self: Rc<Self>, mut client: Client) -> LocalFuture<()> {
         Box::pin(async move {
             if !client.begin().await {
                 return;
             }
             client.ready();
-            while let Some(turn) = client.turn(Spread::Spread).await {
-                let done_ns = crate::clock::now_ns();
+            while let Some(turn) = client.turn(TurnPlacement::Spread).await {
+                let done_ns = crate::time::now_ns();
                 client.thread.event();
                 let mut recorder = client.thread.recorder.borrow_mut();
                 recorder.at(turn.phase).counts.completed += 1;

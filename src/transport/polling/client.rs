@@ -1,39 +1,42 @@
 //! What both engines share: what is done with a response, and when.
 
-use super::engine_raw::Raw;
-use super::engine_reqwest::Reqwest;
-use super::params::{Engine, Params};
-use crate::clock::now_ns;
-use crate::feed::{self, Semantics, Workload};
-use crate::pacing::Turn;
-use crate::record::{Fault, FaultKind, Metric, TraceKind};
-use crate::transport::http::Parts;
-use crate::transport::inbox::{Inbox, empty, without_separators};
-use crate::transport::link::book;
-use crate::transport::receipts::{Receipts, Skipped};
-use crate::transport::voice::{self, Answered, Posts};
-use crate::transport::{Client, Driver, Target};
+use crate::client::delivery::inbox::{Inbox, empty, without_separators};
+use crate::client::delivery::per_client::{Receipts, Skipped};
+use crate::client::http_connection::book;
+use crate::client::post;
+use crate::client::post::{Answered, Posts};
+use crate::client::{Client, ClientHalf};
+use crate::feed;
+use crate::feed::{Semantics, Workload};
+use crate::protocol::http1::Target;
+use crate::protocol::http1::response::Parts;
+use crate::record::{ClientError, ClientErrorKind, Metric, TraceKind};
+use crate::time::Turn;
+use crate::time::now_ns;
+use crate::transport::polling::engine_raw::Raw;
+use crate::transport::polling::engine_reqwest::Reqwest;
+use crate::transport::polling::params::{Engine, Params};
 use std::rc::Rc;
 
 /// The engine that the settings name.
-pub fn driver(
+pub(crate) fn driver(
     params: &Params,
     target: &Target,
     feed: &feed::Spec,
-) -> Result<Rc<dyn Driver>, String> {
+) -> Result<Rc<dyn ClientHalf>, String> {
     if feed.workload == Workload::Echo {
         let posts = Posts::new(&params.request, target, feed, Answered::Same);
         return Ok(Rc::new(posts.with(params.phase, params.new_connection)));
     }
-    let polls: Rc<dyn Driver> = match params.engine {
+    let polls: Rc<dyn ClientHalf> = match params.engine {
         Engine::Raw => Rc::new(Raw::new(params, target, feed)),
         Engine::Reqwest => Rc::new(Reqwest::new(params, target, feed)?),
     };
-    Ok(voice::beside(polls, &params.request, target, feed))
+    Ok(post::with_sender(polls, &params.request, target, feed))
 }
 
 /// What a client has, and what it is about to get.
-pub struct Seen {
+pub(crate) struct Seen {
     /// What it has.
     pub receipts: Receipts,
     /// The updates of the response that comes.
@@ -42,7 +45,7 @@ pub struct Seen {
 }
 
 /// One exchange that came to its end.
-pub struct Exchange {
+pub(crate) struct Exchange {
     /// The turn that caused it.
     pub turn: Turn,
     /// The moment of sending.
@@ -59,7 +62,7 @@ pub struct Exchange {
 
 impl Seen {
     /// Nothing yet.
-    pub fn new(feed: &feed::Spec) -> Seen {
+    pub(crate) fn new(feed: &feed::Spec) -> Seen {
         let skipped = match feed.semantics {
             Semantics::Snapshot => Skipped::Superseded,
             Semantics::Log => Skipped::Missing,
@@ -69,7 +72,7 @@ impl Seen {
 
     /// Books and counts a finished exchange: its bytes, its latencies, and what its updates are
     /// to the client.
-    pub fn finish(&mut self, client: &Client, exchange: &Exchange) {
+    pub(crate) fn finish(&mut self, client: &Client, exchange: &Exchange) {
         let done_ns = now_ns();
         let phase = exchange.turn.phase;
         let separators = self.inbox.end();
@@ -77,7 +80,10 @@ impl Seen {
         book(client, phase, exchange.moved, exchange.request, Some(parts));
         if exchange.status != 200 {
             self.inbox.clear();
-            client.fault(phase, Fault::with(FaultKind::Status, i32::from(exchange.status)));
+            client.fault(
+                phase,
+                ClientError::with(ClientErrorKind::Status, i32::from(exchange.status)),
+            );
             return;
         }
         let mut recorder = client.thread.recorder.borrow_mut();
@@ -91,7 +97,13 @@ impl Seen {
     }
 
     /// Books an exchange that failed.
-    pub fn fail(&mut self, client: &Client, turn: Turn, moved: (u64, u64), request: (u64, u64)) {
+    pub(crate) fn fail(
+        &mut self,
+        client: &Client,
+        turn: Turn,
+        moved: (u64, u64),
+        request: (u64, u64),
+    ) {
         self.inbox.clear();
         book(client, turn.phase, moved, request, None);
     }

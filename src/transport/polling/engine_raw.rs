@@ -1,23 +1,25 @@
 //! The engine `raw`: the request is rendered once for all clients of a thread, written with one
 //! call, and the response is parsed from a buffer that all of them share.
 
-use super::client::{Exchange, Seen};
-use super::params::Params;
-use crate::clock::now_ns;
-use crate::feed::{self, Semantics};
-use crate::pacing::{Spread, Turn};
-use crate::record::{Fault, FaultKind, Phase};
-use crate::transport::head::{RequestHead, resuming};
-use crate::transport::http::{Piece, Response};
-use crate::transport::link::{Link, SET_UP_ATTEMPTS, SET_UP_PAUSE_NS, is_close, sizes};
-use crate::transport::{Client, Driver, LocalFuture, Target};
+use crate::client::http_connection::{Link, SET_UP_ATTEMPTS, SET_UP_PAUSE_NS, is_close, sizes};
+use crate::client::{Client, ClientHalf, LocalFuture};
+use crate::feed;
+use crate::feed::Semantics;
+use crate::protocol::http1::Target;
+use crate::protocol::http1::head::{RequestHead, resuming};
+use crate::protocol::http1::response::{BodyPiece, Response};
+use crate::record::{ClientError, ClientErrorKind, Phase};
+use crate::time::now_ns;
+use crate::time::{Turn, TurnPlacement};
+use crate::transport::polling::client::{Exchange, Seen};
+use crate::transport::polling::params::Params;
 use std::rc::Rc;
 
 /// The engine of one thread.
-pub struct Raw {
+pub(crate) struct Raw {
     request: Vec<u8>,
     sizes: (u64, u64),
-    spread: Spread,
+    spread: TurnPlacement,
     new_connection: bool,
     feed: feed::Spec,
     /// What a request on another connection is made from, where it has to say what the client
@@ -37,7 +39,7 @@ enum After {
 
 impl Raw {
     /// Renders the request.
-    pub fn new(params: &Params, target: &Target, feed: &feed::Spec) -> Raw {
+    pub(crate) fn new(params: &Params, target: &Target, feed: &feed::Spec) -> Raw {
         let request = params.request.render(&target.path, &target.authority);
         let resumes = feed.semantics == Semantics::Log && target.bundled;
         Raw {
@@ -142,7 +144,7 @@ impl Raw {
                 seen.finish(client, &exchange);
                 if beyond > 0 {
                     client.discarded(turn.phase, beyond);
-                    client.fault(turn.phase, Fault::of(FaultKind::Malformed));
+                    client.fault(turn.phase, ClientError::of(ClientErrorKind::Malformed));
                 }
                 if response.keep_alive && beyond == 0 { After::Keep } else { After::Close }
             }
@@ -164,11 +166,11 @@ impl Raw {
         request: &[u8],
         seen: &mut Seen,
         response: &mut Response,
-    ) -> Result<u64, Fault> {
+    ) -> Result<u64, ClientError> {
         link.write(client, request).await?;
         let inbox = &mut seen.inbox;
-        let body = |piece: Piece<'_>| {
-            if let Piece::Data(bytes) = piece {
+        let body = |piece: BodyPiece<'_>| {
+            if let BodyPiece::Data(bytes) = piece {
                 inbox.push(bytes);
             }
         };
@@ -176,8 +178,8 @@ impl Raw {
     }
 }
 
-impl Driver for Raw {
-    fn drive(self: Rc<Self>, mut client: Client) -> LocalFuture<()> {
+impl ClientHalf for Raw {
+    fn run(self: Rc<Self>, mut client: Client) -> LocalFuture<()> {
         Box::pin(async move { self.live(&mut client).await })
     }
 }

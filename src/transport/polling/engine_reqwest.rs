@@ -2,18 +2,20 @@
 //! has. Its sockets cannot be wrapped; they are seen from outside, and their bytes are the
 //! kernel's (`sock_diag`), asked after every exchange while the socket lives.
 
-use super::client::{Exchange, Seen};
-use super::params::Params;
-use crate::clock::now_ns;
-use crate::feed::{self, Semantics};
-use crate::net::sock_diag::SockDiag;
-use crate::pacing::{Spread, Turn};
-use crate::record::{Fault, FaultKind, Phase, TcpReading, TcpTotals};
-use crate::transport::head;
-use crate::transport::http::Parts;
-use crate::transport::link::{SET_UP_ATTEMPTS, SET_UP_PAUSE_NS, sizes};
-use crate::transport::site::LAST_EVENT_ID;
-use crate::transport::{Client, Driver, LocalFuture, Target};
+use crate::client::http_connection::{SET_UP_ATTEMPTS, SET_UP_PAUSE_NS, sizes};
+use crate::client::{Client, ClientHalf, LocalFuture};
+use crate::feed;
+use crate::feed::Semantics;
+use crate::net::linux::sock_diag::SockDiag;
+use crate::protocol::http1::Target;
+use crate::protocol::http1::head;
+use crate::protocol::http1::response::Parts;
+use crate::record::{ClientError, ClientErrorKind, Phase, TcpReading, TcpTotals};
+use crate::server::routes::LAST_EVENT_ID;
+use crate::time::now_ns;
+use crate::time::{Turn, TurnPlacement};
+use crate::transport::polling::client::{Exchange, Seen};
+use crate::transport::polling::params::Params;
 use hyper_util::client::legacy::connect::HttpInfo;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use std::error::Error;
@@ -22,11 +24,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
 /// The engine of one thread.
-pub struct Reqwest {
+pub(crate) struct Reqwest {
     path: String,
     headers: HeaderMap,
     request: (u64, u64),
-    spread: Spread,
+    spread: TurnPlacement,
     new_connection: bool,
     feed: feed::Spec,
     diag: SockDiag,
@@ -46,7 +48,11 @@ impl Reqwest {
     /// # Errors
     /// Where the head's names or values are none that HTTP allows, or this system cannot tell the
     /// bytes of another's socket.
-    pub fn new(params: &Params, target: &Target, feed: &feed::Spec) -> Result<Reqwest, String> {
+    pub(crate) fn new(
+        params: &Params,
+        target: &Target,
+        feed: &feed::Spec,
+    ) -> Result<Reqwest, String> {
         let rendered = params.request.render(&target.path, &target.authority);
         let mut fields = [httparse::EMPTY_HEADER; 96];
         let mut request = httparse::Request::new(&mut fields);
@@ -91,7 +97,7 @@ impl Reqwest {
         }
         let user = match self.user(client) {
             Ok(user) => user,
-            Err(_) => return client.fault(Phase::Setup, Fault::of(FaultKind::Connect)),
+            Err(_) => return client.fault(Phase::Setup, ClientError::of(ClientErrorKind::Connect)),
         };
         let url = format!("http://{}{}", client.dialer().address, self.path);
         let (mut seen, mut seat) = (Seen::new(&self.feed), None);
@@ -259,7 +265,7 @@ fn head_size(response: &reqwest::Response) -> (u64, u64) {
 }
 
 /// The fault behind a reqwest error, with the `errno` where the chain of causes has one.
-fn fault_of(error: &reqwest::Error) -> Fault {
+fn fault_of(error: &reqwest::Error) -> ClientError {
     let mut cause: Option<&(dyn Error + 'static)> = error.source();
     let mut code = 0;
     while let Some(current) = cause {
@@ -269,17 +275,17 @@ fn fault_of(error: &reqwest::Error) -> Fault {
         cause = current.source();
     }
     match error {
-        e if e.is_connect() && e.is_timeout() => Fault::of(FaultKind::ConnectTimeout),
-        e if e.is_connect() => Fault::with(FaultKind::Connect, code),
-        e if e.is_timeout() => Fault::of(FaultKind::ResponseTimeout),
-        _ if code != 0 => Fault::with(FaultKind::Read, code),
-        e if e.is_body() || e.is_request() => Fault::of(FaultKind::EarlyClose),
-        _ => Fault::of(FaultKind::Malformed),
+        e if e.is_connect() && e.is_timeout() => ClientError::of(ClientErrorKind::ConnectTimeout),
+        e if e.is_connect() => ClientError::with(ClientErrorKind::Connect, code),
+        e if e.is_timeout() => ClientError::of(ClientErrorKind::ResponseTimeout),
+        _ if code != 0 => ClientError::with(ClientErrorKind::Read, code),
+        e if e.is_body() || e.is_request() => ClientError::of(ClientErrorKind::EarlyClose),
+        _ => ClientError::of(ClientErrorKind::Malformed),
     }
 }
 
-impl Driver for Reqwest {
-    fn drive(self: Rc<Self>, mut client: Client) -> LocalFuture<()> {
+impl ClientHalf for Reqwest {
+    fn run(self: Rc<Self>, mut client: Client) -> LocalFuture<()> {
         Box::pin(async move { self.live(&mut client).await })
     }
 }

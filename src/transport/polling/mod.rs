@@ -11,16 +11,20 @@ mod engine_reqwest;
 mod params;
 mod server;
 
-use super::head::CHAPTER_PATH;
-use super::{Driver, Setting, Shape, Site, Target, Transport};
+use crate::client::ClientHalf;
+use crate::config::{Fields, Key};
 use crate::feed;
-use crate::settings::{Fields, Key};
+use crate::predict::SeriesContext;
+use crate::protocol::http1::Target;
+use crate::protocol::http1::head::CHAPTER_PATH;
+use crate::server::Routes;
+use crate::transport::{SeriesShape, Transport};
 use params::Params;
 use serde_json::Value;
 use std::rc::Rc;
 
 /// See the module.
-pub struct Polling;
+pub(crate) struct Polling;
 
 impl Transport for Polling {
     fn name(&self) -> &'static str {
@@ -44,14 +48,14 @@ impl Transport for Polling {
     fn refuses(&self, params: &Value, feed: &feed::Spec) -> Option<String> {
         params::refuses(&Params::from_value(params), feed)
     }
-    fn shape(&self, params: &Value, setting: &Setting) -> Shape {
+    fn shape(&self, params: &Value, setting: &SeriesContext) -> SeriesShape {
         params::shape(&Params::from_value(params), setting)
     }
     fn foreign_sockets(&self, params: &Value) -> Option<Key> {
         let reqwest = Params::from_value(params).engine == params::Engine::Reqwest;
         reqwest.then_some(params::ENGINE)
     }
-    fn mount(&self, params: &Value, path: &str, site: &mut Site) {
+    fn mount(&self, params: &Value, path: &str, site: &mut Routes) {
         site.mount(path, Rc::new(server::Polls::new(&Params::from_value(params))));
     }
     fn driver(
@@ -59,7 +63,7 @@ impl Transport for Polling {
         params: &Value,
         target: &Target,
         feed: &feed::Spec,
-    ) -> Result<Rc<dyn Driver>, String> {
+    ) -> Result<Rc<dyn ClientHalf>, String> {
         client::driver(&Params::from_value(params), target, feed)
     }
 }

@@ -1,16 +1,19 @@
 //! The settings of polling and its arithmetic.
 
+use crate::config::{Fields, Key};
 use crate::feed::{Semantics, Spec, Workload};
-use crate::pacing::Spread;
-use crate::record::{Exchange, Law, Ledger, Model};
-use crate::settings::{Fields, Key};
-use crate::transport::arithmetic::{
+use crate::predict::SeriesContext;
+use crate::predict::arithmetic::{
     DELAYED_ACK_NS, add_message, data_segments, head_flow, heard_by_each, message_bytes, model,
     poll_age_ns, poll_law, polled, posted, sending,
 };
-use crate::transport::head::{self, RequestHead, ResponseHead};
-use crate::transport::voice::HEARD;
-use crate::transport::{Setting, Shape};
+use crate::predict::{Distribution, Exchange, Model};
+use crate::protocol::http1::head;
+use crate::protocol::http1::head::{RequestHead, ResponseHead};
+use crate::record::Ledger;
+use crate::server::post::POST_REPLY;
+use crate::time::TurnPlacement;
+use crate::transport::SeriesShape;
 use crate::units::human_ns;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -36,19 +39,20 @@ const CONNECTION: Key = Key {
     about: "\"keep-alive\", or a \"new\" connection for each poll",
 };
 /// Who sends the requests.
-pub const ENGINE: Key = Key {
+pub(crate) const ENGINE: Key = Key {
     name: "engine",
     default: Some("\"raw\""),
     about: "\"raw\" for many clients, \"reqwest\" for a real application's client",
 };
 
 /// Every setting.
-pub const KEYS: &[Key] = &[INTERVAL, PHASE, CONNECTION, head::REQUEST, head::RESPONSE, ENGINE];
+pub(crate) const KEYS: &[Key] =
+    &[INTERVAL, PHASE, CONNECTION, head::REQUEST, head::RESPONSE, ENGINE];
 
 /// Who sends the requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Engine {
+pub(crate) enum Engine {
     /// A rendered request and a parser.
     Raw,
     /// One `reqwest::Client` a user.
@@ -57,11 +61,11 @@ pub enum Engine {
 
 /// Validated settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Params {
+pub(crate) struct Params {
     /// Nanoseconds between two polls; 0 for back to back.
     pub interval_ns: u64,
     /// Where in the interval.
-    pub phase: Spread,
+    pub phase: TurnPlacement,
     /// A connection for each poll.
     pub new_connection: bool,
     /// The request's head.
@@ -74,22 +78,22 @@ pub struct Params {
 
 impl Params {
     /// The settings again, from what [`parse`] made of them.
-    pub fn from_value(value: &Value) -> Params {
+    pub(crate) fn from_value(value: &Value) -> Params {
         // Only this program writes it, in the plan or to a worker of the same build.
         serde_json::from_value(value.clone()).expect("the plan holds what parse made")
     }
 }
 
 /// Reads the settings of a series.
-pub fn parse(fields: &mut Fields) -> Option<Value> {
+pub(crate) fn parse(fields: &mut Fields) -> Option<Value> {
     let interval = fields.duration_ns_or(&INTERVAL, BACK_TO_BACK);
     if interval.is_some_and(|ns| ns < LEAST_INTERVAL_NS) {
         fields.fault(&INTERVAL, "interval must be at least 1ms, or \"back-to-back\"");
     }
     let phase = match fields.choice(&PHASE, &["spread", "random", "together"]) {
-        "random" => Spread::Random,
-        "together" => Spread::Together,
-        _ => Spread::Spread,
+        "random" => TurnPlacement::Random,
+        "together" => TurnPlacement::Together,
+        _ => TurnPlacement::Spread,
     };
     let engine = match fields.choice(&ENGINE, &["raw", "reqwest"]) {
         "reqwest" => Engine::Reqwest,
@@ -111,7 +115,7 @@ pub fn parse(fields: &mut Fields) -> Option<Value> {
 }
 
 /// Why a series with these settings cannot carry a feed.
-pub fn refuses(params: &Params, feed: &Spec) -> Option<String> {
+pub(crate) fn refuses(params: &Params, feed: &Spec) -> Option<String> {
     let said = |why: &str| Some(why.to_owned());
     match feed.workload {
         Workload::Echo if params.engine == Engine::Reqwest => {
@@ -134,8 +138,8 @@ pub fn refuses(params: &Params, feed: &Spec) -> Option<String> {
 }
 
 /// What a series with these settings does.
-pub fn shape(params: &Params, setting: &Setting) -> Shape {
-    Shape {
+pub(crate) fn shape(params: &Params, setting: &SeriesContext) -> SeriesShape {
+    SeriesShape {
         paced: true,
         interval_ns: params.interval_ns,
         model: setting.target.bundled.then(|| foretold(params, setting)),
@@ -143,7 +147,7 @@ pub fn shape(params: &Params, setting: &Setting) -> Shape {
     }
 }
 
-fn foretold(params: &Params, setting: &Setting) -> Model {
+fn foretold(params: &Params, setting: &SeriesContext) -> Model {
     let (feed, delay_ns) = (&setting.feed, setting.delay_ns);
     let all = heard_by_each(&feed.among(setting.clients));
     // A handshake is a round trip, too.
@@ -172,15 +176,15 @@ fn foretold(params: &Params, setting: &Setting) -> Model {
         _ => {}
     }
     if feed.workload.is_shared() {
-        let exchange = posted(&params.request, setting, HEARD);
+        let exchange = posted(&params.request, setting, POST_REPLY);
         model.sending = Some(sending(&feed.among(setting.clients), setting.clients, exchange));
     }
-    model.response = Some(Law::constant((trips * 2 * delay_ns) as f64));
+    model.response = Some(Distribution::constant((trips * 2 * delay_ns) as f64));
     model
 }
 
 /// One message that is answered with the same.
-fn echo(params: &Params, setting: &Setting, interval_ns: u64) -> Exchange {
+fn echo(params: &Params, setting: &SeriesContext, interval_ns: u64) -> Exchange {
     let payload = setting.feed.payload_bytes;
     let head = params.response.render_expected(payload as usize);
     let mut one = posted(&params.request, setting, &head);
@@ -196,7 +200,7 @@ fn echo(params: &Params, setting: &Setting, interval_ns: u64) -> Exchange {
 }
 
 /// One poll that is answered with so many updates.
-fn exchange(params: &Params, setting: &Setting, interval_ns: u64, updates: u32) -> Exchange {
+fn exchange(params: &Params, setting: &SeriesContext, interval_ns: u64, updates: u32) -> Exchange {
     let bytes = message_bytes(&setting.feed, updates);
     let request = params.request.render(&setting.target.path, &setting.target.authority);
     let response = params.response.render_expected((bytes.0 + bytes.1) as usize);
@@ -220,21 +224,22 @@ fn exchange(params: &Params, setting: &Setting, interval_ns: u64, updates: u32) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transport::Target;
+    use crate::protocol::http1::Target;
 
     #[test]
     fn back_to_back_takes_a_round_trip_and_with_a_handshake_two() {
         let of = |new_connection| {
             let params = Params {
                 interval_ns: 0,
-                phase: Spread::Spread,
+                phase: TurnPlacement::Spread,
                 new_connection,
                 request: RequestHead::Chapter,
                 response: ResponseHead::Chapter,
                 engine: Engine::Raw,
             };
             let target = Target { authority: "h".into(), path: "/x".into(), bundled: true };
-            let setting = Setting { feed: Spec::PLAIN, target, delay_ns: 50_000_000, clients: 1 };
+            let setting =
+                SeriesContext { feed: Spec::PLAIN, target, delay_ns: 50_000_000, clients: 1 };
             let model = shape(&params, &setting).model.expect("the server is ours");
             let law = model.delivery.expect("there is a delay");
             (model.messages_hz, law.least_ns() / 1e6, law.worst_ns() / 1e6)

@@ -2,22 +2,22 @@
 //! with all that it has not had, as the feed's semantics ask; and in an echo, each message with
 //! the same.
 
-use super::params::Params;
-use crate::clock::now_ns;
 use crate::feed::{Semantics, Workload};
-use crate::transport::dated::DatedHead;
-use crate::transport::site::{Answer, Endpoint, Peer, only_get};
-use crate::transport::voice;
+use crate::server::post as server_post;
+use crate::server::response_head::DatedHead;
+use crate::server::routes::{Answer, Endpoint, Peer, only_get};
+use crate::time::now_ns;
+use crate::transport::polling::params::Params;
 use hyper::body::Incoming;
 use hyper::{Method, Request};
 use std::rc::Rc;
 
 /// The endpoint that answers polls.
-pub struct Polls(Rc<DatedHead>);
+pub(crate) struct Polls(Rc<DatedHead>);
 
 impl Polls {
     /// Answers with these settings' response head.
-    pub fn new(params: &Params) -> Polls {
+    pub(crate) fn new(params: &Params) -> Polls {
         Polls(Rc::new(DatedHead::new(params.response.clone())))
     }
 }
@@ -44,9 +44,11 @@ impl Endpoint for Polls {
         match spec.workload {
             Workload::Ticker => self.answer(&request, peer),
             Workload::Echo => {
-                voice::read(request, voice::most_bytes(&spec), move |same| head.respond(same))
+                server_post::read(request, server_post::most_bytes(&spec), move |same| {
+                    head.respond(same)
+                })
             }
-            Workload::Broadcast | Workload::Tracker => voice::hear(request, peer),
+            Workload::Broadcast | Workload::Tracker => server_post::receive(request, peer),
         }
     }
 }

@@ -2,26 +2,30 @@
 //! each message, and a reconnect that says what was received.
 
 mod params;
-pub mod parser;
 
-use super::http::Piece;
-use super::site::{Answer, Endpoint, Peer, only_get};
-use super::stream_client::{Decode, Part, StreamClient};
-use super::stream_server::{Writing, respond};
-use super::subscription::Outgoing;
-use super::{Driver, Setting, Shape, Site, Target, Transport, voice};
-use crate::feed::{self, Kind, Workload, sequence_text};
-use crate::settings::{Fields, Key};
+use crate::client::streaming_response::{Decode, Part, StreamClient};
+use crate::client::{ClientHalf, post};
+use crate::config::{Fields, Key};
+use crate::feed;
+use crate::feed::{PayloadKind, Workload, sequence_text};
+use crate::predict::SeriesContext;
+use crate::protocol::http1::Target;
+use crate::protocol::http1::response::BodyPiece;
+use crate::protocol::sse::{DATA_KEPT_BYTES, Found, Parser};
+use crate::server::Routes;
+use crate::server::routes::{Answer, Endpoint, Peer, only_get};
+use crate::server::streaming_response::{Writing, respond};
+use crate::server::subscription::Outgoing;
+use crate::transport::{SeriesShape, Transport};
 use bytes::{BufMut, Bytes, BytesMut};
 use hyper::body::Incoming;
 use hyper::{Method, Request};
 use params::Params;
-use parser::{Found, Parser};
 use serde_json::Value;
 use std::rc::Rc;
 
 /// See the module.
-pub struct Sse;
+pub(crate) struct Sse;
 
 impl Transport for Sse {
     fn name(&self) -> &'static str {
@@ -44,17 +48,17 @@ impl Transport for Sse {
     }
     fn refuses(&self, _: &Value, feed: &feed::Spec) -> Option<String> {
         match (feed.workload, feed.kind) {
-            (Workload::Echo, _) => Some(super::ONE_WAY.to_owned()),
-            (_, Kind::Binary) => {
+            (Workload::Echo, _) => Some(crate::transport::ONE_WAY.to_owned()),
+            (_, PayloadKind::Binary) => {
                 Some("an event stream is text; take payload = \"text\" or \"json\"".to_owned())
             }
             _ => None,
         }
     }
-    fn shape(&self, params: &Value, setting: &Setting) -> Shape {
+    fn shape(&self, params: &Value, setting: &SeriesContext) -> SeriesShape {
         params::shape(&Params::from_value(params), setting)
     }
-    fn mount(&self, params: &Value, path: &str, site: &mut Site) {
+    fn mount(&self, params: &Value, path: &str, site: &mut Routes) {
         let Params { ids, heartbeat_ns, .. } = Params::from_value(params);
         let message = if ids { event_with_id } else { event };
         let writing = Writing {
@@ -69,11 +73,11 @@ impl Transport for Sse {
         params: &Value,
         target: &Target,
         feed: &feed::Spec,
-    ) -> Result<Rc<dyn Driver>, String> {
+    ) -> Result<Rc<dyn ClientHalf>, String> {
         let params = Params::from_value(params);
         let request = params.request.render(&target.path, &target.authority);
         let client = StreamClient::<Stream>::driver(request, params.reconnect_ns, feed);
-        Ok(voice::beside(client, &params.request, target, feed))
+        Ok(post::with_sender(client, &params.request, target, feed))
     }
 }
 
@@ -109,10 +113,10 @@ impl Decode for Stream {
         // As many payloads as are likely to be held back together, a mebibyte of them at most.
         let held = (feed.rate_hz * feed.batch_ns as f64 / 1e9 * 2.0) as u64 + 8;
         let bytes = feed::joined_bytes(feed.kind, feed.payload_bytes as usize, held);
-        Stream(Parser::keeping(bytes.clamp(u64::from(parser::DATA_KEPT_BYTES), 1 << 20) as u32))
+        Stream(Parser::keeping(bytes.clamp(u64::from(DATA_KEPT_BYTES), 1 << 20) as u32))
     }
-    fn decode(&mut self, piece: Piece<'_>, on: &mut dyn FnMut(Part<'_>)) {
-        let Piece::Data(bytes) = piece else { return };
+    fn decode(&mut self, piece: BodyPiece<'_>, on: &mut dyn FnMut(Part<'_>)) {
+        let BodyPiece::Data(bytes) = piece else { return };
         self.0.feed(bytes, |found| match found {
             Found::Framing(bytes) => on(Part::Framing(bytes)),
             Found::Event(event) => {

@@ -4,13 +4,18 @@
 
 mod params;
 
-use super::http::Piece;
-use super::site::{Answer, Endpoint, Peer, only_get};
-use super::stream_client::{Decode, Part, StreamClient};
-use super::stream_server::{Writing, respond};
-use super::{Driver, Setting, Shape, Site, Target, Transport, voice};
-use crate::feed::{self, Workload};
-use crate::settings::{Fields, Key};
+use crate::client::streaming_response::{Decode, Part, StreamClient};
+use crate::client::{ClientHalf, post};
+use crate::config::{Fields, Key};
+use crate::feed;
+use crate::feed::Workload;
+use crate::predict::SeriesContext;
+use crate::protocol::http1::Target;
+use crate::protocol::http1::response::BodyPiece;
+use crate::server::Routes;
+use crate::server::routes::{Answer, Endpoint, Peer, only_get};
+use crate::server::streaming_response::{Writing, respond};
+use crate::transport::{SeriesShape, Transport};
 use hyper::body::Incoming;
 use hyper::{Method, Request};
 use params::Params;
@@ -18,7 +23,7 @@ use serde_json::Value;
 use std::rc::Rc;
 
 /// See the module.
-pub struct Streaming;
+pub(crate) struct Streaming;
 
 impl Transport for Streaming {
     fn name(&self) -> &'static str {
@@ -40,12 +45,12 @@ impl Transport for Streaming {
         params::parse(fields)
     }
     fn refuses(&self, _: &Value, feed: &feed::Spec) -> Option<String> {
-        (feed.workload == Workload::Echo).then(|| super::ONE_WAY.to_owned())
+        (feed.workload == Workload::Echo).then(|| crate::transport::ONE_WAY.to_owned())
     }
-    fn shape(&self, params: &Value, setting: &Setting) -> Shape {
+    fn shape(&self, params: &Value, setting: &SeriesContext) -> SeriesShape {
         params::shape(&Params::from_value(params), setting)
     }
-    fn mount(&self, _: &Value, path: &str, site: &mut Site) {
+    fn mount(&self, _: &Value, path: &str, site: &mut Routes) {
         site.mount(path, Rc::new(Streams));
     }
     fn driver(
@@ -53,11 +58,11 @@ impl Transport for Streaming {
         params: &Value,
         target: &Target,
         feed: &feed::Spec,
-    ) -> Result<Rc<dyn Driver>, String> {
+    ) -> Result<Rc<dyn ClientHalf>, String> {
         let params = Params::from_value(params);
         let request = params.request.render(&target.path, &target.authority);
         let client = StreamClient::<Chunks>::driver(request, params.reconnect_ns, feed);
-        Ok(voice::beside(client, &params.request, target, feed))
+        Ok(post::with_sender(client, &params.request, target, feed))
     }
 }
 
@@ -68,10 +73,10 @@ impl Decode for Chunks {
     fn new(_: &feed::Spec) -> Chunks {
         Chunks
     }
-    fn decode(&mut self, piece: Piece<'_>, on: &mut dyn FnMut(Part<'_>)) {
+    fn decode(&mut self, piece: BodyPiece<'_>, on: &mut dyn FnMut(Part<'_>)) {
         match piece {
-            Piece::Data(bytes) => on(Part::Payload(bytes, bytes.len() as u64)),
-            Piece::ChunkEnd => on(Part::End),
+            BodyPiece::Data(bytes) => on(Part::Payload(bytes, bytes.len() as u64)),
+            BodyPiece::ChunkEnd => on(Part::End),
         }
     }
     fn lost(&mut self) {}

@@ -1,14 +1,17 @@
 //! The settings of streaming and its arithmetic.
 
+use crate::config::{Fields, Key};
 use crate::feed::Spec;
-use crate::record::{Exchange, Flow, Ledger};
-use crate::settings::{Fields, Key};
-use crate::transport::arithmetic::{
+use crate::predict::Exchange;
+use crate::predict::SeriesContext;
+use crate::predict::arithmetic::{
     add_message, chunk_framing, data_segments, message_bytes, posted, pushing,
 };
-use crate::transport::head::{self, RequestHead};
-use crate::transport::voice::HEARD;
-use crate::transport::{Setting, Shape};
+use crate::protocol::http1::head;
+use crate::protocol::http1::head::RequestHead;
+use crate::record::{Flow, Ledger};
+use crate::server::post::POST_REPLY;
+use crate::transport::SeriesShape;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -19,11 +22,11 @@ const RECONNECT: Key = Key {
 };
 
 /// Every setting.
-pub const KEYS: &[Key] = &[head::REQUEST, RECONNECT];
+pub(crate) const KEYS: &[Key] = &[head::REQUEST, RECONNECT];
 
 /// Validated settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Params {
+pub(crate) struct Params {
     /// The request's head.
     pub request: RequestHead,
     /// Nanoseconds between an early close and the next connect.
@@ -32,21 +35,21 @@ pub struct Params {
 
 impl Params {
     /// The settings again, from what [`parse`] made of them.
-    pub fn from_value(value: &Value) -> Params {
+    pub(crate) fn from_value(value: &Value) -> Params {
         // Only this program writes it, in the plan or to a worker of the same build.
         serde_json::from_value(value.clone()).expect("the plan holds what parse made")
     }
 }
 
 /// Reads the settings of a series; `None` where one of them cannot be used.
-pub fn parse(fields: &mut Fields) -> Option<Value> {
+pub(crate) fn parse(fields: &mut Fields) -> Option<Value> {
     let request = head::read_request(fields);
     let reconnect_ns = fields.duration_ns(&RECONNECT);
     serde_json::to_value(Params { request: request?, reconnect_ns }).ok()
 }
 
 /// What a series with these settings does: heads are a part of the set-up alone.
-pub fn shape(params: &Params, setting: &Setting) -> Shape {
+pub(crate) fn shape(params: &Params, setting: &SeriesContext) -> SeriesShape {
     let exchange = |feed: &Spec, updates| {
         let bytes = message_bytes(feed, updates);
         let mut down = Flow::default();
@@ -55,9 +58,9 @@ pub fn shape(params: &Params, setting: &Setting) -> Shape {
         // The client's delayed acknowledgement.
         Exchange { ledger: Ledger { up: Flow::default(), down }, segments_up: 1, segments_down }
     };
-    let sent = || posted(&params.request, setting, HEARD);
+    let sent = || posted(&params.request, setting, POST_REPLY);
     let (model, interval_ns) = pushing(setting, exchange, sent);
-    Shape {
+    SeriesShape {
         paced: false,
         interval_ns,
         model: setting.target.bundled.then_some(model),

@@ -1,20 +1,23 @@
 //! The client half: an upgrade of our own rendering, then tokio-tungstenite over the metered and
 //! scanned stream with buffers that are small and stated.
 
-use super::echo::Rounds;
-use super::frame::{Scanned, Sizes};
-use super::params::Params;
-use crate::alarm::Sleep;
-use crate::clock::now_ns;
-use crate::feed::{self, Stamp, Workload};
+use super::scanned::Scanned;
+use crate::client::context::Watch;
+use crate::client::delivery::per_client::{Receipts, Skipped, skipped};
+use crate::client::handle::Change;
+use crate::client::{Client, ClientHalf, ConnectionAccount, LocalFuture};
+use crate::feed;
+use crate::feed::{Stamp, Workload};
 use crate::net::Metered;
-use crate::pacing::{Spread, Turn};
-use crate::record::{Fault, FaultKind, Metric, Phase};
-use crate::transport::client::Change;
-use crate::transport::http::Response;
-use crate::transport::receipts::{Receipts, Skipped, skipped};
-use crate::transport::thread::Watch;
-use crate::transport::{Book, Client, Driver, LocalFuture, Target};
+use crate::protocol::http1::Target;
+use crate::protocol::http1::response::Response;
+use crate::protocol::websocket::frame::Sizes;
+use crate::record::{ClientError, ClientErrorKind, Metric, Phase};
+use crate::time::Sleep;
+use crate::time::now_ns;
+use crate::time::{Turn, TurnPlacement};
+use crate::transport::websocket::echo::Rounds;
+use crate::transport::websocket::params::Params;
 use bytes::BytesMut;
 use futures_util::StreamExt;
 use std::cell::RefCell;
@@ -50,7 +53,7 @@ pub(super) struct Push {
 }
 
 /// The client half for one thread.
-pub fn driver(params: &Params, target: &Target, feed: &feed::Spec) -> Rc<dyn Driver> {
+pub(crate) fn driver(params: &Params, target: &Target, feed: &feed::Spec) -> Rc<dyn ClientHalf> {
     let config = WebSocketConfig::default()
         .read_buffer_size(params.read_buffer_bytes as usize)
         .write_buffer_size(0);
@@ -68,7 +71,7 @@ pub fn driver(params: &Params, target: &Target, feed: &feed::Spec) -> Rc<dyn Dri
 /// An upgraded connection and its books.
 pub(super) struct Link {
     pub(super) socket: WebSocketStream<Scanned>,
-    pub(super) book: Book,
+    pub(super) book: ConnectionAccount,
     skipped: Skipped,
     /// In an echo, what is to be answered.
     pub(super) rounds: Option<Rounds>,
@@ -138,7 +141,7 @@ impl Push {
         let began = now_ns();
         let upgrading = self.upgrade(&mut stream);
         let outcome = match tokio::time::timeout(client.timeout(), upgrading).await {
-            Err(_) => Err(Fault::of(FaultKind::ResponseTimeout)),
+            Err(_) => Err(ClientError::of(ClientErrorKind::ResponseTimeout)),
             Ok(outcome) => outcome,
         };
         match outcome {
@@ -169,35 +172,44 @@ impl Push {
     }
 
     /// The opening handshake (RFC 6455 §4.1).
-    async fn upgrade(&self, stream: &mut Metered) -> Result<Upgrade, Fault> {
+    async fn upgrade(&self, stream: &mut Metered) -> Result<Upgrade, ClientError> {
         let key = generate_key();
         let request = format!(
             "GET {} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n",
             self.path, self.authority
         );
-        let failed = |kind, e: io::Error| Fault::io(kind, &e);
-        stream.write_all(request.as_bytes()).await.map_err(|e| failed(FaultKind::Write, e))?;
+        let failed = |kind, e: io::Error| ClientError::io(kind, &e);
+        stream
+            .write_all(request.as_bytes())
+            .await
+            .map_err(|e| failed(ClientErrorKind::Write, e))?;
         let mut response = Response::default();
         let mut head = Vec::with_capacity(256);
         while !response.is_done() {
             let before = head.len();
-            let read = stream.read_buf(&mut head).await.map_err(|e| failed(FaultKind::Read, e))?;
+            let read =
+                stream.read_buf(&mut head).await.map_err(|e| failed(ClientErrorKind::Read, e))?;
             if read == 0 {
-                return Err(Fault::of(FaultKind::EarlyClose));
+                return Err(ClientError::of(ClientErrorKind::EarlyClose));
             }
-            let used = response.feed(&head[before..]).map_err(|_| Fault::of(FaultKind::Upgrade))?;
+            let used = response
+                .feed(&head[before..])
+                .map_err(|_| ClientError::of(ClientErrorKind::Upgrade))?;
             if response.status != 0 && response.status != 101 {
-                return Err(Fault::with(FaultKind::Upgrade, i32::from(response.status)));
+                return Err(ClientError::with(
+                    ClientErrorKind::Upgrade,
+                    i32::from(response.status),
+                ));
             }
             if response.is_done() {
                 if stream.unsent() > 0 {
                     // Nobody can answer what is still in the delay line.
-                    return Err(Fault::of(FaultKind::Upgrade));
+                    return Err(ClientError::of(ClientErrorKind::Upgrade));
                 }
                 let leftover = head.split_off(before + used);
                 if !accepts(&head, &key) {
-                    return Err(Fault::of(FaultKind::Upgrade));
+                    return Err(ClientError::of(ClientErrorKind::Upgrade));
                 }
                 let ends = request.bytes().filter(|b| matches!(b, b'\r' | b'\n')).count();
                 return Ok(Upgrade {
@@ -208,7 +220,7 @@ impl Push {
                 });
             }
         }
-        Err(Fault::of(FaultKind::Upgrade))
+        Err(ClientError::of(ClientErrorKind::Upgrade))
     }
 
     /// Receives until the word to stop or the loss of the connection; a sender sends meanwhile.
@@ -265,7 +277,7 @@ impl Push {
 }
 
 /// The next turn of a sender; never, of those who send nothing.
-async fn next_turn(voice: Option<&mut Client>, spread: Spread) -> Option<Turn> {
+async fn next_turn(voice: Option<&mut Client>, spread: TurnPlacement) -> Option<Turn> {
     match voice {
         Some(voice) => voice.turn(spread).await,
         None => std::future::pending().await,
@@ -282,7 +294,7 @@ struct Upgrade {
 impl Upgrade {
     /// Books the handshake: what was written is the request, of what was read the frames behind
     /// the response are still to come.
-    fn book(&self, client: &Client, phase: Phase, stream: &Metered, book: &mut Book) {
+    fn book(&self, client: &Client, phase: Phase, stream: &Metered, book: &mut ConnectionAccount) {
         let up = stream.meter().written();
         let mut recorder = client.thread.recorder.borrow_mut();
         let ledger = &mut recorder.at(phase).ledger;
@@ -309,7 +321,7 @@ fn accepts(head: &[u8], key: &str) -> bool {
 }
 
 pub(super) enum Event {
-    Received(Result<Message, Fault>),
+    Received(Result<Message, ClientError>),
     Turn(Option<Turn>),
     Woken(bool),
 }
@@ -327,11 +339,13 @@ pub(super) async fn next(
             return Poll::Ready(Event::Received(match received {
                 Some(Ok(message)) => Ok(message),
                 Some(Err(error)) => Err(fault_of(&error)),
-                None => Err(Fault::of(FaultKind::EarlyClose)),
+                None => Err(ClientError::of(ClientErrorKind::EarlyClose)),
             }));
         }
         if link.rounds.is_some() && watch.expired(cx) {
-            return Poll::Ready(Event::Received(Err(Fault::of(FaultKind::ResponseTimeout))));
+            return Poll::Ready(Event::Received(Err(ClientError::of(
+                ClientErrorKind::ResponseTimeout,
+            ))));
         }
         if link.poll_written(cx).is_ready()
             && let Poll::Ready(turn) = turn.as_mut().poll(cx)
@@ -355,14 +369,16 @@ pub(super) fn payload_of(message: &Message) -> &[u8] {
     }
 }
 
-fn fault_of(error: &Error) -> Fault {
+fn fault_of(error: &Error) -> ClientError {
     match error {
-        Error::Io(error) => Fault::io(FaultKind::Read, error),
-        Error::ConnectionClosed | Error::AlreadyClosed => Fault::of(FaultKind::EarlyClose),
+        Error::Io(error) => ClientError::io(ClientErrorKind::Read, error),
+        Error::ConnectionClosed | Error::AlreadyClosed => {
+            ClientError::of(ClientErrorKind::EarlyClose)
+        }
         Error::Protocol(
             tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
-        ) => Fault::of(FaultKind::EarlyClose),
-        _ => Fault::of(FaultKind::Malformed),
+        ) => ClientError::of(ClientErrorKind::EarlyClose),
+        _ => ClientError::of(ClientErrorKind::Malformed),
     }
 }
 
@@ -380,7 +396,7 @@ impl Link {
         self.book_control();
         let Message::Close(frame) = message else { return None };
         let code = frame.as_ref().map_or(0, |f| i32::from(u16::from(f.code)));
-        client.fault(self.book.phase(), Fault::with(FaultKind::EarlyClose, code));
+        client.fault(self.book.phase(), ClientError::with(ClientErrorKind::EarlyClose, code));
         self.end(client, receipts).await;
         Some(Ended::Lost)
     }
@@ -487,8 +503,8 @@ impl Drop for Link {
     }
 }
 
-impl Driver for Push {
-    fn drive(self: Rc<Self>, mut client: Client) -> LocalFuture<()> {
+impl ClientHalf for Push {
+    fn run(self: Rc<Self>, mut client: Client) -> LocalFuture<()> {
         Box::pin(async move { self.live(&mut client).await })
     }
 }

@@ -4,14 +4,14 @@
 //! Separate from `client`, which connects and receives. A message is written at once or, where the
 //! socket is full, while the next event is waited for; nothing blocks the reading of answers.
 
-use super::client::{Ended, Event, Link, Push, next, payload_of};
-use super::frame::Sizes;
-use crate::clock::now_ns;
-use crate::feed::{Kind, Stamp};
-use crate::pacing::{Spread, Turn};
-use crate::record::{Fault, FaultKind, Metric, Phase};
-use crate::transport::Client;
-use crate::transport::receipts::Receipts;
+use crate::client::Client;
+use crate::client::delivery::per_client::Receipts;
+use crate::feed::{PayloadKind, Stamp};
+use crate::protocol::websocket::frame::Sizes;
+use crate::record::{ClientError, ClientErrorKind, Metric, Phase};
+use crate::time::now_ns;
+use crate::time::{Turn, TurnPlacement};
+use crate::transport::websocket::client::{Ended, Event, Link, Push, next, payload_of};
 use bytes::Bytes;
 use futures_util::{Sink, SinkExt};
 use std::collections::VecDeque;
@@ -33,8 +33,8 @@ struct Round {
 pub(super) struct Rounds(VecDeque<Round>);
 
 impl Push {
-    pub(super) fn spread(&self) -> Spread {
-        if self.feed.spread { Spread::Spread } else { Spread::Together }
+    pub(super) fn spread(&self) -> TurnPlacement {
+        if self.feed.spread { TurnPlacement::Spread } else { TurnPlacement::Together }
     }
 
     /// A message of the feed's form. Its memory is used again once it was written.
@@ -44,7 +44,7 @@ impl Push {
         stamp.write(self.feed.kind, &mut scratch);
         let bytes: Bytes = scratch.split().freeze();
         match self.feed.kind {
-            Kind::Binary => Message::Binary(bytes),
+            PayloadKind::Binary => Message::Binary(bytes),
             // Stamps are ASCII; were they not, the bytes would still be sent.
             _ => match Utf8Bytes::try_from(bytes.clone()) {
                 Ok(text) => Message::Text(text),
@@ -167,7 +167,7 @@ impl Link {
         client.thread.event();
         let Some(rounds) = &mut self.rounds else { return true };
         let Some(Round { stamp, sent_ns, phase }) = rounds.0.pop_front() else {
-            client.fault(phase, Fault::of(FaultKind::Malformed));
+            client.fault(phase, ClientError::of(ClientErrorKind::Malformed));
             return true;
         };
         match rounds.0.front() {
@@ -183,7 +183,7 @@ impl Link {
         if !same {
             counts.updates_missing += 1;
             drop(recorder);
-            client.fault(phase, Fault::of(FaultKind::Malformed));
+            client.fault(phase, ClientError::of(ClientErrorKind::Malformed));
             return true;
         }
         counts.completed += 1;
@@ -206,7 +206,7 @@ impl Link {
             drop(recorder);
             if stopped {
                 // Otherwise the loss of the connection has been counted.
-                client.fault(phase, Fault::of(FaultKind::ResponseTimeout));
+                client.fault(phase, ClientError::of(ClientErrorKind::ResponseTimeout));
             }
         }
     }

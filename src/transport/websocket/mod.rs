@@ -3,19 +3,23 @@
 
 mod client;
 mod echo;
-pub mod frame;
 mod params;
+mod scanned;
 mod server;
 
-use super::{Driver, Setting, Shape, Site, Target, Transport};
+use crate::client::ClientHalf;
+use crate::config::{Fields, Key};
 use crate::feed;
-use crate::settings::{Fields, Key};
+use crate::predict::SeriesContext;
+use crate::protocol::http1::Target;
+use crate::server::Routes;
+use crate::transport::{SeriesShape, Transport};
 use params::Params;
 use serde_json::Value;
 use std::rc::Rc;
 
 /// See the module.
-pub struct WebSocket;
+pub(crate) struct WebSocket;
 
 impl Transport for WebSocket {
     fn name(&self) -> &'static str {
@@ -36,10 +40,10 @@ impl Transport for WebSocket {
     fn refuses(&self, _: &Value, _: &feed::Spec) -> Option<String> {
         None
     }
-    fn shape(&self, params: &Value, setting: &Setting) -> Shape {
+    fn shape(&self, params: &Value, setting: &SeriesContext) -> SeriesShape {
         params::shape(&Params::from_value(params), setting)
     }
-    fn mount(&self, params: &Value, path: &str, site: &mut Site) {
+    fn mount(&self, params: &Value, path: &str, site: &mut Routes) {
         site.mount(path, Rc::new(server::Upgrades::new(&Params::from_value(params))));
     }
     fn driver(
@@ -47,7 +51,7 @@ impl Transport for WebSocket {
         params: &Value,
         target: &Target,
         feed: &feed::Spec,
-    ) -> Result<Rc<dyn Driver>, String> {
+    ) -> Result<Rc<dyn ClientHalf>, String> {
         Ok(client::driver(&Params::from_value(params), target, feed))
     }
 }

@@ -1,12 +1,14 @@
 //! The settings of WebSocket and its arithmetic.
 
+use crate::config::{Fields, Key};
 use crate::feed::{Spec, Workload};
-use crate::record::{Exchange, Flow, Law, Ledger, Model};
-use crate::settings::{Fields, Key};
-use crate::transport::arithmetic::{
+use crate::predict::SeriesContext;
+use crate::predict::arithmetic::{
     DELAYED_ACK_NS, add_message, data_segments, heartbeats, message_bytes, pushing,
 };
-use crate::transport::{Setting, Shape};
+use crate::predict::{Distribution, Exchange, Model};
+use crate::record::{Flow, Ledger};
+use crate::transport::SeriesShape;
 use crate::units::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -35,7 +37,7 @@ const ECHO: Key = Key {
 };
 
 /// Every setting.
-pub const KEYS: &[Key] = &[READ_BUFFER, HEARTBEAT, RECONNECT, ECHO];
+pub(crate) const KEYS: &[Key] = &[READ_BUFFER, HEARTBEAT, RECONNECT, ECHO];
 
 /// The longest frame header of a message from the server (RFC 6455 §5.2).
 const LEAST_BUFFER_BYTES: u64 = 16;
@@ -45,7 +47,7 @@ const MASK_BYTES: u64 = 4;
 
 /// Validated settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Params {
+pub(crate) struct Params {
     /// Bytes of the buffer that each end of a connection reads into.
     pub read_buffer_bytes: u32,
     /// Nanoseconds between an early close and the next connect.
@@ -60,14 +62,14 @@ pub struct Params {
 
 impl Params {
     /// The settings again, from what [`parse`] made of them.
-    pub fn from_value(value: &Value) -> Params {
+    pub(crate) fn from_value(value: &Value) -> Params {
         // Only this program writes it, in the plan or to a worker of the same build.
         serde_json::from_value(value.clone()).expect("the plan holds what parse made")
     }
 }
 
 /// Reads the settings of a series; `None` where one of them cannot be used.
-pub fn parse(fields: &mut Fields) -> Option<Value> {
+pub(crate) fn parse(fields: &mut Fields) -> Option<Value> {
     let read_buffer = fields.size(&READ_BUFFER);
     if !(LEAST_BUFFER_BYTES..=MOST_BUFFER_BYTES).contains(&read_buffer) {
         fields.fault(&READ_BUFFER, "read_buffer must be between 16B and 1MiB");
@@ -91,7 +93,7 @@ fn framing_bytes(payload_bytes: u64) -> u64 {
 }
 
 /// What a series with these settings does.
-pub fn shape(params: &Params, setting: &Setting) -> Shape {
+pub(crate) fn shape(params: &Params, setting: &SeriesContext) -> SeriesShape {
     match setting.feed.workload {
         Workload::Echo => echo(params, setting),
         _ => listening(params, setting),
@@ -111,7 +113,7 @@ fn sent(feed: &Spec) -> Flow {
 /// A client that sends on the connection, too, is in the kernel's interactive mode: it delays
 /// acknowledgements, and of messages closer to each other than that delay it acknowledges every
 /// other (`__tcp_ack_snd_check`, `net/ipv4/tcp_input.c`).
-fn acknowledge_every_other(model: &mut Model, setting: &Setting) {
+fn acknowledge_every_other(model: &mut Model, setting: &SeriesContext) {
     let own = setting.feed.among(setting.clients);
     let send = f64::from(own.senders) / f64::from(setting.clients.max(1));
     let mut more = Vec::new();
@@ -137,7 +139,7 @@ fn heartbeat() -> Exchange {
 }
 
 /// Round trips.
-fn echo(params: &Params, setting: &Setting) -> Shape {
+fn echo(params: &Params, setting: &SeriesContext) -> SeriesShape {
     let (feed, trip_ns) = (&setting.feed, 2 * setting.delay_ns);
     let interval_ns = if params.back_to_back { 0 } else { feed.period_ns() };
     let hz = match (interval_ns, trip_ns) {
@@ -154,8 +156,8 @@ fn echo(params: &Params, setting: &Setting) -> Shape {
     let segments_up = data_segments(ledger.up.wire.get()) + bare;
     let segments_down = data_segments(ledger.down.wire.get());
     let mut model = Model::exact(Exchange { ledger, segments_up, segments_down }, 1, hz);
-    model.response = Some(Law::constant(trip_ns as f64));
-    Shape {
+    model.response = Some(Distribution::constant(trip_ns as f64));
+    SeriesShape {
         paced: true,
         interval_ns,
         model: setting.target.bundled.then_some(model),
@@ -164,7 +166,7 @@ fn echo(params: &Params, setting: &Setting) -> Shape {
 }
 
 /// Updates that the server publishes, or messages that clients send to each other.
-fn listening(params: &Params, setting: &Setting) -> Shape {
+fn listening(params: &Params, setting: &SeriesContext) -> SeriesShape {
     let exchange = |feed: &Spec, updates| {
         let bytes = message_bytes(feed, updates);
         let mut down = Flow::default();
@@ -184,7 +186,7 @@ fn listening(params: &Params, setting: &Setting) -> Shape {
         acknowledge_every_other(&mut model, setting);
     }
     model.idle = heartbeats(&setting.feed, hz, params.heartbeat_ns, heartbeat());
-    Shape {
+    SeriesShape {
         paced: false,
         interval_ns,
         model: setting.target.bundled.then_some(model),
@@ -195,11 +197,11 @@ fn listening(params: &Params, setting: &Setting) -> Shape {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transport::Target;
+    use crate::protocol::http1::Target;
 
-    fn setting(feed: Spec, clients: u32) -> Setting {
+    fn setting(feed: Spec, clients: u32) -> SeriesContext {
         let target = Target { authority: "h".to_owned(), path: "/ws".to_owned(), bundled: true };
-        Setting { feed, target, delay_ns: 50_000_000, clients }
+        SeriesContext { feed, target, delay_ns: 50_000_000, clients }
     }
 
     fn params(back_to_back: bool) -> Params {
@@ -213,7 +215,7 @@ mod tests {
             let shape = shape(&params(back_to_back), &setting(feed, 10));
             let model = shape.model.expect("the server is ours");
             let one = model.messages[0].exchange;
-            assert_eq!(model.response, Some(Law::constant(100e6)));
+            assert_eq!(model.response, Some(Distribution::constant(100e6)));
             (shape.paced, shape.interval_ns, one.ip_bytes().get(), model.messages_hz)
         };
         assert_eq!(of(false), (true, 1_000_000_000, 206, Some(1.0)));
@@ -229,7 +231,7 @@ mod tests {
         assert!((sending.rate_hz - 0.1).abs() < 1e-12);
         assert_eq!(sending.exchange.ledger.up.wire.get(), 27);
         // Up and down.
-        assert_eq!(model.delivery, Some(Law::constant(100e6)));
+        assert_eq!(model.delivery, Some(Distribution::constant(100e6)));
     }
 
     #[test]

@@ -6,8 +6,8 @@
 
 mod session;
 
-use super::params::Params;
-use crate::transport::site::{Answer, Body, Endpoint, Peer, TakeOver, only_get, plain};
+use crate::server::routes::{Answer, Body, Endpoint, Peer, TakeOver, only_get, plain};
+use crate::transport::websocket::params::Params;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hyper::body::Incoming;
@@ -21,14 +21,14 @@ use std::rc::Rc;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 /// The endpoint that upgrades.
-pub struct Upgrades {
+pub(crate) struct Upgrades {
     read_buffer_bytes: usize,
     heartbeat_ns: u64,
 }
 
 impl Upgrades {
     /// Upgrades with these settings.
-    pub fn new(params: &Params) -> Upgrades {
+    pub(crate) fn new(params: &Params) -> Upgrades {
         let Params { read_buffer_bytes, heartbeat_ns, .. } = *params;
         Upgrades { read_buffer_bytes: read_buffer_bytes as usize, heartbeat_ns }
     }

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wsbench::gate::limit::{Part, Rule, parse};
+use wsbench::internals::gate::limit::{Part, Rule, parse};
 
 fuzz_target!(|text: &str| {
     match parse(text) {

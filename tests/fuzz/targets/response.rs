@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wsbench::transport::http::{Piece, Response};
+use wsbench::internals::protocol::http1::response::{BodyPiece, Response};
 
 /// The body with its chunks' ends, without the places where reads cut it.
 #[derive(Default, PartialEq, Debug)]
@@ -13,10 +13,10 @@ struct Body {
 }
 
 impl Body {
-    fn take(&mut self, piece: Piece<'_>) {
+    fn take(&mut self, piece: BodyPiece<'_>) {
         match piece {
-            Piece::Data(data) => self.bytes.extend_from_slice(data),
-            Piece::ChunkEnd => self.ends.push(self.bytes.len()),
+            BodyPiece::Data(data) => self.bytes.extend_from_slice(data),
+            BodyPiece::ChunkEnd => self.ends.push(self.bytes.len()),
         }
     }
 }

@@ -3,9 +3,10 @@
 
 use libfuzzer_sys::fuzz_target;
 use std::path::PathBuf;
-use wsbench::plan::{Machine, resolve};
-use wsbench::scenario;
-use wsbench::settings::Source;
+use wsbench::internals::os::Machine;
+use wsbench::internals::plan::resolve;
+use wsbench::internals::scenario;
+use wsbench::internals::config::Source;
 
 fuzz_target!(|text: &str| {
     let source = Source { name: "x.toml".to_owned(), text: text.to_owned(), overrides: Vec::new() };

@@ -2,10 +2,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wsbench::feed::{Kind, Stamp};
+use wsbench::internals::feed::{PayloadKind, Stamp};
 
 fuzz_target!(|bytes: &[u8]| {
-    for kind in Kind::ALL {
+    for kind in PayloadKind::ALL {
         let _ = Stamp::read(kind, bytes);
     }
 });

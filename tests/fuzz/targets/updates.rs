@@ -2,10 +2,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wsbench::feed::{Kind, Reader, Stamp};
+use wsbench::internals::feed::{PayloadKind, Reader, Stamp};
 
 fn read(
-    kind: Kind,
+    kind: PayloadKind,
     size: u32,
     pieces: impl Iterator<Item = impl AsRef<[u8]>>,
 ) -> Vec<Option<Stamp>> {
@@ -21,7 +21,7 @@ fn read(
 
 fuzz_target!(|input: (Vec<u8>, u16, u8)| {
     let (bytes, size, cut) = input;
-    for kind in Kind::ALL {
+    for kind in PayloadKind::ALL {
         let size = u32::from(size).max(kind.least_bytes() as u32);
         let whole = read(kind, size, std::iter::once(&bytes));
         assert_eq!(whole, read(kind, size, bytes.chunks(usize::from(cut).max(1))));

@@ -1,7 +1,9 @@
 //! A judgement with every kind and every decision.
 
-use wsbench::report::Figure;
-use wsbench::report::finding::{Decision, Effect, Finding, Judgement, Kind, Side, Subject};
+use wsbench::internals::report::Figure;
+use wsbench::internals::report::finding::{
+    Decision, Effect, Finding, Judgement, Kind, Side, Subject,
+};
 
 fn finding(kind: Kind, decision: Decision, metric: &str, unit: &str) -> Finding {
     let (series, clients) = ("polling".to_owned(), Some(1_000));
@@ -62,7 +64,8 @@ pub fn judgement() -> Judgement {
     exact.baseline = Some(Figure::count(193));
     exact.text = "the response's head is 32 bytes longer".to_owned();
     exact.details = vec![
-        "byte 57, line 3:\n- Content-Type: text/plain\n+ X-Fault: <b>|::error::x</b>".to_owned(),
+        "byte 57, line 3:\n- Content-Type: text/plain\n+ X-ClientError: <b>|::error::x</b>"
+            .to_owned(),
         "wsbench run scenario.toml --save-baseline FILE".to_owned(),
     ];
     all.findings.push(exact);

@@ -1,7 +1,7 @@
 //! Whole runs: what is judged, refused, read and written.
 
-use super::super::file::parse;
-use super::*;
+use crate::gate::baseline::file::{SCHEMA, parse};
+use crate::gate::baseline::tests::*;
 use crate::report::table::{Status, Table, Verdict};
 
 fn document() -> Document {
@@ -141,14 +141,19 @@ fn what_is_no_baseline_of_this_version_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(name);
         std::fs::write(&path, text).unwrap();
-        super::read(&path).map(|s| matches!(s, Source::Baseline(_))).map_err(|f| f.message)
+        crate::gate::baseline::tests::read(&path)
+            .map(|s| matches!(s, Source::Baseline(_)))
+            .map_err(|f| f.message)
     };
     assert_eq!(read("b.json", text.as_bytes()), Ok(true));
     let small = serde_json::to_vec(&document()).unwrap();
     assert_eq!(read("b.json", &small), Ok(true), "in one line too");
     assert!(read("b.json", b"\xff\xfe").unwrap_err().contains("b.json: neither"));
     assert!(
-        super::read(std::path::Path::new("/no/such")).unwrap_err().message.contains("/no/such")
+        crate::gate::baseline::tests::read(std::path::Path::new("/no/such"))
+            .unwrap_err()
+            .message
+            .contains("/no/such")
     );
 }
 

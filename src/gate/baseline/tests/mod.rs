@@ -2,17 +2,17 @@
 
 mod judged;
 
-use super::*;
-use crate::record::{
-    Exchange, Flow, HeadOf, Idle, Ledger, Model, Sending, Share, TcpTotals, latin1,
-};
+use super::recorded::{HeadLines, Traffic};
+use crate::gate::baseline::*;
+use crate::predict::{Exchange, Idle, Model, Sending, Share};
+use crate::record::{Flow, HeadOf, Ledger, TcpTotals, latin1};
 use crate::report::finding::Judgement;
 use crate::units::Bytes;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
-const REQUEST: &[u8] = include_bytes!("../../../transport/heads/chapter-request.http");
-const RESPONSE: &[u8] = include_bytes!("../../../transport/heads/chapter-response.http");
+const REQUEST: &[u8] = include_bytes!("../../../protocol/http1/heads/chapter-request.http");
+const RESPONSE: &[u8] = include_bytes!("../../../protocol/http1/heads/chapter-response.http");
 
 fn flow(heads: u64, chars: u64, payload: u64, framing: u64) -> Flow {
     Flow {

@@ -4,13 +4,13 @@
 //! Separate from the upgrade that begins it. A hand-written future, so that a connection is one
 //! small allocation and a message costs none.
 
-use crate::alarm::Sleep;
-use crate::clock::now_ns;
-use crate::feed::{Kind, Workload};
+use crate::feed::{PayloadKind, Workload};
 use crate::net::Metered;
-use crate::transport::site::{Peer, Upgraded};
-use crate::transport::subscription::Outgoing;
-use crate::transport::voice::most_bytes;
+use crate::server::post::most_bytes;
+use crate::server::routes::{Peer, Upgraded};
+use crate::server::subscription::Outgoing;
+use crate::time::Sleep;
+use crate::time::now_ns;
 use bytes::Bytes;
 use futures_util::{FutureExt, Sink, Stream};
 use hyper::header::HeaderMap;
@@ -31,7 +31,7 @@ const MOST_BEHIND_NS: u64 = 30_000_000_000;
 const ENDING_NS: u64 = 5_000_000_000;
 
 /// See the module. Ends when the connection has ended.
-pub struct Session {
+pub(crate) struct Session {
     socket: WebSocketStream<Metered>,
     peer: Rc<Peer>,
     phase: Phase,
@@ -68,7 +68,11 @@ enum Phase {
 impl Session {
     /// A session over an upgraded connection, from the update after now on. `None` never
     /// happens: making the frame layer waits for nothing, but is an `async fn`.
-    pub fn new(upgraded: Upgraded, read_buffer_bytes: usize, heartbeat_ns: u64) -> Option<Session> {
+    pub(crate) fn new(
+        upgraded: Upgraded,
+        read_buffer_bytes: usize,
+        heartbeat_ns: u64,
+    ) -> Option<Session> {
         let Upgraded { stream, leftover, peer } = upgraded;
         let most_bytes = most_bytes(&peer.thread.feed.get().spec);
         let config = WebSocketConfig::default()
@@ -346,14 +350,16 @@ impl Future for Session {
     }
 }
 
-fn message(kind: Kind, payload: Bytes) -> Message {
+fn message(kind: PayloadKind, payload: Bytes) -> Message {
     match kind {
-        Kind::Binary => Message::Binary(payload),
+        PayloadKind::Binary => Message::Binary(payload),
         // Stamps are ASCII; were they not, the bytes would still be delivered.
-        Kind::Text | Kind::Json | Kind::Position => match Utf8Bytes::try_from(payload.clone()) {
-            Ok(text) => Message::Text(text),
-            Err(_) => Message::Binary(payload),
-        },
+        PayloadKind::Text | PayloadKind::Json | PayloadKind::Position => {
+            match Utf8Bytes::try_from(payload.clone()) {
+                Ok(text) => Message::Text(text),
+                Err(_) => Message::Binary(payload),
+            }
+        }
     }
 }
 

@@ -1,0 +1,161 @@
+//! What does not vary from run to run, compared between two sides over all of their runs.
+//!
+//! Separate from [`baseline`], which compares two runs. A figure that is not even
+//! the same in A's own runs tells nothing of B.
+
+use crate::gate::baseline;
+use crate::gate::baseline::Recorded;
+use crate::report::finding::{Decision, Finding, Kind, Subject};
+use std::collections::BTreeSet;
+
+/// A figure by its rule and its name.
+type Key = (Kind, Subject);
+
+/// Compares both sides' runs as they come.
+#[derive(Debug, Clone)]
+pub(crate) struct Invariants<R = Recorded> {
+    /// Holds the second against the first.
+    compare: fn(&R, &R) -> Vec<Finding>,
+    /// A's runs: every other one is held against the first.
+    a: Vec<R>,
+    /// B's runs.
+    b: Vec<R>,
+    /// What differs between A's own runs.
+    varying: BTreeSet<Key>,
+}
+
+impl Default for Invariants {
+    fn default() -> Invariants {
+        Invariants::by(baseline::compare)
+    }
+}
+
+impl<R> Invariants<R> {
+    /// Compares by this function; nothing has run yet.
+    fn by(compare: fn(&R, &R) -> Vec<Finding>) -> Invariants<R> {
+        Invariants { compare, a: Vec::new(), b: Vec::new(), varying: BTreeSet::new() }
+    }
+
+    /// Takes in a run of A.
+    pub(crate) fn add_a(&mut self, run: R) {
+        if let Some(reference) = self.a.first() {
+            // What is less in one direction is more in the other.
+            let compare = self.compare;
+            let both = compare(reference, &run).into_iter().chain(compare(&run, reference));
+            self.varying.extend(both.filter(|f| f.decision == Decision::Fail).map(key));
+        }
+        self.a.push(run);
+    }
+
+    /// Takes in a run of B.
+    pub(crate) fn add_b(&mut self, run: R) {
+        self.b.push(run);
+    }
+
+    /// What was found so far: of each figure the gravest.
+    pub(crate) fn findings(&self) -> Vec<Finding> {
+        let Some(reference) = self.a.first() else { return Vec::new() };
+        let mut worst: Vec<Finding> = Vec::new();
+        for run in &self.b {
+            for finding in (self.compare)(reference, run) {
+                let finding = self.weighed(finding, run);
+                let same =
+                    |f: &&mut Finding| f.kind == finding.kind && f.subject == finding.subject;
+                match worst.iter_mut().find(same) {
+                    None => worst.push(finding),
+                    Some(worst) if worst.decision < finding.decision => {
+                        let samples = worst.samples + finding.samples;
+                        *worst = Finding { samples, ..finding };
+                    }
+                    Some(worst) => worst.samples += finding.samples,
+                }
+            }
+        }
+        worst
+    }
+
+    /// True where B differs in what is the same in all of A's runs, or is worse than each of them.
+    pub(crate) fn differs(&self) -> bool {
+        self.findings().iter().any(|f| f.decision == Decision::Fail)
+    }
+
+    /// A failure that A's own runs have too tells nothing of B: what is to be equal and is not even
+    /// in A, and what may not be more and is no more than in one of A's runs.
+    fn weighed(&self, mut finding: Finding, run: &R) -> Finding {
+        if finding.decision != Decision::Fail || !self.varying.contains(&key(finding.clone())) {
+            return finding;
+        }
+        let fails = |a: &R| {
+            let again = (self.compare)(a, run);
+            let same = |f: &&Finding| f.kind == finding.kind && f.subject == finding.subject;
+            again.iter().find(same).is_none_or(|f| f.decision == Decision::Fail)
+        };
+        if finding.bound == "equal" || !self.a.iter().all(fails) {
+            finding.decision = Decision::NotComparable;
+            finding.text = "A's own runs differ in it".to_owned();
+        }
+        finding
+    }
+}
+
+fn key(finding: Finding) -> Key {
+    (finding.kind, finding.subject)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Figure;
+
+    /// A run has two figures; more than A's is a failure.
+    fn compare(a: &[u64; 2], b: &[u64; 2]) -> Vec<Finding> {
+        let one = |n: usize| Finding {
+            kind: Kind::Exact,
+            subject: Subject { series: "s".to_owned(), clients: Some(1), metric: n.to_string() },
+            decision: if b[n] > a[n] { Decision::Fail } else { Decision::Pass },
+            unit: "-".to_owned(),
+            value: Figure::count(b[n]),
+            baseline: Some(Figure::count(a[n])),
+            bound: "<= 1".to_owned(),
+            effect: None,
+            samples: 10,
+            text: String::new(),
+            details: Vec::new(),
+        };
+        vec![one(0), one(1)]
+    }
+
+    fn decisions(same: &Invariants<[u64; 2]>) -> Vec<Decision> {
+        same.findings().iter().map(|f| f.decision).collect()
+    }
+
+    #[test]
+    fn one_run_of_b_that_differs_is_enough() {
+        let mut same = Invariants::by(compare);
+        same.add_b([1, 5]);
+        assert!(same.findings().is_empty(), "nothing to compare with");
+        for b in [[1, 5], [2, 5], [1, 5]] {
+            same.add_a([1, 5]);
+            same.add_b(b);
+        }
+        assert_eq!(decisions(&same), [Decision::Fail, Decision::Pass]);
+        assert!(same.differs());
+        let found = same.findings();
+        assert_eq!((&found[0].value, found[0].samples), (&Figure::count(2), 40));
+    }
+
+    /// Whichever of A's runs is the first.
+    #[test]
+    fn what_differs_between_as_own_runs_tells_nothing() {
+        for runs in [[[1, 5], [2, 5]], [[2, 5], [1, 5]]] {
+            let mut same = Invariants::by(compare);
+            runs.into_iter().for_each(|run| same.add_a(run));
+            same.add_b([2, 5]);
+            assert_ne!(decisions(&same)[0], Decision::Fail);
+            assert!(!same.differs());
+            // One stray loss of A's does not hide what is more than in any of its runs.
+            same.add_b([3, 5]);
+            assert_eq!(decisions(&same), [Decision::Fail, Decision::Pass]);
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! `TCP_INFO`: what the kernel counted for one connection.
+//!
+//! The structure is read as bytes at the offsets of `struct tcp_info` (`linux/tcp.h`), the same
+//! from `getsockopt` and from `sock_diag`; an older kernel gives a shorter one and then some
+//! figures are missing, which is said and not guessed.
+
+use crate::record::TcpReading;
+use std::io;
+
+/// The bytes up to `tcpi_bytes_retrans`, which Linux has since 4.19.
+pub(crate) const NEEDED_BYTES: usize = 216;
+/// `TCPI_OPT_TIMESTAMPS`.
+const TIMESTAMPS: u8 = 1;
+/// States after the peer's FIN (`enum` in `net/tcp_states.h`).
+const TIME_WAIT: u8 = 6;
+const CLOSE_WAIT: u8 = 8;
+const LAST_ACK: u8 = 9;
+const CLOSING: u8 = 11;
+
+/// Reads a `struct tcp_info`.
+///
+/// # Errors
+/// Where the kernel's structure is too short to hold the byte counts (before Linux 4.19).
+pub(crate) fn parse(info: &[u8], ipv6: bool) -> io::Result<TcpReading> {
+    if info.len() < NEEDED_BYTES {
+        return Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            format!(
+                "TCP_INFO has {} bytes; byte counts need {NEEDED_BYTES} (Linux 4.19)",
+                info.len()
+            ),
+        ));
+    }
+    // The slices have the right length by construction.
+    let u32_at = |at: usize| u32::from_ne_bytes(info[at..at + 4].try_into().unwrap_or_default());
+    let u64_at = |at: usize| u64::from_ne_bytes(info[at..at + 8].try_into().unwrap_or_default());
+    let ip = if ipv6 { 40 } else { 20 };
+    // The peer's FIN takes a place in the sequence and is counted as a byte received.
+    let fin = u64::from(matches!(info[0], TIME_WAIT | CLOSE_WAIT | LAST_ACK | CLOSING));
+    let options = if info[5] & TIMESTAMPS != 0 { 12 } else { 0 };
+    Ok(TcpReading {
+        bytes_sent: u64_at(200),
+        bytes_retrans: u64_at(208),
+        bytes_received: u64_at(128) - fin.min(u64_at(128)),
+        fin_received: fin != 0,
+        segs_out: u32_at(136),
+        segs_in: u32_at(140),
+        data_segs_out: u32_at(156),
+        data_segs_in: u32_at(152),
+        header_bytes: ip + 20 + options,
+    })
+}
+
+/// Reads `TCP_INFO` of a socket.
+///
+/// # Errors
+/// From `getsockopt(2)`, or where this system has none.
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
+pub(crate) fn read(socket: &tokio::net::TcpStream) -> io::Result<TcpReading> {
+    use std::os::fd::AsRawFd;
+    let mut info = [0u8; 280];
+    let mut len = info.len() as libc::socklen_t;
+    // SAFETY: the descriptor is open for as long as `socket` lives; the kernel writes at most
+    // `len` bytes into `info` and says in `len` how many they were.
+    let code = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            info.as_mut_ptr().cast(),
+            &mut len,
+        )
+    };
+    if code != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let ipv6 = socket.local_addr().is_ok_and(|a| a.is_ipv6());
+    parse(&info[..(len as usize).min(info.len())], ipv6)
+}
+
+/// Says what is missing.
+///
+/// # Errors
+/// Always.
+#[cfg(not(target_os = "linux"))]
+pub fn read(_socket: &tokio::net::TcpStream) -> io::Result<TcpReading> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "TCP_INFO with byte counts needs Linux"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_structure_is_refused() {
+        assert!(parse(&[0; 104], false).unwrap_err().to_string().contains("4.19"));
+    }
+
+    #[test]
+    fn fields_are_read_where_linux_puts_them() {
+        let mut info = [0u8; 280];
+        info[5] = TIMESTAMPS;
+        info[128..136].copy_from_slice(&7u64.to_ne_bytes());
+        info[136..140].copy_from_slice(&3u32.to_ne_bytes());
+        info[200..208].copy_from_slice(&9u64.to_ne_bytes());
+        let reading = parse(&info, false).unwrap();
+        assert_eq!((reading.bytes_received, reading.segs_out, reading.bytes_sent), (7, 3, 9));
+        assert_eq!(reading.header_bytes, 52);
+    }
+}

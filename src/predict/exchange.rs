@@ -1,0 +1,36 @@
+//! What one exchange costs by arithmetic, before anything was sent.
+
+use crate::record::Ledger;
+use crate::units::{Bytes, Ip};
+use serde::{Deserialize, Serialize};
+
+/// Bytes of IP and TCP header of a segment with timestamps over IPv4 (RFC 7323).
+pub(crate) const SEGMENT_HEADER_BYTES: u64 = 52;
+/// The most that a segment holds on a loopback device, whose MTU is 65,536.
+const LOOPBACK_SEGMENT_BYTES: u64 = 65_483;
+
+/// Segments that hold so many bytes written at once, on a loopback device.
+pub(crate) fn data_segments(bytes: u64) -> u64 {
+    bytes.div_ceil(LOOPBACK_SEGMENT_BYTES)
+}
+
+/// The predicted cost of delivering one message: for polling a request and its response, for a
+/// push transport one frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Exchange {
+    /// Bytes above TCP by layer, with `wire` their sum.
+    pub ledger: Ledger,
+    /// Segments from client to server, pure acknowledgements included, for traffic so sparse that
+    /// each acknowledgement is delayed past the next write.
+    pub segments_up: u64,
+    /// Segments from server to client.
+    pub segments_down: u64,
+}
+
+impl Exchange {
+    /// Bytes of IP packets in both directions.
+    pub fn ip_bytes(&self) -> Bytes<Ip> {
+        let app = self.ledger.up.wire.get() + self.ledger.down.wire.get();
+        Bytes::new(app + SEGMENT_HEADER_BYTES * (self.segments_up + self.segments_down))
+    }
+}

@@ -1,0 +1,425 @@
+//! HTTP heads: what a request and a response look like on the wire, byte for byte.
+//!
+//! A profile is the chapter's listing, the least that HTTP/1.1 asks for, or a file of the user's.
+//! Shared by the transports over HTTP. Separate from their clients, who send a rendered request
+//! and parse responses, and from their server halves, which have hyper write the response's head.
+
+use crate::config::{Fields, Key};
+use crate::feed::PayloadKind;
+use crate::protocol::http1::Target;
+use hyper::header::{CONTENT_LENGTH, DATE, HeaderMap, HeaderName, HeaderValue};
+use serde::{Deserialize, Serialize};
+
+const CHAPTER_REQUEST: &str = include_str!("heads/chapter-request.http");
+const CHAPTER_RESPONSE: &str = include_str!("heads/chapter-response.http");
+const MINIMAL_RESPONSE: &str = "HTTP/1.1 200 OK\r\nContent-Length: 21\r\n\r\n";
+/// The request-target of the chapter's listing.
+pub(crate) const CHAPTER_PATH: &str = "/PollingStock//PollingStock";
+/// The chapter's date: any live one has the same 29 characters (RFC 9110 §5.6.7).
+const SAMPLE_DATE: &str = "Sat, 07 Nov 2009 00:32:46 GMT";
+/// The most headers that hyper reads without an allocation for each request.
+const MOST_HEADERS: usize = 100;
+
+/// The setting that names a request's head.
+pub(crate) const REQUEST: Key = Key {
+    name: "request_head",
+    default: Some("\"chapter\""),
+    about: "\"chapter\", \"minimal\", or a file that holds a request's head as it is sent",
+};
+/// The setting that names a response's head.
+pub(crate) const RESPONSE: Key = Key {
+    name: "response_head",
+    default: Some("\"chapter\""),
+    about: "\"chapter\", \"minimal\", or a file that holds a response's head; the bundled server's",
+};
+
+/// Reads the request's head that a series asks for; `None` where it cannot be used.
+pub(crate) fn read_request(fields: &mut Fields) -> Option<RequestHead> {
+    match fields.text(&REQUEST).as_str() {
+        "chapter" => Some(RequestHead::Chapter),
+        "minimal" => Some(RequestHead::Minimal),
+        _ => from_file(fields, &REQUEST, RequestHead::parse_file),
+    }
+}
+
+/// Reads the response's head that a series asks for; `None` where it cannot be used.
+pub(crate) fn read_response(fields: &mut Fields) -> Option<ResponseHead> {
+    match fields.text(&RESPONSE).as_str() {
+        "chapter" => Some(ResponseHead::Chapter),
+        "minimal" => Some(ResponseHead::Minimal),
+        _ => from_file(fields, &RESPONSE, ResponseHead::parse_file),
+    }
+}
+
+/// Reads a head from the file that a setting names.
+fn from_file<T>(
+    fields: &mut Fields,
+    key: &Key,
+    parse: impl Fn(&[u8]) -> Result<T, String>,
+) -> Option<T> {
+    let bytes = fields.file(key)?;
+    parse(&bytes).map_err(|why| fields.fault(key, format!("{}: {why}", key.name))).ok()
+}
+
+/// The head of a poll's request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RequestHead {
+    /// The chapter's listing: 716 bytes, with a `Host` and cookies of its own.
+    Chapter,
+    /// A request line, `Host` and the `Accept` that every client sends.
+    Minimal,
+    /// The text of a file, sent as it is.
+    File(String),
+}
+
+/// The head of a poll's response, for the reference server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ResponseHead {
+    /// The chapter's listing: 193 bytes with a two-digit `Content-Length`.
+    Chapter,
+    /// A status line and `Content-Length`.
+    Minimal,
+    /// The text of a file; its `Content-Length` and `Date` are replaced by true ones.
+    File(String),
+}
+
+impl RequestHead {
+    /// Reads and validates a file that holds a request's head.
+    ///
+    /// # Errors
+    /// A sentence that names the line, where it is no GET request of HTTP/1.1 with `Host`, `CRLF`
+    /// line ends, an empty line at the end and no body.
+    pub(crate) fn parse_file(bytes: &[u8]) -> Result<RequestHead, String> {
+        let (text, lines) = head_lines(bytes)?;
+        let mut parts = lines[0].split(' ');
+        match parts.next() {
+            Some("GET") => {}
+            other => return Err(format!("line 1: a poll is a GET, not {:?}", other.unwrap_or(""))),
+        }
+        if parts.nth(1) != Some("HTTP/1.1") {
+            return Err("line 1: the request line must end with HTTP/1.1".to_owned());
+        }
+        let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
+        let mut request = httparse::Request::new(&mut headers);
+        match request.parse(bytes) {
+            Ok(httparse::Status::Complete(n)) if n == bytes.len() => {}
+            Ok(httparse::Status::Complete(_)) => return Err("it has more than a head".to_owned()),
+            Ok(httparse::Status::Partial) => return Err("the head has no end".to_owned()),
+            Err(httparse::Error::TooManyHeaders) => {
+                return Err(format!("it has more than {MOST_HEADERS} headers"));
+            }
+            Err(error) => return Err(located(&lines, is_bad_line, &error.to_string())),
+        }
+        let has = |name: &str| request.headers.iter().any(|h| h.name.eq_ignore_ascii_case(name));
+        if !has("host") {
+            return Err("HTTP/1.1 requires a Host header".to_owned());
+        }
+        for name in ["content-length", "transfer-encoding", "upgrade", "expect"] {
+            if has(name) {
+                let bad = |line: &str| name_of(line).eq_ignore_ascii_case(name);
+                return Err(located(&lines, bad, &format!("a poll has no {name}")));
+            }
+        }
+        Ok(RequestHead::File(text.to_owned()))
+    }
+
+    /// The path of the request-target that a file dictates, without its query.
+    pub(crate) fn own_path(&self) -> Option<String> {
+        match self {
+            RequestHead::File(text) => {
+                let target = text.split(' ').nth(1)?;
+                Some(target.split('?').next().unwrap_or(target).to_owned())
+            }
+            RequestHead::Chapter | RequestHead::Minimal => None,
+        }
+    }
+
+    /// The bytes to send. `path` and `authority` are those of the server; the chapter's listing
+    /// keeps its own `Host` and takes another path only where the server's differs from its own;
+    /// a file is sent as it is.
+    pub(crate) fn render(&self, path: &str, authority: &str) -> Vec<u8> {
+        match self {
+            RequestHead::Chapter if path == CHAPTER_PATH => CHAPTER_REQUEST.into(),
+            RequestHead::Chapter => CHAPTER_REQUEST.replacen(CHAPTER_PATH, path, 1).into(),
+            RequestHead::Minimal => {
+                format!("GET {path} HTTP/1.1\r\nHost: {authority}\r\nAccept: */*\r\n\r\n").into()
+            }
+            RequestHead::File(text) => text.as_bytes().to_vec(),
+        }
+    }
+
+    /// The head of a request that brings a message of so many bytes: a POST with the same fields,
+    /// the message's type, where the head does not name one, and its length.
+    pub(crate) fn render_post(
+        &self,
+        path: &str,
+        authority: &str,
+        kind: PayloadKind,
+        bytes: u32,
+    ) -> Vec<u8> {
+        let get = String::from_utf8_lossy(&self.render(path, authority)).into_owned();
+        let post = format!("POST {}", get.strip_prefix("GET ").unwrap_or(&get));
+        let fields = post.strip_suffix("\r\n").unwrap_or(&post);
+        let typed =
+            header_pairs(fields).iter().any(|(n, _)| n.eq_ignore_ascii_case("content-type"));
+        let media = match kind {
+            _ if typed => String::new(),
+            PayloadKind::Text => "Content-Type: text/plain\r\n".to_owned(),
+            PayloadKind::Binary => "Content-Type: application/octet-stream\r\n".to_owned(),
+            PayloadKind::Json | PayloadKind::Position => {
+                "Content-Type: application/json\r\n".to_owned()
+            }
+        };
+        format!("{fields}{media}Content-Length: {bytes}\r\n\r\n").into_bytes()
+    }
+}
+
+impl ResponseHead {
+    /// Reads and validates a file that holds a response's head.
+    ///
+    /// # Errors
+    /// A sentence that names the line, where it is no `HTTP/1.1 200 OK` with `CRLF` line ends and
+    /// an empty line at the end, or where the reference server could not send it byte for byte.
+    pub(crate) fn parse_file(bytes: &[u8]) -> Result<ResponseHead, String> {
+        let (text, lines) = head_lines(bytes)?;
+        if lines[0] != "HTTP/1.1 200 OK" {
+            return Err(format!("line 1: must be \"HTTP/1.1 200 OK\", not {:?}", lines[0]));
+        }
+        let mut map = HeaderMap::new();
+        for (at, line) in lines.iter().enumerate().skip(1) {
+            let fault = |what: String| Err(format!("line {}: {what}", at + 1));
+            let Some((name, value)) = line.split_once(": ") else {
+                return fault("must be a name, a colon, one space and a value".to_owned());
+            };
+            let (Ok(key), Ok(content)) =
+                (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value))
+            else {
+                return fault(format!("{line:?} is not a header"));
+            };
+            if value.trim() != value {
+                return fault("spaces around a value are not part of it".to_owned());
+            }
+            let cased = title_case(key.as_str());
+            if cased != name {
+                return fault(format!(
+                    "the reference server writes header names in title case: {cased:?}, not {name:?}"
+                ));
+            }
+            if matches!(key.as_str(), "transfer-encoding" | "trailer" | "upgrade") {
+                return fault(format!("the reference server cannot send {name} with a poll"));
+            }
+            if map.contains_key(&key) {
+                return fault(format!("the reference server sends {name} once"));
+            }
+            map.insert(key, content);
+        }
+        Ok(ResponseHead::File(text.to_owned()))
+    }
+
+    /// The head exactly as it goes over the wire with this payload, with a sample date.
+    pub(crate) fn render_expected(&self, payload_bytes: usize) -> Vec<u8> {
+        let mut out = b"HTTP/1.1 200 OK\r\n".to_vec();
+        for (name, value) in &self.header_map(payload_bytes, SAMPLE_DATE) {
+            out.extend_from_slice(title_case(name.as_str()).as_bytes());
+            out.extend_from_slice(b": ");
+            out.extend_from_slice(value.as_bytes());
+            out.extend_from_slice(b"\r\n");
+        }
+        out.extend_from_slice(b"\r\n");
+        out
+    }
+
+    /// The headers for hyper, in order; `Content-Length` comes last where the profile has none,
+    /// a `Date` only where the profile has one.
+    pub(crate) fn header_map(&self, payload_bytes: usize, date: &str) -> HeaderMap {
+        let text = match self {
+            ResponseHead::Chapter => CHAPTER_RESPONSE,
+            ResponseHead::Minimal => MINIMAL_RESPONSE,
+            ResponseHead::File(text) => text,
+        };
+        let mut map = HeaderMap::new();
+        for (name, value) in header_pairs(text) {
+            // A file was validated when it was read; in a plan that was edited since, a header
+            // that is none is left out.
+            if let (Ok(name), Ok(value)) =
+                (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value))
+            {
+                map.insert(name, value);
+            }
+        }
+        map.insert(CONTENT_LENGTH, HeaderValue::from(payload_bytes));
+        if let (true, Ok(date)) = (map.contains_key(DATE), HeaderValue::from_str(date)) {
+            map.insert(DATE, date);
+        }
+        map
+    }
+}
+
+/// The field that says what a client has, with its line end: always as long.
+pub(crate) fn last_event_id(newest: u64) -> String {
+    format!("Last-Event-ID: {}\r\n", crate::feed::sequence_text(newest))
+}
+
+/// A request for what the client has not had: with the `Last-Event-ID` that a server of events
+/// knows (HTML §9.2.4).
+pub(crate) fn resuming(head: &RequestHead, target: &Target, newest: u64) -> Vec<u8> {
+    let mut request = head.render(&target.path, &target.authority);
+    // A head ends with an empty line: the field goes before it.
+    request.truncate(request.len().saturating_sub(2));
+    request.extend_from_slice(last_event_id(newest).as_bytes());
+    request.extend_from_slice(b"\r\n");
+    request
+}
+
+/// The lines of a head without their ends and without the empty one that closes it.
+fn head_lines(bytes: &[u8]) -> Result<(&str, Vec<&str>), String> {
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let before = &bytes[..error.valid_up_to()];
+        format!("line {}: not UTF-8", before.iter().filter(|&&b| b == b'\n').count() + 1)
+    })?;
+    let last = text.split_inclusive('\n').count();
+    for (number, line) in (1..).zip(text.split_inclusive('\n')) {
+        match line.strip_suffix("\r\n") {
+            Some("") if number < last && text.ends_with('\n') => {
+                return Err(format!("line {}: nothing may follow the empty line", number + 1));
+            }
+            Some(bare) if !bare.contains('\r') => {}
+            _ => return Err(format!("line {number}: every line must end with CR and LF")),
+        }
+    }
+    let Some(head) = text.strip_suffix("\r\n\r\n") else {
+        return Err("the head must end with an empty line".to_owned());
+    };
+    Ok((text, head.split("\r\n").collect()))
+}
+
+fn header_pairs(text: &str) -> Vec<(&str, &str)> {
+    let lines = text.split("\r\n").skip(1);
+    lines.filter_map(|line| line.split_once(':')).map(|(n, v)| (n, v.trim())).collect()
+}
+
+fn name_of(line: &str) -> &str {
+    line.split(':').next().unwrap_or("")
+}
+
+/// A line that is no header by itself.
+fn is_bad_line(line: &str) -> bool {
+    let mut one = [httparse::EMPTY_HEADER; 1];
+    !matches!(
+        httparse::parse_headers(format!("{line}\r\n\r\n").as_bytes(), &mut one),
+        Ok(httparse::Status::Complete(_))
+    )
+}
+
+/// The message with the number of the first header line that is at fault.
+fn located(lines: &[&str], bad: impl Fn(&str) -> bool, message: &str) -> String {
+    let at = lines.iter().skip(1).position(|line| bad(line));
+    format!("line {}: {message}", at.map_or(1, |at| at + 2))
+}
+
+/// A header's name as hyper's `title_case_headers` writes it.
+fn title_case(name: &str) -> String {
+    let mut start = true;
+    let cased = name.chars().map(|c| {
+        let out = if start { c.to_ascii_uppercase() } else { c };
+        start = c == '-';
+        out
+    });
+    cased.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_chapter_has_871_characters_and_909_bytes() {
+        let request = RequestHead::Chapter.render(CHAPTER_PATH, "127.0.0.1:1");
+        let response = ResponseHead::Chapter.render_expected(21);
+        assert_eq!(request, CHAPTER_REQUEST.as_bytes());
+        assert_eq!(response, CHAPTER_RESPONSE.as_bytes());
+        assert_eq!((request.len(), response.len()), (716, 193));
+        let both = [request, response].concat();
+        assert_eq!(both.iter().filter(|b| !matches!(b, b'\r' | b'\n')).count(), 871);
+    }
+
+    #[test]
+    fn another_path_replaces_the_request_target_alone() {
+        let request = RequestHead::Chapter.render("/x", "h");
+        assert!(request.starts_with(b"GET /x HTTP/1.1\r\nHost: localhost:8080\r\n"));
+        assert_eq!(request.len(), 716 - CHAPTER_PATH.len() + 2);
+        assert_eq!(
+            RequestHead::Minimal.render("/x", "h:1"),
+            b"GET /x HTTP/1.1\r\nHost: h:1\r\nAccept: */*\r\n\r\n"
+        );
+        assert_eq!(ResponseHead::Minimal.render_expected(5).len(), 38);
+    }
+
+    #[test]
+    fn a_post_has_the_same_fields_and_the_messages_own() {
+        let post = RequestHead::Minimal.render_post("/x", "h", PayloadKind::Text, 21);
+        let expected = "POST /x HTTP/1.1\r\nHost: h\r\nAccept: */*\r\n\
+                        Content-Type: text/plain\r\nContent-Length: 21\r\n\r\n";
+        assert_eq!(String::from_utf8(post).unwrap(), expected);
+        let typed = RequestHead::File("GET / HTTP/1.1\r\ncontent-type: a/b\r\n\r\n".to_owned());
+        let expected = b"POST / HTTP/1.1\r\ncontent-type: a/b\r\nContent-Length: 5\r\n\r\n";
+        assert_eq!(typed.render_post("/x", "h", PayloadKind::Json, 5), expected);
+        let post = RequestHead::Chapter.render_post(CHAPTER_PATH, "h", PayloadKind::Text, 21);
+        assert_eq!(post.len(), 716 + 1 + 26 + 20);
+    }
+
+    #[test]
+    fn the_chapters_files_pass_as_files() {
+        let request = RequestHead::parse_file(CHAPTER_REQUEST.as_bytes()).unwrap();
+        assert_eq!(request.render("/other", "h"), CHAPTER_REQUEST.as_bytes());
+        let response = ResponseHead::parse_file(CHAPTER_RESPONSE.as_bytes()).unwrap();
+        assert_eq!(response.render_expected(21), CHAPTER_RESPONSE.as_bytes());
+        let json = serde_json::to_string(&response).unwrap();
+        assert_eq!(serde_json::from_str::<ResponseHead>(&json).unwrap(), response);
+    }
+
+    #[test]
+    fn faults_of_a_request_name_the_line() {
+        let cases: &[(&[u8], &str)] = &[
+            (b"", "empty line"),
+            (b"GET / HTTP/1.1\nHost: x\n\n", "line 1: every line"),
+            (b"GET / HTTP/1.1\r\nHost: x\r\n", "empty line"),
+            (b"GET / HTTP/1.1\r\nHost: x\r\n\r\nbody", "line 4: every line"),
+            (b"GET / HTTP/1.1\r\nHost: x\r\n\r\nbody\r\n\r\n", "line 4: nothing may follow"),
+            (b"POST / HTTP/1.1\r\nHost: x\r\n\r\n", "line 1: a poll is a GET"),
+            (b"GET / HTTP/1.0\r\nHost: x\r\n\r\n", "line 1: the request line"),
+            (b"GET / HTTP/1.1\r\nAccept: x\r\n\r\n", "Host"),
+            (b"GET / HTTP/1.1\r\nHost: x\r\nbad line\r\n\r\n", "line 3: "),
+            (b"GET / HTTP/1.1\r\nHost: x\r\nA: b\r\nContent-Length: 3\r\n\r\n", "line 4: a poll"),
+            (b"GET / HTTP/1.1\r\nHost: \xff\r\n\r\n", "line 2: not UTF-8"),
+        ];
+        for (bytes, expected) in cases {
+            let error = RequestHead::parse_file(bytes).unwrap_err();
+            assert!(error.contains(expected), "{expected:?} is not in {error:?}");
+        }
+    }
+
+    #[test]
+    fn faults_of_a_response_name_the_line() {
+        let cases: &[(&[u8], &str)] = &[
+            (b"HTTP/1.1 404 Not Found\r\n\r\n", "line 1"),
+            (b"HTTP/1.1 200 OK\r\nA:b\r\n\r\n", "line 2: must be a name"),
+            (
+                b"HTTP/1.1 200 OK\r\nX-A: b\r\nETag: b\r\n\r\n",
+                "line 3: the reference server writes",
+            ),
+            (b"HTTP/1.1 200 OK\r\nA:  b\r\n\r\n", "line 2: spaces"),
+            (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "line 2: the reference"),
+            (
+                b"HTTP/1.1 200 OK\r\nA: b\r\nA: c\r\n\r\n",
+                "line 3: the reference server sends A once",
+            ),
+        ];
+        for (bytes, expected) in cases {
+            let error = ResponseHead::parse_file(bytes).unwrap_err();
+            assert!(error.contains(expected), "{expected:?} is not in {error:?}");
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! HTTP/1.1 (RFC 9110, RFC 9112): heads as bytes, and responses as they come.
+
+pub(crate) mod head;
+pub(crate) mod response;
+
+/// Who will answer, as far as rendering a request needs to know.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Target {
+    /// The `Host` of requests.
+    pub authority: String,
+    /// The path of requests.
+    pub path: String,
+    /// True where the reference server answers.
+    pub bundled: bool,
+}

@@ -1,0 +1,504 @@
+//! Reading one HTTP/1.1 response (RFC 9112), in whatever pieces it comes, and saying of every
+//! byte which layer it belongs to.
+//!
+//! httparse parses the head. Of the body only the beginning is kept; a client of one that never
+//! ends has it [piece by piece](Response::feed_with).
+
+/// What is kept of a body.
+pub(crate) const BODY_PREFIX_BYTES: usize = 96;
+const HEAD_LIMIT: usize = 64 * 1024;
+const HEADERS_LIMIT: usize = 96;
+
+/// Bytes that are no response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Malformed;
+
+/// A piece of a response's body, as it came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyPiece<'a> {
+    /// Bytes of the body; never empty. Where they are cut is where a read ended, or a chunk.
+    Data(&'a [u8]),
+    /// The data of a chunk are whole (RFC 9112 §7.1); the CR LF after them is not waited for.
+    /// The last chunk, which has no data, gives none.
+    ChunkEnd,
+}
+
+/// What one response was made of, in bytes.
+///
+/// Framing and payload are counted byte by byte as they come, a head once it is whole. So a client
+/// of a body that never ends may take the counts at any moment with [`std::mem::take`]: they add
+/// up to the bytes that were fed, but for the beginning of a head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Parts {
+    /// Status lines, fields and empty lines, those of interim responses included.
+    pub heads: u64,
+    /// Their characters without CR and LF.
+    pub head_chars: u64,
+    /// Chunk sizes, their line ends, the last chunk and trailers.
+    pub framing: u64,
+    /// The body.
+    pub payload: u64,
+}
+
+/// A response on its way in.
+#[derive(Debug)]
+pub struct Response {
+    /// What came so far.
+    pub parts: Parts,
+    /// The status; 0 before the head is complete.
+    pub status: u16,
+    /// Whether the connection may be used again.
+    pub keep_alive: bool,
+    state: State,
+    /// The beginning of a head that has not come whole.
+    partial: Vec<u8>,
+    prefix: [u8; BODY_PREFIX_BYTES],
+    prefix_len: u8,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Head,
+    /// So many bytes of body are to come.
+    Length(u64),
+    /// Within a chunk's size line: the size so far and whether digits have ended.
+    ChunkSize(u64, SizeLine),
+    /// Within a chunk's data.
+    ChunkData(u64),
+    /// The CR LF after a chunk's data: bytes of it still to come.
+    ChunkEnd(u8),
+    /// Within the trailer section: characters of the current line.
+    Trailer(u32),
+    UntilClose,
+    Done,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SizeLine {
+    Empty,
+    Digits,
+    Extension,
+}
+
+impl Default for Response {
+    fn default() -> Self {
+        Response {
+            parts: Parts::default(),
+            status: 0,
+            keep_alive: true,
+            state: State::Head,
+            partial: Vec::new(),
+            prefix: [0; BODY_PREFIX_BYTES],
+            prefix_len: 0,
+        }
+    }
+}
+
+impl Response {
+    /// Makes it ready for the next response.
+    pub fn reset(&mut self) {
+        self.parts = Parts::default();
+        self.status = 0;
+        self.keep_alive = true;
+        self.state = State::Head;
+        self.partial = Vec::new();
+        self.prefix_len = 0;
+    }
+
+    /// The beginning of the body.
+    pub fn body_prefix(&self) -> &[u8] {
+        &self.prefix[..usize::from(self.prefix_len)]
+    }
+
+    /// True once the whole response has come.
+    pub fn is_done(&self) -> bool {
+        self.state == State::Done
+    }
+
+    /// Takes in what was read; says how much of it belonged to this response.
+    ///
+    /// # Errors
+    /// [`Malformed`] where it is none; the response is then of no more use.
+    pub fn feed(&mut self, bytes: &[u8]) -> Result<usize, Malformed> {
+        self.feed_with(bytes, |_| {})
+    }
+
+    /// As [`Response::feed`]; gives the body to `on` as it comes, interim responses having none.
+    ///
+    /// # Errors
+    /// [`Malformed`] where it is none; pieces before the fault have been given.
+    #[inline]
+    pub fn feed_with(
+        &mut self,
+        mut bytes: &[u8],
+        mut on: impl FnMut(BodyPiece<'_>),
+    ) -> Result<usize, Malformed> {
+        let all = bytes.len();
+        while !bytes.is_empty() && self.state != State::Done {
+            let used = self.step(bytes, &mut on)?;
+            bytes = &bytes[used..];
+        }
+        Ok(all - bytes.len())
+    }
+
+    /// The connection was closed by the server.
+    ///
+    /// # Errors
+    /// [`Malformed`] where more should have come.
+    pub fn end_of_stream(&mut self) -> Result<(), Malformed> {
+        match self.state {
+            State::UntilClose => {
+                self.state = State::Done;
+                Ok(())
+            }
+            State::Done => Ok(()),
+            _ => Err(Malformed),
+        }
+    }
+
+    /// True where nothing of a response has come yet; [`Response::parts`] have not been taken.
+    pub fn is_untouched(&self) -> bool {
+        self.state == State::Head && self.partial.is_empty() && self.parts == Parts::default()
+    }
+
+    /// True within a chunk, its size line and the line end after it included.
+    pub fn is_mid_chunk(&self) -> bool {
+        use State::*;
+        self.state != ChunkSize(0, SizeLine::Empty)
+            && matches!(self.state, ChunkSize(..) | ChunkData(_) | ChunkEnd(_))
+    }
+
+    #[inline]
+    fn step(
+        &mut self,
+        bytes: &[u8],
+        on: &mut impl FnMut(BodyPiece<'_>),
+    ) -> Result<usize, Malformed> {
+        match self.state {
+            State::Head => self.head(bytes),
+            State::Length(left) => {
+                let n = self.body(bytes, left, on);
+                self.state = if left == n { State::Done } else { State::Length(left - n) };
+                Ok(n as usize)
+            }
+            State::ChunkData(left) => {
+                let n = self.body(bytes, left, on);
+                if left == n {
+                    self.state = State::ChunkEnd(2);
+                    on(BodyPiece::ChunkEnd);
+                } else {
+                    self.state = State::ChunkData(left - n);
+                }
+                Ok(n as usize)
+            }
+            State::UntilClose => Ok(self.body(bytes, u64::MAX, on) as usize),
+            State::ChunkSize(..) | State::ChunkEnd(_) | State::Trailer(_) => {
+                self.parts.framing += 1;
+                self.state = self.framing_byte(bytes[0])?;
+                Ok(1)
+            }
+            State::Done => Ok(0),
+        }
+    }
+
+    /// Takes in body, of which `left` bytes are to come; says how much it was.
+    #[inline]
+    fn body(&mut self, bytes: &[u8], left: u64, on: &mut impl FnMut(BodyPiece<'_>)) -> u64 {
+        let n = left.min(bytes.len() as u64);
+        let have = usize::from(self.prefix_len);
+        let keep = (BODY_PREFIX_BYTES - have).min(n as usize);
+        self.prefix[have..have + keep].copy_from_slice(&bytes[..keep]);
+        self.prefix_len += keep as u8;
+        self.parts.payload += n;
+        on(BodyPiece::Data(&bytes[..n as usize]));
+        n
+    }
+
+    /// The next state after one byte of chunked framing (RFC 9112 §7.1).
+    fn framing_byte(&self, byte: u8) -> Result<State, Malformed> {
+        use SizeLine::{Digits, Empty, Extension};
+        match (self.state, byte) {
+            (State::ChunkSize(size, Digits | Extension), b'\n') => {
+                Ok(if size == 0 { State::Trailer(0) } else { State::ChunkData(size) })
+            }
+            (State::ChunkSize(size, Extension), _) => Ok(State::ChunkSize(size, Extension)),
+            (State::ChunkSize(size, line), _) => match (char::from(byte).to_digit(16), line) {
+                (Some(digit), _) => size
+                    .checked_mul(16)
+                    .and_then(|s| s.checked_add(u64::from(digit)))
+                    .map(|s| State::ChunkSize(s, Digits))
+                    .ok_or(Malformed),
+                (None, Digits) if matches!(byte, b'\r' | b';' | b' ' | b'\t') => {
+                    Ok(State::ChunkSize(size, Extension))
+                }
+                (None, Empty | Digits | Extension) => Err(Malformed),
+            },
+            (State::ChunkEnd(2), b'\r') => Ok(State::ChunkEnd(1)),
+            (State::ChunkEnd(_), b'\n') => Ok(State::ChunkSize(0, Empty)),
+            (State::ChunkEnd(_), _) => Err(Malformed),
+            (State::Trailer(0), b'\n') => Ok(State::Done),
+            (State::Trailer(_), b'\n') => Ok(State::Trailer(0)),
+            (State::Trailer(n), b'\r') => Ok(State::Trailer(n)),
+            (State::Trailer(n), _) => Ok(State::Trailer(n.saturating_add(1))),
+            (state, _) => Ok(state),
+        }
+    }
+
+    /// Reads a head from `partial` and `bytes` together.
+    fn head(&mut self, bytes: &[u8]) -> Result<usize, Malformed> {
+        if self.partial.is_empty() {
+            return match self.parse_head(bytes)? {
+                Some(len) => Ok(len),
+                None => {
+                    self.partial.extend_from_slice(bytes);
+                    Ok(bytes.len())
+                }
+            };
+        }
+        let had = self.partial.len();
+        let mut whole = std::mem::take(&mut self.partial);
+        whole.extend_from_slice(bytes);
+        match self.parse_head(&whole)? {
+            Some(len) => Ok(len - had),
+            None => {
+                self.partial = whole;
+                Ok(bytes.len())
+            }
+        }
+    }
+
+    fn parse_head(&mut self, bytes: &[u8]) -> Result<Option<usize>, Malformed> {
+        let mut fields = [const { std::mem::MaybeUninit::uninit() }; HEADERS_LIMIT];
+        let mut response = httparse::Response::new(&mut []);
+        let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
+            &mut response,
+            bytes,
+            &mut fields,
+        );
+        let len = match parsed {
+            Ok(httparse::Status::Complete(len)) => len,
+            Ok(httparse::Status::Partial) if bytes.len() < HEAD_LIMIT => return Ok(None),
+            _ => return Err(Malformed),
+        };
+        let status = response.code.ok_or(Malformed)?;
+        let framing = Framing::of(&response)?;
+        self.parts.heads += len as u64;
+        let ends = bytes[..len].iter().filter(|b| matches!(b, b'\r' | b'\n')).count();
+        self.parts.head_chars += (len - ends) as u64;
+        if (100..200).contains(&status) && status != 101 {
+            // An interim response: the real one follows.
+            self.state = State::Head;
+            return Ok(Some(len));
+        }
+        self.status = status;
+        self.keep_alive = framing.keep_alive;
+        self.state = match (status, framing.chunked, framing.length) {
+            (101 | 204 | 304, ..) => State::Done,
+            (_, true, _) => State::ChunkSize(0, SizeLine::Empty),
+            (_, false, Some(0)) => State::Done,
+            (_, false, Some(length)) => State::Length(length),
+            (_, false, None) => {
+                self.keep_alive = false;
+                State::UntilClose
+            }
+        };
+        Ok(Some(len))
+    }
+}
+
+/// How a head says that its body ends (RFC 9112 §6.3) and whether the connection stays (§9.3).
+struct Framing {
+    chunked: bool,
+    length: Option<u64>,
+    keep_alive: bool,
+}
+
+impl Framing {
+    fn of(response: &httparse::Response<'_, '_>) -> Result<Framing, Malformed> {
+        let mut framing = Framing {
+            chunked: false,
+            length: None,
+            // HTTP/1.0 closes unless it says otherwise.
+            keep_alive: response.version == Some(1),
+        };
+        for field in response.headers.iter() {
+            if field.name.eq_ignore_ascii_case("content-length") {
+                let length = decimal(field.value).ok_or(Malformed)?;
+                if framing.length.is_some_and(|other| other != length) {
+                    return Err(Malformed);
+                }
+                framing.length = Some(length);
+            } else if field.name.eq_ignore_ascii_case("transfer-encoding") {
+                framing.chunked = last_token_is(field.value, b"chunked");
+            } else if field.name.eq_ignore_ascii_case("connection") {
+                for token in field.value.split(|&b| b == b',').map(<[u8]>::trim_ascii) {
+                    if token.eq_ignore_ascii_case(b"close") {
+                        framing.keep_alive = false;
+                    } else if token.eq_ignore_ascii_case(b"keep-alive") {
+                        framing.keep_alive = true;
+                    }
+                }
+            }
+        }
+        Ok(framing)
+    }
+}
+
+fn decimal(text: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(text.trim_ascii()).ok()?;
+    (!text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok())?
+}
+
+fn last_token_is(value: &[u8], token: &[u8]) -> bool {
+    let last = value.rsplit(|&b| b == b',').next().unwrap_or_default();
+    last.trim_ascii().eq_ignore_ascii_case(token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const CHAPTER: &[u8] = include_bytes!("heads/chapter-response.http");
+
+    fn read(bytes: &[u8]) -> Result<Response, Malformed> {
+        let mut response = Response::default();
+        let used = response.feed(bytes)?;
+        assert!(used <= bytes.len());
+        Ok(response)
+    }
+
+    #[test]
+    fn the_chapters_response_is_193_bytes_and_179_characters() {
+        let mut bytes = CHAPTER.to_vec();
+        bytes.extend_from_slice(b"000000000000000000000");
+        let response = read(&bytes).unwrap();
+        assert!(response.is_done() && response.keep_alive);
+        let parts = Parts { heads: 193, head_chars: 179, framing: 0, payload: 21 };
+        assert_eq!((response.status, response.parts), (200, parts));
+        assert_eq!(response.body_prefix(), b"000000000000000000000");
+    }
+
+    #[test]
+    fn chunks_cost_their_digits_and_four_bytes() {
+        let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let mut bytes = head.to_vec();
+        bytes.extend_from_slice(
+            b"5\r\nhello\r\n10;x=1\r\n0123456789abcdef\r\n0\r\nA: b\r\n\r\nrest",
+        );
+        let mut response = Response::default();
+        assert_eq!(response.feed(&bytes), Ok(bytes.len() - 4));
+        assert!(response.is_done());
+        assert_eq!(response.parts.payload, 21);
+        assert_eq!(response.parts.framing, 3 + 2 + 8 + 2 + 3 + 6 + 2);
+        assert_eq!(response.body_prefix(), b"hello0123456789abcdef");
+    }
+
+    #[test]
+    fn a_body_may_end_with_the_connection() {
+        let mut response = read(b"HTTP/1.0 200 OK\r\n\r\nabc").unwrap();
+        assert!(!response.is_done() && !response.keep_alive);
+        response.end_of_stream().unwrap();
+        assert_eq!((response.is_done(), response.parts.payload), (true, 3));
+        assert_eq!(
+            read(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabc").unwrap().end_of_stream(),
+            Err(Malformed)
+        );
+    }
+
+    #[test]
+    fn interim_responses_are_heads_too() {
+        let response =
+            read(b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n").unwrap();
+        assert!(response.is_done());
+        assert_eq!((response.status, response.parts.heads), (204, 28 + 27));
+    }
+
+    #[test]
+    fn connection_fields_decide_what_is_kept() {
+        let keeps = |text: &str| read(text.as_bytes()).unwrap().keep_alive;
+        assert!(!keeps("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"));
+        assert!(keeps("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n"));
+        assert!(!keeps("HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n"));
+    }
+
+    #[test]
+    fn what_is_no_response_is_malformed() {
+        for bad in [
+            &b"SSH-2.0-OpenSSH\r\n"[..],
+            b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc",
+        ] {
+            assert_eq!(read(bad).err(), Some(Malformed), "{:?}", String::from_utf8_lossy(bad));
+        }
+    }
+
+    fn whole_response() -> impl Strategy<Value = (Vec<u8>, Parts)> {
+        let length = prop::collection::vec(any::<u8>(), 0..300).prop_map(|body| {
+            let head = format!("HTTP/1.1 200 OK\r\nX: y\r\nContent-Length: {}\r\n\r\n", body.len());
+            let parts = Parts {
+                heads: head.len() as u64,
+                head_chars: head.len() as u64 - 8,
+                framing: 0,
+                payload: body.len() as u64,
+            };
+            ([head.as_bytes(), &body].concat(), parts)
+        });
+        let chunks = prop::collection::vec(prop::collection::vec(any::<u8>(), 1..40), 0..8);
+        let chunked = chunks.prop_map(|chunks| {
+            let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+            let mut bytes = head.to_vec();
+            let mut parts = Parts { heads: 47, head_chars: 41, framing: 5, payload: 0 };
+            for chunk in chunks {
+                let size = format!("{:x}\r\n", chunk.len());
+                parts.framing += size.len() as u64 + 2;
+                parts.payload += chunk.len() as u64;
+                bytes.extend_from_slice(size.as_bytes());
+                bytes.extend_from_slice(&chunk);
+                bytes.extend_from_slice(b"\r\n");
+            }
+            bytes.extend_from_slice(b"0\r\n\r\n");
+            (bytes, parts)
+        });
+        prop_oneof![length, chunked]
+    }
+
+    proptest! {
+        #[test]
+        fn any_split_gives_the_same_parts(
+            (bytes, parts) in whole_response(), cuts in prop::collection::vec(1usize..60, 1..40),
+            extra in prop::collection::vec(any::<u8>(), 0..10)
+        ) {
+            let stream = [&bytes[..], &extra].concat();
+            let mut response = Response::default();
+            let (mut at, mut used) = (0, 0);
+            for cut in cuts.into_iter().cycle() {
+                let end = (at + cut).min(stream.len());
+                used += response.feed(&stream[at..end]).unwrap();
+                at = end;
+                if at == stream.len() { break }
+            }
+            prop_assert!(response.is_done());
+            prop_assert_eq!(response.parts, parts);
+            prop_assert_eq!(used, bytes.len());
+            let kept = response.body_prefix().len();
+            prop_assert_eq!(kept, (parts.payload as usize).min(BODY_PREFIX_BYTES));
+        }
+
+        #[test]
+        fn any_bytes_are_taken_without_a_panic(
+            pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 0..8)
+        ) {
+            let mut response = Response::default();
+            for piece in pieces {
+                match response.feed(&piece) {
+                    Ok(used) => prop_assert!(used <= piece.len()),
+                    Err(Malformed) => break,
+                }
+            }
+        }
+    }
+}

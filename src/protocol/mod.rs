@@ -1,0 +1,7 @@
+//! Protocols as bytes: parsers and renderers without sockets, clocks or a runtime.
+//!
+//! Every parser gives the same result however its input is cut, and has a fuzz target.
+
+pub(crate) mod http1;
+pub(crate) mod sse;
+pub(crate) mod websocket;

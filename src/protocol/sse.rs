@@ -1,0 +1,491 @@
+//! Reading an event stream, `text/event-stream` (WHATWG HTML §9.2.5 and §9.2.6), in whatever
+//! pieces it comes, and saying of every byte whether it is data or framing.
+//!
+//! The parser is separate from what carries the stream: it knows neither chunks nor connections.
+//! It keeps state and no lines: a field's value goes where it belongs as it comes, and the data of
+//! an event that lies whole in what was read is given without being copied.
+//!
+//! Three differences from the standard, all of which follow from what the client is for:
+//!
+//! * Bytes are not decoded: an ill-formed sequence is given as it came, not as U+FFFD.
+//! * What is kept is bounded, because a server may never end a line: see [`Event::data`],
+//!   [`Event::kind`] and [`Parser::last_event_id`].
+//! * The last event id lives on over a reconnect even where the new connection's first event has
+//!   no `id`, as it does in browsers.
+
+use std::ops::Range;
+
+/// What is kept of an event's data unless the caller says otherwise, in bytes.
+pub(crate) const DATA_KEPT_BYTES: u32 = 4096;
+/// What is kept of an event's type, in bytes.
+pub(crate) const KIND_KEPT_BYTES: usize = 256;
+/// The longest id that is heeded, in bytes.
+pub const ID_LIMIT_BYTES: usize = 1024;
+/// A buffer that has grown beyond this is given back once its event is over; a smaller one waits
+/// for the next event.
+const RETAINED_BYTES: usize = 4096;
+/// The longest name of a known field, in bytes.
+const NAME_BYTES: usize = 5;
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// What an event, or a part of the stream between two events, was made of, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sizes {
+    /// Field names, colons, the space after one, line ends, comments, other fields than data, the
+    /// byte order mark.
+    pub framing: u64,
+    /// The data, with the LF between two lines of it.
+    pub payload: u64,
+}
+
+impl Sizes {
+    /// All of it.
+    pub fn wire(&self) -> u64 {
+        self.framing + self.payload
+    }
+}
+
+/// An event that is dispatched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Event<'a> {
+    /// The data, or the beginning of them where they are longer than the parser keeps:
+    /// [`Sizes::payload`] has their whole length.
+    pub data: &'a [u8],
+    /// The type: `message` where the stream names none. Of a longer one the first
+    /// [`KIND_KEPT_BYTES`] are kept.
+    pub kind: &'a [u8],
+    /// The id of this event, or of the last before it that had one.
+    pub last_event_id: &'a [u8],
+    /// What it was made of. The LF after a CR that ended the event is not among it.
+    pub sizes: Sizes,
+}
+
+/// What the parser found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found<'a> {
+    /// An event with data.
+    Event(Event<'a>),
+    /// So many bytes of framing that belong to no event: lines up to an empty one with no data
+    /// among them, as a comment that keeps the connection alive; or the LF after a CR that ended
+    /// an event, since the event does not wait for what may never come.
+    Framing(u64),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Field {
+    Data,
+    Event,
+    Id,
+    Retry,
+    /// A comment or an unknown field.
+    Ignored,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum At {
+    /// Within a field's name; at a line's beginning where it has no byte yet.
+    Name,
+    /// After the colon, where one space does not count.
+    Space(Field),
+    /// Within a field's value.
+    Value(Field),
+}
+
+/// Reads one event stream after another.
+#[derive(Debug)]
+pub struct Parser {
+    at: At,
+    /// The name so far; of a longer one than any known name only that it is longer.
+    name: [u8; NAME_BYTES],
+    name_len: u8,
+    /// Within the first line, which may begin with a byte order mark.
+    first_line: bool,
+    /// The last byte was a CR: a LF now belongs to the same line end.
+    after_cr: bool,
+    /// A data field has come since the last empty line.
+    has_data: bool,
+    /// `id` holds one that is not dispatched yet.
+    has_id: bool,
+    /// The value of an `id` or `retry` field is acceptable so far.
+    acceptable: bool,
+    keep: u32,
+    /// What came since the last event.
+    sizes: Sizes,
+    retry_ms: Option<u64>,
+    /// The digits of a `retry` field so far.
+    digits: Option<u64>,
+    /// Data of the event so far, where they do not lie in one piece of what is being fed.
+    data: Vec<u8>,
+    kind: Vec<u8>,
+    /// An id on its way in.
+    value: Vec<u8>,
+    /// The last event id buffer (§9.2.6), where `has_id`.
+    id: Vec<u8>,
+    last_event_id: Vec<u8>,
+}
+
+impl Default for Parser {
+    fn default() -> Self {
+        Parser::keeping(DATA_KEPT_BYTES)
+    }
+}
+
+impl Parser {
+    /// A parser that keeps so many bytes of an event's data.
+    pub fn keeping(data_bytes: u32) -> Parser {
+        Parser {
+            at: At::Name,
+            name: [0; NAME_BYTES],
+            name_len: 0,
+            first_line: true,
+            after_cr: false,
+            has_data: false,
+            has_id: false,
+            acceptable: true,
+            keep: data_bytes,
+            sizes: Sizes::default(),
+            retry_ms: None,
+            digits: None,
+            data: Vec::new(),
+            kind: Vec::new(),
+            value: Vec::new(),
+            id: Vec::new(),
+            last_event_id: Vec::new(),
+        }
+    }
+
+    /// Takes in bytes; gives what they complete to `on`. The sizes of all that was given and
+    /// [`Parser::pending`] add up to the bytes that were fed.
+    pub fn feed(&mut self, bytes: &[u8], mut on: impl FnMut(Found<'_>)) {
+        // Where the data of the event so far lie in `bytes`; empty where they lie in `self.data`.
+        let mut span = 0..0;
+        let mut at = 0;
+        while at < bytes.len() {
+            let byte = bytes[at];
+            let after_cr = std::mem::take(&mut self.after_cr);
+            if after_cr && byte == b'\n' {
+                self.rest_of_line_end(&mut on);
+                at += 1;
+                continue;
+            }
+            match self.at {
+                At::Name => {
+                    self.sizes.framing += 1;
+                    at += 1;
+                    match byte {
+                        b'\r' | b'\n' => self.end_line(byte, bytes, &mut span, &mut on),
+                        b':' => {
+                            let field = self.field();
+                            self.begin(field, bytes, &mut span);
+                            self.at = At::Space(field);
+                        }
+                        _ => self.name_byte(byte),
+                    }
+                }
+                At::Space(field) => {
+                    self.at = At::Value(field);
+                    if byte == b' ' {
+                        self.sizes.framing += 1;
+                        at += 1;
+                    }
+                }
+                At::Value(_) if matches!(byte, b'\r' | b'\n') => {
+                    self.sizes.framing += 1;
+                    at += 1;
+                    self.end_line(byte, bytes, &mut span, &mut on);
+                }
+                At::Value(field) => {
+                    let end = end_of_line(bytes, at);
+                    self.value(field, bytes, at..end, &mut span);
+                    at = end;
+                }
+            }
+        }
+        self.spill(bytes, &mut span);
+    }
+
+    /// Bytes of the event, or of the framing between two events, that has not come whole.
+    pub fn pending(&self) -> u64 {
+        self.sizes.wire()
+    }
+
+    /// The id of the last event that had one: what a reconnect sends as `Last-Event-ID`
+    /// (§9.2.4). An id longer than [`ID_LIMIT_BYTES`] is ignored, as one with a NUL is: half an
+    /// id would name another event.
+    pub fn last_event_id(&self) -> &[u8] {
+        &self.last_event_id
+    }
+
+    /// The reconnection time that the stream asked for, in milliseconds; the greatest number where
+    /// it asked for more.
+    pub fn retry_ms(&self) -> Option<u64> {
+        self.retry_ms
+    }
+
+    /// The connection is over: an incomplete event is discarded, and what comes next begins a
+    /// stream. Last event id and reconnection time stay. Says how many bytes were pending.
+    pub fn end(&mut self) -> u64 {
+        let pending = self.pending();
+        let ended = std::mem::replace(self, Parser::keeping(self.keep));
+        self.last_event_id = ended.last_event_id;
+        self.retry_ms = ended.retry_ms;
+        pending
+    }
+
+    /// The LF of a CR LF whose CR has already ended the line.
+    fn rest_of_line_end(&mut self, on: &mut impl FnMut(Found<'_>)) {
+        if self.pending() == 0 {
+            // The line was the one that ended an event.
+            on(Found::Framing(1));
+        } else {
+            self.sizes.framing += 1;
+        }
+    }
+
+    fn name_byte(&mut self, byte: u8) {
+        if let Some(slot) = self.name.get_mut(usize::from(self.name_len)) {
+            *slot = byte;
+        }
+        self.name_len = (self.name_len + 1).min(NAME_BYTES as u8 + 1);
+        if self.first_line && self.name.get(..usize::from(self.name_len)) == Some(BYTE_ORDER_MARK) {
+            self.first_line = false;
+            self.name_len = 0;
+        }
+    }
+
+    /// The field whose name has come whole; without a name it is a comment.
+    fn field(&self) -> Field {
+        match self.name.get(..usize::from(self.name_len)) {
+            Some(b"data") => Field::Data,
+            Some(b"event") => Field::Event,
+            Some(b"id") => Field::Id,
+            Some(b"retry") => Field::Retry,
+            _ => Field::Ignored,
+        }
+    }
+
+    /// A field's name is over and its value begins.
+    fn begin(&mut self, field: Field, bytes: &[u8], span: &mut Range<usize>) {
+        self.acceptable = true;
+        match field {
+            Field::Data => {
+                if self.has_data {
+                    // A byte of the line end before is the LF between two lines of data.
+                    self.sizes.framing -= 1;
+                    self.sizes.payload += 1;
+                    self.spill(bytes, span);
+                    self.keep_data(b"\n");
+                }
+                self.has_data = true;
+            }
+            Field::Event => self.kind.clear(),
+            Field::Id => self.value.clear(),
+            Field::Retry => self.digits = None,
+            Field::Ignored => {}
+        }
+    }
+
+    /// A piece of a field's value, which is not empty.
+    fn value(&mut self, field: Field, bytes: &[u8], range: Range<usize>, span: &mut Range<usize>) {
+        let piece = &bytes[range.clone()];
+        let len = piece.len() as u64;
+        if field != Field::Data {
+            self.sizes.framing += len;
+        }
+        match field {
+            Field::Data => {
+                if self.sizes.payload == 0 {
+                    *span = range;
+                } else {
+                    self.keep_data(piece);
+                }
+                self.sizes.payload += len;
+            }
+            Field::Event => {
+                let room = KIND_KEPT_BYTES.saturating_sub(self.kind.len());
+                self.kind.extend_from_slice(&piece[..room.min(piece.len())]);
+            }
+            Field::Id => {
+                self.acceptable &=
+                    !piece.contains(&0) && self.value.len() + piece.len() <= ID_LIMIT_BYTES;
+                if self.acceptable {
+                    self.value.extend_from_slice(piece);
+                }
+            }
+            Field::Retry => {
+                for &byte in piece {
+                    self.acceptable &= byte.is_ascii_digit();
+                    let digit = u64::from(byte.wrapping_sub(b'0'));
+                    let so_far = self.digits.unwrap_or(0);
+                    self.digits = Some(so_far.saturating_mul(10).saturating_add(digit));
+                }
+            }
+            Field::Ignored => {}
+        }
+    }
+
+    /// A line is over, by a CR or LF that has been counted.
+    fn end_line(
+        &mut self,
+        byte: u8,
+        bytes: &[u8],
+        span: &mut Range<usize>,
+        on: &mut impl FnMut(Found<'_>),
+    ) {
+        self.after_cr = byte == b'\r';
+        self.first_line = false;
+        let field = match self.at {
+            At::Name if self.name_len == 0 => return self.end_event(bytes, span, on),
+            At::Name => {
+                // A name without a colon is a field with an empty value.
+                let field = self.field();
+                self.begin(field, bytes, span);
+                field
+            }
+            At::Space(field) | At::Value(field) => field,
+        };
+        match field {
+            Field::Id if self.acceptable => {
+                std::mem::swap(&mut self.id, &mut self.value);
+                self.has_id = true;
+            }
+            Field::Retry if self.acceptable => self.retry_ms = self.digits.or(self.retry_ms),
+            _ => {}
+        }
+        self.name_len = 0;
+        self.at = At::Name;
+    }
+
+    /// An empty line has come: the event is dispatched where it has data (§9.2.6).
+    fn end_event(&mut self, bytes: &[u8], span: &mut Range<usize>, on: &mut impl FnMut(Found<'_>)) {
+        if std::mem::take(&mut self.has_id) {
+            std::mem::swap(&mut self.last_event_id, &mut self.id);
+        }
+        let sizes = std::mem::take(&mut self.sizes);
+        if std::mem::take(&mut self.has_data) {
+            let whole = &bytes[std::mem::take(span)];
+            let direct = &whole[..whole.len().min(self.keep as usize)];
+            on(Found::Event(Event {
+                data: if whole.is_empty() { &self.data } else { direct },
+                kind: if self.kind.is_empty() { b"message" } else { &self.kind },
+                last_event_id: &self.last_event_id,
+                sizes,
+            }));
+        } else {
+            on(Found::Framing(sizes.framing));
+        }
+        self.kind.clear();
+        self.data.clear();
+        if self.data.capacity() > RETAINED_BYTES {
+            self.data = Vec::new();
+        }
+    }
+
+    /// Copies data that lie in what is being fed: they do not lie there any longer, or not alone.
+    fn spill(&mut self, bytes: &[u8], span: &mut Range<usize>) {
+        self.keep_data(&bytes[std::mem::take(span)]);
+    }
+
+    fn keep_data(&mut self, piece: &[u8]) {
+        let room = (self.keep as usize).saturating_sub(self.data.len());
+        self.data.extend_from_slice(&piece[..room.min(piece.len())]);
+    }
+}
+
+/// Where the line that `from` is in ends within `bytes`.
+fn end_of_line(bytes: &[u8], from: usize) -> usize {
+    let rest = &bytes[from..];
+    from + rest.iter().position(|b| matches!(b, b'\r' | b'\n')).unwrap_or(rest.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_does_not_wait_for_the_lf_after_its_cr() {
+        let mut parser = Parser::default();
+        let mut found = Vec::new();
+        let mut feed = |bytes: &[u8]| {
+            parser.feed(bytes, |f| found.push(matches!(f, Found::Event(_))));
+            (std::mem::take(&mut found), parser.pending())
+        };
+        assert_eq!(feed(b"data: a\r\n\r"), (vec![true], 0));
+        assert_eq!(feed(b"\n"), (vec![false], 0));
+        assert_eq!(feed(b"data: b\r"), (vec![], 8));
+        assert_eq!(feed(b"\n"), (vec![], 9));
+        assert_eq!(feed(b"\r"), (vec![true], 0));
+    }
+
+    #[test]
+    fn what_survives_a_connection_is_id_and_retry() {
+        let mut parser = Parser::default();
+        parser.feed(b"retry: 250\nid: 1\ndata\n\nid: 2\nevent: x\ndata: lost\n", |_| {});
+        assert_eq!((parser.last_event_id(), parser.retry_ms()), (&b"1"[..], Some(250)));
+        assert_eq!((parser.end(), parser.pending()), (26, 0));
+        parser.feed(b"\xef\xbb\xbfdata: new\n\n", |found| {
+            let Found::Event(event) = found else { panic!("{found:?}") };
+            assert_eq!((event.kind, event.data), (&b"message"[..], &b"new"[..]));
+            assert_eq!(event.last_event_id, b"1");
+        });
+        for ignored in ["retry\n", "retry:\n", "retry: 1 \n", "retry: -1\n", "retry:  1\n"] {
+            parser.feed(ignored.as_bytes(), |_| {});
+            assert_eq!(parser.retry_ms(), Some(250), "{ignored}");
+        }
+        parser.feed(b"retry:99999999999999999999\n", |_| {});
+        assert_eq!(parser.retry_ms(), Some(u64::MAX));
+    }
+
+    #[test]
+    fn what_never_ends_is_counted_and_not_kept() {
+        let block = [b'x'; 1 << 16];
+        for begin in ["data:", "event:", "id:", "retry:", ":", "", "data:\ndata:"] {
+            let mut parser = Parser::keeping(100);
+            parser.feed(begin.as_bytes(), |_| {});
+            for _ in 0..64 {
+                parser.feed(&block, |found| panic!("{found:?}"));
+            }
+            assert_eq!(parser.pending(), begin.len() as u64 + (64 << 16));
+            let kept = [&parser.data, &parser.kind, &parser.value, &parser.id];
+            assert!(kept.iter().all(|buffer| buffer.capacity() <= 2 * ID_LIMIT_BYTES), "{begin}");
+        }
+        let mut parser = Parser::keeping(100);
+        let stream = [b"data:", &block[..], b"\n\n"].concat();
+        for cut in [stream.len(), 1000] {
+            let mut seen = 0;
+            for piece in stream.chunks(cut) {
+                parser.feed(piece, |found| {
+                    let Found::Event(event) = found else { panic!("{found:?}") };
+                    assert_eq!(event.data, &block[..100]);
+                    assert_eq!((event.sizes.framing, event.sizes.payload), (7, 1 << 16));
+                    seen += 1;
+                });
+            }
+            assert_eq!(seen, 1);
+        }
+    }
+
+    #[test]
+    fn an_idle_parser_is_small() {
+        assert!(std::mem::size_of::<Parser>() <= 200, "{}", std::mem::size_of::<Parser>());
+        let mut parser = Parser::default();
+        parser.feed(b"data: whole\n\n", |_| {});
+        // An event that lies whole in what was read is not copied.
+        assert_eq!(parser.data.capacity(), 0);
+    }
+
+    #[test]
+    fn buffers_are_kept_for_the_next_event() {
+        let mut parser = Parser::default();
+        let buffers = |parser: &mut Parser, id: u32| {
+            let event = format!("event: tick\nid: {id:06}\ndata: {id:030}\ndata: x\n\n");
+            event.as_bytes().chunks(7).for_each(|piece| parser.feed(piece, |_| {}));
+            let mut ids = [&parser.value, &parser.id, &parser.last_event_id].map(Vec::as_ptr);
+            ids.sort();
+            (parser.data.as_ptr(), parser.kind.as_ptr(), ids)
+        };
+        // The first events make the buffers, the ids' three in turn.
+        let made = (0..4).map(|id| buffers(&mut parser, id)).last();
+        assert!((4..50).all(|id| Some(buffers(&mut parser, id)) == made));
+    }
+}

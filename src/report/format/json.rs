@@ -1,0 +1,171 @@
+//! The summary as one JSON document.
+//!
+//! A row's fields are the columns of `summary.csv`, in their order; an absent figure is null and
+//! its reason is in the row's `absent`.
+
+use crate::report::figure::Figure;
+use crate::report::finding::{Decision, Finding, limits};
+use crate::report::metrics::{Cell, Column, columns};
+use crate::report::table::{Check, Comparison, Row, Table};
+use crate::report::{Format, Rendered};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use serde_json::json;
+use std::collections::BTreeMap;
+
+/// The schema of the document.
+pub(crate) const JSON_SCHEMA: &str = "wsbench.summary/1";
+
+/// One JSON file.
+pub(crate) struct Json;
+
+impl Format for Json {
+    fn name(&self) -> &'static str {
+        "json"
+    }
+    fn about(&self) -> &'static str {
+        "the summary as one JSON document"
+    }
+    fn files(&self) -> &'static [&'static str] {
+        &["summary.json"]
+    }
+    fn render(&self, table: &Table) -> Vec<Rendered> {
+        let columns = columns();
+        let rows = |rows: &[Row]| rows.iter().map(|r| fields(r, &columns)).collect::<Vec<_>>();
+        let document = Document {
+            schema_version: JSON_SCHEMA,
+            name: &table.name,
+            started: &table.started,
+            plan_hash: &table.plan_hash,
+            build: &table.build,
+            parts: table.parts,
+            host: table.host.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect(),
+            verdict: Verdict {
+                status: table.verdict.status.name(),
+                exit_code: table.verdict.exit_code,
+                reasons: &table.verdict.reasons,
+            },
+            limits: limits(table).map(limit).collect(),
+            rows: rows(&table.rows),
+            floors: rows(&table.floors),
+            words: &table.words,
+            polling_over_websocket: table.comparisons.iter().map(comparison).collect(),
+        };
+        // Text, numbers and string keys: nothing that JSON cannot hold.
+        let mut bytes = serde_json::to_vec_pretty(&document).expect("a summary is JSON");
+        bytes.push(b'\n');
+        vec![Rendered { name: self.files()[0], bytes }]
+    }
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema_version: &'static str,
+    name: &'a str,
+    started: &'a str,
+    plan_hash: &'a str,
+    build: &'a str,
+    parts: usize,
+    host: BTreeMap<&'a str, &'a str>,
+    verdict: Verdict<'a>,
+    limits: Vec<serde_json::Value>,
+    rows: Vec<Ordered>,
+    floors: Vec<Ordered>,
+    words: &'a [String],
+    polling_over_websocket: Vec<serde_json::Value>,
+}
+
+#[derive(Serialize)]
+struct Verdict<'a> {
+    status: &'static str,
+    exit_code: u8,
+    reasons: &'a [String],
+}
+
+/// An object that keeps the order of its fields.
+struct Ordered(Vec<(String, serde_json::Value)>);
+
+impl Serialize for Ordered {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        let mut map = s.serialize_map(Some(self.0.len()))?;
+        self.0.iter().try_for_each(|(k, v)| map.serialize_entry(k, v))?;
+        map.end()
+    }
+}
+
+/// A whole number without a fraction, so that `909.0` reads `909`.
+fn number(figure: &Figure) -> serde_json::Value {
+    match figure.value() {
+        Some(v) if v.fract() == 0.0 && v.abs() < 9e15 => json!(v as i64),
+        Some(v) => json!((v * 1e6).round() / 1e6),
+        None => serde_json::Value::Null,
+    }
+}
+
+fn fields(row: &Row, columns: &[Column]) -> Ordered {
+    let mut out = Vec::with_capacity(columns.len() + 4);
+    let mut absent = serde_json::Map::new();
+    for column in columns {
+        let value = match column.get(row) {
+            Cell::Text(text) => json!(text),
+            Cell::Count(count) => json!(count),
+            Cell::Flag(flag) => json!(flag),
+            Cell::Number(figure) => {
+                if let Some(why) = figure.reason() {
+                    absent.insert(column.name.clone(), json!(why));
+                }
+                number(&figure)
+            }
+        };
+        out.push((column.name.clone(), value));
+    }
+    let faults: BTreeMap<_, _> = row.events.faults_by_text.iter().cloned().collect();
+    out.push(("faults_by_text".to_owned(), json!(faults)));
+    out.push(("checks".to_owned(), row.checks.iter().map(check).collect()));
+    out.push(("prediction".to_owned(), json!(row.predicted.basis)));
+    out.push(("notes".to_owned(), json!(row.notes)));
+    out.push(("absent".to_owned(), absent.into()));
+    Ordered(out)
+}
+
+fn check(check: &Check) -> serde_json::Value {
+    json!({
+        "name": check.name,
+        "ok": check.ok,
+        "value": number(&check.value),
+        "text": check.text,
+    })
+}
+
+fn limit(found: &Finding) -> serde_json::Value {
+    json!({
+        "series": found.subject.series,
+        "clients": found.subject.clients,
+        "metric": found.subject.metric,
+        "condition": found.bound,
+        "value": number(&found.value),
+        "unit": found.unit,
+        "samples": found.samples,
+        "ok": found.decision == Decision::Pass,
+        "decision": found.decision.name(),
+        "text": found.text,
+        "about": found.details.first(),
+    })
+}
+
+fn comparison(c: &Comparison) -> serde_json::Value {
+    let ratios: serde_json::Map<_, _> = c
+        .ratios
+        .iter()
+        .map(|r| {
+            let both = json!({ "per_message": number(&r.per_message), "per_s": number(&r.per_s) });
+            (r.name.to_owned(), both)
+        })
+        .collect();
+    json!({
+        "clients": c.clients,
+        "polling": c.polling,
+        "websocket": c.websocket,
+        "ratios": ratios,
+    })
+}

@@ -1,0 +1,190 @@
+//! How old what a client has is, over time: it ages until something newer comes.
+
+use crate::report::figure::Figure;
+use crate::report::format::png::backend::{Area, Drawn};
+use crate::report::format::png::page::{Key, Page, Swatch};
+use crate::report::format::png::panel;
+use crate::report::format::png::panel::RULE;
+use crate::report::format::png::plot::{Axis, Plot};
+use crate::report::format::png::text::{GREY, INK, Pen};
+use crate::report::format::png::{palette, show_moment, show_us, stroke, timeline};
+use crate::report::pictures::{Age, Ages};
+use crate::report::table::Table;
+use crate::units::thousands;
+use plotters::prelude::*;
+use plotters_backend::text_anchor::HPos;
+
+/// More panels than these would be too low.
+const MOST: usize = 8;
+/// The columns at the left (names and ticks) and at the right (means).
+const LEFT: (i32, i32) = (280, 100);
+const RIGHT: i32 = 270;
+const FOOT: i32 = 78;
+const LABEL: Pen = Pen::new(22.0);
+
+pub(crate) fn draw(table: &Table) -> Vec<u8> {
+    let ages = &table.pictures.ages;
+    let page = Page {
+        table,
+        title: "Age of information",
+        about: match ages.absent.is_some() {
+            true => "how old what a client has is, over time".into(),
+            false => format!(
+                "how old what a client has is; one client of {} a series, means over all of them",
+                thousands(ages.clients.into())
+            )
+            .into(),
+        },
+        keys: match ages.absent.is_some() {
+            true => Vec::new(),
+            false => vec![
+                Key::of("one client, as recorded", GREY, Swatch::Line(2)),
+                Key::of("mean over time and clients, measured", GREY, Swatch::Line(5)),
+                Key::of("the same by the transport's arithmetic", INK, Swatch::Dashed(3)),
+            ],
+        },
+        footnotes: footnotes(ages),
+    };
+    page.draw(|area| match &ages.absent {
+        Some(why) => panel::nothing(area, Some(why), 26.0),
+        None => panels(table, ages, area),
+    })
+}
+
+fn footnotes(ages: &Ages) -> Vec<String> {
+    if ages.absent.is_some() {
+        return Vec::new();
+    }
+    let mut notes = vec![
+        "At each update the age falls to the time since that update's publishing, and then rises \
+         as time goes: also what is never late ages until there is something newer. \
+         Before its first update of the window, a client's age is not known."
+            .to_owned(),
+    ];
+    let figures = ages.lanes.iter().flat_map(|l| [&l.mean_us, &l.model_us]);
+    notes.extend(crate::report::format::png::reasons(figures));
+    let more = ages.lanes.len().saturating_sub(MOST);
+    if more > 0 {
+        notes.push(format!("{more} more series are in trace.csv."));
+    }
+    notes
+}
+
+fn panels(table: &Table, ages: &Ages, area: &Area) -> Drawn {
+    let (width, height) = area.dim_in_pixel();
+    let series = palette::series(table);
+    let shown = &ages.lanes[..ages.lanes.len().min(MOST)];
+    let each = ((height as i32 - FOOT) / shown.len().max(1) as i32).clamp(1, 400);
+    let right = width as i32 - RIGHT;
+    for (n, lane) in shown.iter().enumerate() {
+        let top = each * n as i32;
+        let plot = Plot {
+            area,
+            from: (LEFT.0 + LEFT.1, top + 14),
+            to: (right, top + each - 14),
+            // The last one has the times of all.
+            x: Axis::linear((0.0, ages.span_us), 8, |us| match n + 1 == shown.len() {
+                true => show_moment(us),
+                false => String::new(),
+            }),
+            y: Axis::linear((0.0, ages.top_us * 1.05), if each > 160 { 4 } else { 2 }, show_moment),
+            size: 20.0,
+        };
+        one(&plot, lane, palette::of(&series, &lane.series))?;
+    }
+    let middle = ((LEFT.0 + LEFT.1 + right) / 2, each * shown.len() as i32 + 44);
+    let words = "time since the beginning of the measured window";
+    area.draw_text(words, &LABEL.colour(GREY).at(HPos::Center), middle)
+}
+
+fn one(plot: &Plot, lane: &Age, colour: RGBColor) -> Drawn {
+    plot.frame()?;
+    let area = plot.area;
+    let bold = Pen::new(22.0).bold();
+    let middle = (plot.from.1 + plot.to.1) / 2;
+    area.draw(&Rectangle::new([(0, middle - 11), (22, middle + 11)], colour.filled()))?;
+    let mut lines = bold.wrap(&lane.series, LEFT.0 as f32 - 44.0);
+    lines.truncate(3);
+    for (n, line) in lines.iter().enumerate() {
+        area.draw_text(line, &bold.at(HPos::Left), (34, middle + 28 * n as i32))?;
+    }
+    fill(plot, &lane.corners, palette::lighter(colour, 0.8))?;
+    plot.line(&lane.corners, colour, 2)?;
+    if lane.corners.is_empty() {
+        let (x, words) = (plot.from.0 + 20, "n/a: no update was recorded");
+        let end = x + LABEL.width(words) as i32 + 10;
+        let ground = [(x - 10, middle - 14), (end, middle + 14)];
+        area.draw(&Rectangle::new(ground, WHITE.filled()))?;
+        area.draw_text(words, &LABEL.colour(GREY).at(HPos::Left), (x, middle))?;
+    }
+    if let Some((last, _)) = lane.corners.last().filter(|c| c.0 < plot.x.span.1 * 0.995) {
+        let from = (plot.at((*last, 0.0)).0.max(plot.from.0) + 4, plot.from.1);
+        panel::stripes(area, from, plot.to, palette::lighter(GREY, 0.6))?;
+        let text = LABEL.fit(&timeline::not_recorded(), (plot.to.0 - from.0) as f32 - 12.0);
+        let (x, half) = ((from.0 + plot.to.0) / 2, (LABEL.width(&text) / 2.0) as i32 + 6);
+        let ground = [(x - half, middle - 14), (x + half, middle + 14)];
+        area.draw(&Rectangle::new(ground, WHITE.filled()))?;
+        area.draw_text(&text, &LABEL.at(HPos::Center), (x, middle))?;
+    }
+    let across = |us: f64| [(plot.x.span.0, us), (plot.x.span.1, us)];
+    let dark = palette::darker(colour, 0.3);
+    if let Some(mean) = lane.mean_us.value() {
+        plot.line(&across(mean), dark, 5)?;
+    }
+    if let Some(model) = lane.model_us.value() {
+        plot.dashed(&across(model), INK, 3)?;
+    }
+    labels(plot, lane, dark)
+}
+
+/// What is below the saw-tooth, a column of pixels each.
+fn fill(plot: &Plot, corners: &[(f64, f64)], colour: RGBColor) -> Drawn {
+    for part in plot.within(corners) {
+        for ends in part.windows(2) {
+            let wide = ends[1].0 - ends[0].0;
+            for x in ends[0].0..ends[1].0 {
+                let y = ends[0].1 + (ends[1].1 - ends[0].1) * (x - ends[0].0) / wide.max(1);
+                let column = [(x, y), (x + 1, plot.to.1 - 1)];
+                plot.area.draw(&Rectangle::new(column, colour.filled()))?;
+            }
+        }
+    }
+    // The rules go on through it.
+    for (value, _) in &plot.y.ticks {
+        let y = plot.at((0.0, *value)).1;
+        if y < plot.to.1 {
+            stroke::solid(plot.area, &[(plot.from.0 + 1, y), (plot.to.0, y)], RULE, 1)?;
+        }
+    }
+    Ok(())
+}
+
+/// Both means, at their heights where these are far enough apart.
+fn labels(plot: &Plot, lane: &Age, dark: RGBColor) -> Drawn {
+    let text = |what: &str, figure: &Figure| match figure {
+        Figure::Known(us) => format!("{what} {}", show_us(*us)),
+        Figure::Absent(_) => format!("{what} n/a"),
+    };
+    let middle = (plot.from.1 + plot.to.1) / 2;
+    let height = |figure: &Figure| figure.value().map(|us| plot.at((0.0, us)).1);
+    let mut mean = height(&lane.mean_us);
+    let mut model = height(&lane.model_us);
+    mean = mean.or(model.map(|y| y + 30));
+    model = model.or(mean.map(|y| y + 30));
+    let (mut a, mut b) = (mean.unwrap_or(middle - 15), model.unwrap_or(middle + 15));
+    let apart = 30 - (a - b).abs();
+    if apart > 0 {
+        let (up, down) = (apart / 2, apart - apart / 2);
+        (a, b) = if a <= b { (a - up, b + down) } else { (a + down, b - up) };
+    }
+    // Above the ticks of the axis.
+    let low = (a.max(b) - (plot.to.1 - 6)).max(0);
+    (a, b) = (a - low, b - low);
+    let x = plot.to.0 + 14;
+    plot.area.draw_text(
+        &text("mean", &lane.mean_us),
+        &LABEL.colour(dark).at(HPos::Left),
+        (x, a),
+    )?;
+    plot.area.draw_text(&text("model", &lane.model_us), &LABEL.at(HPos::Left), (x, b))
+}

@@ -1,0 +1,68 @@
+//! CPU a message and memory a client, driver, server and kernel apart.
+
+use crate::report::figure::Figure;
+use crate::report::format::png::axis::Scale;
+use crate::report::format::png::page::{Key, Page};
+use crate::report::format::png::panel::{Mark, Panel, Show};
+use crate::report::format::png::{
+    clusters, keys, palette, reasons, row, show_bytes, show_us, standing,
+};
+use crate::report::table::{Row, Table};
+use plotters::style::RGBColor;
+
+/// Pixels between two panels.
+const GAP: (u32, u32) = (46, 24);
+
+/// Title, unit and value of a panel.
+type Plan = (&'static str, Show, fn(&Row) -> &Figure);
+
+/// The driver's floor has one bar a client count: it does not depend on the series.
+const FLOOR: &str = "Floor: driver CPU per turn, no network";
+const PLANS: [Plan; 6] = [
+    ("Driver CPU per message", show_us, |r| &r.cost.driver_cpu_us),
+    ("Server CPU per message", show_us, |r| &r.cost.server_cpu_us),
+    (FLOOR, show_us, |r| &r.cost.floor_cpu_us),
+    ("Driver memory per client", show_bytes, |r| &r.cost.driver_bytes),
+    ("Server memory per client", show_bytes, |r| &r.cost.server_bytes),
+    ("Kernel socket memory per client", show_bytes, |r| &r.cost.kernel_bytes),
+];
+
+pub(crate) fn draw(table: &Table) -> Vec<u8> {
+    let series = palette::series(table);
+    let mut legend = keys(&series);
+    legend.push(Key::new("floor (null transport)", palette::transport("null")));
+    let mut footnotes = vec![
+        "CPU: user and system, over completed exchanges (polling) or received messages (push). \
+         Memory: private resident memory that a client adds; kernel: of the whole host, both ends."
+            .to_owned(),
+    ];
+    let figures = PLANS.iter().flat_map(|p| table.rows.iter().map(p.2));
+    footnotes.extend(reasons(figures));
+    let page = Page {
+        table,
+        title: "CPU and memory",
+        about: "by client count; driver and server apart; lower is better".into(),
+        keys: legend,
+        footnotes,
+    };
+    page.draw(|area| {
+        let parts = area.margin(0, 0, 0, -(GAP.0 as i32)).split_evenly((2, 3));
+        for (plan, part) in PLANS.iter().zip(parts) {
+            panel(table, &series, *plan).draw(&part.margin(0, GAP.1, 0, GAP.0))?;
+        }
+        Ok(())
+    })
+}
+
+fn panel(table: &Table, series: &[(String, RGBColor)], (title, show, value): Plan) -> Panel {
+    let clusters = clusters(table, false, |clients| {
+        let rows = series.iter().filter_map(|(l, c)| Some((row(table, l, clients)?, *c)));
+        let bar = |row, sign, colour| Mark::bar(value(row), show, sign, colour);
+        match title {
+            // The run's verdict leaves the floor out, and so does the sign.
+            FLOOR => rows.take(1).map(|(r, _)| bar(r, "", palette::transport("null"))).collect(),
+            _ => rows.map(|(row, colour)| bar(row, standing(row), colour)).collect(),
+        }
+    });
+    Panel { title, axis: "", scale: Scale::Linear, show, clusters, size: 22.0 }
+}

@@ -1,0 +1,236 @@
+//! The distribution of the delivery latency with the law drawn over it: a panel a series and
+//! client count.
+//!
+//! Cumulative, not a histogram: a law may put a part of all values on one point, where it has no
+//! density; no width of bins need be chosen; and the distance that is written beside is the
+//! largest vertical gap between the two lines.
+
+use crate::record::Metric;
+use crate::report::figure::Figure;
+use crate::report::format::png::backend::{Area, Drawn};
+use crate::report::format::png::page::{Key, Page, Swatch};
+use crate::report::format::png::panel;
+use crate::report::format::png::plot::{Axis, Plot};
+use crate::report::format::png::text::{GREY, INK, Pen};
+use crate::report::format::png::{palette, row, show_moment, show_us, standing};
+use crate::report::layer::Statistic;
+use crate::report::pictures::Share;
+use crate::report::table::{Row, Table};
+use crate::units::thousands;
+use plotters::prelude::*;
+use plotters_backend::text_anchor::HPos;
+
+/// More panels than these would be too small.
+const MOST: usize = 12;
+/// Panels beside each other, at the most.
+const ACROSS: usize = 4;
+const BAND: RGBColor = RGBColor(226, 226, 226);
+const GAP: (i32, i32) = (44, 22);
+/// The size of text in a panel of this width.
+const SIZE: (f32, f32) = (21.0, 570.0);
+
+pub(crate) fn draw(table: &Table) -> Vec<u8> {
+    let series = palette::series(table);
+    let counts = counts(table, series.len());
+    let by_series = series.iter().flat_map(|(s, c)| counts.iter().map(move |n| (s, *c, *n)));
+    let mut panels: Vec<(&Row, RGBColor)> =
+        by_series.filter_map(|(s, c, n)| Some((row(table, s, n)?, c))).take(MOST).collect();
+    if counts.len() <= series.len() && series.len() <= ACROSS {
+        // They fit side by side: a line of panels a client count; else a line a series.
+        panels.sort_by_key(|(row, _)| row.clients);
+    }
+    let late = panels.first().map_or(0.0, |(r, _)| r.distribution.late_us);
+    let page = Page {
+        table,
+        title: "How late updates are: measured, and by law",
+        about: "share of updates that reached their client within so long of their publishing"
+            .into(),
+        keys: vec![
+            Key::of("measured (colour of the series)", GREY, Swatch::Line(5)),
+            Key::of("law: from the transport's arithmetic alone", INK, Swatch::Line(2)),
+            Key::of(
+                &format!("law, up to {} later: the timers' error", show_us(late)),
+                BAND,
+                Swatch::Block,
+            ),
+        ],
+        footnotes: footnotes(table, &panels),
+    };
+    page.draw(|area| match panels.is_empty() {
+        true => panel::nothing(area, None, 26.0),
+        false => grid(area, &panels, series.len(), counts.len()),
+    })
+}
+
+/// The client counts that are shown: all, else the least and the greatest, else the least.
+fn counts(table: &Table, series: usize) -> Vec<u32> {
+    let mut all: Vec<u32> = table.rows.iter().map(|r| r.clients).collect();
+    all.sort_unstable();
+    all.dedup();
+    let ends: Vec<u32> = [all.first(), all.last()].into_iter().flatten().copied().collect();
+    match () {
+        () if all.len() * series <= MOST => all,
+        () if 2 * series <= MOST => ends,
+        () => ends[..1].to_vec(),
+    }
+}
+
+fn footnotes(table: &Table, panels: &[(&Row, RGBColor)]) -> Vec<String> {
+    let mut notes = vec![
+        "KS: Kolmogorov–Smirnov distance, the largest part of all updates by which the measured \
+         line is outside the grey band. Axes end at the law's worst and the timers' error, or at the \
+         measured p99.9."
+            .to_owned(),
+    ];
+    if panels.len() < table.rows.len() {
+        notes.push(format!(
+            "{} of {} distributions; all are in distribution.csv.",
+            panels.len(),
+            table.rows.len()
+        ));
+    }
+    let why = panels.iter().filter_map(|(r, _)| r.distribution.law_mean_us.reason());
+    let mut reasons: Vec<&str> = why.collect();
+    reasons.sort_unstable();
+    reasons.dedup();
+    notes.extend(reasons.iter().map(|why| format!("no law: {why}")));
+    notes
+}
+
+/// As many columns as series or client counts, whichever are more, where these fit side by side.
+fn grid(area: &Area, panels: &[(&Row, RGBColor)], series: usize, counts: usize) -> Drawn {
+    let across = series.max(counts);
+    let columns = match panels.len() {
+        n if n > across && across <= ACROSS => across,
+        n @ 1..=3 => n,
+        4 => 2,
+        5..=9 => 3,
+        _ => ACROSS,
+    };
+    let rows = panels.len().div_ceil(columns);
+    let (width, height) = area.dim_in_pixel();
+    let each = (width as i32 / columns as i32, height as i32 / rows as i32);
+    for (n, (row, colour)) in panels.iter().enumerate() {
+        let corner = ((n % columns) as i32 * each.0, (n / columns) as i32 * each.1);
+        let size = ((each.0 - GAP.0).max(1) as u32, (each.1 - GAP.1).max(1) as u32);
+        one(&area.clone().shrink(corner, size), row, *colour)?;
+    }
+    Ok(())
+}
+
+fn one(area: &Area, row: &Row, colour: RGBColor) -> Drawn {
+    let (width, height) = area.dim_in_pixel();
+    let width = width as f32;
+    let size = SIZE.0 * (width / SIZE.1).clamp(0.8, 1.0);
+    let clients = thousands(row.clients.into());
+    let title = format!("{}, {clients} clients{}", row.series, standing(row));
+    let bold = Pen::new(size * 1.1).bold();
+    area.draw_text(&bold.fit(&title, width), &bold.at(HPos::Left), (0, (size * 0.6) as i32))?;
+    let lines = [(measured(row), palette::darker(colour, 0.45)), (law(row), INK)];
+    let widest = lines.iter().map(|(text, _)| Pen::new(size).width(text)).fold(1.0, f32::max);
+    for (n, (text, colour)) in lines.into_iter().enumerate() {
+        // Smaller letters beat a figure that is cut off.
+        let pen = Pen::new(size * (width * 0.98 / widest).clamp(0.75, 1.0)).colour(colour);
+        let y = size * (2.1 + 1.45 * n as f32);
+        area.draw_text(&pen.fit(&text, width), &pen.at(HPos::Left), (0, y as i32))?;
+    }
+    let distribution = &row.distribution;
+    let top = if distribution.top_us > 0.0 { distribution.top_us } else { distribution.late_us };
+    let percent = |share: f64| format!("{:.0} %", share * 100.0);
+    let plot = Plot {
+        area,
+        from: ((size * 3.6) as i32, (size * 4.9) as i32),
+        to: (width as i32 - (size * 1.2) as i32, height as i32 - (size * 2.2) as i32),
+        x: Axis::linear((0.0, top), 4, show_moment),
+        y: Axis {
+            span: (0.0, 1.02),
+            log: false,
+            ticks: [0.0, 0.5, 1.0].map(|s| (s, percent(s))).to_vec(),
+        },
+        size: size * 0.92,
+    };
+    if plot.to.1 - plot.from.1 < 20 {
+        return Ok(());
+    }
+    if distribution.points.is_empty() {
+        let part = area.clone().shrink((0, plot.from.1), (width as u32, height));
+        let why = row.latency(Metric::DeliveryLatency).stat(Statistic::Mean).reason();
+        return panel::nothing(&part, why, size);
+    }
+    curves(&plot, &distribution.points, top, colour)
+}
+
+fn curves(plot: &Plot, points: &[Share], top: f64, colour: RGBColor) -> Drawn {
+    let line = |of: fn(&Share) -> Option<f64>| -> Vec<(f64, f64)> {
+        points.iter().filter_map(|p| Some((p.latency_us, of(p)?))).collect()
+    };
+    let (law, late) = (line(|p| p.law), line(|p| p.law_late));
+    band(plot, &law, &late)?;
+    plot.frame()?;
+    let mut steps: Vec<(f64, f64)> = Vec::new();
+    for (x, share) in line(|p| p.measured) {
+        // A share holds until the next value that was measured.
+        if let Some(last) = steps.last().map(|s| s.1).filter(|last| *last != share) {
+            steps.push((x, last));
+        }
+        steps.push((x, share));
+    }
+    plot.line(&steps, colour, 5)?;
+    // A law that is constant ends where the axis may go on.
+    let mut law = law;
+    law.extend(law.last().map(|last| (top.max(last.0), last.1)));
+    plot.line(&law, INK, 2)
+}
+
+/// What is between a law and the same later, a column of pixels each.
+fn band(plot: &Plot, law: &[(f64, f64)], late: &[(f64, f64)]) -> Drawn {
+    let (Some(_), Some(_)) = (law.first(), late.first()) else { return Ok(()) };
+    let (law, late) = (plot.within(law), plot.within(late));
+    let height = |parts: &[Vec<(i32, i32)>], x: i32, upper: bool| {
+        let all = parts.iter().flat_map(|part| part.windows(2));
+        let at = all.filter(|w| w[0].0 <= x && x <= w[1].0).map(|w| match w[1].0 - w[0].0 {
+            0 => {
+                if upper {
+                    w[1].1
+                } else {
+                    w[0].1
+                }
+            }
+            wide => w[0].1 + (w[1].1 - w[0].1) * (x - w[0].0) / wide,
+        });
+        if upper { at.min() } else { at.max() }
+    };
+    for x in plot.from.0..=plot.to.0 {
+        // Beyond its last point a distribution function is 1.
+        let end = plot.at((plot.x.span.1, 1.0)).1;
+        let upper = height(&law, x, true).unwrap_or(end);
+        let lower = height(&late, x, false).unwrap_or(end);
+        if lower > upper {
+            plot.area.draw(&Rectangle::new([(x, upper), (x + 1, lower)], BAND.filled()))?;
+        }
+    }
+    Ok(())
+}
+
+fn measured(row: &Row) -> String {
+    let latency = row.latency(Metric::DeliveryLatency);
+    let stat = |s| latency.stat(s).value().map(show_us);
+    match (stat(Statistic::Mean), stat(Statistic::P99), stat(Statistic::Max)) {
+        (Some(mean), Some(p99), Some(worst)) => {
+            format!("measured: mean {mean}, p99 {p99}, worst {worst}")
+        }
+        _ => "measured: n/a".to_owned(),
+    }
+}
+
+fn law(row: &Row) -> String {
+    let law = &row.distribution;
+    match (&law.law_mean_us, &law.law_worst_us) {
+        (Figure::Known(mean), Figure::Known(worst)) => {
+            let distance = law.distance.value();
+            let distance = distance.map_or("n/a".to_owned(), |d| format!("{d:.3}"));
+            format!("law: mean {}, worst {}; KS {distance}", show_us(*mean), show_us(*worst))
+        }
+        _ => "no law (see below)".to_owned(),
+    }
+}

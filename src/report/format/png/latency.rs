@@ -1,0 +1,92 @@
+//! Latencies: a box from the median to p90, paler to p99, a line to the largest.
+
+use crate::record::Metric;
+use crate::report::format::png::axis::Scale;
+use crate::report::format::png::page::{Key, Page};
+use crate::report::format::png::panel::{Mark, Panel, Shape};
+use crate::report::format::png::{clusters, keys, palette, row, show_us, standing};
+use crate::report::layer::Statistic;
+use crate::report::table::{Row, Table};
+use plotters::style::RGBColor;
+
+const BOUND: &str = "†";
+const GAP: u32 = 50;
+const PANELS: [(Metric, &str); 2] = [
+    (Metric::DeliveryLatency, "Delivery: intended publishing → client has the update"),
+    (Metric::ResponseLatency, "Response: intended request → whole response"),
+];
+
+pub(crate) fn draw(table: &Table) -> Vec<u8> {
+    let series = palette::series(table);
+    let measured = |m: Metric| table.rows.iter().any(|r| r.latency(m).count > 0);
+    let mut shown: Vec<_> = PANELS.into_iter().filter(|(m, _)| measured(*m)).collect();
+    if shown.is_empty() {
+        shown.push(PANELS[0]);
+    }
+    let mut footnotes = vec![
+        "Dark line: the median. Line above the box: to the largest. Percentiles of all repeats' \
+         values together."
+            .to_owned(),
+    ];
+    if table.rows.iter().any(|r| shown.iter().any(|(m, _)| r.latency(*m).driver_bound)) {
+        footnotes.push(format!(
+            "{BOUND} driver-bound: the median is less than ten times the p99 of the driver's own lag"
+        ));
+    }
+    let grey = palette::transport("null");
+    let mut legend = keys(&series);
+    legend.push(Key::new("box: median to p90", grey));
+    legend.push(Key::new("pale: p90 to p99", palette::lighter(grey, 0.6)));
+    let page = Page {
+        table,
+        title: "Latency",
+        about: "by client count, on a log scale; lower is better".into(),
+        keys: legend,
+        footnotes,
+    };
+    page.draw(|area| {
+        let panels: Vec<_> =
+            shown.iter().map(|(m, title)| panel(table, *m, title, &series)).collect();
+        let [first, second] = &panels[..] else { return panels[0].draw(area) };
+        // What shows more series gets more room.
+        let share = if first.most_marks() > second.most_marks() { 0.62 } else { 0.5 };
+        let (left, right) = area.split_horizontally(area.relative_to_width(share) as i32);
+        first.draw(&left.margin(0, 0, 0, GAP))?;
+        second.draw(&right)
+    })
+}
+
+fn panel(
+    table: &Table,
+    metric: Metric,
+    title: &'static str,
+    series: &[(String, RGBColor)],
+) -> Panel {
+    // A series that has this latency nowhere would leave a gap in every cluster.
+    let has = |row: &Row| row.latency(metric).count > 0;
+    let none = !table.rows.iter().any(has);
+    let shown = |label: &str| none || table.rows.iter().any(|r| r.series == label && has(r));
+    let series: Vec<_> = series.iter().filter(|(label, _)| shown(label)).collect();
+    let clusters = clusters(table, false, |clients| {
+        let rows = series.iter().filter_map(|(l, c)| Some((row(table, l, clients)?, *c)));
+        rows.map(|(row, colour)| mark(row, metric, colour)).collect()
+    });
+    Panel { title, axis: "", scale: Scale::Range, show: show_us, clusters, size: 24.0 }
+}
+
+/// A distribution with its median and p99, which would otherwise have to be read off.
+fn mark(row: &Row, metric: Metric, colour: RGBColor) -> Mark {
+    let latency = row.latency(metric);
+    let stats = [Statistic::P50, Statistic::P90, Statistic::P99, Statistic::Max];
+    let [Some(p50), Some(p90), Some(p99), Some(max)] = stats.map(|s| latency.stat(s).value())
+    else {
+        return Mark::absent(latency.stat(Statistic::P50).reason().unwrap_or_default());
+    };
+    let bound = if latency.driver_bound { BOUND } else { "" };
+    let p99_line = format!("p99 {}{bound}{}", show_us(p99), standing(row));
+    Mark {
+        shape: Shape::Range([p50, p90, p99, max]),
+        lines: vec![format!("p50 {}", show_us(p50)), p99_line],
+        colour,
+    }
+}

@@ -1,0 +1,155 @@
+//! Pictures: overhead by client count, bytes by layer, latency, cost; single messages, whole
+//! distributions, ages, and the rates at which transports cost the same.
+//!
+//! plotters draws them, on a `backend` that spaces `text` well and smooths a `stroke`. `page` puts
+//! title, legend and footnotes around charts, `panel` is a chart by client count with its `axis`,
+//! `plot` one of lines; a file a picture says what is in it.
+
+mod age;
+mod axis;
+mod backend;
+mod break_even;
+mod bytes;
+mod cost;
+mod distribution;
+mod latency;
+mod overhead;
+mod page;
+mod palette;
+mod panel;
+mod plot;
+mod stroke;
+mod text;
+mod timeline;
+
+use crate::report::figure::Figure;
+use crate::report::table::{Row, Status, Table};
+use crate::report::{Format, Rendered};
+use crate::units::thousands;
+use page::Key;
+use panel::{Cluster, Mark};
+use plotters::style::RGBColor;
+
+/// Behind what is not valid; a footnote of every picture explains it.
+const INVALID: &str = "‡";
+
+/// Eight PNG files.
+pub(crate) struct Png;
+
+impl Format for Png {
+    fn name(&self) -> &'static str {
+        "png"
+    }
+    fn about(&self) -> &'static str {
+        "pictures of overhead, bytes, latency, cost, single messages, age and break-even rates"
+    }
+    fn files(&self) -> &'static [&'static str] {
+        &[
+            "overhead.png",
+            "bytes.png",
+            "latency.png",
+            "cost.png",
+            "timeline.png",
+            "distribution.png",
+            "age.png",
+            "break-even.png",
+        ]
+    }
+    fn render(&self, table: &Table) -> Vec<Rendered> {
+        // Encoding a picture takes most of the time: a thread each.
+        let pictures: [fn(&Table) -> Vec<u8>; 8] = [
+            overhead::draw,
+            bytes::draw,
+            latency::draw,
+            cost::draw,
+            timeline::draw,
+            distribution::draw,
+            age::draw,
+            break_even::draw,
+        ];
+        let drawn = std::thread::scope(|scope| {
+            let threads = pictures.map(|draw| scope.spawn(move || draw(table)));
+            // A panic in drawing is a bug; it goes on in this thread.
+            threads.map(|t| t.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        });
+        let files = self.files().iter().zip(drawn);
+        files.map(|(&name, bytes)| Rendered { name, bytes }).collect()
+    }
+}
+
+/// A cluster a client count, least first, with the chapter's use case where there is room.
+fn clusters(table: &Table, room: bool, marks: impl Fn(u32) -> Vec<Mark>) -> Vec<Cluster> {
+    let mut counts: Vec<_> =
+        table.rows.iter().map(|r| (r.clients, r.chapter.use_case.filter(|_| room))).collect();
+    counts.sort_unstable();
+    counts.dedup();
+    let label = |clients: u32, case| match case {
+        Some(case) => format!("use case {case}: {}", thousands(clients.into())),
+        None => thousands(clients.into()),
+    };
+    counts.into_iter().map(|(n, case)| Cluster { label: label(n, case), marks: marks(n) }).collect()
+}
+
+/// The row of a series at a client count.
+fn row<'a>(table: &'a Table, series: &str, clients: u32) -> Option<&'a Row> {
+    table.rows.iter().find(|r| r.series == series && r.clients == clients)
+}
+
+fn keys(series: &[(String, RGBColor)]) -> Vec<Key> {
+    series.iter().map(|(label, colour)| Key::new(label, *colour)).collect()
+}
+
+/// What stands behind a row's values.
+fn standing(row: &Row) -> &'static str {
+    if row.status == Status::Valid { "" } else { INVALID }
+}
+
+/// Why figures are absent, each reason once.
+fn reasons<'a>(figures: impl Iterator<Item = &'a Figure>) -> Option<String> {
+    let mut reasons: Vec<&str> = Vec::new();
+    for why in figures.filter_map(Figure::reason) {
+        if !reasons.contains(&why) {
+            reasons.push(why);
+        }
+    }
+    (!reasons.is_empty()).then(|| format!("n/a: {}", reasons.join("; ")))
+}
+
+/// A number with an SI prefix, for ticks and labels: `871 k`, `1.53 M`.
+fn prefixed(value: f64, kilo: f64) -> (f64, &'static str) {
+    let mut rest = value;
+    for prefix in ["", "k", "M", "G", "T", "P"] {
+        if rest.abs() < kilo * 0.9995 {
+            return (rest, prefix);
+        }
+        rest /= kilo;
+    }
+    (rest, "E")
+}
+
+fn digits(value: f64) -> String {
+    match value.abs() {
+        m if m != 0.0 && !(1e-3..1e4).contains(&m) => format!("{value:.1e}").replace(".0e", "e"),
+        _ => crate::units::three(value),
+    }
+}
+
+/// Bytes.
+fn show_bytes(value: f64) -> String {
+    let (number, prefix) = prefixed(value, 1000.0);
+    format!("{} {prefix}B", digits(number))
+}
+
+/// A time given in µs, on an axis: zero is the same in every unit.
+fn show_moment(value: f64) -> String {
+    if value == 0.0 { "0".to_owned() } else { show_us(value) }
+}
+
+/// A time given in µs.
+fn show_us(value: f64) -> String {
+    match value.abs() {
+        m if m < 999.5 => format!("{} µs", digits(value)),
+        m if m < 999.5e3 => format!("{} ms", digits(value / 1e3)),
+        _ => format!("{} s", digits(value / 1e6)),
+    }
+}

@@ -1,0 +1,96 @@
+//! The chapter's figure 7-4: overhead a second by client count, the chapter's values beside the
+//! measured ones.
+
+use crate::report::chapter::{POLLING, WEBSOCKET};
+use crate::report::figure::Figure;
+use crate::report::format::png::axis::Scale;
+use crate::report::format::png::page::{Key, Page, Swatch};
+use crate::report::format::png::panel::{Mark, Panel, Shape};
+use crate::report::format::png::{clusters, keys, palette, reasons, row, show_bytes, standing};
+use crate::report::layer::{Layer, Way};
+use crate::report::table::{Row, Table};
+use plotters::style::RGBColor;
+
+const STRETCHED: &str = "*";
+
+pub(crate) fn draw(table: &Table) -> Vec<u8> {
+    let series = palette::series(table);
+    let mut legend: Vec<Key> = keys(&series);
+    for transport in [POLLING, WEBSOCKET] {
+        let known = |r: &Row| r.transport == transport && r.chapter.bytes_per_s.value().is_some();
+        if table.rows.iter().any(known) {
+            let label = format!("the chapter's {transport}");
+            legend.push(Key::of(&label, palette::transport(transport), Swatch::Striped));
+        }
+    }
+    let panel = Panel {
+        title: "",
+        axis: "overhead, bytes per second (log scale)",
+        scale: Scale::Log,
+        show: show_bytes,
+        clusters: clusters(table, true, |clients| marks(table, &series, clients)),
+        size: 25.0,
+    };
+    let page = Page {
+        table,
+        title: "Protocol overhead per second, all clients",
+        about: "bytes above TCP that are not payload, both directions".into(),
+        keys: legend,
+        footnotes: footnotes(table),
+    };
+    page.draw(|area| panel.draw(area))
+}
+
+fn measured(row: &Row) -> &Figure {
+    row.steady(Way::Both, Layer::Overhead).per_s_planned()
+}
+
+fn marks(table: &Table, series: &[(String, RGBColor)], clients: u32) -> Vec<Mark> {
+    let mut shown = Vec::new();
+    let mut marks = Vec::new();
+    for (label, colour) in series {
+        let Some(row) = row(table, label, clients) else { continue };
+        if let (Some(value), false) =
+            (row.chapter.bytes_per_s.value(), shown.contains(&&row.transport))
+        {
+            shown.push(&row.transport);
+            marks.push(Mark {
+                shape: Shape::Striped(value),
+                lines: vec![show_bytes(value)],
+                colour: palette::transport(&row.transport),
+            });
+        }
+        let stretched = if row.pace.stretched { STRETCHED } else { "" };
+        let sign = format!("{stretched}{}", standing(row));
+        marks.push(Mark::bar(measured(row), show_bytes, &sign, *colour));
+    }
+    marks
+}
+
+fn footnotes(table: &Table) -> Vec<String> {
+    let mut notes = Vec::new();
+    for row in table.rows.iter().filter(|r| r.pace.stretched) {
+        let volume = row.steady(Way::Both, Layer::Overhead);
+        if let (Figure::Known(measured), Some(held), Some(factor)) =
+            (&volume.per_s, row.pace.held_s.value(), row.pace.stretch.value())
+        {
+            notes.push(format!(
+                "{STRETCHED} {}: measured {}/s with an event every {}, scaled by {factor:.2} to \
+                 the planned rate",
+                row.label(),
+                show_bytes(*measured),
+                crate::units::human_ns(held * 1e9),
+            ));
+        }
+    }
+    if table.rows.iter().any(|r| r.chapter.bytes_per_s.value().is_some()) {
+        notes.push(
+            "The chapter counts 871 characters of heads a poll and 2 bytes a WebSocket message; \
+             measured are all bytes, line \
+             ends and control frames included."
+                .to_owned(),
+        );
+    }
+    notes.extend(reasons(table.rows.iter().map(measured)));
+    notes
+}

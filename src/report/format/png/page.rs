@@ -1,0 +1,162 @@
+//! What every picture has: title, legend and footnotes around the charts.
+
+use crate::report::format::png::backend::{Area, Backend, Drawn};
+use crate::report::format::png::text::{GREY, Pen};
+use crate::report::format::png::{INVALID, Table};
+use crate::report::format::png::{panel, stroke};
+use crate::report::table::Status;
+use plotters::prelude::*;
+use plotters_backend::text_anchor::HPos;
+use std::borrow::Cow;
+
+/// Pixels; twice the size at which it is meant to be seen.
+const SIZE: (u32, u32) = (2000, 1200);
+const MARGIN: u32 = 44;
+const TITLE: Pen = Pen::new(38.0).bold();
+const ABOUT: Pen = Pen::new(24.0).colour(GREY);
+const LEGEND: Pen = Pen::new(24.0);
+const FOOTNOTE: Pen = Pen::new(20.0).colour(GREY);
+/// More footnotes than these would push the chart off its page.
+const MOST_FOOTNOTES: usize = 7;
+
+/// A line of the legend.
+pub(crate) struct Key {
+    pub label: String,
+    pub colour: RGBColor,
+    pub swatch: Swatch,
+}
+
+/// How a key looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Swatch {
+    Block,
+    Striped,
+    /// Of this width.
+    Line(u32),
+    Dashed(u32),
+    Dot,
+    /// A low block.
+    Band,
+}
+
+impl Key {
+    pub(crate) fn new(label: &str, colour: RGBColor) -> Key {
+        Key::of(label, colour, Swatch::Block)
+    }
+    pub(crate) fn of(label: &str, colour: RGBColor, swatch: Swatch) -> Key {
+        Key { label: label.to_owned(), colour, swatch }
+    }
+
+    fn draw(&self, area: &Area, (x, y): (i32, i32)) -> Drawn {
+        let (from, to) = ((x, y - 13), (x + 28, y + 13));
+        let filled = self.colour.filled();
+        let (left, right) = ((x - 4, y), (x + 32, y));
+        match self.swatch {
+            Swatch::Striped => panel::stripes(area, from, to, self.colour),
+            Swatch::Block => area.draw(&Rectangle::new([from, to], filled)),
+            Swatch::Band => area.draw(&Rectangle::new([(x, y - 6), (x + 28, y + 6)], filled)),
+            Swatch::Dot => area.draw(&Circle::new((x + 16, y), 8, filled)),
+            Swatch::Line(width) => stroke::solid(area, &[left, right], self.colour, width),
+            Swatch::Dashed(width) => stroke::dashed(area, &[left, right], self.colour, width),
+        }
+    }
+}
+
+/// What is written around the charts of a picture.
+pub(crate) struct Page<'a> {
+    pub table: &'a Table,
+    pub title: &'static str,
+    /// A line below the title.
+    pub about: Cow<'a, str>,
+    pub keys: Vec<Key>,
+    pub footnotes: Vec<String>,
+}
+
+impl Page<'_> {
+    /// The picture as a PNG file, its charts drawn by `charts` on what is left for them.
+    pub(crate) fn draw(&self, charts: impl FnOnce(&Area) -> Drawn) -> Vec<u8> {
+        let mut pixels = vec![255; SIZE.0 as usize * SIZE.1 as usize * 3];
+        let root = Backend::over(&mut pixels, SIZE).into_drawing_area();
+        let area = root.margin(MARGIN, MARGIN, MARGIN, MARGIN);
+        drop(root);
+        let drawn = self.frame(area).and_then(|area| charts(&area));
+        drawn.expect("memory takes every pixel");
+        encode(&pixels)
+    }
+
+    fn frame<'b>(&self, area: Area<'b>) -> Drawn<Area<'b>> {
+        let (width, height) = area.dim_in_pixel();
+        let title = TITLE.fit(self.title, width as f32);
+        area.draw_text(&title, &TITLE.at(HPos::Left), (0, 14))?;
+        let mut top = 58;
+        let run = format!("{} · {} · {}", self.about, self.table.name, self.table.started);
+        for line in ABOUT.wrap(&run, width as f32).iter().take(2) {
+            area.draw_text(line, &ABOUT.at(HPos::Left), (0, top))?;
+            top += 34;
+        }
+        let top = self.legend(&area, top + 10)?;
+        let bottom = self.notes(&area, height as i32)?;
+        Ok(area.shrink((0, top), (width, (bottom - top).max(1))))
+    }
+
+    fn legend(&self, area: &Area, mut y: i32) -> Drawn<i32> {
+        if self.keys.is_empty() {
+            return Ok(y);
+        }
+        let (width, mut x) = (area.dim_in_pixel().0 as i32, 0);
+        for key in &self.keys {
+            let label = LEGEND.fit(&key.label, 560.0);
+            let wide = 40 + LEGEND.width(&label).ceil() as i32;
+            if x > 0 && x + wide > width {
+                (x, y) = (0, y + 38);
+            }
+            key.draw(area, (x, y))?;
+            area.draw_text(&label, &LEGEND.at(HPos::Left), (x + 38, y))?;
+            x += wide + 40;
+        }
+        Ok(y + 44)
+    }
+
+    /// Writes the footnotes up from `bottom`; gives where they begin.
+    fn notes(&self, area: &Area, mut bottom: i32) -> Drawn<i32> {
+        let width = area.dim_in_pixel().0 as f32;
+        let standing = [Status::Invalid, Status::Partial].map(|status| self.standing(status));
+        let notes = standing.iter().flatten().chain(&self.footnotes);
+        let mut lines: Vec<String> = notes.flat_map(|note| FOOTNOTE.wrap(note, width)).collect();
+        if lines.len() > MOST_FOOTNOTES {
+            lines.truncate(MOST_FOOTNOTES - 1);
+            lines.push("… and more: see the notes of the other reports".to_owned());
+        }
+        for line in lines.iter().rev() {
+            area.draw_text(line, &FOOTNOTE.at(HPos::Left), (0, bottom - 8))?;
+            bottom -= 30;
+        }
+        Ok(bottom - 8)
+    }
+
+    /// Names the rows that are not valid: a picture goes where its verdict does not.
+    fn standing(&self, status: Status) -> Option<String> {
+        let rows = &self.table.rows;
+        let labels: Vec<String> =
+            rows.iter().filter(|r| r.status == status).map(|r| r.label()).collect();
+        let which = match labels.len() {
+            0 => return None,
+            n if n == rows.len() => "every case".to_owned(),
+            _ => labels.join("; "),
+        };
+        Some(format!("{INVALID} {}: {which} (why: see the text report)", status.name()))
+    }
+}
+
+fn encode(pixels: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = ::png::Encoder::new(&mut bytes, SIZE.0, SIZE.1);
+    encoder.set_color(::png::ColorType::Rgb);
+    encoder.set_depth(::png::BitDepth::Eight);
+    encoder.set_compression(::png::Compression::Balanced);
+    // Writing to memory fails only for a wrong number of pixels, which `draw` rules out.
+    let mut writer = encoder.write_header().expect("memory takes the head");
+    writer.write_image_data(pixels).expect("memory takes every pixel");
+    writer.finish().expect("memory takes the end");
+    bytes
+}

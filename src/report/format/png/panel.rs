@@ -1,0 +1,301 @@
+//! A chart of clusters, one a client count: bars or ranges with their values written above them.
+
+use crate::report::figure::Figure;
+use crate::report::format::png::axis;
+use crate::report::format::png::axis::Scale;
+use crate::report::format::png::backend::{Area, Drawn};
+use crate::report::format::png::palette;
+use crate::report::format::png::text::{GREY, INK, Pen};
+use plotters::coord::combinators::WithKeyPoints;
+use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
+use plotters::coord::types::RangedCoordi32;
+use plotters::prelude::*;
+use plotters_backend::text_anchor::HPos;
+
+pub(crate) const RULE: RGBColor = RGBColor(222, 222, 222);
+/// How much a value's text may shrink to fit across its place.
+const LEAST_SCALE: f32 = 0.8;
+/// Pixels between two texts beside each other.
+const BETWEEN: f32 = 12.0;
+const TICK: u32 = 6;
+
+/// How a value is written.
+pub(crate) type Show = fn(f64) -> String;
+
+/// What is drawn.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Shape {
+    /// From the foot of the axis.
+    Bar(f64),
+    /// Striped: not measured here.
+    Striped(f64),
+    /// Median, p90, p99 and the largest.
+    Range([f64; 4]),
+    /// Nothing, and why.
+    Absent(String),
+}
+
+/// One shape with the lines of text above it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Mark {
+    pub shape: Shape,
+    pub lines: Vec<String>,
+    pub colour: RGBColor,
+}
+
+/// The marks of a client count.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Cluster {
+    pub label: String,
+    pub marks: Vec<Mark>,
+}
+
+/// A chart within a picture.
+#[derive(Debug, Clone)]
+pub(crate) struct Panel {
+    pub title: &'static str,
+    /// What the axis shows, where the title does not say it.
+    pub axis: &'static str,
+    pub scale: Scale,
+    pub show: Show,
+    pub clusters: Vec<Cluster>,
+    /// The size of its text.
+    pub size: f32,
+}
+
+impl Mark {
+    /// A bar with its value, and a sign behind that which a footnote explains.
+    pub(crate) fn bar(figure: &Figure, show: Show, sign: &str, colour: RGBColor) -> Mark {
+        match figure {
+            Figure::Known(value) => {
+                let lines = vec![format!("{}{sign}", show(*value))];
+                Mark { shape: Shape::Bar(*value), lines, colour }
+            }
+            Figure::Absent(why) => Mark::absent(why),
+        }
+    }
+    /// Where there is no value.
+    pub(crate) fn absent(why: &str) -> Mark {
+        Mark { shape: Shape::Absent(why.to_owned()), lines: vec!["n/a".to_owned()], colour: GREY }
+    }
+}
+
+impl Shape {
+    fn values(&self) -> &[f64] {
+        match self {
+            Shape::Bar(value) | Shape::Striped(value) => std::slice::from_ref(value),
+            Shape::Range(values) => values,
+            Shape::Absent(_) => &[],
+        }
+    }
+}
+
+impl Panel {
+    fn marks(&self) -> impl Iterator<Item = &Mark> {
+        self.clusters.iter().flat_map(|c| &c.marks)
+    }
+
+    /// Marks of the cluster that has most.
+    pub(crate) fn most_marks(&self) -> usize {
+        self.clusters.iter().map(|c| c.marks.len()).max().unwrap_or(0)
+    }
+
+    /// Draws the panel over an area.
+    pub(crate) fn draw(&self, area: &Area) -> Drawn {
+        let (width, _) = area.dim_in_pixel();
+        let pen = Pen::new(self.size).bold();
+        let title = pen.fit(self.title, width as f32);
+        area.draw_text(&title, &pen.at(HPos::Left), (0, (self.size * 0.5) as i32))?;
+        let values: Vec<f64> = self.marks().flat_map(|m| m.shape.values()).copied().collect();
+        if values.is_empty() {
+            let mut why = self.marks().map(|m| match &m.shape {
+                Shape::Absent(why) => why.as_str(),
+                _ => unreachable!("every other shape has values"),
+            });
+            return nothing(area, why.next(), self.size);
+        }
+        let layout = Layout::of(self, area);
+        let span = axis::span(self.scale, &values, (layout.headroom / layout.height).into());
+        match self.scale {
+            Scale::Linear => layout.draw(area, span.clone(), span.start),
+            Scale::Log | Scale::Range => {
+                let ticks = axis::decades(&span);
+                layout.draw(area, span.clone().log_scale().with_key_points(ticks), span.start)
+            }
+        }
+    }
+}
+
+/// Sizes in pixels.
+struct Layout<'a> {
+    panel: &'a Panel,
+    /// Around the plot: above, below and at its left.
+    rim: [f32; 3],
+    height: f32,
+    /// The width of a cluster.
+    cluster: f32,
+    /// The width of a mark with the gap beside it.
+    slot: f32,
+    /// What the lines above marks are written with, and whether they read upwards.
+    pen: Pen,
+    upright: bool,
+    headroom: f32,
+}
+
+impl Layout<'_> {
+    fn of<'a>(panel: &'a Panel, area: &Area) -> Layout<'a> {
+        let (width, height) = area.dim_in_pixel();
+        let above = if panel.title.is_empty() { 0.4 } else { 1.9 };
+        let left = if panel.axis.is_empty() { 4.2 } else { 5.8 };
+        let rim = [above, 3.1, left].map(|part| (panel.size * part).round());
+        let (height, width) = (height as f32 - rim[0] - rim[1], width as f32 - rim[2]);
+        let cluster = width / panel.clusters.len().max(1) as f32;
+        let slot = (cluster * 0.92 / panel.most_marks().max(1) as f32).min(210.0);
+        let pen = Pen::new(panel.size * 0.86);
+        let widest = panel.marks().flat_map(|m| &m.lines).map(|l| pen.width(l));
+        let widest = widest.fold(1.0, f32::max);
+        // Where there is hardly room, a smaller text beats one that reads upwards.
+        let upright = widest * LEAST_SCALE + BETWEEN > slot;
+        let lines = panel.marks().map(|m| m.lines.len()).max().unwrap_or(1) as f32;
+        let size = match upright {
+            true => (slot * 0.9 / lines / 1.2).clamp(9.0, pen.size),
+            false => pen.size * ((slot - BETWEEN) / widest).min(1.0),
+        };
+        let across = size * (0.6 + 1.3 * lines);
+        let headroom = if upright { widest * size / pen.size + 24.0 } else { across };
+        Layout { panel, rim, height, cluster, slot, pen: Pen::new(size), upright, headroom }
+    }
+
+    /// Draws the chart with a vertical axis that begins at `foot`.
+    fn draw<Y>(&self, area: &Area, y: Y, foot: f64) -> Drawn
+    where
+        Y: AsRangedCoord<Value = f64>,
+        Y::CoordDescType: ValueFormatter<f64>,
+    {
+        let (panel, size) = (self.panel, self.panel.size);
+        let clusters = panel.clusters.len();
+        let middle = |n: usize| (self.cluster * (n as f32 + 0.5)) as i32;
+        // Across, the chart's values are pixels.
+        let x = (0..(self.cluster * clusters as f32) as i32)
+            .with_key_points((0..clusters).map(middle).collect());
+        let mut chart = ChartBuilder::on(area)
+            .margin_top(self.rim[0] as i32)
+            .x_label_area_size(self.rim[1] as i32)
+            .y_label_area_size(self.rim[2] as i32)
+            .build_cartesian_2d(x, y)?;
+        let label = |x: &i32| {
+            let cluster = panel.clusters.get((*x as f32 / self.cluster) as usize);
+            cluster.map_or_else(String::new, |c| Pen::new(size).fit(&c.label, self.cluster - 8.0))
+        };
+        let grey = |part: f32| Pen::new(size * part).colour(GREY).at(HPos::Left);
+        chart
+            .configure_mesh()
+            .disable_x_mesh()
+            .max_light_lines(0)
+            .y_labels(6)
+            .bold_line_style(RULE.stroke_width(2))
+            .axis_style(GREY.stroke_width(2))
+            .set_all_tick_mark_size(TICK)
+            .x_label_style(Pen::new(size).at(HPos::Center))
+            .y_label_style(grey(0.86))
+            .axis_desc_style(grey(0.92))
+            .x_label_formatter(&label)
+            .y_label_formatter(&|y| (panel.show)(*y))
+            .x_desc("clients")
+            .y_desc(panel.axis)
+            .draw()?;
+        let plot = chart.plotting_area();
+        for (i, cluster) in panel.clusters.iter().enumerate() {
+            for (j, mark) in cluster.marks.iter().enumerate() {
+                let aside = j as f32 - (cluster.marks.len() as f32 - 1.0) / 2.0;
+                let x = middle(i) + (aside * self.slot) as i32;
+                self.mark(plot, mark, x, foot)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn mark<Y: Ranged<ValueType = f64>>(
+        &self,
+        plot: &Plot<'_, Y>,
+        mark: &Mark,
+        x: i32,
+        foot: f64,
+    ) -> Drawn {
+        let half = ((self.slot * 0.41) as i32).max(1);
+        let block = |from, to, colour: RGBColor| {
+            plot.draw(&Rectangle::new([(x - half, from), (x + half, to)], colour.filled()))
+        };
+        let top = match mark.shape {
+            Shape::Absent(_) => foot,
+            Shape::Bar(value) => block(foot, value, mark.colour).map(|()| value)?,
+            Shape::Striped(value) => {
+                let corners = [(x - half, value), (x + half, foot)];
+                let [from, to] = corners.map(|c| plot.map_coordinate(&c));
+                stripes(&plot.use_screen_coord(), from, to, mark.colour)?;
+                value
+            }
+            Shape::Range([p50, p90, p99, max]) => {
+                let across = |value, half| vec![(x - half, value), (x + half, value)];
+                let line = mark.colour.stroke_width(4);
+                plot.draw(&PathElement::new(vec![(x, p99), (x, max)], line))?;
+                plot.draw(&PathElement::new(across(max, half / 2), line))?;
+                block(p90, p99, palette::lighter(mark.colour, 0.6))?;
+                block(p50, p90, mark.colour)?;
+                plot.draw(&PathElement::new(across(p50, half + half / 8), INK.stroke_width(5)))?;
+                max
+            }
+        };
+        let pen = if mark.shape.values().is_empty() { self.pen.colour(GREY) } else { self.pen };
+        let turn = if self.upright { FontTransform::Rotate270 } else { FontTransform::None };
+        let (style, size) = (pen.at(HPos::Center).transform(turn), pen.size);
+        let last = mark.lines.len() as f32 - 1.0;
+        for (n, line) in mark.lines.iter().enumerate() {
+            let (n, half) = (n as f32, self.pen.width(line) / 2.0);
+            // The middle of the text, and half of what it takes with the lines' distance.
+            let (at, take) = match self.upright {
+                true => ((1.2 * size * (n - last / 2.0), -10.0 - half), (0.6 * size, half)),
+                false => ((0.0, -size * (0.8 + 1.3 * (last - n))), (half, 0.6 * size)),
+            };
+            let corner = |sign: f32| ((at.0 + sign * take.0) as i32, (at.1 + sign * take.1) as i32);
+            // The mesh stays out of the text.
+            let ground = Rectangle::new([corner(-1.0), corner(1.0)], WHITE.filled());
+            let text = Text::new(line.clone(), (at.0 as i32, at.1 as i32), style.clone());
+            plot.draw(&(EmptyElement::at((x, top)) + ground + text))?;
+        }
+        Ok(())
+    }
+}
+
+/// The inside of a chart.
+type Plot<'a, Y> = DrawingArea<
+    crate::report::format::png::backend::Backend<'a>,
+    Cartesian2d<WithKeyPoints<RangedCoordi32>, Y>,
+>;
+
+/// Fills a rectangle with diagonal stripes on a pale ground: plotters has no patterns.
+pub(crate) fn stripes(area: &Area, from: (i32, i32), to: (i32, i32), colour: RGBColor) -> Drawn {
+    area.draw(&Rectangle::new([from, to], palette::lighter(colour, 0.83).filled()))?;
+    // The pixels of a diagonal have the same sum of x and y.
+    let (right, bottom) = (to.0 - 1, to.1 - 1);
+    for sum in (from.0 + from.1..=right + bottom).filter(|sum| sum.rem_euclid(14) < 6) {
+        let low = from.0.max(sum - bottom);
+        let high = right.min(sum - from.1);
+        area.draw(&PathElement::new(vec![(low, sum - low), (high, sum - high)], colour))?;
+    }
+    Ok(())
+}
+
+/// Says why an area is empty.
+pub(crate) fn nothing(area: &Area, why: Option<&str>, size: f32) -> Drawn {
+    let (width, height) = area.dim_in_pixel();
+    let pen = Pen::new(size).colour(GREY);
+    let why = why.unwrap_or("nothing was measured");
+    let lines = pen.wrap(&format!("n/a: {why}"), width as f32 * 0.8);
+    let from = height as f32 / 2.0 - size * 0.7 * (lines.len() as f32 - 1.0);
+    for (i, line) in lines.iter().enumerate() {
+        let at = (width as i32 / 2, (from + size * 1.4 * i as f32) as i32);
+        area.draw_text(line, &pen.at(HPos::Center), at)?;
+    }
+    Ok(())
+}

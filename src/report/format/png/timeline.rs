@@ -1,0 +1,316 @@
+//! The chapter's figure 7-5 from a recording: messages between server and client, slanted by the
+//! way that they take, a lane a series.
+
+use crate::record::{TRACED_EVENTS, TraceKind};
+use crate::report::format::png::backend::{Area, Drawn};
+use crate::report::format::png::page::{Key, Page, Swatch};
+use crate::report::format::png::panel;
+use crate::report::format::png::panel::RULE;
+use crate::report::format::png::plot::{Axis, Plot};
+use crate::report::format::png::stroke;
+use crate::report::format::png::text::{GREY, INK, Pen};
+use crate::report::format::png::{palette, show_moment, show_us};
+use crate::report::pictures::{Lane, Message, Timeline};
+use crate::report::table::Table;
+use crate::units::thousands;
+use plotters::prelude::*;
+use plotters_backend::text_anchor::HPos;
+
+/// More lanes than these would be too low.
+const MOST_LANES: usize = 8;
+/// The column of names, and the room below the lanes for the axis.
+const NAMES: i32 = 360;
+const FOOT: i32 = 78;
+const HIGHEST_LANE: i32 = 320;
+const REQUEST: RGBColor = RGBColor(120, 120, 120);
+const EMPTY: RGBColor = RGBColor(150, 150, 150);
+const LABEL: Pen = Pen::new(21.0);
+/// Up to so many messages are drawn with this width and an arrow's head; more would hide one
+/// another.
+const WIDTHS: [(usize, u32, bool); 3] = [(70, 5, true), (160, 3, false), (usize::MAX, 1, false)];
+
+pub(crate) fn draw(table: &Table) -> Vec<u8> {
+    let timeline = &table.pictures.timeline;
+    let has = |kind| timeline.lanes.iter().flat_map(|l| &l.messages).any(|m| m.kind == kind);
+    let grey = palette::transport("null");
+    let mut keys = vec![
+        Key::of("published", INK, Swatch::Dot),
+        Key::of("waits at the server", palette::lighter(grey, 0.55), Swatch::Band),
+        Key::of("message with an update", INK, Swatch::Line(5)),
+    ];
+    if has(TraceKind::Empty) {
+        keys.push(Key::of("answer with nothing new", EMPTY, Swatch::Line(2)));
+    }
+    if has(TraceKind::Sent) {
+        keys.push(Key::of("request", REQUEST, Swatch::Dashed(2)));
+    }
+    let page = Page {
+        table,
+        title: "Messages between server and client",
+        about: match timeline.absent.is_some() {
+            true => "as recorded of single clients".into(),
+            false => format!(
+                "as recorded, one client of {} a series; below each arrival: how long after \
+                 publishing",
+                thousands(timeline.clients.into())
+            )
+            .into(),
+        },
+        keys: if timeline.absent.is_some() { Vec::new() } else { keys },
+        footnotes: footnotes(timeline),
+    };
+    page.draw(|area| match &timeline.absent {
+        Some(why) => panel::nothing(area, Some(why), 26.0),
+        None => lanes(table, timeline, area),
+    })
+}
+
+fn footnotes(timeline: &Timeline) -> Vec<String> {
+    let mut notes = Vec::new();
+    if timeline.absent.is_some() {
+        return notes;
+    }
+    notes.push(match timeline.one_way_us > 0.0 {
+        true => format!(
+            "Recorded at the client's end of the line; the server's end of a message is drawn one \
+             way of {} earlier (later, of a request), as the plan has it.",
+            show_us(timeline.one_way_us)
+        ),
+        false => "Recorded at the client; the plan has no delay between client and server, so \
+                  messages are upright."
+            .to_owned(),
+    });
+    notes.push("Only updates that reached this client have a dot.".to_owned());
+    let more = timeline.lanes.len().saturating_sub(MOST_LANES);
+    if more > 0 {
+        notes.push(format!("{more} more series are in trace.csv."));
+    }
+    notes
+}
+
+fn lanes(table: &Table, timeline: &Timeline, area: &Area) -> Drawn {
+    let (width, height) = area.dim_in_pixel();
+    let series = palette::series(table);
+    let shown = &timeline.lanes[..timeline.lanes.len().min(MOST_LANES)];
+    let lane_height = ((height as i32 - FOOT) / shown.len().max(1) as i32).clamp(1, HIGHEST_LANE);
+    let plot = Plot {
+        area,
+        from: (NAMES, 0),
+        to: (width as i32 - 24, lane_height * shown.len() as i32),
+        x: Axis::linear(timeline.span_us, 8, show_moment),
+        y: Axis { span: (0.0, 1.0), log: false, ticks: Vec::new() },
+        size: 21.0,
+    };
+    for (value, text) in &plot.x.ticks {
+        let x = plot.at((*value, 0.0)).0;
+        stroke::solid(area, &[(x, 0), (x, plot.to.1)], RULE, 2)?;
+        let at = (x, plot.to.1 + 22);
+        area.draw_text(text, &Pen::new(21.0).colour(GREY).at(HPos::Center), at)?;
+    }
+    let middle = ((plot.from.0 + plot.to.0) / 2, plot.to.1 + 54);
+    let words = "time since the publishing of the first update shown (each lane its own)";
+    area.draw_text(words, &Pen::new(22.0).colour(GREY).at(HPos::Center), middle)?;
+    for (n, lane) in shown.iter().enumerate() {
+        let top = lane_height * n as i32;
+        if n > 0 {
+            stroke::solid(area, &[(0, top), (width as i32, top)], RULE, 2)?;
+        }
+        let part = |part: f32| top + (lane_height as f32 * part) as i32;
+        let strip = Strip {
+            plot: &plot,
+            server: part(0.2),
+            client: part(0.68),
+            labels: part(0.68) + 24,
+            colour: palette::of(&series, &lane.series),
+            width: width_of(lane),
+        };
+        strip.draw(lane)?;
+    }
+    Ok(())
+}
+
+/// Where a recording ended because it was full.
+pub(crate) fn not_recorded() -> String {
+    format!("not recorded: a client's first {TRACED_EVENTS} events are kept")
+}
+
+/// How wide the updates of a lane are drawn, and whether with heads.
+fn width_of(lane: &Lane) -> (u32, bool) {
+    let fits = |w: &&(usize, u32, bool)| lane.messages.len() <= w.0;
+    WIDTHS.iter().find(fits).map_or((1, false), |w| (w.1, w.2))
+}
+
+/// Where a lane is.
+struct Strip<'a, 'b, 'c> {
+    plot: &'a Plot<'b, 'c>,
+    /// The heights of the two lines and of the text below them.
+    server: i32,
+    client: i32,
+    labels: i32,
+    colour: RGBColor,
+    /// Of updates, and whether they have heads.
+    width: (u32, bool),
+}
+
+impl Strip<'_, '_, '_> {
+    fn draw(&self, lane: &Lane) -> Drawn {
+        let area = self.plot.area;
+        let (left, right) = (self.plot.from.0, self.plot.to.0);
+        self.names(lane)?;
+        if let Some(why) = &lane.absent {
+            let (text, y) = (format!("n/a: {why}"), (self.server + self.client) / 2);
+            let end = left + 30 + LABEL.width(&text) as i32;
+            let ground = [(left + 10, y - 14), (end, y + 14)];
+            area.draw(&Rectangle::new(ground, WHITE.filled()))?;
+            return area.draw_text(&text, &LABEL.colour(GREY).at(HPos::Left), (left + 20, y));
+        }
+        let updates = || lane.messages.iter().filter(|m| m.kind == TraceKind::Update);
+        for message in updates() {
+            self.wait(message)?;
+        }
+        for y in [self.server, self.client] {
+            stroke::solid(area, &[(left, y), (right, y)], GREY, 2)?;
+        }
+        for message in lane.messages.iter().filter(|m| m.kind != TraceKind::Update) {
+            self.message(message)?;
+        }
+        for message in updates() {
+            self.message(message)?;
+        }
+        for published in updates().filter_map(|m| m.published_us) {
+            let at = self.plot.at((published, 0.0)).0;
+            if (left..=right).contains(&at) {
+                let radius = if self.width.1 { 7 } else { 3 };
+                area.draw(&Circle::new((at, self.server), radius, INK.filled()))?;
+            }
+        }
+        self.latencies(lane)?;
+        self.end(lane)
+    }
+
+    fn names(&self, lane: &Lane) -> Drawn {
+        let (area, bold) = (self.plot.area, Pen::new(22.0).bold());
+        let room = NAMES as f32 - 95.0;
+        let swatch = [(0, self.server - 11), (22, self.server + 11)];
+        area.draw(&Rectangle::new(swatch, self.colour.filled()))?;
+        let mut y = self.server;
+        let mut lines = bold.wrap(&lane.series, room - 34.0);
+        lines.truncate(2);
+        for line in lines {
+            area.draw_text(&line, &bold.at(HPos::Left), (34, y))?;
+            y += 28;
+        }
+        if !lane.about.is_empty() && y <= self.labels {
+            let grey = Pen::new(20.0).colour(GREY);
+            let words = grey.fit(&lane.about, room - 34.0);
+            area.draw_text(&words, &grey.at(HPos::Left), (34, y))?;
+        }
+        let grey = Pen::new(20.0).colour(GREY).at(HPos::Right);
+        area.draw_text("server", &grey, (NAMES - 14, self.server))?;
+        area.draw_text("client", &grey, (NAMES - 14, self.client))
+    }
+
+    /// From the publishing of an update to its leaving the server.
+    fn wait(&self, message: &Message) -> Drawn {
+        let Some(published) = message.published_us else { return Ok(()) };
+        let (left, right) = (self.plot.from.0, self.plot.to.0);
+        let at = |us: f64| self.plot.at((us, 0.0)).0.clamp(left, right);
+        let (from, to) = (at(published), at(message.server_us));
+        if to <= from {
+            return Ok(());
+        }
+        let band = [(from, self.server - 6), (to, self.server + 6)];
+        let pale = palette::lighter(self.colour, 0.55).filled();
+        self.plot.area.draw(&Rectangle::new(band, pale))
+    }
+
+    fn message(&self, message: &Message) -> Drawn {
+        let area = self.plot.area;
+        let point = |us: f64, y: i32| {
+            let x = self.plot.at((us, 0.0)).0;
+            (f64::from(x), f64::from(y))
+        };
+        let server = point(message.server_us, self.server);
+        let client = point(message.client_us, self.client);
+        let (from, to) = match message.kind {
+            TraceKind::Sent => (client, server),
+            _ => (server, client),
+        };
+        let frame = (
+            (f64::from(self.plot.from.0), f64::from(self.server)),
+            (f64::from(self.plot.to.0), f64::from(self.client)),
+        );
+        let Some((start, end)) = stroke::clip(from, to, frame) else { return Ok(()) };
+        let whole = end == to;
+        let ends = [start, end].map(|(x, y)| (x.round() as i32, y.round() as i32));
+        let (colour, width) = match message.kind {
+            TraceKind::Update => (self.colour, self.width.0),
+            TraceKind::Empty => (EMPTY, self.width.0.min(2)),
+            TraceKind::Sent => (REQUEST, self.width.0.min(2)),
+        };
+        match message.kind {
+            TraceKind::Sent => stroke::dashed(area, &ends, colour, width)?,
+            _ => stroke::solid(area, &ends, colour, width)?,
+        }
+        if self.width.1 && whole {
+            arrow(area, from, to, colour, if width > 2 { 18.0 } else { 12.0 })?;
+        }
+        Ok(())
+    }
+
+    /// How late updates were, as many as there is room for.
+    fn latencies(&self, lane: &Lane) -> Drawn {
+        let mut free = i32::MIN;
+        for message in &lane.messages {
+            let Some(latency) = message.latency_us else { continue };
+            let text = show_us(latency);
+            let half = (LABEL.width(&text) / 2.0) as i32;
+            let x = self.plot.at((message.client_us, 0.0)).0;
+            let inside = x >= self.plot.from.0 && x + half <= self.plot.to.0 + 24;
+            if inside && x - half > free {
+                // The rules stay out of the text.
+                let ground = [(x - half - 3, self.labels - 12), (x + half + 3, self.labels + 12)];
+                self.plot.area.draw(&Rectangle::new(ground, WHITE.filled()))?;
+                self.plot.area.draw_text(&text, &LABEL.at(HPos::Center), (x, self.labels))?;
+                free = x + half + 18;
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the recording ends before the span does.
+    fn end(&self, lane: &Lane) -> Drawn {
+        let Some(until) = lane.kept_until_us else { return Ok(()) };
+        let x = self.plot.at((until, 0.0)).0 + 12;
+        let (from, to) = ((x, self.server - 14), (self.plot.to.0, self.client + 14));
+        if to.0 - from.0 < 8 {
+            return Ok(());
+        }
+        panel::stripes(self.plot.area, from, to, palette::lighter(GREY, 0.6))?;
+        let text = LABEL.fit(&not_recorded(), (to.0 - from.0) as f32 - 12.0);
+        let (x, y) = ((from.0 + to.0) / 2, (from.1 + to.1) / 2);
+        let half = (LABEL.width(&text) / 2.0) as i32 + 6;
+        let ground = [(x - half, y - 14), (x + half, y + 14)];
+        self.plot.area.draw(&Rectangle::new(ground, WHITE.filled()))?;
+        self.plot.area.draw_text(&text, &LABEL.at(HPos::Center), (x, y))
+    }
+}
+
+/// The head of an arrow at `to`.
+fn arrow(area: &Area, from: (f64, f64), to: (f64, f64), colour: RGBColor, size: f64) -> Drawn {
+    let (dx, dy) = (to.0 - from.0, to.1 - from.1);
+    let length = dx.hypot(dy);
+    if length < size {
+        return Ok(());
+    }
+    let (ux, uy) = (dx / length * size, dy / length * size);
+    let corner = |side: f64| {
+        let (x, y) = (to.0 - ux - side * 0.42 * uy, to.1 - uy + side * 0.42 * ux);
+        (x.round() as i32, y.round() as i32)
+    };
+    let tip = (to.0.round() as i32, to.1.round() as i32);
+    let outline = vec![corner(1.0), tip, corner(-1.0)];
+    area.draw(&Polygon::new(outline.clone(), colour.filled()))?;
+    // A filled polygon has steps at its rim.
+    stroke::solid(area, &outline, colour, 2)
+}

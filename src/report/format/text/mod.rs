@@ -1,0 +1,274 @@
+//! The tables for the terminal: the chapter beside the measured, latency and cost, audit,
+//! verdicts.
+
+mod consistency;
+pub(in crate::report) mod grid;
+mod notes;
+
+use crate::record::Metric;
+use crate::report::chapter::as_printed;
+use crate::report::figure::Figure;
+use crate::report::layer::{Layer, Statistic, Way};
+use crate::report::table::{Row, Table};
+use crate::report::{Format, Rendered};
+use crate::units::{human_bytes, human_ns, thousands, three};
+use grid::Grid;
+
+/// One text file, also for standard output.
+pub(crate) struct Text;
+
+/// In place of an absent figure; the notes say why.
+const ABSENT: &str = "-";
+
+impl Format for Text {
+    fn name(&self) -> &'static str {
+        "text"
+    }
+    fn about(&self) -> &'static str {
+        "tables for the terminal"
+    }
+    fn files(&self) -> &'static [&'static str] {
+        &["summary.txt"]
+    }
+    fn render(&self, table: &Table) -> Vec<Rendered> {
+        let parts = [
+            head(table),
+            overhead(table),
+            ratios(table),
+            consistency::bytes(table),
+            latency(table),
+            consistency::times(table),
+            consistency::delivery(table),
+            fanout(table),
+            cost(table),
+            consistency::words(table),
+            notes::audit(table),
+            notes::limits(table),
+            notes::verdicts(table),
+            notes::notes(table),
+        ];
+        let parts: Vec<String> = parts.into_iter().filter(|p| !p.is_empty()).collect();
+        vec![Rendered { name: self.files()[0], bytes: parts.join("\n").into_bytes() }]
+    }
+}
+
+fn head(table: &Table) -> String {
+    let files = match table.parts {
+        1 => String::new(),
+        n => format!(", {n} result files merged"),
+    };
+    let line = format!("{} · {} · {}{files}", table.name, table.started, table.build);
+    grid::paragraph(&line, 2)
+}
+
+fn show(figure: &Figure, how: impl Fn(f64) -> String) -> String {
+    figure.value().map_or_else(|| ABSENT.to_owned(), how)
+}
+
+/// A whole number with thousands apart; a fraction with three digits.
+fn amount(value: f64) -> String {
+    match value {
+        v if !(0.0..1e15).contains(&v) => format!("{v:.2e}"),
+        v if v >= 1000.0 || v.fract() == 0.0 => thousands(v.round() as u64),
+        v if v >= 100.0 => format!("{v:.1}"),
+        v => three(v),
+    }
+}
+
+fn case_name(row: &Row) -> String {
+    let clients = thousands(row.clients.into());
+    match row.chapter.use_case {
+        Some(case) => format!("{case} {clients}"),
+        None => clients,
+    }
+}
+
+fn rows(table: &Table) -> Vec<&Row> {
+    let mut rows: Vec<&Row> = table.rows.iter().collect();
+    rows.sort_by_key(|r| r.clients);
+    rows
+}
+
+/// The chapter's table beside the measured one.
+fn overhead(table: &Table) -> String {
+    let stretched = table.rows.iter().any(|r| r.pace.stretched);
+    let chapter = table.rows.iter().any(|r| r.chapter.bytes_per_s.value().is_some());
+    let mut head = vec!["\nclients", "\nseries"];
+    if chapter {
+        head.extend(["chapter\nB/s", "chapter\n\"Mbps\""]);
+    }
+    head.push("measured\nB/s");
+    if stretched {
+        head.push("scaled to\nplan, B/s");
+    }
+    if chapter {
+        head.push("measured\n\"Mbps\"");
+    }
+    head.extend([
+        "head chars\n/message",
+        "overhead B\n/message",
+        "app B\n/message",
+        "TCP/IP B\n/message",
+    ]);
+    let mut grid = Grid::new(2, &head);
+    for row in rows(table) {
+        let volume = |layer| row.steady(Way::Both, layer);
+        let overhead = volume(Layer::Overhead);
+        let mut cells = vec![case_name(row), row.series.clone()];
+        if chapter {
+            cells.push(show(&row.chapter.bytes_per_s, amount));
+            cells.push(show(&row.chapter.mebibits_per_s, as_printed));
+        }
+        cells.push(show(&overhead.per_s, amount));
+        if stretched {
+            cells.push(show(&overhead.per_s_scaled, amount));
+        }
+        if chapter {
+            cells.push(show(&row.overhead_mebibits_per_s, as_printed));
+        }
+        for layer in [Layer::HeadChars, Layer::Overhead, Layer::Wire, Layer::Ip] {
+            cells.push(show(&volume(layer).per_message, amount));
+        }
+        grid.row(cells);
+    }
+    format!(
+        "Protocol overhead a second, all clients, and bytes a message by layer\n{}",
+        grid.render()
+    )
+}
+
+fn ratios(table: &Table) -> String {
+    let Some(first) = table.comparisons.first() else { return String::new() };
+    let labels: Vec<String> = first.ratios.iter().map(|r| r.label.replace(' ', "\n")).collect();
+    let mut head = vec!["clients", "polling : websocket"];
+    head.extend(labels.iter().map(String::as_str));
+    let mut grid = Grid::new(2, &head);
+    for comparison in &table.comparisons {
+        let mut cells = vec![
+            thousands(comparison.clients.into()),
+            format!("{} : {}", comparison.polling, comparison.websocket),
+        ];
+        let ratio = |r: &crate::report::table::Ratio| show(&r.per_message, ratio_text);
+        cells.extend(comparison.ratios.iter().map(ratio));
+        grid.row(cells);
+    }
+    format!(
+        "Ratio per message, polling : websocket (below 1 polling costs less)\n{}",
+        grid.render()
+    )
+}
+
+fn ratio_text(value: f64) -> String {
+    match value {
+        v if v >= 1e6 || (v > 0.0 && v < 1e-3) => format!("{v:.1e}"),
+        v if v >= 99.95 => format!("{v:.1}"),
+        v => three(v),
+    }
+}
+
+fn us(value: f64) -> String {
+    human_ns(value * 1e3)
+}
+
+fn latency(table: &Table) -> String {
+    let wanted = [
+        (Metric::DeliveryLatency, Statistic::P50, "delivery\np50"),
+        (Metric::DeliveryLatency, Statistic::P99, "delivery\np99"),
+        (Metric::DeliveryLatency, Statistic::Max, "delivery\nmax"),
+        (Metric::ResponseLatency, Statistic::P50, "response\np50"),
+        (Metric::ResponseLatency, Statistic::P99, "response\np99"),
+        (Metric::DriverLag, Statistic::P99, "driver lag\np99"),
+        (Metric::ConnectTime, Statistic::P99, "connect\np99"),
+    ];
+    let mut head = vec!["clients", "series"];
+    head.extend(wanted.map(|(_, _, name)| name));
+    head.push("floor lag\np99");
+    // How late the delay line itself was, where there is one.
+    let line = [Statistic::P50, Statistic::P99];
+    let delayed = table.rows.iter().any(|r| r.latency(Metric::DelayError).count > 0);
+    if delayed {
+        head.extend(["line error\np50", "line error\np99"]);
+    }
+    let mut grid = Grid::new(2, &head);
+    for row in rows(table) {
+        let mut cells = vec![thousands(row.clients.into()), row.series.clone()];
+        for (metric, statistic, _) in wanted {
+            let latency = row.latency(metric);
+            let mark = if latency.driver_bound { "†" } else { "" };
+            cells.push(show(latency.stat(statistic), |v| format!("{}{mark}", us(v))));
+        }
+        cells.push(show(&row.cost.floor_lag_p99_us, us));
+        let error = row.latency(Metric::DelayError);
+        cells.extend(line.iter().filter(|_| delayed).map(|&s| show(error.stat(s), us)));
+        grid.row(cells);
+    }
+    format!("Latency\n{}", grid.render())
+}
+
+/// How clients' messages spread, where they send to each other.
+fn fanout(table: &Table) -> String {
+    let rows: Vec<&Row> = rows(table).into_iter().filter(|r| r.fanout.posts > 0).collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    let head = [
+        "clients",
+        "series",
+        "messages",
+        "first\np50",
+        "first\np99",
+        "last\np50",
+        "last\np99",
+        "spread\np50",
+        "spread\np99",
+        "reached\nleast",
+        "reached\nmean",
+    ];
+    let mut grid = Grid::new(2, &head);
+    for row in rows {
+        let f = &row.fanout;
+        let mut cells = vec![thousands(row.clients.into()), row.series.clone(), thousands(f.posts)];
+        for time in f.first_us.iter().chain(&f.last_us).chain(&f.spread_us) {
+            cells.push(show(time, us));
+        }
+        for share in [&f.completeness_min, &f.completeness_mean] {
+            cells.push(show(share, |v| format!("{:.2} %", v * 100.0)));
+        }
+        grid.row(cells);
+    }
+    format!("Spreading of a message to all clients, from its intended sending\n{}", grid.render())
+}
+
+fn cost(table: &Table) -> String {
+    let head = [
+        "clients",
+        "series",
+        "driver CPU\n/message",
+        "server CPU\n/message",
+        "floor CPU\n/turn",
+        "driver\nB/client",
+        "server\nB/client",
+        "kernel\nB/client",
+        "connects\n/s",
+        "messages",
+        "lost",
+        "faults",
+    ];
+    let mut grid = Grid::new(2, &head);
+    for row in rows(table) {
+        let c = &row.cost;
+        let mut cells = vec![thousands(row.clients.into()), row.series.clone()];
+        for cpu in [&c.driver_cpu_us, &c.server_cpu_us, &c.floor_cpu_us] {
+            cells.push(show(cpu, us));
+        }
+        for memory in [&c.driver_bytes, &c.server_bytes, &c.kernel_bytes] {
+            cells.push(show(memory, human_bytes));
+        }
+        cells.push(show(&row.connecting.per_s, amount));
+        for count in [row.events.messages, row.events.lost, row.events.faults] {
+            cells.push(thousands(count));
+        }
+        grid.row(cells);
+    }
+    format!("CPU and memory, driver and server apart\n{}", grid.render())
+}

@@ -1,0 +1,165 @@
+//! A judgement as workflow commands of GitHub Actions, which show as annotations of the run.
+
+use crate::report::finding::{Decision, Finding};
+use crate::report::judgement::{Judged, describe};
+
+/// What GitHub shows of each level and step; of more it says nothing.
+const MOST: usize = 10;
+/// Characters of a message: more than that is read in the summary.
+const MOST_CHARS: usize = 2_000;
+
+/// How loud an annotation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Level {
+    Error,
+    Warning,
+    Notice,
+}
+
+impl Level {
+    fn name(self) -> &'static str {
+        match self {
+            Level::Error => "error",
+            Level::Warning => "warning",
+            Level::Notice => "notice",
+        }
+    }
+}
+
+/// An annotation for each finding that did not pass, at the most ten of a level, of which the
+/// last says how many more there are, and a notice of the decision: a command a line.
+pub fn render(judged: &Judged) -> String {
+    let mut out = String::new();
+    let loud = |level| if judged.judgement.strict { Level::Error } else { level };
+    let run: Vec<(String, String)> =
+        judged.reasons().map(|r| ("wsbench: the run".to_owned(), r.to_owned())).collect();
+    let of = |decision| judged.shown(decision).into_iter().map(annotation);
+    let levels = [
+        (Level::Error, run.into_iter().chain(of(Decision::Fail)).collect::<Vec<_>>()),
+        (loud(Level::Warning), of(Decision::Inconclusive).collect()),
+        (loud(Level::Notice), not_comparable(judged)),
+    ];
+    for level in [Level::Error, Level::Warning, Level::Notice] {
+        let mine = levels.iter().filter(|(l, _)| *l == level);
+        let mut all: Vec<&(String, String)> = mine.flat_map(|(_, found)| found).collect();
+        // The decision is a notice too.
+        let most = if level == Level::Notice { MOST - 1 } else { MOST };
+        let more = match all.len() > most {
+            true => all.split_off(most - 1).len(),
+            false => 0,
+        };
+        all.iter().for_each(|(title, message)| out.push_str(&command(level, title, message)));
+        if more > 0 {
+            let message = format!("{more} more like these are in the summary of the job");
+            out.push_str(&command(level, "wsbench: and more", &message));
+        }
+    }
+    let title = format!("wsbench: {}", judged.judgement.title);
+    out.push_str(&command(Level::Notice, &title, &judged.conclusion()));
+    out
+}
+
+/// The annotation of a command that ended early.
+pub fn failed(message: &str) -> String {
+    command(Level::Error, "wsbench: failed", message)
+}
+
+/// One for each reason: a gate has dozens of figures that one run a side does not tell.
+fn not_comparable(judged: &Judged) -> Vec<(String, String)> {
+    let groups = describe::by_reason(&judged.shown(Decision::NotComparable));
+    let of = |group: &Vec<&Finding>| match group.as_slice() {
+        [one] => annotation(one),
+        several => {
+            let first = several[0];
+            let title = format!(
+                "{}: {} figures",
+                describe::decision(Decision::NotComparable),
+                several.len()
+            );
+            let text = Some(&first.text).filter(|text| !text.is_empty());
+            let lines: Vec<&str> =
+                text.into_iter().chain(&first.details).map(String::as_str).collect();
+            (title, lines.join("\n"))
+        }
+    };
+    groups.iter().map(of).collect()
+}
+
+/// Title and message.
+fn annotation(finding: &Finding) -> (String, String) {
+    let title = format!(
+        "{}: {}",
+        describe::decision(finding.decision),
+        describe::subject(&finding.subject)
+    );
+    let mut lines = vec![describe::values(finding)];
+    lines.extend(finding.effect.as_ref().map(describe::effect));
+    lines.extend((!finding.text.is_empty()).then(|| finding.text.clone()));
+    lines.extend(finding.details.iter().cloned());
+    (title, lines.join("\n"))
+}
+
+fn command(level: Level, title: &str, message: &str) -> String {
+    let message: String = message.chars().take(MOST_CHARS).collect();
+    format!("::{} title={}::{}\n", level.name(), property(title), data(&message))
+}
+
+/// A message as the runner takes it; the per cent sign is the first, as it begins the others.
+fn data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// The value of a property, which ends at a comma or a colon.
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::finding::Judgement;
+    use crate::report::judgement::tests::finding;
+
+    #[test]
+    fn commands_are_escaped_as_the_runner_reads_them() {
+        assert_eq!(
+            command(Level::Error, "a: b, 5 %\n", "100 %0A\r\nx: y, z"),
+            "::error title=a%3A b%2C 5 %25%0A::100 %250A%0D%0Ax: y, z\n"
+        );
+        assert_eq!(failed("no\nserver"), "::error title=wsbench%3A failed::no%0Aserver\n");
+    }
+
+    fn lines(fail: usize, undecided: usize, incomparable: usize, strict: bool) -> Vec<String> {
+        let mut judgement = Judgement::new("t");
+        judgement.strict = strict;
+        let of = [
+            (Decision::Fail, fail),
+            (Decision::Inconclusive, undecided),
+            (Decision::NotComparable, incomparable),
+        ];
+        for (decision, count) in of {
+            judgement.findings.extend((0..count).map(|n| finding(decision, &format!("m{n}"))));
+        }
+        let text = render(&Judged::comparison(&judgement, None));
+        text.lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn no_more_of_a_level_than_are_shown() {
+        let count = |lines: &[String], level: &str| {
+            lines.iter().filter(|l| l.starts_with(&format!("::{level} "))).count()
+        };
+        for (fail, wanted) in [(0, 0), (1, 1), (10, 10), (11, 10), (40, 10)] {
+            let lines = lines(fail, 12, 12, false);
+            assert_eq!(count(&lines, "error"), wanted);
+            // One for all of a reason, and one of the decision.
+            assert_eq!((count(&lines, "warning"), count(&lines, "notice")), (10, 2));
+            let more = lines.iter().find(|l| l.contains("more like these") && l.contains("error"));
+            let said = more.map(|l| l.contains(&format!("::{} more", fail - 9)));
+            assert_eq!(said, (fail > 10).then_some(true), "{more:?}");
+        }
+        let strict = lines(3, 3, 3, true);
+        assert_eq!((count(&strict, "error"), count(&strict, "warning")), (7, 0));
+        assert_eq!(lines(0, 0, 0, false).len(), 1);
+    }
+}

@@ -1,0 +1,261 @@
+//! The phrases that the formats for people share: figures with units, changes, who is meant.
+
+use crate::report::figure::Figure;
+use crate::report::finding::{Decision, Effect, Finding, Judgement, Kind, Subject};
+use crate::units::{thousands, three};
+use std::collections::BTreeMap;
+
+/// Significant digits of a figure that is no whole number.
+const DIGITS: i32 = 6;
+
+/// The decision as it is shouted.
+pub(crate) fn decision(decision: Decision) -> &'static str {
+    match decision {
+        Decision::Pass => "PASS",
+        Decision::NotComparable => "NOT COMPARABLE",
+        Decision::Inconclusive => "INCONCLUSIVE",
+        Decision::Fail => "FAIL",
+    }
+}
+
+/// A whole number with thousands apart, any other with six significant digits.
+pub(crate) fn amount(value: f64) -> String {
+    let sign = if value < 0.0 { "-" } else { "" };
+    let size = value.abs();
+    if size >= 1e15 || (size > 0.0 && size < 1e-4) {
+        return format!("{value:e}");
+    }
+    if size.fract() == 0.0 {
+        return format!("{sign}{}", thousands(size as u64));
+    }
+    let decimals = (DIGITS - 1 - size.log10().floor() as i32).clamp(0, 9) as usize;
+    let text = format!("{size:.decimals$}");
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    // Below 10^15 the whole part is a number of 64 bits.
+    let whole = whole.parse().map_or_else(|_| whole.to_owned(), thousands);
+    match fraction.trim_end_matches('0') {
+        "" => format!("{sign}{whole}"),
+        fraction => format!("{sign}{whole}.{fraction}"),
+    }
+}
+
+/// A number with its unit.
+pub(crate) fn with_unit(value: f64, unit: &str) -> String {
+    match unit {
+        "-" | "" => amount(value),
+        unit => format!("{} {unit}", amount(value)),
+    }
+}
+
+/// A figure with its unit, `none` where there is no number.
+pub(crate) fn figure(figure: &Figure, unit: &str) -> String {
+    figure.value().map_or_else(|| "none".to_owned(), |v| with_unit(v, unit))
+}
+
+/// The value and the baseline of a finding; where both look the same and are not, with every digit.
+pub(crate) fn pair(finding: &Finding) -> (String, Option<String>) {
+    let value = figure(&finding.value, &finding.unit);
+    let Some(baseline) = &finding.baseline else { return (value, None) };
+    let other = figure(baseline, &finding.unit);
+    match (finding.value.value(), baseline.value()) {
+        (Some(a), Some(b)) if a != b && value == other => {
+            (format!("{a} {}", finding.unit), Some(format!("{b} {}", finding.unit)))
+        }
+        _ => (value, Some(other)),
+    }
+}
+
+/// A relative change: `+7 %`.
+pub(crate) fn change(relative: f64) -> String {
+    let text = three(relative.abs() * 100.0);
+    match (text.as_str(), relative < 0.0) {
+        ("0", _) => "0 %".to_owned(),
+        (text, true) => format!("-{text} %"),
+        (text, false) => format!("+{text} %"),
+    }
+}
+
+/// The change with its interval: `+7 % (+5.5 % to +8.2 %)`.
+pub(crate) fn interval(effect: &Effect) -> String {
+    let estimate = change(effect.estimate);
+    match (effect.lower, effect.upper) {
+        (Some(lower), Some(upper)) => {
+            format!("{estimate} ({} to {})", change(lower), change(upper))
+        }
+        (Some(lower), None) => format!("{estimate} (at least {})", change(lower)),
+        (None, Some(upper)) => format!("{estimate} (at most {})", change(upper)),
+        (None, None) => format!("{estimate} (too few pairs for an interval)"),
+    }
+}
+
+/// Everything that the paired test says.
+pub(crate) fn effect(effect: &Effect) -> String {
+    let seen = match effect.detectable {
+        Some(least) => format!("a change of {} would have been seen", three(least * 100.0) + " %"),
+        None => "the smallest change that would have been seen is unknown".to_owned(),
+    };
+    format!(
+        "change {}, {} % tolerated, {} pairs, p = {}, noise {} %; {seen}",
+        interval(effect),
+        three(effect.margin * 100.0),
+        effect.pairs,
+        probability(effect.p),
+        three(effect.noise * 100.0),
+    )
+}
+
+fn probability(p: f64) -> String {
+    match p {
+        p if p > 0.0 && p < 1e-3 => format!("{p:.1e}"),
+        p if p < 0.01 => amount((p * 1e4).round() / 1e4),
+        p => three(p),
+    }
+}
+
+/// Value, what it was held against, and how much is behind it.
+pub(crate) fn values(finding: &Finding) -> String {
+    let (value, baseline) = pair(finding);
+    let mut parts = vec![match finding.value.reason() {
+        Some(why) => format!("no value: {why}"),
+        None => format!("value {value}"),
+    }];
+    let absent = finding.baseline.as_ref().and_then(Figure::reason);
+    parts.extend(match (baseline, absent) {
+        (Some(_), Some(why)) => Some(format!("no baseline: {why}")),
+        (Some(baseline), None) => Some(format!("baseline {baseline}")),
+        (None, _) => None,
+    });
+    if !matches!(finding.bound.as_str(), "" | "-") {
+        parts.push(format!("bound: {}", finding.bound));
+    }
+    parts.push(match finding.samples {
+        1 => "1 sample".to_owned(),
+        n => format!("{} samples", thousands(n)),
+    });
+    parts.join("; ")
+}
+
+/// Series and client count, `the run` where it is the run as a whole.
+pub(crate) fn of_whom(subject: &Subject) -> String {
+    match (subject.series.as_str(), subject.clients) {
+        ("", None) => "the run".to_owned(),
+        ("", Some(n)) => format!("{} clients", thousands(n.into())),
+        (series, None) => series.to_owned(),
+        (series, Some(n)) => format!("{series} at {} clients", thousands(n.into())),
+    }
+}
+
+/// Who and what is meant: `polling at 1,000 clients: overhead_bytes_per_message`.
+pub(crate) fn subject(subject: &Subject) -> String {
+    format!("{}: {}", of_whom(subject), subject.metric)
+}
+
+/// True for a check of validity that holds: a run has a dozen a row.
+pub(crate) fn is_passed_check(finding: &Finding) -> bool {
+    finding.kind == Kind::Check && finding.decision == Decision::Pass
+}
+
+/// `12 checks passed for each of 6 rows`; nothing where no check passed.
+pub(crate) fn passed_checks(judgement: &Judgement) -> Option<String> {
+    let mut rows: BTreeMap<(&str, Option<u32>), usize> = BTreeMap::new();
+    for finding in judgement.findings.iter().filter(|f| is_passed_check(f)) {
+        *rows.entry((&finding.subject.series, finding.subject.clients)).or_default() += 1;
+    }
+    let (least, most) = (*rows.values().min()?, *rows.values().max()?);
+    let checks = match (least, most) {
+        (1, 1) => "1 check".to_owned(),
+        (least, most) if least == most => format!("{most} checks"),
+        (least, most) => format!("{least} to {most} checks"),
+    };
+    Some(match rows.len() {
+        1 => format!("{checks} passed"),
+        n => format!("{checks} passed for each of {n} rows"),
+    })
+}
+
+/// Findings by what is said of them, in the order of the first of each: where the reason is the
+/// same, it is given once.
+pub(crate) fn by_reason<'a>(findings: &[&'a Finding]) -> Vec<Vec<&'a Finding>> {
+    let mut groups: Vec<Vec<&Finding>> = Vec::new();
+    let alike = |a: &Finding, b: &Finding| {
+        a.effect.is_none() && b.effect.is_none() && a.text == b.text && a.details == b.details
+    };
+    for &finding in findings {
+        match groups.iter_mut().find(|g| alike(g[0], finding)) {
+            Some(group) => group.push(finding),
+            None => groups.push(vec![finding]),
+        }
+    }
+    groups
+}
+
+/// Text of any origin on one line: line ends are spaces, other control characters are shown by
+/// their code. What a runner of GitHub Actions would read as a command is broken up.
+pub(crate) fn line(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    // The two characters before: a command is `::` after white space alone.
+    let (mut last, mut before) = (' ', ' ');
+    for c in text.chars() {
+        if c == ':' && last == ':' && before.is_whitespace() {
+            out.push(' ');
+        }
+        match c {
+            '\n' | '\r' | '\t' => out.push(' '),
+            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => {
+                out.extend(c.escape_default());
+            }
+            c => out.push(c),
+        }
+        (before, last) = (last, c);
+    }
+    // The older form is one anywhere in a line.
+    out.replace("##[", "## [")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_have_six_digits_and_whole_numbers_all() {
+        let cases = [
+            (0.0, "0"),
+            (909.0, "909"),
+            (1_234_567.0, "1,234,567"),
+            (1234.5, "1,234.5"),
+            (0.015_258_789, "0.0152588"),
+            (40.434_782_6, "40.4348"),
+            (-2.5, "-2.5"),
+            (999_999.96, "1,000,000"),
+            (1e15, "1e15"),
+            (5e-7, "5e-7"),
+        ];
+        for (value, text) in cases {
+            assert_eq!(amount(value), text);
+        }
+        assert_eq!(with_unit(2.0, "bytes/message"), "2 bytes/message");
+        assert_eq!(with_unit(2.0, "-"), "2");
+    }
+
+    #[test]
+    fn changes_carry_their_sign() {
+        assert_eq!(change(0.07), "+7 %");
+        assert_eq!(change(-0.0123), "-1.23 %");
+        assert_eq!(change(0.0), "0 %");
+        assert_eq!(change(-1e-9), "0 %");
+        let ps = [(0.0, "0"), (1.234e-5, "1.2e-5"), (0.00123, "0.0012"), (0.05, "0.05")];
+        for (p, text) in ps {
+            assert_eq!(probability(p), text);
+        }
+    }
+
+    #[test]
+    fn a_line_has_no_control_characters_and_no_commands() {
+        assert_eq!(line("a\r\nb\tc\x1b[1md"), "a  b c\\u{1b}[1md");
+        assert_eq!(line("::add-mask::x"), ": :add-mask::x");
+        assert_eq!(line("\u{2003}\t::error::x"), "\u{2003} : :error::x");
+        assert_eq!(line("Server: ::error::x"), "Server: : :error::x");
+        assert_eq!(line("x##[error]y"), "x## [error]y");
+        assert_eq!(line("[::1]:80 µs|"), "[::1]:80 µs|");
+    }
+}

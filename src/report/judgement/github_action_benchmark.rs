@@ -1,0 +1,34 @@
+//! The custom format of github-action-benchmark, `tool: customSmallerIsBetter`: an array of
+//! objects with name, unit and value, and with range and extra where there is something to say.
+
+use crate::report::judgement::measures::{Reading, readings};
+use crate::report::judgement::{Judged, describe};
+use serde_json::{Value, json};
+
+/// One array. Figures of which more is better are left out: the tool takes one sort at a time.
+/// The action calls an empty array an error.
+pub fn render(judged: &[Judged]) -> Vec<u8> {
+    let entries =
+        crate::report::judgement::told_apart(judged).into_iter().flat_map(|(prefix, judged)| {
+            let readings = readings(&judged).into_iter().filter(|r| r.smaller_is_better);
+            readings.map(move |r| entry(&prefix, &r)).collect::<Vec<_>>()
+        });
+    crate::report::judgement::json::pretty(&Value::Array(entries.collect()))
+}
+
+fn entry(prefix: &str, reading: &Reading) -> Value {
+    let unit = match reading.unit.as_str() {
+        "-" => "",
+        unit => unit,
+    };
+    let mut entry = json!({
+        "name": format!("{prefix}{}: {}", reading.benchmark, reading.metric),
+        "unit": unit,
+        "value": crate::report::judgement::json::number(reading.value),
+        "extra": reading.about.join("\n"),
+    });
+    if let Some(effect) = &reading.effect {
+        entry["range"] = json!(describe::interval(effect));
+    }
+    entry
+}

@@ -1,0 +1,93 @@
+//! A judgement as one JSON document. An absent value is null and its reason is in `absent`.
+
+use crate::report::figure::Figure;
+use crate::report::finding::{Effect, Finding};
+use crate::report::judgement::Judged;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// The schema of the document.
+pub const JUDGEMENT_SCHEMA: &str = "wsbench.judgement/1";
+
+/// The document, with a line end.
+pub fn render(judged: &Judged) -> Vec<u8> {
+    pretty(&document(judged))
+}
+
+/// The judgement as a value, to be put into another document too.
+pub fn document(judged: &Judged) -> Value {
+    let judgement = judged.judgement;
+    let sides: Vec<Value> =
+        judgement.sides.iter().map(|s| json!({ "name": s.name, "about": s.about })).collect();
+    json!({
+        "schema_version": JUDGEMENT_SCHEMA,
+        "title": judgement.title,
+        "sides": sides,
+        "decision": judgement.decision().name(),
+        "exit_code": judged.exit_code(),
+        "strict": judgement.strict,
+        "findings": judgement.findings.iter().map(finding).collect::<Vec<_>>(),
+        "notes": judgement.notes,
+    })
+}
+
+fn finding(finding: &Finding) -> Value {
+    let mut absent = serde_json::Map::new();
+    let mut value = |name: &str, figure: &Figure| match figure {
+        Figure::Known(value) => number(*value),
+        Figure::Absent(why) => {
+            absent.insert(name.to_owned(), json!(why));
+            Value::Null
+        }
+    };
+    let found = value("value", &finding.value);
+    let baseline = finding.baseline.as_ref().map(|b| value("baseline", b));
+    let subject = &finding.subject;
+    json!({
+        "kind": finding.kind.name(),
+        "subject": {
+            "series": (!subject.series.is_empty()).then_some(&subject.series),
+            "clients": subject.clients,
+            "metric": subject.metric,
+        },
+        "decision": finding.decision.name(),
+        "value": found,
+        "baseline": baseline,
+        "unit": finding.unit,
+        "bound": finding.bound,
+        "effect": finding.effect.as_ref().map(effect),
+        "samples": finding.samples,
+        "text": finding.text,
+        "details": finding.details,
+        "absent": absent,
+    })
+}
+
+fn effect(effect: &Effect) -> Value {
+    json!({
+        "estimate": effect.estimate,
+        "lower": effect.lower,
+        "upper": effect.upper,
+        "detectable": effect.detectable,
+        "margin": effect.margin,
+        "noise": effect.noise,
+        "pairs": effect.pairs,
+        "p": effect.p,
+    })
+}
+
+/// Every digit, and a whole number without a fraction.
+pub fn number(value: f64) -> Value {
+    match value.fract() == 0.0 && value.abs() < 9e15 {
+        true => json!(value as i64),
+        false => json!(value),
+    }
+}
+
+/// A document for people too, with a line end.
+pub fn pretty(value: &impl Serialize) -> Vec<u8> {
+    // Text, numbers and string keys: nothing that JSON cannot hold.
+    let mut bytes = serde_json::to_vec_pretty(value).expect("text and numbers are JSON");
+    bytes.push(b'\n');
+    bytes
+}

@@ -1,0 +1,196 @@
+//! A judgement as JUnit XML: a suite a series, a case a finding.
+//!
+//! What is undecided or not comparable is skipped with its reason, and a failure where the
+//! judgement is strict, so that the file says what the exit code says.
+
+use crate::report::finding::{Decision, Finding, Kind};
+use crate::report::judgement::{Judged, describe};
+use crate::report::table::Status;
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+use std::collections::HashSet;
+use std::time::Duration;
+
+/// The name of the whole report.
+const NAME: &str = "wsbench";
+
+/// One document of all judgements.
+pub fn render(judged: &[Judged]) -> Vec<u8> {
+    let mut report = Report::new(NAME);
+    for (prefix, judged) in crate::report::judgement::told_apart(judged) {
+        report.add_test_suites(suites(&prefix, &judged));
+    }
+    bytes(&report)
+}
+
+/// The document of a command that ended early: one case, in error.
+pub fn failed(title: &str, message: &str) -> Vec<u8> {
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+    let first = message.lines().next().unwrap_or_default();
+    status.set_message(describe::line(first)).set_type("error").set_description(block(message));
+    let mut suite = suite(title);
+    suite.add_test_case(case("run", "the command ends as it should", status));
+    let mut report = Report::new(NAME);
+    report.add_test_suite(suite);
+    bytes(&report)
+}
+
+fn bytes(report: &Report) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    // Writing to memory does not fail, and every text is free of what XML cannot hold.
+    report.serialize(&mut bytes).expect("memory takes every document");
+    bytes
+}
+
+fn suites(prefix: &str, judged: &Judged) -> Vec<TestSuite> {
+    let title = describe::line(&format!("{prefix}{}", judged.judgement.title));
+    let mut suites = vec![whole(&title, judged)];
+    let mut series: Vec<&str> = Vec::new();
+    for finding in &judged.judgement.findings {
+        let name = finding.subject.series.as_str();
+        if !series.contains(&name) {
+            series.push(name);
+        }
+    }
+    for name in series {
+        let mut names = HashSet::new();
+        let shown = if name.is_empty() { "run".to_owned() } else { describe::line(name) };
+        let mut suite = suite(&format!("{title}: {shown}"));
+        for f in judged.judgement.findings.iter().filter(|f| f.subject.series == name) {
+            let class = format!("{}.{shown}", f.kind.name());
+            let clients = f.subject.clients.map(|n| format!(" at {n} clients"));
+            let metric = match f.kind {
+                // The bound of a limit is what tells it from the next one of the metric.
+                Kind::Limit => format!("{} {}", f.subject.metric, f.bound),
+                _ => f.subject.metric.clone(),
+            };
+            let plain = describe::line(&metric) + &clients.unwrap_or_default();
+            // Readers take two cases of one name for one.
+            let mut name = plain.clone();
+            let mut tried = 1;
+            while !names.insert((class.clone(), name.clone())) {
+                tried += 1;
+                name = format!("{plain} ({tried})");
+            }
+            let mut case = case(&class, &name, status(f, judged.judgement.strict));
+            case.set_system_out(block(&told(f)));
+            suite.add_test_case(case);
+        }
+        suites.push(suite);
+    }
+    suites
+}
+
+/// The judgement as a whole, which also a run that was cut short or has no finding fails.
+fn whole(title: &str, judged: &Judged) -> TestSuite {
+    let valid = judged.verdict.is_none_or(|v| v.status == Status::Valid);
+    let conclusion = describe::line(&judged.conclusion());
+    let mut status = match (judged.exit_code(), judged.judgement.decision()) {
+        (0, Decision::Inconclusive | Decision::NotComparable) => TestCaseStatus::skipped(),
+        (0, _) => TestCaseStatus::success(),
+        _ => TestCaseStatus::non_success(NonSuccessKind::Failure),
+    };
+    if !matches!(status, TestCaseStatus::Success { .. }) {
+        let reasons = judged.verdict.map(|v| v.reasons.join("\n")).unwrap_or_default();
+        let word = if valid { judged.judgement.decision().name() } else { "invalid" };
+        status.set_message(&conclusion).set_type(word).set_description(block(&reasons));
+    }
+    let mut case = case("decision", "exit code is 0", status);
+    let judgement = judged.judgement;
+    let sides = judgement.sides.iter().map(|s| format!("{}: {}", s.name, s.about));
+    let lines: Vec<String> =
+        std::iter::once(conclusion).chain(sides).chain(judgement.notes.iter().cloned()).collect();
+    case.set_system_out(block(&lines.join("\n")));
+    let mut suite = suite(title);
+    suite.add_test_case(case);
+    suite
+}
+
+fn status(finding: &Finding, strict: bool) -> TestCaseStatus {
+    let mut status = match (finding.decision, strict) {
+        (Decision::Pass, _) => return TestCaseStatus::success(),
+        (Decision::Fail, _) | (_, true) => TestCaseStatus::non_success(NonSuccessKind::Failure),
+        (Decision::NotComparable | Decision::Inconclusive, false) => TestCaseStatus::skipped(),
+    };
+    let mut message = describe::values(finding);
+    if !finding.text.is_empty() {
+        message = format!("{message}: {}", finding.text);
+    }
+    status.set_message(describe::line(&message)).set_type(finding.decision.name());
+    status.set_description(block(&told(finding)));
+    status
+}
+
+/// Everything that is known of a finding, in lines.
+fn told(finding: &Finding) -> String {
+    let mut lines = vec![describe::values(finding)];
+    lines.extend(finding.effect.as_ref().map(describe::effect));
+    lines.extend((!finding.text.is_empty()).then(|| finding.text.clone()));
+    lines.extend(finding.details.iter().cloned());
+    lines.join("\n")
+}
+
+/// Text with its line ends, without what XML cannot hold.
+fn block(text: &str) -> String {
+    text.lines().map(describe::line).collect::<Vec<_>>().join("\n")
+}
+
+/// A suite; it took no time, which many readers ask for.
+fn suite(name: &str) -> TestSuite {
+    let mut suite = TestSuite::new(name);
+    suite.set_time(Duration::ZERO);
+    suite
+}
+
+fn case(class: &str, name: &str, status: TestCaseStatus) -> TestCase {
+    let mut case = TestCase::new(name, status);
+    case.set_classname(class).set_time(Duration::ZERO);
+    case
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::finding::Judgement;
+    use crate::report::judgement::tests::{finding, sample};
+
+    fn read(bytes: &[u8]) -> Report {
+        Report::deserialize(bytes).expect("what is written can be read")
+    }
+
+    #[test]
+    fn a_case_a_finding_and_one_for_the_whole() {
+        let mut judgement = sample();
+        let report = read(&render(&[Judged::comparison(&judgement, None)]));
+        // A finding of each decision, two of them open.
+        assert_eq!((report.tests, report.failures, report.skipped), (5, 2, 2));
+        judgement.strict = true;
+        let report = read(&render(&[Judged::comparison(&judgement, None)]));
+        assert_eq!((report.tests, report.failures, report.skipped), (5, 4, 0));
+    }
+
+    #[test]
+    fn text_of_any_origin_is_escaped() {
+        let mut judgement = Judgement::new("a<b> & \"c\"");
+        let mut odd = finding(Decision::Fail, "x ]]> <y>");
+        odd.text = "\u{0}\u{1b}[1m'&\u{ffff}".to_owned();
+        odd.details = vec!["a\r\nb".to_owned()];
+        judgement.findings = vec![odd.clone(), odd];
+        let bytes = render(&[Judged::comparison(&judgement, None)]);
+        let text = String::from_utf8(bytes.clone()).expect("XML is UTF-8");
+        assert!(text.contains("name=\"a&lt;b&gt; &amp; &quot;c&quot;\""), "{text}");
+        assert!(text.contains("\\u{0}\\u{1b}[1m"), "{text}");
+        assert!(text.contains("\na\nb</system-out>"), "{text}");
+        let controls = |c: char| (c.is_control() && c != '\n') || c == '\u{ffff}';
+        assert!(!text.contains(controls), "{text:?}");
+        let report = read(&bytes);
+        let names: Vec<&str> =
+            report.test_suites[1].test_cases.iter().map(|c| c.name.as_str()).collect();
+        assert_eq!(names, ["x ]]> <y> at 1000 clients", "x ]]> <y> at 1000 clients (2)"]);
+    }
+
+    #[test]
+    fn a_failed_command_is_an_error() {
+        let report = read(&failed("run of x", "no server\nstart one"));
+        assert_eq!((report.tests, report.errors), (1, 1));
+    }
+}

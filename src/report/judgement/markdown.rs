@@ -1,0 +1,295 @@
+//! A judgement as GitHub's Markdown, for `$GITHUB_STEP_SUMMARY`: the decision as a heading, a
+//! table of what did not pass, and everything else folded.
+
+use crate::report::finding::{Decision, Finding};
+use crate::report::judgement::{Judged, describe, measures};
+use crate::report::table::Table;
+
+/// What GitHub takes from one step; of a larger file it shows nothing.
+pub const MOST_BYTES: usize = 1024 * 1024;
+/// Kept free for what closes a table, and for the sentence that says where it was cut.
+const RESERVE: usize = 512;
+/// Characters of a cell, and of a quoted line.
+const MOST_CHARS: usize = 1_000;
+/// Quoted lines of a finding.
+const MOST_LINES: usize = 100;
+
+/// The judgement in at most `limit` bytes; where it was cut, it says so. Empty where not even
+/// that fits.
+pub fn render(judged: &Judged, limit: usize) -> String {
+    let judgement = judged.judgement;
+    let mut page = Page { out: String::new(), limit, left_out: 0 };
+    page.add(&format!("## {}: {}\n\n", judged.word(), text(&judgement.title)));
+    page.add(&format!("{}\n", text(&judged.conclusion())));
+    let sides =
+        judgement.sides.iter().map(|s| format!("**{}**: {}", text(&s.name), text(&s.about)));
+    list(&mut page, "", sides);
+    list(&mut page, "", judged.reasons().map(text));
+    let mut open = Vec::new();
+    for decision in [Decision::Fail, Decision::Inconclusive] {
+        open.extend(judged.shown(decision));
+    }
+    if !open.is_empty() {
+        page.add("\n");
+        findings(&mut page, &open);
+        quoted(&mut page, &open);
+    }
+    let unlike = judged.shown(Decision::NotComparable);
+    folded(&mut page, "not comparable", &unlike);
+    // What would settle them, once for each reason.
+    let groups = describe::by_reason(&unlike);
+    list(&mut page, "", groups.iter().flat_map(|g| &g[0].details).map(|d| text(d)));
+    passed(&mut page, judged);
+    if let Some(table) = judged.table {
+        figures(&mut page, table);
+    }
+    list(&mut page, "Notes\n\n", judgement.notes.iter().map(|n| text(n)));
+    page.finish()
+}
+
+/// A command that ended early, in at most `limit` bytes.
+pub fn failed(title: &str, message: &str, limit: usize) -> String {
+    let mut page = Page { out: String::new(), limit, left_out: 0 };
+    page.add(&format!("## FAILED: {}\n\n<pre>\n", text(title)));
+    let began = page.left_out == 0;
+    message.lines().for_each(|line| page.add(&format!("{}\n", html(line))));
+    if began {
+        page.close("</pre>\n");
+    }
+    page.finish()
+}
+
+/// What has been written, and how much of it there may be.
+struct Page {
+    out: String,
+    limit: usize,
+    left_out: usize,
+}
+
+impl Page {
+    /// Adds a piece, if it and all before it found room.
+    fn add(&mut self, piece: &str) {
+        if self.left_out > 0 || self.out.len() + piece.len() + RESERVE > self.limit {
+            self.left_out += 1;
+        } else {
+            self.out.push_str(piece);
+        }
+    }
+    /// Whether a folded part could be begun; it then must be closed.
+    fn unfold(&mut self, summary: &str, begin: &str) -> bool {
+        self.add(&format!("\n<details><summary>{summary}</summary>\n\n{begin}"));
+        self.left_out == 0
+    }
+    /// Closes what was begun, out of what is kept free.
+    fn close(&mut self, end: &str) {
+        self.out.push_str(end);
+    }
+    fn finish(mut self) -> String {
+        if self.left_out > 0 {
+            let (n, limit) = (self.left_out, self.limit);
+            self.out.push_str(&format!(
+                "\n**Cut here**: {n} more lines do not fit into {limit} bytes. `--format json` and \
+                 `--junit FILE` have them all.\n"
+            ));
+        }
+        match self.out.len() <= self.limit {
+            true => self.out,
+            false => String::new(),
+        }
+    }
+}
+
+fn list(page: &mut Page, title: &str, items: impl Iterator<Item = String>) {
+    for (n, item) in items.enumerate() {
+        let before = if n == 0 { format!("\n{title}") } else { String::new() };
+        page.add(&format!("{before}- {item}\n"));
+    }
+}
+
+/// A row of cells that are escaped already.
+fn row(cells: &[String]) -> String {
+    format!("| {} |\n", cells.join(" | "))
+}
+
+/// The head of a table; the columns from `numbers` on are flush right.
+fn head(names: &[String], numbers: usize) -> String {
+    let rule = |n: usize| if n < numbers { "---" } else { "---:" };
+    let rules: Vec<&str> = (0..names.len()).map(rule).collect();
+    format!("{}|{}|\n", row(names), rules.join("|"))
+}
+
+/// A table of findings, what was found in words in the last column.
+fn findings(page: &mut Page, findings: &[&Finding]) {
+    let names = ["decision", "series", "metric", "bound", "found", "clients", "value", "baseline"];
+    page.add(&head(&names.map(str::to_owned), 5));
+    for f in findings {
+        let (value, baseline) = describe::pair(f);
+        let mut found = Vec::new();
+        found.extend(f.effect.as_ref().map(describe::effect));
+        found.extend((!f.text.is_empty()).then(|| f.text.clone()));
+        found.extend(f.value.reason().map(|why| format!("no value: {why}")));
+        let baseline_why = f.baseline.as_ref().and_then(|b| b.reason());
+        found.extend(baseline_why.map(|why| format!("no baseline: {why}")));
+        page.add(&row(&[
+            describe::decision(f.decision).to_owned(),
+            text(&f.subject.series),
+            text(&f.subject.metric),
+            text(&f.bound),
+            text(&found.join("\n")),
+            f.subject.clients.map(|n| crate::units::thousands(n.into())).unwrap_or_default(),
+            text(&value),
+            text(&baseline.unwrap_or_default()),
+        ]));
+    }
+}
+
+/// The details of findings, as they are.
+fn quoted(page: &mut Page, findings: &[&Finding]) {
+    for group in describe::by_reason(findings).iter().filter(|g| !g[0].details.is_empty()) {
+        let who = match group.as_slice() {
+            [one] => describe::subject(&one.subject),
+            several => {
+                format!("{} and {} more", describe::subject(&several[0].subject), several.len() - 1)
+            }
+        };
+        if page.unfold(&html(&who), "<pre>\n") {
+            let lines: Vec<&str> = group[0].details.iter().flat_map(|d| d.lines()).collect();
+            lines.iter().take(MOST_LINES).for_each(|l| page.add(&format!("{}\n", html(l))));
+            if let Some(more @ 1..) = lines.len().checked_sub(MOST_LINES) {
+                page.add(&format!("and {more} more lines\n"));
+            }
+            page.close("</pre>\n</details>\n");
+        }
+    }
+}
+
+fn folded(page: &mut Page, what: &str, those: &[&Finding]) {
+    if !those.is_empty() && page.unfold(&format!("{} {what}", those.len()), "") {
+        findings(page, those);
+        page.close("\n</details>\n");
+    }
+}
+
+fn passed(page: &mut Page, judged: &Judged) {
+    folded(page, "passed", &judged.shown(Decision::Pass));
+    if let Some(checks) = describe::passed_checks(judged.judgement) {
+        page.add(&format!("\n{checks}.\n"));
+    }
+}
+
+/// The figures of the run, a row a series and client count.
+fn figures(page: &mut Page, table: &Table) {
+    let rows = measures::of_rows(table);
+    let Some(first) = rows.first() else { return };
+    let labels = first.measures.iter().map(|m| match m.unit {
+        "-" => text(m.label),
+        unit => text(&format!("{}, {unit}", m.label)),
+    });
+    let names = ["series", "status", "clients"].map(str::to_owned);
+    let names: Vec<String> = names.into_iter().chain(labels).collect();
+    if page.unfold("Figures of the run", "") {
+        page.add(&head(&names, 2));
+        for r in &rows {
+            let clients = crate::units::thousands(r.row.clients.into());
+            let mut cells = vec![text(&r.row.series), r.row.status.name().to_owned(), clients];
+            cells.extend(r.measures.iter().map(|m| describe::figure(&m.figure, "-")));
+            page.add(&row(&cells));
+        }
+        page.close("\n</details>\n");
+    }
+}
+
+fn clip(text: &str) -> String {
+    match text.char_indices().nth(MOST_CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// Text in a cell or a paragraph: nothing in it is markup, and line ends are `<br>`.
+fn text(text: &str) -> String {
+    let clipped = clip(text);
+    let lines: Vec<String> = clipped.lines().map(|l| escape(&describe::line(l))).collect();
+    lines.join("<br>")
+}
+
+fn escape(line: &str) -> String {
+    let mut out = String::with_capacity(line.len());
+    let mut before = ' ';
+    let mut chars = line.chars().peekable();
+    while let Some(c) = chars.next() {
+        let after = chars.peek().copied().unwrap_or(' ');
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            // Mathematics begins with it, whatever stands before it.
+            '$' => out.push_str("&#36;"),
+            // Within a name it is no emphasis.
+            '_' if before.is_alphanumeric() && after.is_alphanumeric() => out.push('_'),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '~' | '|' => out.extend(['\\', c]),
+            c => out.push(c),
+        }
+        before = c;
+    }
+    out
+}
+
+/// Text within HTML.
+fn html(text: &str) -> String {
+    let line = describe::line(&clip(text));
+    line.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::finding::Judgement;
+    use crate::report::judgement::tests::{finding, sample};
+    use proptest::prelude::*;
+
+    #[test]
+    fn cells_hold_no_markup() {
+        let cases = [
+            ("a|b\nc\r\nd", "a\\|b<br>c<br>d"),
+            ("x_y _z_", "x_y \\_z\\_"),
+            ("`*[~\\]", "\\`\\*\\[\\~\\\\\\]"),
+            ("<b>&amp;$1", "&lt;b&gt;&amp;amp;&#36;1"),
+            ("\x1b[2J::error::", "\\\\u{1b}\\[2J::error::"),
+            ("", ""),
+        ];
+        for (given, written) in cases {
+            assert_eq!(text(given), written);
+        }
+        assert_eq!(html("</pre>\n& x"), "&lt;/pre&gt; &amp; x");
+    }
+
+    #[test]
+    fn a_long_summary_says_where_it_was_cut() {
+        let mut judgement = Judgement::new("long");
+        judgement.findings =
+            (0..5_000).map(|n| finding(Decision::Fail, &format!("m{n}"))).collect();
+        let judged = Judged::comparison(&judgement, None);
+        let cut = render(&judged, 20_000);
+        assert!((18_000..=20_000).contains(&cut.len()), "{}", cut.len());
+        let last = cut.lines().last().expect("it has lines");
+        assert!(last.starts_with("**Cut here**: 4"), "{last}");
+        let rows = cut.lines().filter(|l| l.starts_with("| FAIL ")).count();
+        assert!(last.contains(&format!(": {} more lines", 5_000 - rows)), "{rows} {last}");
+        let whole = render(&judged, 4 * MOST_BYTES);
+        assert_eq!(whole.lines().filter(|l| l.starts_with("| FAIL ")).count(), 5_000);
+        assert!(!whole.contains("Cut here"));
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_never_longer_than_asked_and_always_closed(limit in 0usize..9_000) {
+            let judgement = sample();
+            let written = render(&Judged::comparison(&judgement, None), limit);
+            prop_assert!(written.len() <= limit);
+            for (open, close) in [("<details>", "</details>"), ("<pre>", "</pre>")] {
+                prop_assert_eq!(written.matches(open).count(), written.matches(close).count());
+            }
+        }
+    }
+}

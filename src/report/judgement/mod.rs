@@ -1,0 +1,249 @@
+//! A judgement as people and CI systems read it, one file a format.
+//!
+//! | file | what | for |
+//! |---|---|---|
+//! | `text` | failures, what is undecided, what passed, the decision | the terminal |
+//! | `markdown` | the same as tables | `$GITHUB_STEP_SUMMARY` |
+//! | `annotations` | workflow commands | GitHub Actions |
+//! | `junit` | a test case a finding | every CI system |
+//! | `json` | everything | programs |
+//! | `github_action_benchmark` | values with names and units | the action of that name |
+//! | `bencher` | values by benchmark and measure | bencher.dev |
+//!
+//! Separate from `crate::report::FORMATS`, which show a run's table, and from `gate`, which judges:
+//! nothing here decides, prints, or looks at the environment.
+
+pub mod annotations;
+pub mod bencher;
+mod describe;
+pub mod github_action_benchmark;
+pub mod json;
+pub mod junit;
+pub mod markdown;
+pub(crate) mod measures;
+pub mod text;
+
+use crate::report::finding::{Decision, Finding, Judgement};
+use crate::report::table::{Status, Table, Verdict};
+
+/// The exit code of a limit that is not kept.
+const LIMITS: u8 = 99;
+
+/// A judgement, with the run that it is of where there is one.
+#[derive(Debug, Clone, Copy)]
+pub struct Judged<'a> {
+    /// What was found.
+    pub judgement: &'a Judgement,
+    /// The figures of the run that was judged, where there is one.
+    pub table: Option<&'a Table>,
+    /// What the run is worth, where it is the run itself that is judged: one that was cut short
+    /// does not pass, whatever its figures.
+    pub verdict: Option<&'a Verdict>,
+}
+
+impl<'a> Judged<'a> {
+    /// A run with the limits that it was held against.
+    pub fn run(table: &'a Table) -> Judged<'a> {
+        Judged { judgement: &table.judgement, table: Some(table), verdict: Some(&table.verdict) }
+    }
+    /// A comparison, with the figures of the side that was judged where there are some.
+    pub fn comparison(judgement: &'a Judgement, table: Option<&'a Table>) -> Judged<'a> {
+        Judged { judgement, table, verdict: None }
+    }
+    /// The process's exit code: what the run is worth goes before what was found in it.
+    pub fn exit_code(&self) -> u8 {
+        match self.verdict.map(|v| v.exit_code) {
+            None | Some(0) => self.judgement.exit_code(),
+            Some(code) => code,
+        }
+    }
+    /// The decision in a word, for headings.
+    pub fn word(&self) -> &'static str {
+        match self.verdict.map(|v| v.status) {
+            // Cut short by a limit: that is what to say of it.
+            Some(Status::Partial) if self.exit_code() != LIMITS => "PARTIAL",
+            Some(Status::Invalid) => "INVALID",
+            None | Some(Status::Valid | Status::Partial) => {
+                describe::decision(self.judgement.decision())
+            }
+        }
+    }
+    /// What the decision rests on, in a sentence without its end.
+    pub fn counts(&self) -> String {
+        let of = |decision| self.judgement.of(decision).count();
+        let all = self.judgement.findings.len();
+        let passed = of(Decision::Pass);
+        if all == 0 {
+            return "nothing was judged".to_owned();
+        }
+        if passed == all {
+            return match all {
+                1 => "the one figure is as it should be".to_owned(),
+                n => format!("all {n} figures are as they should be"),
+            };
+        }
+        let parts = [
+            (of(Decision::Fail), "failed"),
+            (of(Decision::Inconclusive), "undecided"),
+            (of(Decision::NotComparable), "not comparable"),
+            (passed, "passed"),
+        ];
+        let shown: Vec<String> =
+            parts.iter().filter(|p| p.0 > 0).map(|(n, what)| format!("{n} {what}")).collect();
+        format!("{} of {all} figures", shown.join(", "))
+    }
+    /// The decision, what it rests on, and what it means, in one line.
+    pub fn conclusion(&self) -> String {
+        let code = self.exit_code();
+        let open = |d: Decision| self.judgement.of(d).next().is_some();
+        let nothing = self.judgement.findings.is_empty();
+        let open = nothing || open(Decision::Inconclusive) || open(Decision::NotComparable);
+        let meaning = match (code, open) {
+            (0, true) => "nothing failed; what is undecided or not comparable is told",
+            (code, _) => meaning(code),
+        };
+        format!("{}: {}. Exit code {code}: {meaning}.", self.word(), self.counts())
+    }
+    /// What is against the run as a whole; of rows and limits the findings tell.
+    fn reasons(&self) -> impl Iterator<Item = &'a str> {
+        let labels: Vec<String> =
+            self.table.iter().flat_map(|t| t.rows.iter().map(|r| r.label())).collect();
+        let reasons = self.verdict.iter().flat_map(|v| v.reasons.iter());
+        reasons
+            .filter(move |r| !labels.iter().any(|label| r.starts_with(label.as_str())))
+            .filter(|r| !r.starts_with("limit: "))
+            .map(String::as_str)
+    }
+    /// Findings of a decision other than passed checks of validity, which are many and alike.
+    fn shown(&self, decision: Decision) -> Vec<&'a Finding> {
+        let plain = |f: &&Finding| !describe::is_passed_check(f);
+        self.judgement.of(decision).filter(plain).collect()
+    }
+}
+
+/// What an exit code says, as in `wsbench --help`.
+pub fn meaning(code: u8) -> &'static str {
+    match code {
+        0 => "passed",
+        2 => "the command line or the scenario cannot be used",
+        96 => {
+            "the run is invalid: the driver was too slow, clients are missing, bytes do not add up"
+        }
+        97 => "undecided, where `--strict` asks for a decision",
+        98 => "a regression against the baseline, or of B against A",
+        99 => "a limit of the scenario is not kept",
+        130 => "ended by SIGINT",
+        143 => "ended by SIGTERM",
+        _ => "the run, or reading or writing a file, failed",
+    }
+}
+
+/// Judgements with what goes before their names: nothing where there is one, else the scenario
+/// and its plan, or the number.
+fn told_apart<'a>(judged: &[Judged<'a>]) -> Vec<(String, Judged<'a>)> {
+    let prefix = |n: usize, one: &Judged| match (judged.len(), one.table) {
+        (1, _) => String::new(),
+        (_, Some(table)) => {
+            let plan: String = table.plan_hash.chars().take(8).collect();
+            format!("{} {plan}: ", table.name)
+        }
+        (_, None) => format!("{}: ", n + 1),
+    };
+    judged.iter().enumerate().map(|(n, one)| (prefix(n, one), *one)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::figure::Figure;
+    use crate::report::finding::{Effect, Kind, Subject};
+
+    /// A finding of a metric, polling at 1,000 clients.
+    pub(super) fn finding(decision: Decision, metric: &str) -> Finding {
+        Finding {
+            kind: Kind::Exact,
+            subject: Subject {
+                series: "polling".to_owned(),
+                clients: Some(1000),
+                metric: metric.to_owned(),
+            },
+            decision,
+            unit: "bytes/message".to_owned(),
+            value: Figure::count(910),
+            baseline: Some(Figure::count(909)),
+            bound: "equal".to_owned(),
+            effect: None,
+            samples: 400,
+            text: String::new(),
+            details: Vec::new(),
+        }
+    }
+
+    /// A judgement with every decision, an effect, details, and an absent figure.
+    pub(super) fn sample() -> Judgement {
+        let mut judgement = Judgement::new("B against A");
+        for decision in Decision::ALL {
+            let mut one = finding(decision, &format!("m_{}", decision.name()));
+            one.text = format!("{} | found", decision.name());
+            one.details = vec!["GET / HTTP/1.1\n".repeat(20)];
+            judgement.findings.push(one);
+        }
+        judgement.findings[1].value = Figure::absent("one run a side");
+        judgement.findings[2].effect = Some(Effect {
+            estimate: 0.07,
+            lower: Some(0.055),
+            upper: None,
+            detectable: None,
+            margin: 0.05,
+            noise: 0.012,
+            pairs: 20,
+            p: 0.0012,
+        });
+        judgement.notes.push("a note".to_owned());
+        judgement
+    }
+
+    #[test]
+    fn the_conclusion_says_what_the_exit_code_means() {
+        let mut judgement = Judgement::new("t");
+        let conclusion = |j: &Judgement| Judged::comparison(j, None).conclusion();
+        assert_eq!(
+            conclusion(&judgement),
+            "INCONCLUSIVE: nothing was judged. Exit code 0: nothing failed; what is undecided or \
+             not comparable is told."
+        );
+        judgement.findings.push(finding(Decision::Pass, "a"));
+        assert_eq!(
+            conclusion(&judgement),
+            "PASS: the one figure is as it should be. Exit code 0: passed."
+        );
+        judgement.findings.push(finding(Decision::NotComparable, "b"));
+        judgement.strict = true;
+        assert_eq!(
+            conclusion(&judgement),
+            "NOT COMPARABLE: 1 not comparable, 1 passed of 2 figures. Exit code 97: undecided, \
+             where `--strict` asks for a decision."
+        );
+        judgement.findings.push(finding(Decision::Fail, "c"));
+        assert_eq!(
+            conclusion(&judgement),
+            "FAIL: 1 failed, 1 not comparable, 1 passed of 3 figures. Exit code 98: a regression \
+             against the baseline, or of B against A."
+        );
+    }
+
+    #[test]
+    fn what_the_run_is_worth_goes_before_its_findings() {
+        let mut judgement = Judgement::new("t");
+        judgement.findings.push(finding(Decision::Pass, "a"));
+        let verdict = |status, exit_code| Verdict { status, reasons: Vec::new(), exit_code };
+        for (verdict, word, code) in [
+            (verdict(Status::Valid, 0), "PASS", 0),
+            (verdict(Status::Partial, 130), "PARTIAL", 130),
+            (verdict(Status::Invalid, 96), "INVALID", 96),
+        ] {
+            let judged = Judged { judgement: &judgement, table: None, verdict: Some(&verdict) };
+            assert_eq!((judged.word(), judged.exit_code()), (word, code));
+        }
+    }
+}

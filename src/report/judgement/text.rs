@@ -1,0 +1,183 @@
+//! A judgement for the terminal: what pairs of runs tell, failures, what is undecided, what passed,
+//! and the decision.
+
+mod paired;
+
+use crate::report::figure::Figure;
+use crate::report::finding::{Decision, Finding, Kind};
+use crate::report::format::text::grid::{Grid, WIDTH};
+use crate::report::judgement::{Judged, describe};
+use std::collections::BTreeSet;
+
+/// Passed figures that are listed at the most; the rest are counted by kind.
+const MOST_PASSED: usize = 60;
+/// Columns before the lines that belong to a finding.
+const INDENT: usize = 6;
+
+/// The judgement as lines of at most 120 columns, as far as what is quoted allows.
+pub fn render(judged: &Judged) -> String {
+    let judgement = judged.judgement;
+    let mut parts = vec![paired::table(judgement)];
+    for decision in [Decision::Fail, Decision::Inconclusive, Decision::NotComparable] {
+        for group in describe::by_reason(&judged.shown(decision)) {
+            parts.push(match group.as_slice() {
+                [one] => finding(one),
+                several => alike(several),
+            });
+        }
+    }
+    parts.push(passed(judged));
+    parts.push(notes(&judgement.notes));
+    parts.push(wrapped(&judged.conclusion(), 0, 2));
+    parts.retain(|p| !p.is_empty());
+    let body = parts.join("\n");
+    let title = describe::line(&judgement.title);
+    match judgement.sides.as_slice() {
+        // Nothing but passed checks: two lines.
+        [] if parts.len() <= 2 && !body.starts_with("Passed") => format!("{title}: {body}"),
+        sides => format!("{title}\n{}\n{body}", sides.iter().map(side).collect::<String>()),
+    }
+}
+
+fn side(side: &crate::report::finding::Side) -> String {
+    wrapped(&format!("{}: {}", side.name, side.about), 2, 4)
+}
+
+/// Words in lines; a line's beginning is indented.
+fn wrapped(text: &str, first: usize, rest: usize) -> String {
+    let mut out = String::new();
+    let mut column = 0;
+    for word in describe::line(text).split_whitespace() {
+        let length = word.chars().count();
+        match column {
+            0 => column = first,
+            n if n + 1 + length <= WIDTH => {
+                out.push(' ');
+                column += 1;
+            }
+            _ => {
+                out.push('\n');
+                column = rest;
+            }
+        }
+        if out.is_empty() || out.ends_with('\n') {
+            out.push_str(&" ".repeat(column));
+        }
+        out.push_str(word);
+        column += length;
+    }
+    out.push('\n');
+    out
+}
+
+/// A finding with its values, what was found, and its details. The values of one that was judged
+/// by pairs stand in the table.
+fn finding(finding: &Finding) -> String {
+    let decision = describe::decision(finding.decision);
+    let mut out =
+        wrapped(&format!("{decision} {}", describe::subject(&finding.subject)), 0, INDENT);
+    if finding.effect.is_none() {
+        out.push_str(&wrapped(&describe::values(finding), INDENT, INDENT));
+    }
+    if !finding.text.is_empty() {
+        out.push_str(&wrapped(&finding.text, INDENT, INDENT));
+    }
+    out.push_str(&details(finding));
+    out
+}
+
+/// Details are quoted as they are: bytes in columns, a command to copy.
+fn details(finding: &Finding) -> String {
+    let lines = finding.details.iter().flat_map(|d| d.lines());
+    lines.map(|l| format!("{}{}\n", " ".repeat(INDENT + 2), describe::line(l))).collect()
+}
+
+/// Findings of one reason, which is given once.
+fn alike(findings: &[&Finding]) -> String {
+    let first = findings[0];
+    let head = format!("{} {} figures", describe::decision(first.decision), findings.len());
+    let mut out = match first.text.as_str() {
+        "" => wrapped(&head, 0, INDENT),
+        text => wrapped(&format!("{head}: {text}"), 0, INDENT),
+    };
+    out.push_str(&details(first));
+    out + &table(findings)
+}
+
+/// Findings as a table; columns that no finding fills are left out.
+fn table(findings: &[&Finding]) -> String {
+    let baselines = findings.iter().any(|f| f.baseline.is_some());
+    let mut head = vec!["series", "metric", "unit", "bound", "clients"];
+    head.extend(baselines.then_some("baseline"));
+    head.push("value");
+    let mut grid = Grid::new(4, &head);
+    for f in findings {
+        let (value, baseline) = describe::pair(f);
+        let end = format!(" {}", f.unit);
+        // The unit has a column of its own.
+        let bare = |text: &str| describe::line(&text.replace(&end, ""));
+        let clients = f.subject.clients.map(|n| crate::units::thousands(n.into()));
+        let mut cells = vec![
+            describe::line(&f.subject.series),
+            describe::line(&f.subject.metric),
+            describe::line(&f.unit),
+            bare(&f.bound),
+            clients.unwrap_or_default(),
+        ];
+        cells.extend(baselines.then(|| bare(&baseline.unwrap_or_default())));
+        cells.push(bare(&value));
+        grid.row(cells);
+    }
+    let absent = findings.iter().flat_map(|f| [Some(&f.value), f.baseline.as_ref()]);
+    let whys: BTreeSet<&str> = absent.flatten().filter_map(Figure::reason).collect();
+    let whys = whys.iter().map(|why| wrapped(&format!("none: {why}"), 0, 2));
+    grid.render() + &whys.collect::<String>()
+}
+
+fn passed(judged: &Judged) -> String {
+    let passed = judged.shown(Decision::Pass).into_iter().filter(|f| f.effect.is_none());
+    let (nothing, passed): (Vec<&Finding>, Vec<&Finding>) = passed.partition(|f| is_nothing(f));
+    let mut out = String::new();
+    if !passed.is_empty() {
+        let listed = &passed[..passed.len().min(MOST_PASSED)];
+        out = format!("Passed\n{}", table(listed));
+        let rest = &passed[listed.len()..];
+        for kind in Kind::ALL {
+            match rest.iter().filter(|f| f.kind == kind).count() {
+                0 => {}
+                n => out.push_str(&format!("and {n} more of the kind \"{}\"\n", kind.name())),
+            }
+        }
+    }
+    if !nothing.is_empty() {
+        let metrics: BTreeSet<&str> = nothing.iter().map(|f| f.subject.metric.as_str()).collect();
+        let rows: BTreeSet<_> =
+            nothing.iter().map(|f| (&f.subject.series, f.subject.clients)).collect();
+        let (names, rows) = (metrics.into_iter().collect::<Vec<_>>().join(", "), rows.len());
+        let of = if rows == 1 { "its row".to_owned() } else { format!("{rows} rows") };
+        out.push_str(&wrapped(&format!("{} losses of {of} are 0: {names}", nothing.len()), 0, 2));
+    }
+    if let Some(checks) = describe::passed_checks(judged.judgement) {
+        out.push_str(&format!("{checks}\n"));
+    }
+    out
+}
+
+/// A loss that did not occur and may not: there are a dozen a row.
+fn is_nothing(finding: &Finding) -> bool {
+    let zero = |figure: &Figure| figure.value() == Some(0.0);
+    finding.kind == Kind::Exact
+        && zero(&finding.value)
+        && finding.baseline.as_ref().is_some_and(zero)
+        && finding.details.is_empty()
+}
+
+fn notes(notes: &[String]) -> String {
+    match notes {
+        [] => String::new(),
+        notes => {
+            let lines = notes.iter().map(|n| wrapped(&format!("- {n}"), 0, 2));
+            format!("Notes\n{}", lines.collect::<String>())
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! The checks that hold a row against arithmetic and against causality.
+//!
+//! Separate from `verdict`, whose checks are of the run itself: whether everybody was there, on
+//! time, and every byte counted.
+
+use crate::record::{Flow, Metric};
+use crate::report::figure::Figure;
+use crate::report::summary::delivery;
+use crate::report::summary::group::Group;
+use crate::report::summary::predict;
+use crate::report::summary::setting::Setting;
+use crate::report::summary::verdict::check;
+use crate::report::table::{Check, Events};
+use crate::units::{human_ns, thousands, three};
+use hdrhistogram::Histogram;
+
+/// Updates so few that by chance there may be none.
+const FEW_UPDATES: f64 = 5.0;
+
+/// How it is known what was published.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Published {
+    /// Beforehand, or it was counted by those who sent it.
+    Known,
+    /// By the numbers of what came, between the first and the last.
+    Told,
+}
+
+/// How it is known what was published; `None` where it is not.
+fn published(group: &Group, setting: &Setting) -> Option<Published> {
+    let counted = group.total.phases.steady.counts.updates_published > 0;
+    let told = group.info.workload == "ticker" && !group.info.bundled_server;
+    match (delivery::unknown(group, setting), counted) {
+        (None, _) => Some(Published::Known),
+        (Some(_), true) if told => Some(Published::Told),
+        (Some(_), true) => Some(Published::Known),
+        (Some(_), false) => None,
+    }
+}
+
+/// Every update that was published in the measured window reached its client, was replaced or is
+/// missing, and there is no fourth. `None` where nobody knows what was published.
+pub(crate) fn deliveries_add_up(group: &Group, setting: &Setting) -> Option<Check> {
+    published(group, setting).filter(|how| *how == Published::Known)?;
+    let counts = &group.total.phases.steady.counts;
+    let (published, delivered) = (counts.updates_published, counts.updates_delivered);
+    let (superseded, missing) = (counts.updates_superseded, counts.updates_missing);
+    let sum = delivered.saturating_add(superseded).saturating_add(missing);
+    let window_s: f64 = group.ends.iter().map(|e| e.duration_ns as f64 / 1e9).sum();
+    // Where all clients' updates come at once, there may be none for all of them.
+    let alike = if setting.spread { f64::from(group.info.clients) } else { 1.0 };
+    let planned = alike * group.info.feed_rate_hz * window_s;
+    let text = match published {
+        0 => "no update was counted as published".to_owned(),
+        n => format!(
+            "{} updates published {} {} delivered, {} superseded and {} missing",
+            thousands(n),
+            if n == sum { "are" } else { "are not" },
+            thousands(delivered),
+            thousands(superseded),
+            thousands(missing)
+        ),
+    };
+    let ok = published == sum && (published > 0 || planned < FEW_UPDATES);
+    let off = Figure::known(published as f64 - sum as f64);
+    Some(check("deliveries_add_up", ok, off, text))
+}
+
+/// TCP loses nothing and the reference server skips nothing that is due: an update that never
+/// came was lost by the harness or came after the end, and either spoils the other figures. Another
+/// server whose messages carry our stamp may lose some: its numbers have gaps then.
+pub(crate) fn nothing_missing(group: &Group, setting: &Setting) -> Option<Check> {
+    let how = published(group, setting)?;
+    let counts = &group.total.phases.steady.counts;
+    let missing = counts.updates_missing;
+    let text = match (missing, how) {
+        (0, Published::Known) => "no update is missing".to_owned(),
+        (0, Published::Told) => "the numbers of what each client received have no gap".to_owned(),
+        (n, Published::Told) => format!(
+            "{} of {} updates between a client's first and last never came: the numbers have \
+             gaps; where the server leaves updates out by intent, [feed] must say so (semantics = \
+             \"snapshot\" and batch)",
+            thousands(n),
+            thousands(counts.updates_published)
+        ),
+        (n, Published::Known) => format!(
+            "{} of {} updates never came before the end of the cool-down",
+            thousands(n),
+            thousands(counts.updates_published)
+        ),
+    };
+    Some(check("nothing_missing", missing == 0, Figure::count(missing), text))
+}
+
+/// Nothing arrives before it can: no delivery sooner than one way, no response sooner than both
+/// ways, no latency below zero. A histogram tells values apart to three digits; the least that
+/// was recorded is held against the least that cannot be told from the limit, so that rounding
+/// alone never fails, and a violation beyond that precision always does.
+pub(crate) fn never_faster_than_the_line(
+    group: &Group,
+    setting: &Setting,
+    events: &Events,
+) -> Check {
+    let name = "never_faster_than_the_line";
+    let latency = &group.total.latency;
+    // The stamps of a foreign server are of its own clock.
+    let own = latency.of(Metric::DeliveryLatency).filter(|_| group.info.bundled_server);
+    let cases = [
+        (own, setting.delay_ns, "delivery", "one way takes"),
+        (latency.of(Metric::ResponseLatency), 2 * setting.delay_ns, "response", "both ways take"),
+    ];
+    let mut least = Figure::absent("no latency was measured");
+    for (histogram, limit_ns, what, takes) in cases {
+        let Some(histogram) = histogram else { continue };
+        if is_sooner(histogram, limit_ns) {
+            let found = human_ns(histogram.min() as f64);
+            let limit = human_ns(limit_ns as f64);
+            let text = format!("a {what} took {found}, and {takes} {limit}: it came too early");
+            return check(name, false, Figure::known(histogram.min() as f64 / 1e3), text);
+        }
+        if least.value().is_none() {
+            least = Figure::known(histogram.min() as f64 / 1e3);
+        }
+    }
+    let negative = events.negative_latencies;
+    if negative > 0 && group.info.bundled_server {
+        let text = format!("{} latencies came out below zero", thousands(negative));
+        return check(name, false, Figure::count(negative), text);
+    }
+    let text = match setting.delay_ns {
+        0 => "no latency is below zero".to_owned(),
+        ns => format!("no update came in less than the {} of one way", human_ns(ns as f64)),
+    };
+    check(name, true, least, text)
+}
+
+fn is_sooner(histogram: &Histogram<u64>, limit_ns: u64) -> bool {
+    histogram.lowest_equivalent(histogram.min()) < histogram.lowest_equivalent(limit_ns)
+}
+
+/// Bytes above TCP of whole messages against arithmetic: where it is exact, not one byte may be
+/// off. Failed exchanges and control frames are left out, they are foretold by nobody. Packets are
+/// shown and not judged: how many acknowledgements go by themselves depends on the load.
+pub(crate) fn bytes_as_predicted(group: &Group, setting: &Setting) -> Option<Check> {
+    let name = "bytes_as_predicted";
+    let model = predict::model(group).ok().filter(|_| group.info.bundled_server)?;
+    let cell = &group.total.phases.steady;
+    let (completed, sent) = (cell.counts.completed, cell.counts.sent);
+    if completed == 0 {
+        return None;
+    }
+    let own = model.messages.first().map_or(0, |m| above_tcp(&m.exchange.ledger.both()));
+    let sending = model.sending.map_or(0, |s| above_tcp(&s.exchange.ledger.both()));
+    let measured = above_tcp(&cell.ledger.both());
+    if let Some(why) = predict::inexact(group, model, setting) {
+        let expected = model.per_message(|e| above_tcp(&e.ledger.both()) as f64);
+        let found = measured as f64 / completed as f64;
+        let off = Figure::known(found - expected);
+        let text = format!(
+            "{} B above TCP a message and {} foretold, {why}",
+            three(found),
+            three(expected)
+        );
+        return Some(check(name, true, off, text));
+    }
+    if group.total.phases.total().counts.reconnects > 0 && !group.info.connection_each_turn {
+        let why = "connections were opened again, whose first exchanges are no messages";
+        let text = format!("bytes were not held against arithmetic: {why}");
+        return Some(check(name, true, Figure::absent(why), text));
+    }
+    let expected = own * u128::from(completed) + sending * u128::from(sent);
+    let off = Figure::known(measured as f64 - expected as f64);
+    let messages = thousands(completed);
+    let text = match measured == expected {
+        true => format!("{messages} messages cost exactly the {own} B above TCP that are foretold"),
+        false => format!(
+            "{messages} messages cost {measured} B above TCP, and {expected} B are foretold"
+        ),
+    };
+    Some(check(name, measured == expected, off, text))
+}
+
+fn above_tcp(flow: &Flow) -> u128 {
+    let layers = [flow.payload.get(), flow.heads.get(), flow.framing.get(), flow.masks.get()];
+    layers.into_iter().map(u128::from).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounding_never_fails_and_what_is_beyond_it_always_does() {
+        let of = |ns: u64| {
+            let mut histogram = Histogram::new_with_bounds(1, 1_000_000_000_000, 3).unwrap();
+            histogram.saturating_record(ns);
+            histogram
+        };
+        for limit in [1_000u64, 50_000_000, 49_999_999, 123_456_789] {
+            assert!(!is_sooner(&of(limit), limit), "{limit}");
+            assert!(!is_sooner(&of(limit + 1), limit), "{limit}");
+            assert!(is_sooner(&of(limit - limit / 500), limit), "{limit}");
+        }
+        assert!(!is_sooner(&of(0), 0) && !is_sooner(&of(5), 0));
+        assert!(is_sooner(&of(0), 50));
+    }
+}

@@ -1,0 +1,92 @@
+//! What the server hears of a client's end: at once where an answer is held or never ends, and
+//! only after the answer where one is about to be written.
+//!
+//! hyper either ignores the end of a client's stream while it answers, and then holds a request
+//! for somebody who has gone, or takes it for the end of everything, and then a client that ends
+//! its side right after asking gets no answer (RFC 9112 §9.6). This tells it at the right moment.
+
+use crate::net::Metered;
+use crate::server::watch::Watch;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// A connection whose end is told at the right moment.
+pub(crate) struct DeferredEof {
+    stream: Metered,
+    watch: Rc<Watch>,
+    /// Requests whose answers have begun to be written.
+    answered: u64,
+    /// Whom to wake once the answer is written: the end came before it.
+    ended: Option<Waker>,
+}
+
+impl DeferredEof {
+    /// Listens to a connection.
+    pub(crate) fn new(stream: Metered, watch: Rc<Watch>) -> DeferredEof {
+        DeferredEof { stream, watch, answered: 0, ended: None }
+    }
+    /// The connection.
+    pub(crate) fn into_inner(self) -> Metered {
+        self.stream
+    }
+    fn wrote(&mut self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if result.is_ready() {
+            self.answered = self.watch.requests();
+            if let Some(waker) = self.ended.take() {
+                waker.wake();
+            }
+        }
+        result
+    }
+}
+
+impl AsyncRead for DeferredEof {
+    #[inline]
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let result = Pin::new(&mut self.stream).poll_read(cx, buf);
+        let ended = matches!(result, Poll::Ready(Ok(()))) && buf.filled().len() == before;
+        let answers_now = self.watch.requests() > self.answered && !self.watch.is_busy();
+        if ended && answers_now && buf.remaining() > 0 {
+            self.ended = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        result
+    }
+}
+
+impl AsyncWrite for DeferredEof {
+    #[inline]
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.wrote(result)
+    }
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.wrote(result)
+    }
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

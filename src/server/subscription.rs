@@ -1,0 +1,347 @@
+//! A client's place in what is published, as the server sees it: what is due to it, and what it
+//! gets at once.
+//!
+//! Separate from the feed, which is the same for everybody and keeps nothing, and from the
+//! endpoints, which put what is taken here on the wire in their own way. Semantics and batching
+//! are decided here and nowhere else, so that every transport has the same.
+
+use crate::feed::{Cursor, Feed, Semantics, Stamp, Topic, Update, Workload, join};
+use crate::server::routes::ServerThread;
+use bytes::Bytes;
+
+/// What goes out as one message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outgoing {
+    /// The payloads, joined by a line feed where they are text, by nothing where they are binary.
+    pub bytes: Bytes,
+    /// How many payloads.
+    pub updates: u32,
+    /// The place of the last of them.
+    pub last: u64,
+}
+
+/// A client's place in its topic, or in the room. The last update that was taken is where it is.
+pub(crate) struct Subscription {
+    epoch_ns: u64,
+    place: Place,
+}
+
+/// Where a client is, by the workload.
+enum Place {
+    /// In a topic of its own.
+    Topic(Cursor),
+    /// In the room that all share: the next message to take. Semantics are those of a log there:
+    /// what one client sent replaces nothing that another did.
+    BroadcastHub(u64),
+    /// Nowhere: it gets what it sent and nothing else.
+    Nowhere,
+}
+
+impl Subscription {
+    /// At the beginning of a topic, or of the room.
+    pub(crate) fn new(feed: &Feed, topic: Topic) -> Subscription {
+        let place = match feed.spec.workload {
+            Workload::Ticker => Place::Topic(Cursor::new(feed, topic)),
+            Workload::Broadcast | Workload::Tracker => Place::BroadcastHub(0),
+            Workload::Echo => Place::Nowhere,
+        };
+        Subscription { epoch_ns: feed.epoch_ns, place }
+    }
+    /// Goes to the beginning, where the feed has begun meanwhile. The room has no such moment.
+    pub(crate) fn follow(&mut self, feed: &Feed, topic: Topic) {
+        if self.epoch_ns != feed.epoch_ns {
+            match &self.place {
+                Place::Topic(_) => *self = Subscription::new(feed, topic),
+                Place::BroadcastHub(_) | Place::Nowhere => self.epoch_ns = feed.epoch_ns,
+            }
+        }
+    }
+    /// Skips all that was published until now.
+    pub(crate) fn skip(&mut self, thread: &ServerThread, now_ns: u64) {
+        match &mut self.place {
+            Place::Topic(cursor) => _ = cursor.latest(now_ns),
+            Place::BroadcastHub(next) => *next = thread.room.end(),
+            Place::Nowhere => {}
+        }
+    }
+    /// Goes to the update that the client says it has; one that is still to come is not believed.
+    /// In the room, one that is kept no longer leads to the oldest that is.
+    pub(crate) fn resume(
+        &mut self,
+        thread: &ServerThread,
+        topic: Topic,
+        sequence: u64,
+        now_ns: u64,
+    ) {
+        let feed = thread.feed.get();
+        match &mut self.place {
+            Place::Topic(cursor) => {
+                let published = feed.published_before(topic, now_ns + 1);
+                cursor.seek(&feed, topic, sequence.min(published));
+            }
+            Place::BroadcastHub(next) => *next = thread.room.after(sequence).unwrap_or(0),
+            Place::Nowhere => {}
+        }
+    }
+    /// When the next message is due: the next update's publishing, and the time that updates are
+    /// held back; `u64::MAX` where nobody knows yet.
+    pub(crate) fn due_ns(&self, thread: &ServerThread) -> u64 {
+        self.next_ns(thread).saturating_add(thread.feed.get().spec.batch_ns)
+    }
+    /// When the next update is published, or was posted.
+    fn next_ns(&self, thread: &ServerThread) -> u64 {
+        match &self.place {
+            Place::Topic(cursor) => cursor.peek().published_ns,
+            Place::BroadcastHub(next) => thread.room.at(*next).map_or(u64::MAX, |(_, p)| p.at_ns),
+            Place::Nowhere => u64::MAX,
+        }
+    }
+    /// The message that is due at `now_ns`: one update, or those of the time that updates are held
+    /// back, counted from the first; what the semantics make of them.
+    pub(crate) fn take_due(&mut self, thread: &ServerThread, now_ns: u64) -> Option<Outgoing> {
+        let spec = thread.feed.get().spec;
+        let due_ns = self.due_ns(thread);
+        if now_ns < due_ns {
+            return None;
+        }
+        let most = if spec.batch_ns == 0 { 1 } else { u32::MAX };
+        self.take(thread, due_ns, most, spec.semantics)
+    }
+    /// All that was published until now and not taken yet; `None` where there is nothing.
+    pub(crate) fn take_pending(
+        &mut self,
+        thread: &ServerThread,
+        now_ns: u64,
+        semantics: Semantics,
+    ) -> Option<Outgoing> {
+        self.take(thread, now_ns, u32::MAX, semantics)
+    }
+    /// The latest update, whether it was taken before or not; nothing where there is none.
+    pub(crate) fn latest(&mut self, thread: &ServerThread, now_ns: u64) -> Outgoing {
+        match &mut self.place {
+            Place::Topic(cursor) => {
+                let update = cursor.latest(now_ns);
+                Outgoing { bytes: thread.payload(update), updates: 1, last: update.sequence }
+            }
+            Place::BroadcastHub(next) => {
+                *next = thread.room.end();
+                let last = next.checked_sub(1).and_then(|last| thread.room.at(last));
+                last.map_or_else(nothing, |(_, posted)| Outgoing {
+                    bytes: posted.bytes,
+                    updates: 1,
+                    last: posted.sequence,
+                })
+            }
+            Place::Nowhere => nothing(),
+        }
+    }
+
+    fn take(
+        &mut self,
+        thread: &ServerThread,
+        until_ns: u64,
+        most: u32,
+        semantics: Semantics,
+    ) -> Option<Outgoing> {
+        if self.next_ns(thread) > until_ns {
+            return None;
+        }
+        let feed = thread.feed.get();
+        let cursor = match &mut self.place {
+            Place::Topic(cursor) => cursor,
+            Place::BroadcastHub(next) => return take_posts(thread, next, until_ns, most),
+            Place::Nowhere => return None,
+        };
+        if semantics == Semantics::Snapshot && most > 1 {
+            let update = cursor.latest(until_ns);
+            return (!thread.drops()).then(|| Outgoing {
+                bytes: thread.payload(update),
+                updates: 1,
+                last: update.sequence,
+            });
+        }
+        let mut out = thread.scratch();
+        let (mut updates, mut last) = (0, Update { sequence: 0, published_ns: 0 });
+        let due = std::iter::from_fn(|| {
+            while updates < most && cursor.peek().published_ns <= until_ns {
+                let next = cursor.peek();
+                cursor.advance();
+                if !thread.drops() {
+                    (updates, last) = (updates + 1, next);
+                    return Some(Stamp::from(next));
+                }
+            }
+            None
+        });
+        join(feed.spec.kind, feed.spec.payload_bytes as usize, due, &mut out);
+        (updates > 0).then(|| Outgoing {
+            bytes: out.split().freeze(),
+            updates,
+            last: last.sequence,
+        })
+    }
+}
+
+fn nothing() -> Outgoing {
+    Outgoing { bytes: Bytes::new(), updates: 0, last: 0 }
+}
+
+/// Takes messages of the room from a place on, with the feed's separator between them.
+fn take_posts(thread: &ServerThread, next: &mut u64, until_ns: u64, most: u32) -> Option<Outgoing> {
+    let first = loop {
+        let (place, first) =
+            thread.room.at(*next).filter(|(_, posted)| posted.at_ns <= until_ns)?;
+        *next = place + 1;
+        if !thread.drops() {
+            break first;
+        }
+    };
+    let mut taken = Outgoing { bytes: first.bytes, updates: 1, last: first.sequence };
+    let more = |next: u64| thread.room.at(next).filter(|(_, posted)| posted.at_ns <= until_ns);
+    // One alone is sent from where it is: all receivers share its bytes.
+    if most == 1 || more(*next).is_none() {
+        return Some(taken);
+    }
+    let mut out = thread.scratch();
+    out.extend_from_slice(&taken.bytes);
+    let separator = thread.feed.get().spec.kind.separator();
+    while let Some((place, posted)) = more(*next).filter(|_| taken.updates < most) {
+        *next = place + 1;
+        if thread.drops() {
+            continue;
+        }
+        out.extend_from_slice(separator);
+        out.extend_from_slice(&posted.bytes);
+        taken = Outgoing { last: posted.sequence, updates: taken.updates + 1, ..taken };
+    }
+    taken.bytes = out.split().freeze();
+    Some(taken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::feed::{PayloadKind, Spec};
+    use crate::server::broadcast_hub::Posted;
+    use crate::time::Timer;
+
+    fn server(spec: Spec) -> ServerThread {
+        ServerThread::new(Feed { spec, epoch_ns: 1_000_000_000_000 }, Timer::default())
+    }
+
+    /// Ten updates a second, the first 100 ms after the epoch.
+    fn spec(semantics: Semantics, batch_ms: u64) -> Spec {
+        let batch_ns = batch_ms * 1_000_000;
+        Spec { rate_hz: 10.0, spread: false, semantics, batch_ns, ..Spec::PLAIN }
+    }
+
+    fn at(ms: u64) -> u64 {
+        1_000_000_000_000 + ms * 1_000_000
+    }
+
+    fn sequences(message: &Outgoing) -> Vec<u64> {
+        let read = |part: &[u8]| Stamp::read(PayloadKind::Text, part).unwrap().sequence;
+        message.bytes.split(|&b| b == b'\n').map(read).collect()
+    }
+
+    #[test]
+    fn without_batching_each_update_is_a_message() {
+        for semantics in [Semantics::Snapshot, Semantics::Log] {
+            let thread = server(spec(semantics, 0));
+            let mut place = Subscription::new(&thread.feed.get(), Topic(1));
+            assert_eq!(place.take_due(&thread, at(99)), None);
+            let late = [1, 2, 3].map(|_| sequences(&place.take_due(&thread, at(350)).unwrap()));
+            assert_eq!(late, [[1], [2], [3]]);
+            assert_eq!(place.take_due(&thread, at(350)), None);
+            assert_eq!(place.due_ns(&thread), at(400));
+        }
+    }
+
+    #[test]
+    fn a_batch_is_what_its_window_held_however_late_it_is_taken() {
+        let thread = server(spec(Semantics::Log, 250));
+        let mut place = Subscription::new(&thread.feed.get(), Topic(1));
+        assert_eq!(place.due_ns(&thread), at(350));
+        assert_eq!(place.take_due(&thread, at(349)), None);
+        let message = place.take_due(&thread, at(900)).unwrap();
+        assert_eq!((sequences(&message), message.updates, message.last), (vec![1, 2, 3], 3, 3));
+        assert_eq!(message.bytes.len(), 3 * 21 + 2);
+        assert_eq!(place.due_ns(&thread), at(650));
+        let thread = server(spec(Semantics::Snapshot, 250));
+        let mut place = Subscription::new(&thread.feed.get(), Topic(1));
+        assert_eq!(sequences(&place.take_due(&thread, at(900)).unwrap()), [3]);
+    }
+
+    #[test]
+    fn pending_is_all_or_the_latest_and_then_nothing() {
+        let thread = server(spec(Semantics::Log, 0));
+        let feed = thread.feed.get();
+        let mut place = Subscription::new(&feed, Topic(1));
+        let all = place.take_pending(&thread, at(300), Semantics::Log).unwrap();
+        assert_eq!(sequences(&all), [1, 2, 3]);
+        assert_eq!(place.take_pending(&thread, at(399), Semantics::Log), None);
+        let one = place.take_pending(&thread, at(600), Semantics::Snapshot).unwrap();
+        assert_eq!((sequences(&one), one.updates), (vec![6], 1));
+        place.resume(&thread, Topic(1), 4, at(600));
+        let again = place.take_pending(&thread, at(600), Semantics::Log).unwrap();
+        assert_eq!(sequences(&again), [5, 6]);
+        place.resume(&thread, Topic(1), u64::MAX, at(600));
+        assert_eq!(place.take_pending(&thread, at(600), Semantics::Log), None);
+        assert_eq!(place.latest(&thread, at(610)).last, 6);
+    }
+
+    #[test]
+    fn what_one_posts_all_get_in_order_and_batched() {
+        let shared =
+            |batch_ms| Spec { workload: Workload::Broadcast, ..spec(Semantics::Log, batch_ms) };
+        let thread = server(shared(0));
+        let mut early = Subscription::new(&thread.feed.get(), Topic(1));
+        assert_eq!((early.due_ns(&thread), early.take_due(&thread, at(9))), (u64::MAX, None));
+        let post = |thread: &ServerThread, sequence, ms| {
+            let mut bytes = vec![0; 21];
+            Stamp { sequence, published_ns: 1 }.write(PayloadKind::Text, &mut bytes);
+            thread.room.post(Posted { bytes: bytes.into(), at_ns: at(ms), sequence });
+        };
+        post(&thread, 1_000_001, 10);
+        let mut late = Subscription::new(&thread.feed.get(), Topic(2));
+        late.skip(&thread, at(11));
+        post(&thread, 2_000_001, 12);
+        post(&thread, 1_000_002, 30);
+        assert_eq!((early.due_ns(&thread), late.due_ns(&thread)), (at(10), at(12)));
+        assert_eq!(sequences(&early.take_due(&thread, at(40)).unwrap()), [1_000_001]);
+        let all = early.take_pending(&thread, at(40), Semantics::Log).unwrap();
+        assert_eq!((sequences(&all), all.updates), (vec![2_000_001, 1_000_002], 2));
+        assert_eq!(all.bytes.len(), 43);
+        assert_eq!(early.take_pending(&thread, at(40), Semantics::Log), None);
+        // What came last is what a client says that it has, and goes on after.
+        early.resume(&thread, Topic(1), 2_000_001, at(40));
+        assert_eq!(sequences(&early.take_due(&thread, at(40)).unwrap()), [1_000_002]);
+        assert_eq!(late.latest(&thread, at(40)).last, 1_000_002);
+        let thread = server(shared(100));
+        for (n, ms) in [(1, 10), (2, 60), (3, 110), (4, 111)] {
+            post(&thread, n, ms);
+        }
+        let mut place = Subscription::new(&thread.feed.get(), Topic(1));
+        assert_eq!(place.take_due(&thread, at(109)), None);
+        assert_eq!(sequences(&place.take_due(&thread, at(500)).unwrap()), [1, 2, 3]);
+        assert_eq!(place.due_ns(&thread), at(211));
+    }
+
+    #[test]
+    fn an_echo_has_nothing_due() {
+        let thread = server(Spec { workload: Workload::Echo, ..spec(Semantics::Log, 0) });
+        let mut place = Subscription::new(&thread.feed.get(), Topic(1));
+        assert_eq!(place.take_pending(&thread, at(900), Semantics::Log), None);
+        assert_eq!(place.due_ns(&thread), u64::MAX);
+        assert!(place.latest(&thread, at(900)).bytes.is_empty());
+    }
+
+    #[test]
+    fn binary_payloads_stand_without_separators() {
+        let spec =
+            Spec { kind: PayloadKind::Binary, payload_bytes: 16, ..spec(Semantics::Log, 250) };
+        let thread = server(spec);
+        let mut place = Subscription::new(&thread.feed.get(), Topic(1));
+        assert_eq!(place.take_due(&thread, at(900)).unwrap().bytes.len(), 48);
+    }
+}

@@ -1,0 +1,15 @@
+//! Clock, timer, pacing and delay profiles.
+//!
+//! Every moment is a reading of `CLOCK_MONOTONIC` in nanoseconds, which all processes of one host
+//! share.
+
+mod clock;
+mod delay_profile;
+mod pacing;
+mod timer;
+
+pub use clock::now_ns;
+pub(crate) use clock::{process_cpu_ns, thread_cpu_ns};
+pub(crate) use delay_profile::{Delay, Draws, Heading, JitterLaw, MOST_DELAY_NS};
+pub(crate) use pacing::{Pacer, Schedule, Turn, TurnPlacement};
+pub(crate) use timer::{Sleep, Timer};
