@@ -225,7 +225,7 @@ pub mod internals {
     }
     /// Transports.
     pub mod transport {
-        pub use crate::transport::{Mount, TRANSPORTS, find};
+        pub use crate::transport::{AnySeries, Mount, TRANSPORTS};
     }
     /// Units.
     pub mod units {

@@ -168,7 +168,7 @@ mod tests {
         let words: Vec<String> = limits.iter().map(|limit| limit.words()).collect();
         assert_eq!(words, ["delivery_latency p(95) < 100ms"]);
         assert!(long.cases.iter().any(|case| case.stretch.is_some()));
-        assert_eq!(long.series.pop().map(|s| s.transport), Some("null".to_owned()));
+        assert_eq!(long.series.pop().map(|s| s.transport()), Some("null"));
         assert_eq!((long.series, long.timing, long.feed), (short.series, short.timing, short.feed));
     }
 

@@ -22,7 +22,7 @@ use crate::cmd::plan::rows::columns;
 use crate::cmd::plan::{PlanFormat, prepare};
 use crate::error::{Failure, Outcome};
 use crate::os::Machine;
-use crate::plan::{Case, Plan, Series};
+use crate::plan::{Case, Plan, PlannedSeries};
 use crate::predict::{Distribution, Exchange, Model, SEGMENT_HEADER_BYTES};
 use crate::record::Flow;
 use crate::units::human_ns;
@@ -88,7 +88,7 @@ fn per_second(model: &Model, way: Way) -> Option<[f64; 9]> {
 }
 
 /// The first case of each series and client count, the floor left out.
-fn cases(plan: &Plan) -> impl Iterator<Item = (&Case, &Series, Option<Model>)> {
+fn cases(plan: &Plan) -> impl Iterator<Item = (&Case, &PlannedSeries, Option<Model>)> {
     let first = plan.cases.iter().filter(|c| !c.floor && c.repeat == 0);
     first.map(|case| (case, plan.series_of(case), plan.model(case)))
 }
@@ -125,10 +125,10 @@ pub(crate) fn show(plan: &Plan, format: PlanFormat) -> Outcome<String> {
     }
 }
 
-fn value(case: &Case, series: &Series, model: Option<&Model>) -> Value {
+fn value(case: &Case, series: &PlannedSeries, model: Option<&Model>) -> Value {
     let named = json!({
         "series": series.label,
-        "transport": series.transport,
+        "transport": series.transport(),
         "clients": case.clients,
     });
     let rest = match model {

@@ -5,7 +5,7 @@
 
 use crate::config::{Fields, Place, Table};
 use crate::error::{Failure, Outcome, at};
-use crate::feed::{Feed, PayloadKind, Semantics, Spec, Workload};
+use crate::feed::{Feed, PayloadKind, Spec, Workload};
 use crate::os::Machine;
 use crate::os::Signals;
 use crate::os::{raise_open_files, resident_bytes, set_batch_scheduling};
@@ -17,9 +17,7 @@ use crate::server;
 use crate::server::fault_injection::{FAULTS, FaultInjection, InjectedFault};
 use crate::server::{Config, Limits, Running, Totals};
 use crate::time::{now_ns, process_cpu_ns};
-use crate::transport;
-use crate::transport::Mount;
-use crate::transport::{TRANSPORTS, Transport};
+use crate::transport::{AnySeries, Mount, TRANSPORTS, Transport};
 use crate::units::{human_bytes, parse_rate_hz, parse_size, thousands};
 use std::io::Write;
 use std::net::SocketAddr;
@@ -106,8 +104,10 @@ pub(crate) fn run(args: &ServeArgs) -> Outcome<()> {
     raise_open_files();
     let threads = threads(args.threads, &spec)?;
     let faults = faults(&args.faults, &spec, &mounts)?;
-    let about: Vec<String> =
-        mounts.iter().map(|m| format!("  {:<32}{}", m.path, m.transport.about())).collect();
+    let about: Vec<String> = mounts
+        .iter()
+        .map(|m| format!("  {:<32}{}", m.path, m.series.transport().about()))
+        .collect();
     let config = Config {
         bind: args.bind,
         threads,
@@ -139,9 +139,7 @@ fn faults(list: &[InjectedFault], spec: &Spec, mounts: &[Mount]) -> Outcome<Faul
     let wrong = |error: String| Failure::usage(format!("--fault: {error}"));
     let faults = FaultInjection::of(list).map_err(wrong)?;
     let drops = list.iter().any(|fault| matches!(fault, InjectedFault::Drop(_)));
-    let latest = spec.workload == Workload::Ticker
-        && spec.semantics == Semantics::Snapshot
-        && mounts.iter().all(|mount| mount.transport.name() == "polling");
+    let latest = mounts.iter().all(|mount| mount.series.always_sends_latest(spec));
     match (drops, spec.workload, latest) {
         (true, Workload::Echo, _) => {
             Err(wrong("drop: in an echo each message is answered, and nothing else is sent".into()))
@@ -174,10 +172,9 @@ fn from_scenario(path: &Path) -> Outcome<(Spec, Vec<Mount>)> {
     let plan = crate::cmd::plan::prepare(path, &[], &Machine::read())?.plan;
     let mut mounts: Vec<Mount> = Vec::new();
     for series in plan.series {
-        let transport = known(&series.transport)?;
         // Two series may share an endpoint where they differ at the client alone.
         if mounts.iter().all(|mount| mount.path != series.path) {
-            mounts.push(Mount { transport, params: series.params, path: series.path });
+            mounts.push(Mount { series: series.settings, path: series.path });
         }
     }
     Ok((plan.feed, mounts))
@@ -206,16 +203,12 @@ fn every_transport() -> Outcome<Vec<Mount>> {
     let mount = |transport: &&'static dyn Transport| {
         let mut fields = Fields::new(&table, transport.name(), Path::new("."));
         fields.declare(transport.keys());
-        let params = transport.parse(&mut fields).ok_or_else(|| {
+        let series = AnySeries::parse(*transport, &mut fields).ok_or_else(|| {
             Failure::run(format!("the defaults of {:?} cannot be used", transport.name()))
         })?;
-        Ok(Mount { transport: *transport, params, path: transport.path().to_owned() })
+        Ok(Mount { series, path: transport.path().to_owned() })
     };
     TRANSPORTS.iter().filter(|t| !t.path().is_empty()).map(mount).collect()
-}
-
-fn known(name: &str) -> Outcome<&'static dyn Transport> {
-    transport::find(name).ok_or_else(|| Failure::usage(format!("unknown transport {name:?}")))
 }
 
 async fn until_signal(mut running: Running, mut signals: Signals) -> Outcome<Totals> {
@@ -289,10 +282,6 @@ pub(crate) fn child() -> Outcome<()> {
 }
 
 fn configure(start: ServerStart) -> Outcome<Config> {
-    let mount = |mount: crate::run::protocol::Mount| {
-        let transport = known(&mount.transport)?;
-        Ok(Mount { transport, params: mount.params, path: mount.path })
-    };
     let mut limits = Limits::default();
     // A request comes a handshake's two ways and its own after its connection, and an answer's
     // end is seen and answered a round trip later.
@@ -304,7 +293,7 @@ fn configure(start: ServerStart) -> Outcome<Config> {
         threads: start.threads,
         feed: Feed::waiting(start.feed),
         gap_ns: start.gap_ns,
-        mount: Mount::all(start.mounts.into_iter().map(mount).collect::<Outcome<_>>()?),
+        mount: Mount::all(start.mounts),
         limits,
         faults: FaultInjection::default(),
         notice: Arc::new(warn),

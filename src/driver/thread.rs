@@ -9,9 +9,8 @@ use crate::record::{Audit, FanOut, Head, LATENCY_BOUND_NS, Phases, TcpTotals, Tr
 use crate::result::file::WindowLine;
 use crate::time::Schedule;
 use crate::time::now_ns;
-use crate::transport::Transport;
+use crate::transport::AnySeries;
 use hdrhistogram::Histogram;
-use serde_json::Value;
 use std::ops::Range;
 use std::rc::Rc;
 use std::time::Duration;
@@ -29,10 +28,8 @@ pub(crate) struct ThreadPlan {
     pub step: u32,
     /// The first client of the process and how many there are, for the ramp.
     pub shard_clients: Range<u32>,
-    /// The transport.
-    pub transport: &'static dyn Transport,
-    /// Its settings.
-    pub params: Value,
+    /// The transport and its settings.
+    pub series: AnySeries,
     /// Who answers.
     pub target: Target,
     /// How to connect.
@@ -126,7 +123,7 @@ pub(crate) fn run(
         // Nobody listens only where the process is ending anyway.
         let _ = events.send(Event::Failed(message));
     };
-    let driver = match plan.transport.driver(&plan.params, &plan.target, &plan.feed) {
+    let driver = match plan.series.client_half(&plan.target, &plan.feed) {
         Ok(driver) => driver,
         Err(message) => return failed(message),
     };

@@ -5,7 +5,7 @@
 //! finds where curves cross.
 
 use crate::feed::{Semantics, Spec, Workload};
-use crate::plan::{Plan, Series};
+use crate::plan::{Plan, PlannedSeries};
 use crate::predict::{CostAt, Exchange};
 
 /// The least and the greatest rate, in updates a second.
@@ -33,16 +33,16 @@ pub(crate) struct Costs {
 /// The costs of every series of a plan.
 pub(crate) fn costs(plan: &Plan) -> Vec<Costs> {
     let clients = plan.cases.iter().filter(|c| !c.floor).map(|c| c.clients).min().unwrap_or(1);
-    let one = |series: &Series| Costs {
+    let one = |series: &PlannedSeries| Costs {
         series: series.label.clone(),
-        transport: series.transport.clone(),
+        transport: series.transport().to_owned(),
         clients,
         points: points(plan, series, clients),
     };
     plan.series.iter().map(one).collect()
 }
 
-fn points(plan: &Plan, series: &Series, clients: u32) -> Result<Vec<CostAt>, String> {
+fn points(plan: &Plan, series: &PlannedSeries, clients: u32) -> Result<Vec<CostAt>, String> {
     if !plan.bundled() {
         return Err("the server is not ours: what it sends is not foretold".to_owned());
     }
@@ -63,7 +63,7 @@ fn rates() -> impl Iterator<Item = f64> {
     (0..=STEPS).map(move |n| least * (most / least).powf(f64::from(n) / f64::from(STEPS)))
 }
 
-fn at(plan: &Plan, series: &Series, clients: u32, rate_hz: f64) -> Option<CostAt> {
+fn at(plan: &Plan, series: &PlannedSeries, clients: u32, rate_hz: f64) -> Option<CostAt> {
     let feed = Spec { rate_hz, ..plan.feed };
     let waits_ns = if series.paced { series.interval_ns } else { feed.batch_ns };
     let many = rate_hz * waits_ns as f64 / 1e9 > MOST_UPDATES;

@@ -30,10 +30,9 @@ use crate::predict::Model;
 use crate::predict::SeriesContext;
 use crate::protocol::http1::Target;
 use crate::time::Delay;
-use crate::transport;
+use crate::transport::AnySeries;
 use crate::units::SECOND_NS;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
@@ -63,7 +62,7 @@ pub struct Plan {
     /// How often each case is run.
     pub repeats: u32,
     /// The transports with their settings.
-    pub series: Vec<Series>,
+    pub series: Vec<PlannedSeries>,
     /// Who answers.
     pub server: Server,
     /// The cases in the order in which they run.
@@ -90,15 +89,14 @@ pub struct Timing {
     pub resolution_ns: u64,
 }
 
-/// One transport with its settings: a line in the pictures.
+/// One series of the plan: a line in the pictures.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Series {
+pub struct PlannedSeries {
     /// Its label; unique.
     pub label: String,
-    /// The transport's name.
-    pub transport: String,
-    /// The transport's own settings, validated and complete, as it serialised them.
-    pub params: Value,
+    /// The transport and its settings.
+    #[serde(flatten)]
+    pub settings: AnySeries,
     /// The path of the request on the server.
     pub path: String,
     /// Whether the driver has a schedule of its own.
@@ -170,9 +168,16 @@ pub struct Case {
     pub servers: Vec<ServerShard>,
 }
 
+impl PlannedSeries {
+    /// The transport's name.
+    pub fn transport(&self) -> &'static str {
+        self.settings.transport().name()
+    }
+}
+
 impl Plan {
     /// The series of a case.
-    pub fn series_of(&self, case: &Case) -> &Series {
+    pub fn series_of(&self, case: &Case) -> &PlannedSeries {
         &self.series[case.series]
     }
     /// Nanoseconds between two events of a client in a case.
@@ -217,15 +222,20 @@ impl Plan {
         self.model_of(self.series_of(case), &self.feed, case.clients)
     }
     /// The same for a series with another feed or other clients than planned.
-    pub fn model_of(&self, series: &Series, feed: &feed::Spec, clients: u32) -> Option<Model> {
+    pub fn model_of(
+        &self,
+        series: &PlannedSeries,
+        feed: &feed::Spec,
+        clients: u32,
+    ) -> Option<Model> {
         let authority = match &self.server {
             Server::Bundled => BUNDLED_AUTHORITY.to_owned(),
             Server::External { authority, .. } => authority.clone(),
         };
         let target = Target { authority, path: series.path.clone(), bundled: self.bundled() };
-        let setting =
+        let context =
             SeriesContext { feed: *feed, target, delay_ns: self.delay.one_way_ns, clients };
-        let mut model = transport::find(&series.transport)?.shape(&series.params, &setting).model?;
+        let mut model = series.settings.shape(&context).model?;
         if self.delay.jitter_ns > 0 {
             // A law with jitter is a convolution, and order is kept: no closed form is claimed.
             (model.delivery, model.response, model.age_mean_ns) = (None, None, None);

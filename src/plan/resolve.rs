@@ -11,14 +11,14 @@ use crate::gate::limit::Limit;
 use crate::os::Machine;
 use crate::plan::warnings::warnings;
 use crate::plan::{
-    BUNDLED_AUTHORITY, Plan, Series, Server, Stretch, Timing, address, cases, keys, limits,
+    BUNDLED_AUTHORITY, Plan, PlannedSeries, Server, Stretch, Timing, address, cases, keys, limits,
     workload,
 };
 use crate::predict::SeriesContext;
 use crate::protocol::http1::Target;
 use crate::scenario;
 use crate::time::{Delay, JitterLaw, MOST_DELAY_NS};
-use crate::transport;
+use crate::transport::{self, AnySeries};
 use crate::units::{SECOND_NS, human_ns};
 use std::collections::BTreeMap;
 
@@ -306,10 +306,10 @@ fn read_series(
     mut fields: Fields<'_>,
     feed: &feed::Spec,
     answering: &Answering,
-    before: &[Series],
+    before: &[PlannedSeries],
     root: &Root,
     faults: &mut Vec<Diagnostic>,
-) -> Option<Series> {
+) -> Option<PlannedSeries> {
     fields.declare(keys::of(scenario::SERIES));
     let names: Vec<&str> = transport::TRANSPORTS.iter().map(|t| t.name()).collect();
     let name = fields.choice(&keys::TRANSPORT, &names);
@@ -329,27 +329,26 @@ fn read_series(
         return None;
     };
     fields.declare(transport.keys());
-    let parsed = transport.parse(&mut fields);
-    let series = parsed.map(|params| {
+    let parsed = AnySeries::parse(transport, &mut fields);
+    let series = parsed.map(|settings| {
         let given = answering.paths.get(&label).or_else(|| answering.paths.get(name));
-        let own = transport.own_path(&params);
+        let own = settings.own_path();
         let path = own.or(given.cloned()).unwrap_or_else(|| transport.path().to_owned());
         let (bundled, authority) = match &answering.server {
             Server::Bundled => (true, BUNDLED_AUTHORITY.to_owned()),
             Server::External { authority, .. } => (false, authority.clone()),
         };
         let target = Target { authority, path: path.clone(), bundled };
-        if let Some(why) = transport.refuses(&params, feed) {
+        if let Some(why) = settings.refuses(feed) {
             fields.fault(&keys::TRANSPORT, format!("{name} cannot carry this feed: {why}"));
         }
         // Pace and shape do not depend on how many clients there are.
-        let setting =
+        let context =
             SeriesContext { feed: *feed, target, delay_ns: root.delay.one_way_ns, clients: 1 };
-        let shape = transport.shape(&params, &setting);
-        Series {
+        let shape = settings.shape(&context);
+        PlannedSeries {
             label,
-            transport: name.to_owned(),
-            params,
+            settings,
             path,
             paced: shape.paced,
             interval_ns: shape.interval_ns,
@@ -358,9 +357,7 @@ fn read_series(
     });
     if let Some(series) = &series {
         too_short(&mut fields, series, transport.keys(), root);
-        if let (false, Some(key)) =
-            (root.delay.is_none(), transport.foreign_sockets(&series.params))
-        {
+        if let (false, Some(key)) = (root.delay.is_none(), series.settings.foreign_sockets()) {
             let message = format!(
                 "no delay can be put before the sockets of this {}: run the scenario without \
                  delay and jitter against `wsbench relay`, by [server]",
@@ -374,7 +371,7 @@ fn read_series(
 }
 
 /// A window shorter than a client's interval does not see every client.
-fn too_short(fields: &mut Fields<'_>, series: &Series, keys: &[Key], root: &Root) {
+fn too_short(fields: &mut Fields<'_>, series: &PlannedSeries, keys: &[Key], root: &Root) {
     let (interval, duration) = (series.interval_ns, root.timing.duration_ns);
     if !(series.paced && root.duration_sound && interval > duration) {
         return;

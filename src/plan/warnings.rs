@@ -2,7 +2,7 @@
 //!
 //! Separate from `resolve`, whose faults end the matter: a run with warnings begins.
 
-use crate::plan::{Plan, Series, Timing};
+use crate::plan::{Plan, PlannedSeries, Timing};
 use crate::units::{human_ns, thousands};
 
 /// Polls a second that one core holds, client and server together: two held 75,000 to 80,000
@@ -27,8 +27,9 @@ pub(super) fn warnings(plan: &Plan, cores: u32) -> Vec<String> {
         ));
     }
     let round_trip_ns = plan.delay.one_way_ns.saturating_mul(2);
-    let held =
-        |s: &&Series| s.paced && s.interval_ns > 0 && s.interval_ns < turn_ns(s, round_trip_ns);
+    let held = |s: &&PlannedSeries| {
+        s.paced && s.interval_ns > 0 && s.interval_ns < turn_ns(s, round_trip_ns)
+    };
     for series in plan.series.iter().filter(held) {
         said.push(format!(
             "{}: with the delay an exchange takes {} or more, longer than the interval of {}; \
@@ -52,7 +53,7 @@ pub(super) fn warnings(plan: &Plan, cores: u32) -> Vec<String> {
 }
 
 /// The least time of one turn, where each may open a connection first.
-fn turn_ns(series: &Series, round_trip_ns: u64) -> u64 {
+fn turn_ns(series: &PlannedSeries, round_trip_ns: u64) -> u64 {
     round_trip_ns.saturating_mul(if series.connection_each_turn { 2 } else { 1 })
 }
 

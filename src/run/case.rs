@@ -10,11 +10,12 @@ use crate::plan::{Case, Plan, Server, Timing};
 use crate::result::file::Line;
 use crate::result::{CalibrationStep, CaseEnd, Cost};
 use crate::run::processes::{Processes, Waited};
-use crate::run::protocol::{DriverStart, Mount, ServerStart, ToDriver, ToServer};
+use crate::run::protocol::{DriverStart, ServerStart, ToDriver, ToServer};
 use crate::run::rate_search::{Next, Search, held, longest_wait_ns};
 use crate::run::{Early, Inspector, Look, Note, Sink, Watcher};
 use crate::time::Schedule;
 use crate::time::now_ns;
+use crate::transport::{AnySeries, Mount};
 use crate::units::SECOND_NS;
 use launched::Launched;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -184,11 +185,7 @@ impl Coordinator<'_> {
                 gap_ns: self.timing.resolution_ns * self.crowding(),
                 allowance_ns: self.plan.delay.allowance_ns(),
                 crowded: self.crowding() > 1,
-                mounts: vec![Mount {
-                    transport: series.transport.clone(),
-                    params: series.params.clone(),
-                    path: series.path.clone(),
-                }],
+                mounts: vec![Mount { series: series.settings.clone(), path: series.path.clone() }],
             };
             let name = format!("server process {} of case {}", shard.index, self.case.index);
             self.crew.add_server(name, &start).await?;
@@ -228,7 +225,11 @@ impl Coordinator<'_> {
             (Server::Bundled, _, Some(address)) => address.to_string(),
             (Server::Bundled, _, None) => "localhost".to_owned(),
         };
-        let transport = if self.case.floor { "null" } else { &series.transport };
+        let settings = if self.case.floor {
+            AnySeries::without_network(series.interval_ns)
+        } else {
+            series.settings.clone()
+        };
         for shard in &self.case.drivers {
             let start = DriverStart {
                 case: self.case.index,
@@ -236,8 +237,7 @@ impl Coordinator<'_> {
                 first_client: shard.first_client,
                 clients: shard.clients,
                 threads: shard.threads,
-                transport: transport.to_owned(),
-                params: series.params.clone(),
+                series: settings.clone(),
                 path: series.path.clone(),
                 authority: authority.clone(),
                 bundled: self.plan.bundled(),

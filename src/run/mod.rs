@@ -211,7 +211,7 @@ fn info(plan: &Plan, case: &crate::plan::Case) -> CaseInfo {
     let series = plan.series_of(case);
     let (label, transport) = match case.floor {
         true => ("floor".to_owned(), "null".to_owned()),
-        false => (series.label.clone(), series.transport.clone()),
+        false => (series.label.clone(), series.transport().to_owned()),
     };
     CaseInfo {
         case: case.index,

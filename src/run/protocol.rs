@@ -5,8 +5,8 @@ use crate::net::Dialer;
 use crate::result::Cost;
 use crate::result::file::Line;
 use crate::time::Schedule;
+use crate::transport::{AnySeries, Mount};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::net::SocketAddr;
 
 /// The first line to a server process.
@@ -28,19 +28,8 @@ pub(crate) struct ServerStart {
     pub allowance_ns: u64,
     /// Whether the case has more threads a side than the machine has cores.
     pub crowded: bool,
-    /// The transports to mount.
+    /// What to serve.
     pub mounts: Vec<Mount>,
-}
-
-/// A transport's server half and where it answers.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Mount {
-    /// The transport's name.
-    pub transport: String,
-    /// Its settings as it serialised them.
-    pub params: Value,
-    /// The path.
-    pub path: String,
 }
 
 /// Later lines to a server process.
@@ -104,10 +93,9 @@ pub(crate) struct DriverStart {
     pub clients: u32,
     /// Its threads.
     pub threads: u32,
-    /// The transport's name.
-    pub transport: String,
-    /// Its settings as it serialised them.
-    pub params: Value,
+    /// The transport and its settings.
+    #[serde(flatten)]
+    pub series: AnySeries,
     /// The path of requests.
     pub path: String,
     /// The `Host` of requests.

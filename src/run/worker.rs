@@ -11,7 +11,6 @@ use crate::result::{Cost, DriverEnd};
 use crate::run::protocol::{DriverStart, FromDriver, ToDriver};
 use crate::time::Schedule;
 use crate::time::{now_ns, process_cpu_ns};
-use crate::transport;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -103,8 +102,6 @@ const TICK: Duration = Duration::from_millis(100);
 
 impl Worker {
     fn new(start: DriverStart) -> Outcome<Worker> {
-        let transport = transport::find(&start.transport)
-            .ok_or_else(|| Failure::run(format!("no transport {:?}", start.transport)))?;
         let (to, events) = unbounded_channel();
         let all = start.first_client..start.first_client + start.clients;
         let mut threads = Vec::new();
@@ -116,8 +113,7 @@ impl Worker {
                 clients: all.start + number..all.end,
                 step: start.threads,
                 shard_clients: all.clone(),
-                transport,
-                params: start.params.clone(),
+                series: start.series.clone(),
                 target: Target {
                     authority: start.authority.clone(),
                     path: start.path.clone(),

@@ -1,8 +1,9 @@
 //! Extension point 1: the ways of getting live data to a client.
 //!
 //! A transport is a folder with its settings, its client half, its server half and its
-//! arithmetic, and one line in [`TRANSPORTS`]. Scenario schema, command line, ledger, CSV and
-//! pictures need no edit. A transport never imports a sibling, nor `plan`, `load` or `server`.
+//! predictions, and one line in [`TRANSPORTS`]. The scenario schema, the command line, the ledger
+//! and the reports need no edit. A transport uses no other transport, nor `plan`, `driver` or
+//! `run`.
 
 mod long_polling;
 mod null;
@@ -18,23 +19,13 @@ use crate::predict::Model;
 use crate::predict::SeriesContext;
 use crate::protocol::http1::Target;
 use crate::server::Routes;
+use serde::de::{DeserializeOwned, Error};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
+use std::fmt::Debug;
+use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
-
-/// What a transport says about a series of its, once the settings are known.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SeriesShape {
-    /// Whether the driver has a schedule of its own; a push transport has none.
-    pub paced: bool,
-    /// Nanoseconds between two turns of a client; 0 where each follows the last. A push transport
-    /// gives the feed's period.
-    pub interval_ns: u64,
-    /// Bytes and latency by arithmetic; `None` where the server is not ours.
-    pub model: Option<Model>,
-    /// True where each turn opens a connection.
-    pub connection_each_turn: bool,
-}
 
 /// A way of getting live data to a client.
 pub trait Transport: Sync {
@@ -42,47 +33,167 @@ pub trait Transport: Sync {
     fn name(&self) -> &'static str;
     /// One sentence for lists.
     fn about(&self) -> &'static str;
-    /// The settings it knows, with their defaults.
+    /// The settings that it knows, with their defaults.
     fn keys(&self) -> &'static [Key];
-    /// The path on the reference server; empty where there is no server half.
+    /// The path on the reference server; empty if there is no server half.
     fn path(&self) -> &'static str;
-    /// The path that settings dictate, as a request's head from a file does; `None` where any
-    /// path will do.
-    fn own_path(&self, _params: &Value) -> Option<String> {
-        None
-    }
-    /// Reads and validates its settings; faults go into `fields`. `None` where they are unusable.
-    fn parse(&self, fields: &mut Fields) -> Option<Value>;
-    /// Why a series with these settings cannot carry this feed; `None` where it can.
-    fn refuses(&self, params: &Value, feed: &feed::Spec) -> Option<String>;
-    /// What a series with these settings does. `params` came from [`Transport::parse`].
-    fn shape(&self, params: &Value, setting: &SeriesContext) -> SeriesShape;
-    /// The setting that leaves the sockets to somebody else, so that no delay line can be put
-    /// before them; `None` where they are ours.
-    fn foreign_sockets(&self, _params: &Value) -> Option<Key> {
-        None
-    }
-    /// Mounts the server half.
-    fn mount(&self, params: &Value, path: &str, site: &mut Routes);
-    /// Makes the client half of one thread.
+    /// Reads and validates the settings of a series; faults go into `fields`. `None` if one of
+    /// them cannot be used.
+    fn parse(&self, fields: &mut Fields) -> Option<Box<dyn Series>>;
+    /// Makes a series of the settings that [`Settings::to_json`] wrote.
     ///
     /// # Errors
-    /// A sentence, where the settings are not from [`Transport::parse`].
-    fn driver(
-        &self,
-        params: &Value,
-        target: &Target,
-        feed: &feed::Spec,
-    ) -> Result<Rc<dyn ClientHalf>, String>;
+    /// A sentence, if a setting is missing or has another type.
+    fn read_json(&self, settings: Value) -> Result<Box<dyn Series>, String>;
 }
 
-/// A transport's server half and where it answers.
+/// The settings of one series: validated, complete, and of the transport's own type.
+pub trait Series: Settings {
+    /// The path that the settings prescribe, as a request head from a file does; `None` if any
+    /// path will do.
+    fn own_path(&self) -> Option<String> {
+        None
+    }
+    /// Why the series cannot carry this feed; `None` if it can.
+    fn refuses(&self, feed: &feed::Spec) -> Option<String>;
+    /// Pace, connections and prediction.
+    fn shape(&self, context: &SeriesContext) -> SeriesShape;
+    /// The setting that leaves the sockets to a library, so that no delay line can be put before
+    /// them; `None` if this program opens them.
+    fn foreign_sockets(&self) -> Option<Key> {
+        None
+    }
+    /// Whether each response carries the latest update of this feed, so that a client cannot see
+    /// that the server left one out.
+    fn always_sends_latest(&self, _feed: &feed::Spec) -> bool {
+        false
+    }
+    /// Mounts the server half at a path of the reference server.
+    fn mount(&self, path: &str, routes: &mut Routes);
+    /// Makes the client half of one driver thread.
+    ///
+    /// # Errors
+    /// A sentence, if a library that the client half uses cannot be set up.
+    fn client_half(&self, target: &Target, feed: &feed::Spec)
+    -> Result<Rc<dyn ClientHalf>, String>;
+}
+
+/// What the plan and a start message hold of a series. Every type that serde can write has it.
+pub trait Settings: Debug + Send + Sync {
+    /// The settings as JSON: what [`Transport::read_json`] reads.
+    ///
+    /// # Errors
+    /// If a value has no form in JSON.
+    fn to_json(&self) -> Result<Value, serde_json::Error>;
+}
+
+impl<T: Serialize + Debug + Send + Sync> Settings for T {
+    fn to_json(&self) -> Result<Value, serde_json::Error> {
+        serde_json::to_value(self)
+    }
+}
+
+/// What a series does, as far as the plan must know.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeriesShape {
+    /// Whether the driver has a schedule of its own; a push transport has none.
+    pub paced: bool,
+    /// Nanoseconds between two turns of a client; 0 if each follows the last. A push transport
+    /// gives the feed's period.
+    pub interval_ns: u64,
+    /// Predicted bytes and latency; `None` if the server is not the reference server.
+    pub model: Option<Model>,
+    /// Whether each turn opens a connection.
+    pub connection_each_turn: bool,
+}
+
+/// A series of any transport. As JSON it is the transport's name and the settings:
+/// `{"transport": "sse", "params": {…}}`. This is the only place that turns one into the other.
 #[derive(Clone)]
-pub struct Mount {
+pub struct AnySeries {
+    transport: &'static dyn Transport,
+    series: Arc<dyn Series>,
+}
+
+impl AnySeries {
+    /// Reads a series from a scenario; `None` if one of its settings cannot be used. Faults go
+    /// into `fields`.
+    pub fn parse(transport: &'static dyn Transport, fields: &mut Fields) -> Option<AnySeries> {
+        Some(AnySeries { transport, series: transport.parse(fields)?.into() })
+    }
+
+    /// A series without network, whose clients take a turn each interval: the floor of a
+    /// measurement.
+    pub fn without_network(interval_ns: u64) -> AnySeries {
+        AnySeries { transport: &null::Null, series: Arc::new(null::Params { interval_ns }) }
+    }
+
     /// The transport.
-    pub transport: &'static dyn Transport,
-    /// Its settings, from [`Transport::parse`].
-    pub params: Value,
+    pub fn transport(&self) -> &'static dyn Transport {
+        self.transport
+    }
+}
+
+impl Deref for AnySeries {
+    type Target = dyn Series;
+
+    fn deref(&self) -> &(dyn Series + 'static) {
+        &*self.series
+    }
+}
+
+impl Debug for AnySeries {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {:?}", self.transport.name(), self.series)
+    }
+}
+
+impl PartialEq for AnySeries {
+    fn eq(&self, other: &AnySeries) -> bool {
+        let same_settings =
+            || matches!((self.to_json(), other.to_json()), (Ok(a), Ok(b)) if a == b);
+        self.transport.name() == other.transport.name() && same_settings()
+    }
+}
+
+/// The JSON of a series.
+#[derive(Serialize, Deserialize)]
+struct SeriesJson {
+    transport: String,
+    params: Value,
+}
+
+impl Serialize for AnySeries {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let params = self.to_json().map_err(serde::ser::Error::custom)?;
+        SeriesJson { transport: self.transport.name().to_owned(), params }.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for AnySeries {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<AnySeries, D::Error> {
+        let SeriesJson { transport: name, params } = SeriesJson::deserialize(deserializer)?;
+        let unknown = || D::Error::custom(format!("unknown transport {name:?}"));
+        let transport = find(&name).ok_or_else(unknown)?;
+        let wrong = |error| D::Error::custom(format!("settings of {name:?}: {error}"));
+        Ok(AnySeries { transport, series: transport.read_json(params).map_err(wrong)?.into() })
+    }
+}
+
+/// [`Transport::read_json`] for settings of the type `T`.
+fn series_from_json<T: Series + DeserializeOwned + 'static>(
+    settings: Value,
+) -> Result<Box<dyn Series>, String> {
+    let settings: T = serde_json::from_value(settings).map_err(|error| error.to_string())?;
+    Ok(Box::new(settings))
+}
+
+/// A series' server half and where it answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Mount {
+    /// The series.
+    #[serde(flatten)]
+    pub series: AnySeries,
     /// The path.
     pub path: String,
 }
@@ -92,13 +203,13 @@ impl Mount {
     pub fn all(mounts: Vec<Mount>) -> Arc<dyn Fn(&mut Routes) + Send + Sync> {
         Arc::new(move |routes| {
             for mount in &mounts {
-                mount.transport.mount(&mount.params, &mount.path, routes);
+                mount.series.mount(&mount.path, routes);
             }
         })
     }
 }
 
-/// Every transport. A law test walks it.
+/// Every transport.
 pub const TRANSPORTS: &[&dyn Transport] = &[
     &polling::Polling,
     &long_polling::LongPolling,
@@ -108,12 +219,12 @@ pub const TRANSPORTS: &[&dyn Transport] = &[
     &null::Null,
 ];
 
-/// Why a transport whose messages go one way carries no echo.
+/// Why a transport whose messages go from server to client cannot carry an echo.
 const ONE_WAY: &str = "its messages go from server to client alone; a request that is answered \
                        with what it sent is what the transport \"polling\" does";
 
 /// The transport of this name.
-pub fn find(name: &str) -> Option<&'static dyn Transport> {
+pub(crate) fn find(name: &str) -> Option<&'static dyn Transport> {
     TRANSPORTS.iter().copied().find(|t| t.name() == name)
 }
 
@@ -150,63 +261,63 @@ mod tests {
     }
 
     #[test]
-    fn what_clients_send_is_foretold_to_the_byte() {
+    fn the_parts_of_predicted_bytes_add_up() {
         use feed::Workload;
-        let table = Table::empty(Place::whole());
         for (transport, workload) in
             TRANSPORTS.iter().flat_map(|t| Workload::ALL.into_iter().map(move |w| (t, w)))
         {
-            let mut fields = Fields::new(&table, transport.name(), Path::new("."));
-            let params = transport.parse(&mut fields).expect("defaults can be used");
-            let spec = feed::Spec { workload, senders: 3, ..feed::Spec::PLAIN };
-            if transport.refuses(&params, &spec).is_some() {
+            let series = defaults(*transport);
+            let feed = feed::Spec { workload, senders: 3, ..feed::Spec::PLAIN };
+            if series.refuses(&feed).is_some() {
                 continue;
             }
-            let (path, authority) = (transport.path().to_owned(), "h:1".to_owned());
-            let target = Target { authority, path, bundled: true };
-            let setting = SeriesContext { feed: spec, target, delay_ns: 1, clients: 10 };
-            let model = transport.shape(&params, &setting).model.expect("it is foretold");
+            let model = series.shape(&context(&series, feed)).model.expect("it is predicted");
             let sent = model.sending.map(|s| s.exchange);
             assert_eq!(sent.is_some(), workload.is_shared(), "{}", transport.name());
             for exchange in model.messages.iter().map(|m| m.exchange).chain(sent) {
                 assert_eq!(exchange.ledger.both().unexplained(), 0, "{}", transport.name());
             }
+            let shares: f64 = model.messages.iter().map(|m| m.share).sum();
+            assert!((shares - 1.0).abs() < 1e-9, "{}", transport.name());
         }
     }
 
     #[test]
-    fn defaults_are_settings_that_survive_the_plan() {
-        let table = Table::empty(Place::whole());
-        let spec = feed::Spec::PLAIN;
+    fn a_series_with_the_defaults_can_be_used_and_survives_the_plan() {
         for transport in TRANSPORTS {
-            let mut fields = Fields::new(&table, transport.name(), Path::new("."));
-            fields.declare(transport.keys());
-            let params = transport.parse(&mut fields).expect("defaults can be used");
-            assert!(fields.finish().is_empty());
-            let target = Target {
-                authority: "h:1".to_owned(),
-                path: transport.path().to_owned(),
-                bundled: true,
-            };
-            let text = params.to_string();
-            let again: Value = serde_json::from_str(&text).unwrap();
-            let setting = SeriesContext {
-                feed: spec,
-                target: target.clone(),
-                delay_ns: 50_000_000,
-                clients: 10,
-            };
-            assert_eq!(transport.refuses(&again, &spec), None);
-            let shape = transport.shape(&again, &setting);
-            assert_eq!(shape, transport.shape(&params, &setting));
-            let model = shape.model.expect("the bundled server is foretold");
-            let shares: f64 = model.messages.iter().map(|m| m.share).sum();
-            assert!((shares - 1.0).abs() < 1e-9, "{}", transport.name());
-            // Distribution of the ledger, by arithmetic.
-            for message in &model.messages {
-                assert_eq!(message.exchange.ledger.both().unexplained(), 0, "{}", transport.name());
-            }
-            transport.driver(&again, &setting.target, &spec).expect("a client half");
+            let series = defaults(*transport);
+            let text = serde_json::to_string(&series).expect("settings are JSON");
+            let again: AnySeries = serde_json::from_str(&text).expect("it reads what it wrote");
+            assert_eq!(again, series);
+            let context = context(&series, feed::Spec::PLAIN);
+            assert_eq!(again.refuses(&context.feed), None);
+            assert_eq!(again.shape(&context), series.shape(&context));
+            again.client_half(&context.target, &context.feed).expect("a client half");
         }
+    }
+
+    #[test]
+    fn a_series_that_cannot_be_read_is_an_error_that_names_the_transport() {
+        let error = |text| serde_json::from_str::<AnySeries>(text).expect_err("wrong").to_string();
+        let unknown = error(r#"{"transport": "pigeon", "params": {}}"#);
+        assert!(unknown.starts_with("unknown transport \"pigeon\""), "{unknown}");
+        let wrong = error(r#"{"transport": "null", "params": {"interval_ns": "1s"}}"#);
+        assert!(wrong.starts_with("settings of \"null\": invalid type"), "{wrong}");
+    }
+
+    /// A series without any setting.
+    fn defaults(transport: &'static dyn Transport) -> AnySeries {
+        let table = Table::empty(Place::whole());
+        let mut fields = Fields::new(&table, transport.name(), Path::new("."));
+        fields.declare(transport.keys());
+        let series = AnySeries::parse(transport, &mut fields).expect("defaults can be used");
+        assert!(fields.finish().is_empty());
+        series
+    }
+
+    fn context(series: &AnySeries, feed: feed::Spec) -> SeriesContext {
+        let (authority, path) = ("h:1".to_owned(), series.transport().path().to_owned());
+        let target = Target { authority, path, bundled: true };
+        SeriesContext { feed, target, delay_ns: 50_000_000, clients: 10 }
     }
 }

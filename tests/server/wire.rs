@@ -9,7 +9,7 @@ use wsbench::internals::feed::{Feed, PayloadKind, Spec, Stamp};
 use wsbench::internals::server;
 use wsbench::internals::server::{Config, Limits, Running};
 use wsbench::internals::time::now_ns;
-use wsbench::internals::transport::{self, Mount};
+use wsbench::internals::transport::Mount;
 
 pub const CHAPTER_REQUEST: &[u8] =
     include_bytes!("../../src/protocol/http1/heads/chapter-request.http");
@@ -27,7 +27,8 @@ pub fn spec() -> Spec {
 }
 
 pub fn mount(name: &str, path: &str, params: Value) -> Mount {
-    Mount { transport: transport::find(name).unwrap(), params, path: path.to_owned() }
+    let mount = json!({ "transport": name, "params": params, "path": path });
+    serde_json::from_value(mount).expect("settings of the transport")
 }
 
 pub fn config(spec: Spec, limits: Limits) -> Config {

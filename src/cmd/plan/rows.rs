@@ -3,7 +3,7 @@
 use crate::cmd::relay::describe_delay;
 use crate::feed::{Semantics, Spec, Workload};
 use crate::gate::limit::Limit;
-use crate::plan::{Case, Plan, Preflight, Series, Server, estimate};
+use crate::plan::{Case, Plan, PlannedSeries, Preflight, Server, estimate};
 use crate::units::{human_bytes, human_ns, thousands, three};
 use std::fmt::Write as _;
 
@@ -93,8 +93,9 @@ pub(super) fn facts(plan: &Plan) -> Vec<Row> {
     rows
 }
 
-fn series_fact(series: &Series) -> String {
-    let Series { label, transport, path, params, .. } = series;
+fn series_fact(series: &PlannedSeries) -> String {
+    let PlannedSeries { label, path, .. } = series;
+    let transport = series.transport();
     let name = if label == transport { label.clone() } else { format!("{label} ({transport})") };
     let pace = match (series.paced, series.interval_ns) {
         (true, 0) => "back to back".to_owned(),
@@ -103,12 +104,14 @@ fn series_fact(series: &Series) -> String {
     };
     let connection = if series.connection_each_turn { ", a new connection each time" } else { "" };
     let at = if path.is_empty() { String::new() } else { format!(" at {path}") };
-    format!("{name}{at}, {pace}{connection}{}", settings(params))
+    format!("{name}{at}, {pace}{connection}{}", settings(series))
 }
 
 /// A transport's settings, as far as they are not told already: words and numbers by name.
-fn settings(params: &serde_json::Value) -> String {
-    let Some(params) = params.as_object() else { return String::new() };
+fn settings(series: &PlannedSeries) -> String {
+    let Ok(serde_json::Value::Object(params)) = series.settings.to_json() else {
+        return String::new();
+    };
     let told = ["interval_ns", "new_connection"];
     let shown = params.iter().filter(|(name, _)| !told.contains(&name.as_str()));
     let words = shown.map(|(name, value)| {

@@ -14,7 +14,7 @@ use crate::feed::Workload;
 use crate::predict::SeriesContext;
 use crate::protocol::http1::Target;
 use crate::server::Routes;
-use crate::transport::{SeriesShape, Transport};
+use crate::transport::{Series, SeriesShape, Transport, series_from_json};
 use params::Params;
 use serde_json::Value;
 use std::rc::Rc;
@@ -36,29 +36,33 @@ impl Transport for LongPolling {
     fn path(&self) -> &'static str {
         "/LongPollTick//LongPollTick"
     }
-    fn own_path(&self, params: &Value) -> Option<String> {
-        Params::from_value(params).request.own_path()
+    fn parse(&self, fields: &mut Fields) -> Option<Box<dyn Series>> {
+        Some(Box::new(params::parse(fields)?))
     }
-    fn parse(&self, fields: &mut Fields) -> Option<Value> {
-        params::parse(fields)
+    fn read_json(&self, settings: Value) -> Result<Box<dyn Series>, String> {
+        series_from_json::<Params>(settings)
     }
-    fn refuses(&self, _: &Value, feed: &feed::Spec) -> Option<String> {
+}
+
+impl Series for Params {
+    fn own_path(&self) -> Option<String> {
+        self.request.own_path()
+    }
+    fn refuses(&self, feed: &feed::Spec) -> Option<String> {
         (feed.workload == Workload::Echo).then(|| crate::transport::ONE_WAY.to_owned())
     }
-    fn shape(&self, params: &Value, setting: &SeriesContext) -> SeriesShape {
-        params::shape(&Params::from_value(params), setting)
+    fn shape(&self, context: &SeriesContext) -> SeriesShape {
+        params::shape(self, context)
     }
-    fn mount(&self, params: &Value, path: &str, site: &mut Routes) {
-        site.mount(path, Rc::new(server::Held::new(&Params::from_value(params))));
+    fn mount(&self, path: &str, routes: &mut Routes) {
+        routes.mount(path, Rc::new(server::Held::new(self)));
     }
-    fn driver(
+    fn client_half(
         &self,
-        params: &Value,
         target: &Target,
         feed: &feed::Spec,
     ) -> Result<Rc<dyn ClientHalf>, String> {
-        let params = Params::from_value(params);
-        let client = client::driver(&params, target, feed);
-        Ok(post::with_sender(client, &params.request, target, feed))
+        let client = client::driver(self, target, feed);
+        Ok(post::with_sender(client, &self.request, target, feed))
     }
 }

@@ -15,7 +15,6 @@ use crate::record::Ledger;
 use crate::server::post::POST_REPLY;
 use crate::transport::SeriesShape;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 const HOLD: Key = Key {
     name: "hold",
@@ -60,7 +59,7 @@ impl Pending {
     }
 }
 
-/// Validated settings.
+/// Validated and complete settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Params {
     /// Nanoseconds that a request without an update is held.
@@ -75,16 +74,8 @@ pub(crate) struct Params {
     pub reconnect_ns: u64,
 }
 
-impl Params {
-    /// The settings again, from what [`parse`] made of them.
-    pub(crate) fn from_value(value: &Value) -> Params {
-        // Only this program writes it, in the plan or to a worker of the same build.
-        serde_json::from_value(value.clone()).expect("the plan holds what parse made")
-    }
-}
-
 /// Reads the settings of a series; `None` where one of them cannot be used.
-pub(crate) fn parse(fields: &mut Fields) -> Option<Value> {
+pub(crate) fn parse(fields: &mut Fields) -> Option<Params> {
     let hold_ns = fields.duration_ns(&HOLD);
     if fields.sound(&HOLD) && !(10_000_000..=86_400_000_000_000).contains(&hold_ns) {
         fields.fault(&HOLD, "hold must be between 10ms and 24h");
@@ -97,8 +88,7 @@ pub(crate) fn parse(fields: &mut Fields) -> Option<Value> {
     let request = head::read_request(fields);
     let response = head::read_response(fields);
     let reconnect_ns = fields.duration_ns(&RECONNECT);
-    let (request, response) = (request?, response?);
-    serde_json::to_value(Params { hold_ns, pending, request, response, reconnect_ns }).ok()
+    Some(Params { hold_ns, pending, request: request?, response: response?, reconnect_ns })
 }
 
 /// What a series with these settings does.

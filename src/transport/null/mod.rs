@@ -11,14 +11,14 @@ use crate::protocol::http1::Target;
 use crate::record::{Ledger, Metric};
 use crate::server::Routes;
 use crate::time::TurnPlacement;
-use crate::transport::{SeriesShape, Transport};
+use crate::transport::{Series, SeriesShape, Transport, series_from_json};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::rc::Rc;
 
 const INTERVAL: Key =
     Key { name: "interval", default: Some("\"1s\""), about: "between two turns of a client" };
 
-/// See the module.
 pub(crate) struct Null;
 
 impl Transport for Null {
@@ -34,29 +34,42 @@ impl Transport for Null {
     fn path(&self) -> &'static str {
         ""
     }
-    fn parse(&self, fields: &mut Fields) -> Option<Value> {
+    fn parse(&self, fields: &mut Fields) -> Option<Box<dyn Series>> {
         let interval_ns = fields.duration_ns(&INTERVAL);
         if interval_ns < 1_000_000 {
             fields.fault(&INTERVAL, "interval must be at least 1ms");
         }
-        Some(serde_json::json!({ "interval_ns": interval_ns }))
+        Some(Box::new(Params { interval_ns }))
     }
-    fn refuses(&self, _: &Value, feed: &feed::Spec) -> Option<String> {
+    fn read_json(&self, settings: Value) -> Result<Box<dyn Series>, String> {
+        series_from_json::<Params>(settings)
+    }
+}
+
+/// Validated and complete settings.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Params {
+    /// Nanoseconds between two turns.
+    pub interval_ns: u64,
+}
+
+impl Series for Params {
+    fn refuses(&self, feed: &feed::Spec) -> Option<String> {
         (feed.workload != Workload::Ticker)
             .then(|| "without a network nobody sends anything to anybody".to_owned())
     }
-    fn shape(&self, params: &Value, _: &SeriesContext) -> SeriesShape {
-        let interval_ns = params["interval_ns"].as_u64().unwrap_or(0);
+    fn shape(&self, _: &SeriesContext) -> SeriesShape {
         let nothing = Exchange { ledger: Ledger::default(), segments_up: 0, segments_down: 0 };
+        let hz = 1e9 / self.interval_ns.max(1) as f64;
         SeriesShape {
             paced: true,
-            interval_ns,
-            model: Some(Model::exact(nothing, 0, Some(1e9 / interval_ns.max(1) as f64))),
+            interval_ns: self.interval_ns,
+            model: Some(Model::exact(nothing, 0, Some(hz))),
             connection_each_turn: false,
         }
     }
-    fn mount(&self, _: &Value, _: &str, _: &mut Routes) {}
-    fn driver(&self, _: &Value, _: &Target, _: &feed::Spec) -> Result<Rc<dyn ClientHalf>, String> {
+    fn mount(&self, _: &str, _: &mut Routes) {}
+    fn client_half(&self, _: &Target, _: &feed::Spec) -> Result<Rc<dyn ClientHalf>, String> {
         Ok(Rc::new(Turns))
     }
 }

@@ -13,12 +13,12 @@ mod server;
 
 use crate::client::ClientHalf;
 use crate::config::{Fields, Key};
-use crate::feed;
+use crate::feed::{self, Semantics, Workload};
 use crate::predict::SeriesContext;
 use crate::protocol::http1::Target;
 use crate::protocol::http1::head::CHAPTER_PATH;
 use crate::server::Routes;
-use crate::transport::{SeriesShape, Transport};
+use crate::transport::{Series, SeriesShape, Transport, series_from_json};
 use params::Params;
 use serde_json::Value;
 use std::rc::Rc;
@@ -39,31 +39,38 @@ impl Transport for Polling {
     fn path(&self) -> &'static str {
         CHAPTER_PATH
     }
-    fn own_path(&self, params: &Value) -> Option<String> {
-        Params::from_value(params).request.own_path()
+    fn parse(&self, fields: &mut Fields) -> Option<Box<dyn Series>> {
+        Some(Box::new(params::parse(fields)?))
     }
-    fn parse(&self, fields: &mut Fields) -> Option<Value> {
-        params::parse(fields)
+    fn read_json(&self, settings: Value) -> Result<Box<dyn Series>, String> {
+        series_from_json::<Params>(settings)
     }
-    fn refuses(&self, params: &Value, feed: &feed::Spec) -> Option<String> {
-        params::refuses(&Params::from_value(params), feed)
+}
+
+impl Series for Params {
+    fn own_path(&self) -> Option<String> {
+        self.request.own_path()
     }
-    fn shape(&self, params: &Value, setting: &SeriesContext) -> SeriesShape {
-        params::shape(&Params::from_value(params), setting)
+    fn refuses(&self, feed: &feed::Spec) -> Option<String> {
+        params::refuses(self, feed)
     }
-    fn foreign_sockets(&self, params: &Value) -> Option<Key> {
-        let reqwest = Params::from_value(params).engine == params::Engine::Reqwest;
-        reqwest.then_some(params::ENGINE)
+    fn shape(&self, context: &SeriesContext) -> SeriesShape {
+        params::shape(self, context)
     }
-    fn mount(&self, params: &Value, path: &str, site: &mut Routes) {
-        site.mount(path, Rc::new(server::Polls::new(&Params::from_value(params))));
+    fn foreign_sockets(&self) -> Option<Key> {
+        (self.engine == params::Engine::Reqwest).then_some(params::ENGINE)
     }
-    fn driver(
+    fn always_sends_latest(&self, feed: &feed::Spec) -> bool {
+        feed.workload == Workload::Ticker && feed.semantics == Semantics::Snapshot
+    }
+    fn mount(&self, path: &str, routes: &mut Routes) {
+        routes.mount(path, Rc::new(server::Polls::new(self)));
+    }
+    fn client_half(
         &self,
-        params: &Value,
         target: &Target,
         feed: &feed::Spec,
     ) -> Result<Rc<dyn ClientHalf>, String> {
-        client::driver(&Params::from_value(params), target, feed)
+        client::driver(self, target, feed)
     }
 }

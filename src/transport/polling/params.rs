@@ -16,7 +16,6 @@ use crate::time::TurnPlacement;
 use crate::transport::SeriesShape;
 use crate::units::human_ns;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 /// The word for an interval that is none: each poll follows the last.
 const BACK_TO_BACK: &str = "back-to-back";
@@ -59,7 +58,7 @@ pub(crate) enum Engine {
     Reqwest,
 }
 
-/// Validated settings.
+/// Validated and complete settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Params {
     /// Nanoseconds between two polls; 0 for back to back.
@@ -76,16 +75,8 @@ pub(crate) struct Params {
     pub engine: Engine,
 }
 
-impl Params {
-    /// The settings again, from what [`parse`] made of them.
-    pub(crate) fn from_value(value: &Value) -> Params {
-        // Only this program writes it, in the plan or to a worker of the same build.
-        serde_json::from_value(value.clone()).expect("the plan holds what parse made")
-    }
-}
-
 /// Reads the settings of a series.
-pub(crate) fn parse(fields: &mut Fields) -> Option<Value> {
+pub(crate) fn parse(fields: &mut Fields) -> Option<Params> {
     let interval = fields.duration_ns_or(&INTERVAL, BACK_TO_BACK);
     if interval.is_some_and(|ns| ns < LEAST_INTERVAL_NS) {
         fields.fault(&INTERVAL, "interval must be at least 1ms, or \"back-to-back\"");
@@ -102,16 +93,14 @@ pub(crate) fn parse(fields: &mut Fields) -> Option<Value> {
     let new_connection = fields.choice(&CONNECTION, &["keep-alive", "new"]) == "new";
     let request = head::read_request(fields);
     let response = head::read_response(fields);
-    let params = Params {
+    Some(Params {
         interval_ns: interval.unwrap_or(0),
         phase,
         new_connection,
         request: request?,
         response: response?,
         engine,
-    };
-    // Numbers, words and text: always JSON.
-    Some(serde_json::to_value(params).expect("settings are JSON"))
+    })
 }
 
 /// Why a series with these settings cannot carry a feed.

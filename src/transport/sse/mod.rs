@@ -16,7 +16,7 @@ use crate::server::Routes;
 use crate::server::routes::{Answer, Endpoint, Peer, only_get};
 use crate::server::streaming_response::{Writing, respond};
 use crate::server::subscription::Outgoing;
-use crate::transport::{SeriesShape, Transport};
+use crate::transport::{Series, SeriesShape, Transport, series_from_json};
 use bytes::{BufMut, Bytes, BytesMut};
 use hyper::body::Incoming;
 use hyper::{Method, Request};
@@ -40,13 +40,19 @@ impl Transport for Sse {
     fn path(&self) -> &'static str {
         "/events"
     }
-    fn own_path(&self, params: &Value) -> Option<String> {
-        Params::from_value(params).request.own_path()
+    fn parse(&self, fields: &mut Fields) -> Option<Box<dyn Series>> {
+        Some(Box::new(params::parse(fields)?))
     }
-    fn parse(&self, fields: &mut Fields) -> Option<Value> {
-        params::parse(fields)
+    fn read_json(&self, settings: Value) -> Result<Box<dyn Series>, String> {
+        series_from_json::<Params>(settings)
     }
-    fn refuses(&self, _: &Value, feed: &feed::Spec) -> Option<String> {
+}
+
+impl Series for Params {
+    fn own_path(&self) -> Option<String> {
+        self.request.own_path()
+    }
+    fn refuses(&self, feed: &feed::Spec) -> Option<String> {
         match (feed.workload, feed.kind) {
             (Workload::Echo, _) => Some(crate::transport::ONE_WAY.to_owned()),
             (_, PayloadKind::Binary) => {
@@ -55,29 +61,26 @@ impl Transport for Sse {
             _ => None,
         }
     }
-    fn shape(&self, params: &Value, setting: &SeriesContext) -> SeriesShape {
-        params::shape(&Params::from_value(params), setting)
+    fn shape(&self, context: &SeriesContext) -> SeriesShape {
+        params::shape(self, context)
     }
-    fn mount(&self, params: &Value, path: &str, site: &mut Routes) {
-        let Params { ids, heartbeat_ns, .. } = Params::from_value(params);
-        let message = if ids { event_with_id } else { event };
+    fn mount(&self, path: &str, routes: &mut Routes) {
+        let message = if self.ids { event_with_id } else { event };
         let writing = Writing {
             content_type: "text/event-stream",
             message,
-            heartbeat: (params::COMMENT, heartbeat_ns),
+            heartbeat: (params::COMMENT, self.heartbeat_ns),
         };
-        site.mount(path, Rc::new(Events(writing)));
+        routes.mount(path, Rc::new(Events(writing)));
     }
-    fn driver(
+    fn client_half(
         &self,
-        params: &Value,
         target: &Target,
         feed: &feed::Spec,
     ) -> Result<Rc<dyn ClientHalf>, String> {
-        let params = Params::from_value(params);
-        let request = params.request.render(&target.path, &target.authority);
-        let client = StreamClient::<Stream>::driver(request, params.reconnect_ns, feed);
-        Ok(post::with_sender(client, &params.request, target, feed))
+        let request = self.request.render(&target.path, &target.authority);
+        let client = StreamClient::<Stream>::driver(request, self.reconnect_ns, feed);
+        Ok(post::with_sender(client, &self.request, target, feed))
     }
 }
 

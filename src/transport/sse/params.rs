@@ -14,7 +14,6 @@ use crate::server::post::POST_REPLY;
 use crate::transport::SeriesShape;
 use crate::units::Bytes;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 const IDS: Key = Key {
     name: "ids",
@@ -42,7 +41,7 @@ const ID_BYTES: u64 = 12;
 /// `data: ` and the line feed of each payload.
 const LINE_BYTES: u64 = 7;
 
-/// Validated settings.
+/// Validated and complete settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Params {
     /// The request's head.
@@ -55,21 +54,13 @@ pub(crate) struct Params {
     pub reconnect_ns: u64,
 }
 
-impl Params {
-    /// The settings again, from what [`parse`] made of them.
-    pub(crate) fn from_value(value: &Value) -> Params {
-        // Only this program writes it, in the plan or to a worker of the same build.
-        serde_json::from_value(value.clone()).expect("the plan holds what parse made")
-    }
-}
-
 /// Reads the settings of a series; `None` where one of them cannot be used.
-pub(crate) fn parse(fields: &mut Fields) -> Option<Value> {
+pub(crate) fn parse(fields: &mut Fields) -> Option<Params> {
     let request = head::read_request(fields);
     let ids = fields.boolean(&IDS);
     let heartbeat_ns = fields.duration_ns(&HEARTBEAT);
     let reconnect_ns = fields.duration_ns(&RECONNECT);
-    serde_json::to_value(Params { request: request?, ids, heartbeat_ns, reconnect_ns }).ok()
+    Some(Params { request: request?, ids, heartbeat_ns, reconnect_ns })
 }
 
 /// The bytes of an event around its payloads: a line each, the empty line, perhaps an id. The line

@@ -15,7 +15,7 @@ use crate::protocol::http1::response::BodyPiece;
 use crate::server::Routes;
 use crate::server::routes::{Answer, Endpoint, Peer, only_get};
 use crate::server::streaming_response::{Writing, respond};
-use crate::transport::{SeriesShape, Transport};
+use crate::transport::{Series, SeriesShape, Transport, series_from_json};
 use hyper::body::Incoming;
 use hyper::{Method, Request};
 use params::Params;
@@ -38,31 +38,35 @@ impl Transport for Streaming {
     fn path(&self) -> &'static str {
         "/stream"
     }
-    fn own_path(&self, params: &Value) -> Option<String> {
-        Params::from_value(params).request.own_path()
+    fn parse(&self, fields: &mut Fields) -> Option<Box<dyn Series>> {
+        Some(Box::new(params::parse(fields)?))
     }
-    fn parse(&self, fields: &mut Fields) -> Option<Value> {
-        params::parse(fields)
+    fn read_json(&self, settings: Value) -> Result<Box<dyn Series>, String> {
+        series_from_json::<Params>(settings)
     }
-    fn refuses(&self, _: &Value, feed: &feed::Spec) -> Option<String> {
+}
+
+impl Series for Params {
+    fn own_path(&self) -> Option<String> {
+        self.request.own_path()
+    }
+    fn refuses(&self, feed: &feed::Spec) -> Option<String> {
         (feed.workload == Workload::Echo).then(|| crate::transport::ONE_WAY.to_owned())
     }
-    fn shape(&self, params: &Value, setting: &SeriesContext) -> SeriesShape {
-        params::shape(&Params::from_value(params), setting)
+    fn shape(&self, context: &SeriesContext) -> SeriesShape {
+        params::shape(self, context)
     }
-    fn mount(&self, _: &Value, path: &str, site: &mut Routes) {
-        site.mount(path, Rc::new(Streams));
+    fn mount(&self, path: &str, routes: &mut Routes) {
+        routes.mount(path, Rc::new(Streams));
     }
-    fn driver(
+    fn client_half(
         &self,
-        params: &Value,
         target: &Target,
         feed: &feed::Spec,
     ) -> Result<Rc<dyn ClientHalf>, String> {
-        let params = Params::from_value(params);
-        let request = params.request.render(&target.path, &target.authority);
-        let client = StreamClient::<Chunks>::driver(request, params.reconnect_ns, feed);
-        Ok(post::with_sender(client, &params.request, target, feed))
+        let request = self.request.render(&target.path, &target.authority);
+        let client = StreamClient::<Chunks>::driver(request, self.reconnect_ns, feed);
+        Ok(post::with_sender(client, &self.request, target, feed))
     }
 }
 

@@ -13,7 +13,6 @@ use crate::record::{Flow, Ledger};
 use crate::server::post::POST_REPLY;
 use crate::transport::SeriesShape;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 const RECONNECT: Key = Key {
     name: "reconnect",
@@ -24,7 +23,7 @@ const RECONNECT: Key = Key {
 /// Every setting.
 pub(crate) const KEYS: &[Key] = &[head::REQUEST, RECONNECT];
 
-/// Validated settings.
+/// Validated and complete settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Params {
     /// The request's head.
@@ -33,19 +32,11 @@ pub(crate) struct Params {
     pub reconnect_ns: u64,
 }
 
-impl Params {
-    /// The settings again, from what [`parse`] made of them.
-    pub(crate) fn from_value(value: &Value) -> Params {
-        // Only this program writes it, in the plan or to a worker of the same build.
-        serde_json::from_value(value.clone()).expect("the plan holds what parse made")
-    }
-}
-
 /// Reads the settings of a series; `None` where one of them cannot be used.
-pub(crate) fn parse(fields: &mut Fields) -> Option<Value> {
+pub(crate) fn parse(fields: &mut Fields) -> Option<Params> {
     let request = head::read_request(fields);
     let reconnect_ns = fields.duration_ns(&RECONNECT);
-    serde_json::to_value(Params { request: request?, reconnect_ns }).ok()
+    Some(Params { request: request?, reconnect_ns })
 }
 
 /// What a series with these settings does: heads are a part of the set-up alone.

@@ -13,7 +13,7 @@ use crate::feed;
 use crate::predict::SeriesContext;
 use crate::protocol::http1::Target;
 use crate::server::Routes;
-use crate::transport::{SeriesShape, Transport};
+use crate::transport::{Series, SeriesShape, Transport, series_from_json};
 use params::Params;
 use serde_json::Value;
 use std::rc::Rc;
@@ -34,24 +34,29 @@ impl Transport for WebSocket {
     fn path(&self) -> &'static str {
         "/ws"
     }
-    fn parse(&self, fields: &mut Fields) -> Option<Value> {
-        params::parse(fields)
+    fn parse(&self, fields: &mut Fields) -> Option<Box<dyn Series>> {
+        Some(Box::new(params::parse(fields)?))
     }
-    fn refuses(&self, _: &Value, _: &feed::Spec) -> Option<String> {
+    fn read_json(&self, settings: Value) -> Result<Box<dyn Series>, String> {
+        series_from_json::<Params>(settings)
+    }
+}
+
+impl Series for Params {
+    fn refuses(&self, _: &feed::Spec) -> Option<String> {
         None
     }
-    fn shape(&self, params: &Value, setting: &SeriesContext) -> SeriesShape {
-        params::shape(&Params::from_value(params), setting)
+    fn shape(&self, context: &SeriesContext) -> SeriesShape {
+        params::shape(self, context)
     }
-    fn mount(&self, params: &Value, path: &str, site: &mut Routes) {
-        site.mount(path, Rc::new(server::Upgrades::new(&Params::from_value(params))));
+    fn mount(&self, path: &str, routes: &mut Routes) {
+        routes.mount(path, Rc::new(server::Upgrades::new(self)));
     }
-    fn driver(
+    fn client_half(
         &self,
-        params: &Value,
         target: &Target,
         feed: &feed::Spec,
     ) -> Result<Rc<dyn ClientHalf>, String> {
-        Ok(client::driver(&Params::from_value(params), target, feed))
+        Ok(client::driver(self, target, feed))
     }
 }

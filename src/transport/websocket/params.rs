@@ -11,7 +11,6 @@ use crate::record::{Flow, Ledger};
 use crate::transport::SeriesShape;
 use crate::units::Bytes;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 const READ_BUFFER: Key = Key {
     name: "read_buffer",
@@ -45,7 +44,7 @@ const MOST_BUFFER_BYTES: u64 = 1024 * 1024;
 /// The key that masks a client's message.
 const MASK_BYTES: u64 = 4;
 
-/// Validated settings.
+/// Validated and complete settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Params {
     /// Bytes of the buffer that each end of a connection reads into.
@@ -60,16 +59,8 @@ pub(crate) struct Params {
     pub heartbeat_ns: u64,
 }
 
-impl Params {
-    /// The settings again, from what [`parse`] made of them.
-    pub(crate) fn from_value(value: &Value) -> Params {
-        // Only this program writes it, in the plan or to a worker of the same build.
-        serde_json::from_value(value.clone()).expect("the plan holds what parse made")
-    }
-}
-
 /// Reads the settings of a series; `None` where one of them cannot be used.
-pub(crate) fn parse(fields: &mut Fields) -> Option<Value> {
+pub(crate) fn parse(fields: &mut Fields) -> Option<Params> {
     let read_buffer = fields.size(&READ_BUFFER);
     if !(LEAST_BUFFER_BYTES..=MOST_BUFFER_BYTES).contains(&read_buffer) {
         fields.fault(&READ_BUFFER, "read_buffer must be between 16B and 1MiB");
@@ -79,8 +70,7 @@ pub(crate) fn parse(fields: &mut Fields) -> Option<Value> {
     let back_to_back = fields.choice(&ECHO, &["paced", "back-to-back"]) == "back-to-back";
     let sound = fields.sound(&READ_BUFFER) && fields.sound(&RECONNECT);
     let read_buffer_bytes = u32::try_from(read_buffer).ok().filter(|_| sound)?;
-    let params = Params { read_buffer_bytes, reconnect_ns, back_to_back, heartbeat_ns };
-    serde_json::to_value(params).ok()
+    Some(Params { read_buffer_bytes, reconnect_ns, back_to_back, heartbeat_ns })
 }
 
 /// Bytes of the frame header before a message from server to client (RFC 6455 §5.2).
