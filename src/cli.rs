@@ -24,14 +24,16 @@ pub(crate) struct Cli {
 
 const EXIT_CODES: &str = "\
 Exit codes:
-    0  passed
-    1  the run, or reading or writing a file, failed
-    2  the command line or the scenario cannot be used
-   96  the run is invalid: the driver was too slow, clients are missing, bytes do not add up
-   97  undecided, where `--strict` asks for a decision
-   98  a regression against the baseline, or of B against A
-   99  a limit of the scenario is not kept
-  130  ended by SIGINT, 143 by SIGTERM; what was measured is reported, marked partial";
+    0 passed
+    1 the run failed, or a file could not be read or written
+    2 the command line or the scenario cannot be used
+   96 invalid: the driver was too slow, clients are missing, or bytes do not add
+      up
+   97 undecided, with --strict
+   98 worse than the baseline, or B worse than A
+   99 a limit of the scenario failed
+  130 stopped by SIGINT; what was measured is reported
+  143 stopped by SIGTERM; what was measured is reported";
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]

@@ -90,6 +90,10 @@ pub mod internals {
             pub use crate::cmd::report::{formats, render_all, report};
         }
     }
+    /// Why a command could not do its work.
+    pub mod error {
+        pub use crate::error::FailureKind;
+    }
     /// Reading of TOML.
     pub mod config {
         pub use crate::config::{Key, Source};
@@ -161,7 +165,7 @@ pub mod internals {
     }
     /// Tables and formats.
     pub mod report {
-        pub use crate::report::{FORMATS, Figure, Table, find_format, summarise};
+        pub use crate::report::{Conclusion, FORMATS, Figure, Table, find_format, summarise};
         /// The chapter's figures.
         pub mod chapter {
             pub use crate::report::chapter::as_printed;
@@ -175,8 +179,7 @@ pub mod internals {
         /// Judgements in every format.
         pub mod judgement {
             pub use crate::report::judgement::{
-                Judged, annotations, bencher, github_action_benchmark, json, junit, markdown,
-                meaning, text,
+                Judged, annotations, bencher, github_action_benchmark, json, junit, markdown, text,
             };
         }
         /// Layers of bytes.

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 /// A folder or file directly below `src`, what it may use, and the reason if the arrow is an
 /// exception. The test fails on an arrow that nobody uses.
 const ARROWS: &[(&str, &[&str])] = &[
-    ("error", &[]),
+    // A signal that ends everything at once is a failure.
+    ("error", &["os"]),
     ("units", &[]),
     ("os", &[]),
     ("time", &["feed", "record"]),
@@ -434,4 +435,33 @@ fn the_reader_of_uses_reads_groups_and_paths() {
     let module: Vec<String> = ["x", "y"].map(str::to_owned).into();
     assert_eq!(absolute("super::g::h", &module), ["x", "g", "h"]);
     assert_eq!(absolute("crate::b::self", &module), ["b"]);
+}
+
+/// The only files that may name exit codes: the table of them, and what shows them.
+const EXIT_CODES: &[&str] = &[
+    "cmd/exit_code.rs",
+    "report/conclusion.rs",
+    "report/format/json.rs",
+    "report/format/text/",
+    "report/judgement/",
+    "report/schema/",
+];
+
+#[test]
+fn exit_codes_stand_in_one_table_and_are_chosen_in_one_folder() {
+    let numbers = ["2", "96", "97", "98", "99", "130", "143"];
+    for source in sources() {
+        let path = source.path.display().to_string();
+        let shows = EXIT_CODES.iter().any(|prefix| path.starts_with(prefix));
+        assert!(shows || !source.code.contains("exit_code()"), "{path} asks for an exit code");
+        let ends = ["ExitCode", "process::exit"].iter().any(|word| source.code.contains(word));
+        assert!(!ends || path.starts_with("cmd/") || path == "main.rs", "{path} ends the process");
+        // A number beside the word is a code that was written down a second time.
+        for line in source.code.lines().filter(|_| path != "report/conclusion.rs") {
+            let about = line.contains("exit_code") || line.contains("Conclusion::");
+            let mut words = line.split(|c: char| !c.is_ascii_alphanumeric());
+            let code = words.find(|word| numbers.contains(word));
+            assert!(!about || code.is_none(), "{path}: {line}");
+        }
+    }
 }

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use std::path::{Path, PathBuf};
 use wsbench::internals::cmd::plan::{PlanFormat, Prepared, prepare, show};
 use wsbench::internals::config::Source;
+use wsbench::internals::error::FailureKind;
 use wsbench::internals::os::{Conntrack, Machine};
 use wsbench::internals::plan::{Preflight, Resolved, resolve};
 use wsbench::internals::scenario;
@@ -60,7 +61,7 @@ fn told_of_file(bytes: &[u8]) -> String {
 
 fn told_of_path(path: &Path, folder: &Path) -> String {
     let failure = prepare(path, &[], &machine()).expect_err("the file is bad");
-    assert_eq!(failure.exit_code(), 2);
+    assert_eq!(failure.kind, FailureKind::Scenario);
     failure.message.replace(folder.to_str().expect("a UTF-8 name"), "scenarios")
 }
 

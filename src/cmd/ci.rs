@@ -5,12 +5,12 @@
 //! Separate from `report::judged`, which renders: here is where it goes, and the environment that
 //! says so. Exit codes are the commands'.
 
-use crate::error::{Failure, Outcome, at};
+use crate::error::{Outcome, at};
 use crate::report::finding::Judgement;
 use crate::report::judgement::{
     Judged, annotations, bencher, github_action_benchmark, json, junit, markdown, measures, text,
 };
-use crate::report::{Table, find_format};
+use crate::report::{Conclusion, Table, find_format};
 use std::env;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -92,22 +92,20 @@ pub(crate) fn show_runs(tables: &[Table], args: &OutputArgs) -> Outcome<()> {
 pub(crate) fn watched(
     title: &str,
     args: &OutputArgs,
-    work: impl FnOnce() -> Outcome<u8>,
-) -> Outcome<u8> {
+    work: impl FnOnce() -> Outcome<Conclusion>,
+) -> Outcome<Conclusion> {
     let failure = match work() {
-        Ok(code) => return Ok(code),
+        Ok(conclusion) => return Ok(conclusion),
         Err(failure) => failure,
     };
+    let message = format!("{failure:#}");
     if in_actions() {
-        eprint!("{}", annotations::failed(&failure.message));
+        eprint!("{}", annotations::failed(&message));
     }
-    append(|limit| markdown::failed(title, &failure.message, limit));
-    let bytes = || junit::failed(title, &failure.message);
+    append(|limit| markdown::failed(title, &message, limit));
+    let bytes = || junit::failed(title, &message);
     match args.junit.as_deref().map(|path| write_junit(path, &bytes())) {
-        Some(Err(second)) => {
-            let message = format!("{}\n{}", failure.message, second.message);
-            Err(Failure { message, ..failure })
-        }
+        Some(Err(second)) => Err(failure.with_note(&format!("{second:#}"))),
         _ => Err(failure),
     }
 }

@@ -25,6 +25,7 @@ use crate::os;
 use crate::os::Machine;
 use crate::os::Signals;
 use crate::plan::{Plan, Server, Start, estimate};
+use crate::report::Conclusion;
 use crate::report::finding::{Decision, Kind};
 use crate::units::parse_duration_ns;
 use progress::Progress;
@@ -125,15 +126,15 @@ fn level(text: &str) -> Result<f64, String> {
     }
 }
 
-/// Compares two targets. Gives the exit code.
+/// Compares two targets.
 ///
 /// # Errors
 /// Where a target or the scenario cannot be used, or a run cannot be made.
-pub(crate) fn compare(args: &CompareArgs) -> Outcome<u8> {
+pub(crate) fn compare(args: &CompareArgs) -> Outcome<Conclusion> {
     ci::watched("compare", &args.how.output, || compared(args))
 }
 
-fn compared(args: &CompareArgs) -> Outcome<u8> {
+fn compared(args: &CompareArgs) -> Outcome<Conclusion> {
     let read = |option: &str, text: &str| {
         Target::read(text).map_err(|why| Failure::usage(format!("{option}: {why}")))
     };
@@ -149,22 +150,22 @@ fn compared(args: &CompareArgs) -> Outcome<u8> {
     let prepared = prepare(&args.how, targets)?;
     let title = format!("B against A, {}", prepared.sides[0].plan.name);
     let mut compared = prepared.perform(&args.how, title, looks, (args.strict, args.only_noisy))?;
-    compared.judgement.ended = compared.caught.map(|caught| caught.exit_code());
+    compared.judgement.ended = compared.caught.map(Conclusion::from);
     ci::show(&compared.judgement, None, &args.how.output)?;
     prepared.tell(&args.how);
-    Ok(compared.judgement.exit_code())
+    Ok(compared.judgement.conclusion())
 }
 
-/// Compares a target with itself. Gives the exit code: that of a signal, 96 where a run is not
-/// valid, else 0, whatever the noise is.
+/// Compares a target with itself. It passes whatever the noise is, unless a run is not valid or a
+/// signal ends it.
 ///
 /// # Errors
 /// Where the target or the scenario cannot be used, or a run cannot be made.
-pub(crate) fn calibrate(args: &CalibrateArgs) -> Outcome<u8> {
+pub(crate) fn calibrate(args: &CalibrateArgs) -> Outcome<Conclusion> {
     ci::watched("calibrate", &args.how.output, || calibrated(args))
 }
 
-fn calibrated(args: &CalibrateArgs) -> Outcome<u8> {
+fn calibrated(args: &CalibrateArgs) -> Outcome<Conclusion> {
     let target = match &args.target {
         Some(text) => Target::read(text),
         None => Target::itself(),
@@ -182,17 +183,17 @@ fn calibrated(args: &CalibrateArgs) -> Outcome<u8> {
     let judgement = &mut compared.judgement;
     // A false alarm is what was asked for, and told; a run that says nothing is no answer.
     let unsound = judgement.of(Decision::Fail).any(|f| f.kind != Kind::Paired);
-    let code = if unsound { 96 } else { 0 };
+    let conclusion = if unsound { Conclusion::Invalid } else { Conclusion::Passed };
     for alarm in judgement.findings.iter_mut().filter(|f| f.decision == Decision::Fail) {
         if alarm.kind == Kind::Paired {
             alarm.decision = Decision::Inconclusive;
             alarm.text = format!("a false alarm: {}", alarm.text);
         }
     }
-    judgement.ended = Some(compared.caught.map_or(code, |caught| caught.exit_code()));
+    judgement.ended = Some(compared.caught.map_or(conclusion, Conclusion::from));
     ci::show_as(&text, judgement, &args.how.output)?;
     prepared.tell(&args.how);
-    Ok(judgement.exit_code())
+    Ok(judgement.conclusion())
 }
 
 /// Refuses what could never fail: an exact test of few pairs has a smallest p.
@@ -299,7 +300,7 @@ impl Prepared {
         });
         done.map_err(|failure| {
             let kept = format!("what was recorded is in {}", self.out.display());
-            Failure { message: format!("{}\n{kept}", failure.message), ..failure }
+            failure.with_note(&kept)
         })
     }
 

@@ -5,8 +5,8 @@ use crate::cmd::ci::OutputArgs;
 use crate::error::{Failure, Outcome};
 use crate::gate::baseline;
 use crate::gate::baseline::{Document, Source, Terms};
-use crate::report::Table;
 use crate::report::finding::Judgement;
+use crate::report::{Conclusion, Table};
 use std::path::{Path, PathBuf};
 
 /// The arguments of `wsbench gate`.
@@ -29,15 +29,15 @@ pub(crate) struct GateArgs {
     pub output: OutputArgs,
 }
 
-/// Judges a result. Gives the exit code.
+/// Judges a result.
 ///
 /// # Errors
 /// Where a file cannot be read, or the two cannot be compared.
-pub(crate) fn run(args: &GateArgs) -> Outcome<u8> {
+pub(crate) fn run(args: &GateArgs) -> Outcome<Conclusion> {
     ci::watched("gate", &args.output, || {
         let (judgement, table) = judge(args)?;
         ci::show(&judgement, Some(&table), &args.output)?;
-        Ok(judgement.exit_code())
+        Ok(judgement.conclusion())
     })
 }
 

@@ -178,7 +178,7 @@ mod tests {
         let path = folder.path().join("a.toml");
         run(&path).unwrap();
         let failure = run(&path).unwrap_err();
-        assert_eq!(failure.exit_code(), 2);
+        assert_eq!(failure.kind, crate::error::FailureKind::Usage);
         assert!(failure.message.ends_with("a.toml exists already; it is not overwritten"));
     }
 }

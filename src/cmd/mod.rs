@@ -2,6 +2,7 @@
 
 pub(crate) mod ci;
 pub(crate) mod compare;
+mod exit_code;
 pub(crate) mod gate;
 pub(crate) mod heads;
 pub(crate) mod init;
@@ -14,15 +15,16 @@ pub(crate) mod schema;
 pub(crate) mod serve;
 
 use crate::cli::Command;
-use crate::error::{Failure, Outcome, at};
+use crate::error::{Failure, FailureKind, Outcome, at};
+use crate::report::Conclusion;
 use std::io::Write;
 
-/// Runs a subcommand; gives the exit code.
+/// Runs a subcommand. Returns what it came to.
 ///
 /// # Errors
 /// What ended it early, with its message and exit code.
-pub(crate) fn run(command: Command) -> Outcome<u8> {
-    let passed = |()| 0;
+pub(crate) fn run(command: Command) -> Outcome<Conclusion> {
+    let passed = |()| Conclusion::Passed;
     match command {
         Command::Run(args) => run::run(&args),
         Command::Plan(args) => plan::run(&args).map(passed),
@@ -42,9 +44,8 @@ pub(crate) fn run(command: Command) -> Outcome<u8> {
 
 /// Shows why a command ended early. A located message says `error:` where it belongs.
 pub(crate) fn complain(failure: &Failure) {
-    let located = failure.message.contains(": error: ");
-    let prefix = if located { "" } else { "error: " };
-    eprintln!("{prefix}{failure}");
+    let prefix = if failure.kind == FailureKind::Scenario { "" } else { "error: " };
+    eprintln!("{prefix}{failure:#}");
 }
 
 /// Writes to standard output; a reader that has seen enough is no fault.
@@ -60,14 +61,14 @@ pub(crate) fn print(bytes: &[u8]) -> Outcome<()> {
 }
 
 /// `wsbench report`: reads, renders, prints.
-fn report_again(args: &crate::cli::ReportArgs) -> Outcome<u8> {
+fn report_again(args: &crate::cli::ReportArgs) -> Outcome<Conclusion> {
     ci::watched("report", &args.output, || {
         let formats = report::formats(&args.reports)?;
         let beside = args.results.first().and_then(|p| p.parent());
         let out = args.out.as_deref().or(beside);
         let done = report::report(&args.results, out, &formats)?;
         ci::show_runs(&done.tables, &args.output)?;
-        Ok(done.tables.iter().map(|t| t.verdict.exit_code).max().unwrap_or(0))
+        Ok(done.tables.iter().map(|t| t.verdict.conclusion).max().unwrap_or(Conclusion::Passed))
     })
 }
 
@@ -75,10 +76,10 @@ fn report_again(args: &crate::cli::ReportArgs) -> Outcome<u8> {
 pub fn main() -> std::process::ExitCode {
     let cli = <crate::cli::Cli as clap::Parser>::parse();
     match run(cli.command) {
-        Ok(code) => code.into(),
+        Ok(conclusion) => conclusion.into(),
         Err(failure) => {
             complain(&failure);
-            failure.exit_code().into()
+            Conclusion::from(&failure).into()
         }
     }
 }

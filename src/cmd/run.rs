@@ -13,7 +13,7 @@ use crate::gate::limit::{Watch, judged, written};
 use crate::os;
 use crate::os::Machine;
 use crate::os::Signals;
-use crate::report::Table;
+use crate::report::{Conclusion, Table};
 use crate::result::RunResult;
 use crate::result::file::RESULT_FILE;
 use crate::run;
@@ -26,16 +26,16 @@ use std::path::{Path, PathBuf};
 /// leaves a few megabytes.
 const ROOM_BYTES: u64 = 16 * 1024 * 1024;
 
-/// Runs a scenario and reports. Gives the exit code of the verdict.
+/// Runs a scenario and reports. Returns what the run came to.
 ///
 /// # Errors
 /// Where the scenario cannot be used, the machine cannot hold it, or the run failed.
-pub(crate) fn run(args: &RunArgs) -> Outcome<u8> {
+pub(crate) fn run(args: &RunArgs) -> Outcome<Conclusion> {
     let title = format!("run of {}", args.scenario.display());
     ci::watched(&title, &args.output, || measure(args))
 }
 
-fn measure(args: &RunArgs) -> Outcome<u8> {
+fn measure(args: &RunArgs) -> Outcome<Conclusion> {
     let formats = formats(&args.reports)?;
     os::raise_open_files();
     let overrides = crate::cmd::heads::overrides(&args.scenario, &args.overrides, &args.heads)?;
@@ -69,7 +69,7 @@ fn measure(args: &RunArgs) -> Outcome<u8> {
     if let Some(file) = &args.save_baseline {
         save(&ran, &table, file, args.quiet)?;
     }
-    Ok(ran.caught.map_or_else(|| table.verdict.exit_code, |caught| caught.exit_code()))
+    Ok(ran.caught.map_or(table.verdict.conclusion, Conclusion::from))
 }
 
 fn perform(prepared: &Prepared, started: jiff::Timestamp, out: &Path, quiet: bool) -> Outcome<Ran> {
@@ -95,7 +95,7 @@ fn perform(prepared: &Prepared, started: jiff::Timestamp, out: &Path, quiet: boo
         progress.clear();
         ran.map_err(|failure| {
             let kept = format!("what was recorded is in {}", path.display());
-            Failure { message: format!("{}\n{kept}", failure.message), ..failure }
+            failure.with_note(&kept)
         })
     })
 }

@@ -277,7 +277,7 @@ pub(crate) fn child() -> Outcome<()> {
     });
     match served {
         Ok(()) => Ok(()),
-        Err(failure) => say(&FromServer::Failed { message: failure.message }),
+        Err(failure) => say(&FromServer::Failed { message: format!("{failure:#}") }),
     }
 }
 

@@ -72,6 +72,6 @@ impl std::error::Error for Diagnostics {}
 
 impl From<Diagnostics> for Failure {
     fn from(faults: Diagnostics) -> Failure {
-        Failure::usage(faults.to_string())
+        Failure::scenario(faults)
     }
 }

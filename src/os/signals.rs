@@ -11,7 +11,7 @@ pub(crate) struct Signals {
 
 /// A signal that came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Caught {
+pub enum Caught {
     /// SIGINT.
     Interrupt,
     /// SIGTERM.
@@ -20,17 +20,10 @@ pub(crate) enum Caught {
 
 impl Caught {
     /// Its name.
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Caught::Interrupt => "SIGINT",
             Caught::Terminate => "SIGTERM",
-        }
-    }
-    /// The exit code of a command that it ended: 128 and the signal's number.
-    pub(crate) fn exit_code(self) -> u8 {
-        match self {
-            Caught::Interrupt => 130,
-            Caught::Terminate => 143,
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Separate from `gate`, which judges, and from `verdict`, which says what a run is worth. Formats
 //! show these types and decide nothing.
 
+use crate::report::conclusion::Conclusion;
 use crate::report::figure::Figure;
 
 /// What a judgement says of one figure, or of all of them.
@@ -33,7 +34,7 @@ impl Decision {
     }
 }
 
-/// By which rule a figure was judged. Each kind fails with an exit code of its own.
+/// By which rule a figure was judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// A condition of validity: every run has them without being asked.
@@ -62,12 +63,12 @@ impl Kind {
             Kind::Paired => "paired",
         }
     }
-    /// The exit code of a failure of this kind: 96 invalid, 99 limits failed (k6's), 98 regression.
-    pub fn exit_code(self) -> u8 {
+    /// What a failure of this kind makes of the whole.
+    pub fn failure(self) -> Conclusion {
         match self {
-            Kind::Check => 96,
-            Kind::Limit => 99,
-            Kind::Exact | Kind::Structural | Kind::Paired => 98,
+            Kind::Check => Conclusion::Invalid,
+            Kind::Limit => Conclusion::LimitFailed,
+            Kind::Exact | Kind::Structural | Kind::Paired => Conclusion::Regression,
         }
     }
 }
@@ -154,10 +155,10 @@ pub struct Judgement {
     pub findings: Vec<Finding>,
     /// Sentences that a reader must know.
     pub notes: Vec<String>,
-    /// True where an undecided figure is no pass: exit code 97.
+    /// True if an undecided figure is no pass.
     pub strict: bool,
-    /// What the process ends with, where that does not follow from what was found: a signal's code.
-    pub ended: Option<u8>,
+    /// The conclusion, if it does not follow from what was found: a signal's.
+    pub ended: Option<Conclusion>,
 }
 
 impl Judgement {
@@ -187,17 +188,16 @@ impl Judgement {
             gravest => gravest,
         }
     }
-    /// 96 where a check of validity fails, else 98 for a regression, 99 for a limit, 97 where a
-    /// figure is undecided and that is no pass, 0 otherwise.
-    pub fn exit_code(&self) -> u8 {
-        if let Some(code) = self.ended {
-            return code;
+    /// What follows from all findings. A failed check of validity goes before a regression, and
+    /// that before a limit.
+    pub fn conclusion(&self) -> Conclusion {
+        if let Some(ended) = self.ended {
+            return ended;
         }
-        let failed = |code: u8| self.of(Decision::Fail).any(|f| f.kind.exit_code() == code);
-        match [96, 98, 99].into_iter().find(|&code| failed(code)) {
-            Some(code) => code,
-            None if self.strict && self.decision() != Decision::Pass => 97,
-            None => 0,
+        match self.of(Decision::Fail).map(|f| f.kind.failure()).min() {
+            Some(failure) => failure,
+            None if self.strict && self.decision() != Decision::Pass => Conclusion::Undecided,
+            None => Conclusion::Passed,
         }
     }
 }
@@ -229,16 +229,23 @@ mod tests {
     }
 
     #[test]
-    fn the_gravest_failure_gives_the_exit_code() {
+    fn the_gravest_failure_gives_the_conclusion() {
         let mut all = Judgement::new("t");
-        assert_eq!((all.decision(), all.exit_code()), (Decision::Inconclusive, 0));
+        assert_eq!(
+            (all.decision(), all.conclusion()),
+            (Decision::Inconclusive, Conclusion::Passed)
+        );
         all.findings.push(finding(Kind::Paired, Decision::Inconclusive));
-        assert_eq!(all.exit_code(), 0);
+        assert_eq!(all.conclusion(), Conclusion::Passed);
         all.strict = true;
-        assert_eq!(all.exit_code(), 97);
-        for (kind, code) in [(Kind::Limit, 99), (Kind::Exact, 98), (Kind::Check, 96)] {
+        assert_eq!(all.conclusion(), Conclusion::Undecided);
+        for (kind, conclusion) in [
+            (Kind::Limit, Conclusion::LimitFailed),
+            (Kind::Exact, Conclusion::Regression),
+            (Kind::Check, Conclusion::Invalid),
+        ] {
             all.findings.push(finding(kind, Decision::Fail));
-            assert_eq!((all.decision(), all.exit_code()), (Decision::Fail, code));
+            assert_eq!((all.decision(), all.conclusion()), (Decision::Fail, conclusion));
         }
     }
 }

@@ -10,6 +10,7 @@
 //! the JSON documents are described by [`schema`].
 
 pub(crate) mod chapter;
+pub(crate) mod conclusion;
 mod figure;
 pub(crate) mod finding;
 pub(crate) mod format;
@@ -21,6 +22,7 @@ pub(crate) mod schema;
 pub(crate) mod summary;
 pub(crate) mod table;
 
+pub use conclusion::Conclusion;
 pub use figure::Figure;
 pub use summary::summarise;
 pub use table::Table;

@@ -4,6 +4,7 @@
 //! documentation.
 
 use crate::record::{Metric, Phase};
+use crate::report::conclusion::Conclusion;
 use crate::report::figure::Figure;
 use crate::report::finding::Judgement;
 use crate::report::layer::{Layer, Quantity, Way};
@@ -436,9 +437,9 @@ pub struct Verdict {
     pub status: Status,
     /// What is against it; empty where valid.
     pub reasons: Vec<String>,
-    /// The process's exit code: 0 valid, 96 invalid, 130 or 143 stopped by a signal, 99 a limit not
-    /// kept or stopped by one, 1 partial for another reason.
-    pub exit_code: u8,
+    /// What `wsbench run` ends with: a run that was cut has failed, unless a signal or a limit
+    /// ended it.
+    pub conclusion: Conclusion,
 }
 
 impl Row {

@@ -173,7 +173,7 @@ impl Processes {
                 biased;
                 caught = signals.next() => {
                     if self.stopping {
-                        return Err(Failure::at_once(caught.exit_code(), caught.name()));
+                        return Err(Failure::signal(caught));
                     }
                     return Ok(Waited::Caught(caught));
                 }

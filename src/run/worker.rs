@@ -74,7 +74,7 @@ pub(crate) fn drive() -> Outcome<()> {
     });
     if let Err(failure) = &done {
         // The parent may be the very thing that is gone.
-        let _ = say(&FromDriver::Failed { message: failure.message.clone() });
+        let _ = say(&FromDriver::Failed { message: format!("{failure:#}") });
     }
     done
 }

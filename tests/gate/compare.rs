@@ -116,7 +116,7 @@ fn a_against_a_passes_and_keeps_every_run() {
         assert!(row.cost.server_cpu_us.value().is_some());
         assert!(row.audit.server_bytes.reason().is_some_and(|why| why.contains("not ours")));
         assert!(row.checks.iter().any(|c| c.name == "server_agrees" && c.ok));
-        assert_eq!(table.verdict.exit_code, 0, "{:?}", table.verdict);
+        assert_eq!(table.verdict.conclusion.exit_code(), 0, "{:?}", table.verdict);
     }
     let kept = fs::read_dir(world.path("out")).expect("a folder").count();
     assert_eq!(kept, runs.len());

@@ -127,11 +127,11 @@ fn a_limit_is_judged_for_each_row_that_it_matches() {
 #[test]
 fn the_verdict_tells_what_failed_and_graver_reasons_go_first() {
     let kept = judged(&chapter(&[limit("faults == 0")]));
-    assert_eq!((kept.verdict.exit_code, kept.verdict.reasons.len()), (0, 0));
+    assert_eq!((kept.verdict.conclusion.exit_code(), kept.verdict.reasons.len()), (0, 0));
     let failing = [limit("websocket.overhead_bytes_per_message < 2B")];
     let mut result = with(complete(&[POLLING, WEBSOCKET], &[1_000]), &failing);
     let table = judged(&result);
-    assert_eq!(table.verdict.exit_code, 99);
+    assert_eq!(table.verdict.conclusion.exit_code(), 99);
     let why = "limit: websocket at 1,000 clients: websocket.overhead_bytes_per_message is \
                2 B/message, which is not < 2B";
     assert_eq!(table.verdict.reasons, [why]);
@@ -140,11 +140,11 @@ fn the_verdict_tells_what_failed_and_graver_reasons_go_first() {
     let case = result.cases.get_mut(&0).expect("there is a first case");
     case.drivers[0].connected -= 1;
     let invalid = judged(&result);
-    assert_eq!(invalid.verdict.exit_code, 96);
+    assert_eq!(invalid.verdict.conclusion.exit_code(), 96);
     assert!(invalid.verdict.reasons.contains(&why.to_owned()));
     for (reason, code) in [("SIGINT", 130), ("SIGTERM", 143)] {
         result.ends[0].reason = reason.to_owned();
-        assert_eq!(judged(&result).verdict.exit_code, code);
+        assert_eq!(judged(&result).verdict.conclusion.exit_code(), code);
     }
 }
 
@@ -186,7 +186,7 @@ fn a_file_with_limits_that_fit_nothing_fails() {
     let mut result = chapter(&[nowhere, never, limit("falts == 0")]);
     result.header.limits.push(serde_json::json!("what is this"));
     let table = judged(&result);
-    assert_eq!(table.verdict.exit_code, 99);
+    assert_eq!(table.verdict.conclusion.exit_code(), 99);
     let texts: Vec<&str> = found(&table).iter().map(|f| f.text.as_str()).collect();
     assert_eq!(texts[0], "faults: the run has no such series");
     assert_eq!(texts[2], texts[0]);
@@ -311,7 +311,7 @@ fn a_run_that_a_limit_ended_fails_whatever_came_after() {
     let mut result = chapter(&[limit("faults == 0")]);
     result.ends = vec![End { reason: End::by_limit("it was slow"), wall_ns: 1 }];
     let table = judged(&result);
-    assert_eq!(table.verdict.exit_code, 99);
+    assert_eq!(table.verdict.conclusion.exit_code(), 99);
     assert_eq!(table.verdict.status.name(), "partial");
     let last = found(&table).last().expect("there are findings").text.clone();
     assert_eq!(last, "the run was ended: it was slow");

@@ -10,7 +10,7 @@ use crate::gate::baseline::Recorded;
 use crate::os;
 use crate::os::{Caught, Signals};
 use crate::plan::{Plan, Server};
-use crate::report::{Table, summarise};
+use crate::report::{Conclusion, Table, summarise};
 use crate::result::{RunResult, file};
 use crate::run;
 use crate::run::Note;
@@ -143,7 +143,7 @@ async fn own(side: &Side, program: &Path, path: &Path, signals: &mut Signals) ->
             tokio::select! {
                 biased;
                 second = signals.next() => {
-                    return Err(Failure::at_once(second.exit_code(), second.name()));
+                    return Err(Failure::signal(second));
                 }
                 () = process.end(DRAIN) => {}
             }
@@ -155,16 +155,22 @@ async fn own(side: &Side, program: &Path, path: &Path, signals: &mut Signals) ->
     };
     process.tail.settle().await;
     let how = || format!("{shown} run {}{}", ended(status), process.tail.words());
-    match status.code() {
-        // Passed, or a result with a verdict against it.
-        Some(0 | 96..=99) => {}
-        Some(2) => {
+    // Killed, perhaps by what it was to measure.
+    let Some(code) = status.code() else { return Ok(Ran::Failed(how())) };
+    match Conclusion::from_exit_code(code) {
+        // A result, whatever the verdict.
+        Some(
+            Conclusion::Passed
+            | Conclusion::Invalid
+            | Conclusion::Undecided
+            | Conclusion::Regression
+            | Conclusion::LimitFailed,
+        ) => {}
+        Some(Conclusion::Unusable) => {
             let why = format!("{shown} does not know this scenario: {}", how());
             return Err(Failure::usage(why));
         }
-        // Killed, perhaps by what it was to measure.
-        None => return Ok(Ran::Failed(how())),
-        Some(_) => return Err(Failure::run(how())),
+        _ => return Err(Failure::run(how())),
     }
     let result = file::read(&folder.join(RESULT_FILE))?;
     fs::rename(folder.join(RESULT_FILE), path)

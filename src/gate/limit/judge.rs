@@ -7,13 +7,10 @@ use crate::gate::limit::{Limit, matching, of_header};
 use crate::report::finding::{Decision, Finding, Kind, Subject};
 use crate::report::metrics::{Column, columns};
 use crate::report::table::{Row, Table};
-use crate::report::{Figure, summarise};
+use crate::report::{Conclusion, Figure, summarise};
 use crate::result::RunResult;
 use crate::units::{thousands, with_unit};
 use std::cell::OnceCell;
-
-/// The exit code of a run whose limits are not kept.
-const LIMITS_FAILED: u8 = 99;
 
 /// Derives every figure of a result and judges its limits.
 pub fn judged(result: &RunResult) -> Table {
@@ -23,7 +20,7 @@ pub fn judged(result: &RunResult) -> Table {
 }
 
 /// Judges the limits in a result's header: a finding for each and each row that it matches, what
-/// failed as reasons of the verdict, and exit code 99 where there was none yet.
+/// failed as reasons of the verdict, and a verdict that limits failed, if nothing graver is against the run.
 pub(crate) fn judge(result: &RunResult, table: &mut Table) {
     let mut found = Vec::new();
     {
@@ -42,8 +39,8 @@ pub(crate) fn judge(result: &RunResult, table: &mut Table) {
     }
     let failed: Vec<String> =
         found.iter().filter(|f| f.decision == Decision::Fail).map(reason).collect();
-    if !failed.is_empty() && table.verdict.exit_code == 0 {
-        table.verdict.exit_code = LIMITS_FAILED;
+    if !failed.is_empty() && table.verdict.conclusion == Conclusion::Passed {
+        table.verdict.conclusion = Conclusion::LimitFailed;
     }
     table.verdict.reasons.extend(failed);
     table.judgement.findings.extend(found);

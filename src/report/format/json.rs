@@ -42,7 +42,7 @@ impl Format for Json {
             host: table.host.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect(),
             verdict: Verdict {
                 status: table.verdict.status.name(),
-                exit_code: table.verdict.exit_code,
+                exit_code: table.verdict.conclusion.exit_code(),
                 reasons: &table.verdict.reasons,
             },
             limits: limits(table).map(limit).collect(),

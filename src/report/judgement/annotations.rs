@@ -55,7 +55,7 @@ pub fn render(judged: &Judged) -> String {
         }
     }
     let title = format!("wsbench: {}", judged.judgement.title);
-    out.push_str(&command(Level::Notice, &title, &judged.conclusion()));
+    out.push_str(&command(Level::Notice, &title, &judged.conclusion_line()));
     out
 }
 

@@ -24,7 +24,7 @@ pub fn document(judged: &Judged) -> Value {
         "title": judgement.title,
         "sides": sides,
         "decision": judgement.decision().name(),
-        "exit_code": judged.exit_code(),
+        "exit_code": judged.conclusion().exit_code(),
         "strict": judgement.strict,
         "findings": judgement.findings.iter().map(finding).collect::<Vec<_>>(),
         "notes": judgement.notes,

@@ -3,6 +3,7 @@
 //! What is undecided or not comparable is skipped with its reason, and a failure where the
 //! judgement is strict, so that the file says what the exit code says.
 
+use crate::report::conclusion::Conclusion;
 use crate::report::finding::{Decision, Finding, Kind};
 use crate::report::judgement::{Judged, describe};
 use crate::report::table::Status;
@@ -83,10 +84,12 @@ fn suites(prefix: &str, judged: &Judged) -> Vec<TestSuite> {
 /// The judgement as a whole, which also a run that was cut short or has no finding fails.
 fn whole(title: &str, judged: &Judged) -> TestSuite {
     let valid = judged.verdict.is_none_or(|v| v.status == Status::Valid);
-    let conclusion = describe::line(&judged.conclusion());
-    let mut status = match (judged.exit_code(), judged.judgement.decision()) {
-        (0, Decision::Inconclusive | Decision::NotComparable) => TestCaseStatus::skipped(),
-        (0, _) => TestCaseStatus::success(),
+    let conclusion = describe::line(&judged.conclusion_line());
+    let mut status = match (judged.conclusion(), judged.judgement.decision()) {
+        (Conclusion::Passed, Decision::Inconclusive | Decision::NotComparable) => {
+            TestCaseStatus::skipped()
+        }
+        (Conclusion::Passed, _) => TestCaseStatus::success(),
         _ => TestCaseStatus::non_success(NonSuccessKind::Failure),
     };
     if !matches!(status, TestCaseStatus::Success { .. }) {

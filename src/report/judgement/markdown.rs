@@ -20,7 +20,7 @@ pub fn render(judged: &Judged, limit: usize) -> String {
     let judgement = judged.judgement;
     let mut page = Page { out: String::new(), limit, left_out: 0 };
     page.add(&format!("## {}: {}\n\n", judged.word(), text(&judgement.title)));
-    page.add(&format!("{}\n", text(&judged.conclusion())));
+    page.add(&format!("{}\n", text(&judged.conclusion_line())));
     let sides =
         judgement.sides.iter().map(|s| format!("**{}**: {}", text(&s.name), text(&s.about)));
     list(&mut page, "", sides);

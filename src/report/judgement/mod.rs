@@ -23,11 +23,9 @@ pub mod markdown;
 pub(crate) mod measures;
 pub mod text;
 
+use crate::report::conclusion::Conclusion;
 use crate::report::finding::{Decision, Finding, Judgement};
 use crate::report::table::{Status, Table, Verdict};
-
-/// The exit code of a limit that is not kept.
-const LIMITS: u8 = 99;
 
 /// A judgement, with the run that it is of where there is one.
 #[derive(Debug, Clone, Copy)]
@@ -50,18 +48,18 @@ impl<'a> Judged<'a> {
     pub fn comparison(judgement: &'a Judgement, table: Option<&'a Table>) -> Judged<'a> {
         Judged { judgement, table, verdict: None }
     }
-    /// The process's exit code: what the run is worth goes before what was found in it.
-    pub fn exit_code(&self) -> u8 {
-        match self.verdict.map(|v| v.exit_code) {
-            None | Some(0) => self.judgement.exit_code(),
-            Some(code) => code,
+    /// What the process ends with: the run's own verdict goes before what was found in it.
+    pub fn conclusion(&self) -> Conclusion {
+        match self.verdict.map(|v| v.conclusion) {
+            None | Some(Conclusion::Passed) => self.judgement.conclusion(),
+            Some(conclusion) => conclusion,
         }
     }
     /// The decision in a word, for headings.
     pub fn word(&self) -> &'static str {
         match self.verdict.map(|v| v.status) {
             // Cut short by a limit: that is what to say of it.
-            Some(Status::Partial) if self.exit_code() != LIMITS => "PARTIAL",
+            Some(Status::Partial) if self.conclusion() != Conclusion::LimitFailed => "PARTIAL",
             Some(Status::Invalid) => "INVALID",
             None | Some(Status::Valid | Status::Partial) => {
                 describe::decision(self.judgement.decision())
@@ -93,15 +91,18 @@ impl<'a> Judged<'a> {
         format!("{} of {all} figures", shown.join(", "))
     }
     /// The decision, what it rests on, and what it means, in one line.
-    pub fn conclusion(&self) -> String {
-        let code = self.exit_code();
+    pub fn conclusion_line(&self) -> String {
+        let conclusion = self.conclusion();
         let open = |d: Decision| self.judgement.of(d).next().is_some();
         let nothing = self.judgement.findings.is_empty();
         let open = nothing || open(Decision::Inconclusive) || open(Decision::NotComparable);
-        let meaning = match (code, open) {
-            (0, true) => "nothing failed; what is undecided or not comparable is told",
-            (code, _) => meaning(code),
+        let meaning = match (conclusion, open) {
+            (Conclusion::Passed, true) => {
+                "nothing failed; what is undecided or not comparable is told"
+            }
+            (conclusion, _) => conclusion.meaning(),
         };
+        let code = conclusion.exit_code();
         format!("{}: {}. Exit code {code}: {meaning}.", self.word(), self.counts())
     }
     /// What is against the run as a whole; of rows and limits the findings tell.
@@ -118,23 +119,6 @@ impl<'a> Judged<'a> {
     fn shown(&self, decision: Decision) -> Vec<&'a Finding> {
         let plain = |f: &&Finding| !describe::is_passed_check(f);
         self.judgement.of(decision).filter(plain).collect()
-    }
-}
-
-/// What an exit code says, as in `wsbench --help`.
-pub fn meaning(code: u8) -> &'static str {
-    match code {
-        0 => "passed",
-        2 => "the command line or the scenario cannot be used",
-        96 => {
-            "the run is invalid: the driver was too slow, clients are missing, bytes do not add up"
-        }
-        97 => "undecided, where `--strict` asks for a decision",
-        98 => "a regression against the baseline, or of B against A",
-        99 => "a limit of the scenario is not kept",
-        130 => "ended by SIGINT",
-        143 => "ended by SIGTERM",
-        _ => "the run, or reading or writing a file, failed",
     }
 }
 
@@ -206,7 +190,7 @@ mod tests {
     #[test]
     fn the_conclusion_says_what_the_exit_code_means() {
         let mut judgement = Judgement::new("t");
-        let conclusion = |j: &Judgement| Judged::comparison(j, None).conclusion();
+        let conclusion = |j: &Judgement| Judged::comparison(j, None).conclusion_line();
         assert_eq!(
             conclusion(&judgement),
             "INCONCLUSIVE: nothing was judged. Exit code 0: nothing failed; what is undecided or \
@@ -236,14 +220,15 @@ mod tests {
     fn what_the_run_is_worth_goes_before_its_findings() {
         let mut judgement = Judgement::new("t");
         judgement.findings.push(finding(Decision::Pass, "a"));
-        let verdict = |status, exit_code| Verdict { status, reasons: Vec::new(), exit_code };
-        for (verdict, word, code) in [
-            (verdict(Status::Valid, 0), "PASS", 0),
-            (verdict(Status::Partial, 130), "PARTIAL", 130),
-            (verdict(Status::Invalid, 96), "INVALID", 96),
+        let verdict = |status, conclusion| Verdict { status, reasons: Vec::new(), conclusion };
+        for (status, conclusion, word) in [
+            (Status::Valid, Conclusion::Passed, "PASS"),
+            (Status::Partial, Conclusion::Interrupted, "PARTIAL"),
+            (Status::Invalid, Conclusion::Invalid, "INVALID"),
         ] {
+            let verdict = verdict(status, conclusion);
             let judged = Judged { judgement: &judgement, table: None, verdict: Some(&verdict) };
-            assert_eq!((judged.word(), judged.exit_code()), (word, code));
+            assert_eq!((judged.word(), judged.conclusion()), (word, conclusion));
         }
     }
 }

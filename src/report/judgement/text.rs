@@ -28,7 +28,7 @@ pub fn render(judged: &Judged) -> String {
     }
     parts.push(passed(judged));
     parts.push(notes(&judgement.notes));
-    parts.push(wrapped(&judged.conclusion(), 0, 2));
+    parts.push(wrapped(&judged.conclusion_line(), 0, 2));
     parts.retain(|p| !p.is_empty());
     let body = parts.join("\n");
     let title = describe::line(&judgement.title);

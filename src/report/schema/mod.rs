@@ -7,6 +7,7 @@
 mod judgement;
 mod summary;
 
+use crate::report::conclusion::Conclusion;
 use crate::report::finding;
 use serde_json::{Map, Value, json};
 
@@ -176,10 +177,12 @@ fn fields<const N: usize>(fields: [(&str, Value); N]) -> Vec<(String, Value)> {
 }
 
 fn exit_code() -> Value {
-    let codes: Vec<u8> = [0, 1, 96, 97, 98, 99, 130, 143].to_vec();
-    let about = "the exit code of the process: 0 passed, 1 ended early, 96 invalid, 97 undecided \
-                 where that is no pass, 98 regression, 99 limit not kept, 130 and 143 ended by \
-                 SIGINT and SIGTERM";
+    // What cannot be used leaves no file.
+    let all = || Conclusion::ALL.into_iter().filter(|one| *one != Conclusion::Unusable);
+    let codes: Vec<u8> = all().map(Conclusion::exit_code).collect();
+    let meanings: Vec<String> =
+        all().map(|one| format!("{} {}", one.exit_code(), one.meaning())).collect();
+    let about = format!("the exit code of the process: {}", meanings.join("; "));
     json!({ "enum": codes, "description": about })
 }
 

@@ -1,6 +1,7 @@
 //! Whether a row says what it was to say, and what that makes of the run.
 
 use crate::record::{Metric, Phase};
+use crate::report::conclusion::Conclusion;
 use crate::report::figure::Figure;
 use crate::report::finding::{Decision, Finding, Judgement, Kind, Subject};
 use crate::report::layer::Statistic;
@@ -266,7 +267,7 @@ pub(super) fn of_run(result: &RunResult, rows: &[Row]) -> Verdict {
     if result.is_partial() {
         status = status.max(Status::Partial);
     }
-    Verdict { status, reasons, exit_code: exit_code(result, status) }
+    Verdict { status, reasons, conclusion: conclusion(result, status) }
 }
 
 /// Every row's checks as findings: the limits that a run has without being asked.
@@ -314,14 +315,16 @@ fn stop_reason(result: &RunResult) -> String {
     }
 }
 
-fn exit_code(result: &RunResult, status: Status) -> u8 {
+fn conclusion(result: &RunResult, status: Status) -> Conclusion {
     let stopped_by = |signal: &str| result.ends.iter().any(|e| e.reason == signal);
     match status {
-        _ if stopped_by("SIGINT") => 130,
-        _ if stopped_by("SIGTERM") => 143,
-        Status::Valid => 0,
-        Status::Partial if result.ends.iter().any(|e| e.stopped_by_limit().is_some()) => 99,
-        Status::Partial => 1,
-        Status::Invalid => 96,
+        _ if stopped_by("SIGINT") => Conclusion::Interrupted,
+        _ if stopped_by("SIGTERM") => Conclusion::Terminated,
+        Status::Valid => Conclusion::Passed,
+        Status::Partial if result.ends.iter().any(|e| e.stopped_by_limit().is_some()) => {
+            Conclusion::LimitFailed
+        }
+        Status::Partial => Conclusion::Failed,
+        Status::Invalid => Conclusion::Invalid,
     }
 }

@@ -100,7 +100,7 @@ impl Launched {
         tokio::select! {
             biased;
             () = self.server.end(GRACE) => Ok(()),
-            caught = signals.next() => Err(Failure::at_once(caught.exit_code(), caught.name())),
+            caught = signals.next() => Err(Failure::signal(caught)),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::gate::baseline::file::{SCHEMA, parse};
 use crate::gate::baseline::tests::*;
+use crate::report::Conclusion;
 use crate::report::table::{Status, Table, Verdict};
 
 fn document() -> Document {
@@ -31,7 +32,8 @@ fn table(status: Status) -> Table {
         limits: Vec::new(),
     };
     let mut table = crate::report::summarise(&crate::result::RunResult::new(header));
-    table.verdict = Verdict { status, reasons: vec!["it was cut".to_owned()], exit_code: 0 };
+    table.verdict =
+        Verdict { status, reasons: vec!["it was cut".to_owned()], conclusion: Conclusion::Passed };
     table
 }
 
@@ -48,15 +50,15 @@ fn judged(
 #[test]
 fn one_run_a_side_decides_what_does_not_vary() {
     let judgement = judged(|_| {}, Status::Valid, &Terms::default()).unwrap();
-    assert_eq!(judgement.exit_code(), 0);
+    assert_eq!(judgement.conclusion().exit_code(), 0);
     let noisy = of(&judgement.findings, "delivery_latency_us_p50");
     assert_eq!((noisy.decision, noisy.value.value()), (Decision::NotComparable, Some(500.5)));
     assert_eq!(noisy.text, "one run a side does not tell a change from noise");
     assert!(noisy.details[0].contains("wsbench compare SCENARIO --a BASELINE --b CANDIDATE"));
     let strict = Terms { strict: true, ..Terms::default() };
-    assert_eq!(judged(|_| {}, Status::Valid, &strict).unwrap().exit_code(), 0);
+    assert_eq!(judged(|_| {}, Status::Valid, &strict).unwrap().conclusion().exit_code(), 0);
     let uncounted = |d: &mut Document| d.rows.rows[0].tcp = None;
-    assert_eq!(judged(uncounted, Status::Valid, &strict).unwrap().exit_code(), 97);
+    assert_eq!(judged(uncounted, Status::Valid, &strict).unwrap().conclusion().exit_code(), 97);
     let fewer = |d: &mut Document| {
         d.rows.rows[0].steady.bytes.down.heads = Bytes::new(19_000);
         d.build = "wsbench 9.9.9 (release)".to_owned();
@@ -92,7 +94,7 @@ fn fewer_messages_than_came_before_are_no_pass() {
 fn a_run_that_is_not_whole_is_no_pass() {
     for status in [Status::Partial, Status::Invalid] {
         let judgement = judged(|_| {}, status, &Terms::default()).unwrap();
-        assert_eq!(judgement.exit_code(), 96);
+        assert_eq!(judgement.conclusion().exit_code(), 96);
         let found = of(&judgement.findings, "run_is_valid");
         assert_eq!(found.text, format!("the run is {}: it was cut", status.name()));
     }
@@ -110,7 +112,7 @@ fn unequal_scenarios_and_machines_are_refused_with_what_differs() {
     assert!(why.contains("\n  cores: 2 ≠ 4\n") && why.contains("--any-machine"), "{why}");
     let anywhere = Terms { any_machine: true, ..Terms::default() };
     let judgement = judged(moved, Status::Valid, &anywhere).unwrap();
-    assert_eq!(judgement.exit_code(), 0);
+    assert_eq!(judgement.conclusion().exit_code(), 0);
     let noisy = of(&judgement.findings, "delivery_latency_us_p50");
     assert_eq!(noisy.text, "it is of another machine");
     assert!(judgement.notes[0].contains("cores: 2 ≠ 4"), "{:?}", judgement.notes);

@@ -177,7 +177,7 @@ fn a_larger_head_fails_and_its_bytes_are_shown() {
     assert!(heads.details[2].contains("X-Extra: 12\\r\\n"), "{:?}", heads.details);
     let mut judgement = Judgement::new("t");
     judgement.findings = findings;
-    assert_eq!(judgement.exit_code(), 98);
+    assert_eq!(judgement.conclusion().exit_code(), 98);
 }
 
 #[test]

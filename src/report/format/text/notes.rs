@@ -103,7 +103,7 @@ pub(crate) fn verdicts(table: &Table) -> String {
         (n, failed) => format!(", {failed} of {n} limits not kept"),
     };
     let status = verdict.status.name();
-    let line = format!("Verdict: {status}{limits} (exit code {})", verdict.exit_code);
+    let line = format!("Verdict: {status}{limits} (exit code {})", verdict.conclusion.exit_code());
     out.push_str(&paragraph(&line, 2));
     // Of rows and limits it is said above.
     let said = |r: &&String| {

@@ -1,0 +1,32 @@
+//! The exit code of the process. The numbers are in the table of [`Conclusion`]; which of them a
+//! command ends with is decided here.
+
+use crate::error::{Failure, FailureKind};
+use crate::os::Caught;
+use crate::report::Conclusion;
+use std::process::ExitCode;
+
+impl From<Conclusion> for ExitCode {
+    fn from(conclusion: Conclusion) -> ExitCode {
+        conclusion.exit_code().into()
+    }
+}
+
+impl From<Caught> for Conclusion {
+    fn from(signal: Caught) -> Conclusion {
+        match signal {
+            Caught::Interrupt => Conclusion::Interrupted,
+            Caught::Terminate => Conclusion::Terminated,
+        }
+    }
+}
+
+impl From<&Failure> for Conclusion {
+    fn from(failure: &Failure) -> Conclusion {
+        match failure.kind {
+            FailureKind::Usage | FailureKind::Scenario => Conclusion::Unusable,
+            FailureKind::Run => Conclusion::Failed,
+            FailureKind::Signal(signal) => signal.into(),
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What a command that measures or judges came to, and the one table of exit codes.
+//!
+//! The codes stand here because reports show them; `cmd` alone ends the process with one.
+
+/// How a command ended. The order is that of the exit codes: of several, the greatest counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Conclusion {
+    /// Nothing is against what was measured or compared.
+    Passed,
+    /// The run ended early, or a file could not be read or written.
+    Failed,
+    /// The command line or the scenario cannot be used.
+    Unusable,
+    /// A check of validity failed.
+    Invalid,
+    /// Undecided, with `--strict`.
+    Undecided,
+    /// Worse than the baseline, or B worse than A.
+    Regression,
+    /// A limit of the scenario failed.
+    LimitFailed,
+    /// SIGINT ended it.
+    Interrupted,
+    /// SIGTERM ended it.
+    Terminated,
+}
+
+impl Conclusion {
+    /// Every conclusion.
+    pub const ALL: [Conclusion; 9] = [
+        Conclusion::Passed,
+        Conclusion::Failed,
+        Conclusion::Unusable,
+        Conclusion::Invalid,
+        Conclusion::Undecided,
+        Conclusion::Regression,
+        Conclusion::LimitFailed,
+        Conclusion::Interrupted,
+        Conclusion::Terminated,
+    ];
+
+    /// The exit code. 99 is also k6's for a failed threshold; a signal's is 128 and its number.
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Conclusion::Passed => 0,
+            Conclusion::Failed => 1,
+            Conclusion::Unusable => 2,
+            Conclusion::Invalid => 96,
+            Conclusion::Undecided => 97,
+            Conclusion::Regression => 98,
+            Conclusion::LimitFailed => 99,
+            Conclusion::Interrupted => 130,
+            Conclusion::Terminated => 143,
+        }
+    }
+
+    /// The conclusion of an exit code, for example of another wsbench.
+    pub fn from_exit_code(code: i32) -> Option<Conclusion> {
+        Conclusion::ALL.into_iter().find(|one| i32::from(one.exit_code()) == code)
+    }
+
+    /// What it means, as in `wsbench --help`.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Conclusion::Passed => "passed",
+            Conclusion::Failed => "the run failed, or a file could not be read or written",
+            Conclusion::Unusable => "the command line or the scenario cannot be used",
+            Conclusion::Invalid => {
+                "invalid: the driver was too slow, clients are missing, or bytes do not add up"
+            }
+            Conclusion::Undecided => "undecided, with --strict",
+            Conclusion::Regression => "worse than the baseline, or B worse than A",
+            Conclusion::LimitFailed => "a limit of the scenario failed",
+            Conclusion::Interrupted => "stopped by SIGINT; what was measured is reported",
+            Conclusion::Terminated => "stopped by SIGTERM; what was measured is reported",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_rise_with_the_order_and_lead_back() {
+        for pair in Conclusion::ALL.windows(2) {
+            assert!(pair[0] < pair[1] && pair[0].exit_code() < pair[1].exit_code());
+        }
+        for one in Conclusion::ALL {
+            assert_eq!(Conclusion::from_exit_code(one.exit_code().into()), Some(one));
+        }
+        assert_eq!(Conclusion::from_exit_code(3), None);
+    }
+}
