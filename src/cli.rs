@@ -97,6 +97,9 @@ pub(crate) struct RunArgs {
     /// Save the run as a baseline for `wsbench gate`, where it is valid
     #[arg(long, value_name = "FILE")]
     pub save_baseline: Option<PathBuf>,
+    /// Print the whole summary.txt instead of one screen
+    #[arg(long, short)]
+    pub verbose: bool,
     /// Show no progress
     #[arg(long, short)]
     pub quiet: bool,
@@ -146,6 +149,9 @@ pub(crate) struct ReportArgs {
     /// The reports to write: text, csv, json, png, or none
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "text,csv,json,png")]
     pub reports: Vec<String>,
+    /// Print the whole summary.txt instead of one screen
+    #[arg(long, short)]
+    pub verbose: bool,
 }
 
 /// The arguments of `wsbench relay`.

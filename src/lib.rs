@@ -165,6 +165,7 @@ pub mod internals {
     }
     /// Tables and formats.
     pub mod report {
+        pub use crate::report::format::text::terminal;
         pub use crate::report::{Conclusion, FORMATS, Figure, Table, find_format, summarise};
         /// The chapter's figures.
         pub mod chapter {

@@ -5,6 +5,8 @@ mod limits;
 mod pictures;
 mod recorded;
 pub mod sample;
+/// The screen that `run` and `report` print.
+mod terminal;
 /// Arithmetic beside measurement, and the checks against it.
 mod truth;
 

@@ -7,6 +7,7 @@
 
 use crate::error::{Outcome, at};
 use crate::report::finding::Judgement;
+use crate::report::format::text::terminal;
 use crate::report::judgement::{
     Judged, annotations, bencher, github_action_benchmark, json, junit, markdown, measures, text,
 };
@@ -76,12 +77,27 @@ pub(crate) fn show_as(text: &str, judgement: &Judgement, args: &OutputArgs) -> O
     tell(&judged, args, printed)
 }
 
-/// Shows runs with the limits that they were held against, a table each.
+/// Shows runs with their limits: one screen for each, or with `verbose` the whole `summary.txt`.
+/// `reports` says where the reports of each run are, if any were written.
 ///
 /// # Errors
-/// Where standard output or the JUnit file cannot be written.
-pub(crate) fn show_runs(tables: &[Table], args: &OutputArgs) -> Outcome<()> {
+/// If standard output or the JUnit file cannot be written.
+pub(crate) fn show_runs(
+    tables: &[Table],
+    reports: &[Option<String>],
+    verbose: bool,
+    args: &OutputArgs,
+) -> Outcome<()> {
     let judged: Vec<Judged> = tables.iter().map(Judged::run).collect();
+    if args.format == Shown::Text && !verbose {
+        let screens: Vec<String> = tables
+            .iter()
+            .zip(reports)
+            .map(|(table, reports)| terminal(table, reports.as_deref()))
+            .collect();
+        let printed = crate::cmd::print(screens.join("\n").as_bytes());
+        return tell(&judged, args, printed);
+    }
     deliver(&judged, args)
 }
 

@@ -67,7 +67,7 @@ fn report_again(args: &crate::cli::ReportArgs) -> Outcome<Conclusion> {
         let beside = args.results.first().and_then(|p| p.parent());
         let out = args.out.as_deref().or(beside);
         let done = report::report(&args.results, out, &formats)?;
-        ci::show_runs(&done.tables, &args.output)?;
+        ci::show_runs(&done.tables, &done.places, args.verbose, &args.output)?;
         Ok(done.tables.iter().map(|t| t.verdict.conclusion).max().unwrap_or(Conclusion::Passed))
     })
 }

@@ -96,6 +96,16 @@ pub(crate) fn read_all(paths: &[PathBuf]) -> Outcome<Vec<RunResult>> {
     Ok(results)
 }
 
+/// Returns a report's folder, with the file to look at first.
+pub(super) fn reports_in(folder: &Path, formats: &[&dyn Format]) -> String {
+    let shown = folder.display();
+    if formats.iter().any(|format| format.files().contains(&"overhead.png")) {
+        format!("{shown} (open overhead.png)")
+    } else {
+        shown.to_string()
+    }
+}
+
 /// What `wsbench report` did.
 #[derive(Debug)]
 pub struct Report {
@@ -103,6 +113,8 @@ pub struct Report {
     pub tables: Vec<Table>,
     /// The files written; none where no directory was given.
     pub written: Vec<PathBuf>,
+    /// Where each table's reports are; `None` if none were written.
+    pub places: Vec<Option<String>>,
 }
 
 /// `wsbench report RESULT… [--out DIR] [--format …]`: reads, merges, and writes into `out`,
@@ -114,16 +126,18 @@ pub fn report(paths: &[PathBuf], out: Option<&Path>, formats: &[&dyn Format]) ->
     let results = read_all(paths)?;
     let tables: Vec<Table> = results.iter().map(judged).collect();
     let mut written = Vec::new();
+    let mut places = vec![None; tables.len()];
     if let Some(out) = out {
-        for table in &tables {
+        for (table, place) in tables.iter().zip(&mut places) {
             let dir = match tables.len() {
                 1 => out.to_owned(),
                 _ => out.join(folder(table)),
             };
             written.extend(write_all(table, &dir, formats)?);
+            *place = (!formats.is_empty()).then(|| reports_in(&dir, formats));
         }
     }
-    Ok(Report { tables, written })
+    Ok(Report { tables, written, places })
 }
 
 /// Scenario and plan as a folder's name.

@@ -4,8 +4,9 @@ pub(super) mod progress;
 
 use crate::cli::RunArgs;
 use crate::cmd::ci;
+use crate::cmd::ci::Shown;
 use crate::cmd::plan::Prepared;
-use crate::cmd::report::{formats, write, write_all};
+use crate::cmd::report::{formats, reports_in, write, write_all};
 use crate::error::{Failure, Outcome, at};
 use crate::gate::baseline;
 use crate::gate::baseline::Document;
@@ -61,8 +62,9 @@ fn measure(args: &RunArgs) -> Outcome<Conclusion> {
     let ran = perform(&prepared, started, &out, args.quiet)?;
     let table = judged(&ran.result);
     let done = write_all(&table, &out, &formats);
-    ci::show_runs(std::slice::from_ref(&table), &args.output)?;
-    if !args.quiet {
+    let place = reports_in(&out, &formats);
+    ci::show_runs(std::slice::from_ref(&table), &[Some(place)], args.verbose, &args.output)?;
+    if !args.quiet && (args.verbose || args.output.format != Shown::Text) {
         eprintln!("reports are in {}", out.display());
     }
     done?;

@@ -26,6 +26,8 @@ pub struct Table {
     pub host: Vec<(String, String)>,
     /// Result files that were merged.
     pub parts: usize,
+    /// Seconds that the run took, all merged files together.
+    pub elapsed_s: Figure,
     /// A row a series and client count, in the order of the plan.
     pub rows: Vec<Row>,
     /// The same for the driver's floor: the `null` transport, which has no network.
@@ -435,11 +437,44 @@ pub struct Check {
 pub struct Verdict {
     /// The worst of the rows'.
     pub status: Status,
-    /// What is against it; empty where valid.
+    /// What is against the run as a whole: why it ended early.
+    pub of_run: Vec<String>,
+    /// Everything that is against it, rows and limits included; empty if it is valid.
     pub reasons: Vec<String>,
     /// What `wsbench run` ends with: a run that was cut has failed, unless a signal or a limit
     /// ended it.
     pub conclusion: Conclusion,
+}
+
+impl Check {
+    /// Returns what to do if the check fails.
+    pub fn remedy(&self) -> &'static str {
+        match self.name {
+            "all_clients_connected" => {
+                "Check the server's log and limits (open files, backlog), or use fewer clients."
+            }
+            "no_process_lost" => "Check the machine's memory and the system log, then run again.",
+            "ran" | "something_measured" => {
+                "Check that the server answers at this URL, and that `duration` is long enough."
+            }
+            "exchanges_succeed" => "See the client errors below, and the server's log.",
+            "ledger_explains_every_byte" | "kernel_agrees" | "interval_as_permitted" => {
+                "The measurement is at fault: please report it with the result file."
+            }
+            "server_agrees" => {
+                "Something between client and server changes the bytes: remove proxies, then run \
+                 again."
+            }
+            "driver_on_schedule" | "feed_held" => {
+                "The machine is too slow for this load: use fewer clients or a lower rate, or stop \
+                 what else runs on it."
+            }
+            "bytes_as_predicted" => {
+                "The server or a proxy sends other heads than the scenario says: compare them."
+            }
+            _ => "The server lost, repeated or delayed updates: see its log.",
+        }
+    }
 }
 
 impl Row {

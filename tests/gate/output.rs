@@ -342,9 +342,12 @@ fn every_format_is_printed_alone() {
         let args = ["report", "--reports", "none", "--format", format];
         finish(wsbench(&args).arg(&result)).stdout
     };
-    let text = utf8(shown("text"));
+    let verbose = ["report", "--reports", "none", "--verbose"];
+    let all = utf8(finish(wsbench(&verbose).arg(&result)).stdout);
     let tables = std::fs::read_to_string(world.path("out/summary.txt")).expect("it is there");
-    assert_eq!(text, tables);
+    assert_eq!(all, tables);
+    let screen = utf8(shown("text"));
+    assert!(screen.contains("verdict: valid") && screen.lines().count() < 30, "{screen}");
     assert_eq!(parsed(&shown("json")), world.summary());
     assert!(parsed(&shown("bencher")).is_object());
     assert!(parsed(&shown("github-action-benchmark")).is_array());

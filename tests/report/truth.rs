@@ -185,12 +185,13 @@ fn the_words_are_those_of_the_largest_count_and_of_valid_rows() {
     let full = complete(&[POLLING, WEBSOCKET], &[1_000, 10_000]);
     let table = summarise(&full);
     let words = said(&table);
-    assert!(words.starts_with("At 10,000 clients websocket delivered freshest"), "{words}");
-    assert!(words.contains("by header characters 2 B/s, polling 435.5 times"), "{words}");
-    assert!(words.contains("by TCP/IP 127 B/s, polling 8.55 times"), "{words}");
-    assert!(words.contains("polling took least of the driver's memory"), "{words}");
-    assert!(words.contains("the kernel's memory was about the same"), "{words}");
-    assert!(!words.contains("elsewhere") && !words.contains("3 : 1"), "{words}");
+    assert!(words.starts_with("At 10,000 clients, websocket delivered fastest"), "{words}");
+    assert!(words.contains("websocket, 1 s with polling") || words.contains("1.01 s with polling"));
+    assert!(words.contains("polling sent 454.5 times the overhead"), "{words}");
+    assert!(words.contains("8.55 times the bytes in TCP/IP packets"), "{words}");
+    assert!(words.contains("Driver memory: least with polling"), "{words}");
+    assert!(words.contains("Kernel memory: about equal"), "{words}");
+    assert!(!words.contains("Other client counts") && !words.contains("3 : 1"), "{words}");
     assert!(table.words.len() <= 8 && text(&table, "text", 0).contains("In words"));
     assert!(text(&table, "json", 0).contains("\"words\": ["));
     // Of polling at 10,000 clients nothing is said any more.
@@ -208,14 +209,14 @@ fn the_words_say_where_polling_wins_and_where_the_order_differs() {
     let counts = &mut result.cases.get_mut(&0).unwrap().total.phases.steady.counts;
     counts.age_area_us_ms = counts.age_time_us * 100;
     let words = said(&summarise(&result));
-    assert!(words.contains("at 1,000 clients polling was freshest"), "{words}");
+    assert!(words.contains("at 1,000 clients, polling had the freshest data"), "{words}");
     // A cost within the noise is no difference.
     for number in [3, 4] {
         let case = result.cases.get_mut(&number).unwrap();
         case.drivers[0].cost.cpu_ns = 100_000_000 + u64::from(number) * 1_000_000;
     }
     let words = said(&summarise(&result));
-    assert!(words.contains("driver's CPU was about the same"), "{words}");
+    assert!(words.contains("Driver CPU: about equal"), "{words}");
 }
 
 #[test]
@@ -233,8 +234,8 @@ fn the_chapters_three_to_one_is_told_with_a_delay() {
         latency.record(Metric::DeliveryLatency, b);
     }
     let words = said(&summarise(&result));
-    let claim = "With 50 ms one way, polling delivered at worst 3 times as late as websocket and \
-                 in the mean 2 times: 3 : 1 is the ratio of the worst case by arithmetic";
+    let claim = "With a one-way delay of 50 ms, polling took 3 times as long as websocket at worst, \
+                 2 times on average; the chapter's 3 : 1 is the worst case.";
     assert!(words.contains(claim), "{words}");
 }
 

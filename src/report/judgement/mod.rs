@@ -105,15 +105,9 @@ impl<'a> Judged<'a> {
         let code = conclusion.exit_code();
         format!("{}: {}. Exit code {code}: {meaning}.", self.word(), self.counts())
     }
-    /// What is against the run as a whole; of rows and limits the findings tell.
+    /// What is against the run as a whole.
     fn reasons(&self) -> impl Iterator<Item = &'a str> {
-        let labels: Vec<String> =
-            self.table.iter().flat_map(|t| t.rows.iter().map(|r| r.label())).collect();
-        let reasons = self.verdict.iter().flat_map(|v| v.reasons.iter());
-        reasons
-            .filter(move |r| !labels.iter().any(|label| r.starts_with(label.as_str())))
-            .filter(|r| !r.starts_with("limit: "))
-            .map(String::as_str)
+        self.verdict.iter().flat_map(|v| v.of_run.iter()).map(String::as_str)
     }
     /// Findings of a decision other than passed checks of validity, which are many and alike.
     fn shown(&self, decision: Decision) -> Vec<&'a Finding> {
@@ -220,7 +214,12 @@ mod tests {
     fn what_the_run_is_worth_goes_before_its_findings() {
         let mut judgement = Judgement::new("t");
         judgement.findings.push(finding(Decision::Pass, "a"));
-        let verdict = |status, conclusion| Verdict { status, reasons: Vec::new(), conclusion };
+        let verdict = |status, conclusion| Verdict {
+            status,
+            of_run: Vec::new(),
+            reasons: Vec::new(),
+            conclusion,
+        };
         for (status, conclusion, word) in [
             (Status::Valid, Conclusion::Passed, "PASS"),
             (Status::Partial, Conclusion::Interrupted, "PARTIAL"),

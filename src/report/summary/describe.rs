@@ -1,8 +1,6 @@
-//! What a run shows, in sentences that a reader can act on.
+//! What a run shows, in sentences.
 //!
-//! Separate from `compare`, whose ratios are tables, and from `verdict`, which says what a row is
-//! worth. Nothing is said of a row that is not valid, and nothing is made of a difference that is
-//! within the noise of its figure. Polling wins where it wins.
+//! Only valid rows are described, and only differences beyond a figure's noise.
 
 use crate::record::Metric;
 use crate::report::chapter::{POLLING, WEBSOCKET};
@@ -11,17 +9,17 @@ use crate::report::layer::{Layer, Statistic, Way};
 use crate::report::table::{Crossing, Row, Status};
 use crate::units::{human_bytes, human_ns, thousands, three};
 
-/// CPU and memory of two runs of the same differ by so much.
+/// CPU and memory of two runs of the same series differ by up to this factor.
 const COST_NOISE: f64 = 1.15;
-/// Means of latencies and ages differ by so much.
+/// Latencies and ages differ by up to this factor.
 const TIME_NOISE: f64 = 1.05;
-/// Bytes above TCP are counted, those of packets depend a little on acknowledgements.
+/// Bytes above TCP are exact; the number of acknowledgements varies a little.
 const BYTES_NOISE: f64 = 1.02;
-/// Below this a latency is the machine's own and no transport's: 1 ms, in µs.
+/// A smaller difference is the machine's, not the transport's: 1 ms, in µs.
 const TIMER_US: f64 = 1_000.0;
 
-/// Sentences on the largest client count at which there is something to compare, and a remark
-/// where others say otherwise.
+/// Returns sentences on the largest client count at which at least two rows are valid, the most
+/// important first.
 pub(crate) fn words(rows: &[Row], delay_ns: u64, crossings: &[Crossing]) -> Vec<String> {
     let mut counts: Vec<u32> = rows.iter().map(|r| r.clients).collect();
     counts.sort_unstable();
@@ -33,49 +31,57 @@ pub(crate) fn words(rows: &[Row], delay_ns: u64, crossings: &[Crossing]) -> Vec<
         return Vec::new();
     };
     let here = valid(clients);
-    let mut said = Vec::new();
-    said.extend(freshest(&here, clients));
-    said.extend(quickest(&here));
-    said.extend(bytes(&here));
-    said.extend(cpu(&here));
-    said.extend(memory(&here));
-    said.extend(worst_against_mean(&here, delay_ns));
-    said.extend(crossing_words(crossings, &here));
-    said.extend(elsewhere(&valid, &counts, clients));
-    said
+    let sentences = [
+        fastest(&here, clients),
+        bytes(&here),
+        worst_against_mean(&here, delay_ns),
+        other_counts(&valid, &counts, clients),
+        crossing(crossings, &here),
+        cpu(&here),
+        memory(&here),
+        freshest(&here),
+    ];
+    sentences.into_iter().flatten().collect()
 }
 
-/// Rows with a figure, the least first.
+/// Returns the rows with a figure, the least first.
 fn ranked<'a>(rows: &[&'a Row], of: impl Fn(&Row) -> Option<f64>) -> Vec<(&'a Row, f64)> {
     let mut known: Vec<(&Row, f64)> = rows.iter().filter_map(|r| Some((*r, of(r)?))).collect();
     known.sort_by(|a, b| a.1.total_cmp(&b.1));
     known
 }
 
-/// Who is least, and those within the noise of it; `None` where fewer than two are known.
-struct Least<'a> {
-    names: Vec<&'a str>,
-    value: f64,
-    most: (&'a str, f64),
+/// The series with the least of a figure and those with the most, each with all within its noise.
+struct Extremes<'a> {
+    least: Vec<&'a str>,
+    least_value: f64,
+    /// The largest value of `least`.
+    least_until: f64,
+    most: Vec<&'a str>,
+    most_value: f64,
     all_same: bool,
 }
 
-fn least<'a>(
+/// Returns `None` if fewer than two rows have the figure. Rows count as equal up to `noise` times
+/// a value, and up to `floor` above it.
+fn extremes<'a>(
     rows: &[&'a Row],
     noise: f64,
     floor: f64,
     of: impl Fn(&Row) -> Option<f64>,
-) -> Option<Least<'a>> {
+) -> Option<Extremes<'a>> {
     let known = ranked(rows, of);
-    let (value, most) = (known.first()?.1, known.last()?);
-    let near = |v: f64| v <= value * noise || v <= value + floor;
-    let close: Vec<&str> =
-        known.iter().filter(|k| near(k.1)).map(|k| k.0.series.as_str()).collect();
-    (known.len() > 1).then_some(Least {
-        all_same: close.len() == known.len(),
-        names: close,
-        value,
-        most: (most.0.series.as_str(), most.1),
+    let (least_value, most_value) = (known.first()?.1, known.last()?.1);
+    let same = |low: f64, high: f64| high <= low * noise || high <= low + floor;
+    let near: Vec<&(&Row, f64)> = known.iter().filter(|k| same(least_value, k.1)).collect();
+    let far = known.iter().filter(|k| same(k.1, most_value));
+    (known.len() > 1).then(|| Extremes {
+        all_same: near.len() == known.len(),
+        least: near.iter().map(|k| k.0.series.as_str()).collect(),
+        least_value,
+        least_until: near.last().map_or(least_value, |k| k.1),
+        most: far.map(|k| k.0.series.as_str()).collect(),
+        most_value,
     })
 }
 
@@ -87,13 +93,22 @@ fn listed(names: &[&str]) -> String {
     }
 }
 
-fn times(most: f64, least: f64) -> String {
+/// Returns at most two names, and how many others there are.
+fn shortened(names: &[&str]) -> String {
+    match names {
+        [first, _, _, ..] => format!("{first} and {} others", names.len() - 1),
+        names => listed(names),
+    }
+}
+
+/// Returns `None` if the least is nothing.
+fn times(most: f64, least: f64) -> Option<String> {
     match most / least {
-        ratio if !ratio.is_finite() => "and the least was nothing".to_owned(),
-        ratio if ratio >= 1e6 => format!("{ratio:.1e} times as much"),
-        ratio if ratio >= 999.5 => format!("{} times as much", thousands(ratio.round() as u64)),
-        ratio if ratio >= 99.95 => format!("{ratio:.1} times as much"),
-        ratio => format!("{} times as much", three(ratio)),
+        ratio if !ratio.is_finite() => None,
+        ratio if ratio >= 1e6 => Some(format!("{ratio:.1e} times")),
+        ratio if ratio >= 999.5 => Some(format!("{} times", thousands(ratio.round() as u64))),
+        ratio if ratio >= 99.95 => Some(format!("{ratio:.1} times")),
+        ratio => Some(format!("{} times", three(ratio))),
     }
 }
 
@@ -101,51 +116,56 @@ fn us(value: f64) -> String {
     human_ns(value * 1e3)
 }
 
-fn freshest(rows: &[&Row], clients: u32) -> Option<String> {
+fn latency(row: &Row, metric: Metric, statistic: Statistic) -> Option<f64> {
+    row.latency(metric).stat(statistic).value()
+}
+
+/// Returns a value, or the range of several.
+fn range(from: f64, until: f64) -> String {
+    let (from, until) = (us(from), us(until));
+    if from == until { format!("median {from}") } else { format!("medians {from} to {until}") }
+}
+
+/// Who delivers fastest; of exchanges that deliver nothing by themselves, who answers fastest.
+fn fastest(rows: &[&Row], clients: u32) -> Option<String> {
+    let of =
+        |metric| extremes(rows, TIME_NOISE, TIMER_US, move |r| latency(r, metric, Statistic::P50));
+    let delivery = of(Metric::DeliveryLatency).map(|found| ("delivered", found));
+    let answer = || of(Metric::ResponseLatency).map(|found| ("answered", found));
+    let (verb, found) = delivery.or_else(answer)?;
     let at = format!("At {} clients", thousands(clients.into()));
-    let found = least(rows, TIME_NOISE, TIMER_US, |r| r.delivery.age_us.value())?;
-    Some(match found.all_same {
-        true => format!(
-            "{at} all were about as fresh: what clients had was {} old in the mean.",
-            us(found.value)
-        ),
-        false => format!(
-            "{at} {} delivered freshest: what clients had was {} old in the mean, by {} {}.",
-            listed(&found.names),
-            us(found.value),
-            found.most.0,
-            us(found.most.1)
-        ),
+    let least = range(found.least_value, found.least_until);
+    Some(if found.all_same {
+        format!("{at}, all series {verb} about equally fast ({least}).")
+    } else {
+        let slowest = shortened(&found.most);
+        let most = us(found.most_value);
+        let fastest = listed(&found.least);
+        format!("{at}, {fastest} {verb} fastest ({least}), {slowest} slowest ({most}).")
     })
 }
 
-fn delivery(row: &Row, statistic: Statistic) -> Option<f64> {
-    row.latency(Metric::DeliveryLatency).stat(statistic).value()
+fn freshest(rows: &[&Row]) -> Option<String> {
+    let found = extremes(rows, TIME_NOISE, TIMER_US, |r| r.delivery.age_us.value())?;
+    let value = us(found.least_value);
+    Some(if found.all_same {
+        format!("The data that clients had was about {value} old on average, with every series.")
+    } else {
+        format!(
+            "The data that clients had was {value} old on average with {}, {} with {}.",
+            listed(&found.least),
+            us(found.most_value),
+            shortened(&found.most)
+        )
+    })
 }
 
-fn quickest(rows: &[&Row]) -> Option<String> {
-    let mean = least(rows, TIME_NOISE, TIMER_US, |r| delivery(r, Statistic::Mean))?;
-    let worst = least(rows, TIME_NOISE, TIMER_US, |r| delivery(r, Statistic::Max))?;
-    let one = |what: &str, found: &Least| match found.all_same {
-        true => format!("the {what} was about the same by all ({})", us(found.value)),
-        false => format!(
-            "the {what} was lowest by {} ({}) and highest by {} ({})",
-            listed(&found.names),
-            us(found.value),
-            found.most.0,
-            us(found.most.1)
-        ),
-    };
-    Some(format!("Of delivery latency, {}; {}.", one("mean", &mean), one("worst", &worst)))
-}
-
-/// True where a message is a round trip: who goes faster does more, and is not the dearer for it.
+/// True if a message is a round trip: a faster client does more of them, which is no higher cost.
 fn by_message(row: &Row) -> bool {
     row.workload == "echo"
 }
 
-/// A second and client at the planned rate, so that an interval of the transport's own counts; of
-/// round trips, each.
+/// Returns the volume per second and client at the planned rate, or per round trip of an echo.
 fn volume(row: &Row, layer: Layer) -> Option<f64> {
     if by_message(row) {
         return row.steady(Way::Both, layer).per_message.value();
@@ -155,46 +175,64 @@ fn volume(row: &Row, layer: Layer) -> Option<f64> {
 }
 
 fn bytes(rows: &[&Row]) -> Option<String> {
-    // A frame has no characters: the chapter sets its bytes against them.
-    let chars = |row: &Row| match volume(row, Layer::HeadChars) {
-        Some(0.0) => volume(row, Layer::Overhead),
-        chars => chars,
-    };
     let by_layer = [
-        ("header characters", least(rows, BYTES_NOISE, 0.0, chars)),
-        ("overhead", least(rows, BYTES_NOISE, 0.0, |r| volume(r, Layer::Overhead))),
-        ("application bytes", least(rows, BYTES_NOISE, 0.0, |r| volume(r, Layer::Wire))),
-        ("TCP/IP", least(rows, BYTES_NOISE, 0.0, |r| volume(r, Layer::Ip))),
+        ("overhead", Layer::Overhead),
+        ("bytes at the socket", Layer::Wire),
+        ("bytes in TCP/IP packets", Layer::Ip),
     ];
-    let per = if rows.iter().all(|r| by_message(r)) { " a round trip" } else { "/s" };
-    let known: Vec<(&str, Least)> =
-        by_layer.into_iter().filter_map(|(what, found)| Some((what, found?))).collect();
-    let first = known.first()?;
-    let same = |l: &Least| !l.all_same && l.names == first.1.names;
-    if known.iter().all(|(_, found)| same(found)) {
-        let one = |(what, found): &(&str, Least)| {
-            let (least, most) = (human_bytes(found.value), found.most);
-            format!("by {what} {least}{per}, {} {}", most.0, times(most.1, found.value))
-        };
-        let parts: Vec<String> = known.iter().map(one).collect();
-        let who = listed(&first.1.names);
-        return Some(format!("A client of {who} cost least: {}.", parts.join("; ")));
+    let [overhead, socket, ip] = by_layer
+        .map(|(what, layer)| (what, extremes(rows, BYTES_NOISE, 0.0, |r| volume(r, layer))));
+    let known =
+        || [&overhead, &socket, &ip].into_iter().filter_map(|(w, e)| Some((w, e.as_ref()?)));
+    let first = known().next()?.1;
+    let same = |e: &Extremes| !e.all_same && e.least == first.least && e.most == first.most;
+    let ratios: Option<Vec<String>> = known()
+        .map(|(what, e)| Some(format!("{} the {what}", times(e.most_value, e.least_value)?)))
+        .collect();
+    if let Some(ratios) = ratios.filter(|_| known().all(|(_, e)| same(e))) {
+        let ratios: Vec<&str> = ratios.iter().map(String::as_str).collect();
+        let who = listed(&first.least);
+        let most = shortened(&first.most);
+        return Some(format!("{who} sent the fewest bytes: {most} sent {}.", listed(&ratios)));
     }
-    let one = |(what, found): &(&str, Least)| match found.all_same {
-        true => format!("by {what} all cost about the same"),
-        false => format!(
-            "by {what} {} cost least ({}{per}, {} {})",
-            listed(&found.names),
-            human_bytes(found.value),
-            found.most.0,
-            times(found.most.1, found.value)
-        ),
-    };
-    let parts: Vec<String> = known.iter().map(one).collect();
-    Some(format!("For each client, {}.", parts.join("; ")))
+    let per = if rows.iter().all(|r| by_message(r)) { "round trip" } else { "second and client" };
+    compare("", per, [overhead, socket, ip], human_bytes)
 }
 
-/// CPU of a second and client in µs, at the planned rate; of round trips, each.
+/// Returns a sentence for each figure that is known: who has the least, and how much more the most
+/// is. `what` stands after each figure's name.
+fn compare<const N: usize>(
+    what: &str,
+    per: &str,
+    figures: [(&str, Option<Extremes>); N],
+    how: impl Fn(f64) -> String,
+) -> Option<String> {
+    let mut unit = format!(" per {per}");
+    let mut sentences = Vec::new();
+    for (name, found) in figures {
+        let Some(found) = found else { continue };
+        let value = format!("{}{unit}", how(found.least_value));
+        unit.clear();
+        let text = if found.all_same {
+            format!("{name}{what}: about equal ({value}).")
+        } else {
+            let most = times(found.most_value, found.least_value)
+                .map_or_else(|| how(found.most_value), |ratio| format!("{ratio} as much"));
+            let least = listed(&found.least);
+            let others = shortened(&found.most);
+            format!("{name}{what}: least with {least} ({value}; {others} {most}).")
+        };
+        sentences.push(capitalised(&text));
+    }
+    (!sentences.is_empty()).then(|| sentences.join(" "))
+}
+
+fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |c| c.to_uppercase().chain(chars).collect())
+}
+
+/// Returns CPU in µs per second and client at the planned rate, or per round trip of an echo.
 fn cpu_of(row: &Row, a_message: &Figure) -> Option<f64> {
     if by_message(row) {
         return a_message.value();
@@ -205,67 +243,37 @@ fn cpu_of(row: &Row, a_message: &Figure) -> Option<f64> {
 }
 
 fn cpu(rows: &[&Row]) -> Option<String> {
-    let driver = least(rows, COST_NOISE, 0.0, |r| cpu_of(r, &r.cost.driver_cpu_us));
-    let server = least(rows, COST_NOISE, 0.0, |r| cpu_of(r, &r.cost.server_cpu_us));
-    let unit = match rows.iter().all(|r| by_message(r)) {
-        true => "µs a round trip",
-        false => "µs a second and client",
-    };
-    costs("CPU", unit, [("driver", driver), ("server", server)], three)
+    let driver = extremes(rows, COST_NOISE, 0.0, |r| cpu_of(r, &r.cost.driver_cpu_us));
+    let server = extremes(rows, COST_NOISE, 0.0, |r| cpu_of(r, &r.cost.server_cpu_us));
+    let per = if rows.iter().all(|r| by_message(r)) { "round trip" } else { "second and client" };
+    compare(" CPU", per, [("driver", driver), ("server", server)], us)
 }
 
 fn memory(rows: &[&Row]) -> Option<String> {
-    let driver = least(rows, COST_NOISE, 0.0, |r| r.cost.driver_bytes.value());
-    let server = least(rows, COST_NOISE, 0.0, |r| r.cost.server_bytes.value());
-    let kernel = least(rows, COST_NOISE, 0.0, |r| r.cost.kernel_bytes.value());
+    let driver = extremes(rows, COST_NOISE, 0.0, |r| r.cost.driver_bytes.value());
+    let server = extremes(rows, COST_NOISE, 0.0, |r| r.cost.server_bytes.value());
+    let kernel = extremes(rows, COST_NOISE, 0.0, |r| r.cost.kernel_bytes.value());
     let sides = [("driver", driver), ("server", server), ("kernel", kernel)];
-    costs("memory", "a client", sides, human_bytes)
+    compare(" memory", "client", sides, human_bytes)
 }
 
-fn costs<const N: usize>(
-    what: &str,
-    unit: &str,
-    sides: [(&str, Option<Least>); N],
-    how: impl Fn(f64) -> String,
-) -> Option<String> {
-    let one = |(side, found): (&str, Option<Least>)| {
-        let found = found?;
-        Some(match found.all_same {
-            true => format!("the {side}'s {what} was about the same ({} {unit})", how(found.value)),
-            false => format!(
-                "{} took least of the {side}'s {what} ({} {unit}, {} {})",
-                listed(&found.names),
-                how(found.value),
-                found.most.0,
-                times(found.most.1, found.value)
-            ),
-        })
-    };
-    let mut parts: Vec<String> = sides.into_iter().filter_map(one).collect();
-    if let Some(first) = parts.first_mut()
-        && let Some(rest) = first.strip_prefix("the ")
-    {
-        *first = format!("The {rest}");
-    }
-    (!parts.is_empty()).then(|| format!("{}.", parts.join("; ")))
-}
-
-/// The chapter's claim of 3 : 1 between asking and being pushed to: it is the worst case's.
+/// The chapter's claim of 3 : 1 between long polling and WebSocket holds for the worst case.
 fn worst_against_mean(rows: &[&Row], delay_ns: u64) -> Option<String> {
     if delay_ns == 0 {
         return None;
     }
-    let push = rows.iter().find(|r| r.transport == "websocket")?;
+    let push = rows.iter().find(|r| r.transport == WEBSOCKET)?;
     let back_to_back = |r: &&&Row| {
         r.transport == "long-polling" || (r.paced && r.pace.planned_s.value().is_none())
     };
     let asks = rows.iter().find(back_to_back)?;
+    let delivery = |row, statistic| latency(row, Metric::DeliveryLatency, statistic);
     let ratio = |s: Statistic| Some(delivery(asks, s)? / delivery(push, s)?);
     let (worst, mean) = (ratio(Statistic::Max)?, ratio(Statistic::Mean)?);
     (worst.is_finite() && mean.is_finite()).then(|| {
         format!(
-            "With {} one way, {} delivered at worst {} times as late as {} and in the mean {} \
-             times: 3 : 1 is the ratio of the worst case by arithmetic, not that of the mean.",
+            "With a one-way delay of {}, {} took {} times as long as {} at worst, {} times on \
+             average; the chapter's 3 : 1 is the worst case.",
             human_ns(delay_ns as f64),
             asks.series,
             three(worst),
@@ -275,9 +283,12 @@ fn worst_against_mean(rows: &[&Row], delay_ns: u64) -> Option<String> {
     })
 }
 
-/// Where two series cost the same: polling against what is pushed to first, which is the question
-/// that is asked.
-fn crossing_words(crossings: &[Crossing], rows: &[&Row]) -> Option<String> {
+/// Crossings that one sentence names.
+const MOST_CROSSINGS: usize = 3;
+
+/// Rates above which one series needs fewer bytes than others. Polling against WebSocket comes
+/// first.
+fn crossing(crossings: &[Crossing], rows: &[&Row]) -> Option<String> {
     let transport = |series: &str| {
         rows.iter().find(|r| r.series == series).map_or("", |r| r.transport.as_str())
     };
@@ -286,61 +297,54 @@ fn crossing_words(crossings: &[Crossing], rows: &[&Row]) -> Option<String> {
         (POLLING, _) | (_, POLLING) => 1,
         _ => 2,
     };
-    let one = |c: &Crossing| {
-        format!(
-            "{} and {} cost the same at {} ({}/s a client): {} costs less where updates are rarer, \
-             {} where they are more frequent",
-            c.a,
-            c.b,
-            rate(c.rate_hz),
-            human_bytes(c.bytes_per_s),
-            c.cheaper_below,
-            c.cheaper_above
-        )
-    };
     let mut sorted: Vec<&Crossing> = crossings.iter().collect();
     sorted.sort_by_key(place);
-    let said: Vec<String> = sorted.into_iter().take(3).map(one).collect();
-    (!said.is_empty()).then(|| format!("In TCP/IP bytes, by arithmetic, {}.", said.join("; ")))
+    let cheaper = sorted.first()?.cheaper_above.as_str();
+    let than: Vec<String> = sorted
+        .iter()
+        .filter(|c| c.cheaper_above == cheaper)
+        .take(MOST_CROSSINGS)
+        .enumerate()
+        .map(|(n, c)| {
+            let unit = if n == 0 { " updates per second and client" } else { "" };
+            format!("than {} above {}{unit}", c.cheaper_below, three(c.rate_hz))
+        })
+        .collect();
+    let than: Vec<&str> = than.iter().map(String::as_str).collect();
+    Some(format!("By arithmetic, {cheaper} needs fewer TCP/IP bytes {}.", listed(&than)))
 }
 
-/// A rate of updates as one would say it.
-fn rate(hz: f64) -> String {
-    match hz {
-        hz if hz >= 1.0 => format!("{} updates a second", three(hz)),
-        hz => format!("one update in {}", human_ns(1e9 / hz)),
-    }
-}
-
-/// Client counts at which another series is freshest or costs least.
-fn elsewhere<'a>(
+/// Client counts at which another series is fastest or needs the fewest bytes.
+fn other_counts<'a>(
     valid: &impl Fn(u32) -> Vec<&'a Row>,
     counts: &[u32],
-    told: u32,
+    described: u32,
 ) -> Option<String> {
     let best = |clients: u32| {
         let rows = valid(clients);
-        let fresh = least(&rows, TIME_NOISE, TIMER_US, |r| r.delivery.age_us.value());
-        let cheap = least(&rows, BYTES_NOISE, 0.0, |r| volume(r, Layer::Ip));
-        [fresh, cheap].map(|l| l.map(|l| l.names))
+        let fresh = extremes(&rows, TIME_NOISE, TIMER_US, |r| r.delivery.age_us.value());
+        let cheap = extremes(&rows, BYTES_NOISE, 0.0, |r| volume(r, Layer::Ip));
+        [fresh, cheap].map(|found| found.map(|f| f.least))
     };
-    let here = best(told);
-    let mut said = Vec::new();
-    for &clients in counts.iter().filter(|&&n| n != told) {
+    let here = best(described);
+    let mut differences = Vec::new();
+    for &clients in counts.iter().filter(|&&n| n != described) {
         let there = best(clients);
-        for (what, (a, b)) in
-            ["freshest", "least by TCP/IP"].into_iter().zip(here.iter().zip(&there))
+        for (what, (a, b)) in ["had the freshest data", "sent the fewest TCP/IP bytes"]
+            .into_iter()
+            .zip(here.iter().zip(&there))
         {
-            // Only a winner that is beaten is another order; a tie is none.
+            // A tie is no other order.
             if let (Some(a), Some(b)) = (a, b)
                 && !a.iter().any(|name| b.contains(name))
             {
                 let who = listed(b);
-                said.push(format!("at {} clients {who} was {what}", thousands(clients.into())));
+                differences.push(format!("at {} clients, {who} {what}", thousands(clients.into())));
             }
         }
     }
-    (!said.is_empty()).then(|| format!("The order is another elsewhere: {}.", said.join("; ")))
+    let listed = differences.join("; ");
+    (!differences.is_empty()).then(|| format!("Other client counts differ: {listed}."))
 }
 
 #[cfg(test)]
@@ -348,21 +352,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn crossings_say_who_costs_less_where() {
-        assert_eq!(crossing_words(&[], &[]), None);
-        let crossed = Crossing {
+    fn crossings_name_who_needs_fewer_bytes_above_a_rate() {
+        assert_eq!(crossing(&[], &[]), None);
+        let crossed = |b: &str, rate_hz| Crossing {
             a: "polling".to_owned(),
-            b: "sse".to_owned(),
-            rate_hz: 12.5,
+            b: b.to_owned(),
+            rate_hz,
             bytes_per_s: 930.0,
-            cheaper_below: "sse".to_owned(),
+            cheaper_below: b.to_owned(),
             cheaper_above: "polling".to_owned(),
         };
         assert_eq!(
-            crossing_words(&[crossed], &[]).unwrap(),
-            "In TCP/IP bytes, by arithmetic, polling and sse cost the same at 12.5 updates a second \
-             (930 B/s a client): sse costs less where updates are rarer, polling where they are \
-             more frequent."
+            crossing(&[crossed("sse", 12.5), crossed("long-polling", 1.0)], &[]).unwrap(),
+            "By arithmetic, polling needs fewer TCP/IP bytes than sse above 12.5 updates per second \
+             and client and than long-polling above 1."
         );
     }
 
@@ -370,9 +373,11 @@ mod tests {
     fn names_and_ratios_read_well() {
         assert_eq!(listed(&["a"]), "a");
         assert_eq!(listed(&["a", "b", "c"]), "a, b and c");
-        assert_eq!(times(909.0, 2.0), "454.5 times as much");
-        assert_eq!(times(731_674.4, 1.0), "731,674 times as much");
-        assert_eq!(times(3e7, 2.0), "1.5e7 times as much");
-        assert_eq!(times(3.0, 0.0), "and the least was nothing");
+        assert_eq!(shortened(&["a", "b"]), "a and b");
+        assert_eq!(shortened(&["a", "b", "c"]), "a and 2 others");
+        assert_eq!(times(909.0, 2.0).unwrap(), "454.5 times");
+        assert_eq!(times(731_674.4, 1.0).unwrap(), "731,674 times");
+        assert_eq!(times(3e7, 2.0).unwrap(), "1.5e7 times");
+        assert_eq!(times(3.0, 0.0), None);
     }
 }

@@ -46,6 +46,7 @@ pub fn summarise(result: &RunResult) -> Table {
         build: header.build.clone(),
         host: header.host.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
         parts: result.parts,
+        elapsed_s: elapsed_s(result),
         comparisons: compare::comparisons(&rows),
         words: describe::words(&rows, setting.delay_ns, &crossings),
         crossings,
@@ -54,6 +55,14 @@ pub fn summarise(result: &RunResult) -> Table {
         judgement: verdict::implicit(&header.name, &rows),
         rows,
         floors,
+    }
+}
+
+/// A file that was cut has no end and no time.
+fn elapsed_s(result: &RunResult) -> Figure {
+    match result.ends.iter().map(|e| e.wall_ns).sum::<u64>() {
+        0 => Figure::absent("the result file has no end"),
+        ns => Figure::known(ns as f64 / 1e9),
     }
 }
 

@@ -194,7 +194,8 @@ fn kernel(audit: &Audit) -> Check {
     let mismatched = audit.mismatched.value().unwrap_or(0.0);
     if mismatched > 0.0 {
         found.ok = false;
-        found.text = format!("{}, on {mismatched:.0} connections", found.text);
+        let total = found.text;
+        found.text = format!("kernel and driver disagree on {mismatched:.0} connections; {total}");
     } else if found.ok && audit.connections.value() == Some(0.0) {
         found.ok = false;
         found.text = "no connection was compared with the kernel".to_owned();
@@ -247,10 +248,14 @@ fn interval(pace: &Pace) -> Check {
 
 /// The worst row decides; a run that was cut is partial at best.
 pub(super) fn of_run(result: &RunResult, rows: &[Row]) -> Verdict {
-    let mut reasons = Vec::new();
+    let mut of_run = Vec::new();
     if result.is_partial() {
-        reasons.push(stop_reason(result));
+        of_run.push(stop_reason(result));
     }
+    if rows.is_empty() {
+        of_run.push("the plan holds no case".to_owned());
+    }
+    let mut reasons = of_run.clone();
     for row in rows.iter().filter(|r| r.status != Status::Valid) {
         let failed: Vec<&str> =
             row.checks.iter().filter(|c| !c.ok).map(|c| c.text.as_str()).collect();
@@ -260,14 +265,11 @@ pub(super) fn of_run(result: &RunResult, rows: &[Row]) -> Verdict {
         };
         reasons.push(format!("{}: {}: {failed}", row.label(), row.status.name()));
     }
-    if rows.is_empty() {
-        reasons.push("the plan holds no case".to_owned());
-    }
     let mut status = rows.iter().map(|r| r.status).max().unwrap_or(Status::Invalid);
     if result.is_partial() {
         status = status.max(Status::Partial);
     }
-    Verdict { status, reasons, conclusion: conclusion(result, status) }
+    Verdict { status, of_run, reasons, conclusion: conclusion(result, status) }
 }
 
 /// Every row's checks as findings: the limits that a run has without being asked.

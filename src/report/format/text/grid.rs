@@ -1,21 +1,30 @@
-//! Aligned columns within the width of a terminal.
+//! Columns of text, and paragraphs, within the width of a terminal.
 
-/// Columns of a line.
+/// The widest line of `summary.txt`.
 pub(in crate::report) const WIDTH: usize = 120;
 
 const GAP: &str = "  ";
-/// The least width that a column of words is cut to.
-const LEAST: usize = 8;
 
-/// A table: the first `words` columns are flush left, the others flush right.
+/// A table. The first columns hold names and are flush left, the others hold numbers and are flush
+/// right.
 pub(in crate::report) struct Grid {
-    words: usize,
+    names: usize,
+    width: usize,
+    groups: Vec<Group>,
+    head_lines: usize,
     lines: Vec<Vec<String>>,
 }
 
+/// A heading above several columns.
+struct Group {
+    first: usize,
+    last: usize,
+    title: String,
+}
+
 impl Grid {
-    /// A table with its head; a head of several lines has them apart by `\n`.
-    pub(in crate::report) fn new(words: usize, head: &[&str]) -> Grid {
+    /// Returns a table with its head and no row. `\n` separates the lines of a column's head.
+    pub(in crate::report) fn new(names: usize, head: &[&str]) -> Grid {
         let height = head.iter().map(|h| h.lines().count()).max().unwrap_or(1);
         let line = |n: usize| {
             let part = |h: &&str| {
@@ -24,54 +33,114 @@ impl Grid {
             };
             head.iter().map(part).collect()
         };
-        Grid { words, lines: (0..height).map(line).collect() }
+        let lines: Vec<Vec<String>> = (0..height).map(line).collect();
+        Grid { names, width: WIDTH, groups: Vec::new(), head_lines: lines.len(), lines }
     }
+
+    /// Sets the width that lines should not exceed.
+    pub(in crate::report) fn within(mut self, width: usize) -> Grid {
+        self.width = width;
+        self
+    }
+
+    /// Puts a heading above the columns from `first` to `last`.
+    pub(in crate::report) fn group(&mut self, first: usize, last: usize, title: &str) {
+        self.groups.push(Group { first, last, title: title.to_owned() });
+    }
+
     /// Adds a row of as many cells as the head has.
     pub(in crate::report) fn row(&mut self, cells: Vec<String>) {
         self.lines.push(cells);
     }
-    /// The lines, none longer than [`WIDTH`] as long as the numbers alone are not.
-    pub(in crate::report) fn render(&self) -> String {
+
+    /// Returns the widest line's length.
+    pub(in crate::report) fn width(&self) -> usize {
+        total(&self.widths())
+    }
+
+    fn widths(&self) -> Vec<usize> {
         let count = self.lines.first().map_or(0, Vec::len);
-        let width = |s: &String| s.chars().count();
-        let mut widths: Vec<usize> = (0..count)
-            .map(|c| self.lines.iter().map(|l| width(&l[c])).max().unwrap_or(0))
-            .collect();
-        let total = widths.iter().sum::<usize>() + GAP.len() * count.saturating_sub(1);
-        // The longest column of words gives way.
-        if let Some(longest) = (0..self.words).max_by_key(|&c| widths[c]) {
-            let over = total.saturating_sub(WIDTH);
-            widths[longest] = widths[longest].saturating_sub(over).max(widths[longest].min(LEAST));
+        let widest = |c: usize| self.lines.iter().map(|l| l[c].chars().count()).max();
+        let mut widths: Vec<usize> = (0..count).map(|c| widest(c).unwrap_or(0)).collect();
+        for group in &self.groups {
+            let missing = group.title.chars().count().saturating_sub(group.width(&widths));
+            widths[group.first] += missing;
+        }
+        widths
+    }
+
+    /// Returns the lines. No cell is cut: where the names would make lines too wide, the long ones
+    /// stand on a line of their own, above their numbers.
+    pub(in crate::report) fn render(&self) -> String {
+        let mut widths = self.widths();
+        let longest = (0..self.names).max_by_key(|&c| widths[c]);
+        if let Some(c) = longest {
+            let over = total(&widths).saturating_sub(self.width);
+            let head = self.lines[..self.head_lines].iter().map(|l| l[c].chars().count()).max();
+            widths[c] = widths[c].saturating_sub(over).max(head.unwrap_or(0));
         }
         let mut out = String::new();
+        if !self.groups.is_empty() {
+            push_line(&mut out, &self.group_line(&widths));
+        }
         for line in &self.lines {
-            let cells = line.iter().enumerate().map(|(c, cell)| {
-                let cell = cut(cell, widths[c]);
-                match c < self.words {
-                    true => format!("{cell:<w$}", w = widths[c]),
-                    false => format!("{cell:>w$}", w = widths[c]),
-                }
-            });
-            out.push_str(cells.collect::<Vec<_>>().join(GAP).trim_end());
-            out.push('\n');
+            let too_long = longest.filter(|&c| line[c].chars().count() > widths[c]);
+            if let Some(c) = too_long {
+                push_line(&mut out, &self.joined(&line[..=c], &widths));
+                let mut rest = vec![String::new(); c + 1];
+                rest.extend_from_slice(&line[c + 1..]);
+                push_line(&mut out, &self.joined(&rest, &widths));
+            } else {
+                push_line(&mut out, &self.joined(line, &widths));
+            }
         }
         out
     }
-}
 
-fn cut(text: &str, width: usize) -> String {
-    match text.chars().count() <= width {
-        true => text.to_owned(),
-        false => text.chars().take(width.saturating_sub(1)).chain(['…']).collect(),
+    fn joined(&self, cells: &[String], widths: &[usize]) -> String {
+        let aligned = cells.iter().zip(widths).enumerate().map(|(c, (cell, &width))| {
+            if c < self.names { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+        });
+        aligned.collect::<Vec<_>>().join(GAP)
+    }
+
+    fn group_line(&self, widths: &[usize]) -> String {
+        let mut line = String::new();
+        for group in &self.groups {
+            let end = total(&widths[..=group.last]);
+            let width = end - line.chars().count();
+            line.push_str(&format!("{:>width$}", group.title));
+        }
+        line
     }
 }
 
-/// A paragraph in lines of at most [`WIDTH`], those after the first indented.
+impl Group {
+    fn width(&self, widths: &[usize]) -> usize {
+        total(&widths[self.first..=self.last])
+    }
+}
+
+fn total(widths: &[usize]) -> usize {
+    widths.iter().sum::<usize>() + GAP.len() * widths.len().saturating_sub(1)
+}
+
+fn push_line(out: &mut String, line: &str) {
+    out.push_str(line.trim_end());
+    out.push('\n');
+}
+
+/// Returns a paragraph in lines of at most [`WIDTH`]; those after the first are indented.
 pub(in crate::report) fn paragraph(text: &str, indent: usize) -> String {
+    wrapped(text, indent, WIDTH)
+}
+
+/// Returns a paragraph in lines of at most `width`; those after the first are indented.
+pub(in crate::report) fn wrapped(text: &str, indent: usize, width: usize) -> String {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= WIDTH => {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
                 line.push(' ');
                 line.push_str(word);
             }
@@ -80,4 +149,24 @@ pub(in crate::report) fn paragraph(text: &str, indent: usize) -> String {
         }
     }
     lines.iter().map(|l| format!("{l}\n")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_names_stand_above_their_numbers_and_are_never_cut() {
+        let mut grid = Grid::new(2, &["clients", "series", "bytes"]).within(22);
+        grid.group(2, 2, "all");
+        let cells = |cells: [&str; 3]| cells.map(str::to_owned).to_vec();
+        grid.row(cells(["10", "a name that is long", "1"]));
+        grid.row(cells(["10", "short", "22"]));
+        let shown = "                   all\n\
+                     clients  series  bytes\n\
+                     10       a name that is long\n\
+                     \x20                    1\n\
+                     10       short      22\n";
+        assert_eq!(grid.render(), shown);
+    }
 }

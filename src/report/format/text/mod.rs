@@ -4,6 +4,7 @@
 mod consistency;
 pub(in crate::report) mod grid;
 mod notes;
+mod terminal;
 
 use crate::record::Metric;
 use crate::report::chapter::as_printed;
@@ -13,6 +14,8 @@ use crate::report::table::{Row, Table};
 use crate::report::{Format, Rendered};
 use crate::units::{human_bytes, human_ns, thousands, three};
 use grid::Grid;
+
+pub use terminal::terminal;
 
 /// One text file, also for standard output.
 pub(crate) struct Text;

@@ -105,12 +105,9 @@ pub(crate) fn verdicts(table: &Table) -> String {
     let status = verdict.status.name();
     let line = format!("Verdict: {status}{limits} (exit code {})", verdict.conclusion.exit_code());
     out.push_str(&paragraph(&line, 2));
-    // Of rows and limits it is said above.
-    let said = |r: &&String| {
-        r.starts_with("limit: ") || table.rows.iter().any(|w| r.starts_with(&w.label()))
-    };
-    let of_the_run = verdict.reasons.iter().filter(|r| !said(r));
-    of_the_run.for_each(|reason| out.push_str(&paragraph(&format!("  {reason}"), 2)));
+    for reason in &verdict.of_run {
+        out.push_str(&paragraph(&format!("  {reason}"), 2));
+    }
     out
 }
 
