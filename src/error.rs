@@ -11,10 +11,8 @@ use std::sync::Arc;
 /// Why a command could not do its work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureKind {
-    /// The command line, or a file named on it, cannot be used.
+    /// The command line, the scenario, or a file named in them, cannot be used.
     Usage,
-    /// The scenario cannot be used: the message says `error:` after each place in it.
-    Scenario,
     /// The run, or reading or writing a file, failed.
     Run,
     /// A second signal ended it at once.
@@ -28,7 +26,7 @@ pub enum FailureKind {
 pub struct Failure {
     /// What the exit code follows from.
     pub kind: FailureKind,
-    /// What happened, what was expected, and what to do.
+    /// What happened, what was expected, and what to do, without the leading `error:`.
     pub message: String,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
@@ -40,10 +38,6 @@ impl Failure {
     /// The command line or the scenario cannot be used.
     pub fn usage(message: impl Into<String>) -> Self {
         Failure { kind: FailureKind::Usage, message: message.into(), source: None }
-    }
-    /// The scenario cannot be used, for these reasons, each after its place and `error:`.
-    pub fn scenario(diagnostics: impl fmt::Display) -> Self {
-        Failure { kind: FailureKind::Scenario, message: diagnostics.to_string(), source: None }
     }
     /// The machine, the network or a file failed.
     pub fn run(message: impl Into<String>) -> Self {

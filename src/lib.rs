@@ -4,7 +4,7 @@
 //! # A run, by the types that it passes through
 //!
 //! ```text
-//! scenario::File → plan::Plan → worker::protocol::DriverStart → load::ThreadPlan
+//! scenario::ScenarioFile → plan::Plan → worker::protocol::DriverStart → load::ThreadPlan
 //!     → record::Window… → result::RunResult → report::Table → files
 //!                                                 └→ report::finding::Judgement
 //! ```
@@ -96,7 +96,7 @@ pub mod internals {
     }
     /// Reading of TOML.
     pub mod config {
-        pub use crate::config::{Key, Source};
+        pub use crate::config::{Key, SourceText};
     }
     /// What is published.
     pub mod feed {

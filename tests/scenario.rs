@@ -8,7 +8,7 @@ use insta::assert_snapshot;
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};
 use wsbench::internals::cmd::plan::{PlanFormat, Prepared, prepare, show};
-use wsbench::internals::config::Source;
+use wsbench::internals::config::SourceText;
 use wsbench::internals::error::FailureKind;
 use wsbench::internals::os::{Conntrack, Machine};
 use wsbench::internals::plan::{Preflight, Resolved, resolve};
@@ -32,7 +32,7 @@ fn machine() -> Machine {
 }
 
 fn resolved(text: &str, overrides: &[&str]) -> Result<Resolved, String> {
-    let source = Source {
+    let source = SourceText {
         name: "scenarios/x.toml".to_owned(),
         text: text.to_owned(),
         overrides: overrides.iter().map(|o| (*o).to_owned()).collect(),
@@ -61,7 +61,7 @@ fn told_of_file(bytes: &[u8]) -> String {
 
 fn told_of_path(path: &Path, folder: &Path) -> String {
     let failure = prepare(path, &[], &machine()).expect_err("the file is bad");
-    assert_eq!(failure.kind, FailureKind::Scenario);
+    assert_eq!(failure.kind, FailureKind::Usage);
     failure.message.replace(folder.to_str().expect("a UTF-8 name"), "scenarios")
 }
 
@@ -91,15 +91,21 @@ fn a_small_scenario_takes_every_default() {
 #[test]
 fn unknown_transport() {
     assert_snapshot!(told("clients = [1]\n\n  [[series]]\n    transport = \"websockt\"\n"), @r#"
-    scenarios/x.toml:4:17: error: unknown transport "websockt", did you mean "websocket"?
-      4 |     transport = "websockt"
-        |                 ^^^^^^^^^^
+    error: unknown transport "websockt", did you mean "websocket"?
+     --> scenarios/x.toml:4:17
+      |
+    4 |     transport = "websockt"
+      |                 ^^^^^^^^^^
+
     1 error in scenarios/x.toml
     "#);
     assert_snapshot!(told("clients = [1]\n[[series]]\ntransport = \"carrier-pigeon\"\n"), @r#"
-    scenarios/x.toml:3:13: error: unknown transport "carrier-pigeon"; use one of "polling", "long-polling", "streaming", "sse", "websocket", "null"
-      3 | transport = "carrier-pigeon"
-        |             ^^^^^^^^^^^^^^^^
+    error: unknown transport "carrier-pigeon"; use one of "polling", "long-polling", "streaming", "sse", "websocket", "null"
+     --> scenarios/x.toml:3:13
+      |
+    3 | transport = "carrier-pigeon"
+      |             ^^^^^^^^^^^^^^^^
+
     1 error in scenarios/x.toml
     "#);
 }
@@ -109,21 +115,36 @@ fn unknown_keys() {
     let text = "clints = [1]\nclients = [1]\n[feeed]\n[feed]\nsized = \"21B\"\n[[series]]\n\
                 transport = \"polling\"\nintervall = \"1s\"\nqqq = 1\n";
     assert_snapshot!(told(text), @r#"
-    scenarios/x.toml:1:1: error: unknown key "clints", did you mean "clients"?
-      1 | clints = [1]
-        | ^^^^^^
-    scenarios/x.toml:3:2: error: unknown key "feeed", did you mean "feed"?
-      3 | [feeed]
-        |  ^^^^^
-    scenarios/x.toml:5:1: error: unknown key "sized", did you mean "size"?
-      5 | sized = "21B"
-        | ^^^^^
-    scenarios/x.toml:8:1: error: unknown key "intervall", did you mean "interval"?
-      8 | intervall = "1s"
-        | ^^^^^^^^^
-    scenarios/x.toml:9:1: error: unknown key "qqq"; known here: connection, engine, interval, label, phase, request_head, response_head, transport
-      9 | qqq = 1
-        | ^^^
+    error: unknown key "clints", did you mean "clients"?
+     --> scenarios/x.toml:1:1
+      |
+    1 | clints = [1]
+      | ^^^^^^
+
+    error: unknown key "feeed", did you mean "feed"?
+     --> scenarios/x.toml:3:2
+      |
+    3 | [feeed]
+      |  ^^^^^
+
+    error: unknown key "sized", did you mean "size"?
+     --> scenarios/x.toml:5:1
+      |
+    5 | sized = "21B"
+      | ^^^^^
+
+    error: unknown key "intervall", did you mean "interval"?
+     --> scenarios/x.toml:8:1
+      |
+    8 | intervall = "1s"
+      | ^^^^^^^^^
+
+    error: unknown key "qqq"; known here: connection, engine, interval, label, phase, request_head, response_head, transport
+     --> scenarios/x.toml:9:1
+      |
+    9 | qqq = 1
+      | ^^^
+
     5 errors in scenarios/x.toml
     "#);
 }
@@ -131,21 +152,34 @@ fn unknown_keys() {
 #[test]
 fn missing_keys() {
     assert_snapshot!(told("seed = 1\n"), @r#"
-    scenarios/x.toml: error: missing key "clients": how many clients are connected at once, one case for each number
-    scenarios/x.toml: error: there is no [[series]]: at least one is needed
+    error: missing key "clients": how many clients are connected at once, one case for each number
+    --> scenarios/x.toml
+
+    error: there is no [[series]]: at least one [[series]] is needed
+    --> scenarios/x.toml
+
     2 errors in scenarios/x.toml
     "#);
     assert_snapshot!(
         told("clients = [1]\n[server]\n[stretch]\n[[series]]\nlabel = \"a\"\n"), @r#"
-    scenarios/x.toml:2:1: error: missing key "url": where the server listens; http only
-      2 | [server]
-        | ^^^^^^^^
-    scenarios/x.toml:3:1: error: missing key "clients": the client counts for which the interval may be lengthened
-      3 | [stretch]
-        | ^^^^^^^^^
-    scenarios/x.toml:4:1: error: missing key "transport": how updates get to the clients
-      4 | [[series]]
-        | ^^^^^^^^^^
+    error: missing key "url": the server's address, such as "http://127.0.0.1:8080"
+     --> scenarios/x.toml:2:1
+      |
+    2 | [server]
+      | ^^^^^^^^
+
+    error: missing key "clients": the client counts for which the interval may be lengthened
+     --> scenarios/x.toml:3:1
+      |
+    3 | [stretch]
+      | ^^^^^^^^^
+
+    error: missing key "transport": how updates reach the clients
+     --> scenarios/x.toml:4:1
+      |
+    4 | [[series]]
+      | ^^^^^^^^^^
+
     3 errors in scenarios/x.toml
     "#);
 }
@@ -156,27 +190,48 @@ fn units() {
                 cooldown = 1.5\n[feed]\nrate = \"10\"\nsize = \"21\"\n[[series]]\n\
                 transport = \"polling\"\ninterval = \"1 fortnight\"\n";
     assert_snapshot!(told(text), @r#"
-    scenarios/x.toml:2:8: error: ramp: "5" has no unit; write for example "1s" (units: ns, us, µs, ms, s, min, h)
-      2 | ramp = "5"
-        |        ^^^
-    scenarios/x.toml:3:10: error: warmup: "2" has no unit; write for example "1s" (units: ns, us, µs, ms, s, min, h)
-      3 | warmup = 2
-        |          ^
-    scenarios/x.toml:4:12: error: duration: unknown unit "week" for a duration; use one of ns, us, µs, ms, s, min, h
-      4 | duration = "1 week"
-        |            ^^^^^^^^
-    scenarios/x.toml:5:12: error: cooldown: "1.5" has no unit; write for example "1s" (units: ns, us, µs, ms, s, min, h)
-      5 | cooldown = 1.5
-        |            ^^^
-    scenarios/x.toml:7:8: error: rate: "10" is not a rate; write for example "10/s" or "1/min"
-      7 | rate = "10"
-        |        ^^^^
-    scenarios/x.toml:8:8: error: size: "21" has no unit; write for example "21B" (units: B, KiB, MiB, kB, MB)
-      8 | size = "21"
-        |        ^^^^
-    scenarios/x.toml:11:12: error: interval: unknown unit "fortnight" for a duration; use one of ns, us, µs, ms, s, min, h
-      11 | interval = "1 fortnight"
-         |            ^^^^^^^^^^^^^
+    error: ramp: "5" has no unit; write for example "1s" (units: ns, us, µs, ms, s, min, h)
+     --> scenarios/x.toml:2:8
+      |
+    2 | ramp = "5"
+      |        ^^^
+
+    error: warmup: "2" has no unit; write for example "1s" (units: ns, us, µs, ms, s, min, h)
+     --> scenarios/x.toml:3:10
+      |
+    3 | warmup = 2
+      |          ^
+
+    error: duration: unknown unit "week" for a duration; use one of ns, us, µs, ms, s, min, h
+     --> scenarios/x.toml:4:12
+      |
+    4 | duration = "1 week"
+      |            ^^^^^^^^
+
+    error: cooldown: "1.5" has no unit; write for example "1s" (units: ns, us, µs, ms, s, min, h)
+     --> scenarios/x.toml:5:12
+      |
+    5 | cooldown = 1.5
+      |            ^^^
+
+    error: rate: "10" is not a rate; write for example "10/s" or "1/min"
+     --> scenarios/x.toml:7:8
+      |
+    7 | rate = "10"
+      |        ^^^^
+
+    error: size: "21" has no unit; write for example "21B" (units: B, KiB, MiB, kB, MB)
+     --> scenarios/x.toml:8:8
+      |
+    8 | size = "21"
+      |        ^^^^
+
+    error: interval: unknown unit "fortnight" for a duration; use one of ns, us, µs, ms, s, min, h
+      --> scenarios/x.toml:11:12
+       |
+    11 | interval = "1 fortnight"
+       |            ^^^^^^^^^^^^^
+
     7 errors in scenarios/x.toml
     "#);
 }
@@ -187,45 +242,81 @@ fn types() {
                 spread = \"yes\"\nrate = [1]\npayload = 2026-01-01\n[[series]]\n\
                 transport = \"polling\"\n";
     assert_snapshot!(told(text), @r#"
-    scenarios/x.toml:1:8: error: name must be text in quotes, not a whole number
-      1 | name = 3
-        |        ^
-    scenarios/x.toml:2:11: error: clients must be a list of whole numbers such as [1000, 10000], not a whole number
-      2 | clients = 10
-        |           ^^
-    scenarios/x.toml:3:12: error: duration must be a duration such as "1s", not a boolean
-      3 | duration = true
-        |            ^^^^
-    scenarios/x.toml:4:11: error: repeats must be a whole number, not text
-      4 | repeats = "1"
-        |           ^^^
-    scenarios/x.toml:5:8: error: seed must be a whole number, not a decimal number
-      5 | seed = 1.5
-        |        ^^^
-    scenarios/x.toml:7:10: error: spread must be true or false, without quotes, not text
-      7 | spread = "yes"
-        |          ^^^^^
-    scenarios/x.toml:8:8: error: rate must be a rate such as "10/s", not a list
-      8 | rate = [1]
-        |        ^^^
-    scenarios/x.toml:9:11: error: payload must be text in quotes, not a date
-      9 | payload = 2026-01-01
-        |           ^^^^^^^^^^
+    error: name must be text in quotes, not a whole number
+     --> scenarios/x.toml:1:8
+      |
+    1 | name = 3
+      |        ^
+
+    error: clients must be a list of whole numbers such as [1000, 10000], not a whole number
+     --> scenarios/x.toml:2:11
+      |
+    2 | clients = 10
+      |           ^^
+
+    error: duration must be a duration such as "1s", not a boolean
+     --> scenarios/x.toml:3:12
+      |
+    3 | duration = true
+      |            ^^^^
+
+    error: repeats must be a whole number, not text
+     --> scenarios/x.toml:4:11
+      |
+    4 | repeats = "1"
+      |           ^^^
+
+    error: seed must be a whole number, not a decimal number
+     --> scenarios/x.toml:5:8
+      |
+    5 | seed = 1.5
+      |        ^^^
+
+    error: spread must be true or false, without quotes, not text
+     --> scenarios/x.toml:7:10
+      |
+    7 | spread = "yes"
+      |          ^^^^^
+
+    error: rate must be a rate such as "10/s", not a list
+     --> scenarios/x.toml:8:8
+      |
+    8 | rate = [1]
+      |        ^^^
+
+    error: payload must be text in quotes, not a date
+     --> scenarios/x.toml:9:11
+      |
+    9 | payload = 2026-01-01
+      |           ^^^^^^^^^^
+
     8 errors in scenarios/x.toml
     "#);
     assert_snapshot!(told("clients = [1, \"2\", 3.0]\nfeed = 3\nseries = 4\n"), @r#"
-    scenarios/x.toml:1:15: error: clients must be a whole number, not text
-      1 | clients = [1, "2", 3.0]
-        |               ^^^
-    scenarios/x.toml:1:20: error: clients must be a whole number, not a decimal number
-      1 | clients = [1, "2", 3.0]
-        |                    ^^^
-    scenarios/x.toml:2:1: error: feed must be a table: write [feed]
-      2 | feed = 3
-        | ^^^^
-    scenarios/x.toml:3:1: error: series must be a list of tables: write [[series]]
-      3 | series = 4
-        | ^^^^^^
+    error: clients must be a whole number, not text
+     --> scenarios/x.toml:1:15
+      |
+    1 | clients = [1, "2", 3.0]
+      |               ^^^
+
+    error: clients must be a whole number, not a decimal number
+     --> scenarios/x.toml:1:20
+      |
+    1 | clients = [1, "2", 3.0]
+      |                    ^^^
+
+    error: feed must be a table: write [feed]
+     --> scenarios/x.toml:2:1
+      |
+    2 | feed = 3
+      | ^^^^
+
+    error: series must be a list of tables: write [[series]]
+     --> scenarios/x.toml:3:1
+      |
+    3 | series = 4
+      | ^^^^^^
+
     4 errors in scenarios/x.toml
     "#);
 }
@@ -233,15 +324,24 @@ fn types() {
 #[test]
 fn empty_lists_and_texts() {
     assert_snapshot!(told("name = \"\"\nclients = []\nseries = []\n"), @r#"
-    scenarios/x.toml:1:8: error: name must not be empty
-      1 | name = ""
-        |        ^^
-    scenarios/x.toml:2:11: error: clients must not be empty
-      2 | clients = []
-        |           ^^
-    scenarios/x.toml:3:1: error: series is empty: at least one [[series]] is needed
-      3 | series = []
-        | ^^^^^^
+    error: name must not be empty
+     --> scenarios/x.toml:1:8
+      |
+    1 | name = ""
+      |        ^^
+
+    error: clients must not be empty
+     --> scenarios/x.toml:2:11
+      |
+    2 | clients = []
+      |           ^^
+
+    error: series is empty: at least one [[series]] is needed
+     --> scenarios/x.toml:3:1
+      |
+    3 | series = []
+      | ^^^^^^
+
     3 errors in scenarios/x.toml
     "#);
 }
@@ -251,24 +351,42 @@ fn zero() {
     let text = "clients = [0]\nduration = \"0s\"\ntimeout = \"0s\"\nrepeats = 0\n[feed]\n\
                 rate = \"0/s\"\nsize = \"0B\"\n[[series]]\ntransport = \"polling\"\n";
     assert_snapshot!(told(text), @r#"
-    scenarios/x.toml:1:12: error: clients must be between 1 and 1000000, not 0
-      1 | clients = [0]
-        |            ^
-    scenarios/x.toml:2:12: error: duration must be more than 0s
-      2 | duration = "0s"
-        |            ^^^^
-    scenarios/x.toml:3:11: error: timeout must be more than 0s
-      3 | timeout = "0s"
-        |           ^^^^
-    scenarios/x.toml:4:11: error: repeats must be between 1 and 1000, not 0
-      4 | repeats = 0
-        |           ^
-    scenarios/x.toml:6:8: error: rate must be more than 0/s
-      6 | rate = "0/s"
-        |        ^^^^^
-    scenarios/x.toml:7:8: error: size 0B is too small for the sequence number and publish time in a text message: at least 21B
-      7 | size = "0B"
-        |        ^^^^
+    error: clients must be between 1 and 1000000, not 0
+     --> scenarios/x.toml:1:12
+      |
+    1 | clients = [0]
+      |            ^
+
+    error: duration must be more than 0s
+     --> scenarios/x.toml:2:12
+      |
+    2 | duration = "0s"
+      |            ^^^^
+
+    error: timeout must be more than 0s
+     --> scenarios/x.toml:3:11
+      |
+    3 | timeout = "0s"
+      |           ^^^^
+
+    error: repeats must be between 1 and 1000, not 0
+     --> scenarios/x.toml:4:11
+      |
+    4 | repeats = 0
+      |           ^
+
+    error: rate must be more than 0/s
+     --> scenarios/x.toml:6:8
+      |
+    6 | rate = "0/s"
+      |        ^^^^^
+
+    error: size 0B is too small for the sequence number and publish time in a text message: at least 21B
+     --> scenarios/x.toml:7:8
+      |
+    7 | size = "0B"
+      |        ^^^^
+
     6 errors in scenarios/x.toml
     "#);
 }
@@ -280,40 +398,70 @@ fn absurd_values() {
                 size = \"2MiB\"\n[stretch]\nclients = [1]\nmost = 0.5\n[[series]]\n\
                 transport = \"polling\"\n";
     assert_snapshot!(told(text), @r#"
-    scenarios/x.toml:1:12: error: clients must be between 1 and 1000000, not 1000001
-      1 | clients = [1000001, -5, 99999999999999999999]
-        |            ^^^^^^^
-    scenarios/x.toml:1:21: error: clients must be between 1 and 1000000, not -5
-      1 | clients = [1000001, -5, 99999999999999999999]
-        |                     ^^
-    scenarios/x.toml:1:25: error: clients must be between 1 and 1000000, not 99999999999999999999
-      1 | clients = [1000001, -5, 99999999999999999999]
-        |                         ^^^^^^^^^^^^^^^^^^^^
-    scenarios/x.toml:2:10: error: warmup must be at most 24h
-      2 | warmup = "25h"
-        |          ^^^^^
-    scenarios/x.toml:3:9: error: drain: "100000h" is longer than 30 days
-      3 | drain = "100000h"
-        |         ^^^^^^^^^
-    scenarios/x.toml:4:11: error: repeats must be between 1 and 1000, not 1001
-      4 | repeats = 1001
-        |           ^^^^
-    scenarios/x.toml:6:8: error: rate must be between 1/24h and 10000/s for each client
-      6 | rate = "10001/s"
-        |        ^^^^^^^^^
-    scenarios/x.toml:7:8: error: size must be at most 1MiB
-      7 | size = "2MiB"
-        |        ^^^^^^
-    scenarios/x.toml:10:8: error: most must be between 1 and 1000
-      10 | most = 0.5
-         |        ^^^
+    error: clients must be between 1 and 1000000, not 1000001
+     --> scenarios/x.toml:1:12
+      |
+    1 | clients = [1000001, -5, 99999999999999999999]
+      |            ^^^^^^^
+
+    error: clients must be between 1 and 1000000, not -5
+     --> scenarios/x.toml:1:21
+      |
+    1 | clients = [1000001, -5, 99999999999999999999]
+      |                     ^^
+
+    error: clients must be between 1 and 1000000, not 99999999999999999999
+     --> scenarios/x.toml:1:25
+      |
+    1 | clients = [1000001, -5, 99999999999999999999]
+      |                         ^^^^^^^^^^^^^^^^^^^^
+
+    error: warmup must be at most 24h
+     --> scenarios/x.toml:2:10
+      |
+    2 | warmup = "25h"
+      |          ^^^^^
+
+    error: drain: "100000h" is longer than 30 days
+     --> scenarios/x.toml:3:9
+      |
+    3 | drain = "100000h"
+      |         ^^^^^^^^^
+
+    error: repeats must be between 1 and 1000, not 1001
+     --> scenarios/x.toml:4:11
+      |
+    4 | repeats = 1001
+      |           ^^^^
+
+    error: rate must be between 1/24h and 10000/s for each client
+     --> scenarios/x.toml:6:8
+      |
+    6 | rate = "10001/s"
+      |        ^^^^^^^^^
+
+    error: size must be at most 1MiB
+     --> scenarios/x.toml:7:8
+      |
+    7 | size = "2MiB"
+      |        ^^^^^^
+
+    error: most must be between 1 and 1000
+      --> scenarios/x.toml:10:8
+       |
+    10 | most = 0.5
+       |        ^^^
+
     9 errors in scenarios/x.toml
     "#);
     let many = "clients = [1, 2, 3, 4]\nrepeats = 1000\n[[series]]\ntransport = \"polling\"\n";
     assert_snapshot!(told(many), @r#"
-    scenarios/x.toml:2:11: error: 8000 cases in all; at most 3600 are run
-      2 | repeats = 1000
-        |           ^^^^
+    error: 8000 cases in all; at most 3600 are run
+     --> scenarios/x.toml:2:11
+      |
+    2 | repeats = 1000
+      |           ^^^^
+
     1 error in scenarios/x.toml
     "#);
 }
@@ -324,22 +472,34 @@ fn contradictions() {
                 size = \"21B\"\n[stretch]\nclients = [30]\n[[series]]\ntransport = \"polling\"\n\
                 interval = \"5s\"\n";
     assert_snapshot!(told(text), @r#"
-    scenarios/x.toml:1:20: error: clients has 10 twice
-      1 | clients = [10, 20, 10]
-        |                    ^^
-    scenarios/x.toml:5:8: error: size 21B is too small for the sequence number and publish time in a json message: at least 62B
-      5 | size = "21B"
-        |        ^^^^^
-    scenarios/x.toml:10:12: error: the interval of 5 s is longer than the measured duration of 2 s: some clients would do nothing in it
-      10 | interval = "5s"
-         |            ^^^^
+    error: clients has 10 twice
+     --> scenarios/x.toml:1:20
+      |
+    1 | clients = [10, 20, 10]
+      |                    ^^
+
+    error: size 21B is too small for the sequence number and publish time in a json message: at least 62B
+     --> scenarios/x.toml:5:8
+      |
+    5 | size = "21B"
+      |        ^^^^^
+
+    error: the interval of 5 s is longer than the measured duration of 2 s: some clients would do nothing in it
+      --> scenarios/x.toml:10:12
+       |
+    10 | interval = "5s"
+       |            ^^^^
+
     3 errors in scenarios/x.toml
     "#);
     let stretch = "clients = [10]\n[stretch]\nclients = [30]\n[[series]]\ntransport = \"null\"\n";
     assert_snapshot!(told(stretch), @r#"
-    scenarios/x.toml:3:11: error: 30 is none of the scenario's client counts
-      3 | clients = [30]
-        |           ^^^^
+    error: 30 is none of the scenario's client counts
+     --> scenarios/x.toml:3:12
+      |
+    3 | clients = [30]
+      |            ^^
+
     1 error in scenarios/x.toml
     "#);
 }
@@ -350,15 +510,24 @@ fn labels() {
                 transport = \"polling\"\n[[series]]\ntransport = \"websocket\"\n\
                 label = \"polling\"\n[[series]]\ntransport = \"websocket\"\nlabel = \"a/b\"\n";
     assert_snapshot!(told(text), @r#"
-    scenarios/x.toml:5:13: error: two series have the label "polling"; give one of them another label
-      5 | transport = "polling"
-        |             ^^^^^^^^^
-    scenarios/x.toml:8:9: error: two series have the label "polling"; give one of them another label
-      8 | label = "polling"
-        |         ^^^^^^^^^
-    scenarios/x.toml:11:9: error: label "a/b" must be at most 64 letters, digits, "-", "_" and ".", and begin with a letter or digit
-      11 | label = "a/b"
-         |         ^^^^^
+    error: two series have the label "polling"; give one of them another label
+     --> scenarios/x.toml:5:13
+      |
+    5 | transport = "polling"
+      |             ^^^^^^^^^
+
+    error: two series have the label "polling"; give one of them another label
+     --> scenarios/x.toml:8:9
+      |
+    8 | label = "polling"
+      |         ^^^^^^^^^
+
+    error: label "a/b" must be at most 64 letters, digits, "-", "_" and ".", and begin with a letter or digit
+      --> scenarios/x.toml:11:9
+       |
+    11 | label = "a/b"
+       |         ^^^^^
+
     3 errors in scenarios/x.toml
     "#);
 }
@@ -369,31 +538,46 @@ fn servers() {
         told(&format!("clients = [1]\n[server]\n{server}\n[[series]]\ntransport = \"polling\"\n"))
     };
     assert_snapshot!(with("url = \"https://127.0.0.1\""), @r#"
-    scenarios/x.toml:3:7: error: url "https://127.0.0.1": TLS is not supported yet
-      3 | url = "https://127.0.0.1"
-        |       ^^^^^^^^^^^^^^^^^^^
+    error: url "https://127.0.0.1": TLS is not supported yet
+     --> scenarios/x.toml:3:7
+      |
+    3 | url = "https://127.0.0.1"
+      |       ^^^^^^^^^^^^^^^^^^^
+
     1 error in scenarios/x.toml
     "#);
     assert_snapshot!(with("url = \"127.0.0.1:8080\""), @r#"
-    scenarios/x.toml:3:7: error: url "127.0.0.1:8080" must begin with "http://"
-      3 | url = "127.0.0.1:8080"
-        |       ^^^^^^^^^^^^^^^^
+    error: url "127.0.0.1:8080" must begin with "http://"
+     --> scenarios/x.toml:3:7
+      |
+    3 | url = "127.0.0.1:8080"
+      |       ^^^^^^^^^^^^^^^^
+
     1 error in scenarios/x.toml
     "#);
     assert_snapshot!(with("url = \"http://127.0.0.1:99999\""), @r#"
-    scenarios/x.toml:3:7: error: url "http://127.0.0.1:99999": "99999" is not a port
-      3 | url = "http://127.0.0.1:99999"
-        |       ^^^^^^^^^^^^^^^^^^^^^^^^
+    error: url "http://127.0.0.1:99999": "99999" is not a port
+     --> scenarios/x.toml:3:7
+      |
+    3 | url = "http://127.0.0.1:99999"
+      |       ^^^^^^^^^^^^^^^^^^^^^^^^
+
     1 error in scenarios/x.toml
     "#);
     let paths = "url = \"http://127.0.0.1\"\npaths = { pollin = \"/a\", polling = \"b c\" }";
     assert_snapshot!(with(paths), @r#"
-    scenarios/x.toml:4:11: error: no series has the label or transport "pollin", did you mean "polling"?
-      4 | paths = { pollin = "/a", polling = "b c" }
-        |           ^^^^^^
-    scenarios/x.toml:4:36: error: path "b c" must begin with "/" and hold no space, # or letter beyond ASCII
-      4 | paths = { pollin = "/a", polling = "b c" }
-        |                                    ^^^^^
+    error: no series has the label or transport "pollin", did you mean "polling"?
+     --> scenarios/x.toml:4:11
+      |
+    4 | paths = { pollin = "/a", polling = "b c" }
+      |           ^^^^^^
+
+    error: path "b c" must begin with "/" and hold no space, # or letter beyond ASCII
+     --> scenarios/x.toml:4:36
+      |
+    4 | paths = { pollin = "/a", polling = "b c" }
+      |                                    ^^^^^
+
     2 errors in scenarios/x.toml
     "#);
 }
@@ -403,39 +587,66 @@ fn syntax_errors() {
     let text = "clients = [1]\nramp = \nwarmup = \"2s\ndrain = 5s\nrepeats = \"many\"\nclients = [2]\n\
                 [[series]]\ntransport = \"pollin\"\n";
     assert_snapshot!(told(text), @r#"
-    scenarios/x.toml:2:8: error: the value is missing
-      2 | ramp =
-        |        ^
-    scenarios/x.toml:3:13: error: invalid basic string, expected `"`
-      3 | warmup = "2s
-        |             ^
-    scenarios/x.toml:4:9: error: text must be in quotes: "5s"
-      4 | drain = 5s
-        |         ^^
-    scenarios/x.toml:5:11: error: repeats must be a whole number, not text
-      5 | repeats = "many"
-        |           ^^^^^^
-    scenarios/x.toml:6:1: error: duplicate key
-      6 | clients = [2]
-        | ^^^^^^^
-    scenarios/x.toml:8:13: error: unknown transport "pollin", did you mean "polling"?
-      8 | transport = "pollin"
-        |             ^^^^^^^^
+    error: the value is missing
+     --> scenarios/x.toml:2:8
+      |
+    2 | ramp = 
+      |        ^
+
+    error: invalid basic string, expected `"`
+     --> scenarios/x.toml:3:13
+      |
+    3 | warmup = "2s
+      |             ^
+
+    error: text must be in quotes: "5s"
+     --> scenarios/x.toml:4:9
+      |
+    4 | drain = 5s
+      |         ^^
+
+    error: repeats must be a whole number, not text
+     --> scenarios/x.toml:5:11
+      |
+    5 | repeats = "many"
+      |           ^^^^^^
+
+    error: duplicate key
+     --> scenarios/x.toml:6:1
+      |
+    6 | clients = [2]
+      | ^^^^^^^
+
+    error: unknown transport "pollin", did you mean "polling"?
+     --> scenarios/x.toml:8:13
+      |
+    8 | transport = "pollin"
+      |             ^^^^^^^^
+
     6 errors in scenarios/x.toml
     "#);
     assert_snapshot!(told("clients = [1, 2\nramp = \"0s\"\n[feed]\nsize = \"21B\"\n"), @r#"
-    scenarios/x.toml:2:1: error: missing comma between array elements, expected `,`
-      2 | ramp = "0s"
-        | ^
-    scenarios/x.toml:4:13: error: unclosed array, expected `]`
-      4 | size = "21B"
-        |             ^
+    error: missing comma between array elements, expected `,`
+     --> scenarios/x.toml:2:1
+      |
+    2 | ramp = "0s"
+      | ^
+
+    error: unclosed array, expected `]`
+     --> scenarios/x.toml:4:13
+      |
+    4 | size = "21B"
+      |             ^
+
     2 errors in scenarios/x.toml
     "#);
     assert_snapshot!(told("clients = [1]\n[feed\nrate = \"1/s\"\n"), @r#"
-    scenarios/x.toml:2:6: error: unclosed table, expected `]`
-      2 | [feed
-        |      ^
+    error: unclosed table, expected `]`
+     --> scenarios/x.toml:2:6
+      |
+    2 | [feed
+      |      ^
+
     1 error in scenarios/x.toml
     "#);
 }
@@ -446,17 +657,30 @@ fn several_errors_at_once() {
                 phase = \"spred\"\n[[series]]\ntransport = \"websockt\"\n";
     let overrides = ["warmup=soon", "feed.payload=txt"];
     assert_snapshot!(resolved(text, &overrides).expect_err("it is bad"), @r#"
-    scenarios/x.toml:3:8: error: rate: "1" is not a rate; write for example "10/s" or "1/min"
-      3 | rate = "1"
-        |        ^^^
-    scenarios/x.toml:6:9: error: unknown phase "spred", did you mean "spread"?
-      6 | phase = "spred"
-        |         ^^^^^^^
-    scenarios/x.toml:8:13: error: unknown transport "websockt", did you mean "websocket"?
-      8 | transport = "websockt"
-        |             ^^^^^^^^^^
-    --set warmup=soon: error: warmup: "soon" is not a duration; write for example "1s"
-    --set feed.payload=txt: error: unknown payload "txt", did you mean "text"?
+    error: rate: "1" is not a rate; write for example "10/s" or "1/min"
+     --> scenarios/x.toml:3:8
+      |
+    3 | rate = "1"
+      |        ^^^
+
+    error: unknown phase "spred", did you mean "spread"?
+     --> scenarios/x.toml:6:9
+      |
+    6 | phase = "spred"
+      |         ^^^^^^^
+
+    error: unknown transport "websockt", did you mean "websocket"?
+     --> scenarios/x.toml:8:13
+      |
+    8 | transport = "websockt"
+      |             ^^^^^^^^^^
+
+    error: warmup: "soon" is not a duration; write for example "1s"
+    --> --set warmup=soon
+
+    error: unknown payload "txt", did you mean "text"?
+    --> --set feed.payload=txt
+
     5 errors in scenarios/x.toml
     "#);
 }
@@ -465,9 +689,12 @@ fn several_errors_at_once() {
 fn columns_count_characters() {
     assert_snapshot!(told("about = \"größer\"\r\n\tclients = [\"é\", 1]\r\n[[series]]\r\n\
                            transport = \"polling\"\r\n"), @r#"
-    scenarios/x.toml:2:13: error: clients must be a whole number, not text
-      2 |  clients = ["é", 1]
-        |             ^^^
+    error: clients must be a whole number, not text
+     --> scenarios/x.toml:2:13
+      |
+    2 |     clients = ["é", 1]
+      |                ^^^
+
     1 error in scenarios/x.toml
     "#);
 }
@@ -475,27 +702,38 @@ fn columns_count_characters() {
 #[test]
 fn files_that_are_no_scenario() {
     assert_snapshot!(told_of_file(b"clients = [1]\nabout = \"caf\xe9\"\n"), @r#"
-    scenarios/x.toml:2:13: error: byte 0xe9 is not UTF-8; save the file as UTF-8
-      2 | about = "caf�"
-        |             ^
+    byte 0xe9 is not UTF-8; save the file as UTF-8
+     --> scenarios/x.toml:2:13
+      |
+    2 | about = "caf�"
+      |             ^
+
     1 error in scenarios/x.toml
     "#);
     assert_snapshot!(told_of_file(b" \n"), @r#"
-    scenarios/x.toml: error: the file is empty; `wsbench init` writes a starter scenario
+    the file is empty; `wsbench init` writes a starter scenario
+    --> scenarios/x.toml
+
     1 error in scenarios/x.toml
     "#);
     assert_snapshot!(told_of_file(&vec![b'#'; (1 << 20) + 1]), @r#"
-    scenarios/x.toml: error: "scenarios/x.toml" is larger than 1024 KiB
+    "scenarios/x.toml" is larger than 1024 KiB
+    --> scenarios/x.toml
+
     1 error in scenarios/x.toml
     "#);
     let folder = tempfile::tempdir().expect("a folder for a test");
     let missing = folder.path().join("y.toml");
     assert_snapshot!(told_of_path(&missing, folder.path()), @r#"
-    scenarios/y.toml: error: there is no file "scenarios/y.toml"
+    there is no file "scenarios/y.toml"
+    --> scenarios/y.toml
+
     1 error in scenarios/y.toml
     "#);
     assert_snapshot!(told_of_path(folder.path(), folder.path()), @r#"
-    scenarios: error: "scenarios" is a directory, not a file
+    "scenarios" is a directory, not a file
+    --> scenarios
+
     1 error in scenarios
     "#);
 }
@@ -507,9 +745,12 @@ fn head_files() {
     let text = "clients = [1]\n[[series]]\ntransport = \"polling\"\nrequest_head = \"no.http\"\n";
     std::fs::write(&path, text).expect("a file for a test");
     assert_snapshot!(told_of_path(&path, folder.path()), @r#"
-    scenarios/x.toml:4:16: error: request_head: there is no file "scenarios/no.http"
-      4 | request_head = "no.http"
-        |                ^^^^^^^^^
+    request_head: there is no file "scenarios/no.http"
+     --> scenarios/x.toml:4:16
+      |
+    4 | request_head = "no.http"
+      |                ^^^^^^^^^
+
     1 error in scenarios/x.toml
     "#);
 }
@@ -532,18 +773,42 @@ fn bad_overrides() {
             "seed=2026-01-01",
         ]),
         @r#"
-    --set feed.rate: error: write key=value, for example --set feed.rate=2/s
-    --set =3: error: the key has an empty part; write for example feed.rate
-    --set feed..rate=1/s: error: the key has an empty part; write for example feed.rate
-    --set clients=[1: error: unclosed array, expected `]`
-    --set clients.x=3: error: nothing in clients is called "x"; write its label or its number, as in clients.0
-    --set series.2.interval=2s: error: there is no series.2; the last one is series.1
-    --set series.pollin.interval=2s: error: nothing in series is called "pollin", did you mean "polling"?
-    --set series.0.transport=websockt: error: unknown transport "websockt", did you mean "websocket"?
-    --set feed.rat=2/s: error: unknown key "rat", did you mean "rate"?
-    --set warmup=2: error: warmup: "2" has no unit; write for example "1s" (units: ns, us, µs, ms, s, min, h)
-    --set name.x=1: error: name must be text in quotes, not a table
-    --set seed=2026-01-01: error: seed must be a whole number, not a date
+    error: write key=value, for example --set feed.rate=2/s
+    --> --set feed.rate
+
+    error: the key has an empty part; write for example feed.rate
+    --> --set =3
+
+    error: the key has an empty part; write for example feed.rate
+    --> --set feed..rate=1/s
+
+    error: unclosed array, expected `]`
+    --> --set clients=[1
+
+    error: nothing in clients is called "x"; write its label or its number, as in clients.0
+    --> --set clients.x=3
+
+    error: there is no series.2; the last one is series.1
+    --> --set series.2.interval=2s
+
+    error: nothing in series is called "pollin", did you mean "polling"?
+    --> --set series.pollin.interval=2s
+
+    error: unknown transport "websockt", did you mean "websocket"?
+    --> --set series.0.transport=websockt
+
+    error: unknown key "rat", did you mean "rate"?
+    --> --set feed.rat=2/s
+
+    error: warmup: "2" has no unit; write for example "1s" (units: ns, us, µs, ms, s, min, h)
+    --> --set warmup=2
+
+    error: name must be text in quotes, not a table
+    --> --set name.x=1
+
+    error: seed must be a whole number, not a date
+    --> --set seed=2026-01-01
+
     12 errors in scenarios/x.toml
     "#);
 }
@@ -583,11 +848,53 @@ fn the_shipped_scenarios_plan() {
     assert_eq!(stretched, [7]);
 }
 
+/// A user tries a shipped scenario with fewer clients before anything else.
+#[test]
+fn every_shipped_scenario_can_be_planned_with_another_client_count() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    let set = ["clients=[1000]".to_owned()];
+    let mut planned = 0;
+    for entry in std::fs::read_dir(folder).expect("a folder of scenarios").flatten() {
+        let path = entry.path();
+        if path.extension().is_some_and(|e| e == "toml") {
+            let prepared = prepare(&path, &set, &machine())
+                .unwrap_or_else(|failure| panic!("{}: {failure}", path.display()));
+            assert!(prepared.plan.cases.iter().all(|case| case.clients == 1_000));
+            assert_eq!(prepared.preflight.refusal(), None);
+            planned += 1;
+        }
+    }
+    assert!(planned >= 9, "{planned} scenarios");
+}
+
+#[test]
+fn selectors_that_an_override_leaves_without_a_match_are_warnings() {
+    let text = "clients = [10, 20]\n[stretch]\nclients = [20]\n[[series]]\n\
+                transport = \"polling\"\n[[limit]]\nclients = 20\ncondition = \"faults == 0\"\n\
+                [[limit]]\nclients = [20, 30]\ncondition = \"lost == 0\"\n";
+    let error = resolved(text, &[]).expect_err("30 is none of them");
+    assert_eq!(error.matches("30 is none of the scenario's client counts").count(), 1, "{error}");
+    let Resolved { plan, limits, warnings } =
+        resolved(text, &["clients=[30]"]).expect("30 is one of them");
+    assert!(plan.cases.iter().all(|case| case.stretch.is_none()));
+    let kept: Vec<(&str, &[u32])> =
+        limits.iter().map(|l| (l.condition.as_str(), l.clients.as_slice())).collect();
+    assert_eq!(kept, [("lost == 0", [30].as_slice())]);
+    assert_snapshot!(warnings.join("\n"), @r#"
+    [stretch] is for 20 clients, and --set clients leaves them out: it has no effect on the others
+    limit "faults == 0" is for 20 clients, and --set clients leaves them out: it is not checked for them
+    limit "lost == 0" is for 20 clients, and --set clients leaves them out: it is not checked for them
+    "#);
+    let error = resolved(text, &["clients=[30]", "stretch.clients=[40]"]);
+    let error = error.expect_err("40 was given with it");
+    assert!(error.contains("40 is none of the scenario's client counts"), "{error}");
+}
+
 #[test]
 fn a_plan_for_people() {
     let prepared = shipped("polling-vs-ws.toml", &machine());
     assert_snapshot!(show(&prepared, PlanFormat::Text).expect("it can be shown"), @r#"
-    polling-vs-ws: 9 cases, about 2 min 9 s
+    polling-vs-ws: 9 cases, about 2 min 11 s
     One update a second by polling and by WebSocket: the book's use cases A, B and C.
 
       feed     1/s for each client, periodic, phases spread; 21 B of text; seed 2009
@@ -601,15 +908,15 @@ fn a_plan_for_people() {
 
     Cases, in this order
       case  series        clients  driver  server  threads  connections   sources                          time
-         1  floor (null)    1,000       1       –        2  none          –                               4.5 s
-         2  polling         1,000       1       1        4  1,000 kept    127.1.3.232 to 127.1.7.207     16.1 s
-         3  websocket       1,000       1       1        4  1,000 kept    127.1.7.208 to 127.1.11.183    16.1 s
-         4  floor (null)   10,000       1       –        2  none          –                               4.5 s
-         5  polling        10,000       1       1        4  10,000 kept   127.1.50.200 to 127.1.89.215   16.5 s
-         6  websocket      10,000       1       1        4  10,000 kept   127.1.89.216 to 127.1.128.231  16.5 s
-         7  floor (null)  100,000       6       –        6  none          –                               4.5 s
-         8  polling       100,000       6       6       12  100,000 kept  127.3.7.136 to 127.4.142.39      29 s  may stretch to 10×
-         9  websocket     100,000       6       6       12  100,000 kept  127.4.142.40 to 127.6.20.199     21 s
+         1  floor (null)    1,000       1       –        2  none          –                                 5 s
+         2  polling         1,000       1       1        4  1,000 kept    127.1.3.232 to 127.1.7.207     16.5 s
+         3  websocket       1,000       1       1        4  1,000 kept    127.1.7.208 to 127.1.11.183    16.5 s
+         4  floor (null)   10,000       1       –        2  none          –                                 5 s
+         5  polling        10,000       1       1        4  10,000 kept   127.1.50.200 to 127.1.89.215   16.9 s
+         6  websocket      10,000       1       1        4  10,000 kept   127.1.89.216 to 127.1.128.231  16.9 s
+         7  floor (null)  100,000       6       –        6  none          –                                 5 s
+         8  polling       100,000       6       6       12  100,000 kept  127.3.7.136 to 127.4.142.39    28.5 s  may stretch to 10×
+         9  websocket     100,000       6       6       12  100,000 kept  127.4.142.40 to 127.6.20.199   20.5 s
 
     Expected bytes a second while load lasts, all clients together
       case  series     clients     events   payload  protocol up  protocol down      wire     TCP/IP
@@ -622,15 +929,15 @@ fn a_plan_for_people() {
 
     Expected memory (estimates)
       case  series        clients  driver   server  kernel  together
-         1  floor (null)    1,000  8.5 MB        –       –    8.5 MB
-         2  polling         1,000  8.5 MB    18 MB  9.6 MB   36.1 MB
-         3  websocket       1,000   14 MB    12 MB  9.6 MB   35.6 MB
-         4  floor (null)   10,000   31 MB        –       –     31 MB
-         5  polling        10,000   31 MB   126 MB   96 MB    253 MB
-         6  websocket      10,000   86 MB    66 MB   96 MB    248 MB
-         7  floor (null)  100,000  286 MB        –       –    286 MB
-         8  polling       100,000  286 MB  1.24 GB  960 MB   2.48 GB
-         9  websocket     100,000  836 MB   636 MB  960 MB   2.43 GB
+         1  floor (null)    1,000  8.2 MB        –       –    8.2 MB
+         2  polling         1,000  8.2 MB    18 MB  9.6 MB   35.8 MB
+         3  websocket       1,000  9.3 MB   8.2 MB  9.6 MB   27.1 MB
+         4  floor (null)   10,000   28 MB        –       –     28 MB
+         5  polling        10,000   28 MB   126 MB   96 MB    250 MB
+         6  websocket      10,000   39 MB    28 MB   96 MB    163 MB
+         7  floor (null)  100,000  256 MB        –       –    256 MB
+         8  polling       100,000  256 MB  1.24 GB  960 MB   2.45 GB
+         9  websocket     100,000  366 MB   256 MB  960 MB   1.58 GB
 
     Limits
       overhead_bytes_per_message == 2B                                                    websocket  all client counts    Chapter 7: the overhead of a WebSocket message is two bytes.
@@ -640,7 +947,7 @@ fn a_plan_for_people() {
     This machine
       ok  open files a process    needs 16,923         has 20,000 (now 1,024, raised by the run)
       ok  ports an address        needs 1              has 28,232
-      ok  memory (estimate)       needs about 2.48 GB  has 16 GB
+      ok  memory (estimate)       needs about 2.45 GB  has 16 GB
       ok  TCP buffers (estimate)  needs about 148 MB   has 2 GB
       ok  accept queue            needs 1,024          has 4,096
       ok  processes and threads   needs 548            has 32,768
@@ -656,9 +963,9 @@ fn what_is_probably_not_meant() {
     let Resolved { plan, warnings, .. } = resolved(GOOD, &overrides).expect("it is good");
     assert_eq!(plan.feed.payload_bytes, 30);
     assert_snapshot!(warnings.join("\n"), @r#"
-    polling: the warm-up of 0 ns is shorter than the interval of 1 s; first exchanges of some clients fall into the measured window
-    feed: one update every 60 s and a measured duration of 10 s; most clients get none in it
-    polling at 100,000 clients wants 100,000 exchanges a second, and 2 cores hold about 75,000: the run is likely to be invalid; allow [stretch], lengthen the interval or take fewer clients
+    polling: the warm-up of 0 ns is shorter than the interval of 1 s; the first exchanges of some clients fall into the measured window
+    feed: one update every 60 s, and a measured duration of 10 s: most clients get none in it
+    polling at 100,000 clients plans 100,000 exchanges a second, and 2 cores hold about 54,000: the run will probably be invalid; allow [stretch], lengthen the interval or take fewer clients
     "#);
 }
 
@@ -765,23 +1072,35 @@ fn delays_are_settings_like_others() {
     let text = "clients = [1]\ndelay = \"11s\"\njitter = \"11s\"\njitter_law = \"pareto\"\n\
                 [[series]]\ntransport = \"websocket\"\n";
     assert_snapshot!(told(text), @r#"
-    scenarios/x.toml:2:9: error: delay must be at most 10s
-      2 | delay = "11s"
-        |         ^^^^^
-    scenarios/x.toml:3:10: error: jitter must be at most 10s
-      3 | jitter = "11s"
-        |          ^^^^^
-    scenarios/x.toml:4:14: error: unknown jitter_law "pareto"; use one of "uniform", "exponential", "half-normal"
-      4 | jitter_law = "pareto"
-        |              ^^^^^^^^
+    error: delay must be at most 10s
+     --> scenarios/x.toml:2:9
+      |
+    2 | delay = "11s"
+      |         ^^^^^
+
+    error: jitter must be at most 10s
+     --> scenarios/x.toml:3:10
+      |
+    3 | jitter = "11s"
+      |          ^^^^^
+
+    error: unknown jitter_law "pareto"; use one of "uniform", "exponential", "half-normal"
+     --> scenarios/x.toml:4:14
+      |
+    4 | jitter_law = "pareto"
+      |              ^^^^^^^^
+
     3 errors in scenarios/x.toml
     "#);
     let text = "clients = [1]\ndelay = \"20ms\"\n[[series]]\ntransport = \"polling\"\n\
                 engine = \"reqwest\"\n";
     assert_snapshot!(told(text), @r#"
-    scenarios/x.toml:5:10: error: no delay can be put before the sockets of this engine: run the scenario without delay and jitter against `wsbench relay`, by [server]
-      5 | engine = "reqwest"
-        |          ^^^^^^^^^
+    error: no delay can be put before the sockets of this engine: run the scenario without delay and jitter against `wsbench relay`, by [server]
+     --> scenarios/x.toml:5:10
+      |
+    5 | engine = "reqwest"
+      |          ^^^^^^^^^
+
     1 error in scenarios/x.toml
     "#);
     let Resolved { plan, warnings, .. } =
@@ -792,7 +1111,7 @@ fn delays_are_settings_like_others() {
     assert_eq!(delay.law.name(), "half-normal");
     assert_snapshot!(
         warnings.join("\n"),
-        @"polling: with the delay an exchange takes 1.2 s or more, longer than the interval of 1 s; clients fall behind their schedule"
+        @"polling: with the delay an exchange takes at least 1.2 s, longer than the interval of 1 s; clients will fall behind their schedule"
     );
     // Limits allow for it, and the floor has none.
     let timeouts: Vec<u64> =

@@ -24,7 +24,7 @@ use crate::gate::signed_rank::smallest_p;
 use crate::os;
 use crate::os::Machine;
 use crate::os::Signals;
-use crate::plan::{Plan, Server, Start, estimate};
+use crate::plan::{Plan, Server, StartCommand, estimate};
 use crate::report::Conclusion;
 use crate::report::finding::{Decision, Kind};
 use crate::units::parse_duration_ns;
@@ -260,7 +260,7 @@ fn side(name: &'static str, target: Target, args: &PairArgs, warn: bool) -> Outc
         (&target, &mut plan.server)
     {
         *planned = url.clone();
-        *start = Some(Start { words: words.clone(), ready_ns: args.ready_timeout });
+        *start = Some(StartCommand { words: words.clone(), ready_ns: args.ready_timeout });
     }
     // Nothing of the driver's floor is compared.
     plan.cases.retain(|case| !case.floor);

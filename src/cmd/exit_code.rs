@@ -24,7 +24,7 @@ impl From<Caught> for Conclusion {
 impl From<&Failure> for Conclusion {
     fn from(failure: &Failure) -> Conclusion {
         match failure.kind {
-            FailureKind::Usage | FailureKind::Scenario => Conclusion::Unusable,
+            FailureKind::Usage => Conclusion::Unusable,
             FailureKind::Run => Conclusion::Failed,
             FailureKind::Signal(signal) => signal.into(),
         }

@@ -71,6 +71,6 @@ fn taking(scenario: &Path, given: &[String], key: &Key) -> Outcome<Option<Vec<us
         .map(|mut fields| fields.optional_text(&TRANSPORT).filter(|n| find(n).is_some()))
         .collect();
     Ok(names
-        .filter(|names| !names.is_empty() && file.faults.is_empty())
+        .filter(|names| !names.is_empty() && file.diagnostics.is_empty())
         .map(|names| (0..names.len()).filter(|&n| has(&names[n], key)).collect()))
 }

@@ -15,7 +15,7 @@ pub(crate) mod schema;
 pub(crate) mod serve;
 
 use crate::cli::Command;
-use crate::error::{Failure, FailureKind, Outcome, at};
+use crate::error::{Failure, Outcome, at};
 use crate::report::Conclusion;
 use std::io::Write;
 
@@ -42,10 +42,9 @@ pub(crate) fn run(command: Command) -> Outcome<Conclusion> {
     }
 }
 
-/// Shows why a command ended early. A located message says `error:` where it belongs.
+/// Shows why a command ended early.
 pub(crate) fn complain(failure: &Failure) {
-    let prefix = if failure.kind == FailureKind::Scenario { "" } else { "error: " };
-    eprintln!("{prefix}{failure:#}");
+    eprintln!("error: {failure:#}");
 }
 
 /// Writes to standard output; a reader that has seen enough is no fault.

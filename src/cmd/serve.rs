@@ -3,7 +3,7 @@
 //! The first prints and obeys signals, the second speaks lines with its parent. What is served,
 //! and how, is `server`.
 
-use crate::config::{Fields, Place, Table};
+use crate::config::{Fields, Location, TomlTable};
 use crate::error::{Failure, Outcome, at};
 use crate::feed::{Feed, PayloadKind, Spec, Workload};
 use crate::os::Machine;
@@ -199,7 +199,7 @@ fn from_args(args: &ServeArgs) -> Outcome<Spec> {
 
 /// Every transport that has a server half, with the defaults of its settings.
 fn every_transport() -> Outcome<Vec<Mount>> {
-    let table = Table::empty(Place::whole());
+    let table = TomlTable::empty(Location::whole());
     let mount = |transport: &&'static dyn Transport| {
         let mut fields = Fields::new(&table, transport.name(), Path::new("."));
         fields.declare(transport.keys());

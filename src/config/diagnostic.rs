@@ -1,77 +1,117 @@
-//! What is wrong with settings, and where: found all at once, shown with the line and a caret.
+//! What is wrong with a configuration and where: everything found at once, each shown with its
+//! line.
 //!
-//! Separate from `error::Failure`, which ends a command: faults become one failure at the end.
+//! Separate from `error::Failure`, which ends a command: all diagnostics together become one.
 
-use crate::config::{Origin, Place, Source};
+use crate::config::source::{Location, Origin, SourceText};
 use crate::error::Failure;
+use annotate_snippets::{AnnotationKind, Level, Origin as FileName, Renderer, Snippet};
 use std::fmt;
 use std::sync::Arc;
+
+/// What kind of error it is. It decides which errors are shown beside a syntax error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The text is not TOML here.
+    Syntax,
+    /// A bracket does not close: the parser read the lines after it as a part of it.
+    Unclosed,
+    /// The key or value at the location is wrong, whatever else is in the file.
+    Value,
+    /// Something is missing, or two settings contradict each other. A syntax error elsewhere may be
+    /// the reason.
+    Context,
+}
+
+impl Cause {
+    /// True if the text could not be parsed.
+    pub(crate) fn is_syntax(self) -> bool {
+        matches!(self, Cause::Syntax | Cause::Unclosed)
+    }
+}
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// Where it stands.
-    pub place: Place,
+    /// Where it is.
+    pub location: Location,
     /// The setting's path, such as `series.0.interval`; empty for a syntax error.
     pub path: String,
     /// What is wrong and what would be right.
     pub message: String,
-    /// True where the fault lies in the text at the place alone. Diagnostics of another sort (a
-    /// missing key, a contradiction) may come from a syntax error somewhere else.
-    pub direct: bool,
+    /// What kind of error it is.
+    pub cause: Cause,
 }
 
-/// Everything that is wrong with a text, in its order. Never empty.
+/// Everything that is wrong with a configuration, in the order of the text. Never empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostics {
-    source: Arc<Source>,
+    source: Arc<SourceText>,
     list: Vec<Diagnostic>,
 }
 
 impl Diagnostics {
-    /// Sorts faults by their place and drops repetitions.
-    pub fn new(source: Arc<Source>, mut list: Vec<Diagnostic>) -> Diagnostics {
+    /// Sorts diagnostics by their location and drops repetitions.
+    pub fn new(source: Arc<SourceText>, mut list: Vec<Diagnostic>) -> Diagnostics {
         list.sort_by(|a, b| {
-            let key = |f: &Diagnostic| (f.place.origin, f.place.span.start, f.place.span.end);
+            let key =
+                |d: &Diagnostic| (d.location.origin, d.location.span.start, d.location.span.end);
             key(a).cmp(&key(b)).then_with(|| a.message.cmp(&b.message))
         });
-        list.dedup_by(|a, b| a.place == b.place && a.message == b.message);
+        list.dedup_by(|a, b| a.location == b.location && a.message == b.message);
         Diagnostics { source, list }
     }
 
-    /// The faults in the order in which they are shown.
-    pub fn list(&self) -> &[Diagnostic] {
-        &self.list
+    /// Renders one diagnostic: its message, its file, line and column, and the line itself.
+    fn render(&self, diagnostic: &Diagnostic) -> String {
+        let source = &self.source;
+        let title = Level::ERROR.primary_title(&diagnostic.message);
+        let text = source.text.as_str();
+        let group = match diagnostic.location.origin {
+            Origin::Whole => title.element(FileName::path(&source.name)),
+            Origin::Override(n) => {
+                let given = source.overrides.get(n).map_or("", String::as_str);
+                title.element(FileName::path(format!("--set {given}")))
+            }
+            Origin::File => {
+                // A byte order mark is not a part of the line.
+                let shown = text.strip_prefix('\u{feff}').unwrap_or(text);
+                let skipped = text.len() - shown.len();
+                let start = floor(shown, diagnostic.location.span.start.saturating_sub(skipped));
+                let end = floor(shown, diagnostic.location.span.end.saturating_sub(skipped));
+                // Of a value over several lines the first is enough.
+                let line_end = shown[start..].find(['\r', '\n']).map_or(shown.len(), |n| start + n);
+                let span = start..end.clamp(start, line_end);
+                let annotation = AnnotationKind::Primary.span(span);
+                title.element(Snippet::source(shown).path(&source.name).annotation(annotation))
+            }
+        };
+        Renderer::plain().render(&[group])
     }
+}
+
+/// Returns the nearest character boundary at or before an offset.
+fn floor(text: &str, offset: usize) -> usize {
+    let offset = offset.min(text.len());
+    (0..=offset).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
 impl fmt::Display for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let source = &self.source;
-        for fault in &self.list {
-            let Diagnostic { place, message, .. } = fault;
-            match place.origin {
-                Origin::Whole => writeln!(f, "{}: error: {message}", source.name)?,
-                Origin::Override(n) => {
-                    let text = source.overrides.get(n).map_or("", String::as_str);
-                    writeln!(f, "--set {text}: error: {message}")?;
-                }
-                Origin::File => {
-                    let (line, column) = source.position(place.span.start);
-                    writeln!(f, "{}:{line}:{column}: error: {message}", source.name)?;
-                    writeln!(f, "{}", source.excerpt(&place.span))?;
-                }
-            }
+        for diagnostic in &self.list {
+            writeln!(f, "{}\n", self.render(diagnostic))?;
         }
         let plural = if self.list.len() == 1 { "" } else { "s" };
-        write!(f, "{} error{plural} in {}", self.list.len(), source.name)
+        write!(f, "{} error{plural} in {}", self.list.len(), self.source.name)
     }
 }
 
 impl std::error::Error for Diagnostics {}
 
 impl From<Diagnostics> for Failure {
-    fn from(faults: Diagnostics) -> Failure {
-        Failure::scenario(faults)
+    fn from(diagnostics: Diagnostics) -> Failure {
+        let text = diagnostics.to_string();
+        // Whoever shows a failure writes `error:` before its message.
+        Failure::usage(text.strip_prefix("error: ").unwrap_or(&text))
     }
 }

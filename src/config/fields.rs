@@ -1,10 +1,13 @@
-//! A reader over one table of settings: it takes what the user wrote or the key's default,
-//! records what is wrong with it, and goes on.
+//! Reads one table: takes what the user wrote or the key's default, records what is wrong with it,
+//! and goes on.
 //!
-//! Separate from `values`, which holds the readers of each kind of value.
+//! Separate from `values`, which has the readers of each kind of value.
 
-use crate::config::source::read_limited;
-use crate::config::{Diagnostic, Node, Origin, Place, Table};
+use crate::config::diagnostic::{Cause, Diagnostic};
+use crate::config::load::read_limited;
+use crate::config::source::{Location, Origin};
+use crate::config::suggestion::nearest;
+use crate::config::tree::{TomlNode, TomlTable};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -19,35 +22,44 @@ pub struct Key {
     /// Its default as one would write it in the file, quotes included. `None`: the key must be
     /// given, or may be left out and then means nothing.
     pub default: Option<&'static str>,
-    /// What it says, in one sentence.
+    /// What it means, in one sentence.
     pub about: &'static str,
 }
 
-/// Reads one table. Every reader gives a usable value whatever was written; what was wrong is in
-/// the faults that [`Fields::finish`] gives back.
+/// Why a value cannot be used.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ValueError {
+    /// Of the value, or of a part of it.
+    pub location: Location,
+    /// What is wrong and what would be right.
+    pub message: String,
+}
+
+/// Reads one table. Every reader returns a usable value whatever was written; what was wrong is in
+/// the diagnostics that [`Fields::finish`] returns.
 #[derive(Debug)]
 pub struct Fields<'t> {
-    pub table: &'t Table,
+    table: &'t TomlTable,
     path: String,
     base_dir: PathBuf,
     known: BTreeSet<&'static str>,
     all_known: bool,
-    unsound: BTreeSet<&'static str>,
-    faults: Vec<Diagnostic>,
+    invalid: BTreeSet<&'static str>,
+    diagnostics: Vec<Diagnostic>,
 }
 
 impl<'t> Fields<'t> {
-    /// A reader over a table. `path` is how `--set` would address it; `base_dir` is where names
-    /// of files start from. No key is known until it is declared.
-    pub fn new(table: &'t Table, path: impl Into<String>, base_dir: &Path) -> Fields<'t> {
+    /// Returns a reader over a table. `path` is how `--set` addresses it; names of files in it are
+    /// relative to `base_dir`. No key is known until it is declared.
+    pub fn new(table: &'t TomlTable, path: impl Into<String>, base_dir: &Path) -> Fields<'t> {
         Fields {
             table,
             path: path.into(),
             base_dir: base_dir.to_owned(),
             known: BTreeSet::new(),
             all_known: true,
-            unsound: BTreeSet::new(),
-            faults: Vec::new(),
+            invalid: BTreeSet::new(),
+            diagnostics: Vec::new(),
         }
     }
 
@@ -56,59 +68,61 @@ impl<'t> Fields<'t> {
         self.known.extend(keys.iter().map(|key| key.name));
     }
 
-    /// Gives up finding unknown keys: which keys there are is itself unknown.
+    /// Accepts unknown keys, because it is not known which keys the table may hold.
     pub fn allow_unknown(&mut self) {
         self.all_known = false;
     }
 
-    /// True where the user gave this key, so that no default is used.
-    pub fn written(&self, key: &Key) -> bool {
+    /// True if the user gave this key, so that its default is not used.
+    pub fn is_given(&self, key: &Key) -> bool {
         self.table.get(key.name).is_some()
     }
 
-    /// True where no fault was found in this key, so that it may be held against another one.
-    pub fn sound(&self, key: &Key) -> bool {
-        !self.unsound.contains(key.name)
+    /// True if nothing was wrong with this key so far, so that it can be compared with another one.
+    pub fn is_valid(&self, key: &Key) -> bool {
+        !self.invalid.contains(key.name)
     }
 
-    /// Where names of files start from: the scenario's folder.
+    /// The folder that names of files are relative to: the scenario's.
     pub fn base_dir(&self) -> &Path {
         &self.base_dir
     }
 
-    /// Where a key's value stands, or its table where it was left out.
-    pub fn place(&self, key: &Key) -> Place {
-        self.table.get(key.name).map_or_else(|| self.table.place.clone(), |n| n.place.clone())
+    /// Returns the location of a key's value, or of its table if the key was left out.
+    pub fn location(&self, key: &Key) -> Location {
+        let node = self.table.get(key.name);
+        node.map_or_else(|| self.table.location.clone(), |node| node.location.clone())
     }
 
     /// Records that a key's value cannot be used together with something else.
-    pub fn fault(&mut self, key: &Key, message: impl Into<String>) {
-        let place = self.place(key);
-        self.blame(key, place, message.into(), false);
+    pub fn report(&mut self, key: &Key, message: impl Into<String>) {
+        let location = self.location(key);
+        self.push(key, location, message.into(), Cause::Context);
     }
 
-    /// Records a contradiction at a place inside a key's value.
-    pub fn fault_at(&mut self, key: &Key, place: Place, message: impl Into<String>) {
-        self.blame(key, place, message.into(), false);
+    /// Records a contradiction inside a key's value.
+    pub fn report_at(&mut self, key: &Key, location: Location, message: impl Into<String>) {
+        self.push(key, location, message.into(), Cause::Context);
     }
 
-    /// Reads the file that a key names; `None` where that failed, with its fault recorded.
+    /// Reads the file that a key names. If that fails, the reason is recorded.
     pub fn file(&mut self, key: &Key) -> Option<Vec<u8>> {
         let name = self.text(key);
-        if !self.sound(key) {
+        if !self.is_valid(key) {
             return None;
         }
         match read_limited(&self.base_dir.join(name), MOST_FILE_BYTES) {
             Ok(bytes) => Some(bytes),
             Err(message) => {
-                let place = self.place(key);
-                self.blame(key, place, format!("{}: {message}", key.name), true);
+                let location = self.location(key);
+                let message = format!("{}: {message}", key.name);
+                self.push(key, location, message, Cause::Value);
                 None
             }
         }
     }
 
-    /// Looks for keys that nobody declared and gives back everything that was wrong.
+    /// Looks for undeclared keys, and returns everything that was wrong.
     pub fn finish(mut self) -> Vec<Diagnostic> {
         if self.all_known {
             let known: Vec<&str> = self.known.iter().copied().collect();
@@ -120,54 +134,59 @@ impl<'t> Fields<'t> {
                     Some(near) => format!(", did you mean {near:?}?"),
                     None => format!("; known here: {}", known.join(", ")),
                 };
-                self.faults.push(Diagnostic {
-                    place: entry.place.clone(),
+                self.diagnostics.push(Diagnostic {
+                    location: entry.location.clone(),
                     path: self.path_of(&entry.name),
                     message: format!("unknown key {:?}{hint}", entry.name),
-                    direct: true,
+                    cause: Cause::Value,
                 });
             }
         }
-        self.faults
+        self.diagnostics
     }
 
-    /// Takes what the user wrote, or the default, through `want`; a fault is recorded and leads
-    /// to the default, or to nothing at all where there is none.
+    /// Reads what the user wrote, or the default, by `want`. An error is recorded and leads to the
+    /// default, or to the type's default if the key has none.
     pub fn read<T: Default>(
         &mut self,
         key: &Key,
-        want: impl Fn(&Node) -> Result<T, Vec<(Place, String)>>,
+        want: impl Fn(&TomlNode) -> Result<T, Vec<ValueError>>,
     ) -> T {
         let table = self.table;
         match table.get(key.name) {
             Some(node) => match want(node) {
                 Ok(value) => return value,
                 Err(found) => {
-                    for (place, message) in found {
-                        self.blame(key, place, message, true);
+                    for ValueError { location, message } in found {
+                        self.push(key, location, message, Cause::Value);
                     }
                 }
             },
             None if key.default.is_none() => {
                 let message = format!("missing key {:?}: {}", key.name, key.about);
-                self.blame(key, table.place.clone(), message, false);
+                self.push(key, table.location.clone(), message, Cause::Context);
             }
             None => {}
         }
         let Some(default) = key.default else { return T::default() };
-        match Node::parse(default, Origin::Whole).map(|node| want(&node)) {
+        match TomlNode::parse(default, Origin::Whole).map(|node| want(&node)) {
             Ok(Ok(value)) => value,
             _ => {
                 let message = format!("the default of {:?} cannot be used here", key.name);
-                self.blame(key, table.place.clone(), message, false);
+                self.push(key, table.location.clone(), message, Cause::Context);
                 T::default()
             }
         }
     }
 
-    fn blame(&mut self, key: &Key, place: Place, message: String, direct: bool) {
-        self.unsound.insert(key.name);
-        self.faults.push(Diagnostic { place, path: self.path_of(key.name), message, direct });
+    fn push(&mut self, key: &Key, location: Location, message: String, cause: Cause) {
+        self.invalid.insert(key.name);
+        self.diagnostics.push(Diagnostic {
+            location,
+            path: self.path_of(key.name),
+            message,
+            cause,
+        });
     }
 
     fn path_of(&self, name: &str) -> String {
@@ -176,12 +195,4 @@ impl<'t> Fields<'t> {
             path => format!("{path}.{name}"),
         }
     }
-}
-
-/// The known name that a mistyped one is nearest to, where it is near enough to be meant.
-pub(crate) fn nearest<'n>(given: &str, known: &[&'n str]) -> Option<&'n str> {
-    let distance = |name: &str| strsim::damerau_levenshtein(&given.to_lowercase(), name);
-    let best = known.iter().map(|name| (distance(name), *name)).min()?;
-    let most = (given.chars().count().max(best.1.chars().count()) / 3).max(1);
-    (best.0 <= most && best.0 < best.1.chars().count()).then_some(best.1)
 }

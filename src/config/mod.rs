@@ -1,19 +1,26 @@
-//! Reading settings from TOML with located faults: which keys exist, what their values may be,
-//! where in which file the wrong one stands.
+//! Reads TOML with located diagnostics: which keys exist, what their values may be, and where a
+//! wrong one was written.
 //!
-//! Separate from `scenario`, which knows what a scenario is made of: this folder knows tables and
+//! Separate from `scenario`, which knows what a scenario is made of. This folder knows tables and
 //! units alone, so that transports can declare and read settings of their own.
 
 mod diagnostic;
 mod fields;
+mod load;
 mod overrides;
+mod parse;
 mod source;
+mod suggestion;
 mod tree;
 mod values;
 
-pub(crate) use diagnostic::{Diagnostic, Diagnostics};
+pub(crate) use diagnostic::{Cause, Diagnostic, Diagnostics};
 pub use fields::Key;
-pub(crate) use fields::{Fields, MOST_FILE_BYTES, nearest};
-pub use source::Source;
-pub(crate) use source::{Origin, Place, read_limited};
-pub(crate) use tree::{Entry, Item, Node, Table, Tree};
+pub(crate) use fields::{Fields, MOST_FILE_BYTES};
+pub(crate) use load::{load, read_limited};
+pub(crate) use parse::{ParsedConfig, parse};
+pub use source::SourceText;
+pub(crate) use source::{Location, Origin};
+pub(crate) use suggestion::nearest;
+pub(crate) use tree::{TomlEntry, TomlItem, TomlNode, TomlTable};
+pub(crate) use values::Located;

@@ -1,78 +1,85 @@
-//! `--set key=value`: one value put into the tree in place of the file's.
+//! `--set key=value`: replaces one value of the tree.
 //!
-//! Separate from `fields`: whether the key exists and the value fits is found out later, as for a
-//! value in the file.
+//! Separate from `fields`, which finds out later whether the key exists and the value is valid, as
+//! for a value in the file.
 
-use crate::config::tree::{Entry, Item, Node, Table};
-use crate::config::{Origin, Place, nearest};
+use crate::config::source::Location;
+use crate::config::suggestion::nearest;
+use crate::config::tree::{TomlEntry, TomlItem, TomlNode, TomlTable};
 
 /// Merges the `nth` override into the tree.
 ///
 /// # Errors
-/// A sentence, where the argument has no `=` or its path leads nowhere.
-pub(crate) fn merge(root: &mut Table, nth: usize, text: &str) -> Result<(), String> {
-    let place = Place { origin: Origin::Override(nth), span: 0..0 };
+/// A sentence, if the argument has no `=` or there is nothing at its path.
+pub(crate) fn merge(root: &mut TomlTable, nth: usize, text: &str) -> Result<(), String> {
+    let location = Location::of_override(nth);
     let Some((key, value)) = text.split_once('=') else {
         return Err("write key=value, for example --set feed.rate=2/s".to_owned());
     };
-    let mut path = key.trim().split('.').map(str::trim).peekable();
+    let mut path = key.trim().split('.').map(str::trim);
     let first = path.next().unwrap_or_default();
-    let mut at = entry(root, first, &place)?;
+    let mut node = find_or_add(root, first, &location)?;
     let mut walked = first.to_owned();
     for segment in path {
-        at = step(at, segment, &walked, &place)?;
+        node = descend(node, segment, &walked, &location)?;
         walked = format!("{walked}.{segment}");
     }
-    *at = Node { place: place.clone(), item: literal(value.trim(), place.origin)? };
+    *node = TomlNode { location: location.clone(), item: parse_value(value.trim(), &location)? };
     Ok(())
 }
 
-/// The value's text as TOML, or as it stands, so that quotes are optional.
-fn literal(text: &str, origin: Origin) -> Result<Item, String> {
-    match Node::parse(text, origin) {
+/// Parses a value as TOML, or else takes it as text, so that quotes are optional.
+fn parse_value(text: &str, location: &Location) -> Result<TomlItem, String> {
+    match TomlNode::parse(text, location.origin) {
         Ok(node) => Ok(node.item),
-        // What opens like TOML was meant as TOML.
+        // It begins like TOML: the user did not mean plain text.
         Err(message) if text.starts_with(['[', '{', '"', '\'']) => Err(message),
-        Err(_) => Ok(Item::Text(text.to_owned())),
+        Err(_) => Ok(TomlItem::Text(text.to_owned())),
     }
 }
 
-/// One step down a path: into a table by key, into a list by number or label.
-fn step<'n>(
-    node: &'n mut Node,
+/// Follows one segment of a path: into a table by key, into a list by number or label.
+fn descend<'n>(
+    node: &'n mut TomlNode,
     segment: &str,
     walked: &str,
-    place: &Place,
-) -> Result<&'n mut Node, String> {
+    location: &Location,
+) -> Result<&'n mut TomlNode, String> {
     let kind = node.kind();
     match &mut node.item {
-        Item::Table(table) => entry(table, segment, place),
-        Item::List(items) => {
-            let at = index(items, segment, walked)?;
+        TomlItem::Table(table) => find_or_add(table, segment, location),
+        TomlItem::List(items) => {
+            let at = find_index(items, segment, walked)?;
             Ok(&mut items[at])
         }
         _ => Err(format!("{walked} is {kind}, it has no {segment:?} in it")),
     }
 }
 
-fn entry<'t>(table: &'t mut Table, name: &str, place: &Place) -> Result<&'t mut Node, String> {
+/// Returns the value of a key; a missing one is added as an empty table.
+fn find_or_add<'t>(
+    table: &'t mut TomlTable,
+    name: &str,
+    location: &Location,
+) -> Result<&'t mut TomlNode, String> {
     if name.is_empty() {
         return Err("the key has an empty part; write for example feed.rate".to_owned());
     }
     let at = match table.entries.iter().position(|e| e.name == name) {
         Some(at) => at,
         None => {
-            let item = Item::Table(Table::empty(place.clone()));
-            let node = Node { place: place.clone(), item };
-            table.entries.push(Entry { name: name.to_owned(), place: place.clone(), node });
+            let item = TomlItem::Table(TomlTable::empty(location.clone()));
+            let node = TomlNode { location: location.clone(), item };
+            let name = name.to_owned();
+            table.entries.push(TomlEntry { name, location: location.clone(), node });
             table.entries.len() - 1
         }
     };
     Ok(&mut table.entries[at].node)
 }
 
-/// The number of the item that a segment means.
-fn index(items: &[Node], segment: &str, walked: &str) -> Result<usize, String> {
+/// Returns the index of the item that a segment names by number, label or transport.
+fn find_index(items: &[TomlNode], segment: &str, walked: &str) -> Result<usize, String> {
     if let Ok(at) = segment.parse::<usize>() {
         return match items.len() {
             n if at < n => Ok(at),
@@ -98,11 +105,11 @@ fn index(items: &[Node], segment: &str, walked: &str) -> Result<usize, String> {
     }
 }
 
-/// What a table in a list is called: its label, or else its transport.
-fn label(node: &Node) -> Option<&str> {
-    let Item::Table(table) = &node.item else { return None };
+/// Returns the name of a table in a list: its label, or else its transport.
+fn label(node: &TomlNode) -> Option<&str> {
+    let TomlItem::Table(table) = &node.item else { return None };
     ["label", "transport"].iter().find_map(|name| match &table.get(name)?.item {
-        Item::Text(text) => Some(text.as_str()),
+        TomlItem::Text(text) => Some(text.as_str()),
         _ => None,
     })
 }

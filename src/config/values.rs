@@ -2,25 +2,37 @@
 //!
 //! Separate from `fields`, which finds the value and its default.
 
-use crate::config::{Fields, Item, Key, Node, Place, nearest};
+use crate::config::fields::{Fields, Key, ValueError};
+use crate::config::source::Location;
+use crate::config::suggestion::nearest;
+use crate::config::tree::{TomlItem, TomlNode};
 use crate::units;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
-/// A value as text with the place of its key and of itself.
+/// A text value and its key, each with its location.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NamedText {
     /// The key.
     pub name: String,
-    /// Where the key stands.
-    pub place: Place,
+    /// Where the key was written.
+    pub location: Location,
     /// The value.
     pub text: String,
-    /// Where the value stands.
-    pub text_place: Place,
+    /// Where the value was written.
+    pub text_location: Location,
 }
 
-type Wanted<T> = Result<T, Vec<(Place, String)>>;
+/// A value with its location.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Located<T> {
+    /// The value.
+    pub value: T,
+    /// Where it was written.
+    pub location: Location,
+}
+
+type ValueResult<T> = Result<T, Vec<ValueError>>;
 
 impl Fields<'_> {
     /// A duration such as `"1s"`, in nanoseconds.
@@ -34,8 +46,8 @@ impl Fields<'_> {
     pub fn duration_ns_or(&mut self, key: &Key, word: &str) -> Option<u64> {
         let what = format!("a duration such as \"1s\", or {word:?}");
         self.read(key, |node| match &node.item {
-            Item::Text(text) if text == word => Ok(None),
-            Item::Text(text) if text.starts_with(|c: char| c.is_alphabetic()) => {
+            TomlItem::Text(text) if text == word => Ok(None),
+            TomlItem::Text(text) if text.starts_with(|c: char| c.is_alphabetic()) => {
                 refuse(key, node, format_args!("must be {what}, not {text:?}"))
             }
             _ => quantity(key, node, &what, units::parse_duration_ns).map(Some),
@@ -61,16 +73,15 @@ impl Fields<'_> {
     pub fn number(&mut self, key: &Key, range: RangeInclusive<f64>) -> f64 {
         self.read(key, |node| {
             let value = match node.item {
-                Item::Integer(value) => value as f64,
-                Item::Float(value) => value,
+                TomlItem::Integer(value) => value as f64,
+                TomlItem::Float(value) => value,
                 _ => return wrong_type(key, node, "a number"),
             };
-            match range.contains(&value) {
-                true => Ok(value),
-                false => {
-                    let (least, most) = (range.start(), range.end());
-                    refuse(key, node, format_args!("must be between {least} and {most}"))
-                }
+            if range.contains(&value) {
+                Ok(value)
+            } else {
+                let (least, most) = (range.start(), range.end());
+                refuse(key, node, format_args!("must be between {least} and {most}"))
             }
         })
     }
@@ -78,7 +89,7 @@ impl Fields<'_> {
     /// `true` or `false`.
     pub fn boolean(&mut self, key: &Key) -> bool {
         self.read(key, |node| match node.item {
-            Item::Boolean(value) => Ok(value),
+            TomlItem::Boolean(value) => Ok(value),
             _ => wrong_type(key, node, "true or false, without quotes"),
         })
     }
@@ -88,12 +99,12 @@ impl Fields<'_> {
         self.read(key, |node| text(key, node))
     }
 
-    /// Text, or `None` where the user gave none; the key's default is not used.
+    /// Text, or `None` if the user gave none; the key's default is not used.
     pub fn optional_text(&mut self, key: &Key) -> Option<String> {
-        self.written(key).then(|| self.text(key)).filter(|_| self.sound(key))
+        self.is_given(key).then(|| self.text(key)).filter(|_| self.is_valid(key))
     }
 
-    /// One of several words; the empty word where the user's is unknown and there is no default.
+    /// One of several options; empty if the user's is unknown and there is no default.
     pub fn choice<'o>(&mut self, key: &Key, options: &[&'o str]) -> &'o str {
         self.read(key, |node| {
             let given = text(key, node)?;
@@ -108,63 +119,64 @@ impl Fields<'_> {
                         }
                     };
                     let message = format!("unknown {} {given:?}{hint}", key.name);
-                    Err(vec![(node.place.clone(), message)])
+                    Err(vec![ValueError { location: node.location.clone(), message }])
                 }
             }
         })
     }
 
     /// A list of whole numbers within a range: not empty, none of them twice.
-    pub fn integers(&mut self, key: &Key, range: RangeInclusive<u64>) -> Vec<u64> {
+    pub fn integers(&mut self, key: &Key, range: RangeInclusive<u64>) -> Vec<Located<u64>> {
         self.read(key, |node| match &node.item {
-            Item::List(items) => {
-                let all = several(key, node, items, |item| integer(key, item, &range))?;
-                Ok(all.into_iter().map(|(value, _)| value).collect())
-            }
+            TomlItem::List(items) => several(key, node, items, |item| integer(key, item, &range)),
             _ => wrong_type(key, node, "a list of whole numbers such as [1000, 10000]"),
         })
     }
 
-    /// A whole number within a range or a list of them, each with its place; empty where the user
-    /// gave none.
+    /// A whole number within a range or a list of them; empty if the user gave none.
     pub fn optional_integers(
         &mut self,
         key: &Key,
         range: RangeInclusive<u64>,
-    ) -> Vec<(u64, Place)> {
+    ) -> Vec<Located<u64>> {
         self.optional(key, |node| match &node.item {
-            Item::List(items) => several(key, node, items, |item| integer(key, item, &range)),
-            _ => Ok(vec![(integer(key, node, &range)?, node.place.clone())]),
+            TomlItem::List(items) => several(key, node, items, |item| integer(key, item, &range)),
+            _ => Ok(vec![locate(node, integer(key, node, &range)?)]),
         })
     }
 
-    /// A text or a list of them, each with its place; empty where the user gave none.
-    pub fn optional_texts(&mut self, key: &Key) -> Vec<(String, Place)> {
+    /// A text or a list of them; empty if the user gave none.
+    pub fn optional_texts(&mut self, key: &Key) -> Vec<Located<String>> {
         self.optional(key, |node| match &node.item {
-            Item::List(items) => several(key, node, items, |item| text(key, item)),
-            _ => Ok(vec![(text(key, node)?, node.place.clone())]),
+            TomlItem::List(items) => several(key, node, items, |item| text(key, item)),
+            _ => Ok(vec![locate(node, text(key, node)?)]),
         })
     }
 
     /// What the user wrote, or nothing.
-    fn optional<T>(&mut self, key: &Key, want: impl Fn(&Node) -> Wanted<Vec<T>>) -> Vec<T> {
-        if self.written(key) { self.read(key, want) } else { Vec::new() }
+    fn optional<T>(
+        &mut self,
+        key: &Key,
+        want: impl Fn(&TomlNode) -> ValueResult<Vec<T>>,
+    ) -> Vec<T> {
+        if self.is_given(key) { self.read(key, want) } else { Vec::new() }
     }
 
     /// A table of texts, such as `{ polling = "/poll" }`.
     pub fn texts(&mut self, key: &Key) -> Vec<NamedText> {
         self.read(key, |node| {
-            let Item::Table(table) = &node.item else {
+            let TomlItem::Table(table) = &node.item else {
                 return wrong_type(key, node, "a table such as { polling = \"/poll\" }");
             };
-            let (mut values, mut found) = (Vec::new(), Vec::new());
+            let mut values = Vec::new();
+            let mut found = Vec::new();
             for entry in &table.entries {
                 match text(key, &entry.node) {
                     Ok(text) => values.push(NamedText {
                         name: entry.name.clone(),
-                        place: entry.place.clone(),
+                        location: entry.location.clone(),
                         text,
-                        text_place: entry.node.place.clone(),
+                        text_location: entry.node.location.clone(),
                     }),
                     Err(more) => found.extend(more),
                 }
@@ -174,55 +186,65 @@ impl Fields<'_> {
     }
 }
 
-/// The items of a list with their places: not empty, none of them twice.
+fn locate<T>(node: &TomlNode, value: T) -> Located<T> {
+    Located { value, location: node.location.clone() }
+}
+
+/// Reads the items of a list: not empty, none of them twice.
 fn several<T: PartialEq + Display>(
     key: &Key,
-    node: &Node,
-    items: &[Node],
-    one: impl Fn(&Node) -> Wanted<T>,
-) -> Wanted<Vec<(T, Place)>> {
+    node: &TomlNode,
+    items: &[TomlNode],
+    one: impl Fn(&TomlNode) -> ValueResult<T>,
+) -> ValueResult<Vec<Located<T>>> {
     if items.is_empty() {
         return refuse(key, node, "must not be empty");
     }
-    let (mut values, mut found): (Vec<(T, Place)>, _) = (Vec::new(), Vec::new());
+    let mut values: Vec<Located<T>> = Vec::new();
+    let mut found = Vec::new();
     for item in items {
         match one(item) {
-            Ok(value) if values.iter().any(|(known, _)| *known == value) => {
-                found.push((item.place.clone(), format!("{} has {value} twice", key.name)));
+            Ok(value) if values.iter().any(|known| known.value == value) => {
+                let message = format!("{} has {value} twice", key.name);
+                found.push(ValueError { location: item.location.clone(), message });
             }
-            Ok(value) => values.push((value, item.place.clone())),
+            Ok(value) => values.push(locate(item, value)),
             Err(more) => found.extend(more),
         }
     }
     if found.is_empty() { Ok(values) } else { Err(found) }
 }
 
-fn refuse<T>(key: &Key, node: &Node, message: impl Display) -> Wanted<T> {
-    Err(vec![(node.place.clone(), format!("{} {message}", key.name))])
+fn refuse<T>(key: &Key, node: &TomlNode, message: impl Display) -> ValueResult<T> {
+    let message = format!("{} {message}", key.name);
+    Err(vec![ValueError { location: node.location.clone(), message }])
 }
 
-fn wrong_type<T>(key: &Key, node: &Node, wanted: &str) -> Wanted<T> {
+fn wrong_type<T>(key: &Key, node: &TomlNode, wanted: &str) -> ValueResult<T> {
     refuse(key, node, format_args!("must be {wanted}, not {}", node.kind()))
 }
 
-/// A number with a unit. A bare number goes through the same parser, which asks for the unit.
+/// Reads a number with a unit. A bare number is given to the same parser, which asks for the unit.
 fn quantity<T>(
     key: &Key,
-    node: &Node,
+    node: &TomlNode,
     what: &str,
     parse: impl Fn(&str) -> Result<T, String>,
-) -> Wanted<T> {
+) -> ValueResult<T> {
     let given = match &node.item {
-        Item::Text(text) => text.clone(),
-        Item::Integer(number) => number.to_string(),
-        Item::Float(number) => number.to_string(),
+        TomlItem::Text(text) => text.clone(),
+        TomlItem::Integer(number) => number.to_string(),
+        TomlItem::Float(number) => number.to_string(),
         _ => return wrong_type(key, node, what),
     };
-    parse(&given).map_err(|why| vec![(node.place.clone(), format!("{}: {why}", key.name))])
+    parse(&given).map_err(|why| {
+        let message = format!("{}: {why}", key.name);
+        vec![ValueError { location: node.location.clone(), message }]
+    })
 }
 
-fn integer(key: &Key, node: &Node, range: &RangeInclusive<u64>) -> Wanted<u64> {
-    let Item::Integer(value) = node.item else {
+fn integer(key: &Key, node: &TomlNode, range: &RangeInclusive<u64>) -> ValueResult<u64> {
+    let TomlItem::Integer(value) = node.item else {
         return wrong_type(key, node, "a whole number");
     };
     match u64::try_from(value) {
@@ -234,13 +256,13 @@ fn integer(key: &Key, node: &Node, range: &RangeInclusive<u64>) -> Wanted<u64> {
     }
 }
 
-fn text(key: &Key, node: &Node) -> Wanted<String> {
+fn text(key: &Key, node: &TomlNode) -> ValueResult<String> {
     match &node.item {
-        Item::Text(text) if text.trim().is_empty() => refuse(key, node, "must not be empty"),
-        Item::Text(text) if text.chars().any(char::is_control) => {
+        TomlItem::Text(text) if text.trim().is_empty() => refuse(key, node, "must not be empty"),
+        TomlItem::Text(text) if text.chars().any(char::is_control) => {
             refuse(key, node, "must not hold control characters")
         }
-        Item::Text(text) => Ok(text.clone()),
+        TomlItem::Text(text) => Ok(text.clone()),
         _ => wrong_type(key, node, "text in quotes"),
     }
 }

@@ -6,7 +6,7 @@
 /// Numbers of one sender; the first is 1, so that 0 is none.
 pub(crate) const MOST_NUMBER: u32 = NUMBERS - 1;
 /// The most senders that are told apart.
-pub(crate) const MOST_SENDERS: u32 = 999;
+pub(crate) const MOST_SENDERS: u32 = 1_000;
 const NUMBERS: u32 = 1_000_000;
 
 /// One message of one sender.

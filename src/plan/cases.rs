@@ -1,11 +1,11 @@
-//! The cases of a run in their order: which series, how many clients, in which processes, from
-//! which addresses.
+//! Lays out the cases of a run in their order: which series, how many clients, in which processes,
+//! from which addresses.
 //!
 //! Separate from `resolve`, which reads settings: here a plan's settings are complete.
 
 use crate::os::Machine;
-use crate::plan::shard::RESERVED_FILES;
-use crate::plan::{Case, DriverShard, Plan, Server, ServerShard, Stretch, split, workload};
+use crate::plan::shard::{RESERVED_FILES, Split, split};
+use crate::plan::{Case, DriverShard, Plan, Server, ServerShard, Stretch, workload};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -15,17 +15,17 @@ const MOST_PROCESSES: usize = 1_024;
 /// the broadcast address.
 const SOURCES: Range<u32> = 65_536..0x00ff_ffff;
 
-/// Finds whether a client count can be split at all.
+/// Checks that a client count can be split over a sensible number of processes.
 ///
 /// # Errors
-/// A sentence, where the limit of open files asks for an absurd number of processes.
-pub(super) fn splittable(clients: u32, machine: &Machine) -> Result<(), String> {
+/// A sentence, if the limit of open files is too low for that.
+pub(super) fn check_split(clients: u32, machine: &Machine) -> Result<(), String> {
     // No more than the clients themselves, and they are few enough to be listed.
-    let parts = split(clients, machine.open_files(), machine.cores).0.len();
+    let parts = split(clients, machine.open_files(), machine.cores).parts.len();
     match parts {
         0..=MOST_PROCESSES => Ok(()),
         _ => Err(format!(
-            "{clients} clients need {parts} processes where a process may open {} files; \
+            "{clients} clients need {parts} processes if a process may open {} files; \
              raise the limit (ulimit -Hn) or take fewer clients",
             machine.open_files()
         )),
@@ -83,11 +83,12 @@ pub(super) fn lay_out(
 
 fn drivers(plan: &Plan, clients: u32, machine: &Machine) -> Vec<DriverShard> {
     // Each client may be a sender with a second connection.
-    let files = match plan.feed.workload.is_shared() {
-        true => RESERVED_FILES + machine.open_files().saturating_sub(RESERVED_FILES) / 2,
-        false => machine.open_files(),
+    let files = if plan.feed.workload.is_shared() {
+        RESERVED_FILES + machine.open_files().saturating_sub(RESERVED_FILES) / 2
+    } else {
+        machine.open_files()
     };
-    let (parts, threads) = split(clients, files, machine.cores);
+    let Split { parts, threads } = split(clients, files, machine.cores);
     let mut first_client = 0;
     let shard = |(index, clients)| {
         let shard = DriverShard { index, first_client, clients, threads };
@@ -103,7 +104,7 @@ fn servers(plan: &Plan, clients: u32, machine: &Machine) -> Vec<ServerShard> {
         let connections = workload::connections(&plan.feed, clients);
         return vec![ServerShard { index: 0, connections, threads: 1 }];
     }
-    let (parts, threads) = split(clients, machine.open_files(), machine.cores);
+    let Split { parts, threads } = split(clients, machine.open_files(), machine.cores);
     let shard = |(index, connections)| ServerShard { index, connections, threads };
     (0..).zip(parts).map(shard).collect()
 }

@@ -1,5 +1,5 @@
-//! What each series would cost at other rates than the planned one: from an update an hour to a
-//! hundred a second.
+//! Predicts what each series would cost at other rates than the planned one: from one update an
+//! hour to a hundred a second.
 //!
 //! Separate from `estimate`, which is the planned rate and all clients, and from the report, which
 //! finds where curves cross.
@@ -10,16 +10,16 @@ use crate::predict::{CostAt, Exchange};
 
 /// The least and the greatest rate, in updates a second.
 const RATES: (f64, f64) = (1.0 / 3600.0, 100.0);
-/// Steps between these, equal on a logarithmic axis: a tenth of a decade or so, within which a
-/// cost is close to a power of the rate.
+/// Steps between these, equal on a logarithmic axis: about a tenth of a decade, within which a cost
+/// is close to a power of the rate.
 const STEPS: u32 = 64;
-/// A poll that brings more updates than this on average is left out: a client that is so far
-/// behind is nothing that anyone runs, and its arithmetic takes long.
+/// A poll that brings more updates than this on average is left out: nobody runs a client that is
+/// so far behind, and its arithmetic takes long.
 const MOST_UPDATES: f64 = 20_000.0;
 
 /// What a client of one series costs by the rate of updates.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Costs {
+pub(crate) struct SeriesCosts {
     /// The label of the series.
     pub series: String,
     /// The transport's name.
@@ -30,10 +30,10 @@ pub(crate) struct Costs {
     pub points: Result<Vec<CostAt>, String>,
 }
 
-/// The costs of every series of a plan.
-pub(crate) fn costs(plan: &Plan) -> Vec<Costs> {
+/// Predicts the costs of every series of a plan.
+pub(crate) fn predict_costs(plan: &Plan) -> Vec<SeriesCosts> {
     let clients = plan.cases.iter().filter(|c| !c.floor).map(|c| c.clients).min().unwrap_or(1);
-    let one = |series: &PlannedSeries| Costs {
+    let one = |series: &PlannedSeries| SeriesCosts {
         series: series.label.clone(),
         transport: series.transport().to_owned(),
         clients,
@@ -44,20 +44,25 @@ pub(crate) fn costs(plan: &Plan) -> Vec<Costs> {
 
 fn points(plan: &Plan, series: &PlannedSeries, clients: u32) -> Result<Vec<CostAt>, String> {
     if !plan.bundled() {
-        return Err("the server is not ours: what it sends is not foretold".to_owned());
+        return Err(
+            "the server is not the bundled one: what it sends cannot be predicted".to_owned()
+        );
     }
     if plan.feed.workload == Workload::Echo {
-        return Err("in an echo a client's messages come at the pace at which it sends".to_owned());
+        return Err(
+            "in an echo a client gets messages at the rate at which it sends them".to_owned()
+        );
     }
     let found: Vec<CostAt> =
         rates().filter_map(|rate_hz| at(plan, series, clients, rate_hz)).collect();
-    match found.is_empty() {
-        true => Err("no arithmetic knows how often its clients ask".to_owned()),
-        false => Ok(found),
+    if found.is_empty() {
+        Err("how often its clients ask cannot be predicted".to_owned())
+    } else {
+        Ok(found)
     }
 }
 
-/// The same for every series, so that curves are compared at the same rates.
+/// Returns the rates of the points: the same for every series, so that curves can be compared.
 fn rates() -> impl Iterator<Item = f64> {
     let (least, most) = RATES;
     (0..=STEPS).map(move |n| least * (most / least).powf(f64::from(n) / f64::from(STEPS)))
@@ -65,8 +70,8 @@ fn rates() -> impl Iterator<Item = f64> {
 
 fn at(plan: &Plan, series: &PlannedSeries, clients: u32, rate_hz: f64) -> Option<CostAt> {
     let feed = Spec { rate_hz, ..plan.feed };
-    let waits_ns = if series.paced { series.interval_ns } else { feed.batch_ns };
-    let many = rate_hz * waits_ns as f64 / 1e9 > MOST_UPDATES;
+    let wait_ns = if series.paced { series.interval_ns } else { feed.batch_ns };
+    let many = rate_hz * wait_ns as f64 / 1e9 > MOST_UPDATES;
     if many && feed.semantics == Semantics::Log {
         return None;
     }

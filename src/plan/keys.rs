@@ -1,7 +1,7 @@
-//! The settings of a scenario outside its transports' own: every key, default and meaning.
+//! Every setting of a scenario with its default and meaning, but for the transports' own.
 //!
-//! This and the transports' `keys()` are the only places where a default stands. `resolve` reads
-//! by these tables and `wsbench init` prints them.
+//! These tables and the transports' `keys()` are the only places that hold defaults. `resolve`
+//! reads by them, and `wsbench init` and the documentation print them.
 
 use crate::config::Key;
 use crate::scenario;
@@ -9,17 +9,17 @@ use crate::scenario;
 /// One table of a scenario.
 #[derive(Debug, Clone, Copy)]
 pub struct Section {
-    /// Its name in the file; empty for what stands before the first table.
+    /// Its name in the file; empty for the settings before the first table.
     pub name: &'static str,
     /// What it is for.
     pub about: &'static str,
     /// Its keys.
     pub keys: &'static [Key],
-    /// True where a scenario can do without it.
+    /// True if a scenario can do without it.
     pub optional: bool,
 }
 
-/// Every table of a scenario, in the order in which it is best read. A `[[series]]` has its
+/// Every table of a scenario, in the order in which they are best read. A `[[series]]` has its
 /// transport's keys as well.
 pub const SECTIONS: &[Section] = &[
     Section { name: "", about: "What is run.", keys: ROOT, optional: false },
@@ -37,26 +37,26 @@ pub const SECTIONS: &[Section] = &[
     },
     Section {
         name: "stretch",
-        about: "Permission to lengthen the interval where the machine cannot hold the rate.",
+        about: "Permission to lengthen the interval if the machine cannot hold the planned rate.",
         keys: STRETCH,
         optional: true,
     },
     Section {
         name: "series",
-        about: "A transport with its settings: a line in the pictures.",
+        about: "A transport with its settings: one line in the charts.",
         keys: SERIES,
         optional: false,
     },
     Section {
         name: scenario::LIMIT,
-        about: "A bound on a figure of the run, which fails with exit code 99 where it is not kept.",
+        about: "A condition on a figure of the run; if it does not hold, the exit code is 99.",
         keys: LIMIT,
         optional: true,
     },
 ];
 
 impl Section {
-    /// The line that begins it: `[feed]`, `[[series]]`; empty for what stands before the first.
+    /// Returns the line that begins it: `[feed]`, `[[series]]`; empty before the first table.
     pub fn header(&self) -> String {
         match self.name {
             "" => String::new(),
@@ -71,13 +71,13 @@ const fn key(name: &'static str, default: Option<&'static str>, about: &'static 
 }
 
 pub(super) const NAME: Key =
-    key("name", None, "names the report's folder; the file's name without .toml where left out");
+    key("name", None, "names the report's folder; by default the file's name without .toml");
 pub(super) const ABOUT: Key =
-    key("about", None, "one sentence on what the scenario shows; may be left out");
+    key("about", None, "one sentence on what the scenario shows; optional");
 pub(super) const CLIENTS: Key =
     key("clients", None, "how many clients are connected at once, one case for each number");
 pub(super) const RAMP: Key =
-    key("ramp", Some("\"0s\""), "the connects are spread over this time; 0s: as fast as it goes");
+    key("ramp", Some("\"0s\""), "the connects are spread over this time; 0s: as fast as possible");
 pub(super) const WARMUP: Key = key("warmup", Some("\"2s\""), "load before the measured window");
 pub(super) const DURATION: Key = key("duration", Some("\"10s\""), "the measured window");
 pub(super) const COOLDOWN: Key = key("cooldown", Some("\"1s\""), "load after the measured window");
@@ -97,13 +97,13 @@ pub(super) const DELAY: Key = key(
 pub(super) const JITTER: Key = key(
     "jitter",
     Some("\"0s\""),
-    "is added to the delay of each piece by the law, never out of order; at most 10s",
+    "random addition to the delay of each piece of data, never out of order; at most 10s",
 );
 pub(super) const JITTER_LAW: Key = key(
     "jitter_law",
     Some("\"uniform\""),
-    "\"uniform\" from 0 to the jitter, \"exponential\" with it as the mean, or \"half-normal\" with it as \
-     the deviation",
+    "its distribution: \"uniform\" from 0 to the jitter, \"exponential\" with it as the mean, or \
+     \"half-normal\" with it as the standard deviation",
 );
 pub(super) const REPEATS: Key = key("repeats", Some("1"), "how often each case is run");
 pub(super) const SEED: Key = key("seed", Some("2009"), "the seed of phases and random gaps");
@@ -114,8 +114,11 @@ pub(super) const ROOT: &[Key] = &[
     JITTER, JITTER_LAW, REPEATS, SEED,
 ];
 
-pub(super) const RATE: Key =
-    key("rate", Some("\"1/s\""), "updates for each client, or messages of each client that sends");
+pub(super) const RATE: Key = key(
+    "rate",
+    Some("\"1/s\""),
+    "updates for each client, or messages from each client that sends",
+);
 pub(super) const ARRIVALS: Key =
     key("arrivals", Some("\"periodic\""), "\"periodic\", or \"poisson\" for random gaps");
 pub(super) const SPREAD: Key = key(
@@ -135,23 +138,25 @@ pub(super) const WORKLOAD: Key = key(
      position to all",
 );
 pub(super) const SENDERS: Key =
-    key("senders", Some("1"), "of a broadcast, how many clients send; the first ones");
+    key("senders", Some("1"), "in a broadcast, how many clients send: the first ones");
 pub(super) const SEMANTICS: Key = key(
     "semantics",
     Some("\"snapshot\""),
-    "\"snapshot\": who asks gets the latest update alone; \"log\": all that it has not had",
+    "\"snapshot\": a client that asks gets only the latest update; \"log\": all that it has not \
+     received",
 );
 pub(super) const BATCH: Key = key(
     "batch",
     Some("\"0s\""),
-    "updates are held back this long after the first and go out together; 0s: at once",
+    "updates wait this long after the first one and are sent together; 0s: sent at once",
 );
 
 const FEED: &[Key] = &[WORKLOAD, SENDERS, RATE, ARRIVALS, SPREAD, SEMANTICS, BATCH, PAYLOAD, SIZE];
 
-pub(super) const URL: Key = key("url", None, "where the server listens; http only");
+pub(super) const URL: Key =
+    key("url", None, "the server's address, such as \"http://127.0.0.1:8080\"");
 pub(super) const PATHS: Key =
-    key("paths", Some("{}"), "the path for a series' label or for a transport");
+    key("paths", Some("{}"), "the path of a series, by its label or transport");
 
 const SERVER: &[Key] = &[URL, PATHS];
 
@@ -162,40 +167,43 @@ pub(super) const MOST: Key =
 
 const STRETCH: &[Key] = &[STRETCH_CLIENTS, MOST];
 
-pub(super) const TRANSPORT: Key = key("transport", None, "how updates get to the clients");
+pub(super) const TRANSPORT: Key = key("transport", None, "how updates reach the clients");
 pub(super) const LABEL: Key =
-    key("label", None, "names the series in reports; the transport's name where left out");
+    key("label", None, "names the series in reports; by default the transport's name");
 
 const SERIES: &[Key] = &[TRANSPORT, LABEL];
 
 pub(super) const LIMIT_METRIC: Key = key(
     "metric",
     None,
-    "a latency such as \"delivery_latency\", or a numeric column of summary.csv; left out where the \
+    "a latency such as \"delivery_latency\", or a numeric column of summary.csv; left out if the \
      condition names its metrics",
 );
 pub(super) const LIMIT_SERIES: Key = key(
     "series",
     None,
-    "the label or transport of the series that are judged, or a list of them; all where left out",
+    "the series that it is for, by label or transport, or a list of them; by default all",
 );
 pub(super) const LIMIT_CLIENTS: Key =
-    key("clients", None, "the client counts that are judged, one or a list; all where left out");
+    key("clients", None, "the client counts that it is for, one or a list; by default all");
 pub(super) const CONDITION: Key = key(
     "condition",
     None,
-    "what is to hold: [metric [/ metric]] [avg, min, max, med, p(N), count, rate] <, <=, >, >=, == or != a value with \
+    "what must hold: [metric [/ metric]] [avg, min, max, med, p(N), count, rate] <, <=, >, >=, == or != a value with \
      its unit; a metric may be series.metric",
 );
-pub(super) const ABORT_ON_FAIL: Key =
-    key("abort_on_fail", Some("false"), "true: the run ends once the condition does not hold");
+pub(super) const ABORT_ON_FAIL: Key = key(
+    "abort_on_fail",
+    Some("false"),
+    "true: the run ends as soon as the condition does not hold",
+);
 pub(super) const DELAY_ABORT_EVAL: Key = key(
     "delay_abort_eval",
     Some("\"0s\""),
-    "how much of a case's measured window must be over before it may end the run",
+    "how much of a case's measured window must have passed before it may end the run",
 );
 pub(super) const LIMIT_ABOUT: Key =
-    key("about", None, "one sentence on what it tests, shown beside it; may be left out");
+    key("about", None, "one sentence on what it tests, shown beside it; optional");
 
 const LIMIT: &[Key] = &[
     LIMIT_METRIC,
@@ -207,7 +215,7 @@ const LIMIT: &[Key] = &[
     LIMIT_ABOUT,
 ];
 
-/// The keys of a table.
+/// Returns the keys of a table.
 pub(super) fn of(section: &str) -> &'static [Key] {
     SECTIONS.iter().find(|s| s.name == section).map_or(&[], |s| s.keys)
 }

@@ -1,50 +1,62 @@
-//! The scenario's limits: read, and held against what the scenario has to judge.
+//! Reads the scenario's limits, and checks that what they select is in the scenario.
 //!
-//! Separate from `gate::limit`, which knows conditions and judges; and from the plan, which they
-//! are no part of.
+//! Separate from `gate::limit`, which parses conditions and compares them with a result. Limits are
+//! not a part of the plan.
 
-use crate::config::{Diagnostic, Fields, Key, Place, Source, nearest};
+use crate::config::{Diagnostic, Fields, Key, Location, SourceText, nearest};
 use crate::gate::limit::{Limit, Part, Rule};
 use crate::plan::keys;
+use crate::plan::resolve::{Clients, join_counts};
 use crate::scenario;
 use crate::units::human_ns;
 
 /// What a limit may select.
-struct Known {
+struct Selectable<'a> {
     /// Labels and transports.
     series: Vec<String>,
-    /// Client counts; empty where the scenario's own are faulty.
-    clients: Vec<u32>,
+    clients: &'a Clients,
 }
 
-/// The limits, and what is legal in them and probably not meant.
+/// Reads the limits. What is valid in them and probably not intended is added to the warnings.
 pub(super) fn read(
-    file: &scenario::File,
-    clients: &[u32],
+    file: &scenario::ScenarioFile,
+    clients: &Clients,
     duration_ns: u64,
-    faults: &mut Vec<Diagnostic>,
-) -> (Vec<Limit>, Vec<String>) {
-    let known = Known { series: series(file), clients: clients.to_vec() };
-    let (mut limits, mut warnings) = (Vec::new(), Vec::new());
+    diagnostics: &mut Vec<Diagnostic>,
+    warnings: &mut Vec<String>,
+) -> Vec<Limit> {
+    let known = Selectable { series: read_series_names(file), clients };
+    let mut limits = Vec::new();
     for mut fields in file.limits() {
         fields.declare(keys::of(scenario::LIMIT));
-        let limit = limit(&mut fields, &known);
-        let rule = rule(&mut fields, &file.source, &limit, &known);
+        let (limit, dropped) = read_limit(&mut fields, &known);
+        let rule = read_rule(&mut fields, &file.source, &limit, &known);
         if limit.delay_abort_eval_ns > 0 && !limit.abort_on_fail {
             let message = "delay_abort_eval does nothing without abort_on_fail = true";
-            fields.fault(&keys::DELAY_ABORT_EVAL, message);
+            fields.report(&keys::DELAY_ABORT_EVAL, message);
         }
-        faults.extend(fields.finish());
-        if let Some(rule) = rule {
-            warnings.extend(unusual(&limit, &rule, duration_ns));
-            limits.push(limit);
+        diagnostics.extend(fields.finish());
+        let Some(rule) = rule else { continue };
+        if !dropped.is_empty() {
+            warnings.push(format!(
+                "limit \"{}\" is for {} clients, and --set clients leaves them out: it is not \
+                 checked for them",
+                limit.words(),
+                join_counts(&dropped)
+            ));
+            // Without a count it would be for all of them.
+            if limit.clients.is_empty() {
+                continue;
+            }
         }
+        warnings.extend(warn_of_abort(&limit, &rule, duration_ns));
+        limits.push(limit);
     }
-    (limits, warnings)
+    limits
 }
 
-/// Labels and transports of all series, unjudged.
-fn series(file: &scenario::File) -> Vec<String> {
+/// Reads the labels and transports of all series, unchecked.
+fn read_series_names(file: &scenario::ScenarioFile) -> Vec<String> {
     let mut names = Vec::new();
     for mut fields in file.series() {
         for key in [&keys::LABEL, &keys::TRANSPORT] {
@@ -54,34 +66,29 @@ fn series(file: &scenario::File) -> Vec<String> {
     names
 }
 
-fn limit(fields: &mut Fields<'_>, known: &Known) -> Limit {
+/// Reads a limit, and returns with it the client counts that `--set clients` leaves out.
+fn read_limit(fields: &mut Fields<'_>, known: &Selectable<'_>) -> (Limit, Vec<u32>) {
     let series = fields.optional_texts(&keys::LIMIT_SERIES);
-    for (name, place) in &series {
-        if let Some(message) = unknown_series(name, known) {
-            fields.fault_at(&keys::LIMIT_SERIES, place.clone(), message);
+    for name in &series {
+        if let Some(message) = unknown_series(&name.value, known) {
+            fields.report_at(&keys::LIMIT_SERIES, name.location.clone(), message);
         }
     }
     let counts = fields.optional_integers(&keys::LIMIT_CLIENTS, 1..=u64::from(u32::MAX));
-    for (count, place) in &counts {
-        let own = known.clients.iter().any(|c| u64::from(*c) == *count);
-        if !known.clients.is_empty() && !own {
-            let message = format!("{count} is none of the scenario's client counts");
-            fields.fault_at(&keys::LIMIT_CLIENTS, place.clone(), message);
-        }
-    }
-    Limit {
+    let (clients, dropped) = known.clients.select(fields, &keys::LIMIT_CLIENTS, counts);
+    let limit = Limit {
         metric: fields.optional_text(&keys::LIMIT_METRIC),
-        series: series.into_iter().map(|(name, _)| name).collect(),
-        // Within u32 by the range above.
-        clients: counts.into_iter().map(|(count, _)| count as u32).collect(),
+        series: series.into_iter().map(|name| name.value).collect(),
+        clients,
         condition: fields.text(&keys::CONDITION),
         abort_on_fail: fields.boolean(&keys::ABORT_ON_FAIL),
         delay_abort_eval_ns: fields.duration_ns(&keys::DELAY_ABORT_EVAL),
         about: fields.optional_text(&keys::LIMIT_ABOUT).unwrap_or_default(),
-    }
+    };
+    (limit, dropped)
 }
 
-fn unknown_series(name: &str, known: &Known) -> Option<String> {
+fn unknown_series(name: &str, known: &Selectable<'_>) -> Option<String> {
     if known.series.iter().any(|n| n == name) {
         return None;
     }
@@ -93,22 +100,27 @@ fn unknown_series(name: &str, known: &Known) -> Option<String> {
     Some(format!("no series has the label or transport {name:?}{hint}"))
 }
 
-/// The limit's rule, its faults told; `None` where there is none.
-fn rule(fields: &mut Fields<'_>, source: &Source, limit: &Limit, known: &Known) -> Option<Rule> {
-    if !fields.sound(&keys::CONDITION) || !fields.sound(&keys::LIMIT_METRIC) {
+/// Parses a limit's condition; `None` if it is wrong, which is reported.
+fn read_rule(
+    fields: &mut Fields<'_>,
+    source: &SourceText,
+    limit: &Limit,
+    known: &Selectable<'_>,
+) -> Option<Rule> {
+    if !fields.is_valid(&keys::CONDITION) || !fields.is_valid(&keys::LIMIT_METRIC) {
         return None;
     }
-    let value = fields.place(&keys::CONDITION);
-    let within = |span| source.within(&value, &limit.condition, span);
+    let value = fields.location(&keys::CONDITION);
+    let within = |span| source.locate_part(&value, &limit.condition, span);
     let rule = match limit.rule() {
         Ok(rule) => rule,
         Err(refused) => {
             for one in refused {
-                let (key, place): (&Key, Place) = match one.part {
-                    Part::Metric => (&keys::LIMIT_METRIC, fields.place(&keys::LIMIT_METRIC)),
+                let (key, location): (&Key, Location) = match one.part {
+                    Part::Metric => (&keys::LIMIT_METRIC, fields.location(&keys::LIMIT_METRIC)),
                     Part::Condition(span) => (&keys::CONDITION, within(span)),
                 };
-                fields.fault_at(key, place, one.message);
+                fields.report_at(key, location, one.message);
             }
             return None;
         }
@@ -116,27 +128,27 @@ fn rule(fields: &mut Fields<'_>, source: &Source, limit: &Limit, known: &Known) 
     for term in &rule.terms {
         let unknown = term.series.as_ref().and_then(|name| unknown_series(name, known));
         if let Some(message) = unknown {
-            fields.fault_at(&keys::CONDITION, within(term.series_span.clone()), message);
+            fields.report_at(&keys::CONDITION, within(term.series_span.clone()), message);
         }
     }
-    if rule.names_series() && fields.written(&keys::LIMIT_SERIES) {
+    if rule.names_series() && fields.is_given(&keys::LIMIT_SERIES) {
         let message = "the condition names its series: leave out `series` beside it";
-        fields.fault(&keys::LIMIT_SERIES, message);
+        fields.report(&keys::LIMIT_SERIES, message);
     }
     Some(rule)
 }
 
-/// A limit that may not end the run when its author expects it to.
-fn unusual(limit: &Limit, rule: &Rule, duration_ns: u64) -> Option<String> {
+/// Returns a warning on a limit that may not end the run when its author expects it to.
+fn warn_of_abort(limit: &Limit, rule: &Rule, duration_ns: u64) -> Option<String> {
     let when = if !limit.abort_on_fail {
         return None;
     } else if rule.is_between_series() {
-        "is judged once both its series have run".to_owned()
+        "is checked once both its series have run".to_owned()
     } else if !rule.is_live() {
-        "is known at the end of a case only, and judged there".to_owned()
+        "can be checked only at the end of a case".to_owned()
     } else if limit.delay_abort_eval_ns >= duration_ns {
         format!(
-            "is judged at the end of a case only: delay_abort_eval is {}, and the measured duration \
+            "is checked only at the end of a case: delay_abort_eval is {}, and the measured duration \
              {}",
             human_ns(limit.delay_abort_eval_ns as f64),
             human_ns(duration_ns as f64)

@@ -1,8 +1,8 @@
 //! What will run: validated, complete, immutable.
 //!
-//! Separate from `scenario`, which holds what the user wrote: no optional setting and no default
-//! is left here. All defaults are applied in the key tables that `resolve` reads, and nowhere
-//! else. A plan opens no socket.
+//! Separate from `scenario`, which has what the user wrote: here every default is applied. The
+//! defaults are in the key tables (`keys` and the transports' own) and nowhere else. This folder
+//! opens no socket.
 
 mod address;
 mod cases;
@@ -10,6 +10,7 @@ mod curves;
 mod estimate;
 mod keys;
 mod limits;
+mod measured;
 mod preflight;
 mod resolve;
 mod shard;
@@ -17,13 +18,13 @@ mod warnings;
 mod workload;
 
 pub(crate) use address::Address;
-pub(crate) use curves::{Costs, costs};
+pub(crate) use curves::{SeriesCosts, predict_costs};
 pub(crate) use estimate::{Estimate, estimate};
 pub use keys::SECTIONS;
 pub(crate) use keys::Section;
 pub use preflight::Preflight;
 pub use resolve::{Resolved, resolve};
-pub(crate) use shard::{DriverShard, ServerShard, split};
+pub(crate) use shard::{DriverShard, ServerShard};
 
 use crate::feed;
 use crate::predict::Model;
@@ -36,10 +37,10 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-/// The authority in a request before the server's port is known: any ephemeral port has five
-/// digits, so the sizes are right.
+/// The `Host` in a request before the server's port is known: any ephemeral port has five digits,
+/// so the sizes are right.
 const BUNDLED_AUTHORITY: &str = "127.0.0.1:65535";
-/// The shortest cool-down: what a busy machine may be late by with an update.
+/// The shortest cool-down: how late an update may be on a busy machine.
 const LEAST_COOLDOWN_NS: u64 = SECOND_NS / 10;
 /// The floor is measured over at most this, or one interval.
 const FLOOR_NS: u64 = 3 * SECOND_NS;
@@ -72,7 +73,7 @@ pub struct Plan {
 /// The durations of a case, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timing {
-    /// Over how long the connects are spread; 0 for as fast as it goes.
+    /// The connects are spread over this time; 0: as fast as possible.
     pub ramp_ns: u64,
     /// Load before the measured window.
     pub warmup_ns: u64,
@@ -99,11 +100,11 @@ pub struct PlannedSeries {
     pub settings: AnySeries,
     /// The path of the request on the server.
     pub path: String,
-    /// Whether the driver has a schedule of its own.
+    /// True if clients take turns on the driver's own schedule.
     pub paced: bool,
-    /// Planned nanoseconds between two events of a client; 0 where each follows the last.
+    /// Planned nanoseconds between two events of a client; 0 if each follows the last.
     pub interval_ns: u64,
-    /// True where each turn opens a connection.
+    /// True if each turn opens a connection.
     pub connection_each_turn: bool,
 }
 
@@ -111,9 +112,9 @@ pub struct PlannedSeries {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Server {
-    /// The reference server, in processes of its own, anew for each case.
+    /// The reference server, started in processes of its own for each case.
     Bundled,
-    /// A server that is not ours: already running, or started by its command line.
+    /// Another server: already running, or started from its command line.
     External {
         /// As the user wrote it.
         url: String,
@@ -121,23 +122,23 @@ pub enum Server {
         authority: String,
         /// Where it listens.
         address: SocketAddr,
-        /// How to start it, anew for each case; absent where it is already running.
+        /// How to start it for each case; absent if it is already running.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        start: Option<Start>,
+        start: Option<StartCommand>,
     },
 }
 
-/// How to start a server that is not ours. `{port}` in its words and its address stands for a port
+/// How to start an external server. `{port}` in its arguments and its address stands for a port
 /// that is free when it is started; until then the address has a port of as many digits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Start {
+pub struct StartCommand {
     /// The program and its arguments.
     pub words: Vec<String>,
     /// How long it may take to listen, in nanoseconds.
     pub ready_ns: u64,
 }
 
-/// How far an interval may be stretched.
+/// How far an interval may be lengthened.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Stretch {
     /// The longest interval allowed, as a multiple of the planned one.
@@ -147,9 +148,9 @@ pub struct Stretch {
 /// One transport at one client count, once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Case {
-    /// Its number in the run.
+    /// Its number within the run.
     pub index: u32,
-    /// The series' number; for the floor, the series whose schedule it imitates.
+    /// The number of the series; for the floor, of the series whose schedule it has.
     pub series: usize,
     /// True for the floor: the `null` transport on the same schedule.
     pub floor: bool,
@@ -157,10 +158,10 @@ pub struct Case {
     pub clients: u32,
     /// 0 for the first repeat.
     pub repeat: u32,
-    /// The permission to stretch the interval.
+    /// The permission to lengthen the interval.
     pub stretch: Option<Stretch>,
-    /// The first source address is 127.0.0.0 plus this; one address a client. 0 where the
-    /// server is not on 127.0.0.0/8 and the kernel chooses.
+    /// The first source address is 127.0.0.0 plus this; one address a client. 0 if the server is
+    /// not on 127.0.0.0/8: then the kernel chooses.
     pub first_source: u32,
     /// The driver's processes.
     pub drivers: Vec<DriverShard>,
@@ -169,29 +170,31 @@ pub struct Case {
 }
 
 impl PlannedSeries {
-    /// The transport's name.
+    /// Returns the name of the transport.
     pub fn transport(&self) -> &'static str {
         self.settings.transport().name()
     }
 }
 
 impl Plan {
-    /// The series of a case.
+    /// Returns the series of a case.
     pub fn series_of(&self, case: &Case) -> &PlannedSeries {
         &self.series[case.series]
     }
-    /// Nanoseconds between two events of a client in a case.
+
+    /// Returns the nanoseconds between two events of a client in a case.
     pub fn interval_ns(&self, case: &Case) -> u64 {
         self.series_of(case).interval_ns
     }
-    /// The durations of a case: the plan's with limits that allow for the delay; shorter for the
-    /// floor, which has nobody to connect to.
+
+    /// Returns the durations of a case: the plan's, with limits that allow for the delay; shorter
+    /// ones for the floor, which connects to nothing.
     pub fn timing_of(&self, case: &Case) -> Timing {
         let mut timing = self.timing;
         if !case.floor {
             let allowance_ns = self.delay.allowance_ns();
             timing.timeout_ns = timing.timeout_ns.saturating_add(allowance_ns);
-            // An exchange that is under way, and the end of the connection.
+            // An exchange that has begun, and the end of the connection.
             timing.drain_ns = timing.drain_ns.saturating_add(allowance_ns.saturating_mul(2));
         } else {
             timing.ramp_ns = 0;
@@ -203,7 +206,8 @@ impl Plan {
         timing.cooldown_ns = timing.cooldown_ns.max(least_ns);
         timing
     }
-    /// The shortest cool-down of a case that runs at this interval: what was published at the end
+
+    /// Returns the shortest cool-down of a case at this interval: what was published at the end
     /// of the measured window must reach its client before the load ends, or it would be counted
     /// as missing. A poll may be an interval away, and a held one two round trips.
     pub fn least_cooldown_ns(&self, case: &Case, interval_ns: u64) -> u64 {
@@ -211,17 +215,19 @@ impl Plan {
             return 0;
         }
         let asks_after_ns = if self.series_of(case).paced { interval_ns } else { 0 };
-        // A sender's last turn may be a period after the window's end for the others.
+        // A sender's last turn may come a period after the window's end.
         let shared = self.feed.workload.is_shared();
         let sends_ns = if shared { self.feed.period_ns() } else { 0 };
         let late_ns = sends_ns + asks_after_ns + 2 * self.delay.allowance_ns() + self.feed.batch_ns;
         late_ns.max(LEAST_COOLDOWN_NS)
     }
-    /// A case's bytes and latency by arithmetic; `None` where the server is not ours.
+
+    /// Predicts a case's bytes and latency; `None` if they are not known, as of an external server.
     pub fn model(&self, case: &Case) -> Option<Model> {
         self.model_of(self.series_of(case), &self.feed, case.clients)
     }
-    /// The same for a series with another feed or other clients than planned.
+
+    /// Predicts the same for a series with another feed, or other clients, than planned.
     pub fn model_of(
         &self,
         series: &PlannedSeries,
@@ -237,16 +243,18 @@ impl Plan {
             SeriesContext { feed: *feed, target, delay_ns: self.delay.one_way_ns, clients };
         let mut model = series.settings.shape(&context).model?;
         if self.delay.jitter_ns > 0 {
-            // A law with jitter is a convolution, and order is kept: no closed form is claimed.
+            // With jitter, and in order, a latency has no closed form.
             (model.delivery, model.response, model.age_mean_ns) = (None, None, None);
         }
         Some(model)
     }
-    /// True where the server is ours.
+
+    /// True if the reference server answers.
     pub fn bundled(&self) -> bool {
         self.server == Server::Bundled
     }
-    /// SHA-1 of the canonical JSON, in hexadecimal.
+
+    /// Returns the SHA-1 of the canonical JSON, in hexadecimal.
     pub fn hash(&self) -> String {
         use sha1::Digest;
         // `serde_json::Value` sorts its keys; a plan holds no map with other than string keys.
@@ -254,7 +262,8 @@ impl Plan {
         let digest = sha1::Sha1::digest(value.to_string());
         digest.iter().map(|b| format!("{b:02x}")).collect()
     }
-    /// Why figures will be absent from the reports, by the figure's name.
+
+    /// Returns why figures will be absent from the reports, by the figure's name.
     pub fn absent(&self) -> BTreeMap<String, String> {
         let mut why = BTreeMap::new();
         let mut because = |names: &[&str], reason: &str| {
@@ -263,11 +272,11 @@ impl Plan {
         match &self.server {
             Server::Bundled => {}
             Server::External { start: Some(_), .. } => {
-                because(&["server_audit"], "the server is not ours and counts no bytes for us");
+                because(&["server_audit"], "an external server does not count bytes");
             }
             Server::External { start: None, .. } => because(
                 &["server_cpu", "server_memory", "server_audit"],
-                "the server is not ours and was not started by this run",
+                "the server is external and was not started by this run",
             ),
         }
         why

@@ -1,7 +1,7 @@
-//! A plan held against the machine, before a socket is opened: what falls short and what helps.
+//! Compares a plan with the machine before a socket is opened: what is too little, and what to do.
 //!
 //! Separate from the plan itself, which is the same on every machine with the same limit of open
-//! files and the same cores.
+//! files and the same number of cores.
 
 use crate::os::Machine;
 use crate::plan::shard::RESERVED_FILES;
@@ -13,37 +13,37 @@ use serde::Serialize;
 const TIME_WAIT_S: f64 = 60.0;
 /// How long connection tracking keeps a closed connection by default, in seconds.
 const TRACKED_S: f64 = 120.0;
-/// A queue that connects as fast as they go do not overflow.
+/// An accept queue that does not overflow when clients connect as fast as they can.
 const QUEUE: u64 = 1_024;
-/// What a packet in a socket's buffer takes beside its bytes (`struct sk_buff` and its tail).
+/// Memory of a packet in a socket's buffer besides its bytes (`struct sk_buff` and its tail).
 const PACKET_BYTES: u64 = 768;
-/// Files that the run's own process needs beside its pipes.
+/// Files that the run's own process needs besides its pipes.
 const OWN_FILES: u64 = 64;
 /// Tasks for this program itself and those that already run.
 const OTHER_TASKS: u64 = 512;
 
-/// One need of a plan and what the machine has.
+/// One need of a plan, and what the machine has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Check {
+pub struct PreflightCheck {
     /// What is needed.
     pub name: &'static str,
     /// How much of it.
     pub needed: String,
     /// How much there is.
     pub available: String,
-    /// Whether that is enough.
+    /// True if that is enough.
     pub ok: bool,
-    /// Whether the run cannot work without. Otherwise it may be slow or be judged invalid.
+    /// True if the run cannot work without it. Otherwise it may be slow, or invalid.
     pub required: bool,
-    /// What to do; empty where it is enough.
+    /// What to do; empty if it is enough.
     pub remedy: String,
 }
 
-/// A plan held against a machine.
+/// A plan compared with a machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Preflight {
     /// Every need that could be checked.
-    pub checks: Vec<Check>,
+    pub checks: Vec<PreflightCheck>,
     /// What could not be checked, and why.
     pub unread: Vec<String>,
 }
@@ -61,7 +61,7 @@ struct Needs {
 }
 
 impl Preflight {
-    /// Holds a plan against a machine.
+    /// Compares a plan with a machine.
     pub fn new(plan: &Plan, machine: &Machine) -> Preflight {
         let needs = needs(plan);
         let mut checks = vec![files(&needs, machine)];
@@ -75,7 +75,7 @@ impl Preflight {
         Preflight { checks, unread: machine.unread.clone() }
     }
 
-    /// Why the run cannot work, with every remedy; `None` where it can.
+    /// Returns why the run cannot work, with every remedy; `None` if it can.
     pub fn refusal(&self) -> Option<String> {
         let short = self.checks.iter().filter(|c| c.required && !c.ok);
         let lines: Vec<String> = short
@@ -105,7 +105,7 @@ fn needs(plan: &Plan) -> Needs {
         let message = largest_message.unwrap_or(0) + PACKET_BYTES;
         let tracked = connections + (opened * TRACKED_S) as u64;
         let tasks = expected.threads + 2 * (expected.driver_processes + expected.server_processes);
-        // The run's own process has no sockets; it holds three pipes and a handle for each of the others.
+        // The run's own process has no sockets, but three pipes and a handle for each of the others.
         let others = (case.drivers.len() + case.servers.len()) as u64 * 4;
         let sockets = if case.floor { 0 } else { largest };
         most.files = most.files.max(sockets + RESERVED_FILES).max(others + OWN_FILES);
@@ -119,12 +119,18 @@ fn needs(plan: &Plan) -> Needs {
     most
 }
 
-fn check(name: &'static str, ok: bool, needed: String, available: String, remedy: &str) -> Check {
+fn check(
+    name: &'static str,
+    ok: bool,
+    needed: String,
+    available: String,
+    remedy: &str,
+) -> PreflightCheck {
     let remedy = if ok { String::new() } else { remedy.to_owned() };
-    Check { name, needed, available, ok, required: true, remedy }
+    PreflightCheck { name, needed, available, ok, required: true, remedy }
 }
 
-fn files(needs: &Needs, machine: &Machine) -> Check {
+fn files(needs: &Needs, machine: &Machine) -> PreflightCheck {
     let open = machine.open_files();
     let shown = match machine.open_files_soft {
         Some(soft) if soft < open => {
@@ -141,12 +147,12 @@ fn files(needs: &Needs, machine: &Machine) -> Check {
     )
 }
 
-fn ports(plan: &Plan, needs: &Needs, machine: &Machine) -> Option<Check> {
+fn ports(plan: &Plan, needs: &Needs, machine: &Machine) -> Option<PreflightCheck> {
     let count = machine.port_count()?;
     let remedy = match plan.server {
         Server::Bundled => {
-            "sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\", or keep \
-                            connections alive, or a longer interval"
+            "sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\", or keep connections alive, \
+             or a longer interval"
         }
         Server::External { .. } => {
             "sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\", or fewer clients, or keep \
@@ -157,24 +163,24 @@ fn ports(plan: &Plan, needs: &Needs, machine: &Machine) -> Option<Check> {
     Some(check("ports an address", needs.ports <= count, needed, shown, remedy))
 }
 
-fn memory(needs: &Needs, machine: &Machine) -> Option<Check> {
+fn memory(needs: &Needs, machine: &Machine) -> Option<PreflightCheck> {
     let free = machine.memory_bytes?;
     let remedy = "take fewer clients (--set clients=[…]) or free memory";
     let (needed, shown) = (human_bytes(needs.memory as f64), human_bytes(free as f64));
     Some(check("memory (estimate)", needs.memory <= free, format!("about {needed}"), shown, remedy))
 }
 
-/// TCP's buffers, where one message for each client is under way at once.
-fn buffers(needs: &Needs, machine: &Machine) -> Option<Check> {
+/// TCP's buffers, if one message for each client is on its way at once.
+fn buffers(needs: &Needs, machine: &Machine) -> Option<PreflightCheck> {
     let most = machine.tcp_bytes?;
     let remedy = "raise the third number of sysctl net.ipv4.tcp_mem (pages), or fewer clients";
     let (needed, shown) = (human_bytes(needs.buffers as f64), human_bytes(most as f64));
     let needed = format!("about {needed}");
     let check = check("TCP buffers (estimate)", needs.buffers <= most, needed, shown, remedy);
-    Some(Check { required: false, ..check })
+    Some(PreflightCheck { required: false, ..check })
 }
 
-fn tracking(needs: &Needs, machine: &Machine) -> Option<Check> {
+fn tracking(needs: &Needs, machine: &Machine) -> Option<PreflightCheck> {
     let table = machine.conntrack?;
     let free = table.most.saturating_sub(table.used);
     let remedy = format!(
@@ -183,20 +189,20 @@ fn tracking(needs: &Needs, machine: &Machine) -> Option<Check> {
         (needs.tracked + table.used).next_power_of_two()
     );
     let (needed, shown) = (thousands(needs.tracked), thousands(free));
-    // A kernel may have the table and no rule that fills it.
+    // A kernel may have the table but no rule that fills it.
     let check = check("tracked connections", needs.tracked <= free, needed, shown, &remedy);
-    Some(Check { required: false, ..check })
+    Some(PreflightCheck { required: false, ..check })
 }
 
-fn queue(plan: &Plan, needs: &Needs, machine: &Machine) -> Option<Check> {
+fn queue(plan: &Plan, needs: &Needs, machine: &Machine) -> Option<PreflightCheck> {
     let most = machine.somaxconn.filter(|_| plan.bundled())?;
     let needed = QUEUE.min(needs.connections);
     let remedy = "sysctl -w net.core.somaxconn=4096, or a ramp: connects may wait a second";
     let check = check("accept queue", needed <= most, thousands(needed), thousands(most), remedy);
-    Some(Check { required: false, ..check })
+    Some(PreflightCheck { required: false, ..check })
 }
 
-fn tasks(needs: &Needs, machine: &Machine) -> Option<Check> {
+fn tasks(needs: &Needs, machine: &Machine) -> Option<PreflightCheck> {
     let most = machine.tasks?;
     let needed = needs.tasks + OTHER_TASKS;
     let remedy = "raise ulimit -u, kernel.pid_max or the control group's pids.max";
@@ -204,7 +210,7 @@ fn tasks(needs: &Needs, machine: &Machine) -> Option<Check> {
     Some(check("processes and threads", needed <= most, shown_needed, shown, remedy))
 }
 
-fn sources(plan: &Plan, machine: &Machine) -> Option<Check> {
+fn sources(plan: &Plan, machine: &Machine) -> Option<PreflightCheck> {
     plan.cases.iter().find(|c| c.first_source != 0)?;
     let shown = if machine.loopback_block { "127.0.0.0/8" } else { "127.0.0.1" };
     let remedy = "run on Linux: only there are all of 127.0.0.0/8 addresses of the machine";

@@ -1,15 +1,17 @@
-//! From what the user wrote to what will run: reads every setting, applies the defaults, holds
-//! the settings against one another, and lays out the cases.
+//! Makes a plan of a scenario: reads every setting, applies the defaults, compares the settings
+//! with one another, and lays out the cases.
 //!
-//! Separate from `preflight`, which holds the plan against the machine. Of the machine only its
+//! Separate from `preflight`, which compares the plan with the machine. Of the machine only its
 //! limit of open files and its cores are used here: they decide how many processes there are.
 
-use crate::config::{Diagnostic, Diagnostics, Fields, Key, Place, Table, nearest};
+use crate::config::{
+    Diagnostic, Diagnostics, Fields, Key, Located, Location, Origin, TomlTable, nearest,
+};
 use crate::feed;
 use crate::feed::{Arrivals, PayloadKind};
 use crate::gate::limit::Limit;
 use crate::os::Machine;
-use crate::plan::warnings::warnings;
+use crate::plan::warnings::plan_warnings;
 use crate::plan::{
     BUNDLED_AUTHORITY, Plan, PlannedSeries, Server, Stretch, Timing, address, cases, keys, limits,
     workload,
@@ -19,7 +21,7 @@ use crate::protocol::http1::Target;
 use crate::scenario;
 use crate::time::{Delay, JitterLaw, MOST_DELAY_NS};
 use crate::transport::{self, AnySeries};
-use crate::units::{SECOND_NS, human_ns};
+use crate::units::{SECOND_NS, human_ns, thousands};
 use std::collections::BTreeMap;
 
 /// The most clients of one case: more than two machines' worth of ports and memory.
@@ -36,32 +38,70 @@ const MOST_RATE_HZ: f64 = 10_000.0;
 const LEAST_RATE_HZ: f64 = 1.0 / 86_400.0;
 /// The most cases of a run: as many as an hour holds at a second each.
 const MOST_CASES: u64 = 3_600;
-/// A plan and what its user should know of it.
+
+/// A plan and what its user should know about it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Resolved {
-    /// The plan.
+    /// What will run.
     pub plan: Plan,
-    /// What its figures are held against.
+    /// What its figures are compared with.
     pub limits: Vec<Limit>,
-    /// What is legal and probably not meant.
+    /// What is valid and probably not intended.
     pub warnings: Vec<String>,
 }
 
-/// What stands before the first table.
-struct Root {
+/// The settings before the first table.
+struct RootSettings {
     name: String,
     about: String,
-    clients: Vec<u32>,
+    clients: Clients,
     timing: Timing,
     delay: Delay,
     repeats: u32,
     seed: u64,
-    /// False where the duration itself was faulty: nothing is held against it then.
-    duration_sound: bool,
+    /// False if the duration itself is wrong: nothing is compared with it then.
+    duration_is_valid: bool,
 }
 
-/// The server and the paths that the user gave, by label or transport.
-struct Answering {
+/// The client counts of a scenario.
+pub(super) struct Clients {
+    /// In the order of the scenario; empty if the setting is wrong.
+    pub counts: Vec<u32>,
+    /// True if they were given by `--set`, so that selectors in the file may refer to others.
+    overridden: bool,
+}
+
+impl Clients {
+    /// Keeps the selected counts that the scenario has. One that it has not is an error, unless
+    /// the file selects it and `--set` replaced the scenario's counts: then it is dropped, and
+    /// returned as the second part.
+    pub(super) fn select(
+        &self,
+        fields: &mut Fields<'_>,
+        key: &Key,
+        selected: Vec<Located<u64>>,
+    ) -> (Vec<u32>, Vec<u32>) {
+        let mut kept = Vec::new();
+        let mut dropped = Vec::new();
+        for Located { value, location } in selected {
+            // The readers allow no larger number.
+            let count = value as u32;
+            // Without a single valid count the scenario has another error.
+            if self.counts.is_empty() || self.counts.contains(&count) {
+                kept.push(count);
+            } else if self.overridden && !matches!(location.origin, Origin::Override(_)) {
+                dropped.push(count);
+            } else {
+                let message = format!("{value} is none of the scenario's client counts");
+                fields.report_at(key, location, message);
+            }
+        }
+        (kept, dropped)
+    }
+}
+
+/// The server, and the paths that the user gave by label or transport.
+struct ServerSettings {
     server: Server,
     paths: BTreeMap<String, String>,
 }
@@ -70,27 +110,30 @@ struct Answering {
 ///
 /// # Errors
 /// Everything that is wrong with the scenario.
-pub fn resolve(file: &scenario::File, machine: &Machine) -> Result<Resolved, Diagnostics> {
-    let mut faults = Vec::new();
+pub fn resolve(file: &scenario::ScenarioFile, machine: &Machine) -> Result<Resolved, Diagnostics> {
+    let mut diagnostics = Vec::new();
     let mut fields = file.root();
     let root = read_root(&mut fields, file, machine);
-    let feed = read_feed(file, root.seed, &mut faults);
-    workload::judge_clients(&mut fields, &feed, &root.clients, &root.timing, machine);
+    let feed = read_feed(file, root.seed, &mut diagnostics);
+    workload::check_clients(&mut fields, &feed, &root.clients.counts, &root.timing, machine);
     let labels = read_labels(file);
-    let answering = read_server(file, &labels, &mut faults);
+    let server_settings = read_server(file, &labels, &mut diagnostics);
     let mut series = Vec::new();
     for each in file.series() {
-        series.extend(read_series(each, &feed, &answering, &series, &root, &mut faults));
+        series.extend(read_series(each, &feed, &server_settings, &series, &root, &mut diagnostics));
     }
-    let stretch = read_stretch(file, &root.clients, &mut faults);
-    let (limits, unusual) = limits::read(file, &root.clients, root.timing.duration_ns, &mut faults);
-    let wanted = root.clients.len() as u64 * (series.len() as u64 + 1) * u64::from(root.repeats);
-    if wanted > MOST_CASES {
-        let message = format!("{wanted} cases in all; at most {MOST_CASES} are run");
-        fields.fault(&keys::REPEATS, message);
+    let mut warnings = Vec::new();
+    let stretch = read_stretch(file, &root.clients, &mut diagnostics, &mut warnings);
+    let limits =
+        limits::read(file, &root.clients, root.timing.duration_ns, &mut diagnostics, &mut warnings);
+    let counts = root.clients.counts.len() as u64;
+    let cases = counts * (series.len() as u64 + 1) * u64::from(root.repeats);
+    if cases > MOST_CASES {
+        let message = format!("{cases} cases in all; at most {MOST_CASES} are run");
+        fields.report(&keys::REPEATS, message);
     }
-    faults.extend(fields.finish());
-    file.judge(faults)?;
+    diagnostics.extend(fields.finish());
+    file.check(diagnostics)?;
     let mut plan = Plan {
         name: root.name,
         about: root.about,
@@ -100,33 +143,39 @@ pub fn resolve(file: &scenario::File, machine: &Machine) -> Result<Resolved, Dia
         delay: root.delay,
         repeats: root.repeats,
         series,
-        server: answering.server,
+        server: server_settings.server,
         cases: Vec::new(),
     };
-    plan.cases = cases::lay_out(&plan, &root.clients, &stretch, machine);
-    let mut warnings = warnings(&plan, machine.cores);
-    warnings.extend(unusual);
+    plan.cases = cases::lay_out(&plan, &root.clients.counts, &stretch, machine);
+    warnings.extend(plan_warnings(&plan, machine.cores));
     Ok(Resolved { plan, limits, warnings })
 }
 
-fn read_root(fields: &mut Fields<'_>, file: &scenario::File, machine: &Machine) -> Root {
+fn read_root(
+    fields: &mut Fields<'_>,
+    file: &scenario::ScenarioFile,
+    machine: &Machine,
+) -> RootSettings {
     fields.declare(keys::ROOT);
-    for key in scenario::File::table_keys() {
+    for key in scenario::ScenarioFile::table_keys() {
         fields.declare(&[key]);
     }
     let name = read_name(fields, &file.stem);
-    let clients = fields.integers(&keys::CLIENTS, 1..=MOST_CLIENTS);
-    // Within MOST_CLIENTS.
-    let clients: Vec<u32> = clients.into_iter().map(|n| n as u32).collect();
-    if let Some(most) = clients.iter().max()
-        && let Err(message) = cases::splittable(*most, machine)
+    let counts = fields.integers(&keys::CLIENTS, 1..=MOST_CLIENTS);
+    let clients = Clients {
+        // Within MOST_CLIENTS.
+        counts: counts.into_iter().map(|count| count.value as u32).collect(),
+        overridden: matches!(fields.location(&keys::CLIENTS).origin, Origin::Override(_)),
+    };
+    if let Some(most) = clients.counts.iter().max()
+        && let Err(message) = cases::check_split(*most, machine)
     {
-        fields.fault(&keys::CLIENTS, message);
+        fields.report(&keys::CLIENTS, message);
     }
     let mut phase = |key: &Key| {
         let ns = fields.duration_ns(key);
         if ns > MOST_PHASE_NS {
-            fields.fault(key, format!("{} must be at most 24h", key.name));
+            fields.report(key, format!("{} must be at most 24h", key.name));
         }
         ns
     };
@@ -144,16 +193,16 @@ fn read_root(fields: &mut Fields<'_>, file: &scenario::File, machine: &Machine) 
         (&keys::TIMEOUT, timing.timeout_ns),
         (&keys::DRAIN, timing.drain_ns),
     ] {
-        if ns == 0 && fields.sound(key) {
-            fields.fault(key, format!("{} must be more than 0s", key.name));
+        if ns == 0 && fields.is_valid(key) {
+            fields.report(key, format!("{} must be more than 0s", key.name));
         }
     }
-    if timing.resolution_ns > MOST_RESOLUTION_NS && fields.sound(&keys::RESOLUTION) {
-        fields.fault(&keys::RESOLUTION, "resolution must be at most 10ms");
+    if timing.resolution_ns > MOST_RESOLUTION_NS && fields.is_valid(&keys::RESOLUTION) {
+        fields.report(&keys::RESOLUTION, "resolution must be at most 10ms");
     }
     // TOML's whole numbers have a sign.
     let seed = fields.integer(&keys::SEED, 0..=i64::MAX as u64);
-    Root {
+    RootSettings {
         name,
         about: fields.optional_text(&keys::ABOUT).unwrap_or_default(),
         clients,
@@ -161,64 +210,69 @@ fn read_root(fields: &mut Fields<'_>, file: &scenario::File, machine: &Machine) 
         delay: read_delay(fields, seed),
         repeats: fields.integer(&keys::REPEATS, 1..=1000) as u32,
         seed,
-        duration_sound: fields.sound(&keys::DURATION),
+        duration_is_valid: fields.is_valid(&keys::DURATION),
     }
 }
 
 fn read_delay(fields: &mut Fields<'_>, seed: u64) -> Delay {
-    let mut held = |key: &Key| {
+    let mut bounded = |key: &Key| {
         let ns = fields.duration_ns(key);
-        if ns > MOST_DELAY_NS && fields.sound(key) {
-            fields.fault(key, format!("{} must be at most 10s", key.name));
+        if ns > MOST_DELAY_NS && fields.is_valid(key) {
+            fields.report(key, format!("{} must be at most 10s", key.name));
         }
         ns
     };
-    let (one_way_ns, jitter_ns) = (held(&keys::DELAY), held(&keys::JITTER));
+    let one_way_ns = bounded(&keys::DELAY);
+    let jitter_ns = bounded(&keys::JITTER);
     let names = JitterLaw::ALL.map(JitterLaw::name);
     let chosen = fields.choice(&keys::JITTER_LAW, &names);
     let law = JitterLaw::ALL.into_iter().find(|law| law.name() == chosen).unwrap_or_default();
     Delay { one_way_ns, jitter_ns, law, seed }
 }
 
-/// The name is a part of a folder's name.
+/// Reads the name, which becomes a part of a folder's name.
 fn read_name(fields: &mut Fields<'_>, stem: &str) -> String {
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let Some(name) = fields.optional_text(&keys::NAME) else {
-        let tamed: String = stem.chars().map(|c| if legal(c) { c } else { '-' }).collect();
-        let tamed = tamed.trim_start_matches(['.', '-']).chars().take(64).collect::<String>();
-        return if tamed.is_empty() { "scenario".to_owned() } else { tamed };
+        let safe: String = stem.chars().map(|c| if legal(c) { c } else { '-' }).collect();
+        let safe = safe.trim_start_matches(['.', '-']).chars().take(64).collect::<String>();
+        return if safe.is_empty() { "scenario".to_owned() } else { safe };
     };
-    if let Some(message) = bad_word("name", &name) {
-        fields.fault(&keys::NAME, message);
+    if let Some(message) = bad_name("name", &name) {
+        fields.report(&keys::NAME, message);
     }
     name
 }
 
-/// Why a word cannot be a part of a file's name or a path in `--set`.
-fn bad_word(what: &str, word: &str) -> Option<String> {
+/// Returns why a name cannot be a part of a file's name or of a path in `--set`.
+fn bad_name(what: &str, name: &str) -> Option<String> {
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let begins = word.starts_with(|c: char| c.is_ascii_alphanumeric());
-    (!word.chars().all(legal) || !begins || word.len() > 64).then(|| {
+    let begins = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+    (!name.chars().all(legal) || !begins || name.len() > 64).then(|| {
         format!(
-            "{what} {word:?} must be at most 64 letters, digits, \"-\", \"_\" and \".\", \
+            "{what} {name:?} must be at most 64 letters, digits, \"-\", \"_\" and \".\", \
              and begin with a letter or digit"
         )
     })
 }
 
-fn read_feed(file: &scenario::File, seed: u64, faults: &mut Vec<Diagnostic>) -> feed::Spec {
-    let nothing = Table::empty(Place::whole());
+fn read_feed(
+    file: &scenario::ScenarioFile,
+    seed: u64,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> feed::Spec {
+    let nothing = TomlTable::empty(Location::whole());
     let mut fields =
         file.table("feed").unwrap_or_else(|| Fields::new(&nothing, "feed", &file.base_dir));
     fields.declare(keys::of("feed"));
     let plain = workload::read(&mut fields);
     let rate_hz = fields.rate_hz(&keys::RATE);
-    if fields.sound(&keys::RATE) && !(LEAST_RATE_HZ..=MOST_RATE_HZ).contains(&rate_hz) {
+    if fields.is_valid(&keys::RATE) && !(LEAST_RATE_HZ..=MOST_RATE_HZ).contains(&rate_hz) {
         let message = match rate_hz {
             0.0 => "rate must be more than 0/s".to_owned(),
             _ => format!("rate must be between 1/24h and {MOST_RATE_HZ}/s for each client"),
         };
-        fields.fault(&keys::RATE, message);
+        fields.report(&keys::RATE, message);
     }
     let arrivals = match fields.choice(&keys::ARRIVALS, &["periodic", "poisson"]) {
         "poisson" => Arrivals::Poisson,
@@ -231,27 +285,27 @@ fn read_feed(file: &scenario::File, seed: u64, faults: &mut Vec<Diagnostic>) -> 
         PayloadKind::ALL.into_iter().find(|k| k.name() == chosen).unwrap_or(PayloadKind::Text);
     let size = fields.size(&keys::SIZE);
     let (kind, size) = workload::payload(&mut fields, plain.workload, kind, size);
-    workload::judge(&mut fields, &plain, arrivals);
+    workload::check(&mut fields, &plain, arrivals);
     let least = kind.least_bytes() as u64;
-    if fields.sound(&keys::SIZE) && fields.sound(&keys::PAYLOAD) {
+    if fields.is_valid(&keys::SIZE) && fields.is_valid(&keys::PAYLOAD) {
         if size < least {
             let message = format!(
                 "size {size}B is too small for the sequence number and publish time in a \
                  {} message: at least {least}B",
                 kind.name()
             );
-            fields.fault(&keys::SIZE, message);
+            fields.report(&keys::SIZE, message);
         } else if size > MOST_PAYLOAD_BYTES {
-            fields.fault(&keys::SIZE, "size must be at most 1MiB");
+            fields.report(&keys::SIZE, "size must be at most 1MiB");
         }
     }
-    faults.extend(fields.finish());
+    diagnostics.extend(fields.finish());
     let payload_bytes = size.min(MOST_PAYLOAD_BYTES) as u32;
     feed::Spec { rate_hz, arrivals, spread, kind, payload_bytes, seed, ..plain }
 }
 
-/// The labels and transports of the series, without judging them: other settings name them.
-fn read_labels(file: &scenario::File) -> Vec<String> {
+/// Reads the labels and transports of the series, unchecked: other settings name them.
+fn read_labels(file: &scenario::ScenarioFile) -> Vec<String> {
     let mut labels = Vec::new();
     for mut fields in file.series() {
         labels.extend(fields.optional_text(&keys::LABEL));
@@ -261,19 +315,19 @@ fn read_labels(file: &scenario::File) -> Vec<String> {
 }
 
 fn read_server(
-    file: &scenario::File,
+    file: &scenario::ScenarioFile,
     labels: &[String],
-    faults: &mut Vec<Diagnostic>,
-) -> Answering {
-    let mut answering = Answering { server: Server::Bundled, paths: BTreeMap::new() };
-    let Some(mut fields) = file.table("server") else { return answering };
+    diagnostics: &mut Vec<Diagnostic>,
+) -> ServerSettings {
+    let mut server_settings = ServerSettings { server: Server::Bundled, paths: BTreeMap::new() };
+    let Some(mut fields) = file.table("server") else { return server_settings };
     fields.declare(keys::of("server"));
     let url = fields.text(&keys::URL);
-    if fields.sound(&keys::URL) {
-        match address::parse(&url) {
-            Err(message) => fields.fault(&keys::URL, message),
+    if fields.is_valid(&keys::URL) {
+        match address::Address::resolve(&url) {
+            Err(message) => fields.report(&keys::URL, message),
             Ok(address::Address { authority, socket }) => {
-                answering.server =
+                server_settings.server =
                     Server::External { url, authority, address: socket, start: None };
             }
         }
@@ -286,7 +340,7 @@ fn read_server(
                 None => String::new(),
             };
             let message = format!("no series has the label or transport {:?}{hint}", path.name);
-            fields.fault_at(&keys::PATHS, path.place, message);
+            fields.report_at(&keys::PATHS, path.location, message);
         }
         let legal = path.text.chars().all(|c| c.is_ascii_graphic() && c != '#');
         if !path.text.starts_with('/') || !legal {
@@ -294,53 +348,53 @@ fn read_server(
                 "path {:?} must begin with \"/\" and hold no space, # or letter beyond ASCII",
                 path.text
             );
-            fields.fault_at(&keys::PATHS, path.text_place, message);
+            fields.report_at(&keys::PATHS, path.text_location, message);
         }
-        answering.paths.insert(path.name, path.text);
+        server_settings.paths.insert(path.name, path.text);
     }
-    faults.extend(fields.finish());
-    answering
+    diagnostics.extend(fields.finish());
+    server_settings
 }
 
 fn read_series(
     mut fields: Fields<'_>,
     feed: &feed::Spec,
-    answering: &Answering,
+    server_settings: &ServerSettings,
     before: &[PlannedSeries],
-    root: &Root,
-    faults: &mut Vec<Diagnostic>,
+    root: &RootSettings,
+    diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<PlannedSeries> {
     fields.declare(keys::of(scenario::SERIES));
     let names: Vec<&str> = transport::TRANSPORTS.iter().map(|t| t.name()).collect();
     let name = fields.choice(&keys::TRANSPORT, &names);
     let label = fields.optional_text(&keys::LABEL).unwrap_or_else(|| name.to_owned());
-    let label_key = if fields.written(&keys::LABEL) { keys::LABEL } else { keys::TRANSPORT };
-    if let Some(message) = bad_word("label", &label).filter(|_| fields.written(&keys::LABEL)) {
-        fields.fault(&keys::LABEL, message);
+    let label_key = if fields.is_given(&keys::LABEL) { keys::LABEL } else { keys::TRANSPORT };
+    if let Some(message) = bad_name("label", &label).filter(|_| fields.is_given(&keys::LABEL)) {
+        fields.report(&keys::LABEL, message);
     }
     if before.iter().any(|s| s.label == label) {
         let message =
             format!("two series have the label {label:?}; give one of them another label");
-        fields.fault(&label_key, message);
+        fields.report(&label_key, message);
     }
     let Some(transport) = transport::find(name) else {
         fields.allow_unknown();
-        faults.extend(fields.finish());
+        diagnostics.extend(fields.finish());
         return None;
     };
     fields.declare(transport.keys());
     let parsed = AnySeries::parse(transport, &mut fields);
     let series = parsed.map(|settings| {
-        let given = answering.paths.get(&label).or_else(|| answering.paths.get(name));
+        let given = server_settings.paths.get(&label).or_else(|| server_settings.paths.get(name));
         let own = settings.own_path();
         let path = own.or(given.cloned()).unwrap_or_else(|| transport.path().to_owned());
-        let (bundled, authority) = match &answering.server {
+        let (bundled, authority) = match &server_settings.server {
             Server::Bundled => (true, BUNDLED_AUTHORITY.to_owned()),
             Server::External { authority, .. } => (false, authority.clone()),
         };
         let target = Target { authority, path: path.clone(), bundled };
         if let Some(why) = settings.refuses(feed) {
-            fields.fault(&keys::TRANSPORT, format!("{name} cannot carry this feed: {why}"));
+            fields.report(&keys::TRANSPORT, format!("{name} cannot carry this feed: {why}"));
         }
         // Pace and shape do not depend on how many clients there are.
         let context =
@@ -356,54 +410,68 @@ fn read_series(
         }
     });
     if let Some(series) = &series {
-        too_short(&mut fields, series, transport.keys(), root);
+        check_interval(&mut fields, series, transport.keys(), root);
         if let (false, Some(key)) = (root.delay.is_none(), series.settings.foreign_sockets()) {
             let message = format!(
                 "no delay can be put before the sockets of this {}: run the scenario without \
                  delay and jitter against `wsbench relay`, by [server]",
                 key.name
             );
-            fields.fault(&key, message);
+            fields.report(&key, message);
         }
     }
-    faults.extend(fields.finish());
+    diagnostics.extend(fields.finish());
     series
 }
 
-/// A window shorter than a client's interval does not see every client.
-fn too_short(fields: &mut Fields<'_>, series: &PlannedSeries, keys: &[Key], root: &Root) {
+/// Reports a measured window that is shorter than a client's interval: some clients would do
+/// nothing in it.
+fn check_interval(
+    fields: &mut Fields<'_>,
+    series: &PlannedSeries,
+    keys: &[Key],
+    root: &RootSettings,
+) {
     let (interval, duration) = (series.interval_ns, root.timing.duration_ns);
-    if !(series.paced && root.duration_sound && interval > duration) {
+    if !(series.paced && root.duration_is_valid && interval > duration) {
         return;
     }
     // A transport with a schedule of its own calls it `interval`.
     let key = keys.iter().find(|k| k.name == "interval").unwrap_or(&keys::TRANSPORT);
-    if fields.sound(key) {
+    if fields.is_valid(key) {
         let (interval, duration) = (human_ns(interval as f64), human_ns(duration as f64));
         let message = format!(
             "the interval of {interval} is longer than the measured duration of {duration}: \
              some clients would do nothing in it"
         );
-        fields.fault(key, message);
+        fields.report(key, message);
     }
 }
 
 fn read_stretch(
-    file: &scenario::File,
-    clients: &[u32],
-    faults: &mut Vec<Diagnostic>,
+    file: &scenario::ScenarioFile,
+    clients: &Clients,
+    diagnostics: &mut Vec<Diagnostic>,
+    warnings: &mut Vec<String>,
 ) -> BTreeMap<u32, Stretch> {
     let Some(mut fields) = file.table("stretch") else { return BTreeMap::new() };
     fields.declare(keys::of("stretch"));
     let counts = fields.integers(&keys::STRETCH_CLIENTS, 1..=MOST_CLIENTS);
     let most = fields.number(&keys::MOST, 1.0..=1000.0);
-    for count in &counts {
-        // Without a single count of its own the scenario has another fault.
-        if !clients.is_empty() && !clients.iter().any(|c| u64::from(*c) == *count) {
-            let message = format!("{count} is none of the scenario's client counts");
-            fields.fault(&keys::STRETCH_CLIENTS, message);
-        }
+    let (kept, dropped) = clients.select(&mut fields, &keys::STRETCH_CLIENTS, counts);
+    if !dropped.is_empty() {
+        warnings.push(format!(
+            "[stretch] is for {} clients, and --set clients leaves them out: it has no effect on \
+             the others",
+            join_counts(&dropped)
+        ));
     }
-    faults.extend(fields.finish());
-    counts.into_iter().map(|count| (count as u32, Stretch { most })).collect()
+    diagnostics.extend(fields.finish());
+    kept.into_iter().map(|count| (count, Stretch { most })).collect()
+}
+
+/// Lists client counts for a message: `10,000 and 100,000`.
+pub(super) fn join_counts(counts: &[u32]) -> String {
+    let shown: Vec<String> = counts.iter().map(|count| thousands(u64::from(*count))).collect();
+    shown.join(" and ")
 }

@@ -1,8 +1,8 @@
-//! What a workload asks of the other settings: who sends, what an update means to the next, which
-//! payloads, how many clients.
+//! What a workload requires of the other settings: who sends, whether an update replaces the one
+//! before, which payloads, how many clients.
 //!
-//! Separate from `resolve`, which reads the settings that every workload has alike, and from the
-//! transports, which say for themselves what they cannot carry.
+//! Separate from `resolve`, which reads the settings that all workloads share, and from the
+//! transports, which refuse feeds that they cannot carry.
 
 use crate::config::Fields;
 use crate::feed::{Arrivals, MOST_NUMBER, MOST_SENDERS, PayloadKind, Semantics, Spec, Workload};
@@ -14,7 +14,8 @@ use crate::units::{SECOND_NS, thousands};
 /// The longest that updates may be held back.
 const MOST_BATCH_NS: u64 = 3600 * SECOND_NS;
 
-/// Who sends what to whom, and what an update means to the next; the rest as in a plain feed.
+/// Reads who sends what to whom, and whether an update replaces the one before; the rest is that
+/// of a plain feed.
 pub(super) fn read(fields: &mut Fields<'_>) -> Spec {
     let names = Workload::ALL.map(Workload::name);
     let chosen = fields.choice(&keys::WORKLOAD, &names);
@@ -25,41 +26,42 @@ pub(super) fn read(fields: &mut Fields<'_>) -> Spec {
         _ => Semantics::Snapshot,
     };
     let batch_ns = fields.duration_ns(&keys::BATCH);
-    if batch_ns > MOST_BATCH_NS && fields.sound(&keys::BATCH) {
-        fields.fault(&keys::BATCH, "batch must be at most 1h");
+    if batch_ns > MOST_BATCH_NS && fields.is_valid(&keys::BATCH) {
+        fields.report(&keys::BATCH, "batch must be at most 1h");
     }
     let workload = workload.unwrap_or(Workload::Ticker);
     let plain = Spec { workload, senders, semantics, batch_ns, ..Spec::PLAIN };
     if !workload.is_shared() {
         return plain;
     }
-    if semantics == Semantics::Snapshot && fields.written(&keys::SEMANTICS) {
+    if semantics == Semantics::Snapshot && fields.is_given(&keys::SEMANTICS) {
         let message = format!(
-            "in a {} every message counts: what one client sends replaces nothing that another \
-             did; semantics must be \"log\" or left out",
+            "in a {} every message counts: it replaces none of another client's; semantics must \
+             be \"log\" or left out",
             workload.name()
         );
-        fields.fault(&keys::SEMANTICS, message);
+        fields.report(&keys::SEMANTICS, message);
     }
     Spec { semantics: Semantics::Log, ..plain }
 }
 
-/// Settings that contradict the workload.
-pub(super) fn judge(fields: &mut Fields<'_>, spec: &Spec, arrivals: Arrivals) {
+/// Reports settings that contradict the workload.
+pub(super) fn check(fields: &mut Fields<'_>, spec: &Spec, arrivals: Arrivals) {
     let name = spec.workload.name();
     if spec.workload != Workload::Ticker && arrivals == Arrivals::Poisson {
-        let message = format!("in a {name} clients send at equal distances, not at random ones");
-        fields.fault(&keys::ARRIVALS, message);
+        let message = format!("in a {name} clients send at equal intervals, not at random ones");
+        fields.report(&keys::ARRIVALS, message);
     }
     if spec.workload == Workload::Echo && spec.batch_ns > 0 {
-        fields.fault(&keys::BATCH, "in an echo each message is answered at once");
+        fields.report(&keys::BATCH, "in an echo each message is answered at once");
     }
-    if spec.workload != Workload::Broadcast && fields.written(&keys::SENDERS) && spec.senders != 1 {
-        fields.fault(&keys::SENDERS, "only a broadcast has senders of a number of their own");
+    if spec.workload != Workload::Broadcast && fields.is_given(&keys::SENDERS) && spec.senders != 1
+    {
+        fields.report(&keys::SENDERS, "senders can be set for a broadcast only");
     }
 }
 
-/// The payload of a workload: a tracker sends positions and nothing else.
+/// Returns the payload of a workload: a tracker sends positions and nothing else.
 pub(super) fn payload(
     fields: &mut Fields<'_>,
     workload: Workload,
@@ -70,19 +72,19 @@ pub(super) fn payload(
         return (kind, size);
     }
     let least = PayloadKind::Position.least_bytes() as u64;
-    if kind != PayloadKind::Text && fields.sound(&keys::PAYLOAD) {
-        fields.fault(&keys::PAYLOAD, "a tracker's messages are positions: leave payload out");
+    if kind != PayloadKind::Text && fields.is_valid(&keys::PAYLOAD) {
+        fields.report(&keys::PAYLOAD, "a tracker's messages are positions: leave payload out");
     }
-    if fields.written(&keys::SIZE) && size != least && fields.sound(&keys::SIZE) {
+    if fields.is_given(&keys::SIZE) && size != least && fields.is_valid(&keys::SIZE) {
         let message = format!("a tracker's messages are positions of {least}B: leave size out");
-        fields.fault(&keys::SIZE, message);
+        fields.report(&keys::SIZE, message);
     }
     (PayloadKind::Position, least)
 }
 
-/// Client counts that a workload cannot have: where what one sends reaches all, all meet in one
-/// thread of one server process.
-pub(super) fn judge_clients(
+/// Reports client counts that a workload cannot have. If what one client sends reaches all, all are
+/// in one thread of one server process.
+pub(super) fn check_clients(
     fields: &mut Fields<'_>,
     spec: &Spec,
     clients: &[u32],
@@ -93,45 +95,46 @@ pub(super) fn judge_clients(
     let Some(&most) = clients.iter().max().filter(|_| spec.workload.is_shared()) else { return };
     if spec.workload == Workload::Tracker && most > MOST_SENDERS {
         let message = format!(
-            "in a tracker every client sends, and {MOST_SENDERS} senders are told apart; \
-             {} are too many",
+            "in a tracker every client sends, and at most {MOST_SENDERS} senders can be told \
+             apart; {} are too many",
             thousands(most.into())
         );
-        fields.fault(&keys::CLIENTS, message);
+        fields.report(&keys::CLIENTS, message);
         return;
     }
     if let Some(&few) = clients.iter().find(|c| **c < spec.senders) {
         let message = format!("{few} clients cannot be {} senders", spec.senders);
-        fields.fault(&keys::CLIENTS, message);
+        fields.report(&keys::CLIENTS, message);
     }
     let needed = u64::from(connections(spec, most)) + RESERVED_FILES;
     if needed > machine.open_files() {
         let message = format!(
-            "in a {name} all clients meet in one server process: {} of them need {} open files, \
+            "in a {name} all clients are in one server process: {} of them need {} open files, \
              and a process may open {}; raise the limit (ulimit -Hn) or take fewer clients",
             thousands(most.into()),
             thousands(needed),
             thousands(machine.open_files())
         );
-        fields.fault(&keys::CLIENTS, message);
+        fields.report(&keys::CLIENTS, message);
     }
     let load_ns = timing.warmup_ns + timing.duration_ns + timing.cooldown_ns;
     let sent = spec.rate_hz * load_ns as f64 / 1e9;
-    if sent > f64::from(MOST_NUMBER) && fields.sound(&keys::DURATION) {
+    if sent > f64::from(MOST_NUMBER) && fields.is_valid(&keys::DURATION) {
         let message = format!(
-            "a sender would send {} messages, and {} of one are told apart; take a shorter time \
-             or a lower rate",
+            "a sender would send {} messages, and at most {} of one sender can be told apart; \
+             take a shorter duration or a lower rate",
             thousands(sent as u64),
             thousands(MOST_NUMBER.into())
         );
-        fields.fault(&keys::DURATION, message);
+        fields.report(&keys::DURATION, message);
     }
 }
 
-/// Connections of a case: a sender may have a second one for what it says.
+/// Returns the connections of a case: a sender may have a second one for its messages.
 pub(super) fn connections(spec: &Spec, clients: u32) -> u32 {
-    match spec.workload.is_shared() {
-        true => clients.saturating_add(spec.among(clients).senders),
-        false => clients,
+    if spec.workload.is_shared() {
+        clients.saturating_add(spec.among(clients).senders)
+    } else {
+        clients
     }
 }

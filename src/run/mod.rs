@@ -188,12 +188,12 @@ pub fn header(plan: &Plan, started: String, host: BTreeMap<String, String>) -> H
         build: format!("wsbench {} ({profile})", env!("CARGO_PKG_VERSION")),
         host,
         cases: plan.cases.iter().map(|case| info(plan, case)).collect(),
-        curves: plan::costs(plan).into_iter().map(curve).collect(),
+        curves: plan::predict_costs(plan).into_iter().map(curve).collect(),
         limits: Vec::new(),
     }
 }
 
-fn curve(costs: plan::Costs) -> Curve {
+fn curve(costs: plan::SeriesCosts) -> Curve {
     let (points, absent) = match costs.points {
         Ok(points) => (points, None),
         Err(why) => (Vec::new(), Some(why)),

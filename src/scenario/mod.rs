@@ -1,10 +1,11 @@
-//! What the user wrote: a scenario's file with its overrides, taken apart into its tables.
+//! What the user wrote: a scenario file with its overrides, split into its tables.
 //!
-//! Separate from `plan`, which says what will run. Here no setting is read, no default applied
-//! and no unit known; only the frame of a scenario is held: which tables there are.
+//! Separate from `plan`, which says what will run. Here no setting is read, no default applied and
+//! no unit known: only which tables a scenario has.
 
 use crate::config::{
-    Diagnostic, Diagnostics, Entry, Fields, Item, Key, Node, Origin, Source, Table, Tree,
+    Cause, Diagnostic, Diagnostics, Fields, Key, Origin, ParsedConfig, SourceText, TomlEntry,
+    TomlItem, TomlNode, TomlTable, load as load_config, parse as parse_config,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,138 +19,165 @@ pub(crate) const TABLES: [&str; 3] = ["feed", "server", "stretch"];
 
 /// A scenario as it was written.
 #[derive(Debug, Clone, PartialEq)]
-pub struct File {
-    /// The texts that places point into.
-    pub source: Arc<Source>,
-    /// The file's name without its extension: the scenario's name where it has no other.
+pub struct ScenarioFile {
+    /// The texts that locations refer to.
+    pub source: Arc<SourceText>,
+    /// The file's name without its extension: the scenario's name if it gives no other.
     pub stem: String,
-    /// Where names of files in the scenario start from.
+    /// The folder that names of files in the scenario are relative to.
     pub base_dir: PathBuf,
-    /// What is wrong already: syntax errors, tables that are none.
-    pub faults: Vec<Diagnostic>,
-    root: Table,
-    tables: Vec<(&'static str, Table)>,
-    series: Vec<Table>,
-    limits: Vec<Table>,
+    /// What is wrong already: syntax errors, and tables that are something else.
+    pub diagnostics: Vec<Diagnostic>,
+    root: TomlTable,
+    tables: Vec<(&'static str, TomlTable)>,
+    series: Vec<TomlTable>,
+    limits: Vec<TomlTable>,
 }
 
 /// Reads a scenario and merges `--set` arguments into it.
 ///
 /// # Errors
-/// Where the file cannot be read at all. What is wrong inside it is in [`File::faults`], so that
-/// it can be told together with what the settings' readers find.
-pub(crate) fn load(path: &Path, overrides: &[String]) -> Result<File, Diagnostics> {
-    let source = Source::read(path, overrides)?;
+/// If the file cannot be read at all. What is wrong in its text is in
+/// [`ScenarioFile::diagnostics`], so that it is shown together with what the settings' readers find.
+pub(crate) fn load(path: &Path, overrides: &[String]) -> Result<ScenarioFile, Diagnostics> {
+    let source = load_config(path, overrides)?;
     let stem = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
     let base_dir = path.parent().map(Path::to_owned).unwrap_or_default();
     Ok(parse(source, stem, base_dir))
 }
 
-/// Takes a source apart.
-pub fn parse(source: Source, stem: String, base_dir: PathBuf) -> File {
-    let Tree { source, mut root, mut faults } = Tree::parse(source);
+/// Splits a scenario's text into its tables.
+pub fn parse(source: SourceText, stem: String, base_dir: PathBuf) -> ScenarioFile {
+    let ParsedConfig { source, mut root, mut diagnostics } = parse_config(source);
     let mut tables = Vec::new();
     for name in TABLES {
-        let Some(Entry { node, place, .. }) = root.take(name) else { continue };
+        let Some(TomlEntry { node, location, .. }) = root.take(name) else { continue };
         match node.item {
-            Item::Table(table) => tables.push((name, table)),
+            TomlItem::Table(table) => tables.push((name, table)),
             _ => {
-                let message = format!("{name} must be a table: write [{name}]");
-                faults.push(Diagnostic { place, path: name.to_owned(), message, direct: true });
-                tables.push((name, Table::empty(node.place)));
+                diagnostics.push(Diagnostic {
+                    location,
+                    path: name.to_owned(),
+                    message: format!("{name} must be a table: write [{name}]"),
+                    cause: Cause::Value,
+                });
+                tables.push((name, TomlTable::empty(node.location)));
             }
         }
     }
-    let series = take_series(&mut root, &mut faults);
-    let limits = take_list(&mut root, LIMIT, "a limit", &mut faults);
-    File { source, stem, base_dir, faults, root, tables, series, limits }
+    let series = take_series(&mut root, &mut diagnostics);
+    let limits = take_list(&mut root, LIMIT, "a limit", &mut diagnostics);
+    ScenarioFile { source, stem, base_dir, diagnostics, root, tables, series, limits }
 }
 
-fn take_series(root: &mut Table, faults: &mut Vec<Diagnostic>) -> Vec<Table> {
-    let empty = |node: &Node| matches!(&node.item, Item::List(items) if items.is_empty());
-    let missing = match root.entries.iter().find(|entry| entry.name == SERIES) {
-        None => Some((root.place.clone(), false, "there is no [[series]]: at least one is needed")),
-        Some(entry) if empty(&entry.node) => {
-            Some((entry.place.clone(), true, "series is empty: at least one [[series]] is needed"))
+fn take_series(root: &mut TomlTable, diagnostics: &mut Vec<Diagnostic>) -> Vec<TomlTable> {
+    let is_empty =
+        |node: &TomlNode| matches!(&node.item, TomlItem::List(items) if items.is_empty());
+    let entry = root.entries.iter().find(|entry| entry.name == SERIES);
+    let missing = match entry {
+        None => Some((root.location.clone(), Cause::Context, "there is no [[series]]")),
+        Some(entry) if is_empty(&entry.node) => {
+            Some((entry.location.clone(), Cause::Value, "series is empty"))
         }
         Some(_) => None,
     };
-    if let Some((place, direct, message)) = missing {
-        let (path, message) = (SERIES.to_owned(), message.to_owned());
-        faults.push(Diagnostic { place, path, message, direct });
+    if let Some((location, cause, what)) = missing {
+        let message = format!("{what}: at least one [[series]] is needed");
+        diagnostics.push(Diagnostic { location, path: SERIES.to_owned(), message, cause });
     }
-    take_list(root, SERIES, "a series", faults)
+    take_list(root, SERIES, "a series", diagnostics)
 }
 
-/// A list of tables; empty where there is none.
-fn take_list(root: &mut Table, name: &str, one: &str, faults: &mut Vec<Diagnostic>) -> Vec<Table> {
-    let mut refuse = |place, message: String| {
-        faults.push(Diagnostic { place, path: name.to_owned(), message, direct: true });
+/// Takes a list of tables out of the root; empty if there is none.
+fn take_list(
+    root: &mut TomlTable,
+    name: &str,
+    one: &str,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Vec<TomlTable> {
+    let mut refuse = |location, message: String| {
+        let path = name.to_owned();
+        diagnostics.push(Diagnostic { location, path, message, cause: Cause::Value });
     };
-    let Some(Entry { node, place, .. }) = root.take(name) else { return Vec::new() };
-    let Item::List(items) = node.item else {
-        refuse(place, format!("{name} must be a list of tables: write [[{name}]]"));
+    let Some(TomlEntry { node, location, .. }) = root.take(name) else { return Vec::new() };
+    let TomlItem::List(items) = node.item else {
+        refuse(location, format!("{name} must be a list of tables: write [[{name}]]"));
         return Vec::new();
     };
     let mut tables = Vec::new();
     for item in items {
         match item.item {
-            Item::Table(table) => tables.push(table),
-            _ => refuse(item.place, format!("{one} must be a table: write [[{name}]]")),
+            TomlItem::Table(table) => tables.push(table),
+            _ => refuse(item.location, format!("{one} must be a table: write [[{name}]]")),
         }
     }
     tables
 }
 
-impl File {
-    /// A reader over the settings outside all tables.
+impl ScenarioFile {
+    /// Returns a reader over the settings outside all tables.
     pub fn root(&self) -> Fields<'_> {
         Fields::new(&self.root, "", &self.base_dir)
     }
-    /// A reader over a table, where the scenario has it.
+
+    /// Returns a reader over a table, if the scenario has it.
     pub fn table(&self, name: &str) -> Option<Fields<'_>> {
         let (_, table) = self.tables.iter().find(|(n, _)| *n == name)?;
         Some(Fields::new(table, name, &self.base_dir))
     }
-    /// Readers over the series.
+
+    /// Returns a reader over each series.
     pub fn series(&self) -> impl Iterator<Item = Fields<'_>> {
-        let field = |(n, table)| Fields::new(table, format!("{SERIES}.{n}"), &self.base_dir);
-        self.series.iter().enumerate().map(field)
+        self.list(SERIES, &self.series)
     }
-    /// Readers over the limits.
+
+    /// Returns a reader over each limit.
     pub fn limits(&self) -> impl Iterator<Item = Fields<'_>> {
-        let field = |(n, table)| Fields::new(table, format!("{LIMIT}.{n}"), &self.base_dir);
-        self.limits.iter().enumerate().map(field)
+        self.list(LIMIT, &self.limits)
     }
-    /// The names of tables as keys, for finding mistyped ones.
+
+    fn list<'a>(
+        &'a self,
+        name: &'static str,
+        tables: &'a [TomlTable],
+    ) -> impl Iterator<Item = Fields<'a>> {
+        let reader = move |(n, table)| Fields::new(table, format!("{name}.{n}"), &self.base_dir);
+        tables.iter().enumerate().map(reader)
+    }
+
+    /// Returns the names of tables as keys, so that mistyped ones are found.
     pub fn table_keys() -> impl Iterator<Item = Key> {
         let key = |name| Key { name, default: None, about: "" };
         TABLES.into_iter().chain([SERIES, LIMIT]).map(key)
     }
-    /// Joins the faults of the frame with those of the settings. Next to a syntax error only
-    /// those are told that do not follow from it.
+
+    /// Joins what is wrong with the file's form and with its settings. Beside a syntax error only
+    /// those errors are kept that do not follow from it.
     ///
     /// # Errors
-    /// All of them, where there are any.
-    pub fn judge(&self, found: Vec<Diagnostic>) -> Result<(), Diagnostics> {
-        let is_syntax = |f: &&Diagnostic| f.place.origin == Origin::File && f.path.is_empty();
-        let line = |f: &Diagnostic| self.source.position(f.place.span.start).0;
-        let broken: Vec<usize> = self.faults.iter().filter(is_syntax).map(line).collect();
-        let follows = |f: &Diagnostic| {
-            let on_broken = f.place.origin == Origin::File && broken.contains(&line(f));
-            !f.direct || on_broken
+    /// All of them, if there are any.
+    pub fn check(&self, found: Vec<Diagnostic>) -> Result<(), Diagnostics> {
+        let line = |d: &Diagnostic| self.source.line_number(d.location.span.start);
+        let syntax = || self.diagnostics.iter().filter(|d| d.cause.is_syntax());
+        let broken: Vec<usize> = syntax().map(line).collect();
+        let follows = |d: &Diagnostic| {
+            let on_broken_line = d.location.origin == Origin::File && broken.contains(&line(d));
+            d.cause == Cause::Context || on_broken_line
         };
-        // A header or list that does not end takes in what comes after it.
-        let astray = self.faults.iter().filter(is_syntax).any(|f| {
-            let text = self.source.text.lines().nth(line(f) - 1).unwrap_or_default();
-            f.message.starts_with("unclosed") || text.trim_start().starts_with('[')
+        // After a bracket that does not close, or a broken header, settings are read as a part of
+        // the wrong table.
+        let misplaced = syntax().any(|d| {
+            let text = self.source.text.lines().nth(line(d) - 1).unwrap_or_default();
+            d.cause == Cause::Unclosed || text.trim_start().starts_with('[')
         });
-        let mut all: Vec<Diagnostic> = self.faults.iter().filter(|f| f.direct).cloned().collect();
+        let mut all = self.diagnostics.clone();
         if broken.is_empty() {
-            all = self.faults.clone();
             all.extend(found);
-        } else if !astray {
-            all.extend(found.into_iter().filter(|f| !follows(f)));
+        } else {
+            all.retain(|d| d.cause != Cause::Context);
+            if !misplaced {
+                all.extend(found.into_iter().filter(|d| !follows(d)));
+            }
         }
         if all.is_empty() { Ok(()) } else { Err(Diagnostics::new(self.source.clone(), all)) }
     }

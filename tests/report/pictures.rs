@@ -101,7 +101,7 @@ fn recordings_are_drawn_whatever_is_missing() {
 
 /// The result header of a scenario, as a run would write it.
 fn planned_header(scenario: &str) -> RunResult {
-    let source = wsbench::internals::config::Source {
+    let source = wsbench::internals::config::SourceText {
         name: "scenarios/x.toml".to_owned(),
         text: scenario.to_owned(),
         overrides: Vec::new(),

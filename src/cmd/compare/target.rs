@@ -94,7 +94,7 @@ impl Target {
 }
 
 fn command(line: &str, url: &str) -> Result<Target, String> {
-    if let Err(why) = Address::of(&url.replace(PORT, ANY_PORT)) {
+    if let Err(why) = Address::resolve(&url.replace(PORT, ANY_PORT)) {
         return Err(format!("{why}{}", schemed(url)));
     }
     let Some(words) = shlex::split(line) else {
@@ -118,7 +118,7 @@ fn command(line: &str, url: &str) -> Result<Target, String> {
 fn without_address(text: &str) -> Result<Target, String> {
     let one_word = !text.contains(char::is_whitespace);
     if one_word && text.contains("://") {
-        return Address::of(text).map(|_| Target::Url(text.to_owned()));
+        return Address::resolve(text).map(|_| Target::Url(text.to_owned()));
     }
     if one_word && !text.contains('/') && !schemed(text).is_empty() {
         return Err(format!("{text:?} is no target{}", schemed(text)));
@@ -138,7 +138,7 @@ fn without_address(text: &str) -> Result<Target, String> {
 fn schemed(text: &str) -> String {
     let url = format!("http://{text}");
     let whole = !text.contains("://") && text.contains(':');
-    match Address::of(&url.replace(PORT, ANY_PORT)) {
+    match Address::resolve(&url.replace(PORT, ANY_PORT)) {
         Ok(_) if whole => format!(", did you mean {url:?}?"),
         _ => String::new(),
     }

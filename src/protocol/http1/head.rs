@@ -58,7 +58,7 @@ fn from_file<T>(
     parse: impl Fn(&[u8]) -> Result<T, String>,
 ) -> Option<T> {
     let bytes = fields.file(key)?;
-    parse(&bytes).map_err(|why| fields.fault(key, format!("{}: {why}", key.name))).ok()
+    parse(&bytes).map_err(|why| fields.report(key, format!("{}: {why}", key.name))).ok()
 }
 
 /// The head of a poll's request.

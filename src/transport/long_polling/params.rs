@@ -77,8 +77,8 @@ pub(crate) struct Params {
 /// Reads the settings of a series; `None` where one of them cannot be used.
 pub(crate) fn parse(fields: &mut Fields) -> Option<Params> {
     let hold_ns = fields.duration_ns(&HOLD);
-    if fields.sound(&HOLD) && !(10_000_000..=86_400_000_000_000).contains(&hold_ns) {
-        fields.fault(&HOLD, "hold must be between 10ms and 24h");
+    if fields.is_valid(&HOLD) && !(10_000_000..=86_400_000_000_000).contains(&hold_ns) {
+        fields.report(&HOLD, "hold must be between 10ms and 24h");
     }
     let pending = match fields.choice(&PENDING, &["as-feed", "all", "latest"]) {
         "all" => Pending::All,

@@ -37,7 +37,7 @@ impl Transport for Null {
     fn parse(&self, fields: &mut Fields) -> Option<Box<dyn Series>> {
         let interval_ns = fields.duration_ns(&INTERVAL);
         if interval_ns < 1_000_000 {
-            fields.fault(&INTERVAL, "interval must be at least 1ms");
+            fields.report(&INTERVAL, "interval must be at least 1ms");
         }
         Some(Box::new(Params { interval_ns }))
     }

@@ -79,7 +79,7 @@ pub(crate) struct Params {
 pub(crate) fn parse(fields: &mut Fields) -> Option<Params> {
     let interval = fields.duration_ns_or(&INTERVAL, BACK_TO_BACK);
     if interval.is_some_and(|ns| ns < LEAST_INTERVAL_NS) {
-        fields.fault(&INTERVAL, "interval must be at least 1ms, or \"back-to-back\"");
+        fields.report(&INTERVAL, "interval must be at least 1ms, or \"back-to-back\"");
     }
     let phase = match fields.choice(&PHASE, &["spread", "random", "together"]) {
         "random" => TurnPlacement::Random,

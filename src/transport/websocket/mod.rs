@@ -13,7 +13,7 @@ use crate::feed;
 use crate::predict::SeriesContext;
 use crate::protocol::http1::Target;
 use crate::server::Routes;
-use crate::transport::{Series, SeriesShape, Transport, series_from_json};
+use crate::transport::{ClientMemory, Series, SeriesShape, Transport, series_from_json};
 use params::Params;
 use serde_json::Value;
 use std::rc::Rc;
@@ -48,6 +48,9 @@ impl Series for Params {
     }
     fn shape(&self, context: &SeriesContext) -> SeriesShape {
         params::shape(self, context)
+    }
+    fn memory(&self) -> ClientMemory {
+        ClientMemory::UPGRADED
     }
     fn mount(&self, path: &str, routes: &mut Routes) {
         routes.mount(path, Rc::new(server::Upgrades::new(self)));

@@ -63,12 +63,12 @@ pub(crate) struct Params {
 pub(crate) fn parse(fields: &mut Fields) -> Option<Params> {
     let read_buffer = fields.size(&READ_BUFFER);
     if !(LEAST_BUFFER_BYTES..=MOST_BUFFER_BYTES).contains(&read_buffer) {
-        fields.fault(&READ_BUFFER, "read_buffer must be between 16B and 1MiB");
+        fields.report(&READ_BUFFER, "read_buffer must be between 16B and 1MiB");
     }
     let heartbeat_ns = fields.duration_ns(&HEARTBEAT);
     let reconnect_ns = fields.duration_ns(&RECONNECT);
     let back_to_back = fields.choice(&ECHO, &["paced", "back-to-back"]) == "back-to-back";
-    let sound = fields.sound(&READ_BUFFER) && fields.sound(&RECONNECT);
+    let sound = fields.is_valid(&READ_BUFFER) && fields.is_valid(&RECONNECT);
     let read_buffer_bytes = u32::try_from(read_buffer).ok().filter(|_| sound)?;
     Some(Params { read_buffer_bytes, reconnect_ns, back_to_back, heartbeat_ns })
 }

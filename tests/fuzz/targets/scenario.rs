@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use wsbench::internals::os::Machine;
 use wsbench::internals::plan::resolve;
 use wsbench::internals::scenario;
-use wsbench::internals::config::Source;
+use wsbench::internals::config::SourceText;
 
 fuzz_target!(|text: &str| {
-    let source = Source { name: "x.toml".to_owned(), text: text.to_owned(), overrides: Vec::new() };
+    let source = SourceText { name: "x.toml".to_owned(), text: text.to_owned(), overrides: Vec::new() };
     let file = scenario::parse(source, "x".to_owned(), PathBuf::from("/nonexistent"));
     if let Err(faults) = resolve(&file, &Machine::read()) {
         assert!(!faults.to_string().is_empty());
