@@ -1,48 +1,41 @@
 //! wsbench measures what polling, WebSocket and the other ways of getting live data to a client
 //! cost: bytes on the wire by layer, latency from the intended moment, CPU and memory.
 //!
-//! # A run, by the types that it passes through
+//! # A run, step by step
 //!
-//! ```text
-//! scenario::ScenarioFile → plan::Plan → worker::protocol::DriverStart → load::ThreadPlan
-//!     → record::Window… → result::RunResult → report::Table → files
-//!                                                 └→ report::finding::Judgement
-//! ```
+//! 1. [`scenario::parse`] takes a TOML file apart. [`config`] reads it and locates each error.
+//! 2. [`plan::resolve`] validates it and decides everything: a [`plan::Plan`] of [`plan::Case`]s, a
+//!    series at a client count each. [`plan::Preflight`] compares it with the machine, and
+//!    [`predict::Model`] says what each message will cost.
+//! 3. [`run::run`] goes through the cases. For each it starts server and driver processes
+//!    ([`run::process`]), which get commands and send what they record ([`run::protocol`]).
+//! 4. A driver process ([`run::worker`]) has threads ([`driver`]) with a runtime each, on which
+//!    clients live. What a client does is its [`transport::Transport`]'s half,
+//!    [`client::ClientHalf`].
+//! 5. A server process ([`server`]) publishes the [`feed`] on the routes that the transport's other
+//!    half mounted.
+//! 6. Every byte goes through [`net`], which counts it at the socket, and through the parsers of
+//!    [`protocol`], which know what it is. The counts of a thread are a [`record::Recorder`]; once a
+//!    second it hands over a [`record::Window`].
+//! 7. Windows and totals are lines of a file ([`result::file`]); read back they are a
+//!    [`result::RunResult`].
+//! 8. [`report::summarise`] derives every figure from it: a [`report::Table`], which each
+//!    [`report::Format`] shows.
+//! 9. [`gate`] holds the table against limits, baselines and other runs, and [`cmd`] makes an exit
+//!    code of it.
 //!
-//! Each arrow is one function in one file. `conduct` goes through a plan's cases and starts the
-//! processes of each; a driver process runs `load`, a server process runs `server`.
+//! # Where to add something
 //!
-//! # Arrows
+//! * A way of getting data to clients: a folder and a line in [`transport::TRANSPORTS`].
+//! * A figure: [`record`] if it is new, [`report::summary`] if it is derived, and a line in
+//!   [`report::metrics`].
+//! * A file format: a file and a line in [`report::FORMATS`].
 //!
-//! | folder | what it is | may use |
-//! |---|---|---|
-//! | `units` `clock` `error` `host` `alarm` `delay` `pacing` `signals` | leaves | each other, `record::Phase` |
-//! | `settings` | located reading of TOML tables | leaves |
-//! | `record` | numbers of one thread: no runtime, lock, channel or string | leaves |
-//! | `feed` | what is published | leaves |
-//! | `net` | bytes: metered stream, delay line, kernel counts, dialling, the relay | `record`, leaves |
-//! | `transport` | extension point 1: a folder a transport | `net`, `feed`, `record`, `settings`, leaves |
-//! | `scenario` `plan` | what the user wrote; what will run | `transport` (parsing only), `gate` (limits), `settings`, `feed`, `record` |
-//! | `result` | what happened, on disk | `record`, leaves |
-//! | `report` | extension point 2: a file a format | `result`, `record`, leaves |
-//! | `gate` | verdicts: limits, baselines, paired runs | `report`, `result`, `record`, `settings`, leaves |
-//! | `load` | a process's clients | `transport`, `net`, `record`, `result` (lines) |
-//! | `server` | the reference server | `transport`, `net`, `feed` |
-//! | `worker` | processes and their lines | `load`, `result`, `net`, `feed` |
-//! | `conduct` | a run, case by case | `worker`, `plan`, `result` |
-//! | `cmd` `cli` | the only place that prints | everything |
-//!
-//! `report`, `result` and `gate` use nothing that runs: they work on a file of another machine and
-//! another year. A transport never uses a sibling, `plan`, `load` or `server`. `record` has no
-//! runtime. A test reads the sources and holds these rules.
-//!
-//! # Deliberately absent
-//!
-//! * No shared state between clients' threads: a thread has its own runtime, alarm and recorder,
-//!   and gives its numbers away once a second.
-//! * No sample lists: latencies go into histograms, and percentiles are never merged.
-//! * No retries that hide a fault, and no correction of a figure after the fact.
-//! * No TLS, HTTP/2 or compression yet: `wire` and the sum of the layers above are the same bytes.
+//! `docs/design.md` has the folders, the arrows between them and the decisions;
+//! `tests/layering.rs` holds the arrows. Most items here are private: read this with
+//! `cargo doc --document-private-items --open`.
+
+#![allow(rustdoc::private_intra_doc_links)]
 
 mod error;
 mod os;

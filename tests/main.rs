@@ -9,20 +9,22 @@ mod support;
 mod capture;
 /// The delay line, within a run and as a relay.
 mod delay;
+/// The README and `docs/` against the program.
+mod docs;
 /// The event stream's parser against a plain reading of the standard.
 mod events;
 /// What a gate says: limits, baselines, pairs of runs.
 mod gate;
 /// A response's body as it comes.
 mod http;
+/// Words that have a plainer one.
+mod language;
 /// Which folder may use which.
 mod layering;
 /// `wsbench model` and one's own headers from the command line.
 mod model;
 /// The WebSocket client half against a foreign server.
 mod push;
-/// The README against the program.
-mod readme;
 /// What a report says, held against literal text and arithmetic.
 mod report;
 /// `wsbench run` end to end.

@@ -1,7 +1,9 @@
 //! `wsbench run` end to end: the real binary, real processes, real sockets; what it leaves is
 //! read back and held against arithmetic.
 
-use crate::support::{World, expect_code, expect_ran, finish, number, said, wait, wsbench};
+use crate::support::{
+    World, at_once, expect_code, expect_ran, finish, number, said, wait, wsbench,
+};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -118,7 +120,7 @@ fn everything_is_there(world: &World) {
 
 #[test]
 fn every_transport_runs_and_its_bytes_add_up() {
-    for transport in TRANSPORTS {
+    at_once(TRANSPORTS, |transport| {
         let world = World::new(&format!(
             "clients = [10]\nwarmup = \"200ms\"\nduration = \"1s\"\ncooldown = \"100ms\"\n\
              [feed]\nrate = \"10/s\"\n[[series]]\ntransport = \"{}\"\n",
@@ -128,7 +130,7 @@ fn every_transport_runs_and_its_bytes_add_up() {
         expect_ran(&world, &output);
         let rows = world.csv("summary.csv");
         assert!(number(row(&rows, transport.name()), "completed") >= 0.0);
-    }
+    });
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! without batching; latency against its law; reconnecting without loss. Laws and sizes are
 //! written out here once more, independently of the program's own.
 
-use crate::support::{Row, World, expect_code, expect_ran, finish, number, said, wsbench};
+use crate::support::{Row, World, at_once, expect_code, expect_ran, finish, number, said, wsbench};
 use socket2::{Domain, Socket, Type};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -112,13 +112,13 @@ fn check_size(size: u64) {
 
 #[test]
 fn bytes_at_the_steps_of_a_frames_length() {
-    [125, 126, 65_535, 65_536].into_iter().for_each(check_size);
+    at_once([125, 126, 65_535, 65_536], check_size);
 }
 
 #[test]
 fn bytes_at_the_steps_of_a_chunks_length() {
     // 16² and 16³ bytes of chunk; events reach them with fewer.
-    [255, 256, 4_095, 4_096].into_iter().for_each(check_size);
+    at_once([255, 256, 4_095, 4_096], check_size);
 }
 
 #[test]

@@ -104,6 +104,20 @@ pub fn wait(mut child: Child, limit: Duration) -> Output {
     Output { status, stdout, stderr }
 }
 
+/// Does the same with several things at once. For runs, which wait most of their time.
+pub fn at_once<T: Send>(things: impl IntoIterator<Item = T>, each: impl Fn(T) + Sync) {
+    let each = &each;
+    std::thread::scope(|scope| {
+        let start = |thing| scope.spawn(move || each(thing));
+        let started: Vec<_> = things.into_iter().map(start).collect();
+        for thread in started {
+            if let Err(panic) = thread.join() {
+                std::panic::resume_unwind(panic);
+            }
+        }
+    });
+}
+
 /// Both outputs as text, for messages.
 pub fn said(output: &Output) -> String {
     format!(
