@@ -1,7 +1,7 @@
-//! The TCP/IP column held against a packet capture, on a private network namespace.
+//! The TCP/IP column compared with a packet capture in a private network namespace.
 //!
-//! A namespace has a loopback of its own, on which nothing else talks: every packet of the capture
-//! is the run's. Skipped, with the reason, where no namespace or no tcpdump is to be had.
+//! A namespace has its own loopback with no other traffic: every packet of the capture is the run's.
+//! Skipped, with the reason, if there is no namespace or no tcpdump.
 
 use crate::support::{World, command, expect_ran, number, said, wait};
 use std::collections::HashMap;
@@ -28,7 +28,7 @@ connection = "new"
 transport = "websocket"
 "#;
 
-/// Runs the scenario beside tcpdump in a namespace: `$0` is the capture, the rest the command.
+/// Runs the scenario while tcpdump captures in a namespace: `$0` is the capture, the rest the command.
 const SCRIPT: &str = r#"
 ip link set lo up || exit 77
 tcpdump -i lo -U -s 96 -B 16384 -w "$0" tcp 2>"$0.log" &
@@ -69,8 +69,8 @@ fn tcp_ip_bytes_are_those_of_the_capture() {
         }
     }
     let total: f64 = reported.values().sum();
-    // All connections of all series and phases. What the kernel says after its last reading, the
-    // closing, is by the book: where a FIN and an acknowledgement went apart, it is 52 bytes off.
+    // All connections of all series and phases. Segments that close a connection after its last
+    // reading are added by arithmetic: 52 bytes too few if a FIN and an acknowledgement were separate.
     let connections: f64 = world.summary()["rows"]
         .as_array()
         .expect("rows")

@@ -1,5 +1,5 @@
-//! The delay line: within a run, and as a relay between real sockets. Bounds from below alone are
-//! tight: nothing may be early, and a loaded machine may be late.
+//! The delay line: within a run, and as a relay between real sockets. Only lower bounds are tight:
+//! nothing may be early, but a loaded machine may be late.
 
 use crate::support::{Row, World, expect_code, expect_ran, finish, number, wait, wsbench};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -52,7 +52,7 @@ fn audit_is_clean(world: &World) {
 }
 
 #[test]
-fn every_way_through_a_run_takes_its_delay_and_its_bytes_add_up() {
+fn every_transport_is_delayed_and_its_bytes_add_up() {
     let world = World::new(DELAYED);
     let output = finish(&mut world.run(&["--reports", "csv,json", "-q"]));
     expect_ran(&world, &output);
@@ -91,15 +91,14 @@ fn jitter_comes_on_top_and_bytes_still_add_up() {
     let rows = world.csv("summary.csv");
     let latency = |series, column: &str| number(row(&rows, series), column);
     assert!(latency("polling", "response_latency_us_min") >= 10_000.0 * EXACT);
-    // 150 exchanges of two pieces, each with a jitter in the mean: the standard error of their
-    // mean is 0.35 ms.
+    // 150 exchanges of two pieces, each with its jitter: the standard error of the mean is 0.35 ms.
     assert!(latency("polling", "response_latency_us_mean") >= 14_000.0);
     assert!(latency("websocket", "delivery_latency_us_min") >= 5_000.0 * EXACT);
     assert_eq!(latency("websocket", "lost"), 0.0);
 }
 
 #[test]
-fn without_a_delay_its_error_says_why_it_is_absent() {
+fn without_a_delay_the_reason_for_the_absent_error_is_given() {
     let world = World::new(DELAYED);
     let short = ["--reports", "json", "-q", "--set", "delay=0s", "--set", "duration=1s"];
     expect_ran(&world, &finish(&mut world.run(&short)));
@@ -148,19 +147,19 @@ fn bytes(len: usize) -> Vec<u8> {
 }
 
 #[test]
-fn a_relay_gives_every_byte_in_order_and_keeps_half_closed_connections() {
+fn a_relay_forwards_every_byte_in_order_and_keeps_half_closed_connections() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let relay = Relay::start(
         listener.local_addr().expect("an address"),
         &["--delay", "30ms", "--jitter", "2ms", "--jitter-law", "exponential", "--seed", "5"],
     );
-    // More than the line holds: both sides have to wait for it.
+    // More than the delay line holds: both sides have to wait for it.
     let (up, down) = (bytes(3_000_000), bytes(2_500_000));
     let answer = down.clone();
     let server = std::thread::spawn(move || {
         let mut stream = listener.accept().expect("a client").0;
         let mut got = Vec::new();
-        // The end of the client's bytes comes while this side is still open.
+        // The client's end of stream arrives while this side is still open.
         stream.read_to_end(&mut got).expect("bytes");
         let ended = Instant::now();
         stream.write_all(&answer).expect("the client reads");
@@ -185,7 +184,7 @@ fn a_relay_gives_every_byte_in_order_and_keeps_half_closed_connections() {
 }
 
 #[test]
-fn a_relay_holds_a_small_exchange_for_every_way() {
+fn a_relay_delays_a_small_exchange_in_both_directions() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let relay = Relay::start(listener.local_addr().expect("an address"), &["--delay", "25ms"]);
     std::thread::spawn(move || {
@@ -209,7 +208,7 @@ fn a_relay_holds_a_small_exchange_for_every_way() {
 }
 
 #[test]
-fn a_relay_without_a_server_says_so() {
+fn a_relay_without_a_server_reports_it() {
     let nobody = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = nobody.local_addr().expect("an address");
     drop(nobody);
@@ -233,7 +232,7 @@ fn a_relay_refuses_what_makes_no_sense() {
 }
 
 #[test]
-fn a_websocket_does_not_wait_for_the_line_before_it_sends_again() {
+fn a_websocket_client_sends_again_while_bytes_are_in_the_delay_line() {
     let world = World::new(
         r#"
 name = "pipelined"

@@ -1,10 +1,10 @@
-//! The event stream's parser against the standard's examples, and against a slow and plain
-//! reading of the standard over streams of the bytes that matter.
+//! The event stream parser compared with the standard's examples, and with a slow and literal
+//! implementation of the standard, over streams of the bytes that matter.
 
 use proptest::prelude::*;
 use wsbench::internals::protocol::sse::{Found, ID_LIMIT_BYTES, Parser, Sizes};
 
-/// What came of a stream: type, data and id of each event, as text.
+/// The events of a stream: type, data and id of each, as text.
 fn events(stream: &[u8]) -> Vec<(String, String, String)> {
     let mut parser = Parser::default();
     let (mut all, mut counted) = (Vec::new(), 0);
@@ -92,7 +92,7 @@ fn a_byte_order_mark_counts_only_at_the_beginning() {
 }
 
 #[test]
-fn ids_live_on_and_a_nul_or_excess_spoils_one() {
+fn ids_persist_and_one_with_a_nul_or_too_long_is_ignored() {
     let long = format!("data\nid: {}\n\n", "x".repeat(ID_LIMIT_BYTES + 1));
     let stream = [b"id: 7\n\ndata\n\ndata\nid: 8\nid: a\0b\n\n", long.as_bytes()].concat();
     let ids: Vec<_> = events(&stream).into_iter().map(|(_, _, id)| id).collect();
@@ -127,7 +127,7 @@ impl Seen {
     }
 }
 
-/// What a whole stream comes to.
+/// The result of a whole stream.
 #[derive(Debug, PartialEq)]
 struct Outcome {
     seen: Vec<Seen>,
@@ -136,7 +136,7 @@ struct Outcome {
     pending: u64,
 }
 
-/// The standard, word by word, over a whole stream (WHATWG HTML §9.2.6).
+/// The standard taken literally, over a whole stream (WHATWG HTML §9.2.6).
 fn reference(stream: &[u8]) -> Outcome {
     let mut out =
         Outcome { seen: Vec::new(), last_event_id: Vec::new(), retry_ms: None, pending: 0 };
@@ -228,7 +228,7 @@ fn parsed(stream: &[u8], cuts: &[usize]) -> Outcome {
     Outcome { seen, last_event_id, retry_ms, pending }
 }
 
-/// Streams of words that mean something, now and then next to bytes that do not.
+/// Streams of tokens with a meaning, sometimes next to bytes without one.
 fn stream() -> impl Strategy<Value = Vec<u8>> {
     let words: Vec<&[u8]> = vec![
         b"data",

@@ -1,31 +1,31 @@
-//! The integration tests: one binary, a file a behaviour.
+//! The integration tests: one binary, one file per behaviour.
 
-// A test binary exports nothing, whatever its helpers are called.
+// A test binary exports nothing, so `pub` in it says nothing.
 #![allow(unreachable_pub)]
 
 mod support;
 
-/// TCP/IP bytes against a packet capture.
+/// TCP/IP bytes compared with a packet capture.
 mod capture;
 /// The delay line, within a run and as a relay.
 mod delay;
-/// The README and `docs/` against the program.
+/// The README and `docs/` compared with the program.
 mod docs;
-/// The event stream's parser against a plain reading of the standard.
+/// The event stream parser compared with the standard.
 mod events;
-/// What a gate says: limits, baselines, pairs of runs.
+/// Gates: limits, baselines, pairs of runs.
 mod gate;
-/// A response's body as it comes.
+/// The HTTP/1.1 response parser.
 mod http;
 /// Words that have a plainer one.
 mod language;
 /// Which folder may use which.
 mod layering;
-/// `wsbench model` and one's own headers from the command line.
+/// `wsbench model`, and the user's own headers.
 mod model;
-/// The WebSocket client half against a foreign server.
+/// The WebSocket client against an external server.
 mod push;
-/// What a report says, held against literal text and arithmetic.
+/// Reports, compared with literal text and arithmetic.
 mod report;
 /// `wsbench run` end to end.
 mod run;
@@ -33,7 +33,7 @@ mod run;
 mod scenario;
 /// The reference server over raw sockets.
 mod server;
-/// Every transport end to end: bytes, laws, reconnects.
+/// Every transport end to end: bytes, distributions, reconnects.
 mod transports;
 /// What clients send, end to end.
 mod workloads;

@@ -1,4 +1,4 @@
-//! `wsbench model` and one's own headers, by the real binary.
+//! `wsbench model` and the user's own headers, with the real binary.
 
 use crate::support::{World, expect_code, finish, said, wsbench};
 use serde_json::Value;
@@ -14,7 +14,7 @@ fn model(world: &World, more: &[&str]) -> Value {
 }
 
 #[test]
-fn the_chapters_bytes_are_foretold() {
+fn the_chapters_bytes_are_predicted() {
     let scenario = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/polling-vs-ws.toml");
     let output = finish(&mut wsbench(&["model", scenario]));
     expect_code(&output, 0);
@@ -55,7 +55,7 @@ fn several_kinds_of_messages_are_listed() {
 }
 
 #[test]
-fn a_foreign_server_is_not_foretold() {
+fn nothing_is_predicted_for_an_external_server() {
     let world = World::new(&format!("{TWO}[server]\nurl = \"http://127.0.0.1:1\"\n"));
     let mut command = wsbench(&["model"]);
     let output = finish(command.arg(world.path("scenario.toml")));
@@ -65,13 +65,13 @@ fn a_foreign_server_is_not_foretold() {
 }
 
 #[test]
-fn heads_from_the_command_line_are_those_of_every_series_that_has_them() {
+fn heads_from_the_command_line_apply_to_every_series_with_the_setting() {
     let world = World::new(TWO);
     let head = "GET /x HTTP/1.1\r\nHost: h\r\nX-A: \"b\"\r\n\r\n";
     world.write("own request.http", head);
     world.write("response.http", "HTTP/1.1 200 OK\r\nContent-Length: 21\r\n\r\n");
     let mut command = wsbench(&["model", "--format", "json"]);
-    // Looked for where the command is given, not beside the scenario.
+    // Looked for in the current folder, not in the scenario's.
     let folder = world.path("elsewhere");
     std::fs::create_dir(&folder).expect("a folder can be made");
     command.current_dir(&folder).arg(world.path("scenario.toml"));
@@ -114,13 +114,13 @@ fn a_head_that_cannot_be_used_is_located() {
     world.write("push.toml", TWO.replace("transport = \"polling\"\n[[series]]\n", ""));
     let message = fails("plan", "push.toml", "good.http");
     assert!(message.contains("no series has the setting request_head"), "{message}");
-    // What is wrong with the scenario is told first where it is not known who takes a head.
+    // An error in the scenario comes first if it hides which series takes a head.
     world.write("odd.toml", TWO.replace("\"polling\"", "\"pollin\""));
     assert!(fails("plan", "odd.toml", "good.http").contains("did you mean \"polling\"?"));
 }
 
 #[test]
-fn a_plan_says_where_the_cool_down_is_lengthened() {
+fn a_plan_shows_which_cool_down_is_lengthened() {
     let world = World::new(TWO);
     let plan = |cooldown: &str| {
         let mut command = wsbench(&["plan", "--set", cooldown, "--set", "feed.batch=300ms"]);

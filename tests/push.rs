@@ -1,5 +1,5 @@
-//! The WebSocket client half against a server that is not ours: pings, fragments, unstamped
-//! messages, a Close in mid-run.
+//! The WebSocket client against an external server: pings, fragments, messages without a stamp, a
+//! Close during the run.
 
 use crate::support::{World, finish, number, said};
 use std::io::{Read, Write};
@@ -76,7 +76,7 @@ fn total(world: &World, direction: &str, layer: &str) -> f64 {
 }
 
 #[test]
-fn pings_are_answered_and_fragments_and_strange_messages_are_booked_to_the_byte() {
+fn pings_are_answered_and_fragments_and_unknown_messages_are_counted_to_the_byte() {
     let script = [
         frame(0x89, b"ping"),
         frame(0x81, b"not a stamp"),

@@ -1,5 +1,5 @@
 //! The reference server over raw sockets: exact bytes, right status and close codes, limits,
-//! draining, and books that agree with the client's.
+//! draining, and totals that agree with the clients'.
 
 mod streams;
 mod wire;
@@ -40,7 +40,7 @@ fn pipelined_and_split_requests_are_all_answered() {
     for at in 1..CHAPTER_REQUEST.len() {
         stream.write_all(&CHAPTER_REQUEST[..at]).unwrap();
         if at % 40 == 1 {
-            // So that the server does read the pieces apart, now and then.
+            // So that the server sometimes reads the pieces separately.
             std::thread::sleep(Duration::from_millis(2));
         }
         stream.write_all(&CHAPTER_REQUEST[at..]).unwrap();
@@ -53,7 +53,7 @@ fn pipelined_and_split_requests_are_all_answered() {
 fn a_client_that_ends_with_its_request_gets_its_answer_every_time() {
     let bench = Bench::start();
     for _ in 0..200 {
-        // The server may find the request and the end in one go.
+        // The server may read the request and the end of the stream at once.
         let mut stream = bench.connect();
         stream.write_all(CHAPTER_REQUEST).unwrap();
         stream.shutdown(Shutdown::Write).unwrap();
@@ -133,7 +133,7 @@ fn a_head_that_does_not_end_is_answered_with_408_and_an_idle_client_is_left_alon
     let mut dripping = bench.connect();
     let began = Instant::now();
     let answer = loop {
-        // A byte now and then must not help.
+        // A byte from time to time must not extend the limit.
         let sent = dripping.write_all(b"GET / HTTP/1.1\r\n".get(..1).unwrap());
         dripping.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
         let mut byte = [0; 256];
@@ -159,7 +159,7 @@ fn an_idle_client_is_closed_in_the_end() {
     stream.write_all(CHAPTER_REQUEST).unwrap();
     read_poll(&mut stream);
     assert_eq!(read_to_end(&mut stream), "");
-    // A WebSocket is not idle, whatever it says.
+    // A WebSocket is never idle, even if it sends nothing.
     let mut socket = bench.upgrade();
     (0..60).for_each(|_| assert_eq!(read_frame(&mut socket).0, 0x81));
 }
@@ -224,7 +224,7 @@ fn a_frame_right_behind_the_upgrade_is_not_lost() {
 }
 
 #[test]
-fn a_draining_server_closes_everybody_in_their_own_way() {
+fn a_draining_server_closes_each_connection_by_its_protocol() {
     let bench = Bench::start();
     let mut poller = bench.connect();
     poller.write_all(CHAPTER_REQUEST).unwrap();
@@ -239,7 +239,7 @@ fn a_draining_server_closes_everybody_in_their_own_way() {
     bench.running.drain(Duration::from_secs(20));
     assert_eq!(read_to_end(&mut poller), "");
     assert_eq!(read_to_end(&mut fresh), "");
-    // The Close that answers is sent once theirs is here; the server waits for it.
+    // The client answers the server's Close; the server waits for the answer.
     loop {
         let (first, payload) = read_frame(&mut socket);
         if first == 0x88 {
@@ -309,7 +309,7 @@ fn chat(address: SocketAddr, kind: usize) -> (u64, u64) {
 }
 
 #[test]
-fn the_servers_books_agree_with_the_clients() {
+fn the_servers_totals_agree_with_the_clients() {
     let bench = Bench::start();
     let address = bench.running.address();
     let clients: Vec<_> =
@@ -320,7 +320,7 @@ fn the_servers_books_agree_with_the_clients() {
         sent += up;
         received += down;
     }
-    // Read while they are open, and once more when all is over.
+    // Read while the connections are open, and again after the end.
     bench.running.totals();
     bench.running.drain(Duration::from_secs(10));
     let totals = bench.running.finish().unwrap();
@@ -363,11 +363,11 @@ fn a_client_that_does_not_read_its_echoes_is_not_read_from_either() {
     stream.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
     let message = frame(0x82, &[7; 60_000]);
     let mut sent = 0;
-    // The server keeps a message or two, and the sockets some megabytes.
+    // The server holds a message or two, and the sockets a few megabytes.
     while sent < 2_000 && stream.write_all(&message).is_ok() {
         sent += 1;
     }
-    assert!(sent < 2_000, "the server takes in whatever comes");
+    assert!(sent < 2_000, "the server reads without a limit");
     let mut header = [0; 4];
     let mut payload = vec![0; 60_000];
     for _ in 0..sent {
@@ -379,7 +379,7 @@ fn a_client_that_does_not_read_its_echoes_is_not_read_from_either() {
 }
 
 #[test]
-fn a_message_of_one_reaches_all_by_frame_and_by_post() {
+fn a_message_reaches_all_by_frame_and_by_post() {
     let bench = workload(Workload::Broadcast);
     let (mut one, mut other) = (bench.upgrade(), bench.upgrade());
     let mut poller = bench.connect();
@@ -389,9 +389,9 @@ fn a_message_of_one_reaches_all_by_frame_and_by_post() {
     for stream in [&mut one, &mut other] {
         assert_eq!(read_frame(stream), (0x81, b"first".to_vec()));
     }
-    let mut voice = bench.connect();
-    voice.write_all(&post(b"second")).unwrap();
-    assert_eq!(read_head(&mut voice), "HTTP/1.1 204 No Content\r\n\r\n");
+    let mut poster = bench.connect();
+    poster.write_all(&post(b"second")).unwrap();
+    assert_eq!(read_head(&mut poster), "HTTP/1.1 204 No Content\r\n\r\n");
     for stream in [&mut one, &mut other] {
         assert_eq!(read_frame(stream), (0x81, b"second".to_vec()));
     }
@@ -400,6 +400,6 @@ fn a_message_of_one_reaches_all_by_frame_and_by_post() {
     let mut body = [0; 12];
     poller.read_exact(&mut body).unwrap();
     assert_eq!(&body, b"first\nsecond");
-    voice.write_all(&post(&vec![b'x'; 70_000])).unwrap();
-    assert!(read_head(&mut voice).starts_with("HTTP/1.1 413 "));
+    poster.write_all(&post(&vec![b'x'; 70_000])).unwrap();
+    assert!(read_head(&mut poster).starts_with("HTTP/1.1 413 "));
 }

@@ -1,6 +1,6 @@
-//! Every transport end to end: bytes against arithmetic at each step of a length field, with and
-//! without batching; latency against its law; reconnecting without loss. Laws and sizes are
-//! written out here once more, independently of the program's own.
+//! Every transport end to end: bytes compared with arithmetic at each step of a length field, with
+//! and without batching; latency compared with its predicted distribution; reconnecting without
+//! loss. Distributions and sizes are written out here again, independently of the program's own.
 
 use crate::support::{Row, World, at_once, expect_code, expect_ran, finish, number, said, wsbench};
 use socket2::{Domain, Socket, Type};
@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use wsbench::internals::record::Metric;
 use wsbench::internals::result::file;
 
-/// Five of everything that carries the feed, for a second; `{feed}` and `{more}` are filled in.
+/// Five clients of every transport that carries the feed, for a second.
 fn every_way(feed: &str, root: &str) -> World {
     World::new(&format!(
         r#"
@@ -79,7 +79,7 @@ fn overhead(series: &str, k: u64, size: u64) -> u64 {
             "websocket" if message <= 65_535 => 4,
             "websocket" => 10,
             "streaming" => chunk(message),
-            // `data: ` and a line end for each, less the ends that stand between them already.
+            // `data: ` and a line end for each, less the line ends that are counted as separators.
             "sse" => 6 * k + 2 + chunk(message + 6 * k + 2),
             "sse-ids" => 6 * k + 14 + chunk(message + 6 * k + 14),
             "polling" | "long-polling" => 716 + 191 + digits(message, 10),
@@ -123,7 +123,7 @@ fn bytes_at_the_steps_of_a_chunks_length() {
 
 #[test]
 fn bytes_of_a_batch() {
-    // Twenty a second, held back for 220 ms: five go out together.
+    // Twenty a second, held back for 220 ms: five are sent together.
     let world = every_way("rate = \"20/s\"\nbatch = \"220ms\"\nsemantics = \"log\"", "");
     expect_ran(&world, &finish(&mut world.run(&["--reports", "csv,json", "-q"])));
     let rows = world.csv("summary.csv");
@@ -136,7 +136,7 @@ fn bytes_of_a_batch() {
         assert_eq!(number(row, "messages"), 5.0 * number(row, "completed"), "{series}");
         assert!(number(row, "delivery_latency_us_max") >= 200_000.0 * 0.999, "{series}");
     }
-    // A poll takes what there is.
+    // A poll gets all that is there.
     let row = row(&rows, "polling");
     adds_up(row, "polling");
     assert!(number(row, "messages") > 5.0 * number(row, "completed"), "{row:?}");
@@ -156,12 +156,11 @@ fn a_snapshot_sends_the_latest_of_a_batch() {
     }
 }
 
-/// Laws of delivery latency for Poisson updates at `rate` and one way of `d` seconds; a timer or a
-/// loaded machine may be late by `LATE`.
+/// Seconds by which a timer or a loaded machine may be late.
 const LATE: f64 = 0.06;
 
-/// Of the deliveries, how many may lie outside the band between the law and the law that much
-/// later. With some two thousand values chance alone stays below 0.04.
+/// The share of deliveries that may lie outside the band between the predicted distribution and the
+/// same distribution `LATE` later. With some two thousand values chance alone stays below 0.04.
 const DISTANCE: f64 = 0.08;
 
 fn distance(world: &World, series: &str, law: impl Fn(f64) -> f64) -> (f64, u64) {
@@ -179,7 +178,7 @@ fn distance(world: &World, series: &str, law: impl Fn(f64) -> f64) -> (f64, u64)
     (worst, measured.len())
 }
 
-fn laws_hold(rate: f64, d_ms: u32) {
+fn distributions_hold(rate: f64, d_ms: u32) {
     let world = World::new(&format!(
         r#"
 name = "laws"
@@ -225,7 +224,7 @@ transport = "long-polling"
         assert!(values > 200, "{series}: {values}");
         assert!(distance < DISTANCE, "{series}: {distance} of {values}, λ {rate}, d {d}");
     }
-    // Causality, without any allowance but the histogram's three digits.
+    // Nothing is faster than the delay, but for the histogram's three digits.
     for row in world.csv("summary.csv").into_iter().filter(|r| r["transport"] != "null") {
         let least = number(&row, "delivery_latency_us_min");
         assert!(least >= d * 1e6 * 0.999, "{}: {least}", row["series"]);
@@ -234,21 +233,21 @@ transport = "long-polling"
 }
 
 #[test]
-fn latency_follows_its_law_where_updates_are_rare() {
-    laws_hold(2.0, 100);
+fn latency_follows_its_distribution_if_updates_are_rare() {
+    distributions_hold(2.0, 100);
 }
 
 #[test]
-fn latency_follows_its_law_where_updates_are_frequent() {
-    laws_hold(6.0, 100);
+fn latency_follows_its_distribution_if_updates_are_frequent() {
+    distributions_hold(6.0, 100);
 }
 
 #[test]
-fn latency_follows_its_law_over_a_long_way() {
-    laws_hold(3.0, 250);
+fn latency_follows_its_distribution_over_a_long_delay() {
+    distributions_hold(3.0, 250);
 }
 
-/// A server of ours as a process of its own, and where it listens.
+/// Starts `wsbench serve` and returns the address at which it listens.
 fn serve(args: &[&str]) -> (std::process::Child, SocketAddr) {
     let mut child = wsbench(&["serve", "--bind", "127.0.0.1:0"])
         .args(args)
@@ -269,7 +268,7 @@ fn serve(args: &[&str]) -> (std::process::Child, SocketAddr) {
     (child, address)
 }
 
-/// Passes bytes on and cuts every connection after a while, in the middle of whatever goes by.
+/// Forwards bytes and cuts every connection after so many, in the middle of a message.
 fn cutting_proxy(to: SocketAddr, cut_after_bytes: usize) -> (SocketAddr, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
@@ -345,7 +344,7 @@ reconnect = "50ms"
     assert!(number(sse, "reconnects") >= 3.0, "{sse:?}");
     assert!(number(sse, "messages") >= 100.0, "{sse:?}");
     assert_eq!((number(sse, "lost"), number(sse, "repeated")), (0.0, 0.0), "{sse:?}");
-    // WebSocket has no such word: the same cuts lose what is published until the client is back.
+    // WebSocket has no such header: the same cuts lose what is published until the client is back.
     let forgetful = row(&rows, "forgetful");
     assert!(number(forgetful, "lost") > 0.0, "{forgetful:?}");
     assert!(number(forgetful, "reconnect_gaps") > 0.0, "{forgetful:?}");
@@ -354,7 +353,7 @@ reconnect = "50ms"
 }
 
 #[test]
-fn what_a_transport_cannot_carry_is_told_where_it_is_asked_for() {
+fn what_a_transport_cannot_carry_is_located_in_the_scenario() {
     for (feed, transport, words) in [
         ("payload = \"binary\"", "sse", "an event stream is text"),
         ("workload = \"echo\"", "sse", "from server to client alone"),
@@ -372,7 +371,7 @@ fn what_a_transport_cannot_carry_is_told_where_it_is_asked_for() {
 }
 
 #[test]
-fn held_requests_run_out_empty_and_are_counted() {
+fn held_requests_that_end_empty_are_counted() {
     let world = World::new(
         r#"
 clients = [10]

@@ -1,4 +1,4 @@
-//! What clients send: echo, broadcast and tracker end to end, held against arithmetic.
+//! What clients send: echo, broadcast and tracker end to end, compared with arithmetic.
 
 use crate::support::{Row, World, expect_code, expect_ran, finish, number, said};
 
@@ -35,7 +35,7 @@ fn row<'a>(rows: &'a [Row], series: &str) -> &'a Row {
     rows.iter().find(|r| r["series"] == series).unwrap_or_else(|| panic!("no row of {series}"))
 }
 
-/// A layer of the measured window in one direction, in all.
+/// The total of a layer in one direction, over the measured window.
 fn steady(world: &World, series: &str, direction: &str, layer: &str) -> f64 {
     let rows = world.csv("bytes.csv");
     let wanted = |r: &&Row| {
@@ -52,7 +52,7 @@ fn hold(row: &Row, columns: &[(&str, f64)]) {
 }
 
 #[test]
-fn an_echo_is_a_round_trip_each_turn_and_every_byte_of_it_is_foretold() {
+fn an_echo_is_a_round_trip_each_turn_and_every_byte_is_predicted() {
     let (world, rows) = ran(&scenario(20, "workload = \"echo\"\nrate = \"5/s\""));
     let all = 20.0 * 10.0;
     let echo = row(&rows, "websocket");
@@ -70,7 +70,7 @@ fn an_echo_is_a_round_trip_each_turn_and_every_byte_of_it_is_foretold() {
             ("turns_unreached", 0.0),
         ],
     );
-    // Message, answer, and an acknowledgement by itself: 206 bytes, where nothing is late.
+    // Message, answer, and a bare acknowledgement: 206 bytes if nothing is late.
     let segments = number(echo, "tcp_segments_per_message");
     assert!((1.9..=3.2).contains(&segments), "{segments}");
     let post = row(&rows, "polling");
@@ -110,7 +110,7 @@ fn a_closed_echo_has_no_schedule_and_two_segments() {
 }
 
 #[test]
-fn what_a_few_send_all_receive() {
+fn every_message_of_a_broadcast_reaches_all() {
     let feed = "workload = \"broadcast\"\nsenders = 3\nrate = \"5/s\"";
     let (world, rows) = ran(&scenario(30, feed));
     let (sent, all) = (3.0 * 10.0, 3.0 * 10.0 * 30.0);
@@ -135,7 +135,7 @@ fn what_a_few_send_all_receive() {
     assert_eq!(steady(&world, "polling", "up", "payload_bytes"), sent * 21.0);
     // Each sender has a second connection.
     let connections = world.summary()["rows"][1]["audit_connections"].clone();
-    assert_eq!(connections, 33, "a voice for each sender");
+    assert_eq!(connections, 33, "a second connection for each sender");
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn a_trackers_deliveries_are_the_square_of_its_clients() {
 }
 
 #[test]
-fn settings_that_a_workload_contradicts_are_located() {
+fn settings_that_contradict_a_workload_are_located() {
     let refused = |text: &str, expected: &str| {
         let world = World::new(&format!("clients = [5]\n{text}"));
         let output = finish(&mut world.run(&[]));

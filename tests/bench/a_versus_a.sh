@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The gate's false alarms on this machine: a server against itself, again and again, in turn one
-# that pushes and one that is polled. Says what each comparison found, undecided figures too, and
-# fails where one of them ended with another exit code than 0.
+# The gate's false alarms on this machine: compares a server with itself, again and again, in turn
+# one that pushes and one that is polled. Prints what each comparison found, and fails if one of
+# them ended with another exit code than 0.
 #
 # usage: tests/bench/a_versus_a.sh [TIMES]
 # Needs a release build; a comparison takes one to two minutes. Load goes to 127.0.0.1 alone.
@@ -11,7 +11,7 @@ times=${1:-20}
 cargo build --release --quiet
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-# What is built anew meanwhile is not what is measured.
+# A copy: a build during the comparison does not change what is measured.
 wsbench=$work/wsbench
 cp target/release/wsbench "$wsbench"
 
@@ -19,7 +19,7 @@ failed=0
 for n in $(seq "$times"); do
     series=$([ $((n % 2)) = 0 ] && echo websocket || echo polling)
     scenario=$work/$series.toml
-    # Of the proofs' scenario, one series.
+    # One series of the scenario.
     awk -v RS= -v ORS='\n\n' -v keep="\"$series\"" '!/\[\[series\]\]/ || index($0, keep)' tests/bench/gate.toml >"$scenario"
     serve="$wsbench serve --scenario $scenario --bind 127.0.0.1:{port} @ http://127.0.0.1:{port}"
     code=0

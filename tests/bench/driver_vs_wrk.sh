@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Driver CPU per poll beside wrk's: 1,000 keep-alive clients poll back to back, with the chapter's
-# heads, against one `wsbench serve`. Each program's user and system time, of all its processes
-# from start to end, over the polls that it completed; in turn, five times; medians and the ratio.
+# Driver CPU per poll compared with wrk's: 1,000 keep-alive clients poll back to back, with the
+# chapter's heads, against one `wsbench serve`. Divides each program's user and system time, over
+# all its processes, by the polls that it completed; in turn, five times; medians and the ratio.
 #
 # usage: tests/bench/driver_vs_wrk.sh [SECONDS] [RUNS]
 # Needs wrk (a system package) and a release build. Load goes to 127.0.0.1 alone.
@@ -46,7 +46,7 @@ cpu_per_poll() { # TIMES POLLS
 for run in $(seq "$runs"); do
     { time "$wsbench" run "$work/polls.toml" --out "$work/out" --reports csv -q \
         >/dev/null 2>"$work/err"; } 2>"$work/time" || { cat "$work/err" >&2; exit 1; }
-    # Every poll that the run made, the set-up's first ones included.
+    # Every poll of the run, with the first ones of the set-up.
     polls=$(awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "completed") c = i; next }
                      { sum += $c } END { print sum }' "$work/out/timeseries.csv")
     ours=$(cpu_per_poll "$work/time" "$polls")

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The gate against the reference server's own faults: A is the sound server, B the same with one
-# fault; says for each which metrics fail, and fails where the one that belongs to it does not.
+# Whether the gate catches the reference server's faults: A is the server without a fault, B the same
+# with one. Prints which metrics fail for each, and fails if the one that belongs to it does not.
 #
 # usage: tests/bench/gate_faults.sh [FAULT…]
 # Needs a release build; takes some four minutes a fault that varies. Load goes to 127.0.0.1 alone.

@@ -1,4 +1,4 @@
-//! Answers that take a while or never end, byte for byte over raw sockets.
+//! Responses that take a while or never end, byte for byte over raw sockets.
 
 use super::wire::{Bench, quick, read_head, spec, upgrade};
 use std::io::{Read, Write};
@@ -50,9 +50,9 @@ fn each_update_is_a_chunk_of_27_bytes() {
 }
 
 #[test]
-fn an_event_names_itself_and_the_next_one_follows_what_a_client_says_it_has() {
+fn an_event_has_an_id_and_a_client_gets_what_follows_its_last_event_id() {
     let bench = Bench::with(ten(), quick());
-    // One source address: one topic, whatever the port.
+    // One source address is one topic; the port does not matter.
     let mut first = get(&bench, "/events", "");
     let head = read_head(&mut first);
     assert!(head.contains("Content-Type: text/event-stream\r\n"), "{head}");
@@ -61,7 +61,7 @@ fn an_event_names_itself_and_the_next_one_follows_what_a_client_says_it_has() {
     let id = format!("id: {}\ndata: ", sequence_text(sequence));
     assert!(chunk.starts_with(b"29\r\n") && chunk.ends_with(b"\n\n\r\n"), "{chunk:?}");
     assert_eq!(&chunk[4..4 + 18], id.as_bytes());
-    // What was published meanwhile comes at once, without a gap or a repeat.
+    // What was published meanwhile arrives at once, without a gap or a repeat.
     std::thread::sleep(Duration::from_millis(350));
     let last = format!("Last-Event-ID: {}\r\n", sequence_text(1));
     let mut again = get(&bench, "/events", &last);
@@ -73,7 +73,7 @@ fn an_event_names_itself_and_the_next_one_follows_what_a_client_says_it_has() {
 }
 
 #[test]
-fn a_heartbeat_is_a_comment_where_nothing_else_is_sent() {
+fn a_heartbeat_is_a_comment_if_nothing_else_is_sent() {
     let bench = Bench::with(Spec { rate_hz: 0.01, ..spec() }, quick());
     let mut stream = get(&bench, "/beats", "");
     read_head(&mut stream);
@@ -83,7 +83,7 @@ fn a_heartbeat_is_a_comment_where_nothing_else_is_sent() {
 }
 
 #[test]
-fn a_websocket_is_pinged_where_nothing_else_is_sent() {
+fn a_websocket_is_pinged_if_nothing_else_is_sent() {
     let bench = Bench::with(Spec { rate_hz: 0.01, ..spec() }, quick());
     let mut stream = bench.connect();
     let head = upgrade(&[]).replacen("GET /ws ", "GET /ping ", 1);
@@ -97,7 +97,7 @@ fn a_websocket_is_pinged_where_nothing_else_is_sent() {
 }
 
 #[test]
-fn a_held_request_gets_the_next_update_or_runs_out_empty() {
+fn a_held_request_gets_the_next_update_or_ends_empty() {
     let bench = Bench::with(Spec { semantics: Semantics::Log, ..ten() }, quick());
     let mut stream = get(&bench, "/held", "");
     let mut last = None;
@@ -122,7 +122,7 @@ fn a_held_request_gets_the_next_update_or_runs_out_empty() {
 }
 
 #[test]
-fn a_client_that_has_gone_is_let_go_of() {
+fn a_client_that_has_gone_is_forgotten() {
     let bench = Bench::with(Spec { rate_hz: 0.01, ..spec() }, quick());
     for path in ["/stream", "/events"] {
         let mut stream = get(&bench, path, "");

@@ -1,4 +1,4 @@
-//! A server in this process, and clients of bare sockets: what a test sends and reads.
+//! A server in this process, and clients with bare sockets.
 
 use serde_json::{Value, json};
 use std::io::{Read, Write};
@@ -17,7 +17,7 @@ pub const CHAPTER_RESPONSE: &[u8] =
     include_bytes!("../../src/protocol/http1/heads/chapter-response.http");
 pub const PATH: &str = "/PollingStock//PollingStock";
 
-/// A server on a free port and what a test needs of it.
+/// A server on a free port, with what a test needs.
 pub struct Bench {
     pub running: Running,
 }
@@ -87,7 +87,7 @@ impl Bench {
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         stream
     }
-    /// Sends bytes and reads to the end of the connection, which the server must bring about.
+    /// Sends bytes and reads until the server closes the connection.
     pub fn ask(&self, bytes: &[u8]) -> String {
         let mut stream = self.connect();
         stream.write_all(bytes).unwrap();
@@ -127,7 +127,7 @@ pub fn read_to_end(stream: &mut TcpStream) -> String {
     String::from_utf8(answer).unwrap()
 }
 
-/// Reads a head to its empty line and not a byte more.
+/// Reads a head up to its empty line and not a byte more.
 pub fn read_head(stream: &mut TcpStream) -> String {
     let mut head = Vec::new();
     let mut byte = [0];
@@ -138,7 +138,7 @@ pub fn read_head(stream: &mut TcpStream) -> String {
     String::from_utf8(head).unwrap()
 }
 
-/// Reads one chapter response and gives its payload's stamp.
+/// Reads one of the chapter's responses and returns its payload's stamp.
 pub fn read_poll(stream: &mut TcpStream) -> Stamp {
     let mut response = vec![0; CHAPTER_RESPONSE.len() + 21];
     stream.read_exact(&mut response).unwrap();
@@ -183,7 +183,7 @@ pub fn read_frame(stream: &mut TcpStream) -> (u8, Vec<u8>) {
     (head[0], payload)
 }
 
-/// Reads messages until the Close, and gives its code; the server must end TCP after it.
+/// Reads messages until the Close and returns its code; the server must close TCP after it.
 pub fn close_code(stream: &mut TcpStream) -> u16 {
     loop {
         let (first, payload) = read_frame(stream);

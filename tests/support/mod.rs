@@ -1,4 +1,4 @@
-//! What the tests share: the binary, scenarios on disk, results read back.
+//! Shared by the tests: the program, scenarios on disk, results read back.
 
 use std::collections::HashMap;
 use std::fs;
@@ -56,8 +56,8 @@ pub fn wsbench(args: &[&str]) -> Command {
     command
 }
 
-/// Another program, which may run this one. The tests may run in a job of GitHub Actions, which
-/// is to hear of none of this.
+/// Another program, which may run this one. Without the variables of GitHub Actions: the tests may
+/// run in a job there, whose summary is not theirs.
 pub fn command(program: &str) -> Command {
     let mut command = Command::new(program);
     let names = std::env::vars_os().map(|(name, _)| name);
@@ -73,7 +73,7 @@ pub fn finish(command: &mut Command) -> Output {
     wait(child, Duration::from_secs(120))
 }
 
-/// Waits for a child, and fails the test where it hangs.
+/// Waits for a child, and fails the test if it hangs.
 pub fn wait(mut child: Child, limit: Duration) -> Output {
     let mut out = child.stdout.take();
     let mut err = child.stderr.take();
@@ -128,13 +128,13 @@ pub fn said(output: &Output) -> String {
     )
 }
 
-/// The exit code; a message with everything said where it is another.
+/// Asserts the exit code; if it is another, the message has both outputs.
 pub fn expect_code(output: &Output, code: i32) {
     assert_eq!(output.status.code(), Some(code), "{}", said(output));
 }
 
-/// A run that went through: valid, or invalid for the one reason that a loaded machine may give,
-/// that the driver was late. Bytes and counts hold all the same.
+/// Asserts that a run is valid, or invalid for the one reason that a loaded machine may give: the
+/// driver was late. Bytes and counts hold even then.
 pub fn expect_ran(world: &World, output: &Output) {
     let code = output.status.code();
     assert!(code == Some(0) || code == Some(96), "{}", said(output));
