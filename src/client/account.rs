@@ -1,5 +1,5 @@
-//! The books of one connection: what the meter counted, split by phase, against what the kernel
-//! counted.
+//! The account of one connection: the bytes that the meter counted, split by phase and compared
+//! with what the kernel counted.
 
 use crate::client::context::ThreadContext;
 use crate::net::Metered;
@@ -8,28 +8,36 @@ use crate::net::meter::Meter;
 use crate::record::{Phase, TcpReading, TcpTotals};
 use std::rc::Rc;
 
-/// The books of one connection.
+/// Bytes that moved over a socket.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct MovedBytes {
+    /// To the server.
+    pub up: u64,
+    /// From the server.
+    pub down: u64,
+}
+
+/// The account of one connection.
 pub struct ConnectionAccount {
     thread: Rc<ThreadContext>,
     meter: Rc<Meter>,
     phase: Phase,
     last: TcpReading,
-    booked_up: u64,
-    booked_down: u64,
+    /// Bytes that are in the ledger already.
+    booked: MovedBytes,
     /// Both sides have ended TCP, this one first.
     ended: bool,
 }
 
 impl ConnectionAccount {
-    /// Opens the books of a stream.
+    /// Opens the account of a stream.
     pub fn new(stream: &Metered, thread: Rc<ThreadContext>, phase: Phase) -> ConnectionAccount {
         ConnectionAccount {
             thread,
             meter: stream.meter(),
             phase,
             last: TcpReading::default(),
-            booked_up: 0,
-            booked_down: 0,
+            booked: MovedBytes::default(),
             ended: false,
         }
     }
@@ -39,23 +47,23 @@ impl ConnectionAccount {
         &self.thread
     }
 
-    /// The phase to which the connection's segments are booked.
+    /// The phase to which the connection's bytes belong.
     pub fn phase(&self) -> Phase {
         self.phase
     }
 
-    /// Goes to another phase: what the kernel counted until now belongs to the last one.
+    /// Begins another phase: what the kernel counted until now belongs to the last one.
     pub fn enter(&mut self, phase: Phase, stream: &Metered) {
         if phase != self.phase {
             if let Ok(now) = tcp_info::read(stream.socket()) {
-                self.book_segments(&now);
+                self.add_segments(&now);
             }
             self.phase = phase;
             stream.enter(phase);
         }
     }
 
-    fn book_segments(&mut self, now: &TcpReading) {
+    fn add_segments(&mut self, now: &TcpReading) {
         self.add(TcpTotals::between(&self.last, now));
         self.last = *now;
     }
@@ -66,26 +74,30 @@ impl ConnectionAccount {
         self.thread.tcp.set(tcp);
     }
 
-    /// Bytes read from and written to the socket since the last call: (up, down).
+    /// Returns the bytes that moved since the last call and are not booked otherwise. The caller
+    /// adds them to the ledger.
     #[inline]
-    pub fn moved(&mut self) -> (u64, u64) {
-        let (up, down) = (self.meter.written(), self.meter.read());
-        let moved = (up.saturating_sub(self.booked_up), down.saturating_sub(self.booked_down));
-        (self.booked_up, self.booked_down) = (up, down);
+    pub fn take_moved(&mut self) -> MovedBytes {
+        let all = MovedBytes { up: self.meter.written(), down: self.meter.read() };
+        let moved = MovedBytes {
+            up: all.up.saturating_sub(self.booked.up),
+            down: all.down.saturating_sub(self.booked.down),
+        };
+        self.booked = all;
         moved
     }
 
-    /// Says that these bytes have been booked frame by frame.
+    /// Notes that the caller has added these bytes to the ledger.
     #[inline]
     pub fn booked(&mut self, up: u64, down: u64) {
-        self.booked_up += up;
-        self.booked_down += down;
+        self.booked.up += up;
+        self.booked.down += down;
     }
 
-    /// Ends a connection that never came to be of use: all that it moved is discarded.
-    pub fn failed(&mut self, stream: &Metered) {
+    /// Closes the account of a connection that could not be set up: all that it moved is discarded.
+    pub fn close_failed(&mut self, stream: &Metered) {
         stream.drain();
-        let (up, down) = self.moved();
+        let MovedBytes { up, down } = self.take_moved();
         let mut recorder = self.thread.recorder.borrow_mut();
         let ledger = &mut recorder.at(self.phase).ledger;
         ledger.up.wire += up;
@@ -96,7 +108,7 @@ impl ConnectionAccount {
         self.close(stream);
     }
 
-    /// Books bytes that were read and are of no use: a message that was cut.
+    /// Adds the bytes read of a message that was cut.
     pub fn discard_down(&mut self, bytes: u64) {
         self.booked(0, bytes);
         let mut recorder = self.thread.recorder.borrow_mut();
@@ -105,13 +117,13 @@ impl ConnectionAccount {
         down.discarded += bytes;
     }
 
-    /// Says that TCP was ended by this side and then by the other, whose end was read: the socket
-    /// has left the states that tell so.
-    pub fn ended(&mut self) {
+    /// Notes that this side ended TCP and then the other, whose end was read. The state of the
+    /// socket does not show it any more.
+    pub fn both_ended(&mut self) {
         self.ended = true;
     }
 
-    /// Books bytes that were written and are of no use: a message that was cut.
+    /// Adds the bytes written of a message that was cut.
     pub fn discard_up(&mut self, bytes: u64) {
         self.booked(bytes, 0);
         let mut recorder = self.thread.recorder.borrow_mut();
@@ -120,10 +132,10 @@ impl ConnectionAccount {
         up.discarded += bytes;
     }
 
-    /// Closes the books, before the stream is closed: asks the kernel for the last time and
-    /// compares. What had come and was never read is booked as discarded. What the meter
-    /// counted and nobody booked is booked as wire bytes of the phase, where it shows as
-    /// unexplained.
+    /// Closes the account, before the stream is closed: reads the kernel's counts for the last time
+    /// and compares. Bytes that had arrived and were not read are added as discarded. Bytes that
+    /// the meter counted and nobody added to the ledger are added as wire bytes of the phase; they
+    /// show as unexplained.
     pub fn close(&mut self, stream: &Metered) {
         let unread = stream.drain();
         let mut audit = self.thread.audit.get();
@@ -133,7 +145,7 @@ impl ConnectionAccount {
                 let ended = self.ended || self.meter.has_ended();
                 if ended && !now.fin_received {
                     // The peer's FIN is counted as a byte, see `tcp_info`; after a reset the
-                    // socket's state does not tell of it.
+                    // socket's state does not show it.
                     now.bytes_received = now.bytes_received.saturating_sub(1);
                     now.fin_received = true;
                 }
@@ -143,7 +155,7 @@ impl ConnectionAccount {
                 audit.connections += 1;
                 audit.mismatched += u64::from(off > 0);
                 audit.unexplained_bytes += off;
-                self.book_segments(&now);
+                self.add_segments(&now);
                 self.phase = self.thread.closing_phase(self.phase);
                 if !self.ended {
                     self.add(TcpTotals::closing(&now));
@@ -151,16 +163,16 @@ impl ConnectionAccount {
             }
         }
         self.thread.audit.set(audit);
-        let (up, down) = self.moved();
+        let MovedBytes { up, down } = self.take_moved();
         let mut recorder = self.thread.recorder.borrow_mut();
         let ledger = &mut recorder.at(self.phase).ledger;
         ledger.up.wire += up;
         if stream.unsent() > 0 {
-            // A delay line kept the rest of what these bytes began.
+            // A delay line kept the rest of the message that these bytes began.
             ledger.up.discarded += up;
         }
         ledger.down.wire += down;
-        // What a delay line still had may be booked already, with a fault.
+        // What a delay line still had may be in the ledger already, with an error.
         ledger.down.discarded += unread.min(down);
     }
 }

@@ -1,15 +1,17 @@
-//! One simulated client's handle: what a transport's client half may ask for and say.
+//! The handle of one simulated client: how a transport's client half waits for turns, connects and
+//! reports what happened.
 //!
-//! A client is one task and owns its socket. It asks for its next turn, acts, and says what
-//! happened; saying is an addition to the recorder of its own thread. Separate from `load`, which
-//! makes the handles and says when to start and stop.
+//! A client is one task and owns its socket. A report is an addition to the recorder of its
+//! thread. Separate from `driver`, which makes the handles, starts and stops the clients.
 
-use crate::client::account::ConnectionAccount;
-use crate::client::context::{ThreadContext, Watch};
-use crate::client::delivery::per_client::measured;
-use crate::feed::{Stamp, Topic};
+use crate::client::account::{ConnectionAccount, MovedBytes};
+use crate::client::context::ThreadContext;
+use crate::client::watchdog::Watchdog;
+use crate::feed::{Post, Stamp, Topic};
 use crate::net::{Dialer, Line, Metered, Tap, dial};
-use crate::record::{ClientError, Metric, Phase, TRACED_CLIENTS, TcpTotals, TraceEvent, TraceKind};
+use crate::record::{
+    ClientError, Ledger, Metric, Phase, TRACED_CLIENTS, TcpTotals, TraceEvent, TraceKind,
+};
 use crate::time::Sleep;
 use crate::time::now_ns;
 use crate::time::{Pacer, Schedule, Turn, TurnPlacement};
@@ -18,18 +20,23 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
+/// Attempts to set up a client before it is given up.
+pub(crate) const SET_UP_ATTEMPTS: u32 = 4;
+/// The pause between two attempts.
+pub(crate) const SET_UP_PAUSE_NS: u64 = 250_000_000;
+
 /// One simulated client.
 pub struct Client {
-    /// Its number among all clients of the case.
+    /// The number among all clients of the case.
     pub id: u32,
-    /// What its thread shares.
+    /// What the clients of the thread share.
     pub thread: Rc<ThreadContext>,
-    /// Watches over its exchanges.
-    pub watch: Rc<Watch>,
+    /// Limits the duration of exchanges.
+    pub watchdog: Rc<Watchdog>,
     pacer: Pacer,
-    /// Between two turns, where that is not the schedule's interval: of a handle beside another.
+    /// The interval of a second handle; `None` for the schedule's interval.
     own_interval_ns: Option<u64>,
-    /// It has asked for a turn, which a client that is pushed to never does.
+    /// Whether it has asked for a turn, which the client of a push transport never does.
     paced: bool,
     generation: u32,
     begin_ns: u64,
@@ -40,7 +47,16 @@ pub struct Client {
     faults: Cell<u32>,
 }
 
-/// What comes next for a client that is pushed to.
+/// Why a session on one connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SessionEnd {
+    /// The client must end.
+    Stopped,
+    /// The connection is lost; the client reconnects.
+    Lost,
+}
+
+/// What comes next for the client of a push transport.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
     /// A phase begins for this client.
@@ -50,15 +66,15 @@ pub enum Change {
 }
 
 impl Client {
-    /// A client of a thread, to begin at a moment of the ramp.
+    /// A client that begins at a moment of the ramp.
     pub fn new(id: u32, begin_ns: u64, thread: Rc<ThreadContext>) -> Client {
-        let watch = Watch::idle();
-        thread.watches.borrow_mut().push(watch.clone());
+        let watchdog = Watchdog::idle();
+        thread.watchdogs.borrow_mut().push(watchdog.clone());
         let generation = thread.generation.get();
         Client {
             id,
             thread,
-            watch,
+            watchdog,
             pacer: Pacer::default(),
             own_interval_ns: None,
             paced: false,
@@ -72,18 +88,16 @@ impl Client {
         }
     }
 
-    /// Another handle of the same simulated client, for what it does at an interval of its own
-    /// beside the rest. It is not counted among the clients, and takes no turns while the rate
-    /// that holds is looked for.
-    pub fn beside(&self, interval_ns: u64) -> Client {
+    /// Makes another handle of the same simulated client, for messages that it sends at another
+    /// interval. It is not counted among the clients, and takes no turns during a calibration.
+    pub fn second_handle(&self, interval_ns: u64) -> Client {
         let mut second = Client::new(self.id, self.begin_ns, self.thread.clone());
         second.own_interval_ns = Some(interval_ns.max(1));
-        self.thread.update(|t| t.voices += 1);
+        self.thread.update(|t| t.senders += 1);
         second
     }
 
-    /// True for a handle beside the one that stands for the client.
-    fn is_beside(&self) -> bool {
+    fn is_second_handle(&self) -> bool {
         self.own_interval_ns.is_some()
     }
 
@@ -97,36 +111,41 @@ impl Client {
         }
     }
 
-    /// Turns taken of the current schedule: the number of the last one, from 1.
+    /// Returns the number of the last turn of the current schedule, from 1.
     pub fn turns_taken(&self) -> u64 {
         self.pacer.taken()
     }
 
-    /// Waits for the client's moment in the ramp; false where it is to end instead. The first
-    /// thing that a client half does.
+    /// The number of the message that is sent in the current turn, among those of all clients.
+    pub fn post(&self) -> Post {
+        Post { sender: self.id, number: u32::try_from(self.turns_taken()).unwrap_or(u32::MAX) }
+    }
+
+    /// Waits for the client's moment in the ramp: the first thing that a client half does. Returns
+    /// false if the client must end instead.
     pub async fn begin(&self) -> bool {
         self.wait_until(self.begin_ns).await
     }
 
     async fn wait_until(&self, ns: u64) -> bool {
-        while !self.thread.stopped() && !self.thread.alarm.until(ns).await {}
+        while !self.thread.stopped() && !self.thread.timer.until(ns).await {}
         !self.thread.stopped()
     }
 
-    /// How this client connects.
+    /// Returns how this client connects.
     pub fn dialer(&self) -> &Dialer {
         // A driver has at least one server to connect to.
         &self.thread.dialers[self.id as usize % self.thread.dialers.len()]
     }
 
-    /// Opens a connection; a fault is counted in `phase`.
+    /// Opens a connection. An error is counted in `phase`.
     pub async fn connect(&mut self, phase: Phase) -> Option<(Metered, ConnectionAccount)> {
         let thread = self.thread.clone();
-        let Ok(ticket) = thread.tickets.acquire().await else { return None };
+        let Ok(permit) = thread.connect_permits.acquire().await else { return None };
         let began = now_ns();
         let dialled = dial(self.dialer(), self.id).await;
-        // Others connect while this one's handshake is on its way through the delay line.
-        drop(ticket);
+        // Other clients connect while this handshake is in the delay line.
+        drop(permit);
         match dialled {
             Err(fault) => {
                 self.fault(phase, fault);
@@ -135,8 +154,8 @@ impl Client {
             Ok(stream) => {
                 let stream = self.tapped(self.behind_line(stream, began).await, phase);
                 self.opened(phase, now_ns() - began);
-                let book = ConnectionAccount::new(&stream, self.thread.clone(), phase);
-                Some((stream, book))
+                let account = ConnectionAccount::new(&stream, self.thread.clone(), phase);
+                Some((stream, account))
             }
         }
     }
@@ -148,7 +167,7 @@ impl Client {
         if delay.is_none() {
             return stream;
         }
-        let alarm = &self.thread.alarm;
+        let alarm = &self.thread.timer;
         let line = Line::new(&delay, (self.id, self.connects), alarm.clone(), self.thread.clone());
         // Also where clients are to end meanwhile: it is short, and the connection is there.
         while !alarm.until(began_ns.saturating_add(line.handshake_ns())).await {}
@@ -158,22 +177,19 @@ impl Client {
     /// Keeps the first heads of the first client.
     fn tapped(&self, stream: Metered, phase: Phase) -> Metered {
         match self.id {
-            0 => stream.tapped(Tap::new(self.thread.heads.clone(), self.is_beside(), phase)),
+            0 => stream.tapped(Tap::new(self.thread.heads.clone(), self.is_second_handle(), phase)),
             _ => stream,
         }
     }
 
     /// Counts a connection that was opened in `took_ns`.
-    pub fn opened(&mut self, phase: Phase, took_ns: u64) {
-        let mut recorder = self.thread.recorder.borrow_mut();
-        recorder.set_up_time(Metric::ConnectTime, took_ns);
-        recorder.at(phase).counts.connects += 1;
-        recorder.at(phase).counts.reconnects += u64::from(self.connects > 0);
-        self.connects += 1;
+    fn opened(&mut self, phase: Phase, took_ns: u64) {
+        self.thread.recorder.borrow_mut().set_up_time(Metric::ConnectTime, took_ns);
+        self.opened_by_library(phase);
     }
 
-    /// Counts a connection that somebody else opened, who does not say how long it took.
-    pub fn opened_unseen(&mut self, phase: Phase) {
+    /// Counts a connection that a library opened, which does not tell how long it took.
+    pub fn opened_by_library(&mut self, phase: Phase) {
         let mut recorder = self.thread.recorder.borrow_mut();
         recorder.at(phase).counts.connects += 1;
         recorder.at(phase).counts.reconnects += u64::from(self.connects > 0);
@@ -181,34 +197,112 @@ impl Client {
     }
 
     /// Adds what the kernel counted.
-    pub fn book_segments(&self, phase: Phase, totals: TcpTotals) {
+    pub fn add_segments(&self, phase: Phase, totals: TcpTotals) {
         let mut tcp = self.thread.tcp.get();
         tcp[phase] += totals;
         self.thread.tcp.set(tcp);
     }
 
-    /// Counts a fault.
+    /// Counts an error.
     pub fn fault(&self, phase: Phase, fault: ClientError) {
         self.faults.set(self.faults.get() + 1);
         self.thread.recorder.borrow_mut().fault(phase, fault);
     }
 
-    /// Faults of this client so far.
+    /// Returns the number of errors of this client so far.
     pub fn faults(&self) -> u32 {
         self.faults.get()
     }
 
-    /// Books bytes that came where none were due.
+    /// Adds bytes that arrived after the end of a response.
     pub fn discarded(&self, phase: Phase, down: u64) {
         self.thread.recorder.borrow_mut().at(phase).ledger.down.discarded += down;
     }
 
-    /// Whether the client is set up.
+    /// Reports an upgrade to another protocol that took `took_ns`.
+    pub fn upgraded(&self, took_ns: u64) {
+        self.thread.recorder.borrow_mut().set_up_time(Metric::UpgradeTime, took_ns);
+    }
+
+    /// Adds bytes to the ledger of a phase.
+    #[inline]
+    pub fn add_bytes(&self, phase: Phase, add: impl FnOnce(&mut Ledger)) {
+        self.thread.add_bytes(phase, add);
+    }
+
+    /// Reports a turn that is completed without a message.
+    pub fn turn_completed(&self, turn: Turn) {
+        let done_ns = now_ns();
+        self.message_completed(turn.phase, 0);
+        let mut recorder = self.thread.recorder.borrow_mut();
+        recorder.since(turn.phase, Metric::ResponseLatency, turn.intended_ns, done_ns);
+    }
+
+    /// Reports the latencies of a completed exchange.
+    #[inline]
+    pub fn response_completed(&self, phase: Phase, intended_ns: u64, sent_ns: u64, done_ns: u64) {
+        let mut recorder = self.thread.recorder.borrow_mut();
+        recorder.since(phase, Metric::ResponseLatency, intended_ns, done_ns);
+        recorder.since(phase, Metric::ServiceTime, sent_ns, done_ns);
+    }
+
+    /// Reports a completed message or response, with the number of its payloads without stamp.
+    #[inline]
+    pub fn message_completed(&self, phase: Phase, unstamped: u64) {
+        self.thread.event();
+        let mut recorder = self.thread.recorder.borrow_mut();
+        let counts = &mut recorder.at(phase).counts;
+        counts.completed += 1;
+        counts.unstamped += unstamped;
+        counts.messages += unstamped;
+    }
+
+    /// Reports an exchange that brought nothing new.
+    pub fn nothing_new(&self, phase: Phase, moved: MovedBytes) {
+        let mut recorder = self.thread.recorder.borrow_mut();
+        let counts = &mut recorder.at(phase).counts;
+        counts.empty_polls += 1;
+        counts.empty_poll_bytes += moved.up + moved.down;
+    }
+
+    /// Reports a message of this client: whether it was written.
+    pub fn message_sent(&self, phase: Phase, written: bool) {
+        self.thread.recorder.borrow_mut().at(phase).counts.sent += u64::from(written);
+    }
+
+    /// Reports that an echo of a message is awaited.
+    pub fn echo_awaited(&self, phase: Phase) {
+        self.thread.recorder.borrow_mut().at(phase).counts.updates_published += 1;
+    }
+
+    /// Reports the echo of a message.
+    pub fn echo_received(&self, phase: Phase, intended_ns: u64, sent_ns: u64, done_ns: u64) {
+        let mut recorder = self.thread.recorder.borrow_mut();
+        let counts = &mut recorder.at(phase).counts;
+        counts.completed += 1;
+        counts.messages += 1;
+        counts.updates_delivered += 1;
+        drop(recorder);
+        self.response_completed(phase, intended_ns, sent_ns, done_ns);
+    }
+
+    /// Reports that the echo of a message will not come.
+    pub fn echo_lost(&self, phase: Phase) {
+        self.thread.recorder.borrow_mut().at(phase).counts.lost += 1;
+        self.echo_missing(phase);
+    }
+
+    /// Reports that the echo of a message is wrong or late.
+    pub fn echo_missing(&self, phase: Phase) {
+        self.thread.recorder.borrow_mut().at(phase).counts.updates_missing += 1;
+    }
+
+    /// Returns whether the client is set up.
     pub fn is_set_up(&self) -> bool {
         self.ready
     }
 
-    /// Says that the client is set up.
+    /// Reports that the client is set up.
     pub fn ready(&mut self) {
         if !self.ready {
             self.ready = true;
@@ -222,14 +316,14 @@ impl Client {
         }
     }
 
-    /// Says that the client has lost its connection and may get another.
+    /// Reports that the client has lost its connection; it may open another.
     pub fn unready(&mut self) {
         if std::mem::take(&mut self.ready) {
             self.thread.update(|t| t.connected -= 1);
         }
     }
 
-    /// Waits before the next attempt to connect; false where the client is to end instead.
+    /// Waits before the next attempt to connect. Returns false if the client must end instead.
     pub async fn pause(&self, ns: u64) -> bool {
         self.wait_until(now_ns().saturating_add(ns)).await
     }
@@ -247,12 +341,12 @@ impl Client {
     }
 
     fn finish(&mut self) {
-        if !std::mem::replace(&mut self.finished, true) && !self.is_beside() {
+        if !std::mem::replace(&mut self.finished, true) && !self.is_second_handle() {
             self.thread.update(|t| t.finished += 1);
         }
     }
 
-    /// Waits for the next turn, and counts it and its lag. `None` is the word to end.
+    /// Waits for the next turn; counts it and its lag. `None` if the client must end.
     pub async fn turn(&mut self, spread: TurnPlacement) -> Option<Turn> {
         self.paced = true;
         loop {
@@ -261,32 +355,32 @@ impl Client {
                 return None;
             }
             let Some(schedule) = self.schedule() else {
-                self.thread.alarm.until(u64::MAX).await;
+                self.thread.timer.until(u64::MAX).await;
                 continue;
             };
             let offset_ns = self.offset_ns(spread, schedule.interval_ns);
             let now = now_ns();
             let Some(turn) = self.pacer.next(&schedule, offset_ns, now) else {
                 self.finish();
-                self.thread.alarm.until(u64::MAX).await;
+                self.thread.timer.until(u64::MAX).await;
                 continue;
             };
-            if turn.intended_ns > now && !self.thread.alarm.until(turn.intended_ns).await {
+            if turn.intended_ns > now && !self.thread.timer.until(turn.intended_ns).await {
                 continue;
             }
             if self.generation != self.thread.generation.get() || self.thread.stopped() {
                 continue;
             }
             self.pacer.take();
-            self.took(&schedule, turn);
+            self.count_turn(&schedule, turn);
             return Some(turn);
         }
     }
 
     #[inline]
-    fn took(&self, schedule: &Schedule, turn: Turn) {
+    fn count_turn(&self, schedule: &Schedule, turn: Turn) {
         let mut recorder = self.thread.recorder.borrow_mut();
-        recorder.at(turn.phase).counts.turns += u64::from(!self.is_beside());
+        recorder.at(turn.phase).counts.turns += u64::from(!self.is_second_handle());
         if schedule.interval_ns > 0 {
             let lag = now_ns().saturating_sub(turn.intended_ns);
             recorder.latency(turn.phase, Metric::DriverLag, lag);
@@ -296,10 +390,11 @@ impl Client {
         }
     }
 
-    /// The wait for the next change, for a client that is pushed to; see [`Client::change`].
+    /// Returns the wait for the next change of the client of a push transport; see
+    /// [`Client::change`].
     pub fn next_change(&mut self) -> (Sleep, Change) {
         self.renew();
-        let never = |client: &Client, change| (client.thread.alarm.until(u64::MAX), change);
+        let never = |client: &Client, change| (client.thread.timer.until(u64::MAX), change);
         let Some(schedule) = self.thread.schedule.get() else {
             return never(self, Change::Phase(Phase::Setup));
         };
@@ -320,30 +415,26 @@ impl Client {
                 return never(self, Change::Phase(Phase::Cooldown));
             }
         };
-        (self.thread.alarm.until(from + at), Change::Phase(phase))
+        (self.thread.timer.until(from + at), Change::Phase(phase))
     }
 
-    /// What a change means once its wait has ended: `woken` is what the wait gave.
+    /// Returns the change once its wait has ended with `woken`.
     pub fn change(&mut self, woken: bool, change: Change) -> Option<Change> {
-        match (self.thread.stopped(), woken) {
-            (true, _) => Some(Change::Stop),
-            (_, true) => Some(change),
-            (_, false) => None,
-        }
+        if self.thread.stopped() { Some(Change::Stop) } else { woken.then_some(change) }
     }
 
-    /// Whether it has come to the end of the schedule.
+    /// Returns whether it has come to the end of the schedule.
     pub fn is_finished(&self) -> bool {
         self.finished
     }
 
-    /// The topic that the server finds for it; `None` where only the server knows its address.
+    /// Returns the topic that the server assigns to it; `None` if the client's address is not known.
     pub fn topic(&self) -> Option<Topic> {
         let source = self.dialer().source(self.id)?;
         Some(Topic::of_peer(SocketAddr::new(IpAddr::V4(source), 0)))
     }
 
-    /// Keeps what happened, where this client is one of those that pictures show.
+    /// Keeps an event of the first clients, for pictures.
     #[inline]
     pub fn trace(&self, kind: TraceKind, at_ns: u64, stamp: Option<Stamp>) {
         if self.id < TRACED_CLIENTS {
@@ -353,7 +444,7 @@ impl Client {
 
     fn keep_trace(&self, kind: TraceKind, at_ns: u64, stamp: Option<Stamp>) {
         let Some(schedule) = self.thread.schedule().filter(|s| !s.calibration) else { return };
-        let (from_ns, until_ns) = measured(&schedule);
+        let (from_ns, until_ns) = schedule.measured_ns();
         if (from_ns..until_ns).contains(&at_ns) {
             let since = |ns: u64| ns as i64 - from_ns as i64;
             self.thread.trace(TraceEvent {
@@ -366,14 +457,14 @@ impl Client {
         }
     }
 
-    /// The longest connect, upgrade or response.
+    /// Returns the longest that a connect, upgrade or response may take.
     pub fn timeout(&self) -> Duration {
         Duration::from_nanos(self.thread.timeout_ns)
     }
 }
 
-/// Push clients have no schedule of their own; their measured windows are moved against each
-/// other by at most this, so that not all of them ask the kernel at one moment.
+/// The measured windows of push clients begin at different moments, up to this far apart, so that
+/// not all of them ask the kernel at once.
 const PUSH_SPREAD_NS: u64 = 1_000_000_000;
 
 impl Drop for Client {
@@ -384,9 +475,9 @@ impl Drop for Client {
             }
             _ => 0,
         };
-        if self.is_beside() {
+        if self.is_second_handle() {
             return self.thread.update(|t| {
-                t.voices -= 1;
+                t.senders -= 1;
                 t.unreached += unreached;
             });
         }

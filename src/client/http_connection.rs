@@ -1,49 +1,44 @@
-//! One HTTP connection of a client, from a request's first byte to a response's last.
+//! One HTTP connection of a client: writes requests and reads responses.
 //!
-//! Shared by the transports that ask; what they ask for, when, and what an answer means to them
-//! is their own. Separate from the parser, which knows no socket, and from the books' arithmetic.
+//! Shared by the transports over HTTP. Separate from the parser, which knows no socket.
 
-use crate::client::account::ConnectionAccount;
+use crate::client::account::{ConnectionAccount, MovedBytes};
 use crate::client::handle::Client;
 use crate::net::Metered;
+use crate::protocol::http1::chars_without_line_ends;
 use crate::protocol::http1::response::{BodyPiece, Malformed, Parts, Response};
-use crate::record::{ClientError, ClientErrorKind, Ledger, Phase};
+use crate::record::{ClientError, ClientErrorKind, Flow, Phase};
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Attempts to set up a client before it is given up.
-pub(crate) const SET_UP_ATTEMPTS: u32 = 4;
-/// Between two of them.
-pub(crate) const SET_UP_PAUSE_NS: u64 = 250_000_000;
-
-/// A connection and its books.
-pub(crate) struct Link {
-    /// The connection.
+/// A connection and its account.
+pub(crate) struct HttpConnection {
+    /// The stream.
     pub stream: Metered,
-    /// Its books.
-    pub book: ConnectionAccount,
+    /// The account.
+    pub account: ConnectionAccount,
     /// Whether a request was sent on it before.
     pub used: bool,
 }
 
-impl Link {
+impl HttpConnection {
     /// A connection that nothing was sent on.
-    pub(crate) fn new((stream, book): (Metered, ConnectionAccount)) -> Link {
-        Link { stream, book, used: false }
+    pub(crate) fn new((stream, account): (Metered, ConnectionAccount)) -> HttpConnection {
+        HttpConnection { stream, account, used: false }
     }
 
-    /// Goes to another phase, see [`ConnectionAccount::enter`].
+    /// Begins another phase, see [`ConnectionAccount::enter`].
     pub(crate) fn enter(&mut self, phase: Phase) {
-        self.book.enter(phase, &self.stream);
+        self.account.enter(phase, &self.stream);
     }
 
-    /// Writes all of a request, under the client's watch.
+    /// Writes all of a request within the client's time limit.
     ///
     /// # Errors
-    /// The fault, where the connection is gone or the time is over.
+    /// If the connection is gone or the time is over.
     pub(crate) async fn write(
         &mut self,
         client: &Client,
@@ -52,7 +47,7 @@ impl Link {
         let mut left = request;
         let written = poll_fn(|cx| {
             while !left.is_empty() {
-                if client.watch.expired(cx) {
+                if client.watchdog.expired(cx) {
                     return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
                 }
                 match Pin::new(&mut self.stream).poll_write(cx, left) {
@@ -64,14 +59,14 @@ impl Link {
             }
             Poll::Ready(Ok(()))
         });
-        written.await.map_err(|error| fault_of(ClientErrorKind::Write, &error))
+        written.await.map_err(|error| client_error(ClientErrorKind::Write, &error))
     }
 
-    /// Reads a whole response, under the client's watch, giving its body to `on` as it comes.
-    /// Gives the number of bytes that came beyond it.
+    /// Reads a whole response within the client's time limit and passes its body to `on` as it
+    /// arrives. Returns the number of bytes that arrived after it.
     ///
     /// # Errors
-    /// The fault, where the response is cut, malformed or late.
+    /// If the response is cut, malformed or late.
     pub(crate) async fn read(
         &mut self,
         client: &Client,
@@ -80,26 +75,25 @@ impl Link {
     ) -> Result<u64, ClientError> {
         poll_fn(|cx| {
             loop {
-                if client.watch.expired(cx) {
+                if client.watchdog.expired(cx) {
                     return Poll::Ready(Err(ClientError::of(ClientErrorKind::ResponseTimeout)));
                 }
                 match self.poll_some(cx, client, response, &mut on) {
                     Poll::Pending => return Poll::Pending,
                     Poll::Ready(Ok(None)) => {}
-                    // Nobody can answer what is still in the delay line.
+                    // A request that is still in the delay line cannot have been answered.
                     Poll::Ready(Ok(Some(_))) if self.stream.unsent() > 0 => {
                         return Poll::Ready(Err(ClientError::of(ClientErrorKind::Malformed)));
                     }
                     Poll::Ready(Ok(Some(beyond))) => return Poll::Ready(Ok(beyond)),
-                    Poll::Ready(Err(fault)) => return Poll::Ready(Err(fault)),
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 }
             }
         })
         .await
     }
 
-    /// One read and what it says; `Some` once the response is whole, with the number of bytes
-    /// beyond it.
+    /// Reads once; `Some` once the response is whole, with the number of bytes after it.
     pub(crate) fn poll_some(
         &mut self,
         cx: &mut Context<'_>,
@@ -112,7 +106,9 @@ impl Link {
         let mut buf = ReadBuf::new(&mut scratch);
         match Pin::new(&mut self.stream).poll_read(cx, &mut buf) {
             Poll::Pending => Poll::Pending,
-            Poll::Ready(Err(error)) => Poll::Ready(Err(fault_of(ClientErrorKind::Read, &error))),
+            Poll::Ready(Err(error)) => {
+                Poll::Ready(Err(client_error(ClientErrorKind::Read, &error)))
+            }
             Poll::Ready(Ok(())) if buf.filled().is_empty() => {
                 Poll::Ready(match response.end_of_stream() {
                     Ok(()) => Ok(Some(0)),
@@ -128,55 +124,75 @@ impl Link {
     }
 }
 
-impl Drop for Link {
-    /// The books are closed before the stream is, however the client ended.
+impl Drop for HttpConnection {
+    /// Closes the account before the stream, however the client ended.
     fn drop(&mut self) {
-        self.book.close(&self.stream);
+        self.account.close(&self.stream);
     }
 }
 
-/// A request's bytes and its characters without line ends.
-pub(crate) fn sizes(request: &[u8]) -> (u64, u64) {
-    let ends = request.iter().filter(|b| matches!(b, b'\r' | b'\n')).count();
-    (request.len() as u64, (request.len() - ends) as u64)
+/// The size of an HTTP head.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HeadSize {
+    /// All bytes.
+    pub bytes: u64,
+    /// Characters without line ends.
+    pub chars: u64,
 }
 
-/// Books the bytes of an exchange. Where it failed, what came belongs to no layer above the wire
-/// and is booked as discarded.
-pub(crate) fn book(
+impl HeadSize {
+    /// Measures a head.
+    pub(crate) fn of(head: &[u8]) -> HeadSize {
+        HeadSize { bytes: head.len() as u64, chars: chars_without_line_ends(head) }
+    }
+
+    /// Adds the head to the parts of a flow.
+    pub(crate) fn add_to(self, flow: &mut Flow) {
+        flow.heads += self.bytes;
+        flow.head_chars += self.chars;
+    }
+}
+
+/// Adds what a response consists of to the parts of a flow.
+pub(crate) fn add_response(flow: &mut Flow, parts: &Parts) {
+    flow.heads += parts.heads;
+    flow.head_chars += parts.head_chars;
+    flow.framing += parts.framing;
+    flow.payload += parts.payload;
+}
+
+/// Adds the bytes of an exchange. If it failed, `parts` is `None` and all bytes are discarded.
+pub(crate) fn add_exchange(
     client: &Client,
     phase: Phase,
-    (up, down): (u64, u64),
-    request: (u64, u64),
+    moved: MovedBytes,
+    request: HeadSize,
     parts: Option<Parts>,
 ) {
-    let mut recorder = client.thread.recorder.borrow_mut();
-    let ledger: &mut Ledger = &mut recorder.at(phase).ledger;
-    ledger.up.wire += up;
-    ledger.down.wire += down;
-    match parts {
-        Some(parts) => {
-            ledger.up.heads += request.0;
-            ledger.up.head_chars += request.1;
-            ledger.down.heads += parts.heads;
-            ledger.down.head_chars += parts.head_chars;
-            ledger.down.framing += parts.framing;
-            ledger.down.payload += parts.payload;
+    client.add_bytes(phase, |ledger| {
+        ledger.up.wire += moved.up;
+        ledger.down.wire += moved.down;
+        match parts {
+            Some(parts) => {
+                request.add_to(&mut ledger.up);
+                add_response(&mut ledger.down, &parts);
+            }
+            None => {
+                ledger.up.discarded += moved.up;
+                ledger.down.discarded += moved.down;
+            }
         }
-        None => {
-            ledger.up.discarded += up;
-            ledger.down.discarded += down;
-        }
-    }
+    });
 }
 
-/// Whether the fault is what a write or read meets on a connection that the server has closed.
-pub(crate) fn is_close(fault: ClientError) -> bool {
-    fault.kind == ClientErrorKind::EarlyClose
-        || matches!(fault.code, libc::ECONNRESET | libc::EPIPE)
+/// Returns whether an error is one that a write or read meets after the server has closed the
+/// connection.
+pub(crate) fn is_close(error: ClientError) -> bool {
+    error.kind == ClientErrorKind::EarlyClose
+        || matches!(error.code, libc::ECONNRESET | libc::EPIPE)
 }
 
-fn fault_of(kind: ClientErrorKind, error: &io::Error) -> ClientError {
+fn client_error(kind: ClientErrorKind, error: &io::Error) -> ClientError {
     match error.kind() {
         io::ErrorKind::TimedOut if error.raw_os_error().is_none() => {
             ClientError::of(ClientErrorKind::ResponseTimeout)

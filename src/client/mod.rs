@@ -8,6 +8,7 @@ pub(crate) mod handle;
 pub(crate) mod http_connection;
 pub(crate) mod post;
 pub(crate) mod streaming_response;
+pub(crate) mod watchdog;
 
 pub(crate) use account::ConnectionAccount;
 pub(crate) use handle::Client;
@@ -21,7 +22,7 @@ pub(crate) type LocalFuture<T> = Pin<Box<dyn Future<Output = T>>>;
 
 /// The client half of a transport, shared by the clients of a thread.
 pub trait ClientHalf {
-    /// Lives one simulated client's life: connects, takes turns or listens, closes. It reports
-    /// through the client's handle; it ends when the handle says stop.
+    /// Runs one simulated client: connects, takes turns or receives, closes. It reports through the
+    /// client's handle and returns when the handle tells it to end.
     fn run(self: Rc<Self>, client: Client) -> LocalFuture<()>;
 }

@@ -1,15 +1,17 @@
-//! The client half of an HTTP response that never ends: connect, ask once, listen, connect again.
+//! The client half of an HTTP response that never ends: connects, sends one request, receives
+//! messages, reconnects.
 //!
-//! Shared by the transports whose messages come within such a response; where a message begins
-//! and ends is theirs to say, see [`Decode`]. Separate from the parser of HTTP below it.
+//! Shared by the transports whose messages arrive within such a response. A transport finds the
+//! messages in it, see [`Decode`].
 
+use crate::client::account::MovedBytes;
 use crate::client::delivery::inbox::Inbox;
-use crate::client::delivery::per_client::{Receipts, Skipped, skipped};
-use crate::client::handle::{Change, Client};
-use crate::client::http_connection::{Link, SET_UP_ATTEMPTS, SET_UP_PAUSE_NS, sizes};
+use crate::client::delivery::per_client::{DeliveryTracker, Skipped, skipped};
+use crate::client::handle::{Change, Client, SET_UP_ATTEMPTS, SET_UP_PAUSE_NS, SessionEnd};
+use crate::client::http_connection::{HeadSize, HttpConnection, add_response};
 use crate::client::{ClientHalf, LocalFuture};
 use crate::feed::Spec;
-use crate::protocol::http1::response::{BodyPiece, Response};
+use crate::protocol::http1::response::{BodyPiece, Parts, Response};
 use crate::record::{ClientError, ClientErrorKind, Flow, Phase};
 use crate::time::Sleep;
 use crate::time::now_ns;
@@ -20,11 +22,11 @@ use std::rc::Rc;
 use std::task::Poll;
 use tokio::io::AsyncWriteExt;
 
-/// What a piece of a body is to the protocol within it.
+/// A piece of a body as the protocol within it sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part<'a> {
-    /// Payload of the message that comes, which has so many bytes; all of them are shown, but for
-    /// a message that is too large to be kept.
+    /// Payload of the current message and its number of bytes. All of them are shown, except of a
+    /// message that is too large to be kept.
     Payload(&'a [u8], u64),
     /// Bytes that are not payload.
     Framing(u64),
@@ -34,24 +36,24 @@ pub(crate) enum Part<'a> {
 
 /// Finds the messages in a body. What survives a reconnect stays in it.
 pub(crate) trait Decode: Sized + 'static {
-    /// For the messages of a feed.
+    /// A decoder for the messages of a feed.
     fn new(feed: &Spec) -> Self;
-    /// Takes in a piece of the body.
+    /// Decodes a piece of the body.
     fn decode(&mut self, piece: BodyPiece<'_>, on: &mut dyn FnMut(Part<'_>));
-    /// The connection is gone: what was begun is forgotten.
+    /// Forgets a message that was cut, since the connection is gone.
     fn lost(&mut self);
-    /// The last event's id, for the next request; empty where there is none.
+    /// Returns the last event's id, for the next request; empty if there is none.
     fn last_event_id(&self) -> &[u8] {
         &[]
     }
-    /// How long the server wants a client to wait before it connects again, in milliseconds.
+    /// Returns how long the server wants a client to wait before it reconnects, in milliseconds.
     fn retry_ms(&self) -> Option<u64> {
         None
     }
 }
 
 /// The client half of one thread.
-pub(crate) struct StreamClient<D> {
+pub(crate) struct StreamClients<D> {
     request: Vec<u8>,
     reconnect_ns: u64,
     feed: Spec,
@@ -59,40 +61,39 @@ pub(crate) struct StreamClient<D> {
     decode: PhantomData<D>,
 }
 
-/// One client's state over its connections.
-struct Listener<D> {
+/// What one client keeps over its connections.
+struct StreamState<D> {
     decoder: D,
-    receipts: Receipts,
+    delivery: DeliveryTracker,
     inbox: Inbox,
 }
 
-/// An open response and its books.
-struct Session {
-    link: Link,
+/// An open response.
+struct OpenResponse {
+    connection: HttpConnection,
     response: Box<Response>,
-    /// Bytes read, and those of them that a layer was found for.
+    /// Bytes read.
     read: u64,
+    /// Bytes of them that belong to a part.
     explained: u64,
-    /// What came of the chunk that comes: it is booked whole, in the phase of its message.
-    coming: Flow,
+    /// The current chunk as far as it has arrived. It is added whole, in the phase of its message.
+    chunk: Flow,
 }
 
-/// Why listening ended.
-enum Ended {
-    Stopped,
-    Lost,
-}
-
-enum Event {
-    /// Bytes came; true where the response has ended.
+enum ResponseEvent {
+    /// Bytes arrived; true if the response has ended.
     Read(Result<bool, ClientError>),
     Woken(bool),
 }
 
-impl<D: Decode> StreamClient<D> {
-    /// Asks with this request.
-    pub(crate) fn driver(request: Vec<u8>, reconnect_ns: u64, feed: &Spec) -> Rc<dyn ClientHalf> {
-        Rc::new(StreamClient::<D> {
+impl<D: Decode> StreamClients<D> {
+    /// Clients that send this request.
+    pub(crate) fn client_half(
+        request: Vec<u8>,
+        reconnect_ns: u64,
+        feed: &Spec,
+    ) -> Rc<dyn ClientHalf> {
+        Rc::new(StreamClients::<D> {
             request,
             reconnect_ns,
             feed: *feed,
@@ -101,41 +102,45 @@ impl<D: Decode> StreamClient<D> {
         })
     }
 
-    async fn live(&self, client: &mut Client) {
-        let mut listener = Listener {
+    async fn run_client(&self, client: &mut Client) {
+        let mut state = StreamState {
             decoder: D::new(&self.feed),
-            receipts: Receipts::default(),
+            delivery: DeliveryTracker::default(),
             inbox: Inbox::new(&self.feed),
         };
-        self.receive(client, &mut listener).await;
-        listener.receipts.settle(client);
+        self.receive(client, &mut state).await;
+        state.delivery.settle(client);
     }
 
-    async fn receive(&self, client: &mut Client, listener: &mut Listener<D>) {
-        let Some(mut session) = Box::pin(self.set_up(client, listener)).await else { return };
+    async fn receive(&self, client: &mut Client, state: &mut StreamState<D>) {
+        let Some(mut response) = Box::pin(self.set_up(client, state)).await else { return };
         loop {
-            match self.listen(client, &mut session, listener).await {
-                Ended::Stopped => return,
-                Ended::Lost => {}
+            match self.listen(client, &mut response, state).await {
+                SessionEnd::Stopped => return,
+                SessionEnd::Lost => {}
             }
-            let phase = session.link.book.phase();
-            drop(session);
+            let phase = response.connection.account.phase();
+            drop(response);
             client.unready();
-            listener.lost();
-            let pause_ns = listener.decoder.retry_ms().map(|ms| ms.saturating_mul(1_000_000));
-            session = loop {
+            state.lost();
+            let pause_ns = state.decoder.retry_ms().map(|ms| ms.saturating_mul(1_000_000));
+            response = loop {
                 if !client.pause(pause_ns.unwrap_or(self.reconnect_ns)).await {
                     return;
                 }
-                if let Some(session) = Box::pin(self.open(client, phase, listener)).await {
+                if let Some(response) = Box::pin(self.open(client, phase, state)).await {
                     client.ready();
-                    break session;
+                    break response;
                 }
             };
         }
     }
 
-    async fn set_up(&self, client: &mut Client, listener: &mut Listener<D>) -> Option<Session> {
+    async fn set_up(
+        &self,
+        client: &mut Client,
+        state: &mut StreamState<D>,
+    ) -> Option<OpenResponse> {
         if !client.begin().await {
             return None;
         }
@@ -143,40 +148,45 @@ impl<D: Decode> StreamClient<D> {
             if attempt > 0 && !client.pause(SET_UP_PAUSE_NS).await {
                 return None;
             }
-            if let Some(session) = self.open(client, Phase::Setup, listener).await {
+            if let Some(response) = self.open(client, Phase::Setup, state).await {
                 client.ready();
-                return Some(session);
+                return Some(response);
             }
-            listener.lost();
+            state.lost();
         }
         None
     }
 
-    /// Connects, asks, and waits for the response's head; faults and bytes are booked in `phase`.
+    /// Connects, sends the request and waits for the head of the response. Errors and bytes belong
+    /// to `phase`.
     async fn open(
         &self,
         client: &mut Client,
         phase: Phase,
-        listener: &mut Listener<D>,
-    ) -> Option<Session> {
-        let link = Link::new(client.connect(phase).await?);
-        let response = Box::<Response>::default();
-        let mut session =
-            Session { link, response, read: 0, explained: 0, coming: Flow::default() };
-        let request = self.request_after(listener.decoder.last_event_id());
-        client.watch.begin(now_ns());
-        let asked = self.ask(client, &mut session, &request, listener).await;
-        client.watch.end();
+        state: &mut StreamState<D>,
+    ) -> Option<OpenResponse> {
+        let connection = HttpConnection::new(client.connect(phase).await?);
+        let mut response = OpenResponse {
+            connection,
+            response: Box::default(),
+            read: 0,
+            explained: 0,
+            chunk: Flow::default(),
+        };
+        let request = self.request_after(state.decoder.last_event_id());
+        client.watchdog.begin(now_ns());
+        let asked = self.ask(client, &mut response, &request, state).await;
+        client.watchdog.end();
         match asked {
-            Ok(()) => Some(session),
-            Err(fault) => {
-                client.fault(phase, fault);
+            Ok(()) => Some(response),
+            Err(error) => {
+                client.fault(phase, error);
                 None
             }
         }
     }
 
-    /// The request, with the last event's id where there is one (HTML §9.2.4).
+    /// Returns the request, with the last event's id if there is one (HTML §9.2.4).
     fn request_after(&self, last_event_id: &[u8]) -> Vec<u8> {
         let mut request = self.request.clone();
         if !last_event_id.is_empty() {
@@ -191,149 +201,152 @@ impl<D: Decode> StreamClient<D> {
     async fn ask(
         &self,
         client: &Client,
-        session: &mut Session,
+        response: &mut OpenResponse,
         request: &[u8],
-        listener: &mut Listener<D>,
+        state: &mut StreamState<D>,
     ) -> Result<(), ClientError> {
-        let written = session.link.write(client, request).await;
-        session.asked(client, written.is_ok().then(|| sizes(request)));
+        let written = response.connection.write(client, request).await;
+        response.asked(client, written.is_ok().then(|| HeadSize::of(request)));
         written?;
-        while session.response.status == 0 {
+        while response.response.status == 0 {
             let over = poll_fn(|cx| {
-                if client.watch.expired(cx) {
+                if client.watchdog.expired(cx) {
                     return Poll::Ready(Err(ClientError::of(ClientErrorKind::ResponseTimeout)));
                 }
-                session.poll_read(cx, client, listener, self.skipped)
+                response.poll_read(cx, client, state, self.skipped)
             });
-            if over.await? && session.response.status == 200 {
+            if over.await? && response.response.status == 200 {
                 return Err(ClientError::of(ClientErrorKind::EarlyClose));
             }
         }
-        match session.response.status {
+        match response.response.status {
             200 => Ok(()),
             status => Err(ClientError::with(ClientErrorKind::Status, i32::from(status))),
         }
     }
 
-    /// Receives until the word to stop or the end of the response.
+    /// Receives until the client must stop or the response ends.
     async fn listen(
         &self,
         client: &mut Client,
-        session: &mut Session,
-        listener: &mut Listener<D>,
-    ) -> Ended {
-        let (mut sleep, mut coming) = client.next_change();
-        // A phase begins between chunks: what a message costs belongs where it is counted.
+        response: &mut OpenResponse,
+        state: &mut StreamState<D>,
+    ) -> SessionEnd {
+        let (mut sleep, mut change) = client.next_change();
+        // A phase begins between chunks, so that bytes and count of a message are in the same one.
         let mut begins = None;
         loop {
-            if !session.response.is_mid_chunk()
+            if !response.response.is_mid_chunk()
                 && let Some(phase) = begins.take()
             {
-                session.link.enter(phase);
+                response.connection.enter(phase);
             }
-            match self.next(client, session, listener, &mut sleep).await {
-                Event::Read(Ok(false)) => {}
-                Event::Read(ended) => {
-                    let fault = ended.err().unwrap_or(ClientError::of(ClientErrorKind::EarlyClose));
-                    client.fault(session.link.book.phase(), fault);
-                    return Ended::Lost;
+            match self.next(client, response, state, &mut sleep).await {
+                ResponseEvent::Read(Ok(false)) => {}
+                ResponseEvent::Read(ended) => {
+                    let error = ended.err().unwrap_or(ClientError::of(ClientErrorKind::EarlyClose));
+                    client.fault(response.connection.account.phase(), error);
+                    return SessionEnd::Lost;
                 }
-                Event::Woken(woken) => {
-                    match client.change(woken, coming) {
+                ResponseEvent::Woken(woken) => {
+                    match client.change(woken, change) {
                         Some(Change::Stop) => {
-                            self.leave(client, session, listener).await;
-                            return Ended::Stopped;
+                            self.close(client, response, state).await;
+                            return SessionEnd::Stopped;
                         }
                         Some(Change::Phase(phase)) => begins = Some(phase),
                         None => {}
                     }
-                    (sleep, coming) = client.next_change();
+                    (sleep, change) = client.next_change();
                 }
             }
         }
     }
 
-    /// What has come, or the end of the sleep; what has come goes first.
+    /// Waits for bytes or the end of the sleep; bytes go first.
     async fn next(
         &self,
         client: &Client,
-        session: &mut Session,
-        listener: &mut Listener<D>,
+        response: &mut OpenResponse,
+        state: &mut StreamState<D>,
         sleep: &mut Sleep,
-    ) -> Event {
+    ) -> ResponseEvent {
         poll_fn(|cx| {
-            if let Poll::Ready(read) = session.poll_read(cx, client, listener, self.skipped) {
-                return Poll::Ready(Event::Read(read));
+            if let Poll::Ready(read) = response.poll_read(cx, client, state, self.skipped) {
+                return Poll::Ready(ResponseEvent::Read(read));
             }
-            Pin::new(&mut *sleep).poll(cx).map(Event::Woken)
+            Pin::new(&mut *sleep).poll(cx).map(ResponseEvent::Woken)
         })
         .await
     }
 
-    /// Ends TCP from this side and takes in what is still on its way, so that both ends agree on
-    /// what was sent.
-    async fn leave(&self, client: &Client, session: &mut Session, listener: &mut Listener<D>) {
-        session.link.enter(Phase::Teardown);
-        client.watch.begin(now_ns());
-        // Where it fails, the connection is gone, which the reading meets too.
-        let _ = session.link.stream.shutdown().await;
+    /// Ends TCP from this side and reads what is still under way, so that both ends count the same
+    /// bytes.
+    async fn close(
+        &self,
+        client: &Client,
+        response: &mut OpenResponse,
+        state: &mut StreamState<D>,
+    ) {
+        response.connection.enter(Phase::Teardown);
+        client.watchdog.begin(now_ns());
+        // If it fails the connection is gone, which the reading meets too.
+        let _ = response.connection.stream.shutdown().await;
         loop {
-            let read = poll_fn(|cx| match client.watch.expired(cx) {
+            let read = poll_fn(|cx| match client.watchdog.expired(cx) {
                 true => Poll::Ready(Err(ClientError::of(ClientErrorKind::ResponseTimeout))),
-                false => session.poll_read(cx, client, listener, self.skipped),
+                false => response.poll_read(cx, client, state, self.skipped),
             });
             match read.await {
                 Ok(false) => {}
                 Ok(true) => break,
-                Err(fault) => {
-                    // The server ended in the middle of a response that has no end of its own.
-                    if fault.kind == ClientErrorKind::EarlyClose {
-                        session.link.book.ended();
+                Err(error) => {
+                    // The server closed within a response that has no end.
+                    if error.kind == ClientErrorKind::EarlyClose {
+                        response.connection.account.both_ended();
                     }
                     break;
                 }
             }
         }
-        client.watch.end();
+        client.watchdog.end();
     }
 }
 
-impl<D: Decode> Listener<D> {
+impl<D: Decode> StreamState<D> {
     fn lost(&mut self) {
         self.decoder.lost();
         self.inbox.clear();
-        self.receipts.reconnected();
+        self.delivery.reconnected();
     }
 }
 
-impl Session {
-    /// Books a request: by its size where all of it was written.
-    fn asked(&mut self, client: &Client, written: Option<(u64, u64)>) {
-        let (up, _) = self.link.book.moved();
-        let mut recorder = client.thread.recorder.borrow_mut();
-        let flow = &mut recorder.at(self.link.book.phase()).ledger.up;
-        flow.wire += up;
-        match written {
-            Some((bytes, chars)) => {
-                flow.heads += bytes;
-                flow.head_chars += chars;
+impl OpenResponse {
+    /// Adds the bytes of a request; `written` is its size if all of it was written.
+    fn asked(&mut self, client: &Client, written: Option<HeadSize>) {
+        let up = self.connection.account.take_moved().up;
+        client.add_bytes(self.connection.account.phase(), |ledger| {
+            ledger.up.wire += up;
+            match written {
+                Some(size) => size.add_to(&mut ledger.up),
+                None => ledger.up.discarded += up,
             }
-            None => flow.discarded += up,
-        }
+        });
     }
 
-    /// One read: messages go to the receipts, bytes to the ledger. True where the response has
-    /// ended.
+    /// Reads once: messages go to the delivery tracker, bytes to the ledger. True if the response
+    /// has ended.
     fn poll_read<D: Decode>(
         &mut self,
         cx: &mut std::task::Context<'_>,
         client: &Client,
-        listener: &mut Listener<D>,
+        state: &mut StreamState<D>,
         skipped: Skipped,
     ) -> Poll<Result<bool, ClientError>> {
-        let phase = self.link.book.phase();
-        let Listener { decoder, receipts, inbox } = listener;
-        let (mut payload, mut framing) = (0, 0);
+        let phase = self.connection.account.phase();
+        let StreamState { decoder, delivery, inbox } = state;
+        let mut payload = 0;
+        let mut framing = 0;
         let mut on = |part: Part<'_>| match part {
             Part::Payload(bytes, counted) => {
                 inbox.push(bytes);
@@ -344,48 +357,48 @@ impl Session {
                 let separators = inbox.end();
                 framing += separators;
                 payload -= separators.min(payload);
-                inbox.deliver(client, phase, receipts, skipped);
+                delivery.deliver(inbox, client, phase, skipped);
             }
         };
         let mut pieces = |piece: BodyPiece<'_>| decoder.decode(piece, &mut on);
-        let read = self.link.poll_some(cx, client, &mut self.response, &mut pieces);
+        let read = self.connection.poll_some(cx, client, &mut self.response, &mut pieces);
         if read.is_pending() {
             return Poll::Pending;
         }
         let parts = std::mem::take(&mut self.response.parts);
-        // A delay line lets go of a request later than it was written.
-        let (up, down) = self.link.book.moved();
+        // A delay line releases a request later than it was written.
+        let MovedBytes { up, down } = self.connection.account.take_moved();
         self.read += down;
-        self.coming.heads += parts.heads;
-        self.coming.head_chars += parts.head_chars;
-        self.coming.framing += parts.framing + framing;
-        self.coming.payload += payload;
-        let mut recorder = client.thread.recorder.borrow_mut();
-        let ledger = &mut recorder.at(phase).ledger;
-        ledger.up.wire += up;
-        ledger.down.wire += down;
-        if !self.response.is_mid_chunk() {
-            let whole = std::mem::take(&mut self.coming);
-            self.explained += whole.payload.get() + whole.protocol().get();
-            ledger.down += whole;
-        }
+        add_response(&mut self.chunk, &Parts { payload: 0, ..parts });
+        self.chunk.framing += framing;
+        self.chunk.payload += payload;
+        client.add_bytes(phase, |ledger| {
+            ledger.up.wire += up;
+            ledger.down.wire += down;
+            if !self.response.is_mid_chunk() {
+                let whole = std::mem::take(&mut self.chunk);
+                self.explained += whole.payload.get() + whole.protocol().get();
+                ledger.down += whole;
+            }
+        });
         read.map_ok(|ended| ended.is_some())
     }
 }
 
-impl Drop for Session {
-    /// What was read and never became a whole head or message is booked as discarded; then the
-    /// link's books are closed.
+impl Drop for OpenResponse {
+    /// Adds the bytes that were read and are no whole head or message as discarded, before the
+    /// connection closes its account.
     fn drop(&mut self) {
-        let thread = self.link.book.thread().clone();
-        let mut recorder = thread.recorder.borrow_mut();
-        let flow = &mut recorder.at(self.link.book.phase()).ledger.down;
-        flow.discarded += self.read.saturating_sub(self.explained);
+        let discarded = self.read.saturating_sub(self.explained);
+        let account = &self.connection.account;
+        account.thread().add_bytes(account.phase(), |ledger| {
+            ledger.down.discarded += discarded;
+        });
     }
 }
 
-impl<D: Decode> ClientHalf for StreamClient<D> {
+impl<D: Decode> ClientHalf for StreamClients<D> {
     fn run(self: Rc<Self>, mut client: Client) -> LocalFuture<()> {
-        Box::pin(async move { self.live(&mut client).await })
+        Box::pin(async move { self.run_client(&mut client).await })
     }
 }

@@ -1,6 +1,6 @@
-//! One driver thread: spawns its clients, rolls the seconds, watches over time limits.
+//! One driver thread: spawns its clients, sends a window each second, enforces time limits.
 
-use crate::client::context::{Tally, ThreadContext, undrained};
+use crate::client::context::{Tally, ThreadContext};
 use crate::client::{Client, ClientHalf};
 use crate::feed;
 use crate::net::Dialer;
@@ -16,15 +16,15 @@ use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
-/// What a thread is to do. Everything crosses to it by value.
+/// What a thread does. Everything is moved to it by value.
 pub(crate) struct ThreadPlan {
     /// The case and process, for window lines.
     pub case: u32,
     /// See `case`.
     pub shard: u32,
-    /// Its clients among all of the case: each `step`-th of the range.
+    /// Its clients among all of the case: every `step`-th of the range.
     pub clients: Range<u32>,
-    /// Distance between its clients' numbers.
+    /// The distance between its clients' numbers.
     pub step: u32,
     /// The first client of the process and how many there are, for the ramp.
     pub shard_clients: Range<u32>,
@@ -36,21 +36,21 @@ pub(crate) struct ThreadPlan {
     pub dialers: Vec<Dialer>,
     /// What is published.
     pub feed: feed::Spec,
-    /// Over how long connects are spread.
+    /// Nanoseconds over which connects are spread.
     pub ramp_ns: u64,
-    /// The longest connect, upgrade or response.
+    /// The longest connect, upgrade or response, in nanoseconds.
     pub timeout_ns: u64,
-    /// How long clients may take to end.
+    /// How long clients may take to end, in nanoseconds.
     pub drain_ns: u64,
-    /// Between two times that the thread wakes for due turns.
+    /// Nanoseconds between two times that the thread wakes for due turns.
     pub gap_ns: u64,
     /// The seed of phases.
     pub seed: u64,
 }
 
-/// Words to a thread.
+/// Commands to a thread.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Command {
+pub(crate) enum ThreadCommand {
     /// Connect; seconds are counted from this moment.
     Connect {
         /// Nanoseconds of `CLOCK_MONOTONIC`.
@@ -63,18 +63,18 @@ pub(crate) enum Command {
     },
     /// Take turns.
     Schedule(Schedule),
-    /// End.
+    /// End the clients and close every connection.
     Stop,
 }
 
-/// Words from a thread.
+/// Events from a thread.
 #[derive(Debug)]
-pub(crate) enum Event {
-    /// It is there, with all the memory that does not belong to a client.
+pub(crate) enum ThreadEvent {
+    /// It has started and allocated all memory that does not belong to a client.
     Started,
     /// What was recorded in a second.
     Window(Box<WindowLine>),
-    /// Where its clients are: a few times a second.
+    /// The state of its clients, a few times a second.
     Progress {
         /// The thread's number.
         thread: usize,
@@ -85,46 +85,46 @@ pub(crate) enum Event {
         /// Lags of the calibration step, once it is over.
         step: Option<Box<Histogram<u64>>>,
     },
-    /// Its last word.
+    /// It has ended.
     Ended(Box<ThreadEnd>),
-    /// It could not begin.
+    /// It could not start.
     Failed(String),
 }
 
-/// What a thread leaves.
+/// What a thread reports at its end.
 #[derive(Debug)]
 pub(crate) struct ThreadEnd {
     /// Kernel counts.
     pub tcp: Phases<TcpTotals>,
-    /// ClientHalf against kernel.
+    /// Bytes of the clients compared with those of the kernel.
     pub audit: Audit,
-    /// Where its clients were.
+    /// The state of its clients.
     pub tally: Tally,
-    /// What happened to the first of them.
+    /// Events of the first clients.
     pub trace: Vec<TraceEvent>,
-    /// How clients' messages spread over them.
+    /// How clients' messages spread over its clients.
     pub fanout: Vec<FanOut>,
-    /// The first heads of the case's first client, where it is one of them.
+    /// The first heads of the case's first client, if it is one of them.
     pub heads: Vec<Head>,
 }
 
 const TICK: Duration = Duration::from_millis(100);
-/// Looks around for each look at every client's time limit.
-const LOOKS_A_SWEEP: u32 = 5;
+/// Ticks between two checks of every client's time limit.
+const TICKS_PER_EXPIRY: u32 = 5;
 
-/// Runs a thread's clients until the word to stop. To be called on a thread of its own.
+/// Runs a thread's clients until the command to stop. Call it on a thread of its own.
 pub(crate) fn run(
     plan: ThreadPlan,
     number: usize,
-    commands: UnboundedReceiver<Command>,
-    events: UnboundedSender<Event>,
+    commands: UnboundedReceiver<ThreadCommand>,
+    events: UnboundedSender<ThreadEvent>,
 ) {
     let failed = |message: String| {
-        // Nobody listens only where the process is ending anyway.
-        let _ = events.send(Event::Failed(message));
+        // It fails only if the process is ending anyway.
+        let _ = events.send(ThreadEvent::Failed(message));
     };
-    let driver = match plan.series.client_half(&plan.target, &plan.feed) {
-        Ok(driver) => driver,
+    let clients = match plan.series.client_half(&plan.target, &plan.feed) {
+        Ok(clients) => clients,
         Err(message) => return failed(message),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -134,35 +134,35 @@ pub(crate) fn run(
     match runtime {
         Err(error) => failed(format!("cannot start a runtime: {error}")),
         Ok(runtime) => {
-            let mut swarm = Swarm::new(plan, number, events);
-            swarm.thread.recorder.borrow_mut().prepare();
-            swarm.tell(Event::Started);
-            runtime.block_on(swarm.live(driver, commands));
-            // Ends the clients that did not end by themselves; their books are closed with them.
+            let mut driver = DriverThread::new(plan, number, events);
+            driver.thread.recorder.borrow_mut().prepare();
+            driver.send(ThreadEvent::Started);
+            runtime.block_on(driver.run(clients, commands));
+            // Ends the clients that did not end by themselves; their accounts are closed with them.
             drop(runtime);
-            swarm.leave();
+            driver.send_end();
         }
     }
 }
 
-struct Swarm {
+struct DriverThread {
     plan: ThreadPlan,
     number: usize,
     thread: Rc<ThreadContext>,
-    events: UnboundedSender<Event>,
+    events: UnboundedSender<ThreadEvent>,
     spawned: u32,
     epoch_ns: u64,
     second: u32,
-    step_told: bool,
-    looks: u32,
+    step_sent: bool,
+    ticks: u32,
 }
 
-impl Swarm {
-    fn new(plan: ThreadPlan, number: usize, events: UnboundedSender<Event>) -> Swarm {
+impl DriverThread {
+    fn new(plan: ThreadPlan, number: usize, events: UnboundedSender<ThreadEvent>) -> DriverThread {
         let dialers = plan.dialers.clone();
         let thread =
             ThreadContext::new(dialers, plan.feed, plan.timeout_ns, plan.gap_ns, plan.seed);
-        Swarm {
+        DriverThread {
             plan,
             number,
             thread,
@@ -170,42 +170,46 @@ impl Swarm {
             spawned: 0,
             epoch_ns: 0,
             second: 0,
-            step_told: true,
-            looks: 0,
+            step_sent: true,
+            ticks: 0,
         }
     }
 
-    async fn live(&mut self, driver: Rc<dyn ClientHalf>, mut commands: UnboundedReceiver<Command>) {
-        tokio::task::spawn_local(self.thread.alarm.clone().keep());
+    async fn run(
+        &mut self,
+        clients: Rc<dyn ClientHalf>,
+        mut commands: UnboundedReceiver<ThreadCommand>,
+    ) {
+        tokio::task::spawn_local(self.thread.timer.clone().keep());
         let mut tick = tokio::time::interval(TICK);
         loop {
             let next_second = match self.epoch_ns {
                 0 => u64::MAX,
                 epoch => epoch + (u64::from(self.second) + 1) * 1_000_000_000,
             };
-            let alarm = self.thread.alarm.clone();
+            let timer = self.thread.timer.clone();
             tokio::select! {
                 command = commands.recv() => match command {
-                    Some(Command::Connect { epoch_ns }) => self.connect(&driver, epoch_ns),
-                    Some(Command::Publish { epoch_ns }) => {
+                    Some(ThreadCommand::Connect { epoch_ns }) => self.connect(&clients, epoch_ns),
+                    Some(ThreadCommand::Publish { epoch_ns }) => {
                         let spec = self.plan.feed;
                         self.thread.feed.set(Some(feed::Feed { spec, epoch_ns }));
                     }
-                    Some(Command::Schedule(schedule)) => {
-                        self.step_told = !schedule.calibration;
+                    Some(ThreadCommand::Schedule(schedule)) => {
+                        self.step_sent = !schedule.calibration;
                         self.thread.start(schedule);
                     }
-                    // The sender is gone only where the process is ending.
-                    Some(Command::Stop) | None => break,
+                    // The sender is gone only if the process is ending.
+                    Some(ThreadCommand::Stop) | None => break,
                 },
-                _ = alarm.until(next_second) => self.roll(),
-                _ = tick.tick() => self.look_around(),
+                _ = timer.until(next_second) => self.end_second(),
+                _ = tick.tick() => self.check_clients(),
             }
         }
         self.end().await;
     }
 
-    fn connect(&mut self, driver: &Rc<dyn ClientHalf>, epoch_ns: u64) {
+    fn connect(&mut self, clients: &Rc<dyn ClientHalf>, epoch_ns: u64) {
         self.epoch_ns = epoch_ns;
         let all = u64::from(self.plan.shard_clients.len() as u32).max(1);
         for id in self.plan.clients.clone().step_by(self.plan.step.max(1) as usize) {
@@ -213,80 +217,87 @@ impl Swarm {
             let at = epoch_ns
                 + (u128::from(self.plan.ramp_ns) * u128::from(place) / u128::from(all)) as u64;
             let client = Client::new(id, at, self.thread.clone());
-            tokio::task::spawn_local(driver.clone().run(client));
+            tokio::task::spawn_local(clients.clone().run(client));
             self.spawned += 1;
         }
     }
 
-    /// Gives away what was recorded until now, under the second that has ended.
-    fn roll(&mut self) {
+    /// Sends what was recorded in the second that has ended.
+    fn end_second(&mut self) {
         let now_second = ((now_ns() - self.epoch_ns.min(now_ns())) / 1_000_000_000) as u32;
         if self.epoch_ns == 0 || now_second <= self.second {
             return;
         }
-        self.give_away();
+        self.send_window();
         self.second = now_second;
     }
 
-    fn give_away(&mut self) {
-        let (case, shard, second) = (self.plan.case, self.plan.shard, self.second);
+    fn send_window(&mut self) {
+        let ThreadPlan { case, shard, .. } = self.plan;
+        let second = self.second;
         let line = self.thread.recorder.borrow_mut().take(|window| {
             (!window.is_empty()).then(|| WindowLine::new(case, shard, second, window))
         });
         if let Some(line) = line {
-            self.tell(Event::Window(Box::new(line)));
+            self.send(ThreadEvent::Window(Box::new(line)));
         }
     }
 
-    fn tell(&self, event: Event) {
-        // Nobody listens only where the process is ending anyway.
+    fn send(&self, event: ThreadEvent) {
+        // It fails only if the process is ending anyway.
         let _ = self.events.send(event);
     }
 
-    /// A few times a second: progress, time limits, the end of a calibration step.
-    fn look_around(&mut self) {
+    /// Sends the progress, ends exchanges over their time limit, and sends the lags of a calibration
+    /// step that is over.
+    fn check_clients(&mut self) {
         let now = now_ns();
-        // Every client is looked at: once in a while is enough for limits of seconds.
-        self.looks = (self.looks + 1) % LOOKS_A_SWEEP;
-        if self.looks == 0 {
+        // This visits every client: less often is enough for limits of seconds.
+        self.ticks = (self.ticks + 1) % TICKS_PER_EXPIRY;
+        if self.ticks == 0 {
             self.thread.expire_before(now.saturating_sub(self.plan.timeout_ns));
         }
         let step_over = self.thread.schedule().is_some_and(|s| now >= s.start_ns + s.length_ns());
-        let step = (!self.step_told && step_over).then(|| {
-            self.step_told = true;
+        let step = (!self.step_sent && step_over).then(|| {
+            self.step_sent = true;
             let empty =
                 Histogram::new_with_bounds(1, LATENCY_BOUND_NS, 3).expect("fixed bounds are valid");
             Box::new(std::mem::replace(&mut *self.thread.step_lag.borrow_mut(), empty))
         });
-        let (tally, events) = (self.thread.tally(), self.thread.events.get());
-        self.tell(Event::Progress { thread: self.number, tally, events, step });
+        let tally = self.thread.tally();
+        let events = self.thread.events.get();
+        self.send(ThreadEvent::Progress { thread: self.number, tally, events, step });
     }
 
     /// Ends every client and waits for them within the limit.
     async fn end(&mut self) {
         self.thread.stop();
         let deadline = now_ns().saturating_add(self.plan.drain_ns);
-        while self.left() > 0 && now_ns() < deadline {
+        while self.clients_left() > 0 && now_ns() < deadline {
             tokio::time::sleep(TICK / 4).await;
             self.thread.expire_before(now_ns().saturating_sub(self.plan.timeout_ns));
-            self.roll();
+            self.end_second();
         }
-        undrained(&self.thread, self.left());
+        self.thread.count_undrained(self.clients_left());
     }
 
-    /// Clients that have not ended, with what they say beside.
-    fn left(&self) -> u32 {
+    /// Returns the number of clients that have not ended, second handles included.
+    fn clients_left(&self) -> u32 {
         let tally = self.thread.tally();
-        (self.spawned - tally.ended).max(tally.voices)
+        (self.spawned - tally.ended).max(tally.senders)
     }
 
-    /// Gives away what is left.
-    fn leave(&mut self) {
-        self.give_away();
-        let (tcp, audit, tally) =
-            (self.thread.tcp.get(), self.thread.audit.get(), self.thread.tally());
-        let (trace, fanout) = (self.thread.take_trace(), self.thread.take_fan_out());
-        let heads = self.thread.take_heads();
-        self.tell(Event::Ended(Box::new(ThreadEnd { tcp, audit, tally, trace, fanout, heads })));
+    /// Sends what is left.
+    fn send_end(&mut self) {
+        self.send_window();
+        let end = ThreadEnd {
+            tcp: self.thread.tcp.get(),
+            audit: self.thread.audit.get(),
+            tally: self.thread.tally(),
+            trace: self.thread.take_trace(),
+            fanout: self.thread.take_fan_out(),
+            heads: self.thread.take_heads(),
+        };
+        self.send(ThreadEvent::Ended(Box::new(end)));
     }
 }

@@ -8,6 +8,7 @@ use crate::feed::{Arrivals, PayloadKind, Semantics, Spec};
 use crate::predict::SeriesContext;
 pub(crate) use crate::predict::data_segments;
 use crate::predict::{Component, Distribution, Exchange, Idle, Model, Sending, Share};
+use crate::protocol::http1::chars_without_line_ends;
 use crate::protocol::http1::head::RequestHead;
 use crate::record::{Flow, Ledger};
 use crate::units::Bytes;
@@ -20,11 +21,10 @@ const LEAST_SHARE: f64 = 1e-9;
 
 /// An HTTP head by layer.
 pub(crate) fn head_flow(head: &[u8]) -> Flow {
-    let ends = head.iter().filter(|b| matches!(b, b'\r' | b'\n')).count();
     Flow {
         wire: Bytes::new(head.len() as u64),
         heads: Bytes::new(head.len() as u64),
-        head_chars: (head.len() - ends) as u64,
+        head_chars: chars_without_line_ends(head),
         ..Flow::default()
     }
 }

@@ -35,6 +35,11 @@ impl Schedule {
     pub fn steady_from_ns(&self) -> u64 {
         self.start_ns + self.warmup_ns
     }
+    /// The measured window of a client without offset: its first nanosecond and the one after its
+    /// last.
+    pub(crate) fn measured_ns(&self) -> (u64, u64) {
+        (self.steady_from_ns(), self.steady_from_ns() + self.duration_ns)
+    }
     /// The moment at which costs are read for the last time: the window in whole seconds, as the
     /// events of a second are counted, or all of a shorter one.
     pub fn cost_until_ns(&self) -> u64 {

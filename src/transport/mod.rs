@@ -151,6 +151,14 @@ impl AnySeries {
         AnySeries { transport: &null::Null, series: Arc::new(null::Params { interval_ns }) }
     }
 
+    /// The settings as JSON, without the name of the transport.
+    ///
+    /// # Errors
+    /// See [`Settings::to_json`], which this hides: its implementation for this type has the name.
+    pub fn to_json(&self) -> Result<Value, serde_json::Error> {
+        self.series.to_json()
+    }
+
     /// The transport.
     pub fn transport(&self) -> &'static dyn Transport {
         self.transport

@@ -3,6 +3,11 @@
 pub(crate) mod head;
 pub(crate) mod response;
 
+/// Returns the number of bytes without CR and LF: characters as the chapter counts them.
+pub(crate) fn chars_without_line_ends(bytes: &[u8]) -> u64 {
+    bytes.iter().filter(|b| !matches!(b, b'\r' | b'\n')).count() as u64
+}
+
 /// Who will answer, as far as rendering a request needs to know.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Target {

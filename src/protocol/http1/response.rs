@@ -4,6 +4,8 @@
 //! httparse parses the head. Of the body only the beginning is kept; a client of one that never
 //! ends has it [piece by piece](Response::feed_with).
 
+use crate::protocol::http1::chars_without_line_ends;
+
 /// What is kept of a body.
 pub(crate) const BODY_PREFIX_BYTES: usize = 96;
 const HEAD_LIMIT: usize = 64 * 1024;
@@ -283,8 +285,7 @@ impl Response {
         let status = response.code.ok_or(Malformed)?;
         let framing = Framing::of(&response)?;
         self.parts.heads += len as u64;
-        let ends = bytes[..len].iter().filter(|b| matches!(b, b'\r' | b'\n')).count();
-        self.parts.head_chars += (len - ends) as u64;
+        self.parts.head_chars += chars_without_line_ends(&bytes[..len]);
         if (100..200).contains(&status) && status != 101 {
             // An interim response: the real one follows.
             self.state = State::Head;

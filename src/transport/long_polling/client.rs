@@ -1,9 +1,10 @@
-//! The client half: one request is always under way; its answer is followed by the next one.
+//! The client half: one request is always under way; its response is followed by the next one.
 
-use crate::client::delivery::inbox::{Inbox, empty, without_separators};
-use crate::client::delivery::per_client::{Receipts, Skipped};
-use crate::client::handle::Change;
-use crate::client::http_connection::{Link, SET_UP_ATTEMPTS, SET_UP_PAUSE_NS, sizes};
+use crate::client::account::MovedBytes;
+use crate::client::delivery::inbox::{Inbox, without_separators};
+use crate::client::delivery::per_client::{DeliveryTracker, Skipped};
+use crate::client::handle::{Change, SET_UP_ATTEMPTS, SET_UP_PAUSE_NS, SessionEnd};
+use crate::client::http_connection::{HeadSize, HttpConnection, add_response};
 use crate::client::{Client, ClientHalf, LocalFuture};
 use crate::feed;
 use crate::feed::Semantics;
@@ -20,10 +21,10 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use tokio::io::AsyncWriteExt;
 
-/// The client half of one thread.
-struct Held {
+/// The clients of one thread.
+struct LongPollingClients {
     request: Vec<u8>,
-    sizes: (u64, u64),
+    request_size: HeadSize,
     head: RequestHead,
     target: Target,
     hold_ns: u64,
@@ -32,12 +33,16 @@ struct Held {
     skipped: Skipped,
 }
 
-/// The client half for one thread.
-pub(crate) fn driver(params: &Params, target: &Target, feed: &feed::Spec) -> Rc<dyn ClientHalf> {
+/// Returns the client half of one thread.
+pub(crate) fn client_half(
+    params: &Params,
+    target: &Target,
+    feed: &feed::Spec,
+) -> Rc<dyn ClientHalf> {
     let request = params.request.render(&target.path, &target.authority);
     let semantics = params.pending.semantics().unwrap_or(feed.semantics);
-    Rc::new(Held {
-        sizes: sizes(&request),
+    Rc::new(LongPollingClients {
+        request_size: HeadSize::of(&request),
         request,
         head: params.request.clone(),
         target: target.clone(),
@@ -51,65 +56,63 @@ pub(crate) fn driver(params: &Params, target: &Target, feed: &feed::Spec) -> Rc<
     })
 }
 
-/// What a client has over its connections.
-struct Waiter {
-    receipts: Receipts,
+/// What one client keeps over its connections.
+struct LongPollState {
+    delivery: DeliveryTracker,
     inbox: Inbox,
     response: Response,
-    /// Bytes of the answer that comes, as far as they are booked.
-    moved: (u64, u64),
+    /// Bytes of the current exchange that are in the ledger.
+    moved: MovedBytes,
     asked_in: Phase,
 }
 
-/// Why waiting ended.
-enum Ended {
-    Stopped,
-    Lost,
-}
-
-enum Event {
-    /// The answer is whole; so many bytes came beyond it.
+enum LongPollEvent {
+    /// The response is whole; so many bytes arrived after it.
     Answered(Result<u64, ClientError>),
     Woken(bool),
 }
 
-impl Held {
-    async fn live(&self, client: &mut Client) {
-        let mut waiter = Waiter {
-            receipts: Receipts::default(),
+impl LongPollingClients {
+    async fn run_client(&self, client: &mut Client) {
+        let mut state = LongPollState {
+            delivery: DeliveryTracker::default(),
             inbox: Inbox::new(&self.feed),
             response: Response::default(),
-            moved: (0, 0),
+            moved: MovedBytes::default(),
             asked_in: Phase::Setup,
         };
-        self.wait(client, &mut waiter).await;
-        waiter.receipts.settle(client);
+        self.wait(client, &mut state).await;
+        state.delivery.settle(client);
     }
 
-    async fn wait(&self, client: &mut Client, waiter: &mut Waiter) {
-        let Some(mut link) = Box::pin(self.set_up(client, waiter)).await else { return };
+    async fn wait(&self, client: &mut Client, state: &mut LongPollState) {
+        let Some(mut connection) = Box::pin(self.set_up(client, state)).await else { return };
         loop {
-            match self.listen(client, &mut link, waiter).await {
-                Ended::Stopped => return,
-                Ended::Lost => {}
+            match self.listen(client, &mut connection, state).await {
+                SessionEnd::Stopped => return,
+                SessionEnd::Lost => {}
             }
-            let phase = link.book.phase();
-            drop(link);
+            let phase = connection.account.phase();
+            drop(connection);
             client.unready();
-            waiter.receipts.reconnected();
-            link = loop {
+            state.delivery.reconnected();
+            connection = loop {
                 if !client.pause(self.reconnect_ns).await {
                     return;
                 }
-                if let Some(link) = Box::pin(self.open(client, phase, waiter)).await {
+                if let Some(connection) = Box::pin(self.open(client, phase, state)).await {
                     client.ready();
-                    break link;
+                    break connection;
                 }
             };
         }
     }
 
-    async fn set_up(&self, client: &mut Client, waiter: &mut Waiter) -> Option<Link> {
+    async fn set_up(
+        &self,
+        client: &mut Client,
+        state: &mut LongPollState,
+    ) -> Option<HttpConnection> {
         if !client.begin().await {
             return None;
         }
@@ -117,212 +120,232 @@ impl Held {
             if attempt > 0 && !client.pause(SET_UP_PAUSE_NS).await {
                 return None;
             }
-            if let Some(link) = self.open(client, Phase::Setup, waiter).await {
+            if let Some(connection) = self.open(client, Phase::Setup, state).await {
                 client.ready();
-                return Some(link);
+                return Some(connection);
             }
         }
         None
     }
 
-    /// Connects and asks for the first time on this connection.
-    async fn open(&self, client: &mut Client, phase: Phase, waiter: &mut Waiter) -> Option<Link> {
-        let mut link = Link::new(client.connect(phase).await?);
-        match self.ask(client, &mut link, waiter).await {
-            Ok(()) => Some(link),
-            Err(fault) => {
-                client.fault(phase, fault);
+    /// Connects and sends the first request.
+    async fn open(
+        &self,
+        client: &mut Client,
+        phase: Phase,
+        state: &mut LongPollState,
+    ) -> Option<HttpConnection> {
+        let mut connection = HttpConnection::new(client.connect(phase).await?);
+        match self.ask(client, &mut connection, state).await {
+            Ok(()) => Some(connection),
+            Err(error) => {
+                client.fault(phase, error);
                 None
             }
         }
     }
 
-    /// Sends a request; on another connection it says what the client has.
+    /// Sends a request. The first one on a new connection names the newest update that the client
+    /// has.
     async fn ask(
         &self,
         client: &Client,
-        link: &mut Link,
-        waiter: &mut Waiter,
+        connection: &mut HttpConnection,
+        state: &mut LongPollState,
     ) -> Result<(), ClientError> {
-        waiter.response.reset();
-        waiter.inbox.clear();
-        waiter.asked_in = link.book.phase();
+        state.response.reset();
+        state.inbox.clear();
+        state.asked_in = connection.account.phase();
         let now = now_ns();
-        // The answer is late only once the server should have stopped holding it.
-        client.watch.begin(now.saturating_add(self.hold_ns));
+        // The response is late only after the time that the server may hold it.
+        client.watchdog.begin(now.saturating_add(self.hold_ns));
         client.trace(TraceKind::Sent, now, None);
-        let (written, request) = match waiter.receipts.newest().filter(|_| !link.used) {
+        let (written, request_size) = match state.delivery.newest().filter(|_| !connection.used) {
             Some(newest) => {
                 let request = resuming(&self.head, &self.target, newest);
-                (link.write(client, &request).await, sizes(&request))
+                (connection.write(client, &request).await, HeadSize::of(&request))
             }
-            None => (link.write(client, &self.request).await, self.sizes),
+            None => (connection.write(client, &self.request).await, self.request_size),
         };
-        link.used = true;
-        let (up, down) = link.book.moved();
-        waiter.moved = (up, down);
-        let mut recorder = client.thread.recorder.borrow_mut();
-        let ledger = &mut recorder.at(waiter.asked_in).ledger;
-        ledger.up.wire += up;
-        ledger.down.wire += down;
-        match written {
-            Ok(()) => {
-                // A delay line may still have some of it: it is on its way all the same.
-                ledger.up.heads += request.0;
-                ledger.up.head_chars += request.1;
+        connection.used = true;
+        let moved = connection.account.take_moved();
+        state.moved = moved;
+        client.add_bytes(state.asked_in, |ledger| {
+            ledger.up.wire += moved.up;
+            ledger.down.wire += moved.down;
+            match written {
+                // A delay line may still hold some of it, which is under way all the same.
+                Ok(()) => request_size.add_to(&mut ledger.up),
+                Err(_) => {
+                    ledger.up.discarded += moved.up;
+                    ledger.down.discarded += moved.down;
+                }
             }
-            Err(_) => {
-                ledger.up.discarded += up;
-                ledger.down.discarded += down;
-            }
-        }
+        });
         written
     }
 
-    /// Waits, asks and waits again, until the word to stop or the loss of the connection.
-    async fn listen(&self, client: &mut Client, link: &mut Link, waiter: &mut Waiter) -> Ended {
-        let (mut sleep, mut coming) = client.next_change();
+    /// Receives responses and sends the next request, until the client must stop or the connection
+    /// is lost.
+    async fn listen(
+        &self,
+        client: &mut Client,
+        connection: &mut HttpConnection,
+        state: &mut LongPollState,
+    ) -> SessionEnd {
+        let (mut sleep, mut change) = client.next_change();
         loop {
-            match next(client, link, waiter, &mut sleep).await {
-                Event::Answered(Ok(beyond)) => {
-                    let sound = self.answered(client, link, waiter, beyond);
-                    if !sound || !waiter.response.keep_alive {
-                        return Ended::Lost;
+            match next(client, connection, state, &mut sleep).await {
+                LongPollEvent::Answered(Ok(beyond)) => {
+                    let keep = self.answered(client, connection, state, beyond);
+                    if !keep || !state.response.keep_alive {
+                        return SessionEnd::Lost;
                     }
-                    if let Err(fault) = self.ask(client, link, waiter).await {
-                        client.fault(link.book.phase(), fault);
-                        return Ended::Lost;
+                    if let Err(error) = self.ask(client, connection, state).await {
+                        client.fault(connection.account.phase(), error);
+                        return SessionEnd::Lost;
                     }
                 }
-                Event::Answered(Err(fault)) => {
-                    discard(client, link);
-                    client.fault(link.book.phase(), fault);
-                    return Ended::Lost;
+                LongPollEvent::Answered(Err(error)) => {
+                    discard(client, connection);
+                    client.fault(connection.account.phase(), error);
+                    return SessionEnd::Lost;
                 }
-                Event::Woken(woken) => {
-                    match client.change(woken, coming) {
+                LongPollEvent::Woken(woken) => {
+                    match client.change(woken, change) {
                         Some(Change::Stop) => {
-                            self.leave(client, link, waiter).await;
-                            return Ended::Stopped;
+                            self.close(client, connection, state).await;
+                            return SessionEnd::Stopped;
                         }
-                        Some(Change::Phase(phase)) => link.enter(phase),
+                        Some(Change::Phase(phase)) => connection.enter(phase),
                         None => {}
                     }
-                    (sleep, coming) = client.next_change();
+                    (sleep, change) = client.next_change();
                 }
             }
         }
     }
 
-    /// Books and counts an answer; false where it was none to go on from.
-    fn answered(&self, client: &Client, link: &mut Link, waiter: &mut Waiter, beyond: u64) -> bool {
-        client.watch.end();
-        let phase = link.book.phase();
-        let separators = waiter.inbox.end();
-        let parts = without_separators(waiter.response.parts, separators);
-        let (up, down) = link.book.moved();
-        {
-            let mut recorder = client.thread.recorder.borrow_mut();
-            let ledger = &mut recorder.at(phase).ledger;
+    /// Counts a response and its bytes. Returns whether the client may go on from it.
+    fn answered(
+        &self,
+        client: &Client,
+        connection: &mut HttpConnection,
+        state: &mut LongPollState,
+        beyond: u64,
+    ) -> bool {
+        client.watchdog.end();
+        let phase = connection.account.phase();
+        let separators = state.inbox.end();
+        let parts = without_separators(state.response.parts, separators);
+        let MovedBytes { up, down } = connection.account.take_moved();
+        client.add_bytes(phase, |ledger| {
             ledger.up.wire += up;
             ledger.down.wire += down;
-            ledger.down.heads += parts.heads;
-            ledger.down.head_chars += parts.head_chars;
-            ledger.down.framing += parts.framing;
-            ledger.down.payload += parts.payload;
+            add_response(&mut ledger.down, &parts);
             ledger.down.discarded += beyond;
-        }
-        let moved = (waiter.moved.0 + up, waiter.moved.1 + down);
-        if waiter.response.status != 200 {
-            waiter.inbox.clear();
-            let code = i32::from(waiter.response.status);
+        });
+        let moved = MovedBytes { up: state.moved.up + up, down: state.moved.down + down };
+        if state.response.status != 200 {
+            state.inbox.clear();
+            let code = i32::from(state.response.status);
             client.fault(phase, ClientError::with(ClientErrorKind::Status, code));
             return false;
         }
         if beyond > 0 {
             client.fault(phase, ClientError::of(ClientErrorKind::Malformed));
         }
-        if !waiter.inbox.deliver(client, phase, &mut waiter.receipts, self.skipped) {
-            empty(client, phase, moved);
+        if !state.delivery.deliver(&mut state.inbox, client, phase, self.skipped) {
+            client.nothing_new(phase, moved);
         }
         beyond == 0
     }
 
-    /// Ends TCP from this side and takes in what is still on its way, so that both ends agree on
-    /// what was sent.
-    async fn leave(&self, client: &Client, link: &mut Link, waiter: &mut Waiter) {
-        link.enter(Phase::Teardown);
-        client.watch.begin(now_ns());
-        // Where it fails, the connection is gone, which the reading meets too.
-        let _ = link.stream.shutdown().await;
+    /// Ends TCP from this side and reads what is still under way, so that both ends count the same
+    /// bytes.
+    async fn close(
+        &self,
+        client: &Client,
+        connection: &mut HttpConnection,
+        state: &mut LongPollState,
+    ) {
+        connection.enter(Phase::Teardown);
+        client.watchdog.begin(now_ns());
+        // If it fails the connection is gone, which the reading meets too.
+        let _ = connection.stream.shutdown().await;
         loop {
-            match poll_fn(|cx| poll_answer(cx, client, link, waiter)).await {
+            match poll_fn(|cx| poll_response(cx, client, connection, state)).await {
                 Ok(beyond) => {
-                    self.answered(client, link, waiter, beyond);
-                    waiter.response.reset();
+                    self.answered(client, connection, state, beyond);
+                    state.response.reset();
                 }
-                Err(fault) => {
-                    discard(client, link);
-                    if fault.kind == ClientErrorKind::EarlyClose {
-                        link.book.ended();
+                Err(error) => {
+                    discard(client, connection);
+                    if error.kind == ClientErrorKind::EarlyClose {
+                        connection.account.both_ended();
                     }
                     break;
                 }
             }
         }
-        client.watch.end();
+        client.watchdog.end();
     }
 }
 
-/// Books what came of an answer that is cut.
-fn discard(client: &Client, link: &mut Link) {
-    let (up, down) = link.book.moved();
-    let mut recorder = client.thread.recorder.borrow_mut();
-    let ledger = &mut recorder.at(link.book.phase()).ledger;
-    // What is on its way up was booked as a head when it was sent.
-    ledger.up.wire += up;
-    ledger.down.wire += down;
-    ledger.down.discarded += down;
+/// Adds the bytes of a response that is cut.
+fn discard(client: &Client, connection: &mut HttpConnection) {
+    let MovedBytes { up, down } = connection.account.take_moved();
+    client.add_bytes(connection.account.phase(), |ledger| {
+        // What is still going up was counted as a head when it was sent.
+        ledger.up.wire += up;
+        ledger.down.wire += down;
+        ledger.down.discarded += down;
+    });
 }
 
-/// The whole answer, or the end of the sleep; the answer goes first.
-async fn next(client: &Client, link: &mut Link, waiter: &mut Waiter, sleep: &mut Sleep) -> Event {
+/// Waits for the whole response or the end of the sleep; the response goes first.
+async fn next(
+    client: &Client,
+    connection: &mut HttpConnection,
+    state: &mut LongPollState,
+    sleep: &mut Sleep,
+) -> LongPollEvent {
     poll_fn(|cx| {
-        if let Poll::Ready(answer) = poll_answer(cx, client, link, waiter) {
-            return Poll::Ready(Event::Answered(answer));
+        if let Poll::Ready(response) = poll_response(cx, client, connection, state) {
+            return Poll::Ready(LongPollEvent::Answered(response));
         }
-        Pin::new(&mut *sleep).poll(cx).map(Event::Woken)
+        Pin::new(&mut *sleep).poll(cx).map(LongPollEvent::Woken)
     })
     .await
 }
 
-fn poll_answer(
+fn poll_response(
     cx: &mut Context<'_>,
     client: &Client,
-    link: &mut Link,
-    waiter: &mut Waiter,
+    connection: &mut HttpConnection,
+    state: &mut LongPollState,
 ) -> Poll<Result<u64, ClientError>> {
-    let Waiter { inbox, response, .. } = waiter;
+    let LongPollState { inbox, response, .. } = state;
     let mut on = |piece: BodyPiece<'_>| {
         if let BodyPiece::Data(bytes) = piece {
             inbox.push(bytes);
         }
     };
     loop {
-        if client.watch.expired(cx) {
+        if client.watchdog.expired(cx) {
             return Poll::Ready(Err(ClientError::of(ClientErrorKind::ResponseTimeout)));
         }
-        match link.poll_some(cx, client, response, &mut on) {
+        match connection.poll_some(cx, client, response, &mut on) {
             Poll::Pending => return Poll::Pending,
             Poll::Ready(Ok(None)) => {}
             Poll::Ready(Ok(Some(beyond))) => return Poll::Ready(Ok(beyond)),
-            Poll::Ready(Err(fault)) => return Poll::Ready(Err(fault)),
+            Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
         }
     }
 }
 
-impl ClientHalf for Held {
+impl ClientHalf for LongPollingClients {
     fn run(self: Rc<Self>, mut client: Client) -> LocalFuture<()> {
-        Box::pin(async move { self.live(&mut client).await })
+        Box::pin(async move { self.run_client(&mut client).await })
     }
 }

@@ -19,7 +19,7 @@ use params::Params;
 use serde_json::Value;
 use std::rc::Rc;
 
-/// See the module.
+/// The transport.
 pub(crate) struct LongPolling;
 
 impl Transport for LongPolling {
@@ -55,14 +55,14 @@ impl Series for Params {
         params::shape(self, context)
     }
     fn mount(&self, path: &str, routes: &mut Routes) {
-        routes.mount(path, Rc::new(server::Held::new(self)));
+        routes.mount(path, Rc::new(server::LongPollEndpoint::new(self)));
     }
     fn client_half(
         &self,
         target: &Target,
         feed: &feed::Spec,
     ) -> Result<Rc<dyn ClientHalf>, String> {
-        let client = client::driver(self, target, feed);
-        Ok(post::with_sender(client, &self.request, target, feed))
+        let clients = client::client_half(self, target, feed);
+        Ok(post::with_sender(clients, &self.request, target, feed))
     }
 }

@@ -1,4 +1,4 @@
-//! The server half: holds a request until something is due, or for as long as it may.
+//! The server half: holds a request until an update is due or the hold is over.
 
 use crate::feed::Semantics;
 use crate::server::response_head::DatedHead;
@@ -11,16 +11,15 @@ use hyper::{Method, Request};
 use std::rc::Rc;
 
 /// The endpoint that holds requests.
-pub(crate) struct Held {
+pub(crate) struct LongPollEndpoint {
     head: Rc<DatedHead>,
     hold_ns: u64,
     pending: Option<Semantics>,
 }
 
-impl Held {
-    /// Holds with these settings.
-    pub(crate) fn new(params: &Params) -> Held {
-        Held {
+impl LongPollEndpoint {
+    pub(crate) fn new(params: &Params) -> LongPollEndpoint {
+        LongPollEndpoint {
             head: Rc::new(DatedHead::new(params.response.clone())),
             hold_ns: params.hold_ns,
             pending: params.pending.semantics(),
@@ -28,7 +27,7 @@ impl Held {
     }
 }
 
-impl Endpoint for Held {
+impl Endpoint for LongPollEndpoint {
     fn answer(&self, request: &Request<Incoming>, peer: &Rc<Peer>) -> Answer {
         if request.method() != Method::GET {
             return Answer::Now(only_get());
@@ -45,8 +44,8 @@ impl Endpoint for Held {
     }
 }
 
-/// What is pending once something is due; nothing, where nothing was for as long as it is held or
-/// the server drains.
+/// Waits until something is due and returns what is pending; nothing if the time is over or the
+/// server drains.
 async fn hold(peer: &Peer, semantics: Semantics, until_ns: u64) -> Bytes {
     loop {
         let now = now_ns();

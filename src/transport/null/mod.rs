@@ -1,5 +1,5 @@
-//! No network: what the driver itself costs and how late it is. Its figures are the floor below
-//! which no transport can be measured.
+//! No network: measures what the driver itself costs and how late it is. No transport can be
+//! measured below these figures.
 
 use crate::client::{Client, ClientHalf, LocalFuture};
 use crate::config::{Fields, Key};
@@ -8,7 +8,7 @@ use crate::feed::Workload;
 use crate::predict::SeriesContext;
 use crate::predict::{Exchange, Model};
 use crate::protocol::http1::Target;
-use crate::record::{Ledger, Metric};
+use crate::record::Ledger;
 use crate::server::Routes;
 use crate::time::TurnPlacement;
 use crate::transport::{Series, SeriesShape, Transport, series_from_json};
@@ -70,14 +70,14 @@ impl Series for Params {
     }
     fn mount(&self, _: &str, _: &mut Routes) {}
     fn client_half(&self, _: &Target, _: &feed::Spec) -> Result<Rc<dyn ClientHalf>, String> {
-        Ok(Rc::new(Turns))
+        Ok(Rc::new(NullClients))
     }
 }
 
-/// Takes its turns and does nothing with them.
-struct Turns;
+/// Clients that take turns and do nothing.
+struct NullClients;
 
-impl ClientHalf for Turns {
+impl ClientHalf for NullClients {
     fn run(self: Rc<Self>, mut client: Client) -> LocalFuture<()> {
         Box::pin(async move {
             if !client.begin().await {
@@ -85,11 +85,7 @@ impl ClientHalf for Turns {
             }
             client.ready();
             while let Some(turn) = client.turn(TurnPlacement::Spread).await {
-                let done_ns = crate::time::now_ns();
-                client.thread.event();
-                let mut recorder = client.thread.recorder.borrow_mut();
-                recorder.at(turn.phase).counts.completed += 1;
-                recorder.since(turn.phase, Metric::ResponseLatency, turn.intended_ns, done_ns);
+                client.turn_completed(turn);
             }
         })
     }

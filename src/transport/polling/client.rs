@@ -1,83 +1,59 @@
-//! What both engines share: what is done with a response, and when.
+//! What both engines share: counts a finished or failed exchange.
 
-use crate::client::delivery::inbox::{Inbox, empty, without_separators};
-use crate::client::delivery::per_client::{Receipts, Skipped};
-use crate::client::http_connection::book;
-use crate::client::post;
-use crate::client::post::{Answered, Posts};
-use crate::client::{Client, ClientHalf};
+use crate::client::Client;
+use crate::client::account::MovedBytes;
+use crate::client::delivery::inbox::{Inbox, without_separators};
+use crate::client::delivery::per_client::{DeliveryTracker, Skipped};
+use crate::client::http_connection::{HeadSize, add_exchange};
 use crate::feed;
-use crate::feed::{Semantics, Workload};
-use crate::protocol::http1::Target;
+use crate::feed::Semantics;
 use crate::protocol::http1::response::Parts;
-use crate::record::{ClientError, ClientErrorKind, Metric, TraceKind};
+use crate::record::{ClientError, ClientErrorKind, TraceKind};
 use crate::time::Turn;
 use crate::time::now_ns;
-use crate::transport::polling::engine_raw::Raw;
-use crate::transport::polling::engine_reqwest::Reqwest;
-use crate::transport::polling::params::{Engine, Params};
-use std::rc::Rc;
 
-/// The engine that the settings name.
-pub(crate) fn driver(
-    params: &Params,
-    target: &Target,
-    feed: &feed::Spec,
-) -> Result<Rc<dyn ClientHalf>, String> {
-    if feed.workload == Workload::Echo {
-        let posts = Posts::new(&params.request, target, feed, Answered::Same);
-        return Ok(Rc::new(posts.with(params.phase, params.new_connection)));
-    }
-    let polls: Rc<dyn ClientHalf> = match params.engine {
-        Engine::Raw => Rc::new(Raw::new(params, target, feed)),
-        Engine::Reqwest => Rc::new(Reqwest::new(params, target, feed)?),
-    };
-    Ok(post::with_sender(polls, &params.request, target, feed))
-}
-
-/// What a client has, and what it is about to get.
-pub(crate) struct Seen {
-    /// What it has.
-    pub receipts: Receipts,
-    /// The updates of the response that comes.
+/// What one client has received.
+pub(crate) struct PollState {
+    /// Its updates.
+    pub delivery: DeliveryTracker,
+    /// The payloads of the current response.
     pub inbox: Inbox,
     skipped: Skipped,
 }
 
-/// One exchange that came to its end.
-pub(crate) struct Exchange {
+/// An exchange whose response is whole.
+pub(crate) struct CompletedExchange {
     /// The turn that caused it.
     pub turn: Turn,
     /// The moment of sending.
     pub sent_ns: u64,
-    /// Its status.
+    /// The status of the response.
     pub status: u16,
-    /// Bytes that it moved: up, down.
-    pub moved: (u64, u64),
-    /// The request's bytes and characters.
-    pub request: (u64, u64),
-    /// What the response was made of.
+    /// Bytes that it moved.
+    pub moved: MovedBytes,
+    /// The size of the request.
+    pub request: HeadSize,
+    /// What the response consists of.
     pub parts: Parts,
 }
 
-impl Seen {
-    /// Nothing yet.
-    pub(crate) fn new(feed: &feed::Spec) -> Seen {
+impl PollState {
+    /// The state before the first response.
+    pub(crate) fn new(feed: &feed::Spec) -> PollState {
         let skipped = match feed.semantics {
             Semantics::Snapshot => Skipped::Superseded,
             Semantics::Log => Skipped::Missing,
         };
-        Seen { receipts: Receipts::default(), inbox: Inbox::new(feed), skipped }
+        PollState { delivery: DeliveryTracker::default(), inbox: Inbox::new(feed), skipped }
     }
 
-    /// Books and counts a finished exchange: its bytes, its latencies, and what its updates are
-    /// to the client.
-    pub(crate) fn finish(&mut self, client: &Client, exchange: &Exchange) {
+    /// Counts a completed exchange: its bytes, its latencies and its updates.
+    pub(crate) fn complete(&mut self, client: &Client, exchange: &CompletedExchange) {
         let done_ns = now_ns();
         let phase = exchange.turn.phase;
         let separators = self.inbox.end();
         let parts = without_separators(exchange.parts, separators);
-        book(client, phase, exchange.moved, exchange.request, Some(parts));
+        add_exchange(client, phase, exchange.moved, exchange.request, Some(parts));
         if exchange.status != 200 {
             self.inbox.clear();
             client.fault(
@@ -86,25 +62,23 @@ impl Seen {
             );
             return;
         }
-        let mut recorder = client.thread.recorder.borrow_mut();
-        recorder.since(phase, Metric::ResponseLatency, exchange.turn.intended_ns, done_ns);
-        recorder.since(phase, Metric::ServiceTime, exchange.sent_ns, done_ns);
-        drop(recorder);
+        let (intended_ns, sent_ns) = (exchange.turn.intended_ns, exchange.sent_ns);
+        client.response_completed(phase, intended_ns, sent_ns, done_ns);
         client.trace(TraceKind::Sent, exchange.sent_ns, None);
-        if !self.inbox.deliver(client, phase, &mut self.receipts, self.skipped) {
-            empty(client, phase, exchange.moved);
+        if !self.delivery.deliver(&mut self.inbox, client, phase, self.skipped) {
+            client.nothing_new(phase, exchange.moved);
         }
     }
 
-    /// Books an exchange that failed.
+    /// Adds the bytes of an exchange that failed.
     pub(crate) fn fail(
         &mut self,
         client: &Client,
         turn: Turn,
-        moved: (u64, u64),
-        request: (u64, u64),
+        moved: MovedBytes,
+        request: HeadSize,
     ) {
         self.inbox.clear();
-        book(client, turn.phase, moved, request, None);
+        add_exchange(client, turn.phase, moved, request, None);
     }
 }

@@ -1,7 +1,8 @@
 //! The engine `raw`: the request is rendered once for all clients of a thread, written with one
 //! call, and the response is parsed from a buffer that all of them share.
 
-use crate::client::http_connection::{Link, SET_UP_ATTEMPTS, SET_UP_PAUSE_NS, is_close, sizes};
+use crate::client::handle::{SET_UP_ATTEMPTS, SET_UP_PAUSE_NS};
+use crate::client::http_connection::{HeadSize, HttpConnection, is_close};
 use crate::client::{Client, ClientHalf, LocalFuture};
 use crate::feed;
 use crate::feed::Semantics;
@@ -11,25 +12,25 @@ use crate::protocol::http1::response::{BodyPiece, Response};
 use crate::record::{ClientError, ClientErrorKind, Phase};
 use crate::time::now_ns;
 use crate::time::{Turn, TurnPlacement};
-use crate::transport::polling::client::{Exchange, Seen};
+use crate::transport::polling::client::{CompletedExchange, PollState};
 use crate::transport::polling::params::Params;
 use std::rc::Rc;
 
 /// The engine of one thread.
-pub(crate) struct Raw {
+pub(crate) struct RawEngine {
     request: Vec<u8>,
-    sizes: (u64, u64),
-    spread: TurnPlacement,
+    request_size: HeadSize,
+    placement: TurnPlacement,
     new_connection: bool,
     feed: feed::Spec,
-    /// What a request on another connection is made from, where it has to say what the client
-    /// has.
+    /// Makes the first request on a new connection, if it must name the newest update that the
+    /// client has.
     resumes: Option<(RequestHead, Target)>,
 }
 
-/// How an exchange ended for the connection.
+/// What becomes of the connection after an exchange.
 #[derive(PartialEq)]
-enum After {
+enum AfterExchange {
     Keep,
     Close,
     /// The server had closed an idle connection: the request may be sent again on another
@@ -37,59 +38,60 @@ enum After {
     Stale,
 }
 
-impl Raw {
+impl RawEngine {
     /// Renders the request.
-    pub(crate) fn new(params: &Params, target: &Target, feed: &feed::Spec) -> Raw {
+    pub(crate) fn new(params: &Params, target: &Target, feed: &feed::Spec) -> RawEngine {
         let request = params.request.render(&target.path, &target.authority);
         let resumes = feed.semantics == Semantics::Log && target.bundled;
-        Raw {
-            sizes: sizes(&request),
+        RawEngine {
+            request_size: HeadSize::of(&request),
             request,
-            spread: params.phase,
+            placement: params.phase,
             new_connection: params.new_connection,
             feed: *feed,
             resumes: resumes.then(|| (params.request.clone(), target.clone())),
         }
     }
 
-    async fn live(&self, client: &mut Client) {
-        let mut seen = Seen::new(&self.feed);
-        self.poll(client, &mut seen).await;
-        seen.receipts.settle(client);
+    async fn run_client(&self, client: &mut Client) {
+        let mut state = PollState::new(&self.feed);
+        self.poll(client, &mut state).await;
+        state.delivery.settle(client);
     }
 
-    async fn poll(&self, client: &mut Client, seen: &mut Seen) {
+    async fn poll(&self, client: &mut Client, state: &mut PollState) {
         let mut response = Response::default();
-        let mut link = Box::pin(self.set_up(client, seen, &mut response)).await;
-        if link.is_none() && !client.is_set_up() {
+        let mut connection = Box::pin(self.set_up(client, state, &mut response)).await;
+        if connection.is_none() && !client.is_set_up() {
             return;
         }
-        while let Some(turn) = client.turn(self.spread).await {
+        while let Some(turn) = client.turn(self.placement).await {
             loop {
-                if link.is_none() {
-                    link = Box::pin(client.connect(turn.phase)).await.map(Link::new);
-                    seen.receipts.reconnected();
+                if connection.is_none() {
+                    connection =
+                        Box::pin(client.connect(turn.phase)).await.map(HttpConnection::new);
+                    state.delivery.reconnected();
                 }
-                let Some(open) = &mut link else { break };
+                let Some(open) = &mut connection else { break };
                 open.enter(turn.phase);
-                let after = self.exchange(client, open, turn, seen, &mut response).await;
-                if self.new_connection || after != After::Keep {
-                    link = None;
+                let after = self.exchange(client, open, turn, state, &mut response).await;
+                if self.new_connection || after != AfterExchange::Keep {
+                    connection = None;
                 }
-                if after != After::Stale {
+                if after != AfterExchange::Stale {
                     break;
                 }
             }
         }
     }
 
-    /// Connects and has a first exchange, so that what is measured later has nothing first.
+    /// Connects and exchanges a first message, so that none of the measured ones is the first.
     async fn set_up(
         &self,
         client: &mut Client,
-        seen: &mut Seen,
+        state: &mut PollState,
         response: &mut Response,
-    ) -> Option<Link> {
+    ) -> Option<HttpConnection> {
         if !client.begin().await {
             return None;
         }
@@ -97,18 +99,17 @@ impl Raw {
             if attempt > 0 && !client.pause(SET_UP_PAUSE_NS).await {
                 return None;
             }
-            let Some(mut link) = client.connect(Phase::Setup).await.map(Link::new) else {
-                continue;
-            };
+            let connected = client.connect(Phase::Setup).await;
+            let Some(mut connection) = connected.map(HttpConnection::new) else { continue };
             let turn = Turn { intended_ns: now_ns(), phase: Phase::Setup };
             let faults = client.faults();
-            let after = self.exchange(client, &mut link, turn, seen, response).await;
+            let after = self.exchange(client, &mut connection, turn, state, response).await;
             if client.faults() > faults {
                 continue;
             }
             client.ready();
-            let keep = after == After::Keep && !self.new_connection;
-            return keep.then_some(link);
+            let keep = after == AfterExchange::Keep && !self.new_connection;
+            return keep.then_some(connection);
         }
         None
     }
@@ -116,45 +117,55 @@ impl Raw {
     async fn exchange(
         &self,
         client: &Client,
-        link: &mut Link,
+        connection: &mut HttpConnection,
         turn: Turn,
-        seen: &mut Seen,
+        state: &mut PollState,
         response: &mut Response,
-    ) -> After {
+    ) -> AfterExchange {
         let sent_ns = now_ns();
-        client.watch.begin(sent_ns);
+        client.watchdog.begin(sent_ns);
         response.reset();
         let (end, request) = match &self.resumes {
-            Some((head, target)) if !link.used => {
-                // Who has nothing yet says so, or a server would take it for somebody new each
-                // time and begin with what is published next.
-                let newest = seen.receipts.newest().unwrap_or(0);
+            Some((head, target)) if !connection.used => {
+                // A client without an update sends 0: otherwise the server would take it for a new one
+                // each time and begin with the next update.
+                let newest = state.delivery.newest().unwrap_or(0);
                 let request = resuming(head, target, newest);
-                (self.ask(client, link, &request, seen, response).await, sizes(&request))
+                (
+                    self.ask(client, connection, &request, state, response).await,
+                    HeadSize::of(&request),
+                )
             }
-            _ => (self.ask(client, link, &self.request, seen, response).await, self.sizes),
+            _ => (
+                self.ask(client, connection, &self.request, state, response).await,
+                self.request_size,
+            ),
         };
-        client.watch.end();
-        let reused = std::mem::replace(&mut link.used, true);
-        let moved = link.book.moved();
+        client.watchdog.end();
+        let reused = std::mem::replace(&mut connection.used, true);
+        let moved = connection.account.take_moved();
         match end {
             Ok(beyond) => {
                 let (status, parts) = (response.status, response.parts);
-                let exchange = Exchange { turn, sent_ns, status, moved, request, parts };
-                seen.finish(client, &exchange);
+                let exchange = CompletedExchange { turn, sent_ns, status, moved, request, parts };
+                state.complete(client, &exchange);
                 if beyond > 0 {
                     client.discarded(turn.phase, beyond);
                     client.fault(turn.phase, ClientError::of(ClientErrorKind::Malformed));
                 }
-                if response.keep_alive && beyond == 0 { After::Keep } else { After::Close }
-            }
-            Err(fault) => {
-                seen.fail(client, turn, moved, request);
-                if reused && response.is_untouched() && is_close(fault) {
-                    return After::Stale;
+                if response.keep_alive && beyond == 0 {
+                    AfterExchange::Keep
+                } else {
+                    AfterExchange::Close
                 }
-                client.fault(turn.phase, fault);
-                After::Close
+            }
+            Err(error) => {
+                state.fail(client, turn, moved, request);
+                if reused && response.is_untouched() && is_close(error) {
+                    return AfterExchange::Stale;
+                }
+                client.fault(turn.phase, error);
+                AfterExchange::Close
             }
         }
     }
@@ -162,24 +173,24 @@ impl Raw {
     async fn ask(
         &self,
         client: &Client,
-        link: &mut Link,
+        connection: &mut HttpConnection,
         request: &[u8],
-        seen: &mut Seen,
+        state: &mut PollState,
         response: &mut Response,
     ) -> Result<u64, ClientError> {
-        link.write(client, request).await?;
-        let inbox = &mut seen.inbox;
+        connection.write(client, request).await?;
+        let inbox = &mut state.inbox;
         let body = |piece: BodyPiece<'_>| {
             if let BodyPiece::Data(bytes) = piece {
                 inbox.push(bytes);
             }
         };
-        link.read(client, response, body).await
+        connection.read(client, response, body).await
     }
 }
 
-impl ClientHalf for Raw {
+impl ClientHalf for RawEngine {
     fn run(self: Rc<Self>, mut client: Client) -> LocalFuture<()> {
-        Box::pin(async move { self.live(&mut client).await })
+        Box::pin(async move { self.run_client(&mut client).await })
     }
 }

@@ -1,8 +1,10 @@
 //! The engine `reqwest`: one `reqwest::Client` for each simulated user, as a real application
-//! has. Its sockets cannot be wrapped; they are seen from outside, and their bytes are the
-//! kernel's (`sock_diag`), asked after every exchange while the socket lives.
+//! has. Its sockets cannot be wrapped, so the bytes are those that the kernel counts (`sock_diag`),
+//! read after every exchange while the socket is open.
 
-use crate::client::http_connection::{SET_UP_ATTEMPTS, SET_UP_PAUSE_NS, sizes};
+use crate::client::account::MovedBytes;
+use crate::client::handle::{SET_UP_ATTEMPTS, SET_UP_PAUSE_NS};
+use crate::client::http_connection::HeadSize;
 use crate::client::{Client, ClientHalf, LocalFuture};
 use crate::feed;
 use crate::feed::Semantics;
@@ -14,7 +16,7 @@ use crate::record::{ClientError, ClientErrorKind, Phase, TcpReading, TcpTotals};
 use crate::server::routes::LAST_EVENT_ID;
 use crate::time::now_ns;
 use crate::time::{Turn, TurnPlacement};
-use crate::transport::polling::client::{Exchange, Seen};
+use crate::transport::polling::client::{CompletedExchange, PollState};
 use crate::transport::polling::params::Params;
 use hyper_util::client::legacy::connect::HttpInfo;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -24,35 +26,35 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
 /// The engine of one thread.
-pub(crate) struct Reqwest {
+pub(crate) struct ReqwestEngine {
     path: String,
     headers: HeaderMap,
-    request: (u64, u64),
-    spread: TurnPlacement,
+    request_size: HeadSize,
+    placement: TurnPlacement,
     new_connection: bool,
     feed: feed::Spec,
     diag: SockDiag,
 }
 
-/// A connection that the user's client has, as seen from outside.
-struct Seat {
+/// A connection of the library, observed from outside.
+struct ObservedConnection {
     addresses: (SocketAddr, SocketAddr),
     last: TcpReading,
-    /// Phase to which its segments belong.
+    /// The phase to which its segments belong.
     phase: Phase,
 }
 
-impl Reqwest {
-    /// Takes the request's head apart.
+impl ReqwestEngine {
+    /// Reads the fields of the request's head.
     ///
     /// # Errors
-    /// Where the head's names or values are none that HTTP allows, or this system cannot tell the
-    /// bytes of another's socket.
+    /// If HTTP does not allow a name or value of the head, or this system does not count the bytes of
+    /// another socket.
     pub(crate) fn new(
         params: &Params,
         target: &Target,
         feed: &feed::Spec,
-    ) -> Result<Reqwest, String> {
+    ) -> Result<ReqwestEngine, String> {
         let rendered = params.request.render(&target.path, &target.authority);
         let mut fields = [httparse::EMPTY_HEADER; 96];
         let mut request = httparse::Request::new(&mut fields);
@@ -64,12 +66,12 @@ impl Reqwest {
             headers.append(name, value);
         }
         let diag = SockDiag::new().map_err(|e| format!("engine \"reqwest\": {e}"))?;
-        Ok(Reqwest {
+        Ok(ReqwestEngine {
             path: request.path.unwrap_or("/").to_owned(),
             headers,
-            request: sizes(&rendered),
+            request_size: HeadSize::of(&rendered),
             feed: *feed,
-            spread: params.phase,
+            placement: params.phase,
             new_connection: params.new_connection,
             diag,
         })
@@ -81,7 +83,7 @@ impl Reqwest {
             .redirect(reqwest::redirect::Policy::none())
             .http1_title_case_headers()
             .tcp_nodelay(true)
-            // Probes would be traffic that nobody asked for.
+            // Probes would be additional traffic.
             .tcp_keepalive(None)
             .pool_idle_timeout(None)
             .pool_max_idle_per_host(usize::from(!self.new_connection))
@@ -91,7 +93,7 @@ impl Reqwest {
             .build()
     }
 
-    async fn live(&self, client: &mut Client) {
+    async fn run_client(&self, client: &mut Client) {
         if !client.begin().await {
             return;
         }
@@ -100,14 +102,15 @@ impl Reqwest {
             Err(_) => return client.fault(Phase::Setup, ClientError::of(ClientErrorKind::Connect)),
         };
         let url = format!("http://{}{}", client.dialer().address, self.path);
-        let (mut seen, mut seat) = (Seen::new(&self.feed), None);
+        let mut state = PollState::new(&self.feed);
+        let mut observed = None;
         for attempt in 0..SET_UP_ATTEMPTS {
             if attempt > 0 && !client.pause(SET_UP_PAUSE_NS).await {
                 return;
             }
             let turn = Turn { intended_ns: now_ns(), phase: Phase::Setup };
             let faults = client.faults();
-            self.exchange(client, &user, &url, turn, &mut seen, &mut seat).await;
+            self.exchange(client, &user, &url, turn, &mut state, &mut observed).await;
             if client.faults() == faults {
                 client.ready();
                 break;
@@ -116,28 +119,29 @@ impl Reqwest {
         if !client.is_set_up() {
             return;
         }
-        while let Some(turn) = client.turn(self.spread).await {
-            self.exchange(client, &user, &url, turn, &mut seen, &mut seat).await;
+        while let Some(turn) = client.turn(self.placement).await {
+            self.exchange(client, &user, &url, turn, &mut state, &mut observed).await;
         }
-        self.leave(client, seat);
-        seen.receipts.settle(client);
+        self.close(client, observed);
+        state.delivery.settle(client);
     }
 
-    /// The request's fields, with what the client has where every update counts and each request
-    /// has a connection of its own; and their sizes.
-    fn fields(&self, seen: &Seen) -> (HeaderMap, (u64, u64)) {
+    /// Returns the fields of the next request and its size. They name the newest update that the
+    /// client has, if every update counts and each request has its own connection.
+    fn fields(&self, state: &PollState) -> (HeaderMap, HeadSize) {
         let mut headers = self.headers.clone();
         if !self.new_connection || self.feed.semantics != Semantics::Log {
-            return (headers, self.request);
+            return (headers, self.request_size);
         }
-        // Who has nothing yet says so, see the engine `raw`.
-        let newest = seen.receipts.newest().unwrap_or(0);
+        // A client without an update sends 0, see the engine `raw`.
+        let newest = state.delivery.newest().unwrap_or(0);
         // Digits and letters: always a header's value.
         if let Ok(value) = HeaderValue::from_str(&feed::sequence_text(newest)) {
             headers.insert(LAST_EVENT_ID, value);
         }
-        let more = sizes(head::last_event_id(newest).as_bytes());
-        (headers, (self.request.0 + more.0, self.request.1 + more.1))
+        let more = HeadSize::of(head::last_event_id(newest).as_bytes());
+        let HeadSize { bytes, chars } = self.request_size;
+        (headers, HeadSize { bytes: bytes + more.bytes, chars: chars + more.chars })
     }
 
     async fn exchange(
@@ -146,31 +150,31 @@ impl Reqwest {
         user: &reqwest::Client,
         url: &str,
         turn: Turn,
-        seen: &mut Seen,
-        seat: &mut Option<Seat>,
+        state: &mut PollState,
+        observed: &mut Option<ObservedConnection>,
     ) {
         let sent_ns = now_ns();
-        let (headers, request) = self.fields(seen);
+        let (headers, request) = self.fields(state);
         let sending = user.get(url).headers(headers).send();
         let mut response = match sending.await {
             Ok(response) => response,
             Err(error) => {
-                client.fault(turn.phase, fault_of(&error));
-                return self.lost(client, turn, seen, seat);
+                client.fault(turn.phase, client_error(&error));
+                return self.fail(client, turn, state, observed);
             }
         };
         let info = response.extensions().get::<HttpInfo>();
         let addresses = info.map(|i| (i.local_addr(), i.remote_addr()));
         let status = response.status().as_u16();
-        let (heads, head_chars) = head_size(&response);
+        let head = head_size(&response);
         let mut payload = 0u64;
         let end = loop {
             match response.chunk().await {
                 Ok(Some(chunk)) => {
                     payload += chunk.len() as u64;
-                    seen.inbox.push(&chunk);
+                    state.inbox.push(&chunk);
                     // The connection's own task cannot run before the next await: its socket is
-                    // still open, even where it will be closed after this response.
+                    // still open, even if it closes after this response.
                     if response.content_length() == Some(payload) {
                         break Ok(());
                     }
@@ -179,81 +183,89 @@ impl Reqwest {
                 Err(error) => break Err(error),
             }
         };
-        let moved = self.look(client, turn.phase, addresses, seat);
-        let parts = Parts { heads, head_chars, framing: 0, payload };
+        let moved = self.observe(client, turn.phase, addresses, observed);
+        let parts = Parts { heads: head.bytes, head_chars: head.chars, framing: 0, payload };
         match end {
             Ok(()) => {
-                let exchange = Exchange { turn, sent_ns, status, moved, request, parts };
-                seen.finish(client, &exchange);
+                let exchange = CompletedExchange { turn, sent_ns, status, moved, request, parts };
+                state.complete(client, &exchange);
             }
             Err(error) => {
-                seen.fail(client, turn, moved, request);
-                client.fault(turn.phase, fault_of(&error));
+                state.fail(client, turn, moved, request);
+                client.fault(turn.phase, client_error(&error));
             }
         }
         if self.new_connection {
-            self.leave(client, seat.take());
+            self.close(client, observed.take());
         }
     }
 
-    /// Asks the kernel what the user's socket moved since the last time: (up, down).
-    fn look(
+    /// Reads the bytes that the user's socket moved since the last time.
+    fn observe(
         &self,
         client: &mut Client,
         phase: Phase,
         addresses: Option<(SocketAddr, SocketAddr)>,
-        seat: &mut Option<Seat>,
-    ) -> (u64, u64) {
-        if seat.as_ref().map(|s| s.addresses) != addresses {
-            self.leave(client, seat.take());
+        observed: &mut Option<ObservedConnection>,
+    ) -> MovedBytes {
+        if observed.as_ref().map(|s| s.addresses) != addresses {
+            self.close(client, observed.take());
             if let Some(addresses) = addresses {
                 // How long connecting took is known to reqwest alone.
-                client.opened_unseen(phase);
-                *seat = Some(Seat { addresses, last: TcpReading::default(), phase });
+                client.opened_by_library(phase);
+                *observed =
+                    Some(ObservedConnection { addresses, last: TcpReading::default(), phase });
             }
         }
-        let Some(seat) = seat else { return (0, 0) };
-        let Ok(now) = self.diag.read(seat.addresses.0, seat.addresses.1) else { return (0, 0) };
-        seat.phase = phase;
-        let since = TcpTotals::between(&seat.last, &now);
-        seat.last = now;
-        client.book_segments(phase, since);
-        (since.bytes_up, since.bytes_down)
+        let Some(connection) = observed else { return MovedBytes::default() };
+        let (local, remote) = connection.addresses;
+        let Ok(now) = self.diag.read(local, remote) else { return MovedBytes::default() };
+        connection.phase = phase;
+        let since = TcpTotals::between(&connection.last, &now);
+        connection.last = now;
+        client.add_segments(phase, since);
+        MovedBytes { up: since.bytes_up, down: since.bytes_down }
     }
 
-    /// Ends the books of a connection: it is audited where the kernel still knows it and tells no
-    /// more bytes than were booked.
-    fn leave(&self, client: &Client, seat: Option<Seat>) {
-        let Some(seat) = seat else { return };
+    /// Closes the account of a connection. It is audited if the kernel still knows it: the kernel
+    /// must not have counted more bytes than the ledger.
+    fn close(&self, client: &Client, observed: Option<ObservedConnection>) {
+        let Some(connection) = observed else { return };
         let mut audit = client.thread.audit.get();
-        match self.diag.read(seat.addresses.0, seat.addresses.1) {
+        match self.diag.read(connection.addresses.0, connection.addresses.1) {
             Err(_) => audit.unaudited += 1,
             Ok(now) => {
-                let since = TcpTotals::between(&seat.last, &now);
+                let since = TcpTotals::between(&connection.last, &now);
                 let off = since.bytes_up + since.bytes_down;
                 audit.connections += 1;
                 audit.mismatched += u64::from(off > 0);
                 audit.unexplained_bytes += off;
-                client.book_segments(seat.phase, since);
-                let closing = client.thread.closing_phase(seat.phase);
-                client.book_segments(closing, TcpTotals::closing(&now));
+                client.add_segments(connection.phase, since);
+                let closing = client.thread.closing_phase(connection.phase);
+                client.add_segments(closing, TcpTotals::closing(&now));
             }
         }
         client.thread.audit.set(audit);
     }
 
-    /// After a failed exchange: what its connection moved is discarded, if it can be told.
-    fn lost(&self, client: &mut Client, turn: Turn, seen: &mut Seen, seat: &mut Option<Seat>) {
-        let addresses = seat.as_ref().map(|s| s.addresses);
-        let moved = self.look(client, turn.phase, addresses, seat);
-        seen.fail(client, turn, moved, self.request);
-        self.leave(client, seat.take());
+    /// Adds the bytes of a failed exchange as discarded, as far as the kernel still knows them.
+    fn fail(
+        &self,
+        client: &mut Client,
+        turn: Turn,
+        state: &mut PollState,
+        observed: &mut Option<ObservedConnection>,
+    ) {
+        let addresses = observed.as_ref().map(|s| s.addresses);
+        let moved = self.observe(client, turn.phase, addresses, observed);
+        state.fail(client, turn, moved, self.request_size);
+        self.close(client, observed.take());
     }
 }
 
-/// The size of a response's head as it was on the wire, and its characters: reqwest gives the
-/// fields, whose lines have `: ` and CR LF. The audit finds a server that writes them otherwise.
-fn head_size(response: &reqwest::Response) -> (u64, u64) {
+/// Returns the size of a response's head on the wire: reqwest gives the fields, whose lines have
+/// `: ` and CR LF. The audit finds a server that writes them otherwise.
+fn head_size(response: &reqwest::Response) -> HeadSize {
     let reason = response.status().canonical_reason().unwrap_or("");
     let mut lines = 1;
     let mut chars = ("HTTP/1.1 200 ".len() + reason.len()) as u64;
@@ -261,11 +273,11 @@ fn head_size(response: &reqwest::Response) -> (u64, u64) {
         chars += (name.as_str().len() + 2 + value.as_bytes().len()) as u64;
         lines += 1;
     }
-    (chars + 2 * (lines + 1), chars)
+    HeadSize { bytes: chars + 2 * (lines + 1), chars }
 }
 
-/// The fault behind a reqwest error, with the `errno` where the chain of causes has one.
-fn fault_of(error: &reqwest::Error) -> ClientError {
+/// Returns the error behind a reqwest error, with the `errno` if the chain of causes has one.
+fn client_error(error: &reqwest::Error) -> ClientError {
     let mut cause: Option<&(dyn Error + 'static)> = error.source();
     let mut code = 0;
     while let Some(current) = cause {
@@ -284,8 +296,8 @@ fn fault_of(error: &reqwest::Error) -> ClientError {
     }
 }
 
-impl ClientHalf for Reqwest {
+impl ClientHalf for ReqwestEngine {
     fn run(self: Rc<Self>, mut client: Client) -> LocalFuture<()> {
-        Box::pin(async move { self.live(&mut client).await })
+        Box::pin(async move { self.run_client(&mut client).await })
     }
 }

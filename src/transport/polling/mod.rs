@@ -1,9 +1,9 @@
 //! Polling: a request each turn, answered at once with the latest update or with all that the
-//! client has not had.
+//! client has not received.
 //!
-//! The chapter's "traditional polling". Two engines: `raw`, a request rendered once and a parser
-//! over the bytes, for many thousands of clients; `reqwest`, a real application's client, one for
-//! each simulated user, observed from outside.
+//! The chapter's "traditional polling". Two engines: `raw` renders one request and parses bytes, for
+//! many thousands of clients; `reqwest` is the client of a real application, one for each simulated
+//! user, observed from outside.
 
 mod client;
 mod engine_raw;
@@ -12,6 +12,7 @@ mod params;
 mod server;
 
 use crate::client::ClientHalf;
+use crate::client::post::{self, PostClients, PostReply};
 use crate::config::{Fields, Key};
 use crate::feed::{self, Semantics, Workload};
 use crate::predict::SeriesContext;
@@ -19,11 +20,13 @@ use crate::protocol::http1::Target;
 use crate::protocol::http1::head::CHAPTER_PATH;
 use crate::server::Routes;
 use crate::transport::{Series, SeriesShape, Transport, series_from_json};
-use params::Params;
+use engine_raw::RawEngine;
+use engine_reqwest::ReqwestEngine;
+use params::{Engine, Params};
 use serde_json::Value;
 use std::rc::Rc;
 
-/// See the module.
+/// The transport.
 pub(crate) struct Polling;
 
 impl Transport for Polling {
@@ -58,19 +61,27 @@ impl Series for Params {
         params::shape(self, context)
     }
     fn foreign_sockets(&self) -> Option<Key> {
-        (self.engine == params::Engine::Reqwest).then_some(params::ENGINE)
+        (self.engine == Engine::Reqwest).then_some(params::ENGINE)
     }
     fn always_sends_latest(&self, feed: &feed::Spec) -> bool {
         feed.workload == Workload::Ticker && feed.semantics == Semantics::Snapshot
     }
     fn mount(&self, path: &str, routes: &mut Routes) {
-        routes.mount(path, Rc::new(server::Polls::new(self)));
+        routes.mount(path, Rc::new(server::PollEndpoint::new(self)));
     }
     fn client_half(
         &self,
         target: &Target,
         feed: &feed::Spec,
     ) -> Result<Rc<dyn ClientHalf>, String> {
-        client::driver(self, target, feed)
+        if feed.workload == Workload::Echo {
+            let clients = PostClients::new(&self.request, target, feed, PostReply::Echo);
+            return Ok(Rc::new(clients.with(self.phase, self.new_connection)));
+        }
+        let clients: Rc<dyn ClientHalf> = match self.engine {
+            Engine::Raw => Rc::new(RawEngine::new(self, target, feed)),
+            Engine::Reqwest => Rc::new(ReqwestEngine::new(self, target, feed)?),
+        };
+        Ok(post::with_sender(clients, &self.request, target, feed))
     }
 }

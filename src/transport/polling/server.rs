@@ -1,6 +1,6 @@
 //! The server half: answers each poll at once, with the latest update of the client's topic or
-//! with all that it has not had, as the feed's semantics ask; and in an echo, each message with
-//! the same.
+//! with all that the client has not received, as the feed's semantics say. In an echo it answers
+//! each message with the same.
 
 use crate::feed::{Semantics, Workload};
 use crate::server::post as server_post;
@@ -13,16 +13,15 @@ use hyper::{Method, Request};
 use std::rc::Rc;
 
 /// The endpoint that answers polls.
-pub(crate) struct Polls(Rc<DatedHead>);
+pub(crate) struct PollEndpoint(Rc<DatedHead>);
 
-impl Polls {
-    /// Answers with these settings' response head.
-    pub(crate) fn new(params: &Params) -> Polls {
-        Polls(Rc::new(DatedHead::new(params.response.clone())))
+impl PollEndpoint {
+    pub(crate) fn new(params: &Params) -> PollEndpoint {
+        PollEndpoint(Rc::new(DatedHead::new(params.response.clone())))
     }
 }
 
-impl Endpoint for Polls {
+impl Endpoint for PollEndpoint {
     fn answer(&self, request: &Request<Incoming>, peer: &Rc<Peer>) -> Answer {
         if request.method() != Method::GET {
             return Answer::Now(only_get());

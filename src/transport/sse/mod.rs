@@ -1,9 +1,9 @@
 //! Server-sent events (WHATWG HTML §9.2): one HTTP response that never ends, an event of text for
-//! each message, and a reconnect that says what was received.
+//! each message, and a reconnect that names the last one received.
 
 mod params;
 
-use crate::client::streaming_response::{Decode, Part, StreamClient};
+use crate::client::streaming_response::{Decode, Part, StreamClients};
 use crate::client::{ClientHalf, post};
 use crate::config::{Fields, Key};
 use crate::feed;
@@ -24,7 +24,7 @@ use params::Params;
 use serde_json::Value;
 use std::rc::Rc;
 
-/// See the module.
+/// The transport.
 pub(crate) struct Sse;
 
 impl Transport for Sse {
@@ -71,7 +71,7 @@ impl Series for Params {
             message,
             heartbeat: (params::COMMENT, self.heartbeat_ns),
         };
-        routes.mount(path, Rc::new(Events(writing)));
+        routes.mount(path, Rc::new(EventEndpoint(writing)));
     }
     fn client_half(
         &self,
@@ -79,17 +79,17 @@ impl Series for Params {
         feed: &feed::Spec,
     ) -> Result<Rc<dyn ClientHalf>, String> {
         let request = self.request.render(&target.path, &target.authority);
-        let client = StreamClient::<Stream>::driver(request, self.reconnect_ns, feed);
-        Ok(post::with_sender(client, &self.request, target, feed))
+        let clients = StreamClients::<EventDecoder>::client_half(request, self.reconnect_ns, feed);
+        Ok(post::with_sender(clients, &self.request, target, feed))
     }
 }
 
-/// A message as an event: a `data` line for each of its payloads.
+/// Renders a message as an event: a `data` line for each of its payloads.
 fn event(outgoing: Outgoing) -> Bytes {
     write(&outgoing, BytesMut::with_capacity(outgoing.bytes.len() + 16))
 }
 
-/// The same after a line with the place of its last payload, in base 36.
+/// Renders the same after a line with the number of its last payload, in base 36.
 fn event_with_id(outgoing: Outgoing) -> Bytes {
     let mut out = BytesMut::with_capacity(outgoing.bytes.len() + 32);
     out.put_slice(b"id: ");
@@ -108,15 +108,15 @@ fn write(outgoing: &Outgoing, mut out: BytesMut) -> Bytes {
     out.freeze()
 }
 
-/// A message is an event.
-struct Stream(Parser);
+/// Finds events, each of which is a message.
+struct EventDecoder(Parser);
 
-impl Decode for Stream {
-    fn new(feed: &feed::Spec) -> Stream {
+impl Decode for EventDecoder {
+    fn new(feed: &feed::Spec) -> EventDecoder {
         // As many payloads as are likely to be held back together, a mebibyte of them at most.
         let held = (feed.rate_hz * feed.batch_ns as f64 / 1e9 * 2.0) as u64 + 8;
         let bytes = feed::joined_bytes(feed.kind, feed.payload_bytes as usize, held);
-        Stream(Parser::keeping(bytes.clamp(u64::from(DATA_KEPT_BYTES), 1 << 20) as u32))
+        EventDecoder(Parser::keeping(bytes.clamp(u64::from(DATA_KEPT_BYTES), 1 << 20) as u32))
     }
     fn decode(&mut self, piece: BodyPiece<'_>, on: &mut dyn FnMut(Part<'_>)) {
         let BodyPiece::Data(bytes) = piece else { return };
@@ -140,10 +140,10 @@ impl Decode for Stream {
     }
 }
 
-/// The endpoint.
-struct Events(Writing);
+/// The server half.
+struct EventEndpoint(Writing);
 
-impl Endpoint for Events {
+impl Endpoint for EventEndpoint {
     fn answer(&self, request: &Request<Incoming>, peer: &Rc<Peer>) -> Answer {
         if request.method() != Method::GET {
             return Answer::Now(only_get());

@@ -1,10 +1,10 @@
 //! Streaming: one HTTP response that never ends, a chunk for each message.
 //!
-//! The chapter's "streaming" (RFC 6202 §3, "HTTP streaming"): the client asks once and reads on.
+//! The chapter's "streaming" (RFC 6202 §3, "HTTP streaming"): the client sends one request and reads on.
 
 mod params;
 
-use crate::client::streaming_response::{Decode, Part, StreamClient};
+use crate::client::streaming_response::{Decode, Part, StreamClients};
 use crate::client::{ClientHalf, post};
 use crate::config::{Fields, Key};
 use crate::feed;
@@ -22,7 +22,7 @@ use params::Params;
 use serde_json::Value;
 use std::rc::Rc;
 
-/// See the module.
+/// The transport.
 pub(crate) struct Streaming;
 
 impl Transport for Streaming {
@@ -57,7 +57,7 @@ impl Series for Params {
         params::shape(self, context)
     }
     fn mount(&self, path: &str, routes: &mut Routes) {
-        routes.mount(path, Rc::new(Streams));
+        routes.mount(path, Rc::new(StreamEndpoint));
     }
     fn client_half(
         &self,
@@ -65,17 +65,17 @@ impl Series for Params {
         feed: &feed::Spec,
     ) -> Result<Rc<dyn ClientHalf>, String> {
         let request = self.request.render(&target.path, &target.authority);
-        let client = StreamClient::<Chunks>::driver(request, self.reconnect_ns, feed);
-        Ok(post::with_sender(client, &self.request, target, feed))
+        let clients = StreamClients::<ChunkDecoder>::client_half(request, self.reconnect_ns, feed);
+        Ok(post::with_sender(clients, &self.request, target, feed))
     }
 }
 
-/// A message is a chunk.
-struct Chunks;
+/// Finds chunks, each of which is a message.
+struct ChunkDecoder;
 
-impl Decode for Chunks {
-    fn new(_: &feed::Spec) -> Chunks {
-        Chunks
+impl Decode for ChunkDecoder {
+    fn new(_: &feed::Spec) -> ChunkDecoder {
+        ChunkDecoder
     }
     fn decode(&mut self, piece: BodyPiece<'_>, on: &mut dyn FnMut(Part<'_>)) {
         match piece {
@@ -86,10 +86,10 @@ impl Decode for Chunks {
     fn lost(&mut self) {}
 }
 
-/// The endpoint.
-struct Streams;
+/// The server half.
+struct StreamEndpoint;
 
-impl Endpoint for Streams {
+impl Endpoint for StreamEndpoint {
     fn answer(&self, request: &Request<Incoming>, peer: &Rc<Peer>) -> Answer {
         if request.method() != Method::GET {
             return Answer::Now(only_get());

@@ -2,10 +2,12 @@
 //! message that a client sends.
 
 mod client;
-mod echo;
+mod connection;
+mod message;
 mod params;
 mod scanned;
 mod server;
+mod upgrade;
 
 use crate::client::ClientHalf;
 use crate::config::{Fields, Key};
@@ -18,7 +20,7 @@ use params::Params;
 use serde_json::Value;
 use std::rc::Rc;
 
-/// See the module.
+/// The transport.
 pub(crate) struct WebSocket;
 
 impl Transport for WebSocket {
@@ -53,13 +55,13 @@ impl Series for Params {
         ClientMemory::UPGRADED
     }
     fn mount(&self, path: &str, routes: &mut Routes) {
-        routes.mount(path, Rc::new(server::Upgrades::new(self)));
+        routes.mount(path, Rc::new(server::UpgradeEndpoint::new(self)));
     }
     fn client_half(
         &self,
         target: &Target,
         feed: &feed::Spec,
     ) -> Result<Rc<dyn ClientHalf>, String> {
-        Ok(client::driver(self, target, feed))
+        Ok(client::client_half(self, target, feed))
     }
 }

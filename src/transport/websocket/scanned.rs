@@ -1,4 +1,4 @@
-//! A stream whose frames are counted as they pass: an observer between the codec and the meter.
+//! A stream that counts the frames that pass it, between the codec and the meter.
 
 use crate::net::Metered;
 use crate::protocol::websocket::frame::{Found, Scanner, Sizes};
@@ -10,15 +10,31 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// What has been found on a stream and not been booked yet.
+/// Control frames.
+#[derive(Debug, Default)]
+pub(crate) struct ControlFrames {
+    /// Their number.
+    pub count: u64,
+    /// Their bytes, headers included.
+    pub bytes: u64,
+}
+
+impl ControlFrames {
+    fn add(&mut self, sizes: &Sizes) {
+        self.count += 1;
+        self.bytes += sizes.wire();
+    }
+}
+
+/// What was found on a stream and is not in the ledger yet.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     /// Messages from the server, in order.
     pub messages_down: VecDeque<Sizes>,
-    /// Control frames from the server: their number and bytes.
-    pub control_down: (u64, u64),
+    /// Control frames from the server.
+    pub control_down: ControlFrames,
     /// Control frames to the server.
-    pub control_up: (u64, u64),
+    pub control_up: ControlFrames,
     /// Messages to the server, together.
     pub messages_up: Sizes,
 }
@@ -32,7 +48,7 @@ pub(crate) struct Scanned {
 }
 
 impl Scanned {
-    /// Counts the frames of a stream; `leftover` was read from it with the upgrade's response.
+    /// Counts the frames of a stream. `leftover` was read from it after the upgrade's response.
     pub(crate) fn new(stream: Metered, leftover: &[u8]) -> Scanned {
         let mut scanned = Scanned {
             stream,
@@ -43,17 +59,17 @@ impl Scanned {
         scanned.scan_down(leftover);
         scanned
     }
-    /// Bytes from the server that were read and never became a message that was taken: what an
+    /// Returns the bytes read from the server that belong to no message that was received: what an
     /// aborted connection leaves.
     pub(crate) fn untaken_down(&self) -> u64 {
         let findings = self.findings.borrow();
         self.down.pending() + findings.messages_down.iter().map(Sizes::wire).sum::<u64>()
     }
-    /// Bytes to the server of a message that was not written whole.
+    /// Returns the bytes written of a message that was not written whole.
     pub(crate) fn unfinished_up(&self) -> u64 {
         self.up.pending()
     }
-    /// What was found, shared with the stream.
+    /// Returns what was found, shared with the stream.
     pub(crate) fn findings(&self) -> Rc<RefCell<Findings>> {
         self.findings.clone()
     }
@@ -65,10 +81,7 @@ impl Scanned {
         let mut findings = self.findings.borrow_mut();
         self.down.feed(bytes, |found| match found {
             Found::Message(sizes) => findings.messages_down.push_back(sizes),
-            Found::Control(sizes) => {
-                findings.control_down.0 += 1;
-                findings.control_down.1 += sizes.wire();
-            }
+            Found::Control(sizes) => findings.control_down.add(&sizes),
         });
     }
 }
@@ -99,16 +112,13 @@ impl AsyncWrite for Scanned {
             let mut findings = this.findings.borrow_mut();
             this.up.feed(&buf[..*n], |found| match found {
                 Found::Message(sizes) => findings.messages_up.add(sizes),
-                Found::Control(sizes) => {
-                    findings.control_up.0 += 1;
-                    findings.control_up.1 += sizes.wire();
-                }
+                Found::Control(sizes) => findings.control_up.add(&sizes),
             });
         }
         result
     }
-    /// What is on its way through a delay line is as good as sent: the codec need not wait for it
-    /// before it writes the next frame.
+    /// Bytes in a delay line count as sent: the codec need not wait for them before it writes the
+    /// next frame.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match Pin::new(&mut self.stream).poll_flush(cx) {
             Poll::Pending if self.stream.unsent() > 0 => Poll::Ready(Ok(())),

@@ -1,46 +1,41 @@
 //! The server half: upgrades a connection and sends a message for each update of its topic.
 //!
-//! The upgrade is answered here (RFC 6455 §4.2); framing is tungstenite's. A session is one
-//! future that owns its socket: it sleeps on the thread's alarm until the next update, reads what
-//! the client sends meanwhile, and has no timer or channel of its own.
+//! The opening handshake and the framing are tungstenite's. A session is one future that owns its
+//! socket: it sleeps until the next update and reads what the client sends meanwhile. It has no
+//! timer or channel of its own.
 
 mod session;
 
 use crate::server::routes::{Answer, Body, Endpoint, Peer, TakeOver, only_get, plain};
 use crate::transport::websocket::params::Params;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use hyper::body::Incoming;
-use hyper::header::{
-    CONNECTION, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
-    SEC_WEBSOCKET_VERSION, UPGRADE,
-};
-use hyper::{Method, Request, Response, StatusCode, Version};
-use session::Session;
+use hyper::header::{HeaderValue, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
+use hyper::{Request, Response, StatusCode};
+use session::ServerSession;
 use std::rc::Rc;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::error::{Error, ProtocolError};
+use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 
 /// The endpoint that upgrades.
-pub(crate) struct Upgrades {
+pub(crate) struct UpgradeEndpoint {
     read_buffer_bytes: usize,
     heartbeat_ns: u64,
 }
 
-impl Upgrades {
-    /// Upgrades with these settings.
-    pub(crate) fn new(params: &Params) -> Upgrades {
+impl UpgradeEndpoint {
+    pub(crate) fn new(params: &Params) -> UpgradeEndpoint {
         let Params { read_buffer_bytes, heartbeat_ns, .. } = *params;
-        Upgrades { read_buffer_bytes: read_buffer_bytes as usize, heartbeat_ns }
+        UpgradeEndpoint { read_buffer_bytes: read_buffer_bytes as usize, heartbeat_ns }
     }
 }
 
-impl Endpoint for Upgrades {
+impl Endpoint for UpgradeEndpoint {
     fn answer(&self, request: &Request<Incoming>, _: &Rc<Peer>) -> Answer {
-        match accept(request.method(), request.version(), request.headers()) {
+        match accept(request) {
             Ok(response) => {
                 let (buffer_bytes, heartbeat_ns) = (self.read_buffer_bytes, self.heartbeat_ns);
                 let take_over: TakeOver = Box::new(move |upgraded| {
-                    match Session::new(upgraded, buffer_bytes, heartbeat_ns) {
+                    match ServerSession::new(upgraded, buffer_bytes, heartbeat_ns) {
                         Some(session) => Box::pin(session),
                         None => Box::pin(std::future::ready(())),
                     }
@@ -52,65 +47,53 @@ impl Endpoint for Upgrades {
     }
 }
 
-/// Validates an upgrade (RFC 6455 §4.2.1) and gives the 101, or the refusal.
-fn accept(
-    method: &Method,
-    version: Version,
-    headers: &HeaderMap,
-) -> Result<Response<Body>, Box<Response<Body>>> {
-    let refuse = |status, text: &'static str| Err(Box::new(plain(status, text)));
-    if method != Method::GET {
-        return Err(Box::new(only_get()));
+/// Validates an upgrade (RFC 6455 §4.2.1) and returns the 101, or the refusal.
+fn accept<T>(request: &Request<T>) -> Result<Response<Body>, Box<Response<Body>>> {
+    if request.headers().get_all(SEC_WEBSOCKET_KEY).iter().count() > 1 {
+        return Err(Box::new(plain(StatusCode::BAD_REQUEST, "one Sec-WebSocket-Key is needed\n")));
     }
-    if version != Version::HTTP_11 {
-        return refuse(StatusCode::BAD_REQUEST, "a WebSocket upgrade needs HTTP/1.1\n");
-    }
-    if !has_token(headers, UPGRADE, "websocket") || !has_token(headers, CONNECTION, "upgrade") {
-        let text = "this is a WebSocket endpoint: send Connection: Upgrade, Upgrade: websocket\n";
-        let mut response = plain(StatusCode::UPGRADE_REQUIRED, text);
-        response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
-        return Err(Box::new(response));
-    }
-    if headers.get(SEC_WEBSOCKET_VERSION).is_none_or(|v| v.as_bytes() != b"13") {
-        let text = "only version 13 of WebSocket is spoken here\n";
-        let mut response = plain(StatusCode::UPGRADE_REQUIRED, text);
-        response.headers_mut().insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
-        return Err(Box::new(response));
-    }
-    let mut keys = headers.get_all(SEC_WEBSOCKET_KEY).iter();
-    let (Some(key), None) = (keys.next(), keys.next()) else {
-        return refuse(StatusCode::BAD_REQUEST, "one Sec-WebSocket-Key is needed\n");
-    };
-    if STANDARD.decode(key.as_bytes()).map_or(0, |nonce| nonce.len()) != 16 {
-        return refuse(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key must be 16 bytes in base64\n");
-    }
-    // Base64 of a hash is always a header's value.
-    let Ok(accepted) = HeaderValue::from_str(&derive_accept_key(key.as_bytes())) else {
-        return refuse(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key cannot be answered\n");
-    };
-    let mut response = plain(StatusCode::SWITCHING_PROTOCOLS, "");
-    let out = response.headers_mut();
-    out.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-    out.insert(UPGRADE, HeaderValue::from_static("websocket"));
-    out.insert(SEC_WEBSOCKET_ACCEPT, accepted);
-    Ok(response)
+    let empty = || plain(StatusCode::SWITCHING_PROTOCOLS, "").into_body();
+    create_response_with_body(request, empty).map_err(|error| Box::new(refusal(&error)))
 }
 
-/// Whether a comma-separated header has this token, in any case.
-fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
-    headers
-        .get_all(name)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .any(|value| value.split(',').any(|part| part.trim().eq_ignore_ascii_case(token)))
+/// The response to a request that is no upgrade.
+fn refusal(error: &Error) -> Response<Body> {
+    use ProtocolError::{
+        MissingConnectionUpgradeHeader, MissingSecWebSocketKey, MissingSecWebSocketVersionHeader,
+        MissingUpgradeWebSocketHeader, WrongHttpMethod, WrongHttpVersion,
+    };
+    let bad = |text: &'static str| plain(StatusCode::BAD_REQUEST, text);
+    let required = |header, value, text: &'static str| {
+        let mut response = plain(StatusCode::UPGRADE_REQUIRED, text);
+        response.headers_mut().insert(header, HeaderValue::from_static(value));
+        response
+    };
+    let Error::Protocol(error) = error else { return bad("this upgrade cannot be answered\n") };
+    match error {
+        WrongHttpMethod => only_get(),
+        WrongHttpVersion => bad("a WebSocket upgrade needs HTTP/1.1\n"),
+        MissingConnectionUpgradeHeader | MissingUpgradeWebSocketHeader => required(
+            UPGRADE,
+            "websocket",
+            "this is a WebSocket endpoint: send Connection: Upgrade, Upgrade: websocket\n",
+        ),
+        MissingSecWebSocketVersionHeader => {
+            required(SEC_WEBSOCKET_VERSION, "13", "this server has version 13 of WebSocket\n")
+        }
+        MissingSecWebSocketKey => bad("one Sec-WebSocket-Key is needed\n"),
+        _ => bad("Sec-WebSocket-Key must be 16 bytes in base64\n"),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hyper::HeaderMap;
+    use hyper::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT};
 
     fn asked(change: impl FnOnce(&mut HeaderMap)) -> StatusCode {
-        let mut headers = HeaderMap::new();
+        let mut request = Request::new(());
+        let headers = request.headers_mut();
         for (name, value) in [
             (UPGRADE, "WebSocket"),
             (CONNECTION, "keep-alive, Upgrade"),
@@ -119,8 +102,8 @@ mod tests {
         ] {
             headers.insert(name, HeaderValue::from_static(value));
         }
-        change(&mut headers);
-        match accept(&Method::GET, Version::HTTP_11, &headers) {
+        change(headers);
+        match accept(&request) {
             Ok(response) => {
                 // RFC 6455 §1.3.
                 let accepted = &response.headers()[SEC_WEBSOCKET_ACCEPT];
