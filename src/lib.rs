@@ -76,7 +76,8 @@ pub mod internals {
     pub mod cmd {
         /// Plans.
         pub mod plan {
-            pub use crate::cmd::plan::{PlanFormat, Prepared, prepare, show};
+            pub use crate::cli::PlanFormat;
+            pub use crate::cmd::plan::{Prepared, prepare, render};
         }
         /// Reports.
         pub mod report {

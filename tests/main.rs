@@ -15,6 +15,8 @@ mod docs;
 mod events;
 /// Gates: limits, baselines, pairs of runs.
 mod gate;
+/// Help texts, completions, and `wsbench init`.
+mod help;
 /// The HTTP/1.1 response parser.
 mod http;
 /// Words that have a plainer one.

@@ -60,7 +60,7 @@ fn nothing_is_predicted_for_an_external_server() {
     let mut command = wsbench(&["model"]);
     let output = finish(command.arg(world.path("scenario.toml")));
     expect_code(&output, 0);
-    assert!(String::from_utf8_lossy(&output.stdout).contains("cannot be foretold"));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("cannot be predicted"));
     assert!(model(&world, &[])["models"][0]["unknown"].is_string());
 }
 

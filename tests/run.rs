@@ -468,7 +468,7 @@ fn a_full_output_is_noticed() {
     run.arg(world.path("scenario.toml")).arg("--out").arg(world.path("file/out"));
     let output = finish(&mut run);
     expect_code(&output, 1);
-    assert!(said(&output).contains("cannot make"), "{}", said(&output));
+    assert!(said(&output).contains("cannot create"), "{}", said(&output));
 }
 
 #[test]
@@ -495,7 +495,7 @@ fn a_full_disk_is_noticed_before_the_run() {
     }
     expect_code(&output, 1);
     let text = String::from_utf8_lossy(&output.stderr);
-    assert!(text.contains("bytes free") || text.contains("cannot write"), "{text}");
+    assert!(text.contains("free and a run may need") || text.contains("cannot write"), "{text}");
     assert!(!text.contains("[1/"), "the run began: {text}");
 }
 

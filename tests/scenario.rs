@@ -7,7 +7,7 @@ mod limits;
 use insta::assert_snapshot;
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};
-use wsbench::internals::cmd::plan::{PlanFormat, Prepared, prepare, show};
+use wsbench::internals::cmd::plan::{PlanFormat, Prepared, prepare, render};
 use wsbench::internals::config::SourceText;
 use wsbench::internals::error::FailureKind;
 use wsbench::internals::os::{Conntrack, Machine};
@@ -893,7 +893,7 @@ fn selectors_that_an_override_leaves_without_a_match_are_warnings() {
 #[test]
 fn a_plan_for_people() {
     let prepared = shipped("polling-vs-ws.toml", &machine());
-    assert_snapshot!(show(&prepared, PlanFormat::Text).expect("it can be shown"), @r#"
+    assert_snapshot!(render(&prepared, PlanFormat::Text).expect("it can be shown"), @r#"
     polling-vs-ws: 9 cases, about 2 min 11 s
     One update a second by polling and by WebSocket: the book's use cases A, B and C.
 
@@ -984,7 +984,7 @@ fn an_external_server() {
 #[test]
 fn a_plan_for_programs() {
     let prepared = shipped("quick.toml", &machine());
-    let text = show(&prepared, PlanFormat::Json).expect("it can be shown");
+    let text = render(&prepared, PlanFormat::Json).expect("it can be shown");
     let value: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
     assert_eq!(value["ready"], true);
     assert_eq!(value["hash"], prepared.plan.hash());

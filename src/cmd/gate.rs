@@ -1,42 +1,22 @@
 //! `wsbench gate`: a result against a baseline.
 
+use crate::cli::GateArgs;
 use crate::cmd::ci;
-use crate::cmd::ci::OutputArgs;
 use crate::error::{Failure, Outcome};
 use crate::gate::baseline;
 use crate::gate::baseline::{Document, Source, Terms};
 use crate::report::finding::Judgement;
 use crate::report::{Conclusion, Table};
-use std::path::{Path, PathBuf};
-
-/// The arguments of `wsbench gate`.
-#[derive(Debug, Clone, clap::Args)]
-pub(crate) struct GateArgs {
-    /// The result file of a run, or its folder
-    #[arg(value_name = "RESULT")]
-    pub result: PathBuf,
-    /// The baseline, from `wsbench run --save-baseline`; a result file or its folder will do
-    #[arg(long, value_name = "FILE")]
-    pub baseline: PathBuf,
-    /// Allow a baseline of another machine; what depends on the machine is then not compared
-    #[arg(long)]
-    pub any_machine: bool,
-    /// Exit with 97 where a figure that one run tells is undecided or missing
-    #[arg(long)]
-    pub strict: bool,
-    /// What to print, and what CI is given
-    #[command(flatten)]
-    pub output: OutputArgs,
-}
+use std::path::Path;
 
 /// Judges a result.
 ///
 /// # Errors
-/// Where a file cannot be read, or the two cannot be compared.
+/// If a file cannot be read, or the two cannot be compared.
 pub(crate) fn run(args: &GateArgs) -> Outcome<Conclusion> {
-    ci::watched("gate", &args.output, || {
+    ci::report_failure("gate", &args.output, || {
         let (judgement, table) = judge(args)?;
-        ci::show(&judgement, Some(&table), &args.output)?;
+        ci::print_judgement(&judgement, Some(&table), &args.output)?;
         Ok(judgement.conclusion())
     })
 }
@@ -60,8 +40,9 @@ fn judge(args: &GateArgs) -> Outcome<(Judgement, Table)> {
 fn baseline_of(path: &Path) -> Outcome<Document> {
     match baseline::read(path)? {
         Source::Baseline(document) => Ok(*document),
-        Source::Result(result, table) => Document::valid(&result, &table)
-            .map_err(|why| Failure::usage(format!("{} is no baseline: {why}", path.display()))),
+        Source::Result(result, table) => Document::valid(&result, &table).map_err(|why| {
+            Failure::usage(format!("{} cannot be a baseline: {why}", path.display()))
+        }),
     }
 }
 
@@ -69,7 +50,7 @@ fn candidate_of(path: &Path) -> Outcome<(Document, Table)> {
     match baseline::read(path)? {
         Source::Result(result, table) => Ok((Document::of(&result, &table), *table)),
         Source::Baseline(_) => Err(Failure::usage(format!(
-            "{} is a baseline; what is judged is a result: result.jsonl of a run, or its folder",
+            "{} is a baseline, not a result: name the result.jsonl of a run, or its folder",
             path.display()
         ))),
     }

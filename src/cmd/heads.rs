@@ -1,11 +1,12 @@
-//! `--request-head` and `--response-head`: one's own headers for every series that takes them.
+//! `--request-head` and `--response-head`: heads from a file for every series that has such a
+//! setting.
 //!
-//! Separate from `transport::head`, which says what a head may be. Here the file is read once to
-//! say early what is wrong with it, and then given to the series as a `--set` would be. Unlike a
-//! file in a scenario, which lies in the scenario's folder, it is looked for where the command is
-//! given.
+//! Separate from `protocol::http1::head`, which says what a head may be. Here the file is read once
+//! to report errors early, and then becomes a `--set` of each series. Its name is relative to the
+//! current folder; that of a file in a scenario is relative to the scenario's.
 
 use crate::cli::HeadArgs;
+use crate::cmd::plan::suggest_shipped;
 use crate::config::{Key, MOST_FILE_BYTES, read_limited};
 use crate::error::{Failure, Outcome, at};
 use crate::protocol::http1::head::{REQUEST, RESPONSE, RequestHead, ResponseHead};
@@ -13,10 +14,10 @@ use crate::scenario;
 use crate::transport::{TRANSPORTS, find};
 use std::path::Path;
 
-/// The `--set` arguments and those that the heads come to.
+/// Returns the `--set` arguments, and further ones for the heads.
 ///
 /// # Errors
-/// Where a head cannot be read or sent, or no series takes one; where the scenario cannot be read.
+/// If a head cannot be read or sent, no series has the setting, or the scenario cannot be read.
 pub(crate) fn overrides(
     scenario: &Path,
     given: &[String],
@@ -25,16 +26,16 @@ pub(crate) fn overrides(
     let mut all = given.to_vec();
     if let Some(file) = &heads.request_head {
         let check = |bytes: &[u8]| RequestHead::parse_file(bytes).map(drop);
-        all.extend(one(scenario, given, ("--request-head", &REQUEST), file, check)?);
+        all.extend(sets_of(scenario, given, ("--request-head", &REQUEST), file, check)?);
     }
     if let Some(file) = &heads.response_head {
         let check = |bytes: &[u8]| ResponseHead::parse_file(bytes).map(drop);
-        all.extend(one(scenario, given, ("--response-head", &RESPONSE), file, check)?);
+        all.extend(sets_of(scenario, given, ("--response-head", &RESPONSE), file, check)?);
     }
     Ok(all)
 }
 
-fn one(
+fn sets_of(
     scenario: &Path,
     given: &[String],
     (option, key): (&str, &Key),
@@ -45,26 +46,27 @@ fn one(
     read_limited(file, MOST_FILE_BYTES).and_then(|bytes| check(&bytes)).map_err(fail)?;
     let path = std::path::absolute(file).map_err(at(format!("{option} {}", file.display())))?;
     let Some(path) = path.to_str() else { return Err(fail("the path is not UTF-8".to_owned())) };
-    // A text in JSON is one in TOML.
+    // A JSON string is a TOML string.
     let value = serde_json::Value::from(path).to_string();
-    let taking = taking(scenario, given, key)?;
-    if taking.as_ref().is_some_and(Vec::is_empty) {
+    let numbers = series_with(scenario, given, key)?;
+    if numbers.as_ref().is_some_and(Vec::is_empty) {
         let who = TRANSPORTS.iter().filter(|t| has(t.name(), key)).map(|t| t.name());
         let who = who.collect::<Vec<_>>().join(", ");
         return Err(fail(format!("no series has the setting {}; these have: {who}", key.name)));
     }
     let set = |n| format!("{}.{n}.{}={value}", scenario::SERIES, key.name);
-    Ok(taking.unwrap_or_default().into_iter().map(set).collect())
+    Ok(numbers.unwrap_or_default().into_iter().map(set).collect())
 }
 
 fn has(transport: &str, key: &Key) -> bool {
     find(transport).is_some_and(|t| t.keys().iter().any(|k| k.name == key.name))
 }
 
-/// The numbers of the series that have a setting; `None` where a series' transport is not known,
-/// which is told when the scenario is read.
-fn taking(scenario: &Path, given: &[String], key: &Key) -> Outcome<Option<Vec<usize>>> {
+/// The numbers of the series that have a setting. `None` if a series has an unknown transport, which
+/// is reported when the scenario is read.
+fn series_with(scenario: &Path, given: &[String], key: &Key) -> Outcome<Option<Vec<usize>>> {
     const TRANSPORT: Key = Key { name: "transport", default: None, about: "" };
+    suggest_shipped(scenario)?;
     let file = scenario::load(scenario, given)?;
     let names: Option<Vec<String>> = file
         .series()

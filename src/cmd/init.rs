@@ -1,46 +1,78 @@
-//! `wsbench init`: a commented starter scenario, written from the tables of keys.
+//! `wsbench init`: a commented starter scenario, made from the tables of keys, or one of the
+//! scenarios that come with the program.
 
+use crate::cli::InitArgs;
+use crate::cmd::console::print;
 use crate::config::Key;
 use crate::error::{Failure, Outcome, at};
 use crate::plan::{SECTIONS, Section};
+use crate::scenario::find_shipped;
 use crate::transport::TRANSPORTS;
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
 use std::path::Path;
 
 /// The width at which comments are broken.
 const WIDTH: usize = 100;
 const TITLE: &str = "\
 # A scenario of wsbench. Every setting is here; one behind \"# \" has its default.
-# `wsbench plan FILE` says what it would run, `wsbench run FILE` runs it.
+# `wsbench plan FILE` shows what it would run, `wsbench run FILE` runs it. For figures to rely on,
+# set the duration to 10s or more. Other transports are at the end, commented out.
 ";
 
-/// Writes the starter scenario to a new file.
+/// Writes the starter scenario, or one that comes with the program, to a new file, and prints what
+/// to do next.
 ///
 /// # Errors
-/// Where the file exists already or cannot be written.
-pub(crate) fn run(path: &Path) -> Outcome<()> {
-    let open = std::fs::OpenOptions::new().write(true).create_new(true).open(path);
-    let mut file = match open {
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            let shown = path.display();
-            return Err(Failure::usage(format!("{shown} exists already; it is not overwritten")));
+/// If the file exists already or cannot be written.
+pub(crate) fn run(args: &InitArgs) -> Outcome<()> {
+    let (text, name) = match &args.from {
+        None => (starter(), "scenario.toml".to_owned()),
+        Some(name) => {
+            let text = find_shipped(name)
+                .ok_or_else(|| Failure::usage(format!("wsbench has no scenario {name:?}")))?;
+            (text.to_owned(), format!("{name}.toml"))
         }
-        opened => opened.map_err(at(format_args!("cannot create {}", path.display())))?,
     };
-    file.write_all(starter().as_bytes())
-        .map_err(at(format_args!("cannot write {}", path.display())))
+    let path = args.file.clone().unwrap_or_else(|| name.into());
+    let shown = path.display();
+    write_new(&path, &text)?;
+    print(
+        format!(
+            "wrote {shown}\n\n  wsbench plan {shown}   show what it would run\n  wsbench run {shown}    \
+             run it, and write reports\n"
+        )
+        .as_bytes(),
+    )
 }
 
-/// The starter scenario.
-pub(crate) fn starter() -> String {
+fn write_new(path: &Path, text: &str) -> Outcome<()> {
+    let shown = path.display();
+    let mut file = match OpenOptions::new().write(true).create_new(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            return Err(Failure::usage(format!(
+                "{shown} exists already and is not overwritten; name another file"
+            )));
+        }
+        opened => opened.map_err(at(format_args!("cannot create {shown}")))?,
+    };
+    file.write_all(text.as_bytes()).map_err(at(format_args!("cannot write {shown}")))
+}
+
+/// The transports that the first run compares; the others are there, commented out.
+const FIRST: [&str; 2] = ["polling", "websocket"];
+
+/// The settings of the starter that are not defaults: its run takes less than 20 s.
+const SHORT: [(&str, &str); 2] = [("warmup", "\"1s\""), ("duration", "\"3s\"")];
+
+fn starter() -> String {
     let mut out = String::from(TITLE);
     for section in SECTIONS {
         match section.name {
             "series" => {
                 for transport in TRANSPORTS {
-                    // The floor of the driver is measured in any case.
-                    let optional = transport.name() == "null";
+                    let optional = !FIRST.contains(&transport.name());
                     heading(&mut out, transport.about(), "[[series]]", optional);
                     for key in section.keys {
                         let active = key.name == "transport" && !optional;
@@ -58,12 +90,18 @@ pub(crate) fn starter() -> String {
 fn table(out: &mut String, section: &Section) {
     heading(out, section.about, &section.header(), section.optional);
     for key in section.keys {
-        let active = key.name == "clients" && !section.optional;
-        setting(out, key, example(section.name, key.name), active);
+        let short = SHORT.iter().find(|(name, _)| *name == key.name && section.name.is_empty());
+        match short {
+            Some((_, value)) => line(out, key, value, true),
+            None => {
+                let active = key.name == "clients" && !section.optional;
+                setting(out, key, example(section.name, key.name), active);
+            }
+        }
     }
 }
 
-/// What a setting without a default is in the starter.
+/// The value of a setting without a default.
 fn example(section: &str, key: &str) -> &'static str {
     match key {
         "about" if section == "limit" => "\"Updates are pushed at once.\"",
@@ -89,10 +127,15 @@ fn heading(out: &mut String, about: &str, header: &str, optional: bool) {
     }
 }
 
-/// One key with its default, or the example where it has none; commented out unless active.
+/// Appends a key with its default, or the example if it has none.
 fn setting(out: &mut String, key: &Key, example: &str, active: bool) {
+    line(out, key, key.default.unwrap_or(example), active);
+}
+
+/// Appends a key with a value and its meaning; commented out unless active.
+fn line(out: &mut String, key: &Key, value: &str, active: bool) {
     let off = if active { "" } else { "# " };
-    let line = format!("{off}{} = {}", key.name, key.default.unwrap_or(example));
+    let line = format!("{off}{} = {value}", key.name);
     let beside = format!("{line:<28}  # {}", key.about);
     if beside.chars().count() <= WIDTH {
         let _ = writeln!(out, "{beside}");
@@ -102,7 +145,7 @@ fn setting(out: &mut String, key: &Key, example: &str, active: bool) {
     }
 }
 
-/// A comment, broken between words.
+/// Appends a comment, broken between words.
 fn comment(out: &mut String, text: &str) {
     let mut line = String::from("#");
     for word in text.split(' ') {
@@ -120,8 +163,9 @@ fn comment(out: &mut String, text: &str) {
 mod tests {
     use super::*;
     use crate::os::Machine;
-    use crate::plan::resolve;
+    use crate::plan::{estimate, resolve};
     use crate::scenario;
+    use crate::units::SECOND_NS;
 
     fn plan_of(text: &str) -> crate::plan::Plan {
         resolved(text).plan
@@ -136,12 +180,13 @@ mod tests {
     }
 
     #[test]
-    fn the_starter_plans() {
+    fn the_starter_plans_a_short_run_of_two_transports() {
         let plan = plan_of(&starter());
         let labels: Vec<&str> = plan.series.iter().map(|s| s.label.as_str()).collect();
-        let others: Vec<&str> =
-            TRANSPORTS.iter().map(|t| t.name()).filter(|name| *name != "null").collect();
-        assert_eq!(labels, others);
+        assert_eq!(labels, FIRST);
+        let total: u64 = plan.cases.iter().map(|case| estimate(&plan, case).duration_ns).sum();
+        assert!(total <= 20 * SECOND_NS, "{total}");
+        assert!(starter().lines().all(|line| line.chars().count() <= WIDTH));
     }
 
     #[test]
@@ -168,17 +213,25 @@ mod tests {
         let words: Vec<String> = limits.iter().map(|limit| limit.words()).collect();
         assert_eq!(words, ["delivery_latency p(95) < 100ms"]);
         assert!(long.cases.iter().any(|case| case.stretch.is_some()));
-        assert_eq!(long.series.pop().map(|s| s.transport()), Some("null"));
+        let transports: Vec<&str> = TRANSPORTS.iter().map(|t| t.name()).collect();
+        let series: Vec<&str> = long.series.iter().map(|s| s.label.as_str()).collect();
+        assert_eq!(series, transports);
+        long.series.retain(|series| FIRST.contains(&series.label.as_str()));
         assert_eq!((long.series, long.timing, long.feed), (short.series, short.timing, short.feed));
     }
 
     #[test]
-    fn nothing_is_overwritten() {
+    fn every_shipped_scenario_plans_and_nothing_is_overwritten() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.toml");
-        run(&path).unwrap();
-        let failure = run(&path).unwrap_err();
-        assert_eq!(failure.kind, crate::error::FailureKind::Usage);
-        assert!(failure.message.ends_with("a.toml exists already; it is not overwritten"));
+        for (name, text) in scenario::SHIPPED {
+            let file = folder.path().join(format!("{name}.toml"));
+            let args = InitArgs { file: Some(file.clone()), from: Some(name.to_owned()) };
+            run(&args).unwrap();
+            assert_eq!(std::fs::read_to_string(file).unwrap(), text);
+            assert!(!plan_of(text).cases.is_empty());
+            let failure = run(&args).unwrap_err();
+            assert_eq!(failure.kind, crate::error::FailureKind::Usage);
+            assert!(failure.message.contains("exists already"), "{failure}");
+        }
     }
 }

@@ -1,8 +1,9 @@
-//! `wsbench relay`: the delay line as a TCP relay, for clients and servers that are not ours.
+//! `wsbench relay`: the delay line as a TCP relay, between any client and any server.
 //!
-//! Prints and obeys signals; what is held back, and how, is `net::relay`.
+//! How bytes are held is in `net::relay`.
 
 use crate::cli::RelayArgs;
+use crate::cmd::console::print;
 use crate::error::{Outcome, at};
 use crate::net::Dialer;
 use crate::net::relay::{Relay, Totals};
@@ -15,10 +16,10 @@ use std::time::Duration;
 /// How long a connect to the server may take, as in a scenario without `timeout`.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
-/// Relays until a signal, and then says what passed.
+/// Relays until a signal, and then prints what passed.
 ///
 /// # Errors
-/// Where it cannot listen or standard output cannot be written.
+/// If it cannot listen or standard output cannot be written.
 pub(crate) fn run(args: &RelayArgs) -> Outcome<()> {
     raise_open_files();
     let delay = Delay {
@@ -36,15 +37,15 @@ pub(crate) fn run(args: &RelayArgs) -> Outcome<()> {
         let mut signals = Signals::catch().map_err(at("cannot listen for signals"))?;
         let relay = Relay::bind(args.listen, to)
             .map_err(at(format!("--listen: cannot listen on {}", args.listen)))?;
-        let way = describe_delay(&delay);
-        let listening = format!("listening on {}\n  to {}, {way}\n", relay.address(), args.to);
-        crate::cmd::print(listening.as_bytes())?;
+        let delay = describe_delay(&delay);
+        let listening = format!("listening on {}\n  to {}, {delay}\n", relay.address(), args.to);
+        print(listening.as_bytes())?;
         Outcome::Ok(relay.run(signals.next()).await.1)
     })?;
-    crate::cmd::print(describe(&totals).as_bytes())
+    print(describe(&totals).as_bytes())
 }
 
-/// A delay in words.
+/// Describes a delay in a few words.
 pub(super) fn describe_delay(delay: &Delay) -> String {
     let one_way = human_ns(delay.one_way_ns as f64);
     let jitter = human_ns(delay.jitter_ns as f64);
@@ -62,15 +63,16 @@ pub(super) fn describe_delay(delay: &Delay) -> String {
 
 fn describe(totals: &Totals) -> String {
     let errors = &totals.errors;
-    let error = match errors.is_empty() {
-        true => "nothing passed".to_owned(),
-        false => format!(
+    let error = if errors.is_empty() {
+        "nothing passed".to_owned()
+    } else {
+        format!(
             "{} pieces, median {}, p99 {}, max {}",
             thousands(errors.len()),
             human_ns(errors.value_at_quantile(0.5) as f64),
             human_ns(errors.value_at_quantile(0.99) as f64),
             human_ns(errors.max() as f64)
-        ),
+        )
     };
     let mut lines = vec![
         format!("connections  {}", thousands(totals.connections)),

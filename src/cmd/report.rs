@@ -1,19 +1,38 @@
 //! `wsbench report`: reads result files, merges those of one plan, and renders them again.
 //!
-//! Also what `run` ends with. Files are written beside their place and renamed into it, so that
-//! a report is whole or absent.
+//! `run` writes its reports with the same functions. A file is written beside its place and renamed
+//! into it, so that a report is whole or absent.
 
+use crate::cli::ReportArgs;
+use crate::cmd::ci;
 use crate::error::{Failure, Outcome, at};
 use crate::gate::limit::judged;
-use crate::report::{FORMATS, Format, Table, find_format};
-use crate::result::{RunResult, file};
+use crate::report::{Conclusion, FORMATS, Format, Table, find_format};
+use crate::result::RunResult;
+use crate::result::file::{self, RESULT_FILE};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The formats of these names; every format where there is no name, and none for `none`.
+/// Reads results, writes their reports, and prints them.
 ///
 /// # Errors
-/// Where a name is not a format's.
+/// If a file cannot be read or written; the message names it.
+pub(super) fn run(args: &ReportArgs) -> Outcome<Conclusion> {
+    ci::report_failure("report", &args.output, || {
+        let formats = formats(&args.reports)?;
+        let first = args.results.first().map(|path| result_file(path));
+        let beside = first.as_deref().and_then(Path::parent);
+        let out = args.out.as_deref().or(beside);
+        let done = report(&args.results, out, &formats)?;
+        ci::print_runs(&done.tables, &done.places, args.verbose, &args.output)?;
+        Ok(done.tables.iter().map(|t| t.verdict.conclusion).max().unwrap_or(Conclusion::Passed))
+    })
+}
+
+/// Finds formats by their names: every format if there is no name, and none for `none`.
+///
+/// # Errors
+/// If a name is not a format's.
 pub fn formats(names: &[String]) -> Outcome<Vec<&'static dyn Format>> {
     match names {
         [] => return Ok(FORMATS.to_vec()),
@@ -23,17 +42,19 @@ pub fn formats(names: &[String]) -> Outcome<Vec<&'static dyn Format>> {
     let find = |name: &String| {
         let known: Vec<&str> = FORMATS.iter().map(|f| f.name()).collect();
         find_format(name).ok_or_else(|| {
-            Failure::usage(format!("unknown format {name:?}; use one of {}", known.join(", ")))
+            Failure::usage(format!(
+                "unknown format {name:?}; use none, or some of {}",
+                known.join(", ")
+            ))
         })
     };
     names.iter().map(find).collect()
 }
 
-/// Renders a result's reports into a directory, which is made where it is missing. Gives the
-/// files written.
+/// Renders a result's reports into a folder, which is created if it is missing. Returns the files.
 ///
 /// # Errors
-/// Where a file cannot be written; the message names it.
+/// If a file cannot be written; the message names it.
 pub fn render_all(
     result: &RunResult,
     out_dir: &Path,
@@ -42,21 +63,21 @@ pub fn render_all(
     write_all(&judged(result), out_dir, formats)
 }
 
-/// Like [`render_all`], of a table that is made already.
+/// Like [`render_all`], for a table that exists already.
 ///
 /// # Errors
-/// Where a file cannot be written; the message names it.
+/// If a file cannot be written; the message names it.
 pub(crate) fn write_all(
     table: &Table,
     out_dir: &Path,
     formats: &[&dyn Format],
 ) -> Outcome<Vec<PathBuf>> {
-    fs::create_dir_all(out_dir).map_err(at(format!("cannot make {}", out_dir.display())))?;
+    fs::create_dir_all(out_dir).map_err(at(format!("cannot create {}", out_dir.display())))?;
     let mut written = Vec::new();
     for format in formats {
         for file in format.render(table) {
             let path = out_dir.join(file.name);
-            write(&path, &file.bytes)?;
+            write_file(&path, &file.bytes)?;
             written.push(path);
         }
     }
@@ -64,26 +85,27 @@ pub(crate) fn write_all(
 }
 
 /// Writes a file whole or not at all.
-pub(super) fn write(path: &Path, bytes: &[u8]) -> Outcome<()> {
+pub(super) fn write_file(path: &Path, bytes: &[u8]) -> Outcome<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.part", std::process::id()));
     let part = path.with_file_name(name);
     let done = fs::write(&part, bytes).and_then(|()| fs::rename(&part, path));
     done.map_err(|error| {
-        // What is left of the part is of no use; that it may be missing is no fault.
+        // It may never have been created.
         let _ = fs::remove_file(&part);
-        Failure::run(format!("cannot write {}: {error}", path.display()))
+        Failure::run(format!("cannot write {}", path.display())).caused_by(error)
     })
 }
 
-/// Reads result files and merges those of the same plan. A result a plan, in the order of the
-/// files.
+/// Reads result files, or those of folders, and merges those of the same plan. Returns a result for
+/// each plan, in the order of the files.
 ///
 /// # Errors
-/// Where a file cannot be read; the message names it.
+/// If a file cannot be read; the message names it.
 pub(crate) fn read_all(paths: &[PathBuf]) -> Outcome<Vec<RunResult>> {
     let mut results: Vec<RunResult> = Vec::new();
     for path in paths {
+        let path = &result_file(path);
         let read = file::read(path)?;
         let same = |r: &&mut RunResult| r.header.plan_hash == read.header.plan_hash;
         match results.iter_mut().find(same) {
@@ -106,22 +128,27 @@ pub(super) fn reports_in(folder: &Path, formats: &[&dyn Format]) -> String {
     }
 }
 
-/// What `wsbench report` did.
+/// The result file of a run's folder; of anything else, the path itself.
+fn result_file(path: &Path) -> PathBuf {
+    if path.is_dir() { path.join(RESULT_FILE) } else { path.to_owned() }
+}
+
+/// What `wsbench report` wrote.
 #[derive(Debug)]
 pub struct Report {
-    /// A table a plan, in the order of the files.
+    /// A table for each plan, in the order of the files.
     pub tables: Vec<Table>,
-    /// The files written; none where no directory was given.
+    /// The files written; none if no folder was given.
     pub written: Vec<PathBuf>,
     /// Where each table's reports are; `None` if none were written.
     pub places: Vec<Option<String>>,
 }
 
-/// `wsbench report RESULT… [--out DIR] [--format …]`: reads, merges, and writes into `out`,
-/// or where several plans are reported into a folder of it each, named by scenario and plan.
+/// Reads, merges, and writes into `out`. Each of several plans has a folder of its own there, named
+/// by scenario and plan.
 ///
 /// # Errors
-/// Where a file cannot be read or written; the message names it.
+/// If a file cannot be read or written; the message names it.
 pub fn report(paths: &[PathBuf], out: Option<&Path>, formats: &[&dyn Format]) -> Outcome<Report> {
     let results = read_all(paths)?;
     let tables: Vec<Table> = results.iter().map(judged).collect();

@@ -1,11 +1,13 @@
 //! `wsbench serve`: the reference server on its own; and the server process of a run.
 //!
-//! The first prints and obeys signals, the second speaks lines with its parent. What is served,
-//! and how, is `server`.
+//! The first prints and ends by a signal, the second exchanges lines with its parent. What is
+//! served, and how, is in `server`.
 
+use crate::cli::ServeArgs;
+use crate::cmd::console::{print, warn};
 use crate::config::{Fields, Location, TomlTable};
 use crate::error::{Failure, Outcome, at};
-use crate::feed::{Feed, PayloadKind, Spec, Workload};
+use crate::feed::{Feed, Spec, Workload};
 use crate::os::Machine;
 use crate::os::Signals;
 use crate::os::{raise_open_files, resident_bytes, set_batch_scheduling};
@@ -14,14 +16,12 @@ use crate::result::file::Line;
 use crate::run::protocol::{FromServer, ServerStart, ToServer};
 use crate::run::worker::{listen, say};
 use crate::server;
-use crate::server::fault_injection::{FAULTS, FaultInjection, InjectedFault};
+use crate::server::fault_injection::{FaultInjection, InjectedFault};
 use crate::server::{Config, Limits, Running, Totals};
 use crate::time::{now_ns, process_cpu_ns};
 use crate::transport::{AnySeries, Mount, TRANSPORTS, Transport};
-use crate::units::{human_bytes, parse_rate_hz, parse_size, thousands};
-use std::io::Write;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use crate::units::{human_bytes, thousands};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -34,68 +34,10 @@ const DRAIN: Duration = Duration::from_secs(10);
 const LAST_DRAIN: Duration = Duration::from_secs(1);
 /// How often to look whether a run's connections have ended.
 const LOOK: Duration = Duration::from_millis(5);
-/// The largest payload, as in a scenario.
-const MOST_PAYLOAD_BYTES: u64 = 1024 * 1024;
-
-/// The arguments of `wsbench serve`.
-#[derive(Debug, Clone, clap::Args)]
-pub(crate) struct ServeArgs {
-    /// Where to listen; port 0 for any
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
-    pub bind: SocketAddr,
-    /// Threads [default: one for each core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
-    pub threads: Option<u32>,
-    /// Publish and answer as this scenario says
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["rate", "payload", "size"])]
-    pub scenario: Option<PathBuf>,
-    /// Updates for each client
-    #[arg(long, value_name = "RATE", default_value = "1/s", value_parser = rate)]
-    pub rate: f64,
-    /// The form of a message: text, binary or json
-    #[arg(long, value_name = "KIND", default_value = "text", value_parser = kind)]
-    pub payload: PayloadKind,
-    /// The size of a message
-    #[arg(long, value_name = "SIZE", default_value = "21B", value_parser = size)]
-    pub size: u32,
-    /// A fault of the server's own, of a stated size, to see whether a gate catches it: delay=5ms,
-    /// header=64B, cpu=50us, leak=1KiB, drop=1%, stall=200ms/2s; may be given several times
-    #[arg(long = "fault", value_name = "NAME=SIZE", long_help = fault_help())]
-    pub faults: Vec<InjectedFault>,
-}
-
-/// Every fault and what it does.
-fn fault_help() -> String {
-    let line = |(_, example, about): &(_, &str, &str)| format!("\n  {example}: {about}");
-    let lines: String = FAULTS.iter().map(line).collect();
-    format!(
-        "A fault of the server's own, of a stated size, to see whether a gate catches it; may be \
-         given several times:\n{lines}"
-    )
-}
-
-fn rate(text: &str) -> Result<f64, String> {
-    match parse_rate_hz(text)? {
-        hz if hz > 0.0 && hz <= 1e6 => Ok(hz),
-        _ => Err("must be above 0/s and at most 1000000/s".to_owned()),
-    }
-}
-
-fn kind(text: &str) -> Result<PayloadKind, String> {
-    let found = PayloadKind::CHOICES.into_iter().find(|kind| kind.name() == text);
-    found.ok_or_else(|| "must be text, binary or json".to_owned())
-}
-
-fn size(text: &str) -> Result<u32, String> {
-    let bytes = parse_size(text)?;
-    let within = u32::try_from(bytes).ok().filter(|_| bytes <= MOST_PAYLOAD_BYTES);
-    within.ok_or_else(|| "must be at most 1MiB".to_owned())
-}
-
 /// Serves until a signal.
 ///
 /// # Errors
-/// Where the scenario cannot be used or the address is taken.
+/// If the scenario cannot be used or the address is taken.
 pub(crate) fn run(args: &ServeArgs) -> Outcome<()> {
     let (spec, mounts) = match &args.scenario {
         Some(path) => from_scenario(path)?,
@@ -103,7 +45,7 @@ pub(crate) fn run(args: &ServeArgs) -> Outcome<()> {
     };
     raise_open_files();
     let threads = threads(args.threads, &spec)?;
-    let faults = faults(&args.faults, &spec, &mounts)?;
+    let faults = combine_faults(&args.faults, &spec, &mounts)?;
     let about: Vec<String> = mounts
         .iter()
         .map(|m| format!("  {:<32}{}", m.path, m.series.transport().about()))
@@ -116,48 +58,51 @@ pub(crate) fn run(args: &ServeArgs) -> Outcome<()> {
         mount: Mount::all(mounts),
         limits: Limits::default(),
         faults,
-        notice: Arc::new(warn),
+        notice: Arc::new(|text: &str| warn(text)),
     };
     for fault in &args.faults {
-        warn(&format!("this server is faulty on purpose: {fault}"));
+        warn(format_args!("this server is faulty on purpose: {fault}"));
     }
     let totals = runtime()?.block_on(async {
-        // Before the first client comes, who may take the last descriptor.
+        // Before a first client takes the last descriptor.
         let signals = Signals::catch().map_err(at("cannot listen for signals"))?;
         let running = server::start(config)?;
-        tell(&format!("listening on http://{}\n{}\n", running.address(), about.join("\n")))?;
+        let address = running.address();
+        print(format!("listening on http://{address}\n{}\n", about.join("\n")).as_bytes())?;
         until_signal(running, signals).await
     })?;
-    tell(&describe(&totals))
+    print(describe(&totals).as_bytes())
 }
 
-/// All faults together.
-///
-/// # Errors
-/// Where one is given twice, or nothing that is served can show it.
-fn faults(list: &[InjectedFault], spec: &Spec, mounts: &[Mount]) -> Outcome<FaultInjection> {
+/// Combines all faults; an error if one is given twice, or nothing that is served can show it.
+fn combine_faults(
+    list: &[InjectedFault],
+    spec: &Spec,
+    mounts: &[Mount],
+) -> Outcome<FaultInjection> {
     let wrong = |error: String| Failure::usage(format!("--fault: {error}"));
     let faults = FaultInjection::of(list).map_err(wrong)?;
     let drops = list.iter().any(|fault| matches!(fault, InjectedFault::Drop(_)));
     let latest = mounts.iter().all(|mount| mount.series.always_sends_latest(spec));
     match (drops, spec.workload, latest) {
-        (true, Workload::Echo, _) => {
-            Err(wrong("drop: in an echo each message is answered, and nothing else is sent".into()))
-        }
+        (true, Workload::Echo, _) => Err(wrong(
+            "drop has no effect on an echo: each message is answered, and nothing else is sent"
+                .into(),
+        )),
         (true, _, true) => Err(wrong(
-            "drop: each poll is answered with the latest update, so that no update can be left \
-             out; take semantics = \"log\" or another transport"
+            "drop has no effect: each poll is answered with the latest update; use semantics = \
+             \"log\" or another transport"
                 .into(),
         )),
         _ => Ok(faults),
     }
 }
 
-/// As asked for, or one for each core; where clients send to each other, they meet in one.
+/// As asked for, or one for each core. Clients that send to each other share one.
 fn threads(asked: Option<u32>, spec: &Spec) -> Outcome<u32> {
     match (asked, spec.workload.is_shared()) {
         (Some(more @ 2..), true) => Err(Failure::usage(format!(
-            "--threads {more}: all clients of a {} meet in one thread; leave --threads out",
+            "--threads {more}: all clients of a {} share one thread; leave --threads out",
             spec.workload.name()
         ))),
         (_, true) => Ok(1),
@@ -172,7 +117,7 @@ fn from_scenario(path: &Path) -> Outcome<(Spec, Vec<Mount>)> {
     let plan = crate::cmd::plan::prepare(path, &[], &Machine::read())?.plan;
     let mut mounts: Vec<Mount> = Vec::new();
     for series in plan.series {
-        // Two series may share an endpoint where they differ at the client alone.
+        // Two series that differ at the client alone share an endpoint.
         if mounts.iter().all(|mount| mount.path != series.path) {
             mounts.push(Mount { series: series.settings, path: series.path });
         }
@@ -197,7 +142,7 @@ fn from_args(args: &ServeArgs) -> Outcome<Spec> {
     })
 }
 
-/// Every transport that has a server half, with the defaults of its settings.
+/// Every transport that the server has, with the defaults of its settings.
 fn every_transport() -> Outcome<Vec<Mount>> {
     let table = TomlTable::empty(Location::whole());
     let mount = |transport: &&'static dyn Transport| {
@@ -213,7 +158,8 @@ fn every_transport() -> Outcome<Vec<Mount>> {
 
 async fn until_signal(mut running: Running, mut signals: Signals) -> Outcome<Totals> {
     signals.next().await;
-    tell(&format!("draining {} connections; once more to end at once\n", running.open()))?;
+    let text = format!("draining {} connections; a second signal ends at once\n", running.open());
+    print(text.as_bytes())?;
     running.drain(DRAIN);
     tokio::select! {
         () = running.ended() => {}
@@ -239,24 +185,15 @@ fn describe(totals: &Totals) -> String {
     lines.join("\n") + "\n"
 }
 
-fn tell(text: &str) -> Outcome<()> {
-    let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(at("cannot write"))
-}
-
-fn warn(text: &str) {
-    eprintln!("warning: {text}");
-}
-
 fn runtime() -> Outcome<tokio::runtime::Runtime> {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     builder.enable_all().build().map_err(at("cannot start a runtime"))
 }
 
-/// The server process of a run: see `worker::protocol`. Ends with its parent.
+/// Runs the server process of a run: see `run::protocol`. Ends with its parent.
 ///
 /// # Errors
-/// Where the parent is gone. What else goes wrong is told to the parent.
+/// If the parent is gone. Other errors are sent to the parent.
 pub(crate) fn child() -> Outcome<()> {
     let (start, orders) = listen::<ServerStart, ToServer>()?;
     raise_open_files();
@@ -265,15 +202,15 @@ pub(crate) fn child() -> Outcome<()> {
     }
     let (case, shard) = (start.case, start.shard);
     let served = runtime()?.block_on(async {
-        // The parent coordinates: an interrupt of the terminal's whole group is not for us.
-        // Listening for it is enough to survive it.
+        // An interrupt goes to the terminal's whole group; the parent decides what to do. Listening
+        // for it is enough to survive it.
         #[cfg(unix)]
         let _interrupts = {
             use tokio::signal::unix::{SignalKind, signal};
             signal(SignalKind::interrupt()).map_err(at("cannot listen for signals"))?
         };
         let running = configure(start).and_then(server::start)?;
-        obey(case, shard, running, orders).await
+        follow_orders(case, shard, running, orders).await
     });
     match served {
         Ok(()) => Ok(()),
@@ -296,11 +233,11 @@ fn configure(start: ServerStart) -> Outcome<Config> {
         mount: Mount::all(start.mounts),
         limits,
         faults: FaultInjection::default(),
-        notice: Arc::new(warn),
+        notice: Arc::new(|text: &str| warn(text)),
     })
 }
 
-async fn obey(
+async fn follow_orders(
     case: u32,
     shard: u32,
     running: Running,
@@ -313,7 +250,7 @@ async fn obey(
             ToServer::Publish { epoch_ns } => running.publish(epoch_ns),
             ToServer::Sample => say(&FromServer::Cost {
                 cpu_ns: process_cpu_ns(),
-                // Where the host does not tell, the parent says so for all of its processes.
+                // If the host does not tell, the parent reports that for all of its processes.
                 resident: resident_bytes().unwrap_or(0),
                 open: running.open(),
             })?,
@@ -336,8 +273,8 @@ async fn obey(
     Ok(())
 }
 
-/// Lets the clients end their connections themselves, as far as they do within the limit: a Close
-/// from this side would cross theirs.
+/// Lets the clients end their connections themselves within the limit: a Close from this side
+/// would cross theirs.
 async fn drain(mut running: Running, limit_ns: u64) -> Outcome<Totals> {
     let until = tokio::time::Instant::now() + Duration::from_nanos(limit_ns);
     while running.open() > 0 && tokio::time::Instant::now() < until {

@@ -3,6 +3,10 @@
 //! Separate from `plan`, which says what will run. Here no setting is read, no default applied and
 //! no unit known: only which tables a scenario has.
 
+mod shipped;
+
+pub(crate) use shipped::{SHIPPED, find_shipped};
+
 use crate::config::{
     Cause, Diagnostic, Diagnostics, Fields, Key, Origin, ParsedConfig, SourceText, TomlEntry,
     TomlItem, TomlNode, TomlTable, load as load_config, parse as parse_config,

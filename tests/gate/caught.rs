@@ -55,7 +55,7 @@ fn a_longer_head_is_caught_by_the_first_pair() {
     let (failed, pairs) = caught(&world, &["header=12B"]);
     assert!(metrics(&failed).contains("heads_bytes_down_per_message"), "{failed:?}");
     assert_eq!(pairs, 1);
-    let shown = failed.iter().any(|f| f["details"].to_string().contains("X-ClientError"));
+    let shown = failed.iter().any(|f| f["details"].to_string().contains("X-Fault"));
     assert!(shown, "{failed:?}");
     let head = failed.iter().find(|f| f["subject"]["metric"] == "heads_bytes_down_per_message");
     let head = head.expect("it is among them");

@@ -231,7 +231,7 @@ fn a_wsbench_that_fails_is_told_by_how_it_ended() {
     let other = script(&world, "other", &format!("{answer}\necho what is this >&2\nexit 2"));
     let output = finish(&mut compare(&world, &server, &other, &["--quiet"]));
     expect_code(&output, 2);
-    assert!(said(&output).contains("does not know this scenario"), "{}", said(&output));
+    assert!(said(&output).contains("cannot use this scenario"), "{}", said(&output));
     assert!(said(&output).contains("what is this"), "{}", said(&output));
     let broken = script(&world, "broken", &format!("{answer}\nkill -9 $$"));
     let output = finish(&mut compare(&world, &server, &broken, &["--quiet"]));
@@ -250,7 +250,7 @@ fn what_cannot_be_compared_is_told_before_anything_starts() {
         ("./srever @ http://127.0.0.1:1", server.as_str(), "", "--a: ./srever: there is no such"),
         (&server, "ftp://x", "", "--b: url \"ftp://x\": unknown scheme"),
         (&server, "sleep 1", "", "--b: the command line `sleep 1` has no ready address"),
-        (&server, "http://127.0.0.1:9", "", "choose a port of as many digits"),
+        (&server, "http://127.0.0.1:9", "", "Choose a port with as many digits"),
         (port, port, "--margin=server_cpu=5%", "none of the metrics that vary"),
         (port, port, "--most-pairs=3", "--most-pairs 3 is less than --pairs 10"),
         (port, port, "--pairs=3", "nothing fails above 0.005"),

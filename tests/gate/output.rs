@@ -118,7 +118,7 @@ fn a_run_that_was_cut_short_does_not_pass() {
     assert_eq!(table.judgement.conclusion(), Conclusion::Passed);
     let judged = Judged::run(&table);
     assert_eq!((judged.conclusion(), judged.word()), (Conclusion::Terminated, "PARTIAL"));
-    let last = "PARTIAL: all 26 figures are as they should be. Exit code 143: ended by SIGTERM.";
+    let last = "PARTIAL: all 26 figures are as they should be. Exit code 143: stopped by SIGTERM; what was measured is reported.";
     assert!(text::render(&judged).ends_with(&format!("{last}\n")));
     let why = "partial: the run was stopped: SIGTERM";
     let error = format!("::error title=wsbench%3A the run::{why}\n");

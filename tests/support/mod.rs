@@ -13,6 +13,9 @@ pub struct World {
     dir: TempDir,
 }
 
+/// The check that fails if the driver was late.
+const LATE: &str = "driver_on_schedule";
+
 /// A row of a CSV file by column.
 pub type Row = HashMap<String, String>;
 
@@ -139,11 +142,15 @@ pub fn expect_ran(world: &World, output: &Output) {
     let code = output.status.code();
     assert!(code == Some(0) || code == Some(96), "{}", said(output));
     let summary = world.summary();
-    let reasons = summary["verdict"]["reasons"].as_array().expect("reasons");
-    for reason in reasons {
-        let text = reason.as_str().unwrap_or_default();
-        assert!(text.contains("driver lag"), "{text}\n{}", said(output));
+    let rows = summary["rows"].as_array().expect("rows");
+    let checks = rows.iter().flat_map(|row| row["checks"].as_array().expect("checks"));
+    let mut late = false;
+    for check in checks.filter(|check| check["ok"] == false) {
+        assert_eq!(check["name"], LATE, "{check}\n{}", said(output));
+        late = true;
     }
+    assert_eq!(code == Some(96), late, "{}", said(output));
+    let reasons = summary["verdict"]["reasons"].as_array().expect("reasons");
     assert_eq!(code == Some(0), reasons.is_empty(), "{}", said(output));
 }
 

@@ -1,10 +1,10 @@
 //! One run of one side.
 //!
-//! Separate from `session`, which decides what runs when. A server is driven by this program; a
-//! wsbench of its own brings its driver, and its result file is read.
+//! Separate from `session`, which decides what runs when. This program drives a server; another
+//! wsbench has its own driver, and its result file is read.
 
 use crate::cmd::ci;
-use crate::cmd::compare::target::Target;
+use crate::cmd::compare::target::CompareTarget;
 use crate::error::{Failure, Outcome, at};
 use crate::gate::baseline::Recorded;
 use crate::os;
@@ -23,31 +23,32 @@ use tokio::process::Command;
 /// After a signal, how long a wsbench may take to drain its clients and end.
 const DRAIN: Duration = Duration::from_secs(60);
 
-/// What `wsbench run` of every version calls its result.
+/// The result of `wsbench run`, in every version.
 const RESULT_FILE: &str = "result.jsonl";
 
 /// A side, ready to be run.
-pub(crate) struct Side {
+pub(crate) struct ComparedSide {
     /// `a` or `b`.
     pub name: &'static str,
     /// What it is.
-    pub target: Target,
-    /// What will run; of a binary, what this program would.
+    pub target: CompareTarget,
+    /// What will run; for a binary, what this program would run.
     pub plan: Plan,
     /// The scenario's file and `--set` arguments, for a binary.
     pub scenario: PathBuf,
-    /// See `scenario`.
     pub overrides: Vec<String>,
-    /// True where the scenario has limits.
+    /// True if the scenario has limits.
     pub limited: bool,
+    /// What is legal in the scenario and probably a mistake.
+    pub warnings: Vec<String>,
 }
 
-impl Side {
-    /// What a reader must know of it.
+impl ComparedSide {
+    /// What a reader must know about it.
     pub(crate) fn caution(&self) -> Option<String> {
         let name = self.name.to_uppercase();
         match &self.target {
-            Target::Url(_) => Some(format!(
+            CompareTarget::Url(_) => Some(format!(
                 "{name} runs already: it is not started anew for each run, and its CPU and memory \
                  are not known"
             )),
@@ -58,79 +59,88 @@ impl Side {
     pub(crate) fn authority(&self) -> String {
         match &self.plan.server {
             Server::External { authority, .. } => authority.clone(),
-            // Any port that it is given has five digits.
+            // Its port always has five digits.
             Server::Bundled => "127.0.0.1:65535".to_owned(),
         }
     }
 }
 
-/// What a run came to.
-pub(crate) enum Ran {
-    /// It went to its end, whatever it is worth.
-    Whole(Box<Run>),
+/// How a run ended.
+pub(crate) enum SideEnd {
+    /// It is complete, whatever its verdict.
+    Complete(Box<Run>),
     /// A signal ended it.
     Caught(Caught),
-    /// A wsbench of its own failed; why.
+    /// Another wsbench failed, with the reason.
     Failed(String),
 }
 
 /// A run's figures.
 pub(crate) struct Run {
-    /// For people.
+    /// All figures.
     pub table: Table,
-    /// For comparing to the byte.
+    /// What is compared to the byte.
     pub recorded: Recorded,
 }
 
 impl Run {
-    fn of(result: &RunResult) -> Ran {
+    fn of(result: &RunResult) -> SideEnd {
         let table = summarise(result);
         let recorded = Recorded::of(result, &table);
-        Ran::Whole(Box::new(Run { table, recorded }))
+        SideEnd::Complete(Box::new(Run { table, recorded }))
     }
 }
 
 /// Runs a side once; its result is kept at the path.
 ///
 /// # Errors
-/// Where it cannot be run: a file cannot be written, a program not be started, a scenario is not
-/// known.
+/// If it cannot be run: a file cannot be written, a program cannot be started, or the scenario cannot
+/// be used.
 pub(crate) async fn run(
-    side: &Side,
+    side: &ComparedSide,
     path: &Path,
     signals: &mut Signals,
     watch: &mut dyn FnMut(Note),
-) -> Outcome<Ran> {
+) -> Outcome<SideEnd> {
     let doing = format!("a run of {}", side.name.to_uppercase());
     let ran = match &side.target {
-        Target::Url(_) | Target::Command { .. } => driven(side, path, signals, watch).await,
-        Target::Binary { path: program, .. } => own(side, program, path, signals).await,
+        CompareTarget::Url(_) | CompareTarget::Command { .. } => {
+            drive(side, path, signals, watch).await
+        }
+        CompareTarget::Binary { path: program, .. } => {
+            run_binary(side, program, path, signals).await
+        }
     };
     ran.map_err(|failure| failure.while_(doing))
 }
 
-async fn driven(
-    side: &Side,
+async fn drive(
+    side: &ComparedSide,
     path: &Path,
     signals: &mut Signals,
     watch: &mut dyn FnMut(Note),
-) -> Outcome<Ran> {
+) -> Outcome<SideEnd> {
     let started = jiff::Timestamp::now().strftime("%FT%TZ").to_string();
     let header = run::header(&side.plan, started, os::describe());
     let ran = run::run(&side.plan, header, path, signals, watch).await?;
     Ok(match ran.caught {
-        Some(caught) => Ran::Caught(caught),
+        Some(caught) => SideEnd::Caught(caught),
         None => Run::of(&ran.result),
     })
 }
 
-async fn own(side: &Side, program: &Path, path: &Path, signals: &mut Signals) -> Outcome<Ran> {
+async fn run_binary(
+    side: &ComparedSide,
+    program: &Path,
+    path: &Path,
+    signals: &mut Signals,
+) -> Outcome<SideEnd> {
     let folder = path.with_extension("run");
     let mut command = Command::new(program);
     command.arg("run").arg(&side.scenario).arg("--out").arg(&folder);
     command.args(["--reports", "none", "--quiet"]);
     command.args(side.overrides.iter().map(|set| format!("--set={set}")));
-    // What CI is told is of the comparison, and not of each run.
+    // CI gets the comparison, not each run.
     ci::VARIABLES.iter().for_each(|name| {
         command.env_remove(name);
     });
@@ -147,16 +157,15 @@ async fn own(side: &Side, program: &Path, path: &Path, signals: &mut Signals) ->
                 }
                 () = process.end(DRAIN) => {}
             }
-            // What is left of a run that was cut is of no use.
             let _ = fs::remove_dir_all(&folder);
-            return Ok(Ran::Caught(caught));
+            return Ok(SideEnd::Caught(caught));
         }
         status = process.wait() => status?,
     };
     process.tail.settle().await;
     let how = || format!("{shown} run {}{}", ended(status), process.tail.words());
-    // Killed, perhaps by what it was to measure.
-    let Some(code) = status.code() else { return Ok(Ran::Failed(how())) };
+    // Killed by a signal.
+    let Some(code) = status.code() else { return Ok(SideEnd::Failed(how())) };
     match Conclusion::from_exit_code(code) {
         // A result, whatever the verdict.
         Some(
@@ -167,7 +176,7 @@ async fn own(side: &Side, program: &Path, path: &Path, signals: &mut Signals) ->
             | Conclusion::LimitFailed,
         ) => {}
         Some(Conclusion::Unusable) => {
-            let why = format!("{shown} does not know this scenario: {}", how());
+            let why = format!("{shown} cannot use this scenario: {}", how());
             return Err(Failure::usage(why));
         }
         _ => return Err(Failure::run(how())),

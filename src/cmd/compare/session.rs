@@ -3,17 +3,17 @@
 //! ```text
 //! a warm-up run of each side, then pairs in seeded random order
 //!   both sound        → the pair counts
-//!   A or B was late   → the pair is discarded and run again, a stated number of times over all
-//!   B is broken       → FAIL at once, named by the check
+//!   A or B was late   → the pair is discarded and run again, a few times in all
+//!   B is broken       → FAIL at once, with the failed check
 //!   A is broken       → invalid, with the reasons
-//!   B differs in what is the same in all of A's runs → FAIL at once
-//! at a look: enough, or on to the next
+//!   B differs in what is equal in all of A's runs → FAIL at once
+//! after a number of pairs: a decision, or more pairs
 //! ```
 //!
 //! Separate from `run`, which runs one side once, and from `gate`, which judges.
 
-use crate::cmd::compare::progress::Progress;
-use crate::cmd::compare::run::{Ran, Run, Side, run};
+use crate::cmd::compare::progress::PairProgress;
+use crate::cmd::compare::run::{ComparedSide, Run, SideEnd, run};
 use crate::error::{Outcome, at};
 use crate::gate::invariants::Invariants;
 use crate::gate::paired::{Next, Order, Rules, Sampled, Verdicts, judge, order};
@@ -22,40 +22,40 @@ use crate::gate::run_validity::{FailedCheck, RunQuality, worth};
 use crate::gate::signed_rank::smallest_p;
 use crate::os::{Caught, Signals};
 use crate::report::Table;
-use crate::report::finding::{Decision, Finding, Judgement, Kind, Side as Named};
+use crate::report::finding::{Decision, Finding, Judgement, Kind, Side};
 use std::fs;
 use std::path::PathBuf;
 
 /// Pairs that may be discarded over a whole comparison because a driver was late.
 const MOST_DISCARDED: u32 = 5;
-/// By how many more of them on B's side than on A's the rest is no pass.
+/// If B was late in so many more of them than A, what is left cannot pass.
 const ONE_SIDED: u32 = 3;
 /// A and B, as places in lists.
 const SIDES: [usize; 2] = [0, 1];
 
 /// How to compare.
-pub(crate) struct Terms {
-    /// What the judgement is of: `B against A`.
+pub(crate) struct PairTerms {
+    /// The judgement's title: `B against A`.
     pub title: String,
     /// When decisions are made.
     pub rules: Rules,
     /// The seed of the pairs' orders.
     pub seed: u64,
-    /// What is tolerated.
+    /// The changes that are tolerated.
     pub margins: Margins,
-    /// True where an undecided figure is no pass.
+    /// True if an undecided figure is no pass.
     pub strict: bool,
-    /// Where each run's result is kept.
+    /// The folder of each run's result.
     pub out: PathBuf,
-    /// True where each side brings its own driver.
+    /// True if each side has its own driver.
     pub own_drivers: bool,
-    /// True where bytes and counts are somebody else's affair.
+    /// True if bytes and counts are not judged.
     pub only_noisy: bool,
-    /// What else a reader must know.
+    /// Further notes for a reader.
     pub notes: Vec<String>,
 }
 
-/// What a comparison came to.
+/// The end of a comparison.
 pub(crate) struct Compared {
     /// What was found.
     pub judgement: Judgement,
@@ -69,12 +69,12 @@ pub(crate) struct Compared {
     pub caught: Option<Caught>,
 }
 
-/// A comparison that goes on.
-pub(crate) struct Session<'a> {
-    terms: &'a Terms,
-    sides: &'a [Side; 2],
+/// A comparison that is running.
+pub(crate) struct PairSession<'a> {
+    terms: &'a PairTerms,
+    sides: &'a [ComparedSide; 2],
     signals: Signals,
-    progress: Progress,
+    progress: PairProgress,
     pairs: Vec<[Table; 2]>,
     orders: Vec<Order>,
     same: Invariants,
@@ -89,27 +89,26 @@ pub(crate) struct Session<'a> {
 
 /// A run of a pair.
 struct Half {
-    worth: RunQuality,
-    /// Its figures; absent where it has none.
+    quality: RunQuality,
+    /// Its figures; absent if it has none.
     run: Option<Box<Run>>,
 }
 
-/// Whether to go on.
+/// Whether the comparison continues.
 #[derive(PartialEq, Eq)]
 enum Step {
-    On,
+    Continue,
     End,
 }
 
-impl<'a> Session<'a> {
-    /// Nothing has run yet.
+impl<'a> PairSession<'a> {
     pub(crate) fn new(
-        terms: &'a Terms,
-        sides: &'a [Side; 2],
+        terms: &'a PairTerms,
+        sides: &'a [ComparedSide; 2],
         signals: Signals,
-        progress: Progress,
-    ) -> Session<'a> {
-        Session {
+        progress: PairProgress,
+    ) -> PairSession<'a> {
+        PairSession {
             terms,
             sides,
             signals,
@@ -125,26 +124,26 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Runs and judges.
+    /// Runs everything and judges it.
     ///
     /// # Errors
-    /// Where a run cannot be made at all.
-    pub(crate) async fn perform(mut self) -> Outcome<Compared> {
-        let done = self.all().await;
+    /// If a side cannot be run at all.
+    pub(crate) async fn run(mut self) -> Outcome<Compared> {
+        let done = self.run_all().await;
         self.progress.clear();
         done?;
         Ok(self.conclude())
     }
 
-    async fn all(&mut self) -> Outcome<()> {
+    async fn run_all(&mut self) -> Outcome<()> {
         if self.warm_up().await? == Step::End {
             return Ok(());
         }
         let mut until = self.terms.rules.looks.first().copied().unwrap_or(1);
         loop {
-            self.progress.expect(until);
+            self.progress.set_pairs(until);
             while self.pairs.len() < until as usize {
-                if self.pair().await? == Step::End {
+                if self.run_pair().await? == Step::End {
                     return Ok(());
                 }
             }
@@ -155,44 +154,44 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// A run of each side that does not count: it warms the machine, and finds out what is broken
+    /// Runs each side once without counting it: that warms the machine, and shows what is broken
     /// before time is spent on pairs.
     async fn warm_up(&mut self) -> Outcome<Step> {
-        let mut worths = Vec::new();
+        let mut qualities = Vec::new();
         for side in SIDES {
             let name = self.sides[side].name;
             self.progress.begin(&format!("warm-up, {name}"));
-            let Some(half) = self.run(side, &format!("warm-up-{name}.jsonl")).await? else {
+            let Some(half) = self.run_side(side, &format!("warm-up-{name}.jsonl")).await? else {
                 return Ok(Step::End);
             };
-            if let (0, RunQuality::Sound, Some(run)) = (side, &half.worth, half.run) {
+            if let (0, RunQuality::Sound, Some(run)) = (side, &half.quality, half.run) {
                 self.same.add_a(run.recorded);
             }
-            worths.push(half.worth);
+            qualities.push(half.quality);
         }
-        Ok(self.broken(&worths[0], &worths[1]))
+        Ok(self.check_broken(&qualities[0], &qualities[1]))
     }
 
-    async fn pair(&mut self) -> Outcome<Step> {
+    async fn run_pair(&mut self) -> Outcome<Step> {
         let number = self.pairs.len() as u32;
         let order = order(self.terms.seed, number);
         let mut halves: [Option<Half>; 2] = [None, None];
         for side in if order == Order::Ab { [0, 1] } else { [1, 0] } {
             let first = halves.iter().all(Option::is_none);
             self.progress.begin_pair(number + 1, self.sides[side].name, first);
-            halves[side] = self.run(side, &self.file(number, side)).await?;
+            halves[side] = self.run_side(side, &self.file(number, side)).await?;
             if halves[side].is_none() {
                 return Ok(Step::End);
             }
         }
         let [Some(a), Some(b)] = halves else { return Ok(Step::End) };
-        if self.broken(&a.worth, &b.worth) == Step::End {
+        if self.check_broken(&a.quality, &b.quality) == Step::End {
             return Ok(Step::End);
         }
         let (RunQuality::Sound, RunQuality::Sound, Some(run_a), Some(run_b)) =
-            (&a.worth, &b.worth, a.run, b.run)
+            (&a.quality, &b.quality, a.run, b.run)
         else {
-            return self.discard(&a.worth, &b.worth, number);
+            return self.discard(&a.quality, &b.quality, number);
         };
         self.same.add_a(run_a.recorded);
         if !self.terms.only_noisy {
@@ -201,40 +200,40 @@ impl<'a> Session<'a> {
         self.pairs.push([run_a.table, run_b.table]);
         self.orders.push(order);
         if self.same.differs() {
-            let note = "B differs in what is the same in each of A's runs: more pairs were not run";
+            let note = "B differs in what is equal in all of A's runs: no more pairs were run";
             self.notes.push(note.to_owned());
             return Ok(Step::End);
         }
-        Ok(Step::On)
+        Ok(Step::Continue)
     }
 
     fn file(&self, pair: u32, side: usize) -> String {
         format!("pair-{:02}-{}.jsonl", pair + 1, self.sides[side].name)
     }
 
-    /// One run; nothing where a signal came.
-    async fn run(&mut self, side: usize, name: &str) -> Outcome<Option<Half>> {
+    /// Runs a side once; `None` if a signal came.
+    async fn run_side(&mut self, side: usize, name: &str) -> Outcome<Option<Half>> {
         let path = self.terms.out.join(name);
         let progress = &mut self.progress;
-        let mut watch = |note| progress.note(note);
+        let mut watch = |news| progress.show(news);
         let ran = run(&self.sides[side], &path, &mut self.signals, &mut watch).await?;
-        self.progress.ended();
+        self.progress.end_run();
         Ok(match ran {
-            Ran::Whole(run) => Some(Half { worth: worth(&run.table), run: Some(run) }),
-            Ran::Failed(why) => {
-                let worth = RunQuality::Broken(vec![FailedCheck::of_run("run_ended", why)]);
-                Some(Half { worth, run: None })
+            SideEnd::Complete(run) => Some(Half { quality: worth(&run.table), run: Some(run) }),
+            SideEnd::Failed(why) => {
+                let quality = RunQuality::Broken(vec![FailedCheck::of_run("run_ended", why)]);
+                Some(Half { quality, run: None })
             }
-            Ran::Caught(caught) => {
+            SideEnd::Caught(caught) => {
                 self.caught = Some(caught);
                 None
             }
         })
     }
 
-    /// Ends the comparison where a run says by itself that it cannot be compared: without a sound
-    /// A nothing can be said of B.
-    fn broken(&mut self, a: &RunQuality, b: &RunQuality) -> Step {
+    /// Ends the comparison if a run cannot be compared: without a sound A nothing can be said about
+    /// B.
+    fn check_broken(&mut self, a: &RunQuality, b: &RunQuality) -> Step {
         let (side, flaws, kind) = match (a, b) {
             (RunQuality::Broken(flaws) | RunQuality::Invalid(flaws), _) => {
                 ("A", flaws, Kind::Check)
@@ -242,7 +241,7 @@ impl<'a> Session<'a> {
             (_, RunQuality::Invalid(flaws)) => ("B", flaws, Kind::Check),
             // A late A may still become a sound one.
             (RunQuality::Sound, RunQuality::Broken(flaws)) => ("B", flaws, Kind::Exact),
-            _ => return Step::On,
+            _ => return Step::Continue,
         };
         self.fatal.extend(flaws.iter().map(|flaw| flaw.finding(side, kind)));
         Step::End
@@ -252,15 +251,15 @@ impl<'a> Session<'a> {
     fn discard(&mut self, a: &RunQuality, b: &RunQuality, number: u32) -> Outcome<Step> {
         self.discarded += 1;
         let mut late = Vec::new();
-        for (place, (side, worth)) in [("A", a), ("B", b)].into_iter().enumerate() {
-            if let RunQuality::Late(flaws) | RunQuality::Broken(flaws) = worth {
+        for (place, (side, quality)) in [("A", a), ("B", b)].into_iter().enumerate() {
+            if let RunQuality::Late(flaws) | RunQuality::Broken(flaws) = quality {
                 self.late[place] += 1;
                 late.extend(flaws.iter().map(|flaw| (side, flaw)));
             }
         }
         let why: Vec<String> = late.iter().map(|(side, flaw)| flaw.sentence(side)).collect();
         let note = format!("pair {} was discarded: {}", number + 1, why.join("; "));
-        self.progress.word(&note);
+        self.progress.warn(&note);
         self.notes.push(note);
         for side in SIDES {
             let name = self.file(number, side);
@@ -272,9 +271,9 @@ impl<'a> Session<'a> {
             }
         }
         if self.discarded <= MOST_DISCARDED {
-            return Ok(Step::On);
+            return Ok(Step::Continue);
         }
-        // A machine's moods fall on either side alike: six of six on B's has one chance in 64.
+        // A busy machine makes either side late: six of six on B's side has one chance in 64.
         let (note, kind) = match self.late[0] {
             0 => ("B was late in each of them and A in none: B is too slow", Kind::Exact),
             _ => ("this machine is busy", Kind::Check),
@@ -295,7 +294,7 @@ impl<'a> Session<'a> {
         let (samples, verdicts) = self.judge();
         let mut judgement = Judgement::new(self.terms.title.clone());
         judgement.strict = self.terms.strict;
-        judgement.sides = self.sides.iter().map(named).collect();
+        judgement.sides = self.sides.iter().map(describe_side).collect();
         judgement.findings.extend(self.fatal);
         judgement.findings.extend(self.same.findings());
         judgement.findings.extend(verdicts.findings.iter().cloned());
@@ -312,7 +311,7 @@ impl<'a> Session<'a> {
         }
         judgement.notes.extend(self.notes);
         judgement.notes.extend(samples.left_out);
-        judgement.notes.extend(self.sides.iter().filter_map(Side::caution));
+        judgement.notes.extend(self.sides.iter().filter_map(ComparedSide::caution));
         judgement.notes.push(self.terms.rules.about());
         judgement.notes.extend(undecidable(&self.terms.rules, samples.metrics.len()));
         Compared {
@@ -325,7 +324,7 @@ impl<'a> Session<'a> {
     }
 }
 
-/// That so many metrics leave none a chance to fail.
+/// A note if there are so many metrics that none can fail.
 fn undecidable(rules: &Rules, metrics: usize) -> Option<String> {
     let last = *rules.looks.last()?;
     (smallest_p(last) * metrics as f64 > rules.alpha).then(|| {
@@ -336,7 +335,8 @@ fn undecidable(rules: &Rules, metrics: usize) -> Option<String> {
     })
 }
 
-/// That pairs were discarded for B's sake alone: the ones that were run again say nothing of them.
+/// A finding if pairs were discarded because of B alone: the pairs that replaced them say nothing
+/// about them.
 fn one_sided(late: [u32; 2]) -> Option<Finding> {
     let [a, b] = late;
     if b < a + ONE_SIDED {
@@ -351,6 +351,6 @@ fn one_sided(late: [u32; 2]) -> Option<Finding> {
     Some(finding)
 }
 
-fn named(side: &Side) -> Named {
-    Named { name: side.name.to_owned(), about: side.target.to_string() }
+fn describe_side(side: &ComparedSide) -> Side {
+    Side { name: side.name.to_owned(), about: side.target.to_string() }
 }

@@ -1,8 +1,8 @@
 //! What is compared, as the user wrote it: a URL, a server's command line with its ready address,
 //! or a wsbench binary.
 //!
-//! Separate from `run`, which runs one. Everything that can be known to be wrong before anything
-//! starts is told here.
+//! Separate from `run`, which runs one. Every error that can be found before anything starts
+//! is found here.
 
 use crate::config::nearest;
 use crate::plan::Address;
@@ -17,12 +17,12 @@ use std::time::{Duration, Instant};
 const AT: &str = " @ ";
 /// A port in place of `{port}`, with as many digits as those that are put in.
 const ANY_PORT: &str = "65535";
-/// A program has this long to tell its version.
+/// How long a program may take to print its version.
 const VERSION_LIMIT: Duration = Duration::from_secs(10);
 
 /// A side of a comparison.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Target {
+pub(crate) enum CompareTarget {
     /// A server that is running already.
     Url(String),
     /// A server's command line and where it will listen.
@@ -34,31 +34,31 @@ pub(crate) enum Target {
         /// Its address; may hold `{port}`.
         url: String,
     },
-    /// A wsbench of its own, with its driver and its reference server.
+    /// Another wsbench, with its own driver and reference server.
     Binary {
         /// The executable.
         path: PathBuf,
-        /// What it says of itself.
+        /// Its answer to `--version`.
         version: String,
     },
 }
 
-impl fmt::Display for Target {
+impl fmt::Display for CompareTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Target::Url(url) => write!(f, "{url}, running already"),
-            Target::Command { line, url, .. } => write!(f, "`{line}` at {url}"),
-            Target::Binary { path, version } => write!(f, "{} ({version})", path.display()),
+            CompareTarget::Url(url) => write!(f, "{url}, running already"),
+            CompareTarget::Command { line, url, .. } => write!(f, "`{line}` at {url}"),
+            CompareTarget::Binary { path, version } => write!(f, "{} ({version})", path.display()),
         }
     }
 }
 
-impl Target {
-    /// Reads a target, and finds out whether its program exists.
+impl CompareTarget {
+    /// Parses a target, and checks that its program exists.
     ///
     /// # Errors
-    /// A sentence with what is wrong and what would be right.
-    pub(crate) fn read(text: &str) -> Result<Target, String> {
+    /// What is wrong, and what to write instead.
+    pub(crate) fn parse(text: &str) -> Result<CompareTarget, String> {
         let text = text.trim();
         if text.is_empty() {
             return Err("it is empty; write a URL, a server's command line with its address as \
@@ -77,23 +77,25 @@ impl Target {
     /// This program itself.
     ///
     /// # Errors
-    /// A sentence, where the system does not tell where it is.
-    pub(crate) fn itself() -> Result<Target, String> {
+    /// If the system does not know its path.
+    pub(crate) fn itself() -> Result<CompareTarget, String> {
         let path = std::env::current_exe().map_err(|e| format!("cannot find this program: {e}"))?;
         let version = format!("wsbench {}", env!("CARGO_PKG_VERSION"));
-        Ok(Target::Binary { path, version })
+        Ok(CompareTarget::Binary { path, version })
     }
 
-    /// The address for planning, `{port}` having a port; none for a binary.
+    /// The address for planning, with a port in place of `{port}`; none for a binary.
     pub(crate) fn address(&self) -> Option<String> {
         match self {
-            Target::Url(url) | Target::Command { url, .. } => Some(url.replace(PORT, ANY_PORT)),
-            Target::Binary { .. } => None,
+            CompareTarget::Url(url) | CompareTarget::Command { url, .. } => {
+                Some(url.replace(PORT, ANY_PORT))
+            }
+            CompareTarget::Binary { .. } => None,
         }
     }
 }
 
-fn command(line: &str, url: &str) -> Result<Target, String> {
+fn command(line: &str, url: &str) -> Result<CompareTarget, String> {
     if let Err(why) = Address::resolve(&url.replace(PORT, ANY_PORT)) {
         return Err(format!("{why}{}", schemed(url)));
     }
@@ -112,13 +114,13 @@ fn command(line: &str, url: &str) -> Result<Target, String> {
         ));
     }
     find(program)?;
-    Ok(Target::Command { line: line.to_owned(), words, url: url.to_owned() })
+    Ok(CompareTarget::Command { line: line.to_owned(), words, url: url.to_owned() })
 }
 
-fn without_address(text: &str) -> Result<Target, String> {
+fn without_address(text: &str) -> Result<CompareTarget, String> {
     let one_word = !text.contains(char::is_whitespace);
     if one_word && text.contains("://") {
-        return Address::resolve(text).map(|_| Target::Url(text.to_owned()));
+        return Address::resolve(text).map(|_| CompareTarget::Url(text.to_owned()));
     }
     if one_word && !text.contains('/') && !schemed(text).is_empty() {
         return Err(format!("{text:?} is no target{}", schemed(text)));
@@ -134,7 +136,7 @@ fn without_address(text: &str) -> Result<Target, String> {
     Err(format!("the command line `{text}` has no ready address: {hint}"))
 }
 
-/// A hint, where an address is one but for its scheme.
+/// A hint, if only the scheme of an address is missing.
 fn schemed(text: &str) -> String {
     let url = format!("http://{text}");
     let whole = !text.contains("://") && text.contains(':');
@@ -144,8 +146,8 @@ fn schemed(text: &str) -> String {
     }
 }
 
-/// A wsbench at a path, which has to say so itself.
-fn binary(text: &str) -> Result<Target, String> {
+/// The wsbench at a path. Its `--version` must say that it is one.
+fn binary(text: &str) -> Result<CompareTarget, String> {
     let path = find(text)?;
     let version = version(&path).map_err(|why| {
         format!(
@@ -153,7 +155,7 @@ fn binary(text: &str) -> Result<Target, String> {
              '{text}{AT}http://127.0.0.1:9000'"
         )
     })?;
-    Ok(Target::Binary { path, version })
+    Ok(CompareTarget::Binary { path, version })
 }
 
 fn version(path: &Path) -> Result<String, String> {
@@ -174,7 +176,7 @@ fn version(path: &Path) -> Result<String, String> {
         }
         std::thread::sleep(Duration::from_millis(5));
     }
-    // What it wrote is in the pipe: a version is short.
+    // A version is short: all of it is in the pipe.
     let output = child.wait_with_output().map_err(|e| e.to_string())?;
     let said = String::from_utf8_lossy(&output.stdout);
     let line = said.lines().next().unwrap_or_default().trim();
@@ -247,11 +249,11 @@ mod tests {
 
     #[test]
     fn the_last_at_sign_separates_and_words_are_those_of_a_shell() {
-        let read = Target::read("sh -c 'echo \" @ \" $1' @ http://127.0.0.1:{port}");
+        let read = CompareTarget::parse("sh -c 'echo \" @ \" $1' @ http://127.0.0.1:{port}");
         assert!(read.unwrap_err().contains("not in the command line"));
         let text = "  sh -c 'echo \" @ \" {port}' x\\ y @ http://127.0.0.1:{port} ";
-        let read = Target::read(text).expect("it can be read");
-        let Target::Command { words, url, line } = &read else { panic!("{read:?}") };
+        let read = CompareTarget::parse(text).expect("it can be read");
+        let CompareTarget::Command { words, url, line } = &read else { panic!("{read:?}") };
         assert_eq!(*words, ["sh", "-c", "echo \" @ \" {port}", "x y"]);
         assert_eq!(url, "http://127.0.0.1:{port}");
         assert_eq!(line, "sh -c 'echo \" @ \" {port}' x\\ y");
@@ -261,17 +263,19 @@ mod tests {
     #[test]
     fn a_url_is_a_server_that_runs() {
         let url = "http://127.0.0.1:8080".to_owned();
-        assert_eq!(Target::read(&url), Ok(Target::Url(url.clone())));
-        assert_eq!(Target::Url(url).to_string(), "http://127.0.0.1:8080, running already");
+        assert_eq!(CompareTarget::parse(&url), Ok(CompareTarget::Url(url.clone())));
+        assert_eq!(CompareTarget::Url(url).to_string(), "http://127.0.0.1:8080, running already");
     }
 
     #[test]
     fn this_program_is_a_wsbench_and_a_shell_is_none() {
-        let why = Target::read("sh").unwrap_err();
+        let why = CompareTarget::parse("sh").unwrap_err();
         assert!(why.contains("sh is no wsbench (it answers --version with"), "{why}");
         assert!(why.ends_with("'sh @ http://127.0.0.1:9000'"), "{why}");
-        let itself = Target::itself().expect("it is somewhere");
-        assert!(matches!(&itself, Target::Binary { version, .. } if version.starts_with("wsb")));
+        let itself = CompareTarget::itself().expect("it is somewhere");
+        assert!(
+            matches!(&itself, CompareTarget::Binary { version, .. } if version.starts_with("wsb"))
+        );
         assert_eq!(itself.address(), None);
     }
 
@@ -301,7 +305,7 @@ mod tests {
             (&format!("{folder}/plane"), "there is no such file"),
             (&folder, "it is a folder"),
         ] {
-            let why = Target::read(text).unwrap_err();
+            let why = CompareTarget::parse(text).unwrap_err();
             assert!(why.contains(part), "{text:?}: {why}");
         }
     }

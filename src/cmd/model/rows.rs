@@ -1,24 +1,24 @@
-//! The tables of `wsbench model`: models as lines of cells.
+//! The tables of `wsbench model`.
 
-use crate::cmd::model::{Way, cases, per_message, per_second};
-use crate::cmd::plan::rows::{Row, row};
+use crate::cmd::model::{Direction, cases, per_message, per_second};
+use crate::cmd::table::{Cells, cells};
 use crate::plan::Plan;
 use crate::predict::{Distribution, Exchange, Model};
 use crate::units::{human_bytes, human_ns, thousands, three};
 
-/// The most kinds of messages that are told of a series.
+/// The most kinds of messages that are listed for a series.
 const MOST_KINDS: usize = 8;
-/// What no arithmetic knows.
+/// Stands for what arithmetic cannot know.
 const UNKNOWN: &str = "–";
 
-/// A series' model, and the client counts that have the same.
-pub(super) struct Told {
+/// A series' model, with the client counts that share it.
+pub(super) struct SeriesModel {
     label: String,
     clients: Vec<u32>,
     model: Model,
 }
 
-impl Told {
+impl SeriesModel {
     /// Its first cells.
     fn cells(&self) -> Vec<String> {
         let counts: Vec<String> = self.clients.iter().map(|&n| thousands(n.into())).collect();
@@ -26,16 +26,18 @@ impl Told {
     }
 }
 
-/// The models of a plan, client counts without a difference joined.
-pub(super) fn told(plan: &Plan) -> Vec<Told> {
-    let mut all: Vec<Told> = Vec::new();
+/// The models of a plan. Client counts with equal models are joined.
+pub(super) fn series_models(plan: &Plan) -> Vec<SeriesModel> {
+    let mut all: Vec<SeriesModel> = Vec::new();
     for (case, series, model) in cases(plan) {
         let Some(model) = model else { continue };
         match all.iter_mut().find(|t| t.label == series.label && t.model == model) {
-            Some(told) => told.clients.push(case.clients),
-            None => {
-                all.push(Told { label: series.label.clone(), clients: vec![case.clients], model })
-            }
+            Some(known) => known.clients.push(case.clients),
+            None => all.push(SeriesModel {
+                label: series.label.clone(),
+                clients: vec![case.clients],
+                model,
+            }),
         }
     }
     all
@@ -43,31 +45,35 @@ pub(super) fn told(plan: &Plan) -> Vec<Told> {
 
 /// A whole number as it is, another with three digits.
 fn amount(value: f64) -> String {
-    match value.fract() == 0.0 || value >= 999.5 {
-        true => thousands(value.round() as u64),
-        false => three(value),
+    if value.fract() == 0.0 || value >= 999.5 {
+        thousands(value.round() as u64)
+    } else {
+        three(value)
     }
 }
 
 /// Bytes a message by layer, up, down and both.
-pub(super) fn message_rows(told: &[Told]) -> Vec<Row> {
-    let head = row([
+pub(super) fn message_rows(models: &[SeriesModel]) -> Vec<Cells> {
+    let head = cells([
         "series", "clients", "way", "payload", "heads", "framing", "masks", "control", "overhead",
         "wire", "segments", "TCP/IP", "",
     ]);
     let mut rows = vec![head];
-    for each in told {
-        for (way, name) in [(Way::Up, "up"), (Way::Down, "down"), (Way::Both, "both")] {
+    for each in models {
+        for (way, name) in
+            [(Direction::Up, "up"), (Direction::Down, "down"), (Direction::Both, "both")]
+        {
             let mut cells = match way {
-                Way::Up => each.cells(),
-                Way::Down | Way::Both => vec![String::new(), String::new()],
+                Direction::Up => each.cells(),
+                Direction::Down | Direction::Both => vec![String::new(), String::new()],
             };
             cells.push(name.to_owned());
             cells.extend(per_message(&each.model, way).map(amount));
-            if way == Way::Both {
-                cells.push(match each.model.is_exact() {
-                    true => "exact".to_owned(),
-                    false => format!("the mean over {} kinds", each.model.messages.len()),
+            if way == Direction::Both {
+                cells.push(if each.model.is_exact() {
+                    "exact".to_owned()
+                } else {
+                    format!("the mean over {} kinds", each.model.messages.len())
                 });
             }
             rows.push(cells);
@@ -77,8 +83,8 @@ pub(super) fn message_rows(told: &[Told]) -> Vec<Row> {
 }
 
 /// Bytes a second and client.
-pub(super) fn second_rows(told: &[Told]) -> Vec<Row> {
-    let head = row([
+pub(super) fn second_rows(models: &[SeriesModel]) -> Vec<Cells> {
+    let head = cells([
         "series",
         "clients",
         "messages",
@@ -89,13 +95,13 @@ pub(super) fn second_rows(told: &[Told]) -> Vec<Row> {
         "segments",
         "TCP/IP",
     ]);
-    let rows = told.iter().map(|each| {
+    let rows = models.iter().map(|each| {
         let mut cells = each.cells();
-        let both = per_second(&each.model, Way::Both);
-        let ways = [Way::Up, Way::Down].map(|way| per_second(&each.model, way));
+        let both = per_second(&each.model, Direction::Both);
+        let ways = [Direction::Up, Direction::Down].map(|way| per_second(&each.model, way));
         let (Some(hz), Some(both), [Some(up), Some(down)]) = (each.model.messages_hz, both, ways)
         else {
-            cells.push("as many as there is time for: not known".to_owned());
+            cells.push("as many as possible: not known".to_owned());
             return cells;
         };
         let [_, _, _, _, _, overhead, wire, segments, ip] = both;
@@ -108,12 +114,12 @@ pub(super) fn second_rows(told: &[Told]) -> Vec<Row> {
     std::iter::once(head).chain(rows).collect()
 }
 
-/// The kinds of messages, where a series has several.
-pub(super) fn kind_rows(told: &[Told]) -> Vec<Row> {
-    let mut rows = vec![row([
+/// The kinds of messages of the series that have several.
+pub(super) fn kind_rows(models: &[SeriesModel]) -> Vec<Cells> {
+    let mut rows = vec![cells([
         "series", "clients", "share", "updates", "payload", "overhead", "wire", "TCP/IP",
     ])];
-    for each in told.iter().filter(|t| t.model.messages.len() > 1) {
+    for each in models.iter().filter(|t| t.model.messages.len() > 1) {
         let mut kinds = each.model.messages.clone();
         kinds.sort_by(|a, b| b.share.total_cmp(&a.share));
         for (n, kind) in kinds.iter().take(MOST_KINDS).enumerate() {
@@ -146,10 +152,10 @@ fn costs(exchange: &Exchange) -> [String; 3] {
     [both.protocol().get(), both.wire.get(), exchange.ip_bytes().get()].map(thousands)
 }
 
-/// Heartbeats and what clients send.
-pub(super) fn besides_rows(told: &[Told]) -> Vec<Row> {
-    let mut rows = vec![row(["series", "clients", "what", "when", "overhead", "wire", "TCP/IP"])];
-    for each in told {
+/// Heartbeats, and what clients send.
+pub(super) fn besides_rows(models: &[SeriesModel]) -> Vec<Cells> {
+    let mut rows = vec![cells(["series", "clients", "what", "when", "overhead", "wire", "TCP/IP"])];
+    for each in models {
         if let Some(idle) = each.model.idle {
             let mut cells = each.cells();
             cells.push("heartbeat".to_owned());
@@ -168,18 +174,19 @@ pub(super) fn besides_rows(told: &[Told]) -> Vec<Row> {
     rows
 }
 
-/// Laws of latency, a line each, and the age of information.
-pub(super) fn latency_rows(told: &[Told]) -> Vec<Row> {
-    let mut rows = vec![row(["series", "clients", "what", "least", "mean", "worst", "law"])];
-    for each in told {
+/// Distributions of latency, a line each, and the age of information.
+pub(super) fn latency_rows(models: &[SeriesModel]) -> Vec<Cells> {
+    let mut rows =
+        vec![cells(["series", "clients", "what", "least", "mean", "worst", "distribution"])];
+    for each in models {
         let delivery = each.model.delivery.as_ref();
         let response = each.model.response.as_ref();
         let mut cells = each.cells();
-        cells.extend(law_cells("delivery", delivery));
+        cells.extend(distribution_cells("delivery", delivery));
         rows.push(cells);
         if response.is_some() {
             let mut cells = vec![String::new(); 2];
-            cells.extend(law_cells("response", response));
+            cells.extend(distribution_cells("response", response));
             rows.push(cells);
         }
         let mean = each.model.age_mean_ns.map_or_else(|| UNKNOWN.to_owned(), human_ns);
@@ -190,13 +197,13 @@ pub(super) fn latency_rows(told: &[Told]) -> Vec<Row> {
     rows
 }
 
-fn law_cells(what: &str, law: Option<&Distribution>) -> Vec<String> {
+fn distribution_cells(what: &str, distribution: Option<&Distribution>) -> Vec<String> {
     let mut cells = vec![what.to_owned()];
-    match law {
+    match distribution {
         None => cells.extend([UNKNOWN, UNKNOWN, UNKNOWN, "not known"].map(str::to_owned)),
-        Some(law) => {
-            cells.extend([law.least_ns(), law.mean_ns(), law.worst_ns()].map(human_ns));
-            cells.push(law.words());
+        Some(known) => {
+            cells.extend([known.least_ns(), known.mean_ns(), known.worst_ns()].map(human_ns));
+            cells.push(known.words());
         }
     }
     cells

@@ -1,22 +1,14 @@
-//! The tables of `wsbench plan`: a plan as lines of cells, and cells as columns.
+//! The tables of `wsbench plan`.
 
 use crate::cmd::relay::describe_delay;
+use crate::cmd::table::{Cells, cells};
 use crate::feed::{Semantics, Spec, Workload};
 use crate::gate::limit::Limit;
 use crate::plan::{Case, Plan, PlannedSeries, Preflight, Server, estimate};
 use crate::units::{human_bytes, human_ns, thousands, three};
-use std::fmt::Write as _;
 
-/// The cells of a line.
-pub(in crate::cmd) type Row = Vec<String>;
-
-/// A line of words.
-pub(in crate::cmd) fn row<const N: usize>(cells: [&str; N]) -> Row {
-    cells.iter().map(|cell| (*cell).to_owned()).collect()
-}
-
-/// What an update means to the next, where that is not the latest alone and at once.
-fn meaning(feed: &Spec) -> String {
+/// Names the semantics of updates, unless only the latest counts and it is sent at once.
+fn semantics_of(feed: &Spec) -> String {
     let log = match feed.semantics {
         Semantics::Log => "; every update counts",
         Semantics::Snapshot => "",
@@ -35,7 +27,7 @@ fn ns(value: u64) -> String {
 }
 
 /// The settings that hold for every case.
-pub(super) fn facts(plan: &Plan) -> Vec<Row> {
+pub(super) fn facts(plan: &Plan) -> Vec<Cells> {
     let (feed, timing) = (&plan.feed, &plan.timing);
     let arrivals = match feed.arrivals {
         crate::feed::Arrivals::Periodic if feed.spread => "periodic, phases spread",
@@ -54,10 +46,7 @@ pub(super) fn facts(plan: &Plan) -> Vec<Row> {
         0 => "as fast as it goes".to_owned(),
         ramp => ns(ramp),
     };
-    let delay = match plan.delay.is_none() {
-        true => "none".to_owned(),
-        false => describe_delay(&plan.delay),
-    };
+    let delay = if plan.delay.is_none() { "none".to_owned() } else { describe_delay(&plan.delay) };
     let mut rows = vec![
         vec![
             "feed".to_owned(),
@@ -68,7 +57,7 @@ pub(super) fn facts(plan: &Plan) -> Vec<Row> {
                     other => format!("{}, ", other.name()),
                 },
                 three(feed.rate_hz),
-                meaning(feed),
+                semantics_of(feed),
                 feed.payload_bytes,
                 feed.kind.name(),
                 plan.seed
@@ -107,13 +96,13 @@ fn series_fact(series: &PlannedSeries) -> String {
     format!("{name}{at}, {pace}{connection}{}", settings(series))
 }
 
-/// A transport's settings, as far as they are not told already: words and numbers by name.
+/// A transport's settings, by name, other than those that have a place of their own.
 fn settings(series: &PlannedSeries) -> String {
     let Ok(serde_json::Value::Object(params)) = series.settings.to_json() else {
         return String::new();
     };
-    let told = ["interval_ns", "new_connection"];
-    let shown = params.iter().filter(|(name, _)| !told.contains(&name.as_str()));
+    let elsewhere = ["interval_ns", "new_connection"];
+    let shown = params.iter().filter(|(name, _)| !elsewhere.contains(&name.as_str()));
     let words = shown.map(|(name, value)| {
         let value = match (name.strip_suffix("_ns"), value) {
             (Some(_), value) => value.as_u64().map_or_else(|| value.to_string(), ns),
@@ -138,9 +127,9 @@ fn title(plan: &Plan, case: &Case) -> String {
     }
 }
 
-/// What runs, where and how long.
-pub(super) fn case_rows(plan: &Plan) -> Vec<Row> {
-    let head = row([
+/// What runs, in which processes and how long.
+pub(super) fn case_rows(plan: &Plan) -> Vec<Cells> {
+    let head = cells([
         "case",
         "series",
         "clients",
@@ -189,8 +178,8 @@ pub(super) fn case_rows(plan: &Plan) -> Vec<Row> {
 }
 
 /// Bytes a second by layer.
-pub(super) fn traffic_rows(plan: &Plan) -> Vec<Row> {
-    let head = row([
+pub(super) fn traffic_rows(plan: &Plan) -> Vec<Cells> {
+    let head = cells([
         "case",
         "series",
         "clients",
@@ -203,15 +192,15 @@ pub(super) fn traffic_rows(plan: &Plan) -> Vec<Row> {
     ]);
     let first = plan.cases.iter().filter(|c| !c.floor && c.repeat == 0);
     let rows = first.map(|case| {
-        let mut cells = vec![
+        let mut row = vec![
             (case.index + 1).to_string(),
             title(plan, case),
             thousands(u64::from(case.clients)),
         ];
         match estimate(plan, case).traffic {
-            None => cells.push("not known".to_owned()),
+            None => row.push("not known".to_owned()),
             Some(t) => {
-                cells.push(format!("{}/s", thousands(t.events.round() as u64)));
+                row.push(format!("{}/s", thousands(t.events.round() as u64)));
                 let layers = [
                     t.payload_bytes,
                     t.protocol_up_bytes,
@@ -219,17 +208,17 @@ pub(super) fn traffic_rows(plan: &Plan) -> Vec<Row> {
                     t.wire_bytes,
                     t.ip_bytes,
                 ];
-                cells.extend(layers.map(|bytes| format!("{}/s", human_bytes(bytes))));
+                row.extend(layers.map(|bytes| format!("{}/s", human_bytes(bytes))));
             }
         }
-        cells
+        row
     });
     std::iter::once(head).chain(rows).collect()
 }
 
 /// Memory by owner.
-pub(super) fn memory_rows(plan: &Plan) -> Vec<Row> {
-    let head = row(["case", "series", "clients", "driver", "server", "kernel", "together"]);
+pub(super) fn memory_rows(plan: &Plan) -> Vec<Cells> {
+    let head = cells(["case", "series", "clients", "driver", "server", "kernel", "together"]);
     let rows = plan.cases.iter().filter(|c| c.repeat == 0).map(|case| {
         let e = estimate(plan, case);
         let size = |bytes: u64| match bytes {
@@ -249,11 +238,10 @@ pub(super) fn memory_rows(plan: &Plan) -> Vec<Row> {
     std::iter::once(head).chain(rows).collect()
 }
 
-/// What the figures are held against.
-pub(super) fn limit_rows(limits: &[Limit]) -> Vec<Row> {
-    let or_all = |names: Vec<String>, what: &str| match names.is_empty() {
-        true => format!("all {what}"),
-        false => names.join(", "),
+/// The limits.
+pub(super) fn limit_rows(limits: &[Limit]) -> Vec<Cells> {
+    let or_all = |names: Vec<String>, what: &str| {
+        if names.is_empty() { format!("all {what}") } else { names.join(", ") }
     };
     let rows = limits.iter().map(|limit| {
         let named = limit.rule().is_ok_and(|rule| rule.names_series());
@@ -270,8 +258,8 @@ pub(super) fn limit_rows(limits: &[Limit]) -> Vec<Row> {
     rows.collect()
 }
 
-/// Needs against the machine's bounds.
-pub(super) fn check_rows(preflight: &Preflight) -> Vec<Row> {
+/// What is needed, and what the machine has.
+pub(super) fn check_rows(preflight: &Preflight) -> Vec<Cells> {
     let rows = preflight.checks.iter().map(|c| {
         let verdict = match (c.ok, c.required) {
             (true, _) => "ok",
@@ -286,25 +274,4 @@ pub(super) fn check_rows(preflight: &Preflight) -> Vec<Row> {
         ]
     });
     rows.collect()
-}
-
-/// Lines columns up; those listed are set to the right.
-pub(in crate::cmd) fn columns(out: &mut String, rows: &[Row], right: &[usize]) {
-    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |n: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(n));
-        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..count).map(width).collect();
-    for row in rows {
-        let mut line = String::new();
-        for (n, cell) in row.iter().enumerate() {
-            let width = widths[n];
-            let _ = match right.contains(&n) {
-                true => write!(line, "  {cell:>width$}"),
-                false => write!(line, "  {cell:<width$}"),
-            };
-        }
-        let _ = writeln!(out, "{}", line.trim_end());
-    }
 }

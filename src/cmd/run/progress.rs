@@ -1,6 +1,7 @@
-//! What is shown on standard error while a run goes on: a line that moves on a terminal, a plain
-//! line a case elsewhere.
+//! What is shown on standard error during a run: on a terminal one line that changes, elsewhere a
+//! plain line for each case.
 
+use crate::cmd::console::{note, warn};
 use crate::run::Note;
 use crate::units::{human_ns, thousands};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -8,7 +9,7 @@ use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 /// Shows a run.
-pub(crate) struct Progress {
+pub(crate) struct RunProgress {
     bar: ProgressBar,
     plain: bool,
     heading: String,
@@ -19,20 +20,21 @@ pub(crate) struct Progress {
     rate: f64,
 }
 
-impl Progress {
-    /// Shows on standard error, or nothing where it is to be quiet.
-    pub(crate) fn new(quiet: bool) -> Progress {
+impl RunProgress {
+    /// Shows on standard error, or nothing if it is to be quiet.
+    pub(crate) fn new(quiet: bool) -> RunProgress {
         let terminal = std::io::stderr().is_terminal();
-        let target = match quiet || !terminal {
-            true => ProgressDrawTarget::hidden(),
-            false => ProgressDrawTarget::stderr_with_hz(5),
+        let target = if quiet || !terminal {
+            ProgressDrawTarget::hidden()
+        } else {
+            ProgressDrawTarget::stderr_with_hz(5)
         };
         let bar = ProgressBar::with_draw_target(None, target);
         // A fixed template that parses.
         if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
             bar.set_style(style);
         }
-        Progress {
+        RunProgress {
             bar,
             plain: !quiet && !terminal,
             heading: String::new(),
@@ -44,16 +46,16 @@ impl Progress {
         }
     }
 
-    /// Puts something before every line: of which runs this is one.
-    pub(crate) fn under(&mut self, heading: String) {
+    /// Puts something before every line: which run of several this is.
+    pub(crate) fn set_heading(&mut self, heading: String) {
         self.bar.set_message(heading.clone());
         self.bar.tick();
         self.heading = heading + " ";
     }
 
-    /// Takes in what the run tells.
-    pub(crate) fn note(&mut self, note: Note) {
-        match note {
+    /// Shows what the run reports.
+    pub(crate) fn show(&mut self, news: Note) {
+        match news {
             Note::Case { place, of, info } => {
                 let clients = thousands(info.clients.into());
                 let heading = &self.heading;
@@ -62,7 +64,7 @@ impl Progress {
                 self.events = (0, Instant::now());
                 self.rate = 0.0;
                 if self.plain {
-                    eprintln!("{}", self.case);
+                    note(&self.case);
                 }
             }
             Note::Stage { name, length_ns } => {
@@ -71,13 +73,13 @@ impl Progress {
                 self.bar.tick();
             }
             Note::Progress { connected, failed, events, faults } => {
-                self.moved(connected, failed, events, faults);
+                self.show_progress(connected, failed, events, faults);
             }
-            Note::Word(word) => self.bar.suspend(|| eprintln!("warning: {word}")),
+            Note::Word(word) => self.bar.suspend(|| warn(word)),
         }
     }
 
-    fn moved(&mut self, connected: u64, failed: u64, events: u64, faults: u64) {
+    fn show_progress(&mut self, connected: u64, failed: u64, events: u64, faults: u64) {
         let (before, since) = self.events;
         let elapsed = since.elapsed();
         if elapsed >= Duration::from_millis(500) {
@@ -97,13 +99,13 @@ impl Progress {
             text.push_str(&format!(", {} left", human_ns(left)));
         }
         if failed + faults > 0 {
-            text.push_str(&format!(", {} faults", thousands(failed + faults)));
+            text.push_str(&format!(", {} errors", thousands(failed + faults)));
         }
         self.bar.set_message(text);
         self.bar.tick();
     }
 
-    /// Takes the line away.
+    /// Removes the line.
     pub(crate) fn clear(&mut self) {
         self.bar.finish_and_clear();
     }

@@ -200,13 +200,13 @@ mod tests {
         assert_eq!(
             conclusion(&judgement),
             "NOT COMPARABLE: 1 not comparable, 1 passed of 2 figures. Exit code 97: undecided, \
-             where `--strict` asks for a decision."
+             with --strict."
         );
         judgement.findings.push(finding(Decision::Fail, "c"));
         assert_eq!(
             conclusion(&judgement),
-            "FAIL: 1 failed, 1 not comparable, 1 passed of 3 figures. Exit code 98: a regression \
-             against the baseline, or of B against A."
+            "FAIL: 1 failed, 1 not comparable, 1 passed of 3 figures. Exit code 98: worse than \
+             the baseline, or B worse than A."
         );
     }
 

@@ -64,8 +64,7 @@ pub fn judgement() -> Judgement {
     exact.baseline = Some(Figure::count(193));
     exact.text = "the response's head is 32 bytes longer".to_owned();
     exact.details = vec![
-        "byte 57, line 3:\n- Content-Type: text/plain\n+ X-ClientError: <b>|::error::x</b>"
-            .to_owned(),
+        "byte 57, line 3:\n- Content-Type: text/plain\n+ X-Fault: <b>|::error::x</b>".to_owned(),
         "wsbench run scenario.toml --save-baseline FILE".to_owned(),
     ];
     all.findings.push(exact);

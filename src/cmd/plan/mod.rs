@@ -7,81 +7,89 @@
 //! | `plan` | the complete plan, as in the header of a result file; times end in `_ns` |
 //! | `hash` | the SHA-1 of the plan, as in a result file |
 //! | `estimates` | one object a case, in the order of `plan.cases`; times in nanoseconds, sizes in bytes, `traffic` in bytes a second |
-//! | `limits` | what the figures are held against: `metric`, `series`, `clients`, `condition`, `abort_on_fail`, `delay_abort_eval_ns`, `about`; those left out of the scenario are left out |
+//! | `limits` | the limits: `metric`, `series`, `clients`, `condition`, `abort_on_fail`, `delay_abort_eval_ns`, `about`; those left out of the scenario are left out |
 //! | `preflight` | `checks` (`name`, `needed`, `available`, `ok`, `required`, `remedy`) and `unread` |
 //! | `warnings` | sentences |
 //! | `ready` | whether `wsbench run` would begin |
 
-pub(super) mod rows;
+mod rows;
 
-use crate::cli::PlanArgs;
-use crate::error::{Failure, Outcome};
+use crate::cli::{PlanArgs, PlanFormat};
+use crate::cmd::console::print;
+use crate::cmd::table::append_columns;
+use crate::error::{Failure, Outcome, at};
 use crate::gate::limit::Limit;
 use crate::os::Machine;
 use crate::plan::{Estimate, Plan, Preflight, Resolved, estimate, resolve};
 use crate::scenario;
+use crate::scenario::find_shipped;
 use crate::units::human_ns;
-use rows::{case_rows, check_rows, columns, facts, limit_rows, memory_rows, traffic_rows};
+use rows::{case_rows, check_rows, facts, limit_rows, memory_rows, traffic_rows};
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// How a plan is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-pub enum PlanFormat {
-    /// For people.
-    #[default]
-    Text,
-    /// For programs.
-    Json,
-}
-
-/// A scenario made ready for this machine.
+/// A scenario, resolved for this machine.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prepared {
     /// What will run.
     pub plan: Plan,
-    /// What its figures are held against.
+    /// The limits of its figures.
     pub limits: Vec<Limit>,
     /// Whether it can.
     pub preflight: Preflight,
-    /// What is legal and probably not meant.
+    /// What is legal and probably a mistake.
     pub warnings: Vec<String>,
 }
 
-/// Reads a scenario, makes its plan and holds it against the machine.
+/// Reads a scenario, makes its plan and compares it with the machine.
 ///
 /// # Errors
-/// Everything that is wrong with the scenario, as one usage failure. A machine that falls short
-/// is no error here; see [`Preflight::refusal`].
+/// Everything that is wrong with the scenario, as one failure. That the machine is too small is in
+/// [`Preflight::refusal`] instead.
 pub fn prepare(path: &Path, overrides: &[String], machine: &Machine) -> Outcome<Prepared> {
+    suggest_shipped(path)?;
     let file = scenario::load(path, overrides)?;
     let Resolved { plan, limits, warnings } = resolve(&file, machine)?;
     let preflight = Preflight::new(&plan, machine);
     Ok(Prepared { plan, limits, preflight, warnings })
 }
 
+/// Names the command that writes a scenario which comes with the program, if the file is missing and
+/// has the name of one.
+pub(super) fn suggest_shipped(path: &Path) -> Outcome<()> {
+    let name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    if path.exists() || find_shipped(name).is_none() {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "there is no file {}. To write this scenario, which comes with wsbench, run `wsbench init \
+         --from {name}`",
+        path.display()
+    )))
+}
+
 /// Prints the plan of a scenario.
 ///
 /// # Errors
-/// Where the scenario cannot be used or standard output not be written.
+/// If the scenario cannot be used or standard output cannot be written.
 pub(crate) fn run(args: &PlanArgs) -> Outcome<()> {
     let overrides = crate::cmd::heads::overrides(&args.scenario, &args.overrides, &args.heads)?;
-    let text = show(&prepare(&args.scenario, &overrides, &Machine::read())?, args.format)?;
-    crate::cmd::print(text.as_bytes())
+    let prepared = prepare(&args.scenario, &overrides, &Machine::read())?;
+    print(render(&prepared, args.format)?.as_bytes())
 }
 
 /// Renders a plan.
 ///
 /// # Errors
-/// Where a number in it is not JSON.
-pub fn show(prepared: &Prepared, format: PlanFormat) -> Outcome<String> {
+/// If a number in it is not JSON.
+pub fn render(prepared: &Prepared, format: PlanFormat) -> Outcome<String> {
     match format {
-        PlanFormat::Text => Ok(text(prepared)),
-        PlanFormat::Json => json(prepared),
+        PlanFormat::Text => Ok(render_text(prepared)),
+        PlanFormat::Json => render_json(prepared),
     }
 }
 
-fn json(prepared: &Prepared) -> Outcome<String> {
+fn render_json(prepared: &Prepared) -> Outcome<String> {
     let Prepared { plan, limits, preflight, warnings } = prepared;
     let estimates: Vec<Estimate> = plan.cases.iter().map(|case| estimate(plan, case)).collect();
     let value = serde_json::json!({
@@ -93,11 +101,11 @@ fn json(prepared: &Prepared) -> Outcome<String> {
         "warnings": warnings,
         "ready": preflight.refusal().is_none(),
     });
-    let text = serde_json::to_string_pretty(&value).map_err(|e| Failure::run(e.to_string()))?;
+    let text = serde_json::to_string_pretty(&value).map_err(at("cannot render the plan"))?;
     Ok(text + "\n")
 }
 
-fn text(prepared: &Prepared) -> String {
+fn render_text(prepared: &Prepared) -> String {
     let Prepared { plan, limits, preflight, warnings } = prepared;
     let mut out = String::new();
     let total: u64 = plan.cases.iter().map(|case| estimate(plan, case).duration_ns).sum();
@@ -108,19 +116,19 @@ fn text(prepared: &Prepared) -> String {
         let _ = writeln!(out, "{}", plan.about);
     }
     out.push('\n');
-    columns(&mut out, &facts(plan), &[]);
+    append_columns(&mut out, &facts(plan), &[]);
     let _ = writeln!(out, "\nCases, in this order");
-    columns(&mut out, &case_rows(plan), &[0, 2, 3, 4, 5, 8]);
+    append_columns(&mut out, &case_rows(plan), &[0, 2, 3, 4, 5, 8]);
     let _ = writeln!(out, "\nExpected bytes a second while load lasts, all clients together");
-    columns(&mut out, &traffic_rows(plan), &[0, 2, 3, 4, 5, 6, 7, 8]);
+    append_columns(&mut out, &traffic_rows(plan), &[0, 2, 3, 4, 5, 6, 7, 8]);
     let _ = writeln!(out, "\nExpected memory (estimates)");
-    columns(&mut out, &memory_rows(plan), &[0, 2, 3, 4, 5, 6]);
+    append_columns(&mut out, &memory_rows(plan), &[0, 2, 3, 4, 5, 6]);
     if !limits.is_empty() {
         let _ = writeln!(out, "\nLimits");
-        columns(&mut out, &limit_rows(limits), &[]);
+        append_columns(&mut out, &limit_rows(limits), &[]);
     }
     let _ = writeln!(out, "\nThis machine");
-    columns(&mut out, &check_rows(preflight), &[]);
+    append_columns(&mut out, &check_rows(preflight), &[]);
     for check in preflight.checks.iter().filter(|c| !c.ok) {
         let _ = writeln!(out, "  {}: {}", check.name, check.remedy);
     }
@@ -132,7 +140,7 @@ fn text(prepared: &Prepared) -> String {
     }
     let verdict = match preflight.refusal() {
         None => "`wsbench run` would begin.",
-        Some(_) => "`wsbench run` would refuse: the machine falls short.",
+        Some(_) => "`wsbench run` would refuse: the machine is too small.",
     };
     let _ = writeln!(out, "\n{verdict}");
     out

@@ -1,26 +1,27 @@
 //! `wsbench model`: what each series costs and how late it is, by arithmetic alone.
 //!
-//! Separate from `plan`, which says what a whole case takes of this machine, and from the reports,
-//! which set the same figures beside measured ones. The JSON is an object with
+//! Separate from `plan`, which estimates what a whole case needs of this machine, and from the
+//! reports, which show the same figures beside measured ones. The JSON is an object with
 //!
 //! | key | value |
 //! |---|---|
 //! | `name`, `hash` | of the scenario and its plan |
-//! | `delay_ns` | one way between client and server |
+//! | `delay_ns` | one direction between client and server |
 //! | `models` | one object a series and client count |
 //!
 //! and each of `models` has `series`, `transport`, `clients`, `exact` (else an expectation over
 //! kinds of messages), `messages_hz`, `message` and `second` (bytes by layer, `up`, `down` and
 //! `both`, for a message and for a second and client), `kinds`, `idle`, `sending`, `delivery` and
-//! `response` (`least_ns`, `mean_ns`, `worst_ns`, `words`) and `age_mean_ns`. Where the server is
-//! not ours it has `unknown` instead, which says so.
+//! `response` (`least_ns`, `mean_ns`, `worst_ns`, `words`) and `age_mean_ns`. If the server is
+//! not the bundled one, `unknown` stands instead, with the reason.
 
 mod rows;
 
-use crate::cli::PlanArgs;
-use crate::cmd::plan::rows::columns;
-use crate::cmd::plan::{PlanFormat, prepare};
-use crate::error::{Failure, Outcome};
+use crate::cli::{PlanArgs, PlanFormat};
+use crate::cmd::console::print;
+use crate::cmd::plan::prepare;
+use crate::cmd::table::append_columns;
+use crate::error::{Outcome, at};
 use crate::os::Machine;
 use crate::plan::{Case, Plan, PlannedSeries};
 use crate::predict::{Distribution, Exchange, Model, SEGMENT_HEADER_BYTES};
@@ -30,20 +31,21 @@ use serde_json::{Value, json};
 use std::fmt::Write as _;
 
 /// Why a series has no model.
-const UNKNOWN: &str = "the server is not ours: what it sends and when cannot be foretold";
+const UNKNOWN: &str =
+    "the server is not the bundled one: what it sends, and when, cannot be predicted";
 
 /// One direction of an exchange, or both, as the reports name layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+enum Direction {
     Up,
     Down,
     Both,
 }
 
-/// A count of one way of an exchange: its flow, its segments.
+/// A count of one direction of an exchange: its flow, its segments.
 type Of = fn(&Flow, u64) -> u64;
 
-/// What is counted of an exchange one way, by its name in files.
+/// What is counted of an exchange one direction, by its name in files.
 const LAYERS: [(&str, Of); 9] = [
     ("payload_bytes", |f, _| f.payload.get()),
     ("heads_bytes", |f, _| f.heads.get()),
@@ -56,31 +58,31 @@ const LAYERS: [(&str, Of); 9] = [
     ("ip_bytes", |f, segments| f.wire.get() + SEGMENT_HEADER_BYTES * segments),
 ];
 
-fn one_way(exchange: &Exchange, way: Way) -> (Flow, u64) {
+fn one_way(exchange: &Exchange, direction: Direction) -> (Flow, u64) {
     let Exchange { ledger, segments_up, segments_down } = exchange;
-    match way {
-        Way::Up => (ledger.up, *segments_up),
-        Way::Down => (ledger.down, *segments_down),
-        Way::Both => (ledger.both(), segments_up + segments_down),
+    match direction {
+        Direction::Up => (ledger.up, *segments_up),
+        Direction::Down => (ledger.down, *segments_down),
+        Direction::Both => (ledger.both(), segments_up + segments_down),
     }
 }
 
-/// What is counted, one way, for a message.
-fn per_message(model: &Model, way: Way) -> [f64; 9] {
+/// What is counted, one direction, for a message.
+fn per_message(model: &Model, direction: Direction) -> [f64; 9] {
     LAYERS.map(|(_, of)| {
         model.per_message(|e| {
-            let (flow, segments) = one_way(e, way);
+            let (flow, segments) = one_way(e, direction);
             of(&flow, segments) as f64
         })
     })
 }
 
-/// The same for a second and client, where the rate is known.
-fn per_second(model: &Model, way: Way) -> Option<[f64; 9]> {
+/// The same for a second and client, if the rate is known.
+fn per_second(model: &Model, direction: Direction) -> Option<[f64; 9]> {
     let mut all = [0.0; 9];
     for (sum, (_, of)) in all.iter_mut().zip(LAYERS) {
         *sum = model.per_second(|e| {
-            let (flow, segments) = one_way(e, way);
+            let (flow, segments) = one_way(e, direction);
             of(&flow, segments) as f64
         })?;
     }
@@ -96,20 +98,20 @@ fn cases(plan: &Plan) -> impl Iterator<Item = (&Case, &PlannedSeries, Option<Mod
 /// Prints the models of a scenario.
 ///
 /// # Errors
-/// Where the scenario cannot be used or standard output not be written.
+/// If the scenario cannot be used or standard output cannot be written.
 pub(crate) fn run(args: &PlanArgs) -> Outcome<()> {
     let overrides = crate::cmd::heads::overrides(&args.scenario, &args.overrides, &args.heads)?;
     let plan = prepare(&args.scenario, &overrides, &Machine::read())?.plan;
-    crate::cmd::print(show(&plan, args.format)?.as_bytes())
+    print(render(&plan, args.format)?.as_bytes())
 }
 
 /// Renders the models of a plan.
 ///
 /// # Errors
-/// Where a number in one is not JSON.
-pub(crate) fn show(plan: &Plan, format: PlanFormat) -> Outcome<String> {
+/// If a number in one is not JSON.
+fn render(plan: &Plan, format: PlanFormat) -> Outcome<String> {
     match format {
-        PlanFormat::Text => Ok(text(plan)),
+        PlanFormat::Text => Ok(render_text(plan)),
         PlanFormat::Json => {
             let models: Vec<Value> = cases(plan).map(|(c, s, m)| value(c, s, m.as_ref())).collect();
             let value = json!({
@@ -119,7 +121,7 @@ pub(crate) fn show(plan: &Plan, format: PlanFormat) -> Outcome<String> {
                 "models": models,
             });
             let text =
-                serde_json::to_string_pretty(&value).map_err(|e| Failure::run(e.to_string()))?;
+                serde_json::to_string_pretty(&value).map_err(at("cannot render the models"))?;
             Ok(text + "\n")
         }
     }
@@ -137,13 +139,13 @@ fn value(case: &Case, series: &PlannedSeries, model: Option<&Model>) -> Value {
             "exact": model.is_exact(),
             "messages_hz": model.messages_hz,
             "updates_per_message": number(model.updates_per_message()),
-            "message": ways(|way| Some(per_message(model, way))),
-            "second": ways(|way| per_second(model, way)),
+            "message": ways(|direction| Some(per_message(model, direction))),
+            "second": ways(|direction| per_second(model, direction)),
             "kinds": model.messages,
             "idle": model.idle,
             "sending": model.sending,
-            "delivery": model.delivery.as_ref().map(law),
-            "response": model.response.as_ref().map(law),
+            "delivery": model.delivery.as_ref().map(distribution),
+            "response": model.response.as_ref().map(distribution),
             "age_mean_ns": model.age_mean_ns.map(number),
         }),
     };
@@ -154,35 +156,32 @@ fn value(case: &Case, series: &PlannedSeries, model: Option<&Model>) -> Value {
     value
 }
 
-fn ways(of: impl Fn(Way) -> Option<[f64; 9]>) -> Value {
-    let one = |way| match of(way) {
+fn ways(of: impl Fn(Direction) -> Option<[f64; 9]>) -> Value {
+    let one = |direction| match of(direction) {
         None => Value::Null,
         Some(all) => {
             let names = LAYERS.iter().map(|(name, _)| (*name).to_owned());
             Value::Object(names.zip(all.map(number)).collect())
         }
     };
-    json!({ "up": one(Way::Up), "down": one(Way::Down), "both": one(Way::Both) })
+    json!({ "up": one(Direction::Up), "down": one(Direction::Down), "both": one(Direction::Both) })
 }
 
 /// A whole number without a fraction.
 fn number(value: f64) -> Value {
-    match value.fract() == 0.0 && value.abs() < 9e15 {
-        true => json!(value as i64),
-        false => json!(value),
-    }
+    if value.fract() == 0.0 && value.abs() < 9e15 { json!(value as i64) } else { json!(value) }
 }
 
-fn law(law: &Distribution) -> Value {
+fn distribution(known: &Distribution) -> Value {
     json!({
-        "least_ns": number(law.least_ns()),
-        "mean_ns": number(law.mean_ns()),
-        "worst_ns": number(law.worst_ns()),
-        "words": law.words(),
+        "least_ns": number(known.least_ns()),
+        "mean_ns": number(known.mean_ns()),
+        "worst_ns": number(known.worst_ns()),
+        "words": known.words(),
     })
 }
 
-fn text(plan: &Plan) -> String {
+fn render_text(plan: &Plan) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "{}: what a message costs and how late it is, by arithmetic", plan.name);
     if !plan.about.is_empty() {
@@ -190,29 +189,29 @@ fn text(plan: &Plan) -> String {
     }
     let delay = match plan.delay.one_way_ns {
         0 => "no delay between client and server".to_owned(),
-        ns => format!("{} one way between client and server", human_ns(ns as f64)),
+        ns => format!("{} one direction between client and server", human_ns(ns as f64)),
     };
     let _ = writeln!(out, "With {delay}; the server's own time is not counted.");
     if !plan.bundled() {
         let _ = writeln!(out, "\nUnknown: {UNKNOWN}.");
         return out;
     }
-    let told = rows::told(plan);
+    let models = rows::series_models(plan);
     let _ = writeln!(out, "\nBytes a message");
-    columns(&mut out, &rows::message_rows(&told), &[3, 4, 5, 6, 7, 8, 9, 10, 11]);
+    append_columns(&mut out, &rows::message_rows(&models), &[3, 4, 5, 6, 7, 8, 9, 10, 11]);
     let _ = writeln!(out, "\nBytes a second and client");
-    columns(&mut out, &rows::second_rows(&told), &[2, 3, 4, 5, 6, 7, 8]);
+    append_columns(&mut out, &rows::second_rows(&models), &[2, 3, 4, 5, 6, 7, 8]);
     for (title, rows, right) in [
-        ("Kinds of messages, the most frequent first", rows::kind_rows(&told), 2..8),
-        ("Besides the messages", rows::besides_rows(&told), 4..7),
+        ("Kinds of messages, the most frequent first", rows::kind_rows(&models), 2..8),
+        ("Besides the messages", rows::besides_rows(&models), 4..7),
     ] {
         if rows.len() > 1 {
             let _ = writeln!(out, "\n{title}");
-            columns(&mut out, &rows, &right.collect::<Vec<usize>>());
+            append_columns(&mut out, &rows, &right.collect::<Vec<usize>>());
         }
     }
     let _ = writeln!(out, "\nLatency and age of information");
-    columns(&mut out, &rows::latency_rows(&told), &[3, 4, 5]);
+    append_columns(&mut out, &rows::latency_rows(&models), &[3, 4, 5]);
     let _ = writeln!(
         out,
         "\nSegments and TCP/IP are those of traffic so sparse that each acknowledgement goes by \

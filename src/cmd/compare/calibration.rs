@@ -1,15 +1,15 @@
-//! A calibration for the terminal: the noise of pairs of runs.
+//! The text of `wsbench calibrate`: the noise of pairs of runs.
 //!
-//! Separate from `report`'s ways to show any judgement: a calibration judges nothing.
+//! Separate from `report::judgement`: a calibration judges nothing.
 
-use crate::cmd::plan::rows::columns;
+use crate::cmd::table::append_columns;
 use crate::gate::noise::Noise;
 use crate::report::Figure;
 use crate::report::finding::{Decision, Finding, Judgement, Kind};
 use crate::units::{thousands, three};
 use std::fmt::Write as _;
 
-fn word(decision: Decision) -> String {
+fn decision_text(decision: Decision) -> String {
     decision.name().to_uppercase().replace('-', " ")
 }
 
@@ -48,8 +48,8 @@ fn percent(share: f64) -> String {
     }
 }
 
-/// What a calibration found.
-pub(crate) fn calibration(noises: &[Noise], judgement: &Judgement) -> String {
+/// Renders a calibration.
+pub(crate) fn render(noises: &[Noise], judgement: &Judgement) -> String {
     let mut out = format!("{}\n", judgement.title);
     for side in &judgement.sides[..judgement.sides.len().min(1)] {
         let _ = writeln!(out, "  {}", side.about);
@@ -90,7 +90,7 @@ pub(crate) fn calibration(noises: &[Noise], judgement: &Judgement) -> String {
             "\nNoise of pairs of runs, and the smallest change that so many pairs show ({pairs} figures)"
         );
         let right: Vec<usize> = (4..8 + looks.len()).chain([1, 8 + looks.len()]).collect();
-        columns(&mut out, &rows, &right);
+        append_columns(&mut out, &rows, &right);
     }
     out.push_str(&failures(judgement));
     let alarms = noises.iter().filter(|n| n.false_alarm).count();
@@ -98,11 +98,17 @@ pub(crate) fn calibration(noises: &[Noise], judgement: &Judgement) -> String {
     out
 }
 
-/// What is against a calibration, other than false alarms.
+/// What failed, other than false alarms.
 fn failures(judgement: &Judgement) -> String {
     let mut out = String::new();
     for finding in judgement.of(Decision::Fail).filter(|f| f.kind != Kind::Paired) {
-        let _ = writeln!(out, "\n{} {}: {}", word(Decision::Fail), name(finding), finding.text);
+        let _ = writeln!(
+            out,
+            "\n{} {}: {}",
+            decision_text(Decision::Fail),
+            name(finding),
+            finding.text
+        );
     }
     if !judgement.notes.is_empty() {
         out.push_str("\nNotes\n");

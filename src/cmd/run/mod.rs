@@ -1,12 +1,12 @@
-//! `wsbench run`: the main job.
+//! `wsbench run`: runs a scenario and reports.
 
 pub(super) mod progress;
 
-use crate::cli::RunArgs;
+use crate::cli::{OutputFormat, RunArgs};
 use crate::cmd::ci;
-use crate::cmd::ci::Shown;
+use crate::cmd::console::{note, warn};
 use crate::cmd::plan::Prepared;
-use crate::cmd::report::{formats, reports_in, write, write_all};
+use crate::cmd::report::{formats, reports_in, write_all, write_file};
 use crate::error::{Failure, Outcome, at};
 use crate::gate::baseline;
 use crate::gate::baseline::Document;
@@ -19,21 +19,22 @@ use crate::result::RunResult;
 use crate::result::file::RESULT_FILE;
 use crate::run;
 use crate::run::{Look, Ran};
-use progress::Progress;
+use crate::units::human_bytes;
+use progress::RunProgress;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Free bytes that a report's folder must have: a run of every transport at 100,000 clients
-/// leaves a few megabytes.
-const ROOM_BYTES: u64 = 16 * 1024 * 1024;
+/// writes a few megabytes.
+const LEAST_FREE_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Runs a scenario and reports. Returns what the run came to.
 ///
 /// # Errors
-/// Where the scenario cannot be used, the machine cannot hold it, or the run failed.
+/// If the scenario cannot be used, the machine cannot hold it, or the run failed.
 pub(crate) fn run(args: &RunArgs) -> Outcome<Conclusion> {
     let title = format!("run of {}", args.scenario.display());
-    ci::watched(&title, &args.output, || measure(args))
+    ci::report_failure(&title, &args.output, || measure(args))
 }
 
 fn measure(args: &RunArgs) -> Outcome<Conclusion> {
@@ -42,7 +43,7 @@ fn measure(args: &RunArgs) -> Outcome<Conclusion> {
     let overrides = crate::cmd::heads::overrides(&args.scenario, &args.overrides, &args.heads)?;
     let prepared = crate::cmd::plan::prepare(&args.scenario, &overrides, &Machine::read())?;
     for warning in &prepared.warnings {
-        eprintln!("warning: {warning}");
+        warn(warning);
     }
     if let Some(refusal) = prepared.preflight.refusal() {
         return Err(Failure::run(refusal));
@@ -55,26 +56,35 @@ fn measure(args: &RunArgs) -> Outcome<Conclusion> {
             Path::new("reports").join(format!("{}-{time}", prepared.plan.name))
         }
     };
-    make_room(&out)?;
+    prepare_folder(&out)?;
     if let Some(file) = &args.save_baseline {
-        make_room(folder_of(file))?;
+        prepare_folder(folder_of(file))?;
     }
-    let ran = perform(&prepared, started, &out, args.quiet)?;
+    let ran = run_plan(&prepared, started, &out, args.quiet)?;
     let table = judged(&ran.result);
-    let done = write_all(&table, &out, &formats);
-    let place = reports_in(&out, &formats);
-    ci::show_runs(std::slice::from_ref(&table), &[Some(place)], args.verbose, &args.output)?;
-    if !args.quiet && (args.verbose || args.output.format != Shown::Text) {
-        eprintln!("reports are in {}", out.display());
+    // Everything is written before the first error ends the command.
+    let reports = write_all(&table, &out, &formats);
+    let place = [Some(reports_in(&out, &formats))];
+    let printed = ci::print_runs(std::slice::from_ref(&table), &place, args.verbose, &args.output);
+    if !args.quiet && (args.verbose || args.output.format != OutputFormat::Text) {
+        note(format_args!("reports are in {}", out.display()));
     }
-    done?;
-    if let Some(file) = &args.save_baseline {
-        save(&ran, &table, file, args.quiet)?;
-    }
+    let saved = match &args.save_baseline {
+        Some(file) => save_baseline(&ran, &table, file, args.quiet),
+        None => Ok(()),
+    };
+    reports?;
+    printed?;
+    saved?;
     Ok(ran.caught.map_or(table.verdict.conclusion, Conclusion::from))
 }
 
-fn perform(prepared: &Prepared, started: jiff::Timestamp, out: &Path, quiet: bool) -> Outcome<Ran> {
+fn run_plan(
+    prepared: &Prepared,
+    started: jiff::Timestamp,
+    out: &Path,
+    quiet: bool,
+) -> Outcome<Ran> {
     let Prepared { plan, limits, .. } = prepared;
     let started = started.strftime("%FT%TZ").to_string();
     let mut header = run::header(plan, started, os::describe());
@@ -86,9 +96,9 @@ fn perform(prepared: &Prepared, started: jiff::Timestamp, out: &Path, quiet: boo
         .map_err(at("cannot start a runtime"))?;
     runtime.block_on(async {
         let mut signals = Signals::catch().map_err(at("cannot listen for signals"))?;
-        let mut progress = Progress::new(quiet);
+        let mut progress = RunProgress::new(quiet);
         let path = out.join(RESULT_FILE);
-        let mut watcher = |note| progress.note(note);
+        let mut watcher = |news| progress.show(news);
         let mut inspector =
             |result: &RunResult, look: Look| watch.look(result, look.case, look.measured_ns);
         let ran =
@@ -102,40 +112,41 @@ fn perform(prepared: &Prepared, started: jiff::Timestamp, out: &Path, quiet: boo
     })
 }
 
-/// Makes the folder, and finds out before the run whether reports can be written to it.
-pub(super) fn make_room(out: &Path) -> Outcome<()> {
+/// Creates the folder, and finds out before the run whether reports can be written to it.
+pub(super) fn prepare_folder(out: &Path) -> Outcome<()> {
     let shown = out.display();
-    fs::create_dir_all(out).map_err(at(format!("cannot make {shown}")))?;
-    let probe: PathBuf = out.join(".room");
+    fs::create_dir_all(out).map_err(at(format!("cannot create {shown}")))?;
+    let probe = out.join(".probe");
     let tried = fs::write(&probe, vec![0; 64 * 1024]);
-    // It may never have come to be.
+    // It may never have been created.
     let _ = fs::remove_file(&probe);
     tried.map_err(at(format!("cannot write to {shown}")))?;
     match os::free_bytes(out) {
-        Some(free) if free < ROOM_BYTES => Err(Failure::run(format!(
-            "{shown} has {free} bytes free and a run may need {ROOM_BYTES}; make room or choose \
-             another folder with --out"
+        Some(free) if free < LEAST_FREE_BYTES => Err(Failure::run(format!(
+            "{shown} has {} free and a run may need {}: free some space, or choose another folder \
+             with --out",
+            human_bytes(free as f64),
+            human_bytes(LEAST_FREE_BYTES as f64)
         ))),
         _ => Ok(()),
     }
 }
 
-/// Saves a valid run as a baseline; says why another is none. The run's exit code stays as it is.
-fn save(ran: &Ran, table: &Table, file: &Path, quiet: bool) -> Outcome<()> {
+/// Saves a valid run as a baseline, or prints why it cannot be one. That changes no exit code.
+fn save_baseline(ran: &Ran, table: &Table, file: &Path, quiet: bool) -> Outcome<()> {
     let shown = file.display();
     match Document::valid(&ran.result, table) {
-        Err(why) => eprintln!("no baseline was written to {shown}: {why}"),
+        Err(why) => note(format_args!("no baseline was written to {shown}: {why}")),
         Ok(document) => {
-            write(file, &baseline::render(&document))?;
+            write_file(file, &baseline::render(&document))?;
             if !quiet {
-                eprintln!("the baseline is {shown}");
+                note(format_args!("the baseline is in {shown}"));
             }
         }
     }
     Ok(())
 }
 
-/// The folder that a file is to be in.
 fn folder_of(file: &Path) -> &Path {
     match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,

@@ -1,0 +1,154 @@
+//! The commands that compare.
+
+use crate::cli::{OUTPUT, OutputArgs, SCENARIO};
+use crate::gate::paired::Rules;
+use crate::units::parse_duration_ns;
+use clap::{Args, value_parser};
+use std::path::PathBuf;
+
+/// How pairs of runs are made and judged.
+const PAIRS: &str = "Pairs of runs";
+/// How a comparison is judged.
+const JUDGING: &str = "Judging";
+
+/// The arguments of `wsbench gate`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Example:
+  wsbench run ci.toml --out out
+  wsbench gate out --baseline baseline.json --junit junit.xml")]
+pub(crate) struct GateArgs {
+    /// The result file of a run, or its folder
+    #[arg(value_name = "RESULT")]
+    pub result: PathBuf,
+    /// The baseline, from `wsbench run --save-baseline`, or a result file or its folder
+    #[arg(long, value_name = "FILE", help_heading = JUDGING)]
+    pub baseline: PathBuf,
+    /// Allow a baseline of another machine; what depends on the machine is then not compared
+    #[arg(long, help_heading = JUDGING)]
+    pub any_machine: bool,
+    /// Exit with 97 if a figure that one run can tell is undecided or missing
+    #[arg(long, help_heading = JUDGING)]
+    pub strict: bool,
+    /// What to print
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+const TARGETS: &str = "\
+A target is one of
+  URL
+      a server that already runs: http://127.0.0.1:8080
+  'COMMAND LINE @ URL'
+      a server that is started anew for each case of each run, is ready when it
+      accepts a connection, and is stopped by SIGTERM. {port} in both stands for
+      a free port.
+  PATH
+      another wsbench, with its own driver and reference server
+
+Each side first has a run that does not count. Then pairs of runs follow, the
+order of each pair chosen at random.
+
+";
+
+fn with_targets(example: &str) -> String {
+    format!("{TARGETS}{example}")
+}
+
+/// The arguments of `wsbench compare`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = with_targets("\
+Example:
+  wsbench compare scenario.toml --a ./wsbench-old --b ./wsbench-new
+  wsbench compare scenario.toml --a http://127.0.0.1:8080 \\
+      --b './server --port {port} @ http://127.0.0.1:{port}'"))]
+pub(crate) struct CompareArgs {
+    /// The target to compare with
+    #[arg(long, value_name = "TARGET")]
+    pub a: String,
+    /// The target that is judged
+    #[arg(long, value_name = "TARGET")]
+    pub b: String,
+    /// How to compare
+    #[command(flatten)]
+    pub how: PairArgs,
+    /// The most pairs, if something is undecided [default: twice as many]
+    #[arg(
+        long, value_name = "N", value_parser = value_parser!(u32).range(1..=2000),
+        help_heading = PAIRS
+    )]
+    pub most_pairs: Option<u32>,
+    /// Exit with 97 if a figure is undecided
+    #[arg(long, help_heading = JUDGING)]
+    pub strict: bool,
+    /// Judge only what varies from run to run, and leave bytes and counts to `wsbench gate`
+    #[arg(long, help_heading = JUDGING)]
+    pub only_noisy: bool,
+}
+
+/// The arguments of `wsbench calibrate`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = with_targets("\
+Example:
+  wsbench calibrate scenario.toml --pairs 20"))]
+pub(crate) struct CalibrateArgs {
+    /// What is run [default: this program]
+    #[arg(long, value_name = "TARGET")]
+    pub target: Option<String>,
+    /// How to compare
+    #[command(flatten)]
+    pub how: PairArgs,
+}
+
+/// What `compare` and `calibrate` share.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct PairArgs {
+    /// The scenario, a TOML file
+    #[arg(value_name = "SCENARIO")]
+    pub scenario: PathBuf,
+    /// Override a value of the scenario, as in `run`
+    #[arg(long = "set", value_name = "KEY=VALUE", help_heading = SCENARIO)]
+    pub overrides: Vec<String>,
+    /// Pairs of runs before the first decision; at the default level fewer than 8 decide
+    /// nothing
+    #[arg(
+        long, value_name = "N", default_value_t = 10, value_parser = value_parser!(u32).range(1..=1000),
+        help_heading = PAIRS
+    )]
+    pub pairs: u32,
+    /// The seed of the pairs' orders
+    #[arg(long, value_name = "N", default_value_t = 2009, help_heading = PAIRS)]
+    pub seed: u64,
+    /// How long a server may take to listen
+    #[arg(
+        long, value_name = "TIME", default_value = "30s", value_parser = parse_duration_ns,
+        help_heading = PAIRS
+    )]
+    pub ready_timeout: u64,
+    /// The level of a decision on each side
+    #[arg(
+        long, value_name = "SHARE", default_value_t = Rules::default().alpha,
+        value_parser = parse_level, help_heading = JUDGING
+    )]
+    pub alpha: f64,
+    /// The change of a metric that is tolerated, for example
+    /// `--margin server_cpu_us_per_message=10%`
+    #[arg(long = "margin", value_name = "METRIC=SHARE", help_heading = JUDGING)]
+    pub margins: Vec<String>,
+    /// Where to keep each run's result [default: reports/SCENARIO-pairs-TIME]
+    #[arg(long, value_name = "DIR", help_heading = OUTPUT)]
+    pub out: Option<PathBuf>,
+    /// What to print
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// Show no progress
+    #[arg(long, short, help_heading = OUTPUT)]
+    pub quiet: bool,
+}
+
+fn parse_level(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(alpha) if alpha > 0.0 && alpha <= 0.2 => Ok(alpha),
+        _ => Err("must be a number above 0 and at most 0.2, for example 0.005".to_owned()),
+    }
+}

@@ -1,0 +1,113 @@
+//! The command line: types only, no logic. Each subcommand's help groups its options, fits 80
+//! columns and ends with an example.
+
+mod gate;
+mod output;
+mod run;
+mod serve;
+
+pub(crate) use gate::{CalibrateArgs, CompareArgs, GateArgs, PairArgs};
+pub(crate) use output::{OutputArgs, OutputFormat, ReportArgs, SchemaArgs};
+pub(crate) use run::{HeadArgs, InitArgs, PlanArgs, RunArgs};
+pub(crate) use serve::{RelayArgs, ServeArgs};
+
+pub use run::PlanFormat;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+/// The options that say what is run.
+const SCENARIO: &str = "Scenario";
+/// The options that say what is written, and where.
+const OUTPUT: &str = "Output";
+
+/// Measures what polling, WebSocket and the other ways of getting live data to a client cost:
+/// bytes by layer, latency, CPU and memory
+#[derive(Debug, Parser)]
+#[command(
+    name = "wsbench", bin_name = "wsbench", version, max_term_width = 80, after_help = AFTER_HELP
+)]
+pub(crate) struct Cli {
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Example, from an empty folder:
+  wsbench init                 write scenario.toml
+  wsbench run scenario.toml    run it, and write reports
+
+Exit codes:
+    0 passed
+    1 the run failed, or a file could not be read or written
+    2 the command line or the scenario cannot be used
+   96 invalid: the driver was too slow, clients are missing, or bytes do not
+      add up
+   97 undecided, with --strict
+   98 worse than the baseline, or B worse than A
+   99 a limit of the scenario failed
+  130 stopped by SIGINT; what was measured is reported
+  143 stopped by SIGTERM; what was measured is reported";
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a scenario and report
+    Run(RunArgs),
+    /// Show what a scenario would run, and whether this machine can
+    #[command(after_help = run::PLAN_EXAMPLE)]
+    Plan(PlanArgs),
+    /// Calculate what each series costs and how late it is, without a run
+    #[command(after_help = run::MODEL_EXAMPLE)]
+    Model(PlanArgs),
+    /// Write a commented scenario to start from
+    Init(InitArgs),
+    /// Render result files again, also from other machines
+    Report(ReportArgs),
+    /// Compare a result with a baseline: a gate for CI
+    Gate(GateArgs),
+    /// Compare two servers, or two builds, by pairs of runs
+    Compare(CompareArgs),
+    /// Measure this machine's noise, and the smallest change that it can show
+    Calibrate(CalibrateArgs),
+    /// Run the reference server
+    Serve(ServeArgs),
+    /// Run a TCP relay that delays every byte
+    Relay(RelayArgs),
+    /// Print the JSON Schema of what the program writes
+    Schema(SchemaArgs),
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+    /// Print the manual page
+    Man(ManArgs),
+    /// A driver process, started by `run`
+    #[command(hide = true)]
+    Worker,
+    /// A server process, started by `run`
+    #[command(hide = true)]
+    Server,
+}
+
+/// The arguments of `wsbench completions`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Example:
+  wsbench completions bash > ~/.local/share/bash-completion/completions/wsbench")]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub shell: Shell,
+}
+
+/// The arguments of `wsbench man`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  wsbench man | man -l -
+  wsbench man run > wsbench-run.1")]
+pub(crate) struct ManArgs {
+    /// The subcommand [default: the page of the whole program]
+    #[arg(value_name = "COMMAND")]
+    pub command: Option<String>,
+}

@@ -1,0 +1,80 @@
+//! What every command that judges writes, and the commands that only write.
+
+use crate::cli::OUTPUT;
+use crate::report::schema::Document;
+use clap::builder::PossibleValuesParser;
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+/// What to print and what to write for CI.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct OutputArgs {
+    /// What to print on standard output
+    #[arg(
+        long, value_enum, value_name = "FORMAT", default_value_t = OutputFormat::Text,
+        help_heading = OUTPUT
+    )]
+    pub format: OutputFormat,
+    /// Also write the findings as JUnit XML, even if the command fails
+    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
+    pub junit: Option<PathBuf>,
+}
+
+/// What goes to standard output.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OutputFormat {
+    /// Tables for people
+    #[default]
+    Text,
+    /// One JSON document, described by `wsbench schema`
+    Json,
+    /// Markdown, as in the summary of a job of GitHub Actions
+    Markdown,
+    /// For github-action-benchmark, `tool: customSmallerIsBetter`
+    GithubActionBenchmark,
+    /// For `bencher run --adapter json`
+    Bencher,
+    /// JUnit XML
+    Junit,
+}
+
+/// The arguments of `wsbench report`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  wsbench report reports/quick-20261125T224812Z
+  wsbench report a/result.jsonl b/result.jsonl --out both --reports csv,png")]
+pub(crate) struct ReportArgs {
+    /// Result files, or folders of runs; those of the same plan are merged
+    #[arg(value_name = "RESULT", required = true)]
+    pub results: Vec<PathBuf>,
+    /// Where to write the reports [default: beside the first result]
+    #[arg(long, value_name = "DIR", help_heading = OUTPUT)]
+    pub out: Option<PathBuf>,
+    /// The reports to write: text, csv, json, png, or none
+    #[arg(
+        long, value_name = "LIST", value_delimiter = ',', default_value = "text,csv,json,png",
+        help_heading = OUTPUT
+    )]
+    pub reports: Vec<String>,
+    /// Print the whole summary.txt instead of one screen
+    #[arg(long, short, help_heading = OUTPUT)]
+    pub verbose: bool,
+    /// What to print
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// The arguments of `wsbench schema`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Example:
+  wsbench schema summary > summary.schema.json")]
+pub(crate) struct SchemaArgs {
+    /// The document to describe [default: all]
+    #[arg(
+        value_name = "DOCUMENT",
+        value_parser = PossibleValuesParser::new(Document::ALL.map(Document::name))
+    )]
+    pub document: Option<String>,
+}

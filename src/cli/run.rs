@@ -1,0 +1,112 @@
+//! The commands that take a scenario, and the one that writes one.
+
+use crate::cli::{OUTPUT, OutputArgs, SCENARIO};
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+/// The arguments of `wsbench run`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  wsbench run scenario.toml
+  wsbench run scenario.toml --set clients=[100] --set duration=5s
+  wsbench run ci.toml --save-baseline baseline.json --junit junit.xml")]
+pub(crate) struct RunArgs {
+    /// The scenario, a TOML file; `wsbench init` writes one
+    #[arg(value_name = "SCENARIO")]
+    pub scenario: PathBuf,
+    /// Override a value of the scenario, for example `--set clients=[100]` or
+    /// `--set series.polling.interval=2s`
+    #[arg(long = "set", value_name = "KEY=VALUE", help_heading = SCENARIO)]
+    pub overrides: Vec<String>,
+    /// Heads of the user's own
+    #[command(flatten)]
+    pub heads: HeadArgs,
+    /// Where to write the reports [default: reports/SCENARIO-TIME]
+    #[arg(long, value_name = "DIR", help_heading = OUTPUT)]
+    pub out: Option<PathBuf>,
+    /// The reports to write beside the result file: text, csv, json, png, or none
+    #[arg(
+        long, value_name = "LIST", value_delimiter = ',', default_value = "text,csv,json,png",
+        help_heading = OUTPUT
+    )]
+    pub reports: Vec<String>,
+    /// What to print
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// Print the whole summary.txt instead of one screen
+    #[arg(long, short, help_heading = OUTPUT)]
+    pub verbose: bool,
+    /// Show no progress
+    #[arg(long, short, help_heading = OUTPUT)]
+    pub quiet: bool,
+    /// Save the run as a baseline for `wsbench gate`, if it is valid
+    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
+    pub save_baseline: Option<PathBuf>,
+}
+
+/// Heads of the user's own, for every series that has such a setting.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub(crate) struct HeadArgs {
+    /// A file with a request's head as it is sent, for every series that has the setting
+    /// `request_head`
+    #[arg(long, value_name = "FILE", help_heading = SCENARIO)]
+    pub request_head: Option<PathBuf>,
+    /// A file with a response's head, for every series that has the setting `response_head`
+    #[arg(long, value_name = "FILE", help_heading = SCENARIO)]
+    pub response_head: Option<PathBuf>,
+}
+
+pub(super) const PLAN_EXAMPLE: &str = "\
+Example:
+  wsbench plan scenario.toml --set clients=[100000]";
+
+pub(super) const MODEL_EXAMPLE: &str = "\
+Example:
+  wsbench model scenario.toml --set delay=50ms";
+
+/// The arguments of `wsbench plan` and `wsbench model`.
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// The scenario, a TOML file
+    #[arg(value_name = "SCENARIO")]
+    pub scenario: PathBuf,
+    /// Override a value of the scenario
+    #[arg(long = "set", value_name = "KEY=VALUE", help_heading = SCENARIO)]
+    pub overrides: Vec<String>,
+    /// Heads of the user's own
+    #[command(flatten)]
+    pub heads: HeadArgs,
+    /// What to print
+    #[arg(long, value_enum, default_value_t = PlanFormat::Text, help_heading = OUTPUT)]
+    pub format: PlanFormat,
+}
+
+/// How a plan or a model is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum PlanFormat {
+    /// Tables for people
+    #[default]
+    Text,
+    /// One JSON document for programs
+    Json,
+}
+
+/// The arguments of `wsbench init`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  wsbench init                        a scenario with every setting explained
+  wsbench init --from polling-vs-ws   a scenario that comes with wsbench")]
+pub(crate) struct InitArgs {
+    /// Where to write it [default: scenario.toml, or NAME.toml with --from]
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Write one of the scenarios that come with wsbench instead
+    #[arg(
+        long,
+        value_name = "NAME",
+        value_parser = clap::builder::PossibleValuesParser::new(crate::scenario::SHIPPED.map(|s| s.0))
+    )]
+    pub from: Option<String>,
+}

@@ -1,0 +1,147 @@
+//! The commands that listen.
+
+use crate::feed::PayloadKind;
+use crate::server::fault_injection::{FAULTS, InjectedFault};
+use crate::time::{JitterLaw, MOST_DELAY_NS};
+use crate::units::{parse_duration_ns, parse_rate_hz, parse_size};
+use clap::{Args, value_parser};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Where to listen.
+const LISTENING: &str = "Listening";
+/// What is published.
+const PUBLISHING: &str = "Publishing";
+/// What is wrong on purpose.
+const TESTING: &str = "Testing a gate";
+/// How long bytes are held.
+const DELAY: &str = "Delay";
+
+/// The largest payload, as in a scenario.
+const MOST_PAYLOAD_BYTES: u64 = 1024 * 1024;
+
+/// The arguments of `wsbench serve`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  wsbench serve --rate 10/s --size 64B
+  wsbench serve --scenario scenario.toml --bind 0.0.0.0:8080")]
+pub(crate) struct ServeArgs {
+    /// Where to listen; port 0 for any
+    #[arg(
+        long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", help_heading = LISTENING
+    )]
+    pub bind: SocketAddr,
+    /// Threads [default: one for each core]
+    #[arg(
+        long, value_name = "N", value_parser = value_parser!(u32).range(1..=1024),
+        help_heading = LISTENING
+    )]
+    pub threads: Option<u32>,
+    /// Publish and answer as this scenario says
+    #[arg(
+        long, value_name = "FILE", conflicts_with_all = ["rate", "payload", "size"],
+        help_heading = PUBLISHING
+    )]
+    pub scenario: Option<PathBuf>,
+    /// Updates for each client
+    #[arg(
+        long, value_name = "RATE", default_value = "1/s", value_parser = parse_rate,
+        help_heading = PUBLISHING
+    )]
+    pub rate: f64,
+    /// The form of a message: text, binary or json
+    #[arg(
+        long, value_name = "KIND", default_value = "text", value_parser = parse_kind,
+        help_heading = PUBLISHING
+    )]
+    pub payload: PayloadKind,
+    /// The size of a message
+    #[arg(
+        long, value_name = "SIZE", default_value = "21B", value_parser = parse_payload_size,
+        help_heading = PUBLISHING
+    )]
+    pub size: u32,
+    /// A fault of a given size, to see whether a gate catches it: delay=5ms, header=64B, cpu=50us,
+    /// leak=1KiB, drop=1%, stall=200ms/2s; may be given several times
+    #[arg(
+        long = "fault", value_name = "NAME=SIZE", long_help = describe_faults(),
+        help_heading = TESTING
+    )]
+    pub faults: Vec<InjectedFault>,
+}
+
+fn describe_faults() -> String {
+    let line = |(_, example, about): &(_, &str, &str)| format!("\n  {example}: {about}");
+    let lines: String = FAULTS.iter().map(line).collect();
+    format!(
+        "A fault of a given size, to see whether a gate catches it; may be given several \
+         times:\n{lines}"
+    )
+}
+
+fn parse_rate(text: &str) -> Result<f64, String> {
+    match parse_rate_hz(text)? {
+        hz if hz > 0.0 && hz <= 1e6 => Ok(hz),
+        _ => Err("must be above 0/s and at most 1000000/s".to_owned()),
+    }
+}
+
+fn parse_kind(text: &str) -> Result<PayloadKind, String> {
+    let found = PayloadKind::CHOICES.into_iter().find(|kind| kind.name() == text);
+    found.ok_or_else(|| "must be text, binary or json".to_owned())
+}
+
+fn parse_payload_size(text: &str) -> Result<u32, String> {
+    let bytes = parse_size(text)?;
+    let within = u32::try_from(bytes).ok().filter(|_| bytes <= MOST_PAYLOAD_BYTES);
+    within.ok_or_else(|| "must be at most 1MiB".to_owned())
+}
+
+/// The arguments of `wsbench relay`.
+///
+/// Every byte is held for the delay, in both directions. A TCP handshake is answered by the
+/// kernel at once: instead, a connection's first bytes are held for a round trip more.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Example, a server that is 50 ms away:
+  wsbench relay --listen 127.0.0.1:9000 --to 127.0.0.1:8080 --delay 50ms")]
+pub(crate) struct RelayArgs {
+    /// Where to listen; port 0 for any
+    #[arg(long, value_name = "ADDRESS", help_heading = LISTENING)]
+    pub listen: SocketAddr,
+    /// The server
+    #[arg(long, value_name = "ADDRESS", help_heading = LISTENING)]
+    pub to: SocketAddr,
+    /// How long a byte takes one way
+    #[arg(long, value_name = "TIME", value_parser = parse_delay, help_heading = DELAY)]
+    pub delay: u64,
+    /// How much longer it may take
+    #[arg(
+        long, value_name = "TIME", value_parser = parse_delay, default_value = "0s",
+        help_heading = DELAY
+    )]
+    pub jitter: u64,
+    /// The distribution of jitter: uniform, exponential or half-normal
+    #[arg(
+        long, value_name = "NAME", value_parser = parse_jitter_law, default_value = "uniform",
+        help_heading = DELAY
+    )]
+    pub jitter_law: JitterLaw,
+    /// The seed of jitter
+    #[arg(long, value_name = "N", default_value_t = 2009, help_heading = DELAY)]
+    pub seed: u64,
+}
+
+fn parse_delay(text: &str) -> Result<u64, String> {
+    match parse_duration_ns(text)? {
+        ns if ns <= MOST_DELAY_NS => Ok(ns),
+        _ => Err("must be at most 10s".to_owned()),
+    }
+}
+
+fn parse_jitter_law(text: &str) -> Result<JitterLaw, String> {
+    let names = JitterLaw::ALL.map(JitterLaw::name).join(", ");
+    let found = JitterLaw::ALL.into_iter().find(|law| law.name() == text);
+    found.ok_or_else(|| format!("must be one of {names}"))
+}

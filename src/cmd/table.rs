@@ -1,0 +1,33 @@
+//! Plain tables: rows of cells, lined up as columns.
+
+use std::fmt::Write as _;
+
+/// The cells of a row.
+pub(in crate::cmd) type Cells = Vec<String>;
+
+/// A row of fixed texts.
+pub(in crate::cmd) fn cells<const N: usize>(texts: [&str; N]) -> Cells {
+    texts.map(str::to_owned).into()
+}
+
+/// Appends rows with their columns lined up, those listed to the right.
+pub(in crate::cmd) fn append_columns(out: &mut String, rows: &[Cells], right: &[usize]) {
+    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |n: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(n));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..count).map(width).collect();
+    for row in rows {
+        let mut line = String::new();
+        for (n, cell) in row.iter().enumerate() {
+            let width = widths[n];
+            let _ = if right.contains(&n) {
+                write!(line, "  {cell:>width$}")
+            } else {
+                write!(line, "  {cell:<width$}")
+            };
+        }
+        let _ = writeln!(out, "{}", line.trim_end());
+    }
+}

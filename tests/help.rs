@@ -1,0 +1,122 @@
+//! Help texts, completions, the manual page, and `wsbench init`.
+
+use crate::support::{World, expect_code, finish, said, wait, wsbench};
+use std::process::Stdio;
+use std::time::Duration;
+
+fn stdout_of(args: &[&str]) -> String {
+    let output = finish(&mut wsbench(args));
+    expect_code(&output, 0);
+    String::from_utf8(output.stdout).expect("help is UTF-8")
+}
+
+/// The subcommands that `wsbench --help` lists, `help` left out.
+fn subcommands() -> Vec<String> {
+    let help = stdout_of(&["--help"]);
+    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let listed = listed.take_while(|line| !line.is_empty());
+    let names = listed.filter(|line| !line.starts_with("   ")).filter_map(|line| {
+        let name = line.split_whitespace().next()?;
+        (name != "help").then(|| name.to_owned())
+    });
+    names.collect()
+}
+
+#[test]
+fn every_help_text_fits_80_columns_and_has_an_example() {
+    let names = subcommands();
+    assert!(names.len() >= 13, "{names:?}");
+    let mut calls: Vec<Vec<&str>> = vec![vec!["--help"], vec!["-h"]];
+    calls.extend(names.iter().flat_map(|name| [vec![name, "--help"], vec![name, "-h"]]));
+    for call in calls {
+        let help = stdout_of(&call);
+        for line in help.lines() {
+            assert!(line.chars().count() <= 80, "{call:?}: {line}");
+        }
+        assert!(help.contains("\nExample"), "{call:?} has no example:\n{help}");
+    }
+}
+
+#[test]
+fn options_are_grouped() {
+    for (name, headings) in [
+        ("run", ["Scenario:", "Output:"]),
+        ("gate", ["Judging:", "Output:"]),
+        ("compare", ["Pairs of runs:", "Judging:"]),
+        ("serve", ["Listening:", "Publishing:"]),
+    ] {
+        let help = stdout_of(&[name, "--help"]);
+        for heading in headings {
+            assert!(help.lines().any(|line| line == heading), "{name}: {heading}\n{help}");
+        }
+    }
+}
+
+#[test]
+fn completions_and_manual_pages_are_printed() {
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(stdout_of(&["completions", shell]).contains("--save-baseline"), "{shell}");
+    }
+    assert!(stdout_of(&["man"]).starts_with(".ie"));
+    for name in subcommands() {
+        let page = stdout_of(&["man", &name]);
+        assert!(page.contains(&format!("wsbench\\-{name}")), "{page}");
+    }
+    expect_code(&finish(&mut wsbench(&["man", "nothing"])), 2);
+}
+
+#[test]
+fn init_says_what_it_wrote_and_a_shipped_scenario_is_found_by_name() {
+    let world = World::new("");
+    let init = |args: &[&str]| finish(wsbench(&["init"]).args(args).current_dir(world.path("")));
+    let output = init(&["first.toml"]);
+    expect_code(&output, 0);
+    assert!(said(&output).contains("wrote first.toml"), "{}", said(&output));
+    assert!(said(&output).contains("wsbench run first.toml"), "{}", said(&output));
+    let output = init(&["first.toml"]);
+    expect_code(&output, 2);
+    assert!(said(&output).contains("exists already"), "{}", said(&output));
+    let missing = finish(wsbench(&["run", "scenarios/quick.toml"]).current_dir(world.path("")));
+    expect_code(&missing, 2);
+    assert!(said(&missing).contains("wsbench init --from quick"), "{}", said(&missing));
+    expect_code(&init(&["--from", "quick"]), 0);
+    let plan = finish(wsbench(&["plan", "quick.toml"]).current_dir(world.path("")));
+    expect_code(&plan, 0);
+    expect_code(&init(&["--from", "quack"]), 2);
+}
+
+/// Neither a closed nor a full output loses a run or panics.
+#[test]
+fn outputs_that_cannot_be_written_do_not_end_a_run() {
+    let world = World::new(
+        "clients = [5]\nwarmup = \"100ms\"\nduration = \"300ms\"\ncooldown = \"100ms\"\n\
+         [[series]]\ntransport = \"websocket\"\n",
+    );
+    let full = || std::fs::File::options().write(true).open("/dev/full").expect("there is one");
+    let closed = || {
+        let (reader, writer) = std::io::pipe().expect("there is a pipe");
+        drop(reader);
+        Stdio::from(writer)
+    };
+    // A loaded machine may have been late: 96.
+    let ran = [Some(0), Some(96)];
+    for (stdout, stderr, codes, at) in [
+        (closed(), closed(), ran, "closed"),
+        (Stdio::null(), Stdio::from(full()), ran, "errors"),
+        (Stdio::from(full()), Stdio::from(full()), [Some(1); 2], "full"),
+    ] {
+        let out = world.path(at);
+        let baseline = world.path(&format!("{at}.json"));
+        let mut run = wsbench(&["run"]);
+        run.arg(world.path("scenario.toml")).arg("--out").arg(&out);
+        run.args(["--reports", "json"]).arg("--save-baseline").arg(&baseline);
+        let child = run.stdout(stdout).stderr(stderr).spawn().expect("it starts");
+        let output = wait(child, Duration::from_secs(60));
+        assert!(codes.contains(&output.status.code()), "{at}: {}", said(&output));
+        let text = std::fs::read_to_string(out.join("result.jsonl")).expect("a result");
+        assert!(text.lines().last().is_some_and(|line| line.contains("complete")), "{at}");
+        assert!(out.join("summary.json").exists(), "{at}");
+        let valid = output.status.code() != Some(96);
+        assert!(baseline.exists() || !valid || at == "full", "{at}");
+    }
+}
