@@ -2,7 +2,7 @@
 //! with what the kernel counted.
 
 use crate::client::context::ThreadContext;
-use crate::net::Metered;
+use crate::net::Connection;
 use crate::net::linux::tcp_info;
 use crate::net::meter::Meter;
 use crate::record::{Phase, TcpReading, TcpTotals};
@@ -31,7 +31,7 @@ pub struct ConnectionAccount {
 
 impl ConnectionAccount {
     /// Opens the account of a stream.
-    pub fn new(stream: &Metered, thread: Rc<ThreadContext>, phase: Phase) -> ConnectionAccount {
+    pub fn new(stream: &Connection, thread: Rc<ThreadContext>, phase: Phase) -> ConnectionAccount {
         ConnectionAccount {
             thread,
             meter: stream.meter(),
@@ -53,7 +53,7 @@ impl ConnectionAccount {
     }
 
     /// Begins another phase: what the kernel counted until now belongs to the last one.
-    pub fn enter(&mut self, phase: Phase, stream: &Metered) {
+    pub fn enter(&mut self, phase: Phase, stream: &Connection) {
         if phase != self.phase {
             if let Ok(now) = tcp_info::read(stream.socket()) {
                 self.add_segments(&now);
@@ -95,7 +95,7 @@ impl ConnectionAccount {
     }
 
     /// Closes the account of a connection that could not be set up: all that it moved is discarded.
-    pub fn close_failed(&mut self, stream: &Metered) {
+    pub fn close_failed(&mut self, stream: &Connection) {
         stream.drain();
         let MovedBytes { up, down } = self.take_moved();
         let mut recorder = self.thread.recorder.borrow_mut();
@@ -136,7 +136,7 @@ impl ConnectionAccount {
     /// and compares. Bytes that had arrived and were not read are added as discarded. Bytes that
     /// the meter counted and nobody added to the ledger are added as wire bytes of the phase; they
     /// show as unexplained.
-    pub fn close(&mut self, stream: &Metered) {
+    pub fn close(&mut self, stream: &Connection) {
         let unread = stream.drain();
         let mut audit = self.thread.audit.get();
         match tcp_info::read(stream.socket()) {

@@ -6,7 +6,7 @@ use crate::client::delivery::fan_out::FanOutTracker;
 use crate::client::delivery::inbox::Inbox;
 use crate::client::watchdog::Watchdog;
 use crate::feed;
-use crate::net::delay_line::Errors;
+use crate::net::delay_line::DelayErrors;
 use crate::net::{Dialer, Heads};
 use crate::record::{
     Audit, ClientError, ClientErrorKind, FanOut, Head, Ledger, Metric, Phase, Phases, Recorder,
@@ -268,9 +268,9 @@ impl ThreadContext {
     }
 }
 
-impl Errors for ThreadContext {
+impl DelayErrors for ThreadContext {
     /// Counts what falls into the measured window; a delay line does not know the phase.
-    fn released(&self, now_ns: u64, error_ns: u64) {
+    fn record(&self, now_ns: u64, error_ns: u64) {
         let steady = self.schedule.get().is_some_and(|s| {
             let from = s.steady_from_ns();
             !s.calibration && (from..from + s.duration_ns).contains(&now_ns)

@@ -8,7 +8,7 @@ use crate::client::account::{ConnectionAccount, MovedBytes};
 use crate::client::context::ThreadContext;
 use crate::client::watchdog::Watchdog;
 use crate::feed::{Post, Stamp, Topic};
-use crate::net::{Dialer, Line, Metered, Tap, dial};
+use crate::net::{Connection, ConnectionOptions, DelayLine, Dialer, Tap, dial};
 use crate::record::{
     ClientError, Ledger, Metric, Phase, TRACED_CLIENTS, TcpTotals, TraceEvent, TraceKind,
 };
@@ -139,7 +139,7 @@ impl Client {
     }
 
     /// Opens a connection. An error is counted in `phase`.
-    pub async fn connect(&mut self, phase: Phase) -> Option<(Metered, ConnectionAccount)> {
+    pub async fn connect(&mut self, phase: Phase) -> Option<(Connection, ConnectionAccount)> {
         let thread = self.thread.clone();
         let Ok(permit) = thread.connect_permits.acquire().await else { return None };
         let began = now_ns();
@@ -151,8 +151,9 @@ impl Client {
                 self.fault(phase, fault);
                 None
             }
-            Ok(stream) => {
-                let stream = self.tapped(self.behind_line(stream, began).await, phase);
+            Ok(socket) => {
+                let options = self.with_tap(self.delayed(began).await, phase);
+                let stream = Connection::open(socket, options);
                 self.opened(phase, now_ns() - began);
                 let account = ConnectionAccount::new(&stream, self.thread.clone(), phase);
                 Some((stream, account))
@@ -160,25 +161,28 @@ impl Client {
         }
     }
 
-    /// Puts a new connection behind the delay line that was asked for, once SYN and SYN-ACK would
-    /// have passed it.
-    async fn behind_line(&self, stream: Metered, began_ns: u64) -> Metered {
+    /// Returns the options of a new connection with the delay line that was asked for, once SYN and
+    /// SYN-ACK would have passed it.
+    async fn delayed(&self, began_ns: u64) -> ConnectionOptions {
+        let options = ConnectionOptions::default();
         let delay = self.dialer().delay;
         if delay.is_none() {
-            return stream;
+            return options;
         }
-        let alarm = &self.thread.timer;
-        let line = Line::new(&delay, (self.id, self.connects), alarm.clone(), self.thread.clone());
-        // Also where clients are to end meanwhile: it is short, and the connection is there.
-        while !alarm.until(began_ns.saturating_add(line.handshake_ns())).await {}
-        stream.behind(line)
+        let timer = &self.thread.timer;
+        let line = DelayLine::new(&delay, self.id, self.connects, self.thread.clone());
+        // Also if clients are to end meanwhile: it is short, and the connection is there.
+        while !timer.until(began_ns.saturating_add(line.handshake_ns())).await {}
+        options.with_delay_line(line, timer.clone())
     }
 
     /// Keeps the first heads of the first client.
-    fn tapped(&self, stream: Metered, phase: Phase) -> Metered {
-        match self.id {
-            0 => stream.tapped(Tap::new(self.thread.heads.clone(), self.is_second_handle(), phase)),
-            _ => stream,
+    fn with_tap(&self, options: ConnectionOptions, phase: Phase) -> ConnectionOptions {
+        if self.id == 0 {
+            let posts = self.is_second_handle();
+            options.with_tap(Tap::new(self.thread.heads.clone(), posts, phase))
+        } else {
+            options
         }
     }
 

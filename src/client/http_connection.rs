@@ -4,7 +4,7 @@
 
 use crate::client::account::{ConnectionAccount, MovedBytes};
 use crate::client::handle::Client;
-use crate::net::Metered;
+use crate::net::Connection;
 use crate::protocol::http1::chars_without_line_ends;
 use crate::protocol::http1::response::{BodyPiece, Malformed, Parts, Response};
 use crate::record::{ClientError, ClientErrorKind, Flow, Phase};
@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// A connection and its account.
 pub(crate) struct HttpConnection {
     /// The stream.
-    pub stream: Metered,
+    pub stream: Connection,
     /// The account.
     pub account: ConnectionAccount,
     /// Whether a request was sent on it before.
@@ -26,7 +26,7 @@ pub(crate) struct HttpConnection {
 
 impl HttpConnection {
     /// A connection that nothing was sent on.
-    pub(crate) fn new((stream, account): (Metered, ConnectionAccount)) -> HttpConnection {
+    pub(crate) fn new((stream, account): (Connection, ConnectionAccount)) -> HttpConnection {
         HttpConnection { stream, account, used: false }
     }
 

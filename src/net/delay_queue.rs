@@ -1,94 +1,90 @@
-//! The queue of one direction of a delayed connection: bytes with the moments of their release.
+//! One direction of a delayed connection: bytes with the moments of their release.
 //!
-//! Pure: it reads no clock and touches no socket, `line` does. Order is kept as TCP keeps it: a
-//! piece that jitter would have let overtake waits for the one before it.
+//! It reads no clock and touches no socket. The order is TCP's: a piece that its jitter would let
+//! overtake waits for the one before it.
 
 use crate::time::Draws;
 use std::collections::VecDeque;
 
-/// The most bytes held back in one direction; then whoever writes has to wait.
+/// The most bytes held in one direction; then the writer has to wait.
 pub(crate) const MOST_BYTES: usize = 1 << 20;
-/// The most pieces held back in one direction: a million pieces of a byte would take sixteen
-/// times their bytes.
+/// The most pieces held in one direction: a million pieces of one byte would need sixteen times
+/// their size.
 const MOST_PIECES: usize = 1 << 14;
-/// An empty queue keeps this much memory for the next piece, and gives back what is more.
+/// An empty queue keeps memory for this much and frees the rest.
 const KEPT_BYTES: usize = 4096;
 const KEPT_PIECES: usize = 64;
 
-/// Bytes that were taken in together.
+/// Bytes that were pushed together.
 #[derive(Debug, Clone, Copy)]
-struct HeldBytes {
+struct DelayedPiece {
     release_ns: u64,
     len: usize,
 }
 
-/// One direction's queue.
 #[derive(Debug)]
-pub(crate) struct Queue {
+pub(crate) struct DelayQueue {
     bytes: VecDeque<u8>,
-    pieces: VecDeque<HeldBytes>,
-    /// When the end of the stream is released, once it was taken in.
+    pieces: VecDeque<DelayedPiece>,
+    /// When the end of the stream is released, once it was pushed.
     end_ns: Option<u64>,
     /// No later piece is released before this.
     last_ns: u64,
     draws: Draws,
 }
 
-impl Queue {
-    /// An empty queue with these delays.
-    pub(crate) fn new(draws: Draws) -> Queue {
-        Queue { bytes: VecDeque::new(), pieces: VecDeque::new(), end_ns: None, last_ns: 0, draws }
+impl DelayQueue {
+    pub(crate) fn new(draws: Draws) -> DelayQueue {
+        DelayQueue {
+            bytes: VecDeque::new(),
+            pieces: VecDeque::new(),
+            end_ns: None,
+            last_ns: 0,
+            draws,
+        }
     }
-    /// Bytes held back.
+    /// Bytes held.
     pub(crate) fn len(&self) -> usize {
         self.bytes.len()
     }
-    /// True where no byte is held back.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
-    }
-    /// How many more bytes it takes.
+    /// How many more bytes fit.
     pub(crate) fn room(&self) -> usize {
         if self.pieces.len() >= MOST_PIECES { 0 } else { MOST_BYTES - self.bytes.len() }
     }
-    /// The release of something that is taken in now.
-    fn stamp(&mut self, now_ns: u64) -> u64 {
+    /// Draws the release of what is pushed now.
+    fn draw_release(&mut self, now_ns: u64) -> u64 {
         let release_ns = now_ns.saturating_add(self.draws.next_ns()).max(self.last_ns);
         self.last_ns = release_ns;
         release_ns
     }
-    /// Takes in bytes that came at `now_ns`, as far as there is room; says how many.
+    /// Adds bytes that came at `now_ns`, as far as there is room. Returns how many.
     pub(crate) fn push(&mut self, now_ns: u64, bytes: &[u8]) -> usize {
         let len = bytes.len().min(self.room());
         if len > 0 {
             self.bytes.extend(&bytes[..len]);
-            let release_ns = self.stamp(now_ns);
+            let release_ns = self.draw_release(now_ns);
             match self.pieces.back_mut() {
                 Some(last) if last.release_ns == release_ns => last.len += len,
-                _ => self.pieces.push_back(HeldBytes { release_ns, len }),
+                _ => self.pieces.push_back(DelayedPiece { release_ns, len }),
             }
         }
         len
     }
-    /// Takes in the end of the stream; only the first counts.
+    /// Adds the end of the stream. Only the first call counts.
     pub(crate) fn end(&mut self, now_ns: u64) {
         if self.end_ns.is_none() {
-            self.end_ns = Some(self.stamp(now_ns));
+            self.end_ns = Some(self.draw_release(now_ns));
         }
-    }
-    /// Whether the end was taken in.
-    pub(crate) fn has_end(&self) -> bool {
-        self.end_ns.is_some()
     }
     /// Whether the end is released and nothing is left before it.
     pub(crate) fn is_over(&self, now_ns: u64) -> bool {
         self.bytes.is_empty() && self.end_ns.is_some_and(|at| at <= now_ns)
     }
-    /// The moment of the earliest release; `None` where there is nothing to release.
+    /// The moment of the earliest release; `None` if nothing is held.
     pub(crate) fn next_ns(&self) -> Option<u64> {
         self.pieces.front().map(|piece| piece.release_ns).or(self.end_ns)
     }
-    /// The bytes released by now, as far as they lie together: the beginning of them.
+    /// The beginning of the bytes that are released by now: as many as are contiguous in memory.
     pub(crate) fn released(&self, now_ns: u64) -> &[u8] {
         let due = self.pieces.iter().take_while(|p| p.release_ns <= now_ns);
         let front = self.bytes.as_slices().0;
@@ -101,9 +97,9 @@ impl Queue {
         }
         &front[..len]
     }
-    /// Removes bytes that have gone where they were to go; tells `went` of each piece that has
-    /// gone whole how late it was, in nanoseconds.
-    pub(crate) fn take(&mut self, now_ns: u64, len: usize, mut went: impl FnMut(u64)) {
+    /// Removes `len` released bytes. Calls `on_gone` for each piece that has gone whole, with its
+    /// lateness in nanoseconds.
+    pub(crate) fn take(&mut self, now_ns: u64, len: usize, mut on_gone: impl FnMut(u64)) {
         self.bytes.drain(..len.min(self.bytes.len()));
         let mut left = len;
         while let Some(first) = self.pieces.front_mut() {
@@ -112,7 +108,7 @@ impl Queue {
                 break;
             }
             left -= first.len;
-            went(now_ns.saturating_sub(first.release_ns));
+            on_gone(now_ns.saturating_sub(first.release_ns));
             self.pieces.pop_front();
         }
         if self.bytes.is_empty() {
@@ -120,10 +116,11 @@ impl Queue {
             self.pieces.shrink_to(KEPT_PIECES);
         }
     }
-    /// Drops every byte; says how many they were.
+    /// Drops every byte. Returns how many.
     pub(crate) fn clear(&mut self) -> usize {
         let len = self.bytes.len();
-        (self.bytes, self.pieces) = (VecDeque::new(), VecDeque::new());
+        self.bytes = VecDeque::new();
+        self.pieces = VecDeque::new();
         len
     }
 }
@@ -131,15 +128,16 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::{Delay, Heading, JitterLaw};
+    use crate::record::Direction;
+    use crate::time::{Delay, JitterLaw};
     use proptest::prelude::*;
 
-    fn queue(one_way_ns: u64, jitter_ns: u64, law: JitterLaw) -> Queue {
-        Queue::new(Delay { one_way_ns, jitter_ns, law, seed: 1 }.draws(0, 0, Heading::Up))
+    fn queue(one_way_ns: u64, jitter_ns: u64, law: JitterLaw) -> DelayQueue {
+        DelayQueue::new(Delay { one_way_ns, jitter_ns, law, seed: 1 }.draws(0, 0, Direction::Up))
     }
 
     /// Takes what is released by now.
-    fn drain(queue: &mut Queue, now_ns: u64, into: &mut Vec<u8>) {
+    fn drain(queue: &mut DelayQueue, now_ns: u64, into: &mut Vec<u8>) {
         loop {
             let released = queue.released(now_ns);
             if released.is_empty() {

@@ -1,13 +1,12 @@
 //! Dialling: a TCP connection from a source address of one's own.
 
 use crate::net::linux::bind::choose_port_at_connect;
-use crate::net::meter::Metered;
 use crate::record::{ClientError, ClientErrorKind};
 use crate::time::Delay;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
-use tokio::net::TcpSocket;
+use tokio::net::{TcpSocket, TcpStream};
 
 /// How clients of a case connect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,7 +36,7 @@ impl Dialer {
 ///
 /// # Errors
 /// The fault, with its `errno`, where no connection was made within the limit.
-pub(crate) async fn dial(dialer: &Dialer, client: u32) -> Result<Metered, ClientError> {
+pub(crate) async fn dial(dialer: &Dialer, client: u32) -> Result<TcpStream, ClientError> {
     let fault = |e: std::io::Error| ClientError::io(ClientErrorKind::Connect, &e);
     let socket = match dialer.address {
         SocketAddr::V4(_) => TcpSocket::new_v4(),
@@ -53,7 +52,7 @@ pub(crate) async fn dial(dialer: &Dialer, client: u32) -> Result<Metered, Client
         Ok(Err(error)) => Err(fault(error)),
         Ok(Ok(stream)) => {
             stream.set_nodelay(true).map_err(fault)?;
-            Ok(Metered::new(stream))
+            Ok(stream)
         }
     }
 }

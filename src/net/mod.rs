@@ -1,19 +1,31 @@
-//! Bytes: the metered stream, its delay line, the kernel's own counts, dialling. Knows no
-//! transport.
+//! The byte streams of clients and server, and everything that opens sockets. Knows no transport.
 //!
-//! Separate from `record`, which adds up what this folder counts, and from the protocols above.
-//! What needs Linux is in `tcp_info`, `sock_diag` and `bind`, whose other-platform halves say
-//! what is missing.
+//! | file | what |
+//! |---|---|
+//! | `connection` | the stack that every connection has; one alias names it |
+//! | `layer` | what a layer is, and two of them on top of each other |
+//! | `layered_stream` | a stack over a socket as an asynchronous stream |
+//! | `meter` | the lowest layer: bytes counted at the socket |
+//! | `delay_line`, `delay_queue` | a layer that holds bytes for the delay of a path |
+//! | `tap` | a layer that keeps the heads of the first HTTP messages |
+//! | `dial` | TCP connections from source addresses of one's own |
+//! | `relay` | a TCP relay through a delay line |
+//! | `linux` | system calls that only Linux has: `TCP_INFO`, `sock_diag`, `IP_BIND_ADDRESS_NO_PORT` |
 
+pub(crate) mod connection;
 pub(crate) mod delay_line;
-pub(crate) mod delay_queue;
+mod delay_queue;
 pub(crate) mod dial;
+#[cfg(any(test, feature = "identity-layer"))]
+mod identity_layer;
+mod layer;
+mod layered_stream;
 pub(crate) mod linux;
 pub(crate) mod meter;
 pub(crate) mod relay;
 pub(crate) mod tap;
 
-pub(crate) use delay_line::Line;
+pub(crate) use connection::{Connection, ConnectionOptions};
+pub(crate) use delay_line::DelayLine;
 pub(crate) use dial::{Dialer, dial};
-pub(crate) use meter::Metered;
 pub(crate) use tap::{Heads, Tap};

@@ -4,9 +4,10 @@
 //! first bytes are held for the two ways that it would have taken instead. One task a
 //! connection, on the runtime of the caller's thread.
 
-use crate::net::delay_line::{Errors, Line};
+use crate::net::connection::{Connection, ConnectionOptions};
+use crate::net::delay_line::{DelayErrors, DelayLine};
 use crate::net::dial::{Dialer, dial};
-use crate::net::meter::{Meter, Metered};
+use crate::net::meter::Meter;
 use crate::record::{ClientError, LATENCY_BOUND_NS};
 use crate::time::Timer;
 use crate::time::now_ns;
@@ -129,7 +130,7 @@ impl Shared {
         let number = self.accepted.get();
         self.accepted.set(number.wrapping_add(1));
         self.totals.borrow_mut().connections += 1;
-        let line = Line::new(&self.to.delay, (number, 0), self.alarm.clone(), self.clone());
+        let line = DelayLine::new(&self.to.delay, number, 0, self.clone());
         let usable_ns = came_ns.saturating_add(line.handshake_ns());
         while !self.alarm.until(usable_ns).await {}
         let server = match dial(&self.to, number).await {
@@ -142,15 +143,16 @@ impl Shared {
         // Without it the kernel would add a delay of its own; where it cannot be set the client
         // is gone, which the copying meets too.
         let _ = client.set_nodelay(true);
+        let options = ConnectionOptions::default().with_delay_line(line, self.alarm.clone());
+        let mut server = Connection::open(server, options);
         let _count = Count { shared: self.clone(), meter: server.meter() };
-        let mut server: Metered = server.behind(line);
         // An error is the end of one of the two, and with it of both.
         let _ = copy_bidirectional(&mut client, &mut server).await;
     }
 }
 
-impl Errors for Shared {
-    fn released(&self, _now_ns: u64, error_ns: u64) {
+impl DelayErrors for Shared {
+    fn record(&self, _now_ns: u64, error_ns: u64) {
         self.totals.borrow_mut().errors.saturating_record(error_ns);
     }
 }

@@ -1,92 +1,74 @@
-//! A tap on a stream: keeps the heads of the first HTTP messages that pass it, as bytes.
+//! A tap: a layer that keeps the heads of the first HTTP messages that pass it, as bytes.
 //!
-//! Separate from the meter, which counts every byte of every stream: one stream of a case has a
-//! tap, and after the first heads it only looks on. It knows where a head begins and ends, and
-//! nothing of what is said in it.
+//! One client of a case has it, and after the first heads it does nothing. It finds the beginning
+//! and the end of a head, and does not interpret what is between them.
 
-use crate::record::{HEAD_KEPT_BYTES, Head, HeadOf, Phase};
-use std::cell::{Cell, RefCell};
+use crate::net::layer::{LayerBuffer, StreamLayer};
+use crate::record::{Direction, HEAD_KEPT_BYTES, Head, HeadOf, Phase};
+use std::cell::RefCell;
 use std::rc::Rc;
 
 /// The heads that were kept, shared by the connections of a client.
 pub(crate) type Heads = Rc<RefCell<Vec<Head>>>;
 
-/// What a response begins with (RFC 9112 §4).
+/// The first bytes of a response (RFC 9112 §4).
 const VERSION: &[u8] = b"HTTP/1.";
 
 /// The tap of one stream.
 #[derive(Debug)]
 pub struct Tap {
     heads: Heads,
-    /// True on a connection for messages of the client's own.
+    /// True for a connection that carries the client's own messages.
     posts: bool,
-    phase: Cell<Phase>,
-    /// What follows is no HTTP any more: the connection was upgraded.
-    over: Cell<bool>,
-    up: RefCell<Option<Head>>,
-    down: RefCell<Option<Head>>,
+    phase: Phase,
+    /// What follows is no HTTP: the connection was upgraded.
+    upgraded: bool,
+    up: Option<Head>,
+    down: Option<Head>,
 }
 
 impl Tap {
-    /// A tap on a connection that was opened in a phase; `posts` where it is for messages of the
-    /// client's own beside its transport's connection.
-    pub fn new(heads: Heads, posts: bool, phase: Phase) -> Tap {
-        Tap {
-            heads,
-            posts,
-            phase: Cell::new(phase),
-            over: Cell::new(false),
-            up: RefCell::default(),
-            down: RefCell::default(),
-        }
+    /// A tap on a connection that was opened in a phase. `posts` is true for a connection that
+    /// carries the client's own messages, beside that of its transport.
+    pub(crate) fn new(heads: Heads, posts: bool, phase: Phase) -> Tap {
+        Tap { heads, posts, phase, upgraded: false, up: None, down: None }
     }
 
-    /// What passes from now on belongs to another phase.
-    pub fn enter(&self, phase: Phase) {
-        self.phase.set(phase);
-    }
-
-    /// Bytes that the client wrote.
-    pub fn wrote(&self, bytes: &[u8]) {
-        if self.over.get() {
-            return;
-        }
-        let mut open = self.up.borrow_mut();
-        if open.is_none() {
-            let of = self.request();
-            // A method is a word; a request goes out from its first byte.
+    fn observe_up(&mut self, bytes: &[u8]) {
+        if self.up.is_none() {
+            let of = self.current_request();
+            // A method is upper case (RFC 9110 §9.1); a request is written from its first byte.
             if !bytes.first().is_some_and(u8::is_ascii_uppercase) || self.has(of) {
                 return;
             }
-            *open = Some(Head { of, bytes: Vec::new(), cut: false });
+            self.up = Some(Head { of, bytes: Vec::new(), cut: false });
         }
-        self.take_in(&mut open, bytes);
+        let head = self.up.take();
+        self.up = self.append(head, bytes);
     }
 
-    /// Bytes that the client read.
-    pub fn read(&self, bytes: &[u8]) {
-        if self.over.get() {
-            return;
-        }
-        let mut open = self.down.borrow_mut();
-        if open.is_none() {
-            let of = self.request();
+    fn observe_down(&mut self, bytes: &[u8]) {
+        if self.down.is_none() {
+            let of = self.current_request();
             let begins = !bytes.is_empty() && bytes.iter().zip(VERSION).all(|(a, b)| a == b);
-            // An answer to what was not kept is of no use: nobody knows which it is.
+            // The answer to a request that was not kept could not be assigned to one.
             if !begins || !self.has(of) || self.has(of.answer()) {
                 return;
             }
-            *open = Some(Head { of: of.answer(), bytes: Vec::new(), cut: false });
+            self.down = Some(Head { of: of.answer(), bytes: Vec::new(), cut: false });
         }
-        self.take_in(&mut open, bytes);
+        let head = self.down.take();
+        self.down = self.append(head, bytes);
     }
 
-    /// Which request it would be that is sent now.
-    fn request(&self) -> HeadOf {
-        match (self.posts, self.phase.get()) {
-            (true, _) => HeadOf::PostRequest,
-            (false, Phase::Steady) => HeadOf::Request,
-            (false, _) => HeadOf::OpeningRequest,
+    /// What a request that is sent now is.
+    fn current_request(&self) -> HeadOf {
+        if self.posts {
+            HeadOf::PostRequest
+        } else if self.phase == Phase::Steady {
+            HeadOf::Request
+        } else {
+            HeadOf::OpeningRequest
         }
     }
 
@@ -94,28 +76,46 @@ impl Tap {
         self.heads.borrow().iter().any(|head| head.of == of)
     }
 
-    fn take_in(&self, open: &mut Option<Head>, bytes: &[u8]) {
-        let Some(head) = open else { return };
+    /// Appends bytes to a head that has begun. Keeps it once it is whole, and returns it if not.
+    fn append(&mut self, head: Option<Head>, bytes: &[u8]) -> Option<Head> {
+        let mut head = head?;
         let room = HEAD_KEPT_BYTES - head.bytes.len();
         head.cut = bytes.len() > room;
         head.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
-        let end = match end_of(&head.bytes, !head.of.is_request()) {
+        let end = match find_end(&head.bytes, !head.of.is_request()) {
             Some(end) => end,
             None if head.cut => head.bytes.len(),
-            None => return,
+            None => return Some(head),
         };
-        if let Some(head) = open.take() {
-            let whole = end < HEAD_KEPT_BYTES || !head.cut;
-            let upgraded = !head.of.is_request() && last_status(&head.bytes[..end]) == 101;
-            self.over.set(upgraded);
-            let bytes = head.bytes[..end].to_vec();
-            self.heads.borrow_mut().push(Head { of: head.of, bytes, cut: !whole });
-        }
+        let whole = end < HEAD_KEPT_BYTES || !head.cut;
+        self.upgraded = !head.of.is_request() && last_status(&head.bytes[..end]) == 101;
+        let bytes = head.bytes[..end].to_vec();
+        self.heads.borrow_mut().push(Head { of: head.of, bytes, cut: !whole });
+        None
     }
 }
 
-/// Where a head ends: after its empty line; that of a response after the interim ones before it.
-fn end_of(bytes: &[u8], response: bool) -> Option<usize> {
+impl StreamLayer for Tap {
+    fn enter(&mut self, phase: Phase) {
+        self.phase = phase;
+    }
+    fn observe(&mut self, direction: Direction, bytes: &[u8]) {
+        if self.upgraded {
+            return;
+        }
+        match direction {
+            Direction::Up => self.observe_up(bytes),
+            Direction::Down => self.observe_down(bytes),
+        }
+    }
+    fn buffer(&mut self) -> Option<&mut dyn LayerBuffer> {
+        None
+    }
+}
+
+/// The end of a head, after its empty line. A response's head includes the interim responses
+/// before it (RFC 9110 §15.2).
+fn find_end(bytes: &[u8], response: bool) -> Option<usize> {
     let mut from = 0;
     loop {
         let end = from + blank_line(&bytes[from..])?;
@@ -140,13 +140,13 @@ fn blank_line(bytes: &[u8]) -> Option<usize> {
     None
 }
 
-/// The status of a response's head; 0 where it has none.
+/// The status of a response's head; 0 if it has none.
 fn status(head: &[u8]) -> u16 {
     let digits = head.get(9..12).and_then(|d| std::str::from_utf8(d).ok());
     digits.and_then(|d| d.parse().ok()).unwrap_or(0)
 }
 
-/// The status of the last of the responses whose heads these are.
+/// The status of the last of several response heads.
 fn last_status(heads: &[u8]) -> u16 {
     let (mut from, mut last) = (0, 0);
     while let Some(len) = blank_line(&heads[from..]) {
@@ -161,7 +161,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const ASK: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
     const OK: &[u8] = b"HTTP/1.1 200 OK\r\nA: b\r\n\r\n";
 
     fn kept(tap: &Tap) -> Vec<(HeadOf, String)> {
@@ -175,49 +175,50 @@ mod tests {
 
     #[test]
     fn the_first_of_each_kind_is_kept() {
-        let tap = Tap::new(Heads::default(), false, Phase::Setup);
+        let mut tap = Tap::new(Heads::default(), false, Phase::Setup);
         for _ in 0..3 {
-            tap.wrote(ASK);
-            tap.read(&[OK, b"body"].concat());
+            tap.observe(Direction::Up, REQUEST);
+            tap.observe(Direction::Down, &[OK, b"body"].concat());
         }
         tap.enter(Phase::Steady);
         // What comes now was asked before.
-        tap.read(b"HTTP/1.1 404 Not Found\r\n\r\n");
-        tap.wrote(b"PUT / HTTP/1.1\r\n\r\nbody");
-        tap.read(b"HTTP/1.1 204 No");
-        tap.read(b" Content\r\n\r\n");
+        tap.observe(Direction::Down, b"HTTP/1.1 404 Not Found\r\n\r\n");
+        tap.observe(Direction::Up, b"PUT / HTTP/1.1\r\n\r\nbody");
+        tap.observe(Direction::Down, b"HTTP/1.1 204 No");
+        tap.observe(Direction::Down, b" Content\r\n\r\n");
         let wanted = [
-            (HeadOf::OpeningRequest, text(ASK)),
+            (HeadOf::OpeningRequest, text(REQUEST)),
             (HeadOf::OpeningResponse, text(OK)),
             (HeadOf::Request, "PUT / HTTP/1.1\r\n\r\n".to_owned()),
             (HeadOf::Response, "HTTP/1.1 204 No Content\r\n\r\n".to_owned()),
         ];
         assert_eq!(kept(&tap), wanted);
-        let voice = Tap::new(tap.heads.clone(), true, Phase::Steady);
-        voice.wrote(ASK);
-        assert_eq!(kept(&voice)[4].0, HeadOf::PostRequest);
+        let mut post = Tap::new(tap.heads.clone(), true, Phase::Steady);
+        post.observe(Direction::Up, REQUEST);
+        assert_eq!(kept(&post)[4].0, HeadOf::PostRequest);
     }
 
     #[test]
-    fn interim_responses_belong_to_the_head_and_an_upgrade_ends_it_all() {
-        let tap = Tap::new(Heads::default(), false, Phase::Setup);
-        tap.wrote(ASK);
+    fn interim_responses_belong_to_the_head_and_an_upgrade_ends_the_tap() {
+        let mut tap = Tap::new(Heads::default(), false, Phase::Setup);
+        tap.observe(Direction::Up, REQUEST);
         let switch = b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 101 Switching Protocols\r\n\r\n";
-        tap.read(&[&switch[..], b"\x81\x01x"].concat());
+        tap.observe(Direction::Down, &[&switch[..], b"\x81\x01x"].concat());
         tap.enter(Phase::Steady);
-        tap.wrote(ASK);
-        tap.read(OK);
-        let wanted = [(HeadOf::OpeningRequest, text(ASK)), (HeadOf::OpeningResponse, text(switch))];
+        tap.observe(Direction::Up, REQUEST);
+        tap.observe(Direction::Down, OK);
+        let wanted =
+            [(HeadOf::OpeningRequest, text(REQUEST)), (HeadOf::OpeningResponse, text(switch))];
         assert_eq!(kept(&tap), wanted);
     }
 
     #[test]
     fn a_head_without_end_is_cut() {
-        let tap = Tap::new(Heads::default(), false, Phase::Setup);
-        tap.wrote(ASK);
-        tap.read(b"HTTP/1.1 200 OK\r\n");
+        let mut tap = Tap::new(Heads::default(), false, Phase::Setup);
+        tap.observe(Direction::Up, REQUEST);
+        tap.observe(Direction::Down, b"HTTP/1.1 200 OK\r\n");
         for _ in 0..20 {
-            tap.read(&[b'x'; 1024]);
+            tap.observe(Direction::Down, &[b'x'; 1024]);
         }
         let heads = tap.heads.borrow();
         assert_eq!((heads[1].bytes.len(), heads[1].cut), (HEAD_KEPT_BYTES, true));
@@ -228,12 +229,12 @@ mod tests {
         #[test]
         fn pieces_make_the_same_head(cuts in prop::collection::vec(1usize..20, 1..8)) {
             let stream = [OK, b"rest of it"].concat();
-            let tap = Tap::new(Heads::default(), false, Phase::Setup);
-            tap.wrote(ASK);
+            let mut tap = Tap::new(Heads::default(), false, Phase::Setup);
+            tap.observe(Direction::Up, REQUEST);
             let mut at = 0;
             for cut in cuts.into_iter().cycle() {
                 let end = (at + cut).min(stream.len());
-                tap.read(&stream[at..end]);
+                tap.observe(Direction::Down, &stream[at..end]);
                 at = end;
                 if at == stream.len() { break }
             }
@@ -241,13 +242,13 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_taken(pieces in prop::collection::vec(
+        fn any_bytes_are_accepted(pieces in prop::collection::vec(
             (any::<bool>(), prop::collection::vec(any::<u8>(), 0..40)), 0..8
         )) {
-            let tap = Tap::new(Heads::default(), false, Phase::Setup);
-            tap.wrote(ASK);
+            let mut tap = Tap::new(Heads::default(), false, Phase::Setup);
+            tap.observe(Direction::Up, REQUEST);
             for (up, piece) in pieces {
-                if up { tap.wrote(&piece) } else { tap.read(&[OK, &piece].concat()) }
+                if up { tap.observe(Direction::Up, &piece) } else { tap.observe(Direction::Down, &[OK, &piece].concat()) }
             }
         }
     }

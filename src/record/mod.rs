@@ -21,6 +21,7 @@ pub(crate) use head::{HEAD_KEPT_BYTES, Head, HeadOf, from_latin1, latin1};
 pub(crate) use latency::BOUND_NS as LATENCY_BOUND_NS;
 pub(crate) use latency::Latency;
 pub use latency::Metric;
+pub(crate) use ledger::Direction;
 pub use ledger::{Flow, Ledger, Phase, Phases};
 pub use tcp::Audit;
 pub(crate) use tcp::TcpReading;

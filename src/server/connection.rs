@@ -4,7 +4,7 @@
 //! its own, which is gone before an upgraded connection begins.
 
 use crate::feed::Topic;
-use crate::net::Metered;
+use crate::net::Connection;
 use crate::server::Routes;
 use crate::server::deferred_eof::DeferredEof;
 use crate::server::routes::{Answer, Body, Peer, ServerThread, TakeOver, Upgraded, plain};
@@ -73,7 +73,7 @@ pub(crate) fn serve(
 ) -> impl Future<Output = ()> + use<> {
     // A connection that is gone already refuses; it shows when it is read.
     let _ = stream.set_nodelay(true);
-    let stream = Metered::new(stream);
+    let stream = Connection::new(stream);
     let entry = shared.watches.enter(stream.meter());
     let topic = Topic::of_peer(address);
     let peer = Rc::new(Peer::new(topic, shared.thread.clone()));
@@ -102,7 +102,7 @@ enum End {
 }
 
 async fn http(
-    stream: Metered,
+    stream: Connection,
     peer: Rc<Peer>,
     watch: Rc<Watch>,
     shared: Rc<Shared>,
@@ -142,7 +142,7 @@ async fn http(
 
 /// Ends TCP from this side and reads until the client does the same: closing a socket with
 /// unread bytes would reset the connection and could destroy the last response.
-async fn finish(mut stream: Metered, limits: Limits) {
+async fn finish(mut stream: Connection, limits: Limits) {
     if stream.shutdown().await.is_err() {
         return;
     }

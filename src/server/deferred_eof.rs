@@ -5,7 +5,7 @@
 //! for somebody who has gone, or takes it for the end of everything, and then a client that ends
 //! its side right after asking gets no answer (RFC 9112 §9.6). This tells it at the right moment.
 
-use crate::net::Metered;
+use crate::net::Connection;
 use crate::server::watch::Watch;
 use std::io;
 use std::pin::Pin;
@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A connection whose end is told at the right moment.
 pub(crate) struct DeferredEof {
-    stream: Metered,
+    stream: Connection,
     watch: Rc<Watch>,
     /// Requests whose answers have begun to be written.
     answered: u64,
@@ -25,11 +25,11 @@ pub(crate) struct DeferredEof {
 
 impl DeferredEof {
     /// Listens to a connection.
-    pub(crate) fn new(stream: Metered, watch: Rc<Watch>) -> DeferredEof {
+    pub(crate) fn new(stream: Connection, watch: Rc<Watch>) -> DeferredEof {
         DeferredEof { stream, watch, answered: 0, ended: None }
     }
     /// The connection.
-    pub(crate) fn into_inner(self) -> Metered {
+    pub(crate) fn into_inner(self) -> Connection {
         self.stream
     }
     fn wrote(&mut self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {

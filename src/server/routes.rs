@@ -4,7 +4,7 @@
 //! Separate from `server`, which accepts connections, speaks HTTP and counts.
 
 use crate::feed::{Feed, Semantics, Stamp, Topic};
-use crate::net::Metered;
+use crate::net::Connection;
 use crate::server::broadcast_hub::{BroadcastHub, Posted};
 use crate::server::fault_injection::{FaultInjection, Injector};
 use crate::server::subscription::{Outgoing, Subscription};
@@ -182,7 +182,7 @@ impl ServerThread {
 /// A stream that was upgraded, with what was read beyond the request.
 pub struct Upgraded {
     /// The connection.
-    pub stream: Metered,
+    pub stream: Connection,
     /// Bytes that followed the request's head.
     pub leftover: Bytes,
     /// Who it is.

@@ -3,6 +3,7 @@
 //! Settings and arithmetic alone; what holds bytes back is `net`. Jitter is always *added*:
 //! nothing is ever faster than the delay, as no packet is faster than light.
 
+use crate::record::Direction;
 use rand_xoshiro::SplitMix64;
 use rand_xoshiro::rand_core::{RngCore, SeedableRng};
 use serde::{Deserialize, Serialize};
@@ -37,15 +38,6 @@ pub enum JitterLaw {
     HalfNormal,
 }
 
-/// A direction of a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Heading {
-    /// From the client.
-    Up,
-    /// To the client.
-    Down,
-}
-
 impl JitterLaw {
     /// Every law.
     pub const ALL: [JitterLaw; 3] =
@@ -75,9 +67,9 @@ impl Delay {
         self.one_way_ns.saturating_add(jitter).saturating_mul(2)
     }
     /// The delays of one direction of one connection, the same in every run with this seed.
-    pub fn draws(&self, client: u32, connection: u32, heading: Heading) -> Draws {
+    pub fn draws(&self, client: u32, connection: u32, direction: Direction) -> Draws {
         let mix = |n: u64| SplitMix64::seed_from_u64(n).next_u64();
-        let way = u64::from(connection) << 1 | u64::from(heading == Heading::Down);
+        let way = u64::from(connection) << 1 | u64::from(direction == Direction::Down);
         // Neighbours begin far from each other in SplitMix64's one sequence.
         let seed = mix(mix(mix(self.seed) ^ u64::from(client)) ^ way);
         Draws { delay: *self, random: SplitMix64::seed_from_u64(seed) }
@@ -134,7 +126,7 @@ mod tests {
             (JitterLaw::Exponential, 1.0),
             (JitterLaw::HalfNormal, half_normal),
         ] {
-            let mut draws = delay(law).draws(3, 1, Heading::Up);
+            let mut draws = delay(law).draws(3, 1, Direction::Up);
             let mut sum = 0.0;
             for _ in 0..100_000 {
                 let ns = draws.next_ns();
@@ -150,15 +142,15 @@ mod tests {
 
     #[test]
     fn a_run_repeats_and_no_two_directions_are_alike() {
-        let first = |client, connection, heading| {
-            let mut draws = delay(JitterLaw::Exponential).draws(client, connection, heading);
+        let first = |client, connection, direction| {
+            let mut draws = delay(JitterLaw::Exponential).draws(client, connection, direction);
             [draws.next_ns(), draws.next_ns(), draws.next_ns()]
         };
         let mut seen = Vec::new();
         for (client, connection) in [(0, 0), (0, 1), (1, 0), (1, 1), (u32::MAX, u32::MAX)] {
-            for heading in [Heading::Up, Heading::Down] {
-                let drawn = first(client, connection, heading);
-                assert_eq!(drawn, first(client, connection, heading));
+            for direction in [Direction::Up, Direction::Down] {
+                let drawn = first(client, connection, direction);
+                assert_eq!(drawn, first(client, connection, direction));
                 assert!(!seen.contains(&drawn));
                 seen.push(drawn);
             }
@@ -171,7 +163,7 @@ mod tests {
             one_way_ns: u64, jitter_ns: u64, law in 0usize..3, seed: u64, client: u32
         ) {
             let delay = Delay { one_way_ns, jitter_ns, law: JitterLaw::ALL[law], seed };
-            let mut draws = delay.draws(client, 0, Heading::Down);
+            let mut draws = delay.draws(client, 0, Direction::Down);
             for _ in 0..8 {
                 prop_assert!(draws.next_ns() >= one_way_ns);
             }

@@ -10,6 +10,6 @@ mod timer;
 
 pub use clock::now_ns;
 pub(crate) use clock::{process_cpu_ns, thread_cpu_ns};
-pub(crate) use delay_profile::{Delay, Draws, Heading, JitterLaw, MOST_DELAY_NS};
+pub(crate) use delay_profile::{Delay, Draws, JitterLaw, MOST_DELAY_NS};
 pub(crate) use pacing::{Pacer, Schedule, Turn, TurnPlacement};
 pub(crate) use timer::{Sleep, Timer};

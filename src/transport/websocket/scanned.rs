@@ -1,6 +1,6 @@
 //! A stream that counts the frames that pass it, between the codec and the meter.
 
-use crate::net::Metered;
+use crate::net::Connection;
 use crate::protocol::websocket::frame::{Found, Scanner, Sizes};
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -41,7 +41,7 @@ pub(crate) struct Findings {
 
 /// A metered stream whose frames are counted.
 pub(crate) struct Scanned {
-    stream: Metered,
+    stream: Connection,
     down: Scanner,
     up: Scanner,
     findings: Rc<RefCell<Findings>>,
@@ -49,7 +49,7 @@ pub(crate) struct Scanned {
 
 impl Scanned {
     /// Counts the frames of a stream. `leftover` was read from it after the upgrade's response.
-    pub(crate) fn new(stream: Metered, leftover: &[u8]) -> Scanned {
+    pub(crate) fn new(stream: Connection, leftover: &[u8]) -> Scanned {
         let mut scanned = Scanned {
             stream,
             down: Scanner::default(),
@@ -74,7 +74,7 @@ impl Scanned {
         self.findings.clone()
     }
     /// The metered stream below.
-    pub(crate) fn metered(&self) -> &Metered {
+    pub(crate) fn metered(&self) -> &Connection {
         &self.stream
     }
     fn scan_down(&mut self, bytes: &[u8]) {

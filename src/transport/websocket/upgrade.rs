@@ -1,7 +1,7 @@
 //! The opening handshake of a client (RFC 6455 §4.1), rendered here so that its bytes are known.
 
 use crate::client::{Client, ConnectionAccount};
-use crate::net::Metered;
+use crate::net::Connection;
 use crate::protocol::http1::response::Response;
 use crate::protocol::http1::{Target, chars_without_line_ends};
 use crate::record::{ClientError, ClientErrorKind, Phase};
@@ -24,7 +24,7 @@ pub(super) struct OpeningHandshake {
 /// # Errors
 /// If the connection is lost or the server refuses.
 pub(super) async fn upgrade(
-    stream: &mut Metered,
+    stream: &mut Connection,
     target: &Target,
 ) -> Result<OpeningHandshake, ClientError> {
     let key = generate_key();
@@ -77,7 +77,7 @@ impl OpeningHandshake {
         &self,
         client: &Client,
         phase: Phase,
-        stream: &Metered,
+        stream: &Connection,
         account: &mut ConnectionAccount,
     ) {
         let up = stream.meter().written();

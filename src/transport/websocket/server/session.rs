@@ -5,7 +5,7 @@
 //! small allocation and a message costs none.
 
 use crate::feed::Workload;
-use crate::net::Metered;
+use crate::net::Connection;
 use crate::server::post::most_bytes;
 use crate::server::routes::{Peer, Upgraded};
 use crate::server::subscription::Outgoing;
@@ -33,7 +33,7 @@ const ENDING_NS: u64 = 5_000_000_000;
 
 /// The session of one client. The future ends when the connection has ended.
 pub(crate) struct ServerSession {
-    socket: WebSocketStream<Metered>,
+    socket: WebSocketStream<Connection>,
     peer: Rc<Peer>,
     state: SessionState,
     /// Bytes may lie in the frame layer's own buffer: what came with the upgrade.
@@ -332,8 +332,8 @@ impl Future for ServerSession {
         let this = &mut *self;
         // Most wake-ups are for an update: the frame layer is polled only if there is something to
         // read. It leaves nothing in its buffer.
-        let readable = std::mem::take(&mut this.early)
-            || this.socket.get_ref().socket().poll_read_ready(cx).is_ready();
+        let readable =
+            std::mem::take(&mut this.early) || this.socket.get_mut().poll_read_ready(cx).is_ready();
         if this.serving() && readable {
             let over = this.poll_incoming(cx).is_ready();
             if over && this.serving() {

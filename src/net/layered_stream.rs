@@ -1,0 +1,659 @@
+//! A stack of layers over a TCP socket as an asynchronous stream: for the server and for clients
+//! on tokio.
+//!
+//! Bytes are counted at the socket, in a plain cell: a stream belongs to one task. A byte counts
+//! when it really moves, not when the client wrote it or has it. Without a buffer among the layers
+//! bytes move directly between the caller's memory and the socket.
+//!
+//! With a buffer the stream has no task of its own either: whoever polls it moves both directions,
+//! and sleeps on the thread's timer until the next release. A dropped stream closes its socket at
+//! once; flushing and shutting down wait for what is held.
+
+use crate::net::layer::{LayerBuffer, StreamLayer};
+use crate::net::meter::Meter;
+use crate::record::{Direction, Phase};
+use crate::time::now_ns;
+use crate::time::{Sleep, Timer};
+use std::cell::RefCell;
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+/// See the module's description.
+pub struct LayeredStream<L> {
+    socket: MeteredSocket,
+    /// In a cell for the methods that take `&self`; boxed because most connections have none.
+    above: Option<Box<RefCell<Above<L>>>>,
+}
+
+/// What stands above the meter.
+struct Above<L> {
+    layers: L,
+    io: BufferedIo,
+}
+
+impl<L: StreamLayer> LayeredStream<L> {
+    /// A stream that counts from now on. `timer` wakes its task at releases; layers without
+    /// deadlines need none.
+    pub(crate) fn over(
+        socket: TcpStream,
+        layers: Option<L>,
+        timer: Option<Timer>,
+    ) -> LayeredStream<L> {
+        let above = layers.map(|layers| {
+            let io = BufferedIo { timer, ..BufferedIo::default() };
+            Box::new(RefCell::new(Above { layers, io }))
+        });
+        LayeredStream { socket: MeteredSocket { stream: socket, meter: Rc::default() }, above }
+    }
+    /// What moves from now on belongs to another phase.
+    pub(crate) fn enter(&self, phase: Phase) {
+        if let Some(above) = &self.above {
+            above.borrow_mut().layers.enter(phase);
+        }
+    }
+    /// The meter, which outlives the stream.
+    pub(crate) fn meter(&self) -> Rc<Meter> {
+        self.socket.meter.clone()
+    }
+    /// The socket, for its options and counts. To read or write it directly would go uncounted.
+    pub(crate) fn socket(&self) -> &TcpStream {
+        &self.socket.stream
+    }
+    /// Reads and drops what has come and is not wanted any more. Returns how many bytes that were,
+    /// including those that a layer had read and the client had not, which are counted already.
+    pub(crate) fn drain(&self) -> u64 {
+        let held = self.with_buffer(|buffer| buffer.discard(Direction::Down));
+        held.unwrap_or(0) + self.socket.drain()
+    }
+    /// Bytes that were written and that a layer holds. They are dropped with the stream, as if
+    /// they had never been written.
+    pub(crate) fn unsent(&self) -> u64 {
+        self.with_buffer(|buffer| buffer.held(Direction::Up)).unwrap_or(0)
+    }
+    fn with_buffer<T>(&self, f: impl FnOnce(&mut dyn LayerBuffer) -> T) -> Option<T> {
+        self.above.as_ref()?.borrow_mut().layers.buffer().map(f)
+    }
+    /// Ready if reading may give something. Moves what is held, as reading does.
+    pub(crate) fn poll_read_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some(above) = &mut self.above {
+            let Above { layers, io } = above.get_mut();
+            if let Some(buffer) = layers.buffer()
+                && io.poll_progress(cx, buffer, &mut self.socket).is_ready()
+            {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        self.socket.stream.poll_read_ready(cx)
+    }
+}
+
+impl<L: StreamLayer + Unpin> AsyncRead for LayeredStream<L> {
+    #[inline]
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let LayeredStream { socket, above } = &mut *self;
+        let Some(above) = above else { return socket.poll_read(cx, buf) };
+        let Above { layers, io } = above.get_mut();
+        if let Some(buffer) = layers.buffer() {
+            return io.poll_read(cx, buffer, socket, buf);
+        }
+        let before = buf.filled().len();
+        let result = socket.poll_read(cx, buf);
+        layers.observe(Direction::Down, &buf.filled()[before..]);
+        result
+    }
+}
+
+impl<L: StreamLayer + Unpin> AsyncWrite for LayeredStream<L> {
+    #[inline]
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let LayeredStream { socket, above } = &mut *self;
+        let Some(above) = above else { return socket.poll_write(cx, bytes) };
+        let Above { layers, io } = above.get_mut();
+        if let Some(buffer) = layers.buffer() {
+            return io.poll_write(cx, buffer, socket, bytes);
+        }
+        let result = socket.poll_write(cx, bytes);
+        if let Poll::Ready(Ok(n)) = &result {
+            layers.observe(Direction::Up, &bytes[..*n]);
+        }
+        result
+    }
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if self.above.is_none() {
+            return self.socket.poll_write_vectored(cx, slices);
+        }
+        // The first that is not empty, as the trait's own default does.
+        let first = slices.iter().find(|slice| !slice.is_empty());
+        self.poll_write(cx, first.map_or(&[][..], |slice| &**slice))
+    }
+    fn is_write_vectored(&self) -> bool {
+        self.above.is_none() && self.socket.stream.is_write_vectored()
+    }
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let LayeredStream { socket, above } = &mut *self;
+        if let Some(above) = above {
+            let Above { layers, io } = above.get_mut();
+            if let Some(buffer) = layers.buffer() {
+                return io.poll_flush(cx, buffer, socket);
+            }
+        }
+        Pin::new(&mut socket.stream).poll_flush(cx)
+    }
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let LayeredStream { socket, above } = &mut *self;
+        if let Some(above) = above {
+            let Above { layers, io } = above.get_mut();
+            if let Some(buffer) = layers.buffer() {
+                return io.poll_shutdown(cx, buffer, socket);
+            }
+        }
+        Pin::new(&mut socket.stream).poll_shutdown(cx)
+    }
+}
+
+impl<L> fmt::Debug for LayeredStream<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LayeredStream").field("socket", &self.socket).finish_non_exhaustive()
+    }
+}
+
+/// A socket whose bytes are counted.
+#[derive(Debug)]
+struct MeteredSocket {
+    stream: TcpStream,
+    meter: Rc<Meter>,
+}
+
+impl MeteredSocket {
+    #[inline]
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let room = buf.remaining();
+        let result = Pin::new(&mut self.stream).poll_read(cx, buf);
+        // Also after an error: what was read before it was read.
+        let read = buf.filled().len() - before;
+        self.meter.count_read(read);
+        if read == 0 && room > 0 && matches!(result, Poll::Ready(Ok(()))) {
+            self.meter.count_end();
+        }
+        result
+    }
+    #[inline]
+    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        if let Poll::Ready(Ok(n)) = &result {
+            self.meter.count_written(*n);
+        }
+        result
+    }
+    #[inline]
+    fn poll_write_vectored(
+        &mut self,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        if let Poll::Ready(Ok(n)) = &result {
+            self.meter.count_written(*n);
+        }
+        result
+    }
+    fn drain(&self) -> u64 {
+        let mut buf = [0; 4096];
+        let mut drained = 0;
+        while let Ok(n) = self.stream.try_read(&mut buf) {
+            if n == 0 {
+                self.meter.count_end();
+                break;
+            }
+            self.meter.count_read(n);
+            drained += n as u64;
+        }
+        drained
+    }
+}
+
+/// Moves bytes between a socket and a buffer.
+#[derive(Default)]
+struct BufferedIo {
+    timer: Option<Timer>,
+    up_sleep: ReleaseSleep,
+    down_sleep: ReleaseSleep,
+    /// Why the socket accepts no more; bytes that are still held upwards never move.
+    write_error: Option<io::Error>,
+    /// The error that ended the other direction. It is released as an end of the stream is.
+    read_error: Option<io::Error>,
+    /// The end of the socket's bytes, or an error, was read.
+    read_ended: bool,
+    /// The protocol has ended its direction.
+    write_ended: bool,
+    /// The socket's direction to the peer was ended.
+    closed: bool,
+}
+
+impl BufferedIo {
+    /// Moves bytes that are ready to the socket. Returns when more will be ready; `None` if there
+    /// is nothing to wait for, or the socket is full and will wake the task.
+    fn send_ready(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut dyn LayerBuffer,
+        socket: &mut MeteredSocket,
+    ) -> Option<u64> {
+        while self.write_error.is_none() && buffer.held(Direction::Up) > 0 {
+            let now = now_ns();
+            let ready = buffer.ready(Direction::Up, now);
+            if ready.is_empty() {
+                return buffer.deadline_ns(Direction::Up, now);
+            }
+            match socket.poll_write(cx, ready) {
+                Poll::Pending => return None,
+                Poll::Ready(Ok(0)) => self.write_error = Some(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(Ok(n)) => buffer.take(Direction::Up, now, n),
+                Poll::Ready(Err(error)) => self.write_error = Some(error),
+            }
+        }
+        None
+    }
+
+    /// Reads everything that the socket has, as far as there is room. `buf` lends its memory.
+    fn receive(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut dyn LayerBuffer,
+        socket: &mut MeteredSocket,
+        buf: &mut ReadBuf<'_>,
+    ) {
+        while !self.read_ended {
+            let room = buffer.room(Direction::Down);
+            if room == 0 {
+                return;
+            }
+            let mut lent = buf.take(room);
+            let result = socket.poll_read(cx, &mut lent);
+            let read = lent.filled();
+            if !read.is_empty() {
+                buffer.push(Direction::Down, now_ns(), read);
+            }
+            match result {
+                Poll::Pending => return,
+                Poll::Ready(Ok(())) if !read.is_empty() => continue,
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => self.read_error = Some(error),
+            }
+            self.read_ended = true;
+            buffer.end(Direction::Down, now_ns());
+        }
+    }
+
+    /// Copies bytes that are ready, or the end, to the protocol.
+    fn deliver(
+        &mut self,
+        buffer: &mut dyn LayerBuffer,
+        now_ns: u64,
+        buf: &mut ReadBuf<'_>,
+    ) -> Option<io::Result<()>> {
+        let before = buf.filled().len();
+        loop {
+            let ready = buffer.ready(Direction::Down, now_ns);
+            let len = ready.len().min(buf.remaining());
+            if len == 0 {
+                break;
+            }
+            buf.put_slice(&ready[..len]);
+            buffer.take(Direction::Down, now_ns, len);
+        }
+        if buf.filled().len() > before {
+            return Some(Ok(()));
+        }
+        let over = buffer.is_over(Direction::Down, now_ns);
+        over.then(|| self.read_error.take().map_or(Ok(()), Err))
+    }
+
+    /// See [`AsyncRead::poll_read`].
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut dyn LayerBuffer,
+        socket: &mut MeteredSocket,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if buf.remaining() == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        loop {
+            self.receive(cx, buffer, socket, buf);
+            let up_ns = self.send_ready(cx, buffer, socket);
+            let now = now_ns();
+            if let Some(delivered) = self.deliver(buffer, now, buf) {
+                return Poll::Ready(delivered);
+            }
+            let down_ns = buffer.deadline_ns(Direction::Down, now);
+            if self.poll_releases(cx, up_ns, down_ns).is_pending() {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// See [`LayeredStream::poll_read_ready`].
+    fn poll_progress(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut dyn LayerBuffer,
+        socket: &mut MeteredSocket,
+    ) -> Poll<()> {
+        let up_ns = self.send_ready(cx, buffer, socket);
+        let now = now_ns();
+        if !buffer.ready(Direction::Down, now).is_empty() || buffer.is_over(Direction::Down, now) {
+            return Poll::Ready(());
+        }
+        let down_ns = buffer.deadline_ns(Direction::Down, now);
+        self.poll_releases(cx, up_ns, down_ns)
+    }
+
+    /// Ready when the next release of either direction has come.
+    fn poll_releases(
+        &mut self,
+        cx: &mut Context<'_>,
+        up_ns: Option<u64>,
+        down_ns: Option<u64>,
+    ) -> Poll<()> {
+        let timer = self.timer.as_ref();
+        let up = self.up_sleep.poll(cx, timer, up_ns);
+        let down = self.down_sleep.poll(cx, timer, down_ns);
+        if up.is_ready() { up } else { down }
+    }
+
+    /// See [`AsyncWrite::poll_write`].
+    fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut dyn LayerBuffer,
+        socket: &mut MeteredSocket,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            if let Some(error) = &self.write_error {
+                return Poll::Ready(Err(same_error(error)));
+            }
+            if self.write_ended {
+                return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+            }
+            if buffer.room(Direction::Up) > 0 || bytes.is_empty() {
+                let pushed = buffer.push(Direction::Up, now_ns(), bytes);
+                // A layer that does not delay has it ready at once.
+                self.send_ready(cx, buffer, socket);
+                return Poll::Ready(Ok(pushed));
+            }
+            let up_ns = self.send_ready(cx, buffer, socket);
+            if buffer.room(Direction::Up) == 0 && self.write_error.is_none() {
+                ready!(self.up_sleep.poll(cx, self.timer.as_ref(), up_ns));
+            }
+        }
+    }
+
+    /// Waits until everything that was written has moved to the socket.
+    fn poll_flush(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut dyn LayerBuffer,
+        socket: &mut MeteredSocket,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            let up_ns = self.send_ready(cx, buffer, socket);
+            if let Some(error) = &self.write_error {
+                return Poll::Ready(Err(same_error(error)));
+            }
+            if buffer.held(Direction::Up) == 0 {
+                return Poll::Ready(Ok(()));
+            }
+            ready!(self.up_sleep.poll(cx, self.timer.as_ref(), up_ns));
+        }
+    }
+
+    /// Waits until everything that was written has moved to the socket, and then for the release
+    /// of the end.
+    fn poll_shutdown(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut dyn LayerBuffer,
+        socket: &mut MeteredSocket,
+    ) -> Poll<io::Result<()>> {
+        if !self.write_ended {
+            self.write_ended = true;
+            buffer.end(Direction::Up, now_ns());
+        }
+        ready!(self.poll_flush(cx, buffer, socket))?;
+        while !self.closed {
+            let now = now_ns();
+            if buffer.is_over(Direction::Up, now) {
+                ready!(Pin::new(&mut socket.stream).poll_shutdown(cx))?;
+                self.closed = true;
+            } else {
+                let up_ns = buffer.deadline_ns(Direction::Up, now);
+                ready!(self.up_sleep.poll(cx, self.timer.as_ref(), up_ns));
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// A sleep until the next release of one direction. Each direction has its own, so that a wait
+/// for one does not undo the wait for the other.
+#[derive(Default)]
+struct ReleaseSleep(Option<PendingRelease>);
+
+struct PendingRelease {
+    until_ns: u64,
+    sleep: Sleep,
+}
+
+impl ReleaseSleep {
+    /// Ready at the moment; never if there is none. May be ready early when all sleepers of the
+    /// timer are woken.
+    fn poll(&mut self, cx: &mut Context<'_>, timer: Option<&Timer>, at: Option<u64>) -> Poll<()> {
+        debug_assert!(at.is_none() || timer.is_some(), "a layer with deadlines needs a timer");
+        let (Some(until_ns), Some(timer)) = (at, timer) else {
+            self.0 = None;
+            return Poll::Pending;
+        };
+        let pending = match self.0.take() {
+            Some(pending) if pending.until_ns == until_ns => pending,
+            _ => PendingRelease { until_ns, sleep: timer.until(until_ns) },
+        };
+        let pending = self.0.insert(pending);
+        ready!(Pin::new(&mut pending.sleep).poll(cx));
+        self.0 = None;
+        Poll::Ready(())
+    }
+}
+
+/// The same error once more: an `io::Error` cannot be cloned.
+fn same_error(error: &io::Error) -> io::Error {
+    error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::Connection;
+    use crate::net::connection::ConnectionOptions;
+    use crate::net::delay_line::{DelayErrors, DelayLine};
+    use crate::net::identity_layer::IdentityLayer;
+    use crate::net::layer::Stacked;
+    use crate::time::{Delay, JitterLaw};
+    use std::cell::Cell;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    const ONE_WAY_NS: u64 = 30_000_000;
+
+    #[derive(Default)]
+    struct ReleaseCount(Cell<u64>);
+
+    impl DelayErrors for ReleaseCount {
+        fn record(&self, _: u64, _: u64) {
+            self.0.set(self.0.get() + 1);
+        }
+    }
+
+    fn on_a_thread(test: impl AsyncFnOnce(TcpStream, TcpStream, Timer)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        tokio::task::LocalSet::new().block_on(&runtime, async {
+            let timer = Timer::default();
+            let keeper = tokio::task::spawn_local(timer.clone().keep());
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let (client, server) = tokio::join!(TcpStream::connect(address), listener.accept());
+            test(client.unwrap(), server.unwrap().0, timer).await;
+            keeper.abort();
+        });
+    }
+
+    /// A client behind a delay line, the other end, and how many pieces have left the line.
+    fn with_delay_line(test: impl AsyncFnOnce(Connection, TcpStream, Rc<ReleaseCount>)) {
+        on_a_thread(async |client, server, timer| {
+            let delay = Delay {
+                one_way_ns: ONE_WAY_NS,
+                jitter_ns: 1_000_000,
+                law: JitterLaw::HalfNormal,
+                seed: 1,
+            };
+            let released = Rc::new(ReleaseCount::default());
+            let line = DelayLine::new(&delay, 0, 0, released.clone());
+            assert!(line.handshake_ns() >= 2 * ONE_WAY_NS);
+            let options = ConnectionOptions::default().with_delay_line(line, timer);
+            test(Connection::open(client, options), server, released).await;
+        });
+    }
+
+    #[test]
+    fn counts_what_the_other_end_counts() {
+        on_a_thread(async |client, server, _| {
+            let (mut a, mut b) = (Connection::new(client), Connection::new(server));
+            let slices = [io::IoSlice::new(b"heads"), io::IoSlice::new(b"body")];
+            let written = a.write_vectored(&slices).await.unwrap();
+            assert_eq!(written, if a.is_write_vectored() { 9 } else { 5 });
+            a.write_all(&b"headsbodymore"[written..]).await.unwrap();
+            let mut buf = [0; 13];
+            b.read_exact(&mut buf).await.unwrap();
+            assert_eq!(&buf, b"headsbodymore");
+            drop(a);
+            assert!(!b.meter().has_ended());
+            assert_eq!(b.read(&mut buf).await.unwrap(), 0);
+            assert!(b.meter().has_ended());
+            assert_eq!((b.meter().read(), b.meter().written()), (13, 0));
+        });
+    }
+
+    #[test]
+    fn bytes_and_ends_take_their_time_both_ways() {
+        with_delay_line(async |mut client, mut server, released| {
+            let began = now_ns();
+            client.write_all(b"up").await.unwrap();
+            assert_eq!((client.unsent(), client.meter().written()), (2, 0));
+            client.flush().await.unwrap();
+            assert_eq!((client.unsent(), client.meter().written()), (0, 2));
+            assert!(now_ns() - began >= ONE_WAY_NS);
+            let mut buf = [0; 2];
+            server.read_exact(&mut buf).await.unwrap();
+            let sent = now_ns();
+            server.write_all(b"down").await.unwrap();
+            server.shutdown().await.unwrap();
+            let mut all = Vec::new();
+            client.read_to_end(&mut all).await.unwrap();
+            assert!(now_ns() - sent >= ONE_WAY_NS);
+            assert_eq!((&buf, &all[..], client.meter().read()), (b"up", &b"down"[..], 4));
+            let closed = now_ns();
+            client.shutdown().await.unwrap();
+            assert_eq!(server.read(&mut buf).await.unwrap(), 0);
+            assert!(now_ns() - closed >= ONE_WAY_NS);
+            assert!(client.write_all(b"more").await.is_err());
+            assert_eq!(released.0.get(), 2);
+        });
+    }
+
+    #[test]
+    fn what_is_held_at_the_end_is_drained_or_was_never_written() {
+        with_delay_line(async |mut client, mut server, released| {
+            server.write_all(b"twelve bytes").await.unwrap();
+            client.write_all(b"never sent").await.unwrap();
+            // Read from the socket, and not released yet.
+            let early = tokio::time::Duration::from_millis(5);
+            let read = tokio::time::timeout(early, client.read_u8()).await;
+            assert!(read.is_err());
+            let meter = client.meter();
+            assert_eq!((client.drain(), client.drain(), client.unsent()), (12, 0, 10));
+            assert_eq!((meter.read(), meter.written(), released.0.get()), (12, 0, 0));
+            drop(client);
+            assert_eq!(server.read(&mut [0; 16]).await.unwrap_or(0), 0);
+        });
+    }
+
+    #[test]
+    fn a_full_delay_line_makes_its_writer_wait_and_loses_nothing() {
+        with_delay_line(async |mut client, mut server, _| {
+            let sent: Vec<u8> = (0..3_000_000u32).map(|n| (n % 251) as u8).collect();
+            let mut got = Vec::new();
+            let writing = async {
+                client.write_all(&sent).await.unwrap();
+                client.shutdown().await.unwrap();
+            };
+            let ((), read) = tokio::join!(writing, server.read_to_end(&mut got));
+            assert_eq!(read.unwrap(), sent.len());
+            assert!(got == sent);
+        });
+    }
+
+    /// Both ends behind a layer that copies: as TLS would be.
+    #[test]
+    fn a_buffer_that_does_not_delay_passes_everything_on_and_counts_the_same() {
+        on_a_thread(async |client, server, _| {
+            type Copying = LayeredStream<Stacked<IdentityLayer, DelayLine>>;
+            let copying = |socket| {
+                let layers = Stacked { upper: Some(IdentityLayer::default()), lower: None };
+                Copying::over(socket, Some(layers), None)
+            };
+            let (mut client, mut server) = (copying(client), copying(server));
+            let sent: Vec<u8> = (0..2_000_000u32).map(|n| (n % 251) as u8).collect();
+            let mut got = Vec::new();
+            let writing = async {
+                client.write_all(&sent).await.unwrap();
+                client.shutdown().await.unwrap();
+                assert_eq!(client.read(&mut [0; 8]).await.unwrap(), 0);
+            };
+            let answering = async {
+                server.read_to_end(&mut got).await.unwrap();
+                server.shutdown().await.unwrap();
+            };
+            tokio::join!(writing, answering);
+            assert!(got == sent);
+            assert_eq!(client.meter().written(), sent.len() as u64);
+            assert_eq!(server.meter().read(), sent.len() as u64);
+            let passed = |stream: &Copying, direction| {
+                let above = stream.above.as_ref().unwrap().borrow();
+                above.layers.upper.as_ref().unwrap().passed(direction)
+            };
+            assert_eq!(passed(&client, Direction::Up), sent.len() as u64);
+            assert_eq!(passed(&server, Direction::Down), sent.len() as u64);
+        });
+    }
+}
