@@ -1,9 +1,8 @@
-//! Where the messages of clients meet: what one sends is here for all others to get.
+//! The messages that clients send to all: what one posts, every subscription reads.
 //!
-//! One room a server thread, so that no lock is needed; the plan gives a shared workload one such
-//! thread. Separate from `subscription`, which says where in it a client is, and from the
-//! transports, which bring messages and take them away. The room keeps the latest messages only:
-//! a client that falls further behind finds the oldest kept, and its receipts find the gap.
+//! One hub a server thread, so that no lock is needed; the plan gives a shared workload one server
+//! thread. The hub keeps the latest messages only: a client that falls further behind finds the
+//! oldest kept, and its account of deliveries finds the gap.
 
 use bytes::Bytes;
 use std::cell::RefCell;
@@ -21,18 +20,17 @@ pub struct Posted {
     pub bytes: Bytes,
     /// When it came, in nanoseconds of `CLOCK_MONOTONIC`; never before the one before it.
     pub at_ns: u64,
-    /// The number that its stamp holds; 0 where it has none.
+    /// The number in its stamp; 0 if it has none.
     pub sequence: u64,
 }
 
-/// See the module.
 #[derive(Debug, Default)]
-pub struct BroadcastHub(RefCell<Posts>);
+pub struct BroadcastHub(RefCell<KeptPosts>);
 
 #[derive(Debug, Default)]
-struct Posts {
+struct KeptPosts {
     kept: VecDeque<Posted>,
-    /// Messages that were here and are kept no longer: the place of the first that is kept.
+    /// Messages that are not kept any more: the place of the first that is.
     gone: u64,
     bytes: usize,
 }
@@ -55,7 +53,7 @@ impl BroadcastHub {
         let posts = self.0.borrow();
         posts.gone + posts.kept.len() as u64
     }
-    /// The message at a place and the place itself, or the oldest kept after it; `None` where
+    /// The message at a place and the place itself, or the oldest kept after it; `None` if
     /// there is none yet.
     pub fn at(&self, place: u64) -> Option<(u64, Posted)> {
         let posts = self.0.borrow();
@@ -81,28 +79,28 @@ mod tests {
 
     #[test]
     fn what_was_posted_is_found_in_order() {
-        let room = BroadcastHub::default();
-        assert_eq!((room.end(), room.at(0)), (0, None));
-        (1..=3).for_each(|n| room.post(posted(n * 10, 4)));
-        assert_eq!(room.end(), 3);
-        assert_eq!(room.at(1).map(|(place, p)| (place, p.at_ns)), Some((1, 20)));
-        assert_eq!((room.at(3), room.after(20), room.after(99)), (None, Some(2), None));
+        let hub = BroadcastHub::default();
+        assert_eq!((hub.end(), hub.at(0)), (0, None));
+        (1..=3).for_each(|n| hub.post(posted(n * 10, 4)));
+        assert_eq!(hub.end(), 3);
+        assert_eq!(hub.at(1).map(|(place, p)| (place, p.at_ns)), Some((1, 20)));
+        assert_eq!((hub.at(3), hub.after(20), hub.after(99)), (None, Some(2), None));
         // A clock that was read before another message came.
-        room.post(posted(5, 4));
-        assert_eq!(room.at(3).map(|(_, p)| p.at_ns), Some(30));
+        hub.post(posted(5, 4));
+        assert_eq!(hub.at(3).map(|(_, p)| p.at_ns), Some(30));
     }
 
     #[test]
     fn the_oldest_are_forgotten_by_number_and_by_size() {
-        let room = BroadcastHub::default();
-        (0..MOST_POSTS as u64 + 10).for_each(|n| room.post(posted(n, 1)));
-        assert_eq!(room.end(), MOST_POSTS as u64 + 10);
-        assert_eq!(room.at(0).map(|(place, p)| (place, p.sequence)), Some((10, 10)));
-        let room = BroadcastHub::default();
-        (0..70).for_each(|n| room.post(posted(n, 1 << 20)));
-        assert_eq!(room.at(0).map(|(place, _)| place), Some(6));
-        // One that is too large for the room by itself is gone at once.
-        room.post(posted(99, MOST_BYTES + 1));
-        assert_eq!((room.end(), room.at(0)), (71, None));
+        let hub = BroadcastHub::default();
+        (0..MOST_POSTS as u64 + 10).for_each(|n| hub.post(posted(n, 1)));
+        assert_eq!(hub.end(), MOST_POSTS as u64 + 10);
+        assert_eq!(hub.at(0).map(|(place, p)| (place, p.sequence)), Some((10, 10)));
+        let hub = BroadcastHub::default();
+        (0..70).for_each(|n| hub.post(posted(n, 1 << 20)));
+        assert_eq!(hub.at(0).map(|(place, _)| place), Some(6));
+        // One that is too large by itself is gone at once.
+        hub.post(posted(99, MOST_BYTES + 1));
+        assert_eq!((hub.end(), hub.at(0)), (71, None));
     }
 }

@@ -1,15 +1,19 @@
 //! One connection: HTTP/1.1 until its end or an upgrade, then the other protocol.
 //!
-//! hyper parses and writes; the limits come from outside, see `watch`. HTTP's state is in a box of
-//! its own, which is gone before an upgraded connection begins.
+//! hyper parses and writes; limits are kept by a sweep, see `open_connections`. HTTP's state is in a
+//! box of its own, which is gone before an upgraded connection begins.
 
 use crate::feed::Topic;
 use crate::net::Connection;
-use crate::server::Routes;
+use crate::server::body::{Body, plain};
 use crate::server::deferred_eof::DeferredEof;
-use crate::server::routes::{Answer, Body, Peer, ServerThread, TakeOver, Upgraded, plain};
-use crate::server::watch::{Entry, Watch, Watches, Word};
-use crate::server::{Config, Limits};
+use crate::server::open_connections::{
+    CloseRequest, ConnectionState, OpenConnection, OpenConnections,
+};
+use crate::server::peer::Peer;
+use crate::server::routes::{Answer, Routes, TakeOver, Upgraded};
+use crate::server::server_thread::ServerThread;
+use crate::server::{Config, Limits, post};
 use crate::time::now_ns;
 use futures_util::future::LocalBoxFuture;
 use http_body_util::Either;
@@ -28,40 +32,39 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// A body that is written together with its head in one copied piece; a larger one is written
-/// from where it is.
+/// A body up to this size is copied behind its head and written with it; a larger one is written
+/// without a copy.
 const FLAT_BYTES: u32 = 1024;
-/// What is read and forgotten after the last response.
+/// The most that is read and dropped after the last response.
 const LINGER_BYTES: u64 = 1024 * 1024;
 const HEAD_LATE: &[u8] =
     b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
 /// What the connections of a thread share.
-pub(crate) struct Shared {
+pub(crate) struct ConnectionContext {
     http: http1::Builder,
-    site: Routes,
+    routes: Routes,
     thread: Rc<ServerThread>,
-    watches: Rc<Watches>,
+    connections: Rc<OpenConnections>,
     limits: Limits,
 }
 
-impl Shared {
-    /// For one thread.
+impl ConnectionContext {
     pub(crate) fn new(
         config: &Config,
         thread: Rc<ServerThread>,
-        site: Routes,
-        watches: Rc<Watches>,
-    ) -> Shared {
+        routes: Routes,
+        connections: Rc<OpenConnections>,
+    ) -> ConnectionContext {
         let mut http = http1::Builder::new();
         http.title_case_headers(true)
             .auto_date_header(false)
             // A client that ends TCP while its request is held, or within a response that never
-            // ends, has gone; see `ears` for one that ends it before its answer.
+            // ends, has gone; see `deferred_eof` for one that ends it before its answer.
             .half_close(false)
             .writev(config.feed.spec.payload_bytes > FLAT_BYTES)
             .max_header_size(config.limits.head_bytes);
-        Shared { http, site, thread, watches, limits: config.limits }
+        ConnectionContext { http, routes, thread, connections, limits: config.limits }
     }
 }
 
@@ -69,80 +72,89 @@ impl Shared {
 pub(crate) fn serve(
     stream: TcpStream,
     address: SocketAddr,
-    shared: &Rc<Shared>,
+    context: &Rc<ConnectionContext>,
 ) -> impl Future<Output = ()> + use<> {
     // A connection that is gone already refuses; it shows when it is read.
     let _ = stream.set_nodelay(true);
     let stream = Connection::new(stream);
-    let entry = shared.watches.enter(stream.meter());
+    let open = context.connections.add(stream.meter());
     let topic = Topic::of_peer(address);
-    let peer = Rc::new(Peer::new(topic, shared.thread.clone()));
-    let http = Box::pin(http(stream, peer, entry.watch().clone(), shared.clone()));
-    follow(entry, http)
+    let peer = Rc::new(Peer::new(topic, context.thread.clone()));
+    let http = Box::pin(serve_http(stream, peer, open.state().clone(), context.clone()));
+    serve_protocols(open, http)
 }
 
-/// HTTP, then the protocol that took over, if any.
-async fn follow(entry: Entry, http: LocalBoxFuture<'static, Option<Box<(TakeOver, Upgraded)>>>) {
+/// An upgraded connection and the protocol that takes it over.
+struct Upgrade {
+    take_over: TakeOver,
+    upgraded: Upgraded,
+}
+
+/// Serves HTTP, then the protocol that took over, if any.
+async fn serve_protocols(
+    open: OpenConnection,
+    http: LocalBoxFuture<'static, Option<Box<Upgrade>>>,
+) {
     // The temporary is dropped here: the other protocol finds HTTP's memory free.
     let ended = http.await;
     if let Some(upgrade) = ended {
-        entry.watch().upgraded();
-        let (take_over, upgraded) = *upgrade;
+        open.state().upgrade();
+        let Upgrade { take_over, upgraded } = *upgrade;
         take_over(upgraded).await;
     }
-    drop(entry);
+    drop(open);
 }
 
 /// How HTTP ended.
-enum End {
-    /// By itself: an upgrade, a close from either side, a fault that hyper has answered.
-    Own,
-    /// By a word from outside.
-    Told(Word),
+enum HttpEnd {
+    /// By itself: an upgrade, a close from either side, an error that hyper has answered.
+    Finished,
+    /// By a limit.
+    Interrupted(CloseRequest),
 }
 
-async fn http(
+async fn serve_http(
     stream: Connection,
     peer: Rc<Peer>,
-    watch: Rc<Watch>,
-    shared: Rc<Shared>,
-) -> Option<Box<(TakeOver, Upgraded)>> {
-    let exchange = Rc::new(Exchange {
-        shared: shared.clone(),
+    state: Rc<ConnectionState>,
+    context: Rc<ConnectionContext>,
+) -> Option<Box<Upgrade>> {
+    let requests = Rc::new(RequestContext {
+        context: context.clone(),
         peer: peer.clone(),
-        watch: watch.clone(),
+        state: state.clone(),
         take_over: Cell::new(None),
     });
-    let ears = DeferredEof::new(stream, watch.clone());
-    let mut connection =
-        shared.http.serve_connection(TokioIo::new(ears), Answers(exchange.clone()));
+    let io = TokioIo::new(DeferredEof::new(stream, state.clone()));
+    let mut connection = context.http.serve_connection(io, RouteService(requests.clone()));
     let end = poll_fn(|cx| {
-        match watch.word(cx) {
-            Some(Word::Drain) => Pin::new(&mut connection).graceful_shutdown(),
-            Some(word) => return Poll::Ready(End::Told(word)),
+        match state.take_close_request(cx) {
+            Some(CloseRequest::Drain) => Pin::new(&mut connection).graceful_shutdown(),
+            Some(request) => return Poll::Ready(HttpEnd::Interrupted(request)),
             None => {}
         }
         // An error was answered as far as it can be; either way the connection is over.
-        connection.poll_without_shutdown(cx).map(|_| End::Own)
+        connection.poll_without_shutdown(cx).map(|_| HttpEnd::Finished)
     })
     .await;
     let parts = connection.into_parts();
     let mut stream = parts.io.into_inner().into_inner();
-    if let Some(take_over) = exchange.take_over.take() {
-        return Some(Box::new((take_over, Upgraded { stream, leftover: parts.read_buf, peer })));
+    if let Some(take_over) = requests.take_over.take() {
+        let upgraded = Upgraded { stream, leftover: parts.read_buf, peer };
+        return Some(Box::new(Upgrade { take_over, upgraded }));
     }
-    if let End::Told(Word::HeadLate) = end {
+    if let HttpEnd::Interrupted(CloseRequest::HeadLate) = end {
         // No response is under way while a head is awaited.
         let _ = stream.write_all(HEAD_LATE).await;
     }
-    // In a box of its own: it lives shortly, and would add its size to every open connection.
-    Box::pin(finish(stream, shared.limits)).await;
+    // In a box of its own: it is short, and would add its size to every open connection.
+    Box::pin(close(stream, context.limits)).await;
     None
 }
 
 /// Ends TCP from this side and reads until the client does the same: closing a socket with
 /// unread bytes would reset the connection and could destroy the last response.
-async fn finish(mut stream: Connection, limits: Limits) {
+async fn close(mut stream: Connection, limits: Limits) {
     if stream.shutdown().await.is_err() {
         return;
     }
@@ -160,88 +172,91 @@ async fn finish(mut stream: Connection, limits: Limits) {
 }
 
 /// What a connection's requests share.
-struct Exchange {
-    shared: Rc<Shared>,
+struct RequestContext {
+    context: Rc<ConnectionContext>,
     peer: Rc<Peer>,
-    watch: Rc<Watch>,
+    state: Rc<ConnectionState>,
     take_over: Cell<Option<TakeOver>>,
 }
 
-struct Answers(Rc<Exchange>);
+/// Answers requests by the routes.
+struct RouteService(Rc<RequestContext>);
 
-impl Service<Request<Incoming>> for Answers {
+impl Service<Request<Incoming>> for RouteService {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = Answering;
+    type Future = AnswerFuture;
 
-    fn call(&self, request: Request<Incoming>) -> Answering {
-        let exchange = &self.0;
-        let site = &exchange.shared.site;
-        let injected = exchange.peer.thread.injector.is_some();
-        let answer = match site.at(request.uri().path()) {
-            Some(endpoint) if request.method() == Method::POST => {
-                endpoint.post(request, &exchange.peer)
+    fn call(&self, request: Request<Incoming>) -> AnswerFuture {
+        let RequestContext { context, peer, state, take_over: upgrade } = &*self.0;
+        let is_post = request.method() == Method::POST;
+        let answer = match context.routes.at(request.uri().path()) {
+            // Whatever the transport, a message for all goes the same way.
+            Some(_) if is_post && peer.thread.feed.get().spec.workload.is_shared() => {
+                post::receive(request, peer)
             }
-            Some(endpoint) => endpoint.answer(&request, &exchange.peer),
-            None => Answer::Now(unknown(site)),
+            Some(endpoint) if is_post => endpoint.post(request, peer),
+            Some(endpoint) => endpoint.answer(&request, peer),
+            None => Answer::Now(unknown_path(&context.routes)),
         };
-        exchange.watch.request(match &answer {
+        state.begin_request(match &answer {
             Answer::Later(_) => true,
             // A stream is never idle; its end is the connection's.
             Answer::Now(response) => matches!(response.body(), Either::Right(_)),
             Answer::Upgrade(..) => false,
         });
-        let answering = match answer {
-            Answer::Now(response) => Answering::Now(Some(response)),
-            Answer::Later(held) => Answering::Later(held, exchange.watch.clone()),
+        let answer = match answer {
+            Answer::Now(response) => AnswerFuture::Now(Some(response)),
+            Answer::Later(held) => AnswerFuture::Later(held, state.clone()),
             Answer::Upgrade(response, take_over) => {
-                exchange.take_over.set(Some(take_over));
-                Answering::Now(Some(response))
+                upgrade.set(Some(take_over));
+                AnswerFuture::Now(Some(response))
             }
         };
-        if injected { exchange.clone().spoil(answering) } else { answering }
+        let injected = peer.thread.injector.is_some();
+        if injected { self.0.clone().inject_faults(answer) } else { answer }
     }
 }
 
-impl Exchange {
-    /// The same answer as a server with faults gives it.
-    fn spoil(self: Rc<Exchange>, answering: Answering) -> Answering {
-        let watch = self.watch.clone();
-        let spoilt = async move {
+impl RequestContext {
+    /// Returns the same answer as a server with faults gives it.
+    fn inject_faults(self: Rc<RequestContext>, answer: AnswerFuture) -> AnswerFuture {
+        let state = self.state.clone();
+        let with_faults = async move {
             // It never fails.
-            let Ok(mut response) = answering.await;
+            let Ok(mut response) = answer.await;
             let thread = &self.peer.thread;
             if let Some(injector) = &thread.injector {
                 let leaves_ns = now_ns().saturating_add(injector.delay_ns());
                 injector.answer(&mut response);
-                // Woken with everybody else, and for nothing.
+                // May be woken early, together with all other sleepers.
                 while !thread.alarm.until(leaves_ns).await {}
             }
             response
         };
-        Answering::Later(Box::pin(spoilt), watch)
+        AnswerFuture::Later(Box::pin(with_faults), state)
     }
 }
 
 /// An answer on its way.
-enum Answering {
+enum AnswerFuture {
     Now(Option<Response<Body>>),
-    Later(LocalBoxFuture<'static, Response<Body>>, Rc<Watch>),
+    Later(LocalBoxFuture<'static, Response<Body>>, Rc<ConnectionState>),
 }
 
-impl Future for Answering {
+impl Future for AnswerFuture {
     type Output = Result<Response<Body>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut *self {
-            Answering::Now(response) => match response.take() {
+            AnswerFuture::Now(response) => match response.take() {
                 Some(response) => Poll::Ready(Ok(response)),
                 None => Poll::Pending,
             },
-            Answering::Later(held, watch) => held.as_mut().poll(cx).map(|response| {
+            AnswerFuture::Later(held, state) => held.as_mut().poll(cx).map(|response| {
                 // A stream is never idle.
                 if matches!(response.body(), Either::Left(_)) {
-                    watch.answered();
+                    state.end_request();
                 }
                 Ok(response)
             }),
@@ -249,8 +264,8 @@ impl Future for Answering {
     }
 }
 
-/// 404 with what there is.
-fn unknown(site: &Routes) -> Response<Body> {
-    let paths = site.paths().join("\n  ");
+/// 404 with the known paths.
+fn unknown_path(routes: &Routes) -> Response<Body> {
+    let paths = routes.paths().join("\n  ");
     plain(StatusCode::NOT_FOUND, format!("nothing answers here; known paths:\n  {paths}\n"))
 }

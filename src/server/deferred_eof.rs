@@ -1,40 +1,38 @@
-//! What the server hears of a client's end: at once where an answer is held or never ends, and
-//! only after the answer where one is about to be written.
+//! When hyper sees the end of a client's stream: at once if an answer is held or never ends, and
+//! only after the answer if one is about to be written.
 //!
-//! hyper either ignores the end of a client's stream while it answers, and then holds a request
-//! for somebody who has gone, or takes it for the end of everything, and then a client that ends
-//! its side right after asking gets no answer (RFC 9112 §9.6). This tells it at the right moment.
+//! hyper either ignores the end of a client's stream while it answers, and then holds a request of
+//! a client that has gone, or takes it for the end of the connection, and then a client that ends
+//! its side right after its request gets no answer (RFC 9112 §9.6).
 
 use crate::net::Connection;
-use crate::server::watch::Watch;
+use crate::server::open_connections::ConnectionState;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// A connection whose end is told at the right moment.
+/// A connection whose end shows at the right moment.
 pub(crate) struct DeferredEof {
     stream: Connection,
-    watch: Rc<Watch>,
+    state: Rc<ConnectionState>,
     /// Requests whose answers have begun to be written.
     answered: u64,
-    /// Whom to wake once the answer is written: the end came before it.
+    /// To be woken once the answer is written: the end came before it.
     ended: Option<Waker>,
 }
 
 impl DeferredEof {
-    /// Listens to a connection.
-    pub(crate) fn new(stream: Connection, watch: Rc<Watch>) -> DeferredEof {
-        DeferredEof { stream, watch, answered: 0, ended: None }
+    pub(crate) fn new(stream: Connection, state: Rc<ConnectionState>) -> DeferredEof {
+        DeferredEof { stream, state, answered: 0, ended: None }
     }
-    /// The connection.
     pub(crate) fn into_inner(self) -> Connection {
         self.stream
     }
     fn wrote(&mut self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if result.is_ready() {
-            self.answered = self.watch.requests();
+            self.answered = self.state.requests();
             if let Some(waker) = self.ended.take() {
                 waker.wake();
             }
@@ -53,7 +51,7 @@ impl AsyncRead for DeferredEof {
         let before = buf.filled().len();
         let result = Pin::new(&mut self.stream).poll_read(cx, buf);
         let ended = matches!(result, Poll::Ready(Ok(()))) && buf.filled().len() == before;
-        let answers_now = self.watch.requests() > self.answered && !self.watch.is_busy();
+        let answers_now = self.state.requests() > self.answered && !self.state.is_busy();
         if ended && answers_now && buf.remaining() > 0 {
             self.ended = Some(cx.waker().clone());
             return Poll::Pending;

@@ -1,13 +1,11 @@
-//! The reference server's own faults, put in on purpose: by these a gate is proved.
+//! Faults that are injected into the reference server on purpose, to prove a gate.
 //!
-//! A fault has a stated size, so that a comparison with a sound server has a known answer. Separate
-//! from `record::Fault`, which is what a client has met. Here are the settings, and what one
-//! server thread does to its messages; the places where messages pass ask for it, and ask nothing
-//! of a server without faults but whether it has some.
+//! A fault has a stated size, so that a comparison with a server without faults has a known answer.
+//! Here are the settings, and what one server thread does to its messages.
 
 use crate::config::nearest;
 use crate::feed::mix;
-use crate::server::routes::Body;
+use crate::server::body::Body;
 use crate::time::thread_cpu_ns;
 use crate::units::{human_ns, parse_duration_ns, parse_size, thousands};
 use hyper::Response;
@@ -52,8 +50,17 @@ pub(crate) const FAULTS: &[(&str, &str, &str)] = &[
         "so many of the updates that are pushed, held for a long poll, or pending for a poll of a \
          log are never sent; a poll for the latest update and an echo are always answered",
     ),
-    ("stall", "stall=200ms/2s", "each thread stands still for 200 ms every 2 s"),
+    ("stall", "stall=200ms/2s", "each thread stalls for 200 ms every 2 s"),
 ];
+
+/// How long a thread stalls, and how often.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stall {
+    /// The length of a stall, in nanoseconds.
+    pub ns: u64,
+    /// From the beginning of one to the next, in nanoseconds.
+    pub every_ns: u64,
+}
 
 /// One fault and its size, written `NAME=SIZE`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -68,8 +75,8 @@ pub enum InjectedFault {
     Leak(u64),
     /// One in so many updates is never sent; 1 or more.
     Drop(f64),
-    /// Stands still for so many nanoseconds, every so many.
-    Stall(u64, u64),
+    /// The thread stalls.
+    Stall(Stall),
 }
 
 impl InjectedFault {
@@ -102,9 +109,10 @@ impl fmt::Display for InjectedFault {
                 write!(f, "every message leaves {} B of memory behind", thousands(bytes))
             }
             InjectedFault::Drop(every) => write!(f, "one update in {every} is never sent"),
-            InjectedFault::Stall(ns, every_ns) => {
-                let (ns, every) = (human_ns(ns as f64), human_ns(every_ns as f64));
-                write!(f, "every thread stands still for {ns} every {every}")
+            InjectedFault::Stall(Stall { ns, every_ns }) => {
+                let length = human_ns(ns as f64);
+                let every = human_ns(every_ns as f64);
+                write!(f, "every thread stalls for {length} every {every}")
             }
         }
     }
@@ -145,12 +153,11 @@ impl FromStr for InjectedFault {
 
 /// A time above nothing and up to the most.
 fn within(ns: u64, most_ns: u64, example: &str) -> Result<u64, String> {
-    match (1..=most_ns).contains(&ns) {
-        true => Ok(ns),
-        false => Err(format!(
-            "must be above 0s and at most {}, as in {example}",
-            human_ns(most_ns as f64)
-        )),
+    if (1..=most_ns).contains(&ns) {
+        Ok(ns)
+    } else {
+        let most = human_ns(most_ns as f64);
+        Err(format!("must be above 0s and at most {most}, as in {example}"))
     }
 }
 
@@ -188,9 +195,10 @@ fn stall(text: &str) -> Result<InjectedFault, String> {
     let bad = || format!("{text:?} is no stall: write how long and how often, stall=200ms/2s");
     let (ns, every) = text.split_once('/').ok_or_else(bad)?;
     let (ns, every_ns) = (parse_duration_ns(ns)?, parse_duration_ns(every)?);
-    match 0 < ns && ns < every_ns {
-        true => Ok(InjectedFault::Stall(ns, every_ns)),
-        false => Err(format!("{text:?}: must stand still for less than the time between two")),
+    if 0 < ns && ns < every_ns {
+        Ok(InjectedFault::Stall(Stall { ns, every_ns }))
+    } else {
+        Err(format!("{text:?}: must be less than the time between two"))
     }
 }
 
@@ -203,15 +211,14 @@ pub struct FaultInjection {
     leak_bytes: u64,
     /// 0 for never.
     drop_every: f64,
-    /// How long and how often, in nanoseconds, where it stands still.
-    pub stall_ns: Option<(u64, u64)>,
+    pub stall: Option<Stall>,
 }
 
 impl FaultInjection {
     /// All of these together.
     ///
     /// # Errors
-    /// A sentence, where one is given twice.
+    /// A sentence if one is given twice.
     pub fn of(list: &[InjectedFault]) -> Result<FaultInjection, String> {
         let mut faults = FaultInjection::default();
         for (place, fault) in list.iter().enumerate() {
@@ -224,14 +231,14 @@ impl FaultInjection {
                 InjectedFault::Cpu(ns) => faults.cpu_ns = ns,
                 InjectedFault::Leak(bytes) => faults.leak_bytes = bytes,
                 InjectedFault::Drop(every) => faults.drop_every = every,
-                InjectedFault::Stall(ns, every_ns) => faults.stall_ns = Some((ns, every_ns)),
+                InjectedFault::Stall(stall) => faults.stall = Some(stall),
             }
         }
         Ok(faults)
     }
-    /// What a thread needs to show them; `None` where no message is touched.
+    /// What a thread needs to show them; `None` if no message is touched.
     pub fn injector(&self, seed: u64) -> Option<Box<Injector>> {
-        let untouched = FaultInjection { stall_ns: self.stall_ns, ..FaultInjection::default() };
+        let untouched = FaultInjection { stall: self.stall, ..FaultInjection::default() };
         (*self != untouched).then(|| Box::new(Injector::new(*self, seed)))
     }
 }
@@ -395,7 +402,12 @@ mod tests {
     #[test]
     fn a_head_is_longer_by_the_size_and_a_sound_server_has_no_injector() {
         assert!(FaultInjection::default().injector(1).is_none());
-        assert!(FaultInjection::of(&[InjectedFault::Stall(1, 2)]).unwrap().injector(1).is_none());
+        assert!(
+            FaultInjection::of(&[InjectedFault::Stall(Stall { ns: 1, every_ns: 2 })])
+                .unwrap()
+                .injector(1)
+                .is_none()
+        );
         for bytes in [12, 64, 1000] {
             let injector =
                 FaultInjection::of(&[InjectedFault::Header(bytes)]).unwrap().injector(1).unwrap();

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 
 /// Connections that may wait to be accepted; the kernel's `somaxconn` is the lower bound.
 const BACKLOG: i32 = 65_535;
-/// How long to wait where no descriptor is left.
+/// How long to wait if no descriptor is left.
 const BACK_OFF: Duration = Duration::from_millis(50);
 
 /// Binds a listener for each thread on one address.
@@ -70,19 +70,19 @@ pub(crate) fn explain(address: SocketAddr, error: &io::Error) -> Failure {
     })
 }
 
-/// Accepts for ever. A connection that was gone before it was accepted is passed over; where no
-/// descriptor is left, it says so once and tries again.
+/// Accepts for ever. A connection that was gone before it was accepted is skipped. If no
+/// descriptor is left, gives notice once and tries again.
 pub(crate) async fn accept(
     listener: &tokio::net::TcpListener,
     config: &Config,
     mut connected: impl FnMut(TcpStream, SocketAddr),
 ) {
-    let mut told = false;
+    let mut noticed = false;
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => connected(stream, peer),
             Err(error) if is_exhausted(&error) => {
-                if !std::mem::replace(&mut told, true) {
+                if !std::mem::replace(&mut noticed, true) {
                     (config.notice)(&format!(
                         "cannot accept connections for now: {error}; raise the limit of open files"
                     ));
@@ -95,7 +95,7 @@ pub(crate) async fn accept(
     }
 }
 
-/// EMFILE, ENFILE, ENOBUFS and ENOMEM: a lack that may pass.
+/// EMFILE, ENFILE, ENOBUFS and ENOMEM, which may pass.
 fn is_exhausted(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM))
 }

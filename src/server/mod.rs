@@ -1,31 +1,40 @@
 //! The reference server: hyper's HTTP/1.1 with the transports' endpoints, a thread each with its
 //! own listener on one port.
 //!
-//! `wsbench serve` and the server process of a run are this same code. Separate from the
-//! transports, which answer requests, and from `cmd`, which prints and waits for signals.
+//! `wsbench serve` and the server process of a run are this same code.
 //!
 //! | file | what |
 //! |---|---|
-//! | `listen` | sockets: one port for several threads, accepting without giving up |
-//! | `thread` | one thread: its runtime, its commands, draining |
-//! | `watch` | its connections: their bytes, their limits |
+//! | `listener` | sockets: one port for several threads, accepting without giving up |
+//! | `thread`, `server_thread` | one thread: its runtime, its commands, draining; what it shares |
+//! | `open_connections` | its connections: their bytes, their limits |
 //! | `connection` | one connection: HTTP, then perhaps another protocol |
-//! | `ears` | when a client's end is told to HTTP |
+//! | `deferred_eof` | when HTTP sees the end of a client's stream |
+//! | `routes`, `body`, `response_head`, `streaming_response`, `post` | what endpoints are made of |
+//! | `peer`, `subscription` | a client, and its position in what is published |
+//! | `broadcast_hub` | messages that clients send to all |
+//! | `fault_injection` | faults on purpose |
 
-pub(crate) mod broadcast_hub;
+mod body;
+mod broadcast_hub;
 mod connection;
 mod deferred_eof;
 pub(crate) mod fault_injection;
 mod listener;
+mod open_connections;
+mod peer;
 pub(crate) mod post;
 pub(crate) mod response_head;
-pub(crate) mod routes;
+mod routes;
+mod server_thread;
 pub(crate) mod streaming_response;
-pub(crate) mod subscription;
+mod subscription;
 mod thread;
-mod watch;
 
-pub(crate) use routes::Routes;
+pub(crate) use body::{Body, only_get, plain};
+pub(crate) use peer::{LAST_EVENT_ID, Peer};
+pub(crate) use routes::{Answer, Endpoint, Routes, TakeOver, Upgraded};
+pub(crate) use subscription::Outgoing;
 
 use crate::error::{Failure, Outcome, at};
 use crate::feed::Feed;
@@ -55,9 +64,9 @@ pub struct Config {
     pub gap_ns: u64,
     /// What clients may do.
     pub limits: Limits,
-    /// Its own faults.
+    /// Faults on purpose.
     pub faults: FaultInjection,
-    /// Told, once a kind, of what goes wrong while it goes on serving; called from any thread.
+    /// Called, once a kind, with what goes wrong while it goes on serving; from any thread.
     pub notice: Arc<dyn Fn(&str) + Send + Sync>,
 }
 
@@ -126,9 +135,9 @@ impl AddAssign for Totals {
     }
 }
 
-/// Words to a thread.
-enum Command {
-    /// Say what was served so far.
+/// Commands to a thread.
+enum ThreadCommand {
+    /// Send what was served so far.
     Totals(mpsc::Sender<Totals>),
     /// Publish from this moment on.
     Publish(u64),
@@ -142,7 +151,7 @@ enum Command {
 pub struct Running {
     address: SocketAddr,
     open: Arc<AtomicU64>,
-    threads: Vec<(signals::UnboundedSender<Command>, JoinHandle<Totals>)>,
+    threads: Vec<(signals::UnboundedSender<ThreadCommand>, JoinHandle<Totals>)>,
     /// Closed when the last thread has ended.
     ended: signals::Receiver<()>,
 }
@@ -150,7 +159,7 @@ pub struct Running {
 /// Binds, starts the threads and returns when all of them accept connections.
 ///
 /// # Errors
-/// Where the address is taken or cannot be bound, or the machine gives no thread or runtime.
+/// If the address is taken or cannot be bound, or the machine gives no thread or runtime.
 pub fn start(config: Config) -> Outcome<Running> {
     let threads = config.threads.max(1);
     let listeners = listener::bind(config.bind, threads, config.limits.unacknowledged)
@@ -163,7 +172,7 @@ pub fn start(config: Config) -> Outcome<Running> {
     let mut running = Running { address, open: open.clone(), threads: Vec::new(), ended };
     for (number, listener) in listeners.into_iter().enumerate() {
         let (sender, commands) = signals::unbounded_channel();
-        let start = thread::Start {
+        let start = thread::ThreadStart {
             config: config.clone(),
             listener,
             commands,
@@ -203,7 +212,7 @@ impl Running {
         let mut sum = Totals::default();
         for (sender, _) in &self.threads {
             let (reply, answer) = mpsc::channel();
-            if sender.send(Command::Totals(reply)).is_ok() {
+            if sender.send(ThreadCommand::Totals(reply)).is_ok() {
                 sum += answer.recv().unwrap_or_default();
             }
         }
@@ -212,18 +221,18 @@ impl Running {
 
     /// Begins the feed anew, for every client, at a moment of `CLOCK_MONOTONIC`.
     pub fn publish(&self, epoch_ns: u64) {
-        self.tell(|| Command::Publish(epoch_ns));
+        self.send(|| ThreadCommand::Publish(epoch_ns));
     }
 
     /// Begins to drain: accepts nothing more, sends WebSockets a Close with code 1001, ends
     /// keep-alive connections after the current response, and cuts what is left after the limit.
     pub fn drain(&self, limit: Duration) {
-        self.tell(|| Command::Drain(limit));
+        self.send(|| ThreadCommand::Drain(limit));
     }
 
     /// Ends every connection at once.
     pub fn stop(&self) {
-        self.tell(|| Command::Stop);
+        self.send(|| ThreadCommand::Stop);
     }
 
     /// Returns when every thread has ended, after [`Running::drain`] or [`Running::stop`].
@@ -232,10 +241,10 @@ impl Running {
         let _ = self.ended.recv().await;
     }
 
-    /// Waits for the threads, which must have been told to end, and gives what was served.
+    /// Waits for the threads, which must have been stopped, and returns what was served.
     ///
     /// # Errors
-    /// Where a thread panicked.
+    /// If a thread panicked.
     pub fn finish(self) -> Outcome<Totals> {
         let mut sum = Totals::default();
         for (_, handle) in self.threads {
@@ -244,9 +253,9 @@ impl Running {
         Ok(sum)
     }
 
-    fn tell(&self, command: impl Fn() -> Command) {
+    fn send(&self, command: impl Fn() -> ThreadCommand) {
         for (sender, _) in &self.threads {
-            // A thread that has ended already needs no word.
+            // A thread that has ended already needs no command.
             let _ = sender.send(command());
         }
     }

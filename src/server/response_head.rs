@@ -4,7 +4,7 @@
 //! hyper's title case, which the profiles are checked against.
 
 use crate::protocol::http1::head::ResponseHead;
-use crate::server::routes::Body;
+use crate::server::body::Body;
 use bytes::Bytes;
 use http_body_util::{Either, Full};
 use hyper::Response;

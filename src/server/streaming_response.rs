@@ -4,7 +4,8 @@
 //! Shared by the transports whose messages go out within such a response; how a message is
 //! written is theirs to say. hyper writes the chunk around it.
 
-use crate::server::routes::{Body, Peer, Stream};
+use crate::server::body::{Body, BodyStream};
+use crate::server::peer::Peer;
 use crate::server::subscription::Outgoing;
 use crate::time::Sleep;
 use crate::time::now_ns;
@@ -21,7 +22,7 @@ use std::task::{Context, Poll, ready};
 
 /// How messages are written.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Writing {
+pub(crate) struct MessageFormat {
     /// The `Content-Type`.
     pub content_type: &'static str,
     /// Writes one message.
@@ -32,31 +33,35 @@ pub(crate) struct Writing {
 }
 
 /// The body: a message whenever one is due.
-struct Flow {
+struct StreamingBody {
     peer: Rc<Peer>,
-    writing: Writing,
+    format: MessageFormat,
     sleep: Sleep,
     beat_ns: u64,
 }
 
 /// A response that begins now and never ends by itself.
-pub(crate) fn respond(request: &HeaderMap, peer: &Rc<Peer>, writing: Writing) -> Response<Body> {
+pub(crate) fn respond(
+    request: &HeaderMap,
+    peer: &Rc<Peer>,
+    format: MessageFormat,
+) -> Response<Body> {
     let now = now_ns();
-    peer.listen(request, now);
-    let mut flow = Flow {
+    peer.subscribe(request, now);
+    let mut body = StreamingBody {
         peer: peer.clone(),
-        writing,
+        format,
         sleep: peer.thread.alarm.until(0),
-        beat_ns: writing.next_beat(now),
+        beat_ns: format.next_beat(now),
     };
-    flow.lie_down();
-    let body: Stream = Box::pin(flow);
+    body.sleep_until_next();
+    let body: BodyStream = Box::pin(body);
     let mut response = Response::new(Either::Right(body));
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(writing.content_type));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type));
     response
 }
 
-impl Writing {
+impl MessageFormat {
     fn next_beat(&self, now_ns: u64) -> u64 {
         match self.heartbeat.1 {
             0 => u64::MAX,
@@ -65,13 +70,13 @@ impl Writing {
     }
 }
 
-impl Flow {
-    fn lie_down(&mut self) {
+impl StreamingBody {
+    fn sleep_until_next(&mut self) {
         self.sleep = self.peer.thread.alarm.until(self.peer.leaves_ns().min(self.beat_ns));
     }
 }
 
-impl HttpBody for Flow {
+impl HttpBody for StreamingBody {
     type Data = Bytes;
     type Error = Infallible;
 
@@ -88,15 +93,15 @@ impl HttpBody for Flow {
             let now = now_ns();
             if let Some(outgoing) = this.peer.take_due(now) {
                 thread.pushed.set(thread.pushed.get() + u64::from(outgoing.updates));
-                this.beat_ns = this.writing.next_beat(now);
-                return Poll::Ready(Some(Ok(Frame::data((this.writing.message)(outgoing)))));
+                this.beat_ns = this.format.next_beat(now);
+                return Poll::Ready(Some(Ok(Frame::data((this.format.message)(outgoing)))));
             }
             if now >= this.beat_ns {
-                this.beat_ns = this.writing.next_beat(now);
-                let beat = Bytes::from_static(this.writing.heartbeat.0);
+                this.beat_ns = this.format.next_beat(now);
+                let beat = Bytes::from_static(this.format.heartbeat.0);
                 return Poll::Ready(Some(Ok(Frame::data(beat))));
             }
-            this.lie_down();
+            this.sleep_until_next();
             ready!(Pin::new(&mut this.sleep).poll(cx));
         }
     }

@@ -1,71 +1,71 @@
-//! A client's place in what is published, as the server sees it: what is due to it, and what it
-//! gets at once.
+//! A client's position in what is published: what is due to it, and what it gets at once.
 //!
-//! Separate from the feed, which is the same for everybody and keeps nothing, and from the
-//! endpoints, which put what is taken here on the wire in their own way. Semantics and batching
-//! are decided here and nowhere else, so that every transport has the same.
+//! Semantics and batching are decided here and nowhere else, so that every transport has the same.
+//! The endpoints write what is taken here in their own way.
 
 use crate::feed::{Cursor, Feed, Semantics, Stamp, Topic, Update, Workload, join};
-use crate::server::routes::ServerThread;
+use crate::server::server_thread::ServerThread;
 use bytes::Bytes;
 
 /// What goes out as one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outgoing {
-    /// The payloads, joined by a line feed where they are text, by nothing where they are binary.
+    /// The payloads: text joined by line feeds, binary by nothing.
     pub bytes: Bytes,
     /// How many payloads.
     pub updates: u32,
-    /// The place of the last of them.
+    /// The sequence number of the last of them.
     pub last: u64,
 }
 
-/// A client's place in its topic, or in the room. The last update that was taken is where it is.
+/// A client's position in its topic, or among the messages of all: after the last update that was
+/// taken.
 pub(crate) struct Subscription {
     epoch_ns: u64,
-    place: Place,
+    position: ReadPosition,
 }
 
-/// Where a client is, by the workload.
-enum Place {
+/// The position by the workload.
+enum ReadPosition {
     /// In a topic of its own.
     Topic(Cursor),
-    /// In the room that all share: the next message to take. Semantics are those of a log there:
-    /// what one client sent replaces nothing that another did.
-    BroadcastHub(u64),
-    /// Nowhere: it gets what it sent and nothing else.
-    Nowhere,
+    /// Among the messages of all: the next one to take. They are a log: what one client sent
+    /// replaces nothing that another did.
+    Hub(u64),
+    /// None: it gets what it sent and nothing else.
+    None,
 }
 
 impl Subscription {
-    /// At the beginning of a topic, or of the room.
+    /// At the beginning.
     pub(crate) fn new(feed: &Feed, topic: Topic) -> Subscription {
-        let place = match feed.spec.workload {
-            Workload::Ticker => Place::Topic(Cursor::new(feed, topic)),
-            Workload::Broadcast | Workload::Tracker => Place::BroadcastHub(0),
-            Workload::Echo => Place::Nowhere,
+        let position = match feed.spec.workload {
+            Workload::Ticker => ReadPosition::Topic(Cursor::new(feed, topic)),
+            Workload::Broadcast | Workload::Tracker => ReadPosition::Hub(0),
+            Workload::Echo => ReadPosition::None,
         };
-        Subscription { epoch_ns: feed.epoch_ns, place }
+        Subscription { epoch_ns: feed.epoch_ns, position }
     }
-    /// Goes to the beginning, where the feed has begun meanwhile. The room has no such moment.
+    /// Goes to the beginning if the feed has begun meanwhile. The messages of all have no such
+    /// moment.
     pub(crate) fn follow(&mut self, feed: &Feed, topic: Topic) {
         if self.epoch_ns != feed.epoch_ns {
-            match &self.place {
-                Place::Topic(_) => *self = Subscription::new(feed, topic),
-                Place::BroadcastHub(_) | Place::Nowhere => self.epoch_ns = feed.epoch_ns,
+            match &self.position {
+                ReadPosition::Topic(_) => *self = Subscription::new(feed, topic),
+                ReadPosition::Hub(_) | ReadPosition::None => self.epoch_ns = feed.epoch_ns,
             }
         }
     }
     /// Skips all that was published until now.
     pub(crate) fn skip(&mut self, thread: &ServerThread, now_ns: u64) {
-        match &mut self.place {
-            Place::Topic(cursor) => _ = cursor.latest(now_ns),
-            Place::BroadcastHub(next) => *next = thread.room.end(),
-            Place::Nowhere => {}
+        match &mut self.position {
+            ReadPosition::Topic(cursor) => _ = cursor.latest(now_ns),
+            ReadPosition::Hub(next) => *next = thread.hub.end(),
+            ReadPosition::None => {}
         }
     }
-    /// Goes to the update that the client says it has; one that is still to come is not believed.
-    /// In the room, one that is kept no longer leads to the oldest that is.
+    /// Goes to the update that the client says it has. One that is not published yet counts as the
+    /// latest, a message of all that is not kept any more as none.
     pub(crate) fn resume(
         &mut self,
         thread: &ServerThread,
@@ -74,26 +74,26 @@ impl Subscription {
         now_ns: u64,
     ) {
         let feed = thread.feed.get();
-        match &mut self.place {
-            Place::Topic(cursor) => {
+        match &mut self.position {
+            ReadPosition::Topic(cursor) => {
                 let published = feed.published_before(topic, now_ns + 1);
                 cursor.seek(&feed, topic, sequence.min(published));
             }
-            Place::BroadcastHub(next) => *next = thread.room.after(sequence).unwrap_or(0),
-            Place::Nowhere => {}
+            ReadPosition::Hub(next) => *next = thread.hub.after(sequence).unwrap_or(0),
+            ReadPosition::None => {}
         }
     }
     /// When the next message is due: the next update's publishing, and the time that updates are
-    /// held back; `u64::MAX` where nobody knows yet.
+    /// held back; `u64::MAX` if that is not known yet.
     pub(crate) fn due_ns(&self, thread: &ServerThread) -> u64 {
         self.next_ns(thread).saturating_add(thread.feed.get().spec.batch_ns)
     }
     /// When the next update is published, or was posted.
     fn next_ns(&self, thread: &ServerThread) -> u64 {
-        match &self.place {
-            Place::Topic(cursor) => cursor.peek().published_ns,
-            Place::BroadcastHub(next) => thread.room.at(*next).map_or(u64::MAX, |(_, p)| p.at_ns),
-            Place::Nowhere => u64::MAX,
+        match &self.position {
+            ReadPosition::Topic(cursor) => cursor.peek().published_ns,
+            ReadPosition::Hub(next) => thread.hub.at(*next).map_or(u64::MAX, |(_, p)| p.at_ns),
+            ReadPosition::None => u64::MAX,
         }
     }
     /// The message that is due at `now_ns`: one update, or those of the time that updates are held
@@ -107,7 +107,7 @@ impl Subscription {
         let most = if spec.batch_ns == 0 { 1 } else { u32::MAX };
         self.take(thread, due_ns, most, spec.semantics)
     }
-    /// All that was published until now and not taken yet; `None` where there is nothing.
+    /// Takes all that was published until now and not taken yet; `None` if that is nothing.
     pub(crate) fn take_pending(
         &mut self,
         thread: &ServerThread,
@@ -116,23 +116,23 @@ impl Subscription {
     ) -> Option<Outgoing> {
         self.take(thread, now_ns, u32::MAX, semantics)
     }
-    /// The latest update, whether it was taken before or not; nothing where there is none.
+    /// The latest update, whether it was taken before or not; empty if there is none.
     pub(crate) fn latest(&mut self, thread: &ServerThread, now_ns: u64) -> Outgoing {
-        match &mut self.place {
-            Place::Topic(cursor) => {
+        match &mut self.position {
+            ReadPosition::Topic(cursor) => {
                 let update = cursor.latest(now_ns);
                 Outgoing { bytes: thread.payload(update), updates: 1, last: update.sequence }
             }
-            Place::BroadcastHub(next) => {
-                *next = thread.room.end();
-                let last = next.checked_sub(1).and_then(|last| thread.room.at(last));
+            ReadPosition::Hub(next) => {
+                *next = thread.hub.end();
+                let last = next.checked_sub(1).and_then(|last| thread.hub.at(last));
                 last.map_or_else(nothing, |(_, posted)| Outgoing {
                     bytes: posted.bytes,
                     updates: 1,
                     last: posted.sequence,
                 })
             }
-            Place::Nowhere => nothing(),
+            ReadPosition::None => nothing(),
         }
     }
 
@@ -147,10 +147,10 @@ impl Subscription {
             return None;
         }
         let feed = thread.feed.get();
-        let cursor = match &mut self.place {
-            Place::Topic(cursor) => cursor,
-            Place::BroadcastHub(next) => return take_posts(thread, next, until_ns, most),
-            Place::Nowhere => return None,
+        let cursor = match &mut self.position {
+            ReadPosition::Topic(cursor) => cursor,
+            ReadPosition::Hub(next) => return take_posts(thread, next, until_ns, most),
+            ReadPosition::None => return None,
         };
         if semantics == Semantics::Snapshot && most > 1 {
             let update = cursor.latest(until_ns);
@@ -186,19 +186,18 @@ fn nothing() -> Outgoing {
     Outgoing { bytes: Bytes::new(), updates: 0, last: 0 }
 }
 
-/// Takes messages of the room from a place on, with the feed's separator between them.
+/// Takes messages of all from a position on, with the feed's separator between them.
 fn take_posts(thread: &ServerThread, next: &mut u64, until_ns: u64, most: u32) -> Option<Outgoing> {
     let first = loop {
-        let (place, first) =
-            thread.room.at(*next).filter(|(_, posted)| posted.at_ns <= until_ns)?;
+        let (place, first) = thread.hub.at(*next).filter(|(_, posted)| posted.at_ns <= until_ns)?;
         *next = place + 1;
         if !thread.drops() {
             break first;
         }
     };
     let mut taken = Outgoing { bytes: first.bytes, updates: 1, last: first.sequence };
-    let more = |next: u64| thread.room.at(next).filter(|(_, posted)| posted.at_ns <= until_ns);
-    // One alone is sent from where it is: all receivers share its bytes.
+    let more = |next: u64| thread.hub.at(next).filter(|(_, posted)| posted.at_ns <= until_ns);
+    // A single one is not copied: all receivers share its bytes.
     if most == 1 || more(*next).is_none() {
         return Some(taken);
     }
@@ -300,7 +299,7 @@ mod tests {
         let post = |thread: &ServerThread, sequence, ms| {
             let mut bytes = vec![0; 21];
             Stamp { sequence, published_ns: 1 }.write(PayloadKind::Text, &mut bytes);
-            thread.room.post(Posted { bytes: bytes.into(), at_ns: at(ms), sequence });
+            thread.hub.post(Posted { bytes: bytes.into(), at_ns: at(ms), sequence });
         };
         post(&thread, 1_000_001, 10);
         let mut late = Subscription::new(&thread.feed.get(), Topic(2));

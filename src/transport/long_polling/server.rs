@@ -2,7 +2,7 @@
 
 use crate::feed::Semantics;
 use crate::server::response_head::DatedHead;
-use crate::server::routes::{Answer, Endpoint, Peer, only_get};
+use crate::server::{Answer, Endpoint, Peer, only_get};
 use crate::time::now_ns;
 use crate::transport::long_polling::params::Params;
 use bytes::Bytes;
@@ -33,7 +33,7 @@ impl Endpoint for LongPollEndpoint {
             return Answer::Now(only_get());
         }
         let now = now_ns();
-        peer.attend(request.headers(), now);
+        peer.subscribe_or_resume(request.headers(), now);
         let semantics = self.pending.unwrap_or(peer.thread.feed.get().spec.semantics);
         let (peer, head) = (peer.clone(), self.head.clone());
         let until_ns = now.saturating_add(self.hold_ns);

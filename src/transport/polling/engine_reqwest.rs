@@ -13,7 +13,7 @@ use crate::protocol::http1::Target;
 use crate::protocol::http1::head;
 use crate::protocol::http1::response::Parts;
 use crate::record::{ClientError, ClientErrorKind, Phase, TcpReading, TcpTotals};
-use crate::server::routes::LAST_EVENT_ID;
+use crate::server::LAST_EVENT_ID;
 use crate::time::now_ns;
 use crate::time::{Turn, TurnPlacement};
 use crate::transport::polling::client::{CompletedExchange, PollState};

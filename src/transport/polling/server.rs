@@ -5,7 +5,7 @@
 use crate::feed::{Semantics, Workload};
 use crate::server::post as server_post;
 use crate::server::response_head::DatedHead;
-use crate::server::routes::{Answer, Endpoint, Peer, only_get};
+use crate::server::{Answer, Endpoint, Peer, only_get};
 use crate::time::now_ns;
 use crate::transport::polling::params::Params;
 use hyper::body::Incoming;
@@ -30,7 +30,7 @@ impl Endpoint for PollEndpoint {
         let payload = match peer.thread.feed.get().spec.semantics {
             Semantics::Snapshot => peer.latest(now).bytes,
             Semantics::Log => {
-                peer.attend(request.headers(), now);
+                peer.subscribe_or_resume(request.headers(), now);
                 peer.take_pending(now, Semantics::Log).map(|all| all.bytes).unwrap_or_default()
             }
         };

@@ -12,10 +12,10 @@ use crate::predict::SeriesContext;
 use crate::protocol::http1::Target;
 use crate::protocol::http1::response::BodyPiece;
 use crate::protocol::sse::{DATA_KEPT_BYTES, Found, Parser};
+use crate::server::Outgoing;
 use crate::server::Routes;
-use crate::server::routes::{Answer, Endpoint, Peer, only_get};
-use crate::server::streaming_response::{Writing, respond};
-use crate::server::subscription::Outgoing;
+use crate::server::streaming_response::{MessageFormat, respond};
+use crate::server::{Answer, Endpoint, Peer, only_get};
 use crate::transport::{Series, SeriesShape, Transport, series_from_json};
 use bytes::{BufMut, Bytes, BytesMut};
 use hyper::body::Incoming;
@@ -66,7 +66,7 @@ impl Series for Params {
     }
     fn mount(&self, path: &str, routes: &mut Routes) {
         let message = if self.ids { event_with_id } else { event };
-        let writing = Writing {
+        let writing = MessageFormat {
             content_type: "text/event-stream",
             message,
             heartbeat: (params::COMMENT, self.heartbeat_ns),
@@ -141,7 +141,7 @@ impl Decode for EventDecoder {
 }
 
 /// The server half.
-struct EventEndpoint(Writing);
+struct EventEndpoint(MessageFormat);
 
 impl Endpoint for EventEndpoint {
     fn answer(&self, request: &Request<Incoming>, peer: &Rc<Peer>) -> Answer {

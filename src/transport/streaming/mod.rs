@@ -13,8 +13,8 @@ use crate::predict::SeriesContext;
 use crate::protocol::http1::Target;
 use crate::protocol::http1::response::BodyPiece;
 use crate::server::Routes;
-use crate::server::routes::{Answer, Endpoint, Peer, only_get};
-use crate::server::streaming_response::{Writing, respond};
+use crate::server::streaming_response::{MessageFormat, respond};
+use crate::server::{Answer, Endpoint, Peer, only_get};
 use crate::transport::{Series, SeriesShape, Transport, series_from_json};
 use hyper::body::Incoming;
 use hyper::{Method, Request};
@@ -94,7 +94,7 @@ impl Endpoint for StreamEndpoint {
         if request.method() != Method::GET {
             return Answer::Now(only_get());
         }
-        let writing = Writing {
+        let writing = MessageFormat {
             content_type: "application/octet-stream",
             message: |outgoing| outgoing.bytes,
             heartbeat: (b"", 0),

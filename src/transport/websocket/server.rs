@@ -6,7 +6,7 @@
 
 mod session;
 
-use crate::server::routes::{Answer, Body, Endpoint, Peer, TakeOver, only_get, plain};
+use crate::server::{Answer, Body, Endpoint, Peer, TakeOver, only_get, plain};
 use crate::transport::websocket::params::Params;
 use hyper::body::Incoming;
 use hyper::header::{HeaderValue, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};

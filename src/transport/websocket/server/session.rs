@@ -6,9 +6,9 @@
 
 use crate::feed::Workload;
 use crate::net::Connection;
+use crate::server::Outgoing;
 use crate::server::post::most_bytes;
-use crate::server::routes::{Peer, Upgraded};
-use crate::server::subscription::Outgoing;
+use crate::server::{Peer, Upgraded};
 use crate::time::Sleep;
 use crate::time::now_ns;
 use crate::transport::websocket::message::message;
@@ -89,7 +89,7 @@ impl ServerSession {
         let socket =
             WebSocketStream::from_partially_read(stream, early, Role::Server, Some(config))
                 .now_or_never()?;
-        peer.listen(&HeaderMap::new(), now_ns());
+        peer.subscribe(&HeaderMap::new(), now_ns());
         let sleep = peer.thread.alarm.until(0);
         let mut session = ServerSession {
             socket,
