@@ -7,6 +7,7 @@
 //! A topic is what one client watches. It is found from the client's address, so that the
 //! requests can be any bytes at all, the chapter's included.
 
+mod digits;
 mod position;
 mod reader;
 mod schedule;
@@ -60,7 +61,7 @@ impl Workload {
             Workload::Tracker => "tracker",
         }
     }
-    /// True where what one client sends reaches others: all of them must meet in one place.
+    /// Whether what one client sends reaches others, so that one server thread must serve them all.
     pub fn is_shared(self) -> bool {
         matches!(self, Workload::Broadcast | Workload::Tracker)
     }
@@ -70,7 +71,7 @@ impl Workload {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Semantics {
-    /// An update replaces the one before: who asks, or was waited for, gets the latest alone.
+    /// An update replaces the one before: a client gets the latest alone.
     Snapshot,
     /// Every update counts: a client gets all that it has not had, in order.
     Log,
@@ -137,7 +138,7 @@ impl Spec {
     }
 }
 
-/// A feed that runs: the specification and the moment of its first update.
+/// A feed: the specification and the moment of its first update.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Feed {
     /// What is published.
@@ -147,7 +148,7 @@ pub struct Feed {
 }
 
 impl Feed {
-    /// A feed that waits for the word to begin: until then there is update 0 and no other.
+    /// A feed that has not begun: there is update 0 and no other.
     pub fn waiting(spec: Spec) -> Feed {
         Feed { spec, epoch_ns: u64::MAX / 4 }
     }

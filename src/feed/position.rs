@@ -1,4 +1,4 @@
-//! A position on the map as a payload, with the stamp in digits that no map shows.
+//! A position on the map as a payload, with the stamp in digits that no map resolves.
 //!
 //! ```text
 //! [1000123,37.7749290000123,-122.4194161234567890123456789]
@@ -8,17 +8,16 @@
 //!        └ 1,000,000 and the sender: the width stays the same
 //! ```
 //!
-//! Separate from the stamp's other forms: this one is a JSON array of three numbers and nothing
-//! else. Each sender walks to and fro on a line of its own, so that consecutive positions differ.
+//! Each sender moves to and fro on a line of its own, so that consecutive positions differ.
 
-use crate::feed::sender::Post;
-use crate::feed::stamp::{digits, number};
-use crate::feed::{Stamp, mix};
+use crate::feed::digits::{read_digits, write_digits};
+use crate::feed::mix;
+use crate::feed::sender::{MOST_NUMBER, Post};
 
-const HEAD: &[u8] = b"[";
+const OPEN: &[u8] = b"[";
 const LATITUDE: &[u8] = b",37.";
 const LONGITUDE: &[u8] = b",-122.";
-const TAIL: &[u8] = b"]";
+const CLOSE: &[u8] = b"]";
 /// Keeps the width of a sender's number.
 const FIRST_ID: u64 = 1_000_000;
 const ID_DIGITS: usize = 7;
@@ -26,7 +25,7 @@ const DECIMALS: usize = 6;
 const NUMBER_DIGITS: usize = 7;
 const NS_DIGITS: usize = 19;
 /// The size of a position.
-pub(super) const BYTES: usize = HEAD.len()
+pub(super) const BYTES: usize = OPEN.len()
     + ID_DIGITS
     + LATITUDE.len()
     + DECIMALS
@@ -34,69 +33,89 @@ pub(super) const BYTES: usize = HEAD.len()
     + LONGITUDE.len()
     + DECIMALS
     + NS_DIGITS
-    + TAIL.len();
+    + CLOSE.len();
 /// Millionths of a degree in a degree: the walk stays within one.
 const DEGREE: u64 = 1_000_000;
 
-/// Where a sender is when it sends a message: millionths of a degree beyond 37 north, 122 west.
-fn place(post: Post) -> (u64, u64) {
-    let own = mix(u64::from(post.sender) + 1);
-    // There and back again, some tens of metres a message.
-    let walk = |start: u64, step: u64| {
-        let at = (start % DEGREE + u64::from(post.number) * (50 + step % 400)) % (2 * DEGREE);
-        at.min(2 * DEGREE - 1 - at)
-    };
-    (walk(own & 0xffff_ffff, own >> 48), walk(own >> 32, own >> 8))
+/// The position of a sender at one of its messages, in millionths of a degree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Coordinates {
+    /// Beyond 37 degrees north.
+    north: u64,
+    /// Beyond 122 degrees west.
+    west: u64,
 }
 
-/// Fills a payload of [`BYTES`].
-pub(super) fn write(stamp: Stamp, payload: &mut [u8]) {
-    let post = Post::of_sequence(stamp.sequence);
-    let (north, west) = place(post);
-    let mut rest = payload;
-    let mut field = |text: &[u8], value: u64, width: usize| {
-        // The caller has checked the length once for all of them.
-        let Some((mine, after)) =
-            std::mem::take(&mut rest).split_at_mut_checked(text.len() + width)
-        else {
-            return;
+impl Coordinates {
+    fn of(post: Post) -> Coordinates {
+        let own = mix(u64::from(post.sender) + 1);
+        // There and back again, some tens of metres a message.
+        let walk = |start: u64, step: u64| {
+            let at = (start % DEGREE + u64::from(post.number) * (50 + step % 400)) % (2 * DEGREE);
+            at.min(2 * DEGREE - 1 - at)
         };
-        mine[..text.len()].copy_from_slice(text);
-        digits(value, 10, &mut mine[text.len()..]);
-        rest = after;
-    };
-    field(HEAD, FIRST_ID + u64::from(post.sender), ID_DIGITS);
-    field(LATITUDE, north, DECIMALS);
-    field(b"", post.number.into(), NUMBER_DIGITS);
-    field(LONGITUDE, west, DECIMALS);
-    field(b"", stamp.published_ns, NS_DIGITS);
-    field(TAIL, 0, 0);
+        Coordinates { north: walk(own & 0xffff_ffff, own >> 48), west: walk(own >> 32, own >> 8) }
+    }
 }
 
-/// Reads the stamp of a position; `None` where it is none.
-pub(super) fn read(payload: &[u8]) -> Option<Stamp> {
-    let mut rest = payload;
-    let mut field = |text: &[u8], width: usize| {
-        let after = rest.strip_prefix(text)?;
-        let value = number(after.get(..width)?, 10)?;
-        rest = &after[width..];
-        Some(value)
-    };
-    let id = field(HEAD, ID_DIGITS)?;
-    field(LATITUDE, DECIMALS)?;
-    let count = field(b"", NUMBER_DIGITS)?;
-    field(LONGITUDE, DECIMALS)?;
-    let published_ns = field(b"", NS_DIGITS)?;
-    field(TAIL, 0)?;
-    let sender = u32::try_from(id.checked_sub(FIRST_ID)?).ok()?;
-    let number = u32::try_from(count).ok().filter(|n| *n <= crate::feed::MOST_NUMBER)?;
-    Some(Stamp { sequence: Post { sender, number }.sequence(), published_ns })
+/// What a position's digits hold beside the position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct StampedPosition {
+    pub post: Post,
+    /// Below 10^19.
+    pub published_ns: u64,
+}
+
+impl StampedPosition {
+    /// Fills a payload of [`BYTES`].
+    pub(super) fn write(self, payload: &mut [u8]) {
+        let StampedPosition { post, published_ns } = self;
+        let Coordinates { north, west } = Coordinates::of(post);
+        let mut rest = payload;
+        let mut field = |text: &[u8], value: u64, width: usize| {
+            // The caller has checked the length once for all of them.
+            let Some((mine, after)) =
+                std::mem::take(&mut rest).split_at_mut_checked(text.len() + width)
+            else {
+                return;
+            };
+            mine[..text.len()].copy_from_slice(text);
+            write_digits(value, 10, &mut mine[text.len()..]);
+            rest = after;
+        };
+        field(OPEN, FIRST_ID + u64::from(post.sender), ID_DIGITS);
+        field(LATITUDE, north, DECIMALS);
+        field(b"", post.number.into(), NUMBER_DIGITS);
+        field(LONGITUDE, west, DECIMALS);
+        field(b"", published_ns, NS_DIGITS);
+        field(CLOSE, 0, 0);
+    }
+
+    /// Reads a position; `None` if the payload is none.
+    pub(super) fn read(payload: &[u8]) -> Option<StampedPosition> {
+        let mut rest = payload;
+        let mut field = |text: &[u8], width: usize| {
+            let after = rest.strip_prefix(text)?;
+            let value = read_digits(after.get(..width)?, 10)?;
+            rest = &after[width..];
+            Some(value)
+        };
+        let id = field(OPEN, ID_DIGITS)?;
+        field(LATITUDE, DECIMALS)?;
+        let number = field(b"", NUMBER_DIGITS)?;
+        field(LONGITUDE, DECIMALS)?;
+        let published_ns = field(b"", NS_DIGITS)?;
+        field(CLOSE, 0)?;
+        let sender = u32::try_from(id.checked_sub(FIRST_ID)?).ok()?;
+        let number = u32::try_from(number).ok().filter(|n| *n <= MOST_NUMBER)?;
+        Some(StampedPosition { post: Post { sender, number }, published_ns })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::feed::PayloadKind;
+    use crate::feed::{PayloadKind, Stamp};
 
     fn of(post: Post, published_ns: u64) -> Vec<u8> {
         let mut payload = vec![0; BYTES];
@@ -121,10 +140,10 @@ mod tests {
 
     #[test]
     fn a_sender_moves_and_two_are_not_in_one_place() {
-        let at = |sender, number| place(Post { sender, number });
+        let at = |sender, number| Coordinates::of(Post { sender, number });
         assert_eq!(at(3, 7), at(3, 7));
         assert_ne!(at(3, 7), at(3, 8));
         assert_ne!(at(3, 7), at(4, 7));
-        assert!((0..100_000).all(|n| at(5, n).0 < DEGREE && at(5, n).1 < DEGREE));
+        assert!((0..100_000).all(|n| at(5, n).north < DEGREE && at(5, n).west < DEGREE));
     }
 }

@@ -1,11 +1,11 @@
-//! Who sent a message and which of its messages it is, in the one number that a stamp holds.
+//! The sender of a message and its place among the sender's messages, in the one number that a
+//! stamp holds.
 //!
-//! Separate from the stamp, which writes and reads that number and means nothing by it. The number
-//! has nine digits in decimal, which every kind of payload holds.
+//! The number has nine digits in decimal, for which every kind of payload has room.
 
 /// Numbers of one sender; the first is 1, so that 0 is none.
 pub(crate) const MOST_NUMBER: u32 = NUMBERS - 1;
-/// The most senders that are told apart.
+/// The most senders that the numbers can tell apart.
 pub(crate) const MOST_SENDERS: u32 = 1_000;
 const NUMBERS: u32 = 1_000_000;
 
@@ -23,7 +23,7 @@ impl Post {
     pub fn sequence(self) -> u64 {
         u64::from(self.sender) * u64::from(NUMBERS) + u64::from(self.number % NUMBERS)
     }
-    /// What a stamp's number says.
+    /// Splits the number that a stamp holds.
     pub fn of_sequence(sequence: u64) -> Post {
         let sender = sequence / u64::from(NUMBERS);
         Post {

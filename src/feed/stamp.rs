@@ -1,4 +1,4 @@
-//! The stamp inside a payload: sequence number and intended moment of publishing.
+//! The stamp in a payload: sequence number and intended moment of publishing.
 //!
 //! | kind | least size | form |
 //! |---|---|---|
@@ -7,13 +7,15 @@
 //! | `json` | 62 | `{"seq":…,"published_ns":…,"pad":"…"}` with fixed-width numbers |
 //! | `position` | 57 | `[id,latitude,longitude]`, see `position`; then blanks |
 //!
-//! A client's updates are numbered one by one, from any number on: what is between two numbers that
-//! came is missing. A server that has one counter for all of its topics has gaps everywhere.
+//! A client's updates are numbered one by one, from any number on. Numbers between two that came
+//! are missing, so a server must not use one counter for several topics.
 //!
-//! The time is in nanoseconds of `CLOCK_MONOTONIC`. A reader that finds no stamp says so; it
-//! never guesses.
+//! The time is in nanoseconds of `CLOCK_MONOTONIC`.
 
-use crate::feed::{Update, position};
+use crate::feed::digits::{read_digits, write_digits};
+use crate::feed::position::{self, StampedPosition};
+use crate::feed::schedule::Update;
+use crate::feed::sender::Post;
 use serde::{Deserialize, Serialize};
 
 /// The form of a payload.
@@ -30,7 +32,7 @@ pub enum PayloadKind {
     Position,
 }
 
-/// The least size of a text payload, the size of the chapter's messages.
+/// The least size of a text payload: the chapter's messages.
 pub(crate) const TEXT_STAMP_BYTES: usize = 21;
 const SEQUENCE_DIGITS: usize = 7;
 const JSON_HEAD: &[u8] = b"{\"seq\":";
@@ -46,7 +48,7 @@ impl PayloadKind {
     /// Every kind.
     pub const ALL: [PayloadKind; 4] =
         [PayloadKind::Text, PayloadKind::Binary, PayloadKind::Json, PayloadKind::Position];
-    /// Those that a scenario may ask for; a position is what the tracker sends.
+    /// Those that a scenario may choose. Positions belong to the tracker workload.
     pub const CHOICES: [PayloadKind; 3] =
         [PayloadKind::Text, PayloadKind::Binary, PayloadKind::Json];
     /// The name used in scenarios.
@@ -69,10 +71,10 @@ impl PayloadKind {
     }
 }
 
-/// What a payload says of itself.
+/// Sequence number and time of one update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp {
-    /// The update's place in its topic.
+    /// The update's number in its topic.
     pub sequence: u64,
     /// The intended moment of publishing, in nanoseconds of `CLOCK_MONOTONIC`.
     pub published_ns: u64,
@@ -99,15 +101,23 @@ impl Stamp {
         }
         match kind {
             PayloadKind::Text => {
-                digits(self.sequence, 36, &mut payload[..SEQUENCE_DIGITS]);
-                digits(self.published_ns, 36, &mut payload[SEQUENCE_DIGITS..TEXT_STAMP_BYTES]);
+                write_digits(self.sequence, 36, &mut payload[..SEQUENCE_DIGITS]);
+                write_digits(
+                    self.published_ns,
+                    36,
+                    &mut payload[SEQUENCE_DIGITS..TEXT_STAMP_BYTES],
+                );
             }
             PayloadKind::Binary => {
                 payload[..8].copy_from_slice(&self.sequence.to_be_bytes());
                 payload[8..16].copy_from_slice(&self.published_ns.to_be_bytes());
             }
             PayloadKind::Json => self.write_json(payload),
-            PayloadKind::Position => position::write(self, &mut payload[..position::BYTES]),
+            PayloadKind::Position => {
+                let post = Post::of_sequence(self.sequence);
+                let position = StampedPosition { post, published_ns: self.published_ns };
+                position.write(&mut payload[..position::BYTES]);
+            }
         }
     }
 
@@ -120,9 +130,9 @@ impl Stamp {
         };
         // JSON forbids leading zeros: a one in front keeps the width fixed.
         let mut sequence = [0; JSON_SEQUENCE];
-        digits(self.sequence % 1_000_000_000 + 1_000_000_000, 10, &mut sequence);
+        write_digits(self.sequence % 1_000_000_000 + 1_000_000_000, 10, &mut sequence);
         let mut ns = [0; JSON_NS];
-        digits(self.published_ns % 10u64.pow(18) + 10u64.pow(18), 10, &mut ns);
+        write_digits(self.published_ns % 10u64.pow(18) + 10u64.pow(18), 10, &mut ns);
         put(JSON_HEAD);
         put(&sequence);
         put(JSON_TIME);
@@ -131,58 +141,46 @@ impl Stamp {
         payload[end - JSON_TAIL.len()..].copy_from_slice(JSON_TAIL);
     }
 
-    /// Reads the stamp of a payload; `None` where there is none.
+    /// Reads the stamp of a payload; `None` if there is none.
     pub fn read(kind: PayloadKind, payload: &[u8]) -> Option<Stamp> {
         match kind {
             PayloadKind::Text => Some(Stamp {
-                sequence: number(payload.get(..SEQUENCE_DIGITS)?, 36)?,
-                published_ns: number(payload.get(SEQUENCE_DIGITS..TEXT_STAMP_BYTES)?, 36)?,
+                sequence: read_digits(payload.get(..SEQUENCE_DIGITS)?, 36)?,
+                published_ns: read_digits(payload.get(SEQUENCE_DIGITS..TEXT_STAMP_BYTES)?, 36)?,
             }),
             PayloadKind::Binary => {
-                let word = |range| -> Option<u64> {
+                let number = |range| -> Option<u64> {
                     Some(u64::from_be_bytes(
                         payload.get::<std::ops::Range<usize>>(range)?.try_into().ok()?,
                     ))
                 };
-                Some(Stamp { sequence: word(0..8)?, published_ns: word(8..16)? })
+                Some(Stamp { sequence: number(0..8)?, published_ns: number(8..16)? })
             }
             PayloadKind::Json => {
                 let rest = payload.strip_prefix(JSON_HEAD)?;
-                let sequence = number(rest.get(..JSON_SEQUENCE)?, 10)?;
+                let sequence = read_digits(rest.get(..JSON_SEQUENCE)?, 10)?;
                 let rest = rest[JSON_SEQUENCE..].strip_prefix(JSON_TIME)?;
-                let ns = number(rest.get(..JSON_NS)?, 10)?;
+                let ns = read_digits(rest.get(..JSON_NS)?, 10)?;
                 rest[JSON_NS..].strip_prefix(JSON_PAD)?;
                 Some(Stamp {
                     sequence: sequence.checked_sub(1_000_000_000)?,
                     published_ns: ns.checked_sub(10u64.pow(18))?,
                 })
             }
-            PayloadKind::Position => position::read(payload.get(..position::BYTES)?),
+            PayloadKind::Position => {
+                let position = StampedPosition::read(payload.get(..position::BYTES)?)?;
+                let sequence = position.post.sequence();
+                Some(Stamp { sequence, published_ns: position.published_ns })
+            }
         }
     }
 }
 
-/// A sequence number as a text payload has it: seven digits in base 36.
+/// Returns a sequence number as in a text payload: seven digits in base 36.
 pub fn sequence_text(sequence: u64) -> String {
     let mut text = [b'0'; SEQUENCE_DIGITS];
-    digits(sequence, 36, &mut text);
+    write_digits(sequence, 36, &mut text);
     text.iter().map(|&b| char::from(b)).collect()
-}
-
-/// Writes a number right-aligned with leading zeros; digits that do not fit are dropped.
-pub(super) fn digits(mut value: u64, base: u64, out: &mut [u8]) {
-    for slot in out.iter_mut().rev() {
-        let digit = (value % base) as u8;
-        *slot = if digit < 10 { b'0' + digit } else { b'a' + digit - 10 };
-        value /= base;
-    }
-}
-
-pub(super) fn number(text: &[u8], base: u32) -> Option<u64> {
-    text.iter().try_fold(0u64, |sum, &c| {
-        let digit = (c as char).to_digit(base).filter(|_| !c.is_ascii_uppercase())?;
-        sum.checked_mul(u64::from(base))?.checked_add(u64::from(digit))
-    })
 }
 
 #[cfg(test)]

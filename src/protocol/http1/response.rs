@@ -1,27 +1,24 @@
-//! Reading one HTTP/1.1 response (RFC 9112), in whatever pieces it comes, and saying of every
-//! byte which layer it belongs to.
+//! Reads one HTTP/1.1 response (RFC 9112) in whatever pieces it comes, and counts every byte by the
+//! layer that it belongs to.
 //!
-//! httparse parses the head. Of the body only the beginning is kept; a client of one that never
-//! ends has it [piece by piece](Response::feed_with).
+//! httparse parses the head. The body is not kept, but given [piece by piece](Response::feed_with).
 
 use crate::protocol::http1::chars_without_line_ends;
 
-/// What is kept of a body.
-pub(crate) const BODY_PREFIX_BYTES: usize = 96;
 const HEAD_LIMIT: usize = 64 * 1024;
 const HEADERS_LIMIT: usize = 96;
 
-/// Bytes that are no response.
+/// The bytes are no response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Malformed;
 
 /// A piece of a response's body, as it came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyPiece<'a> {
-    /// Bytes of the body; never empty. Where they are cut is where a read ended, or a chunk.
+    /// Bytes of the body; never empty. A piece ends with a read or with a chunk.
     Data(&'a [u8]),
-    /// The data of a chunk are whole (RFC 9112 §7.1); the CR LF after them is not waited for.
-    /// The last chunk, which has no data, gives none.
+    /// The data of a chunk are complete (RFC 9112 §7.1), its CR LF may still come. The last chunk,
+    /// which has no data, gives none.
     ChunkEnd,
 }
 
@@ -42,7 +39,7 @@ pub struct Parts {
     pub payload: u64,
 }
 
-/// A response on its way in.
+/// A response that is being read.
 #[derive(Debug)]
 pub struct Response {
     /// What came so far.
@@ -52,10 +49,8 @@ pub struct Response {
     /// Whether the connection may be used again.
     pub keep_alive: bool,
     state: State,
-    /// The beginning of a head that has not come whole.
+    /// The beginning of an incomplete head.
     partial: Vec<u8>,
-    prefix: [u8; BODY_PREFIX_BYTES],
-    prefix_len: u8,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,8 +85,6 @@ impl Default for Response {
             keep_alive: true,
             state: State::Head,
             partial: Vec::new(),
-            prefix: [0; BODY_PREFIX_BYTES],
-            prefix_len: 0,
         }
     }
 }
@@ -104,12 +97,6 @@ impl Response {
         self.keep_alive = true;
         self.state = State::Head;
         self.partial = Vec::new();
-        self.prefix_len = 0;
-    }
-
-    /// The beginning of the body.
-    pub fn body_prefix(&self) -> &[u8] {
-        &self.prefix[..usize::from(self.prefix_len)]
     }
 
     /// True once the whole response has come.
@@ -117,18 +104,18 @@ impl Response {
         self.state == State::Done
     }
 
-    /// Takes in what was read; says how much of it belonged to this response.
+    /// Parses what was read. Returns how much of it belonged to this response.
     ///
     /// # Errors
-    /// [`Malformed`] where it is none; the response is then of no more use.
+    /// [`Malformed`] if it is none; the response must not be used any more.
     pub fn feed(&mut self, bytes: &[u8]) -> Result<usize, Malformed> {
         self.feed_with(bytes, |_| {})
     }
 
-    /// As [`Response::feed`]; gives the body to `on` as it comes, interim responses having none.
+    /// Like [`Response::feed`], and calls `on` with each piece of the body.
     ///
     /// # Errors
-    /// [`Malformed`] where it is none; pieces before the fault have been given.
+    /// [`Malformed`] if it is none; `on` has got the pieces before the error.
     #[inline]
     pub fn feed_with(
         &mut self,
@@ -146,7 +133,7 @@ impl Response {
     /// The connection was closed by the server.
     ///
     /// # Errors
-    /// [`Malformed`] where more should have come.
+    /// [`Malformed`] if the response is not complete.
     pub fn end_of_stream(&mut self) -> Result<(), Malformed> {
         match self.state {
             State::UntilClose => {
@@ -158,7 +145,7 @@ impl Response {
         }
     }
 
-    /// True where nothing of a response has come yet; [`Response::parts`] have not been taken.
+    /// True if nothing of a response has come yet; [`Response::parts`] must not have been taken.
     pub fn is_untouched(&self) -> bool {
         self.state == State::Head && self.partial.is_empty() && self.parts == Parts::default()
     }
@@ -203,14 +190,10 @@ impl Response {
         }
     }
 
-    /// Takes in body, of which `left` bytes are to come; says how much it was.
+    /// Reads body, of which `left` bytes are to come. Returns how much it was.
     #[inline]
     fn body(&mut self, bytes: &[u8], left: u64, on: &mut impl FnMut(BodyPiece<'_>)) -> u64 {
         let n = left.min(bytes.len() as u64);
-        let have = usize::from(self.prefix_len);
-        let keep = (BODY_PREFIX_BYTES - have).min(n as usize);
-        self.prefix[have..have + keep].copy_from_slice(&bytes[..keep]);
-        self.prefix_len += keep as u8;
         self.parts.payload += n;
         on(BodyPiece::Data(&bytes[..n as usize]));
         n
@@ -369,15 +352,29 @@ mod tests {
         Ok(response)
     }
 
+    /// Feeds bytes, and appends the body to `body`.
+    fn feed_body(
+        response: &mut Response,
+        bytes: &[u8],
+        body: &mut Vec<u8>,
+    ) -> Result<usize, Malformed> {
+        response.feed_with(bytes, |piece| {
+            if let BodyPiece::Data(data) = piece {
+                body.extend_from_slice(data);
+            }
+        })
+    }
+
     #[test]
     fn the_chapters_response_is_193_bytes_and_179_characters() {
         let mut bytes = CHAPTER.to_vec();
         bytes.extend_from_slice(b"000000000000000000000");
-        let response = read(&bytes).unwrap();
+        let (mut response, mut body) = (Response::default(), Vec::new());
+        feed_body(&mut response, &bytes, &mut body).unwrap();
         assert!(response.is_done() && response.keep_alive);
         let parts = Parts { heads: 193, head_chars: 179, framing: 0, payload: 21 };
         assert_eq!((response.status, response.parts), (200, parts));
-        assert_eq!(response.body_prefix(), b"000000000000000000000");
+        assert_eq!(body, b"000000000000000000000");
     }
 
     #[test]
@@ -387,12 +384,12 @@ mod tests {
         bytes.extend_from_slice(
             b"5\r\nhello\r\n10;x=1\r\n0123456789abcdef\r\n0\r\nA: b\r\n\r\nrest",
         );
-        let mut response = Response::default();
-        assert_eq!(response.feed(&bytes), Ok(bytes.len() - 4));
+        let (mut response, mut body) = (Response::default(), Vec::new());
+        assert_eq!(feed_body(&mut response, &bytes, &mut body), Ok(bytes.len() - 4));
         assert!(response.is_done());
         assert_eq!(response.parts.payload, 21);
         assert_eq!(response.parts.framing, 3 + 2 + 8 + 2 + 3 + 6 + 2);
-        assert_eq!(response.body_prefix(), b"hello0123456789abcdef");
+        assert_eq!(body, b"hello0123456789abcdef");
     }
 
     #[test]
@@ -424,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_response_is_malformed() {
+    fn other_bytes_are_malformed() {
         for bad in [
             &b"SSH-2.0-OpenSSH\r\n"[..],
             b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
@@ -474,23 +471,22 @@ mod tests {
             extra in prop::collection::vec(any::<u8>(), 0..10)
         ) {
             let stream = [&bytes[..], &extra].concat();
-            let mut response = Response::default();
+            let (mut response, mut body) = (Response::default(), Vec::new());
             let (mut at, mut used) = (0, 0);
             for cut in cuts.into_iter().cycle() {
                 let end = (at + cut).min(stream.len());
-                used += response.feed(&stream[at..end]).unwrap();
+                used += feed_body(&mut response, &stream[at..end], &mut body).unwrap();
                 at = end;
                 if at == stream.len() { break }
             }
             prop_assert!(response.is_done());
             prop_assert_eq!(response.parts, parts);
             prop_assert_eq!(used, bytes.len());
-            let kept = response.body_prefix().len();
-            prop_assert_eq!(kept, (parts.payload as usize).min(BODY_PREFIX_BYTES));
+            prop_assert_eq!(body.len() as u64, parts.payload);
         }
 
         #[test]
-        fn any_bytes_are_taken_without_a_panic(
+        fn no_bytes_make_it_panic(
             pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 0..8)
         ) {
             let mut response = Response::default();
