@@ -140,7 +140,7 @@ pub mod internals {
         }
         /// Event streams.
         pub mod sse {
-            pub use crate::protocol::sse::{Found, ID_LIMIT_BYTES, Parser, Sizes};
+            pub use crate::protocol::sse::{EventSizes, ID_LIMIT_BYTES, Parser, StreamItem};
         }
         /// WebSocket frames.
         pub mod websocket {

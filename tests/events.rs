@@ -2,7 +2,7 @@
 //! implementation of the standard, over streams of the bytes that matter.
 
 use proptest::prelude::*;
-use wsbench::internals::protocol::sse::{Found, ID_LIMIT_BYTES, Parser, Sizes};
+use wsbench::internals::protocol::sse::{EventSizes, ID_LIMIT_BYTES, Parser, StreamItem};
 
 /// The events of a stream: type, data and id of each, as text.
 fn events(stream: &[u8]) -> Vec<(String, String, String)> {
@@ -10,12 +10,12 @@ fn events(stream: &[u8]) -> Vec<(String, String, String)> {
     let (mut all, mut counted) = (Vec::new(), 0);
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     parser.feed(stream, |found| match found {
-        Found::Event(event) => {
+        StreamItem::Event(event) => {
             assert_eq!(event.data.len() as u64, event.sizes.payload);
             counted += event.sizes.wire();
             all.push((text(event.kind), text(event.data), text(event.last_event_id)));
         }
-        Found::Framing(bytes) => counted += bytes,
+        StreamItem::Framing(bytes) => counted += bytes,
     });
     assert_eq!(counted + parser.pending(), stream.len() as u64);
     all
@@ -68,8 +68,8 @@ fn a_small_push_costs_eight_bytes() {
     let mut parser = Parser::default();
     parser.feed(b"data: 000000000000000000000\n\n: alive\n\n", |found| {
         sizes.push(match found {
-            Found::Event(event) => (event.sizes.framing, event.sizes.payload),
-            Found::Framing(bytes) => (bytes, 0),
+            StreamItem::Event(event) => (event.sizes.framing, event.sizes.payload),
+            StreamItem::Framing(bytes) => (bytes, 0),
         });
     });
     assert_eq!(sizes, [(8, 21), (9, 0)]);
@@ -102,20 +102,20 @@ fn ids_persist_and_one_with_a_nul_or_too_long_is_ignored() {
 /// A finding with its bytes.
 #[derive(Debug, Clone, PartialEq)]
 enum Seen {
-    Event { data: Vec<u8>, kind: Vec<u8>, id: Vec<u8>, sizes: Sizes },
+    Event { data: Vec<u8>, kind: Vec<u8>, id: Vec<u8>, sizes: EventSizes },
     Framing(u64),
 }
 
 impl Seen {
-    fn of(found: Found<'_>) -> Seen {
+    fn of(found: StreamItem<'_>) -> Seen {
         match found {
-            Found::Event(event) => Seen::Event {
+            StreamItem::Event(event) => Seen::Event {
                 data: event.data.to_vec(),
                 kind: event.kind.to_vec(),
                 id: event.last_event_id.to_vec(),
                 sizes: event.sizes,
             },
-            Found::Framing(bytes) => Seen::Framing(bytes),
+            StreamItem::Framing(bytes) => Seen::Framing(bytes),
         }
     }
 
@@ -167,7 +167,7 @@ fn reference(stream: &[u8]) -> Outcome {
                     type_buffer.clone()
                 },
                 id: out.last_event_id.clone(),
-                sizes: Sizes { framing: wire - payload, payload },
+                sizes: EventSizes { framing: wire - payload, payload },
             });
         }
         if crlf {

@@ -6,7 +6,7 @@ use crate::cli::RelayArgs;
 use crate::cmd::console::print;
 use crate::error::{Outcome, at};
 use crate::net::Dialer;
-use crate::net::relay::{Relay, Totals};
+use crate::net::relay::{Relay, RelayTotals};
 use crate::os::Signals;
 use crate::os::raise_open_files;
 use crate::time::{Delay, JitterLaw};
@@ -61,7 +61,7 @@ pub(super) fn describe_delay(delay: &Delay) -> String {
     }
 }
 
-fn describe(totals: &Totals) -> String {
+fn describe(totals: &RelayTotals) -> String {
     let errors = &totals.errors;
     let error = if errors.is_empty() {
         "nothing passed".to_owned()

@@ -1,4 +1,4 @@
-//! Dialling: a TCP connection from a source address of one's own.
+//! TCP connections from a source address for each client.
 
 use crate::net::linux::bind::choose_port_at_connect;
 use crate::record::{ClientError, ClientErrorKind};
@@ -17,13 +17,13 @@ pub struct Dialer {
     pub first_source: u32,
     /// How long a connect may take.
     pub timeout: Duration,
-    /// The delay line that each connection is to be behind; dialling itself has none.
+    /// The delay of each connection's delay line. Connecting itself is not delayed.
     pub delay: Delay,
 }
 
 impl Dialer {
-    /// The source address of a client: one each, so that ports never run short and a reconnect
-    /// comes from the same address.
+    /// The source address of a client. Each has its own, so that ports do not run short and a
+    /// reconnect comes from the same address.
     pub fn source(&self, client: u32) -> Option<Ipv4Addr> {
         (self.first_source != 0).then(|| {
             let offset = (self.first_source + client) % (1 << 24);
@@ -35,7 +35,7 @@ impl Dialer {
 /// Connects a client with TCP_NODELAY.
 ///
 /// # Errors
-/// The fault, with its `errno`, where no connection was made within the limit.
+/// The error, with its `errno`, if no connection was made within the limit.
 pub(crate) async fn dial(dialer: &Dialer, client: u32) -> Result<TcpStream, ClientError> {
     let fault = |e: std::io::Error| ClientError::io(ClientErrorKind::Connect, &e);
     let socket = match dialer.address {

@@ -1,8 +1,8 @@
-//! A TCP relay through the delay line: for clients and servers that are not ours.
+//! A TCP relay through a delay line, for other programs' clients and servers.
 //!
-//! The kernel answers a client's SYN itself, so that a relay cannot delay the handshake; the
-//! first bytes are held for the two ways that it would have taken instead. One task a
-//! connection, on the runtime of the caller's thread.
+//! The kernel answers a client's SYN itself, so that a relay cannot delay the handshake. Instead the
+//! first bytes are held for the round trip that it would have taken. One task a connection, on the
+//! runtime of the caller's thread.
 
 use crate::net::connection::{Connection, ConnectionOptions};
 use crate::net::delay_line::{DelayErrors, DelayLine};
@@ -25,7 +25,7 @@ use tokio::task::JoinSet;
 
 /// Connections that may wait to be accepted; the kernel's `somaxconn` is the lower bound.
 const BACKLOG: u32 = 65_535;
-/// How long to wait where no descriptor is left.
+/// How long to wait if no descriptor is left.
 const BACK_OFF: Duration = Duration::from_millis(50);
 
 /// A relay that listens.
@@ -37,30 +37,29 @@ pub(crate) struct Relay {
 
 /// What passed through a relay.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Totals {
+pub(crate) struct RelayTotals {
     /// Connections accepted.
     pub connections: u64,
     /// Bytes that reached the server's socket.
     pub up: u64,
     /// Bytes that were read from the server's socket.
     pub down: u64,
-    /// Connections for which the server could not be reached, by why.
+    /// Connections for which the server could not be reached, by the error.
     pub faults: BTreeMap<ClientError, u64>,
-    /// How late pieces left the line, in nanoseconds.
+    /// How late pieces left the delay line, in nanoseconds.
     pub errors: Histogram<u64>,
 }
 
 /// What the connections of a relay share.
-struct Shared {
+struct RelayState {
     to: Dialer,
-    alarm: Timer,
-    totals: RefCell<Totals>,
+    timer: Timer,
+    totals: RefCell<RelayTotals>,
     accepted: Cell<u32>,
 }
 
 impl Relay {
-    /// Listens at an address; `to` says where connections go and through which delay. Within a
-    /// runtime.
+    /// Listens at an address. `to` has the server and the delay. To be called within a runtime.
     ///
     /// # Errors
     /// From `bind(2)` and `listen(2)`.
@@ -76,16 +75,15 @@ impl Relay {
         Ok(Relay { listener, address, to })
     }
 
-    /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Relays until `ended`; gives that and what passed. Connections that are still open are
-    /// closed. Within a local runtime.
-    pub(crate) async fn run<T>(self, ended: impl Future<Output = T>) -> (T, Totals) {
-        let shared = Rc::new(Shared::new(self.to));
-        let keeper = tokio::task::spawn_local(shared.alarm.clone().keep());
+    /// Relays until `ended`, and closes the connections that are open then. To be called within a
+    /// local runtime.
+    pub(crate) async fn run<T>(self, ended: impl Future<Output = T>) -> (T, RelayTotals) {
+        let state = Rc::new(RelayState::new(self.to));
+        let keeper = tokio::task::spawn_local(state.timer.clone().keep());
         let mut connections = JoinSet::new();
         let mut ended = std::pin::pin!(ended);
         let end = loop {
@@ -93,9 +91,9 @@ impl Relay {
                 end = &mut ended => break end,
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, _)) => {
-                        connections.spawn_local(shared.clone().serve(stream));
+                        connections.spawn_local(state.clone().serve(stream));
                     }
-                    // Descriptors may come free again; a client that has gone is no reason to end.
+                    // Descriptors may become free; a client that has gone is no reason to end.
                     Err(_) => tokio::time::sleep(BACK_OFF).await,
                 },
                 Some(_) = connections.join_next() => {}
@@ -104,22 +102,22 @@ impl Relay {
         // Their counts are added as they are dropped.
         connections.shutdown().await;
         keeper.abort();
-        let totals = shared.totals.borrow().clone();
+        let totals = state.totals.borrow().clone();
         (end, totals)
     }
 }
 
-impl Shared {
-    fn new(to: Dialer) -> Shared {
+impl RelayState {
+    fn new(to: Dialer) -> RelayState {
         // Valid fixed bounds, see `record::latency`.
         let errors = Histogram::new_with_bounds(1, LATENCY_BOUND_NS, 3);
         let errors = errors.expect("fixed bounds are valid");
         let faults = BTreeMap::new();
-        let totals = Totals { connections: 0, up: 0, down: 0, faults, errors };
-        Shared {
+        let totals = RelayTotals { connections: 0, up: 0, down: 0, faults, errors };
+        RelayState {
             to,
             // No gap: a relay has nothing else to do.
-            alarm: Timer::default(),
+            timer: Timer::default(),
             totals: RefCell::new(totals),
             accepted: Cell::new(0),
         }
@@ -132,7 +130,7 @@ impl Shared {
         self.totals.borrow_mut().connections += 1;
         let line = DelayLine::new(&self.to.delay, number, 0, self.clone());
         let usable_ns = came_ns.saturating_add(line.handshake_ns());
-        while !self.alarm.until(usable_ns).await {}
+        while !self.timer.until(usable_ns).await {}
         let server = match dial(&self.to, number).await {
             Ok(server) => server,
             Err(fault) => {
@@ -140,32 +138,32 @@ impl Shared {
                 return;
             }
         };
-        // Without it the kernel would add a delay of its own; where it cannot be set the client
-        // is gone, which the copying meets too.
+        // Without it the kernel would add a delay of its own. If it cannot be set, the client has gone,
+        // which the copying finds too.
         let _ = client.set_nodelay(true);
-        let options = ConnectionOptions::default().with_delay_line(line, self.alarm.clone());
+        let options = ConnectionOptions::default().with_delay_line(line, self.timer.clone());
         let mut server = Connection::open(server, options);
-        let _count = Count { shared: self.clone(), meter: server.meter() };
-        // An error is the end of one of the two, and with it of both.
+        let _count = CountedBytes { state: self.clone(), meter: server.meter() };
+        // An error on either side ends both.
         let _ = copy_bidirectional(&mut client, &mut server).await;
     }
 }
 
-impl DelayErrors for Shared {
+impl DelayErrors for RelayState {
     fn record(&self, _now_ns: u64, error_ns: u64) {
         self.totals.borrow_mut().errors.saturating_record(error_ns);
     }
 }
 
-/// Adds a connection's bytes however it ends.
-struct Count {
-    shared: Rc<Shared>,
+/// Adds a connection's bytes to the totals when it is dropped.
+struct CountedBytes {
+    state: Rc<RelayState>,
     meter: Rc<Meter>,
 }
 
-impl Drop for Count {
+impl Drop for CountedBytes {
     fn drop(&mut self) {
-        let mut totals = self.shared.totals.borrow_mut();
+        let mut totals = self.state.totals.borrow_mut();
         totals.up += self.meter.written();
         totals.down += self.meter.read();
     }

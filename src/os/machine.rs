@@ -1,16 +1,13 @@
-//! The machine's limits as far as a plan depends on them.
-//!
-//! Separate from `preflight`, which judges a plan by them. What cannot be read is absent and
-//! says why; a test makes up a machine of its own.
+//! The machine's limits, as far as a plan depends on them.
 
 use rustix::process::{Resource, getrlimit};
 use serde::Serialize;
 use std::path::Path;
 
-/// Where no limit is set: as many as Linux allows a process by default (`fs.nr_open`).
+/// If no limit is set: as many as Linux allows a process by default (`fs.nr_open`).
 const MOST_OPEN_FILES: u64 = 1 << 20;
 
-/// The page in which `tcp_mem` counts. Some machines have larger ones and so more memory than said.
+/// The unit of `tcp_mem`. Some machines have larger pages, and so more memory than computed here.
 const PAGE_BYTES: u64 = 4096;
 
 /// Entries of connection tracking.
@@ -31,19 +28,19 @@ pub struct Machine {
     pub open_files_hard: Option<u64>,
     /// Cores that this process may use.
     pub cores: u32,
-    /// Memory that can be had without swapping, in bytes; of the control group, where less.
+    /// Memory that is available without swapping, in bytes; of the control group, if that is less.
     pub memory_bytes: Option<u64>,
     /// The first and the last ephemeral port.
     pub ports: Option<(u32, u32)>,
     /// The longest queue of connections that wait for `accept`.
     pub somaxconn: Option<u64>,
-    /// Connection tracking, where the kernel does it.
+    /// Connection tracking, if the kernel does it.
     pub conntrack: Option<Conntrack>,
     /// Memory for the buffers of all TCP sockets, in bytes.
     pub tcp_bytes: Option<u64>,
     /// Processes and threads that may be started.
     pub tasks: Option<u64>,
-    /// True where all of 127.0.0.0/8 can be a source address.
+    /// True if all of 127.0.0.0/8 can be a source address.
     pub loopback_block: bool,
     /// What could not be read, and why.
     pub unread: Vec<String>,

@@ -1,8 +1,5 @@
-//! What the host says of memory, this process's own and the kernel's share for sockets, of what a
-//! process group costs, and how many files it lets this process open.
-//!
-//! Separate from `clock`, which tells CPU time, and from `net`, which counts bytes on sockets.
-//! Other systems than Linux say what is missing.
+//! Memory of this process and of the kernel's sockets, the limit of open files, and a description of
+//! the machine.
 
 #[cfg(target_os = "linux")]
 mod read {
@@ -23,17 +20,17 @@ mod read {
     /// Private resident memory of this process in bytes (`RssAnon`, `proc_pid_status(5)`).
     ///
     /// # Errors
-    /// Where `/proc` cannot be read or is older than Linux 4.5.
+    /// If `/proc` cannot be read or is older than Linux 4.5.
     pub(crate) fn resident_bytes() -> io::Result<u64> {
         kib_field("/proc/self/status", &["RssAnon:"])
     }
 
     /// Kernel memory that sockets live in, in bytes, of the whole host: slab (`/proc/meminfo`) and
-    /// TCP buffers (`/proc/net/sockstat`). A difference of two readings is what sockets took,
-    /// where nothing else happened between them.
+    /// TCP buffers (`/proc/net/sockstat`). The difference of two readings is what sockets took, if
+    /// nothing else happened between them.
     ///
     /// # Errors
-    /// Where `/proc` cannot be read.
+    /// If `/proc` cannot be read.
     pub(crate) fn kernel_socket_bytes() -> io::Result<u64> {
         let slab = kib_field("/proc/meminfo", &["Slab:"])?;
         let sockstat = std::fs::read_to_string("/proc/net/sockstat")?;
@@ -48,16 +45,12 @@ mod read {
 mod read {
     use std::io;
 
-    /// Says what is missing.
-    ///
     /// # Errors
     /// Always.
     pub fn resident_bytes() -> io::Result<u64> {
         Err(io::Error::new(io::ErrorKind::Unsupported, "private resident memory needs Linux"))
     }
 
-    /// Says what is missing.
-    ///
     /// # Errors
     /// Always.
     pub fn kernel_socket_bytes() -> io::Result<u64> {
@@ -69,8 +62,8 @@ use std::collections::BTreeMap;
 
 pub(crate) use read::{kernel_socket_bytes, resident_bytes};
 
-/// Raises the soft limit of open files to the hard one, and gives the limit that holds now;
-/// `None` for no limit.
+/// Raises the soft limit of open files to the hard one. Returns the limit that holds now; `None` for
+/// no limit.
 pub(crate) fn raise_open_files() -> Option<u64> {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
@@ -83,8 +76,7 @@ pub(crate) fn raise_open_files() -> Option<u64> {
     }
 }
 
-/// Bytes that a program may still write to the file system of a path; `None` where the system
-/// does not tell.
+/// Bytes that a program may still write to the file system of a path; `None` if that is not known.
 pub(crate) fn free_bytes(path: &std::path::Path) -> Option<u64> {
     let stat = rustix::fs::statvfs(path).ok()?;
     Some(stat.f_bavail * stat.f_frsize)

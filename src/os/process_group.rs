@@ -1,8 +1,7 @@
-//! CPU time and memory of a process group: a server that is not ours, with all that it started.
+//! CPU time and memory of a process group: another program's server with all that it started.
 //!
-//! Separate from this process's own figures. A group changes while it is read: a process that is
-//! gone between two readings is counted as far as it was seen, and those that ended are in the
-//! times of whoever waited for them.
+//! A group changes while it is read: a process that is gone between two readings is counted as far
+//! as it was seen, and those that ended are in the times of the process that waited for them.
 
 use std::io;
 
@@ -40,7 +39,7 @@ mod read {
         Ok(all.filter(|(_, stat)| stat.group == group).collect())
     }
 
-    /// To the nanosecond where the kernel tells, else in ticks of 10 ms.
+    /// To the nanosecond if the kernel has the clock, else in ticks of 10 ms.
     fn own_cpu_ns(pid: u32, stat: &Stat, tick_ns: u64) -> u64 {
         let clock = clock_getcpuclockid(Pid::from_raw(pid.cast_signed()));
         match clock.and_then(|clock| clock.now()) {
@@ -52,7 +51,7 @@ mod read {
     /// What a process group has used so far, and what it holds now.
     ///
     /// # Errors
-    /// Where `/proc` cannot be read, or nobody is in the group.
+    /// If `/proc` cannot be read, or the group has no process.
     pub(crate) fn group_cost(group: u32) -> io::Result<GroupCost> {
         let tick_ns = 1_000_000_000 / rustix::param::clock_ticks_per_second().max(1);
         let mut sum = GroupCost::default();
@@ -69,13 +68,12 @@ mod read {
         }
     }
 
-    /// True where a process of the group still runs. One that ended and that nobody waited for
-    /// does not.
+    /// Whether a process of the group still runs. One that ended and was not waited for does not.
     pub(crate) fn group_alive(group: u32) -> bool {
         members(group).is_ok_and(|all| all.iter().any(|(_, stat)| !stat.ended))
     }
 
-    /// Whether a process of the group listens on a TCP port; `None` where the host does not tell.
+    /// Whether a process of the group listens on a TCP port; `None` if that is not known.
     pub(crate) fn group_listens(group: u32, port: u16) -> Option<bool> {
         let table = |name: &str| fs::read_to_string(format!("/proc/net/{name}")).ok();
         let (v4, v6) = (table("tcp"), table("tcp6"));
@@ -106,27 +104,25 @@ mod read {
 mod read {
     use super::{GroupCost, io};
 
-    /// Says what is missing.
-    ///
     /// # Errors
     /// Always.
     pub fn group_cost(_group: u32) -> io::Result<GroupCost> {
         Err(io::Error::new(io::ErrorKind::Unsupported, "the cost of other processes needs Linux"))
     }
 
-    /// True where the group has a process.
+    /// Whether the group has a process.
     pub fn group_alive(group: u32) -> bool {
         let pid = rustix::process::Pid::from_raw(group.cast_signed());
         pid.is_some_and(|pid| rustix::process::test_kill_process_group(pid).is_ok())
     }
 
-    /// Not told.
+    /// Not known.
     pub fn group_listens(_group: u32, _port: u16) -> Option<bool> {
         None
     }
 }
 
-/// What is used here of `/proc/PID/stat`.
+/// Fields of `/proc/PID/stat`.
 #[cfg(any(target_os = "linux", test))]
 #[derive(Debug, PartialEq, Eq)]
 struct Stat {
@@ -227,7 +223,7 @@ mod tests {
             assert!(cost.cpu_ns > BURNT_NS && cost.processes == 1, "{cost:?}");
             assert!(cost.resident > 50_000, "{cost:?}");
             kill(&child);
-            // The leader is a zombie: its CPU is still told, its memory is gone.
+            // The leader is a zombie: it still has CPU time, and no memory.
             let after = group_cost(child.id()).expect("nobody waited for it");
             assert!(after.cpu_ns > BURNT_NS && after.resident == 0, "{after:?}");
             child.wait().expect("it ended");

@@ -18,6 +18,6 @@ pub(crate) fn set_batch_scheduling() {
     }
 }
 
-/// Nothing to ask for.
+/// Other systems have no such policy.
 #[cfg(not(target_os = "linux"))]
 pub fn set_batch_scheduling() {}

@@ -1,5 +1,4 @@
-//! SIGINT and SIGTERM: the first asks to end in order, and whoever waits decides what the second
-//! means.
+//! SIGINT and SIGTERM.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -32,7 +31,7 @@ impl Signals {
     /// Catches them from now on.
     ///
     /// # Errors
-    /// Where the system refuses.
+    /// If the system refuses.
     pub(crate) fn catch() -> std::io::Result<Signals> {
         Ok(Signals {
             interrupt: signal(SignalKind::interrupt())?,

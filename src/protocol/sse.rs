@@ -1,17 +1,16 @@
-//! Reading an event stream, `text/event-stream` (WHATWG HTML §9.2.5 and §9.2.6), in whatever
-//! pieces it comes, and saying of every byte whether it is data or framing.
+//! Reads an event stream, `text/event-stream` (WHATWG HTML §9.2.5 and §9.2.6), in whatever pieces it
+//! comes, and counts every byte as data or framing.
 //!
-//! The parser is separate from what carries the stream: it knows neither chunks nor connections.
-//! It keeps state and no lines: a field's value goes where it belongs as it comes, and the data of
-//! an event that lies whole in what was read is given without being copied.
+//! The parser keeps state and no lines: a field's value is used as it comes, and the data of an event
+//! that was read in one piece are given without a copy.
 //!
-//! Three differences from the standard, all of which follow from what the client is for:
+//! There are three differences from the standard:
 //!
 //! * Bytes are not decoded: an ill-formed sequence is given as it came, not as U+FFFD.
-//! * What is kept is bounded, because a server may never end a line: see [`Event::data`],
-//!   [`Event::kind`] and [`Parser::last_event_id`].
-//! * The last event id lives on over a reconnect even where the new connection's first event has
-//!   no `id`, as it does in browsers.
+//! * What is kept is bounded, because a server may never end a line: see [`StreamEvent::data`],
+//!   [`StreamEvent::kind`] and [`Parser::last_event_id`].
+//! * The last event id survives a reconnect even if the new connection's first event has no `id`,
+//!   as in browsers.
 
 use std::ops::Range;
 
@@ -19,10 +18,10 @@ use std::ops::Range;
 pub(crate) const DATA_KEPT_BYTES: u32 = 4096;
 /// What is kept of an event's type, in bytes.
 pub(crate) const KIND_KEPT_BYTES: usize = 256;
-/// The longest id that is heeded, in bytes.
+/// The longest id that is accepted, in bytes.
 pub const ID_LIMIT_BYTES: usize = 1024;
-/// A buffer that has grown beyond this is given back once its event is over; a smaller one waits
-/// for the next event.
+/// A buffer that has grown beyond this is freed once its event is over; a smaller one is kept for
+/// the next event.
 const RETAINED_BYTES: usize = 4096;
 /// The longest name of a known field, in bytes.
 const NAME_BYTES: usize = 5;
@@ -30,7 +29,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// What an event, or a part of the stream between two events, was made of, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Sizes {
+pub struct EventSizes {
     /// Field names, colons, the space after one, line ends, comments, other fields than data, the
     /// byte order mark.
     pub framing: u64,
@@ -38,7 +37,7 @@ pub struct Sizes {
     pub payload: u64,
 }
 
-impl Sizes {
+impl EventSizes {
     /// All of it.
     pub fn wire(&self) -> u64 {
         self.framing + self.payload
@@ -47,24 +46,24 @@ impl Sizes {
 
 /// An event that is dispatched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Event<'a> {
-    /// The data, or the beginning of them where they are longer than the parser keeps:
-    /// [`Sizes::payload`] has their whole length.
+pub struct StreamEvent<'a> {
+    /// The data, or the beginning of them if they are longer than the parser keeps:
+    /// [`EventSizes::payload`] has their whole length.
     pub data: &'a [u8],
-    /// The type: `message` where the stream names none. Of a longer one the first
+    /// The type: `message` if the stream names none. Of a longer one the first
     /// [`KIND_KEPT_BYTES`] are kept.
     pub kind: &'a [u8],
     /// The id of this event, or of the last before it that had one.
     pub last_event_id: &'a [u8],
     /// What it was made of. The LF after a CR that ended the event is not among it.
-    pub sizes: Sizes,
+    pub sizes: EventSizes,
 }
 
 /// What the parser found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Found<'a> {
+pub enum StreamItem<'a> {
     /// An event with data.
-    Event(Event<'a>),
+    Event(StreamEvent<'a>),
     /// So many bytes of framing that belong to no event: lines up to an empty one with no data
     /// among them, as a comment that keeps the connection alive; or the LF after a CR that ended
     /// an event, since the event does not wait for what may never come.
@@ -82,10 +81,10 @@ enum Field {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum At {
-    /// Within a field's name; at a line's beginning where it has no byte yet.
+enum LinePosition {
+    /// Within a field's name; at a line's beginning if it has no byte yet.
     Name,
-    /// After the colon, where one space does not count.
+    /// After the colon, at which one space does not count.
     Space(Field),
     /// Within a field's value.
     Value(Field),
@@ -94,7 +93,7 @@ enum At {
 /// Reads one event stream after another.
 #[derive(Debug)]
 pub struct Parser {
-    at: At,
+    at: LinePosition,
     /// The name so far; of a longer one than any known name only that it is longer.
     name: [u8; NAME_BYTES],
     name_len: u8,
@@ -110,16 +109,16 @@ pub struct Parser {
     acceptable: bool,
     keep: u32,
     /// What came since the last event.
-    sizes: Sizes,
+    sizes: EventSizes,
     retry_ms: Option<u64>,
     /// The digits of a `retry` field so far.
     digits: Option<u64>,
-    /// Data of the event so far, where they do not lie in one piece of what is being fed.
+    /// Data of the event so far, unless they are in one piece of what is being fed.
     data: Vec<u8>,
     kind: Vec<u8>,
-    /// An id on its way in.
+    /// An incomplete id.
     value: Vec<u8>,
-    /// The last event id buffer (§9.2.6), where `has_id`.
+    /// The last event id buffer (§9.2.6); valid if `has_id`.
     id: Vec<u8>,
     last_event_id: Vec<u8>,
 }
@@ -134,7 +133,7 @@ impl Parser {
     /// A parser that keeps so many bytes of an event's data.
     pub fn keeping(data_bytes: u32) -> Parser {
         Parser {
-            at: At::Name,
+            at: LinePosition::Name,
             name: [0; NAME_BYTES],
             name_len: 0,
             first_line: true,
@@ -143,7 +142,7 @@ impl Parser {
             has_id: false,
             acceptable: true,
             keep: data_bytes,
-            sizes: Sizes::default(),
+            sizes: EventSizes::default(),
             retry_ms: None,
             digits: None,
             data: Vec::new(),
@@ -154,10 +153,10 @@ impl Parser {
         }
     }
 
-    /// Takes in bytes; gives what they complete to `on`. The sizes of all that was given and
+    /// Parses bytes, and calls `on` with what they complete. The sizes of all of that and
     /// [`Parser::pending`] add up to the bytes that were fed.
-    pub fn feed(&mut self, bytes: &[u8], mut on: impl FnMut(Found<'_>)) {
-        // Where the data of the event so far lie in `bytes`; empty where they lie in `self.data`.
+    pub fn feed(&mut self, bytes: &[u8], mut on: impl FnMut(StreamItem<'_>)) {
+        // The data of the event so far in `bytes`; empty if they are in `self.data`.
         let mut span = 0..0;
         let mut at = 0;
         while at < bytes.len() {
@@ -169,7 +168,7 @@ impl Parser {
                 continue;
             }
             match self.at {
-                At::Name => {
+                LinePosition::Name => {
                     self.sizes.framing += 1;
                     at += 1;
                     match byte {
@@ -177,24 +176,24 @@ impl Parser {
                         b':' => {
                             let field = self.field();
                             self.begin(field, bytes, &mut span);
-                            self.at = At::Space(field);
+                            self.at = LinePosition::Space(field);
                         }
                         _ => self.name_byte(byte),
                     }
                 }
-                At::Space(field) => {
-                    self.at = At::Value(field);
+                LinePosition::Space(field) => {
+                    self.at = LinePosition::Value(field);
                     if byte == b' ' {
                         self.sizes.framing += 1;
                         at += 1;
                     }
                 }
-                At::Value(_) if matches!(byte, b'\r' | b'\n') => {
+                LinePosition::Value(_) if matches!(byte, b'\r' | b'\n') => {
                     self.sizes.framing += 1;
                     at += 1;
                     self.end_line(byte, bytes, &mut span, &mut on);
                 }
-                At::Value(field) => {
+                LinePosition::Value(field) => {
                     let end = end_of_line(bytes, at);
                     self.value(field, bytes, at..end, &mut span);
                     at = end;
@@ -233,10 +232,10 @@ impl Parser {
     }
 
     /// The LF of a CR LF whose CR has already ended the line.
-    fn rest_of_line_end(&mut self, on: &mut impl FnMut(Found<'_>)) {
+    fn rest_of_line_end(&mut self, on: &mut impl FnMut(StreamItem<'_>)) {
         if self.pending() == 0 {
             // The line was the one that ended an event.
-            on(Found::Framing(1));
+            on(StreamItem::Framing(1));
         } else {
             self.sizes.framing += 1;
         }
@@ -330,19 +329,19 @@ impl Parser {
         byte: u8,
         bytes: &[u8],
         span: &mut Range<usize>,
-        on: &mut impl FnMut(Found<'_>),
+        on: &mut impl FnMut(StreamItem<'_>),
     ) {
         self.after_cr = byte == b'\r';
         self.first_line = false;
         let field = match self.at {
-            At::Name if self.name_len == 0 => return self.end_event(bytes, span, on),
-            At::Name => {
+            LinePosition::Name if self.name_len == 0 => return self.end_event(bytes, span, on),
+            LinePosition::Name => {
                 // A name without a colon is a field with an empty value.
                 let field = self.field();
                 self.begin(field, bytes, span);
                 field
             }
-            At::Space(field) | At::Value(field) => field,
+            LinePosition::Space(field) | LinePosition::Value(field) => field,
         };
         match field {
             Field::Id if self.acceptable => {
@@ -353,11 +352,16 @@ impl Parser {
             _ => {}
         }
         self.name_len = 0;
-        self.at = At::Name;
+        self.at = LinePosition::Name;
     }
 
-    /// An empty line has come: the event is dispatched where it has data (§9.2.6).
-    fn end_event(&mut self, bytes: &[u8], span: &mut Range<usize>, on: &mut impl FnMut(Found<'_>)) {
+    /// An empty line has come: the event is dispatched if it has data (§9.2.6).
+    fn end_event(
+        &mut self,
+        bytes: &[u8],
+        span: &mut Range<usize>,
+        on: &mut impl FnMut(StreamItem<'_>),
+    ) {
         if std::mem::take(&mut self.has_id) {
             std::mem::swap(&mut self.last_event_id, &mut self.id);
         }
@@ -365,14 +369,14 @@ impl Parser {
         if std::mem::take(&mut self.has_data) {
             let whole = &bytes[std::mem::take(span)];
             let direct = &whole[..whole.len().min(self.keep as usize)];
-            on(Found::Event(Event {
+            on(StreamItem::Event(StreamEvent {
                 data: if whole.is_empty() { &self.data } else { direct },
                 kind: if self.kind.is_empty() { b"message" } else { &self.kind },
                 last_event_id: &self.last_event_id,
                 sizes,
             }));
         } else {
-            on(Found::Framing(sizes.framing));
+            on(StreamItem::Framing(sizes.framing));
         }
         self.kind.clear();
         self.data.clear();
@@ -407,7 +411,7 @@ mod tests {
         let mut parser = Parser::default();
         let mut found = Vec::new();
         let mut feed = |bytes: &[u8]| {
-            parser.feed(bytes, |f| found.push(matches!(f, Found::Event(_))));
+            parser.feed(bytes, |f| found.push(matches!(f, StreamItem::Event(_))));
             (std::mem::take(&mut found), parser.pending())
         };
         assert_eq!(feed(b"data: a\r\n\r"), (vec![true], 0));
@@ -424,7 +428,7 @@ mod tests {
         assert_eq!((parser.last_event_id(), parser.retry_ms()), (&b"1"[..], Some(250)));
         assert_eq!((parser.end(), parser.pending()), (26, 0));
         parser.feed(b"\xef\xbb\xbfdata: new\n\n", |found| {
-            let Found::Event(event) = found else { panic!("{found:?}") };
+            let StreamItem::Event(event) = found else { panic!("{found:?}") };
             assert_eq!((event.kind, event.data), (&b"message"[..], &b"new"[..]));
             assert_eq!(event.last_event_id, b"1");
         });
@@ -455,7 +459,7 @@ mod tests {
             let mut seen = 0;
             for piece in stream.chunks(cut) {
                 parser.feed(piece, |found| {
-                    let Found::Event(event) = found else { panic!("{found:?}") };
+                    let StreamItem::Event(event) = found else { panic!("{found:?}") };
                     assert_eq!(event.data, &block[..100]);
                     assert_eq!((event.sizes.framing, event.sizes.payload), (7, 1 << 16));
                     seen += 1;

@@ -230,7 +230,7 @@ impl RequestContext {
                 let leaves_ns = now_ns().saturating_add(injector.delay_ns());
                 injector.answer(&mut response);
                 // May be woken early, together with all other sleepers.
-                while !thread.alarm.until(leaves_ns).await {}
+                while !thread.timer.until(leaves_ns).await {}
             }
             response
         };

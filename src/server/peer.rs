@@ -90,7 +90,7 @@ impl Peer {
         // A copy: the message would keep the whole buffer that it was read into.
         let bytes = Bytes::copy_from_slice(bytes);
         self.thread.hub.post(Posted { bytes, at_ns: now_ns, sequence });
-        self.thread.alarm.wake_all();
+        self.thread.timer.wake_all();
     }
     /// The latest update, whether it has had it or not.
     pub fn latest(&self, now_ns: u64) -> Outgoing {

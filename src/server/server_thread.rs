@@ -12,7 +12,7 @@ pub struct ServerThread {
     /// What is published. Every sleeper of the timer is woken when it begins anew.
     pub feed: Cell<Feed>,
     /// The thread's timer.
-    pub alarm: Timer,
+    pub timer: Timer,
     /// Updates written to push clients.
     pub pushed: Cell<u64>,
     /// Push clients that were closed because they did not read.
@@ -30,10 +30,10 @@ pub struct ServerThread {
 
 impl ServerThread {
     /// A thread that publishes this feed.
-    pub fn new(feed: Feed, alarm: Timer) -> ServerThread {
+    pub fn new(feed: Feed, timer: Timer) -> ServerThread {
         ServerThread {
             feed: Cell::new(feed),
-            alarm,
+            timer,
             pushed: Cell::new(0),
             lagged: Cell::new(0),
             draining: Cell::new(false),

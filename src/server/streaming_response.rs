@@ -51,7 +51,7 @@ pub(crate) fn respond(
     let mut body = StreamingBody {
         peer: peer.clone(),
         format,
-        sleep: peer.thread.alarm.until(0),
+        sleep: peer.thread.timer.until(0),
         beat_ns: format.next_beat(now),
     };
     body.sleep_until_next();
@@ -72,7 +72,7 @@ impl MessageFormat {
 
 impl StreamingBody {
     fn sleep_until_next(&mut self) {
-        self.sleep = self.peer.thread.alarm.until(self.peer.leaves_ns().min(self.beat_ns));
+        self.sleep = self.peer.thread.timer.until(self.peer.leaves_ns().min(self.beat_ns));
     }
 }
 

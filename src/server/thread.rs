@@ -66,7 +66,7 @@ async fn serve(start: ThreadStart) -> Totals {
     let connections = Rc::new(OpenConnections::new(open));
     let context =
         Rc::new(ConnectionContext::new(&config, thread.clone(), routes, connections.clone()));
-    spawn_local(thread.alarm.clone().keep());
+    spawn_local(thread.timer.clone().keep());
     let sweeping = spawn_local(sweep(config.clone(), connections.clone()));
     if let Some(stall) = config.faults.stall {
         spawn_local(stall_repeatedly(stall));
@@ -89,12 +89,12 @@ async fn serve(start: ThreadStart) -> Totals {
                 Some(ThreadCommand::Publish(epoch_ns)) => {
                     let spec = thread.feed.get().spec;
                     thread.feed.set(Feed { spec, epoch_ns });
-                    thread.alarm.wake_all();
+                    thread.timer.wake_all();
                 }
                 Some(ThreadCommand::Drain(limit)) => {
                     accepting.abort();
                     thread.draining.set(true);
-                    thread.alarm.wake_all();
+                    thread.timer.wake_all();
                     connections.ask_all_to_close(CloseRequest::Drain);
                     deadline.get_or_insert(Instant::now() + limit);
                 }

@@ -1,7 +1,5 @@
 //! The one clock: nanoseconds of `CLOCK_MONOTONIC`, the same for every process of this host, so
 //! that a one-way latency is a subtraction (`clock_gettime(2)`).
-//!
-//! Separate from the wall clock, which only names runs and files.
 
 use rustix::time::{ClockId, clock_gettime};
 

@@ -1,7 +1,6 @@
-//! The delay of a path: how long a byte is on its way, and by which law that varies.
+//! The delay of a path: how long a byte takes, and how that varies.
 //!
-//! Settings and arithmetic alone; what holds bytes back is `net`. Jitter is always *added*:
-//! nothing is ever faster than the delay, as no packet is faster than light.
+//! Jitter is always *added*: nothing is faster than the delay, as no packet is faster than light.
 
 use crate::record::Direction;
 use rand_xoshiro::SplitMix64;
@@ -17,7 +16,7 @@ pub(crate) const MOST_DELAY_NS: u64 = 10_000_000_000;
 pub struct Delay {
     /// The least time from one end to the other, in nanoseconds.
     pub one_way_ns: u64,
-    /// What the law scales with, in nanoseconds; 0 for none.
+    /// The scale of the jitter, in nanoseconds; 0 for none.
     pub jitter_ns: u64,
     /// How jitter is distributed.
     pub law: JitterLaw,
@@ -53,12 +52,12 @@ impl JitterLaw {
 }
 
 impl Delay {
-    /// True where nothing is held back.
+    /// True if nothing is delayed.
     pub fn is_none(&self) -> bool {
         self.one_way_ns == 0 && self.jitter_ns == 0
     }
-    /// What a round trip adds to the limits of whoever waits for an answer, in nanoseconds. Laws
-    /// without an end are cut at ten times the jitter, which one piece in 22,000 passes.
+    /// What a round trip adds to time limits, in nanoseconds. Unbounded distributions are cut at ten
+    /// times the jitter, which one piece in 22,000 exceeds.
     pub fn allowance_ns(&self) -> u64 {
         let jitter = match self.law {
             JitterLaw::Uniform => self.jitter_ns,

@@ -1,9 +1,8 @@
-//! Open-loop pacing: which moments are meant, fixed in advance and never silently skipped.
+//! Open-loop pacing: the intended moments of turns, fixed in advance and never silently skipped.
 //!
-//! Pure arithmetic over a schedule and a count; it reads no clock and sleeps nowhere (`alarm`
-//! does). A client that is late takes its next turn at once and its lateness is recorded against
-//! the moment that was meant, so that a stalled server cannot hide behind a stalled client
-//! ("coordinated omission", Tene 2013).
+//! Pure arithmetic over a schedule and a count; it reads no clock and does not sleep. A client that
+//! is late takes its next turn at once, and its lateness counts from the intended moment, so that a
+//! stalled server cannot hide behind a stalled client ("coordinated omission", Tene 2013).
 
 use crate::feed::mix;
 use crate::record::Phase;
@@ -14,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub struct Schedule {
     /// The first intended moment, in nanoseconds of `CLOCK_MONOTONIC`; client phases are added.
     pub start_ns: u64,
-    /// Between two turns of a client; 0 where each follows the last (a closed loop).
+    /// Between two turns of a client; 0 if each follows the last (a closed loop).
     pub interval_ns: u64,
     /// From `start_ns` to the measured window.
     pub warmup_ns: u64,
@@ -22,7 +21,7 @@ pub struct Schedule {
     pub duration_ns: u64,
     /// Load after it.
     pub cooldown_ns: u64,
-    /// True for a step of the calibration: all of it is warm-up.
+    /// True for a step of the rate search: all of it is warm-up.
     pub calibration: bool,
 }
 
@@ -66,11 +65,11 @@ impl Schedule {
     }
 }
 
-/// How clients' phases lie in the interval.
+/// How clients' turns are spread over the interval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TurnPlacement {
-    /// Evenly, any contiguous set of clients as evenly as all of them.
+    /// Evenly: any contiguous set of clients too.
     Spread,
     /// At random, by the seed.
     Random,
@@ -91,24 +90,24 @@ impl TurnPlacement {
     }
 }
 
-/// One turn: what is meant.
+/// One turn of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Turn {
-    /// The intended moment. In a closed loop the moment of asking.
+    /// The intended moment; in a closed loop the moment at which the turn was asked for.
     pub intended_ns: u64,
     /// The phase to which everything that the turn causes belongs.
     pub phase: Phase,
 }
 
-/// A client's way through a schedule.
+/// A client's progress through a schedule.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Pacer {
     taken: u64,
 }
 
 impl Pacer {
-    /// The next turn of a client with this offset, or `None` where the schedule has ended. It is
-    /// the same until [`Pacer::take`].
+    /// The next turn of a client with this offset; `None` if the schedule has ended. It stays the
+    /// same until [`Pacer::take`].
     pub(crate) fn next(&self, schedule: &Schedule, offset_ns: u64, now_ns: u64) -> Option<Turn> {
         let from = schedule.start_ns + offset_ns;
         if schedule.interval_ns == 0 {
@@ -124,7 +123,7 @@ impl Pacer {
     pub(crate) fn taken(&self) -> u64 {
         self.taken
     }
-    /// Goes on to the turn after.
+    /// Advances to the turn after it.
     pub(crate) fn take(&mut self) {
         self.taken += 1;
     }

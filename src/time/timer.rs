@@ -1,10 +1,8 @@
-//! A thread's precise alarm clock: tasks sleep until a nanosecond of `CLOCK_MONOTONIC`.
+//! A thread's precise timer: tasks sleep until a nanosecond of `CLOCK_MONOTONIC`.
 //!
 //! tokio's timers have a resolution of a millisecond, which is more than a whole poll takes on a
 //! fast network; pacing needs better. One `timerfd` a thread is armed for the earliest sleeper.
-//! Separate from pacing itself (which moments are meant) and from the feed (what is published).
-//!
-//! Other systems than Linux fall back to tokio's timer, see `timer`.
+//! Other systems than Linux use tokio's timer, see `fd`.
 
 mod fd;
 
@@ -17,7 +15,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-/// A handle to the thread's alarm. Sleepers of one thread share it.
+/// A handle to the thread's timer, which all sleepers of the thread share.
 #[derive(Clone, Default)]
 pub struct Timer(Rc<RefCell<Sleepers>>);
 
@@ -27,7 +25,7 @@ struct Sleepers {
     queue: BinaryHeap<Reverse<(u64, u32, u32)>>,
     slots: Vec<Slot>,
     free: Vec<u32>,
-    /// The task that waits for the earliest sleeper, and until when it does.
+    /// The task that waits for the earliest sleeper, and until when.
     keeper: Option<Waker>,
     armed_ns: u64,
     /// Between two times that sleepers are woken, at the least.
@@ -41,19 +39,19 @@ struct Slot {
 }
 
 impl Timer {
-    /// An alarm that wakes those who are due together, at most once in `gap_ns`: a wake-up of a
+    /// A timer that wakes those who are due together, at most once in `gap_ns`: a wake-up of a
     /// thread costs ten times what a turn does, so that sleepers close to each other share one.
-    /// Nobody wakes early; somebody may wake late by the gap.
+    /// None wakes early; one may wake late by the gap.
     pub fn with_gap(gap_ns: u64) -> Timer {
-        let alarm = Timer::default();
-        alarm.0.borrow_mut().gap_ns = gap_ns;
-        alarm
+        let timer = Timer::default();
+        timer.0.borrow_mut().gap_ns = gap_ns;
+        timer
     }
 
     /// Sleeps until `at_ns`; `u64::MAX` is until [`Timer::wake_all`]. Ends early, and then says
-    /// `false`, where everybody was woken.
+    /// `false`, if all sleepers were woken.
     pub fn until(&self, at_ns: u64) -> Sleep {
-        Sleep { alarm: self.clone(), at_ns, place: None }
+        Sleep { timer: self.clone(), at_ns, place: None }
     }
 
     /// Wakes every sleeper now: the schedule has changed.
@@ -66,7 +64,7 @@ impl Timer {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// Wakes those whose moment has come; gives the moment of the next.
+    /// Wakes the sleepers whose moment has come. Returns the moment of the next.
     fn wake_due(&self, due: &mut Vec<Waker>) -> Option<u64> {
         let mut inner = self.0.borrow_mut();
         let now = now_ns();
@@ -92,29 +90,29 @@ impl Timer {
         next
     }
 
-    /// Keeps the alarm: to be spawned once a thread, before anybody sleeps. Never ends.
+    /// Runs the timer: to be spawned once a thread, before any task sleeps. Never ends.
     pub async fn keep(self) {
         let mut due = Vec::new();
-        let mut timer = fd::TimerFd::new();
+        let mut fd = fd::TimerFd::new();
         loop {
             let next = self.wake_due(&mut due);
-            // Whoever falls asleep for less than this wakes the keeper.
-            let mut earlier = std::pin::pin!(Earlier { alarm: &self, at: next });
-            timer.until(next, earlier.as_mut()).await;
+            // A task that begins a shorter sleep wakes the keeper.
+            let mut earlier = std::pin::pin!(Earlier { timer: &self, at: next });
+            fd.until(next, earlier.as_mut()).await;
         }
     }
 }
 
-/// Ready when somebody fell asleep until an earlier moment than the keeper waits for.
+/// Ready when a task has begun to sleep until an earlier moment than the keeper waits for.
 struct Earlier<'a> {
-    alarm: &'a Timer,
+    timer: &'a Timer,
     at: Option<u64>,
 }
 
 impl Future for Earlier<'_> {
     type Output = ();
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut inner = self.alarm.0.borrow_mut();
+        let mut inner = self.timer.0.borrow_mut();
         let earliest = inner.queue.peek().map_or(u64::MAX, |r| r.0.0);
         let earliest = earliest.max(inner.woke_ns + inner.gap_ns);
         if earliest < self.at.unwrap_or(u64::MAX) {
@@ -127,18 +125,18 @@ impl Future for Earlier<'_> {
 
 /// A task's sleep; see [`Timer::until`]. Dropping it cancels.
 pub struct Sleep {
-    alarm: Timer,
+    timer: Timer,
     at_ns: u64,
     place: Option<(u32, u32)>,
 }
 
 impl Future for Sleep {
-    /// True where the moment came, false where everybody was woken before it.
+    /// True if the moment came, false if all sleepers were woken before it.
     type Output = bool;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<bool> {
-        let alarm = self.alarm.clone();
-        let mut inner = alarm.0.borrow_mut();
+        let timer = self.timer.clone();
+        let mut inner = timer.0.borrow_mut();
         match self.place {
             Some((slot, _)) => {
                 if let Some(waker) = &mut inner.slots[slot as usize].waker {
@@ -149,7 +147,7 @@ impl Future for Sleep {
             }
             None if self.at_ns <= now_ns() => Poll::Ready(true),
             None => {
-                let place = inner.lie_down(self.at_ns, cx.waker().clone());
+                let place = inner.register(self.at_ns, cx.waker().clone());
                 self.place = Some(place);
                 let soonest = inner.woke_ns + inner.gap_ns;
                 if self.at_ns.max(soonest) < inner.armed_ns
@@ -165,7 +163,7 @@ impl Future for Sleep {
 }
 
 impl Sleepers {
-    fn lie_down(&mut self, at_ns: u64, waker: Waker) -> (u32, u32) {
+    fn register(&mut self, at_ns: u64, waker: Waker) -> (u32, u32) {
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot { generation: 0, waker: None });
             (self.slots.len() - 1) as u32
@@ -180,7 +178,7 @@ impl Sleepers {
 impl Drop for Sleep {
     fn drop(&mut self) {
         if let Some((slot, _)) = self.place {
-            let mut inner = self.alarm.0.borrow_mut();
+            let mut inner = self.timer.0.borrow_mut();
             let entry = &mut inner.slots[slot as usize];
             entry.waker = None;
             entry.generation = entry.generation.wrapping_add(1);
@@ -209,9 +207,9 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let local = tokio::task::LocalSet::new();
         local.block_on(&runtime, async {
-            let alarm = Timer::default();
-            let keeper = tokio::task::spawn_local(alarm.clone().keep());
-            let out = test(alarm).await;
+            let timer = Timer::default();
+            let keeper = tokio::task::spawn_local(timer.clone().keep());
+            let out = test(timer).await;
             keeper.abort();
             out
         })
@@ -219,15 +217,15 @@ mod tests {
 
     #[test]
     fn nobody_wakes_early_and_all_wake_in_order() {
-        on_a_thread(async |alarm: Timer| {
+        on_a_thread(async |timer: Timer| {
             let start = now_ns();
             let order = Rc::new(RefCell::new(Vec::new()));
             let mut tasks = Vec::new();
             for i in (0..200u64).rev() {
-                let (alarm, order) = (alarm.clone(), order.clone());
+                let (timer, order) = (timer.clone(), order.clone());
                 tasks.push(tokio::task::spawn_local(async move {
                     let at = start + i * 100_000;
-                    assert!(alarm.until(at).await);
+                    assert!(timer.until(at).await);
                     assert!(now_ns() >= at);
                     order.borrow_mut().push(i);
                 }));
@@ -242,13 +240,13 @@ mod tests {
     #[test]
     fn sleepers_within_the_gap_share_a_wake_up() {
         on_a_thread(async |_: Timer| {
-            let alarm = Timer::with_gap(20_000_000);
-            let keeper = tokio::task::spawn_local(alarm.clone().keep());
+            let timer = Timer::with_gap(20_000_000);
+            let keeper = tokio::task::spawn_local(timer.clone().keep());
             let start = now_ns() + 1_000_000;
-            assert!(alarm.until(start).await);
+            assert!(timer.until(start).await);
             let woke = now_ns();
             // Due at once, and yet not before the gap is over.
-            assert!(alarm.until(now_ns() + 1000).await);
+            assert!(timer.until(now_ns() + 1000).await);
             assert!(now_ns() - woke >= 19_000_000);
             keeper.abort();
         });
@@ -256,18 +254,18 @@ mod tests {
 
     #[test]
     fn a_change_of_schedule_wakes_everybody() {
-        on_a_thread(async |alarm: Timer| {
+        on_a_thread(async |timer: Timer| {
             let woken = Rc::new(Cell::new(0));
             let mut tasks = Vec::new();
             for _ in 0..50 {
-                let (alarm, woken) = (alarm.clone(), woken.clone());
+                let (timer, woken) = (timer.clone(), woken.clone());
                 tasks.push(tokio::task::spawn_local(async move {
-                    assert!(!alarm.until(u64::MAX).await);
+                    assert!(!timer.until(u64::MAX).await);
                     woken.set(woken.get() + 1);
                 }));
             }
             tokio::task::yield_now().await;
-            alarm.wake_all();
+            timer.wake_all();
             for task in tasks {
                 task.await.unwrap();
             }
@@ -277,12 +275,12 @@ mod tests {
 
     #[test]
     fn a_dropped_sleep_leaves_its_slot_to_the_next() {
-        on_a_thread(async |alarm: Timer| {
+        on_a_thread(async |timer: Timer| {
             for _ in 0..1000 {
-                let sleep = alarm.until(u64::MAX);
+                let sleep = timer.until(u64::MAX);
                 tokio::select! { biased; _ = sleep => {}, _ = std::future::ready(()) => {} }
             }
-            assert_eq!(alarm.0.borrow().slots.len(), 1);
+            assert_eq!(timer.0.borrow().slots.len(), 1);
         });
     }
 }

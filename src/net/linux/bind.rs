@@ -3,8 +3,8 @@
 //! A plain `bind(address, 0)` takes a port that no other destination can use and searches for it
 //! slowly once half of the range is taken (`ip(7)`).
 
-/// Asks the kernel to choose the port at `connect`, by the whole four-tuple. Where the option is
-/// unknown the port is chosen at `bind`, which works and is slower.
+/// Asks the kernel to choose the port at `connect`, by the whole four-tuple. If the option is
+/// unknown, the port is chosen at `bind`, which works and is slower.
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
 pub(crate) fn choose_port_at_connect(socket: &impl std::os::fd::AsRawFd) {

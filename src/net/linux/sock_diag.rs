@@ -1,7 +1,6 @@
-//! `sock_diag(7)`: the kernel's counts of a socket that somebody else owns, found by its
-//! addresses.
+//! `sock_diag(7)`: the kernel's counts of a socket, found by its addresses.
 //!
-//! For clients whose sockets cannot be wrapped. It works only while the socket lives.
+//! For clients whose sockets cannot be wrapped. It works only while the socket is open.
 
 use crate::net::linux::tcp_info;
 use crate::record::TcpReading;
@@ -30,10 +29,10 @@ mod layout {
 
 #[cfg(target_os = "linux")]
 impl SockDiag {
-    /// Opens the way to ask.
+    /// Opens a netlink socket.
     ///
     /// # Errors
-    /// Where the kernel has no `NETLINK_SOCK_DIAG`.
+    /// If the kernel has no `NETLINK_SOCK_DIAG`.
     pub(crate) fn new() -> io::Result<SockDiag> {
         use rustix::net::{AddressFamily, SocketFlags, SocketType, netlink, socket_with};
         let fd = socket_with(
@@ -48,7 +47,7 @@ impl SockDiag {
     /// The counts of the socket with these addresses.
     ///
     /// # Errors
-    /// `ENOENT` where there is no such socket any more.
+    /// `ENOENT` if there is no such socket any more.
     pub(crate) fn read(&self, local: SocketAddr, remote: SocketAddr) -> io::Result<TcpReading> {
         use rustix::net::{RecvFlags, SendFlags, recv, send};
         send(&self.0, &request(local, remote), SendFlags::empty())?;
@@ -106,7 +105,6 @@ fn parse(answer: &[u8], ipv6: bool) -> io::Result<TcpReading> {
     Err(short())
 }
 
-/// Says what is missing.
 #[cfg(not(target_os = "linux"))]
 pub struct SockDiag;
 

@@ -1,8 +1,7 @@
 //! `TCP_INFO`: what the kernel counted for one connection.
 //!
 //! The structure is read as bytes at the offsets of `struct tcp_info` (`linux/tcp.h`), the same
-//! from `getsockopt` and from `sock_diag`; an older kernel gives a shorter one and then some
-//! figures are missing, which is said and not guessed.
+//! from `getsockopt` and from `sock_diag`. An older kernel gives a shorter one, which is an error.
 
 use crate::record::TcpReading;
 use std::io;
@@ -20,7 +19,7 @@ const CLOSING: u8 = 11;
 /// Reads a `struct tcp_info`.
 ///
 /// # Errors
-/// Where the kernel's structure is too short to hold the byte counts (before Linux 4.19).
+/// If the kernel's structure is too short to hold the byte counts (before Linux 4.19).
 pub(crate) fn parse(info: &[u8], ipv6: bool) -> io::Result<TcpReading> {
     if info.len() < NEEDED_BYTES {
         return Err(io::Error::new(
@@ -54,7 +53,7 @@ pub(crate) fn parse(info: &[u8], ipv6: bool) -> io::Result<TcpReading> {
 /// Reads `TCP_INFO` of a socket.
 ///
 /// # Errors
-/// From `getsockopt(2)`, or where this system has none.
+/// From `getsockopt(2)`, or if this system has none.
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
 pub(crate) fn read(socket: &tokio::net::TcpStream) -> io::Result<TcpReading> {
@@ -79,8 +78,6 @@ pub(crate) fn read(socket: &tokio::net::TcpStream) -> io::Result<TcpReading> {
     parse(&info[..(len as usize).min(info.len())], ipv6)
 }
 
-/// Says what is missing.
-///
 /// # Errors
 /// Always.
 #[cfg(not(target_os = "linux"))]

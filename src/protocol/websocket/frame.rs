@@ -1,11 +1,11 @@
-//! Counting frames as they pass (RFC 6455 §5.2): an observer between the codec and the meter.
+//! Counts frames as they pass between the codec and the connection (RFC 6455 §5.2).
 //!
-//! The codec gives messages; how they were framed, and what a control frame cost, only the bytes
-//! tell. The scanner reads frame headers and skips the rest; it decodes nothing.
+//! The codec gives messages and hides their framing and its control frames. The scanner reads frame
+//! headers and skips the rest.
 
 /// What a whole message, or a control frame, was made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Sizes {
+pub struct FrameSizes {
     /// Frame headers without masks.
     pub framing: u64,
     /// Masking keys.
@@ -14,13 +14,13 @@ pub struct Sizes {
     pub payload: u64,
 }
 
-impl Sizes {
+impl FrameSizes {
     /// All of it.
     pub fn wire(&self) -> u64 {
         self.framing + self.masks + self.payload
     }
     /// Adds another.
-    pub fn add(&mut self, other: Sizes) {
+    pub fn add(&mut self, other: FrameSizes) {
         self.framing += other.framing;
         self.masks += other.masks;
         self.payload += other.payload;
@@ -29,11 +29,11 @@ impl Sizes {
 
 /// What the scanner found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Found {
+pub enum ScannedItem {
     /// A text or binary message, of one frame or several.
-    Message(Sizes),
+    Message(FrameSizes),
     /// A ping, pong or close frame.
-    Control(Sizes),
+    Control(FrameSizes),
 }
 
 /// Reads the frame headers of one direction.
@@ -46,15 +46,15 @@ pub struct Scanner {
     left: u64,
     within: bool,
     /// The data message so far: control frames may come between its fragments.
-    message: Sizes,
-    current: Sizes,
+    message: FrameSizes,
+    current: FrameSizes,
     fin: bool,
     control: bool,
 }
 
 impl Scanner {
-    /// Takes in bytes; gives every message and control frame that they complete to `found`.
-    pub fn feed(&mut self, mut bytes: &[u8], mut found: impl FnMut(Found)) {
+    /// Scans bytes, and calls `found` with every message and control frame that they complete.
+    pub fn feed(&mut self, mut bytes: &[u8], mut found: impl FnMut(ScannedItem)) {
         loop {
             if self.within {
                 let n = self.left.min(bytes.len() as u64);
@@ -76,13 +76,13 @@ impl Scanner {
         }
     }
 
-    /// Bytes of frames and messages that have not come whole.
+    /// Bytes of incomplete frames and messages.
     pub fn pending(&self) -> u64 {
         let current = if self.within { self.current.wire() - self.left } else { 0 };
         u64::from(self.have) + current + self.message.wire()
     }
 
-    /// The length of the header, which its second byte tells.
+    /// The length of the header, by its second byte.
     fn header_len(&self) -> u8 {
         let extended = match self.header[1] & 0x7f {
             126 => 2,
@@ -102,20 +102,21 @@ impl Scanner {
         self.fin = h[0] & 0x80 != 0;
         self.control = h[0] & 0x08 != 0;
         let masks = if h[1] & 0x80 != 0 { 4 } else { 0 };
-        self.current = Sizes { framing: u64::from(self.have) - masks, masks, payload: self.left };
+        self.current =
+            FrameSizes { framing: u64::from(self.have) - masks, masks, payload: self.left };
         self.have = 0;
         self.within = true;
     }
 
-    fn complete(&mut self, found: &mut impl FnMut(Found)) {
+    fn complete(&mut self, found: &mut impl FnMut(ScannedItem)) {
         if self.control {
-            return found(Found::Control(self.current));
+            return found(ScannedItem::Control(self.current));
         }
         self.message.framing += self.current.framing;
         self.message.masks += self.current.masks;
         self.message.payload = self.message.payload.saturating_add(self.current.payload);
         if self.fin {
-            found(Found::Message(std::mem::take(&mut self.message)));
+            found(ScannedItem::Message(std::mem::take(&mut self.message)));
         }
     }
 }
@@ -125,7 +126,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn scan(pieces: &[&[u8]]) -> Vec<Found> {
+    fn scan(pieces: &[&[u8]]) -> Vec<ScannedItem> {
         let mut scanner = Scanner::default();
         let mut all = Vec::new();
         for piece in pieces {
@@ -155,17 +156,17 @@ mod tests {
 
     #[test]
     fn a_small_push_costs_two_bytes_and_a_masked_one_six() {
-        let down = Sizes { framing: 2, masks: 0, payload: 21 };
-        assert_eq!(scan(&[&frame(0x81, false, 21)]), [Found::Message(down)]);
-        let up = Sizes { framing: 2, masks: 4, payload: 21 };
-        assert_eq!(scan(&[&frame(0x82, true, 21)]), [Found::Message(up)]);
+        let down = FrameSizes { framing: 2, masks: 0, payload: 21 };
+        assert_eq!(scan(&[&frame(0x81, false, 21)]), [ScannedItem::Message(down)]);
+        let up = FrameSizes { framing: 2, masks: 4, payload: 21 };
+        assert_eq!(scan(&[&frame(0x82, true, 21)]), [ScannedItem::Message(up)]);
     }
 
     #[test]
     fn header_lengths_step_at_126_and_65536() {
         for (payload, framing) in [(0, 2), (125, 2), (126, 4), (65_535, 4), (65_536, 10)] {
-            let sizes = Sizes { framing, masks: 0, payload: payload as u64 };
-            assert_eq!(scan(&[&frame(0x82, false, payload)]), [Found::Message(sizes)]);
+            let sizes = FrameSizes { framing, masks: 0, payload: payload as u64 };
+            assert_eq!(scan(&[&frame(0x82, false, payload)]), [ScannedItem::Message(sizes)]);
         }
     }
 
@@ -175,8 +176,8 @@ mod tests {
         assert_eq!(
             scan(&[&bytes]),
             [
-                Found::Control(Sizes { framing: 2, masks: 0, payload: 4 }),
-                Found::Message(Sizes { framing: 4, masks: 0, payload: 8 }),
+                ScannedItem::Control(FrameSizes { framing: 2, masks: 0, payload: 4 }),
+                ScannedItem::Message(FrameSizes { framing: 4, masks: 0, payload: 8 }),
             ]
         );
     }
@@ -196,7 +197,7 @@ mod tests {
             let whole = scan(&[&bytes]);
             prop_assert_eq!(&scan(&pieces), &whole);
             let sum: u64 = whole.iter().map(|f| match f {
-                Found::Message(s) | Found::Control(s) => s.wire(),
+                ScannedItem::Message(s) | ScannedItem::Control(s) => s.wire(),
             }).sum();
             let mut scanner = Scanner::default();
             scanner.feed(&bytes, |_| {});

@@ -1,4 +1,4 @@
-//! What an alarm waits with: a `timerfd` on Linux, tokio's timer elsewhere.
+//! What a timer waits with: a `timerfd` on Linux, tokio's timer elsewhere.
 
 use crate::time::timer::coarse;
 use std::future::Future;
@@ -17,7 +17,7 @@ mod linux {
     use std::os::fd::OwnedFd;
     use tokio::io::unix::AsyncFd;
 
-    /// A `timerfd` on the thread's reactor, or tokio's timer where none could be made.
+    /// A `timerfd` on the thread's reactor, or tokio's timer if none could be made.
     pub(crate) struct TimerFd(Option<AsyncFd<OwnedFd>>);
 
     #[allow(unsafe_code)]

@@ -59,6 +59,6 @@ async fn hold(peer: &Peer, semantics: Semantics, until_ns: u64) -> Bytes {
         if now >= until_ns || peer.thread.draining.get() {
             return Bytes::new();
         }
-        peer.thread.alarm.until(peer.due_ns().min(until_ns)).await;
+        peer.thread.timer.until(peer.due_ns().min(until_ns)).await;
     }
 }

@@ -11,7 +11,7 @@ use crate::feed::{PayloadKind, Workload, sequence_text};
 use crate::predict::SeriesContext;
 use crate::protocol::http1::Target;
 use crate::protocol::http1::response::BodyPiece;
-use crate::protocol::sse::{DATA_KEPT_BYTES, Found, Parser};
+use crate::protocol::sse::{DATA_KEPT_BYTES, Parser, StreamItem};
 use crate::server::Outgoing;
 use crate::server::Routes;
 use crate::server::streaming_response::{MessageFormat, respond};
@@ -121,8 +121,8 @@ impl Decode for EventDecoder {
     fn decode(&mut self, piece: BodyPiece<'_>, on: &mut dyn FnMut(Part<'_>)) {
         let BodyPiece::Data(bytes) = piece else { return };
         self.0.feed(bytes, |found| match found {
-            Found::Framing(bytes) => on(Part::Framing(bytes)),
-            Found::Event(event) => {
+            StreamItem::Framing(bytes) => on(Part::Framing(bytes)),
+            StreamItem::Event(event) => {
                 on(Part::Framing(event.sizes.framing));
                 on(Part::Payload(event.data, event.sizes.payload));
                 on(Part::End);

@@ -5,7 +5,7 @@ use crate::client::delivery::per_client::{DeliveryTracker, Skipped};
 use crate::client::handle::SessionEnd;
 use crate::client::{Client, ConnectionAccount};
 use crate::feed::Stamp;
-use crate::protocol::websocket::frame::Sizes;
+use crate::protocol::websocket::frame::FrameSizes;
 use crate::record::{ClientError, ClientErrorKind, Phase};
 use crate::time::now_ns;
 use crate::transport::websocket::message::payload_of;
@@ -112,7 +112,7 @@ impl WebSocketConnection {
         let findings = self.socket.get_ref().findings();
         // The codec gives a message only after its bytes have passed the scanner.
         let sizes = findings.borrow_mut().messages_down.pop_front().unwrap_or_default();
-        let Sizes { framing, masks, payload } = sizes;
+        let FrameSizes { framing, masks, payload } = sizes;
         client.add_bytes(phase, |ledger| {
             ledger.down.wire += sizes.wire();
             ledger.down.framing += framing + separators;
@@ -161,7 +161,7 @@ impl WebSocketConnection {
     fn add_bytes_up(&mut self) {
         let findings = self.socket.get_ref().findings();
         let sizes = std::mem::take(&mut findings.borrow_mut().messages_up);
-        if sizes == Sizes::default() {
+        if sizes == FrameSizes::default() {
             return;
         }
         let phase = self.writing.unwrap_or(self.phase());

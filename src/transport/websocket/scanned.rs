@@ -1,7 +1,7 @@
 //! A stream that counts the frames that pass it, between the codec and the meter.
 
 use crate::net::Connection;
-use crate::protocol::websocket::frame::{Found, Scanner, Sizes};
+use crate::protocol::websocket::frame::{FrameSizes, ScannedItem, Scanner};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io;
@@ -20,7 +20,7 @@ pub(crate) struct ControlFrames {
 }
 
 impl ControlFrames {
-    fn add(&mut self, sizes: &Sizes) {
+    fn add(&mut self, sizes: &FrameSizes) {
         self.count += 1;
         self.bytes += sizes.wire();
     }
@@ -30,13 +30,13 @@ impl ControlFrames {
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     /// Messages from the server, in order.
-    pub messages_down: VecDeque<Sizes>,
+    pub messages_down: VecDeque<FrameSizes>,
     /// Control frames from the server.
     pub control_down: ControlFrames,
     /// Control frames to the server.
     pub control_up: ControlFrames,
     /// Messages to the server, together.
-    pub messages_up: Sizes,
+    pub messages_up: FrameSizes,
 }
 
 /// A metered stream whose frames are counted.
@@ -63,7 +63,7 @@ impl Scanned {
     /// aborted connection leaves.
     pub(crate) fn untaken_down(&self) -> u64 {
         let findings = self.findings.borrow();
-        self.down.pending() + findings.messages_down.iter().map(Sizes::wire).sum::<u64>()
+        self.down.pending() + findings.messages_down.iter().map(FrameSizes::wire).sum::<u64>()
     }
     /// Returns the bytes written of a message that was not written whole.
     pub(crate) fn unfinished_up(&self) -> u64 {
@@ -80,8 +80,8 @@ impl Scanned {
     fn scan_down(&mut self, bytes: &[u8]) {
         let mut findings = self.findings.borrow_mut();
         self.down.feed(bytes, |found| match found {
-            Found::Message(sizes) => findings.messages_down.push_back(sizes),
-            Found::Control(sizes) => findings.control_down.add(&sizes),
+            ScannedItem::Message(sizes) => findings.messages_down.push_back(sizes),
+            ScannedItem::Control(sizes) => findings.control_down.add(&sizes),
         });
     }
 }
@@ -111,8 +111,8 @@ impl AsyncWrite for Scanned {
             let this = &mut *self;
             let mut findings = this.findings.borrow_mut();
             this.up.feed(&buf[..*n], |found| match found {
-                Found::Message(sizes) => findings.messages_up.add(sizes),
-                Found::Control(sizes) => findings.control_up.add(&sizes),
+                ScannedItem::Message(sizes) => findings.messages_up.add(sizes),
+                ScannedItem::Control(sizes) => findings.control_up.add(&sizes),
             });
         }
         result

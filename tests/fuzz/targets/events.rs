@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wsbench::internals::protocol::sse::{Found, Parser};
+use wsbench::internals::protocol::sse::{StreamItem, Parser};
 
 fn parsed(pieces: impl Iterator<Item = impl AsRef<[u8]>>) -> (Vec<(String, u64)>, u64) {
     let mut parser = Parser::default();
@@ -10,8 +10,8 @@ fn parsed(pieces: impl Iterator<Item = impl AsRef<[u8]>>) -> (Vec<(String, u64)>
     for piece in pieces {
         parser.feed(piece.as_ref(), |found| {
             let wire = match found {
-                Found::Event(event) => event.sizes.wire(),
-                Found::Framing(bytes) => bytes,
+                StreamItem::Event(event) => event.sizes.wire(),
+                StreamItem::Framing(bytes) => bytes,
             };
             all.push((format!("{found:?}"), wire));
         });

@@ -90,7 +90,7 @@ impl ServerSession {
             WebSocketStream::from_partially_read(stream, early, Role::Server, Some(config))
                 .now_or_never()?;
         peer.subscribe(&HeaderMap::new(), now_ns());
-        let sleep = peer.thread.alarm.until(0);
+        let sleep = peer.thread.timer.until(0);
         let mut session = ServerSession {
             socket,
             peer,
@@ -153,7 +153,7 @@ impl ServerSession {
     }
 
     fn sleep_until(&mut self, until_ns: u64) {
-        self.sleep = self.peer.thread.alarm.until(until_ns);
+        self.sleep = self.peer.thread.timer.until(until_ns);
     }
 
     /// Goes on to a state of the ending; one time limit holds for all of it.
