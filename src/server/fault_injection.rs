@@ -352,7 +352,10 @@ mod tests {
             ("drop=100%", InjectedFault::Drop(1.0)),
             ("drop=1/500", InjectedFault::Drop(500.0)),
             ("drop=2/3", InjectedFault::Drop(1.5)),
-            ("stall=200ms/2s", InjectedFault::Stall(200_000_000, 2_000_000_000)),
+            (
+                "stall=200ms/2s",
+                InjectedFault::Stall(Stall { ns: 200_000_000, every_ns: 2_000_000_000 }),
+            ),
         ] {
             assert_eq!(text.parse(), Ok(fault), "{text}");
             assert!(FAULTS.iter().any(|(name, ..)| *name == fault.name()));
