@@ -1,8 +1,8 @@
 //! Arithmetic that the transports share: how many updates a message carries, how long an update
-//! waits, how old what a client has is. Sources at each.
+//! waits, how old a client's information is.
 //!
-//! Separate from the transports, which know what a message costs, and from what was measured. `d`
-//! is one way between client and server; the server's own time is left out everywhere.
+//! The transports add what a message costs. `d` is one way between client and server; the server's
+//! own time is left out everywhere.
 
 use crate::feed::{Arrivals, PayloadKind, Semantics, Spec};
 use crate::predict::SeriesContext;
@@ -13,10 +13,10 @@ use crate::protocol::http1::head::RequestHead;
 use crate::record::{Flow, Ledger};
 use crate::units::Bytes;
 
-/// An acknowledgement is sent by itself where nothing was sent the other way for this long
+/// A bare acknowledgement is sent if nothing was sent the other way for this long
 /// (`TCP_DELACK_MIN`, `net/tcp.h`).
 pub(crate) const DELAYED_ACK_NS: u64 = 40_000_000;
-/// Kinds of messages rarer than this are left out.
+/// Kinds of messages with a smaller share are left out.
 const LEAST_SHARE: f64 = 1e-9;
 
 /// An HTTP head by layer.
@@ -29,7 +29,7 @@ pub(crate) fn head_flow(head: &[u8]) -> Flow {
     }
 }
 
-/// So many updates as one message: payload bytes, and bytes of the separators between them.
+/// Returns the bytes of a message with so many updates: payload, and separators between payloads.
 pub(crate) fn message_bytes(feed: &Spec, updates: u32) -> (u64, u64) {
     let separators = match feed.kind {
         PayloadKind::Binary => 0,
@@ -38,22 +38,22 @@ pub(crate) fn message_bytes(feed: &Spec, updates: u32) -> (u64, u64) {
     (u64::from(updates) * u64::from(feed.payload_bytes), separators)
 }
 
-/// Adds a message's payload and its framing, the separators included, to a flow.
+/// Adds a message's payload, separators and framing to a flow.
 pub(crate) fn add_message(flow: &mut Flow, (payload, separators): (u64, u64), framing: u64) {
     flow.payload += payload;
     flow.framing += separators + framing;
     flow.wire += payload + separators + framing;
 }
 
-/// The bytes of a chunk around so many bytes of data (RFC 9112 §7.1): the length in hexadecimal
-/// and two line ends.
+/// Returns the bytes of a chunk around its data (RFC 9112 §7.1): the length in hexadecimal and two
+/// line ends.
 pub(crate) fn chunk_framing(data: u64) -> u64 {
     let digits = u64::from(data.max(1).ilog(16)) + 1;
     digits + 4
 }
 
-/// How updates go out where the server sends by itself: the kinds of messages as (share, updates
-/// sent), and messages a second.
+/// Returns how a push transport sends updates: the kinds of messages as (share, updates sent), and
+/// messages a second.
 pub(crate) fn pushed(feed: &Spec) -> (Vec<(f64, u32)>, f64) {
     let (rate, window_s) = (feed.rate_hz, feed.batch_ns as f64 / 1e9);
     if feed.batch_ns == 0 {
@@ -73,12 +73,12 @@ pub(crate) fn pushed(feed: &Spec) -> (Vec<(f64, u32)>, f64) {
     }
 }
 
-/// Updates that one window of a periodic feed holds back.
+/// Returns the updates of a periodic feed in one batch window.
 fn held_back(feed: &Spec) -> u32 {
     u32::try_from(feed.batch_ns / feed.period_ns().max(1)).unwrap_or(u32::MAX - 1) + 1
 }
 
-/// Of updates that go out together, how many are sent.
+/// Returns how many of the updates in one batch are sent.
 fn sent(feed: &Spec, held: u32) -> u32 {
     match feed.semantics {
         Semantics::Snapshot => held.min(1),
@@ -86,7 +86,7 @@ fn sent(feed: &Spec, held: u32) -> u32 {
     }
 }
 
-/// What polls at an interval find, in the same form.
+/// Returns what polls at an interval find: (share, updates).
 pub(crate) fn polled(feed: &Spec, interval_ns: u64) -> Vec<(f64, u32)> {
     let mean = feed.rate_hz * interval_ns as f64 / 1e9;
     match (feed.semantics, feed.arrivals) {
@@ -100,12 +100,12 @@ pub(crate) fn polled(feed: &Spec, interval_ns: u64) -> Vec<(f64, u32)> {
     }
 }
 
-/// The probabilities of a Poisson number with this mean.
+/// Returns the probabilities of a Poisson number with this mean.
 pub(crate) fn poisson(mean: f64) -> Vec<(f64, u32)> {
     let mut kinds = Vec::new();
     let (mut share, mut left) = (-mean, 1.0);
     for n in 0u32.. {
-        // By logarithms: the first may be too small for a number of its own.
+        // By logarithms: the first may be too small for an `f64`.
         let probability = share.exp();
         left -= probability;
         if probability > LEAST_SHARE {
@@ -121,7 +121,7 @@ pub(crate) fn poisson(mean: f64) -> Vec<(f64, u32)> {
     kinds
 }
 
-/// A model whose messages each cost what `exchange` says for their updates.
+/// Makes a model whose messages each cost what `exchange` returns for their updates.
 pub(crate) fn model(
     kinds: Vec<(f64, u32)>,
     messages_hz: Option<f64>,
@@ -133,55 +133,55 @@ pub(crate) fn model(
     Model { messages, ..Model::exact(nothing, 0, messages_hz) }
 }
 
-/// The feed as each client hears it where clients send to each other: all senders' messages, one
-/// after the other; the same feed where they do not. Of several senders that is an expectation,
-/// since their phases are spread.
-pub(crate) fn heard_by_each(feed: &Spec) -> Spec {
-    match feed.workload.is_shared() {
-        true => Spec {
-            rate_hz: feed.rate_hz * f64::from(feed.senders.max(1)),
-            arrivals: if feed.senders > 1 { Arrivals::Poisson } else { feed.arrivals },
-            ..*feed
-        },
-        false => *feed,
+/// Returns the feed that each client receives. If clients send to each other, these are the messages
+/// of all senders; of several senders it is an expectation, since their phases are spread.
+pub(crate) fn received_by_each(feed: &Spec) -> Spec {
+    if !feed.workload.is_shared() {
+        return *feed;
+    }
+    Spec {
+        rate_hz: feed.rate_hz * f64::from(feed.senders.max(1)),
+        arrivals: if feed.senders > 1 { Arrivals::Poisson } else { feed.arrivals },
+        ..*feed
     }
 }
 
-/// What clients send, the mean over so many of them.
+/// Returns what clients send, the mean over all of them.
 pub(crate) fn sending(feed: &Spec, clients: u32, exchange: Exchange) -> Sending {
     let share = f64::from(feed.senders) / f64::from(clients.max(1));
     Sending { rate_hz: feed.rate_hz * share, exchange }
 }
 
-/// A series that is pushed to: each message costs what `exchange` says for its updates, and what a
-/// client sends costs `sent`. Gives the model and the time between two events of a client.
+/// Makes the model of a push transport: a message costs what `exchange` returns for its updates, and
+/// a message that a client sends costs `sent`. Returns also the nanoseconds between two events of a
+/// client.
 pub(crate) fn pushing(
-    setting: &SeriesContext,
+    context: &SeriesContext,
     exchange: impl Fn(&Spec, u32) -> Exchange,
     sent: impl FnOnce() -> Exchange,
 ) -> (Model, u64) {
-    let own = &setting.feed.among(setting.clients);
-    let feed = &heard_by_each(own);
+    let own = &context.feed.among(context.clients);
+    let feed = &received_by_each(own);
     let shared = feed.workload.is_shared();
     let (kinds, hz) = pushed(feed);
     let mut model = model(kinds, Some(hz), |updates| exchange(feed, updates));
-    // What a client sent has come a way already.
+    // A message of a client has come one way to the server already.
     let ways = if shared { 2 } else { 1 };
-    model.delivery = Some(push_law(feed, ways * setting.delay_ns));
+    model.delivery = Some(push_delivery(feed, ways * context.delay_ns));
     if shared {
-        // They are held back from when they came, which no schedule says.
+        // Batches begin when a message arrives, which no schedule tells.
         model.left_to_chance = feed.batch_ns > 0;
-        model.sending = Some(sending(own, setting.clients, sent()));
+        model.sending = Some(sending(own, context.clients, sent()));
     } else {
-        model.age_mean_ns = Some(push_age_ns(feed, setting.delay_ns));
+        model.age_mean_ns = Some(push_age_ns(feed, context.delay_ns));
     }
-    // Among clients that send to each other it is the senders' pace.
+    // If clients send to each other it is the pace of the senders.
     (model, if shared { own.period_ns() } else { (1e9 / hz).round() as u64 })
 }
 
-/// A message by POST on a connection that is kept, and the head of its answer.
-pub(crate) fn posted(request: &RequestHead, setting: &SeriesContext, answer: &[u8]) -> Exchange {
-    let (feed, target) = (&setting.feed, &setting.target);
+/// Returns the cost of a message by POST on a kept connection, and of its response.
+pub(crate) fn posted(request: &RequestHead, context: &SeriesContext, answer: &[u8]) -> Exchange {
+    let (feed, target) = (&context.feed, &context.target);
     let head = request.render_post(&target.path, &target.authority, feed.kind, feed.payload_bytes);
     let mut ledger = Ledger { up: head_flow(&head), down: head_flow(answer) };
     add_message(&mut ledger.up, (feed.payload_bytes.into(), 0), 0);
@@ -190,8 +190,8 @@ pub(crate) fn posted(request: &RequestHead, setting: &SeriesContext, answer: &[u
     Exchange { ledger, segments_up, segments_down: data_segments(ledger.down.wire.get()) }
 }
 
-/// What goes out at each `heartbeat_ns` of silence between two messages: with equal gaps as often
-/// as it fits, with exponential ones `Σ e^(−λHn)` times a message.
+/// Returns the heartbeats after each `heartbeat_ns` of silence between two messages: with equal gaps
+/// as many as fit, with exponential ones `Σ e^(−λHn)` per message.
 pub(crate) fn heartbeats(
     feed: &Spec,
     messages_hz: f64,
@@ -211,7 +211,7 @@ pub(crate) fn heartbeats(
 }
 
 /// How late a pushed update is: one way, and the time that it is held back.
-pub(crate) fn push_law(feed: &Spec, delay_ns: u64) -> Distribution {
+pub(crate) fn push_delivery(feed: &Spec, delay_ns: u64) -> Distribution {
     let (d, window) = (delay_ns as f64, feed.batch_ns as f64);
     let latest = feed.semantics == Semantics::Snapshot;
     if feed.batch_ns == 0 {
@@ -252,7 +252,7 @@ pub(crate) fn push_law(feed: &Spec, delay_ns: u64) -> Distribution {
     }
 }
 
-/// How old what a client has is, where it is pushed to: the mean over time.
+/// Returns the mean age of the information of a push transport's client, over time.
 pub(crate) fn push_age_ns(feed: &Spec, delay_ns: u64) -> f64 {
     let (d, window, period) = (delay_ns as f64, feed.batch_ns as f64, feed.period_ns() as f64);
     match feed.arrivals {
@@ -271,9 +271,9 @@ pub(crate) fn push_age_ns(feed: &Spec, delay_ns: u64) -> f64 {
     }
 }
 
-/// How late an update is that waits for the next poll: polls at an interval, in no relation to
-/// the updates.
-pub(crate) fn poll_law(feed: &Spec, delay_ns: u64, interval_ns: u64) -> Distribution {
+/// Returns the latency of an update that waits for the next poll. Polls come at an interval, in no
+/// relation to the updates.
+pub(crate) fn poll_delivery(feed: &Spec, delay_ns: u64, interval_ns: u64) -> Distribution {
     let (d, interval, period) = (delay_ns as f64, interval_ns as f64, feed.period_ns() as f64);
     match (feed.semantics, feed.arrivals) {
         (Semantics::Log, _) => Distribution::uniform(d, d + interval),
@@ -283,13 +283,14 @@ pub(crate) fn poll_law(feed: &Spec, delay_ns: u64, interval_ns: u64) -> Distribu
         }
         (Semantics::Snapshot, Arrivals::Poisson) => {
             let rate = feed.rate_hz / 1e9;
-            let piece = Component::CutExponential { from_ns: d, to_ns: d + interval, rate };
-            Distribution { parts: vec![(1.0, piece)] }
+            let component = Component::CutExponential { from_ns: d, to_ns: d + interval, rate };
+            Distribution { parts: vec![(1.0, component)] }
         }
     }
 }
 
-/// How old what a polling client has is: what a push client would have, and half an interval.
+/// Returns the mean age of a polling client's information: that of a push client and half an
+/// interval.
 pub(crate) fn poll_age_ns(feed: &Spec, delay_ns: u64, interval_ns: u64) -> f64 {
     let unbatched = Spec { batch_ns: 0, ..*feed };
     push_age_ns(&unbatched, delay_ns) + interval_ns as f64 / 2.0
@@ -354,17 +355,17 @@ mod tests {
     }
 
     #[test]
-    fn laws_and_ages_are_those_of_the_literature() {
+    fn latencies_and_ages_are_those_of_the_literature() {
         use Arrivals::{Periodic, Poisson};
         use Semantics::{Log, Snapshot};
         let ms = |ns: f64| (ns / 1e3).round() / 1e3;
-        let push = |a, s, b| push_law(&spec(a, s, b), 50_000_000);
+        let push = |a, s, b| push_delivery(&spec(a, s, b), 50_000_000);
         assert_eq!(ms(push(Periodic, Log, 0).mean_ns()), 50.0);
         // Waits of 250, 150 and 50 ms; the latest alone waits 50.
         assert_eq!(ms(push(Periodic, Log, 250).mean_ns()), 200.0);
         assert_eq!(ms(push(Periodic, Snapshot, 250).mean_ns()), 100.0);
         assert_eq!(ms(push(Poisson, Log, 100).mean_ns()), 125.0);
-        let poll = |a, s| poll_law(&spec(a, s, 0), 50_000_000, 1_000_000_000);
+        let poll = |a, s| poll_delivery(&spec(a, s, 0), 50_000_000, 1_000_000_000);
         let ends = |l: Distribution| (ms(l.least_ns()), ms(l.mean_ns()), ms(l.worst_ns()));
         assert_eq!(ends(poll(Periodic, Log)), (50.0, 550.0, 1050.0));
         assert_eq!(ends(poll(Periodic, Snapshot)), (50.0, 100.0, 150.0));

@@ -1,8 +1,8 @@
-//! The law of long polling: after each answer nobody asks for a round trip, the gap; what is
-//! published in it waits for its end.
+//! Predictions of long polling. After each response, no request is under way for a round trip, the
+//! gap; an update that is published in the gap waits for its end.
 //!
-//! Let `d` be one way, `G = 2d` the gap, `H` the hold, `λ` the rate of Poisson updates. A cycle is
-//! a request's arrival at the server to the next one's. With probability `p = e^(−λG)` nothing was
+//! Let `d` be one way, `G = 2d` the gap, `H` the hold, `λ` the rate of Poisson updates. A cycle lasts
+//! from a request's arrival at the server to the next one's. With probability `p = e^(−λG)` nothing was
 //! published in the gap before it: the request is held for `X = min(Exp(λ), H)`. Otherwise it is
 //! answered at once. So the mean cycle is `G + p (1 − e^(−λH))/λ`; of the updates, those that end
 //! a hold take `d`, `p (1 − e^(−λH))` a cycle, and those of the gap, `λG` a cycle, take `d` and what
@@ -10,15 +10,15 @@
 //! `e^(−λG) / (λG + e^(−λG))`. The server's own time is left out.
 
 use crate::feed::{Arrivals, Semantics, Spec};
-use crate::predict::arithmetic::{poisson, push_age_ns, push_law, pushed};
+use crate::predict::arithmetic::{poisson, push_age_ns, push_delivery, pushed};
 use crate::predict::{Component, Distribution};
 
 /// A client's cycles.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Cycle {
-    /// Answers a second.
+    /// Responses a second.
     pub messages_hz: f64,
-    /// Kinds of answers: share, and updates carried.
+    /// Kinds of responses: share, and updates carried.
     pub kinds: Vec<(f64, u32)>,
     /// How long a request is typically held, in nanoseconds.
     pub held_ns: u64,
@@ -44,7 +44,7 @@ impl Renewal {
     }
 }
 
-/// How a client's requests are answered.
+/// Returns how a client's requests are answered.
 pub(crate) fn cycle(feed: &Spec, delay_ns: u64, hold_ns: u64) -> Cycle {
     let period_ns = feed.period_ns();
     if delay_ns == 0 || feed.batch_ns > 0 {
@@ -65,15 +65,15 @@ pub(crate) fn cycle(feed: &Spec, delay_ns: u64, hold_ns: u64) -> Cycle {
     }
 }
 
-/// Where the gap is shorter than the time between two messages: one answer a message, and between
-/// two of them as many empty ones as holds run out.
+/// Returns the cycle if the gap is shorter than the time between two messages: one response per
+/// message, and between two of them an empty one for each hold that runs out.
 fn pushed_cycle(feed: &Spec, gap_ns: u64, hold_ns: u64) -> Cycle {
     let (kinds, hz) = pushed(feed);
     let between_ns = 1e9 / hz;
     let round_ns = (hold_ns + gap_ns) as f64;
     let empty = match (feed.arrivals, feed.batch_ns) {
         (Arrivals::Periodic, _) => (between_ns / round_ns).floor(),
-        // Of a memoryless wait: e^(−λ(H + G)) go on to each next round.
+        // A memoryless wait: the share e^(−λ(H + G)) goes on to the next round.
         (Arrivals::Poisson, _) => {
             let on = (-feed.rate_hz * round_ns / 1e9).exp();
             on / (1.0 - on)
@@ -106,18 +106,18 @@ fn poisson_cycle(feed: &Spec, delay_ns: u64, hold_ns: u64) -> Cycle {
     Cycle { messages_hz: 1.0 / mean_s, kinds, held_ns }
 }
 
-/// How late an update is; `None` where several effects meet and no closed law is known.
+/// Returns the latency of an update; `None` if no closed form is known.
 pub(crate) fn delivery(feed: &Spec, delay_ns: u64, hold_ns: u64) -> Option<Distribution> {
     let (d, gap) = (delay_ns as f64, 2.0 * delay_ns as f64);
     if delay_ns == 0 || feed.batch_ns > 0 {
-        return (delay_ns == 0).then(|| push_law(feed, delay_ns));
+        return (delay_ns == 0).then(|| push_delivery(feed, delay_ns));
     }
     let wait = |to_ns| Component::Uniform { from_ns: d, to_ns };
     let parts = match (feed.arrivals, feed.semantics) {
         (Arrivals::Poisson, semantics) => {
             let r = Renewal::of(feed, delay_ns, hold_ns);
-            // Of what is published in a gap, all or the last is delivered.
-            let (late, piece) = match semantics {
+            // All updates published in a gap are delivered, or the last one.
+            let (late, component) = match semantics {
                 Semantics::Log => (r.in_gap, wait(d + gap)),
                 Semantics::Snapshot => (
                     1.0 - r.held,
@@ -125,7 +125,7 @@ pub(crate) fn delivery(feed: &Spec, delay_ns: u64, hold_ns: u64) -> Option<Distr
                 ),
             };
             let at_once = r.held * r.ended / (r.held * r.ended + late);
-            vec![(at_once, Component::Constant { at_ns: d }), (1.0 - at_once, piece)]
+            vec![(at_once, Component::Constant { at_ns: d }), (1.0 - at_once, component)]
         }
         (Arrivals::Periodic, semantics) => {
             let period = feed.period_ns() as f64;
@@ -145,7 +145,7 @@ pub(crate) fn delivery(feed: &Spec, delay_ns: u64, hold_ns: u64) -> Option<Distr
     Some(Distribution { parts: parts.into_iter().filter(|p| p.0 > 0.0).collect() })
 }
 
-/// How old what a client has is, the mean over time; `None` where no closed form is known.
+/// Returns the mean age of a client's information, over time; `None` if no closed form is known.
 pub(crate) fn age_mean_ns(feed: &Spec, delay_ns: u64) -> Option<f64> {
     let held = feed.period_ns() > 2 * delay_ns && feed.arrivals == Arrivals::Periodic;
     (held || delay_ns == 0).then(|| push_age_ns(feed, delay_ns))
@@ -167,12 +167,12 @@ mod tests {
         for (rate, delay_ms) in [(1.0, 50u64), (5.0, 50), (20.0, 50), (10.0, 5), (0.5, 200)] {
             let (d, gap) = (delay_ms as f64 * 1e6, 2e6 * delay_ms as f64);
             let feed = spec(rate, Arrivals::Poisson, Semantics::Log);
-            let law = delivery(&feed, delay_ms * 1_000_000, 3_600_000_000_000).unwrap();
+            let predicted = delivery(&feed, delay_ms * 1_000_000, 3_600_000_000_000).unwrap();
             let x = rate * gap / 1e9;
             let f = (-x).exp() / (x + (-x).exp());
-            assert!((law.mean_ns() - (d + (1.0 - f) * gap / 2.0)).abs() < 10.0, "{rate}");
-            assert_eq!((law.least_ns(), law.worst_ns()), (d, 3.0 * d));
-            assert!((law.at_most(d) - f).abs() < 1e-9);
+            assert!((predicted.mean_ns() - (d + (1.0 - f) * gap / 2.0)).abs() < 10.0, "{rate}");
+            assert_eq!((predicted.least_ns(), predicted.worst_ns()), (d, 3.0 * d));
+            assert!((predicted.at_most(d) - f).abs() < 1e-9);
         }
     }
 
@@ -199,8 +199,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the settings, as many updates come as are published where all of them count,
-        /// and shares add up.
+        /// As many updates arrive as are published if all of them count, and shares add up.
         #[test]
         fn every_update_of_a_log_is_in_some_answer(
             rate in 0.01f64..200.0, delay_ms in 0u64..300, poisson: bool

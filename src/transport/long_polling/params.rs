@@ -4,10 +4,10 @@ use crate::config::{Fields, Key};
 use crate::feed::{Semantics, Spec};
 use crate::predict::SeriesContext;
 use crate::predict::arithmetic::{
-    DELAYED_ACK_NS, add_message, data_segments, head_flow, heard_by_each, message_bytes, model,
-    posted, push_law, sending,
+    DELAYED_ACK_NS, add_message, data_segments, head_flow, message_bytes, model, posted,
+    push_delivery, received_by_each, sending,
 };
-use crate::predict::long_polling as cycle_law;
+use crate::predict::long_polling as prediction;
 use crate::predict::{Exchange, Model};
 use crate::protocol::http1::head;
 use crate::protocol::http1::head::{RequestHead, ResponseHead};
@@ -24,7 +24,7 @@ const HOLD: Key = Key {
 const PENDING: Key = Key {
     name: "pending",
     default: Some("\"as-feed\""),
-    about: "what a request gets where several updates wait: \"all\", the \"latest\", or \"as-feed\" \
+    about: "what a request gets if several updates wait: \"all\", the \"latest\", or \"as-feed\" \
             by the feed's semantics",
 };
 const RECONNECT: Key = Key {
@@ -36,7 +36,7 @@ const RECONNECT: Key = Key {
 /// Every setting.
 pub(crate) const KEYS: &[Key] = &[HOLD, PENDING, head::REQUEST, head::RESPONSE, RECONNECT];
 
-/// What a request gets where several updates wait for it.
+/// What a request gets if several updates wait for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Pending {
@@ -44,12 +44,12 @@ pub(crate) enum Pending {
     All,
     /// The latest alone.
     Latest,
-    /// What the feed's semantics say.
+    /// All or the latest, by the feed's semantics.
     AsFeed,
 }
 
 impl Pending {
-    /// As semantics; `None` for those of the feed.
+    /// Returns the semantics; `None` for those of the feed.
     pub(crate) fn semantics(self) -> Option<Semantics> {
         match self {
             Pending::All => Some(Semantics::Log),
@@ -64,7 +64,7 @@ impl Pending {
 pub(crate) struct Params {
     /// Nanoseconds that a request without an update is held.
     pub hold_ns: u64,
-    /// What a request gets where several updates wait.
+    /// What a request gets if several updates wait.
     pub pending: Pending,
     /// The request's head.
     pub request: RequestHead,
@@ -74,7 +74,7 @@ pub(crate) struct Params {
     pub reconnect_ns: u64,
 }
 
-/// Reads the settings of a series; `None` where one of them cannot be used.
+/// Reads the settings of a series; `None` if one of them cannot be used.
 pub(crate) fn parse(fields: &mut Fields) -> Option<Params> {
     let hold_ns = fields.duration_ns(&HOLD);
     if fields.is_valid(&HOLD) && !(10_000_000..=86_400_000_000_000).contains(&hold_ns) {
@@ -91,61 +91,62 @@ pub(crate) fn parse(fields: &mut Fields) -> Option<Params> {
     Some(Params { hold_ns, pending, request: request?, response: response?, reconnect_ns })
 }
 
-/// What a series with these settings does.
-pub(crate) fn shape(params: &Params, setting: &SeriesContext) -> SeriesShape {
-    let semantics = params.pending.semantics().unwrap_or(setting.feed.semantics);
-    let own = setting.feed.among(setting.clients);
-    let feed = Spec { semantics, ..heard_by_each(&own) };
-    let cycle = cycle_law::cycle(&feed, setting.delay_ns, params.hold_ns);
+/// Returns what a series with these settings does.
+pub(crate) fn shape(params: &Params, context: &SeriesContext) -> SeriesShape {
+    let semantics = params.pending.semantics().unwrap_or(context.feed.semantics);
+    let own = context.feed.among(context.clients);
+    let feed = Spec { semantics, ..received_by_each(&own) };
+    let cycle = prediction::cycle(&feed, context.delay_ns, params.hold_ns);
     SeriesShape {
         paced: false,
-        // Among clients that send to each other it is the senders' pace.
-        interval_ns: match feed.workload.is_shared() {
-            true => own.period_ns(),
-            false => (1e9 / cycle.messages_hz).round() as u64,
+        // If clients send to each other it is the pace of the senders.
+        interval_ns: if feed.workload.is_shared() {
+            own.period_ns()
+        } else {
+            (1e9 / cycle.messages_hz).round() as u64
         },
-        model: setting.target.bundled.then(|| foretold(params, setting, &feed, cycle)),
+        model: context.target.bundled.then(|| predict(params, context, &feed, cycle)),
         connection_each_turn: false,
     }
 }
 
-fn foretold(
+fn predict(
     params: &Params,
-    setting: &SeriesContext,
+    context: &SeriesContext,
     feed: &Spec,
-    cycle: cycle_law::Cycle,
+    cycle: prediction::Cycle,
 ) -> Model {
     let held_ns = cycle.held_ns;
     let log = feed.semantics == Semantics::Log;
     let mut model = model(cycle.kinds, Some(cycle.messages_hz), |updates| {
-        exchange(params, setting, held_ns, updates)
+        exchange(params, context, held_ns, updates)
     });
-    // An answer that is late carries what came meanwhile, too.
+    // A late response also carries the updates published meanwhile.
     model.left_to_chance = log;
     if feed.workload.is_shared() {
-        let own = setting.feed.among(setting.clients);
-        let one = posted(&params.request, setting, POST_REPLY);
-        model.sending = Some(sending(&own, setting.clients, one));
-        // Several senders' messages are no process that a law is known of; on one host all are
-        // there at once.
-        model.delivery = (setting.delay_ns == 0).then(|| push_law(feed, 0));
+        let own = context.feed.among(context.clients);
+        let one = posted(&params.request, context, POST_REPLY);
+        model.sending = Some(sending(&own, context.clients, one));
+        // No closed form is known for the messages of several senders; without a delay all are
+        // delivered at once.
+        model.delivery = (context.delay_ns == 0).then(|| push_delivery(feed, 0));
     } else {
-        model.delivery = cycle_law::delivery(feed, setting.delay_ns, params.hold_ns);
-        model.age_mean_ns = cycle_law::age_mean_ns(feed, setting.delay_ns);
+        model.delivery = prediction::delivery(feed, context.delay_ns, params.hold_ns);
+        model.age_mean_ns = prediction::age_mean_ns(feed, context.delay_ns);
     }
     model
 }
 
-/// One request and the answer that carries so many updates.
-fn exchange(params: &Params, setting: &SeriesContext, held_ns: u64, updates: u32) -> Exchange {
-    let bytes = message_bytes(&setting.feed, updates);
-    let request = params.request.render(&setting.target.path, &setting.target.authority);
+/// Returns the cost of one request and of a response with so many updates.
+fn exchange(params: &Params, context: &SeriesContext, held_ns: u64, updates: u32) -> Exchange {
+    let bytes = message_bytes(&context.feed, updates);
+    let request = params.request.render(&context.target.path, &context.target.authority);
     let response = params.response.render_expected((bytes.0 + bytes.1) as usize);
     let mut ledger = Ledger { up: head_flow(&request), down: head_flow(&response) };
     add_message(&mut ledger.down, bytes, 0);
-    // A request that is held, and an answer after which the next request takes its time, are each
-    // acknowledged by themselves.
-    let gap_ns = 2 * setting.delay_ns;
+    // A held request gets a bare acknowledgement, and so does a response that the next request
+    // follows late.
+    let gap_ns = 2 * context.delay_ns;
     let held = u64::from(held_ns > DELAYED_ACK_NS);
     let late = u64::from(gap_ns > DELAYED_ACK_NS);
     Exchange {

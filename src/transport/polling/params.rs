@@ -4,8 +4,8 @@ use crate::config::{Fields, Key};
 use crate::feed::{Semantics, Spec, Workload};
 use crate::predict::SeriesContext;
 use crate::predict::arithmetic::{
-    DELAYED_ACK_NS, add_message, data_segments, head_flow, heard_by_each, message_bytes, model,
-    poll_age_ns, poll_law, polled, posted, sending,
+    DELAYED_ACK_NS, add_message, data_segments, head_flow, message_bytes, model, poll_age_ns,
+    poll_delivery, polled, posted, received_by_each, sending,
 };
 use crate::predict::{Distribution, Exchange, Model};
 use crate::protocol::http1::head;
@@ -17,7 +17,7 @@ use crate::transport::SeriesShape;
 use crate::units::human_ns;
 use serde::{Deserialize, Serialize};
 
-/// The word for an interval that is none: each poll follows the last.
+/// The value of `interval` with which each poll follows the last.
 const BACK_TO_BACK: &str = "back-to-back";
 /// The shortest interval that pacing holds.
 const LEAST_INTERVAL_NS: u64 = 1_000_000;
@@ -63,9 +63,9 @@ pub(crate) enum Engine {
 pub(crate) struct Params {
     /// Nanoseconds between two polls; 0 for back to back.
     pub interval_ns: u64,
-    /// Where in the interval.
+    /// Where in the interval a client polls.
     pub phase: TurnPlacement,
-    /// A connection for each poll.
+    /// Whether each poll has its own connection.
     pub new_connection: bool,
     /// The request's head.
     pub request: RequestHead,
@@ -103,14 +103,14 @@ pub(crate) fn parse(fields: &mut Fields) -> Option<Params> {
     })
 }
 
-/// Why a series with these settings cannot carry a feed.
+/// Returns why a series with these settings cannot carry a feed.
 pub(crate) fn refuses(params: &Params, feed: &Spec) -> Option<String> {
-    let said = |why: &str| Some(why.to_owned());
+    let because = |why: &str| Some(why.to_owned());
     match feed.workload {
         Workload::Echo if params.engine == Engine::Reqwest => {
-            said("the engine \"reqwest\" polls and sends no messages; take engine = \"raw\"")
+            because("the engine \"reqwest\" polls and sends no messages; take engine = \"raw\"")
         }
-        // One pace, said twice, would be two.
+        // The feed and the interval would be two different paces.
         Workload::Echo if params.interval_ns > 0 && params.interval_ns != feed.period_ns() => {
             Some(format!(
                 "in an echo each message is a turn: the interval must be the feed's {}, or \
@@ -118,94 +118,96 @@ pub(crate) fn refuses(params: &Params, feed: &Spec) -> Option<String> {
                 human_ns(feed.period_ns() as f64)
             ))
         }
-        Workload::Broadcast | Workload::Tracker if params.new_connection => said(
-            "who asks on a new connection each time cannot be told from one that has just come; \
+        Workload::Broadcast | Workload::Tracker if params.new_connection => because(
+            "the server would take a client on a new connection for a new client; \
              take connection = \"keep-alive\"",
         ),
         _ => None,
     }
 }
 
-/// What a series with these settings does.
-pub(crate) fn shape(params: &Params, setting: &SeriesContext) -> SeriesShape {
+/// Returns what a series with these settings does.
+pub(crate) fn shape(params: &Params, context: &SeriesContext) -> SeriesShape {
     SeriesShape {
         paced: true,
         interval_ns: params.interval_ns,
-        model: setting.target.bundled.then(|| foretold(params, setting)),
+        model: context.target.bundled.then(|| predict(params, context)),
         connection_each_turn: params.new_connection,
     }
 }
 
-fn foretold(params: &Params, setting: &SeriesContext) -> Model {
-    let (feed, delay_ns) = (&setting.feed, setting.delay_ns);
-    let all = heard_by_each(&feed.among(setting.clients));
-    // A handshake is a round trip, too.
+fn predict(params: &Params, context: &SeriesContext) -> Model {
+    let (feed, delay_ns) = (&context.feed, context.delay_ns);
+    let all = received_by_each(&feed.among(context.clients));
+    // A handshake takes another round trip.
     let trips = if params.new_connection { 2 } else { 1 };
-    // Back to back, a poll follows the last by its round trips; without a delay nobody knows them.
+    // Back to back, polls are their round trips apart, which are unknown without a delay.
     let (interval_ns, known) = match params.interval_ns {
         0 => (trips * 2 * delay_ns, delay_ns > 0),
         interval_ns => (interval_ns, true),
     };
     let hz = known.then(|| 1e9 / interval_ns as f64);
     let mut model = match feed.workload {
-        Workload::Echo => model(vec![(1.0, 1)], hz, |_| echo(params, setting, interval_ns)),
+        Workload::Echo => model(vec![(1.0, 1)], hz, |_| echo(params, context, interval_ns)),
         _ => model(polled(&all, interval_ns), hz, |updates| {
-            exchange(params, setting, interval_ns, updates)
+            exchange(params, context, interval_ns, updates)
         }),
     };
     match feed.workload {
         Workload::Ticker if known => {
-            model.delivery = Some(poll_law(feed, delay_ns, interval_ns));
+            model.delivery = Some(poll_delivery(feed, delay_ns, interval_ns));
             model.age_mean_ns = Some(poll_age_ns(feed, delay_ns, interval_ns));
         }
-        // Once more on the way up.
+        // The message takes the delay to the server, too.
         Workload::Broadcast | Workload::Tracker if known => {
-            model.delivery = Some(poll_law(&all, 2 * delay_ns, interval_ns));
+            model.delivery = Some(poll_delivery(&all, 2 * delay_ns, interval_ns));
         }
         _ => {}
     }
     if feed.workload.is_shared() {
-        let exchange = posted(&params.request, setting, POST_REPLY);
-        model.sending = Some(sending(&feed.among(setting.clients), setting.clients, exchange));
+        let exchange = posted(&params.request, context, POST_REPLY);
+        model.sending = Some(sending(&feed.among(context.clients), context.clients, exchange));
     }
     model.response = Some(Distribution::constant((trips * 2 * delay_ns) as f64));
     model
 }
 
-/// One message that is answered with the same.
-fn echo(params: &Params, setting: &SeriesContext, interval_ns: u64) -> Exchange {
-    let payload = setting.feed.payload_bytes;
+/// Returns the cost of one message that is answered with the same.
+fn echo(params: &Params, context: &SeriesContext, interval_ns: u64) -> Exchange {
+    let payload = context.feed.payload_bytes;
     let head = params.response.render_expected(payload as usize);
-    let mut one = posted(&params.request, setting, &head);
+    let mut one = posted(&params.request, context, &head);
     add_message(&mut one.ledger.down, (payload.into(), 0), 0);
     let bare = u64::from(interval_ns > DELAYED_ACK_NS);
     let requests = data_segments(one.ledger.up.wire.get());
     let responses = data_segments(one.ledger.down.wire.get());
-    (one.segments_up, one.segments_down) = match params.new_connection {
-        false => (requests + bare, responses),
-        true => (5 + requests, 3 + responses),
+    (one.segments_up, one.segments_down) = if params.new_connection {
+        (5 + requests, 3 + responses)
+    } else {
+        (requests + bare, responses)
     };
     one
 }
 
-/// One poll that is answered with so many updates.
-fn exchange(params: &Params, setting: &SeriesContext, interval_ns: u64, updates: u32) -> Exchange {
-    let bytes = message_bytes(&setting.feed, updates);
-    let request = params.request.render(&setting.target.path, &setting.target.authority);
+/// Returns the cost of one poll that is answered with so many updates.
+fn exchange(params: &Params, context: &SeriesContext, interval_ns: u64, updates: u32) -> Exchange {
+    let bytes = message_bytes(&context.feed, updates);
+    let request = params.request.render(&context.target.path, &context.target.authority);
     let response = params.response.render_expected((bytes.0 + bytes.1) as usize);
     let mut ledger = Ledger { up: head_flow(&request), down: head_flow(&response) };
-    if params.new_connection && setting.feed.semantics == Semantics::Log {
+    if params.new_connection && context.feed.semantics == Semantics::Log {
         ledger.up += head_flow(head::last_event_id(0).as_bytes());
     }
     add_message(&mut ledger.down, bytes, 0);
     let requests = data_segments(ledger.up.wire.get());
     let responses = data_segments(ledger.down.wire.get());
-    // The next request acknowledges the response where it comes soon enough.
+    // The next request acknowledges the response if it comes soon enough.
     let bare = u64::from(interval_ns > DELAYED_ACK_NS);
-    let (segments_up, segments_down) = match params.new_connection {
-        false => (requests + bare, responses),
+    let (segments_up, segments_down) = if params.new_connection {
         // SYN, ACK, request, ACK, FIN, ACK; SYN-ACK, response, ACK or FIN: ten in all.
-        true => (5 + requests, 3 + responses),
+        (5 + requests, 3 + responses)
+    } else {
+        (requests + bare, responses)
     };
     Exchange { ledger, segments_up, segments_down }
 }
@@ -230,8 +232,8 @@ mod tests {
             let setting =
                 SeriesContext { feed: Spec::PLAIN, target, delay_ns: 50_000_000, clients: 1 };
             let model = shape(&params, &setting).model.expect("the server is ours");
-            let law = model.delivery.expect("there is a delay");
-            (model.messages_hz, law.least_ns() / 1e6, law.worst_ns() / 1e6)
+            let delivery = model.delivery.expect("there is a delay");
+            (model.messages_hz, delivery.least_ns() / 1e6, delivery.worst_ns() / 1e6)
         };
         assert_eq!(of(false), (Some(10.0), 50.0, 150.0));
         assert_eq!(of(true), (Some(5.0), 50.0, 250.0));

@@ -54,7 +54,7 @@ pub(crate) struct Params {
     pub reconnect_ns: u64,
 }
 
-/// Reads the settings of a series; `None` where one of them cannot be used.
+/// Reads the settings of a series; `None` if one of them cannot be used.
 pub(crate) fn parse(fields: &mut Fields) -> Option<Params> {
     let request = head::read_request(fields);
     let ids = fields.boolean(&IDS);
@@ -63,15 +63,15 @@ pub(crate) fn parse(fields: &mut Fields) -> Option<Params> {
     Some(Params { request: request?, ids, heartbeat_ns, reconnect_ns })
 }
 
-/// The bytes of an event around its payloads: a line each, the empty line, perhaps an id. The line
-/// feeds between payloads are the separators that are counted already.
+/// Returns the bytes of an event around its payloads: a line each, the empty line, perhaps an id.
+/// Line feeds between payloads are separators and are counted elsewhere.
 fn event_framing(params: &Params, updates: u32) -> u64 {
     let lines = LINE_BYTES * u64::from(updates) - u64::from(updates - 1);
     lines + 1 + if params.ids { ID_BYTES } else { 0 }
 }
 
-/// What a series with these settings does: heads are a part of the set-up alone.
-pub(crate) fn shape(params: &Params, setting: &SeriesContext) -> SeriesShape {
+/// Returns what a series with these settings does. Heads belong to the set-up.
+pub(crate) fn shape(params: &Params, context: &SeriesContext) -> SeriesShape {
     let exchange = |feed: &Spec, updates| {
         let bytes = message_bytes(feed, updates);
         let event = event_framing(params, updates);
@@ -81,19 +81,19 @@ pub(crate) fn shape(params: &Params, setting: &SeriesContext) -> SeriesShape {
         // The client's delayed acknowledgement.
         Exchange { ledger: Ledger { up: Flow::default(), down }, segments_up: 1, segments_down }
     };
-    let sent = || posted(&params.request, setting, POST_REPLY);
-    let (mut model, interval_ns) = pushing(setting, exchange, sent);
+    let sent = || posted(&params.request, context, POST_REPLY);
+    let (mut model, interval_ns) = pushing(context, exchange, sent);
     let hz = model.messages_hz.unwrap_or(0.0);
-    model.idle = heartbeats(&setting.feed, hz, params.heartbeat_ns, heartbeat());
+    model.idle = heartbeats(&context.feed, hz, params.heartbeat_ns, heartbeat());
     SeriesShape {
         paced: false,
         interval_ns,
-        model: setting.target.bundled.then_some(model),
+        model: context.target.bundled.then_some(model),
         connection_each_turn: false,
     }
 }
 
-/// A comment and its chunk.
+/// Returns the cost of a comment and its chunk.
 fn heartbeat() -> Exchange {
     let bytes = COMMENT.len() as u64;
     let framing = Bytes::new(bytes + chunk_framing(bytes));

@@ -32,15 +32,15 @@ pub(crate) struct Params {
     pub reconnect_ns: u64,
 }
 
-/// Reads the settings of a series; `None` where one of them cannot be used.
+/// Reads the settings of a series; `None` if one of them cannot be used.
 pub(crate) fn parse(fields: &mut Fields) -> Option<Params> {
     let request = head::read_request(fields);
     let reconnect_ns = fields.duration_ns(&RECONNECT);
     Some(Params { request: request?, reconnect_ns })
 }
 
-/// What a series with these settings does: heads are a part of the set-up alone.
-pub(crate) fn shape(params: &Params, setting: &SeriesContext) -> SeriesShape {
+/// Returns what a series with these settings does. Heads belong to the set-up.
+pub(crate) fn shape(params: &Params, context: &SeriesContext) -> SeriesShape {
     let exchange = |feed: &Spec, updates| {
         let bytes = message_bytes(feed, updates);
         let mut down = Flow::default();
@@ -49,12 +49,12 @@ pub(crate) fn shape(params: &Params, setting: &SeriesContext) -> SeriesShape {
         // The client's delayed acknowledgement.
         Exchange { ledger: Ledger { up: Flow::default(), down }, segments_up: 1, segments_down }
     };
-    let sent = || posted(&params.request, setting, POST_REPLY);
-    let (model, interval_ns) = pushing(setting, exchange, sent);
+    let sent = || posted(&params.request, context, POST_REPLY);
+    let (model, interval_ns) = pushing(context, exchange, sent);
     SeriesShape {
         paced: false,
         interval_ns,
-        model: setting.target.bundled.then_some(model),
+        model: context.target.bundled.then_some(model),
         connection_each_turn: false,
     }
 }

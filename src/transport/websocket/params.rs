@@ -41,7 +41,7 @@ pub(crate) const KEYS: &[Key] = &[READ_BUFFER, HEARTBEAT, RECONNECT, ECHO];
 /// The longest frame header of a message from the server (RFC 6455 §5.2).
 const LEAST_BUFFER_BYTES: u64 = 16;
 const MOST_BUFFER_BYTES: u64 = 1024 * 1024;
-/// The key that masks a client's message.
+/// The masking key of a client's message.
 const MASK_BYTES: u64 = 4;
 
 /// Validated and complete settings.
@@ -51,7 +51,7 @@ pub(crate) struct Params {
     pub read_buffer_bytes: u32,
     /// Nanoseconds between an early close and the next connect.
     pub reconnect_ns: u64,
-    /// In an echo, each message follows the answer to the last.
+    /// In an echo, each message follows the echo of the last.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub back_to_back: bool,
     /// Nanoseconds of silence before the server sends a ping; 0 for never.
@@ -59,7 +59,7 @@ pub(crate) struct Params {
     pub heartbeat_ns: u64,
 }
 
-/// Reads the settings of a series; `None` where one of them cannot be used.
+/// Reads the settings of a series; `None` if one of them cannot be used.
 pub(crate) fn parse(fields: &mut Fields) -> Option<Params> {
     let read_buffer = fields.size(&READ_BUFFER);
     if !(LEAST_BUFFER_BYTES..=MOST_BUFFER_BYTES).contains(&read_buffer) {
@@ -73,7 +73,7 @@ pub(crate) fn parse(fields: &mut Fields) -> Option<Params> {
     Some(Params { read_buffer_bytes, reconnect_ns, back_to_back, heartbeat_ns })
 }
 
-/// Bytes of the frame header before a message from server to client (RFC 6455 §5.2).
+/// Returns the bytes of the frame header of a message from the server (RFC 6455 §5.2).
 fn framing_bytes(payload_bytes: u64) -> u64 {
     match payload_bytes {
         0..=125 => 2,
@@ -82,15 +82,15 @@ fn framing_bytes(payload_bytes: u64) -> u64 {
     }
 }
 
-/// What a series with these settings does.
-pub(crate) fn shape(params: &Params, setting: &SeriesContext) -> SeriesShape {
-    match setting.feed.workload {
-        Workload::Echo => echo(params, setting),
-        _ => listening(params, setting),
+/// Returns what a series with these settings does.
+pub(crate) fn shape(params: &Params, context: &SeriesContext) -> SeriesShape {
+    match context.feed.workload {
+        Workload::Echo => echo(params, context),
+        _ => receiving(params, context),
     }
 }
 
-/// A message from a client, which is masked.
+/// Returns the bytes of a message from a client, which is masked.
 fn sent(feed: &Spec) -> Flow {
     let mut up = Flow::default();
     up.masks += MASK_BYTES;
@@ -100,12 +100,12 @@ fn sent(feed: &Spec) -> Flow {
     up
 }
 
-/// A client that sends on the connection, too, is in the kernel's interactive mode: it delays
-/// acknowledgements, and of messages closer to each other than that delay it acknowledges every
-/// other (`__tcp_ack_snd_check`, `net/ipv4/tcp_input.c`).
-fn acknowledge_every_other(model: &mut Model, setting: &SeriesContext) {
-    let own = setting.feed.among(setting.clients);
-    let send = f64::from(own.senders) / f64::from(setting.clients.max(1));
+/// Halves the acknowledgements of senders. A socket that also sends is in the kernel's interactive
+/// mode: it delays acknowledgements, and of messages closer to each other than the delay it
+/// acknowledges every other one (`__tcp_ack_snd_check`, `net/ipv4/tcp_input.c`).
+fn acknowledge_every_other(model: &mut Model, context: &SeriesContext) {
+    let own = context.feed.among(context.clients);
+    let send = f64::from(own.senders) / f64::from(context.clients.max(1));
     let mut more = Vec::new();
     for message in &mut model.messages {
         let mut bare = *message;
@@ -117,7 +117,8 @@ fn acknowledge_every_other(model: &mut Model, setting: &SeriesContext) {
     model.messages.extend(more);
 }
 
-/// An empty ping and its masked pong (RFC 6455 §5.5), which the server acknowledges by itself.
+/// Returns the cost of an empty ping and its masked pong (RFC 6455 §5.5), which the server
+/// acknowledges with a bare segment.
 fn heartbeat() -> Exchange {
     let control = |bytes: u64| Flow {
         wire: Bytes::new(bytes),
@@ -128,12 +129,12 @@ fn heartbeat() -> Exchange {
     Exchange { ledger, segments_up: 1, segments_down: 2 }
 }
 
-/// Round trips.
-fn echo(params: &Params, setting: &SeriesContext) -> SeriesShape {
-    let (feed, trip_ns) = (&setting.feed, 2 * setting.delay_ns);
+/// Returns the shape of an echo.
+fn echo(params: &Params, context: &SeriesContext) -> SeriesShape {
+    let (feed, trip_ns) = (&context.feed, 2 * context.delay_ns);
     let interval_ns = if params.back_to_back { 0 } else { feed.period_ns() };
     let hz = match (interval_ns, trip_ns) {
-        // Nobody knows how fast it goes.
+        // The rate is not known in advance.
         (0, 0) => None,
         (0, ns) | (ns, _) => Some(1e9 / ns as f64),
     };
@@ -141,7 +142,7 @@ fn echo(params: &Params, setting: &SeriesContext) -> SeriesShape {
     let payload = u64::from(feed.payload_bytes);
     add_message(&mut down, (payload, 0), framing_bytes(payload));
     let ledger = Ledger { up: sent(feed), down };
-    // The next message acknowledges the answer where it comes soon enough.
+    // The next message acknowledges the echo if it comes soon enough.
     let bare = u64::from(interval_ns > DELAYED_ACK_NS);
     let segments_up = data_segments(ledger.up.wire.get()) + bare;
     let segments_down = data_segments(ledger.down.wire.get());
@@ -150,13 +151,13 @@ fn echo(params: &Params, setting: &SeriesContext) -> SeriesShape {
     SeriesShape {
         paced: true,
         interval_ns,
-        model: setting.target.bundled.then_some(model),
+        model: context.target.bundled.then_some(model),
         connection_each_turn: false,
     }
 }
 
-/// Updates that the server publishes, or messages that clients send to each other.
-fn listening(params: &Params, setting: &SeriesContext) -> SeriesShape {
+/// Returns the shape of a series that receives updates, or messages of other clients.
+fn receiving(params: &Params, context: &SeriesContext) -> SeriesShape {
     let exchange = |feed: &Spec, updates| {
         let bytes = message_bytes(feed, updates);
         let mut down = Flow::default();
@@ -165,21 +166,21 @@ fn listening(params: &Params, setting: &SeriesContext) -> SeriesShape {
         // The client's delayed acknowledgement.
         Exchange { ledger: Ledger { up: Flow::default(), down }, segments_up: 1, segments_down }
     };
-    let (mut model, interval_ns) = pushing(setting, exchange, || {
-        let ledger = Ledger { up: sent(&setting.feed), down: Flow::default() };
-        // The server's acknowledgement rides on the message that the sender gets too.
+    let (mut model, interval_ns) = pushing(context, exchange, || {
+        let ledger = Ledger { up: sent(&context.feed), down: Flow::default() };
+        // The message that the sender receives too carries the server's acknowledgement.
         let segments_up = data_segments(ledger.up.wire.get());
         Exchange { ledger, segments_up, segments_down: 0 }
     });
     let hz = model.messages_hz.unwrap_or(0.0);
-    if setting.feed.workload.is_shared() && hz > 1e9 / DELAYED_ACK_NS as f64 {
-        acknowledge_every_other(&mut model, setting);
+    if context.feed.workload.is_shared() && hz > 1e9 / DELAYED_ACK_NS as f64 {
+        acknowledge_every_other(&mut model, context);
     }
-    model.idle = heartbeats(&setting.feed, hz, params.heartbeat_ns, heartbeat());
+    model.idle = heartbeats(&context.feed, hz, params.heartbeat_ns, heartbeat());
     SeriesShape {
         paced: false,
         interval_ns,
-        model: setting.target.bundled.then_some(model),
+        model: context.target.bundled.then_some(model),
         connection_each_turn: false,
     }
 }
