@@ -176,7 +176,7 @@ fn settings_that_contradict_a_workload_are_located() {
     refused(&feed("workload = \"tracker\"\npayload = \"json\""), "leave payload out");
     refused(&feed("workload = \"broadcast\"\nsemantics = \"snapshot\""), "every message counts");
     refused(&feed("workload = \"broadcast\"\nsenders = 6"), "5 clients cannot be 6 senders");
-    refused(&feed("workload = \"echo\"\narrivals = \"poisson\""), "at equal distances");
+    refused(&feed("workload = \"echo\"\narrivals = \"poisson\""), "at equal intervals");
     refused(&feed("workload = \"echo\"\nbatch = \"1s\""), "answered at once");
     refused(&feed("senders = 4"), "only a broadcast");
     let polls = "[[series]]\ntransport = \"polling\"\n";
@@ -199,5 +199,5 @@ fn too_many_for_one_process_are_refused() {
     limited.arg(run.get_program()).args(run.get_args());
     let output = finish(&mut limited);
     expect_code(&output, 2);
-    assert!(said(&output).contains("meet in one server process"), "{}", said(&output));
+    assert!(said(&output).contains("are in one server process"), "{}", said(&output));
 }
