@@ -102,15 +102,20 @@ pub mod internals {
     pub mod gate {
         /// Limits of a scenario.
         pub mod limit {
-            pub use crate::gate::limit::{Limit, Part, Rule, Watch, judged, parse, written};
+            pub use crate::gate::limit::{
+                ErrorPlace, Limit, LimitError, LimitWatch, Rule, limits_to_json, parse,
+                summarise_and_judge,
+            };
         }
         /// Pairs of runs.
         pub mod paired {
-            pub use crate::gate::paired::{Next, Order, Rules, Sampled, Verdicts, judge, order};
+            pub use crate::gate::paired::{
+                NextStep, PairOrder, PairedMetric, Rules, Verdicts, judge, order,
+            };
         }
         /// Whether a run may be used in a comparison.
         pub mod run_validity {
-            pub use crate::gate::run_validity::{RunQuality, worth};
+            pub use crate::gate::run_validity::{RunQuality, assess};
         }
         /// Statistics.
         pub mod signed_rank {

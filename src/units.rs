@@ -222,6 +222,45 @@ pub(crate) fn three(value: f64) -> String {
     }
 }
 
+/// `12.3`, `5`, `0.04`: a share in percent, without its sign and the percent sign.
+pub(crate) fn percent(share: f64) -> String {
+    let percent = share.abs() * 100.0;
+    let decimals = match percent {
+        p if p >= 99.95 => 0,
+        p if p >= 0.995 => 1,
+        _ => 2,
+    };
+    let text = format!("{percent:.decimals$}");
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text,
+    }
+}
+
+/// A value with three significant digits; from 1,000 on a whole number with thousands apart.
+pub(crate) fn amount(value: f64) -> String {
+    match value.abs() {
+        m if (999.5..1e15).contains(&m) => {
+            let sign = if value < 0.0 { "−" } else { "" };
+            format!("{sign}{}", thousands(m.round() as u64))
+        }
+        m if m >= 1e15 => format!("{value:.2e}"),
+        m if m > 0.0 && m < 0.0005 => format!("{value:.2e}"),
+        _ => three(value).replace('-', "−"),
+    }
+}
+
+/// As many decimals as a value needs, at most six: `193`, `193.5`, `0.333333`.
+pub(crate) fn decimals(value: f64) -> String {
+    let text = format!("{value:.6}");
+    let short = text.trim_end_matches('0').trim_end_matches('.');
+    match short {
+        "0" | "-0" if value > 0.0 => format!("{value:.1e}"),
+        "-0" => "0".to_owned(),
+        short => short.to_owned(),
+    }
+}
+
 /// A figure with up to six digits and its unit, `-` for none: `12.3456 ms`. A fraction that six
 /// digits would make whole has all of its own, so that it does not read like the bound it misses.
 pub(crate) fn with_unit(value: f64, unit: &str) -> String {

@@ -4,7 +4,7 @@ use crate::cli::GateArgs;
 use crate::cmd::ci;
 use crate::error::{Failure, Outcome};
 use crate::gate::baseline;
-use crate::gate::baseline::{Document, Source, Terms};
+use crate::gate::baseline::{Baseline, BaselineOrResult, GateOptions};
 use crate::report::finding::Judgement;
 use crate::report::{Conclusion, Table};
 use std::path::Path;
@@ -24,32 +24,32 @@ pub(crate) fn run(args: &GateArgs) -> Outcome<Conclusion> {
 fn judge(args: &GateArgs) -> Outcome<(Judgement, Table)> {
     let baseline = baseline_of(&args.baseline)?;
     let (candidate, table) = candidate_of(&args.result)?;
-    let terms = Terms {
-        baseline: baseline.about(&args.baseline),
-        candidate: candidate.about(&args.result),
+    let options = GateOptions {
+        baseline: baseline.describe(&args.baseline),
+        candidate: candidate.describe(&args.result),
         any_machine: args.any_machine,
         strict: args.strict,
     };
-    let judged = baseline::judge(&baseline, &candidate, &table, &terms).map_err(|why| {
+    let judged = baseline::judge(&baseline, &candidate, &table, &options).map_err(|why| {
         let files = format!("{} and {}", args.baseline.display(), args.result.display());
         Failure::usage(format!("{files}: {why}"))
     })?;
     Ok((judged, table))
 }
 
-fn baseline_of(path: &Path) -> Outcome<Document> {
+fn baseline_of(path: &Path) -> Outcome<Baseline> {
     match baseline::read(path)? {
-        Source::Baseline(document) => Ok(*document),
-        Source::Result(result, table) => Document::valid(&result, &table).map_err(|why| {
+        BaselineOrResult::Baseline(document) => Ok(*document),
+        BaselineOrResult::Result(result, table) => Baseline::of_valid(&result, &table).map_err(|why| {
             Failure::usage(format!("{} cannot be a baseline: {why}", path.display()))
         }),
     }
 }
 
-fn candidate_of(path: &Path) -> Outcome<(Document, Table)> {
+fn candidate_of(path: &Path) -> Outcome<(Baseline, Table)> {
     match baseline::read(path)? {
-        Source::Result(result, table) => Ok((Document::of(&result, &table), *table)),
-        Source::Baseline(_) => Err(Failure::usage(format!(
+        BaselineOrResult::Result(result, table) => Ok((Baseline::of(&result, &table), *table)),
+        BaselineOrResult::Baseline(_) => Err(Failure::usage(format!(
             "{} is a baseline, not a result: name the result.jsonl of a run, or its folder",
             path.display()
         ))),

@@ -210,7 +210,7 @@ mod tests {
             .collect();
         let (short, mut long) = (plan_of(&starter()), plan_of(&all));
         let limits = resolved(&all).limits;
-        let words: Vec<String> = limits.iter().map(|limit| limit.words()).collect();
+        let words: Vec<String> = limits.iter().map(|limit| limit.describe()).collect();
         assert_eq!(words, ["delivery_latency p(95) < 100ms"]);
         assert!(long.cases.iter().any(|case| case.stretch.is_some()));
         let transports: Vec<&str> = TRANSPORTS.iter().map(|t| t.name()).collect();

@@ -6,7 +6,7 @@
 use crate::cli::ReportArgs;
 use crate::cmd::ci;
 use crate::error::{Failure, Outcome, at};
-use crate::gate::limit::judged;
+use crate::gate::limit::summarise_and_judge;
 use crate::report::{Conclusion, FORMATS, Format, Table, find_format};
 use crate::result::RunResult;
 use crate::result::file::{self, RESULT_FILE};
@@ -60,7 +60,7 @@ pub fn render_all(
     out_dir: &Path,
     formats: &[&dyn Format],
 ) -> Outcome<Vec<PathBuf>> {
-    write_all(&judged(result), out_dir, formats)
+    write_all(&summarise_and_judge(result), out_dir, formats)
 }
 
 /// Like [`render_all`], for a table that exists already.
@@ -151,7 +151,7 @@ pub struct Report {
 /// If a file cannot be read or written; the message names it.
 pub fn report(paths: &[PathBuf], out: Option<&Path>, formats: &[&dyn Format]) -> Outcome<Report> {
     let results = read_all(paths)?;
-    let tables: Vec<Table> = results.iter().map(judged).collect();
+    let tables: Vec<Table> = results.iter().map(summarise_and_judge).collect();
     let mut written = Vec::new();
     let mut places = vec![None; tables.len()];
     if let Some(out) = out {

@@ -1,27 +1,26 @@
-//! What does not vary from run to run, compared between two sides over all of their runs.
+//! The figures that do not vary from run to run, compared between two sides over all of their runs.
 //!
-//! Separate from [`baseline`], which compares two runs. A figure that is not even
-//! the same in A's own runs tells nothing of B.
+//! [`baseline`] compares two runs. A figure that differs between A's own runs says nothing about B.
 
 use crate::gate::baseline;
-use crate::gate::baseline::Recorded;
+use crate::gate::baseline::ComparableRun;
 use crate::report::finding::{Decision, Finding, Kind, Subject};
 use std::collections::BTreeSet;
 
-/// A figure by its rule and its name.
-type Key = (Kind, Subject);
+/// A figure, by its rule and its name.
+type FigureKey = (Kind, Subject);
 
-/// Compares both sides' runs as they come.
+/// The runs of both sides, compared as they are added.
 #[derive(Debug, Clone)]
-pub(crate) struct Invariants<R = Recorded> {
-    /// Holds the second against the first.
+pub(crate) struct Invariants<R = ComparableRun> {
+    /// Compares the second with the first.
     compare: fn(&R, &R) -> Vec<Finding>,
-    /// A's runs: every other one is held against the first.
+    /// A's runs, of which the first is the reference.
     a: Vec<R>,
     /// B's runs.
     b: Vec<R>,
-    /// What differs between A's own runs.
-    varying: BTreeSet<Key>,
+    /// Figures that differ between A's own runs.
+    varying: BTreeSet<FigureKey>,
 }
 
 impl Default for Invariants {
@@ -31,15 +30,15 @@ impl Default for Invariants {
 }
 
 impl<R> Invariants<R> {
-    /// Compares by this function; nothing has run yet.
+    /// Compares runs by this function.
     fn by(compare: fn(&R, &R) -> Vec<Finding>) -> Invariants<R> {
         Invariants { compare, a: Vec::new(), b: Vec::new(), varying: BTreeSet::new() }
     }
 
-    /// Takes in a run of A.
+    /// Adds a run of A.
     pub(crate) fn add_a(&mut self, run: R) {
         if let Some(reference) = self.a.first() {
-            // What is less in one direction is more in the other.
+            // Less fails in one direction at most, so both are compared.
             let compare = self.compare;
             let both = compare(reference, &run).into_iter().chain(compare(&run, reference));
             self.varying.extend(both.filter(|f| f.decision == Decision::Fail).map(key));
@@ -47,18 +46,18 @@ impl<R> Invariants<R> {
         self.a.push(run);
     }
 
-    /// Takes in a run of B.
+    /// Adds a run of B.
     pub(crate) fn add_b(&mut self, run: R) {
         self.b.push(run);
     }
 
-    /// What was found so far: of each figure the gravest.
+    /// Returns the gravest finding so far for each figure.
     pub(crate) fn findings(&self) -> Vec<Finding> {
         let Some(reference) = self.a.first() else { return Vec::new() };
         let mut worst: Vec<Finding> = Vec::new();
         for run in &self.b {
             for finding in (self.compare)(reference, run) {
-                let finding = self.weighed(finding, run);
+                let finding = self.excuse_varying(finding, run);
                 let same =
                     |f: &&mut Finding| f.kind == finding.kind && f.subject == finding.subject;
                 match worst.iter_mut().find(same) {
@@ -74,14 +73,15 @@ impl<R> Invariants<R> {
         worst
     }
 
-    /// True where B differs in what is the same in all of A's runs, or is worse than each of them.
+    /// True if B differs in a figure that is the same in all of A's runs, or is worse than each of
+    /// them.
     pub(crate) fn differs(&self) -> bool {
         self.findings().iter().any(|f| f.decision == Decision::Fail)
     }
 
-    /// A failure that A's own runs have too tells nothing of B: what is to be equal and is not even
-    /// in A, and what may not be more and is no more than in one of A's runs.
-    fn weighed(&self, mut finding: Finding, run: &R) -> Finding {
+    /// Excuses a failure that says nothing about B: of a figure that should be equal and varies in A,
+    /// or of one that may not grow and is not above that of one of A's runs.
+    fn excuse_varying(&self, mut finding: Finding, run: &R) -> Finding {
         if finding.decision != Decision::Fail || !self.varying.contains(&key(finding.clone())) {
             return finding;
         }
@@ -98,7 +98,7 @@ impl<R> Invariants<R> {
     }
 }
 
-fn key(finding: Finding) -> Key {
+fn key(finding: Finding) -> FigureKey {
     (finding.kind, finding.subject)
 }
 
@@ -125,37 +125,37 @@ mod tests {
         vec![one(0), one(1)]
     }
 
-    fn decisions(same: &Invariants<[u64; 2]>) -> Vec<Decision> {
-        same.findings().iter().map(|f| f.decision).collect()
+    fn decisions(invariants: &Invariants<[u64; 2]>) -> Vec<Decision> {
+        invariants.findings().iter().map(|f| f.decision).collect()
     }
 
     #[test]
     fn one_run_of_b_that_differs_is_enough() {
-        let mut same = Invariants::by(compare);
-        same.add_b([1, 5]);
-        assert!(same.findings().is_empty(), "nothing to compare with");
+        let mut invariants = Invariants::by(compare);
+        invariants.add_b([1, 5]);
+        assert!(invariants.findings().is_empty(), "nothing to compare with");
         for b in [[1, 5], [2, 5], [1, 5]] {
-            same.add_a([1, 5]);
-            same.add_b(b);
+            invariants.add_a([1, 5]);
+            invariants.add_b(b);
         }
-        assert_eq!(decisions(&same), [Decision::Fail, Decision::Pass]);
-        assert!(same.differs());
-        let found = same.findings();
+        assert_eq!(decisions(&invariants), [Decision::Fail, Decision::Pass]);
+        assert!(invariants.differs());
+        let found = invariants.findings();
         assert_eq!((&found[0].value, found[0].samples), (&Figure::count(2), 40));
     }
 
     /// Whichever of A's runs is the first.
     #[test]
-    fn what_differs_between_as_own_runs_tells_nothing() {
+    fn a_difference_between_runs_of_a_decides_nothing() {
         for runs in [[[1, 5], [2, 5]], [[2, 5], [1, 5]]] {
-            let mut same = Invariants::by(compare);
-            runs.into_iter().for_each(|run| same.add_a(run));
-            same.add_b([2, 5]);
-            assert_ne!(decisions(&same)[0], Decision::Fail);
-            assert!(!same.differs());
+            let mut invariants = Invariants::by(compare);
+            runs.into_iter().for_each(|run| invariants.add_a(run));
+            invariants.add_b([2, 5]);
+            assert_ne!(decisions(&invariants)[0], Decision::Fail);
+            assert!(!invariants.differs());
             // One stray loss of A's does not hide what is more than in any of its runs.
-            same.add_b([3, 5]);
-            assert_eq!(decisions(&same), [Decision::Fail, Decision::Pass]);
+            invariants.add_b([3, 5]);
+            assert_eq!(decisions(&invariants), [Decision::Fail, Decision::Pass]);
         }
     }
 }

@@ -1,18 +1,20 @@
-//! Verdicts: limits of a scenario, comparison with a baseline, comparison of paired runs.
+//! Judgements: limits of a scenario, comparison with a baseline, comparison of pairs of runs.
 //!
-//! Separate from `report`, which derives a run's figures and shows what is found here, and from
-//! everything that runs: a gate works on files of another machine and another year.
+//! A gate works on files, also of another machine or an older version. `report` derives a run's
+//! figures and shows what is found here.
 //!
 //! | file | what | how |
 //! |---|---|---|
 //! | `limit` | a scenario's `[[limit]]` | a figure against a bound with a unit |
 //! | `baseline` | a result against a baseline file | counts exactly, segments by arithmetic |
 //! | `paired` | B against A over pairs of runs | the signed-rank test of `signed_rank` |
-//! | `pairs` `same` `worth` | what of these runs is judged, and whether a run counts | by name, by `baseline`, by its checks |
-//! | `noise` | A against A | what this machine can tell |
+//! | `pairs` | the metrics of pairs of runs that vary | columns of `summary.csv`, each with its margin |
+//! | `invariants` | the figures of pairs of runs that do not vary | by `baseline` |
+//! | `run_validity` | whether a run may be used in a comparison | by its checks |
+//! | `noise` | A against A | the changes that this machine can show |
 //!
-//! Three rules hold for all of them: a figure without samples never passes, a figure that cannot
-//! be compared says why, and the run is the sample, never the request.
+//! Three rules hold for all of them: a figure without samples never passes, a figure that cannot be
+//! compared has a reason, and the sample is the run, never the request.
 
 pub(crate) mod baseline;
 pub(crate) mod invariants;

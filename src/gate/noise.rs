@@ -1,16 +1,15 @@
-//! A against A: how much a machine's figures vary where nothing changed, and what it can tell.
-//!
-//! Separate from [`paired`](crate::gate::paired), which decides: here nothing passes or fails.
+//! A against A: how much a machine's figures vary if nothing changed, and which changes it can show.
+//! Nothing passes or fails here.
 
-use crate::gate::paired::{Order, Rules, Sampled, Verdicts};
+use crate::gate::paired::{PairOrder, PairedMetric, Rules, Verdicts};
 use crate::gate::signed_rank::{detectable, median};
 use crate::report::Figure;
-use crate::report::finding::{Decision, Subject};
+use crate::report::finding::{Decision, Finding, Subject};
 
-/// More pairs than this are no help to anybody.
+/// The most pairs that are considered.
 const MOST_PAIRS: u32 = 1000;
 
-/// What one metric's pairs say of the machine.
+/// The noise of one metric on this machine.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Noise {
     /// Which figure.
@@ -21,29 +20,29 @@ pub(crate) struct Noise {
     pub median: Figure,
     /// The standard deviation of the pairs' log ratios: 0.01 is about 1 %.
     pub sigma: Figure,
-    /// How much more the last run has than the first one, by the line through the logarithms of
-    /// all: 0.05 is 5 %.
+    /// The relative change from the first run to the last, by the line through the logarithms of all:
+    /// 0.05 is 5 %.
     pub drift: Figure,
-    /// The smallest change that would be seen, at each look of the rules.
+    /// The smallest change that is shown at each look of the rules.
     pub detectable: Vec<(u32, Figure)>,
     /// The change that is tolerated.
     pub margin: f64,
-    /// Pairs from which on a change of the margin would be seen; absent where more than a thousand
-    /// were needed.
+    /// Pairs that are needed to show a change of the margin; absent if they are more than a
+    /// thousand.
     pub needed: Figure,
-    /// True where the test says that A differs from A.
+    /// True if the test finds a difference between A and A.
     pub false_alarm: bool,
 }
 
-/// What pairs of runs of the same thing say; `orders` are the orders in which they ran.
-pub(crate) fn noise(
-    metrics: &[Sampled],
+/// Returns the noise of each metric in pairs of runs of the same target. `orders` are the orders in
+/// which they ran.
+pub(crate) fn measure(
+    metrics: &[PairedMetric],
     verdicts: &Verdicts,
-    orders: &[Order],
+    orders: &[PairOrder],
     rules: &Rules,
 ) -> Vec<Noise> {
-    let judged = metrics.iter().zip(&verdicts.findings);
-    let of = |(metric, finding): (&Sampled, &crate::report::finding::Finding)| {
+    let of = |(metric, finding): (&PairedMetric, &Finding)| {
         let none = || Figure::absent("fewer than two pairs have a ratio");
         let sigma = finding.effect.map(|e| e.noise);
         let seen = |pairs| sigma.and_then(|s| detectable(s, pairs, rules.alpha, rules.power));
@@ -67,20 +66,20 @@ pub(crate) fn noise(
             false_alarm: finding.decision == Decision::Fail,
         }
     };
-    judged.map(of).collect()
+    metrics.iter().zip(&verdicts.findings).map(of).collect()
 }
 
-/// The figures of all runs in the order in which they ran.
-fn in_time(metric: &Sampled, orders: &[Order]) -> Vec<f64> {
-    let turned = |((a, b), order): (&(Figure, Figure), &Order)| match order {
-        Order::Ab => [a.value(), b.value()],
-        Order::Ba => [b.value(), a.value()],
+/// Returns the figures of all runs in the order in which they ran.
+fn in_time(metric: &PairedMetric, orders: &[PairOrder]) -> Vec<f64> {
+    let in_order = |((a, b), order): (&(Figure, Figure), &PairOrder)| match order {
+        PairOrder::Ab => [a.value(), b.value()],
+        PairOrder::Ba => [b.value(), a.value()],
     };
-    metric.pairs.iter().zip(orders).flat_map(turned).flatten().collect()
+    metric.pairs.iter().zip(orders).flat_map(in_order).flatten().collect()
 }
 
-/// The relative change from the first value to the last, on the line of least squares through the
-/// logarithms; `None` of fewer than two values above zero.
+/// Returns the relative change from the first value to the last, by least squares through the
+/// logarithms; `None` for fewer than two values above zero.
 fn drift(values: &[f64]) -> Option<f64> {
     let logs: Vec<f64> = values.iter().filter(|v| **v > 0.0).map(|v| v.ln()).collect();
     let n = logs.len() as f64;
@@ -99,8 +98,8 @@ mod tests {
     use super::*;
     use crate::gate::paired::judge;
 
-    fn sampled(values: &[(f64, f64)]) -> Sampled {
-        Sampled {
+    fn sampled(values: &[(f64, f64)]) -> PairedMetric {
+        PairedMetric {
             subject: Subject {
                 series: "s".to_owned(),
                 clients: Some(1),
@@ -114,9 +113,9 @@ mod tests {
 
     fn of(values: &[(f64, f64)]) -> Noise {
         let (metrics, rules) = ([sampled(values)], Rules::default());
-        let orders = vec![Order::Ab; values.len()];
+        let orders = vec![PairOrder::Ab; values.len()];
         let verdicts = judge(&metrics, &rules);
-        noise(&metrics, &verdicts, &orders, &rules).remove(0)
+        measure(&metrics, &verdicts, &orders, &rules).remove(0)
     }
 
     #[test]
@@ -133,12 +132,12 @@ mod tests {
     #[test]
     fn runs_are_put_into_the_order_of_time() {
         let metric = sampled(&[(1.0, 2.0), (4.0, 3.0)]);
-        assert_eq!(in_time(&metric, &[Order::Ab, Order::Ba]), [1.0, 2.0, 3.0, 4.0]);
+        assert_eq!(in_time(&metric, &[PairOrder::Ab, PairOrder::Ba]), [1.0, 2.0, 3.0, 4.0]);
     }
 
     /// σ of ±1 % alternating is known in closed form, and so is the change seen.
     #[test]
-    fn noise_says_what_can_be_told() {
+    fn noise_and_the_change_that_it_shows() {
         let x = 0.01_f64;
         let values: Vec<(f64, f64)> =
             (0..10).map(|i| (10.0, 10.0 * if i % 2 == 0 { x } else { -x }.exp())).collect();
@@ -158,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_noisy_machine_needs_more_and_one_pair_tells_nothing() {
+    fn a_noisy_machine_needs_more_pairs_and_one_pair_shows_nothing() {
         let values: Vec<(f64, f64)> =
             (0..10).map(|i| (10.0, 10.0 * if i % 2 == 0 { 0.1_f64 } else { -0.1 }.exp())).collect();
         let needed = of(&values).needed.value().expect("fewer than a thousand");

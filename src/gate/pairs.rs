@@ -1,11 +1,8 @@
-//! From pairs of runs to the figures that vary from run to run: which of them a comparison judges,
-//! and how much of a change it tolerates.
-//!
-//! Separate from [`paired`](crate::gate::paired), which judges samples and knows no run, and from
-//! [`same`](crate::gate::invariants), which compares what does not vary.
+//! The metrics of pairs of runs that vary from run to run: which of them a comparison judges, and the
+//! change that it tolerates. [`paired`](crate::gate::paired) judges them.
 
 use crate::config::nearest;
-use crate::gate::paired::Sampled;
+use crate::gate::paired::PairedMetric;
 use crate::report::Figure;
 use crate::report::finding::Subject;
 use crate::report::metrics::{Cell, Column, columns};
@@ -13,28 +10,28 @@ use crate::report::table::{Row, Table};
 use crate::units::thousands;
 use std::collections::BTreeMap;
 
-/// When a metric is judged.
+/// When a metric is evaluated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum When {
-    /// Where it is the latency that a client of the transport has.
+enum WhenCompared {
+    /// If it is the latency that a client of the transport observes.
     Headline,
     /// Always.
     Always,
-    /// Where both sides bring a driver of their own.
+    /// If both sides have a driver of their own.
     OwnDriver,
 }
 
-/// What is judged: columns of `summary.csv`, each with the change that is tolerated where nobody
-/// says another. A percentile far out varies more than a median.
-const METRICS: [(&str, f64, When); 8] = [
-    ("delivery_latency_us_p50", 0.05, When::Headline),
-    ("delivery_latency_us_p99", 0.10, When::Headline),
-    ("response_latency_us_p50", 0.05, When::Headline),
-    ("response_latency_us_p99", 0.10, When::Headline),
-    ("server_cpu_us_per_message", 0.05, When::Always),
-    ("server_resident_bytes_per_client", 0.05, When::Always),
-    ("driver_cpu_us_per_message", 0.05, When::OwnDriver),
-    ("driver_resident_bytes_per_client", 0.05, When::OwnDriver),
+/// The metrics: columns of `summary.csv`, each with the default of the change that is tolerated. A
+/// high percentile varies more than a median.
+const METRICS: [(&str, f64, WhenCompared); 8] = [
+    ("delivery_latency_us_p50", 0.05, WhenCompared::Headline),
+    ("delivery_latency_us_p99", 0.10, WhenCompared::Headline),
+    ("response_latency_us_p50", 0.05, WhenCompared::Headline),
+    ("response_latency_us_p99", 0.10, WhenCompared::Headline),
+    ("server_cpu_us_per_message", 0.05, WhenCompared::Always),
+    ("server_resident_bytes_per_client", 0.05, WhenCompared::Always),
+    ("driver_cpu_us_per_message", 0.05, WhenCompared::OwnDriver),
+    ("driver_resident_bytes_per_client", 0.05, WhenCompared::OwnDriver),
 ];
 /// The largest change that can be tolerated: tenfold.
 const MOST_MARGIN: f64 = 9.0;
@@ -44,7 +41,7 @@ const MOST_MARGIN: f64 = 9.0;
 pub(crate) struct Margins(BTreeMap<String, f64>);
 
 impl Margins {
-    /// Reads what the user tolerates, `METRIC=10%` each; the last one of a metric holds.
+    /// Reads `METRIC=10%` each; the last one of a metric holds.
     ///
     /// # Errors
     /// A sentence with what is wrong and what would be right.
@@ -56,7 +53,7 @@ impl Margins {
         }
         Ok(margins)
     }
-    /// The change of a metric that is tolerated: 0.05 is 5 % more.
+    /// Returns the change of a metric that is tolerated: 0.05 is 5 % more.
     fn of(&self, metric: &str, default: f64) -> f64 {
         self.0.get(metric).copied().unwrap_or(default)
     }
@@ -74,7 +71,7 @@ fn margin(text: &str) -> Result<(String, f64), String> {
             Some(near) => format!(", did you mean {near:?}?"),
             None => format!("; it is one of {}", names.join(", ")),
         };
-        return Err(format!("{metric:?} is none of the metrics that vary{hint}"));
+        return Err(format!("{metric:?} is not a metric with a margin{hint}"));
     }
     let Some(number) = share.trim().strip_suffix('%') else {
         return Err(format!("{share:?} has no unit; {example}"));
@@ -85,36 +82,41 @@ fn margin(text: &str) -> Result<(String, f64), String> {
     }
 }
 
-/// The samples of a comparison and what is left out of it.
+/// The metrics of a comparison.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Samples {
-    /// A metric of a series at a client count each.
-    pub metrics: Vec<Sampled>,
+pub(crate) struct VaryingMetrics {
+    /// A metric for each series and client count.
+    pub metrics: Vec<PairedMetric>,
     /// A sentence for each metric that no run of either side has, with the reason.
     pub left_out: Vec<String>,
 }
 
-/// The figures of pairs of runs, A's and B's, in their order. `own_drivers` says that each side
-/// brings its own driver, which is then judged too.
-pub(crate) fn samples(pairs: &[(&Table, &Table)], margins: &Margins, own_drivers: bool) -> Samples {
-    let mut samples = Samples::default();
-    let Some((first, _)) = pairs.first() else { return samples };
+/// Collects the metrics of pairs of runs, A's and B's. If each side has its own driver
+/// (`own_drivers`), that is evaluated too.
+pub(crate) fn collect(
+    pairs: &[(&Table, &Table)],
+    margins: &Margins,
+    own_drivers: bool,
+) -> VaryingMetrics {
+    let mut collected = VaryingMetrics::default();
+    let Some((first, _)) = pairs.first() else { return collected };
     let columns = columns();
     let mut absent: BTreeMap<(usize, String), Vec<String>> = BTreeMap::new();
     for row in &first.rows {
         for (place, (metric, default, when)) in METRICS.into_iter().enumerate() {
-            let judged = match when {
-                When::Headline => metric.starts_with(headline(pairs, row)),
-                When::Always => true,
-                When::OwnDriver => own_drivers,
+            let is_compared = match when {
+                WhenCompared::Headline => metric.starts_with(headline(pairs, row)),
+                WhenCompared::Always => true,
+                WhenCompared::OwnDriver => own_drivers,
             };
-            let Some(column) = columns.iter().find(|c| c.name == metric).filter(|_| judged) else {
+            let Some(column) = columns.iter().find(|c| c.name == metric).filter(|_| is_compared)
+            else {
                 continue;
             };
             let figures: Vec<_> = figures(pairs, row, column);
-            match nowhere(&figures) {
+            match missing_everywhere(&figures) {
                 Some(why) => absent.entry((place, why)).or_default().push(row.label()),
-                None => samples.metrics.push(Sampled {
+                None => collected.metrics.push(PairedMetric {
                     subject: Subject {
                         series: row.series.clone(),
                         clients: Some(row.clients),
@@ -127,8 +129,8 @@ pub(crate) fn samples(pairs: &[(&Table, &Table)], margins: &Margins, own_drivers
             }
         }
     }
-    samples.left_out = absent.into_iter().map(left_out).collect();
-    samples
+    collected.left_out = absent.into_iter().map(left_out).collect();
+    collected
 }
 
 fn left_out(((place, why), rows): ((usize, String), Vec<String>)) -> String {
@@ -140,17 +142,18 @@ fn left_out(((place, why), rows): ((usize, String), Vec<String>)) -> String {
     format!("{metric} is left out for {rows}, no run of either side has it: {why}")
 }
 
-/// The latency that a client has: of what it asks for, or of what it is sent; the other one where
-/// no run knows it.
+/// Returns the latency that a client observes: of its requests, or of what is pushed to it. If no
+/// run has that one, the other.
 fn headline(pairs: &[(&Table, &Table)], row: &Row) -> &'static str {
-    let (own, other) = match row.paced {
-        true => ("response_latency", "delivery_latency"),
-        false => ("delivery_latency", "response_latency"),
+    let (own, other) = if row.paced {
+        ("response_latency", "delivery_latency")
+    } else {
+        ("delivery_latency", "response_latency")
     };
     let columns = columns();
     let known = |latency: &str| {
         let column = columns.iter().find(|c| c.name == format!("{latency}_us_p50"));
-        column.is_some_and(|column| nowhere(&figures(pairs, row, column)).is_none())
+        column.is_some_and(|column| missing_everywhere(&figures(pairs, row, column)).is_none())
     };
     if !known(own) && known(other) { other } else { own }
 }
@@ -167,8 +170,8 @@ fn figures(pairs: &[(&Table, &Table)], row: &Row, column: &Column) -> Vec<(Figur
     pairs.iter().map(|(a, b)| (of(a), of(b))).collect()
 }
 
-/// Why no run of either side has a figure, where none has.
-fn nowhere(figures: &[(Figure, Figure)]) -> Option<String> {
+/// Says why no run of either side has a figure; `None` if one has.
+fn missing_everywhere(figures: &[(Figure, Figure)]) -> Option<String> {
     let mut all = figures.iter().flat_map(|(a, b)| [a, b]);
     let why = figures.first()?.0.reason()?.to_owned();
     all.all(|figure| figure.value().is_none()).then_some(why)
@@ -187,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn margins_are_read_and_faults_of_them_told() {
+    fn margins_are_read_or_refused_with_a_reason() {
         let read = |text: &str| margin(text);
         let cpu = "server_cpu_us_per_message";
         assert_eq!(read("server_cpu_us_per_message=12.5%"), Ok((cpu.to_owned(), 0.125)));
@@ -215,7 +218,7 @@ mod tests {
         let (known, absent) = (Figure::count(1), Figure::absent("gone"));
         let all = |f: &[&Figure]| {
             let pairs: Vec<_> = f.chunks(2).map(|c| (c[0].clone(), c[1].clone())).collect();
-            nowhere(&pairs)
+            missing_everywhere(&pairs)
         };
         assert_eq!(all(&[&absent, &absent, &absent, &absent]).as_deref(), Some("gone"));
         assert_eq!(all(&[&absent, &absent, &absent, &known]), None);

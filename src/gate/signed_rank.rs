@@ -1,19 +1,19 @@
 //! Wilcoxon's signed-rank test, its interval and its estimate, exactly: pure arithmetic.
 //!
-//! Separate from [`paired`](crate::gate::paired), which knows what a run, a margin and a decision are.
-//! Here are differences `x_1 … x_K`, one a pair, and the question whether they lie above zero.
+//! The input is differences `x_1 … x_K`, one for each pair. The question is whether they lie above
+//! zero. [`paired`](crate::gate::paired) decides by the answer.
 //!
 //! Everything comes from the `M = K(K+1)/2` Walsh averages `(x_i + x_j)/2`, `i ≤ j`. Without ties
 //! the number of them above zero is Wilcoxon's sum of the ranks of the positive differences. Their
 //! median is the Hodges–Lehmann estimate, and the k-th from either end are the bounds of the
-//! interval that belongs to the test: the lower bound is above zero exactly where the test
+//! interval that belongs to the test: the lower bound is above zero exactly if the test
 //! rejects.
 //!
 //! **Zeros and ties count against rejecting.** A Walsh average of exactly zero counts as one that
-//! is not above zero, where the textbooks drop it or count a half. Splitting ties by a coin would
-//! give the law below exactly, and counting all of them as not above zero never makes the p-value
-//! less: so the test keeps its level for every symmetric law of the differences, lattices
-//! included.
+//! is not above zero; textbooks drop it or count a half. Splitting ties by a coin would give the
+//! distribution below exactly, and counting all of them as not above zero never makes the p-value
+//! smaller. So the test keeps its level for every symmetric distribution of the differences,
+//! lattices included.
 //!
 //! Sources: Wilcoxon, *Biometrics Bulletin* 1 (1945) 80; Hodges and Lehmann, *Annals of
 //! Mathematical Statistics* 34 (1963) 598; Hollander, Wolfe and Chicken, *Nonparametric
@@ -22,8 +22,8 @@
 use distrs::StudentsT;
 use std::f64::consts::PI;
 
-/// The null law of the signed-rank sum T of so many pairs: each of the ranks 1 to K counts or does
-/// not, by a fair coin.
+/// The null distribution of the signed-rank sum T: each of the ranks 1 to K counts or not, by a fair
+/// coin.
 ///
 /// By `c_k[t] = c_{k−1}[t] + c_{k−1}[t−k]` over `2^K`, halved at each step: exact to the last bit up
 /// to 53 pairs, and within a relative 2⁻⁴⁵ up to a hundred; no number of pairs overflows.
@@ -34,7 +34,7 @@ pub(crate) struct NullDistribution {
 }
 
 impl NullDistribution {
-    /// The law of `pairs` pairs. Takes of the order of `pairs`³ steps.
+    /// Computes the distribution for `pairs` pairs, in the order of `pairs`³ steps.
     pub(crate) fn of(pairs: u32) -> NullDistribution {
         let pairs = pairs as usize;
         let mut chance = Vec::with_capacity(walsh_averages(pairs) + 1);
@@ -58,16 +58,16 @@ impl NullDistribution {
     pub(crate) fn at_most(&self, t: usize) -> f64 {
         self.at_most.get(t).copied().unwrap_or(1.0)
     }
-    /// How many t have P(T ≤ t) ≤ `alpha`: the test at this level rejects where fewer Walsh averages
-    /// than this are at or below zero. Zero where so few pairs can never reject.
+    /// Counts the t with P(T ≤ t) ≤ `alpha`: the test at this level rejects if fewer Walsh averages
+    /// than this are at or below zero. Zero if so few pairs can never reject.
     pub(crate) fn critical_count(&self, alpha: f64) -> usize {
         self.at_most.partition_point(|&p| p <= alpha)
     }
 }
 
-/// The smallest p-value that so many pairs can give: 2^−K.
+/// Returns the smallest p-value that so many pairs can give: 2^−K.
 pub(crate) fn smallest_p(pairs: u32) -> f64 {
-    // Beyond 1,074 the power is zero: an exponent that fits is all the same.
+    // Beyond 1,074 the power is zero.
     0.5_f64.powi(pairs.min(2_000) as i32)
 }
 
@@ -79,11 +79,11 @@ fn walsh_averages(pairs: usize) -> usize {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Walsh {
     averages: Vec<f64>,
-    law: NullDistribution,
+    distribution: NullDistribution,
 }
 
 impl Walsh {
-    /// Of the differences of all pairs; `None` where there are none, or one is not finite.
+    /// `None` without differences, or if one is not finite.
     pub fn of(differences: &[f64]) -> Option<Walsh> {
         if differences.is_empty() || differences.iter().any(|x| !x.is_finite()) {
             return None;
@@ -94,7 +94,7 @@ impl Walsh {
             averages.extend(differences[i..].iter().map(|b| a / 2.0 + b / 2.0));
         }
         averages.sort_unstable_by(f64::total_cmp);
-        Some(Walsh { averages, law: NullDistribution::of(pairs) })
+        Some(Walsh { averages, distribution: NullDistribution::of(pairs) })
     }
     /// The averages in ascending order, K(K+1)/2 of them.
     pub fn averages(&self) -> &[f64] {
@@ -107,15 +107,14 @@ impl Walsh {
     /// The exact one-sided p-value against the differences lying above zero: the chance of so few
     /// averages, or fewer, at or below zero.
     pub fn p_value(&self) -> f64 {
-        self.law.at_most(self.averages.partition_point(|&w| w <= 0.0))
+        self.distribution.at_most(self.averages.partition_point(|&w| w <= 0.0))
     }
     /// The lower and the upper bound of the shift, **each** at the level `alpha`: the interval
-    /// between them covers the truth with 1 − 2·`alpha`. `None` where there are too few pairs for
-    /// a bound at this level. The lower bound is above zero exactly where
-    /// [`p_value`](Walsh::p_value) is at most `alpha`.
+    /// between them covers the truth with 1 − 2·`alpha`. `None` with too few pairs for a bound at
+    /// this level. The lower bound is above zero exactly if [`p_value`](Walsh::p_value) is at most `alpha`.
     pub fn bounds(&self, alpha: f64) -> Option<(f64, f64)> {
         let last = self.averages.len();
-        match self.law.critical_count(alpha) {
+        match self.distribution.critical_count(alpha) {
             k if k == 0 || k > last => None,
             k => Some((self.averages[k - 1], self.averages[last - k])),
         }
@@ -160,15 +159,15 @@ pub fn student_quantile(p: f64, freedom: u32) -> f64 {
     }
 }
 
-/// The smallest relative change that the test at the level `alpha` shows with the chance `power`,
-/// where the pairs' log ratios have the deviation `noise`: `exp((t_{1−α} + t_power)·σ·√(π/(3K))) − 1`,
-/// by the test's efficiency of 3/π against the mean of normal noise. `None` where so few pairs
-/// show nothing at this level, and where the arithmetic has no finite result.
+/// Returns the smallest relative change that the test at the level `alpha` shows with the chance
+/// `power`, if the pairs' log ratios have the deviation `noise`: `exp((t_{1−α} + t_power)·σ·√(π/(3K))) − 1`,
+/// by the test's efficiency of 3/π against the mean of normal noise. `None` if so few pairs
+/// show nothing at this level, or the result is not finite.
 ///
-/// With the normal's quantiles, as the formula of large samples has them, ten pairs would be told a
-/// change that they show in 57 of 100 cases and not in 80. Student's, with a degree of freedom
-/// less than there are pairs, are right within 3 of 100 from ten pairs on. It knows nothing of a
-/// margin or of Holm's correction.
+/// With quantiles of the normal distribution, as for large samples, the result for ten pairs would
+/// be a change that they show in 57 of 100 cases and not in 80. Student's, with a degree of freedom
+/// less than there are pairs, are right within 3 of 100 from ten pairs on. Margins and
+/// Holm's correction are not considered.
 pub fn detectable(noise: f64, pairs: u32, alpha: f64, power: f64) -> Option<f64> {
     if alpha.is_nan() || pairs < 2 || smallest_p(pairs) > alpha {
         return None;
@@ -196,8 +195,8 @@ mod tests {
     #[test]
     fn critical_counts_are_the_published_ones() {
         for (pairs, counts) in CRITICAL {
-            let law = NullDistribution::of(pairs);
-            assert_eq!([0.05, 0.01, 0.005].map(|alpha| law.critical_count(alpha)), counts);
+            let distribution = NullDistribution::of(pairs);
+            assert_eq!([0.05, 0.01, 0.005].map(|alpha| distribution.critical_count(alpha)), counts);
         }
         // Seven pairs cannot reach 0.005: 1/128. None reach no level at all.
         assert_eq!(NullDistribution::of(7).critical_count(0.005), 0);
@@ -206,9 +205,9 @@ mod tests {
     }
 
     #[test]
-    fn the_law_is_that_of_all_sign_vectors() {
+    fn the_distribution_is_that_of_all_sign_vectors() {
         for pairs in 0..=14_u32 {
-            let law = NullDistribution::of(pairs);
+            let distribution = NullDistribution::of(pairs);
             let mut count = vec![0_u64; walsh_averages(pairs as usize) + 1];
             for signs in 0_u32..1 << pairs {
                 let sum: u32 = (0..pairs).filter(|i| signs >> i & 1 == 1).map(|i| i + 1).sum();
@@ -217,13 +216,17 @@ mod tests {
             let mut sum = 0;
             for (t, count) in count.into_iter().enumerate() {
                 sum += count;
-                assert_eq!(law.at_most(t), sum as f64 / f64::from(1_u32 << pairs), "{pairs} {t}");
+                assert_eq!(
+                    distribution.at_most(t),
+                    sum as f64 / f64::from(1_u32 << pairs),
+                    "{pairs} {t}"
+                );
             }
         }
     }
 
     #[test]
-    fn the_law_is_the_recurrence_in_whole_numbers() {
+    fn the_distribution_is_the_recurrence_in_whole_numbers() {
         let mut counts = vec![1_u128];
         for rank in 1..=100_usize {
             let before = counts.clone();
@@ -232,13 +235,13 @@ mod tests {
                 // In place of the sum without this rank stands that with it.
                 counts[t + rank] += count;
             }
-            let law = NullDistribution::of(rank as u32);
+            let distribution = NullDistribution::of(rank as u32);
             let mut sum = 0_u128;
             for (t, count) in counts.iter().enumerate() {
                 sum += count;
                 let exact = sum as f64 / 2_f64.powi(rank as i32);
                 let within = if rank <= 53 { 0.0 } else { exact / 2_f64.powi(45) };
-                assert!((law.at_most(t) - exact).abs() <= within, "{rank} {t}");
+                assert!((distribution.at_most(t) - exact).abs() <= within, "{rank} {t}");
             }
         }
     }

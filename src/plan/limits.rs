@@ -4,7 +4,7 @@
 //! not a part of the plan.
 
 use crate::config::{Diagnostic, Fields, Key, Location, SourceText, nearest};
-use crate::gate::limit::{Limit, Part, Rule};
+use crate::gate::limit::{ErrorPlace, Limit, Rule};
 use crate::plan::keys;
 use crate::plan::resolve::{Clients, join_counts};
 use crate::scenario;
@@ -41,7 +41,7 @@ pub(super) fn read(
             warnings.push(format!(
                 "limit \"{}\" is for {} clients, and --set clients leaves them out: it is not \
                  checked for them",
-                limit.words(),
+                limit.describe(),
                 join_counts(&dropped)
             ));
             // Without a count it would be for all of them.
@@ -116,9 +116,11 @@ fn read_rule(
         Ok(rule) => rule,
         Err(refused) => {
             for one in refused {
-                let (key, location): (&Key, Location) = match one.part {
-                    Part::Metric => (&keys::LIMIT_METRIC, fields.location(&keys::LIMIT_METRIC)),
-                    Part::Condition(span) => (&keys::CONDITION, within(span)),
+                let (key, location): (&Key, Location) = match one.place {
+                    ErrorPlace::Metric => {
+                        (&keys::LIMIT_METRIC, fields.location(&keys::LIMIT_METRIC))
+                    }
+                    ErrorPlace::Condition(span) => (&keys::CONDITION, within(span)),
                 };
                 fields.report_at(key, location, one.message);
             }
@@ -156,5 +158,5 @@ fn warn_of_abort(limit: &Limit, rule: &Rule, duration_ns: u64) -> Option<String>
     } else {
         return None;
     };
-    Some(format!("limit \"{}\" with abort_on_fail {when}", limit.words()))
+    Some(format!("limit \"{}\" with abort_on_fail {when}", limit.describe()))
 }

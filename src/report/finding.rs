@@ -84,6 +84,13 @@ pub struct Subject {
     pub metric: String,
 }
 
+impl Subject {
+    /// The run as a whole.
+    pub fn run(metric: impl Into<String>) -> Subject {
+        Subject { series: String::new(), clients: None, metric: metric.into() }
+    }
+}
+
 /// How much more B is than A, by the pairs of runs. Changes are relative: 0.05 is 5 % more.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Effect {
@@ -133,6 +140,25 @@ pub struct Finding {
     pub text: String,
     /// Further lines: the differing bytes of a head, the command that would settle it.
     pub details: Vec<String>,
+}
+
+impl Finding {
+    /// A finding that decides nothing yet: without a value, a bound or samples.
+    pub fn new(kind: Kind, subject: Subject) -> Finding {
+        Finding {
+            kind,
+            subject,
+            decision: Decision::NotComparable,
+            unit: "-".to_owned(),
+            value: Figure::absent("not compared"),
+            baseline: None,
+            bound: String::new(),
+            effect: None,
+            samples: 0,
+            text: String::new(),
+            details: Vec::new(),
+        }
+    }
 }
 
 /// One side of a comparison.

@@ -1,7 +1,7 @@
 //! Limits held against the sample: every figure is known, and so is every decision.
 
 use super::sample::{POLLING, SECONDS, WEBSOCKET, complete, planned};
-use wsbench::internals::gate::limit::{Limit, Watch, judged, written};
+use wsbench::internals::gate::limit::{Limit, LimitWatch, limits_to_json, summarise_and_judge};
 use wsbench::internals::report::Table;
 use wsbench::internals::report::finding::{Decision, Finding, limits};
 use wsbench::internals::result::{End, RunResult};
@@ -12,7 +12,7 @@ fn limit(condition: &str) -> Limit {
 }
 
 fn with(mut result: RunResult, all: &[Limit]) -> RunResult {
-    result.header.limits = written(all);
+    result.header.limits = limits_to_json(all);
     result
 }
 
@@ -26,7 +26,7 @@ fn found(table: &Table) -> Vec<&Finding> {
 
 /// Decision, figure with unit, and samples of a condition on the sample.
 fn decided(condition: &str) -> (Decision, String, u64) {
-    let table = judged(&chapter(&[limit(condition)]));
+    let table = summarise_and_judge(&chapter(&[limit(condition)]));
     let all = found(&table);
     assert!(!all.is_empty() && all.iter().all(|f| f.decision == all[0].decision), "{all:?}");
     let value = match all[0].value.value() {
@@ -84,7 +84,7 @@ fn what_holds_passes_and_what_does_not_fails() {
 fn percentiles_are_those_of_the_merged_histogram() {
     // A thousand latencies a second: 1 ms, 2 ms, … 1 s.
     let value = |condition: &str| {
-        let table = judged(&chapter(&[limit(condition)]));
+        let table = summarise_and_judge(&chapter(&[limit(condition)]));
         found(&table)[0].value.value().expect(condition)
     };
     for (n, ms) in [("50", 500.0), ("99.9", 999.0), ("37.5", 375.0), ("100", 1000.0), ("0", 1.0)] {
@@ -109,7 +109,7 @@ fn percentiles_are_those_of_the_merged_histogram() {
 fn a_limit_is_judged_for_each_row_that_it_matches() {
     let one = Limit { series: vec!["websocket".to_owned()], ..limit("faults == 0") };
     let other = Limit { clients: vec![10_000], ..limit("turns >= 0") };
-    let table = judged(&chapter(&[limit("faults == 0"), one, other]));
+    let table = summarise_and_judge(&chapter(&[limit("faults == 0"), one, other]));
     let rows: Vec<_> =
         found(&table).iter().map(|f| (f.subject.series.clone(), f.subject.clients)).collect();
     let at = |series: &str, clients| (series.to_owned(), Some(clients));
@@ -126,11 +126,11 @@ fn a_limit_is_judged_for_each_row_that_it_matches() {
 
 #[test]
 fn the_verdict_tells_what_failed_and_graver_reasons_go_first() {
-    let kept = judged(&chapter(&[limit("faults == 0")]));
+    let kept = summarise_and_judge(&chapter(&[limit("faults == 0")]));
     assert_eq!((kept.verdict.conclusion.exit_code(), kept.verdict.reasons.len()), (0, 0));
     let failing = [limit("websocket.overhead_bytes_per_message < 2B")];
     let mut result = with(complete(&[POLLING, WEBSOCKET], &[1_000]), &failing);
-    let table = judged(&result);
+    let table = summarise_and_judge(&result);
     assert_eq!(table.verdict.conclusion.exit_code(), 99);
     let why = "limit: websocket at 1,000 clients: websocket.overhead_bytes_per_message is \
                2 B/message, which is not < 2B";
@@ -139,12 +139,12 @@ fn the_verdict_tells_what_failed_and_graver_reasons_go_first() {
 
     let case = result.cases.get_mut(&0).expect("there is a first case");
     case.drivers[0].connected -= 1;
-    let invalid = judged(&result);
+    let invalid = summarise_and_judge(&result);
     assert_eq!(invalid.verdict.conclusion.exit_code(), 96);
     assert!(invalid.verdict.reasons.contains(&why.to_owned()));
     for (reason, code) in [("SIGINT", 130), ("SIGTERM", 143)] {
         result.ends[0].reason = reason.to_owned();
-        assert_eq!(judged(&result).verdict.conclusion.exit_code(), code);
+        assert_eq!(summarise_and_judge(&result).verdict.conclusion.exit_code(), code);
     }
 }
 
@@ -160,7 +160,7 @@ fn without_samples_or_a_figure_a_limit_fails_with_the_reason() {
         "overhead_bytes_per_message max >= 0B",
     ];
     let limits: Vec<Limit> = all.iter().map(|c| limit(c)).collect();
-    let table = judged(&with(planned(&[POLLING, WEBSOCKET], &[1_000]), &limits));
+    let table = summarise_and_judge(&with(planned(&[POLLING, WEBSOCKET], &[1_000]), &limits));
     let all = found(&table);
     assert_eq!(all.len(), 2 * limits.len() - 1);
     for one in all {
@@ -185,7 +185,7 @@ fn a_file_with_limits_that_fit_nothing_fails() {
     let never = Limit { clients: vec![7], ..limit("faults == 0") };
     let mut result = chapter(&[nowhere, never, limit("falts == 0")]);
     result.header.limits.push(serde_json::json!("what is this"));
-    let table = judged(&result);
+    let table = summarise_and_judge(&result);
     assert_eq!(table.verdict.conclusion.exit_code(), 99);
     let texts: Vec<&str> = found(&table).iter().map(|f| f.text.as_str()).collect();
     assert_eq!(texts[0], "faults: the run has no such series");
@@ -217,7 +217,7 @@ fn repeated(all: &[Limit]) -> RunResult {
 fn over_repeats_each_is_summarised_by_itself() {
     let name = "polling.overhead_bytes_per_message";
     let value = |aggregate: &str| {
-        let table = judged(&repeated(&[limit(&format!("{name} {aggregate} < 1MB"))]));
+        let table = summarise_and_judge(&repeated(&[limit(&format!("{name} {aggregate} < 1MB"))]));
         let one = found(&table)[0].clone();
         (one.value.value().expect(aggregate) * 1e6, one.samples)
     };
@@ -230,7 +230,7 @@ fn over_repeats_each_is_summarised_by_itself() {
     // A repeat that did not run has no figure, and so the whole has none.
     let mut cut = repeated(&[limit(&format!("{name} max < 1MB"))]);
     cut.cases.remove(&7);
-    let table = judged(&cut);
+    let table = summarise_and_judge(&cut);
     assert_eq!(found(&table)[0].value.reason(), Some("repeat 2: the case did not run"));
 }
 
@@ -242,8 +242,8 @@ fn results_with_other_limits_still_merge_and_keep_all_of_them() {
     ba.merge(&a).expect("one plan");
     aa.merge(&a).expect("one plan");
     assert_eq!(ab, ba);
-    assert_eq!(found(&judged(&ab)).len(), 8);
-    assert_eq!(found(&judged(&aa)).len(), 4);
+    assert_eq!(found(&summarise_and_judge(&ab)).len(), 8);
+    assert_eq!(found(&summarise_and_judge(&aa)).len(), 4);
 }
 
 fn aborting(condition: &str) -> Limit {
@@ -263,8 +263,8 @@ fn running(case: u32) -> RunResult {
 
 #[test]
 fn a_look_at_a_run_finds_what_does_not_hold() {
-    let watch = |limits: &[Limit]| Watch::new(limits);
-    let seen = |one: Limit, ns: u64| watch(&[one]).look(&running(0), 0, Some(ns));
+    let watch = |limits: &[Limit]| LimitWatch::new(limits);
+    let seen = |one: Limit, ns: u64| watch(&[one]).check(&running(0), 0, Some(ns));
     let slow = seen(aborting("delivery_latency p(95) < 20ms"), SECOND_NS);
     let slow = slow.expect("it does not hold");
     assert!(slow.starts_with("polling at 1,000 clients: delivery_latency p(95) is 9"), "{slow}");
@@ -293,24 +293,24 @@ fn a_look_at_a_run_finds_what_does_not_hold() {
 fn a_look_at_the_end_of_a_case_sees_all_of_it_and_what_ran_before() {
     let result = complete(&[POLLING, WEBSOCKET], &[1_000]);
     let ratio = "polling.wire_bytes_per_message / websocket.wire_bytes_per_message < 2";
-    let watch = Watch::new(&[aborting(ratio)]);
-    assert_eq!(watch.look(&result, 1, Some(SECOND_NS)), None);
+    let watch = LimitWatch::new(&[aborting(ratio)]);
+    assert_eq!(watch.check(&result, 1, Some(SECOND_NS)), None);
     let mut first_alone = result.clone();
     first_alone.cases.remove(&1);
-    assert_eq!(watch.look(&first_alone, 0, None), None, "the other has not run");
-    let said = watch.look(&result, 1, None).expect("both have run");
+    assert_eq!(watch.check(&first_alone, 0, None), None, "the other has not run");
+    let said = watch.check(&result, 1, None).expect("both have run");
     assert!(said.starts_with("polling / websocket at 1,000 clients: "), "{said}");
-    let watch = Watch::new(&[aborting("tcp_segments_per_message < 1segment")]);
-    assert!(watch.look(&result, 0, None).is_some());
+    let watch = LimitWatch::new(&[aborting("tcp_segments_per_message < 1segment")]);
+    assert!(watch.check(&result, 0, None).is_some());
     let floor = result.header.cases.iter().find(|c| c.floor).expect("there is a floor").case;
-    assert_eq!(watch.look(&result, floor, None), None);
+    assert_eq!(watch.check(&result, floor, None), None);
 }
 
 #[test]
 fn a_run_that_a_limit_ended_fails_whatever_came_after() {
     let mut result = chapter(&[limit("faults == 0")]);
     result.ends = vec![End { reason: End::by_limit("it was slow"), wall_ns: 1 }];
-    let table = judged(&result);
+    let table = summarise_and_judge(&result);
     assert_eq!(table.verdict.conclusion.exit_code(), 99);
     assert_eq!(table.verdict.status.name(), "partial");
     let last = found(&table).last().expect("there are findings").text.clone();

@@ -1,6 +1,6 @@
 use crate::report::sample;
 use crate::report::sample::{POLLING, Series, WEBSOCKET, complete};
-use wsbench::internals::gate::limit::judged;
+use wsbench::internals::gate::limit::summarise_and_judge;
 use wsbench::internals::report::{summarise, terminal};
 use wsbench::internals::result::RunResult;
 
@@ -53,6 +53,6 @@ fn what_fails_is_shown_with_its_reason_and_remedy() {
     let driver = &mut result.cases.get_mut(&0).unwrap().drivers[0];
     driver.connected -= 3;
     driver.audit.mismatched = 2;
-    let shown = terminal(&judged(&result), None);
+    let shown = terminal(&summarise_and_judge(&result), None);
     with_settings(|| insta::assert_snapshot!("terminal_failures", shown));
 }

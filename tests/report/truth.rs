@@ -291,9 +291,9 @@ fn more_than_one_failure_in_a_hundred_is_no_measurement() {
 /// A run that was cut is no half of a pair, whatever its checks say.
 #[test]
 fn a_run_that_was_ended_early_is_not_compared() {
-    use wsbench::internals::gate::run_validity::{RunQuality, worth};
+    use wsbench::internals::gate::run_validity::{RunQuality, assess};
     let mut result = complete(&[POLLING, WEBSOCKET], &[1_000]);
-    assert_eq!(worth(&summarise(&result)), RunQuality::Sound);
+    assert_eq!(assess(&summarise(&result)), RunQuality::Sound);
     result.ends[0].reason = "SIGTERM".to_owned();
-    assert!(matches!(worth(&summarise(&result)), RunQuality::Broken(_)));
+    assert!(matches!(assess(&summarise(&result)), RunQuality::Broken(_)));
 }

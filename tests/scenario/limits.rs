@@ -160,7 +160,7 @@ fn grammar() {
     16 | condition = "delivery_latency p95 < 1s"
        |                               ^^^
 
-    error: "p(950)" is no percentile; write p(N) with N from 0 to 100, as in p(99.9)
+    error: "p(950)" is not a percentile; write p(N) with N from 0 to 100, as in p(99.9)
       --> scenarios/x.toml:18:31
        |
     18 | condition = "delivery_latency p(950) < 1s"
@@ -234,7 +234,7 @@ fn unknown_metrics_and_aggregates() {
     16 | condition = "maks == 0"
        |              ^^^^
 
-    error: status holds words: a limit is on a number
+    error: status is text: a limit is on a number
       --> scenarios/x.toml:18:14
        |
     18 | condition = "status == 0"
@@ -310,7 +310,7 @@ fn units() {
     8 | condition = "delivery_latency p(95) < 20"
       |                                       ^^
 
-    error: "B" is no unit of delivery_latency p(95), which is a time: write for example 20ms (units: ns, us, µs, ms, s, min, h)
+    error: "B" is not a unit of delivery_latency p(95), which is a time: write for example 20ms (units: ns, us, µs, ms, s, min, h)
       --> scenarios/x.toml:10:39
        |
     10 | condition = "delivery_latency p(95) < 20B"
@@ -328,13 +328,13 @@ fn units() {
     14 | condition = "wire_bytes_per_message < 2"
        |                                       ^
 
-    error: "B/s" is no unit of wire_bytes_per_message, which is a number of bytes: write for example 2B (units: B, kB, KB, MB, GB, KiB, MiB, GiB)
+    error: "B/s" is not a unit of wire_bytes_per_message, which is a number of bytes: write for example 2B (units: B, kB, KB, MB, GB, KiB, MiB, GiB)
       --> scenarios/x.toml:16:39
        |
     16 | condition = "wire_bytes_per_message < 2B/s"
        |                                       ^^^^
 
-    error: "B" is no unit of wire_bytes_per_s, which is a rate of bytes: write for example 2B/s (units: B/s, kB/s, KB/s, MB/s, GB/s, KiB/s, MiB/s, GiB/s, bit/s, kbit/s, Mbit/s, Gbit/s, Kibit/s, Mibit/s, Gibit/s)
+    error: "B" is not a unit of wire_bytes_per_s, which is a rate of bytes: write for example 2B/s (units: B/s, kB/s, KB/s, MB/s, GB/s, KiB/s, MiB/s, GiB/s, bit/s, kbit/s, Kbit/s, Mbit/s, Gbit/s, Kibit/s, Mibit/s, Gibit/s)
       --> scenarios/x.toml:18:33
        |
     18 | condition = "wire_bytes_per_s < 2B"
@@ -346,7 +346,7 @@ fn units() {
     20 | condition = "head_chars_per_message == 871"
        |                                        ^^^
 
-    error: "B" is no unit of tcp_segments_per_message, which is a number of segments: write for example 3segments (units: segments, segment)
+    error: "B" is not a unit of tcp_segments_per_message, which is a number of segments: write for example 3segments (units: segments, segment)
       --> scenarios/x.toml:22:41
        |
     22 | condition = "tcp_segments_per_message < 3B"
@@ -370,7 +370,7 @@ fn units() {
     28 | condition = "connects_per_s > 100"
        |                               ^^^
 
-    error: 1:2 is a ratio, and faults is none
+    error: 1:2 is a ratio, and faults is not
       --> scenarios/x.toml:30:24
        |
     30 | condition = "faults == 1:2"

@@ -19,7 +19,7 @@ use crate::cmd::ci;
 use crate::cmd::console::{note, warn};
 use crate::cmd::run::prepare_folder;
 use crate::error::{Failure, Outcome, at};
-use crate::gate::noise::noise;
+use crate::gate::noise;
 use crate::gate::paired::Rules;
 use crate::gate::pairs::Margins;
 use crate::gate::signed_rank::smallest_p;
@@ -89,7 +89,7 @@ fn run_calibrate(args: &CalibrateArgs) -> Outcome<Conclusion> {
     // What is reported for twice as many pairs is arithmetic.
     let looks = vec![args.how.pairs, 2 * args.how.pairs];
     let rules = Rules { looks, alpha: args.how.alpha, ..Rules::default() };
-    let noises = noise(&compared.metrics, &compared.verdicts, &compared.orders, &rules);
+    let noises = noise::measure(&compared.metrics, &compared.verdicts, &compared.orders, &rules);
     let text = calibration::render(&noises, &compared.judgement);
     let judgement = &mut compared.judgement;
     // False alarms are what a calibration looks for; an unusable run is no answer.

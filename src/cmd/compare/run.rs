@@ -6,7 +6,7 @@
 use crate::cmd::ci;
 use crate::cmd::compare::target::CompareTarget;
 use crate::error::{Failure, Outcome, at};
-use crate::gate::baseline::Recorded;
+use crate::gate::baseline::ComparableRun;
 use crate::os;
 use crate::os::{Caught, Signals};
 use crate::plan::{Plan, Server};
@@ -80,13 +80,13 @@ pub(crate) struct Run {
     /// All figures.
     pub table: Table,
     /// What is compared to the byte.
-    pub recorded: Recorded,
+    pub recorded: ComparableRun,
 }
 
 impl Run {
     fn of(result: &RunResult) -> SideEnd {
         let table = summarise(result);
-        let recorded = Recorded::of(result, &table);
+        let recorded = ComparableRun::of(result, &table);
         SideEnd::Complete(Box::new(Run { table, recorded }))
     }
 }

@@ -16,9 +16,10 @@ use crate::cmd::compare::progress::PairProgress;
 use crate::cmd::compare::run::{ComparedSide, Run, SideEnd, run};
 use crate::error::{Outcome, at};
 use crate::gate::invariants::Invariants;
-use crate::gate::paired::{Next, Order, Rules, Sampled, Verdicts, judge, order};
-use crate::gate::pairs::{Margins, Samples, samples};
-use crate::gate::run_validity::{FailedCheck, RunQuality, worth};
+use crate::gate::paired::{NextStep, PairOrder, Rules, PairedMetric, Verdicts, judge, order};
+use crate::gate::pairs;
+use crate::gate::pairs::{Margins, VaryingMetrics};
+use crate::gate::run_validity::{FailedCheck, RunQuality, assess};
 use crate::gate::signed_rank::smallest_p;
 use crate::os::{Caught, Signals};
 use crate::report::Table;
@@ -60,11 +61,11 @@ pub(crate) struct Compared {
     /// What was found.
     pub judgement: Judgement,
     /// The figures that vary.
-    pub metrics: Vec<Sampled>,
+    pub metrics: Vec<PairedMetric>,
     /// What was found in them.
     pub verdicts: Verdicts,
     /// The orders of the pairs that count.
-    pub orders: Vec<Order>,
+    pub orders: Vec<PairOrder>,
     /// The signal that ended it.
     pub caught: Option<Caught>,
 }
@@ -76,7 +77,7 @@ pub(crate) struct PairSession<'a> {
     signals: Signals,
     progress: PairProgress,
     pairs: Vec<[Table; 2]>,
-    orders: Vec<Order>,
+    orders: Vec<PairOrder>,
     same: Invariants,
     /// Findings that end it.
     fatal: Vec<Finding>,
@@ -148,8 +149,8 @@ impl<'a> PairSession<'a> {
                 }
             }
             match self.judge().1.next {
-                Next::More { pairs } => until = pairs,
-                Next::Enough => return Ok(()),
+                NextStep::More { pairs } => until = pairs,
+                NextStep::Enough => return Ok(()),
             }
         }
     }
@@ -176,7 +177,7 @@ impl<'a> PairSession<'a> {
         let number = self.pairs.len() as u32;
         let order = order(self.terms.seed, number);
         let mut halves: [Option<Half>; 2] = [None, None];
-        for side in if order == Order::Ab { [0, 1] } else { [1, 0] } {
+        for side in if order == PairOrder::Ab { [0, 1] } else { [1, 0] } {
             let first = halves.iter().all(Option::is_none);
             self.progress.begin_pair(number + 1, self.sides[side].name, first);
             halves[side] = self.run_side(side, &self.file(number, side)).await?;
@@ -219,7 +220,7 @@ impl<'a> PairSession<'a> {
         let ran = run(&self.sides[side], &path, &mut self.signals, &mut watch).await?;
         self.progress.end_run();
         Ok(match ran {
-            SideEnd::Complete(run) => Some(Half { quality: worth(&run.table), run: Some(run) }),
+            SideEnd::Complete(run) => Some(Half { quality: assess(&run.table), run: Some(run) }),
             SideEnd::Failed(why) => {
                 let quality = RunQuality::Broken(vec![FailedCheck::of_run("run_ended", why)]);
                 Some(Half { quality, run: None })
@@ -283,9 +284,9 @@ impl<'a> PairSession<'a> {
         Ok(Step::End)
     }
 
-    fn judge(&self) -> (Samples, Verdicts) {
+    fn judge(&self) -> (VaryingMetrics, Verdicts) {
         let pairs: Vec<(&Table, &Table)> = self.pairs.iter().map(|[a, b]| (a, b)).collect();
-        let samples = samples(&pairs, &self.terms.margins, self.terms.own_drivers);
+        let samples = pairs::collect(&pairs, &self.terms.margins, self.terms.own_drivers);
         let verdicts = judge(&samples.metrics, &self.terms.rules);
         (samples, verdicts)
     }
@@ -312,7 +313,7 @@ impl<'a> PairSession<'a> {
         judgement.notes.extend(self.notes);
         judgement.notes.extend(samples.left_out);
         judgement.notes.extend(self.sides.iter().filter_map(ComparedSide::caution));
-        judgement.notes.push(self.terms.rules.about());
+        judgement.notes.push(self.terms.rules.describe());
         judgement.notes.extend(undecidable(&self.terms.rules, samples.metrics.len()));
         Compared {
             judgement,

@@ -253,7 +253,7 @@ pub(super) fn limit_rows(limits: &[Limit]) -> Vec<Cells> {
             (true, delay) => format!("ends the run after {}", ns(delay)),
         };
         let clients = or_all(counts, "client counts");
-        vec![limit.words(), series, clients, ends, limit.about.clone()]
+        vec![limit.describe(), series, clients, ends, limit.about.clone()]
     });
     rows.collect()
 }

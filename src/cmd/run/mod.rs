@@ -9,8 +9,8 @@ use crate::cmd::plan::Prepared;
 use crate::cmd::report::{formats, reports_in, write_all, write_file};
 use crate::error::{Failure, Outcome, at};
 use crate::gate::baseline;
-use crate::gate::baseline::Document;
-use crate::gate::limit::{Watch, judged, written};
+use crate::gate::baseline::Baseline;
+use crate::gate::limit::{LimitWatch, limits_to_json, summarise_and_judge};
 use crate::os;
 use crate::os::Machine;
 use crate::os::Signals;
@@ -61,7 +61,7 @@ fn measure(args: &RunArgs) -> Outcome<Conclusion> {
         prepare_folder(folder_of(file))?;
     }
     let ran = run_plan(&prepared, started, &out, args.quiet)?;
-    let table = judged(&ran.result);
+    let table = summarise_and_judge(&ran.result);
     // Everything is written before the first error ends the command.
     let reports = write_all(&table, &out, &formats);
     let place = [Some(reports_in(&out, &formats))];
@@ -88,8 +88,8 @@ fn run_plan(
     let Prepared { plan, limits, .. } = prepared;
     let started = started.strftime("%FT%TZ").to_string();
     let mut header = run::header(plan, started, os::describe());
-    header.limits = written(limits);
-    let watch = Watch::new(limits);
+    header.limits = limits_to_json(limits);
+    let watch = LimitWatch::new(limits);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -100,7 +100,7 @@ fn run_plan(
         let path = out.join(RESULT_FILE);
         let mut watcher = |news| progress.show(news);
         let mut inspector =
-            |result: &RunResult, look: Look| watch.look(result, look.case, look.measured_ns);
+            |result: &RunResult, look: Look| watch.check(result, look.case, look.measured_ns);
         let ran =
             run::run_inspected(plan, header, &path, &mut signals, &mut watcher, &mut inspector);
         let ran = ran.await;
@@ -135,7 +135,7 @@ pub(super) fn prepare_folder(out: &Path) -> Outcome<()> {
 /// Saves a valid run as a baseline, or prints why it cannot be one. That changes no exit code.
 fn save_baseline(ran: &Ran, table: &Table, file: &Path, quiet: bool) -> Outcome<()> {
     let shown = file.display();
-    match Document::valid(&ran.result, table) {
+    match Baseline::of_valid(&ran.result, table) {
         Err(why) => note(format_args!("no baseline was written to {shown}: {why}")),
         Ok(document) => {
             write_file(file, &baseline::render(&document))?;

@@ -1,8 +1,8 @@
-//! What is unequal about two runs' scenarios, and about their machines.
+//! Differences between two runs' scenarios, and between their machines. Figures of different
+//! scenarios are not compared.
 //!
-//! Separate from comparing figures: figures of unequal scenarios are not compared at all. Plans
-//! are complete, so that two of one version have the same settings; whatever the machine decides,
-//! as into how many processes clients are split, is no part of a scenario.
+//! Plans are complete: two of one version have the same settings. What the machine decides, such as
+//! the number of driver processes, is not part of a scenario.
 
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -11,14 +11,14 @@ use std::fmt;
 /// A setting that differs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Difference {
-    /// Where: `feed.payload_bytes`.
+    /// The setting's path: `feed.payload_bytes`.
     pub path: String,
     /// The first's value as JSON, or `absent`.
     pub a: String,
     /// The second's.
     pub b: String,
-    /// True where it says nothing against a comparison, and a reader should know it: another
-    /// name, another seed, a setting that one version has and the other has not.
+    /// True if the runs can be compared all the same, with a note: another name, another seed, a
+    /// setting that only one version has.
     pub harmless: bool,
 }
 
@@ -28,25 +28,25 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Parts of a plan that decide nothing about its figures: what it is for, what it is held against.
+/// Parts of a plan that change none of its figures.
 const IGNORED: [&str; 3] = ["about", "limits", "limit"];
-/// Parts that are told and do not forbid a comparison. Another seed moves clients' phases and
+/// Parts that are noted and do not forbid a comparison. Another seed moves clients' phases and
 /// makes no message larger.
 const HARMLESS: [&str; 4] = ["name", "seed", "feed.seed", "delay.seed"];
-/// What is shown of a value, in characters.
+/// Characters of a value that are shown.
 const SHOWN_CHARS: usize = 60;
 
-/// What differs between two plans. `builds` are the versions that made them: of unequal ones, a
-/// setting may be missing that the other did not have yet.
+/// Lists what differs between two plans. `builds` are the versions that made them: an older one may
+/// lack a setting.
 pub(crate) fn scenarios(a: &Value, b: &Value, builds: (&str, &str)) -> Vec<Difference> {
     let mut out = Vec::new();
-    walk("", &essence(a), &essence(b), builds.0 != builds.1, &mut out);
+    walk("", &scenario_of(a), &scenario_of(b), builds.0 != builds.1, &mut out);
     out
 }
 
-/// A plan without what is no part of its scenario; of its cases, the client counts and how far
-/// intervals may be stretched.
-fn essence(plan: &Value) -> Value {
+/// Reduces a plan to its scenario. Of its cases, the client counts remain and how far intervals may
+/// be stretched.
+fn scenario_of(plan: &Value) -> Value {
     let Value::Object(plan) = plan else { return plan.clone() };
     let mut out: Map<String, Value> = plan.clone();
     out.retain(|key, _| !IGNORED.contains(&key.as_str()));
@@ -95,7 +95,7 @@ fn walk(path: &str, a: &Value, b: &Value, versions: bool, out: &mut Vec<Differen
     }
 }
 
-/// The label of a list's member where both have the same one, else its place.
+/// Returns the label of a list's member if both have the same one, else its index.
 fn label(x: &[Value], y: &[Value], index: usize) -> String {
     let of = |list: &[Value]| list.get(index).and_then(|v| v["label"].as_str()).map(str::to_owned);
     match (of(x), of(y)) {
@@ -120,15 +120,15 @@ fn shortened(text: &str) -> String {
     }
 }
 
-/// Properties of a machine that its figures may depend on. How many files a process may open is
-/// not among them: a plan that they would change says so itself.
+/// Properties of a machine that its figures may depend on. The limit of open files is not among
+/// them: it shows in the plan if it changes something.
 const MACHINE: [&str; 5] = ["arch", "cores", "cpu", "kernel", "os"];
-/// Properties that may vary by a little from start to start of one machine.
-const ABOUT: [&str; 2] = ["memory", "net.ipv4.tcp_mem"];
-/// By how much, of one.
-const A_LITTLE: f64 = 0.01;
+/// Properties that may vary a little from one start of a machine to the next.
+const APPROXIMATE: [&str; 2] = ["memory", "net.ipv4.tcp_mem"];
+/// By which share.
+const TOLERANCE: f64 = 0.01;
 
-/// What differs between two machines, by name: processor, cores, memory, kernel and its settings.
+/// Lists what differs between two machines: processor, cores, memory, kernel and its settings.
 pub(crate) fn machines(
     a: &BTreeMap<String, String>,
     b: &BTreeMap<String, String>,
@@ -136,12 +136,15 @@ pub(crate) fn machines(
     let mut names: Vec<&String> = a.keys().chain(b.keys()).collect();
     names.sort();
     names.dedup();
-    let bears = |name: &str| MACHINE.contains(&name) || ABOUT.contains(&name) || name.contains('.');
+    let matters =
+        |name: &str| MACHINE.contains(&name) || APPROXIMATE.contains(&name) || name.contains('.');
     let mut out = Vec::new();
-    for name in names.into_iter().filter(|name| bears(name)) {
+    for name in names.into_iter().filter(|name| matters(name)) {
         let (was, is) = (a.get(name), b.get(name));
         let same = match (was, is) {
-            (Some(x), Some(y)) => x == y || (ABOUT.contains(&name.as_str()) && is_about(x, y)),
+            (Some(x), Some(y)) => {
+                x == y || (APPROXIMATE.contains(&name.as_str()) && is_close(x, y))
+            }
             _ => false,
         };
         if !same {
@@ -153,13 +156,13 @@ pub(crate) fn machines(
     out
 }
 
-/// Whether two texts have the same words and numbers that are nearly the same.
-fn is_about(a: &str, b: &str) -> bool {
+/// True if two texts have the same words, and numbers that are nearly the same.
+fn is_close(a: &str, b: &str) -> bool {
     let (x, y): (Vec<&str>, Vec<&str>) =
         (a.split_whitespace().collect(), b.split_whitespace().collect());
     x.len() == y.len()
         && x.iter().zip(&y).all(|(a, b)| match (a.parse::<f64>(), b.parse::<f64>()) {
-            (Ok(a), Ok(b)) => (a - b).abs() <= A_LITTLE * a.abs().max(b.abs()),
+            (Ok(a), Ok(b)) => (a - b).abs() <= TOLERANCE * a.abs().max(b.abs()),
             _ => a == b,
         })
 }
@@ -182,7 +185,7 @@ mod tests {
         })
     }
 
-    fn told(a: &Value, b: &Value) -> Vec<String> {
+    fn shown(a: &Value, b: &Value) -> Vec<String> {
         let show = |d: &Difference| format!("{d}{}", if d.harmless { " (harmless)" } else { "" });
         scenarios(a, b, ("1", "1")).iter().map(show).collect()
     }
@@ -198,26 +201,26 @@ mod tests {
             "feed.payload_bytes: 21 ≠ 64",
             "series[polling].params.request: \"chapter\" ≠ \"none\"",
         ];
-        assert_eq!(told(&plan(), &other), wanted);
+        assert_eq!(shown(&plan(), &other), wanted);
     }
 
     #[test]
-    fn what_decides_nothing_is_no_difference() {
+    fn settings_that_change_no_figure_are_not_differences() {
         let mut other = plan();
         other["about"] = json!("y");
         other["limits"] = json!([{ "limit": "max <= 2B" }]);
         other["cases"][1]["drivers"][0]["threads"] = json!(64);
-        assert!(told(&plan(), &other).is_empty());
+        assert!(shown(&plan(), &other).is_empty());
         (other["seed"], other["name"]) = (json!(2), json!("mine"));
         let wanted = ["name: \"ci\" ≠ \"mine\" (harmless)", "seed: 1 ≠ 2 (harmless)"];
-        assert_eq!(told(&plan(), &other), wanted);
+        assert_eq!(shown(&plan(), &other), wanted);
     }
 
     #[test]
-    fn a_setting_that_a_version_does_not_have_yet_is_told() {
+    fn a_setting_that_an_older_version_lacks_is_noted() {
         let mut other = plan();
         other["feed"]["burst"] = json!(1);
-        assert_eq!(told(&plan(), &other), ["feed.burst: absent ≠ 1"]);
+        assert_eq!(shown(&plan(), &other), ["feed.burst: absent ≠ 1"]);
         let of = |builds| scenarios(&plan(), &other, builds)[0].harmless;
         assert_eq!((of(("1", "1")), of(("1", "2"))), (false, true));
         other = plan();
@@ -226,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn machines_differ_by_what_bears_on_figures() {
+    fn machines_differ_in_what_figures_depend_on() {
         let of = |list: &[(&str, &str)]| -> BTreeMap<String, String> {
             list.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
         };
@@ -245,13 +248,13 @@ mod tests {
         b.insert("cores".into(), "4".into());
         b.insert("memory".into(), "12684100 kB".into());
         b.remove("net.core.somaxconn");
-        let told: Vec<String> = machines(&a, &b).iter().map(Difference::to_string).collect();
+        let found: Vec<String> = machines(&a, &b).iter().map(Difference::to_string).collect();
         let wanted = [
             "cores: 2 ≠ 4",
             "memory: 24684092 kB ≠ 12684100 kB",
             "net.core.somaxconn: 4096 ≠ absent",
         ];
-        assert_eq!(told, wanted);
+        assert_eq!(found, wanted);
     }
 
     fn any_json() -> impl Strategy<Value = Value> {
@@ -271,11 +274,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn equal_plans_have_no_difference_and_others_are_told(a in any_json(), b in any_json()) {
+        fn equal_plans_have_no_difference_and_others_have_one(a in any_json(), b in any_json()) {
             prop_assert!(scenarios(&a, &a, ("", "")).is_empty());
             let (there, back) = (scenarios(&a, &b, ("", "")), scenarios(&b, &a, ("", "")));
             prop_assert_eq!(there.len(), back.len());
-            prop_assert_eq!(there.is_empty(), essence(&a) == essence(&b));
+            prop_assert_eq!(there.is_empty(), scenario_of(&a) == scenario_of(&b));
         }
     }
 }

@@ -1,12 +1,12 @@
-//! The document of a baseline, and reading whichever of the two kinds of file somebody has.
+//! The file of a baseline.
 //!
-//! Separate from `result::file`, which holds everything that was recorded of a run: a baseline is
-//! small enough to be committed, has a line for each figure so that a change shows as one, and
-//! holds nothing that a comparison does not need.
+//! Separate from `result::file`, which holds all that a run recorded: a baseline is small enough to
+//! be committed, has a line for each figure so that a change is a line of a diff, and holds nothing
+//! that a comparison does not need.
 
 use crate::error::{Failure, Outcome, at};
-use crate::gate::baseline::recorded::Recorded;
-use crate::gate::limit::judged;
+use crate::gate::baseline::comparable::ComparableRun;
+use crate::gate::limit::summarise_and_judge;
 use crate::report::Table;
 use crate::report::table::Status;
 use crate::result::RunResult;
@@ -19,16 +19,16 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-/// The schema of the document. A reader refuses another major version.
+/// The schema of the file. A reader refuses another major version.
 pub(crate) const SCHEMA: &str = "wsbench.baseline/1";
 /// The largest baseline that is read: one of a thousand rows has a few megabytes.
 const MOST_BYTES: u64 = 64 * 1024 * 1024;
-/// The largest count that every reader of JSON takes as it is; sums of a few do not overflow.
+/// The largest count that every reader of JSON reads exactly; sums of a few do not overflow.
 const MOST_COUNT: u64 = 1 << 53;
 
 /// A baseline.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Document {
+pub(crate) struct Baseline {
     /// [`SCHEMA`].
     pub schema: String,
     /// The scenario's name.
@@ -41,26 +41,26 @@ pub(crate) struct Document {
     pub plan_hash: String,
     /// The machine, by the name of the property.
     pub host: BTreeMap<String, String>,
-    /// The complete plan, for telling unequal scenarios apart.
+    /// The complete plan.
     pub plan: Value,
-    /// What can be compared.
-    pub rows: Recorded,
+    /// The figures.
+    pub rows: ComparableRun,
 }
 
 /// A file that holds a run.
 #[derive(Debug)]
-pub(crate) enum Source {
+pub(crate) enum BaselineOrResult {
     /// A baseline.
-    Baseline(Box<Document>),
+    Baseline(Box<Baseline>),
     /// A result with its finished numbers.
     Result(Box<RunResult>, Box<Table>),
 }
 
-impl Document {
-    /// What a baseline keeps of a run, whatever the run is worth.
-    pub(crate) fn of(result: &RunResult, table: &Table) -> Document {
+impl Baseline {
+    /// Makes a baseline of a run, valid or not.
+    pub(crate) fn of(result: &RunResult, table: &Table) -> Baseline {
         let header = &result.header;
-        Document {
+        Baseline {
             schema: SCHEMA.to_owned(),
             name: header.name.clone(),
             started: header.started.clone(),
@@ -68,34 +68,34 @@ impl Document {
             plan_hash: header.plan_hash.clone(),
             host: header.host.clone(),
             plan: header.plan.clone(),
-            rows: Recorded::of(result, table),
+            rows: ComparableRun::of(result, table),
         }
     }
-    /// A run as a baseline.
+    /// Makes a baseline of a valid run.
     ///
     /// # Errors
-    /// A sentence with the reasons, where the run is not valid or holds nothing.
-    pub(crate) fn valid(result: &RunResult, table: &Table) -> Result<Document, String> {
+    /// A sentence with the reasons, if the run is not valid or has no series.
+    pub(crate) fn of_valid(result: &RunResult, table: &Table) -> Result<Baseline, String> {
         let verdict = &table.verdict;
         if verdict.status != Status::Valid {
             let status = verdict.status.name();
             return Err(format!("the run is {status}: {}", verdict.reasons.join("; ")));
         }
-        match table.rows.is_empty() {
-            true => Err("the run has no series".to_owned()),
-            false => Ok(Document::of(result, table)),
+        if table.rows.is_empty() {
+            return Err("the run has no series".to_owned());
         }
+        Ok(Baseline::of(result, table))
     }
-    /// What it is, in words.
-    pub(crate) fn about(&self, path: &Path) -> String {
+    /// Describes it with its path.
+    pub(crate) fn describe(&self, path: &Path) -> String {
         format!("{} ({} of {}, {})", path.display(), self.name, self.started, self.build)
     }
 }
 
-/// The document as text: one figure a line, keys in a fixed order.
-pub(crate) fn render(document: &Document) -> Vec<u8> {
+/// Renders a baseline as JSON: one figure a line, keys in a fixed order.
+pub(crate) fn render(baseline: &Baseline) -> Vec<u8> {
     // Text, numbers that are finite, and text keys.
-    let mut bytes = serde_json::to_vec_pretty(document).expect("a baseline is JSON");
+    let mut bytes = serde_json::to_vec_pretty(baseline).expect("a baseline is JSON");
     bytes.push(b'\n');
     bytes
 }
@@ -103,8 +103,8 @@ pub(crate) fn render(document: &Document) -> Vec<u8> {
 /// Reads a baseline, a result file, or the folder of a report.
 ///
 /// # Errors
-/// Where there is no such file, it is neither, or it is of another version.
-pub(crate) fn read(path: &Path) -> Outcome<Source> {
+/// If there is no such file, it is neither, or it is of another version.
+pub(crate) fn read(path: &Path) -> Outcome<BaselineOrResult> {
     let path: PathBuf = if path.is_dir() { path.join(RESULT_FILE) } else { path.to_owned() };
     let shown = path.display();
     let mut input = BufReader::new(File::open(&path).map_err(at(format!("cannot open {shown}")))?);
@@ -114,20 +114,20 @@ pub(crate) fn read(path: &Path) -> Outcome<Source> {
     let header = serde_json::from_slice::<Value>(&first).ok();
     if header.is_some_and(|value| value.get("header").is_some()) {
         let result = file::read(&path)?;
-        let table = judged(&result);
-        return Ok(Source::Result(Box::new(result), Box::new(table)));
+        let table = summarise_and_judge(&result);
+        return Ok(BaselineOrResult::Result(Box::new(result), Box::new(table)));
     }
     let mut text = first;
     input.take(MOST_BYTES).read_to_end(&mut text).map_err(at(reading()))?;
-    let document = parse(&text).map_err(|why| Failure::run(format!("{shown}: {why}")))?;
-    Ok(Source::Baseline(Box::new(document)))
+    let baseline = parse(&text).map_err(|why| Failure::run(format!("{shown}: {why}")))?;
+    Ok(BaselineOrResult::Baseline(Box::new(baseline)))
 }
 
-/// Reads the document.
+/// Reads a baseline.
 ///
 /// # Errors
-/// A sentence, where the text is none or of another version.
-pub(crate) fn parse(text: &[u8]) -> Result<Document, String> {
+/// A sentence, if the text is not a baseline or of another version.
+pub(crate) fn parse(text: &[u8]) -> Result<Baseline, String> {
     let value: Value = serde_json::from_slice(text).map_err(|error| {
         format!(
             "neither a baseline nor a result file: {error}; write one with `wsbench run \
@@ -149,24 +149,24 @@ pub(crate) fn parse(text: &[u8]) -> Result<Document, String> {
             return Err(format!("not a baseline: it has {found}; a baseline has {SCHEMA:?}"));
         }
     }
-    if exceeds(&value["rows"]) {
+    if has_excessive_count(&value["rows"]) {
         return Err("the baseline is broken: a count is above 2^53".to_owned());
     }
-    let document: Document =
+    let baseline: Baseline =
         serde_json::from_value(value).map_err(|e| format!("the baseline is broken: {e}"))?;
-    match document.rows.rows.iter().find(|row| row.clients == 0 || row.runs == 0) {
+    match baseline.rows.rows.iter().find(|row| row.clients == 0 || row.runs == 0) {
         Some(row) => {
             Err(format!("the baseline is broken: {:?} has no clients or runs", row.series))
         }
-        None => Ok(document),
+        None => Ok(baseline),
     }
 }
 
-/// True where a number in it is larger than any count.
-fn exceeds(value: &Value) -> bool {
+/// True if a number in it is larger than any count.
+fn has_excessive_count(value: &Value) -> bool {
     match value {
-        Value::Array(list) => list.iter().any(exceeds),
-        Value::Object(map) => map.values().any(exceeds),
+        Value::Array(list) => list.iter().any(has_excessive_count),
+        Value::Object(map) => map.values().any(has_excessive_count),
         number => number.as_u64().is_some_and(|n| n > MOST_COUNT),
     }
 }

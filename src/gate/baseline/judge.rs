@@ -1,12 +1,10 @@
-//! All that `wsbench gate` says of a result: its own checks and limits, what is compared with the
-//! baseline, and what one run a side cannot tell.
-//!
-//! Separate from the comparing of figures, which knows no run that is partial and no machine.
+//! The judgement of `wsbench gate`: the result's own checks and limits, the comparison with the
+//! baseline, and the figures that one run a side cannot decide.
 
+use crate::gate::baseline::comparable::{ComparableRow, ComparableRun};
 use crate::gate::baseline::differences::{Difference, machines, scenarios};
-use crate::gate::baseline::file::Document;
-use crate::gate::baseline::recorded::{Recorded, RecordedRow};
-use crate::gate::baseline::{compare, found};
+use crate::gate::baseline::file::Baseline;
+use crate::gate::baseline::{compare, row_finding};
 use crate::report::Figure;
 use crate::report::Table;
 use crate::report::finding::{Decision, Finding, Judgement, Kind, Side, Subject};
@@ -16,29 +14,29 @@ use std::collections::BTreeSet;
 /// Differences listed at the most.
 const LISTED: usize = 20;
 
-/// How a result is held against a baseline.
+/// How a result is compared with a baseline.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Terms {
-    /// What the baseline is, in words: a file with its date.
+pub(crate) struct GateOptions {
+    /// A description of the baseline: a file with its date.
     pub baseline: String,
-    /// What is judged.
+    /// A description of what is evaluated.
     pub candidate: String,
-    /// True where the two may be of different machines: what depends on the machine is then not
+    /// True if the two may be of different machines: what depends on the machine is then not
     /// compared.
     pub any_machine: bool,
-    /// True where an undecided figure is no pass.
+    /// True if an undecided figure is not a pass.
     pub strict: bool,
 }
 
 /// Judges a result, which `candidate` was made of, against a baseline.
 ///
 /// # Errors
-/// A sentence with what differs, where the two are of unequal scenarios or machines.
+/// A sentence with what differs, if the scenarios or the machines do.
 pub(crate) fn judge(
-    baseline: &Document,
-    candidate: &Document,
+    baseline: &Baseline,
+    candidate: &Baseline,
     table: &Table,
-    terms: &Terms,
+    options: &GateOptions,
 ) -> Result<Judgement, String> {
     let builds = (baseline.build.as_str(), candidate.build.as_str());
     let (harmless, unequal): (Vec<Difference>, Vec<Difference>) =
@@ -51,7 +49,7 @@ pub(crate) fn judge(
         ));
     }
     let moved = machines(&baseline.host, &candidate.host);
-    if !moved.is_empty() && !terms.any_machine {
+    if !moved.is_empty() && !options.any_machine {
         return Err(format!(
             "the machines differ:\n{}\nwith `--any-machine` what does not depend on them is \
              compared: bytes, counts, losses and segments",
@@ -60,17 +58,22 @@ pub(crate) fn judge(
     }
     let mut judgement = Judgement::new(format!("{} against its baseline", candidate.name));
     let side = |name: &str, about: &str| Side { name: name.to_owned(), about: about.to_owned() };
-    judgement.sides = vec![side("baseline", &terms.baseline), side("candidate", &terms.candidate)];
+    judgement.sides =
+        vec![side("baseline", &options.baseline), side("candidate", &options.candidate)];
     judgement.findings = table.judgement.findings.clone();
-    judgement.findings.extend(whole(&candidate.name, table, &judgement));
+    judgement.findings.extend(validity(&candidate.name, table, &judgement));
     judgement.findings.extend(compare(&baseline.rows, &candidate.rows));
-    let why = why_not(&moved);
-    judgement.findings.extend(undecided(&baseline.rows, &candidate.rows, &why, &candidate.name));
+    let why = if moved.is_empty() {
+        "one run a side does not tell a change from noise"
+    } else {
+        "it is of another machine"
+    };
+    judgement.findings.extend(undecided(&baseline.rows, &candidate.rows, why, &candidate.name));
     judgement.notes = notes(&harmless, &moved, builds, &judgement.findings);
-    // What one run a side never tells is not asked of it.
+    // Figures that one run a side can never decide do not count.
     let open = |d: Decision| judgement.of(d).any(|f| f.kind != Kind::Paired);
     judgement.strict =
-        terms.strict && (open(Decision::Inconclusive) || open(Decision::NotComparable));
+        options.strict && (open(Decision::Inconclusive) || open(Decision::NotComparable));
     Ok(judgement)
 }
 
@@ -81,57 +84,41 @@ fn listed(differences: &[Difference]) -> String {
     shown.chain(rest).collect::<Vec<_>>().join("\n")
 }
 
-/// That the run is not whole, where none of its checks has said so.
-fn whole(name: &str, table: &Table, judgement: &Judgement) -> Option<Finding> {
-    let told = judgement.of(Decision::Fail).any(|f| f.kind == Kind::Check);
-    if table.verdict.status == Status::Valid || told {
+/// A failure if the run is not valid and none of its checks says so.
+fn validity(name: &str, table: &Table, judgement: &Judgement) -> Option<Finding> {
+    let has_failed_check = judgement.of(Decision::Fail).any(|f| f.kind == Kind::Check);
+    if table.verdict.status == Status::Valid || has_failed_check {
         return None;
     }
     let status = table.verdict.status.name();
     Some(Finding {
-        kind: Kind::Check,
-        subject: Subject {
-            series: String::new(),
-            clients: None,
-            metric: "run_is_valid".to_owned(),
-        },
         decision: Decision::Fail,
-        unit: "-".to_owned(),
         value: Figure::absent(format!("{name} is {status}")),
-        baseline: None,
         bound: "holds".to_owned(),
-        effect: None,
         samples: table.rows.iter().map(|row| row.events.per_message_divisor).sum(),
         text: format!("the run is {status}: {}", table.verdict.reasons.join("; ")),
-        details: Vec::new(),
+        ..Finding::new(Kind::Check, Subject::run("run_is_valid"))
     })
 }
 
-fn why_not(moved: &[Difference]) -> String {
-    match moved.is_empty() {
-        true => "one run a side does not tell a change from noise".to_owned(),
-        false => "it is of another machine".to_owned(),
-    }
-}
-
-/// What varies from run to run: shown with its reason and what would settle it.
-fn undecided(a: &Recorded, b: &Recorded, why: &str, scenario: &str) -> Vec<Finding> {
+/// Findings for the figures that vary from run to run, with how to decide them.
+fn undecided(a: &ComparableRun, b: &ComparableRun, why: &str, scenario: &str) -> Vec<Finding> {
     let mut out = Vec::new();
     for row in &a.rows {
         let Some(other) = b.row(&row.series, row.clients) else { continue };
         let names: BTreeSet<&String> = row.noisy.keys().chain(other.noisy.keys()).collect();
         for name in names {
-            let figure = |row: &RecordedRow| match row.noisy.get(name) {
+            let figure = |row: &ComparableRow| match row.noisy.get(name) {
                 Some(value) => Figure::known(*value),
                 None => Figure::absent("it was not measured"),
             };
-            let mut finding = found(Kind::Paired, other, name);
+            let mut finding = row_finding(Kind::Paired, other, name);
             finding.unit = unit(name).to_owned();
             (finding.value, finding.baseline) = (figure(other), Some(figure(row)));
             finding.bound = "not compared".to_owned();
             finding.text = why.to_owned();
             finding.details = vec![format!(
-                "to settle it: wsbench compare SCENARIO --a BASELINE --b CANDIDATE, where SCENARIO \
+                "to decide it: wsbench compare SCENARIO --a BASELINE --b CANDIDATE; SCENARIO \
                  is the file of {scenario:?} and each side a server's command line, a URL or a \
                  wsbench binary"
             )];
@@ -180,7 +167,10 @@ fn notes(
     }
     if !harmless.is_empty() {
         let names: Vec<String> = harmless.iter().map(Difference::to_string).collect();
-        notes.push(format!("the scenarios differ in what changes no figure: {}", names.join("; ")));
+        notes.push(format!(
+            "the scenarios differ in settings that change no figure: {}",
+            names.join("; ")
+        ));
     }
     notes
 }

@@ -1,25 +1,25 @@
 //! A result against a baseline: counts to the byte, segments by arithmetic, the rest not at all.
 //!
-//! Separate from `limit`, which holds a run against bounds that somebody chose, and from `paired`,
-//! which tells noise from change: here one run is held against one that was found good before, and
-//! only figures that do not vary between two runs of one scenario decide.
+//! Here one run is compared with an earlier one. Only figures that do not vary between two runs of
+//! a scenario decide; for those that do, see `paired`.
 //!
 //! | file | what |
 //! |---|---|
-//! | `recorded` | what of a run can be compared: whole numbers, the model, heads |
+//! | `comparable` | what of a run can be compared: whole numbers, the model, heads |
 //! | `file` | the document, and reading either kind of file |
 //! | `differences` | unequal scenarios and machines, by what differs |
 //! | `ratio` | fractions of whole numbers |
 //! | `exact` | figures that are equal or not |
 //! | `structural` | figures within the interval of arithmetic |
 //! | `heads` | where two heads differ |
-//! | `losses` | what may not become more |
-//! | `judge` | all of it, for `wsbench gate` |
+//! | `losses` | counts that may not grow |
+//! | `judge` | the judgement of `wsbench gate` |
 //!
-//! Two rules of this folder. More than the baseline has is a regression and fails; less passes and
-//! is told, so that whoever wants to keep it renews the baseline. What the plan determines (clients,
-//! turns, payload) is neither better nor worse and fails in both directions.
+//! More than the baseline has is a regression and fails. Less passes with a note, so that the
+//! baseline can be saved again. What the plan determines (clients, turns, payload) fails in both
+//! directions.
 
+mod comparable;
 mod differences;
 mod exact;
 mod file;
@@ -27,21 +27,20 @@ mod heads;
 mod judge;
 mod losses;
 mod ratio;
-mod recorded;
+
 mod structural;
 
-pub(crate) use file::{Document, Source, read, render};
-pub(crate) use judge::{Terms, judge};
-pub(crate) use recorded::{Recorded, RecordedRow};
+pub(crate) use comparable::{ComparableRow, ComparableRun};
+pub(crate) use file::{Baseline, BaselineOrResult, read, render};
+pub(crate) use judge::{GateOptions, judge};
 
 use crate::report::Figure;
 use crate::report::finding::{Decision, Finding, Kind, Subject};
 
-/// Holds `b` against `a` where one run a side is enough: exact figures ([`Kind::Exact`]) and
-/// structural ones ([`Kind::Structural`]), row by row in the order of `a`. `Finding::baseline` is
-/// `a`'s figure. Whether the two ran the same scenario is for the caller to know, see
-/// [`scenarios`].
-pub(crate) fn compare(a: &Recorded, b: &Recorded) -> Vec<Finding> {
+/// Compares the figures of `b` with those of `a` for which one run a side is enough: exact ones
+/// ([`Kind::Exact`]) and structural ones ([`Kind::Structural`]), row by row in the order of `a`.
+/// `Finding::baseline` is `a`'s figure. The caller has checked that both ran the same scenario.
+pub(crate) fn compare(a: &ComparableRun, b: &ComparableRun) -> Vec<Finding> {
     let mut findings = Vec::new();
     for row in &a.rows {
         match b.row(&row.series, row.clients) {
@@ -55,62 +54,52 @@ pub(crate) fn compare(a: &Recorded, b: &Recorded) -> Vec<Finding> {
     findings
 }
 
-fn compare_rows(a: &RecordedRow, b: &RecordedRow, findings: &mut Vec<Finding>) {
+fn compare_rows(a: &ComparableRow, b: &ComparableRow, findings: &mut Vec<Finding>) {
     exact::counts(a, b, findings);
-    if exact::something_came(a, b, findings) {
+    if exact::have_messages(a, b, findings) {
         structural::messages(a, b, findings);
         exact::bytes(a, b, findings);
         structural::bytes(a, b, findings);
         structural::segments(a, b, findings);
     }
-    exact::set_up(a, b, findings);
-    losses::losses(a, b, findings);
+    exact::setup(a, b, findings);
+    losses::compare(a, b, findings);
 }
 
-/// A row that was there and is not.
-fn absent(row: &RecordedRow) -> Finding {
-    let mut finding = found(Kind::Exact, row, "series");
-    finding.decision = Decision::Fail;
-    finding.value = Figure::absent("the run has no such series and client count");
-    finding.baseline = Some(Figure::count(row.messages));
-    finding.unit = "messages".to_owned();
-    finding.bound = "is there".to_owned();
-    finding.samples = row.messages;
-    finding.text = "it is missing from the run".to_owned();
-    finding
+/// A row that `b` lacks.
+fn absent(row: &ComparableRow) -> Finding {
+    Finding {
+        decision: Decision::Fail,
+        value: Figure::absent("the run has no such series and client count"),
+        baseline: Some(Figure::count(row.messages)),
+        text: "it is missing from the run".to_owned(),
+        ..series_finding(row)
+    }
 }
 
-/// A row that nothing is known of.
-fn unknown(row: &RecordedRow) -> Finding {
-    let mut finding = found(Kind::Exact, row, "series");
-    finding.value = Figure::count(row.messages);
-    finding.baseline = Some(Figure::absent("it has no such series and client count"));
-    finding.unit = "messages".to_owned();
-    finding.bound = "is there".to_owned();
-    finding.samples = row.messages;
-    finding.text = "there is nothing to compare it with".to_owned();
-    finding
+/// A row that `a` lacks.
+fn unknown(row: &ComparableRow) -> Finding {
+    Finding {
+        value: Figure::count(row.messages),
+        baseline: Some(Figure::absent("it has no such series and client count")),
+        text: "there is nothing to compare it with".to_owned(),
+        ..series_finding(row)
+    }
+}
+
+fn series_finding(row: &ComparableRow) -> Finding {
+    Finding {
+        unit: "messages".to_owned(),
+        bound: "is there".to_owned(),
+        ..row_finding(Kind::Exact, row, "series")
+    }
 }
 
 /// A finding of a row's metric that decides nothing yet.
-fn found(kind: Kind, row: &RecordedRow, metric: impl Into<String>) -> Finding {
-    Finding {
-        kind,
-        subject: Subject {
-            series: row.series.clone(),
-            clients: Some(row.clients),
-            metric: metric.into(),
-        },
-        decision: Decision::NotComparable,
-        unit: "-".to_owned(),
-        value: Figure::absent("not compared"),
-        baseline: None,
-        bound: "equal".to_owned(),
-        effect: None,
-        samples: row.messages,
-        text: String::new(),
-        details: Vec::new(),
-    }
+fn row_finding(kind: Kind, row: &ComparableRow, metric: impl Into<String>) -> Finding {
+    let subject =
+        Subject { series: row.series.clone(), clients: Some(row.clients), metric: metric.into() };
+    Finding { bound: "equal".to_owned(), samples: row.messages, ..Finding::new(kind, subject) }
 }
 
 #[cfg(test)]

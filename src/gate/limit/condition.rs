@@ -1,33 +1,65 @@
-//! A condition taken apart: its operands, aggregate, comparison and bound, and how it is printed.
+//! A condition taken apart, each part with its place in the text.
 //!
 //! Separate from `grammar`, which reads it, and from `rule`, which knows what there is to judge.
 
 use std::fmt;
 use std::ops::Range;
 
-/// What is wrong with a condition, and where in its text.
+/// Which setting of a limit is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wrong {
-    /// The bytes that are wrong.
-    pub span: Range<usize>,
+pub enum ErrorPlace {
+    /// Its metric.
+    Metric,
+    /// These bytes of its condition.
+    Condition(Range<usize>),
+}
+
+/// An error in a limit, with its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LimitError {
+    /// Its place.
+    pub place: ErrorPlace,
     /// What is wrong and what would be right.
     pub message: String,
+}
+
+impl LimitError {
+    /// An error in these bytes of the condition.
+    pub(super) fn at(span: Range<usize>, message: impl Into<String>) -> LimitError {
+        LimitError { place: ErrorPlace::Condition(span), message: message.into() }
+    }
+}
+
+/// A part of a condition with the bytes that it was read from. Parts that say the same are equal
+/// wherever they stand.
+#[derive(Debug, Clone)]
+pub struct Located<T> {
+    /// What was read.
+    pub value: T,
+    /// Its place in the text.
+    pub span: Range<usize>,
+}
+
+impl<T: PartialEq> PartialEq for Located<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
 }
 
 /// A condition taken apart.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Condition {
     /// The metrics that it names; two are divided.
-    pub operands: Vec<Operand>,
+    pub operands: Vec<Located<Operand>>,
     /// What is made of the metric's values.
-    pub aggregate: Option<Aggregate>,
-    /// How the figure is held against the bound.
-    pub op: Op,
-    /// What it is held against.
-    pub bound: Bound,
+    pub aggregate: Option<Located<Aggregate>>,
+    /// How the figure is compared with the bound.
+    pub comparison: Located<Comparison>,
+    /// What it is compared with.
+    pub bound: Located<Bound>,
 }
 
-/// A metric, and a series where it names one.
+/// A metric, and a series if it names one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operand {
     /// A label or transport.
@@ -36,34 +68,20 @@ pub struct Operand {
     pub metric: String,
 }
 
-/// Where the parts of a condition stand in its text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Spans {
-    /// The operands.
-    pub operands: Vec<Range<usize>>,
-    /// The aggregate; the place of the operator where there is none.
-    pub aggregate: Range<usize>,
-    /// The operator.
-    pub op: Range<usize>,
-    /// The bound.
-    pub bound: Range<usize>,
-}
-
-impl Spans {
-    /// The series of an operand.
-    pub fn series(&self, operand: &Operand, n: usize) -> Range<usize> {
-        let start = self.operands[n].start;
-        start..start + operand.series.as_ref().map_or(0, String::len)
+impl Located<Operand> {
+    /// The place of its series.
+    pub(super) fn series_span(&self) -> Range<usize> {
+        let series = self.value.series.as_ref().map_or(0, String::len);
+        self.span.start..self.span.start + series
     }
-    /// The metric of an operand.
-    pub fn metric(&self, operand: &Operand, n: usize) -> Range<usize> {
-        let end = self.operands[n].end;
-        end - operand.metric.len()..end
+    /// The place of its metric.
+    pub(super) fn metric_span(&self) -> Range<usize> {
+        self.span.end - self.value.metric.len()..self.span.end
     }
 }
 
 /// What is made of a metric's values.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Aggregate {
     /// The arithmetic mean.
     Avg,
@@ -73,8 +91,8 @@ pub enum Aggregate {
     Max,
     /// The median.
     Med,
-    /// A percentile, its number as it was written: `99.9`.
-    Percentile(String),
+    /// A percentile, from 0 to 100.
+    Percentile(f64),
     /// How many there are.
     Count,
     /// The part of the whole that they are.
@@ -84,29 +102,31 @@ pub enum Aggregate {
 }
 
 impl Aggregate {
-    /// Every word that is an aggregate.
-    pub const WORDS: [&'static str; 8] =
-        ["avg", "mean", "min", "max", "med", "count", "rate", "value"];
-
-    /// The aggregate of a word; a percentile is none.
-    pub(super) fn of(word: &str) -> Option<Aggregate> {
-        Some(match word {
-            "avg" | "mean" => Aggregate::Avg,
-            "min" => Aggregate::Min,
-            "max" => Aggregate::Max,
-            "med" => Aggregate::Med,
-            "count" => Aggregate::Count,
-            "rate" => Aggregate::Rate,
-            "value" => Aggregate::Value,
-            _ => return None,
-        })
+    /// Each as it may be written, percentiles apart. The first name of each is printed.
+    const NAMES: [(&'static str, Aggregate); 8] = [
+        ("avg", Aggregate::Avg),
+        ("mean", Aggregate::Avg),
+        ("min", Aggregate::Min),
+        ("max", Aggregate::Max),
+        ("med", Aggregate::Med),
+        ("count", Aggregate::Count),
+        ("rate", Aggregate::Rate),
+        ("value", Aggregate::Value),
+    ];
+    /// Every name, percentiles apart.
+    pub(super) fn names() -> [&'static str; 8] {
+        Aggregate::NAMES.map(|(name, _)| name)
+    }
+    /// The aggregate of a name; `None` for a percentile.
+    pub(super) fn of(name: &str) -> Option<Aggregate> {
+        Aggregate::NAMES.iter().find(|(known, _)| *known == name).map(|(_, aggregate)| *aggregate)
     }
     /// The quantile of a percentile or median, from 0 to 1.
-    pub fn quantile(&self) -> Option<f64> {
+    pub fn quantile(self) -> Option<f64> {
         match self {
             Aggregate::Med => Some(0.5),
-            // The exponent is moved before it is read: 99.9 gives the nearest number to 0.999.
-            Aggregate::Percentile(text) => format!("{text}e-2").parse().ok(),
+            // By its decimal exponent: 99.9 gives the nearest number to 0.999.
+            Aggregate::Percentile(percent) => format!("{percent}e-2").parse().ok(),
             _ => None,
         }
     }
@@ -114,22 +134,24 @@ impl Aggregate {
 
 impl fmt::Display for Aggregate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Aggregate::Avg => "avg",
-            Aggregate::Min => "min",
-            Aggregate::Max => "max",
-            Aggregate::Med => "med",
-            Aggregate::Percentile(text) => return write!(f, "p({text})"),
-            Aggregate::Count => "count",
-            Aggregate::Rate => "rate",
-            Aggregate::Value => "value",
-        })
+        match self {
+            Aggregate::Percentile(percent) => write!(f, "p({percent})"),
+            other => print_name(&Aggregate::NAMES, other, f),
+        }
     }
 }
 
-/// How a figure is held against its bound.
+fn print_name<T: PartialEq>(
+    names: &[(&str, T)],
+    value: &T,
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    f.write_str(names.iter().find(|(_, named)| named == value).map_or("?", |(name, _)| name))
+}
+
+/// How a figure is compared with its bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Op {
+pub enum Comparison {
     /// Below it.
     Less,
     /// Below it or equal.
@@ -144,60 +166,54 @@ pub enum Op {
     Unequal,
 }
 
-impl Op {
-    /// Every comparison as it may be written, the longest first.
-    pub(super) const WRITTEN: [(&'static str, Op); 7] = [
-        ("===", Op::Equal),
-        ("==", Op::Equal),
-        ("!=", Op::Unequal),
-        ("<=", Op::AtMost),
-        (">=", Op::AtLeast),
-        ("<", Op::Less),
-        (">", Op::More),
+impl Comparison {
+    /// Each as it may be written. The first name of each is printed.
+    pub(super) const NAMES: [(&'static str, Comparison); 7] = [
+        ("<", Comparison::Less),
+        ("<=", Comparison::AtMost),
+        (">", Comparison::More),
+        (">=", Comparison::AtLeast),
+        ("==", Comparison::Equal),
+        ("===", Comparison::Equal),
+        ("!=", Comparison::Unequal),
     ];
 
     /// Whether a figure is to the bound as it should be.
     pub fn holds(self, figure: f64, bound: f64) -> bool {
         match self {
-            Op::Less => figure < bound,
-            Op::AtMost => figure <= bound,
-            Op::More => figure > bound,
-            Op::AtLeast => figure >= bound,
-            Op::Equal => figure == bound,
-            Op::Unequal => figure != bound,
+            Comparison::Less => figure < bound,
+            Comparison::AtMost => figure <= bound,
+            Comparison::More => figure > bound,
+            Comparison::AtLeast => figure >= bound,
+            Comparison::Equal => figure == bound,
+            Comparison::Unequal => figure != bound,
         }
     }
 }
 
-impl fmt::Display for Op {
+impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Op::Less => "<",
-            Op::AtMost => "<=",
-            Op::More => ">",
-            Op::AtLeast => ">=",
-            Op::Equal => "==",
-            Op::Unequal => "!=",
-        })
+        print_name(&Comparison::NAMES, self, f)
     }
 }
 
-/// What a figure is held against: decimal digits, so that nothing is lost before the unit is known.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a figure is compared with, as it was written.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Bound {
-    /// The number, with a sign where it has one.
-    pub number: String,
+    /// The number.
+    pub number: f64,
     /// Of `400:1`, the number after the colon.
-    pub to: Option<String>,
-    /// The unit; empty where there is none.
+    pub divisor: Option<f64>,
+    /// The unit; empty if there is none.
     pub unit: String,
 }
 
 impl fmt::Display for Bound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.number)?;
-        self.to.iter().try_for_each(|to| write!(f, ":{to}"))?;
-        f.write_str(&self.unit)
+        match self.divisor {
+            Some(divisor) => write!(f, "{}:{divisor}", self.number),
+            None => write!(f, "{}{}", self.number, self.unit),
+        }
     }
 }
 
@@ -211,14 +227,10 @@ impl fmt::Display for Operand {
 impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (n, operand) in self.operands.iter().enumerate() {
-            write!(f, "{}{operand}", if n > 0 { " / " } else { "" })?;
+            write!(f, "{}{} ", if n > 0 { "/ " } else { "" }, operand.value)?;
         }
-        let gap = if self.operands.is_empty() { "" } else { " " };
-        if let Some(aggregate) = &self.aggregate {
-            write!(f, "{gap}{aggregate} {} {}", self.op, self.bound)
-        } else {
-            write!(f, "{gap}{} {}", self.op, self.bound)
-        }
+        self.aggregate.iter().try_for_each(|aggregate| write!(f, "{} ", aggregate.value))?;
+        write!(f, "{} {}", self.comparison.value, self.bound.value)
     }
 }
 
@@ -227,9 +239,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_comparison_is_what_it_says() {
-        let all = [Op::Less, Op::AtMost, Op::More, Op::AtLeast, Op::Equal, Op::Unequal];
-        let of = |a, b| all.map(|op| op.holds(a, b));
+    fn a_comparison_holds_as_it_reads() {
+        let all = ["<", "<=", ">", ">=", "==", "!="]
+            .map(|name| Comparison::NAMES.iter().find(|(known, _)| *known == name).unwrap().1);
+        let of = |a, b| all.map(|comparison| comparison.holds(a, b));
         assert_eq!(of(1.0, 2.0), [true, true, false, false, false, true]);
         assert_eq!(of(2.0, 2.0), [false, true, false, true, true, false]);
         assert_eq!(of(3.0, 2.0), [false, false, true, true, false, true]);

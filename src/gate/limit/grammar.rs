@@ -1,257 +1,247 @@
 //! The grammar of a condition, close to that of k6's thresholds.
 //!
 //! ```text
-//! condition = [ operand [ "/" operand ] ] [ aggregate ] op bound
+//! condition = [ operand [ "/" operand ] ] [ aggregate ] comparison bound
 //! operand   = [ series "." ] metric           the metric is what follows the last dot
 //! aggregate = "avg" | "mean" | "min" | "max" | "med" | "p(" N ")" | "count" | "rate" | "value"
-//! op        = "<" | "<=" | ">" | ">=" | "==" | "===" | "!="
+//! comparison = "<" | "<=" | ">" | ">=" | "==" | "===" | "!="
 //! bound     = number [ unit ] | number ":" number
 //! ```
 //!
-//! Separate from `rule`, which knows which metrics there are and what they count: here a condition
-//! is only taken apart. What is printed reads back to the same.
+//! Separate from `rule`, which knows which metrics there are and what they count. A condition that
+//! is printed reads back to the same.
 
 use crate::config::nearest;
-use crate::gate::limit::condition::{Aggregate, Bound, Condition, Op, Operand, Spans, Wrong};
+use crate::gate::limit::condition::{
+    Aggregate, Bound, Comparison, Condition, LimitError, Located, Operand,
+};
 use std::ops::Range;
 
 /// The longest condition, in bytes.
 const MOST_BYTES: usize = 512;
-/// The most digits of a number, so that it is finite.
-const MOST_DIGITS: usize = 30;
+/// The largest number.
+const MOST_NUMBER: f64 = 1e30;
 
-fn wrong<T>(span: Range<usize>, message: impl Into<String>) -> Result<T, Wrong> {
-    Err(Wrong { span, message: message.into() })
+fn error<T>(span: Range<usize>, message: impl Into<String>) -> Result<T, LimitError> {
+    Err(LimitError::at(span, message))
+}
+
+/// The same part of a text without blanks at its ends.
+fn trim(text: &str, span: Range<usize>) -> Range<usize> {
+    let part = &text[span.clone()];
+    let start = span.end - part.trim_start().len();
+    start..start + part.trim().len()
 }
 
 /// Takes a condition apart.
 ///
 /// # Errors
-/// What is wrong first, and where.
-pub fn parse(text: &str) -> Result<(Condition, Spans), Wrong> {
-    let whole = 0..text.len();
+/// The first thing that is wrong, and where.
+pub fn parse(text: &str) -> Result<Condition, LimitError> {
     if text.len() > MOST_BYTES {
-        return wrong(whole, format!("the condition is longer than {MOST_BYTES} bytes"));
+        let message = format!("the condition is longer than {MOST_BYTES} bytes");
+        return error(0..text.len(), message);
     }
-    let Some(at) = text.find(['<', '>', '=', '!']) else {
+    let is_sign = |c: char| matches!(c, '<' | '>' | '=' | '!');
+    let Some(start) = text.find(is_sign) else {
         let message = "the condition has no <, <=, >, >=, == or !=: write for example \
                        \"p(95) < 20ms\"";
-        return wrong(whole, message);
+        return error(0..text.len(), message);
     };
-    let run = text[at..].find(|c| !matches!(c, '<' | '>' | '=' | '!')).unwrap_or(text.len() - at);
-    let op_span = at..at + run;
-    let written = &text[op_span.clone()];
-    let Some((_, op)) = Op::WRITTEN.iter().find(|(name, _)| *name == written) else {
-        let hint = match written {
-            "=" => "; write ==",
-            "=<" => "; write <=",
-            "=>" => "; write >=",
-            "<>" | "!" | "!==" => "; write !=",
-            _ => "; use one of <, <=, >, >=, ==, !=",
-        };
-        return wrong(op_span, format!("unknown comparison {written:?}{hint}"));
-    };
-    let bound_span = trimmed(text, op_span.end..text.len());
-    let bound = bound(text, bound_span.clone())?;
-    let (operands, aggregate, mut spans) = left(text, at)?;
-    if spans.aggregate.is_empty() {
-        spans.aggregate = op_span.clone();
+    let end = text[start..].find(|c| !is_sign(c)).map_or(text.len(), |length| start + length);
+    let comparison = comparison(&text[start..end], start..end)?;
+    let bound = bound(text, trim(text, end..text.len()))?;
+    let (operands, aggregate) = left_side(text, trim(text, 0..start))?;
+    Ok(Condition { operands, aggregate, comparison, bound })
+}
+
+fn comparison(written: &str, span: Range<usize>) -> Result<Located<Comparison>, LimitError> {
+    if let Some((_, value)) = Comparison::NAMES.iter().find(|(name, _)| *name == written) {
+        return Ok(Located { value: *value, span });
     }
-    let spans = Spans { op: op_span, bound: bound_span, ..spans };
-    Ok((Condition { operands, aggregate, op: *op, bound }, spans))
+    let hint = match written {
+        "=" => "write ==",
+        "=<" => "write <=",
+        "=>" => "write >=",
+        "<>" | "!" | "!==" => "write !=",
+        _ => "use one of <, <=, >, >=, ==, !=",
+    };
+    error(span, format!("unknown comparison {written:?}; {hint}"))
 }
 
-fn trimmed(text: &str, span: Range<usize>) -> Range<usize> {
-    let part = &text[span.clone()];
-    let start = span.start + (part.len() - part.trim_start().len());
-    start..(start + part.trim().len())
+/// The number that a text begins with, and how many bytes it has. `_` may separate digits.
+fn number(text: &str) -> Option<(f64, usize)> {
+    let sign = usize::from(text.starts_with(['-', '+']));
+    let digits = |c: char| c.is_ascii_digit() || matches!(c, '_' | '.');
+    let end = text[sign..].find(|c| !digits(c)).map_or(text.len(), |length| sign + length);
+    let value: f64 = text[..end].replace('_', "").parse().ok()?;
+    (value.abs() <= MOST_NUMBER).then_some((value, end))
 }
 
-/// Digits with a sign, a point and underscores; gives them without underscores, and their length.
-fn number(text: &str) -> Option<(String, usize)> {
-    let sign = text.starts_with(['-', '+']) as usize;
-    let digits = &text[sign..];
-    let end = digits.find(|c: char| !(c.is_ascii_digit() || c == '_' || c == '.'));
-    let digits = &digits[..end.unwrap_or(digits.len())];
-    let plain = digits.replace('_', "");
-    let count = plain.chars().filter(char::is_ascii_digit).count();
-    let points = plain.len() - count;
-    let sound = (1..=MOST_DIGITS).contains(&count) && points <= 1;
-    let minus = if text.starts_with('-') { "-" } else { "" };
-    sound.then(|| (format!("{minus}{plain}"), sign + digits.len()))
+/// The number that a text is.
+fn whole_number(text: &str) -> Option<f64> {
+    number(text).filter(|(_, length)| *length == text.len()).map(|(value, _)| value)
 }
 
-fn bound(text: &str, span: Range<usize>) -> Result<Bound, Wrong> {
+fn bound(text: &str, span: Range<usize>) -> Result<Located<Bound>, LimitError> {
     let written = &text[span.clone()];
     if written.is_empty() {
         let end = text.trim_end().len();
-        let mark = text[..end].char_indices().last().map_or(0, |(at, _)| at);
-        return wrong(mark..end, "the condition has no value after the comparison");
+        let last = text[..end].char_indices().last().map_or(0, |(at, _)| at);
+        return error(last..end, "the condition has no value after the comparison");
     }
-    let Some((digits, length)) = number(written) else {
+    let Some((number, length)) = number(written) else {
         let message = format!("{written:?} is not a number with a unit; write for example 20ms");
-        return wrong(span, message);
+        return error(span, message);
     };
     let rest = written[length..].trim();
-    if let Some(to) = rest.strip_prefix(':') {
-        let to = to.trim();
-        return match number(to) {
-            Some((one, length)) if length == to.len() && !is_zero(&one) => {
-                Ok(Bound { number: digits, to: Some(one), unit: String::new() })
-            }
-            _ => wrong(span, format!("{written:?} is no ratio; write for example 400:1")),
-        };
+    let (divisor, unit) = match rest.strip_prefix(':') {
+        Some(divisor) => (Some(whole_number(divisor.trim()).unwrap_or(0.0)), ""),
+        None => (None, rest),
+    };
+    if divisor == Some(0.0) {
+        return error(span, format!("{written:?} is not a ratio; write for example 400:1"));
     }
     let legal = |c: char| c.is_alphanumeric() || matches!(c, '/' | '%' | '^' | ' ');
-    if !rest.chars().all(legal) || rest.starts_with(|c: char| c.is_ascii_digit()) {
-        let start = span.end - rest.len();
-        return wrong(start..span.end, format!("{rest:?} is no unit"));
+    if !unit.chars().all(legal) || unit.starts_with(|c: char| c.is_ascii_digit()) {
+        return error(span.end - unit.len()..span.end, format!("{unit:?} is not a unit"));
     }
-    Ok(Bound { number: digits, to: None, unit: rest.to_owned() })
+    Ok(Located { value: Bound { number, divisor, unit: unit.to_owned() }, span })
 }
 
-fn is_zero(number: &str) -> bool {
-    !number.contains(|c: char| matches!(c, '1'..='9'))
-}
+type LeftSide = (Vec<Located<Operand>>, Option<Located<Aggregate>>);
 
-/// A word or a slash, and where.
-type Token<'t> = (&'t str, Range<usize>);
-
-/// Words and slashes; what is in brackets is one word.
-fn tokens(text: &str) -> Vec<Token<'_>> {
-    let mut out = Vec::new();
-    let (mut start, mut depth) = (None, 0u32);
-    for (at, c) in text.char_indices() {
-        let ends = depth == 0 && (c.is_whitespace() || c == '/');
-        if let (true, Some(from)) = (ends, start) {
-            out.push((&text[from..at], from..at));
-            start = None;
-        }
-        match c {
-            '/' if depth == 0 => out.push((&text[at..at + 1], at..at + 1)),
-            _ if ends => {}
-            _ => {
-                start = start.or(Some(at));
-                depth = match c {
-                    '(' => depth + 1,
-                    ')' => depth.saturating_sub(1),
-                    _ => depth,
-                };
-            }
-        }
-    }
-    if let Some(from) = start {
-        let end = text.trim_end().len();
-        out.push((&text[from..end], from..end));
-    }
-    out
-}
-
-/// What stands before the comparison.
-fn left(text: &str, end: usize) -> Result<(Vec<Operand>, Option<Aggregate>, Spans), Wrong> {
-    let mut tokens = tokens(&text[..end]);
-    let mut spans = Spans { operands: Vec::new(), aggregate: 0..0, op: 0..0, bound: 0..0 };
-    let mut found = None;
-    if let Some((word, span)) = tokens.last().cloned()
-        && let Some(read) = aggregate(word, &span)
-    {
-        found = Some(read?);
-        spans.aggregate = span;
-        tokens.pop();
-    }
+/// The operands and the aggregate, which stand before the comparison.
+fn left_side(text: &str, span: Range<usize>) -> Result<LeftSide, LimitError> {
+    let last = last_word(text, span.clone());
+    let aggregate =
+        aggregate(&text[last.clone()], &last)?.map(|value| Located { value, span: last.clone() });
+    let end = if aggregate.is_some() { last.start } else { span.end };
+    let rest = trim(text, span.start..end);
     let mut operands = Vec::new();
-    for (n, (word, span)) in tokens.iter().enumerate() {
-        let slash = *word == "/";
-        match (n, slash) {
-            (1, true) if tokens.len() == 2 => {
-                return wrong(span.clone(), "there is no metric after the \"/\"");
-            }
-            (1, true) => {}
-            (0 | 2, false) => {
-                operands.push(operand(word, span)?);
-                spans.operands.push(span.clone());
-            }
-            (0, true) => return wrong(span.clone(), "there is no metric before the \"/\""),
-            (_, false) => return unexpected(word, span, found.is_some()),
-            (_, true) => return wrong(span.clone(), "a ratio has two metrics, not more"),
+    if rest.is_empty() {
+        return Ok((operands, aggregate));
+    }
+    let mut start = rest.start;
+    for part in text[rest].split('/') {
+        let end = start + part.len();
+        let place = trim(text, start..end);
+        match (operands.len(), place.is_empty()) {
+            (0, true) => return error(end..end + 1, "there is no metric before the \"/\""),
+            (1, true) => return error(start - 1..start, "there is no metric after the \"/\""),
+            (2, _) => return error(start - 1..start, "a ratio has two metrics, not more"),
+            _ => {}
         }
+        let mut words = text[place.clone()].split_whitespace();
+        let first = words.next().unwrap_or_default();
+        operands.push(operand(first, place.start..place.start + first.len())?);
+        if let Some(word) = words.next() {
+            let at = place.start + first.len();
+            let at = trim(text, at..place.end).start;
+            return unexpected(word, at..at + word.len(), aggregate.is_some());
+        }
+        start = end + 1;
     }
-    Ok((operands, found, spans))
+    Ok((operands, aggregate))
 }
 
-fn unexpected<T>(word: &str, span: &Range<usize>, has_aggregate: bool) -> Result<T, Wrong> {
+/// The last word of a part of a text. What is in parentheses belongs to the word before it.
+fn last_word(text: &str, span: Range<usize>) -> Range<usize> {
+    let part = &text[span.clone()];
+    let closes_last =
+        |open: &usize| part[*open..].find(')').is_none_or(|n| open + n + 1 == part.len());
+    let open = part.rfind('(').filter(closes_last);
+    let before = &part[..open.unwrap_or(part.len())];
+    let ends = |(_, c): &(usize, char)| c.is_whitespace() || *c == '/';
+    let start = before.char_indices().rev().find(ends).map_or(0, |(at, c)| at + c.len_utf8());
+    span.start + start..span.end
+}
+
+fn unexpected<T>(word: &str, span: Range<usize>, has_aggregate: bool) -> Result<T, LimitError> {
     if has_aggregate {
-        return wrong(span.clone(), format!("{word:?} is one word too many"));
+        return error(span, format!("{word:?} is one word too many"));
     }
-    let hint = match nearest(word, &Aggregate::WORDS) {
+    error(span, format!("unknown aggregate {word:?}{}", aggregate_hint(word)))
+}
+
+/// What an unknown aggregate may stand for, or those that there are.
+pub(super) fn aggregate_hint(word: &str) -> String {
+    let names = Aggregate::names();
+    match nearest(word, &names) {
         Some(near) => format!(", did you mean {near:?}?"),
-        None => format!("; use one of {}, p(N)", Aggregate::WORDS.join(", ")),
-    };
-    wrong(span.clone(), format!("unknown aggregate {word:?}{hint}"))
+        None => format!("; use one of {}, p(N)", names.join(", ")),
+    }
 }
 
-/// A word as an aggregate; `None` where it is none and was not meant as one.
-fn aggregate(word: &str, span: &Range<usize>) -> Option<Result<Aggregate, Wrong>> {
+/// A word as an aggregate; `None` if it looks like a metric.
+fn aggregate(word: &str, span: &Range<usize>) -> Result<Option<Aggregate>, LimitError> {
     if let Some(known) = Aggregate::of(word) {
-        return Some(Ok(known));
+        return Ok(Some(known));
     }
-    let digits = |c: char| c.is_ascii_digit();
-    let bare = word.strip_prefix('p').filter(|rest| rest.starts_with(digits));
-    if let Some(rest) = bare.map(|rest| rest.replace('_', "."))
-        && number(&rest).is_some_and(|(_, length)| length == rest.len())
-    {
-        let message = format!("unknown aggregate {word:?}, did you mean \"p({rest})\"?");
-        return Some(wrong(span.clone(), message));
+    let Some(rest) = word.strip_prefix('p') else { return Ok(None) };
+    if let Some(inside) = rest.strip_prefix('(') {
+        let percent = inside.strip_suffix(')').and_then(|inside| whole_number(inside.trim()));
+        let legal = |p: &f64| p.is_sign_positive() && *p <= 100.0;
+        return match percent.filter(legal) {
+            Some(percent) => Ok(Some(Aggregate::Percentile(percent))),
+            None => error(
+                span.clone(),
+                format!(
+                    "{word:?} is not a percentile; write p(N) with N from 0 to 100, as in p(99.9)"
+                ),
+            ),
+        };
     }
-    let rest = word.strip_prefix("p(")?;
-    let inside = rest.strip_suffix(')').unwrap_or(rest).trim();
-    let read = number(inside).filter(|(text, length)| {
-        let value: Option<f64> = text.parse().ok();
-        *length == inside.len()
-            && !text.starts_with('-')
-            && value.is_some_and(|v| (0.0..=100.0).contains(&v))
-    });
-    Some(match read {
-        Some((text, _)) if rest.ends_with(')') => Ok(Aggregate::Percentile(text)),
-        _ => wrong(
-            span.clone(),
-            format!("{word:?} is no percentile; write p(N) with N from 0 to 100, as in p(99.9)"),
-        ),
-    })
+    // p95 and p99_9, as other tools write them.
+    let digits = rest.replace('_', ".");
+    if digits.starts_with(|c: char| c.is_ascii_digit()) && whole_number(&digits).is_some() {
+        let message = format!("unknown aggregate {word:?}, did you mean \"p({digits})\"?");
+        return error(span.clone(), message);
+    }
+    Ok(None)
 }
 
-fn operand(word: &str, span: &Range<usize>) -> Result<Operand, Wrong> {
+fn operand(word: &str, span: Range<usize>) -> Result<Located<Operand>, LimitError> {
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     if let Some((at, c)) = word.char_indices().find(|(_, c)| !legal(*c)) {
         let start = span.start + at;
-        let message = format!("{c:?} is no part of a metric; write metric or series.metric");
-        return wrong(start..start + c.len_utf8(), message);
+        let message = format!("{c:?} cannot be in a metric; write metric or series.metric");
+        return error(start..start + c.len_utf8(), message);
     }
     let (series, metric) = match word.rsplit_once('.') {
-        Some((series, metric)) => (Some(series.to_owned()), metric),
-        None => (None, word),
+        Some((series, metric)) => (Some(series.to_owned()), metric.to_owned()),
+        None => (None, word.to_owned()),
     };
     if metric.is_empty() || series.as_ref().is_some_and(String::is_empty) {
-        return wrong(span.clone(), format!("{word:?} is no metric; write series.metric"));
+        return error(span, format!("{word:?} is not a metric; write series.metric"));
     }
-    Ok(Operand { series, metric: metric.to_owned() })
+    Ok(Located { value: Operand { series, metric }, span })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gate::limit::condition::ErrorPlace;
     use proptest::prelude::*;
 
+    /// The bytes that an error is in.
+    fn shown<'t>(text: &'t str, error: &LimitError) -> &'t str {
+        match &error.place {
+            ErrorPlace::Condition(span) => text.get(span.clone()).expect("a place in the text"),
+            ErrorPlace::Metric => panic!("a condition has no such place"),
+        }
+    }
+
     fn printed(text: &str) -> String {
-        parse(text).map(|(condition, _)| condition.to_string()).unwrap_or_else(|w| {
-            let shown = text.get(w.span.clone()).unwrap_or("?");
-            format!("{shown:?}: {}", w.message)
-        })
+        match parse(text) {
+            Ok(condition) => condition.to_string(),
+            Err(error) => format!("{:?}: {}", shown(text, &error), error.message),
+        }
     }
 
     #[test]
     fn conditions_read_and_print() {
-        for (text, same) in [
+        for (text, wanted) in [
             ("p(95) < 20ms", "p(95) < 20ms"),
             ("p( 99.9 )<=20 ms", "p(99.9) <= 20ms"),
             ("max <= 2B", "max <= 2B"),
@@ -269,13 +259,13 @@ mod tests {
             ),
             ("connects_per_s > 1000 /s", "connects_per_s > 1000/s"),
         ] {
-            assert_eq!(printed(text), same);
+            assert_eq!(printed(text), wanted);
         }
     }
 
     #[test]
     fn what_is_wrong_is_pointed_at() {
-        for (text, told) in [
+        for (text, wanted) in [
             (
                 "",
                 "\"\": the condition has no <, <=, >, >=, == or !=: write for example \"p(95) < 20ms\"",
@@ -291,83 +281,97 @@ mod tests {
                 "max < 1.2.3s",
                 "\"1.2.3s\": \"1.2.3s\" is not a number with a unit; write for example 20ms",
             ),
-            ("max < 1 2", "\"2\": \"2\" is no unit"),
-            ("max < 2s < 3s", "\"s < 3s\": \"s < 3s\" is no unit"),
-            ("x / y > 400:0", "\"400:0\": \"400:0\" is no ratio; write for example 400:1"),
+            ("max < 1 2", "\"2\": \"2\" is not a unit"),
+            ("max < 2s < 3s", "\"s < 3s\": \"s < 3s\" is not a unit"),
+            ("x / y > 400:0", "\"400:0\": \"400:0\" is not a ratio; write for example 400:1"),
             ("p95 < 1s", "\"p95\": unknown aggregate \"p95\", did you mean \"p(95)\"?"),
             ("p99_9 < 1s", "\"p99_9\": unknown aggregate \"p99_9\", did you mean \"p(99.9)\"?"),
             (
                 "p(101) < 1s",
-                "\"p(101)\": \"p(101)\" is no percentile; write p(N) with N from 0 to 100, as in p(99.9)",
+                "\"p(101)\": \"p(101)\" is not a percentile; write p(N) with N from 0 to 100, as in p(99.9)",
             ),
             (
                 "p(95 < 1s",
-                "\"p(95\": \"p(95\" is no percentile; write p(N) with N from 0 to 100, as in p(99.9)",
+                "\"p(95\": \"p(95\" is not a percentile; write p(N) with N from 0 to 100, as in p(99.9)",
             ),
             ("x maxx < 1s", "\"maxx\": unknown aggregate \"maxx\", did you mean \"max\"?"),
             ("x y max < 1s", "\"y\": \"y\" is one word too many"),
             ("x / < 1", "\"/\": there is no metric after the \"/\""),
             ("/ x < 1", "\"/\": there is no metric before the \"/\""),
             ("x / y / z < 1", "\"/\": a ratio has two metrics, not more"),
-            ("a+b < 1", "\"+\": '+' is no part of a metric; write metric or series.metric"),
-            (".x < 1", "\".x\": \".x\" is no metric; write series.metric"),
+            ("a+b < 1", "\"+\": '+' cannot be in a metric; write metric or series.metric"),
+            (".x < 1", "\".x\": \".x\" is not a metric; write series.metric"),
         ] {
-            assert_eq!(printed(text), told, "{text}");
+            assert_eq!(printed(text), wanted, "{text}");
         }
     }
 
     #[test]
     fn a_metric_is_what_follows_the_last_dot() {
-        let (condition, spans) = parse("a.b-c.wire p(99.9) < 1ms").expect("it is good");
+        let condition = parse("a.b-c.wire p(99.9) < 1ms").expect("it is good");
         let operand = &condition.operands[0];
-        assert_eq!((operand.series.as_deref(), &*operand.metric), (Some("a.b-c"), "wire"));
-        assert_eq!((spans.series(operand, 0), spans.metric(operand, 0)), (0..5, 6..10));
-        assert_eq!((spans.aggregate, spans.op, spans.bound), (11..18, 19..20, 21..24));
-        let quantile = condition.aggregate.and_then(|a| a.quantile());
-        assert_eq!(quantile, Some(0.999));
+        assert_eq!(
+            (operand.value.series.as_deref(), &*operand.value.metric),
+            (Some("a.b-c"), "wire")
+        );
+        assert_eq!((operand.series_span(), operand.metric_span()), (0..5, 6..10));
+        let aggregate = condition.aggregate.expect("it has one");
+        assert_eq!(aggregate.value.quantile(), Some(0.999));
+        let spans = (aggregate.span, condition.comparison.span, condition.bound.span);
+        assert_eq!(spans, (11..18, 19..20, 21..24));
+    }
+
+    fn located<T>(value: T) -> Located<T> {
+        Located { value, span: 0..0 }
     }
 
     fn condition() -> impl Strategy<Value = Condition> {
         let operand = (prop::option::of("[a-z][a-z0-9.-]{0,6}[a-z]"), "[a-z][a-z_]{0,8}[a-z]")
             .prop_filter("an aggregate", |(series, metric)| {
-                series.is_some() || (aggregate(metric, &(0..0)).is_none())
+                series.is_some() || matches!(aggregate(metric, &(0..0)), Ok(None))
             })
-            .prop_map(|(series, metric)| Operand { series, metric });
+            .prop_map(|(series, metric)| located(Operand { series, metric }));
         let aggregate = prop::sample::select(vec![
             Aggregate::Avg,
             Aggregate::Min,
             Aggregate::Med,
-            Aggregate::Percentile("99.9".to_owned()),
+            Aggregate::Percentile(99.9),
             Aggregate::Rate,
         ]);
-        let op = prop::sample::select(Op::WRITTEN.to_vec());
+        let comparison = prop::sample::select(Comparison::NAMES.to_vec());
         let digits = "-?[0-9]{1,9}(\\.[0-9]{1,4})?";
         let bound = (digits, prop::option::of("[1-9][0-9]{0,3}"), "(ms|B|%|B/s|)");
-        (prop::collection::vec(operand, 0..3), prop::option::of(aggregate), op, bound).prop_map(
-            |(operands, aggregate, (_, op), (number, to, unit))| {
-                let unit = if to.is_some() { String::new() } else { unit };
-                Condition { operands, aggregate, op, bound: Bound { number, to, unit } }
-            },
-        )
+        (prop::collection::vec(operand, 0..3), prop::option::of(aggregate), comparison, bound)
+            .prop_map(|(operands, aggregate, (_, comparison), (number, divisor, unit))| {
+                let read = |text: String| text.parse().expect("a number");
+                let unit = if divisor.is_some() { String::new() } else { unit };
+                let bound = Bound { number: read(number), divisor: divisor.map(read), unit };
+                Condition {
+                    operands,
+                    aggregate: aggregate.map(located),
+                    comparison: located(comparison),
+                    bound: located(bound),
+                }
+            })
     }
 
     proptest! {
         #[test]
         fn what_is_printed_reads_back(condition in condition()) {
             let text = condition.to_string();
-            prop_assert_eq!(parse(&text).map(|(c, _)| c), Ok(condition), "{}", text);
+            prop_assert_eq!(parse(&text), Ok(condition), "{}", text);
         }
 
         #[test]
-        fn any_text_is_a_condition_or_a_located_fault(
+        fn any_text_is_a_condition_or_a_located_error(
             text in prop_oneof![".{0,60}", "[a-z./()<>=!:%µ 0-9_-]{0,40}"]
         ) {
             match parse(&text) {
-                Ok((condition, _)) => {
-                    let again = parse(&condition.to_string()).map(|(c, _)| c);
-                    prop_assert_eq!(again, Ok(condition));
+                Ok(condition) => prop_assert_eq!(parse(&condition.to_string()), Ok(condition)),
+                Err(error) => {
+                    shown(&text, &error);
+                    prop_assert!(!error.message.is_empty());
                 }
-                Err(wrong) => prop_assert!(text.get(wrong.span).is_some() && !wrong.message.is_empty()),
             }
         }
     }

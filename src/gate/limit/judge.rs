@@ -1,9 +1,10 @@
-//! Holds the limits of a run against its figures: a finding for each limit and row.
+//! Judges a run by its limits: a finding for each limit and row.
 
 use crate::gate::limit::condition::Aggregate;
-use crate::gate::limit::metric::Sampled;
+use crate::gate::limit::metric::{LimitMetric, SampledFigure};
 use crate::gate::limit::rule::{Rule, Term};
-use crate::gate::limit::{Limit, matching, of_header};
+use crate::gate::limit::{Limit, limits_of, matching};
+use crate::gate::signed_rank::median;
 use crate::report::finding::{Decision, Finding, Kind, Subject};
 use crate::report::metrics::{Column, columns};
 use crate::report::table::{Row, Table};
@@ -13,28 +14,29 @@ use crate::units::{thousands, with_unit};
 use std::cell::OnceCell;
 
 /// Derives every figure of a result and judges its limits.
-pub fn judged(result: &RunResult) -> Table {
+pub fn summarise_and_judge(result: &RunResult) -> Table {
     let mut table = summarise(result);
     judge(result, &mut table);
     table
 }
 
-/// Judges the limits in a result's header: a finding for each and each row that it matches, what
-/// failed as reasons of the verdict, and a verdict that limits failed, if nothing graver is against the run.
+/// Judges the limits in a result's header. Adds a finding for each row that a limit matches, and a
+/// reason to the verdict for each failure. The conclusion is then that limits failed, unless it is a
+/// graver one.
 pub(crate) fn judge(result: &RunResult, table: &mut Table) {
     let mut found = Vec::new();
     {
-        let bench = Bench::new(result, table);
-        for limit in of_header(&result.header) {
+        let evaluation = Evaluation::new(result, table);
+        for limit in limits_of(&result.header) {
             match limit {
-                Ok(limit) => found.extend(bench.findings(&limit)),
+                Ok(limit) => found.extend(evaluation.findings(&limit)),
                 Err(why) => found.push(unreadable("limit", None, why)),
             }
         }
     }
     let stopped = result.ends.iter().find_map(|end| end.stopped_by_limit());
     if let Some(why) = stopped.filter(|_| found.iter().all(|f| f.decision != Decision::Fail)) {
-        // What was recorded after the look that ended the run may have mended the figure.
+        // The figure may have recovered in what was recorded after the run was stopped.
         found.push(unreadable("abort_on_fail", None, format!("the run was ended: {why}")));
     }
     let failed: Vec<String> =
@@ -46,8 +48,12 @@ pub(crate) fn judge(result: &RunResult, table: &mut Table) {
     table.judgement.findings.extend(found);
 }
 
-/// Where a finding is from, and what was found.
-pub(super) fn reason(finding: &Finding) -> String {
+fn reason(finding: &Finding) -> String {
+    format!("limit: {}", located_text(finding))
+}
+
+/// The text of a finding after its row.
+pub(super) fn located_text(finding: &Finding) -> String {
     let Subject { series, clients, .. } = &finding.subject;
     let at = match (series.as_str(), clients) {
         ("", None) => String::new(),
@@ -55,38 +61,31 @@ pub(super) fn reason(finding: &Finding) -> String {
         (series, None) => format!("{series}: "),
         (series, Some(n)) => format!("{series} at {} clients: ", thousands(u64::from(*n))),
     };
-    format!("limit: {at}{}", finding.text)
+    format!("{at}{}", finding.text)
 }
 
 /// A failure without a figure.
 fn unreadable(metric: &str, clients: Option<u32>, why: String) -> Finding {
     Finding {
-        kind: Kind::Limit,
-        subject: Subject { series: String::new(), clients, metric: metric.to_owned() },
         decision: Decision::Fail,
-        unit: "-".to_owned(),
         value: Figure::absent(why.clone()),
-        baseline: None,
-        bound: String::new(),
-        effect: None,
-        samples: 0,
         text: why,
-        details: Vec::new(),
+        ..Finding::new(Kind::Limit, Subject { clients, ..Subject::run(metric) })
     }
 }
 
-/// A result with its table, and what is needed of both.
-pub(super) struct Bench<'a> {
+/// A result and its table, from which limits are evaluated.
+pub(super) struct Evaluation<'a> {
     result: &'a RunResult,
     table: &'a Table,
     columns: Vec<Column>,
-    /// The rows of each repeat by itself; made where they are first asked for.
+    /// The rows of each repeat by itself.
     repeats: OnceCell<Vec<Vec<Row>>>,
 }
 
-impl<'a> Bench<'a> {
-    pub(super) fn new(result: &'a RunResult, table: &'a Table) -> Bench<'a> {
-        Bench { result, table, columns: columns(), repeats: OnceCell::new() }
+impl<'a> Evaluation<'a> {
+    pub(super) fn new(result: &'a RunResult, table: &'a Table) -> Evaluation<'a> {
+        Evaluation { result, table, columns: columns(), repeats: OnceCell::new() }
     }
 
     fn findings(&self, limit: &Limit) -> Vec<Finding> {
@@ -94,7 +93,7 @@ impl<'a> Bench<'a> {
             Ok(rule) => rule,
             Err(refused) => {
                 let all: Vec<String> = refused.into_iter().map(|r| r.message).collect();
-                return vec![unreadable(&limit.words(), None, all.join("; "))];
+                return vec![unreadable(&limit.describe(), None, all.join("; "))];
             }
         };
         let mut found = Vec::new();
@@ -113,7 +112,7 @@ impl<'a> Bench<'a> {
         found
     }
 
-    /// The client counts of a limit: its own, or all that there are.
+    /// The client counts of a limit: its own, or all of the run.
     fn counts(&self, limit: &Limit) -> Vec<u32> {
         if !limit.clients.is_empty() {
             return limit.clients.clone();
@@ -127,7 +126,7 @@ impl<'a> Bench<'a> {
         all
     }
 
-    /// For one client count, the rows that are judged: one for each term of the rule.
+    /// Returns the rows that are evaluated at a client count: one for each term of the rule.
     pub(super) fn subjects(&self, limit: &Limit, rule: &Rule, clients: u32) -> Vec<Vec<&'a Row>> {
         let at_count: Vec<&Row> = self.table.rows.iter().filter(|r| r.clients == clients).collect();
         let mut selected = Vec::new();
@@ -143,7 +142,7 @@ impl<'a> Bench<'a> {
             Some(name) => matching(&at_count, name),
             None => vec![own],
         };
-        // Where the condition names every series itself, it is judged once.
+        // A condition that names every series itself is evaluated once.
         let own = if rule.names_series() { selected.get(..1).unwrap_or(&[]) } else { &selected };
         let mut out = Vec::new();
         for row in own {
@@ -160,9 +159,11 @@ impl<'a> Bench<'a> {
     }
 
     pub(super) fn finding(&self, limit: &Limit, rule: &Rule, rows: &[&Row]) -> Finding {
-        let (value, samples) = self.value(rule, rows);
+        let (value, samples) = self.figure(rule, rows);
         let decision = match value.value() {
-            Some(value) if samples > 0 && rule.op.holds(value, rule.bound.number) => Decision::Pass,
+            Some(value) if samples > 0 && rule.comparison.holds(value, rule.bound.number) => {
+                Decision::Pass
+            }
             _ => Decision::Fail,
         };
         let shown = value.map(|v| rule.bound.show(v));
@@ -198,9 +199,9 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// The figure that is judged, and the samples behind it; absent without one.
-    fn value(&self, rule: &Rule, rows: &[&Row]) -> (Figure, u64) {
-        let found: Vec<Sampled> =
+    /// The figure that is evaluated, and the samples behind it.
+    fn figure(&self, rule: &Rule, rows: &[&Row]) -> (Figure, u64) {
+        let found: Vec<SampledFigure> =
             rule.terms.iter().zip(rows).map(|(term, row)| self.one(term, rule, row)).collect();
         let samples = found.iter().map(|s| s.samples).min().unwrap_or(0);
         let figure = match (found.as_slice(), rule.terms.as_slice()) {
@@ -208,7 +209,7 @@ impl<'a> Bench<'a> {
             ([a, b], [of_a, of_b]) => match (&a.figure, &b.figure) {
                 (Figure::Absent(why), _) => Figure::Absent(why.clone()),
                 (_, Figure::Absent(why)) => Figure::Absent(why.clone()),
-                (_, Figure::Known(0.0)) => Figure::absent("what is divided by is zero"),
+                (_, Figure::Known(0.0)) => Figure::absent("the divisor is zero"),
                 (Figure::Known(a), Figure::Known(b)) => {
                     Figure::known(of_a.dimension.quotient(*a, *b, of_b.dimension))
                 }
@@ -218,76 +219,76 @@ impl<'a> Bench<'a> {
         (figure, samples)
     }
 
-    fn one(&self, term: &Term, rule: &Rule, row: &Row) -> Sampled {
+    fn one(&self, term: &Term, rule: &Rule, row: &Row) -> SampledFigure {
         let over_repeats = matches!(
             rule.aggregate,
             Aggregate::Avg | Aggregate::Min | Aggregate::Max | Aggregate::Med
         );
-        let column = matches!(term.measure, crate::gate::limit::Measure::Column { .. });
+        let column = matches!(term.metric, LimitMetric::Column { .. });
         if over_repeats && column && self.repeats().len() > 1 {
             return self.over_repeats(term, &rule.aggregate, row);
         }
-        known(term.measure.of(&rule.aggregate, row, &self.columns), row)
+        require_samples(term.metric.of(&rule.aggregate, row, &self.columns), row)
     }
 
-    fn over_repeats(&self, term: &Term, aggregate: &Aggregate, row: &Row) -> Sampled {
+    fn over_repeats(&self, term: &Term, aggregate: &Aggregate, row: &Row) -> SampledFigure {
         let (mut values, mut samples) = (Vec::new(), 0);
         for (n, rows) in self.repeats().iter().enumerate() {
             let same = |r: &&Row| r.series == row.series && r.clients == row.clients;
             let one = match rows.iter().find(same) {
-                Some(own) => known(term.measure.of(&Aggregate::Value, own, &self.columns), own),
-                None => Sampled { figure: Figure::absent("the case did not run"), samples: 0 },
+                Some(own) => {
+                    require_samples(term.metric.of(&Aggregate::Value, own, &self.columns), own)
+                }
+                None => {
+                    SampledFigure { figure: Figure::absent("the case did not run"), samples: 0 }
+                }
             };
             match one.figure {
                 Figure::Known(value) => values.push(value),
                 Figure::Absent(why) => {
                     let figure = Figure::absent(format!("repeat {}: {why}", n + 1));
-                    return Sampled { figure, samples: 0 };
+                    return SampledFigure { figure, samples: 0 };
                 }
             }
             samples += one.samples;
         }
         values.sort_by(f64::total_cmp);
-        Sampled { figure: of_sorted(&values, aggregate), samples }
+        SampledFigure { figure: of_sorted(&values, aggregate), samples }
     }
 
     fn repeats(&self) -> &[Vec<Row>] {
         self.repeats.get_or_init(|| {
             let most = self.result.header.cases.iter().map(|c| c.repeat).max().unwrap_or(0);
-            // Of one repeat the table has the rows already.
+            // The table has the rows of a single repeat.
             let all = if most == 0 { 0..=0 } else { 0..=most };
             all.map(|n| if most == 0 { Vec::new() } else { rows_of(self.result, n) }).collect()
         })
     }
 }
 
-/// What has no sample has no figure.
-fn known(sampled: Sampled, row: &Row) -> Sampled {
+/// Makes a figure absent that has no samples.
+fn require_samples(sampled: SampledFigure, row: &Row) -> SampledFigure {
     let why = match &sampled.figure {
         _ if row.repeats == 0 => "the case did not run",
         Figure::Known(_) if sampled.samples == 0 => "there is no sample: nothing was measured",
         _ => return sampled,
     };
-    Sampled { figure: Figure::absent(why), samples: 0 }
+    SampledFigure { figure: Figure::absent(why), samples: 0 }
 }
 
 fn of_sorted(values: &[f64], aggregate: &Aggregate) -> Figure {
     let (Some(first), Some(last)) = (values.first(), values.last()) else {
         return Figure::absent("no repeat has the figure");
     };
-    let middle = values.len() / 2;
     Figure::known(match aggregate {
         Aggregate::Min => *first,
         Aggregate::Max => *last,
-        Aggregate::Med if values.len().is_multiple_of(2) => {
-            f64::midpoint(values[middle - 1], values[middle])
-        }
-        Aggregate::Med => values[middle],
+        Aggregate::Med => median(values).unwrap_or(*first),
         _ => values.iter().sum::<f64>() / values.len() as f64,
     })
 }
 
-/// The rows of one repeat by itself, its floor with it.
+/// The rows of one repeat by itself, with the floor.
 fn rows_of(result: &RunResult, repeat: u32) -> Vec<Row> {
     let mut header = result.header.clone();
     header.curves.clear();

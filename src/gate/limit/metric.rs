@@ -1,8 +1,5 @@
-//! What a limit can be on: latencies and the numeric columns of `summary.csv`; which aggregates
-//! each has, and how its figure and the number of values behind it are found in a row.
-//!
-//! Separate from `rule`, which reads conditions, and from `report::summary`, which derives figures:
-//! here they are looked up, and parts are put over wholes.
+//! The metrics of limits: latencies and the numeric columns of `summary.csv`, with their aggregates,
+//! their figures in a row, and the number of values behind each.
 
 use crate::config::nearest;
 use crate::gate::limit::condition::Aggregate;
@@ -61,7 +58,7 @@ const WHOLES: [(&str, &str); 11] = [
 
 /// A metric that a limit can be on.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Measure {
+pub enum LimitMetric {
     /// A distribution of latencies.
     Latency(Metric),
     /// A numeric column of `summary.csv`.
@@ -70,28 +67,28 @@ pub enum Measure {
         name: String,
         /// What it counts.
         dimension: Dimension,
-        /// True where it counts events.
+        /// True if it counts events.
         counts: bool,
     },
 }
 
 /// A figure and the number of values behind it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Sampled {
+pub struct SampledFigure {
     /// The figure, on the scale of its dimension.
     pub figure: Figure,
     /// Values behind it.
     pub samples: u64,
 }
 
-impl Measure {
-    /// The metric of a name.
+impl LimitMetric {
+    /// Finds the metric of a name.
     ///
     /// # Errors
-    /// A sentence, where there is none or it is no number.
-    pub fn find(name: &str) -> Result<Measure, String> {
+    /// A sentence, if there is none or it is not a number.
+    pub fn find(name: &str) -> Result<LimitMetric, String> {
         if let Some(metric) = Metric::ALL.into_iter().find(|m| m.name() == name) {
-            return Ok(Measure::Latency(metric));
+            return Ok(LimitMetric::Latency(metric));
         }
         let all = columns();
         let Some(column) = all.iter().find(|c| c.name == name) else {
@@ -107,23 +104,23 @@ impl Measure {
             return Err(format!("unknown metric {name:?}{hint}"));
         };
         match column.kind {
-            Kind::Text => return Err(format!("{name} holds words: a limit is on a number")),
+            Kind::Text => return Err(format!("{name} is text: a limit is on a number")),
             Kind::Flag => return Err(format!("{name} is true or false: a limit is on a number")),
             Kind::Count | Kind::Number => {}
         }
         let counts = COUNTED.contains(&name) || (column.kind == Kind::Count && !is_setting(name));
         // Every unit of a column is known: a test goes through them.
         let dimension = dimension(column).unwrap_or(Dimension::NUMBER);
-        Ok(Measure::Column { name: column.name.clone(), dimension, counts })
+        Ok(LimitMetric::Column { name: column.name.clone(), dimension, counts })
     }
 
-    /// What its figure counts under an aggregate.
+    /// Returns what its figure counts under an aggregate.
     ///
     /// # Errors
-    /// A sentence, where it has no such aggregate or needs one.
+    /// A sentence, if it has no such aggregate or needs one.
     pub fn dimension(&self, aggregate: Option<&Aggregate>) -> Result<Dimension, String> {
         match self {
-            Measure::Latency(metric) => {
+            LimitMetric::Latency(metric) => {
                 let name = metric.name();
                 let offer = "avg, min, max, med, p(N) and count";
                 match aggregate {
@@ -139,39 +136,39 @@ impl Measure {
                     Some(_) => Ok(Dimension::LATENCY),
                 }
             }
-            Measure::Column { name, dimension, counts } => match aggregate {
+            LimitMetric::Column { name, dimension, counts } => match aggregate {
                 Some(Aggregate::Rate) if whole(name).is_some() => Ok(Dimension::SHARE),
                 Some(Aggregate::Count) if *counts => Ok(*dimension),
                 Some(a @ (Aggregate::Rate | Aggregate::Count | Aggregate::Percentile(_))) => {
-                    Err(format!("{name} has no {a}: it has {}", self.offer()))
+                    Err(format!("{name} has no {a}: it has {}", self.aggregates()))
                 }
                 _ => Ok(*dimension),
             },
         }
     }
 
-    /// The name of the column that is a part of a whole, where it is one.
+    /// Returns the name of a column that is a part of a whole.
     pub fn part(&self) -> Option<&str> {
         match self {
-            Measure::Column { name, .. } => whole(name).map(|_| name.as_str()),
-            Measure::Latency(_) => None,
+            LimitMetric::Column { name, .. } => whole(name).map(|_| name.as_str()),
+            LimitMetric::Latency(_) => None,
         }
     }
 
-    /// The aggregates of a column, in words.
-    fn offer(&self) -> String {
-        let Measure::Column { name, counts, .. } = self else { return String::new() };
+    /// Lists the aggregates of a column.
+    fn aggregates(&self) -> String {
+        let LimitMetric::Column { name, counts, .. } = self else { return String::new() };
         let mut all = vec!["value"];
         all.extend(counts.then_some("count"));
         all.extend(whole(name).map(|_| "rate"));
         format!("{} and, over repeats, avg, min, max and med", all.join(", "))
     }
 
-    /// True where it is known while a case runs, false where only at its end.
+    /// True if it is known while a case runs, false if only at its end.
     pub fn is_live(&self, aggregate: &Aggregate) -> bool {
         match self {
-            Measure::Latency(_) => true,
-            Measure::Column { name, .. } => match (aggregate, whole(name)) {
+            LimitMetric::Latency(_) => true,
+            LimitMetric::Column { name, .. } => match (aggregate, whole(name)) {
                 // Turns count when they begin, and exchanges once they are complete.
                 (Aggregate::Rate, Some("updates_published" | "clients asked for" | "turns")) => {
                     false
@@ -181,28 +178,28 @@ impl Measure {
         }
     }
 
-    /// Whether it only becomes more while a case runs.
+    /// True if it never falls while a case runs.
     pub fn grows(&self, aggregate: &Aggregate) -> bool {
         match (self, aggregate) {
             (_, Aggregate::Count) => true,
-            (_, Aggregate::Rate) | (Measure::Latency(_), _) => false,
-            (Measure::Column { name, .. }, _) => {
+            (_, Aggregate::Rate) | (LimitMetric::Latency(_), _) => false,
+            (LimitMetric::Column { name, .. }, _) => {
                 LIVE.contains(&name.as_str()) || name.ends_with("_count")
             }
         }
     }
 
-    /// The figure of a row, all repeats together. A column's smallest, largest and mean are of its
-    /// one value here.
-    pub fn of(&self, aggregate: &Aggregate, row: &Row, columns: &[Column]) -> Sampled {
+    /// Returns the figure of a row, all repeats together. Without repeats, a column's smallest,
+    /// largest and mean are its one value.
+    pub fn of(&self, aggregate: &Aggregate, row: &Row, columns: &[Column]) -> SampledFigure {
         match self {
-            Measure::Latency(metric) => latency(*metric, aggregate, row),
-            Measure::Column { name, .. } => {
+            LimitMetric::Latency(metric) => latency(*metric, aggregate, row),
+            LimitMetric::Column { name, .. } => {
                 let figure = match aggregate {
                     Aggregate::Rate => rate(name, row, columns),
                     _ => column(name, row, columns),
                 };
-                Sampled { figure, samples: samples(name, row) }
+                SampledFigure { figure, samples: samples(name, row) }
             }
         }
     }
@@ -241,15 +238,15 @@ fn is_of_latency(name: &str) -> bool {
     rest.is_some_and(|rest| rest == "_count" || rest.starts_with("_us_"))
 }
 
-/// True for bytes and characters of a message, which the driver counts; packets are the kernel's,
-/// who is asked at the end.
+/// True for bytes and characters of a message, which the driver counts. The kernel counts packets,
+/// and its counters are read at the end.
 fn is_of_message(name: &str) -> bool {
     let own = |layer: &&Layer| !layer.is_kernels() && name.starts_with(layer.name());
     let each = name.ends_with("_per_message") || name.ends_with("_per_delivered");
     each && Layer::ALL.iter().any(|layer| own(&layer))
 }
 
-fn latency(metric: Metric, aggregate: &Aggregate, row: &Row) -> Sampled {
+fn latency(metric: Metric, aggregate: &Aggregate, row: &Row) -> SampledFigure {
     let all = row.latency(metric);
     let statistic = |s| all.stat(s).clone();
     let figure = match aggregate {
@@ -262,7 +259,7 @@ fn latency(metric: Metric, aggregate: &Aggregate, row: &Row) -> Sampled {
             None => Figure::absent(format!("latencies have no {other}")),
         },
     };
-    Sampled { figure, samples: all.count }
+    SampledFigure { figure, samples: all.count }
 }
 
 fn column(name: &str, row: &Row, columns: &[Column]) -> Figure {
@@ -289,7 +286,7 @@ fn rate(name: &str, row: &Row, columns: &[Column]) -> Figure {
     part.over(&whole, nothing)
 }
 
-/// How many values are behind a column of a row; by default its messages.
+/// Returns the number of values behind a column of a row; by default its messages.
 fn samples(name: &str, row: &Row) -> u64 {
     let whole = |figure: &Figure| figure.value().map_or(0, |v| v as u64);
     let events = &row.events;
@@ -318,7 +315,7 @@ mod tests {
     fn every_numeric_column_has_a_dimension() {
         for column in columns().iter().filter(|c| is_number(c)) {
             assert!(dimension(column).is_some(), "{} in {}", column.name, column.unit);
-            assert!(Measure::find(&column.name).is_ok(), "{}", column.name);
+            assert!(LimitMetric::find(&column.name).is_ok(), "{}", column.name);
         }
         let known = |name: &str| columns().iter().any(|c| c.name == name && is_number(c));
         let wholes = WHOLES.map(|(name, _)| name);
@@ -329,35 +326,35 @@ mod tests {
 
     #[test]
     fn metrics_have_their_aggregates() {
-        let told = |name: &str, aggregate: Option<Aggregate>| {
-            let measure = Measure::find(name).expect(name);
-            measure.dimension(aggregate.as_ref()).map(Dimension::words)
+        let found = |name: &str, aggregate: Option<Aggregate>| {
+            let measure = LimitMetric::find(name).expect(name);
+            measure.dimension(aggregate.as_ref()).map(Dimension::describe)
         };
-        let p95 = || Some(Aggregate::Percentile("95".to_owned()));
-        assert_eq!(told("delivery_latency", p95()), Ok("a time"));
-        assert_eq!(told("delivery_latency", Some(Aggregate::Count)), Ok("a bare number"));
-        assert_eq!(told("updates_delivered", Some(Aggregate::Rate)), Ok("a share"));
-        assert_eq!(told("faults", Some(Aggregate::Count)), Ok("a bare number"));
+        let p95 = || Some(Aggregate::Percentile(95.0));
+        assert_eq!(found("delivery_latency", p95()), Ok("a time"));
+        assert_eq!(found("delivery_latency", Some(Aggregate::Count)), Ok("a bare number"));
+        assert_eq!(found("updates_delivered", Some(Aggregate::Rate)), Ok("a share"));
+        assert_eq!(found("faults", Some(Aggregate::Count)), Ok("a bare number"));
         assert_eq!(
-            told("overhead_bytes_per_message", Some(Aggregate::Max)),
+            found("overhead_bytes_per_message", Some(Aggregate::Max)),
             Ok("a number of bytes")
         );
-        assert_eq!(told("payload_bytes", None), Ok("a number of bytes"));
-        assert_eq!(told("empty_poll_share", None), Ok("a share"));
-        let error = told("delivery_latency", None).unwrap_err();
+        assert_eq!(found("payload_bytes", None), Ok("a number of bytes"));
+        assert_eq!(found("empty_poll_share", None), Ok("a share"));
+        let error = found("delivery_latency", None).unwrap_err();
         assert!(error.contains("needs an aggregate"), "{error}");
-        let error = told("wire_bytes_per_message", p95()).unwrap_err();
+        let error = found("wire_bytes_per_message", p95()).unwrap_err();
         assert_eq!(
             error,
             "wire_bytes_per_message has no p(95): it has value and, over repeats, avg, min, max and med"
         );
-        let error = told("delivery_latency", Some(Aggregate::Rate)).unwrap_err();
+        let error = found("delivery_latency", Some(Aggregate::Rate)).unwrap_err();
         assert!(error.starts_with("delivery_latency has no rate: latencies have"), "{error}");
     }
 
     #[test]
-    fn what_the_kernel_and_the_processes_know_is_known_at_the_end() {
-        let live = |name: &str, aggregate| Measure::find(name).expect(name).is_live(&aggregate);
+    fn counters_of_the_kernel_and_of_processes_are_known_at_the_end() {
+        let live = |name: &str, aggregate| LimitMetric::find(name).expect(name).is_live(&aggregate);
         for name in ["overhead_bytes_per_message", "head_chars_per_message", "faults", "turns"] {
             assert!(live(name, Aggregate::Value), "{name}");
         }
@@ -382,16 +379,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_metric_says_so() {
-        let told = |name: &str| Measure::find(name).expect_err(name);
+    fn an_unknown_metric_is_refused_with_a_hint() {
+        let found = |name: &str| LimitMetric::find(name).expect_err(name);
         assert_eq!(
-            told("delivery_latenzy"),
+            found("delivery_latenzy"),
             "unknown metric \"delivery_latenzy\", did you mean \"delivery_latency\"?"
         );
-        assert_eq!(told("status"), "status holds words: a limit is on a number");
-        assert_eq!(told("paced"), "paced is true or false: a limit is on a number");
+        assert_eq!(found("status"), "status is text: a limit is on a number");
+        assert_eq!(found("paced"), "paced is true or false: a limit is on a number");
         assert!(
-            told("qqq").contains("; a metric is a latency (delivery_latency, response_latency")
+            found("qqq").contains("; a metric is a latency (delivery_latency, response_latency")
         );
     }
 }

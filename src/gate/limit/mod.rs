@@ -3,19 +3,19 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `condition` `grammar` | a condition taken apart, and how that is done |
+//! | `condition` `grammar` | the parts of a condition, and reading them from text |
 //! | `unit` | the units that fit a figure, exactly |
-//! | `metric` | what there is to judge, and the values behind it |
-//! | `rule` | a condition that can be judged |
+//! | `metric` | what a limit can be on, and the number of values behind a figure |
+//! | `rule` | a condition with its metrics and units |
 //! | `judge` | a run's findings |
-//! | `watch` | `abort_on_fail`: the same while the run goes on |
+//! | `watch` | `abort_on_fail`: limits that end a run |
 //!
 //! Limits stand in the header of a result and not in its plan: results with other limits still
 //! merge and compare, and `wsbench report` judges again.
 //!
-//! A figure without samples fails, and so does one that is absent. Several repeats are one row, as
-//! in the reports; `min`, `max`, `avg` and `med` of a column are over its repeats, each summarised
-//! by itself. Percentiles are those of the merged histogram, never of percentiles.
+//! A figure that is absent, or has no samples, fails. Several repeats are one row, as in the
+//! reports; `min`, `max`, `avg` and `med` of a column are over its repeats, each summarised by
+//! itself. Percentiles are those of the merged histogram, never of percentiles.
 
 mod condition;
 mod grammar;
@@ -25,12 +25,11 @@ mod rule;
 mod unit;
 mod watch;
 
+pub use condition::{ErrorPlace, LimitError};
 pub use grammar::parse;
-pub use judge::judged;
-pub(crate) use metric::Measure;
-pub(crate) use rule::Refused;
-pub use rule::{Part, Rule};
-pub use watch::Watch;
+pub use judge::summarise_and_judge;
+pub use rule::Rule;
+pub use watch::LimitWatch;
 
 use crate::report::table::Row;
 use crate::result::Header;
@@ -40,18 +39,18 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Limit {
-    /// What it is on, where the condition does not name it.
+    /// What it is on, if the condition does not name it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metric: Option<String>,
-    /// Labels or transports of the series that are judged; all where empty.
+    /// Labels or transports of the series that are evaluated; all if empty.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub series: Vec<String>,
-    /// Client counts that are judged; all where empty.
+    /// Client counts that are evaluated; all if empty.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub clients: Vec<u32>,
     /// The condition as it was written.
     pub condition: String,
-    /// True where the run ends once it does not hold.
+    /// True if the run ends once it does not hold.
     #[serde(skip_serializing_if = "is_false")]
     pub abort_on_fail: bool,
     /// Nanoseconds of a case's measured window before it may end the run.
@@ -71,15 +70,15 @@ fn is_zero(n: &u64) -> bool {
 }
 
 impl Limit {
-    /// The rule that it is.
+    /// Reads it as a rule.
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub fn rule(&self) -> Result<Rule, Vec<Refused>> {
+    pub fn rule(&self) -> Result<Rule, Vec<LimitError>> {
         Rule::read(self.metric.as_deref(), &self.condition)
     }
-    /// The whole condition on one line: `delivery_latency p(95) < 20ms`.
-    pub fn words(&self) -> String {
+    /// Returns the whole condition on one line: `delivery_latency p(95) < 20ms`.
+    pub fn describe(&self) -> String {
         match self.rule() {
             Ok(rule) => format!("{} {}", rule.expression, rule.bound_text),
             Err(_) => {
@@ -90,21 +89,21 @@ impl Limit {
     }
 }
 
-/// Limits as a result's header holds them.
-pub fn written(limits: &[Limit]) -> Vec<serde_json::Value> {
+/// Returns limits as a result's header holds them.
+pub fn limits_to_json(limits: &[Limit]) -> Vec<serde_json::Value> {
     // Numbers, text and lists: nothing that JSON cannot hold.
     limits.iter().map(|limit| serde_json::to_value(limit).expect("a limit is JSON")).collect()
 }
 
-/// The limits of a result's header; a sentence in place of one that cannot be read.
-pub(crate) fn of_header(header: &Header) -> Vec<Result<Limit, String>> {
+/// Reads the limits of a result's header; a sentence in place of one that cannot be read.
+pub(crate) fn limits_of(header: &Header) -> Vec<Result<Limit, String>> {
     let read = |value: &serde_json::Value| {
         Limit::deserialize(value).map_err(|e| format!("the file's limit cannot be read: {e}"))
     };
     header.limits.iter().map(read).collect()
 }
 
-/// The rows that a label or a transport means: the one of the label, or all of the transport.
+/// Returns the row of a label, or all rows of a transport.
 fn matching<'t>(rows: &[&'t Row], selector: &str) -> Vec<&'t Row> {
     let by = |of: fn(&Row) -> &str| -> Vec<&'t Row> {
         rows.iter().copied().filter(|row| of(row) == selector).collect()

@@ -1,10 +1,10 @@
 //! `abort_on_fail`: limits that end a run once they do not hold, as k6's do.
 //!
-//! Separate from `judge`, whose word on the whole run is the last. A look at a case that runs sees
-//! what its driver has recorded so far; what is known only at a case's end is judged then, before
-//! the next case begins. Without a value or a sample nothing is ended: that is judged at the end.
+//! While a case runs, limits are checked against what its driver has recorded so far. Figures that
+//! are known only at a case's end are checked then, before the next case begins. A figure that is
+//! absent ends nothing here: `judge` fails it at the end of the run.
 
-use crate::gate::limit::judge::{Bench, reason};
+use crate::gate::limit::judge::{Evaluation, located_text};
 use crate::gate::limit::{Limit, Rule};
 use crate::report::finding::Decision;
 use crate::report::summarise;
@@ -13,22 +13,22 @@ use std::collections::BTreeMap;
 
 /// The limits that may end a run.
 #[derive(Debug, Clone, Default)]
-pub struct Watch {
+pub struct LimitWatch {
     limits: Vec<(Limit, Rule)>,
 }
 
-impl Watch {
-    /// Those of these limits that may end a run.
-    pub fn new(limits: &[Limit]) -> Watch {
+impl LimitWatch {
+    /// Keeps those of these limits that may end a run.
+    pub fn new(limits: &[Limit]) -> LimitWatch {
         let aborting = limits.iter().filter(|limit| limit.abort_on_fail);
-        // What no rule can be read from fails in the end.
+        // A limit that is not a rule fails at the end of the run.
         let rules = aborting.filter_map(|limit| Some((limit.clone(), limit.rule().ok()?)));
-        Watch { limits: rules.collect() }
+        LimitWatch { limits: rules.collect() }
     }
 
-    /// Looks at a case that has run for `measured_ns` of its measured window, or at one that is
-    /// over: the first limit that does not hold, in a sentence.
-    pub fn look(&self, result: &RunResult, case: u32, measured_ns: Option<u64>) -> Option<String> {
+    /// Checks a case that has run for `measured_ns` of its measured window, or one that is over.
+    /// Returns a sentence on the first limit that does not hold.
+    pub fn check(&self, result: &RunResult, case: u32, measured_ns: Option<u64>) -> Option<String> {
         let due = |limit: &Limit, rule: &Rule| match measured_ns {
             Some(ns) => ns >= limit.delay_abort_eval_ns && rule.is_live(),
             None => true,
@@ -40,19 +40,18 @@ impl Watch {
         }
         let part = part(result, info, measured_ns.is_some());
         let table = summarise(&part);
-        let bench = Bench::new(&part, &table);
+        let evaluation = Evaluation::new(&part, &table);
         for (limit, rule) in due {
             if !limit.clients.is_empty() && !limit.clients.contains(&info.clients) {
                 continue;
             }
-            for rows in bench.subjects(limit, rule, info.clients) {
+            for rows in evaluation.subjects(limit, rule, info.clients) {
                 if !rows.iter().any(|row| row.series == info.series) {
                     continue;
                 }
-                let found = bench.finding(limit, rule, &rows);
+                let found = evaluation.finding(limit, rule, &rows);
                 if found.decision == Decision::Fail && found.value.value().is_some() {
-                    let said = reason(&found);
-                    return Some(said.strip_prefix("limit: ").unwrap_or(&said).to_owned());
+                    return Some(located_text(&found));
                 }
             }
         }
@@ -60,12 +59,13 @@ impl Watch {
     }
 }
 
-/// What a look sees: the case alone while it runs; with it, once it is over, what has run before of
-/// the other series at its client count. The seconds one by one are not needed.
+/// Returns the part of a result that is checked: the case alone while it runs; once it is over, also
+/// the other series that have run at its client count. Without the figures of each second.
 fn part(result: &RunResult, info: &CaseInfo, running: bool) -> RunResult {
-    let beside = |other: &&CaseInfo| match running {
-        true => other.case == info.case,
-        false => {
+    let belongs = |other: &&CaseInfo| {
+        if running {
+            other.case == info.case
+        } else {
             other.clients == info.clients
                 && other.repeat == info.repeat
                 && result.cases.contains_key(&other.case)
@@ -73,7 +73,7 @@ fn part(result: &RunResult, info: &CaseInfo, running: bool) -> RunResult {
     };
     let mut header = result.header.clone();
     header.curves.clear();
-    header.cases = result.header.cases.iter().filter(beside).cloned().collect();
+    header.cases = result.header.cases.iter().filter(belongs).cloned().collect();
     let without_seconds = |info: &CaseInfo| {
         let all = result.cases.get(&info.case)?;
         let case = CaseResult {

@@ -1,20 +1,19 @@
-//! Sentences about a paired metric: what changed, how surely, and what is missing.
-//!
-//! Separate from the decision: nothing here decides. Shares become per cent here and nowhere else.
+//! Sentences about a paired metric: what changed, how surely, and what is missing. Nothing here
+//! decides.
 
-use crate::gate::paired::evidence::{Evidence, Evident, is_margin};
-use crate::gate::paired::{Judged, Rules};
+use crate::gate::paired::evidence::{Evidence, MetricPairs, is_margin};
+use crate::gate::paired::{DecidedMetric, Rules};
 use crate::gate::signed_rank::smallest_p;
 use crate::report::Figure;
 use crate::report::finding::{Decision, Effect};
-use crate::units::{thousands, three};
+use crate::units::{amount, percent, three};
 
-/// Changes from tenfold on are told as a factor.
+/// Changes from tenfold on are shown as a factor.
 const FACTOR_FROM: f64 = 9.0;
 
-/// A metric's name in words: `server_cpu_us_per_message` is `server CPU a message`. The unit stands
-/// beside the value.
-fn metric(name: &str) -> String {
+/// Returns a metric's name for a sentence: `server_cpu_us_per_message` is `server CPU a message`. The
+/// unit stands beside the value.
+fn metric_name(name: &str) -> String {
     let mut words: Vec<String> = Vec::new();
     let mut last = "";
     for part in name.split('_') {
@@ -39,22 +38,7 @@ fn metric(name: &str) -> String {
     words.join(" ")
 }
 
-/// `12.3`, `5`, `0.04`: a share as per cent, without the sign.
-fn percent(share: f64) -> String {
-    let percent = share.abs() * 100.0;
-    let decimals = match percent {
-        p if p >= 99.95 => 0,
-        p if p >= 0.995 => 1,
-        _ => 2,
-    };
-    let text = format!("{percent:.decimals$}");
-    match text.contains('.') {
-        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
-        false => text,
-    }
-}
-
-/// `51`, for changes that no one reads as per cent.
+/// `51`, for changes that are not shown in percent.
 fn times(change: f64) -> String {
     match change + 1.0 {
         f if f < 1e6 => three(f),
@@ -77,8 +61,8 @@ fn change(by: f64) -> String {
     }
 }
 
-/// `4.1 to 19.8 %`, `8 to 51 times as much`, `2.2 % less to 3.1 % more`; the direction is said
-/// where it is not the estimate's own.
+/// `4.1 to 19.8 %`, `8 to 51 times as much`, `2.2 % less to 3.1 % more`: the direction is given
+/// unless it is the estimate's.
 fn interval(effect: &Effect) -> Option<String> {
     let (lower, upper) = (effect.lower?, effect.upper?);
     Some(match (lower, upper) {
@@ -90,7 +74,7 @@ fn interval(effect: &Effect) -> Option<String> {
 }
 
 /// `p = 0.0007`, `p = 0.012`.
-pub(crate) fn p_value(p: f64) -> String {
+pub(super) fn p_value(p: f64) -> String {
     match p {
         p if p < 0.0001 => "p < 0.0001".to_owned(),
         p if p < 0.01 => format!("p = {p:.4}"),
@@ -99,51 +83,28 @@ pub(crate) fn p_value(p: f64) -> String {
     }
 }
 
-/// A value of a metric; large ones without a fraction, with thousands apart.
-fn number(value: f64) -> String {
-    match value.abs() {
-        m if (999.5..1e15).contains(&m) => {
-            let sign = if value < 0.0 { "−" } else { "" };
-            format!("{sign}{}", thousands(m.round() as u64))
-        }
-        m if m >= 1e15 => format!("{value:.2e}"),
-        m if m > 0.0 && m < 0.0005 => format!("{value:.2e}"),
-        _ => three(value).replace('-', "−"),
-    }
-}
-
-fn with_unit(value: &Figure, unit: &str) -> String {
+fn figure_with_unit(value: &Figure, unit: &str) -> String {
     match (value, unit) {
-        (Figure::Known(v), "-" | "") => number(*v),
-        (Figure::Known(v), unit) => format!("{} {unit}", number(*v)),
+        (Figure::Known(v), "-" | "") => amount(*v),
+        (Figure::Known(v), unit) => format!("{} {unit}", amount(*v)),
         (Figure::Absent(_), _) => "no figure".to_owned(),
     }
 }
 
 /// `A 9.98, B 11.2 µs/message`: the medians.
-fn medians(evident: &Evident) -> String {
-    let (a, b) = &evident.medians;
-    let unit = evident.metric.unit.as_str();
+fn medians(tested: &MetricPairs) -> String {
+    let (a, b) = &tested.medians;
+    let unit = tested.metric.unit.as_str();
     match (a, b) {
         (Figure::Known(a), Figure::Known(_)) => {
-            format!("medians A {}, B {}", number(*a), with_unit(b, unit))
+            format!("medians A {}, B {}", amount(*a), figure_with_unit(b, unit))
         }
-        _ => format!("medians A {}, B {}", with_unit(a, unit), with_unit(b, unit)),
+        _ => format!("medians A {}, B {}", figure_with_unit(a, unit), figure_with_unit(b, unit)),
     }
 }
 
-/// `in B in 3 of 10 pairs`, `in A in 2 and in B in 3 of 10 pairs`.
-pub(crate) fn sides(counts: [usize; 2], total: usize) -> String {
-    match counts {
-        [a, 0] => format!("in A in {a} of {total} pairs"),
-        [0, b] => format!("in B in {b} of {total} pairs"),
-        [a, b] if a == b => format!("on either side in {a} of {total} pairs"),
-        [a, b] => format!("in A in {a} and in B in {b} of {total} pairs"),
-    }
-}
-
-/// What a metric is held against.
-pub(crate) fn bound(margin: f64) -> String {
+/// Returns the bound of a metric with this margin.
+pub(super) fn bound(margin: f64) -> String {
     match percent(margin).as_str() {
         _ if !is_margin(margin) => "no bound".to_owned(),
         _ if margin >= FACTOR_FROM => format!("at most {}", factor(margin)),
@@ -152,88 +113,79 @@ pub(crate) fn bound(margin: f64) -> String {
     }
 }
 
-/// The finding's sentence.
-pub(crate) fn text(judged: &Judged) -> String {
-    let evident = judged.evident;
-    let name = metric(&evident.metric.subject.metric);
-    let medians = medians(evident);
-    let pairs = evident.pairs;
-    let decided = match judged.decision {
-        Decision::Fail => format!(", {}", p_value(judged.corrected)),
-        _ => undecided(judged),
+/// Returns the finding's sentence.
+pub(super) fn text(decided: &DecidedMetric) -> String {
+    let tested = decided.tested;
+    let name = metric_name(&tested.metric.subject.metric);
+    let medians = medians(tested);
+    let pairs = tested.pairs;
+    let outcome = match decided.decision {
+        Decision::Fail => format!(", {}", p_value(decided.corrected)),
+        _ => undecided(decided),
     };
-    match &evident.evidence {
+    match &tested.evidence {
         _ if pairs == 0 => format!("{name} was not compared: no pair of runs has ended"),
-        Evidence::None(why) | Evidence::Void(why) => {
+        Evidence::NoRatio(why) | Evidence::NoFigure(why) => {
             format!("{name} cannot be compared: {why}; {medians}")
         }
-        Evidence::FromNothing(nothing) => format!(
-            "{name} is nothing in A in {nothing} of {pairs} pairs and more in B in every \
-             one{decided}; {medians}"
+        Evidence::FromZero(nothing) => format!(
+            "{name} is zero or less in A in {nothing} of {pairs} pairs and more in B in \
+             every one{outcome}; {medians}"
         ),
-        Evidence::ToNothing(nothing) => format!(
-            "{name} is nothing in B in {nothing} of {pairs} pairs and no more than tolerated in \
-             any{decided}; {medians}"
+        Evidence::ToZero(nothing) => format!(
+            "{name} is zero or less in B in {nothing} of {pairs} pairs and no more than \
+             tolerated in any{outcome}; {medians}"
         ),
-        Evidence::Ratios(_) => match evident.effect(judged.rules, judged.corrected) {
-            Some(effect) => format!("{name} is {}; {medians}", told(judged, &effect)),
-            None => format!("{name} was compared in one pair only{decided}; {medians}"),
+        Evidence::Ratios(_) => match tested.effect(decided.rules, decided.corrected) {
+            Some(effect) => format!("{name} is {}; {medians}", effect_text(decided, &effect)),
+            None => format!("{name} was compared in one pair only{outcome}; {medians}"),
         },
     }
 }
 
-/// `12.3 % more (4.1 to 19.8 %), p = 0.0007`, and what that means.
-fn told(judged: &Judged, effect: &Effect) -> String {
-    let by = match judged.evident.same() {
-        true => "the same in every pair".to_owned(),
-        false => match interval(effect) {
-            Some(interval) => format!("{} ({interval})", change(effect.estimate)),
-            None => change(effect.estimate),
-        },
+/// `12.3 % more (4.1 to 19.8 %), p = 0.0007`, or why that passes or decides nothing.
+fn effect_text(decided: &DecidedMetric, effect: &Effect) -> String {
+    let by = match interval(effect) {
+        _ if decided.tested.same() => "the same in every pair".to_owned(),
+        Some(interval) => format!("{} ({interval})", change(effect.estimate)),
+        None => change(effect.estimate),
     };
     let tolerated = percent(effect.margin);
-    match judged.decision {
-        Decision::Fail => format!("{by}, {}", p_value(judged.corrected)),
-        Decision::Pass if judged.evident.same() => by,
+    match decided.decision {
+        Decision::Fail => format!("{by}, {}", p_value(decided.corrected)),
+        Decision::Pass if decided.tested.same() => by,
         Decision::Pass if effect.upper.is_some_and(|u| u < 0.0) => format!("{by}, an improvement"),
         Decision::Pass => format!("{by}, within the {tolerated} % tolerated"),
-        Decision::Inconclusive | Decision::NotComparable => format!("{by}{}", undecided(judged)),
+        Decision::Inconclusive | Decision::NotComparable => format!("{by}{}", undecided(decided)),
     }
 }
 
-/// Why there is no decision; empty where there is one.
-fn undecided(judged: &Judged) -> String {
-    let Judged { evident, rules, corrected, .. } = judged;
-    if judged.decision != Decision::Inconclusive {
+/// Says why there is no decision; empty if there is one.
+fn undecided(decided: &DecidedMetric) -> String {
+    let DecidedMetric { tested, rules, corrected, .. } = decided;
+    if decided.decision != Decision::Inconclusive {
         return String::new();
     }
     let looks = rules.deciding();
-    if !looks.contains(&evident.pairs) {
+    if !looks.contains(&tested.pairs) {
         return match looks.first() {
             Some(first) => format!(
                 ", undecided: {} and the first decision is at {first}",
-                ran(evident.pairs as usize)
+                ran(tested.pairs as usize)
             ),
             None => ", undecided: no look has enough pairs for a decision at this level".to_owned(),
         };
     }
-    let beyond = match &evident.evidence {
-        Evidence::Ratios(walsh) => walsh.estimate() >= evident.margin,
+    let beyond = match &tested.evidence {
+        Evidence::Ratios(walsh) => walsh.estimate() >= tested.margin,
         _ => true,
     };
-    match beyond {
-        true if *corrected > rules.alpha => {
-            format!(
-                ", undecided: {} where at most {} fails",
-                p_value(*corrected),
-                three(rules.alpha)
-            )
-        }
-        _ => {
-            let tolerated = percent(evident.metric.margin);
-            format!(", undecided: the interval reaches beyond the {tolerated} % tolerated")
-        }
+    if beyond && *corrected > rules.alpha {
+        let level = three(rules.alpha);
+        return format!(", undecided: {}, above the level of {level}", p_value(*corrected));
     }
+    let tolerated = percent(tested.metric.margin);
+    format!(", undecided: the interval reaches beyond the {tolerated} % tolerated")
 }
 
 /// `1 pair ran`, `13 pairs ran`.
@@ -244,23 +196,24 @@ fn ran(pairs: usize) -> String {
     }
 }
 
-/// Further lines: what so many pairs can see, what the correction did, which pairs were judged.
-pub(crate) fn details(judged: &Judged) -> Vec<String> {
-    let Judged { evident, rules, p, corrected, family, .. } = judged;
+/// Returns further lines: what so many pairs can show, what the correction did, which pairs were
+/// evaluated.
+pub(super) fn details(decided: &DecidedMetric) -> Vec<String> {
+    let DecidedMetric { tested, rules, p, corrected, family, .. } = decided;
     let mut lines = Vec::new();
-    let effect = evident.effect(rules, *corrected);
-    if judged.decision == Decision::Inconclusive {
+    let effect = tested.effect(rules, *corrected);
+    if decided.decision == Decision::Inconclusive {
         let seen = effect.as_ref().and_then(|e| e.detectable);
         if let (Some(seen), Some(effect)) = (seen.filter(|s| *s > 0.0), &effect) {
             lines.push(format!(
                 "The noise from pair to pair is {} %; {} pairs of it show changes from about {} on.",
                 percent(effect.noise.exp_m1()),
-                evident.pairs,
+                tested.pairs,
                 change(seen)
             ));
         }
         if *p <= rules.alpha && *corrected > rules.alpha {
-            let least = smallest_p(evident.pairs);
+            let least = smallest_p(tested.pairs);
             let mut line = format!(
                 "By itself it has {}; Holm's correction over {family} metrics makes that {}",
                 p_value(*p),
@@ -269,7 +222,7 @@ pub(crate) fn details(judged: &Judged) -> Vec<String> {
             if least * *family as f64 > rules.alpha {
                 line += &format!(
                     ", and {} pairs are too few for so many metrics: the least is {}",
-                    evident.pairs,
+                    tested.pairs,
                     p_value(least)
                 );
             }
@@ -277,11 +230,11 @@ pub(crate) fn details(judged: &Judged) -> Vec<String> {
         }
     }
     let looks = rules.deciding();
-    if looks.contains(&evident.pairs) && judged.ran > evident.pairs {
+    if looks.contains(&tested.pairs) && decided.ran > tested.pairs {
         lines.push(format!(
-            "{}; the first {} were judged, as decisions are made at {} pairs.",
-            ran(judged.ran as usize),
-            evident.pairs,
+            "{}; the first {} were evaluated, as decisions are made at {} pairs.",
+            ran(decided.ran as usize),
+            tested.pairs,
             listed(&looks)
         ));
     }
@@ -298,8 +251,8 @@ fn listed(numbers: &[u32]) -> String {
     }
 }
 
-/// What a reader of a judgement must know of its rules.
-pub(crate) fn rules(rules: &Rules) -> String {
+/// Explains the rules to a reader of a judgement.
+pub(super) fn rules(rules: &Rules) -> String {
     let looks = rules.deciding();
     if looks.is_empty() {
         return "No number of pairs is enough for a decision at this level.".to_owned();

@@ -1,8 +1,7 @@
-//! What the pairs of one metric tell, before any decision: log ratios, or why there are none.
-//!
-//! Separate from `signed_rank`, which knows no runs, and from the decision over all metrics.
+//! The evidence in the pairs of one metric: log ratios, or why there are none. Nothing is decided
+//! here.
 
-use crate::gate::paired::{Rules, Sampled, describe};
+use crate::gate::paired::{PairedMetric, Rules};
 use crate::gate::signed_rank::{Walsh, detectable, deviation, median, smallest_p};
 use crate::report::Figure;
 use crate::report::finding::Effect;
@@ -16,50 +15,50 @@ fn on_grid(log: f64) -> f64 {
     (log * GRID).round() / GRID
 }
 
-/// What one pair says.
+/// The log ratio of one pair, or why it has none.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Pair {
-    /// Both figures, and ln(B/A); zero where both are zero, infinite where one alone is nothing.
+enum LogRatio {
+    /// ln(B/A): zero if both figures are zero, infinite if one of them is zero or less.
     Log(f64),
-    /// Figures without a ratio: neither is above zero.
-    NoRatio,
-    /// Not both figures.
+    /// Neither figure is above zero.
+    Undefined,
+    /// A figure is absent.
     Absent,
 }
 
-fn pair((a, b): &(Figure, Figure)) -> Pair {
+fn log_ratio((a, b): &(Figure, Figure)) -> LogRatio {
     match (a.value(), b.value()) {
-        (None, _) | (_, None) => Pair::Absent,
-        (Some(a), Some(b)) if a > 0.0 && b > 0.0 => Pair::Log(on_grid(b.ln() - a.ln())),
-        (Some(a), Some(b)) if a == 0.0 && b == 0.0 => Pair::Log(0.0),
-        (Some(_), Some(b)) if b > 0.0 => Pair::Log(f64::INFINITY),
-        (Some(a), Some(_)) if a > 0.0 => Pair::Log(f64::NEG_INFINITY),
-        _ => Pair::NoRatio,
+        (None, _) | (_, None) => LogRatio::Absent,
+        (Some(a), Some(b)) if a > 0.0 && b > 0.0 => LogRatio::Log(on_grid(b.ln() - a.ln())),
+        (Some(a), Some(b)) if a == 0.0 && b == 0.0 => LogRatio::Log(0.0),
+        (Some(_), Some(b)) if b > 0.0 => LogRatio::Log(f64::INFINITY),
+        (Some(a), Some(_)) if a > 0.0 => LogRatio::Log(f64::NEG_INFINITY),
+        _ => LogRatio::Undefined,
     }
 }
 
-/// What the pairs of one metric tell.
+/// The evidence in the pairs of one metric.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Evidence {
     /// Every pair has a ratio.
     Ratios(Walsh),
-    /// A is nothing in so many pairs, and B is beyond the margin in every pair.
-    FromNothing(usize),
-    /// B is nothing in so many pairs, and within the margin in every pair.
-    ToNothing(usize),
-    /// There is no ratio to judge by, and why: a clause.
-    None(String),
-    /// No pair has a figure of either side, so that nothing was tested, and why.
-    Void(String),
+    /// A is zero or less in so many pairs, and B is beyond the margin in every pair.
+    FromZero(usize),
+    /// B is zero or less in so many pairs, and within the margin in every pair.
+    ToZero(usize),
+    /// Some pairs have no ratio; the reason as a clause.
+    NoRatio(String),
+    /// No pair has a figure of either side, so that nothing was tested; the reason as a clause.
+    NoFigure(String),
 }
 
-/// One metric over the pairs that are judged.
+/// One metric over the pairs that are evaluated.
 #[derive(Debug, Clone)]
-pub(super) struct Evident<'a> {
-    pub(super) metric: &'a Sampled,
-    /// Pairs that are judged, also where this metric has fewer.
+pub(super) struct MetricPairs<'a> {
+    pub(super) metric: &'a PairedMetric,
+    /// Pairs that are evaluated, also if this metric has fewer.
     pub(super) pairs: u32,
-    /// Of these, the pairs that have both figures.
+    /// Pairs of these that have both figures.
     pub(super) complete: usize,
     /// The medians of A and of B.
     pub(super) medians: (Figure, Figure),
@@ -70,51 +69,52 @@ pub(super) struct Evident<'a> {
     noise: Option<f64>,
 }
 
-impl<'a> Evident<'a> {
-    /// Of the first `pairs` pairs.
-    pub(super) fn of(metric: &'a Sampled, pairs: u32) -> Evident<'a> {
+impl<'a> MetricPairs<'a> {
+    /// Takes the evidence from the first `pairs` pairs.
+    pub(super) fn of(metric: &'a PairedMetric, pairs: u32) -> MetricPairs<'a> {
         let used = &metric.pairs[..metric.pairs.len().min(pairs as usize)];
-        let said: Vec<Pair> = used.iter().map(pair).collect();
-        let log = |p: &Pair| match p {
-            Pair::Log(x) => Some(*x),
-            Pair::NoRatio | Pair::Absent => None,
+        let ratios: Vec<LogRatio> = used.iter().map(log_ratio).collect();
+        let log = |p: &LogRatio| match p {
+            LogRatio::Log(x) => Some(*x),
+            LogRatio::Undefined | LogRatio::Absent => None,
         };
-        let logs: Vec<f64> = said.iter().filter_map(log).collect();
-        let medians = (middle(used.iter().map(|p| &p.0)), middle(used.iter().map(|p| &p.1)));
+        let logs: Vec<f64> = ratios.iter().filter_map(log).collect();
+        let medians =
+            (median_figure(used.iter().map(|p| &p.0)), median_figure(used.iter().map(|p| &p.1)));
         let margin = on_grid(metric.margin.ln_1p());
         let evidence = if !is_margin(metric.margin) {
-            Evidence::None("its margin is not a finite change of zero or more".to_owned())
+            Evidence::NoRatio("its margin is not a finite change of zero or more".to_owned())
         } else if logs.len() == pairs as usize {
-            weigh(used, &logs, margin)
+            evidence_of(used, &logs, margin)
         } else {
-            lacking(used, pairs)
+            missing_ratios(used, pairs)
         };
-        let complete = said.iter().filter(|p| **p != Pair::Absent).count();
-        Evident { metric, pairs, complete, medians, margin, evidence, noise: deviation(&logs) }
+        let complete = ratios.iter().filter(|p| **p != LogRatio::Absent).count();
+        MetricPairs { metric, pairs, complete, medians, margin, evidence, noise: deviation(&logs) }
     }
-    /// True where some pairs have both figures, and others not.
+    /// True if some pairs have both figures, and others have not.
     pub(super) fn lacks_some(&self) -> bool {
         self.complete > 0 && self.complete < self.pairs as usize
     }
-    /// True where B equals A in every pair.
+    /// True if B equals A in every pair.
     pub(super) fn same(&self) -> bool {
         match &self.evidence {
             Evidence::Ratios(walsh) => walsh.averages().iter().all(|w| *w == 0.0),
             _ => false,
         }
     }
-    /// The p-value that enters Holm's correction; `None` where nothing was tested.
+    /// The p-value that enters Holm's correction; `None` if nothing was tested.
     pub(super) fn p_value(&self) -> Option<f64> {
         match &self.evidence {
             Evidence::Ratios(walsh) => Some(walsh.p_value()),
-            Evidence::FromNothing(_) => Some(smallest_p(self.pairs)),
+            Evidence::FromZero(_) => Some(smallest_p(self.pairs)),
             // A hypothesis that cannot be rejected still counts as one: leaving it out because of
             // its figures would lower the hurdle of the others by chance.
-            Evidence::ToNothing(_) | Evidence::None(_) => Some(1.0),
-            Evidence::Void(_) => None,
+            Evidence::ToZero(_) | Evidence::NoRatio(_) => Some(1.0),
+            Evidence::NoFigure(_) => None,
         }
     }
-    /// The effect as relative changes, with the corrected p-value: of ratios, from two pairs on.
+    /// The effect as relative changes, with the corrected p-value; `None` without two ratios.
     pub(super) fn effect(&self, rules: &Rules, p: f64) -> Option<Effect> {
         let Evidence::Ratios(walsh) = &self.evidence else { return None };
         let noise = self.noise?;
@@ -132,43 +132,41 @@ impl<'a> Evident<'a> {
     }
 }
 
-/// Whether a change can be tolerated: a finite one, zero or more.
+/// True for a change that can be tolerated: a finite one, zero or more.
 pub(super) fn is_margin(margin: f64) -> bool {
     margin.is_finite() && margin >= 0.0
 }
 
-/// A log ratio as a relative change, finite always.
+/// Returns a log ratio as a relative change, always finite.
 fn change(log: f64) -> f64 {
     log.exp_m1().min(f64::MAX)
 }
 
-/// The median of the figures that there are, or why there is none.
-fn middle<'f>(figures: impl Iterator<Item = &'f Figure> + Clone) -> Figure {
+/// Returns the median of the known figures, or why there is none.
+fn median_figure<'f>(figures: impl Iterator<Item = &'f Figure> + Clone) -> Figure {
     let known: Vec<f64> = figures.clone().filter_map(Figure::value).collect();
     let why = || figures.clone().find_map(Figure::reason).unwrap_or("no pair of runs has one");
     median(&known).map_or_else(|| Figure::absent(why()), Figure::known)
 }
 
-/// Every pair has both figures and an order, if not a ratio.
-///
-/// Without a ratio in every pair a metric is decided only where every pair says the same, so that
-/// the answer would be the same whatever the missing ratios are.
-fn weigh(used: &[(Figure, Figure)], logs: &[f64], margin: f64) -> Evidence {
+/// Returns the evidence of pairs that all have both figures. If some lack a ratio, the metric is decided only
+/// if all pairs agree: whatever the missing ratios are, the answer would be the same.
+fn evidence_of(used: &[(Figure, Figure)], logs: &[f64], margin: f64) -> Evidence {
     if let Some(walsh) = Walsh::of(logs) {
         return Evidence::Ratios(walsh);
     }
     let infinite = logs.iter().filter(|x| x.is_infinite()).count();
     if logs.iter().all(|x| *x >= margin) && !logs.is_empty() {
-        Evidence::FromNothing(infinite)
+        Evidence::FromZero(infinite)
     } else if logs.iter().all(|x| *x < margin) && !logs.is_empty() {
-        Evidence::ToNothing(infinite)
+        Evidence::ToZero(infinite)
     } else {
-        lacking(used, logs.len() as u32)
+        missing_ratios(used, logs.len() as u32)
     }
 }
 
-/// Why there is no ratio of every pair, with counts.
-fn lacking(used: &[(Figure, Figure)], pairs: u32) -> Evidence {
+/// Says why some pairs have no ratio, with counts.
+fn missing_ratios(used: &[(Figure, Figure)], pairs: u32) -> Evidence {
     let total = pairs as usize;
     let unrun = total - used.len();
     let count = |wanted: &dyn Fn(&(Figure, Figure)) -> bool| {
@@ -178,14 +176,22 @@ fn lacking(used: &[(Figure, Figure)], pairs: u32) -> Evidence {
     let reason = used.iter().find_map(|(a, b)| a.reason().or(b.reason()));
     if absent != [0, 0] || unrun > 0 {
         let why = reason.unwrap_or("the pairs have no such figure");
-        let counts = describe::sides(absent.map(|n| n + unrun), total);
+        let counts = count_sides(absent.map(|n| n + unrun), total);
         let clause = format!("there is no figure {counts} ({why})");
-        return match absent.iter().all(|n| n + unrun == total) {
-            true => Evidence::Void(clause),
-            false => Evidence::None(clause),
-        };
+        let no_figure = absent.iter().all(|n| n + unrun == total);
+        return if no_figure { Evidence::NoFigure(clause) } else { Evidence::NoRatio(clause) };
     }
     let nothing = |f: &Figure| f.value().is_some_and(|v| v <= 0.0);
-    let counts = describe::sides([count(&|p| nothing(&p.0)), count(&|p| nothing(&p.1))], total);
-    Evidence::None(format!("it is zero or less {counts}, which leaves no ratio"))
+    let counts = count_sides([count(&|p| nothing(&p.0)), count(&|p| nothing(&p.1))], total);
+    Evidence::NoRatio(format!("it is zero or less {counts}, which leaves no ratio"))
+}
+
+/// `in B in 3 of 10 pairs`, `in A in 2 and in B in 3 of 10 pairs`.
+fn count_sides(counts: [usize; 2], total: usize) -> String {
+    match counts {
+        [a, 0] => format!("in A in {a} of {total} pairs"),
+        [0, b] => format!("in B in {b} of {total} pairs"),
+        [a, b] if a == b => format!("on either side in {a} of {total} pairs"),
+        [a, b] => format!("in A in {a} and in B in {b} of {total} pairs"),
+    }
 }

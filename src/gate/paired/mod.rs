@@ -1,22 +1,20 @@
-//! B against A over pairs of runs: which metrics got worse, and whether more pairs would tell.
+//! B against A over pairs of runs: which metrics got worse, and whether more pairs would decide it.
 //!
-//! Separate from [`signed_rank`](crate::gate::signed_rank), which knows numbers alone, and from what runs
-//! the pairs. Time and the machine's moods are kept out by the design, not by a model: the two runs
-//! of a pair follow each other, and a coin decides which is first ([`order`]). If B is no other
-//! than A, then each log ratio `x = ln(B/A)` has either sign with equal chance **by that coin**,
-//! whatever drifts, bursts or heavy tails the machine has, and the signed-rank law is exact.
+//! Drift and noise of the machine are excluded by the design, not by a model: the two runs of a pair
+//! follow each other, and a coin decides which is first ([`order`]). If B is the same as A, then each
+//! log ratio `x = ln(B/A)` has either sign with equal chance **by that coin**, whatever drifts,
+//! bursts or heavy tails the machine has, and the signed-rank distribution is exact
+//! ([`signed_rank`](crate::gate::signed_rank)).
 //!
 //! # Decisions
 //!
 //! Decisions are made at *looks*: 10 pairs, then 20. With the Hodges–Lehmann estimate HL of x, its
 //! bounds L and U, each at the level α of one look, and the tolerated change δ, a metric
 //!
-//! * **fails** where B is more than nothing, L > 0, and by the best estimate beyond the margin,
-//!   HL ≥ ln(1+δ);
-//! * **passes** where U < ln(1+δ): a change of δ is ruled out, which also a server that got faster
-//!   does;
+//! * **fails** if B is worse, L > 0, and by the best estimate beyond the margin, HL ≥ ln(1+δ);
+//! * **passes** if U < ln(1+δ): a change of δ is ruled out, also if B is better;
 //! * is **undecided** otherwise, and has more pairs at the next look. After the last look it is
-//!   inconclusive: it is no pass.
+//!   inconclusive, which is not a pass.
 //!
 //! Every metric here is a cost: more is worse. A look judges every pair up to it, and every metric
 //! anew. With two looks at α = 0.005, a metric that did not change fails in at most 1 of 100
@@ -38,9 +36,9 @@
 //!
 //! # Figures without a ratio
 //!
-//! | in the pairs that are judged | decision |
+//! | in the pairs that are evaluated | decision |
 //! |---|---|
-//! | a side has no figure in some pair | not comparable: leaving such pairs out would judge B by its good runs |
+//! | a side has no figure in some pair | not comparable: without such pairs B would be evaluated by its good runs |
 //! | both sides zero | x = 0 |
 //! | A zero or less and B above, or B beyond the margin, in **every** pair | fails, p = 2^−K |
 //! | B zero or less and A above, or B within the margin, in **every** pair | passes |
@@ -52,13 +50,13 @@ mod evidence;
 use crate::gate::signed_rank::smallest_p;
 use crate::report::Figure;
 use crate::report::finding::{Decision, Finding, Kind, Subject};
-use evidence::{Evidence, Evident};
+use evidence::{Evidence, MetricPairs};
 use rand_xoshiro::SplitMix64;
 use rand_xoshiro::rand_core::{RngCore, SeedableRng};
 
 /// One metric of every pair of runs. More is worse.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Sampled {
+pub struct PairedMetric {
     /// Which figure.
     pub subject: Subject,
     /// The unit of the figures; `-` for a bare number.
@@ -71,30 +69,30 @@ pub struct Sampled {
 
 /// When and how surely decisions are made.
 ///
-/// The margin decides what matters, the rules how surely; with one metric over ten pairs, B being
-/// what is said with an alternating noise of 1 %:
+/// The margin decides what matters, the rules how surely. One metric over ten pairs, with an
+/// alternating noise of 1 %:
 ///
 /// ```
-/// use wsbench::gate::paired::{Next, Rules, Sampled, judge};
-/// use wsbench::report::Figure;
-/// use wsbench::report::finding::{Decision, Subject};
+/// use wsbench::internals::gate::paired::{NextStep, Rules, PairedMetric, judge};
+/// use wsbench::internals::report::Figure;
+/// use wsbench::internals::report::finding::{Decision, Subject};
 ///
 /// let rules = Rules::default();
 /// assert_eq!((rules.looks.as_slice(), rules.alpha, rules.power), (&[10, 20][..], 0.005, 0.8));
 ///
 /// for (b_over_a, pairs, decision, next) in [
-///     (1.00, 10, Decision::Pass, Next::Enough),                      // no change
-///     (0.80, 10, Decision::Pass, Next::Enough),                      // B got better
-///     (1.03, 10, Decision::Pass, Next::Enough),                      // worse, but tolerated
-///     (1.12, 10, Decision::Fail, Next::Enough),                      // worse
-///     (1.045, 10, Decision::Inconclusive, Next::More { pairs: 20 }), // too near to tell
-///     (1.045, 20, Decision::Inconclusive, Next::Enough),             // nor after the last look
-///     (1.12, 9, Decision::Inconclusive, Next::More { pairs: 10 }),   // no look is full
+///     (1.00, 10, Decision::Pass, NextStep::Enough),                      // no change
+///     (0.80, 10, Decision::Pass, NextStep::Enough),                      // B got better
+///     (1.03, 10, Decision::Pass, NextStep::Enough),                      // worse, but tolerated
+///     (1.12, 10, Decision::Fail, NextStep::Enough),                      // worse
+///     (1.045, 10, Decision::Inconclusive, NextStep::More { pairs: 20 }), // too near to tell
+///     (1.045, 20, Decision::Inconclusive, NextStep::Enough),             // nor after the last look
+///     (1.12, 9, Decision::Inconclusive, NextStep::More { pairs: 10 }),   // no look is full
 /// ] {
 ///     let noise = |i: u32| if i.is_multiple_of(2) { 1.01 } else { 1.0 / 1.01 };
 ///     let pair = |i| (Figure::known(10.0), Figure::known(10.0 * b_over_a * noise(i)));
 ///     let metric = "server_cpu_us_per_message".to_owned();
-///     let cpu = Sampled {
+///     let cpu = PairedMetric {
 ///         subject: Subject { series: "websocket".to_owned(), clients: Some(1000), metric },
 ///         unit: "µs/message".to_owned(),
 ///         margin: 0.05,
@@ -123,8 +121,8 @@ impl Default for Rules {
 }
 
 impl Rules {
-    /// The looks that can decide anything, ascending: so few pairs that no p-value is at most α
-    /// decide nothing.
+    /// Returns the looks that can decide anything, ascending: with too few pairs, no p-value is at
+    /// most α.
     pub fn deciding(&self) -> Vec<u32> {
         let level = self.alpha > 0.0 && self.alpha < 0.5;
         let able = |pairs: &u32| level && *pairs > 0 && smallest_p(*pairs) <= self.alpha;
@@ -133,36 +131,36 @@ impl Rules {
         looks.dedup();
         looks
     }
-    /// What a reader of a judgement must know of the rules, in a sentence.
-    pub fn about(&self) -> String {
+    /// Explains the rules to a reader of a judgement.
+    pub fn describe(&self) -> String {
         describe::rules(self)
     }
 }
 
-/// Whether more pairs would tell more.
+/// Whether more pairs could decide more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
+pub enum NextStep {
     /// Go on until there are so many pairs in all.
     More {
         /// Pairs in all.
         pairs: u32,
     },
-    /// Every metric is decided, or no further pair would decide it.
+    /// Every metric is decided, or cannot be by further pairs.
     Enough,
 }
 
-/// What was found, and whether to go on.
+/// The findings, and whether to go on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verdicts {
-    /// One of each metric, in their order.
+    /// One for each metric, in their order.
     pub findings: Vec<Finding>,
     /// Whether to go on.
-    pub next: Next,
+    pub next: NextStep,
 }
 
 /// One metric with the decision on it.
-struct Judged<'a> {
-    evident: &'a Evident<'a>,
+struct DecidedMetric<'a> {
+    tested: &'a MetricPairs<'a>,
     decision: Decision,
     /// The p-value by itself and with Holm's correction.
     p: f64,
@@ -174,81 +172,79 @@ struct Judged<'a> {
     rules: &'a Rules,
 }
 
-/// Judges all metrics at the largest look that is full; pairs beyond it wait for the next one.
-/// With fewer pairs than the first look every metric that can be compared is inconclusive.
+/// Judges all metrics at the largest look that has all its pairs; further pairs count at the next
+/// one. With fewer pairs than the first look every metric that can be compared is inconclusive.
 ///
-/// A metric with fewer pairs than another has no figures in the others. Never panics, whatever the
-/// figures and the rules are.
-pub fn judge(metrics: &[Sampled], rules: &Rules) -> Verdicts {
+/// A metric with fewer pairs than another has no figures in the others.
+pub fn judge(metrics: &[PairedMetric], rules: &Rules) -> Verdicts {
     let most = metrics.iter().map(|m| m.pairs.len()).max().unwrap_or(0);
     let ran = u32::try_from(most).unwrap_or(u32::MAX);
     let looks = rules.deciding();
     let look = looks.iter().copied().rfind(|look| *look <= ran);
-    let evident: Vec<Evident> =
-        metrics.iter().map(|m| Evident::of(m, look.unwrap_or(ran))).collect();
-    let tested: Vec<f64> = evident.iter().filter_map(Evident::p_value).collect();
-    let mut corrected = holm(&tested).into_iter();
-    let findings: Vec<Finding> = evident
+    let tested: Vec<MetricPairs> =
+        metrics.iter().map(|m| MetricPairs::of(m, look.unwrap_or(ran))).collect();
+    let p_values: Vec<f64> = tested.iter().filter_map(MetricPairs::p_value).collect();
+    let mut corrected = holm(&p_values).into_iter();
+    let findings: Vec<Finding> = tested
         .iter()
-        .map(|evident| {
-            let own = evident.p_value();
+        .map(|tested| {
+            let own = tested.p_value();
             let p = own.unwrap_or(1.0);
             let corrected = own.and_then(|_| corrected.next()).unwrap_or(1.0);
-            let decision = decide(evident, corrected, look.is_some(), rules);
-            let family = tested.len();
-            finding(&Judged { evident, decision, p, corrected, family, ran, rules })
+            let decision = decide(tested, corrected, look.is_some(), rules);
+            let family = p_values.len();
+            finding(&DecidedMetric { tested, decision, p, corrected, family, ran, rules })
         })
         .collect();
-    // More pairs do not bring back a figure that some lack.
-    let open = |(f, e): (&Finding, &Evident)| {
+    // A figure that some pairs lack stays missing.
+    let open = |(f, e): (&Finding, &MetricPairs)| {
         f.decision == Decision::Inconclusive && (e.pairs == 0 || !e.lacks_some())
     };
-    let undecided = findings.iter().zip(&evident).any(open);
+    let undecided = findings.iter().zip(&tested).any(open);
     let next = match looks.into_iter().find(|look| *look > ran) {
-        Some(pairs) if undecided => Next::More { pairs },
-        _ => Next::Enough,
+        Some(pairs) if undecided => NextStep::More { pairs },
+        _ => NextStep::Enough,
     };
     Verdicts { findings, next }
 }
 
-fn decide(evident: &Evident, corrected: f64, at_look: bool, rules: &Rules) -> Decision {
+fn decide(tested: &MetricPairs, corrected: f64, at_look: bool, rules: &Rules) -> Decision {
     let fails = corrected <= rules.alpha;
-    match &evident.evidence {
-        _ if evident.pairs == 0 => Decision::Inconclusive,
-        // Some pairs have it and say nothing of the others.
-        Evidence::None(_) if evident.lacks_some() => Decision::Inconclusive,
-        Evidence::None(_) | Evidence::Void(_) => Decision::NotComparable,
+    match &tested.evidence {
+        _ if tested.pairs == 0 => Decision::Inconclusive,
+        Evidence::NoRatio(_) if tested.lacks_some() => Decision::Inconclusive,
+        Evidence::NoRatio(_) | Evidence::NoFigure(_) => Decision::NotComparable,
         _ if !at_look => Decision::Inconclusive,
-        Evidence::FromNothing(_) if fails => Decision::Fail,
-        Evidence::FromNothing(_) => Decision::Inconclusive,
-        Evidence::ToNothing(_) => Decision::Pass,
-        Evidence::Ratios(walsh) if fails && walsh.estimate() >= evident.margin => Decision::Fail,
+        Evidence::FromZero(_) if fails => Decision::Fail,
+        Evidence::FromZero(_) => Decision::Inconclusive,
+        Evidence::ToZero(_) => Decision::Pass,
+        Evidence::Ratios(walsh) if fails && walsh.estimate() >= tested.margin => Decision::Fail,
         Evidence::Ratios(walsh) => match walsh.bounds(rules.alpha) {
-            Some((_, upper)) if upper < evident.margin => Decision::Pass,
+            Some((_, upper)) if upper < tested.margin => Decision::Pass,
             _ => Decision::Inconclusive,
         },
     }
 }
 
-fn finding(judged: &Judged) -> Finding {
-    let Evident { metric, medians, complete, .. } = judged.evident;
+fn finding(decided: &DecidedMetric) -> Finding {
+    let MetricPairs { metric, medians, complete, .. } = decided.tested;
     Finding {
         kind: Kind::Paired,
         subject: metric.subject.clone(),
-        decision: judged.decision,
+        decision: decided.decision,
         unit: metric.unit.clone(),
         value: medians.1.clone(),
         baseline: Some(medians.0.clone()),
         bound: describe::bound(metric.margin),
-        effect: judged.evident.effect(judged.rules, judged.corrected),
+        effect: decided.tested.effect(decided.rules, decided.corrected),
         samples: *complete as u64,
-        text: describe::text(judged),
-        details: describe::details(judged),
+        text: describe::text(decided),
+        details: describe::details(decided),
     }
 }
 
-/// Holm's step-down correction: p-values to be held against the level that all of them share, in
-/// the order in which they were given.
+/// Corrects p-values by Holm's step-down procedure: each can then be compared with the common level.
+/// Keeps their order.
 pub(crate) fn holm(p_values: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..p_values.len()).collect();
     order.sort_by(|&a, &b| p_values[a].total_cmp(&p_values[b]));
@@ -264,25 +260,25 @@ pub(crate) fn holm(p_values: &[f64]) -> Vec<f64> {
 
 /// Which side of a pair runs first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
+pub enum PairOrder {
     /// A, then B.
     Ab,
     /// B, then A.
     Ba,
 }
 
-/// The order of a pair, counted from 0: a fair coin of its own for each pair, the same for the
-/// same seed.
+/// Returns the order of a pair, counted from 0: a fair coin for each pair, the same for the same
+/// seed.
 ///
 /// The coins are independent on purpose. Balancing them within blocks would cancel a steady drift
-/// better, but the signed-rank law would then hold no more by the coins alone.
-pub fn order(seed: u64, pair: u32) -> Order {
+/// better, but the signed-rank distribution would then no longer follow from the coins alone.
+pub fn order(seed: u64, pair: u32) -> PairOrder {
     // SplitMix64 steps its state by this constant: the pair's own output without those before it.
     const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
     let state = seed.wrapping_add(STEP.wrapping_mul(u64::from(pair)));
     match SplitMix64::from_seed(state.to_le_bytes()).next_u64() >> 63 {
-        0 => Order::Ab,
-        _ => Order::Ba,
+        0 => PairOrder::Ab,
+        _ => PairOrder::Ba,
     }
 }
 

@@ -7,8 +7,8 @@ use rand_xoshiro::rand_core::RngCore;
 /// Deviations of ten pairs, symmetric about zero: their Walsh averages have the median zero.
 const NOISE: [f64; 10] = [-2.0, 1.0, -0.5, 2.0, -1.0, 0.5, 1.5, -1.5, 0.2, -0.2];
 
-fn metric(name: &str, unit: &str, pairs: Vec<(f64, f64)>) -> Sampled {
-    Sampled {
+fn metric(name: &str, unit: &str, pairs: Vec<(f64, f64)>) -> PairedMetric {
+    PairedMetric {
         subject: Subject {
             series: "polling".to_owned(),
             clients: Some(1000),
@@ -21,7 +21,7 @@ fn metric(name: &str, unit: &str, pairs: Vec<(f64, f64)>) -> Sampled {
 }
 
 /// CPU of B that is `percent` more than A's, give or take `noise` per cent.
-fn cpu(pairs: usize, percent: f64, noise: f64) -> Sampled {
+fn cpu(pairs: usize, percent: f64, noise: f64) -> PairedMetric {
     let b = |i: usize| {
         let log = (percent / 100.0).ln_1p() + NOISE[i % NOISE.len()] * noise / 100.0;
         (10.0, 10.0 * log.exp())
@@ -30,16 +30,16 @@ fn cpu(pairs: usize, percent: f64, noise: f64) -> Sampled {
 }
 
 /// A metric that is the same on both sides.
-fn same(name: &str, pairs: usize) -> Sampled {
+fn same(name: &str, pairs: usize) -> PairedMetric {
     metric(name, "bytes", vec![(871.0, 871.0); pairs])
 }
 
-fn one(metric: Sampled) -> (Finding, Next) {
+fn one(metric: PairedMetric) -> (Finding, NextStep) {
     let Verdicts { mut findings, next } = judge(&[metric], &Rules::default());
     (findings.remove(0), next)
 }
 
-fn absent(mut metric: Sampled, a: usize, b: usize) -> Sampled {
+fn absent(mut metric: PairedMetric, a: usize, b: usize) -> PairedMetric {
     for pair in metric.pairs.iter_mut().take(a) {
         pair.0 = Figure::absent("no message was delivered");
     }
@@ -82,22 +82,22 @@ fn the_sentence_of_each_decision() {
 
 #[test]
 fn five_metrics_can_fail_at_ten_pairs_and_six_need_more() {
-    let worse = |pairs, metrics| -> Vec<Sampled> { vec![cpu(pairs, 30.0, 1.0); metrics] };
+    let worse = |pairs, metrics| -> Vec<PairedMetric> { vec![cpu(pairs, 30.0, 1.0); metrics] };
     let decisions = |verdicts: &Verdicts| -> Vec<Decision> {
         verdicts.findings.iter().map(|f| f.decision).collect()
     };
     let rules = Rules::default();
     let five = judge(&worse(10, 5), &rules);
-    assert_eq!((decisions(&five), five.next), (vec![Decision::Fail; 5], Next::Enough));
+    assert_eq!((decisions(&five), five.next), (vec![Decision::Fail; 5], NextStep::Enough));
     let six = judge(&worse(10, 6), &rules);
     assert_eq!(decisions(&six), vec![Decision::Inconclusive; 6]);
-    assert_eq!(six.next, Next::More { pairs: 20 });
-    insta::assert_snapshot!(six.findings[0].text, @"server CPU a message is 30 % more (28.1 to 32 %), undecided: p = 0.0059 where at most 0.005 fails; medians A 10, B 13 µs/message");
+    assert_eq!(six.next, NextStep::More { pairs: 20 });
+    insta::assert_snapshot!(six.findings[0].text, @"server CPU a message is 30 % more (28.1 to 32 %), undecided: p = 0.0059, above the level of 0.005; medians A 10, B 13 µs/message");
     insta::assert_snapshot!(six.findings[0].details[1], @"By itself it has p = 0.0010; Holm's correction over 6 metrics makes that p = 0.0059, and 10 pairs are too few for so many metrics: the least is p = 0.0010.");
     let later = judge(&worse(20, 6), &rules);
-    assert_eq!((decisions(&later), later.next), (vec![Decision::Fail; 6], Next::Enough));
+    assert_eq!((decisions(&later), later.next), (vec![Decision::Fail; 6], NextStep::Enough));
     assert_eq!(later.findings[0].effect.map(|e| e.p), Some(6.0 / f64::from(1 << 20)));
-    // A metric that nobody has is no hypothesis; one that some pairs lack is.
+    // A metric that no run has is not a hypothesis; one that some pairs lack is.
     let mut void = worse(10, 5);
     void.push(absent(cpu(10, 0.0, 1.0), 10, 10));
     assert_eq!(decisions(&judge(&void, &rules))[..5], [Decision::Fail; 5]);
@@ -125,11 +125,13 @@ fn pairs_between_the_looks_wait() {
     let mut thirteen = cpu(13, 4.0, 1.0);
     let (ten, more) = one(cpu(10, 4.0, 1.0));
     let (finding, next) = one(thirteen.clone());
-    assert_eq!((next, more), (Next::More { pairs: 20 }, Next::More { pairs: 20 }));
+    assert_eq!((next, more), (NextStep::More { pairs: 20 }, NextStep::More { pairs: 20 }));
     assert_eq!((finding.samples, &finding.effect, &finding.text), (10, &ten.effect, &ten.text));
     assert_eq!(
         finding.details.last().map(String::as_str),
-        Some("13 pairs ran; the first 10 were judged, as decisions are made at 10 and 20 pairs.")
+        Some(
+            "13 pairs ran; the first 10 were evaluated, as decisions are made at 10 and 20 pairs."
+        )
     );
     // What comes after the look changes nothing, be it absent.
     thirteen.pairs[11].1 = Figure::absent("the server was gone");
@@ -137,26 +139,26 @@ fn pairs_between_the_looks_wait() {
     // Beyond the last look nothing is waited for.
     let (finding, next) = one(cpu(25, 4.6, 3.0));
     assert_eq!((finding.decision, finding.samples), (Decision::Inconclusive, 20));
-    assert_eq!(next, Next::Enough);
+    assert_eq!(next, NextStep::Enough);
     // Nine pairs are none of a look, however clear they are.
     let (finding, next) = one(cpu(9, 900.0, 0.1));
-    assert_eq!((finding.decision, next), (Decision::Inconclusive, Next::More { pairs: 10 }));
+    assert_eq!((finding.decision, next), (Decision::Inconclusive, NextStep::More { pairs: 10 }));
 }
 
 #[test]
 fn one_undecided_metric_has_all_go_on_and_one_that_cannot_be_compared_has_none() {
     let lacking = absent(cpu(10, 0.0, 1.0), 0, 1);
-    let next = |metrics: &[Sampled]| judge(metrics, &Rules::default()).next;
+    let next = |metrics: &[PairedMetric]| judge(metrics, &Rules::default()).next;
     let (good, bad, open) = (cpu(10, 0.0, 0.5), cpu(10, 30.0, 1.0), cpu(10, 4.0, 1.0));
-    assert_eq!(next(&[good.clone(), bad, lacking.clone()]), Next::Enough);
-    assert_eq!(next(&[good.clone(), open]), Next::More { pairs: 20 });
-    assert_eq!(next(&[lacking]), Next::Enough);
+    assert_eq!(next(&[good.clone(), bad, lacking.clone()]), NextStep::Enough);
+    assert_eq!(next(&[good.clone(), open]), NextStep::More { pairs: 20 });
+    assert_eq!(next(&[lacking]), NextStep::Enough);
     // A metric of fewer pairs has no figure in the others.
     let verdicts = judge(&[good, cpu(8, 0.0, 0.5)], &Rules::default());
     let fewer = &verdicts.findings[1];
     assert_eq!((fewer.decision, fewer.samples), (Decision::Inconclusive, 8));
     assert!(fewer.text.contains("on either side in 2 of 10 pairs"), "{}", fewer.text);
-    assert_eq!(next(&[]), Next::Enough);
+    assert_eq!(next(&[]), NextStep::Enough);
 }
 
 #[test]
@@ -181,7 +183,7 @@ fn figures_of_nothing() {
     let all = vec![metric("memory_growth", "bytes", vec![(0.0, 5000.0); 10]); 6];
     let verdicts = judge(&all, &Rules::default());
     assert_eq!(verdicts.findings[5].decision, Decision::Inconclusive);
-    assert_eq!(verdicts.next, Next::More { pairs: 20 });
+    assert_eq!(verdicts.next, NextStep::More { pairs: 20 });
 }
 
 #[test]
@@ -197,16 +199,16 @@ fn rules_that_decide_nothing_are_said() {
         assert_eq!(rules.deciding(), usable);
         let verdicts = judge(&[cpu(7, 30.0, 1.0)], &rules);
         assert_eq!(verdicts.findings[0].decision, Decision::Inconclusive);
-        assert_eq!(verdicts.next == Next::Enough, usable.is_empty());
+        assert_eq!(verdicts.next == NextStep::Enough, usable.is_empty());
     }
     for margin in [f64::NAN, -0.1, f64::INFINITY] {
-        let finding = one(Sampled { margin, ..cpu(10, 0.0, 1.0) }).0;
+        let finding = one(PairedMetric { margin, ..cpu(10, 0.0, 1.0) }).0;
         assert_eq!(
             (finding.decision, finding.bound.as_str()),
             (Decision::NotComparable, "no bound")
         );
     }
-    insta::assert_snapshot!(Rules::default().about(), @"Decisions are made at 10 and 20 pairs of runs. Estimates are Hodges–Lehmann, with intervals of 99 % (0.5 % on each side at each look); p-values are exact, of the one-sided signed-rank test, with Holm's correction over the metrics.");
+    insta::assert_snapshot!(Rules::default().describe(), @"Decisions are made at 10 and 20 pairs of runs. Estimates are Hodges–Lehmann, with intervals of 99 % (0.5 % on each side at each look); p-values are exact, of the one-sided signed-rank test, with Holm's correction over the metrics.");
 }
 
 #[test]
@@ -228,7 +230,7 @@ fn equal_ratios_are_ties_in_every_unit() {
 #[test]
 fn the_order_of_runs_is_a_fair_coin_of_the_seed() {
     let of = |seed: u64, n: u32| -> Vec<bool> {
-        (0..n).map(|pair| order(seed, pair) == Order::Ab).collect()
+        (0..n).map(|pair| order(seed, pair) == PairOrder::Ab).collect()
     };
     assert_eq!(of(7, 100), of(7, 100));
     assert_ne!(of(7, 100), of(8, 100));
@@ -240,7 +242,7 @@ fn the_order_of_runs_is_a_fair_coin_of_the_seed() {
     let near = |count: usize| assert!(count.abs_diff(20_000) < 400, "{count}");
     near(coins.iter().filter(|ab| **ab).count());
     near(coins.windows(2).filter(|two| two[0] == two[1]).count());
-    near((0..40_000).filter(|seed| order(*seed, 0) == Order::Ab).count());
+    near((0..40_000).filter(|seed| order(*seed, 0) == PairOrder::Ab).count());
 }
 
 /// A figure, now and then of none.
@@ -254,7 +256,7 @@ fn figure() -> impl Strategy<Value = Figure> {
 }
 
 /// Metrics of up to 23 pairs that are better, the same or worse.
-fn metrics() -> impl Strategy<Value = Vec<Sampled>> {
+fn metrics() -> impl Strategy<Value = Vec<PairedMetric>> {
     let ratio = prop_oneof![Just(1.0), Just(1.2), 0.7..1.4_f64];
     let one = (ratio, prop::collection::vec((1.0..1.03_f64, 1.0..1.03_f64), 23));
     (prop::collection::vec(one, 1..8), 0..23_usize).prop_map(|(all, pairs)| {
@@ -268,7 +270,7 @@ fn metrics() -> impl Strategy<Value = Vec<Sampled>> {
 }
 
 /// All figures times a factor.
-fn scaled(metrics: &[Sampled], by: f64) -> Vec<Sampled> {
+fn scaled(metrics: &[PairedMetric], by: f64) -> Vec<PairedMetric> {
     let mut out = metrics.to_vec();
     for (a, b) in out.iter_mut().flat_map(|m| m.pairs.iter_mut()) {
         (*a, *b) = (a.map(|v| v * by), b.map(|v| v * by));
@@ -288,9 +290,9 @@ proptest! {
         alpha in prop_oneof![Just(0.005), Just(f64::NAN), -1.0..2.0_f64],
         margin in prop_oneof![Just(0.05), Just(f64::NAN), -2.0..100.0_f64],
     ) {
-        let all: Vec<Sampled> = pairs
+        let all: Vec<PairedMetric> = pairs
             .into_iter()
-            .map(|pairs| Sampled { margin, pairs, ..cpu(0, 0.0, 0.0) })
+            .map(|pairs| PairedMetric { margin, pairs, ..cpu(0, 0.0, 0.0) })
             .collect();
         let verdicts = judge(&all, &Rules { looks, alpha, power: 0.8 });
         prop_assert_eq!(verdicts.findings.len(), all.len());

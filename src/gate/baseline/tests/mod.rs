@@ -1,8 +1,9 @@
-//! Rows made by hand, held against each other.
+//! Rows made by hand, compared with each other.
 
-mod judged;
+mod whole_runs;
 
-use super::recorded::{HeadLines, Traffic};
+use super::comparable::PhaseTraffic;
+use super::heads::HeadLines;
 use crate::gate::baseline::*;
 use crate::predict::{Exchange, Idle, Model, Sending, Share};
 use crate::record::{Flow, HeadOf, Ledger, TcpTotals, latin1};
@@ -47,10 +48,10 @@ fn named(list: &[(&str, u64)]) -> BTreeMap<String, u64> {
 }
 
 /// The chapter's polling: 10 clients, 10 polls each, an acknowledgement by itself for each.
-fn polling() -> RecordedRow {
+fn polling() -> ComparableRow {
     let one = chapter();
     let of = |n: u64| Ledger { up: times(n, &one.ledger.up), down: times(n, &one.ledger.down) };
-    RecordedRow {
+    ComparableRow {
         series: "polling".to_owned(),
         transport: "polling".to_owned(),
         clients: 10,
@@ -64,8 +65,8 @@ fn polling() -> RecordedRow {
         window_ns: 10_000_000_000,
         counts: named(&[("clients_connected", 10), ("completed", 100), ("turns", 100)]),
         losses: named(&[("faults", 0), ("updates_missing", 0)]),
-        setup: Traffic { connects: 10, bytes: of(10), ..Traffic::default() },
-        steady: Traffic { bytes: of(100), ..Traffic::default() },
+        setup: PhaseTraffic { connects: 10, bytes: of(10), ..PhaseTraffic::default() },
+        steady: PhaseTraffic { bytes: of(100), ..PhaseTraffic::default() },
         tcp: Some(TcpTotals {
             readings: 10,
             bytes_up: 71_600,
@@ -89,18 +90,18 @@ fn polling() -> RecordedRow {
     }
 }
 
-fn recorded(row: RecordedRow) -> Recorded {
-    Recorded { rows: vec![row] }
+fn recorded(row: ComparableRow) -> ComparableRun {
+    ComparableRun { rows: vec![row] }
 }
 
 /// What is found of a row that was changed.
-fn after(change: impl FnOnce(&mut RecordedRow)) -> Vec<Finding> {
+fn after(change: impl FnOnce(&mut ComparableRow)) -> Vec<Finding> {
     between(|_| {}, change)
 }
 
 fn between(
-    first: impl FnOnce(&mut RecordedRow),
-    second: impl FnOnce(&mut RecordedRow),
+    first: impl FnOnce(&mut ComparableRow),
+    second: impl FnOnce(&mut ComparableRow),
 ) -> Vec<Finding> {
     let (mut a, mut b) = (polling(), polling());
     first(&mut a);
@@ -117,7 +118,7 @@ fn of<'a>(findings: &'a [Finding], metric: &str) -> &'a Finding {
     findings.iter().find(|f| f.subject.metric == metric).unwrap_or_else(|| panic!("no {metric}"))
 }
 
-fn larger_head(row: &mut RecordedRow, bytes: u64) {
+fn larger_head(row: &mut ComparableRow, bytes: u64) {
     let down = &mut row.steady.bytes.down;
     down.heads += bytes * row.messages;
     down.wire += bytes * row.messages;
@@ -259,7 +260,7 @@ fn a_segment_more_a_message_fails_and_acknowledgements_do_not() {
 }
 
 #[test]
-fn what_was_sent_again_is_told_and_allowed_for() {
+fn what_was_sent_again_is_noted_and_allowed_for() {
     let findings = after(|b| {
         let tcp = b.tcp.as_mut().unwrap();
         tcp.retransmitted_up = 716 * 20;
@@ -273,7 +274,7 @@ fn what_was_sent_again_is_told_and_allowed_for() {
 
 #[test]
 fn a_connection_a_turn_has_segments_of_its_own() {
-    let each = |row: &mut RecordedRow, bare_down: u64| {
+    let each = |row: &mut ComparableRow, bare_down: u64| {
         row.connection_each_turn = true;
         let mut exchange = chapter();
         (exchange.segments_up, exchange.segments_down) = (6, 4);
@@ -292,15 +293,15 @@ fn a_connection_a_turn_has_segments_of_its_own() {
 }
 
 #[test]
-fn a_server_that_nobody_foretells_is_held_to_whole_bytes_or_to_a_tolerance() {
-    let foreign = |row: &mut RecordedRow| row.model = None;
+fn a_server_without_a_model_is_held_to_whole_bytes_or_to_a_tolerance() {
+    let foreign = |row: &mut ComparableRow| row.model = None;
     let larger = between(foreign, |b| {
         foreign(b);
         larger_head(b, 1);
     });
     let heads = of(&larger, "heads_bytes_down_per_message");
     assert_eq!((heads.kind, heads.decision), (Kind::Exact, Decision::Fail));
-    let uneven = |row: &mut RecordedRow| {
+    let uneven = |row: &mut ComparableRow| {
         foreign(row);
         row.steady.bytes.down.heads += 50;
     };
@@ -330,7 +331,7 @@ fn a_server_that_nobody_foretells_is_held_to_whole_bytes_or_to_a_tolerance() {
 
 #[test]
 fn a_mixture_is_held_to_its_expectation_and_its_equal_parts_exactly() {
-    let kinds = |row: &mut RecordedRow| {
+    let kinds = |row: &mut ComparableRow| {
         let kind = |share: f64, payload: u64| {
             let mut exchange = chapter();
             exchange.ledger.down = flow(193, 179, payload, 0);
@@ -360,7 +361,7 @@ fn a_mixture_is_held_to_its_expectation_and_its_equal_parts_exactly() {
     assert_eq!(payload(&with(100_000)), (Kind::Structural, Decision::Pass));
     let heads = of(&with(210_000), "heads_bytes_down_per_message").kind;
     assert_eq!(heads, Kind::Exact, "every kind has the same head");
-    let chance = |row: &mut RecordedRow| {
+    let chance = |row: &mut ComparableRow| {
         kinds(row);
         row.left_to_chance = true;
     };
@@ -386,7 +387,7 @@ fn a_mixture_is_held_to_its_expectation_and_its_equal_parts_exactly() {
 
 #[test]
 fn what_clients_send_is_divided_by_what_they_sent() {
-    let shared = |row: &mut RecordedRow, messages: u64| {
+    let shared = |row: &mut ComparableRow, messages: u64| {
         let frame = |framing: u64| flow(0, 0, 21, framing);
         let own = Ledger { up: Flow::default(), down: frame(2) };
         let sent = Ledger { up: frame(6), down: Flow::default() };
@@ -404,7 +405,7 @@ fn what_clients_send_is_divided_by_what_they_sent() {
     assert!(names(&findings, Decision::Fail).is_empty(), "{findings:#?}");
     assert_eq!(of(&findings, "framing_bytes_up_per_sent").text, "6 bytes/sent, as before");
     assert_eq!(of(&findings, "framing_bytes_down_per_message").text, "2 bytes/message, as before");
-    let between_them = |row: &mut RecordedRow| {
+    let between_them = |row: &mut ComparableRow| {
         shared(row, 100);
         let idle = Idle { interval_ns: 1_000_000_000, exchange: chapter() };
         row.model.as_mut().unwrap().idle = Some(idle);
@@ -414,7 +415,7 @@ fn what_clients_send_is_divided_by_what_they_sent() {
 }
 
 #[test]
-fn losses_may_not_become_more() {
+fn losses_may_not_grow() {
     let missing = |was: u64, runs: u64, is: u64| {
         let findings = between(
             move |a| {
@@ -442,12 +443,12 @@ fn losses_may_not_become_more() {
 
 #[test]
 fn an_empty_run_never_passes() {
-    let empty = |row: &mut RecordedRow| {
+    let empty = |row: &mut ComparableRow| {
         row.messages = 0;
-        row.steady = Traffic::default();
+        row.steady = PhaseTraffic::default();
         row.tcp = None;
         row.counts.values_mut().for_each(|n| *n = 0);
-        row.setup = Traffic::default();
+        row.setup = PhaseTraffic::default();
     };
     let findings = after(empty);
     let messages = of(&findings, "messages");
@@ -456,9 +457,9 @@ fn an_empty_run_never_passes() {
     assert!(names(&findings, Decision::Pass).is_empty(), "{findings:#?}");
     let both = between(empty, empty);
     assert!(names(&both, Decision::Pass).is_empty(), "{both:#?}");
-    let gone = compare(&recorded(polling()), &Recorded { rows: Vec::new() });
+    let gone = compare(&recorded(polling()), &ComparableRun { rows: Vec::new() });
     assert_eq!((gone.len(), gone[0].decision), (1, Decision::Fail));
-    let new = compare(&Recorded { rows: Vec::new() }, &recorded(polling()));
+    let new = compare(&ComparableRun { rows: Vec::new() }, &recorded(polling()));
     assert_eq!((new.len(), new[0].decision), (1, Decision::NotComparable));
 }
 
@@ -467,7 +468,7 @@ proptest! {
     fn a_row_passes_against_itself_and_more_never_does(
         messages in 1u64..100_000, clients in 1u32..1000, more in 1u64..1000
     ) {
-        let scaled = |row: &mut RecordedRow| {
+        let scaled = |row: &mut ComparableRow| {
             let one = chapter().ledger;
             (row.messages, row.clients) = (messages, clients);
             row.steady.bytes = Ledger {

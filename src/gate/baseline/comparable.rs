@@ -1,12 +1,11 @@
-//! What of a run can be compared: whole numbers with what they are divided by, the arithmetic that
+//! The part of a run that can be compared: whole numbers with their divisors, the arithmetic that
 //! says which of them are the same each time, and the heads behind them.
 //!
-//! Separate from `report::Table`, which is for showing and whose figures are divided already, and
-//! from the document, which is this with names.
+//! Separate from `report::Table`, whose figures are divided already.
 
-use crate::gate::baseline::heads::apart;
+use crate::gate::baseline::heads::{HeadLines, first_difference};
 use crate::predict::Model;
-use crate::record::{Head, HeadOf, Ledger, Metric, Phase, Phases, TcpTotals, from_latin1, latin1};
+use crate::record::{Head, HeadOf, Ledger, Metric, Phase, Phases, TcpTotals};
 use crate::report::Figure;
 use crate::report::layer::Statistic;
 use crate::report::table::{Row, Table};
@@ -15,17 +14,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// What of a run can be compared.
+/// The part of a run that can be compared.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct Recorded {
-    /// A row a series and client count, in the order of the plan.
-    pub rows: Vec<RecordedRow>,
+pub(crate) struct ComparableRun {
+    /// A row for each series and client count, in the order of the plan.
+    pub rows: Vec<ComparableRow>,
 }
 
 /// A series at one client count, all repeats together.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct RecordedRow {
+pub(crate) struct ComparableRow {
     /// The label of the series.
     pub series: String,
     /// The transport's name.
@@ -34,16 +33,16 @@ pub(crate) struct RecordedRow {
     pub clients: u32,
     /// Times that it was measured.
     pub runs: u64,
-    /// True where each turn opens a connection.
+    /// True if each turn opens a connection.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub connection_each_turn: bool,
-    /// True where the driver's turns bring the messages.
+    /// True if the driver's turns bring the messages.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub paced: bool,
-    /// True where a client asks for each message.
+    /// True if a client asks for each message.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub asks: bool,
-    /// True where what a message costs depends on its moment, in ways that the model does not list.
+    /// True if the cost of a message depends on its timing, in ways that the model does not list.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub left_to_chance: bool,
     /// Messages in the measured windows: the divisor of figures "per message".
@@ -55,21 +54,21 @@ pub(crate) struct RecordedRow {
     pub window_ns: u64,
     /// Counts that the plan determines, by name.
     pub counts: BTreeMap<String, u64>,
-    /// Counts that should be zero, by name; those that nobody knows are left out.
+    /// Counts that should be zero, by name; unknown ones are left out.
     pub losses: BTreeMap<String, u64>,
     /// Setting up.
-    pub setup: Traffic,
+    pub setup: PhaseTraffic,
     /// The measured windows.
-    pub steady: Traffic,
-    /// What the kernel counted in the measured windows; absent where it was not asked.
+    pub steady: PhaseTraffic,
+    /// What the kernel counted in the measured windows; absent if its counters were not read.
     #[serde(default)]
     pub tcp: Option<TcpTotals>,
-    /// What a message costs by arithmetic; absent where the server is not ours.
+    /// What a message costs by arithmetic; absent for a foreign server.
     #[serde(default)]
     pub model: Option<Model>,
-    /// Figures that vary from run to run, by name: for information.
+    /// Figures that vary from run to run, by name. They decide nothing.
     pub noisy: BTreeMap<String, f64>,
-    /// The first heads of the first client; see [`RecordedRow::head`].
+    /// The first heads of the first client; see [`ComparableRow::head`].
     #[serde(default)]
     pub heads: Vec<HeadLines>,
 }
@@ -77,7 +76,7 @@ pub(crate) struct RecordedRow {
 /// Bytes above TCP in one phase, and the connections that were opened in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub(crate) struct Traffic {
+pub(crate) struct PhaseTraffic {
     /// Connections opened.
     #[serde(skip_serializing_if = "is_zero")]
     pub connects: u64,
@@ -94,83 +93,59 @@ pub(crate) struct Traffic {
     pub bytes: Ledger,
 }
 
-/// A head by its lines, so that a document shows a change in one of them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct HeadLines {
-    /// Which.
-    pub of: HeadOf,
-    /// Its lines with their ends; each character is a byte.
-    pub lines: Vec<String>,
-    /// True where it had more.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub cut: bool,
-}
-
 fn is_zero(n: &u64) -> bool {
     *n == 0
 }
 
-impl HeadLines {
-    fn of(head: &Head) -> HeadLines {
-        let lines = head.bytes.split_inclusive(|&b| b == b'\n').map(latin1).collect();
-        HeadLines { of: head.of, lines, cut: head.cut }
-    }
-    /// The head again. A character that is no byte, of a file changed by hand, is `?`.
-    pub(crate) fn bytes(&self) -> Vec<u8> {
-        let text = self.lines.concat();
-        from_latin1(&text).unwrap_or_else(|| text.replace(|c| c > '\u{ff}', "?").into_bytes())
-    }
-}
-
-impl Recorded {
-    /// What of a result can be compared; `table` is what `report::summarise` makes of the same.
-    pub(crate) fn of(result: &RunResult, table: &Table) -> Recorded {
+impl ComparableRun {
+    /// Takes what can be compared from a result and its table.
+    pub(crate) fn of(result: &RunResult, table: &Table) -> ComparableRun {
         let rows = table.rows.iter().filter_map(|row| {
             let same =
                 |c: &&CaseInfo| !c.floor && c.series == row.series && c.clients == row.clients;
             let infos: Vec<&CaseInfo> = result.header.cases.iter().filter(same).collect();
             let info = infos.first()?;
             let cases = infos.iter().filter_map(|i| result.cases.get(&i.case)).collect();
-            Some(Gathered { plan: &result.header.plan, info, cases, row }.row())
+            Some(RowBuilder { plan: &result.header.plan, info, cases, row }.row())
         });
-        Recorded { rows: rows.collect() }
+        ComparableRun { rows: rows.collect() }
     }
-    /// The row of a series at a client count.
-    pub(crate) fn row(&self, series: &str, clients: u32) -> Option<&RecordedRow> {
+    /// Returns the row of a series at a client count.
+    pub(crate) fn row(&self, series: &str, clients: u32) -> Option<&ComparableRow> {
         self.rows.iter().find(|row| row.series == series && row.clients == clients)
     }
 }
 
-impl RecordedRow {
-    /// True where messages, and what clients send, are turns of a schedule: each exchange then
-    /// belongs to the phase of its turn, and so many of each are in the measured window.
+impl ComparableRow {
+    /// True if messages, and what clients send, are turns of a schedule: each exchange then belongs
+    /// to the phase of its turn, and their number in the measured window is fixed.
     pub(crate) fn is_by_turn(&self) -> bool {
         let has = |name| self.counts.contains_key(name);
         has("completed") && (self.sent == 0 || has("sent"))
     }
-    /// A head; of the measured window the opening one, where there is no other.
+    /// Returns a head; for the measured window the opening one, if there is no other.
     pub(crate) fn head(&self, of: HeadOf) -> Option<&HeadLines> {
         let find = |of: HeadOf| self.heads.iter().find(|head| head.of == of);
         find(of).or_else(|| find(of.opening()))
     }
 }
 
-/// A row's cases and what was derived from them.
-struct Gathered<'a> {
+/// A row's cases and the figures derived from them.
+struct RowBuilder<'a> {
     plan: &'a Value,
     info: &'a CaseInfo,
     cases: Vec<&'a CaseResult>,
     row: &'a Row,
 }
 
-impl Gathered<'_> {
-    fn row(&self) -> RecordedRow {
+impl RowBuilder<'_> {
+    fn row(&self) -> ComparableRow {
         let row = self.row;
         let model = self.info.model.as_ref().filter(|_| self.info.bundled_server);
         let heads = |m: &Model| m.messages.iter().any(|m| m.exchange.ledger.up.heads.get() > 0);
         let asks = row.paced || model.is_some_and(heads);
         let log = self.plan["feed"]["semantics"] == "log";
-        RecordedRow {
+        ComparableRow {
             series: row.series.clone(),
             transport: row.transport.clone(),
             clients: row.clients,
@@ -197,10 +172,10 @@ impl Gathered<'_> {
         self.cases.iter().flat_map(|case| &case.ends).map(of).sum()
     }
 
-    /// Turns are fixed in advance where there is an interval and it was held, and so are the
-    /// exchanges that they cause; messages that clients send are turns of theirs. What is pushed
-    /// is counted where it arrives, which may be after the end of the window: of such updates
-    /// only the number published is fixed, where they come at equal intervals that fit the window.
+    /// The counts that the plan determines. Turns, and the exchanges that they cause, are fixed in
+    /// advance if there is an interval and it was held. Messages that clients send are turns of
+    /// theirs. Pushed updates are counted when they arrive, which may be after the window's end: only
+    /// the number published is fixed, if they come at equal intervals that fit the window.
     fn counts(&self) -> BTreeMap<String, u64> {
         let row = self.row;
         let mut counts = BTreeMap::new();
@@ -220,9 +195,9 @@ impl Gathered<'_> {
         counts
     }
 
-    /// True where each client's window holds the same number of updates, wherever it begins.
+    /// True if each client's window holds the same number of updates, whenever it begins.
     fn is_periodic(&self) -> bool {
-        // Another server's are counted by the numbers that came, a few more or less at the edges.
+        // Updates of a foreign server are counted by the numbers received, give or take a few.
         let known = self.info.bundled_server && self.info.workload == "ticker";
         let ticker = known && self.plan["feed"]["arrivals"] == "periodic";
         if !ticker || self.info.feed_rate_hz <= 0.0 {
@@ -237,7 +212,7 @@ impl Gathered<'_> {
 
     fn losses(&self) -> BTreeMap<String, u64> {
         let Row { events, delivery, audit, .. } = self.row;
-        let discarded = |traffic: Traffic| traffic.bytes.both().discarded.get();
+        let discarded = |traffic: PhaseTraffic| traffic.bytes.both().discarded.get();
         let known = |figure: &Figure| figure.value().map(|v| v as u64);
         let steady = self.traffic(Phase::Steady);
         let network = audit.connections.value().is_some();
@@ -247,9 +222,9 @@ impl Gathered<'_> {
             ("updates_duplicated", known(&delivery.duplicated)),
             ("updates_reordered", known(&delivery.reordered)),
             ("reconnect_gaps", known(&delivery.reconnect_gaps)),
-            // Where each turn has a connection of its own, opening one again is no loss.
+            // If each turn has a connection of its own, opening one again is not a loss.
             ("reconnects", (!self.info.connection_each_turn).then_some(steady.reconnects)),
-            // A connect that is tried again before the load begins is the machine's mood.
+            // Faults of the set-up do not count: a connect may be tried again before the load.
             ("faults", Some(steady.faults)),
             ("negative_latencies", Some(events.negative_latencies)),
             ("discarded_bytes", Some(discarded(steady))),
@@ -259,8 +234,8 @@ impl Gathered<'_> {
         all.into_iter().filter_map(|(name, n)| Some((name.to_owned(), n?))).collect()
     }
 
-    fn traffic(&self, phase: Phase) -> Traffic {
-        let mut sum = Traffic::default();
+    fn traffic(&self, phase: Phase) -> PhaseTraffic {
+        let mut sum = PhaseTraffic::default();
         for cell in self.cases.iter().map(|case| &case.total.phases[phase]) {
             sum.connects += cell.counts.connects;
             sum.reconnects += cell.counts.reconnects;
@@ -277,26 +252,26 @@ impl Gathered<'_> {
         Some(tcp.steady).filter(|steady| steady.readings > 0)
     }
 
-    /// Of several runs the first one's. Of the measured window only where they are others than the
-    /// opening ones.
+    /// The heads of the first run; those of the measured window only if they differ from the opening
+    /// ones.
     fn heads(&self) -> Vec<HeadLines> {
         let all = || self.cases.iter().flat_map(|case| &case.drivers).flat_map(|d| &d.heads);
         let first = |of: HeadOf| all().find(|head| head.of == of);
         let is_other = |head: &&Head| {
             let opening = first(head.of.opening()).filter(|other| other.of != head.of);
-            opening.is_none_or(|other| apart(&other.bytes, &head.bytes).is_some())
+            opening.is_none_or(|other| first_difference(&other.bytes, &head.bytes).is_some())
         };
         let kinds = HeadOf::ALL.into_iter().filter_map(first);
         kinds.filter(is_other).map(HeadLines::of).collect()
     }
 }
 
-/// A model without its latencies, which are not compared.
+/// Returns a model without its latencies, which are not compared.
 fn bytes_of(model: &Model) -> Model {
     Model { delivery: None, response: None, age_mean_ns: None, ..model.clone() }
 }
 
-/// What varies from run to run, in the order of its names.
+/// The figures that vary from run to run.
 fn noisy(row: &Row) -> BTreeMap<String, f64> {
     let mut all: Vec<(String, &Figure)> = Vec::new();
     for metric in [Metric::DeliveryLatency, Metric::ResponseLatency] {

@@ -1,12 +1,12 @@
-//! Whole runs: what is judged, refused, read and written.
+//! Whole runs: evaluated, refused, read and written.
 
 use crate::gate::baseline::file::{SCHEMA, parse};
 use crate::gate::baseline::tests::*;
 use crate::report::Conclusion;
 use crate::report::table::{Status, Table, Verdict};
 
-fn document() -> Document {
-    Document {
+fn baseline() -> Baseline {
+    Baseline {
         schema: SCHEMA.to_owned(),
         name: "ci".to_owned(),
         started: "2026-11-22T08:00:00Z".to_owned(),
@@ -41,47 +41,50 @@ fn table(status: Status) -> Table {
     table
 }
 
-fn judged(
-    change: impl FnOnce(&mut Document),
+fn judge_changed(
+    change: impl FnOnce(&mut Baseline),
     status: Status,
-    terms: &Terms,
+    options: &GateOptions,
 ) -> Result<Judgement, String> {
-    let mut candidate = document();
+    let mut candidate = baseline();
     change(&mut candidate);
-    judge(&document(), &candidate, &table(status), terms)
+    judge(&baseline(), &candidate, &table(status), options)
 }
 
 #[test]
 fn one_run_a_side_decides_what_does_not_vary() {
-    let judgement = judged(|_| {}, Status::Valid, &Terms::default()).unwrap();
+    let judgement = judge_changed(|_| {}, Status::Valid, &GateOptions::default()).unwrap();
     assert_eq!(judgement.conclusion().exit_code(), 0);
     let noisy = of(&judgement.findings, "delivery_latency_us_p50");
     assert_eq!((noisy.decision, noisy.value.value()), (Decision::NotComparable, Some(500.5)));
     assert_eq!(noisy.text, "one run a side does not tell a change from noise");
     assert!(noisy.details[0].contains("wsbench compare SCENARIO --a BASELINE --b CANDIDATE"));
-    let strict = Terms { strict: true, ..Terms::default() };
-    assert_eq!(judged(|_| {}, Status::Valid, &strict).unwrap().conclusion().exit_code(), 0);
-    let uncounted = |d: &mut Document| d.rows.rows[0].tcp = None;
-    assert_eq!(judged(uncounted, Status::Valid, &strict).unwrap().conclusion().exit_code(), 97);
-    let fewer = |d: &mut Document| {
+    let strict = GateOptions { strict: true, ..GateOptions::default() };
+    assert_eq!(judge_changed(|_| {}, Status::Valid, &strict).unwrap().conclusion().exit_code(), 0);
+    let uncounted = |d: &mut Baseline| d.rows.rows[0].tcp = None;
+    assert_eq!(
+        judge_changed(uncounted, Status::Valid, &strict).unwrap().conclusion().exit_code(),
+        97
+    );
+    let fewer = |d: &mut Baseline| {
         d.rows.rows[0].steady.bytes.down.heads = Bytes::new(19_000);
         d.build = "wsbench 9.9.9 (release)".to_owned();
     };
-    let notes = judged(fewer, Status::Valid, &Terms::default()).unwrap().notes;
+    let notes = judge_changed(fewer, Status::Valid, &GateOptions::default()).unwrap().notes;
     assert!(notes[0].starts_with("2 exact figures are lower"), "{notes:?}");
     assert!(notes[1].contains("the builds differ: wsbench 0.1.0"), "{notes:?}");
 }
 
-/// A server that falls silent loses nothing that its numbers could tell.
+/// A server that stops sending loses nothing that its sequence numbers show.
 #[test]
 fn fewer_messages_than_came_before_are_no_pass() {
     let came = |messages: u64| {
-        let pushed = move |row: &mut RecordedRow| {
+        let pushed = move |row: &mut ComparableRow| {
             row.paced = false;
             row.counts.remove("completed");
             (row.model, row.messages, row.window_ns) = (None, messages, 1_000_000_000);
         };
-        let before = |row: &mut RecordedRow| {
+        let before = |row: &mut ComparableRow| {
             row.paced = false;
             row.counts.remove("completed");
             (row.model, row.messages, row.window_ns) = (None, 10_000, 1_000_000_000);
@@ -97,7 +100,7 @@ fn fewer_messages_than_came_before_are_no_pass() {
 #[test]
 fn a_run_that_is_not_whole_is_no_pass() {
     for status in [Status::Partial, Status::Invalid] {
-        let judgement = judged(|_| {}, status, &Terms::default()).unwrap();
+        let judgement = judge_changed(|_| {}, status, &GateOptions::default()).unwrap();
         assert_eq!(judgement.conclusion().exit_code(), 96);
         let found = of(&judgement.findings, "run_is_valid");
         assert_eq!(found.text, format!("the run is {}: it was cut", status.name()));
@@ -106,34 +109,37 @@ fn a_run_that_is_not_whole_is_no_pass() {
 
 #[test]
 fn unequal_scenarios_and_machines_are_refused_with_what_differs() {
-    let other = |d: &mut Document| d.plan["feed"]["payload_bytes"] = 64.into();
-    let why = judged(other, Status::Valid, &Terms::default()).unwrap_err();
+    let other = |d: &mut Baseline| d.plan["feed"]["payload_bytes"] = 64.into();
+    let why = judge_changed(other, Status::Valid, &GateOptions::default()).unwrap_err();
     assert!(why.contains("\n  feed.payload_bytes: 21 ≠ 64\n"), "{why}");
-    let moved = |d: &mut Document| {
+    let moved = |d: &mut Baseline| {
         d.host.insert("cores".to_owned(), "4".to_owned());
     };
-    let why = judged(moved, Status::Valid, &Terms::default()).unwrap_err();
+    let why = judge_changed(moved, Status::Valid, &GateOptions::default()).unwrap_err();
     assert!(why.contains("\n  cores: 2 ≠ 4\n") && why.contains("--any-machine"), "{why}");
-    let anywhere = Terms { any_machine: true, ..Terms::default() };
-    let judgement = judged(moved, Status::Valid, &anywhere).unwrap();
+    let anywhere = GateOptions { any_machine: true, ..GateOptions::default() };
+    let judgement = judge_changed(moved, Status::Valid, &anywhere).unwrap();
     assert_eq!(judgement.conclusion().exit_code(), 0);
     let noisy = of(&judgement.findings, "delivery_latency_us_p50");
     assert_eq!(noisy.text, "it is of another machine");
     assert!(judgement.notes[0].contains("cores: 2 ≠ 4"), "{:?}", judgement.notes);
-    let seeded = |d: &mut Document| d.plan["seed"] = 7.into();
-    assert!(judged(seeded, Status::Valid, &Terms::default()).unwrap().notes[0].contains("seed"));
+    let seeded = |d: &mut Baseline| d.plan["seed"] = 7.into();
+    assert!(
+        judge_changed(seeded, Status::Valid, &GateOptions::default()).unwrap().notes[0]
+            .contains("seed")
+    );
 }
 
 #[test]
-fn the_document_is_text_with_a_line_for_each_figure() {
-    let text = String::from_utf8(render(&document())).unwrap();
+fn the_file_has_a_line_for_each_figure() {
+    let text = String::from_utf8(render(&baseline())).unwrap();
     insta::assert_snapshot!("document", text);
-    assert_eq!(parse(text.as_bytes()), Ok(document()));
+    assert_eq!(parse(text.as_bytes()), Ok(baseline()));
 }
 
 #[test]
 fn what_is_no_baseline_of_this_version_is_refused() {
-    let text = String::from_utf8(render(&document())).unwrap();
+    let text = String::from_utf8(render(&baseline())).unwrap();
     let why = |text: &str| parse(text.as_bytes()).unwrap_err();
     let next = why(&text.replace("wsbench.baseline/1", "wsbench.baseline/2"));
     assert!(next.contains("\"wsbench.baseline/2\", and this version reads"), "{next}");
@@ -148,11 +154,11 @@ fn what_is_no_baseline_of_this_version_is_refused() {
         let path = dir.path().join(name);
         std::fs::write(&path, text).unwrap();
         crate::gate::baseline::tests::read(&path)
-            .map(|s| matches!(s, Source::Baseline(_)))
+            .map(|s| matches!(s, BaselineOrResult::Baseline(_)))
             .map_err(|f| f.message)
     };
     assert_eq!(read("b.json", text.as_bytes()), Ok(true));
-    let small = serde_json::to_vec(&document()).unwrap();
+    let small = serde_json::to_vec(&baseline()).unwrap();
     assert_eq!(read("b.json", &small), Ok(true), "in one line too");
     assert!(read("b.json", b"\xff\xfe").unwrap_err().contains("b.json: neither"));
     assert!(
@@ -168,7 +174,7 @@ proptest! {
     fn any_text_is_read_or_refused(
         cut in 0usize..6000, at in 0usize..6000, byte in any::<u8>(), numbers in prop_oneof![any::<u64>(), (1u64 << 52)..(1 << 54)]
     ) {
-        let text = render(&document());
+        let text = render(&baseline());
         let _ = parse(&text[..cut.min(text.len())]);
         let mut changed = text.clone();
         let at = at.min(text.len() - 1);
@@ -180,7 +186,7 @@ proptest! {
         for text in [&changed[..], huge.as_bytes()] {
             let Ok(read) = parse(text) else { continue };
             // Whatever a file says, comparing it ends.
-            for findings in [compare(&read.rows, &document().rows), compare(&document().rows, &read.rows)] {
+            for findings in [compare(&read.rows, &baseline().rows), compare(&baseline().rows, &read.rows)] {
                 let no_nan = |f: &Finding| f.value.value().is_none_or(f64::is_finite);
                 prop_assert!(findings.iter().all(no_nan));
             }
