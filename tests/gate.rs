@@ -1,7 +1,9 @@
-//! What a gate says, a file a rule, and what CI is told.
+//! The gate: limits, baselines, pairs of runs, and what CI shows of them.
 
 /// A result against a baseline.
 mod baseline;
+/// Comparisons of recorded results.
+mod canned;
 /// The reference server's faults, caught by comparison.
 mod caught;
 /// `wsbench compare` and `wsbench calibrate`.
@@ -14,5 +16,5 @@ mod faults;
 mod limits;
 /// Every format of a judgement, and where it goes.
 mod output;
-/// False alarms and power of paired comparisons, by chance with fixed seeds.
+/// False alarms and power of paired comparisons, simulated with fixed seeds.
 mod synthetic;

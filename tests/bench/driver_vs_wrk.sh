@@ -18,7 +18,7 @@ trap 'kill "$server" 2>/dev/null || true; rm -rf "$work"' EXIT
 server=$!
 for _ in $(seq 50); do grep -q listening "$work/serve" && break; sleep 0.1; done
 url=$(sed -n 's/^listening on //p' "$work/serve")
-head=src/transport/heads/chapter-request.http
+head=src/protocol/http1/heads/chapter-request.http
 path=$(sed -n '1s/^GET \([^ ]*\) .*/\1/p' "$head")
 headers=()
 while IFS= read -r line; do

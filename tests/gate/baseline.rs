@@ -7,12 +7,12 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Output;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, LazyLock};
 
-/// Nothing here has a schedule of the driver's, which a loaded machine may be late for.
-const BUNDLED: &str = "name = \"gated\"\nclients = [4]\nwarmup = \"300ms\"\nduration = \"1s\"\n\
-     cooldown = \"200ms\"\n[feed]\nrate = \"10/s\"\n[[series]]\ntransport = \"websocket\"\n\
+/// No series has a schedule, for which the driver could be late on a loaded machine.
+const BUNDLED: &str = "name = \"gated\"\nclients = [4]\nwarmup = \"300ms\"\nduration = \"500ms\"\n\
+     cooldown = \"200ms\"\n[feed]\nrate = \"20/s\"\n[[series]]\ntransport = \"websocket\"\n\
      [[series]]\ntransport = \"sse\"\n[[series]]\ntransport = \"polling\"\n\
      interval = \"back-to-back\"\n";
 
@@ -27,6 +27,9 @@ fn run(world: &World, out: &str, more: &[&str]) -> Output {
     command.arg(world.path("scenario.toml")).arg("--out").arg(world.path(out));
     finish(command.args(more))
 }
+
+/// The bundled server's run `first` and its baseline, for all tests.
+static SAVED: LazyLock<(World, PathBuf)> = LazyLock::new(|| saved(BUNDLED));
 
 /// A world with a run and its baseline.
 fn saved(scenario: &str) -> (World, PathBuf) {
@@ -49,8 +52,8 @@ fn text(output: &Output) -> String {
 
 #[test]
 fn a_run_passes_against_itself_and_against_the_same_again() {
-    let (world, baseline) = saved(BUNDLED);
-    let document = document(&baseline);
+    let (world, baseline) = &*SAVED;
+    let document = document(baseline);
     assert_eq!(document["schema"], "wsbench.baseline/1");
     assert_eq!(document["rows"][0]["counts"]["updates_published"], 40);
     let heads = |row: usize| {
@@ -67,35 +70,35 @@ fn a_run_passes_against_itself_and_against_the_same_again() {
         lines.iter().map(|l| l.as_str().unwrap_or("").chars().count()).sum::<usize>()
     };
     assert_eq!((size(0), size(1)), (716, 193), "the chapter's heads, to the byte");
-    let itself = gate(&world.path("first"), &baseline, &[]);
+    let itself = gate(&world.path("first"), baseline, &[]);
     expect_code(&itself, 0);
     assert!(text(&itself).contains("\nPASS: "), "{}", said(&itself));
-    run(&world, "second", &[]);
+    run(world, "second", &[]);
     let again = gate(&world.path("second/result.jsonl"), &world.path("first"), &[]);
     // A loaded machine may make a run invalid; what is compared is equal all the same.
     assert!(matches!(again.status.code(), Some(0 | 96)), "{}", said(&again));
     let failed = |line: &str| line.starts_with("FAIL ") && line.contains("_per_");
     assert!(!text(&again).lines().any(failed), "{}", said(&again));
     assert!(text(&again).contains("one run a side"), "{}", said(&again));
-    expect_code(&gate(&world.path("first"), &baseline, &["--strict"]), 0);
+    expect_code(&gate(&world.path("first"), baseline, &["--strict"]), 0);
 }
 
 #[test]
 fn another_scenario_is_refused_with_what_differs() {
-    let (world, baseline) = saved(BUNDLED);
-    run(&world, "other", &["--set", "feed.size=64B", "--set", "clients=[5]"]);
-    let output = gate(&world.path("other"), &baseline, &[]);
+    let (world, baseline) = &*SAVED;
+    run(world, "other", &["--set", "feed.size=64B", "--set", "clients=[5]"]);
+    let output = gate(&world.path("other"), baseline, &[]);
     expect_code(&output, 2);
     for line in ["  clients: [4] ≠ [5]", "  feed.payload_bytes: 21 ≠ 64"] {
         assert!(said(&output).contains(line), "{}", said(&output));
     }
-    assert!(text(&output).is_empty(), "nothing was judged");
+    assert!(text(&output).is_empty(), "nothing was compared");
 }
 
 #[test]
 fn another_machine_is_refused_unless_it_is_allowed() {
-    let (world, baseline) = saved(BUNDLED);
-    let mut moved = document(&baseline);
+    let (world, baseline) = &*SAVED;
+    let mut moved = document(baseline);
     moved["host"]["cores"] = "1024".into();
     world.write("moved.json", moved.to_string());
     let output = gate(&world.path("first"), &world.path("moved.json"), &[]);
@@ -108,9 +111,9 @@ fn another_machine_is_refused_unless_it_is_allowed() {
 }
 
 #[test]
-fn what_is_no_baseline_is_refused() {
-    let (world, baseline) = saved(BUNDLED);
-    let mut next = document(&baseline);
+fn a_file_that_is_not_a_baseline_is_refused() {
+    let (world, baseline) = &*SAVED;
+    let mut next = document(baseline);
     next["schema"] = "wsbench.baseline/2".into();
     world.write("next.json", next.to_string());
     let output = gate(&world.path("first"), &world.path("next.json"), &[]);
@@ -120,8 +123,8 @@ fn what_is_no_baseline_is_refused() {
         "{}",
         said(&output)
     );
-    // What is judged is a run and not a baseline; what is compared with is a whole run.
-    let output = gate(&baseline, &baseline, &[]);
+    // A baseline cannot be gated, and a run that was cut cannot be a baseline.
+    let output = gate(baseline, baseline, &[]);
     expect_code(&output, 2);
     let whole = std::fs::read_to_string(world.path("first/result.jsonl")).expect("a result");
     let cut = whole.lines().take(whole.lines().count() / 2).collect::<Vec<_>>().join("\n");
@@ -129,7 +132,7 @@ fn what_is_no_baseline_is_refused() {
     let output = gate(&world.path("first"), &world.path("cut.jsonl"), &[]);
     expect_code(&output, 2);
     assert!(said(&output).contains("cut.jsonl is no baseline: the run is"), "{}", said(&output));
-    expect_code(&gate(&world.path("cut.jsonl"), &baseline, &[]), 96);
+    expect_code(&gate(&world.path("cut.jsonl"), baseline, &[]), 96);
 }
 
 /// How the server of these tests answers.
@@ -190,8 +193,8 @@ fn foreign(mode: u8) -> (World, PathBuf, Arc<AtomicU8>) {
     let mode = Arc::new(AtomicU8::new(mode));
     let address = serve(mode.clone());
     let scenario = format!(
-        "name = \"foreign\"\nclients = [3]\nwarmup = \"200ms\"\nduration = \"1s\"\n\
-         cooldown = \"100ms\"\ntimeout = \"2s\"\ndrain = \"2s\"\n[feed]\nrate = \"10/s\"\n\
+        "name = \"foreign\"\nclients = [3]\nwarmup = \"200ms\"\nduration = \"500ms\"\n\
+         cooldown = \"100ms\"\ntimeout = \"1s\"\ndrain = \"1s\"\n[feed]\nrate = \"10/s\"\n\
          [server]\nurl = \"http://{address}/\"\n[[series]]\ntransport = \"polling\"\n\
          interval = \"back-to-back\"\n"
     );
@@ -217,14 +220,14 @@ fn a_response_head_of_a_few_bytes_more_fails_and_shows_them() {
     ] {
         assert!(text.contains(words), "{words}\n{text}");
     }
-    // The other way round it is an improvement that is told.
+    // The other way round it is an improvement, with a note.
     let renewed = world.path("renewed.json");
     let path = renewed.to_string_lossy().into_owned();
     expect_code(&run(&world, "renewed", &["--save-baseline", &path]), 0);
     let output = gate(&world.path("first"), &renewed, &[]);
     expect_code(&output, 0);
-    let told = self::text(&output).split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(told.contains("exact figures are lower than the baseline's"), "{told}");
+    let text = self::text(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("exact figures are lower than the baseline's"), "{text}");
 }
 
 #[test]
@@ -241,7 +244,7 @@ fn a_head_and_a_body_in_two_writes_fail_by_their_segments() {
 }
 
 #[test]
-fn a_server_that_answers_nothing_fails_and_is_no_baseline() {
+fn a_server_that_stops_answering_fails_and_its_run_is_not_saved() {
     let (world, baseline, mode) = foreign(PLAIN);
     mode.store(SILENT, Ordering::Relaxed);
     let none = world.path("none.json");

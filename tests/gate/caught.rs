@@ -1,7 +1,5 @@
-//! `wsbench compare` against the reference server's own faults: each is caught at its size and named
-//! by the metric that it belongs to.
-//!
-//! Separate from `faults`, which holds what one run shows of each fault.
+//! `wsbench compare` against the reference server's own faults: each is caught at its size, by the
+//! metric that it belongs to. `faults` tests what one run shows of each.
 
 use crate::support::{World, expect_code, finish, said, wsbench};
 use serde_json::Value;
@@ -72,10 +70,9 @@ fn an_update_that_is_never_sent_is_caught_by_the_first_run() {
     assert!(pairs <= 1, "{pairs}");
 }
 
-/// All that varies at once, so that twenty-two runs are enough for four faults: each metric fails
-/// by the exact test.
+/// Four faults at once, so that twenty-two runs are enough: each metric fails by the exact test.
 #[test]
-fn later_dearer_leaking_and_stalling_are_each_named_by_their_metric() {
+fn delay_cpu_leak_and_stall_each_fail_their_own_metric() {
     let world = World::new(PUSHED);
     let faults = ["delay=5ms", "cpu=200us", "leak=16KiB", "stall=60ms/200ms"];
     let (failed, pairs) = caught(&world, &faults);

@@ -1,11 +1,10 @@
-//! `wsbench compare` and `wsbench calibrate` on tiny scenarios: what runs, what is judged, and that
-//! nothing is left behind.
+//! `wsbench compare` and `wsbench calibrate` on tiny scenarios: what runs, what is compared, and that
+//! no process is left behind.
 
 use crate::support::{World, expect_code, finish, said, wait, wsbench};
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 use wsbench::internals::result::file::read;
@@ -29,11 +28,8 @@ fn serve(world: &World) -> String {
 
 /// An executable script of a world.
 fn script(world: &World, name: &str, text: &str) -> String {
-    world.write(name, format!("#!/bin/sh\n{text}\n"));
-    let path = world.path(name);
-    let mode = fs::Permissions::from_mode(0o755);
-    fs::set_permissions(&path, mode).expect("its mode can be set");
-    path.display().to_string()
+    world.executable(name, &format!("#!/bin/sh\n{text}\n"));
+    world.path(name).display().to_string()
 }
 
 fn compare(world: &World, a: &str, b: &str, more: &[&str]) -> Command {
@@ -74,7 +70,7 @@ fn flat(output: &Output) -> String {
     stdout(output).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Whether a check is found against a side.
+/// True if a check fails on a side.
 fn found(output: &Output, whose: &str, check: &str, side: &str) -> bool {
     let text = flat(output);
     let head = format!("FAIL {whose}: {check} ");
@@ -110,11 +106,11 @@ fn a_against_a_passes_and_keeps_every_run() {
         if cfg!(target_os = "linux") {
             assert!(server.cost.cpu_ns > 0 && server.cost.resident_during > 0, "{server:?}");
         }
-        // It counts nothing for us, and a report says so instead of a difference.
+        // A foreign server has no counters: a report says so instead of a difference.
         let table = wsbench::internals::report::summarise(&result);
         let row = &table.rows[0];
         assert!(row.cost.server_cpu_us.value().is_some());
-        assert!(row.audit.server_bytes.reason().is_some_and(|why| why.contains("not ours")));
+        assert!(row.audit.server_bytes.reason().is_some_and(|why| why.contains("an external server does not count bytes")));
         assert!(row.checks.iter().any(|c| c.name == "server_agrees" && c.ok));
         assert_eq!(table.verdict.conclusion.exit_code(), 0, "{:?}", table.verdict);
     }
@@ -123,9 +119,9 @@ fn a_against_a_passes_and_keeps_every_run() {
     expect_nothing_left(&world);
 }
 
-/// A process of B's group burns CPU beside its server.
+/// A process in the group of B's server uses CPU.
 #[test]
-fn cpu_that_b_takes_beside_is_found_and_named() {
+fn cpu_of_another_process_of_b_fails_its_cpu_metric() {
     let world = World::new(PUSHED);
     let server = serve(&world);
     let (line_of, at) = server.split_once(" @ ").expect("it has an address");
@@ -140,25 +136,41 @@ fn cpu_that_b_takes_beside_is_found_and_named() {
 }
 
 #[test]
-fn a_server_that_does_not_come_up_fails_b_and_is_no_comparison_of_a() {
-    let world = World::new(PUSHED);
-    let server = serve(&world);
-    let folder = world.path("").display().to_string();
-    let elsewhere = format!("sh -c 'echo {folder}; sleep 600' @ http://127.0.0.1:65432");
+fn a_server_that_does_not_start_fails_b_and_makes_a_invalid() {
     let gone = "sh -c 'echo no disk >&2; exit 3' @ http://127.0.0.1:65432";
-    let output = finish(&mut compare(&world, &server, gone, &[]));
-    expect_code(&output, 98);
-    let text = flat(&output);
-    assert!(found(&output, "websocket at 20 clients", "no_process_lost", "B"), "{text}");
-    assert!(text.contains("ended with exit code 3 before it listened"), "{text}");
-    assert!(text.contains("no disk"), "{text}");
-    let output = finish(&mut compare(&world, gone, &server, &[]));
-    expect_code(&output, 96);
-    assert!(found(&output, "websocket at 20 clients", "no_process_lost", "A"), "{}", said(&output));
-    let output = finish(&mut compare(&world, &server, &elsewhere, &["--ready-timeout=300ms"]));
-    expect_code(&output, 98);
-    assert!(flat(&output).contains("did not listen at 127.0.0.1:65432 within 0.3 s"));
-    expect_nothing_left(&world);
+    let whose = "websocket at 20 clients";
+    let b_ends = || {
+        let world = World::new(PUSHED);
+        let output = finish(&mut compare(&world, &serve(&world), gone, &[]));
+        expect_code(&output, 98);
+        let text = flat(&output);
+        assert!(found(&output, whose, "no_process_lost", "B"), "{text}");
+        assert!(text.contains("ended with exit code 3 before it listened"), "{text}");
+        assert!(text.contains("no disk"), "{text}");
+        expect_nothing_left(&world);
+    };
+    let a_ends = || {
+        let world = World::new(PUSHED);
+        let output = finish(&mut compare(&world, gone, &serve(&world), &[]));
+        expect_code(&output, 96);
+        assert!(found(&output, whose, "no_process_lost", "A"), "{}", said(&output));
+        expect_nothing_left(&world);
+    };
+    let b_listens_elsewhere = || {
+        let world = World::new(PUSHED);
+        let folder = world.path("").display().to_string();
+        let elsewhere = format!("sh -c 'echo {folder}; sleep 600' @ http://127.0.0.1:65432");
+        let more = ["--ready-timeout=300ms"];
+        let output = finish(&mut compare(&world, &serve(&world), &elsewhere, &more));
+        expect_code(&output, 98);
+        assert!(flat(&output).contains("did not listen at 127.0.0.1:65432 within 0.3 s"));
+        expect_nothing_left(&world);
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(b_ends);
+        scope.spawn(a_ends);
+        scope.spawn(b_listens_elsewhere);
+    });
 }
 
 /// The address of a server that ends each connection at once, or answers all that it reads.
@@ -187,20 +199,20 @@ fn a_server_that_answers_nothing_useful_fails_by_the_name_of_the_check() {
     let polled = "name = \"asked\"\nclients = [10]\nwarmup = \"0s\"\nduration = \"500ms\"\n\
         cooldown = \"100ms\"\ntimeout = \"500ms\"\ndrain = \"500ms\"\ndelay = \"20ms\"\n\
         [[series]]\ntransport = \"polling\"\ninterval = \"250ms\"\n";
-    let world = World::new(polled);
-    let server = serve(&world);
-    let nothing = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n";
-    for (b, check) in [
-        (useless(b"", false), "something_measured"),
-        (useless(b"", true), "something_measured"),
-        (useless(nothing, true), "something_measured"),
-    ] {
-        // An ephemeral port may have four digits where the machine's settings are unusual.
-        let output = finish(&mut compare(&world, &server, &b, &["--quiet"]));
+    let error_500 = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n";
+    let fails = |b: String| {
+        let world = World::new(polled);
+        let output = finish(&mut compare(&world, &serve(&world), &b, &["--quiet"]));
         expect_code(&output, 98);
+        let check = "something_measured";
         assert!(found(&output, "polling at 10 clients", check, "B"), "{}", said(&output));
-    }
-    expect_nothing_left(&world);
+        expect_nothing_left(&world);
+    };
+    std::thread::scope(|scope| {
+        for b in [useless(b"", false), useless(b"", true), useless(error_500, true)] {
+            scope.spawn(move || fails(b));
+        }
+    });
 }
 
 #[test]
@@ -224,7 +236,7 @@ fn a_wsbench_is_calibrated_with_its_driver() {
 }
 
 #[test]
-fn a_wsbench_that_fails_is_told_by_how_it_ended() {
+fn a_wsbench_that_fails_is_described_by_how_it_ended() {
     let world = World::new(PUSHED);
     let server = serve(&world);
     let answer = "[ \"$1\" = --version ] && echo wsbench 0.0.0 && exit 0";
@@ -242,7 +254,7 @@ fn a_wsbench_that_fails_is_told_by_how_it_ended() {
 }
 
 #[test]
-fn what_cannot_be_compared_is_told_before_anything_starts() {
+fn what_cannot_be_compared_is_refused_before_anything_starts() {
     let world = World::new(PUSHED);
     let server = serve(&world);
     let port = "http://127.0.0.1:10001";
@@ -251,7 +263,7 @@ fn what_cannot_be_compared_is_told_before_anything_starts() {
         (&server, "ftp://x", "", "--b: url \"ftp://x\": unknown scheme"),
         (&server, "sleep 1", "", "--b: the command line `sleep 1` has no ready address"),
         (&server, "http://127.0.0.1:9", "", "Choose a port with as many digits"),
-        (port, port, "--margin=server_cpu=5%", "none of the metrics that vary"),
+        (port, port, "--margin=server_cpu=5%", "is not a metric with a margin"),
         (port, port, "--most-pairs=3", "--most-pairs 3 is less than --pairs 10"),
         (port, port, "--pairs=3", "nothing fails above 0.005"),
         (port, port, "--set=clients=[0]", "clients"),
@@ -280,18 +292,11 @@ fn signal(child: &Child, signal: rustix::process::Signal) {
 }
 
 #[test]
-fn a_signal_ends_it_with_what_was_found_and_leaves_nothing() {
+fn a_signal_ends_it_with_its_findings_and_leaves_no_process() {
     use rustix::process::Signal;
-    let world = World::new(PUSHED);
-    let server = serve(&world);
-    let folder = world.path("").display().to_string();
-    // SIGTERM does not end this one, nor the wait for it.
-    let deaf = format!("sh -c 'trap : TERM; echo {folder}; sleep 600' @ http://127.0.0.1:65431");
-    for (b, part, sent, code) in [
-        (server.as_str(), "pair 2 of 10", Signal::INT, 130),
-        (&deaf, "warm-up, b", Signal::TERM, 143),
-    ] {
-        let mut command = compare(&world, &server, b, &[]);
+    let ends = |b: &dyn Fn(&World) -> String, part: &str, sent: Signal, code: i32| {
+        let world = World::new(PUSHED);
+        let mut command = compare(&world, &serve(&world), &b(&world), &[]);
         let mut child =
             command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
         until_said(&mut child, part);
@@ -300,5 +305,14 @@ fn a_signal_ends_it_with_what_was_found_and_leaves_nothing() {
         expect_code(&output, code);
         assert!(flat(&output).contains("ended the comparison after"), "{}", said(&output));
         expect_nothing_left(&world);
-    }
+    };
+    // SIGTERM does not end this server, nor the wait for it.
+    let ignores_sigterm = |world: &World| {
+        let folder = world.path("").display().to_string();
+        format!("sh -c 'trap : TERM; echo {folder}; sleep 600' @ http://127.0.0.1:65431")
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| ends(&serve, "pair 2 of 10", Signal::INT, 130));
+        scope.spawn(|| ends(&ignores_sigterm, "warm-up, b", Signal::TERM, 143));
+    });
 }

@@ -1,12 +1,12 @@
-//! A server that serves nothing fails the run, by every transport, within a bounded time and with
-//! the reason in words; no latency of nothing is reported.
+//! A server that serves nothing fails the run, by every transport, within a bounded time and with a
+//! reason. No latency is reported.
 
 use crate::support::{Row, World, expect_code, finish, number, said};
 use socket2::{Domain, Socket, Type};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
-/// Four clients, limits that are soon over.
+/// Four clients and short timeouts.
 const BASE: &str = r#"
 name = "dead"
 clients = [4]
@@ -17,62 +17,26 @@ timeout = "400ms"
 drain = "2s"
 "#;
 
-const TICKER: &str = r#"
-[feed]
-rate = "10/s"
+const FEED: &str = "[feed]\nrate = \"10/s\"\n";
+const ECHO: &str = "[feed]\nworkload = \"echo\"\nrate = \"10/s\"\n";
+const BROADCAST: &str = "[feed]\nworkload = \"broadcast\"\nrate = \"10/s\"\n";
 
-[[series]]
-transport = "polling"
-interval = "100ms"
-[[series]]
-transport = "polling"
-label = "application"
-interval = "100ms"
-engine = "reqwest"
-[[series]]
-transport = "polling"
-label = "connecting"
-interval = "100ms"
-connection = "new"
-[[series]]
-transport = "long-polling"
-hold = "300ms"
-[[series]]
-transport = "streaming"
-[[series]]
-transport = "sse"
-[[series]]
-transport = "websocket"
-"#;
+const POLLING: &str = "transport = \"polling\"\ninterval = \"100ms\"\n";
+const LONG_POLLING: &str = "transport = \"long-polling\"\nhold = \"300ms\"\n";
+const STREAMING: &str = "transport = \"streaming\"\n";
+const SSE: &str = "transport = \"sse\"\n";
+const WEBSOCKET: &str = "transport = \"websocket\"\n";
 
-const ECHO: &str = r#"
-[feed]
-workload = "echo"
-rate = "10/s"
-
-[[series]]
-transport = "polling"
-interval = "100ms"
-[[series]]
-transport = "websocket"
-"#;
-
-const BROADCAST: &str = r#"
-[feed]
-workload = "broadcast"
-rate = "10/s"
-
-[[series]]
-transport = "polling"
-interval = "100ms"
-[[series]]
-transport = "long-polling"
-hold = "300ms"
-[[series]]
-transport = "sse"
-[[series]]
-transport = "websocket"
-"#;
+/// Every way to receive a feed.
+const EVERY_WAY: [&str; 7] = [
+    POLLING,
+    "transport = \"polling\"\ninterval = \"100ms\"\nengine = \"reqwest\"\n",
+    "transport = \"polling\"\ninterval = \"100ms\"\nconnection = \"new\"\n",
+    LONG_POLLING,
+    STREAMING,
+    SSE,
+    WEBSOCKET,
+];
 
 /// A server that does the same with every connection, as long as the test runs.
 fn server(each: impl Fn(TcpStream) + Clone + Send + 'static) -> SocketAddr {
@@ -103,48 +67,56 @@ fn answer_500(mut stream: TcpStream) {
     }
 }
 
-/// Runs against this server. Every series must fail and say one of the reasons.
-fn fails(address: SocketAddr, series: &str, reasons: &[&str]) {
-    let world = World::new(&format!("{BASE}{series}\n[server]\nurl = \"http://{address}\"\n"));
+/// Runs each series against this server, all at once. Each must fail for one of the reasons.
+fn fails(address: SocketAddr, feed: &str, series: &[&str], reasons: &[&str]) {
+    std::thread::scope(|scope| {
+        let run = |series: &&str| {
+            let scenario =
+                format!("{BASE}{feed}[[series]]\n{series}[server]\nurl = \"http://{address}\"\n");
+            scope.spawn(move || run_fails(&World::new(&scenario), reasons))
+        };
+        let runs: Vec<_> = series.iter().map(run).collect();
+        runs.into_iter().for_each(|run| run.join().expect("the run fails as it should"));
+    });
+}
+
+/// Runs a world's scenario of one series, which must fail for one of the reasons.
+fn run_fails(world: &World, reasons: &[&str]) {
     let output = finish(&mut world.run(&["--reports", "csv,json,text"]));
     expect_code(&output, 96);
     let all = said(&output);
     assert!(!all.contains("NaN") && !all.contains(" inf "), "{all}");
     // A connection that the server has closed leaves no byte unexplained.
     assert!(!all.contains("the kernel leaves") && !all.contains("the ledger leaves"), "{all}");
-    let rows = world.csv("summary.csv");
     let (floors, rows): (Vec<Row>, Vec<Row>) =
-        rows.into_iter().partition(|row| row["series"] == "floor");
-    assert_eq!((floors.len(), rows.len()), (1, series.matches("[[series]]").count()));
+        world.csv("summary.csv").into_iter().partition(|row| row["series"] == "floor");
+    assert_eq!((floors.len(), rows.len()), (1, 1));
+    assert_has_no_figure(&rows[0]);
+    let name = &rows[0]["series"];
     let summary = world.summary();
-    for row in &rows {
-        says_nothing(row);
-        let name = &row["series"];
-        let said = summary["verdict"]["reasons"].as_array().expect("reasons").iter();
-        let own: Vec<&str> = said
-            .filter_map(|reason| reason.as_str())
-            .filter(|reason| reason.starts_with(&format!("{name} at 4 clients: invalid")))
-            .collect();
-        assert!(
-            own.len() == 1 && own[0].contains("nothing was measured"),
-            "{name}: {own:?}\n{all}"
-        );
-        let faults: Vec<&str> = summary["rows"]
-            .as_array()
-            .expect("rows")
-            .iter()
-            .filter(|row| row["series"] == name.as_str())
-            .flat_map(|row| row["faults_by_text"].as_object().expect("faults").keys())
-            .map(String::as_str)
-            .chain(own)
-            .collect();
-        let told = reasons.iter().any(|reason| faults.iter().any(|fault| fault.contains(reason)));
-        assert!(told, "{name}: {faults:?}\n{all}");
-    }
+    let own: Vec<&str> = summary["verdict"]["reasons"]
+        .as_array()
+        .expect("reasons")
+        .iter()
+        .filter_map(|reason| reason.as_str())
+        .filter(|reason| reason.starts_with(&format!("{name} at 4 clients: invalid")))
+        .collect();
+    assert!(own.len() == 1 && own[0].contains("nothing was measured"), "{name}: {own:?}\n{all}");
+    let faults: Vec<&str> = summary["rows"]
+        .as_array()
+        .expect("rows")
+        .iter()
+        .filter(|row| row["series"] == name.as_str())
+        .flat_map(|row| row["faults_by_text"].as_object().expect("faults").keys())
+        .map(String::as_str)
+        .chain(own)
+        .collect();
+    let known = reasons.iter().any(|reason| faults.iter().any(|fault| fault.contains(reason)));
+    assert!(known, "{name}: {faults:?}\n{all}");
 }
 
-/// No figure of a latency, a rate or a cost a message, where no message came.
-fn says_nothing(row: &Row) {
+/// Without messages there is no latency, rate or cost of a message.
+fn assert_has_no_figure(row: &Row) {
     assert_eq!(row["status"], "invalid", "{row:?}");
     assert_eq!((number(row, "completed"), number(row, "messages")), (0.0, 0.0), "{row:?}");
     let of_messages = |column: &str| {
@@ -164,41 +136,39 @@ const SILENT: &[&str] = &["no answer within the limit", "no message came to the 
 
 #[test]
 fn a_server_that_never_answers_fails_the_run() {
-    fails(server(swallow), TICKER, SILENT);
+    fails(server(swallow), FEED, &EVERY_WAY, SILENT);
 }
 
 #[test]
 fn an_echo_that_never_answers_fails_the_run() {
-    fails(server(swallow), ECHO, SILENT);
+    fails(server(swallow), ECHO, &[POLLING, WEBSOCKET], SILENT);
 }
 
 #[test]
 fn a_broadcast_that_nobody_answers_fails_the_run() {
-    fails(server(swallow), BROADCAST, SILENT);
+    let series = [POLLING, LONG_POLLING, SSE, WEBSOCKET];
+    fails(server(swallow), BROADCAST, &series, SILENT);
 }
 
 #[test]
 fn a_server_that_answers_500_fails_the_run() {
-    fails(server(answer_500), TICKER, &["status 500"]);
+    fails(server(answer_500), FEED, &EVERY_WAY, &["status 500"]);
 }
 
 #[test]
 fn a_server_that_closes_at_once_fails_the_run() {
     // Which of the two ends is faster decides what the client meets.
     let met = ["ECONNRESET", "EPIPE", "closed early by the server"];
-    std::thread::scope(|scope| {
-        let echo = scope.spawn(|| fails(server(drop), ECHO, &met));
-        fails(server(drop), TICKER, &met);
-        echo.join().expect("the echo fails as it should");
-    });
+    fails(server(drop), ECHO, &[POLLING, WEBSOCKET], &met);
+    fails(server(drop), FEED, &EVERY_WAY, &met);
 }
 
 #[test]
-fn a_port_where_nobody_listens_fails_the_run() {
-    // Bound, so that nobody else takes the port, and never listening.
+fn a_port_without_a_listener_fails_the_run() {
+    // Bound, so that no other process takes the port, and never listening.
     let holder = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
     let any: SocketAddr = "127.0.0.1:0".parse().expect("an address");
     holder.bind(&any.into()).expect("a free port");
     let address = holder.local_addr().ok().and_then(|a| a.as_socket()).expect("an address");
-    fails(address, TICKER, &["ECONNREFUSED"]);
+    fails(address, FEED, &EVERY_WAY, &["ECONNREFUSED"]);
 }

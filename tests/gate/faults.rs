@@ -1,8 +1,8 @@
-//! Each fault of the reference server shows in the figure that is its own, at the size that was
-//! asked for: the real binary as a server, and a run against it.
+//! Each injected fault of the reference server shows in its own figure, at its size: the real binary
+//! as a server, and a run against it.
 //!
-//! Counts and bytes are held exactly; of times, CPU and memory only what must hold on a machine
-//! that does other things too.
+//! Counts and bytes are compared exactly; times, CPU and memory only as far as a loaded machine
+//! allows.
 
 use crate::support::{Row, World, expect_code, finish, number, said, wait, wsbench};
 use std::io::{BufRead, BufReader};
@@ -23,19 +23,14 @@ timeout = "10s"
 drain = "5s"
 "#;
 
-const ALL: &str = r#"
-[[series]]
-transport = "polling"
-interval = "100ms"
-[[series]]
-transport = "long-polling"
-[[series]]
-transport = "streaming"
-[[series]]
-transport = "sse"
-[[series]]
-transport = "websocket"
-"#;
+/// The series by name.
+const SERIES: [(&str, &str); 5] = [
+    ("polling", "[[series]]\ntransport = \"polling\"\ninterval = \"100ms\"\n"),
+    ("long-polling", "[[series]]\ntransport = \"long-polling\"\n"),
+    ("streaming", "[[series]]\ntransport = \"streaming\"\n"),
+    ("sse", "[[series]]\ntransport = \"sse\"\n"),
+    ("websocket", "[[series]]\ntransport = \"websocket\"\n"),
+];
 
 const SNAPSHOT: &str = "[feed]\nrate = \"10/s\"\n";
 const LOG: &str = "[feed]\nrate = \"10/s\"\nsemantics = \"log\"\n";
@@ -55,7 +50,7 @@ impl Server {
             serve.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the server starts");
         let out = child.stdout.as_mut().expect("it was piped");
         let mut first = String::new();
-        // A byte at a time: what follows is for the end.
+        // A byte at a time: the rest is read at the end.
         BufReader::with_capacity(1, out).read_line(&mut first).expect("it says where it listens");
         match first.trim().split_once("http://") {
             Some((_, address)) => Server { url: format!("http://{address}"), child },
@@ -79,7 +74,7 @@ impl Server {
         let kib: f64 = anon.trim().parse().expect("a number");
         (ticks / 100.0, kib * 1024.0)
     }
-    /// Ends it; what it said at its start and end.
+    /// Ends it and returns its output.
     fn end(self) -> Output {
         let id = self.child.id().to_string();
         let killed = Command::new("kill").args(["-TERM", &id]).status();
@@ -90,7 +85,7 @@ impl Server {
     }
 }
 
-/// What a run against a server told.
+/// A run against a server of its own, and both outputs.
 struct Seen {
     world: World,
     rows: Vec<Row>,
@@ -101,7 +96,7 @@ struct Seen {
 }
 
 impl Seen {
-    /// Runs a scenario against a server of its own with these faults.
+    /// Runs a scenario against a server with these faults.
     fn of(scenario: &str, faults: &[&str]) -> Seen {
         let world = World::new(scenario);
         let server = Server::start(&world, faults);
@@ -132,7 +127,7 @@ impl Seen {
         });
         number(row.unwrap_or_else(|| panic!("no set-up of {series}")), "total")
     }
-    /// What the verdict holds against a series.
+    /// The verdict's reason for a series; empty if there is none.
     fn reason(&self, series: &str) -> String {
         let summary = self.world.summary();
         let reasons = summary["verdict"]["reasons"].as_array().cloned().unwrap_or_default();
@@ -141,35 +136,52 @@ impl Seen {
     }
 }
 
-/// Two runs at once: each waits most of its time.
-fn both(one: (&str, &[&str]), other: (&str, &[&str])) -> (Seen, Seen) {
-    std::thread::scope(|scope| {
-        let first = scope.spawn(|| Seen::of(one.0, one.1));
-        let second = Seen::of(other.0, other.1);
-        (first.join().expect("a run that ends"), second)
-    })
+/// A run of each series, all at once: each waits most of its time.
+struct SeenAll(Vec<(&'static str, Seen)>);
+
+impl SeenAll {
+    fn of(base: &str, faults: &[&str]) -> SeenAll {
+        std::thread::scope(|scope| {
+            let run = |(name, series): (&'static str, &str)| {
+                let scenario = format!("{base}{series}");
+                (name, scope.spawn(move || Seen::of(&scenario, faults)))
+            };
+            let runs = SERIES.map(run);
+            SeenAll(runs.map(|(name, run)| (name, run.join().expect("a run that ends"))).into())
+        })
+    }
+    fn run(&self, series: &str) -> &Seen {
+        let found = self.0.iter().find(|(name, _)| *name == series);
+        &found.unwrap_or_else(|| panic!("no run of {series}")).1
+    }
+    fn row(&self, series: &str) -> &Row {
+        self.run(series).row(series)
+    }
 }
 
-/// A run against the server without a fault.
-static SOUND: LazyLock<Seen> = LazyLock::new(|| {
-    let seen = Seen::of(&format!("{BASE}{SNAPSHOT}{ALL}"), &[]);
-    assert!(seen.server.stderr.is_empty(), "{}", said(&seen.server));
-    seen
+/// Runs against the server without a fault.
+static SOUND: LazyLock<SeenAll> = LazyLock::new(|| {
+    let sound = SeenAll::of(&format!("{BASE}{SNAPSHOT}"), &[]);
+    for (_, seen) in &sound.0 {
+        assert!(seen.server.stderr.is_empty(), "{}", said(&seen.server));
+    }
+    sound
 });
 
-const SERIES: [&str; 5] = ["polling", "long-polling", "streaming", "sse", "websocket"];
+fn names() -> [&'static str; 5] {
+    SERIES.map(|(name, _)| name)
+}
 
 #[test]
 fn longer_heads_show_in_the_bytes_of_every_head() {
-    let faulty = Seen::of(&format!("{BASE}{SNAPSHOT}{ALL}"), &["header=64B"]);
-    let text = String::from_utf8_lossy(&faulty.server.stderr);
-    assert!(
-        text.contains("faulty on purpose: every response head is 64 B longer"),
-        "{}",
-        said(&faulty.server)
-    );
-    for series in SERIES {
-        let (sound, long) = (SOUND.row(series), faulty.row(series));
+    let faulty = SeenAll::of(&format!("{BASE}{SNAPSHOT}"), &["header=64B"]);
+    for series in names() {
+        let server = &faulty.run(series).server;
+        let text = String::from_utf8_lossy(&server.stderr);
+        let announced = text.contains("faulty on purpose: every response head is 64 B longer");
+        assert!(announced, "{}", said(server));
+        let sound = SOUND.row(series);
+        let long = faulty.row(series);
         let more = |column: &str| number(long, column) - number(sound, column);
         let asks = series.ends_with("polling");
         // Those that ask get a head with each message, the others one with their connection.
@@ -179,7 +191,8 @@ fn longer_heads_show_in_the_bytes_of_every_head() {
         }
         assert_eq!(more("wire_bytes_up_per_message"), 0.0, "{series}");
         if series != "long-polling" {
-            let set_up = faulty.set_up_heads(series) - SOUND.set_up_heads(series);
+            let set_up =
+                faulty.run(series).set_up_heads(series) - SOUND.run(series).set_up_heads(series);
             assert_eq!(set_up, 64.0 * CLIENTS, "{series}");
         }
     }
@@ -187,42 +200,48 @@ fn longer_heads_show_in_the_bytes_of_every_head() {
 
 #[test]
 fn dropped_updates_are_gaps_in_the_numbers_and_fail_the_run() {
-    let scenario = format!("{BASE}{LOG}{ALL}").replace("\"1s\"", "\"2s\"");
-    let (sound, faulty) = both((&scenario, &[]), (&scenario, &["drop=1/10"]));
-    let mut all_missing = 0.0;
-    for series in SERIES {
+    let base = format!("{BASE}{LOG}").replace("\"1s\"", "\"2s\"");
+    let sound = SeenAll::of(&base, &[]);
+    let faulty = SeenAll::of(&base, &["drop=1/10"]);
+    for series in names() {
+        let sound = sound.run(series);
+        let faulty = faulty.run(series);
         let of = |seen: &Seen, column: &str| number(seen.row(series), column);
         for column in ["lost", "updates_missing", "updates_superseded"] {
-            assert_eq!(of(&sound, column), 0.0, "{series}: {column}");
+            assert_eq!(of(sound, column), 0.0, "{series}: {column}");
         }
         assert!(!sound.reason(series).contains("never came"), "{}", said(&sound.output));
-        let published = of(&faulty, "updates_published");
-        let missing = of(&faulty, "updates_missing");
-        assert_eq!(published, of(&faulty, "updates_delivered") + missing, "{series}");
-        assert_eq!(missing, of(&faulty, "lost"), "{series}");
+        let published = of(faulty, "updates_published");
+        let missing = of(faulty, "updates_missing");
+        assert_eq!(published, of(faulty, "updates_delivered") + missing, "{series}");
+        assert_eq!(missing, of(faulty, "lost"), "{series}");
         // Of each ten one, wherever the window cuts them.
         assert!(published > 50.0, "{series}: {published}");
         let least = (published / 10.0 - 2.0 * CLIENTS).max(1.0);
         assert!((least..=published / 5.0 + 2.0).contains(&missing), "{series}: {missing}");
         let reason = faulty.reason(series);
         assert!(reason.contains("the numbers have gaps"), "{series}: {reason}");
-        all_missing += missing;
+        expect_code(&faulty.output, 96);
+        let text = String::from_utf8_lossy(&faulty.server.stdout);
+        let dropped = text.lines().find_map(|line| line.strip_prefix("dropped"));
+        let dropped: f64 =
+            dropped.and_then(|n| n.trim().replace(',', "").parse().ok()).expect("drops");
+        assert!(dropped >= missing, "{series}: {dropped} and {missing}");
+        assert!(!String::from_utf8_lossy(&sound.server.stdout).contains("dropped"));
     }
-    expect_code(&faulty.output, 96);
-    let text = String::from_utf8_lossy(&faulty.server.stdout);
-    let dropped = text.lines().find_map(|line| line.strip_prefix("dropped"));
-    let dropped: f64 = dropped.and_then(|n| n.trim().replace(',', "").parse().ok()).expect("drops");
-    assert!(dropped >= all_missing, "{dropped} and {all_missing}");
-    assert!(!String::from_utf8_lossy(&sound.server.stdout).contains("dropped"));
 }
 
 #[test]
-fn updates_dropped_from_a_broadcast_or_a_conflating_feed_are_not_overlooked() {
+fn updates_dropped_from_a_broadcast_or_a_conflating_feed_are_counted() {
     let feed = "[feed]\nworkload = \"broadcast\"\nrate = \"20/s\"\n";
     let series = "[[series]]\ntransport = \"websocket\"\n[[series]]\ntransport = \"sse\"\n";
     let held = format!("{BASE}{SNAPSHOT}[[series]]\ntransport = \"long-polling\"\n");
     let shared = format!("{BASE}{feed}{series}");
-    let (faulty, conflating) = both((&shared, &["drop=20%"]), (&held, &["drop=20%"]));
+    let (faulty, conflating) = std::thread::scope(|scope| {
+        let shared = scope.spawn(|| Seen::of(&shared, &["drop=20%"]));
+        let held = Seen::of(&held, &["drop=20%"]);
+        (shared.join().expect("a run that ends"), held)
+    });
     expect_code(&faulty.output, 96);
     for series in ["websocket", "sse"] {
         let missing = number(faulty.row(series), "updates_missing");
@@ -234,7 +253,7 @@ fn updates_dropped_from_a_broadcast_or_a_conflating_feed_are_not_overlooked() {
         let reason = faulty.reason(series);
         assert!(reason.contains("never came before the end"), "{series}: {reason}");
     }
-    // Where the latest alone counts, what was left out is as if replaced.
+    // In a conflating feed, a dropped update counts as superseded.
     let row = conflating.row("long-polling");
     assert_eq!((number(row, "lost"), number(row, "updates_missing")), (0.0, 0.0));
     assert!(number(row, "updates_superseded") > 0.0, "{row:?}");
@@ -250,9 +269,12 @@ fn a_delay_is_in_every_latency_and_changes_no_order() {
     let feed = "[feed]\nworkload = \"echo\"\nrate = \"20/s\"\n";
     let series = "[[series]]\ntransport = \"polling\"\ninterval = \"50ms\"\n\
                   [[series]]\ntransport = \"websocket\"\n";
-    let (ticker, echo) = (format!("{BASE}{SNAPSHOT}{ALL}"), format!("{BASE}{feed}{series}"));
-    let (faulty, echo) = both((&ticker, &["delay=30ms"]), (&echo, &["delay=30ms"]));
-    for series in SERIES {
+    let (faulty, echo) = std::thread::scope(|scope| {
+        let echo = scope.spawn(|| Seen::of(&format!("{BASE}{feed}{series}"), &["delay=30ms"]));
+        let all = SeenAll::of(&format!("{BASE}{SNAPSHOT}"), &["delay=30ms"]);
+        (all, echo.join().expect("a run that ends"))
+    });
+    for series in names() {
         let asks = series == "polling";
         let column = if asks { "response_latency_us_min" } else { "delivery_latency_us_min" };
         let (sound, late) = (number(SOUND.row(series), column), number(faulty.row(series), column));
@@ -261,9 +283,9 @@ fn a_delay_is_in_every_latency_and_changes_no_order() {
         for count in ["lost", "updates_missing", "updates_reordered", "faults"] {
             assert_eq!(number(faulty.row(series), count), 0.0, "{series}: {count}");
         }
-        // Nothing but the time is another: not a byte.
+        // Only times differ, and no byte.
         for column in ["wire_bytes_down_per_message", "wire_bytes_up_per_message"] {
-            let of = |seen: &Seen| number(seen.row(series), column);
+            let of = |seen: &SeenAll| number(seen.row(series), column);
             assert_eq!(of(&faulty), of(&SOUND), "{series}: {column}");
         }
     }
@@ -279,26 +301,20 @@ fn a_delay_is_in_every_latency_and_changes_no_order() {
 fn burnt_cpu_and_leaked_memory_are_seen_from_outside() {
     const CPU_S: f64 = 0.002;
     const LEAK: f64 = 262_144.0;
-    let one = |series: &str| {
-        let section = ALL.split("[[series]]").find(|s| s.contains(&format!("\"{series}\"")));
-        format!("{BASE}{SNAPSHOT}[[series]]{}", section.expect("it is one of all"))
-    };
-    let cost = |series: &str| {
-        let faulty = Seen::of(&one(series), &["cpu=2ms", "leak=256KiB"]);
-        let messages = number(faulty.row(series), "completed");
+    let faulty = SeenAll::of(&format!("{BASE}{SNAPSHOT}"), &["cpu=2ms", "leak=256KiB"]);
+    let cost = |seen: &Seen| (number(&seen.rows[0], "completed"), seen.cost.0, seen.cost.1);
+    for (series, seen) in &faulty.0 {
+        let (messages, cpu_s, anon) = cost(seen);
         assert!(messages >= 10.0, "{series}: {messages}");
-        let (cpu_s, anon) = faulty.cost;
-        // The kernel tells hundredths of a second, before and after.
+        // The kernel counts hundredths of a second, before and after.
         assert!(cpu_s >= messages * CPU_S - 0.02, "{series}: {cpu_s} s for {messages} messages");
         assert!(anon >= messages * LEAK, "{series}: {anon} B for {messages} messages");
-    };
-    std::thread::scope(|scope| {
-        let runs = SERIES.map(|series| scope.spawn(move || cost(series)));
-        runs.into_iter().for_each(|run| run.join().expect("a run that holds"));
-    });
-    // The sound server has served all five and kept nothing of it.
-    let messages: f64 = SERIES.iter().map(|s| number(SOUND.row(s), "completed")).sum();
-    let (cpu_s, anon) = SOUND.cost;
+    }
+    // The sound servers have used less, all five together.
+    let sound: Vec<(f64, f64, f64)> = SOUND.0.iter().map(|(_, seen)| cost(seen)).collect();
+    let messages: f64 = sound.iter().map(|(messages, ..)| messages).sum();
+    let cpu_s: f64 = sound.iter().map(|(_, cpu_s, _)| cpu_s).sum();
+    let anon: f64 = sound.iter().map(|(.., anon)| anon).sum();
     assert!(cpu_s < messages * CPU_S, "{cpu_s} s for {messages} messages");
     assert!(anon < messages * LEAK, "{anon} B for {messages} messages");
 }
@@ -306,9 +322,8 @@ fn burnt_cpu_and_leaked_memory_are_seen_from_outside() {
 #[test]
 fn a_stall_is_in_the_longest_latency() {
     // Of a log all are sent that became due meanwhile, and not the latest alone.
-    let scenario = format!("{BASE}{LOG}{ALL}");
-    let faulty = Seen::of(&scenario, &["stall=400ms/900ms"]);
-    for series in SERIES {
+    let faulty = SeenAll::of(&format!("{BASE}{LOG}"), &["stall=400ms/900ms"]);
+    for series in names() {
         let asks = series == "polling";
         let column = if asks { "response_latency_us_max" } else { "delivery_latency_us_max" };
         let longest = number(faulty.row(series), column);

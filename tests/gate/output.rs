@@ -1,4 +1,4 @@
-//! What is said of a judgement in every format, and where the program writes it.
+//! A judgement in every format, and the places that the program writes it to.
 
 mod sample;
 
@@ -9,6 +9,7 @@ use quick_junit::{Report, TestCaseStatus};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
+use std::sync::LazyLock;
 use wsbench::internals::report::finding::Decision;
 use wsbench::internals::report::judgement::{
     Judged, annotations, bencher, github_action_benchmark, json, junit, markdown, text,
@@ -18,24 +19,31 @@ use wsbench::internals::report::schema::Document;
 use wsbench::internals::report::table::Status;
 use wsbench::internals::report::{Conclusion, Table, find_format, summarise};
 
-/// Ten clients for a second.
+/// Ten clients for half a second.
 const SMALL: &str = r#"
 name = "small"
 clients = [10]
 warmup = "200ms"
-duration = "1s"
+duration = "500ms"
 cooldown = "100ms"
 timeout = "5s"
 drain = "5s"
 
 [feed]
-rate = "5/s"
+rate = "10/s"
 
 [[series]]
 transport = "websocket"
 "#;
 
-/// A server that nobody runs.
+/// A finished run of [`SMALL`], for all tests.
+static RAN: LazyLock<World> = LazyLock::new(|| {
+    let world = World::new(SMALL);
+    expect_ran(&world, &finish(&mut world.run(&["--quiet"])));
+    world
+});
+
+/// A server that does not run.
 const NOBODY: &str = r#"
 name = "nobody"
 clients = [1]
@@ -184,8 +192,8 @@ fn junit_is_read_back_with_what_was_found() {
     }
 }
 
-/// What is against a document, by the schema.
-fn against(schema: &Value, document: &Value) -> Option<String> {
+/// Returns why a document breaks the schema.
+fn schema_error(schema: &Value, document: &Value) -> Option<String> {
     let mut schemas = Schemas::new();
     let mut compiler = Compiler::new();
     compiler.add_resource("schema.json", schema.clone()).expect("the schema is JSON");
@@ -216,15 +224,15 @@ fn documents_keep_to_the_schema() {
         (&baseline, Document::Baseline),
     ] {
         for schema in [schema::of(name), schema::all()] {
-            assert_eq!(against(&schema, document), None, "{name:?}");
+            assert_eq!(schema_error(&schema, document), None, "{name:?}");
         }
         let other = Document::ALL.into_iter().find(|d| *d != name).expect("there are three");
-        assert!(against(&schema::of(other), document).is_some(), "{name:?}");
+        assert!(schema_error(&schema::of(other), document).is_some(), "{name:?}");
     }
 }
 
 #[test]
-fn a_wrong_field_is_against_the_schema() {
+fn a_wrong_field_breaks_the_schema() {
     let judgement = sample::judgement();
     let judgement = parsed(&json::render(&Judged::comparison(&judgement, None)));
     let summary =
@@ -243,8 +251,8 @@ fn a_wrong_field_is_against_the_schema() {
         let mut document = document.clone();
         let place = document.pointer_mut(pointer);
         *place.unwrap_or_else(|| panic!("no {pointer}")) = wrong;
-        assert!(against(&schema::of(name), &document).is_some(), "{pointer}");
-        assert!(against(&schema::all(), &document).is_some(), "{pointer}");
+        assert!(schema_error(&schema::of(name), &document).is_some(), "{pointer}");
+        assert!(schema_error(&schema::all(), &document).is_some(), "{pointer}");
     }
     for (document, name, pointer, field) in [
         (&judgement, Document::Judgement, "/findings/0", "bound"),
@@ -255,10 +263,13 @@ fn a_wrong_field_is_against_the_schema() {
             let place = document.pointer_mut(pointer).and_then(Value::as_object_mut);
             let place = place.unwrap_or_else(|| panic!("no {pointer}"));
             match add {
-                true => place.insert("unheard_of".to_owned(), json!(1)),
+                true => place.insert("unknown_field".to_owned(), json!(1)),
                 false => place.remove(field),
             };
-            assert!(against(&schema::of(name), &document).is_some(), "{pointer} {field} {add}");
+            assert!(
+                schema_error(&schema::of(name), &document).is_some(),
+                "{pointer} {field} {add}"
+            );
         }
     }
 }
@@ -298,7 +309,7 @@ fn in_actions<'a>(command: &'a mut Command, summary: &Path) -> &'a mut Command {
 }
 
 #[test]
-fn actions_are_told_and_nobody_else() {
+fn only_github_actions_gets_annotations_and_a_summary() {
     let world = World::new(SMALL);
     let summary = world.path("summary.md");
     world.write("summary.md", "what another step wrote");
@@ -307,11 +318,11 @@ fn actions_are_told_and_nobody_else() {
     let mut command = world.run(&more);
     let output = finish(in_actions(command.arg(&junit), &summary));
     let code = output.status.code();
-    // 96 where a loaded machine was late.
+    // 96 if a loaded machine was late.
     assert!(code == Some(0) || code == Some(96), "{}", said(&output));
     // Standard output is the document and nothing else.
     let document = parsed(&output.stdout);
-    assert_eq!(against(&schema::of(Document::Summary), &document), None);
+    assert_eq!(schema_error(&schema::of(Document::Summary), &document), None);
     let notice = "::notice title=wsbench%3A limits of small::";
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(stderr.lines().any(|l| l.starts_with(notice)), "{}", said(&output));
@@ -335,8 +346,7 @@ fn actions_are_told_and_nobody_else() {
 
 #[test]
 fn every_format_is_printed_alone() {
-    let world = World::new(SMALL);
-    expect_ran(&world, &finish(&mut world.run(&["--quiet"])));
+    let world = &*RAN;
     let result = world.path("out/result.jsonl");
     let shown = |format: &str| {
         let args = ["report", "--reports", "none", "--format", format];
@@ -358,9 +368,7 @@ fn every_format_is_printed_alone() {
 #[test]
 fn several_runs_are_one_array_of_json() {
     let world = World::new(SMALL);
-    expect_ran(&world, &finish(&mut world.run(&["--quiet"])));
-    let first = world.path("first.jsonl");
-    std::fs::rename(world.path("out/result.jsonl"), &first).expect("it can be moved");
+    let first = RAN.path("out/result.jsonl");
     expect_ran(&world, &finish(&mut world.run(&["--quiet", "--set", "feed.size=64B"])));
     let args = ["report", "--reports", "none", "--format", "json"];
     let output = finish(wsbench(&args).arg(first).arg(world.path("out/result.jsonl")));
@@ -368,7 +376,7 @@ fn several_runs_are_one_array_of_json() {
     let all = document.as_array().expect("an array");
     assert_eq!(all.len(), 2);
     assert_ne!(all[0]["plan_hash"], all[1]["plan_hash"]);
-    assert_eq!(against(&schema::all(), &document), None);
+    assert_eq!(schema_error(&schema::all(), &document), None);
 }
 
 #[test]
@@ -407,8 +415,7 @@ fn a_server_that_is_not_there_fails_in_every_format() {
 #[test]
 fn a_summary_that_cannot_be_written_is_a_warning() {
     let world = World::new(SMALL);
-    expect_ran(&world, &finish(&mut world.run(&["--quiet"])));
-    let result = world.path("out/result.jsonl");
+    let result = RAN.path("out/result.jsonl");
     let report = |summary: &Path| {
         let mut command = wsbench(&["report", "--reports", "none", "--format", "json"]);
         finish(in_actions(command.arg(&result), summary))

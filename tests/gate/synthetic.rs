@@ -7,7 +7,9 @@
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{RngCore, SeedableRng};
 use std::f64::consts::{LN_2, PI};
-use wsbench::internals::gate::paired::{Next, Order, Rules, Sampled, Verdicts, judge, order};
+use wsbench::internals::gate::paired::{
+    NextStep, PairOrder, PairedMetric, Rules, Verdicts, judge, order,
+};
 use wsbench::internals::gate::signed_rank::{Walsh, detectable, student_quantile};
 use wsbench::internals::report::Figure;
 use wsbench::internals::report::finding::{Decision, Finding, Subject};
@@ -104,9 +106,9 @@ impl Machine {
     }
 }
 
-fn metric(margin: f64) -> Sampled {
+fn metric(margin: f64) -> PairedMetric {
     let metric = "server_cpu_us_per_message".to_owned();
-    Sampled {
+    PairedMetric {
         subject: Subject { series: "websocket".to_owned(), clients: Some(1000), metric },
         unit: "µs/message".to_owned(),
         margin,
@@ -121,8 +123,8 @@ fn figure(log: f64) -> Figure {
 /// The pairs of a session in the order of a coin; B is worse by the logarithm `worse`.
 fn paired(session: &[f64; RUNS], seed: u64, worse: f64) -> Vec<(Figure, Figure)> {
     let pair = |(index, runs): (usize, &[f64])| match order(seed, index as u32) {
-        Order::Ab => (figure(runs[0]), figure(runs[1] + worse)),
-        Order::Ba => (figure(runs[1]), figure(runs[0] + worse)),
+        PairOrder::Ab => (figure(runs[0]), figure(runs[1] + worse)),
+        PairOrder::Ba => (figure(runs[1]), figure(runs[0] + worse)),
     };
     session.chunks(2).enumerate().map(pair).collect()
 }
@@ -134,15 +136,15 @@ fn one_after_the_other(session: &[f64; RUNS]) -> Vec<(Figure, Figure)> {
 }
 
 /// The whole procedure as it runs: to the first look, and on for as long as it says so.
-fn compare(metrics: &[Sampled], rules: &Rules) -> Verdicts {
+fn compare(metrics: &[PairedMetric], rules: &Rules) -> Verdicts {
     let mut pairs = 0;
     loop {
         let mut so_far = metrics.to_vec();
         so_far.iter_mut().for_each(|m| m.pairs.truncate(pairs));
         let verdicts = judge(&so_far, rules);
         match verdicts.next {
-            Next::More { pairs: more } => pairs = more as usize,
-            Next::Enough => return verdicts,
+            NextStep::More { pairs: more } => pairs = more as usize,
+            NextStep::Enough => return verdicts,
         }
     }
 }
@@ -152,7 +154,7 @@ fn count(
     trials: u64,
     wanted: Decision,
     rules: &Rules,
-    mut trial: impl FnMut(u64) -> Sampled,
+    mut trial: impl FnMut(u64) -> PairedMetric,
 ) -> u64 {
     let hit = |seed: &u64| compare(&[trial(*seed)], rules).findings[0].decision == wanted;
     (0..trials).filter(hit).count() as u64
@@ -177,7 +179,7 @@ fn a_against_a_fails_in_one_of_a_hundred_at_most_whatever_the_machine_does() {
             let mut chance = Chance::new(1);
             let failed = count(trials, Decision::Fail, &Rules::default(), |seed| {
                 let session = machine.session(&mut chance);
-                Sampled { pairs: paired(&session, seed, 0.0), ..metric(margin) }
+                PairedMetric { pairs: paired(&session, seed, 0.0), ..metric(margin) }
             });
             assert!(failed as f64 <= most(trials, 0.01), "{machine:?} {margin}: {failed}");
             // The alarm can ring: both looks have nearly 0.005 each, and little in common.
@@ -202,12 +204,12 @@ fn all_of_a_before_all_of_b_fails_for_the_machines_sake() {
         let mut chance = Chance::new(2);
         let failed = count(trials, Decision::Fail, &Rules::default(), |_| {
             let session = machine.session(&mut chance);
-            Sampled { pairs: one_after_the_other(&session), ..metric(0.0) }
+            PairedMetric { pairs: one_after_the_other(&session), ..metric(0.0) }
         });
         match least {
             // Under the same drift, pairs in the order of a coin fail in one of a hundred.
             Some(least) => assert!(failed as f64 >= trials as f64 * least, "{machine:?} {failed}"),
-            // Where nothing drifts, the order is nothing.
+            // Without drift, the order does not matter.
             None => assert!(failed as f64 <= most(trials, 0.01), "{machine:?} {failed}"),
         }
     }
@@ -220,7 +222,7 @@ fn a_server_that_is_worse_by_the_margin_passes_in_one_of_a_hundred_at_most() {
         let mut chance = Chance::new(3);
         let passed = count(trials, Decision::Pass, &Rules::default(), |seed| {
             let session = machine.session(&mut chance);
-            Sampled { pairs: paired(&session, seed, 1.05_f64.ln()), ..metric(0.05) }
+            PairedMetric { pairs: paired(&session, seed, 1.05_f64.ln()), ..metric(0.05) }
         });
         assert!(passed as f64 <= most(trials, 0.01), "{machine:?}: {passed}");
     }
@@ -228,13 +230,13 @@ fn a_server_that_is_worse_by_the_margin_passes_in_one_of_a_hundred_at_most() {
 
 /// Twelve metrics of the same runs: half of each one's noise is the machine's. The first `worse` of
 /// them are 30 % worse in B.
-fn twelve(chance: &mut Chance, seed: u64, margin: f64, worse: usize) -> Vec<Sampled> {
+fn twelve(chance: &mut Chance, seed: u64, margin: f64, worse: usize) -> Vec<PairedMetric> {
     let common = Machine::Walk.session(chance);
     let one = |index: usize| {
         let mut own = Machine::Steady.session(chance);
         own.iter_mut().zip(common).for_each(|(own, common)| *own += common);
         let by = if index < worse { 1.3_f64.ln() } else { 0.0 };
-        Sampled { pairs: paired(&own, seed, by), ..metric(margin) }
+        PairedMetric { pairs: paired(&own, seed, by), ..metric(margin) }
     };
     (0..12).map(one).collect()
 }
@@ -250,7 +252,8 @@ fn twelve_metrics_together_fail_in_one_of_a_hundred_at_most() {
         let metrics = twelve(&mut chance, seed, 0.0, 0);
         together += u64::from(compare(&metrics, &rules).findings.iter().any(failed));
         // Each by itself, without a correction.
-        let by_itself = |m: &Sampled| failed(&compare(std::slice::from_ref(m), &rules).findings[0]);
+        let by_itself =
+            |m: &PairedMetric| failed(&compare(std::slice::from_ref(m), &rules).findings[0]);
         alone += u64::from(metrics.iter().any(by_itself));
         // Six that are worse lessen the hurdle of the others, and still keep the bound.
         let metrics = twelve(&mut chance, seed, 0.0, 6);
@@ -269,10 +272,10 @@ fn all_metrics_pass_without_a_correction_though_one_is_worse_in_one_of_a_hundred
     let mut chance = Chance::new(5);
     let mut passed = 0;
     for seed in 0..trials {
-        let mut metrics: Vec<Sampled> = Vec::new();
+        let mut metrics: Vec<PairedMetric> = Vec::new();
         for worse in [0.0, 0.0, 1.05_f64.ln()] {
             let session = Machine::Steady.session(&mut chance);
-            metrics.push(Sampled { pairs: paired(&session, seed, worse), ..metric(0.05) });
+            metrics.push(PairedMetric { pairs: paired(&session, seed, worse), ..metric(0.05) });
         }
         let verdicts = compare(&metrics, &Rules::default());
         passed += u64::from(verdicts.findings.iter().all(|f| f.decision == Decision::Pass));
@@ -330,7 +333,7 @@ fn a_server_that_did_not_change_passes_as_often_as_the_noise_allows() {
         let passed = count(trials, Decision::Pass, &rules, |_| {
             let x = differences(&mut chance, pairs, 0.0, noise);
             let pairs = x.into_iter().map(|x| (figure(0.0), figure(x))).collect();
-            Sampled { pairs, ..metric(margin) }
+            PairedMetric { pairs, ..metric(margin) }
         });
         let rate = passed as f64 / trials as f64;
         let within = allowance(trials, chance_of) / trials as f64;
@@ -348,7 +351,7 @@ fn a_change_of_twelve_per_cent_is_found_on_every_machine_with_less_noise_than_th
         let mut chance = Chance::new(8);
         let failed = count(trials, Decision::Fail, &Rules::default(), |seed| {
             let session = machine.session(&mut chance);
-            Sampled { pairs: paired(&session, seed, 1.12_f64.ln()), ..metric(0.05) }
+            PairedMetric { pairs: paired(&session, seed, 1.12_f64.ln()), ..metric(0.05) }
         });
         assert!(failed as f64 >= trials as f64 * least, "{machine:?}: {failed}");
     }

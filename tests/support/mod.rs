@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -33,6 +34,12 @@ impl World {
     /// Writes a file into it.
     pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
         fs::write(self.path(name), bytes).expect("a file can be written");
+    }
+    /// Writes an executable file into it.
+    pub fn executable(&self, name: &str, text: &str) {
+        self.write(name, text);
+        let mode = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(self.path(name), mode).expect("its mode can be set");
     }
     /// `wsbench run` of the scenario, its reports in `out`; with further arguments.
     pub fn run(&self, more: &[&str]) -> Command {

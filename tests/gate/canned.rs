@@ -1,0 +1,117 @@
+//! Comparisons and calibrations of recorded results: a script stands for a wsbench and copies a
+//! result in place of running, so that each run is as good or as bad as the test needs.
+
+use crate::support::{World, expect_code, finish, said, wsbench};
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+/// A valid result of every transport.
+const SOUND: &str = include_str!("../compat/v1/ci/result.jsonl");
+const SCENARIO: &str = include_str!("../compat/v1/scenarios/ci.toml");
+
+/// What a script answers and copies: its first `bad_runs` runs are the bad result.
+const SCRIPT: &str = r#"#!/bin/sh
+[ "$1" = --version ] && echo wsbench 0.0.0 && exit 0
+while [ $# -gt 0 ]; do
+    [ "$1" = --out ] && out=$2
+    shift
+done
+echo run >>"$0.runs"
+mkdir -p "$out"
+if [ "$(wc -l <"$0.runs")" -le BAD_RUNS ]; then
+    cp "$0.bad" "$out/result.jsonl"
+else
+    cp "$0.sound" "$out/result.jsonl"
+fi
+"#;
+
+/// A driver that did not reach seven turns of the first series.
+fn late() -> String {
+    let driver = "{\"driver\":{\"case\":1,";
+    let late = |line: &str| match line.starts_with(driver) {
+        true => line.replace("\"turns_unreached\":0", "\"turns_unreached\":7"),
+        false => line.to_owned(),
+    };
+    let text: String = SOUND.lines().map(|line| late(line) + "\n").collect();
+    assert_ne!(text.trim_end(), SOUND.trim_end(), "the driver's line is there");
+    text
+}
+
+/// A script of a world that stands for a wsbench. Its first `bad_runs` runs are late.
+fn wsbench_of(world: &World, name: &str, bad_runs: u32) -> String {
+    world.executable(name, &SCRIPT.replace("BAD_RUNS", &bad_runs.to_string()));
+    world.write(&format!("{name}.sound"), SOUND);
+    world.write(&format!("{name}.bad"), late());
+    world.path(name).display().to_string()
+}
+
+/// Compares a sound A with a B whose first runs are late.
+fn compare(world: &World, late_runs_of_b: u32, more: &[&str]) -> Output {
+    let a = wsbench_of(world, "a", 0);
+    let b = wsbench_of(world, "b", late_runs_of_b);
+    let mut command = wsbench(&["compare", "--quiet", "--a", &a, "--b", &b]);
+    command.arg(world.path("scenario.toml")).arg("--out").arg(world.path("out")).args(more);
+    finish(&mut command)
+}
+
+fn discarded(out: &Path) -> usize {
+    let names = fs::read_dir(out).expect("a folder").flatten().map(|entry| entry.file_name());
+    names.filter(|name| name.to_string_lossy().starts_with("discarded-")).count()
+}
+
+/// What was printed without the breaks of its lines.
+fn flat(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_b_that_is_late_in_every_pair_fails() {
+    let world = World::new(SCENARIO);
+    let output = compare(&world, u32::MAX, &[]);
+    expect_code(&output, 98);
+    let text = flat(&output);
+    assert!(text.contains("FAIL polling at 200 clients: driver_on_schedule"), "{text}");
+    assert!(text.contains("B was late in each of them and A in none"), "{text}");
+    assert_eq!(discarded(&world.path("out")), 12, "both runs of six pairs are kept");
+}
+
+/// The warm-up and three pairs: what they would have shown is not known.
+#[test]
+fn pairs_that_were_discarded_for_b_alone_are_not_a_pass() {
+    let world = World::new(SCENARIO);
+    let output = compare(&world, 4, &["--strict"]);
+    expect_code(&output, 97);
+    let text = flat(&output);
+    assert!(text.contains("INCONCLUSIVE the run: runs_discarded"), "{text}");
+    assert!(text.contains("B was late in 3 of the pairs that were discarded and A in 0"), "{text}");
+    assert!(!text.contains("FAIL "), "{text}");
+    assert_eq!(discarded(&world.path("out")), 6);
+}
+
+/// Two late runs may be chance: the pairs are run again, and the comparison passes.
+#[test]
+fn two_discarded_pairs_are_run_again() {
+    let world = World::new(SCENARIO);
+    let output = compare(&world, 3, &[]);
+    expect_code(&output, 0);
+    let text = flat(&output);
+    assert!(text.contains("pair 1 was discarded: B: polling at 200 clients"), "{text}");
+    assert!(!text.contains("runs_discarded"), "{text}");
+    assert_eq!(discarded(&world.path("out")), 4);
+}
+
+#[test]
+fn a_calibration_of_invalid_runs_exits_with_96() {
+    let world = World::new(SCENARIO);
+    let target = wsbench_of(&world, "late", u32::MAX);
+    let mut command = wsbench(&["calibrate", "--pairs", "2", "--quiet", "--target", &target]);
+    command.arg(world.path("scenario.toml")).arg("--out").arg(world.path("out"));
+    let output = finish(&mut command);
+    expect_code(&output, 96);
+    let text = flat(&output);
+    assert!(text.contains("FAIL polling at 200 clients, driver_on_schedule"), "{}", said(&output));
+    assert!(text.contains("this machine is busy"), "{text}");
+    assert!(text.contains("False alarms: 0 of 0 figures"), "{text}");
+}
