@@ -40,9 +40,11 @@ fn judge(args: &GateArgs) -> Outcome<(Judgement, Table)> {
 fn baseline_of(path: &Path) -> Outcome<Baseline> {
     match baseline::read(path)? {
         BaselineOrResult::Baseline(document) => Ok(*document),
-        BaselineOrResult::Result(result, table) => Baseline::of_valid(&result, &table).map_err(|why| {
-            Failure::usage(format!("{} cannot be a baseline: {why}", path.display()))
-        }),
+        BaselineOrResult::Result(result, table) => {
+            Baseline::of_valid(&result, &table).map_err(|why| {
+                Failure::usage(format!("{} cannot be a baseline: {why}", path.display()))
+            })
+        }
     }
 }
 

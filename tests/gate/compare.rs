@@ -110,7 +110,12 @@ fn a_against_a_passes_and_keeps_every_run() {
         let table = wsbench::internals::report::summarise(&result);
         let row = &table.rows[0];
         assert!(row.cost.server_cpu_us.value().is_some());
-        assert!(row.audit.server_bytes.reason().is_some_and(|why| why.contains("an external server does not count bytes")));
+        assert!(
+            row.audit
+                .server_bytes
+                .reason()
+                .is_some_and(|why| why.contains("an external server does not count bytes"))
+        );
         assert!(row.checks.iter().any(|c| c.name == "server_agrees" && c.ok));
         assert_eq!(table.verdict.conclusion.exit_code(), 0, "{:?}", table.verdict);
     }

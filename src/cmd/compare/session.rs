@@ -16,7 +16,7 @@ use crate::cmd::compare::progress::PairProgress;
 use crate::cmd::compare::run::{ComparedSide, Run, SideEnd, run};
 use crate::error::{Outcome, at};
 use crate::gate::invariants::Invariants;
-use crate::gate::paired::{NextStep, PairOrder, Rules, PairedMetric, Verdicts, judge, order};
+use crate::gate::paired::{NextStep, PairOrder, PairedMetric, Rules, Verdicts, judge, order};
 use crate::gate::pairs;
 use crate::gate::pairs::{Margins, VaryingMetrics};
 use crate::gate::run_validity::{FailedCheck, RunQuality, assess};
