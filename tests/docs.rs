@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use wsbench::internals::config::Key;
 use wsbench::internals::plan::SECTIONS;
-use wsbench::internals::report::metrics;
+use wsbench::internals::report::{Conclusion, FORMATS, metrics};
 use wsbench::internals::transport::TRANSPORTS;
 
 /// The most lines of the README: what somebody reads before they try it.
@@ -103,6 +103,14 @@ fn scenarios() -> String {
     out
 }
 
+fn exit_codes() -> String {
+    let mut out = "| code | meaning |\n|---|---|\n".to_owned();
+    for conclusion in Conclusion::ALL {
+        let _ = writeln!(out, "| {} | {} |", conclusion.exit_code(), conclusion.meaning());
+    }
+    out
+}
+
 /// The text between a pair of markers, replaced.
 fn with(document: &str, name: &str, text: &str) -> String {
     let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
@@ -134,6 +142,19 @@ fn the_scenario_reference_has_every_setting() {
 #[test]
 fn the_column_reference_has_every_column() {
     hold("docs/columns.md", &[("columns", metrics::markdown())]);
+}
+
+#[test]
+fn the_page_on_gates_has_every_exit_code() {
+    hold("docs/gate.md", &[("exit codes", exit_codes())]);
+}
+
+#[test]
+fn the_page_on_reports_has_every_file() {
+    let page = read(&root().join("docs/reports.md"));
+    for file in FORMATS.iter().flat_map(|format| format.files()) {
+        assert!(page.contains(&format!("`{file}`")), "{file} is not in docs/reports.md");
+    }
 }
 
 #[test]
