@@ -6,7 +6,7 @@
 //!
 //! Separate from everything that runs, and from `gate`, which judges. Only [`summary`] derives
 //! a number; a format is given finished ones. To add a format, write a file with a type that
-//! implements [`Format`], and put it into [`FORMATS`]. What was judged is shown by [`judged`], and
+//! implements [`Format`], and put it into [`FORMATS`]. Verdicts are shown by [`judgement`], and
 //! the JSON documents are described by [`schema`].
 
 pub(crate) mod chapter;
