@@ -1,7 +1,6 @@
 //! The README and `docs/` against the program: generated tables, links, names and commands.
 //! `WSBENCH_DOCS=write cargo test docs::` writes the tables anew.
 
-use crate::support::{finish, wsbench};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
@@ -215,7 +214,7 @@ fn names_and_paths_in_documents_exist() {
     let folders = ["src/", "tests/", "scenarios/", "docs/", "reports/ci", ".github/", ".ci/"];
     let mut wrong = Vec::new();
     for path in documents() {
-        // The changelog speaks of what was.
+        // The changelog names what was.
         if path.ends_with("CHANGELOG.md") {
             continue;
         }
@@ -239,14 +238,7 @@ fn names_and_paths_in_documents_exist() {
 #[test]
 fn the_readme_has_every_command() {
     let readme = read(&root().join("README.md"));
-    let help = finish(&mut wsbench(&["--help"])).stdout;
-    let help = String::from_utf8(help).expect("help is text");
-    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
-    let listed = listed.take_while(|line| !line.is_empty());
-    let names = listed.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
-    let names: Vec<_> = names.filter_map(|line| line.split_whitespace().next()).collect();
-    assert!(names.contains(&"run"), "{help}");
-    for name in names.into_iter().filter(|name| *name != "help") {
+    for name in crate::help::subcommands() {
         assert!(readme.contains(&format!("`wsbench {name}")), "{name} is not in README.md");
     }
 }

@@ -11,7 +11,7 @@ fn stdout_of(args: &[&str]) -> String {
 }
 
 /// The subcommands that `wsbench --help` lists, `help` left out.
-fn subcommands() -> Vec<String> {
+pub fn subcommands() -> Vec<String> {
     let help = stdout_of(&["--help"]);
     let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
     let listed = listed.take_while(|line| !line.is_empty());
