@@ -131,7 +131,7 @@ impl PostClients {
     async fn exchange(&self, client: &Client, state: &mut PostState, turn: Turn) -> bool {
         let PostState { request, response, connection } = state;
         let Some(connection) = connection else {
-            self.count(client, turn.phase, false, None);
+            self.count(client, turn, false, None);
             return false;
         };
         connection.enter(turn.phase);
@@ -167,9 +167,9 @@ impl PostClients {
             self.check(client, turn, response, beyond, same && at == message.len())
         });
         match result {
-            Ok(()) => self.count(client, turn.phase, sent, Some((turn.intended_ns, sent_ns))),
+            Ok(()) => self.count(client, turn, sent, Some(sent_ns)),
             Err(error) => {
-                self.count(client, turn.phase, sent, None);
+                self.count(client, turn, sent, None);
                 client.fault(turn.phase, error);
             }
         }
@@ -196,21 +196,20 @@ impl PostClients {
         }
     }
 
-    /// Counts a message. `answered` has the intended and the real moment of sending, if the response
-    /// is as it should be.
-    fn count(&self, client: &Client, phase: Phase, sent: bool, answered: Option<(u64, u64)>) {
+    /// Counts a message. `sent_ns` is the moment of sending, if the response is as it should be.
+    fn count(&self, client: &Client, turn: Turn, sent: bool, sent_ns: Option<u64>) {
         let done_ns = now_ns();
-        client.message_sent(phase, sent);
+        client.message_sent(turn.phase, sent);
         if self.reply == PostReply::NoContent {
             return;
         }
-        client.echo_awaited(phase);
-        match answered {
-            Some((intended_ns, sent_ns)) => {
-                client.echo_received(phase, intended_ns, sent_ns, done_ns);
+        client.echo_awaited(turn.phase);
+        match sent_ns {
+            Some(sent_ns) => {
+                client.echo_received(turn.phase, turn.intended_ns, sent_ns, done_ns);
                 client.thread.event();
             }
-            None => client.echo_missing(phase),
+            None => client.echo_missing(turn.phase),
         }
     }
 }

@@ -293,9 +293,11 @@ impl<D: Decode> StreamClients<D> {
         // If it fails the connection is gone, which the reading meets too.
         let _ = response.connection.stream.shutdown().await;
         loop {
-            let read = poll_fn(|cx| match client.watchdog.expired(cx) {
-                true => Poll::Ready(Err(ClientError::of(ClientErrorKind::ResponseTimeout))),
-                false => response.poll_read(cx, client, state, self.skipped),
+            let read = poll_fn(|cx| {
+                if client.watchdog.expired(cx) {
+                    return Poll::Ready(Err(ClientError::of(ClientErrorKind::ResponseTimeout)));
+                }
+                response.poll_read(cx, client, state, self.skipped)
             });
             match read.await {
                 Ok(false) => {}

@@ -55,7 +55,8 @@ pub(crate) fn chunk_framing(data: u64) -> u64 {
 /// Returns how a push transport sends updates: the kinds of messages as (share, updates sent), and
 /// messages a second.
 pub(crate) fn pushed(feed: &Spec) -> (Vec<(f64, u32)>, f64) {
-    let (rate, window_s) = (feed.rate_hz, feed.batch_ns as f64 / 1e9);
+    let rate = feed.rate_hz;
+    let window_s = feed.batch_ns as f64 / 1e9;
     if feed.batch_ns == 0 {
         return (vec![(1.0, 1)], rate);
     }
@@ -93,7 +94,8 @@ pub(crate) fn polled(feed: &Spec, interval_ns: u64) -> Vec<(f64, u32)> {
         (Semantics::Snapshot, _) => vec![(1.0, 1)],
         (Semantics::Log, Arrivals::Poisson) => poisson(mean),
         (Semantics::Log, Arrivals::Periodic) => {
-            let (whole, more) = ((mean + 1e-9).floor(), mean - (mean + 1e-9).floor());
+            let whole = (mean + 1e-9).floor();
+            let more = mean - whole;
             let kinds = [(1.0 - more.max(0.0), whole as u32), (more.max(0.0), whole as u32 + 1)];
             kinds.into_iter().filter(|k| k.0 > LEAST_SHARE).collect()
         }
@@ -103,10 +105,11 @@ pub(crate) fn polled(feed: &Spec, interval_ns: u64) -> Vec<(f64, u32)> {
 /// Returns the probabilities of a Poisson number with this mean.
 pub(crate) fn poisson(mean: f64) -> Vec<(f64, u32)> {
     let mut kinds = Vec::new();
-    let (mut share, mut left) = (-mean, 1.0);
+    let mut log_share = -mean;
+    let mut left = 1.0;
     for n in 0u32.. {
         // By logarithms: the first may be too small for an `f64`.
-        let probability = share.exp();
+        let probability = log_share.exp();
         left -= probability;
         if probability > LEAST_SHARE {
             kinds.push((probability, n));
@@ -114,7 +117,7 @@ pub(crate) fn poisson(mean: f64) -> Vec<(f64, u32)> {
         if left < LEAST_SHARE || (f64::from(n) > mean && probability <= LEAST_SHARE) {
             break;
         }
-        share += (mean / f64::from(n + 1)).ln();
+        log_share += (mean / f64::from(n + 1)).ln();
     }
     let sum: f64 = kinds.iter().map(|k| k.0).sum();
     kinds.iter_mut().for_each(|k| k.0 /= sum);
@@ -181,7 +184,8 @@ pub(crate) fn pushing(
 
 /// Returns the cost of a message by POST on a kept connection, and of its response.
 pub(crate) fn posted(request: &RequestHead, context: &SeriesContext, answer: &[u8]) -> Exchange {
-    let (feed, target) = (&context.feed, &context.target);
+    let feed = &context.feed;
+    let target = &context.target;
     let head = request.render_post(&target.path, &target.authority, feed.kind, feed.payload_bytes);
     let mut ledger = Ledger { up: head_flow(&head), down: head_flow(answer) };
     add_message(&mut ledger.up, (feed.payload_bytes.into(), 0), 0);
@@ -212,7 +216,8 @@ pub(crate) fn heartbeats(
 
 /// How late a pushed update is: one way, and the time that it is held back.
 pub(crate) fn push_delivery(feed: &Spec, delay_ns: u64) -> Distribution {
-    let (d, window) = (delay_ns as f64, feed.batch_ns as f64);
+    let d = delay_ns as f64;
+    let window = feed.batch_ns as f64;
     let latest = feed.semantics == Semantics::Snapshot;
     if feed.batch_ns == 0 {
         return Distribution::constant(d);
@@ -254,7 +259,9 @@ pub(crate) fn push_delivery(feed: &Spec, delay_ns: u64) -> Distribution {
 
 /// Returns the mean age of the information of a push transport's client, over time.
 pub(crate) fn push_age_ns(feed: &Spec, delay_ns: u64) -> f64 {
-    let (d, window, period) = (delay_ns as f64, feed.batch_ns as f64, feed.period_ns() as f64);
+    let d = delay_ns as f64;
+    let window = feed.batch_ns as f64;
+    let period = feed.period_ns() as f64;
     match feed.arrivals {
         Arrivals::Periodic => {
             let held = f64::from(if feed.batch_ns == 0 { 1 } else { held_back(feed) });
@@ -274,7 +281,9 @@ pub(crate) fn push_age_ns(feed: &Spec, delay_ns: u64) -> f64 {
 /// Returns the latency of an update that waits for the next poll. Polls come at an interval, in no
 /// relation to the updates.
 pub(crate) fn poll_delivery(feed: &Spec, delay_ns: u64, interval_ns: u64) -> Distribution {
-    let (d, interval, period) = (delay_ns as f64, interval_ns as f64, feed.period_ns() as f64);
+    let d = delay_ns as f64;
+    let interval = interval_ns as f64;
+    let period = feed.period_ns() as f64;
     match (feed.semantics, feed.arrivals) {
         (Semantics::Log, _) => Distribution::uniform(d, d + interval),
         // Only the latest is seen: it is younger than the period.

@@ -38,7 +38,8 @@ struct Renewal {
 
 impl Renewal {
     fn of(feed: &Spec, delay_ns: u64, hold_ns: u64) -> Renewal {
-        let (gap_s, rate) = (2.0 * delay_ns as f64 / 1e9, feed.rate_hz);
+        let gap_s = 2.0 * delay_ns as f64 / 1e9;
+        let rate = feed.rate_hz;
         let ended = 1.0 - (-rate * hold_ns as f64 / 1e9).exp();
         Renewal { in_gap: rate * gap_s, held: (-rate * gap_s).exp(), ended, gap_s, rate }
     }
@@ -57,7 +58,8 @@ pub(crate) fn cycle(feed: &Spec, delay_ns: u64, hold_ns: u64) -> Cycle {
             // More than one update a gap: no request is ever held.
             let gap_ns = (2 * delay_ns) as f64;
             let mean = gap_ns / period_ns as f64;
-            let (least, more) = (mean.floor(), mean - mean.floor());
+            let least = mean.floor();
+            let more = mean - least;
             let sent = |n: f64| if feed.semantics == Semantics::Log { n as u32 } else { 1 };
             let kinds = vec![(1.0 - more, sent(least)), (more, sent(least + 1.0))];
             Cycle { messages_hz: 1e9 / gap_ns, kinds, held_ns: 0 }
@@ -108,7 +110,8 @@ fn poisson_cycle(feed: &Spec, delay_ns: u64, hold_ns: u64) -> Cycle {
 
 /// Returns the latency of an update; `None` if no closed form is known.
 pub(crate) fn delivery(feed: &Spec, delay_ns: u64, hold_ns: u64) -> Option<Distribution> {
-    let (d, gap) = (delay_ns as f64, 2.0 * delay_ns as f64);
+    let d = delay_ns as f64;
+    let gap = 2.0 * d;
     if delay_ns == 0 || feed.batch_ns > 0 {
         return (delay_ns == 0).then(|| push_delivery(feed, delay_ns));
     }

@@ -347,8 +347,8 @@ mod tests {
     }
 
     fn context(series: &AnySeries, feed: feed::Spec) -> SeriesContext {
-        let (authority, path) = ("h:1".to_owned(), series.transport().path().to_owned());
-        let target = Target { authority, path, bundled: true };
+        let path = series.transport().path().to_owned();
+        let target = Target { authority: "h:1".to_owned(), path, bundled: true };
         SeriesContext { feed, target, delay_ns: 50_000_000, clients: 10 }
     }
 }

@@ -51,7 +51,8 @@ mod tests {
 
     #[test]
     fn each_number_is_new_or_late_once() {
-        let (mut window, mut newest) = (SequenceWindow::default(), 0);
+        let mut window = SequenceWindow::default();
+        let mut newest = 0;
         let mut classify = |number| {
             let arrival = window.classify(newest, number);
             if arrival == Arrival::New {

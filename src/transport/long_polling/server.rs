@@ -35,7 +35,8 @@ impl Endpoint for LongPollEndpoint {
         let now = now_ns();
         peer.subscribe_or_resume(request.headers(), now);
         let semantics = self.pending.unwrap_or(peer.thread.feed.get().spec.semantics);
-        let (peer, head) = (peer.clone(), self.head.clone());
+        let peer = peer.clone();
+        let head = self.head.clone();
         let until_ns = now.saturating_add(self.hold_ns);
         Answer::Later(Box::pin(async move {
             let payload = hold(&peer, semantics, until_ns).await;

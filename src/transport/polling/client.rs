@@ -62,8 +62,8 @@ impl PollState {
             );
             return;
         }
-        let (intended_ns, sent_ns) = (exchange.turn.intended_ns, exchange.sent_ns);
-        client.response_completed(phase, intended_ns, sent_ns, done_ns);
+        let CompletedExchange { turn, sent_ns, .. } = *exchange;
+        client.response_completed(phase, turn.intended_ns, sent_ns, done_ns);
         client.trace(TraceKind::Sent, exchange.sent_ns, None);
         if !self.delivery.deliver(&mut self.inbox, client, phase, self.skipped) {
             client.nothing_new(phase, exchange.moved);

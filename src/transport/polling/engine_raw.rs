@@ -146,7 +146,7 @@ impl RawEngine {
         let moved = connection.account.take_moved();
         match end {
             Ok(beyond) => {
-                let (status, parts) = (response.status, response.parts);
+                let Response { status, parts, .. } = *response;
                 let exchange = CompletedExchange { turn, sent_ns, status, moved, request, parts };
                 state.complete(client, &exchange);
                 if beyond > 0 {

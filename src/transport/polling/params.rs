@@ -137,7 +137,8 @@ pub(crate) fn shape(params: &Params, context: &SeriesContext) -> SeriesShape {
 }
 
 fn predict(params: &Params, context: &SeriesContext) -> Model {
-    let (feed, delay_ns) = (&context.feed, context.delay_ns);
+    let feed = &context.feed;
+    let delay_ns = context.delay_ns;
     let all = received_by_each(&feed.among(context.clients));
     // A handshake takes another round trip.
     let trips = if params.new_connection { 2 } else { 1 };

@@ -232,9 +232,11 @@ impl WebSocketConnection {
         // If it fails the connection is gone, which the reading below meets too.
         let _ = self.socket.close(Some(normal)).await;
         loop {
-            let received = poll_fn(|cx| match client.watchdog.expired(cx) {
-                true => Poll::Ready(None),
-                false => self.socket.poll_next_unpin(cx),
+            let received = poll_fn(|cx| {
+                if client.watchdog.expired(cx) {
+                    return Poll::Ready(None);
+                }
+                self.socket.poll_next_unpin(cx)
             });
             match received.await {
                 Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => {

@@ -131,7 +131,8 @@ fn heartbeat() -> Exchange {
 
 /// Returns the shape of an echo.
 fn echo(params: &Params, context: &SeriesContext) -> SeriesShape {
-    let (feed, trip_ns) = (&context.feed, 2 * context.delay_ns);
+    let feed = &context.feed;
+    let trip_ns = 2 * context.delay_ns;
     let interval_ns = if params.back_to_back { 0 } else { feed.period_ns() };
     let hz = match (interval_ns, trip_ns) {
         // The rate is not known in advance.

@@ -33,9 +33,9 @@ impl Endpoint for UpgradeEndpoint {
     fn answer(&self, request: &Request<Incoming>, _: &Rc<Peer>) -> Answer {
         match accept(request) {
             Ok(response) => {
-                let (buffer_bytes, heartbeat_ns) = (self.read_buffer_bytes, self.heartbeat_ns);
+                let UpgradeEndpoint { read_buffer_bytes, heartbeat_ns } = *self;
                 let take_over: TakeOver = Box::new(move |upgraded| {
-                    match ServerSession::new(upgraded, buffer_bytes, heartbeat_ns) {
+                    match ServerSession::new(upgraded, read_buffer_bytes, heartbeat_ns) {
                         Some(session) => Box::pin(session),
                         None => Box::pin(std::future::ready(())),
                     }
