@@ -55,7 +55,7 @@ impl Failure {
     pub(crate) fn caused_by(self, source: impl Error + Send + Sync + 'static) -> Self {
         Failure { source: Some(Arc::new(source)), ..self }
     }
-    /// The same failure, told as one that came up while doing something else.
+    /// The same failure, with what was being done before the message.
     pub fn while_(self, doing: impl fmt::Display) -> Self {
         Failure { message: format!("{doing}: {}", self.message), ..self }
     }

@@ -1,7 +1,7 @@
 //! Quantities with units: bytes by layer, durations, rates and sizes as people write them.
 //!
-//! Separate from `record`, which counts, and from `settings`, which knows where in a file a
-//! value stood. Nothing here knows what is being measured.
+//! Separate from `record`, which counts, and from `config`, which knows the place of a value in a
+//! file. Nothing here knows what is measured.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -39,7 +39,7 @@ impl<L> Bytes<L> {
     pub const fn get(self) -> u64 {
         self.0
     }
-    /// True where nothing was counted.
+    /// True if nothing was counted.
     pub fn is_zero(&self) -> bool {
         self.0 == 0
     }
@@ -135,8 +135,8 @@ fn scaled(text: &str, units: &[(&str, f64)], what: &str, example: &str) -> Resul
 /// Parses a duration such as `"1s"`, `"250ms"` or `"1.5min"` into nanoseconds.
 ///
 /// # Errors
-/// A sentence that names the fault and an example, when the text is not a number followed by a
-/// unit of time, or is longer than 30 days.
+/// What is wrong, with an example: the text is not a number followed by a unit of time, or is longer
+/// than 30 days.
 pub(crate) fn parse_duration_ns(text: &str) -> Result<u64, String> {
     let ns = scaled(text, DURATIONS, "duration", "1s")?;
     if ns > 30.0 * 86_400e9 {
@@ -148,7 +148,7 @@ pub(crate) fn parse_duration_ns(text: &str) -> Result<u64, String> {
 /// Parses a size such as `"21B"` or `"4KiB"` into bytes.
 ///
 /// # Errors
-/// A sentence that names the fault and an example.
+/// What is wrong, with an example.
 pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
     let bytes = scaled(text, SIZES, "size", "21B")?;
     if bytes > 64.0 * 1024.0 * 1024.0 {
@@ -163,7 +163,7 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
 /// Parses a rate such as `"10/s"` or `"1/min"` into events a second.
 ///
 /// # Errors
-/// A sentence that names the fault and an example.
+/// What is wrong, with an example.
 pub(crate) fn parse_rate_hz(text: &str) -> Result<f64, String> {
     let bad = || format!("{text:?} is not a rate; write for example \"10/s\" or \"1/min\"");
     let (count, unit) = text.split_once('/').ok_or_else(bad)?;
@@ -183,7 +183,7 @@ pub(crate) fn parse_rate_hz(text: &str) -> Result<f64, String> {
 
 /// A duration for people: `850 ns`, `12.3 µs`, `4.56 ms`, `1.23 s`, `2 min 5 s`.
 pub(crate) fn human_ns(ns: f64) -> String {
-    // What three digits round up to the next unit is of that unit.
+    // A value that three digits round up to the next unit is shown in that unit.
     let magnitude = ns.abs() * 1.000_500_1;
     match magnitude {
         m if m < 1e3 => format!("{ns:.0} ns"),
@@ -207,7 +207,7 @@ pub(crate) fn human_bytes(bytes: f64) -> String {
     }
 }
 
-/// Three significant digits and no needless zeros: `1.53`, `87.1`, `871`.
+/// Rounds to three significant digits, without trailing zeros: `1.53`, `87.1`, `871`.
 pub(crate) fn three(value: f64) -> String {
     let decimals = match value.abs() {
         m if m >= 99.95 || m == 0.0 => 0,
@@ -216,9 +216,10 @@ pub(crate) fn three(value: f64) -> String {
         _ => 3,
     };
     let text = format!("{value:.decimals$}");
-    match text.contains('.') {
-        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
-        false => text,
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
     }
 }
 
@@ -262,7 +263,8 @@ pub(crate) fn decimals(value: f64) -> String {
 }
 
 /// A figure with up to six digits and its unit, `-` for none: `12.3456 ms`. A fraction that six
-/// digits would make whole has all of its own, so that it does not read like the bound it misses.
+/// digits would round to a whole number keeps all of its digits: it must not look equal to the
+/// bound that it misses.
 pub(crate) fn with_unit(value: f64, unit: &str) -> String {
     let number = match value {
         v if v.fract() == 0.0 && v.abs() < 1e15 => {
@@ -283,7 +285,7 @@ pub(crate) fn with_unit(value: f64, unit: &str) -> String {
     }
 }
 
-/// A whole number with thousands apart: `100,000`.
+/// A whole number with separators of thousands: `100,000`.
 pub(crate) fn thousands(value: u64) -> String {
     let digits = value.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
@@ -325,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_for_people() {
+    fn people_read_three_digits_and_a_unit() {
         assert_eq!(human_ns(850.0), "850 ns");
         assert_eq!(human_ns(12_345.0), "12.3 µs");
         assert_eq!(human_ns(4.56e6), "4.56 ms");

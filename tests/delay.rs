@@ -216,7 +216,7 @@ fn a_relay_without_a_server_reports_it() {
     let mut client = TcpStream::connect(relay.address).expect("it listens");
     assert!(matches!(client.read(&mut [0]), Ok(0) | Err(_)));
     let said = relay.end();
-    assert!(said.contains("unreached    1 × connect failed: ECONNREFUSED"), "{said}");
+    assert!(said.contains("errors       1 × connect failed: ECONNREFUSED"), "{said}");
     assert!(said.contains("delay error  nothing passed"), "{said}");
 }
 

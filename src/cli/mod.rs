@@ -18,7 +18,7 @@ use clap_complete::Shell;
 
 /// The options that say what is run.
 const SCENARIO: &str = "Scenario";
-/// The options that say what is written, and where.
+/// The options that name what is written.
 const OUTPUT: &str = "Output";
 
 /// Measures what polling, WebSocket and the other ways of getting live data to a client cost:

@@ -6,7 +6,7 @@
 
 use crate::cli::{OutputArgs, OutputFormat};
 use crate::cmd::console::{note, print, warn};
-use crate::cmd::report::write_file;
+use crate::cmd::files::write_file;
 use crate::error::{Outcome, at};
 use crate::report::finding::Judgement;
 use crate::report::format::text::terminal;

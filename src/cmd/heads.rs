@@ -6,7 +6,7 @@
 //! current folder; that of a file in a scenario is relative to the scenario's.
 
 use crate::cli::HeadArgs;
-use crate::cmd::plan::suggest_shipped;
+use crate::cmd::init::suggest_shipped;
 use crate::config::{Key, MOST_FILE_BYTES, read_limited};
 use crate::error::{Failure, Outcome, at};
 use crate::protocol::http1::head::{REQUEST, RESPONSE, RequestHead, ResponseHead};

@@ -47,6 +47,20 @@ pub(crate) fn run(args: &InitArgs) -> Outcome<()> {
     )
 }
 
+/// Names the command that writes a scenario which comes with the program, if the file is missing and
+/// has the name of one.
+pub(super) fn suggest_shipped(path: &Path) -> Outcome<()> {
+    let name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    if path.exists() || find_shipped(name).is_none() {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "there is no file {}. To write this scenario, which comes with wsbench, run `wsbench init \
+         --from {name}`",
+        path.display()
+    )))
+}
+
 fn write_new(path: &Path, text: &str) -> Outcome<()> {
     let shown = path.display();
     let mut file = match OpenOptions::new().write(true).create_new(true).open(path) {

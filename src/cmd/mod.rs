@@ -6,6 +6,7 @@ mod compare;
 mod completions;
 mod console;
 mod exit_code;
+mod files;
 mod gate;
 mod heads;
 mod init;

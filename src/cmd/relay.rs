@@ -81,6 +81,6 @@ fn describe(totals: &RelayTotals) -> String {
         format!("delay error  {error}"),
     ];
     let faults = totals.faults.iter();
-    lines.extend(faults.map(|(fault, n)| format!("unreached    {} × {fault}", thousands(*n))));
+    lines.extend(faults.map(|(fault, n)| format!("errors       {} × {fault}", thousands(*n))));
     lines.join("\n") + "\n"
 }

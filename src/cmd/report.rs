@@ -5,6 +5,7 @@
 
 use crate::cli::ReportArgs;
 use crate::cmd::ci;
+use crate::cmd::files::write_file;
 use crate::error::{Failure, Outcome, at};
 use crate::gate::limit::summarise_and_judge;
 use crate::report::{Conclusion, FORMATS, Format, Table, find_format};
@@ -82,19 +83,6 @@ pub(crate) fn write_all(
         }
     }
     Ok(written)
-}
-
-/// Writes a file whole or not at all.
-pub(super) fn write_file(path: &Path, bytes: &[u8]) -> Outcome<()> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.part", std::process::id()));
-    let part = path.with_file_name(name);
-    let done = fs::write(&part, bytes).and_then(|()| fs::rename(&part, path));
-    done.map_err(|error| {
-        // It may never have been created.
-        let _ = fs::remove_file(&part);
-        Failure::run(format!("cannot write {}", path.display())).caused_by(error)
-    })
 }
 
 /// Reads result files, or those of folders, and merges those of the same plan. Returns a result for

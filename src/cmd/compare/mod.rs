@@ -17,7 +17,7 @@ mod target;
 use crate::cli::{CalibrateArgs, CompareArgs, PairArgs};
 use crate::cmd::ci;
 use crate::cmd::console::{note, warn};
-use crate::cmd::run::prepare_folder;
+use crate::cmd::files::prepare_folder;
 use crate::error::{Failure, Outcome, at};
 use crate::gate::noise;
 use crate::gate::paired::Rules;
@@ -127,7 +127,7 @@ struct Judging {
 }
 
 /// A comparison that is ready to run.
-struct Comparison {
+struct PairComparison {
     /// A note that the scenario's limits are not judged, if it has some.
     limits: Option<String>,
     sides: [ComparedSide; 2],
@@ -136,7 +136,7 @@ struct Comparison {
 }
 
 /// Checks, once for each target, whether it can be run here.
-fn prepare(args: &PairArgs, targets: [CompareTarget; 2]) -> Outcome<Comparison> {
+fn prepare(args: &PairArgs, targets: [CompareTarget; 2]) -> Outcome<PairComparison> {
     let margins =
         Margins::read(&args.margins).map_err(|why| Failure::usage(format!("--margin: {why}")))?;
     os::raise_open_files();
@@ -165,7 +165,7 @@ fn prepare(args: &PairArgs, targets: [CompareTarget; 2]) -> Outcome<Comparison> 
         .iter()
         .any(|side| side.limited)
         .then(|| "the scenario's limits are judged by `wsbench run` only".to_owned());
-    Ok(Comparison { limits, sides, margins, out })
+    Ok(PairComparison { limits, sides, margins, out })
 }
 
 fn prepare_side(
@@ -196,7 +196,7 @@ fn prepare_side(
     Ok(ComparedSide { name, target, plan, scenario, overrides, limited, warnings })
 }
 
-impl Comparison {
+impl PairComparison {
     fn run(
         &self,
         args: &PairArgs,

@@ -25,7 +25,7 @@ const VERSION_LIMIT: Duration = Duration::from_secs(10);
 pub(crate) enum CompareTarget {
     /// A server that is running already.
     Url(String),
-    /// A server's command line and where it will listen.
+    /// A server's command line, and the address at which it will listen.
     Command {
         /// As the user wrote it, without the address.
         line: String,

@@ -6,7 +6,7 @@
 //! | key | value |
 //! |---|---|
 //! | `name`, `hash` | of the scenario and its plan |
-//! | `delay_ns` | one direction between client and server |
+//! | `delay_ns` | one way between client and server |
 //! | `models` | one object a series and client count |
 //!
 //! and each of `models` has `series`, `transport`, `clients`, `exact` (else an expectation over
@@ -26,6 +26,7 @@ use crate::os::Machine;
 use crate::plan::{Case, Plan, PlannedSeries};
 use crate::predict::{Distribution, Exchange, Model, SEGMENT_HEADER_BYTES};
 use crate::record::Flow;
+use crate::report::layer::Way;
 use crate::units::human_ns;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -34,18 +35,10 @@ use std::fmt::Write as _;
 const UNKNOWN: &str =
     "the server is not the bundled one: what it sends, and when, cannot be predicted";
 
-/// One direction of an exchange, or both, as the reports name layers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Direction {
-    Up,
-    Down,
-    Both,
-}
-
-/// A count of one direction of an exchange: its flow, its segments.
+/// What is counted, from the flow and the segments of an exchange one way.
 type Of = fn(&Flow, u64) -> u64;
 
-/// What is counted of an exchange one direction, by its name in files.
+/// What is counted of an exchange, by its name in files.
 const LAYERS: [(&str, Of); 9] = [
     ("payload_bytes", |f, _| f.payload.get()),
     ("heads_bytes", |f, _| f.heads.get()),
@@ -58,31 +51,31 @@ const LAYERS: [(&str, Of); 9] = [
     ("ip_bytes", |f, segments| f.wire.get() + SEGMENT_HEADER_BYTES * segments),
 ];
 
-fn one_way(exchange: &Exchange, direction: Direction) -> (Flow, u64) {
+fn one_way(exchange: &Exchange, way: Way) -> (Flow, u64) {
     let Exchange { ledger, segments_up, segments_down } = exchange;
-    match direction {
-        Direction::Up => (ledger.up, *segments_up),
-        Direction::Down => (ledger.down, *segments_down),
-        Direction::Both => (ledger.both(), segments_up + segments_down),
+    match way {
+        Way::Up => (ledger.up, *segments_up),
+        Way::Down => (ledger.down, *segments_down),
+        Way::Both => (ledger.both(), segments_up + segments_down),
     }
 }
 
-/// What is counted, one direction, for a message.
-fn per_message(model: &Model, direction: Direction) -> [f64; 9] {
+/// What is counted, for a message.
+fn per_message(model: &Model, way: Way) -> [f64; 9] {
     LAYERS.map(|(_, of)| {
         model.per_message(|e| {
-            let (flow, segments) = one_way(e, direction);
+            let (flow, segments) = one_way(e, way);
             of(&flow, segments) as f64
         })
     })
 }
 
 /// The same for a second and client, if the rate is known.
-fn per_second(model: &Model, direction: Direction) -> Option<[f64; 9]> {
+fn per_second(model: &Model, way: Way) -> Option<[f64; 9]> {
     let mut all = [0.0; 9];
     for (sum, (_, of)) in all.iter_mut().zip(LAYERS) {
         *sum = model.per_second(|e| {
-            let (flow, segments) = one_way(e, direction);
+            let (flow, segments) = one_way(e, way);
             of(&flow, segments) as f64
         })?;
     }
@@ -139,8 +132,8 @@ fn value(case: &Case, series: &PlannedSeries, model: Option<&Model>) -> Value {
             "exact": model.is_exact(),
             "messages_hz": model.messages_hz,
             "updates_per_message": number(model.updates_per_message()),
-            "message": ways(|direction| Some(per_message(model, direction))),
-            "second": ways(|direction| per_second(model, direction)),
+            "message": ways(|way| Some(per_message(model, way))),
+            "second": ways(|way| per_second(model, way)),
             "kinds": model.messages,
             "idle": model.idle,
             "sending": model.sending,
@@ -156,15 +149,15 @@ fn value(case: &Case, series: &PlannedSeries, model: Option<&Model>) -> Value {
     value
 }
 
-fn ways(of: impl Fn(Direction) -> Option<[f64; 9]>) -> Value {
-    let one = |direction| match of(direction) {
+fn ways(of: impl Fn(Way) -> Option<[f64; 9]>) -> Value {
+    let one = |way| match of(way) {
         None => Value::Null,
         Some(all) => {
             let names = LAYERS.iter().map(|(name, _)| (*name).to_owned());
             Value::Object(names.zip(all.map(number)).collect())
         }
     };
-    json!({ "up": one(Direction::Up), "down": one(Direction::Down), "both": one(Direction::Both) })
+    json!({ "up": one(Way::Up), "down": one(Way::Down), "both": one(Way::Both) })
 }
 
 /// A whole number without a fraction.
@@ -189,7 +182,7 @@ fn render_text(plan: &Plan) -> String {
     }
     let delay = match plan.delay.one_way_ns {
         0 => "no delay between client and server".to_owned(),
-        ns => format!("{} one direction between client and server", human_ns(ns as f64)),
+        ns => format!("{} one way between client and server", human_ns(ns as f64)),
     };
     let _ = writeln!(out, "With {delay}; the server's own time is not counted.");
     if !plan.bundled() {

@@ -1,9 +1,10 @@
 //! The tables of `wsbench model`.
 
-use crate::cmd::model::{Direction, cases, per_message, per_second};
+use crate::cmd::model::{cases, per_message, per_second};
 use crate::cmd::table::{Cells, cells};
 use crate::plan::Plan;
 use crate::predict::{Distribution, Exchange, Model};
+use crate::report::layer::Way;
 use crate::units::{human_bytes, human_ns, thousands, three};
 
 /// The most kinds of messages that are listed for a series.
@@ -60,16 +61,14 @@ pub(super) fn message_rows(models: &[SeriesModel]) -> Vec<Cells> {
     ]);
     let mut rows = vec![head];
     for each in models {
-        for (way, name) in
-            [(Direction::Up, "up"), (Direction::Down, "down"), (Direction::Both, "both")]
-        {
+        for (way, name) in [(Way::Up, "up"), (Way::Down, "down"), (Way::Both, "both")] {
             let mut cells = match way {
-                Direction::Up => each.cells(),
-                Direction::Down | Direction::Both => vec![String::new(), String::new()],
+                Way::Up => each.cells(),
+                Way::Down | Way::Both => vec![String::new(), String::new()],
             };
             cells.push(name.to_owned());
             cells.extend(per_message(&each.model, way).map(amount));
-            if way == Direction::Both {
+            if way == Way::Both {
                 cells.push(if each.model.is_exact() {
                     "exact".to_owned()
                 } else {
@@ -97,8 +96,8 @@ pub(super) fn second_rows(models: &[SeriesModel]) -> Vec<Cells> {
     ]);
     let rows = models.iter().map(|each| {
         let mut cells = each.cells();
-        let both = per_second(&each.model, Direction::Both);
-        let ways = [Direction::Up, Direction::Down].map(|way| per_second(&each.model, way));
+        let both = per_second(&each.model, Way::Both);
+        let ways = [Way::Up, Way::Down].map(|way| per_second(&each.model, way));
         let (Some(hz), Some(both), [Some(up), Some(down)]) = (each.model.messages_hz, both, ways)
         else {
             cells.push("as many as possible: not known".to_owned());

@@ -16,13 +16,13 @@ mod rows;
 
 use crate::cli::{PlanArgs, PlanFormat};
 use crate::cmd::console::print;
+use crate::cmd::init::suggest_shipped;
 use crate::cmd::table::append_columns;
-use crate::error::{Failure, Outcome, at};
+use crate::error::{Outcome, at};
 use crate::gate::limit::Limit;
 use crate::os::Machine;
 use crate::plan::{Estimate, Plan, Preflight, Resolved, estimate, resolve};
 use crate::scenario;
-use crate::scenario::find_shipped;
 use crate::units::human_ns;
 use rows::{case_rows, check_rows, facts, limit_rows, memory_rows, traffic_rows};
 use std::fmt::Write as _;
@@ -52,20 +52,6 @@ pub fn prepare(path: &Path, overrides: &[String], machine: &Machine) -> Outcome<
     let Resolved { plan, limits, warnings } = resolve(&file, machine)?;
     let preflight = Preflight::new(&plan, machine);
     Ok(Prepared { plan, limits, preflight, warnings })
-}
-
-/// Names the command that writes a scenario which comes with the program, if the file is missing and
-/// has the name of one.
-pub(super) fn suggest_shipped(path: &Path) -> Outcome<()> {
-    let name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-    if path.exists() || find_shipped(name).is_none() {
-        return Ok(());
-    }
-    Err(Failure::usage(format!(
-        "there is no file {}. To write this scenario, which comes with wsbench, run `wsbench init \
-         --from {name}`",
-        path.display()
-    )))
 }
 
 /// Prints the plan of a scenario.

@@ -5,8 +5,9 @@ pub(super) mod progress;
 use crate::cli::{OutputFormat, RunArgs};
 use crate::cmd::ci;
 use crate::cmd::console::{note, warn};
+use crate::cmd::files::{folder_of, prepare_folder, write_file};
 use crate::cmd::plan::Prepared;
-use crate::cmd::report::{formats, reports_in, write_all, write_file};
+use crate::cmd::report::{formats, reports_in, write_all};
 use crate::error::{Failure, Outcome, at};
 use crate::gate::baseline;
 use crate::gate::baseline::Baseline;
@@ -19,14 +20,8 @@ use crate::result::RunResult;
 use crate::result::file::RESULT_FILE;
 use crate::run;
 use crate::run::{Look, Ran};
-use crate::units::human_bytes;
 use progress::RunProgress;
-use std::fs;
 use std::path::Path;
-
-/// Free bytes that a report's folder must have: a run of every transport at 100,000 clients
-/// writes a few megabytes.
-const LEAST_FREE_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Runs a scenario and reports. Returns what the run came to.
 ///
@@ -112,26 +107,6 @@ fn run_plan(
     })
 }
 
-/// Creates the folder, and finds out before the run whether reports can be written to it.
-pub(super) fn prepare_folder(out: &Path) -> Outcome<()> {
-    let shown = out.display();
-    fs::create_dir_all(out).map_err(at(format!("cannot create {shown}")))?;
-    let probe = out.join(".probe");
-    let tried = fs::write(&probe, vec![0; 64 * 1024]);
-    // It may never have been created.
-    let _ = fs::remove_file(&probe);
-    tried.map_err(at(format!("cannot write to {shown}")))?;
-    match os::free_bytes(out) {
-        Some(free) if free < LEAST_FREE_BYTES => Err(Failure::run(format!(
-            "{shown} has {} free and a run may need {}: free some space, or choose another folder \
-             with --out",
-            human_bytes(free as f64),
-            human_bytes(LEAST_FREE_BYTES as f64)
-        ))),
-        _ => Ok(()),
-    }
-}
-
 /// Saves a valid run as a baseline, or prints why it cannot be one. That changes no exit code.
 fn save_baseline(ran: &Ran, table: &Table, file: &Path, quiet: bool) -> Outcome<()> {
     let shown = file.display();
@@ -145,11 +120,4 @@ fn save_baseline(ran: &Ran, table: &Table, file: &Path, quiet: bool) -> Outcome<
         }
     }
     Ok(())
-}
-
-fn folder_of(file: &Path) -> &Path {
-    match file.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    }
 }
