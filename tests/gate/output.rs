@@ -425,7 +425,7 @@ fn a_summary_that_cannot_be_written_is_a_warning() {
     assert_eq!(nowhere.status.code(), fine.status.code(), "{}", said(&nowhere));
     assert_eq!(nowhere.stdout, fine.stdout);
     let warning = |o: &std::process::Output| {
-        String::from_utf8_lossy(&o.stderr).contains("warning: cannot write the summary")
+        String::from_utf8_lossy(&o.stderr).contains("warning: cannot write the job's summary")
     };
     assert!(warning(&nowhere) && !warning(&fine), "{}", said(&nowhere));
     // A summary that is full is left as it is.
