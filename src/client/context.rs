@@ -86,7 +86,7 @@ pub struct Tally {
     /// Second handles of clients that are still in use.
     pub senders: u32,
     /// Turns of the measured window that ended clients did not reach.
-    pub unreached: u64,
+    pub turns_unreached: u64,
     /// The last moment at which a client was set up.
     pub last_connected_ns: u64,
 }
@@ -100,7 +100,7 @@ impl std::ops::AddAssign for Tally {
         self.finished += o.finished;
         self.ended += o.ended;
         self.senders += o.senders;
-        self.unreached += o.unreached;
+        self.turns_unreached += o.turns_unreached;
         self.last_connected_ns = self.last_connected_ns.max(o.last_connected_ns);
     }
 }

@@ -473,7 +473,7 @@ const PUSH_SPREAD_NS: u64 = 1_000_000_000;
 
 impl Drop for Client {
     fn drop(&mut self) {
-        let unreached = match self.schedule() {
+        let turns_unreached = match self.schedule() {
             Some(schedule) if self.paced && !schedule.calibration => {
                 self.pacer.steady_unreached(&schedule)
             }
@@ -482,7 +482,7 @@ impl Drop for Client {
         if self.is_second_handle() {
             return self.thread.update(|t| {
                 t.senders -= 1;
-                t.unreached += unreached;
+                t.turns_unreached += turns_unreached;
             });
         }
         self.thread.update(|t| {
@@ -490,7 +490,7 @@ impl Drop for Client {
             t.settled += u32::from(!self.was_ready);
             t.failed += u32::from(!self.was_ready);
             t.connected -= u32::from(self.ready);
-            t.unreached += unreached;
+            t.turns_unreached += turns_unreached;
         });
     }
 }

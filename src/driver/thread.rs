@@ -50,7 +50,7 @@ pub(crate) struct ThreadPlan {
 
 /// Commands to a thread.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum ThreadCommand {
+pub(crate) enum DriverCommand {
     /// Connect; seconds are counted from this moment.
     Connect {
         /// Nanoseconds of `CLOCK_MONOTONIC`.
@@ -69,7 +69,7 @@ pub(crate) enum ThreadCommand {
 
 /// Events from a thread.
 #[derive(Debug)]
-pub(crate) enum ThreadEvent {
+pub(crate) enum DriverEvent {
     /// It has started and allocated all memory that does not belong to a client.
     Started,
     /// What was recorded in a second.
@@ -116,12 +116,12 @@ const TICKS_PER_EXPIRY: u32 = 5;
 pub(crate) fn run(
     plan: ThreadPlan,
     number: usize,
-    commands: UnboundedReceiver<ThreadCommand>,
-    events: UnboundedSender<ThreadEvent>,
+    commands: UnboundedReceiver<DriverCommand>,
+    events: UnboundedSender<DriverEvent>,
 ) {
     let failed = |message: String| {
         // It fails only if the process is ending anyway.
-        let _ = events.send(ThreadEvent::Failed(message));
+        let _ = events.send(DriverEvent::Failed(message));
     };
     let clients = match plan.series.client_half(&plan.target, &plan.feed) {
         Ok(clients) => clients,
@@ -136,7 +136,7 @@ pub(crate) fn run(
         Ok(runtime) => {
             let mut driver = DriverThread::new(plan, number, events);
             driver.thread.recorder.borrow_mut().prepare();
-            driver.send(ThreadEvent::Started);
+            driver.send(DriverEvent::Started);
             runtime.block_on(driver.run(clients, commands));
             // Ends the clients that did not end by themselves; their accounts are closed with them.
             drop(runtime);
@@ -149,7 +149,7 @@ struct DriverThread {
     plan: ThreadPlan,
     number: usize,
     thread: Rc<ThreadContext>,
-    events: UnboundedSender<ThreadEvent>,
+    events: UnboundedSender<DriverEvent>,
     spawned: u32,
     epoch_ns: u64,
     second: u32,
@@ -158,7 +158,7 @@ struct DriverThread {
 }
 
 impl DriverThread {
-    fn new(plan: ThreadPlan, number: usize, events: UnboundedSender<ThreadEvent>) -> DriverThread {
+    fn new(plan: ThreadPlan, number: usize, events: UnboundedSender<DriverEvent>) -> DriverThread {
         let dialers = plan.dialers.clone();
         let thread =
             ThreadContext::new(dialers, plan.feed, plan.timeout_ns, plan.gap_ns, plan.seed);
@@ -178,7 +178,7 @@ impl DriverThread {
     async fn run(
         &mut self,
         clients: Rc<dyn ClientHalf>,
-        mut commands: UnboundedReceiver<ThreadCommand>,
+        mut commands: UnboundedReceiver<DriverCommand>,
     ) {
         tokio::task::spawn_local(self.thread.timer.clone().keep());
         let mut tick = tokio::time::interval(TICK);
@@ -190,17 +190,17 @@ impl DriverThread {
             let timer = self.thread.timer.clone();
             tokio::select! {
                 command = commands.recv() => match command {
-                    Some(ThreadCommand::Connect { epoch_ns }) => self.connect(&clients, epoch_ns),
-                    Some(ThreadCommand::Publish { epoch_ns }) => {
+                    Some(DriverCommand::Connect { epoch_ns }) => self.connect(&clients, epoch_ns),
+                    Some(DriverCommand::Publish { epoch_ns }) => {
                         let spec = self.plan.feed;
                         self.thread.feed.set(Some(feed::Feed { spec, epoch_ns }));
                     }
-                    Some(ThreadCommand::Schedule(schedule)) => {
+                    Some(DriverCommand::Schedule(schedule)) => {
                         self.step_sent = !schedule.calibration;
                         self.thread.start(schedule);
                     }
                     // The sender is gone only if the process is ending.
-                    Some(ThreadCommand::Stop) | None => break,
+                    Some(DriverCommand::Stop) | None => break,
                 },
                 _ = timer.until(next_second) => self.end_second(),
                 _ = tick.tick() => self.check_clients(),
@@ -239,11 +239,11 @@ impl DriverThread {
             (!window.is_empty()).then(|| WindowLine::new(case, shard, second, window))
         });
         if let Some(line) = line {
-            self.send(ThreadEvent::Window(Box::new(line)));
+            self.send(DriverEvent::Window(Box::new(line)));
         }
     }
 
-    fn send(&self, event: ThreadEvent) {
+    fn send(&self, event: DriverEvent) {
         // It fails only if the process is ending anyway.
         let _ = self.events.send(event);
     }
@@ -266,7 +266,7 @@ impl DriverThread {
         });
         let tally = self.thread.tally();
         let events = self.thread.events.get();
-        self.send(ThreadEvent::Progress { thread: self.number, tally, events, step });
+        self.send(DriverEvent::Progress { thread: self.number, tally, events, step });
     }
 
     /// Ends every client and waits for them within the limit.
@@ -298,6 +298,6 @@ impl DriverThread {
             fanout: self.thread.take_fan_out(),
             heads: self.thread.take_heads(),
         };
-        self.send(ThreadEvent::Ended(Box::new(end)));
+        self.send(DriverEvent::Ended(Box::new(end)));
     }
 }

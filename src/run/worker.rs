@@ -1,7 +1,7 @@
 //! A driver process from within: obeys its parent, runs its threads, forwards what they say.
 
 use crate::driver::{self, Tally};
-use crate::driver::{ThreadCommand, ThreadEnd, ThreadEvent, ThreadPlan};
+use crate::driver::{DriverCommand, DriverEvent, ThreadEnd, ThreadPlan};
 use crate::error::{Failure, Outcome, at};
 use crate::os::resident_bytes;
 use crate::protocol::http1::Target;
@@ -81,8 +81,8 @@ pub(crate) fn drive() -> Outcome<()> {
 
 struct Worker {
     start: DriverStart,
-    threads: Vec<UnboundedSender<ThreadCommand>>,
-    events: UnboundedReceiver<ThreadEvent>,
+    threads: Vec<UnboundedSender<DriverCommand>>,
+    events: UnboundedReceiver<DriverEvent>,
     tallies: Vec<(Tally, u64)>,
     resident_before: u64,
     epoch_ns: u64,
@@ -157,7 +157,7 @@ impl Worker {
         let mut started = 0;
         while started < self.threads.len() {
             match self.events.recv().await {
-                Some(ThreadEvent::Started) => started += 1,
+                Some(DriverEvent::Started) => started += 1,
                 Some(event) => self.forward(event)?,
                 None => return Err(Failure::run("a driver thread did not start")),
             }
@@ -172,10 +172,10 @@ impl Worker {
                     None => return Ok(()),
                     Some(ToDriver::Connect { epoch_ns }) => {
                         self.epoch_ns = epoch_ns;
-                        self.order(ThreadCommand::Connect { epoch_ns });
+                        self.order(DriverCommand::Connect { epoch_ns });
                     }
                     Some(ToDriver::Publish { epoch_ns }) => {
-                        self.order(ThreadCommand::Publish { epoch_ns });
+                        self.order(DriverCommand::Publish { epoch_ns });
                     }
                     Some(ToDriver::Schedule(schedule)) => self.begin(schedule),
                     Some(ToDriver::Stop) => break,
@@ -188,7 +188,7 @@ impl Worker {
         self.end(orders).await
     }
 
-    fn order(&self, command: ThreadCommand) {
+    fn order(&self, command: DriverCommand) {
         for thread in &self.threads {
             // A thread that is gone has said why.
             let _ = thread.send(command);
@@ -203,7 +203,7 @@ impl Worker {
             (histogram.expect("fixed bounds are valid"), 0)
         });
         self.connected_at_start = self.tally().connected;
-        self.order(ThreadCommand::Schedule(schedule));
+        self.order(DriverCommand::Schedule(schedule));
     }
 
     fn tally(&self) -> Tally {
@@ -249,13 +249,13 @@ impl Worker {
         };
     }
 
-    fn forward(&mut self, event: ThreadEvent) -> Outcome<()> {
+    fn forward(&mut self, event: DriverEvent) -> Outcome<()> {
         match event {
-            ThreadEvent::Window(line) => {
+            DriverEvent::Window(line) => {
                 self.faults += line.faults.iter().map(|f| f.1).sum::<u64>();
                 say(&FromDriver::Result(Box::new(Line::Window(line))))
             }
-            ThreadEvent::Progress { thread, tally, events, step } => {
+            DriverEvent::Progress { thread, tally, events, step } => {
                 self.tallies[thread] = (tally, events);
                 if let (Some(lags), Some((sum, heard))) = (step, &mut self.step) {
                     // All have the same bounds.
@@ -264,8 +264,8 @@ impl Worker {
                 }
                 Ok(())
             }
-            ThreadEvent::Failed(message) => Err(Failure::run(message)),
-            ThreadEvent::Started | ThreadEvent::Ended(_) => Ok(()),
+            DriverEvent::Failed(message) => Err(Failure::run(message)),
+            DriverEvent::Started | DriverEvent::Ended(_) => Ok(()),
         }
     }
 
@@ -310,12 +310,12 @@ impl Worker {
             self.read_cost(from);
         }
         let connected_peak = self.tally().connected_peak;
-        self.order(ThreadCommand::Stop);
+        self.order(DriverCommand::Stop);
         let mut ends: Vec<ThreadEnd> = Vec::new();
         while ends.len() < self.threads.len() {
             tokio::select! {
                 event = self.events.recv() => match event {
-                    Some(ThreadEvent::Ended(end)) => ends.push(*end),
+                    Some(DriverEvent::Ended(end)) => ends.push(*end),
                     Some(event) => self.forward(event)?,
                     None => break,
                 },
@@ -336,7 +336,7 @@ impl Worker {
         for thread in &ends {
             tcp += thread.tcp;
             audit += thread.audit;
-            end.turns_unreached += thread.tally.unreached;
+            end.turns_unreached += thread.tally.turns_unreached;
             end.trace.extend_from_slice(&thread.trace);
             end.heads.extend_from_slice(&thread.heads);
         }
