@@ -179,7 +179,8 @@ pub mod internals {
         /// Judgements in every format.
         pub mod judgement {
             pub use crate::report::judgement::{
-                Judged, annotations, bencher, github_action_benchmark, json, junit, markdown, text,
+                JudgementView, annotations, bencher, github_action_benchmark, json, junit,
+                markdown, text,
             };
         }
         /// Layers of bytes.
@@ -192,7 +193,7 @@ pub mod internals {
         }
         /// JSON Schema.
         pub mod schema {
-            pub use crate::report::schema::{Document, all, of};
+            pub use crate::report::schema::{DocumentKind, all, of};
         }
         /// Rows.
         pub mod table {

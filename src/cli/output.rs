@@ -1,7 +1,7 @@
 //! What every command that judges writes, and the commands that only write.
 
 use crate::cli::OUTPUT;
-use crate::report::schema::Document;
+use crate::report::schema::DocumentKind;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -74,7 +74,7 @@ pub(crate) struct SchemaArgs {
     /// The document to describe [default: all]
     #[arg(
         value_name = "DOCUMENT",
-        value_parser = PossibleValuesParser::new(Document::ALL.map(Document::name))
+        value_parser = PossibleValuesParser::new(DocumentKind::ALL.map(DocumentKind::name))
     )]
     pub document: Option<String>,
 }

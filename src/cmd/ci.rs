@@ -11,7 +11,8 @@ use crate::error::{Outcome, at};
 use crate::report::finding::Judgement;
 use crate::report::format::text::terminal;
 use crate::report::judgement::{
-    Judged, annotations, bencher, github_action_benchmark, json, junit, markdown, measures, text,
+    JudgementView, annotations, bencher, github_action_benchmark, json, junit, markdown, measures,
+    text,
 };
 use crate::report::{Conclusion, Table, find_format};
 use std::env;
@@ -38,7 +39,7 @@ pub(crate) fn print_judgement(
     table: Option<&Table>,
     args: &OutputArgs,
 ) -> Outcome<()> {
-    print_all(&[Judged::comparison(judgement, table)], args)
+    print_all(&[JudgementView::comparison(judgement, table)], args)
 }
 
 /// Like [`print_judgement`], with another text for the terminal.
@@ -50,7 +51,7 @@ pub(crate) fn print_judgement_as(
     judgement: &Judgement,
     args: &OutputArgs,
 ) -> Outcome<()> {
-    let judged = [Judged::comparison(judgement, None)];
+    let judged = [JudgementView::comparison(judgement, None)];
     let printed = match args.format {
         OutputFormat::Text => print(text.as_bytes()),
         format => print(&render(&judged, format)),
@@ -69,7 +70,7 @@ pub(crate) fn print_runs(
     verbose: bool,
     args: &OutputArgs,
 ) -> Outcome<()> {
-    let judged: Vec<Judged> = tables.iter().map(Judged::run).collect();
+    let judged: Vec<JudgementView> = tables.iter().map(JudgementView::run).collect();
     if args.format == OutputFormat::Text && !verbose {
         let screens: Vec<String> = tables
             .iter()
@@ -107,13 +108,13 @@ pub(crate) fn report_failure(
     }
 }
 
-fn print_all(judged: &[Judged], args: &OutputArgs) -> Outcome<()> {
+fn print_all(judged: &[JudgementView], args: &OutputArgs) -> Outcome<()> {
     let printed = print(&render(judged, args.format));
     write_for_ci(judged, args, printed)
 }
 
 /// Writes annotations, the job's summary and the JUnit file, even if printing failed.
-fn write_for_ci(judged: &[Judged], args: &OutputArgs, printed: Outcome<()>) -> Outcome<()> {
+fn write_for_ci(judged: &[JudgementView], args: &OutputArgs, printed: Outcome<()>) -> Outcome<()> {
     if in_actions() {
         judged.iter().for_each(|one| annotate(&annotations::render(one)));
     }
@@ -129,8 +130,9 @@ fn annotate(commands: &str) {
     }
 }
 
-fn render(judged: &[Judged], format: OutputFormat) -> Vec<u8> {
-    let each = |render: &dyn Fn(&Judged) -> Vec<u8>| judged.iter().flat_map(render).collect();
+fn render(judged: &[JudgementView], format: OutputFormat) -> Vec<u8> {
+    let each =
+        |render: &dyn Fn(&JudgementView) -> Vec<u8>| judged.iter().flat_map(render).collect();
     match format {
         OutputFormat::Text => each(&|one| match one.verdict.and(one.table) {
             // With its limits and its verdict.
@@ -138,7 +140,7 @@ fn render(judged: &[Judged], format: OutputFormat) -> Vec<u8> {
             None => text::render(one).into_bytes(),
         }),
         OutputFormat::Json => {
-            let document = |one: &Judged| match one.verdict.and(one.table) {
+            let document = |one: &JudgementView| match one.verdict.and(one.table) {
                 Some(table) => render_table("json", table),
                 None => json::render(one),
             };
@@ -173,7 +175,7 @@ fn render_table(name: &str, table: &Table) -> Vec<u8> {
 }
 
 /// A tracker's format has no place for the reason why a figure is missing.
-fn warn_of_gaps(judged: &[Judged]) {
+fn warn_of_gaps(judged: &[JudgementView]) {
     for row in judged.iter().filter_map(|one| one.table).flat_map(measures::left_out) {
         warn(format_args!("the figures of {row} are left out: the row is not valid"));
     }

@@ -4,7 +4,7 @@ use crate::cli::SchemaArgs;
 use crate::cmd::console::print;
 use crate::error::Outcome;
 use crate::report::schema;
-use crate::report::schema::Document;
+use crate::report::schema::DocumentKind;
 
 /// Prints the schema.
 ///
@@ -12,7 +12,7 @@ use crate::report::schema::Document;
 /// If standard output cannot be written.
 pub(crate) fn run(args: &SchemaArgs) -> Outcome<()> {
     let name = args.document.as_deref();
-    let document = Document::ALL.into_iter().find(|d| name == Some(d.name()));
+    let document = DocumentKind::ALL.into_iter().find(|d| name == Some(d.name()));
     let schema = document.map_or_else(schema::all, schema::of);
     print(format!("{schema:#}\n").as_bytes())
 }

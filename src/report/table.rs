@@ -192,7 +192,7 @@ pub struct Predicted {
     /// What the figures are, in words, or why there are none.
     pub basis: String,
     /// Each quantity, in the order of [`Quantity::ALL`].
-    pub quantities: Vec<Foretold>,
+    pub quantities: Vec<Prediction>,
     /// The Kolmogorov–Smirnov distance of the delivery latency from its law, the stated error of
     /// timers allowed; from 0 to 1.
     pub law_distance: Figure,
@@ -200,7 +200,7 @@ pub struct Predicted {
 
 /// One quantity by arithmetic and as measured.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Foretold {
+pub struct Prediction {
     /// By arithmetic.
     pub predicted: Figure,
     /// As measured.
@@ -508,7 +508,7 @@ impl Events {
 
 impl Predicted {
     /// A quantity.
-    pub fn of(&self, quantity: Quantity) -> &Foretold {
+    pub fn of(&self, quantity: Quantity) -> &Prediction {
         &self.quantities[quantity as usize]
     }
 }

@@ -12,10 +12,10 @@ use std::process::Command;
 use std::sync::LazyLock;
 use wsbench::internals::report::finding::Decision;
 use wsbench::internals::report::judgement::{
-    Judged, annotations, bencher, github_action_benchmark, json, junit, markdown, text,
+    JudgementView, annotations, bencher, github_action_benchmark, json, junit, markdown, text,
 };
 use wsbench::internals::report::schema;
-use wsbench::internals::report::schema::Document;
+use wsbench::internals::report::schema::DocumentKind;
 use wsbench::internals::report::table::Status;
 use wsbench::internals::report::{Conclusion, Table, find_format, summarise};
 
@@ -71,20 +71,20 @@ fn chapter_run() -> Table {
 #[test]
 fn formats_of_a_judgement_look_as_agreed() {
     let judgement = sample::judgement();
-    let judged = Judged::comparison(&judgement, None);
+    let view = JudgementView::comparison(&judgement, None);
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path("snapshots");
     settings.set_prepend_module_to_snapshot(false);
     settings.bind(|| {
-        insta::assert_snapshot!("text", text::render(&judged));
-        insta::assert_snapshot!("markdown", markdown::render(&judged, markdown::MOST_BYTES));
-        insta::assert_snapshot!("annotations", annotations::render(&judged));
-        insta::assert_snapshot!("junit", utf8(junit::render(&[judged])));
-        insta::assert_snapshot!("json", utf8(json::render(&judged)));
-        insta::assert_snapshot!("bencher", utf8(bencher::render(&[judged])));
+        insta::assert_snapshot!("text", text::render(&view));
+        insta::assert_snapshot!("markdown", markdown::render(&view, markdown::MOST_BYTES));
+        insta::assert_snapshot!("annotations", annotations::render(&view));
+        insta::assert_snapshot!("junit", utf8(junit::render(&[view])));
+        insta::assert_snapshot!("json", utf8(json::render(&view)));
+        insta::assert_snapshot!("bencher", utf8(bencher::render(&[view])));
         insta::assert_snapshot!(
             "github_action_benchmark",
-            utf8(github_action_benchmark::render(&[judged]))
+            utf8(github_action_benchmark::render(&[view]))
         );
     });
 }
@@ -93,17 +93,17 @@ fn formats_of_a_judgement_look_as_agreed() {
 fn formats_of_a_run_look_as_agreed() {
     let mut table = chapter_run();
     table.judgement.findings.extend(sample::limits());
-    let judged = Judged::run(&table);
+    let view = JudgementView::run(&table);
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path("snapshots");
     settings.set_prepend_module_to_snapshot(false);
     settings.bind(|| {
-        insta::assert_snapshot!("run_text", text::render(&judged));
-        insta::assert_snapshot!("run_markdown", markdown::render(&judged, markdown::MOST_BYTES));
-        insta::assert_snapshot!("run_bencher", utf8(bencher::render(&[judged])));
+        insta::assert_snapshot!("run_text", text::render(&view));
+        insta::assert_snapshot!("run_markdown", markdown::render(&view, markdown::MOST_BYTES));
+        insta::assert_snapshot!("run_bencher", utf8(bencher::render(&[view])));
         insta::assert_snapshot!(
             "run_github_action_benchmark",
-            utf8(github_action_benchmark::render(&[judged]))
+            utf8(github_action_benchmark::render(&[view]))
         );
     });
 }
@@ -112,9 +112,9 @@ fn formats_of_a_run_look_as_agreed() {
 fn a_run_that_passes_is_two_lines() {
     let table = chapter_run();
     assert_eq!(
-        text::render(&Judged::run(&table)),
+        text::render(&JudgementView::run(&table)),
         "limits of polling-vs-ws: 13 checks passed for each of 4 rows\n\n\
-         PASS: all 52 figures are as they should be. Exit code 0: passed.\n"
+         PASS: all 52 figures passed. Exit code 0: passed.\n"
     );
 }
 
@@ -124,24 +124,25 @@ fn a_run_that_was_cut_short_does_not_pass() {
     result.ends[0].reason = "SIGTERM".to_owned();
     let table = summarise(&result);
     assert_eq!(table.judgement.conclusion(), Conclusion::Passed);
-    let judged = Judged::run(&table);
-    assert_eq!((judged.conclusion(), judged.word()), (Conclusion::Terminated, "PARTIAL"));
-    let last = "PARTIAL: all 26 figures are as they should be. Exit code 143: stopped by SIGTERM; what was measured is reported.";
-    assert!(text::render(&judged).ends_with(&format!("{last}\n")));
+    let view = JudgementView::run(&table);
+    assert_eq!((view.conclusion(), view.word()), (Conclusion::Terminated, "PARTIAL"));
+    let last = "PARTIAL: all 26 figures passed. Exit code 143: stopped by SIGTERM; what was \
+                measured is reported.";
+    assert!(text::render(&view).ends_with(&format!("{last}\n")));
     let why = "partial: the run was stopped: SIGTERM";
     let error = format!("::error title=wsbench%3A the run::{why}\n");
-    assert!(annotations::render(&judged).starts_with(&error));
-    let summary = markdown::render(&judged, markdown::MOST_BYTES);
+    assert!(annotations::render(&view).starts_with(&error));
+    let summary = markdown::render(&view, markdown::MOST_BYTES);
     assert!(summary.starts_with("## PARTIAL: limits of polling-vs-ws\n"), "{summary}");
     assert!(summary.contains(&format!("\n- {why}\n")), "{summary}");
-    let report = Report::deserialize(junit::render(&[judged]).as_slice()).expect("it can be read");
+    let report = Report::deserialize(junit::render(&[view]).as_slice()).expect("it can be read");
     assert_eq!((report.tests, report.failures), (27, 1));
 }
 
 #[test]
 fn lines_fit_the_terminal_where_nothing_is_quoted() {
     let judgement = sample::judgement();
-    for line in text::render(&Judged::comparison(&judgement, None)).lines() {
+    for line in text::render(&JudgementView::comparison(&judgement, None)).lines() {
         assert!(line.chars().count() <= 120 || line.starts_with("        "), "{line}");
     }
 }
@@ -151,27 +152,27 @@ fn trackers_are_given_no_figure_in_doubt() {
     let mut table = chapter_run();
     table.rows[0].status = Status::Invalid;
     table.rows[1].cost.server_cpu_us = wsbench::internals::report::Figure::absent("not ours");
-    let judged = [Judged::run(&table)];
+    let view = [JudgementView::run(&table)];
     let labels: Vec<String> =
         table.rows.iter().map(|r| format!("{} at {} clients", r.series, r.clients)).collect();
-    let benchmarks = parsed(&bencher::render(&judged));
+    let benchmarks = parsed(&bencher::render(&view));
     let measures = |label: &str| benchmarks[label].as_object().map(serde_json::Map::len);
     let found: Vec<Option<usize>> = labels.iter().map(|l| measures(l)).collect();
     assert_eq!(found, [None, Some(9), Some(10), Some(10)]);
-    let entries = parsed(&github_action_benchmark::render(&judged));
+    let entries = parsed(&github_action_benchmark::render(&view));
     assert_eq!(entries.as_array().map(Vec::len), Some(29));
     assert_eq!(benchmarks[&labels[1]].get("server-cpu-us-per-message"), None);
     assert_eq!(benchmarks[&labels[1]]["lost"], json!({ "value": 0 }));
     // Two runs of one scenario keep their figures apart.
     let (one, two) = (chapter_run(), Table { plan_hash: "fedcba98".to_owned(), ..chapter_run() });
-    let both = parsed(&bencher::render(&[Judged::run(&one), Judged::run(&two)]));
+    let both = parsed(&bencher::render(&[JudgementView::run(&one), JudgementView::run(&two)]));
     assert_eq!(both.as_object().map(serde_json::Map::len), Some(8));
 }
 
 #[test]
 fn junit_is_read_back_with_what_was_found() {
     let judgement = sample::judgement();
-    let bytes = junit::render(&[Judged::comparison(&judgement, None)]);
+    let bytes = junit::render(&[JudgementView::comparison(&judgement, None)]);
     let report = Report::deserialize(bytes.as_slice()).expect("it can be read");
     let cases = || report.test_suites.iter().flat_map(|s| &s.test_cases);
     assert_eq!((report.tests, cases().count()), (judgement.findings.len() + 1, report.tests));
@@ -212,21 +213,21 @@ fn documents_keep_to_the_schema() {
     let summary = of_table(&table);
     let empty = of_table(&summarise(&crate::report::sample::planned(&[POLLING], &[1_000])));
     let judgement = sample::judgement();
-    let judgement = parsed(&json::render(&Judged::comparison(&judgement, None)));
+    let judgement = parsed(&json::render(&JudgementView::comparison(&judgement, None)));
     let baseline = json!({
         "schema": "wsbench.baseline/1", "name": "n", "started": "", "build": "", "plan_hash": "",
         "host": {}, "plan": {}, "rows": [],
     });
     for (document, name) in [
-        (&summary, Document::Summary),
-        (&empty, Document::Summary),
-        (&judgement, Document::Judgement),
-        (&baseline, Document::Baseline),
+        (&summary, DocumentKind::Summary),
+        (&empty, DocumentKind::Summary),
+        (&judgement, DocumentKind::Judgement),
+        (&baseline, DocumentKind::Baseline),
     ] {
         for schema in [schema::of(name), schema::all()] {
             assert_eq!(schema_error(&schema, document), None, "{name:?}");
         }
-        let other = Document::ALL.into_iter().find(|d| *d != name).expect("there are three");
+        let other = DocumentKind::ALL.into_iter().find(|d| *d != name).expect("there are three");
         assert!(schema_error(&schema::of(other), document).is_some(), "{name:?}");
     }
 }
@@ -234,18 +235,18 @@ fn documents_keep_to_the_schema() {
 #[test]
 fn a_wrong_field_breaks_the_schema() {
     let judgement = sample::judgement();
-    let judgement = parsed(&json::render(&Judged::comparison(&judgement, None)));
+    let judgement = parsed(&json::render(&JudgementView::comparison(&judgement, None)));
     let summary =
         parsed(&find_format("json").expect("a known format").render(&chapter_run())[0].bytes);
-    let cases: [(&Value, Document, &str, Value); 8] = [
-        (&judgement, Document::Judgement, "/decision", json!("passed")),
-        (&judgement, Document::Judgement, "/exit_code", json!(3)),
-        (&judgement, Document::Judgement, "/findings/0/value", json!("2")),
-        (&judgement, Document::Judgement, "/findings/0/subject/clients", json!(1.5)),
-        (&summary, Document::Summary, "/rows/0/turns", json!(null)),
-        (&summary, Document::Summary, "/rows/0/stretched", json!("no")),
-        (&summary, Document::Summary, "/rows/0/status", json!("fine")),
-        (&summary, Document::Summary, "/schema_version", json!("wsbench.summary/2")),
+    let cases: [(&Value, DocumentKind, &str, Value); 8] = [
+        (&judgement, DocumentKind::Judgement, "/decision", json!("passed")),
+        (&judgement, DocumentKind::Judgement, "/exit_code", json!(3)),
+        (&judgement, DocumentKind::Judgement, "/findings/0/value", json!("2")),
+        (&judgement, DocumentKind::Judgement, "/findings/0/subject/clients", json!(1.5)),
+        (&summary, DocumentKind::Summary, "/rows/0/turns", json!(null)),
+        (&summary, DocumentKind::Summary, "/rows/0/stretched", json!("no")),
+        (&summary, DocumentKind::Summary, "/rows/0/status", json!("fine")),
+        (&summary, DocumentKind::Summary, "/schema_version", json!("wsbench.summary/2")),
     ];
     for (document, name, pointer, wrong) in cases {
         let mut document = document.clone();
@@ -255,8 +256,8 @@ fn a_wrong_field_breaks_the_schema() {
         assert!(schema_error(&schema::all(), &document).is_some(), "{pointer}");
     }
     for (document, name, pointer, field) in [
-        (&judgement, Document::Judgement, "/findings/0", "bound"),
-        (&summary, Document::Summary, "/rows/0", "overhead_bytes_per_message"),
+        (&judgement, DocumentKind::Judgement, "/findings/0", "bound"),
+        (&summary, DocumentKind::Summary, "/rows/0", "overhead_bytes_per_message"),
     ] {
         for add in [true, false] {
             let mut document = document.clone();
@@ -286,7 +287,7 @@ fn the_committed_schema_is_the_printed_one() {
     let committed = std::fs::read(&path).expect("there is a schema");
     assert!(committed == output.stdout, "run WSBENCH_SCHEMA=write cargo test schema");
     assert_eq!(parsed(&output.stdout), schema::all());
-    for document in Document::ALL {
+    for document in DocumentKind::ALL {
         let output = finish(&mut wsbench(&["schema", document.name()]));
         assert_eq!(parsed(&output.stdout), schema::of(document));
     }
@@ -322,7 +323,7 @@ fn only_github_actions_gets_annotations_and_a_summary() {
     assert!(code == Some(0) || code == Some(96), "{}", said(&output));
     // Standard output is the document and nothing else.
     let document = parsed(&output.stdout);
-    assert_eq!(schema_error(&schema::of(Document::Summary), &document), None);
+    assert_eq!(schema_error(&schema::of(DocumentKind::Summary), &document), None);
     let notice = "::notice title=wsbench%3A limits of small::";
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(stderr.lines().any(|l| l.starts_with(notice)), "{}", said(&output));

@@ -1,7 +1,6 @@
-//! Comma-separated values: a summary, and tidy files of bytes, latencies and seconds, and of what
-//! the pictures show.
+//! Comma-separated values: a summary, and tidy files of bytes, latencies, seconds and pictures.
 //!
-//! An absent figure is an empty field; `summary.csv` says why in its last column.
+//! An absent figure is an empty field; the last column of `summary.csv` says why.
 
 mod pictures;
 
@@ -13,7 +12,6 @@ use crate::report::table::{Row, Table};
 use crate::report::{Format, Rendered};
 use std::collections::BTreeMap;
 
-/// Seven CSV files.
 pub(crate) struct Csv;
 
 impl Format for Csv {
@@ -21,7 +19,8 @@ impl Format for Csv {
         "csv"
     }
     fn about(&self) -> &'static str {
-        "a row a series and client count, and tidy files of bytes, latencies, seconds and pictures"
+        "a row for each series and client count, and tidy files of bytes, latencies, seconds and \
+         pictures"
     }
     fn files(&self) -> &'static [&'static str] {
         &[
@@ -49,7 +48,6 @@ impl Format for Csv {
     }
 }
 
-/// Lines of fields as CSV.
 fn lines(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Vec<u8> {
     let mut writer = ::csv::Writer::from_writer(Vec::new());
     // Writing to memory does not fail, and every row has the head's number of fields.
@@ -60,12 +58,11 @@ fn lines(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Vec<u8> 
     writer.into_inner().expect("memory takes every line")
 }
 
-/// A number with at most six decimals, plain.
+/// Returns a number with at most six decimals, or nothing if it is absent.
 fn plain(figure: &Figure) -> String {
     figure.value().map_or_else(String::new, decimals)
 }
 
-/// The same of a number that there is.
 fn decimals(value: f64) -> String {
     let text = format!("{value:.6}");
     let text = text.trim_end_matches('0').trim_end_matches('.');

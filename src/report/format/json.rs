@@ -16,7 +16,6 @@ use std::collections::BTreeMap;
 /// The schema of the document.
 pub(crate) const JSON_SCHEMA: &str = "wsbench.summary/1";
 
-/// One JSON file.
 pub(crate) struct Json;
 
 impl Format for Json {
@@ -32,7 +31,7 @@ impl Format for Json {
     fn render(&self, table: &Table) -> Vec<Rendered> {
         let columns = columns();
         let rows = |rows: &[Row]| rows.iter().map(|r| fields(r, &columns)).collect::<Vec<_>>();
-        let document = Document {
+        let document = SummaryDocument {
             schema_version: JSON_SCHEMA,
             name: &table.name,
             started: &table.started,
@@ -40,7 +39,7 @@ impl Format for Json {
             build: &table.build,
             parts: table.parts,
             host: table.host.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect(),
-            verdict: Verdict {
+            verdict: VerdictDocument {
                 status: table.verdict.status.name(),
                 exit_code: table.verdict.conclusion.exit_code(),
                 reasons: &table.verdict.reasons,
@@ -51,7 +50,7 @@ impl Format for Json {
             words: &table.words,
             polling_over_websocket: table.comparisons.iter().map(comparison).collect(),
         };
-        // Text, numbers and string keys: nothing that JSON cannot hold.
+        // Text, numbers and string keys serialize.
         let mut bytes = serde_json::to_vec_pretty(&document).expect("a summary is JSON");
         bytes.push(b'\n');
         vec![Rendered { name: self.files()[0], bytes }]
@@ -59,7 +58,7 @@ impl Format for Json {
 }
 
 #[derive(Serialize)]
-struct Document<'a> {
+struct SummaryDocument<'a> {
     schema_version: &'static str,
     name: &'a str,
     started: &'a str,
@@ -67,7 +66,7 @@ struct Document<'a> {
     build: &'a str,
     parts: usize,
     host: BTreeMap<&'a str, &'a str>,
-    verdict: Verdict<'a>,
+    verdict: VerdictDocument<'a>,
     limits: Vec<serde_json::Value>,
     rows: Vec<Ordered>,
     floors: Vec<Ordered>,
@@ -76,13 +75,13 @@ struct Document<'a> {
 }
 
 #[derive(Serialize)]
-struct Verdict<'a> {
+struct VerdictDocument<'a> {
     status: &'static str,
     exit_code: u8,
     reasons: &'a [String],
 }
 
-/// An object that keeps the order of its fields.
+/// An object whose fields keep their order.
 struct Ordered(Vec<(String, serde_json::Value)>);
 
 impl Serialize for Ordered {
@@ -93,7 +92,7 @@ impl Serialize for Ordered {
     }
 }
 
-/// A whole number without a fraction, so that `909.0` reads `909`.
+/// Writes a whole number without a fraction: `909`, not `909.0`.
 fn number(figure: &Figure) -> serde_json::Value {
     match figure.value() {
         Some(v) if v.fract() == 0.0 && v.abs() < 9e15 => json!(v as i64),

@@ -1,14 +1,13 @@
-//! A judgement as workflow commands of GitHub Actions, which show as annotations of the run.
+//! A judgement as workflow commands of GitHub Actions, which shows them as annotations.
 
 use crate::report::finding::{Decision, Finding};
-use crate::report::judgement::{Judged, describe};
+use crate::report::judgement::{JudgementView, describe};
 
-/// What GitHub shows of each level and step; of more it says nothing.
+/// GitHub shows so many of each level and step, and drops the rest.
 const MOST: usize = 10;
-/// Characters of a message: more than that is read in the summary.
+/// Characters of a message; the summary has the rest.
 const MOST_CHARS: usize = 2_000;
 
-/// How loud an annotation is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Level {
     Error,
@@ -26,47 +25,44 @@ impl Level {
     }
 }
 
-/// An annotation for each finding that did not pass, at the most ten of a level, of which the
-/// last says how many more there are, and a notice of the decision: a command a line.
-pub fn render(judged: &Judged) -> String {
+/// Renders an annotation for each finding that did not pass, and a notice of the decision, a command
+/// per line. Each level has at most ten; the last says how many were left out.
+pub fn render(view: &JudgementView) -> String {
     let mut out = String::new();
-    let loud = |level| if judged.judgement.strict { Level::Error } else { level };
+    let raised = |level| if view.judgement.strict { Level::Error } else { level };
     let run: Vec<(String, String)> =
-        judged.reasons().map(|r| ("wsbench: the run".to_owned(), r.to_owned())).collect();
-    let of = |decision| judged.shown(decision).into_iter().map(annotation);
+        view.reasons().map(|r| ("wsbench: the run".to_owned(), r.to_owned())).collect();
+    let of = |decision| view.shown(decision).into_iter().map(annotation);
     let levels = [
         (Level::Error, run.into_iter().chain(of(Decision::Fail)).collect::<Vec<_>>()),
-        (loud(Level::Warning), of(Decision::Inconclusive).collect()),
-        (loud(Level::Notice), not_comparable(judged)),
+        (raised(Level::Warning), of(Decision::Inconclusive).collect()),
+        (raised(Level::Notice), not_comparable(view)),
     ];
     for level in [Level::Error, Level::Warning, Level::Notice] {
         let mine = levels.iter().filter(|(l, _)| *l == level);
         let mut all: Vec<&(String, String)> = mine.flat_map(|(_, found)| found).collect();
         // The decision is a notice too.
         let most = if level == Level::Notice { MOST - 1 } else { MOST };
-        let more = match all.len() > most {
-            true => all.split_off(most - 1).len(),
-            false => 0,
-        };
+        let more = if all.len() > most { all.split_off(most - 1).len() } else { 0 };
         all.iter().for_each(|(title, message)| out.push_str(&command(level, title, message)));
         if more > 0 {
             let message = format!("{more} more like these are in the summary of the job");
             out.push_str(&command(level, "wsbench: and more", &message));
         }
     }
-    let title = format!("wsbench: {}", judged.judgement.title);
-    out.push_str(&command(Level::Notice, &title, &judged.conclusion_line()));
+    let title = format!("wsbench: {}", view.judgement.title);
+    out.push_str(&command(Level::Notice, &title, &view.conclusion_line()));
     out
 }
 
-/// The annotation of a command that ended early.
+/// Renders the annotation of a command that ended early.
 pub fn failed(message: &str) -> String {
     command(Level::Error, "wsbench: failed", message)
 }
 
-/// One for each reason: a gate has dozens of figures that one run a side does not tell.
-fn not_comparable(judged: &Judged) -> Vec<(String, String)> {
-    let groups = describe::by_reason(&judged.shown(Decision::NotComparable));
+/// Returns title and message for each text: a gate with one run per side has dozens of such figures.
+fn not_comparable(view: &JudgementView) -> Vec<(String, String)> {
+    let groups = describe::by_reason(&view.shown(Decision::NotComparable));
     let of = |group: &Vec<&Finding>| match group.as_slice() {
         [one] => annotation(one),
         several => {
@@ -85,7 +81,7 @@ fn not_comparable(judged: &Judged) -> Vec<(String, String)> {
     groups.iter().map(of).collect()
 }
 
-/// Title and message.
+/// Returns title and message.
 fn annotation(finding: &Finding) -> (String, String) {
     let title = format!(
         "{}: {}",
@@ -104,12 +100,12 @@ fn command(level: Level, title: &str, message: &str) -> String {
     format!("::{} title={}::{}\n", level.name(), property(title), data(&message))
 }
 
-/// A message as the runner takes it; the per cent sign is the first, as it begins the others.
+/// Escapes a message. The per cent sign comes first, as the other escapes begin with it.
 fn data(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-/// The value of a property, which ends at a comma or a colon.
+/// Escapes the value of a property, which ends at a comma or colon.
 fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }
@@ -140,7 +136,7 @@ mod tests {
         for (decision, count) in of {
             judgement.findings.extend((0..count).map(|n| finding(decision, &format!("m{n}"))));
         }
-        let text = render(&Judged::comparison(&judgement, None));
+        let text = render(&JudgementView::comparison(&judgement, None));
         text.lines().map(str::to_owned).collect()
     }
 

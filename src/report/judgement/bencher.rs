@@ -1,9 +1,9 @@
 //! Bencher Metric Format: values by benchmark and measure, for `bencher run --adapter json`.
 //!
-//! A measure's name is a slug of at most 64 characters. A change by pairs of runs is a measure of
-//! its own with its interval, as it is a share and no value.
+//! A measure's name is a slug of at most 64 characters. The change of a paired comparison is a
+//! separate measure with an interval, because it is a share.
 
-use crate::report::judgement::Judged;
+use crate::report::judgement::JudgementView;
 use crate::report::judgement::measures::{Reading, readings};
 use serde_json::{Map, Value, json};
 
@@ -11,14 +11,14 @@ use serde_json::{Map, Value, json};
 const MOST_SLUG: usize = 64;
 /// Characters of a benchmark's name.
 const MOST_NAME: usize = 1024;
-/// What a change's measure ends in.
+/// Suffix of a change's measure.
 const CHANGE: &str = "-change";
 
-/// One object: benchmark, measure, value.
-pub fn render(judged: &[Judged]) -> Vec<u8> {
+/// Renders one object: benchmark, measure, value.
+pub fn render(view: &[JudgementView]) -> Vec<u8> {
     let mut benchmarks = Map::new();
-    for (prefix, judged) in crate::report::judgement::told_apart(judged) {
-        for reading in readings(&judged) {
+    for (prefix, view) in crate::report::judgement::with_prefixes(view) {
+        for reading in readings(&view) {
             let name: String =
                 format!("{prefix}{}", reading.benchmark).chars().take(MOST_NAME).collect();
             let measures = benchmarks.entry(name).or_insert_with(|| json!({}));
@@ -47,16 +47,14 @@ fn add(measures: &mut Map<String, Value>, reading: &Reading) {
     }
 }
 
-/// Lower-case letters and digits, everything else a hyphen.
+/// Returns lower-case letters and digits, with hyphens for everything else.
 fn slug(text: &str) -> String {
     let parts = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|p| !p.is_empty());
-    match parts.collect::<Vec<_>>().join("-").to_ascii_lowercase() {
-        empty if empty.is_empty() => "value".to_owned(),
-        slug => slug,
-    }
+    let slug = parts.collect::<Vec<_>>().join("-").to_ascii_lowercase();
+    if slug.is_empty() { "value".to_owned() } else { slug }
 }
 
-/// The slug with its end, cut to its length and numbered where there is one of that name.
+/// Returns an unused slug with this suffix, cut and numbered as needed.
 fn free(measures: &Map<String, Value>, slug: &str, end: &str) -> String {
     let mut tried = 1;
     loop {

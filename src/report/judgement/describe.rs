@@ -1,14 +1,13 @@
-//! The phrases that the formats for people share: figures with units, changes, who is meant.
+//! Phrases that the formats for people share: figures with units, changes, subjects.
 
 use crate::report::figure::Figure;
 use crate::report::finding::{Decision, Effect, Finding, Judgement, Kind, Subject};
 use crate::units::{thousands, three};
 use std::collections::BTreeMap;
 
-/// Significant digits of a figure that is no whole number.
+/// Significant digits of a number with a fraction.
 const DIGITS: i32 = 6;
 
-/// The decision as it is shouted.
 pub(crate) fn decision(decision: Decision) -> &'static str {
     match decision {
         Decision::Pass => "PASS",
@@ -18,7 +17,7 @@ pub(crate) fn decision(decision: Decision) -> &'static str {
     }
 }
 
-/// A whole number with thousands apart, any other with six significant digits.
+/// Returns a whole number with separated thousands, any other with six significant digits.
 pub(crate) fn amount(value: f64) -> String {
     let sign = if value < 0.0 { "-" } else { "" };
     let size = value.abs();
@@ -31,7 +30,7 @@ pub(crate) fn amount(value: f64) -> String {
     let decimals = (DIGITS - 1 - size.log10().floor() as i32).clamp(0, 9) as usize;
     let text = format!("{size:.decimals$}");
     let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
-    // Below 10^15 the whole part is a number of 64 bits.
+    // Below 10^15 the whole part fits 64 bits.
     let whole = whole.parse().map_or_else(|_| whole.to_owned(), thousands);
     match fraction.trim_end_matches('0') {
         "" => format!("{sign}{whole}"),
@@ -39,7 +38,6 @@ pub(crate) fn amount(value: f64) -> String {
     }
 }
 
-/// A number with its unit.
 pub(crate) fn with_unit(value: f64, unit: &str) -> String {
     match unit {
         "-" | "" => amount(value),
@@ -47,12 +45,12 @@ pub(crate) fn with_unit(value: f64, unit: &str) -> String {
     }
 }
 
-/// A figure with its unit, `none` where there is no number.
+/// Returns a figure with its unit, `none` if it is absent.
 pub(crate) fn figure(figure: &Figure, unit: &str) -> String {
     figure.value().map_or_else(|| "none".to_owned(), |v| with_unit(v, unit))
 }
 
-/// The value and the baseline of a finding; where both look the same and are not, with every digit.
+/// Returns value and baseline of a finding, with every digit if they would look alike but differ.
 pub(crate) fn pair(finding: &Finding) -> (String, Option<String>) {
     let value = figure(&finding.value, &finding.unit);
     let Some(baseline) = &finding.baseline else { return (value, None) };
@@ -65,7 +63,7 @@ pub(crate) fn pair(finding: &Finding) -> (String, Option<String>) {
     }
 }
 
-/// A relative change: `+7 %`.
+/// Returns a relative change: `+7 %`.
 pub(crate) fn change(relative: f64) -> String {
     let text = three(relative.abs() * 100.0);
     match (text.as_str(), relative < 0.0) {
@@ -75,7 +73,7 @@ pub(crate) fn change(relative: f64) -> String {
     }
 }
 
-/// The change with its interval: `+7 % (+5.5 % to +8.2 %)`.
+/// Returns a change with its interval: `+7 % (+5.5 % to +8.2 %)`.
 pub(crate) fn interval(effect: &Effect) -> String {
     let estimate = change(effect.estimate);
     match (effect.lower, effect.upper) {
@@ -88,11 +86,11 @@ pub(crate) fn interval(effect: &Effect) -> String {
     }
 }
 
-/// Everything that the paired test says.
+/// Returns the whole result of the paired test.
 pub(crate) fn effect(effect: &Effect) -> String {
     let seen = match effect.detectable {
-        Some(least) => format!("a change of {} would have been seen", three(least * 100.0) + " %"),
-        None => "the smallest change that would have been seen is unknown".to_owned(),
+        Some(least) => format!("smallest detectable change {}", three(least * 100.0) + " %"),
+        None => "smallest detectable change unknown".to_owned(),
     };
     format!(
         "change {}, {} % tolerated, {} pairs, p = {}, noise {} %; {seen}",
@@ -112,7 +110,7 @@ fn probability(p: f64) -> String {
     }
 }
 
-/// Value, what it was held against, and how much is behind it.
+/// Returns value, baseline, bound and number of samples.
 pub(crate) fn values(finding: &Finding) -> String {
     let (value, baseline) = pair(finding);
     let mut parts = vec![match finding.value.reason() {
@@ -135,7 +133,7 @@ pub(crate) fn values(finding: &Finding) -> String {
     parts.join("; ")
 }
 
-/// Series and client count, `the run` where it is the run as a whole.
+/// Returns series and client count, or `the run`.
 pub(crate) fn of_whom(subject: &Subject) -> String {
     match (subject.series.as_str(), subject.clients) {
         ("", None) => "the run".to_owned(),
@@ -145,17 +143,17 @@ pub(crate) fn of_whom(subject: &Subject) -> String {
     }
 }
 
-/// Who and what is meant: `polling at 1,000 clients: overhead_bytes_per_message`.
+/// Returns for example `polling at 1,000 clients: overhead_bytes_per_message`.
 pub(crate) fn subject(subject: &Subject) -> String {
     format!("{}: {}", of_whom(subject), subject.metric)
 }
 
-/// True for a check of validity that holds: a run has a dozen a row.
+/// True for a passed check of validity: each row has a dozen.
 pub(crate) fn is_passed_check(finding: &Finding) -> bool {
     finding.kind == Kind::Check && finding.decision == Decision::Pass
 }
 
-/// `12 checks passed for each of 6 rows`; nothing where no check passed.
+/// Returns for example `12 checks passed for each of 6 rows`, or `None` if no check passed.
 pub(crate) fn passed_checks(judgement: &Judgement) -> Option<String> {
     let mut rows: BTreeMap<(&str, Option<u32>), usize> = BTreeMap::new();
     for finding in judgement.findings.iter().filter(|f| is_passed_check(f)) {
@@ -173,8 +171,7 @@ pub(crate) fn passed_checks(judgement: &Judgement) -> Option<String> {
     })
 }
 
-/// Findings by what is said of them, in the order of the first of each: where the reason is the
-/// same, it is given once.
+/// Groups findings that have the same text, so that it is shown once.
 pub(crate) fn by_reason<'a>(findings: &[&'a Finding]) -> Vec<Vec<&'a Finding>> {
     let mut groups: Vec<Vec<&Finding>> = Vec::new();
     let alike = |a: &Finding, b: &Finding| {
@@ -189,11 +186,11 @@ pub(crate) fn by_reason<'a>(findings: &[&'a Finding]) -> Vec<Vec<&'a Finding>> {
     groups
 }
 
-/// Text of any origin on one line: line ends are spaces, other control characters are shown by
-/// their code. What a runner of GitHub Actions would read as a command is broken up.
+/// Returns text of any origin on one line. Line ends become spaces, other control characters escapes.
+/// Workflow commands of GitHub Actions are broken up.
 pub(crate) fn line(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    // The two characters before: a command is `::` after white space alone.
+    // A command is `::` after white space.
     let (mut last, mut before) = (' ', ' ');
     for c in text.chars() {
         if c == ':' && last == ':' && before.is_whitespace() {
@@ -208,7 +205,7 @@ pub(crate) fn line(text: &str) -> String {
         }
         (before, last) = (last, c);
     }
-    // The older form is one anywhere in a line.
+    // The older form of a command works anywhere in a line.
     out.replace("##[", "## [")
 }
 

@@ -1,16 +1,16 @@
 //! The custom format of github-action-benchmark, `tool: customSmallerIsBetter`: an array of
-//! objects with name, unit and value, and with range and extra where there is something to say.
+//! objects with name, unit and value, and with range and extra if there are any.
 
 use crate::report::judgement::measures::{Reading, readings};
-use crate::report::judgement::{Judged, describe};
+use crate::report::judgement::{JudgementView, describe};
 use serde_json::{Value, json};
 
-/// One array. Figures of which more is better are left out: the tool takes one sort at a time.
-/// The action calls an empty array an error.
-pub fn render(judged: &[Judged]) -> Vec<u8> {
+/// Renders one array. Figures of which more is better are left out: the tool supports one direction
+/// at a time. It rejects an empty array.
+pub fn render(view: &[JudgementView]) -> Vec<u8> {
     let entries =
-        crate::report::judgement::told_apart(judged).into_iter().flat_map(|(prefix, judged)| {
-            let readings = readings(&judged).into_iter().filter(|r| r.smaller_is_better);
+        crate::report::judgement::with_prefixes(view).into_iter().flat_map(|(prefix, view)| {
+            let readings = readings(&view).into_iter().filter(|r| r.smaller_is_better);
             readings.map(move |r| entry(&prefix, &r)).collect::<Vec<_>>()
         });
     crate::report::judgement::json::pretty(&Value::Array(entries.collect()))

@@ -2,21 +2,21 @@
 
 use crate::report::figure::Figure;
 use crate::report::finding::{Effect, Finding};
-use crate::report::judgement::Judged;
+use crate::report::judgement::JudgementView;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// The schema of the document.
+/// Name and version of the document.
 pub const JUDGEMENT_SCHEMA: &str = "wsbench.judgement/1";
 
-/// The document, with a line end.
-pub fn render(judged: &Judged) -> Vec<u8> {
-    pretty(&document(judged))
+/// Renders the document, with a line end.
+pub fn render(view: &JudgementView) -> Vec<u8> {
+    pretty(&document(view))
 }
 
-/// The judgement as a value, to be put into another document too.
-pub fn document(judged: &Judged) -> Value {
-    let judgement = judged.judgement;
+/// Returns the judgement as a value, also for other documents.
+pub fn document(view: &JudgementView) -> Value {
+    let judgement = view.judgement;
     let sides: Vec<Value> =
         judgement.sides.iter().map(|s| json!({ "name": s.name, "about": s.about })).collect();
     json!({
@@ -24,7 +24,7 @@ pub fn document(judged: &Judged) -> Value {
         "title": judgement.title,
         "sides": sides,
         "decision": judgement.decision().name(),
-        "exit_code": judged.conclusion().exit_code(),
+        "exit_code": view.conclusion().exit_code(),
         "strict": judgement.strict,
         "findings": judgement.findings.iter().map(finding).collect::<Vec<_>>(),
         "notes": judgement.notes,
@@ -76,17 +76,14 @@ fn effect(effect: &Effect) -> Value {
     })
 }
 
-/// Every digit, and a whole number without a fraction.
+/// Returns every digit, and a whole number without a fraction.
 pub fn number(value: f64) -> Value {
-    match value.fract() == 0.0 && value.abs() < 9e15 {
-        true => json!(value as i64),
-        false => json!(value),
-    }
+    if value.fract() == 0.0 && value.abs() < 9e15 { json!(value as i64) } else { json!(value) }
 }
 
-/// A document for people too, with a line end.
+/// Renders with indentation and a line end.
 pub fn pretty(value: &impl Serialize) -> Vec<u8> {
-    // Text, numbers and string keys: nothing that JSON cannot hold.
+    // Text, numbers and string keys serialize.
     let mut bytes = serde_json::to_vec_pretty(value).expect("text and numbers are JSON");
     bytes.push(b'\n');
     bytes

@@ -1,29 +1,28 @@
-//! A judgement as JUnit XML: a suite a series, a case a finding.
+//! A judgement as JUnit XML: a suite for each series, a case for each finding.
 //!
-//! What is undecided or not comparable is skipped with its reason, and a failure where the
-//! judgement is strict, so that the file says what the exit code says.
+//! Undecided and not comparable figures are skipped with their reason; they fail if the judgement is
+//! strict, as the exit code does.
 
 use crate::report::conclusion::Conclusion;
 use crate::report::finding::{Decision, Finding, Kind};
-use crate::report::judgement::{Judged, describe};
+use crate::report::judgement::{JudgementView, describe};
 use crate::report::table::Status;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use std::collections::HashSet;
 use std::time::Duration;
 
-/// The name of the whole report.
 const NAME: &str = "wsbench";
 
-/// One document of all judgements.
-pub fn render(judged: &[Judged]) -> Vec<u8> {
+/// Renders all judgements as one document.
+pub fn render(view: &[JudgementView]) -> Vec<u8> {
     let mut report = Report::new(NAME);
-    for (prefix, judged) in crate::report::judgement::told_apart(judged) {
-        report.add_test_suites(suites(&prefix, &judged));
+    for (prefix, view) in crate::report::judgement::with_prefixes(view) {
+        report.add_test_suites(suites(&prefix, &view));
     }
     bytes(&report)
 }
 
-/// The document of a command that ended early: one case, in error.
+/// Renders a command that ended early: one case with an error.
 pub fn failed(title: &str, message: &str) -> Vec<u8> {
     let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
     let first = message.lines().next().unwrap_or_default();
@@ -37,16 +36,16 @@ pub fn failed(title: &str, message: &str) -> Vec<u8> {
 
 fn bytes(report: &Report) -> Vec<u8> {
     let mut bytes = Vec::new();
-    // Writing to memory does not fail, and every text is free of what XML cannot hold.
+    // Writing to memory does not fail, and all text is valid in XML.
     report.serialize(&mut bytes).expect("memory takes every document");
     bytes
 }
 
-fn suites(prefix: &str, judged: &Judged) -> Vec<TestSuite> {
-    let title = describe::line(&format!("{prefix}{}", judged.judgement.title));
-    let mut suites = vec![whole(&title, judged)];
+fn suites(prefix: &str, view: &JudgementView) -> Vec<TestSuite> {
+    let title = describe::line(&format!("{prefix}{}", view.judgement.title));
+    let mut suites = vec![whole(&title, view)];
     let mut series: Vec<&str> = Vec::new();
-    for finding in &judged.judgement.findings {
+    for finding in &view.judgement.findings {
         let name = finding.subject.series.as_str();
         if !series.contains(&name) {
             series.push(name);
@@ -56,24 +55,24 @@ fn suites(prefix: &str, judged: &Judged) -> Vec<TestSuite> {
         let mut names = HashSet::new();
         let shown = if name.is_empty() { "run".to_owned() } else { describe::line(name) };
         let mut suite = suite(&format!("{title}: {shown}"));
-        for f in judged.judgement.findings.iter().filter(|f| f.subject.series == name) {
+        for f in view.judgement.findings.iter().filter(|f| f.subject.series == name) {
             let class = format!("{}.{shown}", f.kind.name());
             let clients = f.subject.clients.map(|n| format!(" at {n} clients"));
             let metric = match f.kind {
-                // The bound of a limit is what tells it from the next one of the metric.
+                // A metric may have several limits.
                 Kind::Limit => format!("{} {}", f.subject.metric, f.bound),
                 _ => f.subject.metric.clone(),
             };
             let plain = describe::line(&metric) + &clients.unwrap_or_default();
-            // Readers take two cases of one name for one.
+            // Readers merge cases of the same name.
             let mut name = plain.clone();
             let mut tried = 1;
             while !names.insert((class.clone(), name.clone())) {
                 tried += 1;
                 name = format!("{plain} ({tried})");
             }
-            let mut case = case(&class, &name, status(f, judged.judgement.strict));
-            case.set_system_out(block(&told(f)));
+            let mut case = case(&class, &name, status(f, view.judgement.strict));
+            case.set_system_out(block(&all_lines(f)));
             suite.add_test_case(case);
         }
         suites.push(suite);
@@ -81,11 +80,11 @@ fn suites(prefix: &str, judged: &Judged) -> Vec<TestSuite> {
     suites
 }
 
-/// The judgement as a whole, which also a run that was cut short or has no finding fails.
-fn whole(title: &str, judged: &Judged) -> TestSuite {
-    let valid = judged.verdict.is_none_or(|v| v.status == Status::Valid);
-    let conclusion = describe::line(&judged.conclusion_line());
-    let mut status = match (judged.conclusion(), judged.judgement.decision()) {
+/// The suite of the judgement as a whole. A run that ended early or has no finding fails it.
+fn whole(title: &str, view: &JudgementView) -> TestSuite {
+    let valid = view.verdict.is_none_or(|v| v.status == Status::Valid);
+    let conclusion = describe::line(&view.conclusion_line());
+    let mut status = match (view.conclusion(), view.judgement.decision()) {
         (Conclusion::Passed, Decision::Inconclusive | Decision::NotComparable) => {
             TestCaseStatus::skipped()
         }
@@ -93,12 +92,12 @@ fn whole(title: &str, judged: &Judged) -> TestSuite {
         _ => TestCaseStatus::non_success(NonSuccessKind::Failure),
     };
     if !matches!(status, TestCaseStatus::Success { .. }) {
-        let reasons = judged.verdict.map(|v| v.reasons.join("\n")).unwrap_or_default();
-        let word = if valid { judged.judgement.decision().name() } else { "invalid" };
+        let reasons = view.verdict.map(|v| v.reasons.join("\n")).unwrap_or_default();
+        let word = if valid { view.judgement.decision().name() } else { "invalid" };
         status.set_message(&conclusion).set_type(word).set_description(block(&reasons));
     }
     let mut case = case("decision", "exit code is 0", status);
-    let judgement = judged.judgement;
+    let judgement = view.judgement;
     let sides = judgement.sides.iter().map(|s| format!("{}: {}", s.name, s.about));
     let lines: Vec<String> =
         std::iter::once(conclusion).chain(sides).chain(judgement.notes.iter().cloned()).collect();
@@ -119,12 +118,12 @@ fn status(finding: &Finding, strict: bool) -> TestCaseStatus {
         message = format!("{message}: {}", finding.text);
     }
     status.set_message(describe::line(&message)).set_type(finding.decision.name());
-    status.set_description(block(&told(finding)));
+    status.set_description(block(&all_lines(finding)));
     status
 }
 
-/// Everything that is known of a finding, in lines.
-fn told(finding: &Finding) -> String {
+/// Returns everything about a finding, in lines.
+fn all_lines(finding: &Finding) -> String {
     let mut lines = vec![describe::values(finding)];
     lines.extend(finding.effect.as_ref().map(describe::effect));
     lines.extend((!finding.text.is_empty()).then(|| finding.text.clone()));
@@ -132,12 +131,12 @@ fn told(finding: &Finding) -> String {
     lines.join("\n")
 }
 
-/// Text with its line ends, without what XML cannot hold.
+/// Returns text with its line ends, but without characters that XML does not allow.
 fn block(text: &str) -> String {
     text.lines().map(describe::line).collect::<Vec<_>>().join("\n")
 }
 
-/// A suite; it took no time, which many readers ask for.
+/// Returns an empty suite. Many readers require a time.
 fn suite(name: &str) -> TestSuite {
     let mut suite = TestSuite::new(name);
     suite.set_time(Duration::ZERO);
@@ -163,11 +162,11 @@ mod tests {
     #[test]
     fn a_case_a_finding_and_one_for_the_whole() {
         let mut judgement = sample();
-        let report = read(&render(&[Judged::comparison(&judgement, None)]));
+        let report = read(&render(&[JudgementView::comparison(&judgement, None)]));
         // A finding of each decision, two of them open.
         assert_eq!((report.tests, report.failures, report.skipped), (5, 2, 2));
         judgement.strict = true;
-        let report = read(&render(&[Judged::comparison(&judgement, None)]));
+        let report = read(&render(&[JudgementView::comparison(&judgement, None)]));
         assert_eq!((report.tests, report.failures, report.skipped), (5, 4, 0));
     }
 
@@ -178,7 +177,7 @@ mod tests {
         odd.text = "\u{0}\u{1b}[1m'&\u{ffff}".to_owned();
         odd.details = vec!["a\r\nb".to_owned()];
         judgement.findings = vec![odd.clone(), odd];
-        let bytes = render(&[Judged::comparison(&judgement, None)]);
+        let bytes = render(&[JudgementView::comparison(&judgement, None)]);
         let text = String::from_utf8(bytes.clone()).expect("XML is UTF-8");
         assert!(text.contains("name=\"a&lt;b&gt; &amp; &quot;c&quot;\""), "{text}");
         assert!(text.contains("\\u{0}\\u{1b}[1m"), "{text}");

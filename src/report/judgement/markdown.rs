@@ -1,55 +1,54 @@
-//! A judgement as GitHub's Markdown, for `$GITHUB_STEP_SUMMARY`: the decision as a heading, a
-//! table of what did not pass, and everything else folded.
+//! A judgement as GitHub's Markdown, for `$GITHUB_STEP_SUMMARY`: the decision as a heading, a table
+//! of figures that did not pass, and everything else folded.
 
 use crate::report::finding::{Decision, Finding};
-use crate::report::judgement::{Judged, describe, measures};
+use crate::report::judgement::{JudgementView, describe, measures};
 use crate::report::table::Table;
 
-/// What GitHub takes from one step; of a larger file it shows nothing.
+/// GitHub's limit for one step; it shows nothing of a larger file.
 pub const MOST_BYTES: usize = 1024 * 1024;
-/// Kept free for what closes a table, and for the sentence that says where it was cut.
+/// Kept free for closing tags, and for the sentence that says that it was cut.
 const RESERVE: usize = 512;
-/// Characters of a cell, and of a quoted line.
+/// Characters of a cell or quoted line.
 const MOST_CHARS: usize = 1_000;
 /// Quoted lines of a finding.
 const MOST_LINES: usize = 100;
 
-/// The judgement in at most `limit` bytes; where it was cut, it says so. Empty where not even
-/// that fits.
-pub fn render(judged: &Judged, limit: usize) -> String {
-    let judgement = judged.judgement;
-    let mut page = Page { out: String::new(), limit, left_out: 0 };
-    page.add(&format!("## {}: {}\n\n", judged.word(), text(&judgement.title)));
-    page.add(&format!("{}\n", text(&judged.conclusion_line())));
+/// Renders at most `limit` bytes. A cut text says so; if not even that fits, the result is empty.
+pub fn render(view: &JudgementView, limit: usize) -> String {
+    let judgement = view.judgement;
+    let mut page = MarkdownPage { out: String::new(), limit, left_out: 0 };
+    page.add(&format!("## {}: {}\n\n", view.word(), text(&judgement.title)));
+    page.add(&format!("{}\n", text(&view.conclusion_line())));
     let sides =
         judgement.sides.iter().map(|s| format!("**{}**: {}", text(&s.name), text(&s.about)));
     list(&mut page, "", sides);
-    list(&mut page, "", judged.reasons().map(text));
+    list(&mut page, "", view.reasons().map(text));
     let mut open = Vec::new();
     for decision in [Decision::Fail, Decision::Inconclusive] {
-        open.extend(judged.shown(decision));
+        open.extend(view.shown(decision));
     }
     if !open.is_empty() {
         page.add("\n");
         findings(&mut page, &open);
         quoted(&mut page, &open);
     }
-    let unlike = judged.shown(Decision::NotComparable);
+    let unlike = view.shown(Decision::NotComparable);
     folded(&mut page, "not comparable", &unlike);
-    // What would settle them, once for each reason.
+    // Commands that would settle them.
     let groups = describe::by_reason(&unlike);
     list(&mut page, "", groups.iter().flat_map(|g| &g[0].details).map(|d| text(d)));
-    passed(&mut page, judged);
-    if let Some(table) = judged.table {
+    passed(&mut page, view);
+    if let Some(table) = view.table {
         figures(&mut page, table);
     }
     list(&mut page, "Notes\n\n", judgement.notes.iter().map(|n| text(n)));
     page.finish()
 }
 
-/// A command that ended early, in at most `limit` bytes.
+/// Renders a command that ended early, in at most `limit` bytes.
 pub fn failed(title: &str, message: &str, limit: usize) -> String {
-    let mut page = Page { out: String::new(), limit, left_out: 0 };
+    let mut page = MarkdownPage { out: String::new(), limit, left_out: 0 };
     page.add(&format!("## FAILED: {}\n\n<pre>\n", text(title)));
     let began = page.left_out == 0;
     message.lines().for_each(|line| page.add(&format!("{}\n", html(line))));
@@ -59,15 +58,15 @@ pub fn failed(title: &str, message: &str, limit: usize) -> String {
     page.finish()
 }
 
-/// What has been written, and how much of it there may be.
-struct Page {
+/// Output with a limit.
+struct MarkdownPage {
     out: String,
     limit: usize,
     left_out: usize,
 }
 
-impl Page {
-    /// Adds a piece, if it and all before it found room.
+impl MarkdownPage {
+    /// Adds a piece if it fits and all before it did.
     fn add(&mut self, piece: &str) {
         if self.left_out > 0 || self.out.len() + piece.len() + RESERVE > self.limit {
             self.left_out += 1;
@@ -75,12 +74,12 @@ impl Page {
             self.out.push_str(piece);
         }
     }
-    /// Whether a folded part could be begun; it then must be closed.
+    /// Begins a folded part. Returns true if it fits and has to be closed.
     fn unfold(&mut self, summary: &str, begin: &str) -> bool {
         self.add(&format!("\n<details><summary>{summary}</summary>\n\n{begin}"));
         self.left_out == 0
     }
-    /// Closes what was begun, out of what is kept free.
+    /// Adds closing tags, in the reserve.
     fn close(&mut self, end: &str) {
         self.out.push_str(end);
     }
@@ -89,37 +88,33 @@ impl Page {
             let (n, limit) = (self.left_out, self.limit);
             self.out.push_str(&format!(
                 "\n**Cut here**: {n} more lines do not fit into {limit} bytes. `--format json` and \
-                 `--junit FILE` have them all.\n"
+                 `--junit FILE` have all of them.\n"
             ));
         }
-        match self.out.len() <= self.limit {
-            true => self.out,
-            false => String::new(),
-        }
+        if self.out.len() <= self.limit { self.out } else { String::new() }
     }
 }
 
-fn list(page: &mut Page, title: &str, items: impl Iterator<Item = String>) {
+fn list(page: &mut MarkdownPage, title: &str, items: impl Iterator<Item = String>) {
     for (n, item) in items.enumerate() {
         let before = if n == 0 { format!("\n{title}") } else { String::new() };
         page.add(&format!("{before}- {item}\n"));
     }
 }
 
-/// A row of cells that are escaped already.
+/// Returns a row of escaped cells.
 fn row(cells: &[String]) -> String {
     format!("| {} |\n", cells.join(" | "))
 }
 
-/// The head of a table; the columns from `numbers` on are flush right.
+/// Returns the head of a table. Columns from `numbers` on are aligned right.
 fn head(names: &[String], numbers: usize) -> String {
     let rule = |n: usize| if n < numbers { "---" } else { "---:" };
     let rules: Vec<&str> = (0..names.len()).map(rule).collect();
     format!("{}|{}|\n", row(names), rules.join("|"))
 }
 
-/// A table of findings, what was found in words in the last column.
-fn findings(page: &mut Page, findings: &[&Finding]) {
+fn findings(page: &mut MarkdownPage, findings: &[&Finding]) {
     let names = ["decision", "series", "metric", "bound", "found", "clients", "value", "baseline"];
     page.add(&head(&names.map(str::to_owned), 5));
     for f in findings {
@@ -143,8 +138,7 @@ fn findings(page: &mut Page, findings: &[&Finding]) {
     }
 }
 
-/// The details of findings, as they are.
-fn quoted(page: &mut Page, findings: &[&Finding]) {
+fn quoted(page: &mut MarkdownPage, findings: &[&Finding]) {
     for group in describe::by_reason(findings).iter().filter(|g| !g[0].details.is_empty()) {
         let who = match group.as_slice() {
             [one] => describe::subject(&one.subject),
@@ -163,22 +157,22 @@ fn quoted(page: &mut Page, findings: &[&Finding]) {
     }
 }
 
-fn folded(page: &mut Page, what: &str, those: &[&Finding]) {
+fn folded(page: &mut MarkdownPage, what: &str, those: &[&Finding]) {
     if !those.is_empty() && page.unfold(&format!("{} {what}", those.len()), "") {
         findings(page, those);
         page.close("\n</details>\n");
     }
 }
 
-fn passed(page: &mut Page, judged: &Judged) {
-    folded(page, "passed", &judged.shown(Decision::Pass));
-    if let Some(checks) = describe::passed_checks(judged.judgement) {
+fn passed(page: &mut MarkdownPage, view: &JudgementView) {
+    folded(page, "passed", &view.shown(Decision::Pass));
+    if let Some(checks) = describe::passed_checks(view.judgement) {
         page.add(&format!("\n{checks}.\n"));
     }
 }
 
-/// The figures of the run, a row a series and client count.
-fn figures(page: &mut Page, table: &Table) {
+/// The run's figures, a row for each series and client count.
+fn figures(page: &mut MarkdownPage, table: &Table) {
     let rows = measures::of_rows(table);
     let Some(first) = rows.first() else { return };
     let labels = first.measures.iter().map(|m| match m.unit {
@@ -206,7 +200,7 @@ fn clip(text: &str) -> String {
     }
 }
 
-/// Text in a cell or a paragraph: nothing in it is markup, and line ends are `<br>`.
+/// Escapes text for a cell or paragraph. Line ends become `<br>`.
 fn text(text: &str) -> String {
     let clipped = clip(text);
     let lines: Vec<String> = clipped.lines().map(|l| escape(&describe::line(l))).collect();
@@ -223,9 +217,9 @@ fn escape(line: &str) -> String {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
-            // Mathematics begins with it, whatever stands before it.
+            // Begins mathematics.
             '$' => out.push_str("&#36;"),
-            // Within a name it is no emphasis.
+            // No emphasis within a name.
             '_' if before.is_alphanumeric() && after.is_alphanumeric() => out.push('_'),
             '\\' | '`' | '*' | '_' | '[' | ']' | '~' | '|' => out.extend(['\\', c]),
             c => out.push(c),
@@ -235,7 +229,7 @@ fn escape(line: &str) -> String {
     out
 }
 
-/// Text within HTML.
+/// Escapes text within HTML.
 fn html(text: &str) -> String {
     let line = describe::line(&clip(text));
     line.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
@@ -269,14 +263,14 @@ mod tests {
         let mut judgement = Judgement::new("long");
         judgement.findings =
             (0..5_000).map(|n| finding(Decision::Fail, &format!("m{n}"))).collect();
-        let judged = Judged::comparison(&judgement, None);
-        let cut = render(&judged, 20_000);
+        let view = JudgementView::comparison(&judgement, None);
+        let cut = render(&view, 20_000);
         assert!((18_000..=20_000).contains(&cut.len()), "{}", cut.len());
         let last = cut.lines().last().expect("it has lines");
         assert!(last.starts_with("**Cut here**: 4"), "{last}");
         let rows = cut.lines().filter(|l| l.starts_with("| FAIL ")).count();
         assert!(last.contains(&format!(": {} more lines", 5_000 - rows)), "{rows} {last}");
-        let whole = render(&judged, 4 * MOST_BYTES);
+        let whole = render(&view, 4 * MOST_BYTES);
         assert_eq!(whole.lines().filter(|l| l.starts_with("| FAIL ")).count(), 5_000);
         assert!(!whole.contains("Cut here"));
     }
@@ -285,7 +279,7 @@ mod tests {
         #[test]
         fn it_is_never_longer_than_asked_and_always_closed(limit in 0usize..9_000) {
             let judgement = sample();
-            let written = render(&Judged::comparison(&judgement, None), limit);
+            let written = render(&JudgementView::comparison(&judgement, None), limit);
             prop_assert!(written.len() <= limit);
             for (open, close) in [("<details>", "</details>"), ("<pre>", "</pre>")] {
                 prop_assert_eq!(written.matches(open).count(), written.matches(close).count());

@@ -1,19 +1,16 @@
-//! The few figures that trackers of benchmarks are given: of a run's rows, or of a judgement's
-//! findings.
+//! The key figures for benchmark trackers, of a run's rows or of a judgement's findings.
 //!
-//! Separate from `crate::report::metrics`, which has every figure. A tracker has no place for a
-//! doubt: an absent figure is left out, never 0, and so are the figures of a row that is not valid.
+//! Absent figures and rows that are not valid are left out, because trackers cannot show a doubt.
 
 use crate::record::Metric;
 use crate::report::figure::Figure;
 use crate::report::finding::{Decision, Effect, Finding, Kind};
-use crate::report::judgement::Judged;
+use crate::report::judgement::JudgementView;
 use crate::report::metrics::{Cell, columns};
 use crate::report::table::{Row, Status, Table};
 
-/// What is given of a row, by what it is in words and by its column; the latency is the row's
-/// headline: delivery where it is known, else response.
-const GIVEN: [(&str, &str); 10] = [
+/// Key figures of a row: label and column. `LATENCY` is delivery if it is known, else response.
+const KEY_FIGURES: [(&str, &str); 10] = [
     ("overhead", "overhead_bytes_per_message"),
     ("TCP/IP", "ip_bytes_per_message"),
     ("latency p50", "LATENCY_us_p50"),
@@ -28,47 +25,43 @@ const GIVEN: [(&str, &str); 10] = [
 
 /// A figure of a row.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Measure {
-    /// What it is, for people.
+pub(crate) struct KeyFigure {
     pub label: &'static str,
-    /// Its column in `summary.csv`.
+    /// The column of `summary.csv`.
     pub name: String,
-    /// Its unit, or `-`.
+    /// `-` if there is none.
     pub unit: &'static str,
-    /// The number, or why there is none.
     pub figure: Figure,
 }
 
-/// A row with what is given of it.
+/// A row with its key figures.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Measured<'a> {
-    /// The row.
+pub(crate) struct RowFigures<'a> {
     pub row: &'a Row,
-    /// Its figures; the same ones in the same order for every row.
-    pub measures: Vec<Measure>,
+    /// The same figures in the same order for every row.
+    pub measures: Vec<KeyFigure>,
 }
 
 /// One number for a tracker.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Reading {
-    /// Of whom: `polling at 1000 clients`.
+    /// For example `polling at 1000 clients`.
     pub benchmark: String,
-    /// Of what: a column, or the expression of a limit.
+    /// A column, or the expression of a limit.
     pub metric: String,
-    /// The unit, or `-`.
+    /// `-` if there is none.
     pub unit: String,
-    /// The number.
     pub value: f64,
-    /// How much more it is than the baseline's, where pairs of runs told.
+    /// The change against the baseline, if pairs of runs were compared.
     pub effect: Option<Effect>,
-    /// False where a larger number is the better one.
+    /// False if larger is better.
     pub smaller_is_better: bool,
-    /// What else is known of it, a line each.
+    /// Further lines.
     pub about: Vec<String>,
 }
 
-/// Every row with what is given of it.
-pub(crate) fn of_rows(table: &Table) -> Vec<Measured<'_>> {
+/// Returns the key figures of every row.
+pub(crate) fn of_rows(table: &Table) -> Vec<RowFigures<'_>> {
     let columns = columns();
     let given = |row: &Row| {
         let latency = match row.latency(Metric::DeliveryLatency).count {
@@ -83,23 +76,23 @@ pub(crate) fn of_rows(table: &Table) -> Vec<Measured<'_>> {
                 Cell::Count(count) => Figure::count(count),
                 Cell::Text(_) | Cell::Flag(_) => return None,
             };
-            Some(Measure { label, name, unit: column.unit, figure })
+            Some(KeyFigure { label, name, unit: column.unit, figure })
         };
-        GIVEN.iter().filter_map(measure).collect()
+        KEY_FIGURES.iter().filter_map(measure).collect()
     };
-    table.rows.iter().map(|row| Measured { row, measures: given(row) }).collect()
+    table.rows.iter().map(|row| RowFigures { row, measures: given(row) }).collect()
 }
 
-/// The labels of rows that trackers are not given, as they are not valid.
+/// Returns the labels of rows that are left out because they are not valid.
 pub(crate) fn left_out(table: &Table) -> Vec<String> {
     table.rows.iter().filter(|r| r.status != Status::Valid).map(Row::label).collect()
 }
 
-/// The numbers for a tracker: of the run where there is one, else of the findings.
-pub(crate) fn readings(judged: &Judged) -> Vec<Reading> {
-    match judged.table {
+/// Returns the numbers of the run if there is one, else of the findings.
+pub(crate) fn readings(view: &JudgementView) -> Vec<Reading> {
+    match view.table {
         Some(table) => of_table(table),
-        None => of_findings(&judged.judgement.findings),
+        None => of_findings(&view.judgement.findings),
     }
 }
 
@@ -138,26 +131,27 @@ fn of_findings(findings: &[Finding]) -> Vec<Reading> {
                 && (whole || (&of.series, of.clients) == (&by.series, by.clients))
         })
     };
-    // What is to be equal is neither better nor worse.
+    // A figure that has to be equal has no direction.
     let directed =
         |f: &&Finding| f.effect.is_some() || f.bound.trim_start().starts_with(['<', '>']);
-    let told = findings.iter().filter(|f| f.kind != Kind::Check && !invalid(f)).filter(directed);
-    told.filter_map(|f| {
-        Some(Reading {
-            benchmark: benchmark(&f.subject.series, f.subject.clients),
-            metric: f.subject.metric.clone(),
-            unit: f.unit.clone(),
-            value: f.value.value()?,
-            effect: f.effect,
-            smaller_is_better: !f.bound.trim_start().starts_with('>'),
-            about: vec![
-                format!("decision {}", f.decision.name()),
-                format!("bound {}", f.bound),
-                format!("samples {}", f.samples),
-            ],
+    let shown = findings.iter().filter(|f| f.kind != Kind::Check && !invalid(f)).filter(directed);
+    shown
+        .filter_map(|f| {
+            Some(Reading {
+                benchmark: benchmark(&f.subject.series, f.subject.clients),
+                metric: f.subject.metric.clone(),
+                unit: f.unit.clone(),
+                value: f.value.value()?,
+                effect: f.effect,
+                smaller_is_better: !f.bound.trim_start().starts_with('>'),
+                about: vec![
+                    format!("decision {}", f.decision.name()),
+                    format!("bound {}", f.bound),
+                    format!("samples {}", f.samples),
+                ],
+            })
         })
-    })
-    .collect()
+        .collect()
 }
 
 fn benchmark(series: &str, clients: Option<u32>) -> String {

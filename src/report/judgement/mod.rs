@@ -1,17 +1,17 @@
-//! A judgement as people and CI systems read it, one file a format.
+//! A judgement in the formats of people and CI systems, one file per format.
 //!
 //! | file | what | for |
 //! |---|---|---|
-//! | `text` | failures, what is undecided, what passed, the decision | the terminal |
+//! | `text` | failures, undecided and passed figures, the decision | the terminal |
 //! | `markdown` | the same as tables | `$GITHUB_STEP_SUMMARY` |
 //! | `annotations` | workflow commands | GitHub Actions |
-//! | `junit` | a test case a finding | every CI system |
+//! | `junit` | a test case for each finding | every CI system |
 //! | `json` | everything | programs |
 //! | `github_action_benchmark` | values with names and units | the action of that name |
 //! | `bencher` | values by benchmark and measure | bencher.dev |
 //!
-//! Separate from `crate::report::FORMATS`, which show a run's table, and from `gate`, which judges:
-//! nothing here decides, prints, or looks at the environment.
+//! Separate from `crate::report::FORMATS`, which render a run's table, and from `gate`, which
+//! decides. Nothing here decides, prints or reads the environment.
 
 pub mod annotations;
 pub mod bencher;
@@ -27,38 +27,42 @@ use crate::report::conclusion::Conclusion;
 use crate::report::finding::{Decision, Finding, Judgement};
 use crate::report::table::{Status, Table, Verdict};
 
-/// A judgement, with the run that it is of where there is one.
+/// A judgement, with its run if there is one.
 #[derive(Debug, Clone, Copy)]
-pub struct Judged<'a> {
-    /// What was found.
+pub struct JudgementView<'a> {
+    /// The findings.
     pub judgement: &'a Judgement,
-    /// The figures of the run that was judged, where there is one.
+    /// The figures of the run, if there is one.
     pub table: Option<&'a Table>,
-    /// What the run is worth, where it is the run itself that is judged: one that was cut short
-    /// does not pass, whatever its figures.
+    /// The run's verdict, if the run itself is view: a run that ended early does not pass,
+    /// whatever its figures.
     pub verdict: Option<&'a Verdict>,
 }
 
-impl<'a> Judged<'a> {
-    /// A run with the limits that it was held against.
-    pub fn run(table: &'a Table) -> Judged<'a> {
-        Judged { judgement: &table.judgement, table: Some(table), verdict: Some(&table.verdict) }
+impl<'a> JudgementView<'a> {
+    /// Returns the view of a run with its limits.
+    pub fn run(table: &'a Table) -> JudgementView<'a> {
+        JudgementView {
+            judgement: &table.judgement,
+            table: Some(table),
+            verdict: Some(&table.verdict),
+        }
     }
-    /// A comparison, with the figures of the side that was judged where there are some.
-    pub fn comparison(judgement: &'a Judgement, table: Option<&'a Table>) -> Judged<'a> {
-        Judged { judgement, table, verdict: None }
+    /// Returns the view of a comparison, with the figures of the view side if there are any.
+    pub fn comparison(judgement: &'a Judgement, table: Option<&'a Table>) -> JudgementView<'a> {
+        JudgementView { judgement, table, verdict: None }
     }
-    /// What the process ends with: the run's own verdict goes before what was found in it.
+    /// Returns what the process ends with: the run's verdict comes before its findings.
     pub fn conclusion(&self) -> Conclusion {
         match self.verdict.map(|v| v.conclusion) {
             None | Some(Conclusion::Passed) => self.judgement.conclusion(),
             Some(conclusion) => conclusion,
         }
     }
-    /// The decision in a word, for headings.
+    /// Returns the decision for headings: `PASS`.
     pub fn word(&self) -> &'static str {
         match self.verdict.map(|v| v.status) {
-            // Cut short by a limit: that is what to say of it.
+            // A limit ended it: the limit's failure is the decision.
             Some(Status::Partial) if self.conclusion() != Conclusion::LimitFailed => "PARTIAL",
             Some(Status::Invalid) => "INVALID",
             None | Some(Status::Valid | Status::Partial) => {
@@ -66,18 +70,18 @@ impl<'a> Judged<'a> {
             }
         }
     }
-    /// What the decision rests on, in a sentence without its end.
+    /// Returns how many figures passed and failed, as a sentence without its full stop.
     pub fn counts(&self) -> String {
         let of = |decision| self.judgement.of(decision).count();
         let all = self.judgement.findings.len();
         let passed = of(Decision::Pass);
         if all == 0 {
-            return "nothing was judged".to_owned();
+            return "there was no figure to judge".to_owned();
         }
         if passed == all {
             return match all {
-                1 => "the one figure is as it should be".to_owned(),
-                n => format!("all {n} figures are as they should be"),
+                1 => "1 figure passed".to_owned(),
+                n => format!("all {n} figures passed"),
             };
         }
         let parts = [
@@ -90,7 +94,7 @@ impl<'a> Judged<'a> {
             parts.iter().filter(|p| p.0 > 0).map(|(n, what)| format!("{n} {what}")).collect();
         format!("{} of {all} figures", shown.join(", "))
     }
-    /// The decision, what it rests on, and what it means, in one line.
+    /// Returns decision, counts and exit code in one line.
     pub fn conclusion_line(&self) -> String {
         let conclusion = self.conclusion();
         let open = |d: Decision| self.judgement.of(d).next().is_some();
@@ -98,28 +102,28 @@ impl<'a> Judged<'a> {
         let open = nothing || open(Decision::Inconclusive) || open(Decision::NotComparable);
         let meaning = match (conclusion, open) {
             (Conclusion::Passed, true) => {
-                "nothing failed; what is undecided or not comparable is told"
+                "nothing failed, but some figures are undecided or not comparable"
             }
             (conclusion, _) => conclusion.meaning(),
         };
         let code = conclusion.exit_code();
         format!("{}: {}. Exit code {code}: {meaning}.", self.word(), self.counts())
     }
-    /// What is against the run as a whole.
+    /// Returns why the run as a whole does not pass.
     fn reasons(&self) -> impl Iterator<Item = &'a str> {
         self.verdict.iter().flat_map(|v| v.of_run.iter()).map(String::as_str)
     }
-    /// Findings of a decision other than passed checks of validity, which are many and alike.
+    /// Returns the findings of a decision, without passed checks of validity: there are many.
     fn shown(&self, decision: Decision) -> Vec<&'a Finding> {
         let plain = |f: &&Finding| !describe::is_passed_check(f);
         self.judgement.of(decision).filter(plain).collect()
     }
 }
 
-/// Judgements with what goes before their names: nothing where there is one, else the scenario
-/// and its plan, or the number.
-fn told_apart<'a>(judged: &[Judged<'a>]) -> Vec<(String, Judged<'a>)> {
-    let prefix = |n: usize, one: &Judged| match (judged.len(), one.table) {
+/// Returns views with a prefix for their names: none if there is one view, else scenario and plan, or
+/// a number.
+fn with_prefixes<'a>(view: &[JudgementView<'a>]) -> Vec<(String, JudgementView<'a>)> {
+    let prefix = |n: usize, one: &JudgementView| match (view.len(), one.table) {
         (1, _) => String::new(),
         (_, Some(table)) => {
             let plan: String = table.plan_hash.chars().take(8).collect();
@@ -127,7 +131,7 @@ fn told_apart<'a>(judged: &[Judged<'a>]) -> Vec<(String, Judged<'a>)> {
         }
         (_, None) => format!("{}: ", n + 1),
     };
-    judged.iter().enumerate().map(|(n, one)| (prefix(n, one), *one)).collect()
+    view.iter().enumerate().map(|(n, one)| (prefix(n, one), *one)).collect()
 }
 
 #[cfg(test)]
@@ -184,17 +188,14 @@ mod tests {
     #[test]
     fn the_conclusion_says_what_the_exit_code_means() {
         let mut judgement = Judgement::new("t");
-        let conclusion = |j: &Judgement| Judged::comparison(j, None).conclusion_line();
+        let conclusion = |j: &Judgement| JudgementView::comparison(j, None).conclusion_line();
         assert_eq!(
             conclusion(&judgement),
-            "INCONCLUSIVE: nothing was judged. Exit code 0: nothing failed; what is undecided or \
-             not comparable is told."
+            "INCONCLUSIVE: there was no figure to judge. Exit code 0: nothing failed, but some figures \
+             are undecided or not comparable."
         );
         judgement.findings.push(finding(Decision::Pass, "a"));
-        assert_eq!(
-            conclusion(&judgement),
-            "PASS: the one figure is as it should be. Exit code 0: passed."
-        );
+        assert_eq!(conclusion(&judgement), "PASS: 1 figure passed. Exit code 0: passed.");
         judgement.findings.push(finding(Decision::NotComparable, "b"));
         judgement.strict = true;
         assert_eq!(
@@ -226,8 +227,9 @@ mod tests {
             (Status::Invalid, Conclusion::Invalid, "INVALID"),
         ] {
             let verdict = verdict(status, conclusion);
-            let judged = Judged { judgement: &judgement, table: None, verdict: Some(&verdict) };
-            assert_eq!((judged.word(), judged.conclusion()), (word, conclusion));
+            let view =
+                JudgementView { judgement: &judgement, table: None, verdict: Some(&verdict) };
+            assert_eq!((view.word(), view.conclusion()), (word, conclusion));
         }
     }
 }

@@ -1,39 +1,39 @@
-//! A judgement for the terminal: what pairs of runs tell, failures, what is undecided, what passed,
-//! and the decision.
+//! A judgement for the terminal: paired comparisons, failures, undecided and passed figures, and the
+//! decision.
 
 mod paired;
 
 use crate::report::figure::Figure;
 use crate::report::finding::{Decision, Finding, Kind};
 use crate::report::format::text::grid::{Grid, WIDTH};
-use crate::report::judgement::{Judged, describe};
+use crate::report::judgement::{JudgementView, describe};
 use std::collections::BTreeSet;
 
-/// Passed figures that are listed at the most; the rest are counted by kind.
+/// Passed figures that are listed; the rest are counted by kind.
 const MOST_PASSED: usize = 60;
-/// Columns before the lines that belong to a finding.
+/// Indent of the lines that belong to a finding.
 const INDENT: usize = 6;
 
-/// The judgement as lines of at most 120 columns, as far as what is quoted allows.
-pub fn render(judged: &Judged) -> String {
-    let judgement = judged.judgement;
+/// Renders lines of at most 120 columns; quoted details may be longer.
+pub fn render(view: &JudgementView) -> String {
+    let judgement = view.judgement;
     let mut parts = vec![paired::table(judgement)];
     for decision in [Decision::Fail, Decision::Inconclusive, Decision::NotComparable] {
-        for group in describe::by_reason(&judged.shown(decision)) {
+        for group in describe::by_reason(&view.shown(decision)) {
             parts.push(match group.as_slice() {
                 [one] => finding(one),
                 several => alike(several),
             });
         }
     }
-    parts.push(passed(judged));
+    parts.push(passed(view));
     parts.push(notes(&judgement.notes));
-    parts.push(wrapped(&judged.conclusion_line(), 0, 2));
+    parts.push(wrapped(&view.conclusion_line(), 0, 2));
     parts.retain(|p| !p.is_empty());
     let body = parts.join("\n");
     let title = describe::line(&judgement.title);
     match judgement.sides.as_slice() {
-        // Nothing but passed checks: two lines.
+        // If only checks passed, two lines are enough.
         [] if parts.len() <= 2 && !body.starts_with("Passed") => format!("{title}: {body}"),
         sides => format!("{title}\n{}\n{body}", sides.iter().map(side).collect::<String>()),
     }
@@ -43,7 +43,7 @@ fn side(side: &crate::report::finding::Side) -> String {
     wrapped(&format!("{}: {}", side.name, side.about), 2, 4)
 }
 
-/// Words in lines; a line's beginning is indented.
+/// Wraps text, with one indent for the first line and one for the rest.
 fn wrapped(text: &str, first: usize, rest: usize) -> String {
     let mut out = String::new();
     let mut column = 0;
@@ -70,8 +70,7 @@ fn wrapped(text: &str, first: usize, rest: usize) -> String {
     out
 }
 
-/// A finding with its values, what was found, and its details. The values of one that was judged
-/// by pairs stand in the table.
+/// Describes a finding. The values of a paired comparison are in the table above.
 fn finding(finding: &Finding) -> String {
     let decision = describe::decision(finding.decision);
     let mut out =
@@ -86,13 +85,13 @@ fn finding(finding: &Finding) -> String {
     out
 }
 
-/// Details are quoted as they are: bytes in columns, a command to copy.
+/// Details keep their line breaks: bytes in columns, a command to copy.
 fn details(finding: &Finding) -> String {
     let lines = finding.details.iter().flat_map(|d| d.lines());
     lines.map(|l| format!("{}{}\n", " ".repeat(INDENT + 2), describe::line(l))).collect()
 }
 
-/// Findings of one reason, which is given once.
+/// Describes findings with the same text.
 fn alike(findings: &[&Finding]) -> String {
     let first = findings[0];
     let head = format!("{} {} figures", describe::decision(first.decision), findings.len());
@@ -104,7 +103,7 @@ fn alike(findings: &[&Finding]) -> String {
     out + &table(findings)
 }
 
-/// Findings as a table; columns that no finding fills are left out.
+/// Returns findings as a table, without the column of baselines if there are none.
 fn table(findings: &[&Finding]) -> String {
     let baselines = findings.iter().any(|f| f.baseline.is_some());
     let mut head = vec!["series", "metric", "unit", "bound", "clients"];
@@ -134,8 +133,8 @@ fn table(findings: &[&Finding]) -> String {
     grid.render() + &whys.collect::<String>()
 }
 
-fn passed(judged: &Judged) -> String {
-    let passed = judged.shown(Decision::Pass).into_iter().filter(|f| f.effect.is_none());
+fn passed(view: &JudgementView) -> String {
+    let passed = view.shown(Decision::Pass).into_iter().filter(|f| f.effect.is_none());
     let (nothing, passed): (Vec<&Finding>, Vec<&Finding>) = passed.partition(|f| is_nothing(f));
     let mut out = String::new();
     if !passed.is_empty() {
@@ -155,15 +154,19 @@ fn passed(judged: &Judged) -> String {
             nothing.iter().map(|f| (&f.subject.series, f.subject.clients)).collect();
         let (names, rows) = (metrics.into_iter().collect::<Vec<_>>().join(", "), rows.len());
         let of = if rows == 1 { "its row".to_owned() } else { format!("{rows} rows") };
-        out.push_str(&wrapped(&format!("{} losses of {of} are 0: {names}", nothing.len()), 0, 2));
+        out.push_str(&wrapped(
+            &format!("{} counts of losses of {of} are 0: {names}", nothing.len()),
+            0,
+            2,
+        ));
     }
-    if let Some(checks) = describe::passed_checks(judged.judgement) {
+    if let Some(checks) = describe::passed_checks(view.judgement) {
         out.push_str(&format!("{checks}\n"));
     }
     out
 }
 
-/// A loss that did not occur and may not: there are a dozen a row.
+/// True for a count of losses that is 0 on both sides: each row has a dozen.
 fn is_nothing(finding: &Finding) -> bool {
     let zero = |figure: &Figure| figure.value() == Some(0.0);
     finding.kind == Kind::Exact

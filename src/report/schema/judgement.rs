@@ -20,16 +20,16 @@ pub(super) fn definitions() -> Vec<(&'static str, Value)> {
 
 fn judgement() -> Value {
     object(
-        "what was judged, what was found, and what follows",
+        "findings and their decision",
         fields([
             ("schema_version", json!({ "const": JUDGEMENT_SCHEMA })),
-            ("title", text("what was judged")),
-            ("sides", list(reference("side"), "what was compared; empty for a run on its own")),
+            ("title", text("what was compared")),
+            ("sides", list(reference("side"), "what was compared; empty for a single run")),
             ("decision", decision()),
             ("exit_code", exit_code()),
-            ("strict", typed(json!("boolean"), "whether an undecided figure is no pass")),
-            ("findings", list(reference("finding"), "a figure judged each")),
-            ("notes", list(json!({ "type": "string" }), "sentences that a reader must know")),
+            ("strict", typed(json!("boolean"), "whether an undecided figure fails")),
+            ("findings", list(reference("finding"), "one for each figure")),
+            ("notes", list(json!({ "type": "string" }), "what a reader must know")),
         ]),
     )
 }
@@ -39,7 +39,7 @@ fn side() -> Value {
         "one side of a comparison",
         fields([
             ("name", text("`a` or `b`, `baseline` or `candidate`")),
-            ("about", text("what it is, in words")),
+            ("about", text("a command line, or a file with its date")),
         ]),
     )
 }
@@ -48,18 +48,18 @@ fn finding() -> Value {
     let number = |about: &str| typed(json!(["number", "null"]), about);
     let effect = json!({ "oneOf": [reference("effect"), { "type": "null" }] });
     object(
-        "one figure judged",
+        "a figure and its decision",
         fields([
-            ("kind", one_of(&Kind::ALL.map(Kind::name), "by which rule")),
+            ("kind", one_of(&Kind::ALL.map(Kind::name), "the rule")),
             ("subject", reference("subject")),
             ("decision", decision()),
-            ("value", number("the figure that was judged: the run's, or B's")),
-            ("baseline", number("the baseline's, or A's; null too where there is none")),
+            ("value", number("the figure of the run, or of B")),
+            ("baseline", number("the figure of the baseline, or of A; null if there is none")),
             ("unit", text("the unit of both; `-` for a bare number")),
-            ("bound", text("what it was held against, in words")),
+            ("bound", text("what it was compared with")),
             ("effect", effect),
-            ("samples", whole("values behind the figure; without one it is never a pass")),
-            ("text", text("what was found, in a sentence")),
+            ("samples", whole("values behind the figure; without any it never passes")),
+            ("text", text("the finding as a sentence")),
             ("details", list(json!({ "type": "string" }), "further lines")),
             ("absent", map(json!({ "type": "string" }), "why `value` or `baseline` is null")),
         ]),
@@ -68,11 +68,11 @@ fn finding() -> Value {
 
 fn subject() -> Value {
     object(
-        "which figure of which row",
+        "figure and row",
         fields([
             ("series", typed(json!(["string", "null"]), "null for the run as a whole")),
             ("clients", typed(json!(["integer", "null"]), "simulated clients")),
-            ("metric", text("a column of the summary, or the expression that was judged")),
+            ("metric", text("a column of the summary, or an expression")),
         ]),
     )
 }
@@ -86,7 +86,10 @@ fn effect() -> Value {
             ("estimate", share("the Hodges–Lehmann estimate")),
             ("lower", perhaps("the lower end of its interval; null with too few pairs")),
             ("upper", perhaps("the upper end")),
-            ("detectable", perhaps("the smallest change that 8 of 10 such comparisons show")),
+            (
+                "detectable",
+                perhaps("the smallest change that 8 of 10 such comparisons would detect"),
+            ),
             ("margin", share("the change that is tolerated")),
             ("noise", share("standard deviation of the pairs' log ratios")),
             ("pairs", whole("pairs that have both figures")),

@@ -1,8 +1,5 @@
-//! JSON Schema (draft 2020-12) of the documents that the program writes, made from what writes
-//! them so that it cannot go stale.
-//!
-//! Separate from the documents: nothing is read or checked by it here. The whole is committed
-//! beside this file as `schema.json`, for those who have no program at hand.
+//! JSON Schema (draft 2020-12) of the documents that the program writes. `schema.json` beside this
+//! file is the output of `wsbench schema`; a test compares them.
 
 mod judgement;
 mod summary;
@@ -11,37 +8,36 @@ use crate::report::conclusion::Conclusion;
 use crate::report::finding;
 use serde_json::{Map, Value, json};
 
-/// The schema that the schemas are written in.
 const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
-/// The schema of a baseline, as its documents name it.
 const BASELINE_SCHEMA: &str = "wsbench.baseline/1";
 
 /// A document that the program writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Document {
+pub enum DocumentKind {
     /// What a run measured: `summary.json`, and `--format json` of `run` and `report`.
     Summary,
-    /// What was judged and found: `--format json` of `gate`, `compare` and `calibrate`.
+    /// Findings and decision: `--format json` of `gate`, `compare` and `calibrate`.
     Judgement,
-    /// What later runs are held against.
+    /// What `gate` compares later runs with.
     Baseline,
 }
 
-impl Document {
+impl DocumentKind {
     /// Every document.
-    pub const ALL: [Document; 3] = [Document::Summary, Document::Judgement, Document::Baseline];
+    pub const ALL: [DocumentKind; 3] =
+        [DocumentKind::Summary, DocumentKind::Judgement, DocumentKind::Baseline];
     /// Its name in `$defs`.
     pub fn name(self) -> &'static str {
         match self {
-            Document::Summary => "summary",
-            Document::Judgement => "judgement",
-            Document::Baseline => "baseline",
+            DocumentKind::Summary => "summary",
+            DocumentKind::Judgement => "judgement",
+            DocumentKind::Baseline => "baseline",
         }
     }
 }
 
-/// The schema of one document, with the definitions that it needs.
-pub fn of(document: Document) -> Value {
+/// Returns the schema of one document, with the definitions that it needs.
+pub fn of(document: DocumentKind) -> Value {
     let all = definitions();
     let mut needed = Map::new();
     let mut names = vec![document.name().to_owned()];
@@ -59,21 +55,20 @@ pub fn of(document: Document) -> Value {
     })
 }
 
-/// The schema of every document: one of them, told apart by its version, or the summaries of
-/// several runs.
+/// Returns the schema of any document, and of the summaries of several runs.
 pub fn all() -> Value {
     let several = json!({
         "type": "array",
-        "description": "of `report --format json` with results of several plans",
-        "items": reference(Document::Summary.name()),
+        "description": "`report --format json` with results of several plans",
+        "items": reference(DocumentKind::Summary.name()),
         "minItems": 2,
     });
-    let one = Document::ALL.map(|d| reference(d.name()));
+    let one = DocumentKind::ALL.map(|d| reference(d.name()));
     json!({
         "$schema": DRAFT,
         "title": "wsbench",
-        "description": "The summary of a run, a judgement, and what a baseline is known by. Fields \
-                        are added within a version of a document, and none is removed or changed.",
+        "description": "The summary of a run, a judgement, or a baseline. Within a version of a \
+                        document, fields may be added; none is removed or changed.",
         "oneOf": one.into_iter().chain([several]).collect::<Vec<_>>(),
         "$defs": definitions(),
     })
@@ -84,16 +79,15 @@ fn definitions() -> Map<String, Value> {
     for (name, schema) in summary::definitions().into_iter().chain(judgement::definitions()) {
         all.insert(name.to_owned(), schema);
     }
-    all.insert(Document::Baseline.name().to_owned(), baseline());
+    all.insert(DocumentKind::Baseline.name().to_owned(), baseline());
     all
 }
 
-/// A baseline is for this program to read, which says what is wrong with one: told here is how to
-/// know one, and whose it is.
+/// Describes how to recognise a baseline. Only this program reads the rest.
 fn baseline() -> Value {
     json!({
         "type": "object",
-        "description": "what later runs are held against, written by `run --save-baseline`",
+        "description": "what `gate` compares later runs with, written by `run --save-baseline`",
         "properties": {
             "schema": { "const": BASELINE_SCHEMA },
             "name": text("the scenario's name"),
@@ -102,7 +96,7 @@ fn baseline() -> Value {
             "plan_hash": text("the plan's hash: equal plans have equal hashes"),
             "host": map(json!({ "type": "string" }), "the machine, by the name of the property"),
             "plan": typed(json!("object"), "the complete plan"),
-            "rows": list(json!({ "type": "object" }), "a row a series and client count"),
+            "rows": list(json!({ "type": "object" }), "a row for each series and client count"),
         },
         "required": [
             "schema", "name", "started", "build", "plan_hash", "host", "plan", "rows"
@@ -110,7 +104,7 @@ fn baseline() -> Value {
     })
 }
 
-/// The names of definitions that a schema refers to.
+/// Collects the names of definitions that a schema refers to.
 fn referred(schema: &Value, names: &mut Vec<String>) {
     match schema {
         Value::Object(fields) => {
@@ -132,7 +126,7 @@ fn reference(name: &str) -> Value {
     json!({ "$ref": format!("#/$defs/{name}") })
 }
 
-/// An object with these fields, all of them, and no other.
+/// An object with exactly these fields.
 fn object(about: &str, fields: Vec<(String, Value)>) -> Value {
     let required: Vec<String> = fields.iter().map(|(name, _)| name.clone()).collect();
     let properties: Map<String, Value> = fields.into_iter().collect();
@@ -145,7 +139,6 @@ fn object(about: &str, fields: Vec<(String, Value)>) -> Value {
     })
 }
 
-/// A value of these types, and what it is.
 fn typed(types: Value, about: &str) -> Value {
     json!({ "type": types, "description": about })
 }
@@ -158,7 +151,6 @@ fn whole(about: &str) -> Value {
     json!({ "type": "integer", "minimum": 0, "description": about })
 }
 
-/// One of these words.
 fn one_of(words: &[&str], about: &str) -> Value {
     json!({ "enum": words, "description": about })
 }
@@ -167,7 +159,7 @@ fn list(items: Value, about: &str) -> Value {
     json!({ "type": "array", "items": items, "description": about })
 }
 
-/// An object of any names, its values alike.
+/// An object with any names.
 fn map(values: Value, about: &str) -> Value {
     json!({ "type": "object", "additionalProperties": values, "description": about })
 }
@@ -177,7 +169,7 @@ fn fields<const N: usize>(fields: [(&str, Value); N]) -> Vec<(String, Value)> {
 }
 
 fn exit_code() -> Value {
-    // What cannot be used leaves no file.
+    // A command line that cannot be used writes no file.
     let all = || Conclusion::ALL.into_iter().filter(|one| *one != Conclusion::Unusable);
     let codes: Vec<u8> = all().map(Conclusion::exit_code).collect();
     let meanings: Vec<String> =
@@ -188,5 +180,5 @@ fn exit_code() -> Value {
 
 fn decision() -> Value {
     let names = finding::Decision::ALL.map(finding::Decision::name);
-    one_of(&names, "what follows")
+    one_of(&names, "the decision")
 }

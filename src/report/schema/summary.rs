@@ -8,7 +8,6 @@ use crate::report::schema::{
 use crate::report::table::Status;
 use serde_json::{Value, json};
 
-/// The definitions of the summary.
 pub(super) fn definitions() -> Vec<(&'static str, Value)> {
     vec![
         ("summary", summary()),
@@ -32,10 +31,13 @@ fn summary() -> Value {
             ("parts", whole("result files that were merged")),
             ("host", map(json!({ "type": "string" }), "the machine, by the name of the property")),
             ("verdict", verdict()),
-            ("limits", list(reference("limit"), "what was found of the scenario's limits")),
-            ("rows", rows("a row a series and client count")),
+            ("limits", list(reference("limit"), "the scenario's limits, checked")),
+            ("rows", rows("a row for each series and client count")),
             ("floors", rows("the same of the `null` transport, which has no network")),
-            ("words", list(json!({ "type": "string" }), "what the run shows, in sentences")),
+            (
+                "words",
+                list(json!({ "type": "string" }), "what the run shows, the most important first"),
+            ),
             (
                 "polling_over_websocket",
                 list(reference("polling_over_websocket"), "polling over WebSocket"),
@@ -46,11 +48,14 @@ fn summary() -> Value {
 
 fn verdict() -> Value {
     object(
-        "what the run is worth",
+        "whether the run is valid, and why not",
         fields([
             ("status", status()),
             ("exit_code", exit_code()),
-            ("reasons", list(json!({ "type": "string" }), "what is against it")),
+            (
+                "reasons",
+                list(json!({ "type": "string" }), "why it is not valid, and which limits failed"),
+            ),
         ]),
     )
 }
@@ -60,14 +65,13 @@ fn status() -> Value {
     one_of(&names, "`valid`, `partial` or `invalid`")
 }
 
-/// The columns in their order, and what no table has room for.
 fn row() -> Value {
     let mut all: Vec<(String, Value)> =
         columns().iter().map(|c| (c.name.clone(), column(c))).collect();
     all.extend(fields([
-        ("faults_by_text", map(json!({ "type": "integer" }), "faults by their text")),
+        ("faults_by_text", map(json!({ "type": "integer" }), "errors by their text")),
         ("checks", list(reference("check"), "the conditions of validity")),
-        ("prediction", text("what the figures by arithmetic are, or why there are none")),
+        ("prediction", text("how the predicted figures were computed, or why there are none")),
         ("notes", list(json!({ "type": "string" }), "what a reader of the row must know")),
         ("absent", map(json!({ "type": "string" }), "why a figure is null, by its name")),
     ]));
@@ -97,7 +101,7 @@ fn check() -> Value {
             ("name", text("its name")),
             ("ok", typed(json!("boolean"), "whether it holds")),
             ("value", typed(json!(["number", "null"]), "the number it was decided by")),
-            ("text", text("what was found, in words")),
+            ("text", text("the result as a sentence")),
         ]),
     )
 }
@@ -106,17 +110,17 @@ fn limit() -> Value {
     object(
         "a limit of the scenario",
         fields([
-            ("series", text("the label of the series; empty where it is of several")),
+            ("series", text("the label of the series; empty for several")),
             ("clients", typed(json!(["integer", "null"]), "simulated clients")),
-            ("metric", text("the figure, or the expression that was judged")),
-            ("condition", text("what it was held against")),
-            ("value", typed(json!(["number", "null"]), "the figure; null where `text` says why")),
+            ("metric", text("the figure or expression")),
+            ("condition", text("the condition")),
+            ("value", typed(json!(["number", "null"]), "the value; null if `text` says why")),
             ("unit", text("its unit; `-` for a bare number")),
-            ("samples", whole("values behind the figure; without one the limit is not kept")),
+            ("samples", whole("values behind the figure; without any the limit fails")),
             ("ok", typed(json!("boolean"), "whether it is kept")),
             ("decision", decision()),
-            ("text", text("what was found, in a sentence")),
-            ("about", typed(json!(["string", "null"]), "why the scenario asks for it")),
+            ("text", text("the result as a sentence")),
+            ("about", typed(json!(["string", "null"]), "why the scenario sets it")),
         ]),
     )
 }

@@ -10,7 +10,7 @@ use crate::report::layer::{Quantity, Statistic, Way};
 use crate::report::summary::delivery::asks;
 use crate::report::summary::group::Group;
 use crate::report::summary::setting::Setting;
-use crate::report::table::{Delivery, Events, Foretold, Latencies, Pace, Predicted, Volume};
+use crate::report::table::{Delivery, Events, Latencies, Pace, Predicted, Prediction, Volume};
 use serde_json::Value;
 
 /// By how much a machine under load may be late beside its timers' resolution: a kernel's tick is
@@ -150,13 +150,13 @@ fn as_measured(quantity: Quantity, measured: &Measured) -> Figure {
     }
 }
 
-fn foretold(predicted: Figure, measured: Figure) -> Foretold {
+fn foretold(predicted: Figure, measured: Figure) -> Prediction {
     let deviation = match (&predicted, &measured) {
         (Figure::Known(predicted), Figure::Known(measured)) => Figure::known(measured - predicted),
         (Figure::Absent(why), _) | (_, Figure::Absent(why)) => Figure::Absent(why.clone()),
     };
     let relative = deviation.over(&predicted, "no arithmetic of shares: the prediction is zero");
-    Foretold { predicted, measured, deviation, relative }
+    Prediction { predicted, measured, deviation, relative }
 }
 
 fn distance(

@@ -1,13 +1,11 @@
 //! The numbers behind the pictures: single messages, whole distributions, curves.
-//!
-//! Separate from the other CSV files, whose figures are in the summary too.
 
 use crate::record::{TraceEvent, TraceKind};
 use crate::report::format::csv::{decimals, lines};
 use crate::report::pictures::Trace;
 use crate::report::table::Table;
 
-/// A row an event of a traced client.
+/// A row for each event of a traced client.
 pub(crate) fn trace(table: &Table) -> Vec<u8> {
     let head = [
         "series",
@@ -47,7 +45,7 @@ pub(crate) fn trace(table: &Table) -> Vec<u8> {
     lines(&head, traces.flat_map(|t| t.events.iter().map(move |e| row(t, e))))
 }
 
-/// A row a point of a distribution of the delivery latency.
+/// A row for each point of a distribution of the delivery latency.
 pub(crate) fn distribution(table: &Table) -> Vec<u8> {
     let head = ["series", "clients", "latency_us", "measured_share", "law_share"];
     let share = |share: Option<f64>| share.map_or_else(String::new, decimals);
@@ -65,7 +63,7 @@ pub(crate) fn distribution(table: &Table) -> Vec<u8> {
     lines(&head, rows)
 }
 
-/// A row a point of a curve, then a row a crossing.
+/// A row for each point of a curve, then a row for each crossing.
 pub(crate) fn break_even(table: &Table) -> Vec<u8> {
     let head =
         ["series", "transport", "rate_hz", "wire_bytes_per_s", "ip_bytes_per_s", "crosses_series"];

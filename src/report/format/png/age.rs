@@ -1,8 +1,8 @@
-//! How old what a client has is, over time: it ages until something newer comes.
+//! Age of information over time: the age of a client's latest update.
 
 use crate::report::figure::Figure;
 use crate::report::format::png::backend::{Area, Drawn};
-use crate::report::format::png::page::{Key, Page, Swatch};
+use crate::report::format::png::page::{LegendEntry, Page, Swatch};
 use crate::report::format::png::panel;
 use crate::report::format::png::panel::RULE;
 use crate::report::format::png::plot::{Axis, Plot};
@@ -14,9 +14,9 @@ use crate::units::thousands;
 use plotters::prelude::*;
 use plotters_backend::text_anchor::HPos;
 
-/// More panels than these would be too low.
+/// With more panels, each would be too low.
 const MOST: usize = 8;
-/// The columns at the left (names and ticks) and at the right (means).
+/// Widths of the columns at the left (names and ticks) and at the right (means).
 const LEFT: (i32, i32) = (280, 100);
 const RIGHT: i32 = 270;
 const FOOT: i32 = 78;
@@ -28,9 +28,9 @@ pub(crate) fn draw(table: &Table) -> Vec<u8> {
         table,
         title: "Age of information",
         about: match ages.absent.is_some() {
-            true => "how old what a client has is, over time".into(),
+            true => "age of the latest update that a client has".into(),
             false => format!(
-                "how old what a client has is; one client of {} a series, means over all of them",
+                "age of the latest update that a client has; one of {} clients of each series, means over all",
                 thousands(ages.clients.into())
             )
             .into(),
@@ -38,9 +38,9 @@ pub(crate) fn draw(table: &Table) -> Vec<u8> {
         keys: match ages.absent.is_some() {
             true => Vec::new(),
             false => vec![
-                Key::of("one client, as recorded", GREY, Swatch::Line(2)),
-                Key::of("mean over time and clients, measured", GREY, Swatch::Line(5)),
-                Key::of("the same by the transport's arithmetic", INK, Swatch::Dashed(3)),
+                LegendEntry::of("one client, as recorded", GREY, Swatch::Line(2)),
+                LegendEntry::of("mean over time and clients, measured", GREY, Swatch::Line(5)),
+                LegendEntry::of("mean, predicted by arithmetic", INK, Swatch::Dashed(3)),
             ],
         },
         footnotes: footnotes(ages),
@@ -56,9 +56,8 @@ fn footnotes(ages: &Ages) -> Vec<String> {
         return Vec::new();
     }
     let mut notes = vec![
-        "At each update the age falls to the time since that update's publishing, and then rises \
-         as time goes: also what is never late ages until there is something newer. \
-         Before its first update of the window, a client's age is not known."
+        "At each update the age falls to the time since its publishing, then it rises until the next \
+         update. It is not known before the client's first update of the window."
             .to_owned(),
     ];
     let figures = ages.lanes.iter().flat_map(|l| [&l.mean_us, &l.model_us]);
@@ -82,7 +81,7 @@ fn panels(table: &Table, ages: &Ages, area: &Area) -> Drawn {
             area,
             from: (LEFT.0 + LEFT.1, top + 14),
             to: (right, top + each - 14),
-            // The last one has the times of all.
+            // The last panel has the times of all.
             x: Axis::linear((0.0, ages.span_us), 8, |us| match n + 1 == shown.len() {
                 true => show_moment(us),
                 false => String::new(),
@@ -93,7 +92,7 @@ fn panels(table: &Table, ages: &Ages, area: &Area) -> Drawn {
         one(&plot, lane, palette::of(&series, &lane.series))?;
     }
     let middle = ((LEFT.0 + LEFT.1 + right) / 2, each * shown.len() as i32 + 44);
-    let words = "time since the beginning of the measured window";
+    let words = "time since the start of the measured window";
     area.draw_text(words, &LABEL.colour(GREY).at(HPos::Center), middle)
 }
 
@@ -137,7 +136,7 @@ fn one(plot: &Plot, lane: &Age, colour: RGBColor) -> Drawn {
     labels(plot, lane, dark)
 }
 
-/// What is below the saw-tooth, a column of pixels each.
+/// Fills the area below the saw-tooth by columns of pixels.
 fn fill(plot: &Plot, corners: &[(f64, f64)], colour: RGBColor) -> Drawn {
     for part in plot.within(corners) {
         for ends in part.windows(2) {
@@ -149,7 +148,7 @@ fn fill(plot: &Plot, corners: &[(f64, f64)], colour: RGBColor) -> Drawn {
             }
         }
     }
-    // The rules go on through it.
+    // Draw the grid lines over it.
     for (value, _) in &plot.y.ticks {
         let y = plot.at((0.0, *value)).1;
         if y < plot.to.1 {
@@ -159,7 +158,7 @@ fn fill(plot: &Plot, corners: &[(f64, f64)], colour: RGBColor) -> Drawn {
     Ok(())
 }
 
-/// Both means, at their heights where these are far enough apart.
+/// Writes both means at their heights, moved apart if they are close.
 fn labels(plot: &Plot, lane: &Age, dark: RGBColor) -> Drawn {
     let text = |what: &str, figure: &Figure| match figure {
         Figure::Known(us) => format!("{what} {}", show_us(*us)),
@@ -177,7 +176,7 @@ fn labels(plot: &Plot, lane: &Age, dark: RGBColor) -> Drawn {
         let (up, down) = (apart / 2, apart - apart / 2);
         (a, b) = if a <= b { (a - up, b + down) } else { (a + down, b - up) };
     }
-    // Above the ticks of the axis.
+    // Keep above the ticks of the axis.
     let low = (a.max(b) - (plot.to.1 - 6)).max(0);
     (a, b) = (a - low, b - low);
     let x = plot.to.0 + 14;
@@ -186,5 +185,5 @@ fn labels(plot: &Plot, lane: &Age, dark: RGBColor) -> Drawn {
         &LABEL.colour(dark).at(HPos::Left),
         (x, a),
     )?;
-    plot.area.draw_text(&text("model", &lane.model_us), &LABEL.at(HPos::Left), (x, b))
+    plot.area.draw_text(&text("predicted", &lane.model_us), &LABEL.at(HPos::Left), (x, b))
 }

@@ -1,4 +1,4 @@
-//! What a client costs by the rate of updates, and the rates at which two series cost the same.
+//! Bytes of a client by the rate of updates, and the rates at which two series need the same.
 
 use crate::report::format::png::backend::{Area, Drawn};
 use crate::report::format::png::page::Page;
@@ -15,24 +15,24 @@ use std::ops::Range;
 
 const LABEL: Pen = Pen::new(22.0);
 const SMALL: Pen = Pen::new(20.0);
-/// Room at the left, above, at the right for names, and below.
+/// Room at the left, above, at the right (for names) and below.
 const RIM: [i32; 4] = [130, 44, 300, 84];
 /// Crossings that are labelled; more would hide the lines.
 const MOST_LABELS: usize = 10;
-/// Crossings nearer to each other than these pixels share a label.
+/// Crossings closer than these pixels share a label.
 const NEAR: i32 = 26;
-/// How bad it is to cover a text, a ring, or a line to a text; of other things less.
+/// The penalty for covering a text, a ring, or a line to a text.
 const TEXT: i64 = 40;
-/// Rates that have a name, in updates a second.
+/// Ticks, in updates per second.
 const RATES: [(f64, &str); 8] = [
-    (1.0 / 3600.0, "1 an hour"),
-    (1.0 / 600.0, "1 in 10 min"),
-    (1.0 / 60.0, "1 a minute"),
-    (0.1, "1 in 10 s"),
-    (1.0, "1 a second"),
-    (10.0, "10 a second"),
-    (100.0, "100 a second"),
-    (1000.0, "1,000 a second"),
+    (1.0 / 3600.0, "1 per hour"),
+    (1.0 / 600.0, "1 per 10 min"),
+    (1.0 / 60.0, "1 per minute"),
+    (0.1, "1 per 10 s"),
+    (1.0, "1 per second"),
+    (10.0, "10 per second"),
+    (100.0, "100 per second"),
+    (1000.0, "1,000 per second"),
 ];
 
 pub(crate) fn draw(table: &Table) -> Vec<u8> {
@@ -40,8 +40,8 @@ pub(crate) fn draw(table: &Table) -> Vec<u8> {
     let mut footnotes = Vec::new();
     if costs.absent.is_none() {
         footnotes.push(format!(
-            "By the transports' arithmetic, not measured: bytes of IP packets, acknowledgements \
-             included, both directions, with all other settings as in the scenario ({} clients).",
+            "Predicted by arithmetic, not measured: bytes of IP packets with acknowledgements, both \
+             directions, all other settings as in the scenario ({} clients).",
             thousands(costs.clients.into())
         ));
         footnotes.extend(costs.left_out.iter().map(|why| format!("left out: {why}")));
@@ -50,13 +50,13 @@ pub(crate) fn draw(table: &Table) -> Vec<u8> {
             footnotes.push(format!("{more} more crossings are in break-even.csv."));
         }
         if table.crossings.is_empty() && costs.curves.len() > 1 {
-            footnotes.push("No two of them cross at these rates.".to_owned());
+            footnotes.push("No two lines cross at these rates.".to_owned());
         }
     }
     let page = Page {
         table,
-        title: "Bytes by the rate of updates, and where transports cost the same",
-        about: "TCP/IP bytes a second of one client, by how often there is something new".into(),
+        title: "Bytes by rate of updates, and rates at which transports need the same",
+        about: "TCP/IP bytes per second of one client".into(),
         keys: Vec::new(),
         footnotes,
     };
@@ -66,10 +66,10 @@ pub(crate) fn draw(table: &Table) -> Vec<u8> {
     })
 }
 
-/// A rate in words: `1 update per 43 s`, `8.6 updates a second`.
+/// Returns for example `1 update per 43 s` or `8.6 updates per second`.
 fn rate(hz: f64) -> String {
     match hz {
-        hz if hz > 1.0 => format!("{} updates a second", three(hz)),
+        hz if hz > 1.0 => format!("{} updates per second", three(hz)),
         hz => format!("1 update per {}", crate::units::human_ns(1e9 / hz)),
     }
 }
@@ -81,7 +81,7 @@ fn chart(table: &Table, costs: &Costs, area: &Area) -> Drawn {
     let rates = points().map(|p| p.rate_hz);
     let (least, most) = rates.fold((f64::MAX, 0.0f64), |(l, m), r| (l.min(r), m.max(r)));
     let most = if most > least { most } else { least * 10.0 };
-    let span: Range<f64> = axis::span(axis::Scale::Log, &bytes, 0.04);
+    let span: Range<f64> = axis::span(axis::AxisScale::Log, &bytes, 0.04);
     let within = |r: &&(f64, &str)| r.0 >= least * 0.999 && r.0 <= most * 1.001;
     let named = RATES.iter().filter(within).map(|(hz, name)| (*hz, (*name).to_owned()));
     let decades = axis::decades(&span).into_iter().map(|v| (v, show_bytes(v)));
@@ -95,9 +95,9 @@ fn chart(table: &Table, costs: &Costs, area: &Area) -> Drawn {
     };
     plot.frame()?;
     let grey = LABEL.colour(GREY);
-    area.draw_text("bytes a second and client", &grey.at(HPos::Left), (0, 12))?;
+    area.draw_text("bytes per second and client", &grey.at(HPos::Left), (0, 12))?;
     let middle = ((plot.from.0 + plot.to.0) / 2, height as i32 - 22);
-    area.draw_text("updates for each client", &grey.at(HPos::Center), middle)?;
+    area.draw_text("updates per client", &grey.at(HPos::Center), middle)?;
     let mut taken = Vec::new();
     if let Some(hz) = costs.planned_hz.filter(|hz| (least..=most).contains(hz)) {
         let x = plot.at((hz, span.start)).0;
@@ -129,11 +129,11 @@ fn chart(table: &Table, costs: &Costs, area: &Area) -> Drawn {
     crossings(&plot, costs, &table.crossings, taken)
 }
 
-/// The series' names beside the ends of their lines, moved apart where these are close.
+/// Writes the names at the ends of their lines, moved apart if they are close.
 fn names(plot: &Plot, mut ends: Vec<(i32, &str, RGBColor)>) -> Drawn {
     const APART: i32 = 30;
     ends.sort_by_key(|e| e.0);
-    // Down where one is too near to the last, then up from the bottom.
+    // Move down those too close to the last, then up from the bottom.
     for n in 1..ends.len() {
         ends[n].0 = ends[n].0.max(ends[n - 1].0 + APART);
     }
@@ -150,7 +150,7 @@ fn names(plot: &Plot, mut ends: Vec<(i32, &str, RGBColor)>) -> Drawn {
     Ok(())
 }
 
-/// Where something is already, and how bad it would be to cover that.
+/// An occupied rectangle, with the penalty for covering it.
 struct Taken {
     from: (i32, i32),
     to: (i32, i32),
@@ -166,10 +166,10 @@ impl Taken {
     }
 }
 
-/// Crossings that are drawn on one another, in the order of their rates.
+/// Crossings that are drawn on each other, by rising rate.
 type Knot<'a> = Vec<&'a Crossing>;
 
-/// Crossings by where they are: those that nearly cover one another together.
+/// Groups crossings that nearly cover each other.
 fn knots<'a>(plot: &Plot, all: &'a [Crossing]) -> Vec<Knot<'a>> {
     let mut knots: Vec<Knot> = Vec::new();
     for crossing in all {
@@ -190,7 +190,7 @@ fn at(plot: &Plot, crossing: &Crossing) -> (i32, i32) {
     plot.at((crossing.rate_hz, crossing.bytes_per_s))
 }
 
-/// A ring at each crossing, and beside it what crosses and at which rate.
+/// Draws a ring at each crossing, and writes what crosses and at which rate.
 fn crossings(plot: &Plot, costs: &Costs, all: &[Crossing], mut taken: Vec<Taken>) -> Drawn {
     let words = |series: &str| {
         let curve = costs.curves.iter().find(|c| c.series == series);
@@ -236,12 +236,12 @@ fn crossings(plot: &Plot, costs: &Costs, all: &[Crossing], mut taken: Vec<Taken>
     Ok(())
 }
 
-/// The point of a place that is nearest to another point.
+/// Returns the point of a rectangle that is nearest to another point.
 fn nearest(spot: &Taken, (x, y): (i32, i32)) -> (i32, i32) {
     (x.clamp(spot.from.0, spot.to.0), y.clamp(spot.from.1, spot.to.1))
 }
 
-/// The place for a text of this size near a point that covers least, with the line to it.
+/// Finds the place for a text of this size that covers least, near a point.
 fn place(plot: &Plot, ring: (i32, i32), (w, h): (i32, i32), taken: &[Taken]) -> Option<Taken> {
     const STEP: usize = 16;
     let mut best: Option<(i64, Taken)> = None;
@@ -251,7 +251,7 @@ fn place(plot: &Plot, ring: (i32, i32), (w, h): (i32, i32), taken: &[Taken]) -> 
             let near = nearest(&spot, ring);
             let (dx, dy) = (near.0 - ring.0, near.1 - ring.1);
             let far = f64::from(dx).hypot(f64::from(dy)) as i64;
-            // Cheap first: most places are too far to be better.
+            // Most places are too far to be better.
             if best.as_ref().is_some_and(|b| far >= b.0) || far < 16 {
                 continue;
             }

@@ -1,19 +1,19 @@
-//! Bytes a message by layer: a stacked bar a series and client count, and the numbers beside it,
-//! for two bytes beside a thousand cannot be seen.
+//! Bytes per message by layer: a stacked bar for each series and client count with numbers beside it,
+//! because two bytes beside a thousand are too small to see.
 
 use crate::report::format::png::backend::{Area, Drawn};
 use crate::report::format::png::page::Page;
 use crate::report::format::png::panel;
 use crate::report::format::png::panel::RULE;
 use crate::report::format::png::text::{GREY, INK, Pen};
-use crate::report::format::png::{palette, reasons, show_bytes, standing};
+use crate::report::format::png::{invalid_mark, palette, reasons, show_bytes};
 use crate::report::layer::{Layer, Way};
 use crate::report::table::{Row, Table};
 use crate::units::thousands;
 use plotters::prelude::*;
 use plotters_backend::text_anchor::HPos;
 
-/// What is stacked, with its heading; the shade tells it apart within a transport's colour.
+/// Parts of a bar, with their headings.
 const PARTS: [(&str, Layer); 4] = [
     ("payload", Layer::Payload),
     ("heads", Layer::Heads),
@@ -21,12 +21,12 @@ const PARTS: [(&str, Layer); 4] = [
     ("TCP/IP", Layer::IpHeaders),
 ];
 const TOTAL: (&str, Layer) = ("total", Layer::Ip);
-/// A little larger than what is below it, so that widths made of it suffice.
+/// Larger than the text below it, so that its widths suffice.
 const HEADING: Pen = Pen::new(24.0).bold();
 const COLUMN: i32 = 130;
 /// Room for a swatch between client count and label.
 const SWATCH: i32 = 52;
-/// The most that labels may take; longer ones are cut.
+/// The widest label; longer ones are cut.
 const LABELS: f32 = 560.0;
 /// Room for headings above the rows and for the axis below them.
 const RIM: (i32, i32) = (60, 50);
@@ -35,7 +35,7 @@ pub(crate) fn draw(table: &Table) -> Vec<u8> {
     let mut footnotes = vec![
         "payload: the messages. heads: HTTP request and response heads. frames: frame headers, \
          chunk sizes, masks, control frames and failed exchanges. TCP/IP: headers of all \
-         segments, acknowledgements included, and what was sent again (link headers are not)."
+         segments with acknowledgements, and retransmissions, without link headers."
             .to_owned(),
     ];
     let columns = PARTS.iter().chain([&TOTAL]);
@@ -45,13 +45,13 @@ pub(crate) fn draw(table: &Table) -> Vec<u8> {
     let page = Page {
         table,
         title: "Bytes per message by layer",
-        about: "both directions, measured phase; a poll is a request and its response".into(),
+        about: "both directions, measured phase; a poll is one request with its response".into(),
         keys: Vec::new(),
         footnotes,
     };
     page.draw(|area| match table.rows.is_empty() {
         true => panel::nothing(area, None, 26.0),
-        false => Layout::of(table, area).draw(area),
+        false => BytesLayout::of(table, area).draw(area),
     })
 }
 
@@ -68,23 +68,22 @@ fn shade(colour: RGBColor, part: usize) -> RGBColor {
     }
 }
 
-/// Where columns and rows are, in pixels.
-struct Layout<'a> {
-    /// By client count.
+/// Columns and rows, in pixels.
+struct BytesLayout<'a> {
+    /// By rising client count.
     rows: Vec<(&'a Row, RGBColor)>,
-    /// The height of a row.
     height: f32,
     pen: Pen,
     width: i32,
-    /// The right of the client counts; labels, bars and numbers follow.
+    /// The right edge of the client counts; labels, bars and numbers follow.
     counts: i32,
     labels: f32,
     bars: i32,
     numbers: i32,
 }
 
-impl<'a> Layout<'a> {
-    fn of(table: &'a Table, area: &Area) -> Layout<'a> {
+impl<'a> BytesLayout<'a> {
+    fn of(table: &'a Table, area: &Area) -> BytesLayout<'a> {
         let series = palette::series(table);
         let mut rows: Vec<_> =
             table.rows.iter().map(|r| (r, palette::of(&series, &r.series))).collect();
@@ -99,7 +98,7 @@ impl<'a> Layout<'a> {
         let counts = counts.fold(HEADING.width("clients"), f32::max) as i32 + 6;
         let bars = counts + SWATCH + labels as i32 + 24;
         let numbers = width as i32 - COLUMN * (PARTS.len() + 1) as i32;
-        Layout { rows, height, pen, width: width as i32, counts, labels, bars, numbers }
+        BytesLayout { rows, height, pen, width: width as i32, counts, labels, bars, numbers }
     }
 
     fn draw(&self, area: &Area) -> Drawn {
@@ -135,7 +134,7 @@ impl<'a> Layout<'a> {
         Ok(())
     }
 
-    /// The right of a column of numbers.
+    /// Returns the right edge of a column of numbers.
     fn column(&self, n: usize) -> i32 {
         self.numbers + COLUMN * (n + 1) as i32
     }
@@ -192,10 +191,10 @@ impl<'a> Layout<'a> {
 }
 
 fn label(row: &Row) -> String {
-    format!("{}{}", row.series, standing(row))
+    format!("{}{}", row.series, invalid_mark(row))
 }
 
-/// A whole number as such, others with three digits: these are compared with arithmetic.
+/// Returns whole numbers with all digits, others with three.
 fn number(value: f64) -> String {
     match value {
         v if v >= 1e6 => show_bytes(v),

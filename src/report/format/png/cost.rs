@@ -1,11 +1,11 @@
-//! CPU a message and memory a client, driver, server and kernel apart.
+//! CPU per message and memory per client of driver, server and kernel.
 
 use crate::report::figure::Figure;
-use crate::report::format::png::axis::Scale;
-use crate::report::format::png::page::{Key, Page};
+use crate::report::format::png::axis::AxisScale;
+use crate::report::format::png::page::{LegendEntry, Page};
 use crate::report::format::png::panel::{Mark, Panel, Show};
 use crate::report::format::png::{
-    clusters, keys, palette, reasons, row, show_bytes, show_us, standing,
+    clusters, invalid_mark, keys, palette, reasons, row, show_bytes, show_us,
 };
 use crate::report::table::{Row, Table};
 use plotters::style::RGBColor;
@@ -13,12 +13,12 @@ use plotters::style::RGBColor;
 /// Pixels between two panels.
 const GAP: (u32, u32) = (46, 24);
 
-/// Title, unit and value of a panel.
-type Plan = (&'static str, Show, fn(&Row) -> &Figure);
+/// Title, format and value of a panel.
+type CostPanel = (&'static str, Show, fn(&Row) -> &Figure);
 
-/// The driver's floor has one bar a client count: it does not depend on the series.
+/// The driver's floor has one bar per client count, as it does not depend on the series.
 const FLOOR: &str = "Floor: driver CPU per turn, no network";
-const PLANS: [Plan; 6] = [
+const PANELS: [CostPanel; 6] = [
     ("Driver CPU per message", show_us, |r| &r.cost.driver_cpu_us),
     ("Server CPU per message", show_us, |r| &r.cost.server_cpu_us),
     (FLOOR, show_us, |r| &r.cost.floor_cpu_us),
@@ -30,39 +30,40 @@ const PLANS: [Plan; 6] = [
 pub(crate) fn draw(table: &Table) -> Vec<u8> {
     let series = palette::series(table);
     let mut legend = keys(&series);
-    legend.push(Key::new("floor (null transport)", palette::transport("null")));
+    legend.push(LegendEntry::new("floor (null transport)", palette::transport("null")));
     let mut footnotes = vec![
-        "CPU: user and system, over completed exchanges (polling) or received messages (push). \
-         Memory: private resident memory that a client adds; kernel: of the whole host, both ends."
+        "CPU: user and system time per completed exchange (polling) or received message (push). \
+         Memory: private resident memory that a client adds; kernel: socket memory of the whole \
+         host, both ends."
             .to_owned(),
     ];
-    let figures = PLANS.iter().flat_map(|p| table.rows.iter().map(p.2));
+    let figures = PANELS.iter().flat_map(|p| table.rows.iter().map(p.2));
     footnotes.extend(reasons(figures));
     let page = Page {
         table,
         title: "CPU and memory",
-        about: "by client count; driver and server apart; lower is better".into(),
+        about: "by client count; lower is better".into(),
         keys: legend,
         footnotes,
     };
     page.draw(|area| {
         let parts = area.margin(0, 0, 0, -(GAP.0 as i32)).split_evenly((2, 3));
-        for (plan, part) in PLANS.iter().zip(parts) {
+        for (plan, part) in PANELS.iter().zip(parts) {
             panel(table, &series, *plan).draw(&part.margin(0, GAP.1, 0, GAP.0))?;
         }
         Ok(())
     })
 }
 
-fn panel(table: &Table, series: &[(String, RGBColor)], (title, show, value): Plan) -> Panel {
+fn panel(table: &Table, series: &[(String, RGBColor)], (title, show, value): CostPanel) -> Panel {
     let clusters = clusters(table, false, |clients| {
         let rows = series.iter().filter_map(|(l, c)| Some((row(table, l, clients)?, *c)));
         let bar = |row, sign, colour| Mark::bar(value(row), show, sign, colour);
         match title {
-            // The run's verdict leaves the floor out, and so does the sign.
+            // The run's verdict does not include the floor.
             FLOOR => rows.take(1).map(|(r, _)| bar(r, "", palette::transport("null"))).collect(),
-            _ => rows.map(|(row, colour)| bar(row, standing(row), colour)).collect(),
+            _ => rows.map(|(row, colour)| bar(row, invalid_mark(row), colour)).collect(),
         }
     });
-    Panel { title, axis: "", scale: Scale::Linear, show, clusters, size: 22.0 }
+    Panel { title, axis: "", scale: AxisScale::Linear, show, clusters, size: 22.0 }
 }

@@ -1,18 +1,17 @@
-//! The distribution of the delivery latency with the law drawn over it: a panel a series and
+//! The distribution of the delivery latency, measured and predicted: a panel for each series and
 //! client count.
 //!
-//! Cumulative, not a histogram: a law may put a part of all values on one point, where it has no
-//! density; no width of bins need be chosen; and the distance that is written beside is the
-//! largest vertical gap between the two lines.
+//! Cumulative instead of a histogram: a prediction may put a share of all values on one point, no bin
+//! width has to be chosen, and the distance is the largest vertical gap between the lines.
 
 use crate::record::Metric;
 use crate::report::figure::Figure;
 use crate::report::format::png::backend::{Area, Drawn};
-use crate::report::format::png::page::{Key, Page, Swatch};
+use crate::report::format::png::page::{LegendEntry, Page, Swatch};
 use crate::report::format::png::panel;
 use crate::report::format::png::plot::{Axis, Plot};
 use crate::report::format::png::text::{GREY, INK, Pen};
-use crate::report::format::png::{palette, row, show_moment, show_us, standing};
+use crate::report::format::png::{invalid_mark, palette, row, show_moment, show_us};
 use crate::report::layer::Statistic;
 use crate::report::pictures::Share;
 use crate::report::table::{Row, Table};
@@ -20,9 +19,9 @@ use crate::units::thousands;
 use plotters::prelude::*;
 use plotters_backend::text_anchor::HPos;
 
-/// More panels than these would be too small.
+/// With more panels, each would be too small.
 const MOST: usize = 12;
-/// Panels beside each other, at the most.
+/// Panels side by side.
 const ACROSS: usize = 4;
 const BAND: RGBColor = RGBColor(226, 226, 226);
 const GAP: (i32, i32) = (44, 22);
@@ -36,20 +35,20 @@ pub(crate) fn draw(table: &Table) -> Vec<u8> {
     let mut panels: Vec<(&Row, RGBColor)> =
         by_series.filter_map(|(s, c, n)| Some((row(table, s, n)?, c))).take(MOST).collect();
     if counts.len() <= series.len() && series.len() <= ACROSS {
-        // They fit side by side: a line of panels a client count; else a line a series.
+        // If they fit side by side, each client count has a line of panels, else each series.
         panels.sort_by_key(|(row, _)| row.clients);
     }
     let late = panels.first().map_or(0.0, |(r, _)| r.distribution.late_us);
     let page = Page {
         table,
-        title: "How late updates are: measured, and by law",
-        about: "share of updates that reached their client within so long of their publishing"
+        title: "Delivery latency: measured and predicted",
+        about: "share of updates that reached their client within this time of their publishing"
             .into(),
         keys: vec![
-            Key::of("measured (colour of the series)", GREY, Swatch::Line(5)),
-            Key::of("law: from the transport's arithmetic alone", INK, Swatch::Line(2)),
-            Key::of(
-                &format!("law, up to {} later: the timers' error", show_us(late)),
+            LegendEntry::of("measured (colour of the series)", GREY, Swatch::Line(5)),
+            LegendEntry::of("predicted by arithmetic", INK, Swatch::Line(2)),
+            LegendEntry::of(
+                &format!("predicted, up to {} later: the timers' error", show_us(late)),
                 BAND,
                 Swatch::Block,
             ),
@@ -62,7 +61,7 @@ pub(crate) fn draw(table: &Table) -> Vec<u8> {
     })
 }
 
-/// The client counts that are shown: all, else the least and the greatest, else the least.
+/// Returns the client counts to show: all, else the least and the greatest, else the least.
 fn counts(table: &Table, series: usize) -> Vec<u32> {
     let mut all: Vec<u32> = table.rows.iter().map(|r| r.clients).collect();
     all.sort_unstable();
@@ -97,7 +96,7 @@ fn footnotes(table: &Table, panels: &[(&Row, RGBColor)]) -> Vec<String> {
     notes
 }
 
-/// As many columns as series or client counts, whichever are more, where these fit side by side.
+/// Draws as many columns as series or client counts, whichever are more, if they fit.
 fn grid(area: &Area, panels: &[(&Row, RGBColor)], series: usize, counts: usize) -> Drawn {
     let across = series.max(counts);
     let columns = match panels.len() {
@@ -123,13 +122,13 @@ fn one(area: &Area, row: &Row, colour: RGBColor) -> Drawn {
     let width = width as f32;
     let size = SIZE.0 * (width / SIZE.1).clamp(0.8, 1.0);
     let clients = thousands(row.clients.into());
-    let title = format!("{}, {clients} clients{}", row.series, standing(row));
+    let title = format!("{}, {clients} clients{}", row.series, invalid_mark(row));
     let bold = Pen::new(size * 1.1).bold();
     area.draw_text(&bold.fit(&title, width), &bold.at(HPos::Left), (0, (size * 0.6) as i32))?;
     let lines = [(measured(row), palette::darker(colour, 0.45)), (law(row), INK)];
     let widest = lines.iter().map(|(text, _)| Pen::new(size).width(text)).fold(1.0, f32::max);
     for (n, (text, colour)) in lines.into_iter().enumerate() {
-        // Smaller letters beat a figure that is cut off.
+        // Smaller text is better than a cut figure.
         let pen = Pen::new(size * (width * 0.98 / widest).clamp(0.75, 1.0)).colour(colour);
         let y = size * (2.1 + 1.45 * n as f32);
         area.draw_text(&pen.fit(&text, width), &pen.at(HPos::Left), (0, y as i32))?;
@@ -169,20 +168,20 @@ fn curves(plot: &Plot, points: &[Share], top: f64, colour: RGBColor) -> Drawn {
     plot.frame()?;
     let mut steps: Vec<(f64, f64)> = Vec::new();
     for (x, share) in line(|p| p.measured) {
-        // A share holds until the next value that was measured.
+        // A share holds until the next measured value.
         if let Some(last) = steps.last().map(|s| s.1).filter(|last| *last != share) {
             steps.push((x, last));
         }
         steps.push((x, share));
     }
     plot.line(&steps, colour, 5)?;
-    // A law that is constant ends where the axis may go on.
+    // A constant prediction ends before the axis may.
     let mut law = law;
     law.extend(law.last().map(|last| (top.max(last.0), last.1)));
     plot.line(&law, INK, 2)
 }
 
-/// What is between a law and the same later, a column of pixels each.
+/// Fills the band between a prediction and the same one later, by columns of pixels.
 fn band(plot: &Plot, law: &[(f64, f64)], late: &[(f64, f64)]) -> Drawn {
     let (Some(_), Some(_)) = (law.first(), late.first()) else { return Ok(()) };
     let (law, late) = (plot.within(law), plot.within(late));

@@ -1,10 +1,10 @@
 //! Latencies: a box from the median to p90, paler to p99, a line to the largest.
 
 use crate::record::Metric;
-use crate::report::format::png::axis::Scale;
-use crate::report::format::png::page::{Key, Page};
+use crate::report::format::png::axis::AxisScale;
+use crate::report::format::png::page::{LegendEntry, Page};
 use crate::report::format::png::panel::{Mark, Panel, Shape};
-use crate::report::format::png::{clusters, keys, palette, row, show_us, standing};
+use crate::report::format::png::{clusters, invalid_mark, keys, palette, row, show_us};
 use crate::report::layer::Statistic;
 use crate::report::table::{Row, Table};
 use plotters::style::RGBColor;
@@ -35,8 +35,8 @@ pub(crate) fn draw(table: &Table) -> Vec<u8> {
     }
     let grey = palette::transport("null");
     let mut legend = keys(&series);
-    legend.push(Key::new("box: median to p90", grey));
-    legend.push(Key::new("pale: p90 to p99", palette::lighter(grey, 0.6)));
+    legend.push(LegendEntry::new("box: median to p90", grey));
+    legend.push(LegendEntry::new("pale: p90 to p99", palette::lighter(grey, 0.6)));
     let page = Page {
         table,
         title: "Latency",
@@ -48,7 +48,7 @@ pub(crate) fn draw(table: &Table) -> Vec<u8> {
         let panels: Vec<_> =
             shown.iter().map(|(m, title)| panel(table, *m, title, &series)).collect();
         let [first, second] = &panels[..] else { return panels[0].draw(area) };
-        // What shows more series gets more room.
+        // A panel with more series gets more room.
         let share = if first.most_marks() > second.most_marks() { 0.62 } else { 0.5 };
         let (left, right) = area.split_horizontally(area.relative_to_width(share) as i32);
         first.draw(&left.margin(0, 0, 0, GAP))?;
@@ -62,7 +62,7 @@ fn panel(
     title: &'static str,
     series: &[(String, RGBColor)],
 ) -> Panel {
-    // A series that has this latency nowhere would leave a gap in every cluster.
+    // A series without this latency would leave a gap in every cluster.
     let has = |row: &Row| row.latency(metric).count > 0;
     let none = !table.rows.iter().any(has);
     let shown = |label: &str| none || table.rows.iter().any(|r| r.series == label && has(r));
@@ -71,10 +71,10 @@ fn panel(
         let rows = series.iter().filter_map(|(l, c)| Some((row(table, l, clients)?, *c)));
         rows.map(|(row, colour)| mark(row, metric, colour)).collect()
     });
-    Panel { title, axis: "", scale: Scale::Range, show: show_us, clusters, size: 24.0 }
+    Panel { title, axis: "", scale: AxisScale::Range, show: show_us, clusters, size: 24.0 }
 }
 
-/// A distribution with its median and p99, which would otherwise have to be read off.
+/// A distribution, with its median and p99 in numbers.
 fn mark(row: &Row, metric: Metric, colour: RGBColor) -> Mark {
     let latency = row.latency(metric);
     let stats = [Statistic::P50, Statistic::P90, Statistic::P99, Statistic::Max];
@@ -83,7 +83,7 @@ fn mark(row: &Row, metric: Metric, colour: RGBColor) -> Mark {
         return Mark::absent(latency.stat(Statistic::P50).reason().unwrap_or_default());
     };
     let bound = if latency.driver_bound { BOUND } else { "" };
-    let p99_line = format!("p99 {}{bound}{}", show_us(p99), standing(row));
+    let p99_line = format!("p99 {}{bound}{}", show_us(p99), invalid_mark(row));
     Mark {
         shape: Shape::Range([p50, p90, p99, max]),
         lines: vec![format!("p50 {}", show_us(p50)), p99_line],

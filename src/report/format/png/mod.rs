@@ -1,9 +1,6 @@
-//! Pictures: overhead by client count, bytes by layer, latency, cost; single messages, whole
-//! distributions, ages, and the rates at which transports cost the same.
-//!
-//! plotters draws them, on a `backend` that spaces `text` well and smooths a `stroke`. `page` puts
-//! title, legend and footnotes around charts, `panel` is a chart by client count with its `axis`,
-//! `plot` one of lines; a file a picture says what is in it.
+//! Eight pictures, one file for each. `page` has what all share: title, legend and footnotes. `panel`
+//! draws bars by client count, `plot` lines over two axes of numbers. plotters draws on `backend`,
+//! which replaces its text and its slanted lines.
 
 mod age;
 mod axis;
@@ -11,6 +8,7 @@ mod backend;
 mod break_even;
 mod bytes;
 mod cost;
+mod coverage;
 mod distribution;
 mod latency;
 mod overhead;
@@ -26,14 +24,13 @@ use crate::report::figure::Figure;
 use crate::report::table::{Row, Status, Table};
 use crate::report::{Format, Rendered};
 use crate::units::thousands;
-use page::Key;
+use page::LegendEntry;
 use panel::{Cluster, Mark};
 use plotters::style::RGBColor;
 
-/// Behind what is not valid; a footnote of every picture explains it.
+/// Marks values of rows that are not valid; a footnote of every picture explains it.
 const INVALID: &str = "‡";
 
-/// Eight PNG files.
 pub(crate) struct Png;
 
 impl Format for Png {
@@ -56,7 +53,7 @@ impl Format for Png {
         ]
     }
     fn render(&self, table: &Table) -> Vec<Rendered> {
-        // Encoding a picture takes most of the time: a thread each.
+        // Encoding takes most of the time, so each picture has a thread.
         let pictures: [fn(&Table) -> Vec<u8>; 8] = [
             overhead::draw,
             bytes::draw,
@@ -69,7 +66,7 @@ impl Format for Png {
         ];
         let drawn = std::thread::scope(|scope| {
             let threads = pictures.map(|draw| scope.spawn(move || draw(table)));
-            // A panic in drawing is a bug; it goes on in this thread.
+            // A panic in drawing is a bug and continues in this thread.
             threads.map(|t| t.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
         });
         let files = self.files().iter().zip(drawn);
@@ -77,7 +74,7 @@ impl Format for Png {
     }
 }
 
-/// A cluster a client count, least first, with the chapter's use case where there is room.
+/// Returns a cluster for each client count, rising. With `room`, labels name the chapter's use case.
 fn clusters(table: &Table, room: bool, marks: impl Fn(u32) -> Vec<Mark>) -> Vec<Cluster> {
     let mut counts: Vec<_> =
         table.rows.iter().map(|r| (r.clients, r.chapter.use_case.filter(|_| room))).collect();
@@ -90,21 +87,20 @@ fn clusters(table: &Table, room: bool, marks: impl Fn(u32) -> Vec<Mark>) -> Vec<
     counts.into_iter().map(|(n, case)| Cluster { label: label(n, case), marks: marks(n) }).collect()
 }
 
-/// The row of a series at a client count.
 fn row<'a>(table: &'a Table, series: &str, clients: u32) -> Option<&'a Row> {
     table.rows.iter().find(|r| r.series == series && r.clients == clients)
 }
 
-fn keys(series: &[(String, RGBColor)]) -> Vec<Key> {
-    series.iter().map(|(label, colour)| Key::new(label, *colour)).collect()
+fn keys(series: &[(String, RGBColor)]) -> Vec<LegendEntry> {
+    series.iter().map(|(label, colour)| LegendEntry::new(label, *colour)).collect()
 }
 
-/// What stands behind a row's values.
-fn standing(row: &Row) -> &'static str {
+/// Returns the mark of a row that is not valid.
+fn invalid_mark(row: &Row) -> &'static str {
     if row.status == Status::Valid { "" } else { INVALID }
 }
 
-/// Why figures are absent, each reason once.
+/// Returns why figures are absent, each reason once.
 fn reasons<'a>(figures: impl Iterator<Item = &'a Figure>) -> Option<String> {
     let mut reasons: Vec<&str> = Vec::new();
     for why in figures.filter_map(Figure::reason) {
@@ -115,7 +111,7 @@ fn reasons<'a>(figures: impl Iterator<Item = &'a Figure>) -> Option<String> {
     (!reasons.is_empty()).then(|| format!("n/a: {}", reasons.join("; ")))
 }
 
-/// A number with an SI prefix, for ticks and labels: `871 k`, `1.53 M`.
+/// Returns a number and its SI prefix: `871 k`, `1.53 M`.
 fn prefixed(value: f64, kilo: f64) -> (f64, &'static str) {
     let mut rest = value;
     for prefix in ["", "k", "M", "G", "T", "P"] {
@@ -134,18 +130,17 @@ fn digits(value: f64) -> String {
     }
 }
 
-/// Bytes.
 fn show_bytes(value: f64) -> String {
     let (number, prefix) = prefixed(value, 1000.0);
     format!("{} {prefix}B", digits(number))
 }
 
-/// A time given in µs, on an axis: zero is the same in every unit.
+/// Formats a time in µs on an axis: zero has no unit.
 fn show_moment(value: f64) -> String {
     if value == 0.0 { "0".to_owned() } else { show_us(value) }
 }
 
-/// A time given in µs.
+/// Formats a time in µs.
 fn show_us(value: f64) -> String {
     match value.abs() {
         m if m < 999.5 => format!("{} µs", digits(value)),

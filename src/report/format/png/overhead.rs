@@ -1,12 +1,11 @@
-//! The chapter's figure 7-4: overhead a second by client count, the chapter's values beside the
-//! measured ones.
+//! The chapter's figure 7-4: overhead per second by client count, as the chapter has it and measured.
 
 use crate::report::chapter::{POLLING, WEBSOCKET};
 use crate::report::figure::Figure;
-use crate::report::format::png::axis::Scale;
-use crate::report::format::png::page::{Key, Page, Swatch};
+use crate::report::format::png::axis::AxisScale;
+use crate::report::format::png::page::{LegendEntry, Page, Swatch};
 use crate::report::format::png::panel::{Mark, Panel, Shape};
-use crate::report::format::png::{clusters, keys, palette, reasons, row, show_bytes, standing};
+use crate::report::format::png::{clusters, invalid_mark, keys, palette, reasons, row, show_bytes};
 use crate::report::layer::{Layer, Way};
 use crate::report::table::{Row, Table};
 use plotters::style::RGBColor;
@@ -15,18 +14,18 @@ const STRETCHED: &str = "*";
 
 pub(crate) fn draw(table: &Table) -> Vec<u8> {
     let series = palette::series(table);
-    let mut legend: Vec<Key> = keys(&series);
+    let mut legend: Vec<LegendEntry> = keys(&series);
     for transport in [POLLING, WEBSOCKET] {
         let known = |r: &Row| r.transport == transport && r.chapter.bytes_per_s.value().is_some();
         if table.rows.iter().any(known) {
             let label = format!("the chapter's {transport}");
-            legend.push(Key::of(&label, palette::transport(transport), Swatch::Striped));
+            legend.push(LegendEntry::of(&label, palette::transport(transport), Swatch::Striped));
         }
     }
     let panel = Panel {
         title: "",
         axis: "overhead, bytes per second (log scale)",
-        scale: Scale::Log,
+        scale: AxisScale::Log,
         show: show_bytes,
         clusters: clusters(table, true, |clients| marks(table, &series, clients)),
         size: 25.0,
@@ -61,7 +60,7 @@ fn marks(table: &Table, series: &[(String, RGBColor)], clients: u32) -> Vec<Mark
             });
         }
         let stretched = if row.pace.stretched { STRETCHED } else { "" };
-        let sign = format!("{stretched}{}", standing(row));
+        let sign = format!("{stretched}{}", invalid_mark(row));
         marks.push(Mark::bar(measured(row), show_bytes, &sign, *colour));
     }
     marks

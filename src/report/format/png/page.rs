@@ -1,4 +1,4 @@
-//! What every picture has: title, legend and footnotes around the charts.
+//! Title, legend and footnotes of every picture.
 
 use crate::report::format::png::backend::{Area, Backend, Drawn};
 use crate::report::format::png::text::{GREY, Pen};
@@ -9,29 +9,27 @@ use plotters::prelude::*;
 use plotters_backend::text_anchor::HPos;
 use std::borrow::Cow;
 
-/// Pixels; twice the size at which it is meant to be seen.
+/// In pixels, for displays with two pixels per point.
 const SIZE: (u32, u32) = (2000, 1200);
 const MARGIN: u32 = 44;
 const TITLE: Pen = Pen::new(38.0).bold();
 const ABOUT: Pen = Pen::new(24.0).colour(GREY);
 const LEGEND: Pen = Pen::new(24.0);
 const FOOTNOTE: Pen = Pen::new(20.0).colour(GREY);
-/// More footnotes than these would push the chart off its page.
+/// Lines of footnotes; more would leave no room for the chart.
 const MOST_FOOTNOTES: usize = 7;
 
-/// A line of the legend.
-pub(crate) struct Key {
+pub(crate) struct LegendEntry {
     pub label: String,
     pub colour: RGBColor,
     pub swatch: Swatch,
 }
 
-/// How a key looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Swatch {
     Block,
     Striped,
-    /// Of this width.
+    /// Its width.
     Line(u32),
     Dashed(u32),
     Dot,
@@ -39,12 +37,12 @@ pub(crate) enum Swatch {
     Band,
 }
 
-impl Key {
-    pub(crate) fn new(label: &str, colour: RGBColor) -> Key {
-        Key::of(label, colour, Swatch::Block)
+impl LegendEntry {
+    pub(crate) fn new(label: &str, colour: RGBColor) -> LegendEntry {
+        LegendEntry::of(label, colour, Swatch::Block)
     }
-    pub(crate) fn of(label: &str, colour: RGBColor, swatch: Swatch) -> Key {
-        Key { label: label.to_owned(), colour, swatch }
+    pub(crate) fn of(label: &str, colour: RGBColor, swatch: Swatch) -> LegendEntry {
+        LegendEntry { label: label.to_owned(), colour, swatch }
     }
 
     fn draw(&self, area: &Area, (x, y): (i32, i32)) -> Drawn {
@@ -62,18 +60,17 @@ impl Key {
     }
 }
 
-/// What is written around the charts of a picture.
 pub(crate) struct Page<'a> {
     pub table: &'a Table,
     pub title: &'static str,
     /// A line below the title.
     pub about: Cow<'a, str>,
-    pub keys: Vec<Key>,
+    pub keys: Vec<LegendEntry>,
     pub footnotes: Vec<String>,
 }
 
 impl Page<'_> {
-    /// The picture as a PNG file, its charts drawn by `charts` on what is left for them.
+    /// Renders a PNG file. `charts` draws on the area that is left.
     pub(crate) fn draw(&self, charts: impl FnOnce(&Area) -> Drawn) -> Vec<u8> {
         let mut pixels = vec![255; SIZE.0 as usize * SIZE.1 as usize * 3];
         let root = Backend::over(&mut pixels, SIZE).into_drawing_area();
@@ -117,7 +114,7 @@ impl Page<'_> {
         Ok(y + 44)
     }
 
-    /// Writes the footnotes up from `bottom`; gives where they begin.
+    /// Writes the footnotes up from `bottom`. Returns their top.
     fn notes(&self, area: &Area, mut bottom: i32) -> Drawn<i32> {
         let width = area.dim_in_pixel().0 as f32;
         let standing = [Status::Invalid, Status::Partial].map(|status| self.standing(status));
@@ -125,7 +122,7 @@ impl Page<'_> {
         let mut lines: Vec<String> = notes.flat_map(|note| FOOTNOTE.wrap(note, width)).collect();
         if lines.len() > MOST_FOOTNOTES {
             lines.truncate(MOST_FOOTNOTES - 1);
-            lines.push("… and more: see the notes of the other reports".to_owned());
+            lines.push("… and more: see summary.txt".to_owned());
         }
         for line in lines.iter().rev() {
             area.draw_text(line, &FOOTNOTE.at(HPos::Left), (0, bottom - 8))?;
@@ -134,7 +131,7 @@ impl Page<'_> {
         Ok(bottom - 8)
     }
 
-    /// Names the rows that are not valid: a picture goes where its verdict does not.
+    /// Names the rows that are not valid, because a picture is shown without its verdict.
     fn standing(&self, status: Status) -> Option<String> {
         let rows = &self.table.rows;
         let labels: Vec<String> =
@@ -144,7 +141,7 @@ impl Page<'_> {
             n if n == rows.len() => "every case".to_owned(),
             _ => labels.join("; "),
         };
-        Some(format!("{INVALID} {}: {which} (why: see the text report)", status.name()))
+        Some(format!("{INVALID} {}: {which} (summary.txt says why)", status.name()))
     }
 }
 
@@ -154,7 +151,7 @@ fn encode(pixels: &[u8]) -> Vec<u8> {
     encoder.set_color(::png::ColorType::Rgb);
     encoder.set_depth(::png::BitDepth::Eight);
     encoder.set_compression(::png::Compression::Balanced);
-    // Writing to memory fails only for a wrong number of pixels, which `draw` rules out.
+    // Writing to memory fails only for a wrong number of pixels.
     let mut writer = encoder.write_header().expect("memory takes the head");
     writer.write_image_data(pixels).expect("memory takes every pixel");
     writer.finish().expect("memory takes the end");

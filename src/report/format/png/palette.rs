@@ -1,5 +1,5 @@
-//! RGBColors: Okabe and Ito's, told apart with every common colour vision. A transport keeps its
-//! own in every picture.
+//! Colours of Okabe and Ito, which people with colour blindness can tell apart. A transport has the
+//! same colour in every picture.
 
 use crate::report::table::Table;
 use plotters::style::RGBColor;
@@ -14,7 +14,7 @@ const KNOWN: [(&str, RGBColor); 6] = [
 ];
 const OTHERS: [RGBColor; 3] = [RGBColor(86, 180, 233), RGBColor(0, 0, 0), RGBColor(240, 228, 66)];
 
-/// The series of a table with their colours, in the order of the plan.
+/// Returns the series of a table with their colours, in the order of the plan.
 pub(crate) fn series(table: &Table) -> Vec<(String, RGBColor)> {
     let mut out: Vec<(String, RGBColor)> = Vec::new();
     let mut seen: Vec<&str> = Vec::new();
@@ -28,12 +28,12 @@ pub(crate) fn series(table: &Table) -> Vec<(String, RGBColor)> {
     out
 }
 
-/// The colour of a series in [`series`]' answer.
+/// Returns the colour of a series from the result of [`series`].
 pub(crate) fn of(series: &[(String, RGBColor)], label: &str) -> RGBColor {
     series.iter().find(|(l, _)| l == label).map_or(RGBColor(140, 140, 140), |(_, c)| *c)
 }
 
-/// A transport's colour; of one that is not known, by its name alone.
+/// Returns a transport's colour; an unknown one gets a colour by its name.
 pub(crate) fn transport(name: &str) -> RGBColor {
     let by_name = || OTHERS[name.bytes().map(usize::from).sum::<usize>() % OTHERS.len()];
     KNOWN.iter().find(|(n, _)| *n == name).map_or_else(by_name, |(_, c)| *c)
@@ -49,12 +49,12 @@ fn shade(colour: RGBColor, nth: usize) -> RGBColor {
     }
 }
 
-/// A colour mixed with white: 0 leaves it, 1 is white.
+/// Mixes a colour with white; 1 is white.
 pub(crate) fn lighter(colour: RGBColor, part: f32) -> RGBColor {
     mix(colour, 255.0, part)
 }
 
-/// A colour mixed with black: 0 leaves it, 1 is black.
+/// Mixes a colour with black; 1 is black.
 pub(crate) fn darker(colour: RGBColor, part: f32) -> RGBColor {
     mix(colour, 0.0, part)
 }

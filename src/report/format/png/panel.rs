@@ -1,8 +1,8 @@
-//! A chart of clusters, one a client count: bars or ranges with their values written above them.
+//! A chart of clusters, one for each client count: bars or ranges with their values above them.
 
 use crate::report::figure::Figure;
 use crate::report::format::png::axis;
-use crate::report::format::png::axis::Scale;
+use crate::report::format::png::axis::AxisScale;
 use crate::report::format::png::backend::{Area, Drawn};
 use crate::report::format::png::palette;
 use crate::report::format::png::text::{GREY, INK, Pen};
@@ -13,29 +13,27 @@ use plotters::prelude::*;
 use plotters_backend::text_anchor::HPos;
 
 pub(crate) const RULE: RGBColor = RGBColor(222, 222, 222);
-/// How much a value's text may shrink to fit across its place.
+/// A value's text may shrink to this share before it is turned upright.
 const LEAST_SCALE: f32 = 0.8;
-/// Pixels between two texts beside each other.
+/// Pixels between two texts side by side.
 const BETWEEN: f32 = 12.0;
 const TICK: u32 = 6;
 
-/// How a value is written.
 pub(crate) type Show = fn(f64) -> String;
 
-/// What is drawn.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Shape {
     /// From the foot of the axis.
     Bar(f64),
-    /// Striped: not measured here.
+    /// Striped: not measured.
     Striped(f64),
-    /// Median, p90, p99 and the largest.
+    /// Median, p90, p99 and maximum.
     Range([f64; 4]),
-    /// Nothing, and why.
+    /// Why there is nothing.
     Absent(String),
 }
 
-/// One shape with the lines of text above it.
+/// A shape with the lines of text above it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Mark {
     pub shape: Shape,
@@ -54,17 +52,17 @@ pub(crate) struct Cluster {
 #[derive(Debug, Clone)]
 pub(crate) struct Panel {
     pub title: &'static str,
-    /// What the axis shows, where the title does not say it.
+    /// The axis' title; empty if the panel's title says it.
     pub axis: &'static str,
-    pub scale: Scale,
+    pub scale: AxisScale,
     pub show: Show,
     pub clusters: Vec<Cluster>,
-    /// The size of its text.
+    /// Text size.
     pub size: f32,
 }
 
 impl Mark {
-    /// A bar with its value, and a sign behind that which a footnote explains.
+    /// Returns a bar with its value and a sign after it.
     pub(crate) fn bar(figure: &Figure, show: Show, sign: &str, colour: RGBColor) -> Mark {
         match figure {
             Figure::Known(value) => {
@@ -74,7 +72,6 @@ impl Mark {
             Figure::Absent(why) => Mark::absent(why),
         }
     }
-    /// Where there is no value.
     pub(crate) fn absent(why: &str) -> Mark {
         Mark { shape: Shape::Absent(why.to_owned()), lines: vec!["n/a".to_owned()], colour: GREY }
     }
@@ -95,12 +92,11 @@ impl Panel {
         self.clusters.iter().flat_map(|c| &c.marks)
     }
 
-    /// Marks of the cluster that has most.
+    /// Returns the number of marks of the largest cluster.
     pub(crate) fn most_marks(&self) -> usize {
         self.clusters.iter().map(|c| c.marks.len()).max().unwrap_or(0)
     }
 
-    /// Draws the panel over an area.
     pub(crate) fn draw(&self, area: &Area) -> Drawn {
         let (width, _) = area.dim_in_pixel();
         let pen = Pen::new(self.size).bold();
@@ -117,8 +113,8 @@ impl Panel {
         let layout = Layout::of(self, area);
         let span = axis::span(self.scale, &values, (layout.headroom / layout.height).into());
         match self.scale {
-            Scale::Linear => layout.draw(area, span.clone(), span.start),
-            Scale::Log | Scale::Range => {
+            AxisScale::Linear => layout.draw(area, span.clone(), span.start),
+            AxisScale::Log | AxisScale::Range => {
                 let ticks = axis::decades(&span);
                 layout.draw(area, span.clone().log_scale().with_key_points(ticks), span.start)
             }
@@ -129,14 +125,14 @@ impl Panel {
 /// Sizes in pixels.
 struct Layout<'a> {
     panel: &'a Panel,
-    /// Around the plot: above, below and at its left.
+    /// Margins of the plot: above, below and at its left.
     rim: [f32; 3],
     height: f32,
     /// The width of a cluster.
     cluster: f32,
-    /// The width of a mark with the gap beside it.
+    /// The width of a mark with its gap.
     slot: f32,
-    /// What the lines above marks are written with, and whether they read upwards.
+    /// Pen of the lines above marks, and whether they are turned upright.
     pen: Pen,
     upright: bool,
     headroom: f32,
@@ -154,19 +150,20 @@ impl Layout<'_> {
         let pen = Pen::new(panel.size * 0.86);
         let widest = panel.marks().flat_map(|m| &m.lines).map(|l| pen.width(l));
         let widest = widest.fold(1.0, f32::max);
-        // Where there is hardly room, a smaller text beats one that reads upwards.
+        // Smaller text is better than upright text.
         let upright = widest * LEAST_SCALE + BETWEEN > slot;
         let lines = panel.marks().map(|m| m.lines.len()).max().unwrap_or(1) as f32;
-        let size = match upright {
-            true => (slot * 0.9 / lines / 1.2).clamp(9.0, pen.size),
-            false => pen.size * ((slot - BETWEEN) / widest).min(1.0),
+        let size = if upright {
+            (slot * 0.9 / lines / 1.2).clamp(9.0, pen.size)
+        } else {
+            pen.size * ((slot - BETWEEN) / widest).min(1.0)
         };
         let across = size * (0.6 + 1.3 * lines);
         let headroom = if upright { widest * size / pen.size + 24.0 } else { across };
         Layout { panel, rim, height, cluster, slot, pen: Pen::new(size), upright, headroom }
     }
 
-    /// Draws the chart with a vertical axis that begins at `foot`.
+    /// Draws the chart; the vertical axis begins at `foot`.
     fn draw<Y>(&self, area: &Area, y: Y, foot: f64) -> Drawn
     where
         Y: AsRangedCoord<Value = f64>,
@@ -175,7 +172,7 @@ impl Layout<'_> {
         let (panel, size) = (self.panel, self.panel.size);
         let clusters = panel.clusters.len();
         let middle = |n: usize| (self.cluster * (n as f32 + 0.5)) as i32;
-        // Across, the chart's values are pixels.
+        // The horizontal axis is in pixels.
         let x = (0..(self.cluster * clusters as f32) as i32)
             .with_key_points((0..clusters).map(middle).collect());
         let mut chart = ChartBuilder::on(area)
@@ -217,7 +214,7 @@ impl Layout<'_> {
 
     fn mark<Y: Ranged<ValueType = f64>>(
         &self,
-        plot: &Plot<'_, Y>,
+        plot: &PanelPlot<'_, Y>,
         mark: &Mark,
         x: i32,
         foot: f64,
@@ -252,13 +249,14 @@ impl Layout<'_> {
         let last = mark.lines.len() as f32 - 1.0;
         for (n, line) in mark.lines.iter().enumerate() {
             let (n, half) = (n as f32, self.pen.width(line) / 2.0);
-            // The middle of the text, and half of what it takes with the lines' distance.
-            let (at, take) = match self.upright {
-                true => ((1.2 * size * (n - last / 2.0), -10.0 - half), (0.6 * size, half)),
-                false => ((0.0, -size * (0.8 + 1.3 * (last - n))), (half, 0.6 * size)),
+            // The middle of the text, and half of the room that it takes.
+            let (at, take) = if self.upright {
+                ((1.2 * size * (n - last / 2.0), -10.0 - half), (0.6 * size, half))
+            } else {
+                ((0.0, -size * (0.8 + 1.3 * (last - n))), (half, 0.6 * size))
             };
             let corner = |sign: f32| ((at.0 + sign * take.0) as i32, (at.1 + sign * take.1) as i32);
-            // The mesh stays out of the text.
+            // No mesh behind the text.
             let ground = Rectangle::new([corner(-1.0), corner(1.0)], WHITE.filled());
             let text = Text::new(line.clone(), (at.0 as i32, at.1 as i32), style.clone());
             plot.draw(&(EmptyElement::at((x, top)) + ground + text))?;
@@ -267,16 +265,15 @@ impl Layout<'_> {
     }
 }
 
-/// The inside of a chart.
-type Plot<'a, Y> = DrawingArea<
+type PanelPlot<'a, Y> = DrawingArea<
     crate::report::format::png::backend::Backend<'a>,
     Cartesian2d<WithKeyPoints<RangedCoordi32>, Y>,
 >;
 
-/// Fills a rectangle with diagonal stripes on a pale ground: plotters has no patterns.
+/// Fills a rectangle with diagonal stripes, as plotters has no patterns.
 pub(crate) fn stripes(area: &Area, from: (i32, i32), to: (i32, i32), colour: RGBColor) -> Drawn {
     area.draw(&Rectangle::new([from, to], palette::lighter(colour, 0.83).filled()))?;
-    // The pixels of a diagonal have the same sum of x and y.
+    // All pixels of a diagonal have the same sum of x and y.
     let (right, bottom) = (to.0 - 1, to.1 - 1);
     for sum in (from.0 + from.1..=right + bottom).filter(|sum| sum.rem_euclid(14) < 6) {
         let low = from.0.max(sum - bottom);
@@ -286,7 +283,7 @@ pub(crate) fn stripes(area: &Area, from: (i32, i32), to: (i32, i32), colour: RGB
     Ok(())
 }
 
-/// Says why an area is empty.
+/// Writes why an area is empty.
 pub(crate) fn nothing(area: &Area, why: Option<&str>, size: f32) -> Drawn {
     let (width, height) = area.dim_in_pixel();
     let pen = Pen::new(size).colour(GREY);

@@ -1,6 +1,4 @@
 //! A chart of lines over two axes of numbers.
-//!
-//! Separate from `panel`, whose horizontal axis is client counts.
 
 use crate::report::format::png::backend::{Area, Drawn};
 use crate::report::format::png::panel::RULE;
@@ -11,31 +9,32 @@ use plotters_backend::text_anchor::HPos;
 
 /// An axis with its ticks.
 pub(crate) struct Axis {
-    /// The least and the greatest value; above zero where it is logarithmic.
+    /// The least and the greatest value; above zero if the axis is logarithmic.
     pub span: (f64, f64),
     pub log: bool,
-    /// Values with what is written at them.
+    /// Values with their labels.
     pub ticks: Vec<(f64, String)>,
 }
 
 impl Axis {
-    /// A linear axis with round ticks.
+    /// Returns a linear axis with round ticks.
     pub(crate) fn linear(span: (f64, f64), ticks: usize, show: impl Fn(f64) -> String) -> Axis {
         let span = if span.1 > span.0 { span } else { (span.0, span.0 + 1.0) };
         let ticks = round(span, ticks).into_iter().map(|v| (v, show(v))).collect();
         Axis { span, log: false, ticks }
     }
-    /// Where a value is: 0 at the axis' beginning, 1 at its end.
+    /// Returns a value's position: 0 at the start of the axis, 1 at its end.
     fn part(&self, value: f64) -> f64 {
         let (from, to) = self.span;
-        match self.log {
-            true => (value.max(1e-300) / from).ln() / (to / from).ln(),
-            false => (value - from) / (to - from),
+        if self.log {
+            (value.max(1e-300) / from).ln() / (to / from).ln()
+        } else {
+            (value - from) / (to - from)
         }
     }
 }
 
-/// About so many round values within a span: multiples of 1, 2 or 5 times a power of ten.
+/// Returns about so many round values within a span: multiples of 1, 2 or 5 times a power of ten.
 fn round((from, to): (f64, f64), about: usize) -> Vec<f64> {
     let raw = (to - from) / about.max(1) as f64;
     let power = 10f64.powf(raw.log10().floor());
@@ -47,7 +46,7 @@ fn round((from, to): (f64, f64), about: usize) -> Vec<f64> {
     (0..=count).map(|n| (first + n as f64) * step).collect()
 }
 
-/// Where a chart is, in pixels of its area.
+/// A chart's place in its area, in pixels, with its axes.
 pub(crate) struct Plot<'a, 'b> {
     pub area: &'a Area<'b>,
     /// Left and top.
@@ -56,7 +55,7 @@ pub(crate) struct Plot<'a, 'b> {
     pub to: (i32, i32),
     pub x: Axis,
     pub y: Axis,
-    /// What ticks are written with.
+    /// Text size of ticks.
     pub size: f32,
 }
 
@@ -67,13 +66,12 @@ impl Plot<'_, '_> {
         let at = |base: i32, part: f64| f64::from(base) + part.clamp(-1e4, 1e4);
         (at(self.from.0, self.x.part(x) * width), at(self.to.1, -self.y.part(y) * height))
     }
-    /// The pixel of a point.
     pub(crate) fn at(&self, point: (f64, f64)) -> (i32, i32) {
         let (x, y) = self.exact(point);
         (x.round() as i32, y.round() as i32)
     }
 
-    /// The rules, the axes and what is written at their ticks.
+    /// Draws grid lines, axes and labels.
     pub(crate) fn frame(&self) -> Drawn {
         let pen = Pen::new(self.size).colour(GREY);
         let (left, bottom) = (self.from.0, self.to.1);
@@ -81,7 +79,7 @@ impl Plot<'_, '_> {
         for (value, text) in &self.x.ticks {
             let x = self.at((*value, self.y.span.0)).0;
             stroke::solid(self.area, &[(x, self.from.1), (x, bottom)], RULE, 2)?;
-            // Texts that would touch the one before are left out.
+            // Skip a label that would touch the one before.
             let half = (pen.width(text) / 2.0) as i32;
             if x - half > end {
                 let at = (x, bottom + (self.size * 0.9) as i32 + 6);
@@ -99,7 +97,7 @@ impl Plot<'_, '_> {
         stroke::solid(self.area, &axes[1..], GREY, 2)
     }
 
-    /// The parts of a line that are within the chart, in pixels.
+    /// Returns the parts of a line within the chart, in pixels.
     pub(crate) fn within(&self, points: &[(f64, f64)]) -> Vec<Vec<(i32, i32)>> {
         let corner = |(x, y): (i32, i32)| (f64::from(x), f64::from(y));
         let frame = (corner(self.from), corner(self.to));
@@ -116,12 +114,10 @@ impl Plot<'_, '_> {
         }
         parts
     }
-    /// A line through points.
     pub(crate) fn line(&self, points: &[(f64, f64)], colour: RGBColor, width: u32) -> Drawn {
         let mut parts = self.within(points).into_iter();
         parts.try_for_each(|part| stroke::solid(self.area, &part, colour, width))
     }
-    /// The same in dashes.
     pub(crate) fn dashed(&self, points: &[(f64, f64)], colour: RGBColor, width: u32) -> Drawn {
         let mut parts = self.within(points).into_iter();
         parts.try_for_each(|part| stroke::dashed(self.area, &part, colour, width))

@@ -1,7 +1,5 @@
-//! Text: where its letters are, how wide it is, what of it fits.
-//!
-//! Glyphs are placed at fractions of a pixel with their side bearings and kerning, which keeps
-//! letters evenly spaced.
+//! Layout of text. Glyphs are placed at fractions of a pixel with side bearings and kerning, so that
+//! letters are evenly spaced.
 
 use ab_glyph::{Font, FontRef, GlyphId, PxScale, PxScaleFont, ScaleFont, point};
 use plotters::prelude::*;
@@ -19,29 +17,30 @@ static REGULAR: LazyLock<FontRef<'static>> =
 static BOLD: LazyLock<FontRef<'static>> =
     LazyLock::new(|| load(include_bytes!("font/DejaVuSans-Bold.ttf")));
 
-type Scaled = PxScaleFont<&'static FontRef<'static>>;
+type ScaledFont = PxScaleFont<&'static FontRef<'static>>;
 
 fn load(bytes: &'static [u8]) -> FontRef<'static> {
     FontRef::try_from_slice(bytes).expect("the embedded font is a font; a test draws with it")
 }
 
-/// The font at a size in pixels an em.
-pub(crate) fn font(size: f32, style: FontStyle) -> Scaled {
+/// Returns the font at a size in pixels per em.
+pub(crate) fn font(size: f32, style: FontStyle) -> ScaledFont {
     let font: &FontRef = if matches!(style, FontStyle::Bold) { &BOLD } else { &REGULAR };
     let units = font.units_per_em().unwrap_or(2048.0);
     font.as_scaled(PxScale::from(size * font.height_unscaled() / units))
 }
 
-/// The width of a text in pixels.
-pub(crate) fn width(font: &Scaled, text: &str) -> f32 {
+/// Returns the width of a text in pixels.
+pub(crate) fn width(font: &ScaledFont, text: &str) -> f32 {
     let mut end = 0.0;
     place(font, text, |x, id| end = x + font.h_advance(id));
     end
 }
 
-/// Gives each pixel of a text that starts at a point of its baseline, and how much is covered.
+/// Calls `each` with each pixel of a text that starts at a point of its baseline, and with the
+/// covered share.
 pub(crate) fn pixels(
-    font: &Scaled,
+    font: &ScaledFont,
     text: &str,
     (left, baseline): (f32, f32),
     mut each: impl FnMut(i32, i32, f32),
@@ -56,7 +55,7 @@ pub(crate) fn pixels(
     });
 }
 
-fn place(font: &Scaled, text: &str, mut each: impl FnMut(f32, GlyphId)) {
+fn place(font: &ScaledFont, text: &str, mut each: impl FnMut(f32, GlyphId)) {
     let mut x = 0.0;
     let mut last = None;
     for c in text.chars() {
@@ -68,7 +67,7 @@ fn place(font: &Scaled, text: &str, mut each: impl FnMut(f32, GlyphId)) {
     }
 }
 
-/// Size in pixels an em, weight and colour.
+/// Size in pixels per em, weight and colour.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pen {
     pub size: f32,
@@ -89,17 +88,17 @@ impl Pen {
     fn weight(self) -> FontStyle {
         if self.bold { FontStyle::Bold } else { FontStyle::Normal }
     }
-    /// plotters' style, the text's middle line on the point.
+    /// Returns plotters' style, vertically centred.
     pub(crate) fn at(self, h_pos: HPos) -> TextStyle<'static> {
         let font = FontDesc::new(FontFamily::SansSerif, self.size.into(), self.weight());
         let color = self.colour.to_backend_color();
         TextStyle { font, color, pos: Pos::new(h_pos, VPos::Center) }
     }
-    /// The width of a text in pixels.
+    /// Returns the width of a text in pixels.
     pub(crate) fn width(self, text: &str) -> f32 {
         width(&font(self.size, self.weight()), text)
     }
-    /// The text, or as much of it as is `most` wide with an ellipsis.
+    /// Returns the text, cut with an ellipsis if it is wider than `most`.
     pub(crate) fn fit(self, text: &str, most: f32) -> String {
         if self.width(text) <= most {
             return text.to_owned();
@@ -113,7 +112,7 @@ impl Pen {
         }
         String::new()
     }
-    /// The text in lines of at most `most`.
+    /// Returns the text in lines that are at most `most` wide.
     pub(crate) fn wrap(self, text: &str, most: f32) -> Vec<String> {
         let mut lines: Vec<String> = Vec::new();
         for word in text.split_whitespace() {

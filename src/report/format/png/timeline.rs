@@ -1,9 +1,9 @@
-//! The chapter's figure 7-5 from a recording: messages between server and client, slanted by the
-//! way that they take, a lane a series.
+//! The chapter's figure 7-5 from a recording: messages between server and client, slanted by their
+//! delay, a lane for each series.
 
 use crate::record::{TRACED_EVENTS, TraceKind};
 use crate::report::format::png::backend::{Area, Drawn};
-use crate::report::format::png::page::{Key, Page, Swatch};
+use crate::report::format::png::page::{LegendEntry, Page, Swatch};
 use crate::report::format::png::panel;
 use crate::report::format::png::panel::RULE;
 use crate::report::format::png::plot::{Axis, Plot};
@@ -16,17 +16,16 @@ use crate::units::thousands;
 use plotters::prelude::*;
 use plotters_backend::text_anchor::HPos;
 
-/// More lanes than these would be too low.
+/// With more lanes, each would be too low.
 const MOST_LANES: usize = 8;
-/// The column of names, and the room below the lanes for the axis.
+/// Width of the names, and height of the axis below the lanes.
 const NAMES: i32 = 360;
 const FOOT: i32 = 78;
 const HIGHEST_LANE: i32 = 320;
 const REQUEST: RGBColor = RGBColor(120, 120, 120);
 const EMPTY: RGBColor = RGBColor(150, 150, 150);
 const LABEL: Pen = Pen::new(21.0);
-/// Up to so many messages are drawn with this width and an arrow's head; more would hide one
-/// another.
+/// Up to so many messages are drawn with this width, and with or without an arrow's head.
 const WIDTHS: [(usize, u32, bool); 3] = [(70, 5, true), (160, 3, false), (usize::MAX, 1, false)];
 
 pub(crate) fn draw(table: &Table) -> Vec<u8> {
@@ -34,23 +33,23 @@ pub(crate) fn draw(table: &Table) -> Vec<u8> {
     let has = |kind| timeline.lanes.iter().flat_map(|l| &l.messages).any(|m| m.kind == kind);
     let grey = palette::transport("null");
     let mut keys = vec![
-        Key::of("published", INK, Swatch::Dot),
-        Key::of("waits at the server", palette::lighter(grey, 0.55), Swatch::Band),
-        Key::of("message with an update", INK, Swatch::Line(5)),
+        LegendEntry::of("published", INK, Swatch::Dot),
+        LegendEntry::of("waits at the server", palette::lighter(grey, 0.55), Swatch::Band),
+        LegendEntry::of("message with an update", INK, Swatch::Line(5)),
     ];
     if has(TraceKind::Empty) {
-        keys.push(Key::of("answer with nothing new", EMPTY, Swatch::Line(2)));
+        keys.push(LegendEntry::of("answer with nothing new", EMPTY, Swatch::Line(2)));
     }
     if has(TraceKind::Sent) {
-        keys.push(Key::of("request", REQUEST, Swatch::Dashed(2)));
+        keys.push(LegendEntry::of("request", REQUEST, Swatch::Dashed(2)));
     }
     let page = Page {
         table,
         title: "Messages between server and client",
         about: match timeline.absent.is_some() {
-            true => "as recorded of single clients".into(),
+            true => "recorded from single clients".into(),
             false => format!(
-                "as recorded, one client of {} a series; below each arrival: how long after \
+                "recorded from one of {} clients of each series; below each arrival: the time since \
                  publishing",
                 thousands(timeline.clients.into())
             )
@@ -72,11 +71,11 @@ fn footnotes(timeline: &Timeline) -> Vec<String> {
     }
     notes.push(match timeline.one_way_us > 0.0 {
         true => format!(
-            "Recorded at the client's end of the line; the server's end of a message is drawn one \
-             way of {} earlier (later, of a request), as the plan has it.",
+            "Recorded at the client. The server's end of a message is drawn earlier (of a request: \
+             later) by the planned one-way delay of {}.",
             show_us(timeline.one_way_us)
         ),
-        false => "Recorded at the client; the plan has no delay between client and server, so \
+        false => "Recorded at the client. The plan has no delay between client and server, so \
                   messages are upright."
             .to_owned(),
     });
@@ -129,18 +128,18 @@ fn lanes(table: &Table, timeline: &Timeline, area: &Area) -> Drawn {
     Ok(())
 }
 
-/// Where a recording ended because it was full.
+/// The label of the part that was not recorded.
 pub(crate) fn not_recorded() -> String {
-    format!("not recorded: a client's first {TRACED_EVENTS} events are kept")
+    format!("not recorded: only a client's first {TRACED_EVENTS} events are kept")
 }
 
-/// How wide the updates of a lane are drawn, and whether with heads.
+/// Returns the width of a lane's updates, and whether they have arrow heads.
 fn width_of(lane: &Lane) -> (u32, bool) {
     let fits = |w: &&(usize, u32, bool)| lane.messages.len() <= w.0;
     WIDTHS.iter().find(fits).map_or((1, false), |w| (w.1, w.2))
 }
 
-/// Where a lane is.
+/// A lane's place.
 struct Strip<'a, 'b, 'c> {
     plot: &'a Plot<'b, 'c>,
     /// The heights of the two lines and of the text below them.
@@ -148,7 +147,7 @@ struct Strip<'a, 'b, 'c> {
     client: i32,
     labels: i32,
     colour: RGBColor,
-    /// Of updates, and whether they have heads.
+    /// Width of updates, and whether they have arrow heads.
     width: (u32, bool),
 }
 
@@ -210,7 +209,7 @@ impl Strip<'_, '_, '_> {
         area.draw_text("client", &grey, (NAMES - 14, self.client))
     }
 
-    /// From the publishing of an update to its leaving the server.
+    /// Draws the time from publishing to sending.
     fn wait(&self, message: &Message) -> Drawn {
         let Some(published) = message.published_us else { return Ok(()) };
         let (left, right) = (self.plot.from.0, self.plot.to.0);
@@ -258,7 +257,7 @@ impl Strip<'_, '_, '_> {
         Ok(())
     }
 
-    /// How late updates were, as many as there is room for.
+    /// Writes the latencies of as many updates as there is room for.
     fn latencies(&self, lane: &Lane) -> Drawn {
         let mut free = i32::MIN;
         for message in &lane.messages {
@@ -268,7 +267,7 @@ impl Strip<'_, '_, '_> {
             let x = self.plot.at((message.client_us, 0.0)).0;
             let inside = x >= self.plot.from.0 && x + half <= self.plot.to.0 + 24;
             if inside && x - half > free {
-                // The rules stay out of the text.
+                // No grid line behind the text.
                 let ground = [(x - half - 3, self.labels - 12), (x + half + 3, self.labels + 12)];
                 self.plot.area.draw(&Rectangle::new(ground, WHITE.filled()))?;
                 self.plot.area.draw_text(&text, &LABEL.at(HPos::Center), (x, self.labels))?;
@@ -278,7 +277,7 @@ impl Strip<'_, '_, '_> {
         Ok(())
     }
 
-    /// Where the recording ends before the span does.
+    /// Marks the end of a recording that ends before the span.
     fn end(&self, lane: &Lane) -> Drawn {
         let Some(until) = lane.kept_until_us else { return Ok(()) };
         let x = self.plot.at((until, 0.0)).0 + 12;
@@ -296,7 +295,7 @@ impl Strip<'_, '_, '_> {
     }
 }
 
-/// The head of an arrow at `to`.
+/// Draws the head of an arrow at `to`.
 fn arrow(area: &Area, from: (f64, f64), to: (f64, f64), colour: RGBColor, size: f64) -> Drawn {
     let (dx, dy) = (to.0 - from.0, to.1 - from.1);
     let length = dx.hypot(dy);
@@ -311,6 +310,6 @@ fn arrow(area: &Area, from: (f64, f64), to: (f64, f64), colour: RGBColor, size: 
     let tip = (to.0.round() as i32, to.1.round() as i32);
     let outline = vec![corner(1.0), tip, corner(-1.0)];
     area.draw(&Polygon::new(outline.clone(), colour.filled()))?;
-    // A filled polygon has steps at its rim.
+    // Smooth the polygon's edge.
     stroke::solid(area, &outline, colour, 2)
 }

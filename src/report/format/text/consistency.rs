@@ -1,14 +1,14 @@
-//! Arithmetic beside measurement, what reached the clients, and the run in words.
+//! Predictions beside measurements, delivery of updates, and the run in sentences.
 
 use crate::record::Metric;
 use crate::report::figure::Figure;
 use crate::report::format::text::grid::{Grid, paragraph};
 use crate::report::format::text::{amount, rows, show, us};
 use crate::report::layer::{Quantity, Statistic};
-use crate::report::table::{Foretold, Row, Table};
+use crate::report::table::{Prediction, Row, Table};
 use crate::units::{human_bytes, thousands, three};
 
-/// How a deviation reads: signed, as an amount or a share.
+/// Returns a difference with its sign.
 fn signed(value: f64, how: impl Fn(f64) -> String) -> String {
     let text = how(value.abs());
     match value {
@@ -26,11 +26,12 @@ fn percent(share: f64) -> String {
     }
 }
 
-/// A deviation in the quantity's own unit where that is exact or there is no share, else a share.
-fn deviation(foretold: &Foretold, exact: bool, how: impl Fn(f64) -> String) -> String {
-    match foretold.relative.value().filter(|_| !exact) {
+/// Returns a difference in the quantity's own unit if the prediction is exact or there is no share,
+/// else as a share.
+fn deviation(compared: &Prediction, exact: bool, how: impl Fn(f64) -> String) -> String {
+    match compared.relative.value().filter(|_| !exact) {
         Some(share) => percent(share),
-        None => show(&foretold.deviation, |v| signed(v, &how)),
+        None => show(&compared.deviation, |v| signed(v, &how)),
     }
 }
 
@@ -42,26 +43,22 @@ fn grid(table: &Table, quantities: &[(Quantity, &str)], how: fn(f64) -> String) 
     }
     let mut head = vec!["clients".to_owned(), "series".to_owned()];
     for (_, name) in quantities {
-        // Nine times as wide a word would push the series' names out of the page.
-        let what = match quantities[0].0.is_time() {
-            true => ["by law", "measured", "off by"],
-            false => ["predicted", "measured", "deviation"],
-        };
+        let what = ["predicted", "measured", "off by"];
         head.extend(what.map(|what| format!("{name}\n{what}")));
     }
     if quantities.iter().any(|(q, _)| q.is_time()) {
-        head.push("distance\nfrom law".to_owned());
+        head.push("distance\n0 to 1".to_owned());
     }
     let head: Vec<&str> = head.iter().map(String::as_str).collect();
     let mut grid = Grid::new(2, &head);
     for row in rows(table) {
         let mut cells = vec![thousands(row.clients.into()), row.series.clone()];
         for (quantity, _) in quantities {
-            let foretold = row.predicted.of(*quantity);
+            let compared = row.predicted.of(*quantity);
             let above_tcp = matches!(quantity, Quantity::Overhead | Quantity::Wire);
-            cells.push(show(&foretold.predicted, how));
-            cells.push(show(&foretold.measured, how));
-            cells.push(deviation(foretold, above_tcp && row.predicted.exact, how));
+            cells.push(show(&compared.predicted, how));
+            cells.push(show(&compared.measured, how));
+            cells.push(deviation(compared, above_tcp && row.predicted.exact, how));
         }
         if cells.len() < head.len() {
             cells.push(show(&row.predicted.law_distance, three));
@@ -71,16 +68,14 @@ fn grid(table: &Table, quantities: &[(Quantity, &str)], how: fn(f64) -> String) 
     Some(grid)
 }
 
-/// Bytes a message by arithmetic and as measured.
 pub(crate) fn bytes(table: &Table) -> String {
     let quantities =
         [(Quantity::Overhead, "overhead B"), (Quantity::Wire, "app B"), (Quantity::Ip, "TCP/IP B")];
     grid(table, &quantities, amount).map_or_else(String::new, |grid| {
-        format!("Predicted and measured: bytes a message\n{}", grid.render())
+        format!("Bytes per message, predicted by arithmetic and measured\n{}", grid.render())
     })
 }
 
-/// Latency and age by arithmetic and as measured.
 pub(crate) fn times(table: &Table) -> String {
     let quantities = [
         (Quantity::DeliveryMean, "mean"),
@@ -89,13 +84,13 @@ pub(crate) fn times(table: &Table) -> String {
     ];
     grid(table, &quantities, us).map_or_else(String::new, |grid| {
         format!(
-            "Predicted and measured: mean and worst delivery latency, mean age of information\n{}",
+            "Mean and worst delivery latency and mean age of information, predicted by arithmetic and \
+             measured;\ndistance: Kolmogorov–Smirnov, between the predicted and the measured distribution\n{}",
             grid.render()
         )
     })
 }
 
-/// What reached the clients, and how old what they have is.
 pub(crate) fn delivery(table: &Table) -> String {
     let head = [
         "clients",
@@ -111,7 +106,7 @@ pub(crate) fn delivery(table: &Table) -> String {
         "peak age\np99",
     ];
     let mut grid = Grid::new(2, &head);
-    let mut told = false;
+    let mut any = false;
     for row in rows(table) {
         let d = &row.delivery;
         let mut cells = vec![thousands(row.clients.into()), row.series.clone()];
@@ -121,21 +116,22 @@ pub(crate) fn delivery(table: &Table) -> String {
         cells.push(show(&d.empty_poll_bytes, human_bytes));
         let peak: &Figure = row.latency(Metric::PeakAge).stat(Statistic::P99);
         cells.extend([&d.age_us, peak].map(|age| show(age, us)));
-        told |= d.published.value().or(d.age_us.value()).or(d.duplicated.value()).is_some();
+        any |= d.published.value().or(d.age_us.value()).or(d.duplicated.value()).is_some();
         grid.row(cells);
     }
-    match told {
-        true => format!("Delivery of updates, and age of information\n{}", grid.render()),
-        false => String::new(),
+    if any {
+        format!("Delivery of updates, and age of information\n{}", grid.render())
+    } else {
+        String::new()
     }
 }
 
-/// The run in words.
-pub(crate) fn words(table: &Table) -> String {
+pub(crate) fn sentences(table: &Table) -> String {
     let lines = table.words.iter().map(|sentence| paragraph(&format!("- {sentence}"), 2));
-    match table.words.is_empty() {
-        true => String::new(),
-        false => format!("In words\n{}", lines.collect::<String>()),
+    if table.words.is_empty() {
+        String::new()
+    } else {
+        format!("In short\n{}", lines.collect::<String>())
     }
 }
 

@@ -10,13 +10,13 @@ const GAP: &str = "  ";
 pub(in crate::report) struct Grid {
     names: usize,
     width: usize,
-    groups: Vec<Group>,
+    groups: Vec<ColumnGroup>,
     head_lines: usize,
     lines: Vec<Vec<String>>,
 }
 
 /// A heading above several columns.
-struct Group {
+struct ColumnGroup {
     first: usize,
     last: usize,
     title: String,
@@ -45,7 +45,7 @@ impl Grid {
 
     /// Puts a heading above the columns from `first` to `last`.
     pub(in crate::report) fn group(&mut self, first: usize, last: usize, title: &str) {
-        self.groups.push(Group { first, last, title: title.to_owned() });
+        self.groups.push(ColumnGroup { first, last, title: title.to_owned() });
     }
 
     /// Adds a row of as many cells as the head has.
@@ -115,7 +115,7 @@ impl Grid {
     }
 }
 
-impl Group {
+impl ColumnGroup {
     fn width(&self, widths: &[usize]) -> usize {
         total(&widths[self.first..=self.last])
     }

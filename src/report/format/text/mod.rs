@@ -1,5 +1,4 @@
-//! The tables for the terminal: the chapter beside the measured, latency and cost, audit,
-//! verdicts.
+//! `summary.txt`: every table, the audit, the verdict and the notes. `terminal` is the short form.
 
 mod consistency;
 pub(in crate::report) mod grid;
@@ -17,10 +16,9 @@ use grid::Grid;
 
 pub use terminal::terminal;
 
-/// One text file, also for standard output.
 pub(crate) struct Text;
 
-/// In place of an absent figure; the notes say why.
+/// Stands for an absent figure; the notes say why it is absent.
 const ABSENT: &str = "-";
 
 impl Format for Text {
@@ -28,7 +26,7 @@ impl Format for Text {
         "text"
     }
     fn about(&self) -> &'static str {
-        "tables for the terminal"
+        "tables as text"
     }
     fn files(&self) -> &'static [&'static str] {
         &["summary.txt"]
@@ -44,7 +42,7 @@ impl Format for Text {
             consistency::delivery(table),
             fanout(table),
             cost(table),
-            consistency::words(table),
+            consistency::sentences(table),
             notes::audit(table),
             notes::limits(table),
             notes::verdicts(table),
@@ -68,7 +66,7 @@ fn show(figure: &Figure, how: impl Fn(f64) -> String) -> String {
     figure.value().map_or_else(|| ABSENT.to_owned(), how)
 }
 
-/// A whole number with thousands apart; a fraction with three digits.
+/// Returns a whole number with separated thousands, any other with three significant digits.
 fn amount(value: f64) -> String {
     match value {
         v if !(0.0..1e15).contains(&v) => format!("{v:.2e}"),
@@ -92,7 +90,7 @@ fn rows(table: &Table) -> Vec<&Row> {
     rows
 }
 
-/// The chapter's table beside the measured one.
+/// The chapter's figures beside the measured ones.
 fn overhead(table: &Table) -> String {
     let stretched = table.rows.iter().any(|r| r.pace.stretched);
     let chapter = table.rows.iter().any(|r| r.chapter.bytes_per_s.value().is_some());
@@ -110,7 +108,7 @@ fn overhead(table: &Table) -> String {
     head.extend([
         "head chars\n/message",
         "overhead B\n/message",
-        "app B\n/message",
+        "socket B\n/message",
         "TCP/IP B\n/message",
     ]);
     let mut grid = Grid::new(2, &head);
@@ -135,7 +133,7 @@ fn overhead(table: &Table) -> String {
         grid.row(cells);
     }
     format!(
-        "Protocol overhead a second, all clients, and bytes a message by layer\n{}",
+        "Protocol overhead per second of all clients, and bytes per message by layer\n{}",
         grid.render()
     )
 }
@@ -156,7 +154,7 @@ fn ratios(table: &Table) -> String {
         grid.row(cells);
     }
     format!(
-        "Ratio per message, polling : websocket (below 1 polling costs less)\n{}",
+        "Ratio per message, polling : websocket (below 1, polling costs less)\n{}",
         grid.render()
     )
 }
@@ -186,7 +184,7 @@ fn latency(table: &Table) -> String {
     let mut head = vec!["clients", "series"];
     head.extend(wanted.map(|(_, _, name)| name));
     head.push("floor lag\np99");
-    // How late the delay line itself was, where there is one.
+    // How late the delay line itself was, if there is one.
     let line = [Statistic::P50, Statistic::P99];
     let delayed = table.rows.iter().any(|r| r.latency(Metric::DelayError).count > 0);
     if delayed {
@@ -208,7 +206,7 @@ fn latency(table: &Table) -> String {
     format!("Latency\n{}", grid.render())
 }
 
-/// How clients' messages spread, where they send to each other.
+/// How long a client's message takes to reach the others, if clients send to each other.
 fn fanout(table: &Table) -> String {
     let rows: Vec<&Row> = rows(table).into_iter().filter(|r| r.fanout.posts > 0).collect();
     if rows.is_empty() {
@@ -239,7 +237,10 @@ fn fanout(table: &Table) -> String {
         }
         grid.row(cells);
     }
-    format!("Spreading of a message to all clients, from its intended sending\n{}", grid.render())
+    format!(
+        "Time until a message has reached the first and the last client, from its intended sending\n{}",
+        grid.render()
+    )
 }
 
 fn cost(table: &Table) -> String {
@@ -255,7 +256,7 @@ fn cost(table: &Table) -> String {
         "connects\n/s",
         "messages",
         "lost",
-        "faults",
+        "errors",
     ];
     let mut grid = Grid::new(2, &head);
     for row in rows(table) {
@@ -273,5 +274,5 @@ fn cost(table: &Table) -> String {
         }
         grid.row(cells);
     }
-    format!("CPU and memory, driver and server apart\n{}", grid.render())
+    format!("CPU and memory of driver and server\n{}", grid.render())
 }

@@ -1,4 +1,4 @@
-//! What stands below the tables: audit, verdicts with their reasons, and what is absent and why.
+//! Audit, limits, verdicts with their reasons, and notes.
 
 use crate::report::figure::Figure;
 use crate::report::finding;
@@ -10,18 +10,17 @@ use crate::report::table::{Row, Status, Table};
 use crate::units::{thousands, with_unit};
 use std::collections::BTreeMap;
 
-/// Names that a reason is given for, at the most; the rest are counted.
+/// Columns listed for each reason of absence; the rest are counted.
 const MOST_NAMES: usize = 4;
 
-/// A line a row that has something to say, and one for all.
 pub(crate) fn audit(table: &Table) -> String {
     let sum = |of: fn(&Row) -> &Figure| {
         table.rows.iter().filter_map(|r| of(r).value()).sum::<f64>() as u64
     };
     let connections = sum(|r| &r.audit.connections);
     let line = format!(
-        "Audit: {} connections compared with the kernel, {} gone before they could be, {} \
-         mismatched; unexplained bytes: {} by the ledger, {} by the kernel, {} by the server",
+        "Audit: {} connections compared with the kernel's counters, {} closed before they could be, \
+         {} mismatched; bytes unexplained: {} by layer, {} by the kernel, {} by the server",
         thousands(connections),
         thousands(sum(|r| &r.audit.unaudited)),
         thousands(sum(|r| &r.audit.mismatched)),
@@ -40,13 +39,12 @@ fn server(table: &Table) -> String {
     }
 }
 
-/// What was found of the scenario's limits: the figure beside each verdict.
 pub(crate) fn limits(table: &Table) -> String {
     let found: Vec<&Finding> = finding::limits(table).collect();
     if found.is_empty() {
         return String::new();
     }
-    let head = ["limit", "clients", "series", "metric", "is", "to be", "samples"];
+    let head = ["result", "clients", "series", "metric", "value", "limit", "samples"];
     let mut grid = Grid::new(4, &head);
     let mut reasons = String::new();
     for one in found {
@@ -70,7 +68,6 @@ pub(crate) fn limits(table: &Table) -> String {
     format!("Limits\n{}{reasons}", grid.render())
 }
 
-/// What each row and the run are worth.
 pub(crate) fn verdicts(table: &Table) -> String {
     let mut out = String::new();
     for row in crate::report::format::text::rows(table) {
@@ -84,13 +81,13 @@ pub(crate) fn verdicts(table: &Table) -> String {
         let line = format!("{}: {}: {text}", row.label(), row.status.name());
         out.push_str(&paragraph(&line, 2));
         if !row.events.faults_by_text.is_empty() {
-            let faults: Vec<String> = row
+            let errors: Vec<String> = row
                 .events
                 .faults_by_text
                 .iter()
                 .map(|(text, n)| format!("{} × {text}", thousands(*n)))
                 .collect();
-            let line = format!("{}: faults: {}", row.label(), faults.join("; "));
+            let line = format!("{}: client errors: {}", row.label(), errors.join("; "));
             out.push_str(&paragraph(&line, 2));
         }
     }
@@ -111,34 +108,33 @@ pub(crate) fn verdicts(table: &Table) -> String {
     out
 }
 
-/// What a reader must know besides.
 pub(crate) fn notes(table: &Table) -> String {
     let mut notes: Vec<String> = vec![
-        "\"Mbps\" as the chapter prints it is bits a second over 2^20; SI megabits a second are \
-         1.049 times as many. Measured \"Mbps\" are those of the planned rate."
+        "\"Mbps\" is the chapter's unit: 2^20 bits per second, which is 1.049 SI megabits per second. \
+         Measured \"Mbps\" are at the planned rate."
             .to_owned(),
-        "A message is a completed exchange of a series that asks and a received message of one \
-         that is pushed to; header chars are counted without line ends, overhead is every byte above TCP \
-         that is not payload."
+        "A message is a completed request and response of a series that polls, and a received \
+         message of any other. Header characters do not include line ends. Overhead is every byte \
+         at the socket that is not payload."
             .to_owned(),
     ];
     for row in crate::report::format::text::rows(table) {
         notes.extend(row.notes.iter().map(|n| format!("{}: {n}.", row.label())));
     }
     if table.rows.iter().any(|r| r.latencies.iter().any(|l| l.driver_bound)) {
-        notes.push("† driver-bound: says as much of the driver as of the server.".to_owned());
+        notes.push("† driver-bound: describes the driver as much as the server.".to_owned());
     }
     notes.extend(absent(table));
     let lines = notes.iter().map(|n| paragraph(&format!("- {n}"), 2));
     format!("Notes\n{}", lines.collect::<String>())
 }
 
-/// Absent figures by their reason. Figures that are absent in the nature of the transport would
-/// bury the others and are left to the files.
+/// Returns a sentence for each reason why figures are absent. Reasons that follow from the scenario
+/// are left out.
 fn absent(table: &Table) -> Vec<String> {
     let columns = columns();
     let mut by_reason: BTreeMap<String, (Vec<&str>, Vec<&str>)> = BTreeMap::new();
-    // Of a case that did not run the verdict says so, once.
+    // The verdict tells of a case that did not run.
     for row in table.rows.iter().filter(|r| r.repeats > 0) {
         for column in &columns {
             if let Cell::Number(Figure::Absent(why)) = column.get(row) {
@@ -159,12 +155,12 @@ fn absent(table: &Table) -> Vec<String> {
         }
         format!("absent in {}: {shown}: {why}.", series.join(", "))
     };
-    by_reason.into_iter().filter(|(why, _)| !is_natural(why)).map(sentence).collect()
+    by_reason.into_iter().filter(|(why, _)| !follows_from_scenario(why)).map(sentence).collect()
 }
 
-/// True for a reason that lies in what was asked for.
-fn is_natural(why: &str) -> bool {
-    const NATURAL: [&str; 9] = [
+/// True for a reason that follows from the scenario.
+fn follows_from_scenario(why: &str) -> bool {
+    const REASONS: [&str; 9] = [
         "clients do not send to each other",
         "the transport is pushed to",
         "no arithmetic",
@@ -175,5 +171,5 @@ fn is_natural(why: &str) -> bool {
         "the chapter",
         "no connection was upgraded",
     ];
-    NATURAL.iter().any(|n| why.starts_with(n))
+    REASONS.iter().any(|n| why.starts_with(n))
 }

@@ -1,12 +1,11 @@
-//! The table of what varies from run to run: for each figure the change, its interval, what could
-//! have been seen, and the decision.
+//! The table of paired comparisons: change, interval, detectable change and decision of each figure.
 
 use crate::report::finding::{Effect, Finding, Judgement};
 use crate::report::format::text::grid::Grid;
 use crate::report::judgement::describe;
 use crate::units::{thousands, three};
 
-/// The findings by pairs of runs; empty where there is none.
+/// Returns an empty string if no finding is a paired comparison.
 pub(crate) fn table(judgement: &Judgement) -> String {
     let paired: Vec<_> =
         judgement.findings.iter().filter_map(|f| Some((f, f.effect.as_ref()?))).collect();
@@ -27,7 +26,7 @@ pub(crate) fn table(judgement: &Judgement) -> String {
     let same = paired.iter().all(|(_, effect)| effect.pairs == first.pairs);
     let pairs = if same { format!(" of {} pairs", first.pairs) } else { String::new() };
     format!(
-        "What varies from run to run: medians{pairs}, and how much more B is\n{}",
+        "Figures that vary from run to run: medians{pairs}, and the change from A to B\n{}",
         grid.render()
     )
 }
