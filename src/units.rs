@@ -337,6 +337,8 @@ mod tests {
         assert_eq!(thousands(100_000), "100,000");
         assert_eq!(thousands(999), "999");
         assert_eq!(three(0.153), "0.153");
+        let amounts = [-2.0, 0.25, 12.345, 999.7, 20_000.4, 1e16].map(amount);
+        assert_eq!(amounts, ["−2", "0.25", "12.3", "1,000", "20,000", "1.00e16"]);
     }
 
     #[test]

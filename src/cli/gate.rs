@@ -6,9 +6,11 @@ use crate::units::parse_duration_ns;
 use clap::{Args, value_parser};
 use std::path::PathBuf;
 
-/// How pairs of runs are made and judged.
+/// How pairs of runs are made.
 const PAIRS: &str = "Pairs of runs";
-/// How a comparison is judged.
+/// What is compared.
+const TARGETS_HEADING: &str = "Targets";
+/// When a figure passes or fails.
 const JUDGING: &str = "Judging";
 
 /// The arguments of `wsbench gate`.
@@ -64,10 +66,10 @@ Example:
       --b './server --port {port} @ http://127.0.0.1:{port}'"))]
 pub(crate) struct CompareArgs {
     /// The target to compare with
-    #[arg(long, value_name = "TARGET")]
+    #[arg(long, value_name = "TARGET", help_heading = TARGETS_HEADING)]
     pub a: String,
-    /// The target that is judged
-    #[arg(long, value_name = "TARGET")]
+    /// The target that passes or fails
+    #[arg(long, value_name = "TARGET", help_heading = TARGETS_HEADING)]
     pub b: String,
     /// How to compare
     #[command(flatten)]
@@ -93,7 +95,7 @@ Example:
   wsbench calibrate scenario.toml --pairs 20"))]
 pub(crate) struct CalibrateArgs {
     /// What is run [default: this program]
-    #[arg(long, value_name = "TARGET")]
+    #[arg(long, value_name = "TARGET", help_heading = TARGETS_HEADING)]
     pub target: Option<String>,
     /// How to compare
     #[command(flatten)]

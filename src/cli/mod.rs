@@ -58,7 +58,7 @@ pub(crate) enum Command {
     /// Show what a scenario would run, and whether this machine can
     #[command(after_help = run::PLAN_EXAMPLE)]
     Plan(PlanArgs),
-    /// Calculate what each series costs and how late it is, without a run
+    /// Predict what each series costs and how late it is
     #[command(after_help = run::MODEL_EXAMPLE)]
     Model(PlanArgs),
     /// Write a commented scenario to start from
@@ -69,7 +69,7 @@ pub(crate) enum Command {
     Gate(GateArgs),
     /// Compare two servers, or two builds, by pairs of runs
     Compare(CompareArgs),
-    /// Measure this machine's noise, and the smallest change that it can show
+    /// Measure the smallest change that this machine can show
     Calibrate(CalibrateArgs),
     /// Run the reference server
     Serve(ServeArgs),

@@ -18,7 +18,7 @@ const WIDTH: usize = 100;
 const TITLE: &str = "\
 # A scenario of wsbench. Every setting is here; one behind \"# \" has its default.
 # `wsbench plan FILE` shows what it would run, `wsbench run FILE` runs it. For figures to rely on,
-# set the duration to 10s or more. Other transports are at the end, commented out.
+# set the duration to 10s or more. The other transports are below, commented out.
 ";
 
 /// Writes the starter scenario, or one that comes with the program, to a new file, and prints what

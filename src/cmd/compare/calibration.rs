@@ -6,7 +6,8 @@ use crate::cmd::table::append_columns;
 use crate::gate::noise::Noise;
 use crate::report::Figure;
 use crate::report::finding::{Decision, Finding, Judgement, Kind};
-use crate::units::{thousands, three};
+use crate::units;
+use crate::units::{amount, thousands};
 use std::fmt::Write as _;
 
 fn decision_text(decision: Decision) -> String {
@@ -28,11 +29,7 @@ fn name(finding: &Finding) -> String {
 }
 
 fn figure(figure: &Figure) -> String {
-    match figure.value() {
-        Some(value) if value.abs() >= 1000.0 => thousands(value.abs().round() as u64),
-        Some(value) => three(value),
-        None => "-".to_owned(),
-    }
+    figure.value().map_or_else(|| "-".to_owned(), amount)
 }
 
 /// `+3.1 %`.
@@ -42,10 +39,7 @@ fn signed(share: f64) -> String {
 }
 
 fn percent(share: f64) -> String {
-    match share * 100.0 {
-        p if p >= 1000.0 => format!("{p:.0e} %"),
-        p => format!("{} %", three(p)),
-    }
+    format!("{} %", units::percent(share))
 }
 
 /// Renders a calibration.

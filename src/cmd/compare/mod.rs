@@ -119,7 +119,7 @@ fn require_decisive(most: u32, level: f64) -> Outcome<()> {
     )))
 }
 
-/// How findings are judged.
+/// What the exit code depends on.
 #[derive(Default)]
 struct Judging {
     strict: bool,
@@ -128,7 +128,7 @@ struct Judging {
 
 /// A comparison that is ready to run.
 struct PairComparison {
-    /// A note that the scenario's limits are not judged, if it has some.
+    /// A note that the scenario's limits are left out, if it has some.
     limits: Option<String>,
     sides: [ComparedSide; 2],
     margins: Margins,

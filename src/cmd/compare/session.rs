@@ -50,7 +50,7 @@ pub(crate) struct PairTerms {
     pub out: PathBuf,
     /// True if each side has its own driver.
     pub own_drivers: bool,
-    /// True if bytes and counts are not judged.
+    /// True if bytes and counts are left out.
     pub only_noisy: bool,
     /// Further notes for a reader.
     pub notes: Vec<String>,

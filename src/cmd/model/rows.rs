@@ -5,7 +5,7 @@ use crate::cmd::table::{Cells, cells};
 use crate::plan::Plan;
 use crate::predict::{Distribution, Exchange, Model};
 use crate::report::layer::Way;
-use crate::units::{human_bytes, human_ns, thousands, three};
+use crate::units::{amount, human_bytes, human_ns, thousands, three};
 
 /// The most kinds of messages that are listed for a series.
 const MOST_KINDS: usize = 8;
@@ -42,15 +42,6 @@ pub(super) fn series_models(plan: &Plan) -> Vec<SeriesModel> {
         }
     }
     all
-}
-
-/// A whole number as it is, another with three digits.
-fn amount(value: f64) -> String {
-    if value.fract() == 0.0 || value >= 999.5 {
-        thousands(value.round() as u64)
-    } else {
-        three(value)
-    }
 }
 
 /// Bytes a message by layer, up, down and both.

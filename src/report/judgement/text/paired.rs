@@ -3,7 +3,7 @@
 use crate::report::finding::{Effect, Finding, Judgement};
 use crate::report::format::text::grid::Grid;
 use crate::report::judgement::describe;
-use crate::units::{thousands, three};
+use crate::units::amount;
 
 /// Returns an empty string if no finding is a paired comparison.
 pub(crate) fn table(judgement: &Judgement) -> String {
@@ -49,12 +49,4 @@ fn row(finding: &Finding, effect: &Effect) -> Vec<String> {
         effect.detectable.map_or_else(absent, describe::change),
         describe::change(effect.margin),
     ]
-}
-
-fn amount(value: f64) -> String {
-    match value {
-        v if v.abs() >= 1e15 => format!("{v:.2e}"),
-        v if v >= 1000.0 => thousands(v.round() as u64),
-        v => three(v),
-    }
 }
