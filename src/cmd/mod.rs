@@ -61,7 +61,7 @@ fn run(command: Command) -> Outcome<Conclusion> {
         Command::Schema(args) => schema::run(&args).map(passed),
         Command::Completions(args) => completions::completions(&args).map(passed),
         Command::Man(args) => completions::man(&args).map(passed),
-        Command::Worker => crate::run::worker::drive().map(passed),
+        Command::Worker => crate::run::worker::run_driver().map(passed),
         Command::Server => serve::child().map(passed),
     }
 }

@@ -14,7 +14,7 @@ use crate::os::{raise_open_files, resident_bytes, set_batch_scheduling};
 use crate::result::ServerEnd;
 use crate::result::file::Line;
 use crate::run::protocol::{FromServer, ServerStart, ToServer};
-use crate::run::worker::{listen, say};
+use crate::run::worker::{Commands, read_input, send_line};
 use crate::server;
 use crate::server::fault_injection::{FaultInjection, InjectedFault};
 use crate::server::{Config, Limits, Running, Totals};
@@ -24,7 +24,6 @@ use crate::units::{human_bytes, thousands};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc::UnboundedReceiver;
 
 /// Updates due within this time share a wake-up, as in a scenario without `resolution`.
 const GAP_NS: u64 = 500_000;
@@ -195,7 +194,7 @@ fn runtime() -> Outcome<tokio::runtime::Runtime> {
 /// # Errors
 /// If the parent is gone. Other errors are sent to the parent.
 pub(crate) fn child() -> Outcome<()> {
-    let (start, orders) = listen::<ServerStart, ToServer>()?;
+    let (start, commands) = read_input::<ServerStart, ToServer>()?;
     raise_open_files();
     if start.crowded {
         set_batch_scheduling();
@@ -210,11 +209,11 @@ pub(crate) fn child() -> Outcome<()> {
             signal(SignalKind::interrupt()).map_err(at("cannot listen for signals"))?
         };
         let running = configure(start).and_then(server::start)?;
-        follow_orders(case, shard, running, orders).await
+        follow_commands(case, shard, running, commands).await
     });
     match served {
         Ok(()) => Ok(()),
-        Err(failure) => say(&FromServer::Failed { message: format!("{failure:#}") }),
+        Err(failure) => send_line(&FromServer::Failed { message: format!("{failure:#}") }),
     }
 }
 
@@ -237,18 +236,18 @@ fn configure(start: ServerStart) -> Outcome<Config> {
     })
 }
 
-async fn follow_orders(
+async fn follow_commands(
     case: u32,
     shard: u32,
     running: Running,
-    mut orders: UnboundedReceiver<ToServer>,
+    mut commands: Commands<ToServer>,
 ) -> Outcome<()> {
-    say(&FromServer::Listening { address: running.address() })?;
-    // The end of the orders is the end of the parent.
-    while let Some(order) = orders.recv().await {
-        match order {
+    send_line(&FromServer::Listening { address: running.address() })?;
+    // The channel ends with the parent.
+    while let Some(command) = commands.recv().await {
+        match command? {
             ToServer::Publish { epoch_ns } => running.publish(epoch_ns),
-            ToServer::Sample => say(&FromServer::Cost {
+            ToServer::Sample => send_line(&FromServer::Cost {
                 cpu_ns: process_cpu_ns(),
                 // If the host does not tell, the parent reports that for all of its processes.
                 resident: resident_bytes().unwrap_or(0),
@@ -266,7 +265,7 @@ async fn follow_orders(
                     cost,
                     ..ServerEnd::default()
                 };
-                return say(&FromServer::End(Box::new(Line::Server(Box::new(end)))));
+                return send_line(&FromServer::End(Box::new(Line::Server(Box::new(end)))));
             }
         }
     }

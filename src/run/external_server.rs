@@ -1,144 +1,71 @@
-//! A server that is not ours, started for a case: waiting until it listens, asking what it costs,
-//! ending it with all that it started.
-//!
-//! Separate from `process`, whose children speak our lines: here nothing is said, and an end has
-//! to be asked for by signals.
+//! An external server that is started for one case: waits until it listens, reads what it costs, ends
+//! it with all that it started.
 
 use crate::error::{Failure, Outcome, at};
-use crate::os::{GroupCost, group_alive, group_cost, group_listens};
-use crate::run::output_tail::Tail;
-use rustix::process::{Pid, Signal, kill_process_group};
+use crate::os::{GroupCost, Signals, group_cost, group_listens};
+use crate::plan::{Address, Plan, Server};
+use crate::result::{Cost, ServerEnd};
+use crate::run::process_group::{LOOK, ProcessGroup, describe_exit};
+use crate::run::processes::ResourceSample;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 use tokio::net::TcpStream;
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 use tokio::time::{Instant, sleep};
 
-/// Between two attempts to connect to a server that is to come.
-const LOOK: Duration = Duration::from_millis(10);
-/// The longest that one attempt may take.
+/// The longest that one attempt to connect may take.
 const ATTEMPT: Duration = Duration::from_secs(1);
-/// After SIGKILL nobody can refuse; it takes the kernel a moment.
-const KILLED: Duration = Duration::from_secs(2);
-/// In a command line and its address, where a free port is put in.
+/// Stands for a free port in a command line and its address.
 pub(crate) const PORT: &str = "{port}";
-/// The least port given: so all have five digits, and so does every request that names it.
+/// The least port given: all have five digits, and so has every request that names one.
 const LEAST_PORT: u16 = 10_000;
 
-/// A process with a group of its own. Where it is dropped, all of the group are killed.
-pub(crate) struct Grouped {
-    child: Child,
-    group: u32,
-    /// How it ended, once it has been waited for.
-    status: Option<ExitStatus>,
-    /// The end of its standard error.
-    pub tail: Tail,
-}
-
-impl Grouped {
-    /// Starts a program in a group of its own, without input and with its standard error kept.
-    ///
-    /// # Errors
-    /// Where it cannot be started.
-    pub(crate) fn start(mut command: Command, name: &str) -> Outcome<Grouped> {
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .spawn()
-            .map_err(at(format!("cannot start {name}")))?;
-        let group = child.id().ok_or_else(|| Failure::run(format!("{name} has no number")))?;
-        let tail = child.stderr.take().map(Tail::of).unwrap_or_default();
-        Ok(Grouped { child, group, status: None, tail })
-    }
-
-    /// How it ended; `None` while it runs, and where the system does not tell.
-    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
-        if self.status.is_none() {
-            self.status = self.child.try_wait().ok().flatten();
-        }
-        self.status
-    }
-
-    /// Waits until it ends.
-    ///
-    /// # Errors
-    /// Where the system does not tell.
-    pub(crate) async fn wait(&mut self) -> Outcome<ExitStatus> {
-        let status = self.child.wait().await.map_err(at("cannot wait for a process"))?;
-        self.status = Some(status);
-        Ok(status)
-    }
-
-    /// The group's number.
-    pub(crate) fn group(&self) -> u32 {
-        self.group
-    }
-
-    /// True where any of the group runs.
-    pub(crate) fn alive(&mut self) -> bool {
-        self.ended().is_none() || group_alive(self.group)
-    }
-
-    /// Asks all of the group to end.
-    pub(crate) fn terminate(&self) {
-        self.signal(Signal::TERM);
-    }
-
-    fn signal(&self, signal: Signal) {
-        // Nobody is left where this fails.
-        if let Some(group) = Pid::from_raw(self.group.cast_signed()) {
-            let _ = kill_process_group(group, signal);
-        }
-    }
-
-    /// Asks all of the group to end, and kills them after the limit.
-    pub(crate) async fn end(mut self, limit: Duration) {
-        self.terminate();
-        self.until_gone(limit).await;
-        self.signal(Signal::KILL);
-        self.until_gone(KILLED).await;
-    }
-
-    async fn until_gone(&mut self, limit: Duration) {
-        let until = Instant::now() + limit;
-        while self.alive() && Instant::now() < until {
-            sleep(LOOK).await;
-        }
-    }
-}
-
-impl Drop for Grouped {
-    fn drop(&mut self) {
-        // The number of a group that is gone may be somebody else's by now.
-        if self.alive() {
-            self.signal(Signal::KILL);
-        }
-    }
-}
-
-/// A foreign server that was started.
-pub(crate) struct Foreign {
-    process: Grouped,
+/// An external server that was started.
+pub(crate) struct ExternalServer {
+    process: ProcessGroup,
     name: String,
-    address: SocketAddr,
-    /// Why its cost cannot be known, where that is so.
-    unknown: Option<String>,
+    /// The `Host` of requests to it.
+    pub authority: String,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// How long it may take until it listens.
+    ready_limit: Duration,
+    last_cpu_ns: u64,
+    /// Why its cost is not known, if it is not.
+    cost_unknown: Option<String>,
 }
 
-impl Foreign {
-    /// Starts a server from the words of its command line.
+impl ExternalServer {
+    /// Starts the server of a plan; `None` if the plan starts none.
     ///
     /// # Errors
-    /// Where somebody else listens at its address already, or it cannot be started.
-    pub(crate) async fn start(words: &[String], address: SocketAddr) -> Outcome<Foreign> {
+    /// If another server listens at its address already, or it cannot be started.
+    pub(crate) async fn start(plan: &Plan) -> Outcome<Option<ExternalServer>> {
+        let Server::External { url, authority, address, start: Some(start) } = &plan.server else {
+            return Ok(None);
+        };
+        let mut words = start.words.clone();
+        let mut at = Address { authority: authority.clone(), socket: *address };
+        if url.contains(PORT) {
+            let port = free_port()?.to_string();
+            words.iter_mut().for_each(|word| *word = word.replace(PORT, &port));
+            at = Address::resolve(&url.replace(PORT, &port)).map_err(Failure::run)?;
+        }
+        let ready_limit = Duration::from_nanos(start.ready_ns);
+        ExternalServer::start_command(&words, at, ready_limit).await.map(Some)
+    }
+
+    async fn start_command(
+        words: &[String],
+        at: Address,
+        ready_limit: Duration,
+    ) -> Outcome<ExternalServer> {
+        let Address { authority, socket: address } = at;
         let name = words.join(" ");
         let Some((program, arguments)) = words.split_first() else {
             return Err(Failure::usage("the command line of the server is empty"));
         };
-        if connects(address).await {
+        if can_connect(address).await {
             return Err(Failure::run(format!(
                 "something listens at {address} before `{name}` is started: end it, or write \
                  {PORT} into the command line and its address for a free port"
@@ -146,36 +73,44 @@ impl Foreign {
         }
         let mut command = Command::new(program);
         command.args(arguments);
-        let process = Grouped::start(command, &format!("`{name}`"))?;
-        Ok(Foreign { process, name, address, unknown: None })
+        let process = ProcessGroup::start(command, &format!("`{name}`"))?;
+        Ok(ExternalServer {
+            process,
+            name,
+            authority,
+            address,
+            ready_limit,
+            last_cpu_ns: 0,
+            cost_unknown: None,
+        })
     }
 
     /// Waits until it accepts a connection.
     ///
     /// # Errors
-    /// A sentence, where it ends before or does not within the limit.
-    pub(crate) async fn ready(&mut self, limit: Duration) -> Result<(), String> {
-        let until = Instant::now() + limit;
+    /// A sentence, if it ends before, or does not listen within its limit.
+    pub(crate) async fn wait_until_ready(&mut self) -> Result<(), String> {
+        let deadline = Instant::now() + self.ready_limit;
         loop {
-            if !self.process.alive() {
-                let how = format!("before it listened at {}", self.address);
-                return Err(self.ending(&how).await);
+            if !self.process.is_alive() {
+                let when = format!("before it listened at {}", self.address);
+                return Err(self.describe_end(&when).await);
             }
-            if connects(self.address).await {
+            if can_connect(self.address).await {
                 break;
             }
-            if Instant::now() >= until {
-                let words = self.process.tail.words();
-                let seconds = limit.as_secs_f64();
+            if Instant::now() >= deadline {
+                let output = self.process.tail.describe();
+                let seconds = self.ready_limit.as_secs_f64();
                 return Err(format!(
-                    "the server `{}` did not listen at {} within {seconds} s{words}",
+                    "the server `{}` did not listen at {} within {seconds} s{output}",
                     self.name, self.address
                 ));
             }
             sleep(LOOK).await;
         }
-        if group_listens(self.process.group(), self.address.port()) == Some(false) {
-            self.unknown = Some(
+        if group_listens(self.process.id(), self.address.port()) == Some(false) {
+            self.cost_unknown = Some(
                 "another process than those of the command line listens: a container's, or one \
                  that left its process group"
                     .to_owned(),
@@ -184,60 +119,81 @@ impl Foreign {
         Ok(())
     }
 
-    /// How it ended, where no process of its group runs any more.
-    pub(crate) async fn gone(&mut self) -> Option<String> {
-        match self.process.alive() {
-            true => None,
-            false => Some(self.ending("before it was asked to").await),
+    /// Describes how it ended, if no process of its group runs any more.
+    pub(crate) async fn describe_if_gone(&mut self) -> Option<String> {
+        if self.process.is_alive() {
+            None
+        } else {
+            Some(self.describe_end("before it was asked to").await)
         }
     }
 
-    async fn ending(&mut self, when: &str) -> String {
-        self.process.tail.settle().await;
-        let status = self.process.ended().map_or_else(|| "ended".to_owned(), ended);
-        format!("the server `{}` {status} {when}{}", self.name, self.process.tail.words())
+    async fn describe_end(&mut self, when: &str) -> String {
+        self.process.tail.wait_for_end().await;
+        let status = self.process.exit_status().map_or("ended".to_owned(), describe_exit);
+        format!("the server `{}` {status} {when}{}", self.name, self.process.tail.describe())
     }
 
-    /// What its process group has used so far.
-    ///
-    /// # Errors
-    /// A clause, where that cannot be known.
-    pub(crate) fn cost(&self) -> Result<GroupCost, String> {
-        match &self.unknown {
+    /// Returns what its process group has used so far.
+    fn cost(&self) -> Result<GroupCost, String> {
+        match &self.cost_unknown {
             Some(why) => Err(why.clone()),
-            None => group_cost(self.process.group()).map_err(|error| error.to_string()),
+            None => group_cost(self.process.id()).map_err(|error| error.to_string()),
         }
+    }
+
+    /// Returns what it has used so far; zeros if that is not known.
+    pub(crate) fn sample(&mut self) -> ResourceSample {
+        let cost = match self.cost() {
+            Ok(cost) if cost.cpu_ns < self.last_cpu_ns => {
+                Err("a process of the server ended, and its CPU time is not known".to_owned())
+            }
+            read => read,
+        };
+        match cost {
+            Ok(cost) => {
+                self.last_cpu_ns = cost.cpu_ns;
+                ResourceSample { cpu_ns: cost.cpu_ns, resident: cost.resident }
+            }
+            Err(why) => {
+                self.cost_unknown.get_or_insert(why);
+                ResourceSample::default()
+            }
+        }
+    }
+
+    /// Returns its line in the result.
+    pub(crate) fn result_line(&self, case: u32, cost: Cost) -> ServerEnd {
+        let unknown = self.cost_unknown.clone();
+        ServerEnd { case, cost, foreign: true, unknown, ..ServerEnd::default() }
     }
 
     /// Ends it with all that it started: SIGTERM, and SIGKILL after the limit.
-    pub(crate) async fn end(self, limit: Duration) {
-        self.process.end(limit).await;
+    ///
+    /// # Errors
+    /// If a signal asks to end at once: then it is killed.
+    pub(crate) async fn end(self, limit: Duration, signals: &mut Signals) -> Outcome<()> {
+        tokio::select! {
+            biased;
+            () = self.process.end(limit) => Ok(()),
+            caught = signals.next() => Err(Failure::signal(caught)),
+        }
     }
 }
 
-/// A status as the end of a sentence: `ended with exit code 1`.
-pub(crate) fn ended(status: ExitStatus) -> String {
-    use std::os::unix::process::ExitStatusExt;
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("ended with exit code {code}"),
-        (None, Some(signal)) => format!("was ended by signal {signal}"),
-        (None, None) => "ended".to_owned(),
-    }
-}
-
-async fn connects(address: SocketAddr) -> bool {
+async fn can_connect(address: SocketAddr) -> bool {
     let attempt = tokio::time::timeout(ATTEMPT, TcpStream::connect(address)).await;
-    // Where nobody listens, the kernel may give the attempt that very port: it meets itself.
+    // If nobody listens, the kernel may give the attempt that very port: it connects to itself.
     let other = |stream: TcpStream| stream.local_addr().is_ok_and(|own| own != address);
     attempt.is_ok_and(|connected| connected.is_ok_and(other))
 }
 
-/// A port that is free on this host now, of five digits.
+/// Returns a port of five digits that is free on this host now.
 ///
 /// # Errors
-/// Where none was found.
+/// If none was found.
 pub(crate) fn free_port() -> Outcome<u16> {
-    // Held until one is found, so that none comes twice.
+    // Kept open until one is found, so that none comes twice.
     let mut held = Vec::new();
     for _ in 0..64 {
         let listener =
@@ -254,6 +210,7 @@ pub(crate) fn free_port() -> Outcome<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::os::group_alive;
 
     fn on_a_runtime<T>(test: impl AsyncFnOnce() -> T) -> T {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -264,9 +221,14 @@ mod tests {
         (Ipv4Addr::LOCALHOST, free_port().expect("a port is free")).into()
     }
 
-    async fn shell(script: &str, address: SocketAddr) -> Foreign {
-        let words = ["sh", "-c", script].map(str::to_owned);
-        Foreign::start(&words, address).await.expect("a shell starts")
+    async fn start(words: &[&str], socket: SocketAddr, limit_ms: u64) -> Outcome<ExternalServer> {
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        let at = Address { authority: socket.to_string(), socket };
+        ExternalServer::start_command(&words, at, Duration::from_millis(limit_ms)).await
+    }
+
+    async fn shell(script: &str, socket: SocketAddr, limit_ms: u64) -> ExternalServer {
+        start(&["sh", "-c", script], socket, limit_ms).await.expect("a shell starts")
     }
 
     /// Waits until a file has a line.
@@ -280,36 +242,35 @@ mod tests {
     }
 
     #[test]
-    fn one_that_ends_before_it_listens_says_how() {
+    fn a_server_that_ends_before_it_listens_is_described() {
         let why = on_a_runtime(async || {
-            let mut server = shell("echo one >&2; echo two >&2; exit 7", address()).await;
-            server.ready(Duration::from_secs(60)).await.unwrap_err()
+            let mut server = shell("echo one >&2; echo two >&2; exit 7", address(), 60_000).await;
+            server.wait_until_ready().await.unwrap_err()
         });
         assert!(why.contains("ended with exit code 7 before it listened at 127.0.0.1:"), "{why}");
-        assert!(why.ends_with("; its last words:\n    one\n    two"), "{why}");
+        assert!(why.ends_with("; its last output:\n    one\n    two"), "{why}");
     }
 
     #[test]
-    fn one_that_never_listens_is_given_up() {
+    fn a_server_that_never_listens_is_given_up() {
         let why = on_a_runtime(async || {
-            let mut server = shell("echo hm >&2; sleep 600", address()).await;
-            server.ready(Duration::from_millis(300)).await.unwrap_err()
+            let mut server = shell("echo hm >&2; sleep 600", address(), 300).await;
+            server.wait_until_ready().await.unwrap_err()
         });
         assert!(why.contains("did not listen at 127.0.0.1:"), "{why}");
         assert!(why.contains("within 0.3 s") && why.ends_with("hm"), "{why}");
     }
 
     #[test]
-    fn an_address_that_is_taken_is_not_taken_for_ready() {
+    fn an_address_in_use_is_refused_before_the_start() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let address = listener.local_addr().expect("it has one");
-        let words = ["sleep".to_owned(), "600".to_owned()];
-        let refused = on_a_runtime(async || Foreign::start(&words, address).await.err());
+        let refused = on_a_runtime(async || start(&["sleep", "600"], address, 0).await.err());
         let message = refused.expect("somebody listens").message;
         assert!(message.contains("before `sleep 600` is started"), "{message}");
     }
 
-    /// A server of several processes, one of which does not obey SIGTERM.
+    /// A server of several processes, one of which ignores SIGTERM.
     #[test]
     fn all_of_a_group_are_ended() {
         let dir = tempfile::tempdir().expect("a folder can be made");
@@ -319,28 +280,28 @@ mod tests {
             file.display()
         );
         on_a_runtime(async || {
-            let server = shell(&script, address()).await;
+            let server = shell(&script, address(), 0).await;
             line(&file).await;
-            let group = server.process.group();
+            let group = server.process.id();
             if cfg!(target_os = "linux") {
                 assert!(server.cost().is_ok_and(|c| c.processes >= 3));
             }
-            server.end(Duration::from_millis(200)).await;
+            server.process.end(Duration::from_millis(200)).await;
             assert!(!group_alive(group));
         });
     }
 
     #[test]
-    fn one_that_is_dropped_is_killed_with_its_children() {
+    fn a_dropped_server_is_killed_with_its_children() {
         let dir = tempfile::tempdir().expect("a folder can be made");
         let file = dir.path().join("ready");
         let script = format!("sleep 600 & echo x > {}; sleep 600", file.display());
         let group = on_a_runtime(async || {
-            let server = shell(&script, address()).await;
+            let server = shell(&script, address(), 0).await;
             line(&file).await;
-            server.process.group()
+            server.process.id()
         });
-        // The kernel ends them when it comes to them.
+        // The kernel needs a moment to end them.
         let until = std::time::Instant::now() + Duration::from_secs(10);
         while group_alive(group) && std::time::Instant::now() < until {
             std::thread::sleep(LOOK);
@@ -349,32 +310,32 @@ mod tests {
     }
 
     #[test]
-    fn one_whose_first_process_ends_lives_on_in_its_group() {
+    fn a_group_is_alive_after_its_first_process_ended() {
         let dir = tempfile::tempdir().expect("a folder can be made");
         let file = dir.path().join("ready");
         let script = format!("sleep 600 & echo x > {}", file.display());
         on_a_runtime(async || {
-            let mut server = shell(&script, address()).await;
+            let mut server = shell(&script, address(), 0).await;
             line(&file).await;
-            while server.process.ended().is_none() {
+            while server.process.exit_status().is_none() {
                 sleep(LOOK).await;
             }
-            assert_eq!(server.gone().await, None);
-            let group = server.process.group();
-            server.end(Duration::from_secs(10)).await;
+            assert_eq!(server.describe_if_gone().await, None);
+            let group = server.process.id();
+            server.process.end(Duration::from_secs(10)).await;
             assert!(!group_alive(group));
         });
     }
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn the_cost_of_another_that_listens_is_not_told() {
+    fn the_cost_is_unknown_if_another_process_listens() {
         on_a_runtime(async || {
             let address = address();
-            let mut server = shell("sleep 600", address).await;
-            // As a container's process would, which is none of the group.
+            let mut server = shell("sleep 600", address, 60_000).await;
+            // As a container's process would, which is not in the group.
             let _listener = TcpListener::bind(address).expect("nobody listens there");
-            server.ready(Duration::from_secs(60)).await.expect("somebody listens");
+            server.wait_until_ready().await.expect("something listens");
             let why = server.cost().unwrap_err();
             assert!(why.contains("another process than those of the command line"), "{why}");
         });

@@ -1,13 +1,14 @@
-//! Conducting a run: case after case, the processes of each, and the words that they are given.
+//! Runs a plan: case after case, in each of which processes of the driver and the server are
+//! started, given commands and ended.
 //!
-//! Separate from `worker`, which carries words, from `load`, which obeys them, and from `cmd`,
-//! which shows what happens here. Decisions about the rate that a machine holds are in
-//! `calibrate`, as arithmetic.
+//! Separate from `driver`, which is inside a driver's process, and from `cmd`, which shows what
+//! happens here.
 
 mod case;
 pub(crate) mod external_server;
 mod output_tail;
-pub(crate) mod process;
+mod process;
+pub(crate) mod process_group;
 mod processes;
 pub(crate) mod protocol;
 mod rate_search;
@@ -19,94 +20,85 @@ use crate::plan;
 use crate::plan::Plan;
 use crate::result::file::{Line, Writer, absorb};
 use crate::result::{CaseInfo, Curve, End, Header, RunResult, SCHEMA};
+pub(crate) use crate::run::processes::ClientProgress;
 use crate::time::now_ns;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// What a run tells while it goes on.
+/// What happens during a run, for whoever shows it.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Note {
-    /// A case begins: its place among all, and what it is.
+pub(crate) enum RunEvent {
+    /// A case begins.
     Case {
-        /// From 1.
+        /// Its place among all cases, from 1.
         place: usize,
-        /// How many there are.
+        /// How many cases there are.
         of: usize,
         /// What it is.
         info: Box<CaseInfo>,
     },
-    /// What is being done now and how long it may take in nanoseconds; 0 where nobody knows.
+    /// A stage of a case begins.
     Stage {
-        /// In a word or two.
+        /// What is done in it.
         name: &'static str,
-        /// Nanoseconds.
+        /// How long it will take in nanoseconds; 0 if that is not known.
         length_ns: u64,
     },
-    /// Where the clients are, a few times a second.
-    Progress {
-        /// Clients connected.
-        connected: u64,
-        /// Clients that gave up.
-        failed: u64,
-        /// Exchanges completed and messages received, since the case began.
-        events: u64,
-        /// Faults so far.
-        faults: u64,
-    },
-    /// Something that a person should know now.
-    Word(String),
+    /// How far the clients of the case are, a few times a second.
+    Progress(ClientProgress),
+    /// Something that the user should know now.
+    Warning(String),
 }
 
-/// Whoever shows a run. The run never waits for it.
-pub(crate) type Watcher<'a> = &'a mut dyn FnMut(Note);
+/// Is called with each event of a run. The run waits for it, so it must be quick.
+pub(crate) type Observer<'a> = &'a mut dyn FnMut(RunEvent);
 
-/// A look at what a run has recorded.
+/// How far a run is when its result is inspected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Look {
+pub(crate) struct Inspection {
     /// The case that runs, or has just ended.
     pub case: u32,
     /// Nanoseconds of its measured window that are recorded; `None` once it is over.
     pub measured_ns: Option<u64>,
 }
 
-/// Whoever may end a run by what it has recorded, with a sentence on why. It is asked once a second
-/// of a case's measured window, and once a case is over and another would follow; the run waits for
-/// it.
-pub(crate) type Inspector<'a> = &'a mut dyn FnMut(&RunResult, Look) -> Option<String>;
+/// Ends a run if it returns a reason. It is called with what was recorded: once a second of a case's
+/// measured window, and after each case that another one follows. The run waits for it.
+pub(crate) type Inspector<'a> = &'a mut dyn FnMut(&RunResult, Inspection) -> Option<String>;
 
 /// Why a case or a run ended early.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Early {
+pub(crate) enum EarlyEnd {
     /// A signal came.
-    Caught(Caught),
-    /// Its inspector found a reason.
-    Refused(String),
-    /// The server that it needs does not listen: no further case has one either.
-    Unready,
+    Signal(Caught),
+    /// The inspector returned this reason.
+    Inspector(String),
+    /// The external server does not listen, and would not in a further case.
+    ServerNotReady,
 }
 
-/// What a run ended with.
+/// A run that has ended.
 #[derive(Debug)]
-pub(crate) struct Ran {
+pub(crate) struct RunOutcome {
     /// Everything recorded.
     pub result: RunResult,
     /// The signal that ended it early.
     pub caught: Option<Caught>,
 }
 
-/// The result file and the same result in memory, in step.
-pub(crate) struct Sink {
+/// The result file, and the same result in memory.
+pub(crate) struct ResultSink {
     writer: Writer,
     /// What was written.
     pub result: RunResult,
 }
 
-impl Sink {
-    /// Writes a line and takes it in.
+impl ResultSink {
+    /// Writes a line and adds it to the result in memory.
     ///
     /// # Errors
-    /// Where the file cannot be written.
-    pub(crate) fn put(&mut self, line: Line) -> Outcome<()> {
+    /// If the file cannot be written.
+    pub(crate) fn write(&mut self, line: Line) -> Outcome<()> {
         self.writer.write(&line)?;
         absorb(&mut self.result, line).map_err(crate::error::Failure::run)
     }
@@ -115,19 +107,19 @@ impl Sink {
 /// Runs a plan, writing its result to a file as it comes.
 ///
 /// # Errors
-/// Where the file cannot be written or a process cannot be started; what was recorded until then
-/// is in the file.
+/// If the file cannot be written or a process cannot be started; what was recorded until then is
+/// in the file.
 pub(crate) async fn run(
     plan: &Plan,
     header: Header,
     path: &Path,
     signals: &mut Signals,
-    watcher: Watcher<'_>,
-) -> Outcome<Ran> {
-    run_inspected(plan, header, path, signals, watcher, &mut |_, _| None).await
+    observer: Observer<'_>,
+) -> Outcome<RunOutcome> {
+    run_inspected(plan, header, path, signals, observer, &mut |_, _| None).await
 }
 
-/// Like [`run`], with somebody who may end it by what it has recorded.
+/// Like [`run`], with an inspector that may end it.
 ///
 /// # Errors
 /// As of [`run`].
@@ -136,23 +128,23 @@ pub(crate) async fn run_inspected(
     header: Header,
     path: &Path,
     signals: &mut Signals,
-    watcher: Watcher<'_>,
+    observer: Observer<'_>,
     inspector: Inspector<'_>,
-) -> Outcome<Ran> {
+) -> Outcome<RunOutcome> {
     let began = now_ns();
     let writer = Writer::create(path, &header)?;
-    let mut sink = Sink { writer, result: RunResult::new(header) };
+    let mut sink = ResultSink { writer, result: RunResult::new(header) };
     let mut early = None;
     for (place, case) in plan.cases.iter().enumerate() {
         if let Some(info) = sink.result.info(case.index) {
             let info = Box::new(info.clone());
-            watcher(Note::Case { place: place + 1, of: plan.cases.len(), info });
+            observer(RunEvent::Case { place: place + 1, of: plan.cases.len(), info });
         }
-        early = case::run(plan, case, &mut sink, signals, watcher, inspector).await?;
+        early = case::run(plan, case, &mut sink, signals, observer, inspector).await?;
         let last = place + 1 == plan.cases.len();
         if early.is_none() && !last && !case.floor {
-            let look = Look { case: case.index, measured_ns: None };
-            early = inspector(&sink.result, look).map(Early::Refused);
+            let inspection = Inspection { case: case.index, measured_ns: None };
+            early = inspector(&sink.result, inspection).map(EarlyEnd::Inspector);
         }
         if early.is_some() {
             break;
@@ -160,22 +152,22 @@ pub(crate) async fn run_inspected(
     }
     let reason = match &early {
         None => "complete".to_owned(),
-        Some(Early::Caught(caught)) => caught.name().to_owned(),
-        Some(Early::Refused(why)) => {
-            watcher(Note::Word(format!("the run is ended by a limit: {why}")));
+        Some(EarlyEnd::Signal(caught)) => caught.name().to_owned(),
+        Some(EarlyEnd::Inspector(why)) => {
+            observer(RunEvent::Warning(format!("the run is ended by a limit: {why}")));
             End::by_limit(why)
         }
-        Some(Early::Unready) => "the server does not listen".to_owned(),
+        Some(EarlyEnd::ServerNotReady) => "the server does not listen".to_owned(),
     };
-    sink.put(Line::End(End { reason, wall_ns: now_ns() - began }))?;
+    sink.write(Line::End(End { reason, wall_ns: now_ns() - began }))?;
     let caught = match early {
-        Some(Early::Caught(caught)) => Some(caught),
+        Some(EarlyEnd::Signal(caught)) => Some(caught),
         _ => None,
     };
-    Ok(Ran { result: sink.result, caught })
+    Ok(RunOutcome { result: sink.result, caught })
 }
 
-/// The header of a plan's result.
+/// Returns the header of a plan's result file.
 pub fn header(plan: &Plan, started: String, host: BTreeMap<String, String>) -> Header {
     let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
     Header {
@@ -209,9 +201,10 @@ fn curve(costs: plan::SeriesCosts) -> Curve {
 
 fn info(plan: &Plan, case: &crate::plan::Case) -> CaseInfo {
     let series = plan.series_of(case);
-    let (label, transport) = match case.floor {
-        true => ("floor".to_owned(), "null".to_owned()),
-        false => (series.label.clone(), series.transport().to_owned()),
+    let (label, transport) = if case.floor {
+        ("floor".to_owned(), "null".to_owned())
+    } else {
+        (series.label.clone(), series.transport().to_owned())
     };
     CaseInfo {
         case: case.index,

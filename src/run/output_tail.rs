@@ -1,4 +1,4 @@
-//! The last of what a process wrote: what is shown of it where it failed.
+//! Keeps the last output of a process, which is shown if it fails.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,27 +10,27 @@ const KEPT: usize = 4096;
 /// Lines shown.
 const LINES: usize = 8;
 
-/// After the end of a process, how long its last words may be on their way.
-const SETTLING: Duration = Duration::from_millis(500);
+/// How long the last output of a process that has ended may take to arrive.
+const LAST_OUTPUT: Duration = Duration::from_millis(500);
 
 /// Keeps the end of a stream.
 #[derive(Clone, Default)]
-pub(crate) struct Tail {
+pub(crate) struct OutputTail {
     kept: Arc<Mutex<Vec<u8>>>,
-    /// Says that the stream has ended, by its own end.
+    /// Closed when the stream has ended.
     open: Option<watch::Receiver<()>>,
 }
 
-impl Tail {
+impl OutputTail {
     /// Reads a stream to its end, in a task of its own: the process never waits for a reader.
-    pub(crate) fn of(mut stream: impl AsyncRead + Unpin + Send + 'static) -> Tail {
-        let kept = Tail::default();
+    pub(crate) fn read(mut stream: impl AsyncRead + Unpin + Send + 'static) -> OutputTail {
+        let kept = OutputTail::default();
         let (reading, open) = watch::channel(());
-        let tail = Tail { open: Some(open), ..kept.clone() };
+        let tail = OutputTail { open: Some(open), ..kept.clone() };
         tokio::spawn(async move {
             let _reading = reading;
             let mut piece = [0; 4096];
-            // An end and a fault are the same here: no more comes.
+            // After an error nothing more comes either.
             while let Ok(read @ 1..) = stream.read(&mut piece).await {
                 kept.push(&piece[..read]);
             }
@@ -38,24 +38,23 @@ impl Tail {
         tail
     }
 
-    /// Waits until all is read of a process that has ended, for as long as that may take.
-    pub(crate) async fn settle(&self) {
+    /// Waits until all output of a process that has ended is read, or a limit has passed.
+    pub(crate) async fn wait_for_end(&self) {
         if let Some(mut open) = self.open.clone() {
-            // Somebody may hold the other end for ever; then what there is has to do.
-            let _ = tokio::time::timeout(SETTLING, open.changed()).await;
+            // Another process may keep the other end open for ever.
+            let _ = tokio::time::timeout(LAST_OUTPUT, open.changed()).await;
         }
     }
 
     fn push(&self, piece: &[u8]) {
-        // Bytes are whole, whoever held them.
+        // Bytes are valid even if a holder of the lock panicked.
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.extend_from_slice(piece);
         let over = kept.len().saturating_sub(KEPT);
         kept.drain(..over);
     }
 
-    /// The last lines, without what would move a terminal's cursor; empty where nothing was
-    /// written.
+    /// Returns the last lines, without what would move a terminal's cursor.
     pub(crate) fn lines(&self) -> Vec<String> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let text = String::from_utf8_lossy(&kept);
@@ -65,12 +64,13 @@ impl Tail {
         lines[last..].iter().map(plain).collect()
     }
 
-    /// The last lines as the end of a sentence: `; its last words:` and a line each.
-    pub(crate) fn words(&self) -> String {
+    /// Describes the last lines as the end of a sentence: `; its last output:` and a line each.
+    pub(crate) fn describe(&self) -> String {
         let lines = self.lines();
-        match lines.is_empty() {
-            true => "; it wrote nothing to its standard error".to_owned(),
-            false => format!("; its last words:\n    {}", lines.join("\n    ")),
+        if lines.is_empty() {
+            "; it wrote nothing to its standard error".to_owned()
+        } else {
+            format!("; its last output:\n    {}", lines.join("\n    "))
         }
     }
 }
@@ -80,9 +80,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_lines_are_kept_and_tamed() {
-        let tail = Tail::default();
-        assert_eq!(tail.words(), "; it wrote nothing to its standard error");
+    fn the_last_lines_are_kept_without_control_characters() {
+        let tail = OutputTail::default();
+        assert_eq!(tail.describe(), "; it wrote nothing to its standard error");
         tail.push(&[b'x'; 3 * KEPT]);
         assert_eq!(tail.lines()[0].len(), KEPT);
         tail.push(b"\none\n\n\x1b[31mtwo\xff\n");
@@ -90,6 +90,6 @@ mod tests {
         assert_eq!(lines[lines.len() - 2..], ["one", "[31mtwo\u{fffd}"]);
         (0..20).for_each(|n| tail.push(format!("{n}\n").as_bytes()));
         assert_eq!(tail.lines().len(), LINES);
-        assert!(tail.words().ends_with("\n    18\n    19"));
+        assert!(tail.describe().ends_with("\n    18\n    19"));
     }
 }

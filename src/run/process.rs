@@ -1,36 +1,37 @@
-//! A process of the run, seen from its parent: starting it, writing to it, hearing from it.
+//! One child process of a run: starts it, writes lines to it and reads its lines.
 
 use crate::error::{Failure, Outcome, at};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::process::Stdio;
+use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::mpsc::UnboundedSender;
 
-/// A child process that speaks JSON lines.
+/// A child process that reads and writes JSON lines. It is killed if it is dropped.
 pub(crate) struct Process {
     name: String,
     child: Child,
-    /// `None` once the child has been told by its end that nothing more comes.
+    /// `None` once it was closed, which tells the child that nothing more comes.
     stdin: Option<ChildStdin>,
 }
 
-/// What is heard from a process.
+/// What comes from a process.
 #[derive(Debug)]
-pub(crate) enum Heard<T> {
+pub(crate) enum Message<T> {
     /// A line.
     Line(T),
-    /// It has ended, or closed its output, or speaks no language of ours; why.
+    /// The process ended, closed its output, or wrote a line that cannot be read; the reason.
     Gone(String),
 }
 
 impl Process {
-    /// Starts this program again with a hidden subcommand and a first line, and forwards all that
-    /// it says, wrapped by `wrap`.
+    /// Starts this program with a hidden subcommand and a first line, and forwards every message
+    /// of the process, wrapped by `wrap`.
     ///
     /// # Errors
-    /// Where the process cannot be started.
+    /// If the process cannot be started.
     pub(crate) async fn start<
         S: Serialize,
         T: DeserializeOwned + Send + 'static,
@@ -40,7 +41,7 @@ impl Process {
         name: String,
         first: &S,
         to: UnboundedSender<M>,
-        wrap: impl Fn(Heard<T>) -> M + Send + 'static,
+        wrap: impl Fn(Message<T>) -> M + Send + 'static,
     ) -> Outcome<Process> {
         let program = std::env::current_exe().map_err(at("cannot find this program"))?;
         let mut child = Command::new(program)
@@ -52,27 +53,27 @@ impl Process {
             .kill_on_drop(true)
             .spawn()
             .map_err(at(format!("cannot start {name}")))?;
-        let gone = || Failure::run(format!("{name} has no pipes"));
-        let stdin = child.stdin.take().ok_or_else(gone)?;
-        let stdout = child.stdout.take().ok_or_else(gone)?;
+        let no_pipes = || Failure::run(format!("{name} has no pipes"));
+        let stdin = child.stdin.take().ok_or_else(no_pipes)?;
+        let stdout = child.stdout.take().ok_or_else(no_pipes)?;
         tokio::spawn(async move {
             let mut lines = BufReader::new(stdout).lines();
             let why = loop {
                 match lines.next_line().await {
                     Ok(Some(line)) => match serde_json::from_str(&line) {
-                        Ok(said) => {
-                            if to.send(wrap(Heard::Line(said))).is_err() {
+                        Ok(parsed) => {
+                            if to.send(wrap(Message::Line(parsed))).is_err() {
                                 return;
                             }
                         }
-                        Err(error) => break format!("said what is no line of ours: {error}"),
+                        Err(error) => break format!("wrote a line that cannot be read: {error}"),
                     },
                     Ok(None) => break "ended".to_owned(),
                     Err(error) => break error.to_string(),
                 }
             };
-            // Nobody listens only where the run is over.
-            let _ = to.send(wrap(Heard::Gone(why)));
+            // The receiver is gone only after the run.
+            let _ = to.send(wrap(Message::Gone(why)));
         });
         let mut process = Process { name, child, stdin: Some(stdin) };
         process.send(first).await?;
@@ -82,12 +83,12 @@ impl Process {
     /// Writes a line.
     ///
     /// # Errors
-    /// Where the process does not listen any more.
+    /// If the process does not read any more.
     pub(crate) async fn send<S: Serialize>(&mut self, line: &S) -> Outcome<()> {
         let mut text = serde_json::to_string(line).map_err(at("cannot write a line"))?;
         text.push('\n');
         let Some(stdin) = &mut self.stdin else { return Ok(()) };
-        let doing = format!("cannot speak with {}", self.name);
+        let doing = format!("cannot write to {}", self.name);
         stdin.write_all(text.as_bytes()).await.map_err(at(&doing))?;
         stdin.flush().await.map_err(at(&doing))
     }
@@ -97,12 +98,19 @@ impl Process {
         &self.name
     }
 
-    /// Waits for its end, and kills it after the limit.
-    pub(crate) async fn end(mut self, limit: std::time::Duration) {
+    /// Closes its input, which asks it to end.
+    pub(crate) fn close_input(&mut self) {
         drop(self.stdin.take());
-        if tokio::time::timeout(limit, self.child.wait()).await.is_err() {
-            // It is gone already where this fails.
+    }
+
+    /// Waits for its end, and kills it after the limit. Returns true if it had to be killed.
+    pub(crate) async fn end(&mut self, limit: Duration) -> bool {
+        self.close_input();
+        let late = tokio::time::timeout(limit, self.child.wait()).await.is_err();
+        if late {
+            // This fails only if the process is gone already.
             let _ = self.child.kill().await;
         }
+        late
     }
 }

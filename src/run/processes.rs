@@ -1,90 +1,125 @@
-//! The processes of one case: what each has said so far, and waiting until they have said enough.
+//! The processes of one case: the state of each, and waiting until they have reached another one.
 
 use crate::error::{Failure, Outcome};
 use crate::os::{Caught, Signals};
 use crate::result::file::Line;
-use crate::run::process::{Heard, Process};
+use crate::run::process::{Message, Process};
 use crate::run::protocol::{FromDriver, FromServer, ToDriver, ToServer};
-use crate::run::{Note, Sink, Watcher};
+use crate::run::{Observer, ResultSink, RunEvent};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 
-/// What was heard, and from which process of its kind.
-pub(crate) enum Said {
-    /// From a driver.
-    Driver(usize, Heard<FromDriver>),
-    /// From a server.
-    Server(usize, Heard<FromServer>),
+/// How long the last lines of a process that has ended may take to arrive.
+const LAST_LINES: Duration = Duration::from_millis(500);
+
+/// A message and the process that it came from, by its index among those of its kind.
+enum ProcessMessage {
+    Driver(usize, Message<FromDriver>),
+    Server(usize, Message<FromServer>),
 }
 
-/// A driver process and what it said last.
-pub(crate) struct DriverState {
+/// How far the clients of a process are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct ClientProgress {
+    /// Clients connected.
+    pub connected: u64,
+    /// Clients that gave up.
+    pub failed: u64,
+    /// Exchanges completed and messages received.
+    pub events: u64,
+    /// Errors of clients.
+    pub faults: u64,
+}
+
+/// The result of one step of the search for the rate that holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct StepResult {
+    /// Turns due.
+    pub due: u64,
+    /// Turns completed.
+    pub completed: u64,
+    /// The 99th percentile of the lag, in nanoseconds; absent without a turn.
+    pub lag_p99_ns: Option<u64>,
+}
+
+/// What a process has used so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct ResourceSample {
+    /// CPU nanoseconds since the process began.
+    pub cpu_ns: u64,
+    /// Resident bytes now.
+    pub resident: u64,
+}
+
+/// A driver process and what it reported.
+pub(crate) struct DriverProcess {
     process: Process,
-    /// It has said hello.
-    pub hello: bool,
-    /// Clients connected, failed; events, faults.
-    pub progress: (u32, u32, u64, u64),
-    /// Clients connected and the nanoseconds it took, once all are settled.
-    pub ready: Option<(u32, u64)>,
-    /// A calibration step: due, completed, lag.
-    pub step: Option<(u64, u64, Option<u64>)>,
+    /// It has started.
+    pub started: bool,
+    /// How far its clients are.
+    pub progress: ClientProgress,
+    /// From the first connect to the last in nanoseconds, once every client has connected or given
+    /// up.
+    pub connect_wall_ns: Option<u64>,
+    /// The step of the rate search that it has completed.
+    pub step: Option<StepResult>,
     /// It has come to the end of the schedule.
     pub finished: bool,
-    /// It has given its last line.
+    /// It has written its last line.
     pub ended: bool,
-    /// It is gone.
+    /// Nothing more comes from it.
     pub gone: bool,
 }
 
-/// A server process and what it said last.
-pub(crate) struct ServerState {
+/// A server process and what it reported.
+pub(crate) struct ServerProcess {
     process: Process,
-    /// Where it listens.
+    /// Where it listens, once it does.
     pub address: Option<SocketAddr>,
-    /// CPU nanoseconds, resident bytes: the last sample.
-    pub cost: Option<(u64, u64)>,
-    /// It has given its last line.
+    /// The sample that it was asked for.
+    pub sample: Option<ResourceSample>,
+    /// It has written its last line.
     pub ended: bool,
-    /// It is gone.
+    /// Nothing more comes from it.
     pub gone: bool,
 }
 
 /// All processes of a case.
 pub(crate) struct Processes {
-    /// The drivers.
-    pub drivers: Vec<DriverState>,
-    /// The servers.
-    pub servers: Vec<ServerState>,
+    /// The driver's.
+    pub drivers: Vec<DriverProcess>,
+    /// The server's.
+    pub servers: Vec<ServerProcess>,
     /// Processes that were lost, and how.
     pub lost: Vec<String>,
-    heard: UnboundedReceiver<Said>,
-    to_heard: UnboundedSender<Said>,
+    messages: UnboundedReceiver<ProcessMessage>,
+    sender: UnboundedSender<ProcessMessage>,
     stopping: bool,
 }
 
 /// Why a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Waited {
-    /// What was waited for is true, or can never be: all that it depends on are gone.
+    /// The condition holds, or never can: every process that it depends on is gone.
     Met,
-    /// Time is over.
-    Late,
+    /// The limit has passed.
+    TimedOut,
     /// A signal came.
     Caught(Caught),
 }
 
 impl Processes {
-    /// Nobody yet.
+    /// Returns a case's processes before the first one is started.
     pub(crate) fn new() -> Processes {
-        let (to_heard, heard) = unbounded_channel();
+        let (sender, messages) = unbounded_channel();
         Processes {
             drivers: Vec::new(),
             servers: Vec::new(),
             lost: Vec::new(),
-            heard,
-            to_heard,
+            messages,
+            sender,
             stopping: false,
         }
     }
@@ -92,20 +127,20 @@ impl Processes {
     /// Starts a driver process.
     ///
     /// # Errors
-    /// Where it cannot be started.
-    pub(crate) async fn add_driver(
+    /// If it cannot be started.
+    pub(crate) async fn start_driver(
         &mut self,
         name: String,
         first: &impl serde::Serialize,
     ) -> Outcome<()> {
         let index = self.drivers.len();
-        let wrap = move |heard| Said::Driver(index, heard);
-        let process = Process::start("worker", name, first, self.to_heard.clone(), wrap).await?;
-        self.drivers.push(DriverState {
+        let wrap = move |message| ProcessMessage::Driver(index, message);
+        let process = Process::start("worker", name, first, self.sender.clone(), wrap).await?;
+        self.drivers.push(DriverProcess {
             process,
-            hello: false,
-            progress: (0, 0, 0, 0),
-            ready: None,
+            started: false,
+            progress: ClientProgress::default(),
+            connect_wall_ns: None,
             step: None,
             finished: false,
             ended: false,
@@ -117,56 +152,60 @@ impl Processes {
     /// Starts a server process.
     ///
     /// # Errors
-    /// Where it cannot be started.
-    pub(crate) async fn add_server(
+    /// If it cannot be started.
+    pub(crate) async fn start_server(
         &mut self,
         name: String,
         first: &impl serde::Serialize,
     ) -> Outcome<()> {
         let index = self.servers.len();
-        let wrap = move |heard| Said::Server(index, heard);
-        let process = Process::start("server", name, first, self.to_heard.clone(), wrap).await?;
-        let state = ServerState { process, address: None, cost: None, ended: false, gone: false };
-        self.servers.push(state);
+        let wrap = move |message| ProcessMessage::Server(index, message);
+        let process = Process::start("server", name, first, self.sender.clone(), wrap).await?;
+        self.servers.push(ServerProcess {
+            process,
+            address: None,
+            sample: None,
+            ended: false,
+            gone: false,
+        });
         Ok(())
     }
 
-    /// Gives every driver a word. One that does not listen is gone, which is heard in its own
-    /// way.
-    pub(crate) async fn tell_drivers(&mut self, word: &ToDriver) {
+    /// Writes a line to every driver. One that does not read is gone, which its own message says.
+    pub(crate) async fn send_to_drivers(&mut self, line: &ToDriver) {
         for driver in self.drivers.iter_mut().filter(|d| !d.gone) {
-            let _ = driver.process.send(word).await;
+            let _ = driver.process.send(line).await;
         }
     }
 
-    /// Gives a server a word; the same holds.
-    pub(crate) async fn tell_server(&mut self, index: usize, word: &ToServer) {
+    /// Writes a line to a server, as to a driver.
+    pub(crate) async fn send_to_server(&mut self, index: usize, line: &ToServer) {
         let server = &mut self.servers[index];
         if !server.gone {
-            let _ = server.process.send(word).await;
+            let _ = server.process.send(line).await;
         }
     }
 
-    /// From now on a process that ends is no loss, and a signal ends everything at once.
-    pub(crate) fn stopping(&mut self) {
+    /// From now on a signal ends everything at once.
+    pub(crate) fn begin_stopping(&mut self) {
         self.stopping = true;
     }
 
-    /// Waits until `met` says so, taking in what is heard meanwhile.
+    /// Waits until a condition holds, and handles messages meanwhile.
     ///
     /// # Errors
-    /// Where the result cannot be written, or a second signal asks to end at once.
+    /// If the result cannot be written, or a second signal asks to end at once.
     pub(crate) async fn wait(
         &mut self,
         limit: Duration,
-        sink: &mut Sink,
+        sink: &mut ResultSink,
         signals: &mut Signals,
-        watcher: Watcher<'_>,
-        met: impl Fn(&Processes) -> bool,
+        observer: Observer<'_>,
+        condition: impl Fn(&Processes) -> bool,
     ) -> Outcome<Waited> {
         let deadline = Instant::now() + limit;
         loop {
-            if met(self) {
+            if condition(self) {
                 return Ok(Waited::Met);
             }
             tokio::select! {
@@ -178,84 +217,107 @@ impl Processes {
                     return Ok(Waited::Caught(caught));
                 }
                 // A sender is kept in `self`: the channel never ends.
-                Some(said) = self.heard.recv() => self.take_in(said, sink, watcher)?,
-                () = tokio::time::sleep_until(deadline) => return Ok(Waited::Late),
+                Some(message) = self.messages.recv() => self.handle(message, sink, observer)?,
+                () = tokio::time::sleep_until(deadline) => return Ok(Waited::TimedOut),
             }
         }
     }
 
-    fn take_in(&mut self, said: Said, sink: &mut Sink, watcher: Watcher<'_>) -> Outcome<()> {
-        match said {
-            Said::Driver(index, Heard::Line(line)) => self.driver_said(index, line, sink, watcher),
-            Said::Server(index, Heard::Line(line)) => self.server_said(index, line, sink),
-            Said::Driver(index, Heard::Gone(why)) => {
+    fn handle(
+        &mut self,
+        message: ProcessMessage,
+        sink: &mut ResultSink,
+        observer: Observer<'_>,
+    ) -> Outcome<()> {
+        match message {
+            ProcessMessage::Driver(index, Message::Line(line)) => {
+                self.handle_driver(index, line, sink, observer)
+            }
+            ProcessMessage::Server(index, Message::Line(line)) => {
+                self.handle_server(index, line, sink)
+            }
+            ProcessMessage::Driver(index, Message::Gone(why)) => {
                 let driver = &mut self.drivers[index];
+                let was_expected = driver.ended || driver.gone;
                 driver.gone = true;
-                if !driver.ended {
-                    let word = format!("{} {why}", driver.process.name());
-                    self.lose(word, watcher);
+                if !was_expected {
+                    let loss = format!("{} {why}", driver.process.name());
+                    self.record_loss(loss, observer);
                 }
                 Ok(())
             }
-            Said::Server(index, Heard::Gone(why)) => {
+            ProcessMessage::Server(index, Message::Gone(why)) => {
                 let server = &mut self.servers[index];
+                let was_expected = server.ended || server.gone;
                 server.gone = true;
-                if !server.ended {
-                    let word = format!("{} {why}", server.process.name());
-                    self.lose(word, watcher);
+                if !was_expected {
+                    let loss = format!("{} {why}", server.process.name());
+                    self.record_loss(loss, observer);
                 }
                 Ok(())
             }
         }
     }
 
-    /// Notes that a process was lost, and how.
-    pub(crate) fn lose(&mut self, word: String, watcher: Watcher<'_>) {
-        watcher(Note::Word(format!("lost a process: {word}")));
-        self.lost.push(word);
+    /// Records that a process was lost, and how.
+    pub(crate) fn record_loss(&mut self, loss: String, observer: Observer<'_>) {
+        observer(RunEvent::Warning(format!("lost a process: {loss}")));
+        self.lost.push(loss);
     }
 
-    fn driver_said(
+    fn handle_driver(
         &mut self,
         index: usize,
         line: FromDriver,
-        sink: &mut Sink,
-        watcher: Watcher<'_>,
+        sink: &mut ResultSink,
+        observer: Observer<'_>,
     ) -> Outcome<()> {
         let driver = &mut self.drivers[index];
         match line {
-            FromDriver::Hello { .. } => driver.hello = true,
+            FromDriver::Hello { .. } => driver.started = true,
             FromDriver::Progress { connected, failed, events, faults } => {
-                driver.progress = (connected, failed, events, faults);
-                watcher(self.progress());
+                driver.progress = ClientProgress {
+                    connected: connected.into(),
+                    failed: failed.into(),
+                    events,
+                    faults,
+                };
+                observer(RunEvent::Progress(self.total_progress()));
             }
-            FromDriver::Ready { connected, wall_ns } => driver.ready = Some((connected, wall_ns)),
+            FromDriver::Ready { wall_ns, .. } => driver.connect_wall_ns = Some(wall_ns),
             FromDriver::Step { due, completed, lag_p99_ns } => {
-                driver.step = Some((due, completed, lag_p99_ns));
+                driver.step = Some(StepResult { due, completed, lag_p99_ns });
             }
             FromDriver::Finished => driver.finished = true,
             FromDriver::Result(line) => {
                 driver.ended |= matches!(*line, Line::Driver(_));
-                sink.put(*line)?;
+                sink.write(*line)?;
             }
             FromDriver::Failed { message } => {
-                let word = format!("{}: {message}", driver.process.name());
+                let loss = format!("{}: {message}", driver.process.name());
                 driver.ended = true;
                 driver.gone = true;
-                self.lose(word, watcher);
+                self.record_loss(loss, observer);
             }
         }
         Ok(())
     }
 
-    fn server_said(&mut self, index: usize, line: FromServer, sink: &mut Sink) -> Outcome<()> {
+    fn handle_server(
+        &mut self,
+        index: usize,
+        line: FromServer,
+        sink: &mut ResultSink,
+    ) -> Outcome<()> {
         let server = &mut self.servers[index];
         match line {
             FromServer::Listening { address } => server.address = Some(address),
-            FromServer::Cost { cpu_ns, resident, .. } => server.cost = Some((cpu_ns, resident)),
+            FromServer::Cost { cpu_ns, resident, .. } => {
+                server.sample = Some(ResourceSample { cpu_ns, resident });
+            }
             FromServer::End(line) => {
                 server.ended = true;
-                sink.put(*line)?;
+                sink.write(*line)?;
             }
             FromServer::Failed { message } => {
                 return Err(Failure::run(format!("{}: {message}", server.process.name())));
@@ -264,35 +326,66 @@ impl Processes {
         Ok(())
     }
 
-    fn progress(&self) -> Note {
-        let mut sum = (0, 0, 0, 0);
-        for driver in &self.drivers {
-            let (connected, failed, events, faults) = driver.progress;
-            sum.0 += u64::from(connected);
-            sum.1 += u64::from(failed);
-            sum.2 += events;
-            sum.3 += faults;
+    fn total_progress(&self) -> ClientProgress {
+        let mut total = ClientProgress::default();
+        for ClientProgress { connected, failed, events, faults } in
+            self.drivers.iter().map(|driver| driver.progress)
+        {
+            total.connected += connected;
+            total.failed += failed;
+            total.events += events;
+            total.faults += faults;
         }
-        Note::Progress { connected: sum.0, failed: sum.1, events: sum.2, faults: sum.3 }
+        total
     }
 
-    /// True where every driver meets this or is gone.
-    pub(crate) fn drivers_all(&self, meets: impl Fn(&DriverState) -> bool) -> bool {
+    /// True if every driver meets this or is gone.
+    pub(crate) fn all_drivers(&self, meets: impl Fn(&DriverProcess) -> bool) -> bool {
         self.drivers.iter().all(|d| d.gone || meets(d))
     }
 
-    /// True where every server meets this or is gone.
-    pub(crate) fn servers_all(&self, meets: impl Fn(&ServerState) -> bool) -> bool {
+    /// True if every server meets this or is gone.
+    pub(crate) fn all_servers(&self, meets: impl Fn(&ServerProcess) -> bool) -> bool {
         self.servers.iter().all(|s| s.gone || meets(s))
     }
 
-    /// Lets every process end, and kills those that do not.
-    pub(crate) async fn dismiss(self, limit: Duration) {
-        for driver in self.drivers {
-            driver.process.end(limit).await;
+    /// Lets every process end, kills those that do not within the limit, and handles what they
+    /// wrote until then. In a case that was not stopped early, one that did not write its last
+    /// line is lost.
+    ///
+    /// # Errors
+    /// As of [`Processes::wait`].
+    pub(crate) async fn end_all(
+        &mut self,
+        limit: Duration,
+        stopped: bool,
+        sink: &mut ResultSink,
+        signals: &mut Signals,
+        observer: Observer<'_>,
+    ) -> Outcome<()> {
+        // First all of them, so that they end at the same time.
+        self.drivers.iter_mut().for_each(|d| d.process.close_input());
+        self.servers.iter_mut().for_each(|s| s.process.close_input());
+        let deadline = Instant::now() + limit;
+        let mut unfinished = Vec::new();
+        let drivers = self.drivers.iter_mut().map(|d| (&mut d.process, d.ended || d.gone));
+        let servers = self.servers.iter_mut().map(|s| (&mut s.process, s.ended || s.gone));
+        for (process, done) in drivers.chain(servers) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if process.end(left).await && !done {
+                unfinished.push(process.name().to_owned());
+            }
         }
-        for server in self.servers {
-            server.process.end(limit).await;
+        if !stopped {
+            for name in unfinished {
+                self.record_loss(format!("{name} did not end and was killed"), observer);
+            }
         }
+        // What they had written is in the pipes: no loss is recorded twice.
+        self.drivers.iter_mut().for_each(|d| d.ended = true);
+        self.servers.iter_mut().for_each(|s| s.ended = true);
+        let all_gone = |p: &Processes| p.all_drivers(|_| false) && p.all_servers(|_| false);
+        self.wait(LAST_LINES, sink, signals, observer, all_gone).await?;
+        Ok(())
     }
 }

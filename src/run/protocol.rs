@@ -1,4 +1,4 @@
-//! The lines between a run and its processes.
+//! The JSON lines between a run and its processes.
 
 use crate::feed::Spec;
 use crate::net::Dialer;
@@ -20,13 +20,13 @@ pub(crate) struct ServerStart {
     pub bind: SocketAddr,
     /// Threads, each with a listener of its own on the same port.
     pub threads: u32,
-    /// What is published, once the word comes.
+    /// What is published, from [`ToServer::Publish`] on.
     pub feed: Spec,
     /// Between two times that a thread wakes for due updates, in nanoseconds.
     pub gap_ns: u64,
     /// What the clients' delay adds to limits, in nanoseconds.
     pub allowance_ns: u64,
-    /// Whether the case has more threads a side than the machine has cores.
+    /// True if the case has more threads a side than the machine has cores.
     pub crowded: bool,
     /// What to serve.
     pub mounts: Vec<Mount>,
@@ -43,7 +43,7 @@ pub(crate) enum ToServer {
     },
     /// Answer with [`FromServer::Cost`]: now.
     Sample,
-    /// The measured window has ended with this cost; all clients are gone or going: answer with
+    /// The measured window had this cost, and the clients are closing: answer with
     /// [`FromServer::End`] once every connection has ended, or after the limit.
     Drain {
         /// The cost to report.
@@ -100,7 +100,7 @@ pub(crate) struct DriverStart {
     pub path: String,
     /// The `Host` of requests.
     pub authority: String,
-    /// True where the reference server answers.
+    /// True if the reference server answers.
     pub bundled: bool,
     /// What is published.
     pub feed: Spec,
@@ -114,7 +114,7 @@ pub(crate) struct DriverStart {
     pub drain_ns: u64,
     /// Between two times that a thread wakes for due turns, in nanoseconds.
     pub gap_ns: u64,
-    /// Whether the case has more threads a side than the machine has cores.
+    /// True if the case has more threads a side than the machine has cores.
     pub crowded: bool,
     /// The seed of phases and masks.
     pub seed: u64,
@@ -134,7 +134,7 @@ pub(crate) enum ToDriver {
         /// Nanoseconds of `CLOCK_MONOTONIC`.
         epoch_ns: u64,
     },
-    /// Take turns by this schedule until the next word.
+    /// Take turns by this schedule until the next command.
     Schedule(Schedule),
     /// End the clients, close every connection, send what is left and end.
     Stop,
@@ -144,9 +144,9 @@ pub(crate) enum ToDriver {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum FromDriver {
-    /// It is there; its memory before the first client.
+    /// It has started.
     Hello {
-        /// Private resident bytes.
+        /// Private resident bytes before the first client.
         resident: u64,
     },
     /// How far it is, a few times a second.
@@ -167,7 +167,7 @@ pub(crate) enum FromDriver {
         /// From the first connect to the last, in nanoseconds.
         wall_ns: u64,
     },
-    /// The end of a calibration step.
+    /// The end of a step of the rate search.
     Step {
         /// Turns due.
         due: u64,

@@ -1,17 +1,21 @@
-//! Finding the rate that a machine holds: arithmetic on the steps tried so far.
+//! The search for the rate that a machine holds: arithmetic on the steps tried so far.
 //!
-//! A step is held where the driver was on time: nearly all turns that were due were taken, and
-//! the lag stayed below a tenth of the median delivery latency, which for polling is half of what
-//! an update may wait: the interval, or less where a later update takes its place. The search begins at the planned rate and never goes above it.
+//! A step holds if the driver was on time: nearly all turns that were due were taken, and the lag
+//! stayed below a tenth of the median delivery latency. For polling that median is half of what an
+//! update may wait: the interval, or less if a later update takes its place. The search begins at
+//! the planned rate and never goes above it.
+//!
+//! `wsbench calibrate` is something else: it measures the noise of a machine. A step's type and the
+//! field of the result file have kept the name `calibration`.
 
 use crate::feed::{Semantics, Spec};
 use crate::result::CalibrationStep;
 
 /// Of the turns due, how many must have been taken.
 const TAKEN_AT_LEAST: f64 = 0.98;
-/// The lag allowed, as a part of the longest wait: a tenth of the median of polling's uniform law.
+/// The lag allowed, as a part of the longest wait: a tenth of the median, which is half of it.
 const LAG_AT_MOST: f64 = 0.05;
-/// Of the rate that was reached when overloaded, how much is tried next.
+/// How much of the rate that was reached under overload is tried next.
 const RESERVE: f64 = 0.85;
 /// The least that an interval grows by from step to step.
 const LEAST_GROWTH: f64 = 1.1;
@@ -20,7 +24,7 @@ const MOST_STEPS: usize = 8;
 
 /// A search for the interval that holds.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Search {
+pub(crate) struct RateSearch {
     planned_ns: u64,
     longest_ns: u64,
     /// The steps so far.
@@ -29,50 +33,50 @@ pub(crate) struct Search {
 
 /// What to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Next {
+pub(crate) enum NextStep {
     /// Try this interval, in nanoseconds.
     Try(u64),
     /// This interval holds, in nanoseconds.
     Holds(u64),
-    /// None within the permission holds; the longest one tried, in nanoseconds.
+    /// No interval within the permission holds; the longest one tried, in nanoseconds.
     Fails(u64),
 }
 
-/// The longest that an update waits for a poll at this interval, in nanoseconds.
+/// Returns how long an update may wait for a poll at this interval, in nanoseconds.
 pub(crate) fn longest_wait_ns(feed: &Spec, interval_ns: u64) -> u64 {
     match feed.semantics {
         Semantics::Log => interval_ns,
-        // Then a later one is seen in its place.
+        // A later one is sent in its place.
         Semantics::Snapshot => interval_ns.min(feed.period_ns()),
     }
 }
 
-/// Whether a step was held, in which an update waits for at most `wait_ns`.
-pub(crate) fn held(wait_ns: u64, due: u64, completed: u64, lag_p99_ns: Option<u64>) -> bool {
+/// True if a step held, in which an update waits for at most `wait_ns`.
+pub(crate) fn holds(wait_ns: u64, due: u64, completed: u64, lag_p99_ns: Option<u64>) -> bool {
     let on_time = lag_p99_ns.is_some_and(|lag| lag as f64 <= LAG_AT_MOST * wait_ns as f64);
     due > 0 && completed as f64 >= TAKEN_AT_LEAST * due as f64 && on_time
 }
 
-impl Search {
-    /// A search from a planned interval up to `most` times it.
-    pub(crate) fn new(planned_ns: u64, most: f64) -> Search {
+impl RateSearch {
+    /// Returns a search from a planned interval up to `most` times it.
+    pub(crate) fn new(planned_ns: u64, most: f64) -> RateSearch {
         let longest_ns = (planned_ns as f64 * most.max(1.0)) as u64;
-        Search { planned_ns, longest_ns, steps: Vec::new() }
+        RateSearch { planned_ns, longest_ns, steps: Vec::new() }
     }
 
-    /// What follows from the steps so far.
-    pub(crate) fn next(&self) -> Next {
-        let Some(last) = self.steps.last() else { return Next::Try(self.planned_ns) };
+    /// Returns what follows from the steps so far.
+    pub(crate) fn next(&self) -> NextStep {
+        let Some(last) = self.steps.last() else { return NextStep::Try(self.planned_ns) };
         if last.held {
-            return Next::Holds(last.interval_ns);
+            return NextStep::Holds(last.interval_ns);
         }
         if last.interval_ns >= self.longest_ns || self.steps.len() >= MOST_STEPS {
-            return Next::Fails(last.interval_ns);
+            return NextStep::Fails(last.interval_ns);
         }
-        // At the rate that was reached, all turns due would have taken due/completed intervals.
+        // At the rate that was reached, all turns due would take due/completed intervals.
         let reached = last.due as f64 / (last.completed.max(1)) as f64 / RESERVE;
         let longer = last.interval_ns as f64 * reached.clamp(LEAST_GROWTH, 4.0);
-        Next::Try((longer as u64).min(self.longest_ns))
+        NextStep::Try((longer as u64).min(self.longest_ns))
     }
 }
 
@@ -87,16 +91,16 @@ mod tests {
         let completed = due.min(capacity * 3.0);
         let lag = if completed < due { 1_000_000_000 } else { 100_000 };
         let (due, completed) = (due as u64, completed as u64);
-        let held = held(interval_ns, due, completed, Some(lag));
+        let held = holds(interval_ns, due, completed, Some(lag));
         CalibrationStep { interval_ns, due, completed, lag_p99_ns: Some(lag), held }
     }
 
     #[test]
     fn a_machine_that_holds_the_plan_keeps_it() {
-        let mut search = Search::new(1_000_000_000, 4.0);
-        assert_eq!(search.next(), Next::Try(1_000_000_000));
+        let mut search = RateSearch::new(1_000_000_000, 4.0);
+        assert_eq!(search.next(), NextStep::Try(1_000_000_000));
         search.steps.push(step(1_000_000_000, 10_000.0, 75_000.0));
-        assert_eq!(search.next(), Next::Holds(1_000_000_000));
+        assert_eq!(search.next(), NextStep::Holds(1_000_000_000));
     }
 
     /// The median delivery does not grow with the interval once updates replace each other.
@@ -105,7 +109,7 @@ mod tests {
         let held_at = |semantics, lag_ms: u64| {
             let feed = Spec { semantics, ..Spec::PLAIN };
             let wait_ns = longest_wait_ns(&feed, 1_950_000_000);
-            held(wait_ns, 100, 100, Some(lag_ms * 1_000_000))
+            holds(wait_ns, 100, 100, Some(lag_ms * 1_000_000))
         };
         assert!(held_at(Semantics::Log, 93) && !held_at(Semantics::Snapshot, 93));
         assert!(held_at(Semantics::Snapshot, 49));
@@ -113,21 +117,21 @@ mod tests {
 
     #[test]
     fn nothing_taken_is_not_held() {
-        assert!(!held(1_000, 0, 0, None));
-        assert!(!held(1_000_000_000, 100, 97, Some(1)));
-        assert!(!held(1_000_000_000, 100, 100, Some(60_000_000)));
-        assert!(held(1_000_000_000, 100, 99, Some(40_000_000)));
+        assert!(!holds(1_000, 0, 0, None));
+        assert!(!holds(1_000_000_000, 100, 97, Some(1)));
+        assert!(!holds(1_000_000_000, 100, 100, Some(60_000_000)));
+        assert!(holds(1_000_000_000, 100, 99, Some(40_000_000)));
     }
 
     proptest! {
         #[test]
         fn the_search_ends_and_finds_what_holds(capacity in 20_000f64..99_000.0) {
-            let mut search = Search::new(1_000_000_000, 10.0);
+            let mut search = RateSearch::new(1_000_000_000, 10.0);
             let held = loop {
                 match search.next() {
-                    Next::Try(ns) => search.steps.push(step(ns, 100_000.0, capacity)),
-                    Next::Holds(ns) => break ns,
-                    Next::Fails(ns) => panic!("gave up at {ns}"),
+                    NextStep::Try(ns) => search.steps.push(step(ns, 100_000.0, capacity)),
+                    NextStep::Holds(ns) => break ns,
+                    NextStep::Fails(ns) => panic!("gave up at {ns}"),
                 }
                 prop_assert!(search.steps.len() <= MOST_STEPS);
             };
@@ -136,9 +140,9 @@ mod tests {
         }
 
         #[test]
-        fn it_never_leaves_its_permission(most in 1f64..5.0, capacity in 1f64..100_000.0) {
-            let mut search = Search::new(1_000_000_000, most);
-            while let Next::Try(ns) = search.next() {
+        fn it_stays_within_its_permission(most in 1f64..5.0, capacity in 1f64..100_000.0) {
+            let mut search = RateSearch::new(1_000_000_000, most);
+            while let NextStep::Try(ns) = search.next() {
                 prop_assert!(ns as f64 <= 1e9 * most + 1.0 && ns >= 1_000_000_000);
                 search.steps.push(step(ns, 100_000.0, capacity));
                 prop_assert!(search.steps.len() <= MOST_STEPS);

@@ -1,4 +1,5 @@
-//! A driver process from within: obeys its parent, runs its threads, forwards what they say.
+//! Inside a driver process: follows its parent's commands, runs its threads, and forwards their
+//! results.
 
 use crate::driver::{self, Tally};
 use crate::driver::{DriverCommand, DriverEvent, ThreadEnd, ThreadPlan};
@@ -18,13 +19,16 @@ use std::io::{BufRead, Write};
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-/// Reads the first line of standard input, and gives the later ones as they come; the channel
-/// ends with the input, that is with the parent.
+/// Commands of the parent, as they come. The channel ends with the parent. A line that cannot be
+/// read is an error, and the last item.
+pub(crate) type Commands<T> = UnboundedReceiver<Outcome<T>>;
+
+/// Reads the first line of standard input, and returns it with a channel of the later ones.
 ///
 /// # Errors
-/// Where the first line does not come or is none of ours.
-pub(crate) fn listen<F: DeserializeOwned, T: DeserializeOwned + Send + 'static>()
--> Outcome<(F, UnboundedReceiver<T>)> {
+/// If the first line does not come or cannot be read.
+pub(crate) fn read_input<F: DeserializeOwned, T: DeserializeOwned + Send + 'static>()
+-> Outcome<(F, Commands<T>)> {
     let mut lines = std::io::stdin().lines();
     let bad = || Failure::usage("this subcommand is started by `wsbench run`, not by hand");
     let first = lines.next().ok_or_else(bad)?.map_err(at("cannot read standard input"))?;
@@ -32,8 +36,10 @@ pub(crate) fn listen<F: DeserializeOwned, T: DeserializeOwned + Send + 'static>(
     let (to, from) = unbounded_channel();
     std::thread::spawn(move || {
         for line in std::io::stdin().lock().lines().map_while(Result::ok) {
-            let sent = serde_json::from_str(&line).is_ok_and(|said| to.send(said).is_ok());
-            if !sent {
+            let command = serde_json::from_str(&line)
+                .map_err(at(format!("the parent sent a line that cannot be read: {line}")));
+            let is_last = command.is_err();
+            if to.send(command).is_err() || is_last {
                 return;
             }
         }
@@ -44,20 +50,20 @@ pub(crate) fn listen<F: DeserializeOwned, T: DeserializeOwned + Send + 'static>(
 /// Writes a line to the parent.
 ///
 /// # Errors
-/// Where the parent does not read any more.
-pub(crate) fn say<S: Serialize>(line: &S) -> Outcome<()> {
+/// If the parent does not read any more.
+pub(crate) fn send_line<S: Serialize>(line: &S) -> Outcome<()> {
     let mut text = serde_json::to_vec(line).map_err(at("cannot write a line"))?;
     text.push(b'\n');
     let mut out = std::io::stdout().lock();
     out.write_all(&text).and_then(|()| out.flush()).map_err(at("the parent does not read"))
 }
 
-/// The driver process.
+/// Runs a driver process.
 ///
 /// # Errors
-/// Where the parent is gone or the threads cannot be started.
-pub(crate) fn drive() -> Outcome<()> {
-    let (start, orders) = listen::<DriverStart, ToDriver>()?;
+/// If the parent is gone or the threads cannot be started.
+pub(crate) fn run_driver() -> Outcome<()> {
+    let (start, commands) = read_input::<DriverStart, ToDriver>()?;
     crate::os::raise_open_files();
     if start.crowded {
         crate::os::set_batch_scheduling();
@@ -68,13 +74,13 @@ pub(crate) fn drive() -> Outcome<()> {
         .map_err(at("cannot start a runtime"))?;
     let done = runtime.block_on(async {
         match Worker::new(start) {
-            Ok(mut worker) => worker.work(orders).await,
+            Ok(mut worker) => worker.run(commands).await,
             Err(failure) => Err(failure),
         }
     });
     if let Err(failure) = &done {
-        // The parent may be the very thing that is gone.
-        let _ = say(&FromDriver::Failed { message: format!("{failure:#}") });
+        // This fails if the parent is gone.
+        let _ = send_line(&FromDriver::Failed { message: format!("{failure:#}") });
     }
     done
 }
@@ -83,21 +89,37 @@ struct Worker {
     start: DriverStart,
     threads: Vec<UnboundedSender<DriverCommand>>,
     events: UnboundedReceiver<DriverEvent>,
-    tallies: Vec<(Tally, u64)>,
+    progress: Vec<ThreadProgress>,
     resident_before: u64,
     epoch_ns: u64,
     schedule: Option<Schedule>,
-    ready_told: bool,
-    finished_told: bool,
+    ready_sent: bool,
+    finished_sent: bool,
     connected_at_start: u32,
     cost: Cost,
     /// CPU time at the start of the measured window, once it has begun.
     cpu_from_ns: Option<u64>,
     cost_done: bool,
     faults: u64,
-    step: Option<(Histogram<u64>, usize)>,
+    step: Option<StepLags>,
 }
 
+/// What a thread reported last.
+#[derive(Clone, Default)]
+struct ThreadProgress {
+    tally: Tally,
+    /// Exchanges completed and messages received.
+    events: u64,
+}
+
+/// The lags of one step of the rate search.
+struct StepLags {
+    histogram: Histogram<u64>,
+    /// Threads that have reported theirs.
+    threads: usize,
+}
+
+/// Between two reports of progress.
 const TICK: Duration = Duration::from_millis(100);
 
 impl Worker {
@@ -135,15 +157,15 @@ impl Worker {
             threads.push(command);
         }
         Ok(Worker {
-            tallies: vec![Default::default(); threads.len()],
+            progress: vec![ThreadProgress::default(); threads.len()],
             start,
             threads,
             events,
             resident_before: 0,
             epoch_ns: 0,
             schedule: None,
-            ready_told: false,
-            finished_told: false,
+            ready_sent: false,
+            finished_sent: false,
             connected_at_start: 0,
             cost: Cost::default(),
             cpu_from_ns: None,
@@ -153,7 +175,7 @@ impl Worker {
         })
     }
 
-    async fn work(&mut self, mut orders: UnboundedReceiver<ToDriver>) -> Outcome<()> {
+    async fn run(&mut self, mut commands: Commands<ToDriver>) -> Outcome<()> {
         let mut started = 0;
         while started < self.threads.len() {
             match self.events.recv().await {
@@ -163,58 +185,58 @@ impl Worker {
             }
         }
         self.resident_before = resident_bytes().unwrap_or(0);
-        say(&FromDriver::Hello { resident: self.resident_before })?;
+        send_line(&FromDriver::Hello { resident: self.resident_before })?;
         let mut tick = tokio::time::interval(TICK);
         loop {
             let sample = tokio::time::sleep(self.until_sample());
             tokio::select! {
-                order = orders.recv() => match order {
+                command = commands.recv() => match command.transpose()? {
                     None => return Ok(()),
                     Some(ToDriver::Connect { epoch_ns }) => {
                         self.epoch_ns = epoch_ns;
-                        self.order(DriverCommand::Connect { epoch_ns });
+                        self.send_to_threads(DriverCommand::Connect { epoch_ns });
                     }
                     Some(ToDriver::Publish { epoch_ns }) => {
-                        self.order(DriverCommand::Publish { epoch_ns });
+                        self.send_to_threads(DriverCommand::Publish { epoch_ns });
                     }
                     Some(ToDriver::Schedule(schedule)) => self.begin(schedule),
                     Some(ToDriver::Stop) => break,
                 },
                 Some(event) = self.events.recv() => self.forward(event)?,
-                _ = tick.tick() => self.tell()?,
+                _ = tick.tick() => self.report_progress()?,
                 () = sample => self.sample(),
             }
         }
-        self.end(orders).await
+        self.end(commands).await
     }
 
-    fn order(&self, command: DriverCommand) {
+    fn send_to_threads(&self, command: DriverCommand) {
         for thread in &self.threads {
-            // A thread that is gone has said why.
+            // A thread that is gone has reported why.
             let _ = thread.send(command);
         }
     }
 
     fn begin(&mut self, schedule: Schedule) {
         self.schedule = Some(schedule);
-        self.finished_told = schedule.calibration;
+        self.finished_sent = schedule.calibration;
         self.step = schedule.calibration.then(|| {
             let histogram = Histogram::new_with_bounds(1, LATENCY_BOUND_NS, 3);
-            (histogram.expect("fixed bounds are valid"), 0)
+            StepLags { histogram: histogram.expect("fixed bounds are valid"), threads: 0 }
         });
         self.connected_at_start = self.tally().connected;
-        self.order(DriverCommand::Schedule(schedule));
+        self.send_to_threads(DriverCommand::Schedule(schedule));
     }
 
     fn tally(&self) -> Tally {
         let mut sum = Tally::default();
-        for (tally, _) in &self.tallies {
-            sum += *tally;
+        for thread in &self.progress {
+            sum += thread.tally;
         }
         sum
     }
 
-    /// Time until the cost is to be read.
+    /// Returns the time until the cost must be read.
     fn until_sample(&self) -> Duration {
         let far = Duration::from_secs(3600);
         let Some(schedule) = self.schedule.filter(|s| !s.calibration) else { return far };
@@ -253,14 +275,14 @@ impl Worker {
         match event {
             DriverEvent::Window(line) => {
                 self.faults += line.faults.iter().map(|f| f.1).sum::<u64>();
-                say(&FromDriver::Result(Box::new(Line::Window(line))))
+                send_line(&FromDriver::Result(Box::new(Line::Window(line))))
             }
             DriverEvent::Progress { thread, tally, events, step } => {
-                self.tallies[thread] = (tally, events);
-                if let (Some(lags), Some((sum, heard))) = (step, &mut self.step) {
+                self.progress[thread] = ThreadProgress { tally, events };
+                if let (Some(lags), Some(step)) = (step, &mut self.step) {
                     // All have the same bounds.
-                    let _ = sum.add(&*lags);
-                    *heard += 1;
+                    let _ = step.histogram.add(&*lags);
+                    step.threads += 1;
                 }
                 Ok(())
             }
@@ -269,28 +291,30 @@ impl Worker {
         }
     }
 
-    /// Says what has become true.
-    fn tell(&mut self) -> Outcome<()> {
+    /// Reports progress to the parent, and each state that was reached.
+    fn report_progress(&mut self) -> Outcome<()> {
         let tally = self.tally();
         if self.epoch_ns > 0 {
-            let events = self.tallies.iter().map(|t| t.1).sum();
-            say(&FromDriver::Progress {
+            let events = self.progress.iter().map(|thread| thread.events).sum();
+            send_line(&FromDriver::Progress {
                 connected: tally.connected,
                 failed: tally.failed,
                 events,
                 faults: self.faults,
             })?;
         }
-        if !self.ready_told && self.epoch_ns > 0 && tally.settled >= self.start.clients {
-            self.ready_told = true;
+        if !self.ready_sent && self.epoch_ns > 0 && tally.settled >= self.start.clients {
+            self.ready_sent = true;
             let wall_ns = tally.last_connected_ns.saturating_sub(self.epoch_ns);
-            say(&FromDriver::Ready { connected: tally.connected, wall_ns })?;
+            send_line(&FromDriver::Ready { connected: tally.connected, wall_ns })?;
         }
         let Some(schedule) = self.schedule else { return Ok(()) };
-        if let Some((lags, _)) = self.step.take_if(|(_, heard)| *heard == self.threads.len()) {
+        let all_threads = self.threads.len();
+        if let Some(step) = self.step.take_if(|step| step.threads == all_threads) {
+            let lags = step.histogram;
             let due = u128::from(tally.connected) * u128::from(schedule.length_ns())
                 / u128::from(schedule.interval_ns.max(1));
-            say(&FromDriver::Step {
+            send_line(&FromDriver::Step {
                 due: due as u64,
                 completed: lags.len(),
                 lag_p99_ns: (!lags.is_empty()).then(|| lags.value_at_quantile(0.99)),
@@ -298,19 +322,19 @@ impl Worker {
         }
         let over = now_ns() >= schedule.start_ns + schedule.length_ns();
         let alive = self.start.clients.saturating_sub(tally.ended);
-        if !self.finished_told && over && tally.finished >= alive {
-            self.finished_told = true;
-            say(&FromDriver::Finished)?;
+        if !self.finished_sent && over && tally.finished >= alive {
+            self.finished_sent = true;
+            send_line(&FromDriver::Finished)?;
         }
         Ok(())
     }
 
-    async fn end(&mut self, mut orders: UnboundedReceiver<ToDriver>) -> Outcome<()> {
+    async fn end(&mut self, mut commands: Commands<ToDriver>) -> Outcome<()> {
         if let (Some(from), false) = (self.cpu_from_ns, self.cost_done) {
             self.read_cost(from);
         }
         let connected_peak = self.tally().connected_peak;
-        self.order(DriverCommand::Stop);
+        self.send_to_threads(DriverCommand::Stop);
         let mut ends: Vec<ThreadEnd> = Vec::new();
         while ends.len() < self.threads.len() {
             tokio::select! {
@@ -319,8 +343,8 @@ impl Worker {
                     Some(event) => self.forward(event)?,
                     None => break,
                 },
-                // The parent is gone: so is all reason to go on.
-                None = orders.recv() => return Ok(()),
+                // The parent is gone.
+                None = commands.recv() => return Ok(()),
             }
         }
         let mut end = DriverEnd {
@@ -332,7 +356,8 @@ impl Worker {
             cost: self.cost,
             ..DriverEnd::default()
         };
-        let (mut tcp, mut audit) = (Phases::<TcpTotals>::default(), Audit::default());
+        let mut tcp = Phases::<TcpTotals>::default();
+        let mut audit = Audit::default();
         for thread in &ends {
             tcp += thread.tcp;
             audit += thread.audit;
@@ -340,8 +365,9 @@ impl Worker {
             end.trace.extend_from_slice(&thread.trace);
             end.heads.extend_from_slice(&thread.heads);
         }
-        (end.tcp, end.audit) = (tcp, audit);
+        end.tcp = tcp;
+        end.audit = audit;
         end.fanout = FanOut::together(ends.into_iter().flat_map(|thread| thread.fanout));
-        say(&FromDriver::Result(Box::new(Line::Driver(Box::new(end)))))
+        send_line(&FromDriver::Result(Box::new(Line::Driver(Box::new(end)))))
     }
 }

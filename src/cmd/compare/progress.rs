@@ -3,7 +3,7 @@
 
 use crate::cmd::console::note;
 use crate::cmd::run::progress::RunProgress;
-use crate::run::Note;
+use crate::run::RunEvent;
 use crate::units::human_ns;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -71,13 +71,13 @@ impl PairProgress {
     }
 
     /// Shows what the current run reports.
-    pub(crate) fn show(&mut self, news: Note) {
+    pub(crate) fn show(&mut self, news: RunEvent) {
         self.run.show(news);
     }
 
     /// Shows a warning.
     pub(crate) fn warn(&mut self, warning: &str) {
-        self.run.show(Note::Word(warning.to_owned()));
+        self.run.show(RunEvent::Warning(warning.to_owned()));
     }
 
     /// Removes the line.

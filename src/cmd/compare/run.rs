@@ -13,8 +13,8 @@ use crate::plan::{Plan, Server};
 use crate::report::{Conclusion, Table, summarise};
 use crate::result::{RunResult, file};
 use crate::run;
-use crate::run::Note;
-use crate::run::external_server::{Grouped, ended};
+use crate::run::RunEvent;
+use crate::run::process_group::{ProcessGroup, describe_exit};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -100,7 +100,7 @@ pub(crate) async fn run(
     side: &ComparedSide,
     path: &Path,
     signals: &mut Signals,
-    watch: &mut dyn FnMut(Note),
+    watch: &mut dyn FnMut(RunEvent),
 ) -> Outcome<SideEnd> {
     let doing = format!("a run of {}", side.name.to_uppercase());
     let ran = match &side.target {
@@ -118,7 +118,7 @@ async fn drive(
     side: &ComparedSide,
     path: &Path,
     signals: &mut Signals,
-    watch: &mut dyn FnMut(Note),
+    watch: &mut dyn FnMut(RunEvent),
 ) -> Outcome<SideEnd> {
     let started = jiff::Timestamp::now().strftime("%FT%TZ").to_string();
     let header = run::header(&side.plan, started, os::describe());
@@ -145,7 +145,7 @@ async fn run_binary(
         command.env_remove(name);
     });
     let shown = program.display().to_string();
-    let mut process = Grouped::start(command, &shown)?;
+    let mut process = ProcessGroup::start(command, &shown)?;
     let status = tokio::select! {
         biased;
         caught = signals.next() => {
@@ -162,8 +162,8 @@ async fn run_binary(
         }
         status = process.wait() => status?,
     };
-    process.tail.settle().await;
-    let how = || format!("{shown} run {}{}", ended(status), process.tail.words());
+    process.tail.wait_for_end().await;
+    let how = || format!("{shown} run {}{}", describe_exit(status), process.tail.describe());
     // Killed by a signal.
     let Some(code) = status.code() else { return Ok(SideEnd::Failed(how())) };
     match Conclusion::from_exit_code(code) {

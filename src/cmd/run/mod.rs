@@ -19,7 +19,7 @@ use crate::report::{Conclusion, Table};
 use crate::result::RunResult;
 use crate::result::file::RESULT_FILE;
 use crate::run;
-use crate::run::{Look, Ran};
+use crate::run::{Inspection, RunOutcome};
 use progress::RunProgress;
 use std::path::Path;
 
@@ -79,7 +79,7 @@ fn run_plan(
     started: jiff::Timestamp,
     out: &Path,
     quiet: bool,
-) -> Outcome<Ran> {
+) -> Outcome<RunOutcome> {
     let Prepared { plan, limits, .. } = prepared;
     let started = started.strftime("%FT%TZ").to_string();
     let mut header = run::header(plan, started, os::describe());
@@ -95,7 +95,7 @@ fn run_plan(
         let path = out.join(RESULT_FILE);
         let mut watcher = |news| progress.show(news);
         let mut inspector =
-            |result: &RunResult, look: Look| watch.check(result, look.case, look.measured_ns);
+            |result: &RunResult, look: Inspection| watch.check(result, look.case, look.measured_ns);
         let ran =
             run::run_inspected(plan, header, &path, &mut signals, &mut watcher, &mut inspector);
         let ran = ran.await;
@@ -108,7 +108,7 @@ fn run_plan(
 }
 
 /// Saves a valid run as a baseline, or prints why it cannot be one. That changes no exit code.
-fn save_baseline(ran: &Ran, table: &Table, file: &Path, quiet: bool) -> Outcome<()> {
+fn save_baseline(ran: &RunOutcome, table: &Table, file: &Path, quiet: bool) -> Outcome<()> {
     let shown = file.display();
     match Baseline::of_valid(&ran.result, table) {
         Err(why) => note(format_args!("no baseline was written to {shown}: {why}")),

@@ -2,7 +2,7 @@
 //! plain line for each case.
 
 use crate::cmd::console::{note, warn};
-use crate::run::Note;
+use crate::run::{ClientProgress, RunEvent};
 use crate::units::{human_ns, thousands};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
@@ -54,9 +54,9 @@ impl RunProgress {
     }
 
     /// Shows what the run reports.
-    pub(crate) fn show(&mut self, news: Note) {
+    pub(crate) fn show(&mut self, news: RunEvent) {
         match news {
-            Note::Case { place, of, info } => {
+            RunEvent::Case { place, of, info } => {
                 let clients = thousands(info.clients.into());
                 let heading = &self.heading;
                 self.case = format!("{heading}[{place}/{of}] {}, {clients} clients", info.series);
@@ -67,15 +67,15 @@ impl RunProgress {
                     note(&self.case);
                 }
             }
-            Note::Stage { name, length_ns } => {
+            RunEvent::Stage { name, length_ns } => {
                 self.stage = (name, length_ns, Instant::now());
                 self.bar.set_message(format!("{}: {name}", self.case));
                 self.bar.tick();
             }
-            Note::Progress { connected, failed, events, faults } => {
+            RunEvent::Progress(ClientProgress { connected, failed, events, faults }) => {
                 self.show_progress(connected, failed, events, faults);
             }
-            Note::Word(word) => self.bar.suspend(|| warn(word)),
+            RunEvent::Warning(word) => self.bar.suspend(|| warn(word)),
         }
     }
 

@@ -1,0 +1,122 @@
+//! A program with a process group of its own, which is ended with all that it started.
+//!
+//! Separate from `process`, whose children exchange lines with their parent: these only get
+//! signals.
+
+use crate::error::{Failure, Outcome, at};
+use crate::os::group_alive;
+use crate::run::output_tail::OutputTail;
+use rustix::process::{Pid, Signal, kill_process_group};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+use tokio::process::{Child, Command};
+use tokio::time::{Instant, sleep};
+
+/// Between two looks at whether processes still run.
+pub(super) const LOOK: Duration = Duration::from_millis(10);
+/// How long the kernel may take to end processes after SIGKILL.
+const KILL_LIMIT: Duration = Duration::from_secs(2);
+
+/// A process with a group of its own. If it is dropped, all of the group are killed.
+pub(crate) struct ProcessGroup {
+    child: Child,
+    group: u32,
+    /// How the first process ended, once it was waited for.
+    status: Option<ExitStatus>,
+    /// The end of its standard error.
+    pub tail: OutputTail,
+}
+
+impl ProcessGroup {
+    /// Starts a program in a group of its own, without input; the end of its standard error is
+    /// kept.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub(crate) fn start(mut command: Command, name: &str) -> Outcome<ProcessGroup> {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .map_err(at(format!("cannot start {name}")))?;
+        let group = child.id().ok_or_else(|| Failure::run(format!("{name} has no process id")))?;
+        let tail = child.stderr.take().map(OutputTail::read).unwrap_or_default();
+        Ok(ProcessGroup { child, group, status: None, tail })
+    }
+
+    /// Returns how the first process ended; `None` while it runs.
+    pub(crate) fn exit_status(&mut self) -> Option<ExitStatus> {
+        if self.status.is_none() {
+            self.status = self.child.try_wait().ok().flatten();
+        }
+        self.status
+    }
+
+    /// Waits until the first process ends.
+    ///
+    /// # Errors
+    /// If the system does not say.
+    pub(crate) async fn wait(&mut self) -> Outcome<ExitStatus> {
+        let status = self.child.wait().await.map_err(at("cannot wait for a process"))?;
+        self.status = Some(status);
+        Ok(status)
+    }
+
+    /// The id of the group.
+    pub(crate) fn id(&self) -> u32 {
+        self.group
+    }
+
+    /// True if a process of the group runs.
+    pub(crate) fn is_alive(&mut self) -> bool {
+        self.exit_status().is_none() || group_alive(self.group)
+    }
+
+    /// Sends SIGTERM to all of the group.
+    pub(crate) fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    fn signal(&self, signal: Signal) {
+        // This fails only if no process is left.
+        if let Some(group) = Pid::from_raw(self.group.cast_signed()) {
+            let _ = kill_process_group(group, signal);
+        }
+    }
+
+    /// Asks all of the group to end by SIGTERM, and kills them after the limit.
+    pub(crate) async fn end(mut self, limit: Duration) {
+        self.terminate();
+        self.wait_until_gone(limit).await;
+        self.signal(Signal::KILL);
+        self.wait_until_gone(KILL_LIMIT).await;
+    }
+
+    async fn wait_until_gone(&mut self, limit: Duration) {
+        let deadline = Instant::now() + limit;
+        while self.is_alive() && Instant::now() < deadline {
+            sleep(LOOK).await;
+        }
+    }
+}
+
+impl Drop for ProcessGroup {
+    fn drop(&mut self) {
+        // The id of a group that is gone may be in use again.
+        if self.is_alive() {
+            self.signal(Signal::KILL);
+        }
+    }
+}
+
+/// Describes a status as the end of a sentence: `ended with exit code 1`.
+pub(crate) fn describe_exit(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt;
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("ended with exit code {code}"),
+        (None, Some(signal)) => format!("was ended by signal {signal}"),
+        (None, None) => "ended".to_owned(),
+    }
+}
