@@ -103,7 +103,7 @@ impl Reader {
         separators
     }
 
-    /// The message is over: gives its last update, or `None` where that was cut short. A separator
+    /// The message is over: returns its last update, or `None` if that was cut short. A separator
     /// after the last update does no harm.
     pub fn end(&mut self, mut on: impl FnMut(Option<Stamp>)) {
         if self.at == self.size && !self.strange {

@@ -1,28 +1,21 @@
 //! Memory of this process and of the kernel's sockets, the limit of open files, and a description of
 //! the machine.
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(feature = "portable")))]
 mod read {
+    use procfs::{Current, Meminfo};
     use std::io;
-
-    fn kib_field(path: &str, names: &[&str]) -> io::Result<u64> {
-        let text = std::fs::read_to_string(path)?;
-        let mut sum = 0;
-        for name in names {
-            let kib = super::field(&text, name).ok_or_else(|| {
-                io::Error::new(io::ErrorKind::Unsupported, format!("{path} has no {name}"))
-            })?;
-            sum += kib * 1024;
-        }
-        Ok(sum)
-    }
 
     /// Private resident memory of this process in bytes (`RssAnon`, `proc_pid_status(5)`).
     ///
     /// # Errors
     /// If `/proc` cannot be read or is older than Linux 4.5.
     pub(crate) fn resident_bytes() -> io::Result<u64> {
-        kib_field("/proc/self/status", &["RssAnon:"])
+        let status = procfs::process::Process::myself().and_then(|own| own.status());
+        let kib = status.map_err(io::Error::other)?.rssanon.ok_or_else(|| {
+            io::Error::new(io::ErrorKind::Unsupported, "/proc/self/status has no RssAnon")
+        })?;
+        Ok(kib * 1024)
     }
 
     /// Kernel memory that sockets live in, in bytes, of the whole host: slab (`/proc/meminfo`) and
@@ -32,7 +25,7 @@ mod read {
     /// # Errors
     /// If `/proc` cannot be read.
     pub(crate) fn kernel_socket_bytes() -> io::Result<u64> {
-        let slab = kib_field("/proc/meminfo", &["Slab:"])?;
+        let slab = Meminfo::current().map_err(io::Error::other)?.slab;
         let sockstat = std::fs::read_to_string("/proc/net/sockstat")?;
         let pages = super::tcp_pages(&sockstat).ok_or_else(|| {
             io::Error::new(io::ErrorKind::Unsupported, "/proc/net/sockstat has no TCP memory")
@@ -41,19 +34,19 @@ mod read {
     }
 }
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(any(not(target_os = "linux"), feature = "portable"))]
 mod read {
     use std::io;
 
     /// # Errors
     /// Always.
-    pub fn resident_bytes() -> io::Result<u64> {
+    pub(crate) fn resident_bytes() -> io::Result<u64> {
         Err(io::Error::new(io::ErrorKind::Unsupported, "private resident memory needs Linux"))
     }
 
     /// # Errors
     /// Always.
-    pub fn kernel_socket_bytes() -> io::Result<u64> {
+    pub(crate) fn kernel_socket_bytes() -> io::Result<u64> {
         Err(io::Error::new(io::ErrorKind::Unsupported, "the kernel's socket memory needs Linux"))
     }
 }
@@ -113,15 +106,8 @@ pub(crate) fn describe() -> BTreeMap<String, String> {
     host
 }
 
-/// The number after a name at the start of a line.
-#[cfg(any(target_os = "linux", test))]
-pub(super) fn field(text: &str, name: &str) -> Option<u64> {
-    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-    line.split_whitespace().next()?.parse().ok()
-}
-
 /// Pages of TCP buffers: `mem` in the line `TCP:`.
-#[cfg(any(target_os = "linux", test))]
+#[cfg(any(all(target_os = "linux", not(feature = "portable")), test))]
 fn tcp_pages(sockstat: &str) -> Option<u64> {
     let line = sockstat.lines().find_map(|line| line.strip_prefix("TCP:"))?;
     let mut words = line.split_whitespace();
@@ -134,16 +120,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_are_found_by_name() {
-        let status = "Name:\tx\nVmRSS:\t  99 kB\nRssAnon:\t    1234 kB\n";
-        assert_eq!(field(status, "RssAnon:"), Some(1234));
-        assert_eq!(field(status, "Rss:"), None);
+    fn tcp_memory_is_found_by_name() {
         let sockstat = "sockets: used 9\nTCP: inuse 5 orphan 0 tw 0 alloc 7 mem 12\nUDP: mem 3\n";
         assert_eq!(tcp_pages(sockstat), Some(12));
         assert_eq!(tcp_pages("TCP: inuse 5"), None);
     }
 
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", not(feature = "portable")))]
     #[test]
     fn this_host_tells() {
         assert!(resident_bytes().unwrap() > 10_000);

@@ -19,32 +19,46 @@ pub(crate) struct GroupCost {
 
 pub(crate) use read::{group_alive, group_cost, group_listens};
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(feature = "portable")))]
 mod read {
-    use super::{GroupCost, Stat, io, listening, parse};
+    use super::{GroupCost, io};
     use nix::time::clock_getcpuclockid;
     use nix::unistd::Pid;
-    use std::fs;
+    use procfs::net::{TcpState, tcp, tcp6};
+    use procfs::process::{FDTarget, Process, Stat, all_processes};
 
-    fn numbers(folder: &str) -> io::Result<Vec<u32>> {
-        let names = fs::read_dir(folder)?.flatten().map(|entry| entry.file_name());
-        Ok(names.filter_map(|name| name.to_str()?.parse().ok()).collect())
+    /// A process of the group, as it was when it was read.
+    struct Member {
+        process: Process,
+        stat: Stat,
     }
 
     /// Processes of a group. One that ends meanwhile is left out.
-    fn members(group: u32) -> io::Result<Vec<(u32, Stat)>> {
-        let stat =
-            |pid| Some((pid, parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?));
-        let all = numbers("/proc")?.into_iter().filter_map(stat);
-        Ok(all.filter(|(_, stat)| stat.group == group).collect())
+    fn members(group: u32) -> io::Result<Vec<Member>> {
+        let read = |process: Process| {
+            let stat = process.stat().ok()?;
+            Some(Member { process, stat })
+        };
+        let all = all_processes().map_err(io::Error::other)?.flatten().filter_map(read);
+        Ok(all.filter(|member| member.stat.pgrp == group.cast_signed()).collect())
     }
 
-    /// To the nanosecond if the kernel has the clock, else in ticks of 10 ms.
-    fn own_cpu_ns(pid: u32, stat: &Stat, tick_ns: u64) -> u64 {
-        let clock = clock_getcpuclockid(Pid::from_raw(pid.cast_signed()));
-        match clock.and_then(|clock| clock.now()) {
-            Ok(time) => time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64,
-            Err(_) => stat.own_ticks * tick_ns,
+    impl Member {
+        /// To the nanosecond if the kernel has the clock, else in ticks of 10 ms.
+        fn own_cpu_ns(&self, tick_ns: u64) -> u64 {
+            let clock = clock_getcpuclockid(Pid::from_raw(self.stat.pid));
+            match clock.and_then(|clock| clock.now()) {
+                Ok(time) => time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64,
+                Err(_) => (self.stat.utime + self.stat.stime) * tick_ns,
+            }
+        }
+        /// CPU time of children that ended and that it waited for.
+        fn children_cpu_ns(&self, tick_ns: u64) -> u64 {
+            let ticks = self.stat.cutime.max(0) + self.stat.cstime.max(0);
+            ticks.cast_unsigned() * tick_ns
+        }
+        fn has_ended(&self) -> bool {
+            matches!(self.stat.state, 'Z' | 'X' | 'x')
         }
     }
 
@@ -53,13 +67,13 @@ mod read {
     /// # Errors
     /// If `/proc` cannot be read, or the group has no process.
     pub(crate) fn group_cost(group: u32) -> io::Result<GroupCost> {
-        let tick_ns = 1_000_000_000 / rustix::param::clock_ticks_per_second().max(1);
+        let tick_ns = 1_000_000_000 / procfs::ticks_per_second().max(1);
         let mut sum = GroupCost::default();
-        for (pid, stat) in members(group)? {
-            sum.cpu_ns += own_cpu_ns(pid, &stat, tick_ns) + stat.ended_ticks * tick_ns;
+        for member in members(group)? {
+            sum.cpu_ns += member.own_cpu_ns(tick_ns) + member.children_cpu_ns(tick_ns);
             // One that ended has no memory.
-            let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-            sum.resident += crate::os::memory::field(&status, "RssAnon:").unwrap_or(0) * 1024;
+            let kib = member.process.status().ok().and_then(|status| status.rssanon);
+            sum.resident += kib.unwrap_or(0) * 1024;
             sum.processes += 1;
         }
         match sum.processes {
@@ -70,29 +84,28 @@ mod read {
 
     /// Whether a process of the group still runs. One that ended and was not waited for does not.
     pub(crate) fn group_alive(group: u32) -> bool {
-        members(group).is_ok_and(|all| all.iter().any(|(_, stat)| !stat.ended))
+        members(group).is_ok_and(|all| all.iter().any(|member| !member.has_ended()))
     }
 
     /// Whether a process of the group listens on a TCP port; `None` if that is not known.
     pub(crate) fn group_listens(group: u32, port: u16) -> Option<bool> {
-        let table = |name: &str| fs::read_to_string(format!("/proc/net/{name}")).ok();
-        let (v4, v6) = (table("tcp"), table("tcp6"));
-        let inodes: Vec<u64> =
-            v4.iter().chain(&v6).flat_map(|text| listening(text, port)).collect();
+        let sockets = [tcp(), tcp6()].into_iter().flatten().flatten();
+        let listening = sockets.filter(|socket| {
+            socket.state == TcpState::Listen && socket.local_address.port() == port
+        });
+        let inodes: Vec<u64> = listening.map(|socket| socket.inode).collect();
         if inodes.is_empty() {
             // It accepts connections, and no table of this namespace has it.
             return None;
         }
         let mut unread = false;
-        for (pid, _) in members(group).ok()? {
-            let folder = format!("/proc/{pid}/fd");
-            let Ok(files) = numbers(&folder) else {
+        for member in members(group).ok()? {
+            let Ok(files) = member.process.fd() else {
                 unread = true;
                 continue;
             };
-            let links = files.iter().filter_map(|n| fs::read_link(format!("{folder}/{n}")).ok());
-            let mut names = links.filter_map(|l| Some(l.to_str()?.to_owned()));
-            if names.any(|name| inodes.iter().any(|inode| name == format!("socket:[{inode}]"))) {
+            let mut targets = files.flatten().map(|file| file.target);
+            if targets.any(|t| matches!(t, FDTarget::Socket(inode) if inodes.contains(&inode))) {
                 return Some(true);
             }
         }
@@ -100,91 +113,33 @@ mod read {
     }
 }
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(any(not(target_os = "linux"), feature = "portable"))]
 mod read {
     use super::{GroupCost, io};
 
     /// # Errors
     /// Always.
-    pub fn group_cost(_group: u32) -> io::Result<GroupCost> {
+    pub(crate) fn group_cost(_group: u32) -> io::Result<GroupCost> {
         Err(io::Error::new(io::ErrorKind::Unsupported, "the cost of other processes needs Linux"))
     }
 
     /// Whether the group has a process.
-    pub fn group_alive(group: u32) -> bool {
+    pub(crate) fn group_alive(group: u32) -> bool {
         let pid = rustix::process::Pid::from_raw(group.cast_signed());
         pid.is_some_and(|pid| rustix::process::test_kill_process_group(pid).is_ok())
     }
 
     /// Not known.
-    pub fn group_listens(_group: u32, _port: u16) -> Option<bool> {
+    pub(crate) fn group_listens(_group: u32, _port: u16) -> Option<bool> {
         None
     }
-}
-
-/// Fields of `/proc/PID/stat`.
-#[cfg(any(target_os = "linux", test))]
-#[derive(Debug, PartialEq, Eq)]
-struct Stat {
-    group: u32,
-    ended: bool,
-    own_ticks: u64,
-    ended_ticks: u64,
-}
-
-/// Reads `/proc/PID/stat` (`proc_pid_stat(5)`): the name may hold anything, so the fields are
-/// counted from its last parenthesis.
-#[cfg(any(target_os = "linux", test))]
-fn parse(stat: &str) -> Option<Stat> {
-    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-    let number = |at: usize| fields.get(at)?.parse::<u64>().ok();
-    // Times of children are signed there.
-    Some(Stat {
-        group: fields.get(2)?.parse().ok()?,
-        ended: matches!(*fields.first()?, "Z" | "X" | "x"),
-        own_ticks: number(11)? + number(12)?,
-        ended_ticks: number(13).unwrap_or(0) + number(14).unwrap_or(0),
-    })
-}
-
-/// The inodes of sockets that listen on a port, of `/proc/net/tcp` or `tcp6`.
-#[cfg(any(target_os = "linux", test))]
-fn listening(table: &str, port: u16) -> Vec<u64> {
-    let inode = |line: &str| {
-        let fields: Vec<&str> = line.split_whitespace().collect();
-        let local = u16::from_str_radix(fields.get(1)?.rsplit_once(':')?.1, 16).ok()?;
-        let listens = *fields.get(3)? == "0A";
-        (listens && local == port).then(|| fields.get(9)?.parse().ok())?
-    };
-    table.lines().filter_map(inode).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_name_may_look_like_fields() {
-        let stat = "7 (a) Z 1 (b) S 1 42 42 0 -1 4194560 1 2 3 4 10 20 30 -5 20 0 1 0 9 9 9";
-        let found = Stat { group: 42, ended: false, own_ticks: 30, ended_ticks: 30 };
-        assert_eq!(parse(stat), Some(found));
-        assert_eq!(parse("7 (x) Z 1 42 42 0 -1 4 1 2 3 4 1 2 3 4").map(|s| s.ended), Some(true));
-        assert_eq!(parse("7 x S 1"), None);
-        assert_eq!(parse("7 (x) S 1 42"), None);
-    }
-
-    #[test]
-    fn only_sockets_that_listen_on_the_port_count() {
-        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n\
-             0: 0100007F:2328 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 11 1 0\n\
-             1: 0100007F:2329 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 12 1 0\n\
-             2: 0100007F:2328 0100007F:C000 01 00000000:00000000 00:00000000 00000000     0        0 13 1 0\n\
-             3: 00000000000000000000000001000000:2328 00000000000000000000000000000000:0000 0A 0:0 0:0 0 0 0 14 1 0\n";
-        assert_eq!(listening(table, 9000), [11, 14]);
-        assert!(listening(table, 1).is_empty());
-    }
-
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", not(feature = "portable")))]
     mod on_linux {
         use super::*;
         use std::io::{BufRead, BufReader};

@@ -7,7 +7,7 @@
 
 /// Asks for the batch policy, for this thread and those that it starts. A system that refuses
 /// leaves the normal one, which works and is slower.
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(feature = "portable")))]
 #[allow(unsafe_code)]
 pub(crate) fn set_batch_scheduling() {
     // SAFETY: the structure is plain numbers, for which zero is valid, and outlives the call; pid
@@ -19,5 +19,5 @@ pub(crate) fn set_batch_scheduling() {
 }
 
 /// Other systems have no such policy.
-#[cfg(not(target_os = "linux"))]
-pub fn set_batch_scheduling() {}
+#[cfg(any(not(target_os = "linux"), feature = "portable"))]
+pub(crate) fn set_batch_scheduling() {}

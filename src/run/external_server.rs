@@ -327,7 +327,7 @@ mod tests {
         });
     }
 
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", not(feature = "portable")))]
     #[test]
     fn the_cost_is_unknown_if_another_process_listens() {
         on_a_runtime(async || {

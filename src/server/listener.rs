@@ -31,9 +31,9 @@ pub(crate) fn bind(
     let mut listeners = Vec::new();
     for _ in 0..threads {
         let socket = socket(address, shared)?;
-        #[cfg(target_os = "linux")]
+        #[cfg(all(target_os = "linux", not(feature = "portable")))]
         socket.set_tcp_user_timeout(Some(unacknowledged))?;
-        #[cfg(not(target_os = "linux"))]
+        #[cfg(any(not(target_os = "linux"), feature = "portable"))]
         let _ = unacknowledged;
         socket.listen(BACKLOG)?;
         let listener = TcpListener::from(socket);

@@ -136,7 +136,7 @@ impl AddAssign for Totals {
 }
 
 /// Commands to a thread.
-enum ThreadCommand {
+enum ServerCommand {
     /// Send what was served so far.
     Totals(mpsc::Sender<Totals>),
     /// Publish from this moment on.
@@ -151,7 +151,7 @@ enum ThreadCommand {
 pub struct Running {
     address: SocketAddr,
     open: Arc<AtomicU64>,
-    threads: Vec<(signals::UnboundedSender<ThreadCommand>, JoinHandle<Totals>)>,
+    threads: Vec<(signals::UnboundedSender<ServerCommand>, JoinHandle<Totals>)>,
     /// Closed when the last thread has ended.
     ended: signals::Receiver<()>,
 }
@@ -212,7 +212,7 @@ impl Running {
         let mut sum = Totals::default();
         for (sender, _) in &self.threads {
             let (reply, answer) = mpsc::channel();
-            if sender.send(ThreadCommand::Totals(reply)).is_ok() {
+            if sender.send(ServerCommand::Totals(reply)).is_ok() {
                 sum += answer.recv().unwrap_or_default();
             }
         }
@@ -221,18 +221,18 @@ impl Running {
 
     /// Begins the feed anew, for every client, at a moment of `CLOCK_MONOTONIC`.
     pub fn publish(&self, epoch_ns: u64) {
-        self.send(|| ThreadCommand::Publish(epoch_ns));
+        self.send(|| ServerCommand::Publish(epoch_ns));
     }
 
     /// Begins to drain: accepts nothing more, sends WebSockets a Close with code 1001, ends
     /// keep-alive connections after the current response, and cuts what is left after the limit.
     pub fn drain(&self, limit: Duration) {
-        self.send(|| ThreadCommand::Drain(limit));
+        self.send(|| ServerCommand::Drain(limit));
     }
 
     /// Ends every connection at once.
     pub fn stop(&self) {
-        self.send(|| ThreadCommand::Stop);
+        self.send(|| ServerCommand::Stop);
     }
 
     /// Returns when every thread has ended, after [`Running::drain`] or [`Running::stop`].
@@ -253,7 +253,7 @@ impl Running {
         Ok(sum)
     }
 
-    fn send(&self, command: impl Fn() -> ThreadCommand) {
+    fn send(&self, command: impl Fn() -> ServerCommand) {
         for (sender, _) in &self.threads {
             // A thread that has ended already needs no command.
             let _ = sender.send(command());

@@ -6,7 +6,7 @@ use crate::server::fault_injection::Stall;
 use crate::server::open_connections::{CloseRequest, OpenConnections, sweep_period};
 use crate::server::routes::Routes;
 use crate::server::server_thread::ServerThread;
-use crate::server::{Config, ThreadCommand, Totals, listener};
+use crate::server::{Config, ServerCommand, Totals, listener};
 use crate::time::Timer;
 use std::io;
 use std::net::TcpListener;
@@ -27,7 +27,7 @@ pub(crate) struct ThreadStart {
     /// Its own listener, which does not block.
     pub listener: TcpListener,
     /// Commands; the end of the channel ends the thread.
-    pub commands: UnboundedReceiver<ThreadCommand>,
+    pub commands: UnboundedReceiver<ServerCommand>,
     /// Open connections of all threads.
     pub open: Arc<AtomicU64>,
     /// Gets once that it accepts, or why it does not.
@@ -83,22 +83,22 @@ async fn serve(start: ThreadStart) -> Totals {
     loop {
         tokio::select! {
             command = commands.recv() => match command {
-                Some(ThreadCommand::Totals(reply)) => {
+                Some(ServerCommand::Totals(reply)) => {
                     let _ = reply.send(totals(&connections, &thread));
                 }
-                Some(ThreadCommand::Publish(epoch_ns)) => {
+                Some(ServerCommand::Publish(epoch_ns)) => {
                     let spec = thread.feed.get().spec;
                     thread.feed.set(Feed { spec, epoch_ns });
                     thread.timer.wake_all();
                 }
-                Some(ThreadCommand::Drain(limit)) => {
+                Some(ServerCommand::Drain(limit)) => {
                     accepting.abort();
                     thread.draining.set(true);
                     thread.timer.wake_all();
                     connections.ask_all_to_close(CloseRequest::Drain);
                     deadline.get_or_insert(Instant::now() + limit);
                 }
-                Some(ThreadCommand::Stop) | None => break,
+                Some(ServerCommand::Stop) | None => break,
             },
             () = drained(deadline, &connections) => break,
         }

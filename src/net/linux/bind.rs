@@ -5,7 +5,7 @@
 
 /// Asks the kernel to choose the port at `connect`, by the whole four-tuple. If the option is
 /// unknown, the port is chosen at `bind`, which works and is slower.
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(feature = "portable")))]
 #[allow(unsafe_code)]
 pub(crate) fn choose_port_at_connect(socket: &impl std::os::fd::AsRawFd) {
     let on: libc::c_int = 1;
@@ -23,5 +23,5 @@ pub(crate) fn choose_port_at_connect(socket: &impl std::os::fd::AsRawFd) {
 }
 
 /// Nothing to ask for: the port is chosen at `bind`.
-#[cfg(not(target_os = "linux"))]
-pub fn choose_port_at_connect<T>(_socket: &T) {}
+#[cfg(any(not(target_os = "linux"), feature = "portable"))]
+pub(crate) fn choose_port_at_connect<T>(_socket: &T) {}

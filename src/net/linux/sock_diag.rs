@@ -8,10 +8,10 @@ use std::io;
 use std::net::SocketAddr;
 
 /// Asks the kernel about sockets; one a thread.
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(feature = "portable")))]
 pub(crate) struct SockDiag(std::os::fd::OwnedFd);
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(feature = "portable")))]
 mod layout {
     //! Offsets and numbers of `linux/netlink.h`, `linux/sock_diag.h` and `linux/inet_diag.h`.
     pub(crate) const HEADER: usize = 16;
@@ -27,7 +27,7 @@ mod layout {
     pub(crate) const IPPROTO_TCP: u8 = 6;
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(feature = "portable")))]
 impl SockDiag {
     /// Opens a netlink socket.
     ///
@@ -57,7 +57,7 @@ impl SockDiag {
     }
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(feature = "portable")))]
 fn request(local: SocketAddr, remote: SocketAddr) -> [u8; layout::HEADER + layout::REQUEST] {
     use layout::*;
     use std::net::IpAddr;
@@ -82,7 +82,7 @@ fn request(local: SocketAddr, remote: SocketAddr) -> [u8; layout::HEADER + layou
     out
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(feature = "portable")))]
 fn parse(answer: &[u8], ipv6: bool) -> io::Result<TcpReading> {
     use layout::*;
     let short = || io::Error::new(io::ErrorKind::InvalidData, "a short answer from sock_diag");
@@ -105,25 +105,25 @@ fn parse(answer: &[u8], ipv6: bool) -> io::Result<TcpReading> {
     Err(short())
 }
 
-#[cfg(not(target_os = "linux"))]
-pub struct SockDiag;
+#[cfg(any(not(target_os = "linux"), feature = "portable"))]
+pub(crate) struct SockDiag;
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(any(not(target_os = "linux"), feature = "portable"))]
 impl SockDiag {
     /// # Errors
     /// Always: sock_diag needs Linux.
-    pub fn new() -> io::Result<SockDiag> {
+    pub(crate) fn new() -> io::Result<SockDiag> {
         Err(io::Error::new(io::ErrorKind::Unsupported, "sock_diag needs Linux"))
     }
     /// # Errors
     /// Always.
-    pub fn read(&self, _local: SocketAddr, _remote: SocketAddr) -> io::Result<TcpReading> {
+    pub(crate) fn read(&self, _local: SocketAddr, _remote: SocketAddr) -> io::Result<TcpReading> {
         let _ = tcp_info::NEEDED_BYTES;
         Err(io::Error::new(io::ErrorKind::Unsupported, "sock_diag needs Linux"))
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(all(test, target_os = "linux", not(feature = "portable")))]
 mod tests {
     use super::*;
     use std::io::{Read, Write};

@@ -54,7 +54,7 @@ pub(crate) fn parse(info: &[u8], ipv6: bool) -> io::Result<TcpReading> {
 ///
 /// # Errors
 /// From `getsockopt(2)`, or if this system has none.
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(feature = "portable")))]
 #[allow(unsafe_code)]
 pub(crate) fn read(socket: &tokio::net::TcpStream) -> io::Result<TcpReading> {
     use std::os::fd::AsRawFd;
@@ -80,8 +80,8 @@ pub(crate) fn read(socket: &tokio::net::TcpStream) -> io::Result<TcpReading> {
 
 /// # Errors
 /// Always.
-#[cfg(not(target_os = "linux"))]
-pub fn read(_socket: &tokio::net::TcpStream) -> io::Result<TcpReading> {
+#[cfg(any(not(target_os = "linux"), feature = "portable"))]
+pub(crate) fn read(_socket: &tokio::net::TcpStream) -> io::Result<TcpReading> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "TCP_INFO with byte counts needs Linux"))
 }
 

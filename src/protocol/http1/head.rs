@@ -15,7 +15,7 @@ const CHAPTER_RESPONSE: &str = include_str!("heads/chapter-response.http");
 const MINIMAL_RESPONSE: &str = "HTTP/1.1 200 OK\r\nContent-Length: 21\r\n\r\n";
 /// The request-target of the chapter's listing.
 pub(crate) const CHAPTER_PATH: &str = "/PollingStock//PollingStock";
-/// The chapter's date: any live one has the same 29 characters (RFC 9110 §5.6.7).
+/// The chapter's date: any other has the same 29 characters (RFC 9110 §5.6.7).
 const SAMPLE_DATE: &str = "Sat, 07 Nov 2009 00:32:46 GMT";
 /// The most headers that hyper reads without an allocation for each request.
 const MOST_HEADERS: usize = 100;
@@ -89,7 +89,7 @@ impl RequestHead {
     /// Reads and validates a file that holds a request's head.
     ///
     /// # Errors
-    /// A sentence that names the line, where it is no GET request of HTTP/1.1 with `Host`, `CRLF`
+    /// A sentence that names the line, if it is no GET request of HTTP/1.1 with `Host`, `CRLF`
     /// line ends, an empty line at the end and no body.
     pub(crate) fn parse_file(bytes: &[u8]) -> Result<RequestHead, String> {
         let (text, lines) = head_lines(bytes)?;
@@ -151,7 +151,7 @@ impl RequestHead {
     }
 
     /// The head of a request that brings a message of so many bytes: a POST with the same fields,
-    /// the message's type, where the head does not name one, and its length.
+    /// the message's type, if the head does not name one, and its length.
     pub(crate) fn render_post(
         &self,
         path: &str,
@@ -180,7 +180,7 @@ impl ResponseHead {
     /// Reads and validates a file that holds a response's head.
     ///
     /// # Errors
-    /// A sentence that names the line, where it is no `HTTP/1.1 200 OK` with `CRLF` line ends and
+    /// A sentence that names the line, if it is no `HTTP/1.1 200 OK` with `CRLF` line ends and
     /// an empty line at the end, or where the reference server could not send it byte for byte.
     pub(crate) fn parse_file(bytes: &[u8]) -> Result<ResponseHead, String> {
         let (text, lines) = head_lines(bytes)?;

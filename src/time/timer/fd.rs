@@ -4,10 +4,10 @@ use crate::time::timer::coarse;
 use std::future::Future;
 use std::pin::Pin;
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(feature = "portable")))]
 pub(crate) use linux::TimerFd;
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(feature = "portable")))]
 mod linux {
     use super::{Future, Pin, coarse};
     use rustix::time::{
@@ -63,15 +63,15 @@ mod linux {
 }
 
 /// tokio's timer: good to a millisecond.
-#[cfg(not(target_os = "linux"))]
-pub struct TimerFd;
+#[cfg(any(not(target_os = "linux"), feature = "portable"))]
+pub(crate) struct TimerFd;
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(any(not(target_os = "linux"), feature = "portable"))]
 impl TimerFd {
-    pub fn new() -> TimerFd {
+    pub(crate) fn new() -> TimerFd {
         TimerFd
     }
-    pub async fn until(&mut self, at_ns: Option<u64>, earlier: Pin<&mut impl Future>) {
+    pub(crate) async fn until(&mut self, at_ns: Option<u64>, earlier: Pin<&mut impl Future>) {
         coarse(at_ns, earlier).await
     }
 }
