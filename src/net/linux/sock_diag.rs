@@ -2,7 +2,6 @@
 //!
 //! For clients whose sockets cannot be wrapped. It works only while the socket is open.
 
-use crate::net::linux::tcp_info;
 use crate::record::TcpReading;
 use std::io;
 use std::net::SocketAddr;
@@ -84,6 +83,7 @@ fn request(local: SocketAddr, remote: SocketAddr) -> [u8; layout::HEADER + layou
 
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
 fn parse(answer: &[u8], ipv6: bool) -> io::Result<TcpReading> {
+    use crate::net::linux::tcp_info;
     use layout::*;
     let short = || io::Error::new(io::ErrorKind::InvalidData, "a short answer from sock_diag");
     let u16_at = |at: usize| -> Option<u16> {
@@ -98,7 +98,8 @@ fn parse(answer: &[u8], ipv6: bool) -> io::Result<TcpReading> {
     while let (Some(len), Some(kind)) = (u16_at(at), u16_at(at + 2)) {
         let len = usize::from(len);
         if kind == INET_DIAG_INFO {
-            return tcp_info::parse(answer.get(at + 4..at + len).ok_or_else(short)?, ipv6);
+            let info = answer.get(at + 4..at + len).ok_or_else(short)?;
+            return tcp_info::parse(info, ipv6);
         }
         at += len.max(4).next_multiple_of(4);
     }
@@ -118,7 +119,6 @@ impl SockDiag {
     /// # Errors
     /// Always.
     pub(crate) fn read(&self, _local: SocketAddr, _remote: SocketAddr) -> io::Result<TcpReading> {
-        let _ = tcp_info::NEEDED_BYTES;
         Err(io::Error::new(io::ErrorKind::Unsupported, "sock_diag needs Linux"))
     }
 }

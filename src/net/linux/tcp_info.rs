@@ -7,7 +7,7 @@ use crate::record::TcpReading;
 use std::io;
 
 /// The bytes up to `tcpi_bytes_retrans`, which Linux has since 4.19.
-pub(crate) const NEEDED_BYTES: usize = 216;
+const NEEDED_BYTES: usize = 216;
 /// `TCPI_OPT_TIMESTAMPS`.
 const TIMESTAMPS: u8 = 1;
 /// States after the peer's FIN (`enum` in `net/tcp_states.h`).
