@@ -377,7 +377,11 @@ impl BufferedIo {
         down_ns: Option<u64>,
     ) -> Poll<()> {
         let timer = self.timer.as_ref();
-        let up = self.up_sleep.poll(cx, timer, up_ns);
+        let up = match up_ns {
+            Some(_) => self.up_sleep.poll(cx, timer, up_ns),
+            // A shutdown may wait for the release of the end.
+            None => Poll::Pending,
+        };
         let down = self.down_sleep.poll(cx, timer, down_ns);
         if up.is_ready() { up } else { down }
     }
@@ -588,6 +592,30 @@ mod tests {
             assert!(now_ns() - closed >= ONE_WAY_NS);
             assert!(client.write_all(b"more").await.is_err());
             assert_eq!(released.0.get(), 2);
+        });
+    }
+
+    #[test]
+    fn reading_does_not_undo_the_wait_of_a_shutdown() {
+        with_delay_line(async |client, mut server, _| {
+            let (mut read, mut write) = tokio::io::split(client);
+            let mut buf = [0; 8];
+            let mut answer = [0; 8];
+            let closing = async {
+                write.write_all(b"last").await.unwrap();
+                write.shutdown().await.unwrap();
+            };
+            // Polled after the shutdown, in the same task.
+            let reading = async { read.read(&mut answer).await.unwrap() };
+            let serving = async {
+                assert_eq!(server.read(&mut buf).await.unwrap(), 4);
+                assert_eq!(server.read(&mut buf).await.unwrap(), 0);
+                server.shutdown().await.unwrap();
+            };
+            let all = async { tokio::join!(closing, reading, serving) };
+            let limit = tokio::time::Duration::from_secs(5);
+            let done = tokio::time::timeout(limit, all).await;
+            assert_eq!(done.expect("the end arrives").1, 0);
         });
     }
 
