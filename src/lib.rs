@@ -158,8 +158,8 @@ pub mod internals {
     /// Numbers of one thread.
     pub mod record {
         pub use crate::record::{
-            ClientError, ClientErrorKind, Counts, Flow, Ledger, Metric, Phase, Phases, Recorder,
-            TRACED_CLIENTS, TRACED_EVENTS, TcpTotals, TraceEvent, TraceKind, Window,
+            ClientError, ClientErrorKind, Counts, Flow, Ledger, Metric, Part, Phase, Phases,
+            Recorder, TRACED_CLIENTS, TRACED_EVENTS, TcpTotals, TraceEvent, TraceKind, Window,
         };
     }
     /// Tables and formats.
@@ -233,6 +233,6 @@ pub mod internals {
     }
     /// Units.
     pub mod units {
-        pub use crate::units::{Bytes, SECOND_NS};
+        pub use crate::units::{Bytes, Ip, SECOND_NS, Wire};
     }
 }

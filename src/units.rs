@@ -12,12 +12,6 @@ use std::ops::{Add, AddAssign};
 /// The layer at the TCP stream: what `read` and `write` on the socket moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wire {}
-/// The layer of the protocol's own bytes: heads, frame headers, masks, control frames.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Protocol {}
-/// The layer of the messages that the scenario asked to deliver.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Payload {}
 /// The layer of IP packets: TCP and IP headers included, link headers not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ip {}
@@ -25,8 +19,8 @@ pub enum Ip {}
 /// A number of bytes at one layer. Bytes of two layers cannot be added by accident:
 ///
 /// ```compile_fail
-/// use wsbench::units::{Bytes, Payload, Wire};
-/// let sum = Bytes::<Wire>::new(1) + Bytes::<Payload>::new(1);
+/// use wsbench::internals::units::{Bytes, Ip, Wire};
+/// let sum = Bytes::<Wire>::new(1) + Bytes::<Ip>::new(1);
 /// ```
 pub struct Bytes<L>(u64, PhantomData<L>);
 

@@ -38,6 +38,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "os",
             "predict",
             "protocol",
+            "record",
             "scenario",
             "time",
             "transport",

@@ -2,6 +2,8 @@
 
 /// Limits held against the sample.
 mod limits;
+/// The table of byte parts.
+mod parts;
 mod pictures;
 mod recorded;
 pub mod sample;
@@ -16,7 +18,7 @@ use std::collections::{BTreeMap, HashSet};
 use wsbench::internals::cmd::report as command;
 use wsbench::internals::error::FailureKind;
 use wsbench::internals::record::{
-    ClientError, ClientErrorKind, Counts, Metric, Phase, Recorder, Window,
+    ClientError, ClientErrorKind, Counts, Metric, Part, Phase, Recorder, Window,
 };
 use wsbench::internals::report::chapter::as_printed;
 use wsbench::internals::report::layer::{Layer, Statistic, Way};
@@ -250,7 +252,7 @@ fn a_run_that_does_not_hold_is_invalid() {
     expect(spoiled(1_000, |c| c.ends[0].lost.push("driver 0".to_owned())), "lost: driver 0");
     expect(spoiled(1_000, |c| c.ends[0].interval_ns *= 2), "without the scenario's leave");
     expect(
-        spoiled(1_000, |c| c.total.phases.steady.ledger.down.payload += 1),
+        spoiled(1_000, |c| c.total.phases.steady.ledger.down[Part::Payload] += 1),
         "the ledger leaves 1 bytes unexplained",
     );
     let late = |c: &mut CaseResult| {
@@ -406,8 +408,8 @@ fn any_window(n: &[u64]) -> Window {
         cell.counts.messages = n[17 + i];
         cell.counts.completed = n[18 + i];
         cell.ledger.up.wire = Bytes::new(n[19 + i]);
-        cell.ledger.down.heads = Bytes::new(n[20 + i]);
-        cell.ledger.down.framing = Bytes::new(n[21 + i]);
+        cell.ledger.down[Part::Heads] = n[20 + i];
+        cell.ledger.down[Part::Framing] = n[21 + i];
     }
     for metric in Metric::ALL {
         if !n[30].is_multiple_of(3) {

@@ -5,7 +5,7 @@ use crate::client::context::ThreadContext;
 use crate::net::Connection;
 use crate::net::linux::tcp_info;
 use crate::net::meter::Meter;
-use crate::record::{Phase, TcpReading, TcpTotals};
+use crate::record::{Part, Phase, TcpReading, TcpTotals};
 use std::rc::Rc;
 
 /// Bytes that moved over a socket.
@@ -101,9 +101,9 @@ impl ConnectionAccount {
         let mut recorder = self.thread.recorder.borrow_mut();
         let ledger = &mut recorder.at(self.phase).ledger;
         ledger.up.wire += up;
-        ledger.up.discarded += up;
+        ledger.up[Part::Discarded] += up;
         ledger.down.wire += down;
-        ledger.down.discarded += down;
+        ledger.down[Part::Discarded] += down;
         drop(recorder);
         self.close(stream);
     }
@@ -114,7 +114,7 @@ impl ConnectionAccount {
         let mut recorder = self.thread.recorder.borrow_mut();
         let down = &mut recorder.at(self.phase).ledger.down;
         down.wire += bytes;
-        down.discarded += bytes;
+        down[Part::Discarded] += bytes;
     }
 
     /// Notes that this side ended TCP and then the other, whose end was read. The state of the
@@ -129,7 +129,7 @@ impl ConnectionAccount {
         let mut recorder = self.thread.recorder.borrow_mut();
         let up = &mut recorder.at(self.phase).ledger.up;
         up.wire += bytes;
-        up.discarded += bytes;
+        up[Part::Discarded] += bytes;
     }
 
     /// Closes the account, before the stream is closed: reads the kernel's counts for the last time
@@ -169,10 +169,10 @@ impl ConnectionAccount {
         ledger.up.wire += up;
         if stream.unsent() > 0 {
             // A delay line kept the rest of the message that these bytes began.
-            ledger.up.discarded += up;
+            ledger.up[Part::Discarded] += up;
         }
         ledger.down.wire += down;
         // What a delay line still had may be in the ledger already, with an error.
-        ledger.down.discarded += unread.min(down);
+        ledger.down[Part::Discarded] += unread.min(down);
     }
 }

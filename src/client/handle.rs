@@ -10,7 +10,7 @@ use crate::client::watchdog::Watchdog;
 use crate::feed::{Post, Stamp, Topic};
 use crate::net::{Connection, ConnectionOptions, DelayLine, Dialer, Tap, dial};
 use crate::record::{
-    ClientError, Ledger, Metric, Phase, TRACED_CLIENTS, TcpTotals, TraceEvent, TraceKind,
+    ClientError, Ledger, Metric, Part, Phase, TRACED_CLIENTS, TcpTotals, TraceEvent, TraceKind,
 };
 use crate::time::Sleep;
 use crate::time::now_ns;
@@ -220,7 +220,7 @@ impl Client {
 
     /// Adds bytes that arrived after the end of a response.
     pub fn discarded(&self, phase: Phase, down: u64) {
-        self.thread.recorder.borrow_mut().at(phase).ledger.down.discarded += down;
+        self.thread.recorder.borrow_mut().at(phase).ledger.down[Part::Discarded] += down;
     }
 
     /// Reports an upgrade to another protocol that took `took_ns`.

@@ -7,7 +7,7 @@ use crate::client::handle::Client;
 use crate::net::Connection;
 use crate::protocol::http1::chars_without_line_ends;
 use crate::protocol::http1::response::{BodyPiece, Malformed, Parts, Response};
-use crate::record::{ClientError, ClientErrorKind, Flow, Phase};
+use crate::record::{ClientError, ClientErrorKind, Flow, Part, Phase};
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
@@ -148,17 +148,17 @@ impl HeadSize {
 
     /// Adds the head to the parts of a flow.
     pub(crate) fn add_to(self, flow: &mut Flow) {
-        flow.heads += self.bytes;
+        flow[Part::Heads] += self.bytes;
         flow.head_chars += self.chars;
     }
 }
 
 /// Adds what a response consists of to the parts of a flow.
 pub(crate) fn add_response(flow: &mut Flow, parts: &Parts) {
-    flow.heads += parts.heads;
+    flow[Part::Heads] += parts.heads;
     flow.head_chars += parts.head_chars;
-    flow.framing += parts.framing;
-    flow.payload += parts.payload;
+    flow[Part::Framing] += parts.framing;
+    flow[Part::Payload] += parts.payload;
 }
 
 /// Adds the bytes of an exchange. If it failed, `parts` is `None` and all bytes are discarded.
@@ -178,8 +178,8 @@ pub(crate) fn add_exchange(
                 add_response(&mut ledger.down, &parts);
             }
             None => {
-                ledger.up.discarded += moved.up;
-                ledger.down.discarded += moved.down;
+                ledger.up[Part::Discarded] += moved.up;
+                ledger.down[Part::Discarded] += moved.down;
             }
         }
     });

@@ -11,7 +11,7 @@ use crate::feed::{Spec, Stamp};
 use crate::protocol::http1::Target;
 use crate::protocol::http1::head::RequestHead;
 use crate::protocol::http1::response::{BodyPiece, Response};
-use crate::record::{ClientError, ClientErrorKind, Phase};
+use crate::record::{ClientError, ClientErrorKind, Part, Phase};
 use crate::time::now_ns;
 use crate::time::{Turn, TurnPlacement};
 use std::rc::Rc;
@@ -161,7 +161,7 @@ impl PostClients {
         let parts = end.is_ok().then_some(response.parts);
         add_exchange(client, turn.phase, moved, self.head_size, parts);
         if parts.is_some() {
-            client.add_bytes(turn.phase, |ledger| ledger.up.payload += message.len() as u64);
+            client.add_bytes(turn.phase, |ledger| ledger.up[Part::Payload] += message.len() as u64);
         }
         let result = end.and_then(|beyond| {
             self.check(client, turn, response, beyond, same && at == message.len())

@@ -12,7 +12,7 @@ use crate::client::http_connection::{HeadSize, HttpConnection, add_response};
 use crate::client::{ClientHalf, LocalFuture};
 use crate::feed::Spec;
 use crate::protocol::http1::response::{BodyPiece, Parts, Response};
-use crate::record::{ClientError, ClientErrorKind, Flow, Phase};
+use crate::record::{ClientError, ClientErrorKind, Flow, Part, Phase};
 use crate::time::Sleep;
 use crate::time::now_ns;
 use std::future::{Future, poll_fn};
@@ -24,7 +24,7 @@ use tokio::io::AsyncWriteExt;
 
 /// A piece of a body as the protocol within it sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Part<'a> {
+pub(crate) enum Decoded<'a> {
     /// Payload of the current message and its number of bytes. All of them are shown, except of a
     /// message that is too large to be kept.
     Payload(&'a [u8], u64),
@@ -39,7 +39,7 @@ pub(crate) trait Decode: Sized + 'static {
     /// A decoder for the messages of a feed.
     fn new(feed: &Spec) -> Self;
     /// Decodes a piece of the body.
-    fn decode(&mut self, piece: BodyPiece<'_>, on: &mut dyn FnMut(Part<'_>));
+    fn decode(&mut self, piece: BodyPiece<'_>, on: &mut dyn FnMut(Decoded<'_>));
     /// Forgets a message that was cut, since the connection is gone.
     fn lost(&mut self);
     /// Returns the last event's id, for the next request; empty if there is none.
@@ -331,7 +331,7 @@ impl OpenResponse {
             ledger.up.wire += up;
             match written {
                 Some(size) => size.add_to(&mut ledger.up),
-                None => ledger.up.discarded += up,
+                None => ledger.up[Part::Discarded] += up,
             }
         });
     }
@@ -349,13 +349,13 @@ impl OpenResponse {
         let StreamState { decoder, delivery, inbox } = state;
         let mut payload = 0;
         let mut framing = 0;
-        let mut on = |part: Part<'_>| match part {
-            Part::Payload(bytes, counted) => {
+        let mut on = |part: Decoded<'_>| match part {
+            Decoded::Payload(bytes, counted) => {
                 inbox.push(bytes);
                 payload += counted;
             }
-            Part::Framing(bytes) => framing += bytes,
-            Part::End => {
+            Decoded::Framing(bytes) => framing += bytes,
+            Decoded::End => {
                 let separators = inbox.end();
                 framing += separators;
                 payload -= separators.min(payload);
@@ -372,14 +372,14 @@ impl OpenResponse {
         let MovedBytes { up, down } = self.connection.account.take_moved();
         self.read += down;
         add_response(&mut self.chunk, &Parts { payload: 0, ..parts });
-        self.chunk.framing += framing;
-        self.chunk.payload += payload;
+        self.chunk[Part::Framing] += framing;
+        self.chunk[Part::Payload] += payload;
         client.add_bytes(phase, |ledger| {
             ledger.up.wire += up;
             ledger.down.wire += down;
             if !self.response.is_mid_chunk() {
                 let whole = std::mem::take(&mut self.chunk);
-                self.explained += whole.payload.get() + whole.protocol().get();
+                self.explained += whole.explained();
                 ledger.down += whole;
             }
         });
@@ -394,7 +394,7 @@ impl Drop for OpenResponse {
         let discarded = self.read.saturating_sub(self.explained);
         let account = &self.connection.account;
         account.thread().add_bytes(account.phase(), |ledger| {
-            ledger.down.discarded += discarded;
+            ledger.down[Part::Discarded] += discarded;
         });
     }
 }

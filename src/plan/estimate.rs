@@ -6,6 +6,7 @@
 use crate::plan::measured::{AROUND_NS, CONNECT_NS, PROCESS_BYTES, RATE_SEARCH_NS, SOCKET_BYTES};
 use crate::plan::{Case, Plan};
 use crate::predict::Exchange;
+use crate::record::Part;
 use crate::units::SECOND_NS;
 use serde::Serialize;
 use std::net::Ipv4Addr;
@@ -107,9 +108,9 @@ fn traffic(plan: &Plan, case: &Case) -> Option<ExpectedTraffic> {
     let all = |of: fn(&Exchange) -> u64| Some(clients * model.per_second(|e| of(e) as f64)?);
     Some(ExpectedTraffic {
         events: clients * model.messages_hz?,
-        payload_bytes: all(|e| e.ledger.down.payload.get())?,
-        protocol_up_bytes: all(|e| e.ledger.up.protocol().get())?,
-        protocol_down_bytes: all(|e| e.ledger.down.protocol().get())?,
+        payload_bytes: all(|e| e.ledger.down[Part::Payload])?,
+        protocol_up_bytes: all(|e| e.ledger.up.overhead())?,
+        protocol_down_bytes: all(|e| e.ledger.down.overhead())?,
         wire_bytes: all(|e| e.ledger.up.wire.get() + e.ledger.down.wire.get())?,
         ip_bytes: all(|e| e.ip_bytes().get())?,
     })

@@ -10,8 +10,7 @@ pub(crate) use crate::predict::data_segments;
 use crate::predict::{Component, Distribution, Exchange, Idle, Model, Sending, Share};
 use crate::protocol::http1::chars_without_line_ends;
 use crate::protocol::http1::head::RequestHead;
-use crate::record::{Flow, Ledger};
-use crate::units::Bytes;
+use crate::record::{Flow, Ledger, Part};
 
 /// A bare acknowledgement is sent if nothing was sent the other way for this long
 /// (`TCP_DELACK_MIN`, `net/tcp.h`).
@@ -21,12 +20,7 @@ const LEAST_SHARE: f64 = 1e-9;
 
 /// An HTTP head by layer.
 pub(crate) fn head_flow(head: &[u8]) -> Flow {
-    Flow {
-        wire: Bytes::new(head.len() as u64),
-        heads: Bytes::new(head.len() as u64),
-        head_chars: chars_without_line_ends(head),
-        ..Flow::default()
-    }
+    Flow::of([(Part::Heads, head.len() as u64)]).with_head_chars(chars_without_line_ends(head))
 }
 
 /// Returns the bytes of a message with so many updates: payload, and separators between payloads.
@@ -40,8 +34,8 @@ pub(crate) fn message_bytes(feed: &Spec, updates: u32) -> (u64, u64) {
 
 /// Adds a message's payload, separators and framing to a flow.
 pub(crate) fn add_message(flow: &mut Flow, (payload, separators): (u64, u64), framing: u64) {
-    flow.payload += payload;
-    flow.framing += separators + framing;
+    flow[Part::Payload] += payload;
+    flow[Part::Framing] += separators + framing;
     flow.wire += payload + separators + framing;
 }
 

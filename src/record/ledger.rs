@@ -1,9 +1,9 @@
-//! The byte ledger: what crossed the socket, split by layer, direction and phase.
+//! The byte ledger: what crossed the socket, split by part, direction and phase.
 //!
-//! Law: `wire = payload + heads + framing + masks + control + discarded`, in each direction, for
-//! every finished connection. What is left over is *unexplained* and invalidates a run.
+//! Law: in each direction of every finished connection, `wire` is the sum of the parts. What is
+//! left over is *unexplained* and makes a run invalid.
 
-use crate::units::{Bytes, Payload, Protocol, Wire};
+use crate::record::Flow;
 use serde::{Deserialize, Serialize};
 use std::ops::{AddAssign, Index, IndexMut};
 
@@ -58,64 +58,6 @@ impl Direction {
             Direction::Up => "up",
             Direction::Down => "down",
         }
-    }
-}
-
-/// One direction of traffic by layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Flow {
-    /// Bytes that `read` or `write` on the socket moved.
-    #[serde(skip_serializing_if = "Bytes::is_zero")]
-    pub wire: Bytes<Wire>,
-    /// Bytes of messages.
-    #[serde(skip_serializing_if = "Bytes::is_zero")]
-    pub payload: Bytes<Payload>,
-    /// HTTP request or response heads, line ends and the empty line included.
-    #[serde(skip_serializing_if = "Bytes::is_zero")]
-    pub heads: Bytes<Protocol>,
-    /// Frame headers without mask (RFC 6455 §5.2), chunk sizes and their line ends (RFC 9112 §7.1).
-    #[serde(skip_serializing_if = "Bytes::is_zero")]
-    pub framing: Bytes<Protocol>,
-    /// Masking keys (RFC 6455 §5.3).
-    #[serde(skip_serializing_if = "Bytes::is_zero")]
-    pub masks: Bytes<Protocol>,
-    /// Control frames, whole: ping, pong, close (RFC 6455 §5.5).
-    #[serde(skip_serializing_if = "Bytes::is_zero")]
-    pub control: Bytes<Protocol>,
-    /// Bytes of exchanges that failed: cut, malformed, an error's body.
-    #[serde(skip_serializing_if = "Bytes::is_zero")]
-    pub discarded: Bytes<Protocol>,
-    /// Characters of heads as the chapter counts them: without line ends.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub head_chars: u64,
-}
-
-fn is_zero(n: &u64) -> bool {
-    *n == 0
-}
-
-impl Flow {
-    /// Protocol bytes of every kind.
-    pub fn protocol(&self) -> Bytes<Protocol> {
-        self.heads + self.framing + self.masks + self.control + self.discarded
-    }
-    /// Socket bytes that no layer accounts for; zero once a connection has ended.
-    pub fn unexplained(&self) -> i64 {
-        self.wire.get() as i64 - (self.payload.get() + self.protocol().get()) as i64
-    }
-}
-
-impl AddAssign for Flow {
-    fn add_assign(&mut self, o: Flow) {
-        self.wire += o.wire;
-        self.payload += o.payload;
-        self.heads += o.heads;
-        self.framing += o.framing;
-        self.masks += o.masks;
-        self.control += o.control;
-        self.discarded += o.discarded;
-        self.head_chars += o.head_chars;
     }
 }
 
@@ -214,18 +156,20 @@ impl<T: Copy + AddAssign> AddAssign for Phases<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::Part;
+    use crate::units::Bytes;
     use proptest::prelude::*;
 
     fn flow() -> impl Strategy<Value = Flow> {
-        prop::array::uniform8(0u64..1 << 40).prop_map(|n| Flow {
-            wire: Bytes::new(n[0]),
-            payload: Bytes::new(n[1]),
-            heads: Bytes::new(n[2]),
-            framing: Bytes::new(n[3]),
-            masks: Bytes::new(n[4]),
-            control: Bytes::new(n[5]),
-            discarded: Bytes::new(n[6]),
-            head_chars: n[7],
+        let bytes = || 0u64..1 << 40;
+        let parts = prop::collection::vec(bytes(), Part::COUNT);
+        (parts, bytes(), bytes()).prop_map(|(parts, wire, head_chars)| {
+            let mut flow = Flow::default().with_head_chars(head_chars);
+            flow.wire = Bytes::new(wire);
+            for (&part, bytes) in Part::ALL.iter().zip(parts) {
+                flow[part] = bytes;
+            }
+            flow
         })
     }
 
@@ -254,5 +198,15 @@ mod tests {
             let text = serde_json::to_string(&ledger).unwrap();
             prop_assert_eq!(serde_json::from_str::<Ledger>(&text).unwrap(), ledger);
         }
+    }
+
+    #[test]
+    fn files_have_a_field_for_each_part_and_none_that_is_zero() {
+        let flow = Flow::of([(Part::Heads, 716), (Part::Masks, 4)]);
+        let text = serde_json::to_string(&flow).unwrap();
+        assert_eq!(text, r#"{"wire":720,"heads":716,"masks":4}"#);
+        let later = r#"{"wire":720,"heads":716,"masks":4,"of_a_later_version":[1]}"#;
+        assert_eq!(serde_json::from_str::<Flow>(later).unwrap(), flow);
+        assert_eq!(serde_json::from_str::<Flow>("{}").unwrap(), Flow::default());
     }
 }

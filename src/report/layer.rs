@@ -2,7 +2,9 @@
 //!
 //! Separate from `record`'s ledger and histograms, which count and know no report.
 
-use crate::record::{Flow, TcpTotals};
+use crate::predict::{Exchange, SEGMENT_HEADER_BYTES};
+use crate::record::{Flow, Part, TcpTotals};
+use crate::units::Bytes;
 
 /// Which way bytes went, seen from the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,21 +33,11 @@ impl Way {
 /// A quantity that one exchange costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layer {
-    /// Bytes of messages.
-    Payload,
-    /// Bytes of HTTP heads, line ends included.
-    Heads,
-    /// Bytes of frame headers without mask, and of chunk sizes.
-    Framing,
-    /// Bytes of masking keys.
-    Masks,
-    /// Bytes of control frames.
-    Control,
-    /// Bytes of exchanges that failed.
-    Discarded,
-    /// Framing, masks, control and discarded: the overhead that is no head.
+    /// Bytes of one part.
+    Part(Part),
+    /// All overhead but the heads.
     Frames,
-    /// Heads, framing, masks, control and discarded: all but the payload.
+    /// All parts but the payload.
     Overhead,
     /// Bytes at the socket.
     Wire,
@@ -63,34 +55,28 @@ pub enum Layer {
     BareSegments,
 }
 
+/// The layers that are no part.
+const SUMS: [Layer; 9] = [
+    Layer::Frames,
+    Layer::Overhead,
+    Layer::Wire,
+    Layer::HeadChars,
+    Layer::Ip,
+    Layer::IpHeaders,
+    Layer::Segments,
+    Layer::DataSegments,
+    Layer::BareSegments,
+];
+
 impl Layer {
-    /// Every layer.
-    pub const ALL: [Layer; 15] = [
-        Layer::Payload,
-        Layer::Heads,
-        Layer::Framing,
-        Layer::Masks,
-        Layer::Control,
-        Layer::Discarded,
-        Layer::Frames,
-        Layer::Overhead,
-        Layer::Wire,
-        Layer::HeadChars,
-        Layer::Ip,
-        Layer::IpHeaders,
-        Layer::Segments,
-        Layer::DataSegments,
-        Layer::BareSegments,
-    ];
+    /// Returns every layer, the parts first.
+    pub fn all() -> impl Iterator<Item = Layer> {
+        Part::ALL.iter().map(|&part| Layer::Part(part)).chain(SUMS)
+    }
     /// The name used in files, with its unit: `wire_bytes`.
     pub fn name(self) -> &'static str {
         match self {
-            Layer::Payload => "payload_bytes",
-            Layer::Heads => "heads_bytes",
-            Layer::Framing => "framing_bytes",
-            Layer::Masks => "masks_bytes",
-            Layer::Control => "control_bytes",
-            Layer::Discarded => "discarded_bytes",
+            Layer::Part(part) => part.layer_name(),
             Layer::Frames => "frames_bytes",
             Layer::Overhead => "overhead_bytes",
             Layer::Wire => "wire_bytes",
@@ -111,15 +97,10 @@ impl Layer {
         }
     }
     /// What it is, in words.
-    pub fn about(self) -> &'static str {
+    pub fn about(self) -> String {
         match self {
-            Layer::Payload => "bytes of messages",
-            Layer::Heads => "bytes of HTTP heads, line ends included",
-            Layer::Framing => "bytes of frame headers (without mask) and chunk sizes",
-            Layer::Masks => "bytes of masking keys",
-            Layer::Control => "bytes of control frames",
-            Layer::Discarded => "bytes of exchanges that failed",
-            Layer::Frames => "bytes of frame headers, chunk sizes, masks, control and failures",
+            Layer::Part(part) => return format!("bytes of {}", part.meaning()),
+            Layer::Frames => return format!("bytes of {}", Part::list(Part::is_frame)),
             Layer::Overhead => "bytes above TCP that are not payload",
             Layer::Wire => "bytes at the socket",
             Layer::HeadChars => "characters of HTTP heads without line ends (the chapter's count)",
@@ -129,8 +110,13 @@ impl Layer {
             Layer::DataSegments => "TCP segments with payload",
             Layer::BareSegments => "TCP segments without payload",
         }
+        .to_owned()
     }
-    /// True where the kernel counts it and not the driver.
+    /// True for bytes and characters of HTTP heads.
+    pub fn is_of_heads(self) -> bool {
+        self == Layer::Part(Part::Heads) || self == Layer::HeadChars
+    }
+    /// True if the kernel counts it and not the driver.
     pub fn is_kernels(self) -> bool {
         matches!(
             self,
@@ -141,7 +127,7 @@ impl Layer {
                 | Layer::BareSegments
         )
     }
-    /// The count at this layer one way; `flow` is of the same way.
+    /// Returns the count at this layer one way; `flow` is of the same way.
     pub fn count(self, flow: &Flow, tcp: &TcpTotals, way: Way) -> u64 {
         let (segments, data, ip) = match way {
             Way::Up => (tcp.segments_up, tcp.data_segments_up, tcp.ip_bytes_up.get()),
@@ -153,14 +139,9 @@ impl Layer {
             ),
         };
         match self {
-            Layer::Payload => flow.payload.get(),
-            Layer::Heads => flow.heads.get(),
-            Layer::Framing => flow.framing.get(),
-            Layer::Masks => flow.masks.get(),
-            Layer::Control => flow.control.get(),
-            Layer::Discarded => flow.discarded.get(),
-            Layer::Frames => flow.protocol().get() - flow.heads.get(),
-            Layer::Overhead => flow.protocol().get(),
+            Layer::Part(part) => flow[part],
+            Layer::Frames => flow.sum(Part::is_frame),
+            Layer::Overhead => flow.overhead(),
             Layer::Wire => flow.wire.get(),
             Layer::HeadChars => flow.head_chars,
             Layer::Ip => ip,
@@ -170,27 +151,32 @@ impl Layer {
             Layer::BareSegments => segments.saturating_sub(data),
         }
     }
+    /// Returns the count of one exchange by arithmetic. Which segments have data is not known.
+    pub fn of_exchange(self, exchange: &Exchange, way: Way) -> u64 {
+        let Exchange { ledger, segments_up, segments_down } = exchange;
+        let flow = match way {
+            Way::Up => ledger.up,
+            Way::Down => ledger.down,
+            Way::Both => ledger.both(),
+        };
+        let ip =
+            |flow: &Flow, segments| Bytes::new(flow.wire.get() + SEGMENT_HEADER_BYTES * segments);
+        let tcp = TcpTotals {
+            segments_up: *segments_up,
+            segments_down: *segments_down,
+            ip_bytes_up: ip(&ledger.up, *segments_up),
+            ip_bytes_down: ip(&ledger.down, *segments_down),
+            ..TcpTotals::default()
+        };
+        self.count(&flow, &tcp, way)
+    }
 }
 
-/// A quantity that is foretold by arithmetic and measured.
+/// A quantity that is predicted by arithmetic and measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Quantity {
-    /// [`Layer::Heads`] a message.
-    Heads,
-    /// [`Layer::Framing`] a message.
-    Framing,
-    /// [`Layer::Masks`] a message.
-    Masks,
-    /// [`Layer::Control`] a message.
-    Control,
-    /// [`Layer::Overhead`] a message.
-    Overhead,
-    /// [`Layer::Wire`] a message.
-    Wire,
-    /// [`Layer::Ip`] a message.
-    Ip,
-    /// [`Layer::Segments`] a message.
-    Segments,
+    /// A layer's count a message.
+    Of(Layer),
     /// Updates that a message carries.
     Updates,
     /// The mean delivery latency in µs.
@@ -204,66 +190,50 @@ pub enum Quantity {
 }
 
 impl Quantity {
-    /// Every quantity.
-    pub const ALL: [Quantity; 13] = [
-        Quantity::Heads,
-        Quantity::Framing,
-        Quantity::Masks,
-        Quantity::Control,
-        Quantity::Overhead,
-        Quantity::Wire,
-        Quantity::Ip,
-        Quantity::Segments,
-        Quantity::Updates,
-        Quantity::DeliveryMean,
-        Quantity::DeliveryWorst,
-        Quantity::ResponseMean,
-        Quantity::AgeMean,
-    ];
-    /// The layer, of a quantity that is one's volume a message.
-    pub fn layer(self) -> Option<Layer> {
-        match self {
-            Quantity::Heads => Some(Layer::Heads),
-            Quantity::Framing => Some(Layer::Framing),
-            Quantity::Masks => Some(Layer::Masks),
-            Quantity::Control => Some(Layer::Control),
-            Quantity::Overhead => Some(Layer::Overhead),
-            Quantity::Wire => Some(Layer::Wire),
-            Quantity::Ip => Some(Layer::Ip),
-            Quantity::Segments => Some(Layer::Segments),
-            _ => None,
-        }
+    /// Returns every quantity, the parts of the overhead first.
+    pub fn all() -> impl Iterator<Item = Quantity> {
+        let parts = Part::ALL.iter().filter(|part| part.is_overhead() && part.is_predicted());
+        let layers = [Layer::Overhead, Layer::Wire, Layer::Ip, Layer::Segments];
+        parts.map(|&part| Layer::Part(part)).chain(layers).map(Quantity::Of).chain([
+            Quantity::Updates,
+            Quantity::DeliveryMean,
+            Quantity::DeliveryWorst,
+            Quantity::ResponseMean,
+            Quantity::AgeMean,
+        ])
     }
     /// The name used in files, with its unit: `wire_bytes_per_message`.
     pub fn name(self) -> String {
         match self {
-            Quantity::Updates => "updates_per_message".to_owned(),
-            Quantity::DeliveryMean => "delivery_latency_us_mean".to_owned(),
-            Quantity::DeliveryWorst => "delivery_latency_us_worst".to_owned(),
-            Quantity::ResponseMean => "response_latency_us_mean".to_owned(),
-            Quantity::AgeMean => "age_us_mean".to_owned(),
-            layer => format!("{}_per_message", layer.layer().map_or("", Layer::name)),
+            Quantity::Of(layer) => return format!("{}_per_message", layer.name()),
+            Quantity::Updates => "updates_per_message",
+            Quantity::DeliveryMean => "delivery_latency_us_mean",
+            Quantity::DeliveryWorst => "delivery_latency_us_worst",
+            Quantity::ResponseMean => "response_latency_us_mean",
+            Quantity::AgeMean => "age_us_mean",
         }
+        .to_owned()
     }
     /// What it counts.
     pub fn unit(self) -> &'static str {
         match self {
+            Quantity::Of(layer) if layer.unit() == "segments" => "segments/message",
+            Quantity::Of(_) => "bytes/message",
             Quantity::Updates => "updates/message",
-            Quantity::Segments => "segments/message",
-            q if q.is_time() => "µs",
-            _ => "bytes/message",
+            _ => "µs",
         }
     }
     /// What it is, in words.
-    pub fn about(self) -> &'static str {
+    pub fn about(self) -> String {
         match self {
+            Quantity::Of(layer) => return layer.about(),
             Quantity::Updates => "updates that a message carries",
             Quantity::DeliveryMean => "mean delivery latency",
             Quantity::DeliveryWorst => "worst delivery latency",
             Quantity::ResponseMean => "mean response latency",
             Quantity::AgeMean => "time average of the age of information",
-            layer => layer.layer().map_or("", Layer::about),
         }
+        .to_owned()
     }
     /// True for latencies and ages.
     pub fn is_time(self) -> bool {

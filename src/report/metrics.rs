@@ -1,7 +1,7 @@
 //! The columns of `summary.csv` and of a row in JSON: one table of names, units and meanings,
 //! from which the files and the README's documentation come.
 
-use crate::record::Metric;
+use crate::record::{Metric, Part};
 use crate::report::figure::Figure;
 use crate::report::layer::{Layer, Quantity, Statistic, Way};
 use crate::report::table::{Delivery, Row, Volume};
@@ -203,9 +203,9 @@ fn delivery() -> Vec<Column> {
 
 /// Quantities whose deviation is given as a share as well.
 const RELATIVE: [Quantity; 6] = [
-    Quantity::Overhead,
-    Quantity::Wire,
-    Quantity::Ip,
+    Quantity::Of(Layer::Overhead),
+    Quantity::Of(Layer::Wire),
+    Quantity::Of(Layer::Ip),
     Quantity::DeliveryMean,
     Quantity::DeliveryWorst,
     Quantity::AgeMean,
@@ -217,7 +217,7 @@ fn predicted() -> Vec<Column> {
         "whether arithmetic foretells the bytes above TCP exactly, or as an expectation",
         |r| r.predicted.exact,
     )];
-    for q in Quantity::ALL {
+    for q in Quantity::all() {
         let about = format!("{}, by arithmetic", q.about());
         out.push(number(format!("predicted_{}", q.name()), q.unit(), about, move |r| {
             r.predicted.of(q).predicted.clone()
@@ -333,9 +333,10 @@ fn volume(layer: Layer, way: Way, basis: &'static Basis) -> Column {
 }
 
 fn bytes() -> Vec<Column> {
-    let split = [Layer::Payload, Layer::Overhead, Layer::Wire, Layer::Ip, Layer::Segments];
+    let split =
+        [Layer::Part(Part::Payload), Layer::Overhead, Layer::Wire, Layer::Ip, Layer::Segments];
     let mut out = Vec::new();
-    for layer in Layer::ALL {
+    for layer in Layer::all() {
         out.push(volume(layer, Way::Both, &PER_MESSAGE));
         if split.contains(&layer) {
             out.push(volume(layer, Way::Up, &PER_MESSAGE));

@@ -191,8 +191,8 @@ pub struct Predicted {
     pub exact: bool,
     /// What the figures are, in words, or why there are none.
     pub basis: String,
-    /// Each quantity, in the order of [`Quantity::ALL`].
-    pub quantities: Vec<Prediction>,
+    /// Each quantity, in the order of [`Quantity::all`].
+    pub quantities: Vec<(Quantity, Prediction)>,
     /// The Kolmogorov–Smirnov distance of the delivery latency from its law, the stated error of
     /// timers allowed; from 0 to 1.
     pub law_distance: Figure,
@@ -509,7 +509,11 @@ impl Events {
 impl Predicted {
     /// A quantity.
     pub fn of(&self, quantity: Quantity) -> &Prediction {
-        &self.quantities[quantity as usize]
+        self.quantities
+            .iter()
+            .find(|(q, _)| *q == quantity)
+            .map(|(_, p)| p)
+            .expect("summary has every quantity")
     }
 }
 

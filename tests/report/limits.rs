@@ -2,6 +2,7 @@
 
 use super::sample::{POLLING, SECONDS, WEBSOCKET, complete, planned};
 use wsbench::internals::gate::limit::{Limit, LimitWatch, limits_to_json, summarise_and_judge};
+use wsbench::internals::record::Part;
 use wsbench::internals::report::Table;
 use wsbench::internals::report::finding::{Decision, Finding, limits};
 use wsbench::internals::result::{End, RunResult};
@@ -205,8 +206,8 @@ fn repeated(all: &[Limit]) -> RunResult {
         (info.case, info.repeat) = (7, 1);
         // As many header bytes again in each message.
         let steady = &mut case.total.phases.steady;
-        steady.ledger.up.heads += steady.ledger.up.heads;
-        steady.ledger.up.wire += steady.ledger.up.heads.get() / 2;
+        steady.ledger.up[Part::Heads] += steady.ledger.up[Part::Heads];
+        steady.ledger.up.wire += steady.ledger.up[Part::Heads] / 2;
         result.header.cases.push(info);
         result.cases.insert(7, case);
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use wsbench::internals::predict::{Distribution, Exchange, Model};
 use wsbench::internals::record::{
-    Flow, Ledger, Metric, Phase, Phases, Recorder, TcpTotals, Window,
+    Flow, Ledger, Metric, Part, Phase, Phases, Recorder, TcpTotals, Window,
 };
 use wsbench::internals::result::{
     Audit, CaseEnd, CaseInfo, CaseResult, Cost, DriverEnd, End, Header, RunResult, SCHEMA,
@@ -37,19 +37,19 @@ impl Series {
     fn exchange(self) -> Ledger {
         let mut ledger = Ledger::default();
         let down = &mut ledger.down;
-        down.payload = Bytes::new(21);
+        down[Part::Payload] = 21;
         match self.1 {
             "polling" | "long-polling" => {
-                ledger.up = Flow { heads: Bytes::new(716), head_chars: 692, ..Flow::default() };
-                down.heads = Bytes::new(193);
+                ledger.up = Flow::of([(Part::Heads, 716)]).with_head_chars(692);
+                down[Part::Heads] = 193;
                 down.head_chars = 179;
             }
-            "streaming" => down.framing = Bytes::new(6),
-            "sse" => down.framing = Bytes::new(14),
-            _ => down.framing = Bytes::new(2),
+            "streaming" => down[Part::Framing] = 6,
+            "sse" => down[Part::Framing] = 14,
+            _ => down[Part::Framing] = 2,
         }
-        ledger.up.wire = Bytes::new(ledger.up.protocol().get());
-        ledger.down.wire = Bytes::new(21 + ledger.down.protocol().get());
+        ledger.up.wire = Bytes::new(ledger.up.explained());
+        ledger.down.wire = Bytes::new(ledger.down.explained());
         ledger
     }
     /// The same by arithmetic, an update a second.
@@ -70,15 +70,13 @@ impl Series {
 }
 
 fn times(ledger: &Ledger, n: u64) -> Ledger {
-    let flow = |f: &Flow| Flow {
-        wire: Bytes::new(f.wire.get() * n),
-        payload: Bytes::new(f.payload.get() * n),
-        heads: Bytes::new(f.heads.get() * n),
-        framing: Bytes::new(f.framing.get() * n),
-        masks: Bytes::new(f.masks.get() * n),
-        control: Bytes::new(f.control.get() * n),
-        discarded: Bytes::new(f.discarded.get() * n),
-        head_chars: f.head_chars * n,
+    let flow = |f: &Flow| {
+        let mut all = Flow::default().with_head_chars(f.head_chars * n);
+        all.wire = Bytes::new(f.wire.get() * n);
+        for &part in Part::ALL {
+            all[part] = f[part] * n;
+        }
+        all
     };
     Ledger { up: flow(&ledger.up), down: flow(&ledger.down) }
 }
@@ -181,7 +179,7 @@ fn case(info: &CaseInfo, series: Series) -> CaseResult {
 }
 
 fn ledger_of_set_up() -> Ledger {
-    let head = |n| Flow { wire: Bytes::new(n), heads: Bytes::new(n), ..Flow::default() };
+    let head = |n| Flow::of([(Part::Heads, n)]);
     Ledger { up: head(180), down: head(129) }
 }
 

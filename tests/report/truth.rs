@@ -1,7 +1,7 @@
 use super::sample::{POLLING, WEBSOCKET, complete};
 use super::{row, spoiled, text};
-use wsbench::internals::record::{Metric, Phase};
-use wsbench::internals::report::layer::Quantity;
+use wsbench::internals::record::{Metric, Part, Phase};
+use wsbench::internals::report::layer::{Layer, Quantity};
 use wsbench::internals::report::{Table, summarise};
 use wsbench::internals::result::RunResult;
 
@@ -27,11 +27,11 @@ fn measured_less_predicted_is_the_deviation() {
     };
     assert!(polling.exact);
     assert_eq!(polling.basis, "exact");
-    assert_eq!(exactly(Quantity::Heads), (Some(909.0), Some(0.0)));
-    assert_eq!(exactly(Quantity::Overhead), (Some(909.0), Some(0.0)));
-    assert_eq!(exactly(Quantity::Wire), (Some(930.0), Some(0.0)));
-    assert_eq!(exactly(Quantity::Ip), (Some(1086.0), Some(0.0)));
-    assert_eq!(exactly(Quantity::Segments), (Some(3.0), Some(0.0)));
+    assert_eq!(exactly(Quantity::Of(Layer::Part(Part::Heads))), (Some(909.0), Some(0.0)));
+    assert_eq!(exactly(Quantity::Of(Layer::Overhead)), (Some(909.0), Some(0.0)));
+    assert_eq!(exactly(Quantity::Of(Layer::Wire)), (Some(930.0), Some(0.0)));
+    assert_eq!(exactly(Quantity::Of(Layer::Ip)), (Some(1086.0), Some(0.0)));
+    assert_eq!(exactly(Quantity::Of(Layer::Segments)), (Some(3.0), Some(0.0)));
     assert_eq!(exactly(Quantity::Updates), (Some(1.0), Some(0.0)));
     assert_eq!(exactly(Quantity::AgeMean), (Some(1e6), Some(5_000.0)));
     assert!((polling.of(Quantity::AgeMean).relative.value().unwrap() - 0.005).abs() < 1e-12);
@@ -49,7 +49,7 @@ fn measured_less_predicted_is_the_deviation() {
 fn the_law_of_a_planned_interval_says_nothing_of_a_stretched_one() {
     let table = summarise(&complete(&[POLLING], &[100_000]));
     let polling = &row(&table, "polling", 100_000).predicted;
-    assert_eq!(polling.of(Quantity::Wire).deviation.value(), Some(0.0));
+    assert_eq!(polling.of(Quantity::Of(Layer::Wire)).deviation.value(), Some(0.0));
     assert!(polling.of(Quantity::DeliveryMean).predicted.reason().unwrap().contains("stretched"));
     assert!(polling.law_distance.reason().unwrap().contains("stretched"));
 }
@@ -85,7 +85,7 @@ fn what_was_not_observed_says_why() {
         let row = row(&table, "polling", 1_000);
         let reason =
             |f: &wsbench::internals::report::Figure| f.reason().unwrap_or("known").to_owned();
-        let predicted = &row.predicted.of(Quantity::Wire).predicted;
+        let predicted = &row.predicted.of(Quantity::Of(Layer::Wire)).predicted;
         [&row.delivery.published, &row.delivery.age_us, predicted].map(reason)
     };
     let foreign = of("ticker", false);
@@ -115,7 +115,7 @@ fn what_is_against_arithmetic_is_invalid() {
     );
     expect(
         spoiled(1_000, |c| {
-            c.total.phases.steady.ledger.up.heads += 1;
+            c.total.phases.steady.ledger.up[Part::Heads] += 1;
             c.total.phases.steady.ledger.up.wire += 1;
             c.servers[0].received += 1;
         }),
@@ -131,8 +131,8 @@ fn what_is_against_arithmetic_is_invalid() {
 fn control_frames_and_failed_exchanges_are_not_held_against_arithmetic() {
     let (code, reasons) = spoiled(1_000, |c| {
         let steady = &mut c.total.phases.steady.ledger.up;
-        steady.control += 6;
-        steady.discarded += 100;
+        steady[Part::Control] += 6;
+        steady[Part::Discarded] += 100;
         steady.wire += 106;
         c.servers[0].received += 106;
     });
@@ -165,14 +165,14 @@ fn an_expectation_is_shown_and_not_judged() {
         model.messages.push(wsbench::internals::predict::Share { exchange, ..other });
     }
     let case = result.cases.get_mut(&0).unwrap();
-    case.total.phases.steady.ledger.up.heads += 10_000;
+    case.total.phases.steady.ledger.up[Part::Heads] += 10_000;
     case.total.phases.steady.ledger.up.wire += 10_000;
     case.servers[0].received += 10_000;
     let table = summarise(&result);
     assert_eq!(reasons(&result), "");
     let predicted = &row(&table, "polling", 1_000).predicted;
     assert!(!predicted.exact && predicted.basis.contains("2 kinds"), "{}", predicted.basis);
-    assert_eq!(predicted.of(Quantity::Wire).deviation.value(), Some(1.0));
+    assert_eq!(predicted.of(Quantity::Of(Layer::Wire)).deviation.value(), Some(1.0));
 }
 
 /// The words of a table in one line.

@@ -6,7 +6,7 @@
 //! | key | value |
 //! |---|---|
 //! | `name`, `hash` | of the scenario and its plan |
-//! | `delay_ns` | one way between client and server |
+//! | `delay_ns` | one direction between client and server |
 //! | `models` | one object a series and client count |
 //!
 //! and each of `models` has `series`, `transport`, `clients`, `exact` (else an expectation over
@@ -24,9 +24,9 @@ use crate::cmd::table::append_columns;
 use crate::error::{Outcome, at};
 use crate::os::Machine;
 use crate::plan::{Case, Plan, PlannedSeries};
-use crate::predict::{Distribution, Exchange, Model, SEGMENT_HEADER_BYTES};
-use crate::record::Flow;
-use crate::report::layer::Way;
+use crate::predict::{Distribution, Model};
+use crate::record::Part;
+use crate::report::layer::{Layer, Way};
 use crate::units::human_ns;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -35,51 +35,25 @@ use std::fmt::Write as _;
 const UNKNOWN: &str =
     "the server is not the bundled one: what it sends, and when, cannot be predicted";
 
-/// What is counted, from the flow and the segments of an exchange one way.
-type Of = fn(&Flow, u64) -> u64;
+/// A count at each of [`layers`].
+type Counts = Vec<(Layer, f64)>;
 
-/// What is counted of an exchange, by its name in files.
-const LAYERS: [(&str, Of); 9] = [
-    ("payload_bytes", |f, _| f.payload.get()),
-    ("heads_bytes", |f, _| f.heads.get()),
-    ("framing_bytes", |f, _| f.framing.get()),
-    ("masks_bytes", |f, _| f.masks.get()),
-    ("control_bytes", |f, _| f.control.get()),
-    ("overhead_bytes", |f, _| f.protocol().get()),
-    ("wire_bytes", |f, _| f.wire.get()),
-    ("tcp_segments", |_, segments| segments),
-    ("ip_bytes", |f, segments| f.wire.get() + SEGMENT_HEADER_BYTES * segments),
-];
-
-fn one_way(exchange: &Exchange, way: Way) -> (Flow, u64) {
-    let Exchange { ledger, segments_up, segments_down } = exchange;
-    match way {
-        Way::Up => (ledger.up, *segments_up),
-        Way::Down => (ledger.down, *segments_down),
-        Way::Both => (ledger.both(), segments_up + segments_down),
-    }
+/// What is counted of an exchange one way.
+fn layers() -> impl Iterator<Item = Layer> {
+    let parts = Part::ALL.iter().filter(|part| part.is_predicted()).map(|&part| Layer::Part(part));
+    parts.chain([Layer::Overhead, Layer::Wire, Layer::Segments, Layer::Ip])
 }
 
-/// What is counted, for a message.
-fn per_message(model: &Model, way: Way) -> [f64; 9] {
-    LAYERS.map(|(_, of)| {
-        model.per_message(|e| {
-            let (flow, segments) = one_way(e, way);
-            of(&flow, segments) as f64
-        })
-    })
+/// Returns what a message costs one way.
+fn per_message(model: &Model, way: Way) -> Counts {
+    let count = |layer: Layer| model.per_message(|e| layer.of_exchange(e, way) as f64);
+    layers().map(|layer| (layer, count(layer))).collect()
 }
 
-/// The same for a second and client, if the rate is known.
-fn per_second(model: &Model, way: Way) -> Option<[f64; 9]> {
-    let mut all = [0.0; 9];
-    for (sum, (_, of)) in all.iter_mut().zip(LAYERS) {
-        *sum = model.per_second(|e| {
-            let (flow, segments) = one_way(e, way);
-            of(&flow, segments) as f64
-        })?;
-    }
-    Some(all)
+/// Returns what a second costs a client one way, if the rate is known.
+fn per_second(model: &Model, way: Way) -> Option<Counts> {
+    let count = |layer: Layer| model.per_second(|e| layer.of_exchange(e, way) as f64);
+    layers().map(|layer| Some((layer, count(layer)?))).collect()
 }
 
 /// The first case of each series and client count, the floor left out.
@@ -132,8 +106,8 @@ fn value(case: &Case, series: &PlannedSeries, model: Option<&Model>) -> Value {
             "exact": model.is_exact(),
             "messages_hz": model.messages_hz,
             "updates_per_message": number(model.updates_per_message()),
-            "message": ways(|way| Some(per_message(model, way))),
-            "second": ways(|way| per_second(model, way)),
+            "message": ways(|direction| Some(per_message(model, direction))),
+            "second": ways(|direction| per_second(model, direction)),
             "kinds": model.messages,
             "idle": model.idle,
             "sending": model.sending,
@@ -149,13 +123,12 @@ fn value(case: &Case, series: &PlannedSeries, model: Option<&Model>) -> Value {
     value
 }
 
-fn ways(of: impl Fn(Way) -> Option<[f64; 9]>) -> Value {
+fn ways(of: impl Fn(Way) -> Option<Counts>) -> Value {
     let one = |way| match of(way) {
         None => Value::Null,
-        Some(all) => {
-            let names = LAYERS.iter().map(|(name, _)| (*name).to_owned());
-            Value::Object(names.zip(all.map(number)).collect())
-        }
+        Some(all) => Value::Object(
+            all.into_iter().map(|(layer, n)| (layer.name().to_owned(), number(n))).collect(),
+        ),
     };
     json!({ "up": one(Way::Up), "down": one(Way::Down), "both": one(Way::Both) })
 }
@@ -182,7 +155,7 @@ fn render_text(plan: &Plan) -> String {
     }
     let delay = match plan.delay.one_way_ns {
         0 => "no delay between client and server".to_owned(),
-        ns => format!("{} one way between client and server", human_ns(ns as f64)),
+        ns => format!("{} one direction between client and server", human_ns(ns as f64)),
     };
     let _ = writeln!(out, "With {delay}; the server's own time is not counted.");
     if !plan.bundled() {
@@ -191,7 +164,8 @@ fn render_text(plan: &Plan) -> String {
     }
     let models = rows::series_models(plan);
     let _ = writeln!(out, "\nBytes a message");
-    append_columns(&mut out, &rows::message_rows(&models), &[3, 4, 5, 6, 7, 8, 9, 10, 11]);
+    let numbers: Vec<usize> = (3..3 + layers().count()).collect();
+    append_columns(&mut out, &rows::message_rows(&models), &numbers);
     let _ = writeln!(out, "\nBytes a second and client");
     append_columns(&mut out, &rows::second_rows(&models), &[2, 3, 4, 5, 6, 7, 8]);
     for (title, rows, right) in [

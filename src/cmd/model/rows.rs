@@ -1,10 +1,11 @@
 //! The tables of `wsbench model`.
 
-use crate::cmd::model::{cases, per_message, per_second};
+use crate::cmd::model::{Counts, cases, layers, per_message, per_second};
 use crate::cmd::table::{Cells, cells};
 use crate::plan::Plan;
 use crate::predict::{Distribution, Exchange, Model};
-use crate::report::layer::Way;
+use crate::record::Part;
+use crate::report::layer::{Layer, Way};
 use crate::units::{amount, human_bytes, human_ns, thousands, three};
 
 /// The most kinds of messages that are listed for a series.
@@ -44,12 +45,28 @@ pub(super) fn series_models(plan: &Plan) -> Vec<SeriesModel> {
     all
 }
 
+/// The heading of a layer's column.
+fn heading(layer: Layer) -> String {
+    match layer {
+        Layer::Part(part) => part.name(),
+        Layer::Overhead => "overhead",
+        Layer::Wire => "wire",
+        Layer::Segments => "segments",
+        Layer::Ip => "TCP/IP",
+        other => other.name(),
+    }
+    .to_owned()
+}
+
+fn at(counts: &Counts, layer: Layer) -> f64 {
+    counts.iter().find(|(each, _)| *each == layer).map_or(0.0, |(_, count)| *count)
+}
+
 /// Bytes a message by layer, up, down and both.
 pub(super) fn message_rows(models: &[SeriesModel]) -> Vec<Cells> {
-    let head = cells([
-        "series", "clients", "way", "payload", "heads", "framing", "masks", "control", "overhead",
-        "wire", "segments", "TCP/IP", "",
-    ]);
+    let mut head = cells(["series", "clients", "way"]);
+    head.extend(layers().map(heading));
+    head.push(String::new());
     let mut rows = vec![head];
     for each in models {
         for (way, name) in [(Way::Up, "up"), (Way::Down, "down"), (Way::Both, "both")] {
@@ -58,7 +75,7 @@ pub(super) fn message_rows(models: &[SeriesModel]) -> Vec<Cells> {
                 Way::Down | Way::Both => vec![String::new(), String::new()],
             };
             cells.push(name.to_owned());
-            cells.extend(per_message(&each.model, way).map(amount));
+            cells.extend(per_message(&each.model, way).into_iter().map(|(_, n)| amount(n)));
             if way == Way::Both {
                 cells.push(if each.model.is_exact() {
                     "exact".to_owned()
@@ -94,11 +111,14 @@ pub(super) fn second_rows(models: &[SeriesModel]) -> Vec<Cells> {
             cells.push("as many as possible: not known".to_owned());
             return cells;
         };
-        let [_, _, _, _, _, overhead, wire, segments, ip] = both;
+        let bytes = |counts, layer| format!("{}/s", human_bytes(at(counts, layer)));
         cells.push(format!("{}/s", amount(hz)));
-        cells.extend([up[6], down[6], wire, overhead].map(|b| format!("{}/s", human_bytes(b))));
-        cells.push(format!("{}/s", amount(segments)));
-        cells.push(format!("{}/s", human_bytes(ip)));
+        cells.push(bytes(&up, Layer::Wire));
+        cells.push(bytes(&down, Layer::Wire));
+        cells.push(bytes(&both, Layer::Wire));
+        cells.push(bytes(&both, Layer::Overhead));
+        cells.push(format!("{}/s", amount(at(&both, Layer::Segments))));
+        cells.push(bytes(&both, Layer::Ip));
         cells
     });
     std::iter::once(head).chain(rows).collect()
@@ -116,7 +136,7 @@ pub(super) fn kind_rows(models: &[SeriesModel]) -> Vec<Cells> {
             let mut cells = if n == 0 { each.cells() } else { vec![String::new(); 2] };
             cells.push(share(kind.share));
             cells.push(kind.updates.to_string());
-            cells.push(thousands(kind.exchange.ledger.both().payload.get()));
+            cells.push(thousands(kind.exchange.ledger.both()[Part::Payload]));
             cells.extend(costs(&kind.exchange));
             rows.push(cells);
         }
@@ -139,7 +159,7 @@ fn share(part: f64) -> String {
 
 fn costs(exchange: &Exchange) -> [String; 3] {
     let both = exchange.ledger.both();
-    [both.protocol().get(), both.wire.get(), exchange.ip_bytes().get()].map(thousands)
+    [both.overhead(), both.wire.get(), exchange.ip_bytes().get()].map(thousands)
 }
 
 /// Heartbeats, and what clients send.

@@ -5,7 +5,7 @@
 
 use crate::gate::baseline::heads::{HeadLines, first_difference};
 use crate::predict::Model;
-use crate::record::{Head, HeadOf, Ledger, Metric, Phase, Phases, TcpTotals};
+use crate::record::{Head, HeadOf, Ledger, Metric, Part, Phase, Phases, TcpTotals};
 use crate::report::Figure;
 use crate::report::layer::Statistic;
 use crate::report::table::{Row, Table};
@@ -142,7 +142,7 @@ impl RowBuilder<'_> {
     fn row(&self) -> ComparableRow {
         let row = self.row;
         let model = self.info.model.as_ref().filter(|_| self.info.bundled_server);
-        let heads = |m: &Model| m.messages.iter().any(|m| m.exchange.ledger.up.heads.get() > 0);
+        let heads = |m: &Model| m.messages.iter().any(|m| m.exchange.ledger.up[Part::Heads] > 0);
         let asks = row.paced || model.is_some_and(heads);
         let log = self.plan["feed"]["semantics"] == "log";
         ComparableRow {
@@ -212,7 +212,7 @@ impl RowBuilder<'_> {
 
     fn losses(&self) -> BTreeMap<String, u64> {
         let Row { events, delivery, audit, .. } = self.row;
-        let discarded = |traffic: PhaseTraffic| traffic.bytes.both().discarded.get();
+        let discarded = |traffic: PhaseTraffic| traffic.bytes.both()[Part::Discarded];
         let known = |figure: &Figure| figure.value().map(|v| v as u64);
         let steady = self.traffic(Phase::Steady);
         let network = audit.connections.value().is_some();

@@ -9,16 +9,25 @@ use crate::gate::baseline::heads::describe_difference;
 use crate::gate::baseline::ratio::ExactRatio;
 use crate::gate::baseline::row_finding;
 use crate::predict::Exchange;
-use crate::record::{Flow, HeadOf, Ledger, TcpTotals};
+use crate::record::{Flow, HeadOf, Ledger, Part, TcpTotals};
 use crate::report::Figure;
 use crate::report::finding::{Decision, Finding, Kind};
 use crate::report::layer::{Layer, Way};
 use crate::units::decimals;
 use std::cmp::Ordering;
 
-/// The layers that are compared, in the order in which they are shown.
-const LAYERS: [Layer; 6] =
-    [Layer::Heads, Layer::HeadChars, Layer::Framing, Layer::Masks, Layer::Payload, Layer::Overhead];
+/// The layers that are compared, in the order in which they are shown: parts of a message.
+fn layers() -> Vec<Layer> {
+    let mut out = Vec::new();
+    for &part in Part::ALL.iter().filter(|part| part.is_overhead() && part.is_of_message()) {
+        out.push(Layer::Part(part));
+        if part == Part::Heads {
+            out.push(Layer::HeadChars);
+        }
+    }
+    out.extend([Layer::Part(Part::Payload), Layer::Overhead]);
+    out
+}
 
 /// What a layer's bytes are divided by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,10 +89,9 @@ pub(super) fn layer_pairs(a: &ComparableRow, b: &ComparableRow) -> Vec<LayerPair
         // Control frames and failed exchanges are in the overhead but in no message: with any of
         // them, the parts of the overhead are compared and the sum is not.
         let besides = |row: &ComparableRow| {
-            let flow = flow(&row.steady.bytes, way);
-            flow.control.get() + flow.discarded.get() > 0
+            flow(&row.steady.bytes, way).sum(|part| !part.is_of_message()) > 0
         };
-        for layer in LAYERS {
+        for layer in layers() {
             let total = |row: &ComparableRow| layer_of(&row.steady.bytes, way, layer);
             let summed = layer == Layer::Overhead && (besides(a) || besides(b));
             if summed || (total(a) == 0 && total(b) == 0) {
@@ -147,7 +155,7 @@ fn divisor(row: &ComparableRow, way: Way, layer: Layer) -> Result<Divisor, Strin
 
 /// True if a layer may depend on how many updates a message carries. Requests do not.
 fn may_vary(layer: Layer, way: Way) -> bool {
-    way == Way::Down || layer == Layer::Payload
+    way == Way::Down || layer == Layer::Part(Part::Payload)
 }
 
 /// True if both rows have messages. Adds a finding if only one has.
@@ -183,9 +191,9 @@ pub(super) fn bytes(a: &ComparableRow, b: &ComparableRow, findings: &mut Vec<Fin
         let name = format!("{}_{}_per_{}", layer.name(), way.name(), per.name());
         let unit = format!("{}/{}", layer.unit(), per.name());
         // The plan determines the payload.
-        let planned = layer == Layer::Payload;
+        let planned = layer == Layer::Part(Part::Payload);
         let mut finding = compared(b, name, &unit, (was, is), planned);
-        if layer == Layer::Heads {
+        if layer == Layer::Part(Part::Heads) {
             finding.details = head_details(a, b, &finding, measured_heads(way));
         }
         findings.push(finding);
@@ -233,12 +241,13 @@ pub(super) fn setup(a: &ComparableRow, b: &ComparableRow, findings: &mut Vec<Fin
     if b.setup.connects == 0 {
         return;
     }
+    let heads = Layer::Part(Part::Heads);
     for way in [Way::Up, Way::Down] {
-        let total = |row: &ComparableRow| layer_of(&row.setup.bytes, way, Layer::Heads);
+        let total = |row: &ComparableRow| layer_of(&row.setup.bytes, way, heads);
         if total(a) == 0 && total(b) == 0 {
             continue;
         }
-        let name = format!("setup_{}_{}_per_client", Layer::Heads.name(), way.name());
+        let name = format!("setup_{}_{}_per_client", heads.name(), way.name());
         let ratio = |row: &ComparableRow| {
             let clients = row.counts.get("clients_connected").copied().unwrap_or(0);
             ExactRatio::new(total(row), clients)

@@ -15,7 +15,7 @@ use crate::gate::baseline::exact::{
 };
 use crate::gate::baseline::row_finding;
 use crate::predict::{Exchange, Model, SEGMENT_HEADER_BYTES, data_segments};
-use crate::record::TcpTotals;
+use crate::record::{Part, TcpTotals};
 use crate::report::Figure;
 use crate::report::finding::{Decision, Finding, Kind};
 use crate::report::layer::{Layer, Way};
@@ -84,7 +84,7 @@ pub(super) fn bytes(a: &ComparableRow, b: &ComparableRow, findings: &mut Vec<Fin
         let n = b.messages as f64;
         let was = layer_of(&a.steady.bytes, way, layer) as f64 / a.messages as f64;
         let is = layer_of(&b.steady.bytes, way, layer) as f64;
-        let is_head = matches!(layer, Layer::Heads | Layer::HeadChars);
+        let is_head = layer.is_of_heads();
         // The baseline's model: the candidate's own may predict more.
         let interval = match a.model.as_ref().or(b.model.as_ref()) {
             Some(model) => expected_bytes(b, model, way, layer),
@@ -98,7 +98,7 @@ pub(super) fn bytes(a: &ComparableRow, b: &ComparableRow, findings: &mut Vec<Fin
         let name = format!("{}_{}_per_message", layer.name(), way.name());
         let mut finding = within(b, name, layer.unit(), (Figure::known(was), is), &interval);
         finding.details.insert(0, format!("not compared exactly: {why}"));
-        if layer == Layer::Heads {
+        if layer == Layer::Part(Part::Heads) {
             finding.details.extend(head_details(a, b, &finding, measured_heads(way)));
         }
         findings.push(finding);
@@ -121,7 +121,7 @@ fn expected_bytes(row: &ComparableRow, model: &Model, way: Way, layer: Layer) ->
         if row.is_by_turn() { 0.0 } else { clients * row.runs as f64 * (most + sending + idle) };
     let chance = match layer {
         _ if !row.left_to_chance => 0.0,
-        Layer::Heads | Layer::HeadChars => n * LENGTH_DIGITS,
+        layer if layer.is_of_heads() => n * LENGTH_DIGITS,
         _ => VARYING * total,
     };
     let reopened = row.steady.reconnects as f64 * layer_of(&row.setup.bytes, way, layer) as f64

@@ -241,9 +241,9 @@ fn is_of_latency(name: &str) -> bool {
 /// True for bytes and characters of a message, which the driver counts. The kernel counts packets,
 /// and its counters are read at the end.
 fn is_of_message(name: &str) -> bool {
-    let own = |layer: &&Layer| !layer.is_kernels() && name.starts_with(layer.name());
+    let own = |layer: Layer| !layer.is_kernels() && name.starts_with(layer.name());
     let each = name.ends_with("_per_message") || name.ends_with("_per_delivered");
-    each && Layer::ALL.iter().any(|layer| own(&layer))
+    each && Layer::all().any(own)
 }
 
 fn latency(metric: Metric, aggregate: &Aggregate, row: &Row) -> SampledFigure {

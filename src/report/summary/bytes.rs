@@ -15,10 +15,10 @@ pub(super) fn volumes(
 ) -> Vec<Volume> {
     let mut tcp = Phases::<TcpTotals>::default();
     group.drivers.iter().for_each(|d| tcp += d.tcp);
-    let mut out = Vec::with_capacity(Phase::ALL.len() * Way::ALL.len() * Layer::ALL.len());
+    let mut out = Vec::new();
     for phase in Phase::ALL {
         for way in Way::ALL {
-            for layer in Layer::ALL {
+            for layer in Layer::all() {
                 let total = total(group, &tcp[phase], phase, way, layer);
                 out.push(match phase {
                     Phase::Steady => measured((phase, way, layer), total, events, window_s, pace),

@@ -3,7 +3,7 @@
 //! Separate from `verdict`, whose checks are of the run itself: whether everybody was there, on
 //! time, and every byte counted.
 
-use crate::record::{Flow, Metric};
+use crate::record::{Flow, Metric, Part};
 use crate::report::figure::Figure;
 use crate::report::summary::delivery;
 use crate::report::summary::group::Group;
@@ -181,8 +181,7 @@ pub(crate) fn bytes_as_predicted(group: &Group, setting: &Setting) -> Option<Che
 }
 
 fn above_tcp(flow: &Flow) -> u128 {
-    let layers = [flow.payload.get(), flow.heads.get(), flow.framing.get(), flow.masks.get()];
-    layers.into_iter().map(u128::from).sum()
+    flow.sum(Part::is_of_message).into()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! result file: here it is held against figures, nothing is foretold.
 
 use crate::predict::{Exchange, Model};
-use crate::record::Metric;
+use crate::record::{Metric, Part, Phase};
 use crate::report::figure::Figure;
 use crate::report::layer::{Quantity, Statistic, Way};
 use crate::report::summary::delivery::asks;
@@ -36,12 +36,12 @@ pub(super) struct Measured<'a> {
 /// A row by arithmetic and as measured.
 pub(super) fn predicted(group: &Group, setting: &Setting, measured: &Measured) -> Predicted {
     let model = model(group);
-    let quantities = Quantity::ALL.map(|q| {
+    let quantities = Quantity::all().map(|q| {
         let predicted = match &model {
             Ok(model) => by_arithmetic(model, q, measured.pace, held_hz(group, measured)),
             Err(why) => Figure::absent(*why),
         };
-        foretold(predicted, as_measured(q, measured))
+        (q, foretold(predicted, as_measured(q, measured)))
     });
     Predicted {
         exact: model.is_ok_and(|m| inexact(group, m, setting).is_none()),
@@ -49,7 +49,7 @@ pub(super) fn predicted(group: &Group, setting: &Setting, measured: &Measured) -
             Err(why) => why.to_owned(),
             Ok(model) => inexact(group, model, setting).unwrap_or_else(|| "exact".to_owned()),
         },
-        quantities: quantities.to_vec(),
+        quantities: quantities.collect(),
         law_distance: distance(group, model, setting, measured.pace),
     }
 }
@@ -82,7 +82,7 @@ pub(super) fn inexact(group: &Group, model: &Model, setting: &Setting) -> Option
         Some("an expectation: how many updates a message finds depends on its moment".to_owned())
     } else if sends_and_is_answered {
         Some("an expectation: at the window's edges a message and its answer are apart".to_owned())
-    } else if model.idle.is_some_and(|i| i.exchange.ledger.both().framing.get() > 0) {
+    } else if model.idle.is_some_and(|i| i.exchange.ledger.both()[Part::Framing] > 0) {
         Some("an expectation: what is sent in between depends on the gaps".to_owned())
     } else {
         None
@@ -99,19 +99,12 @@ fn by_arithmetic(model: &Model, quantity: Quantity, pace: &Pace, held_hz: Option
         Some(ns) => Figure::known(ns / 1e3),
         None => Figure::absent(format!("no arithmetic knows the {what} of this transport")),
     };
-    let per_message = |of: fn(&Exchange) -> u64| {
-        let hz = held_hz.or(model.messages_hz);
-        Figure::known(model.per_message_at(hz, |e| of(e) as f64))
-    };
     match quantity {
-        Quantity::Heads => per_message(|e| e.ledger.both().heads.get()),
-        Quantity::Framing => per_message(|e| e.ledger.both().framing.get()),
-        Quantity::Masks => per_message(|e| e.ledger.both().masks.get()),
-        Quantity::Control => per_message(|e| e.ledger.both().control.get()),
-        Quantity::Overhead => per_message(|e| e.ledger.both().protocol().get()),
-        Quantity::Wire => per_message(|e| e.ledger.both().wire.get()),
-        Quantity::Ip => per_message(|e| e.ip_bytes().get()),
-        Quantity::Segments => per_message(|e| e.segments_up + e.segments_down),
+        Quantity::Of(layer) => {
+            let hz = held_hz.or(model.messages_hz);
+            let count = |e: &Exchange| layer.of_exchange(e, Way::Both) as f64;
+            Figure::known(model.per_message_at(hz, count))
+        }
         Quantity::Updates => Figure::known(model.updates_per_message()),
         Quantity::DeliveryMean => {
             us(model.delivery.as_ref().map(|l| l.mean_ns()), "delivery latency")
@@ -138,12 +131,9 @@ fn as_measured(quantity: Quantity, measured: &Measured) -> Figure {
         Quantity::DeliveryWorst => latency(Metric::DeliveryLatency, Statistic::Max),
         Quantity::ResponseMean => latency(Metric::ResponseLatency, Statistic::Mean),
         Quantity::AgeMean => measured.delivery.age_us.clone(),
-        bytes => {
-            let steady = |v: &&Volume| {
-                v.phase == crate::record::Phase::Steady
-                    && v.way == Way::Both
-                    && Some(v.layer) == bytes.layer()
-            };
+        Quantity::Of(layer) => {
+            let steady =
+                |v: &&Volume| v.phase == Phase::Steady && v.way == Way::Both && v.layer == layer;
             let volume = measured.volumes.iter().find(steady);
             volume.map_or_else(|| Figure::absent("not counted"), |v| v.per_message.clone())
         }

@@ -11,7 +11,7 @@ use crate::feed::Semantics;
 use crate::protocol::http1::Target;
 use crate::protocol::http1::head::{RequestHead, resuming};
 use crate::protocol::http1::response::{BodyPiece, Response};
-use crate::record::{ClientError, ClientErrorKind, Phase, TraceKind};
+use crate::record::{ClientError, ClientErrorKind, Part, Phase, TraceKind};
 use crate::time::Sleep;
 use crate::time::now_ns;
 use crate::transport::long_polling::params::Params;
@@ -177,8 +177,8 @@ impl LongPollingClients {
                 // A delay line may still hold some of it, which is under way all the same.
                 Ok(()) => request_size.add_to(&mut ledger.up),
                 Err(_) => {
-                    ledger.up.discarded += moved.up;
-                    ledger.down.discarded += moved.down;
+                    ledger.up[Part::Discarded] += moved.up;
+                    ledger.down[Part::Discarded] += moved.down;
                 }
             }
         });
@@ -243,7 +243,7 @@ impl LongPollingClients {
             ledger.up.wire += up;
             ledger.down.wire += down;
             add_response(&mut ledger.down, &parts);
-            ledger.down.discarded += beyond;
+            ledger.down[Part::Discarded] += beyond;
         });
         let moved = MovedBytes { up: state.moved.up + up, down: state.moved.down + down };
         if state.response.status != 200 {
@@ -299,7 +299,7 @@ fn discard(client: &Client, connection: &mut HttpConnection) {
         // What is still going up was counted as a head when it was sent.
         ledger.up.wire += up;
         ledger.down.wire += down;
-        ledger.down.discarded += down;
+        ledger.down[Part::Discarded] += down;
     });
 }
 

@@ -3,7 +3,7 @@
 
 mod params;
 
-use crate::client::streaming_response::{Decode, Part, StreamClients};
+use crate::client::streaming_response::{Decode, Decoded, StreamClients};
 use crate::client::{ClientHalf, post};
 use crate::config::{Fields, Key};
 use crate::feed;
@@ -118,14 +118,14 @@ impl Decode for EventDecoder {
         let bytes = feed::joined_bytes(feed.kind, feed.payload_bytes as usize, held);
         EventDecoder(Parser::keeping(bytes.clamp(u64::from(DATA_KEPT_BYTES), 1 << 20) as u32))
     }
-    fn decode(&mut self, piece: BodyPiece<'_>, on: &mut dyn FnMut(Part<'_>)) {
+    fn decode(&mut self, piece: BodyPiece<'_>, on: &mut dyn FnMut(Decoded<'_>)) {
         let BodyPiece::Data(bytes) = piece else { return };
         self.0.feed(bytes, |found| match found {
-            StreamItem::Framing(bytes) => on(Part::Framing(bytes)),
+            StreamItem::Framing(bytes) => on(Decoded::Framing(bytes)),
             StreamItem::Event(event) => {
-                on(Part::Framing(event.sizes.framing));
-                on(Part::Payload(event.data, event.sizes.payload));
-                on(Part::End);
+                on(Decoded::Framing(event.sizes.framing));
+                on(Decoded::Payload(event.data, event.sizes.payload));
+                on(Decoded::End);
             }
         });
     }

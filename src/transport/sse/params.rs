@@ -9,10 +9,9 @@ use crate::predict::arithmetic::{
 };
 use crate::protocol::http1::head;
 use crate::protocol::http1::head::RequestHead;
-use crate::record::{Flow, Ledger};
+use crate::record::{Flow, Ledger, Part};
 use crate::server::post::POST_REPLY;
 use crate::transport::SeriesShape;
-use crate::units::Bytes;
 use serde::{Deserialize, Serialize};
 
 const IDS: Key = Key {
@@ -96,8 +95,7 @@ pub(crate) fn shape(params: &Params, context: &SeriesContext) -> SeriesShape {
 /// Returns the cost of a comment and its chunk.
 fn heartbeat() -> Exchange {
     let bytes = COMMENT.len() as u64;
-    let framing = Bytes::new(bytes + chunk_framing(bytes));
-    let down = Flow { wire: Bytes::new(framing.get()), framing, ..Flow::default() };
+    let down = Flow::of([(Part::Framing, bytes + chunk_framing(bytes))]);
     let ledger = Ledger { up: Flow::default(), down };
     Exchange { ledger, segments_up: 1, segments_down: 1 }
 }

@@ -4,7 +4,7 @@
 
 mod params;
 
-use crate::client::streaming_response::{Decode, Part, StreamClients};
+use crate::client::streaming_response::{Decode, Decoded, StreamClients};
 use crate::client::{ClientHalf, post};
 use crate::config::{Fields, Key};
 use crate::feed;
@@ -77,10 +77,10 @@ impl Decode for ChunkDecoder {
     fn new(_: &feed::Spec) -> ChunkDecoder {
         ChunkDecoder
     }
-    fn decode(&mut self, piece: BodyPiece<'_>, on: &mut dyn FnMut(Part<'_>)) {
+    fn decode(&mut self, piece: BodyPiece<'_>, on: &mut dyn FnMut(Decoded<'_>)) {
         match piece {
-            BodyPiece::Data(bytes) => on(Part::Payload(bytes, bytes.len() as u64)),
-            BodyPiece::ChunkEnd => on(Part::End),
+            BodyPiece::Data(bytes) => on(Decoded::Payload(bytes, bytes.len() as u64)),
+            BodyPiece::ChunkEnd => on(Decoded::End),
         }
     }
     fn lost(&mut self) {}

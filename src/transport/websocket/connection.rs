@@ -6,7 +6,7 @@ use crate::client::handle::SessionEnd;
 use crate::client::{Client, ConnectionAccount};
 use crate::feed::Stamp;
 use crate::protocol::websocket::frame::FrameSizes;
-use crate::record::{ClientError, ClientErrorKind, Phase};
+use crate::record::{ClientError, ClientErrorKind, Part, Phase};
 use crate::time::now_ns;
 use crate::transport::websocket::message::payload_of;
 use crate::transport::websocket::scanned::Scanned;
@@ -115,9 +115,9 @@ impl WebSocketConnection {
         let FrameSizes { framing, masks, payload } = sizes;
         client.add_bytes(phase, |ledger| {
             ledger.down.wire += sizes.wire();
-            ledger.down.framing += framing + separators;
-            ledger.down.masks += masks;
-            ledger.down.payload += payload - separators.min(payload);
+            ledger.down[Part::Framing] += framing + separators;
+            ledger.down[Part::Masks] += masks;
+            ledger.down[Part::Payload] += payload - separators.min(payload);
         });
         self.account.booked(0, sizes.wire());
     }
@@ -139,9 +139,9 @@ impl WebSocketConnection {
         let cell = recorder.at(self.phase());
         cell.counts.control_frames_down += down.count;
         cell.counts.control_frames_up += up.count;
-        cell.ledger.down.control += down.bytes;
+        cell.ledger.down[Part::Control] += down.bytes;
         cell.ledger.down.wire += down.bytes;
-        cell.ledger.up.control += up.bytes;
+        cell.ledger.up[Part::Control] += up.bytes;
         cell.ledger.up.wire += up.bytes;
         self.account.booked(up.bytes, down.bytes);
     }
@@ -167,9 +167,9 @@ impl WebSocketConnection {
         let phase = self.writing.unwrap_or(self.phase());
         self.account.thread().add_bytes(phase, |ledger| {
             ledger.up.wire += sizes.wire();
-            ledger.up.framing += sizes.framing;
-            ledger.up.masks += sizes.masks;
-            ledger.up.payload += sizes.payload;
+            ledger.up[Part::Framing] += sizes.framing;
+            ledger.up[Part::Masks] += sizes.masks;
+            ledger.up[Part::Payload] += sizes.payload;
         });
         self.account.booked(sizes.wire(), 0);
     }

@@ -7,9 +7,8 @@ use crate::predict::arithmetic::{
     DELAYED_ACK_NS, add_message, data_segments, heartbeats, message_bytes, pushing,
 };
 use crate::predict::{Distribution, Exchange, Model};
-use crate::record::{Flow, Ledger};
+use crate::record::{Flow, Ledger, Part};
 use crate::transport::SeriesShape;
-use crate::units::Bytes;
 use serde::{Deserialize, Serialize};
 
 const READ_BUFFER: Key = Key {
@@ -92,9 +91,7 @@ pub(crate) fn shape(params: &Params, context: &SeriesContext) -> SeriesShape {
 
 /// Returns the bytes of a message from a client, which is masked.
 fn sent(feed: &Spec) -> Flow {
-    let mut up = Flow::default();
-    up.masks += MASK_BYTES;
-    up.wire += MASK_BYTES;
+    let mut up = Flow::of([(Part::Masks, MASK_BYTES)]);
     let payload = u64::from(feed.payload_bytes);
     add_message(&mut up, (payload, 0), framing_bytes(payload));
     up
@@ -120,11 +117,7 @@ fn acknowledge_every_other(model: &mut Model, context: &SeriesContext) {
 /// Returns the cost of an empty ping and its masked pong (RFC 6455 §5.5), which the server
 /// acknowledges with a bare segment.
 fn heartbeat() -> Exchange {
-    let control = |bytes: u64| Flow {
-        wire: Bytes::new(bytes),
-        control: Bytes::new(bytes),
-        ..Flow::default()
-    };
+    let control = |bytes| Flow::of([(Part::Control, bytes)]);
     let ledger = Ledger { up: control(2 + MASK_BYTES), down: control(2) };
     Exchange { ledger, segments_up: 1, segments_down: 2 }
 }

@@ -4,7 +4,7 @@ use crate::client::{Client, ConnectionAccount};
 use crate::net::Connection;
 use crate::protocol::http1::response::Response;
 use crate::protocol::http1::{Target, chars_without_line_ends};
-use crate::record::{ClientError, ClientErrorKind, Phase};
+use crate::record::{ClientError, ClientErrorKind, Part, Phase};
 use std::io;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
@@ -83,10 +83,10 @@ impl OpeningHandshake {
         let up = stream.meter().written();
         client.add_bytes(phase, |ledger| {
             ledger.up.wire += up;
-            ledger.up.heads += up;
+            ledger.up[Part::Heads] += up;
             ledger.up.head_chars += self.request_chars;
             ledger.down.wire += self.heads;
-            ledger.down.heads += self.heads;
+            ledger.down[Part::Heads] += self.heads;
             ledger.down.head_chars += self.head_chars;
         });
         account.booked(up, self.heads);

@@ -6,7 +6,7 @@ use super::comparable::PhaseTraffic;
 use super::heads::HeadLines;
 use crate::gate::baseline::*;
 use crate::predict::{Exchange, Idle, Model, Sending, Share};
-use crate::record::{Flow, HeadOf, Ledger, TcpTotals, latin1};
+use crate::record::{Flow, HeadOf, Ledger, Part, TcpTotals, latin1};
 use crate::report::finding::Judgement;
 use crate::units::Bytes;
 use proptest::prelude::*;
@@ -16,21 +16,13 @@ const REQUEST: &[u8] = include_bytes!("../../../protocol/http1/heads/chapter-req
 const RESPONSE: &[u8] = include_bytes!("../../../protocol/http1/heads/chapter-response.http");
 
 fn flow(heads: u64, chars: u64, payload: u64, framing: u64) -> Flow {
-    Flow {
-        wire: Bytes::new(heads + payload + framing),
-        heads: Bytes::new(heads),
-        head_chars: chars,
-        payload: Bytes::new(payload),
-        framing: Bytes::new(framing),
-        ..Flow::default()
-    }
+    let parts = [(Part::Heads, heads), (Part::Payload, payload), (Part::Framing, framing)];
+    Flow::of(parts).with_head_chars(chars)
 }
 
 fn times(n: u64, one: &Flow) -> Flow {
-    Flow {
-        head_chars: n * one.head_chars,
-        ..flow(n * one.heads.get(), 0, n * one.payload.get(), n * one.framing.get())
-    }
+    let chars = n * one.head_chars;
+    flow(n * one[Part::Heads], chars, n * one[Part::Payload], n * one[Part::Framing])
 }
 
 fn chapter() -> Exchange {
@@ -120,7 +112,7 @@ fn of<'a>(findings: &'a [Finding], metric: &str) -> &'a Finding {
 
 fn larger_head(row: &mut ComparableRow, bytes: u64) {
     let down = &mut row.steady.bytes.down;
-    down.heads += bytes * row.messages;
+    down[Part::Heads] += bytes * row.messages;
     down.wire += bytes * row.messages;
     down.head_chars += bytes * row.messages;
 }
@@ -183,11 +175,11 @@ fn a_larger_head_fails_and_its_bytes_are_shown() {
 
 #[test]
 fn one_byte_of_one_message_is_a_difference_both_ways() {
-    let findings = after(|b| b.steady.bytes.down.heads += 1);
+    let findings = after(|b| b.steady.bytes.down[Part::Heads] += 1);
     let heads = of(&findings, "heads_bytes_down_per_message");
     assert_eq!(heads.decision, Decision::Fail);
     assert_eq!(heads.text, "193.01 bytes/message: 0.01 more than 193");
-    let findings = between(|a| a.steady.bytes.down.heads += 1, |_| {});
+    let findings = between(|a| a.steady.bytes.down[Part::Heads] += 1, |_| {});
     let heads = of(&findings, "heads_bytes_down_per_message");
     assert_eq!(
         (heads.decision, &*heads.text),
@@ -197,7 +189,7 @@ fn one_byte_of_one_message_is_a_difference_both_ways() {
 
 #[test]
 fn what_the_plan_determines_fails_in_both_directions() {
-    let fewer = after(|b| b.steady.bytes.down.payload = Bytes::new(2_000));
+    let fewer = after(|b| b.steady.bytes.down[Part::Payload] = 2_000);
     assert_eq!(
         names(&fewer, Decision::Fail),
         ["payload_bytes_down_per_message"],
@@ -303,7 +295,7 @@ fn a_server_without_a_model_is_held_to_whole_bytes_or_to_a_tolerance() {
     assert_eq!((heads.kind, heads.decision), (Kind::Exact, Decision::Fail));
     let uneven = |row: &mut ComparableRow| {
         foreign(row);
-        row.steady.bytes.down.heads += 50;
+        row.steady.bytes.down[Part::Heads] += 50;
     };
     let varying = |more: u64| {
         between(uneven, move |b| {
@@ -347,7 +339,7 @@ fn a_mixture_is_held_to_its_expectation_and_its_equal_parts_exactly() {
     let with = |payload: u64| {
         between(kinds, move |b| {
             kinds(b);
-            b.steady.bytes.down.payload = Bytes::new(payload);
+            b.steady.bytes.down[Part::Payload] = payload;
         })
     };
     let payload = |findings: &[Finding]| {
@@ -379,7 +371,7 @@ fn a_mixture_is_held_to_its_expectation_and_its_equal_parts_exactly() {
         kinds(b);
         b.counts.remove("completed");
         // And 42 for each client's edge.
-        b.steady.bytes.down.payload = Bytes::new(at_most + 420);
+        b.steady.bytes.down[Part::Payload] = at_most + 420;
     });
     assert_eq!(payload(&pushed), (Kind::Structural, Decision::Pass));
     assert_eq!(larger(10), (Kind::Structural, Decision::Fail));
@@ -477,7 +469,7 @@ proptest! {
         };
         let same = between(scaled, scaled);
         prop_assert!(same.iter().filter(|f| f.kind == Kind::Exact).all(|f| f.decision == Decision::Pass));
-        let larger = between(scaled, |b| { scaled(b); b.steady.bytes.up.heads += more; });
+        let larger = between(scaled, |b| { scaled(b); b.steady.bytes.up[Part::Heads] += more; });
         prop_assert_eq!(of(&larger, "heads_bytes_up_per_message").decision, Decision::Fail);
     }
 }

@@ -67,7 +67,7 @@ fn one_run_a_side_decides_what_does_not_vary() {
         97
     );
     let fewer = |d: &mut Baseline| {
-        d.rows.rows[0].steady.bytes.down.heads = Bytes::new(19_000);
+        d.rows.rows[0].steady.bytes.down[Part::Heads] = 19_000;
         d.build = "wsbench 9.9.9 (release)".to_owned();
     };
     let notes = judge_changed(fewer, Status::Valid, &GateOptions::default()).unwrap().notes;

@@ -1,6 +1,7 @@
 //! Bytes per message by layer: a stacked bar for each series and client count with numbers beside it,
 //! because two bytes beside a thousand are too small to see.
 
+use crate::record::Part;
 use crate::report::format::png::backend::{Area, Drawn};
 use crate::report::format::png::page::Page;
 use crate::report::format::png::panel;
@@ -14,9 +15,9 @@ use plotters::prelude::*;
 use plotters_backend::text_anchor::HPos;
 
 /// Parts of a bar, with their headings.
-const PARTS: [(&str, Layer); 4] = [
-    ("payload", Layer::Payload),
-    ("heads", Layer::Heads),
+const STACK: [(&str, Layer); 4] = [
+    ("payload", Layer::Part(Part::Payload)),
+    ("heads", Layer::Part(Part::Heads)),
     ("frames", Layer::Frames),
     ("TCP/IP", Layer::IpHeaders),
 ];
@@ -32,13 +33,12 @@ const LABELS: f32 = 560.0;
 const RIM: (i32, i32) = (60, 50);
 
 pub(crate) fn draw(table: &Table) -> Vec<u8> {
-    let mut footnotes = vec![
-        "payload: the messages. heads: HTTP request and response heads. frames: frame headers, \
-         chunk sizes, masks, control frames and failed exchanges. TCP/IP: headers of all \
-         segments with acknowledgements, and retransmissions, without link headers."
-            .to_owned(),
-    ];
-    let columns = PARTS.iter().chain([&TOTAL]);
+    let mut footnotes = vec![format!(
+        "payload: the messages. heads: HTTP request and response heads. frames: {}. TCP/IP: \
+         headers of all segments with acknowledgements, and retransmissions, without link headers.",
+        Part::list(Part::is_frame)
+    )];
+    let columns = STACK.iter().chain([&TOTAL]);
     footnotes.extend(reasons(columns.flat_map(|(_, layer)| {
         table.rows.iter().map(|r| &r.steady(Way::Both, *layer).per_message)
     })));
@@ -97,7 +97,7 @@ impl<'a> BytesLayout<'a> {
         let counts = rows.iter().map(|(r, _)| HEADING.width(&thousands(r.clients.into())));
         let counts = counts.fold(HEADING.width("clients"), f32::max) as i32 + 6;
         let bars = counts + SWATCH + labels as i32 + 24;
-        let numbers = width as i32 - COLUMN * (PARTS.len() + 1) as i32;
+        let numbers = width as i32 - COLUMN * (STACK.len() + 1) as i32;
         BytesLayout { rows, height, pen, width: width as i32, counts, labels, bars, numbers }
     }
 
@@ -122,10 +122,10 @@ impl<'a> BytesLayout<'a> {
             area.draw(&Rectangle::new(swatch, colour.filled()))?;
             let text = self.pen.fit(&label(row), self.labels + 1.0);
             area.draw_text(&text, &self.pen.at(HPos::Left), (self.counts + SWATCH, y))?;
-            for (n, (_, layer)) in PARTS.iter().chain([&TOTAL]).enumerate() {
+            for (n, (_, layer)) in STACK.iter().chain([&TOTAL]).enumerate() {
                 let value = bytes(row, *layer);
                 let colour = if value.is_some() { INK } else { GREY };
-                let pen = if n == PARTS.len() { self.pen.bold() } else { self.pen };
+                let pen = if n == STACK.len() { self.pen.bold() } else { self.pen };
                 let text = value.map_or_else(|| "n/a".to_owned(), number);
                 let at = (self.column(n), y);
                 area.draw_text(&text, &pen.colour(colour).at(HPos::Right), at)?;
@@ -143,8 +143,8 @@ impl<'a> BytesLayout<'a> {
         area.draw_text("clients", &HEADING.at(HPos::Right), (self.counts, y))?;
         area.draw_text("series", &HEADING.at(HPos::Left), (self.counts + SWATCH, y))?;
         area.draw_text("bytes, to scale", &HEADING.at(HPos::Left), (self.bars, y))?;
-        area.draw_text(TOTAL.0, &HEADING.at(HPos::Right), (self.column(PARTS.len()), y))?;
-        for (n, (name, _)) in PARTS.iter().enumerate() {
+        area.draw_text(TOTAL.0, &HEADING.at(HPos::Right), (self.column(STACK.len()), y))?;
+        for (n, (name, _)) in STACK.iter().enumerate() {
             area.draw_text(name, &HEADING.at(HPos::Right), (self.column(n), y))?;
             let x = self.column(n) - HEADING.width(name) as i32 - 26;
             let grey = shade(RGBColor(120, 120, 120), n).filled();
@@ -155,7 +155,7 @@ impl<'a> BytesLayout<'a> {
 
     fn bars(&self, area: &Area) -> Drawn {
         let rows = self.rows.len() as f64;
-        let stack = |row: &Row| PARTS.iter().filter_map(|(_, l)| bytes(row, *l)).sum();
+        let stack = |row: &Row| STACK.iter().filter_map(|(_, l)| bytes(row, *l)).sum();
         let widest = self.rows.iter().map(|(r, _)| stack(r)).fold(0.0, f64::max);
         let widest = if widest > 0.0 { widest } else { 1.0 };
         let height = (self.height * rows as f32) as i32 + RIM.1;
@@ -178,7 +178,7 @@ impl<'a> BytesLayout<'a> {
         let half = (f64::from(self.height) * 0.36).min(34.0) / f64::from(self.height);
         for (i, (row, colour)) in self.rows.iter().enumerate() {
             let (y, mut x) = (i as f64 + 0.5, 0.0);
-            for (n, (_, layer)) in PARTS.iter().enumerate() {
+            for (n, (_, layer)) in STACK.iter().enumerate() {
                 let end = x + bytes(row, *layer).unwrap_or(0.0);
                 let style = shade(*colour, n).filled();
                 let bar = Rectangle::new([(x, y - half), (end, y + half)], style);

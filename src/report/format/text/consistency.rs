@@ -4,7 +4,7 @@ use crate::record::Metric;
 use crate::report::figure::Figure;
 use crate::report::format::text::grid::{Grid, paragraph};
 use crate::report::format::text::{amount, rows, show, us};
-use crate::report::layer::{Quantity, Statistic};
+use crate::report::layer::{Layer, Quantity, Statistic};
 use crate::report::table::{Prediction, Row, Table};
 use crate::units::{human_bytes, thousands, three};
 
@@ -55,7 +55,7 @@ fn grid(table: &Table, quantities: &[(Quantity, &str)], how: fn(f64) -> String) 
         let mut cells = vec![thousands(row.clients.into()), row.series.clone()];
         for (quantity, _) in quantities {
             let compared = row.predicted.of(*quantity);
-            let above_tcp = matches!(quantity, Quantity::Overhead | Quantity::Wire);
+            let above_tcp = matches!(quantity, Quantity::Of(Layer::Overhead | Layer::Wire));
             cells.push(show(&compared.predicted, how));
             cells.push(show(&compared.measured, how));
             cells.push(deviation(compared, above_tcp && row.predicted.exact, how));
@@ -69,8 +69,11 @@ fn grid(table: &Table, quantities: &[(Quantity, &str)], how: fn(f64) -> String) 
 }
 
 pub(crate) fn bytes(table: &Table) -> String {
-    let quantities =
-        [(Quantity::Overhead, "overhead B"), (Quantity::Wire, "app B"), (Quantity::Ip, "TCP/IP B")];
+    let quantities = [
+        (Quantity::Of(Layer::Overhead), "overhead B"),
+        (Quantity::Of(Layer::Wire), "app B"),
+        (Quantity::Of(Layer::Ip), "TCP/IP B"),
+    ];
     grid(table, &quantities, amount).map_or_else(String::new, |grid| {
         format!("Bytes per message, predicted by arithmetic and measured\n{}", grid.render())
     })
