@@ -42,24 +42,24 @@ fn resolved(text: &str, overrides: &[&str]) -> Result<Resolved, String> {
 }
 
 /// The message on a scenario that must not pass.
-fn told(text: &str) -> String {
+fn messages(text: &str) -> String {
     resolved(text, &[]).expect_err("the scenario is bad")
 }
 
 /// The message on a good scenario with bad overrides.
-fn told_of_overrides(overrides: &[&str]) -> String {
+fn messages_of_overrides(overrides: &[&str]) -> String {
     resolved(GOOD, overrides).expect_err("the overrides are bad")
 }
 
 /// The message on a file of these bytes.
-fn told_of_file(bytes: &[u8]) -> String {
+fn messages_of_file(bytes: &[u8]) -> String {
     let folder = tempfile::tempdir().expect("a folder for a test");
     let path = folder.path().join("x.toml");
     std::fs::write(&path, bytes).expect("a file for a test");
-    told_of_path(&path, folder.path())
+    messages_of_path(&path, folder.path())
 }
 
-fn told_of_path(path: &Path, folder: &Path) -> String {
+fn messages_of_path(path: &Path, folder: &Path) -> String {
     let failure = prepare(path, &[], &machine()).expect_err("the file is bad");
     assert_eq!(failure.kind, FailureKind::Usage);
     failure.message.replace(folder.to_str().expect("a UTF-8 name"), "scenarios")
@@ -90,7 +90,7 @@ fn a_small_scenario_takes_every_default() {
 
 #[test]
 fn unknown_transport() {
-    assert_snapshot!(told("clients = [1]\n\n  [[series]]\n    transport = \"websockt\"\n"), @r#"
+    assert_snapshot!(messages("clients = [1]\n\n  [[series]]\n    transport = \"websockt\"\n"), @r#"
     error: unknown transport "websockt", did you mean "websocket"?
      --> scenarios/x.toml:4:17
       |
@@ -99,7 +99,7 @@ fn unknown_transport() {
 
     1 error in scenarios/x.toml
     "#);
-    assert_snapshot!(told("clients = [1]\n[[series]]\ntransport = \"carrier-pigeon\"\n"), @r#"
+    assert_snapshot!(messages("clients = [1]\n[[series]]\ntransport = \"carrier-pigeon\"\n"), @r#"
     error: unknown transport "carrier-pigeon"; use one of "polling", "long-polling", "streaming", "sse", "websocket", "null"
      --> scenarios/x.toml:3:13
       |
@@ -114,7 +114,7 @@ fn unknown_transport() {
 fn unknown_keys() {
     let text = "clints = [1]\nclients = [1]\n[feeed]\n[feed]\nsized = \"21B\"\n[[series]]\n\
                 transport = \"polling\"\nintervall = \"1s\"\nqqq = 1\n";
-    assert_snapshot!(told(text), @r#"
+    assert_snapshot!(messages(text), @r#"
     error: unknown key "clints", did you mean "clients"?
      --> scenarios/x.toml:1:1
       |
@@ -151,7 +151,7 @@ fn unknown_keys() {
 
 #[test]
 fn missing_keys() {
-    assert_snapshot!(told("seed = 1\n"), @r#"
+    assert_snapshot!(messages("seed = 1\n"), @r#"
     error: missing key "clients": how many clients are connected at once, one case for each number
     --> scenarios/x.toml
 
@@ -161,7 +161,7 @@ fn missing_keys() {
     2 errors in scenarios/x.toml
     "#);
     assert_snapshot!(
-        told("clients = [1]\n[server]\n[stretch]\n[[series]]\nlabel = \"a\"\n"), @r#"
+        messages("clients = [1]\n[server]\n[stretch]\n[[series]]\nlabel = \"a\"\n"), @r#"
     error: missing key "url": the server's address, such as "http://127.0.0.1:8080"
      --> scenarios/x.toml:2:1
       |
@@ -189,7 +189,7 @@ fn units() {
     let text = "clients = [1]\nramp = \"5\"\nwarmup = 2\nduration = \"1 week\"\n\
                 cooldown = 1.5\n[feed]\nrate = \"10\"\nsize = \"21\"\n[[series]]\n\
                 transport = \"polling\"\ninterval = \"1 fortnight\"\n";
-    assert_snapshot!(told(text), @r#"
+    assert_snapshot!(messages(text), @r#"
     error: ramp: "5" has no unit; write for example "1s" (units: ns, us, µs, ms, s, min, h)
      --> scenarios/x.toml:2:8
       |
@@ -241,7 +241,7 @@ fn types() {
     let text = "name = 3\nclients = 10\nduration = true\nrepeats = \"1\"\nseed = 1.5\n[feed]\n\
                 spread = \"yes\"\nrate = [1]\npayload = 2026-01-01\n[[series]]\n\
                 transport = \"polling\"\n";
-    assert_snapshot!(told(text), @r#"
+    assert_snapshot!(messages(text), @r#"
     error: name must be text in quotes, not a whole number
      --> scenarios/x.toml:1:8
       |
@@ -292,7 +292,7 @@ fn types() {
 
     8 errors in scenarios/x.toml
     "#);
-    assert_snapshot!(told("clients = [1, \"2\", 3.0]\nfeed = 3\nseries = 4\n"), @r#"
+    assert_snapshot!(messages("clients = [1, \"2\", 3.0]\nfeed = 3\nseries = 4\n"), @r#"
     error: clients must be a whole number, not text
      --> scenarios/x.toml:1:15
       |
@@ -323,7 +323,7 @@ fn types() {
 
 #[test]
 fn empty_lists_and_texts() {
-    assert_snapshot!(told("name = \"\"\nclients = []\nseries = []\n"), @r#"
+    assert_snapshot!(messages("name = \"\"\nclients = []\nseries = []\n"), @r#"
     error: name must not be empty
      --> scenarios/x.toml:1:8
       |
@@ -350,7 +350,7 @@ fn empty_lists_and_texts() {
 fn zero() {
     let text = "clients = [0]\nduration = \"0s\"\ntimeout = \"0s\"\nrepeats = 0\n[feed]\n\
                 rate = \"0/s\"\nsize = \"0B\"\n[[series]]\ntransport = \"polling\"\n";
-    assert_snapshot!(told(text), @r#"
+    assert_snapshot!(messages(text), @r#"
     error: clients must be between 1 and 1000000, not 0
      --> scenarios/x.toml:1:12
       |
@@ -397,7 +397,7 @@ fn absurd_values() {
                 drain = \"100000h\"\nrepeats = 1001\n[feed]\nrate = \"10001/s\"\n\
                 size = \"2MiB\"\n[stretch]\nclients = [1]\nmost = 0.5\n[[series]]\n\
                 transport = \"polling\"\n";
-    assert_snapshot!(told(text), @r#"
+    assert_snapshot!(messages(text), @r#"
     error: clients must be between 1 and 1000000, not 1000001
      --> scenarios/x.toml:1:12
       |
@@ -455,7 +455,7 @@ fn absurd_values() {
     9 errors in scenarios/x.toml
     "#);
     let many = "clients = [1, 2, 3, 4]\nrepeats = 1000\n[[series]]\ntransport = \"polling\"\n";
-    assert_snapshot!(told(many), @r#"
+    assert_snapshot!(messages(many), @r#"
     error: 8000 cases in all; at most 3600 are run
      --> scenarios/x.toml:2:11
       |
@@ -471,7 +471,7 @@ fn contradictions() {
     let text = "clients = [10, 20, 10]\nduration = \"2s\"\n[feed]\npayload = \"json\"\n\
                 size = \"21B\"\n[stretch]\nclients = [30]\n[[series]]\ntransport = \"polling\"\n\
                 interval = \"5s\"\n";
-    assert_snapshot!(told(text), @r#"
+    assert_snapshot!(messages(text), @r#"
     error: clients has 10 twice
      --> scenarios/x.toml:1:20
       |
@@ -493,7 +493,7 @@ fn contradictions() {
     3 errors in scenarios/x.toml
     "#);
     let stretch = "clients = [10]\n[stretch]\nclients = [30]\n[[series]]\ntransport = \"null\"\n";
-    assert_snapshot!(told(stretch), @r#"
+    assert_snapshot!(messages(stretch), @r#"
     error: 30 is none of the scenario's client counts
      --> scenarios/x.toml:3:12
       |
@@ -509,7 +509,7 @@ fn labels() {
     let text = "clients = [1]\n[[series]]\ntransport = \"polling\"\n[[series]]\n\
                 transport = \"polling\"\n[[series]]\ntransport = \"websocket\"\n\
                 label = \"polling\"\n[[series]]\ntransport = \"websocket\"\nlabel = \"a/b\"\n";
-    assert_snapshot!(told(text), @r#"
+    assert_snapshot!(messages(text), @r#"
     error: two series have the label "polling"; give one of them another label
      --> scenarios/x.toml:5:13
       |
@@ -535,7 +535,9 @@ fn labels() {
 #[test]
 fn servers() {
     let with = |server: &str| {
-        told(&format!("clients = [1]\n[server]\n{server}\n[[series]]\ntransport = \"polling\"\n"))
+        messages(&format!(
+            "clients = [1]\n[server]\n{server}\n[[series]]\ntransport = \"polling\"\n"
+        ))
     };
     assert_snapshot!(with("url = \"https://127.0.0.1\""), @r#"
     error: url "https://127.0.0.1": TLS is not supported yet
@@ -586,7 +588,7 @@ fn servers() {
 fn syntax_errors() {
     let text = "clients = [1]\nramp = \nwarmup = \"2s\ndrain = 5s\nrepeats = \"many\"\nclients = [2]\n\
                 [[series]]\ntransport = \"pollin\"\n";
-    assert_snapshot!(told(text), @r#"
+    assert_snapshot!(messages(text), @r#"
     error: the value is missing
      --> scenarios/x.toml:2:8
       |
@@ -625,7 +627,7 @@ fn syntax_errors() {
 
     6 errors in scenarios/x.toml
     "#);
-    assert_snapshot!(told("clients = [1, 2\nramp = \"0s\"\n[feed]\nsize = \"21B\"\n"), @r#"
+    assert_snapshot!(messages("clients = [1, 2\nramp = \"0s\"\n[feed]\nsize = \"21B\"\n"), @r#"
     error: missing comma between array elements, expected `,`
      --> scenarios/x.toml:2:1
       |
@@ -640,7 +642,7 @@ fn syntax_errors() {
 
     2 errors in scenarios/x.toml
     "#);
-    assert_snapshot!(told("clients = [1]\n[feed\nrate = \"1/s\"\n"), @r#"
+    assert_snapshot!(messages("clients = [1]\n[feed\nrate = \"1/s\"\n"), @r#"
     error: unclosed table, expected `]`
      --> scenarios/x.toml:2:6
       |
@@ -687,7 +689,7 @@ fn several_errors_at_once() {
 
 #[test]
 fn columns_count_characters() {
-    assert_snapshot!(told("about = \"größer\"\r\n\tclients = [\"é\", 1]\r\n[[series]]\r\n\
+    assert_snapshot!(messages("about = \"größer\"\r\n\tclients = [\"é\", 1]\r\n[[series]]\r\n\
                            transport = \"polling\"\r\n"), @r#"
     error: clients must be a whole number, not text
      --> scenarios/x.toml:2:13
@@ -701,7 +703,7 @@ fn columns_count_characters() {
 
 #[test]
 fn files_that_are_no_scenario() {
-    assert_snapshot!(told_of_file(b"clients = [1]\nabout = \"caf\xe9\"\n"), @r#"
+    assert_snapshot!(messages_of_file(b"clients = [1]\nabout = \"caf\xe9\"\n"), @r#"
     byte 0xe9 is not UTF-8; save the file as UTF-8
      --> scenarios/x.toml:2:13
       |
@@ -710,13 +712,13 @@ fn files_that_are_no_scenario() {
 
     1 error in scenarios/x.toml
     "#);
-    assert_snapshot!(told_of_file(b" \n"), @r#"
+    assert_snapshot!(messages_of_file(b" \n"), @r#"
     the file is empty; `wsbench init` writes a starter scenario
     --> scenarios/x.toml
 
     1 error in scenarios/x.toml
     "#);
-    assert_snapshot!(told_of_file(&vec![b'#'; (1 << 20) + 1]), @r#"
+    assert_snapshot!(messages_of_file(&vec![b'#'; (1 << 20) + 1]), @r#"
     "scenarios/x.toml" is larger than 1024 KiB
     --> scenarios/x.toml
 
@@ -724,13 +726,13 @@ fn files_that_are_no_scenario() {
     "#);
     let folder = tempfile::tempdir().expect("a folder for a test");
     let missing = folder.path().join("y.toml");
-    assert_snapshot!(told_of_path(&missing, folder.path()), @r#"
+    assert_snapshot!(messages_of_path(&missing, folder.path()), @r#"
     there is no file "scenarios/y.toml"
     --> scenarios/y.toml
 
     1 error in scenarios/y.toml
     "#);
-    assert_snapshot!(told_of_path(folder.path(), folder.path()), @r#"
+    assert_snapshot!(messages_of_path(folder.path(), folder.path()), @r#"
     "scenarios" is a directory, not a file
     --> scenarios
 
@@ -744,7 +746,7 @@ fn head_files() {
     let path = folder.path().join("x.toml");
     let text = "clients = [1]\n[[series]]\ntransport = \"polling\"\nrequest_head = \"no.http\"\n";
     std::fs::write(&path, text).expect("a file for a test");
-    assert_snapshot!(told_of_path(&path, folder.path()), @r#"
+    assert_snapshot!(messages_of_path(&path, folder.path()), @r#"
     request_head: there is no file "scenarios/no.http"
      --> scenarios/x.toml:4:16
       |
@@ -758,7 +760,7 @@ fn head_files() {
 #[test]
 fn bad_overrides() {
     assert_snapshot!(
-        told_of_overrides(&[
+        messages_of_overrides(&[
             "feed.rate",
             "=3",
             "feed..rate=1/s",
@@ -996,7 +998,7 @@ fn a_plan_for_programs() {
 }
 
 #[test]
-fn a_small_machine_is_told_what_it_lacks() {
+fn a_plan_shows_what_a_small_machine_lacks() {
     let small = Machine {
         open_files_hard: Some(200),
         memory_bytes: Some(1_000_000),
@@ -1071,7 +1073,7 @@ proptest! {
 fn delays_are_settings_like_others() {
     let text = "clients = [1]\ndelay = \"11s\"\njitter = \"11s\"\njitter_law = \"pareto\"\n\
                 [[series]]\ntransport = \"websocket\"\n";
-    assert_snapshot!(told(text), @r#"
+    assert_snapshot!(messages(text), @r#"
     error: delay must be at most 10s
      --> scenarios/x.toml:2:9
       |
@@ -1094,7 +1096,7 @@ fn delays_are_settings_like_others() {
     "#);
     let text = "clients = [1]\ndelay = \"20ms\"\n[[series]]\ntransport = \"polling\"\n\
                 engine = \"reqwest\"\n";
-    assert_snapshot!(told(text), @r#"
+    assert_snapshot!(messages(text), @r#"
     error: no delay can be put before the sockets of this engine: run the scenario without delay and jitter against `wsbench relay`, by [server]
      --> scenarios/x.toml:5:10
       |

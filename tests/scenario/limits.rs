@@ -19,7 +19,7 @@ fn with(limits: &str) -> Result<(Vec<Limit>, Vec<String>), String> {
 }
 
 /// The message on limits with these settings, one a line of its own table.
-fn told(limits: &[&str]) -> String {
+fn messages(limits: &[&str]) -> String {
     let text: String = limits.iter().map(|l| format!("[[limit]]\n{l}\n")).collect();
     with(&text).expect_err("the limits are bad")
 }
@@ -72,7 +72,7 @@ fn the_frame_of_a_limit() {
 
     1 error in scenarios/x.toml
     "#);
-    assert_snapshot!(told(&["", "condition = 3", "condition = \"\"\nabort_on_fial = true"]), @r#"
+    assert_snapshot!(messages(&["", "condition = 3", "condition = \"\"\nabort_on_fial = true"]), @r#"
     error: missing key "condition": what must hold: [metric [/ metric]] [avg, min, max, med, p(N), count, rate] <, <=, >, >=, == or != a value with its unit; a metric may be series.metric
      --> scenarios/x.toml:7:1
       |
@@ -99,7 +99,7 @@ fn the_frame_of_a_limit() {
 
     4 errors in scenarios/x.toml
     "#);
-    assert_snapshot!(told(&["condition = \"faults == 0\"\nseries = 3\nclients = [\"x\"]"]), @r#"
+    assert_snapshot!(messages(&["condition = \"faults == 0\"\nseries = 3\nclients = [\"x\"]"]), @r#"
     error: series must be text in quotes, not a whole number
      --> scenarios/x.toml:9:10
       |
@@ -118,7 +118,7 @@ fn the_frame_of_a_limit() {
 
 #[test]
 fn grammar() {
-    assert_snapshot!(told(&[
+    assert_snapshot!(messages(&[
         "condition = \"faults\"",
         "condition = \"faults = 0\"",
         "condition = \"faults ==\"",
@@ -196,7 +196,7 @@ fn grammar() {
 
 #[test]
 fn unknown_metrics_and_aggregates() {
-    assert_snapshot!(told(&[
+    assert_snapshot!(messages(&[
         "condition = \"delivery_latenzy p(95) < 1s\"",
         "condition = \"everything == 0\"",
         "metric = \"falts\"\ncondition = \"== 0\"",
@@ -288,7 +288,7 @@ fn unknown_metrics_and_aggregates() {
 
 #[test]
 fn units() {
-    assert_snapshot!(told(&[
+    assert_snapshot!(messages(&[
         "condition = \"delivery_latency p(95) < 20\"",
         "condition = \"delivery_latency p(95) < 20B\"",
         "condition = \"delivery_latency count > 20ms\"",
@@ -394,7 +394,7 @@ fn units() {
 
 #[test]
 fn selectors_that_match_nothing() {
-    assert_snapshot!(told(&[
+    assert_snapshot!(messages(&[
         "series = \"poling\"\ncondition = \"faults == 0\"",
         "series = [\"polling\", \"sse\"]\ncondition = \"faults == 0\"",
         "clients = [10, 30]\ncondition = \"faults == 0\"",
@@ -446,7 +446,7 @@ fn selectors_that_match_nothing() {
 
 #[test]
 fn carets_are_under_the_value_where_its_text_is_not_what_it_says() {
-    assert_snapshot!(told(&["condition = \"falts\\u0020== 0\""]), @r#"
+    assert_snapshot!(messages(&["condition = \"falts\\u0020== 0\""]), @r#"
     error: unknown metric "falts", did you mean "faults"?
      --> scenarios/x.toml:8:13
       |
@@ -467,7 +467,7 @@ fn carets_are_under_the_value_where_its_text_is_not_what_it_says() {
 
 #[test]
 fn what_cannot_end_a_run_in_time_is_a_warning() {
-    assert_snapshot!(told(&["condition = \"faults == 0\"\ndelay_abort_eval = \"1s\""]), @r#"
+    assert_snapshot!(messages(&["condition = \"faults == 0\"\ndelay_abort_eval = \"1s\""]), @r#"
     error: delay_abort_eval does nothing without abort_on_fail = true
      --> scenarios/x.toml:9:20
       |
