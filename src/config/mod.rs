@@ -23,4 +23,4 @@ pub use source::SourceText;
 pub(crate) use source::{Location, Origin};
 pub(crate) use suggestion::nearest;
 pub(crate) use tree::{TomlEntry, TomlItem, TomlNode, TomlTable};
-pub(crate) use values::Located;
+pub(crate) use values::LocatedValue;

@@ -1,4 +1,4 @@
-//! What a mistyped name was probably meant to be.
+//! Suggests a known name for a mistyped one.
 
 /// Returns the known name that is nearest to a mistyped one, if one is near enough.
 pub(crate) fn nearest<'n>(given: &str, known: &[&'n str]) -> Option<&'n str> {

@@ -25,7 +25,7 @@ pub struct NamedText {
 
 /// A value with its location.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Located<T> {
+pub struct LocatedValue<T> {
     /// The value.
     pub value: T,
     /// Where it was written.
@@ -126,7 +126,7 @@ impl Fields<'_> {
     }
 
     /// A list of whole numbers within a range: not empty, none of them twice.
-    pub fn integers(&mut self, key: &Key, range: RangeInclusive<u64>) -> Vec<Located<u64>> {
+    pub fn integers(&mut self, key: &Key, range: RangeInclusive<u64>) -> Vec<LocatedValue<u64>> {
         self.read(key, |node| match &node.item {
             TomlItem::List(items) => several(key, node, items, |item| integer(key, item, &range)),
             _ => wrong_type(key, node, "a list of whole numbers such as [1000, 10000]"),
@@ -138,7 +138,7 @@ impl Fields<'_> {
         &mut self,
         key: &Key,
         range: RangeInclusive<u64>,
-    ) -> Vec<Located<u64>> {
+    ) -> Vec<LocatedValue<u64>> {
         self.optional(key, |node| match &node.item {
             TomlItem::List(items) => several(key, node, items, |item| integer(key, item, &range)),
             _ => Ok(vec![locate(node, integer(key, node, &range)?)]),
@@ -146,7 +146,7 @@ impl Fields<'_> {
     }
 
     /// A text or a list of them; empty if the user gave none.
-    pub fn optional_texts(&mut self, key: &Key) -> Vec<Located<String>> {
+    pub fn optional_texts(&mut self, key: &Key) -> Vec<LocatedValue<String>> {
         self.optional(key, |node| match &node.item {
             TomlItem::List(items) => several(key, node, items, |item| text(key, item)),
             _ => Ok(vec![locate(node, text(key, node)?)]),
@@ -186,8 +186,8 @@ impl Fields<'_> {
     }
 }
 
-fn locate<T>(node: &TomlNode, value: T) -> Located<T> {
-    Located { value, location: node.location.clone() }
+fn locate<T>(node: &TomlNode, value: T) -> LocatedValue<T> {
+    LocatedValue { value, location: node.location.clone() }
 }
 
 /// Reads the items of a list: not empty, none of them twice.
@@ -196,11 +196,11 @@ fn several<T: PartialEq + Display>(
     node: &TomlNode,
     items: &[TomlNode],
     one: impl Fn(&TomlNode) -> ValueResult<T>,
-) -> ValueResult<Vec<Located<T>>> {
+) -> ValueResult<Vec<LocatedValue<T>>> {
     if items.is_empty() {
         return refuse(key, node, "must not be empty");
     }
-    let mut values: Vec<Located<T>> = Vec::new();
+    let mut values: Vec<LocatedValue<T>> = Vec::new();
     let mut found = Vec::new();
     for item in items {
         match one(item) {

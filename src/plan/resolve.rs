@@ -5,7 +5,7 @@
 //! limit of open files and its cores are used here: they decide how many processes there are.
 
 use crate::config::{
-    Diagnostic, Diagnostics, Fields, Key, Located, Location, Origin, TomlTable, nearest,
+    Diagnostic, Diagnostics, Fields, Key, LocatedValue, Location, Origin, TomlTable, nearest,
 };
 use crate::feed;
 use crate::feed::{Arrivals, PayloadKind};
@@ -79,11 +79,11 @@ impl Clients {
         &self,
         fields: &mut Fields<'_>,
         key: &Key,
-        selected: Vec<Located<u64>>,
+        selected: Vec<LocatedValue<u64>>,
     ) -> (Vec<u32>, Vec<u32>) {
         let mut kept = Vec::new();
         let mut dropped = Vec::new();
-        for Located { value, location } in selected {
+        for LocatedValue { value, location } in selected {
             // The readers allow no larger number.
             let count = value as u32;
             // Without a single valid count the scenario has another error.

@@ -10,7 +10,7 @@ use crate::result::{CalibrationStep, CaseEnd, Cost};
 use crate::run::external_server::ExternalServer;
 use crate::run::processes::{Processes, ResourceSample, Waited};
 use crate::run::protocol::{DriverStart, ServerStart, ToDriver, ToServer};
-use crate::run::rate_search::{NextStep, RateSearch, holds, longest_wait_ns};
+use crate::run::rate_search::{RateSearch, SearchStep, holds, longest_wait_ns};
 use crate::run::{EarlyEnd, Inspection, Inspector, Observer, ResultSink, RunEvent};
 use crate::time::Schedule;
 use crate::time::now_ns;
@@ -296,13 +296,13 @@ impl Coordinator<'_> {
         let mut search = RateSearch::new(planned_ns, stretch.most);
         let found = loop {
             match search.next() {
-                NextStep::Holds(ns) => break ns,
-                NextStep::Fails(ns) => {
+                SearchStep::Holds(ns) => break ns,
+                SearchStep::Fails(ns) => {
                     let warning = "this machine holds no rate that the scenario allows";
                     (self.observer)(RunEvent::Warning(warning.to_owned()));
                     break ns;
                 }
-                NextStep::Try(ns) => match self.try_interval(ns).await? {
+                SearchStep::Try(ns) => match self.try_interval(ns).await? {
                     Ok(step) => search.steps.push(step),
                     Err(caught) => return Ok(Err(caught)),
                 },

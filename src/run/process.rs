@@ -19,7 +19,7 @@ pub(crate) struct Process {
 
 /// What comes from a process.
 #[derive(Debug)]
-pub(crate) enum Message<T> {
+pub(crate) enum ProcessMessage<T> {
     /// A line.
     Line(T),
     /// The process ended, closed its output, or wrote a line that cannot be read; the reason.
@@ -41,7 +41,7 @@ impl Process {
         name: String,
         first: &S,
         to: UnboundedSender<M>,
-        wrap: impl Fn(Message<T>) -> M + Send + 'static,
+        wrap: impl Fn(ProcessMessage<T>) -> M + Send + 'static,
     ) -> Outcome<Process> {
         let program = std::env::current_exe().map_err(at("cannot find this program"))?;
         let mut child = Command::new(program)
@@ -62,7 +62,7 @@ impl Process {
                 match lines.next_line().await {
                     Ok(Some(line)) => match serde_json::from_str(&line) {
                         Ok(parsed) => {
-                            if to.send(wrap(Message::Line(parsed))).is_err() {
+                            if to.send(wrap(ProcessMessage::Line(parsed))).is_err() {
                                 return;
                             }
                         }
@@ -73,7 +73,7 @@ impl Process {
                 }
             };
             // The receiver is gone only after the run.
-            let _ = to.send(wrap(Message::Gone(why)));
+            let _ = to.send(wrap(ProcessMessage::Gone(why)));
         });
         let mut process = Process { name, child, stdin: Some(stdin) };
         process.send(first).await?;

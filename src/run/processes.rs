@@ -3,7 +3,7 @@
 use crate::error::{Failure, Outcome};
 use crate::os::{Caught, Signals};
 use crate::result::file::Line;
-use crate::run::process::{Message, Process};
+use crate::run::process::{Process, ProcessMessage};
 use crate::run::protocol::{FromDriver, FromServer, ToDriver, ToServer};
 use crate::run::{Observer, ResultSink, RunEvent};
 use std::net::SocketAddr;
@@ -15,9 +15,9 @@ use tokio::time::Instant;
 const LAST_LINES: Duration = Duration::from_millis(500);
 
 /// A message and the process that it came from, by its index among those of its kind.
-enum ProcessMessage {
-    Driver(usize, Message<FromDriver>),
-    Server(usize, Message<FromServer>),
+enum CaseMessage {
+    Driver(usize, ProcessMessage<FromDriver>),
+    Server(usize, ProcessMessage<FromServer>),
 }
 
 /// How far the clients of a process are.
@@ -94,8 +94,8 @@ pub(crate) struct Processes {
     pub servers: Vec<ServerProcess>,
     /// Processes that were lost, and how.
     pub lost: Vec<String>,
-    messages: UnboundedReceiver<ProcessMessage>,
-    sender: UnboundedSender<ProcessMessage>,
+    messages: UnboundedReceiver<CaseMessage>,
+    sender: UnboundedSender<CaseMessage>,
     stopping: bool,
 }
 
@@ -134,7 +134,7 @@ impl Processes {
         first: &impl serde::Serialize,
     ) -> Outcome<()> {
         let index = self.drivers.len();
-        let wrap = move |message| ProcessMessage::Driver(index, message);
+        let wrap = move |message| CaseMessage::Driver(index, message);
         let process = Process::start("worker", name, first, self.sender.clone(), wrap).await?;
         self.drivers.push(DriverProcess {
             process,
@@ -159,7 +159,7 @@ impl Processes {
         first: &impl serde::Serialize,
     ) -> Outcome<()> {
         let index = self.servers.len();
-        let wrap = move |message| ProcessMessage::Server(index, message);
+        let wrap = move |message| CaseMessage::Server(index, message);
         let process = Process::start("server", name, first, self.sender.clone(), wrap).await?;
         self.servers.push(ServerProcess {
             process,
@@ -225,18 +225,18 @@ impl Processes {
 
     fn handle(
         &mut self,
-        message: ProcessMessage,
+        message: CaseMessage,
         sink: &mut ResultSink,
         observer: Observer<'_>,
     ) -> Outcome<()> {
         match message {
-            ProcessMessage::Driver(index, Message::Line(line)) => {
+            CaseMessage::Driver(index, ProcessMessage::Line(line)) => {
                 self.handle_driver(index, line, sink, observer)
             }
-            ProcessMessage::Server(index, Message::Line(line)) => {
+            CaseMessage::Server(index, ProcessMessage::Line(line)) => {
                 self.handle_server(index, line, sink)
             }
-            ProcessMessage::Driver(index, Message::Gone(why)) => {
+            CaseMessage::Driver(index, ProcessMessage::Gone(why)) => {
                 let driver = &mut self.drivers[index];
                 let was_expected = driver.ended || driver.gone;
                 driver.gone = true;
@@ -246,7 +246,7 @@ impl Processes {
                 }
                 Ok(())
             }
-            ProcessMessage::Server(index, Message::Gone(why)) => {
+            CaseMessage::Server(index, ProcessMessage::Gone(why)) => {
                 let server = &mut self.servers[index];
                 let was_expected = server.ended || server.gone;
                 server.gone = true;

@@ -33,7 +33,7 @@ pub(crate) struct RateSearch {
 
 /// What to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NextStep {
+pub(crate) enum SearchStep {
     /// Try this interval, in nanoseconds.
     Try(u64),
     /// This interval holds, in nanoseconds.
@@ -65,18 +65,18 @@ impl RateSearch {
     }
 
     /// Returns what follows from the steps so far.
-    pub(crate) fn next(&self) -> NextStep {
-        let Some(last) = self.steps.last() else { return NextStep::Try(self.planned_ns) };
+    pub(crate) fn next(&self) -> SearchStep {
+        let Some(last) = self.steps.last() else { return SearchStep::Try(self.planned_ns) };
         if last.held {
-            return NextStep::Holds(last.interval_ns);
+            return SearchStep::Holds(last.interval_ns);
         }
         if last.interval_ns >= self.longest_ns || self.steps.len() >= MOST_STEPS {
-            return NextStep::Fails(last.interval_ns);
+            return SearchStep::Fails(last.interval_ns);
         }
         // At the rate that was reached, all turns due would take due/completed intervals.
         let reached = last.due as f64 / (last.completed.max(1)) as f64 / RESERVE;
         let longer = last.interval_ns as f64 * reached.clamp(LEAST_GROWTH, 4.0);
-        NextStep::Try((longer as u64).min(self.longest_ns))
+        SearchStep::Try((longer as u64).min(self.longest_ns))
     }
 }
 
@@ -98,9 +98,9 @@ mod tests {
     #[test]
     fn a_machine_that_holds_the_plan_keeps_it() {
         let mut search = RateSearch::new(1_000_000_000, 4.0);
-        assert_eq!(search.next(), NextStep::Try(1_000_000_000));
+        assert_eq!(search.next(), SearchStep::Try(1_000_000_000));
         search.steps.push(step(1_000_000_000, 10_000.0, 75_000.0));
-        assert_eq!(search.next(), NextStep::Holds(1_000_000_000));
+        assert_eq!(search.next(), SearchStep::Holds(1_000_000_000));
     }
 
     /// The median delivery does not grow with the interval once updates replace each other.
@@ -129,9 +129,9 @@ mod tests {
             let mut search = RateSearch::new(1_000_000_000, 10.0);
             let held = loop {
                 match search.next() {
-                    NextStep::Try(ns) => search.steps.push(step(ns, 100_000.0, capacity)),
-                    NextStep::Holds(ns) => break ns,
-                    NextStep::Fails(ns) => panic!("gave up at {ns}"),
+                    SearchStep::Try(ns) => search.steps.push(step(ns, 100_000.0, capacity)),
+                    SearchStep::Holds(ns) => break ns,
+                    SearchStep::Fails(ns) => panic!("gave up at {ns}"),
                 }
                 prop_assert!(search.steps.len() <= MOST_STEPS);
             };
@@ -142,7 +142,7 @@ mod tests {
         #[test]
         fn it_stays_within_its_permission(most in 1f64..5.0, capacity in 1f64..100_000.0) {
             let mut search = RateSearch::new(1_000_000_000, most);
-            while let NextStep::Try(ns) = search.next() {
+            while let SearchStep::Try(ns) = search.next() {
                 prop_assert!(ns as f64 <= 1e9 * most + 1.0 && ns >= 1_000_000_000);
                 search.steps.push(step(ns, 100_000.0, capacity));
                 prop_assert!(search.steps.len() <= MOST_STEPS);
