@@ -7,6 +7,8 @@ mod support;
 
 /// TCP/IP bytes compared with a packet capture.
 mod capture;
+/// Files of earlier versions.
+mod compat;
 /// The delay line, within a run and as a relay.
 mod delay;
 /// The README and `docs/` compared with the program.

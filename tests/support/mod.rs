@@ -161,7 +161,7 @@ pub fn expect_ran(world: &World, output: &Output) {
     assert_eq!(code == Some(0), reasons.is_empty(), "{}", said(output));
 }
 
-fn read_csv(path: &Path) -> Vec<Row> {
+pub fn read_csv(path: &Path) -> Vec<Row> {
     let mut reader =
         csv::Reader::from_path(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let rows = reader.deserialize().collect::<Result<Vec<Row>, _>>();
