@@ -178,7 +178,7 @@ fn settings_that_contradict_a_workload_are_located() {
     refused(&feed("workload = \"broadcast\"\nsenders = 6"), "5 clients cannot be 6 senders");
     refused(&feed("workload = \"echo\"\narrivals = \"poisson\""), "at equal intervals");
     refused(&feed("workload = \"echo\"\nbatch = \"1s\""), "answered at once");
-    refused(&feed("senders = 4"), "only a broadcast");
+    refused(&feed("senders = 4"), "for a broadcast only");
     let polls = "[[series]]\ntransport = \"polling\"\n";
     let feed = |workload: &str, more: &str| {
         format!("[feed]\nworkload = \"{workload}\"\nrate = \"2/s\"\n{polls}{more}\n")

@@ -49,7 +49,8 @@ pub(super) fn read(fields: &mut Fields<'_>) -> Spec {
 pub(super) fn check(fields: &mut Fields<'_>, spec: &Spec, arrivals: Arrivals) {
     let name = spec.workload.name();
     if spec.workload != Workload::Ticker && arrivals == Arrivals::Poisson {
-        let message = format!("in a {name} clients send at equal intervals, not at random ones");
+        let message =
+            format!("clients of workload {name:?} send at equal intervals, not at random ones");
         fields.report(&keys::ARRIVALS, message);
     }
     if spec.workload == Workload::Echo && spec.batch_ns > 0 {
