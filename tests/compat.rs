@@ -58,7 +58,10 @@ fn a_baseline_of_version_1_still_judges() {
     let baseline = v1("baseline.json");
     let mut gate = wsbench(&["gate"]);
     let output = finish(
-        gate.arg(v1("ci").join("result.jsonl")).arg("--baseline").arg(&baseline).arg("--any-machine"),
+        gate.arg(v1("ci").join("result.jsonl"))
+            .arg("--baseline")
+            .arg(&baseline)
+            .arg("--any-machine"),
     );
     // The run that the baseline was saved from.
     expect_code(&output, 0);

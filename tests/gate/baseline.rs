@@ -131,7 +131,11 @@ fn a_file_that_is_not_a_baseline_is_refused() {
     world.write("cut.jsonl", cut);
     let output = gate(&world.path("first"), &world.path("cut.jsonl"), &[]);
     expect_code(&output, 2);
-    assert!(said(&output).contains("cut.jsonl is no baseline: the run is"), "{}", said(&output));
+    assert!(
+        said(&output).contains("cut.jsonl cannot be a baseline: the run is"),
+        "{}",
+        said(&output)
+    );
     expect_code(&gate(&world.path("cut.jsonl"), baseline, &[]), 96);
 }
 

@@ -175,7 +175,7 @@ fn without_samples_or_a_figure_a_limit_fails_with_the_reason() {
     let (decision, why, _) = decided("websocket.completed rate > 0%");
     assert_eq!((decision, &*why), (Decision::Fail, "no turn was due"));
     let (decision, why, _) = decided("polling.lost / websocket.lost < 1");
-    assert_eq!((decision, &*why), (Decision::Fail, "what is divided by is zero"));
+    assert_eq!((decision, &*why), (Decision::Fail, "the divisor is zero"));
     let (decision, why, samples) = decided("polling.negative_latencies == 0");
     assert_eq!((decision, &*why, samples), (Decision::Pass, "0 -", 10_000));
 }
