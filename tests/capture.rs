@@ -29,9 +29,11 @@ transport = "websocket"
 "#;
 
 /// Runs the scenario while tcpdump captures in a namespace: `$0` is the capture, the rest the command.
+/// Without the immediate mode the packets of the last second may still be in tcpdump's buffer when it
+/// is stopped.
 const SCRIPT: &str = r#"
 ip link set lo up || exit 77
-tcpdump -i lo -U -s 96 -B 16384 -w "$0" tcp 2>"$0.log" &
+tcpdump -i lo -U --immediate-mode -s 96 -B 16384 -w "$0" tcp 2>"$0.log" &
 for _ in $(seq 100); do grep -q "listening on" "$0.log" && break; sleep 0.05; done
 grep -q "listening on" "$0.log" || exit 77
 "$@"
