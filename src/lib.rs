@@ -7,10 +7,10 @@
 //! 2. [`plan::resolve`] validates it and decides everything: a [`plan::Plan`] of [`plan::Case`]s, a
 //!    series at a client count each. [`plan::Preflight`] compares it with the machine, and
 //!    [`predict::Model`] says what each message will cost.
-//! 3. [`run::run`] goes through the cases. For each it starts server and driver processes
-//!    ([`run::process`]), which get commands and send what they record ([`run::protocol`]).
-//! 4. A driver process ([`run::worker`]) has threads ([`driver`]) with a runtime each, on which
-//!    clients live. What a client does is its [`transport::Transport`]'s half,
+//! 3. [`run::run`] goes through the cases. For each it starts server and driver processes, which get
+//!    commands and send what they record ([`run::protocol`]).
+//! 4. A driver process ([`run::worker`]) has threads ([`driver`]) with a runtime each, which run the
+//!    clients. What a client does is its [`transport::Transport`]'s half,
 //!    [`client::ClientHalf`].
 //! 5. A server process ([`server`]) publishes the [`feed`] on the routes that the transport's other
 //!    half mounted.
