@@ -475,7 +475,7 @@ impl Drop for Client {
     fn drop(&mut self) {
         let turns_unreached = match self.schedule() {
             Some(schedule) if self.paced && !schedule.calibration => {
-                self.pacer.steady_unreached(&schedule)
+                self.pacer.steady_turns_left(&schedule)
             }
             _ => 0,
         };

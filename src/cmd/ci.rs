@@ -29,7 +29,7 @@ const ACTIONS: &str = "GITHUB_ACTIONS";
 /// comparison.
 pub(crate) const VARIABLES: [&str; 2] = [SUMMARY, ACTIONS];
 
-/// Prints the judgement of a comparison, and writes it for CI. `table` is the run that was judged,
+/// Prints the judgement of a comparison, and writes it for CI. `table` is the run that was examined,
 /// if there is one: its figures go to trackers of benchmarks.
 ///
 /// # Errors
@@ -51,12 +51,12 @@ pub(crate) fn print_judgement_as(
     judgement: &Judgement,
     args: &OutputArgs,
 ) -> Outcome<()> {
-    let judged = [JudgementView::comparison(judgement, None)];
+    let views = [JudgementView::comparison(judgement, None)];
     let printed = match args.format {
         OutputFormat::Text => print(text.as_bytes()),
-        format => print(&render(&judged, format)),
+        format => print(&render(&views, format)),
     };
-    write_for_ci(&judged, args, printed)
+    write_for_ci(&views, args, printed)
 }
 
 /// Prints runs with their limits: one screen for each, or with `verbose` the whole `summary.txt`.
@@ -70,7 +70,7 @@ pub(crate) fn print_runs(
     verbose: bool,
     args: &OutputArgs,
 ) -> Outcome<()> {
-    let judged: Vec<JudgementView> = tables.iter().map(JudgementView::run).collect();
+    let views: Vec<JudgementView> = tables.iter().map(JudgementView::run).collect();
     if args.format == OutputFormat::Text && !verbose {
         let screens: Vec<String> = tables
             .iter()
@@ -78,9 +78,9 @@ pub(crate) fn print_runs(
             .map(|(table, reports)| terminal(table, reports.as_deref()))
             .collect();
         let printed = print(screens.join("\n").as_bytes());
-        return write_for_ci(&judged, args, printed);
+        return write_for_ci(&views, args, printed);
     }
-    print_all(&judged, args)
+    print_all(&views, args)
 }
 
 /// Does a command's work, and writes a failure of it for CI too.
@@ -108,18 +108,18 @@ pub(crate) fn report_failure(
     }
 }
 
-fn print_all(judged: &[JudgementView], args: &OutputArgs) -> Outcome<()> {
-    let printed = print(&render(judged, args.format));
-    write_for_ci(judged, args, printed)
+fn print_all(views: &[JudgementView], args: &OutputArgs) -> Outcome<()> {
+    let printed = print(&render(views, args.format));
+    write_for_ci(views, args, printed)
 }
 
 /// Writes annotations, the job's summary and the JUnit file, even if printing failed.
-fn write_for_ci(judged: &[JudgementView], args: &OutputArgs, printed: Outcome<()>) -> Outcome<()> {
+fn write_for_ci(views: &[JudgementView], args: &OutputArgs, printed: Outcome<()>) -> Outcome<()> {
     if in_actions() {
-        judged.iter().for_each(|one| annotate(&annotations::render(one)));
+        views.iter().for_each(|one| annotate(&annotations::render(one)));
     }
-    judged.iter().for_each(|one| append(|limit| markdown::render(one, limit)));
-    let written = args.junit.as_deref().map(|path| write_junit(path, &junit::render(judged)));
+    views.iter().for_each(|one| append(|limit| markdown::render(one, limit)));
+    let written = args.junit.as_deref().map(|path| write_junit(path, &junit::render(views)));
     printed?;
     written.unwrap_or(Ok(()))
 }
@@ -130,9 +130,8 @@ fn annotate(commands: &str) {
     }
 }
 
-fn render(judged: &[JudgementView], format: OutputFormat) -> Vec<u8> {
-    let each =
-        |render: &dyn Fn(&JudgementView) -> Vec<u8>| judged.iter().flat_map(render).collect();
+fn render(views: &[JudgementView], format: OutputFormat) -> Vec<u8> {
+    let each = |render: &dyn Fn(&JudgementView) -> Vec<u8>| views.iter().flat_map(render).collect();
     match format {
         OutputFormat::Text => each(&|one| match one.verdict.and(one.table) {
             // With its limits and its verdict.
@@ -144,7 +143,7 @@ fn render(judged: &[JudgementView], format: OutputFormat) -> Vec<u8> {
                 Some(table) => render_table("json", table),
                 None => json::render(one),
             };
-            match judged {
+            match views {
                 [one] => document(one),
                 several => {
                     let all: Vec<Vec<u8>> =
@@ -157,14 +156,14 @@ fn render(judged: &[JudgementView], format: OutputFormat) -> Vec<u8> {
             each(&|one| markdown::render(one, markdown::MOST_BYTES).into_bytes())
         }
         OutputFormat::GithubActionBenchmark => {
-            warn_of_gaps(judged);
-            github_action_benchmark::render(judged)
+            warn_of_gaps(views);
+            github_action_benchmark::render(views)
         }
         OutputFormat::Bencher => {
-            warn_of_gaps(judged);
-            bencher::render(judged)
+            warn_of_gaps(views);
+            bencher::render(views)
         }
-        OutputFormat::Junit => junit::render(judged),
+        OutputFormat::Junit => junit::render(views),
     }
 }
 
@@ -175,11 +174,11 @@ fn render_table(name: &str, table: &Table) -> Vec<u8> {
 }
 
 /// A tracker's format has no place for the reason why a figure is missing.
-fn warn_of_gaps(judged: &[JudgementView]) {
-    for row in judged.iter().filter_map(|one| one.table).flat_map(measures::left_out) {
+fn warn_of_gaps(views: &[JudgementView]) {
+    for row in views.iter().filter_map(|one| one.table).flat_map(measures::left_out) {
         warn(format_args!("the figures of {row} are left out: the row is not valid"));
     }
-    if judged.iter().all(|one| measures::readings(one).is_empty()) {
+    if views.iter().all(|one| measures::readings(one).is_empty()) {
         warn("there is no figure to print");
     }
 }

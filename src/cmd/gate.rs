@@ -30,11 +30,11 @@ fn judge(args: &GateArgs) -> Outcome<(Judgement, Table)> {
         any_machine: args.any_machine,
         strict: args.strict,
     };
-    let judged = baseline::judge(&baseline, &candidate, &table, &options).map_err(|why| {
+    let judgement = baseline::judge(&baseline, &candidate, &table, &options).map_err(|why| {
         let files = format!("{} and {}", args.baseline.display(), args.result.display());
         Failure::usage(format!("{files}: {why}"))
     })?;
-    Ok((judged, table))
+    Ok((judgement, table))
 }
 
 fn baseline_of(path: &Path) -> Outcome<Baseline> {

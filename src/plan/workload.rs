@@ -96,8 +96,8 @@ pub(super) fn check_clients(
     let Some(&most) = clients.iter().max().filter(|_| spec.workload.is_shared()) else { return };
     if spec.workload == Workload::Tracker && most > MOST_SENDERS {
         let message = format!(
-            "in a tracker every client sends, and at most {MOST_SENDERS} senders can be told \
-             apart; {} are too many",
+            "in a tracker every client sends, and at most {MOST_SENDERS} senders can be \
+             distinguished; {} are too many",
             thousands(most.into())
         );
         fields.report(&keys::CLIENTS, message);
@@ -122,7 +122,7 @@ pub(super) fn check_clients(
     let sent = spec.rate_hz * load_ns as f64 / 1e9;
     if sent > f64::from(MOST_NUMBER) && fields.is_valid(&keys::DURATION) {
         let message = format!(
-            "a sender would send {} messages, and at most {} of one sender can be told apart; \
+            "a sender would send {} messages, and at most {} of one sender can be distinguished; \
              take a shorter duration or a lower rate",
             thousands(sent as u64),
             thousands(MOST_NUMBER.into())

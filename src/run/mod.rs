@@ -41,7 +41,7 @@ pub(crate) enum RunEvent {
     Stage {
         /// What is done in it.
         name: &'static str,
-        /// How long it will take in nanoseconds; 0 if that is not known.
+        /// How long it will take, in nanoseconds; 0 if that is not known.
         length_ns: u64,
     },
     /// How far the clients of the case are, a few times a second.

@@ -128,7 +128,7 @@ impl Pacer {
         self.taken += 1;
     }
     /// Turns of the measured window that were not taken.
-    pub(crate) fn steady_unreached(&self, schedule: &Schedule) -> u64 {
+    pub(crate) fn steady_turns_left(&self, schedule: &Schedule) -> u64 {
         if schedule.interval_ns == 0 {
             return 0;
         }
@@ -169,8 +169,8 @@ mod tests {
         assert_eq!(seen[11], (2_107, Phase::Steady));
         assert_eq!(seen[12], (2_207, Phase::Cooldown));
         assert_eq!(schedule.steady_turns(), 10);
-        assert_eq!(pacer.steady_unreached(&schedule), 0);
-        assert_eq!(Pacer { taken: 5 }.steady_unreached(&schedule), 7);
+        assert_eq!(pacer.steady_turns_left(&schedule), 0);
+        assert_eq!(Pacer { taken: 5 }.steady_turns_left(&schedule), 7);
     }
 
     #[test]
@@ -202,7 +202,7 @@ mod tests {
                 all += 1;
                 steady += u64::from(turn.phase == Phase::Steady);
                 pacer.take();
-                prop_assert_eq!(pacer.steady_unreached(&schedule), schedule.steady_turns() - steady);
+                prop_assert_eq!(pacer.steady_turns_left(&schedule), schedule.steady_turns() - steady);
             }
             prop_assert_eq!(all, schedule.length_ns().div_ceil(interval));
             prop_assert_eq!(steady, schedule.steady_turns());

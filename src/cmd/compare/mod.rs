@@ -164,7 +164,7 @@ fn prepare(args: &PairArgs, targets: [CompareTarget; 2]) -> Outcome<PairComparis
     let limits = sides
         .iter()
         .any(|side| side.limited)
-        .then(|| "the scenario's limits are judged by `wsbench run` only".to_owned());
+        .then(|| "the scenario's limits are checked by `wsbench run` only".to_owned());
     Ok(PairComparison { limits, sides, margins, out })
 }
 
