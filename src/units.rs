@@ -10,11 +10,11 @@ use std::marker::PhantomData;
 use std::ops::{Add, AddAssign};
 
 /// The layer at the TCP stream: what `read` and `write` on the socket moved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wire {}
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Wire;
 /// The layer of IP packets: TCP and IP headers included, link headers not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ip {}
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ip;
 
 /// A number of bytes at one layer. Bytes of two layers cannot be added by accident:
 ///
@@ -22,6 +22,8 @@ pub enum Ip {}
 /// use wsbench::internals::units::{Bytes, Ip, Wire};
 /// let sum = Bytes::<Wire>::new(1) + Bytes::<Ip>::new(1);
 /// ```
+#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Bytes<L>(u64, PhantomData<L>);
 
 impl<L> Bytes<L> {
@@ -39,23 +41,6 @@ impl<L> Bytes<L> {
     }
 }
 
-impl<L> Clone for Bytes<L> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-impl<L> Copy for Bytes<L> {}
-impl<L> Default for Bytes<L> {
-    fn default() -> Self {
-        Bytes::new(0)
-    }
-}
-impl<L> PartialEq for Bytes<L> {
-    fn eq(&self, other: &Self) -> bool {
-        self.0 == other.0
-    }
-}
-impl<L> Eq for Bytes<L> {}
 impl<L> fmt::Debug for Bytes<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} B", self.0)
@@ -79,17 +64,7 @@ impl<L> AddAssign<u64> for Bytes<L> {
 }
 impl<L> Sum for Bytes<L> {
     fn sum<I: Iterator<Item = Self>>(iter: I) -> Self {
-        iter.fold(Bytes::default(), Add::add)
-    }
-}
-impl<L> Serialize for Bytes<L> {
-    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(s)
-    }
-}
-impl<'de, L> Deserialize<'de> for Bytes<L> {
-    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        u64::deserialize(d).map(Bytes::new)
+        iter.fold(Bytes::new(0), Add::add)
     }
 }
 
@@ -209,6 +184,11 @@ pub(crate) fn three(value: f64) -> String {
         m if m >= 0.9995 => 2,
         _ => 3,
     };
+    shortest(value, decimals)
+}
+
+/// A number with at most so many decimals, without trailing zeros.
+fn shortest(value: f64, decimals: usize) -> String {
     let text = format!("{value:.decimals$}");
     if text.contains('.') {
         text.trim_end_matches('0').trim_end_matches('.').to_owned()
@@ -225,11 +205,7 @@ pub(crate) fn percent(share: f64) -> String {
         p if p >= 0.995 => 1,
         _ => 2,
     };
-    let text = format!("{percent:.decimals$}");
-    match text.contains('.') {
-        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
-        false => text,
-    }
+    shortest(percent, decimals)
 }
 
 /// A value with three significant digits; from 1,000 on a whole number with thousands apart.
@@ -247,12 +223,10 @@ pub(crate) fn amount(value: f64) -> String {
 
 /// As many decimals as a value needs, at most six: `193`, `193.5`, `0.333333`.
 pub(crate) fn decimals(value: f64) -> String {
-    let text = format!("{value:.6}");
-    let short = text.trim_end_matches('0').trim_end_matches('.');
-    match short {
-        "0" | "-0" if value > 0.0 => format!("{value:.1e}"),
-        "-0" => "0".to_owned(),
-        short => short.to_owned(),
+    match shortest(value, 6) {
+        zero if zero == "0" && value > 0.0 => format!("{value:.1e}"),
+        zero if zero == "-0" => "0".to_owned(),
+        short => short,
     }
 }
 

@@ -60,9 +60,9 @@ fn settings() -> String {
         rows(&mut out, section.keys);
     }
     for transport in TRANSPORTS {
-        let about = transport.about();
-        let _ = writeln!(out, "### `transport = \"{}\"`\n\n{}.\n", transport.name(), upper(about));
-        rows(&mut out, transport.keys());
+        let about = transport.about;
+        let _ = writeln!(out, "### `transport = \"{}\"`\n\n{}.\n", transport.name, upper(about));
+        rows(&mut out, transport.keys);
     }
     out
 }
@@ -84,7 +84,7 @@ fn upper(text: &str) -> String {
 fn transports() -> String {
     let mut out = "| transport | what a client does |\n|---|---|\n".to_owned();
     for transport in TRANSPORTS {
-        let _ = writeln!(out, "| `{}` | {} |", transport.name(), transport.about());
+        let _ = writeln!(out, "| `{}` | {} |", transport.name, transport.about);
     }
     out
 }

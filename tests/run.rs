@@ -124,12 +124,12 @@ fn every_transport_runs_and_its_bytes_add_up() {
         let world = World::new(&format!(
             "clients = [10]\nwarmup = \"200ms\"\nduration = \"1s\"\ncooldown = \"100ms\"\n\
              [feed]\nrate = \"10/s\"\n[[series]]\ntransport = \"{}\"\n",
-            transport.name()
+            transport.name
         ));
         let output = finish(&mut world.run(&["--reports", "csv,json", "-q"]));
         expect_ran(&world, &output);
         let rows = world.csv("summary.csv");
-        assert!(number(row(&rows, transport.name()), "completed") >= 0.0);
+        assert!(number(row(&rows, transport.name), "completed") >= 0.0);
     });
 }
 

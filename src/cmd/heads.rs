@@ -50,7 +50,7 @@ fn sets_of(
     let value = serde_json::Value::from(path).to_string();
     let numbers = series_with(scenario, given, key)?;
     if numbers.as_ref().is_some_and(Vec::is_empty) {
-        let who = TRANSPORTS.iter().filter(|t| has(t.name(), key)).map(|t| t.name());
+        let who = TRANSPORTS.iter().filter(|t| has(t.name, key)).map(|t| t.name);
         let who = who.collect::<Vec<_>>().join(", ");
         return Err(fail(format!("no series has the setting {}; these have: {who}", key.name)));
     }
@@ -59,7 +59,7 @@ fn sets_of(
 }
 
 fn has(transport: &str, key: &Key) -> bool {
-    find(transport).is_some_and(|t| t.keys().iter().any(|k| k.name == key.name))
+    find(transport).is_some_and(|t| t.keys.iter().any(|k| k.name == key.name))
 }
 
 /// The numbers of the series that have a setting. `None` if a series has an unknown transport, which

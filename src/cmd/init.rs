@@ -86,13 +86,13 @@ fn starter() -> String {
         match section.name {
             "series" => {
                 for transport in TRANSPORTS {
-                    let optional = !FIRST.contains(&transport.name());
-                    heading(&mut out, transport.about(), "[[series]]", optional);
+                    let optional = !FIRST.contains(&transport.name);
+                    heading(&mut out, transport.about, "[[series]]", optional);
                     for key in section.keys {
                         let active = key.name == "transport" && !optional;
-                        setting(&mut out, key, &format!("{:?}", transport.name()), active);
+                        setting(&mut out, key, &format!("{:?}", transport.name), active);
                     }
-                    transport.keys().iter().for_each(|key| setting(&mut out, key, "", false));
+                    transport.keys.iter().for_each(|key| setting(&mut out, key, "", false));
                 }
             }
             _ => table(&mut out, section),
@@ -227,7 +227,7 @@ mod tests {
         let words: Vec<String> = limits.iter().map(|limit| limit.describe()).collect();
         assert_eq!(words, ["delivery_latency p(95) < 100ms"]);
         assert!(long.cases.iter().any(|case| case.stretch.is_some()));
-        let transports: Vec<&str> = TRANSPORTS.iter().map(|t| t.name()).collect();
+        let transports: Vec<&str> = TRANSPORTS.iter().map(|t| t.name).collect();
         let series: Vec<&str> = long.series.iter().map(|s| s.label.as_str()).collect();
         assert_eq!(series, transports);
         long.series.retain(|series| FIRST.contains(&series.label.as_str()));

@@ -47,7 +47,7 @@ pub(crate) fn run(args: &ServeArgs) -> Outcome<()> {
     let faults = combine_faults(&args.faults, &spec, &mounts)?;
     let about: Vec<String> = mounts
         .iter()
-        .map(|m| format!("  {:<32}{}", m.path, m.series.transport().about()))
+        .map(|m| format!("  {:<32}{}", m.path, m.series.transport().about))
         .collect();
     let config = Config {
         bind: args.bind,
@@ -144,15 +144,15 @@ fn from_args(args: &ServeArgs) -> Outcome<Spec> {
 /// Every transport that the server has, with the defaults of its settings.
 fn every_transport() -> Outcome<Vec<Mount>> {
     let table = TomlTable::empty(Location::whole());
-    let mount = |transport: &&'static dyn Transport| {
-        let mut fields = Fields::new(&table, transport.name(), Path::new("."));
-        fields.declare(transport.keys());
+    let mount = |transport: &&'static Transport| {
+        let mut fields = Fields::new(&table, transport.name, Path::new("."));
+        fields.declare(transport.keys);
         let series = AnySeries::parse(*transport, &mut fields).ok_or_else(|| {
-            Failure::run(format!("the defaults of {:?} cannot be used", transport.name()))
+            Failure::run(format!("the defaults of {:?} cannot be used", transport.name))
         })?;
-        Ok(Mount { series, path: transport.path().to_owned() })
+        Ok(Mount { series, path: transport.path.to_owned() })
     };
-    TRANSPORTS.iter().filter(|t| !t.path().is_empty()).map(mount).collect()
+    TRANSPORTS.iter().filter(|t| !t.path.is_empty()).map(mount).collect()
 }
 
 async fn until_signal(mut running: Running, mut signals: Signals) -> Outcome<Totals> {

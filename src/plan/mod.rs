@@ -172,7 +172,7 @@ pub struct Case {
 impl PlannedSeries {
     /// Returns the name of the transport.
     pub fn transport(&self) -> &'static str {
-        self.settings.transport().name()
+        self.settings.transport().name
     }
 }
 

@@ -365,7 +365,7 @@ fn read_series(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<PlannedSeries> {
     fields.declare(keys::of(scenario::SERIES));
-    let names: Vec<&str> = transport::TRANSPORTS.iter().map(|t| t.name()).collect();
+    let names: Vec<&str> = transport::TRANSPORTS.iter().map(|t| t.name).collect();
     let name = fields.choice(&keys::TRANSPORT, &names);
     let label = fields.optional_text(&keys::LABEL).unwrap_or_else(|| name.to_owned());
     let label_key = if fields.is_given(&keys::LABEL) { keys::LABEL } else { keys::TRANSPORT };
@@ -382,12 +382,12 @@ fn read_series(
         diagnostics.extend(fields.finish());
         return None;
     };
-    fields.declare(transport.keys());
+    fields.declare(transport.keys);
     let parsed = AnySeries::parse(transport, &mut fields);
     let series = parsed.map(|settings| {
         let given = server_settings.paths.get(&label).or_else(|| server_settings.paths.get(name));
         let own = settings.own_path();
-        let path = own.or(given.cloned()).unwrap_or_else(|| transport.path().to_owned());
+        let path = own.or(given.cloned()).unwrap_or_else(|| transport.path.to_owned());
         let (bundled, authority) = match &server_settings.server {
             Server::Bundled => (true, BUNDLED_AUTHORITY.to_owned()),
             Server::External { authority, .. } => (false, authority.clone()),
@@ -410,7 +410,7 @@ fn read_series(
         }
     });
     if let Some(series) = &series {
-        check_interval(&mut fields, series, transport.keys(), root);
+        check_interval(&mut fields, series, transport.keys, root);
         if let (false, Some(key)) = (root.delay.is_none(), series.settings.foreign_sockets()) {
             let message = format!(
                 "no delay can be put before the sockets of this {}: run the scenario without \

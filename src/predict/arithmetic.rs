@@ -39,6 +39,15 @@ pub(crate) fn add_message(flow: &mut Flow, (payload, separators): (u64, u64), fr
     flow.wire += payload + separators + framing;
 }
 
+/// Returns the cost of a message that a server pushes: payload and separators, and framing.
+pub(crate) fn message_down(bytes: (u64, u64), framing: u64) -> Exchange {
+    let mut down = Flow::default();
+    add_message(&mut down, bytes, framing);
+    let segments_down = data_segments(down.wire.get());
+    // The client's delayed acknowledgement.
+    Exchange { ledger: Ledger { up: Flow::default(), down }, segments_up: 1, segments_down }
+}
+
 /// Returns the bytes of a chunk around its data (RFC 9112 §7.1): the length in hexadecimal and two
 /// line ends.
 pub(crate) fn chunk_framing(data: u64) -> u64 {

@@ -47,23 +47,21 @@ impl ClientMemory {
 }
 
 /// A way of getting live data to a client.
-pub trait Transport: Sync {
+pub struct Transport {
     /// The name in scenarios, files and pictures.
-    fn name(&self) -> &'static str;
+    pub name: &'static str,
     /// One sentence for lists.
-    fn about(&self) -> &'static str;
+    pub about: &'static str,
     /// The settings that it knows, with their defaults.
-    fn keys(&self) -> &'static [Key];
+    pub keys: &'static [Key],
     /// The path on the reference server; empty if there is no server half.
-    fn path(&self) -> &'static str;
-    /// Reads and validates the settings of a series; faults go into `fields`. `None` if one of
+    pub path: &'static str,
+    /// Reads and validates the settings of a series; faults go into the fields. `None` if one of
     /// them cannot be used.
-    fn parse(&self, fields: &mut Fields) -> Option<Box<dyn Series>>;
-    /// Makes a series of the settings that [`Settings::to_json`] wrote.
-    ///
-    /// # Errors
-    /// A sentence, if a setting is missing or has another type.
-    fn read_json(&self, settings: Value) -> Result<Box<dyn Series>, String>;
+    parse: fn(&mut Fields<'_>) -> Option<Box<dyn Series>>,
+    /// Makes a series of the settings that [`Settings::to_json`] wrote. The error is a sentence: a
+    /// setting is missing or has another type.
+    read_json: fn(Value) -> Result<Box<dyn Series>, String>,
 }
 
 /// The settings of one series: validated, complete, and of the transport's own type.
@@ -73,8 +71,10 @@ pub trait Series: Settings {
     fn own_path(&self) -> Option<String> {
         None
     }
-    /// Why the series cannot carry this feed; `None` if it can.
-    fn refuses(&self, feed: &feed::Spec) -> Option<String>;
+    /// Why the series cannot carry this feed; `None` if it can. An echo needs messages both ways.
+    fn refuses(&self, feed: &feed::Spec) -> Option<String> {
+        (feed.workload == feed::Workload::Echo).then(|| ONE_WAY.to_owned())
+    }
     /// Pace, connections and prediction.
     fn shape(&self, context: &SeriesContext) -> SeriesShape;
     /// The setting that leaves the sockets to a library, so that no delay line can be put before
@@ -103,7 +103,7 @@ pub trait Series: Settings {
 
 /// What the plan and a start message hold of a series. Every type that serde can write has it.
 pub trait Settings: Debug + Send + Sync {
-    /// The settings as JSON: what [`Transport::read_json`] reads.
+    /// The settings as JSON: what `Transport::read_json` reads.
     ///
     /// # Errors
     /// If a value has no form in JSON.
@@ -130,25 +130,33 @@ pub struct SeriesShape {
     pub connection_each_turn: bool,
 }
 
+impl SeriesShape {
+    /// A series that takes no turns: the server sends when there is something.
+    fn pushed(context: &SeriesContext, model: Model, interval_ns: u64) -> SeriesShape {
+        let model = context.target.bundled.then_some(model);
+        SeriesShape { paced: false, interval_ns, model, connection_each_turn: false }
+    }
+}
+
 /// A series of any transport. As JSON it is the transport's name and the settings:
 /// `{"transport": "sse", "params": {…}}`. This is the only place that turns one into the other.
 #[derive(Clone)]
 pub struct AnySeries {
-    transport: &'static dyn Transport,
+    transport: &'static Transport,
     series: Arc<dyn Series>,
 }
 
 impl AnySeries {
     /// Reads a series from a scenario; `None` if one of its settings cannot be used. Faults go
     /// into `fields`.
-    pub fn parse(transport: &'static dyn Transport, fields: &mut Fields) -> Option<AnySeries> {
-        Some(AnySeries { transport, series: transport.parse(fields)?.into() })
+    pub fn parse(transport: &'static Transport, fields: &mut Fields) -> Option<AnySeries> {
+        Some(AnySeries { transport, series: (transport.parse)(fields)?.into() })
     }
 
     /// A series without network, whose clients take a turn each interval: the floor of a
     /// measurement.
     pub fn without_network(interval_ns: u64) -> AnySeries {
-        AnySeries { transport: &null::Null, series: Arc::new(null::Params { interval_ns }) }
+        AnySeries { transport: &null::TRANSPORT, series: Arc::new(null::Params { interval_ns }) }
     }
 
     /// The settings as JSON, without the name of the transport.
@@ -160,7 +168,7 @@ impl AnySeries {
     }
 
     /// The transport.
-    pub fn transport(&self) -> &'static dyn Transport {
+    pub fn transport(&self) -> &'static Transport {
         self.transport
     }
 }
@@ -175,7 +183,7 @@ impl Deref for AnySeries {
 
 impl Debug for AnySeries {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {:?}", self.transport.name(), self.series)
+        write!(f, "{} {:?}", self.transport.name, self.series)
     }
 }
 
@@ -183,7 +191,7 @@ impl PartialEq for AnySeries {
     fn eq(&self, other: &AnySeries) -> bool {
         let same_settings =
             || matches!((self.to_json(), other.to_json()), (Ok(a), Ok(b)) if a == b);
-        self.transport.name() == other.transport.name() && same_settings()
+        self.transport.name == other.transport.name && same_settings()
     }
 }
 
@@ -197,7 +205,7 @@ struct SeriesJson {
 impl Serialize for AnySeries {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let params = self.to_json().map_err(serde::ser::Error::custom)?;
-        SeriesJson { transport: self.transport.name().to_owned(), params }.serialize(serializer)
+        SeriesJson { transport: self.transport.name.to_owned(), params }.serialize(serializer)
     }
 }
 
@@ -207,11 +215,11 @@ impl<'de> Deserialize<'de> for AnySeries {
         let unknown = || D::Error::custom(format!("unknown transport {name:?}"));
         let transport = find(&name).ok_or_else(unknown)?;
         let wrong = |error| D::Error::custom(format!("settings of {name:?}: {error}"));
-        Ok(AnySeries { transport, series: transport.read_json(params).map_err(wrong)?.into() })
+        Ok(AnySeries { transport, series: (transport.read_json)(params).map_err(wrong)?.into() })
     }
 }
 
-/// [`Transport::read_json`] for settings of the type `T`.
+/// `Transport::read_json` for settings of the type `T`.
 fn series_from_json<T: Series + DeserializeOwned + 'static>(
     settings: Value,
 ) -> Result<Box<dyn Series>, String> {
@@ -241,22 +249,29 @@ impl Mount {
 }
 
 /// Every transport.
-pub const TRANSPORTS: &[&dyn Transport] = &[
-    &polling::Polling,
-    &long_polling::LongPolling,
-    &streaming::Streaming,
-    &sse::Sse,
-    &websocket::WebSocket,
-    &null::Null,
+pub const TRANSPORTS: &[&Transport] = &[
+    &polling::TRANSPORT,
+    &long_polling::TRANSPORT,
+    &streaming::TRANSPORT,
+    &sse::TRANSPORT,
+    &websocket::TRANSPORT,
+    &null::TRANSPORT,
 ];
 
 /// Why a transport whose messages go from server to client cannot carry an echo.
 const ONE_WAY: &str = "its messages go from server to client alone; a request that is answered \
                        with what it sent is what the transport \"polling\" does";
 
+/// How long a client waits after its connection was lost.
+const RECONNECT: Key = Key {
+    name: "reconnect",
+    default: Some("\"1s\""),
+    about: "how long a client waits before it connects again after an early close",
+};
+
 /// The transport of this name.
-pub(crate) fn find(name: &str) -> Option<&'static dyn Transport> {
-    TRANSPORTS.iter().copied().find(|t| t.name() == name)
+pub(crate) fn find(name: &str) -> Option<&'static Transport> {
+    TRANSPORTS.iter().copied().find(|t| t.name == name)
 }
 
 #[cfg(test)]
@@ -268,15 +283,15 @@ mod tests {
 
     #[test]
     fn every_transport_says_who_it_is() {
-        let names: BTreeSet<_> = TRANSPORTS.iter().map(|t| t.name()).collect();
+        let names: BTreeSet<_> = TRANSPORTS.iter().map(|t| t.name).collect();
         assert_eq!(names.len(), TRANSPORTS.len(), "two transports share a name");
-        let paths: BTreeSet<_> = TRANSPORTS.iter().map(|t| t.path()).collect();
+        let paths: BTreeSet<_> = TRANSPORTS.iter().map(|t| t.path).collect();
         assert_eq!(paths.len(), TRANSPORTS.len(), "two transports share a path");
         for transport in TRANSPORTS {
-            assert!(find(transport.name()).is_some() && !transport.about().is_empty());
-            let keys: BTreeSet<_> = transport.keys().iter().map(|k| k.name).collect();
-            assert_eq!(keys.len(), transport.keys().len());
-            assert!(transport.keys().iter().all(|k| k.default.is_some() && !k.about.is_empty()));
+            assert!(find(transport.name).is_some() && !transport.about.is_empty());
+            let keys: BTreeSet<_> = transport.keys.iter().map(|k| k.name).collect();
+            assert_eq!(keys.len(), transport.keys.len());
+            assert!(transport.keys.iter().all(|k| k.default.is_some() && !k.about.is_empty()));
         }
     }
 
@@ -287,7 +302,7 @@ mod tests {
         let folders = std::fs::read_dir(here).unwrap().flatten().filter(is_module);
         let folders: BTreeSet<_> =
             folders.map(|e| e.file_name().to_string_lossy().into_owned()).collect();
-        let names = TRANSPORTS.iter().map(|t| t.name().replace('-', "_"));
+        let names = TRANSPORTS.iter().map(|t| t.name.replace('-', "_"));
         assert_eq!(folders, names.collect());
     }
 
@@ -304,12 +319,12 @@ mod tests {
             }
             let model = series.shape(&context(&series, feed)).model.expect("it is predicted");
             let sent = model.sending.map(|s| s.exchange);
-            assert_eq!(sent.is_some(), workload.is_shared(), "{}", transport.name());
+            assert_eq!(sent.is_some(), workload.is_shared(), "{}", transport.name);
             for exchange in model.messages.iter().map(|m| m.exchange).chain(sent) {
-                assert_eq!(exchange.ledger.both().unexplained(), 0, "{}", transport.name());
+                assert_eq!(exchange.ledger.both().unexplained(), 0, "{}", transport.name);
             }
             let shares: f64 = model.messages.iter().map(|m| m.share).sum();
-            assert!((shares - 1.0).abs() < 1e-9, "{}", transport.name());
+            assert!((shares - 1.0).abs() < 1e-9, "{}", transport.name);
         }
     }
 
@@ -337,17 +352,17 @@ mod tests {
     }
 
     /// A series without any setting.
-    fn defaults(transport: &'static dyn Transport) -> AnySeries {
+    fn defaults(transport: &'static Transport) -> AnySeries {
         let table = TomlTable::empty(Location::whole());
-        let mut fields = Fields::new(&table, transport.name(), Path::new("."));
-        fields.declare(transport.keys());
+        let mut fields = Fields::new(&table, transport.name, Path::new("."));
+        fields.declare(transport.keys);
         let series = AnySeries::parse(transport, &mut fields).expect("defaults can be used");
         assert!(fields.finish().is_empty());
         series
     }
 
     fn context(series: &AnySeries, feed: feed::Spec) -> SeriesContext {
-        let path = series.transport().path().to_owned();
+        let path = series.transport().path.to_owned();
         let target = Target { authority: "h:1".to_owned(), path, bundled: true };
         SeriesContext { feed, target, delay_ns: 50_000_000, clients: 10 }
     }

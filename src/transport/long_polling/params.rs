@@ -13,7 +13,7 @@ use crate::protocol::http1::head;
 use crate::protocol::http1::head::{RequestHead, ResponseHead};
 use crate::record::Ledger;
 use crate::server::post::POST_REPLY;
-use crate::transport::SeriesShape;
+use crate::transport::{RECONNECT, SeriesShape};
 use serde::{Deserialize, Serialize};
 
 const HOLD: Key = Key {
@@ -26,11 +26,6 @@ const PENDING: Key = Key {
     default: Some("\"as-feed\""),
     about: "what a request gets if several updates wait: \"all\", the \"latest\", or \"as-feed\" \
             by the feed's semantics",
-};
-const RECONNECT: Key = Key {
-    name: "reconnect",
-    default: Some("\"1s\""),
-    about: "how long a client waits before it connects again after an early close",
 };
 
 /// Every setting.

@@ -2,7 +2,7 @@
 //! measured below these figures.
 
 use crate::client::{Client, ClientHalf, LocalFuture};
-use crate::config::{Fields, Key};
+use crate::config::Key;
 use crate::feed;
 use crate::feed::Workload;
 use crate::predict::SeriesContext;
@@ -13,38 +13,25 @@ use crate::server::Routes;
 use crate::time::TurnPlacement;
 use crate::transport::{Series, SeriesShape, Transport, series_from_json};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::rc::Rc;
 
 const INTERVAL: Key =
     Key { name: "interval", default: Some("\"1s\""), about: "between two turns of a client" };
 
-pub(crate) struct Null;
-
-impl Transport for Null {
-    fn name(&self) -> &'static str {
-        "null"
-    }
-    fn about(&self) -> &'static str {
-        "no network at all: the driver's own floor"
-    }
-    fn keys(&self) -> &'static [Key] {
-        &[INTERVAL]
-    }
-    fn path(&self) -> &'static str {
-        ""
-    }
-    fn parse(&self, fields: &mut Fields) -> Option<Box<dyn Series>> {
+pub(crate) static TRANSPORT: Transport = Transport {
+    name: "null",
+    about: "no network at all: the driver's own floor",
+    keys: &[INTERVAL],
+    path: "",
+    parse: |fields| {
         let interval_ns = fields.duration_ns(&INTERVAL);
         if interval_ns < 1_000_000 {
             fields.report(&INTERVAL, "interval must be at least 1ms");
         }
         Some(Box::new(Params { interval_ns }))
-    }
-    fn read_json(&self, settings: Value) -> Result<Box<dyn Series>, String> {
-        series_from_json::<Params>(settings)
-    }
-}
+    },
+    read_json: series_from_json::<Params>,
+};
 
 /// Validated and complete settings.
 #[derive(Debug, Clone, Serialize, Deserialize)]

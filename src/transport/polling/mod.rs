@@ -13,7 +13,7 @@ mod server;
 
 use crate::client::ClientHalf;
 use crate::client::post::{self, PostClients, PostReply};
-use crate::config::{Fields, Key};
+use crate::config::Key;
 use crate::feed::{self, Semantics, Workload};
 use crate::predict::SeriesContext;
 use crate::protocol::http1::Target;
@@ -23,32 +23,16 @@ use crate::transport::{Series, SeriesShape, Transport, series_from_json};
 use engine_raw::RawEngine;
 use engine_reqwest::ReqwestEngine;
 use params::{Engine, Params};
-use serde_json::Value;
 use std::rc::Rc;
 
-/// The transport.
-pub(crate) struct Polling;
-
-impl Transport for Polling {
-    fn name(&self) -> &'static str {
-        "polling"
-    }
-    fn about(&self) -> &'static str {
-        "an HTTP request each interval, answered at once with the latest update"
-    }
-    fn keys(&self) -> &'static [Key] {
-        params::KEYS
-    }
-    fn path(&self) -> &'static str {
-        CHAPTER_PATH
-    }
-    fn parse(&self, fields: &mut Fields) -> Option<Box<dyn Series>> {
-        Some(Box::new(params::parse(fields)?))
-    }
-    fn read_json(&self, settings: Value) -> Result<Box<dyn Series>, String> {
-        series_from_json::<Params>(settings)
-    }
-}
+pub(crate) static TRANSPORT: Transport = Transport {
+    name: "polling",
+    about: "an HTTP request each interval, answered at once with the latest update",
+    keys: params::KEYS,
+    path: CHAPTER_PATH,
+    parse: |fields| Some(Box::new(params::parse(fields)?)),
+    read_json: series_from_json::<Params>,
+};
 
 impl Series for Params {
     fn own_path(&self) -> Option<String> {

@@ -5,7 +5,6 @@ mod params;
 
 use crate::client::streaming_response::{Decode, Decoded, StreamClients};
 use crate::client::{ClientHalf, post};
-use crate::config::{Fields, Key};
 use crate::feed;
 use crate::feed::{PayloadKind, Workload, sequence_text};
 use crate::predict::SeriesContext;
@@ -21,32 +20,16 @@ use bytes::{BufMut, Bytes, BytesMut};
 use hyper::body::Incoming;
 use hyper::{Method, Request};
 use params::Params;
-use serde_json::Value;
 use std::rc::Rc;
 
-/// The transport.
-pub(crate) struct Sse;
-
-impl Transport for Sse {
-    fn name(&self) -> &'static str {
-        "sse"
-    }
-    fn about(&self) -> &'static str {
-        "server-sent events: one HTTP response that never ends, an event for each update"
-    }
-    fn keys(&self) -> &'static [Key] {
-        params::KEYS
-    }
-    fn path(&self) -> &'static str {
-        "/events"
-    }
-    fn parse(&self, fields: &mut Fields) -> Option<Box<dyn Series>> {
-        Some(Box::new(params::parse(fields)?))
-    }
-    fn read_json(&self, settings: Value) -> Result<Box<dyn Series>, String> {
-        series_from_json::<Params>(settings)
-    }
-}
+pub(crate) static TRANSPORT: Transport = Transport {
+    name: "sse",
+    about: "server-sent events: one HTTP response that never ends, an event for each update",
+    keys: params::KEYS,
+    path: "/events",
+    parse: |fields| Some(Box::new(params::parse(fields)?)),
+    read_json: series_from_json::<Params>,
+};
 
 impl Series for Params {
     fn own_path(&self) -> Option<String> {

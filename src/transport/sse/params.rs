@@ -5,7 +5,7 @@ use crate::feed::Spec;
 use crate::predict::Exchange;
 use crate::predict::SeriesContext;
 use crate::predict::arithmetic::{
-    add_message, chunk_framing, data_segments, heartbeats, message_bytes, posted, pushing,
+    chunk_framing, heartbeats, message_bytes, message_down, posted, pushing,
 };
 use crate::protocol::http1::head;
 use crate::protocol::http1::head::RequestHead;
@@ -74,22 +74,13 @@ pub(crate) fn shape(params: &Params, context: &SeriesContext) -> SeriesShape {
     let exchange = |feed: &Spec, updates| {
         let bytes = message_bytes(feed, updates);
         let event = event_framing(params, updates);
-        let mut down = Flow::default();
-        add_message(&mut down, bytes, event + chunk_framing(bytes.0 + bytes.1 + event));
-        let segments_down = data_segments(down.wire.get());
-        // The client's delayed acknowledgement.
-        Exchange { ledger: Ledger { up: Flow::default(), down }, segments_up: 1, segments_down }
+        message_down(bytes, event + chunk_framing(bytes.0 + bytes.1 + event))
     };
     let sent = || posted(&params.request, context, POST_REPLY);
     let (mut model, interval_ns) = pushing(context, exchange, sent);
     let hz = model.messages_hz.unwrap_or(0.0);
     model.idle = heartbeats(&context.feed, hz, params.heartbeat_ns, heartbeat());
-    SeriesShape {
-        paced: false,
-        interval_ns,
-        model: context.target.bundled.then_some(model),
-        connection_each_turn: false,
-    }
+    SeriesShape::pushed(context, model, interval_ns)
 }
 
 /// Returns the cost of a comment and its chunk.

@@ -6,9 +6,7 @@ mod params;
 
 use crate::client::streaming_response::{Decode, Decoded, StreamClients};
 use crate::client::{ClientHalf, post};
-use crate::config::{Fields, Key};
 use crate::feed;
-use crate::feed::Workload;
 use crate::predict::SeriesContext;
 use crate::protocol::http1::Target;
 use crate::protocol::http1::response::BodyPiece;
@@ -19,39 +17,20 @@ use crate::transport::{Series, SeriesShape, Transport, series_from_json};
 use hyper::body::Incoming;
 use hyper::{Method, Request};
 use params::Params;
-use serde_json::Value;
 use std::rc::Rc;
 
-/// The transport.
-pub(crate) struct Streaming;
-
-impl Transport for Streaming {
-    fn name(&self) -> &'static str {
-        "streaming"
-    }
-    fn about(&self) -> &'static str {
-        "one HTTP response that never ends, a chunk of it for each update"
-    }
-    fn keys(&self) -> &'static [Key] {
-        params::KEYS
-    }
-    fn path(&self) -> &'static str {
-        "/stream"
-    }
-    fn parse(&self, fields: &mut Fields) -> Option<Box<dyn Series>> {
-        Some(Box::new(params::parse(fields)?))
-    }
-    fn read_json(&self, settings: Value) -> Result<Box<dyn Series>, String> {
-        series_from_json::<Params>(settings)
-    }
-}
+pub(crate) static TRANSPORT: Transport = Transport {
+    name: "streaming",
+    about: "one HTTP response that never ends, a chunk of it for each update",
+    keys: params::KEYS,
+    path: "/stream",
+    parse: |fields| Some(Box::new(params::parse(fields)?)),
+    read_json: series_from_json::<Params>,
+};
 
 impl Series for Params {
     fn own_path(&self) -> Option<String> {
         self.request.own_path()
-    }
-    fn refuses(&self, feed: &feed::Spec) -> Option<String> {
-        (feed.workload == Workload::Echo).then(|| crate::transport::ONE_WAY.to_owned())
     }
     fn shape(&self, context: &SeriesContext) -> SeriesShape {
         params::shape(self, context)

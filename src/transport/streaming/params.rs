@@ -2,23 +2,15 @@
 
 use crate::config::{Fields, Key};
 use crate::feed::Spec;
-use crate::predict::Exchange;
 use crate::predict::SeriesContext;
 use crate::predict::arithmetic::{
-    add_message, chunk_framing, data_segments, message_bytes, posted, pushing,
+    chunk_framing, message_bytes, message_down, posted, pushing,
 };
 use crate::protocol::http1::head;
 use crate::protocol::http1::head::RequestHead;
-use crate::record::{Flow, Ledger};
 use crate::server::post::POST_REPLY;
-use crate::transport::SeriesShape;
+use crate::transport::{RECONNECT, SeriesShape};
 use serde::{Deserialize, Serialize};
-
-const RECONNECT: Key = Key {
-    name: "reconnect",
-    default: Some("\"1s\""),
-    about: "how long a client waits before it connects again after an early close",
-};
 
 /// Every setting.
 pub(crate) const KEYS: &[Key] = &[head::REQUEST, RECONNECT];
@@ -43,18 +35,9 @@ pub(crate) fn parse(fields: &mut Fields) -> Option<Params> {
 pub(crate) fn shape(params: &Params, context: &SeriesContext) -> SeriesShape {
     let exchange = |feed: &Spec, updates| {
         let bytes = message_bytes(feed, updates);
-        let mut down = Flow::default();
-        add_message(&mut down, bytes, chunk_framing(bytes.0 + bytes.1));
-        let segments_down = data_segments(down.wire.get());
-        // The client's delayed acknowledgement.
-        Exchange { ledger: Ledger { up: Flow::default(), down }, segments_up: 1, segments_down }
+        message_down(bytes, chunk_framing(bytes.0 + bytes.1))
     };
     let sent = || posted(&params.request, context, POST_REPLY);
     let (model, interval_ns) = pushing(context, exchange, sent);
-    SeriesShape {
-        paced: false,
-        interval_ns,
-        model: context.target.bundled.then_some(model),
-        connection_each_turn: false,
-    }
+    SeriesShape::pushed(context, model, interval_ns)
 }

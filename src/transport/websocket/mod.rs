@@ -10,39 +10,22 @@ mod server;
 mod upgrade;
 
 use crate::client::ClientHalf;
-use crate::config::{Fields, Key};
 use crate::feed;
 use crate::predict::SeriesContext;
 use crate::protocol::http1::Target;
 use crate::server::Routes;
 use crate::transport::{ClientMemory, Series, SeriesShape, Transport, series_from_json};
 use params::Params;
-use serde_json::Value;
 use std::rc::Rc;
 
-/// The transport.
-pub(crate) struct WebSocket;
-
-impl Transport for WebSocket {
-    fn name(&self) -> &'static str {
-        "websocket"
-    }
-    fn about(&self) -> &'static str {
-        "one upgraded connection, on which the server sends a frame for each update"
-    }
-    fn keys(&self) -> &'static [Key] {
-        params::KEYS
-    }
-    fn path(&self) -> &'static str {
-        "/ws"
-    }
-    fn parse(&self, fields: &mut Fields) -> Option<Box<dyn Series>> {
-        Some(Box::new(params::parse(fields)?))
-    }
-    fn read_json(&self, settings: Value) -> Result<Box<dyn Series>, String> {
-        series_from_json::<Params>(settings)
-    }
-}
+pub(crate) static TRANSPORT: Transport = Transport {
+    name: "websocket",
+    about: "one upgraded connection, on which the server sends a frame for each update",
+    keys: params::KEYS,
+    path: "/ws",
+    parse: |fields| Some(Box::new(params::parse(fields)?)),
+    read_json: series_from_json::<Params>,
+};
 
 impl Series for Params {
     fn refuses(&self, _: &feed::Spec) -> Option<String> {

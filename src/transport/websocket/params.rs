@@ -4,11 +4,11 @@ use crate::config::{Fields, Key};
 use crate::feed::{Spec, Workload};
 use crate::predict::SeriesContext;
 use crate::predict::arithmetic::{
-    DELAYED_ACK_NS, add_message, data_segments, heartbeats, message_bytes, pushing,
+    DELAYED_ACK_NS, add_message, data_segments, heartbeats, message_bytes, message_down, pushing,
 };
 use crate::predict::{Distribution, Exchange, Model};
 use crate::record::{Flow, Ledger, Part};
-use crate::transport::SeriesShape;
+use crate::transport::{RECONNECT, SeriesShape};
 use serde::{Deserialize, Serialize};
 
 const READ_BUFFER: Key = Key {
@@ -20,11 +20,6 @@ const HEARTBEAT: Key = Key {
     name: "heartbeat",
     default: Some("\"0s\""),
     about: "the bundled server sends a ping where nothing else was sent for this long; 0s: never",
-};
-const RECONNECT: Key = Key {
-    name: "reconnect",
-    default: Some("\"1s\""),
-    about: "how long a client waits before it connects again after an early close",
 };
 
 const ECHO: Key = Key {
@@ -154,11 +149,7 @@ fn echo(params: &Params, context: &SeriesContext) -> SeriesShape {
 fn receiving(params: &Params, context: &SeriesContext) -> SeriesShape {
     let exchange = |feed: &Spec, updates| {
         let bytes = message_bytes(feed, updates);
-        let mut down = Flow::default();
-        add_message(&mut down, bytes, framing_bytes(bytes.0 + bytes.1));
-        let segments_down = data_segments(down.wire.get());
-        // The client's delayed acknowledgement.
-        Exchange { ledger: Ledger { up: Flow::default(), down }, segments_up: 1, segments_down }
+        message_down(bytes, framing_bytes(bytes.0 + bytes.1))
     };
     let (mut model, interval_ns) = pushing(context, exchange, || {
         let ledger = Ledger { up: sent(&context.feed), down: Flow::default() };
@@ -171,12 +162,7 @@ fn receiving(params: &Params, context: &SeriesContext) -> SeriesShape {
         acknowledge_every_other(&mut model, context);
     }
     model.idle = heartbeats(&context.feed, hz, params.heartbeat_ns, heartbeat());
-    SeriesShape {
-        paced: false,
-        interval_ns,
-        model: context.target.bundled.then_some(model),
-        connection_each_turn: false,
-    }
+    SeriesShape::pushed(context, model, interval_ns)
 }
 
 #[cfg(test)]
