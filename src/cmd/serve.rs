@@ -13,7 +13,8 @@ use crate::os::Signals;
 use crate::os::{raise_open_files, resident_bytes, set_batch_scheduling};
 use crate::result::ServerEnd;
 use crate::result::file::Line;
-use crate::run::protocol::{FromServer, ServerStart, ToServer};
+use crate::run::protocol::{FromServer, ResourceSample, ServerStart, ToServer};
+use crate::run::runtime;
 use crate::run::worker::{Commands, read_input, send_line};
 use crate::server;
 use crate::server::fault_injection::{FaultInjection, InjectedFault};
@@ -45,10 +46,8 @@ pub(crate) fn run(args: &ServeArgs) -> Outcome<()> {
     raise_open_files();
     let threads = threads(args.threads, &spec)?;
     let faults = combine_faults(&args.faults, &spec, &mounts)?;
-    let about: Vec<String> = mounts
-        .iter()
-        .map(|m| format!("  {:<32}{}", m.path, m.series.transport().about))
-        .collect();
+    let about: Vec<String> =
+        mounts.iter().map(|m| format!("  {:<32}{}", m.path, m.series.transport().about)).collect();
     let config = Config {
         bind: args.bind,
         threads,
@@ -184,11 +183,6 @@ fn describe(totals: &Totals) -> String {
     lines.join("\n") + "\n"
 }
 
-fn runtime() -> Outcome<tokio::runtime::Runtime> {
-    let mut builder = tokio::runtime::Builder::new_current_thread();
-    builder.enable_all().build().map_err(at("cannot start a runtime"))
-}
-
 /// Runs the server process of a run: see `run::protocol`. Ends with its parent.
 ///
 /// # Errors
@@ -247,12 +241,11 @@ async fn follow_commands(
     while let Some(command) = commands.recv().await {
         match command? {
             ToServer::Publish { epoch_ns } => running.publish(epoch_ns),
-            ToServer::Sample => send_line(&FromServer::Cost {
+            ToServer::Sample => send_line(&FromServer::Cost(ResourceSample {
                 cpu_ns: process_cpu_ns(),
-                // If the host does not tell, the parent reports that for all of its processes.
+                // If the system does not tell, the parent reports that for all of its processes.
                 resident: resident_bytes().unwrap_or(0),
-                open: running.open(),
-            })?,
+            }))?,
             ToServer::Drain { cost, limit_ns } => {
                 let totals = drain(running, limit_ns).await?;
                 let end = ServerEnd {

@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 /// The cells of a row.
 pub(in crate::cmd) type Cells = Vec<String>;
 
-/// A row of fixed texts.
-pub(in crate::cmd) fn cells<const N: usize>(texts: [&str; N]) -> Cells {
-    texts.map(str::to_owned).into()
+/// Returns the first row: the heads of all columns, with `|` between them.
+pub(in crate::cmd) fn head(heads: &str) -> Cells {
+    heads.split('|').map(str::to_owned).collect()
 }
 
 /// Appends rows with their columns lined up, those listed to the right.

@@ -125,6 +125,13 @@ impl Fields<'_> {
         })
     }
 
+    /// The value of one of several options; that of the first if the user's is unknown.
+    pub fn choose<T: Copy>(&mut self, key: &Key, options: &[(&str, T)]) -> T {
+        let names: Vec<&str> = options.iter().map(|option| option.0).collect();
+        let chosen = self.choice(key, &names);
+        options.iter().find(|option| option.0 == chosen).unwrap_or(&options[0]).1
+    }
+
     /// A list of whole numbers within a range: not empty, none of them twice.
     pub fn integers(&mut self, key: &Key, range: RangeInclusive<u64>) -> Vec<LocatedValue<u64>> {
         self.read(key, |node| match &node.item {

@@ -11,49 +11,55 @@ use crate::time::Schedule;
 use crate::time::now_ns;
 use crate::transport::AnySeries;
 use hdrhistogram::Histogram;
-use std::ops::Range;
+use serde::{Deserialize, Serialize};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
-/// What a thread does. Everything is moved to it by value.
-pub(crate) struct ThreadPlan {
-    /// The case and process, for window lines.
+/// The first line to a driver process.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct DriverStart {
+    /// The case, for the result's lines.
     pub case: u32,
-    /// See `case`.
+    /// The process's number within the case.
     pub shard: u32,
-    /// Its clients among all of the case: every `step`-th of the range.
-    pub clients: Range<u32>,
-    /// The distance between its clients' numbers.
-    pub step: u32,
-    /// The first client of the process and how many there are, for the ramp.
-    pub shard_clients: Range<u32>,
+    /// Its first client.
+    pub first_client: u32,
+    /// Its clients.
+    pub clients: u32,
+    /// Its threads.
+    pub threads: u32,
     /// The transport and its settings.
+    #[serde(flatten)]
     pub series: AnySeries,
     /// Who answers.
     pub target: Target,
-    /// How to connect.
-    pub dialers: Vec<Dialer>,
     /// What is published.
     pub feed: feed::Spec,
-    /// Nanoseconds over which connects are spread.
+    /// How to connect, a server shard each; client `i` uses the `i`-th, round robin.
+    pub dialers: Vec<Dialer>,
+    /// Over how long connects are spread, in nanoseconds.
     pub ramp_ns: u64,
-    /// The longest connect, upgrade or response, in nanoseconds.
+    /// How long an upgrade or a response may take, in nanoseconds.
     pub timeout_ns: u64,
     /// How long clients may take to end, in nanoseconds.
     pub drain_ns: u64,
-    /// Nanoseconds between two times that the thread wakes for due turns.
+    /// Between two times that a thread wakes for due turns, in nanoseconds.
     pub gap_ns: u64,
-    /// The seed of phases.
+    /// True if the case has more threads a side than the machine has cores.
+    pub crowded: bool,
+    /// The seed of phases and masks.
     pub seed: u64,
 }
 
-/// Commands to a thread.
-#[derive(Debug, Clone, Copy)]
+/// Later lines to a driver process, which it passes to its threads.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum DriverCommand {
-    /// Connect; seconds are counted from this moment.
+    /// Connect, from this moment on.
     Connect {
-        /// Nanoseconds of `CLOCK_MONOTONIC`.
+        /// Nanoseconds of `CLOCK_MONOTONIC`; windows count their seconds from here.
         epoch_ns: u64,
     },
     /// The feed begins, or has begun.
@@ -61,9 +67,9 @@ pub(crate) enum DriverCommand {
         /// Nanoseconds of `CLOCK_MONOTONIC`.
         epoch_ns: u64,
     },
-    /// Take turns.
+    /// Take turns by this schedule until the next command.
     Schedule(Schedule),
-    /// End the clients and close every connection.
+    /// End the clients, close every connection, send what is left and end.
     Stop,
 }
 
@@ -114,8 +120,8 @@ const TICKS_PER_EXPIRY: u32 = 5;
 
 /// Runs a thread's clients until the command to stop. Call it on a thread of its own.
 pub(crate) fn run(
-    plan: ThreadPlan,
-    number: usize,
+    start: Arc<DriverStart>,
+    number: u32,
     commands: UnboundedReceiver<DriverCommand>,
     events: UnboundedSender<DriverEvent>,
 ) {
@@ -123,7 +129,7 @@ pub(crate) fn run(
         // It fails only if the process is ending anyway.
         let _ = events.send(DriverEvent::Failed(message));
     };
-    let clients = match plan.series.client_half(&plan.target, &plan.feed) {
+    let clients = match start.series.client_half(&start.target, &start.feed) {
         Ok(clients) => clients,
         Err(message) => return failed(message),
     };
@@ -134,7 +140,7 @@ pub(crate) fn run(
     match runtime {
         Err(error) => failed(format!("cannot start a runtime: {error}")),
         Ok(runtime) => {
-            let mut driver = DriverThread::new(plan, number, events);
+            let mut driver = DriverThread::new(start, number, events);
             driver.thread.recorder.borrow_mut().prepare();
             driver.send(DriverEvent::Started);
             runtime.block_on(driver.run(clients, commands));
@@ -146,8 +152,8 @@ pub(crate) fn run(
 }
 
 struct DriverThread {
-    plan: ThreadPlan,
-    number: usize,
+    start: Arc<DriverStart>,
+    number: u32,
     thread: Rc<ThreadContext>,
     events: UnboundedSender<DriverEvent>,
     spawned: u32,
@@ -158,12 +164,16 @@ struct DriverThread {
 }
 
 impl DriverThread {
-    fn new(plan: ThreadPlan, number: usize, events: UnboundedSender<DriverEvent>) -> DriverThread {
-        let dialers = plan.dialers.clone();
+    fn new(
+        start: Arc<DriverStart>,
+        number: u32,
+        events: UnboundedSender<DriverEvent>,
+    ) -> DriverThread {
+        let dialers = start.dialers.clone();
         let thread =
-            ThreadContext::new(dialers, plan.feed, plan.timeout_ns, plan.gap_ns, plan.seed);
+            ThreadContext::new(dialers, start.feed, start.timeout_ns, start.gap_ns, start.seed);
         DriverThread {
-            plan,
+            start,
             number,
             thread,
             events,
@@ -192,7 +202,7 @@ impl DriverThread {
                 command = commands.recv() => match command {
                     Some(DriverCommand::Connect { epoch_ns }) => self.connect(&clients, epoch_ns),
                     Some(DriverCommand::Publish { epoch_ns }) => {
-                        let spec = self.plan.feed;
+                        let spec = self.start.feed;
                         self.thread.feed.set(Some(feed::Feed { spec, epoch_ns }));
                     }
                     Some(DriverCommand::Schedule(schedule)) => {
@@ -211,12 +221,12 @@ impl DriverThread {
 
     fn connect(&mut self, clients: &Rc<dyn ClientHalf>, epoch_ns: u64) {
         self.epoch_ns = epoch_ns;
-        let all = u64::from(self.plan.shard_clients.len() as u32).max(1);
-        for id in self.plan.clients.clone().step_by(self.plan.step.max(1) as usize) {
-            let place = u64::from(id - self.plan.shard_clients.start);
+        let DriverStart { first_client, clients: all, threads, ramp_ns, .. } = *self.start;
+        // Every client stays on its thread; neighbours are on different ones.
+        for place in (self.number..all).step_by(threads.max(1) as usize) {
             let at = epoch_ns
-                + (u128::from(self.plan.ramp_ns) * u128::from(place) / u128::from(all)) as u64;
-            let client = Client::new(id, at, self.thread.clone());
+                + (u128::from(ramp_ns) * u128::from(place) / u128::from(all.max(1))) as u64;
+            let client = Client::new(first_client + place, at, self.thread.clone());
             tokio::task::spawn_local(clients.clone().run(client));
             self.spawned += 1;
         }
@@ -233,7 +243,7 @@ impl DriverThread {
     }
 
     fn send_window(&mut self) {
-        let ThreadPlan { case, shard, .. } = self.plan;
+        let DriverStart { case, shard, .. } = *self.start;
         let second = self.second;
         let line = self.thread.recorder.borrow_mut().take(|window| {
             (!window.is_empty()).then(|| WindowLine::new(case, shard, second, window))
@@ -255,7 +265,7 @@ impl DriverThread {
         // This visits every client: less often is enough for limits of seconds.
         self.ticks = (self.ticks + 1) % TICKS_PER_EXPIRY;
         if self.ticks == 0 {
-            self.thread.expire_before(now.saturating_sub(self.plan.timeout_ns));
+            self.thread.expire_before(now.saturating_sub(self.start.timeout_ns));
         }
         let step_over = self.thread.schedule().is_some_and(|s| now >= s.start_ns + s.length_ns());
         let step = (!self.step_sent && step_over).then(|| {
@@ -266,16 +276,16 @@ impl DriverThread {
         });
         let tally = self.thread.tally();
         let events = self.thread.events.get();
-        self.send(DriverEvent::Progress { thread: self.number, tally, events, step });
+        self.send(DriverEvent::Progress { thread: self.number as usize, tally, events, step });
     }
 
     /// Ends every client and waits for them within the limit.
     async fn end(&mut self) {
         self.thread.stop();
-        let deadline = now_ns().saturating_add(self.plan.drain_ns);
+        let deadline = now_ns().saturating_add(self.start.drain_ns);
         while self.clients_left() > 0 && now_ns() < deadline {
             tokio::time::sleep(TICK / 4).await;
-            self.thread.expire_before(now_ns().saturating_sub(self.plan.timeout_ns));
+            self.thread.expire_before(now_ns().saturating_sub(self.start.timeout_ns));
             self.end_second();
         }
         self.thread.count_undrained(self.clients_left());

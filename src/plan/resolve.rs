@@ -224,9 +224,7 @@ fn read_delay(fields: &mut Fields<'_>, seed: u64) -> Delay {
     };
     let one_way_ns = bounded(&keys::DELAY);
     let jitter_ns = bounded(&keys::JITTER);
-    let names = JitterLaw::ALL.map(JitterLaw::name);
-    let chosen = fields.choice(&keys::JITTER_LAW, &names);
-    let law = JitterLaw::ALL.into_iter().find(|law| law.name() == chosen).unwrap_or_default();
+    let law = fields.choose(&keys::JITTER_LAW, &JitterLaw::ALL.map(|law| (law.name(), law)));
     Delay { one_way_ns, jitter_ns, law, seed }
 }
 
@@ -274,15 +272,10 @@ fn read_feed(
         };
         fields.report(&keys::RATE, message);
     }
-    let arrivals = match fields.choice(&keys::ARRIVALS, &["periodic", "poisson"]) {
-        "poisson" => Arrivals::Poisson,
-        _ => Arrivals::Periodic,
-    };
+    let options = [("periodic", Arrivals::Periodic), ("poisson", Arrivals::Poisson)];
+    let arrivals = fields.choose(&keys::ARRIVALS, &options);
     let spread = fields.boolean(&keys::SPREAD);
-    let names = PayloadKind::CHOICES.map(PayloadKind::name);
-    let chosen = fields.choice(&keys::PAYLOAD, &names);
-    let kind =
-        PayloadKind::ALL.into_iter().find(|k| k.name() == chosen).unwrap_or(PayloadKind::Text);
+    let kind = fields.choose(&keys::PAYLOAD, &PayloadKind::CHOICES.map(|kind| (kind.name(), kind)));
     let size = fields.size(&keys::SIZE);
     let (kind, size) = workload::payload(&mut fields, plain.workload, kind, size);
     workload::check(&mut fields, &plain, arrivals);

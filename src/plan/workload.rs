@@ -17,19 +17,14 @@ const MOST_BATCH_NS: u64 = 3600 * SECOND_NS;
 /// Reads who sends what to whom, and whether an update replaces the one before; the rest is that
 /// of a plain feed.
 pub(super) fn read(fields: &mut Fields<'_>) -> Spec {
-    let names = Workload::ALL.map(Workload::name);
-    let chosen = fields.choice(&keys::WORKLOAD, &names);
-    let workload = Workload::ALL.into_iter().find(|w| w.name() == chosen);
+    let workload = fields.choose(&keys::WORKLOAD, &Workload::ALL.map(|each| (each.name(), each)));
     let senders = fields.integer(&keys::SENDERS, 1..=u64::from(MOST_SENDERS)) as u32;
-    let semantics = match fields.choice(&keys::SEMANTICS, &["snapshot", "log"]) {
-        "log" => Semantics::Log,
-        _ => Semantics::Snapshot,
-    };
+    let options = [("snapshot", Semantics::Snapshot), ("log", Semantics::Log)];
+    let semantics = fields.choose(&keys::SEMANTICS, &options);
     let batch_ns = fields.duration_ns(&keys::BATCH);
     if batch_ns > MOST_BATCH_NS && fields.is_valid(&keys::BATCH) {
         fields.report(&keys::BATCH, "batch must be at most 1h");
     }
-    let workload = workload.unwrap_or(Workload::Ticker);
     let plain = Spec { workload, senders, semantics, batch_ns, ..Spec::PLAIN };
     if !workload.is_shared() {
         return plain;

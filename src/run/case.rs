@@ -1,15 +1,17 @@
 //! Runs one case, from its first process to its last.
 
+use crate::driver::{DriverCommand, DriverStart};
 use crate::error::{Failure, Outcome};
 use crate::net::Dialer;
 use crate::os::kernel_socket_bytes;
 use crate::os::{Caught, Signals};
 use crate::plan::{Case, Plan, Server, Timing};
+use crate::protocol::http1::Target;
 use crate::result::file::Line;
 use crate::result::{CalibrationStep, CaseEnd, Cost};
 use crate::run::external_server::ExternalServer;
-use crate::run::processes::{Processes, ResourceSample, Waited};
-use crate::run::protocol::{DriverStart, ServerStart, ToDriver, ToServer};
+use crate::run::processes::{Processes, Waited};
+use crate::run::protocol::{ResourceSample, ServerStart, ToServer};
 use crate::run::rate_search::{RateSearch, SearchStep, holds, longest_wait_ns};
 use crate::run::{EarlyEnd, Inspection, Inspector, Observer, ResultSink, RunEvent};
 use crate::time::Schedule;
@@ -135,7 +137,7 @@ impl Coordinator<'_> {
         }
         let epoch_ns = now_ns() + HEAD_START_NS / 2;
         if !self.processes.servers.is_empty() {
-            self.processes.send_to_drivers(&ToDriver::Publish { epoch_ns }).await;
+            self.processes.send_to_drivers(&DriverCommand::Publish { epoch_ns }).await;
         }
         for index in 0..self.processes.servers.len() {
             self.processes.send_to_server(index, &ToServer::Publish { epoch_ns }).await;
@@ -243,6 +245,8 @@ impl Coordinator<'_> {
         } else {
             series.settings.clone()
         };
+        let (path, bundled) = (series.path.clone(), self.plan.bundled());
+        let target = Target { authority, path, bundled };
         for shard in &self.case.drivers {
             let start = DriverStart {
                 case: self.case.index,
@@ -251,9 +255,7 @@ impl Coordinator<'_> {
                 clients: shard.clients,
                 threads: shard.threads,
                 series: settings.clone(),
-                path: series.path.clone(),
-                authority: authority.clone(),
-                bundled: self.plan.bundled(),
+                target: target.clone(),
                 feed: self.plan.feed.among(self.case.clients),
                 dialers: dialers.clone(),
                 ramp_ns: self.timing.ramp_ns,
@@ -273,7 +275,7 @@ impl Coordinator<'_> {
     async fn connect(&mut self) -> Outcome<Option<Caught>> {
         self.stage("connecting", self.timing.ramp_ns);
         self.epoch_ns = now_ns();
-        self.processes.send_to_drivers(&ToDriver::Connect { epoch_ns: self.epoch_ns }).await;
+        self.processes.send_to_drivers(&DriverCommand::Connect { epoch_ns: self.epoch_ns }).await;
         // Every attempt of a client may take its whole limit, and the ramp comes first.
         let limit = Duration::from_nanos(self.timing.ramp_ns + 8 * self.timing.timeout_ns);
         let connected = |p: &Processes| p.all_drivers(|d| d.connect_wall_ns.is_some());
@@ -324,7 +326,7 @@ impl Coordinator<'_> {
             calibration: true,
         };
         self.processes.drivers.iter_mut().for_each(|d| d.step = None);
-        self.processes.send_to_drivers(&ToDriver::Schedule(schedule)).await;
+        self.processes.send_to_drivers(&DriverCommand::Schedule(schedule)).await;
         let limit = Duration::from_nanos(length_ns + HEAD_START_NS) + LAST_LINE;
         let waited = self.wait(limit, |p| p.all_drivers(|d| d.step.is_some())).await?;
         if let Waited::Caught(caught) = waited {
@@ -368,7 +370,7 @@ impl Coordinator<'_> {
 
     /// Waits for the end of the schedule, and reads costs at the edges of its measured window.
     async fn measure(&mut self, schedule: Schedule, kernel_before: Option<u64>) -> Outcome<Waited> {
-        self.processes.send_to_drivers(&ToDriver::Schedule(schedule)).await;
+        self.processes.send_to_drivers(&DriverCommand::Schedule(schedule)).await;
         self.stage("warming up", schedule.warmup_ns);
         let waited = self.until(schedule.steady_from_ns()).await?;
         if waited != Waited::TimedOut {
@@ -492,7 +494,7 @@ impl Coordinator<'_> {
             if by_signal { after_signal } else { usual }
         };
         self.processes.begin_stopping();
-        self.processes.send_to_drivers(&ToDriver::Stop).await;
+        self.processes.send_to_drivers(&DriverCommand::Stop).await;
         let drivers_limit = limit(drain + LAST_LINE, STOP_DRIVERS);
         self.wait(drivers_limit, |p| p.all_drivers(|d| d.ended)).await?;
         let servers_limit = limit(drain, STOP_OTHERS);

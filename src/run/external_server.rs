@@ -6,7 +6,7 @@ use crate::os::{GroupCost, Signals, group_cost, group_listens};
 use crate::plan::{Address, Plan, Server};
 use crate::result::{Cost, ServerEnd};
 use crate::run::process_group::{LOOK, ProcessGroup, describe_exit};
-use crate::run::processes::ResourceSample;
+use crate::run::protocol::ResourceSample;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 use tokio::net::TcpStream;

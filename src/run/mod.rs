@@ -14,16 +14,17 @@ pub(crate) mod protocol;
 mod rate_search;
 pub(crate) mod worker;
 
-use crate::error::Outcome;
+use crate::error::{Outcome, at};
 use crate::os::{Caught, Signals};
 use crate::plan;
 use crate::plan::Plan;
 use crate::result::file::{Line, Writer, absorb};
 use crate::result::{CaseInfo, Curve, End, Header, RunResult, SCHEMA};
-pub(crate) use crate::run::processes::ClientProgress;
+pub(crate) use crate::run::protocol::ClientProgress;
 use crate::time::now_ns;
 use std::collections::BTreeMap;
 use std::path::Path;
+use tokio::runtime::Runtime;
 
 /// What happens during a run, for whoever shows it.
 #[derive(Debug, Clone, PartialEq)]
@@ -102,6 +103,15 @@ impl ResultSink {
         self.writer.write(&line)?;
         absorb(&mut self.result, line).map_err(crate::error::Failure::run)
     }
+}
+
+/// Makes the runtime of a process of one thread.
+///
+/// # Errors
+/// If the system refuses it what it needs.
+pub(crate) fn runtime() -> Outcome<Runtime> {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().build().map_err(at("cannot start a runtime"))
 }
 
 /// Runs a plan, writing its result to a file as it comes.

@@ -1,10 +1,13 @@
 //! The processes of one case: the state of each, and waiting until they have reached another one.
 
+use crate::driver::DriverCommand;
 use crate::error::{Failure, Outcome};
 use crate::os::{Caught, Signals};
 use crate::result::file::Line;
 use crate::run::process::{Process, ProcessMessage};
-use crate::run::protocol::{FromDriver, FromServer, ToDriver, ToServer};
+use crate::run::protocol::{
+    ClientProgress, FromDriver, FromServer, ResourceSample, StepResult, ToServer,
+};
 use crate::run::{Observer, ResultSink, RunEvent};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -18,39 +21,6 @@ const LAST_LINES: Duration = Duration::from_millis(500);
 enum CaseMessage {
     Driver(usize, ProcessMessage<FromDriver>),
     Server(usize, ProcessMessage<FromServer>),
-}
-
-/// How far the clients of a process are.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct ClientProgress {
-    /// Clients connected.
-    pub connected: u64,
-    /// Clients that gave up.
-    pub failed: u64,
-    /// Exchanges completed and messages received.
-    pub events: u64,
-    /// Errors of clients.
-    pub faults: u64,
-}
-
-/// The result of one step of the search for the rate that holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct StepResult {
-    /// Turns due.
-    pub due: u64,
-    /// Turns completed.
-    pub completed: u64,
-    /// The 99th percentile of the lag, in nanoseconds; absent without a turn.
-    pub lag_p99_ns: Option<u64>,
-}
-
-/// What a process has used so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct ResourceSample {
-    /// CPU nanoseconds since the process began.
-    pub cpu_ns: u64,
-    /// Resident bytes now.
-    pub resident: u64,
 }
 
 /// A driver process and what it reported.
@@ -172,7 +142,7 @@ impl Processes {
     }
 
     /// Writes a line to every driver. One that does not read is gone, which its own message says.
-    pub(crate) async fn send_to_drivers(&mut self, line: &ToDriver) {
+    pub(crate) async fn send_to_drivers(&mut self, line: &DriverCommand) {
         for driver in self.drivers.iter_mut().filter(|d| !d.gone) {
             let _ = driver.process.send(line).await;
         }
@@ -229,34 +199,26 @@ impl Processes {
         sink: &mut ResultSink,
         observer: Observer<'_>,
     ) -> Outcome<()> {
-        match message {
+        let loss = match message {
             CaseMessage::Driver(index, ProcessMessage::Line(line)) => {
-                self.handle_driver(index, line, sink, observer)
+                return self.handle_driver(index, line, sink, observer);
             }
             CaseMessage::Server(index, ProcessMessage::Line(line)) => {
-                self.handle_server(index, line, sink)
+                return self.handle_server(index, line, sink);
             }
             CaseMessage::Driver(index, ProcessMessage::Gone(why)) => {
                 let driver = &mut self.drivers[index];
-                let was_expected = driver.ended || driver.gone;
-                driver.gone = true;
-                if !was_expected {
-                    let loss = format!("{} {why}", driver.process.name());
-                    self.record_loss(loss, observer);
-                }
-                Ok(())
+                note_gone(&driver.process, driver.ended, &mut driver.gone, &why)
             }
             CaseMessage::Server(index, ProcessMessage::Gone(why)) => {
                 let server = &mut self.servers[index];
-                let was_expected = server.ended || server.gone;
-                server.gone = true;
-                if !was_expected {
-                    let loss = format!("{} {why}", server.process.name());
-                    self.record_loss(loss, observer);
-                }
-                Ok(())
+                note_gone(&server.process, server.ended, &mut server.gone, &why)
             }
+        };
+        if let Some(loss) = loss {
+            self.record_loss(loss, observer);
         }
+        Ok(())
     }
 
     /// Records that a process was lost, and how.
@@ -274,20 +236,13 @@ impl Processes {
     ) -> Outcome<()> {
         let driver = &mut self.drivers[index];
         match line {
-            FromDriver::Hello { .. } => driver.started = true,
-            FromDriver::Progress { connected, failed, events, faults } => {
-                driver.progress = ClientProgress {
-                    connected: connected.into(),
-                    failed: failed.into(),
-                    events,
-                    faults,
-                };
+            FromDriver::Hello => driver.started = true,
+            FromDriver::Progress(progress) => {
+                driver.progress = progress;
                 observer(RunEvent::Progress(self.total_progress()));
             }
-            FromDriver::Ready { wall_ns, .. } => driver.connect_wall_ns = Some(wall_ns),
-            FromDriver::Step { due, completed, lag_p99_ns } => {
-                driver.step = Some(StepResult { due, completed, lag_p99_ns });
-            }
+            FromDriver::Ready { wall_ns } => driver.connect_wall_ns = Some(wall_ns),
+            FromDriver::Step(result) => driver.step = Some(result),
             FromDriver::Finished => driver.finished = true,
             FromDriver::Result(line) => {
                 driver.ended |= matches!(*line, Line::Driver(_));
@@ -312,9 +267,7 @@ impl Processes {
         let server = &mut self.servers[index];
         match line {
             FromServer::Listening { address } => server.address = Some(address),
-            FromServer::Cost { cpu_ns, resident, .. } => {
-                server.sample = Some(ResourceSample { cpu_ns, resident });
-            }
+            FromServer::Cost(sample) => server.sample = Some(sample),
             FromServer::End(line) => {
                 server.ended = true;
                 sink.write(*line)?;
@@ -388,4 +341,10 @@ impl Processes {
         self.wait(LAST_LINES, sink, signals, observer, all_gone).await?;
         Ok(())
     }
+}
+
+/// Notes that nothing more comes from a process. Returns the loss, if that was not expected.
+fn note_gone(process: &Process, ended: bool, gone: &mut bool, why: &str) -> Option<String> {
+    let was_gone = std::mem::replace(gone, true);
+    (!ended && !was_gone).then(|| format!("{} {why}", process.name()))
 }

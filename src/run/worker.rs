@@ -1,21 +1,20 @@
 //! Inside a driver process: follows its parent's commands, runs its threads, and forwards their
 //! results.
 
-use crate::driver::{self, Tally};
-use crate::driver::{DriverCommand, DriverEvent, ThreadEnd, ThreadPlan};
+use crate::driver::{self, DriverCommand, DriverEvent, DriverStart, Tally, ThreadEnd};
 use crate::error::{Failure, Outcome, at};
 use crate::os::resident_bytes;
-use crate::protocol::http1::Target;
 use crate::record::{Audit, FanOut, LATENCY_BOUND_NS, Phases, TcpTotals};
 use crate::result::file::Line;
 use crate::result::{Cost, DriverEnd};
-use crate::run::protocol::{DriverStart, FromDriver, ToDriver};
+use crate::run::protocol::{ClientProgress, FromDriver, StepResult};
 use crate::time::Schedule;
 use crate::time::{now_ns, process_cpu_ns};
 use hdrhistogram::Histogram;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::io::{BufRead, Write};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -63,16 +62,12 @@ pub(crate) fn send_line<S: Serialize>(line: &S) -> Outcome<()> {
 /// # Errors
 /// If the parent is gone or the threads cannot be started.
 pub(crate) fn run_driver() -> Outcome<()> {
-    let (start, commands) = read_input::<DriverStart, ToDriver>()?;
+    let (start, commands) = read_input::<DriverStart, DriverCommand>()?;
     crate::os::raise_open_files();
     if start.crowded {
         crate::os::set_batch_scheduling();
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(at("cannot start a runtime"))?;
-    let done = runtime.block_on(async {
+    let done = crate::run::runtime()?.block_on(async {
         match Worker::new(start) {
             Ok(mut worker) => worker.run(commands).await,
             Err(failure) => Err(failure),
@@ -86,7 +81,7 @@ pub(crate) fn run_driver() -> Outcome<()> {
 }
 
 struct Worker {
-    start: DriverStart,
+    start: Arc<DriverStart>,
     threads: Vec<UnboundedSender<DriverCommand>>,
     events: UnboundedReceiver<DriverEvent>,
     progress: Vec<ThreadProgress>,
@@ -125,34 +120,15 @@ const TICK: Duration = Duration::from_millis(100);
 impl Worker {
     fn new(start: DriverStart) -> Outcome<Worker> {
         let (to, events) = unbounded_channel();
-        let all = start.first_client..start.first_client + start.clients;
+        let start = Arc::new(start);
         let mut threads = Vec::new();
         for number in 0..start.threads {
             let (command, commands) = unbounded_channel();
-            let plan = ThreadPlan {
-                case: start.case,
-                shard: start.shard,
-                clients: all.start + number..all.end,
-                step: start.threads,
-                shard_clients: all.clone(),
-                series: start.series.clone(),
-                target: Target {
-                    authority: start.authority.clone(),
-                    path: start.path.clone(),
-                    bundled: start.bundled,
-                },
-                dialers: start.dialers.clone(),
-                feed: start.feed,
-                ramp_ns: start.ramp_ns,
-                timeout_ns: start.timeout_ns,
-                drain_ns: start.drain_ns,
-                gap_ns: start.gap_ns,
-                seed: start.seed,
-            };
+            let start = start.clone();
             let to = to.clone();
             std::thread::Builder::new()
                 .name(format!("driver-{number}"))
-                .spawn(move || driver::run(plan, number as usize, commands, to))
+                .spawn(move || driver::run(start, number, commands, to))
                 .map_err(at("cannot start a thread"))?;
             threads.push(command);
         }
@@ -175,7 +151,7 @@ impl Worker {
         })
     }
 
-    async fn run(&mut self, mut commands: Commands<ToDriver>) -> Outcome<()> {
+    async fn run(&mut self, mut commands: Commands<DriverCommand>) -> Outcome<()> {
         let mut started = 0;
         while started < self.threads.len() {
             match self.events.recv().await {
@@ -185,22 +161,15 @@ impl Worker {
             }
         }
         self.resident_before = resident_bytes().unwrap_or(0);
-        send_line(&FromDriver::Hello { resident: self.resident_before })?;
+        send_line(&FromDriver::Hello)?;
         let mut tick = tokio::time::interval(TICK);
         loop {
             let sample = tokio::time::sleep(self.until_sample());
             tokio::select! {
                 command = commands.recv() => match command.transpose()? {
                     None => return Ok(()),
-                    Some(ToDriver::Connect { epoch_ns }) => {
-                        self.epoch_ns = epoch_ns;
-                        self.send_to_threads(DriverCommand::Connect { epoch_ns });
-                    }
-                    Some(ToDriver::Publish { epoch_ns }) => {
-                        self.send_to_threads(DriverCommand::Publish { epoch_ns });
-                    }
-                    Some(ToDriver::Schedule(schedule)) => self.begin(schedule),
-                    Some(ToDriver::Stop) => break,
+                    Some(DriverCommand::Stop) => break,
+                    Some(command) => self.follow(command),
                 },
                 Some(event) = self.events.recv() => self.forward(event)?,
                 _ = tick.tick() => self.report_progress()?,
@@ -217,6 +186,15 @@ impl Worker {
         }
     }
 
+    fn follow(&mut self, command: DriverCommand) {
+        match command {
+            DriverCommand::Connect { epoch_ns } => self.epoch_ns = epoch_ns,
+            DriverCommand::Schedule(schedule) => self.begin(schedule),
+            DriverCommand::Publish { .. } | DriverCommand::Stop => {}
+        }
+        self.send_to_threads(command);
+    }
+
     fn begin(&mut self, schedule: Schedule) {
         self.schedule = Some(schedule);
         self.finished_sent = schedule.calibration;
@@ -225,7 +203,6 @@ impl Worker {
             StepLags { histogram: histogram.expect("fixed bounds are valid"), threads: 0 }
         });
         self.connected_at_start = self.tally().connected;
-        self.send_to_threads(DriverCommand::Schedule(schedule));
     }
 
     fn tally(&self) -> Tally {
@@ -296,17 +273,17 @@ impl Worker {
         let tally = self.tally();
         if self.epoch_ns > 0 {
             let events = self.progress.iter().map(|thread| thread.events).sum();
-            send_line(&FromDriver::Progress {
-                connected: tally.connected,
-                failed: tally.failed,
+            send_line(&FromDriver::Progress(ClientProgress {
+                connected: tally.connected.into(),
+                failed: tally.failed.into(),
                 events,
                 faults: self.faults,
-            })?;
+            }))?;
         }
         if !self.ready_sent && self.epoch_ns > 0 && tally.settled >= self.start.clients {
             self.ready_sent = true;
             let wall_ns = tally.last_connected_ns.saturating_sub(self.epoch_ns);
-            send_line(&FromDriver::Ready { connected: tally.connected, wall_ns })?;
+            send_line(&FromDriver::Ready { wall_ns })?;
         }
         let Some(schedule) = self.schedule else { return Ok(()) };
         let all_threads = self.threads.len();
@@ -314,11 +291,11 @@ impl Worker {
             let lags = step.histogram;
             let due = u128::from(tally.connected) * u128::from(schedule.length_ns())
                 / u128::from(schedule.interval_ns.max(1));
-            send_line(&FromDriver::Step {
+            send_line(&FromDriver::Step(StepResult {
                 due: due as u64,
                 completed: lags.len(),
                 lag_p99_ns: (!lags.is_empty()).then(|| lags.value_at_quantile(0.99)),
-            })?;
+            }))?;
         }
         let over = now_ns() >= schedule.start_ns + schedule.length_ns();
         let alive = self.start.clients.saturating_sub(tally.ended);
@@ -329,7 +306,7 @@ impl Worker {
         Ok(())
     }
 
-    async fn end(&mut self, mut commands: Commands<ToDriver>) -> Outcome<()> {
+    async fn end(&mut self, mut commands: Commands<DriverCommand>) -> Outcome<()> {
         if let (Some(from), false) = (self.cpu_from_ns, self.cost_done) {
             self.read_cost(from);
         }

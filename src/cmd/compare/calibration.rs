@@ -2,7 +2,7 @@
 //!
 //! Separate from `report::judgement`: a calibration judges nothing.
 
-use crate::cmd::table::append_columns;
+use crate::cmd::table::{append_columns, head};
 use crate::gate::noise::Noise;
 use crate::report::Figure;
 use crate::report::finding::{Decision, Finding, Judgement, Kind};
@@ -50,13 +50,10 @@ pub(crate) fn render(noises: &[Noise], judgement: &Judgement) -> String {
     }
     let looks: Vec<u32> =
         noises.first().map(|n| n.detectable.iter().map(|d| d.0).collect()).unwrap_or_default();
-    let mut rows: Vec<Vec<String>> = Vec::new();
-    let mut head: Vec<String> = ["series", "clients", "metric", "unit", "median", "noise", "drift"]
-        .map(str::to_owned)
-        .into();
-    head.extend(looks.iter().map(|pairs| format!("at {pairs}")));
-    head.extend(["margin", "decided from", "false alarm"].map(str::to_owned));
-    rows.push(head);
+    let mut heads = head("series|clients|metric|unit|median|noise|drift");
+    heads.extend(looks.iter().map(|pairs| format!("at {pairs}")));
+    heads.extend(head("margin|decided from|false alarm"));
+    let mut rows = vec![heads];
     for noise in noises {
         let share = |f: &Figure| f.value().map_or_else(|| "-".to_owned(), signed);
         let mut row = vec![

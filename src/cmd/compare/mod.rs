@@ -218,11 +218,7 @@ impl PairComparison {
         };
         let progress =
             PairProgress::new(args.quiet, estimate_duration(&self.sides[0].plan), args.pairs);
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(at("cannot start a runtime"))?;
-        let done = runtime.block_on(async {
+        let done = crate::run::runtime()?.block_on(async {
             let signals = Signals::catch().map_err(at("cannot listen for signals"))?;
             PairSession::new(&terms, &self.sides, signals, progress).run().await
         });

@@ -1,7 +1,7 @@
 //! The tables of `wsbench model`.
 
 use crate::cmd::model::{Counts, cases, layers, per_message, per_second};
-use crate::cmd::table::{Cells, cells};
+use crate::cmd::table::{Cells, head};
 use crate::plan::Plan;
 use crate::predict::{Distribution, Exchange, Model};
 use crate::record::Part;
@@ -64,10 +64,10 @@ fn at(counts: &Counts, layer: Layer) -> f64 {
 
 /// Bytes a message by layer, up, down and both.
 pub(super) fn message_rows(models: &[SeriesModel]) -> Vec<Cells> {
-    let mut head = cells(["series", "clients", "way"]);
-    head.extend(layers().map(heading));
-    head.push(String::new());
-    let mut rows = vec![head];
+    let mut heads = head("series|clients|way");
+    heads.extend(layers().map(heading));
+    heads.push(String::new());
+    let mut rows = vec![heads];
     for each in models {
         for (way, name) in [(Way::Up, "up"), (Way::Down, "down"), (Way::Both, "both")] {
             let mut cells = match way {
@@ -91,17 +91,7 @@ pub(super) fn message_rows(models: &[SeriesModel]) -> Vec<Cells> {
 
 /// Bytes a second and client.
 pub(super) fn second_rows(models: &[SeriesModel]) -> Vec<Cells> {
-    let head = cells([
-        "series",
-        "clients",
-        "messages",
-        "wire up",
-        "wire down",
-        "wire",
-        "overhead",
-        "segments",
-        "TCP/IP",
-    ]);
+    let heads = head("series|clients|messages|wire up|wire down|wire|overhead|segments|TCP/IP");
     let rows = models.iter().map(|each| {
         let mut cells = each.cells();
         let both = per_second(&each.model, Way::Both);
@@ -121,14 +111,12 @@ pub(super) fn second_rows(models: &[SeriesModel]) -> Vec<Cells> {
         cells.push(bytes(&both, Layer::Ip));
         cells
     });
-    std::iter::once(head).chain(rows).collect()
+    std::iter::once(heads).chain(rows).collect()
 }
 
 /// The kinds of messages of the series that have several.
 pub(super) fn kind_rows(models: &[SeriesModel]) -> Vec<Cells> {
-    let mut rows = vec![cells([
-        "series", "clients", "share", "updates", "payload", "overhead", "wire", "TCP/IP",
-    ])];
+    let mut rows = vec![head("series|clients|share|updates|payload|overhead|wire|TCP/IP")];
     for each in models.iter().filter(|t| t.model.messages.len() > 1) {
         let mut kinds = each.model.messages.clone();
         kinds.sort_by(|a, b| b.share.total_cmp(&a.share));
@@ -164,7 +152,7 @@ fn costs(exchange: &Exchange) -> [String; 3] {
 
 /// Heartbeats, and what clients send.
 pub(super) fn besides_rows(models: &[SeriesModel]) -> Vec<Cells> {
-    let mut rows = vec![cells(["series", "clients", "what", "when", "overhead", "wire", "TCP/IP"])];
+    let mut rows = vec![head("series|clients|what|when|overhead|wire|TCP/IP")];
     for each in models {
         if let Some(idle) = each.model.idle {
             let mut cells = each.cells();
@@ -186,8 +174,7 @@ pub(super) fn besides_rows(models: &[SeriesModel]) -> Vec<Cells> {
 
 /// Distributions of latency, a line each, and the age of information.
 pub(super) fn latency_rows(models: &[SeriesModel]) -> Vec<Cells> {
-    let mut rows =
-        vec![cells(["series", "clients", "what", "least", "mean", "worst", "distribution"])];
+    let mut rows = vec![head("series|clients|what|least|mean|worst|distribution")];
     for each in models {
         let delivery = each.model.delivery.as_ref();
         let response = each.model.response.as_ref();

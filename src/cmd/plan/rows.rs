@@ -1,7 +1,7 @@
 //! The tables of `wsbench plan`.
 
 use crate::cmd::relay::describe_delay;
-use crate::cmd::table::{Cells, cells};
+use crate::cmd::table::{Cells, head};
 use crate::feed::{Semantics, Spec, Workload};
 use crate::gate::limit::Limit;
 use crate::plan::{Case, Plan, PlannedSeries, Preflight, Server, estimate};
@@ -127,20 +127,15 @@ fn title(plan: &Plan, case: &Case) -> String {
     }
 }
 
+/// The first cells of a case's row.
+fn case_cells(plan: &Plan, case: &Case) -> Cells {
+    let clients = thousands(u64::from(case.clients));
+    vec![(case.index + 1).to_string(), title(plan, case), clients]
+}
+
 /// What runs, in which processes and how long.
 pub(super) fn case_rows(plan: &Plan) -> Vec<Cells> {
-    let head = cells([
-        "case",
-        "series",
-        "clients",
-        "driver",
-        "server",
-        "threads",
-        "connections",
-        "sources",
-        "time",
-        "",
-    ]);
+    let heads = head("case|series|clients|driver|server|threads|connections|sources|time|");
     let rows = plan.cases.iter().map(|case| {
         let e = estimate(plan, case);
         let processes = |n: u64| if n == 0 { "–".to_owned() } else { n.to_string() };
@@ -161,42 +156,21 @@ pub(super) fn case_rows(plan: &Plan) -> Vec<Cells> {
         if cooldown_ns > plan.timing.cooldown_ns {
             notes.push(format!("cools down {} for the last updates", ns(cooldown_ns)));
         }
-        vec![
-            (case.index + 1).to_string(),
-            title(plan, case),
-            thousands(u64::from(case.clients)),
-            processes(e.driver_processes),
-            processes(e.server_processes),
-            e.threads.to_string(),
-            connections,
-            sources,
-            ns(e.duration_ns),
-            notes.join("; "),
-        ]
+        let mut row = case_cells(plan, case);
+        row.extend([e.driver_processes, e.server_processes].map(processes));
+        row.extend([e.threads.to_string(), connections, sources, ns(e.duration_ns)]);
+        row.push(notes.join("; "));
+        row
     });
-    std::iter::once(head).chain(rows).collect()
+    std::iter::once(heads).chain(rows).collect()
 }
 
 /// Bytes a second by layer.
 pub(super) fn traffic_rows(plan: &Plan) -> Vec<Cells> {
-    let head = cells([
-        "case",
-        "series",
-        "clients",
-        "events",
-        "payload",
-        "protocol up",
-        "protocol down",
-        "wire",
-        "TCP/IP",
-    ]);
+    let heads = head("case|series|clients|events|payload|protocol up|protocol down|wire|TCP/IP");
     let first = plan.cases.iter().filter(|c| !c.floor && c.repeat == 0);
     let rows = first.map(|case| {
-        let mut row = vec![
-            (case.index + 1).to_string(),
-            title(plan, case),
-            thousands(u64::from(case.clients)),
-        ];
+        let mut row = case_cells(plan, case);
         match estimate(plan, case).traffic {
             None => row.push("not known".to_owned()),
             Some(t) => {
@@ -213,29 +187,24 @@ pub(super) fn traffic_rows(plan: &Plan) -> Vec<Cells> {
         }
         row
     });
-    std::iter::once(head).chain(rows).collect()
+    std::iter::once(heads).chain(rows).collect()
 }
 
 /// Memory by owner.
 pub(super) fn memory_rows(plan: &Plan) -> Vec<Cells> {
-    let head = cells(["case", "series", "clients", "driver", "server", "kernel", "together"]);
+    let heads = head("case|series|clients|driver|server|kernel|together");
     let rows = plan.cases.iter().filter(|c| c.repeat == 0).map(|case| {
         let e = estimate(plan, case);
         let size = |bytes: u64| match bytes {
             0 => "–".to_owned(),
             bytes => human_bytes(bytes as f64),
         };
-        vec![
-            (case.index + 1).to_string(),
-            title(plan, case),
-            thousands(u64::from(case.clients)),
-            size(e.driver_bytes),
-            size(e.server_bytes),
-            size(e.kernel_bytes),
-            size(e.memory_bytes()),
-        ]
+        let mut row = case_cells(plan, case);
+        let memory = [e.driver_bytes, e.server_bytes, e.kernel_bytes, e.memory_bytes()];
+        row.extend(memory.map(size));
+        row
     });
-    std::iter::once(head).chain(rows).collect()
+    std::iter::once(heads).chain(rows).collect()
 }
 
 /// The limits.

@@ -85,11 +85,7 @@ fn run_plan(
     let mut header = run::header(plan, started, os::describe());
     header.limits = limits_to_json(limits);
     let watch = LimitWatch::new(limits);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(at("cannot start a runtime"))?;
-    runtime.block_on(async {
+    run::runtime()?.block_on(async {
         let mut signals = Signals::catch().map_err(at("cannot listen for signals"))?;
         let mut progress = RunProgress::new(quiet);
         let path = out.join(RESULT_FILE);

@@ -3,18 +3,20 @@
 pub(crate) mod head;
 pub(crate) mod response;
 
+use serde::{Deserialize, Serialize};
+
 /// Returns the number of bytes without CR and LF: characters as the chapter counts them.
 pub(crate) fn chars_without_line_ends(bytes: &[u8]) -> u64 {
     bytes.iter().filter(|b| !matches!(b, b'\r' | b'\n')).count() as u64
 }
 
 /// Who will answer, as far as rendering a request needs to know.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Target {
     /// The `Host` of requests.
     pub authority: String,
     /// The path of requests.
     pub path: String,
-    /// True where the reference server answers.
+    /// True if the reference server answers.
     pub bundled: bool,
 }

@@ -4,11 +4,10 @@
 
 mod pictures;
 
-use crate::record::Phase;
 use crate::report::figure::Figure;
 use crate::report::layer::Statistic;
 use crate::report::metrics::{Cell, columns};
-use crate::report::table::{Row, Table};
+use crate::report::table::{Row, Second, Table, Volume};
 use crate::report::{Format, Rendered};
 use std::collections::BTreeMap;
 
@@ -58,6 +57,17 @@ fn lines(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Vec<u8> 
     writer.into_inner().expect("memory takes every line")
 }
 
+/// Returns a file of columns, each with its name and its field of a line. A line is about a part of
+/// something larger: a second of a row, an event of a client.
+fn tidy<'t, Whole: 't, Part: 't>(
+    columns: &[(&str, fn(&Whole, &Part) -> String)],
+    parts: impl IntoIterator<Item = (&'t Whole, &'t Part)>,
+) -> Vec<u8> {
+    let head: Vec<&str> = columns.iter().map(|column| column.0).collect();
+    let fields = |(whole, part)| columns.iter().map(|column| column.1(whole, part)).collect();
+    lines(&head, parts.into_iter().map(fields))
+}
+
 /// Returns a number with at most six decimals, or nothing if it is absent.
 fn plain(figure: &Figure) -> String {
     figure.value().map_or_else(String::new, decimals)
@@ -100,35 +110,19 @@ fn summary(table: &Table) -> Vec<u8> {
 }
 
 fn bytes(table: &Table) -> Vec<u8> {
-    let head = [
-        "series",
-        "clients",
-        "phase",
-        "direction",
-        "layer",
-        "total",
-        "per_message",
-        "per_delivered",
-        "per_s",
-        "per_s_scaled",
+    let columns: [(&str, fn(&Row, &Volume) -> String); 10] = [
+        ("series", |row, _| row.series.clone()),
+        ("clients", |row, _| row.clients.to_string()),
+        ("phase", |_, v| v.phase.name().to_owned()),
+        ("direction", |_, v| v.way.name().to_owned()),
+        ("layer", |_, v| v.layer.name().to_owned()),
+        ("total", |_, v| plain(&v.total)),
+        ("per_message", |_, v| plain(&v.per_message)),
+        ("per_delivered", |_, v| plain(&v.per_delivered)),
+        ("per_s", |_, v| plain(&v.per_s)),
+        ("per_s_scaled", |_, v| plain(&v.per_s_scaled)),
     ];
-    let rows = table.rows.iter().flat_map(|row| {
-        row.volumes.iter().map(|v| {
-            vec![
-                row.series.clone(),
-                row.clients.to_string(),
-                v.phase.name().to_owned(),
-                v.way.name().to_owned(),
-                v.layer.name().to_owned(),
-                plain(&v.total),
-                plain(&v.per_message),
-                plain(&v.per_delivered),
-                plain(&v.per_s),
-                plain(&v.per_s_scaled),
-            ]
-        })
-    });
-    lines(&head, rows)
+    tidy(&columns, table.rows.iter().flat_map(|row| row.volumes.iter().map(move |v| (row, v))))
 }
 
 fn latency(table: &Table) -> Vec<u8> {
@@ -152,44 +146,23 @@ fn latency(table: &Table) -> Vec<u8> {
 }
 
 fn timeseries(table: &Table) -> Vec<u8> {
-    let head = [
-        "series",
-        "clients",
-        "repeat",
-        "second",
-        "phases",
-        "turns",
-        "completed",
-        "messages",
-        "wire_bytes_up",
-        "wire_bytes_down",
-        "faults",
-        "delivery_latency_us_p50",
-        "delivery_latency_us_p99",
-        "response_latency_us_p50",
-        "response_latency_us_p99",
+    let columns: [(&str, fn(&Row, &Second) -> String); 15] = [
+        ("series", |row, _| row.series.clone()),
+        ("clients", |row, _| row.clients.to_string()),
+        ("repeat", |_, s| s.repeat.to_string()),
+        ("second", |_, s| s.second.to_string()),
+        ("phases", |_, s| s.phases.iter().map(|p| p.name()).collect::<Vec<_>>().join("+")),
+        ("turns", |_, s| s.turns.to_string()),
+        ("completed", |_, s| s.completed.to_string()),
+        ("messages", |_, s| s.messages.to_string()),
+        ("wire_bytes_up", |_, s| s.wire_bytes_up.to_string()),
+        ("wire_bytes_down", |_, s| s.wire_bytes_down.to_string()),
+        ("faults", |_, s| s.faults.to_string()),
+        ("delivery_latency_us_p50", |_, s| plain(&s.delivery_us[0])),
+        ("delivery_latency_us_p99", |_, s| plain(&s.delivery_us[1])),
+        ("response_latency_us_p50", |_, s| plain(&s.response_us[0])),
+        ("response_latency_us_p99", |_, s| plain(&s.response_us[1])),
     ];
-    let rows = table.rows.iter().chain(&table.floors).flat_map(|row| {
-        row.seconds.iter().map(|s| {
-            let phases: Vec<&str> = s.phases.iter().copied().map(Phase::name).collect();
-            vec![
-                row.series.clone(),
-                row.clients.to_string(),
-                s.repeat.to_string(),
-                s.second.to_string(),
-                phases.join("+"),
-                s.turns.to_string(),
-                s.completed.to_string(),
-                s.messages.to_string(),
-                s.wire_bytes_up.to_string(),
-                s.wire_bytes_down.to_string(),
-                s.faults.to_string(),
-                plain(&s.delivery_us[0]),
-                plain(&s.delivery_us[1]),
-                plain(&s.response_us[0]),
-                plain(&s.response_us[1]),
-            ]
-        })
-    });
-    lines(&head, rows)
+    let rows = table.rows.iter().chain(&table.floors);
+    tidy(&columns, rows.flat_map(|row| row.seconds.iter().map(move |second| (row, second))))
 }

@@ -75,11 +75,9 @@ pub(crate) fn parse(fields: &mut Fields) -> Option<Params> {
     if fields.is_valid(&HOLD) && !(10_000_000..=86_400_000_000_000).contains(&hold_ns) {
         fields.report(&HOLD, "hold must be between 10ms and 24h");
     }
-    let pending = match fields.choice(&PENDING, &["as-feed", "all", "latest"]) {
-        "all" => Pending::All,
-        "latest" => Pending::Latest,
-        _ => Pending::AsFeed,
-    };
+    let options =
+        [("as-feed", Pending::AsFeed), ("all", Pending::All), ("latest", Pending::Latest)];
+    let pending = fields.choose(&PENDING, &options);
     let request = head::read_request(fields);
     let response = head::read_response(fields);
     let reconnect_ns = fields.duration_ns(&RECONNECT);

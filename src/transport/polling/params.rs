@@ -81,16 +81,14 @@ pub(crate) fn parse(fields: &mut Fields) -> Option<Params> {
     if interval.is_some_and(|ns| ns < LEAST_INTERVAL_NS) {
         fields.report(&INTERVAL, "interval must be at least 1ms, or \"back-to-back\"");
     }
-    let phase = match fields.choice(&PHASE, &["spread", "random", "together"]) {
-        "random" => TurnPlacement::Random,
-        "together" => TurnPlacement::Together,
-        _ => TurnPlacement::Spread,
-    };
-    let engine = match fields.choice(&ENGINE, &["raw", "reqwest"]) {
-        "reqwest" => Engine::Reqwest,
-        _ => Engine::Raw,
-    };
-    let new_connection = fields.choice(&CONNECTION, &["keep-alive", "new"]) == "new";
+    let options = [
+        ("spread", TurnPlacement::Spread),
+        ("random", TurnPlacement::Random),
+        ("together", TurnPlacement::Together),
+    ];
+    let phase = fields.choose(&PHASE, &options);
+    let engine = fields.choose(&ENGINE, &[("raw", Engine::Raw), ("reqwest", Engine::Reqwest)]);
+    let new_connection = fields.choose(&CONNECTION, &[("keep-alive", false), ("new", true)]);
     let request = head::read_request(fields);
     let response = head::read_response(fields);
     Some(Params {

@@ -3,9 +3,7 @@
 use crate::config::{Fields, Key};
 use crate::feed::Spec;
 use crate::predict::SeriesContext;
-use crate::predict::arithmetic::{
-    chunk_framing, message_bytes, message_down, posted, pushing,
-};
+use crate::predict::arithmetic::{chunk_framing, message_bytes, message_down, posted, pushing};
 use crate::protocol::http1::head;
 use crate::protocol::http1::head::RequestHead;
 use crate::server::post::POST_REPLY;

@@ -1,48 +1,43 @@
 //! The numbers behind the pictures: single messages, whole distributions, curves.
 
 use crate::record::{TraceEvent, TraceKind};
-use crate::report::format::csv::{decimals, lines};
+use crate::report::format::csv::{decimals, lines, tidy};
 use crate::report::pictures::Trace;
 use crate::report::table::Table;
 
+fn us(ns: i64) -> String {
+    decimals(ns as f64 / 1e3)
+}
+
+/// Returns a field that only an update has.
+fn of_update(event: &TraceEvent, text: String) -> String {
+    if event.kind == TraceKind::Update { text } else { String::new() }
+}
+
 /// A row for each event of a traced client.
 pub(crate) fn trace(table: &Table) -> Vec<u8> {
-    let head = [
-        "series",
-        "clients",
-        "repeat",
-        "client",
-        "at_us",
-        "event",
-        "sequence",
-        "published_us",
-        "latency_us",
-    ];
-    let us = |ns: i64| decimals(ns as f64 / 1e3);
-    let row = |trace: &Trace, event: &TraceEvent| {
-        let update = |text: String| match event.kind {
-            TraceKind::Update => text,
-            TraceKind::Sent | TraceKind::Empty => String::new(),
-        };
-        vec![
-            trace.series.clone(),
-            trace.clients.to_string(),
-            trace.repeat.to_string(),
-            trace.client.to_string(),
-            us(event.at_ns),
-            match event.kind {
+    let columns: [(&str, fn(&Trace, &TraceEvent) -> String); 9] = [
+        ("series", |trace, _| trace.series.clone()),
+        ("clients", |trace, _| trace.clients.to_string()),
+        ("repeat", |trace, _| trace.repeat.to_string()),
+        ("client", |trace, _| trace.client.to_string()),
+        ("at_us", |_, event| us(event.at_ns)),
+        ("event", |_, event| {
+            let name = match event.kind {
                 TraceKind::Sent => "sent",
                 TraceKind::Empty => "empty",
                 TraceKind::Update => "update",
-            }
-            .to_owned(),
-            update(event.sequence.to_string()),
-            update(us(event.published_ns)),
-            update(us(event.at_ns.saturating_sub(event.published_ns))),
-        ]
-    };
+            };
+            name.to_owned()
+        }),
+        ("sequence", |_, event| of_update(event, event.sequence.to_string())),
+        ("published_us", |_, event| of_update(event, us(event.published_ns))),
+        ("latency_us", |_, event| {
+            of_update(event, us(event.at_ns.saturating_sub(event.published_ns)))
+        }),
+    ];
     let traces = table.pictures.traces.iter();
-    lines(&head, traces.flat_map(|t| t.events.iter().map(move |e| row(t, e))))
+    tidy(&columns, traces.flat_map(|trace| trace.events.iter().map(move |event| (trace, event))))
 }
 
 /// A row for each point of a distribution of the delivery latency.

@@ -1,9 +1,8 @@
 //! Predictions beside measurements, delivery of updates, and the run in sentences.
 
 use crate::record::Metric;
-use crate::report::figure::Figure;
 use crate::report::format::text::grid::{Grid, paragraph};
-use crate::report::format::text::{amount, rows, show, us};
+use crate::report::format::text::{Column, amount, columns_grid, rows, show, us};
 use crate::report::layer::{Layer, Quantity, Statistic};
 use crate::report::table::{Prediction, Row, Table};
 use crate::units::{human_bytes, thousands, three};
@@ -95,38 +94,26 @@ pub(crate) fn times(table: &Table) -> String {
 }
 
 pub(crate) fn delivery(table: &Table) -> String {
-    let head = [
-        "clients",
-        "series",
-        "published",
-        "delivered",
-        "superseded",
-        "missing",
-        "duplicated",
-        "empty\npolls",
-        "empty\nbytes",
-        "mean\nage",
-        "peak age\np99",
+    let columns: [Column; 9] = [
+        ("published", |r| show(&r.delivery.published, amount)),
+        ("delivered", |r| show(&r.delivery.delivered, amount)),
+        ("superseded", |r| show(&r.delivery.superseded, amount)),
+        ("missing", |r| show(&r.delivery.missing, amount)),
+        ("duplicated", |r| show(&r.delivery.duplicated, amount)),
+        ("empty\npolls", |r| show(&r.delivery.empty_polls, amount)),
+        ("empty\nbytes", |r| show(&r.delivery.empty_poll_bytes, human_bytes)),
+        ("mean\nage", |r| show(&r.delivery.age_us, us)),
+        ("peak age\np99", |r| show(r.latency(Metric::PeakAge).stat(Statistic::P99), us)),
     ];
-    let mut grid = Grid::new(2, &head);
-    let mut any = false;
-    for row in rows(table) {
-        let d = &row.delivery;
-        let mut cells = vec![thousands(row.clients.into()), row.series.clone()];
-        let counts =
-            [&d.published, &d.delivered, &d.superseded, &d.missing, &d.duplicated, &d.empty_polls];
-        cells.extend(counts.map(|count| show(count, amount)));
-        cells.push(show(&d.empty_poll_bytes, human_bytes));
-        let peak: &Figure = row.latency(Metric::PeakAge).stat(Statistic::P99);
-        cells.extend([&d.age_us, peak].map(|age| show(age, us)));
-        any |= d.published.value().or(d.age_us.value()).or(d.duplicated.value()).is_some();
-        grid.row(cells);
+    let known = |r: &Row| {
+        let d = &r.delivery;
+        d.published.value().or(d.age_us.value()).or(d.duplicated.value()).is_some()
+    };
+    if !table.rows.iter().any(known) {
+        return String::new();
     }
-    if any {
-        format!("Delivery of updates, and age of information\n{}", grid.render())
-    } else {
-        String::new()
-    }
+    let grid = columns_grid(&rows(table), &columns);
+    format!("Delivery of updates, and age of information\n{}", grid.render())
 }
 
 pub(crate) fn sentences(table: &Table) -> String {

@@ -206,73 +206,61 @@ fn latency(table: &Table) -> String {
     format!("Latency\n{}", grid.render())
 }
 
+/// A column of a table that has a line for each row: its head and its cells.
+type Column = (&'static str, fn(&Row) -> String);
+
+/// Returns a table of columns, after the client count and the series.
+fn columns_grid(rows: &[&Row], columns: &[Column]) -> Grid {
+    let mut head = vec!["clients", "series"];
+    head.extend(columns.iter().map(|column| column.0));
+    let mut grid = Grid::new(2, &head);
+    for row in rows {
+        let mut cells = vec![thousands(row.clients.into()), row.series.clone()];
+        cells.extend(columns.iter().map(|column| column.1(row)));
+        grid.row(cells);
+    }
+    grid
+}
+
 /// How long a client's message takes to reach the others, if clients send to each other.
 fn fanout(table: &Table) -> String {
     let rows: Vec<&Row> = rows(table).into_iter().filter(|r| r.fanout.posts > 0).collect();
     if rows.is_empty() {
         return String::new();
     }
-    let head = [
-        "clients",
-        "series",
-        "messages",
-        "first\np50",
-        "first\np99",
-        "last\np50",
-        "last\np99",
-        "spread\np50",
-        "spread\np99",
-        "reached\nleast",
-        "reached\nmean",
-    ];
-    let mut grid = Grid::new(2, &head);
-    for row in rows {
-        let f = &row.fanout;
-        let mut cells = vec![thousands(row.clients.into()), row.series.clone(), thousands(f.posts)];
-        for time in f.first_us.iter().chain(&f.last_us).chain(&f.spread_us) {
-            cells.push(show(time, us));
-        }
-        for share in [&f.completeness_min, &f.completeness_mean] {
-            cells.push(show(share, |v| format!("{:.2} %", v * 100.0)));
-        }
-        grid.row(cells);
+    fn share(figure: &Figure) -> String {
+        show(figure, |v| format!("{:.2} %", v * 100.0))
     }
+    let columns: [Column; 9] = [
+        ("messages", |r| thousands(r.fanout.posts)),
+        ("first\np50", |r| show(&r.fanout.first_us[0], us)),
+        ("first\np99", |r| show(&r.fanout.first_us[1], us)),
+        ("last\np50", |r| show(&r.fanout.last_us[0], us)),
+        ("last\np99", |r| show(&r.fanout.last_us[1], us)),
+        ("spread\np50", |r| show(&r.fanout.spread_us[0], us)),
+        ("spread\np99", |r| show(&r.fanout.spread_us[1], us)),
+        ("reached\nleast", |r| share(&r.fanout.completeness_min)),
+        ("reached\nmean", |r| share(&r.fanout.completeness_mean)),
+    ];
     format!(
         "Time until a message has reached the first and the last client, from its intended sending\n{}",
-        grid.render()
+        columns_grid(&rows, &columns).render()
     )
 }
 
 fn cost(table: &Table) -> String {
-    let head = [
-        "clients",
-        "series",
-        "driver CPU\n/message",
-        "server CPU\n/message",
-        "floor CPU\n/turn",
-        "driver\nB/client",
-        "server\nB/client",
-        "kernel\nB/client",
-        "connects\n/s",
-        "messages",
-        "lost",
-        "errors",
+    let columns: [Column; 10] = [
+        ("driver CPU\n/message", |r| show(&r.cost.driver_cpu_us, us)),
+        ("server CPU\n/message", |r| show(&r.cost.server_cpu_us, us)),
+        ("floor CPU\n/turn", |r| show(&r.cost.floor_cpu_us, us)),
+        ("driver\nB/client", |r| show(&r.cost.driver_bytes, human_bytes)),
+        ("server\nB/client", |r| show(&r.cost.server_bytes, human_bytes)),
+        ("kernel\nB/client", |r| show(&r.cost.kernel_bytes, human_bytes)),
+        ("connects\n/s", |r| show(&r.connecting.per_s, amount)),
+        ("messages", |r| thousands(r.events.messages)),
+        ("lost", |r| thousands(r.events.lost)),
+        ("errors", |r| thousands(r.events.faults)),
     ];
-    let mut grid = Grid::new(2, &head);
-    for row in rows(table) {
-        let c = &row.cost;
-        let mut cells = vec![thousands(row.clients.into()), row.series.clone()];
-        for cpu in [&c.driver_cpu_us, &c.server_cpu_us, &c.floor_cpu_us] {
-            cells.push(show(cpu, us));
-        }
-        for memory in [&c.driver_bytes, &c.server_bytes, &c.kernel_bytes] {
-            cells.push(show(memory, human_bytes));
-        }
-        cells.push(show(&row.connecting.per_s, amount));
-        for count in [row.events.messages, row.events.lost, row.events.faults] {
-            cells.push(thousands(count));
-        }
-        grid.row(cells);
-    }
+    let grid = columns_grid(&rows(table), &columns);
     format!("CPU and memory of driver and server\n{}", grid.render())
 }
