@@ -68,6 +68,18 @@ impl<L> Sum for Bytes<L> {
     }
 }
 
+/// Adds values of a type field by field.
+macro_rules! add_fields {
+    ($type:ty { $($field:ident),+ $(,)? }) => {
+        impl std::ops::AddAssign for $type {
+            fn add_assign(&mut self, other: $type) {
+                $(self.$field += other.$field;)+
+            }
+        }
+    };
+}
+pub(crate) use add_fields;
+
 /// Nanoseconds in a second.
 pub const SECOND_NS: u64 = 1_000_000_000;
 

@@ -9,8 +9,8 @@ use crate::feed;
 use crate::net::delay_line::DelayErrors;
 use crate::net::{Dialer, Heads};
 use crate::record::{
-    Audit, ClientError, ClientErrorKind, FanOut, Head, Ledger, Metric, Phase, Phases, Recorder,
-    TRACED_CLIENTS, TRACED_EVENTS, TcpTotals, TraceEvent,
+    Audit, ClientError, ClientErrorKind, Ledger, Metric, Phase, Phases, Recorder, TRACED_CLIENTS,
+    TRACED_EVENTS, TcpTotals, TraceEvent,
 };
 use crate::time::Schedule;
 use crate::time::Timer;
@@ -50,7 +50,8 @@ pub struct ThreadContext {
     pub schedule: Cell<Option<Schedule>>,
     pub generation: Cell<u32>,
     stopped: Cell<bool>,
-    tally: Cell<Tally>,
+    /// How many clients are in which state.
+    pub tally: Cell<Tally>,
     /// How clients' messages spread, if they send to each other.
     pub fan_out: RefCell<FanOutTracker>,
     pub watchdogs: RefCell<Vec<Rc<Watchdog>>>,
@@ -60,7 +61,7 @@ pub struct ThreadContext {
     /// calibration.
     pub window: Cell<Option<(u64, u64)>>,
     /// What happened to the first clients.
-    trace: RefCell<Vec<TraceEvent>>,
+    pub events_traced: RefCell<Vec<TraceEvent>>,
     /// The first heads of the first client.
     pub heads: Heads,
     /// Remainders of the age of information, in ns², and of its time, in ns: less than the units in
@@ -143,7 +144,7 @@ impl ThreadContext {
             watchdogs: RefCell::default(),
             inbox: RefCell::new(Inbox::new(&spec)),
             window: Cell::new(None),
-            trace: RefCell::default(),
+            events_traced: RefCell::default(),
             heads: Heads::default(),
             age_rest: Cell::default(),
         })
@@ -160,11 +161,6 @@ impl ThreadContext {
         self.update(|t| t.finished = 0);
         self.step_lag.borrow_mut().reset();
         self.timer.wake_all();
-    }
-
-    /// Returns the current schedule.
-    pub fn schedule(&self) -> Option<Schedule> {
-        self.schedule.get()
     }
 
     /// Ends every client after its current exchange.
@@ -185,20 +181,10 @@ impl ThreadContext {
         if self.stopped() { Phase::Teardown } else { current }
     }
 
-    /// Returns how many clients are in which state.
-    pub fn tally(&self) -> Tally {
-        self.tally.get()
-    }
-
     pub fn update(&self, change: impl FnOnce(&mut Tally)) {
         let mut tally = self.tally.get();
         change(&mut tally);
         self.tally.set(tally);
-    }
-
-    /// Returns the number of the current schedule.
-    pub fn generation(&self) -> u32 {
-        self.generation.get()
     }
 
     /// Adds to the integral of the age of information: a time, and the area over it in ns².
@@ -215,27 +201,12 @@ impl ThreadContext {
     }
 
     pub fn trace(&self, event: TraceEvent) {
-        let mut trace = self.trace.borrow_mut();
+        let mut trace = self.events_traced.borrow_mut();
         let most = TRACED_EVENTS * TRACED_CLIENTS as usize;
         let own = || trace.iter().filter(|e| e.client == event.client).count();
         if trace.len() < most && own() < TRACED_EVENTS {
             trace.push(event);
         }
-    }
-
-    /// Takes what happened to the first clients.
-    pub fn take_trace(&self) -> Vec<TraceEvent> {
-        self.trace.take()
-    }
-
-    /// Takes the first client's heads.
-    pub fn take_heads(&self) -> Vec<Head> {
-        self.heads.take()
-    }
-
-    /// Takes how clients' messages spread.
-    pub fn take_fan_out(&self) -> Vec<FanOut> {
-        self.fan_out.borrow_mut().take()
     }
 
     /// Adds bytes to the ledger of a phase.

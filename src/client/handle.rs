@@ -447,7 +447,7 @@ impl Client {
     }
 
     fn keep_trace(&self, kind: TraceKind, at_ns: u64, stamp: Option<Stamp>) {
-        let Some(schedule) = self.thread.schedule().filter(|s| !s.calibration) else { return };
+        let Some(schedule) = self.thread.schedule.get().filter(|s| !s.calibration) else { return };
         let (from_ns, until_ns) = schedule.measured_ns();
         if (from_ns..until_ns).contains(&at_ns) {
             let since = |ns: u64| ns as i64 - from_ns as i64;

@@ -267,14 +267,15 @@ impl DriverThread {
         if self.ticks == 0 {
             self.thread.expire_before(now.saturating_sub(self.start.timeout_ns));
         }
-        let step_over = self.thread.schedule().is_some_and(|s| now >= s.start_ns + s.length_ns());
+        let step_over =
+            self.thread.schedule.get().is_some_and(|s| now >= s.start_ns + s.length_ns());
         let step = (!self.step_sent && step_over).then(|| {
             self.step_sent = true;
             let empty =
                 Histogram::new_with_bounds(1, LATENCY_BOUND_NS, 3).expect("fixed bounds are valid");
             Box::new(std::mem::replace(&mut *self.thread.step_lag.borrow_mut(), empty))
         });
-        let tally = self.thread.tally();
+        let tally = self.thread.tally.get();
         let events = self.thread.events.get();
         self.send(DriverEvent::Progress { thread: self.number as usize, tally, events, step });
     }
@@ -293,7 +294,7 @@ impl DriverThread {
 
     /// Returns the number of clients that have not ended, second handles included.
     fn clients_left(&self) -> u32 {
-        let tally = self.thread.tally();
+        let tally = self.thread.tally.get();
         (self.spawned - tally.ended).max(tally.senders)
     }
 
@@ -303,10 +304,10 @@ impl DriverThread {
         let end = ThreadEnd {
             tcp: self.thread.tcp.get(),
             audit: self.thread.audit.get(),
-            tally: self.thread.tally(),
-            trace: self.thread.take_trace(),
-            fanout: self.thread.take_fan_out(),
-            heads: self.thread.take_heads(),
+            tally: self.thread.tally.get(),
+            trace: self.thread.events_traced.take(),
+            fanout: self.thread.fan_out.borrow_mut().take(),
+            heads: self.thread.heads.take(),
         };
         self.send(DriverEvent::Ended(Box::new(end)));
     }

@@ -4,6 +4,7 @@
 //! left over is *unexplained* and makes a run invalid.
 
 use crate::record::Flow;
+use crate::units::add_fields;
 use serde::{Deserialize, Serialize};
 use std::ops::{AddAssign, Index, IndexMut};
 
@@ -90,12 +91,7 @@ impl Index<Direction> for Ledger {
     }
 }
 
-impl AddAssign for Ledger {
-    fn add_assign(&mut self, o: Ledger) {
-        self.up += o.up;
-        self.down += o.down;
-    }
-}
+add_fields!(Ledger { up, down });
 
 /// A value for each phase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

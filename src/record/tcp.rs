@@ -3,9 +3,9 @@
 //! Fields are those of `struct tcp_info` (`linux/tcp.h`). Pure arithmetic: the reading itself is
 //! done in `net`.
 
+use crate::units::add_fields;
 use crate::units::{Bytes, Ip};
 use serde::{Deserialize, Serialize};
-use std::ops::AddAssign;
 
 /// One reading of `TCP_INFO`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -110,20 +110,18 @@ impl TcpTotals {
     }
 }
 
-impl AddAssign for TcpTotals {
-    fn add_assign(&mut self, o: TcpTotals) {
-        self.readings += o.readings;
-        self.bytes_up += o.bytes_up;
-        self.bytes_down += o.bytes_down;
-        self.retransmitted_up += o.retransmitted_up;
-        self.segments_up += o.segments_up;
-        self.segments_down += o.segments_down;
-        self.data_segments_up += o.data_segments_up;
-        self.data_segments_down += o.data_segments_down;
-        self.ip_bytes_up += o.ip_bytes_up;
-        self.ip_bytes_down += o.ip_bytes_down;
-    }
-}
+add_fields!(TcpTotals {
+    readings,
+    bytes_up,
+    bytes_down,
+    retransmitted_up,
+    segments_up,
+    segments_down,
+    data_segments_up,
+    data_segments_down,
+    ip_bytes_up,
+    ip_bytes_down
+});
 
 /// The audit of a driver's connections against the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -139,14 +137,7 @@ pub struct Audit {
     pub unexplained_bytes: u64,
 }
 
-impl AddAssign for Audit {
-    fn add_assign(&mut self, o: Audit) {
-        self.connections += o.connections;
-        self.unaudited += o.unaudited;
-        self.mismatched += o.mismatched;
-        self.unexplained_bytes += o.unexplained_bytes;
-    }
-}
+add_fields!(Audit { connections, unaudited, mismatched, unexplained_bytes });
 
 #[cfg(test)]
 mod tests {

@@ -1,9 +1,9 @@
 //! The recorder of one thread and the windows of a second that it gives away.
 
 use crate::record::{ClientError, Counts, Latency, Ledger, Metric, Phase, Phases};
+use crate::units::add_fields;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::ops::AddAssign;
 
 /// Bytes and counts of one phase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -15,12 +15,7 @@ pub struct Cell {
     pub counts: Counts,
 }
 
-impl AddAssign for Cell {
-    fn add_assign(&mut self, o: Cell) {
-        self.ledger += o.ledger;
-        self.counts += o.counts;
-    }
-}
+add_fields!(Cell { ledger, counts });
 
 /// Everything that was recorded in some stretch of time. Adding two windows loses nothing and
 /// does not depend on the order.

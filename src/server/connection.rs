@@ -5,7 +5,7 @@
 
 use crate::feed::Topic;
 use crate::net::Connection;
-use crate::server::body::{Body, plain};
+use crate::server::body::{Body, only_get, plain};
 use crate::server::deferred_eof::DeferredEof;
 use crate::server::open_connections::{
     CloseRequest, ConnectionState, OpenConnection, OpenConnections,
@@ -196,6 +196,7 @@ impl Service<Request<Incoming>> for RouteService {
                 post::receive(request, peer)
             }
             Some(endpoint) if is_post => endpoint.post(request, peer),
+            Some(_) if request.method() != Method::GET => Answer::Now(only_get()),
             Some(endpoint) => endpoint.answer(&request, peer),
             None => Answer::Now(unknown_path(&context.routes)),
         };

@@ -39,8 +39,8 @@ pub(crate) use subscription::Outgoing;
 use crate::error::{Failure, Outcome, at};
 use crate::feed::Feed;
 use crate::server::fault_injection::FaultInjection;
+use crate::units::add_fields;
 use std::net::SocketAddr;
-use std::ops::AddAssign;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
@@ -122,18 +122,7 @@ pub struct Totals {
     pub dropped: u64,
 }
 
-impl AddAssign for Totals {
-    fn add_assign(&mut self, o: Totals) {
-        self.connections += o.connections;
-        self.open += o.open;
-        self.requests += o.requests;
-        self.received += o.received;
-        self.sent += o.sent;
-        self.pushed += o.pushed;
-        self.lagged += o.lagged;
-        self.dropped += o.dropped;
-    }
-}
+add_fields!(Totals { connections, open, requests, received, sent, pushed, lagged, dropped });
 
 /// Commands to a thread.
 enum ServerCommand {

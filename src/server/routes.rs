@@ -1,7 +1,7 @@
 //! What a transport's server half implements and mounts: endpoints at paths.
 
 use crate::net::Connection;
-use crate::server::body::Body;
+use crate::server::body::{Body, only_get};
 use crate::server::peer::Peer;
 use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
@@ -35,11 +35,11 @@ pub enum Answer {
 
 /// A route's server half.
 pub trait Endpoint {
-    /// Answers one request.
+    /// Answers a GET.
     fn answer(&self, request: &Request<Incoming>, peer: &Rc<Peer>) -> Answer;
     /// Answers a POST of a workload in which a client's message is not for all.
-    fn post(&self, request: Request<Incoming>, peer: &Rc<Peer>) -> Answer {
-        self.answer(&request, peer)
+    fn post(&self, _: Request<Incoming>, _: &Rc<Peer>) -> Answer {
+        Answer::Now(only_get())
     }
 }
 

@@ -6,21 +6,22 @@
 
 use crate::server::body::{Body, BodyStream};
 use crate::server::peer::Peer;
+use crate::server::routes::{Answer, Endpoint};
 use crate::server::subscription::Outgoing;
 use crate::time::Sleep;
 use crate::time::now_ns;
 use bytes::Bytes;
 use http_body_util::Either;
-use hyper::body::{Body as HttpBody, Frame};
+use hyper::body::{Body as HttpBody, Frame, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
-use hyper::{HeaderMap, Response};
+use hyper::{HeaderMap, Request, Response};
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-/// How messages are written.
+/// An endpoint whose response never ends: how its messages are written.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct MessageFormat {
     /// The `Content-Type`.
@@ -41,11 +42,7 @@ struct StreamingBody {
 }
 
 /// A response that begins now and never ends by itself.
-pub(crate) fn respond(
-    request: &HeaderMap,
-    peer: &Rc<Peer>,
-    format: MessageFormat,
-) -> Response<Body> {
+fn respond(request: &HeaderMap, peer: &Rc<Peer>, format: MessageFormat) -> Response<Body> {
     let now = now_ns();
     peer.subscribe(request, now);
     let mut body = StreamingBody {
@@ -59,6 +56,12 @@ pub(crate) fn respond(
     let mut response = Response::new(Either::Right(body));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type));
     response
+}
+
+impl Endpoint for MessageFormat {
+    fn answer(&self, request: &Request<Incoming>, peer: &Rc<Peer>) -> Answer {
+        Answer::Now(respond(request.headers(), peer, *self))
+    }
 }
 
 impl MessageFormat {

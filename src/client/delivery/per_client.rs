@@ -249,7 +249,7 @@ impl DeliveryTracker {
     /// Reads the measured window of the current schedule.
     fn renew(&mut self, client: &Client) {
         let thread = &client.thread;
-        let generation = thread.generation();
+        let generation = thread.generation.get();
         if self.window.is_some_and(|w| w.generation == generation) {
             return;
         }

@@ -92,11 +92,11 @@ impl SharedDelivery {
     /// Reads the measured window of the current schedule.
     fn renew(&mut self, client: &Client) {
         let thread = &client.thread;
-        let generation = thread.generation();
+        let generation = thread.generation.get();
         if self.window.as_ref().is_some_and(|(known, _)| *known == generation) {
             return;
         }
-        let schedule = thread.schedule().filter(|s| !s.calibration);
+        let schedule = thread.schedule.get().filter(|s| !s.calibration);
         self.window = schedule.map(|s| (generation, window_numbers(&thread.spec, &s)));
     }
 

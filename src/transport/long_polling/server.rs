@@ -2,12 +2,12 @@
 
 use crate::feed::Semantics;
 use crate::server::response_head::DatedHead;
-use crate::server::{Answer, Endpoint, Peer, only_get};
+use crate::server::{Answer, Endpoint, Peer};
 use crate::time::now_ns;
 use crate::transport::long_polling::params::Params;
 use bytes::Bytes;
+use hyper::Request;
 use hyper::body::Incoming;
-use hyper::{Method, Request};
 use std::rc::Rc;
 
 /// The endpoint that holds requests.
@@ -29,9 +29,6 @@ impl LongPollEndpoint {
 
 impl Endpoint for LongPollEndpoint {
     fn answer(&self, request: &Request<Incoming>, peer: &Rc<Peer>) -> Answer {
-        if request.method() != Method::GET {
-            return Answer::Now(only_get());
-        }
         let now = now_ns();
         peer.subscribe_or_resume(request.headers(), now);
         let semantics = self.pending.unwrap_or(peer.thread.feed.get().spec.semantics);

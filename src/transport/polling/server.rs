@@ -8,8 +8,8 @@ use crate::server::response_head::DatedHead;
 use crate::server::{Answer, Endpoint, Peer, only_get};
 use crate::time::now_ns;
 use crate::transport::polling::params::Params;
+use hyper::Request;
 use hyper::body::Incoming;
-use hyper::{Method, Request};
 use std::rc::Rc;
 
 /// The endpoint that answers polls.
@@ -23,9 +23,6 @@ impl PollEndpoint {
 
 impl Endpoint for PollEndpoint {
     fn answer(&self, request: &Request<Incoming>, peer: &Rc<Peer>) -> Answer {
-        if request.method() != Method::GET {
-            return Answer::Now(only_get());
-        }
         let now = now_ns();
         let payload = match peer.thread.feed.get().spec.semantics {
             Semantics::Snapshot => peer.latest(now).bytes,
@@ -41,7 +38,7 @@ impl Endpoint for PollEndpoint {
         let spec = peer.thread.feed.get().spec;
         let head = self.0.clone();
         match spec.workload {
-            Workload::Ticker => self.answer(&request, peer),
+            Workload::Ticker => Answer::Now(only_get()),
             Workload::Echo => {
                 server_post::read(request, server_post::most_bytes(&spec), move |same| {
                     head.respond(same)

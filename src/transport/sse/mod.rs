@@ -13,12 +13,9 @@ use crate::protocol::http1::response::BodyPiece;
 use crate::protocol::sse::{DATA_KEPT_BYTES, Parser, StreamItem};
 use crate::server::Outgoing;
 use crate::server::Routes;
-use crate::server::streaming_response::{MessageFormat, respond};
-use crate::server::{Answer, Endpoint, Peer, only_get};
+use crate::server::streaming_response::MessageFormat;
 use crate::transport::{Series, SeriesShape, Transport, series_from_json};
 use bytes::{BufMut, Bytes, BytesMut};
-use hyper::body::Incoming;
-use hyper::{Method, Request};
 use params::Params;
 use std::rc::Rc;
 
@@ -49,12 +46,12 @@ impl Series for Params {
     }
     fn mount(&self, path: &str, routes: &mut Routes) {
         let message = if self.ids { event_with_id } else { event };
-        let writing = MessageFormat {
+        let endpoint = MessageFormat {
             content_type: "text/event-stream",
             message,
             heartbeat: (params::COMMENT, self.heartbeat_ns),
         };
-        routes.mount(path, Rc::new(EventEndpoint(writing)));
+        routes.mount(path, Rc::new(endpoint));
     }
     fn client_half(
         &self,
@@ -120,18 +117,6 @@ impl Decode for EventDecoder {
     }
     fn retry_ms(&self) -> Option<u64> {
         self.0.retry_ms()
-    }
-}
-
-/// The server half.
-struct EventEndpoint(MessageFormat);
-
-impl Endpoint for EventEndpoint {
-    fn answer(&self, request: &Request<Incoming>, peer: &Rc<Peer>) -> Answer {
-        if request.method() != Method::GET {
-            return Answer::Now(only_get());
-        }
-        Answer::Now(respond(request.headers(), peer, self.0))
     }
 }
 

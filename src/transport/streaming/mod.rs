@@ -11,11 +11,8 @@ use crate::predict::SeriesContext;
 use crate::protocol::http1::Target;
 use crate::protocol::http1::response::BodyPiece;
 use crate::server::Routes;
-use crate::server::streaming_response::{MessageFormat, respond};
-use crate::server::{Answer, Endpoint, Peer, only_get};
+use crate::server::streaming_response::MessageFormat;
 use crate::transport::{Series, SeriesShape, Transport, series_from_json};
-use hyper::body::Incoming;
-use hyper::{Method, Request};
 use params::Params;
 use std::rc::Rc;
 
@@ -36,7 +33,12 @@ impl Series for Params {
         params::shape(self, context)
     }
     fn mount(&self, path: &str, routes: &mut Routes) {
-        routes.mount(path, Rc::new(StreamEndpoint));
+        let endpoint = MessageFormat {
+            content_type: "application/octet-stream",
+            message: |outgoing| outgoing.bytes,
+            heartbeat: (b"", 0),
+        };
+        routes.mount(path, Rc::new(endpoint));
     }
     fn client_half(
         &self,
@@ -63,21 +65,4 @@ impl Decode for ChunkDecoder {
         }
     }
     fn lost(&mut self) {}
-}
-
-/// The server half.
-struct StreamEndpoint;
-
-impl Endpoint for StreamEndpoint {
-    fn answer(&self, request: &Request<Incoming>, peer: &Rc<Peer>) -> Answer {
-        if request.method() != Method::GET {
-            return Answer::Now(only_get());
-        }
-        let writing = MessageFormat {
-            content_type: "application/octet-stream",
-            message: |outgoing| outgoing.bytes,
-            heartbeat: (b"", 0),
-        };
-        Answer::Now(respond(request.headers(), peer, writing))
-    }
 }
