@@ -146,7 +146,7 @@ fn every_transport() -> Outcome<Vec<Mount>> {
     let mount = |transport: &&'static Transport| {
         let mut fields = Fields::new(&table, transport.name, Path::new("."));
         fields.declare(transport.keys);
-        let series = AnySeries::parse(*transport, &mut fields).ok_or_else(|| {
+        let series = AnySeries::parse(transport, &mut fields).ok_or_else(|| {
             Failure::run(format!("the defaults of {:?} cannot be used", transport.name))
         })?;
         Ok(Mount { series, path: transport.path.to_owned() })

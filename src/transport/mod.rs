@@ -312,7 +312,7 @@ mod tests {
         for (transport, workload) in
             TRANSPORTS.iter().flat_map(|t| Workload::ALL.into_iter().map(move |w| (t, w)))
         {
-            let series = defaults(*transport);
+            let series = defaults(transport);
             let feed = feed::Spec { workload, senders: 3, ..feed::Spec::PLAIN };
             if series.refuses(&feed).is_some() {
                 continue;
@@ -331,7 +331,7 @@ mod tests {
     #[test]
     fn a_series_with_the_defaults_can_be_used_and_survives_the_plan() {
         for transport in TRANSPORTS {
-            let series = defaults(*transport);
+            let series = defaults(transport);
             let text = serde_json::to_string(&series).expect("settings are JSON");
             let again: AnySeries = serde_json::from_str(&text).expect("it reads what it wrote");
             assert_eq!(again, series);

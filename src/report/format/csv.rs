@@ -57,10 +57,13 @@ fn lines(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Vec<u8> 
     writer.into_inner().expect("memory takes every line")
 }
 
-/// Returns a file of columns, each with its name and its field of a line. A line is about a part of
-/// something larger: a second of a row, an event of a client.
+/// A column: its name, and its field in the line of a part of something larger, such as a second of a
+/// row or an event of a client.
+type Column<Whole, Part> = (&'static str, fn(&Whole, &Part) -> String);
+
+/// Returns a file with a line for each part.
 fn tidy<'t, Whole: 't, Part: 't>(
-    columns: &[(&str, fn(&Whole, &Part) -> String)],
+    columns: &[Column<Whole, Part>],
     parts: impl IntoIterator<Item = (&'t Whole, &'t Part)>,
 ) -> Vec<u8> {
     let head: Vec<&str> = columns.iter().map(|column| column.0).collect();
@@ -110,7 +113,7 @@ fn summary(table: &Table) -> Vec<u8> {
 }
 
 fn bytes(table: &Table) -> Vec<u8> {
-    let columns: [(&str, fn(&Row, &Volume) -> String); 10] = [
+    let columns: [Column<Row, Volume>; 10] = [
         ("series", |row, _| row.series.clone()),
         ("clients", |row, _| row.clients.to_string()),
         ("phase", |_, v| v.phase.name().to_owned()),
@@ -146,7 +149,7 @@ fn latency(table: &Table) -> Vec<u8> {
 }
 
 fn timeseries(table: &Table) -> Vec<u8> {
-    let columns: [(&str, fn(&Row, &Second) -> String); 15] = [
+    let columns: [Column<Row, Second>; 15] = [
         ("series", |row, _| row.series.clone()),
         ("clients", |row, _| row.clients.to_string()),
         ("repeat", |_, s| s.repeat.to_string()),

@@ -1,7 +1,7 @@
 //! The numbers behind the pictures: single messages, whole distributions, curves.
 
 use crate::record::{TraceEvent, TraceKind};
-use crate::report::format::csv::{decimals, lines, tidy};
+use crate::report::format::csv::{Column, decimals, lines, tidy};
 use crate::report::pictures::Trace;
 use crate::report::table::Table;
 
@@ -16,7 +16,7 @@ fn of_update(event: &TraceEvent, text: String) -> String {
 
 /// A row for each event of a traced client.
 pub(crate) fn trace(table: &Table) -> Vec<u8> {
-    let columns: [(&str, fn(&Trace, &TraceEvent) -> String); 9] = [
+    let columns: [Column<Trace, TraceEvent>; 9] = [
         ("series", |trace, _| trace.series.clone()),
         ("clients", |trace, _| trace.clients.to_string()),
         ("repeat", |trace, _| trace.repeat.to_string()),
