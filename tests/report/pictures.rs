@@ -155,7 +155,7 @@ fn curves_cross_where_arithmetic_says() {
 fn a_foreign_server_has_no_curve_and_says_why() {
     let scenario = format!("{POLL_AND_PUSH}\n[server]\nurl = \"http://127.0.0.1:8080\"\n");
     let table = summarise(&planned_header(&scenario));
-    assert!(table.pictures.costs.absent.as_deref().unwrap().contains("external"));
+    assert!(table.pictures.costs.absent.as_deref().unwrap().contains("not the bundled one"));
     assert!(table.crossings.is_empty());
 }
 
