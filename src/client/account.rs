@@ -5,7 +5,7 @@ use crate::client::context::ThreadContext;
 use crate::net::Connection;
 use crate::net::linux::tcp_info;
 use crate::net::meter::Meter;
-use crate::record::{Part, Phase, TcpReading, TcpTotals};
+use crate::record::{Flow, Part, Phase, TcpReading, TcpTotals};
 use std::rc::Rc;
 
 /// Bytes that moved over a socket.
@@ -64,14 +64,8 @@ impl ConnectionAccount {
     }
 
     fn add_segments(&mut self, now: &TcpReading) {
-        self.add(TcpTotals::between(&self.last, now));
+        self.thread.add_segments(self.phase, TcpTotals::between(&self.last, now));
         self.last = *now;
-    }
-
-    fn add(&self, totals: TcpTotals) {
-        let mut tcp = self.thread.tcp.get();
-        tcp[self.phase] += totals;
-        self.thread.tcp.set(tcp);
     }
 
     /// Returns the bytes that moved since the last call and are not booked otherwise. The caller
@@ -100,10 +94,8 @@ impl ConnectionAccount {
         let MovedBytes { up, down } = self.take_moved();
         let mut recorder = self.thread.recorder.borrow_mut();
         let ledger = &mut recorder.at(self.phase).ledger;
-        ledger.up.wire += up;
-        ledger.up[Part::Discarded] += up;
-        ledger.down.wire += down;
-        ledger.down[Part::Discarded] += down;
+        discard(&mut ledger.up, up);
+        discard(&mut ledger.down, down);
         drop(recorder);
         self.close(stream);
     }
@@ -111,10 +103,7 @@ impl ConnectionAccount {
     /// Adds the bytes read of a message that was cut.
     pub fn discard_down(&mut self, bytes: u64) {
         self.booked(0, bytes);
-        let mut recorder = self.thread.recorder.borrow_mut();
-        let down = &mut recorder.at(self.phase).ledger.down;
-        down.wire += bytes;
-        down[Part::Discarded] += bytes;
+        self.thread.add_bytes(self.phase, |ledger| discard(&mut ledger.down, bytes));
     }
 
     /// Notes that this side ended TCP and then the other, whose end was read. The state of the
@@ -126,10 +115,7 @@ impl ConnectionAccount {
     /// Adds the bytes written of a message that was cut.
     pub fn discard_up(&mut self, bytes: u64) {
         self.booked(bytes, 0);
-        let mut recorder = self.thread.recorder.borrow_mut();
-        let up = &mut recorder.at(self.phase).ledger.up;
-        up.wire += bytes;
-        up[Part::Discarded] += bytes;
+        self.thread.add_bytes(self.phase, |ledger| discard(&mut ledger.up, bytes));
     }
 
     /// Closes the account, before the stream is closed: reads the kernel's counts for the last time
@@ -158,7 +144,7 @@ impl ConnectionAccount {
                 self.add_segments(&now);
                 self.phase = self.thread.closing_phase(self.phase);
                 if !self.ended {
-                    self.add(TcpTotals::closing(&now));
+                    self.thread.add_segments(self.phase, TcpTotals::closing(&now));
                 }
             }
         }
@@ -175,4 +161,10 @@ impl ConnectionAccount {
         // What a delay line still had may be in the ledger already, with an error.
         ledger.down[Part::Discarded] += unread.min(down);
     }
+}
+
+/// Adds bytes of a message that was cut.
+fn discard(flow: &mut Flow, bytes: u64) {
+    flow.wire += bytes;
+    flow[Part::Discarded] += bytes;
 }

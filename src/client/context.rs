@@ -10,7 +10,7 @@ use crate::net::delay_line::DelayErrors;
 use crate::net::{Dialer, Heads};
 use crate::record::{
     Audit, ClientError, ClientErrorKind, Ledger, Metric, Phase, Phases, Recorder, TRACED_CLIENTS,
-    TRACED_EVENTS, TcpTotals, TraceEvent,
+    TRACED_EVENTS, TcpTotals, TraceEvent, empty_histogram,
 };
 use crate::time::Schedule;
 use crate::time::Timer;
@@ -123,11 +123,7 @@ impl ThreadContext {
             recorder: RefCell::default(),
             tcp: Cell::default(),
             audit: Cell::default(),
-            // Valid fixed bounds, see `record::latency`.
-            step_lag: RefCell::new(
-                Histogram::new_with_bounds(1, crate::record::LATENCY_BOUND_NS, 3)
-                    .expect("fixed bounds are valid"),
-            ),
+            step_lag: RefCell::new(empty_histogram()),
             events: Cell::new(0),
             dialers,
             spec,
@@ -207,6 +203,13 @@ impl ThreadContext {
         if trace.len() < most && own() < TRACED_EVENTS {
             trace.push(event);
         }
+    }
+
+    /// Adds what the kernel counted.
+    pub fn add_segments(&self, phase: Phase, totals: TcpTotals) {
+        let mut tcp = self.tcp.get();
+        tcp[phase] += totals;
+        self.tcp.set(tcp);
     }
 
     /// Adds bytes to the ledger of a phase.

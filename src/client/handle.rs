@@ -10,7 +10,7 @@ use crate::client::watchdog::Watchdog;
 use crate::feed::{Post, Stamp, Topic};
 use crate::net::{Connection, ConnectionOptions, DelayLine, Dialer, Tap, dial};
 use crate::record::{
-    ClientError, Ledger, Metric, Part, Phase, TRACED_CLIENTS, TcpTotals, TraceEvent, TraceKind,
+    ClientError, Ledger, Metric, Part, Phase, TRACED_CLIENTS, TraceEvent, TraceKind,
 };
 use crate::time::Sleep;
 use crate::time::now_ns;
@@ -198,13 +198,6 @@ impl Client {
         recorder.at(phase).counts.connects += 1;
         recorder.at(phase).counts.reconnects += u64::from(self.connects > 0);
         self.connects += 1;
-    }
-
-    /// Adds what the kernel counted.
-    pub fn add_segments(&self, phase: Phase, totals: TcpTotals) {
-        let mut tcp = self.thread.tcp.get();
-        tcp[phase] += totals;
-        self.thread.tcp.set(tcp);
     }
 
     /// Counts an error.

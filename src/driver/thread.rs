@@ -5,7 +5,7 @@ use crate::client::{Client, ClientHalf};
 use crate::feed;
 use crate::net::Dialer;
 use crate::protocol::http1::Target;
-use crate::record::{Audit, FanOut, Head, LATENCY_BOUND_NS, Phases, TcpTotals, TraceEvent};
+use crate::record::{Audit, FanOut, Head, Phases, TcpTotals, TraceEvent, empty_histogram};
 use crate::result::file::WindowLine;
 use crate::time::Schedule;
 use crate::time::now_ns;
@@ -271,9 +271,7 @@ impl DriverThread {
             self.thread.schedule.get().is_some_and(|s| now >= s.start_ns + s.length_ns());
         let step = (!self.step_sent && step_over).then(|| {
             self.step_sent = true;
-            let empty =
-                Histogram::new_with_bounds(1, LATENCY_BOUND_NS, 3).expect("fixed bounds are valid");
-            Box::new(std::mem::replace(&mut *self.thread.step_lag.borrow_mut(), empty))
+            Box::new(self.thread.step_lag.replace(empty_histogram()))
         });
         let tally = self.thread.tally.get();
         let events = self.thread.events.get();

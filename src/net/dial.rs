@@ -32,17 +32,21 @@ impl Dialer {
     }
 }
 
+/// Makes a socket for an address's version of IP.
+pub(super) fn tcp_socket(address: SocketAddr) -> std::io::Result<TcpSocket> {
+    match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }
+}
+
 /// Connects a client with TCP_NODELAY.
 ///
 /// # Errors
 /// The error, with its `errno`, if no connection was made within the limit.
 pub(crate) async fn dial(dialer: &Dialer, client: u32) -> Result<TcpStream, ClientError> {
     let fault = |e: std::io::Error| ClientError::io(ClientErrorKind::Connect, &e);
-    let socket = match dialer.address {
-        SocketAddr::V4(_) => TcpSocket::new_v4(),
-        SocketAddr::V6(_) => TcpSocket::new_v6(),
-    }
-    .map_err(fault)?;
+    let socket = tcp_socket(dialer.address).map_err(fault)?;
     if let Some(source) = dialer.source(client) {
         choose_port_at_connect(&socket);
         socket.bind(SocketAddr::new(IpAddr::V4(source), 0)).map_err(fault)?;

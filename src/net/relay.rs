@@ -6,9 +6,9 @@
 
 use crate::net::connection::{Connection, ConnectionOptions};
 use crate::net::delay_line::{DelayErrors, DelayLine};
-use crate::net::dial::{Dialer, dial};
+use crate::net::dial::{Dialer, dial, tcp_socket};
 use crate::net::meter::Meter;
-use crate::record::{ClientError, LATENCY_BOUND_NS};
+use crate::record::{ClientError, empty_histogram};
 use crate::time::Timer;
 use crate::time::now_ns;
 use hdrhistogram::Histogram;
@@ -20,7 +20,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::io::copy_bidirectional;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 /// Connections that may wait to be accepted; the kernel's `somaxconn` is the lower bound.
@@ -64,10 +64,7 @@ impl Relay {
     /// # Errors
     /// From `bind(2)` and `listen(2)`.
     pub(crate) fn bind(address: SocketAddr, to: Dialer) -> io::Result<Relay> {
-        let socket = match address {
-            SocketAddr::V4(_) => TcpSocket::new_v4(),
-            SocketAddr::V6(_) => TcpSocket::new_v6(),
-        }?;
+        let socket = tcp_socket(address)?;
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
         let listener = socket.listen(BACKLOG)?;
@@ -109,10 +106,7 @@ impl Relay {
 
 impl RelayState {
     fn new(to: Dialer) -> RelayState {
-        // Valid fixed bounds, see `record::latency`.
-        let errors = Histogram::new_with_bounds(1, LATENCY_BOUND_NS, 3);
-        let errors = errors.expect("fixed bounds are valid");
-        let faults = BTreeMap::new();
+        let (faults, errors) = (BTreeMap::new(), empty_histogram());
         let totals = RelayTotals { connections: 0, up: 0, down: 0, faults, errors };
         RelayState {
             to,

@@ -4,7 +4,7 @@
 //! The transports add what a message costs. `d` is one way between client and server; the server's
 //! own time is left out everywhere.
 
-use crate::feed::{Arrivals, PayloadKind, Semantics, Spec};
+use crate::feed::{Arrivals, Semantics, Spec};
 use crate::predict::SeriesContext;
 pub(crate) use crate::predict::data_segments;
 use crate::predict::{Component, Distribution, Exchange, Idle, Model, Sending, Share};
@@ -25,10 +25,7 @@ pub(crate) fn head_flow(head: &[u8]) -> Flow {
 
 /// Returns the bytes of a message with so many updates: payload, and separators between payloads.
 pub(crate) fn message_bytes(feed: &Spec, updates: u32) -> (u64, u64) {
-    let separators = match feed.kind {
-        PayloadKind::Binary => 0,
-        _ => u64::from(updates.saturating_sub(1)),
-    };
+    let separators = u64::from(updates.saturating_sub(1)) * feed.kind.separator().len() as u64;
     (u64::from(updates) * u64::from(feed.payload_bytes), separators)
 }
 

@@ -63,9 +63,14 @@ pub(crate) const BOUND_NS: u64 = 3_600_000_000_000;
 #[derive(Debug, Clone, Default)]
 pub struct Latency([Option<Box<Histogram<u64>>>; Metric::ALL.len()]);
 
-fn empty() -> Box<Histogram<u64>> {
+/// Returns an empty histogram of times up to an hour.
+pub(crate) fn empty_histogram() -> Histogram<u64> {
     // Fixed valid bounds: 1 ≤ low, 2·low ≤ high, at most five digits.
-    Box::new(Histogram::new_with_bounds(1, BOUND_NS, 3).expect("fixed bounds are valid"))
+    Histogram::new_with_bounds(1, BOUND_NS, 3).expect("fixed bounds are valid")
+}
+
+fn empty() -> Box<Histogram<u64>> {
+    Box::new(empty_histogram())
 }
 
 impl Latency {

@@ -4,7 +4,7 @@
 use crate::driver::{self, DriverCommand, DriverEvent, DriverStart, Tally, ThreadEnd};
 use crate::error::{Failure, Outcome, at};
 use crate::os::resident_bytes;
-use crate::record::{Audit, FanOut, LATENCY_BOUND_NS, Phases, TcpTotals};
+use crate::record::{Audit, FanOut, Phases, TcpTotals, empty_histogram};
 use crate::result::file::Line;
 use crate::result::{Cost, DriverEnd};
 use crate::run::protocol::{ClientProgress, FromDriver, StepResult};
@@ -198,10 +198,8 @@ impl Worker {
     fn begin(&mut self, schedule: Schedule) {
         self.schedule = Some(schedule);
         self.finished_sent = schedule.calibration;
-        self.step = schedule.calibration.then(|| {
-            let histogram = Histogram::new_with_bounds(1, LATENCY_BOUND_NS, 3);
-            StepLags { histogram: histogram.expect("fixed bounds are valid"), threads: 0 }
-        });
+        let empty = || StepLags { histogram: empty_histogram(), threads: 0 };
+        self.step = schedule.calibration.then(empty);
         self.connected_at_start = self.tally().connected;
     }
 

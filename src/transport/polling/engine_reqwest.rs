@@ -223,7 +223,7 @@ impl ReqwestEngine {
         connection.phase = phase;
         let since = TcpTotals::between(&connection.last, &now);
         connection.last = now;
-        client.add_segments(phase, since);
+        client.thread.add_segments(phase, since);
         MovedBytes { up: since.bytes_up, down: since.bytes_down }
     }
 
@@ -240,9 +240,9 @@ impl ReqwestEngine {
                 audit.connections += 1;
                 audit.mismatched += u64::from(off > 0);
                 audit.unexplained_bytes += off;
-                client.add_segments(connection.phase, since);
+                client.thread.add_segments(connection.phase, since);
                 let closing = client.thread.closing_phase(connection.phase);
-                client.add_segments(closing, TcpTotals::closing(&now));
+                client.thread.add_segments(closing, TcpTotals::closing(&now));
             }
         }
         client.thread.audit.set(audit);
