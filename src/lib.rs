@@ -132,7 +132,7 @@ pub mod internals {
     }
     /// Arithmetic.
     pub mod predict {
-        pub use crate::predict::{Component, CostAt, Distribution, Exchange, Model, Share};
+        pub use crate::predict::{Component, CostAt, Distribution, Exchange, MessageShare, Model};
     }
     /// Parsers.
     pub mod protocol {
@@ -189,7 +189,10 @@ pub mod internals {
         }
         /// Columns.
         pub mod metrics {
-            pub use crate::report::metrics::{Cell, columns, markdown};
+            pub use crate::report::metrics::{
+                Better, CellValue, Column, ColumnKind, Compared, Nature, WhenCompared, Whole,
+                columns, former_names_markdown, markdown,
+            };
         }
         /// JSON Schema.
         pub mod schema {
@@ -203,8 +206,8 @@ pub mod internals {
     /// Results.
     pub mod result {
         pub use crate::result::{
-            Audit, CaseEnd, CaseInfo, CaseResult, Cost, Curve, DriverEnd, End, Header, RunResult,
-            SCHEMA, ServerEnd,
+            CaseEnd, CaseInfo, CaseResult, Cost, Curve, DriverEnd, End, Header, KernelAudit,
+            RunResult, SCHEMA, ServerEnd,
         };
         /// Result files.
         pub mod file {

@@ -140,7 +140,10 @@ fn the_scenario_reference_has_every_setting() {
 
 #[test]
 fn the_column_reference_has_every_column() {
-    hold("docs/columns.md", &[("columns", metrics::markdown())]);
+    hold(
+        "docs/columns.md",
+        &[("columns", metrics::markdown()), ("former names", metrics::former_names_markdown())],
+    );
 }
 
 #[test]

@@ -140,7 +140,12 @@ fn no_file_has_a_word_that_has_a_plainer_one() {
         let place = path.strip_prefix(root).expect("it lies below").to_string_lossy().into_owned();
         if UNREAD.iter().all(|(part, _)| !place.contains(part)) {
             let text = std::fs::read_to_string(&path).expect("a source is text");
-            hits.extend(scan(&place, &text));
+            // The last section of the columns lists the names of earlier versions.
+            let text = match place.as_str() {
+                "docs/columns.md" => text.split("## Former names").next().unwrap_or_default(),
+                _ => &text,
+            };
+            hits.extend(scan(&place, text));
         }
     }
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();

@@ -6,6 +6,7 @@ mod limits;
 mod parts;
 mod pictures;
 mod recorded;
+mod registry;
 pub mod sample;
 /// The screen that `run` and `report` print.
 mod terminal;
@@ -23,7 +24,7 @@ use wsbench::internals::record::{
 use wsbench::internals::report::chapter::as_printed;
 use wsbench::internals::report::layer::{Layer, Statistic, Way};
 use wsbench::internals::report::metrics;
-use wsbench::internals::report::metrics::Cell;
+use wsbench::internals::report::metrics::CellValue;
 use wsbench::internals::report::table::{Row, Status};
 use wsbench::internals::report::{FORMATS, Table, find_format, summarise};
 use wsbench::internals::result::{
@@ -245,7 +246,7 @@ fn a_run_that_does_not_hold_is_invalid() {
     };
     assert_eq!(spoiled(1_000, |_| ()), (0, String::new()));
     expect(spoiled(1_000, |c| c.drivers[0].connected = 999), "999 of 1,000 clients connected");
-    expect(spoiled(1_000, |c| c.drivers[0].turns_unreached = 7), "7 turns were not reached");
+    expect(spoiled(1_000, |c| c.drivers[0].turns_not_started = 7), "7 turns were not reached");
     expect(spoiled(1_000, |c| c.drivers[0].audit.mismatched = 1), "on 1 connections");
     expect(spoiled(1_000, |c| c.drivers[0].audit.connections = 0), "no connection was compared");
     expect(spoiled(1_000, |c| c.servers[0].received += 3), "the server leaves 3 bytes");
@@ -423,7 +424,7 @@ fn check_everything(result: &RunResult) {
     let table = summarise(result);
     for row in table.rows.iter().chain(&table.floors) {
         for column in metrics::columns() {
-            if let Cell::Number(figure) = column.get(row) {
+            if let CellValue::Number(figure) = column.get(row) {
                 assert!(figure.value().is_none_or(f64::is_finite), "{}", column.name);
                 assert!(figure.reason().is_none_or(|why| !why.is_empty()), "{}", column.name);
             }

@@ -53,7 +53,7 @@ fn a_short_run_agrees_with_arithmetic() {
         ("wire_bytes_down_per_message", 214.0),
         ("payload_bytes_per_message", 21.0),
         ("faults", 0.0),
-        ("turns_unreached", 0.0),
+        ("turns_not_started", 0.0),
         ("overhead_bytes_per_s", 909.0 * 200.0),
     ] {
         assert_eq!(number(polling, column), value, "{column}");
@@ -79,7 +79,7 @@ fn a_short_run_agrees_with_arithmetic() {
 
 fn arithmetic_holds(row: &crate::support::Row) {
     for name in ["heads_bytes", "framing_bytes", "overhead_bytes", "wire_bytes"] {
-        assert_eq!(number(row, &format!("deviation_{name}_per_message")), 0.0, "{name}");
+        assert_eq!(number(row, &format!("difference_{name}_per_message")), 0.0, "{name}");
     }
     assert_eq!(row["prediction_exact"], "true");
     let published = number(row, "updates_published");

@@ -67,7 +67,7 @@ fn an_echo_is_a_round_trip_each_turn_and_every_byte_is_predicted() {
             ("payload_bytes_per_message", 42.0),
             ("response_latency_count", all),
             ("service_time_count", all),
-            ("turns_unreached", 0.0),
+            ("turns_not_started", 0.0),
         ],
     );
     // Message, answer, and a bare acknowledgement: 206 bytes if nothing is late.

@@ -9,7 +9,7 @@ use crate::feed;
 use crate::net::delay_line::DelayErrors;
 use crate::net::{Dialer, Heads};
 use crate::record::{
-    Audit, ClientError, ClientErrorKind, Ledger, Metric, Phase, Phases, Recorder, TRACED_CLIENTS,
+    KernelAudit, ClientError, ClientErrorKind, Ledger, Metric, Phase, Phases, Recorder, TRACED_CLIENTS,
     TRACED_EVENTS, TcpTotals, TraceEvent, empty_histogram,
 };
 use crate::time::Schedule;
@@ -27,7 +27,7 @@ pub struct ThreadContext {
     /// What the kernel counted, by phase.
     pub tcp: Cell<Phases<TcpTotals>>,
     /// Bytes of the clients compared with those of the kernel.
-    pub audit: Cell<Audit>,
+    pub audit: Cell<KernelAudit>,
     /// Lags of a calibration step.
     pub step_lag: RefCell<Histogram<u64>>,
     /// Turns completed and messages received since the start.
@@ -87,7 +87,7 @@ pub struct Tally {
     /// Second handles of clients that are still in use.
     pub senders: u32,
     /// Turns of the measured window that ended clients did not reach.
-    pub turns_unreached: u64,
+    pub turns_not_started: u64,
     /// The last moment at which a client was set up.
     pub last_connected_ns: u64,
 }
@@ -101,7 +101,7 @@ impl std::ops::AddAssign for Tally {
         self.finished += o.finished;
         self.ended += o.ended;
         self.senders += o.senders;
-        self.turns_unreached += o.turns_unreached;
+        self.turns_not_started += o.turns_not_started;
         self.last_connected_ns = self.last_connected_ns.max(o.last_connected_ns);
     }
 }

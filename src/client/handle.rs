@@ -466,7 +466,7 @@ const PUSH_SPREAD_NS: u64 = 1_000_000_000;
 
 impl Drop for Client {
     fn drop(&mut self) {
-        let turns_unreached = match self.schedule() {
+        let turns_not_started = match self.schedule() {
             Some(schedule) if self.paced && !schedule.calibration => {
                 self.pacer.steady_turns_left(&schedule)
             }
@@ -475,7 +475,7 @@ impl Drop for Client {
         if self.is_second_handle() {
             return self.thread.update(|t| {
                 t.senders -= 1;
-                t.turns_unreached += turns_unreached;
+                t.turns_not_started += turns_not_started;
             });
         }
         self.thread.update(|t| {
@@ -483,7 +483,7 @@ impl Drop for Client {
             t.settled += u32::from(!self.was_ready);
             t.failed += u32::from(!self.was_ready);
             t.connected -= u32::from(self.ready);
-            t.turns_unreached += turns_unreached;
+            t.turns_not_started += turns_not_started;
         });
     }
 }

@@ -5,7 +5,7 @@ use crate::client::{Client, ClientHalf};
 use crate::feed;
 use crate::net::Dialer;
 use crate::protocol::http1::Target;
-use crate::record::{Audit, FanOut, Head, Phases, TcpTotals, TraceEvent, empty_histogram};
+use crate::record::{KernelAudit, FanOut, Head, Phases, TcpTotals, TraceEvent, empty_histogram};
 use crate::result::file::WindowLine;
 use crate::time::Schedule;
 use crate::time::now_ns;
@@ -103,7 +103,7 @@ pub(crate) struct ThreadEnd {
     /// Kernel counts.
     pub tcp: Phases<TcpTotals>,
     /// Bytes of the clients compared with those of the kernel.
-    pub audit: Audit,
+    pub audit: KernelAudit,
     /// The state of its clients.
     pub tally: Tally,
     /// Events of the first clients.

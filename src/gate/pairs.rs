@@ -3,36 +3,37 @@
 
 use crate::config::nearest;
 use crate::gate::paired::PairedMetric;
+use crate::record::Metric;
 use crate::report::Figure;
 use crate::report::finding::Subject;
-use crate::report::metrics::{Cell, Column, columns};
+use crate::report::metrics::{CellValue, Column, Compared, WhenCompared, columns};
 use crate::report::table::{Row, Table};
 use crate::units::thousands;
 use std::collections::BTreeMap;
 
-/// When a metric is evaluated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum WhenCompared {
-    /// If it is the latency that a client of the transport observes.
-    Headline,
-    /// Always.
-    Always,
-    /// If both sides have a driver of their own.
-    OwnDriver,
+/// A metric that is compared by pairs of runs.
+struct ComparedColumn {
+    column: Column,
+    /// The change that is tolerated if the user names none.
+    margin: f64,
+    when: WhenCompared,
 }
 
-/// The metrics: columns of `summary.csv`, each with the default of the change that is tolerated. A
-/// high percentile varies more than a median.
-const METRICS: [(&str, f64, WhenCompared); 8] = [
-    ("delivery_latency_us_p50", 0.05, WhenCompared::Headline),
-    ("delivery_latency_us_p99", 0.10, WhenCompared::Headline),
-    ("response_latency_us_p50", 0.05, WhenCompared::Headline),
-    ("response_latency_us_p99", 0.10, WhenCompared::Headline),
-    ("server_cpu_us_per_message", 0.05, WhenCompared::Always),
-    ("server_resident_bytes_per_client", 0.05, WhenCompared::Always),
-    ("driver_cpu_us_per_message", 0.05, WhenCompared::OwnDriver),
-    ("driver_resident_bytes_per_client", 0.05, WhenCompared::OwnDriver),
-];
+/// Returns the metrics in the order of reports: latencies, the server's cost, the driver's.
+fn compared_columns() -> Vec<ComparedColumn> {
+    let paired = columns().into_iter().filter_map(|column| match column.compared {
+        Compared::Paired { margin, when } => Some(ComparedColumn { column, margin, when }),
+        Compared::Kept | Compared::No => None,
+    });
+    let mut all: Vec<ComparedColumn> = paired.collect();
+    all.sort_by_key(|metric| match metric.when {
+        WhenCompared::Headline => 0,
+        WhenCompared::Always => 1,
+        WhenCompared::OwnDriver => 2,
+    });
+    all
+}
+
 /// The largest change that can be tolerated: tenfold.
 const MOST_MARGIN: f64 = 9.0;
 
@@ -65,19 +66,22 @@ fn margin(text: &str) -> Result<(String, f64), String> {
         return Err(format!("{text:?} has no \"=\"; {example}"));
     };
     let metric = metric.trim();
-    let names = METRICS.map(|(name, ..)| name);
-    if !names.contains(&metric) {
+    let metrics = compared_columns();
+    let Some(found) = metrics.iter().find(|one| one.column.is_named(metric)) else {
+        let names: Vec<&str> = metrics.iter().map(|one| one.column.name.as_str()).collect();
         let hint = match nearest(metric, &names) {
             Some(near) => format!(", did you mean {near:?}?"),
             None => format!("; it is one of {}", names.join(", ")),
         };
         return Err(format!("{metric:?} is not a metric with a margin{hint}"));
-    }
+    };
     let Some(number) = share.trim().strip_suffix('%') else {
         return Err(format!("{share:?} has no unit; {example}"));
     };
     match number.trim().parse::<f64>().map(|percent| percent / 100.0) {
-        Ok(margin) if margin > 0.0 && margin <= MOST_MARGIN => Ok((metric.to_owned(), margin)),
+        Ok(margin) if margin > 0.0 && margin <= MOST_MARGIN => {
+            Ok((found.column.name.clone(), margin))
+        }
         _ => Err(format!("{share:?} is no margin: it must be above 0% and at most 900%")),
     }
 }
@@ -100,19 +104,19 @@ pub(crate) fn collect(
 ) -> VaryingMetrics {
     let mut collected = VaryingMetrics::default();
     let Some((first, _)) = pairs.first() else { return collected };
-    let columns = columns();
+    let metrics = compared_columns();
     let mut absent: BTreeMap<(usize, String), Vec<String>> = BTreeMap::new();
     for row in &first.rows {
-        for (place, (metric, default, when)) in METRICS.into_iter().enumerate() {
+        let headline = headline(pairs, row, &metrics);
+        for (place, ComparedColumn { column, margin, when }) in metrics.iter().enumerate() {
             let is_compared = match when {
-                WhenCompared::Headline => metric.starts_with(headline(pairs, row)),
+                WhenCompared::Headline => column.latency == Some(headline),
                 WhenCompared::Always => true,
                 WhenCompared::OwnDriver => own_drivers,
             };
-            let Some(column) = columns.iter().find(|c| c.name == metric).filter(|_| is_compared)
-            else {
+            if !is_compared {
                 continue;
-            };
+            }
             let figures: Vec<_> = figures(pairs, row, column);
             match missing_everywhere(&figures) {
                 Some(why) => absent.entry((place, why)).or_default().push(row.label()),
@@ -120,22 +124,24 @@ pub(crate) fn collect(
                     subject: Subject {
                         series: row.series.clone(),
                         clients: Some(row.clients),
-                        metric: metric.to_owned(),
+                        metric: column.name.clone(),
                     },
                     unit: column.unit.to_owned(),
-                    margin: margins.of(metric, default),
+                    margin: margins.of(&column.name, *margin),
                     pairs: figures,
                 }),
             }
         }
     }
-    collected.left_out = absent.into_iter().map(left_out).collect();
+    let left_out = absent
+        .iter()
+        .map(|((place, why), rows)| describe_left_out(&metrics[*place].column.name, why, rows));
+    collected.left_out = left_out.collect();
     collected
 }
 
-fn left_out(((place, why), rows): ((usize, String), Vec<String>)) -> String {
-    let metric = METRICS[place].0;
-    let rows = match rows.as_slice() {
+fn describe_left_out(metric: &str, why: &str, rows: &[String]) -> String {
+    let rows = match rows {
         [row] => row.clone(),
         rows => format!("{} series and client counts", thousands(rows.len() as u64)),
     };
@@ -144,16 +150,17 @@ fn left_out(((place, why), rows): ((usize, String), Vec<String>)) -> String {
 
 /// Returns the latency that a client observes: of its requests, or of what is pushed to it. If no
 /// run has that one, the other.
-fn headline(pairs: &[(&Table, &Table)], row: &Row) -> &'static str {
+fn headline(pairs: &[(&Table, &Table)], row: &Row, metrics: &[ComparedColumn]) -> Metric {
     let (own, other) = if row.paced {
-        ("response_latency", "delivery_latency")
+        (Metric::ResponseLatency, Metric::DeliveryLatency)
     } else {
-        ("delivery_latency", "response_latency")
+        (Metric::DeliveryLatency, Metric::ResponseLatency)
     };
-    let columns = columns();
-    let known = |latency: &str| {
-        let column = columns.iter().find(|c| c.name == format!("{latency}_us_p50"));
-        column.is_some_and(|column| missing_everywhere(&figures(pairs, row, column)).is_none())
+    let known = |latency: Metric| {
+        let first = metrics.iter().find(|metric| metric.column.latency == Some(latency));
+        first.is_some_and(|metric| {
+            missing_everywhere(&figures(pairs, row, &metric.column)).is_none()
+        })
     };
     if !known(own) && known(other) { other } else { own }
 }
@@ -162,7 +169,7 @@ fn figures(pairs: &[(&Table, &Table)], row: &Row, column: &Column) -> Vec<(Figur
     let of = |table: &Table| {
         let same = |r: &&Row| r.series == row.series && r.clients == row.clients;
         match table.rows.iter().find(same).map(|row| column.get(row)) {
-            Some(Cell::Number(figure)) => figure,
+            Some(CellValue::Number(figure)) => figure,
             Some(_) => Figure::absent("it is no number"),
             None => Figure::absent("the run has no such series and client count"),
         }
@@ -182,11 +189,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_metric_is_a_column_with_a_number() {
-        let columns = columns();
-        for (metric, ..) in METRICS {
-            assert!(columns.iter().any(|c| c.name == metric), "{metric}");
-        }
+    fn latencies_come_before_costs() {
+        let names: Vec<String> = compared_columns().into_iter().map(|m| m.column.name).collect();
+        assert_eq!(
+            names,
+            [
+                "delivery_latency_us_p50",
+                "delivery_latency_us_p99",
+                "response_latency_us_p50",
+                "response_latency_us_p99",
+                "server_cpu_us_per_message",
+                "server_resident_bytes_per_client",
+                "driver_cpu_us_per_message",
+                "driver_resident_bytes_per_client",
+            ]
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@
 use crate::feed::{Arrivals, Semantics, Spec};
 use crate::predict::SeriesContext;
 pub(crate) use crate::predict::data_segments;
-use crate::predict::{Component, Distribution, Exchange, Idle, Model, Sending, Share};
+use crate::predict::{Component, Distribution, Exchange, Idle, MessageShare, Model, Sending};
 use crate::protocol::http1::chars_without_line_ends;
 use crate::protocol::http1::head::RequestHead;
 use crate::record::{Flow, Ledger, Part};
@@ -130,7 +130,7 @@ pub(crate) fn model(
     messages_hz: Option<f64>,
     exchange: impl Fn(u32) -> Exchange,
 ) -> Model {
-    let share = |(share, updates)| Share { share, updates, exchange: exchange(updates) };
+    let share = |(share, updates)| MessageShare { share, updates, exchange: exchange(updates) };
     let messages = kinds.into_iter().map(share).collect();
     let nothing = Exchange { ledger: Ledger::default(), segments_up: 0, segments_down: 0 };
     Model { messages, ..Model::exact(nothing, 0, messages_hz) }
@@ -173,7 +173,7 @@ pub(crate) fn pushing(
     model.delivery = Some(push_delivery(feed, ways * context.delay_ns));
     if shared {
         // Batches begin when a message arrives, which no schedule tells.
-        model.left_to_chance = feed.batch_ns > 0;
+        model.stochastic = feed.batch_ns > 0;
         model.sending = Some(sending(own, context.clients, sent()));
     } else {
         model.age_mean_ns = Some(push_age_ns(feed, context.delay_ns));

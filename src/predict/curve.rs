@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// Bytes of one client at one rate.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct CostAt {
-    /// Updates a second and client (of a sender, where clients send).
+    /// Updates a second and client (of a sender, if clients send).
     pub rate_hz: f64,
     /// Socket bytes a second, both directions.
     pub wire_bytes_per_s: f64,

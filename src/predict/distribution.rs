@@ -43,7 +43,7 @@ pub struct Distribution {
     pub parts: Vec<(f64, Component)>,
 }
 
-/// The most pieces of a mixture that are told one by one.
+/// The most pieces of a mixture that are listed one by one.
 const MOST_TOLD: usize = 4;
 
 impl Component {
@@ -121,10 +121,10 @@ impl Distribution {
     }
     /// The law in words: `50 ms with probability 0.905, else uniform from 50 ms to 150 ms`.
     pub fn words(&self) -> String {
-        let told: Vec<&(f64, Component)> = self.parts.iter().filter(|p| p.0 > 1e-9).collect();
+        let listed: Vec<&(f64, Component)> = self.parts.iter().filter(|p| p.0 > 1e-9).collect();
         let words =
             |parts: &[&(f64, Component)]| parts.iter().map(|p| p.1.words()).collect::<Vec<_>>();
-        match told.as_slice() {
+        match listed.as_slice() {
             [] => "nothing".to_owned(),
             [(_, Component::Constant { at_ns })] => format!("always {}", human_ns(*at_ns)),
             [(_, piece)] => piece.words(),
@@ -143,10 +143,10 @@ impl Distribution {
             }
         }
     }
-    /// The Kolmogorov–Smirnov distance of what was measured from this law, where a measured value
+    /// The Kolmogorov–Smirnov distance of what was measured from this law, if a measured value
     /// may be late by up to `late_ns`, the stated error of timers and of the server: the largest
     /// difference by which the measured distribution lies outside the band between the law and
-    /// the law that much later. `None` where nothing was measured.
+    /// the law that much later. `None` if nothing was measured.
     pub fn distance(&self, measured: &Histogram<u64>, late_ns: f64) -> Option<f64> {
         let all = measured.len() as f64;
         if measured.is_empty() {

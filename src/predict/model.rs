@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// One kind of message: how often it is of this kind, what it carries, what it costs.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Share {
+pub struct MessageShare {
     /// The part of all messages that are of this kind, from 0 to 1.
     pub share: f64,
     /// Updates that one carries.
@@ -41,12 +41,12 @@ pub struct Sending {
 pub struct Model {
     /// The kinds of messages; their shares add up to 1. More than one kind makes the mean a
     /// statistical expectation, one kind makes it exact.
-    pub messages: Vec<Share>,
-    /// Messages a second and client; absent where no arithmetic knows it.
+    pub messages: Vec<MessageShare>,
+    /// Messages a second and client; absent if no arithmetic knows it.
     pub messages_hz: Option<f64>,
-    /// True where a message may carry another number of updates than is listed, as moments fall.
-    #[serde(default)]
-    pub left_to_chance: bool,
+    /// True if a message may carry another number of updates than is listed, depending on timing.
+    #[serde(default, alias = "left_to_chance")]
+    pub stochastic: bool,
     /// What clients send.
     #[serde(default)]
     pub sending: Option<Sending>,
@@ -68,9 +68,9 @@ impl Model {
     /// Messages of one kind alone.
     pub fn exact(exchange: Exchange, updates: u32, messages_hz: Option<f64>) -> Model {
         Model {
-            messages: vec![Share { share: 1.0, updates, exchange }],
+            messages: vec![MessageShare { share: 1.0, updates, exchange }],
             messages_hz,
-            left_to_chance: false,
+            stochastic: false,
             sending: None,
             idle: None,
             delivery: None,
@@ -78,7 +78,7 @@ impl Model {
             age_mean_ns: None,
         }
     }
-    /// True where every message costs the same above TCP, so that these figures are whole and exact.
+    /// True if every message costs the same above TCP, so that these figures are whole and exact.
     pub fn is_exact(&self) -> bool {
         self.messages.windows(2).all(|w| w[0].exchange.ledger == w[1].exchange.ledger)
     }
@@ -87,12 +87,12 @@ impl Model {
     pub fn per_message(&self, of: impl Fn(&Exchange) -> f64) -> f64 {
         self.per_message_at(self.messages_hz, of)
     }
-    /// The same where so many messages came a second and client, whatever was expected.
+    /// The same if so many messages came a second and client, whatever was expected.
     pub fn per_message_at(&self, hz: Option<f64>, of: impl Fn(&Exchange) -> f64) -> f64 {
         let own: f64 = self.messages.iter().map(|m| m.share * of(&m.exchange)).sum();
         own + self.besides_per_s(&of) / hz.unwrap_or(f64::INFINITY)
     }
-    /// The same a second and client; absent where the rate is.
+    /// The same a second and client; absent if the rate is.
     pub fn per_second(&self, of: impl Fn(&Exchange) -> f64) -> Option<f64> {
         let own: f64 = self.messages.iter().map(|m| m.share * of(&m.exchange)).sum();
         Some(own * self.messages_hz? + self.besides_per_s(&of))
@@ -125,10 +125,10 @@ mod tests {
         assert_eq!((model.per_message(segments), model.per_second(segments)), (2.0, None));
         assert!(model.is_exact());
         let mut other = of(9);
-        model.messages.push(Share { share: 0.0, updates: 0, exchange: other });
+        model.messages.push(MessageShare { share: 0.0, updates: 0, exchange: other });
         assert!(model.is_exact());
         other.ledger.up.wire += 1;
-        model.messages.push(Share { share: 0.0, updates: 0, exchange: other });
+        model.messages.push(MessageShare { share: 0.0, updates: 0, exchange: other });
         assert!(!model.is_exact());
     }
 }

@@ -11,7 +11,7 @@ pub enum ClientErrorKind {
     Connect,
     /// No connection within the limit; no code.
     ConnectTimeout,
-    /// The upgrade was refused; the code is the HTTP status, or 0 where the answer was no HTTP.
+    /// The upgrade was refused; the code is the HTTP status, or 0 if the answer was not HTTP.
     Upgrade,
     /// Reading failed; the code is the `errno`.
     Read,
@@ -35,7 +35,7 @@ pub enum ClientErrorKind {
 pub struct ClientError {
     /// What went wrong.
     pub kind: ClientErrorKind,
-    /// An `errno`, an HTTP status or a close code, as the kind says; 0 where there is none.
+    /// An `errno`, an HTTP status or a close code, as the kind says; 0 if there is none.
     pub code: i32,
 }
 

@@ -80,7 +80,7 @@ pub struct Head {
     /// Its bytes, the first [`HEAD_KEPT_BYTES`] of them. In files each is a character of Latin-1.
     #[serde(rename = "text", serialize_with = "as_text", deserialize_with = "from_text")]
     pub bytes: Vec<u8>,
-    /// True where it had more.
+    /// True if it had more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cut: bool,
 }
@@ -90,7 +90,7 @@ pub(crate) fn latin1(bytes: &[u8]) -> String {
     bytes.iter().map(|&b| char::from(b)).collect()
 }
 
-/// The bytes again; `None` where a character is none of Latin-1.
+/// The bytes again; `None` if a character is not in Latin-1.
 pub(crate) fn from_latin1(text: &str) -> Option<Vec<u8>> {
     text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect()
 }

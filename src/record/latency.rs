@@ -41,6 +41,10 @@ impl Metric {
         Metric::UpgradeTime,
         Metric::DelayError,
     ];
+    /// True for the two latencies that a client observes: of its requests, and of what is pushed.
+    pub fn is_headline(self) -> bool {
+        matches!(self, Metric::DeliveryLatency | Metric::ResponseLatency)
+    }
     /// The name used in files.
     pub fn name(self) -> &'static str {
         match self {
@@ -56,7 +60,7 @@ impl Metric {
     }
 }
 
-/// The longest latency told apart, in nanoseconds: one hour.
+/// The longest latency that is distinguished, in nanoseconds: one hour.
 pub(crate) const BOUND_NS: u64 = 3_600_000_000_000;
 
 /// A histogram for each metric that anything was recorded of.
@@ -79,7 +83,7 @@ impl Latency {
     pub fn record(&mut self, metric: Metric, ns: u64) {
         self.0[metric as usize].get_or_insert_with(empty).saturating_record(ns);
     }
-    /// The histogram of a metric; `None` where nothing was recorded.
+    /// The histogram of a metric; `None` if nothing was recorded.
     pub fn of(&self, metric: Metric) -> Option<&Histogram<u64>> {
         self.0[metric as usize].as_deref().filter(|h| !h.is_empty())
     }
@@ -104,7 +108,7 @@ impl Latency {
     pub fn reset(&mut self) {
         self.0.iter_mut().flatten().filter(|h| !h.is_empty()).for_each(|h| h.reset());
     }
-    /// True where nothing was recorded.
+    /// True if nothing was recorded.
     pub fn is_empty(&self) -> bool {
         Metric::ALL.iter().all(|&m| self.of(m).is_none())
     }

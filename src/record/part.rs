@@ -16,7 +16,7 @@ enum Place {
 
 /// Whether arithmetic knows how many there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Basis {
+enum Predictability {
     Predicted,
     Unpredicted,
 }
@@ -25,12 +25,12 @@ struct PartInfo {
     name: &'static str,
     layer: &'static str,
     place: Place,
-    basis: Basis,
+    predictability: Predictability,
     meaning: &'static str,
 }
 
 macro_rules! parts {
-    ($($(#[$attr:meta])* $part:ident, $name:literal, $place:ident, $basis:ident, $meaning:literal;)+) => {
+    ($($(#[$attr:meta])* $part:ident, $name:literal, $place:ident, $predictability:ident, $meaning:literal;)+) => {
         /// A part of the bytes at the socket.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Part {
@@ -41,7 +41,7 @@ macro_rules! parts {
             name: $name,
             layer: concat!($name, "_bytes"),
             place: Place::$place,
-            basis: Basis::$basis,
+            predictability: Predictability::$predictability,
             meaning: $meaning,
         },)+];
 
@@ -99,7 +99,7 @@ impl Part {
     }
     /// True if arithmetic knows how many there are.
     pub fn is_predicted(self) -> bool {
-        self.info().basis == Basis::Predicted
+        self.info().predictability == Predictability::Predicted
     }
     /// Lists what some parts are: "masking keys and control frames".
     pub fn list(which: impl Fn(Part) -> bool) -> String {

@@ -27,7 +27,7 @@ pub struct TcpReading {
     /// `tcpi_data_segs_in`: segments received with payload.
     pub data_segs_in: u32,
     /// Bytes of IP and TCP header that each segment carries: 20 or 40 for IP, 20 for TCP, 12 for
-    /// timestamps where `tcpi_options & 1` says that they are on.
+    /// timestamps if `tcpi_options & 1` says that they are on.
     pub header_bytes: u32,
 }
 
@@ -98,7 +98,7 @@ impl TcpTotals {
             ..TcpTotals::default()
         }
     }
-    /// Segments without payload in both directions: acknowledgements, and SYN or FIN where the
+    /// Segments without payload in both directions: acknowledgements, and SYN or FIN if the
     /// interval held them.
     pub fn bare_segments(&self) -> u64 {
         (self.segments_up + self.segments_down)
@@ -126,7 +126,7 @@ add_fields!(TcpTotals {
 /// The audit of a driver's connections against the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Audit {
+pub struct KernelAudit {
     /// Connections whose bytes were compared with the kernel's.
     pub connections: u64,
     /// Connections that were gone before the kernel could be asked.
@@ -137,7 +137,7 @@ pub struct Audit {
     pub unexplained_bytes: u64,
 }
 
-add_fields!(Audit { connections, unaudited, mismatched, unexplained_bytes });
+add_fields!(KernelAudit { connections, unaudited, mismatched, unexplained_bytes });
 
 #[cfg(test)]
 mod tests {

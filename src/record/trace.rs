@@ -16,7 +16,7 @@ pub const TRACED_EVENTS: usize = 512;
 pub enum TraceKind {
     /// The client began to send a request or a message.
     Sent,
-    /// The client had the whole of something that told it nothing new.
+    /// The client received a whole message without a new update.
     Empty,
     /// The client had an update that it did not have before.
     Update,

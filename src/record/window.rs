@@ -1,4 +1,4 @@
-//! The recorder of one thread and the windows of a second that it gives away.
+//! The recorder of one thread and the windows of one second that it hands over.
 
 use crate::record::{ClientError, Counts, Latency, Ledger, Metric, Phase, Phases};
 use crate::units::add_fields;
@@ -8,21 +8,21 @@ use std::collections::BTreeMap;
 /// Bytes and counts of one phase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Cell {
+pub struct PhaseTotals {
     /// Bytes by layer and direction.
     pub ledger: Ledger,
     /// Events.
     pub counts: Counts,
 }
 
-add_fields!(Cell { ledger, counts });
+add_fields!(PhaseTotals { ledger, counts });
 
 /// Everything that was recorded in some stretch of time. Adding two windows loses nothing and
 /// does not depend on the order.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Window {
     /// Bytes and events by the phase of the client that caused them.
-    pub phases: Phases<Cell>,
+    pub phases: Phases<PhaseTotals>,
     /// Faults by kind and code.
     pub faults: BTreeMap<ClientError, u64>,
     /// Latencies of the measured phase; of connecting, those of the set-up.
@@ -38,7 +38,7 @@ impl Window {
         }
         self.latency.add(&other.latency);
     }
-    /// True where nothing was recorded.
+    /// True if nothing was recorded.
     pub fn is_empty(&self) -> bool {
         self.phases == Phases::default() && self.faults.is_empty() && self.latency.is_empty()
     }
@@ -58,10 +58,10 @@ impl Recorder {
     }
     /// The bytes and counts of a phase, to be added to.
     #[inline]
-    pub fn at(&mut self, phase: Phase) -> &mut Cell {
+    pub fn at(&mut self, phase: Phase) -> &mut PhaseTotals {
         &mut self.window.phases[phase]
     }
-    /// Counts a latency where its phase is measured.
+    /// Counts a latency if its phase is measured.
     #[inline]
     pub fn latency(&mut self, phase: Phase, metric: Metric, ns: u64) {
         if phase == Phase::Steady {

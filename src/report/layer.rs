@@ -1,6 +1,4 @@
-//! The names along which figures are told apart: layer, way and statistic.
-//!
-//! Separate from `record`'s ledger and histograms, which count and know no report.
+//! What a figure is of: layer, way, quantity and statistic.
 
 use crate::predict::{Exchange, SEGMENT_HEADER_BYTES};
 use crate::record::{Flow, Part, TcpTotals};

@@ -1,71 +1,18 @@
-//! The columns of `summary.csv` and of a row in JSON: one table of names, units and meanings,
-//! from which the files and the README's documentation come.
+//! The metrics: one table of names, units and meanings, and of what limits, comparisons and
+//! trackers may do with each. The columns of `summary.csv`, a row in JSON, the schema and the
+//! documentation come from it. A new metric is one line here.
 
 use crate::record::{Metric, Part};
+pub use crate::report::column::{
+    Better, CellValue, Column, ColumnKind, Compared, Nature, WhenCompared, Whole,
+};
 use crate::report::figure::Figure;
 use crate::report::layer::{Layer, Quantity, Statistic, Way};
 use crate::report::table::{Delivery, Row, Volume};
 
-/// A value of a column.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Cell {
-    /// Words.
-    Text(String),
-    /// A whole number.
-    Count(u64),
-    /// A number that may be absent.
-    Number(Figure),
-    /// Yes or no.
-    Flag(bool),
-}
-
-/// What a column's values are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// [`Cell::Text`].
-    Text,
-    /// [`Cell::Count`].
-    Count,
-    /// [`Cell::Number`].
-    Number,
-    /// [`Cell::Flag`].
-    Flag,
-}
-
-type Getter = Box<dyn Fn(&Row) -> Cell + Send + Sync>;
-
-/// A column.
-pub struct Column {
-    /// Its name: snake case, with layer, direction and unit.
-    pub name: String,
-    /// What its values are.
-    pub kind: Kind,
-    /// Its unit, or `-`.
-    pub unit: &'static str,
-    /// What it holds, in a sentence.
-    pub about: String,
-    get: Getter,
-}
-
-impl Column {
-    /// The row's value.
-    pub fn get(&self, row: &Row) -> Cell {
-        (self.get)(row)
-    }
-}
-
-fn column(
-    kind: Kind,
-    name: impl Into<String>,
-    unit: &'static str,
-    about: impl Into<String>,
-    get: impl Fn(&Row) -> Cell + Send + Sync + 'static,
-) -> Column {
-    Column { name: name.into(), kind, unit, about: about.into(), get: Box::new(get) }
-}
-
 fn text(name: &str, about: &str, get: fn(&Row) -> &str) -> Column {
-    column(Kind::Text, name, "-", about, move |row| Cell::Text(get(row).to_owned()))
+    let value = move |row: &Row| CellValue::Text(get(row).to_owned());
+    Column::new(ColumnKind::Text, name, "-", about, value)
 }
 
 fn flag(
@@ -73,7 +20,7 @@ fn flag(
     about: &str,
     get: impl Fn(&Row) -> bool + Send + Sync + 'static,
 ) -> Column {
-    column(Kind::Flag, name, "-", about, move |row| Cell::Flag(get(row)))
+    Column::new(ColumnKind::Flag, name, "-", about, move |row| CellValue::Flag(get(row)))
 }
 
 fn number(
@@ -82,7 +29,7 @@ fn number(
     about: impl Into<String>,
     get: impl Fn(&Row) -> Figure + Send + Sync + 'static,
 ) -> Column {
-    column(Kind::Number, name, unit, about, move |row| Cell::Number(get(row)))
+    Column::new(ColumnKind::Number, name, unit, about, move |row| CellValue::Number(get(row)))
 }
 
 fn count(
@@ -90,8 +37,38 @@ fn count(
     about: &str,
     get: impl Fn(&Row) -> u64 + Send + Sync + 'static,
 ) -> Column {
-    column(Kind::Count, name, "-", about, move |row| Cell::Count(get(row)))
+    Column::new(ColumnKind::Count, name, "-", about, move |row| CellValue::Count(get(row))).events()
 }
+
+fn known(figure: &Figure) -> u64 {
+    figure.value().map_or(0, |value| value as u64)
+}
+
+const PUBLISHED: Whole = Whole {
+    of: |row| row.delivery.published.clone(),
+    if_zero: "no update was published",
+    live: false,
+};
+const ASKED: Whole =
+    Whole { of: |row| Figure::count(row.asked), if_zero: "no client was asked for", live: false };
+/// Turns count when they begin, and exchanges once they are complete.
+const TURNS: Whole =
+    Whole { of: |row| Figure::count(row.events.turns), if_zero: "no turn was due", live: false };
+const COMPLETED: Whole = Whole {
+    of: |row| Figure::count(row.events.completed),
+    if_zero: "no exchange was completed",
+    live: true,
+};
+const ENDED: Whole = Whole {
+    of: |row| Figure::count(row.events.completed.saturating_add(row.events.faults)),
+    if_zero: "nothing happened",
+    live: true,
+};
+const DUE: Whole = Whole {
+    of: |row| Figure::count(row.events.messages.saturating_add(row.events.lost)),
+    if_zero: "nothing was received",
+    live: true,
+};
 
 /// Every column in order.
 pub fn columns() -> Vec<Column> {
@@ -105,10 +82,12 @@ pub fn columns() -> Vec<Column> {
     all.extend(fanout());
     all.extend(cost());
     all.extend(audit());
+    #[cfg(feature = "dummy-metric")]
+    all.push(count("dummy_metric", "a metric of a test", |r| r.repeats).tracked("dummy"));
     all
 }
 
-/// The columns as a Markdown table, for the README.
+/// The columns as a Markdown table, for `docs/columns.md`.
 pub fn markdown() -> String {
     let mut out = String::from("| column | unit | meaning |\n|---|---|---|\n");
     for c in columns() {
@@ -117,91 +96,154 @@ pub fn markdown() -> String {
     out
 }
 
+/// The former names of columns as a Markdown table, for `docs/columns.md`.
+pub fn former_names_markdown() -> String {
+    let mut out = String::from("| former | now |\n|---|---|\n");
+    for column in columns() {
+        for former in &column.formerly {
+            out.push_str(&format!("| `{former}` | `{}` |\n", column.name));
+        }
+    }
+    out
+}
+
 fn identity() -> Vec<Column> {
     vec![
         text("series", "the label of the series", |r| &r.series),
         text("transport", "the transport's name", |r| &r.transport),
-        count("clients", "simulated clients", |r| r.clients.into()),
+        count("clients", "simulated clients", |r| r.clients.into()).setting(),
         text("status", "`valid`, `partial` or `invalid`", |r| r.status.name()),
-        count("repeats", "times that the case was measured; the row is all of them", |r| r.repeats),
+        count("repeats", "times that the case was measured; the row is all of them", |r| r.repeats)
+            .setting(),
         flag("paced", "whether the driver has a schedule of its own (polling)", |r| r.paced),
         number("planned_interval_s", "s", "planned interval between two events of a client", |r| {
             r.pace.planned_s.clone()
-        }),
-        number("held_interval_s", "s", "the interval that ran", |r| r.pace.held_s.clone()),
+        })
+        .better(Better::Neither),
+        number("held_interval_s", "s", "the interval that ran", |r| r.pace.held_s.clone())
+            .better(Better::Neither),
         number("stretch_factor", "-", "held over planned interval", |r| r.pace.stretch.clone()),
         flag("stretched", "whether the interval was stretched", |r| r.pace.stretched),
         number("window_s", "s", "length of the measured windows of all repeats", |r| {
             r.window_s.clone()
-        }),
-        count("payload_bytes", "bytes of one update's payload", |r| r.payload_bytes.into()),
+        })
+        .better(Better::Neither),
+        Column::new(
+            ColumnKind::Count,
+            "payload_bytes",
+            "bytes",
+            "bytes of one update's payload",
+            |r| CellValue::Count(r.payload_bytes.into()),
+        )
+        .setting(),
     ]
 }
 
 fn events() -> Vec<Column> {
     vec![
-        count("clients_connected", "clients connected when the load began", |r| r.connected),
-        count("turns", "turns whose intended time came", |r| r.events.turns),
-        count("completed", "exchanges that ended as they should", |r| r.events.completed),
-        count("messages", "updates that the client did not have yet", |r| r.events.messages),
+        count("clients_connected", "clients connected when the load began", |r| r.connected)
+            .better(Better::Higher)
+            .whole(ASKED)
+            .samples_of(|r| r.asked),
+        count("turns", "turns whose intended time came", |r| r.events.turns)
+            .live_events()
+            .better(Better::Neither)
+            .samples_of(|r| r.events.turns),
+        count("completed", "exchanges that ended as they should", |r| r.events.completed)
+            .live_events()
+            .better(Better::Higher)
+            .whole(TURNS),
+        count("messages", "updates that the client did not have yet", |r| r.events.messages)
+            .live_events()
+            .better(Better::Higher),
         count("repeated", "polls answered with an update that the client had", |r| {
             r.events.repeated
-        }),
+        })
+        .live_events()
+        .whole(COMPLETED),
         count("superseded", "updates that came and went between two polls", |r| {
             r.events.superseded
-        }),
-        number("lost", "-", "pushed updates that never came", |r| r.events.known_lost()),
-        count("turns_unreached", "turns due in the window and not reached before its end", |r| {
-            r.events.turns_unreached
-        }),
-        count("reconnects", "connections opened again, all phases", |r| r.events.reconnects),
+        })
+        .live_events(),
+        number("lost", "-", "pushed updates that never came", |r| r.events.known_lost())
+            .live_events()
+            .whole(DUE)
+            .tracked("lost"),
+        count(
+            "turns_not_started",
+            "turns due in the measured window that had not started at its end",
+            |r| r.events.turns_not_started,
+        )
+        .formerly("turns_unreached"),
+        count("reconnects", "connections opened again, all phases", |r| r.events.reconnects)
+            .live_events()
+            .samples_of(|r| r.connected),
         count("faults", "turns or clients that ended with a fault, all phases", |r| {
             r.events.faults
-        }),
+        })
+        .live_events()
+        .whole(ENDED)
+        .samples_of(|r| r.events.completed.saturating_add(r.events.faults)),
         count("negative_latencies", "latencies below zero, in no percentile", |r| {
             r.events.negative_latencies
-        }),
+        })
+        .live_events(),
     ]
 }
 
 fn delivery() -> Vec<Column> {
-    let figure = |name: &str, unit, about: &str, of: fn(&Delivery) -> &Figure| {
-        number(name, unit, about, move |r| of(&r.delivery).clone())
+    let figure = |name: &str, about: &str, of: fn(&Delivery) -> &Figure| {
+        number(name, "-", about, move |r| of(&r.delivery).clone())
     };
-    let none = "-";
+    let updates = |name: &str, about: &str, of: fn(&Delivery) -> &Figure| {
+        figure(name, about, of).events().samples_of(|r| known(&r.delivery.published))
+    };
     let published = "updates published in the measured windows for clients that were there";
     vec![
-        figure("updates_published", none, published, |d| &d.published),
-        figure("updates_delivered", none, "of these, those that reached their client", |d| {
-            &d.delivered
-        }),
-        figure("updates_superseded", none, "of these, those that a later one replaced", |d| {
+        updates("updates_published", published, |d| &d.published).better(Better::Neither),
+        updates("updates_delivered", "of these, those that reached their client", |d| &d.delivered)
+            .better(Better::Higher)
+            .whole(PUBLISHED),
+        updates("updates_superseded", "of these, those that a later one replaced", |d| {
             &d.superseded
-        }),
-        figure("updates_missing", none, "of these, those that never came", |d| &d.missing),
-        figure("updates_duplicated", none, "updates that came again", |d| &d.duplicated),
-        figure("updates_reordered", none, "updates that came after a later one", |d| &d.reordered),
-        figure("reconnect_gaps", none, "reconnects after which updates were missing", |d| {
+        })
+        .whole(PUBLISHED),
+        updates("updates_missing", "of these, those that never came", |d| &d.missing)
+            .whole(PUBLISHED)
+            .tracked("missing"),
+        figure("updates_duplicated", "updates that came again", |d| &d.duplicated)
+            .live_events()
+            .whole(PUBLISHED),
+        figure("updates_reordered", "updates that came after a later one", |d| &d.reordered)
+            .live_events()
+            .whole(PUBLISHED),
+        figure("reconnect_gaps", "reconnects after which updates were missing", |d| {
             &d.reconnect_gaps
+        })
+        .live_events(),
+        figure("empty_polls", "exchanges that brought nothing new", |d| &d.empty_polls)
+            .live_events()
+            .whole(COMPLETED),
+        number("empty_poll_bytes", "bytes", "bytes at the socket of these, both ways", |r| {
+            r.delivery.empty_poll_bytes.clone()
         }),
-        figure("empty_polls", none, "exchanges that brought nothing new", |d| &d.empty_polls),
-        figure("empty_poll_bytes", "bytes", "bytes at the socket of these, both ways", |d| {
-            &d.empty_poll_bytes
-        }),
-        figure("empty_poll_share", none, "these bytes over all bytes at the socket", |d| {
+        figure("empty_poll_share", "these bytes over all bytes at the socket", |d| {
             &d.empty_poll_share
-        }),
-        count("sent", "messages that clients sent", |r| r.delivery.sent),
-        figure(
+        })
+        .share(),
+        count("sent", "messages that clients sent", |r| r.delivery.sent)
+            .live_events()
+            .better(Better::Neither),
+        number(
             "age_of_information_us_mean",
             "µs",
             "age of what a client has, its average over the measured window",
-            |d| &d.age_us,
+            |r| r.delivery.age_us.clone(),
         ),
     ]
 }
 
-/// Quantities whose deviation is given as a share as well.
+/// Quantities whose difference is given as a share as well.
 const RELATIVE: [Quantity; 6] = [
     Quantity::Of(Layer::Overhead),
     Quantity::Of(Layer::Wire),
@@ -214,32 +256,53 @@ const RELATIVE: [Quantity; 6] = [
 fn predicted() -> Vec<Column> {
     let mut out = vec![flag(
         "prediction_exact",
-        "whether arithmetic foretells the bytes above TCP exactly, or as an expectation",
+        "true if arithmetic predicts the bytes above TCP exactly, false if it gives an expectation",
         |r| r.predicted.exact,
     )];
     for q in Quantity::all() {
-        let about = format!("{}, by arithmetic", q.about());
-        out.push(number(format!("predicted_{}", q.name()), q.unit(), about, move |r| {
-            r.predicted.of(q).predicted.clone()
-        }));
-        let about = format!("{}, measured less predicted", q.about());
-        out.push(number(format!("deviation_{}", q.name()), q.unit(), about, move |r| {
-            r.predicted.of(q).deviation.clone()
-        }));
+        let (name, about) = (q.name(), q.about());
+        out.push(
+            number(
+                format!("predicted_{name}"),
+                q.unit(),
+                format!("{about}, by arithmetic"),
+                move |r| r.predicted.of(q).predicted.clone(),
+            )
+            .better(Better::Neither),
+        );
+        out.push(
+            number(
+                format!("difference_{name}"),
+                q.unit(),
+                format!("{about}, measured less predicted"),
+                move |r| r.predicted.of(q).difference.clone(),
+            )
+            .formerly(format!("deviation_{name}")),
+        );
         if RELATIVE.contains(&q) {
-            let about = format!("{}, measured less predicted over predicted", q.about());
-            out.push(number(format!("relative_deviation_{}", q.name()), "-", about, move |r| {
-                r.predicted.of(q).relative.clone()
-            }));
+            out.push(
+                number(
+                    format!("relative_difference_{name}"),
+                    "-",
+                    format!("{about}, measured less predicted over predicted"),
+                    move |r| r.predicted.of(q).relative.clone(),
+                )
+                .share()
+                .formerly(format!("relative_deviation_{name}")),
+            );
         }
     }
-    out.push(number(
-        "delivery_latency_law_distance",
-        "-",
-        "Kolmogorov–Smirnov distance of the delivery latency from its law, from 0 to 1; two \
-         resolutions and 1 ms late are allowed",
-        |r| r.predicted.law_distance.clone(),
-    ));
+    out.push(
+        number(
+            "delivery_latency_distribution_distance",
+            "-",
+            "Kolmogorov–Smirnov distance of the delivery latency from its predicted distribution, \
+             from 0 to 1; two resolutions and 1 ms late are allowed",
+            |r| r.predicted.distribution_distance.clone(),
+        )
+        .samples_of(|r| r.latency(Metric::DeliveryLatency).count)
+        .formerly("delivery_latency_law_distance"),
+    );
     out
 }
 
@@ -261,7 +324,7 @@ fn chapter() -> Vec<Column> {
         number(
             "overhead_mebibits_per_s_planned",
             "2^20 bit/s",
-            "measured overhead, all clients, in the chapter's \"Mbps\"; at the planned rate where \
+            "measured overhead, all clients, in the chapter's \"Mbps\"; at the planned rate if \
              the interval was stretched",
             |r| r.overhead_mebibits_per_s.clone(),
         ),
@@ -276,6 +339,8 @@ struct Basis {
     suffix: &'static str,
     unit_suffix: &'static str,
     about: &'static str,
+    /// True for a figure of one message or update.
+    of_message: bool,
     of: fn(&Volume) -> &Figure,
 }
 
@@ -283,24 +348,28 @@ const PER_MESSAGE: Basis = Basis {
     suffix: "per_message",
     unit_suffix: "/message",
     about: "for each completed exchange of a paced transport or message of a pushed one",
+    of_message: true,
     of: |v| &v.per_message,
 };
 const PER_DELIVERED: Basis = Basis {
     suffix: "per_delivered",
     unit_suffix: "/update",
     about: "for each update that reached a client",
+    of_message: true,
     of: |v| &v.per_delivered,
 };
 const PER_S: Basis = Basis {
     suffix: "per_s",
     unit_suffix: "/s",
     about: "a second, all clients, as measured",
+    of_message: false,
     of: |v| &v.per_s,
 };
 const PER_S_SCALED: Basis = Basis {
     suffix: "per_s_scaled",
     unit_suffix: "/s",
-    about: "a second, scaled to the planned rate; only where the interval was stretched",
+    about: "a second, scaled to the planned rate; only if the interval was stretched",
+    of_message: false,
     of: |v| &v.per_s_scaled,
 };
 
@@ -324,12 +393,19 @@ fn volume(layer: Layer, way: Way, basis: &'static Basis) -> Column {
         Way::Down => ("_down", ", server to client"),
         Way::Both => ("", ""),
     };
-    number(
+    let column = number(
         format!("{}{direction}_{}", layer.name(), basis.suffix),
         unit(layer, basis),
         format!("{}{words}; {}", layer.about(), basis.about),
         move |r| (basis.of)(r.steady(way, layer)).clone(),
     )
+    // Packets are the kernel's, which is asked at the end.
+    .live(basis.of_message && !layer.is_kernels());
+    match (layer, way, basis.suffix) {
+        (Layer::Overhead, Way::Both, "per_message") => column.tracked("overhead"),
+        (Layer::Ip, Way::Both, "per_message") => column.tracked("TCP/IP"),
+        _ => column,
+    }
 }
 
 fn bytes() -> Vec<Column> {
@@ -376,16 +452,31 @@ fn latencies() -> Vec<Column> {
     let mut out = Vec::new();
     for metric in Metric::ALL {
         let name = metric.name();
-        out.push(count(format!("{name}_count"), "values recorded", move |r| {
-            r.latency(metric).count
-        }));
+        let values = move |r: &Row| r.latency(metric).count;
+        out.push(
+            count(format!("{name}_count"), "values recorded", values)
+                .live_events()
+                .better(Better::Neither)
+                .of_latency(metric),
+        );
         for statistic in Statistic::ALL {
-            out.push(number(
+            let column = number(
                 format!("{name}_us_{}", statistic.name()),
                 "µs",
                 format!("{}, {}", metric_about(metric), statistic.name().replace('_', ".")),
                 move |r| r.latency(metric).stat(statistic).clone(),
-            ));
+            );
+            let column = column.of_latency(metric);
+            // A high percentile varies more than a median.
+            out.push(match (metric.is_headline(), statistic) {
+                (true, Statistic::P50) => {
+                    column.paired(0.05, WhenCompared::Headline).tracked("latency p50")
+                }
+                (true, Statistic::P99) => {
+                    column.paired(0.10, WhenCompared::Headline).tracked("latency p99")
+                }
+                _ => column,
+            });
         }
     }
     for metric in [Metric::DeliveryLatency, Metric::ResponseLatency, Metric::ServiceTime] {
@@ -400,10 +491,11 @@ fn latencies() -> Vec<Column> {
 
 /// How clients' messages spread.
 fn fanout() -> Vec<Column> {
-    let mut out =
-        vec![count("fanout_posts", "clients' messages whose spreading was followed", |r| {
-            r.fanout.posts
-        })];
+    let posts = |r: &Row| r.fanout.posts;
+    let mut out = vec![
+        count("fanout_posts", "clients' messages whose spreading was followed", posts)
+            .better(Better::Neither),
+    ];
     type Pick = fn(&Row) -> &[Figure; 2];
     let times: [(&str, &str, Pick); 3] = [
         ("first", "from the intended sending of a message to its first receiver", |r| {
@@ -422,43 +514,50 @@ fn fanout() -> Vec<Column> {
             }));
         }
     }
-    out.push(number(
+    let share = |name, about, of: fn(&Row) -> &Figure| {
+        number(name, "-", about, move |r| of(r).clone()).share().better(Better::Higher)
+    };
+    out.push(share(
         "fanout_completeness_min",
-        "-",
         "receivers over clients, of the message that fewest had",
-        |r| r.fanout.completeness_min.clone(),
+        |r| &r.fanout.completeness_min,
     ));
-    out.push(number(
+    out.push(share(
         "fanout_completeness_mean",
-        "-",
         "receivers over clients, the mean over all messages sent",
-        |r| r.fanout.completeness_mean.clone(),
+        |r| &r.fanout.completeness_mean,
     ));
-    out
+    out.into_iter().map(|column| column.samples_of(posts)).collect()
 }
 
 fn cost() -> Vec<Column> {
-    let cpu = "µs/message";
-    let memory = "bytes/client";
+    let cpu = |name, about, of: fn(&Row) -> &Figure| {
+        number(name, "µs/message", about, move |r| of(r).clone())
+    };
+    let memory = |name, about, of: fn(&Row) -> &Figure| {
+        number(name, "bytes/client", about, move |r| of(r).clone())
+    };
     vec![
-        number("driver_cpu_us_per_message", cpu, "the driver's CPU, user and system", |r| {
-            r.cost.driver_cpu_us.clone()
-        }),
-        number("server_cpu_us_per_message", cpu, "the server's CPU, user and system", |r| {
-            r.cost.server_cpu_us.clone()
-        }),
-        number("driver_resident_bytes_per_client", memory, "added to the driver", |r| {
-            r.cost.driver_bytes.clone()
-        }),
-        number("server_resident_bytes_per_client", memory, "added to the server", |r| {
-            r.cost.server_bytes.clone()
-        }),
-        number(
-            "kernel_bytes_per_client",
-            memory,
-            "socket memory added to the host's kernel",
-            |r| r.cost.kernel_bytes.clone(),
-        ),
+        cpu("driver_cpu_us_per_message", "the driver's CPU, user and system", |r| {
+            &r.cost.driver_cpu_us
+        })
+        .paired(0.05, WhenCompared::OwnDriver)
+        .tracked("driver CPU"),
+        cpu("server_cpu_us_per_message", "the server's CPU, user and system", |r| {
+            &r.cost.server_cpu_us
+        })
+        .paired(0.05, WhenCompared::Always)
+        .tracked("server CPU"),
+        memory("driver_resident_bytes_per_client", "added to the driver", |r| &r.cost.driver_bytes)
+            .paired(0.05, WhenCompared::OwnDriver)
+            .tracked("driver memory"),
+        memory("server_resident_bytes_per_client", "added to the server", |r| &r.cost.server_bytes)
+            .paired(0.05, WhenCompared::Always)
+            .tracked("server memory"),
+        memory("kernel_bytes_per_client", "socket memory added to the host's kernel", |r| {
+            &r.cost.kernel_bytes
+        })
+        .compared(Compared::Kept),
         number("floor_cpu_us_per_turn", "µs/turn", "the `null` transport's CPU", |r| {
             r.cost.floor_cpu_us.clone()
         }),
@@ -467,31 +566,51 @@ fn cost() -> Vec<Column> {
         }),
         number("connect_wall_s", "s", "from the first connect to the last, mean", |r| {
             r.connecting.wall_s.clone()
-        }),
-        number("connects_per_s", "1/s", "clients over that", |r| r.connecting.per_s.clone()),
+        })
+        .samples_of(|r| r.connected),
+        number("connects_per_s", "1/s", "clients over that", |r| r.connecting.per_s.clone())
+            .better(Better::Higher)
+            .samples_of(|r| r.connected),
     ]
 }
 
 fn audit() -> Vec<Column> {
-    let bytes = "bytes";
+    let audited = |name, unit, about, of: fn(&Row) -> &Figure| {
+        number(name, unit, about, move |r| of(r).clone())
+            .samples_of(|r| known(&r.audit.connections))
+    };
     vec![
-        number("audit_connections", "-", "connections compared with the kernel", |r| {
-            r.audit.connections.clone()
+        audited("audit_connections", "-", "connections compared with the kernel", |r| {
+            &r.audit.connections
+        })
+        .better(Better::Higher),
+        audited("audit_unaudited", "-", "connections gone before they could be compared", |r| {
+            &r.audit.unaudited
         }),
-        number("audit_unaudited", "-", "connections gone before they could be compared", |r| {
-            r.audit.unaudited.clone()
+        audited("audit_mismatched", "-", "connections that differ from the kernel's count", |r| {
+            &r.audit.mismatched
         }),
-        number("audit_mismatched", "-", "connections that differ from the kernel's count", |r| {
-            r.audit.mismatched.clone()
+        audited("audit_ledger_bytes", "bytes", "socket bytes that no layer explains", |r| {
+            &r.audit.ledger_bytes
         }),
-        number("audit_ledger_bytes", bytes, "socket bytes that no layer explains", |r| {
-            r.audit.ledger_bytes.clone()
+        audited("audit_kernel_bytes", "bytes", "difference between driver and kernel", |r| {
+            &r.audit.kernel_bytes
         }),
-        number("audit_kernel_bytes", bytes, "difference between driver and kernel", |r| {
-            r.audit.kernel_bytes.clone()
-        }),
-        number("audit_server_bytes", bytes, "difference between driver and server", |r| {
-            r.audit.server_bytes.clone()
+        audited("audit_server_bytes", "bytes", "difference between driver and server", |r| {
+            &r.audit.server_bytes
         }),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_compared_or_tracked_is_a_number_that_is_better_lower() {
+        let special = |c: &Column| c.tracked.is_some() || c.compared != Compared::No;
+        for column in columns().iter().filter(|c| special(c)) {
+            assert!(column.is_number() && column.better == Better::Lower, "{}", column.name);
+        }
+    }
 }

@@ -144,7 +144,7 @@ pub struct Events {
     /// Connections opened again, in any phase.
     pub reconnects: u64,
     /// Turns due in the window and not reached before its end.
-    pub turns_unreached: u64,
+    pub turns_not_started: u64,
     /// Clients or turns that ended with a fault, in any phase.
     pub faults: u64,
     /// The same by text, most frequent first.
@@ -187,15 +187,15 @@ pub struct Delivery {
 /// A row by arithmetic, beside what was measured.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Predicted {
-    /// True where every message costs the same, so that the bytes above TCP are foretold exactly.
+    /// True if every message costs the same, so that the bytes above TCP are predicted exactly.
     pub exact: bool,
     /// What the figures are, in words, or why there are none.
     pub basis: String,
     /// Each quantity, in the order of [`Quantity::all`].
     pub quantities: Vec<(Quantity, Prediction)>,
-    /// The Kolmogorov–Smirnov distance of the delivery latency from its law, the stated error of
-    /// timers allowed; from 0 to 1.
-    pub law_distance: Figure,
+    /// The Kolmogorov–Smirnov distance of the delivery latency from its predicted distribution, the
+    /// stated error of timers allowed; from 0 to 1.
+    pub distribution_distance: Figure,
 }
 
 /// One quantity by arithmetic and as measured.
@@ -206,7 +206,7 @@ pub struct Prediction {
     /// As measured.
     pub measured: Figure,
     /// Measured less predicted.
-    pub deviation: Figure,
+    pub difference: Figure,
     /// That over predicted.
     pub relative: Figure,
 }

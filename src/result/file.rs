@@ -13,7 +13,7 @@
 //! worker writes to its parent.
 
 use crate::error::{Failure, Outcome, at};
-use crate::record::{Cell, ClientError, Phases, Window};
+use crate::record::{ClientError, PhaseTotals, Phases, Window};
 use crate::result::{CaseEnd, DriverEnd, End, Header, RunResult, SCHEMA, ServerEnd, histogram};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -52,7 +52,7 @@ pub struct WindowLine {
     /// Seconds from the case's epoch.
     pub second: u32,
     /// Bytes and counts by phase.
-    pub phases: Phases<Cell>,
+    pub phases: Phases<PhaseTotals>,
     /// Faults and their number.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<(ClientError, u64)>,

@@ -10,7 +10,7 @@ mod merge;
 
 pub use merge::{CaseResult, RunResult};
 
-pub use crate::record::Audit;
+pub use crate::record::KernelAudit;
 
 use crate::predict::{CostAt, Model};
 use crate::record::{FanOut, Head, Phases, TcpTotals, TraceEvent};
@@ -146,11 +146,12 @@ pub struct DriverEnd {
     /// Kernel counts by phase.
     pub tcp: Phases<TcpTotals>,
     /// Driver against kernel.
-    pub audit: Audit,
+    pub audit: KernelAudit,
     /// CPU and memory.
     pub cost: Cost,
-    /// Turns that were due in the measured window but not reached before the end.
-    pub turns_unreached: u64,
+    /// Turns that were due in the measured window but not started before its end.
+    #[serde(alias = "turns_unreached")]
+    pub turns_not_started: u64,
     /// What happened to the first clients of the case, for pictures.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trace: Vec<TraceEvent>,

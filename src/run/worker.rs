@@ -4,7 +4,7 @@
 use crate::driver::{self, DriverCommand, DriverEvent, DriverStart, Tally, ThreadEnd};
 use crate::error::{Failure, Outcome, at};
 use crate::os::resident_bytes;
-use crate::record::{Audit, FanOut, Phases, TcpTotals, empty_histogram};
+use crate::record::{KernelAudit, FanOut, Phases, TcpTotals, empty_histogram};
 use crate::result::file::Line;
 use crate::result::{Cost, DriverEnd};
 use crate::run::protocol::{ClientProgress, FromDriver, StepResult};
@@ -332,11 +332,11 @@ impl Worker {
             ..DriverEnd::default()
         };
         let mut tcp = Phases::<TcpTotals>::default();
-        let mut audit = Audit::default();
+        let mut audit = KernelAudit::default();
         for thread in &ends {
             tcp += thread.tcp;
             audit += thread.audit;
-            end.turns_unreached += thread.tally.turns_unreached;
+            end.turns_not_started += thread.tally.turns_not_started;
             end.trace.extend_from_slice(&thread.trace);
             end.heads.extend_from_slice(&thread.heads);
         }

@@ -30,7 +30,8 @@ fi
 fn late() -> String {
     let driver = "{\"driver\":{\"case\":1,";
     let late = |line: &str| match line.starts_with(driver) {
-        true => line.replace("\"turns_unreached\":0", "\"turns_unreached\":7"),
+        // What it was formerly called: the result is of an earlier build.
+        true => line.replace("\"turns_unreached\":0", "\"turns_unreached\":7"), // formerly
         false => line.to_owned(),
     };
     let text: String = SOUND.lines().map(|line| late(line) + "\n").collect();

@@ -96,7 +96,7 @@ mod with_a_dummy {
     use crate::report::{row, text};
     use wsbench::internals::record::{Flow, Part};
     use wsbench::internals::report::layer::{Layer, Quantity};
-    use wsbench::internals::report::schema::{Document, of};
+    use wsbench::internals::report::schema::{DocumentKind, of};
     use wsbench::internals::report::{metrics, summarise};
 
     #[test]
@@ -122,12 +122,12 @@ mod with_a_dummy {
         assert_eq!(measured.per_message.value(), Some(7.0));
         let foretold = polling.predicted.of(Quantity::Of(Layer::Part(Part::Dummy)));
         assert_eq!(foretold.predicted.value(), Some(7.0));
-        assert_eq!(foretold.deviation.value(), Some(0.0));
+        assert_eq!(foretold.difference.value(), Some(0.0));
         let columns: Vec<String> = metrics::columns().into_iter().map(|c| c.name).collect();
         for name in ["dummy_bytes_per_message", "predicted_dummy_bytes_per_message"] {
             assert!(columns.iter().any(|column| column == name), "{name} is no column");
         }
-        assert!(of(Document::Summary).to_string().contains("\"dummy_bytes_per_message\""));
+        assert!(of(DocumentKind::Summary).to_string().contains("\"dummy_bytes_per_message\""));
         assert!(text(&table, "csv", 1).contains("dummy_bytes"));
         let flow = Flow::of([(Part::Dummy, 5)]);
         let json = serde_json::to_string(&flow).expect("a flow is JSON");

@@ -6,7 +6,7 @@ use wsbench::internals::record::{
     Flow, Ledger, Metric, Part, Phase, Phases, Recorder, TcpTotals, Window,
 };
 use wsbench::internals::result::{
-    Audit, CaseEnd, CaseInfo, CaseResult, Cost, DriverEnd, End, Header, RunResult, SCHEMA,
+    CaseEnd, CaseInfo, CaseResult, Cost, DriverEnd, End, Header, KernelAudit, RunResult, SCHEMA,
     ServerEnd,
 };
 use wsbench::internals::units::{Bytes, SECOND_NS};
@@ -252,7 +252,10 @@ fn driver(info: &CaseInfo, series: Series, events: u64) -> DriverEnd {
             steady: if floor { TcpTotals::default() } else { steady },
             ..Phases::default()
         },
-        audit: Audit { connections: if floor { 0 } else { clients }, ..Audit::default() },
+        audit: KernelAudit {
+            connections: if floor { 0 } else { clients },
+            ..KernelAudit::default()
+        },
         cost: Cost {
             cpu_ns: events
                 * if floor {

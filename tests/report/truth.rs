@@ -18,12 +18,12 @@ fn reasons(result: &RunResult) -> String {
 }
 
 #[test]
-fn measured_less_predicted_is_the_deviation() {
+fn measured_less_predicted_is_the_difference() {
     let table = summarise(&complete(&[POLLING, WEBSOCKET], &[1_000]));
     let polling = &row(&table, "polling", 1_000).predicted;
     let exactly = |q: Quantity| {
         let foretold = polling.of(q);
-        (foretold.predicted.value(), foretold.deviation.value())
+        (foretold.predicted.value(), foretold.difference.value())
     };
     assert!(polling.exact);
     assert_eq!(polling.basis, "exact");
@@ -36,11 +36,11 @@ fn measured_less_predicted_is_the_deviation() {
     assert_eq!(exactly(Quantity::AgeMean), (Some(1e6), Some(5_000.0)));
     assert!((polling.of(Quantity::AgeMean).relative.value().unwrap() - 0.005).abs() < 1e-12);
     // Uniform from 1 ms to 1 s, and the law from 0 to 1 s.
-    assert!(polling.law_distance.value().unwrap() < 0.005);
+    assert!(polling.distribution_distance.value().unwrap() < 0.005);
     let push = &row(&table, "websocket", 1_000).predicted;
     assert_eq!(push.of(Quantity::DeliveryMean).predicted.value(), Some(0.0));
     assert!(push.of(Quantity::DeliveryMean).relative.reason().is_some());
-    assert!(push.law_distance.value().unwrap() > 0.9);
+    assert!(push.distribution_distance.value().unwrap() > 0.9);
     let why = push.of(Quantity::ResponseMean).predicted.reason().unwrap();
     assert_eq!(why, "no arithmetic knows the response latency of this transport");
 }
@@ -49,9 +49,9 @@ fn measured_less_predicted_is_the_deviation() {
 fn the_law_of_a_planned_interval_says_nothing_of_a_stretched_one() {
     let table = summarise(&complete(&[POLLING], &[100_000]));
     let polling = &row(&table, "polling", 100_000).predicted;
-    assert_eq!(polling.of(Quantity::Of(Layer::Wire)).deviation.value(), Some(0.0));
+    assert_eq!(polling.of(Quantity::Of(Layer::Wire)).difference.value(), Some(0.0));
     assert!(polling.of(Quantity::DeliveryMean).predicted.reason().unwrap().contains("stretched"));
-    assert!(polling.law_distance.reason().unwrap().contains("stretched"));
+    assert!(polling.distribution_distance.reason().unwrap().contains("stretched"));
 }
 
 #[test]
@@ -159,10 +159,13 @@ fn nothing_arrives_before_it_can() {
 fn an_expectation_is_shown_and_not_judged() {
     let mut result = complete(&[POLLING], &[1_000]);
     for model in result.header.cases.iter_mut().filter_map(|i| i.model.as_mut()) {
-        let other =
-            wsbench::internals::predict::Share { share: 0.0, updates: 0, ..model.messages[0] };
+        let other = wsbench::internals::predict::MessageShare {
+            share: 0.0,
+            updates: 0,
+            ..model.messages[0]
+        };
         let exchange = wsbench::internals::predict::Exchange::default();
-        model.messages.push(wsbench::internals::predict::Share { exchange, ..other });
+        model.messages.push(wsbench::internals::predict::MessageShare { exchange, ..other });
     }
     let case = result.cases.get_mut(&0).unwrap();
     case.total.phases.steady.ledger.up[Part::Heads] += 10_000;
@@ -172,7 +175,7 @@ fn an_expectation_is_shown_and_not_judged() {
     assert_eq!(reasons(&result), "");
     let predicted = &row(&table, "polling", 1_000).predicted;
     assert!(!predicted.exact && predicted.basis.contains("2 kinds"), "{}", predicted.basis);
-    assert_eq!(predicted.of(Quantity::Of(Layer::Wire)).deviation.value(), Some(1.0));
+    assert_eq!(predicted.of(Quantity::Of(Layer::Wire)).difference.value(), Some(1.0));
 }
 
 /// The words of a table in one line.

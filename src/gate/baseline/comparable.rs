@@ -5,9 +5,9 @@
 
 use crate::gate::baseline::heads::{HeadLines, first_difference};
 use crate::predict::Model;
-use crate::record::{Head, HeadOf, Ledger, Metric, Part, Phase, Phases, TcpTotals};
+use crate::record::{Head, HeadOf, Ledger, Part, Phase, Phases, TcpTotals};
 use crate::report::Figure;
-use crate::report::layer::Statistic;
+use crate::report::metrics::{Compared, columns};
 use crate::report::table::{Row, Table};
 use crate::result::{CaseInfo, CaseResult, RunResult};
 use serde::{Deserialize, Serialize};
@@ -43,8 +43,8 @@ pub(crate) struct ComparableRow {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub asks: bool,
     /// True if the cost of a message depends on its timing, in ways that the model does not list.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub left_to_chance: bool,
+    #[serde(default, alias = "left_to_chance", skip_serializing_if = "std::ops::Not::not")]
+    pub stochastic: bool,
     /// Messages in the measured windows: the divisor of figures "per message".
     pub messages: u64,
     /// Messages that clients sent in them.
@@ -153,7 +153,7 @@ impl RowBuilder<'_> {
             paced: row.paced,
             connection_each_turn: self.info.connection_each_turn,
             asks,
-            left_to_chance: model.is_some_and(|m| m.left_to_chance) || (log && asks),
+            stochastic: model.is_some_and(|m| m.stochastic) || (log && asks),
             messages: row.events.per_message_divisor,
             sent: row.delivery.sent,
             window_ns: self.ends(|end| end.duration_ns),
@@ -273,23 +273,11 @@ fn bytes_of(model: &Model) -> Model {
 
 /// The figures that vary from run to run.
 fn noisy(row: &Row) -> BTreeMap<String, f64> {
-    let mut all: Vec<(String, &Figure)> = Vec::new();
-    for metric in [Metric::DeliveryLatency, Metric::ResponseLatency] {
-        for statistic in [Statistic::P50, Statistic::P99] {
-            let name = format!("{}_us_{}", metric.name(), statistic.name());
-            all.push((name, row.latency(metric).stat(statistic)));
-        }
-    }
-    let cost = &row.cost;
-    for (name, figure) in [
-        ("driver_cpu_us_per_message", &cost.driver_cpu_us),
-        ("server_cpu_us_per_message", &cost.server_cpu_us),
-        ("driver_resident_bytes_per_client", &cost.driver_bytes),
-        ("server_resident_bytes_per_client", &cost.server_bytes),
-        ("kernel_bytes_per_client", &cost.kernel_bytes),
-    ] {
-        all.push((name.to_owned(), figure));
-    }
     let rounded = |v: f64| (v * 1000.0).round() / 1000.0;
-    all.into_iter().filter_map(|(name, f)| Some((name, rounded(f.value()?)))).collect()
+    let varying = columns().into_iter().filter(|column| column.compared != Compared::No);
+    let known = varying.filter_map(|column| {
+        let value = column.figure(row).value()?;
+        Some((column.name, rounded(value)))
+    });
+    known.collect()
 }

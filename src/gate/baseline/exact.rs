@@ -140,7 +140,7 @@ fn divisor(row: &ComparableRow, way: Way, layer: Layer) -> Result<Divisor, Strin
     let nothing = own.iter().all(|n| *n == 0);
     if model.idle.is_some_and(|idle| of(&idle.exchange) > 0) {
         varies_because("what is sent in between depends on the gaps")
-    } else if differ || (row.left_to_chance && !nothing && may_vary(layer, way)) {
+    } else if differ || (row.stochastic && !nothing && may_vary(layer, way)) {
         varies_because("how many updates a message has depends on its moment")
     } else if sending > 0 && nothing {
         Ok(Divisor::Sent)

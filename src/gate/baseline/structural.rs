@@ -120,7 +120,7 @@ fn expected_bytes(row: &ComparableRow, model: &Model, way: Way, layer: Layer) ->
     let edges =
         if row.is_by_turn() { 0.0 } else { clients * row.runs as f64 * (most + sending + idle) };
     let chance = match layer {
-        _ if !row.left_to_chance => 0.0,
+        _ if !row.stochastic => 0.0,
         layer if layer.is_of_heads() => n * LENGTH_DIGITS,
         _ => VARYING * total,
     };

@@ -249,8 +249,8 @@ mod tests {
             ("== 1_000", "== 1000"),
             ("faults===0", "faults == 0"),
             (
-                "deviation_wire_bytes_per_message >= -0.5B",
-                "deviation_wire_bytes_per_message >= -0.5B",
+                "difference_wire_bytes_per_message >= -0.5B",
+                "difference_wire_bytes_per_message >= -0.5B",
             ),
             ("a/b mean != +3", "a / b avg != 3"),
             (

@@ -6,7 +6,6 @@ use crate::gate::limit::rule::{Rule, Term};
 use crate::gate::limit::{Limit, limits_of, matching};
 use crate::gate::signed_rank::median;
 use crate::report::finding::{Decision, Finding, Kind, Subject};
-use crate::report::metrics::{Column, columns};
 use crate::report::table::{Row, Table};
 use crate::report::{Conclusion, Figure, summarise};
 use crate::result::RunResult;
@@ -78,14 +77,13 @@ fn unreadable(metric: &str, clients: Option<u32>, why: String) -> Finding {
 pub(super) struct Evaluation<'a> {
     result: &'a RunResult,
     table: &'a Table,
-    columns: Vec<Column>,
     /// The rows of each repeat by itself.
     repeats: OnceCell<Vec<Vec<Row>>>,
 }
 
 impl<'a> Evaluation<'a> {
     pub(super) fn new(result: &'a RunResult, table: &'a Table) -> Evaluation<'a> {
-        Evaluation { result, table, columns: columns(), repeats: OnceCell::new() }
+        Evaluation { result, table, repeats: OnceCell::new() }
     }
 
     fn findings(&self, limit: &Limit) -> Vec<Finding> {
@@ -228,7 +226,7 @@ impl<'a> Evaluation<'a> {
         if over_repeats && column && self.repeats().len() > 1 {
             return self.over_repeats(term, &rule.aggregate, row);
         }
-        require_samples(term.metric.of(&rule.aggregate, row, &self.columns), row)
+        require_samples(term.metric.of(&rule.aggregate, row), row)
     }
 
     fn over_repeats(&self, term: &Term, aggregate: &Aggregate, row: &Row) -> SampledFigure {
@@ -236,9 +234,7 @@ impl<'a> Evaluation<'a> {
         for (n, rows) in self.repeats().iter().enumerate() {
             let same = |r: &&Row| r.series == row.series && r.clients == row.clients;
             let one = match rows.iter().find(same) {
-                Some(own) => {
-                    require_samples(term.metric.of(&Aggregate::Value, own, &self.columns), own)
-                }
+                Some(own) => require_samples(term.metric.of(&Aggregate::Value, own), own),
                 None => {
                     SampledFigure { figure: Figure::absent("the case did not run"), samples: 0 }
                 }

@@ -6,7 +6,7 @@ mod pictures;
 
 use crate::report::figure::Figure;
 use crate::report::layer::Statistic;
-use crate::report::metrics::{Cell, columns};
+use crate::report::metrics::{CellValue, columns};
 use crate::report::table::{Row, Second, Table, Volume};
 use crate::report::{Format, Rendered};
 use std::collections::BTreeMap;
@@ -94,10 +94,10 @@ fn summary(table: &Table) -> Vec<u8> {
         let mut fields: Vec<String> = Vec::with_capacity(head.len());
         for column in &columns {
             fields.push(match column.get(row) {
-                Cell::Text(text) => text,
-                Cell::Count(count) => count.to_string(),
-                Cell::Flag(flag) => flag.to_string(),
-                Cell::Number(figure) => {
+                CellValue::Text(text) => text,
+                CellValue::Count(count) => count.to_string(),
+                CellValue::Flag(flag) => flag.to_string(),
+                CellValue::Number(figure) => {
                     if let Some(why) = figure.reason() {
                         absent.entry(why.to_owned()).or_default().push(&column.name);
                     }

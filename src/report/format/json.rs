@@ -5,7 +5,7 @@
 
 use crate::report::figure::Figure;
 use crate::report::finding::{Decision, Finding, limits};
-use crate::report::metrics::{Cell, Column, columns};
+use crate::report::metrics::{CellValue, Column, columns};
 use crate::report::table::{Check, Comparison, Row, Table};
 use crate::report::{Format, Rendered};
 use serde::ser::SerializeMap;
@@ -14,7 +14,7 @@ use serde_json::json;
 use std::collections::BTreeMap;
 
 /// The schema of the document.
-pub(crate) const JSON_SCHEMA: &str = "wsbench.summary/1";
+pub(crate) const JSON_SCHEMA: &str = "wsbench.summary/2";
 
 pub(crate) struct Json;
 
@@ -106,10 +106,10 @@ fn fields(row: &Row, columns: &[Column]) -> Ordered {
     let mut absent = serde_json::Map::new();
     for column in columns {
         let value = match column.get(row) {
-            Cell::Text(text) => json!(text),
-            Cell::Count(count) => json!(count),
-            Cell::Flag(flag) => json!(flag),
-            Cell::Number(figure) => {
+            CellValue::Text(text) => json!(text),
+            CellValue::Count(count) => json!(count),
+            CellValue::Flag(flag) => json!(flag),
+            CellValue::Number(figure) => {
                 if let Some(why) = figure.reason() {
                     absent.insert(column.name.clone(), json!(why));
                 }

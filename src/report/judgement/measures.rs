@@ -6,22 +6,8 @@ use crate::record::Metric;
 use crate::report::figure::Figure;
 use crate::report::finding::{Decision, Effect, Finding, Kind};
 use crate::report::judgement::JudgementView;
-use crate::report::metrics::{Cell, columns};
+use crate::report::metrics::{Better, Column, Nature, columns};
 use crate::report::table::{Row, Status, Table};
-
-/// Key figures of a row: label and column. `LATENCY` is delivery if it is known, else response.
-const KEY_FIGURES: [(&str, &str); 10] = [
-    ("overhead", "overhead_bytes_per_message"),
-    ("TCP/IP", "ip_bytes_per_message"),
-    ("latency p50", "LATENCY_us_p50"),
-    ("latency p99", "LATENCY_us_p99"),
-    ("driver CPU", "driver_cpu_us_per_message"),
-    ("server CPU", "server_cpu_us_per_message"),
-    ("driver memory", "driver_resident_bytes_per_client"),
-    ("server memory", "server_resident_bytes_per_client"),
-    ("lost", "lost"),
-    ("missing", "updates_missing"),
-];
 
 /// A figure of a row.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +17,7 @@ pub(crate) struct KeyFigure {
     pub name: String,
     /// `-` if there is none.
     pub unit: &'static str,
+    pub better: Better,
     pub figure: Figure,
 }
 
@@ -60,27 +47,32 @@ pub(crate) struct Reading {
     pub about: Vec<String>,
 }
 
-/// Returns the key figures of every row.
+/// Returns the key figures of every row: the columns that are tracked, counts of events last. Of the
+/// latencies it is delivery if it is known, else response.
 pub(crate) fn of_rows(table: &Table) -> Vec<RowFigures<'_>> {
     let columns = columns();
-    let given = |row: &Row| {
+    let (events, quantities): (Vec<&Column>, Vec<&Column>) =
+        columns.iter().partition(|column| column.nature == Nature::Events);
+    let tracked: Vec<&Column> =
+        quantities.into_iter().chain(events).filter(|column| column.tracked.is_some()).collect();
+    let measures = |row: &Row| {
         let latency = match row.latency(Metric::DeliveryLatency).count {
             0 => Metric::ResponseLatency,
             _ => Metric::DeliveryLatency,
         };
-        let measure = |&(label, name): &(&'static str, &str)| {
-            let name = name.replace("LATENCY", latency.name());
-            let column = columns.iter().find(|c| c.name == name)?;
-            let figure = match column.get(row) {
-                Cell::Number(figure) => figure,
-                Cell::Count(count) => Figure::count(count),
-                Cell::Text(_) | Cell::Flag(_) => return None,
-            };
-            Some(KeyFigure { label, name, unit: column.unit, figure })
+        let of_row = tracked.iter().filter(|c| c.latency.is_none_or(|of| of == latency));
+        let figure = |column: &&Column| {
+            Some(KeyFigure {
+                label: column.tracked?,
+                name: column.name.clone(),
+                unit: column.unit,
+                better: column.better,
+                figure: column.figure(row),
+            })
         };
-        KEY_FIGURES.iter().filter_map(measure).collect()
+        of_row.filter_map(figure).collect()
     };
-    table.rows.iter().map(|row| RowFigures { row, measures: given(row) }).collect()
+    table.rows.iter().map(|row| RowFigures { row, measures: measures(row) }).collect()
 }
 
 /// Returns the labels of rows that are left out because they are not valid.
@@ -113,7 +105,7 @@ fn of_table(table: &Table) -> Vec<Reading> {
                 unit: m.unit.to_owned(),
                 value: m.figure.value()?,
                 effect: None,
-                smaller_is_better: true,
+                smaller_is_better: m.better != Better::Higher,
                 about: about.clone(),
             })
         }));

@@ -1,7 +1,7 @@
 //! The schema of the summary, its rows from the table of columns.
 
 use crate::report::format::json::JSON_SCHEMA;
-use crate::report::metrics::{Column, Kind, columns};
+use crate::report::metrics::{Better, Column, ColumnKind, columns};
 use crate::report::schema::{
     decision, exit_code, fields, list, map, object, one_of, reference, text, typed, whole,
 };
@@ -83,13 +83,16 @@ fn column(column: &Column) -> Value {
         return status();
     }
     let mut schema = match column.kind {
-        Kind::Text => text(&column.about),
-        Kind::Flag => typed(json!("boolean"), &column.about),
-        Kind::Count => whole(&column.about),
-        Kind::Number => typed(json!(["number", "null"]), &column.about),
+        ColumnKind::Text => text(&column.about),
+        ColumnKind::Flag => typed(json!("boolean"), &column.about),
+        ColumnKind::Count => whole(&column.about),
+        ColumnKind::Number => typed(json!(["number", "null"]), &column.about),
     };
     if column.unit != "-" {
         schema["x-unit"] = json!(column.unit);
+    }
+    if column.is_number() && column.better != Better::Neither {
+        schema["x-better"] = json!(column.better.name());
     }
     schema
 }

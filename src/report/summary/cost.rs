@@ -132,7 +132,7 @@ pub(super) fn connecting(group: &Group) -> Connecting {
 /// Ledger against socket, driver against kernel, driver against server.
 pub(super) fn audit(group: &Group) -> Audit {
     let all = group.total.phases.total().ledger;
-    let kernel = |of: fn(&result::Audit) -> u64| match group.drivers.is_empty() {
+    let kernel = |of: fn(&result::KernelAudit) -> u64| match group.drivers.is_empty() {
         true => Figure::absent(NO_DRIVER),
         false => Figure::count(group.drivers.iter().map(|d| of(&d.audit)).sum()),
     };

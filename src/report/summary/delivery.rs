@@ -50,7 +50,7 @@ pub(super) fn delivery(group: &Group, setting: &Setting) -> Delivery {
 
 /// True where the client asks for each message.
 pub(super) fn asks(group: &Group) -> bool {
-    let heads = |m: &crate::predict::Share| m.exchange.ledger.up[Part::Heads] > 0;
+    let heads = |m: &crate::predict::MessageShare| m.exchange.ledger.up[Part::Heads] > 0;
     let by_model = group.info.model.as_ref().is_some_and(|m| m.messages.iter().any(heads));
     by_model || group.info.paced || group.total.phases.steady.counts.empty_polls > 0
 }

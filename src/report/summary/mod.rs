@@ -200,7 +200,7 @@ fn events(group: &Group) -> Events {
         unstamped: steady.unstamped,
         negative_latencies: all.negative_latencies,
         reconnects: all.reconnects,
-        turns_unreached: group.drivers.iter().map(|d| d.turns_unreached).sum(),
+        turns_not_started: group.drivers.iter().map(|d| d.turns_not_started).sum(),
         faults: all.faults,
         faults_by_text: faults,
         per_message_divisor: steady.completed,

@@ -50,7 +50,7 @@ pub(super) fn predicted(group: &Group, setting: &Setting, measured: &Measured) -
             Ok(model) => inexact(group, model, setting).unwrap_or_else(|| "exact".to_owned()),
         },
         quantities: quantities.collect(),
-        law_distance: distance(group, model, setting, measured.pace),
+        distribution_distance: distance(group, model, setting, measured.pace),
     }
 }
 
@@ -78,7 +78,7 @@ pub(super) fn inexact(group: &Group, model: &Model, setting: &Setting) -> Option
         model.sending.is_some_and(|s| s.exchange.ledger.down.wire.get() > 0);
     if !model.is_exact() {
         Some(format!("an expectation over {} kinds of messages", model.messages.len()))
-    } else if model.left_to_chance || (setting.log && asks(group)) {
+    } else if model.stochastic || (setting.log && asks(group)) {
         Some("an expectation: how many updates a message finds depends on its moment".to_owned())
     } else if sends_and_is_answered {
         Some("an expectation: at the window's edges a message and its answer are apart".to_owned())
@@ -141,12 +141,12 @@ fn as_measured(quantity: Quantity, measured: &Measured) -> Figure {
 }
 
 fn foretold(predicted: Figure, measured: Figure) -> Prediction {
-    let deviation = match (&predicted, &measured) {
+    let difference = match (&predicted, &measured) {
         (Figure::Known(predicted), Figure::Known(measured)) => Figure::known(measured - predicted),
         (Figure::Absent(why), _) | (_, Figure::Absent(why)) => Figure::Absent(why.clone()),
     };
-    let relative = deviation.over(&predicted, "no arithmetic of shares: the prediction is zero");
-    Prediction { predicted, measured, deviation, relative }
+    let relative = difference.over(&predicted, "no arithmetic of shares: the prediction is zero");
+    Prediction { predicted, measured, difference, relative }
 }
 
 fn distance(
@@ -180,14 +180,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn deviation_is_measured_less_predicted_and_its_share() {
+    fn difference_is_measured_less_predicted_and_its_share() {
         let both = foretold(Figure::Known(200.0), Figure::Known(210.0));
-        assert_eq!((both.deviation.value(), both.relative.value()), (Some(10.0), Some(0.05)));
+        assert_eq!((both.difference.value(), both.relative.value()), (Some(10.0), Some(0.05)));
         let none = foretold(Figure::Known(0.0), Figure::Known(3.0));
-        assert_eq!(none.deviation.value(), Some(3.0));
+        assert_eq!(none.difference.value(), Some(3.0));
         assert!(none.relative.reason().unwrap().contains("zero"));
         let absent = foretold(Figure::absent("x"), Figure::Known(3.0));
-        assert_eq!((absent.deviation.reason(), absent.relative.reason()), (Some("x"), Some("x")));
+        assert_eq!((absent.difference.reason(), absent.relative.reason()), (Some("x"), Some("x")));
     }
 
     #[test]

@@ -230,10 +230,10 @@ fn on_schedule(events: &Events, latencies: &[Latencies]) -> Check {
         if late { "is above" } else { "is within" },
         human(allowed)
     );
-    if events.turns_unreached > 0 {
-        text = format!("{} turns were not reached; {text}", thousands(events.turns_unreached));
+    if events.turns_not_started > 0 {
+        text = format!("{} turns were not reached; {text}", thousands(events.turns_not_started));
     }
-    check(name, !late && events.turns_unreached == 0, p99.clone(), text)
+    check(name, !late && events.turns_not_started == 0, p99.clone(), text)
 }
 
 fn interval(pace: &Pace) -> Check {

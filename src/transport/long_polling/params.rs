@@ -115,7 +115,7 @@ fn predict(
         exchange(params, context, held_ns, updates)
     });
     // A late response also carries the updates published meanwhile.
-    model.left_to_chance = log;
+    model.stochastic = log;
     if feed.workload.is_shared() {
         let own = context.feed.among(context.clients);
         let one = posted(&params.request, context, POST_REPLY);

@@ -5,7 +5,7 @@ mod whole_runs;
 use super::comparable::PhaseTraffic;
 use super::heads::HeadLines;
 use crate::gate::baseline::*;
-use crate::predict::{Exchange, Idle, Model, Sending, Share};
+use crate::predict::{Exchange, Idle, MessageShare, Model, Sending};
 use crate::record::{Flow, HeadOf, Ledger, Part, TcpTotals, latin1};
 use crate::report::finding::Judgement;
 use crate::units::Bytes;
@@ -51,7 +51,7 @@ fn polling() -> ComparableRow {
         paced: true,
         connection_each_turn: false,
         asks: true,
-        left_to_chance: false,
+        stochastic: false,
         messages: 100,
         sent: 0,
         window_ns: 10_000_000_000,
@@ -327,7 +327,7 @@ fn a_mixture_is_held_to_its_expectation_and_its_equal_parts_exactly() {
         let kind = |share: f64, payload: u64| {
             let mut exchange = chapter();
             exchange.ledger.down = flow(193, 179, payload, 0);
-            Share { share, updates: 1, exchange }
+            MessageShare { share, updates: 1, exchange }
         };
         let mut model = Model::exact(chapter(), 1, Some(1.0));
         model.messages = vec![kind(0.5, 0), kind(0.5, 42)];
@@ -355,7 +355,7 @@ fn a_mixture_is_held_to_its_expectation_and_its_equal_parts_exactly() {
     assert_eq!(heads, Kind::Exact, "every kind has the same head");
     let chance = |row: &mut ComparableRow| {
         kinds(row);
-        row.left_to_chance = true;
+        row.stochastic = true;
     };
     let larger = |bytes: u64| {
         let findings = between(chance, move |b| {

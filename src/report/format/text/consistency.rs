@@ -27,10 +27,10 @@ fn percent(share: f64) -> String {
 
 /// Returns a difference in the quantity's own unit if the prediction is exact or there is no share,
 /// else as a share.
-fn deviation(compared: &Prediction, exact: bool, how: impl Fn(f64) -> String) -> String {
+fn difference(compared: &Prediction, exact: bool, how: impl Fn(f64) -> String) -> String {
     match compared.relative.value().filter(|_| !exact) {
         Some(share) => percent(share),
-        None => show(&compared.deviation, |v| signed(v, &how)),
+        None => show(&compared.difference, |v| signed(v, &how)),
     }
 }
 
@@ -57,10 +57,10 @@ fn grid(table: &Table, quantities: &[(Quantity, &str)], how: fn(f64) -> String) 
             let above_tcp = matches!(quantity, Quantity::Of(Layer::Overhead | Layer::Wire));
             cells.push(show(&compared.predicted, how));
             cells.push(show(&compared.measured, how));
-            cells.push(deviation(compared, above_tcp && row.predicted.exact, how));
+            cells.push(difference(compared, above_tcp && row.predicted.exact, how));
         }
         if cells.len() < head.len() {
-            cells.push(show(&row.predicted.law_distance, three));
+            cells.push(show(&row.predicted.distribution_distance, three));
         }
         grid.row(cells);
     }
@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn deviations_have_a_sign_and_a_unit() {
+    fn differences_have_a_sign_and_a_unit() {
         assert_eq!(percent(0.0123), "+1.23 %");
         assert_eq!(percent(-0.5), "-50 %");
         assert_eq!(percent(12.0), "+1,200 %");

@@ -5,7 +5,7 @@ use crate::report::finding;
 use crate::report::finding::{Decision, Finding};
 use crate::report::format::text::grid::{Grid, paragraph};
 use crate::report::format::text::{ABSENT, show};
-use crate::report::metrics::{Cell, columns};
+use crate::report::metrics::{CellValue, columns};
 use crate::report::table::{Row, Status, Table};
 use crate::units::{thousands, with_unit};
 use std::collections::BTreeMap;
@@ -137,7 +137,7 @@ fn absent(table: &Table) -> Vec<String> {
     // The verdict tells of a case that did not run.
     for row in table.rows.iter().filter(|r| r.repeats > 0) {
         for column in &columns {
-            if let Cell::Number(Figure::Absent(why)) = column.get(row) {
+            if let CellValue::Number(Figure::Absent(why)) = column.get(row) {
                 let (names, series) = by_reason.entry(why).or_default();
                 if !names.contains(&column.name.as_str()) {
                     names.push(&column.name);

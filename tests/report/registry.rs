@@ -1,0 +1,58 @@
+//! A metric is one line of the registry.
+
+use std::fs;
+use std::path::Path;
+use wsbench::internals::report::metrics;
+
+#[test]
+fn no_two_columns_have_or_had_the_same_name() {
+    let mut names = std::collections::HashSet::new();
+    for column in metrics::columns() {
+        for name in std::iter::once(column.name).chain(column.formerly) {
+            assert!(names.insert(name.clone()), "{name} stands twice");
+        }
+    }
+}
+
+#[test]
+fn a_new_metric_is_one_line() {
+    let mut found = Vec::new();
+    for path in crate::docs::files("src", &["rs"]) {
+        let text = fs::read_to_string(&path).expect("a source is text");
+        let lines = text.lines().filter(|line| line.contains("dummy_metric"));
+        found.extend(lines.map(|_| path.clone()));
+    }
+    let registry = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/report/metrics.rs");
+    assert_eq!(found, [registry]);
+}
+
+/// With `--features dummy-metric`: every reader of the registry has one more.
+#[cfg(feature = "dummy-metric")]
+mod with_a_dummy {
+    use super::metrics;
+    use crate::report::sample::{POLLING, complete};
+    use crate::report::text;
+    use wsbench::internals::gate::limit::{Limit, limits_to_json, summarise_and_judge};
+    use wsbench::internals::report::finding::{Decision, limits};
+    use wsbench::internals::report::schema::{DocumentKind, of};
+
+    #[test]
+    fn it_is_in_every_file_and_a_limit_can_be_on_it() {
+        let mut result = complete(&[POLLING], &[1_000]);
+        let limit = |condition: &str| Limit { condition: condition.to_owned(), ..Limit::default() };
+        let all = [limit("dummy_metric == 1"), limit("dummy_metric count > 1")];
+        result.header.limits = limits_to_json(&all);
+        let table = summarise_and_judge(&result);
+        let decisions: Vec<Decision> = limits(&table).map(|finding| finding.decision).collect();
+        assert_eq!(decisions, [Decision::Pass, Decision::Fail]);
+        let csv = text(&table, "csv", 0);
+        let mut reader = csv::Reader::from_reader(csv.as_bytes());
+        let place = reader.headers().unwrap().iter().position(|name| name == "dummy_metric");
+        let row = reader.records().next().expect("a row").unwrap();
+        assert_eq!(&row[place.expect("it is a column")], "1");
+        let schema = of(DocumentKind::Summary);
+        assert_eq!(schema["$defs"]["row"]["properties"]["dummy_metric"]["x-better"], "lower");
+        assert!(text(&table, "json", 0).contains("\"dummy_metric\": 1"));
+        assert!(metrics::markdown().contains("| `dummy_metric` | - | a metric of a test |"));
+    }
+}
