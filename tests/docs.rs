@@ -213,7 +213,10 @@ fn names_and_paths_in_documents_exist() {
         .chain([root().join("Cargo.toml")])
         .map(|path| read(&path))
         .collect();
-    let columns: BTreeSet<String> = metrics::columns().into_iter().map(|c| c.name).collect();
+    let columns: BTreeSet<String> = metrics::columns()
+        .into_iter()
+        .flat_map(|column| std::iter::once(column.name).chain(column.formerly))
+        .collect();
     let folders = ["src/", "tests/", "scenarios/", "docs/", "reports/ci", ".github/", ".ci/"];
     let mut wrong = Vec::new();
     for path in documents() {

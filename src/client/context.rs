@@ -9,8 +9,8 @@ use crate::feed;
 use crate::net::delay_line::DelayErrors;
 use crate::net::{Dialer, Heads};
 use crate::record::{
-    KernelAudit, ClientError, ClientErrorKind, Ledger, Metric, Phase, Phases, Recorder, TRACED_CLIENTS,
-    TRACED_EVENTS, TcpTotals, TraceEvent, empty_histogram,
+    ClientError, ClientErrorKind, KernelAudit, Ledger, Metric, Phase, Phases, Recorder,
+    TRACED_CLIENTS, TRACED_EVENTS, TcpTotals, TraceEvent, empty_histogram,
 };
 use crate::time::Schedule;
 use crate::time::Timer;

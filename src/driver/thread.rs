@@ -5,7 +5,7 @@ use crate::client::{Client, ClientHalf};
 use crate::feed;
 use crate::net::Dialer;
 use crate::protocol::http1::Target;
-use crate::record::{KernelAudit, FanOut, Head, Phases, TcpTotals, TraceEvent, empty_histogram};
+use crate::record::{FanOut, Head, KernelAudit, Phases, TcpTotals, TraceEvent, empty_histogram};
 use crate::result::file::WindowLine;
 use crate::time::Schedule;
 use crate::time::now_ns;

@@ -4,7 +4,7 @@
 use crate::driver::{self, DriverCommand, DriverEvent, DriverStart, Tally, ThreadEnd};
 use crate::error::{Failure, Outcome, at};
 use crate::os::resident_bytes;
-use crate::record::{KernelAudit, FanOut, Phases, TcpTotals, empty_histogram};
+use crate::record::{FanOut, KernelAudit, Phases, TcpTotals, empty_histogram};
 use crate::result::file::Line;
 use crate::result::{Cost, DriverEnd};
 use crate::run::protocol::{ClientProgress, FromDriver, StepResult};

@@ -246,7 +246,7 @@ fn a_wrong_field_breaks_the_schema() {
         (&summary, DocumentKind::Summary, "/rows/0/turns", json!(null)),
         (&summary, DocumentKind::Summary, "/rows/0/stretched", json!("no")),
         (&summary, DocumentKind::Summary, "/rows/0/status", json!("fine")),
-        (&summary, DocumentKind::Summary, "/schema_version", json!("wsbench.summary/2")),
+        (&summary, DocumentKind::Summary, "/schema_version", json!("wsbench.summary/1")),
     ];
     for (document, name, pointer, wrong) in cases {
         let mut document = document.clone();
