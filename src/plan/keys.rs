@@ -1,6 +1,6 @@
 //! Every setting of a scenario with its default and meaning, but for the transports' own.
 //!
-//! These tables and the transports' `keys()` are the only places that hold defaults. `resolve`
+//! These tables and the transports' `keys` are the only places that hold defaults. `resolve`
 //! reads by them, and `wsbench init` and the documentation print them.
 
 use crate::config::Key;
