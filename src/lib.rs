@@ -170,10 +170,14 @@ pub mod internals {
         pub mod chapter {
             pub use crate::report::chapter::as_printed;
         }
+        /// Conditions of validity.
+        pub mod check {
+            pub use crate::report::check::{Check, CheckResult};
+        }
         /// Findings and judgements.
         pub mod finding {
             pub use crate::report::finding::{
-                Decision, Effect, Finding, Judgement, Kind, Side, Subject, limits,
+                Decision, Effect, Finding, Judgement, Kind, Side, Subject,
             };
         }
         /// Judgements in every format.
@@ -207,7 +211,7 @@ pub mod internals {
     pub mod result {
         pub use crate::result::{
             CaseEnd, CaseInfo, CaseResult, Cost, Curve, DriverEnd, End, Header, KernelAudit,
-            RunResult, SCHEMA, ServerEnd,
+            LostProcess, ProcessRole, RunResult, SCHEMA, ServerEnd, StopReason,
         };
         /// Result files.
         pub mod file {

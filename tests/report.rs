@@ -30,6 +30,7 @@ use wsbench::internals::report::{FORMATS, Table, find_format, summarise};
 use wsbench::internals::result::{
     CaseEnd, CaseResult, Cost, DriverEnd, End, RunResult, ServerEnd, file,
 };
+use wsbench::internals::result::{LostProcess, ProcessRole, StopReason};
 use wsbench::internals::units::Bytes;
 
 const COUNTS: [u32; 3] = [1_000, 10_000, 100_000];
@@ -230,6 +231,10 @@ fn memory_that_shrank_is_not_clamped() {
     assert!(cost.kernel_bytes.reason().unwrap().contains("shrank by 5 bytes"));
 }
 
+fn lost_driver() -> LostProcess {
+    LostProcess { role: ProcessRole::Driver, how: "driver 0".to_owned() }
+}
+
 /// Spoils a valid result and gives the verdict's exit code and reasons.
 fn spoiled(clients: u32, spoil: impl Fn(&mut CaseResult)) -> (u8, String) {
     let mut result = complete(&[POLLING], &[clients]);
@@ -250,8 +255,8 @@ fn a_run_that_does_not_hold_is_invalid() {
     expect(spoiled(1_000, |c| c.drivers[0].audit.mismatched = 1), "on 1 connections");
     expect(spoiled(1_000, |c| c.drivers[0].audit.connections = 0), "no connection was compared");
     expect(spoiled(1_000, |c| c.servers[0].received += 3), "the server leaves 3 bytes");
-    expect(spoiled(1_000, |c| c.ends[0].lost.push("driver 0".to_owned())), "lost: driver 0");
-    expect(spoiled(1_000, |c| c.ends[0].interval_ns *= 2), "without the scenario's leave");
+    expect(spoiled(1_000, |c| c.ends[0].lost.push(lost_driver())), "lost: driver 0");
+    expect(spoiled(1_000, |c| c.ends[0].interval_ns *= 2), "which the scenario does not permit");
     expect(
         spoiled(1_000, |c| c.total.phases.steady.ledger.down[Part::Payload] += 1),
         "the ledger leaves 1 bytes unexplained",
@@ -283,7 +288,7 @@ fn faults_and_losses_are_shown_and_do_not_invalidate() {
 fn a_stopped_run_is_partial_and_shows_what_there_is() {
     let mut result = complete(&[POLLING, WEBSOCKET], &[1_000]);
     result.cases.remove(&1);
-    result.ends[0].reason = "SIGINT".to_owned();
+    result.ends[0].reason = StopReason::Interrupted;
     let case = result.cases.get_mut(&0).unwrap();
     case.ends[0].stopped = Some("SIGINT".to_owned());
     case.ends[0].steady_until_s = 5;
@@ -394,7 +399,7 @@ fn anything() -> impl Strategy<Value = RunResult> {
                 });
             }
             if has(4) {
-                result.ends.push(End { reason: "complete".to_owned(), wall_ns: n[15] });
+                result.ends.push(End { reason: StopReason::Complete, wall_ns: n[15] });
             }
         }
         result

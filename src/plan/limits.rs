@@ -5,8 +5,8 @@
 
 use crate::config::{Diagnostic, Fields, Key, Location, SourceText, nearest};
 use crate::gate::limit::{ErrorPlace, Limit, Rule};
+use crate::plan::client_counts::{Clients, join_counts};
 use crate::plan::keys;
-use crate::plan::resolve::{Clients, join_counts};
 use crate::scenario;
 use crate::units::human_ns;
 

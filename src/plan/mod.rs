@@ -6,6 +6,7 @@
 
 mod address;
 mod cases;
+mod client_counts;
 mod curves;
 mod estimate;
 mod keys;
@@ -173,6 +174,10 @@ impl PlannedSeries {
     /// Returns the name of the transport.
     pub fn transport(&self) -> &'static str {
         self.settings.transport().name
+    }
+    /// False if its clients open no connection.
+    pub fn has_network(&self) -> bool {
+        self.settings.transport().has_network()
     }
 }
 

@@ -4,13 +4,12 @@
 //! Separate from `preflight`, which compares the plan with the machine. Of the machine only its
 //! limit of open files and its cores are used here: they decide how many processes there are.
 
-use crate::config::{
-    Diagnostic, Diagnostics, Fields, Key, LocatedValue, Location, Origin, TomlTable, nearest,
-};
+use crate::config::{Diagnostic, Diagnostics, Fields, Key, Location, Origin, TomlTable, nearest};
 use crate::feed;
 use crate::feed::{Arrivals, PayloadKind};
 use crate::gate::limit::Limit;
 use crate::os::Machine;
+use crate::plan::client_counts::{Clients, join_counts};
 use crate::plan::warnings::plan_warnings;
 use crate::plan::{
     BUNDLED_AUTHORITY, Plan, PlannedSeries, Server, Stretch, Timing, address, cases, keys, limits,
@@ -21,7 +20,7 @@ use crate::protocol::http1::Target;
 use crate::scenario;
 use crate::time::{Delay, JitterLaw, MOST_DELAY_NS};
 use crate::transport::{self, AnySeries};
-use crate::units::{SECOND_NS, human_ns, thousands};
+use crate::units::{SECOND_NS, human_ns};
 use std::collections::BTreeMap;
 
 /// The most clients of one case: more than two machines' worth of ports and memory.
@@ -61,43 +60,6 @@ struct RootSettings {
     seed: u64,
     /// False if the duration itself is wrong: nothing is compared with it then.
     duration_is_valid: bool,
-}
-
-/// The client counts of a scenario.
-pub(super) struct Clients {
-    /// In the order of the scenario; empty if the setting is wrong.
-    pub counts: Vec<u32>,
-    /// True if they were given by `--set`, so that selectors in the file may refer to others.
-    overridden: bool,
-}
-
-impl Clients {
-    /// Keeps the selected counts that the scenario has. One that it has not is an error, unless
-    /// the file selects it and `--set` replaced the scenario's counts: then it is dropped, and
-    /// returned as the second part.
-    pub(super) fn select(
-        &self,
-        fields: &mut Fields<'_>,
-        key: &Key,
-        selected: Vec<LocatedValue<u64>>,
-    ) -> (Vec<u32>, Vec<u32>) {
-        let mut kept = Vec::new();
-        let mut dropped = Vec::new();
-        for LocatedValue { value, location } in selected {
-            // The readers allow no larger number.
-            let count = value as u32;
-            // Without a single valid count the scenario has another error.
-            if self.counts.is_empty() || self.counts.contains(&count) {
-                kept.push(count);
-            } else if self.overridden && !matches!(location.origin, Origin::Override(_)) {
-                dropped.push(count);
-            } else {
-                let message = format!("{value} is none of the scenario's client counts");
-                fields.report_at(key, location, message);
-            }
-        }
-        (kept, dropped)
-    }
 }
 
 /// The server, and the paths that the user gave by label or transport.
@@ -461,10 +423,4 @@ fn read_stretch(
     }
     diagnostics.extend(fields.finish());
     kept.into_iter().map(|count| (count, Stretch { most })).collect()
-}
-
-/// Lists client counts for a message: `10,000 and 100,000`.
-pub(super) fn join_counts(counts: &[u32]) -> String {
-    let shown: Vec<String> = counts.iter().map(|count| thousands(u64::from(*count))).collect();
-    shown.join(" and ")
 }

@@ -21,12 +21,12 @@ pub(crate) const WEBSOCKET: &str = "websocket";
 /// The chapter's figures for a transport, client count and planned interval.
 pub(super) fn figures(transport: &str, clients: u32, interval_ns: u64) -> Chapter {
     let bytes_per_s = match transport {
-        _ if interval_ns != SECOND_NS => {
-            Figure::absent("the chapter counts one message a second and client, this plan does not")
-        }
+        _ if interval_ns != SECOND_NS => Figure::absent_by_scenario(
+            "the chapter counts one message a second and client, this plan does not",
+        ),
         POLLING => Figure::known(POLL_CHARS * f64::from(clients)),
         WEBSOCKET => Figure::known(FRAME_BYTES * f64::from(clients)),
-        _ => Figure::absent("the chapter has no figure for this transport"),
+        _ => Figure::absent_by_scenario("the chapter has no figure for this transport"),
     };
     Chapter {
         use_case: match clients {

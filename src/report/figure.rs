@@ -1,65 +1,102 @@
-//! A derived number that may be absent and then says why.
+//! A derived number that may be absent and then gives the reason.
 //!
 //! Separate from `record`'s counts, which always exist. A known figure is always finite.
 
 use serde::{Serialize, Serializer};
+use std::fmt;
 
 /// A number, or the reason why there is none.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Figure {
-    /// A finite number; its unit is said where it is stored.
+    /// A finite number, in the unit of the field that holds it.
     Known(f64),
-    /// Why there is none, as a clause: `no message was delivered`.
-    Absent(String),
+    /// There is none.
+    Absent(Absence),
+}
+
+/// Why there is no number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Absence {
+    /// The reason as a clause: `no message was delivered`.
+    pub why: String,
+    /// True if it follows from the scenario: no run of it has this number.
+    pub by_scenario: bool,
+}
+
+impl Absence {
+    /// Returns a reason that follows from the scenario.
+    pub fn by_scenario(why: impl Into<String>) -> Absence {
+        Absence { why: why.into(), by_scenario: true }
+    }
+}
+
+impl<T: Into<String>> From<T> for Absence {
+    /// Returns a reason that follows from what happened in the run.
+    fn from(why: T) -> Absence {
+        Absence { why: why.into(), by_scenario: false }
+    }
+}
+
+impl fmt::Display for Absence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
 }
 
 impl Figure {
-    /// A number; one that is not finite is absent.
+    /// Returns a number; one that is not finite is absent.
     pub fn known(value: f64) -> Figure {
-        match value.is_finite() {
-            true => Figure::Known(value),
-            false => Figure::absent("the arithmetic has no finite result"),
+        if value.is_finite() {
+            Figure::Known(value)
+        } else {
+            Figure::absent("the arithmetic has no finite result")
         }
     }
-    /// A whole number.
+    /// Returns a whole number.
     pub fn count(value: u64) -> Figure {
         Figure::Known(value as f64)
     }
-    /// No number, and why.
-    pub fn absent(why: impl Into<String>) -> Figure {
+    /// Returns an absent figure.
+    pub fn absent(why: impl Into<Absence>) -> Figure {
         Figure::Absent(why.into())
     }
-    /// The number, if there is one.
+    /// Returns a figure that no run of the scenario has.
+    pub fn absent_by_scenario(why: impl Into<String>) -> Figure {
+        Figure::Absent(Absence::by_scenario(why))
+    }
+    /// Returns the number, if there is one.
     pub fn value(&self) -> Option<f64> {
         match self {
             Figure::Known(value) => Some(*value),
             Figure::Absent(_) => None,
         }
     }
-    /// Why there is no number, if there is none.
+    /// Returns why there is no number, if there is none.
     pub fn reason(&self) -> Option<&str> {
         match self {
             Figure::Known(_) => None,
-            Figure::Absent(why) => Some(why),
+            Figure::Absent(absence) => Some(&absence.why),
         }
     }
-    /// The number changed, the reason kept.
+    /// Returns the number changed, or the same reason.
     pub fn map(&self, change: impl FnOnce(f64) -> f64) -> Figure {
         match self {
             Figure::Known(value) => Figure::known(change(*value)),
-            Figure::Absent(why) => Figure::Absent(why.clone()),
+            Figure::Absent(absence) => Figure::Absent(absence.clone()),
         }
     }
-    /// This over `divisor`; absent for the reason of either, or because `nothing` where the
+    /// Returns this over `divisor`: absent for the reason of either, or because of `nothing` if the
     /// divisor is zero.
-    pub fn over(&self, divisor: &Figure, nothing: &str) -> Figure {
+    pub fn over(&self, divisor: &Figure, nothing: impl Into<Absence>) -> Figure {
         match (self, divisor) {
-            (Figure::Absent(why), _) | (_, Figure::Absent(why)) => Figure::Absent(why.clone()),
+            (Figure::Absent(absence), _) | (_, Figure::Absent(absence)) => {
+                Figure::Absent(absence.clone())
+            }
             (_, Figure::Known(0.0)) => Figure::absent(nothing),
             (Figure::Known(a), Figure::Known(b)) => Figure::known(a / b),
         }
     }
-    /// This, or the other where this is absent.
+    /// Returns this, or the other if this is absent.
     pub fn or<'a>(&'a self, other: &'a Figure) -> &'a Figure {
         match self {
             Figure::Known(_) => self,
@@ -69,7 +106,7 @@ impl Figure {
 }
 
 impl Serialize for Figure {
-    /// The number, or null.
+    /// Writes the number, or null.
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
         self.value().serialize(s)
     }

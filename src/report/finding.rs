@@ -1,4 +1,4 @@
-//! What was judged and what was found: the values beside the verdicts.
+//! Findings: figures with the decision on each.
 //!
 //! Separate from `gate`, which judges, and from `verdict`, which says what a run is worth. Formats
 //! show these types and decide nothing.
@@ -34,7 +34,7 @@ impl Decision {
     }
 }
 
-/// By which rule a figure was judged.
+/// The rule by which a figure is decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// A condition of validity: every run has them without being asked.
@@ -80,7 +80,7 @@ pub struct Subject {
     pub series: String,
     /// Simulated clients; absent for the run as a whole.
     pub clients: Option<u32>,
-    /// The metric's name, as in `summary.csv`, or the expression that was judged.
+    /// The metric's name, as in `summary.csv`, or the expression of a limit.
     pub metric: String,
 }
 
@@ -97,7 +97,7 @@ pub struct Effect {
     /// The Hodges–Lehmann estimate.
     pub estimate: f64,
     /// The lower end of its interval, at the level of one look; minus infinity does not occur:
-    /// absent where there are too few pairs for one.
+    /// absent if there are too few pairs for one.
     pub lower: Option<f64>,
     /// The upper end.
     pub upper: Option<f64>,
@@ -114,7 +114,7 @@ pub struct Effect {
     pub p: f64,
 }
 
-/// One figure judged.
+/// One figure and the decision on it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finding {
     /// By which rule.
@@ -125,11 +125,11 @@ pub struct Finding {
     pub decision: Decision,
     /// The unit of `value` and `baseline`; `-` for a bare number.
     pub unit: String,
-    /// The figure that was judged: the run's, or B's.
+    /// The figure that is decided: the run's, or B's.
     pub value: Figure,
-    /// What it was compared with: the baseline's, or A's. `None` where it is held against a bound.
+    /// What it was compared with: the baseline's, or A's. `None` if it is compared with a bound.
     pub baseline: Option<Figure>,
-    /// What it was held against, in words: `<= 2 B`, `equal`, `2 to 3 segments/message`.
+    /// What it was compared with, in words: `<= 2 B`, `equal`, `2 to 3 segments/message`.
     pub bound: String,
     /// The change and its interval, of the paired test.
     pub effect: Option<Effect>,
@@ -170,10 +170,10 @@ pub struct Side {
     pub about: String,
 }
 
-/// What was judged, what was found, and what follows.
+/// Findings of a run or a comparison, and what follows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Judgement {
-    /// What was judged: `limits of ci`, `B against A`.
+    /// Its subject: `limits of ci`, `B against A`.
     pub title: String,
     /// What was compared; empty for a run on its own.
     pub sides: Vec<Side>,
@@ -204,7 +204,7 @@ impl Judgement {
         self.findings.iter().filter(move |f| f.decision == decision)
     }
     /// The decision on all of it: the gravest, except that what cannot be compared does not undo
-    /// what passed, unless it is to be strict. A judgement without a finding tells nothing.
+    /// what passed, unless it is to be strict. A judgement without a finding is inconclusive.
     pub fn decision(&self) -> Decision {
         let gravest = self.findings.iter().map(|f| f.decision).max();
         match gravest.unwrap_or(Decision::Inconclusive) {
@@ -226,11 +226,6 @@ impl Judgement {
             None => Conclusion::Passed,
         }
     }
-}
-
-/// What was found of the scenario's limits in a table.
-pub fn limits(table: &crate::report::Table) -> impl Iterator<Item = &Finding> {
-    table.judgement.findings.iter().filter(|found| found.kind == Kind::Limit)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@
 //! the JSON documents are described by [`schema`].
 
 pub(crate) mod chapter;
+pub(crate) mod check;
 mod column;
 pub(crate) mod conclusion;
 mod figure;

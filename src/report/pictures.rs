@@ -40,7 +40,7 @@ pub struct Trace {
 /// A few messages of a client a series, on one span of time.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Timeline {
-    /// Why there is nothing to draw; absent where there is.
+    /// Why there is nothing to draw, if there is nothing.
     pub absent: Option<String>,
     /// Simulated clients of the cases that are shown.
     pub clients: u32,
@@ -63,9 +63,9 @@ pub struct Lane {
     pub about: String,
     /// Messages by time.
     pub messages: Vec<Message>,
-    /// From which moment on nothing was kept, in µs; absent where all of the span was.
+    /// From which moment on nothing was kept, in µs; absent if all of the span was.
     pub kept_until_us: Option<f64>,
-    /// Why there is nothing; absent where there is.
+    /// Why there is nothing, if there is nothing.
     pub absent: Option<String>,
 }
 
@@ -87,11 +87,11 @@ pub struct Message {
 /// The share of deliveries that took at most so long, measured and by law.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DistributionPicture {
-    /// By rising latency, to the greatest measured and the law's worst. Empty where there is
+    /// By rising latency, to the greatest measured and the law's worst. Empty if there is
     /// neither.
     pub points: Vec<Share>,
     /// The latency to which pictures go, in µs: the law's worst with the timers' error or the
-    /// measured p99.9, and zero where there is neither.
+    /// measured p99.9, and zero if there is neither.
     pub top_us: f64,
     /// The law's mean, in µs.
     pub law_mean_us: Figure,
@@ -120,7 +120,7 @@ pub struct Share {
 /// The age of information of a client a series.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Ages {
-    /// Why there is nothing to draw; absent where there is.
+    /// Why there is nothing to draw, if there is nothing.
     pub absent: Option<String>,
     /// Simulated clients of the cases that are shown.
     pub clients: u32,
@@ -150,9 +150,9 @@ pub struct Age {
 /// What a client costs by the rate of updates.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Costs {
-    /// Why there is nothing to draw; absent where there is.
+    /// Why there is nothing to draw, if there is nothing.
     pub absent: Option<String>,
-    /// Clients at once, on which it depends where clients hear one another.
+    /// Clients at once, on which it depends if clients receive from one another.
     pub clients: u32,
     /// A curve a series, in the order of the plan.
     pub curves: Vec<CostCurve>,
@@ -169,7 +169,7 @@ pub struct CostCurve {
     pub series: String,
     /// The transport's name.
     pub transport: String,
-    /// The series in words: with its interval, where the label does not tell.
+    /// The series in words: with its interval, if the label does not have it.
     pub words: String,
     /// By rising rate.
     pub points: Vec<crate::predict::CostAt>,

@@ -3,13 +3,18 @@
 //! Separate from `summary`, which makes them. A value carries its unit in its name or its
 //! documentation.
 
+use crate::feed::Workload;
 use crate::record::{Metric, Phase};
+use crate::report::check::CheckResult;
 use crate::report::conclusion::Conclusion;
 use crate::report::figure::Figure;
-use crate::report::finding::Judgement;
+use crate::report::finding::{Finding, Judgement, Kind};
 use crate::report::layer::{Layer, Quantity, Way};
 use crate::report::pictures::{DistributionPicture, Pictures};
 use hdrhistogram::Histogram;
+
+/// Why nothing is known of an update's number and age.
+pub(super) const NO_STAMP: &str = "the messages carry no stamp of wsbench";
 
 /// Everything the reports say about a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,8 +58,8 @@ pub struct Row {
     pub series: String,
     /// The transport's name.
     pub transport: String,
-    /// Who sends what to whom: `ticker`, `echo`, `broadcast` or `tracker`.
-    pub workload: String,
+    /// Who sends what to whom.
+    pub workload: Workload,
     /// Simulated clients.
     pub clients: u32,
     /// Times that the case was measured: repeats, and files that were merged.
@@ -102,7 +107,7 @@ pub struct Row {
     /// What the row is worth.
     pub status: Status,
     /// The checks behind `status`.
-    pub checks: Vec<Check>,
+    pub checks: Vec<CheckResult>,
     /// Sentences that a reader of this row must know.
     pub notes: Vec<String>,
 }
@@ -157,7 +162,7 @@ pub struct Events {
 /// What reached the clients of what was published in the measured windows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Delivery {
-    /// Updates published for clients that were there; of a server that is not ours, those between
+    /// Updates published for clients that were there; of another than the bundled server, those between
     /// a client's first and last, by their numbers.
     pub published: Figure,
     /// Of these, updates that reached their client, each counted once.
@@ -252,7 +257,7 @@ pub struct Latencies {
     pub metric: Metric,
     /// Values recorded.
     pub count: u64,
-    /// All of them, in nanoseconds; `None` where nothing was recorded.
+    /// All of them, in nanoseconds; `None` if nothing was recorded.
     pub histogram: Option<Histogram<u64>>,
     /// The statistics, in the order of [`Statistic::ALL`](crate::report::layer::Statistic::ALL).
     pub stats: Vec<Figure>,
@@ -419,19 +424,6 @@ impl Status {
     }
 }
 
-/// One condition of validity.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Check {
-    /// Its name in files.
-    pub name: &'static str,
-    /// Whether it holds.
-    pub ok: bool,
-    /// The number it was decided by.
-    pub value: Figure,
-    /// What was found, in words.
-    pub text: String,
-}
-
 /// What the run is worth and why.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
@@ -446,34 +438,10 @@ pub struct Verdict {
     pub conclusion: Conclusion,
 }
 
-impl Check {
-    /// Returns what to do if the check fails.
-    pub fn remedy(&self) -> &'static str {
-        match self.name {
-            "all_clients_connected" => {
-                "Check the server's log and limits (open files, backlog), or use fewer clients."
-            }
-            "no_process_lost" => "Check the machine's memory and the system log, then run again.",
-            "ran" | "something_measured" => {
-                "Check that the server answers at this URL, and that `duration` is long enough."
-            }
-            "exchanges_succeed" => "See the client errors below, and the server's log.",
-            "ledger_explains_every_byte" | "kernel_agrees" | "interval_as_permitted" => {
-                "The measurement is at fault: please report it with the result file."
-            }
-            "server_agrees" => {
-                "Something between client and server changes the bytes: remove proxies, then run \
-                 again."
-            }
-            "driver_on_schedule" | "feed_held" => {
-                "The machine is too slow for this load: use fewer clients or a lower rate, or stop \
-                 what else runs on it."
-            }
-            "bytes_as_predicted" => {
-                "The server or a proxy sends other heads than the scenario says: compare them."
-            }
-            _ => "The server lost, repeated or delayed updates: see its log.",
-        }
+impl Table {
+    /// Returns the findings of the scenario's limits.
+    pub fn limits(&self) -> impl Iterator<Item = &Finding> {
+        self.judgement.findings.iter().filter(|found| found.kind == Kind::Limit)
     }
 }
 
@@ -500,9 +468,8 @@ impl Row {
 impl Events {
     /// Updates lost, where messages tell their number.
     pub fn known_lost(&self) -> Figure {
-        let untold = self.messages > 0 && self.unstamped == self.messages;
-        let why = "the messages carry no stamp of ours";
-        if untold { Figure::absent(why) } else { Figure::count(self.lost) }
+        let without_stamp = self.messages > 0 && self.unstamped == self.messages;
+        if without_stamp { Figure::absent(NO_STAMP) } else { Figure::count(self.lost) }
     }
 }
 

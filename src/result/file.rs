@@ -76,7 +76,7 @@ impl WindowLine {
     /// The window again.
     ///
     /// # Errors
-    /// A sentence, where a histogram cannot be read.
+    /// A sentence, if a histogram cannot be read.
     pub fn window(&self) -> Result<Window, String> {
         Ok(Window {
             phases: self.phases,
@@ -97,7 +97,7 @@ impl Writer {
     /// Creates the file and writes the header.
     ///
     /// # Errors
-    /// Where the file cannot be made or written.
+    /// If the file cannot be made or written.
     pub fn create(path: &Path, header: &Header) -> Outcome<Writer> {
         let file = File::create(path).map_err(at(format!("cannot create {}", path.display())))?;
         let mut writer = Writer { path: path.to_owned(), out: BufWriter::new(file) };
@@ -107,7 +107,7 @@ impl Writer {
     /// Appends a line.
     ///
     /// # Errors
-    /// Where the file cannot be written: a full disk, for one.
+    /// If the file cannot be written: a full disk, for one.
     pub fn write(&mut self, line: &Line) -> Outcome<()> {
         let doing = || format!("cannot write {}", self.path.display());
         serde_json::to_writer(&mut self.out, line).map_err(at(doing()))?;
@@ -123,7 +123,7 @@ impl Writer {
 /// Reads a result file.
 ///
 /// # Errors
-/// Where the file cannot be read, has no header of this schema, or has a broken line that is not
+/// If the file cannot be read, has no header of this schema, or has a broken line that is not
 /// the last.
 pub fn read(path: &Path) -> Outcome<RunResult> {
     let shown = path.display();
@@ -140,8 +140,9 @@ pub fn read(path: &Path) -> Outcome<RunResult> {
             Err(_) if last && result.is_some() => break,
             Err(error) => return Err(fault(&error)),
             Ok(value) => match (&mut result, serde_json::from_value::<Line>(value.clone())) {
-                (None, Ok(Line::Header(header))) => {
+                (None, Ok(Line::Header(mut header))) => {
                     check_schema(path, &header)?;
+                    complete(&mut header);
                     result = Some(RunResult::new(*header));
                 }
                 (None, _) => return Err(fault(&"the first line is not a header")),
@@ -165,6 +166,13 @@ fn check_schema(path: &Path, header: &Header) -> Outcome<()> {
     )))
 }
 
+/// Adds what a file of version 0.1 does not have: its transport `null` alone had no network.
+fn complete(header: &mut Header) {
+    for case in &mut header.cases {
+        case.network &= !case.floor && case.transport != "null";
+    }
+}
+
 fn known(value: &serde_json::Value) -> bool {
     ["header", "window", "driver", "server", "case", "end"].iter().any(|k| value.get(k).is_some())
 }
@@ -172,7 +180,7 @@ fn known(value: &serde_json::Value) -> bool {
 /// Adds a line to a result.
 ///
 /// # Errors
-/// A sentence, where a window's histogram cannot be read.
+/// A sentence, if a window's histogram cannot be read.
 pub(crate) fn absorb(result: &mut RunResult, line: Line) -> Result<(), String> {
     match line {
         Line::Header(_) => {}

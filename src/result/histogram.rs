@@ -26,7 +26,7 @@ pub(crate) fn encode(latency: &Latency) -> BTreeMap<String, String> {
 /// The reverse of [`encode`]. Metrics of a later version are left out.
 ///
 /// # Errors
-/// A sentence, where a text is no base64 or no histogram.
+/// A sentence, if a text is no base64 or no histogram.
 pub(crate) fn decode(texts: &BTreeMap<String, String>) -> Result<Latency, String> {
     let mut latency = Latency::default();
     let mut deserializer = Deserializer::new();

@@ -1,7 +1,7 @@
 //! A run's result in memory and the law by which results merge.
 
 use crate::record::{Metric, Phase, Window};
-use crate::result::{CaseEnd, CaseInfo, DriverEnd, End, Header, ServerEnd};
+use crate::result::{CaseEnd, CaseInfo, DriverEnd, End, Header, ServerEnd, StopReason};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ pub struct CaseResult {
     pub drivers: Vec<DriverEnd>,
     /// The server's processes.
     pub servers: Vec<ServerEnd>,
-    /// How the case ended; absent in a partial file. More than one where several parts were
+    /// How the case ended; absent in a partial file. More than one if several parts were
     /// merged.
     pub ends: Vec<CaseEnd>,
 }
@@ -41,7 +41,7 @@ impl CaseResult {
         in_order(&mut self.servers);
         in_order(&mut self.ends);
     }
-    /// True where anything was recorded in the measured window.
+    /// True if anything was recorded in the measured window.
     pub fn has_steady(&self) -> bool {
         self.total.phases[Phase::Steady].counts.turns > 0
             || self.total.phases[Phase::Steady].counts.messages > 0
@@ -56,7 +56,7 @@ pub struct RunResult {
     pub header: Header,
     /// The cases by their number.
     pub cases: BTreeMap<u32, CaseResult>,
-    /// Ends of the merged files; fewer than `parts` where one was cut.
+    /// Ends of the merged files; fewer than `parts` if one was cut.
     pub ends: Vec<End>,
     /// How many files were merged.
     pub parts: usize,
@@ -71,14 +71,14 @@ impl RunResult {
     pub fn info(&self, case: u32) -> Option<&CaseInfo> {
         self.header.cases.iter().find(|c| c.case == case)
     }
-    /// True where a file was cut or a run was stopped.
+    /// True if a file was cut or a run was stopped.
     pub fn is_partial(&self) -> bool {
-        self.ends.len() < self.parts || self.ends.iter().any(|e| e.reason != "complete")
+        self.ends.len() < self.parts || self.ends.iter().any(|e| e.reason != StopReason::Complete)
     }
     /// Adds another result of the same plan.
     ///
     /// # Errors
-    /// A sentence, where the plans differ.
+    /// A sentence, if the plans differ.
     pub fn merge(&mut self, other: &RunResult) -> Result<(), String> {
         if self.header.plan_hash != other.header.plan_hash {
             return Err(format!(
@@ -167,7 +167,7 @@ mod tests {
                 }
                 result.cases.values_mut().for_each(|c| in_order(&mut c.drivers));
                 if ended {
-                    let reason = "complete".to_owned();
+                    let reason = StopReason::Complete;
                     result.ends.push(End { reason, wall_ns: u64::from(started) });
                 }
                 result

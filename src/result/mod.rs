@@ -6,12 +6,17 @@
 
 pub(crate) mod file;
 pub(crate) mod histogram;
+mod lost_process;
 mod merge;
+mod stop_reason;
 
+pub use lost_process::{LostProcess, ProcessRole};
 pub use merge::{CaseResult, RunResult};
+pub use stop_reason::StopReason;
 
 pub use crate::record::KernelAudit;
 
+use crate::feed::Workload;
 use crate::predict::{CostAt, Model};
 use crate::record::{FanOut, Head, Phases, TcpTotals, TraceEvent};
 use serde::{Deserialize, Serialize};
@@ -57,9 +62,9 @@ pub struct Curve {
     pub series: String,
     /// The transport's name.
     pub transport: String,
-    /// Clients at once, which costs depend on where clients hear one another.
+    /// Clients at once, on which costs depend if clients receive from one another.
     pub clients: u32,
-    /// Points by rising rate; empty where `absent` says why.
+    /// Points by rising rate; empty if `absent` says why.
     pub points: Vec<CostAt>,
     /// Why there is no curve.
     #[serde(default)]
@@ -81,41 +86,48 @@ pub struct CaseInfo {
     pub repeat: u32,
     /// True for the floor: no network, not part of the comparison.
     pub floor: bool,
-    /// True where the driver has a schedule of its own (polling), false where it is pushed to.
+    /// True if the driver has a schedule of its own (polling), false if it is pushed to.
     pub paced: bool,
-    /// Planned nanoseconds between two events of a client; 0 where each follows the last.
+    /// Planned nanoseconds between two events of a client; 0 if each follows the last.
     pub interval_ns: u64,
-    /// True where the interval may be stretched to what the machine holds.
+    /// True if the interval may be stretched to what the machine holds.
     pub may_stretch: bool,
     /// Who sends what to whom.
     #[serde(default = "ticker")]
-    pub workload: String,
+    pub workload: Workload,
     /// Updates a second and client.
     pub feed_rate_hz: f64,
     /// Bytes of a payload.
     pub payload_bytes: u32,
     /// The measured duration in nanoseconds.
     pub duration_ns: u64,
-    /// True where the server is ours: its cost and its side of the audit are known.
+    /// True if the server is the bundled one: its cost and its side of the audit are known.
     pub bundled_server: bool,
     /// Why a figure cannot be known, by the figure's name.
     #[serde(default)]
     pub absent: BTreeMap<String, String>,
-    /// Bytes and latency by arithmetic; absent for a server that cannot be foretold.
+    /// Bytes and latency by arithmetic; absent for a server that cannot be predicted.
     pub model: Option<Model>,
-    /// How many connections a case opens for each client and turn is 0 for kept connections.
+    /// True if each turn opens a connection.
     #[serde(default)]
     pub connection_each_turn: bool,
+    /// False for the floor and for a series without a network: there are no bytes to audit.
+    #[serde(default = "yes")]
+    pub network: bool,
 }
 
-fn ticker() -> String {
-    "ticker".to_owned()
+fn ticker() -> Workload {
+    Workload::Ticker
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl CaseInfo {
-    /// True where what one client sends reaches all.
+    /// True if what one client sends reaches all.
     pub fn is_shared(&self) -> bool {
-        matches!(self.workload.as_str(), "broadcast" | "tracker")
+        self.workload.is_shared()
     }
 }
 
@@ -182,11 +194,11 @@ pub struct ServerEnd {
     pub pushed: u64,
     /// CPU and memory.
     pub cost: Cost,
-    /// True for a server that is not ours and was started by the run: it counts nothing for us,
+    /// True for an external server that the run started: it counts nothing for us,
     /// and its cost is that of its process group.
     #[serde(default, skip_serializing_if = "is_false")]
     pub foreign: bool,
-    /// Why its cost is not known; absent where it is.
+    /// Why its cost is not known; absent if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unknown: Option<String>,
 }
@@ -219,7 +231,7 @@ pub struct CaseEnd {
     pub steady_from_s: u32,
     /// The second after the last.
     pub steady_until_s: u32,
-    /// The interval that ran, in nanoseconds; 0 where each event follows the last.
+    /// The interval that ran, in nanoseconds; 0 if each event follows the last.
     pub interval_ns: u64,
     /// The length of each client's measured window, in nanoseconds: the planned one, rounded up to
     /// whole intervals.
@@ -227,40 +239,25 @@ pub struct CaseEnd {
     pub duration_ns: u64,
     /// From the first connect to the last, in nanoseconds.
     pub connect_wall_ns: u64,
-    /// The calibration, where there was one.
+    /// The calibration, if there was one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub calibration: Vec<CalibrationStep>,
     /// Kernel memory that the sockets took, in bytes: slab and socket buffers of the whole host,
-    /// with the clients less before them. Absent where the host does not tell.
+    /// with the clients less before them. Absent if the host does not report it.
     pub kernel_memory: Option<i64>,
-    /// Why the case ended before its time; absent where it did not.
+    /// Why the case ended too early; absent if it did not.
     #[serde(default)]
     pub stopped: Option<String>,
-    /// Faults of the harness: a lost process.
+    /// Processes that ended too early.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub lost: Vec<String>,
+    pub lost: Vec<LostProcess>,
 }
 
 /// The last line of a result file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct End {
-    /// Why the run stopped: `complete`, or a signal's name, or `limit: ` and the limit that ended
-    /// it, or a failure.
-    pub reason: String,
+    /// Why the run stopped.
+    pub reason: StopReason,
     /// Nanoseconds that the run took.
     pub wall_ns: u64,
-}
-
-/// What the reason of a run begins with that a limit ended.
-const BY_A_LIMIT: &str = "limit: ";
-
-impl End {
-    /// The reason of a run that a limit ended.
-    pub fn by_limit(why: &str) -> String {
-        format!("{BY_A_LIMIT}{why}")
-    }
-    /// The limit that ended the run, in a sentence, where one did.
-    pub fn stopped_by_limit(&self) -> Option<&str> {
-        self.reason.strip_prefix(BY_A_LIMIT)
-    }
 }

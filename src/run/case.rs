@@ -7,6 +7,7 @@ use crate::os::kernel_socket_bytes;
 use crate::os::{Caught, Signals};
 use crate::plan::{Case, Plan, Server, Timing};
 use crate::protocol::http1::Target;
+use crate::result::ProcessRole;
 use crate::result::file::Line;
 use crate::result::{CalibrationStep, CaseEnd, Cost};
 use crate::run::external_server::ExternalServer;
@@ -462,7 +463,7 @@ impl Coordinator<'_> {
         };
         if let Err(why) = ready {
             self.server_not_ready = true;
-            self.processes.record_loss(why, self.observer);
+            self.processes.record_loss(ProcessRole::Server, why, self.observer);
         }
         Ok(None)
     }
@@ -476,7 +477,7 @@ impl Coordinator<'_> {
     ) -> Outcome<()> {
         if !self.server_not_ready {
             if let Some(how) = external.describe_if_gone().await.filter(|_| !early) {
-                self.processes.record_loss(how, self.observer);
+                self.processes.record_loss(ProcessRole::Server, how, self.observer);
             }
             let line = external.result_line(self.case.index, self.server_cost[0]);
             self.sink.write(Line::Server(Box::new(line)))?;

@@ -19,7 +19,7 @@ use crate::os::{Caught, Signals};
 use crate::plan;
 use crate::plan::Plan;
 use crate::result::file::{Line, Writer, absorb};
-use crate::result::{CaseInfo, Curve, End, Header, RunResult, SCHEMA};
+use crate::result::{CaseInfo, Curve, End, Header, RunResult, SCHEMA, StopReason};
 pub(crate) use crate::run::protocol::ClientProgress;
 use crate::time::now_ns;
 use std::collections::BTreeMap;
@@ -161,13 +161,14 @@ pub(crate) async fn run_inspected(
         }
     }
     let reason = match &early {
-        None => "complete".to_owned(),
-        Some(EarlyEnd::Signal(caught)) => caught.name().to_owned(),
+        None => StopReason::Complete,
+        Some(EarlyEnd::Signal(Caught::Interrupt)) => StopReason::Interrupted,
+        Some(EarlyEnd::Signal(Caught::Terminate)) => StopReason::Terminated,
         Some(EarlyEnd::Inspector(why)) => {
             observer(RunEvent::Warning(format!("the run is ended by a limit: {why}")));
-            End::by_limit(why)
+            StopReason::Limit(why.clone())
         }
-        Some(EarlyEnd::ServerNotReady) => "the server does not listen".to_owned(),
+        Some(EarlyEnd::ServerNotReady) => StopReason::ServerNotReady,
     };
     sink.write(Line::End(End { reason, wall_ns: now_ns() - began }))?;
     let caught = match early {
@@ -226,7 +227,7 @@ fn info(plan: &Plan, case: &crate::plan::Case) -> CaseInfo {
         paced: case.floor || series.paced,
         interval_ns: series.interval_ns,
         may_stretch: case.stretch.is_some(),
-        workload: plan.feed.workload.name().to_owned(),
+        workload: plan.feed.workload,
         feed_rate_hz: plan.feed.rate_hz,
         payload_bytes: plan.feed.payload_bytes,
         duration_ns: plan.timing_of(case).duration_ns,
@@ -234,5 +235,6 @@ fn info(plan: &Plan, case: &crate::plan::Case) -> CaseInfo {
         absent: plan.absent(),
         model: if case.floor { None } else { plan.model(case) },
         connection_each_turn: !case.floor && series.connection_each_turn,
+        network: !case.floor && series.has_network(),
     }
 }

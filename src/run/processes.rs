@@ -4,6 +4,7 @@ use crate::driver::DriverCommand;
 use crate::error::{Failure, Outcome};
 use crate::os::{Caught, Signals};
 use crate::result::file::Line;
+use crate::result::{LostProcess, ProcessRole};
 use crate::run::process::{Process, ProcessMessage};
 use crate::run::protocol::{
     ClientProgress, FromDriver, FromServer, ResourceSample, StepResult, ToServer,
@@ -63,7 +64,7 @@ pub(crate) struct Processes {
     /// The server's.
     pub servers: Vec<ServerProcess>,
     /// Processes that were lost, and how.
-    pub lost: Vec<String>,
+    pub lost: Vec<LostProcess>,
     messages: UnboundedReceiver<CaseMessage>,
     sender: UnboundedSender<CaseMessage>,
     stopping: bool,
@@ -199,7 +200,7 @@ impl Processes {
         sink: &mut ResultSink,
         observer: Observer<'_>,
     ) -> Outcome<()> {
-        let loss = match message {
+        let (role, loss) = match message {
             CaseMessage::Driver(index, ProcessMessage::Line(line)) => {
                 return self.handle_driver(index, line, sink, observer);
             }
@@ -208,23 +209,25 @@ impl Processes {
             }
             CaseMessage::Driver(index, ProcessMessage::Gone(why)) => {
                 let driver = &mut self.drivers[index];
-                note_gone(&driver.process, driver.ended, &mut driver.gone, &why)
+                let loss = note_gone(&driver.process, driver.ended, &mut driver.gone, &why);
+                (ProcessRole::Driver, loss)
             }
             CaseMessage::Server(index, ProcessMessage::Gone(why)) => {
                 let server = &mut self.servers[index];
-                note_gone(&server.process, server.ended, &mut server.gone, &why)
+                let loss = note_gone(&server.process, server.ended, &mut server.gone, &why);
+                (ProcessRole::Server, loss)
             }
         };
-        if let Some(loss) = loss {
-            self.record_loss(loss, observer);
+        if let Some(how) = loss {
+            self.record_loss(role, how, observer);
         }
         Ok(())
     }
 
     /// Records that a process was lost, and how.
-    pub(crate) fn record_loss(&mut self, loss: String, observer: Observer<'_>) {
-        observer(RunEvent::Warning(format!("lost a process: {loss}")));
-        self.lost.push(loss);
+    pub(crate) fn record_loss(&mut self, role: ProcessRole, how: String, observer: Observer<'_>) {
+        observer(RunEvent::Warning(format!("lost a process: {how}")));
+        self.lost.push(LostProcess { role, how });
     }
 
     fn handle_driver(
@@ -249,10 +252,10 @@ impl Processes {
                 sink.write(*line)?;
             }
             FromDriver::Failed { message } => {
-                let loss = format!("{}: {message}", driver.process.name());
+                let how = format!("{}: {message}", driver.process.name());
                 driver.ended = true;
                 driver.gone = true;
-                self.record_loss(loss, observer);
+                self.record_loss(ProcessRole::Driver, how, observer);
             }
         }
         Ok(())
@@ -321,17 +324,23 @@ impl Processes {
         self.servers.iter_mut().for_each(|s| s.process.close_input());
         let deadline = Instant::now() + limit;
         let mut unfinished = Vec::new();
-        let drivers = self.drivers.iter_mut().map(|d| (&mut d.process, d.ended || d.gone));
-        let servers = self.servers.iter_mut().map(|s| (&mut s.process, s.ended || s.gone));
-        for (process, done) in drivers.chain(servers) {
+        let drivers = self
+            .drivers
+            .iter_mut()
+            .map(|d| (ProcessRole::Driver, &mut d.process, d.ended || d.gone));
+        let servers = self
+            .servers
+            .iter_mut()
+            .map(|s| (ProcessRole::Server, &mut s.process, s.ended || s.gone));
+        for (role, process, done) in drivers.chain(servers) {
             let left = deadline.saturating_duration_since(Instant::now());
             if process.end(left).await && !done {
-                unfinished.push(process.name().to_owned());
+                unfinished.push((role, process.name().to_owned()));
             }
         }
         if !stopped {
-            for name in unfinished {
-                self.record_loss(format!("{name} did not end and was killed"), observer);
+            for (role, name) in unfinished {
+                self.record_loss(role, format!("{name} did not end and was killed"), observer);
             }
         }
         // What they had written is in the pipes: no loss is recorded twice.

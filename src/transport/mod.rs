@@ -64,6 +64,13 @@ pub struct Transport {
     read_json: fn(Value) -> Result<Box<dyn Series>, String>,
 }
 
+impl Transport {
+    /// False if its clients open no connection: then it has no path either.
+    pub fn has_network(&self) -> bool {
+        !self.path.is_empty()
+    }
+}
+
 /// The settings of one series: validated, complete, and of the transport's own type.
 pub trait Series: Settings {
     /// The path that the settings prescribe, as a request head from a file does; `None` if any

@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
+use wsbench::internals::report::check::Check;
 use wsbench::internals::result::file::read;
 
 /// A client is sent ten updates in the measured window, which is the first of all.
@@ -116,7 +117,7 @@ fn a_against_a_passes_and_keeps_every_run() {
                 .reason()
                 .is_some_and(|why| why.contains("an external server does not count bytes"))
         );
-        assert!(row.checks.iter().any(|c| c.name == "server_agrees" && c.ok));
+        assert!(row.checks.iter().any(|c| c.check == Check::ServerAgrees && c.ok));
         assert_eq!(table.verdict.conclusion.exit_code(), 0, "{:?}", table.verdict);
     }
     let kept = fs::read_dir(world.path("out")).expect("a folder").count();

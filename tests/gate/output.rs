@@ -18,6 +18,7 @@ use wsbench::internals::report::schema;
 use wsbench::internals::report::schema::DocumentKind;
 use wsbench::internals::report::table::Status;
 use wsbench::internals::report::{Conclusion, Table, find_format, summarise};
+use wsbench::internals::result::StopReason;
 
 /// Ten clients for half a second.
 const SMALL: &str = r#"
@@ -121,7 +122,7 @@ fn a_run_that_passes_is_two_lines() {
 #[test]
 fn a_run_that_was_cut_short_does_not_pass() {
     let mut result = complete(&[POLLING, WEBSOCKET], &[1_000]);
-    result.ends[0].reason = "SIGTERM".to_owned();
+    result.ends[0].reason = StopReason::Terminated;
     let table = summarise(&result);
     assert_eq!(table.judgement.conclusion(), Conclusion::Passed);
     let view = JudgementView::run(&table);

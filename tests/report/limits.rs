@@ -4,7 +4,8 @@ use super::sample::{POLLING, SECONDS, WEBSOCKET, complete, planned};
 use wsbench::internals::gate::limit::{Limit, LimitWatch, limits_to_json, summarise_and_judge};
 use wsbench::internals::record::Part;
 use wsbench::internals::report::Table;
-use wsbench::internals::report::finding::{Decision, Finding, limits};
+use wsbench::internals::report::finding::{Decision, Finding};
+use wsbench::internals::result::StopReason;
 use wsbench::internals::result::{End, RunResult};
 use wsbench::internals::units::SECOND_NS;
 
@@ -22,7 +23,7 @@ fn chapter(all: &[Limit]) -> RunResult {
 }
 
 fn found(table: &Table) -> Vec<&Finding> {
-    limits(table).collect()
+    table.limits().collect()
 }
 
 /// Decision, figure with unit, and samples of a condition on the sample.
@@ -143,8 +144,8 @@ fn the_verdict_tells_what_failed_and_graver_reasons_go_first() {
     let invalid = summarise_and_judge(&result);
     assert_eq!(invalid.verdict.conclusion.exit_code(), 96);
     assert!(invalid.verdict.reasons.contains(&why.to_owned()));
-    for (reason, code) in [("SIGINT", 130), ("SIGTERM", 143)] {
-        result.ends[0].reason = reason.to_owned();
+    for (reason, code) in [(StopReason::Interrupted, 130), (StopReason::Terminated, 143)] {
+        result.ends[0].reason = reason;
         assert_eq!(summarise_and_judge(&result).verdict.conclusion.exit_code(), code);
     }
 }
@@ -310,7 +311,7 @@ fn a_look_at_the_end_of_a_case_sees_all_of_it_and_what_ran_before() {
 #[test]
 fn a_run_that_a_limit_ended_fails_whatever_came_after() {
     let mut result = chapter(&[limit("faults == 0")]);
-    result.ends = vec![End { reason: End::by_limit("it was slow"), wall_ns: 1 }];
+    result.ends = vec![End { reason: StopReason::Limit("it was slow".to_owned()), wall_ns: 1 }];
     let table = summarise_and_judge(&result);
     assert_eq!(table.verdict.conclusion.exit_code(), 99);
     assert_eq!(table.verdict.status.name(), "partial");

@@ -120,9 +120,9 @@ mod with_a_dummy {
         let measured =
             polling.steady(wsbench::internals::report::layer::Way::Both, Layer::Part(Part::Dummy));
         assert_eq!(measured.per_message.value(), Some(7.0));
-        let foretold = polling.predicted.of(Quantity::Of(Layer::Part(Part::Dummy)));
-        assert_eq!(foretold.predicted.value(), Some(7.0));
-        assert_eq!(foretold.difference.value(), Some(0.0));
+        let compared = polling.predicted.of(Quantity::Of(Layer::Part(Part::Dummy)));
+        assert_eq!(compared.predicted.value(), Some(7.0));
+        assert_eq!(compared.difference.value(), Some(0.0));
         let columns: Vec<String> = metrics::columns().into_iter().map(|c| c.name).collect();
         for name in ["dummy_bytes_per_message", "predicted_dummy_bytes_per_message"] {
             assert!(columns.iter().any(|column| column == name), "{name} is no column");

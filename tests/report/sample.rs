@@ -1,10 +1,12 @@
 //! A synthetic result: the chapter's exchanges by arithmetic, so that every figure is known.
 
 use std::collections::BTreeMap;
+use wsbench::internals::feed::Workload;
 use wsbench::internals::predict::{Distribution, Exchange, Model};
 use wsbench::internals::record::{
     Flow, Ledger, Metric, Part, Phase, Phases, Recorder, TcpTotals, Window,
 };
+use wsbench::internals::result::StopReason;
 use wsbench::internals::result::{
     CaseEnd, CaseInfo, CaseResult, Cost, DriverEnd, End, Header, KernelAudit, RunResult, SCHEMA,
     ServerEnd,
@@ -89,10 +91,11 @@ fn info(case: u32, series: Series, clients: u32) -> CaseInfo {
         clients,
         repeat: 0,
         floor: series.1 == "null",
+        network: series.1 != "null",
         paced: series.paced() || series.1 == "null",
         interval_ns: SECOND_NS,
         may_stretch: clients >= 100_000,
-        workload: "ticker".to_owned(),
+        workload: Workload::Ticker,
         feed_rate_hz: 1.0,
         payload_bytes: 21,
         duration_ns: u64::from(SECONDS) * SECOND_NS,
@@ -133,7 +136,7 @@ pub fn complete(series: &[Series], counts: &[u32]) -> RunResult {
         let case = case(&info, series.unwrap_or(Series("null", "null")));
         result.cases.insert(info.case, case);
     }
-    result.ends.push(End { reason: "complete".to_owned(), wall_ns: 200 * SECOND_NS });
+    result.ends.push(End { reason: StopReason::Complete, wall_ns: 200 * SECOND_NS });
     result
 }
 

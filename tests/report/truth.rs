@@ -1,9 +1,12 @@
 use super::sample::{POLLING, WEBSOCKET, complete};
 use super::{row, spoiled, text};
+use wsbench::internals::feed::Workload;
 use wsbench::internals::record::{Metric, Part, Phase};
+use wsbench::internals::report::check::Check;
 use wsbench::internals::report::layer::{Layer, Quantity};
 use wsbench::internals::report::{Table, summarise};
 use wsbench::internals::result::RunResult;
+use wsbench::internals::result::StopReason;
 
 /// A metric as the only value recorded, in every case.
 fn with_latency(result: &mut RunResult, metric: Metric, ns: u64) {
@@ -22,8 +25,8 @@ fn measured_less_predicted_is_the_difference() {
     let table = summarise(&complete(&[POLLING, WEBSOCKET], &[1_000]));
     let polling = &row(&table, "polling", 1_000).predicted;
     let exactly = |q: Quantity| {
-        let foretold = polling.of(q);
-        (foretold.predicted.value(), foretold.difference.value())
+        let compared = polling.of(q);
+        (compared.predicted.value(), compared.difference.value())
     };
     assert!(polling.exact);
     assert_eq!(polling.basis, "exact");
@@ -70,10 +73,10 @@ fn updates_add_up_and_age_is_area_over_time() {
 
 #[test]
 fn what_was_not_observed_says_why() {
-    let of = |workload: &str, bundled: bool| {
+    let of = |workload: Workload, bundled: bool| {
         let mut result = complete(&[POLLING], &[1_000]);
         for info in &mut result.header.cases {
-            info.workload = workload.to_owned();
+            info.workload = workload;
             info.bundled_server = bundled;
             info.model = info.model.take().filter(|_| bundled);
         }
@@ -88,10 +91,10 @@ fn what_was_not_observed_says_why() {
         let predicted = &row.predicted.of(Quantity::Of(Layer::Wire)).predicted;
         [&row.delivery.published, &row.delivery.age_us, predicted].map(reason)
     };
-    let foreign = of("ticker", false);
+    let foreign = of(Workload::Ticker, false);
     assert_eq!(foreign[0], "the server is not ours: what it published is not known");
-    assert_eq!(foreign[2], "the server is not ours: it cannot be foretold");
-    let room = of("broadcast", true);
+    assert_eq!(foreign[2], "the server is not ours: its figures cannot be predicted");
+    let room = of(Workload::Broadcast, true);
     assert_eq!(room[0], "what clients send is not known beforehand");
     assert_eq!(room[1..], ["a broadcast has no one state", "known"]);
 }
@@ -119,7 +122,7 @@ fn what_is_against_arithmetic_is_invalid() {
             c.total.phases.steady.ledger.up.wire += 1;
             c.servers[0].received += 1;
         }),
-        "10,000 messages cost 9300001 B above TCP, and 9300000 B are foretold",
+        "10,000 messages cost 9300001 B above TCP, and 9300000 B are predicted",
     );
     expect(
         spoiled(1_000, |c| c.total.phases.steady.counts.negative_latencies = 2),
@@ -252,7 +255,7 @@ fn updates_that_come_to_all_at_once_may_fall_on_either_side_of_a_windows_edge() 
         steady.counts.messages = came;
         let table = summarise(&result);
         let checks = &row(&table, "websocket", 1_000).checks;
-        checks.iter().find(|c| c.name == "feed_held").unwrap().ok
+        checks.iter().find(|c| c.check == Check::FeedHeld).unwrap().ok
     };
     let own_phase = || serde_json::json!({ "spread": true });
     let together = || serde_json::json!({ "spread": false });
@@ -266,7 +269,7 @@ fn updates_that_come_to_all_at_once_may_fall_on_either_side_of_a_windows_edge() 
 fn what_was_sent_and_never_came_back_is_missing_though_nobody_published_it() {
     let mut result = complete(&[WEBSOCKET], &[1_000]);
     for info in &mut result.header.cases {
-        info.workload = "echo".to_owned();
+        info.workload = Workload::Echo;
     }
     let number = result.header.cases.iter().find(|c| !c.floor).unwrap().case;
     let counts = &mut result.cases.get_mut(&number).unwrap().total.phases[Phase::Steady].counts;
@@ -285,7 +288,8 @@ fn more_than_one_failure_in_a_hundred_is_no_measurement() {
         }
         let table = summarise(&result);
         let checks = &row(&table, "polling", 1_000).checks;
-        let check = checks.iter().find(|c| c.name == "exchanges_succeed").expect("it is there");
+        let check =
+            checks.iter().find(|c| c.check == Check::ExchangesSucceed).expect("it is there");
         assert_eq!(check.ok, valid, "{share}: {}", check.text);
         assert_eq!(reasons(&result).contains("failed in the measured window"), !valid, "{share}");
     }
@@ -297,6 +301,6 @@ fn a_run_that_was_ended_early_is_not_compared() {
     use wsbench::internals::gate::run_validity::{RunQuality, assess};
     let mut result = complete(&[POLLING, WEBSOCKET], &[1_000]);
     assert_eq!(assess(&summarise(&result)), RunQuality::Sound);
-    result.ends[0].reason = "SIGTERM".to_owned();
+    result.ends[0].reason = StopReason::Terminated;
     assert!(matches!(assess(&summarise(&result)), RunQuality::Broken(_)));
 }

@@ -23,6 +23,7 @@ use crate::gate::run_validity::{FailedCheck, RunQuality, assess};
 use crate::gate::signed_rank::smallest_p;
 use crate::os::{Caught, Signals};
 use crate::report::Table;
+use crate::report::check::Check;
 use crate::report::finding::{Decision, Finding, Judgement, Kind, Side};
 use std::fs;
 use std::path::PathBuf;
@@ -222,7 +223,7 @@ impl<'a> PairSession<'a> {
         Ok(match ran {
             SideEnd::Complete(run) => Some(Half { quality: assess(&run.table), run: Some(run) }),
             SideEnd::Failed(why) => {
-                let quality = RunQuality::Broken(vec![FailedCheck::of_run("run_ended", why)]);
+                let quality = RunQuality::Broken(vec![FailedCheck::of_run(Check::RunEnded, why)]);
                 Some(Half { quality, run: None })
             }
             SideEnd::Caught(caught) => {
@@ -302,7 +303,7 @@ impl<'a> PairSession<'a> {
         judgement.findings.extend(one_sided(self.late));
         if judgement.findings.is_empty() && self.caught.is_none() {
             let text = "no figure of B could be compared with A's".to_owned();
-            let flaw = FailedCheck::of_run("something_compared", text);
+            let flaw = FailedCheck::of_run(Check::SomethingCompared, text);
             judgement.findings.push(flaw.finding("B", Kind::Check));
         }
         if let Some(caught) = self.caught {
@@ -347,7 +348,7 @@ fn one_sided(late: [u32; 2]) -> Option<Finding> {
         "B was late in {b} of the pairs that were discarded and A in {a}: what these would have \
          shown is not known"
     );
-    let mut finding = FailedCheck::of_run("runs_discarded", text).finding("B", Kind::Check);
+    let mut finding = FailedCheck::of_run(Check::RunsDiscarded, text).finding("B", Kind::Check);
     finding.decision = Decision::Inconclusive;
     Some(finding)
 }

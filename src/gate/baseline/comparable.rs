@@ -3,6 +3,7 @@
 //!
 //! Separate from `report::Table`, whose figures are divided already.
 
+use crate::feed::Workload;
 use crate::gate::baseline::heads::{HeadLines, first_difference};
 use crate::predict::Model;
 use crate::record::{Head, HeadOf, Ledger, Part, Phase, Phases, TcpTotals};
@@ -198,7 +199,7 @@ impl RowBuilder<'_> {
     /// True if each client's window holds the same number of updates, whenever it begins.
     fn is_periodic(&self) -> bool {
         // Updates of a foreign server are counted by the numbers received, give or take a few.
-        let known = self.info.bundled_server && self.info.workload == "ticker";
+        let known = self.info.bundled_server && self.info.workload == Workload::Ticker;
         let ticker = known && self.plan["feed"]["arrivals"] == "periodic";
         if !ticker || self.info.feed_rate_hz <= 0.0 {
             return false;

@@ -340,6 +340,6 @@ fn compared(
 pub(super) fn show(figure: &Figure) -> String {
     match figure {
         Figure::Known(value) => decimals(*value),
-        Figure::Absent(why) => why.clone(),
+        Figure::Absent(absence) => absence.why.clone(),
     }
 }

@@ -7,6 +7,7 @@ use crate::gate::baseline::file::Baseline;
 use crate::gate::baseline::{compare, row_finding};
 use crate::report::Figure;
 use crate::report::Table;
+use crate::report::check::Check;
 use crate::report::finding::{Decision, Finding, Judgement, Kind, Side, Subject};
 use crate::report::table::Status;
 use std::collections::BTreeSet;
@@ -97,7 +98,7 @@ fn validity(name: &str, table: &Table, judgement: &Judgement) -> Option<Finding>
         bound: "holds".to_owned(),
         samples: table.rows.iter().map(|row| row.events.per_message_divisor).sum(),
         text: format!("the run is {status}: {}", table.verdict.reasons.join("; ")),
-        ..Finding::new(Kind::Check, Subject::run("run_is_valid"))
+        ..Finding::new(Kind::Check, Subject::run(Check::RunIsValid.name()))
     })
 }
 

@@ -33,7 +33,7 @@ pub(crate) fn judge(result: &RunResult, table: &mut Table) {
             }
         }
     }
-    let stopped = result.ends.iter().find_map(|end| end.stopped_by_limit());
+    let stopped = result.ends.iter().find_map(|end| end.reason.limit());
     if let Some(why) = stopped.filter(|_| found.iter().all(|f| f.decision != Decision::Fail)) {
         // The figure may have recovered in what was recorded after the run was stopped.
         found.push(unreadable("abort_on_fail", None, format!("the run was ended: {why}")));

@@ -3,10 +3,11 @@
 //! A row's fields are the columns of `summary.csv`, in their order; an absent figure is null and
 //! its reason is in the row's `absent`.
 
+use crate::report::check::CheckResult;
 use crate::report::figure::Figure;
-use crate::report::finding::{Decision, Finding, limits};
+use crate::report::finding::{Decision, Finding};
 use crate::report::metrics::{CellValue, Column, columns};
-use crate::report::table::{Check, Comparison, Row, Table};
+use crate::report::table::{Comparison, Row, Table};
 use crate::report::{Format, Rendered};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -44,7 +45,7 @@ impl Format for Json {
                 exit_code: table.verdict.conclusion.exit_code(),
                 reasons: &table.verdict.reasons,
             },
-            limits: limits(table).map(limit).collect(),
+            limits: table.limits().map(limit).collect(),
             rows: rows(&table.rows),
             floors: rows(&table.floors),
             words: &table.words,
@@ -127,12 +128,12 @@ fn fields(row: &Row, columns: &[Column]) -> Ordered {
     Ordered(out)
 }
 
-fn check(check: &Check) -> serde_json::Value {
+fn check(result: &CheckResult) -> serde_json::Value {
     json!({
-        "name": check.name,
-        "ok": check.ok,
-        "value": number(&check.value),
-        "text": check.text,
+        "name": result.check.name(),
+        "ok": result.ok,
+        "value": number(&result.value),
+        "text": result.text,
     })
 }
 

@@ -35,8 +35,8 @@ fn finding(finding: &Finding) -> Value {
     let mut absent = serde_json::Map::new();
     let mut value = |name: &str, figure: &Figure| match figure {
         Figure::Known(value) => number(*value),
-        Figure::Absent(why) => {
-            absent.insert(name.to_owned(), json!(why));
+        Figure::Absent(absence) => {
+            absent.insert(name.to_owned(), json!(absence.why));
             Value::Null
         }
     };

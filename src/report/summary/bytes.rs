@@ -71,8 +71,10 @@ fn measured(
     let per_s = total.over(window_s, "the measured window has no second");
     let per_s_scaled = match (pace.stretched, &pace.stretch) {
         (true, Figure::Known(factor)) => per_s.map(|v| v * factor),
-        (true, Figure::Absent(why)) => Figure::absent(why.as_str()),
-        (false, _) => Figure::absent("the interval was not stretched: see the figure as measured"),
+        (true, Figure::Absent(absence)) => Figure::Absent(absence.clone()),
+        (false, _) => {
+            Figure::absent_by_scenario("the interval was not stretched: see the figure as measured")
+        }
     };
     Volume {
         phase,

@@ -1,16 +1,17 @@
-//! The checks that hold a row against arithmetic and against causality.
+//! The checks that compare a row with arithmetic and with causality.
 //!
-//! Separate from `verdict`, whose checks are of the run itself: whether everybody was there, on
-//! time, and every byte counted.
+//! Separate from `verdict`, whose checks are of the run itself: whether every client was connected, the
+//! driver on time, and every byte counted.
 
+use crate::feed::Workload;
 use crate::record::{Flow, Metric, Part};
+use crate::report::check::{Check, CheckResult};
 use crate::report::figure::Figure;
 use crate::report::summary::delivery;
 use crate::report::summary::group::Group;
 use crate::report::summary::predict;
 use crate::report::summary::setting::Setting;
-use crate::report::summary::verdict::check;
-use crate::report::table::{Check, Events};
+use crate::report::table::Events;
 use crate::units::{human_ns, thousands, three};
 use hdrhistogram::Histogram;
 
@@ -22,25 +23,25 @@ const FEW_UPDATES: f64 = 5.0;
 enum Published {
     /// Beforehand, or it was counted by those who sent it.
     Known,
-    /// By the numbers of what came, between the first and the last.
-    Told,
+    /// By the numbers of the updates that came, between the first and the last.
+    FromNumbers,
 }
 
-/// How it is known what was published; `None` where it is not.
+/// How it is known what was published; `None` if it is not.
 fn published(group: &Group, setting: &Setting) -> Option<Published> {
     let counted = group.total.phases.steady.counts.updates_published > 0;
-    let told = group.info.workload == "ticker" && !group.info.bundled_server;
+    let numbered = group.info.workload == Workload::Ticker && !group.info.bundled_server;
     match (delivery::unknown(group, setting), counted) {
         (None, _) => Some(Published::Known),
-        (Some(_), true) if told => Some(Published::Told),
+        (Some(_), true) if numbered => Some(Published::FromNumbers),
         (Some(_), true) => Some(Published::Known),
         (Some(_), false) => None,
     }
 }
 
 /// Every update that was published in the measured window reached its client, was replaced or is
-/// missing, and there is no fourth. `None` where nobody knows what was published.
-pub(crate) fn deliveries_add_up(group: &Group, setting: &Setting) -> Option<Check> {
+/// missing, and there is no fourth. `None` if it is not known what was published.
+pub(crate) fn deliveries_add_up(group: &Group, setting: &Setting) -> Option<CheckResult> {
     published(group, setting).filter(|how| *how == Published::Known)?;
     let counts = &group.total.phases.steady.counts;
     let (published, delivered) = (counts.updates_published, counts.updates_delivered);
@@ -63,20 +64,22 @@ pub(crate) fn deliveries_add_up(group: &Group, setting: &Setting) -> Option<Chec
     };
     let ok = published == sum && (published > 0 || planned < FEW_UPDATES);
     let off = Figure::known(published as f64 - sum as f64);
-    Some(check("deliveries_add_up", ok, off, text))
+    Some(CheckResult::new(Check::DeliveriesAddUp, ok, off, text))
 }
 
 /// TCP loses nothing and the reference server skips nothing that is due: an update that never
 /// came was lost by the harness or came after the end, and either spoils the other figures. Another
-/// server whose messages carry our stamp may lose some: its numbers have gaps then.
-pub(crate) fn nothing_missing(group: &Group, setting: &Setting) -> Option<Check> {
+/// server whose messages carry our stamp may lose some: then its numbers have gaps.
+pub(crate) fn nothing_missing(group: &Group, setting: &Setting) -> Option<CheckResult> {
     let how = published(group, setting)?;
     let counts = &group.total.phases.steady.counts;
     let missing = counts.updates_missing;
     let text = match (missing, how) {
         (0, Published::Known) => "no update is missing".to_owned(),
-        (0, Published::Told) => "the numbers of what each client received have no gap".to_owned(),
-        (n, Published::Told) => format!(
+        (0, Published::FromNumbers) => {
+            "the numbers of what each client received have no gap".to_owned()
+        }
+        (n, Published::FromNumbers) => format!(
             "{} of {} updates between a client's first and last never came: the numbers have \
              gaps; where the server leaves updates out by intent, [feed] must say so (semantics = \
              \"snapshot\" and batch)",
@@ -89,19 +92,19 @@ pub(crate) fn nothing_missing(group: &Group, setting: &Setting) -> Option<Check>
             thousands(counts.updates_published)
         ),
     };
-    Some(check("nothing_missing", missing == 0, Figure::count(missing), text))
+    Some(CheckResult::new(Check::NothingMissing, missing == 0, Figure::count(missing), text))
 }
 
 /// Nothing arrives before it can: no delivery sooner than one way, no response sooner than both
-/// ways, no latency below zero. A histogram tells values apart to three digits; the least that
-/// was recorded is held against the least that cannot be told from the limit, so that rounding
-/// alone never fails, and a violation beyond that precision always does.
+/// ways, no latency below zero. A histogram has a precision of three digits. The least value
+/// recorded is compared with the least value in the limit's bucket, so that rounding alone never
+/// fails, and a violation beyond that precision always does.
 pub(crate) fn never_faster_than_the_line(
     group: &Group,
     setting: &Setting,
     events: &Events,
-) -> Check {
-    let name = "never_faster_than_the_line";
+) -> CheckResult {
+    let check = Check::NeverFasterThanTheLine;
     let latency = &group.total.latency;
     // The stamps of a foreign server are of its own clock.
     let own = latency.of(Metric::DeliveryLatency).filter(|_| group.info.bundled_server);
@@ -116,7 +119,12 @@ pub(crate) fn never_faster_than_the_line(
             let found = human_ns(histogram.min() as f64);
             let limit = human_ns(limit_ns as f64);
             let text = format!("a {what} took {found}, and {takes} {limit}: it came too early");
-            return check(name, false, Figure::known(histogram.min() as f64 / 1e3), text);
+            return CheckResult::new(
+                check,
+                false,
+                Figure::known(histogram.min() as f64 / 1e3),
+                text,
+            );
         }
         if least.value().is_none() {
             least = Figure::known(histogram.min() as f64 / 1e3);
@@ -125,24 +133,24 @@ pub(crate) fn never_faster_than_the_line(
     let negative = events.negative_latencies;
     if negative > 0 && group.info.bundled_server {
         let text = format!("{} latencies came out below zero", thousands(negative));
-        return check(name, false, Figure::count(negative), text);
+        return CheckResult::new(check, false, Figure::count(negative), text);
     }
     let text = match setting.delay_ns {
         0 => "no latency is below zero".to_owned(),
         ns => format!("no update came in less than the {} of one way", human_ns(ns as f64)),
     };
-    check(name, true, least, text)
+    CheckResult::new(check, true, least, text)
 }
 
 fn is_sooner(histogram: &Histogram<u64>, limit_ns: u64) -> bool {
     histogram.lowest_equivalent(histogram.min()) < histogram.lowest_equivalent(limit_ns)
 }
 
-/// Bytes above TCP of whole messages against arithmetic: where it is exact, not one byte may be
-/// off. Failed exchanges and control frames are left out, they are foretold by nobody. Packets are
-/// shown and not judged: how many acknowledgements go by themselves depends on the load.
-pub(crate) fn bytes_as_predicted(group: &Group, setting: &Setting) -> Option<Check> {
-    let name = "bytes_as_predicted";
+/// Compares the bytes above TCP of whole messages with arithmetic: if that is exact, not one byte
+/// may be off. Failed exchanges and control frames are left out: nothing predicts them. Packets are
+/// shown and not checked: how many acknowledgements go by themselves depends on the load.
+pub(crate) fn bytes_as_predicted(group: &Group, setting: &Setting) -> Option<CheckResult> {
+    let check = Check::BytesAsPredicted;
     let model = predict::model(group).ok().filter(|_| group.info.bundled_server)?;
     let cell = &group.total.phases.steady;
     let (completed, sent) = (cell.counts.completed, cell.counts.sent);
@@ -157,27 +165,29 @@ pub(crate) fn bytes_as_predicted(group: &Group, setting: &Setting) -> Option<Che
         let found = measured as f64 / completed as f64;
         let off = Figure::known(found - expected);
         let text = format!(
-            "{} B above TCP a message and {} foretold, {why}",
+            "{} B above TCP a message and {} predicted, {why}",
             three(found),
             three(expected)
         );
-        return Some(check(name, true, off, text));
+        return Some(CheckResult::new(check, true, off, text));
     }
     if group.total.phases.total().counts.reconnects > 0 && !group.info.connection_each_turn {
         let why = "connections were opened again, whose first exchanges are no messages";
-        let text = format!("bytes were not held against arithmetic: {why}");
-        return Some(check(name, true, Figure::absent(why), text));
+        let text = format!("bytes were not compared with arithmetic: {why}");
+        return Some(CheckResult::new(check, true, Figure::absent(why), text));
     }
     let expected = own * u128::from(completed) + sending * u128::from(sent);
     let off = Figure::known(measured as f64 - expected as f64);
     let messages = thousands(completed);
     let text = match measured == expected {
-        true => format!("{messages} messages cost exactly the {own} B above TCP that are foretold"),
+        true => {
+            format!("{messages} messages cost exactly the {own} B above TCP that are predicted")
+        }
         false => format!(
-            "{messages} messages cost {measured} B above TCP, and {expected} B are foretold"
+            "{messages} messages cost {measured} B above TCP, and {expected} B are predicted"
         ),
     };
-    Some(check(name, measured == expected, off, text))
+    Some(CheckResult::new(check, measured == expected, off, text))
 }
 
 fn above_tcp(flow: &Flow) -> u128 {

@@ -2,11 +2,13 @@
 //!
 //! Separate from `times`, whose latencies are of single updates: here updates are added up.
 
+use crate::feed::Workload;
 use crate::record::{Part, Phase};
 use crate::report::figure::Figure;
 use crate::report::summary::group::Group;
 use crate::report::summary::setting::Setting;
 use crate::report::table::Delivery;
+use crate::report::table::NO_STAMP;
 
 /// The counts of the measured windows. The age's area is in units of 10⁹ ns², which are µs·ms.
 pub(super) fn delivery(group: &Group, setting: &Setting) -> Delivery {
@@ -21,13 +23,13 @@ pub(super) fn delivery(group: &Group, setting: &Setting) -> Delivery {
         true => Figure::absent("the floor has no network"),
         false if group.cases.is_empty() => Figure::absent("the case did not run"),
         false if counts.messages > 0 && counts.messages == counts.unstamped => {
-            Figure::absent("the messages carry no stamp of ours")
+            Figure::absent(NO_STAMP)
         }
         false => Figure::count(count),
     };
     let asked = |count: u64| match came(count) {
         Figure::Known(_) if !asks(group) => {
-            Figure::absent("the transport is pushed to: it has no polls")
+            Figure::absent_by_scenario("the transport is pushed to: it has no polls")
         }
         figure => figure,
     };
@@ -57,14 +59,14 @@ pub(super) fn asks(group: &Group) -> bool {
 
 /// Why nobody knows what was published.
 pub(super) fn unknown(group: &Group, setting: &Setting) -> Option<&'static str> {
-    match group.info.workload.as_str() {
-        _ if group.info.floor || group.info.transport == "null" => Some("the floor has no network"),
+    match group.info.workload {
+        _ if !group.info.network => Some("the floor has no network"),
         _ if group.cases.is_empty() => Some("the case did not run"),
         _ if !group.info.bundled_server => {
             Some("the server is not ours: what it published is not known")
         }
-        "ticker" if setting.topics_known => None,
-        "ticker" => Some("the server alone knows which updates are a client's"),
+        Workload::Ticker if setting.topics_known => None,
+        Workload::Ticker => Some("the server alone knows which updates are a client's"),
         _ => Some("what clients send is not known beforehand"),
     }
 }
@@ -80,13 +82,14 @@ fn window_us(group: &Group) -> f64 {
 
 fn age(group: &Group) -> Figure {
     let counts = &group.total.phases.steady.counts;
-    let room = matches!(group.info.workload.as_str(), "broadcast" | "tracker");
     match counts.age_time_us {
         _ if group.info.floor => Figure::absent("the floor has no network"),
         0 if group.cases.is_empty() => Figure::absent("the case did not run"),
-        0 if room => Figure::absent("a broadcast has no one state"),
-        0 if group.info.workload == "echo" => Figure::absent("an echo has no state that ages"),
-        0 if counts.unstamped > 0 => Figure::absent("the messages carry no stamp of ours"),
+        0 if group.info.is_shared() => Figure::absent_by_scenario("a broadcast has no one state"),
+        0 if group.info.workload == Workload::Echo => {
+            Figure::absent("an echo has no state that ages")
+        }
+        0 if counts.unstamped > 0 => Figure::absent(NO_STAMP),
         0 => Figure::absent("no client had an update in the measured window"),
         time if (time as f64) < AGE_SEEN_AT_LEAST * window_us(group) => Figure::absent(
             "too many clients had their first update within the measured window: how old what \

@@ -2,6 +2,7 @@
 //!
 //! Only valid rows are described, and only differences beyond a figure's noise.
 
+use crate::feed::Workload;
 use crate::record::Metric;
 use crate::report::chapter::{POLLING, WEBSOCKET};
 use crate::report::figure::Figure;
@@ -162,7 +163,7 @@ fn freshest(rows: &[&Row]) -> Option<String> {
 
 /// True if a message is a round trip: a faster client does more of them, which is no higher cost.
 fn by_message(row: &Row) -> bool {
-    row.workload == "echo"
+    row.workload == Workload::Echo
 }
 
 /// Returns the volume per second and client at the planned rate, or per round trip of an echo.

@@ -4,12 +4,12 @@
 
 use crate::predict::{Component, Distribution};
 use crate::record::Metric;
-use crate::report::figure::Figure;
+use crate::report::figure::{Absence, Figure};
 use crate::report::pictures::{DistributionPicture, Share};
 use crate::report::summary::group::Group;
 use hdrhistogram::Histogram;
 
-/// Points of a curve: more than these cannot be told apart in a picture.
+/// Points of a curve: a picture cannot show more.
 const POINTS: f64 = 200.0;
 /// Points of a law's curved piece.
 const BENDS: u32 = 48;
@@ -19,13 +19,13 @@ pub(super) fn distribution(group: &Group, stretched: bool, late_ns: f64) -> Dist
     let law = law(group, stretched);
     let of_law = |of: fn(&Distribution) -> f64| match &law {
         Ok(law) => Figure::known(of(law) / 1e3),
-        Err(why) => Figure::absent(why.as_str()),
+        Err(absence) => Figure::Absent(absence.clone()),
     };
     // The timers' error is shown too: without a delay, it is all that a push has.
     let worst = law.as_ref().map_or(0.0, |law| law.worst_ns() + late_ns);
     let p999 = measured.map_or(0, |h| h.value_at_quantile(0.999)) as f64;
     let distance = match (&law, measured) {
-        (Err(why), _) => Figure::absent(why.as_str()),
+        (Err(absence), _) => Figure::Absent(absence.clone()),
         (_, None) => Figure::absent("no delivery was measured"),
         (Ok(law), Some(measured)) => match law.distance(measured, late_ns) {
             Some(distance) => Figure::known(distance),
@@ -43,19 +43,20 @@ pub(super) fn distribution(group: &Group, stretched: bool, late_ns: f64) -> Dist
 }
 
 /// The law, or why there is none.
-fn law<'a>(group: &Group<'a>, stretched: bool) -> Result<&'a Distribution, String> {
+fn law<'a>(group: &Group<'a>, stretched: bool) -> Result<&'a Distribution, Absence> {
     let Some(model) = &group.info.model else {
-        let why = match group.info.bundled_server {
-            true => "the result has no model of this series",
-            false => "the server is not ours: nothing foretells it",
-        };
-        return Err(why.to_owned());
+        return Err(if group.info.bundled_server {
+            "the result has no model of this series".into()
+        } else {
+            "the server is not ours: its latency cannot be predicted".into()
+        });
     };
-    let law = model.delivery.as_ref().ok_or("no arithmetic foretells it")?;
+    let unknown = || Absence::by_scenario("no arithmetic predicts it");
+    let law = model.delivery.as_ref().ok_or_else(unknown)?;
     let ends = [law.least_ns(), law.mean_ns(), law.worst_ns()];
     match (stretched, ends.iter().all(|ns| ns.is_finite() && *ns >= 0.0)) {
-        (true, _) => Err("it is for the planned interval, which was stretched".to_owned()),
-        (false, false) => Err("the law in the result has no finite mean".to_owned()),
+        (true, _) => Err("it is for the planned interval, which was stretched".into()),
+        (false, false) => Err("the law in the result has no finite mean".into()),
         (false, true) => Ok(law),
     }
 }
@@ -99,7 +100,7 @@ fn steps(measured: &Histogram<u64>) -> Vec<(f64, f64)> {
     each.collect()
 }
 
-/// Of so many steps those that can be told apart: by their height, or by their distance.
+/// Of so many steps those that are distinguishable: by their height, or by their distance.
 fn few(steps: &[(f64, f64)]) -> Vec<f64> {
     let (Some(first), Some(last)) = (steps.first(), steps.last()) else { return Vec::new() };
     // What is beyond nearly all of them does not make the others coarse.

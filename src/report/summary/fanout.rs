@@ -2,26 +2,26 @@
 //! whether everybody had it.
 
 use crate::record::{FanOut, LATENCY_BOUND_NS, Phase};
-use crate::report::figure::Figure;
+use crate::report::figure::{Absence, Figure};
 use crate::report::summary::group::Group;
 use crate::report::table;
 use hdrhistogram::Histogram;
 
 /// The spreading of all messages of the measured windows.
 pub(super) fn spreading(group: &Group) -> table::Fanout {
-    let absent = |why: &str| table::Fanout {
+    let absent = |why: Absence| table::Fanout {
         posts: 0,
-        first_us: [Figure::absent(why), Figure::absent(why)],
-        last_us: [Figure::absent(why), Figure::absent(why)],
-        spread_us: [Figure::absent(why), Figure::absent(why)],
-        completeness_min: Figure::absent(why),
-        completeness_mean: Figure::absent(why),
+        first_us: [Figure::Absent(why.clone()), Figure::Absent(why.clone())],
+        last_us: [Figure::Absent(why.clone()), Figure::Absent(why.clone())],
+        spread_us: [Figure::Absent(why.clone()), Figure::Absent(why.clone())],
+        completeness_min: Figure::Absent(why.clone()),
+        completeness_mean: Figure::Absent(why),
     };
     if !group.info.is_shared() {
-        return absent("clients do not send to each other in this workload");
+        return absent(Absence::by_scenario("clients do not send to each other in this workload"));
     }
     if group.info.floor {
-        return absent("the floor has no network");
+        return absent("the floor has no network".into());
     }
     let mut posts = Vec::new();
     for (_, case) in &group.cases {
@@ -29,15 +29,16 @@ pub(super) fn spreading(group: &Group) -> table::Fanout {
         posts.extend(FanOut::together(parts));
     }
     if posts.is_empty() {
-        return absent("no message of the measured window came to anybody");
+        return absent("no message of the measured window reached a client".into());
     }
     let clients = f64::from(group.info.clients.max(1));
     let sent = group.total.phases[Phase::Steady].counts.sent;
     let least = posts.iter().map(|post| post.receivers).min().unwrap_or(0);
     // Messages that came to nobody are in no driver's list; a list that was full has fewer too.
     let delivered = group.total.phases[Phase::Steady].counts.updates_delivered;
-    let unheard = delivered < sent * u64::from(group.info.clients) && (posts.len() as u64) < sent;
-    let least = if unheard { 0.0 } else { f64::from(least) };
+    let incomplete =
+        delivered < sent * u64::from(group.info.clients) && (posts.len() as u64) < sent;
+    let least = if incomplete { 0.0 } else { f64::from(least) };
     table::Fanout {
         posts: posts.len() as u64,
         first_us: two(posts.iter().map(|post| post.first_ns)),

@@ -77,7 +77,7 @@ fn pictures(result: &RunResult, groups: &[Group]) -> Pictures {
     }
 }
 
-/// The floor measured at this client count, on this series' schedule where there are several.
+/// The floor measured at this client count, on this series' schedule if there are several.
 fn floor_of<'a>(group: &Group, floors: &'a [Group<'a>]) -> Option<&'a Group<'a>> {
     let at_count = || floors.iter().filter(|f| f.info.clients == group.info.clients);
     at_count()
@@ -109,7 +109,7 @@ fn row(group: &Group, setting: &Setting, floor: Option<&Group>) -> Row {
         overhead_megabits_per_s: overhead.map(chapter::megabits),
         series: group.info.series.clone(),
         transport: group.info.transport.clone(),
-        workload: group.info.workload.clone(),
+        workload: group.info.workload,
         clients: group.info.clients,
         repeats: group.runs,
         paced: group.info.paced,
@@ -247,7 +247,7 @@ fn notes(group: &Group, pace: &Pace, latencies: &[crate::report::table::Latencie
     notes
 }
 
-/// The headline latency: delivery where it is known, else response.
+/// The headline latency: delivery if it is known, else response.
 fn headline(latencies: &[crate::report::table::Latencies]) -> Metric {
     match latencies[Metric::DeliveryLatency as usize].count {
         0 => Metric::ResponseLatency,

@@ -199,9 +199,9 @@ fn age(group: &Group, traces: &[Trace], length_ns: f64) -> Age {
     let stretched = group.info.interval_ns > 0 && interval_ns(group) > group.info.interval_ns;
     let model = group.info.model.as_ref().and_then(|m| m.age_mean_ns);
     let model_us = match (stretched, model) {
-        (true, _) => Figure::absent("foretold for the planned interval, which was stretched"),
+        (true, _) => Figure::absent("predicted for the planned interval, which was stretched"),
         (false, Some(ns)) => Figure::known(ns / 1e3),
-        (false, None) => Figure::absent("not foretold"),
+        (false, None) => Figure::absent("not predicted"),
     };
     Age {
         series: group.info.series.clone(),

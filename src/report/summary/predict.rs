@@ -1,28 +1,16 @@
 //! A row by arithmetic, beside what was measured, and how far the two are apart.
 //!
 //! Separate from `record::Model`, which a transport makes before the run and which is in the
-//! result file: here it is held against figures, nothing is foretold.
+//! result file: here it is compared with figures, nothing is predicted.
 
 use crate::predict::{Exchange, Model};
 use crate::record::{Metric, Part, Phase};
-use crate::report::figure::Figure;
+use crate::report::figure::{Absence, Figure};
 use crate::report::layer::{Quantity, Statistic, Way};
 use crate::report::summary::delivery::asks;
 use crate::report::summary::group::Group;
 use crate::report::summary::setting::Setting;
 use crate::report::table::{Delivery, Events, Latencies, Pace, Predicted, Prediction, Volume};
-use serde_json::Value;
-
-/// By how much a machine under load may be late beside its timers' resolution: a kernel's tick is
-/// up to 4 ms, its timers fire within 50 µs, and a woken thread waits for a core and for the
-/// messages before its own, which on two busy cores takes some hundred microseconds a side.
-pub(super) const TIMERS_ERROR_NS: f64 = 1_000_000.0;
-
-/// By how much a latency may be above its law: updates that share a wake-up wait for up to one
-/// resolution at the server and turns at the driver, and the timers' error.
-pub(super) fn late_ns(plan: &Value) -> f64 {
-    2.0 * plan["timing"]["resolution_ns"].as_u64().unwrap_or(0) as f64 + TIMERS_ERROR_NS
-}
 
 /// What was measured of a row.
 pub(super) struct Measured<'a> {
@@ -39,14 +27,14 @@ pub(super) fn predicted(group: &Group, setting: &Setting, measured: &Measured) -
     let quantities = Quantity::all().map(|q| {
         let predicted = match &model {
             Ok(model) => by_arithmetic(model, q, measured.pace, held_hz(group, measured)),
-            Err(why) => Figure::absent(*why),
+            Err(why) => Figure::Absent(why.clone()),
         };
-        (q, foretold(predicted, as_measured(q, measured)))
+        (q, compare(predicted, as_measured(q, measured)))
     });
     Predicted {
-        exact: model.is_ok_and(|m| inexact(group, m, setting).is_none()),
-        basis: match model {
-            Err(why) => why.to_owned(),
+        exact: model.as_ref().is_ok_and(|m| inexact(group, m, setting).is_none()),
+        basis: match &model {
+            Err(absence) => absence.why.clone(),
             Ok(model) => inexact(group, model, setting).unwrap_or_else(|| "exact".to_owned()),
         },
         quantities: quantities.collect(),
@@ -63,16 +51,18 @@ fn held_hz(group: &Group, measured: &Measured) -> Option<f64> {
 }
 
 /// The model of a row, or why there is none.
-pub(super) fn model<'a>(group: &Group<'a>) -> Result<&'a Model, &'static str> {
+pub(super) fn model<'a>(group: &Group<'a>) -> Result<&'a Model, Absence> {
     match &group.info.model {
         Some(model) if !model.messages.is_empty() => Ok(model),
-        _ if group.info.floor => Err("the floor has no network"),
-        _ if !group.info.bundled_server => Err("the server is not ours: it cannot be foretold"),
-        _ => Err("no arithmetic is in the result file"),
+        _ if group.info.floor => Err("the floor has no network".into()),
+        _ if !group.info.bundled_server => {
+            Err("the server is not ours: its figures cannot be predicted".into())
+        }
+        _ => Err(Absence::by_scenario("no arithmetic is in the result file")),
     }
 }
 
-/// Why the bytes above TCP are an expectation; `None` where they are exact.
+/// Why the bytes above TCP are an expectation; `None` if they are exact.
 pub(super) fn inexact(group: &Group, model: &Model, setting: &Setting) -> Option<String> {
     let sends_and_is_answered =
         model.sending.is_some_and(|s| s.exchange.ledger.down.wire.get() > 0);
@@ -91,13 +81,15 @@ pub(super) fn inexact(group: &Group, model: &Model, setting: &Setting) -> Option
 
 fn by_arithmetic(model: &Model, quantity: Quantity, pace: &Pace, held_hz: Option<f64>) -> Figure {
     if quantity.is_time() && pace.stretched {
-        return Figure::absent(
+        return Figure::absent_by_scenario(
             "no arithmetic for the stretched interval: it is of the planned one",
         );
     }
     let us = |ns: Option<f64>, what: &str| match ns {
         Some(ns) => Figure::known(ns / 1e3),
-        None => Figure::absent(format!("no arithmetic knows the {what} of this transport")),
+        None => {
+            Figure::absent_by_scenario(format!("no arithmetic knows the {what} of this transport"))
+        }
     };
     match quantity {
         Quantity::Of(layer) => {
@@ -140,33 +132,36 @@ fn as_measured(quantity: Quantity, measured: &Measured) -> Figure {
     }
 }
 
-fn foretold(predicted: Figure, measured: Figure) -> Prediction {
+fn compare(predicted: Figure, measured: Figure) -> Prediction {
     let difference = match (&predicted, &measured) {
         (Figure::Known(predicted), Figure::Known(measured)) => Figure::known(measured - predicted),
         (Figure::Absent(why), _) | (_, Figure::Absent(why)) => Figure::Absent(why.clone()),
     };
-    let relative = difference.over(&predicted, "no arithmetic of shares: the prediction is zero");
+    let relative = difference
+        .over(&predicted, Absence::by_scenario("no arithmetic of shares: the prediction is zero"));
     Prediction { predicted, measured, difference, relative }
 }
 
 fn distance(
     group: &Group,
-    model: Result<&Model, &'static str>,
+    model: Result<&Model, Absence>,
     setting: &Setting,
     pace: &Pace,
 ) -> Figure {
     let law = match model {
-        Err(why) => return Figure::absent(why),
+        Err(absence) => return Figure::Absent(absence),
         Ok(model) => model.delivery.as_ref(),
     };
     if pace.stretched {
-        return Figure::absent(
+        return Figure::absent_by_scenario(
             "no arithmetic for the stretched interval: it is of the planned one",
         );
     }
     let measured = group.total.latency.of(Metric::DeliveryLatency);
     match (law, measured) {
-        (None, _) => Figure::absent("no arithmetic knows the delivery latency of this transport"),
+        (None, _) => {
+            Figure::absent_by_scenario("no arithmetic knows the delivery latency of this transport")
+        }
         (_, None) => Figure::absent("no update was delivered in the measured window"),
         (Some(law), Some(measured)) => match law.distance(measured, setting.late_ns) {
             Some(distance) => Figure::known(distance),
@@ -181,19 +176,12 @@ mod tests {
 
     #[test]
     fn difference_is_measured_less_predicted_and_its_share() {
-        let both = foretold(Figure::Known(200.0), Figure::Known(210.0));
+        let both = compare(Figure::Known(200.0), Figure::Known(210.0));
         assert_eq!((both.difference.value(), both.relative.value()), (Some(10.0), Some(0.05)));
-        let none = foretold(Figure::Known(0.0), Figure::Known(3.0));
+        let none = compare(Figure::Known(0.0), Figure::Known(3.0));
         assert_eq!(none.difference.value(), Some(3.0));
         assert!(none.relative.reason().unwrap().contains("zero"));
-        let absent = foretold(Figure::absent("x"), Figure::Known(3.0));
+        let absent = compare(Figure::absent("x"), Figure::Known(3.0));
         assert_eq!((absent.difference.reason(), absent.relative.reason()), (Some("x"), Some("x")));
-    }
-
-    #[test]
-    fn timers_are_allowed_two_resolutions_and_a_millisecond() {
-        let plan = serde_json::json!({ "timing": { "resolution_ns": 500_000 } });
-        assert_eq!(late_ns(&plan), 2e6);
-        assert_eq!(late_ns(&Value::Null), 1e6);
     }
 }

@@ -1,9 +1,10 @@
 //! Latencies of a group and its time series.
 
 use crate::record::{Latency, Metric, Phase, Window};
-use crate::report::figure::Figure;
+use crate::report::figure::{Absence, Figure};
 use crate::report::layer::Statistic;
 use crate::report::summary::group::Group;
+use crate::report::table::NO_STAMP;
 use crate::report::table::{Latencies, Second};
 use hdrhistogram::Histogram;
 
@@ -15,7 +16,7 @@ pub(super) fn latencies(group: &Group) -> Vec<Latencies> {
         let histogram = all.of(metric);
         let why = absence(group, metric);
         let stats = Statistic::ALL
-            .map(|s| histogram.map_or_else(|| Figure::absent(&why), |h| statistic(h, s)));
+            .map(|s| histogram.map_or_else(|| Figure::Absent(why.clone()), |h| statistic(h, s)));
         let compared = matches!(
             metric,
             Metric::DeliveryLatency | Metric::ResponseLatency | Metric::ServiceTime
@@ -49,30 +50,32 @@ fn statistic(histogram: &Histogram<u64>, statistic: Statistic) -> Figure {
     Figure::known(ns / 1e3)
 }
 
-fn absence(group: &Group, metric: Metric) -> String {
-    let planned = group.planned_absence(metric.name());
+fn absence(group: &Group, metric: Metric) -> Absence {
     let steady = &group.total.phases[Phase::Steady].counts;
-    let why = match metric {
-        _ if planned.is_some() => planned.unwrap_or_default(),
-        _ if group.cases.is_empty() => "the case did not run",
-        Metric::DeliveryLatency if steady.messages > 0 && steady.unstamped > 0 => {
-            "the messages carry no stamp of ours"
-        }
-        Metric::DeliveryLatency => "no update was delivered in the measured window",
+    if let Some(planned) = group.planned_absence(metric.name()) {
+        return planned.into();
+    }
+    if group.cases.is_empty() {
+        return "the case did not run".into();
+    }
+    match metric {
+        Metric::DeliveryLatency if steady.messages > 0 && steady.unstamped > 0 => NO_STAMP.into(),
+        Metric::DeliveryLatency => "no update was delivered in the measured window".into(),
         Metric::ResponseLatency | Metric::ServiceTime if !group.info.paced => {
-            "the transport is pushed to: it has no responses"
+            Absence::by_scenario("the transport is pushed to: it has no responses")
         }
         Metric::DriverLag if !group.info.paced && !group.info.is_shared() => {
-            "the transport is pushed to: it has no schedule"
+            Absence::by_scenario("the transport is pushed to: it has no schedule")
         }
-        Metric::ResponseLatency | Metric::ServiceTime => "no response was measured",
-        Metric::DriverLag => "no turn was measured",
-        Metric::PeakAge => "no update replaced another in the measured window",
-        Metric::ConnectTime => "no connection was made",
-        Metric::UpgradeTime => "no connection was upgraded",
-        Metric::DelayError => "no delay was set",
-    };
-    why.to_owned()
+        Metric::ResponseLatency | Metric::ServiceTime => "no response was measured".into(),
+        Metric::DriverLag => "no turn was measured".into(),
+        Metric::PeakAge => {
+            Absence::by_scenario("no update replaced another in the measured window")
+        }
+        Metric::ConnectTime => "no connection was made".into(),
+        Metric::UpgradeTime => Absence::by_scenario("no connection was upgraded"),
+        Metric::DelayError => Absence::by_scenario("no delay was set"),
+    }
 }
 
 /// A point a second and repeat.

@@ -1,6 +1,7 @@
-//! Whether a row says what it was to say, and what that makes of the run.
+//! The checks of a row, and the verdict on the run.
 
 use crate::record::{Metric, Phase};
+use crate::report::check::{Cause, Check, CheckResult};
 use crate::report::conclusion::Conclusion;
 use crate::report::figure::Figure;
 use crate::report::finding::{Decision, Finding, Judgement, Kind, Subject};
@@ -8,8 +9,8 @@ use crate::report::layer::Statistic;
 use crate::report::summary::group::Group;
 use crate::report::summary::setting::Setting;
 use crate::report::summary::{consistency, headline};
-use crate::report::table::{Audit, Check, Events, Latencies, Pace, Row, Status, Verdict};
-use crate::result::RunResult;
+use crate::report::table::{Audit, Events, Latencies, Pace, Row, Status, Verdict};
+use crate::result::{LostProcess, ProcessRole, RunResult, StopReason};
 use crate::units::{human_ns, thousands};
 
 /// Lag below this is a timer's coarseness, not a driver that fell behind.
@@ -23,20 +24,21 @@ pub(super) fn of_row(
     events: &Events,
     audit: &Audit,
     latencies: &[Latencies],
-) -> (Status, Vec<Check>) {
+) -> (Status, Vec<CheckResult>) {
     if group.cases.is_empty() {
         let text = "the case did not run".to_owned();
-        return (Status::Partial, vec![check("ran", false, Figure::count(0), text)]);
+        return (
+            Status::Partial,
+            vec![CheckResult::new(Check::Ran, false, Figure::count(0), text)],
+        );
     }
     let mut checks = vec![processes(group), measured(group, events)];
     checks.extend(succeeded(group));
     if !group.info.floor {
         checks.insert(0, connected(group));
     }
-    // A transport without a network has no bytes to audit.
-    let network = group.info.transport != "null";
-    if network && !group.info.floor {
-        checks.push(audited("ledger_explains_every_byte", &audit.ledger_bytes, "the ledger"));
+    if group.info.network {
+        checks.push(audited(Check::LedgerExplainsEveryByte, &audit.ledger_bytes, "the ledger"));
         checks.push(kernel(audit));
         checks.push(server(group, audit));
         checks.extend(consistency::deliveries_add_up(group, setting));
@@ -55,7 +57,7 @@ pub(super) fn of_row(
     } else if group.info.bundled_server {
         checks.push(feed_held(group, events, setting));
     }
-    if group.info.is_shared() && network && !group.info.floor {
+    if group.info.is_shared() && group.info.network {
         checks.push(reached_all(group));
     }
     checks.push(interval(pace));
@@ -71,28 +73,34 @@ pub(super) fn of_row(
     (status, checks)
 }
 
-/// A check and what was found.
-pub(super) fn check(name: &'static str, ok: bool, value: Figure, text: String) -> Check {
-    Check { name, ok, value, text }
-}
-
-fn connected(group: &Group) -> Check {
+fn connected(group: &Group) -> CheckResult {
     let (connected, asked) = (group.connected(), group.asked());
     let text = format!("{} of {} clients connected", thousands(connected), thousands(asked));
-    check("all_clients_connected", connected == asked && asked > 0, Figure::count(connected), text)
+    CheckResult::new(
+        Check::AllClientsConnected,
+        connected == asked && asked > 0,
+        Figure::count(connected),
+        text,
+    )
 }
 
-fn processes(group: &Group) -> Check {
-    let lost: Vec<&str> =
-        group.ends.iter().flat_map(|e| e.lost.iter().map(String::as_str)).collect();
-    let text = match lost.is_empty() {
-        true => "no process was lost".to_owned(),
-        false => format!("lost: {}", lost.join("; ")),
+fn processes(group: &Group) -> CheckResult {
+    let lost: Vec<&LostProcess> = group.ends.iter().flat_map(|e| &e.lost).collect();
+    let how: Vec<&str> = lost.iter().map(|process| process.how.as_str()).collect();
+    let text = if how.is_empty() {
+        "no process was lost".to_owned()
+    } else {
+        format!("lost: {}", how.join("; "))
     };
-    check("no_process_lost", lost.is_empty(), Figure::count(lost.len() as u64), text)
+    let value = Figure::count(lost.len() as u64);
+    let mut result = CheckResult::new(Check::NoProcessLost, lost.is_empty(), value, text);
+    if !lost.is_empty() && lost.iter().all(|process| process.role == ProcessRole::Driver) {
+        result.cause = Cause::LostDriver;
+    }
+    result
 }
 
-fn measured(group: &Group, events: &Events) -> Check {
+fn measured(group: &Group, events: &Events) -> CheckResult {
     let messages = events.per_message_divisor;
     let idle = !group.info.paced && group.info.feed_rate_hz == 0.0;
     let (ok, text) = match (messages, events.turns) {
@@ -107,7 +115,7 @@ fn measured(group: &Group, events: &Events) -> Check {
         (0, n) => (false, format!("{} turns and not one whole answer", thousands(n))),
         (n, _) => (true, format!("{} messages measured", thousands(n))),
     };
-    check("something_measured", ok, Figure::count(messages), text)
+    CheckResult::new(Check::SomethingMeasured, ok, Figure::count(messages), text)
 }
 
 /// Of exchanges and messages, how many may end with a fault.
@@ -115,7 +123,7 @@ const FAULTS_ALLOWED: f64 = 0.01;
 
 /// Whether nearly everything went as it should: a server that answers with errors, or closes
 /// again and again, is not measured by the few answers between.
-fn succeeded(group: &Group) -> Option<Check> {
+fn succeeded(group: &Group) -> Option<CheckResult> {
     let counts = &group.total.phases[Phase::Steady].counts;
     let all = counts.completed.saturating_add(counts.faults);
     if all == 0 {
@@ -130,14 +138,19 @@ fn succeeded(group: &Group) -> Option<Check> {
             thousands(all)
         ),
     };
-    Some(check("exchanges_succeed", share <= FAULTS_ALLOWED, Figure::known(share), text))
+    Some(CheckResult::new(
+        Check::ExchangesSucceed,
+        share <= FAULTS_ALLOWED,
+        Figure::known(share),
+        text,
+    ))
 }
 
 /// Whether the pushed updates came at the rate at which they were published: a server or driver
 /// that falls behind loses none and yet does not hold the feed. Five deviations of a Poisson
-/// process are allowed, and 2 %; where all clients' updates come at once, what lies at the edges of
-/// each client's window, and where updates are held back, a window of them.
-fn feed_held(group: &Group, events: &Events, setting: &Setting) -> Check {
+/// process are allowed, and 2 %; if all clients' updates come at once, what lies at the edges of
+/// each client's window, and if updates are held back, a window of them.
+fn feed_held(group: &Group, events: &Events, setting: &Setting) -> CheckResult {
     let window_ns: u64 = group.ends.iter().map(|e| e.duration_ns).sum();
     let planned = f64::from(group.info.clients) * group.info.feed_rate_hz * window_ns as f64 / 1e9;
     let published = match group.total.phases[Phase::Steady].counts.updates_published {
@@ -151,7 +164,7 @@ fn feed_held(group: &Group, events: &Events, setting: &Setting) -> Check {
         _ => windows * (1.0 + held_back) + 5.0 * published.sqrt(),
     };
     let least = 0.98 * published - edges;
-    // Where updates are held back and the latest alone counts, it stands for those before it.
+    // If updates are held back and the latest alone counts, it stands for those before it.
     let stood_for = events.messages.saturating_add(events.superseded);
     let came = stood_for as f64 + events.repeated as f64;
     let text = format!(
@@ -159,12 +172,12 @@ fn feed_held(group: &Group, events: &Events, setting: &Setting) -> Check {
         thousands(stood_for),
         thousands(published as u64)
     );
-    check("feed_held", came >= least, Figure::known(came), text)
+    CheckResult::new(Check::FeedHeld, came >= least, Figure::known(came), text)
 }
 
 /// Whether every message that clients sent in the measured window came to every client: what the
 /// senders counted against what the receivers did.
-fn reached_all(group: &Group) -> Check {
+fn reached_all(group: &Group) -> CheckResult {
     let counts = &group.total.phases[Phase::Steady].counts;
     let wanted = counts.sent * u64::from(group.info.clients);
     let text = format!(
@@ -175,10 +188,15 @@ fn reached_all(group: &Group) -> Check {
         thousands(group.info.clients.into())
     );
     let ok = counts.updates_delivered == wanted && counts.updates_published == wanted;
-    check("every_message_reached_all", ok, Figure::count(counts.updates_delivered), text)
+    CheckResult::new(
+        Check::EveryMessageReachedAll,
+        ok,
+        Figure::count(counts.updates_delivered),
+        text,
+    )
 }
 
-fn audited(name: &'static str, bytes: &Figure, who: &str) -> Check {
+fn audited(check: Check, bytes: &Figure, who: &str) -> CheckResult {
     let (ok, text) = match bytes {
         Figure::Known(0.0) => (true, format!("{who} leaves no byte unexplained")),
         Figure::Known(n) => {
@@ -186,11 +204,11 @@ fn audited(name: &'static str, bytes: &Figure, who: &str) -> Check {
         }
         Figure::Absent(why) => (false, format!("{who} could not be asked: {why}")),
     };
-    check(name, ok, bytes.clone(), text)
+    CheckResult::new(check, ok, bytes.clone(), text)
 }
 
-fn kernel(audit: &Audit) -> Check {
-    let mut found = audited("kernel_agrees", &audit.kernel_bytes, "the kernel");
+fn kernel(audit: &Audit) -> CheckResult {
+    let mut found = audited(Check::KernelAgrees, &audit.kernel_bytes, "the kernel");
     let mismatched = audit.mismatched.value().unwrap_or(0.0);
     if mismatched > 0.0 {
         found.ok = false;
@@ -203,8 +221,8 @@ fn kernel(audit: &Audit) -> Check {
     found
 }
 
-fn server(group: &Group, audit: &Audit) -> Check {
-    let mut found = audited("server_agrees", &audit.server_bytes, "the server");
+fn server(group: &Group, audit: &Audit) -> CheckResult {
+    let mut found = audited(Check::ServerAgrees, &audit.server_bytes, "the server");
     if let (false, Some(why)) = (group.info.bundled_server, audit.server_bytes.reason()) {
         found.ok = true;
         found.text = format!("not compared: {why}");
@@ -213,14 +231,19 @@ fn server(group: &Group, audit: &Audit) -> Check {
 }
 
 /// Turns must have been reached, and the p99 of the lag must be small beside the result.
-fn on_schedule(events: &Events, latencies: &[Latencies]) -> Check {
-    let name = "driver_on_schedule";
+fn on_schedule(events: &Events, latencies: &[Latencies]) -> CheckResult {
+    let check = Check::DriverOnSchedule;
     let p99 = latencies[Metric::DriverLag as usize].stat(Statistic::P99);
     let median = latencies[headline(latencies) as usize].stat(Statistic::P50);
     let allowed = (median.value().unwrap_or(0.0) / 10.0).max(LAG_ALLOWED_US);
     let Some(lag) = p99.value() else {
         let why = p99.reason().unwrap_or_default();
-        return check(name, false, p99.clone(), format!("the driver's lag is unknown: {why}"));
+        return CheckResult::new(
+            check,
+            false,
+            p99.clone(),
+            format!("the driver's lag is unknown: {why}"),
+        );
     };
     let human = |us: f64| human_ns(us * 1e3);
     let late = lag > allowed;
@@ -233,17 +256,19 @@ fn on_schedule(events: &Events, latencies: &[Latencies]) -> Check {
     if events.turns_not_started > 0 {
         text = format!("{} turns were not reached; {text}", thousands(events.turns_not_started));
     }
-    check(name, !late && events.turns_not_started == 0, p99.clone(), text)
+    CheckResult::new(check, !late && events.turns_not_started == 0, p99.clone(), text)
 }
 
-fn interval(pace: &Pace) -> Check {
+fn interval(pace: &Pace) -> CheckResult {
     let text = match (pace.stretched, pace.may_stretch) {
         (false, _) => "the planned interval ran".to_owned(),
         (true, true) => "the interval was stretched, as the scenario permits".to_owned(),
-        (true, false) => "the interval was stretched without the scenario's leave".to_owned(),
+        (true, false) => {
+            "the interval was stretched, which the scenario does not permit".to_owned()
+        }
     };
     let ok = !pace.stretched || pace.may_stretch;
-    check("interval_as_permitted", ok, pace.stretch.clone(), text)
+    CheckResult::new(Check::IntervalAsPermitted, ok, pace.stretch.clone(), text)
 }
 
 /// The worst row decides; a run that was cut is partial at best.
@@ -276,32 +301,32 @@ pub(super) fn of_run(result: &RunResult, rows: &[Row]) -> Verdict {
 pub(super) fn implicit(name: &str, rows: &[Row]) -> Judgement {
     let mut judgement = Judgement::new(format!("limits of {name}"));
     for row in rows {
-        let samples = |check: &Check| match check.name {
-            "all_clients_connected" => row.asked,
-            "no_process_lost" => row.repeats,
-            "kernel_agrees" => row.audit.connections.value().unwrap_or(0.0) as u64,
+        let samples = |check: Check| match check {
+            Check::AllClientsConnected => row.asked,
+            Check::NoProcessLost => row.repeats,
+            Check::KernelAgrees => row.audit.connections.value().unwrap_or(0.0) as u64,
             _ => row.events.per_message_divisor,
         };
-        judgement.findings.extend(row.checks.iter().map(|check| Finding {
+        judgement.findings.extend(row.checks.iter().map(|result| Finding {
             kind: Kind::Check,
             subject: Subject {
                 series: row.series.clone(),
                 clients: Some(row.clients),
-                metric: check.name.to_owned(),
+                metric: result.check.name().to_owned(),
             },
-            decision: match check.ok {
+            decision: match result.ok {
                 // It holds of nothing.
-                true if samples(check) == 0 => Decision::NotComparable,
+                true if samples(result.check) == 0 => Decision::NotComparable,
                 true => Decision::Pass,
                 false => Decision::Fail,
             },
             unit: "-".to_owned(),
-            value: check.value.clone(),
+            value: result.value.clone(),
             baseline: None,
             bound: "holds".to_owned(),
             effect: None,
-            samples: samples(check),
-            text: check.text.clone(),
+            samples: samples(result.check),
+            text: result.text.clone(),
             details: Vec::new(),
         }));
     }
@@ -309,21 +334,22 @@ pub(super) fn implicit(name: &str, rows: &[Row]) -> Judgement {
 }
 
 fn stop_reason(result: &RunResult) -> String {
-    let reasons: Vec<&str> =
-        result.ends.iter().map(|e| e.reason.as_str()).filter(|r| *r != "complete").collect();
-    match reasons.is_empty() {
-        true => "partial: a result file has no end".to_owned(),
-        false => format!("partial: the run was stopped: {}", reasons.join("; ")),
+    let early = result.ends.iter().map(|e| &e.reason).filter(|r| **r != StopReason::Complete);
+    let reasons: Vec<String> = early.map(StopReason::to_string).collect();
+    if reasons.is_empty() {
+        "partial: a result file has no end".to_owned()
+    } else {
+        format!("partial: the run was stopped: {}", reasons.join("; "))
     }
 }
 
 fn conclusion(result: &RunResult, status: Status) -> Conclusion {
-    let stopped_by = |signal: &str| result.ends.iter().any(|e| e.reason == signal);
+    let stopped_by = |reason: StopReason| result.ends.iter().any(|e| e.reason == reason);
     match status {
-        _ if stopped_by("SIGINT") => Conclusion::Interrupted,
-        _ if stopped_by("SIGTERM") => Conclusion::Terminated,
+        _ if stopped_by(StopReason::Interrupted) => Conclusion::Interrupted,
+        _ if stopped_by(StopReason::Terminated) => Conclusion::Terminated,
         Status::Valid => Conclusion::Passed,
-        Status::Partial if result.ends.iter().any(|e| e.stopped_by_limit().is_some()) => {
+        Status::Partial if result.ends.iter().any(|e| e.reason.limit().is_some()) => {
             Conclusion::LimitFailed
         }
         Status::Partial => Conclusion::Failed,

@@ -69,7 +69,7 @@ impl Mark {
                 let lines = vec![format!("{}{sign}", show(*value))];
                 Mark { shape: Shape::Bar(*value), lines, colour }
             }
-            Figure::Absent(why) => Mark::absent(why),
+            Figure::Absent(absence) => Mark::absent(&absence.why),
         }
     }
     pub(crate) fn absent(why: &str) -> Mark {

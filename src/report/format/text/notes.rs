@@ -1,7 +1,6 @@
 //! Audit, limits, verdicts with their reasons, and notes.
 
 use crate::report::figure::Figure;
-use crate::report::finding;
 use crate::report::finding::{Decision, Finding};
 use crate::report::format::text::grid::{Grid, paragraph};
 use crate::report::format::text::{ABSENT, show};
@@ -40,7 +39,7 @@ fn server(table: &Table) -> String {
 }
 
 pub(crate) fn limits(table: &Table) -> String {
-    let found: Vec<&Finding> = finding::limits(table).collect();
+    let found: Vec<&Finding> = table.limits().collect();
     if found.is_empty() {
         return String::new();
     }
@@ -92,8 +91,8 @@ pub(crate) fn verdicts(table: &Table) -> String {
         }
     }
     let verdict = &table.verdict;
-    let all = finding::limits(table).count();
-    let failed = finding::limits(table).filter(|f| f.decision == Decision::Fail).count();
+    let all = table.limits().count();
+    let failed = table.limits().filter(|f| f.decision == Decision::Fail).count();
     let limits = match (all, failed) {
         (0, _) => String::new(),
         (n, 0) => format!(", {n} limits kept"),
@@ -137,8 +136,10 @@ fn absent(table: &Table) -> Vec<String> {
     // The verdict tells of a case that did not run.
     for row in table.rows.iter().filter(|r| r.repeats > 0) {
         for column in &columns {
-            if let CellValue::Number(Figure::Absent(why)) = column.get(row) {
-                let (names, series) = by_reason.entry(why).or_default();
+            if let CellValue::Number(Figure::Absent(absence)) = column.get(row)
+                && !absence.by_scenario
+            {
+                let (names, series) = by_reason.entry(absence.why).or_default();
                 if !names.contains(&column.name.as_str()) {
                     names.push(&column.name);
                 }
@@ -155,21 +156,5 @@ fn absent(table: &Table) -> Vec<String> {
         }
         format!("absent in {}: {shown}: {why}.", series.join(", "))
     };
-    by_reason.into_iter().filter(|(why, _)| !follows_from_scenario(why)).map(sentence).collect()
-}
-
-/// True for a reason that follows from the scenario.
-fn follows_from_scenario(why: &str) -> bool {
-    const REASONS: [&str; 9] = [
-        "clients do not send to each other",
-        "the transport is pushed to",
-        "no arithmetic",
-        "no delay was set",
-        "no update replaced another",
-        "a broadcast has no one state",
-        "the interval was not",
-        "the chapter",
-        "no connection was upgraded",
-    ];
-    REASONS.iter().any(|n| why.starts_with(n))
+    by_reason.into_iter().map(sentence).collect()
 }

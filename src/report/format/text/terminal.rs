@@ -2,9 +2,9 @@
 //!
 //! Everything else is in `summary.txt`. Only what fails takes more room.
 
+use crate::feed::Workload;
 use crate::record::Metric;
 use crate::report::figure::Figure;
-use crate::report::finding;
 use crate::report::finding::{Decision, Finding};
 use crate::report::format::text::grid::{Grid, wrapped};
 use crate::report::format::text::{ABSENT, amount, ratio_text, rows, show};
@@ -167,7 +167,7 @@ fn chapter(table: &Table) -> String {
         table.rows.iter().find(|r| r.clients == c.clients && r.series == series)
     };
     let is_the_chapters =
-        |r: &Row| r.workload == "ticker" && r.chapter.bytes_per_s.value().is_some();
+        |r: &Row| r.workload == Workload::Ticker && r.chapter.bytes_per_s.value().is_some();
     let pairs: Vec<(&Comparison, &Row, &Row)> = table
         .comparisons
         .iter()
@@ -268,7 +268,7 @@ fn failures(table: &Table) -> String {
     let mut out = bullets("x", table.verdict.of_run.iter().cloned());
     for row in rows(table) {
         for check in row.checks.iter().filter(|c| !c.ok) {
-            let remedy = check.remedy();
+            let remedy = check.check.remedy();
             let line = format!("x {}: {}. {remedy}", row.label(), check.text);
             out.push_str(&wrapped(&line, 2, WIDTH));
         }
@@ -286,7 +286,7 @@ fn failures(table: &Table) -> String {
             out.push_str(&wrapped(&line, 2, WIDTH));
         }
     }
-    for limit in finding::limits(table).filter(|f| f.decision != Decision::Pass) {
+    for limit in table.limits().filter(|f| f.decision != Decision::Pass) {
         out.push_str(&wrapped(&format!("x {}", limit_line(limit)), 2, WIDTH));
     }
     out
@@ -315,8 +315,8 @@ fn conclusion(table: &Table, reports: Option<&str>) -> String {
         code => format!(" (exit code {code})"),
     };
     let mut facts = vec![format!("verdict: {}{code}", table.verdict.status.name())];
-    let limits = finding::limits(table).count();
-    let kept = finding::limits(table).filter(|f| f.decision == Decision::Pass).count();
+    let limits = table.limits().count();
+    let kept = table.limits().filter(|f| f.decision == Decision::Pass).count();
     if limits > 0 {
         facts.push(format!("limits: {kept} of {limits} kept"));
     }

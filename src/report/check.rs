@@ -1,0 +1,128 @@
+//! The conditions under which a row's figures count, in one table.
+
+use crate::report::figure::Figure;
+
+/// What makes a check fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// A process of the driver was lost.
+    LostDriver,
+    /// The machine was too busy for the driver.
+    BusyMachine,
+    /// The server, or a late driver: what came after the end counts as missing.
+    ServerOrBusyMachine,
+    /// The measurement itself: it says nothing about the server.
+    Measurement,
+    /// The server.
+    Server,
+}
+
+const NOTHING_CAME: &str =
+    "Check that the server answers at this URL, and that `duration` is long enough.";
+const WRONG_MEASUREMENT: &str =
+    "The measurement is at fault: please report it with the result file.";
+const SLOW_MACHINE: &str = "The machine is too slow for this load: use fewer clients or a lower \
+                            rate, or stop what else runs on it.";
+const LOST_UPDATES: &str = "The server lost, repeated or delayed updates: see its log.";
+
+/// Makes the enum and its table. Each line: variant, name in files, usual cause, remedy.
+macro_rules! checks {
+    ($($(#[$about:meta])* $check:ident, $name:literal, $cause:ident, $remedy:expr;)+) => {
+        /// A condition of validity.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Check {
+            $($(#[$about])* $check,)+
+        }
+
+        impl Check {
+            /// The name in files.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Check::$check => $name,)+
+                }
+            }
+            /// The usual cause of a failure.
+            pub const fn cause(self) -> Cause {
+                match self {
+                    $(Check::$check => Cause::$cause,)+
+                }
+            }
+            /// What to do if it fails.
+            pub const fn remedy(self) -> &'static str {
+                match self {
+                    $(Check::$check => $remedy,)+
+                }
+            }
+        }
+    };
+}
+
+checks! {
+    /// The case ran.
+    Ran, "ran", Server, NOTHING_CAME;
+    /// The run was not stopped before its end.
+    RunEnded, "run_ended", Server, "See why the run was stopped.";
+    /// Every client connected.
+    AllClientsConnected, "all_clients_connected", Server,
+        "Check the server's log and limits (open files, backlog), or use fewer clients.";
+    /// No driver or server process ended too early.
+    NoProcessLost, "no_process_lost", Server,
+        "Check the machine's memory and the system log, then run again.";
+    /// Messages came, if any were planned.
+    SomethingMeasured, "something_measured", Server, NOTHING_CAME;
+    /// At most 1 % of exchanges and messages failed.
+    ExchangesSucceed, "exchanges_succeed", Server,
+        "See the client errors below, and the server's log.";
+    /// Every byte at the sockets belongs to a part.
+    LedgerExplainsEveryByte, "ledger_explains_every_byte", Measurement, WRONG_MEASUREMENT;
+    /// Driver and kernel count the same bytes.
+    KernelAgrees, "kernel_agrees", Measurement, WRONG_MEASUREMENT;
+    /// Driver and server count the same bytes.
+    ServerAgrees, "server_agrees", Server,
+        "Something between client and server changes the bytes: remove proxies, then run again.";
+    /// Every update published was delivered, superseded or missing.
+    DeliveriesAddUp, "deliveries_add_up", ServerOrBusyMachine, LOST_UPDATES;
+    /// Every update arrived that should have.
+    NothingMissing, "nothing_missing", ServerOrBusyMachine, LOST_UPDATES;
+    /// No latency is shorter than the delay line.
+    NeverFasterThanTheLine, "never_faster_than_the_line", Server, LOST_UPDATES;
+    /// Messages cost the bytes that arithmetic predicts.
+    BytesAsPredicted, "bytes_as_predicted", Server,
+        "The server or a proxy sends other heads than the scenario says: compare them.";
+    /// The driver was not late.
+    DriverOnSchedule, "driver_on_schedule", BusyMachine, SLOW_MACHINE;
+    /// Updates came at the rate at which they were published.
+    FeedHeld, "feed_held", BusyMachine, SLOW_MACHINE;
+    /// What a client sent reached every client.
+    EveryMessageReachedAll, "every_message_reached_all", ServerOrBusyMachine, LOST_UPDATES;
+    /// The interval was stretched only if the scenario permits it.
+    IntervalAsPermitted, "interval_as_permitted", Measurement, WRONG_MEASUREMENT;
+    /// A baseline has a run to compare with.
+    RunIsValid, "run_is_valid", Server, "See which of the run's checks failed.";
+    /// A comparison has a figure that could be compared.
+    SomethingCompared, "something_compared", Server, "See why no figure could be compared.";
+    /// Few enough runs of a comparison were discarded.
+    RunsDiscarded, "runs_discarded", BusyMachine, SLOW_MACHINE;
+}
+
+/// A check and its outcome.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CheckResult {
+    /// The condition.
+    pub check: Check,
+    /// Whether it holds.
+    pub ok: bool,
+    /// The number that decided.
+    pub value: Figure,
+    /// The finding as a sentence.
+    pub text: String,
+    /// What made it fail, if it does not hold.
+    pub cause: Cause,
+}
+
+impl CheckResult {
+    /// Returns the outcome of a check with the check's usual cause.
+    pub fn new(check: Check, ok: bool, value: Figure, text: String) -> CheckResult {
+        CheckResult { check, ok, value, text, cause: check.cause() }
+    }
+}
