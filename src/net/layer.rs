@@ -283,6 +283,8 @@ mod tests {
                 }
             }
             stack.end(direction, now);
+            // A deadline is that of what was not ready at the last look.
+            drain(&mut stack, now);
             while !stack.is_over(direction, now) {
                 let deadline_ns = stack.deadline_ns(direction, now);
                 prop_assert!(deadline_ns > Some(now), "nothing would ever end it");

@@ -245,8 +245,9 @@ mod tests {
             let start = now_ns() + 1_000_000;
             assert!(timer.until(start).await);
             let woke = timer.0.borrow().woke_ns;
-            // Due at once, and yet not before the gap is over.
-            assert!(timer.until(now_ns() + 1000).await);
+            // Due soon, and yet not before the gap is over. What is due already when it is asked for
+            // does not wait: hence not at once, on a loaded machine.
+            assert!(timer.until(now_ns() + 15_000_000).await);
             assert!(now_ns() - woke >= 20_000_000);
             keeper.abort();
         });
