@@ -1,7 +1,7 @@
 //! Age of information over time: the age of a client's latest update.
 
 use crate::report::figure::Figure;
-use crate::report::format::png::backend::{Area, Drawn};
+use crate::report::format::png::canvas::{Area, Drawn};
 use crate::report::format::png::page::{LegendEntry, Page, Swatch};
 use crate::report::format::png::panel;
 use crate::report::format::png::panel::RULE;
@@ -22,7 +22,7 @@ const RIGHT: i32 = 270;
 const FOOT: i32 = 78;
 const LABEL: Pen = Pen::new(22.0);
 
-pub(crate) fn draw(table: &Table) -> Vec<u8> {
+pub(crate) fn draw(table: &Table) -> String {
     let ages = &table.pictures.ages;
     let page = Page {
         table,
@@ -136,17 +136,12 @@ fn one(plot: &Plot, lane: &Age, colour: RGBColor) -> Drawn {
     labels(plot, lane, dark)
 }
 
-/// Fills the area below the saw-tooth by columns of pixels.
+/// Fills the area below the saw-tooth.
 fn fill(plot: &Plot, corners: &[(f64, f64)], colour: RGBColor) -> Drawn {
-    for part in plot.within(corners) {
-        for ends in part.windows(2) {
-            let wide = ends[1].0 - ends[0].0;
-            for x in ends[0].0..ends[1].0 {
-                let y = ends[0].1 + (ends[1].1 - ends[0].1) * (x - ends[0].0) / wide.max(1);
-                let column = [(x, y), (x + 1, plot.to.1 - 1)];
-                plot.area.draw(&Rectangle::new(column, colour.filled()))?;
-            }
-        }
+    for mut outline in plot.within(corners) {
+        let (first, last) = (outline[0].0, outline[outline.len() - 1].0);
+        outline.extend([(last, plot.to.1), (first, plot.to.1)]);
+        plot.area.draw(&Polygon::new(outline, colour.filled()))?;
     }
     // Draw the grid lines over it.
     for (value, _) in &plot.y.ticks {

@@ -1,6 +1,6 @@
 //! Bytes of a client by the rate of updates, and the rates at which two series need the same.
 
-use crate::report::format::png::backend::{Area, Drawn};
+use crate::report::format::png::canvas::{Area, Drawn};
 use crate::report::format::png::page::Page;
 use crate::report::format::png::panel;
 use crate::report::format::png::plot::{Axis, Plot};
@@ -35,7 +35,7 @@ const RATES: [(f64, &str); 8] = [
     (1000.0, "1,000 per second"),
 ];
 
-pub(crate) fn draw(table: &Table) -> Vec<u8> {
+pub(crate) fn draw(table: &Table) -> String {
     let costs = &table.pictures.costs;
     let mut footnotes = Vec::new();
     if costs.absent.is_none() {

@@ -2,7 +2,7 @@
 //! because two bytes beside a thousand are too small to see.
 
 use crate::record::Part;
-use crate::report::format::png::backend::{Area, Drawn};
+use crate::report::format::png::canvas::{Area, Drawn};
 use crate::report::format::png::page::Page;
 use crate::report::format::png::panel;
 use crate::report::format::png::panel::RULE;
@@ -32,7 +32,7 @@ const LABELS: f32 = 560.0;
 /// Room for headings above the rows and for the axis below them.
 const RIM: (i32, i32) = (60, 50);
 
-pub(crate) fn draw(table: &Table) -> Vec<u8> {
+pub(crate) fn draw(table: &Table) -> String {
     let mut footnotes = vec![format!(
         "payload: the messages. heads: HTTP request and response heads. frames: {}. TCP/IP: \
          headers of all segments with acknowledgements, and retransmissions, without link headers.",

@@ -6,7 +6,7 @@
 
 use crate::record::Metric;
 use crate::report::figure::Figure;
-use crate::report::format::png::backend::{Area, Drawn};
+use crate::report::format::png::canvas::{Area, Drawn};
 use crate::report::format::png::page::{LegendEntry, Page, Swatch};
 use crate::report::format::png::panel;
 use crate::report::format::png::plot::{Axis, Plot};
@@ -28,7 +28,7 @@ const GAP: (i32, i32) = (44, 22);
 /// The size of text in a panel of this width.
 const SIZE: (f32, f32) = (21.0, 570.0);
 
-pub(crate) fn draw(table: &Table) -> Vec<u8> {
+pub(crate) fn draw(table: &Table) -> String {
     let series = palette::series(table);
     let counts = counts(table, series.len());
     let by_series = series.iter().flat_map(|(s, c)| counts.iter().map(move |n| (s, *c, *n)));
@@ -181,34 +181,14 @@ fn curves(plot: &Plot, points: &[Share], top: f64, colour: RGBColor) -> Drawn {
     plot.line(&law, INK, 2)
 }
 
-/// Fills the band between a prediction and the same one later, by columns of pixels.
+/// Fills the band between a prediction and the same one later.
 fn band(plot: &Plot, law: &[(f64, f64)], late: &[(f64, f64)]) -> Drawn {
-    let (Some(_), Some(_)) = (law.first(), late.first()) else { return Ok(()) };
-    let (law, late) = (plot.within(law), plot.within(late));
-    let height = |parts: &[Vec<(i32, i32)>], x: i32, upper: bool| {
-        let all = parts.iter().flat_map(|part| part.windows(2));
-        let at = all.filter(|w| w[0].0 <= x && x <= w[1].0).map(|w| match w[1].0 - w[0].0 {
-            0 => {
-                if upper {
-                    w[1].1
-                } else {
-                    w[0].1
-                }
-            }
-            wide => w[0].1 + (w[1].1 - w[0].1) * (x - w[0].0) / wide,
-        });
-        if upper { at.min() } else { at.max() }
-    };
-    for x in plot.from.0..=plot.to.0 {
-        // Beyond its last point a distribution function is 1.
-        let end = plot.at((plot.x.span.1, 1.0)).1;
-        let upper = height(&law, x, true).unwrap_or(end);
-        let lower = height(&late, x, false).unwrap_or(end);
-        if lower > upper {
-            plot.area.draw(&Rectangle::new([(x, upper), (x + 1, lower)], BAND.filled()))?;
-        }
-    }
-    Ok(())
+    // Beyond its last point a distribution function is 1.
+    let end = plot.at((plot.x.span.1, 1.0));
+    let mut outline = plot.within(law).concat();
+    outline.push(end);
+    outline.extend(plot.within(late).concat().into_iter().rev());
+    plot.area.draw(&Polygon::new(outline, BAND.filled()))
 }
 
 fn measured(row: &Row) -> String {

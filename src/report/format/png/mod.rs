@@ -1,14 +1,13 @@
 //! Eight pictures, one file for each. `page` has what all share: title, legend and footnotes. `panel`
-//! draws bars by client count, `plot` lines over two axes of numbers. plotters draws on `backend`,
-//! which replaces its text and its slanted lines.
+//! draws bars by client count, `plot` lines over two axes of numbers. plotters draws SVG documents,
+//! which `canvas` rasterises.
 
 mod age;
 mod axis;
-mod backend;
 mod break_even;
 mod bytes;
+mod canvas;
 mod cost;
-mod coverage;
 mod distribution;
 mod latency;
 mod overhead;
@@ -53,25 +52,32 @@ impl Format for Png {
         ]
     }
     fn render(&self, table: &Table) -> Vec<Rendered> {
-        // Encoding takes most of the time, so each picture has a thread.
-        let pictures: [fn(&Table) -> Vec<u8>; 8] = [
-            overhead::draw,
-            bytes::draw,
-            latency::draw,
-            cost::draw,
-            timeline::draw,
-            distribution::draw,
-            age::draw,
-            break_even::draw,
-        ];
+        let documents = svg(table);
+        // Rasterising takes most of the time, so each picture has a thread.
         let drawn = std::thread::scope(|scope| {
-            let threads = pictures.map(|draw| scope.spawn(move || draw(table)));
+            let start = |document| scope.spawn(move || canvas::rasterise(document));
+            let threads = documents.each_ref().map(|document| start(document));
             // A panic in drawing is a bug and continues in this thread.
             threads.map(|t| t.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
         });
         let files = self.files().iter().zip(drawn);
         files.map(|(&name, bytes)| Rendered { name, bytes }).collect()
     }
+}
+
+/// Returns the pictures as SVG documents, in the order of the files.
+fn svg(table: &Table) -> [String; 8] {
+    let pictures: [fn(&Table) -> String; 8] = [
+        overhead::draw,
+        bytes::draw,
+        latency::draw,
+        cost::draw,
+        timeline::draw,
+        distribution::draw,
+        age::draw,
+        break_even::draw,
+    ];
+    pictures.map(|draw| draw(table))
 }
 
 /// Returns a cluster for each client count, rising. With `room`, labels name the chapter's use case.

@@ -1,6 +1,6 @@
 //! Title, legend and footnotes of every picture.
 
-use crate::report::format::png::backend::{Area, Backend, Drawn};
+use crate::report::format::png::canvas::{Area, Drawn, document};
 use crate::report::format::png::text::{GREY, Pen};
 use crate::report::format::png::{INVALID, Table};
 use crate::report::format::png::{panel, stroke};
@@ -70,15 +70,9 @@ pub(crate) struct Page<'a> {
 }
 
 impl Page<'_> {
-    /// Renders a PNG file. `charts` draws on the area that is left.
-    pub(crate) fn draw(&self, charts: impl FnOnce(&Area) -> Drawn) -> Vec<u8> {
-        let mut pixels = vec![255; SIZE.0 as usize * SIZE.1 as usize * 3];
-        let root = Backend::over(&mut pixels, SIZE).into_drawing_area();
-        let area = root.margin(MARGIN, MARGIN, MARGIN, MARGIN);
-        drop(root);
-        let drawn = self.frame(area).and_then(|area| charts(&area));
-        drawn.expect("memory takes every pixel");
-        encode(&pixels)
+    /// Returns an SVG document. `charts` draws on the area that is left.
+    pub(crate) fn draw(&self, charts: impl FnOnce(&Area) -> Drawn) -> String {
+        document(SIZE, |root| charts(&self.frame(root.margin(MARGIN, MARGIN, MARGIN, MARGIN))?))
     }
 
     fn frame<'b>(&self, area: Area<'b>) -> Drawn<Area<'b>> {
@@ -143,17 +137,4 @@ impl Page<'_> {
         };
         Some(format!("{INVALID} {}: {which} (summary.txt says why)", status.name()))
     }
-}
-
-fn encode(pixels: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut encoder = ::png::Encoder::new(&mut bytes, SIZE.0, SIZE.1);
-    encoder.set_color(::png::ColorType::Rgb);
-    encoder.set_depth(::png::BitDepth::Eight);
-    encoder.set_compression(::png::Compression::Balanced);
-    // Writing to memory fails only for a wrong number of pixels.
-    let mut writer = encoder.write_header().expect("memory takes the head");
-    writer.write_image_data(pixels).expect("memory takes every pixel");
-    writer.finish().expect("memory takes the end");
-    bytes
 }

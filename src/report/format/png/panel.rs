@@ -3,7 +3,7 @@
 use crate::report::figure::Figure;
 use crate::report::format::png::axis;
 use crate::report::format::png::axis::AxisScale;
-use crate::report::format::png::backend::{Area, Drawn};
+use crate::report::format::png::canvas::{Area, Drawn};
 use crate::report::format::png::palette;
 use crate::report::format::png::text::{GREY, INK, Pen};
 use plotters::coord::combinators::WithKeyPoints;
@@ -18,6 +18,8 @@ const LEAST_SCALE: f32 = 0.8;
 /// Pixels between two texts side by side.
 const BETWEEN: f32 = 12.0;
 const TICK: u32 = 6;
+/// The width of a stripe, in pixels of a row.
+const STRIPE: i32 = 6;
 
 pub(crate) type Show = fn(f64) -> String;
 
@@ -265,20 +267,21 @@ impl Layout<'_> {
     }
 }
 
-type PanelPlot<'a, Y> = DrawingArea<
-    crate::report::format::png::backend::Backend<'a>,
-    Cartesian2d<WithKeyPoints<RangedCoordi32>, Y>,
->;
+type PanelPlot<'a, Y> = DrawingArea<SVGBackend<'a>, Cartesian2d<WithKeyPoints<RangedCoordi32>, Y>>;
 
 /// Fills a rectangle with diagonal stripes, as plotters has no patterns.
 pub(crate) fn stripes(area: &Area, from: (i32, i32), to: (i32, i32), colour: RGBColor) -> Drawn {
     area.draw(&Rectangle::new([from, to], palette::lighter(colour, 0.83).filled()))?;
     // All pixels of a diagonal have the same sum of x and y.
-    let (right, bottom) = (to.0 - 1, to.1 - 1);
-    for sum in (from.0 + from.1..=right + bottom).filter(|sum| sum.rem_euclid(14) < 6) {
-        let low = from.0.max(sum - bottom);
-        let high = right.min(sum - from.1);
-        area.draw(&PathElement::new(vec![(low, sum - low), (high, sum - high)], colour))?;
+    let (first, last) = (from.0 + from.1, to.0 + to.1);
+    let ends = |sum: i32| {
+        let (low, high) = (from.0.max(sum - to.1), to.0.min(sum - from.1));
+        [(low, sum - low), (high, sum - high)]
+    };
+    for sum in (first - STRIPE..last).filter(|sum| sum.rem_euclid(14) == 0) {
+        let [a, b] = ends(sum.max(first));
+        let [d, c] = ends((sum + STRIPE).min(last));
+        area.draw(&Polygon::new([a, b, c, d], colour.filled()))?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! A chart of lines over two axes of numbers.
 
-use crate::report::format::png::backend::{Area, Drawn};
+use crate::report::format::png::canvas::{Area, Drawn};
 use crate::report::format::png::panel::RULE;
 use crate::report::format::png::stroke;
 use crate::report::format::png::text::{GREY, Pen};

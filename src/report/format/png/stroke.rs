@@ -1,41 +1,19 @@
 //! Solid and dashed lines in pixels.
 
-use crate::report::format::png::backend::{Area, Drawn};
-use crate::report::format::png::coverage::Pixel;
+use crate::report::format::png::canvas::{Area, Drawn};
+use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 
 /// Pixels of a dash and of the gap behind it.
-const DASH: (f64, f64) = (12.0, 8.0);
+const DASH: (i32, i32) = (12, 8);
 
-pub(crate) fn solid(area: &Area, path: &[Pixel], colour: RGBColor, width: u32) -> Drawn {
-    if path.len() < 2 {
-        return Ok(());
-    }
+pub(crate) fn solid(area: &Area, path: &[(i32, i32)], colour: RGBColor, width: u32) -> Drawn {
     area.draw(&PathElement::new(path.to_vec(), colour.stroke_width(width)))
 }
 
-pub(crate) fn dashed(area: &Area, path: &[Pixel], colour: RGBColor, width: u32) -> Drawn {
-    let (dash, gap) = DASH;
-    let mut done = 0.0;
-    for ends in path.windows(2) {
-        let (from, to) = (ends[0], ends[1]);
-        let (dx, dy) = (f64::from(to.0 - from.0), f64::from(to.1 - from.1));
-        let length = dx.hypot(dy);
-        let at = |part: f64| {
-            let part = (part / length).clamp(0.0, 1.0);
-            (from.0 + (part * dx).round() as i32, from.1 + (part * dy).round() as i32)
-        };
-        // The pattern continues around corners.
-        let mut start = -(done % (dash + gap));
-        while length > 0.0 && start < length {
-            if start + dash > 0.0 {
-                solid(area, &[at(start), at(start + dash)], colour, width)?;
-            }
-            start += dash + gap;
-        }
-        done += length;
-    }
-    Ok(())
+pub(crate) fn dashed(area: &Area, path: &[(i32, i32)], colour: RGBColor, width: u32) -> Drawn {
+    let style = colour.stroke_width(width);
+    area.draw(&DashedPathElement::new(path.to_vec(), DASH.0, DASH.1, style))
 }
 
 /// Returns a line with fewer corners, nowhere farther than half a pixel away (Douglas and Peucker

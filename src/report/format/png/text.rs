@@ -1,71 +1,22 @@
-//! Layout of text. Glyphs are placed at fractions of a pixel with side bearings and kerning, so that
-//! letters are evenly spaced.
+//! Fonts, and the width of text.
 
-use ab_glyph::{Font, FontRef, GlyphId, PxScale, PxScaleFont, ScaleFont, point};
+use ab_glyph::{Font, FontRef, GlyphId, ScaleFont};
 use plotters::prelude::*;
 use plotters_backend::text_anchor::{HPos, Pos, VPos};
 use std::sync::LazyLock;
 
 pub(crate) const INK: RGBColor = RGBColor(30, 30, 30);
 pub(crate) const GREY: RGBColor = RGBColor(105, 105, 105);
-/// The height of a capital over the size of its font.
-pub(crate) const CAPITAL: f32 = 0.73;
+/// plotters divides the size of a font by this.
+const PLOTTERS_SCALE: f32 = 1.24;
 
-/// DejaVu Sans (Bitstream Vera licence, see `report/font`).
-static REGULAR: LazyLock<FontRef<'static>> =
-    LazyLock::new(|| load(include_bytes!("font/DejaVuSans.ttf")));
-static BOLD: LazyLock<FontRef<'static>> =
-    LazyLock::new(|| load(include_bytes!("font/DejaVuSans-Bold.ttf")));
-
-type ScaledFont = PxScaleFont<&'static FontRef<'static>>;
-
-fn load(bytes: &'static [u8]) -> FontRef<'static> {
-    FontRef::try_from_slice(bytes).expect("the embedded font is a font; a test draws with it")
-}
-
-/// Returns the font at a size in pixels per em.
-pub(crate) fn font(size: f32, style: FontStyle) -> ScaledFont {
-    let font: &FontRef = if matches!(style, FontStyle::Bold) { &BOLD } else { &REGULAR };
-    let units = font.units_per_em().unwrap_or(2048.0);
-    font.as_scaled(PxScale::from(size * font.height_unscaled() / units))
-}
-
-/// Returns the width of a text in pixels.
-pub(crate) fn width(font: &ScaledFont, text: &str) -> f32 {
-    let mut end = 0.0;
-    place(font, text, |x, id| end = x + font.h_advance(id));
-    end
-}
-
-/// Calls `each` with each pixel of a text that starts at a point of its baseline, and with the
-/// covered share.
-pub(crate) fn pixels(
-    font: &ScaledFont,
-    text: &str,
-    (left, baseline): (f32, f32),
-    mut each: impl FnMut(i32, i32, f32),
-) {
-    place(font, text, |x, id| {
-        let glyph = id.with_scale_and_position(font.scale(), point(left + x, baseline));
-        if let Some(outline) = font.outline_glyph(glyph) {
-            let corner = outline.px_bounds().min;
-            let (left, top) = (corner.x as i32, corner.y as i32);
-            outline.draw(|x, y, cover| each(left + x as i32, top + y as i32, cover));
-        }
-    });
-}
-
-fn place(font: &ScaledFont, text: &str, mut each: impl FnMut(f32, GlyphId)) {
-    let mut x = 0.0;
-    let mut last = None;
-    for c in text.chars() {
-        let id = font.glyph_id(c);
-        x += last.map_or(0.0, |last| font.kern(last, id));
-        each(x, id);
-        x += font.h_advance(id);
-        last = Some(id);
-    }
-}
+/// DejaVu Sans, regular and bold (Bitstream Vera licence, see `font/LICENSE-DejaVu.txt`).
+pub(crate) static FONTS: [&[u8]; 2] =
+    [include_bytes!("font/DejaVuSans.ttf"), include_bytes!("font/DejaVuSans-Bold.ttf")];
+static MEASURES: LazyLock<[FontRef<'static>; 2]> = LazyLock::new(|| {
+    let font = "the embedded font is a font; a test draws with it";
+    FONTS.map(|bytes| FontRef::try_from_slice(bytes).expect(font))
+});
 
 /// Size in pixels per em, weight and colour.
 #[derive(Debug, Clone, Copy)]
@@ -85,18 +36,23 @@ impl Pen {
     pub(crate) const fn colour(self, colour: RGBColor) -> Pen {
         Pen { colour, ..self }
     }
-    fn weight(self) -> FontStyle {
-        if self.bold { FontStyle::Bold } else { FontStyle::Normal }
-    }
     /// Returns plotters' style, vertically centred.
     pub(crate) fn at(self, h_pos: HPos) -> TextStyle<'static> {
-        let font = FontDesc::new(FontFamily::SansSerif, self.size.into(), self.weight());
+        let weight = if self.bold { FontStyle::Bold } else { FontStyle::Normal };
+        let size = f64::from(self.size * PLOTTERS_SCALE);
+        let font = FontDesc::new(FontFamily::SansSerif, size, weight);
         let color = self.colour.to_backend_color();
         TextStyle { font, color, pos: Pos::new(h_pos, VPos::Center) }
     }
     /// Returns the width of a text in pixels.
     pub(crate) fn width(self, text: &str) -> f32 {
-        width(&font(self.size, self.weight()), text)
+        let font = &MEASURES[usize::from(self.bold)];
+        let units = font.units_per_em().unwrap_or(2048.0);
+        let font = font.as_scaled(self.size * font.height_unscaled() / units);
+        let glyphs: Vec<GlyphId> = text.chars().map(|c| font.glyph_id(c)).collect();
+        let advances: f32 = glyphs.iter().map(|id| font.h_advance(*id)).sum();
+        let kerning: f32 = glyphs.windows(2).map(|pair| font.kern(pair[0], pair[1])).sum();
+        advances + kerning
     }
     /// Returns the text, cut with an ellipsis if it is wider than `most`.
     pub(crate) fn fit(self, text: &str, most: f32) -> String {

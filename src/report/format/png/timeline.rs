@@ -2,7 +2,7 @@
 //! delay, a lane for each series.
 
 use crate::record::{TRACED_EVENTS, TraceKind};
-use crate::report::format::png::backend::{Area, Drawn};
+use crate::report::format::png::canvas::{Area, Drawn};
 use crate::report::format::png::page::{LegendEntry, Page, Swatch};
 use crate::report::format::png::panel;
 use crate::report::format::png::panel::RULE;
@@ -28,7 +28,7 @@ const LABEL: Pen = Pen::new(21.0);
 /// Up to so many messages are drawn with this width, and with or without an arrow's head.
 const WIDTHS: [(usize, u32, bool); 3] = [(70, 5, true), (160, 3, false), (usize::MAX, 1, false)];
 
-pub(crate) fn draw(table: &Table) -> Vec<u8> {
+pub(crate) fn draw(table: &Table) -> String {
     let timeline = &table.pictures.timeline;
     let has = |kind| timeline.lanes.iter().flat_map(|l| &l.messages).any(|m| m.kind == kind);
     let grey = palette::transport("null");
@@ -308,8 +308,5 @@ fn arrow(area: &Area, from: (f64, f64), to: (f64, f64), colour: RGBColor, size: 
         (x.round() as i32, y.round() as i32)
     };
     let tip = (to.0.round() as i32, to.1.round() as i32);
-    let outline = vec![corner(1.0), tip, corner(-1.0)];
-    area.draw(&Polygon::new(outline.clone(), colour.filled()))?;
-    // Smooth the polygon's edge.
-    stroke::solid(area, &outline, colour, 2)
+    area.draw(&Polygon::new([corner(1.0), tip, corner(-1.0)], colour.filled()))
 }
