@@ -28,6 +28,8 @@ pub(crate) fn document(size: (u32, u32), draw: impl FnOnce(&Area) -> Drawn) -> S
     let drawn = area.fill(&WHITE).and_then(|()| draw(&area)).and_then(|()| area.present());
     drop(area);
     drawn.expect("memory takes every element");
+    // XML has no such characters, but a label may.
+    document.retain(|c| c == '\n' || !(c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}')));
     // plotters centres the letter x; centred capitals and digits look better.
     document.replace("dy=\"0.5ex\"", "dy=\"0.365em\"")
 }
