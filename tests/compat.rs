@@ -44,6 +44,10 @@ fn results_of_version_1_are_reported_with_the_same_figures() {
             assert_eq!(old.len(), new.len(), "{name}/{file}");
             for (old, new) in old.iter().zip(&new) {
                 for (column, value) in old {
+                    // Sentences with the names of absent columns: the names are compared as cells.
+                    if column == "absent" {
+                        continue;
+                    }
                     let column = renamed.get(column).unwrap_or(column);
                     let now = new.get(column).unwrap_or_else(|| panic!("{file}: no {column}"));
                     assert_eq!(renamed.get(value).unwrap_or(value), now, "{name}/{file}: {column}");

@@ -17,7 +17,8 @@ const WORDS: &[(&str, &str)] = &[
     ("crew", "processes"),
     ("deed", "action"),
     ("deeds", "actions"),
-    ("doze*", "sleep, wait"),
+    ("doze", "sleep, wait"),
+    ("dozes", "sleeps, waits"),
     ("ears", "deferred EOF"),
     ("flaw*", "failed check"),
     ("foretell*", "predict"),
@@ -121,7 +122,6 @@ fn scan(place: &str, text: &str) -> Vec<Hit> {
 }
 
 #[test]
-#[ignore = "until the last file is rewritten"]
 fn no_file_has_a_word_that_has_a_plainer_one() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut paths = vec![root.join("README.md"), root.join("Cargo.toml")];

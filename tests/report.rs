@@ -198,7 +198,7 @@ fn pictures_mark_what_is_not_valid() {
 #[test]
 fn what_cannot_be_known_says_why() {
     let mut result = complete(&[POLLING], &[1_000]);
-    let why = "the server is not ours and was not started by this run";
+    let why = "the server is not the bundled one and was not started by this run";
     for info in &mut result.header.cases {
         info.bundled_server = false;
         for name in ["server_cpu", "server_memory", "server_audit"] {

@@ -24,7 +24,7 @@ pub struct ConnectionAccount {
     phase: Phase,
     last: TcpReading,
     /// Bytes that are in the ledger already.
-    booked: MovedBytes,
+    counted: MovedBytes,
     /// Both sides have ended TCP, this one first.
     ended: bool,
 }
@@ -37,7 +37,7 @@ impl ConnectionAccount {
             meter: stream.meter(),
             phase,
             last: TcpReading::default(),
-            booked: MovedBytes::default(),
+            counted: MovedBytes::default(),
             ended: false,
         }
     }
@@ -68,24 +68,24 @@ impl ConnectionAccount {
         self.last = *now;
     }
 
-    /// Returns the bytes that moved since the last call and are not booked otherwise. The caller
+    /// Returns the bytes that moved since the last call and are not counted otherwise. The caller
     /// adds them to the ledger.
     #[inline]
     pub fn take_moved(&mut self) -> MovedBytes {
         let all = MovedBytes { up: self.meter.written(), down: self.meter.read() };
         let moved = MovedBytes {
-            up: all.up.saturating_sub(self.booked.up),
-            down: all.down.saturating_sub(self.booked.down),
+            up: all.up.saturating_sub(self.counted.up),
+            down: all.down.saturating_sub(self.counted.down),
         };
-        self.booked = all;
+        self.counted = all;
         moved
     }
 
     /// Notes that the caller has added these bytes to the ledger.
     #[inline]
-    pub fn booked(&mut self, up: u64, down: u64) {
-        self.booked.up += up;
-        self.booked.down += down;
+    pub fn counted(&mut self, up: u64, down: u64) {
+        self.counted.up += up;
+        self.counted.down += down;
     }
 
     /// Closes the account of a connection that could not be set up: all that it moved is discarded.
@@ -102,7 +102,7 @@ impl ConnectionAccount {
 
     /// Adds the bytes read of a message that was cut.
     pub fn discard_down(&mut self, bytes: u64) {
-        self.booked(0, bytes);
+        self.counted(0, bytes);
         self.thread.add_bytes(self.phase, |ledger| discard(&mut ledger.down, bytes));
     }
 
@@ -114,7 +114,7 @@ impl ConnectionAccount {
 
     /// Adds the bytes written of a message that was cut.
     pub fn discard_up(&mut self, bytes: u64) {
-        self.booked(bytes, 0);
+        self.counted(bytes, 0);
         self.thread.add_bytes(self.phase, |ledger| discard(&mut ledger.up, bytes));
     }
 

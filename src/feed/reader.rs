@@ -54,7 +54,7 @@ pub(crate) fn join(
 ///
 /// An update is given once its end is sure: by the separator after it, by the message's end, and
 /// for a binary one by its last byte. What is no update of the feed's kind and size, as from a
-/// server that is not ours, is given as one `None`, and the rest of that message is skipped: where
+/// server that is not the bundled one, is given as one `None`, and the rest of that message is skipped: where
 /// the next update would begin is not known. So a message gives its stamps in order, then at most
 /// one `None`; an empty message gives nothing. A binary payload always has a stamp, since any
 /// bytes are one.
@@ -77,7 +77,7 @@ impl Reader {
         Reader { stamp: [0; STAMP_BYTES], kind, size: size.max(1), at: 0, strange: false }
     }
 
-    /// Takes in bytes of a message; gives the updates that they complete to `on`. Says how many of
+    /// Reads bytes of a message and gives the updates that they complete to `on`. Says how many of
     /// the bytes were separators, which are framing and not payload.
     pub fn push(&mut self, mut bytes: &[u8], mut on: impl FnMut(Option<Stamp>)) -> u64 {
         let mut separators = 0;

@@ -190,7 +190,7 @@ mod tests {
         #[test]
         fn bytes_out_are_bytes_in_and_never_early(
             pushes in prop::collection::vec((0u64..50, prop::collection::vec(any::<u8>(), 0..40)), 1..40),
-            takes in prop::collection::vec((0u64..60, 1usize..50), 0..80),
+            lens in prop::collection::vec((0u64..60, 1usize..50), 0..80),
             one_way in 0u64..100, jitter in 0u64..100, law in 0usize..3,
         ) {
             let mut queue = queue(one_way, jitter, JitterLaw::ALL[law]);
@@ -205,7 +205,7 @@ mod tests {
             let (mut got, mut last) = (Vec::new(), 0);
             let mut now = 0;
             let last_takes = std::iter::repeat_n((1000u64, 50usize), 200);
-            for (pause, most) in takes.into_iter().chain(last_takes) {
+            for (pause, most) in lens.into_iter().chain(last_takes) {
                 now += pause;
                 prop_assert!(queue.next_ns() >= Some(last));
                 last = queue.next_ns().unwrap_or(last);

@@ -44,7 +44,7 @@ pub struct Distribution {
 }
 
 /// The most pieces of a mixture that are listed one by one.
-const MOST_TOLD: usize = 4;
+const MOST_LISTED: usize = 4;
 
 impl Component {
     fn words(&self) -> String {
@@ -128,7 +128,7 @@ impl Distribution {
             [] => "nothing".to_owned(),
             [(_, Component::Constant { at_ns })] => format!("always {}", human_ns(*at_ns)),
             [(_, piece)] => piece.words(),
-            many if many.len() > MOST_TOLD => {
+            many if many.len() > MOST_LISTED => {
                 let ends = (human_ns(self.least_ns()), human_ns(self.worst_ns()));
                 format!("{} cases from {} to {}", many.len(), ends.0, ends.1)
             }

@@ -60,7 +60,7 @@ counts! {
     /// Messages that clients sent.
     sent,
     /// Updates published within the measured window for clients that were there: by the feed's own
-    /// arithmetic, not by what came; of a server that is not ours, by the numbers of what came in
+    /// arithmetic, not by what came; of a server that is not the bundled one, by the numbers of what came in
     /// that window.
     updates_published,
     /// Of these, updates that reached their client, each counted once.

@@ -85,7 +85,7 @@ impl Recorder {
         *self.window.faults.entry(fault).or_default() += 1;
         self.at(phase).counts.faults += 1;
     }
-    /// Gives away what was recorded since the last call, by letting `use_it` read it.
+    /// Hands over what was recorded since the last call, by letting `use_it` read it.
     pub fn take<T>(&mut self, use_it: impl FnOnce(&Window) -> T) -> T {
         let out = use_it(&self.window);
         self.window.phases = Phases::default();

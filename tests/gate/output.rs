@@ -152,7 +152,8 @@ fn lines_fit_the_terminal_where_nothing_is_quoted() {
 fn trackers_are_given_no_figure_in_doubt() {
     let mut table = chapter_run();
     table.rows[0].status = Status::Invalid;
-    table.rows[1].cost.server_cpu_us = wsbench::internals::report::Figure::absent("not ours");
+    table.rows[1].cost.server_cpu_us =
+        wsbench::internals::report::Figure::absent("not the bundled one");
     let view = [JudgementView::run(&table)];
     let labels: Vec<String> =
         table.rows.iter().map(|r| format!("{} at {} clients", r.series, r.clients)).collect();

@@ -182,7 +182,7 @@ fn a_against_a_fails_in_one_of_a_hundred_at_most_whatever_the_machine_does() {
                 PairedMetric { pairs: paired(&session, seed, 0.0), ..metric(margin) }
             });
             assert!(failed as f64 <= most(trials, 0.01), "{machine:?} {margin}: {failed}");
-            // The alarm can ring: both looks have nearly 0.005 each, and little in common.
+            // The threshold can be crossed: both looks have nearly 0.005 each, and little in common.
             if machine == Machine::Steady && margin == 0.0 {
                 let least = trials as f64 * 0.006 - allowance(trials, 0.006);
                 assert!(failed as f64 >= least, "{failed}");

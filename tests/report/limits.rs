@@ -108,7 +108,7 @@ fn percentiles_are_those_of_the_merged_histogram() {
 }
 
 #[test]
-fn a_limit_is_judged_for_each_row_that_it_matches() {
+fn a_limit_is_checked_for_each_row_that_it_matches() {
     let one = Limit { series: vec!["websocket".to_owned()], ..limit("faults == 0") };
     let other = Limit { clients: vec![10_000], ..limit("turns >= 0") };
     let table = summarise_and_judge(&chapter(&[limit("faults == 0"), one, other]));

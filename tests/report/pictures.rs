@@ -92,11 +92,12 @@ fn recordings_are_drawn_whatever_is_missing() {
     let mut external = recorded(&SERIES[..2], &[40], RATE);
     for curve in &mut external.header.curves {
         curve.points.clear();
-        curve.absent = Some("the server is not ours: what it sends is not foretold".to_owned());
+        curve.absent =
+            Some("the server is not the bundled one: what it sends cannot be predicted".to_owned());
     }
     external.header.cases.iter_mut().for_each(|c| c.model = None);
     let external = draw("external", &external);
-    assert!(external.pictures.costs.absent.unwrap().contains("not ours"));
+    assert!(external.pictures.costs.absent.unwrap().contains("not the bundled one"));
 }
 
 /// The result header of a scenario, as a run would write it.

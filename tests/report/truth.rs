@@ -92,8 +92,8 @@ fn what_was_not_observed_says_why() {
         [&row.delivery.published, &row.delivery.age_us, predicted].map(reason)
     };
     let foreign = of(Workload::Ticker, false);
-    assert_eq!(foreign[0], "the server is not ours: what it published is not known");
-    assert_eq!(foreign[2], "the server is not ours: its figures cannot be predicted");
+    assert_eq!(foreign[0], "the server is not the bundled one: what it published is not known");
+    assert_eq!(foreign[2], "the server is not the bundled one: its figures cannot be predicted");
     let room = of(Workload::Broadcast, true);
     assert_eq!(room[0], "what clients send is not known beforehand");
     assert_eq!(room[1..], ["a broadcast has no one state", "known"]);
@@ -159,7 +159,7 @@ fn nothing_arrives_before_it_can() {
 }
 
 #[test]
-fn an_expectation_is_shown_and_not_judged() {
+fn an_expectation_is_shown_and_not_checked() {
     let mut result = complete(&[POLLING], &[1_000]);
     for model in result.header.cases.iter_mut().filter_map(|i| i.model.as_mut()) {
         let other = wsbench::internals::predict::MessageShare {
@@ -226,7 +226,7 @@ fn the_words_say_where_polling_wins_and_where_the_order_differs() {
 }
 
 #[test]
-fn the_chapters_three_to_one_is_told_with_a_delay() {
+fn the_chapters_three_to_one_is_shown_with_a_delay() {
     let mut result = complete(&[POLLING, WEBSOCKET], &[1_000]);
     result.header.plan = serde_json::json!({ "delay": { "one_way_ns": 50_000_000 } });
     for info in result.header.cases.iter_mut().filter(|i| i.series == "polling") {

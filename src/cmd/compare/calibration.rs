@@ -84,8 +84,8 @@ pub(crate) fn render(noises: &[Noise], judgement: &Judgement) -> String {
         append_columns(&mut out, &rows, &right);
     }
     out.push_str(&failures(judgement));
-    let alarms = noises.iter().filter(|n| n.false_alarm).count();
-    let _ = writeln!(out, "\nFalse alarms: {alarms} of {} figures", noises.len());
+    let failures = noises.iter().filter(|n| n.false_alarm).count();
+    let _ = writeln!(out, "\nFalse alarms: {failures} of {} figures", noises.len());
     out
 }
 

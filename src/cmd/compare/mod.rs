@@ -95,10 +95,10 @@ fn run_calibrate(args: &CalibrateArgs) -> Outcome<Conclusion> {
     // False alarms are what a calibration looks for; an unusable run is no answer.
     let invalid = judgement.of(Decision::Fail).any(|f| f.kind != Kind::Paired);
     let conclusion = if invalid { Conclusion::Invalid } else { Conclusion::Passed };
-    for alarm in judgement.findings.iter_mut().filter(|f| f.decision == Decision::Fail) {
-        if alarm.kind == Kind::Paired {
-            alarm.decision = Decision::Inconclusive;
-            alarm.text = format!("a false alarm: {}", alarm.text);
+    for finding in judgement.findings.iter_mut().filter(|f| f.decision == Decision::Fail) {
+        if finding.kind == Kind::Paired {
+            finding.decision = Decision::Inconclusive;
+            finding.text = format!("a false alarm: {}", finding.text);
         }
     }
     judgement.ended = Some(compared.caught.map_or(conclusion, Conclusion::from));

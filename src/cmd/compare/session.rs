@@ -236,16 +236,16 @@ impl<'a> PairSession<'a> {
     /// Ends the comparison if a run cannot be compared: without a sound A nothing can be said about
     /// B.
     fn check_broken(&mut self, a: &RunQuality, b: &RunQuality) -> Step {
-        let (side, flaws, kind) = match (a, b) {
-            (RunQuality::Broken(flaws) | RunQuality::Invalid(flaws), _) => {
-                ("A", flaws, Kind::Check)
+        let (side, failed, kind) = match (a, b) {
+            (RunQuality::Broken(failed) | RunQuality::Invalid(failed), _) => {
+                ("A", failed, Kind::Check)
             }
-            (_, RunQuality::Invalid(flaws)) => ("B", flaws, Kind::Check),
+            (_, RunQuality::Invalid(failed)) => ("B", failed, Kind::Check),
             // A late A may still become a sound one.
-            (RunQuality::Sound, RunQuality::Broken(flaws)) => ("B", flaws, Kind::Exact),
+            (RunQuality::Sound, RunQuality::Broken(failed)) => ("B", failed, Kind::Exact),
             _ => return Step::Continue,
         };
-        self.fatal.extend(flaws.iter().map(|flaw| flaw.finding(side, kind)));
+        self.fatal.extend(failed.iter().map(|check| check.finding(side, kind)));
         Step::End
     }
 
@@ -254,12 +254,12 @@ impl<'a> PairSession<'a> {
         self.discarded += 1;
         let mut late = Vec::new();
         for (place, (side, quality)) in [("A", a), ("B", b)].into_iter().enumerate() {
-            if let RunQuality::Late(flaws) | RunQuality::Broken(flaws) = quality {
+            if let RunQuality::Late(failed) | RunQuality::Broken(failed) = quality {
                 self.late[place] += 1;
-                late.extend(flaws.iter().map(|flaw| (side, flaw)));
+                late.extend(failed.iter().map(|check| (side, check)));
             }
         }
-        let why: Vec<String> = late.iter().map(|(side, flaw)| flaw.sentence(side)).collect();
+        let why: Vec<String> = late.iter().map(|(side, check)| check.sentence(side)).collect();
         let note = format!("pair {} was discarded: {}", number + 1, why.join("; "));
         self.progress.warn(&note);
         self.notes.push(note);
@@ -281,7 +281,7 @@ impl<'a> PairSession<'a> {
             _ => ("this machine is busy", Kind::Check),
         };
         self.notes.push(format!("more than {MOST_DISCARDED} pairs were discarded: {note}"));
-        self.fatal.extend(late.iter().map(|(side, flaw)| flaw.finding(side, kind)));
+        self.fatal.extend(late.iter().map(|(side, check)| check.finding(side, kind)));
         Ok(Step::End)
     }
 
@@ -303,8 +303,8 @@ impl<'a> PairSession<'a> {
         judgement.findings.extend(one_sided(self.late));
         if judgement.findings.is_empty() && self.caught.is_none() {
             let text = "no figure of B could be compared with A's".to_owned();
-            let flaw = FailedCheck::of_run(Check::SomethingCompared, text);
-            judgement.findings.push(flaw.finding("B", Kind::Check));
+            let check = FailedCheck::of_run(Check::SomethingCompared, text);
+            judgement.findings.push(check.finding("B", Kind::Check));
         }
         if let Some(caught) = self.caught {
             let done = self.pairs.len();

@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_a_target_is_told() {
+    fn what_cannot_be_a_target_is_refused() {
         let dir = tempfile::tempdir().expect("a folder can be made");
         std::fs::write(dir.path().join("plain"), "").expect("a file can be written");
         let plain = dir.path().join("plain").display().to_string();

@@ -110,7 +110,7 @@ fn five_metrics_can_fail_at_ten_pairs_and_six_need_more() {
 }
 
 #[test]
-fn holms_correction_is_that_of_the_books() {
+fn holms_correction_is_the_published_one() {
     // R: p.adjust(c(0.01, 0.04, 0.03, 0.005), "holm").
     let corrected = holm(&[0.01, 0.04, 0.03, 0.005]);
     for (is, should) in corrected.iter().zip([0.03, 0.06, 0.06, 0.02]) {

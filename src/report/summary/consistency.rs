@@ -113,12 +113,12 @@ pub(crate) fn never_faster_than_the_line(
         (latency.of(Metric::ResponseLatency), 2 * setting.delay_ns, "response", "both ways take"),
     ];
     let mut least = Figure::absent("no latency was measured");
-    for (histogram, limit_ns, what, takes) in cases {
+    for (histogram, limit_ns, what, applies) in cases {
         let Some(histogram) = histogram else { continue };
         if is_sooner(histogram, limit_ns) {
             let found = human_ns(histogram.min() as f64);
             let limit = human_ns(limit_ns as f64);
-            let text = format!("a {what} took {found}, and {takes} {limit}: it came too early");
+            let text = format!("a {what} took {found}, and {applies} {limit}: it came too early");
             return CheckResult::new(
                 check,
                 false,

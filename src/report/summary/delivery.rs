@@ -63,7 +63,7 @@ pub(super) fn unknown(group: &Group, setting: &Setting) -> Option<&'static str> 
         _ if !group.info.network => Some("the floor has no network"),
         _ if group.cases.is_empty() => Some("the case did not run"),
         _ if !group.info.bundled_server => {
-            Some("the server is not ours: what it published is not known")
+            Some("the server is not the bundled one: what it published is not known")
         }
         Workload::Ticker if setting.topics_known => None,
         Workload::Ticker => Some("the server alone knows which updates are a client's"),

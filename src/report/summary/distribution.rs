@@ -48,7 +48,7 @@ fn law<'a>(group: &Group<'a>, stretched: bool) -> Result<&'a Distribution, Absen
         return Err(if group.info.bundled_server {
             "the result has no model of this series".into()
         } else {
-            "the server is not ours: its latency cannot be predicted".into()
+            "the server is not the bundled one: its latency cannot be predicted".into()
         });
     };
     let unknown = || Absence::by_scenario("no arithmetic predicts it");

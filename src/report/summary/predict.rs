@@ -56,7 +56,7 @@ pub(super) fn model<'a>(group: &Group<'a>) -> Result<&'a Model, Absence> {
         Some(model) if !model.messages.is_empty() => Ok(model),
         _ if group.info.floor => Err("the floor has no network".into()),
         _ if !group.info.bundled_server => {
-            Err("the server is not ours: its figures cannot be predicted".into())
+            Err("the server is not the bundled one: its figures cannot be predicted".into())
         }
         _ => Err(Absence::by_scenario("no arithmetic is in the result file")),
     }

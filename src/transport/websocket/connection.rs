@@ -119,7 +119,7 @@ impl WebSocketConnection {
             ledger.down[Part::Masks] += masks;
             ledger.down[Part::Payload] += payload - separators.min(payload);
         });
-        self.account.booked(0, sizes.wire());
+        self.account.counted(0, sizes.wire());
     }
 
     /// Adds the bytes of control frames. A frame to the server counts once it has left the delay
@@ -143,7 +143,7 @@ impl WebSocketConnection {
         cell.ledger.down.wire += down.bytes;
         cell.ledger.up[Part::Control] += up.bytes;
         cell.ledger.up.wire += up.bytes;
-        self.account.booked(up.bytes, down.bytes);
+        self.account.counted(up.bytes, down.bytes);
     }
 
     /// Ready once everything is written.
@@ -171,7 +171,7 @@ impl WebSocketConnection {
             ledger.up[Part::Masks] += sizes.masks;
             ledger.up[Part::Payload] += sizes.payload;
         });
-        self.account.booked(sizes.wire(), 0);
+        self.account.counted(sizes.wire(), 0);
     }
 
     /// Returns whether the echo of every message has come.

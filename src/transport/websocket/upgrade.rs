@@ -89,7 +89,7 @@ impl OpeningHandshake {
             ledger.down[Part::Heads] += self.heads;
             ledger.down.head_chars += self.head_chars;
         });
-        account.booked(up, self.heads);
+        account.counted(up, self.heads);
     }
 }
 

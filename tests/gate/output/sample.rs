@@ -101,7 +101,7 @@ pub fn judgement() -> Judgement {
         14.4,
         effect(-0.0069, -0.012, 0.0021, 0.61),
     ));
-    let why = "the server is not ours and was not started by this run";
+    let why = "the server is not the bundled one and was not started by this run";
     for metric in ["driver_cpu_us_per_message", "server_resident_bytes_per_client"] {
         let mut one = finding(Kind::Paired, Decision::NotComparable, metric, "µs/message");
         one.value = Figure::absent(why);
