@@ -102,14 +102,15 @@ mod with_a_dummy {
     #[test]
     fn it_is_in_every_figure_check_and_file() {
         let mut result = complete(&[POLLING, WEBSOCKET], &[1_000]);
-        for case in result.cases.values_mut() {
+        // The floor has no server and sends nothing.
+        for case in result.cases.values_mut().filter(|case| !case.servers.is_empty()) {
             let down = &mut case.total.phases.steady.ledger.down;
             down[Part::Dummy] += 70_000;
             down.wire += 70_000;
             assert_eq!(down.unexplained(), 0);
             case.servers[0].sent += 70_000;
         }
-        for case in result.header.cases.iter_mut() {
+        for case in result.header.cases.iter_mut().filter(|case| !case.floor) {
             let model = case.model.as_mut().expect("the sample has models");
             let down = &mut model.messages[0].exchange.ledger.down;
             down[Part::Dummy] += 7;

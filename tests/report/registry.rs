@@ -33,7 +33,7 @@ mod with_a_dummy {
     use crate::report::sample::{POLLING, complete};
     use crate::report::text;
     use wsbench::internals::gate::limit::{Limit, limits_to_json, summarise_and_judge};
-    use wsbench::internals::report::finding::{Decision, limits};
+    use wsbench::internals::report::finding::Decision;
     use wsbench::internals::report::schema::{DocumentKind, of};
 
     #[test]
@@ -43,7 +43,7 @@ mod with_a_dummy {
         let all = [limit("dummy_metric == 1"), limit("dummy_metric count > 1")];
         result.header.limits = limits_to_json(&all);
         let table = summarise_and_judge(&result);
-        let decisions: Vec<Decision> = limits(&table).map(|finding| finding.decision).collect();
+        let decisions: Vec<Decision> = table.limits().map(|finding| finding.decision).collect();
         assert_eq!(decisions, [Decision::Pass, Decision::Fail]);
         let csv = text(&table, "csv", 0);
         let mut reader = csv::Reader::from_reader(csv.as_bytes());
