@@ -43,7 +43,7 @@ impl Dice {
     }
 }
 
-/// The planned interval of a series; 0 where it has none.
+/// The planned interval of a series; 0 if it has none.
 fn interval(series: &str) -> i64 {
     match series {
         "polling every 1 s" => 1_000_000_000,

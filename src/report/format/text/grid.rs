@@ -69,7 +69,7 @@ impl Grid {
         widths
     }
 
-    /// Returns the lines. No cell is cut: where the names would make lines too wide, the long ones
+    /// Returns the lines. No cell is cut: if the names would make lines too wide, the long ones
     /// stand on a line of their own, above their numbers.
     pub(in crate::report) fn render(&self) -> String {
         let mut widths = self.widths();
