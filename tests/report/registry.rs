@@ -1,4 +1,4 @@
-//! A metric is one line of the registry.
+//! A metric is one line of its registry, and a transport is a file and its line.
 
 use std::fs;
 use std::path::Path;
@@ -24,6 +24,21 @@ fn a_new_metric_is_one_line() {
     }
     let registry = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/report/metrics.rs");
     assert_eq!(found, [registry]);
+}
+
+/// With `--features dummy-transport` the end-to-end test over all transports runs it as well.
+#[test]
+fn a_new_transport_is_its_file_and_a_line_of_the_registry() {
+    let names_it = |line: &&str| line.contains("mod dummy") || line.contains("dummy::");
+    let mut lines = Vec::new();
+    for path in crate::docs::files("src", &["rs"]) {
+        let text = fs::read_to_string(&path).expect("a source is text");
+        let found = text.lines().filter(names_it).map(|line| line.trim().to_owned());
+        lines.extend(found.map(|line| (path.clone(), line)));
+    }
+    let registry = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/transport/mod.rs");
+    let line = |text: &str| (registry.clone(), text.to_owned());
+    assert_eq!(lines, [line("mod dummy;"), line("&dummy::TRANSPORT,")]);
 }
 
 /// With `--features dummy-metric`: every reader of the registry has one more.
