@@ -12,8 +12,7 @@ use crate::record::{
     ClientError, ClientErrorKind, KernelAudit, Ledger, Metric, Phase, Phases, Recorder,
     TRACED_CLIENTS, TRACED_EVENTS, TcpTotals, TraceEvent, empty_histogram,
 };
-use crate::time::Schedule;
-use crate::time::Timer;
+use crate::time::{Schedule, Timer};
 use hdrhistogram::Histogram;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

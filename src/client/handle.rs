@@ -8,13 +8,11 @@ use crate::client::account::{ConnectionAccount, MovedBytes};
 use crate::client::context::ThreadContext;
 use crate::client::watchdog::Watchdog;
 use crate::feed::{Post, Stamp, Topic};
-use crate::net::{Connection, ConnectionOptions, DelayLine, Dialer, Tap, dial};
+use crate::net::{Connection, DelayLine, Dialer, Tap, dial};
 use crate::record::{
     ClientError, Ledger, Metric, Part, Phase, TRACED_CLIENTS, TraceEvent, TraceKind,
 };
-use crate::time::Sleep;
-use crate::time::now_ns;
-use crate::time::{Pacer, Schedule, Turn, TurnPlacement};
+use crate::time::{Pacer, Schedule, Sleep, Timer, Turn, TurnPlacement, now_ns};
 use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
@@ -152,8 +150,8 @@ impl Client {
                 None
             }
             Ok(socket) => {
-                let options = self.with_tap(self.delayed(began).await, phase);
-                let stream = Connection::open(socket, options);
+                let delay_line = self.delay_line(began).await;
+                let stream = Connection::open(socket, self.tap(phase), delay_line);
                 self.opened(phase, now_ns() - began);
                 let account = ConnectionAccount::new(&stream, self.thread.clone(), phase);
                 Some((stream, account))
@@ -161,29 +159,23 @@ impl Client {
         }
     }
 
-    /// Returns the options of a new connection with the delay line that was asked for, once SYN and
-    /// SYN-ACK would have passed it.
-    async fn delayed(&self, began_ns: u64) -> ConnectionOptions {
-        let options = ConnectionOptions::default();
+    /// Returns the delay line of a new connection, if one was asked for, once SYN and SYN-ACK would
+    /// have passed it.
+    async fn delay_line(&self, began_ns: u64) -> Option<(DelayLine, Timer)> {
         let delay = self.dialer().delay;
         if delay.is_none() {
-            return options;
+            return None;
         }
         let timer = &self.thread.timer;
         let line = DelayLine::new(&delay, self.id, self.connects, self.thread.clone());
         // Also if clients are to end meanwhile: it is short, and the connection is there.
         while !timer.until(began_ns.saturating_add(line.handshake_ns())).await {}
-        options.with_delay_line(line, timer.clone())
+        Some((line, timer.clone()))
     }
 
-    /// Keeps the first heads of the first client.
-    fn with_tap(&self, options: ConnectionOptions, phase: Phase) -> ConnectionOptions {
-        if self.id == 0 {
-            let posts = self.is_second_handle();
-            options.with_tap(Tap::new(self.thread.heads.clone(), posts, phase))
-        } else {
-            options
-        }
+    /// Returns what keeps the first heads of the first client.
+    fn tap(&self, phase: Phase) -> Option<Tap> {
+        (self.id == 0).then(|| Tap::new(self.thread.heads.clone(), self.is_second_handle(), phase))
     }
 
     /// Counts a connection that was opened in `took_ns`.

@@ -12,8 +12,7 @@ use crate::protocol::http1::Target;
 use crate::protocol::http1::head::RequestHead;
 use crate::protocol::http1::response::{BodyPiece, Response};
 use crate::record::{ClientError, ClientErrorKind, Part, Phase};
-use crate::time::now_ns;
-use crate::time::{Turn, TurnPlacement};
+use crate::time::{Turn, TurnPlacement, now_ns};
 use std::rc::Rc;
 
 /// How the server answers a message.

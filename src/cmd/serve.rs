@@ -13,7 +13,7 @@ use crate::os::Signals;
 use crate::os::{raise_open_files, resident_bytes, set_batch_scheduling};
 use crate::result::ServerEnd;
 use crate::result::file::Line;
-use crate::run::protocol::{FromServer, ResourceSample, ServerStart, ToServer};
+use crate::run::protocol::{FromProcess, ResourceSample, ServerStart, ToServer};
 use crate::run::runtime;
 use crate::run::worker::{Commands, read_input, send_line};
 use crate::server;
@@ -207,7 +207,7 @@ pub(crate) fn child() -> Outcome<()> {
     });
     match served {
         Ok(()) => Ok(()),
-        Err(failure) => send_line(&FromServer::Failed { message: format!("{failure:#}") }),
+        Err(failure) => send_line(&FromProcess::Failed { message: format!("{failure:#}") }),
     }
 }
 
@@ -236,12 +236,12 @@ async fn follow_commands(
     running: Running,
     mut commands: Commands<ToServer>,
 ) -> Outcome<()> {
-    send_line(&FromServer::Listening { address: running.address() })?;
+    send_line(&FromProcess::Listening { address: running.address() })?;
     // The channel ends with the parent.
     while let Some(command) = commands.recv().await {
         match command? {
             ToServer::Publish { epoch_ns } => running.publish(epoch_ns),
-            ToServer::Sample => send_line(&FromServer::Cost(ResourceSample {
+            ToServer::Sample => send_line(&FromProcess::Cost(ResourceSample {
                 cpu_ns: process_cpu_ns(),
                 // If the system does not tell, the parent reports that for all of its processes.
                 resident: resident_bytes().unwrap_or(0),
@@ -258,7 +258,7 @@ async fn follow_commands(
                     cost,
                     ..ServerEnd::default()
                 };
-                return send_line(&FromServer::End(Box::new(Line::Server(Box::new(end)))));
+                return send_line(&FromProcess::Result(Box::new(Line::Server(Box::new(end)))));
             }
         }
     }

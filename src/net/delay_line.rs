@@ -16,6 +16,12 @@ pub(crate) trait DelayErrors {
     fn record(&self, now_ns: u64, error_ns: u64);
 }
 
+/// Records nothing.
+#[cfg(any(test, feature = "identity-layer"))]
+impl DelayErrors for () {
+    fn record(&self, _now_ns: u64, _error_ns: u64) {}
+}
+
 /// The delay line of one connection.
 pub struct DelayLine {
     up: DelayQueue,
@@ -40,6 +46,11 @@ impl DelayLine {
             down: DelayQueue::new(down),
             errors,
         }
+    }
+    /// A line that releases everything at once: a layer that changes nothing.
+    #[cfg(any(test, feature = "identity-layer"))]
+    pub(crate) fn without_delay() -> DelayLine {
+        DelayLine::new(&Delay::default(), 0, 0, Rc::new(()))
     }
     /// How long SYN and SYN-ACK take, in nanoseconds.
     pub(crate) fn handshake_ns(&self) -> u64 {
@@ -115,10 +126,6 @@ mod tests {
         fn record(&self, _: u64, error_ns: u64) {
             self.0.borrow_mut().push(error_ns);
         }
-    }
-
-    impl DelayErrors for () {
-        fn record(&self, _: u64, _: u64) {}
     }
 
     #[test]

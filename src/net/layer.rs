@@ -182,7 +182,6 @@ impl<Upper: StreamLayer, Lower: StreamLayer> LayerBuffer for Stacked<Upper, Lowe
 mod tests {
     use super::*;
     use crate::net::delay_line::DelayLine;
-    use crate::net::identity_layer::IdentityLayer;
     use crate::time::{Delay, JitterLaw};
     use proptest::prelude::*;
     use std::rc::Rc;
@@ -203,6 +202,92 @@ mod tests {
         }
         fn buffer(&mut self) -> Option<&mut dyn LayerBuffer> {
             None
+        }
+    }
+
+    /// A buffer that changes nothing and holds at most `room` bytes in each direction.
+    #[derive(Debug)]
+    struct IdentityLayer {
+        up: Copied,
+        down: Copied,
+        room: usize,
+    }
+
+    /// The bytes of one direction.
+    #[derive(Debug, Default)]
+    struct Copied {
+        bytes: Vec<u8>,
+        /// Of `bytes`, how many were taken.
+        taken: usize,
+        ended: bool,
+    }
+
+    impl IdentityLayer {
+        fn with_room(room: usize) -> IdentityLayer {
+            IdentityLayer { up: Copied::default(), down: Copied::default(), room }
+        }
+        fn copied(&mut self, direction: Direction) -> &mut Copied {
+            match direction {
+                Direction::Up => &mut self.up,
+                Direction::Down => &mut self.down,
+            }
+        }
+    }
+
+    impl Copied {
+        fn left(&self) -> &[u8] {
+            &self.bytes[self.taken..]
+        }
+    }
+
+    impl StreamLayer for IdentityLayer {
+        fn buffer(&mut self) -> Option<&mut dyn LayerBuffer> {
+            Some(self)
+        }
+    }
+
+    impl LayerBuffer for IdentityLayer {
+        fn room(&mut self, direction: Direction) -> usize {
+            self.room - self.copied(direction).left().len()
+        }
+        fn push(&mut self, direction: Direction, _now_ns: u64, bytes: &[u8]) -> usize {
+            let len = bytes.len().min(self.room(direction));
+            let copied = self.copied(direction);
+            copied.bytes.drain(..copied.taken);
+            copied.taken = 0;
+            copied.bytes.extend_from_slice(&bytes[..len]);
+            len
+        }
+        fn end(&mut self, direction: Direction, _now_ns: u64) {
+            self.copied(direction).ended = true;
+        }
+        fn ready(&mut self, direction: Direction, _now_ns: u64) -> &[u8] {
+            self.copied(direction).left()
+        }
+        fn take(&mut self, direction: Direction, _now_ns: u64, len: usize) {
+            let copied = self.copied(direction);
+            copied.taken += len;
+            if copied.left().is_empty() {
+                copied.bytes = Vec::new();
+                copied.taken = 0;
+            }
+        }
+        fn is_over(&mut self, direction: Direction, _now_ns: u64) -> bool {
+            let copied = self.copied(direction);
+            copied.ended && copied.left().is_empty()
+        }
+        fn deadline_ns(&mut self, _direction: Direction, _now_ns: u64) -> Option<u64> {
+            None
+        }
+        fn held(&mut self, direction: Direction) -> u64 {
+            self.copied(direction).left().len() as u64
+        }
+        fn discard(&mut self, direction: Direction) -> u64 {
+            let held = self.held(direction);
+            let copied = self.copied(direction);
+            copied.bytes = Vec::new();
+            copied.taken = 0;
+            held
         }
     }
 

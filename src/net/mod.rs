@@ -16,8 +16,6 @@ pub(crate) mod connection;
 pub(crate) mod delay_line;
 mod delay_queue;
 pub(crate) mod dial;
-#[cfg(any(test, feature = "identity-layer"))]
-mod identity_layer;
 mod layer;
 mod layered_stream;
 pub(crate) mod linux;
@@ -25,7 +23,7 @@ pub(crate) mod meter;
 pub(crate) mod relay;
 pub(crate) mod tap;
 
-pub(crate) use connection::{Connection, ConnectionOptions};
+pub(crate) use connection::Connection;
 pub(crate) use delay_line::DelayLine;
 pub(crate) use dial::{Dialer, dial};
 pub(crate) use tap::{Heads, Tap};

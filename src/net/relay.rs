@@ -4,13 +4,12 @@
 //! first bytes are held for the round trip that it would have taken. One task a connection, on the
 //! runtime of the caller's thread.
 
-use crate::net::connection::{Connection, ConnectionOptions};
+use crate::net::connection::Connection;
 use crate::net::delay_line::{DelayErrors, DelayLine};
 use crate::net::dial::{Dialer, dial, tcp_socket};
 use crate::net::meter::Meter;
 use crate::record::{ClientError, empty_histogram};
-use crate::time::Timer;
-use crate::time::now_ns;
+use crate::time::{Timer, now_ns};
 use hdrhistogram::Histogram;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -135,8 +134,7 @@ impl RelayState {
         // Without it the kernel would add a delay of its own. If it cannot be set, the client has gone,
         // which the copying finds too.
         let _ = client.set_nodelay(true);
-        let options = ConnectionOptions::default().with_delay_line(line, self.timer.clone());
-        let mut server = Connection::open(server, options);
+        let mut server = Connection::open(server, None, Some((line, self.timer.clone())));
         let _count = CountedBytes { state: self.clone(), meter: server.meter() };
         // An error on either side ends both.
         let _ = copy_bidirectional(&mut client, &mut server).await;

@@ -23,42 +23,30 @@ pub struct Tap {
     phase: Phase,
     /// What follows is no HTTP: the connection was upgraded.
     upgraded: bool,
-    up: Option<Head>,
-    down: Option<Head>,
+    /// The heads that are not whole yet, of each direction.
+    begun: [Option<Head>; 2],
 }
 
 impl Tap {
     /// A tap on a connection that was opened in a phase. `posts` is true for a connection that
     /// carries the client's own messages, beside that of its transport.
     pub(crate) fn new(heads: Heads, posts: bool, phase: Phase) -> Tap {
-        Tap { heads, posts, phase, upgraded: false, up: None, down: None }
+        Tap { heads, posts, phase, upgraded: false, begun: [None, None] }
     }
 
-    fn observe_up(&mut self, bytes: &[u8]) {
-        if self.up.is_none() {
-            let of = self.current_request();
+    /// A head that begins with these bytes, if it is one to keep.
+    fn begin(&self, direction: Direction, bytes: &[u8]) -> Option<Head> {
+        let request = self.current_request();
+        let (of, begins) = match direction {
             // A method is upper case (RFC 9110 §9.1); a request is written from its first byte.
-            if !bytes.first().is_some_and(u8::is_ascii_uppercase) || self.has(of) {
-                return;
-            }
-            self.up = Some(Head { of, bytes: Vec::new(), cut: false });
-        }
-        let head = self.up.take();
-        self.up = self.append(head, bytes);
-    }
-
-    fn observe_down(&mut self, bytes: &[u8]) {
-        if self.down.is_none() {
-            let of = self.current_request();
-            let begins = !bytes.is_empty() && bytes.iter().zip(VERSION).all(|(a, b)| a == b);
+            Direction::Up => (request, bytes.first().is_some_and(u8::is_ascii_uppercase)),
             // The answer to a request that was not kept could not be assigned to one.
-            if !begins || !self.has(of) || self.has(of.answer()) {
-                return;
+            Direction::Down => {
+                let version = !bytes.is_empty() && bytes.iter().zip(VERSION).all(|(a, b)| a == b);
+                (request.answer(), version && self.has(request))
             }
-            self.down = Some(Head { of: of.answer(), bytes: Vec::new(), cut: false });
-        }
-        let head = self.down.take();
-        self.down = self.append(head, bytes);
+        };
+        (begins && !self.has(of)).then(|| Head { of, bytes: Vec::new(), cut: false })
     }
 
     /// What a request that is sent now is.
@@ -77,8 +65,7 @@ impl Tap {
     }
 
     /// Appends bytes to a head that has begun. Keeps it once it is whole, and returns it if not.
-    fn append(&mut self, head: Option<Head>, bytes: &[u8]) -> Option<Head> {
-        let mut head = head?;
+    fn append(&mut self, mut head: Head, bytes: &[u8]) -> Option<Head> {
         let room = HEAD_KEPT_BYTES - head.bytes.len();
         head.cut = bytes.len() > room;
         head.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
@@ -103,10 +90,9 @@ impl StreamLayer for Tap {
         if self.upgraded {
             return;
         }
-        match direction {
-            Direction::Up => self.observe_up(bytes),
-            Direction::Down => self.observe_down(bytes),
-        }
+        let place = direction as usize;
+        let head = self.begun[place].take().or_else(|| self.begin(direction, bytes));
+        self.begun[place] = head.and_then(|head| self.append(head, bytes));
     }
     fn buffer(&mut self) -> Option<&mut dyn LayerBuffer> {
         None

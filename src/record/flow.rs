@@ -2,10 +2,9 @@
 
 use crate::record::Part;
 use crate::units::{Bytes, Wire};
-use serde::de::{IgnoredAny, MapAccess, Visitor};
-use serde::ser::SerializeMap;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::fmt;
+use std::collections::BTreeMap;
 use std::ops::{AddAssign, Index, IndexMut};
 
 const WIRE: &str = "wire";
@@ -88,41 +87,27 @@ impl Serialize for Flow {
         let fields = std::iter::once((WIRE, self.wire.get()))
             .chain(parts)
             .chain(std::iter::once((HEAD_CHARS, self.head_chars)));
-        let mut map = serializer.serialize_map(None)?;
-        for (name, value) in fields.filter(|(_, value)| *value > 0) {
-            map.serialize_entry(name, &value)?;
-        }
-        map.end()
+        serializer.collect_map(fields.filter(|(_, value)| *value > 0))
     }
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum FlowField {
+    Number(u64),
+    OfALaterVersion(IgnoredAny),
 }
 
 impl<'de> Deserialize<'de> for Flow {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Flow, D::Error> {
-        deserializer.deserialize_map(FlowVisitor)
-    }
-}
-
-struct FlowVisitor;
-
-impl<'de> Visitor<'de> for FlowVisitor {
-    type Value = Flow;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of bytes by part")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Flow, A::Error> {
         let mut flow = Flow::default();
-        while let Some(name) = map.next_key::<String>()? {
-            if name == WIRE {
-                flow.wire = map.next_value()?;
-            } else if name == HEAD_CHARS {
-                flow.head_chars = map.next_value()?;
-            } else if let Some(part) = Part::named(&name) {
-                flow[part] = map.next_value()?;
-            } else {
-                // Of a later version.
-                map.next_value::<IgnoredAny>()?;
+        for (name, field) in BTreeMap::<String, FlowField>::deserialize(deserializer)? {
+            let FlowField::Number(value) = field else { continue };
+            match (name.as_str(), Part::named(&name)) {
+                (WIRE, _) => flow.wire = Bytes::new(value),
+                (HEAD_CHARS, _) => flow.head_chars = value,
+                (_, Some(part)) => flow[part] = value,
+                (_, None) => {}
             }
         }
         Ok(flow)

@@ -3,20 +3,18 @@
 use crate::driver::{DriverCommand, DriverStart};
 use crate::error::{Failure, Outcome};
 use crate::net::Dialer;
-use crate::os::kernel_socket_bytes;
-use crate::os::{Caught, Signals};
-use crate::plan::{Case, Plan, Server, Timing};
+use crate::os::{Signals, kernel_socket_bytes};
+use crate::plan::{self, Case, Plan, Timing};
 use crate::protocol::http1::Target;
-use crate::result::ProcessRole;
+use crate::result::ProcessRole::{Driver, Server};
 use crate::result::file::Line;
 use crate::result::{CalibrationStep, CaseEnd, Cost};
 use crate::run::external_server::ExternalServer;
-use crate::run::processes::{Processes, Waited};
+use crate::run::processes::{Processes, Stop};
 use crate::run::protocol::{ResourceSample, ServerStart, ToServer};
 use crate::run::rate_search::{RateSearch, SearchStep, holds, longest_wait_ns};
 use crate::run::{EarlyEnd, Inspection, Inspector, Observer, ResultSink, RunEvent};
-use crate::time::Schedule;
-use crate::time::now_ns;
+use crate::time::{Schedule, now_ns};
 use crate::transport::{AnySeries, Mount};
 use crate::units::SECOND_NS;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -62,24 +60,20 @@ pub(crate) async fn run(
         plan,
         case,
         timing: plan.timing_of(case),
-        processes: Processes::new(),
-        sink,
-        signals,
-        observer,
+        processes: Processes::new(sink, signals, observer),
         inspector,
-        inspector_reason: None,
         epoch_ns: 0,
         server_cost: vec![Cost::default(); case.servers.len().max(1)],
         end: CaseEnd { case: case.index, ..CaseEnd::default() },
         pending: None,
         external: None,
-        server_not_ready: false,
     };
-    let caught = coordinator.run().await?;
-    let reason = coordinator.inspector_reason.take().map(EarlyEnd::Inspector);
-    let not_ready = coordinator.server_not_ready.then_some(EarlyEnd::ServerNotReady);
-    let early = caught.map(EarlyEnd::Signal).or(reason).or(not_ready);
-    coordinator.finish(early.as_ref()).await?;
+    let early = match coordinator.run().await {
+        Ok(()) => None,
+        Err(Stop::Early(early)) => Some(early),
+        Err(Stop::Failed(failure)) => return Err(failure),
+    };
+    coordinator.finish(early.as_ref()).await.map_err(Stop::while_ending)?;
     Ok(early)
 }
 
@@ -87,88 +81,60 @@ struct Coordinator<'a> {
     plan: &'a Plan,
     case: &'a Case,
     timing: Timing,
-    processes: Processes,
-    sink: &'a mut ResultSink,
-    signals: &'a mut Signals,
-    observer: Observer<'a>,
+    processes: Processes<'a>,
     inspector: Inspector<'a>,
-    /// Why the inspector ended the case.
-    inspector_reason: Option<String>,
     epoch_ns: u64,
     server_cost: Vec<Cost>,
     end: CaseEnd,
     /// A signal that came when the case could not be ended.
-    pending: Option<Caught>,
+    pending: Option<EarlyEnd>,
     /// The external server that was started for this case.
     external: Option<ExternalServer>,
-    /// True if that one does not listen.
-    server_not_ready: bool,
-}
-
-/// Returns from the function if a signal ended the wait.
-macro_rules! unless_caught {
-    ($waited:expr) => {
-        if let Waited::Caught(caught) = $waited {
-            return Ok(Some(caught));
-        }
-    };
 }
 
 impl Coordinator<'_> {
-    /// Runs the case to the end of its schedule, or until a signal or the inspector ends it.
-    async fn run(&mut self) -> Outcome<Option<Caught>> {
+    /// Runs the case to the end of its schedule.
+    async fn run(&mut self) -> Result<(), Stop> {
         self.stage("starting", 0);
-        if let Some(caught) = self.start_external().await? {
-            return Ok(Some(caught));
-        }
-        if self.server_not_ready {
-            return Ok(None);
-        }
+        self.start_external().await?;
         self.start_servers().await?;
-        unless_caught!(self.wait(START_LIMIT, |p| p.all_servers(|s| s.address.is_some())).await?);
+        self.wait(START_LIMIT, |p| p.every(Server, |s| s.address.is_some())).await?;
         self.start_drivers().await?;
-        unless_caught!(self.wait(START_LIMIT, |p| p.all_drivers(|d| d.started)).await?);
+        self.wait(START_LIMIT, |p| p.every(Driver, |d| d.started)).await?;
         let before = self.sample_servers(SAMPLE_LIMIT).await?;
         for (cost, sample) in self.server_cost.iter_mut().zip(before) {
             cost.resident_before = sample.resident;
         }
         let kernel_before = kernel_socket_bytes().ok();
-        if let Some(caught) = self.connect().await? {
-            return Ok(Some(caught));
-        }
+        self.connect().await?;
         let epoch_ns = now_ns() + HEAD_START_NS / 2;
-        if !self.processes.servers.is_empty() {
-            self.processes.send_to_drivers(&DriverCommand::Publish { epoch_ns }).await;
+        if self.processes.of(Server).next().is_some() {
+            self.processes.send(Driver, &DriverCommand::Publish { epoch_ns }).await;
         }
-        for index in 0..self.processes.servers.len() {
-            self.processes.send_to_server(index, &ToServer::Publish { epoch_ns }).await;
-        }
-        let interval_ns = match self.find_interval().await? {
-            Ok(interval_ns) => interval_ns,
-            Err(caught) => return Ok(Some(caught)),
-        };
+        self.processes.send(Server, &ToServer::Publish { epoch_ns }).await;
+        let interval_ns = self.find_interval().await?;
         let schedule = self.schedule(interval_ns);
         self.end.interval_ns = interval_ns;
         self.end.duration_ns = schedule.duration_ns;
         self.end.steady_from_s = self.second_of(schedule.steady_from_ns());
         self.end.steady_until_s = self.second_of(schedule.cost_until_ns());
-        unless_caught!(self.measure(schedule, kernel_before).await?);
-        Ok(None)
+        self.measure(schedule, kernel_before).await
     }
 
     fn stage(&mut self, name: &'static str, length_ns: u64) {
-        (self.observer)(RunEvent::Stage { name, length_ns });
+        (self.processes.observer)(RunEvent::Stage { name, length_ns });
     }
 
+    /// Waits for the processes, see [`Processes::wait`].
     async fn wait(
         &mut self,
         limit: Duration,
         condition: impl Fn(&Processes) -> bool,
-    ) -> Outcome<Waited> {
-        if let Some(caught) = self.pending.take() {
-            return Ok(Waited::Caught(caught));
+    ) -> Result<bool, Stop> {
+        match self.pending.take() {
+            Some(early) => Err(Stop::Early(early)),
+            None => self.processes.wait(limit, condition).await,
         }
-        self.processes.wait(limit, self.sink, self.signals, self.observer, condition).await
     }
 
     /// Returns the threads of one side for each core, rounded up: threads that share a core share its
@@ -200,8 +166,7 @@ impl Coordinator<'_> {
                 crowded: self.crowding() > 1,
                 mounts: vec![Mount { series: series.settings.clone(), path: series.path.clone() }],
             };
-            let name = format!("server process {} of case {}", shard.index, self.case.index);
-            self.processes.start_server(name, &start).await?;
+            self.processes.start(Server, (start.case, start.shard), &start).await?;
         }
         Ok(())
     }
@@ -214,10 +179,9 @@ impl Coordinator<'_> {
             return Ok(Vec::new());
         }
         match &self.plan.server {
-            Server::External { address, .. } => Ok(vec![*address]),
-            Server::Bundled => {
-                let all: Option<Vec<_>> =
-                    self.processes.servers.iter().map(|s| s.address).collect();
+            plan::Server::External { address, .. } => Ok(vec![*address]),
+            plan::Server::Bundled => {
+                let all: Option<Vec<_>> = self.processes.of(Server).map(|s| s.address).collect();
                 all.ok_or_else(|| Failure::run("the reference server did not start"))
             }
         }
@@ -237,9 +201,9 @@ impl Coordinator<'_> {
             .collect();
         let authority = match (&self.plan.server, &self.external, addresses.first()) {
             (_, Some(external), _) => external.authority.clone(),
-            (Server::External { authority, .. }, ..) => authority.clone(),
-            (Server::Bundled, _, Some(address)) => address.to_string(),
-            (Server::Bundled, _, None) => "localhost".to_owned(),
+            (plan::Server::External { authority, .. }, ..) => authority.clone(),
+            (plan::Server::Bundled, _, Some(address)) => address.to_string(),
+            (plan::Server::Bundled, _, None) => "localhost".to_owned(),
         };
         let settings = if self.case.floor {
             AnySeries::without_network(series.interval_ns)
@@ -266,56 +230,47 @@ impl Coordinator<'_> {
                 crowded: self.crowding() > 1,
                 seed: self.plan.seed,
             };
-            let name = format!("driver process {} of case {}", shard.index, self.case.index);
-            self.processes.start_driver(name, &start).await?;
+            self.processes.start(Driver, (start.case, start.shard), &start).await?;
         }
         Ok(())
     }
 
     /// Connects all clients, and waits until each has connected or given up.
-    async fn connect(&mut self) -> Outcome<Option<Caught>> {
+    async fn connect(&mut self) -> Result<(), Stop> {
         self.stage("connecting", self.timing.ramp_ns);
         self.epoch_ns = now_ns();
-        self.processes.send_to_drivers(&DriverCommand::Connect { epoch_ns: self.epoch_ns }).await;
+        self.processes.send(Driver, &DriverCommand::Connect { epoch_ns: self.epoch_ns }).await;
         // Every attempt of a client may take its whole limit, and the ramp comes first.
         let limit = Duration::from_nanos(self.timing.ramp_ns + 8 * self.timing.timeout_ns);
-        let connected = |p: &Processes| p.all_drivers(|d| d.connect_wall_ns.is_some());
-        unless_caught!(self.wait(limit, connected).await?);
-        let slowest = self.processes.drivers.iter().filter_map(|d| d.connect_wall_ns).max();
+        self.wait(limit, |p| p.every(Driver, |d| d.connect_wall_ns.is_some())).await?;
+        let slowest = self.processes.all.iter().filter_map(|d| d.connect_wall_ns).max();
         self.end.connect_wall_ns = slowest.unwrap_or(0);
-        Ok(None)
+        Ok(())
     }
 
     /// Finds the interval that the machine holds, if the scenario allows one that is longer than
     /// planned.
-    async fn find_interval(&mut self) -> Outcome<Result<u64, Caught>> {
+    async fn find_interval(&mut self) -> Result<u64, Stop> {
         let planned_ns = self.plan.interval_ns(self.case);
-        let Some(stretch) = self.case.stretch.filter(|_| !self.case.floor && planned_ns > 0) else {
-            return Ok(Ok(planned_ns));
-        };
-        if !self.plan.series_of(self.case).paced {
-            return Ok(Ok(planned_ns));
-        }
+        let paced = !self.case.floor && planned_ns > 0 && self.plan.series_of(self.case).paced;
+        let Some(stretch) = self.case.stretch.filter(|_| paced) else { return Ok(planned_ns) };
         let mut search = RateSearch::new(planned_ns, stretch.most);
         let found = loop {
             match search.next() {
                 SearchStep::Holds(ns) => break ns,
                 SearchStep::Fails(ns) => {
                     let warning = "this machine holds no rate that the scenario allows";
-                    (self.observer)(RunEvent::Warning(warning.to_owned()));
+                    (self.processes.observer)(RunEvent::Warning(warning.to_owned()));
                     break ns;
                 }
-                SearchStep::Try(ns) => match self.try_interval(ns).await? {
-                    Ok(step) => search.steps.push(step),
-                    Err(caught) => return Ok(Err(caught)),
-                },
+                SearchStep::Try(ns) => search.steps.push(self.try_interval(ns).await?),
             }
         };
         self.end.calibration = search.steps;
-        Ok(Ok(found))
+        Ok(found)
     }
 
-    async fn try_interval(&mut self, interval_ns: u64) -> Outcome<Result<CalibrationStep, Caught>> {
+    async fn try_interval(&mut self, interval_ns: u64) -> Result<CalibrationStep, Stop> {
         let length_ns = STEP_NS.max(interval_ns * 3 / 2);
         self.stage("finding the rate that holds", length_ns);
         let schedule = Schedule {
@@ -326,21 +281,18 @@ impl Coordinator<'_> {
             cooldown_ns: 0,
             calibration: true,
         };
-        self.processes.drivers.iter_mut().for_each(|d| d.step = None);
-        self.processes.send_to_drivers(&DriverCommand::Schedule(schedule)).await;
+        self.processes.all.iter_mut().for_each(|d| d.step = None);
+        self.processes.send(Driver, &DriverCommand::Schedule(schedule)).await;
         let limit = Duration::from_nanos(length_ns + HEAD_START_NS) + LAST_LINE;
-        let waited = self.wait(limit, |p| p.all_drivers(|d| d.step.is_some())).await?;
-        if let Waited::Caught(caught) = waited {
-            return Ok(Err(caught));
-        }
-        let steps = || self.processes.drivers.iter().filter_map(|d| d.step);
+        self.wait(limit, |p| p.every(Driver, |d| d.step.is_some())).await?;
+        let steps = || self.processes.all.iter().filter_map(|d| d.step);
         let due = steps().map(|step| step.due).sum();
         let completed = steps().map(|step| step.completed).sum();
         // The slowest process decides: percentiles are not averaged.
         let lag_p99_ns = steps().filter_map(|step| step.lag_p99_ns).max();
         let wait_ns = longest_wait_ns(&self.plan.feed, interval_ns);
         let held = holds(wait_ns, due, completed, lag_p99_ns);
-        Ok(Ok(CalibrationStep { interval_ns, due, completed, lag_p99_ns, held }))
+        Ok(CalibrationStep { interval_ns, due, completed, lag_p99_ns, held })
     }
 
     /// Returns a schedule whose measured window begins on a whole second of the case.
@@ -370,17 +322,21 @@ impl Coordinator<'_> {
     }
 
     /// Waits for the end of the schedule, and reads costs at the edges of its measured window.
-    async fn measure(&mut self, schedule: Schedule, kernel_before: Option<u64>) -> Outcome<Waited> {
-        self.processes.send_to_drivers(&DriverCommand::Schedule(schedule)).await;
+    async fn measure(
+        &mut self,
+        schedule: Schedule,
+        kernel_before: Option<u64>,
+    ) -> Result<(), Stop> {
+        self.processes.send(Driver, &DriverCommand::Schedule(schedule)).await;
         self.stage("warming up", schedule.warmup_ns);
-        let waited = self.until(schedule.steady_from_ns()).await?;
-        if waited != Waited::TimedOut {
-            return Ok(waited);
+        if self.gone_before(schedule.steady_from_ns()).await? {
+            return Ok(());
         }
         let from = self.sample_servers(SAMPLE_LIMIT).await?;
         self.stage("measuring", schedule.duration_ns);
-        let waited = self.inspect(&schedule).await?;
-        let limit = if matches!(waited, Waited::Caught(_)) { STOP_OTHERS } else { SAMPLE_LIMIT };
+        let inspected = self.inspect(&schedule).await;
+        let by_signal = matches!(inspected, Err(Stop::Early(EarlyEnd::Signal(_))));
+        let limit = if by_signal { STOP_OTHERS } else { SAMPLE_LIMIT };
         let until = self.sample_servers(limit).await?;
         for (cost, (from, until)) in self.server_cost.iter_mut().zip(from.iter().zip(until)) {
             cost.cpu_ns = until.cpu_ns.saturating_sub(from.cpu_ns);
@@ -389,54 +345,50 @@ impl Coordinator<'_> {
         self.end.kernel_memory = kernel_before
             .zip(kernel_socket_bytes().ok())
             .map(|(before, during)| during as i64 - before as i64);
-        if waited != Waited::TimedOut {
-            return Ok(waited);
+        if inspected? {
+            return Ok(());
         }
         self.stage("cooling down", schedule.cooldown_ns);
         let left = (schedule.start_ns + schedule.length_ns()).saturating_sub(now_ns());
         // A late client still takes its turns, within the drain limit.
         let limit = Duration::from_nanos(left + schedule.interval_ns + self.timing.drain_ns);
-        self.wait(limit, |p| p.all_drivers(|d| d.finished)).await
+        self.wait(limit, |p| p.every(Driver, |d| d.finished)).await.map(drop)
     }
 
-    /// Waits for the end of the measured window, and has the result inspected once a second. Returns
-    /// at once if the inspector ends the case.
-    async fn inspect(&mut self, schedule: &Schedule) -> Outcome<Waited> {
+    /// Waits for the end of the measured window, and has the result inspected once a second, which
+    /// may end the case. Returns true if every driver was gone before.
+    async fn inspect(&mut self, schedule: &Schedule) -> Result<bool, Stop> {
         let (from_ns, until_ns) = (schedule.steady_from_ns(), schedule.cost_until_ns());
         let mut measured_ns = SECOND_NS;
         while !self.case.floor && from_ns + measured_ns + ARRIVAL_NS < until_ns {
-            let waited = self.until(from_ns + measured_ns + ARRIVAL_NS).await?;
-            if waited != Waited::TimedOut {
-                return Ok(waited);
+            if self.gone_before(from_ns + measured_ns + ARRIVAL_NS).await? {
+                return Ok(true);
             }
             let inspection = Inspection { case: self.case.index, measured_ns: Some(measured_ns) };
-            self.inspector_reason = (self.inspector)(&self.sink.result, inspection);
-            if self.inspector_reason.is_some() {
-                return Ok(Waited::Met);
+            if let Some(why) = (self.inspector)(&self.processes.sink.result, inspection) {
+                return Err(Stop::Early(EarlyEnd::Inspector(why)));
             }
             measured_ns += SECOND_NS;
         }
-        self.until(until_ns).await
+        self.gone_before(until_ns).await
     }
 
-    /// Waits for a moment; anything but [`Waited::TimedOut`] is an end before it.
-    async fn until(&mut self, at_ns: u64) -> Outcome<Waited> {
+    /// Waits for a moment. Returns true at once if every driver is gone.
+    async fn gone_before(&mut self, at_ns: u64) -> Result<bool, Stop> {
         let limit = Duration::from_nanos(at_ns.saturating_sub(now_ns()));
-        self.wait(limit, |p| p.drivers.iter().all(|d| d.gone)).await
+        self.wait(limit, |p| p.every(Driver, |_| false)).await
     }
 
     /// Reads what every server has used so far.
     async fn sample_servers(&mut self, limit: Duration) -> Outcome<Vec<ResourceSample>> {
-        for index in 0..self.processes.servers.len() {
-            self.processes.servers[index].sample = None;
-            self.processes.send_to_server(index, &ToServer::Sample).await;
+        self.processes.all.iter_mut().for_each(|s| s.sample = None);
+        self.processes.send(Server, &ToServer::Sample).await;
+        match self.wait(limit, |p| p.every(Server, |s| s.sample.is_some())).await {
+            Ok(_) => {}
+            Err(Stop::Early(early)) => self.pending = Some(early),
+            Err(Stop::Failed(failure)) => return Err(failure),
         }
-        if let Waited::Caught(caught) =
-            self.wait(limit, |p| p.all_servers(|s| s.sample.is_some())).await?
-        {
-            self.pending = Some(caught);
-        }
-        let bundled = self.processes.servers.iter().map(|s| s.sample.unwrap_or_default());
+        let bundled = self.processes.of(Server).map(|s| s.sample.unwrap_or_default());
         Ok(bundled.chain(self.external.iter_mut().map(ExternalServer::sample)).collect())
     }
 
@@ -450,43 +402,27 @@ impl Coordinator<'_> {
     }
 
     /// Starts the external server, if the plan has a command for it, and waits until it listens.
-    async fn start_external(&mut self) -> Outcome<Option<Caught>> {
+    async fn start_external(&mut self) -> Result<(), Stop> {
         if self.case.floor {
-            return Ok(None);
+            return Ok(());
         }
         self.external = ExternalServer::start(self.plan).await?;
-        let Some(external) = &mut self.external else { return Ok(None) };
+        let Some(external) = &mut self.external else { return Ok(()) };
         let ready = tokio::select! {
             biased;
-            caught = self.signals.next() => return Ok(Some(caught)),
+            caught = self.processes.signals.next() => {
+                return Err(Stop::Early(EarlyEnd::Signal(caught)));
+            }
             ready = external.wait_until_ready() => ready,
         };
-        if let Err(why) = ready {
-            self.server_not_ready = true;
-            self.processes.record_loss(ProcessRole::Server, why, self.observer);
-        }
-        Ok(None)
-    }
-
-    /// Writes what the external server cost, and ends it. One that is gone already is a loss.
-    async fn end_external(
-        &mut self,
-        mut external: ExternalServer,
-        early: bool,
-        grace: Duration,
-    ) -> Outcome<()> {
-        if !self.server_not_ready {
-            if let Some(how) = external.describe_if_gone().await.filter(|_| !early) {
-                self.processes.record_loss(ProcessRole::Server, how, self.observer);
-            }
-            let line = external.result_line(self.case.index, self.server_cost[0]);
-            self.sink.write(Line::Server(Box::new(line)))?;
-        }
-        external.end(grace, self.signals).await
+        ready.map_err(|why| {
+            self.processes.record_loss(Server, why);
+            Stop::Early(EarlyEnd::ServerNotReady)
+        })
     }
 
     /// Ends drivers, then servers, and writes how the case ended.
-    async fn finish(mut self, early: Option<&EarlyEnd>) -> Outcome<()> {
+    async fn finish(mut self, early: Option<&EarlyEnd>) -> Result<(), Stop> {
         self.stage("closing", 0);
         let stopped_ns = now_ns();
         let by_signal = matches!(early, Some(EarlyEnd::Signal(_)));
@@ -494,35 +430,39 @@ impl Coordinator<'_> {
         let limit = |usual: Duration, after_signal: Duration| {
             if by_signal { after_signal } else { usual }
         };
-        self.processes.begin_stopping();
-        self.processes.send_to_drivers(&DriverCommand::Stop).await;
+        self.processes.send(Driver, &DriverCommand::Stop).await;
         let drivers_limit = limit(drain + LAST_LINE, STOP_DRIVERS);
-        self.wait(drivers_limit, |p| p.all_drivers(|d| d.ended)).await?;
+        self.processes.wait(drivers_limit, |p| p.every(Driver, |d| d.ended)).await?;
         let servers_limit = limit(drain, STOP_OTHERS);
-        for index in 0..self.processes.servers.len() {
-            let cost = self.server_cost[index];
-            let limit_ns = servers_limit.as_nanos() as u64;
-            self.processes.send_to_server(index, &ToServer::Drain { cost, limit_ns }).await;
-        }
+        let limit_ns = servers_limit.as_nanos() as u64;
+        let costs = &self.server_cost;
+        let drain_server = |place| ToServer::Drain { cost: costs[place], limit_ns };
+        self.processes.send_each(Server, drain_server).await;
         let servers_limit = servers_limit + limit(LAST_LINE, STOP_SERVERS);
-        self.wait(servers_limit, |p| p.all_servers(|s| s.ended)).await?;
-        if let Some(external) = self.external.take() {
-            self.end_external(external, early.is_some(), limit(GRACE, STOP_OTHERS)).await?;
+        self.processes.wait(servers_limit, |p| p.every(Server, |s| s.ended)).await?;
+        if let Some(mut external) = self.external.take() {
+            if early != Some(&EarlyEnd::ServerNotReady) {
+                // One that is gone already is a loss.
+                if let Some(how) = external.describe_if_gone().await.filter(|_| early.is_none()) {
+                    self.processes.record_loss(Server, how);
+                }
+                let line = external.result_line(self.case.index, self.server_cost[0]);
+                self.processes.sink.write(Line::Server(Box::new(line)))?;
+            }
+            external.end(limit(GRACE, STOP_OTHERS), self.processes.signals).await?;
         }
-        let exit_limit = limit(EXIT_LIMIT, STOP_OTHERS);
-        self.processes
-            .end_all(exit_limit, early.is_some(), self.sink, self.signals, self.observer)
-            .await?;
-        let early = early.filter(|early| **early != EarlyEnd::ServerNotReady);
-        if early.is_some() {
+        self.processes.end_all(limit(EXIT_LIMIT, STOP_OTHERS), early.is_some()).await?;
+        self.end.stopped = match early {
+            Some(EarlyEnd::Signal(caught)) => Some(caught.name().to_owned()),
+            Some(EarlyEnd::Inspector(why)) => Some(format!("a limit was not kept: {why}")),
+            // Nothing was measured: the server is among the lost processes.
+            Some(EarlyEnd::ServerNotReady) | None => None,
+        };
+        if self.end.stopped.is_some() {
             self.shorten_window(stopped_ns);
         }
         self.end.lost = std::mem::take(&mut self.processes.lost);
-        self.end.stopped = early.map(|early| match early {
-            EarlyEnd::Signal(caught) => caught.name().to_owned(),
-            EarlyEnd::Inspector(why) => format!("a limit was not kept: {why}"),
-            EarlyEnd::ServerNotReady => "the server does not listen".to_owned(),
-        });
-        self.sink.write(Line::Case(Box::new(self.end.clone())))
+        self.processes.sink.write(Line::Case(Box::new(self.end)))?;
+        Ok(())
     }
 }

@@ -1,8 +1,8 @@
 //! One child process of a run: starts it, writes lines to it and reads its lines.
 
 use crate::error::{Failure, Outcome, at};
+use crate::run::protocol::FromProcess;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -19,29 +19,25 @@ pub(crate) struct Process {
 
 /// What comes from a process.
 #[derive(Debug)]
-pub(crate) enum ProcessMessage<T> {
+pub(crate) enum ProcessMessage {
     /// A line.
-    Line(T),
+    Line(FromProcess),
     /// The process ended, closed its output, or wrote a line that cannot be read; the reason.
     Gone(String),
 }
 
 impl Process {
     /// Starts this program with a hidden subcommand and a first line, and forwards every message
-    /// of the process, wrapped by `wrap`.
+    /// of the process with its index.
     ///
     /// # Errors
     /// If the process cannot be started.
-    pub(crate) async fn start<
-        S: Serialize,
-        T: DeserializeOwned + Send + 'static,
-        M: Send + 'static,
-    >(
+    pub(crate) async fn start(
         subcommand: &str,
         name: String,
-        first: &S,
-        to: UnboundedSender<M>,
-        wrap: impl Fn(ProcessMessage<T>) -> M + Send + 'static,
+        first: &impl Serialize,
+        index: usize,
+        to: UnboundedSender<(usize, ProcessMessage)>,
     ) -> Outcome<Process> {
         let program = std::env::current_exe().map_err(at("cannot find this program"))?;
         let mut child = Command::new(program)
@@ -62,7 +58,7 @@ impl Process {
                 match lines.next_line().await {
                     Ok(Some(line)) => match serde_json::from_str(&line) {
                         Ok(parsed) => {
-                            if to.send(wrap(ProcessMessage::Line(parsed))).is_err() {
+                            if to.send((index, ProcessMessage::Line(parsed))).is_err() {
                                 return;
                             }
                         }
@@ -73,7 +69,7 @@ impl Process {
                 }
             };
             // The receiver is gone only after the run.
-            let _ = to.send(wrap(ProcessMessage::Gone(why)));
+            let _ = to.send((index, ProcessMessage::Gone(why)));
         });
         let mut process = Process { name, child, stdin: Some(stdin) };
         process.send(first).await?;
@@ -84,7 +80,7 @@ impl Process {
     ///
     /// # Errors
     /// If the process does not read any more.
-    pub(crate) async fn send<S: Serialize>(&mut self, line: &S) -> Outcome<()> {
+    pub(crate) async fn send(&mut self, line: &impl Serialize) -> Outcome<()> {
         let mut text = serde_json::to_string(line).map_err(at("cannot write a line"))?;
         text.push('\n');
         let Some(stdin) = &mut self.stdin else { return Ok(()) };

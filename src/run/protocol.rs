@@ -5,6 +5,7 @@ use crate::feed::Spec;
 use crate::result::Cost;
 use crate::result::file::Line;
 use crate::transport::Mount;
+use crate::units::add_fields;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
@@ -40,35 +41,15 @@ pub(crate) enum ToServer {
         /// Nanoseconds of `CLOCK_MONOTONIC`.
         epoch_ns: u64,
     },
-    /// Answer with [`FromServer::Cost`]: now.
+    /// Answer with [`FromProcess::Cost`]: now.
     Sample,
     /// The measured window had this cost, and the clients are closing: answer with
-    /// [`FromServer::End`] once every connection has ended, or after the limit.
+    /// the [`FromProcess::Result`] once every connection has ended, or after the limit.
     Drain {
         /// The cost to report.
         cost: Cost,
         /// How long to wait for connections to end, in nanoseconds.
         limit_ns: u64,
-    },
-}
-
-/// Lines from a server process.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum FromServer {
-    /// It accepts connections.
-    Listening {
-        /// Where.
-        address: SocketAddr,
-    },
-    /// CPU time and memory now.
-    Cost(ResourceSample),
-    /// The result's line; the process ends after it.
-    End(Box<Line>),
-    /// It cannot go on.
-    Failed {
-        /// Why.
-        message: String,
     },
 }
 
@@ -84,6 +65,8 @@ pub(crate) struct ClientProgress {
     /// Errors of clients since the start.
     pub faults: u64,
 }
+
+add_fields!(ClientProgress { connected, failed, events, faults });
 
 /// The result of one step of the search for the rate that holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,24 +88,31 @@ pub(crate) struct ResourceSample {
     pub resident: u64,
 }
 
-/// Lines from a driver process.
+/// Lines from a driver or server process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum FromDriver {
-    /// It has started.
+pub(crate) enum FromProcess {
+    /// A driver has started.
     Hello,
-    /// How far it is, a few times a second.
+    /// A server accepts connections.
+    Listening {
+        /// Where.
+        address: SocketAddr,
+    },
+    /// How far a driver is, a few times a second.
     Progress(ClientProgress),
-    /// Every client is connected or has given up.
+    /// Every client of a driver is connected or has given up.
     Ready {
         /// From the first connect to the last, in nanoseconds.
         wall_ns: u64,
     },
-    /// The end of a step of the rate search.
+    /// The end of a driver's step of the rate search.
     Step(StepResult),
-    /// The cool-down is over.
+    /// A driver's cool-down is over.
     Finished,
-    /// A line of the result: windows, and at the end the driver's.
+    /// CPU time and memory of a server now.
+    Cost(ResourceSample),
+    /// A line of the result: windows, and at last that of the process's end.
     Result(Box<Line>),
     /// It cannot go on.
     Failed {

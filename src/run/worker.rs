@@ -7,9 +7,8 @@ use crate::os::resident_bytes;
 use crate::record::{FanOut, KernelAudit, Phases, TcpTotals, empty_histogram};
 use crate::result::file::Line;
 use crate::result::{Cost, DriverEnd};
-use crate::run::protocol::{ClientProgress, FromDriver, StepResult};
-use crate::time::Schedule;
-use crate::time::{now_ns, process_cpu_ns};
+use crate::run::protocol::{ClientProgress, FromProcess, StepResult};
+use crate::time::{Schedule, now_ns, process_cpu_ns};
 use hdrhistogram::Histogram;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -75,7 +74,7 @@ pub(crate) fn run_driver() -> Outcome<()> {
     });
     if let Err(failure) = &done {
         // This fails if the parent is gone.
-        let _ = send_line(&FromDriver::Failed { message: format!("{failure:#}") });
+        let _ = send_line(&FromProcess::Failed { message: format!("{failure:#}") });
     }
     done
 }
@@ -161,7 +160,7 @@ impl Worker {
             }
         }
         self.resident_before = resident_bytes().unwrap_or(0);
-        send_line(&FromDriver::Hello)?;
+        send_line(&FromProcess::Hello)?;
         let mut tick = tokio::time::interval(TICK);
         loop {
             let sample = tokio::time::sleep(self.until_sample());
@@ -250,7 +249,7 @@ impl Worker {
         match event {
             DriverEvent::Window(line) => {
                 self.faults += line.faults.iter().map(|f| f.1).sum::<u64>();
-                send_line(&FromDriver::Result(Box::new(Line::Window(line))))
+                send_line(&FromProcess::Result(Box::new(Line::Window(line))))
             }
             DriverEvent::Progress { thread, tally, events, step } => {
                 self.progress[thread] = ThreadProgress { tally, events };
@@ -271,7 +270,7 @@ impl Worker {
         let tally = self.tally();
         if self.epoch_ns > 0 {
             let events = self.progress.iter().map(|thread| thread.events).sum();
-            send_line(&FromDriver::Progress(ClientProgress {
+            send_line(&FromProcess::Progress(ClientProgress {
                 connected: tally.connected.into(),
                 failed: tally.failed.into(),
                 events,
@@ -281,7 +280,7 @@ impl Worker {
         if !self.ready_sent && self.epoch_ns > 0 && tally.settled >= self.start.clients {
             self.ready_sent = true;
             let wall_ns = tally.last_connected_ns.saturating_sub(self.epoch_ns);
-            send_line(&FromDriver::Ready { wall_ns })?;
+            send_line(&FromProcess::Ready { wall_ns })?;
         }
         let Some(schedule) = self.schedule else { return Ok(()) };
         let all_threads = self.threads.len();
@@ -289,7 +288,7 @@ impl Worker {
             let lags = step.histogram;
             let due = u128::from(tally.connected) * u128::from(schedule.length_ns())
                 / u128::from(schedule.interval_ns.max(1));
-            send_line(&FromDriver::Step(StepResult {
+            send_line(&FromProcess::Step(StepResult {
                 due: due as u64,
                 completed: lags.len(),
                 lag_p99_ns: (!lags.is_empty()).then(|| lags.value_at_quantile(0.99)),
@@ -299,7 +298,7 @@ impl Worker {
         let alive = self.start.clients.saturating_sub(tally.ended);
         if !self.finished_sent && over && tally.finished >= alive {
             self.finished_sent = true;
-            send_line(&FromDriver::Finished)?;
+            send_line(&FromProcess::Finished)?;
         }
         Ok(())
     }
@@ -343,6 +342,6 @@ impl Worker {
         end.tcp = tcp;
         end.audit = audit;
         end.fanout = FanOut::together(ends.into_iter().flat_map(|thread| thread.fanout));
-        send_line(&FromDriver::Result(Box::new(Line::Driver(Box::new(end)))))
+        send_line(&FromProcess::Result(Box::new(Line::Driver(Box::new(end)))))
     }
 }

@@ -84,33 +84,20 @@ pub(crate) fn serve(
     serve_protocols(open, http)
 }
 
-/// An upgraded connection and the protocol that takes it over.
-struct Upgrade {
-    take_over: TakeOver,
-    upgraded: Upgraded,
-}
+/// The protocol that takes over a connection, and the upgraded connection. In a box, since most
+/// connections have none.
+type Upgrade = Box<(TakeOver, Upgraded)>;
 
 /// Serves HTTP, then the protocol that took over, if any.
-async fn serve_protocols(
-    open: OpenConnection,
-    http: LocalBoxFuture<'static, Option<Box<Upgrade>>>,
-) {
+async fn serve_protocols(open: OpenConnection, http: LocalBoxFuture<'static, Option<Upgrade>>) {
     // The temporary is dropped here: the other protocol finds HTTP's memory free.
     let ended = http.await;
     if let Some(upgrade) = ended {
         open.state().upgrade();
-        let Upgrade { take_over, upgraded } = *upgrade;
+        let (take_over, upgraded) = *upgrade;
         take_over(upgraded).await;
     }
     drop(open);
-}
-
-/// How HTTP ended.
-enum HttpEnd {
-    /// By itself: an upgrade, a close from either side, an error that hyper has answered.
-    Finished,
-    /// By a limit.
-    Interrupted(CloseRequest),
 }
 
 async fn serve_http(
@@ -118,7 +105,7 @@ async fn serve_http(
     peer: Rc<Peer>,
     state: Rc<ConnectionState>,
     context: Rc<ConnectionContext>,
-) -> Option<Box<Upgrade>> {
+) -> Option<Upgrade> {
     let requests = Rc::new(RequestContext {
         context: context.clone(),
         peer: peer.clone(),
@@ -127,23 +114,25 @@ async fn serve_http(
     });
     let io = TokioIo::new(DeferredEof::new(stream, state.clone()));
     let mut connection = context.http.serve_connection(io, RouteService(requests.clone()));
-    let end = poll_fn(|cx| {
+    // What it ended for; `None` by itself: an upgrade, a close from either side, an error that hyper
+    // has answered.
+    let limit = poll_fn(|cx| {
         match state.take_close_request(cx) {
             Some(CloseRequest::Drain) => Pin::new(&mut connection).graceful_shutdown(),
-            Some(request) => return Poll::Ready(HttpEnd::Interrupted(request)),
+            Some(request) => return Poll::Ready(Some(request)),
             None => {}
         }
         // An error was answered as far as it can be; either way the connection is over.
-        connection.poll_without_shutdown(cx).map(|_| HttpEnd::Finished)
+        connection.poll_without_shutdown(cx).map(|_| None)
     })
     .await;
     let parts = connection.into_parts();
     let mut stream = parts.io.into_inner().into_inner();
     if let Some(take_over) = requests.take_over.take() {
         let upgraded = Upgraded { stream, leftover: parts.read_buf, peer };
-        return Some(Box::new(Upgrade { take_over, upgraded }));
+        return Some(Box::new((take_over, upgraded)));
     }
-    if let HttpEnd::Interrupted(CloseRequest::HeadLate) = end {
+    if limit == Some(CloseRequest::HeadLate) {
         // No response is under way while a head is awaited.
         let _ = stream.write_all(HEAD_LATE).await;
     }

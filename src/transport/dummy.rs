@@ -5,7 +5,7 @@
 use crate::client::ClientHalf;
 use crate::client::streaming_response::{Decode, Decoded, StreamClients};
 use crate::config::Fields;
-use crate::feed::{self, Spec};
+use crate::feed::Spec;
 use crate::predict::SeriesContext;
 use crate::predict::arithmetic::{chunk_framing, message_bytes, message_down, posted, pushing};
 use crate::protocol::http1::Target;
@@ -50,11 +50,7 @@ impl Series for Params {
             MessageFormat { content_type: "text/plain", message: marked, heartbeat: (b"", 0) };
         routes.mount(path, Rc::new(endpoint));
     }
-    fn client_half(
-        &self,
-        target: &Target,
-        feed: &feed::Spec,
-    ) -> Result<Rc<dyn ClientHalf>, String> {
+    fn client_half(&self, target: &Target, feed: &Spec) -> Result<Rc<dyn ClientHalf>, String> {
         let request = RequestHead::Minimal.render(&target.path, &target.authority);
         Ok(StreamClients::<MarkDecoder>::client_half(request, self.reconnect_ns, feed))
     }
@@ -70,7 +66,7 @@ struct MarkDecoder {
 }
 
 impl Decode for MarkDecoder {
-    fn new(_: &feed::Spec) -> MarkDecoder {
+    fn new(_: &Spec) -> MarkDecoder {
         MarkDecoder { after_mark: false }
     }
     fn decode(&mut self, piece: BodyPiece<'_>, on: &mut dyn FnMut(Decoded<'_>)) {

@@ -16,9 +16,8 @@ mod websocket;
 
 use crate::client::ClientHalf;
 use crate::config::{Fields, Key};
-use crate::feed;
-use crate::predict::Model;
-use crate::predict::SeriesContext;
+use crate::feed::{Spec, Workload};
+use crate::predict::{Model, SeriesContext};
 use crate::protocol::http1::Target;
 use crate::server::Routes;
 use serde::de::{DeserializeOwned, Error};
@@ -81,8 +80,8 @@ pub trait Series: Settings {
         None
     }
     /// Why the series cannot carry this feed; `None` if it can. An echo needs messages both ways.
-    fn refuses(&self, feed: &feed::Spec) -> Option<String> {
-        (feed.workload == feed::Workload::Echo).then(|| ONE_WAY.to_owned())
+    fn refuses(&self, feed: &Spec) -> Option<String> {
+        (feed.workload == Workload::Echo).then(|| ONE_WAY.to_owned())
     }
     /// Pace, connections and prediction.
     fn shape(&self, context: &SeriesContext) -> SeriesShape;
@@ -97,7 +96,7 @@ pub trait Series: Settings {
     }
     /// Whether each response carries the latest update of this feed, so that a client cannot see
     /// that the server left one out.
-    fn always_sends_latest(&self, _feed: &feed::Spec) -> bool {
+    fn always_sends_latest(&self, _feed: &Spec) -> bool {
         false
     }
     /// Mounts the server half at a path of the reference server.
@@ -106,8 +105,7 @@ pub trait Series: Settings {
     ///
     /// # Errors
     /// A sentence, if a library that the client half uses cannot be set up.
-    fn client_half(&self, target: &Target, feed: &feed::Spec)
-    -> Result<Rc<dyn ClientHalf>, String>;
+    fn client_half(&self, target: &Target, feed: &Spec) -> Result<Rc<dyn ClientHalf>, String>;
 }
 
 /// What the plan and a start message hold of a series. Every type that serde can write has it.
@@ -320,12 +318,11 @@ mod tests {
 
     #[test]
     fn the_parts_of_predicted_bytes_add_up() {
-        use feed::Workload;
         for (transport, workload) in
             TRANSPORTS.iter().flat_map(|t| Workload::ALL.into_iter().map(move |w| (t, w)))
         {
             let series = defaults(transport);
-            let feed = feed::Spec { workload, senders: 3, ..feed::Spec::PLAIN };
+            let feed = Spec { workload, senders: 3, ..Spec::PLAIN };
             if series.refuses(&feed).is_some() {
                 continue;
             }
@@ -347,7 +344,7 @@ mod tests {
             let text = serde_json::to_string(&series).expect("settings are JSON");
             let again: AnySeries = serde_json::from_str(&text).expect("it reads what it wrote");
             assert_eq!(again, series);
-            let context = context(&series, feed::Spec::PLAIN);
+            let context = context(&series, Spec::PLAIN);
             assert_eq!(again.refuses(&context.feed), None);
             assert_eq!(again.shape(&context), series.shape(&context));
             again.client_half(&context.target, &context.feed).expect("a client half");
@@ -373,7 +370,7 @@ mod tests {
         series
     }
 
-    fn context(series: &AnySeries, feed: feed::Spec) -> SeriesContext {
+    fn context(series: &AnySeries, feed: Spec) -> SeriesContext {
         let path = series.transport().path.to_owned();
         let target = Target { authority: "h:1".to_owned(), path, bundled: true };
         SeriesContext { feed, target, delay_ns: 50_000_000, clients: 10 }

@@ -25,6 +25,16 @@ pub(crate) enum Skipped {
     Missing,
 }
 
+impl From<Semantics> for Skipped {
+    /// What a skipped update means to a client that gets what is pending.
+    fn from(semantics: Semantics) -> Skipped {
+        match semantics {
+            Semantics::Snapshot => Skipped::Superseded,
+            Semantics::Log => Skipped::Missing,
+        }
+    }
+}
+
 /// Returns what a skipped update means to the client of a push transport: if updates are batched
 /// and only the latest counts, a later one took its place.
 pub(crate) fn skipped(feed: &Spec) -> Skipped {

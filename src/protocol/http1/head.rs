@@ -35,28 +35,28 @@ pub(crate) const RESPONSE: Key = Key {
 
 /// Reads the request's head that a series asks for; `None` where it cannot be used.
 pub(crate) fn read_request(fields: &mut Fields) -> Option<RequestHead> {
-    match fields.text(&REQUEST).as_str() {
-        "chapter" => Some(RequestHead::Chapter),
-        "minimal" => Some(RequestHead::Minimal),
-        _ => from_file(fields, &REQUEST, RequestHead::parse_file),
-    }
+    let known = (RequestHead::Chapter, RequestHead::Minimal);
+    read(fields, &REQUEST, known, RequestHead::parse_file)
 }
 
 /// Reads the response's head that a series asks for; `None` where it cannot be used.
 pub(crate) fn read_response(fields: &mut Fields) -> Option<ResponseHead> {
-    match fields.text(&RESPONSE).as_str() {
-        "chapter" => Some(ResponseHead::Chapter),
-        "minimal" => Some(ResponseHead::Minimal),
-        _ => from_file(fields, &RESPONSE, ResponseHead::parse_file),
-    }
+    let known = (ResponseHead::Chapter, ResponseHead::Minimal);
+    read(fields, &RESPONSE, known, ResponseHead::parse_file)
 }
 
-/// Reads a head from the file that a setting names.
-fn from_file<T>(
+/// Reads a head: the chapter's, the minimal one, or that of the file that a setting names.
+fn read<T>(
     fields: &mut Fields,
     key: &Key,
+    (chapter, minimal): (T, T),
     parse: impl Fn(&[u8]) -> Result<T, String>,
 ) -> Option<T> {
+    match fields.text(key).as_str() {
+        "chapter" => return Some(chapter),
+        "minimal" => return Some(minimal),
+        _ => {}
+    }
     let bytes = fields.file(key)?;
     parse(&bytes).map_err(|why| fields.report(key, format!("{}: {why}", key.name))).ok()
 }

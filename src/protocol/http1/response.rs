@@ -92,11 +92,7 @@ impl Default for Response {
 impl Response {
     /// Makes it ready for the next response.
     pub fn reset(&mut self) {
-        self.parts = Parts::default();
-        self.status = 0;
-        self.keep_alive = true;
-        self.state = State::Head;
-        self.partial = Vec::new();
+        *self = Response::default();
     }
 
     /// True once the whole response has come.

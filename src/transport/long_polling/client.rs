@@ -7,13 +7,11 @@ use crate::client::handle::{Change, SET_UP_ATTEMPTS, SET_UP_PAUSE_NS, SessionEnd
 use crate::client::http_connection::{HeadSize, HttpConnection, add_response};
 use crate::client::{Client, ClientHalf, LocalFuture};
 use crate::feed;
-use crate::feed::Semantics;
 use crate::protocol::http1::Target;
 use crate::protocol::http1::head::{RequestHead, resuming};
 use crate::protocol::http1::response::{BodyPiece, Response};
 use crate::record::{ClientError, ClientErrorKind, Part, Phase, TraceKind};
-use crate::time::Sleep;
-use crate::time::now_ns;
+use crate::time::{Sleep, now_ns};
 use crate::transport::long_polling::params::Params;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -49,10 +47,7 @@ pub(crate) fn client_half(
         hold_ns: params.hold_ns,
         reconnect_ns: params.reconnect_ns,
         feed: *feed,
-        skipped: match semantics {
-            Semantics::Snapshot => Skipped::Superseded,
-            Semantics::Log => Skipped::Missing,
-        },
+        skipped: Skipped::from(semantics),
     })
 }
 

@@ -8,7 +8,7 @@ mod params;
 mod server;
 
 use crate::client::{ClientHalf, post};
-use crate::feed;
+use crate::feed::Spec;
 use crate::predict::SeriesContext;
 use crate::protocol::http1::Target;
 use crate::server::Routes;
@@ -36,11 +36,7 @@ impl Series for Params {
     fn mount(&self, path: &str, routes: &mut Routes) {
         routes.mount(path, Rc::new(server::LongPollEndpoint::new(self)));
     }
-    fn client_half(
-        &self,
-        target: &Target,
-        feed: &feed::Spec,
-    ) -> Result<Rc<dyn ClientHalf>, String> {
+    fn client_half(&self, target: &Target, feed: &Spec) -> Result<Rc<dyn ClientHalf>, String> {
         let clients = client::client_half(self, target, feed);
         Ok(post::with_sender(clients, &self.request, target, feed))
     }

@@ -2,15 +2,13 @@
 
 use crate::config::{Fields, Key};
 use crate::feed::{Semantics, Spec};
-use crate::predict::SeriesContext;
 use crate::predict::arithmetic::{
     DELAYED_ACK_NS, add_message, data_segments, head_flow, message_bytes, model, posted,
     push_delivery, received_by_each, sending,
 };
 use crate::predict::long_polling as prediction;
-use crate::predict::{Exchange, Model};
-use crate::protocol::http1::head;
-use crate::protocol::http1::head::{RequestHead, ResponseHead};
+use crate::predict::{Exchange, Model, SeriesContext};
+use crate::protocol::http1::head::{self, RequestHead, ResponseHead};
 use crate::record::Ledger;
 use crate::server::post::POST_REPLY;
 use crate::transport::{RECONNECT, SeriesShape};

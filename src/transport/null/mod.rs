@@ -3,10 +3,8 @@
 
 use crate::client::{Client, ClientHalf, LocalFuture};
 use crate::config::Key;
-use crate::feed;
-use crate::feed::Workload;
-use crate::predict::SeriesContext;
-use crate::predict::{Exchange, Model};
+use crate::feed::{Spec, Workload};
+use crate::predict::{Exchange, Model, SeriesContext};
 use crate::protocol::http1::Target;
 use crate::record::Ledger;
 use crate::server::Routes;
@@ -41,7 +39,7 @@ pub(crate) struct Params {
 }
 
 impl Series for Params {
-    fn refuses(&self, feed: &feed::Spec) -> Option<String> {
+    fn refuses(&self, feed: &Spec) -> Option<String> {
         (feed.workload != Workload::Ticker)
             .then(|| "without a network nobody sends anything to anybody".to_owned())
     }
@@ -56,7 +54,7 @@ impl Series for Params {
         }
     }
     fn mount(&self, _: &str, _: &mut Routes) {}
-    fn client_half(&self, _: &Target, _: &feed::Spec) -> Result<Rc<dyn ClientHalf>, String> {
+    fn client_half(&self, _: &Target, _: &Spec) -> Result<Rc<dyn ClientHalf>, String> {
         Ok(Rc::new(NullClients))
     }
 }

@@ -6,11 +6,9 @@ use crate::client::delivery::inbox::{Inbox, without_separators};
 use crate::client::delivery::per_client::{DeliveryTracker, Skipped};
 use crate::client::http_connection::{HeadSize, add_exchange};
 use crate::feed;
-use crate::feed::Semantics;
 use crate::protocol::http1::response::Parts;
 use crate::record::{ClientError, ClientErrorKind, TraceKind};
-use crate::time::Turn;
-use crate::time::now_ns;
+use crate::time::{Turn, now_ns};
 
 /// What one client has received.
 pub(crate) struct PollState {
@@ -40,10 +38,7 @@ pub(crate) struct CompletedExchange {
 impl PollState {
     /// The state before the first response.
     pub(crate) fn new(feed: &feed::Spec) -> PollState {
-        let skipped = match feed.semantics {
-            Semantics::Snapshot => Skipped::Superseded,
-            Semantics::Log => Skipped::Missing,
-        };
+        let skipped = Skipped::from(feed.semantics);
         PollState { delivery: DeliveryTracker::default(), inbox: Inbox::new(feed), skipped }
     }
 

@@ -4,14 +4,12 @@
 use crate::client::handle::{SET_UP_ATTEMPTS, SET_UP_PAUSE_NS};
 use crate::client::http_connection::{HeadSize, HttpConnection, is_close};
 use crate::client::{Client, ClientHalf, LocalFuture};
-use crate::feed;
-use crate::feed::Semantics;
+use crate::feed::{self, Semantics};
 use crate::protocol::http1::Target;
 use crate::protocol::http1::head::{RequestHead, resuming};
 use crate::protocol::http1::response::{BodyPiece, Response};
 use crate::record::{ClientError, ClientErrorKind, Phase};
-use crate::time::now_ns;
-use crate::time::{Turn, TurnPlacement};
+use crate::time::{Turn, TurnPlacement, now_ns};
 use crate::transport::polling::client::{CompletedExchange, PollState};
 use crate::transport::polling::params::Params;
 use std::rc::Rc;

@@ -14,7 +14,7 @@ mod server;
 use crate::client::ClientHalf;
 use crate::client::post::{self, PostClients, PostReply};
 use crate::config::Key;
-use crate::feed::{self, Semantics, Workload};
+use crate::feed::{Semantics, Spec, Workload};
 use crate::predict::SeriesContext;
 use crate::protocol::http1::Target;
 use crate::protocol::http1::head::CHAPTER_PATH;
@@ -38,7 +38,7 @@ impl Series for Params {
     fn own_path(&self) -> Option<String> {
         self.request.own_path()
     }
-    fn refuses(&self, feed: &feed::Spec) -> Option<String> {
+    fn refuses(&self, feed: &Spec) -> Option<String> {
         params::refuses(self, feed)
     }
     fn shape(&self, context: &SeriesContext) -> SeriesShape {
@@ -47,17 +47,13 @@ impl Series for Params {
     fn foreign_sockets(&self) -> Option<Key> {
         (self.engine == Engine::Reqwest).then_some(params::ENGINE)
     }
-    fn always_sends_latest(&self, feed: &feed::Spec) -> bool {
+    fn always_sends_latest(&self, feed: &Spec) -> bool {
         feed.workload == Workload::Ticker && feed.semantics == Semantics::Snapshot
     }
     fn mount(&self, path: &str, routes: &mut Routes) {
         routes.mount(path, Rc::new(server::PollEndpoint::new(self)));
     }
-    fn client_half(
-        &self,
-        target: &Target,
-        feed: &feed::Spec,
-    ) -> Result<Rc<dyn ClientHalf>, String> {
+    fn client_half(&self, target: &Target, feed: &Spec) -> Result<Rc<dyn ClientHalf>, String> {
         if feed.workload == Workload::Echo {
             let clients = PostClients::new(&self.request, target, feed, PostReply::Echo);
             return Ok(Rc::new(clients.with(self.phase, self.new_connection)));

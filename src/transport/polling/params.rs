@@ -2,14 +2,12 @@
 
 use crate::config::{Fields, Key};
 use crate::feed::{Semantics, Spec, Workload};
-use crate::predict::SeriesContext;
 use crate::predict::arithmetic::{
     DELAYED_ACK_NS, add_message, data_segments, head_flow, message_bytes, model, poll_age_ns,
     poll_delivery, polled, posted, received_by_each, sending,
 };
-use crate::predict::{Distribution, Exchange, Model};
-use crate::protocol::http1::head;
-use crate::protocol::http1::head::{RequestHead, ResponseHead};
+use crate::predict::{Distribution, Exchange, Model, SeriesContext};
+use crate::protocol::http1::head::{self, RequestHead, ResponseHead};
 use crate::record::Ledger;
 use crate::server::post::POST_REPLY;
 use crate::time::TurnPlacement;
@@ -177,15 +175,7 @@ fn echo(params: &Params, context: &SeriesContext, interval_ns: u64) -> Exchange 
     let head = params.response.render_expected(payload as usize);
     let mut one = posted(&params.request, context, &head);
     add_message(&mut one.ledger.down, (payload.into(), 0), 0);
-    let bare = u64::from(interval_ns > DELAYED_ACK_NS);
-    let requests = data_segments(one.ledger.up.wire.get());
-    let responses = data_segments(one.ledger.down.wire.get());
-    (one.segments_up, one.segments_down) = if params.new_connection {
-        (5 + requests, 3 + responses)
-    } else {
-        (requests + bare, responses)
-    };
-    one
+    with_segments(params, one.ledger, interval_ns)
 }
 
 /// Returns the cost of one poll that is answered with so many updates.
@@ -198,6 +188,11 @@ fn exchange(params: &Params, context: &SeriesContext, interval_ns: u64, updates:
         ledger.up += head_flow(head::last_event_id(0).as_bytes());
     }
     add_message(&mut ledger.down, bytes, 0);
+    with_segments(params, ledger, interval_ns)
+}
+
+/// Returns the exchange with these bytes.
+fn with_segments(params: &Params, ledger: Ledger, interval_ns: u64) -> Exchange {
     let requests = data_segments(ledger.up.wire.get());
     let responses = data_segments(ledger.down.wire.get());
     // The next request acknowledges the response if it comes soon enough.

@@ -1,38 +1,83 @@
 //! Server-sent events (WHATWG HTML §9.2): one HTTP response that never ends, an event of text for
 //! each message, and a reconnect that names the last one received.
 
-mod params;
-
 use crate::client::streaming_response::{Decode, Decoded, StreamClients};
 use crate::client::{ClientHalf, post};
-use crate::feed;
-use crate::feed::{PayloadKind, Workload, sequence_text};
-use crate::predict::SeriesContext;
+use crate::config::Key;
+use crate::feed::{self, PayloadKind, Spec, Workload, sequence_text};
+use crate::predict::arithmetic::{
+    chunk_framing, heartbeats, message_bytes, message_down, posted, pushing,
+};
+use crate::predict::{Exchange, SeriesContext};
 use crate::protocol::http1::Target;
+use crate::protocol::http1::head::{self, RequestHead};
 use crate::protocol::http1::response::BodyPiece;
 use crate::protocol::sse::{DATA_KEPT_BYTES, Parser, StreamItem};
-use crate::server::Outgoing;
-use crate::server::Routes;
+use crate::record::{Flow, Ledger, Part};
+use crate::server::post::POST_REPLY;
 use crate::server::streaming_response::MessageFormat;
+use crate::server::{Outgoing, Routes};
 use crate::transport::{Series, SeriesShape, Transport, series_from_json};
 use bytes::{BufMut, Bytes, BytesMut};
-use params::Params;
+use serde::{Deserialize, Serialize};
 use std::rc::Rc;
+
+const IDS: Key = Key {
+    name: "ids",
+    default: Some("true"),
+    about: "whether each event has an id (12 bytes), so that a reconnect loses nothing",
+};
+const HEARTBEAT: Key = Key {
+    name: "heartbeat",
+    default: Some("\"0s\""),
+    about: "a comment is sent where nothing else was for this long; 0s: never",
+};
+const RECONNECT: Key = Key {
+    name: "reconnect",
+    default: Some("\"1s\""),
+    about: "how long a client waits before it connects again; the server's `retry` goes first",
+};
 
 pub(crate) static TRANSPORT: Transport = Transport {
     name: "sse",
     about: "server-sent events: one HTTP response that never ends, an event for each update",
-    keys: params::KEYS,
+    keys: &[head::REQUEST, IDS, HEARTBEAT, RECONNECT],
     path: "/events",
-    parse: |fields| Some(Box::new(params::parse(fields)?)),
+    parse: |fields| {
+        let request = head::read_request(fields);
+        let ids = fields.boolean(&IDS);
+        let heartbeat_ns = fields.duration_ns(&HEARTBEAT);
+        let reconnect_ns = fields.duration_ns(&RECONNECT);
+        Some(Box::new(Params { request: request?, ids, heartbeat_ns, reconnect_ns }))
+    },
     read_json: series_from_json::<Params>,
 };
+
+/// The comment that keeps a connection alive (HTML §9.2.7).
+const COMMENT: &[u8] = b":\n\n";
+/// `id: `, seven digits, line feed.
+const ID_BYTES: u64 = 12;
+/// `data: ` and the line feed of each payload.
+const LINE_BYTES: u64 = 7;
+
+/// Validated and complete settings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Params {
+    /// The request's head.
+    request: RequestHead,
+    /// Whether events have ids.
+    ids: bool,
+    /// Nanoseconds of silence before a heartbeat; 0 for none.
+    heartbeat_ns: u64,
+    /// Nanoseconds between an early close and the next connect.
+    reconnect_ns: u64,
+}
 
 impl Series for Params {
     fn own_path(&self) -> Option<String> {
         self.request.own_path()
     }
-    fn refuses(&self, feed: &feed::Spec) -> Option<String> {
+    fn refuses(&self, feed: &Spec) -> Option<String> {
         match (feed.workload, feed.kind) {
             (Workload::Echo, _) => Some(crate::transport::ONE_WAY.to_owned()),
             (_, PayloadKind::Binary) => {
@@ -42,26 +87,49 @@ impl Series for Params {
         }
     }
     fn shape(&self, context: &SeriesContext) -> SeriesShape {
-        params::shape(self, context)
+        // Heads belong to the set-up.
+        let exchange = |feed: &Spec, updates| {
+            let bytes = message_bytes(feed, updates);
+            let event = self.event_framing(updates);
+            message_down(bytes, event + chunk_framing(bytes.0 + bytes.1 + event))
+        };
+        let sent = || posted(&self.request, context, POST_REPLY);
+        let (mut model, interval_ns) = pushing(context, exchange, sent);
+        let hz = model.messages_hz.unwrap_or(0.0);
+        model.idle = heartbeats(&context.feed, hz, self.heartbeat_ns, heartbeat());
+        SeriesShape::pushed(context, model, interval_ns)
     }
     fn mount(&self, path: &str, routes: &mut Routes) {
         let message = if self.ids { event_with_id } else { event };
         let endpoint = MessageFormat {
             content_type: "text/event-stream",
             message,
-            heartbeat: (params::COMMENT, self.heartbeat_ns),
+            heartbeat: (COMMENT, self.heartbeat_ns),
         };
         routes.mount(path, Rc::new(endpoint));
     }
-    fn client_half(
-        &self,
-        target: &Target,
-        feed: &feed::Spec,
-    ) -> Result<Rc<dyn ClientHalf>, String> {
+    fn client_half(&self, target: &Target, feed: &Spec) -> Result<Rc<dyn ClientHalf>, String> {
         let request = self.request.render(&target.path, &target.authority);
         let clients = StreamClients::<EventDecoder>::client_half(request, self.reconnect_ns, feed);
         Ok(post::with_sender(clients, &self.request, target, feed))
     }
+}
+
+impl Params {
+    /// Returns the bytes of an event around its payloads: a line each, the empty line, perhaps an
+    /// id. Line feeds between payloads are separators and are counted elsewhere.
+    fn event_framing(&self, updates: u32) -> u64 {
+        let lines = LINE_BYTES * u64::from(updates) - u64::from(updates - 1);
+        lines + 1 + if self.ids { ID_BYTES } else { 0 }
+    }
+}
+
+/// Returns the cost of a comment and its chunk.
+fn heartbeat() -> Exchange {
+    let bytes = COMMENT.len() as u64;
+    let down = Flow::of([(Part::Framing, bytes + chunk_framing(bytes))]);
+    let ledger = Ledger { up: Flow::default(), down };
+    Exchange { ledger, segments_up: 1, segments_down: 1 }
 }
 
 /// Renders a message as an event: a `data` line for each of its payloads.
@@ -92,7 +160,7 @@ fn write(outgoing: &Outgoing, mut out: BytesMut) -> Bytes {
 struct EventDecoder(Parser);
 
 impl Decode for EventDecoder {
-    fn new(feed: &feed::Spec) -> EventDecoder {
+    fn new(feed: &Spec) -> EventDecoder {
         // As many payloads as are likely to be held back together, a mebibyte of them at most.
         let held = (feed.rate_hz * feed.batch_ns as f64 / 1e9 * 2.0) as u64 + 8;
         let bytes = feed::joined_bytes(feed.kind, feed.payload_bytes as usize, held);

@@ -2,35 +2,56 @@
 //!
 //! The chapter's "streaming" (RFC 6202 §3, "HTTP streaming"): the client sends one request and reads on.
 
-mod params;
-
 use crate::client::streaming_response::{Decode, Decoded, StreamClients};
 use crate::client::{ClientHalf, post};
-use crate::feed;
+use crate::feed::Spec;
 use crate::predict::SeriesContext;
+use crate::predict::arithmetic::{chunk_framing, message_bytes, message_down, posted, pushing};
 use crate::protocol::http1::Target;
+use crate::protocol::http1::head::{self, RequestHead};
 use crate::protocol::http1::response::BodyPiece;
 use crate::server::Routes;
+use crate::server::post::POST_REPLY;
 use crate::server::streaming_response::MessageFormat;
-use crate::transport::{Series, SeriesShape, Transport, series_from_json};
-use params::Params;
+use crate::transport::{RECONNECT, Series, SeriesShape, Transport, series_from_json};
+use serde::{Deserialize, Serialize};
 use std::rc::Rc;
 
 pub(crate) static TRANSPORT: Transport = Transport {
     name: "streaming",
     about: "one HTTP response that never ends, a chunk of it for each update",
-    keys: params::KEYS,
+    keys: &[head::REQUEST, RECONNECT],
     path: "/stream",
-    parse: |fields| Some(Box::new(params::parse(fields)?)),
+    parse: |fields| {
+        let request = head::read_request(fields);
+        let reconnect_ns = fields.duration_ns(&RECONNECT);
+        Some(Box::new(Params { request: request?, reconnect_ns }))
+    },
     read_json: series_from_json::<Params>,
 };
+
+/// Validated and complete settings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Params {
+    /// The request's head.
+    request: RequestHead,
+    /// Nanoseconds between an early close and the next connect.
+    reconnect_ns: u64,
+}
 
 impl Series for Params {
     fn own_path(&self) -> Option<String> {
         self.request.own_path()
     }
     fn shape(&self, context: &SeriesContext) -> SeriesShape {
-        params::shape(self, context)
+        // Heads belong to the set-up.
+        let exchange = |feed: &Spec, updates| {
+            let bytes = message_bytes(feed, updates);
+            message_down(bytes, chunk_framing(bytes.0 + bytes.1))
+        };
+        let sent = || posted(&self.request, context, POST_REPLY);
+        let (model, interval_ns) = pushing(context, exchange, sent);
+        SeriesShape::pushed(context, model, interval_ns)
     }
     fn mount(&self, path: &str, routes: &mut Routes) {
         let endpoint = MessageFormat {
@@ -40,11 +61,7 @@ impl Series for Params {
         };
         routes.mount(path, Rc::new(endpoint));
     }
-    fn client_half(
-        &self,
-        target: &Target,
-        feed: &feed::Spec,
-    ) -> Result<Rc<dyn ClientHalf>, String> {
+    fn client_half(&self, target: &Target, feed: &Spec) -> Result<Rc<dyn ClientHalf>, String> {
         let request = self.request.render(&target.path, &target.authority);
         let clients = StreamClients::<ChunkDecoder>::client_half(request, self.reconnect_ns, feed);
         Ok(post::with_sender(clients, &self.request, target, feed))
@@ -55,7 +72,7 @@ impl Series for Params {
 struct ChunkDecoder;
 
 impl Decode for ChunkDecoder {
-    fn new(_: &feed::Spec) -> ChunkDecoder {
+    fn new(_: &Spec) -> ChunkDecoder {
         ChunkDecoder
     }
     fn decode(&mut self, piece: BodyPiece<'_>, on: &mut dyn FnMut(Decoded<'_>)) {

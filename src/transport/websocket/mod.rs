@@ -10,7 +10,7 @@ mod server;
 mod upgrade;
 
 use crate::client::ClientHalf;
-use crate::feed;
+use crate::feed::Spec;
 use crate::predict::SeriesContext;
 use crate::protocol::http1::Target;
 use crate::server::Routes;
@@ -28,7 +28,7 @@ pub(crate) static TRANSPORT: Transport = Transport {
 };
 
 impl Series for Params {
-    fn refuses(&self, _: &feed::Spec) -> Option<String> {
+    fn refuses(&self, _: &Spec) -> Option<String> {
         None
     }
     fn shape(&self, context: &SeriesContext) -> SeriesShape {
@@ -40,11 +40,7 @@ impl Series for Params {
     fn mount(&self, path: &str, routes: &mut Routes) {
         routes.mount(path, Rc::new(server::UpgradeEndpoint::new(self)));
     }
-    fn client_half(
-        &self,
-        target: &Target,
-        feed: &feed::Spec,
-    ) -> Result<Rc<dyn ClientHalf>, String> {
+    fn client_half(&self, target: &Target, feed: &Spec) -> Result<Rc<dyn ClientHalf>, String> {
         Ok(client::client_half(self, target, feed))
     }
 }

@@ -2,11 +2,10 @@
 
 use crate::config::{Fields, Key};
 use crate::feed::{Spec, Workload};
-use crate::predict::SeriesContext;
 use crate::predict::arithmetic::{
     DELAYED_ACK_NS, add_message, data_segments, heartbeats, message_bytes, message_down, pushing,
 };
-use crate::predict::{Distribution, Exchange, Model};
+use crate::predict::{Distribution, Exchange, Model, SeriesContext};
 use crate::record::{Flow, Ledger, Part};
 use crate::transport::{RECONNECT, SeriesShape};
 use serde::{Deserialize, Serialize};

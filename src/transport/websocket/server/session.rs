@@ -6,11 +6,9 @@
 
 use crate::feed::Workload;
 use crate::net::Connection;
-use crate::server::Outgoing;
 use crate::server::post::most_bytes;
-use crate::server::{Peer, Upgraded};
-use crate::time::Sleep;
-use crate::time::now_ns;
+use crate::server::{Outgoing, Peer, Upgraded};
+use crate::time::{Sleep, now_ns};
 use crate::transport::websocket::message::message;
 use bytes::Bytes;
 use futures_util::{FutureExt, Sink, Stream};
