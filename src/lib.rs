@@ -37,6 +37,9 @@
 
 #![allow(rustdoc::private_intra_doc_links)]
 
+#[macro_use]
+mod named;
+
 mod error;
 mod os;
 mod time;

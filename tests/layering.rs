@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 const ARROWS: &[(&str, &[&str])] = &[
     // A signal that ends everything at once is a failure.
     ("error", &["os"]),
+    ("named", &[]),
     ("units", &[]),
     ("os", &[]),
     ("time", &["feed", "record"]),

@@ -34,14 +34,14 @@ pub(super) fn run(args: &ReportArgs) -> Outcome<Conclusion> {
 ///
 /// # Errors
 /// If a name is not a format's.
-pub fn formats(names: &[String]) -> Outcome<Vec<&'static dyn Format>> {
+pub fn formats(names: &[String]) -> Outcome<Vec<&'static Format>> {
     match names {
         [] => return Ok(FORMATS.to_vec()),
         [none] if none == "none" => return Ok(Vec::new()),
         _ => {}
     }
     let find = |name: &String| {
-        let known: Vec<&str> = FORMATS.iter().map(|f| f.name()).collect();
+        let known: Vec<&str> = FORMATS.iter().map(|f| f.name).collect();
         find_format(name).ok_or_else(|| {
             Failure::usage(format!(
                 "unknown format {name:?}; use none, or some of {}",
@@ -59,7 +59,7 @@ pub fn formats(names: &[String]) -> Outcome<Vec<&'static dyn Format>> {
 pub fn render_all(
     result: &RunResult,
     out_dir: &Path,
-    formats: &[&dyn Format],
+    formats: &[&Format],
 ) -> Outcome<Vec<PathBuf>> {
     write_all(&summarise_and_judge(result), out_dir, formats)
 }
@@ -71,7 +71,7 @@ pub fn render_all(
 pub(crate) fn write_all(
     table: &Table,
     out_dir: &Path,
-    formats: &[&dyn Format],
+    formats: &[&Format],
 ) -> Outcome<Vec<PathBuf>> {
     fs::create_dir_all(out_dir).map_err(at(format!("cannot create {}", out_dir.display())))?;
     let mut written = Vec::new();
@@ -107,9 +107,9 @@ pub(crate) fn read_all(paths: &[PathBuf]) -> Outcome<Vec<RunResult>> {
 }
 
 /// Returns a report's folder, with the file to look at first.
-pub(super) fn reports_in(folder: &Path, formats: &[&dyn Format]) -> String {
+pub(super) fn reports_in(folder: &Path, formats: &[&Format]) -> String {
     let shown = folder.display();
-    if formats.iter().any(|format| format.files().contains(&"overhead.png")) {
+    if formats.iter().any(|format| format.files().any(|file| file == "overhead.png")) {
         format!("{shown} (open overhead.png)")
     } else {
         shown.to_string()
@@ -137,7 +137,7 @@ pub struct Report {
 ///
 /// # Errors
 /// If a file cannot be read or written; the message names it.
-pub fn report(paths: &[PathBuf], out: Option<&Path>, formats: &[&dyn Format]) -> Outcome<Report> {
+pub fn report(paths: &[PathBuf], out: Option<&Path>, formats: &[&Format]) -> Outcome<Report> {
     let results = read_all(paths)?;
     let tables: Vec<Table> = results.iter().map(summarise_and_judge).collect();
     let mut written = Vec::new();

@@ -6,6 +6,7 @@
 
 use crate::report::figure::Figure;
 use crate::report::table::Chapter;
+use crate::result::CaseInfo;
 use crate::units::SECOND_NS;
 
 /// Characters of request and response head of one poll, line ends not counted.
@@ -18,26 +19,24 @@ pub(crate) const POLLING: &str = "polling";
 /// The transport's name that the chapter's WebSocket figures belong to.
 pub(crate) const WEBSOCKET: &str = "websocket";
 
-/// The chapter's figures for a transport, client count and planned interval.
-pub(super) fn figures(transport: &str, clients: u32, interval_ns: u64) -> Chapter {
-    let bytes_per_s = match transport {
-        _ if interval_ns != SECOND_NS => Figure::absent_by_scenario(
-            "the chapter counts one message a second and client, this plan does not",
-        ),
-        POLLING => Figure::known(POLL_CHARS * f64::from(clients)),
-        WEBSOCKET => Figure::known(FRAME_BYTES * f64::from(clients)),
-        _ => Figure::absent_by_scenario("the chapter has no figure for this transport"),
-    };
+/// The chapter's figures for a case.
+pub(super) fn figures(case: &CaseInfo) -> Chapter {
+    let bytes = |each: f64| Figure::known(each * f64::from(case.clients));
     Chapter {
-        use_case: match clients {
+        use_case: match case.clients {
             1_000 => Some('A'),
             10_000 => Some('B'),
             100_000 => Some('C'),
             _ => None,
         },
-        mebibits_per_s: bytes_per_s.map(mebibits),
-        megabits_per_s: bytes_per_s.map(megabits),
-        bytes_per_s,
+        bytes_per_s: match case.transport.as_str() {
+            _ if !case.floor && case.interval_ns != SECOND_NS => Figure::absent_by_scenario(
+                "the chapter counts one message a second and client, this plan does not",
+            ),
+            POLLING => bytes(POLL_CHARS),
+            WEBSOCKET => bytes(FRAME_BYTES),
+            _ => Figure::absent_by_scenario("the chapter has no figure for this transport"),
+        },
     }
 }
 

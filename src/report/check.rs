@@ -35,22 +35,10 @@ macro_rules! checks {
         }
 
         impl Check {
-            /// The name in files.
-            pub const fn name(self) -> &'static str {
+            /// The name in files, the usual cause of a failure, and what to do.
+            const fn described(self) -> (&'static str, Cause, &'static str) {
                 match self {
-                    $(Check::$check => $name,)+
-                }
-            }
-            /// The usual cause of a failure.
-            pub const fn cause(self) -> Cause {
-                match self {
-                    $(Check::$check => Cause::$cause,)+
-                }
-            }
-            /// What to do if it fails.
-            pub const fn remedy(self) -> &'static str {
-                match self {
-                    $(Check::$check => $remedy,)+
+                    $(Check::$check => ($name, Cause::$cause, $remedy),)+
                 }
             }
         }
@@ -105,6 +93,25 @@ checks! {
     RunsDiscarded, "runs_discarded", BusyMachine, SLOW_MACHINE;
 }
 
+impl Check {
+    /// The name in files.
+    pub const fn name(self) -> &'static str {
+        self.described().0
+    }
+    /// The usual cause of a failure.
+    pub const fn cause(self) -> Cause {
+        self.described().1
+    }
+    /// What to do if it fails.
+    pub const fn remedy(self) -> &'static str {
+        self.described().2
+    }
+    /// Returns the outcome, with the usual cause of a failure.
+    pub(crate) fn result(self, ok: bool, value: Figure, text: impl Into<String>) -> CheckResult {
+        CheckResult { check: self, ok, value, text: text.into(), cause: self.cause() }
+    }
+}
+
 /// A check and its outcome.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CheckResult {
@@ -118,11 +125,4 @@ pub struct CheckResult {
     pub text: String,
     /// What made it fail, if it does not hold.
     pub cause: Cause,
-}
-
-impl CheckResult {
-    /// Returns the outcome of a check with the check's usual cause.
-    pub fn new(check: Check, ok: bool, value: Figure, text: String) -> CheckResult {
-        CheckResult { check, ok, value, text, cause: check.cause() }
-    }
 }

@@ -32,25 +32,16 @@ pub enum ColumnKind {
     Flag,
 }
 
-/// Which of two numbers is the better one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Better {
-    /// The lower one.
-    Lower,
-    /// The higher one.
-    Higher,
-    /// Neither: the plan sets it, or it says nothing by itself.
-    Neither,
-}
-
-impl Better {
-    /// The name in the schema.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Better::Lower => "lower",
-            Better::Higher => "higher",
-            Better::Neither => "neither",
-        }
+named! {
+    /// Which of two numbers is the better one.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum Better {
+        /// The lower one.
+        Lower = "lower",
+        /// The higher one.
+        Higher = "higher",
+        /// Neither: the plan sets it, or it says nothing by itself.
+        Neither = "neither",
     }
 }
 

@@ -39,19 +39,28 @@ impl Conclusion {
         Conclusion::Terminated,
     ];
 
-    /// The exit code. 99 is also k6's for a failed threshold; a signal's is 128 and its number.
-    pub const fn exit_code(self) -> u8 {
+    /// The exit code and what it means. 99 is also k6's for a failed threshold; a signal's is 128
+    /// and its number.
+    const fn described(self) -> (u8, &'static str) {
         match self {
-            Conclusion::Passed => 0,
-            Conclusion::Failed => 1,
-            Conclusion::Unusable => 2,
-            Conclusion::Invalid => 96,
-            Conclusion::Undecided => 97,
-            Conclusion::Regression => 98,
-            Conclusion::LimitFailed => 99,
-            Conclusion::Interrupted => 130,
-            Conclusion::Terminated => 143,
+            Conclusion::Passed => (0, "passed"),
+            Conclusion::Failed => (1, "the run failed, or a file could not be read or written"),
+            Conclusion::Unusable => (2, "the command line or the scenario cannot be used"),
+            Conclusion::Invalid => (
+                96,
+                "invalid: the driver was too slow, clients are missing, or bytes do not add up",
+            ),
+            Conclusion::Undecided => (97, "undecided, with --strict"),
+            Conclusion::Regression => (98, "worse than the baseline, or B worse than A"),
+            Conclusion::LimitFailed => (99, "a limit of the scenario failed"),
+            Conclusion::Interrupted => (130, "stopped by SIGINT; what was measured is reported"),
+            Conclusion::Terminated => (143, "stopped by SIGTERM; what was measured is reported"),
         }
+    }
+
+    /// The exit code.
+    pub const fn exit_code(self) -> u8 {
+        self.described().0
     }
 
     /// The conclusion of an exit code, for example of another wsbench.
@@ -61,19 +70,7 @@ impl Conclusion {
 
     /// What it means, as in `wsbench --help`.
     pub fn meaning(self) -> &'static str {
-        match self {
-            Conclusion::Passed => "passed",
-            Conclusion::Failed => "the run failed, or a file could not be read or written",
-            Conclusion::Unusable => "the command line or the scenario cannot be used",
-            Conclusion::Invalid => {
-                "invalid: the driver was too slow, clients are missing, or bytes do not add up"
-            }
-            Conclusion::Undecided => "undecided, with --strict",
-            Conclusion::Regression => "worse than the baseline, or B worse than A",
-            Conclusion::LimitFailed => "a limit of the scenario failed",
-            Conclusion::Interrupted => "stopped by SIGINT; what was measured is reported",
-            Conclusion::Terminated => "stopped by SIGTERM; what was measured is reported",
-        }
+        self.described().1
     }
 }
 

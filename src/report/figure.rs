@@ -37,6 +37,12 @@ impl<T: Into<String>> From<T> for Absence {
     }
 }
 
+impl Default for Figure {
+    fn default() -> Figure {
+        Figure::absent("not measured")
+    }
+}
+
 impl fmt::Display for Absence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.why)

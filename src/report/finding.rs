@@ -6,63 +6,39 @@
 use crate::report::conclusion::Conclusion;
 use crate::report::figure::Figure;
 
-/// What a judgement says of one figure, or of all of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Decision {
-    /// It is as it should be.
-    Pass,
-    /// It cannot be compared, for the reason given; never counted as a pass.
-    NotComparable,
-    /// The samples do not tell.
-    Inconclusive,
-    /// It is not as it should be.
-    Fail,
-}
-
-impl Decision {
-    /// Every decision.
-    pub const ALL: [Decision; 4] =
-        [Decision::Pass, Decision::NotComparable, Decision::Inconclusive, Decision::Fail];
-    /// The name used in files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Decision::Pass => "pass",
-            Decision::NotComparable => "not-comparable",
-            Decision::Inconclusive => "inconclusive",
-            Decision::Fail => "fail",
-        }
+named! {
+    /// What a judgement says of one figure, or of all of them.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum Decision {
+        /// It is as it should be.
+        Pass = "pass",
+        /// It cannot be compared, for the reason given; never counted as a pass.
+        NotComparable = "not-comparable",
+        /// The samples do not tell.
+        Inconclusive = "inconclusive",
+        /// It is not as it should be.
+        Fail = "fail",
     }
 }
 
-/// The rule by which a figure is decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
-    /// A condition of validity: every run has them without being asked.
-    Check,
-    /// A `[[limit]]` of the scenario.
-    Limit,
-    /// A count, equal to the byte.
-    Exact,
-    /// A figure that depends on the network's moments, within the interval that arithmetic allows.
-    Structural,
-    /// A figure that varies from run to run, by the signed-rank test over pairs of runs.
-    Paired,
+named! {
+    /// The rule by which a figure is decided.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum Kind {
+        /// A condition of validity: every run has them without being asked.
+        Check = "check",
+        /// A `[[limit]]` of the scenario.
+        Limit = "limit",
+        /// A count, equal to the byte.
+        Exact = "exact",
+        /// A figure that depends on the network's moments, within the interval that arithmetic allows.
+        Structural = "structural",
+        /// A figure that varies from run to run, by the signed-rank test over pairs of runs.
+        Paired = "paired",
+    }
 }
 
 impl Kind {
-    /// Every kind.
-    pub const ALL: [Kind; 5] =
-        [Kind::Check, Kind::Limit, Kind::Exact, Kind::Structural, Kind::Paired];
-    /// The name used in files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Kind::Check => "check",
-            Kind::Limit => "limit",
-            Kind::Exact => "exact",
-            Kind::Structural => "structural",
-            Kind::Paired => "paired",
-        }
-    }
     /// What a failure of this kind makes of the whole.
     pub fn failure(self) -> Conclusion {
         match self {
@@ -171,7 +147,7 @@ pub struct Side {
 }
 
 /// Findings of a run or a comparison, and what follows.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Judgement {
     /// Its subject: `limits of ci`, `B against A`.
     pub title: String,
@@ -190,14 +166,7 @@ pub struct Judgement {
 impl Judgement {
     /// Nothing found yet.
     pub fn new(title: impl Into<String>) -> Judgement {
-        Judgement {
-            title: title.into(),
-            sides: Vec::new(),
-            findings: Vec::new(),
-            notes: Vec::new(),
-            strict: false,
-            ended: None,
-        }
+        Judgement { title: title.into(), ..Judgement::default() }
     }
     /// Findings of a decision.
     pub fn of(&self, decision: Decision) -> impl Iterator<Item = &Finding> {

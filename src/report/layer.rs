@@ -4,27 +4,16 @@ use crate::predict::{Exchange, SEGMENT_HEADER_BYTES};
 use crate::record::{Flow, Part, TcpTotals};
 use crate::units::Bytes;
 
-/// Which way bytes went, seen from the client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
-    /// From client to server.
-    Up,
-    /// From server to client.
-    Down,
-    /// Both added up.
-    Both,
-}
-
-impl Way {
-    /// Every way.
-    pub const ALL: [Way; 3] = [Way::Up, Way::Down, Way::Both];
-    /// The name used in files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Way::Up => "up",
-            Way::Down => "down",
-            Way::Both => "both",
-        }
+named! {
+    /// Which way bytes went, seen from the client.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum Way {
+        /// From client to server.
+        Up = "up",
+        /// From server to client.
+        Down = "down",
+        /// Both added up.
+        Both = "both",
     }
 }
 
@@ -53,62 +42,58 @@ pub enum Layer {
     BareSegments,
 }
 
-/// The layers that are no part.
-const SUMS: [Layer; 9] = [
-    Layer::Frames,
-    Layer::Overhead,
-    Layer::Wire,
-    Layer::HeadChars,
-    Layer::Ip,
-    Layer::IpHeaders,
-    Layer::Segments,
-    Layer::DataSegments,
-    Layer::BareSegments,
+/// A layer that is no part: its name in files with its unit, what it counts, and what it is.
+type Sum = (Layer, &'static str, &'static str, &'static str);
+
+const SUMS: [Sum; 9] = [
+    // Its parts are listed after "bytes of".
+    (Layer::Frames, "frames_bytes", "bytes", ""),
+    (Layer::Overhead, "overhead_bytes", "bytes", "bytes above TCP that are not payload"),
+    (Layer::Wire, "wire_bytes", "bytes", "bytes at the socket"),
+    (
+        Layer::HeadChars,
+        "head_chars",
+        "characters",
+        "characters of HTTP heads without line ends (the chapter's count)",
+    ),
+    (Layer::Ip, "ip_bytes", "bytes", "bytes of IP packets, TCP and IP headers included"),
+    (
+        Layer::IpHeaders,
+        "ip_header_bytes",
+        "bytes",
+        "bytes of TCP and IP headers, and of what was sent again",
+    ),
+    (Layer::Segments, "tcp_segments", "segments", "TCP segments"),
+    (Layer::DataSegments, "tcp_data_segments", "segments", "TCP segments with payload"),
+    (Layer::BareSegments, "tcp_bare_segments", "segments", "TCP segments without payload"),
 ];
 
 impl Layer {
     /// Returns every layer, the parts first.
     pub fn all() -> impl Iterator<Item = Layer> {
-        Part::ALL.iter().map(|&part| Layer::Part(part)).chain(SUMS)
+        Part::ALL.iter().map(|&part| Layer::Part(part)).chain(SUMS.map(|sum| sum.0))
+    }
+    fn sum(self) -> Option<&'static Sum> {
+        SUMS.iter().find(|sum| sum.0 == self)
     }
     /// The name used in files, with its unit: `wire_bytes`.
     pub fn name(self) -> &'static str {
         match self {
             Layer::Part(part) => part.layer_name(),
-            Layer::Frames => "frames_bytes",
-            Layer::Overhead => "overhead_bytes",
-            Layer::Wire => "wire_bytes",
-            Layer::HeadChars => "head_chars",
-            Layer::Ip => "ip_bytes",
-            Layer::IpHeaders => "ip_header_bytes",
-            Layer::Segments => "tcp_segments",
-            Layer::DataSegments => "tcp_data_segments",
-            Layer::BareSegments => "tcp_bare_segments",
+            sum => sum.sum().map_or("", |sum| sum.1),
         }
     }
     /// What it counts.
     pub fn unit(self) -> &'static str {
-        match self {
-            Layer::HeadChars => "characters",
-            Layer::Segments | Layer::DataSegments | Layer::BareSegments => "segments",
-            _ => "bytes",
-        }
+        self.sum().map_or("bytes", |sum| sum.2)
     }
     /// What it is, in words.
     pub fn about(self) -> String {
         match self {
-            Layer::Part(part) => return format!("bytes of {}", part.meaning()),
-            Layer::Frames => return format!("bytes of {}", Part::list(Part::is_frame)),
-            Layer::Overhead => "bytes above TCP that are not payload",
-            Layer::Wire => "bytes at the socket",
-            Layer::HeadChars => "characters of HTTP heads without line ends (the chapter's count)",
-            Layer::Ip => "bytes of IP packets, TCP and IP headers included",
-            Layer::IpHeaders => "bytes of TCP and IP headers, and of what was sent again",
-            Layer::Segments => "TCP segments",
-            Layer::DataSegments => "TCP segments with payload",
-            Layer::BareSegments => "TCP segments without payload",
+            Layer::Part(part) => format!("bytes of {}", part.meaning()),
+            Layer::Frames => format!("bytes of {}", Part::list(Part::is_frame)),
+            sum => sum.sum().map_or_else(String::new, |sum| sum.3.to_owned()),
         }
-        .to_owned()
     }
     /// True for bytes and characters of HTTP heads.
     pub fn is_of_heads(self) -> bool {
@@ -116,14 +101,7 @@ impl Layer {
     }
     /// True if the kernel counts it and not the driver.
     pub fn is_kernels(self) -> bool {
-        matches!(
-            self,
-            Layer::Ip
-                | Layer::IpHeaders
-                | Layer::Segments
-                | Layer::DataSegments
-                | Layer::BareSegments
-        )
+        self.unit() == "segments" || matches!(self, Layer::Ip | Layer::IpHeaders)
     }
     /// Returns the count at this layer one way; `flow` is of the same way.
     pub fn count(self, flow: &Flow, tcp: &TcpTotals, way: Way) -> u64 {
@@ -192,7 +170,8 @@ impl Quantity {
     pub fn all() -> impl Iterator<Item = Quantity> {
         let parts = Part::ALL.iter().filter(|part| part.is_overhead() && part.is_predicted());
         let layers = [Layer::Overhead, Layer::Wire, Layer::Ip, Layer::Segments];
-        parts.map(|&part| Layer::Part(part)).chain(layers).map(Quantity::Of).chain([
+        let layers = parts.map(|&part| Layer::Part(part)).chain(layers);
+        layers.map(Quantity::Of).chain([
             Quantity::Updates,
             Quantity::DeliveryMean,
             Quantity::DeliveryWorst,
@@ -200,92 +179,70 @@ impl Quantity {
             Quantity::AgeMean,
         ])
     }
+    /// Name, unit and words.
+    fn described(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Quantity::Of(layer) if layer.unit() == "segments" => ("", "segments/message", ""),
+            Quantity::Of(_) => ("", "bytes/message", ""),
+            Quantity::Updates => {
+                ("updates_per_message", "updates/message", "updates that a message carries")
+            }
+            Quantity::DeliveryMean => ("delivery_latency_us_mean", "µs", "mean delivery latency"),
+            Quantity::DeliveryWorst => {
+                ("delivery_latency_us_worst", "µs", "worst delivery latency")
+            }
+            Quantity::ResponseMean => ("response_latency_us_mean", "µs", "mean response latency"),
+            Quantity::AgeMean => ("age_us_mean", "µs", "time average of the age of information"),
+        }
+    }
     /// The name used in files, with its unit: `wire_bytes_per_message`.
     pub fn name(self) -> String {
         match self {
-            Quantity::Of(layer) => return format!("{}_per_message", layer.name()),
-            Quantity::Updates => "updates_per_message",
-            Quantity::DeliveryMean => "delivery_latency_us_mean",
-            Quantity::DeliveryWorst => "delivery_latency_us_worst",
-            Quantity::ResponseMean => "response_latency_us_mean",
-            Quantity::AgeMean => "age_us_mean",
+            Quantity::Of(layer) => format!("{}_per_message", layer.name()),
+            other => other.described().0.to_owned(),
         }
-        .to_owned()
     }
     /// What it counts.
     pub fn unit(self) -> &'static str {
-        match self {
-            Quantity::Of(layer) if layer.unit() == "segments" => "segments/message",
-            Quantity::Of(_) => "bytes/message",
-            Quantity::Updates => "updates/message",
-            _ => "µs",
-        }
+        self.described().1
     }
     /// What it is, in words.
     pub fn about(self) -> String {
         match self {
-            Quantity::Of(layer) => return layer.about(),
-            Quantity::Updates => "updates that a message carries",
-            Quantity::DeliveryMean => "mean delivery latency",
-            Quantity::DeliveryWorst => "worst delivery latency",
-            Quantity::ResponseMean => "mean response latency",
-            Quantity::AgeMean => "time average of the age of information",
+            Quantity::Of(layer) => layer.about(),
+            other => other.described().2.to_owned(),
         }
-        .to_owned()
     }
     /// True for latencies and ages.
     pub fn is_time(self) -> bool {
-        use Quantity::{AgeMean, DeliveryMean, DeliveryWorst, ResponseMean};
-        matches!(self, DeliveryMean | DeliveryWorst | ResponseMean | AgeMean)
+        self.unit() == "µs"
     }
 }
 
-/// A statistic of a distribution.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Statistic {
-    /// The smallest value.
-    Min,
-    /// The median.
-    P50,
-    /// The 90th percentile.
-    P90,
-    /// The 95th percentile.
-    P95,
-    /// The 99th percentile.
-    P99,
-    /// The 99.9th percentile.
-    P999,
-    /// The largest value.
-    Max,
-    /// The arithmetic mean.
-    Mean,
+named! {
+    /// A statistic of a distribution.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum Statistic {
+        /// The smallest value.
+        Min = "min",
+        /// The median.
+        P50 = "p50",
+        /// The 90th percentile.
+        P90 = "p90",
+        /// The 95th percentile.
+        P95 = "p95",
+        /// The 99th percentile.
+        P99 = "p99",
+        /// The 99.9th percentile.
+        P999 = "p99_9",
+        /// The largest value.
+        Max = "max",
+        /// The arithmetic mean.
+        Mean = "mean",
+    }
 }
 
 impl Statistic {
-    /// Every statistic.
-    pub const ALL: [Statistic; 8] = [
-        Statistic::Min,
-        Statistic::P50,
-        Statistic::P90,
-        Statistic::P95,
-        Statistic::P99,
-        Statistic::P999,
-        Statistic::Max,
-        Statistic::Mean,
-    ];
-    /// The name used in files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Statistic::Min => "min",
-            Statistic::P50 => "p50",
-            Statistic::P90 => "p90",
-            Statistic::P95 => "p95",
-            Statistic::P99 => "p99",
-            Statistic::P999 => "p99_9",
-            Statistic::Max => "max",
-            Statistic::Mean => "mean",
-        }
-    }
     /// The quantile, for those that are one.
     pub fn quantile(self) -> Option<f64> {
         match self {

@@ -3,12 +3,13 @@
 //! documentation come from it. A new metric is one line here.
 
 use crate::record::{Metric, Part};
+use crate::report::chapter::{mebibits, megabits};
 pub use crate::report::column::{
     Better, CellValue, Column, ColumnKind, Compared, Nature, WhenCompared, Whole,
 };
 use crate::report::figure::Figure;
 use crate::report::layer::{Layer, Quantity, Statistic, Way};
-use crate::report::table::{Delivery, Row, Volume};
+use crate::report::table::{Audit, Cost, Delivery, Events, Fanout, Prediction, Row, Volume};
 
 fn text(name: &str, about: &str, get: fn(&Row) -> &str) -> Column {
     let value = move |row: &Row| CellValue::Text(get(row).to_owned());
@@ -38,6 +39,16 @@ fn count(
     get: impl Fn(&Row) -> u64 + Send + Sync + 'static,
 ) -> Column {
     Column::new(ColumnKind::Count, name, "-", about, move |row| CellValue::Count(get(row))).events()
+}
+
+/// A number that the row has as it is.
+fn figure(
+    name: impl Into<String>,
+    unit: &'static str,
+    about: impl Into<String>,
+    get: impl Fn(&Row) -> &Figure + Send + Sync + 'static,
+) -> Column {
+    number(name, unit, about, move |row| get(row).clone())
 }
 
 fn known(figure: &Figure) -> u64 {
@@ -72,16 +83,20 @@ const DUE: Whole = Whole {
 
 /// Every column in order.
 pub fn columns() -> Vec<Column> {
-    let mut all = identity();
-    all.extend(events());
-    all.extend(delivery());
-    all.extend(chapter());
-    all.extend(bytes());
-    all.extend(predicted());
-    all.extend(latencies());
-    all.extend(fanout());
-    all.extend(cost());
-    all.extend(audit());
+    let parts = [
+        identity(),
+        events(),
+        delivery(),
+        chapter(),
+        bytes(),
+        predicted(),
+        latencies(),
+        fanout(),
+        cost(),
+        audit(),
+    ];
+    #[allow(unused_mut)]
+    let mut all: Vec<Column> = parts.into_iter().flatten().collect();
     #[cfg(feature = "dummy-metric")]
     all.push(count("dummy_metric", "a metric of a test", |r| r.repeats).tracked("dummy"));
     all
@@ -108,138 +123,116 @@ pub fn former_names_markdown() -> String {
 }
 
 fn identity() -> Vec<Column> {
+    let repeats = "times that the case was measured; the row is all of them";
+    let planned = "planned interval between two events of a client";
+    let window = "length of the measured windows of all repeats";
+    let payload = |r: &Row| CellValue::Count(r.payload_bytes.into());
+    let payload = Column::new(
+        ColumnKind::Count,
+        "payload_bytes",
+        "bytes",
+        "bytes of one update's payload",
+        payload,
+    );
     vec![
         text("series", "the label of the series", |r| &r.series),
         text("transport", "the transport's name", |r| &r.transport),
         count("clients", "simulated clients", |r| r.clients.into()).setting(),
         text("status", "`valid`, `partial` or `invalid`", |r| r.status.name()),
-        count("repeats", "times that the case was measured; the row is all of them", |r| r.repeats)
-            .setting(),
+        count("repeats", repeats, |r| r.repeats).setting(),
         flag("paced", "whether the driver has a schedule of its own (polling)", |r| r.paced),
-        number("planned_interval_s", "s", "planned interval between two events of a client", |r| {
-            r.pace.planned_s.clone()
-        })
-        .better(Better::Neither),
-        number("held_interval_s", "s", "the interval that ran", |r| r.pace.held_s.clone())
+        figure("planned_interval_s", "s", planned, |r| &r.pace.planned_s).better(Better::Neither),
+        figure("held_interval_s", "s", "the interval that ran", |r| &r.pace.held_s)
             .better(Better::Neither),
-        number("stretch_factor", "-", "held over planned interval", |r| r.pace.stretch.clone()),
+        figure("stretch_factor", "-", "held over planned interval", |r| &r.pace.stretch),
         flag("stretched", "whether the interval was stretched", |r| r.pace.stretched),
-        number("window_s", "s", "length of the measured windows of all repeats", |r| {
-            r.window_s.clone()
-        })
-        .better(Better::Neither),
-        Column::new(
-            ColumnKind::Count,
-            "payload_bytes",
-            "bytes",
-            "bytes of one update's payload",
-            |r| CellValue::Count(r.payload_bytes.into()),
-        )
-        .setting(),
+        figure("window_s", "s", window, |r| &r.window_s).better(Better::Neither),
+        payload.setting(),
     ]
 }
 
 fn events() -> Vec<Column> {
+    let events = |name: &str, about: &str, of: fn(&Events) -> u64| {
+        count(name, about, move |r| of(&r.events))
+    };
+    let not_started = "turns due in the measured window that had not started at its end";
     vec![
         count("clients_connected", "clients connected when the load began", |r| r.connected)
             .better(Better::Higher)
             .whole(ASKED)
             .samples_of(|r| r.asked),
-        count("turns", "turns whose intended time came", |r| r.events.turns)
+        events("turns", "turns whose intended time came", |e| e.turns)
             .live_events()
             .better(Better::Neither)
             .samples_of(|r| r.events.turns),
-        count("completed", "exchanges that ended as they should", |r| r.events.completed)
+        events("completed", "exchanges that ended as they should", |e| e.completed)
             .live_events()
             .better(Better::Higher)
             .whole(TURNS),
-        count("messages", "updates that the client did not have yet", |r| r.events.messages)
+        events("messages", "updates that the client did not have yet", |e| e.messages)
             .live_events()
             .better(Better::Higher),
-        count("repeated", "polls answered with an update that the client had", |r| {
-            r.events.repeated
-        })
-        .live_events()
-        .whole(COMPLETED),
-        count("superseded", "updates that came and went between two polls", |r| {
-            r.events.superseded
-        })
-        .live_events(),
+        events("repeated", "polls answered with an update that the client had", |e| e.repeated)
+            .live_events()
+            .whole(COMPLETED),
+        events("superseded", "updates that came and went between two polls", |e| e.superseded)
+            .live_events(),
         number("lost", "-", "pushed updates that never came", |r| r.events.known_lost())
             .live_events()
             .whole(DUE)
             .tracked("lost"),
-        count(
-            "turns_not_started",
-            "turns due in the measured window that had not started at its end",
-            |r| r.events.turns_not_started,
-        )
-        .formerly("turns_unreached"),
-        count("reconnects", "connections opened again, all phases", |r| r.events.reconnects)
+        events("turns_not_started", not_started, |e| e.turns_not_started)
+            .formerly("turns_unreached"),
+        events("reconnects", "connections opened again, all phases", |e| e.reconnects)
             .live_events()
             .samples_of(|r| r.connected),
-        count("faults", "turns or clients that ended with a fault, all phases", |r| {
-            r.events.faults
-        })
-        .live_events()
-        .whole(ENDED)
-        .samples_of(|r| r.events.completed.saturating_add(r.events.faults)),
-        count("negative_latencies", "latencies below zero, in no percentile", |r| {
-            r.events.negative_latencies
+        events("faults", "turns or clients that ended with a fault, all phases", |e| e.faults)
+            .live_events()
+            .whole(ENDED)
+            .samples_of(|r| r.events.completed.saturating_add(r.events.faults)),
+        events("negative_latencies", "latencies below zero, in no percentile", |e| {
+            e.negative_latencies
         })
         .live_events(),
     ]
 }
 
 fn delivery() -> Vec<Column> {
-    let figure = |name: &str, about: &str, of: fn(&Delivery) -> &Figure| {
-        number(name, "-", about, move |r| of(&r.delivery).clone())
+    let figure = |name: &str, unit, about: &str, of: fn(&Delivery) -> &Figure| {
+        figure(name, unit, about, move |r| of(&r.delivery))
     };
-    let updates = |name: &str, about: &str, of: fn(&Delivery) -> &Figure| {
-        figure(name, about, of).events().samples_of(|r| known(&r.delivery.published))
+    let updates = |name: &str, about: &str, of| {
+        figure(name, "-", about, of).events().samples_of(|r| known(&r.delivery.published))
     };
+    let happened = |name: &str, about: &str, of| figure(name, "-", about, of).live_events();
     let published = "updates published in the measured windows for clients that were there";
+    let superseded = "of these, those that a later one replaced";
+    let gaps = "reconnects after which updates were missing";
+    let empty = "bytes at the socket of these, both ways";
+    let share = "these bytes over all bytes at the socket";
+    let age = "age of what a client has, its average over the measured window";
     vec![
         updates("updates_published", published, |d| &d.published).better(Better::Neither),
         updates("updates_delivered", "of these, those that reached their client", |d| &d.delivered)
             .better(Better::Higher)
             .whole(PUBLISHED),
-        updates("updates_superseded", "of these, those that a later one replaced", |d| {
-            &d.superseded
-        })
-        .whole(PUBLISHED),
+        updates("updates_superseded", superseded, |d| &d.superseded).whole(PUBLISHED),
         updates("updates_missing", "of these, those that never came", |d| &d.missing)
             .whole(PUBLISHED)
             .tracked("missing"),
-        figure("updates_duplicated", "updates that came again", |d| &d.duplicated)
-            .live_events()
+        happened("updates_duplicated", "updates that came again", |d| &d.duplicated)
             .whole(PUBLISHED),
-        figure("updates_reordered", "updates that came after a later one", |d| &d.reordered)
-            .live_events()
+        happened("updates_reordered", "updates that came after a later one", |d| &d.reordered)
             .whole(PUBLISHED),
-        figure("reconnect_gaps", "reconnects after which updates were missing", |d| {
-            &d.reconnect_gaps
-        })
-        .live_events(),
-        figure("empty_polls", "exchanges that brought nothing new", |d| &d.empty_polls)
-            .live_events()
+        happened("reconnect_gaps", gaps, |d| &d.reconnect_gaps),
+        happened("empty_polls", "exchanges that brought nothing new", |d| &d.empty_polls)
             .whole(COMPLETED),
-        number("empty_poll_bytes", "bytes", "bytes at the socket of these, both ways", |r| {
-            r.delivery.empty_poll_bytes.clone()
-        }),
-        figure("empty_poll_share", "these bytes over all bytes at the socket", |d| {
-            &d.empty_poll_share
-        })
-        .share(),
+        figure("empty_poll_bytes", "bytes", empty, |d| &d.empty_poll_bytes),
+        figure("empty_poll_share", "-", share, |d| &d.empty_poll_share).share(),
         count("sent", "messages that clients sent", |r| r.delivery.sent)
             .live_events()
             .better(Better::Neither),
-        number(
-            "age_of_information_us_mean",
-            "µs",
-            "age of what a client has, its average over the measured window",
-            |r| r.delivery.age_us.clone(),
-        ),
+        figure("age_of_information_us_mean", "µs", age, |d| &d.age_us),
     ]
 }
 
@@ -261,44 +254,34 @@ fn predicted() -> Vec<Column> {
     )];
     for q in Quantity::all() {
         let (name, about) = (q.name(), q.about());
+        let figure = |prefix: &str, unit, how: &str, of: fn(&Prediction) -> &Figure| {
+            let (name, about) = (format!("{prefix}_{name}"), format!("{about}, {how}"));
+            figure(name, unit, about, move |r| of(r.predicted.of(q)))
+        };
         out.push(
-            number(
-                format!("predicted_{name}"),
-                q.unit(),
-                format!("{about}, by arithmetic"),
-                move |r| r.predicted.of(q).predicted.clone(),
-            )
-            .better(Better::Neither),
+            figure("predicted", q.unit(), "by arithmetic", |p| &p.predicted)
+                .better(Better::Neither),
         );
         out.push(
-            number(
-                format!("difference_{name}"),
-                q.unit(),
-                format!("{about}, measured less predicted"),
-                move |r| r.predicted.of(q).difference.clone(),
-            )
-            .formerly(format!("deviation_{name}")),
+            figure("difference", q.unit(), "measured less predicted", |p| &p.difference)
+                .formerly(format!("deviation_{name}")),
         );
         if RELATIVE.contains(&q) {
+            let how = "measured less predicted over predicted";
             out.push(
-                number(
-                    format!("relative_difference_{name}"),
-                    "-",
-                    format!("{about}, measured less predicted over predicted"),
-                    move |r| r.predicted.of(q).relative.clone(),
-                )
-                .share()
-                .formerly(format!("relative_deviation_{name}")),
+                figure("relative_difference", "-", how, |p| &p.relative)
+                    .share()
+                    .formerly(format!("relative_deviation_{name}")),
             );
         }
     }
     out.push(
-        number(
+        figure(
             "delivery_latency_distribution_distance",
             "-",
             "Kolmogorov–Smirnov distance of the delivery latency from its predicted distribution, \
              from 0 to 1; two resolutions and 1 ms late are allowed",
-            |r| r.predicted.distribution_distance.clone(),
+            |r| &r.predicted.distribution_distance,
         )
         .samples_of(|r| r.latency(Metric::DeliveryLatency).count)
         .formerly("delivery_latency_law_distance"),
@@ -308,102 +291,74 @@ fn predicted() -> Vec<Column> {
 
 fn chapter() -> Vec<Column> {
     let about = |unit: &str| format!("the chapter's overhead at this client count, {unit}");
+    let mbps = about("bits over 2^20, its \"Mbps\"");
+    let measured = "measured overhead, all clients, in the chapter's \"Mbps\"; at the planned rate if \
+                    the interval was stretched";
     vec![
-        number("chapter_overhead_bytes_per_s", "bytes/s", about("bytes a second"), |r| {
-            r.chapter.bytes_per_s.clone()
+        figure("chapter_overhead_bytes_per_s", "bytes/s", about("bytes a second"), |r| {
+            &r.chapter.bytes_per_s
         }),
-        number(
-            "chapter_overhead_mebibits_per_s",
-            "2^20 bit/s",
-            about("bits over 2^20, its \"Mbps\""),
-            |r| r.chapter.mebibits_per_s.clone(),
-        ),
+        number("chapter_overhead_mebibits_per_s", "2^20 bit/s", mbps, |r| {
+            r.chapter.bytes_per_s.map(mebibits)
+        }),
         number("chapter_overhead_megabits_per_s", "10^6 bit/s", about("SI megabits"), |r| {
-            r.chapter.megabits_per_s.clone()
+            r.chapter.bytes_per_s.map(megabits)
         }),
-        number(
-            "overhead_mebibits_per_s_planned",
-            "2^20 bit/s",
-            "measured overhead, all clients, in the chapter's \"Mbps\"; at the planned rate if \
-             the interval was stretched",
-            |r| r.overhead_mebibits_per_s.clone(),
-        ),
+        number("overhead_mebibits_per_s_planned", "2^20 bit/s", measured, |r| {
+            r.overhead_per_s().map(mebibits)
+        }),
         number("overhead_megabits_per_s_planned", "10^6 bit/s", "the same in SI megabits", |r| {
-            r.overhead_megabits_per_s.clone()
+            r.overhead_per_s().map(megabits)
         }),
     ]
 }
 
-/// How a volume is expressed.
-struct Basis {
-    suffix: &'static str,
-    unit_suffix: &'static str,
-    about: &'static str,
-    /// True for a figure of one message or update.
-    of_message: bool,
-    of: fn(&Volume) -> &Figure,
-}
+/// How a volume is expressed: the end of the column's name, what it is for, and the volume's figure.
+type Basis = (&'static str, &'static str, fn(&Volume) -> &Figure);
 
-const PER_MESSAGE: Basis = Basis {
-    suffix: "per_message",
-    unit_suffix: "/message",
-    about: "for each completed exchange of a paced transport or message of a pushed one",
-    of_message: true,
-    of: |v| &v.per_message,
-};
-const PER_DELIVERED: Basis = Basis {
-    suffix: "per_delivered",
-    unit_suffix: "/update",
-    about: "for each update that reached a client",
-    of_message: true,
-    of: |v| &v.per_delivered,
-};
-const PER_S: Basis = Basis {
-    suffix: "per_s",
-    unit_suffix: "/s",
-    about: "a second, all clients, as measured",
-    of_message: false,
-    of: |v| &v.per_s,
-};
-const PER_S_SCALED: Basis = Basis {
-    suffix: "per_s_scaled",
-    unit_suffix: "/s",
-    about: "a second, scaled to the planned rate; only if the interval was stretched",
-    of_message: false,
-    of: |v| &v.per_s_scaled,
-};
+const PER_MESSAGE: Basis = (
+    "message",
+    "for each completed exchange of a paced transport or message of a pushed one",
+    |v| &v.per_message,
+);
+const PER_DELIVERED: Basis =
+    ("delivered", "for each update that reached a client", |v| &v.per_delivered);
+const PER_S: Basis = ("s", "a second, all clients, as measured", |v| &v.per_s);
+const PER_S_SCALED: Basis =
+    ("s_scaled", "a second, scaled to the planned rate; only if the interval was stretched", |v| {
+        &v.per_s_scaled
+    });
 
-fn unit(layer: Layer, basis: &Basis) -> &'static str {
-    match (layer.unit(), basis.unit_suffix) {
-        ("bytes", "/message") => "bytes/message",
-        ("bytes", "/update") => "bytes/update",
-        ("bytes", _) => "bytes/s",
-        ("characters", "/message") => "characters/message",
-        ("characters", "/update") => "characters/update",
-        ("characters", _) => "characters/s",
-        (_, "/message") => "segments/message",
-        (_, "/update") => "segments/update",
-        _ => "segments/s",
+fn unit(layer: Layer, per: &str) -> &'static str {
+    let [message, update, second] = match layer.unit() {
+        "bytes" => ["bytes/message", "bytes/update", "bytes/s"],
+        "characters" => ["characters/message", "characters/update", "characters/s"],
+        _ => ["segments/message", "segments/update", "segments/s"],
+    };
+    match per {
+        "message" => message,
+        "delivered" => update,
+        _ => second,
     }
 }
 
-fn volume(layer: Layer, way: Way, basis: &'static Basis) -> Column {
+fn volume(layer: Layer, way: Way, (per, about, of): Basis) -> Column {
     let (direction, words) = match way {
         Way::Up => ("_up", ", client to server"),
         Way::Down => ("_down", ", server to client"),
         Way::Both => ("", ""),
     };
-    let column = number(
-        format!("{}{direction}_{}", layer.name(), basis.suffix),
-        unit(layer, basis),
-        format!("{}{words}; {}", layer.about(), basis.about),
-        move |r| (basis.of)(r.steady(way, layer)).clone(),
+    let column = figure(
+        format!("{}{direction}_per_{per}", layer.name()),
+        unit(layer, per),
+        format!("{}{words}; {about}", layer.about()),
+        move |r| of(r.steady(way, layer)),
     )
     // Packets are the kernel's, which is asked at the end.
-    .live(basis.of_message && !layer.is_kernels());
-    match (layer, way, basis.suffix) {
-        (Layer::Overhead, Way::Both, "per_message") => column.tracked("overhead"),
-        (Layer::Ip, Way::Both, "per_message") => column.tracked("TCP/IP"),
+    .live(matches!(per, "message" | "delivered") && !layer.is_kernels());
+    match (layer, way, per) {
+        (Layer::Overhead, Way::Both, "message") => column.tracked("overhead"),
+        (Layer::Ip, Way::Both, "message") => column.tracked("TCP/IP"),
         _ => column,
     }
 }
@@ -411,25 +366,17 @@ fn volume(layer: Layer, way: Way, basis: &'static Basis) -> Column {
 fn bytes() -> Vec<Column> {
     let split =
         [Layer::Part(Part::Payload), Layer::Overhead, Layer::Wire, Layer::Ip, Layer::Segments];
-    let mut out = Vec::new();
-    for layer in Layer::all() {
-        out.push(volume(layer, Way::Both, &PER_MESSAGE));
-        if split.contains(&layer) {
-            out.push(volume(layer, Way::Up, &PER_MESSAGE));
-            out.push(volume(layer, Way::Down, &PER_MESSAGE));
-        }
-    }
-    for layer in [Layer::Overhead, Layer::Wire, Layer::Ip] {
-        out.push(volume(layer, Way::Both, &PER_DELIVERED));
-    }
-    for basis in [&PER_S, &PER_S_SCALED] {
-        for layer in split.into_iter().chain([Layer::HeadChars]) {
-            out.push(volume(layer, Way::Both, basis));
-            if layer != Layer::HeadChars {
-                out.push(volume(layer, Way::Up, basis));
-                out.push(volume(layer, Way::Down, basis));
-            }
-        }
+    let ways = |layer: Layer| match split.contains(&layer) {
+        true => &[Way::Both, Way::Up, Way::Down][..],
+        false => &[Way::Both],
+    };
+    let each = |layer, basis| ways(layer).iter().map(move |&way| volume(layer, way, basis));
+    let mut out: Vec<Column> = Layer::all().flat_map(|layer| each(layer, PER_MESSAGE)).collect();
+    let layers = [Layer::Overhead, Layer::Wire, Layer::Ip];
+    out.extend(layers.map(|layer| volume(layer, Way::Both, PER_DELIVERED)));
+    for basis in [PER_S, PER_S_SCALED] {
+        let layers = split.into_iter().chain([Layer::HeadChars]);
+        out.extend(layers.flat_map(|layer| each(layer, basis)));
     }
     out
 }
@@ -496,109 +443,85 @@ fn fanout() -> Vec<Column> {
         count("fanout_posts", "clients' messages whose spreading was followed", posts)
             .better(Better::Neither),
     ];
-    type Pick = fn(&Row) -> &[Figure; 2];
+    type Pick = fn(&Fanout) -> &[Figure; 2];
     let times: [(&str, &str, Pick); 3] = [
-        ("first", "from the intended sending of a message to its first receiver", |r| {
-            &r.fanout.first_us
-        }),
-        ("last", "from the intended sending of a message to its last receiver", |r| {
-            &r.fanout.last_us
-        }),
-        ("spread", "from a message's first receiver to its last", |r| &r.fanout.spread_us),
+        ("first", "from the intended sending of a message to its first receiver", |f| &f.first_us),
+        ("last", "from the intended sending of a message to its last receiver", |f| &f.last_us),
+        ("spread", "from a message's first receiver to its last", |f| &f.spread_us),
     ];
-    for (name, about, pick) in times {
-        for (index, quantile) in ["p50", "p99"].into_iter().enumerate() {
+    for (name, about, of) in times {
+        out.extend(["p50", "p99"].into_iter().enumerate().map(|(n, quantile)| {
             let name = format!("fanout_{name}_us_{quantile}");
-            out.push(number(name, "µs", format!("{about}, {quantile}"), move |r| {
-                pick(r)[index].clone()
-            }));
-        }
+            figure(name, "µs", format!("{about}, {quantile}"), move |r| &of(&r.fanout)[n])
+        }));
     }
-    let share = |name, about, of: fn(&Row) -> &Figure| {
-        number(name, "-", about, move |r| of(r).clone()).share().better(Better::Higher)
-    };
-    out.push(share(
-        "fanout_completeness_min",
-        "receivers over clients, of the message that fewest had",
-        |r| &r.fanout.completeness_min,
-    ));
-    out.push(share(
-        "fanout_completeness_mean",
-        "receivers over clients, the mean over all messages sent",
-        |r| &r.fanout.completeness_mean,
-    ));
+    let least = "receivers over clients, of the message that fewest had";
+    let mean = "receivers over clients, the mean over all messages sent";
+    let shares = [
+        figure("fanout_completeness_min", "-", least, |r| &r.fanout.completeness_min),
+        figure("fanout_completeness_mean", "-", mean, |r| &r.fanout.completeness_mean),
+    ];
+    out.extend(shares.map(|column| column.share().better(Better::Higher)));
     out.into_iter().map(|column| column.samples_of(posts)).collect()
 }
 
 fn cost() -> Vec<Column> {
-    let cpu = |name, about, of: fn(&Row) -> &Figure| {
-        number(name, "µs/message", about, move |r| of(r).clone())
+    let cpu = |name: &str, about: &str, of: fn(&Cost) -> &Figure| {
+        figure(name, "µs/message", about, move |r| of(&r.cost))
     };
-    let memory = |name, about, of: fn(&Row) -> &Figure| {
-        number(name, "bytes/client", about, move |r| of(r).clone())
+    let memory = |name: &str, about: &str, of: fn(&Cost) -> &Figure| {
+        figure(name, "bytes/client", about, move |r| of(&r.cost))
     };
+    let lag = "p99 of the `null` transport's lag";
+    let wall = "from the first connect to the last, mean";
     vec![
-        cpu("driver_cpu_us_per_message", "the driver's CPU, user and system", |r| {
-            &r.cost.driver_cpu_us
-        })
-        .paired(0.05, WhenCompared::OwnDriver)
-        .tracked("driver CPU"),
-        cpu("server_cpu_us_per_message", "the server's CPU, user and system", |r| {
-            &r.cost.server_cpu_us
-        })
-        .paired(0.05, WhenCompared::Always)
-        .tracked("server CPU"),
-        memory("driver_resident_bytes_per_client", "added to the driver", |r| &r.cost.driver_bytes)
+        cpu("driver_cpu_us_per_message", "the driver's CPU, user and system", |c| &c.driver_cpu_us)
+            .paired(0.05, WhenCompared::OwnDriver)
+            .tracked("driver CPU"),
+        cpu("server_cpu_us_per_message", "the server's CPU, user and system", |c| &c.server_cpu_us)
+            .paired(0.05, WhenCompared::Always)
+            .tracked("server CPU"),
+        memory("driver_resident_bytes_per_client", "added to the driver", |c| &c.driver_bytes)
             .paired(0.05, WhenCompared::OwnDriver)
             .tracked("driver memory"),
-        memory("server_resident_bytes_per_client", "added to the server", |r| &r.cost.server_bytes)
+        memory("server_resident_bytes_per_client", "added to the server", |c| &c.server_bytes)
             .paired(0.05, WhenCompared::Always)
             .tracked("server memory"),
-        memory("kernel_bytes_per_client", "socket memory added to the host's kernel", |r| {
-            &r.cost.kernel_bytes
+        memory("kernel_bytes_per_client", "socket memory added to the host's kernel", |c| {
+            &c.kernel_bytes
         })
         .compared(Compared::Kept),
-        number("floor_cpu_us_per_turn", "µs/turn", "the `null` transport's CPU", |r| {
-            r.cost.floor_cpu_us.clone()
+        figure("floor_cpu_us_per_turn", "µs/turn", "the `null` transport's CPU", |r| {
+            &r.cost.floor_cpu_us
         }),
-        number("floor_driver_lag_us_p99", "µs", "p99 of the `null` transport's lag", |r| {
-            r.cost.floor_lag_p99_us.clone()
-        }),
-        number("connect_wall_s", "s", "from the first connect to the last, mean", |r| {
-            r.connecting.wall_s.clone()
-        })
-        .samples_of(|r| r.connected),
-        number("connects_per_s", "1/s", "clients over that", |r| r.connecting.per_s.clone())
+        figure("floor_driver_lag_us_p99", "µs", lag, |r| &r.cost.floor_lag_p99_us),
+        figure("connect_wall_s", "s", wall, |r| &r.connecting.wall_s).samples_of(|r| r.connected),
+        figure("connects_per_s", "1/s", "clients over that", |r| &r.connecting.per_s)
             .better(Better::Higher)
             .samples_of(|r| r.connected),
     ]
 }
 
 fn audit() -> Vec<Column> {
-    let audited = |name, unit, about, of: fn(&Row) -> &Figure| {
-        number(name, unit, about, move |r| of(r).clone())
-            .samples_of(|r| known(&r.audit.connections))
+    let audited = |name: &str, unit, about: &str, of: fn(&Audit) -> &Figure| {
+        figure(name, unit, about, move |r| of(&r.audit)).samples_of(|r| known(&r.audit.connections))
     };
+    let unaudited = "connections gone before they could be compared";
+    let mismatched = "connections that differ from the kernel's count";
+    let kernel = "difference between driver and kernel";
+    let server = "difference between driver and server";
     vec![
-        audited("audit_connections", "-", "connections compared with the kernel", |r| {
-            &r.audit.connections
+        audited("audit_connections", "-", "connections compared with the kernel", |a| {
+            &a.connections
         })
         .better(Better::Higher),
-        audited("audit_unaudited", "-", "connections gone before they could be compared", |r| {
-            &r.audit.unaudited
+        audited("audit_unaudited", "-", unaudited, |a| &a.unaudited),
+        audited("audit_mismatched", "-", mismatched, |a| &a.mismatched),
+        audited("audit_ledger_bytes", "bytes", "socket bytes that no layer explains", |a| {
+            &a.ledger_bytes
         }),
-        audited("audit_mismatched", "-", "connections that differ from the kernel's count", |r| {
-            &r.audit.mismatched
-        }),
-        audited("audit_ledger_bytes", "bytes", "socket bytes that no layer explains", |r| {
-            &r.audit.ledger_bytes
-        }),
-        audited("audit_kernel_bytes", "bytes", "difference between driver and kernel", |r| {
-            &r.audit.kernel_bytes
-        }),
-        audited("audit_server_bytes", "bytes", "difference between driver and server", |r| {
-            &r.audit.server_bytes
-        }),
+        audited("audit_kernel_bytes", "bytes", kernel, |a| &a.kernel_bytes),
+        audited("audit_server_bytes", "bytes", server, |a| &a.server_bytes),
     ]
 }
 

@@ -5,8 +5,8 @@
 //! ```
 //!
 //! Separate from everything that runs, and from `gate`, which judges. Only [`summary`] derives
-//! a number; a format is given finished ones. To add a format, write a file with a type that
-//! implements [`Format`], and put it into [`FORMATS`]. Verdicts are shown by [`judgement`], and
+//! a number; a format is given finished ones. To add a format, write a file with a [`Format`], and
+//! put it into [`FORMATS`]. Verdicts are shown by [`judgement`], and
 //! the JSON documents are described by [`schema`].
 
 pub(crate) mod chapter;
@@ -24,6 +24,9 @@ pub(crate) mod schema;
 pub(crate) mod summary;
 pub(crate) mod table;
 
+use std::panic::resume_unwind;
+use std::thread::{self, ScopedJoinHandle};
+
 pub use conclusion::Conclusion;
 pub use figure::Figure;
 pub use summary::summarise;
@@ -38,23 +41,42 @@ pub struct Rendered {
     pub bytes: Vec<u8>,
 }
 
+/// What makes a file.
+type Content = fn(&Table) -> Vec<u8>;
+
 /// A way to show a table.
-pub trait Format: Sync {
+pub struct Format {
     /// What `--format` calls it.
-    fn name(&self) -> &'static str;
-    /// One sentence for `--help`.
-    fn about(&self) -> &'static str;
+    pub name: &'static str,
+    /// Its files: the name of each, and what it holds.
+    contents: &'static [(&'static str, Content)],
+}
+
+impl Format {
     /// The names of its files, in the order of [`render`](Format::render).
-    fn files(&self) -> &'static [&'static str];
+    pub fn files(&self) -> impl Iterator<Item = &'static str> {
+        self.contents.iter().map(|(name, _)| *name)
+    }
     /// The files' contents.
-    fn render(&self, table: &Table) -> Vec<Rendered>;
+    pub fn render(&self, table: &Table) -> Vec<Rendered> {
+        // Pictures take most of the time, so each file has a thread.
+        thread::scope(|scope| {
+            let start = |file: &'static (_, Content)| (file.0, scope.spawn(|| file.1(table)));
+            let threads: Vec<_> = self.contents.iter().map(start).collect();
+            let end = |(name, thread): (_, ScopedJoinHandle<Vec<u8>>)| {
+                // A panic in a format is a bug and continues in this thread.
+                Rendered { name, bytes: thread.join().unwrap_or_else(|bug| resume_unwind(bug)) }
+            };
+            threads.into_iter().map(end).collect()
+        })
+    }
 }
 
 /// Every format.
-pub static FORMATS: &[&dyn Format] =
-    &[&format::text::Text, &format::csv::Csv, &format::json::Json, &format::png::Png];
+pub static FORMATS: &[&Format] =
+    &[&format::text::TEXT, &format::csv::CSV, &format::json::JSON, &format::png::PNG];
 
 /// The format of a name.
-pub fn find_format(name: &str) -> Option<&'static dyn Format> {
-    FORMATS.iter().copied().find(|f| f.name() == name)
+pub fn find_format(name: &str) -> Option<&'static Format> {
+    FORMATS.iter().copied().find(|f| f.name == name)
 }

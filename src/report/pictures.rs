@@ -93,15 +93,8 @@ pub struct DistributionPicture {
     /// The latency to which pictures go, in µs: the law's worst with the timers' error or the
     /// measured p99.9, and zero if there is neither.
     pub top_us: f64,
-    /// The law's mean, in µs.
-    pub law_mean_us: Figure,
-    /// The law's worst, in µs.
-    pub law_worst_us: Figure,
     /// The timers' stated error, in µs: a measured latency may be later than the law by this.
     pub late_us: f64,
-    /// The Kolmogorov–Smirnov distance of the measured distribution from the law, within that
-    /// error: from 0 to 1.
-    pub distance: Figure,
 }
 
 /// A point of a distribution function.

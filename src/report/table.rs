@@ -4,7 +4,7 @@
 //! documentation.
 
 use crate::feed::Workload;
-use crate::record::{Metric, Phase};
+use crate::record::{Counts, Ledger, Metric, Phase};
 use crate::report::check::CheckResult;
 use crate::report::conclusion::Conclusion;
 use crate::report::figure::Figure;
@@ -82,10 +82,6 @@ pub struct Row {
     pub volumes: Vec<Volume>,
     /// What the chapter says for this client count.
     pub chapter: Chapter,
-    /// Measured overhead at the planned rate, in bits over 2^20 a second: the chapter's "Mbps".
-    pub overhead_mebibits_per_s: Figure,
-    /// The same in SI megabits a second.
-    pub overhead_megabits_per_s: Figure,
     /// What reached the clients, and how old what they have is.
     pub delivery: Delivery,
     /// What arithmetic says of the same, and how far it is off.
@@ -190,7 +186,7 @@ pub struct Delivery {
 }
 
 /// A row by arithmetic, beside what was measured.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Predicted {
     /// True if every message costs the same, so that the bytes above TCP are predicted exactly.
     pub exact: bool,
@@ -244,10 +240,6 @@ pub struct Chapter {
     pub use_case: Option<char>,
     /// Bytes a second.
     pub bytes_per_s: Figure,
-    /// Bits a second over 2^20, what the chapter calls Mbps.
-    pub mebibits_per_s: Figure,
-    /// SI megabits a second.
-    pub megabits_per_s: Figure,
 }
 
 /// The distribution of one latency, in microseconds.
@@ -340,18 +332,10 @@ pub struct Second {
     pub second: u32,
     /// Phases in which clients were.
     pub phases: Vec<Phase>,
-    /// Turns whose time came.
-    pub turns: u64,
-    /// Exchanges that ended as they should.
-    pub completed: u64,
-    /// Updates that clients did not have.
-    pub messages: u64,
-    /// Bytes at the socket, client to server.
-    pub wire_bytes_up: u64,
-    /// Bytes at the socket, server to client.
-    pub wire_bytes_down: u64,
-    /// Faults.
-    pub faults: u64,
+    /// What happened in all phases.
+    pub counts: Counts,
+    /// The bytes of all phases.
+    pub ledger: Ledger,
     /// Median and p99 of the delivery latency, in µs.
     pub delivery_us: [Figure; 2],
     /// Median and p99 of the response latency, in µs.
@@ -402,25 +386,16 @@ pub struct Crossing {
     pub cheaper_above: String,
 }
 
-/// What a row or a run is worth.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Status {
-    /// Every check is passed.
-    Valid,
-    /// It was ended early; what was measured is shown.
-    Partial,
-    /// It does not say what it was to say.
-    Invalid,
-}
-
-impl Status {
-    /// The name used in files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Status::Valid => "valid",
-            Status::Partial => "partial",
-            Status::Invalid => "invalid",
-        }
+named! {
+    /// What a row or a run is worth.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+    pub enum Status {
+        /// Every check is passed.
+        Valid = "valid",
+        /// It was ended early; what was measured is shown.
+        Partial = "partial",
+        /// It does not say what it was to say.
+        Invalid = "invalid",
     }
 }
 
@@ -454,9 +429,24 @@ impl Row {
             .find(|v| v.phase == Phase::Steady && v.way == way && v.layer == layer);
         found.expect("summary makes a volume for every phase, way and layer")
     }
+    /// The overhead of all clients a second at the planned rate, in bytes.
+    pub fn overhead_per_s(&self) -> &Figure {
+        self.steady(Way::Both, Layer::Overhead).per_s_planned()
+    }
     /// The latencies of a metric.
     pub fn latency(&self, metric: Metric) -> &Latencies {
         &self.latencies[metric as usize]
+    }
+    /// What the row is worth and why, as a line.
+    pub fn standing(&self) -> String {
+        let failed: Vec<&str> =
+            self.checks.iter().filter(|c| !c.ok).map(|c| c.text.as_str()).collect();
+        let why = match (self.status, failed.as_slice()) {
+            (Status::Valid, _) => format!("all {} checks passed", self.checks.len()),
+            (_, []) => "ended early".to_owned(),
+            (_, failed) => failed.join("; "),
+        };
+        format!("{}: {}: {why}", self.label(), self.status.name())
     }
     /// Series and client count, for sentences.
     pub fn label(&self) -> String {

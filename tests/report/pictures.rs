@@ -171,7 +171,7 @@ fn distributions_end_at_one_and_never_fall() {
         assert!(points.windows(2).all(|w| w[0].measured <= w[1].measured && w[0].law <= w[1].law));
         let last = points.last().unwrap();
         assert_eq!((last.measured, last.law), (Some(1.0), Some(1.0)), "{}", row.series);
-        let distance = row.distribution.distance.value().unwrap();
+        let distance = row.predicted.distribution_distance.value().unwrap();
         assert!((0.0..0.1).contains(&distance), "{}: {distance}", row.series);
     }
     let csv = text(&table, "csv", 5);

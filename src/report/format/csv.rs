@@ -4,48 +4,26 @@
 
 mod pictures;
 
+use crate::report::Format;
 use crate::report::figure::Figure;
 use crate::report::layer::Statistic;
 use crate::report::metrics::{CellValue, columns};
 use crate::report::table::{Row, Second, Table, Volume};
-use crate::report::{Format, Rendered};
 use std::collections::BTreeMap;
 
-pub(crate) struct Csv;
-
-impl Format for Csv {
-    fn name(&self) -> &'static str {
-        "csv"
-    }
-    fn about(&self) -> &'static str {
-        "a row for each series and client count, and tidy files of bytes, latencies, seconds and \
-         pictures"
-    }
-    fn files(&self) -> &'static [&'static str] {
-        &[
-            "summary.csv",
-            "bytes.csv",
-            "latency.csv",
-            "timeseries.csv",
-            "trace.csv",
-            "distribution.csv",
-            "break-even.csv",
-        ]
-    }
-    fn render(&self, table: &Table) -> Vec<Rendered> {
-        let contents = [
-            summary(table),
-            bytes(table),
-            latency(table),
-            timeseries(table),
-            pictures::trace(table),
-            pictures::distribution(table),
-            pictures::break_even(table),
-        ];
-        let files = self.files().iter().zip(contents);
-        files.map(|(&name, bytes)| Rendered { name, bytes }).collect()
-    }
-}
+/// A row for each series and client count, and tidy files of bytes, latencies, seconds and pictures.
+pub(crate) const CSV: Format = Format {
+    name: "csv",
+    contents: &[
+        ("summary.csv", summary),
+        ("bytes.csv", bytes),
+        ("latency.csv", latency),
+        ("timeseries.csv", timeseries),
+        ("trace.csv", pictures::trace),
+        ("distribution.csv", pictures::distribution),
+        ("break-even.csv", pictures::break_even),
+    ],
+};
 
 fn lines(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Vec<u8> {
     let mut writer = ::csv::Writer::from_writer(Vec::new());
@@ -155,12 +133,12 @@ fn timeseries(table: &Table) -> Vec<u8> {
         ("repeat", |_, s| s.repeat.to_string()),
         ("second", |_, s| s.second.to_string()),
         ("phases", |_, s| s.phases.iter().map(|p| p.name()).collect::<Vec<_>>().join("+")),
-        ("turns", |_, s| s.turns.to_string()),
-        ("completed", |_, s| s.completed.to_string()),
-        ("messages", |_, s| s.messages.to_string()),
-        ("wire_bytes_up", |_, s| s.wire_bytes_up.to_string()),
-        ("wire_bytes_down", |_, s| s.wire_bytes_down.to_string()),
-        ("faults", |_, s| s.faults.to_string()),
+        ("turns", |_, s| s.counts.turns.to_string()),
+        ("completed", |_, s| s.counts.completed.to_string()),
+        ("messages", |_, s| s.counts.messages.to_string()),
+        ("wire_bytes_up", |_, s| s.ledger.up.wire.get().to_string()),
+        ("wire_bytes_down", |_, s| s.ledger.down.wire.get().to_string()),
+        ("faults", |_, s| s.counts.faults.to_string()),
         ("delivery_latency_us_p50", |_, s| plain(&s.delivery_us[0])),
         ("delivery_latency_us_p99", |_, s| plain(&s.delivery_us[1])),
         ("response_latency_us_p50", |_, s| plain(&s.response_us[0])),

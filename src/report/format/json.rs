@@ -3,12 +3,12 @@
 //! A row's fields are the columns of `summary.csv`, in their order; an absent figure is null and
 //! its reason is in the row's `absent`.
 
+use crate::report::Format;
 use crate::report::check::CheckResult;
 use crate::report::figure::Figure;
 use crate::report::finding::{Decision, Finding};
 use crate::report::metrics::{CellValue, Column, columns};
 use crate::report::table::{Comparison, Row, Table};
-use crate::report::{Format, Rendered};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::json;
@@ -17,45 +17,35 @@ use std::collections::BTreeMap;
 /// The schema of the document.
 pub(crate) const JSON_SCHEMA: &str = "wsbench.summary/2";
 
-pub(crate) struct Json;
+/// The summary as one JSON document.
+pub(crate) const JSON: Format = Format { name: "json", contents: &[("summary.json", document)] };
 
-impl Format for Json {
-    fn name(&self) -> &'static str {
-        "json"
-    }
-    fn about(&self) -> &'static str {
-        "the summary as one JSON document"
-    }
-    fn files(&self) -> &'static [&'static str] {
-        &["summary.json"]
-    }
-    fn render(&self, table: &Table) -> Vec<Rendered> {
-        let columns = columns();
-        let rows = |rows: &[Row]| rows.iter().map(|r| fields(r, &columns)).collect::<Vec<_>>();
-        let document = SummaryDocument {
-            schema_version: JSON_SCHEMA,
-            name: &table.name,
-            started: &table.started,
-            plan_hash: &table.plan_hash,
-            build: &table.build,
-            parts: table.parts,
-            host: table.host.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect(),
-            verdict: VerdictDocument {
-                status: table.verdict.status.name(),
-                exit_code: table.verdict.conclusion.exit_code(),
-                reasons: &table.verdict.reasons,
-            },
-            limits: table.limits().map(limit).collect(),
-            rows: rows(&table.rows),
-            floors: rows(&table.floors),
-            words: &table.words,
-            polling_over_websocket: table.comparisons.iter().map(comparison).collect(),
-        };
-        // Text, numbers and string keys serialize.
-        let mut bytes = serde_json::to_vec_pretty(&document).expect("a summary is JSON");
-        bytes.push(b'\n');
-        vec![Rendered { name: self.files()[0], bytes }]
-    }
+fn document(table: &Table) -> Vec<u8> {
+    let columns = columns();
+    let rows = |rows: &[Row]| rows.iter().map(|r| fields(r, &columns)).collect::<Vec<_>>();
+    let document = SummaryDocument {
+        schema_version: JSON_SCHEMA,
+        name: &table.name,
+        started: &table.started,
+        plan_hash: &table.plan_hash,
+        build: &table.build,
+        parts: table.parts,
+        host: table.host.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect(),
+        verdict: VerdictDocument {
+            status: table.verdict.status.name(),
+            exit_code: table.verdict.conclusion.exit_code(),
+            reasons: &table.verdict.reasons,
+        },
+        limits: table.limits().map(limit).collect(),
+        rows: rows(&table.rows),
+        floors: rows(&table.floors),
+        words: &table.words,
+        polling_over_websocket: table.comparisons.iter().map(comparison).collect(),
+    };
+    // Text, numbers and string keys serialize.
+    let mut bytes = serde_json::to_vec_pretty(&document).expect("a summary is JSON");
+    bytes.push(b'\n');
+    bytes
 }
 
 #[derive(Serialize)]

@@ -11,7 +11,6 @@ use crate::report::summary::delivery;
 use crate::report::summary::group::Group;
 use crate::report::summary::predict;
 use crate::report::summary::setting::Setting;
-use crate::report::table::Events;
 use crate::units::{human_ns, thousands, three};
 use hdrhistogram::Histogram;
 
@@ -64,7 +63,7 @@ pub(crate) fn deliveries_add_up(group: &Group, setting: &Setting) -> Option<Chec
     };
     let ok = published == sum && (published > 0 || planned < FEW_UPDATES);
     let off = Figure::known(published as f64 - sum as f64);
-    Some(CheckResult::new(Check::DeliveriesAddUp, ok, off, text))
+    Some(Check::DeliveriesAddUp.result(ok, off, text))
 }
 
 /// TCP loses nothing and the reference server skips nothing that is due: an update that never
@@ -92,18 +91,14 @@ pub(crate) fn nothing_missing(group: &Group, setting: &Setting) -> Option<CheckR
             thousands(counts.updates_published)
         ),
     };
-    Some(CheckResult::new(Check::NothingMissing, missing == 0, Figure::count(missing), text))
+    Some(Check::NothingMissing.result(missing == 0, Figure::count(missing), text))
 }
 
 /// Nothing arrives before it can: no delivery sooner than one way, no response sooner than both
 /// ways, no latency below zero. A histogram has a precision of three digits. The least value
 /// recorded is compared with the least value in the limit's bucket, so that rounding alone never
 /// fails, and a violation beyond that precision always does.
-pub(crate) fn never_faster_than_the_line(
-    group: &Group,
-    setting: &Setting,
-    events: &Events,
-) -> CheckResult {
+pub(crate) fn never_faster_than_the_line(group: &Group, setting: &Setting) -> CheckResult {
     let check = Check::NeverFasterThanTheLine;
     let latency = &group.total.latency;
     // The stamps of a foreign server are of its own clock.
@@ -119,27 +114,22 @@ pub(crate) fn never_faster_than_the_line(
             let found = human_ns(histogram.min() as f64);
             let limit = human_ns(limit_ns as f64);
             let text = format!("a {what} took {found}, and {applies} {limit}: it came too early");
-            return CheckResult::new(
-                check,
-                false,
-                Figure::known(histogram.min() as f64 / 1e3),
-                text,
-            );
+            return check.result(false, Figure::known(histogram.min() as f64 / 1e3), text);
         }
         if least.value().is_none() {
             least = Figure::known(histogram.min() as f64 / 1e3);
         }
     }
-    let negative = events.negative_latencies;
+    let negative = group.total.phases.total().counts.negative_latencies;
     if negative > 0 && group.info.bundled_server {
         let text = format!("{} latencies came out below zero", thousands(negative));
-        return CheckResult::new(check, false, Figure::count(negative), text);
+        return check.result(false, Figure::count(negative), text);
     }
     let text = match setting.delay_ns {
         0 => "no latency is below zero".to_owned(),
         ns => format!("no update came in less than the {} of one way", human_ns(ns as f64)),
     };
-    CheckResult::new(check, true, least, text)
+    check.result(true, least, text)
 }
 
 fn is_sooner(histogram: &Histogram<u64>, limit_ns: u64) -> bool {
@@ -169,12 +159,12 @@ pub(crate) fn bytes_as_predicted(group: &Group, setting: &Setting) -> Option<Che
             three(found),
             three(expected)
         );
-        return Some(CheckResult::new(check, true, off, text));
+        return Some(check.result(true, off, text));
     }
     if group.total.phases.total().counts.reconnects > 0 && !group.info.connection_each_turn {
         let why = "connections were opened again, whose first exchanges are no messages";
         let text = format!("bytes were not compared with arithmetic: {why}");
-        return Some(CheckResult::new(check, true, Figure::absent(why), text));
+        return Some(check.result(true, Figure::absent(why), text));
     }
     let expected = own * u128::from(completed) + sending * u128::from(sent);
     let off = Figure::known(measured as f64 - expected as f64);
@@ -187,7 +177,7 @@ pub(crate) fn bytes_as_predicted(group: &Group, setting: &Setting) -> Option<Che
             "{messages} messages cost {measured} B above TCP, and {expected} B are predicted"
         ),
     };
-    Some(CheckResult::new(check, measured == expected, off, text))
+    Some(check.result(measured == expected, off, text))
 }
 
 fn above_tcp(flow: &Flow) -> u128 {

@@ -3,29 +3,34 @@
 use crate::record::Metric;
 use crate::report::figure::Figure;
 use crate::report::summary::group::Group;
-use crate::report::table::{Audit, Connecting, Cost, Events};
+use crate::report::table::{Audit, Connecting, Cost};
 use crate::result;
 
 const NO_DRIVER: &str = "no driver process reported its end";
 const NO_SERVER: &str = "no server process reported its end";
 
 /// CPU a message and memory a client.
-pub(super) fn cost(group: &Group, events: &Events, floor: Option<&Group>) -> Cost {
+pub(super) fn cost(group: &Group, floor: Option<&Group>) -> Cost {
     let drivers: Vec<_> = group.drivers.iter().map(|d| d.cost).collect();
     let servers: Vec<_> = group.servers.iter().map(|s| s.cost).collect();
-    let messages = Figure::count(events.per_message_divisor);
+    let messages = Figure::count(group.total.phases.steady.counts.completed);
+    let a_message = |cpu: Figure| cpu.over(&messages, "nothing was received");
+    let of_floor = |figure: fn(&Group) -> Figure| match floor {
+        Some(floor) => figure(floor),
+        None => Figure::absent("no floor was measured at this client count"),
+    };
     Cost {
-        driver_cpu_us: cpu_us(&drivers, NO_DRIVER).over(&messages, "nothing was received"),
+        driver_cpu_us: a_message(cpu_us(&drivers, NO_DRIVER)),
         server_cpu_us: server_figure(group, "server_cpu", || {
-            cpu_us(&servers, NO_SERVER).over(&messages, "nothing was received")
+            a_message(cpu_us(&servers, NO_SERVER))
         }),
         driver_bytes: resident(group, &drivers, NO_DRIVER),
         server_bytes: server_figure(group, "server_memory", || {
             resident(group, &servers, NO_SERVER)
         }),
         kernel_bytes: kernel(group),
-        floor_cpu_us: floor_cpu_us(floor),
-        floor_lag_p99_us: floor_lag_p99_us(floor),
+        floor_cpu_us: of_floor(floor_cpu_us),
+        floor_lag_p99_us: of_floor(floor_lag_p99_us),
     }
 }
 
@@ -53,59 +58,42 @@ fn cpu_us(costs: &[result::Cost], none: &str) -> Figure {
 
 fn resident(group: &Group, costs: &[result::Cost], none: &str) -> Figure {
     let before: u64 = costs.iter().map(|c| c.resident_before).sum();
-    let during: u64 = costs.iter().map(|c| c.resident_during).sum();
-    if costs.is_empty() {
-        return Figure::absent(none);
-    }
-    if during == 0 {
-        return Figure::absent("resident memory was not read");
-    }
-    match during.checked_sub(before) {
-        Some(grown) => Figure::count(grown).over(&Figure::count(group.asked()), "no clients"),
-        None => Figure::absent(format!(
+    match costs.iter().map(|c| c.resident_during).sum::<u64>() {
+        _ if costs.is_empty() => Figure::absent(none),
+        0 => Figure::absent("resident memory was not read"),
+        during if during < before => Figure::absent(format!(
             "the process shrank by {} bytes while clients connected",
             before - during
         )),
+        during => Figure::count(during - before).over(&Figure::count(group.asked()), "no clients"),
     }
 }
 
 fn kernel(group: &Group) -> Figure {
-    let known: Vec<i64> = group.ends.iter().filter_map(|e| e.kernel_memory).collect();
     if let Some(why) = group.planned_absence("kernel_memory") {
         return Figure::absent(why);
     }
-    if known.is_empty() {
-        let why = match group.info.floor {
-            true => "the floor has no network",
-            false => "the host does not tell its socket memory",
-        };
-        return Figure::absent(why);
-    }
-    let mean = known.iter().map(|&b| b as f64).sum::<f64>() / known.len() as f64;
-    match mean < 0.0 {
-        true => Figure::absent(format!(
+    let known: Vec<i64> = group.ends.iter().filter_map(|e| e.kernel_memory).collect();
+    match known.iter().map(|&b| b as f64).sum::<f64>() / known.len() as f64 {
+        _ if known.is_empty() && group.info.floor => Figure::absent("the floor has no network"),
+        _ if known.is_empty() => Figure::absent("the host does not tell its socket memory"),
+        mean if mean < 0.0 => Figure::absent(format!(
             "the host's socket memory shrank by {:.0} bytes: something else ended meanwhile",
             -mean
         )),
-        false => {
+        mean => {
             Figure::known(mean).over(&Figure::count(u64::from(group.info.clients)), "no clients")
         }
     }
 }
 
-fn floor_cpu_us(floor: Option<&Group>) -> Figure {
-    let Some(floor) = floor else {
-        return Figure::absent("no floor was measured at this client count");
-    };
+fn floor_cpu_us(floor: &Group) -> Figure {
     let costs: Vec<_> = floor.drivers.iter().map(|d| d.cost).collect();
-    let turns = floor.total.phases.steady.counts.turns;
-    cpu_us(&costs, NO_DRIVER).over(&Figure::count(turns), "the floor had no turn")
+    let turns = Figure::count(floor.total.phases.steady.counts.turns);
+    cpu_us(&costs, NO_DRIVER).over(&turns, "the floor had no turn")
 }
 
-fn floor_lag_p99_us(floor: Option<&Group>) -> Figure {
-    let Some(floor) = floor else {
-        return Figure::absent("no floor was measured at this client count");
-    };
+fn floor_lag_p99_us(floor: &Group) -> Figure {
     match floor.total.latency.of(Metric::DriverLag) {
         Some(lag) => Figure::known(lag.value_at_quantile(0.99) as f64 / 1e3),
         None => Figure::absent("the floor had no turn"),
@@ -114,17 +102,10 @@ fn floor_lag_p99_us(floor: Option<&Group>) -> Figure {
 
 /// How fast the clients connected.
 pub(super) fn connecting(group: &Group) -> Connecting {
-    let walls: Vec<f64> = group
-        .ends
-        .iter()
-        .map(|e| e.connect_wall_ns)
-        .filter(|&ns| ns > 0)
-        .map(|ns| ns as f64 / 1e9)
-        .collect();
-    let wall_s = match walls.is_empty() {
-        true => Figure::absent("no connecting was timed"),
-        false => Figure::known(walls.iter().sum::<f64>() / walls.len() as f64),
-    };
+    let walls = group.ends.iter().map(|e| e.connect_wall_ns).filter(|&ns| ns > 0);
+    let walls: Vec<f64> = walls.map(|ns| ns as f64 / 1e9).collect();
+    let count = Figure::count(walls.len() as u64);
+    let wall_s = Figure::known(walls.iter().sum()).over(&count, "no connecting was timed");
     let clients = Figure::count(u64::from(group.info.clients));
     Connecting { per_s: clients.over(&wall_s, "connecting took no time"), wall_s }
 }
@@ -136,29 +117,29 @@ pub(super) fn audit(group: &Group) -> Audit {
         true => Figure::absent(NO_DRIVER),
         false => Figure::count(group.drivers.iter().map(|d| of(&d.audit)).sum()),
     };
-    let ledger = all.up.unexplained().unsigned_abs() + all.down.unexplained().unsigned_abs();
-    let server = server_figure(group, "server_audit", || match group.servers.is_empty() {
-        true => Figure::absent(NO_SERVER),
-        false => {
-            let received: u64 = group.servers.iter().map(|s| s.received).sum();
-            let sent: u64 = group.servers.iter().map(|s| s.sent).sum();
-            let up = received.abs_diff(all.up.wire.get());
-            Figure::count(up + sent.abs_diff(all.down.wire.get()))
+    let server_bytes = server_figure(group, "server_audit", || {
+        let received: u64 = group.servers.iter().map(|s| s.received).sum();
+        let sent: u64 = group.servers.iter().map(|s| s.sent).sum();
+        let (up, down) = (all.up.wire.get(), all.down.wire.get());
+        match group.servers.is_empty() {
+            true => Figure::absent(NO_SERVER),
+            false => Figure::count(received.abs_diff(up) + sent.abs_diff(down)),
         }
     });
-    let ledger = match group.cases.is_empty() {
+    let unexplained = all.up.unexplained().unsigned_abs() + all.down.unexplained().unsigned_abs();
+    let ledger_bytes = match group.cases.is_empty() {
         true => Figure::absent("the case did not run"),
-        false => Figure::count(ledger),
+        false => Figure::count(unexplained),
     };
     let kernel_bytes = kernel(|a| a.unexplained_bytes);
-    let known = [&ledger, &kernel_bytes, &server].into_iter().filter_map(Figure::value);
+    let known = [&ledger_bytes, &kernel_bytes, &server_bytes].into_iter().filter_map(Figure::value);
     Audit {
         connections: kernel(|a| a.connections),
         unaudited: kernel(|a| a.unaudited),
         mismatched: kernel(|a| a.mismatched),
         unexplained_bytes: known.sum::<f64>() as u64,
-        ledger_bytes: ledger,
+        ledger_bytes,
         kernel_bytes,
-        server_bytes: server,
+        server_bytes,
     }
 }

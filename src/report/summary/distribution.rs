@@ -4,7 +4,6 @@
 
 use crate::predict::{Component, Distribution};
 use crate::record::Metric;
-use crate::report::figure::{Absence, Figure};
 use crate::report::pictures::{DistributionPicture, Share};
 use crate::report::summary::group::Group;
 use hdrhistogram::Histogram;
@@ -13,51 +12,22 @@ use hdrhistogram::Histogram;
 const POINTS: f64 = 200.0;
 /// Points of a law's curved piece.
 const BENDS: u32 = 48;
+
 /// What was measured in all repeats beside the law of the plan.
 pub(super) fn distribution(group: &Group, stretched: bool, late_ns: f64) -> DistributionPicture {
     let measured = group.total.latency.of(Metric::DeliveryLatency);
-    let law = law(group, stretched);
-    let of_law = |of: fn(&Distribution) -> f64| match &law {
-        Ok(law) => Figure::known(of(law) / 1e3),
-        Err(absence) => Figure::Absent(absence.clone()),
-    };
+    let law = group.info.model.as_ref().and_then(|model| model.delivery.as_ref());
+    let can_be = |ns: f64| ns.is_finite() && ns >= 0.0;
+    let law = law.filter(|law| {
+        !stretched && [law.least_ns(), law.mean_ns(), law.worst_ns()].into_iter().all(can_be)
+    });
     // The timers' error is shown too: without a delay, it is all that a push has.
-    let worst = law.as_ref().map_or(0.0, |law| law.worst_ns() + late_ns);
+    let worst = law.map_or(0.0, |law| law.worst_ns() + late_ns);
     let p999 = measured.map_or(0, |h| h.value_at_quantile(0.999)) as f64;
-    let distance = match (&law, measured) {
-        (Err(absence), _) => Figure::Absent(absence.clone()),
-        (_, None) => Figure::absent("no delivery was measured"),
-        (Ok(law), Some(measured)) => match law.distance(measured, late_ns) {
-            Some(distance) => Figure::known(distance),
-            None => Figure::absent("no delivery was measured"),
-        },
-    };
     DistributionPicture {
-        points: points(measured, law.as_ref().ok().copied(), late_ns),
+        points: points(measured, law, late_ns),
         top_us: worst.max(p999) / 1e3,
-        law_mean_us: of_law(Distribution::mean_ns),
-        law_worst_us: of_law(Distribution::worst_ns),
         late_us: late_ns / 1e3,
-        distance,
-    }
-}
-
-/// The law, or why there is none.
-fn law<'a>(group: &Group<'a>, stretched: bool) -> Result<&'a Distribution, Absence> {
-    let Some(model) = &group.info.model else {
-        return Err(if group.info.bundled_server {
-            "the result has no model of this series".into()
-        } else {
-            "the server is not the bundled one: its latency cannot be predicted".into()
-        });
-    };
-    let unknown = || Absence::by_scenario("no arithmetic predicts it");
-    let law = model.delivery.as_ref().ok_or_else(unknown)?;
-    let ends = [law.least_ns(), law.mean_ns(), law.worst_ns()];
-    match (stretched, ends.iter().all(|ns| ns.is_finite() && *ns >= 0.0)) {
-        (true, _) => Err("it is for the planned interval, which was stretched".into()),
-        (false, false) => Err("the law in the result has no finite mean".into()),
-        (false, true) => Ok(law),
     }
 }
 

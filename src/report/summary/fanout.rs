@@ -1,7 +1,7 @@
 //! How the messages of clients spread to all: when the first and the last receiver had one, and
 //! whether everybody had it.
 
-use crate::record::{FanOut, LATENCY_BOUND_NS, Phase};
+use crate::record::{FanOut, LATENCY_BOUND_NS};
 use crate::report::figure::{Absence, Figure};
 use crate::report::summary::group::Group;
 use crate::report::table;
@@ -9,13 +9,17 @@ use hdrhistogram::Histogram;
 
 /// The spreading of all messages of the measured windows.
 pub(super) fn spreading(group: &Group) -> table::Fanout {
-    let absent = |why: Absence| table::Fanout {
-        posts: 0,
-        first_us: [Figure::Absent(why.clone()), Figure::Absent(why.clone())],
-        last_us: [Figure::Absent(why.clone()), Figure::Absent(why.clone())],
-        spread_us: [Figure::Absent(why.clone()), Figure::Absent(why.clone())],
-        completeness_min: Figure::Absent(why.clone()),
-        completeness_mean: Figure::Absent(why),
+    let absent = |why: Absence| {
+        let one = Figure::Absent(why);
+        let two = || [one.clone(), one.clone()];
+        table::Fanout {
+            posts: 0,
+            first_us: two(),
+            last_us: two(),
+            spread_us: two(),
+            completeness_min: one.clone(),
+            completeness_mean: one.clone(),
+        }
     };
     if !group.info.is_shared() {
         return absent(Absence::by_scenario("clients do not send to each other in this workload"));
@@ -32,13 +36,13 @@ pub(super) fn spreading(group: &Group) -> table::Fanout {
         return absent("no message of the measured window reached a client".into());
     }
     let clients = f64::from(group.info.clients.max(1));
-    let sent = group.total.phases[Phase::Steady].counts.sent;
-    let least = posts.iter().map(|post| post.receivers).min().unwrap_or(0);
+    let counts = &group.total.phases.steady.counts;
+    let (sent, delivered) = (counts.sent, counts.updates_delivered);
     // Messages that came to nobody are in no driver's list; a list that was full has fewer too.
-    let delivered = group.total.phases[Phase::Steady].counts.updates_delivered;
     let incomplete =
         delivered < sent * u64::from(group.info.clients) && (posts.len() as u64) < sent;
-    let least = if incomplete { 0.0 } else { f64::from(least) };
+    let least = posts.iter().map(|post| post.receivers).min().filter(|_| !incomplete);
+    let least = f64::from(least.unwrap_or(0));
     table::Fanout {
         posts: posts.len() as u64,
         first_us: two(posts.iter().map(|post| post.first_ns)),

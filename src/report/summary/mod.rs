@@ -19,11 +19,11 @@ mod setting;
 mod times;
 mod verdict;
 
-use crate::record::{Metric, Phase};
+use crate::record::Phase;
 use crate::report::chapter;
 use crate::report::figure::Figure;
 use crate::report::pictures::Pictures;
-use crate::report::table::{Chapter, Events, Pace, Row, Table};
+use crate::report::table::{Events, Pace, Predicted, Row, Status, Table};
 use crate::result::RunResult;
 use group::Group;
 use setting::Setting;
@@ -37,7 +37,7 @@ pub fn summarise(result: &RunResult) -> Table {
     let row = |group, floor| row(group, &setting, floor);
     let rows: Vec<Row> = groups.iter().map(|g| row(g, floor_of(g, &floor_groups))).collect();
     let floors: Vec<Row> = floor_groups.iter().map(|g| row(g, None)).collect();
-    let pictures = pictures(result, &groups);
+    let pictures = pictures(result, &groups, &rows);
     let crossings = curves::crossings(&pictures.costs);
     Table {
         name: header.name.clone(),
@@ -66,12 +66,12 @@ fn elapsed_s(result: &RunResult) -> Figure {
     }
 }
 
-fn pictures(result: &RunResult, groups: &[Group]) -> Pictures {
+fn pictures(result: &RunResult, groups: &[Group], rows: &[Row]) -> Pictures {
     let traces = pictures::traces(groups);
     let plan = &result.header.plan;
     Pictures {
         timeline: pictures::timeline(groups, &traces, plan),
-        ages: pictures::ages(groups, &traces, plan),
+        ages: pictures::ages(groups, rows, &traces, plan),
         costs: curves::costs(&result.header),
         traces,
     }
@@ -87,62 +87,42 @@ fn floor_of<'a>(group: &Group, floors: &'a [Group<'a>]) -> Option<&'a Group<'a>>
 }
 
 fn row(group: &Group, setting: &Setting, floor: Option<&Group>) -> Row {
+    let info = group.info;
     let pace = pace(group);
-    let events = events(group);
     let window_s = window_s(group);
-    let latencies = times::latencies(group);
-    let audit = cost::audit(group);
-    let (status, checks) = verdict::of_row(group, setting, &pace, &events, &audit, &latencies);
-    let volumes = bytes::volumes(group, &events, &window_s, &pace);
-    let delivery = delivery::delivery(group, setting);
-    let measured = predict::Measured {
-        volumes: &volumes,
-        latencies: &latencies,
-        events: &events,
-        delivery: &delivery,
-        pace: &pace,
-    };
-    let predicted = predict::predicted(group, setting, &measured);
-    let overhead = bytes::steady_overhead(&volumes).per_s_planned();
-    Row {
-        overhead_mebibits_per_s: overhead.map(chapter::mebibits),
-        overhead_megabits_per_s: overhead.map(chapter::megabits),
-        series: group.info.series.clone(),
-        transport: group.info.transport.clone(),
-        workload: group.info.workload,
-        clients: group.info.clients,
+    let mut row = Row {
+        series: info.series.clone(),
+        transport: info.transport.clone(),
+        workload: info.workload,
+        clients: info.clients,
         repeats: group.runs,
-        paced: group.info.paced,
-        payload_bytes: group.info.payload_bytes,
+        paced: info.paced,
+        payload_bytes: info.payload_bytes,
         connected: group.connected(),
         asked: group.asked(),
-        volumes,
-        delivery,
-        predicted,
-        chapter: match group.info.floor {
-            true => no_chapter(),
-            false => {
-                chapter::figures(&group.info.transport, group.info.clients, group.info.interval_ns)
-            }
-        },
-        cost: cost::cost(group, &events, floor),
+        volumes: bytes::volumes(group, &window_s, &pace),
+        delivery: delivery::delivery(group, setting),
+        chapter: chapter::figures(info),
+        cost: cost::cost(group, floor),
         connecting: cost::connecting(group),
         fanout: fanout::spreading(group),
         seconds: times::seconds(group),
         distribution: distribution::distribution(group, pace.stretched, setting.late_ns),
-        notes: notes(group, &pace, &latencies),
-        pace,
         window_s,
-        events,
-        latencies,
-        audit,
-        status,
-        checks,
-    }
-}
-
-fn no_chapter() -> Chapter {
-    chapter::figures("", 0, crate::units::SECOND_NS)
+        events: events(group),
+        latencies: times::latencies(group),
+        audit: cost::audit(group),
+        pace,
+        // These follow from the others.
+        predicted: Predicted::default(),
+        notes: Vec::new(),
+        status: Status::Invalid,
+        checks: Vec::new(),
+    };
+    row.predicted = predict::predicted(group, setting, &row);
+    row.notes = notes(group, &row);
+    (row.status, row.checks) = verdict::of_row(group, setting, &row);
+    row
 }
 
 fn window_s(group: &Group) -> Figure {
@@ -207,7 +187,8 @@ fn events(group: &Group) -> Events {
     }
 }
 
-fn notes(group: &Group, pace: &Pace, latencies: &[crate::report::table::Latencies]) -> Vec<String> {
+fn notes(group: &Group, row: &Row) -> Vec<String> {
+    let pace = &row.pace;
     let mut notes = Vec::new();
     if let (true, Some(held), Some(planned), Some(factor)) =
         (pace.stretched, pace.held_s.value(), pace.planned_s.value(), pace.stretch.value())
@@ -220,7 +201,8 @@ fn notes(group: &Group, pace: &Pace, latencies: &[crate::report::table::Latencie
             human(held)
         ));
     }
-    let bound: Vec<_> = latencies
+    let bound: Vec<_> = row
+        .latencies
         .iter()
         .filter(|l| l.driver_bound)
         .map(|l| l.metric.name().replace('_', " "))
@@ -231,26 +213,13 @@ fn notes(group: &Group, pace: &Pace, latencies: &[crate::report::table::Latencie
             bound.join(" and the median ")
         ));
     }
-    let negative = group.total.phases.total().counts.negative_latencies;
+    let negative = row.events.negative_latencies;
     if negative > 0 {
         notes.push(format!(
             "{negative} latencies came out negative (two clocks disagree) and are in no percentile"
         ));
     }
-    notes.extend(
-        group
-            .ends
-            .iter()
-            .filter_map(|e| e.stopped.clone())
-            .map(|why| format!("the case was stopped early: {why}")),
-    );
+    let stopped = group.ends.iter().filter_map(|e| e.stopped.as_ref());
+    notes.extend(stopped.map(|why| format!("the case was stopped early: {why}")));
     notes
-}
-
-/// The headline latency: delivery if it is known, else response.
-fn headline(latencies: &[crate::report::table::Latencies]) -> Metric {
-    match latencies[Metric::DeliveryLatency as usize].count {
-        0 => Metric::ResponseLatency,
-        _ => Metric::DeliveryLatency,
-    }
 }

@@ -4,10 +4,11 @@
 //! Separate from `times`, which is all clients and no moment. The clients shown are those of one
 //! client count, the least that has any.
 
-use crate::record::{Phase, TRACED_EVENTS, TraceEvent, TraceKind};
-use crate::report::figure::Figure;
+use crate::record::{TRACED_EVENTS, TraceEvent, TraceKind};
+use crate::report::layer::Quantity;
 use crate::report::pictures::{Age, Ages, Lane, Message, Timeline, Trace};
 use crate::report::summary::group::Group;
+use crate::report::table::Row;
 use crate::units::human_ns;
 use serde_json::Value;
 
@@ -169,14 +170,16 @@ fn asks(trace: &Trace) -> bool {
 }
 
 /// The age of what a client a series has, over time.
-pub(super) fn ages(groups: &[Group], traces: &[Trace], plan: &Value) -> Ages {
+pub(super) fn ages(groups: &[Group], rows: &[Row], traces: &[Trace], plan: &Value) -> Ages {
     let Some((clients, groups, longest)) = shown(groups, traces) else {
         return Ages { absent: Some(UNTRACED.to_owned()), ..Ages::default() };
     };
     // Some ten teeth of the coarsest saw, within the window.
     let window = groups.iter().map(|g| window_ns(g)).fold(0.0, f64::max).max(1e9);
     let length_ns = (20.0 * one_way_ns(plan)).max(10.0 * longest).clamp(1e9, 30e9).min(window);
-    let lanes: Vec<Age> = groups.iter().map(|g| age(g, traces, length_ns)).collect();
+    let rows = rows.iter().filter(|row| row.clients == clients);
+    let lanes = groups.iter().zip(rows).map(|(group, row)| age(group, row, traces, length_ns));
+    let lanes: Vec<Age> = lanes.collect();
     let corners = lanes.iter().flat_map(|l| l.corners.iter().map(|c| c.1));
     let means = lanes.iter().flat_map(|l| [l.mean_us.value(), l.model_us.value()]).flatten();
     let top_us = corners.chain(means).fold(0.0, f64::max);
@@ -190,25 +193,14 @@ fn window_ns(group: &Group) -> f64 {
     ran.unwrap_or(group.info.duration_ns) as f64
 }
 
-fn age(group: &Group, traces: &[Trace], length_ns: f64) -> Age {
+fn age(group: &Group, row: &Row, traces: &[Trace], length_ns: f64) -> Age {
     let found = best(traces, group, length_ns, |_| 0);
-    let counts = &group.total.phases[Phase::Steady].counts;
-    // The area is in µs·ms.
-    let mean_ms = Figure::count(counts.age_area_us_ms)
-        .over(&Figure::count(counts.age_time_us), "the age of information was not observed");
-    let stretched = group.info.interval_ns > 0 && interval_ns(group) > group.info.interval_ns;
-    let model = group.info.model.as_ref().and_then(|m| m.age_mean_ns);
-    let model_us = match (stretched, model) {
-        (true, _) => Figure::absent("predicted for the planned interval, which was stretched"),
-        (false, Some(ns)) => Figure::known(ns / 1e3),
-        (false, None) => Figure::absent("not predicted"),
-    };
     Age {
-        series: group.info.series.clone(),
+        series: row.series.clone(),
         client: found.map_or(0, |(trace, _)| trace.client),
         corners: found.map_or_else(Vec::new, |(trace, _)| saw(trace, length_ns)),
-        mean_us: mean_ms.map(|ms| ms * 1e3),
-        model_us,
+        mean_us: row.delivery.age_us.clone(),
+        model_us: row.predicted.of(Quantity::AgeMean).predicted.clone(),
     }
 }
 

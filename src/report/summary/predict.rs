@@ -3,49 +3,44 @@
 //! Separate from `record::Model`, which a transport makes before the run and which is in the
 //! result file: here it is compared with figures, nothing is predicted.
 
-use crate::predict::{Exchange, Model};
-use crate::record::{Metric, Part, Phase};
+use crate::predict::{Distribution, Exchange, Model};
+use crate::record::{Metric, Part};
 use crate::report::figure::{Absence, Figure};
 use crate::report::layer::{Quantity, Statistic, Way};
 use crate::report::summary::delivery::asks;
 use crate::report::summary::group::Group;
 use crate::report::summary::setting::Setting;
-use crate::report::table::{Delivery, Events, Latencies, Pace, Predicted, Prediction, Volume};
+use crate::report::table::{Predicted, Prediction, Row};
 
-/// What was measured of a row.
-pub(super) struct Measured<'a> {
-    pub(super) volumes: &'a [Volume],
-    pub(super) latencies: &'a [Latencies],
-    pub(super) events: &'a Events,
-    pub(super) delivery: &'a Delivery,
-    pub(super) pace: &'a Pace,
-}
+const STRETCHED: &str = "no arithmetic for the stretched interval: it is of the planned one";
 
 /// A row by arithmetic and as measured.
-pub(super) fn predicted(group: &Group, setting: &Setting, measured: &Measured) -> Predicted {
+pub(super) fn predicted(group: &Group, setting: &Setting, row: &Row) -> Predicted {
     let model = model(group);
+    let held_hz = held_hz(group);
     let quantities = Quantity::all().map(|q| {
         let predicted = match &model {
-            Ok(model) => by_arithmetic(model, q, measured.pace, held_hz(group, measured)),
+            Ok(model) => by_arithmetic(model, q, row.pace.stretched, held_hz),
             Err(why) => Figure::Absent(why.clone()),
         };
-        (q, compare(predicted, as_measured(q, measured)))
+        (q, compare(predicted, as_measured(q, row)))
     });
+    let inexact = model.as_ref().map(|model| inexact(group, model, setting));
     Predicted {
-        exact: model.as_ref().is_ok_and(|m| inexact(group, m, setting).is_none()),
-        basis: match &model {
-            Err(absence) => absence.why.clone(),
-            Ok(model) => inexact(group, model, setting).unwrap_or_else(|| "exact".to_owned()),
-        },
         quantities: quantities.collect(),
-        distribution_distance: distance(group, model, setting, measured.pace),
+        exact: inexact == Ok(None),
+        basis: match inexact {
+            Err(absence) => absence.why.clone(),
+            Ok(why) => why.unwrap_or_else(|| "exact".to_owned()),
+        },
+        distribution_distance: distance(group, model, setting, row.pace.stretched),
     }
 }
 
 /// Messages a second and client as they came: what goes out besides is shared out over these.
-fn held_hz(group: &Group, measured: &Measured) -> Option<f64> {
+fn held_hz(group: &Group) -> Option<f64> {
     let window_s = group.ends.iter().map(|e| e.duration_ns as f64 / 1e9).sum::<f64>();
-    let hz = measured.events.per_message_divisor as f64
+    let hz = group.total.phases.steady.counts.completed as f64
         / (window_s * f64::from(group.info.clients.max(1)));
     (hz.is_finite() && hz > 0.0).then_some(hz)
 }
@@ -79,17 +74,23 @@ pub(super) fn inexact(group: &Group, model: &Model, setting: &Setting) -> Option
     }
 }
 
-fn by_arithmetic(model: &Model, quantity: Quantity, pace: &Pace, held_hz: Option<f64>) -> Figure {
-    if quantity.is_time() && pace.stretched {
-        return Figure::absent_by_scenario(
-            "no arithmetic for the stretched interval: it is of the planned one",
-        );
+fn by_arithmetic(
+    model: &Model,
+    quantity: Quantity,
+    stretched: bool,
+    held_hz: Option<f64>,
+) -> Figure {
+    if quantity.is_time() && stretched {
+        return Figure::absent_by_scenario(STRETCHED);
     }
     let us = |ns: Option<f64>, what: &str| match ns {
         Some(ns) => Figure::known(ns / 1e3),
         None => {
             Figure::absent_by_scenario(format!("no arithmetic knows the {what} of this transport"))
         }
+    };
+    let law = |law: &Option<Distribution>, of: fn(&Distribution) -> f64, what| {
+        us(law.as_ref().map(of), what)
     };
     match quantity {
         Quantity::Of(layer) => {
@@ -98,37 +99,23 @@ fn by_arithmetic(model: &Model, quantity: Quantity, pace: &Pace, held_hz: Option
             Figure::known(model.per_message_at(hz, count))
         }
         Quantity::Updates => Figure::known(model.updates_per_message()),
-        Quantity::DeliveryMean => {
-            us(model.delivery.as_ref().map(|l| l.mean_ns()), "delivery latency")
-        }
-        Quantity::DeliveryWorst => {
-            us(model.delivery.as_ref().map(|l| l.worst_ns()), "delivery latency")
-        }
-        Quantity::ResponseMean => {
-            us(model.response.as_ref().map(|l| l.mean_ns()), "response latency")
-        }
+        Quantity::DeliveryMean => law(&model.delivery, Distribution::mean_ns, "delivery latency"),
+        Quantity::DeliveryWorst => law(&model.delivery, Distribution::worst_ns, "delivery latency"),
+        Quantity::ResponseMean => law(&model.response, Distribution::mean_ns, "response latency"),
         Quantity::AgeMean => us(model.age_mean_ns, "age of information"),
     }
 }
 
-fn as_measured(quantity: Quantity, measured: &Measured) -> Figure {
-    let latency = |metric: Metric, statistic: Statistic| {
-        measured.latencies[metric as usize].stat(statistic).clone()
-    };
-    let Events { messages, repeated, per_message_divisor, .. } = *measured.events;
+fn as_measured(quantity: Quantity, row: &Row) -> Figure {
+    let latency = |metric, statistic| row.latency(metric).stat(statistic).clone();
     match quantity {
-        Quantity::Updates => Figure::known(messages as f64 + repeated as f64)
-            .over(&Figure::count(per_message_divisor), "nothing was received"),
+        Quantity::Updates => Figure::known(row.events.messages as f64 + row.events.repeated as f64)
+            .over(&Figure::count(row.events.per_message_divisor), "nothing was received"),
         Quantity::DeliveryMean => latency(Metric::DeliveryLatency, Statistic::Mean),
         Quantity::DeliveryWorst => latency(Metric::DeliveryLatency, Statistic::Max),
         Quantity::ResponseMean => latency(Metric::ResponseLatency, Statistic::Mean),
-        Quantity::AgeMean => measured.delivery.age_us.clone(),
-        Quantity::Of(layer) => {
-            let steady =
-                |v: &&Volume| v.phase == Phase::Steady && v.way == Way::Both && v.layer == layer;
-            let volume = measured.volumes.iter().find(steady);
-            volume.map_or_else(|| Figure::absent("not counted"), |v| v.per_message.clone())
-        }
+        Quantity::AgeMean => row.delivery.age_us.clone(),
+        Quantity::Of(layer) => row.steady(Way::Both, layer).per_message.clone(),
     }
 }
 
@@ -146,27 +133,21 @@ fn distance(
     group: &Group,
     model: Result<&Model, Absence>,
     setting: &Setting,
-    pace: &Pace,
+    stretched: bool,
 ) -> Figure {
-    let law = match model {
+    let law = match model.map(|model| &model.delivery) {
         Err(absence) => return Figure::Absent(absence),
-        Ok(model) => model.delivery.as_ref(),
-    };
-    if pace.stretched {
-        return Figure::absent_by_scenario(
-            "no arithmetic for the stretched interval: it is of the planned one",
-        );
-    }
-    let measured = group.total.latency.of(Metric::DeliveryLatency);
-    match (law, measured) {
-        (None, _) => {
-            Figure::absent_by_scenario("no arithmetic knows the delivery latency of this transport")
+        Ok(_) if stretched => return Figure::absent_by_scenario(STRETCHED),
+        Ok(None) => {
+            let why = "no arithmetic knows the delivery latency of this transport";
+            return Figure::absent_by_scenario(why);
         }
-        (_, None) => Figure::absent("no update was delivered in the measured window"),
-        (Some(law), Some(measured)) => match law.distance(measured, setting.late_ns) {
-            Some(distance) => Figure::known(distance),
-            None => Figure::absent("no update was delivered in the measured window"),
-        },
+        Ok(Some(law)) => law,
+    };
+    let measured = group.total.latency.of(Metric::DeliveryLatency);
+    match measured.and_then(|measured| law.distance(measured, setting.late_ns)) {
+        Some(distance) => Figure::known(distance),
+        None => Figure::absent("no update was delivered in the measured window"),
     }
 }
 

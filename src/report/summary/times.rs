@@ -80,28 +80,22 @@ fn absence(group: &Group, metric: Metric) -> Absence {
 
 /// A point a second and repeat.
 pub(super) fn seconds(group: &Group) -> Vec<Second> {
-    let points = |(info, case): &(&_, &crate::result::CaseResult)| {
-        let info: &crate::result::CaseInfo = info;
-        let repeat = info.repeat;
-        case.seconds.iter().map(move |(s, w)| point(repeat, *s, w)).collect::<Vec<_>>()
-    };
-    group.cases.iter().flat_map(points).collect()
+    let mut points = Vec::new();
+    for (info, case) in &group.cases {
+        points.extend(case.seconds.iter().map(|(s, window)| point(info.repeat, *s, window)));
+    }
+    points
 }
 
 fn point(repeat: u32, second: u32, window: &Window) -> Second {
     let all = window.phases.total();
-    let phases =
-        Phase::ALL.into_iter().filter(|&p| window.phases[p] != Default::default()).collect();
+    let was = |phase: &Phase| window.phases[*phase] != Default::default();
     Second {
         repeat,
         second,
-        phases,
-        turns: all.counts.turns,
-        completed: all.counts.completed,
-        messages: all.counts.messages,
-        wire_bytes_up: all.ledger.up.wire.get(),
-        wire_bytes_down: all.ledger.down.wire.get(),
-        faults: all.counts.faults,
+        phases: Phase::ALL.into_iter().filter(was).collect(),
+        counts: all.counts,
+        ledger: all.ledger,
         delivery_us: two(&window.latency, Metric::DeliveryLatency),
         response_us: two(&window.latency, Metric::ResponseLatency),
     }

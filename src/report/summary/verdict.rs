@@ -6,10 +6,10 @@ use crate::report::conclusion::Conclusion;
 use crate::report::figure::Figure;
 use crate::report::finding::{Decision, Finding, Judgement, Kind, Subject};
 use crate::report::layer::Statistic;
+use crate::report::summary::consistency;
 use crate::report::summary::group::Group;
 use crate::report::summary::setting::Setting;
-use crate::report::summary::{consistency, headline};
-use crate::report::table::{Audit, Events, Latencies, Pace, Row, Status, Verdict};
+use crate::report::table::{Audit, Events, Pace, Row, Status, Verdict};
 use crate::result::{LostProcess, ProcessRole, RunResult, StopReason};
 use crate::units::{human_ns, thousands};
 
@@ -17,50 +17,36 @@ use crate::units::{human_ns, thousands};
 const LAG_ALLOWED_US: f64 = 1_000.0;
 
 /// The checks of a row and what follows from them. The floor is checked for its schedule only.
-pub(super) fn of_row(
-    group: &Group,
-    setting: &Setting,
-    pace: &Pace,
-    events: &Events,
-    audit: &Audit,
-    latencies: &[Latencies],
-) -> (Status, Vec<CheckResult>) {
+pub(super) fn of_row(group: &Group, setting: &Setting, row: &Row) -> (Status, Vec<CheckResult>) {
     if group.cases.is_empty() {
-        let text = "the case did not run".to_owned();
-        return (
-            Status::Partial,
-            vec![CheckResult::new(Check::Ran, false, Figure::count(0), text)],
-        );
+        let check = Check::Ran.result(false, Figure::count(0), "the case did not run");
+        return (Status::Partial, vec![check]);
     }
-    let mut checks = vec![processes(group), measured(group, events)];
+    let (info, audit) = (group.info, &row.audit);
+    let mut checks = Vec::new();
+    checks.extend((!info.floor).then(|| connected(group)));
+    checks.extend([processes(group), measured(group, &row.events)]);
     checks.extend(succeeded(group));
-    if !group.info.floor {
-        checks.insert(0, connected(group));
-    }
-    if group.info.network {
+    if info.network {
         checks.push(audited(Check::LedgerExplainsEveryByte, &audit.ledger_bytes, "the ledger"));
         checks.push(kernel(audit));
         checks.push(server(group, audit));
         checks.extend(consistency::deliveries_add_up(group, setting));
         checks.extend(consistency::nothing_missing(group, setting));
-        checks.push(consistency::never_faster_than_the_line(group, setting, events));
+        checks.push(consistency::never_faster_than_the_line(group, setting));
         checks.extend(consistency::bytes_as_predicted(group, setting));
     }
-    let closed_loop = group.info.interval_ns == 0;
-    if group.info.paced && closed_loop {
-        // Each turn follows the last: there is no schedule to be late for.
-    } else if group.info.paced {
-        checks.push(on_schedule(events, latencies));
-    } else if group.info.is_shared() {
-        // It is pushed to, and its senders have a schedule.
-        checks.push(on_schedule(events, latencies));
-    } else if group.info.bundled_server {
-        checks.push(feed_held(group, events, setting));
+    // Turns that follow one another have no schedule. Who is pushed to has one if it sends.
+    let scheduled = if info.paced { info.interval_ns > 0 } else { info.is_shared() };
+    if scheduled {
+        checks.push(on_schedule(row));
+    } else if !info.paced && info.bundled_server {
+        checks.push(feed_held(group, setting));
     }
-    if group.info.is_shared() && group.info.network {
+    if info.is_shared() && info.network {
         checks.push(reached_all(group));
     }
-    checks.push(interval(pace));
+    checks.push(interval(&row.pace));
     let partial = group.missing > 0
         || group.ends.len() < group.cases.len()
         || group.ends.iter().any(|e| e.stopped.is_some());
@@ -76,8 +62,7 @@ pub(super) fn of_row(
 fn connected(group: &Group) -> CheckResult {
     let (connected, asked) = (group.connected(), group.asked());
     let text = format!("{} of {} clients connected", thousands(connected), thousands(asked));
-    CheckResult::new(
-        Check::AllClientsConnected,
+    Check::AllClientsConnected.result(
         connected == asked && asked > 0,
         Figure::count(connected),
         text,
@@ -87,13 +72,12 @@ fn connected(group: &Group) -> CheckResult {
 fn processes(group: &Group) -> CheckResult {
     let lost: Vec<&LostProcess> = group.ends.iter().flat_map(|e| &e.lost).collect();
     let how: Vec<&str> = lost.iter().map(|process| process.how.as_str()).collect();
-    let text = if how.is_empty() {
-        "no process was lost".to_owned()
-    } else {
-        format!("lost: {}", how.join("; "))
+    let text = match how.as_slice() {
+        [] => "no process was lost".to_owned(),
+        how => format!("lost: {}", how.join("; ")),
     };
     let value = Figure::count(lost.len() as u64);
-    let mut result = CheckResult::new(Check::NoProcessLost, lost.is_empty(), value, text);
+    let mut result = Check::NoProcessLost.result(lost.is_empty(), value, text);
     if !lost.is_empty() && lost.iter().all(|process| process.role == ProcessRole::Driver) {
         result.cause = Cause::LostDriver;
     }
@@ -115,7 +99,7 @@ fn measured(group: &Group, events: &Events) -> CheckResult {
         (0, n) => (false, format!("{} turns and not one whole answer", thousands(n))),
         (n, _) => (true, format!("{} messages measured", thousands(n))),
     };
-    CheckResult::new(Check::SomethingMeasured, ok, Figure::count(messages), text)
+    Check::SomethingMeasured.result(ok, Figure::count(messages), text)
 }
 
 /// Of exchanges and messages, how many may end with a fault.
@@ -138,22 +122,18 @@ fn succeeded(group: &Group) -> Option<CheckResult> {
             thousands(all)
         ),
     };
-    Some(CheckResult::new(
-        Check::ExchangesSucceed,
-        share <= FAULTS_ALLOWED,
-        Figure::known(share),
-        text,
-    ))
+    Some(Check::ExchangesSucceed.result(share <= FAULTS_ALLOWED, Figure::known(share), text))
 }
 
 /// Whether the pushed updates came at the rate at which they were published: a server or driver
 /// that falls behind loses none and yet does not hold the feed. Five deviations of a Poisson
 /// process are allowed, and 2 %; if all clients' updates come at once, what lies at the edges of
 /// each client's window, and if updates are held back, a window of them.
-fn feed_held(group: &Group, events: &Events, setting: &Setting) -> CheckResult {
+fn feed_held(group: &Group, setting: &Setting) -> CheckResult {
+    let counts = &group.total.phases.steady.counts;
     let window_ns: u64 = group.ends.iter().map(|e| e.duration_ns).sum();
     let planned = f64::from(group.info.clients) * group.info.feed_rate_hz * window_ns as f64 / 1e9;
-    let published = match group.total.phases[Phase::Steady].counts.updates_published {
+    let published = match counts.updates_published {
         0 => planned,
         counted => counted as f64,
     };
@@ -165,14 +145,14 @@ fn feed_held(group: &Group, events: &Events, setting: &Setting) -> CheckResult {
     };
     let least = 0.98 * published - edges;
     // If updates are held back and the latest alone counts, it stands for those before it.
-    let stood_for = events.messages.saturating_add(events.superseded);
-    let came = stood_for as f64 + events.repeated as f64;
+    let stood_for = counts.messages.saturating_add(counts.superseded);
+    let came = stood_for as f64 + counts.repeated as f64;
     let text = format!(
         "{} of about {} updates came within the measured window",
         thousands(stood_for),
         thousands(published as u64)
     );
-    CheckResult::new(Check::FeedHeld, came >= least, Figure::known(came), text)
+    Check::FeedHeld.result(came >= least, Figure::known(came), text)
 }
 
 /// Whether every message that clients sent in the measured window came to every client: what the
@@ -188,12 +168,7 @@ fn reached_all(group: &Group) -> CheckResult {
         thousands(group.info.clients.into())
     );
     let ok = counts.updates_delivered == wanted && counts.updates_published == wanted;
-    CheckResult::new(
-        Check::EveryMessageReachedAll,
-        ok,
-        Figure::count(counts.updates_delivered),
-        text,
-    )
+    Check::EveryMessageReachedAll.result(ok, Figure::count(counts.updates_delivered), text)
 }
 
 fn audited(check: Check, bytes: &Figure, who: &str) -> CheckResult {
@@ -204,7 +179,7 @@ fn audited(check: Check, bytes: &Figure, who: &str) -> CheckResult {
         }
         Figure::Absent(why) => (false, format!("{who} could not be asked: {why}")),
     };
-    CheckResult::new(check, ok, bytes.clone(), text)
+    check.result(ok, bytes.clone(), text)
 }
 
 fn kernel(audit: &Audit) -> CheckResult {
@@ -231,19 +206,21 @@ fn server(group: &Group, audit: &Audit) -> CheckResult {
 }
 
 /// Turns must have been reached, and the p99 of the lag must be small beside the result.
-fn on_schedule(events: &Events, latencies: &[Latencies]) -> CheckResult {
+fn on_schedule(row: &Row) -> CheckResult {
     let check = Check::DriverOnSchedule;
-    let p99 = latencies[Metric::DriverLag as usize].stat(Statistic::P99);
-    let median = latencies[headline(latencies) as usize].stat(Statistic::P50);
-    let allowed = (median.value().unwrap_or(0.0) / 10.0).max(LAG_ALLOWED_US);
-    let Some(lag) = p99.value() else {
-        let why = p99.reason().unwrap_or_default();
-        return CheckResult::new(
-            check,
-            false,
-            p99.clone(),
-            format!("the driver's lag is unknown: {why}"),
-        );
+    let p99 = row.latency(Metric::DriverLag).stat(Statistic::P99);
+    // Delivery if it is known, else response.
+    let headline = match row.latency(Metric::DeliveryLatency) {
+        delivery if delivery.count > 0 => delivery,
+        _ => row.latency(Metric::ResponseLatency),
+    };
+    let median = headline.stat(Statistic::P50).value().unwrap_or(0.0);
+    let allowed = (median / 10.0).max(LAG_ALLOWED_US);
+    let lag = match p99 {
+        Figure::Known(lag) => *lag,
+        Figure::Absent(why) => {
+            return check.result(false, p99.clone(), format!("the driver's lag is unknown: {why}"));
+        }
     };
     let human = |us: f64| human_ns(us * 1e3);
     let late = lag > allowed;
@@ -253,22 +230,21 @@ fn on_schedule(events: &Events, latencies: &[Latencies]) -> CheckResult {
         if late { "is above" } else { "is within" },
         human(allowed)
     );
-    if events.turns_not_started > 0 {
-        text = format!("{} turns were not reached; {text}", thousands(events.turns_not_started));
+    let not_started = row.events.turns_not_started;
+    if not_started > 0 {
+        text = format!("{} turns were not reached; {text}", thousands(not_started));
     }
-    CheckResult::new(check, !late && events.turns_not_started == 0, p99.clone(), text)
+    check.result(!late && not_started == 0, p99.clone(), text)
 }
 
 fn interval(pace: &Pace) -> CheckResult {
     let text = match (pace.stretched, pace.may_stretch) {
-        (false, _) => "the planned interval ran".to_owned(),
-        (true, true) => "the interval was stretched, as the scenario permits".to_owned(),
-        (true, false) => {
-            "the interval was stretched, which the scenario does not permit".to_owned()
-        }
+        (false, _) => "the planned interval ran",
+        (true, true) => "the interval was stretched, as the scenario permits",
+        (true, false) => "the interval was stretched, which the scenario does not permit",
     };
     let ok = !pace.stretched || pace.may_stretch;
-    CheckResult::new(Check::IntervalAsPermitted, ok, pace.stretch.clone(), text)
+    Check::IntervalAsPermitted.result(ok, pace.stretch.clone(), text)
 }
 
 /// The worst row decides; a run that was cut is partial at best.
@@ -282,13 +258,7 @@ pub(super) fn of_run(result: &RunResult, rows: &[Row]) -> Verdict {
     }
     let mut reasons = of_run.clone();
     for row in rows.iter().filter(|r| r.status != Status::Valid) {
-        let failed: Vec<&str> =
-            row.checks.iter().filter(|c| !c.ok).map(|c| c.text.as_str()).collect();
-        let failed = match failed.is_empty() {
-            true => "ended early".to_owned(),
-            false => failed.join("; "),
-        };
-        reasons.push(format!("{}: {}: {failed}", row.label(), row.status.name()));
+        reasons.push(row.standing());
     }
     let mut status = rows.iter().map(|r| r.status).max().unwrap_or(Status::Invalid);
     if result.is_partial() {
@@ -308,26 +278,24 @@ pub(super) fn implicit(name: &str, rows: &[Row]) -> Judgement {
             _ => row.events.per_message_divisor,
         };
         judgement.findings.extend(row.checks.iter().map(|result| Finding {
-            kind: Kind::Check,
-            subject: Subject {
-                series: row.series.clone(),
-                clients: Some(row.clients),
-                metric: result.check.name().to_owned(),
-            },
             decision: match result.ok {
                 // It holds of nothing.
                 true if samples(result.check) == 0 => Decision::NotComparable,
                 true => Decision::Pass,
                 false => Decision::Fail,
             },
-            unit: "-".to_owned(),
             value: result.value.clone(),
-            baseline: None,
             bound: "holds".to_owned(),
-            effect: None,
             samples: samples(result.check),
             text: result.text.clone(),
-            details: Vec::new(),
+            ..Finding::new(
+                Kind::Check,
+                Subject {
+                    series: row.series.clone(),
+                    clients: Some(row.clients),
+                    metric: result.check.name().to_owned(),
+                },
+            )
         }));
     }
     judgement

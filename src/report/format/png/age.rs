@@ -22,7 +22,7 @@ const RIGHT: i32 = 270;
 const FOOT: i32 = 78;
 const LABEL: Pen = Pen::new(22.0);
 
-pub(crate) fn draw(table: &Table) -> String {
+pub(crate) fn draw(table: &Table) -> Vec<u8> {
     let ages = &table.pictures.ages;
     let page = Page {
         table,

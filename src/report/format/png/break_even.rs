@@ -35,7 +35,7 @@ const RATES: [(f64, &str); 8] = [
     (1000.0, "1,000 per second"),
 ];
 
-pub(crate) fn draw(table: &Table) -> String {
+pub(crate) fn draw(table: &Table) -> Vec<u8> {
     let costs = &table.pictures.costs;
     let mut footnotes = Vec::new();
     if costs.absent.is_none() {

@@ -32,7 +32,7 @@ const LABELS: f32 = 560.0;
 /// Room for headings above the rows and for the axis below them.
 const RIM: (i32, i32) = (60, 50);
 
-pub(crate) fn draw(table: &Table) -> String {
+pub(crate) fn draw(table: &Table) -> Vec<u8> {
     let mut footnotes = vec![format!(
         "payload: the messages. heads: HTTP request and response heads. frames: {}. TCP/IP: \
          headers of all segments with acknowledgements, and retransmissions, without link headers.",

@@ -1,4 +1,4 @@
-//! SVG documents that plotters draws, and their PNG files. All text is DejaVu Sans.
+//! SVG documents that plotters draws, as PNG files. All text is DejaVu Sans.
 
 use crate::report::format::png::text::FONTS;
 use plotters::prelude::*;
@@ -21,8 +21,8 @@ static OPTIONS: LazyLock<Options<'static>> = LazyLock::new(|| {
     Options { fontdb: Arc::new(fonts), ..Options::default() }
 });
 
-/// Returns an SVG document of a size in pixels.
-pub(crate) fn document(size: (u32, u32), draw: impl FnOnce(&Area) -> Drawn) -> String {
+/// Returns a picture of a size in pixels as a PNG file.
+pub(crate) fn picture(size: (u32, u32), draw: impl FnOnce(&Area) -> Drawn) -> Vec<u8> {
     let mut document = String::new();
     let area = SVGBackend::with_string(&mut document, size).into_drawing_area();
     let drawn = area.fill(&WHITE).and_then(|()| draw(&area)).and_then(|()| area.present());
@@ -31,11 +31,11 @@ pub(crate) fn document(size: (u32, u32), draw: impl FnOnce(&Area) -> Drawn) -> S
     // XML has no such characters, but a label may.
     document.retain(|c| c == '\n' || !(c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}')));
     // plotters centres the letter x; centred capitals and digits look better.
-    document.replace("dy=\"0.5ex\"", "dy=\"0.365em\"")
+    rasterise(&document.replace("dy=\"0.5ex\"", "dy=\"0.365em\""))
 }
 
 /// Renders a document as a PNG file.
-pub(crate) fn rasterise(document: &str) -> Vec<u8> {
+fn rasterise(document: &str) -> Vec<u8> {
     let tree = Tree::from_str(document, &OPTIONS).expect("plotters writes SVG");
     let size = tree.size().to_int_size();
     let mut pixels = Pixmap::new(size.width(), size.height()).expect("a picture has a size");

@@ -27,7 +27,7 @@ const PANELS: [CostPanel; 6] = [
     ("Kernel socket memory per client", show_bytes, |r| &r.cost.kernel_bytes),
 ];
 
-pub(crate) fn draw(table: &Table) -> String {
+pub(crate) fn draw(table: &Table) -> Vec<u8> {
     let series = palette::series(table);
     let mut legend = keys(&series);
     legend.push(LegendEntry::new("floor (null transport)", palette::transport("null")));

@@ -12,7 +12,7 @@ use crate::report::format::png::panel;
 use crate::report::format::png::plot::{Axis, Plot};
 use crate::report::format::png::text::{GREY, INK, Pen};
 use crate::report::format::png::{invalid_mark, palette, row, show_moment, show_us};
-use crate::report::layer::Statistic;
+use crate::report::layer::{Quantity, Statistic};
 use crate::report::pictures::Share;
 use crate::report::table::{Row, Table};
 use crate::units::thousands;
@@ -28,7 +28,7 @@ const GAP: (i32, i32) = (44, 22);
 /// The size of text in a panel of this width.
 const SIZE: (f32, f32) = (21.0, 570.0);
 
-pub(crate) fn draw(table: &Table) -> String {
+pub(crate) fn draw(table: &Table) -> Vec<u8> {
     let series = palette::series(table);
     let counts = counts(table, series.len());
     let by_series = series.iter().flat_map(|(s, c)| counts.iter().map(move |n| (s, *c, *n)));
@@ -88,7 +88,7 @@ fn footnotes(table: &Table, panels: &[(&Row, RGBColor)]) -> Vec<String> {
             table.rows.len()
         ));
     }
-    let why = panels.iter().filter_map(|(r, _)| r.distribution.law_mean_us.reason());
+    let why = panels.iter().filter_map(|(r, _)| predicted(r, Quantity::DeliveryMean).reason());
     let mut reasons: Vec<&str> = why.collect();
     reasons.sort_unstable();
     reasons.dedup();
@@ -202,14 +202,14 @@ fn measured(row: &Row) -> String {
     }
 }
 
+fn predicted(row: &Row, quantity: Quantity) -> &Figure {
+    &row.predicted.of(quantity).predicted
+}
+
 fn law(row: &Row) -> String {
-    let law = &row.distribution;
-    match (&law.law_mean_us, &law.law_worst_us) {
-        (Figure::Known(mean), Figure::Known(worst)) => {
-            let distance = law.distance.value();
-            let distance = distance.map_or("n/a".to_owned(), |d| format!("{d:.3}"));
-            format!("law: mean {}, worst {}; KS {distance}", show_us(*mean), show_us(*worst))
-        }
-        _ => "no law (see below)".to_owned(),
-    }
+    let ends = [Quantity::DeliveryMean, Quantity::DeliveryWorst].map(|q| predicted(row, q).value());
+    let [Some(mean), Some(worst)] = ends else { return "no law (see below)".to_owned() };
+    let distance = row.predicted.distribution_distance.value();
+    let distance = distance.map_or("n/a".to_owned(), |d| format!("{d:.3}"));
+    format!("law: mean {}, worst {}; KS {distance}", show_us(mean), show_us(worst))
 }

@@ -16,7 +16,7 @@ const PANELS: [(Metric, &str); 2] = [
     (Metric::ResponseLatency, "Response: intended request → whole response"),
 ];
 
-pub(crate) fn draw(table: &Table) -> String {
+pub(crate) fn draw(table: &Table) -> Vec<u8> {
     let series = palette::series(table);
     let measured = |m: Metric| table.rows.iter().any(|r| r.latency(m).count > 0);
     let mut shown: Vec<_> = PANELS.into_iter().filter(|(m, _)| measured(*m)).collect();

@@ -19,9 +19,9 @@ mod stroke;
 mod text;
 mod timeline;
 
+use crate::report::Format;
 use crate::report::figure::Figure;
 use crate::report::table::{Row, Status, Table};
-use crate::report::{Format, Rendered};
 use crate::units::thousands;
 use page::LegendEntry;
 use panel::{Cluster, Mark};
@@ -30,55 +30,20 @@ use plotters::style::RGBColor;
 /// Marks values of rows that are not valid; a footnote of every picture explains it.
 const INVALID: &str = "‡";
 
-pub(crate) struct Png;
-
-impl Format for Png {
-    fn name(&self) -> &'static str {
-        "png"
-    }
-    fn about(&self) -> &'static str {
-        "pictures of overhead, bytes, latency, cost, single messages, age and break-even rates"
-    }
-    fn files(&self) -> &'static [&'static str] {
-        &[
-            "overhead.png",
-            "bytes.png",
-            "latency.png",
-            "cost.png",
-            "timeline.png",
-            "distribution.png",
-            "age.png",
-            "break-even.png",
-        ]
-    }
-    fn render(&self, table: &Table) -> Vec<Rendered> {
-        let documents = svg(table);
-        // Rasterising takes most of the time, so each picture has a thread.
-        let drawn = std::thread::scope(|scope| {
-            let start = |document| scope.spawn(move || canvas::rasterise(document));
-            let threads = documents.each_ref().map(|document| start(document));
-            // A panic in drawing is a bug and continues in this thread.
-            threads.map(|t| t.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-        });
-        let files = self.files().iter().zip(drawn);
-        files.map(|(&name, bytes)| Rendered { name, bytes }).collect()
-    }
-}
-
-/// Returns the pictures as SVG documents, in the order of the files.
-fn svg(table: &Table) -> [String; 8] {
-    let pictures: [fn(&Table) -> String; 8] = [
-        overhead::draw,
-        bytes::draw,
-        latency::draw,
-        cost::draw,
-        timeline::draw,
-        distribution::draw,
-        age::draw,
-        break_even::draw,
-    ];
-    pictures.map(|draw| draw(table))
-}
+/// Pictures of overhead, bytes, latency, cost, single messages, age and break-even rates.
+pub(crate) const PNG: Format = Format {
+    name: "png",
+    contents: &[
+        ("overhead.png", overhead::draw),
+        ("bytes.png", bytes::draw),
+        ("latency.png", latency::draw),
+        ("cost.png", cost::draw),
+        ("timeline.png", timeline::draw),
+        ("distribution.png", distribution::draw),
+        ("age.png", age::draw),
+        ("break-even.png", break_even::draw),
+    ],
+};
 
 /// Returns a cluster for each client count, rising. With `room`, labels name the chapter's use case.
 fn clusters(table: &Table, room: bool, marks: impl Fn(u32) -> Vec<Mark>) -> Vec<Cluster> {

@@ -12,7 +12,7 @@ use plotters::style::RGBColor;
 
 const STRETCHED: &str = "*";
 
-pub(crate) fn draw(table: &Table) -> String {
+pub(crate) fn draw(table: &Table) -> Vec<u8> {
     let series = palette::series(table);
     let mut legend: Vec<LegendEntry> = keys(&series);
     for transport in [POLLING, WEBSOCKET] {

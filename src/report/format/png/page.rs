@@ -1,6 +1,6 @@
 //! Title, legend and footnotes of every picture.
 
-use crate::report::format::png::canvas::{Area, Drawn, document};
+use crate::report::format::png::canvas::{Area, Drawn, picture};
 use crate::report::format::png::text::{GREY, Pen};
 use crate::report::format::png::{INVALID, Table};
 use crate::report::format::png::{panel, stroke};
@@ -70,9 +70,9 @@ pub(crate) struct Page<'a> {
 }
 
 impl Page<'_> {
-    /// Returns an SVG document. `charts` draws on the area that is left.
-    pub(crate) fn draw(&self, charts: impl FnOnce(&Area) -> Drawn) -> String {
-        document(SIZE, |root| charts(&self.frame(root.margin(MARGIN, MARGIN, MARGIN, MARGIN))?))
+    /// Returns a PNG file. `charts` draws on the area that is left.
+    pub(crate) fn draw(&self, charts: impl FnOnce(&Area) -> Drawn) -> Vec<u8> {
+        picture(SIZE, |root| charts(&self.frame(root.margin(MARGIN, MARGIN, MARGIN, MARGIN))?))
     }
 
     fn frame<'b>(&self, area: Area<'b>) -> Drawn<Area<'b>> {

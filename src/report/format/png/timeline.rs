@@ -28,7 +28,7 @@ const LABEL: Pen = Pen::new(21.0);
 /// Up to so many messages are drawn with this width, and with or without an arrow's head.
 const WIDTHS: [(usize, u32, bool); 3] = [(70, 5, true), (160, 3, false), (usize::MAX, 1, false)];
 
-pub(crate) fn draw(table: &Table) -> String {
+pub(crate) fn draw(table: &Table) -> Vec<u8> {
     let timeline = &table.pictures.timeline;
     let has = |kind| timeline.lanes.iter().flat_map(|l| &l.messages).any(|m| m.kind == kind);
     let grey = palette::transport("null");

@@ -6,51 +6,41 @@ mod notes;
 mod terminal;
 
 use crate::record::Metric;
-use crate::report::chapter::as_printed;
+use crate::report::Format;
+use crate::report::chapter::{as_printed, mebibits};
 use crate::report::figure::Figure;
 use crate::report::layer::{Layer, Statistic, Way};
 use crate::report::table::{Row, Table};
-use crate::report::{Format, Rendered};
 use crate::units::{human_bytes, human_ns, thousands, three};
 use grid::Grid;
 
 pub use terminal::terminal;
 
-pub(crate) struct Text;
+/// Tables as text.
+pub(crate) const TEXT: Format = Format { name: "text", contents: &[("summary.txt", summary)] };
 
 /// Stands for an absent figure; the notes say why it is absent.
 const ABSENT: &str = "-";
 
-impl Format for Text {
-    fn name(&self) -> &'static str {
-        "text"
-    }
-    fn about(&self) -> &'static str {
-        "tables as text"
-    }
-    fn files(&self) -> &'static [&'static str] {
-        &["summary.txt"]
-    }
-    fn render(&self, table: &Table) -> Vec<Rendered> {
-        let parts = [
-            head(table),
-            overhead(table),
-            ratios(table),
-            consistency::bytes(table),
-            latency(table),
-            consistency::times(table),
-            consistency::delivery(table),
-            fanout(table),
-            cost(table),
-            consistency::sentences(table),
-            notes::audit(table),
-            notes::limits(table),
-            notes::verdicts(table),
-            notes::notes(table),
-        ];
-        let parts: Vec<String> = parts.into_iter().filter(|p| !p.is_empty()).collect();
-        vec![Rendered { name: self.files()[0], bytes: parts.join("\n").into_bytes() }]
-    }
+fn summary(table: &Table) -> Vec<u8> {
+    let parts = [
+        head(table),
+        overhead(table),
+        ratios(table),
+        consistency::bytes(table),
+        latency(table),
+        consistency::times(table),
+        consistency::delivery(table),
+        fanout(table),
+        cost(table),
+        consistency::sentences(table),
+        notes::audit(table),
+        notes::limits(table),
+        notes::verdicts(table),
+        notes::notes(table),
+    ];
+    let parts: Vec<String> = parts.into_iter().filter(|p| !p.is_empty()).collect();
+    parts.join("\n").into_bytes()
 }
 
 fn head(table: &Table) -> String {
@@ -90,6 +80,11 @@ fn rows(table: &Table) -> Vec<&Row> {
     rows
 }
 
+/// Bytes a second as the chapter prints its "Mbps".
+fn mbps(bytes_per_s: f64) -> String {
+    as_printed(mebibits(bytes_per_s))
+}
+
 /// The chapter's figures beside the measured ones.
 fn overhead(table: &Table) -> String {
     let stretched = table.rows.iter().any(|r| r.pace.stretched);
@@ -118,14 +113,14 @@ fn overhead(table: &Table) -> String {
         let mut cells = vec![case_name(row), row.series.clone()];
         if chapter {
             cells.push(show(&row.chapter.bytes_per_s, amount));
-            cells.push(show(&row.chapter.mebibits_per_s, as_printed));
+            cells.push(show(&row.chapter.bytes_per_s, mbps));
         }
         cells.push(show(&overhead.per_s, amount));
         if stretched {
             cells.push(show(&overhead.per_s_scaled, amount));
         }
         if chapter {
-            cells.push(show(&row.overhead_mebibits_per_s, as_printed));
+            cells.push(show(row.overhead_per_s(), mbps));
         }
         for layer in [Layer::HeadChars, Layer::Overhead, Layer::Wire, Layer::Ip] {
             cells.push(show(&volume(layer).per_message, amount));

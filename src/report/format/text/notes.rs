@@ -5,7 +5,7 @@ use crate::report::finding::{Decision, Finding};
 use crate::report::format::text::grid::{Grid, paragraph};
 use crate::report::format::text::{ABSENT, show};
 use crate::report::metrics::{CellValue, columns};
-use crate::report::table::{Row, Status, Table};
+use crate::report::table::{Row, Table};
 use crate::units::{thousands, with_unit};
 use std::collections::BTreeMap;
 
@@ -70,15 +70,7 @@ pub(crate) fn limits(table: &Table) -> String {
 pub(crate) fn verdicts(table: &Table) -> String {
     let mut out = String::new();
     for row in crate::report::format::text::rows(table) {
-        let failed: Vec<&str> =
-            row.checks.iter().filter(|c| !c.ok).map(|c| c.text.as_str()).collect();
-        let text = match (row.status, failed.is_empty()) {
-            (Status::Valid, _) => format!("all {} checks passed", row.checks.len()),
-            (_, true) => "ended early".to_owned(),
-            (_, false) => failed.join("; "),
-        };
-        let line = format!("{}: {}: {text}", row.label(), row.status.name());
-        out.push_str(&paragraph(&line, 2));
+        out.push_str(&paragraph(&row.standing(), 2));
         if !row.events.faults_by_text.is_empty() {
             let errors: Vec<String> = row
                 .events
