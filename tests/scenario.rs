@@ -111,6 +111,26 @@ fn unknown_transport() {
 }
 
 #[test]
+fn a_misspelt_transport_key_is_suggested() {
+    let text = "clients = [1]\n[[series]]\ntransprt = \"polling\"\ninterval = \"2s\"\nids = true\n";
+    assert_snapshot!(messages(text), @r#"
+    error: missing key "transport": how updates reach the clients
+     --> scenarios/x.toml:2:1
+      |
+    2 | [[series]]
+      | ^^^^^^^^^^
+
+    error: unknown key "transprt", did you mean "transport"?
+     --> scenarios/x.toml:3:1
+      |
+    3 | transprt = "polling"
+      | ^^^^^^^^
+
+    2 errors in scenarios/x.toml
+    "#);
+}
+
+#[test]
 fn unknown_keys() {
     let text = "clints = [1]\nclients = [1]\n[feeed]\n[feed]\nsized = \"21B\"\n[[series]]\n\
                 transport = \"polling\"\nintervall = \"1s\"\nqqq = 1\n";

@@ -7,8 +7,8 @@ mod run;
 mod serve;
 
 pub(crate) use gate::{CalibrateArgs, CompareArgs, GateArgs, PairArgs};
-pub(crate) use output::{OutputArgs, OutputFormat, ReportArgs, SchemaArgs};
-pub(crate) use run::{HeadArgs, InitArgs, PlanArgs, RunArgs};
+pub(crate) use output::{OutputArgs, OutputFormat, ReportArgs, ReportingArgs, SchemaArgs};
+pub(crate) use run::{InitArgs, PlanArgs, RunArgs, ScenarioArgs};
 pub(crate) use serve::{RelayArgs, ServeArgs};
 
 pub use run::PlanFormat;

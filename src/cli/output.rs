@@ -20,6 +20,23 @@ pub(crate) struct OutputArgs {
     pub junit: Option<PathBuf>,
 }
 
+/// The reports of runs, and what is printed of them.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ReportingArgs {
+    /// The reports to write: text, csv, json, png, or none
+    #[arg(
+        long, value_name = "LIST", value_delimiter = ',', default_value = "text,csv,json,png",
+        help_heading = OUTPUT
+    )]
+    pub reports: Vec<String>,
+    /// What to print
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// Print the whole summary.txt instead of one screen
+    #[arg(long, short, help_heading = OUTPUT)]
+    pub verbose: bool,
+}
+
 /// What goes to standard output.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OutputFormat {
@@ -51,18 +68,9 @@ pub(crate) struct ReportArgs {
     /// Where to write the reports [default: beside the first result]
     #[arg(long, value_name = "DIR", help_heading = OUTPUT)]
     pub out: Option<PathBuf>,
-    /// The reports to write: text, csv, json, png, or none
-    #[arg(
-        long, value_name = "LIST", value_delimiter = ',', default_value = "text,csv,json,png",
-        help_heading = OUTPUT
-    )]
-    pub reports: Vec<String>,
-    /// Print the whole summary.txt instead of one screen
-    #[arg(long, short, help_heading = OUTPUT)]
-    pub verbose: bool,
-    /// What to print
+    /// What to write and print
     #[command(flatten)]
-    pub output: OutputArgs,
+    pub reporting: ReportingArgs,
 }
 
 /// The arguments of `wsbench schema`.

@@ -1,6 +1,6 @@
 //! The commands that take a scenario, and the one that writes one.
 
-use crate::cli::{OUTPUT, OutputArgs, SCENARIO};
+use crate::cli::{OUTPUT, ReportingArgs, SCENARIO};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -12,31 +12,15 @@ Examples:
   wsbench run scenario.toml --set clients=[100] --set duration=5s
   wsbench run ci.toml --save-baseline baseline.json --junit junit.xml")]
 pub(crate) struct RunArgs {
-    /// The scenario, a TOML file; `wsbench init` writes one
-    #[arg(value_name = "SCENARIO")]
-    pub scenario: PathBuf,
-    /// Override a value of the scenario, for example `--set clients=[100]` or
-    /// `--set series.polling.interval=2s`
-    #[arg(long = "set", value_name = "KEY=VALUE", help_heading = SCENARIO)]
-    pub overrides: Vec<String>,
-    /// Heads of the user's own
+    /// What is run
     #[command(flatten)]
-    pub heads: HeadArgs,
+    pub scenario: ScenarioArgs,
     /// Where to write the reports [default: reports/SCENARIO-TIME]
     #[arg(long, value_name = "DIR", help_heading = OUTPUT)]
     pub out: Option<PathBuf>,
-    /// The reports to write beside the result file: text, csv, json, png, or none
-    #[arg(
-        long, value_name = "LIST", value_delimiter = ',', default_value = "text,csv,json,png",
-        help_heading = OUTPUT
-    )]
-    pub reports: Vec<String>,
-    /// What to print
+    /// What to write and print
     #[command(flatten)]
-    pub output: OutputArgs,
-    /// Print the whole summary.txt instead of one screen
-    #[arg(long, short, help_heading = OUTPUT)]
-    pub verbose: bool,
+    pub reporting: ReportingArgs,
     /// Show no progress
     #[arg(long, short, help_heading = OUTPUT)]
     pub quiet: bool,
@@ -45,9 +29,16 @@ pub(crate) struct RunArgs {
     pub save_baseline: Option<PathBuf>,
 }
 
-/// Heads of the user's own, for every series that has such a setting.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
-pub(crate) struct HeadArgs {
+/// A scenario, and what is changed in it.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ScenarioArgs {
+    /// The scenario, a TOML file; `wsbench init` writes one
+    #[arg(value_name = "SCENARIO")]
+    pub path: PathBuf,
+    /// Override a value of the scenario, for example `--set clients=[100]` or
+    /// `--set series.polling.interval=2s`
+    #[arg(long = "set", value_name = "KEY=VALUE", help_heading = SCENARIO)]
+    pub overrides: Vec<String>,
     /// A file with a request's head as it is sent, for every series that has the setting
     /// `request_head`
     #[arg(long, value_name = "FILE", help_heading = SCENARIO)]
@@ -68,15 +59,9 @@ Example:
 /// The arguments of `wsbench plan` and `wsbench model`.
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
-    /// The scenario, a TOML file
-    #[arg(value_name = "SCENARIO")]
-    pub scenario: PathBuf,
-    /// Override a value of the scenario
-    #[arg(long = "set", value_name = "KEY=VALUE", help_heading = SCENARIO)]
-    pub overrides: Vec<String>,
-    /// Heads of the user's own
+    /// What would be run
     #[command(flatten)]
-    pub heads: HeadArgs,
+    pub scenario: ScenarioArgs,
     /// What to print
     #[arg(long, value_enum, default_value_t = PlanFormat::Text, help_heading = OUTPUT)]
     pub format: PlanFormat,

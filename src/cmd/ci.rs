@@ -4,7 +4,7 @@
 //! Separate from `report::judgement`, which renders. Here is where it goes, and the environment
 //! that decides that.
 
-use crate::cli::{OutputArgs, OutputFormat};
+use crate::cli::{OutputArgs, OutputFormat, ReportingArgs};
 use crate::cmd::console::{note, print, warn};
 use crate::cmd::files::write_file;
 use crate::error::{Outcome, at};
@@ -30,57 +30,36 @@ const ACTIONS: &str = "GITHUB_ACTIONS";
 pub(crate) const VARIABLES: [&str; 2] = [SUMMARY, ACTIONS];
 
 /// Prints the judgement of a comparison, and writes it for CI. `table` is the run that was examined,
-/// if there is one: its figures go to trackers of benchmarks.
+/// if there is one: its figures go to trackers of benchmarks. `text` is what a terminal shows instead
+/// of the judgement.
 ///
 /// # Errors
 /// If standard output or the JUnit file cannot be written.
 pub(crate) fn print_judgement(
     judgement: &Judgement,
     table: Option<&Table>,
+    text: Option<String>,
     args: &OutputArgs,
 ) -> Outcome<()> {
-    print_all(&[JudgementView::comparison(judgement, table)], args)
+    print_all(&[JudgementView::comparison(judgement, table)], text, args)
 }
 
-/// Like [`print_judgement`], with another text for the terminal.
-///
-/// # Errors
-/// As [`print_judgement`].
-pub(crate) fn print_judgement_as(
-    text: &str,
-    judgement: &Judgement,
-    args: &OutputArgs,
-) -> Outcome<()> {
-    let views = [JudgementView::comparison(judgement, None)];
-    let printed = match args.format {
-        OutputFormat::Text => print(text.as_bytes()),
-        format => print(&render(&views, format)),
-    };
-    write_for_ci(&views, args, printed)
-}
-
-/// Prints runs with their limits: one screen for each, or with `verbose` the whole `summary.txt`.
-/// `reports` is where the reports of each run are, if any were written.
+/// Prints runs with their limits: one screen for each, or if it is to be verbose the whole
+/// `summary.txt`. `reports` is where the reports of each run are, if any were written.
 ///
 /// # Errors
 /// If standard output or the JUnit file cannot be written.
 pub(crate) fn print_runs(
     tables: &[Table],
     reports: &[Option<String>],
-    verbose: bool,
-    args: &OutputArgs,
+    args: &ReportingArgs,
 ) -> Outcome<()> {
     let views: Vec<JudgementView> = tables.iter().map(JudgementView::run).collect();
-    if args.format == OutputFormat::Text && !verbose {
-        let screens: Vec<String> = tables
-            .iter()
-            .zip(reports)
-            .map(|(table, reports)| terminal(table, reports.as_deref()))
-            .collect();
-        let printed = print(screens.join("\n").as_bytes());
-        return write_for_ci(&views, args, printed);
-    }
-    print_all(&views, args)
+    let screens = (!args.verbose).then(|| {
+        let screens = tables.iter().zip(reports).map(|(t, place)| terminal(t, place.as_deref()));
+        screens.collect::<Vec<_>>().join("\n")
+    });
+    print_all(&views, screens, &args.output)
 }
 
 /// Does a command's work, and writes a failure of it for CI too.
@@ -108,13 +87,13 @@ pub(crate) fn report_failure(
     }
 }
 
-fn print_all(views: &[JudgementView], args: &OutputArgs) -> Outcome<()> {
-    let printed = print(&render(views, args.format));
-    write_for_ci(views, args, printed)
-}
-
-/// Writes annotations, the job's summary and the JUnit file, even if printing failed.
-fn write_for_ci(views: &[JudgementView], args: &OutputArgs, printed: Outcome<()>) -> Outcome<()> {
+/// Prints views, or on a terminal the text if there is one, and writes annotations, the job's summary
+/// and the JUnit file, even if printing failed.
+fn print_all(views: &[JudgementView], text: Option<String>, args: &OutputArgs) -> Outcome<()> {
+    let printed = match text.filter(|_| args.format == OutputFormat::Text) {
+        Some(text) => print(text.as_bytes()),
+        None => print(&render(views, args.format)),
+    };
     if in_actions() {
         views.iter().for_each(|one| annotate(&annotations::render(one)));
     }

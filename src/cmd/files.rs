@@ -3,8 +3,9 @@
 use crate::error::{Failure, Outcome, at};
 use crate::os;
 use crate::units::human_bytes;
+use jiff::Timestamp;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Free bytes that a report's folder must have: a run of every transport at 100,000 clients
 /// writes a few megabytes.
@@ -41,6 +42,24 @@ pub(super) fn prepare_folder(out: &Path) -> Outcome<()> {
         ))),
         _ => Ok(()),
     }
+}
+
+/// Prepares the folder of a run's reports: the one asked for, or one named after it and the time.
+pub(super) fn prepare_reports(asked: Option<&Path>, name: &str) -> Outcome<PathBuf> {
+    let out = asked.map_or_else(
+        || {
+            let time = Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+            Path::new("reports").join(format!("{name}-{time}"))
+        },
+        Path::to_owned,
+    );
+    prepare_folder(&out)?;
+    Ok(out)
+}
+
+/// The time, as in the header of a result.
+pub(super) fn now_text() -> String {
+    Timestamp::now().strftime("%FT%TZ").to_string()
 }
 
 /// The folder of a file.

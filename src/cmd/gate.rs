@@ -16,7 +16,7 @@ use std::path::Path;
 pub(crate) fn run(args: &GateArgs) -> Outcome<Conclusion> {
     ci::report_failure("gate", &args.output, || {
         let (judgement, table) = judge(args)?;
-        ci::print_judgement(&judgement, Some(&table), &args.output)?;
+        ci::print_judgement(&judgement, Some(&table), None, &args.output)?;
         Ok(judgement.conclusion())
     })
 }

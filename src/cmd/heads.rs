@@ -5,7 +5,7 @@
 //! to report errors early, and then becomes a `--set` of each series. Its name is relative to the
 //! current folder; that of a file in a scenario is relative to the scenario's.
 
-use crate::cli::HeadArgs;
+use crate::cli::ScenarioArgs;
 use crate::cmd::init::suggest_shipped;
 use crate::config::{Key, MOST_FILE_BYTES, read_limited};
 use crate::error::{Failure, Outcome, at};
@@ -18,26 +18,21 @@ use std::path::Path;
 ///
 /// # Errors
 /// If a head cannot be read or sent, no series has the setting, or the scenario cannot be read.
-pub(crate) fn overrides(
-    scenario: &Path,
-    given: &[String],
-    heads: &HeadArgs,
-) -> Outcome<Vec<String>> {
-    let mut all = given.to_vec();
-    if let Some(file) = &heads.request_head {
+pub(crate) fn overrides(args: &ScenarioArgs) -> Outcome<Vec<String>> {
+    let mut all = args.overrides.clone();
+    if let Some(file) = &args.request_head {
         let check = |bytes: &[u8]| RequestHead::parse_file(bytes).map(drop);
-        all.extend(sets_of(scenario, given, ("--request-head", &REQUEST), file, check)?);
+        all.extend(sets_of(args, ("--request-head", &REQUEST), file, check)?);
     }
-    if let Some(file) = &heads.response_head {
+    if let Some(file) = &args.response_head {
         let check = |bytes: &[u8]| ResponseHead::parse_file(bytes).map(drop);
-        all.extend(sets_of(scenario, given, ("--response-head", &RESPONSE), file, check)?);
+        all.extend(sets_of(args, ("--response-head", &RESPONSE), file, check)?);
     }
     Ok(all)
 }
 
 fn sets_of(
-    scenario: &Path,
-    given: &[String],
+    args: &ScenarioArgs,
     (option, key): (&str, &Key),
     file: &Path,
     check: impl Fn(&[u8]) -> Result<(), String>,
@@ -48,7 +43,7 @@ fn sets_of(
     let Some(path) = path.to_str() else { return Err(fail("the path is not UTF-8".to_owned())) };
     // A JSON string is a TOML string.
     let value = serde_json::Value::from(path).to_string();
-    let numbers = series_with(scenario, given, key)?;
+    let numbers = series_with(args, key)?;
     if numbers.as_ref().is_some_and(Vec::is_empty) {
         let who = TRANSPORTS.iter().filter(|t| has(t.name, key)).map(|t| t.name);
         let who = who.collect::<Vec<_>>().join(", ");
@@ -64,10 +59,10 @@ fn has(transport: &str, key: &Key) -> bool {
 
 /// The numbers of the series that have a setting. `None` if a series has an unknown transport, which
 /// is reported when the scenario is read.
-fn series_with(scenario: &Path, given: &[String], key: &Key) -> Outcome<Option<Vec<usize>>> {
+fn series_with(args: &ScenarioArgs, key: &Key) -> Outcome<Option<Vec<usize>>> {
     const TRANSPORT: Key = Key { name: "transport", default: None, about: "" };
-    suggest_shipped(scenario)?;
-    let file = scenario::load(scenario, given)?;
+    suggest_shipped(&args.path)?;
+    let file = scenario::load(&args.path, &args.overrides)?;
     let names: Option<Vec<String>> = file
         .series()
         .map(|mut fields| fields.optional_text(&TRANSPORT).filter(|n| find(n).is_some()))

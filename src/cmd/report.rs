@@ -19,13 +19,13 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// If a file cannot be read or written; the message names it.
 pub(super) fn run(args: &ReportArgs) -> Outcome<Conclusion> {
-    ci::report_failure("report", &args.output, || {
-        let formats = formats(&args.reports)?;
+    ci::report_failure("report", &args.reporting.output, || {
+        let formats = formats(&args.reporting.reports)?;
         let first = args.results.first().map(|path| result_file(path));
         let beside = first.as_deref().and_then(Path::parent);
         let out = args.out.as_deref().or(beside);
         let done = report(&args.results, out, &formats)?;
-        ci::print_runs(&done.tables, &done.places, args.verbose, &args.output)?;
+        ci::print_runs(&done.tables, &done.places, &args.reporting)?;
         Ok(done.tables.iter().map(|t| t.verdict.conclusion).max().unwrap_or(Conclusion::Passed))
     })
 }

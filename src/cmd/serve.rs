@@ -144,7 +144,7 @@ fn from_args(args: &ServeArgs) -> Outcome<Spec> {
 fn every_transport() -> Outcome<Vec<Mount>> {
     let table = TomlTable::empty(Location::whole());
     let mount = |transport: &&'static Transport| {
-        let mut fields = Fields::new(&table, transport.name, Path::new("."));
+        let mut fields = Fields::new(&table, Path::new("."));
         fields.declare(transport.keys);
         let series = AnySeries::parse(transport, &mut fields).ok_or_else(|| {
             Failure::run(format!("the defaults of {:?} cannot be used", transport.name))

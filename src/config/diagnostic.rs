@@ -35,12 +35,17 @@ impl Cause {
 pub struct Diagnostic {
     /// Where it is.
     pub location: Location,
-    /// The setting's path, such as `series.0.interval`; empty for a syntax error.
-    pub path: String,
     /// What is wrong and what would be right.
     pub message: String,
     /// What kind of error it is.
     pub cause: Cause,
+}
+
+impl Diagnostic {
+    /// Says that a key or value is wrong, whatever else is in the file.
+    pub(crate) fn of_value(location: Location, message: String) -> Diagnostic {
+        Diagnostic { location, message, cause: Cause::Value }
+    }
 }
 
 /// Everything that is wrong with a configuration, in the order of the text. Never empty.

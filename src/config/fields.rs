@@ -6,8 +6,8 @@
 use crate::config::diagnostic::{Cause, Diagnostic};
 use crate::config::load::read_limited;
 use crate::config::source::{Location, Origin};
-use crate::config::suggestion::nearest;
-use crate::config::tree::{TomlNode, TomlTable};
+use crate::config::suggestion::hint;
+use crate::config::tree::{TomlEntry, TomlNode, TomlTable};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -26,38 +26,25 @@ pub struct Key {
     pub about: &'static str,
 }
 
-/// Why a value cannot be used.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ValueError {
-    /// Of the value, or of a part of it.
-    pub location: Location,
-    /// What is wrong and what would be right.
-    pub message: String,
-}
-
 /// Reads one table. Every reader returns a usable value whatever was written; what was wrong is in
 /// the diagnostics that [`Fields::finish`] returns.
 #[derive(Debug)]
 pub struct Fields<'t> {
     table: &'t TomlTable,
-    path: String,
     base_dir: PathBuf,
     known: BTreeSet<&'static str>,
-    all_known: bool,
     invalid: BTreeSet<&'static str>,
     diagnostics: Vec<Diagnostic>,
 }
 
 impl<'t> Fields<'t> {
-    /// Returns a reader over a table. `path` is how `--set` addresses it; names of files in it are
-    /// relative to `base_dir`. No key is known until it is declared.
-    pub fn new(table: &'t TomlTable, path: impl Into<String>, base_dir: &Path) -> Fields<'t> {
+    /// Returns a reader over a table. Names of files in it are relative to `base_dir`. No key is
+    /// known until it is declared.
+    pub fn new(table: &'t TomlTable, base_dir: &Path) -> Fields<'t> {
         Fields {
             table,
-            path: path.into(),
             base_dir: base_dir.to_owned(),
             known: BTreeSet::new(),
-            all_known: true,
             invalid: BTreeSet::new(),
             diagnostics: Vec::new(),
         }
@@ -66,11 +53,6 @@ impl<'t> Fields<'t> {
     /// Declares keys that the table may hold.
     pub fn declare(&mut self, keys: &[Key]) {
         self.known.extend(keys.iter().map(|key| key.name));
-    }
-
-    /// Accepts unknown keys, because it is not known which keys the table may hold.
-    pub fn allow_unknown(&mut self) {
-        self.all_known = false;
     }
 
     /// True if the user gave this key, so that its default is not used.
@@ -83,11 +65,6 @@ impl<'t> Fields<'t> {
         !self.invalid.contains(key.name)
     }
 
-    /// The folder that names of files are relative to: the scenario's.
-    pub fn base_dir(&self) -> &Path {
-        &self.base_dir
-    }
-
     /// Returns the location of a key's value, or of its table if the key was left out.
     pub fn location(&self, key: &Key) -> Location {
         let node = self.table.get(key.name);
@@ -97,12 +74,14 @@ impl<'t> Fields<'t> {
     /// Records that a key's value cannot be used together with something else.
     pub fn report(&mut self, key: &Key, message: impl Into<String>) {
         let location = self.location(key);
-        self.push(key, location, message.into(), Cause::Context);
+        self.report_at(key, location, message);
     }
 
     /// Records a contradiction inside a key's value.
     pub fn report_at(&mut self, key: &Key, location: Location, message: impl Into<String>) {
-        self.push(key, location, message.into(), Cause::Context);
+        self.invalid.insert(key.name);
+        let (message, cause) = (message.into(), Cause::Context);
+        self.diagnostics.push(Diagnostic { location, message, cause });
     }
 
     /// Reads the file that a key names. If that fails, the reason is recorded.
@@ -114,9 +93,8 @@ impl<'t> Fields<'t> {
         match read_limited(&self.base_dir.join(name), MOST_FILE_BYTES) {
             Ok(bytes) => Some(bytes),
             Err(message) => {
-                let location = self.location(key);
                 let message = format!("{}: {message}", key.name);
-                self.push(key, location, message, Cause::Value);
+                self.refuse(key, [Diagnostic::of_value(self.location(key), message)]);
                 None
             }
         }
@@ -124,23 +102,14 @@ impl<'t> Fields<'t> {
 
     /// Looks for undeclared keys, and returns everything that was wrong.
     pub fn finish(mut self) -> Vec<Diagnostic> {
-        if self.all_known {
-            let known: Vec<&str> = self.known.iter().copied().collect();
-            for entry in &self.table.entries {
-                if self.known.contains(entry.name.as_str()) {
-                    continue;
-                }
-                let hint = match nearest(&entry.name, &known) {
-                    Some(near) => format!(", did you mean {near:?}?"),
-                    None => format!("; known here: {}", known.join(", ")),
-                };
-                self.diagnostics.push(Diagnostic {
-                    location: entry.location.clone(),
-                    path: self.path_of(&entry.name),
-                    message: format!("unknown key {:?}{hint}", entry.name),
-                    cause: Cause::Value,
-                });
+        let known: Vec<&str> = self.known.iter().copied().collect();
+        for TomlEntry { name, location, .. } in &self.table.entries {
+            if self.known.contains(name.as_str()) {
+                continue;
             }
+            let hint = hint(name, &known, || format!("; known here: {}", known.join(", ")));
+            let message = format!("unknown key {name:?}{hint}");
+            self.diagnostics.push(Diagnostic::of_value(location.clone(), message));
         }
         self.diagnostics
     }
@@ -150,21 +119,16 @@ impl<'t> Fields<'t> {
     pub fn read<T: Default>(
         &mut self,
         key: &Key,
-        want: impl Fn(&TomlNode) -> Result<T, Vec<ValueError>>,
+        want: impl Fn(&TomlNode) -> Result<T, Vec<Diagnostic>>,
     ) -> T {
         let table = self.table;
         match table.get(key.name) {
             Some(node) => match want(node) {
                 Ok(value) => return value,
-                Err(found) => {
-                    for ValueError { location, message } in found {
-                        self.push(key, location, message, Cause::Value);
-                    }
-                }
+                Err(found) => self.refuse(key, found),
             },
             None if key.default.is_none() => {
-                let message = format!("missing key {:?}: {}", key.name, key.about);
-                self.push(key, table.location.clone(), message, Cause::Context);
+                self.report(key, format!("missing key {:?}: {}", key.name, key.about));
             }
             None => {}
         }
@@ -173,26 +137,15 @@ impl<'t> Fields<'t> {
             Ok(Ok(value)) => value,
             _ => {
                 let message = format!("the default of {:?} cannot be used here", key.name);
-                self.push(key, table.location.clone(), message, Cause::Context);
+                self.report_at(key, table.location.clone(), message);
                 T::default()
             }
         }
     }
 
-    fn push(&mut self, key: &Key, location: Location, message: String, cause: Cause) {
+    /// Records why a key's value cannot be used.
+    fn refuse(&mut self, key: &Key, found: impl IntoIterator<Item = Diagnostic>) {
         self.invalid.insert(key.name);
-        self.diagnostics.push(Diagnostic {
-            location,
-            path: self.path_of(key.name),
-            message,
-            cause,
-        });
-    }
-
-    fn path_of(&self, name: &str) -> String {
-        match self.path.as_str() {
-            "" => name.to_owned(),
-            path => format!("{path}.{name}"),
-        }
+        self.diagnostics.extend(found);
     }
 }

@@ -44,8 +44,7 @@ pub(crate) fn load(path: &Path, overrides: &[String]) -> Result<SourceText, Diag
 }
 
 fn refuse(source: SourceText, location: Location, message: String) -> Diagnostics {
-    let path = String::new();
-    let diagnostic = Diagnostic { location, path, message, cause: Cause::Syntax };
+    let diagnostic = Diagnostic { location, message, cause: Cause::Syntax };
     Diagnostics::new(Arc::new(source), vec![diagnostic])
 }
 

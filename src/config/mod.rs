@@ -21,6 +21,6 @@ pub(crate) use load::{load, read_limited};
 pub(crate) use parse::{ParsedConfig, parse};
 pub use source::SourceText;
 pub(crate) use source::{Location, Origin};
-pub(crate) use suggestion::nearest;
+pub(crate) use suggestion::{hint, nearest};
 pub(crate) use tree::{TomlEntry, TomlItem, TomlNode, TomlTable};
 pub(crate) use values::LocatedValue;

@@ -4,7 +4,7 @@
 //! for a value in the file.
 
 use crate::config::source::Location;
-use crate::config::suggestion::nearest;
+use crate::config::suggestion::hint;
 use crate::config::tree::{TomlEntry, TomlItem, TomlNode, TomlTable};
 
 /// Merges the `nth` override into the tree.
@@ -96,10 +96,9 @@ fn find_index(items: &[TomlNode], segment: &str, walked: &str) -> Result<usize, 
         )),
         (None, _) => {
             let known: Vec<&str> = labels.iter().flatten().copied().collect();
-            let hint = match nearest(segment, &known) {
-                Some(near) => format!(", did you mean {near:?}?"),
-                None => format!("; write its label or its number, as in {walked}.0"),
-            };
+            let hint = hint(segment, &known, || {
+                format!("; write its label or its number, as in {walked}.0")
+            });
             Err(format!("nothing in {walked} is called {segment:?}{hint}"))
         }
     }

@@ -31,12 +31,7 @@ pub(crate) fn parse(source: SourceText) -> ParsedConfig {
     let mut diagnostics = describe_syntax(&source, &root, &errors);
     for (n, text) in source.overrides.iter().enumerate() {
         if let Err(message) = overrides::merge(&mut root, n, text) {
-            diagnostics.push(Diagnostic {
-                location: Location::of_override(n),
-                path: "--set".to_owned(),
-                message,
-                cause: Cause::Value,
-            });
+            diagnostics.push(Diagnostic::of_value(Location::of_override(n), message));
         }
     }
     ParsedConfig { source: Arc::new(source), root, diagnostics }
@@ -61,7 +56,7 @@ fn describe_syntax(
             let cause =
                 if unclosed.contains(&span.start) { Cause::Unclosed } else { Cause::Syntax };
             let location = Location { origin: Origin::File, span };
-            Diagnostic { location, path: String::new(), message, cause }
+            Diagnostic { location, message, cause }
         })
         .collect();
     let start = |d: &Diagnostic| d.location.span.start;

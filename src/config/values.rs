@@ -2,26 +2,14 @@
 //!
 //! Separate from `fields`, which finds the value and its default.
 
-use crate::config::fields::{Fields, Key, ValueError};
+use crate::config::diagnostic::Diagnostic;
+use crate::config::fields::{Fields, Key};
 use crate::config::source::Location;
-use crate::config::suggestion::nearest;
+use crate::config::suggestion::hint;
 use crate::config::tree::{TomlItem, TomlNode};
 use crate::units;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
-
-/// A text value and its key, each with its location.
-#[derive(Debug, Clone, PartialEq)]
-pub struct NamedText {
-    /// The key.
-    pub name: String,
-    /// Where the key was written.
-    pub location: Location,
-    /// The value.
-    pub text: String,
-    /// Where the value was written.
-    pub text_location: Location,
-}
 
 /// A value with its location.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,7 +20,7 @@ pub struct LocatedValue<T> {
     pub location: Location,
 }
 
-type ValueResult<T> = Result<T, Vec<ValueError>>;
+type ValueResult<T> = Result<T, Vec<Diagnostic>>;
 
 impl Fields<'_> {
     /// A duration such as `"1s"`, in nanoseconds.
@@ -40,6 +28,15 @@ impl Fields<'_> {
         self.read(key, |node| {
             quantity(key, node, "a duration such as \"1s\"", units::parse_duration_ns)
         })
+    }
+
+    /// A duration of at most `most_ns`, which is `most` in words.
+    pub fn duration_ns_up_to(&mut self, key: &Key, most_ns: u64, most: &str) -> u64 {
+        let ns = self.duration_ns(key);
+        if ns > most_ns {
+            self.report(key, format!("{} must be at most {most}", key.name));
+        }
+        ns
     }
 
     /// A duration, or a word that stands for none: `None`.
@@ -108,20 +105,13 @@ impl Fields<'_> {
     pub fn choice<'o>(&mut self, key: &Key, options: &[&'o str]) -> &'o str {
         self.read(key, |node| {
             let given = text(key, node)?;
-            match options.iter().find(|option| **option == given) {
-                Some(option) => Ok(*option),
-                None => {
-                    let hint = match nearest(&given, options) {
-                        Some(near) => format!(", did you mean {near:?}?"),
-                        None => {
-                            let all: Vec<_> = options.iter().map(|o| format!("{o:?}")).collect();
-                            format!("; use one of {}", all.join(", "))
-                        }
-                    };
-                    let message = format!("unknown {} {given:?}{hint}", key.name);
-                    Err(vec![ValueError { location: node.location.clone(), message }])
-                }
-            }
+            options.iter().find(|option| **option == given).copied().ok_or_else(|| {
+                let hint = hint(&given, options, || {
+                    let all: Vec<_> = options.iter().map(|o| format!("{o:?}")).collect();
+                    format!("; use one of {}", all.join(", "))
+                });
+                refusal(node, format!("unknown {} {given:?}{hint}", key.name))
+            })
         })
     }
 
@@ -169,26 +159,17 @@ impl Fields<'_> {
         if self.is_given(key) { self.read(key, want) } else { Vec::new() }
     }
 
-    /// A table of texts, such as `{ polling = "/poll" }`.
-    pub fn texts(&mut self, key: &Key) -> Vec<NamedText> {
+    /// A table of texts, such as `{ polling = "/poll" }`: names and values.
+    pub fn texts(&mut self, key: &Key) -> Vec<[LocatedValue<String>; 2]> {
         self.read(key, |node| {
             let TomlItem::Table(table) = &node.item else {
                 return wrong_type(key, node, "a table such as { polling = \"/poll\" }");
             };
-            let mut values = Vec::new();
-            let mut found = Vec::new();
-            for entry in &table.entries {
-                match text(key, &entry.node) {
-                    Ok(text) => values.push(NamedText {
-                        name: entry.name.clone(),
-                        location: entry.location.clone(),
-                        text,
-                        text_location: entry.node.location.clone(),
-                    }),
-                    Err(more) => found.extend(more),
-                }
-            }
-            if found.is_empty() { Ok(values) } else { Err(found) }
+            all(table.entries.iter().map(|entry| {
+                let name =
+                    LocatedValue { value: entry.name.clone(), location: entry.location.clone() };
+                Ok([name, locate(&entry.node, text(key, &entry.node)?)])
+            }))
         })
     }
 }
@@ -207,24 +188,34 @@ fn several<T: PartialEq + Display>(
     if items.is_empty() {
         return refuse(key, node, "must not be empty");
     }
-    let mut values: Vec<LocatedValue<T>> = Vec::new();
+    all(items.iter().enumerate().map(|(n, item)| {
+        let value = one(item)?;
+        if items[..n].iter().any(|before| one(before).is_ok_and(|known| known == value)) {
+            return refuse(key, item, format_args!("has {value} twice"));
+        }
+        Ok(locate(item, value))
+    }))
+}
+
+/// Returns every value, or everything that is wrong with them.
+fn all<T>(read: impl Iterator<Item = ValueResult<T>>) -> ValueResult<Vec<T>> {
+    let mut values = Vec::new();
     let mut found = Vec::new();
-    for item in items {
-        match one(item) {
-            Ok(value) if values.iter().any(|known| known.value == value) => {
-                let message = format!("{} has {value} twice", key.name);
-                found.push(ValueError { location: item.location.clone(), message });
-            }
-            Ok(value) => values.push(locate(item, value)),
+    for one in read {
+        match one {
+            Ok(value) => values.push(value),
             Err(more) => found.extend(more),
         }
     }
     if found.is_empty() { Ok(values) } else { Err(found) }
 }
 
+fn refusal(node: &TomlNode, message: String) -> Vec<Diagnostic> {
+    vec![Diagnostic::of_value(node.location.clone(), message)]
+}
+
 fn refuse<T>(key: &Key, node: &TomlNode, message: impl Display) -> ValueResult<T> {
-    let message = format!("{} {message}", key.name);
-    Err(vec![ValueError { location: node.location.clone(), message }])
+    Err(refusal(node, format!("{} {message}", key.name)))
 }
 
 fn wrong_type<T>(key: &Key, node: &TomlNode, wanted: &str) -> ValueResult<T> {
@@ -244,10 +235,7 @@ fn quantity<T>(
         TomlItem::Float(number) => number.to_string(),
         _ => return wrong_type(key, node, what),
     };
-    parse(&given).map_err(|why| {
-        let message = format!("{}: {why}", key.name);
-        vec![ValueError { location: node.location.clone(), message }]
-    })
+    parse(&given).map_err(|why| refusal(node, format!("{}: {why}", key.name)))
 }
 
 fn integer(key: &Key, node: &TomlNode, range: &RangeInclusive<u64>) -> ValueResult<u64> {

@@ -22,38 +22,33 @@ pub struct Section {
 /// Every table of a scenario, in the order in which they are best read. A `[[series]]` has its
 /// transport's keys as well.
 pub const SECTIONS: &[Section] = &[
-    Section { name: "", about: "What is run.", keys: ROOT, optional: false },
-    Section {
-        name: "feed",
-        about: "What is published, the same for every series.",
-        keys: FEED,
-        optional: false,
-    },
-    Section {
-        name: "server",
-        about: "A server that already runs. Without this table the bundled one is started.",
-        keys: SERVER,
-        optional: true,
-    },
-    Section {
-        name: "stretch",
-        about: "Permission to lengthen the interval if the machine cannot hold the planned rate.",
-        keys: STRETCH,
-        optional: true,
-    },
-    Section {
-        name: "series",
-        about: "A transport with its settings: one line in the charts.",
-        keys: SERIES,
-        optional: false,
-    },
-    Section {
-        name: scenario::LIMIT,
-        about: "A condition on a figure of the run; if it does not hold, the exit code is 99.",
-        keys: LIMIT,
-        optional: true,
-    },
+    section("", ROOT, "What is run."),
+    section("feed", FEED, "What is published, the same for every series."),
+    optional(
+        "server",
+        SERVER,
+        "A server that already runs. Without this table the bundled one is started.",
+    ),
+    optional(
+        "stretch",
+        STRETCH,
+        "Permission to lengthen the interval if the machine cannot hold the planned rate.",
+    ),
+    section("series", SERIES, "A transport with its settings: one line in the charts."),
+    optional(
+        scenario::LIMIT,
+        LIMIT,
+        "A condition on a figure of the run; if it does not hold, the exit code is 99.",
+    ),
 ];
+
+const fn section(name: &'static str, keys: &'static [Key], about: &'static str) -> Section {
+    Section { name, about, keys, optional: false }
+}
+
+const fn optional(name: &'static str, keys: &'static [Key], about: &'static str) -> Section {
+    Section { name, about, keys, optional: true }
+}
 
 impl Section {
     /// Returns the line that begins it: `[feed]`, `[[series]]`; empty before the first table.

@@ -3,7 +3,7 @@
 //! Separate from `gate::limit`, which parses conditions and compares them with a result. Limits are
 //! not a part of the plan.
 
-use crate::config::{Diagnostic, Fields, Key, Location, SourceText, nearest};
+use crate::config::{Diagnostic, Fields, Key, Location, SourceText, hint};
 use crate::gate::limit::{ErrorPlace, Limit, Rule};
 use crate::plan::client_counts::{Clients, join_counts};
 use crate::plan::keys;
@@ -11,26 +11,25 @@ use crate::scenario;
 use crate::units::human_ns;
 
 /// What a limit may select.
-struct Selectable<'a> {
+pub(super) struct Selectable<'a> {
     /// Labels and transports.
-    series: Vec<String>,
-    clients: &'a Clients,
+    pub series: Vec<String>,
+    pub clients: &'a Clients,
 }
 
 /// Reads the limits. What is valid in them and probably not intended is added to the warnings.
 pub(super) fn read(
     file: &scenario::ScenarioFile,
-    clients: &Clients,
+    known: &Selectable<'_>,
     duration_ns: u64,
     diagnostics: &mut Vec<Diagnostic>,
     warnings: &mut Vec<String>,
 ) -> Vec<Limit> {
-    let known = Selectable { series: read_series_names(file), clients };
     let mut limits = Vec::new();
     for mut fields in file.limits() {
         fields.declare(keys::of(scenario::LIMIT));
-        let (limit, dropped) = read_limit(&mut fields, &known);
-        let rule = read_rule(&mut fields, &file.source, &limit, &known);
+        let (limit, dropped) = read_limit(&mut fields, known);
+        let rule = read_rule(&mut fields, &file.source, &limit, known);
         if limit.delay_abort_eval_ns > 0 && !limit.abort_on_fail {
             let message = "delay_abort_eval does nothing without abort_on_fail = true";
             fields.report(&keys::DELAY_ABORT_EVAL, message);
@@ -55,22 +54,11 @@ pub(super) fn read(
     limits
 }
 
-/// Reads the labels and transports of all series, unchecked.
-fn read_series_names(file: &scenario::ScenarioFile) -> Vec<String> {
-    let mut names = Vec::new();
-    for mut fields in file.series() {
-        for key in [&keys::LABEL, &keys::TRANSPORT] {
-            names.extend(fields.optional_text(key).filter(|name| !names.contains(name)));
-        }
-    }
-    names
-}
-
 /// Reads a limit, and returns with it the client counts that `--set clients` leaves out.
 fn read_limit(fields: &mut Fields<'_>, known: &Selectable<'_>) -> (Limit, Vec<u32>) {
     let series = fields.optional_texts(&keys::LIMIT_SERIES);
     for name in &series {
-        if let Some(message) = unknown_series(&name.value, known) {
+        if let Some(message) = unknown_series(&name.value, &known.series) {
             fields.report_at(&keys::LIMIT_SERIES, name.location.clone(), message);
         }
     }
@@ -88,16 +76,13 @@ fn read_limit(fields: &mut Fields<'_>, known: &Selectable<'_>) -> (Limit, Vec<u3
     (limit, dropped)
 }
 
-fn unknown_series(name: &str, known: &Selectable<'_>) -> Option<String> {
-    if known.series.iter().any(|n| n == name) {
-        return None;
-    }
-    let names: Vec<&str> = known.series.iter().map(String::as_str).collect();
-    let hint = match nearest(name, &names) {
-        Some(near) => format!(", did you mean {near:?}?"),
-        None => format!("; there are {}", names.join(", ")),
-    };
-    Some(format!("no series has the label or transport {name:?}{hint}"))
+/// Returns a message if no series has this label or transport.
+pub(super) fn unknown_series(name: &str, known: &[String]) -> Option<String> {
+    let names: Vec<&str> = known.iter().map(String::as_str).collect();
+    (!names.contains(&name)).then(|| {
+        let hint = hint(name, &names, || format!("; there are {}", names.join(", ")));
+        format!("no series has the label or transport {name:?}{hint}")
+    })
 }
 
 /// Parses a limit's condition; `None` if it is wrong, which is reported.
@@ -128,7 +113,7 @@ fn read_rule(
         }
     };
     for term in &rule.terms {
-        let unknown = term.series.as_ref().and_then(|name| unknown_series(name, known));
+        let unknown = term.series.as_ref().and_then(|name| unknown_series(name, &known.series));
         if let Some(message) = unknown {
             fields.report_at(&keys::CONDITION, within(term.series_span.clone()), message);
         }

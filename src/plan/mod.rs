@@ -239,19 +239,28 @@ impl Plan {
         feed: &feed::Spec,
         clients: u32,
     ) -> Option<Model> {
-        let authority = match &self.server {
-            Server::Bundled => BUNDLED_AUTHORITY.to_owned(),
-            Server::External { authority, .. } => authority.clone(),
-        };
-        let target = Target { authority, path: series.path.clone(), bundled: self.bundled() };
-        let context =
-            SeriesContext { feed: *feed, target, delay_ns: self.delay.one_way_ns, clients };
+        let context = self.context(&series.path, feed, clients);
         let mut model = series.settings.shape(&context).model?;
         if self.delay.jitter_ns > 0 {
             // With jitter, and in order, a latency has no closed form.
             (model.delivery, model.response, model.age_mean_ns) = (None, None, None);
         }
         Some(model)
+    }
+
+    /// Returns what a series at a path is run in.
+    fn context(&self, path: &str, feed: &feed::Spec, clients: u32) -> SeriesContext {
+        let authority = self.authority().to_owned();
+        let target = Target { authority, path: path.to_owned(), bundled: self.bundled() };
+        SeriesContext { feed: *feed, target, delay_ns: self.delay.one_way_ns, clients }
+    }
+
+    /// Returns the `Host` of requests, or one of the same length.
+    pub(crate) fn authority(&self) -> &str {
+        match &self.server {
+            Server::Bundled => BUNDLED_AUTHORITY,
+            Server::External { authority, .. } => authority,
+        }
     }
 
     /// True if the reference server answers.
@@ -270,20 +279,16 @@ impl Plan {
 
     /// Returns why figures will be absent from the reports, by the figure's name.
     pub fn absent(&self) -> BTreeMap<String, String> {
-        let mut why = BTreeMap::new();
-        let mut because = |names: &[&str], reason: &str| {
-            why.extend(names.iter().map(|&name| (name.to_owned(), reason.to_owned())));
-        };
-        match &self.server {
-            Server::Bundled => {}
+        let (names, why): (&[&str], _) = match &self.server {
+            Server::Bundled => (&[], ""),
             Server::External { start: Some(_), .. } => {
-                because(&["server_audit"], "an external server does not count bytes");
+                (&["server_audit"], "an external server does not count bytes")
             }
-            Server::External { start: None, .. } => because(
+            Server::External { start: None, .. } => (
                 &["server_cpu", "server_memory", "server_audit"],
                 "the server is external and was not started by this run",
             ),
-        }
-        why
+        };
+        names.iter().map(|name| ((*name).to_owned(), why.to_owned())).collect()
     }
 }

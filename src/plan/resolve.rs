@@ -4,7 +4,7 @@
 //! Separate from `preflight`, which compares the plan with the machine. Of the machine only its
 //! limit of open files and its cores are used here: they decide how many processes there are.
 
-use crate::config::{Diagnostic, Diagnostics, Fields, Key, Location, Origin, TomlTable, nearest};
+use crate::config::{Diagnostic, Diagnostics, Fields, Key, Location, Origin, TomlTable};
 use crate::feed;
 use crate::feed::{Arrivals, PayloadKind};
 use crate::gate::limit::Limit;
@@ -12,11 +12,8 @@ use crate::os::Machine;
 use crate::plan::client_counts::{Clients, join_counts};
 use crate::plan::warnings::plan_warnings;
 use crate::plan::{
-    BUNDLED_AUTHORITY, Plan, PlannedSeries, Server, Stretch, Timing, address, cases, keys, limits,
-    workload,
+    Plan, PlannedSeries, Server, Stretch, Timing, address, cases, keys, limits, workload,
 };
-use crate::predict::SeriesContext;
-use crate::protocol::http1::Target;
 use crate::scenario;
 use crate::time::{Delay, JitterLaw, MOST_DELAY_NS};
 use crate::transport::{self, AnySeries};
@@ -25,10 +22,6 @@ use std::collections::BTreeMap;
 
 /// The most clients of one case: more than two machines' worth of ports and memory.
 const MOST_CLIENTS: u64 = 1_000_000;
-/// The coarsest resolution: more would be a batch, not a timer.
-const MOST_RESOLUTION_NS: u64 = 10_000_000;
-/// The longest phase of a case.
-const MOST_PHASE_NS: u64 = 24 * 3600 * SECOND_NS;
 /// The largest message.
 const MOST_PAYLOAD_BYTES: u64 = 1 << 20;
 /// The highest rate of updates for one client.
@@ -49,75 +42,48 @@ pub struct Resolved {
     pub warnings: Vec<String>,
 }
 
-/// The settings before the first table.
-struct RootSettings {
-    name: String,
-    about: String,
-    clients: Clients,
-    timing: Timing,
-    delay: Delay,
-    repeats: u32,
-    seed: u64,
-    /// False if the duration itself is wrong: nothing is compared with it then.
-    duration_is_valid: bool,
-}
-
-/// The server, and the paths that the user gave by label or transport.
-struct ServerSettings {
-    server: Server,
-    paths: BTreeMap<String, String>,
-}
-
 /// Makes the plan of a scenario for a machine.
 ///
 /// # Errors
 /// Everything that is wrong with the scenario.
 pub fn resolve(file: &scenario::ScenarioFile, machine: &Machine) -> Result<Resolved, Diagnostics> {
     let mut diagnostics = Vec::new();
-    let mut fields = file.root();
-    let root = read_root(&mut fields, file, machine);
-    let feed = read_feed(file, root.seed, &mut diagnostics);
-    workload::check_clients(&mut fields, &feed, &root.clients.counts, &root.timing, machine);
-    let labels = read_labels(file);
-    let server_settings = read_server(file, &labels, &mut diagnostics);
-    let mut series = Vec::new();
-    for each in file.series() {
-        series.extend(read_series(each, &feed, &server_settings, &series, &root, &mut diagnostics));
-    }
     let mut warnings = Vec::new();
-    let stretch = read_stretch(file, &root.clients, &mut diagnostics, &mut warnings);
+    let mut fields = file.root();
+    let (mut plan, clients) = read_root(&mut fields, file, machine);
+    // If the duration itself is wrong, nothing is compared with it.
+    let duration_ns = fields.is_valid(&keys::DURATION).then_some(plan.timing.duration_ns);
+    plan.feed = read_feed(file, plan.seed, &mut diagnostics);
+    workload::check_clients(&mut fields, &plan.feed, &clients.counts, &plan.timing, machine);
+    let names = read_series_names(file);
+    let paths = read_server(file, &names, &mut plan.server, &mut diagnostics);
+    for each in file.series() {
+        let series = read_series(each, &plan, &paths, duration_ns, &mut diagnostics);
+        plan.series.extend(series);
+    }
+    let stretch = read_stretch(file, &clients, &mut diagnostics, &mut warnings);
+    let selectable = limits::Selectable { series: names, clients: &clients };
     let limits =
-        limits::read(file, &root.clients, root.timing.duration_ns, &mut diagnostics, &mut warnings);
-    let counts = root.clients.counts.len() as u64;
-    let cases = counts * (series.len() as u64 + 1) * u64::from(root.repeats);
+        limits::read(file, &selectable, plan.timing.duration_ns, &mut diagnostics, &mut warnings);
+    let counts = clients.counts.len() as u64;
+    let cases = counts * (plan.series.len() as u64 + 1) * u64::from(plan.repeats);
     if cases > MOST_CASES {
         let message = format!("{cases} cases in all; at most {MOST_CASES} are run");
         fields.report(&keys::REPEATS, message);
     }
     diagnostics.extend(fields.finish());
     file.check(diagnostics)?;
-    let mut plan = Plan {
-        name: root.name,
-        about: root.about,
-        seed: root.seed,
-        feed,
-        timing: root.timing,
-        delay: root.delay,
-        repeats: root.repeats,
-        series,
-        server: server_settings.server,
-        cases: Vec::new(),
-    };
-    plan.cases = cases::lay_out(&plan, &root.clients.counts, &stretch, machine);
+    plan.cases = cases::lay_out(&plan, &clients.counts, &stretch, machine);
     warnings.extend(plan_warnings(&plan, machine.cores));
     Ok(Resolved { plan, limits, warnings })
 }
 
+/// Reads the settings before the first table: a plan without series, and its client counts.
 fn read_root(
     fields: &mut Fields<'_>,
     file: &scenario::ScenarioFile,
     machine: &Machine,
-) -> RootSettings {
+) -> (Plan, Clients) {
     fields.declare(keys::ROOT);
     for key in scenario::ScenarioFile::table_keys() {
         fields.declare(&[key]);
@@ -134,13 +100,7 @@ fn read_root(
     {
         fields.report(&keys::CLIENTS, message);
     }
-    let mut phase = |key: &Key| {
-        let ns = fields.duration_ns(key);
-        if ns > MOST_PHASE_NS {
-            fields.report(key, format!("{} must be at most 24h", key.name));
-        }
-        ns
-    };
+    let mut phase = |key: &Key| fields.duration_ns_up_to(key, 24 * 3600 * SECOND_NS, "24h");
     let timing = Timing {
         ramp_ns: phase(&keys::RAMP),
         warmup_ns: phase(&keys::WARMUP),
@@ -148,7 +108,8 @@ fn read_root(
         cooldown_ns: phase(&keys::COOLDOWN),
         timeout_ns: phase(&keys::TIMEOUT),
         drain_ns: phase(&keys::DRAIN),
-        resolution_ns: phase(&keys::RESOLUTION),
+        // More would be a batch, not a timer.
+        resolution_ns: fields.duration_ns_up_to(&keys::RESOLUTION, 10_000_000, "10ms"),
     };
     for (key, ns) in [
         (&keys::DURATION, timing.duration_ns),
@@ -159,35 +120,26 @@ fn read_root(
             fields.report(key, format!("{} must be more than 0s", key.name));
         }
     }
-    if timing.resolution_ns > MOST_RESOLUTION_NS && fields.is_valid(&keys::RESOLUTION) {
-        fields.report(&keys::RESOLUTION, "resolution must be at most 10ms");
-    }
     // TOML's whole numbers have a sign.
     let seed = fields.integer(&keys::SEED, 0..=i64::MAX as u64);
-    RootSettings {
+    let plan = Plan {
         name,
         about: fields.optional_text(&keys::ABOUT).unwrap_or_default(),
-        clients,
-        timing,
-        delay: read_delay(fields, seed),
-        repeats: fields.integer(&keys::REPEATS, 1..=1000) as u32,
         seed,
-        duration_is_valid: fields.is_valid(&keys::DURATION),
-    }
-}
-
-fn read_delay(fields: &mut Fields<'_>, seed: u64) -> Delay {
-    let mut bounded = |key: &Key| {
-        let ns = fields.duration_ns(key);
-        if ns > MOST_DELAY_NS && fields.is_valid(key) {
-            fields.report(key, format!("{} must be at most 10s", key.name));
-        }
-        ns
+        feed: feed::Spec::PLAIN,
+        timing,
+        delay: Delay {
+            one_way_ns: fields.duration_ns_up_to(&keys::DELAY, MOST_DELAY_NS, "10s"),
+            jitter_ns: fields.duration_ns_up_to(&keys::JITTER, MOST_DELAY_NS, "10s"),
+            law: fields.choose(&keys::JITTER_LAW, &JitterLaw::ALL.map(|law| (law.name(), law))),
+            seed,
+        },
+        repeats: fields.integer(&keys::REPEATS, 1..=1000) as u32,
+        series: Vec::new(),
+        server: Server::Bundled,
+        cases: Vec::new(),
     };
-    let one_way_ns = bounded(&keys::DELAY);
-    let jitter_ns = bounded(&keys::JITTER);
-    let law = fields.choose(&keys::JITTER_LAW, &JitterLaw::ALL.map(|law| (law.name(), law)));
-    Delay { one_way_ns, jitter_ns, law, seed }
+    (plan, clients)
 }
 
 /// Reads the name, which becomes a part of a folder's name.
@@ -222,8 +174,7 @@ fn read_feed(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> feed::Spec {
     let nothing = TomlTable::empty(Location::whole());
-    let mut fields =
-        file.table("feed").unwrap_or_else(|| Fields::new(&nothing, "feed", &file.base_dir));
+    let mut fields = file.table("feed").unwrap_or_else(|| Fields::new(&nothing, &file.base_dir));
     fields.declare(keys::of("feed"));
     let plain = workload::read(&mut fields);
     let rate_hz = fields.rate_hz(&keys::RATE);
@@ -259,102 +210,92 @@ fn read_feed(
     feed::Spec { rate_hz, arrivals, spread, kind, payload_bytes, seed, ..plain }
 }
 
-/// Reads the labels and transports of the series, unchecked: other settings name them.
-fn read_labels(file: &scenario::ScenarioFile) -> Vec<String> {
-    let mut labels = Vec::new();
+/// Reads the labels and transports of all series, unchecked: other settings name them.
+fn read_series_names(file: &scenario::ScenarioFile) -> Vec<String> {
+    let mut names = Vec::new();
     for mut fields in file.series() {
-        labels.extend(fields.optional_text(&keys::LABEL));
-        labels.extend(fields.optional_text(&keys::TRANSPORT));
+        for key in [&keys::LABEL, &keys::TRANSPORT] {
+            names.extend(fields.optional_text(key).filter(|name| !names.contains(name)));
+        }
     }
-    labels
+    names
 }
 
+/// Reads the server, and returns the paths that the user gave, by label or transport.
 fn read_server(
     file: &scenario::ScenarioFile,
-    labels: &[String],
+    names: &[String],
+    server: &mut Server,
     diagnostics: &mut Vec<Diagnostic>,
-) -> ServerSettings {
-    let mut server_settings = ServerSettings { server: Server::Bundled, paths: BTreeMap::new() };
-    let Some(mut fields) = file.table("server") else { return server_settings };
+) -> BTreeMap<String, String> {
+    let mut paths = BTreeMap::new();
+    let Some(mut fields) = file.table("server") else { return paths };
     fields.declare(keys::of("server"));
     let url = fields.text(&keys::URL);
     if fields.is_valid(&keys::URL) {
         match address::Address::resolve(&url) {
             Err(message) => fields.report(&keys::URL, message),
             Ok(address::Address { authority, socket }) => {
-                server_settings.server =
-                    Server::External { url, authority, address: socket, start: None };
+                *server = Server::External { url, authority, address: socket, start: None };
             }
         }
     }
-    let known: Vec<&str> = labels.iter().map(String::as_str).collect();
-    for path in fields.texts(&keys::PATHS) {
-        if !labels.contains(&path.name) {
-            let hint = match nearest(&path.name, &known) {
-                Some(near) => format!(", did you mean {near:?}?"),
-                None => String::new(),
-            };
-            let message = format!("no series has the label or transport {:?}{hint}", path.name);
-            fields.report_at(&keys::PATHS, path.location, message);
+    for [name, path] in fields.texts(&keys::PATHS) {
+        if let Some(message) = limits::unknown_series(&name.value, names) {
+            fields.report_at(&keys::PATHS, name.location, message);
         }
-        let legal = path.text.chars().all(|c| c.is_ascii_graphic() && c != '#');
-        if !path.text.starts_with('/') || !legal {
+        let legal = path.value.chars().all(|c| c.is_ascii_graphic() && c != '#');
+        if !path.value.starts_with('/') || !legal {
             let message = format!(
                 "path {:?} must begin with \"/\" and hold no space, # or letter beyond ASCII",
-                path.text
+                path.value
             );
-            fields.report_at(&keys::PATHS, path.text_location, message);
+            fields.report_at(&keys::PATHS, path.location, message);
         }
-        server_settings.paths.insert(path.name, path.text);
+        paths.insert(name.value, path.value);
     }
     diagnostics.extend(fields.finish());
-    server_settings
+    paths
 }
 
+/// Reads a series of a plan that has those before it.
 fn read_series(
     mut fields: Fields<'_>,
-    feed: &feed::Spec,
-    server_settings: &ServerSettings,
-    before: &[PlannedSeries],
-    root: &RootSettings,
+    plan: &Plan,
+    paths: &BTreeMap<String, String>,
+    duration_ns: Option<u64>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<PlannedSeries> {
     fields.declare(keys::of(scenario::SERIES));
     let names: Vec<&str> = transport::TRANSPORTS.iter().map(|t| t.name).collect();
     let name = fields.choice(&keys::TRANSPORT, &names);
-    let label = fields.optional_text(&keys::LABEL).unwrap_or_else(|| name.to_owned());
-    let label_key = if fields.is_given(&keys::LABEL) { keys::LABEL } else { keys::TRANSPORT };
-    if let Some(message) = bad_name("label", &label).filter(|_| fields.is_given(&keys::LABEL)) {
+    let label = fields.optional_text(&keys::LABEL);
+    let label_key = if label.is_some() { keys::LABEL } else { keys::TRANSPORT };
+    if let Some(message) = label.as_ref().and_then(|label| bad_name("label", label)) {
         fields.report(&keys::LABEL, message);
     }
-    if before.iter().any(|s| s.label == label) {
+    let label = label.unwrap_or_else(|| name.to_owned());
+    if plan.series.iter().any(|s| s.label == label) {
         let message =
             format!("two series have the label {label:?}; give one of them another label");
         fields.report(&label_key, message);
     }
     let Some(transport) = transport::find(name) else {
-        fields.allow_unknown();
+        // Of a mistyped transport, or in place of `transport` itself.
+        transport::TRANSPORTS.iter().for_each(|any| fields.declare(any.keys));
         diagnostics.extend(fields.finish());
         return None;
     };
     fields.declare(transport.keys);
-    let parsed = AnySeries::parse(transport, &mut fields);
-    let series = parsed.map(|settings| {
-        let given = server_settings.paths.get(&label).or_else(|| server_settings.paths.get(name));
-        let own = settings.own_path();
-        let path = own.or(given.cloned()).unwrap_or_else(|| transport.path.to_owned());
-        let (bundled, authority) = match &server_settings.server {
-            Server::Bundled => (true, BUNDLED_AUTHORITY.to_owned()),
-            Server::External { authority, .. } => (false, authority.clone()),
-        };
-        let target = Target { authority, path: path.clone(), bundled };
-        if let Some(why) = settings.refuses(feed) {
+    let series = AnySeries::parse(transport, &mut fields).map(|settings| {
+        let given = paths.get(&label).or_else(|| paths.get(name));
+        let path = settings.own_path().or(given.cloned());
+        let path = path.unwrap_or_else(|| transport.path.to_owned());
+        if let Some(why) = settings.refuses(&plan.feed) {
             fields.report(&keys::TRANSPORT, format!("{name} cannot carry this feed: {why}"));
         }
         // Pace and shape do not depend on how many clients there are.
-        let context =
-            SeriesContext { feed: *feed, target, delay_ns: root.delay.one_way_ns, clients: 1 };
-        let shape = settings.shape(&context);
+        let shape = settings.shape(&plan.context(&path, &plan.feed, 1));
         PlannedSeries {
             label,
             settings,
@@ -365,8 +306,8 @@ fn read_series(
         }
     });
     if let Some(series) = &series {
-        check_interval(&mut fields, series, transport.keys, root);
-        if let (false, Some(key)) = (root.delay.is_none(), series.settings.foreign_sockets()) {
+        check_interval(&mut fields, series, transport.keys, duration_ns);
+        if let (false, Some(key)) = (plan.delay.is_none(), series.settings.foreign_sockets()) {
             let message = format!(
                 "no delay can be put before the sockets of this {}: run the scenario without \
                  delay and jitter against `wsbench relay`, by [server]",
@@ -385,12 +326,10 @@ fn check_interval(
     fields: &mut Fields<'_>,
     series: &PlannedSeries,
     keys: &[Key],
-    root: &RootSettings,
+    duration_ns: Option<u64>,
 ) {
-    let (interval, duration) = (series.interval_ns, root.timing.duration_ns);
-    if !(series.paced && root.duration_is_valid && interval > duration) {
-        return;
-    }
+    let interval = series.interval_ns;
+    let Some(duration) = duration_ns.filter(|d| series.paced && interval > *d) else { return };
     // A transport with a schedule of its own calls it `interval`.
     let key = keys.iter().find(|k| k.name == "interval").unwrap_or(&keys::TRANSPORT);
     if fields.is_valid(key) {

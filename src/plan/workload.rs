@@ -11,9 +11,6 @@ use crate::plan::shard::RESERVED_FILES;
 use crate::plan::{Timing, keys};
 use crate::units::{SECOND_NS, thousands};
 
-/// The longest that updates may be held back.
-const MOST_BATCH_NS: u64 = 3600 * SECOND_NS;
-
 /// Reads who sends what to whom, and whether an update replaces the one before; the rest is that
 /// of a plain feed.
 pub(super) fn read(fields: &mut Fields<'_>) -> Spec {
@@ -21,10 +18,7 @@ pub(super) fn read(fields: &mut Fields<'_>) -> Spec {
     let senders = fields.integer(&keys::SENDERS, 1..=u64::from(MOST_SENDERS)) as u32;
     let options = [("snapshot", Semantics::Snapshot), ("log", Semantics::Log)];
     let semantics = fields.choose(&keys::SEMANTICS, &options);
-    let batch_ns = fields.duration_ns(&keys::BATCH);
-    if batch_ns > MOST_BATCH_NS && fields.is_valid(&keys::BATCH) {
-        fields.report(&keys::BATCH, "batch must be at most 1h");
-    }
+    let batch_ns = fields.duration_ns_up_to(&keys::BATCH, 3600 * SECOND_NS, "1h");
     let plain = Spec { workload, senders, semantics, batch_ns, ..Spec::PLAIN };
     if !workload.is_shared() {
         return plain;

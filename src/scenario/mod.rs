@@ -59,12 +59,8 @@ pub fn parse(source: SourceText, stem: String, base_dir: PathBuf) -> ScenarioFil
         match node.item {
             TomlItem::Table(table) => tables.push((name, table)),
             _ => {
-                diagnostics.push(Diagnostic {
-                    location,
-                    path: name.to_owned(),
-                    message: format!("{name} must be a table: write [{name}]"),
-                    cause: Cause::Value,
-                });
+                let message = format!("{name} must be a table: write [{name}]");
+                diagnostics.push(Diagnostic::of_value(location, message));
                 tables.push((name, TomlTable::empty(node.location)));
             }
         }
@@ -87,7 +83,7 @@ fn take_series(root: &mut TomlTable, diagnostics: &mut Vec<Diagnostic>) -> Vec<T
     };
     if let Some((location, cause, what)) = missing {
         let message = format!("{what}: at least one [[series]] is needed");
-        diagnostics.push(Diagnostic { location, path: SERIES.to_owned(), message, cause });
+        diagnostics.push(Diagnostic { location, message, cause });
     }
     take_list(root, SERIES, "a series", diagnostics)
 }
@@ -99,10 +95,7 @@ fn take_list(
     one: &str,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Vec<TomlTable> {
-    let mut refuse = |location, message: String| {
-        let path = name.to_owned();
-        diagnostics.push(Diagnostic { location, path, message, cause: Cause::Value });
-    };
+    let mut refuse = |location, message| diagnostics.push(Diagnostic::of_value(location, message));
     let Some(TomlEntry { node, location, .. }) = root.take(name) else { return Vec::new() };
     let TomlItem::List(items) = node.item else {
         refuse(location, format!("{name} must be a list of tables: write [[{name}]]"));
@@ -121,32 +114,23 @@ fn take_list(
 impl ScenarioFile {
     /// Returns a reader over the settings outside all tables.
     pub fn root(&self) -> Fields<'_> {
-        Fields::new(&self.root, "", &self.base_dir)
+        Fields::new(&self.root, &self.base_dir)
     }
 
     /// Returns a reader over a table, if the scenario has it.
     pub fn table(&self, name: &str) -> Option<Fields<'_>> {
         let (_, table) = self.tables.iter().find(|(n, _)| *n == name)?;
-        Some(Fields::new(table, name, &self.base_dir))
+        Some(Fields::new(table, &self.base_dir))
     }
 
     /// Returns a reader over each series.
     pub fn series(&self) -> impl Iterator<Item = Fields<'_>> {
-        self.list(SERIES, &self.series)
+        self.series.iter().map(|table| Fields::new(table, &self.base_dir))
     }
 
     /// Returns a reader over each limit.
     pub fn limits(&self) -> impl Iterator<Item = Fields<'_>> {
-        self.list(LIMIT, &self.limits)
-    }
-
-    fn list<'a>(
-        &'a self,
-        name: &'static str,
-        tables: &'a [TomlTable],
-    ) -> impl Iterator<Item = Fields<'a>> {
-        let reader = move |(n, table)| Fields::new(table, format!("{name}.{n}"), &self.base_dir);
-        tables.iter().enumerate().map(reader)
+        self.limits.iter().map(|table| Fields::new(table, &self.base_dir))
     }
 
     /// Returns the names of tables as keys, so that mistyped ones are found.

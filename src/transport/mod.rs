@@ -363,7 +363,7 @@ mod tests {
     /// A series without any setting.
     fn defaults(transport: &'static Transport) -> AnySeries {
         let table = TomlTable::empty(Location::whole());
-        let mut fields = Fields::new(&table, transport.name, Path::new("."));
+        let mut fields = Fields::new(&table, Path::new("."));
         fields.declare(transport.keys);
         let series = AnySeries::parse(transport, &mut fields).expect("defaults can be used");
         assert!(fields.finish().is_empty());

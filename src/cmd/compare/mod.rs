@@ -17,7 +17,7 @@ mod target;
 use crate::cli::{CalibrateArgs, CompareArgs, PairArgs};
 use crate::cmd::ci;
 use crate::cmd::console::{note, warn};
-use crate::cmd::files::prepare_folder;
+use crate::cmd::files::prepare_reports;
 use crate::error::{Failure, Outcome, at};
 use crate::gate::noise;
 use crate::gate::paired::Rules;
@@ -32,7 +32,6 @@ use crate::report::finding::{Decision, Kind};
 use progress::PairProgress;
 use run::ComparedSide;
 use session::{Compared, PairSession, PairTerms};
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 use target::CompareTarget;
 
@@ -57,13 +56,12 @@ fn run_compare(args: &CompareArgs) -> Outcome<Conclusion> {
     require_decisive(most, args.how.alpha)?;
     let mut looks = vec![pairs, most];
     looks.dedup();
-    let comparison = prepare(&args.how, targets)?;
-    let title = format!("B against A, {}", comparison.sides[0].plan.name);
-    let judging = Judging { strict: args.strict, only_noisy: args.only_noisy };
-    let mut compared = comparison.run(&args.how, title, looks, judging)?;
+    let mut terms = prepare(&args.how, "B against A", targets, looks)?;
+    (terms.strict, terms.only_noisy) = (args.strict, args.only_noisy);
+    let mut compared = run_pairs(&terms, &args.how)?;
     compared.judgement.ended = compared.caught.map(Conclusion::from);
-    ci::print_judgement(&compared.judgement, None, &args.how.output)?;
-    comparison.note_folder(&args.how);
+    ci::print_judgement(&compared.judgement, None, None, &args.how.output)?;
+    note_folder(&terms, &args.how);
     Ok(compared.judgement.conclusion())
 }
 
@@ -82,13 +80,12 @@ fn run_calibrate(args: &CalibrateArgs) -> Outcome<Conclusion> {
         None => CompareTarget::itself(),
     };
     let target = target.map_err(|why| Failure::usage(format!("--target: {why}")))?;
-    let comparison = prepare(&args.how, [target.clone(), target])?;
-    let title = format!("A against A, {}", comparison.sides[0].plan.name);
     let looks = vec![args.how.pairs];
-    let mut compared = comparison.run(&args.how, title, looks, Judging::default())?;
+    let terms = prepare(&args.how, "A against A", [target.clone(), target], looks)?;
+    let mut compared = run_pairs(&terms, &args.how)?;
     // What is reported for twice as many pairs is arithmetic.
     let looks = vec![args.how.pairs, 2 * args.how.pairs];
-    let rules = Rules { looks, alpha: args.how.alpha, ..Rules::default() };
+    let rules = Rules { looks, ..terms.rules.clone() };
     let noises = noise::measure(&compared.metrics, &compared.verdicts, &compared.orders, &rules);
     let text = calibration::render(&noises, &compared.judgement);
     let judgement = &mut compared.judgement;
@@ -102,8 +99,8 @@ fn run_calibrate(args: &CalibrateArgs) -> Outcome<Conclusion> {
         }
     }
     judgement.ended = Some(compared.caught.map_or(conclusion, Conclusion::from));
-    ci::print_judgement_as(&text, judgement, &args.how.output)?;
-    comparison.note_folder(&args.how);
+    ci::print_judgement(judgement, None, Some(text), &args.how.output)?;
+    note_folder(&terms, &args.how);
     Ok(judgement.conclusion())
 }
 
@@ -119,24 +116,13 @@ fn require_decisive(most: u32, level: f64) -> Outcome<()> {
     )))
 }
 
-/// What the exit code depends on.
-#[derive(Default)]
-struct Judging {
-    strict: bool,
-    only_noisy: bool,
-}
-
-/// A comparison that is ready to run.
-struct PairComparison {
-    /// A note that the scenario's limits are left out, if it has some.
-    limits: Option<String>,
-    sides: [ComparedSide; 2],
-    margins: Margins,
-    out: PathBuf,
-}
-
 /// Checks, once for each target, whether it can be run here.
-fn prepare(args: &PairArgs, targets: [CompareTarget; 2]) -> Outcome<PairComparison> {
+fn prepare(
+    args: &PairArgs,
+    title: &str,
+    targets: [CompareTarget; 2],
+    looks: Vec<u32>,
+) -> Outcome<PairTerms> {
     let margins =
         Margins::read(&args.margins).map_err(|why| Failure::usage(format!("--margin: {why}")))?;
     os::raise_open_files();
@@ -147,7 +133,7 @@ fn prepare(args: &PairArgs, targets: [CompareTarget; 2]) -> Outcome<PairComparis
     for warning in sides.iter().take(shown).flat_map(|side| &side.warnings) {
         warn(warning);
     }
-    let [a, b] = sides.each_ref().map(ComparedSide::authority);
+    let [a, b] = sides.each_ref().map(|side| side.plan.authority());
     if a.len() != b.len() {
         return Err(Failure::usage(format!(
             "--a and --b: the addresses {a} and {b} have different lengths. Requests carry them in \
@@ -156,16 +142,19 @@ fn prepare(args: &PairArgs, targets: [CompareTarget; 2]) -> Outcome<PairComparis
         )));
     }
     let name = &sides[0].plan.name;
-    let out = args.out.clone().unwrap_or_else(|| {
-        let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
-        Path::new("reports").join(format!("{name}-pairs-{time}"))
-    });
-    prepare_folder(&out)?;
-    let limits = sides
-        .iter()
-        .any(|side| side.limited)
-        .then(|| "the scenario's limits are checked by `wsbench run` only".to_owned());
-    Ok(PairComparison { limits, sides, margins, out })
+    let limited = sides.iter().any(|side| side.limited);
+    let note = "the scenario's limits are checked by `wsbench run` only";
+    Ok(PairTerms {
+        title: format!("{title}, {name}"),
+        rules: Rules { looks, alpha: args.alpha, ..Rules::default() },
+        seed: args.seed,
+        margins,
+        strict: false,
+        only_noisy: false,
+        out: prepare_reports(args.out.as_deref(), &format!("{name}-pairs"))?,
+        notes: limited.then(|| note.to_owned()).into_iter().collect(),
+        sides,
+    })
 }
 
 fn prepare_side(
@@ -196,42 +185,21 @@ fn prepare_side(
     Ok(ComparedSide { name, target, plan, scenario, overrides, limited, warnings })
 }
 
-impl PairComparison {
-    fn run(
-        &self,
-        args: &PairArgs,
-        title: String,
-        looks: Vec<u32>,
-        judging: Judging,
-    ) -> Outcome<Compared> {
-        let binary = |side: &ComparedSide| matches!(side.target, CompareTarget::Binary { .. });
-        let terms = PairTerms {
-            title,
-            rules: Rules { looks, alpha: args.alpha, ..Rules::default() },
-            seed: args.seed,
-            margins: self.margins.clone(),
-            strict: judging.strict,
-            out: self.out.clone(),
-            own_drivers: self.sides.iter().all(binary),
-            only_noisy: judging.only_noisy,
-            notes: self.limits.clone().into_iter().collect(),
-        };
-        let progress =
-            PairProgress::new(args.quiet, estimate_duration(&self.sides[0].plan), args.pairs);
-        let done = crate::run::runtime()?.block_on(async {
-            let signals = Signals::catch().map_err(at("cannot listen for signals"))?;
-            PairSession::new(&terms, &self.sides, signals, progress).run().await
-        });
-        done.map_err(|failure| {
-            let kept = format!("what was recorded is in {}", self.out.display());
-            failure.with_note(&kept)
-        })
-    }
+fn run_pairs(terms: &PairTerms, args: &PairArgs) -> Outcome<Compared> {
+    let planned = estimate_duration(&terms.sides[0].plan);
+    let progress = PairProgress::new(args.quiet, planned, args.pairs);
+    let done = crate::run::runtime()?.block_on(async {
+        let signals = Signals::catch().map_err(at("cannot listen for signals"))?;
+        PairSession::new(terms, signals, progress).run().await
+    });
+    done.map_err(|failure| {
+        failure.with_note(&format!("what was recorded is in {}", terms.out.display()))
+    })
+}
 
-    fn note_folder(&self, args: &PairArgs) {
-        if !args.quiet {
-            note(format_args!("the runs' results are in {}", self.out.display()));
-        }
+fn note_folder(terms: &PairTerms, args: &PairArgs) {
+    if !args.quiet {
+        note(format_args!("the runs' results are in {}", terms.out.display()));
     }
 }
 

@@ -75,11 +75,6 @@ impl PairProgress {
         self.run.show(news);
     }
 
-    /// Shows a warning.
-    pub(crate) fn warn(&mut self, warning: &str) {
-        self.run.show(RunEvent::Warning(warning.to_owned()));
-    }
-
     /// Removes the line.
     pub(crate) fn clear(&mut self) {
         self.run.clear();

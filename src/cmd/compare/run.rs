@@ -5,13 +5,15 @@
 
 use crate::cmd::ci;
 use crate::cmd::compare::target::CompareTarget;
+use crate::cmd::files::now_text;
 use crate::error::{Failure, Outcome, at};
 use crate::gate::baseline::ComparableRun;
 use crate::os;
 use crate::os::{Caught, Signals};
-use crate::plan::{Plan, Server};
+use crate::plan::Plan;
 use crate::report::{Conclusion, Table, summarise};
-use crate::result::{RunResult, file};
+use crate::result::RunResult;
+use crate::result::file::{self, RESULT_FILE};
 use crate::run;
 use crate::run::RunEvent;
 use crate::run::process_group::{ProcessGroup, describe_exit};
@@ -22,9 +24,6 @@ use tokio::process::Command;
 
 /// After a signal, how long a wsbench may take to drain its clients and end.
 const DRAIN: Duration = Duration::from_secs(60);
-
-/// The result of `wsbench run`, in every version.
-const RESULT_FILE: &str = "result.jsonl";
 
 /// A side, ready to be run.
 pub(crate) struct ComparedSide {
@@ -46,22 +45,18 @@ pub(crate) struct ComparedSide {
 impl ComparedSide {
     /// What a reader must know about it.
     pub(crate) fn caution(&self) -> Option<String> {
-        let name = self.name.to_uppercase();
-        match &self.target {
-            CompareTarget::Url(_) => Some(format!(
-                "{name} runs already: it is not started anew for each run, and its CPU and memory \
-                 are not known"
-            )),
-            _ => None,
-        }
+        matches!(self.target, CompareTarget::Url(_)).then(|| {
+            format!(
+                "{} runs already: it is not started anew for each run, and its CPU and memory are \
+                 not known",
+                self.name.to_uppercase()
+            )
+        })
     }
-    /// The `Host` of its requests, or one of the same length.
-    pub(crate) fn authority(&self) -> String {
-        match &self.plan.server {
-            Server::External { authority, .. } => authority.clone(),
-            // Its port always has five digits.
-            Server::Bundled => "127.0.0.1:65535".to_owned(),
-        }
+
+    /// True if another wsbench drives it.
+    pub(crate) fn has_own_driver(&self) -> bool {
+        matches!(self.target, CompareTarget::Binary { .. })
     }
 }
 
@@ -120,8 +115,7 @@ async fn drive(
     signals: &mut Signals,
     watch: &mut dyn FnMut(RunEvent),
 ) -> Outcome<SideEnd> {
-    let started = jiff::Timestamp::now().strftime("%FT%TZ").to_string();
-    let header = run::header(&side.plan, started, os::describe());
+    let header = run::header(&side.plan, now_text(), os::describe());
     let ran = run::run(&side.plan, header, path, signals, watch).await?;
     Ok(match ran.caught {
         Some(caught) => SideEnd::Caught(caught),

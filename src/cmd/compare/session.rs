@@ -25,6 +25,7 @@ use crate::os::{Caught, Signals};
 use crate::report::Table;
 use crate::report::check::Check;
 use crate::report::finding::{Decision, Finding, Judgement, Kind, Side};
+use crate::run::RunEvent;
 use std::fs;
 use std::path::PathBuf;
 
@@ -39,6 +40,8 @@ const SIDES: [usize; 2] = [0, 1];
 pub(crate) struct PairTerms {
     /// The judgement's title: `B against A`.
     pub title: String,
+    /// A and B.
+    pub sides: [ComparedSide; 2],
     /// When decisions are made.
     pub rules: Rules,
     /// The seed of the pairs' orders.
@@ -49,8 +52,6 @@ pub(crate) struct PairTerms {
     pub strict: bool,
     /// The folder of each run's result.
     pub out: PathBuf,
-    /// True if each side has its own driver.
-    pub own_drivers: bool,
     /// True if bytes and counts are left out.
     pub only_noisy: bool,
     /// Further notes for a reader.
@@ -74,7 +75,6 @@ pub(crate) struct Compared {
 /// A comparison that is running.
 pub(crate) struct PairSession<'a> {
     terms: &'a PairTerms,
-    sides: &'a [ComparedSide; 2],
     signals: Signals,
     progress: PairProgress,
     pairs: Vec<[Table; 2]>,
@@ -106,13 +106,11 @@ enum Step {
 impl<'a> PairSession<'a> {
     pub(crate) fn new(
         terms: &'a PairTerms,
-        sides: &'a [ComparedSide; 2],
         signals: Signals,
         progress: PairProgress,
     ) -> PairSession<'a> {
         PairSession {
             terms,
-            sides,
             signals,
             progress,
             pairs: Vec::new(),
@@ -161,7 +159,7 @@ impl<'a> PairSession<'a> {
     async fn warm_up(&mut self) -> Outcome<Step> {
         let mut qualities = Vec::new();
         for side in SIDES {
-            let name = self.sides[side].name;
+            let name = self.terms.sides[side].name;
             self.progress.begin(&format!("warm-up, {name}"));
             let Some(half) = self.run_side(side, &format!("warm-up-{name}.jsonl")).await? else {
                 return Ok(Step::End);
@@ -180,7 +178,7 @@ impl<'a> PairSession<'a> {
         let mut halves: [Option<Half>; 2] = [None, None];
         for side in if order == PairOrder::Ab { [0, 1] } else { [1, 0] } {
             let first = halves.iter().all(Option::is_none);
-            self.progress.begin_pair(number + 1, self.sides[side].name, first);
+            self.progress.begin_pair(number + 1, self.terms.sides[side].name, first);
             halves[side] = self.run_side(side, &self.file(number, side)).await?;
             if halves[side].is_none() {
                 return Ok(Step::End);
@@ -210,7 +208,7 @@ impl<'a> PairSession<'a> {
     }
 
     fn file(&self, pair: u32, side: usize) -> String {
-        format!("pair-{:02}-{}.jsonl", pair + 1, self.sides[side].name)
+        format!("pair-{:02}-{}.jsonl", pair + 1, self.terms.sides[side].name)
     }
 
     /// Runs a side once; `None` if a signal came.
@@ -218,7 +216,7 @@ impl<'a> PairSession<'a> {
         let path = self.terms.out.join(name);
         let progress = &mut self.progress;
         let mut watch = |news| progress.show(news);
-        let ran = run(&self.sides[side], &path, &mut self.signals, &mut watch).await?;
+        let ran = run(&self.terms.sides[side], &path, &mut self.signals, &mut watch).await?;
         self.progress.end_run();
         Ok(match ran {
             SideEnd::Complete(run) => Some(Half { quality: assess(&run.table), run: Some(run) }),
@@ -261,7 +259,7 @@ impl<'a> PairSession<'a> {
         }
         let why: Vec<String> = late.iter().map(|(side, check)| check.sentence(side)).collect();
         let note = format!("pair {} was discarded: {}", number + 1, why.join("; "));
-        self.progress.warn(&note);
+        self.progress.show(RunEvent::Warning(note.clone()));
         self.notes.push(note);
         for side in SIDES {
             let name = self.file(number, side);
@@ -287,7 +285,8 @@ impl<'a> PairSession<'a> {
 
     fn judge(&self) -> (VaryingMetrics, Verdicts) {
         let pairs: Vec<(&Table, &Table)> = self.pairs.iter().map(|[a, b]| (a, b)).collect();
-        let samples = pairs::collect(&pairs, &self.terms.margins, self.terms.own_drivers);
+        let own_drivers = self.terms.sides.iter().all(ComparedSide::has_own_driver);
+        let samples = pairs::collect(&pairs, &self.terms.margins, own_drivers);
         let verdicts = judge(&samples.metrics, &self.terms.rules);
         (samples, verdicts)
     }
@@ -296,7 +295,7 @@ impl<'a> PairSession<'a> {
         let (samples, verdicts) = self.judge();
         let mut judgement = Judgement::new(self.terms.title.clone());
         judgement.strict = self.terms.strict;
-        judgement.sides = self.sides.iter().map(describe_side).collect();
+        judgement.sides = self.terms.sides.iter().map(describe_side).collect();
         judgement.findings.extend(self.fatal);
         judgement.findings.extend(self.same.findings());
         judgement.findings.extend(verdicts.findings.iter().cloned());
@@ -313,7 +312,7 @@ impl<'a> PairSession<'a> {
         }
         judgement.notes.extend(self.notes);
         judgement.notes.extend(samples.left_out);
-        judgement.notes.extend(self.sides.iter().filter_map(ComparedSide::caution));
+        judgement.notes.extend(self.terms.sides.iter().filter_map(ComparedSide::caution));
         judgement.notes.push(self.terms.rules.describe());
         judgement.notes.extend(undecidable(&self.terms.rules, samples.metrics.len()));
         Compared {

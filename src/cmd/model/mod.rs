@@ -19,10 +19,9 @@ mod rows;
 
 use crate::cli::{PlanArgs, PlanFormat};
 use crate::cmd::console::print;
-use crate::cmd::plan::prepare;
+use crate::cmd::plan::prepare_args;
 use crate::cmd::table::append_columns;
 use crate::error::{Outcome, at};
-use crate::os::Machine;
 use crate::plan::{Case, Plan, PlannedSeries};
 use crate::predict::{Distribution, Model};
 use crate::record::Part;
@@ -67,9 +66,7 @@ fn cases(plan: &Plan) -> impl Iterator<Item = (&Case, &PlannedSeries, Option<Mod
 /// # Errors
 /// If the scenario cannot be used or standard output cannot be written.
 pub(crate) fn run(args: &PlanArgs) -> Outcome<()> {
-    let overrides = crate::cmd::heads::overrides(&args.scenario, &args.overrides, &args.heads)?;
-    let plan = prepare(&args.scenario, &overrides, &Machine::read())?.plan;
-    print(render(&plan, args.format)?.as_bytes())
+    print(render(&prepare_args(&args.scenario)?.plan, args.format)?.as_bytes())
 }
 
 /// Renders the models of a plan.

@@ -14,8 +14,9 @@
 
 mod rows;
 
-use crate::cli::{PlanArgs, PlanFormat};
+use crate::cli::{PlanArgs, PlanFormat, ScenarioArgs};
 use crate::cmd::console::print;
+use crate::cmd::heads;
 use crate::cmd::init::suggest_shipped;
 use crate::cmd::table::append_columns;
 use crate::error::{Outcome, at};
@@ -54,14 +55,20 @@ pub fn prepare(path: &Path, overrides: &[String], machine: &Machine) -> Outcome<
     Ok(Prepared { plan, limits, preflight, warnings })
 }
 
+/// Prepares the scenario of a command line, with its heads, for this machine.
+///
+/// # Errors
+/// As [`prepare`], or if a head cannot be used.
+pub(in crate::cmd) fn prepare_args(args: &ScenarioArgs) -> Outcome<Prepared> {
+    prepare(&args.path, &heads::overrides(args)?, &Machine::read())
+}
+
 /// Prints the plan of a scenario.
 ///
 /// # Errors
 /// If the scenario cannot be used or standard output cannot be written.
 pub(crate) fn run(args: &PlanArgs) -> Outcome<()> {
-    let overrides = crate::cmd::heads::overrides(&args.scenario, &args.overrides, &args.heads)?;
-    let prepared = prepare(&args.scenario, &overrides, &Machine::read())?;
-    print(render(&prepared, args.format)?.as_bytes())
+    print(render(&prepare_args(&args.scenario)?, args.format)?.as_bytes())
 }
 
 /// Renders a plan.

@@ -5,15 +5,14 @@ pub(super) mod progress;
 use crate::cli::{OutputFormat, RunArgs};
 use crate::cmd::ci;
 use crate::cmd::console::{note, warn};
-use crate::cmd::files::{folder_of, prepare_folder, write_file};
-use crate::cmd::plan::Prepared;
+use crate::cmd::files::{folder_of, now_text, prepare_folder, prepare_reports, write_file};
+use crate::cmd::plan::{Prepared, prepare_args};
 use crate::cmd::report::{formats, reports_in, write_all};
 use crate::error::{Failure, Outcome, at};
 use crate::gate::baseline;
 use crate::gate::baseline::Baseline;
 use crate::gate::limit::{LimitWatch, limits_to_json, summarise_and_judge};
 use crate::os;
-use crate::os::Machine;
 use crate::os::Signals;
 use crate::report::{Conclusion, Table};
 use crate::result::RunResult;
@@ -28,40 +27,32 @@ use std::path::Path;
 /// # Errors
 /// If the scenario cannot be used, the machine cannot hold it, or the run failed.
 pub(crate) fn run(args: &RunArgs) -> Outcome<Conclusion> {
-    let title = format!("run of {}", args.scenario.display());
-    ci::report_failure(&title, &args.output, || measure(args))
+    let title = format!("run of {}", args.scenario.path.display());
+    ci::report_failure(&title, &args.reporting.output, || measure(args))
 }
 
 fn measure(args: &RunArgs) -> Outcome<Conclusion> {
-    let formats = formats(&args.reports)?;
+    let reporting = &args.reporting;
+    let formats = formats(&reporting.reports)?;
     os::raise_open_files();
-    let overrides = crate::cmd::heads::overrides(&args.scenario, &args.overrides, &args.heads)?;
-    let prepared = crate::cmd::plan::prepare(&args.scenario, &overrides, &Machine::read())?;
+    let prepared = prepare_args(&args.scenario)?;
     for warning in &prepared.warnings {
         warn(warning);
     }
     if let Some(refusal) = prepared.preflight.refusal() {
         return Err(Failure::run(refusal));
     }
-    let started = jiff::Timestamp::now();
-    let out = match &args.out {
-        Some(out) => out.clone(),
-        None => {
-            let time = started.strftime("%Y%m%dT%H%M%SZ");
-            Path::new("reports").join(format!("{}-{time}", prepared.plan.name))
-        }
-    };
-    prepare_folder(&out)?;
+    let out = prepare_reports(args.out.as_deref(), &prepared.plan.name)?;
     if let Some(file) = &args.save_baseline {
         prepare_folder(folder_of(file))?;
     }
-    let ran = run_plan(&prepared, started, &out, args.quiet)?;
+    let ran = run_plan(&prepared, &out, args.quiet)?;
     let table = summarise_and_judge(&ran.result);
     // Everything is written before the first error ends the command.
     let reports = write_all(&table, &out, &formats);
     let place = [Some(reports_in(&out, &formats))];
-    let printed = ci::print_runs(std::slice::from_ref(&table), &place, args.verbose, &args.output);
-    if !args.quiet && (args.verbose || args.output.format != OutputFormat::Text) {
+    let printed = ci::print_runs(std::slice::from_ref(&table), &place, reporting);
+    if !args.quiet && (reporting.verbose || reporting.output.format != OutputFormat::Text) {
         note(format_args!("reports are in {}", out.display()));
     }
     let saved = match &args.save_baseline {
@@ -74,15 +65,9 @@ fn measure(args: &RunArgs) -> Outcome<Conclusion> {
     Ok(ran.caught.map_or(table.verdict.conclusion, Conclusion::from))
 }
 
-fn run_plan(
-    prepared: &Prepared,
-    started: jiff::Timestamp,
-    out: &Path,
-    quiet: bool,
-) -> Outcome<RunOutcome> {
+fn run_plan(prepared: &Prepared, out: &Path, quiet: bool) -> Outcome<RunOutcome> {
     let Prepared { plan, limits, .. } = prepared;
-    let started = started.strftime("%FT%TZ").to_string();
-    let mut header = run::header(plan, started, os::describe());
+    let mut header = run::header(plan, now_text(), os::describe());
     header.limits = limits_to_json(limits);
     let watch = LimitWatch::new(limits);
     run::runtime()?.block_on(async {
