@@ -10,6 +10,19 @@ pub(in crate::cmd) fn head(heads: &str) -> Cells {
     heads.split('|').map(str::to_owned).collect()
 }
 
+/// Appends a title with rows below it, if there are any.
+pub(in crate::cmd) fn append_section(
+    out: &mut String,
+    title: &str,
+    rows: &[Cells],
+    right: &[usize],
+) {
+    if !rows.is_empty() {
+        let _ = writeln!(out, "\n{title}");
+        append_columns(out, rows, right);
+    }
+}
+
 /// Appends rows with their columns lined up, those listed to the right.
 pub(in crate::cmd) fn append_columns(out: &mut String, rows: &[Cells], right: &[usize]) {
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);

@@ -10,7 +10,7 @@
 //!
 //! Each sender moves to and fro on a line of its own, so that consecutive positions differ.
 
-use crate::feed::digits::{read_digits, write_digits};
+use crate::feed::digits::{FieldReader, FieldWriter};
 use crate::feed::mix;
 use crate::feed::sender::{MOST_NUMBER, Post};
 
@@ -37,79 +37,42 @@ pub(super) const BYTES: usize = OPEN.len()
 /// Millionths of a degree in a degree: the walk stays within one.
 const DEGREE: u64 = 1_000_000;
 
-/// The position of a sender at one of its messages, in millionths of a degree.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Coordinates {
-    /// Beyond 37 degrees north.
-    north: u64,
-    /// Beyond 122 degrees west.
-    west: u64,
+/// Returns the position of a sender at one of its messages, in millionths of a degree: beyond 37
+/// degrees north, and beyond 122 degrees west.
+fn coordinates(post: Post) -> (u64, u64) {
+    let own = mix(u64::from(post.sender) + 1);
+    // There and back again, some tens of metres a message.
+    let walk = |start: u64, step: u64| {
+        let at = (start % DEGREE + u64::from(post.number) * (50 + step % 400)) % (2 * DEGREE);
+        at.min(2 * DEGREE - 1 - at)
+    };
+    (walk(own & 0xffff_ffff, own >> 48), walk(own >> 32, own >> 8))
 }
 
-impl Coordinates {
-    fn of(post: Post) -> Coordinates {
-        let own = mix(u64::from(post.sender) + 1);
-        // There and back again, some tens of metres a message.
-        let walk = |start: u64, step: u64| {
-            let at = (start % DEGREE + u64::from(post.number) * (50 + step % 400)) % (2 * DEGREE);
-            at.min(2 * DEGREE - 1 - at)
-        };
-        Coordinates { north: walk(own & 0xffff_ffff, own >> 48), west: walk(own >> 32, own >> 8) }
-    }
+/// Fills a payload of [`BYTES`]. The time is below 10^19.
+pub(super) fn write(post: Post, published_ns: u64, payload: &mut [u8]) {
+    let (north, west) = coordinates(post);
+    let mut fields = FieldWriter(payload);
+    fields.write(OPEN, FIRST_ID + u64::from(post.sender), ID_DIGITS);
+    fields.write(LATITUDE, north, DECIMALS);
+    fields.write(b"", post.number.into(), NUMBER_DIGITS);
+    fields.write(LONGITUDE, west, DECIMALS);
+    fields.write(b"", published_ns, NS_DIGITS);
+    fields.write(CLOSE, 0, 0);
 }
 
-/// What a position's digits hold beside the position.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct StampedPosition {
-    pub post: Post,
-    /// Below 10^19.
-    pub published_ns: u64,
-}
-
-impl StampedPosition {
-    /// Fills a payload of [`BYTES`].
-    pub(super) fn write(self, payload: &mut [u8]) {
-        let StampedPosition { post, published_ns } = self;
-        let Coordinates { north, west } = Coordinates::of(post);
-        let mut rest = payload;
-        let mut field = |text: &[u8], value: u64, width: usize| {
-            // The caller has checked the length once for all of them.
-            let Some((mine, after)) =
-                std::mem::take(&mut rest).split_at_mut_checked(text.len() + width)
-            else {
-                return;
-            };
-            mine[..text.len()].copy_from_slice(text);
-            write_digits(value, 10, &mut mine[text.len()..]);
-            rest = after;
-        };
-        field(OPEN, FIRST_ID + u64::from(post.sender), ID_DIGITS);
-        field(LATITUDE, north, DECIMALS);
-        field(b"", post.number.into(), NUMBER_DIGITS);
-        field(LONGITUDE, west, DECIMALS);
-        field(b"", published_ns, NS_DIGITS);
-        field(CLOSE, 0, 0);
-    }
-
-    /// Reads a position; `None` if the payload is none.
-    pub(super) fn read(payload: &[u8]) -> Option<StampedPosition> {
-        let mut rest = payload;
-        let mut field = |text: &[u8], width: usize| {
-            let after = rest.strip_prefix(text)?;
-            let value = read_digits(after.get(..width)?, 10)?;
-            rest = &after[width..];
-            Some(value)
-        };
-        let id = field(OPEN, ID_DIGITS)?;
-        field(LATITUDE, DECIMALS)?;
-        let number = field(b"", NUMBER_DIGITS)?;
-        field(LONGITUDE, DECIMALS)?;
-        let published_ns = field(b"", NS_DIGITS)?;
-        field(CLOSE, 0)?;
-        let sender = u32::try_from(id.checked_sub(FIRST_ID)?).ok()?;
-        let number = u32::try_from(number).ok().filter(|n| *n <= MOST_NUMBER)?;
-        Some(StampedPosition { post: Post { sender, number }, published_ns })
-    }
+/// Reads a position's message and time; `None` if the payload is no position.
+pub(super) fn read(payload: &[u8]) -> Option<(Post, u64)> {
+    let mut fields = FieldReader(payload);
+    let id = fields.read(OPEN, ID_DIGITS)?;
+    fields.read(LATITUDE, DECIMALS)?;
+    let number = fields.read(b"", NUMBER_DIGITS)?;
+    fields.read(LONGITUDE, DECIMALS)?;
+    let published_ns = fields.read(b"", NS_DIGITS)?;
+    fields.read(CLOSE, 0)?;
+    let sender = u32::try_from(id.checked_sub(FIRST_ID)?).ok()?;
+    let number = u32::try_from(number).ok().filter(|n| *n <= MOST_NUMBER)?;
+    Some((Post { sender, number }, published_ns))
 }
 
 #[cfg(test)]
@@ -140,10 +103,10 @@ mod tests {
 
     #[test]
     fn a_sender_moves_and_two_are_not_in_one_place() {
-        let at = |sender, number| Coordinates::of(Post { sender, number });
+        let at = |sender, number| coordinates(Post { sender, number });
         assert_eq!(at(3, 7), at(3, 7));
         assert_ne!(at(3, 7), at(3, 8));
         assert_ne!(at(3, 7), at(4, 7));
-        assert!((0..100_000).all(|n| at(5, n).north < DEGREE && at(5, n).west < DEGREE));
+        assert!((0..100_000).map(|n| at(5, n)).all(|(n, w)| n < DEGREE && w < DEGREE));
     }
 }

@@ -37,39 +37,24 @@ impl Cursor {
         let period_ns = spec.period_ns().max(1);
         let own = if spec.spread { u64::from(topic.0) + 1 } else { 0 };
         let seed = mix(spec.seed ^ mix(own));
-        match spec.arrivals {
+        let (before, after, gaps) = match spec.arrivals {
             Arrivals::Periodic => {
                 // The next update is between 1 and `period` after the epoch, evenly spread.
-                let phase = if spec.spread {
-                    ((u128::from(seed) * u128::from(period_ns)) >> 64) as u64
-                } else {
-                    0
-                };
-                let next_ns = feed.epoch_ns + period_ns - phase;
-                Cursor {
-                    current: Update {
-                        sequence: 0,
-                        published_ns: next_ns.saturating_sub(period_ns),
-                    },
-                    next_ns,
-                    period_ns,
-                    gaps: None,
-                }
+                let phase = ((u128::from(seed) * u128::from(period_ns)) >> 64) as u64;
+                let phase = if spec.spread { phase } else { 0 };
+                (phase, period_ns - phase, None)
             }
             Arrivals::Poisson => {
                 let mut gaps = SplitMix64::seed_from_u64(seed);
                 let before = exponential(&mut gaps, period_ns);
-                let after = exponential(&mut gaps, period_ns);
-                Cursor {
-                    current: Update {
-                        sequence: 0,
-                        published_ns: feed.epoch_ns.saturating_sub(before),
-                    },
-                    next_ns: feed.epoch_ns + after,
-                    period_ns,
-                    gaps: Some(gaps),
-                }
+                (before, exponential(&mut gaps, period_ns), Some(gaps))
             }
+        };
+        Cursor {
+            current: Update { sequence: 0, published_ns: feed.epoch_ns.saturating_sub(before) },
+            next_ns: feed.epoch_ns + after,
+            period_ns,
+            gaps,
         }
     }
 

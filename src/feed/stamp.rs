@@ -12,8 +12,8 @@
 //!
 //! The time is in nanoseconds of `CLOCK_MONOTONIC`.
 
-use crate::feed::digits::{read_digits, write_digits};
-use crate::feed::position::{self, StampedPosition};
+use crate::feed::digits::{FieldReader, FieldWriter, read_digits, write_digits};
+use crate::feed::position;
 use crate::feed::schedule::Update;
 use crate::feed::sender::Post;
 use serde::{Deserialize, Serialize};
@@ -41,6 +41,9 @@ const JSON_PAD: &[u8] = b",\"pad\":\"";
 const JSON_TAIL: &[u8] = b"\"}";
 const JSON_SEQUENCE: usize = 10;
 const JSON_NS: usize = 19;
+/// The first digit of each number.
+const JSON_SEQUENCE_ONE: u64 = 10u64.pow(JSON_SEQUENCE as u32 - 1);
+const JSON_NS_ONE: u64 = 10u64.pow(JSON_NS as u32 - 1);
 const JSON_LEAST: usize =
     JSON_HEAD.len() + JSON_SEQUENCE + JSON_TIME.len() + JSON_NS + JSON_PAD.len() + JSON_TAIL.len();
 
@@ -101,44 +104,29 @@ impl Stamp {
         }
         match kind {
             PayloadKind::Text => {
-                write_digits(self.sequence, 36, &mut payload[..SEQUENCE_DIGITS]);
-                write_digits(
-                    self.published_ns,
-                    36,
-                    &mut payload[SEQUENCE_DIGITS..TEXT_STAMP_BYTES],
-                );
+                let (sequence, time) = payload[..TEXT_STAMP_BYTES].split_at_mut(SEQUENCE_DIGITS);
+                write_digits(self.sequence, 36, sequence);
+                write_digits(self.published_ns, 36, time);
             }
             PayloadKind::Binary => {
                 payload[..8].copy_from_slice(&self.sequence.to_be_bytes());
                 payload[8..16].copy_from_slice(&self.published_ns.to_be_bytes());
             }
-            PayloadKind::Json => self.write_json(payload),
+            PayloadKind::Json => {
+                let (payload, tail) = payload.split_at_mut(payload.len() - JSON_TAIL.len());
+                let mut fields = FieldWriter(payload);
+                // JSON forbids leading zeros: a one in front keeps the width fixed.
+                let sequence = self.sequence % JSON_SEQUENCE_ONE + JSON_SEQUENCE_ONE;
+                fields.write(JSON_HEAD, sequence, JSON_SEQUENCE);
+                fields.write(JSON_TIME, self.published_ns % JSON_NS_ONE + JSON_NS_ONE, JSON_NS);
+                fields.write(JSON_PAD, 0, 0);
+                tail.copy_from_slice(JSON_TAIL);
+            }
             PayloadKind::Position => {
                 let post = Post::of_sequence(self.sequence);
-                let position = StampedPosition { post, published_ns: self.published_ns };
-                position.write(&mut payload[..position::BYTES]);
+                position::write(post, self.published_ns, &mut payload[..position::BYTES]);
             }
         }
-    }
-
-    fn write_json(self, payload: &mut [u8]) {
-        let end = payload.len();
-        let mut at = 0;
-        let mut put = |bytes: &[u8]| {
-            payload[at..at + bytes.len()].copy_from_slice(bytes);
-            at += bytes.len();
-        };
-        // JSON forbids leading zeros: a one in front keeps the width fixed.
-        let mut sequence = [0; JSON_SEQUENCE];
-        write_digits(self.sequence % 1_000_000_000 + 1_000_000_000, 10, &mut sequence);
-        let mut ns = [0; JSON_NS];
-        write_digits(self.published_ns % 10u64.pow(18) + 10u64.pow(18), 10, &mut ns);
-        put(JSON_HEAD);
-        put(&sequence);
-        put(JSON_TIME);
-        put(&ns);
-        put(JSON_PAD);
-        payload[end - JSON_TAIL.len()..].copy_from_slice(JSON_TAIL);
     }
 
     /// Reads the stamp of a payload; `None` if there is none.
@@ -149,28 +137,25 @@ impl Stamp {
                 published_ns: read_digits(payload.get(SEQUENCE_DIGITS..TEXT_STAMP_BYTES)?, 36)?,
             }),
             PayloadKind::Binary => {
-                let number = |range| -> Option<u64> {
-                    Some(u64::from_be_bytes(
-                        payload.get::<std::ops::Range<usize>>(range)?.try_into().ok()?,
-                    ))
-                };
-                Some(Stamp { sequence: number(0..8)?, published_ns: number(8..16)? })
+                let (sequence, rest) = payload.split_first_chunk()?;
+                Some(Stamp {
+                    sequence: u64::from_be_bytes(*sequence),
+                    published_ns: u64::from_be_bytes(*rest.first_chunk()?),
+                })
             }
             PayloadKind::Json => {
-                let rest = payload.strip_prefix(JSON_HEAD)?;
-                let sequence = read_digits(rest.get(..JSON_SEQUENCE)?, 10)?;
-                let rest = rest[JSON_SEQUENCE..].strip_prefix(JSON_TIME)?;
-                let ns = read_digits(rest.get(..JSON_NS)?, 10)?;
-                rest[JSON_NS..].strip_prefix(JSON_PAD)?;
+                let mut fields = FieldReader(payload);
+                let sequence = fields.read(JSON_HEAD, JSON_SEQUENCE)?;
+                let ns = fields.read(JSON_TIME, JSON_NS)?;
+                fields.read(JSON_PAD, 0)?;
                 Some(Stamp {
-                    sequence: sequence.checked_sub(1_000_000_000)?,
-                    published_ns: ns.checked_sub(10u64.pow(18))?,
+                    sequence: sequence.checked_sub(JSON_SEQUENCE_ONE)?,
+                    published_ns: ns.checked_sub(JSON_NS_ONE)?,
                 })
             }
             PayloadKind::Position => {
-                let position = StampedPosition::read(payload.get(..position::BYTES)?)?;
-                let sequence = position.post.sequence();
-                Some(Stamp { sequence, published_ns: position.published_ns })
+                let (post, published_ns) = position::read(payload.get(..position::BYTES)?)?;
+                Some(Stamp { sequence: post.sequence(), published_ns })
             }
         }
     }

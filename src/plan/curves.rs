@@ -6,7 +6,7 @@
 
 use crate::feed::{Semantics, Spec, Workload};
 use crate::plan::{Plan, PlannedSeries};
-use crate::predict::{CostAt, Exchange};
+use crate::predict::{CostAt, Curve, Exchange};
 
 /// The least and the greatest rate, in updates a second.
 const RATES: (f64, f64) = (1.0 / 3600.0, 100.0);
@@ -17,49 +17,30 @@ const STEPS: u32 = 64;
 /// so far behind, and its arithmetic takes long.
 const MOST_UPDATES: f64 = 20_000.0;
 
-/// What a client of one series costs by the rate of updates.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct SeriesCosts {
-    /// The label of the series.
-    pub series: String,
-    /// The transport's name.
-    pub transport: String,
-    /// Clients at once: the least number planned.
-    pub clients: u32,
-    /// Points by rising rate, or why there are none.
-    pub points: Result<Vec<CostAt>, String>,
-}
-
-/// Predicts the costs of every series of a plan.
-pub(crate) fn predict_costs(plan: &Plan) -> Vec<SeriesCosts> {
+/// Predicts the costs of every series of a plan, at the least number of clients that is planned.
+pub(crate) fn predict_costs(plan: &Plan) -> Vec<Curve> {
     let clients = plan.cases.iter().filter(|c| !c.floor).map(|c| c.clients).min().unwrap_or(1);
-    let one = |series: &PlannedSeries| SeriesCosts {
-        series: series.label.clone(),
-        transport: series.transport().to_owned(),
-        clients,
-        points: points(plan, series, clients),
+    let one = |series: &PlannedSeries| {
+        let (points, absent) = match points(plan, series, clients) {
+            Ok(points) => (points, None),
+            Err(why) => (Vec::new(), Some(why.to_owned())),
+        };
+        let (series, transport) = (series.label.clone(), series.transport().to_owned());
+        Curve { series, transport, clients, points, absent }
     };
     plan.series.iter().map(one).collect()
 }
 
-fn points(plan: &Plan, series: &PlannedSeries, clients: u32) -> Result<Vec<CostAt>, String> {
+fn points(plan: &Plan, series: &PlannedSeries, clients: u32) -> Result<Vec<CostAt>, &'static str> {
     if !plan.bundled() {
-        return Err(
-            "the server is not the bundled one: what it sends cannot be predicted".to_owned()
-        );
+        return Err("the server is not the bundled one: what it sends cannot be predicted");
     }
     if plan.feed.workload == Workload::Echo {
-        return Err(
-            "in an echo a client gets messages at the rate at which it sends them".to_owned()
-        );
+        return Err("in an echo a client gets messages at the rate at which it sends them");
     }
     let found: Vec<CostAt> =
         rates().filter_map(|rate_hz| at(plan, series, clients, rate_hz)).collect();
-    if found.is_empty() {
-        Err("how often its clients ask cannot be predicted".to_owned())
-    } else {
-        Ok(found)
-    }
+    if found.is_empty() { Err("how often its clients ask cannot be predicted") } else { Ok(found) }
 }
 
 /// Returns the rates of the points: the same for every series, so that curves can be compared.

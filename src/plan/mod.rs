@@ -19,7 +19,7 @@ mod warnings;
 mod workload;
 
 pub(crate) use address::Address;
-pub(crate) use curves::{SeriesCosts, predict_costs};
+pub(crate) use curves::predict_costs;
 pub(crate) use estimate::{Estimate, estimate};
 pub use keys::SECTIONS;
 pub(crate) use keys::Section;

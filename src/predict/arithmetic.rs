@@ -237,22 +237,12 @@ pub(crate) fn push_delivery(feed: &Spec, delay_ns: u64) -> Distribution {
         Arrivals::Poisson if !latest => {
             let first = 1.0 / (1.0 + rate * window);
             let others = Component::Uniform { from_ns: d, to_ns: d + window };
-            Distribution {
-                parts: vec![
-                    (first, Component::Constant { at_ns: d + window }),
-                    (1.0 - first, others),
-                ],
-            }
+            Distribution::constant_or(first, d + window, others)
         }
         Arrivals::Poisson => {
             let alone = (-rate * window).exp();
             let last = Component::CutExponential { from_ns: d, to_ns: d + window, rate };
-            Distribution {
-                parts: vec![
-                    (alone, Component::Constant { at_ns: d + window }),
-                    (1.0 - alone, last),
-                ],
-            }
+            Distribution::constant_or(alone, d + window, last)
         }
     }
 }

@@ -1,8 +1,25 @@
-//! What a client costs a second at some rate of updates, by arithmetic: a point of a curve.
+//! What a client costs a second at each rate of updates, by arithmetic.
 //!
 //! Separate from `model`, which is a series at the one rate that runs.
 
 use serde::{Deserialize, Serialize};
+
+/// What a client of a series costs by the rate of updates, by arithmetic when the run was planned:
+/// whoever reads the file needs no transport for it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Curve {
+    /// The label of the series.
+    pub series: String,
+    /// The transport's name.
+    pub transport: String,
+    /// Clients at once, on which costs depend if clients receive from one another.
+    pub clients: u32,
+    /// Points by rising rate; empty if `absent` says why.
+    pub points: Vec<CostAt>,
+    /// Why there is no curve.
+    #[serde(default)]
+    pub absent: Option<String>,
+}
 
 /// Bytes of one client at one rate.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -103,6 +103,10 @@ impl Distribution {
     pub fn uniform(from_ns: f64, to_ns: f64) -> Distribution {
         Distribution { parts: vec![(1.0, Component::Uniform { from_ns, to_ns })] }
     }
+    /// One value with a probability, else another law.
+    pub(crate) fn constant_or(share: f64, at_ns: f64, other: Component) -> Distribution {
+        Distribution { parts: vec![(share, Component::Constant { at_ns }), (1.0 - share, other)] }
+    }
     /// The mean in nanoseconds.
     pub fn mean_ns(&self) -> f64 {
         self.parts.iter().map(|(weight, piece)| weight * piece.mean_ns()).sum()

@@ -116,36 +116,36 @@ pub(crate) fn delivery(feed: &Spec, delay_ns: u64, hold_ns: u64) -> Option<Distr
         return (delay_ns == 0).then(|| push_delivery(feed, delay_ns));
     }
     let wait = |to_ns| Component::Uniform { from_ns: d, to_ns };
-    let parts = match (feed.arrivals, feed.semantics) {
-        (Arrivals::Poisson, semantics) => {
+    let latest = feed.semantics == Semantics::Snapshot;
+    let mut law = match feed.arrivals {
+        Arrivals::Poisson => {
             let r = Renewal::of(feed, delay_ns, hold_ns);
             // All updates published in a gap are delivered, or the last one.
-            let (late, component) = match semantics {
-                Semantics::Log => (r.in_gap, wait(d + gap)),
-                Semantics::Snapshot => (
-                    1.0 - r.held,
-                    Component::CutExponential { from_ns: d, to_ns: d + gap, rate: r.rate / 1e9 },
-                ),
+            let (late, component) = if latest {
+                let rate = r.rate / 1e9;
+                (1.0 - r.held, Component::CutExponential { from_ns: d, to_ns: d + gap, rate })
+            } else {
+                (r.in_gap, wait(d + gap))
             };
             let at_once = r.held * r.ended / (r.held * r.ended + late);
-            vec![(at_once, Component::Constant { at_ns: d }), (1.0 - at_once, component)]
+            Distribution::constant_or(at_once, d, component)
         }
-        (Arrivals::Periodic, semantics) => {
+        Arrivals::Periodic => {
             let period = feed.period_ns() as f64;
-            let latest = semantics == Semantics::Snapshot;
             if period <= gap {
-                let to_ns = d + if latest { period } else { gap };
-                vec![(1.0, wait(to_ns))]
+                Distribution::uniform(d, d + if latest { period } else { gap })
             } else if period <= hold_ns as f64 {
-                vec![(1.0, Component::Constant { at_ns: d })]
+                Distribution::constant(d)
             } else {
                 // Holds run out between updates; an update meets the gap after one by chance.
                 let in_gap = gap / (gap + hold_ns as f64);
-                vec![(1.0 - in_gap, Component::Constant { at_ns: d }), (in_gap, wait(d + gap))]
+                let at_once = Component::Constant { at_ns: d };
+                Distribution { parts: vec![(1.0 - in_gap, at_once), (in_gap, wait(d + gap))] }
             }
         }
     };
-    Some(Distribution { parts: parts.into_iter().filter(|p| p.0 > 0.0).collect() })
+    law.parts.retain(|part| part.0 > 0.0);
+    Some(law)
 }
 
 /// Returns the mean age of a client's information, over time; `None` if no closed form is known.

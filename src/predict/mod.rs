@@ -8,7 +8,7 @@ mod exchange;
 pub(crate) mod long_polling;
 mod model;
 
-pub use curve::CostAt;
+pub use curve::{CostAt, Curve};
 pub use distribution::{Component, Distribution};
 pub use exchange::Exchange;
 pub(crate) use exchange::{SEGMENT_HEADER_BYTES, data_segments};

@@ -14,10 +14,11 @@ pub use lost_process::{LostProcess, ProcessRole};
 pub use merge::{CaseResult, RunResult};
 pub use stop_reason::StopReason;
 
+pub use crate::predict::Curve;
 pub use crate::record::KernelAudit;
 
 use crate::feed::Workload;
-use crate::predict::{CostAt, Model};
+use crate::predict::Model;
 use crate::record::{FanOut, Head, Phases, TcpTotals, TraceEvent};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -52,23 +53,6 @@ pub struct Header {
     /// results with other limits still merge.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub limits: Vec<Value>,
-}
-
-/// What a client of a series costs by the rate of updates, by arithmetic when the run was planned:
-/// whoever reads the file needs no transport for it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Curve {
-    /// The label of the series.
-    pub series: String,
-    /// The transport's name.
-    pub transport: String,
-    /// Clients at once, on which costs depend if clients receive from one another.
-    pub clients: u32,
-    /// Points by rising rate; empty if `absent` says why.
-    pub points: Vec<CostAt>,
-    /// Why there is no curve.
-    #[serde(default)]
-    pub absent: Option<String>,
 }
 
 /// What a case was to be.

@@ -19,7 +19,7 @@ use crate::os::{Caught, Signals};
 use crate::plan;
 use crate::plan::Plan;
 use crate::result::file::{Line, Writer, absorb};
-use crate::result::{CaseInfo, Curve, End, Header, RunResult, SCHEMA, StopReason};
+use crate::result::{CaseInfo, End, Header, RunResult, SCHEMA, StopReason};
 pub(crate) use crate::run::protocol::ClientProgress;
 use crate::time::now_ns;
 use std::collections::BTreeMap;
@@ -191,22 +191,8 @@ pub fn header(plan: &Plan, started: String, host: BTreeMap<String, String>) -> H
         build: format!("wsbench {} ({profile})", env!("CARGO_PKG_VERSION")),
         host,
         cases: plan.cases.iter().map(|case| info(plan, case)).collect(),
-        curves: plan::predict_costs(plan).into_iter().map(curve).collect(),
+        curves: plan::predict_costs(plan),
         limits: Vec::new(),
-    }
-}
-
-fn curve(costs: plan::SeriesCosts) -> Curve {
-    let (points, absent) = match costs.points {
-        Ok(points) => (points, None),
-        Err(why) => (Vec::new(), Some(why)),
-    };
-    Curve {
-        series: costs.series,
-        transport: costs.transport,
-        clients: costs.clients,
-        points,
-        absent,
     }
 }
 

@@ -20,7 +20,7 @@ mod rows;
 use crate::cli::{PlanArgs, PlanFormat};
 use crate::cmd::console::print;
 use crate::cmd::plan::prepare_args;
-use crate::cmd::table::append_columns;
+use crate::cmd::table::append_section;
 use crate::error::{Outcome, at};
 use crate::plan::{Case, Plan, PlannedSeries};
 use crate::predict::{Distribution, Model};
@@ -28,6 +28,7 @@ use crate::record::Part;
 use crate::report::layer::{Layer, Way};
 use crate::units::human_ns;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// Why a series has no model.
@@ -92,41 +93,33 @@ fn render(plan: &Plan, format: PlanFormat) -> Outcome<String> {
 }
 
 fn value(case: &Case, series: &PlannedSeries, model: Option<&Model>) -> Value {
-    let named = json!({
-        "series": series.label,
-        "transport": series.transport(),
-        "clients": case.clients,
-    });
-    let rest = match model {
-        None => json!({ "unknown": UNKNOWN }),
-        Some(model) => json!({
-            "exact": model.is_exact(),
-            "messages_hz": model.messages_hz,
-            "updates_per_message": number(model.updates_per_message()),
-            "message": ways(|direction| Some(per_message(model, direction))),
-            "second": ways(|direction| per_second(model, direction)),
-            "kinds": model.messages,
-            "idle": model.idle,
-            "sending": model.sending,
-            "delivery": model.delivery.as_ref().map(distribution),
-            "response": model.response.as_ref().map(distribution),
-            "age_mean_ns": model.age_mean_ns.map(number),
-        }),
+    let (label, transport) = (&series.label, series.transport());
+    let Some(model) = model else {
+        return json!({
+            "series": label, "transport": transport, "clients": case.clients, "unknown": UNKNOWN,
+        });
     };
-    let mut value = named;
-    if let (Value::Object(all), Value::Object(more)) = (&mut value, rest) {
-        all.extend(more);
-    }
-    value
+    json!({
+        "series": label,
+        "transport": transport,
+        "clients": case.clients,
+        "exact": model.is_exact(),
+        "messages_hz": model.messages_hz,
+        "updates_per_message": number(model.updates_per_message()),
+        "message": ways(|direction| Some(per_message(model, direction))),
+        "second": ways(|direction| per_second(model, direction)),
+        "kinds": model.messages,
+        "idle": model.idle,
+        "sending": model.sending,
+        "delivery": model.delivery.as_ref().map(distribution),
+        "response": model.response.as_ref().map(distribution),
+        "age_mean_ns": model.age_mean_ns.map(number),
+    })
 }
 
 fn ways(of: impl Fn(Way) -> Option<Counts>) -> Value {
-    let one = |way| match of(way) {
-        None => Value::Null,
-        Some(all) => Value::Object(
-            all.into_iter().map(|(layer, n)| (layer.name().to_owned(), number(n))).collect(),
-        ),
-    };
+    let named = |(layer, n): (Layer, f64)| (layer.name(), number(n));
+    let one = |way| of(way).map(|all| all.into_iter().map(named).collect::<BTreeMap<_, _>>());
     json!({ "up": one(Way::Up), "down": one(Way::Down), "both": one(Way::Both) })
 }
 
@@ -160,22 +153,18 @@ fn render_text(plan: &Plan) -> String {
         return out;
     }
     let models = rows::series_models(plan);
-    let _ = writeln!(out, "\nBytes a message");
-    let numbers: Vec<usize> = (3..3 + layers().count()).collect();
-    append_columns(&mut out, &rows::message_rows(&models), &numbers);
-    let _ = writeln!(out, "\nBytes a second and client");
-    append_columns(&mut out, &rows::second_rows(&models), &[2, 3, 4, 5, 6, 7, 8]);
     for (title, rows, right) in [
+        ("Bytes a message", rows::message_rows(&models), 3..3 + layers().count()),
+        ("Bytes a second and client", rows::second_rows(&models), 2..9),
         ("Kinds of messages, the most frequent first", rows::kind_rows(&models), 2..8),
         ("Besides the messages", rows::besides_rows(&models), 4..7),
+        ("Latency and age of information", rows::latency_rows(&models), 3..6),
     ] {
+        // More than the heads.
         if rows.len() > 1 {
-            let _ = writeln!(out, "\n{title}");
-            append_columns(&mut out, &rows, &right.collect::<Vec<usize>>());
+            append_section(&mut out, title, &rows, &right.collect::<Vec<usize>>());
         }
     }
-    let _ = writeln!(out, "\nLatency and age of information");
-    append_columns(&mut out, &rows::latency_rows(&models), &[3, 4, 5]);
     let _ = writeln!(
         out,
         "\nSegments and TCP/IP are those of traffic so sparse that each acknowledgement goes by \

@@ -22,10 +22,15 @@ pub(super) struct SeriesModel {
 
 impl SeriesModel {
     /// Its first cells.
-    fn cells(&self) -> Vec<String> {
+    fn cells(&self) -> Cells {
         let counts: Vec<String> = self.clients.iter().map(|&n| thousands(n.into())).collect();
         vec![self.label.clone(), counts.join("; ")]
     }
+}
+
+/// The first cells of a further row of a series.
+fn no_cells() -> Cells {
+    vec![String::new(); 2]
 }
 
 /// The models of a plan. Client counts with equal models are joined.
@@ -70,18 +75,13 @@ pub(super) fn message_rows(models: &[SeriesModel]) -> Vec<Cells> {
     let mut rows = vec![heads];
     for each in models {
         for (way, name) in [(Way::Up, "up"), (Way::Down, "down"), (Way::Both, "both")] {
-            let mut cells = match way {
-                Way::Up => each.cells(),
-                Way::Down | Way::Both => vec![String::new(), String::new()],
-            };
+            let mut cells = if way == Way::Up { each.cells() } else { no_cells() };
             cells.push(name.to_owned());
             cells.extend(per_message(&each.model, way).into_iter().map(|(_, n)| amount(n)));
-            if way == Way::Both {
-                cells.push(if each.model.is_exact() {
-                    "exact".to_owned()
-                } else {
-                    format!("the mean over {} kinds", each.model.messages.len())
-                });
+            match each.model.messages.len() {
+                _ if way != Way::Both => {}
+                _ if each.model.is_exact() => cells.push("exact".to_owned()),
+                kinds => cells.push(format!("the mean over {kinds} kinds")),
             }
             rows.push(cells);
         }
@@ -103,9 +103,7 @@ pub(super) fn second_rows(models: &[SeriesModel]) -> Vec<Cells> {
         };
         let bytes = |counts, layer| format!("{}/s", human_bytes(at(counts, layer)));
         cells.push(format!("{}/s", amount(hz)));
-        cells.push(bytes(&up, Layer::Wire));
-        cells.push(bytes(&down, Layer::Wire));
-        cells.push(bytes(&both, Layer::Wire));
+        cells.extend([&up, &down, &both].map(|counts| bytes(counts, Layer::Wire)));
         cells.push(bytes(&both, Layer::Overhead));
         cells.push(format!("{}/s", amount(at(&both, Layer::Segments))));
         cells.push(bytes(&both, Layer::Ip));
@@ -121,18 +119,15 @@ pub(super) fn kind_rows(models: &[SeriesModel]) -> Vec<Cells> {
         let mut kinds = each.model.messages.clone();
         kinds.sort_by(|a, b| b.share.total_cmp(&a.share));
         for (n, kind) in kinds.iter().take(MOST_KINDS).enumerate() {
-            let mut cells = if n == 0 { each.cells() } else { vec![String::new(); 2] };
-            cells.push(share(kind.share));
-            cells.push(kind.updates.to_string());
-            cells.push(thousands(kind.exchange.ledger.both()[Part::Payload]));
+            let mut cells = if n == 0 { each.cells() } else { no_cells() };
+            let payload = kind.exchange.ledger.both()[Part::Payload];
+            cells.extend([share(kind.share), kind.updates.to_string(), thousands(payload)]);
             cells.extend(costs(&kind.exchange));
             rows.push(cells);
         }
         if let Some(rarer) = kinds.get(MOST_KINDS..).filter(|r| !r.is_empty()) {
-            let mut cells = vec![String::new(); 2];
-            cells.push(share(rarer.iter().map(|k| k.share).sum()));
-            cells.push(format!("{} more", rarer.len()));
-            rows.push(cells);
+            let all = share(rarer.iter().map(|k| k.share).sum());
+            rows.push([no_cells(), vec![all, format!("{} more", rarer.len())]].concat());
         }
     }
     rows
@@ -154,19 +149,17 @@ fn costs(exchange: &Exchange) -> [String; 3] {
 pub(super) fn besides_rows(models: &[SeriesModel]) -> Vec<Cells> {
     let mut rows = vec![head("series|clients|what|when|overhead|wire|TCP/IP")];
     for each in models {
-        if let Some(idle) = each.model.idle {
-            let mut cells = each.cells();
-            cells.push("heartbeat".to_owned());
-            cells.push(format!("every {}", human_ns(idle.interval_ns as f64)));
-            cells.extend(costs(&idle.exchange));
-            rows.push(cells);
-        }
-        if let Some(sending) = each.model.sending {
-            let mut cells = each.cells();
-            cells.push("a client sends".to_owned());
-            cells.push(format!("{}/s, the mean of all", three(sending.rate_hz)));
-            cells.extend(costs(&sending.exchange));
-            rows.push(cells);
+        let idle = each.model.idle.map(|idle| {
+            let when = format!("every {}", human_ns(idle.interval_ns as f64));
+            ("heartbeat", when, idle.exchange)
+        });
+        let sending = each.model.sending.map(|sending| {
+            let when = format!("{}/s, the mean of all", three(sending.rate_hz));
+            ("a client sends", when, sending.exchange)
+        });
+        for (what, when, exchange) in idle.into_iter().chain(sending) {
+            let cells = vec![what.to_owned(), when];
+            rows.push([each.cells(), cells, costs(&exchange).to_vec()].concat());
         }
     }
     rows
@@ -176,32 +169,22 @@ pub(super) fn besides_rows(models: &[SeriesModel]) -> Vec<Cells> {
 pub(super) fn latency_rows(models: &[SeriesModel]) -> Vec<Cells> {
     let mut rows = vec![head("series|clients|what|least|mean|worst|distribution")];
     for each in models {
-        let delivery = each.model.delivery.as_ref();
-        let response = each.model.response.as_ref();
-        let mut cells = each.cells();
-        cells.extend(distribution_cells("delivery", delivery));
-        rows.push(cells);
+        let Model { delivery, response, age_mean_ns, .. } = &each.model;
+        rows.push([each.cells(), distribution_cells("delivery", delivery.as_ref())].concat());
         if response.is_some() {
-            let mut cells = vec![String::new(); 2];
-            cells.extend(distribution_cells("response", response));
-            rows.push(cells);
+            rows.push([no_cells(), distribution_cells("response", response.as_ref())].concat());
         }
-        let mean = each.model.age_mean_ns.map_or_else(|| UNKNOWN.to_owned(), human_ns);
-        let mut cells = vec![String::new(); 2];
-        cells.extend(["age", "", &mean, "", "time average"].map(str::to_owned));
-        rows.push(cells);
+        let mean = age_mean_ns.map_or_else(|| UNKNOWN.to_owned(), human_ns);
+        let age = ["age", "", &mean, "", "time average"].map(str::to_owned);
+        rows.push([no_cells(), age.to_vec()].concat());
     }
     rows
 }
 
-fn distribution_cells(what: &str, distribution: Option<&Distribution>) -> Vec<String> {
-    let mut cells = vec![what.to_owned()];
-    match distribution {
-        None => cells.extend([UNKNOWN, UNKNOWN, UNKNOWN, "not known"].map(str::to_owned)),
-        Some(known) => {
-            cells.extend([known.least_ns(), known.mean_ns(), known.worst_ns()].map(human_ns));
-            cells.push(known.words());
-        }
-    }
-    cells
+fn distribution_cells(what: &str, distribution: Option<&Distribution>) -> Cells {
+    let Some(known) = distribution else {
+        return [what, UNKNOWN, UNKNOWN, UNKNOWN, "not known"].map(str::to_owned).to_vec();
+    };
+    let [least, mean, worst] = [known.least_ns(), known.mean_ns(), known.worst_ns()].map(human_ns);
+    vec![what.to_owned(), least, mean, worst, known.words()]
 }

@@ -18,7 +18,7 @@ use crate::cli::{PlanArgs, PlanFormat, ScenarioArgs};
 use crate::cmd::console::print;
 use crate::cmd::heads;
 use crate::cmd::init::suggest_shipped;
-use crate::cmd::table::append_columns;
+use crate::cmd::table::{Cells, append_columns, append_section};
 use crate::error::{Outcome, at};
 use crate::gate::limit::Limit;
 use crate::os::Machine;
@@ -110,18 +110,13 @@ fn render_text(prepared: &Prepared) -> String {
     }
     out.push('\n');
     append_columns(&mut out, &facts(plan), &[]);
-    let _ = writeln!(out, "\nCases, in this order");
-    append_columns(&mut out, &case_rows(plan), &[0, 2, 3, 4, 5, 8]);
-    let _ = writeln!(out, "\nExpected bytes a second while load lasts, all clients together");
-    append_columns(&mut out, &traffic_rows(plan), &[0, 2, 3, 4, 5, 6, 7, 8]);
-    let _ = writeln!(out, "\nExpected memory (estimates)");
-    append_columns(&mut out, &memory_rows(plan), &[0, 2, 3, 4, 5, 6]);
-    if !limits.is_empty() {
-        let _ = writeln!(out, "\nLimits");
-        append_columns(&mut out, &limit_rows(limits), &[]);
-    }
-    let _ = writeln!(out, "\nThis machine");
-    append_columns(&mut out, &check_rows(preflight), &[]);
+    let mut section = |title, rows: &[Cells], right| append_section(&mut out, title, rows, right);
+    section("Cases, in this order", &case_rows(plan), &[0, 2, 3, 4, 5, 8]);
+    let traffic = "Expected bytes a second while load lasts, all clients together";
+    section(traffic, &traffic_rows(plan), &[0, 2, 3, 4, 5, 6, 7, 8]);
+    section("Expected memory (estimates)", &memory_rows(plan), &[0, 2, 3, 4, 5, 6]);
+    section("Limits", &limit_rows(limits), &[]);
+    section("This machine", &check_rows(preflight), &[]);
     for check in preflight.checks.iter().filter(|c| !c.ok) {
         let _ = writeln!(out, "  {}: {}", check.name, check.remedy);
     }

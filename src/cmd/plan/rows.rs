@@ -2,10 +2,11 @@
 
 use crate::cmd::relay::describe_delay;
 use crate::cmd::table::{Cells, head};
-use crate::feed::{Semantics, Spec, Workload};
+use crate::feed::{Arrivals, Semantics, Spec, Workload};
 use crate::gate::limit::Limit;
 use crate::plan::{Case, Plan, PlannedSeries, Preflight, Server, estimate};
 use crate::units::{human_bytes, human_ns, thousands, three};
+use serde_json::Value;
 
 /// Names the semantics of updates, unless only the latest counts and it is sent at once.
 fn semantics_of(feed: &Spec) -> String {
@@ -29,11 +30,11 @@ fn ns(value: u64) -> String {
 /// The settings that hold for every case.
 pub(super) fn facts(plan: &Plan) -> Vec<Cells> {
     let (feed, timing) = (&plan.feed, &plan.timing);
-    let arrivals = match feed.arrivals {
-        crate::feed::Arrivals::Periodic if feed.spread => "periodic, phases spread",
-        crate::feed::Arrivals::Periodic => "periodic, all clients at once",
-        crate::feed::Arrivals::Poisson if feed.spread => "Poisson, each client its own",
-        crate::feed::Arrivals::Poisson => "Poisson, all clients at once",
+    let arrivals = match (feed.arrivals, feed.spread) {
+        (Arrivals::Periodic, true) => "periodic, phases spread",
+        (Arrivals::Periodic, false) => "periodic, all clients at once",
+        (Arrivals::Poisson, true) => "Poisson, each client its own",
+        (Arrivals::Poisson, false) => "Poisson, all clients at once",
     };
     let server = match &plan.server {
         Server::Bundled => "bundled, started anew for each case".to_owned(),
@@ -47,39 +48,35 @@ pub(super) fn facts(plan: &Plan) -> Vec<Cells> {
         ramp => ns(ramp),
     };
     let delay = if plan.delay.is_none() { "none".to_owned() } else { describe_delay(&plan.delay) };
-    let mut rows = vec![
-        vec![
-            "feed".to_owned(),
-            format!(
-                "{}{}/s for each client, {arrivals}{}; {} B of {}; seed {}",
-                match feed.workload {
-                    Workload::Ticker => String::new(),
-                    other => format!("{}, ", other.name()),
-                },
-                three(feed.rate_hz),
-                semantics_of(feed),
-                feed.payload_bytes,
-                feed.kind.name(),
-                plan.seed
-            ),
-        ],
-        vec![
-            "phases".to_owned(),
-            format!(
-                "connect {ramp}, warm up {}, measure {}, cool down {}, drain at most {}",
-                ns(timing.warmup_ns),
-                ns(timing.duration_ns),
-                ns(timing.cooldown_ns),
-                ns(timing.drain_ns)
-            ),
-        ],
-        vec!["timeout".to_owned(), ns(timing.timeout_ns)],
-        vec!["delay".to_owned(), delay],
-        vec!["repeats".to_owned(), plan.repeats.to_string()],
-        vec!["server".to_owned(), server],
+    let workload = match feed.workload {
+        Workload::Ticker => String::new(),
+        other => format!("{}, ", other.name()),
+    };
+    let feed = format!(
+        "{workload}{}/s for each client, {arrivals}{}; {} B of {}; seed {}",
+        three(feed.rate_hz),
+        semantics_of(feed),
+        feed.payload_bytes,
+        feed.kind.name(),
+        plan.seed
+    );
+    let phases = format!(
+        "connect {ramp}, warm up {}, measure {}, cool down {}, drain at most {}",
+        ns(timing.warmup_ns),
+        ns(timing.duration_ns),
+        ns(timing.cooldown_ns),
+        ns(timing.drain_ns)
+    );
+    let facts = [
+        ("feed", feed),
+        ("phases", phases),
+        ("timeout", ns(timing.timeout_ns)),
+        ("delay", delay),
+        ("repeats", plan.repeats.to_string()),
+        ("server", server),
     ];
-    rows.extend(plan.series.iter().map(|s| vec!["series".to_owned(), series_fact(s)]));
-    rows
+    let series = plan.series.iter().map(|series| ("series", series_fact(series)));
+    facts.into_iter().chain(series).map(|(name, fact)| vec![name.to_owned(), fact]).collect()
 }
 
 fn series_fact(series: &PlannedSeries) -> String {
@@ -98,23 +95,23 @@ fn series_fact(series: &PlannedSeries) -> String {
 
 /// A transport's settings, by name, other than those that have a place of their own.
 fn settings(series: &PlannedSeries) -> String {
-    let Ok(serde_json::Value::Object(params)) = series.settings.to_json() else {
+    let Ok(Value::Object(params)) = series.settings.to_json() else {
         return String::new();
     };
     let elsewhere = ["interval_ns", "new_connection"];
     let shown = params.iter().filter(|(name, _)| !elsewhere.contains(&name.as_str()));
-    let words = shown.map(|(name, value)| {
+    let word = |(name, value): (&String, &Value)| {
         let value = match (name.strip_suffix("_ns"), value) {
             (Some(_), value) => value.as_u64().map_or_else(|| value.to_string(), ns),
-            (None, serde_json::Value::String(text)) => text.clone(),
+            (None, Value::String(text)) => text.clone(),
             // A head from a file: its text is in the JSON.
-            (None, serde_json::Value::Object(_)) => "from a file".to_owned(),
+            (None, Value::Object(_)) => "from a file".to_owned(),
             (None, value) => value.to_string(),
         };
         let name = name.trim_end_matches("_ns").replace('_', " ");
         format!("{name} {value}")
-    });
-    let words: Vec<String> = words.collect();
+    };
+    let words: Vec<String> = shown.map(word).collect();
     if words.is_empty() { String::new() } else { format!("; {}", words.join(", ")) }
 }
 
@@ -171,20 +168,14 @@ pub(super) fn traffic_rows(plan: &Plan) -> Vec<Cells> {
     let first = plan.cases.iter().filter(|c| !c.floor && c.repeat == 0);
     let rows = first.map(|case| {
         let mut row = case_cells(plan, case);
-        match estimate(plan, case).traffic {
-            None => row.push("not known".to_owned()),
-            Some(t) => {
-                row.push(format!("{}/s", thousands(t.events.round() as u64)));
-                let layers = [
-                    t.payload_bytes,
-                    t.protocol_up_bytes,
-                    t.protocol_down_bytes,
-                    t.wire_bytes,
-                    t.ip_bytes,
-                ];
-                row.extend(layers.map(|bytes| format!("{}/s", human_bytes(bytes))));
-            }
-        }
+        let Some(t) = estimate(plan, case).traffic else {
+            row.push("not known".to_owned());
+            return row;
+        };
+        row.push(format!("{}/s", thousands(t.events.round() as u64)));
+        let protocol = [t.protocol_up_bytes, t.protocol_down_bytes];
+        let layers = [t.payload_bytes, protocol[0], protocol[1], t.wire_bytes, t.ip_bytes];
+        row.extend(layers.map(|bytes| format!("{}/s", human_bytes(bytes))));
         row
     });
     std::iter::once(heads).chain(rows).collect()
@@ -235,12 +226,8 @@ pub(super) fn check_rows(preflight: &Preflight) -> Vec<Cells> {
             (false, true) => "TOO FEW",
             (false, false) => "low",
         };
-        vec![
-            verdict.to_owned(),
-            c.name.to_owned(),
-            format!("needs {}", c.needed),
-            format!("has {}", c.available),
-        ]
+        let (needed, available) = (format!("needs {}", c.needed), format!("has {}", c.available));
+        vec![verdict.to_owned(), c.name.to_owned(), needed, available]
     });
     rows.collect()
 }
