@@ -178,6 +178,31 @@ pub(crate) fn human_ns(ns: f64) -> String {
     }
 }
 
+/// A duration in microseconds for people.
+pub(crate) fn human_us(us: f64) -> String {
+    human_ns(us * 1e3)
+}
+
+/// Names as people list them: `a, b and c`.
+pub(crate) fn listed(names: &[impl AsRef<str>]) -> String {
+    let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+    match names.split_last() {
+        Some((last, before)) if !before.is_empty() => format!("{} and {last}", before.join(", ")),
+        _ => names.concat(),
+    }
+}
+
+/// Each of some items once, in the order in which they come first.
+pub(crate) fn distinct<T: PartialEq>(items: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut once = Vec::new();
+    for item in items {
+        if !once.contains(&item) {
+            once.push(item);
+        }
+    }
+    once
+}
+
 /// A number of bytes for people, in SI units: `871 B`, `8.71 MB`.
 pub(crate) fn human_bytes(bytes: f64) -> String {
     match bytes.abs() {

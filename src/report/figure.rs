@@ -62,6 +62,10 @@ impl Figure {
     pub fn count(value: u64) -> Figure {
         Figure::Known(value as f64)
     }
+    /// Returns a number, or why there is none.
+    pub fn or_absent(value: Option<f64>, why: impl Into<Absence>) -> Figure {
+        value.map_or_else(|| Figure::absent(why), Figure::known)
+    }
     /// Returns an absent figure.
     pub fn absent(why: impl Into<Absence>) -> Figure {
         Figure::Absent(why.into())

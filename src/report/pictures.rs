@@ -25,8 +25,6 @@ pub struct Pictures {
 pub struct Trace {
     /// The label of the series.
     pub series: String,
-    /// The transport's name.
-    pub transport: String,
     /// Simulated clients of the case.
     pub clients: u32,
     /// The repeat, from 0.
@@ -57,8 +55,6 @@ pub struct Timeline {
 pub struct Lane {
     /// The label of the series.
     pub series: String,
-    /// The client's number.
-    pub client: u32,
     /// How it gets updates, in words.
     pub about: String,
     /// Messages by time.
@@ -130,8 +126,6 @@ pub struct Ages {
 pub struct Age {
     /// The label of the series.
     pub series: String,
-    /// The client's number.
-    pub client: u32,
     /// The corners of the saw-tooth: µs from the beginning of the span, and the age then in µs.
     pub corners: Vec<(f64, f64)>,
     /// The mean over time and all clients of the series at this client count, in µs.

@@ -10,7 +10,7 @@ use crate::report::table::{Pace, Volume};
 pub(super) fn volumes(group: &Group, window_s: &Figure, pace: &Pace) -> Vec<Volume> {
     let mut tcp = Phases::<TcpTotals>::default();
     group.drivers.iter().for_each(|d| tcp += d.tcp);
-    let counts = &group.total.phases.steady.counts;
+    let counts = group.counts();
     let (completed, messages) = (Figure::count(counts.completed), Figure::count(counts.messages));
     let scaled = |per_s: &Figure| match &pace.stretch {
         _ if !pace.stretched => {

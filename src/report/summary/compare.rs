@@ -44,26 +44,18 @@ fn ratios(poll: &Row, push: &Row) -> Vec<Ratio> {
             }
         })
         .collect();
-    let mean = |row: &Row| row.latency(Metric::DeliveryLatency).stat(Statistic::Mean).clone();
-    let others = [
-        ("delivery_latency_mean", "mean delivery", mean(poll), mean(push)),
-        (
-            "driver_cpu",
-            "driver CPU",
-            poll.cost.driver_cpu_us.clone(),
-            push.cost.driver_cpu_us.clone(),
-        ),
-        (
-            "server_cpu",
-            "server CPU",
-            poll.cost.server_cpu_us.clone(),
-            push.cost.server_cpu_us.clone(),
-        ),
+    type Of = fn(&Row) -> &Figure;
+    let others: [(_, _, Of); 3] = [
+        ("delivery_latency_mean", "mean delivery", |row| {
+            row.latency(Metric::DeliveryLatency).stat(Statistic::Mean)
+        }),
+        ("driver_cpu", "driver CPU", |row| &row.cost.driver_cpu_us),
+        ("server_cpu", "server CPU", |row| &row.cost.server_cpu_us),
     ];
-    out.extend(others.into_iter().map(|(name, label, a, b)| Ratio {
+    out.extend(others.into_iter().map(|(name, label, of)| Ratio {
         name,
         label,
-        per_message: a.over(&b, "WebSocket's figure is zero"),
+        per_message: of(poll).over(of(push), "WebSocket's figure is zero"),
         per_s: Figure::absent("compared for each message only"),
     }));
     out

@@ -28,7 +28,7 @@ enum Published {
 
 /// How it is known what was published; `None` if it is not.
 fn published(group: &Group, setting: &Setting) -> Option<Published> {
-    let counted = group.total.phases.steady.counts.updates_published > 0;
+    let counted = group.counts().updates_published > 0;
     let numbered = group.info.workload == Workload::Ticker && !group.info.bundled_server;
     match (delivery::unknown(group, setting), counted) {
         (None, _) => Some(Published::Known),
@@ -42,7 +42,7 @@ fn published(group: &Group, setting: &Setting) -> Option<Published> {
 /// missing, and there is no fourth. `None` if it is not known what was published.
 pub(crate) fn deliveries_add_up(group: &Group, setting: &Setting) -> Option<CheckResult> {
     published(group, setting).filter(|how| *how == Published::Known)?;
-    let counts = &group.total.phases.steady.counts;
+    let counts = group.counts();
     let (published, delivered) = (counts.updates_published, counts.updates_delivered);
     let (superseded, missing) = (counts.updates_superseded, counts.updates_missing);
     let sum = delivered.saturating_add(superseded).saturating_add(missing);
@@ -71,7 +71,7 @@ pub(crate) fn deliveries_add_up(group: &Group, setting: &Setting) -> Option<Chec
 /// server whose messages carry our stamp may lose some: then its numbers have gaps.
 pub(crate) fn nothing_missing(group: &Group, setting: &Setting) -> Option<CheckResult> {
     let how = published(group, setting)?;
-    let counts = &group.total.phases.steady.counts;
+    let counts = group.counts();
     let missing = counts.updates_missing;
     let text = match (missing, how) {
         (0, Published::Known) => "no update is missing".to_owned(),

@@ -13,7 +13,7 @@ const NO_SERVER: &str = "no server process reported its end";
 pub(super) fn cost(group: &Group, floor: Option<&Group>) -> Cost {
     let drivers: Vec<_> = group.drivers.iter().map(|d| d.cost).collect();
     let servers: Vec<_> = group.servers.iter().map(|s| s.cost).collect();
-    let messages = Figure::count(group.total.phases.steady.counts.completed);
+    let messages = Figure::count(group.counts().completed);
     let a_message = |cpu: Figure| cpu.over(&messages, "nothing was received");
     let of_floor = |figure: fn(&Group) -> Figure| match floor {
         Some(floor) => figure(floor),
@@ -89,15 +89,14 @@ fn kernel(group: &Group) -> Figure {
 
 fn floor_cpu_us(floor: &Group) -> Figure {
     let costs: Vec<_> = floor.drivers.iter().map(|d| d.cost).collect();
-    let turns = Figure::count(floor.total.phases.steady.counts.turns);
+    let turns = Figure::count(floor.counts().turns);
     cpu_us(&costs, NO_DRIVER).over(&turns, "the floor had no turn")
 }
 
 fn floor_lag_p99_us(floor: &Group) -> Figure {
-    match floor.total.latency.of(Metric::DriverLag) {
-        Some(lag) => Figure::known(lag.value_at_quantile(0.99) as f64 / 1e3),
-        None => Figure::absent("the floor had no turn"),
-    }
+    let lag = floor.total.latency.of(Metric::DriverLag);
+    let p99_us = lag.map(|lag| lag.value_at_quantile(0.99) as f64 / 1e3);
+    Figure::or_absent(p99_us, "the floor had no turn")
 }
 
 /// How fast the clients connected.

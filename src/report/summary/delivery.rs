@@ -54,7 +54,7 @@ pub(super) fn delivery(group: &Group, setting: &Setting) -> Delivery {
 pub(super) fn asks(group: &Group) -> bool {
     let heads = |m: &crate::predict::MessageShare| m.exchange.ledger.up[Part::Heads] > 0;
     let by_model = group.info.model.as_ref().is_some_and(|m| m.messages.iter().any(heads));
-    by_model || group.info.paced || group.total.phases.steady.counts.empty_polls > 0
+    by_model || group.info.paced || group.counts().empty_polls > 0
 }
 
 /// Why nobody knows what was published.
@@ -81,7 +81,7 @@ fn window_us(group: &Group) -> f64 {
 }
 
 fn age(group: &Group) -> Figure {
-    let counts = &group.total.phases.steady.counts;
+    let counts = group.counts();
     match counts.age_time_us {
         _ if group.info.floor => Figure::absent("the floor has no network"),
         0 if group.cases.is_empty() => Figure::absent("the case did not run"),

@@ -8,7 +8,7 @@ use crate::report::chapter::{POLLING, WEBSOCKET};
 use crate::report::figure::Figure;
 use crate::report::layer::{Layer, Statistic, Way};
 use crate::report::table::{Crossing, Row, Status};
-use crate::units::{human_bytes, human_ns, thousands, three};
+use crate::units::{human_bytes, human_ns, human_us, listed, thousands, three};
 
 /// CPU and memory of two runs of the same series differ by up to this factor.
 const COST_NOISE: f64 = 1.15;
@@ -45,13 +45,6 @@ pub(crate) fn words(rows: &[Row], delay_ns: u64, crossings: &[Crossing]) -> Vec<
     sentences.into_iter().flatten().collect()
 }
 
-/// Returns the rows with a figure, the least first.
-fn ranked<'a>(rows: &[&'a Row], of: impl Fn(&Row) -> Option<f64>) -> Vec<(&'a Row, f64)> {
-    let mut known: Vec<(&Row, f64)> = rows.iter().filter_map(|r| Some((*r, of(r)?))).collect();
-    known.sort_by(|a, b| a.1.total_cmp(&b.1));
-    known
-}
-
 /// The series with the least of a figure and those with the most, each with all within its noise.
 struct Extremes<'a> {
     least: Vec<&'a str>,
@@ -71,7 +64,8 @@ fn extremes<'a>(
     floor: f64,
     of: impl Fn(&Row) -> Option<f64>,
 ) -> Option<Extremes<'a>> {
-    let known = ranked(rows, of);
+    let mut known: Vec<(&Row, f64)> = rows.iter().filter_map(|r| Some((*r, of(r)?))).collect();
+    known.sort_by(|a, b| a.1.total_cmp(&b.1));
     let (least_value, most_value) = (known.first()?.1, known.last()?.1);
     let same = |low: f64, high: f64| high <= low * noise || high <= low + floor;
     let near: Vec<&(&Row, f64)> = known.iter().filter(|k| same(least_value, k.1)).collect();
@@ -84,14 +78,6 @@ fn extremes<'a>(
         most: far.map(|k| k.0.series.as_str()).collect(),
         most_value,
     })
-}
-
-fn listed(names: &[&str]) -> String {
-    match names {
-        [] => String::new(),
-        [one] => (*one).to_owned(),
-        [before @ .., last] => format!("{} and {last}", before.join(", ")),
-    }
 }
 
 /// Returns at most two names, and how many others there are.
@@ -113,17 +99,13 @@ fn times(most: f64, least: f64) -> Option<String> {
     }
 }
 
-fn us(value: f64) -> String {
-    human_ns(value * 1e3)
-}
-
 fn latency(row: &Row, metric: Metric, statistic: Statistic) -> Option<f64> {
     row.latency(metric).stat(statistic).value()
 }
 
 /// Returns a value, or the range of several.
 fn range(from: f64, until: f64) -> String {
-    let (from, until) = (us(from), us(until));
+    let (from, until) = (human_us(from), human_us(until));
     if from == until { format!("median {from}") } else { format!("medians {from} to {until}") }
 }
 
@@ -140,7 +122,7 @@ fn fastest(rows: &[&Row], clients: u32) -> Option<String> {
         format!("{at}, all series {verb} about equally fast ({least}).")
     } else {
         let slowest = shortened(&found.most);
-        let most = us(found.most_value);
+        let most = human_us(found.most_value);
         let fastest = listed(&found.least);
         format!("{at}, {fastest} {verb} fastest ({least}), {slowest} slowest ({most}).")
     })
@@ -148,14 +130,14 @@ fn fastest(rows: &[&Row], clients: u32) -> Option<String> {
 
 fn freshest(rows: &[&Row]) -> Option<String> {
     let found = extremes(rows, TIME_NOISE, TIMER_US, |r| r.delivery.age_us.value())?;
-    let value = us(found.least_value);
+    let value = human_us(found.least_value);
     Some(if found.all_same {
         format!("The data that clients had was about {value} old on average, with every series.")
     } else {
         format!(
             "The data that clients had was {value} old on average with {}, {} with {}.",
             listed(&found.least),
-            us(found.most_value),
+            human_us(found.most_value),
             shortened(&found.most)
         )
     })
@@ -164,6 +146,11 @@ fn freshest(rows: &[&Row]) -> Option<String> {
 /// True if a message is a round trip: a faster client does more of them, which is no higher cost.
 fn by_message(row: &Row) -> bool {
     row.workload == Workload::Echo
+}
+
+/// What bytes and CPU are given for.
+fn unit_of(rows: &[&Row]) -> &'static str {
+    if rows.iter().all(|r| by_message(r)) { "round trip" } else { "second and client" }
 }
 
 /// Returns the volume per second and client at the planned rate, or per round trip of an echo.
@@ -191,13 +178,11 @@ fn bytes(rows: &[&Row]) -> Option<String> {
         .map(|(what, e)| Some(format!("{} the {what}", times(e.most_value, e.least_value)?)))
         .collect();
     if let Some(ratios) = ratios.filter(|_| known().all(|(_, e)| same(e))) {
-        let ratios: Vec<&str> = ratios.iter().map(String::as_str).collect();
         let who = listed(&first.least);
         let most = shortened(&first.most);
         return Some(format!("{who} sent the fewest bytes: {most} sent {}.", listed(&ratios)));
     }
-    let per = if rows.iter().all(|r| by_message(r)) { "round trip" } else { "second and client" };
-    compare("", per, [overhead, socket, ip], human_bytes)
+    compare("", unit_of(rows), [overhead, socket, ip], human_bytes)
 }
 
 /// Returns a sentence for each figure that is known: who has the least, and how much more the most
@@ -244,17 +229,22 @@ fn cpu_of(row: &Row, a_message: &Figure) -> Option<f64> {
 }
 
 fn cpu(rows: &[&Row]) -> Option<String> {
-    let driver = extremes(rows, COST_NOISE, 0.0, |r| cpu_of(r, &r.cost.driver_cpu_us));
-    let server = extremes(rows, COST_NOISE, 0.0, |r| cpu_of(r, &r.cost.server_cpu_us));
-    let per = if rows.iter().all(|r| by_message(r)) { "round trip" } else { "second and client" };
-    compare(" CPU", per, [("driver", driver), ("server", server)], us)
+    let of = |name, cpu: fn(&Row) -> &Figure| {
+        (name, extremes(rows, COST_NOISE, 0.0, |r| cpu_of(r, cpu(r))))
+    };
+    let sides = [of("driver", |r| &r.cost.driver_cpu_us), of("server", |r| &r.cost.server_cpu_us)];
+    compare(" CPU", unit_of(rows), sides, human_us)
 }
 
 fn memory(rows: &[&Row]) -> Option<String> {
-    let driver = extremes(rows, COST_NOISE, 0.0, |r| r.cost.driver_bytes.value());
-    let server = extremes(rows, COST_NOISE, 0.0, |r| r.cost.server_bytes.value());
-    let kernel = extremes(rows, COST_NOISE, 0.0, |r| r.cost.kernel_bytes.value());
-    let sides = [("driver", driver), ("server", server), ("kernel", kernel)];
+    let of = |name, bytes: fn(&Row) -> &Figure| {
+        (name, extremes(rows, COST_NOISE, 0.0, |r| bytes(r).value()))
+    };
+    let sides = [
+        of("driver", |r| &r.cost.driver_bytes),
+        of("server", |r| &r.cost.server_bytes),
+        of("kernel", |r| &r.cost.kernel_bytes),
+    ];
     compare(" memory", "client", sides, human_bytes)
 }
 
@@ -311,7 +301,6 @@ fn crossing(crossings: &[Crossing], rows: &[&Row]) -> Option<String> {
             format!("than {} above {}{unit}", c.cheaper_below, three(c.rate_hz))
         })
         .collect();
-    let than: Vec<&str> = than.iter().map(String::as_str).collect();
     Some(format!("By arithmetic, {cheaper} needs fewer TCP/IP bytes {}.", listed(&than)))
 }
 

@@ -36,7 +36,7 @@ pub(super) fn spreading(group: &Group) -> table::Fanout {
         return absent("no message of the measured window reached a client".into());
     }
     let clients = f64::from(group.info.clients.max(1));
-    let counts = &group.total.phases.steady.counts;
+    let counts = group.counts();
     let (sent, delivered) = (counts.sent, counts.updates_delivered);
     // Messages that came to nobody are in no driver's list; a list that was full has fewer too.
     let incomplete =

@@ -1,6 +1,6 @@
 //! The cases of a series at one client count, with everything of their repeats in one place.
 
-use crate::record::Window;
+use crate::record::{Counts, Window};
 use crate::result::{CaseEnd, CaseInfo, CaseResult, DriverEnd, RunResult, ServerEnd};
 
 /// Cases that differ only in their repeat.
@@ -65,6 +65,10 @@ impl<'a> Group<'a> {
         self.cases.push((info, case));
     }
 
+    /// Counts of the measured windows.
+    pub(super) fn counts(&self) -> &Counts {
+        &self.total.phases.steady.counts
+    }
     /// Clients asked for, over all that was measured.
     pub(super) fn asked(&self) -> u64 {
         u64::from(self.info.clients) * self.runs

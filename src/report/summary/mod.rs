@@ -19,7 +19,6 @@ mod setting;
 mod times;
 mod verdict;
 
-use crate::record::Phase;
 use crate::report::chapter;
 use crate::report::figure::Figure;
 use crate::report::pictures::Pictures;
@@ -165,7 +164,7 @@ fn pace(group: &Group) -> Pace {
 }
 
 fn events(group: &Group) -> Events {
-    let steady = &group.total.phases[Phase::Steady].counts;
+    let steady = group.counts();
     let all = group.total.phases.total().counts;
     let mut faults: Vec<(String, u64)> =
         group.total.faults.iter().map(|(fault, n)| (fault.to_string(), *n)).collect();

@@ -11,6 +11,7 @@ use crate::report::summary::group::Group;
 use crate::report::table::Row;
 use crate::units::human_ns;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 const UNTRACED: &str = "the result has no record of single clients";
 /// Of a timeline's span, this part lies before the first update.
@@ -30,16 +31,14 @@ pub(super) fn traces(groups: &[Group]) -> Vec<Trace> {
     for group in groups {
         for (info, case) in &group.cases {
             for driver in &case.drivers {
-                let mut clients: Vec<u32> = driver.trace.iter().map(|e| e.client).collect();
-                clients.sort_unstable();
-                clients.dedup();
-                all.extend(clients.into_iter().map(|client| {
-                    let own = |e: &&TraceEvent| e.client == client;
-                    let mut events: Vec<_> = driver.trace.iter().filter(own).copied().collect();
+                let mut clients: BTreeMap<u32, Vec<TraceEvent>> = BTreeMap::new();
+                for event in &driver.trace {
+                    clients.entry(event.client).or_default().push(*event);
+                }
+                all.extend(clients.into_iter().map(|(client, mut events)| {
                     events.sort_by_key(|e| e.at_ns);
                     Trace {
                         series: group.info.series.clone(),
-                        transport: group.info.transport.clone(),
                         clients: group.info.clients,
                         repeat: info.repeat,
                         client,
@@ -103,7 +102,6 @@ pub(super) fn timeline(groups: &[Group], traces: &[Trace], plan: &Value) -> Time
         Some((trace, start)) => lane(group, trace, start, length_ns, delay_ns),
         None => Lane {
             series: group.info.series.clone(),
-            client: 0,
             about: String::new(),
             messages: Vec::new(),
             kept_until_us: None,
@@ -152,7 +150,6 @@ fn lane(group: &Group, trace: &Trace, start: i64, length_ns: f64, delay_ns: f64)
     let full = trace.events.len() >= TRACED_EVENTS;
     Lane {
         series: group.info.series.clone(),
-        client: trace.client,
         about: match (group.info.paced, interval_ns(group)) {
             (false, _) if asks(trace) => "asks, and is held".to_owned(),
             (false, _) => "is pushed to".to_owned(),
@@ -197,7 +194,6 @@ fn age(group: &Group, row: &Row, traces: &[Trace], length_ns: f64) -> Age {
     let found = best(traces, group, length_ns, |_| 0);
     Age {
         series: row.series.clone(),
-        client: found.map_or(0, |(trace, _)| trace.client),
         corners: found.map_or_else(Vec::new, |(trace, _)| saw(trace, length_ns)),
         mean_us: row.delivery.age_us.clone(),
         model_us: row.predicted.of(Quantity::AgeMean).predicted.clone(),
@@ -246,7 +242,6 @@ mod tests {
         };
         Trace {
             series: String::new(),
-            transport: String::new(),
             clients: 1,
             repeat: 0,
             client: 0,

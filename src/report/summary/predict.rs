@@ -40,8 +40,7 @@ pub(super) fn predicted(group: &Group, setting: &Setting, row: &Row) -> Predicte
 /// Messages a second and client as they came: what goes out besides is shared out over these.
 fn held_hz(group: &Group) -> Option<f64> {
     let window_s = group.ends.iter().map(|e| e.duration_ns as f64 / 1e9).sum::<f64>();
-    let hz = group.total.phases.steady.counts.completed as f64
-        / (window_s * f64::from(group.info.clients.max(1)));
+    let hz = group.counts().completed as f64 / (window_s * f64::from(group.info.clients.max(1)));
     (hz.is_finite() && hz > 0.0).then_some(hz)
 }
 
@@ -83,11 +82,9 @@ fn by_arithmetic(
     if quantity.is_time() && stretched {
         return Figure::absent_by_scenario(STRETCHED);
     }
-    let us = |ns: Option<f64>, what: &str| match ns {
-        Some(ns) => Figure::known(ns / 1e3),
-        None => {
-            Figure::absent_by_scenario(format!("no arithmetic knows the {what} of this transport"))
-        }
+    let us = |ns: Option<f64>, what: &str| {
+        let why = format!("no arithmetic knows the {what} of this transport");
+        Figure::or_absent(ns.map(|ns| ns / 1e3), Absence::by_scenario(why))
     };
     let law = |law: &Option<Distribution>, of: fn(&Distribution) -> f64, what| {
         us(law.as_ref().map(of), what)
@@ -145,10 +142,8 @@ fn distance(
         Ok(Some(law)) => law,
     };
     let measured = group.total.latency.of(Metric::DeliveryLatency);
-    match measured.and_then(|measured| law.distance(measured, setting.late_ns)) {
-        Some(distance) => Figure::known(distance),
-        None => Figure::absent("no update was delivered in the measured window"),
-    }
+    let distance = measured.and_then(|measured| law.distance(measured, setting.late_ns));
+    Figure::or_absent(distance, "no update was delivered in the measured window")
 }
 
 #[cfg(test)]

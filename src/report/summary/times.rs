@@ -51,7 +51,7 @@ fn statistic(histogram: &Histogram<u64>, statistic: Statistic) -> Figure {
 }
 
 fn absence(group: &Group, metric: Metric) -> Absence {
-    let steady = &group.total.phases[Phase::Steady].counts;
+    let steady = group.counts();
     if let Some(planned) = group.planned_absence(metric.name()) {
         return planned.into();
     }

@@ -1,6 +1,6 @@
 //! The checks of a row, and the verdict on the run.
 
-use crate::record::{Metric, Phase};
+use crate::record::Metric;
 use crate::report::check::{Cause, Check, CheckResult};
 use crate::report::conclusion::Conclusion;
 use crate::report::figure::Figure;
@@ -11,7 +11,7 @@ use crate::report::summary::group::Group;
 use crate::report::summary::setting::Setting;
 use crate::report::table::{Audit, Events, Pace, Row, Status, Verdict};
 use crate::result::{LostProcess, ProcessRole, RunResult, StopReason};
-use crate::units::{human_ns, thousands};
+use crate::units::{human_us, thousands};
 
 /// Lag below this is a timer's coarseness, not a driver that fell behind.
 const LAG_ALLOWED_US: f64 = 1_000.0;
@@ -108,7 +108,7 @@ const FAULTS_ALLOWED: f64 = 0.01;
 /// Whether nearly everything went as it should: a server that answers with errors, or closes
 /// again and again, is not measured by the few answers between.
 fn succeeded(group: &Group) -> Option<CheckResult> {
-    let counts = &group.total.phases[Phase::Steady].counts;
+    let counts = group.counts();
     let all = counts.completed.saturating_add(counts.faults);
     if all == 0 {
         return None;
@@ -130,7 +130,7 @@ fn succeeded(group: &Group) -> Option<CheckResult> {
 /// process are allowed, and 2 %; if all clients' updates come at once, what lies at the edges of
 /// each client's window, and if updates are held back, a window of them.
 fn feed_held(group: &Group, setting: &Setting) -> CheckResult {
-    let counts = &group.total.phases.steady.counts;
+    let counts = group.counts();
     let window_ns: u64 = group.ends.iter().map(|e| e.duration_ns).sum();
     let planned = f64::from(group.info.clients) * group.info.feed_rate_hz * window_ns as f64 / 1e9;
     let published = match counts.updates_published {
@@ -158,7 +158,7 @@ fn feed_held(group: &Group, setting: &Setting) -> CheckResult {
 /// Whether every message that clients sent in the measured window came to every client: what the
 /// senders counted against what the receivers did.
 fn reached_all(group: &Group) -> CheckResult {
-    let counts = &group.total.phases[Phase::Steady].counts;
+    let counts = group.counts();
     let wanted = counts.sent * u64::from(group.info.clients);
     let text = format!(
         "{} of {} deliveries: {} messages to {} clients",
@@ -222,13 +222,12 @@ fn on_schedule(row: &Row) -> CheckResult {
             return check.result(false, p99.clone(), format!("the driver's lag is unknown: {why}"));
         }
     };
-    let human = |us: f64| human_ns(us * 1e3);
     let late = lag > allowed;
     let mut text = format!(
         "driver lag p99 {} {} {} (10 % of the median latency, at least 1 ms)",
-        human(lag),
+        human_us(lag),
         if late { "is above" } else { "is within" },
-        human(allowed)
+        human_us(allowed)
     );
     let not_started = row.events.turns_not_started;
     if not_started > 0 {

@@ -2,12 +2,12 @@
 
 use crate::report::figure::Figure;
 use crate::report::format::png::canvas::{Area, Drawn};
-use crate::report::format::png::page::{LegendEntry, Page, Swatch};
+use crate::report::format::png::page::{LegendEntry, Page, Swatch, series_name};
 use crate::report::format::png::panel;
 use crate::report::format::png::panel::RULE;
 use crate::report::format::png::plot::{Axis, Plot};
 use crate::report::format::png::text::{GREY, INK, Pen};
-use crate::report::format::png::{palette, show_moment, show_us, stroke, timeline};
+use crate::report::format::png::{palette, reasons, show_moment, show_us, stroke};
 use crate::report::pictures::{Age, Ages};
 use crate::report::table::Table;
 use crate::units::thousands;
@@ -35,33 +35,25 @@ pub(crate) fn draw(table: &Table) -> Vec<u8> {
             )
             .into(),
         },
-        keys: match ages.absent.is_some() {
-            true => Vec::new(),
-            false => vec![
-                LegendEntry::of("one client, as recorded", GREY, Swatch::Line(2)),
-                LegendEntry::of("mean over time and clients, measured", GREY, Swatch::Line(5)),
-                LegendEntry::of("mean, predicted by arithmetic", INK, Swatch::Dashed(3)),
-            ],
-        },
+        keys: vec![
+            LegendEntry::of("one client, as recorded", GREY, Swatch::Line(2)),
+            LegendEntry::of("mean over time and clients, measured", GREY, Swatch::Line(5)),
+            LegendEntry::of("mean, predicted by arithmetic", INK, Swatch::Dashed(3)),
+        ],
         footnotes: footnotes(ages),
+        absent: ages.absent.as_deref(),
     };
-    page.draw(|area| match &ages.absent {
-        Some(why) => panel::nothing(area, Some(why), 26.0),
-        None => panels(table, ages, area),
-    })
+    page.draw(|area| panels(table, ages, area))
 }
 
 fn footnotes(ages: &Ages) -> Vec<String> {
-    if ages.absent.is_some() {
-        return Vec::new();
-    }
     let mut notes = vec![
         "At each update the age falls to the time since its publishing, then it rises until the next \
          update. It is not known before the client's first update of the window."
             .to_owned(),
     ];
     let figures = ages.lanes.iter().flat_map(|l| [&l.mean_us, &l.model_us]);
-    notes.extend(crate::report::format::png::reasons(figures));
+    notes.extend(reasons(figures));
     let more = ages.lanes.len().saturating_sub(MOST);
     if more > 0 {
         notes.push(format!("{more} more series are in trace.csv."));
@@ -99,31 +91,18 @@ fn panels(table: &Table, ages: &Ages, area: &Area) -> Drawn {
 fn one(plot: &Plot, lane: &Age, colour: RGBColor) -> Drawn {
     plot.frame()?;
     let area = plot.area;
-    let bold = Pen::new(22.0).bold();
     let middle = (plot.from.1 + plot.to.1) / 2;
-    area.draw(&Rectangle::new([(0, middle - 11), (22, middle + 11)], colour.filled()))?;
-    let mut lines = bold.wrap(&lane.series, LEFT.0 as f32 - 44.0);
-    lines.truncate(3);
-    for (n, line) in lines.iter().enumerate() {
-        area.draw_text(line, &bold.at(HPos::Left), (34, middle + 28 * n as i32))?;
-    }
+    series_name(area, (lane.series.as_str(), colour), middle, (LEFT.0 as f32 - 44.0, 3))?;
     fill(plot, &lane.corners, palette::lighter(colour, 0.8))?;
     plot.line(&lane.corners, colour, 2)?;
     if lane.corners.is_empty() {
-        let (x, words) = (plot.from.0 + 20, "n/a: no update was recorded");
-        let end = x + LABEL.width(words) as i32 + 10;
-        let ground = [(x - 10, middle - 14), (end, middle + 14)];
-        area.draw(&Rectangle::new(ground, WHITE.filled()))?;
-        area.draw_text(words, &LABEL.colour(GREY).at(HPos::Left), (x, middle))?;
+        let text = ("n/a: no update was recorded", LABEL.colour(GREY));
+        let at = (plot.from.0 + 20, middle);
+        stroke::text_on_white(area, text, HPos::Left, at, (10, 14))?;
     }
     if let Some((last, _)) = lane.corners.last().filter(|c| c.0 < plot.x.span.1 * 0.995) {
         let from = (plot.at((*last, 0.0)).0.max(plot.from.0) + 4, plot.from.1);
-        panel::stripes(area, from, plot.to, palette::lighter(GREY, 0.6))?;
-        let text = LABEL.fit(&timeline::not_recorded(), (plot.to.0 - from.0) as f32 - 12.0);
-        let (x, half) = ((from.0 + plot.to.0) / 2, (LABEL.width(&text) / 2.0) as i32 + 6);
-        let ground = [(x - half, middle - 14), (x + half, middle + 14)];
-        area.draw(&Rectangle::new(ground, WHITE.filled()))?;
-        area.draw_text(&text, &LABEL.at(HPos::Center), (x, middle))?;
+        panel::not_recorded(area, from, plot.to, LABEL)?;
     }
     let across = |us: f64| [(plot.x.span.0, us), (plot.x.span.1, us)];
     let dark = palette::darker(colour, 0.3);

@@ -2,7 +2,6 @@
 
 use crate::report::format::png::canvas::{Area, Drawn};
 use crate::report::format::png::page::Page;
-use crate::report::format::png::panel;
 use crate::report::format::png::plot::{Axis, Plot};
 use crate::report::format::png::text::{GREY, INK, Pen};
 use crate::report::format::png::{axis, palette, show_bytes, stroke};
@@ -37,21 +36,18 @@ const RATES: [(f64, &str); 8] = [
 
 pub(crate) fn draw(table: &Table) -> Vec<u8> {
     let costs = &table.pictures.costs;
-    let mut footnotes = Vec::new();
-    if costs.absent.is_none() {
-        footnotes.push(format!(
-            "Predicted by arithmetic, not measured: bytes of IP packets with acknowledgements, both \
-             directions, all other settings as in the scenario ({} clients).",
-            thousands(costs.clients.into())
-        ));
-        footnotes.extend(costs.left_out.iter().map(|why| format!("left out: {why}")));
-        let more = table.crossings.len().saturating_sub(MOST_LABELS);
-        if more > 0 {
-            footnotes.push(format!("{more} more crossings are in break-even.csv."));
-        }
-        if table.crossings.is_empty() && costs.curves.len() > 1 {
-            footnotes.push("No two lines cross at these rates.".to_owned());
-        }
+    let mut footnotes = vec![format!(
+        "Predicted by arithmetic, not measured: bytes of IP packets with acknowledgements, both \
+         directions, all other settings as in the scenario ({} clients).",
+        thousands(costs.clients.into())
+    )];
+    footnotes.extend(costs.left_out.iter().map(|why| format!("left out: {why}")));
+    let more = table.crossings.len().saturating_sub(MOST_LABELS);
+    if more > 0 {
+        footnotes.push(format!("{more} more crossings are in break-even.csv."));
+    }
+    if table.crossings.is_empty() && costs.curves.len() > 1 {
+        footnotes.push("No two lines cross at these rates.".to_owned());
     }
     let page = Page {
         table,
@@ -59,11 +55,9 @@ pub(crate) fn draw(table: &Table) -> Vec<u8> {
         about: "TCP/IP bytes per second of one client".into(),
         keys: Vec::new(),
         footnotes,
+        absent: costs.absent.as_deref(),
     };
-    page.draw(|area| match &costs.absent {
-        Some(why) => panel::nothing(area, Some(why), 26.0),
-        None => chart(table, costs, area),
-    })
+    page.draw(|area| chart(table, costs, area))
 }
 
 /// Returns for example `1 update per 43 s` or `8.6 updates per second`.
@@ -116,11 +110,7 @@ fn chart(table: &Table, costs: &Costs, area: &Area) -> Drawn {
             curve.points.iter().map(|p| (p.rate_hz, p.ip_bytes_per_s)).collect();
         let parts = plot.within(&line);
         plot.line(&line, colour(&curve.series), 5)?;
-        taken.extend(parts.iter().flatten().map(|(x, y)| Taken {
-            from: (x - 6, y - 6),
-            to: (x + 6, y + 6),
-            weight: 2,
-        }));
+        taken.extend(parts.iter().flatten().map(|point| Taken::around(*point, 6, 2)));
         if let Some(last) = parts.last().and_then(|p| p.last()) {
             ends.push((last.1, curve.words.as_str(), colour(&curve.series)));
         }
@@ -158,6 +148,9 @@ struct Taken {
 }
 
 impl Taken {
+    fn around((x, y): (i32, i32), half: i32, weight: i64) -> Taken {
+        Taken { from: (x - half, y - half), to: (x + half, y + half), weight }
+    }
     fn meets(&self, other: &Taken) -> bool {
         self.from.0 < other.to.0
             && other.from.0 < self.to.0
@@ -198,7 +191,7 @@ fn crossings(plot: &Plot, costs: &Costs, all: &[Crossing], mut taken: Vec<Taken>
     };
     for crossing in all {
         let (x, y) = at(plot, crossing);
-        taken.push(Taken { from: (x - 12, y - 12), to: (x + 12, y + 12), weight: TEXT });
+        taken.push(Taken::around((x, y), 12, TEXT));
         plot.area.draw(&Circle::new((x, y), 10, WHITE.filled()))?;
         plot.area.draw(&Circle::new((x, y), 10, INK.stroke_width(3)))?;
     }
@@ -220,10 +213,8 @@ fn crossings(plot: &Plot, costs: &Costs, all: &[Crossing], mut taken: Vec<Taken>
             let part = |part: f64| (ring.0 + (dx * part) as i32, ring.1 + (dy * part) as i32);
             stroke::solid(plot.area, &[part(11.0 / far), near], INK, 2)?;
             let steps = (far / 14.0) as i32;
-            taken.extend((0..=steps).map(|n| {
-                let (x, y) = part(f64::from(n) / f64::from(steps.max(1)));
-                Taken { from: (x - 5, y - 5), to: (x + 5, y + 5), weight: TEXT }
-            }));
+            let step = |n| part(f64::from(n) / f64::from(steps.max(1)));
+            taken.extend((0..=steps).map(|n| Taken::around(step(n), 5, TEXT)));
         }
         for (n, (pair, rate)) in lines.iter().enumerate() {
             let (x, y) = (spot.from.0 + 8, spot.from.1 + 18 + 28 * n as i32);

@@ -48,6 +48,7 @@ pub(crate) fn draw(table: &Table) -> Vec<u8> {
         about: "both directions, measured phase; a poll is one request with its response".into(),
         keys: Vec::new(),
         footnotes,
+        absent: None,
     };
     page.draw(|area| match table.rows.is_empty() {
         true => panel::nothing(area, None, 26.0),

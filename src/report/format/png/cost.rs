@@ -5,7 +5,7 @@ use crate::report::format::png::axis::AxisScale;
 use crate::report::format::png::page::{LegendEntry, Page};
 use crate::report::format::png::panel::{Mark, Panel, Show};
 use crate::report::format::png::{
-    clusters, invalid_mark, keys, palette, reasons, row, show_bytes, show_us,
+    clusters, invalid_mark, keys, palette, reasons, show_bytes, show_us,
 };
 use crate::report::table::{Row, Table};
 use plotters::style::RGBColor;
@@ -45,6 +45,7 @@ pub(crate) fn draw(table: &Table) -> Vec<u8> {
         about: "by client count; lower is better".into(),
         keys: legend,
         footnotes,
+        absent: None,
     };
     page.draw(|area| {
         let parts = area.margin(0, 0, 0, -(GAP.0 as i32)).split_evenly((2, 3));
@@ -56,8 +57,8 @@ pub(crate) fn draw(table: &Table) -> Vec<u8> {
 }
 
 fn panel(table: &Table, series: &[(String, RGBColor)], (title, show, value): CostPanel) -> Panel {
-    let clusters = clusters(table, false, |clients| {
-        let rows = series.iter().filter_map(|(l, c)| Some((row(table, l, clients)?, *c)));
+    let clusters = clusters(table, series, false, |rows| {
+        let rows = rows.iter().copied();
         let bar = |row, sign, colour| Mark::bar(value(row), show, sign, colour);
         match title {
             // The run's verdict does not include the floor.

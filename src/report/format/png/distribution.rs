@@ -18,6 +18,7 @@ use crate::report::table::{Row, Table};
 use crate::units::thousands;
 use plotters::prelude::*;
 use plotters_backend::text_anchor::HPos;
+use std::collections::BTreeSet;
 
 /// With more panels, each would be too small.
 const MOST: usize = 12;
@@ -54,6 +55,7 @@ pub(crate) fn draw(table: &Table) -> Vec<u8> {
             ),
         ],
         footnotes: footnotes(table, &panels),
+        absent: None,
     };
     page.draw(|area| match panels.is_empty() {
         true => panel::nothing(area, None, 26.0),
@@ -89,9 +91,7 @@ fn footnotes(table: &Table, panels: &[(&Row, RGBColor)]) -> Vec<String> {
         ));
     }
     let why = panels.iter().filter_map(|(r, _)| predicted(r, Quantity::DeliveryMean).reason());
-    let mut reasons: Vec<&str> = why.collect();
-    reasons.sort_unstable();
-    reasons.dedup();
+    let reasons = BTreeSet::from_iter(why);
     notes.extend(reasons.iter().map(|why| format!("no law: {why}")));
     notes
 }

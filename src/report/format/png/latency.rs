@@ -4,7 +4,7 @@ use crate::record::Metric;
 use crate::report::format::png::axis::AxisScale;
 use crate::report::format::png::page::{LegendEntry, Page};
 use crate::report::format::png::panel::{Mark, Panel, Shape};
-use crate::report::format::png::{clusters, invalid_mark, keys, palette, row, show_us};
+use crate::report::format::png::{clusters, invalid_mark, keys, palette, show_us};
 use crate::report::layer::Statistic;
 use crate::report::table::{Row, Table};
 use plotters::style::RGBColor;
@@ -43,6 +43,7 @@ pub(crate) fn draw(table: &Table) -> Vec<u8> {
         about: "by client count, on a log scale; lower is better".into(),
         keys: legend,
         footnotes,
+        absent: None,
     };
     page.draw(|area| {
         let panels: Vec<_> =
@@ -66,10 +67,9 @@ fn panel(
     let has = |row: &Row| row.latency(metric).count > 0;
     let none = !table.rows.iter().any(has);
     let shown = |label: &str| none || table.rows.iter().any(|r| r.series == label && has(r));
-    let series: Vec<_> = series.iter().filter(|(label, _)| shown(label)).collect();
-    let clusters = clusters(table, false, |clients| {
-        let rows = series.iter().filter_map(|(l, c)| Some((row(table, l, clients)?, *c)));
-        rows.map(|(row, colour)| mark(row, metric, colour)).collect()
+    let series: Vec<_> = series.iter().filter(|(label, _)| shown(label)).cloned().collect();
+    let clusters = clusters(table, &series, false, |rows| {
+        rows.iter().map(|(row, colour)| mark(row, metric, *colour)).collect()
     });
     Panel { title, axis: "", scale: AxisScale::Range, show: show_us, clusters, size: 24.0 }
 }

@@ -22,7 +22,7 @@ mod timeline;
 use crate::report::Format;
 use crate::report::figure::Figure;
 use crate::report::table::{Row, Status, Table};
-use crate::units::thousands;
+use crate::units::{distinct, thousands};
 use page::LegendEntry;
 use panel::{Cluster, Mark};
 use plotters::style::RGBColor;
@@ -45,17 +45,27 @@ pub(crate) const PNG: Format = Format {
     ],
 };
 
-/// Returns a cluster for each client count, rising. With `room`, labels name the chapter's use case.
-fn clusters(table: &Table, room: bool, marks: impl Fn(u32) -> Vec<Mark>) -> Vec<Cluster> {
+/// Returns a cluster for each client count, rising, made of its rows with their colours. With `room`,
+/// labels name the chapter's use case.
+fn clusters(
+    table: &Table,
+    series: &[(String, RGBColor)],
+    room: bool,
+    marks: impl Fn(&[(&Row, RGBColor)]) -> Vec<Mark>,
+) -> Vec<Cluster> {
     let mut counts: Vec<_> =
         table.rows.iter().map(|r| (r.clients, r.chapter.use_case.filter(|_| room))).collect();
     counts.sort_unstable();
     counts.dedup();
-    let label = |clients: u32, case| match case {
-        Some(case) => format!("use case {case}: {}", thousands(clients.into())),
-        None => thousands(clients.into()),
+    let cluster = |(clients, case): (u32, Option<char>)| {
+        let rows = series.iter().filter_map(|(l, c)| Some((row(table, l, clients)?, *c)));
+        let count = thousands(clients.into());
+        Cluster {
+            label: case.map_or(count.clone(), |case| format!("use case {case}: {count}")),
+            marks: marks(&rows.collect::<Vec<_>>()),
+        }
     };
-    counts.into_iter().map(|(n, case)| Cluster { label: label(n, case), marks: marks(n) }).collect()
+    counts.into_iter().map(cluster).collect()
 }
 
 fn row<'a>(table: &'a Table, series: &str, clients: u32) -> Option<&'a Row> {
@@ -73,12 +83,7 @@ fn invalid_mark(row: &Row) -> &'static str {
 
 /// Returns why figures are absent, each reason once.
 fn reasons<'a>(figures: impl Iterator<Item = &'a Figure>) -> Option<String> {
-    let mut reasons: Vec<&str> = Vec::new();
-    for why in figures.filter_map(Figure::reason) {
-        if !reasons.contains(&why) {
-            reasons.push(why);
-        }
-    }
+    let reasons = distinct(figures.filter_map(Figure::reason));
     (!reasons.is_empty()).then(|| format!("n/a: {}", reasons.join("; ")))
 }
 

@@ -5,7 +5,7 @@ use crate::report::figure::Figure;
 use crate::report::format::png::axis::AxisScale;
 use crate::report::format::png::page::{LegendEntry, Page, Swatch};
 use crate::report::format::png::panel::{Mark, Panel, Shape};
-use crate::report::format::png::{clusters, invalid_mark, keys, palette, reasons, row, show_bytes};
+use crate::report::format::png::{clusters, invalid_mark, keys, palette, reasons, show_bytes};
 use crate::report::layer::{Layer, Way};
 use crate::report::table::{Row, Table};
 use plotters::style::RGBColor;
@@ -27,7 +27,7 @@ pub(crate) fn draw(table: &Table) -> Vec<u8> {
         axis: "overhead, bytes per second (log scale)",
         scale: AxisScale::Log,
         show: show_bytes,
-        clusters: clusters(table, true, |clients| marks(table, &series, clients)),
+        clusters: clusters(table, &series, true, marks),
         size: 25.0,
     };
     let page = Page {
@@ -36,19 +36,15 @@ pub(crate) fn draw(table: &Table) -> Vec<u8> {
         about: "bytes above TCP that are not payload, both directions".into(),
         keys: legend,
         footnotes: footnotes(table),
+        absent: None,
     };
     page.draw(|area| panel.draw(area))
 }
 
-fn measured(row: &Row) -> &Figure {
-    row.steady(Way::Both, Layer::Overhead).per_s_planned()
-}
-
-fn marks(table: &Table, series: &[(String, RGBColor)], clients: u32) -> Vec<Mark> {
+fn marks(rows: &[(&Row, RGBColor)]) -> Vec<Mark> {
     let mut shown = Vec::new();
     let mut marks = Vec::new();
-    for (label, colour) in series {
-        let Some(row) = row(table, label, clients) else { continue };
+    for (row, colour) in rows {
         if let (Some(value), false) =
             (row.chapter.bytes_per_s.value(), shown.contains(&&row.transport))
         {
@@ -61,7 +57,7 @@ fn marks(table: &Table, series: &[(String, RGBColor)], clients: u32) -> Vec<Mark
         }
         let stretched = if row.pace.stretched { STRETCHED } else { "" };
         let sign = format!("{stretched}{}", invalid_mark(row));
-        marks.push(Mark::bar(measured(row), show_bytes, &sign, *colour));
+        marks.push(Mark::bar(row.overhead_per_s(), show_bytes, &sign, *colour));
     }
     marks
 }
@@ -90,6 +86,6 @@ fn footnotes(table: &Table) -> Vec<String> {
                 .to_owned(),
         );
     }
-    notes.extend(reasons(table.rows.iter().map(measured)));
+    notes.extend(reasons(table.rows.iter().map(Row::overhead_per_s)));
     notes
 }

@@ -37,6 +37,23 @@ pub(crate) enum Swatch {
     Band,
 }
 
+/// Writes a series' name beside a swatch of its colour, in so many lines at most. Returns the height
+/// below them.
+pub(crate) fn series_name(
+    area: &Area,
+    (name, colour): (&str, RGBColor),
+    mut y: i32,
+    (width, lines): (f32, usize),
+) -> Drawn<i32> {
+    let bold = Pen::new(22.0).bold();
+    area.draw(&Rectangle::new([(0, y - 11), (22, y + 11)], colour.filled()))?;
+    for line in bold.wrap(name, width).iter().take(lines) {
+        area.draw_text(line, &bold.at(HPos::Left), (34, y))?;
+        y += 28;
+    }
+    Ok(y)
+}
+
 impl LegendEntry {
     pub(crate) fn new(label: &str, colour: RGBColor) -> LegendEntry {
         LegendEntry::of(label, colour, Swatch::Block)
@@ -67,12 +84,23 @@ pub(crate) struct Page<'a> {
     pub about: Cow<'a, str>,
     pub keys: Vec<LegendEntry>,
     pub footnotes: Vec<String>,
+    /// Why there is nothing to draw, if there is nothing: then legend and footnotes go too.
+    pub absent: Option<&'a str>,
 }
 
 impl Page<'_> {
     /// Returns a PNG file. `charts` draws on the area that is left.
-    pub(crate) fn draw(&self, charts: impl FnOnce(&Area) -> Drawn) -> Vec<u8> {
-        picture(SIZE, |root| charts(&self.frame(root.margin(MARGIN, MARGIN, MARGIN, MARGIN))?))
+    pub(crate) fn draw(mut self, charts: impl FnOnce(&Area) -> Drawn) -> Vec<u8> {
+        if self.absent.is_some() {
+            (self.keys, self.footnotes) = Default::default();
+        }
+        picture(SIZE, |root| {
+            let area = self.frame(root.margin(MARGIN, MARGIN, MARGIN, MARGIN))?;
+            match self.absent {
+                Some(why) => panel::nothing(&area, Some(why), 26.0),
+                None => charts(&area),
+            }
+        })
     }
 
     fn frame<'b>(&self, area: Area<'b>) -> Drawn<Area<'b>> {

@@ -1,10 +1,12 @@
 //! A chart of clusters, one for each client count: bars or ranges with their values above them.
 
+use crate::record::TRACED_EVENTS;
 use crate::report::figure::Figure;
 use crate::report::format::png::axis;
 use crate::report::format::png::axis::AxisScale;
 use crate::report::format::png::canvas::{Area, Drawn};
 use crate::report::format::png::palette;
+use crate::report::format::png::stroke;
 use crate::report::format::png::text::{GREY, INK, Pen};
 use plotters::coord::combinators::WithKeyPoints;
 use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
@@ -284,6 +286,15 @@ pub(crate) fn stripes(area: &Area, from: (i32, i32), to: (i32, i32), colour: RGB
         area.draw(&Polygon::new([a, b, c, d], colour.filled()))?;
     }
     Ok(())
+}
+
+/// Marks a part of a recording that was not kept.
+pub(crate) fn not_recorded(area: &Area, from: (i32, i32), to: (i32, i32), pen: Pen) -> Drawn {
+    stripes(area, from, to, palette::lighter(GREY, 0.6))?;
+    let text = format!("not recorded: only a client's first {TRACED_EVENTS} events are kept");
+    let text = pen.fit(&text, (to.0 - from.0) as f32 - 12.0);
+    let middle = ((from.0 + to.0) / 2, (from.1 + to.1) / 2);
+    stroke::text_on_white(area, (&text, pen), HPos::Center, middle, (6, 14))
 }
 
 /// Writes why an area is empty.

@@ -1,8 +1,10 @@
-//! Solid and dashed lines in pixels.
+//! Solid and dashed lines in pixels, and text that no line runs through.
 
 use crate::report::format::png::canvas::{Area, Drawn};
+use crate::report::format::png::text::Pen;
 use plotters::element::DashedPathElement;
 use plotters::prelude::*;
+use plotters_backend::text_anchor::HPos;
 
 /// Pixels of a dash and of the gap behind it.
 const DASH: (i32, i32) = (12, 8);
@@ -14,6 +16,25 @@ pub(crate) fn solid(area: &Area, path: &[(i32, i32)], colour: RGBColor, width: u
 pub(crate) fn dashed(area: &Area, path: &[(i32, i32)], colour: RGBColor, width: u32) -> Drawn {
     let style = colour.stroke_width(width);
     area.draw(&DashedPathElement::new(path.to_vec(), DASH.0, DASH.1, style))
+}
+
+/// Writes a text on white, which is wider than the text by a margin on both sides, so that no line
+/// runs through it.
+pub(crate) fn text_on_white(
+    area: &Area,
+    (text, pen): (&str, Pen),
+    h_pos: HPos,
+    (x, y): (i32, i32),
+    (aside, above): (i32, i32),
+) -> Drawn {
+    let width = pen.width(text);
+    let (from, to) = match h_pos {
+        HPos::Left => (x, x + width as i32),
+        _ => (x - (width / 2.0) as i32, x + (width / 2.0) as i32),
+    };
+    let ground = [(from - aside, y - above), (to + aside, y + above)];
+    area.draw(&Rectangle::new(ground, WHITE.filled()))?;
+    area.draw_text(text, &pen.at(h_pos), (x, y))
 }
 
 /// Returns a line with fewer corners, nowhere farther than half a pixel away (Douglas and Peucker

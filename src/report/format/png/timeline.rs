@@ -1,9 +1,9 @@
 //! The chapter's figure 7-5 from a recording: messages between server and client, slanted by their
 //! delay, a lane for each series.
 
-use crate::record::{TRACED_EVENTS, TraceKind};
+use crate::record::TraceKind;
 use crate::report::format::png::canvas::{Area, Drawn};
-use crate::report::format::png::page::{LegendEntry, Page, Swatch};
+use crate::report::format::png::page::{LegendEntry, Page, Swatch, series_name};
 use crate::report::format::png::panel;
 use crate::report::format::png::panel::RULE;
 use crate::report::format::png::plot::{Axis, Plot};
@@ -55,21 +55,15 @@ pub(crate) fn draw(table: &Table) -> Vec<u8> {
             )
             .into(),
         },
-        keys: if timeline.absent.is_some() { Vec::new() } else { keys },
+        keys,
         footnotes: footnotes(timeline),
+        absent: timeline.absent.as_deref(),
     };
-    page.draw(|area| match &timeline.absent {
-        Some(why) => panel::nothing(area, Some(why), 26.0),
-        None => lanes(table, timeline, area),
-    })
+    page.draw(|area| lanes(table, timeline, area))
 }
 
 fn footnotes(timeline: &Timeline) -> Vec<String> {
-    let mut notes = Vec::new();
-    if timeline.absent.is_some() {
-        return notes;
-    }
-    notes.push(match timeline.one_way_us > 0.0 {
+    let recorded = match timeline.one_way_us > 0.0 {
         true => format!(
             "Recorded at the client. The server's end of a message is drawn earlier (of a request: \
              later) by the planned one-way delay of {}.",
@@ -78,8 +72,9 @@ fn footnotes(timeline: &Timeline) -> Vec<String> {
         false => "Recorded at the client. The plan has no delay between client and server, so \
                   messages are upright."
             .to_owned(),
-    });
-    notes.push("Only updates that reached this client have a dot.".to_owned());
+    };
+    let dots = "Only updates that reached this client have a dot.".to_owned();
+    let mut notes = vec![recorded, dots];
     let more = timeline.lanes.len().saturating_sub(MOST_LANES);
     if more > 0 {
         notes.push(format!("{more} more series are in trace.csv."));
@@ -128,11 +123,6 @@ fn lanes(table: &Table, timeline: &Timeline, area: &Area) -> Drawn {
     Ok(())
 }
 
-/// The label of the part that was not recorded.
-pub(crate) fn not_recorded() -> String {
-    format!("not recorded: only a client's first {TRACED_EVENTS} events are kept")
-}
-
 /// Returns the width of a lane's updates, and whether they have arrow heads.
 fn width_of(lane: &Lane) -> (u32, bool) {
     let fits = |w: &&(usize, u32, bool)| lane.messages.len() <= w.0;
@@ -157,11 +147,9 @@ impl Strip<'_, '_, '_> {
         let (left, right) = (self.plot.from.0, self.plot.to.0);
         self.names(lane)?;
         if let Some(why) = &lane.absent {
-            let (text, y) = (format!("n/a: {why}"), (self.server + self.client) / 2);
-            let end = left + 30 + LABEL.width(&text) as i32;
-            let ground = [(left + 10, y - 14), (end, y + 14)];
-            area.draw(&Rectangle::new(ground, WHITE.filled()))?;
-            return area.draw_text(&text, &LABEL.colour(GREY).at(HPos::Left), (left + 20, y));
+            let at = (left + 20, (self.server + self.client) / 2);
+            let (pen, text) = (LABEL.colour(GREY), format!("n/a: {why}"));
+            return stroke::text_on_white(area, (&text, pen), HPos::Left, at, (10, 14));
         }
         let updates = || lane.messages.iter().filter(|m| m.kind == TraceKind::Update);
         for message in updates() {
@@ -188,20 +176,12 @@ impl Strip<'_, '_, '_> {
     }
 
     fn names(&self, lane: &Lane) -> Drawn {
-        let (area, bold) = (self.plot.area, Pen::new(22.0).bold());
-        let room = NAMES as f32 - 95.0;
-        let swatch = [(0, self.server - 11), (22, self.server + 11)];
-        area.draw(&Rectangle::new(swatch, self.colour.filled()))?;
-        let mut y = self.server;
-        let mut lines = bold.wrap(&lane.series, room - 34.0);
-        lines.truncate(2);
-        for line in lines {
-            area.draw_text(&line, &bold.at(HPos::Left), (34, y))?;
-            y += 28;
-        }
+        let (area, room) = (self.plot.area, NAMES as f32 - 95.0 - 34.0);
+        let name = (lane.series.as_str(), self.colour);
+        let y = series_name(area, name, self.server, (room, 2))?;
         if !lane.about.is_empty() && y <= self.labels {
             let grey = Pen::new(20.0).colour(GREY);
-            let words = grey.fit(&lane.about, room - 34.0);
+            let words = grey.fit(&lane.about, room);
             area.draw_text(&words, &grey.at(HPos::Left), (34, y))?;
         }
         let grey = Pen::new(20.0).colour(GREY).at(HPos::Right);
@@ -267,10 +247,8 @@ impl Strip<'_, '_, '_> {
             let x = self.plot.at((message.client_us, 0.0)).0;
             let inside = x >= self.plot.from.0 && x + half <= self.plot.to.0 + 24;
             if inside && x - half > free {
-                // No grid line behind the text.
-                let ground = [(x - half - 3, self.labels - 12), (x + half + 3, self.labels + 12)];
-                self.plot.area.draw(&Rectangle::new(ground, WHITE.filled()))?;
-                self.plot.area.draw_text(&text, &LABEL.at(HPos::Center), (x, self.labels))?;
+                let at = (x, self.labels);
+                stroke::text_on_white(self.plot.area, (&text, LABEL), HPos::Center, at, (3, 12))?;
                 free = x + half + 18;
             }
         }
@@ -285,13 +263,7 @@ impl Strip<'_, '_, '_> {
         if to.0 - from.0 < 8 {
             return Ok(());
         }
-        panel::stripes(self.plot.area, from, to, palette::lighter(GREY, 0.6))?;
-        let text = LABEL.fit(&not_recorded(), (to.0 - from.0) as f32 - 12.0);
-        let (x, y) = ((from.0 + to.0) / 2, (from.1 + to.1) / 2);
-        let half = (LABEL.width(&text) / 2.0) as i32 + 6;
-        let ground = [(x - half, y - 14), (x + half, y + 14)];
-        self.plot.area.draw(&Rectangle::new(ground, WHITE.filled()))?;
-        self.plot.area.draw_text(&text, &LABEL.at(HPos::Center), (x, y))
+        panel::not_recorded(self.plot.area, from, to, LABEL)
     }
 }
 

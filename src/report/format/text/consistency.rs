@@ -1,11 +1,11 @@
 //! Predictions beside measurements, delivery of updates, and the run in sentences.
 
 use crate::record::Metric;
-use crate::report::format::text::grid::{Grid, paragraph};
-use crate::report::format::text::{Column, amount, columns_grid, rows, show, us};
+use crate::report::format::text::grid::paragraph;
+use crate::report::format::text::{amount, column, figure, rows, show, table_of};
 use crate::report::layer::{Layer, Quantity, Statistic};
-use crate::report::table::{Prediction, Row, Table};
-use crate::units::{human_bytes, thousands, three};
+use crate::report::table::{Row, Table};
+use crate::units::{human_bytes, human_us, thousands, three};
 
 /// Returns a difference with its sign.
 fn signed(value: f64, how: impl Fn(f64) -> String) -> String {
@@ -27,44 +27,40 @@ fn percent(share: f64) -> String {
 
 /// Returns a difference in the quantity's own unit if the prediction is exact or there is no share,
 /// else as a share.
-fn difference(compared: &Prediction, exact: bool, how: impl Fn(f64) -> String) -> String {
+fn difference(row: &Row, quantity: Quantity, how: impl Fn(f64) -> String) -> String {
+    let compared = row.predicted.of(quantity);
+    let above_tcp = matches!(quantity, Quantity::Of(Layer::Overhead | Layer::Wire));
+    let exact = above_tcp && row.predicted.exact;
     match compared.relative.value().filter(|_| !exact) {
         Some(share) => percent(share),
         None => show(&compared.difference, |v| signed(v, &how)),
     }
 }
 
-fn grid(table: &Table, quantities: &[(Quantity, &str)], how: fn(f64) -> String) -> Option<Grid> {
-    let known =
-        |r: &Row| quantities.iter().any(|(q, _)| r.predicted.of(*q).predicted.value().is_some());
-    if !table.rows.iter().any(known) {
-        return None;
+/// Returns quantities as predicted and as measured, if any is predicted.
+fn compared(
+    title: &str,
+    table: &Table,
+    quantities: [(Quantity, &str); 3],
+    how: fn(f64) -> String,
+) -> String {
+    let known = |r: &Row, q| r.predicted.of(q).predicted.value().is_some();
+    if !table.rows.iter().any(|r| quantities.iter().any(|(q, _)| known(r, *q))) {
+        return String::new();
     }
-    let mut head = vec!["clients".to_owned(), "series".to_owned()];
-    for (_, name) in quantities {
-        let what = ["predicted", "measured", "off by"];
-        head.extend(what.map(|what| format!("{name}\n{what}")));
+    let mut columns = Vec::new();
+    for (q, name) in quantities {
+        columns.extend([
+            figure(format!("{name}\npredicted"), how, move |r| &r.predicted.of(q).predicted),
+            figure(format!("{name}\nmeasured"), how, move |r| &r.predicted.of(q).measured),
+            column(format!("{name}\noff by"), move |r| difference(r, q, how)),
+        ]);
     }
     if quantities.iter().any(|(q, _)| q.is_time()) {
-        head.push("distance\n0 to 1".to_owned());
+        let distance = |r: &Row| show(&r.predicted.distribution_distance, three);
+        columns.push(column("distance\n0 to 1", distance));
     }
-    let head: Vec<&str> = head.iter().map(String::as_str).collect();
-    let mut grid = Grid::new(2, &head);
-    for row in rows(table) {
-        let mut cells = vec![thousands(row.clients.into()), row.series.clone()];
-        for (quantity, _) in quantities {
-            let compared = row.predicted.of(*quantity);
-            let above_tcp = matches!(quantity, Quantity::Of(Layer::Overhead | Layer::Wire));
-            cells.push(show(&compared.predicted, how));
-            cells.push(show(&compared.measured, how));
-            cells.push(difference(compared, above_tcp && row.predicted.exact, how));
-        }
-        if cells.len() < head.len() {
-            cells.push(show(&row.predicted.distribution_distance, three));
-        }
-        grid.row(cells);
-    }
-    Some(grid)
+    table_of(title, &rows(table), columns)
 }
 
 pub(crate) fn bytes(table: &Table) -> String {
@@ -73,9 +69,8 @@ pub(crate) fn bytes(table: &Table) -> String {
         (Quantity::Of(Layer::Wire), "app B"),
         (Quantity::Of(Layer::Ip), "TCP/IP B"),
     ];
-    grid(table, &quantities, amount).map_or_else(String::new, |grid| {
-        format!("Bytes per message, predicted by arithmetic and measured\n{}", grid.render())
-    })
+    let title = "Bytes per message, predicted by arithmetic and measured";
+    compared(title, table, quantities, amount)
 }
 
 pub(crate) fn times(table: &Table) -> String {
@@ -84,27 +79,13 @@ pub(crate) fn times(table: &Table) -> String {
         (Quantity::DeliveryWorst, "worst"),
         (Quantity::AgeMean, "age"),
     ];
-    grid(table, &quantities, us).map_or_else(String::new, |grid| {
-        format!(
-            "Mean and worst delivery latency and mean age of information, predicted by arithmetic and \
-             measured;\ndistance: Kolmogorov–Smirnov, between the predicted and the measured distribution\n{}",
-            grid.render()
-        )
-    })
+    let title = "Mean and worst delivery latency and mean age of information, predicted by arithmetic \
+                 and measured;\ndistance: Kolmogorov–Smirnov, between the predicted and the measured \
+                 distribution";
+    compared(title, table, quantities, human_us)
 }
 
 pub(crate) fn delivery(table: &Table) -> String {
-    let columns: [Column; 9] = [
-        ("published", |r| show(&r.delivery.published, amount)),
-        ("delivered", |r| show(&r.delivery.delivered, amount)),
-        ("superseded", |r| show(&r.delivery.superseded, amount)),
-        ("missing", |r| show(&r.delivery.missing, amount)),
-        ("duplicated", |r| show(&r.delivery.duplicated, amount)),
-        ("empty\npolls", |r| show(&r.delivery.empty_polls, amount)),
-        ("empty\nbytes", |r| show(&r.delivery.empty_poll_bytes, human_bytes)),
-        ("mean\nage", |r| show(&r.delivery.age_us, us)),
-        ("peak age\np99", |r| show(r.latency(Metric::PeakAge).stat(Statistic::P99), us)),
-    ];
     let known = |r: &Row| {
         let d = &r.delivery;
         d.published.value().or(d.age_us.value()).or(d.duplicated.value()).is_some()
@@ -112,8 +93,18 @@ pub(crate) fn delivery(table: &Table) -> String {
     if !table.rows.iter().any(known) {
         return String::new();
     }
-    let grid = columns_grid(&rows(table), &columns);
-    format!("Delivery of updates, and age of information\n{}", grid.render())
+    let columns = [
+        figure("published", amount, |r| &r.delivery.published),
+        figure("delivered", amount, |r| &r.delivery.delivered),
+        figure("superseded", amount, |r| &r.delivery.superseded),
+        figure("missing", amount, |r| &r.delivery.missing),
+        figure("duplicated", amount, |r| &r.delivery.duplicated),
+        figure("empty\npolls", amount, |r| &r.delivery.empty_polls),
+        figure("empty\nbytes", human_bytes, |r| &r.delivery.empty_poll_bytes),
+        figure("mean\nage", human_us, |r| &r.delivery.age_us),
+        figure("peak age\np99", human_us, |r| r.latency(Metric::PeakAge).stat(Statistic::P99)),
+    ];
+    table_of("Delivery of updates, and age of information", &rows(table), columns)
 }
 
 pub(crate) fn sentences(table: &Table) -> String {
@@ -136,6 +127,6 @@ mod tests {
         assert_eq!(percent(12.0), "+1,200 %");
         assert_eq!(percent(1e5), "+1e7 %");
         assert_eq!(signed(0.0, amount), "0");
-        assert_eq!(signed(-2.0, us), "-2 µs");
+        assert_eq!(signed(-2.0, human_us), "-2 µs");
     }
 }

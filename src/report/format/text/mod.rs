@@ -10,8 +10,8 @@ use crate::report::Format;
 use crate::report::chapter::{as_printed, mebibits};
 use crate::report::figure::Figure;
 use crate::report::layer::{Layer, Statistic, Way};
-use crate::report::table::{Row, Table};
-use crate::units::{human_bytes, human_ns, thousands, three};
+use crate::report::table::{Row, Table, Volume};
+use crate::units::{human_bytes, human_us, thousands, three};
 use grid::Grid;
 
 pub use terminal::terminal;
@@ -85,51 +85,77 @@ fn mbps(bytes_per_s: f64) -> String {
     as_printed(mebibits(bytes_per_s))
 }
 
+/// A column of a table that has a line for each row: its head and its cells.
+struct Column<'a> {
+    head: String,
+    cell: Box<dyn Fn(&Row) -> String + 'a>,
+}
+
+fn column<'a>(head: impl Into<String>, cell: impl Fn(&Row) -> String + 'a) -> Column<'a> {
+    Column { head: head.into(), cell: Box::new(cell) }
+}
+
+fn figure<'a>(
+    head: impl Into<String>,
+    how: impl Fn(f64) -> String + 'a,
+    of: impl Fn(&Row) -> &Figure + 'a,
+) -> Column<'a> {
+    column(head, move |row| show(of(row), &how))
+}
+
+/// Returns a table of columns with its title, after the client count and the series.
+fn table_of<'a>(
+    title: &str,
+    rows: &[&Row],
+    columns: impl IntoIterator<Item = Column<'a>>,
+) -> String {
+    let names = [
+        column("clients", |row| thousands(row.clients.into())),
+        column("series", |row| row.series.clone()),
+    ];
+    let columns: Vec<Column> = names.into_iter().chain(columns).collect();
+    format!("{title}\n{}", grid_of(2, rows, &columns).render())
+}
+
+fn grid_of(names: usize, rows: &[&Row], columns: &[Column]) -> Grid {
+    let head: Vec<&str> = columns.iter().map(|column| column.head.as_str()).collect();
+    let mut grid = Grid::new(names, &head);
+    for row in rows {
+        grid.row(columns.iter().map(|column| (column.cell)(row)).collect());
+    }
+    grid
+}
+
 /// The chapter's figures beside the measured ones.
 fn overhead(table: &Table) -> String {
     let stretched = table.rows.iter().any(|r| r.pace.stretched);
     let chapter = table.rows.iter().any(|r| r.chapter.bytes_per_s.value().is_some());
-    let mut head = vec!["\nclients", "\nseries"];
-    if chapter {
-        head.extend(["chapter\nB/s", "chapter\n\"Mbps\""]);
+    fn overhead_of(row: &Row) -> &Volume {
+        row.steady(Way::Both, Layer::Overhead)
     }
-    head.push("measured\nB/s");
-    if stretched {
-        head.push("scaled to\nplan, B/s");
-    }
-    if chapter {
-        head.push("measured\n\"Mbps\"");
-    }
-    head.extend([
-        "head chars\n/message",
-        "overhead B\n/message",
-        "socket B\n/message",
-        "TCP/IP B\n/message",
-    ]);
-    let mut grid = Grid::new(2, &head);
-    for row in rows(table) {
-        let volume = |layer| row.steady(Way::Both, layer);
-        let overhead = volume(Layer::Overhead);
-        let mut cells = vec![case_name(row), row.series.clone()];
-        if chapter {
-            cells.push(show(&row.chapter.bytes_per_s, amount));
-            cells.push(show(&row.chapter.bytes_per_s, mbps));
-        }
-        cells.push(show(&overhead.per_s, amount));
-        if stretched {
-            cells.push(show(&overhead.per_s_scaled, amount));
-        }
-        if chapter {
-            cells.push(show(row.overhead_per_s(), mbps));
-        }
-        for layer in [Layer::HeadChars, Layer::Overhead, Layer::Wire, Layer::Ip] {
-            cells.push(show(&volume(layer).per_message, amount));
-        }
-        grid.row(cells);
-    }
+    let a_message = |head: &str, layer| {
+        figure(format!("{head}\n/message"), amount, move |r| {
+            &r.steady(Way::Both, layer).per_message
+        })
+    };
+    // Each with whether it is shown.
+    let columns = [
+        (true, column("clients", case_name)),
+        (true, column("series", |r| r.series.clone())),
+        (chapter, figure("chapter\nB/s", amount, |r| &r.chapter.bytes_per_s)),
+        (chapter, figure("chapter\n\"Mbps\"", mbps, |r| &r.chapter.bytes_per_s)),
+        (true, figure("measured\nB/s", amount, |r| &overhead_of(r).per_s)),
+        (stretched, figure("scaled to\nplan, B/s", amount, |r| &overhead_of(r).per_s_scaled)),
+        (chapter, figure("measured\n\"Mbps\"", mbps, |r| r.overhead_per_s())),
+        (true, a_message("head chars", Layer::HeadChars)),
+        (true, a_message("overhead B", Layer::Overhead)),
+        (true, a_message("socket B", Layer::Wire)),
+        (true, a_message("TCP/IP B", Layer::Ip)),
+    ];
+    let shown: Vec<Column> = columns.into_iter().filter(|c| c.0).map(|c| c.1).collect();
     format!(
         "Protocol overhead per second of all clients, and bytes per message by layer\n{}",
-        grid.render()
+        grid_of(2, &rows(table), &shown).render()
     )
 }
 
@@ -162,10 +188,6 @@ fn ratio_text(value: f64) -> String {
     }
 }
 
-fn us(value: f64) -> String {
-    human_ns(value * 1e3)
-}
-
 fn latency(table: &Table) -> String {
     let wanted = [
         (Metric::DeliveryLatency, Statistic::P50, "delivery\np50"),
@@ -176,45 +198,23 @@ fn latency(table: &Table) -> String {
         (Metric::DriverLag, Statistic::P99, "driver lag\np99"),
         (Metric::ConnectTime, Statistic::P99, "connect\np99"),
     ];
-    let mut head = vec!["clients", "series"];
-    head.extend(wanted.map(|(_, _, name)| name));
-    head.push("floor lag\np99");
-    // How late the delay line itself was, if there is one.
-    let line = [Statistic::P50, Statistic::P99];
-    let delayed = table.rows.iter().any(|r| r.latency(Metric::DelayError).count > 0);
-    if delayed {
-        head.extend(["line error\np50", "line error\np99"]);
-    }
-    let mut grid = Grid::new(2, &head);
-    for row in rows(table) {
-        let mut cells = vec![thousands(row.clients.into()), row.series.clone()];
-        for (metric, statistic, _) in wanted {
+    let mut columns: Vec<Column> = Vec::new();
+    columns.extend(wanted.map(|(metric, statistic, head)| {
+        column(head, move |row| {
             let latency = row.latency(metric);
             let mark = if latency.driver_bound { "†" } else { "" };
-            cells.push(show(latency.stat(statistic), |v| format!("{}{mark}", us(v))));
-        }
-        cells.push(show(&row.cost.floor_lag_p99_us, us));
-        let error = row.latency(Metric::DelayError);
-        cells.extend(line.iter().filter(|_| delayed).map(|&s| show(error.stat(s), us)));
-        grid.row(cells);
+            show(latency.stat(statistic), |v| format!("{}{mark}", human_us(v)))
+        })
+    }));
+    columns.push(figure("floor lag\np99", human_us, |r| &r.cost.floor_lag_p99_us));
+    // How late the delay line itself was, if there is one.
+    if table.rows.iter().any(|r| r.latency(Metric::DelayError).count > 0) {
+        let line = [("line error\np50", Statistic::P50), ("line error\np99", Statistic::P99)];
+        columns.extend(line.map(|(head, statistic)| {
+            figure(head, human_us, move |r| r.latency(Metric::DelayError).stat(statistic))
+        }));
     }
-    format!("Latency\n{}", grid.render())
-}
-
-/// A column of a table that has a line for each row: its head and its cells.
-type Column = (&'static str, fn(&Row) -> String);
-
-/// Returns a table of columns, after the client count and the series.
-fn columns_grid(rows: &[&Row], columns: &[Column]) -> Grid {
-    let mut head = vec!["clients", "series"];
-    head.extend(columns.iter().map(|column| column.0));
-    let mut grid = Grid::new(2, &head);
-    for row in rows {
-        let mut cells = vec![thousands(row.clients.into()), row.series.clone()];
-        cells.extend(columns.iter().map(|column| column.1(row)));
-        grid.row(cells);
-    }
-    grid
+    table_of("Latency", &rows(table), columns)
 }
 
 /// How long a client's message takes to reach the others, if clients send to each other.
@@ -223,39 +223,35 @@ fn fanout(table: &Table) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    fn share(figure: &Figure) -> String {
-        show(figure, |v| format!("{:.2} %", v * 100.0))
-    }
-    let columns: [Column; 9] = [
-        ("messages", |r| thousands(r.fanout.posts)),
-        ("first\np50", |r| show(&r.fanout.first_us[0], us)),
-        ("first\np99", |r| show(&r.fanout.first_us[1], us)),
-        ("last\np50", |r| show(&r.fanout.last_us[0], us)),
-        ("last\np99", |r| show(&r.fanout.last_us[1], us)),
-        ("spread\np50", |r| show(&r.fanout.spread_us[0], us)),
-        ("spread\np99", |r| show(&r.fanout.spread_us[1], us)),
-        ("reached\nleast", |r| share(&r.fanout.completeness_min)),
-        ("reached\nmean", |r| share(&r.fanout.completeness_mean)),
+    let share = |share: f64| format!("{:.2} %", share * 100.0);
+    let columns = [
+        column("messages", |r| thousands(r.fanout.posts)),
+        figure("first\np50", human_us, |r| &r.fanout.first_us[0]),
+        figure("first\np99", human_us, |r| &r.fanout.first_us[1]),
+        figure("last\np50", human_us, |r| &r.fanout.last_us[0]),
+        figure("last\np99", human_us, |r| &r.fanout.last_us[1]),
+        figure("spread\np50", human_us, |r| &r.fanout.spread_us[0]),
+        figure("spread\np99", human_us, |r| &r.fanout.spread_us[1]),
+        figure("reached\nleast", share, |r| &r.fanout.completeness_min),
+        figure("reached\nmean", share, |r| &r.fanout.completeness_mean),
     ];
-    format!(
-        "Time until a message has reached the first and the last client, from its intended sending\n{}",
-        columns_grid(&rows, &columns).render()
-    )
+    let title =
+        "Time until a message has reached the first and the last client, from its intended sending";
+    table_of(title, &rows, columns)
 }
 
 fn cost(table: &Table) -> String {
-    let columns: [Column; 10] = [
-        ("driver CPU\n/message", |r| show(&r.cost.driver_cpu_us, us)),
-        ("server CPU\n/message", |r| show(&r.cost.server_cpu_us, us)),
-        ("floor CPU\n/turn", |r| show(&r.cost.floor_cpu_us, us)),
-        ("driver\nB/client", |r| show(&r.cost.driver_bytes, human_bytes)),
-        ("server\nB/client", |r| show(&r.cost.server_bytes, human_bytes)),
-        ("kernel\nB/client", |r| show(&r.cost.kernel_bytes, human_bytes)),
-        ("connects\n/s", |r| show(&r.connecting.per_s, amount)),
-        ("messages", |r| thousands(r.events.messages)),
-        ("lost", |r| thousands(r.events.lost)),
-        ("errors", |r| thousands(r.events.faults)),
+    let columns = [
+        figure("driver CPU\n/message", human_us, |r| &r.cost.driver_cpu_us),
+        figure("server CPU\n/message", human_us, |r| &r.cost.server_cpu_us),
+        figure("floor CPU\n/turn", human_us, |r| &r.cost.floor_cpu_us),
+        figure("driver\nB/client", human_bytes, |r| &r.cost.driver_bytes),
+        figure("server\nB/client", human_bytes, |r| &r.cost.server_bytes),
+        figure("kernel\nB/client", human_bytes, |r| &r.cost.kernel_bytes),
+        figure("connects\n/s", amount, |r| &r.connecting.per_s),
+        column("messages", |r| thousands(r.events.messages)),
+        column("lost", |r| thousands(r.events.lost)),
+        column("errors", |r| thousands(r.events.faults)),
     ];
-    let grid = columns_grid(&rows(table), &columns);
-    format!("CPU and memory of driver and server\n{}", grid.render())
+    table_of("CPU and memory of driver and server", &rows(table), columns)
 }

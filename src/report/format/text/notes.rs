@@ -3,39 +3,30 @@
 use crate::report::figure::Figure;
 use crate::report::finding::{Decision, Finding};
 use crate::report::format::text::grid::{Grid, paragraph};
-use crate::report::format::text::{ABSENT, show};
+use crate::report::format::text::{ABSENT, rows, show};
 use crate::report::metrics::{CellValue, columns};
 use crate::report::table::{Row, Table};
-use crate::units::{thousands, with_unit};
+use crate::units::{distinct, thousands, with_unit};
 use std::collections::BTreeMap;
 
 /// Columns listed for each reason of absence; the rest are counted.
 const MOST_NAMES: usize = 4;
 
 pub(crate) fn audit(table: &Table) -> String {
-    let sum = |of: fn(&Row) -> &Figure| {
-        table.rows.iter().filter_map(|r| of(r).value()).sum::<f64>() as u64
-    };
-    let connections = sum(|r| &r.audit.connections);
+    let known = |of: fn(&Row) -> &Figure| table.rows.iter().filter_map(move |r| of(r).value());
+    let sum = |of| thousands(known(of).sum::<f64>() as u64);
+    let server: fn(&Row) -> &Figure = |r| &r.audit.server_bytes;
     let line = format!(
         "Audit: {} connections compared with the kernel's counters, {} closed before they could be, \
          {} mismatched; bytes unexplained: {} by layer, {} by the kernel, {} by the server",
-        thousands(connections),
-        thousands(sum(|r| &r.audit.unaudited)),
-        thousands(sum(|r| &r.audit.mismatched)),
-        thousands(sum(|r| &r.audit.ledger_bytes)),
-        thousands(sum(|r| &r.audit.kernel_bytes)),
-        server(table),
+        sum(|r| &r.audit.connections),
+        sum(|r| &r.audit.unaudited),
+        sum(|r| &r.audit.mismatched),
+        sum(|r| &r.audit.ledger_bytes),
+        sum(|r| &r.audit.kernel_bytes),
+        known(server).next().map_or("unknown".to_owned(), |_| sum(server)),
     );
     paragraph(&line, 2)
-}
-
-fn server(table: &Table) -> String {
-    let known: Vec<f64> = table.rows.iter().filter_map(|r| r.audit.server_bytes.value()).collect();
-    match known.len() {
-        0 => "unknown".to_owned(),
-        _ => thousands(known.iter().sum::<f64>() as u64),
-    }
 }
 
 pub(crate) fn limits(table: &Table) -> String {
@@ -69,16 +60,9 @@ pub(crate) fn limits(table: &Table) -> String {
 
 pub(crate) fn verdicts(table: &Table) -> String {
     let mut out = String::new();
-    for row in crate::report::format::text::rows(table) {
+    for row in rows(table) {
         out.push_str(&paragraph(&row.standing(), 2));
-        if !row.events.faults_by_text.is_empty() {
-            let errors: Vec<String> = row
-                .events
-                .faults_by_text
-                .iter()
-                .map(|(text, n)| format!("{} × {text}", thousands(*n)))
-                .collect();
-            let line = format!("{}: client errors: {}", row.label(), errors.join("; "));
+        if let Some(line) = client_errors(row, usize::MAX) {
             out.push_str(&paragraph(&line, 2));
         }
     }
@@ -99,6 +83,17 @@ pub(crate) fn verdicts(table: &Table) -> String {
     out
 }
 
+/// Names a row's client errors, at most so many kinds of them.
+pub(super) fn client_errors(row: &Row, most: usize) -> Option<String> {
+    let errors = &row.events.faults_by_text;
+    let kind = |(text, n): &(String, u64)| format!("{} × {text}", thousands(*n));
+    let mut shown: Vec<String> = errors.iter().take(most).map(kind).collect();
+    if errors.len() > most {
+        shown.push(format!("{} other kinds", errors.len() - most));
+    }
+    (!shown.is_empty()).then(|| format!("{}: client errors: {}", row.label(), shown.join("; ")))
+}
+
 pub(crate) fn notes(table: &Table) -> String {
     let mut notes: Vec<String> = vec![
         "\"Mbps\" is the chapter's unit: 2^20 bits per second, which is 1.049 SI megabits per second. \
@@ -109,7 +104,7 @@ pub(crate) fn notes(table: &Table) -> String {
          at the socket that is not payload."
             .to_owned(),
     ];
-    for row in crate::report::format::text::rows(table) {
+    for row in rows(table) {
         notes.extend(row.notes.iter().map(|n| format!("{}: {n}.", row.label())));
     }
     if table.rows.iter().any(|r| r.latencies.iter().any(|l| l.driver_bound)) {
@@ -124,24 +119,21 @@ pub(crate) fn notes(table: &Table) -> String {
 /// are left out.
 fn absent(table: &Table) -> Vec<String> {
     let columns = columns();
-    let mut by_reason: BTreeMap<String, (Vec<&str>, Vec<&str>)> = BTreeMap::new();
+    // Names of columns and series by reason.
+    let mut by_reason: BTreeMap<String, Vec<(&str, &str)>> = BTreeMap::new();
     // The verdict tells of a case that did not run.
     for row in table.rows.iter().filter(|r| r.repeats > 0) {
         for column in &columns {
             if let CellValue::Number(Figure::Absent(absence)) = column.get(row)
                 && !absence.by_scenario
             {
-                let (names, series) = by_reason.entry(absence.why).or_default();
-                if !names.contains(&column.name.as_str()) {
-                    names.push(&column.name);
-                }
-                if !series.contains(&row.series.as_str()) {
-                    series.push(&row.series);
-                }
+                by_reason.entry(absence.why).or_default().push((&column.name, &row.series));
             }
         }
     }
-    let sentence = |(why, (names, series)): (String, (Vec<&str>, Vec<&str>))| {
+    let sentence = |(why, of): (String, Vec<(&str, &str)>)| {
+        let (names, series): (Vec<&str>, Vec<&str>) = of.into_iter().unzip();
+        let (names, series) = (distinct(names), distinct(series));
         let mut shown = names[..names.len().min(MOST_NAMES)].join(", ");
         if names.len() > MOST_NAMES {
             shown.push_str(&format!(" and {} more", names.len() - MOST_NAMES));

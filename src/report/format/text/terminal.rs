@@ -7,10 +7,13 @@ use crate::record::Metric;
 use crate::report::figure::Figure;
 use crate::report::finding::{Decision, Finding};
 use crate::report::format::text::grid::{Grid, wrapped};
-use crate::report::format::text::{ABSENT, amount, ratio_text, rows, show};
+use crate::report::format::text::notes::client_errors;
+use crate::report::format::text::{
+    ABSENT, amount, column, figure, grid_of, ratio_text, rows, show,
+};
 use crate::report::layer::{Layer, Statistic, Way};
 use crate::report::table::{Comparison, Row, Status, Table};
-use crate::units::{human_bytes, human_ns, thousands};
+use crate::units::{distinct, human_bytes, human_ns, listed, thousands};
 
 /// The widest line.
 const WIDTH: usize = 100;
@@ -41,33 +44,15 @@ fn count(clients: u32) -> String {
     thousands(u64::from(clients))
 }
 
-fn listed(names: impl IntoIterator<Item = String>) -> String {
-    let names: Vec<String> = names.into_iter().collect();
-    match names.as_slice() {
-        [before @ .., last] if !before.is_empty() => format!("{} and {last}", before.join(", ")),
-        names => names.concat(),
-    }
-}
-
 fn bullets(mark: &str, sentences: impl IntoIterator<Item = String>) -> String {
     sentences.into_iter().map(|s| wrapped(&format!("{mark} {s}"), 2, WIDTH)).collect()
 }
 
 fn heading(table: &Table) -> String {
-    let mut series: Vec<&str> = Vec::new();
-    let mut counts: Vec<u32> = Vec::new();
-    for row in rows(table) {
-        if !series.contains(&row.series.as_str()) {
-            series.push(&row.series);
-        }
-        if !counts.contains(&row.clients) {
-            counts.push(row.clients);
-        }
-    }
-    let mut facts = vec![
-        table.name.clone(),
-        format!("{} series at {} clients", series.len(), listed(counts.iter().map(|n| count(*n)))),
-    ];
+    let series = distinct(table.rows.iter().map(|row| &row.series));
+    let counts = distinct(rows(table).iter().map(|row| count(row.clients)));
+    let mut facts =
+        vec![table.name.clone(), format!("{} series at {} clients", series.len(), listed(&counts))];
     if table.parts > 1 {
         facts.push(format!("{} result files merged", table.parts));
     }
@@ -100,49 +85,39 @@ fn costs(table: &Table) -> String {
 }
 
 fn cost_grid(table: &Table, with_status: bool) -> Grid {
-    let several = table.rows.iter().any(|r| r.clients != table.rows[0].clients);
+    let rows = rows(table);
+    let several = rows.iter().any(|r| r.clients != rows[0].clients);
     let (metric, latency) = latency_shown(table);
-    let mut head = if several { vec!["clients", "series"] } else { vec!["series"] };
-    let first = head.len();
-    head.extend(["overhead", "socket", "TCP/IP", "p50", "p99"]);
-    head.extend(["driver", "server", "driver", "server"]);
-    if with_status {
-        head.push("status");
-    }
-    let mut grid = Grid::new(first, &head).within(WIDTH);
+    let ms = |us: f64| short(us * 1e-3);
+    let kilo = |bytes: f64| short(bytes * 1e-3);
+    // A client count stands beside the first of its rows.
+    let firsts: Vec<&Row> = rows.chunk_by(|a, b| a.clients == b.clients).map(|c| c[0]).collect();
+    let clients = move |row: &Row| match firsts.iter().any(|first| std::ptr::eq(*first, row)) {
+        true => format!("{:>7}", count(row.clients)),
+        false => String::new(),
+    };
+    let mut columns = Vec::new();
+    columns.extend(several.then(|| column("clients", clients)));
+    columns.push(column("series", |r| r.series.clone()));
+    let first = columns.len();
+    let layers = [("overhead", Layer::Overhead), ("socket", Layer::Wire), ("TCP/IP", Layer::Ip)];
+    columns.extend(layers.map(|(head, layer)| {
+        figure(head, amount, move |r| &r.steady(Way::Both, layer).per_message)
+    }));
+    columns.extend([
+        figure("p50", ms, move |r| r.latency(metric).stat(Statistic::P50)),
+        figure("p99", ms, move |r| r.latency(metric).stat(Statistic::P99)),
+        figure("driver", short, |r| &r.cost.driver_cpu_us),
+        figure("server", short, |r| &r.cost.server_cpu_us),
+        figure("driver", kilo, |r| &r.cost.driver_bytes),
+        figure("server", kilo, |r| &r.cost.server_bytes),
+    ]);
+    columns.extend(with_status.then(|| column("status", |r| r.status.name().to_owned())));
+    let mut grid = grid_of(first, &rows, &columns).within(WIDTH);
     grid.group(first, first + 2, "bytes per message");
     grid.group(first + 3, first + 4, latency);
     grid.group(first + 5, first + 6, "CPU µs/message");
     grid.group(first + 7, first + 8, "memory kB/client");
-    let mut before = None;
-    for row in rows(table) {
-        let mut cells = Vec::new();
-        if several {
-            let again = before == Some(row.clients);
-            let clients = format!("{:>7}", count(row.clients));
-            cells.push(if again { String::new() } else { clients });
-            before = Some(row.clients);
-        }
-        cells.push(row.series.clone());
-        for layer in [Layer::Overhead, Layer::Wire, Layer::Ip] {
-            cells.push(show(&row.steady(Way::Both, layer).per_message, amount));
-        }
-        let cost = &row.cost;
-        let stats = [Statistic::P50, Statistic::P99].map(|s| row.latency(metric).stat(s));
-        let others = [
-            (stats[0], 1e-3),
-            (stats[1], 1e-3),
-            (&cost.driver_cpu_us, 1.0),
-            (&cost.server_cpu_us, 1.0),
-            (&cost.driver_bytes, 1e-3),
-            (&cost.server_bytes, 1e-3),
-        ];
-        cells.extend(others.map(|(figure, scale)| show(figure, |v| short(v * scale))));
-        if with_status {
-            cells.push(row.status.name().to_owned());
-        }
-        grid.row(cells);
-    }
     grid
 }
 
@@ -238,26 +213,20 @@ fn warnings(table: &Table) -> Vec<String> {
 
 /// Returns the names of rows, each series once, or `None` if there is no row.
 fn labels<'a>(table: &Table, some: impl Iterator<Item = &'a Row>) -> Option<String> {
-    let mut by_series: Vec<(&str, Vec<String>)> = Vec::new();
-    let mut number = 0;
-    for row in some {
-        number += 1;
-        let clients = count(row.clients);
-        match by_series.iter_mut().find(|(series, _)| *series == row.series) {
-            Some((_, counts)) => counts.push(clients),
-            None => by_series.push((&row.series, vec![clients])),
-        }
-    }
-    let one_count = table.rows.iter().all(|r| r.clients == table.rows[0].clients);
-    let one = |(series, counts): (&str, Vec<String>)| {
-        if one_count { series.to_owned() } else { format!("{series} at {}", listed(counts)) }
+    let some: Vec<&Row> = some.collect();
+    let series = distinct(some.iter().map(|row| row.series.as_str()));
+    let at = |series: &&str| {
+        let own = some.iter().filter(|row| row.series == **series);
+        let counts: Vec<String> = own.map(|row| count(row.clients)).collect();
+        format!("{series} at {}", listed(&counts))
     };
-    match number {
+    let one_count = table.rows.iter().all(|r| r.clients == table.rows[0].clients);
+    match some.len() {
         0 => None,
         n if n == table.rows.len() => Some("all series".to_owned()),
-        _ if one_count => Some(listed(by_series.into_iter().map(one))),
+        _ if one_count => Some(listed(&series)),
         _ => {
-            let all: Vec<String> = by_series.into_iter().map(one).collect();
+            let all: Vec<String> = series.iter().map(at).collect();
             Some(format!("{} clients", all.join("; ")))
         }
     }
@@ -265,43 +234,31 @@ fn labels<'a>(table: &Table, some: impl Iterator<Item = &'a Row>) -> Option<Stri
 
 /// What failed, why, and what to do about it.
 fn failures(table: &Table) -> String {
-    let mut out = bullets("x", table.verdict.of_run.iter().cloned());
+    let mut failed = table.verdict.of_run.clone();
     for row in rows(table) {
-        for check in row.checks.iter().filter(|c| !c.ok) {
-            let remedy = check.check.remedy();
-            let line = format!("x {}: {}. {remedy}", row.label(), check.text);
-            out.push_str(&wrapped(&line, 2, WIDTH));
-        }
-        let errors = &row.events.faults_by_text;
-        if !errors.is_empty() {
-            let mut shown: Vec<String> = errors
-                .iter()
-                .take(MOST_ERRORS)
-                .map(|(text, n)| format!("{} × {text}", thousands(*n)))
-                .collect();
-            if errors.len() > MOST_ERRORS {
-                shown.push(format!("{} other kinds", errors.len() - MOST_ERRORS));
-            }
-            let line = format!("x {}: client errors: {}", row.label(), shown.join("; "));
-            out.push_str(&wrapped(&line, 2, WIDTH));
-        }
+        let checks = row.checks.iter().filter(|c| !c.ok);
+        failed.extend(
+            checks
+                .map(|found| format!("{}: {}. {}", row.label(), found.text, found.check.remedy())),
+        );
+        failed.extend(client_errors(row, MOST_ERRORS));
     }
-    for limit in table.limits().filter(|f| f.decision != Decision::Pass) {
-        out.push_str(&wrapped(&format!("x {}", limit_line(limit)), 2, WIDTH));
-    }
-    out
+    failed.extend(table.limits().filter(|f| f.decision != Decision::Pass).map(limit_line));
+    bullets("x", failed)
 }
 
 fn limit_line(limit: &Finding) -> String {
     let subject = &limit.subject;
-    let clients = subject.clients.map(|n| format!("at {} clients", count(n)));
-    let of = [Some(subject.series.clone()).filter(|s| !s.is_empty()), clients];
-    let of: Vec<String> = of.into_iter().flatten().collect();
     let what = match limit.decision {
         Decision::Fail => "limit failed",
         _ => "limit undecided",
     };
-    let of = if of.is_empty() { String::new() } else { format!(" for {}", of.join(" ")) };
+    let of = match (subject.series.as_str(), subject.clients) {
+        ("", None) => String::new(),
+        ("", Some(n)) => format!(" for at {} clients", count(n)),
+        (series, None) => format!(" for {series}"),
+        (series, Some(n)) => format!(" for {series} at {} clients", count(n)),
+    };
     format!("{what}{of}: {}", limit.text)
 }
 
