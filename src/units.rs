@@ -35,10 +35,6 @@ impl<L> Bytes<L> {
     pub const fn get(self) -> u64 {
         self.0
     }
-    /// True if nothing was counted.
-    pub fn is_zero(&self) -> bool {
-        self.0 == 0
-    }
 }
 
 impl<L> fmt::Debug for Bytes<L> {

@@ -14,14 +14,17 @@ use crate::record::{
 };
 use crate::time::{Pacer, Schedule, Sleep, Timer, Turn, TurnPlacement, now_ns};
 use std::cell::Cell;
+use std::future::{Future, poll_fn};
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// Attempts to set up a client before it is given up.
-pub(crate) const SET_UP_ATTEMPTS: u32 = 4;
+const SET_UP_ATTEMPTS: u32 = 4;
 /// The pause between two attempts.
-pub(crate) const SET_UP_PAUSE_NS: u64 = 250_000_000;
+const SET_UP_PAUSE_NS: u64 = 250_000_000;
 
 /// One simulated client.
 pub struct Client {
@@ -52,6 +55,26 @@ pub(crate) enum SessionEnd {
     Stopped,
     /// The connection is lost; the client reconnects.
     Lost,
+}
+
+/// What the client of a push transport waits for.
+pub(crate) enum Event<T> {
+    /// Something on its connection.
+    Came(T),
+    /// The end of a sleep, see [`Client::change`].
+    Woken(bool),
+}
+
+/// Waits for what `poll` gives or for the end of the sleep; the former goes first.
+pub(crate) async fn next_event<T>(
+    sleep: &mut Sleep,
+    mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
+) -> Event<T> {
+    poll_fn(|cx| match poll(cx) {
+        Poll::Ready(came) => Poll::Ready(Event::Came(came)),
+        Poll::Pending => Pin::new(&mut *sleep).poll(cx).map(Event::Woken),
+    })
+    .await
 }
 
 /// What comes next for the client of a push transport.
@@ -286,11 +309,6 @@ impl Client {
         self.thread.recorder.borrow_mut().at(phase).counts.updates_missing += 1;
     }
 
-    /// Returns whether the client is set up.
-    pub fn is_set_up(&self) -> bool {
-        self.ready
-    }
-
     /// Reports that the client is set up.
     pub fn ready(&mut self) {
         if !self.ready {
@@ -305,16 +323,45 @@ impl Client {
         }
     }
 
-    /// Reports that the client has lost its connection; it may open another.
-    pub fn unready(&mut self) {
+    /// Waits for the client's moment in the ramp and sets it up: tries a few times to open what
+    /// `open` gives. `None` if all of that failed or the client must end.
+    pub(crate) async fn set_up<T>(
+        &mut self,
+        mut open: impl AsyncFnMut(&mut Client) -> Option<T>,
+    ) -> Option<T> {
+        let mut next = self.begin_ns;
+        for _ in 0..SET_UP_ATTEMPTS {
+            if !self.wait_until(next).await {
+                return None;
+            }
+            if let Some(opened) = open(self).await {
+                if !self.is_second_handle() {
+                    self.ready();
+                }
+                return Some(opened);
+            }
+            next = now_ns().saturating_add(SET_UP_PAUSE_NS);
+        }
+        None
+    }
+
+    /// Opens another connection after one was lost, with a pause before each attempt. `None` if the
+    /// client must end.
+    pub(crate) async fn reconnect<T>(
+        &mut self,
+        pause_ns: u64,
+        mut open: impl AsyncFnMut(&mut Client) -> Option<T>,
+    ) -> Option<T> {
         if std::mem::take(&mut self.ready) {
             self.thread.update(|t| t.connected -= 1);
         }
-    }
-
-    /// Waits before the next attempt to connect. Returns false if the client must end instead.
-    pub async fn pause(&self, ns: u64) -> bool {
-        self.wait_until(now_ns().saturating_add(ns)).await
+        while self.wait_until(now_ns().saturating_add(pause_ns)).await {
+            if let Some(opened) = open(self).await {
+                self.ready();
+                return Some(opened);
+            }
+        }
+        None
     }
 
     fn offset_ns(&self, spread: TurnPlacement, within_ns: u64) -> u64 {

@@ -4,7 +4,7 @@
 //! a second one from the same address. If the server answers each message with the same, as in an
 //! echo, the client has no other connection.
 
-use crate::client::handle::{Client, SET_UP_ATTEMPTS, SET_UP_PAUSE_NS};
+use crate::client::handle::Client;
 use crate::client::http_connection::{HeadSize, HttpConnection, add_exchange};
 use crate::client::{ClientHalf, LocalFuture};
 use crate::feed::{Spec, Stamp};
@@ -88,33 +88,21 @@ impl PostClients {
     /// Connects. In an echo it also exchanges a first message, so that none of the measured ones is
     /// the first.
     async fn set_up(&self, client: &mut Client, state: &mut PostState) -> bool {
-        if !client.begin().await {
-            return false;
-        }
-        for attempt in 0..SET_UP_ATTEMPTS {
-            if attempt > 0 && !client.pause(SET_UP_PAUSE_NS).await {
-                return false;
-            }
+        let first = client.set_up(async |client| {
             state.connection = client.connect(Phase::Setup).await.map(HttpConnection::new);
-            if state.connection.is_none() {
-                continue;
-            }
             if self.reply == PostReply::NoContent {
-                return true;
+                return state.connection.is_some().then_some(());
             }
+            state.connection.as_ref()?;
             let turn = Turn { intended_ns: now_ns(), phase: Phase::Setup };
             let faults = client.faults();
             let keep = self.exchange(client, state, turn).await;
-            if client.faults() == faults {
-                client.ready();
-                if !keep || self.new_connection {
-                    state.connection = None;
-                }
-                return true;
+            if !keep || self.new_connection {
+                state.connection = None;
             }
-            state.connection = None;
-        }
-        false
+            (client.faults() == faults).then_some(())
+        });
+        first.await.is_some()
     }
 
     fn stamp(&self, client: &Client, turn: Turn) -> Stamp {

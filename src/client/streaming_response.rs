@@ -7,18 +7,17 @@
 use crate::client::account::MovedBytes;
 use crate::client::delivery::inbox::Inbox;
 use crate::client::delivery::per_client::{DeliveryTracker, Skipped, skipped};
-use crate::client::handle::{Change, Client, SET_UP_ATTEMPTS, SET_UP_PAUSE_NS, SessionEnd};
+use crate::client::handle::{Change, Client, Event, SessionEnd, next_event};
 use crate::client::http_connection::{HeadSize, HttpConnection, add_response};
 use crate::client::{ClientHalf, LocalFuture};
 use crate::feed::Spec;
 use crate::protocol::http1::response::{BodyPiece, Parts, Response};
 use crate::record::{ClientError, ClientErrorKind, Flow, Part, Phase};
-use crate::time::{Sleep, now_ns};
-use std::future::{Future, poll_fn};
+use crate::time::now_ns;
+use std::future::poll_fn;
 use std::marker::PhantomData;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use tokio::io::AsyncWriteExt;
 
 /// A piece of a body as the protocol within it sees it.
@@ -79,12 +78,6 @@ struct OpenResponse {
     chunk: Flow,
 }
 
-enum ResponseEvent {
-    /// Bytes arrived; true if the response has ended.
-    Read(Result<bool, ClientError>),
-    Woken(bool),
-}
-
 impl<D: Decode> StreamClients<D> {
     /// Clients that send this request.
     pub(crate) fn client_half(
@@ -112,48 +105,25 @@ impl<D: Decode> StreamClients<D> {
     }
 
     async fn receive(&self, client: &mut Client, state: &mut StreamState<D>) {
-        let Some(mut response) = Box::pin(self.set_up(client, state)).await else { return };
-        loop {
-            match self.listen(client, &mut response, state).await {
-                SessionEnd::Stopped => return,
-                SessionEnd::Lost => {}
+        let first = client.set_up(async |client| {
+            let opened = self.open(client, Phase::Setup, state).await;
+            if opened.is_none() {
+                state.lost();
             }
+            opened
+        });
+        let Some(mut response) = Box::pin(first).await else { return };
+        while self.listen(client, &mut response, state).await == SessionEnd::Lost {
             let phase = response.connection.account.phase();
             drop(response);
-            client.unready();
             state.lost();
-            let pause_ns = state.decoder.retry_ms().map(|ms| ms.saturating_mul(1_000_000));
-            response = loop {
-                if !client.pause(pause_ns.unwrap_or(self.reconnect_ns)).await {
-                    return;
-                }
-                if let Some(response) = Box::pin(self.open(client, phase, state)).await {
-                    client.ready();
-                    break response;
-                }
-            };
+            let asked_ns = state.decoder.retry_ms().map(|ms| ms.saturating_mul(1_000_000));
+            let again = client.reconnect(asked_ns.unwrap_or(self.reconnect_ns), async |client| {
+                self.open(client, phase, state).await
+            });
+            let Some(next) = Box::pin(again).await else { return };
+            response = next;
         }
-    }
-
-    async fn set_up(
-        &self,
-        client: &mut Client,
-        state: &mut StreamState<D>,
-    ) -> Option<OpenResponse> {
-        if !client.begin().await {
-            return None;
-        }
-        for attempt in 0..SET_UP_ATTEMPTS {
-            if attempt > 0 && !client.pause(SET_UP_PAUSE_NS).await {
-                return None;
-            }
-            if let Some(response) = self.open(client, Phase::Setup, state).await {
-                client.ready();
-                return Some(response);
-            }
-            state.lost();
-        }
-        None
     }
 
     /// Connects, sends the request and waits for the head of the response. Errors and bytes belong
@@ -240,14 +210,16 @@ impl<D: Decode> StreamClients<D> {
             {
                 response.connection.enter(phase);
             }
-            match self.next(client, response, state, &mut sleep).await {
-                ResponseEvent::Read(Ok(false)) => {}
-                ResponseEvent::Read(ended) => {
+            let read = |cx: &mut Context<'_>| response.poll_read(cx, client, state, self.skipped);
+            match next_event(&mut sleep, read).await {
+                // Bytes, and the response goes on.
+                Event::Came(Ok(false)) => {}
+                Event::Came(ended) => {
                     let error = ended.err().unwrap_or(ClientError::of(ClientErrorKind::EarlyClose));
                     client.fault(response.connection.account.phase(), error);
                     return SessionEnd::Lost;
                 }
-                ResponseEvent::Woken(woken) => {
+                Event::Woken(woken) => {
                     match client.change(woken, change) {
                         Some(Change::Stop) => {
                             self.close(client, response, state).await;
@@ -260,23 +232,6 @@ impl<D: Decode> StreamClients<D> {
                 }
             }
         }
-    }
-
-    /// Waits for bytes or the end of the sleep; bytes go first.
-    async fn next(
-        &self,
-        client: &Client,
-        response: &mut OpenResponse,
-        state: &mut StreamState<D>,
-        sleep: &mut Sleep,
-    ) -> ResponseEvent {
-        poll_fn(|cx| {
-            if let Poll::Ready(read) = response.poll_read(cx, client, state, self.skipped) {
-                return Poll::Ready(ResponseEvent::Read(read));
-            }
-            Pin::new(&mut *sleep).poll(cx).map(ResponseEvent::Woken)
-        })
-        .await
     }
 
     /// Ends TCP from this side and reads what is still under way, so that both ends count the same
@@ -339,7 +294,7 @@ impl OpenResponse {
     /// has ended.
     fn poll_read<D: Decode>(
         &mut self,
-        cx: &mut std::task::Context<'_>,
+        cx: &mut Context<'_>,
         client: &Client,
         state: &mut StreamState<D>,
         skipped: Skipped,

@@ -124,30 +124,32 @@ pub(crate) fn run(
     commands: UnboundedReceiver<DriverCommand>,
     events: UnboundedSender<DriverEvent>,
 ) {
-    let failed = |message: String| {
+    if let Err(message) = run_clients(start, number, commands, &events) {
         // It fails only if the process is ending anyway.
         let _ = events.send(DriverEvent::Failed(message));
-    };
-    let clients = match start.series.client_half(&start.target, &start.feed) {
-        Ok(clients) => clients,
-        Err(message) => return failed(message),
-    };
+    }
+}
+
+fn run_clients(
+    start: Arc<DriverStart>,
+    number: u32,
+    commands: UnboundedReceiver<DriverCommand>,
+    events: &UnboundedSender<DriverEvent>,
+) -> Result<(), String> {
+    let clients = start.series.client_half(&start.target, &start.feed)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .event_interval(61)
-        .build_local(Default::default());
-    match runtime {
-        Err(error) => failed(format!("cannot start a runtime: {error}")),
-        Ok(runtime) => {
-            let mut driver = DriverThread::new(start, number, events);
-            driver.thread.recorder.borrow_mut().prepare();
-            driver.send(DriverEvent::Started);
-            runtime.block_on(driver.run(clients, commands));
-            // Ends the clients that did not end by themselves; their accounts are closed with them.
-            drop(runtime);
-            driver.send_end();
-        }
-    }
+        .build_local(Default::default())
+        .map_err(|error| format!("cannot start a runtime: {error}"))?;
+    let mut driver = DriverThread::new(start, number, events.clone());
+    driver.thread.recorder.borrow_mut().prepare();
+    driver.send(DriverEvent::Started);
+    runtime.block_on(driver.run(clients, commands));
+    // Ends the clients that did not end by themselves; their accounts are closed with them.
+    drop(runtime);
+    driver.send_end();
+    Ok(())
 }
 
 struct DriverThread {

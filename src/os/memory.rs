@@ -1,64 +1,43 @@
 //! Memory of this process and of the kernel's sockets, the limit of open files, and a description of
 //! the machine.
 
-#[cfg(all(target_os = "linux", not(feature = "portable")))]
-mod read {
-    use procfs::{Current, Meminfo};
-    use std::io;
-
-    /// Private resident memory of this process in bytes (`RssAnon`, `proc_pid_status(5)`).
-    ///
-    /// # Errors
-    /// If `/proc` cannot be read or is older than Linux 4.5.
-    pub(crate) fn resident_bytes() -> io::Result<u64> {
-        let status = procfs::process::Process::myself().and_then(|own| own.status());
-        let kib = status.map_err(io::Error::other)?.rssanon.ok_or_else(|| {
-            io::Error::new(io::ErrorKind::Unsupported, "/proc/self/status has no RssAnon")
-        })?;
-        Ok(kib * 1024)
-    }
-
-    /// Kernel memory that sockets live in, in bytes, of the whole host: slab (`/proc/meminfo`) and
-    /// TCP buffers (`/proc/net/sockstat`). The difference of two readings is what sockets took, if
-    /// nothing else happened between them.
-    ///
-    /// # Errors
-    /// If `/proc` cannot be read.
-    pub(crate) fn kernel_socket_bytes() -> io::Result<u64> {
-        let slab = Meminfo::current().map_err(io::Error::other)?.slab;
-        let sockstat = std::fs::read_to_string("/proc/net/sockstat")?;
-        let pages = super::tcp_pages(&sockstat).ok_or_else(|| {
-            io::Error::new(io::ErrorKind::Unsupported, "/proc/net/sockstat has no TCP memory")
-        })?;
-        Ok(slab + pages * rustix::param::page_size() as u64)
-    }
-}
-
-#[cfg(any(not(target_os = "linux"), feature = "portable"))]
-mod read {
-    use std::io;
-
-    /// # Errors
-    /// Always.
-    pub(crate) fn resident_bytes() -> io::Result<u64> {
-        Err(io::Error::new(io::ErrorKind::Unsupported, "private resident memory needs Linux"))
-    }
-
-    /// # Errors
-    /// Always.
-    pub(crate) fn kernel_socket_bytes() -> io::Result<u64> {
-        Err(io::Error::new(io::ErrorKind::Unsupported, "the kernel's socket memory needs Linux"))
-    }
-}
-
+use rustix::process::{Resource, getrlimit, setrlimit};
 use std::collections::BTreeMap;
 
-pub(crate) use read::{kernel_socket_bytes, resident_bytes};
+/// Private resident memory of this process in bytes (`RssAnon`, `proc_pid_status(5)`); `None` if
+/// the system does not tell, as before Linux 4.5.
+#[cfg(all(target_os = "linux", not(feature = "portable")))]
+pub(crate) fn resident_bytes() -> Option<u64> {
+    let status = procfs::process::Process::myself().ok()?.status().ok()?;
+    Some(status.rssanon? * 1024)
+}
+
+/// Kernel memory that sockets live in, in bytes, of the whole host: slab (`/proc/meminfo`) and
+/// TCP buffers (`/proc/net/sockstat`). The difference of two readings is what sockets took, if
+/// nothing else happened between them. `None` if the system does not tell.
+#[cfg(all(target_os = "linux", not(feature = "portable")))]
+pub(crate) fn kernel_socket_bytes() -> Option<u64> {
+    use procfs::{Current, Meminfo};
+    let slab = Meminfo::current().ok()?.slab;
+    let sockstat = std::fs::read_to_string("/proc/net/sockstat").ok()?;
+    Some(slab + tcp_pages(&sockstat)? * rustix::param::page_size() as u64)
+}
+
+/// Needs Linux.
+#[cfg(any(not(target_os = "linux"), feature = "portable"))]
+pub(crate) fn resident_bytes() -> Option<u64> {
+    None
+}
+
+/// Needs Linux.
+#[cfg(any(not(target_os = "linux"), feature = "portable"))]
+pub(crate) fn kernel_socket_bytes() -> Option<u64> {
+    None
+}
 
 /// Raises the soft limit of open files to the hard one. Returns the limit that holds now; `None` for
 /// no limit.
 pub(crate) fn raise_open_files() -> Option<u64> {
-    use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
     let before = limit.current;
     limit.current = limit.maximum;
@@ -101,7 +80,7 @@ pub(crate) fn describe() -> BTreeMap<String, String> {
         let value = file(&format!("/proc/sys/{name}"));
         put(&name.replace('/', "."), value.map(|v| v.replace('\t', " ")));
     }
-    let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let files = getrlimit(Resource::Nofile).current;
     put("open_files", files.map(|n| n.to_string()));
     host
 }

@@ -50,18 +50,6 @@ pub enum Direction {
     Down,
 }
 
-impl Direction {
-    /// Both directions.
-    pub const ALL: [Direction; 2] = [Direction::Up, Direction::Down];
-    /// The name used in files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Direction::Up => "up",
-            Direction::Down => "down",
-        }
-    }
-}
-
 /// Both directions of traffic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]

@@ -114,10 +114,6 @@ impl Writer {
         self.out.write_all(b"\n").map_err(at(doing()))?;
         self.out.flush().map_err(at(doing()))
     }
-    /// Where the file is.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
 }
 
 /// Reads a result file.

@@ -1,6 +1,6 @@
 //! A run's result in memory and the law by which results merge.
 
-use crate::record::{Metric, Phase, Window};
+use crate::record::Window;
 use crate::result::{CaseEnd, CaseInfo, DriverEnd, End, Header, ServerEnd, StopReason};
 use serde::Serialize;
 use serde_json::Value;
@@ -40,12 +40,6 @@ impl CaseResult {
         in_order(&mut self.drivers);
         in_order(&mut self.servers);
         in_order(&mut self.ends);
-    }
-    /// True if anything was recorded in the measured window.
-    pub fn has_steady(&self) -> bool {
-        self.total.phases[Phase::Steady].counts.turns > 0
-            || self.total.phases[Phase::Steady].counts.messages > 0
-            || Metric::ALL[..4].iter().any(|&m| self.total.latency.of(m).is_some())
     }
 }
 
@@ -131,7 +125,7 @@ fn json<T: Serialize>(value: &T) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Recorder;
+    use crate::record::{Metric, Phase, Recorder};
     use crate::result::SCHEMA;
     use proptest::prelude::*;
 

@@ -180,15 +180,11 @@ pub struct ServerEnd {
     pub cost: Cost,
     /// True for an external server that the run started: it counts nothing for us,
     /// and its cost is that of its process group.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub foreign: bool,
     /// Why its cost is not known; absent if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unknown: Option<String>,
-}
-
-fn is_false(flag: &bool) -> bool {
-    !flag
 }
 
 /// A step of the calibration that finds the rate which holds.

@@ -105,7 +105,7 @@ impl Coordinator<'_> {
         for (cost, sample) in self.server_cost.iter_mut().zip(before) {
             cost.resident_before = sample.resident;
         }
-        let kernel_before = kernel_socket_bytes().ok();
+        let kernel_before = kernel_socket_bytes();
         self.connect().await?;
         let epoch_ns = now_ns() + HEAD_START_NS / 2;
         if self.processes.of(Server).next().is_some() {
@@ -343,7 +343,7 @@ impl Coordinator<'_> {
             cost.resident_during = until.resident;
         }
         self.end.kernel_memory = kernel_before
-            .zip(kernel_socket_bytes().ok())
+            .zip(kernel_socket_bytes())
             .map(|(before, during)| during as i64 - before as i64);
         if inspected? {
             return Ok(());

@@ -114,26 +114,12 @@ pub(crate) fn runtime() -> Outcome<Runtime> {
     builder.enable_all().build().map_err(at("cannot start a runtime"))
 }
 
-/// Runs a plan, writing its result to a file as it comes.
+/// Runs a plan, writing its result to a file as it comes. The inspector may end it.
 ///
 /// # Errors
 /// If the file cannot be written or a process cannot be started; what was recorded until then is
 /// in the file.
 pub(crate) async fn run(
-    plan: &Plan,
-    header: Header,
-    path: &Path,
-    signals: &mut Signals,
-    observer: Observer<'_>,
-) -> Outcome<RunOutcome> {
-    run_inspected(plan, header, path, signals, observer, &mut |_, _| None).await
-}
-
-/// Like [`run`], with an inspector that may end it.
-///
-/// # Errors
-/// As of [`run`].
-pub(crate) async fn run_inspected(
     plan: &Plan,
     header: Header,
     path: &Path,

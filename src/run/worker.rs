@@ -210,7 +210,7 @@ impl Worker {
         sum
     }
 
-    /// Returns the time until the cost must be read.
+    /// Returns the time until CPU and memory must be read: at the edges of the measured window.
     fn until_sample(&self) -> Duration {
         let far = Duration::from_secs(3600);
         let Some(schedule) = self.schedule.filter(|s| !s.calibration) else { return far };
@@ -222,17 +222,10 @@ impl Worker {
         Duration::from_nanos(at.saturating_sub(now_ns()))
     }
 
-    /// Reads CPU and memory at the edges of the measured window.
     fn sample(&mut self) {
-        let Some(schedule) = self.schedule.filter(|s| !s.calibration) else { return };
-        let now = now_ns();
-        if self.cpu_from_ns.is_none() && now >= schedule.steady_from_ns() {
-            self.cpu_from_ns = Some(process_cpu_ns());
-        }
-        if let (Some(from), false, true) =
-            (self.cpu_from_ns, self.cost_done, now >= schedule.cost_until_ns())
-        {
-            self.read_cost(from);
+        match self.cpu_from_ns {
+            None => self.cpu_from_ns = Some(process_cpu_ns()),
+            Some(from) => self.read_cost(from),
         }
     }
 

@@ -5,6 +5,7 @@
 
 use crate::net::meter::Meter;
 use crate::server::{Limits, Totals};
+use slab::Slab;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -120,18 +121,12 @@ impl ConnectionState {
 
 /// The connections of one thread.
 pub(crate) struct OpenConnections {
-    open: RefCell<Slots>,
+    open: RefCell<Slab<Rc<ConnectionState>>>,
     /// Over finished connections.
     finished: Cell<Totals>,
     /// Open connections of all threads.
     all_open: Arc<AtomicU64>,
     none_left: Notify,
-}
-
-#[derive(Default)]
-struct Slots {
-    slots: Vec<Option<Rc<ConnectionState>>>,
-    free: Vec<usize>,
 }
 
 /// A connection among the open ones. When it is dropped, the connection is finished and its bytes
@@ -156,9 +151,8 @@ impl Drop for OpenConnection {
         all.finished.set(finished);
         all.all_open.fetch_sub(1, Ordering::Relaxed);
         let mut open = all.open.borrow_mut();
-        open.slots[self.slot] = None;
-        open.free.push(self.slot);
-        if open.free.len() == open.slots.len() {
+        open.remove(self.slot);
+        if open.is_empty() {
             all.none_left.notify_waiters();
         }
     }
@@ -187,21 +181,14 @@ impl OpenConnections {
             last_seen: Cell::new(Seen { activity: Activity::Idle(0), since: Instant::now() }),
         });
         self.all_open.fetch_add(1, Ordering::Relaxed);
-        let mut open = self.open.borrow_mut();
-        let slot = open.free.pop().unwrap_or_else(|| {
-            open.slots.push(None);
-            open.slots.len() - 1
-        });
-        open.slots[slot] = Some(state.clone());
-        drop(open);
+        let slot = self.open.borrow_mut().insert(state.clone());
         OpenConnection { all: self.clone(), state, slot }
     }
 
     /// What was served, over finished and open connections.
     pub(crate) fn totals(&self) -> Totals {
         let mut sum = self.finished.get();
-        let open = self.open.borrow();
-        for state in open.slots.iter().flatten() {
+        for (_, state) in self.open.borrow().iter() {
             sum += state.totals();
             sum.open += 1;
         }
@@ -210,8 +197,7 @@ impl OpenConnections {
 
     /// Asks every connection to close.
     pub(crate) fn ask_all_to_close(&self, request: CloseRequest) {
-        let all: Vec<Rc<ConnectionState>> =
-            self.open.borrow().slots.iter().flatten().cloned().collect();
+        let all: Vec<_> = self.open.borrow().iter().map(|(_, state)| state.clone()).collect();
         all.iter().for_each(|state| state.ask_to_close(request));
     }
 
@@ -220,23 +206,18 @@ impl OpenConnections {
         loop {
             // Made before looking, so that no notification in between is lost.
             let left = self.none_left.notified();
-            if self.is_empty() {
+            if self.open.borrow().is_empty() {
                 return;
             }
             left.await;
         }
     }
 
-    fn is_empty(&self) -> bool {
-        let open = self.open.borrow();
-        open.free.len() == open.slots.len()
-    }
-
     /// Asks the connections that are over a limit to close. To be called every [`sweep_period`].
     pub(crate) fn sweep(&self, limits: &Limits) {
         let now = Instant::now();
         let mut late = Vec::new();
-        for state in self.open.borrow().slots.iter().flatten() {
+        for (_, state) in self.open.borrow().iter() {
             let activity = state.activity();
             let seen = state.last_seen.get();
             if seen.activity != activity {

@@ -4,7 +4,7 @@
 //! Shared by the transports whose messages go out within such a response; how a message is
 //! written is theirs to say. hyper writes the chunk around it.
 
-use crate::server::body::{Body, BodyStream};
+use crate::server::body::BodyStream;
 use crate::server::peer::Peer;
 use crate::server::routes::{Answer, Endpoint};
 use crate::server::subscription::Outgoing;
@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http_body_util::Either;
 use hyper::body::{Body as HttpBody, Frame, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
-use hyper::{HeaderMap, Request, Response};
+use hyper::{Request, Response};
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
@@ -40,26 +40,22 @@ struct StreamingBody {
     beat_ns: u64,
 }
 
-/// A response that begins now and never ends by itself.
-fn respond(request: &HeaderMap, peer: &Rc<Peer>, format: MessageFormat) -> Response<Body> {
-    let now = now_ns();
-    peer.subscribe(request, now);
-    let mut body = StreamingBody {
-        peer: peer.clone(),
-        format,
-        sleep: peer.thread.timer.until(0),
-        beat_ns: format.next_beat(now),
-    };
-    body.sleep_until_next();
-    let body: BodyStream = Box::pin(body);
-    let mut response = Response::new(Either::Right(body));
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type));
-    response
-}
-
 impl Endpoint for MessageFormat {
+    /// A response that begins now and never ends by itself.
     fn answer(&self, request: &Request<Incoming>, peer: &Rc<Peer>) -> Answer {
-        Answer::Now(respond(request.headers(), peer, *self))
+        let now = now_ns();
+        peer.subscribe(request.headers(), now);
+        let mut body = StreamingBody {
+            peer: peer.clone(),
+            format: *self,
+            sleep: peer.thread.timer.until(0),
+            beat_ns: self.next_beat(now),
+        };
+        body.sleep_until_next();
+        let body: BodyStream = Box::pin(body);
+        let mut response = Response::new(Either::Right(body));
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(self.content_type));
+        Answer::Now(response)
     }
 }
 

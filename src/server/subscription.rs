@@ -4,11 +4,12 @@
 //! The endpoints write what is taken here in their own way.
 
 use crate::feed::{Cursor, Feed, Semantics, Stamp, Topic, Update, Workload, join};
+use crate::server::broadcast_hub::Posted;
 use crate::server::server_thread::ServerThread;
 use bytes::Bytes;
 
 /// What goes out as one message.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Outgoing {
     /// The payloads: text joined by line feeds, binary by nothing.
     pub bytes: Bytes,
@@ -16,6 +17,15 @@ pub struct Outgoing {
     pub updates: u32,
     /// The sequence number of the last of them.
     pub last: u64,
+}
+
+impl Outgoing {
+    fn update(thread: &ServerThread, update: Update) -> Outgoing {
+        Outgoing { bytes: thread.payload(update), updates: 1, last: update.sequence }
+    }
+    fn post(posted: Posted) -> Outgoing {
+        Outgoing { bytes: posted.bytes, updates: 1, last: posted.sequence }
+    }
 }
 
 /// A client's position in its topic, or among the messages of all: after the last update that was
@@ -119,20 +129,13 @@ impl Subscription {
     /// The latest update, whether it was taken before or not; empty if there is none.
     pub(crate) fn latest(&mut self, thread: &ServerThread, now_ns: u64) -> Outgoing {
         match &mut self.position {
-            ReadPosition::Topic(cursor) => {
-                let update = cursor.latest(now_ns);
-                Outgoing { bytes: thread.payload(update), updates: 1, last: update.sequence }
-            }
+            ReadPosition::Topic(cursor) => Outgoing::update(thread, cursor.latest(now_ns)),
             ReadPosition::Hub(next) => {
                 *next = thread.hub.end();
                 let last = next.checked_sub(1).and_then(|last| thread.hub.at(last));
-                last.map_or_else(nothing, |(_, posted)| Outgoing {
-                    bytes: posted.bytes,
-                    updates: 1,
-                    last: posted.sequence,
-                })
+                last.map(|(_, posted)| Outgoing::post(posted)).unwrap_or_default()
             }
-            ReadPosition::None => nothing(),
+            ReadPosition::None => Outgoing::default(),
         }
     }
 
@@ -154,11 +157,7 @@ impl Subscription {
         };
         if semantics == Semantics::Snapshot && most > 1 {
             let update = cursor.latest(until_ns);
-            return (!thread.drops()).then(|| Outgoing {
-                bytes: thread.payload(update),
-                updates: 1,
-                last: update.sequence,
-            });
+            return (!thread.drops()).then(|| Outgoing::update(thread, update));
         }
         let mut out = thread.scratch();
         let (mut updates, mut last) = (0, Update { sequence: 0, published_ns: 0 });
@@ -182,10 +181,6 @@ impl Subscription {
     }
 }
 
-fn nothing() -> Outgoing {
-    Outgoing { bytes: Bytes::new(), updates: 0, last: 0 }
-}
-
 /// Takes messages of all from a position on, with the feed's separator between them.
 fn take_posts(thread: &ServerThread, next: &mut u64, until_ns: u64, most: u32) -> Option<Outgoing> {
     let first = loop {
@@ -195,7 +190,7 @@ fn take_posts(thread: &ServerThread, next: &mut u64, until_ns: u64, most: u32) -
             break first;
         }
     };
-    let mut taken = Outgoing { bytes: first.bytes, updates: 1, last: first.sequence };
+    let mut taken = Outgoing::post(first);
     let more = |next: u64| thread.hub.at(next).filter(|(_, posted)| posted.at_ns <= until_ns);
     // A single one is not copied: all receivers share its bytes.
     if most == 1 || more(*next).is_none() {
@@ -221,7 +216,6 @@ fn take_posts(thread: &ServerThread, next: &mut u64, until_ns: u64, most: u32) -
 mod tests {
     use super::*;
     use crate::feed::{PayloadKind, Spec};
-    use crate::server::broadcast_hub::Posted;
     use crate::time::Timer;
 
     fn server(spec: Spec) -> ServerThread {

@@ -38,27 +38,18 @@ pub(crate) struct ThreadStart {
 
 /// Serves until a command ends it. Returns what was served.
 pub(crate) fn run(start: ThreadStart) -> Totals {
-    let runtime =
-        match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
-            Ok(runtime) => runtime,
-            Err(error) => {
-                // Nobody receives if the start was given up already.
-                let _ = start.ready.send(Err(error));
-                return Totals::default();
-            }
-        };
-    runtime.block_on(serve(start))
+    let ready = start.ready.clone();
+    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
+    runtime.and_then(|runtime| runtime.block_on(serve(start))).unwrap_or_else(|error| {
+        // Nobody receives if the start was given up already.
+        let _ = ready.send(Err(error));
+        Totals::default()
+    })
 }
 
-async fn serve(start: ThreadStart) -> Totals {
+async fn serve(start: ThreadStart) -> io::Result<Totals> {
     let ThreadStart { config, listener, mut commands, open, ready, _alive } = start;
-    let listener = match tokio::net::TcpListener::from_std(listener) {
-        Ok(listener) => listener,
-        Err(error) => {
-            let _ = ready.send(Err(error));
-            return Totals::default();
-        }
-    };
+    let listener = tokio::net::TcpListener::from_std(listener)?;
     let thread = ServerThread::new(config.feed, Timer::with_gap(config.gap_ns));
     let thread = Rc::new(thread.with_faults(&config.faults));
     let mut routes = Routes::default();
@@ -104,7 +95,7 @@ async fn serve(start: ThreadStart) -> Totals {
         }
     }
     sweeping.abort();
-    totals(&connections, &thread)
+    Ok(totals(&connections, &thread))
 }
 
 /// Returns once the server drains and no connection is left, or at the deadline.

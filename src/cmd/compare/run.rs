@@ -116,7 +116,7 @@ async fn drive(
     watch: &mut dyn FnMut(RunEvent),
 ) -> Outcome<SideEnd> {
     let header = run::header(&side.plan, now_text(), os::describe());
-    let ran = run::run(&side.plan, header, path, signals, watch).await?;
+    let ran = run::run(&side.plan, header, path, signals, watch, &mut |_, _| None).await?;
     Ok(match ran.caught {
         Some(caught) => SideEnd::Caught(caught),
         None => Run::of(&ran.result),

@@ -77,8 +77,7 @@ fn run_plan(prepared: &Prepared, out: &Path, quiet: bool) -> Outcome<RunOutcome>
         let mut watcher = |news| progress.show(news);
         let mut inspector =
             |result: &RunResult, look: Inspection| watch.check(result, look.case, look.measured_ns);
-        let ran =
-            run::run_inspected(plan, header, &path, &mut signals, &mut watcher, &mut inspector);
+        let ran = run::run(plan, header, &path, &mut signals, &mut watcher, &mut inspector);
         let ran = ran.await;
         progress.clear();
         ran.map_err(|failure| {

@@ -3,7 +3,7 @@
 use crate::client::account::MovedBytes;
 use crate::client::delivery::inbox::{Inbox, without_separators};
 use crate::client::delivery::per_client::{DeliveryTracker, Skipped};
-use crate::client::handle::{Change, SET_UP_ATTEMPTS, SET_UP_PAUSE_NS, SessionEnd};
+use crate::client::handle::{Change, Event, SessionEnd, next_event};
 use crate::client::http_connection::{HeadSize, HttpConnection, add_response};
 use crate::client::{Client, ClientHalf, LocalFuture};
 use crate::feed;
@@ -11,10 +11,9 @@ use crate::protocol::http1::Target;
 use crate::protocol::http1::head::{RequestHead, resuming};
 use crate::protocol::http1::response::{BodyPiece, Response};
 use crate::record::{ClientError, ClientErrorKind, Part, Phase, TraceKind};
-use crate::time::{Sleep, now_ns};
+use crate::time::now_ns;
 use crate::transport::long_polling::params::Params;
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use tokio::io::AsyncWriteExt;
@@ -61,12 +60,6 @@ struct LongPollState {
     asked_in: Phase,
 }
 
-enum LongPollEvent {
-    /// The response is whole; so many bytes arrived after it.
-    Answered(Result<u64, ClientError>),
-    Woken(bool),
-}
-
 impl LongPollingClients {
     async fn run_client(&self, client: &mut Client) {
         let mut state = LongPollState {
@@ -81,46 +74,17 @@ impl LongPollingClients {
     }
 
     async fn wait(&self, client: &mut Client, state: &mut LongPollState) {
-        let Some(mut connection) = Box::pin(self.set_up(client, state)).await else { return };
-        loop {
-            match self.listen(client, &mut connection, state).await {
-                SessionEnd::Stopped => return,
-                SessionEnd::Lost => {}
-            }
+        let first = client.set_up(async |client| self.open(client, Phase::Setup, state).await);
+        let Some(mut connection) = Box::pin(first).await else { return };
+        while self.listen(client, &mut connection, state).await == SessionEnd::Lost {
             let phase = connection.account.phase();
             drop(connection);
-            client.unready();
             state.delivery.reconnected();
-            connection = loop {
-                if !client.pause(self.reconnect_ns).await {
-                    return;
-                }
-                if let Some(connection) = Box::pin(self.open(client, phase, state)).await {
-                    client.ready();
-                    break connection;
-                }
-            };
+            let again = client
+                .reconnect(self.reconnect_ns, async |client| self.open(client, phase, state).await);
+            let Some(next) = Box::pin(again).await else { return };
+            connection = next;
         }
-    }
-
-    async fn set_up(
-        &self,
-        client: &mut Client,
-        state: &mut LongPollState,
-    ) -> Option<HttpConnection> {
-        if !client.begin().await {
-            return None;
-        }
-        for attempt in 0..SET_UP_ATTEMPTS {
-            if attempt > 0 && !client.pause(SET_UP_PAUSE_NS).await {
-                return None;
-            }
-            if let Some(connection) = self.open(client, Phase::Setup, state).await {
-                client.ready();
-                return Some(connection);
-            }
-        }
-        None
     }
 
     /// Connects and sends the first request.
@@ -190,8 +154,9 @@ impl LongPollingClients {
     ) -> SessionEnd {
         let (mut sleep, mut change) = client.next_change();
         loop {
-            match next(client, connection, state, &mut sleep).await {
-                LongPollEvent::Answered(Ok(beyond)) => {
+            let response = |cx: &mut Context<'_>| poll_response(cx, client, connection, state);
+            match next_event(&mut sleep, response).await {
+                Event::Came(Ok(beyond)) => {
                     let keep = self.answered(client, connection, state, beyond);
                     if !keep || !state.response.keep_alive {
                         return SessionEnd::Lost;
@@ -201,12 +166,12 @@ impl LongPollingClients {
                         return SessionEnd::Lost;
                     }
                 }
-                LongPollEvent::Answered(Err(error)) => {
+                Event::Came(Err(error)) => {
                     discard(client, connection);
                     client.fault(connection.account.phase(), error);
                     return SessionEnd::Lost;
                 }
-                LongPollEvent::Woken(woken) => {
+                Event::Woken(woken) => {
                     match client.change(woken, change) {
                         Some(Change::Stop) => {
                             self.close(client, connection, state).await;
@@ -298,22 +263,7 @@ fn discard(client: &Client, connection: &mut HttpConnection) {
     });
 }
 
-/// Waits for the whole response or the end of the sleep; the response goes first.
-async fn next(
-    client: &Client,
-    connection: &mut HttpConnection,
-    state: &mut LongPollState,
-    sleep: &mut Sleep,
-) -> LongPollEvent {
-    poll_fn(|cx| {
-        if let Poll::Ready(response) = poll_response(cx, client, connection, state) {
-            return Poll::Ready(LongPollEvent::Answered(response));
-        }
-        Pin::new(&mut *sleep).poll(cx).map(LongPollEvent::Woken)
-    })
-    .await
-}
-
+/// Ready with the number of bytes after the response once it is whole.
 fn poll_response(
     cx: &mut Context<'_>,
     client: &Client,

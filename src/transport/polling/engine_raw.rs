@@ -1,7 +1,6 @@
 //! The engine `raw`: the request is rendered once for all clients of a thread, written with one
 //! call, and the response is parsed from a buffer that all of them share.
 
-use crate::client::handle::{SET_UP_ATTEMPTS, SET_UP_PAUSE_NS};
 use crate::client::http_connection::{HeadSize, HttpConnection, is_close};
 use crate::client::{Client, ClientHalf, LocalFuture};
 use crate::feed::{self, Semantics};
@@ -59,10 +58,8 @@ impl RawEngine {
 
     async fn poll(&self, client: &mut Client, state: &mut PollState) {
         let mut response = Response::default();
-        let mut connection = Box::pin(self.set_up(client, state, &mut response)).await;
-        if connection.is_none() && !client.is_set_up() {
-            return;
-        }
+        let first = self.set_up(client, state, &mut response);
+        let Some(mut connection) = Box::pin(first).await else { return };
         while let Some(turn) = client.turn(self.placement).await {
             loop {
                 if connection.is_none() {
@@ -84,32 +81,22 @@ impl RawEngine {
     }
 
     /// Connects and exchanges a first message, so that none of the measured ones is the first.
+    /// Returns the connection, if it is used again.
     async fn set_up(
         &self,
         client: &mut Client,
         state: &mut PollState,
         response: &mut Response,
-    ) -> Option<HttpConnection> {
-        if !client.begin().await {
-            return None;
-        }
-        for attempt in 0..SET_UP_ATTEMPTS {
-            if attempt > 0 && !client.pause(SET_UP_PAUSE_NS).await {
-                return None;
-            }
-            let connected = client.connect(Phase::Setup).await;
-            let Some(mut connection) = connected.map(HttpConnection::new) else { continue };
+    ) -> Option<Option<HttpConnection>> {
+        let first = async |client: &mut Client| {
+            let mut connection = HttpConnection::new(client.connect(Phase::Setup).await?);
             let turn = Turn { intended_ns: now_ns(), phase: Phase::Setup };
             let faults = client.faults();
             let after = self.exchange(client, &mut connection, turn, state, response).await;
-            if client.faults() > faults {
-                continue;
-            }
-            client.ready();
             let keep = after == AfterExchange::Keep && !self.new_connection;
-            return keep.then_some(connection);
-        }
-        None
+            (client.faults() == faults).then(|| keep.then_some(connection))
+        };
+        client.set_up(first).await
     }
 
     async fn exchange(

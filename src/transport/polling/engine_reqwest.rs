@@ -3,7 +3,6 @@
 //! read after every exchange while the socket is open.
 
 use crate::client::account::MovedBytes;
-use crate::client::handle::{SET_UP_ATTEMPTS, SET_UP_PAUSE_NS};
 use crate::client::http_connection::HeadSize;
 use crate::client::{Client, ClientHalf, LocalFuture};
 use crate::feed::{self, Semantics};
@@ -101,19 +100,13 @@ impl ReqwestEngine {
         let url = format!("http://{}{}", client.dialer().address, self.path);
         let mut state = PollState::new(&self.feed);
         let mut observed = None;
-        for attempt in 0..SET_UP_ATTEMPTS {
-            if attempt > 0 && !client.pause(SET_UP_PAUSE_NS).await {
-                return;
-            }
+        let first = client.set_up(async |client| {
             let turn = Turn { intended_ns: now_ns(), phase: Phase::Setup };
             let faults = client.faults();
             self.exchange(client, &user, &url, turn, &mut state, &mut observed).await;
-            if client.faults() == faults {
-                client.ready();
-                break;
-            }
-        }
-        if !client.is_set_up() {
+            (client.faults() == faults).then_some(())
+        });
+        if first.await.is_none() {
             return;
         }
         while let Some(turn) = client.turn(self.placement).await {

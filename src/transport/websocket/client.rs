@@ -6,7 +6,7 @@
 //! blocks the reading.
 
 use crate::client::delivery::per_client::{DeliveryTracker, skipped};
-use crate::client::handle::{Change, SET_UP_ATTEMPTS, SET_UP_PAUSE_NS, SessionEnd};
+use crate::client::handle::{Change, SessionEnd};
 use crate::client::watchdog::Watchdog;
 use crate::client::{Client, ClientHalf, LocalFuture};
 use crate::feed::{self, Stamp, Workload};
@@ -68,7 +68,8 @@ impl WebSocketClients {
     }
 
     async fn receive(&self, client: &mut Client, delivery: &mut DeliveryTracker) {
-        let Some(mut connection) = Box::pin(self.set_up(client)).await else { return };
+        let first = client.set_up(async |client| self.open(client, Phase::Setup).await);
+        let Some(mut connection) = Box::pin(first).await else { return };
         let sends = self.feed.sends(client.id);
         let mut sender = sends.then(|| client.second_handle(self.feed.period_ns()));
         loop {
@@ -81,34 +82,12 @@ impl WebSocketClients {
                 return;
             }
             let phase = connection.phase();
-            client.unready();
             delivery.reconnected();
-            connection = loop {
-                if !client.pause(self.reconnect_ns).await {
-                    return;
-                }
-                if let Some(connection) = Box::pin(self.open(client, phase)).await {
-                    client.ready();
-                    break connection;
-                }
-            };
+            let again =
+                client.reconnect(self.reconnect_ns, async |client| self.open(client, phase).await);
+            let Some(next) = Box::pin(again).await else { return };
+            connection = next;
         }
-    }
-
-    async fn set_up(&self, client: &mut Client) -> Option<WebSocketConnection> {
-        if !client.begin().await {
-            return None;
-        }
-        for attempt in 0..SET_UP_ATTEMPTS {
-            if attempt > 0 && !client.pause(SET_UP_PAUSE_NS).await {
-                return None;
-            }
-            if let Some(connection) = self.open(client, Phase::Setup).await {
-                client.ready();
-                return Some(connection);
-            }
-        }
-        None
     }
 
     /// Connects and upgrades. Errors and bytes belong to `phase`.

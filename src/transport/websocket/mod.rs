@@ -38,7 +38,7 @@ impl Series for Params {
         ClientMemory::UPGRADED
     }
     fn mount(&self, path: &str, routes: &mut Routes) {
-        routes.mount(path, Rc::new(server::UpgradeEndpoint::new(self)));
+        routes.mount(path, Rc::new(server::UpgradeEndpoint(self.clone())));
     }
     fn client_half(&self, target: &Target, feed: &Spec) -> Result<Rc<dyn ClientHalf>, String> {
         Ok(client::client_half(self, target, feed))

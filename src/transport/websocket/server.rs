@@ -17,23 +17,14 @@ use tokio_tungstenite::tungstenite::error::{Error, ProtocolError};
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 
 /// The endpoint that upgrades.
-pub(crate) struct UpgradeEndpoint {
-    read_buffer_bytes: usize,
-    heartbeat_ns: u64,
-}
-
-impl UpgradeEndpoint {
-    pub(crate) fn new(params: &Params) -> UpgradeEndpoint {
-        let Params { read_buffer_bytes, heartbeat_ns, .. } = *params;
-        UpgradeEndpoint { read_buffer_bytes: read_buffer_bytes as usize, heartbeat_ns }
-    }
-}
+pub(crate) struct UpgradeEndpoint(pub Params);
 
 impl Endpoint for UpgradeEndpoint {
     fn answer(&self, request: &Request<Incoming>, _: &Rc<Peer>) -> Answer {
         match accept(request) {
             Ok(response) => {
-                let UpgradeEndpoint { read_buffer_bytes, heartbeat_ns } = *self;
+                let Params { read_buffer_bytes, heartbeat_ns, .. } = self.0;
+                let read_buffer_bytes = read_buffer_bytes as usize;
                 let take_over: TakeOver = Box::new(move |upgraded| {
                     match ServerSession::new(upgraded, read_buffer_bytes, heartbeat_ns) {
                         Some(session) => Box::pin(session),
