@@ -11,7 +11,7 @@ use crate::record::{ClientError, ClientErrorKind, Flow, Part, Phase};
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A connection and its account.
@@ -50,11 +50,9 @@ impl HttpConnection {
                 if client.watchdog.expired(cx) {
                     return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
                 }
-                match Pin::new(&mut self.stream).poll_write(cx, left) {
-                    Poll::Pending => return Poll::Pending,
-                    Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                    Poll::Ready(Ok(n)) => left = &left[n..],
-                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                match ready!(Pin::new(&mut self.stream).poll_write(cx, left))? {
+                    0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                    n => left = &left[n..],
                 }
             }
             Poll::Ready(Ok(()))
@@ -73,24 +71,30 @@ impl HttpConnection {
         response: &mut Response,
         mut on: impl FnMut(BodyPiece<'_>),
     ) -> Result<u64, ClientError> {
-        poll_fn(|cx| {
-            loop {
-                if client.watchdog.expired(cx) {
-                    return Poll::Ready(Err(ClientError::of(ClientErrorKind::ResponseTimeout)));
-                }
-                match self.poll_some(cx, client, response, &mut on) {
-                    Poll::Pending => return Poll::Pending,
-                    Poll::Ready(Ok(None)) => {}
-                    // A request that is still in the delay line cannot have been answered.
-                    Poll::Ready(Ok(Some(_))) if self.stream.unsent() > 0 => {
-                        return Poll::Ready(Err(ClientError::of(ClientErrorKind::Malformed)));
-                    }
-                    Poll::Ready(Ok(Some(beyond))) => return Poll::Ready(Ok(beyond)),
-                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                }
+        let beyond = poll_fn(|cx| self.poll_whole(cx, client, response, &mut on)).await?;
+        // A request that is still in the delay line cannot have been answered.
+        if self.stream.unsent() > 0 {
+            return Err(ClientError::of(ClientErrorKind::Malformed));
+        }
+        Ok(beyond)
+    }
+
+    /// Reads until the response is whole; see [`HttpConnection::read`].
+    pub(crate) fn poll_whole(
+        &mut self,
+        cx: &mut Context<'_>,
+        client: &Client,
+        response: &mut Response,
+        on: &mut impl FnMut(BodyPiece<'_>),
+    ) -> Poll<Result<u64, ClientError>> {
+        loop {
+            if client.watchdog.expired(cx) {
+                return Poll::Ready(Err(ClientError::of(ClientErrorKind::ResponseTimeout)));
             }
-        })
-        .await
+            if let Some(beyond) = ready!(self.poll_some(cx, client, response, on))? {
+                return Poll::Ready(Ok(beyond));
+            }
+        }
     }
 
     /// Reads once; `Some` once the response is whole, with the number of bytes after it.
@@ -104,23 +108,17 @@ impl HttpConnection {
         // Nothing is awaited while the buffer is borrowed.
         let mut scratch = client.thread.scratch.borrow_mut();
         let mut buf = ReadBuf::new(&mut scratch);
-        match Pin::new(&mut self.stream).poll_read(cx, &mut buf) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(Err(error)) => {
-                Poll::Ready(Err(client_error(ClientErrorKind::Read, &error)))
-            }
-            Poll::Ready(Ok(())) if buf.filled().is_empty() => {
-                Poll::Ready(match response.end_of_stream() {
-                    Ok(()) => Ok(Some(0)),
-                    Err(Malformed) => Err(ClientError::of(ClientErrorKind::EarlyClose)),
-                })
-            }
-            Poll::Ready(Ok(())) => Poll::Ready(match response.feed_with(buf.filled(), on) {
-                Err(Malformed) => Err(ClientError::of(ClientErrorKind::Malformed)),
-                Ok(used) if response.is_done() => Ok(Some((buf.filled().len() - used) as u64)),
-                Ok(_) => Ok(None),
-            }),
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buf))
+            .map_err(|error| client_error(ClientErrorKind::Read, &error))?;
+        if buf.filled().is_empty() {
+            let early = |Malformed| ClientError::of(ClientErrorKind::EarlyClose);
+            return Poll::Ready(response.end_of_stream().map(|()| Some(0)).map_err(early));
         }
+        let used = response
+            .feed_with(buf.filled(), on)
+            .map_err(|Malformed| ClientError::of(ClientErrorKind::Malformed))?;
+        let beyond = (buf.filled().len() - used) as u64;
+        Poll::Ready(Ok(response.is_done().then_some(beyond)))
     }
 }
 

@@ -6,7 +6,7 @@
 
 use crate::client::account::MovedBytes;
 use crate::client::delivery::inbox::Inbox;
-use crate::client::delivery::per_client::{DeliveryTracker, Skipped, skipped};
+use crate::client::delivery::per_client::{DeliveryTracker, skipped};
 use crate::client::handle::{Change, Client, Event, SessionEnd, next_event};
 use crate::client::http_connection::{HeadSize, HttpConnection, add_response};
 use crate::client::{ClientHalf, LocalFuture};
@@ -55,7 +55,6 @@ pub(crate) struct StreamClients<D> {
     request: Vec<u8>,
     reconnect_ns: u64,
     feed: Spec,
-    skipped: Skipped,
     decode: PhantomData<D>,
 }
 
@@ -85,19 +84,13 @@ impl<D: Decode> StreamClients<D> {
         reconnect_ns: u64,
         feed: &Spec,
     ) -> Rc<dyn ClientHalf> {
-        Rc::new(StreamClients::<D> {
-            request,
-            reconnect_ns,
-            feed: *feed,
-            skipped: skipped(feed),
-            decode: PhantomData,
-        })
+        Rc::new(StreamClients::<D> { request, reconnect_ns, feed: *feed, decode: PhantomData })
     }
 
     async fn run_client(&self, client: &mut Client) {
         let mut state = StreamState {
             decoder: D::new(&self.feed),
-            delivery: DeliveryTracker::default(),
+            delivery: DeliveryTracker::new(skipped(&self.feed)),
             inbox: Inbox::new(&self.feed),
         };
         self.receive(client, &mut state).await;
@@ -182,7 +175,7 @@ impl<D: Decode> StreamClients<D> {
                 if client.watchdog.expired(cx) {
                     return Poll::Ready(Err(ClientError::of(ClientErrorKind::ResponseTimeout)));
                 }
-                response.poll_read(cx, client, state, self.skipped)
+                response.poll_read(cx, client, state)
             });
             if over.await? && response.response.status == 200 {
                 return Err(ClientError::of(ClientErrorKind::EarlyClose));
@@ -210,7 +203,7 @@ impl<D: Decode> StreamClients<D> {
             {
                 response.connection.enter(phase);
             }
-            let read = |cx: &mut Context<'_>| response.poll_read(cx, client, state, self.skipped);
+            let read = |cx: &mut Context<'_>| response.poll_read(cx, client, state);
             match next_event(&mut sleep, read).await {
                 // Bytes, and the response goes on.
                 Event::Came(Ok(false)) => {}
@@ -251,7 +244,7 @@ impl<D: Decode> StreamClients<D> {
                 if client.watchdog.expired(cx) {
                     return Poll::Ready(Err(ClientError::of(ClientErrorKind::ResponseTimeout)));
                 }
-                response.poll_read(cx, client, state, self.skipped)
+                response.poll_read(cx, client, state)
             });
             match read.await {
                 Ok(false) => {}
@@ -297,7 +290,6 @@ impl OpenResponse {
         cx: &mut Context<'_>,
         client: &Client,
         state: &mut StreamState<D>,
-        skipped: Skipped,
     ) -> Poll<Result<bool, ClientError>> {
         let phase = self.connection.account.phase();
         let StreamState { decoder, delivery, inbox } = state;
@@ -313,7 +305,7 @@ impl OpenResponse {
                 let separators = inbox.end();
                 framing += separators;
                 payload -= separators.min(payload);
-                delivery.deliver(inbox, client, phase, skipped);
+                delivery.deliver(inbox, client, phase);
             }
         };
         let mut pieces = |piece: BodyPiece<'_>| decoder.decode(piece, &mut on);

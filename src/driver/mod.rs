@@ -7,4 +7,4 @@
 mod thread;
 
 pub(crate) use crate::client::context::Tally;
-pub(crate) use thread::{DriverCommand, DriverEvent, DriverStart, ThreadEnd, run};
+pub(crate) use thread::{DriverCommand, DriverEvent, DriverStart, run};

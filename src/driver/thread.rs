@@ -5,7 +5,8 @@ use crate::client::{Client, ClientHalf};
 use crate::feed;
 use crate::net::Dialer;
 use crate::protocol::http1::Target;
-use crate::record::{FanOut, Head, KernelAudit, Phases, TcpTotals, TraceEvent, empty_histogram};
+use crate::record::empty_histogram;
+use crate::result::DriverEnd;
 use crate::result::file::WindowLine;
 use crate::time::{Schedule, now_ns};
 use crate::transport::AnySeries;
@@ -90,27 +91,10 @@ pub(crate) enum DriverEvent {
         /// Lags of the calibration step, once it is over.
         step: Option<Box<Histogram<u64>>>,
     },
-    /// It has ended.
-    Ended(Box<ThreadEnd>),
+    /// It has ended: its part of the process's end.
+    Ended(Box<DriverEnd>),
     /// It could not start.
     Failed(String),
-}
-
-/// What a thread reports at its end.
-#[derive(Debug)]
-pub(crate) struct ThreadEnd {
-    /// Kernel counts.
-    pub tcp: Phases<TcpTotals>,
-    /// Bytes of the clients compared with those of the kernel.
-    pub audit: KernelAudit,
-    /// The state of its clients.
-    pub tally: Tally,
-    /// Events of the first clients.
-    pub trace: Vec<TraceEvent>,
-    /// How clients' messages spread over its clients.
-    pub fanout: Vec<FanOut>,
-    /// The first heads of the case's first client, if it is one of them.
-    pub heads: Vec<Head>,
 }
 
 const TICK: Duration = Duration::from_millis(100);
@@ -300,13 +284,14 @@ impl DriverThread {
     /// Sends what is left.
     fn send_end(&mut self) {
         self.send_window();
-        let end = ThreadEnd {
+        let end = DriverEnd {
             tcp: self.thread.tcp.get(),
             audit: self.thread.audit.get(),
-            tally: self.thread.tally.get(),
+            turns_not_started: self.thread.tally.get().turns_not_started,
             trace: self.thread.events_traced.take(),
             fanout: self.thread.fan_out.borrow_mut().take(),
             heads: self.thread.heads.take(),
+            ..DriverEnd::default()
         };
         self.send(DriverEvent::Ended(Box::new(end)));
     }

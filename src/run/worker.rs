@@ -1,10 +1,10 @@
 //! Inside a driver process: follows its parent's commands, runs its threads, and forwards their
 //! results.
 
-use crate::driver::{self, DriverCommand, DriverEvent, DriverStart, Tally, ThreadEnd};
+use crate::driver::{self, DriverCommand, DriverEvent, DriverStart, Tally};
 use crate::error::{Failure, Outcome, at};
 use crate::os::resident_bytes;
-use crate::record::{FanOut, KernelAudit, Phases, TcpTotals, empty_histogram};
+use crate::record::{FanOut, empty_histogram};
 use crate::result::file::Line;
 use crate::result::{Cost, DriverEnd};
 use crate::run::protocol::{ClientProgress, FromProcess, StepResult};
@@ -302,7 +302,7 @@ impl Worker {
         }
         let connected_peak = self.tally().connected_peak;
         self.send_to_threads(DriverCommand::Stop);
-        let mut ends: Vec<ThreadEnd> = Vec::new();
+        let mut ends: Vec<DriverEnd> = Vec::new();
         while ends.len() < self.threads.len() {
             tokio::select! {
                 event = self.events.recv() => match event {
@@ -323,17 +323,13 @@ impl Worker {
             cost: self.cost,
             ..DriverEnd::default()
         };
-        let mut tcp = Phases::<TcpTotals>::default();
-        let mut audit = KernelAudit::default();
         for thread in &ends {
-            tcp += thread.tcp;
-            audit += thread.audit;
-            end.turns_not_started += thread.tally.turns_not_started;
+            end.tcp += thread.tcp;
+            end.audit += thread.audit;
+            end.turns_not_started += thread.turns_not_started;
             end.trace.extend_from_slice(&thread.trace);
             end.heads.extend_from_slice(&thread.heads);
         }
-        end.tcp = tcp;
-        end.audit = audit;
         end.fanout = FanOut::together(ends.into_iter().flat_map(|thread| thread.fanout));
         send_line(&FromProcess::Result(Box::new(Line::Driver(Box::new(end)))))
     }

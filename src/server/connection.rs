@@ -113,7 +113,7 @@ async fn serve_http(
         take_over: Cell::new(None),
     });
     let io = TokioIo::new(DeferredEof::new(stream, state.clone()));
-    let mut connection = context.http.serve_connection(io, RouteService(requests.clone()));
+    let mut connection = context.http.serve_connection(io, requests.clone());
     // What it ended for; `None` by itself: an upgrade, a close from either side, an error that hyper
     // has answered.
     let limit = poll_fn(|cx| {
@@ -169,15 +169,13 @@ struct RequestContext {
 }
 
 /// Answers requests by the routes.
-struct RouteService(Rc<RequestContext>);
-
-impl Service<Request<Incoming>> for RouteService {
+impl Service<Request<Incoming>> for RequestContext {
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = AnswerFuture;
 
     fn call(&self, request: Request<Incoming>) -> AnswerFuture {
-        let RequestContext { context, peer, state, take_over: upgrade } = &*self.0;
+        let RequestContext { context, peer, state, take_over: upgrade } = self;
         let is_post = request.method() == Method::POST;
         let answer = match context.routes.at(request.uri().path()) {
             // Whatever the transport, a message for all goes the same way.
@@ -204,28 +202,25 @@ impl Service<Request<Incoming>> for RouteService {
             }
         };
         let injected = peer.thread.injector.is_some();
-        if injected { self.0.clone().inject_faults(answer) } else { answer }
+        if injected { inject_faults(answer, self) } else { answer }
     }
 }
 
-impl RequestContext {
-    /// Returns the same answer as a server with faults gives it.
-    fn inject_faults(self: Rc<RequestContext>, answer: AnswerFuture) -> AnswerFuture {
-        let state = self.state.clone();
-        let with_faults = async move {
-            // It never fails.
-            let Ok(mut response) = answer.await;
-            let thread = &self.peer.thread;
-            if let Some(injector) = &thread.injector {
-                let leaves_ns = now_ns().saturating_add(injector.delay_ns());
-                injector.answer(&mut response);
-                // May be woken early, together with all other sleepers.
-                while !thread.timer.until(leaves_ns).await {}
-            }
-            response
-        };
-        AnswerFuture::Later(Box::pin(with_faults), state)
-    }
+/// Returns the same answer as a server with faults gives it.
+fn inject_faults(answer: AnswerFuture, context: &RequestContext) -> AnswerFuture {
+    let thread = context.peer.thread.clone();
+    let with_faults = async move {
+        // It never fails.
+        let Ok(mut response) = answer.await;
+        if let Some(injector) = &thread.injector {
+            let leaves_ns = now_ns().saturating_add(injector.delay_ns());
+            injector.answer(&mut response);
+            // May be woken early, together with all other sleepers.
+            while !thread.timer.until(leaves_ns).await {}
+        }
+        response
+    };
+    AnswerFuture::Later(Box::pin(with_faults), context.state.clone())
 }
 
 /// An answer on its way.

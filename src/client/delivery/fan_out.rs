@@ -49,11 +49,9 @@ impl FanOutTracker {
         let Some(entry) = self.posts.get_mut(index) else { return };
         // Earlier than it was sent: two clocks disagree. The latency counts those.
         let since = now_ns.saturating_sub(at_ns);
-        let own =
-            FanOut { post: post.sequence(), at_ns, first_ns: since, last_ns: since, receivers: 1 };
-        entry.post = own.post;
-        entry.at_ns = own.at_ns;
-        entry.add(&own);
+        entry.post = post.sequence();
+        entry.at_ns = at_ns;
+        entry.add(&FanOut { first_ns: since, last_ns: since, receivers: 1, ..*entry });
     }
 
     /// Takes the messages that any client received.

@@ -17,11 +17,12 @@ use crate::record::{Metric, Phase, TraceKind};
 use crate::time::now_ns;
 
 /// What a skipped update means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Skipped {
     /// A later one took its place, as it should if only the latest counts.
     Superseded,
     /// It should have arrived.
+    #[default]
     Missing,
 }
 
@@ -47,6 +48,7 @@ pub(crate) fn skipped(feed: &Spec) -> Skipped {
 /// What one client has received.
 #[derive(Debug, Default)]
 pub(crate) struct DeliveryTracker {
+    skipped: Skipped,
     newest: Option<Stamp>,
     before: SequenceWindow,
     window: Option<TopicWindow>,
@@ -72,6 +74,11 @@ struct TopicWindow {
 }
 
 impl DeliveryTracker {
+    /// Nothing received yet. `skipped` is what an update that does not come means.
+    pub(crate) fn new(skipped: Skipped) -> DeliveryTracker {
+        DeliveryTracker { skipped, ..DeliveryTracker::default() }
+    }
+
     /// Notes that what arrives next arrives on another connection.
     pub(crate) fn reconnected(&mut self) {
         self.reconnected = true;
@@ -83,13 +90,7 @@ impl DeliveryTracker {
     }
 
     /// Counts a whole message and receives its updates. Returns whether it brought a new one.
-    pub(crate) fn deliver(
-        &mut self,
-        inbox: &mut Inbox,
-        client: &Client,
-        phase: Phase,
-        skipped: Skipped,
-    ) -> bool {
+    pub(crate) fn deliver(&mut self, inbox: &mut Inbox, client: &Client, phase: Phase) -> bool {
         let now_ns = now_ns();
         let unstamped = inbox.take_unstamped();
         client.message_completed(phase, unstamped);
@@ -99,21 +100,14 @@ impl DeliveryTracker {
             client.trace(TraceKind::Empty, now_ns, None);
         }
         for stamp in stamps {
-            let arrival = self.receive(client, phase, stamp, now_ns, skipped);
+            let arrival = self.receive(client, phase, stamp, now_ns);
             new |= matches!(arrival, Arrival::New | Arrival::Late);
         }
         new
     }
 
     /// Receives one update of a message; counts what it is and how old.
-    fn receive(
-        &mut self,
-        client: &Client,
-        phase: Phase,
-        stamp: Stamp,
-        now_ns: u64,
-        skipped: Skipped,
-    ) -> Arrival {
+    fn receive(&mut self, client: &Client, phase: Phase, stamp: Stamp, now_ns: u64) -> Arrival {
         if client.thread.spec.workload.is_shared() {
             return self.receive_shared(client, phase, stamp, now_ns);
         }
@@ -122,7 +116,7 @@ impl DeliveryTracker {
         let mut recorder = client.thread.recorder.borrow_mut();
         let counts = &mut recorder.at(phase).counts;
         match arrival {
-            Arrival::NewestAgain if skipped == Skipped::Superseded => counts.repeated += 1,
+            Arrival::NewestAgain if self.skipped == Skipped::Superseded => counts.repeated += 1,
             Arrival::NewestAgain | Arrival::Again => {
                 counts.repeated += 1;
                 counts.updates_duplicated += 1;
@@ -138,7 +132,7 @@ impl DeliveryTracker {
             Arrival::New => {
                 let jumped = self.newest.map_or(0, |newest| stamp.sequence - newest.sequence - 1);
                 counts.messages += 1;
-                match skipped {
+                match self.skipped {
                     Skipped::Superseded => counts.superseded += jumped,
                     Skipped::Missing => counts.lost += jumped,
                 }
@@ -148,7 +142,7 @@ impl DeliveryTracker {
                 self.reconnected = false;
                 // The client did not wait for what was published before its first request: its
                 // age is no delivery latency.
-                if self.newest.is_some() || skipped == Skipped::Missing {
+                if self.newest.is_some() || self.skipped == Skipped::Missing {
                     recorder.since(phase, Metric::DeliveryLatency, stamp.published_ns, now_ns);
                 }
             }
@@ -158,7 +152,7 @@ impl DeliveryTracker {
         let kind = if known { TraceKind::Empty } else { TraceKind::Update };
         client.trace(kind, now_ns, Some(stamp));
         if arrival == Arrival::New {
-            self.advance(client, phase, stamp, now_ns, skipped);
+            self.advance(client, phase, stamp, now_ns);
         }
         arrival
     }
@@ -186,14 +180,7 @@ impl DeliveryTracker {
     }
 
     /// Makes an update the newest.
-    fn advance(
-        &mut self,
-        client: &Client,
-        phase: Phase,
-        stamp: Stamp,
-        now_ns: u64,
-        skipped: Skipped,
-    ) {
+    fn advance(&mut self, client: &Client, phase: Phase, stamp: Stamp, now_ns: u64) {
         self.age(client, now_ns);
         if let Some((from_ns, until_ns)) = client.thread.window.get()
             && let Some(newest) = self.informed()
@@ -211,7 +198,7 @@ impl DeliveryTracker {
             None if phase == Phase::Steady => first.map_or(0, |first| stamp.sequence - first),
             None => 0,
         };
-        match skipped {
+        match self.skipped {
             Skipped::Superseded => self.superseded += jumped,
             Skipped::Missing => self.gaps += jumped,
         }

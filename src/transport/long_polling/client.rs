@@ -27,6 +27,7 @@ struct LongPollingClients {
     hold_ns: u64,
     reconnect_ns: u64,
     feed: feed::Spec,
+    /// What an update that is skipped means.
     skipped: Skipped,
 }
 
@@ -63,7 +64,7 @@ struct LongPollState {
 impl LongPollingClients {
     async fn run_client(&self, client: &mut Client) {
         let mut state = LongPollState {
-            delivery: DeliveryTracker::default(),
+            delivery: DeliveryTracker::new(self.skipped),
             inbox: Inbox::new(&self.feed),
             response: Response::default(),
             moved: MovedBytes::default(),
@@ -215,7 +216,7 @@ impl LongPollingClients {
         if beyond > 0 {
             client.fault(phase, ClientError::of(ClientErrorKind::Malformed));
         }
-        if !state.delivery.deliver(&mut state.inbox, client, phase, self.skipped) {
+        if !state.delivery.deliver(&mut state.inbox, client, phase) {
             client.nothing_new(phase, moved);
         }
         beyond == 0
@@ -276,17 +277,7 @@ fn poll_response(
             inbox.push(bytes);
         }
     };
-    loop {
-        if client.watchdog.expired(cx) {
-            return Poll::Ready(Err(ClientError::of(ClientErrorKind::ResponseTimeout)));
-        }
-        match connection.poll_some(cx, client, response, &mut on) {
-            Poll::Pending => return Poll::Pending,
-            Poll::Ready(Ok(None)) => {}
-            Poll::Ready(Ok(Some(beyond))) => return Poll::Ready(Ok(beyond)),
-            Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-        }
-    }
+    connection.poll_whole(cx, client, response, &mut on)
 }
 
 impl ClientHalf for LongPollingClients {

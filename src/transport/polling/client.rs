@@ -16,7 +16,6 @@ pub(crate) struct PollState {
     pub delivery: DeliveryTracker,
     /// The payloads of the current response.
     pub inbox: Inbox,
-    skipped: Skipped,
 }
 
 /// An exchange whose response is whole.
@@ -38,8 +37,8 @@ pub(crate) struct CompletedExchange {
 impl PollState {
     /// The state before the first response.
     pub(crate) fn new(feed: &feed::Spec) -> PollState {
-        let skipped = Skipped::from(feed.semantics);
-        PollState { delivery: DeliveryTracker::default(), inbox: Inbox::new(feed), skipped }
+        let delivery = DeliveryTracker::new(Skipped::from(feed.semantics));
+        PollState { delivery, inbox: Inbox::new(feed) }
     }
 
     /// Counts a completed exchange: its bytes, its latencies and its updates.
@@ -60,7 +59,7 @@ impl PollState {
         let CompletedExchange { turn, sent_ns, .. } = *exchange;
         client.response_completed(phase, turn.intended_ns, sent_ns, done_ns);
         client.trace(TraceKind::Sent, exchange.sent_ns, None);
-        if !self.delivery.deliver(&mut self.inbox, client, phase, self.skipped) {
+        if !self.delivery.deliver(&mut self.inbox, client, phase) {
             client.nothing_new(phase, exchange.moved);
         }
     }

@@ -62,7 +62,7 @@ pub(crate) fn client_half(
 
 impl WebSocketClients {
     async fn run_client(&self, client: &mut Client) {
-        let mut delivery = DeliveryTracker::default();
+        let mut delivery = DeliveryTracker::new(skipped(&self.feed));
         self.receive(client, &mut delivery).await;
         delivery.settle(client);
     }
@@ -114,10 +114,9 @@ impl WebSocketClients {
                     Role::Client,
                     Some(self.config),
                 );
-                let skipped = skipped(&self.feed);
                 let pending = (self.feed.workload == Workload::Echo).then(PendingEchoes::default);
                 let socket = socket.await;
-                Some(WebSocketConnection { socket, account, skipped, pending, writing: None })
+                Some(WebSocketConnection { socket, account, pending, writing: None })
             }
         }
     }

@@ -1,7 +1,7 @@
 //! An upgraded connection of a client: receives messages, awaits echoes, closes, and adds the bytes
 //! of every frame to the ledger.
 
-use crate::client::delivery::per_client::{DeliveryTracker, Skipped};
+use crate::client::delivery::per_client::DeliveryTracker;
 use crate::client::handle::SessionEnd;
 use crate::client::{Client, ConnectionAccount};
 use crate::feed::Stamp;
@@ -35,7 +35,6 @@ pub(super) struct PendingEchoes(VecDeque<PendingEcho>);
 pub(super) struct WebSocketConnection {
     pub(super) socket: WebSocketStream<Scanned>,
     pub(super) account: ConnectionAccount,
-    pub(super) skipped: Skipped,
     /// In an echo, the messages whose echoes have not come yet.
     pub(super) pending: Option<PendingEchoes>,
     /// The phase of the message that is being written, if one is.
@@ -104,7 +103,7 @@ impl WebSocketConnection {
         inbox.push(payload_of(message));
         let separators = inbox.end();
         self.add_message_bytes(client, phase, separators);
-        delivery.deliver(&mut inbox, client, phase, self.skipped);
+        delivery.deliver(&mut inbox, client, phase);
     }
 
     /// Adds the bytes of a message that was received.
