@@ -5,7 +5,7 @@ use crate::client::context::ThreadContext;
 use crate::net::Connection;
 use crate::net::linux::tcp_info;
 use crate::net::meter::Meter;
-use crate::record::{Flow, Part, Phase, TcpReading, TcpTotals};
+use crate::record::{Part, Phase, TcpReading, TcpTotals};
 use std::rc::Rc;
 
 /// Bytes that moved over a socket.
@@ -92,30 +92,29 @@ impl ConnectionAccount {
     pub fn close_failed(&mut self, stream: &Connection) {
         stream.drain();
         let MovedBytes { up, down } = self.take_moved();
-        let mut recorder = self.thread.recorder.borrow_mut();
-        let ledger = &mut recorder.at(self.phase).ledger;
-        discard(&mut ledger.up, up);
-        discard(&mut ledger.down, down);
-        drop(recorder);
+        self.add_discarded(up, down);
         self.close(stream);
     }
 
-    /// Adds the bytes read of a message that was cut.
-    pub fn discard_down(&mut self, bytes: u64) {
-        self.counted(0, bytes);
-        self.thread.add_bytes(self.phase, |ledger| discard(&mut ledger.down, bytes));
+    /// Adds the bytes written and read of messages that were cut.
+    pub fn discard(&mut self, up: u64, down: u64) {
+        self.counted(up, down);
+        self.add_discarded(up, down);
+    }
+
+    fn add_discarded(&self, up: u64, down: u64) {
+        self.thread.add_bytes(self.phase, |ledger| {
+            for (flow, bytes) in [(&mut ledger.up, up), (&mut ledger.down, down)] {
+                flow.wire += bytes;
+                flow[Part::Discarded] += bytes;
+            }
+        });
     }
 
     /// Notes that this side ended TCP and then the other, whose end was read. The state of the
     /// socket does not show it any more.
     pub fn both_ended(&mut self) {
         self.ended = true;
-    }
-
-    /// Adds the bytes written of a message that was cut.
-    pub fn discard_up(&mut self, bytes: u64) {
-        self.counted(bytes, 0);
-        self.thread.add_bytes(self.phase, |ledger| discard(&mut ledger.up, bytes));
     }
 
     /// Closes the account, before the stream is closed: reads the kernel's counts for the last time
@@ -161,10 +160,4 @@ impl ConnectionAccount {
         // What a delay line still had may be in the ledger already, with an error.
         ledger.down[Part::Discarded] += unread.min(down);
     }
-}
-
-/// Adds bytes of a message that was cut.
-fn discard(flow: &mut Flow, bytes: u64) {
-    flow.wire += bytes;
-    flow[Part::Discarded] += bytes;
 }

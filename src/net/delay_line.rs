@@ -24,8 +24,8 @@ impl DelayErrors for () {
 
 /// The delay line of one connection.
 pub struct DelayLine {
-    up: DelayQueue,
-    down: DelayQueue,
+    /// Of each direction.
+    queues: [DelayQueue; 2],
     handshake_ns: u64,
     errors: Rc<dyn DelayErrors>,
 }
@@ -42,8 +42,7 @@ impl DelayLine {
         let mut down = delay.draws(client, connection, Direction::Down);
         DelayLine {
             handshake_ns: up.next_ns().saturating_add(down.next_ns()),
-            up: DelayQueue::new(up),
-            down: DelayQueue::new(down),
+            queues: [up, down].map(DelayQueue::new),
             errors,
         }
     }
@@ -57,10 +56,7 @@ impl DelayLine {
         self.handshake_ns
     }
     fn queue(&mut self, direction: Direction) -> &mut DelayQueue {
-        match direction {
-            Direction::Up => &mut self.up,
-            Direction::Down => &mut self.down,
-        }
+        &mut self.queues[direction as usize]
     }
 }
 
@@ -84,10 +80,7 @@ impl LayerBuffer for DelayLine {
         self.queue(direction).released(now_ns)
     }
     fn take(&mut self, direction: Direction, now_ns: u64, len: usize) {
-        let queue = match direction {
-            Direction::Up => &mut self.up,
-            Direction::Down => &mut self.down,
-        };
+        let queue = &mut self.queues[direction as usize];
         queue.take(now_ns, len, |late_ns| self.errors.record(now_ns, late_ns));
     }
     fn is_over(&mut self, direction: Direction, now_ns: u64) -> bool {
@@ -107,9 +100,8 @@ impl LayerBuffer for DelayLine {
 impl std::fmt::Debug for DelayLine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("DelayLine")
-            .field("up", &self.up.len())
-            .field("down", &self.down.len())
-            .finish()
+            .field("held", &self.queues.each_ref().map(DelayQueue::len))
+            .finish_non_exhaustive()
     }
 }
 

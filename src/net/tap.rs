@@ -69,13 +69,13 @@ impl Tap {
         let room = HEAD_KEPT_BYTES - head.bytes.len();
         head.cut = bytes.len() > room;
         head.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
-        let end = match find_end(&head.bytes, !head.of.is_request()) {
-            Some(end) => end,
-            None if head.cut => head.bytes.len(),
+        let (end, status) = match find_end(&head.bytes, !head.of.is_request()) {
+            Some(found) => found,
+            None if head.cut => (head.bytes.len(), 0),
             None => return Some(head),
         };
         let whole = end < HEAD_KEPT_BYTES || !head.cut;
-        self.upgraded = !head.of.is_request() && last_status(&head.bytes[..end]) == 101;
+        self.upgraded = !head.of.is_request() && status == 101;
         let bytes = head.bytes[..end].to_vec();
         self.heads.borrow_mut().push(Head { of: head.of, bytes, cut: !whole });
         None
@@ -99,15 +99,15 @@ impl StreamLayer for Tap {
     }
 }
 
-/// The end of a head, after its empty line. A response's head includes the interim responses
-/// before it (RFC 9110 §15.2).
-fn find_end(bytes: &[u8], response: bool) -> Option<usize> {
+/// The end of a head, after its empty line, and its status. A response's head includes the interim
+/// responses before it (RFC 9110 §15.2).
+fn find_end(bytes: &[u8], response: bool) -> Option<(usize, u16)> {
     let mut from = 0;
     loop {
         let end = from + blank_line(&bytes[from..])?;
-        let interim = (100..200).contains(&status(&bytes[from..end]));
-        if !response || !interim || status(&bytes[from..end]) == 101 {
-            return Some(end);
+        let status = status(&bytes[from..end]);
+        if !response || status == 101 || !(100..200).contains(&status) {
+            return Some((end, status));
         }
         from = end;
     }
@@ -130,16 +130,6 @@ fn blank_line(bytes: &[u8]) -> Option<usize> {
 fn status(head: &[u8]) -> u16 {
     let digits = head.get(9..12).and_then(|d| std::str::from_utf8(d).ok());
     digits.and_then(|d| d.parse().ok()).unwrap_or(0)
-}
-
-/// The status of the last of several response heads.
-fn last_status(heads: &[u8]) -> u16 {
-    let (mut from, mut last) = (0, 0);
-    while let Some(len) = blank_line(&heads[from..]) {
-        last = status(&heads[from..from + len]);
-        from += len;
-    }
-    last
 }
 
 #[cfg(test)]

@@ -69,7 +69,7 @@ pub(crate) async fn run(
         external: None,
     };
     let early = match coordinator.run().await {
-        Ok(()) => None,
+        Ok(()) => coordinator.pending.take(),
         Err(Stop::Early(early)) => Some(early),
         Err(Stop::Failed(failure)) => return Err(failure),
     };

@@ -110,22 +110,14 @@ impl RawEngine {
         let sent_ns = now_ns();
         client.watchdog.begin(sent_ns);
         response.reset();
-        let (end, request) = match &self.resumes {
-            Some((head, target)) if !connection.used => {
-                // A client without an update sends 0: otherwise the server would take it for a new one
-                // each time and begin with the next update.
-                let newest = state.delivery.newest().unwrap_or(0);
-                let request = resuming(head, target, newest);
-                (
-                    self.ask(client, connection, &request, state, response).await,
-                    HeadSize::of(&request),
-                )
-            }
-            _ => (
-                self.ask(client, connection, &self.request, state, response).await,
-                self.request_size,
-            ),
-        };
+        // A client without an update names 0: otherwise the server would take it for a new one each
+        // time and begin with the next update.
+        let newest = state.delivery.newest().unwrap_or(0);
+        let first = self.resumes.as_ref().filter(|_| !connection.used);
+        let first = first.map(|(head, target)| resuming(head, target, newest));
+        let request = first.as_ref().map_or(self.request_size, |bytes| HeadSize::of(bytes));
+        let bytes = first.as_ref().unwrap_or(&self.request);
+        let end = self.ask(client, connection, bytes, state, response).await;
         client.watchdog.end();
         let reused = std::mem::replace(&mut connection.used, true);
         let moved = connection.account.take_moved();

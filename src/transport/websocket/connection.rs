@@ -256,8 +256,7 @@ impl Drop for WebSocketConnection {
         self.add_bytes_up();
         self.add_control_bytes();
         let scanned = self.socket.get_ref();
-        self.account.discard_down(scanned.untaken_down());
-        self.account.discard_up(scanned.unfinished_up());
+        self.account.discard(scanned.unfinished_up(), scanned.untaken_down());
         self.account.close(scanned.metered());
     }
 }
