@@ -84,7 +84,7 @@ pub mod internals {
         }
         /// Reports.
         pub mod report {
-            pub use crate::cmd::report::{formats, render_all, report};
+            pub use crate::cmd::report::{formats, report, write_all};
         }
     }
     /// Why a command could not do its work.
@@ -103,26 +103,17 @@ pub mod internals {
     }
     /// Judgements.
     pub mod gate {
+        pub use crate::gate::paired::{
+            NextStep, PairOrder, PairedMetric, Rules, Verdicts, judge, order,
+        };
+        pub use crate::gate::run_validity::{RunQuality, assess};
+        pub use crate::gate::signed_rank::{Walsh, detectable, student_quantile};
         /// Limits of a scenario.
         pub mod limit {
             pub use crate::gate::limit::{
                 ErrorPlace, Limit, LimitError, LimitWatch, Rule, limits_to_json, parse,
                 summarise_and_judge,
             };
-        }
-        /// Pairs of runs.
-        pub mod paired {
-            pub use crate::gate::paired::{
-                NextStep, PairOrder, PairedMetric, Rules, Verdicts, judge, order,
-            };
-        }
-        /// Whether a run may be used in a comparison.
-        pub mod run_validity {
-            pub use crate::gate::run_validity::{RunQuality, assess};
-        }
-        /// Statistics.
-        pub mod signed_rank {
-            pub use crate::gate::signed_rank::{Walsh, detectable, student_quantile};
         }
     }
     /// The operating system.
@@ -139,24 +130,9 @@ pub mod internals {
     }
     /// Parsers.
     pub mod protocol {
-        /// HTTP/1.1 responses.
-        pub mod http1 {
-            /// Responses as they come.
-            pub mod response {
-                pub use crate::protocol::http1::response::{BodyPiece, Malformed, Parts, Response};
-            }
-        }
-        /// Event streams.
-        pub mod sse {
-            pub use crate::protocol::sse::{EventSizes, ID_LIMIT_BYTES, Parser, StreamItem};
-        }
-        /// WebSocket frames.
-        pub mod websocket {
-            /// Frame headers.
-            pub mod frame {
-                pub use crate::protocol::websocket::frame::Scanner;
-            }
-        }
+        pub use crate::protocol::http1::response::{BodyPiece, Malformed, Parts, Response};
+        pub use crate::protocol::sse::{EventSizes, ID_LIMIT_BYTES, Parser, StreamItem};
+        pub use crate::protocol::websocket::frame::Scanner;
     }
     /// Numbers of one thread.
     pub mod record {
@@ -165,34 +141,23 @@ pub mod internals {
             Recorder, TRACED_CLIENTS, TRACED_EVENTS, TcpTotals, TraceEvent, TraceKind, Window,
         };
     }
-    /// Tables and formats.
+    /// Tables, findings and formats.
     pub mod report {
+        pub use crate::report::chapter::as_printed;
+        pub use crate::report::check::{Check, CheckResult};
+        pub use crate::report::finding::{
+            Decision, Effect, Finding, Judgement, Kind, Side, Subject,
+        };
         pub use crate::report::format::text::terminal;
+        pub use crate::report::layer::{Layer, Quantity, Statistic, Way};
+        pub use crate::report::table::{Row, Status};
         pub use crate::report::{Conclusion, FORMATS, Figure, Table, find_format, summarise};
-        /// The chapter's figures.
-        pub mod chapter {
-            pub use crate::report::chapter::as_printed;
-        }
-        /// Conditions of validity.
-        pub mod check {
-            pub use crate::report::check::{Check, CheckResult};
-        }
-        /// Findings and judgements.
-        pub mod finding {
-            pub use crate::report::finding::{
-                Decision, Effect, Finding, Judgement, Kind, Side, Subject,
-            };
-        }
         /// Judgements in every format.
         pub mod judgement {
             pub use crate::report::judgement::{
                 JudgementView, annotations, bencher, github_action_benchmark, json, junit,
                 markdown, text,
             };
-        }
-        /// Layers of bytes.
-        pub mod layer {
-            pub use crate::report::layer::{Layer, Quantity, Statistic, Way};
         }
         /// Columns.
         pub mod metrics {
@@ -204,10 +169,6 @@ pub mod internals {
         /// JSON Schema.
         pub mod schema {
             pub use crate::report::schema::{DocumentKind, all, of};
-        }
-        /// Rows.
-        pub mod table {
-            pub use crate::report::table::{Row, Status};
         }
     }
     /// Results.

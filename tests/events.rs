@@ -2,7 +2,7 @@
 //! implementation of the standard, over streams of the bytes that matter.
 
 use proptest::prelude::*;
-use wsbench::internals::protocol::sse::{EventSizes, ID_LIMIT_BYTES, Parser, StreamItem};
+use wsbench::internals::protocol::{EventSizes, ID_LIMIT_BYTES, Parser, StreamItem};
 
 /// The events of a stream: type, data and id of each, as text.
 fn events(stream: &[u8]) -> Vec<(String, String, String)> {

@@ -2,7 +2,7 @@
 //! moment.
 
 use proptest::prelude::*;
-use wsbench::internals::protocol::http1::response::{BodyPiece, Malformed, Parts, Response};
+use wsbench::internals::protocol::{BodyPiece, Malformed, Parts, Response};
 
 const CHUNKED: &[u8] = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 

@@ -19,23 +19,29 @@ use std::path::Path;
 /// # Errors
 /// If a head cannot be read or sent, no series has the setting, or the scenario cannot be read.
 pub(crate) fn overrides(args: &ScenarioArgs) -> Outcome<Vec<String>> {
+    let request: HeadCheck = |bytes| RequestHead::parse_file(bytes).map(drop);
+    let response: HeadCheck = |bytes| ResponseHead::parse_file(bytes).map(drop);
     let mut all = args.overrides.clone();
-    if let Some(file) = &args.request_head {
-        let check = |bytes: &[u8]| RequestHead::parse_file(bytes).map(drop);
-        all.extend(sets_of(args, ("--request-head", &REQUEST), file, check)?);
-    }
-    if let Some(file) = &args.response_head {
-        let check = |bytes: &[u8]| ResponseHead::parse_file(bytes).map(drop);
-        all.extend(sets_of(args, ("--response-head", &RESPONSE), file, check)?);
+    for (option, key, file, check) in [
+        ("--request-head", &REQUEST, &args.request_head, request),
+        ("--response-head", &RESPONSE, &args.response_head, response),
+    ] {
+        if let Some(file) = file {
+            all.extend(sets_of(args, option, key, file, check)?);
+        }
     }
     Ok(all)
 }
 
+/// Tells whether a file holds a head that can be sent.
+type HeadCheck = fn(&[u8]) -> Result<(), String>;
+
 fn sets_of(
     args: &ScenarioArgs,
-    (option, key): (&str, &Key),
+    option: &str,
+    key: &Key,
     file: &Path,
-    check: impl Fn(&[u8]) -> Result<(), String>,
+    check: HeadCheck,
 ) -> Outcome<Vec<String>> {
     let fail = |why: String| Failure::usage(format!("{option} {}: {why}", file.display()));
     read_limited(file, MOST_FILE_BYTES).and_then(|bytes| check(&bytes)).map_err(fail)?;

@@ -7,7 +7,7 @@ use crate::config::Key;
 use crate::error::{Failure, Outcome, at};
 use crate::plan::{SECTIONS, Section};
 use crate::scenario::find_shipped;
-use crate::transport::TRANSPORTS;
+use crate::transport::{TRANSPORTS, Transport};
 use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
@@ -83,35 +83,32 @@ const SHORT: [(&str, &str); 2] = [("warmup", "\"1s\""), ("duration", "\"3s\"")];
 fn starter() -> String {
     let mut out = String::from(TITLE);
     for section in SECTIONS {
-        match section.name {
-            "series" => {
-                for transport in TRANSPORTS {
-                    let optional = !FIRST.contains(&transport.name);
-                    heading(&mut out, transport.about, "[[series]]", optional);
-                    for key in section.keys {
-                        let active = key.name == "transport" && !optional;
-                        setting(&mut out, key, &format!("{:?}", transport.name), active);
-                    }
-                    transport.keys.iter().for_each(|key| setting(&mut out, key, "", false));
-                }
-            }
-            _ => table(&mut out, section),
+        if section.name == "series" {
+            TRANSPORTS.iter().for_each(|transport| series(&mut out, section, transport));
+        } else {
+            table(&mut out, section);
         }
     }
     out
+}
+
+fn series(out: &mut String, section: &Section, transport: &Transport) {
+    let optional = !FIRST.contains(&transport.name);
+    heading(out, transport.about, &section.header(), optional);
+    for key in section.keys {
+        let active = key.name == "transport" && !optional;
+        setting(out, key, &format!("{:?}", transport.name), active);
+    }
+    transport.keys.iter().for_each(|key| setting(out, key, key.default.unwrap_or_default(), false));
 }
 
 fn table(out: &mut String, section: &Section) {
     heading(out, section.about, &section.header(), section.optional);
     for key in section.keys {
         let short = SHORT.iter().find(|(name, _)| *name == key.name && section.name.is_empty());
-        match short {
-            Some((_, value)) => line(out, key, value, true),
-            None => {
-                let active = key.name == "clients" && !section.optional;
-                setting(out, key, example(section.name, key.name), active);
-            }
-        }
+        let usual = key.default.unwrap_or_else(|| example(section.name, key.name));
+        let active = short.is_some() || (key.name == "clients" && !section.optional);
+        setting(out, key, short.map_or(usual, |(_, value)| value), active);
     }
 }
 
@@ -141,13 +138,8 @@ fn heading(out: &mut String, about: &str, header: &str, optional: bool) {
     }
 }
 
-/// Appends a key with its default, or the example if it has none.
-fn setting(out: &mut String, key: &Key, example: &str, active: bool) {
-    line(out, key, key.default.unwrap_or(example), active);
-}
-
 /// Appends a key with a value and its meaning; commented out unless active.
-fn line(out: &mut String, key: &Key, value: &str, active: bool) {
+fn setting(out: &mut String, key: &Key, value: &str, active: bool) {
     let off = if active { "" } else { "# " };
     let line = format!("{off}{} = {value}", key.name);
     let beside = format!("{line:<28}  # {}", key.about);

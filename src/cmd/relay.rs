@@ -4,6 +4,7 @@
 
 use crate::cli::RelayArgs;
 use crate::cmd::console::print;
+use crate::cmd::table;
 use crate::error::{Outcome, at};
 use crate::net::Dialer;
 use crate::net::relay::{Relay, RelayTotals};
@@ -74,13 +75,13 @@ fn describe(totals: &RelayTotals) -> String {
             human_ns(errors.max() as f64)
         )
     };
-    let mut lines = vec![
-        format!("connections  {}", thousands(totals.connections)),
-        format!("up           {}", human_bytes(totals.up as f64)),
-        format!("down         {}", human_bytes(totals.down as f64)),
-        format!("delay error  {error}"),
+    let mut rows = vec![
+        ("connections", thousands(totals.connections)),
+        ("up", human_bytes(totals.up as f64)),
+        ("down", human_bytes(totals.down as f64)),
+        ("delay error", error),
     ];
     let faults = totals.faults.iter();
-    lines.extend(faults.map(|(fault, n)| format!("errors       {} × {fault}", thousands(*n))));
-    lines.join("\n") + "\n"
+    rows.extend(faults.map(|(fault, n)| ("errors", format!("{} × {fault}", thousands(*n)))));
+    table::totals(&rows)
 }

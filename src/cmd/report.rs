@@ -52,37 +52,14 @@ pub fn formats(names: &[String]) -> Outcome<Vec<&'static Format>> {
     names.iter().map(find).collect()
 }
 
-/// Renders a result's reports into a folder, which is created if it is missing. Returns the files.
+/// Writes the reports of a table into a folder, which is created if it is missing.
 ///
 /// # Errors
 /// If a file cannot be written; the message names it.
-pub fn render_all(
-    result: &RunResult,
-    out_dir: &Path,
-    formats: &[&Format],
-) -> Outcome<Vec<PathBuf>> {
-    write_all(&summarise_and_judge(result), out_dir, formats)
-}
-
-/// Like [`render_all`], for a table that exists already.
-///
-/// # Errors
-/// If a file cannot be written; the message names it.
-pub(crate) fn write_all(
-    table: &Table,
-    out_dir: &Path,
-    formats: &[&Format],
-) -> Outcome<Vec<PathBuf>> {
+pub fn write_all(table: &Table, out_dir: &Path, formats: &[&Format]) -> Outcome<()> {
     fs::create_dir_all(out_dir).map_err(at(format!("cannot create {}", out_dir.display())))?;
-    let mut written = Vec::new();
-    for format in formats {
-        for file in format.render(table) {
-            let path = out_dir.join(file.name);
-            write_file(&path, &file.bytes)?;
-            written.push(path);
-        }
-    }
-    Ok(written)
+    let files = formats.iter().flat_map(|format| format.render(table));
+    files.into_iter().try_for_each(|file| write_file(&out_dir.join(file.name), &file.bytes))
 }
 
 /// Reads result files, or those of folders, and merges those of the same plan. Returns a result for
@@ -126,8 +103,6 @@ fn result_file(path: &Path) -> PathBuf {
 pub struct Report {
     /// A table for each plan, in the order of the files.
     pub tables: Vec<Table>,
-    /// The files written; none if no folder was given.
-    pub written: Vec<PathBuf>,
     /// Where each table's reports are; `None` if none were written.
     pub places: Vec<Option<String>>,
 }
@@ -140,7 +115,6 @@ pub struct Report {
 pub fn report(paths: &[PathBuf], out: Option<&Path>, formats: &[&Format]) -> Outcome<Report> {
     let results = read_all(paths)?;
     let tables: Vec<Table> = results.iter().map(summarise_and_judge).collect();
-    let mut written = Vec::new();
     let mut places = vec![None; tables.len()];
     if let Some(out) = out {
         for (table, place) in tables.iter().zip(&mut places) {
@@ -148,11 +122,11 @@ pub fn report(paths: &[PathBuf], out: Option<&Path>, formats: &[&Format]) -> Out
                 1 => out.to_owned(),
                 _ => out.join(folder(table)),
             };
-            written.extend(write_all(table, &dir, formats)?);
+            write_all(table, &dir, formats)?;
             *place = (!formats.is_empty()).then(|| reports_in(&dir, formats));
         }
     }
-    Ok(Report { tables, written, places })
+    Ok(Report { tables, places })
 }
 
 /// Scenario and plan as a folder's name.

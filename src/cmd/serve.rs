@@ -5,6 +5,7 @@
 
 use crate::cli::ServeArgs;
 use crate::cmd::console::{print, warn};
+use crate::cmd::table;
 use crate::config::{Fields, Location, TomlTable};
 use crate::error::{Failure, Outcome, at};
 use crate::feed::{Feed, Spec, Workload};
@@ -167,20 +168,16 @@ async fn until_signal(mut running: Running, mut signals: Signals) -> Outcome<Tot
 }
 
 fn describe(totals: &Totals) -> String {
-    let mut lines = vec![
-        format!("connections  {}", thousands(totals.connections)),
-        format!("requests     {}", thousands(totals.requests)),
-        format!("pushed       {}", thousands(totals.pushed)),
-        format!("received     {}", human_bytes(totals.received as f64)),
-        format!("sent         {}", human_bytes(totals.sent as f64)),
+    let rare = [("too slow", totals.lagged), ("dropped", totals.dropped)];
+    let mut rows = vec![
+        ("connections", thousands(totals.connections)),
+        ("requests", thousands(totals.requests)),
+        ("pushed", thousands(totals.pushed)),
+        ("received", human_bytes(totals.received as f64)),
+        ("sent", human_bytes(totals.sent as f64)),
     ];
-    if totals.lagged > 0 {
-        lines.push(format!("too slow     {}", thousands(totals.lagged)));
-    }
-    if totals.dropped > 0 {
-        lines.push(format!("dropped      {}", thousands(totals.dropped)));
-    }
-    lines.join("\n") + "\n"
+    rows.extend(rare.into_iter().filter(|(_, n)| *n > 0).map(|(name, n)| (name, thousands(n))));
+    table::totals(&rows)
 }
 
 /// Runs the server process of a run: see `run::protocol`. Ends with its parent.

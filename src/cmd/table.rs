@@ -10,6 +10,11 @@ pub(in crate::cmd) fn head(heads: &str) -> Cells {
     heads.split('|').map(str::to_owned).collect()
 }
 
+/// Returns a line for each total, after its name.
+pub(in crate::cmd) fn totals(rows: &[(&str, String)]) -> String {
+    rows.iter().map(|(name, total)| format!("{name:<13}{total}\n")).collect()
+}
+
 /// Appends a title with rows below it, if there are any.
 pub(in crate::cmd) fn append_section(
     out: &mut String,

@@ -34,33 +34,23 @@ pub enum Arrivals {
     Poisson,
 }
 
-/// Who sends what to whom.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Workload {
-    /// The server publishes, each client has a topic of its own.
-    Ticker,
-    /// Each client sends and the server answers it with the same: round trips.
-    Echo,
-    /// What a few clients send, all receive.
-    Broadcast,
-    /// Every client sends its position, and all receive everyone's.
-    Tracker,
+named! {
+    /// Who sends what to whom.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    pub enum Workload {
+        /// The server publishes, each client has a topic of its own.
+        Ticker = "ticker",
+        /// Each client sends and the server answers it with the same: round trips.
+        Echo = "echo",
+        /// What a few clients send, all receive.
+        Broadcast = "broadcast",
+        /// Every client sends its position, and all receive everyone's.
+        Tracker = "tracker",
+    }
 }
 
 impl Workload {
-    /// Every workload.
-    pub const ALL: [Workload; 4] =
-        [Workload::Ticker, Workload::Echo, Workload::Broadcast, Workload::Tracker];
-    /// The name used in scenarios.
-    pub fn name(self) -> &'static str {
-        match self {
-            Workload::Ticker => "ticker",
-            Workload::Echo => "echo",
-            Workload::Broadcast => "broadcast",
-            Workload::Tracker => "tracker",
-        }
-    }
     /// Whether what one client sends reaches others, so that one server thread must serve them all.
     pub fn is_shared(self) -> bool {
         matches!(self, Workload::Broadcast | Workload::Tracker)

@@ -18,18 +18,20 @@ use crate::feed::schedule::Update;
 use crate::feed::sender::Post;
 use serde::{Deserialize, Serialize};
 
-/// The form of a payload.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum PayloadKind {
-    /// Printable ASCII; a WebSocket text message.
-    Text,
-    /// Arbitrary bytes; a WebSocket binary message.
-    Binary,
-    /// A JSON object; a WebSocket text message.
-    Json,
-    /// A JSON array of a sender, its latitude and its longitude; a WebSocket text message.
-    Position,
+named! {
+    /// The form of a payload.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    pub enum PayloadKind {
+        /// Printable ASCII; a WebSocket text message.
+        Text = "text",
+        /// Arbitrary bytes; a WebSocket binary message.
+        Binary = "binary",
+        /// A JSON object; a WebSocket text message.
+        Json = "json",
+        /// A JSON array of a sender, its latitude and its longitude; a WebSocket text message.
+        Position = "position",
+    }
 }
 
 /// The least size of a text payload: the chapter's messages.
@@ -48,21 +50,9 @@ const JSON_LEAST: usize =
     JSON_HEAD.len() + JSON_SEQUENCE + JSON_TIME.len() + JSON_NS + JSON_PAD.len() + JSON_TAIL.len();
 
 impl PayloadKind {
-    /// Every kind.
-    pub const ALL: [PayloadKind; 4] =
-        [PayloadKind::Text, PayloadKind::Binary, PayloadKind::Json, PayloadKind::Position];
     /// Those that a scenario may choose. Positions belong to the tracker workload.
     pub const CHOICES: [PayloadKind; 3] =
         [PayloadKind::Text, PayloadKind::Binary, PayloadKind::Json];
-    /// The name used in scenarios.
-    pub fn name(self) -> &'static str {
-        match self {
-            PayloadKind::Text => "text",
-            PayloadKind::Binary => "binary",
-            PayloadKind::Json => "json",
-            PayloadKind::Position => "position",
-        }
-    }
     /// The smallest payload that holds the stamp, in bytes.
     pub fn least_bytes(self) -> usize {
         match self {

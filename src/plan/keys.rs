@@ -146,27 +146,28 @@ pub(super) const BATCH: Key = key(
     "updates wait this long after the first one and are sent together; 0s: sent at once",
 );
 
-const FEED: &[Key] = &[WORKLOAD, SENDERS, RATE, ARRIVALS, SPREAD, SEMANTICS, BATCH, PAYLOAD, SIZE];
+pub(super) const FEED: &[Key] =
+    &[WORKLOAD, SENDERS, RATE, ARRIVALS, SPREAD, SEMANTICS, BATCH, PAYLOAD, SIZE];
 
 pub(super) const URL: Key =
     key("url", None, "the server's address, such as \"http://127.0.0.1:8080\"");
 pub(super) const PATHS: Key =
     key("paths", Some("{}"), "the path of a series, by its label or transport");
 
-const SERVER: &[Key] = &[URL, PATHS];
+pub(super) const SERVER: &[Key] = &[URL, PATHS];
 
 pub(super) const STRETCH_CLIENTS: Key =
     key("clients", None, "the client counts for which the interval may be lengthened");
 pub(super) const MOST: Key =
     key("most", Some("10.0"), "the longest interval, as a multiple of the planned one");
 
-const STRETCH: &[Key] = &[STRETCH_CLIENTS, MOST];
+pub(super) const STRETCH: &[Key] = &[STRETCH_CLIENTS, MOST];
 
 pub(super) const TRANSPORT: Key = key("transport", None, "how updates reach the clients");
 pub(super) const LABEL: Key =
     key("label", None, "names the series in reports; by default the transport's name");
 
-const SERIES: &[Key] = &[TRANSPORT, LABEL];
+pub(super) const SERIES: &[Key] = &[TRANSPORT, LABEL];
 
 pub(super) const LIMIT_METRIC: Key = key(
     "metric",
@@ -200,7 +201,7 @@ pub(super) const DELAY_ABORT_EVAL: Key = key(
 pub(super) const LIMIT_ABOUT: Key =
     key("about", None, "one sentence on what it tests, shown beside it; optional");
 
-const LIMIT: &[Key] = &[
+pub(super) const LIMIT: &[Key] = &[
     LIMIT_METRIC,
     LIMIT_SERIES,
     LIMIT_CLIENTS,
@@ -209,8 +210,3 @@ const LIMIT: &[Key] = &[
     DELAY_ABORT_EVAL,
     LIMIT_ABOUT,
 ];
-
-/// Returns the keys of a table.
-pub(super) fn of(section: &str) -> &'static [Key] {
-    SECTIONS.iter().find(|s| s.name == section).map_or(&[], |s| s.keys)
-}

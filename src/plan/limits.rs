@@ -27,7 +27,7 @@ pub(super) fn read(
 ) -> Vec<Limit> {
     let mut limits = Vec::new();
     for mut fields in file.limits() {
-        fields.declare(keys::of(scenario::LIMIT));
+        fields.declare(keys::LIMIT);
         let (limit, dropped) = read_limit(&mut fields, known);
         let rule = read_rule(&mut fields, &file.source, &limit, known);
         if limit.delay_abort_eval_ns > 0 && !limit.abort_on_fail {

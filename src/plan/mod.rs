@@ -187,6 +187,11 @@ impl Plan {
         &self.series[case.series]
     }
 
+    /// Returns the first case of each series and client count, the floor left out.
+    pub(crate) fn first_cases(&self) -> impl Iterator<Item = &Case> {
+        self.cases.iter().filter(|case| !case.floor && case.repeat == 0)
+    }
+
     /// Returns the nanoseconds between two events of a client in a case.
     pub fn interval_ns(&self, case: &Case) -> u64 {
         self.series_of(case).interval_ns

@@ -85,9 +85,6 @@ fn read_root(
     machine: &Machine,
 ) -> (Plan, Clients) {
     fields.declare(keys::ROOT);
-    for key in scenario::ScenarioFile::table_keys() {
-        fields.declare(&[key]);
-    }
     let name = read_name(fields, &file.stem);
     let counts = fields.integers(&keys::CLIENTS, 1..=MOST_CLIENTS);
     let clients = Clients {
@@ -175,7 +172,7 @@ fn read_feed(
 ) -> feed::Spec {
     let nothing = TomlTable::empty(Location::whole());
     let mut fields = file.table("feed").unwrap_or_else(|| Fields::new(&nothing, &file.base_dir));
-    fields.declare(keys::of("feed"));
+    fields.declare(keys::FEED);
     let plain = workload::read(&mut fields);
     let rate_hz = fields.rate_hz(&keys::RATE);
     if fields.is_valid(&keys::RATE) && !(LEAST_RATE_HZ..=MOST_RATE_HZ).contains(&rate_hz) {
@@ -230,7 +227,7 @@ fn read_server(
 ) -> BTreeMap<String, String> {
     let mut paths = BTreeMap::new();
     let Some(mut fields) = file.table("server") else { return paths };
-    fields.declare(keys::of("server"));
+    fields.declare(keys::SERVER);
     let url = fields.text(&keys::URL);
     if fields.is_valid(&keys::URL) {
         match address::Address::resolve(&url) {
@@ -266,7 +263,7 @@ fn read_series(
     duration_ns: Option<u64>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<PlannedSeries> {
-    fields.declare(keys::of(scenario::SERIES));
+    fields.declare(keys::SERIES);
     let names: Vec<&str> = transport::TRANSPORTS.iter().map(|t| t.name).collect();
     let name = fields.choice(&keys::TRANSPORT, &names);
     let label = fields.optional_text(&keys::LABEL);
@@ -349,7 +346,7 @@ fn read_stretch(
     warnings: &mut Vec<String>,
 ) -> BTreeMap<u32, Stretch> {
     let Some(mut fields) = file.table("stretch") else { return BTreeMap::new() };
-    fields.declare(keys::of("stretch"));
+    fields.declare(keys::STRETCH);
     let counts = fields.integers(&keys::STRETCH_CLIENTS, 1..=MOST_CLIENTS);
     let most = fields.number(&keys::MOST, 1.0..=1000.0);
     let (kept, dropped) = clients.select(&mut fields, &keys::STRETCH_CLIENTS, counts);

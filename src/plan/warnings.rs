@@ -10,13 +10,14 @@ use crate::units::{human_ns, thousands};
 pub(super) fn plan_warnings(plan: &Plan, cores: u32) -> Vec<String> {
     let mut warnings = Vec::new();
     let Timing { warmup_ns, duration_ns, .. } = plan.timing;
+    let shown = |ns: u64| human_ns(ns as f64);
     for series in plan.series.iter().filter(|s| s.paced && s.interval_ns > warmup_ns) {
+        let PlannedSeries { label, interval_ns, .. } = series;
         warnings.push(format!(
-            "{}: the warm-up of {} is shorter than the interval of {}; the first exchanges of some \
-             clients fall into the measured window",
-            series.label,
-            human_ns(warmup_ns as f64),
-            human_ns(series.interval_ns as f64),
+            "{label}: the warm-up of {} is shorter than the interval of {}; the first exchanges of \
+             some clients fall into the measured window",
+            shown(warmup_ns),
+            shown(*interval_ns),
         ));
     }
     let round_trip_ns = plan.delay.one_way_ns.saturating_mul(2);
@@ -54,8 +55,8 @@ fn turn_ns(series: &PlannedSeries, round_trip_ns: u64) -> u64 {
 /// message is delivered to all clients.
 fn warn_of_deliveries(plan: &Plan, cores: u32) -> impl Iterator<Item = String> {
     let held = HELD_DELIVERIES_PER_CORE * f64::from(cores);
-    let first = plan.cases.iter().filter(|c| !c.floor && c.repeat == 0);
-    first.filter(|_| plan.feed.workload.is_shared()).filter_map(move |case| {
+    let first = plan.first_cases().filter(|_| plan.feed.workload.is_shared());
+    first.filter_map(move |case| {
         let spec = plan.feed.among(case.clients);
         let rate = f64::from(case.clients) * f64::from(spec.senders) * spec.rate_hz;
         (rate > held).then(|| {
@@ -91,8 +92,8 @@ fn warn_of_cooldown(plan: &Plan) -> impl Iterator<Item = String> {
 /// to lengthen the interval.
 fn warn_of_rate(plan: &Plan, cores: u32) -> impl Iterator<Item = String> {
     let held = HELD_POLLS_PER_CORE * f64::from(cores);
-    let first = plan.cases.iter().filter(|c| !c.floor && c.repeat == 0 && c.stretch.is_none());
-    first.filter(|_| plan.bundled()).filter_map(move |case| {
+    let first = plan.first_cases().filter(|case| plan.bundled() && case.stretch.is_none());
+    first.filter_map(move |case| {
         let series = plan.series_of(case);
         let rate = f64::from(case.clients) * 1e9 / series.interval_ns.max(1) as f64;
         (series.paced && series.interval_ns > 0 && rate > held).then(|| {

@@ -132,8 +132,7 @@ pub(crate) fn model(
 ) -> Model {
     let share = |(share, updates)| MessageShare { share, updates, exchange: exchange(updates) };
     let messages = kinds.into_iter().map(share).collect();
-    let nothing = Exchange { ledger: Ledger::default(), segments_up: 0, segments_down: 0 };
-    Model { messages, ..Model::exact(nothing, 0, messages_hz) }
+    Model { messages, messages_hz, ..Model::default() }
 }
 
 /// Returns the feed that each client receives. If clients send to each other, these are the messages

@@ -37,7 +37,7 @@ pub struct Sending {
 
 /// A series by arithmetic. A message is what the per-message figures are divided by: a completed
 /// exchange of a transport that asks, a received frame, chunk or event of one that is pushed to.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Model {
     /// The kinds of messages; their shares add up to 1. More than one kind makes the mean a
     /// statistical expectation, one kind makes it exact.
@@ -67,16 +67,8 @@ pub struct Model {
 impl Model {
     /// Messages of one kind alone.
     pub fn exact(exchange: Exchange, updates: u32, messages_hz: Option<f64>) -> Model {
-        Model {
-            messages: vec![MessageShare { share: 1.0, updates, exchange }],
-            messages_hz,
-            stochastic: false,
-            sending: None,
-            idle: None,
-            delivery: None,
-            response: None,
-            age_mean_ns: None,
-        }
+        let messages = vec![MessageShare { share: 1.0, updates, exchange }];
+        Model { messages, messages_hz, ..Model::default() }
     }
     /// True if every message costs the same above TCP, so that these figures are whole and exact.
     pub fn is_exact(&self) -> bool {

@@ -112,9 +112,14 @@ fn take_list(
 }
 
 impl ScenarioFile {
-    /// Returns a reader over the settings outside all tables.
+    /// Returns a reader over the settings outside all tables, which knows the names of tables.
     pub fn root(&self) -> Fields<'_> {
-        Fields::new(&self.root, &self.base_dir)
+        let mut fields = Fields::new(&self.root, &self.base_dir);
+        // So that mistyped ones are found.
+        let key = |name| Key { name, default: None, about: "" };
+        fields.declare(&TABLES.map(key));
+        fields.declare(&[SERIES, LIMIT].map(key));
+        fields
     }
 
     /// Returns a reader over a table, if the scenario has it.
@@ -131,12 +136,6 @@ impl ScenarioFile {
     /// Returns a reader over each limit.
     pub fn limits(&self) -> impl Iterator<Item = Fields<'_>> {
         self.limits.iter().map(|table| Fields::new(table, &self.base_dir))
-    }
-
-    /// Returns the names of tables as keys, so that mistyped ones are found.
-    pub fn table_keys() -> impl Iterator<Item = Key> {
-        let key = |name| Key { name, default: None, about: "" };
-        TABLES.into_iter().chain([SERIES, LIMIT]).map(key)
     }
 
     /// Joins what is wrong with the file's form and with its settings. Beside a syntax error only

@@ -24,30 +24,18 @@ pub struct Delay {
     pub seed: u64,
 }
 
-/// How the jitter of one piece is drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum JitterLaw {
-    /// Evenly from 0 to the jitter.
-    #[default]
-    Uniform,
-    /// Exponentially, with the jitter as the mean.
-    Exponential,
-    /// The magnitude of a normal deviate, with the jitter as its standard deviation.
-    HalfNormal,
-}
-
-impl JitterLaw {
-    /// Every law.
-    pub const ALL: [JitterLaw; 3] =
-        [JitterLaw::Uniform, JitterLaw::Exponential, JitterLaw::HalfNormal];
-    /// The name in scenarios and on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            JitterLaw::Uniform => "uniform",
-            JitterLaw::Exponential => "exponential",
-            JitterLaw::HalfNormal => "half-normal",
-        }
+named! {
+    /// How the jitter of one piece is drawn.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum JitterLaw {
+        /// Evenly from 0 to the jitter.
+        #[default]
+        Uniform = "uniform",
+        /// Exponentially, with the jitter as the mean.
+        Exponential = "exponential",
+        /// The magnitude of a normal deviate, with the jitter as its standard deviation.
+        HalfNormal = "half-normal",
     }
 }
 

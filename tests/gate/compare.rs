@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
-use wsbench::internals::report::check::Check;
+use wsbench::internals::report::Check;
 use wsbench::internals::result::file::read;
 
 /// A client is sent ten updates in the measured window, which is the first of all.

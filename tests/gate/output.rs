@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
 use std::sync::LazyLock;
-use wsbench::internals::report::finding::Decision;
+use wsbench::internals::report::Decision;
+use wsbench::internals::report::Status;
 use wsbench::internals::report::judgement::{
     JudgementView, annotations, bencher, github_action_benchmark, json, junit, markdown, text,
 };
 use wsbench::internals::report::schema;
 use wsbench::internals::report::schema::DocumentKind;
-use wsbench::internals::report::table::Status;
 use wsbench::internals::report::{Conclusion, Table, find_format, summarise};
 use wsbench::internals::result::StopReason;
 

@@ -7,12 +7,10 @@
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{RngCore, SeedableRng};
 use std::f64::consts::{LN_2, PI};
-use wsbench::internals::gate::paired::{
-    NextStep, PairOrder, PairedMetric, Rules, Verdicts, judge, order,
-};
-use wsbench::internals::gate::signed_rank::{Walsh, detectable, student_quantile};
+use wsbench::internals::gate::{NextStep, PairOrder, PairedMetric, Rules, Verdicts, judge, order};
+use wsbench::internals::gate::{Walsh, detectable, student_quantile};
 use wsbench::internals::report::Figure;
-use wsbench::internals::report::finding::{Decision, Finding, Subject};
+use wsbench::internals::report::{Decision, Finding, Subject};
 
 /// Most runs of a comparison: 20 pairs.
 const RUNS: usize = 40;

@@ -4,7 +4,7 @@ use super::sample::{POLLING, SECONDS, WEBSOCKET, complete, planned};
 use wsbench::internals::gate::limit::{Limit, LimitWatch, limits_to_json, summarise_and_judge};
 use wsbench::internals::record::Part;
 use wsbench::internals::report::Table;
-use wsbench::internals::report::finding::{Decision, Finding};
+use wsbench::internals::report::{Decision, Finding};
 use wsbench::internals::result::StopReason;
 use wsbench::internals::result::{End, RunResult};
 use wsbench::internals::units::SECOND_NS;

@@ -95,8 +95,8 @@ mod with_a_dummy {
     use crate::report::sample::{POLLING, WEBSOCKET, complete};
     use crate::report::{row, text};
     use wsbench::internals::record::{Flow, Part};
-    use wsbench::internals::report::layer::{Layer, Quantity};
     use wsbench::internals::report::schema::{DocumentKind, of};
+    use wsbench::internals::report::{Layer, Quantity};
     use wsbench::internals::report::{metrics, summarise};
 
     #[test]
@@ -119,7 +119,7 @@ mod with_a_dummy {
         let table = summarise(&result);
         let polling = row(&table, "polling", 1_000);
         let measured =
-            polling.steady(wsbench::internals::report::layer::Way::Both, Layer::Part(Part::Dummy));
+            polling.steady(wsbench::internals::report::Way::Both, Layer::Part(Part::Dummy));
         assert_eq!(measured.per_message.value(), Some(7.0));
         let compared = polling.predicted.of(Quantity::Of(Layer::Part(Part::Dummy)));
         assert_eq!(compared.predicted.value(), Some(7.0));

@@ -48,7 +48,7 @@ mod with_a_dummy {
     use crate::report::sample::{POLLING, complete};
     use crate::report::text;
     use wsbench::internals::gate::limit::{Limit, limits_to_json, summarise_and_judge};
-    use wsbench::internals::report::finding::Decision;
+    use wsbench::internals::report::Decision;
     use wsbench::internals::report::schema::{DocumentKind, of};
 
     #[test]

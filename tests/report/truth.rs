@@ -2,8 +2,8 @@ use super::sample::{POLLING, WEBSOCKET, complete};
 use super::{row, spoiled, text};
 use wsbench::internals::feed::Workload;
 use wsbench::internals::record::{Metric, Part, Phase};
-use wsbench::internals::report::check::Check;
-use wsbench::internals::report::layer::{Layer, Quantity};
+use wsbench::internals::report::Check;
+use wsbench::internals::report::{Layer, Quantity};
 use wsbench::internals::report::{Table, summarise};
 use wsbench::internals::result::RunResult;
 use wsbench::internals::result::StopReason;
@@ -298,7 +298,7 @@ fn more_than_one_failure_in_a_hundred_is_no_measurement() {
 /// A run that was cut is no half of a pair, whatever its checks say.
 #[test]
 fn a_run_that_was_ended_early_is_not_compared() {
-    use wsbench::internals::gate::run_validity::{RunQuality, assess};
+    use wsbench::internals::gate::{RunQuality, assess};
     let mut result = complete(&[POLLING, WEBSOCKET], &[1_000]);
     assert_eq!(assess(&summarise(&result)), RunQuality::Sound);
     result.ends[0].reason = StopReason::Terminated;

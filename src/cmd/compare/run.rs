@@ -8,9 +8,11 @@ use crate::cmd::compare::target::CompareTarget;
 use crate::cmd::files::now_text;
 use crate::error::{Failure, Outcome, at};
 use crate::gate::baseline::ComparableRun;
+use crate::gate::run_validity::{FailedCheck, RunQuality, assess};
 use crate::os;
 use crate::os::{Caught, Signals};
 use crate::plan::Plan;
+use crate::report::check::Check;
 use crate::report::{Conclusion, Table, summarise};
 use crate::result::RunResult;
 use crate::result::file::{self, RESULT_FILE};
@@ -60,33 +62,37 @@ impl ComparedSide {
     }
 }
 
-/// How a run ended.
-pub(crate) enum SideEnd {
-    /// It is complete, whatever its verdict.
-    Complete(Box<Run>),
-    /// A signal ended it.
-    Caught(Caught),
-    /// Another wsbench failed, with the reason.
-    Failed(String),
+/// A run of a side that no signal ended.
+pub(crate) struct SideRun {
+    /// Whether it may be compared.
+    pub quality: RunQuality,
+    /// Its figures; absent if another wsbench failed.
+    pub figures: Option<Box<RunFigures>>,
 }
 
 /// A run's figures.
-pub(crate) struct Run {
+pub(crate) struct RunFigures {
     /// All figures.
     pub table: Table,
     /// What is compared to the byte.
     pub recorded: ComparableRun,
 }
 
-impl Run {
-    fn of(result: &RunResult) -> SideEnd {
+impl SideRun {
+    fn of(result: &RunResult) -> SideRun {
         let table = summarise(result);
         let recorded = ComparableRun::of(result, &table);
-        SideEnd::Complete(Box::new(Run { table, recorded }))
+        let quality = assess(&table);
+        SideRun { quality, figures: Some(Box::new(RunFigures { table, recorded })) }
+    }
+
+    fn failed(why: String) -> SideRun {
+        let failed = vec![FailedCheck::of_run(Check::RunEnded, why)];
+        SideRun { quality: RunQuality::Broken(failed), figures: None }
     }
 }
 
-/// Runs a side once; its result is kept at the path.
+/// Runs a side once, or until a signal; its result is kept at the path.
 ///
 /// # Errors
 /// If it cannot be run: a file cannot be written, a program cannot be started, or the scenario cannot
@@ -96,7 +102,7 @@ pub(crate) async fn run(
     path: &Path,
     signals: &mut Signals,
     watch: &mut dyn FnMut(RunEvent),
-) -> Outcome<SideEnd> {
+) -> Outcome<Result<SideRun, Caught>> {
     let doing = format!("a run of {}", side.name.to_uppercase());
     let ran = match &side.target {
         CompareTarget::Url(_) | CompareTarget::Command { .. } => {
@@ -114,12 +120,12 @@ async fn drive(
     path: &Path,
     signals: &mut Signals,
     watch: &mut dyn FnMut(RunEvent),
-) -> Outcome<SideEnd> {
+) -> Outcome<Result<SideRun, Caught>> {
     let header = run::header(&side.plan, now_text(), os::describe());
     let ran = run::run(&side.plan, header, path, signals, watch, &mut |_, _| None).await?;
     Ok(match ran.caught {
-        Some(caught) => SideEnd::Caught(caught),
-        None => Run::of(&ran.result),
+        Some(caught) => Err(caught),
+        None => Ok(SideRun::of(&ran.result)),
     })
 }
 
@@ -128,7 +134,7 @@ async fn run_binary(
     program: &Path,
     path: &Path,
     signals: &mut Signals,
-) -> Outcome<SideEnd> {
+) -> Outcome<Result<SideRun, Caught>> {
     let folder = path.with_extension("run");
     let mut command = Command::new(program);
     command.arg("run").arg(&side.scenario).arg("--out").arg(&folder);
@@ -152,14 +158,14 @@ async fn run_binary(
                 () = process.end(DRAIN) => {}
             }
             let _ = fs::remove_dir_all(&folder);
-            return Ok(SideEnd::Caught(caught));
+            return Ok(Err(caught));
         }
         status = process.wait() => status?,
     };
     process.tail.wait_for_end().await;
     let how = || format!("{shown} run {}{}", describe_exit(status), process.tail.describe());
     // Killed by a signal.
-    let Some(code) = status.code() else { return Ok(SideEnd::Failed(how())) };
+    let Some(code) = status.code() else { return Ok(Ok(SideRun::failed(how()))) };
     match Conclusion::from_exit_code(code) {
         // A result, whatever the verdict.
         Some(
@@ -179,5 +185,5 @@ async fn run_binary(
     fs::rename(folder.join(RESULT_FILE), path)
         .and_then(|()| fs::remove_dir_all(&folder))
         .map_err(at(format!("cannot keep the result of {shown}")))?;
-    Ok(Run::of(&result))
+    Ok(Ok(SideRun::of(&result)))
 }

@@ -13,13 +13,13 @@
 //! Separate from `run`, which runs one side once, and from `gate`, which judges.
 
 use crate::cmd::compare::progress::PairProgress;
-use crate::cmd::compare::run::{ComparedSide, Run, SideEnd, run};
+use crate::cmd::compare::run::{ComparedSide, SideRun, run};
 use crate::error::{Outcome, at};
 use crate::gate::invariants::Invariants;
 use crate::gate::paired::{NextStep, PairOrder, PairedMetric, Rules, Verdicts, judge, order};
 use crate::gate::pairs;
 use crate::gate::pairs::{Margins, VaryingMetrics};
-use crate::gate::run_validity::{FailedCheck, RunQuality, assess};
+use crate::gate::run_validity::{FailedCheck, RunQuality};
 use crate::gate::signed_rank::smallest_p;
 use crate::os::{Caught, Signals};
 use crate::report::Table;
@@ -89,13 +89,6 @@ pub(crate) struct PairSession<'a> {
     caught: Option<Caught>,
 }
 
-/// A run of a pair.
-struct Half {
-    quality: RunQuality,
-    /// Its figures; absent if it has none.
-    run: Option<Box<Run>>,
-}
-
 /// Whether the comparison continues.
 #[derive(PartialEq, Eq)]
 enum Step {
@@ -161,13 +154,13 @@ impl<'a> PairSession<'a> {
         for side in SIDES {
             let name = self.terms.sides[side].name;
             self.progress.begin(&format!("warm-up, {name}"));
-            let Some(half) = self.run_side(side, &format!("warm-up-{name}.jsonl")).await? else {
+            let Some(run) = self.run_side(side, &format!("warm-up-{name}.jsonl")).await? else {
                 return Ok(Step::End);
             };
-            if let (0, RunQuality::Sound, Some(run)) = (side, &half.quality, half.run) {
-                self.same.add_a(run.recorded);
+            if let (0, RunQuality::Sound, Some(figures)) = (side, &run.quality, run.figures) {
+                self.same.add_a(figures.recorded);
             }
-            qualities.push(half.quality);
+            qualities.push(run.quality);
         }
         Ok(self.check_broken(&qualities[0], &qualities[1]))
     }
@@ -175,21 +168,21 @@ impl<'a> PairSession<'a> {
     async fn run_pair(&mut self) -> Outcome<Step> {
         let number = self.pairs.len() as u32;
         let order = order(self.terms.seed, number);
-        let mut halves: [Option<Half>; 2] = [None, None];
+        let mut runs: [Option<SideRun>; 2] = [None, None];
         for side in if order == PairOrder::Ab { [0, 1] } else { [1, 0] } {
-            let first = halves.iter().all(Option::is_none);
+            let first = runs.iter().all(Option::is_none);
             self.progress.begin_pair(number + 1, self.terms.sides[side].name, first);
-            halves[side] = self.run_side(side, &self.file(number, side)).await?;
-            if halves[side].is_none() {
+            runs[side] = self.run_side(side, &self.file(number, side)).await?;
+            if runs[side].is_none() {
                 return Ok(Step::End);
             }
         }
-        let [Some(a), Some(b)] = halves else { return Ok(Step::End) };
+        let [Some(a), Some(b)] = runs else { return Ok(Step::End) };
         if self.check_broken(&a.quality, &b.quality) == Step::End {
             return Ok(Step::End);
         }
         let (RunQuality::Sound, RunQuality::Sound, Some(run_a), Some(run_b)) =
-            (&a.quality, &b.quality, a.run, b.run)
+            (&a.quality, &b.quality, a.figures, b.figures)
         else {
             return self.discard(&a.quality, &b.quality, number);
         };
@@ -212,23 +205,14 @@ impl<'a> PairSession<'a> {
     }
 
     /// Runs a side once; `None` if a signal came.
-    async fn run_side(&mut self, side: usize, name: &str) -> Outcome<Option<Half>> {
+    async fn run_side(&mut self, side: usize, name: &str) -> Outcome<Option<SideRun>> {
         let path = self.terms.out.join(name);
         let progress = &mut self.progress;
         let mut watch = |news| progress.show(news);
         let ran = run(&self.terms.sides[side], &path, &mut self.signals, &mut watch).await?;
         self.progress.end_run();
-        Ok(match ran {
-            SideEnd::Complete(run) => Some(Half { quality: assess(&run.table), run: Some(run) }),
-            SideEnd::Failed(why) => {
-                let quality = RunQuality::Broken(vec![FailedCheck::of_run(Check::RunEnded, why)]);
-                Some(Half { quality, run: None })
-            }
-            SideEnd::Caught(caught) => {
-                self.caught = Some(caught);
-                None
-            }
-        })
+        self.caught = ran.as_ref().err().copied();
+        Ok(ran.ok())
     }
 
     /// Ends the comparison if a run cannot be compared: without a sound A nothing can be said about

@@ -58,8 +58,7 @@ fn per_second(model: &Model, way: Way) -> Option<Counts> {
 
 /// The first case of each series and client count, the floor left out.
 fn cases(plan: &Plan) -> impl Iterator<Item = (&Case, &PlannedSeries, Option<Model>)> {
-    let first = plan.cases.iter().filter(|c| !c.floor && c.repeat == 0);
-    first.map(|case| (case, plan.series_of(case), plan.model(case)))
+    plan.first_cases().map(|case| (case, plan.series_of(case), plan.model(case)))
 }
 
 /// Prints the models of a scenario.

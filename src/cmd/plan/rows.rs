@@ -165,8 +165,7 @@ pub(super) fn case_rows(plan: &Plan) -> Vec<Cells> {
 /// Bytes a second by layer.
 pub(super) fn traffic_rows(plan: &Plan) -> Vec<Cells> {
     let heads = head("case|series|clients|events|payload|protocol up|protocol down|wire|TCP/IP");
-    let first = plan.cases.iter().filter(|c| !c.floor && c.repeat == 0);
-    let rows = first.map(|case| {
+    let rows = plan.first_cases().map(|case| {
         let mut row = case_cells(plan, case);
         let Some(t) = estimate(plan, case).traffic else {
             row.push("not known".to_owned());

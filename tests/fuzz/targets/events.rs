@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wsbench::internals::protocol::sse::{StreamItem, Parser};
+use wsbench::internals::protocol::{StreamItem, Parser};
 
 fn parsed(pieces: impl Iterator<Item = impl AsRef<[u8]>>) -> (Vec<(String, u64)>, u64) {
     let mut parser = Parser::default();

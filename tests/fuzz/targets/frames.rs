@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wsbench::internals::protocol::websocket::frame::Scanner;
+use wsbench::internals::protocol::Scanner;
 
 fuzz_target!(|input: (Vec<u8>, u8)| {
     let (bytes, cut) = input;

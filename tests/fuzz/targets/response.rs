@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wsbench::internals::protocol::http1::response::{BodyPiece, Response};
+use wsbench::internals::protocol::{BodyPiece, Response};
 
 /// The body with its chunks' ends, without the places where reads cut it.
 #[derive(Default, PartialEq, Debug)]

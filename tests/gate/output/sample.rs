@@ -1,9 +1,7 @@
 //! A judgement with every kind and every decision.
 
 use wsbench::internals::report::Figure;
-use wsbench::internals::report::finding::{
-    Decision, Effect, Finding, Judgement, Kind, Side, Subject,
-};
+use wsbench::internals::report::{Decision, Effect, Finding, Judgement, Kind, Side, Subject};
 
 fn finding(kind: Kind, decision: Decision, metric: &str, unit: &str) -> Finding {
     let (series, clients) = ("polling".to_owned(), Some(1_000));
