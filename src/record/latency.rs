@@ -6,57 +6,36 @@
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
-/// What a latency runs from and to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Metric {
-    /// From the intended moment of publishing to the client having the update.
-    DeliveryLatency,
-    /// From the intended moment of a request to its whole response: free of coordinated omission.
-    ResponseLatency,
-    /// From the actual sending of a request to its whole response.
-    ServiceTime,
-    /// From the intended moment of a turn to its actual start: the driver's own delay.
-    DriverLag,
-    /// The age that a client's information had reached when something newer came (Costa, Codreanu,
-    /// Ephremides 2016).
-    PeakAge,
-    /// From `connect` to the connection.
-    ConnectTime,
-    /// From the upgrade request to the upgraded connection.
-    UpgradeTime,
-    /// From the moment at which a piece was to leave a delay line to its leaving.
-    DelayError,
+named! {
+    /// What a latency runs from and to.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    pub enum Metric {
+        /// From the intended moment of publishing to the client having the update.
+        DeliveryLatency = "delivery_latency",
+        /// From the intended moment of a request to its whole response: free of coordinated
+        /// omission.
+        ResponseLatency = "response_latency",
+        /// From the actual sending of a request to its whole response.
+        ServiceTime = "service_time",
+        /// From the intended moment of a turn to its actual start: the driver's own delay.
+        DriverLag = "driver_lag",
+        /// The age that a client's information had reached when something newer came (Costa,
+        /// Codreanu, Ephremides 2016).
+        PeakAge = "peak_age",
+        /// From `connect` to the connection.
+        ConnectTime = "connect_time",
+        /// From the upgrade request to the upgraded connection.
+        UpgradeTime = "upgrade_time",
+        /// From the moment at which a piece was to leave a delay line to its leaving.
+        DelayError = "delay_error",
+    }
 }
 
 impl Metric {
-    /// Every metric, in the order of reports.
-    pub const ALL: [Metric; 8] = [
-        Metric::DeliveryLatency,
-        Metric::ResponseLatency,
-        Metric::ServiceTime,
-        Metric::DriverLag,
-        Metric::PeakAge,
-        Metric::ConnectTime,
-        Metric::UpgradeTime,
-        Metric::DelayError,
-    ];
     /// True for the two latencies that a client observes: of its requests, and of what is pushed.
     pub fn is_headline(self) -> bool {
         matches!(self, Metric::DeliveryLatency | Metric::ResponseLatency)
-    }
-    /// The name used in files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Metric::DeliveryLatency => "delivery_latency",
-            Metric::ResponseLatency => "response_latency",
-            Metric::ServiceTime => "service_time",
-            Metric::DriverLag => "driver_lag",
-            Metric::PeakAge => "peak_age",
-            Metric::ConnectTime => "connect_time",
-            Metric::UpgradeTime => "upgrade_time",
-            Metric::DelayError => "delay_error",
-        }
     }
 }
 

@@ -8,35 +8,21 @@ use crate::units::add_fields;
 use serde::{Deserialize, Serialize};
 use std::ops::{AddAssign, Index, IndexMut};
 
-/// The parts of a client's life that are counted apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Phase {
-    /// Connecting, upgrading, and a poller's first exchange.
-    Setup,
-    /// Load that is not measured yet, calibration included.
-    Warmup,
-    /// The measured window.
-    Steady,
-    /// Load after the window, until every measured exchange has ended.
-    Cooldown,
-    /// Closing handshakes.
-    Teardown,
-}
-
-impl Phase {
-    /// Every phase in order.
-    pub const ALL: [Phase; 5] =
-        [Phase::Setup, Phase::Warmup, Phase::Steady, Phase::Cooldown, Phase::Teardown];
-    /// The name used in files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Phase::Setup => "setup",
-            Phase::Warmup => "warmup",
-            Phase::Steady => "steady",
-            Phase::Cooldown => "cooldown",
-            Phase::Teardown => "teardown",
-        }
+named! {
+    /// The parts of a client's life that are counted apart.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    pub enum Phase {
+        /// Connecting, upgrading, and a poller's first exchange.
+        Setup = "setup",
+        /// Load that is not measured yet, calibration included.
+        Warmup = "warmup",
+        /// The measured window.
+        Steady = "steady",
+        /// Load after the window, until every measured exchange has ended.
+        Cooldown = "cooldown",
+        /// Closing handshakes.
+        Teardown = "teardown",
     }
 }
 

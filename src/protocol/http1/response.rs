@@ -227,25 +227,22 @@ impl Response {
 
     /// Reads a head from `partial` and `bytes` together.
     fn head(&mut self, bytes: &[u8]) -> Result<usize, Malformed> {
-        if self.partial.is_empty() {
-            return match self.parse_head(bytes)? {
-                Some(len) => Ok(len),
-                None => {
-                    self.partial.extend_from_slice(bytes);
-                    Ok(bytes.len())
-                }
-            };
-        }
         let had = self.partial.len();
         let mut whole = std::mem::take(&mut self.partial);
-        whole.extend_from_slice(bytes);
-        match self.parse_head(&whole)? {
-            Some(len) => Ok(len - had),
-            None => {
-                self.partial = whole;
-                Ok(bytes.len())
-            }
+        let head = if had == 0 {
+            bytes
+        } else {
+            whole.extend_from_slice(bytes);
+            &whole
+        };
+        if let Some(len) = self.parse_head(head)? {
+            return Ok(len - had);
         }
+        if had == 0 {
+            whole.extend_from_slice(bytes);
+        }
+        self.partial = whole;
+        Ok(bytes.len())
     }
 
     fn parse_head(&mut self, bytes: &[u8]) -> Result<Option<usize>, Malformed> {

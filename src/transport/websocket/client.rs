@@ -137,17 +137,11 @@ impl WebSocketClients {
                 loop {
                     match next(connection, Some(&mut sleep), &watchdog, turn.as_mut()).await {
                         SocketEvent::Turn(turn) => break turn,
-                        SocketEvent::Received(Ok(message)) => {
-                            if let Some(ended) =
-                                connection.receive(client, delivery, &message).await
-                            {
+                        SocketEvent::Received(received) => {
+                            let ended = connection.receive(client, delivery, received).await;
+                            if let Some(ended) = ended {
                                 return ended;
                             }
-                        }
-                        SocketEvent::Received(Err(error)) => {
-                            connection.add_control_bytes();
-                            client.fault(connection.phase(), error);
-                            return SessionEnd::Lost;
                         }
                         SocketEvent::Woken(woken) => {
                             match client.change(woken, change) {
@@ -205,15 +199,10 @@ impl WebSocketClients {
                     connection.close(client, delivery).await;
                     return SessionEnd::Stopped;
                 }
-                SocketEvent::Received(Ok(message)) => {
-                    if let Some(ended) = connection.receive(client, delivery, &message).await {
+                SocketEvent::Received(received) => {
+                    if let Some(ended) = connection.receive(client, delivery, received).await {
                         return ended;
                     }
-                }
-                SocketEvent::Received(Err(error)) => {
-                    connection.add_control_bytes();
-                    client.fault(connection.phase(), error);
-                    return SessionEnd::Lost;
                 }
                 // An echo has no sleep besides its turns.
                 SocketEvent::Woken(_) => {}

@@ -64,18 +64,26 @@ impl WebSocketConnection {
         // If writing failed the connection is gone, which reading meets next.
     }
 
-    /// Receives a message or control frame. Returns how the session ended, if it ends it.
+    /// Receives a message or control frame, or meets an error. Returns how the session ended, if it
+    /// ends it.
     pub(super) async fn receive(
         &mut self,
         client: &Client,
         delivery: &mut DeliveryTracker,
-        message: &Message,
+        received: Result<Message, ClientError>,
     ) -> Option<SessionEnd> {
-        if matches!(message, Message::Text(_) | Message::Binary(_)) {
+        if let Ok(message @ (Message::Text(_) | Message::Binary(_))) = &received {
             self.receive_data(client, message, delivery);
         }
         self.add_control_bytes();
-        let Message::Close(frame) = message else { return None };
+        let frame = match received {
+            Ok(Message::Close(frame)) => frame,
+            Ok(_) => return None,
+            Err(error) => {
+                client.fault(self.phase(), error);
+                return Some(SessionEnd::Lost);
+            }
+        };
         let code = frame.as_ref().map_or(0, |f| i32::from(u16::from(f.code)));
         client.fault(self.phase(), ClientError::with(ClientErrorKind::EarlyClose, code));
         self.close(client, delivery).await;

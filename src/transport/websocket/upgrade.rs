@@ -1,10 +1,11 @@
 //! The opening handshake of a client (RFC 6455 §4.1), rendered here so that its bytes are known.
 
+use crate::client::http_connection::{HeadSize, add_response};
 use crate::client::{Client, ConnectionAccount};
 use crate::net::Connection;
-use crate::protocol::http1::response::Response;
-use crate::protocol::http1::{Target, chars_without_line_ends};
-use crate::record::{ClientError, ClientErrorKind, Part, Phase};
+use crate::protocol::http1::Target;
+use crate::protocol::http1::response::{Parts, Response};
+use crate::record::{ClientError, ClientErrorKind, Phase};
 use std::io;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
@@ -12,9 +13,8 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 /// A handshake that the server accepted.
 pub(super) struct OpeningHandshake {
-    request_chars: u64,
-    heads: u64,
-    head_chars: u64,
+    request: HeadSize,
+    response: Parts,
     /// Bytes that arrived after the response: the first frames.
     pub leftover: Vec<u8>,
 }
@@ -60,9 +60,8 @@ pub(super) async fn upgrade(
                 return Err(ClientError::of(ClientErrorKind::Upgrade));
             }
             return Ok(OpeningHandshake {
-                request_chars: chars_without_line_ends(request.as_bytes()),
-                heads: response.parts.heads,
-                head_chars: response.parts.head_chars,
+                request: HeadSize::of(request.as_bytes()),
+                response: response.parts,
                 leftover,
             });
         }
@@ -83,13 +82,11 @@ impl OpeningHandshake {
         let up = stream.meter().written();
         client.add_bytes(phase, |ledger| {
             ledger.up.wire += up;
-            ledger.up[Part::Heads] += up;
-            ledger.up.head_chars += self.request_chars;
-            ledger.down.wire += self.heads;
-            ledger.down[Part::Heads] += self.heads;
-            ledger.down.head_chars += self.head_chars;
+            self.request.add_to(&mut ledger.up);
+            ledger.down.wire += self.response.heads;
+            add_response(&mut ledger.down, &self.response);
         });
-        account.counted(up, self.heads);
+        account.counted(up, self.response.heads);
     }
 }
 
