@@ -7,11 +7,11 @@
 
 use crate::cli::ScenarioArgs;
 use crate::cmd::init::suggest_shipped;
-use crate::config::{Key, MOST_FILE_BYTES, read_limited};
+use crate::config::{Fields, Key, MOST_FILE_BYTES, read_limited};
 use crate::error::{Failure, Outcome, at};
 use crate::protocol::http1::head::{REQUEST, RESPONSE, RequestHead, ResponseHead};
 use crate::scenario;
-use crate::transport::{TRANSPORTS, find};
+use crate::transport::{TRANSPORTS, Transport, find};
 use std::path::Path;
 
 /// Returns the `--set` arguments, and further ones for the heads.
@@ -51,7 +51,7 @@ fn sets_of(
     let value = serde_json::Value::from(path).to_string();
     let numbers = series_with(args, key)?;
     if numbers.as_ref().is_some_and(Vec::is_empty) {
-        let who = TRANSPORTS.iter().filter(|t| has(t.name, key)).map(|t| t.name);
+        let who = TRANSPORTS.iter().filter(|t| has(t, key)).map(|t| t.name);
         let who = who.collect::<Vec<_>>().join(", ");
         return Err(fail(format!("no series has the setting {}; these have: {who}", key.name)));
     }
@@ -59,8 +59,8 @@ fn sets_of(
     Ok(numbers.unwrap_or_default().into_iter().map(set).collect())
 }
 
-fn has(transport: &str, key: &Key) -> bool {
-    find(transport).is_some_and(|t| t.keys.iter().any(|k| k.name == key.name))
+fn has(transport: &Transport, key: &Key) -> bool {
+    transport.keys.iter().any(|k| k.name == key.name)
 }
 
 /// The numbers of the series that have a setting. `None` if a series has an unknown transport, which
@@ -69,11 +69,8 @@ fn series_with(args: &ScenarioArgs, key: &Key) -> Outcome<Option<Vec<usize>>> {
     const TRANSPORT: Key = Key { name: "transport", default: None, about: "" };
     suggest_shipped(&args.path)?;
     let file = scenario::load(&args.path, &args.overrides)?;
-    let names: Option<Vec<String>> = file
-        .series()
-        .map(|mut fields| fields.optional_text(&TRANSPORT).filter(|n| find(n).is_some()))
-        .collect();
-    Ok(names
-        .filter(|names| !names.is_empty() && file.diagnostics.is_empty())
-        .map(|names| (0..names.len()).filter(|&n| has(&names[n], key)).collect()))
+    let transport = |mut fields: Fields<'_>| find(&fields.optional_text(&TRANSPORT)?);
+    let known: Option<Vec<&Transport>> = file.series().map(transport).collect();
+    let known = known.filter(|all| !all.is_empty() && file.diagnostics.is_empty());
+    Ok(known.map(|all| (0..all.len()).filter(|&n| has(all[n], key)).collect()))
 }

@@ -19,6 +19,8 @@ const QUEUE: u64 = 1_024;
 const PACKET_BYTES: u64 = 768;
 /// Files that the run's own process needs besides its pipes.
 const OWN_FILES: u64 = 64;
+/// The addresses of 127.0.0.0/8.
+const ALL_SOURCES: u64 = 1 << 24;
 /// Tasks for this program itself and those that already run.
 const OTHER_TASKS: u64 = 512;
 
@@ -119,32 +121,39 @@ fn needs(plan: &Plan) -> Needs {
     most
 }
 
+/// Compares a need with what there is, both shown by `show`.
 fn check(
     name: &'static str,
-    ok: bool,
-    needed: String,
-    available: String,
+    required: bool,
+    [needed, available]: [u64; 2],
+    show: fn(u64) -> String,
     remedy: &str,
 ) -> PreflightCheck {
+    let ok = needed <= available;
     let remedy = if ok { String::new() } else { remedy.to_owned() };
-    PreflightCheck { name, needed, available, ok, required: true, remedy }
+    let (needed, available) = (show(needed), show(available));
+    PreflightCheck { name, needed, available, ok, required, remedy }
+}
+
+/// The same for bytes that are estimated.
+fn check_bytes(
+    name: &'static str,
+    required: bool,
+    bytes: [u64; 2],
+    remedy: &str,
+) -> PreflightCheck {
+    let check = check(name, required, bytes, |n| human_bytes(n as f64), remedy);
+    PreflightCheck { needed: format!("about {}", check.needed), ..check }
 }
 
 fn files(needs: &Needs, machine: &Machine) -> PreflightCheck {
     let open = machine.open_files();
-    let shown = match machine.open_files_soft {
-        Some(soft) if soft < open => {
-            format!("{} (now {}, raised by the run)", thousands(open), thousands(soft))
-        }
-        _ => thousands(open),
-    };
-    check(
-        "open files a process",
-        needs.files <= open,
-        thousands(needs.files),
-        shown,
-        "raise the hard limit: ulimit -Hn 20000, or LimitNOFILE= of the service",
-    )
+    let remedy = "raise the hard limit: ulimit -Hn 20000, or LimitNOFILE= of the service";
+    let mut check = check("open files a process", true, [needs.files, open], thousands, remedy);
+    if let Some(soft) = machine.open_files_soft.filter(|soft| *soft < open) {
+        check.available += &format!(" (now {}, raised by the run)", thousands(soft));
+    }
+    check
 }
 
 fn ports(plan: &Plan, needs: &Needs, machine: &Machine) -> Option<PreflightCheck> {
@@ -159,25 +168,20 @@ fn ports(plan: &Plan, needs: &Needs, machine: &Machine) -> Option<PreflightCheck
              connections alive: one address holds no more connections to one server"
         }
     };
-    let (needed, shown) = (thousands(needs.ports), thousands(count));
-    Some(check("ports an address", needs.ports <= count, needed, shown, remedy))
+    Some(check("ports an address", true, [needs.ports, count], thousands, remedy))
 }
 
 fn memory(needs: &Needs, machine: &Machine) -> Option<PreflightCheck> {
     let free = machine.memory_bytes?;
     let remedy = "take fewer clients (--set clients=[…]) or free memory";
-    let (needed, shown) = (human_bytes(needs.memory as f64), human_bytes(free as f64));
-    Some(check("memory (estimate)", needs.memory <= free, format!("about {needed}"), shown, remedy))
+    Some(check_bytes("memory (estimate)", true, [needs.memory, free], remedy))
 }
 
 /// TCP's buffers, if one message for each client is on its way at once.
 fn buffers(needs: &Needs, machine: &Machine) -> Option<PreflightCheck> {
     let most = machine.tcp_bytes?;
     let remedy = "raise the third number of sysctl net.ipv4.tcp_mem (pages), or fewer clients";
-    let (needed, shown) = (human_bytes(needs.buffers as f64), human_bytes(most as f64));
-    let needed = format!("about {needed}");
-    let check = check("TCP buffers (estimate)", needs.buffers <= most, needed, shown, remedy);
-    Some(PreflightCheck { required: false, ..check })
+    Some(check_bytes("TCP buffers (estimate)", false, [needs.buffers, most], remedy))
 }
 
 fn tracking(needs: &Needs, machine: &Machine) -> Option<PreflightCheck> {
@@ -188,32 +192,28 @@ fn tracking(needs: &Needs, machine: &Machine) -> Option<PreflightCheck> {
          (iptables -t raw: NOTRACK)",
         (needs.tracked + table.used).next_power_of_two()
     );
-    let (needed, shown) = (thousands(needs.tracked), thousands(free));
     // A kernel may have the table but no rule that fills it.
-    let check = check("tracked connections", needs.tracked <= free, needed, shown, &remedy);
-    Some(PreflightCheck { required: false, ..check })
+    Some(check("tracked connections", false, [needs.tracked, free], thousands, &remedy))
 }
 
 fn queue(plan: &Plan, needs: &Needs, machine: &Machine) -> Option<PreflightCheck> {
     let most = machine.somaxconn.filter(|_| plan.bundled())?;
     let needed = QUEUE.min(needs.connections);
     let remedy = "sysctl -w net.core.somaxconn=4096, or a ramp: connects may wait a second";
-    let check = check("accept queue", needed <= most, thousands(needed), thousands(most), remedy);
-    Some(PreflightCheck { required: false, ..check })
+    Some(check("accept queue", false, [needed, most], thousands, remedy))
 }
 
 fn tasks(needs: &Needs, machine: &Machine) -> Option<PreflightCheck> {
     let most = machine.tasks?;
     let needed = needs.tasks + OTHER_TASKS;
     let remedy = "raise ulimit -u, kernel.pid_max or the control group's pids.max";
-    let (shown_needed, shown) = (thousands(needed), thousands(most));
-    Some(check("processes and threads", needed <= most, shown_needed, shown, remedy))
+    Some(check("processes and threads", true, [needed, most], thousands, remedy))
 }
 
 fn sources(plan: &Plan, machine: &Machine) -> Option<PreflightCheck> {
     plan.cases.iter().find(|c| c.first_source != 0)?;
-    let shown = if machine.loopback_block { "127.0.0.0/8" } else { "127.0.0.1" };
     let remedy = "run on Linux: only there are all of 127.0.0.0/8 addresses of the machine";
-    let needed = "127.0.0.0/8".to_owned();
-    Some(check("source addresses", machine.loopback_block, needed, shown.to_owned(), remedy))
+    let show = |n| if n == 1 { "127.0.0.1" } else { "127.0.0.0/8" }.to_owned();
+    let available = if machine.loopback_block { ALL_SOURCES } else { 1 };
+    Some(check("source addresses", true, [ALL_SOURCES, available], show, remedy))
 }

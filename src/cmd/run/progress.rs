@@ -72,14 +72,13 @@ impl RunProgress {
                 self.bar.set_message(format!("{}: {name}", self.case));
                 self.bar.tick();
             }
-            RunEvent::Progress(ClientProgress { connected, failed, events, faults }) => {
-                self.show_progress(connected, failed, events, faults);
-            }
+            RunEvent::Progress(progress) => self.show_progress(progress),
             RunEvent::Warning(word) => self.bar.suspend(|| warn(word)),
         }
     }
 
-    fn show_progress(&mut self, connected: u64, failed: u64, events: u64, faults: u64) {
+    fn show_progress(&mut self, progress: ClientProgress) {
+        let ClientProgress { connected, failed, events, faults } = progress;
         let (before, since) = self.events;
         let elapsed = since.elapsed();
         if elapsed >= Duration::from_millis(500) {
