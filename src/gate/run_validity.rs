@@ -40,7 +40,7 @@ impl FailedCheck {
             check: result.check,
             cause: result.cause,
             value: result.value.clone(),
-            samples: row.events.per_message_divisor,
+            samples: row.events.per_message_divisor(),
             text: result.text.clone(),
         }
     }

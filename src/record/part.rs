@@ -3,6 +3,8 @@
 //! Everything that lists parts walks [`Part::ALL`]: result files, columns, predictions, checks,
 //! pictures, baselines and the schema. A new part is one line here, and the code that measures it.
 
+use crate::units::listed;
+
 /// Where in the traffic the bytes of a part are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
@@ -105,10 +107,7 @@ impl Part {
     pub fn list(which: impl Fn(Part) -> bool) -> String {
         let all: Vec<&str> =
             Part::ALL.iter().filter(|&&part| which(part)).map(|part| part.meaning()).collect();
-        match all.split_last() {
-            Some((last, first)) if !first.is_empty() => format!("{} and {last}", first.join(", ")),
-            _ => all.concat(),
-        }
+        listed(&all)
     }
     /// The part with this name in result files.
     pub fn named(name: &str) -> Option<Part> {

@@ -23,88 +23,76 @@ const WRONG_MEASUREMENT: &str =
     "The measurement is at fault: please report it with the result file.";
 const SLOW_MACHINE: &str = "The machine is too slow for this load: use fewer clients or a lower \
                             rate, or stop what else runs on it.";
+const CHANGED_BYTES: &str =
+    "Something between client and server changes the bytes: remove proxies, then run again.";
 const LOST_UPDATES: &str = "The server lost, repeated or delayed updates: see its log.";
 
-/// Makes the enum and its table. Each line: variant, name in files, usual cause, remedy.
-macro_rules! checks {
-    ($($(#[$about:meta])* $check:ident, $name:literal, $cause:ident, $remedy:expr;)+) => {
-        /// A condition of validity.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Check {
-            $($(#[$about])* $check,)+
-        }
-
-        impl Check {
-            /// The name in files, the usual cause of a failure, and what to do.
-            const fn described(self) -> (&'static str, Cause, &'static str) {
-                match self {
-                    $(Check::$check => ($name, Cause::$cause, $remedy),)+
-                }
-            }
-        }
-    };
-}
-
-checks! {
-    /// The case ran.
-    Ran, "ran", Server, NOTHING_CAME;
-    /// The run was not stopped before its end.
-    RunEnded, "run_ended", Server, "See why the run was stopped.";
-    /// Every client connected.
-    AllClientsConnected, "all_clients_connected", Server,
-        "Check the server's log and limits (open files, backlog), or use fewer clients.";
-    /// No driver or server process ended too early.
-    NoProcessLost, "no_process_lost", Server,
-        "Check the machine's memory and the system log, then run again.";
-    /// Messages came, if any were planned.
-    SomethingMeasured, "something_measured", Server, NOTHING_CAME;
-    /// At most 1 % of exchanges and messages failed.
-    ExchangesSucceed, "exchanges_succeed", Server,
-        "See the client errors below, and the server's log.";
-    /// Every byte at the sockets belongs to a part.
-    LedgerExplainsEveryByte, "ledger_explains_every_byte", Measurement, WRONG_MEASUREMENT;
-    /// Driver and kernel count the same bytes.
-    KernelAgrees, "kernel_agrees", Measurement, WRONG_MEASUREMENT;
-    /// Driver and server count the same bytes.
-    ServerAgrees, "server_agrees", Server,
-        "Something between client and server changes the bytes: remove proxies, then run again.";
-    /// Every update published was delivered, superseded or missing.
-    DeliveriesAddUp, "deliveries_add_up", ServerOrBusyMachine, LOST_UPDATES;
-    /// Every update arrived that should have.
-    NothingMissing, "nothing_missing", ServerOrBusyMachine, LOST_UPDATES;
-    /// No latency is shorter than the delay line.
-    NeverFasterThanTheLine, "never_faster_than_the_line", Server, LOST_UPDATES;
-    /// Messages cost the bytes that arithmetic predicts.
-    BytesAsPredicted, "bytes_as_predicted", Server,
-        "The server or a proxy sends other heads than the scenario says: compare them.";
-    /// The driver was not late.
-    DriverOnSchedule, "driver_on_schedule", BusyMachine, SLOW_MACHINE;
-    /// Updates came at the rate at which they were published.
-    FeedHeld, "feed_held", BusyMachine, SLOW_MACHINE;
-    /// What a client sent reached every client.
-    EveryMessageReachedAll, "every_message_reached_all", ServerOrBusyMachine, LOST_UPDATES;
-    /// The interval was stretched only if the scenario permits it.
-    IntervalAsPermitted, "interval_as_permitted", Measurement, WRONG_MEASUREMENT;
-    /// A baseline has a run to compare with.
-    RunIsValid, "run_is_valid", Server, "See which of the run's checks failed.";
-    /// A comparison has a figure that could be compared.
-    SomethingCompared, "something_compared", Server, "See why no figure could be compared.";
-    /// Few enough runs of a comparison were discarded.
-    RunsDiscarded, "runs_discarded", BusyMachine, SLOW_MACHINE;
+tabled! {
+    /// A condition of validity: its name in files, the usual cause of a failure, and what to do.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum Check: (&'static str, Cause, &'static str) {
+        /// The case ran.
+        Ran = ("ran", Cause::Server, NOTHING_CAME),
+        /// The run was not stopped before its end.
+        RunEnded = ("run_ended", Cause::Server, "See why the run was stopped."),
+        /// Every client connected.
+        AllClientsConnected = ("all_clients_connected", Cause::Server,
+            "Check the server's log and limits (open files, backlog), or use fewer clients."),
+        /// No driver or server process ended too early.
+        NoProcessLost = ("no_process_lost", Cause::Server,
+            "Check the machine's memory and the system log, then run again."),
+        /// Messages came, if any were planned.
+        SomethingMeasured = ("something_measured", Cause::Server, NOTHING_CAME),
+        /// At most 1 % of exchanges and messages failed.
+        ExchangesSucceed = ("exchanges_succeed", Cause::Server,
+            "See the client errors below, and the server's log."),
+        /// Every byte at the sockets belongs to a part.
+        LedgerExplainsEveryByte = ("ledger_explains_every_byte", Cause::Measurement,
+            WRONG_MEASUREMENT),
+        /// Driver and kernel count the same bytes.
+        KernelAgrees = ("kernel_agrees", Cause::Measurement, WRONG_MEASUREMENT),
+        /// Driver and server count the same bytes.
+        ServerAgrees = ("server_agrees", Cause::Server, CHANGED_BYTES),
+        /// Every update published was delivered, superseded or missing.
+        DeliveriesAddUp = ("deliveries_add_up", Cause::ServerOrBusyMachine, LOST_UPDATES),
+        /// Every update arrived that should have.
+        NothingMissing = ("nothing_missing", Cause::ServerOrBusyMachine, LOST_UPDATES),
+        /// No latency is shorter than the delay line.
+        NeverFasterThanTheLine = ("never_faster_than_the_line", Cause::Server, LOST_UPDATES),
+        /// Messages cost the bytes that arithmetic predicts.
+        BytesAsPredicted = ("bytes_as_predicted", Cause::Server,
+            "The server or a proxy sends other heads than the scenario says: compare them."),
+        /// The driver was not late.
+        DriverOnSchedule = ("driver_on_schedule", Cause::BusyMachine, SLOW_MACHINE),
+        /// Updates came at the rate at which they were published.
+        FeedHeld = ("feed_held", Cause::BusyMachine, SLOW_MACHINE),
+        /// What a client sent reached every client.
+        EveryMessageReachedAll = ("every_message_reached_all", Cause::ServerOrBusyMachine,
+            LOST_UPDATES),
+        /// The interval was stretched only if the scenario permits it.
+        IntervalAsPermitted = ("interval_as_permitted", Cause::Measurement, WRONG_MEASUREMENT),
+        /// A baseline has a run to compare with.
+        RunIsValid = ("run_is_valid", Cause::Server, "See which of the run's checks failed."),
+        /// A comparison has a figure that could be compared.
+        SomethingCompared = ("something_compared", Cause::Server,
+            "See why no figure could be compared."),
+        /// Few enough runs of a comparison were discarded.
+        RunsDiscarded = ("runs_discarded", Cause::BusyMachine, SLOW_MACHINE),
+    }
 }
 
 impl Check {
     /// The name in files.
     pub const fn name(self) -> &'static str {
-        self.described().0
+        self.row().0
     }
     /// The usual cause of a failure.
     pub const fn cause(self) -> Cause {
-        self.described().1
+        self.row().1
     }
     /// What to do if it fails.
     pub const fn remedy(self) -> &'static str {
-        self.described().2
+        self.row().2
     }
     /// Returns the outcome, with the usual cause of a failure.
     pub(crate) fn result(self, ok: bool, value: Figure, text: impl Into<String>) -> CheckResult {

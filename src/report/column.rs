@@ -168,7 +168,7 @@ impl Column {
             whole: None,
             latency: None,
             get: Box::new(get),
-            samples: Box::new(|row| row.events.per_message_divisor),
+            samples: Box::new(|row| row.events.per_message_divisor()),
         }
     }
     /// The row's value.

@@ -2,65 +2,40 @@
 //!
 //! The codes stand here because reports show them; `cmd` alone ends the process with one.
 
-/// How a command ended. The order is that of the exit codes: of several, the greatest counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Conclusion {
-    /// Nothing is against what was measured or compared.
-    Passed,
-    /// The run ended early, or a file could not be read or written.
-    Failed,
-    /// The command line or the scenario cannot be used.
-    Unusable,
-    /// A check of validity failed.
-    Invalid,
-    /// Undecided, with `--strict`.
-    Undecided,
-    /// Worse than the baseline, or B worse than A.
-    Regression,
-    /// A limit of the scenario failed.
-    LimitFailed,
-    /// SIGINT ended it.
-    Interrupted,
-    /// SIGTERM ended it.
-    Terminated,
+tabled! {
+    /// How a command ended, with its exit code and what it means. The order is that of the exit codes:
+    /// of several, the greatest counts. 99 is also k6's for a failed threshold; a signal's is 128 and
+    /// its number.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum Conclusion: (u8, &'static str) {
+        /// Nothing is against what was measured or compared.
+        Passed = (0, "passed"),
+        /// The run ended early, or a file could not be read or written.
+        Failed = (1, "the run failed, or a file could not be read or written"),
+        /// The command line or the scenario cannot be used.
+        Unusable = (2, "the command line or the scenario cannot be used"),
+        /// A check of validity failed.
+        Invalid = (
+            96,
+            "invalid: the driver was too slow, clients are missing, or bytes do not add up",
+        ),
+        /// Undecided, with `--strict`.
+        Undecided = (97, "undecided, with --strict"),
+        /// Worse than the baseline, or B worse than A.
+        Regression = (98, "worse than the baseline, or B worse than A"),
+        /// A limit of the scenario failed.
+        LimitFailed = (99, "a limit of the scenario failed"),
+        /// SIGINT ended it.
+        Interrupted = (130, "stopped by SIGINT; what was measured is reported"),
+        /// SIGTERM ended it.
+        Terminated = (143, "stopped by SIGTERM; what was measured is reported"),
+    }
 }
 
 impl Conclusion {
-    /// Every conclusion.
-    pub const ALL: [Conclusion; 9] = [
-        Conclusion::Passed,
-        Conclusion::Failed,
-        Conclusion::Unusable,
-        Conclusion::Invalid,
-        Conclusion::Undecided,
-        Conclusion::Regression,
-        Conclusion::LimitFailed,
-        Conclusion::Interrupted,
-        Conclusion::Terminated,
-    ];
-
-    /// The exit code and what it means. 99 is also k6's for a failed threshold; a signal's is 128
-    /// and its number.
-    const fn described(self) -> (u8, &'static str) {
-        match self {
-            Conclusion::Passed => (0, "passed"),
-            Conclusion::Failed => (1, "the run failed, or a file could not be read or written"),
-            Conclusion::Unusable => (2, "the command line or the scenario cannot be used"),
-            Conclusion::Invalid => (
-                96,
-                "invalid: the driver was too slow, clients are missing, or bytes do not add up",
-            ),
-            Conclusion::Undecided => (97, "undecided, with --strict"),
-            Conclusion::Regression => (98, "worse than the baseline, or B worse than A"),
-            Conclusion::LimitFailed => (99, "a limit of the scenario failed"),
-            Conclusion::Interrupted => (130, "stopped by SIGINT; what was measured is reported"),
-            Conclusion::Terminated => (143, "stopped by SIGTERM; what was measured is reported"),
-        }
-    }
-
     /// The exit code.
     pub const fn exit_code(self) -> u8 {
-        self.described().0
+        self.row().0
     }
 
     /// The conclusion of an exit code, for example of another wsbench.
@@ -70,7 +45,7 @@ impl Conclusion {
 
     /// What it means, as in `wsbench --help`.
     pub fn meaning(self) -> &'static str {
-        self.described().1
+        self.row().1
     }
 }
 

@@ -2,7 +2,7 @@
 //! trackers may do with each. The columns of `summary.csv`, a row in JSON, the schema and the
 //! documentation come from it. A new metric is one line here.
 
-use crate::record::{Metric, Part};
+use crate::record::{Counts, Metric, Part};
 use crate::report::chapter::{mebibits, megabits};
 pub use crate::report::column::{
     Better, CellValue, Column, ColumnKind, Compared, Nature, WhenCompared, Whole,
@@ -63,23 +63,27 @@ const PUBLISHED: Whole = Whole {
 const ASKED: Whole =
     Whole { of: |row| Figure::count(row.asked), if_zero: "no client was asked for", live: false };
 /// Turns count when they begin, and exchanges once they are complete.
-const TURNS: Whole =
-    Whole { of: |row| Figure::count(row.events.turns), if_zero: "no turn was due", live: false };
+const TURNS: Whole = Whole {
+    of: |row| Figure::count(row.events.steady.turns),
+    if_zero: "no turn was due",
+    live: false,
+};
 const COMPLETED: Whole = Whole {
-    of: |row| Figure::count(row.events.completed),
+    of: |row| Figure::count(row.events.steady.completed),
     if_zero: "no exchange was completed",
     live: true,
 };
-const ENDED: Whole = Whole {
-    of: |row| Figure::count(row.events.completed.saturating_add(row.events.faults)),
-    if_zero: "nothing happened",
-    live: true,
-};
+const ENDED: Whole =
+    Whole { of: |row| Figure::count(ended(&row.events)), if_zero: "nothing happened", live: true };
 const DUE: Whole = Whole {
-    of: |row| Figure::count(row.events.messages.saturating_add(row.events.lost)),
+    of: |row| Figure::count(row.events.steady.messages.saturating_add(row.events.steady.lost)),
     if_zero: "nothing was received",
     live: true,
 };
+
+fn ended(events: &Events) -> u64 {
+    events.steady.completed.saturating_add(events.all.faults)
+}
 
 /// Every column in order.
 pub fn columns() -> Vec<Column> {
@@ -152,48 +156,42 @@ fn identity() -> Vec<Column> {
 }
 
 fn events() -> Vec<Column> {
-    let events = |name: &str, about: &str, of: fn(&Events) -> u64| {
-        count(name, about, move |r| of(&r.events))
+    let steady = |name: &str, about: &str, of: fn(&Counts) -> u64| {
+        count(name, about, move |r| of(&r.events.steady)).live_events()
+    };
+    let all = |name: &str, about: &str, of: fn(&Counts) -> u64| {
+        count(name, about, move |r| of(&r.events.all)).live_events()
     };
     let not_started = "turns due in the measured window that had not started at its end";
+    let negative = "latencies below zero, in no percentile";
     vec![
         count("clients_connected", "clients connected when the load began", |r| r.connected)
             .better(Better::Higher)
             .whole(ASKED)
             .samples_of(|r| r.asked),
-        events("turns", "turns whose intended time came", |e| e.turns)
-            .live_events()
+        steady("turns", "turns whose intended time came", |c| c.turns)
             .better(Better::Neither)
-            .samples_of(|r| r.events.turns),
-        events("completed", "exchanges that ended as they should", |e| e.completed)
-            .live_events()
+            .samples_of(|r| r.events.steady.turns),
+        steady("completed", "exchanges that ended as they should", |c| c.completed)
             .better(Better::Higher)
             .whole(TURNS),
-        events("messages", "updates that the client did not have yet", |e| e.messages)
-            .live_events()
+        steady("messages", "updates that the client did not have yet", |c| c.messages)
             .better(Better::Higher),
-        events("repeated", "polls answered with an update that the client had", |e| e.repeated)
-            .live_events()
+        steady("repeated", "polls answered with an update that the client had", |c| c.repeated)
             .whole(COMPLETED),
-        events("superseded", "updates that came and went between two polls", |e| e.superseded)
-            .live_events(),
+        steady("superseded", "updates that came and went between two polls", |c| c.superseded),
         number("lost", "-", "pushed updates that never came", |r| r.events.known_lost())
             .live_events()
             .whole(DUE)
             .tracked("lost"),
-        events("turns_not_started", not_started, |e| e.turns_not_started)
+        count("turns_not_started", not_started, |r| r.events.turns_not_started)
             .formerly("turns_unreached"),
-        events("reconnects", "connections opened again, all phases", |e| e.reconnects)
-            .live_events()
+        all("reconnects", "connections opened again, all phases", |c| c.reconnects)
             .samples_of(|r| r.connected),
-        events("faults", "turns or clients that ended with a fault, all phases", |e| e.faults)
-            .live_events()
+        all("faults", "turns or clients that ended with a fault, all phases", |c| c.faults)
             .whole(ENDED)
-            .samples_of(|r| r.events.completed.saturating_add(r.events.faults)),
-        events("negative_latencies", "latencies below zero, in no percentile", |e| {
-            e.negative_latencies
-        })
-        .live_events(),
+            .samples_of(|r| ended(&r.events)),
+        all("negative_latencies", negative, |c| c.negative_latencies),
     ]
 }
 

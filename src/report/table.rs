@@ -123,36 +123,17 @@ pub struct Pace {
     pub may_stretch: bool,
 }
 
-/// Counts of the measured windows.
+/// What happened.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Events {
-    /// Turns whose intended time came.
-    pub turns: u64,
-    /// Exchanges that ended as they should.
-    pub completed: u64,
-    /// Updates that the client did not have yet.
-    pub messages: u64,
-    /// Polls answered with an update that the client had.
-    pub repeated: u64,
-    /// Updates that came and went between two polls.
-    pub superseded: u64,
-    /// Updates that a push transport should have delivered and did not.
-    pub lost: u64,
-    /// Messages without our stamp.
-    pub unstamped: u64,
-    /// Latencies that came out negative; they are in no percentile.
-    pub negative_latencies: u64,
-    /// Connections opened again, in any phase.
-    pub reconnects: u64,
+    /// In the measured windows.
+    pub steady: Counts,
+    /// In all phases.
+    pub all: Counts,
     /// Turns due in the window and not reached before its end.
     pub turns_not_started: u64,
-    /// Clients or turns that ended with a fault, in any phase.
-    pub faults: u64,
-    /// The same by text, most frequent first.
+    /// Clients or turns that ended with a fault, in any phase, by text, most frequent first.
     pub faults_by_text: Vec<(String, u64)>,
-    /// The divisor of figures "per message": completed exchanges of a transport that asks, received
-    /// messages of a pushed one.
-    pub per_message_divisor: u64,
 }
 
 /// What reached the clients of what was published in the measured windows.
@@ -456,10 +437,16 @@ impl Row {
 }
 
 impl Events {
+    /// The divisor of figures "per message": completed exchanges of a transport that asks, received
+    /// messages of a pushed one.
+    pub fn per_message_divisor(&self) -> u64 {
+        self.steady.completed
+    }
     /// Updates lost, where messages tell their number.
     pub fn known_lost(&self) -> Figure {
-        let without_stamp = self.messages > 0 && self.unstamped == self.messages;
-        if without_stamp { Figure::absent(NO_STAMP) } else { Figure::count(self.lost) }
+        let Counts { messages, unstamped, lost, .. } = self.steady;
+        let without_stamp = messages > 0 && unstamped == messages;
+        if without_stamp { Figure::absent(NO_STAMP) } else { Figure::count(lost) }
     }
 }
 

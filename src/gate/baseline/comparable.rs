@@ -155,7 +155,7 @@ impl RowBuilder<'_> {
             connection_each_turn: self.info.connection_each_turn,
             asks,
             stochastic: model.is_some_and(|m| m.stochastic) || (log && asks),
-            messages: row.events.per_message_divisor,
+            messages: row.events.per_message_divisor(),
             sent: row.delivery.sent,
             window_ns: self.ends(|end| end.duration_ns),
             counts: self.counts(),
@@ -183,8 +183,8 @@ impl RowBuilder<'_> {
         let mut put = |name: &str, count: u64| counts.insert(name.to_owned(), count);
         put("clients_connected", row.connected);
         if row.paced && self.info.interval_ns > 0 && !row.pace.stretched {
-            put("turns", row.events.turns);
-            put("completed", row.events.completed);
+            put("turns", row.events.steady.turns);
+            put("completed", row.events.steady.completed);
         }
         if self.info.is_shared() && self.info.feed_rate_hz > 0.0 {
             put("sent", row.delivery.sent);
@@ -227,7 +227,7 @@ impl RowBuilder<'_> {
             ("reconnects", (!self.info.connection_each_turn).then_some(steady.reconnects)),
             // Faults of the set-up do not count: a connect may be tried again before the load.
             ("faults", Some(steady.faults)),
-            ("negative_latencies", Some(events.negative_latencies)),
+            ("negative_latencies", Some(events.all.negative_latencies)),
             ("discarded_bytes", Some(discarded(steady))),
             ("audit_mismatched", known(&audit.mismatched)),
             ("audit_unexplained_bytes", network.then_some(audit.unexplained_bytes)),

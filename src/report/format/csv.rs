@@ -8,7 +8,7 @@ use crate::report::Format;
 use crate::report::figure::Figure;
 use crate::report::layer::Statistic;
 use crate::report::metrics::{CellValue, columns};
-use crate::report::table::{Row, Second, Table, Volume};
+use crate::report::table::{Latencies, Row, Second, Table, Volume};
 use std::collections::BTreeMap;
 
 /// A row for each series and client count, and tidy files of bytes, latencies, seconds and pictures.
@@ -35,17 +35,13 @@ fn lines(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Vec<u8> 
     writer.into_inner().expect("memory takes every line")
 }
 
-/// A column: its name, and its field in the line of a part of something larger, such as a second of a
-/// row or an event of a client.
-type Column<Whole, Part> = (&'static str, fn(&Whole, &Part) -> String);
+/// A column: its name, and its field in the line of a part, such as a second with its row.
+type Column<Part> = (&'static str, fn(&Part) -> String);
 
 /// Returns a file with a line for each part.
-fn tidy<'t, Whole: 't, Part: 't>(
-    columns: &[Column<Whole, Part>],
-    parts: impl IntoIterator<Item = (&'t Whole, &'t Part)>,
-) -> Vec<u8> {
+fn tidy<Part>(columns: &[Column<Part>], parts: impl IntoIterator<Item = Part>) -> Vec<u8> {
     let head: Vec<&str> = columns.iter().map(|column| column.0).collect();
-    let fields = |(whole, part)| columns.iter().map(|column| column.1(whole, part)).collect();
+    let fields = |part| columns.iter().map(|column| column.1(&part)).collect();
     lines(&head, parts.into_iter().map(fields))
 }
 
@@ -91,58 +87,54 @@ fn summary(table: &Table) -> Vec<u8> {
 }
 
 fn bytes(table: &Table) -> Vec<u8> {
-    let columns: [Column<Row, Volume>; 10] = [
-        ("series", |row, _| row.series.clone()),
-        ("clients", |row, _| row.clients.to_string()),
-        ("phase", |_, v| v.phase.name().to_owned()),
-        ("direction", |_, v| v.way.name().to_owned()),
-        ("layer", |_, v| v.layer.name().to_owned()),
-        ("total", |_, v| plain(&v.total)),
-        ("per_message", |_, v| plain(&v.per_message)),
-        ("per_delivered", |_, v| plain(&v.per_delivered)),
-        ("per_s", |_, v| plain(&v.per_s)),
-        ("per_s_scaled", |_, v| plain(&v.per_s_scaled)),
+    let columns: [Column<(&Row, &Volume)>; 10] = [
+        ("series", |(row, _)| row.series.clone()),
+        ("clients", |(row, _)| row.clients.to_string()),
+        ("phase", |(_, v)| v.phase.name().to_owned()),
+        ("direction", |(_, v)| v.way.name().to_owned()),
+        ("layer", |(_, v)| v.layer.name().to_owned()),
+        ("total", |(_, v)| plain(&v.total)),
+        ("per_message", |(_, v)| plain(&v.per_message)),
+        ("per_delivered", |(_, v)| plain(&v.per_delivered)),
+        ("per_s", |(_, v)| plain(&v.per_s)),
+        ("per_s_scaled", |(_, v)| plain(&v.per_s_scaled)),
     ];
     tidy(&columns, table.rows.iter().flat_map(|row| row.volumes.iter().map(move |v| (row, v))))
 }
 
 fn latency(table: &Table) -> Vec<u8> {
-    let head = ["series", "clients", "metric", "statistic", "value_us", "count", "driver_bound"];
-    let rows = table.rows.iter().chain(&table.floors).flat_map(|row| {
-        row.latencies.iter().filter(|l| l.count > 0).flat_map(move |l| {
-            Statistic::ALL.into_iter().map(move |s| {
-                vec![
-                    row.series.clone(),
-                    row.clients.to_string(),
-                    l.metric.name().to_owned(),
-                    s.name().to_owned(),
-                    plain(l.stat(s)),
-                    l.count.to_string(),
-                    l.driver_bound.to_string(),
-                ]
-            })
-        })
-    });
-    lines(&head, rows)
+    let columns: [Column<(&Row, &Latencies, Statistic)>; 7] = [
+        ("series", |(row, ..)| row.series.clone()),
+        ("clients", |(row, ..)| row.clients.to_string()),
+        ("metric", |(_, l, _)| l.metric.name().to_owned()),
+        ("statistic", |(_, _, s)| s.name().to_owned()),
+        ("value_us", |(_, l, s)| plain(l.stat(*s))),
+        ("count", |(_, l, _)| l.count.to_string()),
+        ("driver_bound", |(_, l, _)| l.driver_bound.to_string()),
+    ];
+    let rows = table.rows.iter().chain(&table.floors);
+    let latencies = rows.flat_map(|row| row.latencies.iter().map(move |l| (row, l)));
+    let measured = latencies.filter(|(_, l)| l.count > 0);
+    tidy(&columns, measured.flat_map(|(row, l)| Statistic::ALL.map(|s| (row, l, s))))
 }
 
 fn timeseries(table: &Table) -> Vec<u8> {
-    let columns: [Column<Row, Second>; 15] = [
-        ("series", |row, _| row.series.clone()),
-        ("clients", |row, _| row.clients.to_string()),
-        ("repeat", |_, s| s.repeat.to_string()),
-        ("second", |_, s| s.second.to_string()),
-        ("phases", |_, s| s.phases.iter().map(|p| p.name()).collect::<Vec<_>>().join("+")),
-        ("turns", |_, s| s.counts.turns.to_string()),
-        ("completed", |_, s| s.counts.completed.to_string()),
-        ("messages", |_, s| s.counts.messages.to_string()),
-        ("wire_bytes_up", |_, s| s.ledger.up.wire.get().to_string()),
-        ("wire_bytes_down", |_, s| s.ledger.down.wire.get().to_string()),
-        ("faults", |_, s| s.counts.faults.to_string()),
-        ("delivery_latency_us_p50", |_, s| plain(&s.delivery_us[0])),
-        ("delivery_latency_us_p99", |_, s| plain(&s.delivery_us[1])),
-        ("response_latency_us_p50", |_, s| plain(&s.response_us[0])),
-        ("response_latency_us_p99", |_, s| plain(&s.response_us[1])),
+    let columns: [Column<(&Row, &Second)>; 15] = [
+        ("series", |(row, _)| row.series.clone()),
+        ("clients", |(row, _)| row.clients.to_string()),
+        ("repeat", |(_, s)| s.repeat.to_string()),
+        ("second", |(_, s)| s.second.to_string()),
+        ("phases", |(_, s)| s.phases.iter().map(|p| p.name()).collect::<Vec<_>>().join("+")),
+        ("turns", |(_, s)| s.counts.turns.to_string()),
+        ("completed", |(_, s)| s.counts.completed.to_string()),
+        ("messages", |(_, s)| s.counts.messages.to_string()),
+        ("wire_bytes_up", |(_, s)| s.ledger.up.wire.get().to_string()),
+        ("wire_bytes_down", |(_, s)| s.ledger.down.wire.get().to_string()),
+        ("faults", |(_, s)| s.counts.faults.to_string()),
+        ("delivery_latency_us_p50", |(_, s)| plain(&s.delivery_us[0])),
+        ("delivery_latency_us_p99", |(_, s)| plain(&s.delivery_us[1])),
+        ("response_latency_us_p50", |(_, s)| plain(&s.response_us[0])),
+        ("response_latency_us_p99", |(_, s)| plain(&s.response_us[1])),
     ];
     let rows = table.rows.iter().chain(&table.floors);
     tidy(&columns, rows.flat_map(|row| row.seconds.iter().map(move |second| (row, second))))

@@ -95,7 +95,7 @@ fn of_table(table: &Table) -> Vec<Reading> {
         let about = vec![
             table.build.clone(),
             format!("plan {}", table.plan_hash),
-            format!("messages {}", row.events.per_message_divisor),
+            format!("messages {}", row.events.per_message_divisor()),
             format!("repeats {}", row.repeats),
         ];
         out.extend(measured.measures.iter().filter_map(|m| {

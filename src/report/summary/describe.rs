@@ -223,7 +223,7 @@ fn cpu_of(row: &Row, a_message: &Figure) -> Option<f64> {
     if by_message(row) {
         return a_message.value();
     }
-    let messages = row.events.per_message_divisor as f64 / row.window_s.value()?;
+    let messages = row.events.per_message_divisor() as f64 / row.window_s.value()?;
     let stretch = if row.pace.stretched { row.pace.stretch.value()? } else { 1.0 };
     Some(a_message.value()? * messages * stretch / f64::from(row.clients.max(1)))
 }

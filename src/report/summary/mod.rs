@@ -24,6 +24,7 @@ use crate::report::figure::Figure;
 use crate::report::pictures::Pictures;
 use crate::report::table::{Events, Pace, Predicted, Row, Status, Table};
 use crate::result::RunResult;
+use crate::units::SECOND_NS;
 use group::Group;
 use setting::Setting;
 
@@ -36,7 +37,7 @@ pub fn summarise(result: &RunResult) -> Table {
     let row = |group, floor| row(group, &setting, floor);
     let rows: Vec<Row> = groups.iter().map(|g| row(g, floor_of(g, &floor_groups))).collect();
     let floors: Vec<Row> = floor_groups.iter().map(|g| row(g, None)).collect();
-    let pictures = pictures(result, &groups, &rows);
+    let pictures = pictures(result, &groups, &rows, setting.delay_ns);
     let crossings = curves::crossings(&pictures.costs);
     Table {
         name: header.name.clone(),
@@ -65,12 +66,13 @@ fn elapsed_s(result: &RunResult) -> Figure {
     }
 }
 
-fn pictures(result: &RunResult, groups: &[Group], rows: &[Row]) -> Pictures {
+fn pictures(result: &RunResult, groups: &[Group], rows: &[Row], delay_ns: u64) -> Pictures {
     let traces = pictures::traces(groups);
-    let plan = &result.header.plan;
+    // A day is longer than any run's window.
+    let delay_ns = delay_ns.min(86_400 * SECOND_NS) as f64;
     Pictures {
-        timeline: pictures::timeline(groups, &traces, plan),
-        ages: pictures::ages(groups, rows, &traces, plan),
+        timeline: pictures::timeline(groups, &traces, delay_ns),
+        ages: pictures::ages(groups, rows, &traces, delay_ns),
         costs: curves::costs(&result.header),
         traces,
     }
@@ -164,25 +166,14 @@ fn pace(group: &Group) -> Pace {
 }
 
 fn events(group: &Group) -> Events {
-    let steady = group.counts();
-    let all = group.total.phases.total().counts;
     let mut faults: Vec<(String, u64)> =
         group.total.faults.iter().map(|(fault, n)| (fault.to_string(), *n)).collect();
     faults.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
     Events {
-        turns: steady.turns,
-        completed: steady.completed,
-        messages: steady.messages,
-        repeated: steady.repeated,
-        superseded: steady.superseded,
-        lost: steady.lost,
-        unstamped: steady.unstamped,
-        negative_latencies: all.negative_latencies,
-        reconnects: all.reconnects,
+        steady: *group.counts(),
+        all: group.total.phases.total().counts,
         turns_not_started: group.drivers.iter().map(|d| d.turns_not_started).sum(),
-        faults: all.faults,
         faults_by_text: faults,
-        per_message_divisor: steady.completed,
     }
 }
 
@@ -212,7 +203,7 @@ fn notes(group: &Group, row: &Row) -> Vec<String> {
             bound.join(" and the median ")
         ));
     }
-    let negative = row.events.negative_latencies;
+    let negative = row.events.all.negative_latencies;
     if negative > 0 {
         notes.push(format!(
             "{negative} latencies came out negative (two clocks disagree) and are in no percentile"

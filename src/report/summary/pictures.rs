@@ -10,20 +10,11 @@ use crate::report::pictures::{Age, Ages, Lane, Message, Timeline, Trace};
 use crate::report::summary::group::Group;
 use crate::report::table::Row;
 use crate::units::human_ns;
-use serde_json::Value;
 use std::collections::BTreeMap;
 
 const UNTRACED: &str = "the result has no record of single clients";
 /// Of a timeline's span, this part lies before the first update.
 const BEFORE: f64 = 0.06;
-
-/// One way between client and server that a plan asks for, in nanoseconds; a plan that knows no
-/// delay has none.
-fn one_way_ns(plan: &Value) -> f64 {
-    let delay = plan.get("delay").and_then(|d| d.get("one_way_ns")).and_then(Value::as_f64);
-    // A day is longer than any run's window.
-    delay.filter(|ns| ns.is_finite()).unwrap_or(0.0).clamp(0.0, 86_400e9)
-}
 
 /// Every traced client's events, each by time.
 pub(super) fn traces(groups: &[Group]) -> Vec<Trace> {
@@ -92,11 +83,10 @@ fn best<'a>(
 }
 
 /// The messages of a client a series.
-pub(super) fn timeline(groups: &[Group], traces: &[Trace], plan: &Value) -> Timeline {
+pub(super) fn timeline(groups: &[Group], traces: &[Trace], delay_ns: f64) -> Timeline {
     let Some((clients, groups, longest)) = shown(groups, traces) else {
         return Timeline { absent: Some(UNTRACED.to_owned()), ..Timeline::default() };
     };
-    let delay_ns = one_way_ns(plan);
     let length_ns = (6.0 * delay_ns).max(2.2 * longest).clamp(0.3e9, 5e9);
     let lanes = groups.iter().map(|group| match best(traces, group, length_ns, first_published) {
         Some((trace, start)) => lane(group, trace, start, length_ns, delay_ns),
@@ -167,13 +157,13 @@ fn asks(trace: &Trace) -> bool {
 }
 
 /// The age of what a client a series has, over time.
-pub(super) fn ages(groups: &[Group], rows: &[Row], traces: &[Trace], plan: &Value) -> Ages {
+pub(super) fn ages(groups: &[Group], rows: &[Row], traces: &[Trace], delay_ns: f64) -> Ages {
     let Some((clients, groups, longest)) = shown(groups, traces) else {
         return Ages { absent: Some(UNTRACED.to_owned()), ..Ages::default() };
     };
     // Some ten teeth of the coarsest saw, within the window.
     let window = groups.iter().map(|g| window_ns(g)).fold(0.0, f64::max).max(1e9);
-    let length_ns = (20.0 * one_way_ns(plan)).max(10.0 * longest).clamp(1e9, 30e9).min(window);
+    let length_ns = (20.0 * delay_ns).max(10.0 * longest).clamp(1e9, 30e9).min(window);
     let rows = rows.iter().filter(|row| row.clients == clients);
     let lanes = groups.iter().zip(rows).map(|(group, row)| age(group, row, traces, length_ns));
     let lanes: Vec<Age> = lanes.collect();
@@ -247,14 +237,6 @@ mod tests {
             client: 0,
             events: updates.iter().map(event).collect(),
         }
-    }
-
-    #[test]
-    fn a_plan_without_a_delay_has_none() {
-        for text in ["null", "{}", r#"{"delay":3}"#, r#"{"delay":{"one_way_ns":"x"}}"#] {
-            assert_eq!(one_way_ns(&serde_json::from_str(text).unwrap()), 0.0, "{text}");
-        }
-        assert_eq!(one_way_ns(&serde_json::json!({"delay": {"one_way_ns": 5}})), 5.0);
     }
 
     #[test]

@@ -106,8 +106,10 @@ fn by_arithmetic(
 fn as_measured(quantity: Quantity, row: &Row) -> Figure {
     let latency = |metric, statistic| row.latency(metric).stat(statistic).clone();
     match quantity {
-        Quantity::Updates => Figure::known(row.events.messages as f64 + row.events.repeated as f64)
-            .over(&Figure::count(row.events.per_message_divisor), "nothing was received"),
+        Quantity::Updates => {
+            Figure::known(row.events.steady.messages as f64 + row.events.steady.repeated as f64)
+                .over(&Figure::count(row.events.per_message_divisor()), "nothing was received")
+        }
         Quantity::DeliveryMean => latency(Metric::DeliveryLatency, Statistic::Mean),
         Quantity::DeliveryWorst => latency(Metric::DeliveryLatency, Statistic::Max),
         Quantity::ResponseMean => latency(Metric::ResponseLatency, Statistic::Mean),

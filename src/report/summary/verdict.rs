@@ -85,9 +85,9 @@ fn processes(group: &Group) -> CheckResult {
 }
 
 fn measured(group: &Group, events: &Events) -> CheckResult {
-    let messages = events.per_message_divisor;
+    let messages = events.per_message_divisor();
     let idle = !group.info.paced && group.info.feed_rate_hz == 0.0;
-    let (ok, text) = match (messages, events.turns) {
+    let (ok, text) = match (messages, events.steady.turns) {
         (0, _) if idle => (true, "no update was planned and none came".to_owned()),
         (0, 0) if group.connected() > 0 => {
             let connected = thousands(group.connected());
@@ -274,7 +274,7 @@ pub(super) fn implicit(name: &str, rows: &[Row]) -> Judgement {
             Check::AllClientsConnected => row.asked,
             Check::NoProcessLost => row.repeats,
             Check::KernelAgrees => row.audit.connections.value().unwrap_or(0.0) as u64,
-            _ => row.events.per_message_divisor,
+            _ => row.events.per_message_divisor(),
         };
         judgement.findings.extend(row.checks.iter().map(|result| Finding {
             decision: match result.ok {

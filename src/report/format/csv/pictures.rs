@@ -2,8 +2,8 @@
 
 use crate::record::{TraceEvent, TraceKind};
 use crate::report::format::csv::{Column, decimals, lines, tidy};
-use crate::report::pictures::Trace;
-use crate::report::table::Table;
+use crate::report::pictures::{Share, Trace};
+use crate::report::table::{Row, Table};
 
 fn us(ns: i64) -> String {
     decimals(ns as f64 / 1e3)
@@ -16,13 +16,13 @@ fn of_update(event: &TraceEvent, text: String) -> String {
 
 /// A row for each event of a traced client.
 pub(crate) fn trace(table: &Table) -> Vec<u8> {
-    let columns: [Column<Trace, TraceEvent>; 9] = [
-        ("series", |trace, _| trace.series.clone()),
-        ("clients", |trace, _| trace.clients.to_string()),
-        ("repeat", |trace, _| trace.repeat.to_string()),
-        ("client", |trace, _| trace.client.to_string()),
-        ("at_us", |_, event| us(event.at_ns)),
-        ("event", |_, event| {
+    let columns: [Column<(&Trace, &TraceEvent)>; 9] = [
+        ("series", |(trace, _)| trace.series.clone()),
+        ("clients", |(trace, _)| trace.clients.to_string()),
+        ("repeat", |(trace, _)| trace.repeat.to_string()),
+        ("client", |(trace, _)| trace.client.to_string()),
+        ("at_us", |(_, event)| us(event.at_ns)),
+        ("event", |(_, event)| {
             let name = match event.kind {
                 TraceKind::Sent => "sent",
                 TraceKind::Empty => "empty",
@@ -30,9 +30,9 @@ pub(crate) fn trace(table: &Table) -> Vec<u8> {
             };
             name.to_owned()
         }),
-        ("sequence", |_, event| of_update(event, event.sequence.to_string())),
-        ("published_us", |_, event| of_update(event, us(event.published_ns))),
-        ("latency_us", |_, event| {
+        ("sequence", |(_, event)| of_update(event, event.sequence.to_string())),
+        ("published_us", |(_, event)| of_update(event, us(event.published_ns))),
+        ("latency_us", |(_, event)| {
             of_update(event, us(event.at_ns.saturating_sub(event.published_ns)))
         }),
     ];
@@ -42,20 +42,18 @@ pub(crate) fn trace(table: &Table) -> Vec<u8> {
 
 /// A row for each point of a distribution of the delivery latency.
 pub(crate) fn distribution(table: &Table) -> Vec<u8> {
-    let head = ["series", "clients", "latency_us", "measured_share", "law_share"];
-    let share = |share: Option<f64>| share.map_or_else(String::new, decimals);
-    let rows = table.rows.iter().flat_map(|row| {
-        row.distribution.points.iter().map(move |p| {
-            vec![
-                row.series.clone(),
-                row.clients.to_string(),
-                decimals(p.latency_us),
-                share(p.measured),
-                share(p.law),
-            ]
-        })
-    });
-    lines(&head, rows)
+    fn share(share: Option<f64>) -> String {
+        share.map_or_else(String::new, decimals)
+    }
+    let columns: [Column<(&Row, &Share)>; 5] = [
+        ("series", |(row, _)| row.series.clone()),
+        ("clients", |(row, _)| row.clients.to_string()),
+        ("latency_us", |(_, point)| decimals(point.latency_us)),
+        ("measured_share", |(_, point)| share(point.measured)),
+        ("law_share", |(_, point)| share(point.law)),
+    ];
+    let rows = table.rows.iter();
+    tidy(&columns, rows.flat_map(|r| r.distribution.points.iter().map(move |point| (r, point))))
 }
 
 /// A row for each point of a curve, then a row for each crossing.

@@ -249,9 +249,9 @@ fn cost(table: &Table) -> String {
         figure("server\nB/client", human_bytes, |r| &r.cost.server_bytes),
         figure("kernel\nB/client", human_bytes, |r| &r.cost.kernel_bytes),
         figure("connects\n/s", amount, |r| &r.connecting.per_s),
-        column("messages", |r| thousands(r.events.messages)),
-        column("lost", |r| thousands(r.events.lost)),
-        column("errors", |r| thousands(r.events.faults)),
+        column("messages", |r| thousands(r.events.steady.messages)),
+        column("lost", |r| thousands(r.events.steady.lost)),
+        column("errors", |r| thousands(r.events.all.faults)),
     ];
     table_of("CPU and memory of driver and server", &rows(table), columns)
 }

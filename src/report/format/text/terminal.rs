@@ -200,12 +200,12 @@ fn warnings(table: &Table) -> Vec<String> {
              describes the driver as much as the server."
         ));
     }
-    for row in rows(table).into_iter().filter(|r| r.events.negative_latencies > 0) {
+    for row in rows(table).into_iter().filter(|r| r.events.all.negative_latencies > 0) {
         out.push(format!(
             "{}: {} latencies were negative because two clocks disagree; no percentile includes \
              them.",
             row.label(),
-            thousands(row.events.negative_latencies)
+            thousands(row.events.all.negative_latencies)
         ));
     }
     out
