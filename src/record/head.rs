@@ -10,44 +10,30 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// What is kept of one head, in bytes.
 pub(crate) const HEAD_KEPT_BYTES: usize = 16 * 1024;
 
-/// Which head.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum HeadOf {
-    /// The first request on the first connection: a first poll, what opens a stream, an upgrade.
-    OpeningRequest,
-    /// Its answer.
-    OpeningResponse,
-    /// The first request of the measured window.
-    Request,
-    /// Its answer.
-    Response,
-    /// The first message of its own that a client posted beside its transport's connection.
-    PostRequest,
-    /// Its answer.
-    PostResponse,
+tabled! {
+    /// Which head.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    pub enum HeadOf: &'static str {
+        /// The first request on the first connection: a first poll, what opens a stream, an upgrade.
+        OpeningRequest = "the opening request",
+        /// Its answer.
+        OpeningResponse = "the opening response",
+        /// The first request of the measured window.
+        Request = "the request",
+        /// Its answer.
+        Response = "the response",
+        /// The first message of its own that a client posted beside its transport's connection.
+        PostRequest = "the request that posts a message",
+        /// Its answer.
+        PostResponse = "the response to a posted message",
+    }
 }
 
 impl HeadOf {
-    /// Every kind, in the order in which they are shown.
-    pub const ALL: [HeadOf; 6] = [
-        HeadOf::OpeningRequest,
-        HeadOf::OpeningResponse,
-        HeadOf::Request,
-        HeadOf::Response,
-        HeadOf::PostRequest,
-        HeadOf::PostResponse,
-    ];
     /// The kind in words.
     pub fn words(self) -> &'static str {
-        match self {
-            HeadOf::OpeningRequest => "the opening request",
-            HeadOf::OpeningResponse => "the opening response",
-            HeadOf::Request => "the request",
-            HeadOf::Response => "the response",
-            HeadOf::PostRequest => "the request that posts a message",
-            HeadOf::PostResponse => "the response to a posted message",
-        }
+        self.row()
     }
     /// True for what the client sent.
     pub fn is_request(self) -> bool {
