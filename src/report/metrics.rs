@@ -98,12 +98,10 @@ pub fn columns() -> Vec<Column> {
         fanout(),
         cost(),
         audit(),
+        #[cfg(feature = "dummy-metric")]
+        vec![count("dummy_metric", "a metric of a test", |r| r.repeats).tracked("dummy")],
     ];
-    #[allow(unused_mut)]
-    let mut all: Vec<Column> = parts.into_iter().flatten().collect();
-    #[cfg(feature = "dummy-metric")]
-    all.push(count("dummy_metric", "a metric of a test", |r| r.repeats).tracked("dummy"));
-    all
+    parts.into_iter().flatten().collect()
 }
 
 /// The columns as a Markdown table, for `docs/columns.md`.
