@@ -168,7 +168,7 @@ pub mod internals {
         }
         /// JSON Schema.
         pub mod schema {
-            pub use crate::report::schema::{DocumentKind, all, of};
+            pub use crate::report::schema::{DOCUMENTS, all, of};
         }
     }
     /// Results.

@@ -263,25 +263,34 @@ pub(crate) fn decimals(value: f64) -> String {
     }
 }
 
+/// A whole number with separated thousands, any other with six significant digits.
+pub(crate) fn six_digits(value: f64) -> String {
+    let sign = if value < 0.0 { "-" } else { "" };
+    let size = value.abs();
+    if size >= 1e15 || (size > 0.0 && size < 1e-4) {
+        return format!("{value:e}");
+    }
+    let digits = if size.fract() == 0.0 { 0 } else { 5 - size.log10().floor() as i32 };
+    let text = shortest(size, digits.max(0) as usize);
+    let (whole, fraction) = text.find('.').map_or((&*text, ""), |point| text.split_at(point));
+    // Below 10^15 the whole part fits 64 bits.
+    let whole = whole.parse().map_or_else(|_| whole.to_owned(), thousands);
+    format!("{sign}{whole}{fraction}")
+}
+
 /// A figure with up to six digits and its unit, `-` for none: `12.3456 ms`. A fraction that six
 /// digits would round to a whole number keeps all of its digits: it must not look equal to the
 /// bound that it misses.
 pub(crate) fn with_unit(value: f64, unit: &str) -> String {
-    let number = match value {
-        v if v.fract() == 0.0 && v.abs() < 1e15 => {
-            let sign = if v < 0.0 { "-" } else { "" };
-            format!("{sign}{}", thousands(v.abs() as u64))
-        }
-        v if v.abs() < 1e-4 || v.abs() >= 1e15 => format!("{v:e}"),
-        v => {
-            let decimals = (5 - v.abs().log10().floor() as i32).clamp(0, 12) as usize;
-            let text = format!("{v:.decimals$}");
-            let whole = text.parse().is_ok_and(|read: f64| read.fract() == 0.0);
-            if whole { v.to_string() } else { text.trim_end_matches('0').to_owned() }
-        }
-    };
+    let text = six_digits(value);
+    let rounded = value.fract() != 0.0 && !text.contains(['.', 'e']);
+    append_unit(if rounded { value.to_string() } else { text }, unit)
+}
+
+/// A number and its unit, `-` for none.
+pub(crate) fn append_unit(number: String, unit: &str) -> String {
     match unit {
-        "-" => number,
+        "-" | "" => number,
         unit => format!("{number} {unit}"),
     }
 }

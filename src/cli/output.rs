@@ -1,7 +1,7 @@
 //! What every command that judges writes, and the commands that only write.
 
 use crate::cli::OUTPUT;
-use crate::report::schema::DocumentKind;
+use crate::report::schema::DOCUMENTS;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -82,7 +82,7 @@ pub(crate) struct SchemaArgs {
     /// The document to describe [default: all]
     #[arg(
         value_name = "DOCUMENT",
-        value_parser = PossibleValuesParser::new(DocumentKind::ALL.map(DocumentKind::name))
+        value_parser = PossibleValuesParser::new(DOCUMENTS)
     )]
     pub document: Option<String>,
 }

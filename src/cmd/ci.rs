@@ -157,7 +157,7 @@ fn warn_of_gaps(views: &[JudgementView]) {
     for row in views.iter().filter_map(|one| one.table).flat_map(measures::left_out) {
         warn(format_args!("the figures of {row} are left out: the row is not valid"));
     }
-    if views.iter().all(|one| measures::readings(one).is_empty()) {
+    if measures::readings(views).is_empty() {
         warn("there is no figure to print");
     }
 }

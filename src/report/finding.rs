@@ -5,6 +5,8 @@
 
 use crate::report::conclusion::Conclusion;
 use crate::report::figure::Figure;
+use crate::units::thousands;
+use serde::Serialize;
 
 named! {
     /// What a judgement says of one figure, or of all of them.
@@ -65,10 +67,20 @@ impl Subject {
     pub fn run(metric: impl Into<String>) -> Subject {
         Subject { series: String::new(), clients: None, metric: metric.into() }
     }
+    /// Series and client count, for sentences; `None` for the run as a whole.
+    pub fn row(&self) -> Option<String> {
+        let clients = self.clients.map(|n| thousands(n.into()));
+        match (self.series.as_str(), clients) {
+            ("", None) => None,
+            ("", Some(n)) => Some(format!("{n} clients")),
+            (series, None) => Some(series.to_owned()),
+            (series, Some(n)) => Some(format!("{series} at {n} clients")),
+        }
+    }
 }
 
 /// How much more B is than A, by the pairs of runs. Changes are relative: 0.05 is 5 % more.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Effect {
     /// The Hodges–Lehmann estimate.
     pub estimate: f64,
@@ -138,7 +150,7 @@ impl Finding {
 }
 
 /// One side of a comparison.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Side {
     /// `a` or `b`, `baseline` or `candidate`.
     pub name: String,

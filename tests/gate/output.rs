@@ -16,7 +16,7 @@ use wsbench::internals::report::judgement::{
     JudgementView, annotations, bencher, github_action_benchmark, json, junit, markdown, text,
 };
 use wsbench::internals::report::schema;
-use wsbench::internals::report::schema::DocumentKind;
+use wsbench::internals::report::schema::DOCUMENTS;
 use wsbench::internals::report::{Conclusion, Table, find_format, summarise};
 use wsbench::internals::result::StopReason;
 
@@ -221,15 +221,15 @@ fn documents_keep_to_the_schema() {
         "host": {}, "plan": {}, "rows": [],
     });
     for (document, name) in [
-        (&summary, DocumentKind::Summary),
-        (&empty, DocumentKind::Summary),
-        (&judgement, DocumentKind::Judgement),
-        (&baseline, DocumentKind::Baseline),
+        (&summary, "summary"),
+        (&empty, "summary"),
+        (&judgement, "judgement"),
+        (&baseline, "baseline"),
     ] {
         for schema in [schema::of(name), schema::all()] {
             assert_eq!(schema_error(&schema, document), None, "{name:?}");
         }
-        let other = DocumentKind::ALL.into_iter().find(|d| *d != name).expect("there are three");
+        let other = DOCUMENTS.into_iter().find(|d| *d != name).expect("there are three");
         assert!(schema_error(&schema::of(other), document).is_some(), "{name:?}");
     }
 }
@@ -240,15 +240,15 @@ fn a_wrong_field_breaks_the_schema() {
     let judgement = parsed(&json::render(&JudgementView::comparison(&judgement, None)));
     let summary =
         parsed(&find_format("json").expect("a known format").render(&chapter_run())[0].bytes);
-    let cases: [(&Value, DocumentKind, &str, Value); 8] = [
-        (&judgement, DocumentKind::Judgement, "/decision", json!("passed")),
-        (&judgement, DocumentKind::Judgement, "/exit_code", json!(3)),
-        (&judgement, DocumentKind::Judgement, "/findings/0/value", json!("2")),
-        (&judgement, DocumentKind::Judgement, "/findings/0/subject/clients", json!(1.5)),
-        (&summary, DocumentKind::Summary, "/rows/0/turns", json!(null)),
-        (&summary, DocumentKind::Summary, "/rows/0/stretched", json!("no")),
-        (&summary, DocumentKind::Summary, "/rows/0/status", json!("fine")),
-        (&summary, DocumentKind::Summary, "/schema_version", json!("wsbench.summary/1")),
+    let cases: [(&Value, &str, &str, Value); 8] = [
+        (&judgement, "judgement", "/decision", json!("passed")),
+        (&judgement, "judgement", "/exit_code", json!(3)),
+        (&judgement, "judgement", "/findings/0/value", json!("2")),
+        (&judgement, "judgement", "/findings/0/subject/clients", json!(1.5)),
+        (&summary, "summary", "/rows/0/turns", json!(null)),
+        (&summary, "summary", "/rows/0/stretched", json!("no")),
+        (&summary, "summary", "/rows/0/status", json!("fine")),
+        (&summary, "summary", "/schema_version", json!("wsbench.summary/1")),
     ];
     for (document, name, pointer, wrong) in cases {
         let mut document = document.clone();
@@ -258,8 +258,8 @@ fn a_wrong_field_breaks_the_schema() {
         assert!(schema_error(&schema::all(), &document).is_some(), "{pointer}");
     }
     for (document, name, pointer, field) in [
-        (&judgement, DocumentKind::Judgement, "/findings/0", "bound"),
-        (&summary, DocumentKind::Summary, "/rows/0", "overhead_bytes_per_message"),
+        (&judgement, "judgement", "/findings/0", "bound"),
+        (&summary, "summary", "/rows/0", "overhead_bytes_per_message"),
     ] {
         for add in [true, false] {
             let mut document = document.clone();
@@ -289,8 +289,8 @@ fn the_committed_schema_is_the_printed_one() {
     let committed = std::fs::read(&path).expect("there is a schema");
     assert!(committed == output.stdout, "run WSBENCH_SCHEMA=write cargo test schema");
     assert_eq!(parsed(&output.stdout), schema::all());
-    for document in DocumentKind::ALL {
-        let output = finish(&mut wsbench(&["schema", document.name()]));
+    for document in DOCUMENTS {
+        let output = finish(&mut wsbench(&["schema", document]));
         assert_eq!(parsed(&output.stdout), schema::of(document));
     }
     expect_code(&finish(&mut wsbench(&["schema", "summery"])), 2);
@@ -325,7 +325,7 @@ fn only_github_actions_gets_annotations_and_a_summary() {
     assert!(code == Some(0) || code == Some(96), "{}", said(&output));
     // Standard output is the document and nothing else.
     let document = parsed(&output.stdout);
-    assert_eq!(schema_error(&schema::of(DocumentKind::Summary), &document), None);
+    assert_eq!(schema_error(&schema::of("summary"), &document), None);
     let notice = "::notice title=wsbench%3A limits of small::";
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(stderr.lines().any(|l| l.starts_with(notice)), "{}", said(&output));

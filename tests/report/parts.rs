@@ -95,7 +95,7 @@ mod with_a_dummy {
     use crate::report::sample::{POLLING, WEBSOCKET, complete};
     use crate::report::{row, text};
     use wsbench::internals::record::{Flow, Part};
-    use wsbench::internals::report::schema::{DocumentKind, of};
+    use wsbench::internals::report::schema::of;
     use wsbench::internals::report::{Layer, Quantity};
     use wsbench::internals::report::{metrics, summarise};
 
@@ -128,7 +128,7 @@ mod with_a_dummy {
         for name in ["dummy_bytes_per_message", "predicted_dummy_bytes_per_message"] {
             assert!(columns.iter().any(|column| column == name), "{name} is no column");
         }
-        assert!(of(DocumentKind::Summary).to_string().contains("\"dummy_bytes_per_message\""));
+        assert!(of("summary").to_string().contains("\"dummy_bytes_per_message\""));
         assert!(text(&table, "csv", 1).contains("dummy_bytes"));
         let flow = Flow::of([(Part::Dummy, 5)]);
         let json = serde_json::to_string(&flow).expect("a flow is JSON");

@@ -49,7 +49,7 @@ mod with_a_dummy {
     use crate::report::text;
     use wsbench::internals::gate::limit::{Limit, limits_to_json, summarise_and_judge};
     use wsbench::internals::report::Decision;
-    use wsbench::internals::report::schema::{DocumentKind, of};
+    use wsbench::internals::report::schema::of;
 
     #[test]
     fn it_is_in_every_file_and_a_limit_can_be_on_it() {
@@ -65,7 +65,7 @@ mod with_a_dummy {
         let place = reader.headers().unwrap().iter().position(|name| name == "dummy_metric");
         let row = reader.records().next().expect("a row").unwrap();
         assert_eq!(&row[place.expect("it is a column")], "1");
-        let schema = of(DocumentKind::Summary);
+        let schema = of("summary");
         assert_eq!(schema["$defs"]["row"]["properties"]["dummy_metric"]["x-better"], "lower");
         assert!(text(&table, "json", 0).contains("\"dummy_metric\": 1"));
         assert!(metrics::markdown().contains("| `dummy_metric` | - | a metric of a test |"));

@@ -9,7 +9,7 @@ use crate::report::finding::{Decision, Finding, Kind, Subject};
 use crate::report::table::{Row, Table};
 use crate::report::{Conclusion, Figure, summarise};
 use crate::result::RunResult;
-use crate::units::{thousands, with_unit};
+use crate::units::with_unit;
 use std::cell::OnceCell;
 
 /// Derives every figure of a result and judges its limits.
@@ -38,8 +38,8 @@ pub(crate) fn judge(result: &RunResult, table: &mut Table) {
         // The figure may have recovered in what was recorded after the run was stopped.
         found.push(unreadable("abort_on_fail", None, format!("the run was ended: {why}")));
     }
-    let failed: Vec<String> =
-        found.iter().filter(|f| f.decision == Decision::Fail).map(reason).collect();
+    let failed = found.iter().filter(|f| f.decision == Decision::Fail);
+    let failed: Vec<String> = failed.map(|f| format!("limit: {}", located_text(f))).collect();
     if !failed.is_empty() && table.verdict.conclusion == Conclusion::Passed {
         table.verdict.conclusion = Conclusion::LimitFailed;
     }
@@ -47,20 +47,9 @@ pub(crate) fn judge(result: &RunResult, table: &mut Table) {
     table.judgement.findings.extend(found);
 }
 
-fn reason(finding: &Finding) -> String {
-    format!("limit: {}", located_text(finding))
-}
-
 /// The text of a finding after its row.
 pub(super) fn located_text(finding: &Finding) -> String {
-    let Subject { series, clients, .. } = &finding.subject;
-    let at = match (series.as_str(), clients) {
-        ("", None) => String::new(),
-        ("", Some(n)) => format!("{} clients: ", thousands(u64::from(*n))),
-        (series, None) => format!("{series}: "),
-        (series, Some(n)) => format!("{series} at {} clients: ", thousands(u64::from(*n))),
-    };
-    format!("{at}{}", finding.text)
+    finding.subject.row().into_iter().chain([finding.text.clone()]).collect::<Vec<_>>().join(": ")
 }
 
 /// A failure without a figure.

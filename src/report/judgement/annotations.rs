@@ -8,41 +8,28 @@ const MOST: usize = 10;
 /// Characters of a message; the summary has the rest.
 const MOST_CHARS: usize = 2_000;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Level {
-    Error,
-    Warning,
-    Notice,
-}
-
-impl Level {
-    fn name(self) -> &'static str {
-        match self {
-            Level::Error => "error",
-            Level::Warning => "warning",
-            Level::Notice => "notice",
-        }
-    }
-}
+const ERROR: &str = "error";
+const WARNING: &str = "warning";
+const NOTICE: &str = "notice";
 
 /// Renders an annotation for each finding that did not pass, and a notice of the decision, a command
 /// per line. Each level has at most ten; the last says how many were left out.
 pub fn render(view: &JudgementView) -> String {
     let mut out = String::new();
-    let raised = |level| if view.judgement.strict { Level::Error } else { level };
+    let raised = |level| if view.judgement.strict { ERROR } else { level };
     let run: Vec<(String, String)> =
         view.reasons().map(|r| ("wsbench: the run".to_owned(), r.to_owned())).collect();
     let of = |decision| view.shown(decision).into_iter().map(annotation);
     let levels = [
-        (Level::Error, run.into_iter().chain(of(Decision::Fail)).collect::<Vec<_>>()),
-        (raised(Level::Warning), of(Decision::Inconclusive).collect()),
-        (raised(Level::Notice), not_comparable(view)),
+        (ERROR, run.into_iter().chain(of(Decision::Fail)).collect::<Vec<_>>()),
+        (raised(WARNING), of(Decision::Inconclusive).collect()),
+        (raised(NOTICE), not_comparable(view)),
     ];
-    for level in [Level::Error, Level::Warning, Level::Notice] {
+    for level in [ERROR, WARNING, NOTICE] {
         let mine = levels.iter().filter(|(l, _)| *l == level);
         let mut all: Vec<&(String, String)> = mine.flat_map(|(_, found)| found).collect();
         // The decision is a notice too.
-        let most = if level == Level::Notice { MOST - 1 } else { MOST };
+        let most = if level == NOTICE { MOST - 1 } else { MOST };
         let more = if all.len() > most { all.split_off(most - 1).len() } else { 0 };
         all.iter().for_each(|(title, message)| out.push_str(&command(level, title, message)));
         if more > 0 {
@@ -51,13 +38,13 @@ pub fn render(view: &JudgementView) -> String {
         }
     }
     let title = format!("wsbench: {}", view.judgement.title);
-    out.push_str(&command(Level::Notice, &title, &view.conclusion_line()));
+    out.push_str(&command(NOTICE, &title, &view.conclusion_line()));
     out
 }
 
 /// Renders the annotation of a command that ended early.
 pub fn failed(message: &str) -> String {
-    command(Level::Error, "wsbench: failed", message)
+    command(ERROR, "wsbench: failed", message)
 }
 
 /// Returns title and message for each text: a gate with one run per side has dozens of such figures.
@@ -66,16 +53,9 @@ fn not_comparable(view: &JudgementView) -> Vec<(String, String)> {
     let of = |group: &Vec<&Finding>| match group.as_slice() {
         [one] => annotation(one),
         several => {
-            let first = several[0];
-            let title = format!(
-                "{}: {} figures",
-                describe::decision(Decision::NotComparable),
-                several.len()
-            );
-            let text = Some(&first.text).filter(|text| !text.is_empty());
-            let lines: Vec<&str> =
-                text.into_iter().chain(&first.details).map(String::as_str).collect();
-            (title, lines.join("\n"))
+            let decision = describe::decision(Decision::NotComparable);
+            let title = format!("{decision}: {} figures", several.len());
+            (title, describe::sentences(several[0]).join("\n"))
         }
     };
     groups.iter().map(of).collect()
@@ -88,16 +68,12 @@ fn annotation(finding: &Finding) -> (String, String) {
         describe::decision(finding.decision),
         describe::subject(&finding.subject)
     );
-    let mut lines = vec![describe::values(finding)];
-    lines.extend(finding.effect.as_ref().map(describe::effect));
-    lines.extend((!finding.text.is_empty()).then(|| finding.text.clone()));
-    lines.extend(finding.details.iter().cloned());
-    (title, lines.join("\n"))
+    (title, describe::lines(finding))
 }
 
-fn command(level: Level, title: &str, message: &str) -> String {
+fn command(level: &str, title: &str, message: &str) -> String {
     let message: String = message.chars().take(MOST_CHARS).collect();
-    format!("::{} title={}::{}\n", level.name(), property(title), data(&message))
+    format!("::{level} title={}::{}\n", property(title), data(&message))
 }
 
 /// Escapes a message. The per cent sign comes first, as the other escapes begin with it.
@@ -119,7 +95,7 @@ mod tests {
     #[test]
     fn commands_are_escaped_as_the_runner_reads_them() {
         assert_eq!(
-            command(Level::Error, "a: b, 5 %\n", "100 %0A\r\nx: y, z"),
+            command(ERROR, "a: b, 5 %\n", "100 %0A\r\nx: y, z"),
             "::error title=a%3A b%2C 5 %25%0A::100 %250A%0D%0Ax: y, z\n"
         );
         assert_eq!(failed("no\nserver"), "::error title=wsbench%3A failed::no%0Aserver\n");

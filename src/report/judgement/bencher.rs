@@ -4,6 +4,7 @@
 //! separate measure with an interval, because it is a share.
 
 use crate::report::judgement::JudgementView;
+use crate::report::judgement::json::{number, pretty};
 use crate::report::judgement::measures::{Reading, readings};
 use serde_json::{Map, Value, json};
 
@@ -17,30 +18,26 @@ const CHANGE: &str = "-change";
 /// Renders one object: benchmark, measure, value.
 pub fn render(view: &[JudgementView]) -> Vec<u8> {
     let mut benchmarks = Map::new();
-    for (prefix, view) in crate::report::judgement::with_prefixes(view) {
-        for reading in readings(&view) {
-            let name: String =
-                format!("{prefix}{}", reading.benchmark).chars().take(MOST_NAME).collect();
-            let measures = benchmarks.entry(name).or_insert_with(|| json!({}));
-            if let Value::Object(measures) = measures {
-                add(measures, &reading);
-            }
+    for reading in readings(view) {
+        let name: String = reading.benchmark.chars().take(MOST_NAME).collect();
+        let measures = benchmarks.entry(name).or_insert_with(|| json!({}));
+        if let Value::Object(measures) = measures {
+            add(measures, &reading);
         }
     }
-    crate::report::judgement::json::pretty(&Value::Object(benchmarks))
+    pretty(&Value::Object(benchmarks))
 }
 
 fn add(measures: &mut Map<String, Value>, reading: &Reading) {
-    let value = json!({ "value": crate::report::judgement::json::number(reading.value) });
+    let value = json!({ "value": number(reading.value) });
     let slug = free(measures, &slug(&reading.metric), "");
     measures.insert(slug.clone(), value);
     if let Some(effect) = &reading.effect {
         let mut change = json!({ "value": effect.estimate });
-        if let Some(lower) = effect.lower {
-            change["lower_value"] = json!(lower);
-        }
-        if let Some(upper) = effect.upper {
-            change["upper_value"] = json!(upper);
+        for (name, end) in [("lower_value", effect.lower), ("upper_value", effect.upper)] {
+            if let Some(end) = end {
+                change[name] = json!(end);
+            }
         }
         let slug = free(measures, &slug, CHANGE);
         measures.insert(slug, change);

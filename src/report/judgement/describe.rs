@@ -2,11 +2,8 @@
 
 use crate::report::figure::Figure;
 use crate::report::finding::{Decision, Effect, Finding, Judgement, Kind, Subject};
-use crate::units::{thousands, three};
+use crate::units::{append_unit, six_digits, thousands, three};
 use std::collections::BTreeMap;
-
-/// Significant digits of a number with a fraction.
-const DIGITS: i32 = 6;
 
 pub(crate) fn decision(decision: Decision) -> &'static str {
     match decision {
@@ -17,37 +14,9 @@ pub(crate) fn decision(decision: Decision) -> &'static str {
     }
 }
 
-/// Returns a whole number with separated thousands, any other with six significant digits.
-pub(crate) fn amount(value: f64) -> String {
-    let sign = if value < 0.0 { "-" } else { "" };
-    let size = value.abs();
-    if size >= 1e15 || (size > 0.0 && size < 1e-4) {
-        return format!("{value:e}");
-    }
-    if size.fract() == 0.0 {
-        return format!("{sign}{}", thousands(size as u64));
-    }
-    let decimals = (DIGITS - 1 - size.log10().floor() as i32).clamp(0, 9) as usize;
-    let text = format!("{size:.decimals$}");
-    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
-    // Below 10^15 the whole part fits 64 bits.
-    let whole = whole.parse().map_or_else(|_| whole.to_owned(), thousands);
-    match fraction.trim_end_matches('0') {
-        "" => format!("{sign}{whole}"),
-        fraction => format!("{sign}{whole}.{fraction}"),
-    }
-}
-
-pub(crate) fn with_unit(value: f64, unit: &str) -> String {
-    match unit {
-        "-" | "" => amount(value),
-        unit => format!("{} {unit}", amount(value)),
-    }
-}
-
 /// Returns a figure with its unit, `none` if it is absent.
 pub(crate) fn figure(figure: &Figure, unit: &str) -> String {
-    figure.value().map_or_else(|| "none".to_owned(), |v| with_unit(v, unit))
+    figure.value().map_or_else(|| "none".to_owned(), |v| append_unit(six_digits(v), unit))
 }
 
 /// Returns value and baseline of a finding, with every digit if they would look alike but differ.
@@ -105,7 +74,7 @@ pub(crate) fn effect(effect: &Effect) -> String {
 fn probability(p: f64) -> String {
     match p {
         p if p > 0.0 && p < 1e-3 => format!("{p:.1e}"),
-        p if p < 0.01 => amount((p * 1e4).round() / 1e4),
+        p if p < 0.01 => six_digits((p * 1e4).round() / 1e4),
         p => three(p),
     }
 }
@@ -126,21 +95,28 @@ pub(crate) fn values(finding: &Finding) -> String {
     if !matches!(finding.bound.as_str(), "" | "-") {
         parts.push(format!("bound: {}", finding.bound));
     }
-    parts.push(match finding.samples {
-        1 => "1 sample".to_owned(),
-        n => format!("{} samples", thousands(n)),
-    });
+    let many = if finding.samples == 1 { "" } else { "s" };
+    parts.push(format!("{} sample{many}", thousands(finding.samples)));
     parts.join("; ")
+}
+
+/// Returns everything about a finding, in lines.
+pub(crate) fn lines(finding: &Finding) -> String {
+    let mut lines = vec![values(finding)];
+    lines.extend(finding.effect.as_ref().map(effect));
+    lines.extend(sentences(finding).into_iter().map(str::to_owned));
+    lines.join("\n")
+}
+
+/// Returns the text of a finding and its details.
+pub(crate) fn sentences(finding: &Finding) -> Vec<&str> {
+    let text = Some(&finding.text).filter(|text| !text.is_empty());
+    text.into_iter().chain(&finding.details).map(String::as_str).collect()
 }
 
 /// Returns series and client count, or `the run`.
 pub(crate) fn of_whom(subject: &Subject) -> String {
-    match (subject.series.as_str(), subject.clients) {
-        ("", None) => "the run".to_owned(),
-        ("", Some(n)) => format!("{} clients", thousands(n.into())),
-        (series, None) => series.to_owned(),
-        (series, Some(n)) => format!("{series} at {} clients", thousands(n.into())),
-    }
+    subject.row().unwrap_or_else(|| "the run".to_owned())
 }
 
 /// Returns for example `polling at 1,000 clients: overhead_bytes_per_message`.
@@ -228,10 +204,10 @@ mod tests {
             (5e-7, "5e-7"),
         ];
         for (value, text) in cases {
-            assert_eq!(amount(value), text);
+            assert_eq!(six_digits(value), text);
         }
-        assert_eq!(with_unit(2.0, "bytes/message"), "2 bytes/message");
-        assert_eq!(with_unit(2.0, "-"), "2");
+        assert_eq!(append_unit(six_digits(2.0), "bytes/message"), "2 bytes/message");
+        assert_eq!(append_unit(six_digits(2.0), "-"), "2");
     }
 
     #[test]

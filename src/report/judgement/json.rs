@@ -1,7 +1,7 @@
 //! A judgement as one JSON document. An absent value is null and its reason is in `absent`.
 
 use crate::report::figure::Figure;
-use crate::report::finding::{Effect, Finding};
+use crate::report::finding::Finding;
 use crate::report::judgement::JudgementView;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -17,12 +17,10 @@ pub fn render(view: &JudgementView) -> Vec<u8> {
 /// Returns the judgement as a value, also for other documents.
 pub fn document(view: &JudgementView) -> Value {
     let judgement = view.judgement;
-    let sides: Vec<Value> =
-        judgement.sides.iter().map(|s| json!({ "name": s.name, "about": s.about })).collect();
     json!({
         "schema_version": JUDGEMENT_SCHEMA,
         "title": judgement.title,
-        "sides": sides,
+        "sides": judgement.sides,
         "decision": judgement.decision().name(),
         "exit_code": view.conclusion().exit_code(),
         "strict": judgement.strict,
@@ -55,24 +53,11 @@ fn finding(finding: &Finding) -> Value {
         "baseline": baseline,
         "unit": finding.unit,
         "bound": finding.bound,
-        "effect": finding.effect.as_ref().map(effect),
+        "effect": finding.effect,
         "samples": finding.samples,
         "text": finding.text,
         "details": finding.details,
         "absent": absent,
-    })
-}
-
-fn effect(effect: &Effect) -> Value {
-    json!({
-        "estimate": effect.estimate,
-        "lower": effect.lower,
-        "upper": effect.upper,
-        "detectable": effect.detectable,
-        "margin": effect.margin,
-        "noise": effect.noise,
-        "pairs": effect.pairs,
-        "p": effect.p,
     })
 }
 

@@ -5,7 +5,7 @@
 
 use crate::report::conclusion::Conclusion;
 use crate::report::finding::{Decision, Finding, Kind};
-use crate::report::judgement::{JudgementView, describe};
+use crate::report::judgement::{JudgementView, describe, with_prefixes};
 use crate::report::table::Status;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use std::collections::HashSet;
@@ -16,7 +16,7 @@ const NAME: &str = "wsbench";
 /// Renders all judgements as one document.
 pub fn render(view: &[JudgementView]) -> Vec<u8> {
     let mut report = Report::new(NAME);
-    for (prefix, view) in crate::report::judgement::with_prefixes(view) {
+    for (prefix, view) in with_prefixes(view) {
         report.add_test_suites(suites(&prefix, &view));
     }
     bytes(&report)
@@ -72,7 +72,7 @@ fn suites(prefix: &str, view: &JudgementView) -> Vec<TestSuite> {
                 name = format!("{plain} ({tried})");
             }
             let mut case = case(&class, &name, status(f, view.judgement.strict));
-            case.set_system_out(block(&all_lines(f)));
+            case.set_system_out(block(&describe::lines(f)));
             suite.add_test_case(case);
         }
         suites.push(suite);
@@ -118,17 +118,8 @@ fn status(finding: &Finding, strict: bool) -> TestCaseStatus {
         message = format!("{message}: {}", finding.text);
     }
     status.set_message(describe::line(&message)).set_type(finding.decision.name());
-    status.set_description(block(&all_lines(finding)));
+    status.set_description(block(&describe::lines(finding)));
     status
-}
-
-/// Returns everything about a finding, in lines.
-fn all_lines(finding: &Finding) -> String {
-    let mut lines = vec![describe::values(finding)];
-    lines.extend(finding.effect.as_ref().map(describe::effect));
-    lines.extend((!finding.text.is_empty()).then(|| finding.text.clone()));
-    lines.extend(finding.details.iter().cloned());
-    lines.join("\n")
 }
 
 /// Returns text with its line ends, but without characters that XML does not allow.

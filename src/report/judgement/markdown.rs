@@ -4,6 +4,7 @@
 use crate::report::finding::{Decision, Finding};
 use crate::report::judgement::{JudgementView, describe, measures};
 use crate::report::table::Table;
+use crate::units::thousands;
 
 /// GitHub's limit for one step; it shows nothing of a larger file.
 pub const MOST_BYTES: usize = 1024 * 1024;
@@ -24,10 +25,7 @@ pub fn render(view: &JudgementView, limit: usize) -> String {
         judgement.sides.iter().map(|s| format!("**{}**: {}", text(&s.name), text(&s.about)));
     list(&mut page, "", sides);
     list(&mut page, "", view.reasons().map(text));
-    let mut open = Vec::new();
-    for decision in [Decision::Fail, Decision::Inconclusive] {
-        open.extend(view.shown(decision));
-    }
+    let open = [view.shown(Decision::Fail), view.shown(Decision::Inconclusive)].concat();
     if !open.is_empty() {
         page.add("\n");
         findings(&mut page, &open);
@@ -131,7 +129,7 @@ fn findings(page: &mut MarkdownPage, findings: &[&Finding]) {
             text(&f.subject.metric),
             text(&f.bound),
             text(&found.join("\n")),
-            f.subject.clients.map(|n| crate::units::thousands(n.into())).unwrap_or_default(),
+            f.subject.clients.map(|n| thousands(n.into())).unwrap_or_default(),
             text(&value),
             text(&baseline.unwrap_or_default()),
         ]));
@@ -173,20 +171,25 @@ fn passed(page: &mut MarkdownPage, view: &JudgementView) {
 
 /// The run's figures, a row for each series and client count.
 fn figures(page: &mut MarkdownPage, table: &Table) {
-    let rows = measures::of_rows(table);
-    let Some(first) = rows.first() else { return };
-    let labels = first.measures.iter().map(|m| match m.unit {
-        "-" => text(m.label),
-        unit => text(&format!("{}, {unit}", m.label)),
+    let tracked = measures::tracked();
+    let Some(first) = table.rows.first() else { return };
+    let labels = measures::of_row(&tracked, first).map(|column| {
+        let label = column.tracked.unwrap_or_default();
+        text(&if column.unit == "-" {
+            label.to_owned()
+        } else {
+            format!("{label}, {}", column.unit)
+        })
     });
     let names = ["series", "status", "clients"].map(str::to_owned);
     let names: Vec<String> = names.into_iter().chain(labels).collect();
     if page.unfold("Figures of the run", "") {
         page.add(&head(&names, 2));
-        for r in &rows {
-            let clients = crate::units::thousands(r.row.clients.into());
-            let mut cells = vec![text(&r.row.series), r.row.status.name().to_owned(), clients];
-            cells.extend(r.measures.iter().map(|m| describe::figure(&m.figure, "-")));
+        for r in &table.rows {
+            let clients = thousands(r.clients.into());
+            let mut cells = vec![text(&r.series), r.status.name().to_owned(), clients];
+            let figures = measures::of_row(&tracked, r).map(|column| column.figure(r));
+            cells.extend(figures.map(|figure| describe::figure(&figure, "-")));
             page.add(&row(&cells));
         }
         page.close("\n</details>\n");

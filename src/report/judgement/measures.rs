@@ -3,36 +3,15 @@
 //! Absent figures and rows that are not valid are left out, because trackers cannot show a doubt.
 
 use crate::record::Metric;
-use crate::report::figure::Figure;
 use crate::report::finding::{Decision, Effect, Finding, Kind};
-use crate::report::judgement::JudgementView;
+use crate::report::judgement::{JudgementView, with_prefixes};
 use crate::report::metrics::{Better, Column, Nature, columns};
 use crate::report::table::{Row, Status, Table};
-
-/// A figure of a row.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct KeyFigure {
-    pub label: &'static str,
-    /// The column of `summary.csv`.
-    pub name: String,
-    /// `-` if there is none.
-    pub unit: &'static str,
-    pub better: Better,
-    pub figure: Figure,
-}
-
-/// A row with its key figures.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct RowFigures<'a> {
-    pub row: &'a Row,
-    /// The same figures in the same order for every row.
-    pub measures: Vec<KeyFigure>,
-}
 
 /// One number for a tracker.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Reading {
-    /// For example `polling at 1000 clients`.
+    /// For example `polling at 1000 clients`, after a prefix if there are several views.
     pub benchmark: String,
     /// A column, or the expression of a limit.
     pub metric: String,
@@ -47,32 +26,22 @@ pub(crate) struct Reading {
     pub about: Vec<String>,
 }
 
-/// Returns the key figures of every row: the columns that are tracked, counts of events last. Of the
-/// latencies it is delivery if it is known, else response.
-pub(crate) fn of_rows(table: &Table) -> Vec<RowFigures<'_>> {
-    let columns = columns();
-    let (events, quantities): (Vec<&Column>, Vec<&Column>) =
-        columns.iter().partition(|column| column.nature == Nature::Events);
-    let tracked: Vec<&Column> =
-        quantities.into_iter().chain(events).filter(|column| column.tracked.is_some()).collect();
-    let measures = |row: &Row| {
-        let latency = match row.latency(Metric::DeliveryLatency).count {
-            0 => Metric::ResponseLatency,
-            _ => Metric::DeliveryLatency,
-        };
-        let of_row = tracked.iter().filter(|c| c.latency.is_none_or(|of| of == latency));
-        let figure = |column: &&Column| {
-            Some(KeyFigure {
-                label: column.tracked?,
-                name: column.name.clone(),
-                unit: column.unit,
-                better: column.better,
-                figure: column.figure(row),
-            })
-        };
-        of_row.filter_map(figure).collect()
+/// Returns the columns that are tracked, counts of events last.
+pub(crate) fn tracked() -> Vec<Column> {
+    let mut tracked: Vec<Column> =
+        columns().into_iter().filter(|column| column.tracked.is_some()).collect();
+    tracked.sort_by_key(|column| column.nature == Nature::Events);
+    tracked
+}
+
+/// Returns the key figures among these columns: of the latencies it is delivery if it is known, else
+/// response. They are equally many, in the same order, for every row.
+pub(crate) fn of_row<'c>(tracked: &'c [Column], row: &Row) -> impl Iterator<Item = &'c Column> {
+    let latency = match row.latency(Metric::DeliveryLatency).count {
+        0 => Metric::ResponseLatency,
+        _ => Metric::DeliveryLatency,
     };
-    table.rows.iter().map(|row| RowFigures { row, measures: measures(row) }).collect()
+    tracked.iter().filter(move |column| column.latency.is_none_or(|of| of == latency))
 }
 
 /// Returns the labels of rows that are left out because they are not valid.
@@ -80,32 +49,37 @@ pub(crate) fn left_out(table: &Table) -> Vec<String> {
     table.rows.iter().filter(|r| r.status != Status::Valid).map(Row::label).collect()
 }
 
-/// Returns the numbers of the run if there is one, else of the findings.
-pub(crate) fn readings(view: &JudgementView) -> Vec<Reading> {
-    match view.table {
-        Some(table) => of_table(table),
-        None => of_findings(&view.judgement.findings),
-    }
+/// Returns the numbers of each run if there is one, else of the findings.
+pub(crate) fn readings(views: &[JudgementView]) -> Vec<Reading> {
+    let of_view = |(prefix, view): (String, JudgementView)| {
+        let mut readings = match view.table {
+            Some(table) => of_table(table),
+            None => of_findings(&view.judgement.findings),
+        };
+        readings.iter_mut().for_each(|reading| reading.benchmark.insert_str(0, &prefix));
+        readings
+    };
+    with_prefixes(views).into_iter().flat_map(of_view).collect()
 }
 
 fn of_table(table: &Table) -> Vec<Reading> {
     let mut out = Vec::new();
-    for measured in of_rows(table).iter().filter(|m| m.row.status == Status::Valid) {
-        let row = measured.row;
+    let tracked = tracked();
+    for row in table.rows.iter().filter(|row| row.status == Status::Valid) {
         let about = vec![
             table.build.clone(),
             format!("plan {}", table.plan_hash),
             format!("messages {}", row.events.per_message_divisor()),
             format!("repeats {}", row.repeats),
         ];
-        out.extend(measured.measures.iter().filter_map(|m| {
+        out.extend(of_row(&tracked, row).filter_map(|column| {
             Some(Reading {
                 benchmark: benchmark(&row.series, Some(row.clients)),
-                metric: m.name.clone(),
-                unit: m.unit.to_owned(),
-                value: m.figure.value()?,
+                metric: column.name.clone(),
+                unit: column.unit.to_owned(),
+                value: column.figure(row).value()?,
                 effect: None,
-                smaller_is_better: m.better != Better::Higher,
+                smaller_is_better: column.better != Better::Higher,
                 about: about.clone(),
             })
         }));
