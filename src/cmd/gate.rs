@@ -4,7 +4,7 @@ use crate::cli::GateArgs;
 use crate::cmd::ci;
 use crate::error::{Failure, Outcome};
 use crate::gate::baseline;
-use crate::gate::baseline::{Baseline, BaselineOrResult, GateOptions};
+use crate::gate::baseline::{Baseline, GateOptions};
 use crate::report::finding::Judgement;
 use crate::report::{Conclusion, Table};
 use std::path::Path;
@@ -38,22 +38,21 @@ fn judge(args: &GateArgs) -> Outcome<(Judgement, Table)> {
 }
 
 fn baseline_of(path: &Path) -> Outcome<Baseline> {
-    match baseline::read(path)? {
-        BaselineOrResult::Baseline(document) => Ok(*document),
-        BaselineOrResult::Result(result, table) => {
-            Baseline::of_valid(&result, &table).map_err(|why| {
-                Failure::usage(format!("{} cannot be a baseline: {why}", path.display()))
-            })
-        }
-    }
+    let (baseline, table) = baseline::read(path)?;
+    table
+        .as_ref()
+        .map_or(Ok(()), baseline::require_valid)
+        .map_err(|why| Failure::usage(format!("{} cannot be a baseline: {why}", path.display())))?;
+    Ok(baseline)
 }
 
 fn candidate_of(path: &Path) -> Outcome<(Baseline, Table)> {
-    match baseline::read(path)? {
-        BaselineOrResult::Result(result, table) => Ok((Baseline::of(&result, &table), *table)),
-        BaselineOrResult::Baseline(_) => Err(Failure::usage(format!(
+    let (candidate, table) = baseline::read(path)?;
+    let table = table.ok_or_else(|| {
+        Failure::usage(format!(
             "{} is a baseline, not a result: name the result.jsonl of a run, or its folder",
             path.display()
-        ))),
-    }
+        ))
+    })?;
+    Ok((candidate, table))
 }

@@ -14,6 +14,7 @@ use crate::gate::baseline::Baseline;
 use crate::gate::limit::{LimitWatch, limits_to_json, summarise_and_judge};
 use crate::os;
 use crate::os::Signals;
+use crate::report::judgement::json::pretty;
 use crate::report::{Conclusion, Table};
 use crate::result::RunResult;
 use crate::result::file::RESULT_FILE;
@@ -90,10 +91,10 @@ fn run_plan(prepared: &Prepared, out: &Path, quiet: bool) -> Outcome<RunOutcome>
 /// Saves a valid run as a baseline, or prints why it cannot be one. That changes no exit code.
 fn save_baseline(ran: &RunOutcome, table: &Table, file: &Path, quiet: bool) -> Outcome<()> {
     let shown = file.display();
-    match Baseline::of_valid(&ran.result, table) {
+    match baseline::require_valid(table) {
         Err(why) => note(format_args!("no baseline was written to {shown}: {why}")),
-        Ok(document) => {
-            write_file(file, &baseline::render(&document))?;
+        Ok(()) => {
+            write_file(file, &pretty(&Baseline::of(&ran.result, table)))?;
             if !quiet {
                 note(format_args!("the baseline is in {shown}"));
             }

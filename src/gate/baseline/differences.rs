@@ -5,7 +5,7 @@
 //! the number of driver processes, is not part of a scenario.
 
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// A setting that differs.
@@ -51,18 +51,15 @@ fn scenario_of(plan: &Value) -> Value {
     let mut out: Map<String, Value> = plan.clone();
     out.retain(|key, _| !IGNORED.contains(&key.as_str()));
     if let Some(cases) = out.remove("cases") {
-        let mut unique = |name: &str, of: &str| {
+        for name in ["clients", "stretch"] {
             let mut values: Vec<Value> = Vec::new();
             for case in cases.as_array().into_iter().flatten() {
-                let value = case.get(of).cloned().unwrap_or(Value::Null);
-                if !values.contains(&value) {
-                    values.push(value);
+                if !values.contains(&case[name]) {
+                    values.push(case[name].clone());
                 }
             }
             out.insert(name.to_owned(), Value::Array(values));
-        };
-        unique("clients", "clients");
-        unique("stretch", "stretch");
+        }
     }
     Value::Object(out)
 }
@@ -71,10 +68,7 @@ fn walk(path: &str, a: &Value, b: &Value, versions: bool, out: &mut Vec<Differen
     match (a, b) {
         _ if a == b => {}
         (Value::Object(x), Value::Object(y)) => {
-            let mut keys: Vec<&String> = x.keys().chain(y.keys()).collect();
-            keys.sort();
-            keys.dedup();
-            for key in keys {
+            for key in x.keys().chain(y.keys()).collect::<BTreeSet<_>>() {
                 let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
                 match (x.get(key), y.get(key)) {
                     (Some(a), Some(b)) => walk(&path, a, b, versions, out),
@@ -133,27 +127,21 @@ pub(crate) fn machines(
     a: &BTreeMap<String, String>,
     b: &BTreeMap<String, String>,
 ) -> Vec<Difference> {
-    let mut names: Vec<&String> = a.keys().chain(b.keys()).collect();
-    names.sort();
-    names.dedup();
+    let names: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
     let matters =
         |name: &str| MACHINE.contains(&name) || APPROXIMATE.contains(&name) || name.contains('.');
-    let mut out = Vec::new();
-    for name in names.into_iter().filter(|name| matters(name)) {
-        let (was, is) = (a.get(name), b.get(name));
-        let same = match (was, is) {
-            (Some(x), Some(y)) => {
-                x == y || (APPROXIMATE.contains(&name.as_str()) && is_close(x, y))
-            }
-            _ => false,
-        };
-        if !same {
-            let shown = |v: Option<&String>| v.map_or("absent".to_owned(), |v| shortened(v));
-            let (a, b) = (shown(was), shown(is));
-            out.push(Difference { path: name.clone(), a, b, harmless: false });
-        }
-    }
-    out
+    let same = |name: &String| match (a.get(name), b.get(name)) {
+        (Some(x), Some(y)) => x == y || (APPROXIMATE.contains(&name.as_str()) && is_close(x, y)),
+        _ => false,
+    };
+    let shown = |v: Option<&String>| v.map_or("absent".to_owned(), |v| shortened(v));
+    let of = |name: &String| Difference {
+        path: name.clone(),
+        a: shown(a.get(name)),
+        b: shown(b.get(name)),
+        harmless: false,
+    };
+    names.into_iter().filter(|name| matters(name) && !same(name)).map(of).collect()
 }
 
 /// True if two texts have the same words, and numbers that are nearly the same.

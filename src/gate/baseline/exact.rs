@@ -13,7 +13,7 @@ use crate::record::{Flow, HeadOf, Ledger, Part, TcpTotals};
 use crate::report::Figure;
 use crate::report::finding::{Decision, Finding, Kind};
 use crate::report::layer::{Layer, Way};
-use crate::units::decimals;
+use crate::units::{append_unit, decimals};
 use std::cmp::Ordering;
 
 /// The layers that are compared, in the order in which they are shown: parts of a message.
@@ -58,7 +58,7 @@ pub(super) struct LayerPair {
     pub(super) way: Way,
     pub(super) layer: Layer,
     /// Its ratios, or why they are not compared exactly.
-    pub(super) exact: Result<RatioPair, String>,
+    pub(super) exact: Result<RatioPair, &'static str>,
 }
 
 /// A layer's bytes in both runs, over their divisor.
@@ -108,30 +108,27 @@ fn exactly(
     b: &ComparableRow,
     way: Way,
     layer: Layer,
-) -> Result<RatioPair, String> {
+) -> Result<RatioPair, &'static str> {
     let per = divisor(a, way, layer)?;
     if per != divisor(b, way, layer)? {
-        return Err("the two versions' arithmetic differs".to_owned());
+        return Err("the two versions' arithmetic differs");
     }
     let ratio = |row: &ComparableRow| {
         let total = layer_of(&row.steady.bytes, way, layer);
-        ExactRatio::new(total, per.count(row)).ok_or_else(|| "no message was counted".to_owned())
+        ExactRatio::new(total, per.count(row)).ok_or("no message was counted")
     };
     let (was, is) = (ratio(a)?, ratio(b)?);
     if a.model.is_none() && !was.is_whole() {
-        return Err("messages did not all have the same number of bytes".to_owned());
+        return Err("messages did not all have the same number of bytes");
     }
     Ok(RatioPair { per, was, is })
 }
 
 /// Returns the divisor by which a layer's bytes are the same for each message; or why they vary.
-fn divisor(row: &ComparableRow, way: Way, layer: Layer) -> Result<Divisor, String> {
-    let varies_because = |why: &str| Err(why.to_owned());
+fn divisor(row: &ComparableRow, way: Way, layer: Layer) -> Result<Divisor, &'static str> {
     let Some(model) = &row.model else { return Ok(Divisor::Message) };
     if row.steady.reconnects > 0 && !row.connection_each_turn {
-        return varies_because(
-            "connections were opened again, whose first exchanges are no messages",
-        );
+        return Err("connections were opened again, whose first exchanges are no messages");
     }
     let of = |e: &Exchange| layer_of(&e.ledger, way, layer);
     let own: Vec<u64> = model.messages.iter().map(|m| of(&m.exchange)).collect();
@@ -139,15 +136,13 @@ fn divisor(row: &ComparableRow, way: Way, layer: Layer) -> Result<Divisor, Strin
     let differ = own.windows(2).any(|w| w[0] != w[1]);
     let nothing = own.iter().all(|n| *n == 0);
     if model.idle.is_some_and(|idle| of(&idle.exchange) > 0) {
-        varies_because("what is sent in between depends on the gaps")
+        Err("what is sent in between depends on the gaps")
     } else if differ || (row.stochastic && !nothing && may_vary(layer, way)) {
-        varies_because("how many updates a message has depends on its moment")
+        Err("how many updates a message has depends on its moment")
     } else if sending > 0 && nothing {
         Ok(Divisor::Sent)
     } else if sending > 0 && !row.is_by_turn() {
-        varies_because(
-            "messages of clients and messages to them share it, in a proportion that varies",
-        )
+        Err("messages of clients and messages to them share it, in a proportion that varies")
     } else {
         Ok(Divisor::Message)
     }
@@ -164,23 +159,21 @@ pub(super) fn have_messages(
     b: &ComparableRow,
     findings: &mut Vec<Finding>,
 ) -> bool {
-    if a.messages > 0 && b.messages > 0 {
-        return true;
-    }
-    if a.messages > 0 || b.messages > 0 {
-        let mut finding = row_finding(Kind::Exact, b, "messages");
-        let nothing = || Figure::absent("nothing was received");
-        let of = |n: u64| if n == 0 { nothing() } else { Figure::count(n) };
-        (finding.value, finding.baseline) = (of(b.messages), Some(of(a.messages)));
-        finding.bound = "> 0".to_owned();
-        if b.messages == 0 {
-            finding.decision = Decision::Fail;
-            finding.text = format!("nothing was received, and {} messages before", a.messages);
-        } else {
-            finding.text = "nothing was received before: there is nothing to compare".to_owned();
+    let none = || Figure::absent("nothing was received");
+    let (decision, figures, text) = match (a.messages, b.messages) {
+        (0, 0) => return false,
+        (was, 0) => {
+            let text = format!("nothing was received, and {was} messages before");
+            (Decision::Fail, (Figure::count(was), none()), text)
         }
-        findings.push(finding);
-    }
+        (0, is) => {
+            let text = "nothing was received before: there is nothing to compare".to_owned();
+            (Decision::NotComparable, (none(), Figure::count(is)), text)
+        }
+        _ => return true,
+    };
+    let finding = row_finding(Kind::Exact, b, ("messages", "-"), figures, text);
+    findings.push(Finding { bound: "> 0".to_owned(), decision, ..finding });
     false
 }
 
@@ -192,7 +185,7 @@ pub(super) fn bytes(a: &ComparableRow, b: &ComparableRow, findings: &mut Vec<Fin
         let unit = format!("{}/{}", layer.unit(), per.name());
         // The plan determines the payload.
         let planned = layer == Layer::Part(Part::Payload);
-        let mut finding = compared(b, name, &unit, (was, is), planned);
+        let mut finding = compared(b, (&name, &unit), (was, is), planned);
         if layer == Layer::Part(Part::Heads) {
             finding.details = head_details(a, b, &finding, measured_heads(way));
         }
@@ -248,20 +241,19 @@ pub(super) fn setup(a: &ComparableRow, b: &ComparableRow, findings: &mut Vec<Fin
             continue;
         }
         let name = format!("setup_{}_{}_per_client", heads.name(), way.name());
-        let ratio = |row: &ComparableRow| {
-            let clients = row.counts.get("clients_connected").copied().unwrap_or(0);
-            ExactRatio::new(total(row), clients)
-        };
+        let clients =
+            |row: &ComparableRow| row.counts.get("clients_connected").copied().unwrap_or(0);
+        let ratio = |row: &ComparableRow| ExactRatio::new(total(row), clients(row));
         let again = a.setup.reconnects + b.setup.reconnects > 0;
         let finding = match (ratio(a), ratio(b)) {
             (Some(was), Some(is)) if !again && was.is_whole() => {
-                let mut finding = compared(b, name, "bytes/client", (was, is), false);
+                let mut finding = compared(b, (&name, "bytes/client"), (was, is), false);
                 let opening = match way {
                     Way::Up => HeadOf::OpeningRequest,
                     _ => HeadOf::OpeningResponse,
                 };
                 finding.details = head_details(a, b, &finding, &[opening]);
-                finding.samples = b.counts.get("clients_connected").copied().unwrap_or(0);
+                finding.samples = clients(b);
                 finding
             }
             (was, is) => {
@@ -272,11 +264,8 @@ pub(super) fn setup(a: &ComparableRow, b: &ComparableRow, findings: &mut Vec<Fin
                 };
                 let figure =
                     |r: Option<ExactRatio>| r.map_or(Figure::absent(why), ExactRatio::figure);
-                let mut finding = row_finding(Kind::Exact, b, name);
-                finding.unit = "bytes/client".to_owned();
-                (finding.value, finding.baseline) = (figure(is), Some(figure(was)));
-                finding.text = why.to_owned();
-                finding
+                let figures = (figure(was), figure(is));
+                row_finding(Kind::Exact, b, (&name, "bytes/client"), figures, why)
             }
         };
         findings.push(finding);
@@ -287,17 +276,15 @@ pub(super) fn setup(a: &ComparableRow, b: &ComparableRow, findings: &mut Vec<Fin
 pub(super) fn counts(a: &ComparableRow, b: &ComparableRow, findings: &mut Vec<Finding>) {
     for (name, was) in &a.counts {
         let Some(is) = b.counts.get(name) else {
-            let mut finding = row_finding(Kind::Exact, b, name);
             let why = "the plan does not determine it in this run, for example because an interval \
                        was stretched";
-            (finding.value, finding.baseline) = (Figure::absent(why), Some(Figure::count(*was)));
-            finding.text = why.to_owned();
-            findings.push(finding);
+            let figures = (Figure::count(*was), Figure::absent(why));
+            findings.push(row_finding(Kind::Exact, b, (name, "-"), figures, why));
             continue;
         };
         let ratios = (ExactRatio::new(*was, a.runs), ExactRatio::new(*is, b.runs));
         let (Some(was), Some(is)) = ratios else { continue };
-        let mut finding = compared(b, name.clone(), "-", (was, is), true);
+        let mut finding = compared(b, (name, "-"), (was, is), true);
         finding.samples = is.total;
         if is.total == 0 && finding.decision == Decision::Pass {
             finding.decision = Decision::NotComparable;
@@ -311,29 +298,27 @@ pub(super) fn counts(a: &ComparableRow, b: &ComparableRow, findings: &mut Vec<Fi
 /// fails; else more fails, and less passes.
 fn compared(
     row: &ComparableRow,
-    name: String,
-    unit: &str,
+    (name, unit): (&str, &str),
     (was, is): (ExactRatio, ExactRatio),
     planned: bool,
 ) -> Finding {
-    let mut finding = row_finding(Kind::Exact, row, name);
-    finding.unit = unit.to_owned();
-    (finding.value, finding.baseline) = (is.figure(), Some(was.figure()));
-    let unit = if unit == "-" { String::new() } else { format!(" {unit}") };
-    finding.bound = if planned { "equal".to_owned() } else { format!("<= {}{unit}", was.show()) };
+    let (value, before, difference) = (is.show(), was.show(), is.difference(was));
+    let value = append_unit(value, unit);
     let order = is.compare(was);
-    finding.decision = match order {
+    let decision = match order {
         Ordering::Equal => Decision::Pass,
         Ordering::Less if !planned => Decision::Pass,
         _ => Decision::Fail,
     };
-    let (value, before, difference) = (is.show(), was.show(), is.difference(was));
-    finding.text = match order {
-        Ordering::Equal => format!("{value}{unit}, as before"),
-        Ordering::Less => format!("{value}{unit}: {difference} fewer than {before}"),
-        Ordering::Greater => format!("{value}{unit}: {difference} more than {before}"),
+    let text = match order {
+        Ordering::Equal => format!("{value}, as before"),
+        Ordering::Less => format!("{value}: {difference} fewer than {before}"),
+        Ordering::Greater => format!("{value}: {difference} more than {before}"),
     };
-    finding
+    let most = append_unit(before, unit);
+    let bound = if planned { "equal".to_owned() } else { format!("<= {most}") };
+    let figures = (was.figure(), is.figure());
+    Finding { bound, decision, ..row_finding(Kind::Exact, row, (name, unit), figures, text) }
 }
 
 /// Returns the number of a finding's value, for sentences.

@@ -47,15 +47,6 @@ pub(crate) struct Baseline {
     pub rows: ComparableRun,
 }
 
-/// A file that holds a run.
-#[derive(Debug)]
-pub(crate) enum BaselineOrResult {
-    /// A baseline.
-    Baseline(Box<Baseline>),
-    /// A result with its finished numbers.
-    Result(Box<RunResult>, Box<Table>),
-}
-
 impl Baseline {
     /// Makes a baseline of a run, valid or not.
     pub(crate) fn of(result: &RunResult, table: &Table) -> Baseline {
@@ -71,40 +62,34 @@ impl Baseline {
             rows: ComparableRun::of(result, table),
         }
     }
-    /// Makes a baseline of a valid run.
-    ///
-    /// # Errors
-    /// A sentence with the reasons, if the run is not valid or has no series.
-    pub(crate) fn of_valid(result: &RunResult, table: &Table) -> Result<Baseline, String> {
-        let verdict = &table.verdict;
-        if verdict.status != Status::Valid {
-            let status = verdict.status.name();
-            return Err(format!("the run is {status}: {}", verdict.reasons.join("; ")));
-        }
-        if table.rows.is_empty() {
-            return Err("the run has no series".to_owned());
-        }
-        Ok(Baseline::of(result, table))
-    }
     /// Describes it with its path.
     pub(crate) fn describe(&self, path: &Path) -> String {
         format!("{} ({} of {}, {})", path.display(), self.name, self.started, self.build)
     }
 }
 
-/// Renders a baseline as JSON: one figure a line, keys in a fixed order.
-pub(crate) fn render(baseline: &Baseline) -> Vec<u8> {
-    // Text, numbers that are finite, and text keys.
-    let mut bytes = serde_json::to_vec_pretty(baseline).expect("a baseline is JSON");
-    bytes.push(b'\n');
-    bytes
+/// Refuses a run that cannot be a baseline.
+///
+/// # Errors
+/// A sentence with the reasons, if the run is not valid or has no series.
+pub(crate) fn require_valid(table: &Table) -> Result<(), String> {
+    let verdict = &table.verdict;
+    if verdict.status != Status::Valid {
+        let status = verdict.status.name();
+        return Err(format!("the run is {status}: {}", verdict.reasons.join("; ")));
+    }
+    if table.rows.is_empty() {
+        return Err("the run has no series".to_owned());
+    }
+    Ok(())
 }
 
-/// Reads a baseline, a result file, or the folder of a report.
+/// Reads a baseline, a result file, or the folder of a report. Of a result, the finished numbers
+/// are returned too.
 ///
 /// # Errors
 /// If there is no such file, it is neither, or it is of another version.
-pub(crate) fn read(path: &Path) -> Outcome<BaselineOrResult> {
+pub(crate) fn read(path: &Path) -> Outcome<(Baseline, Option<Table>)> {
     let path: PathBuf = if path.is_dir() { path.join(RESULT_FILE) } else { path.to_owned() };
     let shown = path.display();
     let mut input = BufReader::new(File::open(&path).map_err(at(format!("cannot open {shown}")))?);
@@ -115,12 +100,12 @@ pub(crate) fn read(path: &Path) -> Outcome<BaselineOrResult> {
     if header.is_some_and(|value| value.get("header").is_some()) {
         let result = file::read(&path)?;
         let table = summarise_and_judge(&result);
-        return Ok(BaselineOrResult::Result(Box::new(result), Box::new(table)));
+        return Ok((Baseline::of(&result, &table), Some(table)));
     }
     let mut text = first;
     input.take(MOST_BYTES).read_to_end(&mut text).map_err(at(reading()))?;
     let baseline = parse(&text).map_err(|why| Failure::run(format!("{shown}: {why}")))?;
-    Ok(BaselineOrResult::Baseline(Box::new(baseline)))
+    Ok((baseline, None))
 }
 
 /// Reads a baseline.

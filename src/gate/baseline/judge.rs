@@ -109,21 +109,19 @@ fn undecided(a: &ComparableRun, b: &ComparableRun, why: &str, scenario: &str) ->
         let Some(other) = b.row(&row.series, row.clients) else { continue };
         let names: BTreeSet<&String> = row.noisy.keys().chain(other.noisy.keys()).collect();
         for name in names {
-            let figure = |row: &ComparableRow| match row.noisy.get(name) {
-                Some(value) => Figure::known(*value),
-                None => Figure::absent("it was not measured"),
-            };
-            let mut finding = row_finding(Kind::Paired, other, name);
-            finding.unit = unit(name).to_owned();
-            (finding.value, finding.baseline) = (figure(other), Some(figure(row)));
-            finding.bound = "not compared".to_owned();
-            finding.text = why.to_owned();
-            finding.details = vec![format!(
-                "to decide it: wsbench compare SCENARIO --a BASELINE --b CANDIDATE; SCENARIO \
-                 is the file of {scenario:?} and each side a server's command line, a URL or a \
-                 wsbench binary"
-            )];
-            out.push(finding);
+            let none = || Figure::absent("it was not measured");
+            let figure =
+                |row: &ComparableRow| row.noisy.get(name).map_or_else(none, |v| Figure::known(*v));
+            let figures = (figure(row), figure(other));
+            out.push(Finding {
+                bound: "not compared".to_owned(),
+                details: vec![format!(
+                    "to decide it: wsbench compare SCENARIO --a BASELINE --b CANDIDATE; SCENARIO \
+                     is the file of {scenario:?} and each side a server's command line, a URL or \
+                     a wsbench binary"
+                )],
+                ..row_finding(Kind::Paired, other, (name, unit(name)), figures, why)
+            });
         }
     }
     out
@@ -150,28 +148,21 @@ fn notes(
             && f.decision == Decision::Pass
             && below.is_some_and(|(is, was)| is < was)
     };
-    match findings.iter().filter(fewer).count() {
-        0 => {}
-        n => notes.push(format!(
-            "{n} exact figures are lower than the baseline's: save it again to hold them there"
-        )),
+    let lower = findings.iter().filter(fewer).count();
+    if lower > 0 {
+        notes.push(format!(
+            "{lower} exact figures are lower than the baseline's: save it again to hold them there"
+        ));
     }
     if builds.0 != builds.1 {
         notes.push(format!("the builds differ: {} and {}", builds.0, builds.1));
     }
-    if !moved.is_empty() {
-        let names: Vec<String> = moved.iter().map(Difference::to_string).collect();
-        notes.push(format!(
-            "the machines differ, and only bytes, counts, losses and segments are compared: {}",
-            names.join("; ")
-        ));
-    }
-    if !harmless.is_empty() {
-        let names: Vec<String> = harmless.iter().map(Difference::to_string).collect();
-        notes.push(format!(
-            "the scenarios differ in settings that change no figure: {}",
-            names.join("; ")
-        ));
+    for (what, differences) in [
+        ("the machines differ, and only bytes, counts, losses and segments are compared", moved),
+        ("the scenarios differ in settings that change no figure", harmless),
+    ] {
+        let names: Vec<String> = differences.iter().map(Difference::to_string).collect();
+        notes.extend((!names.is_empty()).then(|| format!("{what}: {}", names.join("; "))));
     }
     notes
 }

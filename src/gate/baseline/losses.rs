@@ -12,19 +12,17 @@ use std::collections::BTreeSet;
 pub(super) fn compare(a: &ComparableRow, b: &ComparableRow, findings: &mut Vec<Finding>) {
     let names: BTreeSet<&String> = a.losses.keys().chain(b.losses.keys()).collect();
     for name in names {
-        let mut finding = row_finding(Kind::Exact, b, name);
-        finding.unit = if name.ends_with("_bytes") { "bytes" } else { "-" }.to_owned();
-        let figure = |n: Option<&u64>| match n {
-            Some(n) => Figure::count(*n),
-            None => Figure::absent("it was not counted"),
-        };
+        let unit = if name.ends_with("_bytes") { "bytes" } else { "-" };
+        let none = || Figure::absent("it was not counted");
         let (was, is) = (a.losses.get(name), b.losses.get(name));
-        (finding.value, finding.baseline) = (figure(is), Some(figure(was)));
-        match (was, is) {
-            (Some(was), Some(is)) => judge(&mut finding, (*was, a.runs), (*is, b.runs)),
-            _ if b.messages == 0 => continue,
-            (None, Some(_)) => finding.text = "it was not counted before".to_owned(),
-            _ => finding.text = "it was not counted".to_owned(),
+        let figures = [was, is].map(|n| n.map_or_else(none, |n| Figure::count(*n)));
+        let text = match is {
+            Some(_) => "it was not counted before",
+            None => "it was not counted",
+        };
+        let mut finding = row_finding(Kind::Exact, b, (name, unit), figures.into(), text);
+        if let (Some(was), Some(is)) = (was, is) {
+            judge(&mut finding, (*was, a.runs), (*is, b.runs));
         }
         // Without messages, nothing can be lost.
         if b.messages > 0 || finding.decision == Decision::Fail {

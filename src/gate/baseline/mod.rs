@@ -31,7 +31,7 @@ mod ratio;
 mod structural;
 
 pub(crate) use comparable::{ComparableRow, ComparableRun};
-pub(crate) use file::{Baseline, BaselineOrResult, read, render};
+pub(crate) use file::{Baseline, read, require_valid};
 pub(crate) use judge::{GateOptions, judge};
 
 use crate::report::Figure;
@@ -45,11 +45,18 @@ pub(crate) fn compare(a: &ComparableRun, b: &ComparableRun) -> Vec<Finding> {
     for row in &a.rows {
         match b.row(&row.series, row.clients) {
             Some(other) => compare_rows(row, other, &mut findings),
-            None => findings.push(absent(row)),
+            None => {
+                let none = Figure::absent("the run has no such series and client count");
+                let figures = (Figure::count(row.messages), none);
+                let missing = series_finding(row, figures, "it is missing from the run");
+                findings.push(Finding { decision: Decision::Fail, ..missing });
+            }
         }
     }
     for row in b.rows.iter().filter(|row| a.row(&row.series, row.clients).is_none()) {
-        findings.push(unknown(row));
+        let none = Figure::absent("it has no such series and client count");
+        let figures = (none, Figure::count(row.messages));
+        findings.push(series_finding(row, figures, "there is nothing to compare it with"));
     }
     findings
 }
@@ -66,40 +73,31 @@ fn compare_rows(a: &ComparableRow, b: &ComparableRow, findings: &mut Vec<Finding
     losses::compare(a, b, findings);
 }
 
-/// A row that `b` lacks.
-fn absent(row: &ComparableRow) -> Finding {
-    Finding {
-        decision: Decision::Fail,
-        value: Figure::absent("the run has no such series and client count"),
-        baseline: Some(Figure::count(row.messages)),
-        text: "it is missing from the run".to_owned(),
-        ..series_finding(row)
-    }
+/// A row that only one of the runs has.
+fn series_finding(row: &ComparableRow, figures: (Figure, Figure), text: &str) -> Finding {
+    let finding = row_finding(Kind::Exact, row, ("series", "messages"), figures, text);
+    Finding { bound: "is there".to_owned(), ..finding }
 }
 
-/// A row that `a` lacks.
-fn unknown(row: &ComparableRow) -> Finding {
+/// A finding of a row's metric with its unit that decides nothing yet, for the reason in `text`.
+fn row_finding(
+    kind: Kind,
+    row: &ComparableRow,
+    (metric, unit): (&str, &str),
+    (was, is): (Figure, Figure),
+    text: impl Into<String>,
+) -> Finding {
+    let metric = metric.to_owned();
+    let subject = Subject { series: row.series.clone(), clients: Some(row.clients), metric };
     Finding {
-        value: Figure::count(row.messages),
-        baseline: Some(Figure::absent("it has no such series and client count")),
-        text: "there is nothing to compare it with".to_owned(),
-        ..series_finding(row)
+        unit: unit.to_owned(),
+        value: is,
+        baseline: Some(was),
+        bound: "equal".to_owned(),
+        samples: row.messages,
+        text: text.into(),
+        ..Finding::new(kind, subject)
     }
-}
-
-fn series_finding(row: &ComparableRow) -> Finding {
-    Finding {
-        unit: "messages".to_owned(),
-        bound: "is there".to_owned(),
-        ..row_finding(Kind::Exact, row, "series")
-    }
-}
-
-/// A finding of a row's metric that decides nothing yet.
-fn row_finding(kind: Kind, row: &ComparableRow, metric: impl Into<String>) -> Finding {
-    let subject =
-        Subject { series: row.series.clone(), clients: Some(row.clients), metric: metric.into() };
-    Finding { bound: "equal".to_owned(), samples: row.messages, ..Finding::new(kind, subject) }
 }
 
 #[cfg(test)]

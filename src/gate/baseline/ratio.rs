@@ -25,8 +25,7 @@ impl ExactRatio {
     }
     /// Compares two by cross multiplication.
     pub(crate) fn compare(self, other: ExactRatio) -> Ordering {
-        let cross = |a: ExactRatio, b: ExactRatio| u128::from(a.total) * u128::from(b.divisor);
-        cross(self, other).cmp(&cross(other, self))
+        self.cross(other).cmp(&other.cross(self))
     }
     /// Returns it as a figure of a report.
     pub(crate) fn figure(self) -> Figure {
@@ -42,9 +41,11 @@ impl ExactRatio {
     }
     /// Returns the difference from `other` as text, without a sign.
     pub(crate) fn difference(self, other: ExactRatio) -> String {
-        let cross = |a: ExactRatio, b: ExactRatio| u128::from(a.total) * u128::from(b.divisor);
-        let over = cross(self, other).abs_diff(cross(other, self));
+        let over = self.cross(other).abs_diff(other.cross(self));
         decimals(over as f64 / (self.divisor as f64 * other.divisor as f64))
+    }
+    fn cross(self, other: ExactRatio) -> u128 {
+        u128::from(self.total) * u128::from(other.divisor)
     }
 }
 

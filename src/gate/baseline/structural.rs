@@ -55,22 +55,18 @@ pub(super) fn messages(a: &ComparableRow, b: &ComparableRow, findings: &mut Vec<
     let was = a.messages as f64 * b.window_ns as f64 / a.window_ns as f64;
     let edges = f64::from(b.clients) * b.runs as f64;
     let least = (CAME * was - edges - DEVIATIONS * was.sqrt()).max(1.0);
-    let enough = b.messages as f64 >= least;
-    findings.push(Finding {
-        value: Figure::count(b.messages),
-        baseline: Some(Figure::count(a.messages)),
-        unit: "messages".to_owned(),
-        bound: format!(">= {}", least.ceil()),
-        decision: if enough { Decision::Pass } else { Decision::Fail },
-        text: format!(
-            "{} messages came, and {} before: {} {}, which a window's edges and chance explain",
-            b.messages,
-            a.messages,
-            if enough { "not fewer than" } else { "fewer than" },
-            least.ceil()
-        ),
-        ..row_finding(Kind::Structural, b, "completed")
-    });
+    let (decision, than) = match b.messages as f64 >= least {
+        true => (Decision::Pass, "not fewer than"),
+        false => (Decision::Fail, "fewer than"),
+    };
+    let (was, is, least) = (a.messages, b.messages, least.ceil());
+    let text = format!(
+        "{is} messages came, and {was} before: {than} {least}, which a window's edges and chance \
+         explain"
+    );
+    let figures = (Figure::count(was), Figure::count(is));
+    let finding = row_finding(Kind::Structural, b, ("completed", "messages"), figures, text);
+    findings.push(Finding { bound: format!(">= {least}"), decision, ..finding });
 }
 
 /// Compares bytes whose number varies from message to message.
@@ -153,13 +149,10 @@ pub(super) fn segments(a: &ComparableRow, b: &ComparableRow, findings: &mut Vec<
         (None, None) => return,
         (_, now) => {
             let side = if now.is_none() { "in this run" } else { "before" };
-            let text = format!("the kernel's counters were not read {side}");
-            findings.push(Finding {
-                value: Figure::absent(&*text),
-                baseline: Some(Figure::absent(&*text)),
-                text,
-                ..row_finding(Kind::Structural, b, "tcp_data_segments_per_message")
-            });
+            let why = format!("the kernel's counters were not read {side}");
+            let none = Figure::absent(&*why);
+            let metric = ("tcp_data_segments_per_message", "-");
+            findings.push(row_finding(Kind::Structural, b, metric, (none.clone(), none), why));
             return;
         }
     };
@@ -302,18 +295,12 @@ fn within(
         is if is < interval.from => "fewer than",
         _ => "within",
     };
+    let (shown, before) = (show(&value), show(&was));
+    let text =
+        format!("{shown} {unit}, {before} before: {place} {from} to {to} ({})", interval.source);
     Finding {
         decision: if is <= interval.to { Decision::Pass } else { Decision::Fail },
         bound: format!("{from} to {to} {unit}"),
-        text: format!(
-            "{} {unit}, {} before: {place} {from} to {to} ({})",
-            show(&value),
-            show(&was),
-            interval.source
-        ),
-        unit,
-        value,
-        baseline: Some(was),
-        ..row_finding(Kind::Structural, row, name)
+        ..row_finding(Kind::Structural, row, (&name, &unit), (was, value), text)
     }
 }
