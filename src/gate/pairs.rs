@@ -26,11 +26,7 @@ fn compared_columns() -> Vec<ComparedColumn> {
         Compared::Kept | Compared::No => None,
     });
     let mut all: Vec<ComparedColumn> = paired.collect();
-    all.sort_by_key(|metric| match metric.when {
-        WhenCompared::Headline => 0,
-        WhenCompared::Always => 1,
-        WhenCompared::OwnDriver => 2,
-    });
+    all.sort_by_key(|metric| metric.when);
     all
 }
 
@@ -47,12 +43,7 @@ impl Margins {
     /// # Errors
     /// A sentence with what is wrong and what would be right.
     pub(crate) fn read(given: &[String]) -> Result<Margins, String> {
-        let mut margins = Margins::default();
-        for text in given {
-            let (metric, margin) = margin(text)?;
-            margins.0.insert(metric, margin);
-        }
-        Ok(margins)
+        given.iter().map(|text| margin(text)).collect::<Result<_, _>>().map(Margins)
     }
     /// Returns the change of a metric that is tolerated: 0.05 is 5 % more.
     fn of(&self, metric: &str, default: f64) -> f64 {
@@ -117,7 +108,7 @@ pub(crate) fn collect(
             if !is_compared {
                 continue;
             }
-            let figures: Vec<_> = figures(pairs, row, column);
+            let figures = figures(pairs, row, column);
             match missing_everywhere(&figures) {
                 Some(why) => absent.entry((place, why)).or_default().push(row.label()),
                 None => collected.metrics.push(PairedMetric {
@@ -133,19 +124,17 @@ pub(crate) fn collect(
             }
         }
     }
-    let left_out = absent
-        .iter()
-        .map(|((place, why), rows)| describe_left_out(&metrics[*place].column.name, why, rows));
-    collected.left_out = left_out.collect();
+    for ((place, why), rows) in absent {
+        let metric = &metrics[place].column.name;
+        let rows = match rows.as_slice() {
+            [row] => row.clone(),
+            rows => format!("{} series and client counts", thousands(rows.len() as u64)),
+        };
+        let left_out =
+            format!("{metric} is left out for {rows}, no run of either side has it: {why}");
+        collected.left_out.push(left_out);
+    }
     collected
-}
-
-fn describe_left_out(metric: &str, why: &str, rows: &[String]) -> String {
-    let rows = match rows {
-        [row] => row.clone(),
-        rows => format!("{} series and client counts", thousands(rows.len() as u64)),
-    };
-    format!("{metric} is left out for {rows}, no run of either side has it: {why}")
 }
 
 /// Returns the latency that a client observes: of its requests, or of what is pushed to it. If no
@@ -157,10 +146,9 @@ fn headline(pairs: &[(&Table, &Table)], row: &Row, metrics: &[ComparedColumn]) -
         (Metric::DeliveryLatency, Metric::ResponseLatency)
     };
     let known = |latency: Metric| {
-        let first = metrics.iter().find(|metric| metric.column.latency == Some(latency));
-        first.is_some_and(|metric| {
-            missing_everywhere(&figures(pairs, row, &metric.column)).is_none()
-        })
+        let mut columns = metrics.iter().map(|metric| &metric.column);
+        let first = columns.find(|column| column.latency == Some(latency));
+        first.is_some_and(|column| missing_everywhere(&figures(pairs, row, column)).is_none())
     };
     if !known(own) && known(other) { other } else { own }
 }

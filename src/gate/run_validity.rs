@@ -11,61 +11,40 @@ use crate::report::table::{Row, Status, Table};
 /// A check that a run does not pass.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FailedCheck {
-    series: String,
-    clients: Option<u32>,
-    check: Check,
-    cause: Cause,
-    value: Figure,
+    subject: Subject,
+    result: CheckResult,
     samples: u64,
-    text: String,
 }
 
 impl FailedCheck {
     /// A failure of a run as a whole.
     pub fn of_run(check: Check, text: String) -> FailedCheck {
-        FailedCheck {
-            series: String::new(),
-            clients: None,
-            check,
-            cause: check.cause(),
-            value: Figure::absent("the run has no result"),
-            samples: 0,
-            text,
-        }
+        let value = Figure::absent("the run has no result");
+        let result = CheckResult::new(check, false, value, text);
+        FailedCheck { subject: Subject::run(check.name()), result, samples: 0 }
     }
     fn of(row: &Row, result: &CheckResult) -> FailedCheck {
+        let metric = result.check.name().to_owned();
         FailedCheck {
-            series: row.series.clone(),
-            clients: Some(row.clients),
-            check: result.check,
-            cause: result.cause,
-            value: result.value.clone(),
+            subject: Subject { series: row.series.clone(), clients: Some(row.clients), metric },
+            result: result.clone(),
             samples: row.events.per_message_divisor(),
-            text: result.text.clone(),
         }
     }
     /// Describes it in a sentence, with the side that it is of.
     pub fn sentence(&self, side: &str) -> String {
-        let row = match (&self.series, self.clients) {
-            (series, Some(clients)) => format!("{series} at {clients} clients: "),
-            _ => String::new(),
-        };
-        format!("{side}: {row}{}: {}", self.check.name(), self.text)
+        let row = self.subject.row().map(|row| format!("{row}: ")).unwrap_or_default();
+        format!("{side}: {row}{}: {}", self.subject.metric, self.result.text)
     }
     /// Returns it as a finding that fails.
     pub fn finding(&self, side: &str, kind: Kind) -> Finding {
-        let subject = Subject {
-            series: self.series.clone(),
-            clients: self.clients,
-            metric: self.check.name().to_owned(),
-        };
         Finding {
             decision: Decision::Fail,
-            value: self.value.clone(),
+            value: self.result.value.clone(),
             bound: "holds".to_owned(),
             samples: self.samples,
-            text: format!("{side}: {}: {}", self.check.name(), self.text),
-            ..Finding::new(kind, subject)
+            text: format!("{side}: {}: {}", self.subject.metric, self.result.text),
+            ..Finding::new(kind, self.subject.clone())
         }
     }
 }
@@ -89,11 +68,12 @@ pub fn assess(table: &Table) -> RunQuality {
         let text = "the plan holds no case".to_owned();
         return RunQuality::Invalid(vec![FailedCheck::of_run(Check::SomethingMeasured, text)]);
     }
-    let mut failed: Vec<FailedCheck> = Vec::new();
-    for row in &table.rows {
-        failed.extend(row.checks.iter().filter(|c| !c.ok).map(|check| FailedCheck::of(row, check)));
-    }
-    let lost = failed.iter().any(|f| f.check == Check::NoProcessLost);
+    let of_row = |row: &Row| {
+        let failed = row.checks.iter().filter(|check| !check.ok);
+        failed.map(|check| FailedCheck::of(row, check)).collect::<Vec<_>>()
+    };
+    let failed: Vec<FailedCheck> = table.rows.iter().flat_map(of_row).collect();
+    let lost = failed.iter().any(|f| f.result.check == Check::NoProcessLost);
     if table.verdict.status == Status::Partial && !lost {
         // A limit ended the run: whatever its checks say, it is not complete.
         let ended = FailedCheck::of_run(Check::RunEnded, table.verdict.reasons.join("; "));
@@ -103,8 +83,8 @@ pub fn assess(table: &Table) -> RunQuality {
 }
 
 fn classify(mut failed: Vec<FailedCheck>) -> RunQuality {
-    let any = |cause: Cause| failed.iter().any(|f| f.cause == cause);
-    let all = |causes: &[Cause]| failed.iter().all(|f| causes.contains(&f.cause));
+    let any = |cause: Cause| failed.iter().any(|f| f.result.cause == cause);
+    let all = |causes: &[Cause]| failed.iter().all(|f| causes.contains(&f.result.cause));
     if failed.is_empty() {
         RunQuality::Sound
     } else if any(Cause::LostDriver) {
@@ -115,8 +95,8 @@ fn classify(mut failed: Vec<FailedCheck>) -> RunQuality {
         RunQuality::Invalid(failed)
     } else {
         // Failures of the measurement follow from the others, and a lost server explains them all.
-        failed.retain(|f| f.cause != Cause::Measurement);
-        failed.sort_by_key(|f| f.check != Check::NoProcessLost);
+        failed.retain(|f| f.result.cause != Cause::Measurement);
+        failed.sort_by_key(|f| f.result.check != Check::NoProcessLost);
         RunQuality::Broken(failed)
     }
 }
@@ -154,7 +134,8 @@ mod tests {
 
     #[test]
     fn a_lost_driver_makes_the_run_invalid() {
-        let lost = FailedCheck { cause: Cause::LostDriver, ..failed(Check::NoProcessLost) };
+        let mut lost = failed(Check::NoProcessLost);
+        lost.result.cause = Cause::LostDriver;
         let all = vec![failed(Check::AllClientsConnected), lost];
         assert_eq!(classify(all.clone()), RunQuality::Invalid(all));
     }

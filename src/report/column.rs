@@ -74,8 +74,8 @@ pub enum Compared {
     },
 }
 
-/// When a metric of pairs of runs is compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// When a metric of pairs of runs is compared, in the order in which reports show them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum WhenCompared {
     /// If it is the latency that a client of the transport observes.
     Headline,

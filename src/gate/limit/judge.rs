@@ -8,9 +8,10 @@ use crate::gate::signed_rank::median;
 use crate::report::finding::{Decision, Finding, Kind, Subject};
 use crate::report::table::{Row, Table};
 use crate::report::{Conclusion, Figure, summarise};
-use crate::result::RunResult;
+use crate::result::{CaseInfo, CaseResult, RunResult};
 use crate::units::with_unit;
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
 
 /// Derives every figure of a result and judges its limits.
 pub fn summarise_and_judge(result: &RunResult) -> Table {
@@ -29,14 +30,14 @@ pub(crate) fn judge(result: &RunResult, table: &mut Table) {
         for limit in limits_of(&result.header) {
             match limit {
                 Ok(limit) => found.extend(evaluation.findings(&limit)),
-                Err(why) => found.push(unreadable("limit", None, why)),
+                Err(why) => found.push(unreadable("limit", why)),
             }
         }
     }
     let stopped = result.ends.iter().find_map(|end| end.reason.limit());
     if let Some(why) = stopped.filter(|_| found.iter().all(|f| f.decision != Decision::Fail)) {
         // The figure may have recovered in what was recorded after the run was stopped.
-        found.push(unreadable("abort_on_fail", None, format!("the run was ended: {why}")));
+        found.push(unreadable("abort_on_fail", format!("the run was ended: {why}")));
     }
     let failed = found.iter().filter(|f| f.decision == Decision::Fail);
     let failed: Vec<String> = failed.map(|f| format!("limit: {}", located_text(f))).collect();
@@ -53,12 +54,12 @@ pub(super) fn located_text(finding: &Finding) -> String {
 }
 
 /// A failure without a figure.
-fn unreadable(metric: &str, clients: Option<u32>, why: String) -> Finding {
+fn unreadable(metric: &str, why: String) -> Finding {
     Finding {
         decision: Decision::Fail,
         value: Figure::absent(why.clone()),
         text: why,
-        ..Finding::new(Kind::Limit, Subject { clients, ..Subject::run(metric) })
+        ..Finding::new(Kind::Limit, Subject::run(metric))
     }
 }
 
@@ -66,7 +67,7 @@ fn unreadable(metric: &str, clients: Option<u32>, why: String) -> Finding {
 pub(super) struct Evaluation<'a> {
     result: &'a RunResult,
     table: &'a Table,
-    /// The rows of each repeat by itself.
+    /// The rows of each repeat by itself, if there are several.
     repeats: OnceCell<Vec<Vec<Row>>>,
 }
 
@@ -80,19 +81,25 @@ impl<'a> Evaluation<'a> {
             Ok(rule) => rule,
             Err(refused) => {
                 let all: Vec<String> = refused.into_iter().map(|r| r.message).collect();
-                return vec![unreadable(&limit.describe(), None, all.join("; "))];
+                return vec![unreadable(&limit.describe(), all.join("; "))];
             }
         };
         let mut found = Vec::new();
         for clients in self.counts(limit) {
             let subjects = self.subjects(limit, &rule, clients);
             if subjects.is_empty() {
-                let mut none = unreadable(&rule.expression, Some(clients), "".to_owned());
-                none.subject.series = limit.series.join(", ");
-                none.bound = rule.bound_text.clone();
-                none.text = format!("{}: the run has no such series", rule.expression);
-                none.value = Figure::absent("the run has no such series");
-                found.push(none);
+                let why = "the run has no such series".to_owned();
+                let none = unreadable(&rule.expression, why);
+                found.push(Finding {
+                    text: format!("{}: {}", rule.expression, none.text),
+                    bound: rule.bound_text.clone(),
+                    subject: Subject {
+                        series: limit.series.join(", "),
+                        clients: Some(clients),
+                        ..none.subject
+                    },
+                    ..none
+                });
             }
             found.extend(subjects.iter().map(|rows| self.finding(limit, &rule, rows)));
         }
@@ -147,42 +154,37 @@ impl<'a> Evaluation<'a> {
 
     pub(super) fn finding(&self, limit: &Limit, rule: &Rule, rows: &[&Row]) -> Finding {
         let (value, samples) = self.figure(rule, rows);
-        let decision = match value.value() {
-            Some(value) if samples > 0 && rule.comparison.holds(value, rule.bound.number) => {
-                Decision::Pass
-            }
-            _ => Decision::Fail,
+        let holds = |value| samples > 0 && rule.comparison.holds(value, rule.bound.number);
+        let (decision, is) = match value.value().is_some_and(holds) {
+            true => (Decision::Pass, "is"),
+            false => (Decision::Fail, "is not"),
         };
         let shown = value.map(|v| rule.bound.show(v));
-        let expression = &rule.expression;
-        let text = match (shown.value(), decision) {
-            (None, _) => format!("{expression}: {}", shown.reason().unwrap_or_default()),
-            (Some(v), decision) => format!(
-                "{expression} is {}, which {} {}",
-                with_unit(v, &rule.bound.unit),
-                if decision == Decision::Pass { "is" } else { "is not" },
-                rule.bound_text
-            ),
+        let Rule { expression, bound_text, .. } = rule;
+        let text = match &shown {
+            Figure::Absent(why) => format!("{expression}: {why}"),
+            Figure::Known(v) => {
+                let value = with_unit(*v, &rule.bound.unit);
+                format!("{expression} is {value}, which {is} {bound_text}")
+            }
         };
         let mut names: Vec<&str> = rows.iter().map(|row| row.series.as_str()).collect();
         names.dedup();
         let about = Some(&limit.about).filter(|about| !about.is_empty());
+        let subject = Subject {
+            series: names.join(" / "),
+            clients: rows.first().map(|row| row.clients),
+            metric: expression.clone(),
+        };
         Finding {
-            kind: Kind::Limit,
-            subject: Subject {
-                series: names.join(" / "),
-                clients: rows.first().map(|row| row.clients),
-                metric: expression.clone(),
-            },
             decision,
             unit: rule.bound.unit.clone(),
             value: shown,
-            baseline: None,
-            bound: rule.bound_text.clone(),
-            effect: None,
+            bound: bound_text.clone(),
             samples,
             text,
             details: about.into_iter().cloned().collect(),
+            ..Finding::new(Kind::Limit, subject)
         }
     }
 
@@ -193,14 +195,7 @@ impl<'a> Evaluation<'a> {
         let samples = found.iter().map(|s| s.samples).min().unwrap_or(0);
         let figure = match (found.as_slice(), rule.terms.as_slice()) {
             ([only], _) => only.figure.clone(),
-            ([a, b], [of_a, of_b]) => match (&a.figure, &b.figure) {
-                (Figure::Absent(why), _) => Figure::Absent(why.clone()),
-                (_, Figure::Absent(why)) => Figure::Absent(why.clone()),
-                (_, Figure::Known(0.0)) => Figure::absent("the divisor is zero"),
-                (Figure::Known(a), Figure::Known(b)) => {
-                    Figure::known(of_a.dimension.quotient(*a, *b, of_b.dimension))
-                }
-            },
+            ([a, b], [of_a, of_b]) => of_a.dimension.quotient(&a.figure, &b.figure, of_b.dimension),
             _ => Figure::absent("there is nothing to judge"),
         };
         (figure, samples)
@@ -212,7 +207,7 @@ impl<'a> Evaluation<'a> {
             Aggregate::Avg | Aggregate::Min | Aggregate::Max | Aggregate::Med
         );
         let column = matches!(term.metric, LimitMetric::Column { .. });
-        if over_repeats && column && self.repeats().len() > 1 {
+        if over_repeats && column && !self.repeats().is_empty() {
             return self.over_repeats(term, &rule.aggregate, row);
         }
         require_samples(term.metric.of(&rule.aggregate, row), row)
@@ -222,17 +217,13 @@ impl<'a> Evaluation<'a> {
         let (mut values, mut samples) = (Vec::new(), 0);
         for (n, rows) in self.repeats().iter().enumerate() {
             let same = |r: &&Row| r.series == row.series && r.clients == row.clients;
-            let one = match rows.iter().find(same) {
-                Some(own) => require_samples(term.metric.of(&Aggregate::Value, own), own),
-                None => {
-                    SampledFigure { figure: Figure::absent("the case did not run"), samples: 0 }
-                }
-            };
+            let own = |own| require_samples(term.metric.of(&Aggregate::Value, own), own);
+            let none = || SampledFigure::absent("the case did not run");
+            let one = rows.iter().find(same).map_or_else(none, own);
             match one.figure {
                 Figure::Known(value) => values.push(value),
                 Figure::Absent(why) => {
-                    let figure = Figure::absent(format!("repeat {}: {why}", n + 1));
-                    return SampledFigure { figure, samples: 0 };
+                    return SampledFigure::absent(format!("repeat {}: {why}", n + 1));
                 }
             }
             samples += one.samples;
@@ -245,8 +236,10 @@ impl<'a> Evaluation<'a> {
         self.repeats.get_or_init(|| {
             let most = self.result.header.cases.iter().map(|c| c.repeat).max().unwrap_or(0);
             // The table has the rows of a single repeat.
-            let all = if most == 0 { 0..=0 } else { 0..=most };
-            all.map(|n| if most == 0 { Vec::new() } else { rows_of(self.result, n) }).collect()
+            let repeats = if most == 0 { 0 } else { most + 1 };
+            // Each repeat by itself, with the floor.
+            let rows = |n| summarise(&part_of(self.result, |c| c.repeat == n || c.floor)).rows;
+            (0..repeats).map(rows).collect()
         })
     }
 }
@@ -258,7 +251,7 @@ fn require_samples(sampled: SampledFigure, row: &Row) -> SampledFigure {
         Figure::Known(_) if sampled.samples == 0 => "there is no sample: nothing was measured",
         _ => return sampled,
     };
-    SampledFigure { figure: Figure::absent(why), samples: 0 }
+    SampledFigure::absent(why)
 }
 
 fn of_sorted(values: &[f64], aggregate: &Aggregate) -> Figure {
@@ -273,16 +266,24 @@ fn of_sorted(values: &[f64], aggregate: &Aggregate) -> Figure {
     })
 }
 
-/// The rows of one repeat by itself, with the floor.
-fn rows_of(result: &RunResult, repeat: u32) -> Vec<Row> {
+/// The part of a result with these cases, without the figures of each second.
+pub(super) fn part_of(result: &RunResult, kept: impl Fn(&CaseInfo) -> bool) -> RunResult {
     let mut header = result.header.clone();
     header.curves.clear();
-    header.cases.retain(|case| case.repeat == repeat || case.floor);
-    let kept = |case: &u32| header.cases.iter().any(|info| info.case == *case);
-    let cases = result.cases.iter().filter(|(case, _)| kept(case));
-    let cases = cases.map(|(case, all)| (*case, all.clone())).collect();
-    let one = RunResult { cases, ends: result.ends.clone(), parts: result.parts, header };
-    summarise(&one).rows
+    header.cases.retain(kept);
+    let without_seconds = |info: &CaseInfo| {
+        let all = result.cases.get(&info.case)?;
+        let case = CaseResult {
+            total: all.total.clone(),
+            seconds: BTreeMap::new(),
+            drivers: all.drivers.clone(),
+            servers: all.servers.clone(),
+            ends: all.ends.clone(),
+        };
+        Some((info.case, case))
+    };
+    let cases = header.cases.iter().filter_map(without_seconds).collect();
+    RunResult { header, cases, ends: result.ends.clone(), parts: result.parts }
 }
 
 #[cfg(test)]

@@ -34,6 +34,13 @@ pub struct SampledFigure {
     pub samples: u64,
 }
 
+impl SampledFigure {
+    /// No figure, and no value behind it.
+    pub fn absent(why: impl Into<String>) -> SampledFigure {
+        SampledFigure { figure: Figure::absent(why.into()), samples: 0 }
+    }
+}
+
 impl LimitMetric {
     /// Finds the metric of a name, which may be one of an earlier version.
     ///

@@ -51,7 +51,7 @@ pub struct Limit {
     /// The condition as it was written.
     pub condition: String,
     /// True if the run ends once it does not hold.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub abort_on_fail: bool,
     /// Nanoseconds of a case's measured window before it may end the run.
     #[serde(skip_serializing_if = "is_zero")]
@@ -59,10 +59,6 @@ pub struct Limit {
     /// One sentence on what it tests.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub about: String,
-}
-
-fn is_false(flag: &bool) -> bool {
-    !flag
 }
 
 fn is_zero(n: &u64) -> bool {

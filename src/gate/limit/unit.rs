@@ -4,6 +4,8 @@
 //! zero, and it is scaled by its decimal exponent, so that `99.9%` is the nearest number to 0.999
 //! and equals 999 of 1,000. Comparisons of whole numbers and of their quotients are thus exact.
 
+use crate::report::Figure;
+
 /// What a figure counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Base {
@@ -133,9 +135,10 @@ impl Dimension {
     }
 
     /// A figure of this dimension over one of another.
-    pub fn quotient(self, figure: f64, over: f64, other: Dimension) -> f64 {
+    pub fn quotient(self, figure: &Figure, over: &Figure, other: Dimension) -> Figure {
         let ten = self.size.ten - other.size.ten;
-        (figure * self.size.times * 10f64.powi(ten)) / (over * other.size.times)
+        let figure = figure.map(|figure| figure * self.size.times * 10f64.powi(ten));
+        figure.over(&over.map(|over| over * other.size.times), "the divisor is zero")
     }
 
     /// What it is, with an article.
@@ -322,7 +325,8 @@ mod tests {
         assert!(of("bytes/message").divides(of("bytes/update")));
         assert!(!of("bytes/message").divides(of("bytes/s")));
         assert!(!of("bytes").divides(of("µs")));
-        assert_eq!(of("s").quotient(1.0, 500_000.0, of("µs")), 2.0);
-        assert_eq!(of("bytes").quotient(909.0, 2.0, of("bytes")), 454.5);
+        let known = Figure::known;
+        assert_eq!(of("s").quotient(&known(1.0), &known(500_000.0), of("µs")), known(2.0));
+        assert_eq!(of("bytes").quotient(&known(909.0), &known(2.0), of("bytes")), known(454.5));
     }
 }

@@ -4,12 +4,11 @@
 //! are known only at a case's end are checked then, before the next case begins. A figure that is
 //! absent ends nothing here: `judge` fails it at the end of the run.
 
-use crate::gate::limit::judge::{Evaluation, located_text};
+use crate::gate::limit::judge::{Evaluation, located_text, part_of};
 use crate::gate::limit::{Limit, Rule};
 use crate::report::finding::Decision;
 use crate::report::summarise;
-use crate::result::{CaseInfo, CaseResult, RunResult};
-use std::collections::BTreeMap;
+use crate::result::{CaseInfo, RunResult};
 
 /// The limits that may end a run.
 #[derive(Debug, Clone, Default)]
@@ -38,7 +37,17 @@ impl LimitWatch {
         if due.is_empty() {
             return None;
         }
-        let part = part(result, info, measured_ns.is_some());
+        // The case alone while it runs; once it is over, also the other series that have run at its
+        // client count.
+        let belongs = |other: &CaseInfo| match measured_ns {
+            Some(_) => other.case == info.case,
+            None => {
+                other.clients == info.clients
+                    && other.repeat == info.repeat
+                    && result.cases.contains_key(&other.case)
+            }
+        };
+        let part = part_of(result, belongs);
         let table = summarise(&part);
         let evaluation = Evaluation::new(&part, &table);
         for (limit, rule) in due {
@@ -57,34 +66,4 @@ impl LimitWatch {
         }
         None
     }
-}
-
-/// Returns the part of a result that is checked: the case alone while it runs; once it is over, also
-/// the other series that have run at its client count. Without the figures of each second.
-fn part(result: &RunResult, info: &CaseInfo, running: bool) -> RunResult {
-    let belongs = |other: &&CaseInfo| {
-        if running {
-            other.case == info.case
-        } else {
-            other.clients == info.clients
-                && other.repeat == info.repeat
-                && result.cases.contains_key(&other.case)
-        }
-    };
-    let mut header = result.header.clone();
-    header.curves.clear();
-    header.cases = result.header.cases.iter().filter(belongs).cloned().collect();
-    let without_seconds = |info: &CaseInfo| {
-        let all = result.cases.get(&info.case)?;
-        let case = CaseResult {
-            total: all.total.clone(),
-            seconds: BTreeMap::new(),
-            drivers: all.drivers.clone(),
-            servers: all.servers.clone(),
-            ends: all.ends.clone(),
-        };
-        Some((info.case, case))
-    };
-    let cases = header.cases.iter().filter_map(without_seconds).collect();
-    RunResult { header, cases, ends: Vec::new(), parts: 1 }
 }

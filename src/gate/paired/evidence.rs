@@ -15,26 +15,16 @@ fn on_grid(log: f64) -> f64 {
     (log * GRID).round() / GRID
 }
 
-/// The log ratio of one pair, or why it has none.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum LogRatio {
-    /// ln(B/A): zero if both figures are zero, infinite if one of them is zero or less.
-    Log(f64),
-    /// Neither figure is above zero.
-    Undefined,
-    /// A figure is absent.
-    Absent,
-}
-
-fn log_ratio((a, b): &(Figure, Figure)) -> LogRatio {
-    match (a.value(), b.value()) {
-        (None, _) | (_, None) => LogRatio::Absent,
-        (Some(a), Some(b)) if a > 0.0 && b > 0.0 => LogRatio::Log(on_grid(b.ln() - a.ln())),
-        (Some(a), Some(b)) if a == 0.0 && b == 0.0 => LogRatio::Log(0.0),
-        (Some(_), Some(b)) if b > 0.0 => LogRatio::Log(f64::INFINITY),
-        (Some(a), Some(_)) if a > 0.0 => LogRatio::Log(f64::NEG_INFINITY),
-        _ => LogRatio::Undefined,
-    }
+/// ln(B/A) of one pair; `None` if a figure is absent. It is zero if both figures are zero, infinite
+/// if one of them is zero or less, and not a number if neither is above zero.
+fn log_ratio((a, b): &(Figure, Figure)) -> Option<f64> {
+    Some(match (a.value()?, b.value()?) {
+        (a, b) if a > 0.0 && b > 0.0 => on_grid(b.ln() - a.ln()),
+        (0.0, 0.0) => 0.0,
+        (_, b) if b > 0.0 => f64::INFINITY,
+        (a, _) if a > 0.0 => f64::NEG_INFINITY,
+        _ => f64::NAN,
+    })
 }
 
 /// The evidence in the pairs of one metric.
@@ -73,23 +63,19 @@ impl<'a> MetricPairs<'a> {
     /// Takes the evidence from the first `pairs` pairs.
     pub(super) fn of(metric: &'a PairedMetric, pairs: u32) -> MetricPairs<'a> {
         let used = &metric.pairs[..metric.pairs.len().min(pairs as usize)];
-        let ratios: Vec<LogRatio> = used.iter().map(log_ratio).collect();
-        let log = |p: &LogRatio| match p {
-            LogRatio::Log(x) => Some(*x),
-            LogRatio::Undefined | LogRatio::Absent => None,
-        };
-        let logs: Vec<f64> = ratios.iter().filter_map(log).collect();
+        let ratios: Vec<f64> = used.iter().filter_map(log_ratio).collect();
+        let complete = ratios.len();
+        let logs: Vec<f64> = ratios.into_iter().filter(|x| !x.is_nan()).collect();
         let medians =
             (median_figure(used.iter().map(|p| &p.0)), median_figure(used.iter().map(|p| &p.1)));
         let margin = on_grid(metric.margin.ln_1p());
         let evidence = if !is_margin(metric.margin) {
             Evidence::NoRatio("its margin is not a finite change of zero or more".to_owned())
-        } else if logs.len() == pairs as usize {
-            evidence_of(used, &logs, margin)
+        } else if let Some(evidence) = evidence_of(&logs, margin, pairs) {
+            evidence
         } else {
             missing_ratios(used, pairs)
         };
-        let complete = ratios.iter().filter(|p| **p != LogRatio::Absent).count();
         MetricPairs { metric, pairs, complete, medians, margin, evidence, noise: deviation(&logs) }
     }
     /// True if some pairs have both figures, and others have not.
@@ -149,19 +135,20 @@ fn median_figure<'f>(figures: impl Iterator<Item = &'f Figure> + Clone) -> Figur
     median(&known).map_or_else(|| Figure::absent(why()), Figure::known)
 }
 
-/// Returns the evidence of pairs that all have both figures. If some lack a ratio, the metric is decided only
-/// if all pairs agree: whatever the missing ratios are, the answer would be the same.
-fn evidence_of(used: &[(Figure, Figure)], logs: &[f64], margin: f64) -> Evidence {
+/// Returns the evidence if every pair has a log ratio. If some are infinite, the metric is decided
+/// only if all pairs agree: whatever these ratios are, the answer would be the same.
+fn evidence_of(logs: &[f64], margin: f64, pairs: u32) -> Option<Evidence> {
+    if logs.is_empty() || logs.len() != pairs as usize {
+        return None;
+    }
     if let Some(walsh) = Walsh::of(logs) {
-        return Evidence::Ratios(walsh);
+        return Some(Evidence::Ratios(walsh));
     }
     let infinite = logs.iter().filter(|x| x.is_infinite()).count();
-    if logs.iter().all(|x| *x >= margin) && !logs.is_empty() {
-        Evidence::FromZero(infinite)
-    } else if logs.iter().all(|x| *x < margin) && !logs.is_empty() {
-        Evidence::ToZero(infinite)
-    } else {
-        missing_ratios(used, logs.len() as u32)
+    match logs.iter().filter(|x| **x >= margin).count() {
+        0 => Some(Evidence::ToZero(infinite)),
+        all if all == logs.len() => Some(Evidence::FromZero(infinite)),
+        _ => None,
     }
 }
 
