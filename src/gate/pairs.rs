@@ -6,7 +6,7 @@ use crate::gate::paired::PairedMetric;
 use crate::record::Metric;
 use crate::report::Figure;
 use crate::report::finding::Subject;
-use crate::report::metrics::{CellValue, Column, Compared, WhenCompared, columns};
+use crate::report::metrics::{Column, Compared, WhenCompared, columns};
 use crate::report::table::{Row, Table};
 use crate::units::thousands;
 use std::collections::BTreeMap;
@@ -112,11 +112,7 @@ pub(crate) fn collect(
             match missing_everywhere(&figures) {
                 Some(why) => absent.entry((place, why)).or_default().push(row.label()),
                 None => collected.metrics.push(PairedMetric {
-                    subject: Subject {
-                        series: row.series.clone(),
-                        clients: Some(row.clients),
-                        metric: column.name.clone(),
-                    },
+                    subject: Subject::of_row(&row.series, row.clients, &column.name),
                     unit: column.unit.to_owned(),
                     margin: margins.of(&column.name, *margin),
                     pairs: figures,
@@ -156,11 +152,8 @@ fn headline(pairs: &[(&Table, &Table)], row: &Row, metrics: &[ComparedColumn]) -
 fn figures(pairs: &[(&Table, &Table)], row: &Row, column: &Column) -> Vec<(Figure, Figure)> {
     let of = |table: &Table| {
         let same = |r: &&Row| r.series == row.series && r.clients == row.clients;
-        match table.rows.iter().find(same).map(|row| column.get(row)) {
-            Some(CellValue::Number(figure)) => figure,
-            Some(_) => Figure::absent("it is no number"),
-            None => Figure::absent("the run has no such series and client count"),
-        }
+        let none = || Figure::absent("the run has no such series and client count");
+        table.rows.iter().find(same).map_or_else(none, |row| column.figure(row))
     };
     pairs.iter().map(|(a, b)| (of(a), of(b))).collect()
 }

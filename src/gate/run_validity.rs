@@ -20,13 +20,12 @@ impl FailedCheck {
     /// A failure of a run as a whole.
     pub fn of_run(check: Check, text: String) -> FailedCheck {
         let value = Figure::absent("the run has no result");
-        let result = CheckResult::new(check, false, value, text);
+        let result = check.result(false, value, text);
         FailedCheck { subject: Subject::run(check.name()), result, samples: 0 }
     }
     fn of(row: &Row, result: &CheckResult) -> FailedCheck {
-        let metric = result.check.name().to_owned();
         FailedCheck {
-            subject: Subject { series: row.series.clone(), clients: Some(row.clients), metric },
+            subject: Subject::of_row(&row.series, row.clients, result.check.name()),
             result: result.clone(),
             samples: row.events.per_message_divisor(),
         }

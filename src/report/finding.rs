@@ -67,6 +67,10 @@ impl Subject {
     pub fn run(metric: impl Into<String>) -> Subject {
         Subject { series: String::new(), clients: None, metric: metric.into() }
     }
+    /// A series at a client count.
+    pub fn of_row(series: &str, clients: u32, metric: impl Into<String>) -> Subject {
+        Subject { series: series.to_owned(), clients: Some(clients), metric: metric.into() }
+    }
     /// Series and client count, for sentences; `None` for the run as a whole.
     pub fn row(&self) -> Option<String> {
         let clients = self.clients.map(|n| thousands(n.into()));

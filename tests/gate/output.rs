@@ -126,7 +126,7 @@ fn a_run_that_was_cut_short_does_not_pass() {
     let table = summarise(&result);
     assert_eq!(table.judgement.conclusion(), Conclusion::Passed);
     let view = JudgementView::run(&table);
-    assert_eq!((view.conclusion(), view.word()), (Conclusion::Terminated, "PARTIAL"));
+    assert_eq!((view.conclusion(), view.word().as_str()), (Conclusion::Terminated, "PARTIAL"));
     let last = "PARTIAL: all 26 figures passed. Exit code 143: stopped by SIGTERM; what was \
                 measured is reported.";
     assert!(text::render(&view).ends_with(&format!("{last}\n")));

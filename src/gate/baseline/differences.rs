@@ -4,6 +4,7 @@
 //! Plans are complete: two of one version have the same settings. What the machine decides, such as
 //! the number of driver processes, is not part of a scenario.
 
+use crate::units::distinct;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -52,13 +53,8 @@ fn scenario_of(plan: &Value) -> Value {
     out.retain(|key, _| !IGNORED.contains(&key.as_str()));
     if let Some(cases) = out.remove("cases") {
         for name in ["clients", "stretch"] {
-            let mut values: Vec<Value> = Vec::new();
-            for case in cases.as_array().into_iter().flatten() {
-                if !values.contains(&case[name]) {
-                    values.push(case[name].clone());
-                }
-            }
-            out.insert(name.to_owned(), Value::Array(values));
+            let values = cases.as_array().into_iter().flatten().map(|case| case[name].clone());
+            out.insert(name.to_owned(), Value::Array(distinct(values)));
         }
     }
     Value::Object(out)

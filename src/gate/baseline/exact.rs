@@ -29,30 +29,6 @@ fn layers() -> Vec<Layer> {
     out
 }
 
-/// What a layer's bytes are divided by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Divisor {
-    /// Messages, as the figures of a report are.
-    Message,
-    /// Messages that clients sent.
-    Sent,
-}
-
-impl Divisor {
-    fn name(self) -> &'static str {
-        match self {
-            Divisor::Message => "message",
-            Divisor::Sent => "sent",
-        }
-    }
-    fn count(self, row: &ComparableRow) -> u64 {
-        match self {
-            Divisor::Message => row.messages,
-            Divisor::Sent => row.sent,
-        }
-    }
-}
-
 /// A layer in one direction, in both rows.
 pub(super) struct LayerPair {
     pub(super) way: Way,
@@ -63,7 +39,7 @@ pub(super) struct LayerPair {
 
 /// A layer's bytes in both runs, over their divisor.
 pub(super) struct RatioPair {
-    per: Divisor,
+    per: &'static str,
     was: ExactRatio,
     is: ExactRatio,
 }
@@ -109,24 +85,31 @@ fn exactly(
     way: Way,
     layer: Layer,
 ) -> Result<RatioPair, &'static str> {
-    let per = divisor(a, way, layer)?;
-    if per != divisor(b, way, layer)? {
+    let ((per, of_a), (per_of_b, of_b)) = (divisor(a, way, layer)?, divisor(b, way, layer)?);
+    if per != per_of_b {
         return Err("the two versions' arithmetic differs");
     }
-    let ratio = |row: &ComparableRow| {
+    let ratio = |row: &ComparableRow, divisor| {
         let total = layer_of(&row.steady.bytes, way, layer);
-        ExactRatio::new(total, per.count(row)).ok_or("no message was counted")
+        ExactRatio::new(total, divisor).ok_or("no message was counted")
     };
-    let (was, is) = (ratio(a)?, ratio(b)?);
+    let (was, is) = (ratio(a, of_a)?, ratio(b, of_b)?);
     if a.model.is_none() && !was.is_whole() {
         return Err("messages did not all have the same number of bytes");
     }
     Ok(RatioPair { per, was, is })
 }
 
-/// Returns the divisor by which a layer's bytes are the same for each message; or why they vary.
-fn divisor(row: &ComparableRow, way: Way, layer: Layer) -> Result<Divisor, &'static str> {
-    let Some(model) = &row.model else { return Ok(Divisor::Message) };
+/// Returns the divisor by which a layer's bytes are the same for each message, with its name:
+/// messages, as the figures of a report are, or those that clients sent. An error says why they
+/// vary.
+fn divisor(
+    row: &ComparableRow,
+    way: Way,
+    layer: Layer,
+) -> Result<(&'static str, u64), &'static str> {
+    let by_message = Ok(("message", row.messages));
+    let Some(model) = &row.model else { return by_message };
     if row.steady.reconnects > 0 && !row.connection_each_turn {
         return Err("connections were opened again, whose first exchanges are no messages");
     }
@@ -140,11 +123,11 @@ fn divisor(row: &ComparableRow, way: Way, layer: Layer) -> Result<Divisor, &'sta
     } else if differ || (row.stochastic && !nothing && may_vary(layer, way)) {
         Err("how many updates a message has depends on its moment")
     } else if sending > 0 && nothing {
-        Ok(Divisor::Sent)
+        Ok(("sent", row.sent))
     } else if sending > 0 && !row.is_by_turn() {
         Err("messages of clients and messages to them share it, in a proportion that varies")
     } else {
-        Ok(Divisor::Message)
+        by_message
     }
 }
 
@@ -181,8 +164,8 @@ pub(super) fn have_messages(
 pub(super) fn bytes(a: &ComparableRow, b: &ComparableRow, findings: &mut Vec<Finding>) {
     for LayerPair { way, layer, exact } in layer_pairs(a, b) {
         let Ok(RatioPair { per, was, is }) = exact else { continue };
-        let name = format!("{}_{}_per_{}", layer.name(), way.name(), per.name());
-        let unit = format!("{}/{}", layer.unit(), per.name());
+        let name = format!("{}_{}_per_{per}", layer.name(), way.name());
+        let unit = format!("{}/{per}", layer.unit());
         // The plan determines the payload.
         let planned = layer == Layer::Part(Part::Payload);
         let mut finding = compared(b, (&name, &unit), (was, is), planned);

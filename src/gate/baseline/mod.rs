@@ -87,8 +87,6 @@ fn row_finding(
     (was, is): (Figure, Figure),
     text: impl Into<String>,
 ) -> Finding {
-    let metric = metric.to_owned();
-    let subject = Subject { series: row.series.clone(), clients: Some(row.clients), metric };
     Finding {
         unit: unit.to_owned(),
         value: is,
@@ -96,7 +94,7 @@ fn row_finding(
         bound: "equal".to_owned(),
         samples: row.messages,
         text: text.into(),
-        ..Finding::new(kind, subject)
+        ..Finding::new(kind, Subject::of_row(&row.series, row.clients, metric))
     }
 }
 

@@ -136,48 +136,34 @@ impl fmt::Display for Aggregate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Aggregate::Percentile(percent) => write!(f, "p({percent})"),
-            other => print_name(&Aggregate::NAMES, other, f),
+            other => {
+                let found = Aggregate::NAMES.iter().find(|(_, named)| named == other);
+                f.write_str(found.map_or("?", |(name, _)| name))
+            }
         }
     }
 }
 
-fn print_name<T: PartialEq>(
-    names: &[(&str, T)],
-    value: &T,
-    f: &mut fmt::Formatter<'_>,
-) -> fmt::Result {
-    f.write_str(names.iter().find(|(_, named)| named == value).map_or("?", |(name, _)| name))
-}
-
-/// How a figure is compared with its bound.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Comparison {
-    /// Below it.
-    Less,
-    /// Below it or equal.
-    AtMost,
-    /// Above it.
-    More,
-    /// Above it or equal.
-    AtLeast,
-    /// Equal.
-    Equal,
-    /// Not equal.
-    Unequal,
+named! {
+    /// How a figure is compared with its bound.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum Comparison {
+        /// Below it.
+        Less = "<",
+        /// Below it or equal.
+        AtMost = "<=",
+        /// Above it.
+        More = ">",
+        /// Above it or equal.
+        AtLeast = ">=",
+        /// Equal.
+        Equal = "==",
+        /// Not equal.
+        Unequal = "!=",
+    }
 }
 
 impl Comparison {
-    /// Each as it may be written. The first name of each is printed.
-    pub(super) const NAMES: [(&'static str, Comparison); 7] = [
-        ("<", Comparison::Less),
-        ("<=", Comparison::AtMost),
-        (">", Comparison::More),
-        (">=", Comparison::AtLeast),
-        ("==", Comparison::Equal),
-        ("===", Comparison::Equal),
-        ("!=", Comparison::Unequal),
-    ];
-
     /// Whether a figure is to the bound as it should be.
     pub fn holds(self, figure: f64, bound: f64) -> bool {
         match self {
@@ -188,12 +174,6 @@ impl Comparison {
             Comparison::Equal => figure == bound,
             Comparison::Unequal => figure != bound,
         }
-    }
-}
-
-impl fmt::Display for Comparison {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        print_name(&Comparison::NAMES, self, f)
     }
 }
 
@@ -230,7 +210,7 @@ impl fmt::Display for Condition {
             write!(f, "{}{} ", if n > 0 { "/ " } else { "" }, operand.value)?;
         }
         self.aggregate.iter().try_for_each(|aggregate| write!(f, "{} ", aggregate.value))?;
-        write!(f, "{} {}", self.comparison.value, self.bound.value)
+        write!(f, "{} {}", self.comparison.value.name(), self.bound.value)
     }
 }
 
@@ -240,9 +220,8 @@ mod tests {
 
     #[test]
     fn a_comparison_holds_as_it_reads() {
-        let all = ["<", "<=", ">", ">=", "==", "!="]
-            .map(|name| Comparison::NAMES.iter().find(|(known, _)| *known == name).unwrap().1);
-        let of = |a, b| all.map(|comparison| comparison.holds(a, b));
+        assert_eq!(Comparison::ALL.map(Comparison::name), ["<", "<=", ">", ">=", "==", "!="]);
+        let of = |a, b| Comparison::ALL.map(|comparison| comparison.holds(a, b));
         assert_eq!(of(1.0, 2.0), [true, true, false, false, false, true]);
         assert_eq!(of(2.0, 2.0), [false, true, false, true, true, false]);
         assert_eq!(of(3.0, 2.0), [false, false, true, true, false, true]);

@@ -56,8 +56,9 @@ pub fn parse(text: &str) -> Result<Condition, LimitError> {
 }
 
 fn comparison(written: &str, span: Range<usize>) -> Result<Located<Comparison>, LimitError> {
-    if let Some((_, value)) = Comparison::NAMES.iter().find(|(name, _)| *name == written) {
-        return Ok(Located { value: *value, span });
+    let name = if written == "===" { "==" } else { written };
+    if let Some(value) = Comparison::ALL.into_iter().find(|known| known.name() == name) {
+        return Ok(Located { value, span });
     }
     let hint = match written {
         "=" => "write ==",
@@ -338,11 +339,11 @@ mod tests {
             Aggregate::Percentile(99.9),
             Aggregate::Rate,
         ]);
-        let comparison = prop::sample::select(Comparison::NAMES.to_vec());
+        let comparison = prop::sample::select(Comparison::ALL.to_vec());
         let digits = "-?[0-9]{1,9}(\\.[0-9]{1,4})?";
         let bound = (digits, prop::option::of("[1-9][0-9]{0,3}"), "(ms|B|%|B/s|)");
         (prop::collection::vec(operand, 0..3), prop::option::of(aggregate), comparison, bound)
-            .prop_map(|(operands, aggregate, (_, comparison), (number, divisor, unit))| {
+            .prop_map(|(operands, aggregate, comparison, (number, divisor, unit))| {
                 let read = |text: String| text.parse().expect("a number");
                 let unit = if divisor.is_some() { String::new() } else { unit };
                 let bound = Bound { number: read(number), divisor: divisor.map(read), unit };

@@ -9,7 +9,7 @@ use crate::report::finding::{Decision, Finding, Kind, Subject};
 use crate::report::table::{Row, Table};
 use crate::report::{Conclusion, Figure, summarise};
 use crate::result::{CaseInfo, CaseResult, RunResult};
-use crate::units::with_unit;
+use crate::units::{distinct, with_unit};
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
@@ -111,27 +111,14 @@ impl<'a> Evaluation<'a> {
         if !limit.clients.is_empty() {
             return limit.clients.clone();
         }
-        let mut all = Vec::new();
-        for row in &self.table.rows {
-            if !all.contains(&row.clients) {
-                all.push(row.clients);
-            }
-        }
-        all
+        distinct(self.table.rows.iter().map(|row| row.clients))
     }
 
     /// Returns the rows that are evaluated at a client count: one for each term of the rule.
     pub(super) fn subjects(&self, limit: &Limit, rule: &Rule, clients: u32) -> Vec<Vec<&'a Row>> {
         let at_count: Vec<&Row> = self.table.rows.iter().filter(|r| r.clients == clients).collect();
-        let mut selected = Vec::new();
-        for row in limit.series.iter().flat_map(|name| matching(&at_count, name)) {
-            if !selected.iter().any(|s: &&Row| s.series == row.series) {
-                selected.push(row);
-            }
-        }
-        if limit.series.is_empty() {
-            selected.clone_from(&at_count);
-        }
+        let named = limit.series.iter().flat_map(|name| matching(&at_count, name));
+        let selected = if limit.series.is_empty() { at_count.clone() } else { distinct(named) };
         let of = |term: &Term, own: &'a Row| match &term.series {
             Some(name) => matching(&at_count, name),
             None => vec![own],

@@ -80,23 +80,19 @@ impl LimitMetric {
     /// # Errors
     /// A sentence, if it has no such aggregate or needs one.
     pub fn dimension(&self, aggregate: Option<&Aggregate>) -> Result<Dimension, String> {
+        let offer = "avg, min, max, med, p(N) and count";
         match self {
-            LimitMetric::Latency(metric) => {
-                let name = metric.name();
-                let offer = "avg, min, max, med, p(N) and count";
-                match aggregate {
-                    None => Err(format!(
-                        "{name} is a distribution of latencies and needs an aggregate; it has \
-                         {offer}: write for example p(95)"
-                    )),
-                    Some(Aggregate::Count) => Ok(Dimension::NUMBER),
-                    Some(Aggregate::Rate | Aggregate::Value) => {
-                        let given = aggregate.map(Aggregate::to_string).unwrap_or_default();
-                        Err(format!("{name} has no {given}: latencies have {offer}"))
-                    }
-                    Some(_) => Ok(Dimension::LATENCY),
+            LimitMetric::Latency(metric) => match (metric.name(), aggregate) {
+                (name, None) => Err(format!(
+                    "{name} is a distribution of latencies and needs an aggregate; it has {offer}: \
+                     write for example p(95)"
+                )),
+                (name, Some(a @ (Aggregate::Rate | Aggregate::Value))) => {
+                    Err(format!("{name} has no {a}: latencies have {offer}"))
                 }
-            }
+                (_, Some(Aggregate::Count)) => Ok(Dimension::NUMBER),
+                (_, Some(_)) => Ok(Dimension::LATENCY),
+            },
             LimitMetric::Column { column, dimension } => match aggregate {
                 Some(Aggregate::Rate) if column.whole.is_some() => Ok(Dimension::SHARE),
                 Some(Aggregate::Count) if column.nature == Nature::Events => Ok(*dimension),

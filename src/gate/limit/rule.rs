@@ -53,10 +53,7 @@ impl Rule {
         let aggregate = condition.aggregate.as_ref().map_or(Aggregate::Value, |a| a.value);
         let operands: Vec<String> =
             condition.operands.iter().map(|operand| operand.value.to_string()).collect();
-        let left = match metric {
-            Some(name) => name.to_owned(),
-            None => operands.join(" / "),
-        };
+        let left = metric.map_or_else(|| operands.join(" / "), str::to_owned);
         let expression = match aggregate {
             Aggregate::Value => left,
             other => format!("{left} {other}"),

@@ -6,7 +6,7 @@ use crate::gate::paired::{DecidedMetric, Rules};
 use crate::gate::signed_rank::smallest_p;
 use crate::report::Figure;
 use crate::report::finding::{Decision, Effect};
-use crate::units::{amount, percent, three};
+use crate::units::{amount, append_unit, listed, percent, three};
 
 /// Changes from tenfold on are shown as a factor.
 const FACTOR_FROM: f64 = 9.0;
@@ -83,24 +83,16 @@ pub(super) fn p_value(p: f64) -> String {
     }
 }
 
-fn figure_with_unit(value: &Figure, unit: &str) -> String {
-    match (value, unit) {
-        (Figure::Known(v), "-" | "") => amount(*v),
-        (Figure::Known(v), unit) => format!("{} {unit}", amount(*v)),
-        (Figure::Absent(_), _) => "no figure".to_owned(),
-    }
-}
-
-/// `A 9.98, B 11.2 µs/message`: the medians.
+/// `A 9.98, B 11.2 µs/message`: the medians, with their unit once.
 fn medians(tested: &MetricPairs) -> String {
     let (a, b) = &tested.medians;
     let unit = tested.metric.unit.as_str();
-    match (a, b) {
-        (Figure::Known(a), Figure::Known(_)) => {
-            format!("medians A {}, B {}", amount(*a), figure_with_unit(b, unit))
-        }
-        _ => format!("medians A {}, B {}", figure_with_unit(a, unit), figure_with_unit(b, unit)),
-    }
+    let shown = |figure: &Figure, unit| match figure {
+        Figure::Known(value) => append_unit(amount(*value), unit),
+        Figure::Absent(_) => "no figure".to_owned(),
+    };
+    let unit_of_a = if b.value().is_some() { "-" } else { unit };
+    format!("medians A {}, B {}", shown(a, unit_of_a), shown(b, unit))
 }
 
 /// Returns the bound of a metric with this margin.
@@ -119,10 +111,7 @@ pub(super) fn text(decided: &DecidedMetric) -> String {
     let name = metric_name(&tested.metric.subject.metric);
     let medians = medians(tested);
     let pairs = tested.pairs;
-    let outcome = match decided.decision {
-        Decision::Fail => format!(", {}", p_value(decided.corrected)),
-        _ => undecided(decided),
-    };
+    let outcome = outcome(decided);
     match &tested.evidence {
         _ if pairs == 0 => format!("{name} was not compared: no pair of runs has ended"),
         Evidence::NoRatio(why) | Evidence::NoFigure(why) => {
@@ -136,64 +125,54 @@ pub(super) fn text(decided: &DecidedMetric) -> String {
             "{name} is zero or less in B in {nothing} of {pairs} pairs and no more than \
              tolerated in any{outcome}; {medians}"
         ),
-        Evidence::Ratios(_) => match tested.effect(decided.rules, decided.corrected) {
-            Some(effect) => format!("{name} is {}; {medians}", effect_text(decided, &effect)),
-            None => format!("{name} was compared in one pair only{outcome}; {medians}"),
+        Evidence::Ratios(_) => {
+            let by = match &decided.effect {
+                None => "was compared in one pair only".to_owned(),
+                Some(_) if tested.same() => "is the same in every pair".to_owned(),
+                Some(effect) => match interval(effect) {
+                    Some(interval) => format!("is {} ({interval})", change(effect.estimate)),
+                    None => format!("is {}", change(effect.estimate)),
+                },
+            };
+            format!("{name} {by}{outcome}; {medians}")
+        }
+    }
+}
+
+/// `, p = 0.0007`, or why that passes or decides nothing; empty if it needs no words.
+fn outcome(decided: &DecidedMetric) -> String {
+    let tolerated = percent(decided.tested.metric.margin);
+    match (decided.decision, &decided.effect) {
+        (Decision::Fail, _) => format!(", {}", p_value(decided.corrected)),
+        (Decision::Inconclusive, _) => format!(", undecided: {}", undecided(decided, &tolerated)),
+        (Decision::Pass, Some(effect)) if !decided.tested.same() => match effect.upper {
+            Some(upper) if upper < 0.0 => ", an improvement".to_owned(),
+            _ => format!(", within the {tolerated} % tolerated"),
         },
+        _ => String::new(),
     }
 }
 
-/// `12.3 % more (4.1 to 19.8 %), p = 0.0007`, or why that passes or decides nothing.
-fn effect_text(decided: &DecidedMetric, effect: &Effect) -> String {
-    let by = match interval(effect) {
-        _ if decided.tested.same() => "the same in every pair".to_owned(),
-        Some(interval) => format!("{} ({interval})", change(effect.estimate)),
-        None => change(effect.estimate),
-    };
-    let tolerated = percent(effect.margin);
-    match decided.decision {
-        Decision::Fail => format!("{by}, {}", p_value(decided.corrected)),
-        Decision::Pass if decided.tested.same() => by,
-        Decision::Pass if effect.upper.is_some_and(|u| u < 0.0) => format!("{by}, an improvement"),
-        Decision::Pass => format!("{by}, within the {tolerated} % tolerated"),
-        Decision::Inconclusive | Decision::NotComparable => format!("{by}{}", undecided(decided)),
-    }
-}
-
-/// Says why there is no decision; empty if there is one.
-fn undecided(decided: &DecidedMetric) -> String {
+/// Says why there is no decision.
+fn undecided(decided: &DecidedMetric, tolerated: &str) -> String {
     let DecidedMetric { tested, rules, corrected, .. } = decided;
-    if decided.decision != Decision::Inconclusive {
-        return String::new();
-    }
     let looks = rules.deciding();
-    if !looks.contains(&tested.pairs) {
-        return match looks.first() {
-            Some(first) => format!(
-                ", undecided: {} and the first decision is at {first}",
-                ran(tested.pairs as usize)
-            ),
-            None => ", undecided: no look has enough pairs for a decision at this level".to_owned(),
-        };
+    let within = matches!(&tested.evidence, Evidence::Ratios(w) if w.estimate() < tested.margin);
+    match looks.first() {
+        None => "no look has enough pairs for a decision at this level".to_owned(),
+        Some(first) if !looks.contains(&tested.pairs) => {
+            format!("{} and the first decision is at {first}", ran(tested.pairs))
+        }
+        _ if !within && *corrected > rules.alpha => {
+            format!("{}, above the level of {}", p_value(*corrected), three(rules.alpha))
+        }
+        _ => format!("the interval reaches beyond the {tolerated} % tolerated"),
     }
-    let beyond = match &tested.evidence {
-        Evidence::Ratios(walsh) => walsh.estimate() >= tested.margin,
-        _ => true,
-    };
-    if beyond && *corrected > rules.alpha {
-        let level = three(rules.alpha);
-        return format!(", undecided: {}, above the level of {level}", p_value(*corrected));
-    }
-    let tolerated = percent(tested.metric.margin);
-    format!(", undecided: the interval reaches beyond the {tolerated} % tolerated")
 }
 
 /// `1 pair ran`, `13 pairs ran`.
-fn ran(pairs: usize) -> String {
-    match pairs {
-        1 => "1 pair ran".to_owned(),
-        n => format!("{n} pairs ran"),
-    }
+fn ran(pairs: u32) -> String {
+    format!("{pairs} pair{} ran", if pairs == 1 { "" } else { "s" })
 }
 
 /// Returns further lines: what so many pairs can show, what the correction did, which pairs were
@@ -201,10 +180,10 @@ fn ran(pairs: usize) -> String {
 pub(super) fn details(decided: &DecidedMetric) -> Vec<String> {
     let DecidedMetric { tested, rules, p, corrected, family, .. } = decided;
     let mut lines = Vec::new();
-    let effect = tested.effect(rules, *corrected);
     if decided.decision == Decision::Inconclusive {
-        let seen = effect.as_ref().and_then(|e| e.detectable);
-        if let (Some(seen), Some(effect)) = (seen.filter(|s| *s > 0.0), &effect) {
+        if let Some(effect) = &decided.effect
+            && let Some(seen) = effect.detectable.filter(|seen| *seen > 0.0)
+        {
             lines.push(format!(
                 "The noise from pair to pair is {} %; {} pairs of it show changes from about {} on.",
                 percent(effect.noise.exp_m1()),
@@ -233,22 +212,12 @@ pub(super) fn details(decided: &DecidedMetric) -> Vec<String> {
     if looks.contains(&tested.pairs) && decided.ran > tested.pairs {
         lines.push(format!(
             "{}; the first {} were evaluated, as decisions are made at {} pairs.",
-            ran(decided.ran as usize),
+            ran(decided.ran),
             tested.pairs,
             listed(&looks)
         ));
     }
     lines
-}
-
-/// `10`, `10 and 20`, `10, 20 and 40`.
-fn listed(numbers: &[u32]) -> String {
-    let words: Vec<String> = numbers.iter().map(u32::to_string).collect();
-    match words.split_last() {
-        Some((last, [])) => last.clone(),
-        Some((last, before)) => format!("{} and {last}", before.join(", ")),
-        None => String::new(),
-    }
 }
 
 /// Explains the rules to a reader of a judgement.

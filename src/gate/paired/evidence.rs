@@ -156,10 +156,11 @@ fn evidence_of(logs: &[f64], margin: f64, pairs: u32) -> Option<Evidence> {
 fn missing_ratios(used: &[(Figure, Figure)], pairs: u32) -> Evidence {
     let total = pairs as usize;
     let unrun = total - used.len();
-    let count = |wanted: &dyn Fn(&(Figure, Figure)) -> bool| {
-        used.iter().filter(|pair| wanted(pair)).count()
+    let count = |wanted: fn(Option<f64>) -> bool| {
+        let of_a = used.iter().filter(|(a, _)| wanted(a.value())).count();
+        [of_a, used.iter().filter(|(_, b)| wanted(b.value())).count()]
     };
-    let absent = [count(&|p| p.0.value().is_none()), count(&|p| p.1.value().is_none())];
+    let absent = count(|value| value.is_none());
     let reason = used.iter().find_map(|(a, b)| a.reason().or(b.reason()));
     if absent != [0, 0] || unrun > 0 {
         let why = reason.unwrap_or("the pairs have no such figure");
@@ -168,8 +169,7 @@ fn missing_ratios(used: &[(Figure, Figure)], pairs: u32) -> Evidence {
         let no_figure = absent.iter().all(|n| n + unrun == total);
         return if no_figure { Evidence::NoFigure(clause) } else { Evidence::NoRatio(clause) };
     }
-    let nothing = |f: &Figure| f.value().is_some_and(|v| v <= 0.0);
-    let counts = count_sides([count(&|p| nothing(&p.0)), count(&|p| nothing(&p.1))], total);
+    let counts = count_sides(count(|value| value.is_some_and(|v| v <= 0.0)), total);
     Evidence::NoRatio(format!("it is zero or less {counts}, which leaves no ratio"))
 }
 

@@ -49,7 +49,7 @@ mod evidence;
 
 use crate::gate::signed_rank::smallest_p;
 use crate::report::Figure;
-use crate::report::finding::{Decision, Finding, Kind, Subject};
+use crate::report::finding::{Decision, Effect, Finding, Kind, Subject};
 use evidence::{Evidence, MetricPairs};
 use rand_xoshiro::SplitMix64;
 use rand_xoshiro::rand_core::{RngCore, SeedableRng};
@@ -162,6 +162,7 @@ pub struct Verdicts {
 struct DecidedMetric<'a> {
     tested: &'a MetricPairs<'a>,
     decision: Decision,
+    effect: Option<Effect>,
     /// The p-value by itself and with Holm's correction.
     p: f64,
     corrected: f64,
@@ -192,8 +193,9 @@ pub fn judge(metrics: &[PairedMetric], rules: &Rules) -> Verdicts {
             let p = own.unwrap_or(1.0);
             let corrected = own.and_then(|_| corrected.next()).unwrap_or(1.0);
             let decision = decide(tested, corrected, look.is_some(), rules);
+            let effect = tested.effect(rules, corrected);
             let family = p_values.len();
-            finding(&DecidedMetric { tested, decision, p, corrected, family, ran, rules })
+            finding(&DecidedMetric { tested, decision, effect, p, corrected, family, ran, rules })
         })
         .collect();
     // A figure that some pairs lack stays missing.
@@ -236,7 +238,7 @@ fn finding(decided: &DecidedMetric) -> Finding {
         value: medians.1.clone(),
         baseline: Some(medians.0.clone()),
         bound: describe::bound(metric.margin),
-        effect: decided.tested.effect(decided.rules, decided.corrected),
+        effect: decided.effect,
         samples: *complete as u64,
         text: describe::text(decided),
         details: describe::details(decided),

@@ -7,9 +7,9 @@ use crate::report::Format;
 use crate::report::check::CheckResult;
 use crate::report::figure::Figure;
 use crate::report::finding::{Decision, Finding};
+use crate::report::judgement::json::pretty;
 use crate::report::metrics::{CellValue, Column, columns};
 use crate::report::table::{Comparison, Row, Table};
-use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ pub(crate) const JSON: Format = Format { name: "json", contents: &[("summary.jso
 fn document(table: &Table) -> Vec<u8> {
     let columns = columns();
     let rows = |rows: &[Row]| rows.iter().map(|r| fields(r, &columns)).collect::<Vec<_>>();
-    let document = SummaryDocument {
+    pretty(&SummaryDocument {
         schema_version: JSON_SCHEMA,
         name: &table.name,
         started: &table.started,
@@ -41,11 +41,7 @@ fn document(table: &Table) -> Vec<u8> {
         floors: rows(&table.floors),
         words: &table.words,
         polling_over_websocket: table.comparisons.iter().map(comparison).collect(),
-    };
-    // Text, numbers and string keys serialize.
-    let mut bytes = serde_json::to_vec_pretty(&document).expect("a summary is JSON");
-    bytes.push(b'\n');
-    bytes
+    })
 }
 
 #[derive(Serialize)]
@@ -77,9 +73,7 @@ struct Ordered(Vec<(String, serde_json::Value)>);
 
 impl Serialize for Ordered {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        let mut map = s.serialize_map(Some(self.0.len()))?;
-        self.0.iter().try_for_each(|(k, v)| map.serialize_entry(k, v))?;
-        map.end()
+        s.collect_map(self.0.iter().map(|(name, value)| (name, value)))
     }
 }
 

@@ -5,13 +5,9 @@ use crate::report::finding::{Decision, Effect, Finding, Judgement, Kind, Subject
 use crate::units::{append_unit, six_digits, thousands, three};
 use std::collections::BTreeMap;
 
-pub(crate) fn decision(decision: Decision) -> &'static str {
-    match decision {
-        Decision::Pass => "PASS",
-        Decision::NotComparable => "NOT COMPARABLE",
-        Decision::Inconclusive => "INCONCLUSIVE",
-        Decision::Fail => "FAIL",
-    }
+/// Returns for example `NOT COMPARABLE`.
+pub(crate) fn decision(decision: Decision) -> String {
+    decision.name().replace('-', " ").to_uppercase()
 }
 
 /// Returns a figure with its unit, `none` if it is absent.

@@ -7,6 +7,7 @@ use crate::report::conclusion::Conclusion;
 use crate::report::finding::{Decision, Finding, Kind};
 use crate::report::judgement::{JudgementView, describe, with_prefixes};
 use crate::report::table::Status;
+use crate::units::distinct;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use std::collections::HashSet;
 use std::time::Duration;
@@ -44,14 +45,7 @@ fn bytes(report: &Report) -> Vec<u8> {
 fn suites(prefix: &str, view: &JudgementView) -> Vec<TestSuite> {
     let title = describe::line(&format!("{prefix}{}", view.judgement.title));
     let mut suites = vec![whole(&title, view)];
-    let mut series: Vec<&str> = Vec::new();
-    for finding in &view.judgement.findings {
-        let name = finding.subject.series.as_str();
-        if !series.contains(&name) {
-            series.push(name);
-        }
-    }
-    for name in series {
+    for name in distinct(view.judgement.findings.iter().map(|f| f.subject.series.as_str())) {
         let mut names = HashSet::new();
         let shown = if name.is_empty() { "run".to_owned() } else { describe::line(name) };
         let mut suite = suite(&format!("{title}: {shown}"));

@@ -124,7 +124,7 @@ fn findings(page: &mut MarkdownPage, findings: &[&Finding]) {
         let baseline_why = f.baseline.as_ref().and_then(|b| b.reason());
         found.extend(baseline_why.map(|why| format!("no baseline: {why}")));
         page.add(&row(&[
-            describe::decision(f.decision).to_owned(),
+            describe::decision(f.decision),
             text(&f.subject.series),
             text(&f.subject.metric),
             text(&f.bound),

@@ -60,11 +60,13 @@ impl<'a> JudgementView<'a> {
         }
     }
     /// Returns the decision for headings: `PASS`.
-    pub fn word(&self) -> &'static str {
+    pub fn word(&self) -> String {
         match self.verdict.map(|v| v.status) {
             // A limit ended it: the limit's failure is the decision.
-            Some(Status::Partial) if self.conclusion() != Conclusion::LimitFailed => "PARTIAL",
-            Some(Status::Invalid) => "INVALID",
+            Some(Status::Partial) if self.conclusion() != Conclusion::LimitFailed => {
+                "PARTIAL".to_owned()
+            }
+            Some(Status::Invalid) => "INVALID".to_owned(),
             None | Some(Status::Valid | Status::Partial) => {
                 describe::decision(self.judgement.decision())
             }
@@ -229,7 +231,7 @@ mod tests {
             let verdict = verdict(status, conclusion);
             let view =
                 JudgementView { judgement: &judgement, table: None, verdict: Some(&verdict) };
-            assert_eq!((view.word(), view.conclusion()), (word, conclusion));
+            assert_eq!((view.word().as_str(), view.conclusion()), (word, conclusion));
         }
     }
 }

@@ -5,7 +5,7 @@ mod paired;
 
 use crate::report::figure::Figure;
 use crate::report::finding::{Decision, Finding, Kind};
-use crate::report::format::text::grid::{Grid, WIDTH};
+use crate::report::format::text::grid::{Grid, WIDTH, indented};
 use crate::report::judgement::{JudgementView, describe};
 use std::collections::BTreeSet;
 
@@ -45,29 +45,7 @@ fn side(side: &crate::report::finding::Side) -> String {
 
 /// Wraps text, with one indent for the first line and one for the rest.
 fn wrapped(text: &str, first: usize, rest: usize) -> String {
-    let mut out = String::new();
-    let mut column = 0;
-    for word in describe::line(text).split_whitespace() {
-        let length = word.chars().count();
-        match column {
-            0 => column = first,
-            n if n + 1 + length <= WIDTH => {
-                out.push(' ');
-                column += 1;
-            }
-            _ => {
-                out.push('\n');
-                column = rest;
-            }
-        }
-        if out.is_empty() || out.ends_with('\n') {
-            out.push_str(&" ".repeat(column));
-        }
-        out.push_str(word);
-        column += length;
-    }
-    out.push('\n');
-    out
+    indented(&describe::line(text), [first, rest], WIDTH)
 }
 
 /// Describes a finding. The values of a paired comparison are in the table above.
@@ -142,9 +120,9 @@ fn passed(view: &JudgementView) -> String {
         out = format!("Passed\n{}", table(listed));
         let rest = &passed[listed.len()..];
         for kind in Kind::ALL {
-            match rest.iter().filter(|f| f.kind == kind).count() {
-                0 => {}
-                n => out.push_str(&format!("and {n} more of the kind \"{}\"\n", kind.name())),
+            let more = rest.iter().filter(|f| f.kind == kind).count();
+            if more > 0 {
+                out.push_str(&format!("and {more} more of the kind \"{}\"\n", kind.name()));
             }
         }
     }
@@ -154,11 +132,8 @@ fn passed(view: &JudgementView) -> String {
             nothing.iter().map(|f| (&f.subject.series, f.subject.clients)).collect();
         let (names, rows) = (metrics.into_iter().collect::<Vec<_>>().join(", "), rows.len());
         let of = if rows == 1 { "its row".to_owned() } else { format!("{rows} rows") };
-        out.push_str(&wrapped(
-            &format!("{} counts of losses of {of} are 0: {names}", nothing.len()),
-            0,
-            2,
-        ));
+        let zero = format!("{} counts of losses of {of} are 0: {names}", nothing.len());
+        out.push_str(&wrapped(&zero, 0, 2));
     }
     if let Some(checks) = describe::passed_checks(view.judgement) {
         out.push_str(&format!("{checks}\n"));
@@ -176,11 +151,9 @@ fn is_nothing(finding: &Finding) -> bool {
 }
 
 fn notes(notes: &[String]) -> String {
-    match notes {
-        [] => String::new(),
-        notes => {
-            let lines = notes.iter().map(|n| wrapped(&format!("- {n}"), 0, 2));
-            format!("Notes\n{}", lines.collect::<String>())
-        }
+    if notes.is_empty() {
+        return String::new();
     }
+    let lines = notes.iter().map(|n| wrapped(&format!("- {n}"), 0, 2));
+    format!("Notes\n{}", lines.collect::<String>())
 }

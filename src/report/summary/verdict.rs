@@ -289,11 +289,7 @@ pub(super) fn implicit(name: &str, rows: &[Row]) -> Judgement {
             text: result.text.clone(),
             ..Finding::new(
                 Kind::Check,
-                Subject {
-                    series: row.series.clone(),
-                    clients: Some(row.clients),
-                    metric: result.check.name().to_owned(),
-                },
+                Subject::of_row(&row.series, row.clients, result.check.name()),
             )
         }));
     }

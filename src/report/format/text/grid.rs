@@ -137,6 +137,12 @@ pub(in crate::report) fn paragraph(text: &str, indent: usize) -> String {
 
 /// Returns a paragraph in lines of at most `width`; those after the first are indented.
 pub(in crate::report) fn wrapped(text: &str, indent: usize, width: usize) -> String {
+    indented(text, [0, indent], width)
+}
+
+/// Returns a paragraph in lines of at most `width`, with an indent for the first and one for the
+/// rest.
+pub(in crate::report) fn indented(text: &str, [first, rest]: [usize; 2], width: usize) -> String {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match lines.last_mut() {
@@ -144,8 +150,8 @@ pub(in crate::report) fn wrapped(text: &str, indent: usize, width: usize) -> Str
                 line.push(' ');
                 line.push_str(word);
             }
-            Some(_) => lines.push(format!("{}{word}", " ".repeat(indent))),
-            None => lines.push(word.to_owned()),
+            Some(_) => lines.push(format!("{}{word}", " ".repeat(rest))),
+            None => lines.push(format!("{}{word}", " ".repeat(first))),
         }
     }
     lines.iter().map(|l| format!("{l}\n")).collect()

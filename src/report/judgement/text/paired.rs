@@ -35,7 +35,7 @@ fn row(finding: &Finding, effect: &Effect) -> Vec<String> {
     let absent = || "-".to_owned();
     let figure = |f: &crate::report::Figure| f.value().map_or_else(absent, amount);
     vec![
-        describe::decision(finding.decision).to_owned(),
+        describe::decision(finding.decision),
         format!("  {}", describe::line(&finding.subject.metric)),
         finding.baseline.as_ref().map_or_else(absent, figure),
         figure(&finding.value),
