@@ -1,7 +1,7 @@
 //! What a figure is of: layer, way, quantity and statistic.
 
 use crate::predict::{Exchange, SEGMENT_HEADER_BYTES};
-use crate::record::{Flow, Part, TcpTotals};
+use crate::record::{Flow, Ledger, Part, TcpTotals};
 use crate::units::Bytes;
 
 named! {
@@ -14,6 +14,17 @@ named! {
         Down = "down",
         /// Both added up.
         Both = "both",
+    }
+}
+
+impl Way {
+    /// Returns the sums of a ledger this way.
+    pub fn flow(self, ledger: &Ledger) -> Flow {
+        match self {
+            Way::Up => ledger.up,
+            Way::Down => ledger.down,
+            Way::Both => ledger.both(),
+        }
     }
 }
 
@@ -130,11 +141,6 @@ impl Layer {
     /// Returns the count of one exchange by arithmetic. Which segments have data is not known.
     pub fn of_exchange(self, exchange: &Exchange, way: Way) -> u64 {
         let Exchange { ledger, segments_up, segments_down } = exchange;
-        let flow = match way {
-            Way::Up => ledger.up,
-            Way::Down => ledger.down,
-            Way::Both => ledger.both(),
-        };
         let ip =
             |flow: &Flow, segments| Bytes::new(flow.wire.get() + SEGMENT_HEADER_BYTES * segments);
         let tcp = TcpTotals {
@@ -144,7 +150,7 @@ impl Layer {
             ip_bytes_down: ip(&ledger.down, *segments_down),
             ..TcpTotals::default()
         };
-        self.count(&flow, &tcp, way)
+        self.count(&way.flow(ledger), &tcp, way)
     }
 }
 

@@ -157,7 +157,7 @@ impl RowBuilder<'_> {
             stochastic: model.is_some_and(|m| m.stochastic) || (log && asks),
             messages: row.events.per_message_divisor(),
             sent: row.delivery.sent,
-            window_ns: self.ends(|end| end.duration_ns),
+            window_ns: self.windows_ns().sum(),
             counts: self.counts(),
             losses: self.losses(),
             setup: self.traffic(Phase::Setup),
@@ -169,8 +169,9 @@ impl RowBuilder<'_> {
         }
     }
 
-    fn ends(&self, of: fn(&crate::result::CaseEnd) -> u64) -> u64 {
-        self.cases.iter().flat_map(|case| &case.ends).map(of).sum()
+    /// The measured windows.
+    fn windows_ns(&self) -> impl Iterator<Item = u64> {
+        self.cases.iter().flat_map(|case| &case.ends).map(|end| end.duration_ns)
     }
 
     /// The counts that the plan determines. Turns, and the exchanges that they cause, are fixed in
@@ -205,10 +206,7 @@ impl RowBuilder<'_> {
             return false;
         }
         let period_ns = (1e9 / self.info.feed_rate_hz).round() as u64;
-        let fits = |end: &crate::result::CaseEnd| {
-            end.duration_ns > 0 && end.duration_ns.is_multiple_of(period_ns.max(1))
-        };
-        self.cases.iter().flat_map(|case| &case.ends).all(fits)
+        self.windows_ns().all(|ns| ns > 0 && ns.is_multiple_of(period_ns.max(1)))
     }
 
     fn losses(&self) -> BTreeMap<String, u64> {

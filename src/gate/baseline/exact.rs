@@ -9,7 +9,7 @@ use crate::gate::baseline::heads::describe_difference;
 use crate::gate::baseline::ratio::ExactRatio;
 use crate::gate::baseline::row_finding;
 use crate::predict::Exchange;
-use crate::record::{Flow, HeadOf, Ledger, Part, TcpTotals};
+use crate::record::{HeadOf, Ledger, Part, TcpTotals};
 use crate::report::Figure;
 use crate::report::finding::{Decision, Finding, Kind};
 use crate::report::layer::{Layer, Way};
@@ -44,18 +44,9 @@ pub(super) struct RatioPair {
     is: ExactRatio,
 }
 
-/// Returns the sums of a ledger in one direction.
-pub(super) fn flow(ledger: &Ledger, way: Way) -> Flow {
-    match way {
-        Way::Up => ledger.up,
-        Way::Down => ledger.down,
-        Way::Both => ledger.both(),
-    }
-}
-
 /// Returns a layer's bytes in one direction.
 pub(super) fn layer_of(ledger: &Ledger, way: Way, layer: Layer) -> u64 {
-    layer.count(&flow(ledger, way), &TcpTotals::default(), way)
+    layer.count(&way.flow(ledger), &TcpTotals::default(), way)
 }
 
 /// Returns every layer and direction that is not empty in both rows.
@@ -64,9 +55,8 @@ pub(super) fn layer_pairs(a: &ComparableRow, b: &ComparableRow) -> Vec<LayerPair
     for way in [Way::Up, Way::Down] {
         // Control frames and failed exchanges are in the overhead but in no message: with any of
         // them, the parts of the overhead are compared and the sum is not.
-        let besides = |row: &ComparableRow| {
-            flow(&row.steady.bytes, way).sum(|part| !part.is_of_message()) > 0
-        };
+        let besides =
+            |row: &ComparableRow| way.flow(&row.steady.bytes).sum(|part| !part.is_of_message()) > 0;
         for layer in layers() {
             let total = |row: &ComparableRow| layer_of(&row.steady.bytes, way, layer);
             let summed = layer == Layer::Overhead && (besides(a) || besides(b));

@@ -50,7 +50,10 @@ pub(crate) fn judge(result: &RunResult, table: &mut Table) {
 
 /// The text of a finding after its row.
 pub(super) fn located_text(finding: &Finding) -> String {
-    finding.subject.row().into_iter().chain([finding.text.clone()]).collect::<Vec<_>>().join(": ")
+    match finding.subject.row() {
+        Some(row) => format!("{row}: {}", finding.text),
+        None => finding.text.clone(),
+    }
 }
 
 /// A failure without a figure.
@@ -85,33 +88,24 @@ impl<'a> Evaluation<'a> {
             }
         };
         let mut found = Vec::new();
-        for clients in self.counts(limit) {
+        let counts = match limit.clients.as_slice() {
+            [] => distinct(self.table.rows.iter().map(|row| row.clients)),
+            own => own.to_vec(),
+        };
+        for clients in counts {
             let subjects = self.subjects(limit, &rule, clients);
             if subjects.is_empty() {
-                let why = "the run has no such series".to_owned();
-                let none = unreadable(&rule.expression, why);
+                let why = "the run has no such series";
                 found.push(Finding {
-                    text: format!("{}: {}", rule.expression, none.text),
+                    subject: Subject::of_row(&limit.series.join(", "), clients, &rule.expression),
                     bound: rule.bound_text.clone(),
-                    subject: Subject {
-                        series: limit.series.join(", "),
-                        clients: Some(clients),
-                        ..none.subject
-                    },
-                    ..none
+                    text: format!("{}: {why}", rule.expression),
+                    ..unreadable(&rule.expression, why.to_owned())
                 });
             }
             found.extend(subjects.iter().map(|rows| self.finding(limit, &rule, rows)));
         }
         found
-    }
-
-    /// The client counts of a limit: its own, or all of the run.
-    fn counts(&self, limit: &Limit) -> Vec<u32> {
-        if !limit.clients.is_empty() {
-            return limit.clients.clone();
-        }
-        distinct(self.table.rows.iter().map(|row| row.clients))
     }
 
     /// Returns the rows that are evaluated at a client count: one for each term of the rule.

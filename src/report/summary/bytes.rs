@@ -46,12 +46,7 @@ pub(super) fn volumes(group: &Group, window_s: &Figure, pace: &Pace) -> Vec<Volu
 }
 
 fn total(group: &Group, tcp: &TcpTotals, phase: Phase, way: Way, layer: Layer) -> Figure {
-    let ledger = &group.total.phases[phase].ledger;
-    let flow = match way {
-        Way::Up => ledger.up,
-        Way::Down => ledger.down,
-        Way::Both => ledger.both(),
-    };
+    let flow = way.flow(&group.total.phases[phase].ledger);
     if layer.is_kernels() {
         if group.info.floor {
             return Figure::absent("the floor has no network");
