@@ -9,9 +9,10 @@
 //!    [`predict::Model`] says what each message will cost.
 //! 3. [`run::run`] goes through the cases. For each it starts server and driver processes, which get
 //!    commands and send what they record ([`run::protocol`]).
-//! 4. A driver process ([`run::worker`]) has threads ([`driver`]) with a runtime each, which run the
-//!    clients. What a client does is its [`transport::Transport`]'s half,
-//!    [`client::ClientHalf`].
+//! 4. A driver process ([`run::worker`]) has threads ([`driver`]), each with an engine that runs a
+//!    [`client::Session`] for each client on a [`net::socket::Network`]. What a client does is its
+//!    [`transport::Transport`]'s half: a state machine ([`client::machine::Machine`]), or a task of a
+//!    library's client.
 //! 5. A server process ([`server`]) publishes the [`feed`] on the routes that the transport's other
 //!    half mounted.
 //! 6. Every byte goes through [`net`], which counts it at the socket, and through the parsers of
@@ -132,7 +133,9 @@ pub mod internals {
     pub mod protocol {
         pub use crate::protocol::http1::response::{BodyPiece, Malformed, Parts, Response};
         pub use crate::protocol::sse::{EventSizes, ID_LIMIT_BYTES, Parser, StreamItem};
-        pub use crate::protocol::websocket::frame::Scanner;
+        pub use crate::protocol::websocket::codec::{
+            FrameError, FrameItem, FrameReader, FrameSizes, Opcode, write_masked,
+        };
     }
     /// Numbers of one thread.
     pub mod record {

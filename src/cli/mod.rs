@@ -93,6 +93,7 @@ pub(crate) enum Command {
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Example:
+  mkdir -p ~/.local/share/bash-completion/completions
   wsbench completions bash > ~/.local/share/bash-completion/completions/wsbench")]
 pub(crate) struct CompletionsArgs {
     /// The shell

@@ -4,7 +4,6 @@
 
 use crate::client::delivery::fan_out::FanOutTracker;
 use crate::client::delivery::inbox::Inbox;
-use crate::client::watchdog::Watchdog;
 use crate::feed;
 use crate::net::delay_line::DelayErrors;
 use crate::net::{Dialer, Heads};
@@ -12,15 +11,17 @@ use crate::record::{
     ClientError, ClientErrorKind, KernelAudit, Ledger, Metric, Phase, Phases, Recorder,
     TRACED_CLIENTS, TRACED_EVENTS, TcpTotals, TraceEvent, empty_histogram,
 };
-use crate::time::{Schedule, Timer};
+use crate::time::{Schedule, Timer, now_ns};
 use hdrhistogram::Histogram;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 /// What the clients of one driver thread share.
 pub struct ThreadContext {
-    /// Wakes the clients of the thread.
+    /// Wakes the library clients of the thread.
     pub timer: Timer,
+    /// The time in a simulation; `None` for the system's clock.
+    pub(crate) simulated_ns: Cell<Option<u64>>,
     /// The thread's numbers.
     pub recorder: RefCell<Recorder>,
     /// What the kernel counted, by phase.
@@ -41,11 +42,6 @@ pub struct ThreadContext {
     pub timeout_ns: u64,
     /// The seed of phases.
     pub seed: u64,
-    /// Bytes between a socket and a parser. One buffer serves all clients, since a read and its
-    /// parsing are never interrupted.
-    pub scratch: RefCell<Box<[u8]>>,
-    /// Limits how many connects are under way at once.
-    pub connect_permits: tokio::sync::Semaphore,
     pub schedule: Cell<Option<Schedule>>,
     pub generation: Cell<u32>,
     stopped: Cell<bool>,
@@ -53,7 +49,6 @@ pub struct ThreadContext {
     pub tally: Cell<Tally>,
     /// How clients' messages spread, if they send to each other.
     pub fan_out: RefCell<FanOutTracker>,
-    pub watchdogs: RefCell<Vec<Rc<Watchdog>>>,
     /// Reads messages that arrive whole.
     pub inbox: RefCell<Inbox>,
     /// The measured window from its first nanosecond to the one after its last; `None` during a
@@ -114,11 +109,9 @@ impl ThreadContext {
         gap_ns: u64,
         seed: u64,
     ) -> Rc<ThreadContext> {
-        // A listener's queue holds 4096 and more; this stays below it for every thread.
-        const CONNECTS_AT_ONCE: usize = 64;
-        const SCRATCH_BYTES: usize = 64 * 1024;
         Rc::new(ThreadContext {
             timer: Timer::with_gap(gap_ns),
+            simulated_ns: Cell::new(None),
             recorder: RefCell::default(),
             tcp: Cell::default(),
             audit: Cell::default(),
@@ -129,20 +122,23 @@ impl ThreadContext {
             feed: Cell::new(None),
             timeout_ns,
             seed,
-            scratch: RefCell::new(vec![0; SCRATCH_BYTES].into_boxed_slice()),
-            connect_permits: tokio::sync::Semaphore::new(CONNECTS_AT_ONCE),
             schedule: Cell::new(None),
             generation: Cell::new(0),
             stopped: Cell::new(false),
             tally: Cell::default(),
             fan_out: RefCell::default(),
-            watchdogs: RefCell::default(),
             inbox: RefCell::new(Inbox::new(&spec)),
             window: Cell::new(None),
             events_traced: RefCell::default(),
             heads: Heads::default(),
             age_rest: Cell::default(),
         })
+    }
+
+    /// Returns the time, in nanoseconds of the clock that schedules and stamps use.
+    #[inline]
+    pub(crate) fn now_ns(&self) -> u64 {
+        self.simulated_ns.get().unwrap_or_else(now_ns)
     }
 
     /// Starts a schedule and wakes every client.
@@ -162,7 +158,6 @@ impl ThreadContext {
     pub fn stop(&self) {
         self.stopped.set(true);
         self.timer.wake_all();
-        self.connect_permits.close();
     }
 
     /// Returns whether clients must end.
@@ -221,15 +216,6 @@ impl ThreadContext {
     #[inline]
     pub fn event(&self) {
         self.events.set(self.events.get() + 1);
-    }
-
-    /// Ends every exchange that began before `limit_ns`.
-    pub fn expire_before(&self, limit_ns: u64) {
-        let mut watchdogs = self.watchdogs.borrow_mut();
-        watchdogs.retain(|watchdog| Rc::strong_count(watchdog) > 1);
-        for watchdog in watchdogs.iter() {
-            watchdog.expire_before(limit_ns);
-        }
     }
 
     /// Counts clients that did not end within the limit.

@@ -4,15 +4,17 @@
 //! a second one from the same address. If the server answers each message with the same, as in an
 //! echo, the client has no other connection.
 
-use crate::client::handle::Client;
-use crate::client::http_connection::{HeadSize, HttpConnection, add_exchange};
-use crate::client::{ClientHalf, LocalFuture};
+use crate::client::core::ClientCore;
+use crate::client::http::{HeadSize, add_exchange};
+use crate::client::machine::{Io, Machine, Reconnect, SessionPolicy};
+use crate::client::session::Session;
+use crate::client::{ClientHalf, MachineClients};
 use crate::feed::{Spec, Stamp};
 use crate::protocol::http1::Target;
 use crate::protocol::http1::head::RequestHead;
-use crate::protocol::http1::response::{BodyPiece, Response};
+use crate::protocol::http1::response::{BodyPiece, Malformed, Response};
 use crate::record::{ClientError, ClientErrorKind, Part, Phase};
-use crate::time::{Turn, TurnPlacement, now_ns};
+use crate::time::{Turn, TurnPlacement};
 use std::rc::Rc;
 
 /// How the server answers a message.
@@ -25,20 +27,14 @@ pub(crate) enum PostReply {
 }
 
 /// The clients of one thread that send a message by POST each turn.
+#[derive(Clone)]
 pub(crate) struct PostClients {
-    head: Vec<u8>,
+    head: Rc<[u8]>,
     head_size: HeadSize,
     spec: Spec,
     reply: PostReply,
     placement: TurnPlacement,
     new_connection: bool,
-}
-
-/// What one client sends and receives. Its memory is used again for each message.
-struct PostState {
-    request: Vec<u8>,
-    response: Response,
-    connection: Option<HttpConnection>,
 }
 
 impl PostClients {
@@ -52,7 +48,7 @@ impl PostClients {
         let head = head.render_post(&target.path, &target.authority, spec.kind, spec.payload_bytes);
         PostClients {
             head_size: HeadSize::of(&head),
-            head,
+            head: head.into(),
             spec: *spec,
             reply,
             placement: if spec.spread { TurnPlacement::Spread } else { TurnPlacement::Together },
@@ -64,180 +60,247 @@ impl PostClients {
     pub(crate) fn with(self, placement: TurnPlacement, new_connection: bool) -> PostClients {
         PostClients { placement, new_connection, ..self }
     }
+}
 
-    /// Sends a message each turn until the client must end.
-    async fn send_messages(&self, client: &mut Client) {
-        let mut request = self.head.clone();
+impl MachineClients for PostClients {
+    fn sessions(&self, core: ClientCore) -> Vec<Session> {
+        let policy = SessionPolicy {
+            turns: Some(self.placement),
+            reconnect: Reconnect::NextTurn,
+            connects: true,
+        };
+        let mut request = self.head.to_vec();
         request.resize(self.head.len() + self.spec.payload_bytes as usize, 0);
-        let mut state = PostState { request, response: Response::default(), connection: None };
-        if !Box::pin(self.set_up(client, &mut state)).await {
-            return;
+        let machine = PostMachine {
+            clients: self.clone(),
+            request,
+            response: Response::default(),
+            pending: None,
+            same: true,
+            at: 0,
+        };
+        vec![Session::new(core, Box::new(machine), policy)]
+    }
+}
+
+/// What one client sends and receives. Its memory is used again for each message.
+struct PostMachine {
+    clients: PostClients,
+    request: Vec<u8>,
+    response: Response,
+    /// The message under way, and the moment of sending.
+    pending: Option<(Turn, u64)>,
+    /// In an echo, whether the body so far is the message's beginning, and how long it is.
+    same: bool,
+    at: usize,
+}
+
+impl PostMachine {
+    fn send(&mut self, io: &mut Io<'_>, turn: Turn) {
+        io.enter(turn.phase);
+        io.begin_exchange(0);
+        let sequence = match self.clients.reply {
+            PostReply::NoContent => io.post().sequence(),
+            PostReply::Echo => io.turns_taken(),
+        };
+        let stamp = Stamp { sequence, published_ns: turn.intended_ns };
+        stamp.write(self.clients.spec.kind, &mut self.request[self.clients.head.len()..]);
+        self.response.reset();
+        (self.same, self.at) = (true, 0);
+        self.pending = Some((turn, io.now_ns));
+        if let Err(error) = io.send(&self.request) {
+            self.complete(io, Err(error));
         }
-        while let Some(turn) = client.turn(self.placement).await {
-            if state.connection.is_none() {
-                state.connection =
-                    Box::pin(client.connect(turn.phase)).await.map(HttpConnection::new);
-            }
-            let keep = self.exchange(client, &mut state, turn).await;
-            if !keep || self.new_connection {
-                state.connection = None;
-            }
-        }
     }
 
-    /// Connects. In an echo it also exchanges a first message, so that none of the measured ones is
-    /// the first.
-    async fn set_up(&self, client: &mut Client, state: &mut PostState) -> bool {
-        let first = client.set_up(async |client| {
-            state.connection = client.connect(Phase::Setup).await.map(HttpConnection::new);
-            if self.reply == PostReply::NoContent {
-                return state.connection.is_some().then_some(());
-            }
-            state.connection.as_ref()?;
-            let turn = Turn { intended_ns: now_ns(), phase: Phase::Setup };
-            let faults = client.faults();
-            let keep = self.exchange(client, state, turn).await;
-            if !keep || self.new_connection {
-                state.connection = None;
-            }
-            (client.faults() == faults).then_some(())
-        });
-        first.await.is_some()
-    }
-
-    fn stamp(&self, client: &Client, turn: Turn) -> Stamp {
-        let sequence = match self.reply {
-            PostReply::NoContent => client.post().sequence(),
-            PostReply::Echo => client.turns_taken(),
-        };
-        Stamp { sequence, published_ns: turn.intended_ns }
-    }
-
-    /// Sends one message and reads its response. Returns whether the connection may be used again.
-    /// A message is never sent again: the sender cannot know whether the server received it.
-    async fn exchange(&self, client: &Client, state: &mut PostState, turn: Turn) -> bool {
-        let PostState { request, response, connection } = state;
-        let Some(connection) = connection else {
-            self.count(client, turn, false, None);
-            return false;
-        };
-        connection.enter(turn.phase);
-        self.stamp(client, turn).write(self.spec.kind, &mut request[self.head.len()..]);
-        let sent_ns = now_ns();
-        client.watchdog.begin(sent_ns);
-        response.reset();
-        let message = &request[self.head.len()..];
-        let mut at = 0;
-        let mut same = true;
-        let mut sent = false;
-        let end = match connection.write(client, request).await {
-            Err(error) => Err(error),
-            Ok(()) => {
-                sent = true;
-                let body = |piece: BodyPiece<'_>| {
-                    if let BodyPiece::Data(bytes) = piece {
-                        same &= message.get(at..at + bytes.len()) == Some(bytes);
-                        at += bytes.len();
-                    }
-                };
-                connection.read(client, response, body).await
-            }
-        };
-        client.watchdog.end();
-        let moved = connection.account.take_moved();
-        let parts = end.is_ok().then_some(response.parts);
-        add_exchange(client, turn.phase, moved, self.head_size, parts);
+    /// The exchange has ended: `beyond` bytes came after a whole response. A message is never sent
+    /// again: the sender cannot know whether the server received it.
+    fn complete(&mut self, io: &mut Io<'_>, end: Result<u64, ClientError>) {
+        let Some((turn, sent_ns)) = self.pending.take() else { return };
+        io.end_exchange();
+        let sent = io.unsent() == 0;
+        let moved = io.take_moved();
+        let parts = end.is_ok().then_some(self.response.parts);
+        add_exchange(io.core, turn.phase, moved, self.clients.head_size, parts);
         if parts.is_some() {
-            client.add_bytes(turn.phase, |ledger| ledger.up[Part::Payload] += message.len() as u64);
+            let payload = u64::from(self.clients.spec.payload_bytes);
+            io.add_bytes(turn.phase, |ledger| ledger.up[Part::Payload] += payload);
         }
-        let result = end.and_then(|beyond| {
-            self.check(client, turn, response, beyond, same && at == message.len())
-        });
-        match result {
-            Ok(()) => self.count(client, turn, sent, Some(sent_ns)),
-            Err(error) => {
-                self.count(client, turn, sent, None);
-                client.fault(turn.phase, error);
-            }
+        let result = end.and_then(|beyond| self.check(io.core, turn, beyond));
+        self.count(io.core, turn, sent, result.is_ok().then_some((sent_ns, io.now_ns)));
+        if let Err(error) = result {
+            return io.lose(error);
         }
-        result.is_ok() && response.keep_alive
+        if !io.is_set_up() {
+            io.set_up();
+        }
+        if io.is_stopping() {
+            io.finish();
+        } else if !self.response.keep_alive || self.clients.new_connection {
+            io.close();
+        }
     }
 
-    fn check(
-        &self,
-        client: &Client,
-        turn: Turn,
-        response: &Response,
-        beyond: u64,
-        same: bool,
-    ) -> Result<(), ClientError> {
+    fn check(&self, core: &ClientCore, turn: Turn, beyond: u64) -> Result<(), ClientError> {
         if beyond > 0 {
-            client.discarded(turn.phase, beyond);
+            core.discarded(turn.phase, beyond);
             return Err(ClientError::of(ClientErrorKind::Malformed));
         }
-        match (self.reply, response.status) {
+        let whole = self.same && self.at == self.clients.spec.payload_bytes as usize;
+        match (self.clients.reply, self.response.status) {
             (PostReply::NoContent, 204) => Ok(()),
-            (PostReply::Echo, 200) if same => Ok(()),
+            (PostReply::Echo, 200) if whole => Ok(()),
             (PostReply::Echo, 200) => Err(ClientError::of(ClientErrorKind::Malformed)),
             (_, status) => Err(ClientError::with(ClientErrorKind::Status, i32::from(status))),
         }
     }
 
-    /// Counts a message. `sent_ns` is the moment of sending, if the response is as it should be.
-    fn count(&self, client: &Client, turn: Turn, sent: bool, sent_ns: Option<u64>) {
-        let done_ns = now_ns();
-        client.message_sent(turn.phase, sent);
-        if self.reply == PostReply::NoContent {
+    /// Counts a message. `times` are the moments of sending and of the response, if that is as it
+    /// should be.
+    fn count(&self, core: &ClientCore, turn: Turn, sent: bool, times: Option<(u64, u64)>) {
+        core.message_sent(turn.phase, sent);
+        if self.clients.reply == PostReply::NoContent {
             return;
         }
-        client.echo_awaited(turn.phase);
-        match sent_ns {
-            Some(sent_ns) => {
-                client.echo_received(turn.phase, turn.intended_ns, sent_ns, done_ns);
-                client.thread.event();
+        core.echo_awaited(turn.phase);
+        match times {
+            Some((sent_ns, done_ns)) => {
+                core.echo_received(turn.phase, turn.intended_ns, sent_ns, done_ns);
+                core.thread.event();
             }
-            None => client.echo_missing(turn.phase),
+            None => core.echo_missing(turn.phase),
         }
     }
 }
 
-impl ClientHalf for PostClients {
-    fn run(self: Rc<Self>, mut client: Client) -> LocalFuture<()> {
-        Box::pin(async move { self.send_messages(&mut client).await })
+impl Machine for PostMachine {
+    fn opened(&mut self, io: &mut Io<'_>) {
+        if io.is_set_up() {
+            return;
+        }
+        match self.clients.reply {
+            PostReply::NoContent => io.set_up(),
+            // A first message, so that none of the measured ones is the first.
+            PostReply::Echo => {
+                self.send(io, Turn { intended_ns: io.now_ns, phase: Phase::Setup });
+            }
+        }
+    }
+
+    fn received(&mut self, io: &mut Io<'_>, bytes: &[u8]) {
+        if self.pending.is_none() {
+            // Nobody has asked for them.
+            io.discard_received();
+            return io.close();
+        }
+        let PostMachine { response, request, clients, same, at, .. } = self;
+        let message = &request[clients.head.len()..];
+        let fed = response.feed_with(bytes, |piece: BodyPiece<'_>| {
+            if let BodyPiece::Data(bytes) = piece {
+                *same &= message.get(*at..*at + bytes.len()) == Some(bytes);
+                *at += bytes.len();
+            }
+        });
+        match fed {
+            Ok(used) if self.response.is_done() => {
+                self.complete(io, Ok((bytes.len() - used) as u64));
+            }
+            Ok(_) => {}
+            Err(Malformed) => {
+                self.complete(io, Err(ClientError::of(ClientErrorKind::Malformed)));
+            }
+        }
+    }
+
+    fn ended(&mut self, io: &mut Io<'_>, error: Option<ClientError>) {
+        if self.pending.is_none() {
+            return io.close();
+        }
+        let end = match error {
+            Some(error) => Err(error),
+            None if self.response.end_of_stream().is_ok() => Ok(0),
+            None => Err(ClientError::of(ClientErrorKind::EarlyClose)),
+        };
+        self.complete(io, end);
+    }
+
+    fn turn(&mut self, io: &mut Io<'_>, turn: Turn) {
+        self.send(io, turn);
+    }
+
+    fn turn_lost(&mut self, core: &ClientCore, turn: Turn) {
+        self.count(core, turn, false, None);
+    }
+
+    fn is_busy(&self) -> bool {
+        self.pending.is_some()
+    }
+
+    fn expired(&mut self, io: &mut Io<'_>) {
+        self.complete(io, Err(ClientError::of(ClientErrorKind::ResponseTimeout)));
+    }
+
+    fn stop(&mut self, io: &mut Io<'_>) {
+        if self.pending.is_none() {
+            io.finish();
+        }
+    }
+
+    fn closing(&mut self, io: &mut Io<'_>, _last: bool) {
+        if let Some((turn, _)) = self.pending.take() {
+            let moved = io.take_moved();
+            add_exchange(io.core, turn.phase, moved, self.clients.head_size, None);
+            self.count(io.core, turn, true, None);
+        }
     }
 }
 
 /// Returns a client half that also sends messages by POST, if clients send to each other; the same
 /// client half if they do not.
 pub(crate) fn with_sender(
-    clients: Rc<dyn ClientHalf>,
+    half: ClientHalf,
     head: &RequestHead,
     target: &Target,
     spec: &Spec,
-) -> Rc<dyn ClientHalf> {
+) -> ClientHalf {
     if !spec.workload.is_shared() {
-        return clients;
+        return half;
     }
-    let sender = PostClients::new(head, target, spec, PostReply::NoContent);
-    Rc::new(WithSender { clients, sender: Rc::new(sender), spec: *spec })
+    let posts = PostClients::new(head, target, spec, PostReply::NoContent);
+    let sender = Sender { posts, spec: *spec };
+    match half {
+        ClientHalf::Machines(clients) => {
+            ClientHalf::Machines(Rc::new(WithSender { clients, sender }))
+        }
+        ClientHalf::Tasks(clients, _) => ClientHalf::Tasks(clients, Some(Rc::new(sender))),
+    }
 }
 
-struct WithSender {
-    clients: Rc<dyn ClientHalf>,
-    sender: Rc<PostClients>,
+/// Sessions of the second connections of clients that send, and none for the others.
+struct Sender {
+    posts: PostClients,
     spec: Spec,
 }
 
-impl ClientHalf for WithSender {
-    fn run(self: Rc<Self>, client: Client) -> LocalFuture<()> {
-        if !self.spec.sends(client.id) {
-            return self.clients.clone().run(client);
-        }
-        let mut second = client.second_handle(self.spec.period_ns());
-        let receiving = self.clients.clone().run(client);
-        // One task, so that the client has ended when both have.
-        Box::pin(async move {
-            futures_util::future::join(receiving, self.sender.send_messages(&mut second)).await;
-        })
+impl MachineClients for Sender {
+    fn sessions(&self, core: ClientCore) -> Vec<Session> {
+        self.posts.sessions(core)
+    }
+    fn second_handle(&self, core: &ClientCore) -> Option<ClientCore> {
+        self.spec.sends(core.id).then(|| core.second_handle(self.spec.period_ns()))
+    }
+}
+
+struct WithSender {
+    clients: Rc<dyn MachineClients>,
+    sender: Sender,
+}
+
+impl MachineClients for WithSender {
+    fn sessions(&self, core: ClientCore) -> Vec<Session> {
+        let second = self.sender.second_handle(&core);
+        let mut sessions = self.clients.sessions(core);
+        sessions.extend(second.into_iter().flat_map(|second| self.sender.sessions(second)));
+        sessions
     }
 }

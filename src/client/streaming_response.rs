@@ -1,24 +1,20 @@
-//! The client half of an HTTP response that never ends: connects, sends one request, receives
-//! messages, reconnects.
+//! The client half of an HTTP response that never ends: sends one request, receives messages.
 //!
 //! Shared by the transports whose messages arrive within such a response. A transport finds the
 //! messages in it, see [`Decode`].
 
-use crate::client::account::MovedBytes;
+use crate::client::core::ClientCore;
 use crate::client::delivery::inbox::Inbox;
 use crate::client::delivery::per_client::{DeliveryTracker, skipped};
-use crate::client::handle::{Change, Client, Event, SessionEnd, next_event};
-use crate::client::http_connection::{HeadSize, HttpConnection, add_response};
-use crate::client::{ClientHalf, LocalFuture};
+use crate::client::http::{HeadSize, SentRequest, add_response};
+use crate::client::machine::{Io, Machine, Reconnect, SessionPolicy};
+use crate::client::session::Session;
+use crate::client::{ClientHalf, MachineClients};
 use crate::feed::Spec;
 use crate::protocol::http1::response::{BodyPiece, Parts, Response};
 use crate::record::{ClientError, ClientErrorKind, Flow, Part, Phase};
-use crate::time::now_ns;
-use std::future::poll_fn;
 use std::marker::PhantomData;
 use std::rc::Rc;
-use std::task::{Context, Poll};
-use tokio::io::AsyncWriteExt;
 
 /// A piece of a body as the protocol within it sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,107 +46,71 @@ pub(crate) trait Decode: Sized + 'static {
     }
 }
 
-/// The client half of one thread.
+/// The clients of one thread.
 pub(crate) struct StreamClients<D> {
-    request: Vec<u8>,
-    reconnect_ns: u64,
-    feed: Spec,
+    shared: Rc<Shared>,
     decode: PhantomData<D>,
 }
 
-/// What one client keeps over its connections.
-struct StreamState<D> {
-    decoder: D,
-    delivery: DeliveryTracker,
-    inbox: Inbox,
-}
-
-/// An open response.
-struct OpenResponse {
-    connection: HttpConnection,
-    response: Box<Response>,
-    /// Bytes read.
-    read: u64,
-    /// Bytes of them that belong to a part.
-    explained: u64,
-    /// The current chunk as far as it has arrived. It is added whole, in the phase of its message.
-    chunk: Flow,
+struct Shared {
+    request: Vec<u8>,
+    reconnect_ns: u64,
+    feed: Spec,
 }
 
 impl<D: Decode> StreamClients<D> {
     /// Clients that send this request.
-    pub(crate) fn client_half(
-        request: Vec<u8>,
-        reconnect_ns: u64,
-        feed: &Spec,
-    ) -> Rc<dyn ClientHalf> {
-        Rc::new(StreamClients::<D> { request, reconnect_ns, feed: *feed, decode: PhantomData })
+    pub(crate) fn client_half(request: Vec<u8>, reconnect_ns: u64, feed: &Spec) -> ClientHalf {
+        let shared = Shared { request, reconnect_ns, feed: *feed };
+        let clients = StreamClients::<D> { shared: Rc::new(shared), decode: PhantomData };
+        ClientHalf::Machines(Rc::new(clients))
     }
+}
 
-    async fn run_client(&self, client: &mut Client) {
-        let mut state = StreamState {
-            decoder: D::new(&self.feed),
-            delivery: DeliveryTracker::new(skipped(&self.feed)),
-            inbox: Inbox::new(&self.feed),
+impl<D: Decode> MachineClients for StreamClients<D> {
+    fn sessions(&self, core: ClientCore) -> Vec<Session> {
+        let policy = SessionPolicy {
+            turns: None,
+            reconnect: Reconnect::After(self.shared.reconnect_ns),
+            connects: true,
         };
-        self.receive(client, &mut state).await;
-        state.delivery.settle(client);
-    }
-
-    async fn receive(&self, client: &mut Client, state: &mut StreamState<D>) {
-        let first = client.set_up(async |client| {
-            let opened = self.open(client, Phase::Setup, state).await;
-            if opened.is_none() {
-                state.lost();
-            }
-            opened
-        });
-        let Some(mut response) = Box::pin(first).await else { return };
-        while self.listen(client, &mut response, state).await == SessionEnd::Lost {
-            let phase = response.connection.account.phase();
-            drop(response);
-            state.lost();
-            let asked_ns = state.decoder.retry_ms().map(|ms| ms.saturating_mul(1_000_000));
-            let again = client.reconnect(asked_ns.unwrap_or(self.reconnect_ns), async |client| {
-                self.open(client, phase, state).await
-            });
-            let Some(next) = Box::pin(again).await else { return };
-            response = next;
-        }
-    }
-
-    /// Connects, sends the request and waits for the head of the response. Errors and bytes belong
-    /// to `phase`.
-    async fn open(
-        &self,
-        client: &mut Client,
-        phase: Phase,
-        state: &mut StreamState<D>,
-    ) -> Option<OpenResponse> {
-        let connection = HttpConnection::new(client.connect(phase).await?);
-        let mut response = OpenResponse {
-            connection,
-            response: Box::default(),
-            read: 0,
-            explained: 0,
-            chunk: Flow::default(),
+        let machine = StreamMachine::<D> {
+            decoder: D::new(&self.shared.feed),
+            delivery: DeliveryTracker::new(skipped(&self.shared.feed)),
+            inbox: Inbox::new(&self.shared.feed),
+            shared: self.shared.clone(),
+            sent: SentRequest::default(),
+            response: Response::default(),
+            answered: false,
+            unfinished: Flow::default(),
+            begins: None,
         };
-        let request = self.request_after(state.decoder.last_event_id());
-        client.watchdog.begin(now_ns());
-        let asked = self.ask(client, &mut response, &request, state).await;
-        client.watchdog.end();
-        match asked {
-            Ok(()) => Some(response),
-            Err(error) => {
-                client.fault(phase, error);
-                None
-            }
-        }
+        vec![Session::new(core, Box::new(machine), policy)]
     }
+}
 
+/// One client.
+struct StreamMachine<D> {
+    shared: Rc<Shared>,
+    decoder: D,
+    delivery: DeliveryTracker,
+    inbox: Inbox,
+    sent: SentRequest,
+    response: Response,
+    /// Whether the response's head has come and is as it should be.
+    answered: bool,
+    /// What has come and is not whole. It is added in the phase in which it ends, as its message is.
+    unfinished: Flow,
+    /// A phase that begins after that, so that bytes and count of a message are in the
+    /// same one.
+    begins: Option<Phase>,
+}
+
+impl<D: Decode> StreamMachine<D> {
     /// Returns the request, with the last event's id if there is one (HTML §9.2.4).
-    fn request_after(&self, last_event_id: &[u8]) -> Vec<u8> {
-        let mut request = self.request.clone();
+    fn request(&self) -> Vec<u8> {
+        let mut request = self.shared.request.clone();
+        let last_event_id = self.decoder.last_event_id();
         if !last_event_id.is_empty() {
             request.truncate(request.len() - 2);
             request.extend_from_slice(b"Last-Event-ID: ");
@@ -160,141 +120,70 @@ impl<D: Decode> StreamClients<D> {
         request
     }
 
-    async fn ask(
-        &self,
-        client: &Client,
-        response: &mut OpenResponse,
-        request: &[u8],
-        state: &mut StreamState<D>,
-    ) -> Result<(), ClientError> {
-        let written = response.connection.write(client, request).await;
-        response.asked(client, written.is_ok().then(|| HeadSize::of(request)));
-        written?;
-        while response.response.status == 0 {
-            let over = poll_fn(|cx| {
-                if client.watchdog.expired(cx) {
-                    return Poll::Ready(Err(ClientError::of(ClientErrorKind::ResponseTimeout)));
-                }
-                response.poll_read(cx, client, state)
-            });
-            if over.await? && response.response.status == 200 {
-                return Err(ClientError::of(ClientErrorKind::EarlyClose));
-            }
-        }
-        match response.response.status {
-            200 => Ok(()),
-            status => Err(ClientError::with(ClientErrorKind::Status, i32::from(status))),
+    /// Adds what was received to the ledger once it is whole: a head, a chunk, a message.
+    fn add_bytes(&mut self, io: &mut Io<'_>, framing: u64, payload: u64) {
+        let parts = std::mem::take(&mut self.response.parts);
+        add_response(&mut self.unfinished, &Parts { payload: 0, ..parts });
+        self.unfinished.wire += io.take_received();
+        self.unfinished[Part::Framing] += framing;
+        self.unfinished[Part::Payload] += payload;
+        if !self.response.is_mid_chunk() && self.unfinished.unexplained() == 0 {
+            let whole = std::mem::take(&mut self.unfinished);
+            io.add_bytes(io.phase(), |ledger| ledger.down += whole);
         }
     }
 
-    /// Receives until the client must stop or the response ends.
-    async fn listen(
-        &self,
-        client: &mut Client,
-        response: &mut OpenResponse,
-        state: &mut StreamState<D>,
-    ) -> SessionEnd {
-        let (mut sleep, mut change) = client.next_change();
-        // A phase begins between chunks, so that bytes and count of a message are in the same one.
-        let mut begins = None;
-        loop {
-            if !response.response.is_mid_chunk()
-                && let Some(phase) = begins.take()
-            {
-                response.connection.enter(phase);
-            }
-            let read = |cx: &mut Context<'_>| response.poll_read(cx, client, state);
-            match next_event(&mut sleep, read).await {
-                // Bytes, and the response goes on.
-                Event::Came(Ok(false)) => {}
-                Event::Came(ended) => {
-                    let error = ended.err().unwrap_or(ClientError::of(ClientErrorKind::EarlyClose));
-                    client.fault(response.connection.account.phase(), error);
-                    return SessionEnd::Lost;
-                }
-                Event::Woken(woken) => {
-                    match client.change(woken, change) {
-                        Some(Change::Stop) => {
-                            self.close(client, response, state).await;
-                            return SessionEnd::Stopped;
-                        }
-                        Some(Change::Phase(phase)) => begins = Some(phase),
-                        None => {}
-                    }
-                    (sleep, change) = client.next_change();
-                }
-            }
+    /// The response is whole. One without a message is none of a stream.
+    fn end_in_order(&self, io: &mut Io<'_>) {
+        if io.has_brought_message() {
+            io.reopen();
+        } else {
+            io.lose(ClientError::of(ClientErrorKind::EarlyClose));
         }
     }
 
-    /// Ends TCP from this side and reads what is still under way, so that both ends count the same
-    /// bytes.
-    async fn close(
-        &self,
-        client: &Client,
-        response: &mut OpenResponse,
-        state: &mut StreamState<D>,
-    ) {
-        response.connection.enter(Phase::Teardown);
-        client.watchdog.begin(now_ns());
-        // If it fails the connection is gone, which the reading meets too.
-        let _ = response.connection.stream.shutdown().await;
-        loop {
-            let read = poll_fn(|cx| {
-                if client.watchdog.expired(cx) {
-                    return Poll::Ready(Err(ClientError::of(ClientErrorKind::ResponseTimeout)));
-                }
-                response.poll_read(cx, client, state)
-            });
-            match read.await {
-                Ok(false) => {}
-                Ok(true) => break,
-                Err(error) => {
-                    // The server closed within a response that has no end.
-                    if error.kind == ClientErrorKind::EarlyClose {
-                        response.connection.account.both_ended();
-                    }
-                    break;
-                }
+    /// The head has come.
+    fn answer(&mut self, io: &mut Io<'_>) {
+        io.end_exchange();
+        match self.response.status {
+            200 => {
+                self.answered = true;
+                io.set_up();
+            }
+            204 => {
+                // The server wants no further request (HTML §9.2.3).
+                io.lose(ClientError::with(ClientErrorKind::Status, 204));
+                io.finish();
+            }
+            status => {
+                io.lose(ClientError::with(ClientErrorKind::Status, i32::from(status)));
             }
         }
-        client.watchdog.end();
     }
 }
 
-impl<D: Decode> StreamState<D> {
-    fn lost(&mut self) {
-        self.decoder.lost();
-        self.inbox.clear();
-        self.delivery.reconnected();
-    }
-}
-
-impl OpenResponse {
-    /// Adds the bytes of a request; `written` is its size if all of it was written.
-    fn asked(&mut self, client: &Client, written: Option<HeadSize>) {
-        let up = self.connection.account.take_moved().up;
-        client.add_bytes(self.connection.account.phase(), |ledger| {
-            ledger.up.wire += up;
-            match written {
-                Some(size) => size.add_to(&mut ledger.up),
-                None => ledger.up[Part::Discarded] += up,
-            }
-        });
+impl<D: Decode> Machine for StreamMachine<D> {
+    fn opened(&mut self, io: &mut Io<'_>) {
+        self.response.reset();
+        self.answered = false;
+        self.begins = None;
+        io.begin_exchange(0);
+        let request = self.request();
+        let size = HeadSize::of(&request);
+        if let Err(error) = self.sent.send(io, &request, size) {
+            io.lose(error);
+        }
     }
 
-    /// Reads once: messages go to the delivery tracker, bytes to the ledger. True if the response
-    /// has ended.
-    fn poll_read<D: Decode>(
-        &mut self,
-        cx: &mut Context<'_>,
-        client: &Client,
-        state: &mut StreamState<D>,
-    ) -> Poll<Result<bool, ClientError>> {
-        let phase = self.connection.account.phase();
-        let StreamState { decoder, delivery, inbox } = state;
-        let mut payload = 0;
-        let mut framing = 0;
+    fn written(&mut self, io: &mut Io<'_>) {
+        self.sent.written(io);
+    }
+
+    fn received(&mut self, io: &mut Io<'_>, bytes: &[u8]) {
+        let (mut framing, mut payload, mut messages) = (0, 0, 0);
+        let StreamMachine { decoder, delivery, inbox, response, .. } = self;
+        let phase = io.phase();
+        let (core, now_ns) = (&*io.core, io.now_ns);
         let mut on = |part: Decoded<'_>| match part {
             Decoded::Payload(bytes, counted) => {
                 inbox.push(bytes);
@@ -302,51 +191,93 @@ impl OpenResponse {
             }
             Decoded::Framing(bytes) => framing += bytes,
             Decoded::End => {
+                messages += 1;
                 let separators = inbox.end();
                 framing += separators;
                 payload -= separators.min(payload);
-                delivery.deliver(inbox, client, phase);
+                delivery.deliver(inbox, core, phase, now_ns);
             }
         };
-        let mut pieces = |piece: BodyPiece<'_>| decoder.decode(piece, &mut on);
-        let read = self.connection.poll_some(cx, client, &mut self.response, &mut pieces);
-        if read.is_pending() {
-            return Poll::Pending;
+        let fed = response.feed_with(bytes, |piece: BodyPiece<'_>| decoder.decode(piece, &mut on));
+        self.add_bytes(io, framing, payload);
+        if fed.is_err() {
+            return io.lose(ClientError::of(ClientErrorKind::Malformed));
         }
-        let parts = std::mem::take(&mut self.response.parts);
-        // A delay line releases a request later than it was written.
-        let MovedBytes { up, down } = self.connection.account.take_moved();
-        self.read += down;
-        add_response(&mut self.chunk, &Parts { payload: 0, ..parts });
-        self.chunk[Part::Framing] += framing;
-        self.chunk[Part::Payload] += payload;
-        client.add_bytes(phase, |ledger| {
-            ledger.up.wire += up;
-            ledger.down.wire += down;
-            if !self.response.is_mid_chunk() {
-                let whole = std::mem::take(&mut self.chunk);
-                self.explained += whole.explained();
-                ledger.down += whole;
+        if !self.answered && self.response.status != 0 {
+            if self.sent.is_unsent() {
+                // A request that is still on its way cannot have been answered.
+                return io.lose(ClientError::of(ClientErrorKind::Malformed));
             }
-        });
-        read.map_ok(|ended| ended.is_some())
+            self.answer(io);
+        }
+        if messages > 0 {
+            io.note_message();
+        }
+        if self.answered && self.response.is_done() && !io.is_stopping() {
+            return self.end_in_order(io);
+        }
+        if self.unfinished.wire.get() == 0
+            && let Some(phase) = self.begins.take()
+        {
+            io.enter(phase);
+        }
     }
-}
 
-impl Drop for OpenResponse {
-    /// Adds the bytes that were read and are no whole head or message as discarded, before the
-    /// connection closes its account.
-    fn drop(&mut self) {
-        let discarded = self.read.saturating_sub(self.explained);
-        let account = &self.connection.account;
-        account.thread().add_bytes(account.phase(), |ledger| {
-            ledger.down[Part::Discarded] += discarded;
-        });
+    fn ended(&mut self, io: &mut Io<'_>, error: Option<ClientError>) {
+        if io.is_stopping() {
+            if error.is_none() {
+                io.note_both_ended();
+            }
+            return io.finish();
+        }
+        match error {
+            None if self.answered && self.response.end_of_stream().is_ok() => {
+                self.end_in_order(io);
+            }
+            error => io.lose(error.unwrap_or(ClientError::of(ClientErrorKind::EarlyClose))),
+        }
     }
-}
 
-impl<D: Decode> ClientHalf for StreamClients<D> {
-    fn run(self: Rc<Self>, mut client: Client) -> LocalFuture<()> {
-        Box::pin(async move { self.run_client(&mut client).await })
+    fn enter(&mut self, io: &mut Io<'_>, phase: Phase) {
+        if self.unfinished.wire.get() > 0 {
+            self.begins = Some(phase);
+        } else {
+            io.enter(phase);
+        }
+    }
+
+    /// Ends TCP from this side and reads what is still under way, so that both ends count the same
+    /// bytes.
+    fn stop(&mut self, io: &mut Io<'_>) {
+        io.enter(Phase::Teardown);
+        io.half_close();
+    }
+
+    /// Adds the bytes that were read and are no whole head or message as discarded, and forgets what
+    /// was cut.
+    fn closing(&mut self, io: &mut Io<'_>, last: bool) {
+        self.sent.written(io);
+        self.sent.forget();
+        let cut = std::mem::take(&mut self.unfinished).wire.get() + io.take_received();
+        io.add_bytes(io.phase(), |ledger| {
+            ledger.down.wire += cut;
+            ledger.down[Part::Discarded] += cut;
+        });
+        if let Some(phase) = self.begins.take() {
+            io.enter(phase);
+        }
+        if !last {
+            self.decoder.lost();
+            self.inbox.clear();
+            self.delivery.reconnected();
+        }
+    }
+
+    fn server_pause_ns(&self) -> Option<u64> {
+        self.decoder.retry_ms().map(|ms| ms.saturating_mul(1_000_000))
+    }
+
+    fn settle(&mut self, core: &ClientCore) {
+        self.delivery.settle(core);
     }
 }

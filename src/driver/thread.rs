@@ -1,9 +1,11 @@
 //! One driver thread: spawns its clients, sends a window each second, enforces time limits.
 
 use crate::client::context::{Tally, ThreadContext};
-use crate::client::{Client, ClientHalf};
+use crate::client::{Client, ClientCore, ClientHalf, MachineClients, TaskClients};
+use crate::driver::engine::Engine;
 use crate::feed;
 use crate::net::Dialer;
+use crate::net::linux::epoll::{Epoll, Wake};
 use crate::protocol::http1::Target;
 use crate::record::empty_histogram;
 use crate::result::DriverEnd;
@@ -12,10 +14,12 @@ use crate::time::{Schedule, now_ns};
 use crate::transport::AnySeries;
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
+use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::sync::mpsc::error::TryRecvError;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// The first line to a driver process.
 #[derive(Debug, Serialize, Deserialize)]
@@ -101,14 +105,46 @@ const TICK: Duration = Duration::from_millis(100);
 /// Ticks between two checks of every client's time limit.
 const TICKS_PER_EXPIRY: u32 = 5;
 
-/// Runs a thread's clients until the command to stop. Call it on a thread of its own.
-pub(crate) fn run(
+/// Sends commands to a driver thread.
+pub(crate) struct CommandSender {
+    commands: UnboundedSender<DriverCommand>,
+    wake: Wake,
+}
+
+impl CommandSender {
+    /// Sends a command. A thread that is gone has reported why.
+    pub(crate) fn send(&self, command: DriverCommand) {
+        let _ = self.commands.send(command);
+        self.wake.wake();
+    }
+}
+
+/// Starts a thread that runs its clients until the command to stop.
+///
+/// # Errors
+/// If the system refuses a thread or a descriptor.
+pub(crate) fn spawn(
     start: Arc<DriverStart>,
     number: u32,
+    events: UnboundedSender<DriverEvent>,
+) -> io::Result<CommandSender> {
+    let (commands, receiver) = unbounded_channel();
+    let wake = Wake::new()?;
+    let network = wake.clone();
+    std::thread::Builder::new()
+        .name(format!("driver-{number}"))
+        .spawn(move || run(start, number, network, receiver, events))?;
+    Ok(CommandSender { commands, wake })
+}
+
+fn run(
+    start: Arc<DriverStart>,
+    number: u32,
+    wake: Wake,
     commands: UnboundedReceiver<DriverCommand>,
     events: UnboundedSender<DriverEvent>,
 ) {
-    if let Err(message) = run_clients(start, number, commands, &events) {
+    if let Err(message) = run_clients(start, number, wake, commands, &events) {
         // It fails only if the process is ending anyway.
         let _ = events.send(DriverEvent::Failed(message));
     }
@@ -117,21 +153,35 @@ pub(crate) fn run(
 fn run_clients(
     start: Arc<DriverStart>,
     number: u32,
+    wake: Wake,
     commands: UnboundedReceiver<DriverCommand>,
     events: &UnboundedSender<DriverEvent>,
 ) -> Result<(), String> {
-    let clients = start.series.client_half(&start.target, &start.feed)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .event_interval(61)
-        .build_local(Default::default())
-        .map_err(|error| format!("cannot start a runtime: {error}"))?;
+    let half = start.series.client_half(&start.target, &start.feed)?;
+    let network = Epoll::new(wake).map_err(|error| format!("cannot wait for events: {error}"))?;
     let mut driver = DriverThread::new(start, number, events.clone());
     driver.thread.recorder.borrow_mut().prepare();
-    driver.send(DriverEvent::Started);
-    runtime.block_on(driver.run(clients, commands));
+    let DriverStart { gap_ns, seed, shard, .. } = *driver.start;
+    // Every thread has moments of its own.
+    let seed = seed ^ (u64::from(shard) << 32) ^ u64::from(number);
+    let mut engine = Engine::new(network, gap_ns, driver.thread.clone(), seed);
+    match half {
+        ClientHalf::Machines(clients) => {
+            driver.send(DriverEvent::Started);
+            driver.run_engine(&mut engine, &*clients, commands);
+        }
+        ClientHalf::Tasks(clients, senders) => {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .event_interval(61)
+                .build_local(Default::default())
+                .map_err(|error| format!("cannot start a runtime: {error}"))?;
+            driver.send(DriverEvent::Started);
+            runtime.block_on(driver.run_tasks(clients, senders, &mut engine, commands));
+        }
+    }
     // Ends the clients that did not end by themselves; their accounts are closed with them.
-    drop(runtime);
+    drop(engine);
     driver.send_end();
     Ok(())
 }
@@ -170,49 +220,142 @@ impl DriverThread {
         }
     }
 
-    async fn run(
+    /// Runs clients that are state machines.
+    fn run_engine(
         &mut self,
-        clients: Rc<dyn ClientHalf>,
+        engine: &mut Engine<Epoll>,
+        clients: &dyn MachineClients,
+        mut commands: UnboundedReceiver<DriverCommand>,
+    ) {
+        let tick_ns = TICK.as_nanos() as u64;
+        let mut next_tick_ns = now_ns() + tick_ns;
+        loop {
+            engine.run_until(next_tick_ns.min(self.next_second_ns()));
+            match commands.try_recv() {
+                Ok(DriverCommand::Connect { epoch_ns }) => {
+                    self.connect(epoch_ns, |core| engine.spawn(clients, core));
+                }
+                Ok(DriverCommand::Publish { epoch_ns }) => self.publish(epoch_ns),
+                Ok(DriverCommand::Schedule(schedule)) => {
+                    self.begin(schedule);
+                    engine.reschedule();
+                }
+                Err(TryRecvError::Empty) => {}
+                // The sender is gone only if the process is ending.
+                Ok(DriverCommand::Stop) | Err(TryRecvError::Disconnected) => break,
+            }
+            let now = now_ns();
+            if now >= self.next_second_ns() {
+                self.end_second();
+            }
+            if now >= next_tick_ns {
+                next_tick_ns = now + tick_ns;
+                if self.check_clients() {
+                    engine.expire();
+                }
+            }
+        }
+        self.thread.stop();
+        engine.stop();
+        let deadline = now_ns().saturating_add(self.start.drain_ns);
+        while engine.alive() > 0 && now_ns() < deadline {
+            engine.run_until(now_ns() + tick_ns);
+            engine.expire();
+            self.end_second();
+        }
+        self.thread.count_undrained(self.clients_left());
+    }
+
+    /// Runs clients of libraries, each of which is a task, and the engine for the second connections
+    /// of those that send: its descriptor tells the runtime that it has events.
+    async fn run_tasks(
+        &mut self,
+        clients: Rc<dyn TaskClients>,
+        senders: Option<Rc<dyn MachineClients>>,
+        engine: &mut Engine<Epoll>,
         mut commands: UnboundedReceiver<DriverCommand>,
     ) {
         tokio::task::spawn_local(self.thread.timer.clone().keep());
         let mut tick = tokio::time::interval(TICK);
+        let events = match engine.network().register() {
+            Ok(events) => events,
+            Err(error) => {
+                return self.send(DriverEvent::Failed(format!("cannot wait for events: {error}")));
+            }
+        };
         loop {
-            let next_second = match self.epoch_ns {
-                0 => u64::MAX,
-                epoch => epoch + (u64::from(self.second) + 1) * 1_000_000_000,
-            };
+            let next_second = self.next_second_ns();
             let timer = self.thread.timer.clone();
+            let next_timer = timer.until(engine.wake_ns());
             tokio::select! {
+                Ok(mut ready) = events.readable() => {
+                    ready.clear_ready();
+                    engine.run_until(0);
+                }
+                _ = next_timer => engine.run_until(0),
                 command = commands.recv() => match command {
-                    Some(DriverCommand::Connect { epoch_ns }) => self.connect(&clients, epoch_ns),
-                    Some(DriverCommand::Publish { epoch_ns }) => {
-                        let spec = self.start.feed;
-                        self.thread.feed.set(Some(feed::Feed { spec, epoch_ns }));
+                    Some(DriverCommand::Connect { epoch_ns }) => {
+                        self.connect(epoch_ns, |core| {
+                            if let Some(senders) = &senders
+                                && let Some(second) = senders.second_handle(&core)
+                            {
+                                engine.spawn(&**senders, second);
+                            }
+                            let client = Client::new(core);
+                            tokio::task::spawn_local(clients.clone().run(client));
+                        });
                     }
+                    Some(DriverCommand::Publish { epoch_ns }) => self.publish(epoch_ns),
                     Some(DriverCommand::Schedule(schedule)) => {
-                        self.step_sent = !schedule.calibration;
-                        self.thread.start(schedule);
+                        self.begin(schedule);
+                        engine.reschedule();
                     }
                     // The sender is gone only if the process is ending.
                     Some(DriverCommand::Stop) | None => break,
                 },
                 _ = timer.until(next_second) => self.end_second(),
-                _ = tick.tick() => self.check_clients(),
+                _ = tick.tick() => if self.check_clients() {
+                    engine.expire();
+                },
             }
         }
-        self.end().await;
+        self.thread.stop();
+        engine.stop();
+        let deadline = now_ns().saturating_add(self.start.drain_ns);
+        while self.clients_left() > 0 && now_ns() < deadline {
+            tokio::time::sleep(TICK / 4).await;
+            engine.run_until(0);
+            engine.expire();
+            self.end_second();
+        }
+        self.thread.count_undrained(self.clients_left());
     }
 
-    fn connect(&mut self, clients: &Rc<dyn ClientHalf>, epoch_ns: u64) {
+    fn publish(&self, epoch_ns: u64) {
+        let spec = self.start.feed;
+        self.thread.feed.set(Some(feed::Feed { spec, epoch_ns }));
+    }
+
+    fn begin(&mut self, schedule: Schedule) {
+        self.step_sent = !schedule.calibration;
+        self.thread.start(schedule);
+    }
+
+    fn next_second_ns(&self) -> u64 {
+        match self.epoch_ns {
+            0 => u64::MAX,
+            epoch => epoch + (u64::from(self.second) + 1) * 1_000_000_000,
+        }
+    }
+
+    fn connect(&mut self, epoch_ns: u64, mut spawn: impl FnMut(ClientCore)) {
         self.epoch_ns = epoch_ns;
         let DriverStart { first_client, clients: all, threads, ramp_ns, .. } = *self.start;
         // Every client stays on its thread; neighbours are on different ones.
         for place in (self.number..all).step_by(threads.max(1) as usize) {
             let at = epoch_ns
                 + (u128::from(ramp_ns) * u128::from(place) / u128::from(all.max(1))) as u64;
-            let client = Client::new(first_client + place, at, self.thread.clone());
-            tokio::task::spawn_local(clients.clone().run(client));
+            spawn(ClientCore::new(first_client + place, at, self.thread.clone()));
             self.spawned += 1;
         }
     }
@@ -243,15 +386,12 @@ impl DriverThread {
         let _ = self.events.send(event);
     }
 
-    /// Sends the progress, ends exchanges over their time limit, and sends the lags of a calibration
-    /// step that is over.
-    fn check_clients(&mut self) {
+    /// Sends the progress, and the lags of a calibration step that is over. Returns whether the
+    /// time limits of exchanges are to be checked: that visits every client, and for limits of
+    /// seconds less often is enough.
+    fn check_clients(&mut self) -> bool {
         let now = now_ns();
-        // This visits every client: less often is enough for limits of seconds.
         self.ticks = (self.ticks + 1) % TICKS_PER_EXPIRY;
-        if self.ticks == 0 {
-            self.thread.expire_before(now.saturating_sub(self.start.timeout_ns));
-        }
         let step_over =
             self.thread.schedule.get().is_some_and(|s| now >= s.start_ns + s.length_ns());
         let step = (!self.step_sent && step_over).then(|| {
@@ -261,18 +401,7 @@ impl DriverThread {
         let tally = self.thread.tally.get();
         let events = self.thread.events.get();
         self.send(DriverEvent::Progress { thread: self.number as usize, tally, events, step });
-    }
-
-    /// Ends every client and waits for them within the limit.
-    async fn end(&mut self) {
-        self.thread.stop();
-        let deadline = now_ns().saturating_add(self.start.drain_ns);
-        while self.clients_left() > 0 && now_ns() < deadline {
-            tokio::time::sleep(TICK / 4).await;
-            self.thread.expire_before(now_ns().saturating_sub(self.start.timeout_ns));
-            self.end_second();
-        }
-        self.thread.count_undrained(self.clients_left());
+        self.ticks == 0
     }
 
     /// Returns the number of clients that have not ended, second handles included.

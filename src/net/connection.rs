@@ -7,31 +7,33 @@ use crate::net::tap::Tap;
 use crate::time::Timer;
 use tokio::net::TcpStream;
 
-/// A connection: from the protocol down a tap, a delay line, and the meter at the socket. The two
-/// layers above the meter are absent unless [`Connection::open`] is given them.
+/// The layers above the meter: a tap nearest to the protocol and a delay line nearest to the socket,
+/// each absent unless [`layers`] is given it.
 #[cfg(not(feature = "identity-layer"))]
-pub(crate) type Connection = LayeredStream<Stacked<Tap, DelayLine>>;
+pub(crate) type Layers = Stacked<Tap, DelayLine>;
 /// The same with a layer that changes nothing, where TLS will be.
 #[cfg(feature = "identity-layer")]
-pub(crate) type Connection = LayeredStream<Stacked<Tap, Stacked<DelayLine, DelayLine>>>;
+pub(crate) type Layers = Stacked<Tap, Stacked<DelayLine, DelayLine>>;
+
+/// Returns the layers of a connection; `None` if it needs none.
+pub(crate) fn layers(tap: Option<Tap>, line: Option<DelayLine>) -> Option<Layers> {
+    #[cfg(feature = "identity-layer")]
+    let line = Some(Stacked { upper: Some(DelayLine::without_delay()), lower: line });
+    let any = tap.is_some() || line.is_some();
+    any.then_some(Stacked { upper: tap, lower: line })
+}
+
+/// A connection of the server or the relay: the layers over a socket, as an asynchronous stream.
+/// Clients of the engine have a [`PolledStream`](crate::net::polled_stream::PolledStream).
+pub(crate) type Connection = LayeredStream<Layers>;
 
 impl Connection {
     /// A connection over a socket, counted from now on.
     pub(crate) fn new(socket: TcpStream) -> Connection {
-        Connection::open(socket, None, None)
+        LayeredStream::over(socket, layers(None, None), None)
     }
-    /// A connection with a tap, and with a delay line and the timer that wakes it when the line
-    /// releases bytes.
-    pub(crate) fn open(
-        socket: TcpStream,
-        tap: Option<Tap>,
-        delay_line: Option<(DelayLine, Timer)>,
-    ) -> Connection {
-        let (line, timer) = delay_line.unzip();
-        #[cfg(feature = "identity-layer")]
-        let line = Some(Stacked { upper: Some(DelayLine::without_delay()), lower: line });
-        let any = tap.is_some() || line.is_some();
-        let layers = any.then_some(Stacked { upper: tap, lower: line });
-        LayeredStream::over(socket, layers, timer)
+    /// A connection with a delay line, and the timer that wakes it when the line releases bytes.
+    pub(crate) fn delayed(socket: TcpStream, line: DelayLine, timer: Timer) -> Connection {
+        LayeredStream::over(socket, layers(None, Some(line)), Some(timer))
     }
 }

@@ -11,9 +11,8 @@
 
 use crate::net::layer::{LayerBuffer, StreamLayer};
 use crate::net::meter::Meter;
-use crate::record::{Direction, Phase};
+use crate::record::Direction;
 use crate::time::{Sleep, Timer, now_ns};
-use std::cell::RefCell;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -25,8 +24,8 @@ use tokio::net::TcpStream;
 /// See the module's description.
 pub struct LayeredStream<L> {
     socket: MeteredSocket,
-    /// In a cell for the methods that take `&self`; boxed because most connections have none.
-    above: Option<Box<RefCell<Above<L>>>>,
+    /// Boxed, because most connections have none.
+    above: Option<Box<Above<L>>>,
 }
 
 /// What stands above the meter.
@@ -45,37 +44,13 @@ impl<L: StreamLayer> LayeredStream<L> {
     ) -> LayeredStream<L> {
         let above = layers.map(|layers| {
             let io = BufferedIo { timer, ..BufferedIo::default() };
-            Box::new(RefCell::new(Above { layers, io }))
+            Box::new(Above { layers, io })
         });
         LayeredStream { socket: MeteredSocket { stream: socket, meter: Rc::default() }, above }
-    }
-    /// What moves from now on belongs to another phase.
-    pub(crate) fn enter(&self, phase: Phase) {
-        if let Some(above) = &self.above {
-            above.borrow_mut().layers.enter(phase);
-        }
     }
     /// The meter, which outlives the stream.
     pub(crate) fn meter(&self) -> Rc<Meter> {
         self.socket.meter.clone()
-    }
-    /// The socket, for its options and counts. To read or write it directly would go uncounted.
-    pub(crate) fn socket(&self) -> &TcpStream {
-        &self.socket.stream
-    }
-    /// Reads and drops what has come and is not wanted any more. Returns how many bytes that were,
-    /// including those that a layer had read and the client had not, which are counted already.
-    pub(crate) fn drain(&self) -> u64 {
-        let held = self.with_buffer(|buffer| buffer.discard(Direction::Down));
-        held.unwrap_or(0) + self.socket.drain()
-    }
-    /// Bytes that were written and that a layer holds. They are dropped with the stream, as if
-    /// they had never been written.
-    pub(crate) fn unsent(&self) -> u64 {
-        self.with_buffer(|buffer| buffer.held(Direction::Up)).unwrap_or(0)
-    }
-    fn with_buffer<T>(&self, f: impl FnOnce(&mut dyn LayerBuffer) -> T) -> Option<T> {
-        self.above.as_ref()?.borrow_mut().layers.buffer().map(f)
     }
     /// Ready if reading may give something. Moves what is held, as reading does.
     pub(crate) fn poll_read_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -89,14 +64,14 @@ impl<L: StreamLayer> LayeredStream<L> {
     /// What moves bytes if one of the layers is a buffer.
     #[inline]
     fn through_buffer(&mut self) -> Option<ThroughBuffer<'_>> {
-        let Above { layers, io } = self.above.as_mut()?.get_mut();
+        let Above { layers, io } = &mut **self.above.as_mut()?;
         Some(ThroughBuffer { buffer: layers.buffer()?, io, socket: &mut self.socket })
     }
     /// Shows the layers bytes that have passed, if none of them is a buffer.
     #[inline]
     fn observe(&mut self, direction: Direction, bytes: &[u8]) {
         if let Some(above) = &mut self.above {
-            above.get_mut().layers.observe(direction, bytes);
+            above.layers.observe(direction, bytes);
         }
     }
 }
@@ -180,14 +155,10 @@ impl MeteredSocket {
     #[inline]
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        let room = buf.remaining();
         let result = Pin::new(&mut self.stream).poll_read(cx, buf);
         // Also after an error: what was read before it was read.
         let read = buf.filled().len() - before;
         self.meter.count_read(read);
-        if read == 0 && room > 0 && matches!(result, Poll::Ready(Ok(()))) {
-            self.meter.count_end();
-        }
         result
     }
     #[inline]
@@ -209,19 +180,6 @@ impl MeteredSocket {
             self.meter.count_written(*n);
         }
         result
-    }
-    fn drain(&self) -> u64 {
-        let mut buf = [0; 4096];
-        let mut drained = 0;
-        while let Ok(n) = self.stream.try_read(&mut buf) {
-            if n == 0 {
-                self.meter.count_end();
-                break;
-            }
-            self.meter.count_read(n);
-            drained += n as u64;
-        }
-        drained
     }
 }
 
@@ -497,7 +455,7 @@ mod tests {
             let released = Rc::new(ReleaseCount::default());
             let line = DelayLine::new(&delay, 0, 0, released.clone());
             assert!(line.handshake_ns() >= 2 * ONE_WAY_NS);
-            test(Connection::open(client, None, Some((line, timer))), server, released).await;
+            test(Connection::delayed(client, line, timer), server, released).await;
         });
     }
 
@@ -513,9 +471,7 @@ mod tests {
             b.read_exact(&mut buf).await.unwrap();
             assert_eq!(&buf, b"headsbodymore");
             drop(a);
-            assert!(!b.meter().has_ended());
             assert_eq!(b.read(&mut buf).await.unwrap(), 0);
-            assert!(b.meter().has_ended());
             assert_eq!((b.meter().read(), b.meter().written()), (13, 0));
         });
     }
@@ -525,9 +481,9 @@ mod tests {
         with_delay_line(async |mut client, mut server, released| {
             let began = now_ns();
             client.write_all(b"up").await.unwrap();
-            assert_eq!((client.unsent(), client.meter().written()), (2, 0));
+            assert_eq!(client.meter().written(), 0);
             client.flush().await.unwrap();
-            assert_eq!((client.unsent(), client.meter().written()), (0, 2));
+            assert_eq!(client.meter().written(), 2);
             assert!(now_ns() - began >= ONE_WAY_NS);
             let mut buf = [0; 2];
             server.read_exact(&mut buf).await.unwrap();
@@ -568,23 +524,6 @@ mod tests {
             let limit = tokio::time::Duration::from_secs(5);
             let done = tokio::time::timeout(limit, all).await;
             assert_eq!(done.expect("the end arrives").1, 0);
-        });
-    }
-
-    #[test]
-    fn what_is_held_at_the_end_is_drained_or_was_never_written() {
-        with_delay_line(async |mut client, mut server, released| {
-            server.write_all(b"twelve bytes").await.unwrap();
-            client.write_all(b"never sent").await.unwrap();
-            // Read from the socket, and not released yet.
-            let early = tokio::time::Duration::from_millis(5);
-            let read = tokio::time::timeout(early, client.read_u8()).await;
-            assert!(read.is_err());
-            let meter = client.meter();
-            assert_eq!((client.drain(), client.drain(), client.unsent()), (12, 0, 10));
-            assert_eq!((meter.read(), meter.written(), released.0.get()), (12, 0, 0));
-            drop(client);
-            assert_eq!(server.read(&mut [0; 16]).await.unwrap_or(0), 0);
         });
     }
 

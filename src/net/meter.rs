@@ -1,8 +1,7 @@
 //! Counts of what one connection moved.
 //!
 //! The meter is the lowest layer: it counts what `read` and `write` on the socket moved, whatever
-//! layers stand above. It is shared by the stream and the connection's account, and outlives the
-//! stream.
+//! layers stand above. It is shared with the server's table of connections, and outlives the stream.
 
 use std::cell::Cell;
 
@@ -10,7 +9,6 @@ use std::cell::Cell;
 pub(crate) struct Meter {
     read: Cell<u64>,
     written: Cell<u64>,
-    ended: Cell<bool>,
 }
 
 impl Meter {
@@ -21,14 +19,6 @@ impl Meter {
     /// Bytes written so far.
     pub(crate) fn written(&self) -> u64 {
         self.written.get()
-    }
-    /// Whether the peer's end of the stream was read from the socket.
-    pub(crate) fn has_ended(&self) -> bool {
-        self.ended.get()
-    }
-    /// The end of the stream was read.
-    pub(crate) fn count_end(&self) {
-        self.ended.set(true);
     }
     #[inline]
     pub(crate) fn count_read(&self, bytes: usize) {

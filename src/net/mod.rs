@@ -4,6 +4,8 @@
 //! |---|---|
 //! | `connection` | the stack that every connection has; one alias names it |
 //! | `layer` | what a layer is, and two of them on top of each other |
+//! | `socket` | what an engine of clients asks of the system |
+//! | `polled_stream` | a stack over a socket that never blocks |
 //! | `layered_stream` | a stack over a socket as an asynchronous stream |
 //! | `meter` | the lowest layer: bytes counted at the socket |
 //! | `delay_line`, `delay_queue` | a layer that holds bytes for the delay of a path |
@@ -20,10 +22,12 @@ mod layer;
 mod layered_stream;
 pub(crate) mod linux;
 pub(crate) mod meter;
+pub(crate) mod polled_stream;
 pub(crate) mod relay;
+pub(crate) mod socket;
 pub(crate) mod tap;
 
 pub(crate) use connection::Connection;
 pub(crate) use delay_line::DelayLine;
-pub(crate) use dial::{Dialer, dial};
+pub(crate) use dial::Dialer;
 pub(crate) use tap::{Heads, Tap};

@@ -134,7 +134,7 @@ impl RelayState {
         // Without it the kernel would add a delay of its own. If it cannot be set, the client has gone,
         // which the copying finds too.
         let _ = client.set_nodelay(true);
-        let mut server = Connection::open(server, None, Some((line, self.timer.clone())));
+        let mut server = Connection::delayed(server, line, self.timer.clone());
         let _count = CountedBytes { state: self.clone(), meter: server.meter() };
         // An error on either side ends both.
         let _ = copy_bidirectional(&mut client, &mut server).await;

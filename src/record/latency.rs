@@ -20,6 +20,9 @@ named! {
         ServiceTime = "service_time",
         /// From the intended moment of a turn to its actual start: the driver's own delay.
         DriverLag = "driver_lag",
+        /// From the intended moment of a probe of a driver's thread to the moment at which it came:
+        /// how late the thread is, whatever its clients wait for.
+        ProbeLateness = "probe_lateness",
         /// The age that a client's information had reached when something newer came (Costa,
         /// Codreanu, Ephremides 2016).
         PeakAge = "peak_age",

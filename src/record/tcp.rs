@@ -14,6 +14,8 @@ pub struct TcpReading {
     pub bytes_sent: u64,
     /// `tcpi_bytes_retrans`: payload sent again.
     pub bytes_retrans: u64,
+    /// `tcpi_notsent_bytes`: payload that was written and not sent yet.
+    pub bytes_unsent: u64,
     /// `tcpi_bytes_received` less the peer's FIN: payload received in order.
     pub bytes_received: u64,
     /// Whether the peer's FIN has come.

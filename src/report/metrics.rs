@@ -384,6 +384,7 @@ pub(crate) fn metric_about(metric: Metric) -> &'static str {
         Metric::ResponseLatency => "from the intended moment of a request to its whole response",
         Metric::ServiceTime => "from the actual sending of a request to its whole response",
         Metric::DriverLag => "from the intended moment of a turn to its start",
+        Metric::ProbeLateness => "how late a probe of the driver's thread came: 50 a second",
         Metric::PeakAge => "age of what a client has when something newer comes",
         Metric::ConnectTime => "from connect to the connection",
         Metric::UpgradeTime => "from the upgrade request to the upgraded connection",

@@ -1,7 +1,7 @@
 //! Inside a driver process: follows its parent's commands, runs its threads, and forwards their
 //! results.
 
-use crate::driver::{self, DriverCommand, DriverEvent, DriverStart, Tally};
+use crate::driver::{self, CommandSender, DriverCommand, DriverEvent, DriverStart, Tally};
 use crate::error::{Failure, Outcome, at};
 use crate::os::resident_bytes;
 use crate::record::{FanOut, empty_histogram};
@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use std::io::{BufRead, Write};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 /// Commands of the parent, as they come. The channel ends with the parent. A line that cannot be
 /// read is an error, and the last item.
@@ -81,7 +81,7 @@ pub(crate) fn run_driver() -> Outcome<()> {
 
 struct Worker {
     start: Arc<DriverStart>,
-    threads: Vec<UnboundedSender<DriverCommand>>,
+    threads: Vec<CommandSender>,
     events: UnboundedReceiver<DriverEvent>,
     progress: Vec<ThreadProgress>,
     resident_before: u64,
@@ -122,14 +122,8 @@ impl Worker {
         let start = Arc::new(start);
         let mut threads = Vec::new();
         for number in 0..start.threads {
-            let (command, commands) = unbounded_channel();
-            let start = start.clone();
-            let to = to.clone();
-            std::thread::Builder::new()
-                .name(format!("driver-{number}"))
-                .spawn(move || driver::run(start, number, commands, to))
-                .map_err(at("cannot start a thread"))?;
-            threads.push(command);
+            let thread = driver::spawn(start.clone(), number, to.clone());
+            threads.push(thread.map_err(at("cannot start a thread"))?);
         }
         Ok(Worker {
             progress: vec![ThreadProgress::default(); threads.len()],
@@ -180,8 +174,7 @@ impl Worker {
 
     fn send_to_threads(&self, command: DriverCommand) {
         for thread in &self.threads {
-            // A thread that is gone has reported why.
-            let _ = thread.send(command);
+            thread.send(command);
         }
     }
 

@@ -50,7 +50,7 @@ impl Series for Params {
             MessageFormat { content_type: "text/plain", message: marked, heartbeat: (b"", 0) };
         routes.mount(path, Rc::new(endpoint));
     }
-    fn client_half(&self, target: &Target, feed: &Spec) -> Result<Rc<dyn ClientHalf>, String> {
+    fn client_half(&self, target: &Target, feed: &Spec) -> Result<ClientHalf, String> {
         let request = RequestHead::Minimal.render(&target.path, &target.authority);
         Ok(StreamClients::<MarkDecoder>::client_half(request, self.reconnect_ns, feed))
     }

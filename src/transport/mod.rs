@@ -25,7 +25,6 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use std::fmt::Debug;
 use std::ops::Deref;
-use std::rc::Rc;
 use std::sync::Arc;
 
 /// Memory of the user space for one client, in bytes, for estimates. Measured with
@@ -105,7 +104,7 @@ pub trait Series: Settings {
     ///
     /// # Errors
     /// A sentence, if a library that the client half uses cannot be set up.
-    fn client_half(&self, target: &Target, feed: &Spec) -> Result<Rc<dyn ClientHalf>, String>;
+    fn client_half(&self, target: &Target, feed: &Spec) -> Result<ClientHalf, String>;
 }
 
 /// What the plan and a start message hold of a series. Every type that serde can write has it.

@@ -225,6 +225,7 @@ fn window(series: Series, turns: u64, clients: u64, floor: bool) -> Window {
         if series.paced() || floor {
             recorder.latency(phase, Metric::DriverLag, 2_000 + n * 20);
         }
+        recorder.latency(phase, Metric::ProbeLateness, 1_000 + n * 10);
     }
     recorder.take(Window::clone)
 }

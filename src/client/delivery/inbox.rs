@@ -56,6 +56,14 @@ impl Inbox {
         std::mem::take(&mut self.unstamped)
     }
 
+    /// Takes a whole message and returns its stamp if it has just one payload, with a stamp.
+    pub(crate) fn take_only_stamp(&mut self) -> Option<Stamp> {
+        let unstamped = self.take_unstamped();
+        let mut stamps = self.stamps.drain(..);
+        let first = stamps.next()?;
+        (unstamped == 0 && stamps.next().is_none()).then_some(first)
+    }
+
     /// Takes the stamps of a whole message.
     pub(super) fn take_stamps(&mut self) -> std::vec::Drain<'_, Stamp> {
         self.stamps.drain(..)

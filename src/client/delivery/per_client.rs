@@ -8,13 +8,12 @@
 //! and the last; a skipped one is counted when the next one arrives. What was published before and
 //! after is not known.
 
+use crate::client::core::ClientCore;
 use crate::client::delivery::inbox::Inbox;
 use crate::client::delivery::sequence_window::{Arrival, SequenceWindow};
 use crate::client::delivery::shared::SharedDelivery;
-use crate::client::handle::Client;
 use crate::feed::{Feed, Semantics, Spec, Stamp, Topic, Workload};
 use crate::record::{Metric, Phase, TraceKind};
-use crate::time::now_ns;
 
 /// What a skipped update means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -89,9 +88,15 @@ impl DeliveryTracker {
         self.newest.map(|stamp| stamp.sequence)
     }
 
-    /// Counts a whole message and receives its updates. Returns whether it brought a new one.
-    pub(crate) fn deliver(&mut self, inbox: &mut Inbox, client: &Client, phase: Phase) -> bool {
-        let now_ns = now_ns();
+    /// Counts a message that is whole by now and receives its updates. Returns whether it brought a
+    /// new one.
+    pub(crate) fn deliver(
+        &mut self,
+        inbox: &mut Inbox,
+        client: &ClientCore,
+        phase: Phase,
+        now_ns: u64,
+    ) -> bool {
         let unstamped = inbox.take_unstamped();
         client.message_completed(phase, unstamped);
         let mut new = unstamped > 0;
@@ -107,7 +112,7 @@ impl DeliveryTracker {
     }
 
     /// Receives one update of a message; counts what it is and how old.
-    fn receive(&mut self, client: &Client, phase: Phase, stamp: Stamp, now_ns: u64) -> Arrival {
+    fn receive(&mut self, client: &ClientCore, phase: Phase, stamp: Stamp, now_ns: u64) -> Arrival {
         if client.thread.spec.workload.is_shared() {
             return self.receive_shared(client, phase, stamp, now_ns);
         }
@@ -159,7 +164,7 @@ impl DeliveryTracker {
 
     fn receive_shared(
         &mut self,
-        client: &Client,
+        client: &ClientCore,
         phase: Phase,
         stamp: Stamp,
         now_ns: u64,
@@ -180,7 +185,7 @@ impl DeliveryTracker {
     }
 
     /// Makes an update the newest.
-    fn advance(&mut self, client: &Client, phase: Phase, stamp: Stamp, now_ns: u64) {
+    fn advance(&mut self, client: &ClientCore, phase: Phase, stamp: Stamp, now_ns: u64) {
         self.age(client, now_ns);
         if let Some((from_ns, until_ns)) = client.thread.window.get()
             && let Some(newest) = self.informed()
@@ -211,7 +216,7 @@ impl DeliveryTracker {
 
     /// Returns whether an update was published within the measured window; with another server,
     /// whose clock is unknown, whether it arrived in it.
-    fn measures(&self, client: &Client, phase: Phase, stamp: Stamp) -> bool {
+    fn measures(&self, client: &ClientCore, phase: Phase, stamp: Stamp) -> bool {
         if self.window.is_none_or(|w| w.sequences.is_none()) {
             return phase == Phase::Steady;
         }
@@ -226,7 +231,7 @@ impl DeliveryTracker {
     }
 
     /// Integrates the age of the newest update, within the measured window.
-    fn age(&mut self, client: &Client, now_ns: u64) {
+    fn age(&mut self, client: &ClientCore, now_ns: u64) {
         let window = client.thread.window.get();
         let (Some((from_ns, until_ns)), Some(newest)) = (window, self.informed()) else {
             self.aged_ns = now_ns;
@@ -244,7 +249,7 @@ impl DeliveryTracker {
     }
 
     /// Reads the measured window of the current schedule.
-    fn renew(&mut self, client: &Client) {
+    fn renew(&mut self, client: &ClientCore) {
         let thread = &client.thread;
         let generation = thread.generation.get();
         if self.window.is_some_and(|w| w.generation == generation) {
@@ -260,7 +265,7 @@ impl DeliveryTracker {
 
     /// Counts, at the end of the load, the last stretch of age, the published updates and the
     /// missing ones. Of a load that was cut short nothing is counted.
-    pub(crate) fn settle(&mut self, client: &Client) {
+    pub(crate) fn settle(&mut self, client: &ClientCore) {
         if client.thread.spec.workload.is_shared() {
             let new = || Box::new(SharedDelivery::new(&client.thread.spec));
             return self.shared.take().unwrap_or_else(new).settle(client);

@@ -5,9 +5,9 @@
 //! messages of many senders come in any order among each other, and each sender's in its own. The
 //! messages that should come are known by arithmetic, see [`window_numbers`].
 
+use crate::client::core::ClientCore;
 use crate::client::delivery::fan_out::window_numbers;
 use crate::client::delivery::sequence_window::{Arrival, SequenceWindow};
-use crate::client::handle::Client;
 use crate::feed::{Post, Spec, Stamp};
 use crate::record::{Metric, Phase};
 use std::ops::Range;
@@ -40,7 +40,7 @@ impl SharedDelivery {
     /// Receives one message; counts what it is and how old.
     pub(crate) fn receive(
         &mut self,
-        client: &Client,
+        client: &ClientCore,
         phase: Phase,
         stamp: Stamp,
         now_ns: u64,
@@ -90,7 +90,7 @@ impl SharedDelivery {
     }
 
     /// Reads the measured window of the current schedule.
-    fn renew(&mut self, client: &Client) {
+    fn renew(&mut self, client: &ClientCore) {
         let thread = &client.thread;
         let generation = thread.generation.get();
         if self.window.as_ref().is_some_and(|(known, _)| *known == generation) {
@@ -102,7 +102,7 @@ impl SharedDelivery {
 
     /// Counts, at the end of the load, what the senders had to send in the measured window and
     /// what of it is missing. Of a load that was cut short nothing is counted.
-    pub(crate) fn settle(&mut self, client: &Client) {
+    pub(crate) fn settle(&mut self, client: &ClientCore) {
         self.renew(client);
         let Some((_, window)) = self.window.as_ref().filter(|_| client.is_finished()) else {
             return;

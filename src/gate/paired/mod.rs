@@ -73,9 +73,8 @@ pub struct PairedMetric {
 /// alternating noise of 1 %:
 ///
 /// ```
-/// use wsbench::internals::gate::paired::{NextStep, Rules, PairedMetric, judge};
-/// use wsbench::internals::report::Figure;
-/// use wsbench::internals::report::finding::{Decision, Subject};
+/// use wsbench::internals::gate::{NextStep, PairedMetric, Rules, judge};
+/// use wsbench::internals::report::{Decision, Figure, Subject};
 ///
 /// let rules = Rules::default();
 /// assert_eq!((rules.looks.as_slice(), rules.alpha, rules.power), (&[10, 20][..], 0.005, 0.8));

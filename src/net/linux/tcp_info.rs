@@ -40,6 +40,7 @@ pub(crate) fn parse(info: &[u8], ipv6: bool) -> io::Result<TcpReading> {
     Ok(TcpReading {
         bytes_sent: u64_at(200),
         bytes_retrans: u64_at(208),
+        bytes_unsent: u32_at(144).into(),
         bytes_received: u64_at(128) - fin.min(u64_at(128)),
         fin_received: fin != 0,
         segs_out: u32_at(136),
@@ -50,17 +51,35 @@ pub(crate) fn parse(info: &[u8], ipv6: bool) -> io::Result<TcpReading> {
     })
 }
 
-/// Reads `TCP_INFO` of a socket.
+/// Times that a reading is repeated at most until two agree.
+const MOST_READINGS: usize = 8;
+
+/// Reads `TCP_INFO` of a socket. The kernel takes the state before the socket's lock and the counts
+/// after it: a FIN that arrives in between is in the bytes and not in the state. So it is read until
+/// two readings agree.
 ///
 /// # Errors
 /// From `getsockopt(2)`, or if this system has none.
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
+pub(crate) fn read(socket: std::os::fd::BorrowedFd<'_>, ipv6: bool) -> io::Result<TcpReading> {
+    let mut last = read_once(socket, ipv6)?;
+    for _ in 1..MOST_READINGS {
+        let again = read_once(socket, ipv6)?;
+        if again == last {
+            break;
+        }
+        last = again;
+    }
+    Ok(last)
+}
+
+#[cfg(all(target_os = "linux", not(feature = "portable")))]
 #[allow(unsafe_code)]
-pub(crate) fn read(socket: &tokio::net::TcpStream) -> io::Result<TcpReading> {
+fn read_once(socket: std::os::fd::BorrowedFd<'_>, ipv6: bool) -> io::Result<TcpReading> {
     use std::os::fd::AsRawFd;
     let mut info = [0u8; 280];
     let mut len = info.len() as libc::socklen_t;
-    // SAFETY: the descriptor is open for as long as `socket` lives; the kernel writes at most
+    // SAFETY: the descriptor is open for as long as `socket` is borrowed; the kernel writes at most
     // `len` bytes into `info` and says in `len` how many they were.
     let code = unsafe {
         libc::getsockopt(
@@ -74,14 +93,13 @@ pub(crate) fn read(socket: &tokio::net::TcpStream) -> io::Result<TcpReading> {
     if code != 0 {
         return Err(io::Error::last_os_error());
     }
-    let ipv6 = socket.local_addr().is_ok_and(|a| a.is_ipv6());
     parse(&info[..(len as usize).min(info.len())], ipv6)
 }
 
 /// # Errors
 /// Always.
 #[cfg(any(not(target_os = "linux"), feature = "portable"))]
-pub(crate) fn read(_socket: &tokio::net::TcpStream) -> io::Result<TcpReading> {
+pub(crate) fn read(_socket: std::os::fd::BorrowedFd<'_>, _ipv6: bool) -> io::Result<TcpReading> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "TCP_INFO with byte counts needs Linux"))
 }
 

@@ -1,3 +1,3 @@
 //! WebSocket (RFC 6455): frames as bytes.
 
-pub(crate) mod frame;
+pub(crate) mod codec;

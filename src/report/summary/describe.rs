@@ -69,7 +69,8 @@ fn extremes<'a>(
     let (least_value, most_value) = (known.first()?.1, known.last()?.1);
     let same = |low: f64, high: f64| high <= low * noise || high <= low + floor;
     let near: Vec<&(&Row, f64)> = known.iter().filter(|k| same(least_value, k.1)).collect();
-    let far = known.iter().filter(|k| same(k.1, most_value));
+    // What is near both ends is named once.
+    let far = known.iter().filter(|k| same(k.1, most_value) && !same(least_value, k.1));
     (known.len() > 1).then(|| Extremes {
         all_same: near.len() == known.len(),
         least: near.iter().map(|k| k.0.series.as_str()).collect(),

@@ -11,7 +11,11 @@ use hdrhistogram::Histogram;
 /// The distribution of every metric, driver-bound ones marked.
 pub(super) fn latencies(group: &Group) -> Vec<Latencies> {
     let all = &group.total.latency;
-    let lag_p99 = all.of(Metric::DriverLag).map(|h| h.value_at_quantile(0.99));
+    let p99 = |metric| all.of(metric).map(|h: &Histogram<u64>| h.value_at_quantile(0.99));
+    // Who takes no turns has the probes of its thread. Below a millisecond they show no more than how
+    // long a sleeping thread takes to wake.
+    let probed = || p99(Metric::ProbeLateness).filter(|late| *late > 1_000_000);
+    let lag_p99 = p99(Metric::DriverLag).or_else(probed);
     let distribution = |metric: Metric| {
         let histogram = all.of(metric);
         let why = absence(group, metric);
@@ -69,6 +73,7 @@ fn absence(group: &Group, metric: Metric) -> Absence {
         }
         Metric::ResponseLatency | Metric::ServiceTime => "no response was measured".into(),
         Metric::DriverLag => "no turn was measured".into(),
+        Metric::ProbeLateness => "no probe of the driver was recorded".into(),
         Metric::PeakAge => {
             Absence::by_scenario("no update replaced another in the measured window")
         }

@@ -36,7 +36,7 @@ impl Series for Params {
     fn mount(&self, path: &str, routes: &mut Routes) {
         routes.mount(path, Rc::new(server::LongPollEndpoint::new(self)));
     }
-    fn client_half(&self, target: &Target, feed: &Spec) -> Result<Rc<dyn ClientHalf>, String> {
+    fn client_half(&self, target: &Target, feed: &Spec) -> Result<ClientHalf, String> {
         let clients = client::client_half(self, target, feed);
         Ok(post::with_sender(clients, &self.request, target, feed))
     }

@@ -1,14 +1,15 @@
 //! No network: measures what the driver itself costs and how late it is. No transport can be
 //! measured below these figures.
 
-use crate::client::{Client, ClientHalf, LocalFuture};
+use crate::client::machine::{Io, Machine, Reconnect, SessionPolicy};
+use crate::client::{ClientCore, ClientHalf, MachineClients, Session};
 use crate::config::Key;
 use crate::feed::{Spec, Workload};
 use crate::predict::{Exchange, Model, SeriesContext};
 use crate::protocol::http1::Target;
-use crate::record::Ledger;
+use crate::record::{ClientError, Ledger};
 use crate::server::Routes;
-use crate::time::TurnPlacement;
+use crate::time::{Turn, TurnPlacement};
 use crate::transport::{Series, SeriesShape, Transport, series_from_json};
 use serde::{Deserialize, Serialize};
 use std::rc::Rc;
@@ -54,24 +55,34 @@ impl Series for Params {
         }
     }
     fn mount(&self, _: &str, _: &mut Routes) {}
-    fn client_half(&self, _: &Target, _: &Spec) -> Result<Rc<dyn ClientHalf>, String> {
-        Ok(Rc::new(NullClients))
+    fn client_half(&self, _: &Target, _: &Spec) -> Result<ClientHalf, String> {
+        Ok(ClientHalf::Machines(Rc::new(NullClients)))
     }
 }
 
 /// Clients that take turns and do nothing.
 struct NullClients;
 
-impl ClientHalf for NullClients {
-    fn run(self: Rc<Self>, mut client: Client) -> LocalFuture<()> {
-        Box::pin(async move {
-            if !client.begin().await {
-                return;
-            }
-            client.ready();
-            while let Some(turn) = client.turn(TurnPlacement::Spread).await {
-                client.turn_completed(turn);
-            }
-        })
+impl MachineClients for NullClients {
+    fn sessions(&self, core: ClientCore) -> Vec<Session> {
+        let policy = SessionPolicy {
+            turns: Some(TurnPlacement::Spread),
+            reconnect: Reconnect::NextTurn,
+            connects: false,
+        };
+        vec![Session::new(core, Box::new(NullMachine), policy)]
+    }
+}
+
+struct NullMachine;
+
+impl Machine for NullMachine {
+    fn opened(&mut self, io: &mut Io<'_>) {
+        io.set_up();
+    }
+    fn received(&mut self, _: &mut Io<'_>, _: &[u8]) {}
+    fn ended(&mut self, _: &mut Io<'_>, _: Option<ClientError>) {}
+    fn turn(&mut self, io: &mut Io<'_>, turn: Turn) {
+        io.turn_completed(turn, io.now_ns);
     }
 }

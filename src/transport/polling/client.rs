@@ -1,14 +1,14 @@
 //! What both engines share: counts a finished or failed exchange.
 
-use crate::client::Client;
-use crate::client::account::MovedBytes;
+use crate::client::ClientCore;
+use crate::client::connection::MovedBytes;
 use crate::client::delivery::inbox::{Inbox, without_separators};
 use crate::client::delivery::per_client::{DeliveryTracker, Skipped};
-use crate::client::http_connection::{HeadSize, add_exchange};
+use crate::client::http::{HeadSize, add_exchange};
 use crate::feed;
 use crate::protocol::http1::response::Parts;
 use crate::record::{ClientError, ClientErrorKind, TraceKind};
-use crate::time::{Turn, now_ns};
+use crate::time::Turn;
 
 /// What one client has received.
 pub(crate) struct PollState {
@@ -24,6 +24,8 @@ pub(crate) struct CompletedExchange {
     pub turn: Turn,
     /// The moment of sending.
     pub sent_ns: u64,
+    /// The moment at which the response was whole.
+    pub done_ns: u64,
     /// The status of the response.
     pub status: u16,
     /// Bytes that it moved.
@@ -41,33 +43,36 @@ impl PollState {
         PollState { delivery, inbox: Inbox::new(feed) }
     }
 
-    /// Counts a completed exchange: its bytes, its latencies and its updates.
-    pub(crate) fn complete(&mut self, client: &Client, exchange: &CompletedExchange) {
-        let done_ns = now_ns();
+    /// Counts a completed exchange: its bytes, its latencies and its updates. Returns whether it
+    /// was a success.
+    pub(crate) fn complete(&mut self, client: &ClientCore, exchange: &CompletedExchange) -> bool {
+        let done_ns = exchange.done_ns;
         let phase = exchange.turn.phase;
         let separators = self.inbox.end();
         let parts = without_separators(exchange.parts, separators);
         add_exchange(client, phase, exchange.moved, exchange.request, Some(parts));
-        if exchange.status != 200 {
+        // 304 is an answer without anything new, as 204 is.
+        if !matches!(exchange.status, 200..300 | 304) {
             self.inbox.clear();
             client.fault(
                 phase,
                 ClientError::with(ClientErrorKind::Status, i32::from(exchange.status)),
             );
-            return;
+            return false;
         }
         let CompletedExchange { turn, sent_ns, .. } = *exchange;
         client.response_completed(phase, turn.intended_ns, sent_ns, done_ns);
         client.trace(TraceKind::Sent, exchange.sent_ns, None);
-        if !self.delivery.deliver(&mut self.inbox, client, phase) {
+        if !self.delivery.deliver(&mut self.inbox, client, phase, done_ns) {
             client.nothing_new(phase, exchange.moved);
         }
+        true
     }
 
     /// Adds the bytes of an exchange that failed.
     pub(crate) fn fail(
         &mut self,
-        client: &Client,
+        client: &ClientCore,
         turn: Turn,
         moved: MovedBytes,
         request: HeadSize,

@@ -1,20 +1,24 @@
-//! The engine `raw`: the request is rendered once for all clients of a thread, written with one
-//! call, and the response is parsed from a buffer that all of them share.
+//! The engine `raw`: a state machine for each client. The request is rendered once for all clients
+//! of a thread, and the response is parsed from the buffer that all of them share.
 
-use crate::client::http_connection::{HeadSize, HttpConnection, is_close};
-use crate::client::{Client, ClientHalf, LocalFuture};
-use crate::feed::{self, Semantics};
+use crate::client::http::{HeadSize, is_close};
+use crate::client::machine::{Io, Machine, Reconnect, SessionPolicy};
+use crate::client::{ClientCore, MachineClients, Session};
+use crate::feed;
+use crate::feed::Semantics;
 use crate::protocol::http1::Target;
 use crate::protocol::http1::head::{RequestHead, resuming};
-use crate::protocol::http1::response::{BodyPiece, Response};
+use crate::protocol::http1::response::{BodyPiece, Malformed, Response};
 use crate::record::{ClientError, ClientErrorKind, Phase};
-use crate::time::{Turn, TurnPlacement, now_ns};
+use crate::time::{Turn, TurnPlacement};
 use crate::transport::polling::client::{CompletedExchange, PollState};
 use crate::transport::polling::params::Params;
 use std::rc::Rc;
 
-/// The engine of one thread.
-pub(crate) struct RawEngine {
+/// The clients of one thread.
+pub(crate) struct RawClients(Rc<Shared>);
+
+struct Shared {
     request: Vec<u8>,
     request_size: HeadSize,
     placement: TurnPlacement,
@@ -25,149 +29,199 @@ pub(crate) struct RawEngine {
     resumes: Option<(RequestHead, Target)>,
 }
 
-/// What becomes of the connection after an exchange.
-#[derive(PartialEq)]
-enum AfterExchange {
-    Keep,
-    Close,
-    /// The server had closed an idle connection: the request may be sent again on another
-    /// (RFC 9112 §9.3.1).
-    Stale,
-}
-
-impl RawEngine {
+impl RawClients {
     /// Renders the request.
-    pub(crate) fn new(params: &Params, target: &Target, feed: &feed::Spec) -> RawEngine {
+    pub(crate) fn new(params: &Params, target: &Target, feed: &feed::Spec) -> RawClients {
         let request = params.request.render(&target.path, &target.authority);
         let resumes = feed.semantics == Semantics::Log && target.bundled;
-        RawEngine {
+        RawClients(Rc::new(Shared {
             request_size: HeadSize::of(&request),
             request,
             placement: params.phase,
             new_connection: params.new_connection,
             feed: *feed,
             resumes: resumes.then(|| (params.request.clone(), target.clone())),
-        }
-    }
-
-    async fn run_client(&self, client: &mut Client) {
-        let mut state = PollState::new(&self.feed);
-        self.poll(client, &mut state).await;
-        state.delivery.settle(client);
-    }
-
-    async fn poll(&self, client: &mut Client, state: &mut PollState) {
-        let mut response = Response::default();
-        let first = self.set_up(client, state, &mut response);
-        let Some(mut connection) = Box::pin(first).await else { return };
-        while let Some(turn) = client.turn(self.placement).await {
-            loop {
-                if connection.is_none() {
-                    connection =
-                        Box::pin(client.connect(turn.phase)).await.map(HttpConnection::new);
-                    state.delivery.reconnected();
-                }
-                let Some(open) = &mut connection else { break };
-                open.enter(turn.phase);
-                let after = self.exchange(client, open, turn, state, &mut response).await;
-                if self.new_connection || after != AfterExchange::Keep {
-                    connection = None;
-                }
-                if after != AfterExchange::Stale {
-                    break;
-                }
-            }
-        }
-    }
-
-    /// Connects and exchanges a first message, so that none of the measured ones is the first.
-    /// Returns the connection, if it is used again.
-    async fn set_up(
-        &self,
-        client: &mut Client,
-        state: &mut PollState,
-        response: &mut Response,
-    ) -> Option<Option<HttpConnection>> {
-        let first = async |client: &mut Client| {
-            let mut connection = HttpConnection::new(client.connect(Phase::Setup).await?);
-            let turn = Turn { intended_ns: now_ns(), phase: Phase::Setup };
-            let faults = client.faults();
-            let after = self.exchange(client, &mut connection, turn, state, response).await;
-            let keep = after == AfterExchange::Keep && !self.new_connection;
-            (client.faults() == faults).then(|| keep.then_some(connection))
-        };
-        client.set_up(first).await
-    }
-
-    async fn exchange(
-        &self,
-        client: &Client,
-        connection: &mut HttpConnection,
-        turn: Turn,
-        state: &mut PollState,
-        response: &mut Response,
-    ) -> AfterExchange {
-        let sent_ns = now_ns();
-        client.watchdog.begin(sent_ns);
-        response.reset();
-        // A client without an update names 0: otherwise the server would take it for a new one each
-        // time and begin with the next update.
-        let newest = state.delivery.newest().unwrap_or(0);
-        let first = self.resumes.as_ref().filter(|_| !connection.used);
-        let first = first.map(|(head, target)| resuming(head, target, newest));
-        let request = first.as_ref().map_or(self.request_size, |bytes| HeadSize::of(bytes));
-        let bytes = first.as_ref().unwrap_or(&self.request);
-        let end = self.ask(client, connection, bytes, state, response).await;
-        client.watchdog.end();
-        let reused = std::mem::replace(&mut connection.used, true);
-        let moved = connection.account.take_moved();
-        match end {
-            Ok(beyond) => {
-                let Response { status, parts, .. } = *response;
-                let exchange = CompletedExchange { turn, sent_ns, status, moved, request, parts };
-                state.complete(client, &exchange);
-                if beyond > 0 {
-                    client.discarded(turn.phase, beyond);
-                    client.fault(turn.phase, ClientError::of(ClientErrorKind::Malformed));
-                }
-                if response.keep_alive && beyond == 0 {
-                    AfterExchange::Keep
-                } else {
-                    AfterExchange::Close
-                }
-            }
-            Err(error) => {
-                state.fail(client, turn, moved, request);
-                if reused && response.is_untouched() && is_close(error) {
-                    return AfterExchange::Stale;
-                }
-                client.fault(turn.phase, error);
-                AfterExchange::Close
-            }
-        }
-    }
-
-    async fn ask(
-        &self,
-        client: &Client,
-        connection: &mut HttpConnection,
-        request: &[u8],
-        state: &mut PollState,
-        response: &mut Response,
-    ) -> Result<u64, ClientError> {
-        connection.write(client, request).await?;
-        let inbox = &mut state.inbox;
-        let body = |piece: BodyPiece<'_>| {
-            if let BodyPiece::Data(bytes) = piece {
-                inbox.push(bytes);
-            }
-        };
-        connection.read(client, response, body).await
+        }))
     }
 }
 
-impl ClientHalf for RawEngine {
-    fn run(self: Rc<Self>, mut client: Client) -> LocalFuture<()> {
-        Box::pin(async move { self.run_client(&mut client).await })
+impl MachineClients for RawClients {
+    fn sessions(&self, core: ClientCore) -> Vec<Session> {
+        let policy = SessionPolicy {
+            turns: Some(self.0.placement),
+            reconnect: Reconnect::NextTurn,
+            connects: true,
+        };
+        let machine = PollMachine {
+            state: PollState::new(&self.0.feed),
+            shared: self.0.clone(),
+            response: Response::default(),
+            pending: None,
+            used: false,
+        };
+        vec![Session::new(core, Box::new(machine), policy)]
+    }
+}
+
+/// One client.
+struct PollMachine {
+    shared: Rc<Shared>,
+    state: PollState,
+    response: Response,
+    pending: Option<PendingPoll>,
+    /// Whether a request was sent on the connection before.
+    used: bool,
+}
+
+/// A request whose response is not whole.
+struct PendingPoll {
+    turn: Turn,
+    sent_ns: u64,
+    request: HeadSize,
+    /// Whether the connection had been used before.
+    reused: bool,
+}
+
+impl PollMachine {
+    fn ask(&mut self, io: &mut Io<'_>, turn: Turn) {
+        io.enter(turn.phase);
+        io.begin_exchange(0);
+        self.response.reset();
+        let reused = std::mem::replace(&mut self.used, true);
+        let (sent, request) = match &self.shared.resumes {
+            Some((head, target)) if !reused => {
+                // A client without an update sends 0: otherwise the server would take it for a new
+                // one each time and begin with the next update.
+                let newest = self.state.delivery.newest().unwrap_or(0);
+                let request = resuming(head, target, newest);
+                (io.send(&request), HeadSize::of(&request))
+            }
+            _ => (io.send(&self.shared.request), self.shared.request_size),
+        };
+        self.pending = Some(PendingPoll { turn, sent_ns: io.now_ns, request, reused });
+        if let Err(error) = sent {
+            self.fail(io, error);
+        }
+    }
+
+    /// The response is whole; `beyond` bytes came after it.
+    fn complete(&mut self, io: &mut Io<'_>, beyond: u64) {
+        let Some(PendingPoll { turn, sent_ns, request, .. }) = self.pending.take() else { return };
+        io.end_exchange();
+        let moved = io.take_moved();
+        let Response { status, parts, .. } = self.response;
+        let done_ns = io.now_ns;
+        let exchange = CompletedExchange { turn, sent_ns, done_ns, status, moved, request, parts };
+        let good = self.state.complete(io.core, &exchange);
+        if beyond > 0 {
+            // The answer counts; what came after it belongs to none.
+            io.discarded(turn.phase, beyond);
+            io.fault(turn.phase, ClientError::of(ClientErrorKind::Malformed));
+        }
+        let keep = self.response.keep_alive && beyond == 0 && !self.shared.new_connection;
+        if !io.is_set_up() {
+            if !good {
+                return io.fail_set_up();
+            }
+            io.set_up();
+        }
+        if io.is_stopping() {
+            io.finish();
+        } else if !keep {
+            io.close();
+        }
+    }
+
+    fn fail(&mut self, io: &mut Io<'_>, error: ClientError) {
+        let Some(PendingPoll { turn, request, reused, .. }) = self.pending.take() else { return };
+        let moved = io.take_moved();
+        self.state.fail(io.core, turn, moved, request);
+        if reused && self.response.is_untouched() && is_close(error) {
+            // The server had closed an idle connection: the request may be sent again on another
+            // (RFC 9112 §9.3.1).
+            io.retry(turn);
+        } else {
+            io.lose(error);
+        }
+    }
+}
+
+impl Machine for PollMachine {
+    fn opened(&mut self, io: &mut Io<'_>) {
+        self.used = false;
+        if io.is_set_up() {
+            self.state.delivery.reconnected();
+        } else {
+            // A first message, so that none of the measured ones is the first.
+            self.ask(io, Turn { intended_ns: io.now_ns, phase: Phase::Setup });
+        }
+    }
+
+    fn received(&mut self, io: &mut Io<'_>, bytes: &[u8]) {
+        if self.pending.is_none() {
+            // Nobody has asked for them: what comes next on this connection could not be known from
+            // an answer.
+            io.discard_received();
+            return io.close();
+        }
+        let inbox = &mut self.state.inbox;
+        let fed = self.response.feed_with(bytes, |piece: BodyPiece<'_>| {
+            if let BodyPiece::Data(bytes) = piece {
+                inbox.push(bytes);
+            }
+        });
+        match fed {
+            Ok(used) if self.response.is_done() => {
+                if io.unsent() > 0 {
+                    // A request that is still on its way cannot have been answered.
+                    self.fail(io, ClientError::of(ClientErrorKind::Malformed));
+                } else {
+                    self.complete(io, (bytes.len() - used) as u64);
+                }
+            }
+            Ok(_) => {}
+            Err(Malformed) => self.fail(io, ClientError::of(ClientErrorKind::Malformed)),
+        }
+    }
+
+    fn ended(&mut self, io: &mut Io<'_>, error: Option<ClientError>) {
+        if self.pending.is_none() {
+            // An idle connection may be closed at any time (RFC 9112 §9.5).
+            return io.close();
+        }
+        match error {
+            Some(error) => self.fail(io, error),
+            None if self.response.end_of_stream().is_ok() => self.complete(io, 0),
+            None => self.fail(io, ClientError::of(ClientErrorKind::EarlyClose)),
+        }
+    }
+
+    fn turn(&mut self, io: &mut Io<'_>, turn: Turn) {
+        self.ask(io, turn);
+    }
+
+    fn is_busy(&self) -> bool {
+        self.pending.is_some()
+    }
+
+    fn expired(&mut self, io: &mut Io<'_>) {
+        self.fail(io, ClientError::of(ClientErrorKind::ResponseTimeout));
+    }
+
+    fn stop(&mut self, io: &mut Io<'_>) {
+        if self.pending.is_none() {
+            io.finish();
+        }
+    }
+
+    fn closing(&mut self, io: &mut Io<'_>, _last: bool) {
+        if let Some(PendingPoll { turn, request, .. }) = self.pending.take() {
+            let moved = io.take_moved();
+            self.state.fail(io.core, turn, moved, request);
+        }
+    }
+
+    fn settle(&mut self, core: &ClientCore) {
+        self.state.delivery.settle(core);
     }
 }

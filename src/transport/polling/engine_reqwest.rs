@@ -2,9 +2,9 @@
 //! has. Its sockets cannot be wrapped, so the bytes are those that the kernel counts (`sock_diag`),
 //! read after every exchange while the socket is open.
 
-use crate::client::account::MovedBytes;
-use crate::client::http_connection::HeadSize;
-use crate::client::{Client, ClientHalf, LocalFuture};
+use crate::client::connection::MovedBytes;
+use crate::client::http::HeadSize;
+use crate::client::{Client, LocalFuture, TaskClients};
 use crate::feed::{self, Semantics};
 use crate::net::linux::sock_diag::SockDiag;
 use crate::protocol::http1::response::Parts;
@@ -104,9 +104,9 @@ impl ReqwestEngine {
             let turn = Turn { intended_ns: now_ns(), phase: Phase::Setup };
             let faults = client.faults();
             self.exchange(client, &user, &url, turn, &mut state, &mut observed).await;
-            (client.faults() == faults).then_some(())
+            client.faults() == faults
         });
-        if first.await.is_none() {
+        if !first.await {
             return;
         }
         while let Some(turn) = client.turn(self.placement).await {
@@ -177,7 +177,9 @@ impl ReqwestEngine {
         let parts = Parts { heads: head.bytes, head_chars: head.chars, framing: 0, payload };
         match end {
             Ok(()) => {
-                let exchange = CompletedExchange { turn, sent_ns, status, moved, request, parts };
+                let done_ns = now_ns();
+                let exchange =
+                    CompletedExchange { turn, sent_ns, done_ns, status, moved, request, parts };
                 state.complete(client, &exchange);
             }
             Err(error) => {
@@ -286,7 +288,7 @@ fn client_error(error: &reqwest::Error) -> ClientError {
     }
 }
 
-impl ClientHalf for ReqwestEngine {
+impl TaskClients for ReqwestEngine {
     fn run(self: Rc<Self>, mut client: Client) -> LocalFuture<()> {
         Box::pin(async move { self.run_client(&mut client).await })
     }

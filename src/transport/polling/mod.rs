@@ -20,7 +20,7 @@ use crate::protocol::http1::Target;
 use crate::protocol::http1::head::CHAPTER_PATH;
 use crate::server::Routes;
 use crate::transport::{Series, SeriesShape, Transport, series_from_json};
-use engine_raw::RawEngine;
+use engine_raw::RawClients;
 use engine_reqwest::ReqwestEngine;
 use params::{Engine, Params};
 use std::rc::Rc;
@@ -53,15 +53,19 @@ impl Series for Params {
     fn mount(&self, path: &str, routes: &mut Routes) {
         routes.mount(path, Rc::new(server::PollEndpoint::new(self)));
     }
-    fn client_half(&self, target: &Target, feed: &Spec) -> Result<Rc<dyn ClientHalf>, String> {
+    fn client_half(&self, target: &Target, feed: &Spec) -> Result<ClientHalf, String> {
         if feed.workload == Workload::Echo {
             let clients = PostClients::new(&self.request, target, feed, PostReply::Echo);
-            return Ok(Rc::new(clients.with(self.phase, self.new_connection)));
+            return Ok(ClientHalf::Machines(Rc::new(
+                clients.with(self.phase, self.new_connection),
+            )));
         }
-        let clients: Rc<dyn ClientHalf> = match self.engine {
-            Engine::Raw => Rc::new(RawEngine::new(self, target, feed)),
-            Engine::Reqwest => Rc::new(ReqwestEngine::new(self, target, feed)?),
+        let half = match self.engine {
+            Engine::Raw => ClientHalf::Machines(Rc::new(RawClients::new(self, target, feed))),
+            Engine::Reqwest => {
+                ClientHalf::Tasks(Rc::new(ReqwestEngine::new(self, target, feed)?), None)
+            }
         };
-        Ok(post::with_sender(clients, &self.request, target, feed))
+        Ok(post::with_sender(half, &self.request, target, feed))
     }
 }

@@ -108,7 +108,7 @@ impl Series for Params {
         };
         routes.mount(path, Rc::new(endpoint));
     }
-    fn client_half(&self, target: &Target, feed: &Spec) -> Result<Rc<dyn ClientHalf>, String> {
+    fn client_half(&self, target: &Target, feed: &Spec) -> Result<ClientHalf, String> {
         let request = self.request.render(&target.path, &target.authority);
         let clients = StreamClients::<EventDecoder>::client_half(request, self.reconnect_ns, feed);
         Ok(post::with_sender(clients, &self.request, target, feed))

@@ -1,291 +1,436 @@
-//! The client half: connects and upgrades, receives messages, and sends those of a sender or of an
-//! echo.
-//!
-//! Frames are tungstenite's, over a stream that counts them, with small buffers of a stated size. A
-//! message is written at once or, if the socket is full, while the next event is awaited; nothing
-//! blocks the reading.
+//! The client half: upgrades, receives messages, and sends those of a sender or of an echo.
 
+use crate::client::delivery::inbox::Inbox;
 use crate::client::delivery::per_client::{DeliveryTracker, skipped};
-use crate::client::handle::{Change, SessionEnd};
-use crate::client::watchdog::Watchdog;
-use crate::client::{Client, ClientHalf, LocalFuture};
-use crate::feed::{self, Stamp, Workload};
+use crate::client::machine::{Io, Machine, Reconnect, SessionPolicy};
+use crate::client::{ClientCore, ClientHalf, MachineClients, Session};
+use crate::feed;
+use crate::feed::{PayloadKind, Stamp, Workload};
 use crate::protocol::http1::Target;
-use crate::record::{ClientError, ClientErrorKind, Phase};
-use crate::time::{Sleep, Turn, TurnPlacement, now_ns};
-use crate::transport::websocket::connection::{PendingEchoes, WebSocketConnection};
-use crate::transport::websocket::message::message;
+use crate::protocol::websocket::codec::{FrameItem, FrameReader, FrameSizes, Opcode, write_masked};
+use crate::record::{ClientError, ClientErrorKind, Flow, Part, Phase};
+use crate::time::{Turn, TurnPlacement};
+use crate::transport::websocket::masks::Masks;
 use crate::transport::websocket::params::Params;
-use crate::transport::websocket::scanned::Scanned;
-use crate::transport::websocket::upgrade::upgrade;
-use bytes::BytesMut;
-use futures_util::StreamExt;
+use crate::transport::websocket::upgrade::OpeningHandshake;
 use std::cell::RefCell;
-use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::collections::VecDeque;
 use std::rc::Rc;
-use std::task::Poll;
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::error::{Error, ProtocolError};
-use tokio_tungstenite::tungstenite::protocol::{Message, Role, WebSocketConfig};
+
+/// The code of a normal end (RFC 6455 §7.4.1).
+const NORMAL: u16 = 1000;
 
 /// The clients of one thread.
-struct WebSocketClients {
+struct WebSocketClients(Rc<Shared>);
+
+struct Shared {
     target: Target,
-    config: WebSocketConfig,
     reconnect_ns: u64,
     /// In an echo, each message follows the echo of the last.
     back_to_back: bool,
     feed: feed::Spec,
-    /// Memory for rendering messages.
-    scratch: RefCell<BytesMut>,
+    masks: RefCell<Masks>,
+    /// Memory for rendering payloads and frames.
+    scratch: RefCell<(Vec<u8>, Vec<u8>)>,
 }
 
 /// Returns the client half of one thread.
-pub(crate) fn client_half(
-    params: &Params,
-    target: &Target,
-    feed: &feed::Spec,
-) -> Rc<dyn ClientHalf> {
-    let config = WebSocketConfig::default()
-        .read_buffer_size(params.read_buffer_bytes as usize)
-        .write_buffer_size(0);
-    Rc::new(WebSocketClients {
+pub(crate) fn client_half(params: &Params, target: &Target, feed: &feed::Spec) -> ClientHalf {
+    ClientHalf::Machines(Rc::new(WebSocketClients(Rc::new(Shared {
         target: target.clone(),
-        config,
         reconnect_ns: params.reconnect_ns,
         back_to_back: params.back_to_back,
         feed: *feed,
+        masks: RefCell::default(),
         scratch: RefCell::default(),
-    })
+    }))))
 }
 
-impl WebSocketClients {
-    async fn run_client(&self, client: &mut Client) {
-        let mut delivery = DeliveryTracker::new(skipped(&self.feed));
-        self.receive(client, &mut delivery).await;
-        delivery.settle(client);
+impl MachineClients for WebSocketClients {
+    fn sessions(&self, core: ClientCore) -> Vec<Session> {
+        let feed = &self.0.feed;
+        let placement = if feed.spread { TurnPlacement::Spread } else { TurnPlacement::Together };
+        let echo = feed.workload == Workload::Echo;
+        let sends = feed.sends(core.id);
+        let policy = SessionPolicy {
+            turns: echo.then_some(placement),
+            reconnect: Reconnect::After(self.0.reconnect_ns),
+            connects: true,
+        };
+        let machine = WebSocketMachine {
+            shared: self.0.clone(),
+            delivery: DeliveryTracker::new(skipped(&self.0.feed)),
+            handshake: None,
+            reader: FrameReader::default(),
+            partial: None,
+            pending: echo.then(VecDeque::new),
+            unwritten: VecDeque::new(),
+            late_pong: None,
+            close_sent: false,
+        };
+        let session = Session::new(core, Box::new(machine), policy);
+        vec![if sends && !echo {
+            session.with_sender(feed.period_ns(), placement)
+        } else {
+            session
+        }]
+    }
+}
+
+/// One client.
+struct WebSocketMachine {
+    shared: Rc<Shared>,
+    delivery: DeliveryTracker,
+    /// The opening handshake, until it is over.
+    handshake: Option<Box<OpeningHandshake>>,
+    reader: FrameReader,
+    /// A message that has come in part. One that comes whole is read into the thread's inbox.
+    partial: Option<Box<Inbox>>,
+    /// In an echo, the messages whose echoes have not come yet, in order.
+    pending: Option<VecDeque<PendingEcho>>,
+    /// Frames that have not reached the socket whole, in order.
+    unwritten: VecDeque<UnwrittenFrame>,
+    /// The answer to the latest ping, if the socket takes nothing now (RFC 6455 §5.5.3).
+    late_pong: Option<Vec<u8>>,
+    /// Whether a Close frame was sent on this connection.
+    close_sent: bool,
+}
+
+/// A frame that was sent and has not reached the socket whole.
+#[derive(Debug, Clone, Copy)]
+struct UnwrittenFrame {
+    /// The bytes of the connection up to its end.
+    until: u64,
+    phase: Phase,
+    flow: Flow,
+}
+
+/// A message whose echo has not come yet.
+#[derive(Debug, Clone, Copy)]
+struct PendingEcho {
+    stamp: Stamp,
+    sent_ns: u64,
+    phase: Phase,
+}
+
+impl WebSocketMachine {
+    /// Sends a frame and adds its bytes once it has reached the socket whole.
+    fn send_frame(
+        &mut self,
+        io: &mut Io<'_>,
+        phase: Phase,
+        opcode: Opcode,
+        payload: &[u8],
+        frame: &mut Vec<u8>,
+    ) -> Result<(), ClientError> {
+        frame.clear();
+        let mask = self.shared.masks.borrow_mut().next();
+        let FrameSizes { framing, masks, payload } = write_masked(opcode, mask, payload, frame);
+        let sent = io.send(frame);
+        let flow = match opcode {
+            Opcode::Text | Opcode::Binary | Opcode::Continuation => {
+                Flow::of([(Part::Framing, framing), (Part::Masks, masks), (Part::Payload, payload)])
+            }
+            Opcode::Close | Opcode::Ping | Opcode::Pong => {
+                io.count_control_frames(phase, 0, 1);
+                Flow::of([(Part::Control, framing + masks + payload)])
+            }
+        };
+        // Frames before it may have left with it.
+        self.count_written(io);
+        if sent.is_ok() && io.unsent() == 0 {
+            io.count_in(phase, |ledger| ledger.up += flow);
+        } else {
+            let until = io.written() + io.unsent();
+            self.unwritten.push_back(UnwrittenFrame { until, phase, flow });
+        }
+        sent
     }
 
-    async fn receive(&self, client: &mut Client, delivery: &mut DeliveryTracker) {
-        let first = client.set_up(async |client| self.open(client, Phase::Setup).await);
-        let Some(mut connection) = Box::pin(first).await else { return };
-        let sends = self.feed.sends(client.id);
-        let mut sender = sends.then(|| client.second_handle(self.feed.period_ns()));
-        loop {
-            let ended = match self.feed.workload {
-                Workload::Echo => self.echo(client, &mut connection, delivery).await,
-                _ => self.listen(client, &mut connection, delivery, &mut sender).await,
-            };
-            connection.count_unanswered(client, ended == SessionEnd::Stopped);
-            if ended == SessionEnd::Stopped {
-                return;
-            }
-            let phase = connection.phase();
-            delivery.reconnected();
-            let again =
-                client.reconnect(self.reconnect_ns, async |client| self.open(client, phase).await);
-            let Some(next) = Box::pin(again).await else { return };
-            connection = next;
+    /// Adds the frames that have reached the socket whole by now.
+    fn count_written(&mut self, io: &mut Io<'_>) {
+        let written = io.written();
+        while let Some(&UnwrittenFrame { until, phase, flow }) = self.unwritten.front()
+            && until <= written
+        {
+            self.unwritten.pop_front();
+            io.count_in(phase, |ledger| ledger.up += flow);
         }
     }
 
-    /// Connects and upgrades. Errors and bytes belong to `phase`.
-    async fn open(&self, client: &mut Client, phase: Phase) -> Option<WebSocketConnection> {
-        let (mut stream, mut account) = client.connect(phase).await?;
-        let began = now_ns();
-        let upgrading = upgrade(&mut stream, &self.target);
-        let outcome = match tokio::time::timeout(client.timeout(), upgrading).await {
-            Err(_) => Err(ClientError::of(ClientErrorKind::ResponseTimeout)),
-            Ok(outcome) => outcome,
+    fn send_control(&mut self, io: &mut Io<'_>, opcode: Opcode, payload: &[u8]) {
+        let shared = self.shared.clone();
+        let frame = &mut shared.scratch.borrow_mut().1;
+        // If it fails the connection is gone, which receiving meets next.
+        let _ = self.send_frame(io, io.phase(), opcode, payload, frame);
+    }
+
+    fn send_close(&mut self, io: &mut Io<'_>, code: Option<u16>) {
+        if !std::mem::replace(&mut self.close_sent, true) {
+            let payload = code.map(u16::to_be_bytes);
+            self.send_control(io, Opcode::Close, payload.as_ref().map_or(&[], |code| code));
+        }
+        io.end_exchange();
+        io.limit_closing();
+    }
+
+    /// Reads a piece of the response of the opening handshake. Returns the frames that came after
+    /// it.
+    fn upgrade<'a>(&mut self, io: &mut Io<'_>, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        let handshake = self.handshake.as_mut()?;
+        let fed = match handshake.feed(bytes) {
+            // A request that is still on its way cannot have been answered.
+            Ok(Some(_)) if io.unsent() > 0 => Err(ClientError::of(ClientErrorKind::Upgrade)),
+            fed => fed,
         };
-        match outcome {
+        match fed {
             Err(error) => {
-                account.close_failed(&stream);
-                client.fault(phase, error);
+                io.discard_all();
+                io.lose(error);
                 None
             }
-            Ok(handshake) => {
-                handshake.add_bytes(client, phase, &stream, &mut account);
-                client.upgraded(now_ns() - began);
-                let socket = WebSocketStream::from_partially_read(
-                    Scanned::new(stream, &handshake.leftover),
-                    handshake.leftover,
-                    Role::Client,
-                    Some(self.config),
-                );
-                let pending = (self.feed.workload == Workload::Echo).then(PendingEchoes::default);
-                let socket = socket.await;
-                Some(WebSocketConnection { socket, account, pending, writing: None })
-            }
-        }
-    }
-
-    /// Receives until the client must stop or the connection is lost; a sender sends meanwhile.
-    async fn listen(
-        &self,
-        client: &mut Client,
-        connection: &mut WebSocketConnection,
-        delivery: &mut DeliveryTracker,
-        sender: &mut Option<Client>,
-    ) -> SessionEnd {
-        let (mut sleep, mut change) = client.next_change();
-        let watchdog = client.watchdog.clone();
-        loop {
-            let turn = {
-                let mut turn = pin!(next_turn(sender.as_mut(), self.placement()));
-                loop {
-                    match next(connection, Some(&mut sleep), &watchdog, turn.as_mut()).await {
-                        SocketEvent::Turn(turn) => break turn,
-                        SocketEvent::Received(received) => {
-                            let ended = connection.receive(client, delivery, received).await;
-                            if let Some(ended) = ended {
-                                return ended;
-                            }
-                        }
-                        SocketEvent::Woken(woken) => {
-                            match client.change(woken, change) {
-                                Some(Change::Stop) => {
-                                    connection.close(client, delivery).await;
-                                    return SessionEnd::Stopped;
-                                }
-                                Some(Change::Phase(phase)) => connection.enter(phase),
-                                None => {}
-                            }
-                            (sleep, change) = client.next_change();
-                        }
-                    }
-                }
-            };
-            // Without a turn the client must stop.
-            if let (Some(turn), Some(sender)) = (turn, sender.as_ref()) {
-                let sequence = sender.post().sequence();
-                let stamp = Stamp { sequence, published_ns: turn.intended_ns };
-                connection.send(client, turn.phase, stamp, |stamp| self.render(stamp));
-            } else {
-                connection.close(client, delivery).await;
-                return SessionEnd::Stopped;
-            }
-        }
-    }
-
-    /// Sends and receives an echo until the client must stop or the connection is lost.
-    async fn echo(
-        &self,
-        client: &mut Client,
-        connection: &mut WebSocketConnection,
-        delivery: &mut DeliveryTracker,
-    ) -> SessionEnd {
-        loop {
-            let watchdog = client.watchdog.clone();
-            let waits = self.back_to_back && !connection.is_idle();
-            let event = {
-                let mut turn = pin!(async {
-                    if waits {
-                        std::future::pending().await
-                    } else {
-                        client.turn(self.placement()).await
-                    }
+            Ok(None) => None,
+            Ok(Some(used)) => {
+                let handshake = self.handshake.take()?;
+                let (up, parts) = (handshake.request.len() as u64, handshake.response.parts);
+                io.count(|ledger| {
+                    ledger.up.wire += up;
+                    ledger.up[Part::Heads] += up;
+                    ledger.up.head_chars += handshake.request_chars();
+                    ledger.down.wire += parts.heads;
+                    ledger.down[Part::Heads] += parts.heads;
+                    ledger.down.head_chars += parts.head_chars;
                 });
-                next(connection, None, &watchdog, turn.as_mut()).await
-            };
-            match event {
-                SocketEvent::Turn(Some(Turn { intended_ns, phase })) => {
-                    connection.enter(phase);
-                    let stamp = Stamp { sequence: client.turns_taken(), published_ns: intended_ns };
-                    connection.send(client, phase, stamp, |stamp| self.render(stamp));
-                }
-                SocketEvent::Turn(None) => {
-                    connection.close(client, delivery).await;
-                    return SessionEnd::Stopped;
-                }
-                SocketEvent::Received(received) => {
-                    if let Some(ended) = connection.receive(client, delivery, received).await {
-                        return ended;
-                    }
-                }
-                // An echo has no sleep besides its turns.
-                SocketEvent::Woken(_) => {}
+                io.upgraded(io.now_ns - handshake.began_ns);
+                io.end_exchange();
+                io.set_up();
+                Some(&bytes[used..])
             }
         }
     }
 
-    fn placement(&self) -> TurnPlacement {
-        if self.feed.spread { TurnPlacement::Spread } else { TurnPlacement::Together }
-    }
-
-    /// Renders a message. Its memory is used again once it was written.
-    fn render(&self, stamp: Stamp) -> Message {
-        let mut scratch = self.scratch.borrow_mut();
-        scratch.resize(self.feed.payload_bytes as usize, 0);
-        stamp.write(self.feed.kind, &mut scratch);
-        message(self.feed.kind, scratch.split().freeze())
-    }
-}
-
-/// Waits for the next turn of a sender; forever, if the client is none.
-async fn next_turn(sender: Option<&mut Client>, placement: TurnPlacement) -> Option<Turn> {
-    match sender {
-        Some(sender) => sender.turn(placement).await,
-        None => std::future::pending().await,
-    }
-}
-
-enum SocketEvent {
-    Received(Result<Message, ClientError>),
-    Turn(Option<Turn>),
-    Woken(bool),
-}
-
-/// Waits for the next message, turn, or end of the sleep. A message goes first, and no turn comes
-/// while the last message is being written.
-async fn next(
-    connection: &mut WebSocketConnection,
-    mut sleep: Option<&mut Sleep>,
-    watchdog: &Watchdog,
-    mut turn: Pin<&mut impl Future<Output = Option<Turn>>>,
-) -> SocketEvent {
-    poll_fn(|cx| {
-        if let Poll::Ready(received) = connection.socket.poll_next_unpin(cx) {
-            return Poll::Ready(SocketEvent::Received(match received {
-                Some(Ok(message)) => Ok(message),
-                Some(Err(error)) => Err(client_error(&error)),
-                None => Err(ClientError::of(ClientErrorKind::EarlyClose)),
-            }));
+    /// A message is whole: counts it, its bytes and its updates.
+    fn receive_message(&mut self, io: &mut Io<'_>, inbox: &mut Inbox, sizes: FrameSizes) {
+        let separators = inbox.end();
+        let echo = self.pending.as_ref().map(|pending| pending.front().copied());
+        // The echo belongs to the turn of its message.
+        let phase = echo.flatten().map_or(io.phase(), |echo| echo.phase);
+        let separators = if self.pending.is_some() { 0 } else { separators };
+        io.count_in(phase, |ledger| {
+            ledger.down.wire += sizes.wire();
+            ledger.down[Part::Framing] += sizes.framing + separators;
+            ledger.down[Part::Payload] += sizes.payload - separators.min(sizes.payload);
+        });
+        if self.pending.is_some() {
+            self.receive_echo(io, inbox, phase, sizes);
+        } else {
+            self.delivery.deliver(inbox, io.core, phase, io.now_ns);
         }
-        if connection.pending.is_some() && watchdog.expired(cx) {
-            return Poll::Ready(SocketEvent::Received(Err(ClientError::of(
-                ClientErrorKind::ResponseTimeout,
-            ))));
+    }
+
+    fn receive_echo(
+        &mut self,
+        io: &mut Io<'_>,
+        inbox: &mut Inbox,
+        phase: Phase,
+        sizes: FrameSizes,
+    ) {
+        io.thread.event();
+        let only = inbox.take_only_stamp();
+        let Some(pending) = &mut self.pending else { return };
+        let Some(PendingEcho { stamp, sent_ns, phase }) = pending.pop_front() else {
+            return io.fault(phase, ClientError::of(ClientErrorKind::Malformed));
+        };
+        match pending.front() {
+            Some(next) => io.exchange_began(next.sent_ns),
+            None => io.end_exchange(),
         }
-        if connection.poll_written(cx).is_ready()
-            && let Poll::Ready(turn) = turn.as_mut().poll(cx)
+        if only == Some(stamp) && sizes.payload == u64::from(self.shared.feed.payload_bytes) {
+            io.echo_received(phase, stamp.published_ns, sent_ns, io.now_ns);
+        } else {
+            io.echo_missing(phase);
+            io.fault(phase, ClientError::of(ClientErrorKind::Malformed));
+        }
+    }
+
+    /// Reads frames. Messages that come whole are read into the thread's inbox.
+    fn receive_frames(&mut self, io: &mut Io<'_>, bytes: &[u8]) {
+        let mut reader = std::mem::take(&mut self.reader);
+        let thread = io.thread.clone();
+        let mut partial = self.partial.take();
+        let mut shared = thread.inbox.borrow_mut();
+        let mut closed = None;
+        let fed = reader.feed(bytes, |item| match item {
+            FrameItem::Data(bytes) => partial.as_deref_mut().unwrap_or(&mut shared).push(bytes),
+            FrameItem::MessageEnd(sizes) => match partial.take() {
+                Some(mut inbox) => self.receive_message(io, &mut inbox, sizes),
+                None => self.receive_message(io, &mut shared, sizes),
+            },
+            FrameItem::Ping(payload, sizes) => {
+                count_control(io, sizes);
+                if io.is_blocked() {
+                    self.late_pong = Some(payload.to_vec());
+                } else {
+                    self.send_control(io, Opcode::Pong, payload);
+                }
+            }
+            FrameItem::Pong(sizes) => count_control(io, sizes),
+            FrameItem::Close(code, sizes) => {
+                count_control(io, sizes);
+                closed = Some(code);
+            }
+        });
+        if reader.is_within_message() && partial.is_none() {
+            // The rest comes later, and other clients use the thread's inbox meanwhile.
+            let empty = Inbox::new(&self.shared.feed);
+            partial = Some(Box::new(std::mem::replace(&mut *shared, empty)));
+        }
+        drop(shared);
+        (self.reader, self.partial) = (reader, partial);
+        if let Err(error) = fed {
+            self.send_close(io, Some(error.close_code()));
+            return io.lose(ClientError::of(ClientErrorKind::Malformed));
+        }
+        if let Some(code) = closed
+            && !self.close_sent
         {
-            return Poll::Ready(SocketEvent::Turn(turn));
+            let error = ClientError::with(ClientErrorKind::EarlyClose, code.unwrap_or(0).into());
+            io.fault(io.phase(), error);
+            self.send_close(io, code);
         }
-        match &mut sleep {
-            Some(sleep) => Pin::new(&mut **sleep).poll(cx).map(SocketEvent::Woken),
-            None => Poll::Pending,
-        }
-    })
-    .await
-}
-
-fn client_error(error: &Error) -> ClientError {
-    match error {
-        Error::Io(error) => ClientError::io(ClientErrorKind::Read, error),
-        Error::ConnectionClosed | Error::AlreadyClosed => {
-            ClientError::of(ClientErrorKind::EarlyClose)
-        }
-        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
-            ClientError::of(ClientErrorKind::EarlyClose)
-        }
-        _ => ClientError::of(ClientErrorKind::Malformed),
     }
 }
 
-impl ClientHalf for WebSocketClients {
-    fn run(self: Rc<Self>, mut client: Client) -> LocalFuture<()> {
-        Box::pin(async move { self.run_client(&mut client).await })
+/// Adds a control frame that came.
+fn count_control(io: &mut Io<'_>, sizes: FrameSizes) {
+    io.count_control_frames(io.phase(), 1, 0);
+    io.count(|ledger| {
+        ledger.down.wire += sizes.wire();
+        ledger.down[Part::Control] += sizes.wire();
+    });
+}
+
+impl Machine for WebSocketMachine {
+    fn opened(&mut self, io: &mut Io<'_>) {
+        self.reader = FrameReader::default();
+        self.close_sent = false;
+        let handshake = OpeningHandshake::new(&self.shared.target, io.now_ns);
+        io.begin_exchange(0);
+        let sent = io.send(&handshake.request);
+        self.handshake = Some(Box::new(handshake));
+        if let Err(error) = sent {
+            io.discard_all();
+            io.lose(error);
+        }
+    }
+
+    fn received(&mut self, io: &mut Io<'_>, bytes: &[u8]) {
+        if self.handshake.is_none() {
+            return self.receive_frames(io, bytes);
+        }
+        if let Some(frames) = self.upgrade(io, bytes)
+            && !frames.is_empty()
+        {
+            self.receive_frames(io, frames);
+        }
+    }
+
+    fn ended(&mut self, io: &mut Io<'_>, error: Option<ClientError>) {
+        if self.handshake.is_some() {
+            io.discard_all();
+            return io.lose(error.unwrap_or(ClientError::of(ClientErrorKind::EarlyClose)));
+        }
+        if io.is_stopping() {
+            io.finish();
+        } else if self.close_sent {
+            // The server's Close is counted already.
+            io.fail_set_up();
+        } else {
+            io.lose(error.unwrap_or(ClientError::of(ClientErrorKind::EarlyClose)));
+        }
+    }
+
+    fn written(&mut self, io: &mut Io<'_>) {
+        self.count_written(io);
+        if !io.is_blocked()
+            && let Some(payload) = self.late_pong.take()
+        {
+            self.send_control(io, Opcode::Pong, &payload);
+        }
+    }
+
+    fn turn(&mut self, io: &mut Io<'_>, turn: Turn) {
+        let echo = self.pending.is_some();
+        if echo {
+            io.enter(turn.phase);
+        }
+        let sequence = if echo { io.turns_taken() } else { io.post().sequence() };
+        let stamp = Stamp { sequence, published_ns: turn.intended_ns };
+        let shared = self.shared.clone();
+        let (payload, frame) = &mut *shared.scratch.borrow_mut();
+        payload.resize(shared.feed.payload_bytes as usize, 0);
+        stamp.write(shared.feed.kind, payload);
+        let opcode = match shared.feed.kind {
+            PayloadKind::Binary => Opcode::Binary,
+            PayloadKind::Text | PayloadKind::Json | PayloadKind::Position => Opcode::Text,
+        };
+        let sent_ns = io.now_ns;
+        let sent = self.send_frame(io, turn.phase, opcode, payload, frame);
+        io.message_sent(turn.phase, sent.is_ok());
+        let Some(pending) = &mut self.pending else { return };
+        io.echo_awaited(turn.phase);
+        pending.push_back(PendingEcho { stamp, sent_ns, phase: turn.phase });
+        if pending.len() == 1 {
+            io.begin_exchange(0);
+        }
+    }
+
+    fn is_busy(&self) -> bool {
+        self.close_sent
+            || self.handshake.is_some()
+            || (self.shared.back_to_back && self.pending.as_ref().is_some_and(|p| !p.is_empty()))
+    }
+
+    fn expired(&mut self, io: &mut Io<'_>) {
+        if self.handshake.is_some() {
+            io.discard_all();
+        }
+        io.lose(ClientError::of(ClientErrorKind::ResponseTimeout));
+    }
+
+    /// Performs the closing handshake (RFC 6455 §7): sends Close and reads until the server has
+    /// closed the connection.
+    fn stop(&mut self, io: &mut Io<'_>) {
+        if self.handshake.is_some() {
+            io.discard_all();
+            return io.finish();
+        }
+        io.enter(Phase::Teardown);
+        self.send_close(io, Some(NORMAL));
+    }
+
+    fn closing(&mut self, io: &mut Io<'_>, last: bool) {
+        self.handshake = None;
+        self.count_written(io);
+        self.unwritten.clear();
+        self.late_pong = None;
+        // What is in no whole frame, and what came after the protocol was broken.
+        io.discard_received();
+        self.reader = FrameReader::default();
+        self.partial = None;
+        for PendingEcho { phase, .. } in self.pending.iter_mut().flat_map(|p| p.drain(..)) {
+            io.echo_lost(phase);
+            if last {
+                // Otherwise the loss of the connection is counted already.
+                io.fault(phase, ClientError::of(ClientErrorKind::ResponseTimeout));
+            }
+        }
+        if !last {
+            self.delivery.reconnected();
+        }
+    }
+
+    fn settle(&mut self, core: &ClientCore) {
+        self.delivery.settle(core);
     }
 }

@@ -2,10 +2,9 @@
 //! message that a client sends.
 
 mod client;
-mod connection;
+mod masks;
 mod message;
 mod params;
-mod scanned;
 mod server;
 mod upgrade;
 
@@ -40,7 +39,7 @@ impl Series for Params {
     fn mount(&self, path: &str, routes: &mut Routes) {
         routes.mount(path, Rc::new(server::UpgradeEndpoint(self.clone())));
     }
-    fn client_half(&self, target: &Target, feed: &Spec) -> Result<Rc<dyn ClientHalf>, String> {
+    fn client_half(&self, target: &Target, feed: &Spec) -> Result<ClientHalf, String> {
         Ok(client::client_half(self, target, feed))
     }
 }

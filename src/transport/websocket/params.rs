@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 const READ_BUFFER: Key = Key {
     name: "read_buffer",
     default: Some("\"512B\""),
-    about: "of each connection, at both ends; tungstenite's own default is 128KiB",
+    about: "of each connection of the bundled server; tungstenite's own default is 128KiB",
 };
 const HEARTBEAT: Key = Key {
     name: "heartbeat",

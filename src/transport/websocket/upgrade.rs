@@ -1,103 +1,118 @@
 //! The opening handshake of a client (RFC 6455 §4.1), rendered here so that its bytes are known.
 
-use crate::client::http_connection::{HeadSize, add_response};
-use crate::client::{Client, ConnectionAccount};
-use crate::net::Connection;
-use crate::protocol::http1::Target;
-use crate::protocol::http1::response::{Parts, Response};
-use crate::record::{ClientError, ClientErrorKind, Phase};
-use std::io;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use crate::protocol::http1::response::Response;
+use crate::protocol::http1::{Target, chars_without_line_ends};
+use crate::record::{ClientError, ClientErrorKind};
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-/// A handshake that the server accepted.
+/// A handshake under way.
 pub(super) struct OpeningHandshake {
-    request: HeadSize,
-    response: Parts,
-    /// Bytes that arrived after the response: the first frames.
-    pub leftover: Vec<u8>,
-}
-
-/// Sends the request of the handshake and reads the response.
-///
-/// # Errors
-/// If the connection is lost or the server refuses.
-pub(super) async fn upgrade(
-    stream: &mut Connection,
-    target: &Target,
-) -> Result<OpeningHandshake, ClientError> {
-    let key = generate_key();
-    let request = format!(
-        "GET {} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n",
-        target.path, target.authority
-    );
-    let failed = |kind, e: io::Error| ClientError::io(kind, &e);
-    stream.write_all(request.as_bytes()).await.map_err(|e| failed(ClientErrorKind::Write, e))?;
-    let mut response = Response::default();
-    let mut head = Vec::with_capacity(256);
-    while !response.is_done() {
-        let before = head.len();
-        let read =
-            stream.read_buf(&mut head).await.map_err(|e| failed(ClientErrorKind::Read, e))?;
-        if read == 0 {
-            return Err(ClientError::of(ClientErrorKind::EarlyClose));
-        }
-        let used = response
-            .feed(&head[before..])
-            .map_err(|_| ClientError::of(ClientErrorKind::Upgrade))?;
-        if response.status != 0 && response.status != 101 {
-            return Err(ClientError::with(ClientErrorKind::Upgrade, i32::from(response.status)));
-        }
-        if response.is_done() {
-            if stream.unsent() > 0 {
-                // A request that is still in the delay line cannot have been answered.
-                return Err(ClientError::of(ClientErrorKind::Upgrade));
-            }
-            let leftover = head.split_off(before + used);
-            if !accepts(&head, &key) {
-                return Err(ClientError::of(ClientErrorKind::Upgrade));
-            }
-            return Ok(OpeningHandshake {
-                request: HeadSize::of(request.as_bytes()),
-                response: response.parts,
-                leftover,
-            });
-        }
-    }
-    Err(ClientError::of(ClientErrorKind::Upgrade))
+    key: String,
+    /// The request.
+    pub request: Vec<u8>,
+    /// When it was sent.
+    pub began_ns: u64,
+    /// The response as far as it has come.
+    pub response: Response,
+    head: Vec<u8>,
 }
 
 impl OpeningHandshake {
-    /// Adds the bytes of the handshake: of what was read, the frames after the response do not
-    /// belong to it.
-    pub(super) fn add_bytes(
-        &self,
-        client: &Client,
-        phase: Phase,
-        stream: &Connection,
-        account: &mut ConnectionAccount,
-    ) {
-        let up = stream.meter().written();
-        client.add_bytes(phase, |ledger| {
-            ledger.up.wire += up;
-            self.request.add_to(&mut ledger.up);
-            ledger.down.wire += self.response.heads;
-            add_response(&mut ledger.down, &self.response);
-        });
-        account.counted(up, self.response.heads);
+    /// Renders the request.
+    pub(super) fn new(target: &Target, began_ns: u64) -> OpeningHandshake {
+        let key = generate_key();
+        let request = format!(
+            "GET {} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n",
+            target.path, target.authority
+        );
+        OpeningHandshake {
+            key,
+            request: request.into_bytes(),
+            began_ns,
+            response: Response::default(),
+            head: Vec::new(),
+        }
+    }
+
+    /// The characters of the request without line ends.
+    pub(super) fn request_chars(&self) -> u64 {
+        chars_without_line_ends(&self.request)
+    }
+
+    /// Reads a piece of the response. Returns how many of its bytes belong to it once it is whole,
+    /// and `None` before.
+    ///
+    /// # Errors
+    /// If the server refuses.
+    pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<Option<usize>, ClientError> {
+        let refused = || ClientError::of(ClientErrorKind::Upgrade);
+        let used = self.response.feed(bytes).map_err(|_| refused())?;
+        if self.response.status != 0 && self.response.status != 101 {
+            return Err(ClientError::with(
+                ClientErrorKind::Upgrade,
+                i32::from(self.response.status),
+            ));
+        }
+        self.head.extend_from_slice(&bytes[..used]);
+        if !self.response.is_done() {
+            return Ok(None);
+        }
+        if accepts(&self.head, &self.key) { Ok(Some(used)) } else { Err(refused()) }
     }
 }
 
-/// Returns whether the response has the `Sec-WebSocket-Accept` that belongs to the key.
+/// Returns whether the response is the one that belongs to the key: with the fields that §4.1
+/// requires, and without an extension or subprotocol, since none was asked for.
 fn accepts(head: &[u8], key: &str) -> bool {
-    let wanted = derive_accept_key(key.as_bytes());
     let mut fields = [httparse::EMPTY_HEADER; 96];
     let mut response = httparse::Response::new(&mut fields);
-    response.parse(head).is_ok()
-        && response.headers.iter().any(|f| {
-            f.name.eq_ignore_ascii_case("sec-websocket-accept")
-                && f.value.trim_ascii() == wanted.as_bytes()
-        })
+    match response.parse(head) {
+        // An interim response came before it.
+        Ok(httparse::Status::Complete(len)) if len < head.len() => {
+            return accepts(&head[len..], key);
+        }
+        Ok(httparse::Status::Complete(_)) => {}
+        _ => return false,
+    }
+    let wanted = derive_accept_key(key.as_bytes());
+    let values = |name: &'static str| {
+        let named = response.headers.iter().filter(move |f| f.name.eq_ignore_ascii_case(name));
+        named.map(|f| f.value.trim_ascii())
+    };
+    let has_token = |name, token: &str| {
+        let mut tokens = values(name).flat_map(|value| value.split(|&b| b == b','));
+        tokens.any(|t| t.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
+    };
+    has_token("upgrade", "websocket")
+        && has_token("connection", "upgrade")
+        && values("sec-websocket-accept").any(|value| value == wanted.as_bytes())
+        && values("sec-websocket-extensions").all(<[u8]>::is_empty)
+        && values("sec-websocket-protocol").next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_response_must_be_the_one_that_was_asked_for() {
+        // RFC 6455 §1.3.
+        let key = "dGhlIHNhbXBsZSBub25jZQ==";
+        let accept = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
+        let good = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\n\
+             Connection: keep-alive, Upgrade\r\n{accept}\r\n"
+        );
+        let ok = |text: &str| accepts(text.as_bytes(), key);
+        assert!(ok(&good));
+        assert!(ok(&format!("HTTP/1.1 103 Early Hints\r\n\r\n{good}")));
+        assert!(!ok(&good.replace("s3p", "s3q")));
+        assert!(!ok(&good.replace("Upgrade: WebSocket\r\n", "")));
+        assert!(!ok(&good.replace("keep-alive, Upgrade", "keep-alive")));
+        let with = |field: &str| good.replace(accept, &format!("{accept}{field}\r\n"));
+        assert!(!ok(&with("Sec-WebSocket-Extensions: permessage-deflate")));
+        assert!(!ok(&with("Sec-WebSocket-Protocol: chat")));
+    }
 }

@@ -1,16 +1,94 @@
-//! Any bytes in any pieces: no panic, and the same frames.
+//! Any bytes in any pieces: no panic, the same frames however they are cut, and the same messages
+//! as tungstenite's, which is another implementation of RFC 6455.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wsbench::internals::protocol::Scanner;
+use std::io::{self, Read, Write};
+use tungstenite::protocol::{Message, Role, WebSocket, WebSocketConfig};
+use wsbench::internals::protocol::{FrameItem, FrameReader};
+
+#[derive(Debug, Clone, PartialEq)]
+enum Found {
+    Message(Vec<u8>),
+    Ping(Vec<u8>),
+    Pong,
+    Close(Option<u16>),
+    Broken,
+}
+
+/// What this project's reader finds.
+fn read(pieces: &[&[u8]]) -> Vec<Found> {
+    let (mut reader, mut found, mut data) = (FrameReader::default(), Vec::new(), Vec::new());
+    for piece in pieces {
+        let fed = reader.feed(piece, |item| match item {
+            FrameItem::Data(bytes) => data.extend_from_slice(bytes),
+            FrameItem::MessageEnd(_) => found.push(Found::Message(std::mem::take(&mut data))),
+            FrameItem::Ping(payload, _) => found.push(Found::Ping(payload.to_vec())),
+            FrameItem::Pong(_) => found.push(Found::Pong),
+            FrameItem::Close(code, _) => found.push(Found::Close(code)),
+        });
+        if fed.is_err() {
+            found.push(Found::Broken);
+            break;
+        }
+    }
+    found
+}
+
+/// Bytes that end, and a place for what is sent.
+struct Wire<'a>(&'a [u8]);
+
+impl Read for Wire<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.0.is_empty() { Err(io::ErrorKind::WouldBlock.into()) } else { self.0.read(into) }
+    }
+}
+
+impl Write for Wire<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What tungstenite finds.
+fn reference(bytes: &[u8]) -> Vec<Found> {
+    let config = WebSocketConfig::default().max_message_size(None).max_frame_size(None);
+    let mut socket = WebSocket::from_raw_socket(Wire(bytes), Role::Client, Some(config));
+    let mut found = Vec::new();
+    loop {
+        match socket.read() {
+            Ok(Message::Text(text)) => found.push(Found::Message(text.as_bytes().to_vec())),
+            Ok(Message::Binary(bytes)) => found.push(Found::Message(bytes.to_vec())),
+            Ok(Message::Ping(payload)) => found.push(Found::Ping(payload.to_vec())),
+            Ok(Message::Pong(_)) => found.push(Found::Pong),
+            Ok(Message::Close(frame)) => {
+                found.push(Found::Close(frame.map(|frame| frame.code.into())));
+                break;
+            }
+            Ok(Message::Frame(_)) => {}
+            Err(tungstenite::Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => break,
+            Err(_) => {
+                found.push(Found::Broken);
+                break;
+            }
+        }
+    }
+    found
+}
 
 fuzz_target!(|input: (Vec<u8>, u8)| {
     let (bytes, cut) = input;
-    let (mut whole, mut pieces) = (Vec::new(), Vec::new());
-    Scanner::default().feed(&bytes, |found| whole.push(found));
-    let mut scanner = Scanner::default();
-    for piece in bytes.chunks(usize::from(cut).max(1)) {
-        scanner.feed(piece, |found| pieces.push(found));
-    }
-    assert_eq!(whole, pieces);
+    let whole = read(&[&bytes]);
+    let pieces: Vec<&[u8]> = bytes.chunks(usize::from(cut).max(1)).collect();
+    assert_eq!(read(&pieces), whole);
+    let theirs = reference(&bytes);
+    // What breaks the protocol is found at different moments: tungstenite reads a frame whole.
+    let same = whole.iter().zip(&theirs).take_while(|(a, b)| a == b).count();
+    let (own, other) = (whole.get(same), theirs.get(same));
+    let broken = [own, other].contains(&Some(&Found::Broken));
+    let closed = matches!((own, other), (Some(Found::Close(_)), Some(Found::Close(_))));
+    assert!(broken || closed || (own, other) == (None, None), "{whole:?} {theirs:?}");
 });

@@ -79,7 +79,7 @@ fn counts(table: &Table, series: usize) -> Vec<u32> {
 fn footnotes(table: &Table, panels: &[(&Row, RGBColor)]) -> Vec<String> {
     let mut notes = vec![
         "KS: Kolmogorov–Smirnov distance, the largest part of all updates by which the measured \
-         line is outside the grey band. Axes end at the law's worst and the timers' error, or at the \
+         line is outside the grey band. Axes end at the predicted worst and the timers' error, or at the \
          measured p99.9."
             .to_owned(),
     ];
@@ -92,7 +92,7 @@ fn footnotes(table: &Table, panels: &[(&Row, RGBColor)]) -> Vec<String> {
     }
     let why = panels.iter().filter_map(|(r, _)| predicted(r, Quantity::DeliveryMean).reason());
     let reasons = BTreeSet::from_iter(why);
-    notes.extend(reasons.iter().map(|why| format!("no law: {why}")));
+    notes.extend(reasons.iter().map(|why| format!("no prediction: {why}")));
     notes
 }
 
@@ -208,8 +208,8 @@ fn predicted(row: &Row, quantity: Quantity) -> &Figure {
 
 fn law(row: &Row) -> String {
     let ends = [Quantity::DeliveryMean, Quantity::DeliveryWorst].map(|q| predicted(row, q).value());
-    let [Some(mean), Some(worst)] = ends else { return "no law (see below)".to_owned() };
+    let [Some(mean), Some(worst)] = ends else { return "no prediction (see below)".to_owned() };
     let distance = row.predicted.distribution_distance.value();
     let distance = distance.map_or("n/a".to_owned(), |d| format!("{d:.3}"));
-    format!("law: mean {}, worst {}; KS {distance}", show_us(mean), show_us(worst))
+    format!("predicted: mean {}, worst {}; KS {distance}", show_us(mean), show_us(worst))
 }

@@ -1,0 +1,172 @@
+//! The connection of a client and its account: the bytes that moved over the socket, split by phase
+//! and compared with what the kernel counted.
+
+use crate::client::context::ThreadContext;
+use crate::net::polled_stream::PolledStream;
+use crate::record::{Flow, Part, Phase, TcpReading, TcpTotals};
+use std::rc::Rc;
+
+/// Bytes that moved over a socket.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct MovedBytes {
+    /// To the server.
+    pub up: u64,
+    /// From the server.
+    pub down: u64,
+}
+
+/// A connection and its account, which is closed when it is dropped.
+pub(crate) struct ClientConnection {
+    /// The stream.
+    pub stream: PolledStream,
+    thread: Rc<ThreadContext>,
+    phase: Phase,
+    last: TcpReading,
+    /// Bytes that are in the ledger already.
+    counted: MovedBytes,
+    /// This side ended TCP and then the other, whose end was read.
+    both_ended: bool,
+}
+
+impl ClientConnection {
+    /// Opens the account of a stream.
+    pub(crate) fn new(
+        stream: PolledStream,
+        thread: Rc<ThreadContext>,
+        phase: Phase,
+    ) -> ClientConnection {
+        ClientConnection {
+            stream,
+            thread,
+            phase,
+            last: TcpReading::default(),
+            counted: MovedBytes::default(),
+            both_ended: false,
+        }
+    }
+
+    /// Begins another phase: what the kernel counted until now belongs to the last one.
+    pub(crate) fn enter(&mut self, phase: Phase) {
+        if phase != self.phase {
+            if let Ok(now) = self.stream.counts() {
+                self.add_segments(&now);
+            }
+            self.phase = phase;
+            self.stream.enter(phase);
+        }
+    }
+
+    fn add_segments(&mut self, now: &TcpReading) {
+        self.thread.add_segments(self.phase, TcpTotals::between(&self.last, now));
+        self.last = *now;
+    }
+
+    /// Returns the bytes that were written to the socket and received by the client since the last
+    /// call, and are not counted otherwise. The caller adds them to the ledger.
+    #[inline]
+    pub(crate) fn take_moved(&mut self) -> MovedBytes {
+        let all = MovedBytes { up: self.stream.written(), down: self.stream.delivered() };
+        let moved = MovedBytes {
+            up: all.up.saturating_sub(self.counted.up),
+            down: all.down.saturating_sub(self.counted.down),
+        };
+        self.counted = all;
+        moved
+    }
+
+    /// The same of received bytes alone.
+    #[inline]
+    pub(crate) fn take_received(&mut self) -> u64 {
+        let down = self.stream.delivered().saturating_sub(self.counted.down);
+        self.counted.down += down;
+        down
+    }
+
+    /// Notes that the caller has added these bytes to the ledger.
+    #[inline]
+    pub(crate) fn counted(&mut self, up: u64, down: u64) {
+        self.counted.up += up;
+        self.counted.down += down;
+    }
+
+    /// Notes that this side ended TCP and then the other, whose end was read. The state of the
+    /// socket does not show it any more.
+    pub(crate) fn note_both_ended(&mut self) {
+        self.both_ended = true;
+    }
+
+    /// Discards all that was moved and is not in the ledger: the connection was not set up.
+    pub(crate) fn discard_all(&mut self) {
+        let MovedBytes { up, down } = self.take_moved();
+        self.thread.add_bytes(self.phase, |ledger| {
+            add_discarded(&mut ledger.up, up);
+            add_discarded(&mut ledger.down, down);
+        });
+    }
+
+    /// Reads the kernel's counts for the last time and compares. Bytes that had arrived and were
+    /// not read are added as discarded. Bytes that were counted at the socket and nobody added to
+    /// the ledger are added as wire bytes of the phase; they show as unexplained.
+    fn close(&mut self) {
+        let mut audit = self.thread.audit.get();
+        match self.stream.counts() {
+            Err(_) => {
+                self.stream.drain(u64::MAX);
+                audit.unaudited += 1;
+            }
+            Ok(mut now) => {
+                let ended = self.both_ended || self.stream.has_ended();
+                if ended && !now.fin_received {
+                    // The peer's FIN is counted as a byte, see `tcp_info`; after a reset the
+                    // socket's state does not show it.
+                    now.bytes_received = now.bytes_received.saturating_sub(1);
+                    now.fin_received = true;
+                }
+                // What the kernel has by now and no more: a server may send without end.
+                self.stream.drain(now.bytes_received);
+                let sent = now.bytes_sent.saturating_sub(now.bytes_retrans) + now.bytes_unsent;
+                let written = self.stream.written();
+                // After a reset the kernel has dropped what it had not sent.
+                let off_up = if self.stream.has_failed() {
+                    sent.saturating_sub(written)
+                } else {
+                    sent.abs_diff(written)
+                };
+                let off = off_up + now.bytes_received.abs_diff(self.stream.read());
+                audit.connections += 1;
+                audit.mismatched += u64::from(off > 0);
+                audit.unexplained_bytes += off;
+                self.add_segments(&now);
+                self.phase = self.thread.closing_phase(self.phase);
+                if !self.both_ended && !self.stream.has_failed() {
+                    self.thread.add_segments(self.phase, TcpTotals::closing(&now));
+                }
+            }
+        }
+        self.thread.audit.set(audit);
+        let MovedBytes { up, down } = self.take_moved();
+        let unreceived = self.stream.read() - self.stream.delivered();
+        let cut = self.stream.unsent() > 0;
+        self.thread.add_bytes(self.phase, |ledger| {
+            ledger.up.wire += up;
+            if cut {
+                // The rest of the message that these bytes began was never sent.
+                ledger.up[Part::Discarded] += up;
+            }
+            ledger.down.wire += down;
+            add_discarded(&mut ledger.down, unreceived);
+        });
+    }
+}
+
+impl Drop for ClientConnection {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// Adds bytes of a message that was cut.
+fn add_discarded(flow: &mut Flow, bytes: u64) {
+    flow.wire += bytes;
+    flow[Part::Discarded] += bytes;
+}

@@ -1,0 +1,388 @@
+//! One simulated client as numbers: its place among all clients, its pace, and what it reports.
+//!
+//! A report is an addition to the recorder of the client's thread. Separate from `session`, which
+//! connects a client of the engine and tells it what happens, and from `handle`, by which a library
+//! client does that itself.
+
+use crate::client::connection::MovedBytes;
+use crate::client::context::ThreadContext;
+use crate::feed::{Post, Stamp, Topic};
+use crate::net::connection::{Layers, layers};
+use crate::net::{DelayLine, Dialer, Tap};
+use crate::record::{
+    ClientError, Ledger, Metric, Part, Phase, TRACED_CLIENTS, TraceEvent, TraceKind,
+};
+use crate::time::{Pacer, Schedule, Turn, TurnPlacement};
+use std::cell::Cell;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+
+/// Attempts to set up a client before it is given up.
+pub(crate) const SET_UP_ATTEMPTS: u32 = 4;
+/// The pause between two attempts.
+pub(crate) const SET_UP_PAUSE_NS: u64 = 250_000_000;
+/// The measured windows of push clients begin at different moments, up to this far apart, so that
+/// not all of them ask the kernel at once.
+const PUSH_SPREAD_NS: u64 = 1_000_000_000;
+
+/// See the module's description.
+pub struct ClientCore {
+    /// The number among all clients of the case.
+    pub id: u32,
+    /// What the clients of the thread share.
+    pub thread: Rc<ThreadContext>,
+    pacer: Pacer,
+    /// The interval of a second handle; `None` for the schedule's interval.
+    own_interval_ns: Option<u64>,
+    /// Whether it has asked for a turn, which the client of a push transport never does.
+    paced: bool,
+    generation: u32,
+    begin_ns: u64,
+    ready: bool,
+    was_ready: bool,
+    finished: bool,
+    connects: u32,
+    faults: Cell<u32>,
+}
+
+impl ClientCore {
+    /// A client that begins at a moment of the ramp.
+    pub(crate) fn new(id: u32, begin_ns: u64, thread: Rc<ThreadContext>) -> ClientCore {
+        let generation = thread.generation.get();
+        ClientCore {
+            id,
+            thread,
+            pacer: Pacer::default(),
+            own_interval_ns: None,
+            paced: false,
+            generation,
+            begin_ns,
+            ready: false,
+            was_ready: false,
+            finished: false,
+            connects: 0,
+            faults: Cell::new(0),
+        }
+    }
+
+    /// Makes another handle of the same simulated client, for messages that it sends at another
+    /// interval. It is not counted among the clients, and takes no turns during a calibration.
+    pub(crate) fn second_handle(&self, interval_ns: u64) -> ClientCore {
+        let mut second = ClientCore::new(self.id, self.begin_ns, self.thread.clone());
+        second.own_interval_ns = Some(interval_ns.max(1));
+        self.thread.update(|t| t.senders += 1);
+        second
+    }
+
+    pub(crate) fn is_second_handle(&self) -> bool {
+        self.own_interval_ns.is_some()
+    }
+
+    /// The client's moment in the ramp.
+    pub(crate) fn begin_ns(&self) -> u64 {
+        self.begin_ns
+    }
+
+    fn schedule(&self) -> Option<Schedule> {
+        let schedule = self.thread.schedule.get()?;
+        match self.own_interval_ns {
+            None => Some(schedule),
+            Some(interval_ns) => {
+                (!schedule.calibration).then_some(Schedule { interval_ns, ..schedule })
+            }
+        }
+    }
+
+    /// Returns the number of the last turn of the current schedule, from 1.
+    pub fn turns_taken(&self) -> u64 {
+        self.pacer.taken()
+    }
+
+    /// The number of the message that is sent in the current turn, among those of all clients.
+    pub fn post(&self) -> Post {
+        Post { sender: self.id, number: u32::try_from(self.turns_taken()).unwrap_or(u32::MAX) }
+    }
+
+    /// Returns how this client connects.
+    pub(crate) fn dialer(&self) -> &Dialer {
+        // A driver has at least one server to connect to.
+        &self.thread.dialers[self.id as usize % self.thread.dialers.len()]
+    }
+
+    /// Returns the layers of a new connection, and the nanoseconds that SYN and SYN-ACK take in its
+    /// delay line.
+    pub(crate) fn layers(&self, phase: Phase) -> (Option<Layers>, u64) {
+        let delay = self.dialer().delay;
+        let line = (!delay.is_none())
+            .then(|| DelayLine::new(&delay, self.id, self.connects, self.thread.clone()));
+        let handshake_ns = line.as_ref().map_or(0, DelayLine::handshake_ns);
+        // The first heads of the first client are kept.
+        let tap = (self.id == 0)
+            .then(|| Tap::new(self.thread.heads.clone(), self.is_second_handle(), phase));
+        (layers(tap, line), handshake_ns)
+    }
+
+    /// Counts a connection that was opened in `took_ns`.
+    pub(crate) fn opened(&mut self, phase: Phase, took_ns: u64) {
+        self.thread.recorder.borrow_mut().set_up_time(Metric::ConnectTime, took_ns);
+        self.opened_by_library(phase);
+    }
+
+    /// Counts a connection that a library opened, which does not tell how long it took.
+    pub fn opened_by_library(&mut self, phase: Phase) {
+        let mut recorder = self.thread.recorder.borrow_mut();
+        recorder.at(phase).counts.connects += 1;
+        recorder.at(phase).counts.reconnects += u64::from(self.connects > 0);
+        self.connects += 1;
+    }
+
+    /// Counts an error.
+    pub fn fault(&self, phase: Phase, fault: ClientError) {
+        self.faults.set(self.faults.get() + 1);
+        self.thread.recorder.borrow_mut().fault(phase, fault);
+    }
+
+    /// Returns the number of errors of this client so far.
+    pub fn faults(&self) -> u32 {
+        self.faults.get()
+    }
+
+    /// Adds bytes that arrived after the end of a response.
+    pub fn discarded(&self, phase: Phase, down: u64) {
+        self.thread.recorder.borrow_mut().at(phase).ledger.down[Part::Discarded] += down;
+    }
+
+    /// Reports an upgrade to another protocol that took `took_ns`.
+    pub fn upgraded(&self, took_ns: u64) {
+        self.thread.recorder.borrow_mut().set_up_time(Metric::UpgradeTime, took_ns);
+    }
+
+    /// Adds bytes to the ledger of a phase.
+    #[inline]
+    pub fn add_bytes(&self, phase: Phase, add: impl FnOnce(&mut Ledger)) {
+        self.thread.add_bytes(phase, add);
+    }
+
+    /// Reports a turn that is completed without a message.
+    pub fn turn_completed(&self, turn: Turn, done_ns: u64) {
+        self.message_completed(turn.phase, 0);
+        let mut recorder = self.thread.recorder.borrow_mut();
+        recorder.since(turn.phase, Metric::ResponseLatency, turn.intended_ns, done_ns);
+    }
+
+    /// Reports the latencies of a completed exchange.
+    #[inline]
+    pub fn response_completed(&self, phase: Phase, intended_ns: u64, sent_ns: u64, done_ns: u64) {
+        let mut recorder = self.thread.recorder.borrow_mut();
+        recorder.since(phase, Metric::ResponseLatency, intended_ns, done_ns);
+        recorder.since(phase, Metric::ServiceTime, sent_ns, done_ns);
+    }
+
+    /// Reports a completed message or response, with the number of its payloads without stamp.
+    #[inline]
+    pub fn message_completed(&self, phase: Phase, unstamped: u64) {
+        self.thread.event();
+        let mut recorder = self.thread.recorder.borrow_mut();
+        let counts = &mut recorder.at(phase).counts;
+        counts.completed += 1;
+        counts.unstamped += unstamped;
+        counts.messages += unstamped;
+    }
+
+    /// Reports an exchange that brought nothing new.
+    pub(crate) fn nothing_new(&self, phase: Phase, moved: MovedBytes) {
+        let mut recorder = self.thread.recorder.borrow_mut();
+        let counts = &mut recorder.at(phase).counts;
+        counts.empty_polls += 1;
+        counts.empty_poll_bytes += moved.up + moved.down;
+    }
+
+    /// Reports a message of this client: whether it was written.
+    pub fn message_sent(&self, phase: Phase, written: bool) {
+        self.thread.recorder.borrow_mut().at(phase).counts.sent += u64::from(written);
+    }
+
+    /// Reports that an echo of a message is awaited.
+    pub fn echo_awaited(&self, phase: Phase) {
+        self.thread.recorder.borrow_mut().at(phase).counts.updates_published += 1;
+    }
+
+    /// Reports the echo of a message.
+    pub fn echo_received(&self, phase: Phase, intended_ns: u64, sent_ns: u64, done_ns: u64) {
+        let mut recorder = self.thread.recorder.borrow_mut();
+        let counts = &mut recorder.at(phase).counts;
+        counts.completed += 1;
+        counts.messages += 1;
+        counts.updates_delivered += 1;
+        drop(recorder);
+        self.response_completed(phase, intended_ns, sent_ns, done_ns);
+    }
+
+    /// Reports that the echo of a message will not come.
+    pub fn echo_lost(&self, phase: Phase) {
+        self.thread.recorder.borrow_mut().at(phase).counts.lost += 1;
+        self.echo_missing(phase);
+    }
+
+    /// Reports that the echo of a message is wrong or late.
+    pub fn echo_missing(&self, phase: Phase) {
+        self.thread.recorder.borrow_mut().at(phase).counts.updates_missing += 1;
+    }
+
+    /// Returns whether the client is set up.
+    pub fn is_set_up(&self) -> bool {
+        self.ready
+    }
+
+    /// Reports that the client is set up.
+    pub fn ready(&mut self) {
+        if !self.ready {
+            self.ready = true;
+            let first = !std::mem::replace(&mut self.was_ready, true);
+            let now_ns = self.thread.now_ns();
+            self.thread.update(|t| {
+                t.settled += u32::from(first);
+                t.connected += 1;
+                t.connected_peak = t.connected_peak.max(t.connected);
+                t.last_connected_ns = now_ns;
+            });
+        }
+    }
+
+    /// Reports that the client has lost its connection; it may open another.
+    pub fn unready(&mut self) {
+        if std::mem::take(&mut self.ready) {
+            self.thread.update(|t| t.connected -= 1);
+        }
+    }
+
+    fn offset_ns(&self, spread: TurnPlacement, within_ns: u64) -> u64 {
+        spread.offset_ns(self.id, self.thread.seed, within_ns)
+    }
+
+    fn renew(&mut self) {
+        if self.generation != self.thread.generation.get() {
+            self.generation = self.thread.generation.get();
+            self.pacer = Pacer::default();
+            self.finished = false;
+        }
+    }
+
+    fn finish(&mut self) {
+        if !std::mem::replace(&mut self.finished, true) && !self.is_second_handle() {
+            self.thread.update(|t| t.finished += 1);
+        }
+    }
+
+    /// Returns the next turn, which may be due already; `None` if there is none before another
+    /// schedule begins.
+    pub(crate) fn next_turn(&mut self, placement: TurnPlacement, now_ns: u64) -> Option<Turn> {
+        self.paced = true;
+        self.renew();
+        let schedule = self.schedule()?;
+        let offset_ns = self.offset_ns(placement, schedule.interval_ns);
+        let turn = self.pacer.next(&schedule, offset_ns, now_ns);
+        if turn.is_none() {
+            self.finish();
+        }
+        turn
+    }
+
+    /// Takes a turn and counts how late the driver is. `able_ns` is the moment since which the
+    /// client could take one: while it waited for its own last answer, the server was late.
+    #[inline]
+    pub(crate) fn take_turn(&mut self, turn: Turn, able_ns: u64, now_ns: u64) {
+        self.pacer.take();
+        let Some(schedule) = self.schedule() else { return };
+        let mut recorder = self.thread.recorder.borrow_mut();
+        recorder.at(turn.phase).counts.turns += u64::from(!self.is_second_handle());
+        if schedule.interval_ns > 0 {
+            let lag = now_ns.saturating_sub(turn.intended_ns.max(able_ns));
+            recorder.latency(turn.phase, Metric::DriverLag, lag);
+            if schedule.calibration {
+                let late = now_ns.saturating_sub(turn.intended_ns);
+                self.thread.step_lag.borrow_mut().saturating_record(late);
+            }
+        }
+    }
+
+    /// Returns the phase of the client of a push transport, and when the next one begins; no phase
+    /// if none has begun.
+    pub(crate) fn phase_at(&mut self, now_ns: u64) -> (Option<Phase>, u64) {
+        self.renew();
+        let Some(schedule) = self.thread.schedule.get() else { return (None, u64::MAX) };
+        let within = schedule.interval_ns.min(PUSH_SPREAD_NS);
+        let from = schedule.start_ns + self.offset_ns(TurnPlacement::Spread, within);
+        let Some(elapsed) = now_ns.checked_sub(from) else { return (None, from) };
+        let steady = schedule.warmup_ns + schedule.duration_ns;
+        match schedule.phase_at(elapsed) {
+            Some(phase @ Phase::Warmup) if !schedule.calibration => {
+                (Some(phase), from + schedule.warmup_ns)
+            }
+            Some(phase @ Phase::Steady) => (Some(phase), from + steady),
+            Some(phase) => (Some(phase), from + schedule.length_ns()),
+            None => {
+                self.finish();
+                (Some(Phase::Cooldown), u64::MAX)
+            }
+        }
+    }
+
+    /// Returns whether it has come to the end of the schedule.
+    pub fn is_finished(&self) -> bool {
+        self.finished
+    }
+
+    /// Returns the topic that the server assigns to it; `None` if the client's address is not known.
+    pub fn topic(&self) -> Option<Topic> {
+        let source = self.dialer().source(self.id)?;
+        Some(Topic::of_peer(SocketAddr::new(IpAddr::V4(source), 0)))
+    }
+
+    /// Keeps an event of the first clients, for pictures.
+    #[inline]
+    pub fn trace(&self, kind: TraceKind, at_ns: u64, stamp: Option<Stamp>) {
+        if self.id < TRACED_CLIENTS {
+            self.keep_trace(kind, at_ns, stamp);
+        }
+    }
+
+    fn keep_trace(&self, kind: TraceKind, at_ns: u64, stamp: Option<Stamp>) {
+        let Some(schedule) = self.thread.schedule.get().filter(|s| !s.calibration) else { return };
+        let (from_ns, until_ns) = schedule.measured_ns();
+        if (from_ns..until_ns).contains(&at_ns) {
+            let since = |ns: u64| ns as i64 - from_ns as i64;
+            self.thread.trace(TraceEvent {
+                client: self.id,
+                at_ns: since(at_ns),
+                kind,
+                sequence: stamp.map_or(0, |s| s.sequence),
+                published_ns: stamp.map_or(0, |s| since(s.published_ns)),
+            });
+        }
+    }
+}
+
+impl Drop for ClientCore {
+    fn drop(&mut self) {
+        let turns_not_started = match self.schedule() {
+            Some(schedule) if self.paced && !schedule.calibration => {
+                self.pacer.steady_turns_left(&schedule)
+            }
+            _ => 0,
+        };
+        if self.is_second_handle() {
+            return self.thread.update(|t| {
+                t.senders -= 1;
+                t.turns_not_started += turns_not_started;
+            });
+        }
+        self.thread.update(|t| {
+            t.ended += 1;
+            t.settled += u32::from(!self.was_ready);
+            t.failed += u32::from(!self.was_ready);
+            t.connected -= u32::from(self.ready);
+            t.turns_not_started += turns_not_started;
+        });
+    }
+}

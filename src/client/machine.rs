@@ -1,0 +1,314 @@
+//! What the client half of a transport is to the engine: a state machine without I/O.
+//!
+//! A machine learns what happened on the connection of one client, and when a turn or a phase
+//! begins. It answers through [`Io`]: bytes to send, what becomes of the connection, and what it
+//! counts. It owns no socket, waits for nothing and reads no clock. Connecting, attempts, pauses,
+//! turns, phases and the end are the session's, see `session`.
+
+use crate::client::connection::{ClientConnection, MovedBytes};
+use crate::client::core::ClientCore;
+use crate::record::{ClientError, ClientErrorKind, Ledger, Part, Phase};
+use crate::time::{Turn, TurnPlacement};
+use std::ops::Deref;
+
+/// How the session treats the client of a machine.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SessionPolicy {
+    /// Where its turns are placed in the interval; `None` for a client that takes none of its own.
+    pub turns: Option<TurnPlacement>,
+    /// When a connection that was lost is opened again.
+    pub reconnect: Reconnect,
+    /// False if it opens no connection at all.
+    pub connects: bool,
+}
+
+/// When a connection that was lost is opened again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reconnect {
+    /// With the client's next turn.
+    NextTurn,
+    /// After so many nanoseconds.
+    After(u64),
+}
+
+/// The client half of a transport for one client.
+pub(crate) trait Machine {
+    /// The connection is open. Before the client is set up the machine sends what its set-up
+    /// needs, and says [`Io::set_up`] once it was answered.
+    fn opened(&mut self, io: &mut Io<'_>);
+    /// Bytes came.
+    fn received(&mut self, io: &mut Io<'_>, bytes: &[u8]);
+    /// The server has ended its direction, or the connection is gone with an error.
+    fn ended(&mut self, io: &mut Io<'_>, error: Option<ClientError>);
+    /// Bytes that had to wait have reached the socket.
+    fn written(&mut self, _: &mut Io<'_>) {}
+    /// A turn has begun; it has been counted.
+    fn turn(&mut self, _: &mut Io<'_>, _: Turn) {}
+    /// The connection for a turn could not be opened, which is counted already.
+    fn turn_lost(&mut self, _: &ClientCore, _: Turn) {}
+    /// Whether the next turn has to wait.
+    fn is_busy(&self) -> bool {
+        false
+    }
+    /// A phase has begun for the client of a push transport.
+    fn enter(&mut self, io: &mut Io<'_>, phase: Phase) {
+        io.enter(phase);
+    }
+    /// The exchange has taken longer than it may.
+    fn expired(&mut self, io: &mut Io<'_>) {
+        io.lose(ClientError::of(ClientErrorKind::ResponseTimeout));
+    }
+    /// The client must end: closes in order, and says [`Io::finish`] at the end.
+    fn stop(&mut self, io: &mut Io<'_>) {
+        io.finish();
+    }
+    /// The connection is about to be closed: counts what is not counted yet. `last` is true at the
+    /// client's end.
+    fn closing(&mut self, _: &mut Io<'_>, _last: bool) {}
+    /// How long the server wants the client to wait before it connects again, in nanoseconds.
+    fn server_pause_ns(&self) -> Option<u64> {
+        None
+    }
+    /// The client ends: counts what it has received of what was published.
+    fn settle(&mut self, _: &ClientCore) {}
+}
+
+/// What becomes of the connection after an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Next {
+    /// It stays.
+    #[default]
+    Keep,
+    /// It is closed, and another one is opened for the next turn.
+    Close,
+    /// It is closed, and another one is opened for the same turn.
+    CloseAndRetry(Turn),
+    /// It ended in order; another one is opened at once.
+    Reopen,
+    /// It is lost.
+    Lost,
+    /// The client ends.
+    Finish,
+}
+
+/// What a machine changes in its session.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Control {
+    pub next: Next,
+    /// Whether the client is set up.
+    pub is_set_up: bool,
+    /// Whether the connection has brought a message.
+    pub brought: bool,
+    /// Whether the client must end.
+    pub stopping: bool,
+    /// The phase in which what happens now is counted.
+    pub phase: Phase,
+    /// When the exchange under way is late; `u64::MAX` if none is.
+    pub exchange_until_ns: u64,
+    /// When closing is given up; `u64::MAX` if it has not begun.
+    pub close_until_ns: u64,
+}
+
+/// How long a client waits for the server's end of the connection after its own.
+const CLOSE_LIMIT_NS: u64 = 1_000_000_000;
+/// And for each client of its thread.
+const CLOSE_EACH_NS: u64 = 200_000;
+
+/// The client, its connection, and what it may do with them during one event.
+pub(crate) struct Io<'a> {
+    /// The client.
+    pub core: &'a mut ClientCore,
+    /// When the event came, in nanoseconds of the thread's clock.
+    pub now_ns: u64,
+    pub(super) connection: Option<&'a mut ClientConnection>,
+    pub(super) control: &'a mut Control,
+}
+
+impl Deref for Io<'_> {
+    type Target = ClientCore;
+
+    fn deref(&self) -> &ClientCore {
+        self.core
+    }
+}
+
+impl Io<'_> {
+    /// The phase to which what happens now belongs.
+    pub(crate) fn phase(&self) -> Phase {
+        self.control.phase
+    }
+    /// What happens from now on belongs to another phase.
+    pub(crate) fn enter(&mut self, phase: Phase) {
+        self.control.phase = phase;
+        if let Some(connection) = &mut self.connection {
+            connection.enter(phase);
+        }
+    }
+    /// Whether the client must end.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.control.stopping
+    }
+    /// Whether the client is set up.
+    pub(crate) fn is_set_up(&self) -> bool {
+        self.control.is_set_up
+    }
+    /// The client is set up, or is so again.
+    pub(crate) fn set_up(&mut self) {
+        self.control.is_set_up = true;
+        if !self.core.is_second_handle() {
+            self.core.ready();
+        }
+    }
+    /// An exchange begins: it is late after the client's time limit and `more_ns`.
+    pub(crate) fn begin_exchange(&mut self, more_ns: u64) {
+        let limit_ns = self.core.thread.timeout_ns.saturating_add(more_ns);
+        self.control.exchange_until_ns = self.now_ns.saturating_add(limit_ns);
+    }
+    /// The exchange under way began earlier, at this moment.
+    pub(crate) fn exchange_began(&mut self, at_ns: u64) {
+        self.control.exchange_until_ns = at_ns.saturating_add(self.core.thread.timeout_ns);
+    }
+    /// No exchange is under way any more.
+    pub(crate) fn end_exchange(&mut self) {
+        self.control.exchange_until_ns = u64::MAX;
+    }
+    /// The connection has brought a message.
+    pub(crate) fn note_message(&mut self) {
+        self.control.brought = true;
+    }
+    /// Whether the connection has brought a message.
+    pub(crate) fn has_brought_message(&self) -> bool {
+        self.control.brought
+    }
+    /// Whether the layers and the socket take no more bytes now.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.connection.as_ref().is_some_and(|connection| connection.stream.is_blocked())
+    }
+    /// Sends bytes; what the socket does not take now is sent later.
+    ///
+    /// # Errors
+    /// If the connection is gone.
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> Result<(), ClientError> {
+        let now_ns = self.now_ns;
+        match &mut self.connection {
+            None => Err(ClientError::of(ClientErrorKind::EarlyClose)),
+            Some(connection) => connection
+                .stream
+                .send(now_ns, bytes)
+                .map_err(|error| ClientError::io(ClientErrorKind::Write, &error)),
+        }
+    }
+    /// Bytes that were sent and have not reached the socket.
+    pub(crate) fn unsent(&mut self) -> u64 {
+        self.connection.as_mut().map_or(0, |connection| connection.stream.unsent())
+    }
+    /// Bytes of the connection that have reached the socket.
+    pub(crate) fn written(&self) -> u64 {
+        self.connection.as_ref().map_or(0, |connection| connection.stream.written())
+    }
+    /// Returns the bytes that moved since the last call and are not counted otherwise.
+    #[inline]
+    pub(crate) fn take_moved(&mut self) -> MovedBytes {
+        self.connection.as_mut().map(|connection| connection.take_moved()).unwrap_or_default()
+    }
+    /// Returns the bytes received since the last call that are not counted otherwise.
+    #[inline]
+    pub(crate) fn take_received(&mut self) -> u64 {
+        self.connection.as_mut().map_or(0, |connection| connection.take_received())
+    }
+    /// Adds bytes that moved to the ledger of the current phase. The caller says which parts they
+    /// are; `wire` is their sum.
+    #[inline]
+    pub(crate) fn count(&mut self, add: impl FnOnce(&mut Ledger)) {
+        self.count_in(self.control.phase, add);
+    }
+    /// Does the same in the ledger of another phase.
+    #[inline]
+    pub(crate) fn count_in(&mut self, phase: Phase, add: impl FnOnce(&mut Ledger)) {
+        let mut recorder = self.core.thread.recorder.borrow_mut();
+        let ledger = &mut recorder.at(phase).ledger;
+        let before = (ledger.up.wire.get(), ledger.down.wire.get());
+        add(ledger);
+        if let Some(connection) = &mut self.connection {
+            let up = ledger.up.wire.get() - before.0;
+            connection.counted(up, ledger.down.wire.get() - before.1);
+        }
+    }
+    /// Counts control frames received and sent.
+    pub(crate) fn count_control_frames(&self, phase: Phase, down: u64, up: u64) {
+        let mut recorder = self.core.thread.recorder.borrow_mut();
+        let counts = &mut recorder.at(phase).counts;
+        counts.control_frames_down += down;
+        counts.control_frames_up += up;
+    }
+    /// Discards what was moved and is not counted yet: the connection was not set up.
+    pub(crate) fn discard_all(&mut self) {
+        if let Some(connection) = &mut self.connection {
+            connection.discard_all();
+        }
+    }
+    /// Adds received bytes as discarded.
+    pub(crate) fn discard_received(&mut self) {
+        let down = self.take_received();
+        self.core.add_bytes(self.control.phase, |ledger| {
+            ledger.down.wire += down;
+            ledger.down[Part::Discarded] += down;
+        });
+    }
+
+    /// Closes the connection; the next turn opens another.
+    pub(crate) fn close(&mut self) {
+        self.end_exchange();
+        self.control.next = Next::Close;
+    }
+    /// Closes the connection, and takes the same turn again on another.
+    pub(crate) fn retry(&mut self, turn: Turn) {
+        self.end_exchange();
+        self.control.next = Next::CloseAndRetry(turn);
+    }
+    /// Closes the connection, which ended in order, and opens another at once.
+    pub(crate) fn reopen(&mut self) {
+        self.end_exchange();
+        self.control.next = Next::Reopen;
+    }
+    /// Closes the connection: the set-up failed, for a reason that is counted already.
+    pub(crate) fn fail_set_up(&mut self) {
+        self.end_exchange();
+        self.control.next = Next::Lost;
+    }
+    /// Counts an error by which the connection is lost.
+    pub(crate) fn lose(&mut self, error: ClientError) {
+        self.core.fault(self.control.phase, error);
+        self.end_exchange();
+        self.control.next = Next::Lost;
+    }
+    /// Ends this side of the connection once everything is sent. The session does not wait long for
+    /// the server's end.
+    pub(crate) fn half_close(&mut self) {
+        self.end_exchange();
+        self.limit_closing();
+        let now_ns = self.now_ns;
+        if let Some(connection) = &mut self.connection {
+            connection.stream.end(now_ns);
+        }
+    }
+    /// Gives the server a second, and the delay of the path, to close its side; and as all clients
+    /// of a thread close at once, some time for each.
+    pub(crate) fn limit_closing(&mut self) {
+        let path_ns = self.core.dialer().delay.allowance_ns();
+        let clients = u64::from(self.core.thread.tally.get().connected_peak);
+        let limit_ns = CLOSE_LIMIT_NS + clients * CLOSE_EACH_NS + path_ns;
+        self.control.close_until_ns = self.now_ns.saturating_add(limit_ns);
+    }
+    /// The server's end was read after this side's.
+    pub(crate) fn note_both_ended(&mut self) {
+        if let Some(connection) = &mut self.connection {
+            connection.note_both_ended();
+        }
+    }
+    /// The client ends.
+    pub(crate) fn finish(&mut self) {
+        self.end_exchange();
+        self.control.next = Next::Finish;
+    }
+}

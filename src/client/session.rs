@@ -1,0 +1,596 @@
+//! The session of one client of the engine, written once for all transports: connecting, attempts
+//! to be set up, pauses, reconnecting, turns, phases, time limits and the end.
+//!
+//! It drives the client's [`Machine`] and is driven by whoever has the network and the clock: the
+//! engine of a driver thread, or a simulation.
+
+use crate::client::connection::ClientConnection;
+use crate::client::core::{ClientCore, SET_UP_ATTEMPTS, SET_UP_PAUSE_NS};
+use crate::client::machine::{Control, Io, Machine, Next, Reconnect, SessionPolicy};
+use crate::net::connection::Layers;
+use crate::net::polled_stream::{PolledStream, Received};
+use crate::net::socket::{Network, Readiness, Socket};
+use crate::record::{ClientError, ClientErrorKind, Phase};
+use crate::time::{Turn, TurnPlacement};
+
+/// The least wait before a client connects again after a connection that brought nothing, whatever
+/// the server asks for.
+const LEAST_PAUSE_NS: u64 = 50_000_000;
+
+/// How often one connection is read before others have their turn.
+const READS_AT_ONCE: u32 = 16;
+
+/// What a session may use while it handles an event.
+pub(crate) struct Surroundings<'a> {
+    /// The network.
+    pub network: &'a mut dyn Network,
+    /// The key of the client's sockets.
+    pub key: u64,
+    /// The time.
+    pub now_ns: u64,
+    /// Memory that bytes are received into.
+    pub buffer: &'a mut [u8],
+    /// Connects that may begin now; a session that begins one takes it.
+    pub connects: &'a mut u32,
+}
+
+/// Where a session is.
+enum Stage {
+    /// It waits for its moment in the ramp, or for the end of a pause.
+    Pausing { until_ns: u64 },
+    /// It wants to connect, and too many others do.
+    Queued,
+    /// It connects.
+    Connecting(Box<Opening>),
+    /// It has no connection and wants none before its next turn.
+    Idle,
+    /// The connection is open.
+    Open,
+    /// The client has ended.
+    Ended,
+}
+
+/// How a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// As the protocol has it.
+    Orderly,
+    /// With an error.
+    Failed,
+}
+
+/// A connection that is being opened.
+struct Opening {
+    socket: Box<dyn Socket>,
+    layers: Option<Layers>,
+    handshake_ns: u64,
+    began_ns: u64,
+    /// When it fails.
+    until_ns: u64,
+    /// When the handshake has passed the delay line; `u64::MAX` until TCP is connected.
+    open_ns: u64,
+}
+
+/// See the module's description.
+pub struct Session {
+    core: ClientCore,
+    machine: Box<dyn Machine>,
+    policy: SessionPolicy,
+    stage: Stage,
+    connection: Option<Box<ClientConnection>>,
+    control: Control,
+    attempts: u32,
+    /// A turn that waits for its connection.
+    turn: Option<Turn>,
+    /// Since when the client could take a turn.
+    able_ns: u64,
+    /// When the next phase begins for the client of a push transport; 0 if that is to be found out.
+    phase_ends_ns: u64,
+    /// Messages that the client sends on the same connection at a pace of their own.
+    sender: Option<Box<(ClientCore, TurnPlacement)>>,
+    /// There may be more to receive than was in one go.
+    more: bool,
+}
+
+impl Session {
+    /// A session that has not begun.
+    pub(crate) fn new(
+        core: ClientCore,
+        machine: Box<dyn Machine>,
+        policy: SessionPolicy,
+    ) -> Session {
+        Session {
+            stage: Stage::Pausing { until_ns: core.begin_ns() },
+            core,
+            machine,
+            policy,
+            connection: None,
+            control: Control {
+                next: Next::Keep,
+                is_set_up: false,
+                brought: false,
+                stopping: false,
+                phase: Phase::Setup,
+                exchange_until_ns: u64::MAX,
+                close_until_ns: u64::MAX,
+            },
+            attempts: 0,
+            turn: None,
+            able_ns: 0,
+            phase_ends_ns: 0,
+            sender: None,
+            more: false,
+        }
+    }
+
+    /// Sends messages on the same connection, at an interval and with a placement of their own.
+    pub(crate) fn with_sender(mut self, interval_ns: u64, placement: TurnPlacement) -> Session {
+        self.sender = Some(Box::new((self.core.second_handle(interval_ns), placement)));
+        self
+    }
+
+    /// Whether the client has ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(self.stage, Stage::Ended)
+    }
+
+    /// Whether it waits for a connect that may begin.
+    pub(crate) fn is_queued(&self) -> bool {
+        matches!(self.stage, Stage::Queued)
+    }
+
+    /// Another schedule has begun.
+    pub(crate) fn reschedule(&mut self, around: &mut Surroundings<'_>) {
+        self.phase_ends_ns = 0;
+        self.advance(around);
+    }
+
+    /// The client must end after its current exchange.
+    pub(crate) fn stop(&mut self, around: &mut Surroundings<'_>) {
+        self.control.stopping = true;
+        match self.stage {
+            Stage::Open => {
+                self.with_machine(around.now_ns, |machine, io| machine.stop(io));
+                self.settle_next(around);
+            }
+            Stage::Ended => {}
+            Stage::Connecting(_) | Stage::Pausing { .. } | Stage::Queued | Stage::Idle => {
+                self.end();
+            }
+        }
+    }
+
+    /// Something happened on the client's socket.
+    pub(crate) fn ready(&mut self, around: &mut Surroundings<'_>, event: Readiness) {
+        match &mut self.stage {
+            Stage::Connecting(opening) => {
+                if event.writable && opening.open_ns == u64::MAX {
+                    self.tcp_connected(around);
+                }
+                // What came with it is read below, once the connection is open.
+            }
+            Stage::Open => {
+                if event.writable {
+                    self.flush(around);
+                }
+            }
+            _ => return,
+        }
+        if event.readable {
+            self.receive(around, event.ended);
+        }
+        self.advance(around);
+    }
+
+    /// Receives more of what had come already.
+    pub(crate) fn receive_more(&mut self, around: &mut Surroundings<'_>) {
+        self.receive(around, true);
+        self.advance(around);
+    }
+
+    /// Whether there may be more to receive than was in one go: others go first.
+    pub(crate) fn take_more(&mut self) -> bool {
+        std::mem::take(&mut self.more)
+    }
+
+    /// Does what is due by now: see [`Session::wake_ns`].
+    pub(crate) fn advance(&mut self, around: &mut Surroundings<'_>) {
+        loop {
+            self.settle_next(around);
+            let now_ns = around.now_ns;
+            match &self.stage {
+                Stage::Ended => return,
+                Stage::Pausing { until_ns } if now_ns >= *until_ns => self.connect(around),
+                Stage::Queued if *around.connects > 0 => self.connect(around),
+                Stage::Connecting(opening) if now_ns >= opening.open_ns => self.open(around),
+                Stage::Connecting(opening) if now_ns >= opening.until_ns => {
+                    self.connect_failed(around, ClientError::of(ClientErrorKind::ConnectTimeout));
+                }
+                Stage::Pausing { .. } | Stage::Queued | Stage::Connecting(_) => {
+                    self.begin_phase(now_ns);
+                    return;
+                }
+                Stage::Open if now_ns >= self.control.close_until_ns => {
+                    // The server does not close its side.
+                    self.control.next =
+                        if self.control.stopping { Next::Finish } else { Next::Lost };
+                }
+                Stage::Open if self.has_send_error() => self.receive(around, true),
+                Stage::Open | Stage::Idle => {
+                    if !self.begin_phase(now_ns) && !self.take_turn(around) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Moves what a layer released by now.
+    pub(crate) fn release(&mut self, around: &mut Surroundings<'_>) {
+        if matches!(self.stage, Stage::Open)
+            && self.connection.as_mut().is_some_and(|c| c.stream.has_deadlines())
+        {
+            self.flush(around);
+            self.receive(around, false);
+        }
+    }
+
+    /// Returns the next moment at which there is something to do without an event.
+    pub(crate) fn wake_ns(&mut self, now_ns: u64) -> u64 {
+        let mut at = match &self.stage {
+            Stage::Ended | Stage::Queued => return u64::MAX,
+            Stage::Pausing { until_ns } => *until_ns,
+            Stage::Connecting(opening) => opening.until_ns.min(opening.open_ns),
+            Stage::Idle => u64::MAX,
+            Stage::Open => self.control.close_until_ns,
+        };
+        if self.policy.turns.is_none() && !self.control.stopping {
+            at = at.min(self.phase_ends_ns);
+        }
+        if let Some((turn, _)) = self.next_turn(now_ns) {
+            at = at.min(turn.intended_ns.max(self.able_ns));
+        }
+        if let Some(connection) = &mut self.connection
+            && let Some(deadline_ns) = connection.stream.deadline_ns(now_ns)
+        {
+            at = at.min(deadline_ns);
+        }
+        at
+    }
+
+    /// Ends the exchange under way if it is late.
+    pub(crate) fn expire(&mut self, around: &mut Surroundings<'_>) {
+        if around.now_ns >= self.control.exchange_until_ns && matches!(self.stage, Stage::Open) {
+            self.control.exchange_until_ns = u64::MAX;
+            self.with_machine(around.now_ns, |machine, io| machine.expired(io));
+            self.advance(around);
+        }
+    }
+
+    fn with_machine(&mut self, now_ns: u64, act: impl FnOnce(&mut dyn Machine, &mut Io<'_>)) {
+        let mut io = Io {
+            core: &mut self.core,
+            now_ns,
+            connection: self.connection.as_deref_mut(),
+            control: &mut self.control,
+        };
+        act(&mut *self.machine, &mut io);
+    }
+
+    fn has_send_error(&self) -> bool {
+        self.connection.as_ref().is_some_and(|connection| connection.stream.has_send_error())
+    }
+
+    /// Begins the phase that is due for the client of a push transport. It goes on while there is
+    /// no connection, so that everything is counted in the phase in which it happens.
+    fn begin_phase(&mut self, now_ns: u64) -> bool {
+        if self.policy.turns.is_some() || self.control.stopping || now_ns < self.phase_ends_ns {
+            return false;
+        }
+        let (phase, ends_ns) = self.core.phase_at(now_ns);
+        self.phase_ends_ns = ends_ns;
+        match phase {
+            Some(phase) if phase != self.control.phase => {
+                if self.connection.is_some() {
+                    self.with_machine(now_ns, |machine, io| machine.enter(io, phase));
+                } else {
+                    self.control.phase = phase;
+                }
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Returns the next turn, and whether it is the sender's; `None` if there is none or it has to
+    /// wait.
+    fn next_turn(&mut self, now_ns: u64) -> Option<(Turn, bool)> {
+        if self.control.stopping || !self.control.is_set_up || self.machine.is_busy() {
+            return None;
+        }
+        if self.connection.as_ref().is_some_and(|connection| connection.stream.is_blocked()) {
+            return None;
+        }
+        if let Some(sender) = &mut self.sender {
+            let open = matches!(self.stage, Stage::Open);
+            return open.then(|| sender.0.next_turn(sender.1, now_ns))?.map(|turn| (turn, true));
+        }
+        let placement = self.policy.turns?;
+        let can = match self.policy.reconnect {
+            Reconnect::NextTurn => matches!(self.stage, Stage::Open | Stage::Idle),
+            Reconnect::After(_) => matches!(self.stage, Stage::Open),
+        };
+        if !can {
+            return None;
+        }
+        self.core.next_turn(placement, now_ns).map(|turn| (turn, false))
+    }
+
+    /// Takes a turn that is due.
+    fn take_turn(&mut self, around: &mut Surroundings<'_>) -> bool {
+        let Some((turn, of_sender)) = self.next_turn(around.now_ns) else { return false };
+        if turn.intended_ns.max(self.able_ns) > around.now_ns {
+            return false;
+        }
+        // A turn may come some time after the event that the engine woke for.
+        around.now_ns = around.network.now_ns();
+        let core = match (&mut self.sender, of_sender) {
+            (Some(sender), true) => &mut sender.0,
+            _ => &mut self.core,
+        };
+        core.take_turn(turn, self.able_ns, around.now_ns);
+        if !of_sender {
+            self.control.phase = turn.phase;
+        }
+        if self.connection.is_some() || !self.policy.connects {
+            self.act_on_turn(around.now_ns, turn);
+        } else {
+            self.turn = Some(turn);
+            self.connect(around);
+        }
+        true
+    }
+
+    fn act_on_turn(&mut self, now_ns: u64, turn: Turn) {
+        match &mut self.sender {
+            None => self.with_machine(now_ns, |machine, io| machine.turn(io, turn)),
+            Some(sender) => {
+                let mut io = Io {
+                    core: &mut sender.0,
+                    now_ns,
+                    connection: self.connection.as_deref_mut(),
+                    control: &mut self.control,
+                };
+                self.machine.turn(&mut io, turn);
+            }
+        }
+    }
+
+    fn connect(&mut self, around: &mut Surroundings<'_>) {
+        if !self.policy.connects {
+            self.stage = Stage::Open;
+            return self.with_machine(around.now_ns, |machine, io| machine.opened(io));
+        }
+        if *around.connects == 0 {
+            self.stage = Stage::Queued;
+            return;
+        }
+        let began_ns = around.network.now_ns();
+        let dialer = *self.core.dialer();
+        match around.network.connect(around.key, &dialer, self.core.id) {
+            Err(error) => self.connect_failed(around, error),
+            Ok(socket) => {
+                *around.connects -= 1;
+                let (layers, handshake_ns) = self.core.layers(self.control.phase);
+                self.stage = Stage::Connecting(Box::new(Opening {
+                    socket,
+                    layers,
+                    handshake_ns,
+                    began_ns,
+                    until_ns: began_ns.saturating_add(dialer.timeout.as_nanos() as u64),
+                    open_ns: u64::MAX,
+                }));
+            }
+        }
+    }
+
+    fn tcp_connected(&mut self, around: &mut Surroundings<'_>) {
+        let Stage::Connecting(opening) = &mut self.stage else { return };
+        // Other clients connect while this handshake is in the delay line.
+        *around.connects += 1;
+        let connected = opening.socket.connected();
+        match connected {
+            Err(error) => {
+                let error = ClientError::io(ClientErrorKind::Connect, &error);
+                self.stage = Stage::Idle;
+                self.connect_failed(around, error);
+            }
+            Ok(()) => {
+                opening.open_ns = opening.began_ns.saturating_add(opening.handshake_ns);
+                around.now_ns = around.network.now_ns();
+                if around.now_ns >= opening.open_ns {
+                    self.open(around);
+                }
+            }
+        }
+    }
+
+    fn connect_failed(&mut self, around: &mut Surroundings<'_>, error: ClientError) {
+        if let Stage::Connecting(opening) = &self.stage
+            && opening.open_ns == u64::MAX
+        {
+            *around.connects += 1;
+        }
+        self.stage = Stage::Idle;
+        self.core.fault(self.control.phase, error);
+        self.lost(around.now_ns, End::Failed);
+    }
+
+    /// The connection is open: the machine begins.
+    fn open(&mut self, around: &mut Surroundings<'_>) {
+        self.adopt_connection(around.now_ns);
+        self.control.brought = false;
+        self.able_ns = around.now_ns;
+        self.control.close_until_ns = u64::MAX;
+        self.with_machine(around.now_ns, |machine, io| machine.opened(io));
+        if let Some(turn) = self.turn.take()
+            && self.control.next == Next::Keep
+        {
+            self.act_on_turn(around.now_ns, turn);
+        }
+    }
+
+    /// Opens the account of the connection that TCP has made.
+    fn adopt_connection(&mut self, now_ns: u64) {
+        let Stage::Connecting(opening) = std::mem::replace(&mut self.stage, Stage::Open) else {
+            return;
+        };
+        let Opening { socket, layers, began_ns, .. } = *opening;
+        let phase = self.control.phase;
+        self.core.opened(phase, now_ns - began_ns);
+        let stream = PolledStream::new(socket, layers);
+        let thread = self.core.thread.clone();
+        self.connection = Some(Box::new(ClientConnection::new(stream, thread, phase)));
+    }
+
+    /// Sends what had to wait.
+    fn flush(&mut self, around: &mut Surroundings<'_>) {
+        let Some(connection) = &mut self.connection else { return };
+        if !connection.stream.has_unsent() {
+            return;
+        }
+        let before = connection.stream.written();
+        // An error is met by receiving, too.
+        let _ = connection.stream.flush(around.now_ns);
+        if connection.stream.written() > before {
+            self.with_machine(around.now_ns, |machine, io| machine.written(io));
+        }
+    }
+
+    /// Receives everything that has come. `ended` is true if the end has come with it.
+    fn receive(&mut self, around: &mut Surroundings<'_>, ended: bool) {
+        if !matches!(self.stage, Stage::Open) {
+            return;
+        }
+        for _ in 0..READS_AT_ONCE {
+            let Some(connection) = &mut self.connection else { return };
+            match connection.stream.receive(around.now_ns, around.buffer) {
+                Received::Nothing => return,
+                Received::Bytes(len, more) => {
+                    around.now_ns = around.network.now_ns();
+                    let bytes = &around.buffer[..len];
+                    let waited = self.machine.is_busy();
+                    self.with_machine(around.now_ns, |machine, io| machine.received(io, bytes));
+                    if waited && !self.machine.is_busy() {
+                        self.able_ns = around.now_ns;
+                    }
+                    if self.control.next != Next::Keep || !(more || ended) {
+                        return;
+                    }
+                }
+                Received::End => {
+                    return self.with_machine(around.now_ns, |m, io| m.ended(io, None));
+                }
+                Received::Error(error) => {
+                    let error = ClientError::io(ClientErrorKind::Read, &error);
+                    return self.with_machine(around.now_ns, |m, io| m.ended(io, Some(error)));
+                }
+            }
+        }
+        self.more = true;
+    }
+
+    /// Does what the machine wants to become of the connection.
+    fn settle_next(&mut self, around: &mut Surroundings<'_>) {
+        match std::mem::take(&mut self.control.next) {
+            Next::Keep => {}
+            Next::Close => {
+                self.close_connection(around.now_ns);
+                if self.control.stopping {
+                    self.end();
+                } else {
+                    self.stage = Stage::Idle;
+                    self.able_ns = around.now_ns;
+                }
+            }
+            Next::CloseAndRetry(turn) => {
+                self.close_connection(around.now_ns);
+                self.turn = Some(turn);
+                self.connect(around);
+            }
+            Next::Reopen => {
+                self.close_connection(around.now_ns);
+                self.lost(around.now_ns, End::Orderly);
+            }
+            Next::Lost => {
+                self.close_connection(around.now_ns);
+                self.lost(around.now_ns, End::Failed);
+            }
+            Next::Finish => self.end(),
+        }
+    }
+
+    /// Goes on without a connection.
+    fn lost(&mut self, now_ns: u64, end: End) {
+        if let Some(turn) = self.turn.take() {
+            self.machine.turn_lost(&self.core, turn);
+        }
+        self.able_ns = now_ns;
+        if self.control.stopping {
+            return self.end();
+        }
+        if !self.control.is_set_up {
+            self.attempts += 1;
+            if self.attempts >= SET_UP_ATTEMPTS {
+                return self.end();
+            }
+            self.stage = Stage::Pausing { until_ns: now_ns.saturating_add(SET_UP_PAUSE_NS) };
+            return;
+        }
+        let Reconnect::After(pause_ns) = self.policy.reconnect else {
+            self.stage = Stage::Idle;
+            if end == End::Failed {
+                self.able_ns = now_ns.saturating_add(LEAST_PAUSE_NS);
+            }
+            return;
+        };
+        self.core.unready();
+        let asked_ns = self.machine.server_pause_ns().map(|ns| ns.max(LEAST_PAUSE_NS));
+        let pause_ns = match (asked_ns, end) {
+            (Some(asked_ns), _) => asked_ns,
+            (None, End::Orderly) if self.control.brought => 0,
+            (None, End::Orderly) => pause_ns.min(LEAST_PAUSE_NS),
+            (None, End::Failed) => pause_ns,
+        };
+        self.stage = Stage::Pausing { until_ns: now_ns.saturating_add(pause_ns) };
+    }
+
+    fn close_connection(&mut self, now_ns: u64) {
+        let last = self.control.stopping;
+        self.with_machine(now_ns, |machine, io| machine.closing(io, last));
+        self.connection = None;
+    }
+
+    /// Ends the client: its connection is closed and what it received is counted.
+    fn end(&mut self) {
+        if self.has_ended() {
+            return;
+        }
+        let now_ns = self.core.thread.now_ns();
+        if matches!(&self.stage, Stage::Connecting(opening) if opening.open_ns != u64::MAX) {
+            // TCP has made it, and the handshake is still in the delay line.
+            self.adopt_connection(now_ns);
+        }
+        self.close_connection(now_ns);
+        self.stage = Stage::Ended;
+        self.machine.settle(&self.core);
+        self.sender = None;
+    }
+}
+
+impl Drop for Session {
+    /// Closes the account of a client that did not end by itself.
+    fn drop(&mut self) {
+        self.end();
+    }
+}

@@ -1,0 +1,242 @@
+//! The engine of a driver thread: runs the sessions of its clients on one network.
+//!
+//! One buffer to receive into, one queue of moments, one slot a client. Every event is handled to its
+//! end before the next one, without a task, a waker or an allocation.
+
+use crate::client::context::ThreadContext;
+use crate::client::session::{Session, Surroundings};
+use crate::client::{ClientCore, MachineClients};
+use crate::net::socket::{Network, Readiness};
+use crate::record::{Metric, Phase};
+use rand_xoshiro::SplitMix64;
+use rand_xoshiro::rand_core::{RngCore, SeedableRng};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::rc::Rc;
+
+/// Connects under way at once: a listener's queue holds 4,096 and more, and this stays below it for
+/// every thread.
+const CONNECTS_AT_ONCE: u32 = 64;
+/// What is received from one connection with one call.
+const BUFFER_BYTES: usize = 64 * 1024;
+
+/// See the module's description.
+pub(crate) struct Engine<N> {
+    network: N,
+    thread: Rc<ThreadContext>,
+    slots: Vec<Slot>,
+    /// Earliest first: the moment and the slot.
+    timers: BinaryHeap<Reverse<(u64, u32)>>,
+    /// Slots that wait to connect.
+    queue: VecDeque<u32>,
+    connects: u32,
+    buffer: Box<[u8]>,
+    events: Vec<Readiness>,
+    /// Slots that have more to receive than they did in one go.
+    again: Vec<u32>,
+    /// Between two times that timers are looked at, at the least: a wake-up of a thread costs ten
+    /// times what a turn does, so that moments close to each other share one.
+    gap_ns: u64,
+    woke_ns: u64,
+    probes: Probes,
+    /// The time when the last wait ended, or later.
+    now_ns: u64,
+    alive: u32,
+}
+
+/// A client and what it waits for.
+struct Slot {
+    session: Option<Session>,
+    /// The moment at which the timer wakes it; `u64::MAX` for none.
+    wake_ns: u64,
+    queued: bool,
+}
+
+/// How late the thread is, whatever its clients wait for: moments at random distances, each of which
+/// counts with its own lateness, also those that a stop of the thread has covered.
+struct Probes {
+    random: SplitMix64,
+    next_ns: u64,
+}
+
+impl Probes {
+    /// The least distance between two probes, and as much again is drawn: 50 a second.
+    const LEAST_NS: u64 = 10_000_000;
+
+    fn new(seed: u64) -> Probes {
+        Probes { random: SplitMix64::seed_from_u64(seed), next_ns: 0 }
+    }
+
+    fn record(&mut self, thread: &ThreadContext, now_ns: u64) {
+        if now_ns < self.next_ns {
+            return;
+        }
+        let window = thread.window.get();
+        let mut recorder = thread.recorder.borrow_mut();
+        if self.next_ns == 0 {
+            self.next_ns = now_ns;
+        }
+        while self.next_ns <= now_ns {
+            if window.is_some_and(|(from, until)| (from..until).contains(&self.next_ns)) {
+                let late_ns = now_ns - self.next_ns;
+                recorder.latency(Phase::Steady, Metric::ProbeLateness, late_ns);
+            }
+            self.next_ns += Probes::LEAST_NS + self.random.next_u64() % (2 * Probes::LEAST_NS);
+        }
+    }
+}
+
+impl<N: Network> Engine<N> {
+    /// An engine without clients.
+    pub(crate) fn new(network: N, gap_ns: u64, thread: Rc<ThreadContext>, seed: u64) -> Engine<N> {
+        Engine {
+            network,
+            thread,
+            slots: Vec::new(),
+            timers: BinaryHeap::new(),
+            queue: VecDeque::new(),
+            connects: CONNECTS_AT_ONCE,
+            buffer: vec![0; BUFFER_BYTES].into_boxed_slice(),
+            events: Vec::new(),
+            again: Vec::new(),
+            gap_ns,
+            woke_ns: 0,
+            probes: Probes::new(seed),
+            now_ns: 0,
+            alive: 0,
+        }
+    }
+
+    /// Begins the session of a client, and that of its second connection if it has one.
+    pub(crate) fn spawn(&mut self, clients: &dyn MachineClients, core: ClientCore) {
+        self.now_ns = self.network.now_ns();
+        for session in clients.sessions(core) {
+            let slot = self.slots.len() as u32;
+            self.slots.push(Slot { session: Some(session), wake_ns: u64::MAX, queued: false });
+            self.alive += 1;
+            self.visit(slot, |session, around| session.advance(around));
+        }
+    }
+
+    /// The network.
+    pub(crate) fn network(&self) -> &N {
+        &self.network
+    }
+
+    /// The next moment at which a timer is due; `u64::MAX` if none is.
+    fn next_ns(&self) -> u64 {
+        let timer_ns = self.timers.peek().map_or(u64::MAX, |Reverse((at_ns, _))| *at_ns);
+        timer_ns.max(self.woke_ns.saturating_add(self.gap_ns))
+    }
+
+    /// The next moment at which there is something to do without an event.
+    pub(crate) fn wake_ns(&self) -> u64 {
+        self.next_ns().min(self.probes.next_ns)
+    }
+
+    /// Sessions that have not ended.
+    pub(crate) fn alive(&self) -> u32 {
+        self.alive
+    }
+
+    /// Another schedule has begun for every client.
+    pub(crate) fn reschedule(&mut self) {
+        self.visit_all(|session, around| session.reschedule(around));
+    }
+
+    /// Every client must end after its current exchange.
+    pub(crate) fn stop(&mut self) {
+        self.visit_all(|session, around| session.stop(around));
+    }
+
+    /// Ends every exchange that has taken too long.
+    pub(crate) fn expire(&mut self) {
+        self.visit_all(|session, around| session.expire(around));
+    }
+
+    /// Waits for the next event, or until a moment, and handles what has come and what is due.
+    pub(crate) fn run_until(&mut self, until_ns: u64) {
+        let earliest_ns = self.next_ns();
+        let mut events = std::mem::take(&mut self.events);
+        let until_ns = until_ns.min(self.probes.next_ns);
+        let again = std::mem::take(&mut self.again);
+        let until_ns = if again.is_empty() { until_ns } else { 0 };
+        self.network.wait(earliest_ns.min(until_ns), &mut events);
+        self.now_ns = self.network.now_ns();
+        self.probes.record(&self.thread, self.now_ns);
+        for event in events.drain(..) {
+            self.visit(event.key as u32, |session, around| session.ready(around, event));
+        }
+        self.events = events;
+        for slot in again {
+            self.visit(slot, |session, around| session.receive_more(around));
+        }
+        self.now_ns = self.network.now_ns();
+        if self.now_ns >= earliest_ns {
+            self.woke_ns = self.now_ns;
+            self.run_timers(self.now_ns);
+        }
+        self.connect_queued();
+    }
+
+    fn run_timers(&mut self, now_ns: u64) {
+        while let Some(&Reverse((at_ns, slot))) = self.timers.peek()
+            && at_ns <= now_ns
+        {
+            self.timers.pop();
+            let entry = &mut self.slots[slot as usize];
+            // Otherwise it has been woken earlier, or waits for something else by now.
+            if entry.wake_ns == at_ns {
+                entry.wake_ns = u64::MAX;
+                self.visit(slot, |session, around| {
+                    session.release(around);
+                    session.advance(around);
+                });
+            }
+        }
+    }
+
+    fn connect_queued(&mut self) {
+        while self.connects > 0
+            && let Some(slot) = self.queue.pop_front()
+        {
+            self.slots[slot as usize].queued = false;
+            self.visit(slot, |session, around| session.advance(around));
+        }
+    }
+
+    fn visit_all(&mut self, act: impl Fn(&mut Session, &mut Surroundings<'_>)) {
+        self.now_ns = self.network.now_ns();
+        for slot in 0..self.slots.len() as u32 {
+            self.visit(slot, &act);
+        }
+    }
+
+    /// Lets a session handle something, and sees to what it waits for then.
+    #[inline]
+    fn visit(&mut self, slot: u32, act: impl FnOnce(&mut Session, &mut Surroundings<'_>)) {
+        let Engine { network, slots, timers, queue, connects, buffer, now_ns, again, .. } = self;
+        let Some(entry) = slots.get_mut(slot as usize) else { return };
+        let Some(session) = &mut entry.session else { return };
+        let mut around =
+            Surroundings { key: slot.into(), now_ns: *now_ns, network, buffer, connects };
+        act(session, &mut around);
+        if session.has_ended() {
+            entry.session = None;
+            self.alive -= 1;
+            return;
+        }
+        if session.take_more() {
+            again.push(slot);
+        }
+        if session.is_queued() && !entry.queued {
+            entry.queued = true;
+            queue.push_back(slot);
+        }
+        let wake_ns = session.wake_ns(around.now_ns);
+        if wake_ns < entry.wake_ns {
+            entry.wake_ns = wake_ns;
+            timers.push(Reverse((wake_ns, slot)));
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! Runs the real engine, sessions and machines on a simulated network with a clock of its own, and
+//! holds the laws of what they report, whatever the network and the servers do.
+//!
+//! `WSBENCH_SEEDS=100000 cargo test --release simulation` runs more seeds. A seed that fails is
+//! printed; `WSBENCH_SEED=N` runs it alone.
+
+mod network;
+mod server;
+
+use crate::client::context::ThreadContext;
+use crate::client::{ClientCore, ClientHalf};
+use crate::driver::engine::Engine;
+use crate::driver::tests::simulation::network::{Conditions, SimulatedNetwork};
+use crate::driver::tests::simulation::server::{FaultLog, Faults, Server, ServerKind};
+use crate::feed::{Feed, Spec, Topic};
+use crate::net::Dialer;
+use crate::protocol::http1::Target;
+use crate::record::{Counts, Phase, Window};
+use crate::time::{Delay, Schedule};
+use crate::transport::AnySeries;
+use rand_xoshiro::SplitMix64;
+use rand_xoshiro::rand_core::{RngCore, SeedableRng};
+use serde_json::json;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+const MS: u64 = 1_000_000;
+const FIRST_SOURCE: u32 = 65_536;
+const TIMEOUT_NS: u64 = 2_000 * MS;
+
+/// One run: who is measured, on which network, and what is wrong.
+#[derive(Debug, Clone, Copy)]
+struct Scenario {
+    seed: u64,
+    kind: ServerKind,
+    clients: u32,
+    conditions: Conditions,
+    faults: Faults,
+    delay: Delay,
+    rate_hz: f64,
+}
+
+/// What a run reported, and what really happened.
+struct Report {
+    window: Window,
+    log: FaultLog,
+    moved: (u64, u64),
+    connected: u64,
+    audit: crate::record::KernelAudit,
+    tally: crate::client::context::Tally,
+    alive: u32,
+    ended_ns: u64,
+    stopped_ns: u64,
+    feed: Feed,
+    measured_ns: (u64, u64),
+}
+
+fn series(kind: ServerKind) -> AnySeries {
+    let reconnect_ns = 20 * MS;
+    let json = match kind {
+        ServerKind::Polling => json!({"transport": "polling", "params": {
+            "interval_ns": 50 * MS, "phase": "spread", "new_connection": false,
+            "request": "minimal", "response": "minimal", "engine": "raw"}}),
+        ServerKind::LongPolling => json!({"transport": "long-polling", "params": {
+            "request": "minimal", "response": "minimal", "hold_ns": 30_000 * MS,
+            "reconnect_ns": reconnect_ns, "pending": "all"}}),
+        ServerKind::Streaming => json!({"transport": "streaming", "params": {
+            "request": "minimal", "reconnect_ns": reconnect_ns}}),
+        ServerKind::Sse => json!({"transport": "sse", "params": {
+            "request": "minimal", "ids": false, "heartbeat_ns": 0, "reconnect_ns": reconnect_ns}}),
+        ServerKind::WebSocket => json!({"transport": "websocket", "params": {
+            "read_buffer_bytes": 512, "reconnect_ns": reconnect_ns}}),
+    };
+    serde_json::from_value(json).expect("the settings are those of the transport")
+}
+
+impl Scenario {
+    /// What a seed means.
+    fn of(seed: u64) -> Scenario {
+        let mut random = SplitMix64::seed_from_u64(seed);
+        let mut below = |n: u64| random.next_u64() % n;
+        let all = [
+            ServerKind::Polling,
+            ServerKind::LongPolling,
+            ServerKind::Streaming,
+            ServerKind::Sse,
+            ServerKind::WebSocket,
+        ];
+        let kind = all[below(5) as usize];
+        let latency_ns = [50_000, MS, 20 * MS][below(3) as usize];
+        let conditions = Conditions {
+            latency_ns,
+            cuts_one_in: [0, 0, 5][below(3) as usize],
+            splits_one_in: [0, 3][below(2) as usize],
+            refuses_one_in: [0, 0, 0, 4][below(4) as usize],
+        };
+        let mut faults = Faults::default();
+        match below(10) {
+            0 => faults.drops = 3,
+            1 => faults.repeats = 4,
+            2 => faults.resets = 9,
+            3 => faults.ends = 9,
+            4 => faults.garbage = 15,
+            5 => faults.refuses = 4,
+            6 => faults.silent_after = 4,
+            // Nothing is wrong in these.
+            _ => {}
+        }
+        let one_way_ns = [0, 0, 10 * MS][below(3) as usize];
+        let delay = Delay { one_way_ns, seed, ..Delay::default() };
+        Scenario {
+            seed,
+            kind,
+            clients: 1 + below(6) as u32,
+            conditions,
+            faults,
+            delay,
+            rate_hz: [5.0, 20.0][below(2) as usize],
+        }
+    }
+
+    fn run(&self) -> Report {
+        let spec = Spec { rate_hz: self.rate_hz, seed: self.seed, ..Spec::PLAIN };
+        let dialer = Dialer {
+            address: "127.0.0.1:80".parse().expect("an address"),
+            first_source: FIRST_SOURCE,
+            timeout: Duration::from_secs(2),
+            delay: self.delay,
+        };
+        let thread = ThreadContext::new(vec![dialer], spec, TIMEOUT_NS, MS / 2, self.seed);
+        let began_ns = 1_000 * MS;
+        let feed = Feed { spec, epoch_ns: began_ns };
+        let schedule = Schedule {
+            start_ns: began_ns + 1_600 * MS,
+            interval_ns: 50 * MS,
+            warmup_ns: 200 * MS,
+            duration_ns: 1_000 * MS,
+            cooldown_ns: 400 * MS,
+            calibration: false,
+        };
+        let stopped_ns = schedule.start_ns + schedule.length_ns() + 200 * MS;
+        thread.feed.set(Some(feed));
+        let log = Rc::new(RefCell::new(FaultLog::default()));
+        let (own, faults, kind, mut number) = (log.clone(), self.faults, self.kind, self.seed);
+        let accept = move |peer| -> Box<dyn server::SimulatedServer> {
+            number = number.wrapping_add(1);
+            let topic = Topic::of_peer(peer);
+            let until_ns = stopped_ns - 200 * MS;
+            Box::new(Server::new(kind, faults, feed, topic, number, own.clone(), until_ns))
+        };
+        let network =
+            SimulatedNetwork::new(self.seed, self.conditions, Box::new(accept), thread.clone());
+        let world = network.world.clone();
+        let mut engine = Engine::new(network, MS / 2, thread.clone(), self.seed);
+        let target = Target { authority: "h".into(), path: "/x".into(), bundled: true };
+        let half = series(self.kind).client_half(&target, &spec).expect("a client half");
+        let ClientHalf::Machines(clients) = half else { panic!("no machines") };
+        for id in 0..self.clients {
+            engine.spawn(&*clients, ClientCore::new(id, began_ns, thread.clone()));
+        }
+        let run_until = |engine: &mut Engine<SimulatedNetwork>, until_ns: u64| {
+            let mut next_expiry_ns = 0;
+            while world.borrow().now_ns < until_ns {
+                engine.run_until(until_ns);
+                if world.borrow().now_ns >= next_expiry_ns {
+                    next_expiry_ns = world.borrow().now_ns + 100 * MS;
+                    engine.expire();
+                }
+            }
+        };
+        run_until(&mut engine, began_ns + 1_500 * MS);
+        thread.start(schedule);
+        engine.reschedule();
+        run_until(&mut engine, stopped_ns);
+        thread.stop();
+        engine.stop();
+        let mut until_ns = stopped_ns;
+        while engine.alive() > 0 && until_ns < stopped_ns + 20_000 * MS {
+            until_ns += 100 * MS;
+            run_until(&mut engine, until_ns);
+        }
+        let (alive, ended_ns) = (engine.alive(), world.borrow().now_ns);
+        drop(engine);
+        let window = thread.recorder.borrow_mut().take(Window::clone);
+        let world = world.borrow();
+        Report {
+            window,
+            log: std::mem::take(&mut *log.borrow_mut()),
+            moved: world.moved,
+            connected: world.connected,
+            audit: thread.audit.get(),
+            tally: thread.tally.get(),
+            alive,
+            ended_ns,
+            stopped_ns,
+            feed,
+            measured_ns: schedule.measured_ns(),
+        }
+    }
+}
+
+/// The laws that hold in every run.
+fn check(scenario: &Scenario, report: &Report) {
+    let Report { window, log, moved, connected, audit, tally, .. } = report;
+    // No client hangs, and each is counted once.
+    assert_eq!((report.alive, tally.ended, tally.connected), (0, scenario.clients, 0), "clients");
+    let limit_ns = TIMEOUT_NS + scenario.delay.allowance_ns() + 2_000 * MS;
+    assert!(report.ended_ns <= report.stopped_ns + limit_ns, "the end took too long");
+    // Every byte at the socket is in the ledger, and in one part.
+    let total = window.phases.total();
+    assert_eq!((total.ledger.up.wire.get(), total.ledger.down.wire.get()), *moved, "wire");
+    for phase in Phase::ALL {
+        let ledger = window.phases[phase].ledger;
+        assert_eq!((ledger.up.unexplained(), ledger.down.unexplained()), (0, 0), "{phase:?}");
+    }
+    assert_eq!((audit.connections, audit.mismatched, audit.unaudited), (*connected, 0, 0), "audit");
+    assert_eq!(total.counts.connects, *connected, "connects");
+    let steady = window.phases.steady.counts;
+    let Counts {
+        updates_published, updates_delivered, updates_superseded, updates_missing, ..
+    } = steady;
+    assert_eq!(
+        updates_published,
+        updates_delivered + updates_superseded + updates_missing,
+        "{steady:?}"
+    );
+    // What is wrong shows.
+    let all = total.counts;
+    let fault = |n: u64| n == 0 || all.faults > 0 || all.reconnects > 0;
+    assert!(fault(log.resets) && fault(log.ends) && fault(log.garbage), "faults {log:?}");
+    assert!(log.refused == 0 || all.faults > 0, "refusals");
+    // A second answer comes when nobody has asked, and then the connection cannot be used any more,
+    // or when something else was asked, and then it brings nothing new.
+    let answers = matches!(scenario.kind, ServerKind::Polling | ServerKind::LongPolling);
+    let again = all.updates_duplicated + all.repeated > 0;
+    assert!(!answers || again || fault(log.repeated), "surplus answers");
+    let surplus = if answers { log.repeated } else { 0 };
+    let is_clean = surplus + log.resets + log.ends + log.garbage + log.refused + log.silent == 0
+        && scenario.conditions.refuses_one_in == 0;
+    if is_clean {
+        assert_eq!(all.faults, 0, "{:?}", window.faults);
+        assert_eq!(all.reconnects, 0, "reconnects");
+        if scenario.kind != ServerKind::Polling {
+            // Every lost update of the measured window is found, and no other.
+            let in_window = |(topic, sequence): &&(u32, u64)| {
+                let before = |ns| report.feed.published_before(Topic(*topic), ns);
+                let (from_ns, until_ns) = report.measured_ns;
+                (before(from_ns) + 1..before(until_ns) + 1).contains(sequence)
+            };
+            let dropped = log.dropped.iter().filter(in_window).count() as u64;
+            assert_eq!(updates_missing, dropped, "{steady:?}");
+            assert_eq!(all.updates_duplicated, if answers { 0 } else { log.repeated }, "repeats");
+        }
+    }
+    assert_eq!(steady.negative_latencies, 0);
+}
+
+/// A number from the environment.
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+#[test]
+fn the_laws_hold_whatever_network_and_servers_do() {
+    let seeds = match number("WSBENCH_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("WSBENCH_SEEDS").unwrap_or(10_000),
+    };
+    for seed in seeds {
+        let scenario = Scenario::of(seed);
+        let run = std::panic::AssertUnwindSafe(|| check(&scenario, &scenario.run()));
+        if let Err(panic) = std::panic::catch_unwind(run) {
+            eprintln!("seed {seed} fails (WSBENCH_SEED={seed} runs it alone): {scenario:#?}");
+            std::panic::resume_unwind(panic);
+        }
+    }
+}
+
+#[test]
+fn a_seed_gives_the_same_run() {
+    for seed in 0..20 {
+        let scenario = Scenario::of(seed);
+        let (a, b) = (scenario.run(), scenario.run());
+        assert_eq!((a.window, a.moved, a.ended_ns), (b.window, b.moved, b.ended_ns), "{seed}");
+    }
+}

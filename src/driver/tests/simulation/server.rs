@@ -1,0 +1,308 @@
+//! Servers of the simulated network: the five transports as they should be, and with faults.
+
+use crate::feed::{Cursor, Feed, PayloadKind, Stamp, Topic};
+use rand_xoshiro::SplitMix64;
+use rand_xoshiro::rand_core::{RngCore, SeedableRng};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+/// What a server does on a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum ServerAction {
+    Send(Vec<u8>),
+    End,
+    Reset,
+}
+
+/// The server's side of one connection.
+pub(super) trait SimulatedServer {
+    fn opened(&mut self, _now_ns: u64) -> Vec<ServerAction> {
+        Vec::new()
+    }
+    fn received(&mut self, now_ns: u64, bytes: &[u8]) -> Vec<ServerAction>;
+    fn ended(&mut self, now_ns: u64) -> Vec<ServerAction>;
+    fn woken(&mut self, now_ns: u64) -> Vec<ServerAction>;
+    /// When it wants to be woken.
+    fn wakes_ns(&self, now_ns: u64) -> Option<u64>;
+}
+
+/// The transport whose server it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ServerKind {
+    Polling,
+    LongPolling,
+    Streaming,
+    Sse,
+    WebSocket,
+}
+
+/// What is wrong with a server: one in so many messages, 0 for none.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Faults {
+    pub drops: u64,
+    pub repeats: u64,
+    pub resets: u64,
+    pub ends: u64,
+    pub garbage: u64,
+    pub refuses: u64,
+    /// It says nothing any more after so many messages; 0 for never.
+    pub silent_after: u64,
+}
+
+/// What the servers of a run did.
+#[derive(Debug, Default)]
+pub(super) struct FaultLog {
+    /// Updates that were not sent, by topic and number.
+    pub dropped: BTreeSet<(u32, u64)>,
+    pub repeated: u64,
+    pub resets: u64,
+    pub ends: u64,
+    pub garbage: u64,
+    pub refused: u64,
+    pub silent: u64,
+}
+
+/// See the module's description.
+pub(super) struct Server {
+    kind: ServerKind,
+    faults: Faults,
+    log: Rc<RefCell<FaultLog>>,
+    feed: Feed,
+    topic: Topic,
+    cursor: Cursor,
+    random: SplitMix64,
+    request: Vec<u8>,
+    /// It sends updates as they come.
+    pushing: bool,
+    /// A long poll waits.
+    held: bool,
+    messages: u64,
+    is_silent: bool,
+    /// Nothing more goes wrong from this moment on: the clients end, and nobody would notice.
+    faulty_until_ns: u64,
+}
+
+const CHUNKED: &[u8] = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+impl Server {
+    pub(super) fn new(
+        kind: ServerKind,
+        faults: Faults,
+        feed: Feed,
+        topic: Topic,
+        seed: u64,
+        log: Rc<RefCell<FaultLog>>,
+        faulty_until_ns: u64,
+    ) -> Server {
+        Server {
+            kind,
+            faults,
+            log,
+            feed,
+            topic,
+            cursor: Cursor::new(&feed, topic),
+            random: SplitMix64::seed_from_u64(seed),
+            request: Vec::new(),
+            pushing: false,
+            held: false,
+            messages: 0,
+            is_silent: false,
+            faulty_until_ns,
+        }
+    }
+
+    fn end_faults(&mut self, now_ns: u64) {
+        if now_ns >= self.faulty_until_ns {
+            self.faults = Faults::default();
+        }
+    }
+
+    fn one_in(&mut self, n: u64) -> bool {
+        n > 0 && self.random.next_u64().is_multiple_of(n)
+    }
+
+    fn payload(&self, stamp: Stamp) -> Vec<u8> {
+        let mut payload = vec![0; self.feed.spec.payload_bytes as usize];
+        stamp.write(PayloadKind::Text, &mut payload);
+        payload
+    }
+
+    /// A payload as a message of the protocol.
+    fn message(&self, payload: &[u8]) -> Vec<u8> {
+        let chunk =
+            |data: &[u8]| [format!("{:x}\r\n", data.len()).as_bytes(), data, b"\r\n"].concat();
+        match self.kind {
+            ServerKind::Polling | ServerKind::LongPolling => {
+                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", payload.len());
+                [head.as_bytes(), payload].concat()
+            }
+            ServerKind::Streaming => chunk(payload),
+            ServerKind::Sse => chunk(&[b"data: ", payload, b"\n\n"].concat()),
+            ServerKind::WebSocket => [&[0x81, payload.len() as u8], payload].concat(),
+        }
+    }
+
+    /// Sends a message, or does what is wrong with it.
+    fn send(&mut self, message: Vec<u8>, actions: &mut Vec<ServerAction>) {
+        self.messages += 1;
+        let log = self.log.clone();
+        let mut log = log.borrow_mut();
+        let Faults { repeats, resets, ends, garbage, silent_after, .. } = self.faults;
+        if silent_after > 0 && self.messages > silent_after {
+            self.is_silent = true;
+            log.silent += 1;
+            return;
+        }
+        if self.one_in(resets) {
+            log.resets += 1;
+            actions.push(ServerAction::Reset);
+        } else if self.one_in(ends) {
+            log.ends += 1;
+            let cut = (self.random.next_u64() % message.len() as u64) as usize;
+            actions.push(ServerAction::Send(message[..cut].to_vec()));
+            actions.push(ServerAction::End);
+        } else if self.one_in(garbage) {
+            log.garbage += 1;
+            actions.push(ServerAction::Send(vec![0xff; 40]));
+        } else {
+            if self.one_in(repeats) {
+                log.repeated += 1;
+                actions.push(ServerAction::Send(message.clone()));
+            }
+            actions.push(ServerAction::Send(message));
+        }
+        actions.retain(|action| *action != ServerAction::Send(Vec::new()));
+    }
+
+    /// Sends every update that is due.
+    fn push(&mut self, now_ns: u64) -> Vec<ServerAction> {
+        let mut actions = Vec::new();
+        while self.cursor.peek().published_ns <= now_ns && !self.is_silent {
+            let update = self.cursor.peek();
+            self.cursor.advance();
+            if self.one_in(self.faults.drops) {
+                self.log.borrow_mut().dropped.insert((self.topic.0, update.sequence));
+                continue;
+            }
+            let message = self.message(&self.payload(update.into()));
+            self.send(message, &mut actions);
+        }
+        actions
+    }
+
+    fn answer(&mut self, now_ns: u64, request: &str) -> Vec<ServerAction> {
+        let mut actions = Vec::new();
+        if self.one_in(self.faults.refuses) {
+            self.log.borrow_mut().refused += 1;
+            let refused = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
+            return vec![ServerAction::Send(refused.to_vec())];
+        }
+        match self.kind {
+            ServerKind::Polling => {
+                let latest = self.cursor.latest(now_ns);
+                let message = self.message(&self.payload(latest.into()));
+                self.send(message, &mut actions);
+            }
+            ServerKind::LongPolling => {
+                self.resume(now_ns, request);
+                self.held = true;
+                actions = self.release(now_ns);
+            }
+            ServerKind::Streaming | ServerKind::Sse => {
+                self.resume(now_ns, request);
+                self.pushing = true;
+                actions.push(ServerAction::Send(CHUNKED.to_vec()));
+            }
+            ServerKind::WebSocket => {
+                self.cursor.latest(now_ns);
+                self.pushing = true;
+                let key = request.lines().find_map(|l| l.strip_prefix("Sec-WebSocket-Key: "));
+                let accept = derive_accept_key(key.unwrap_or("").as_bytes());
+                let response = format!(
+                    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
+                     Connection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
+                );
+                actions.push(ServerAction::Send(response.into_bytes()));
+            }
+        }
+        actions
+    }
+
+    /// Goes on after the last update that the client names, or with the next one.
+    fn resume(&mut self, now_ns: u64, request: &str) {
+        let named = request.lines().find_map(|line| line.strip_prefix("Last-Event-ID: "));
+        match named.and_then(|text| u64::from_str_radix(text.trim(), 36).ok()) {
+            Some(sequence) if self.messages == 0 => {
+                self.cursor.seek(&self.feed, self.topic, sequence);
+            }
+            None if self.messages == 0 => {
+                self.cursor.latest(now_ns);
+            }
+            _ => {}
+        }
+    }
+
+    /// Answers a held poll once there is an update, with all that there are.
+    fn release(&mut self, now_ns: u64) -> Vec<ServerAction> {
+        let mut payloads = Vec::new();
+        while self.held && self.cursor.peek().published_ns <= now_ns {
+            let update = self.cursor.peek();
+            self.cursor.advance();
+            if self.one_in(self.faults.drops) {
+                self.log.borrow_mut().dropped.insert((self.topic.0, update.sequence));
+            } else {
+                payloads.push(self.payload(update.into()));
+            }
+        }
+        let mut actions = Vec::new();
+        if !payloads.is_empty() && !self.is_silent {
+            self.held = false;
+            let message = self.message(&payloads.join(&b'\n'));
+            self.send(message, &mut actions);
+        }
+        actions
+    }
+}
+
+impl SimulatedServer for Server {
+    fn received(&mut self, now_ns: u64, bytes: &[u8]) -> Vec<ServerAction> {
+        self.end_faults(now_ns);
+        if self.kind == ServerKind::WebSocket && self.pushing {
+            // A frame of the client: its Close has the opcode 8.
+            if bytes.first() != Some(&0x88) {
+                return Vec::new();
+            }
+            self.pushing = false;
+            return vec![ServerAction::Send(vec![0x88, 2, 3, 0xe8]), ServerAction::End];
+        }
+        self.request.extend_from_slice(bytes);
+        let mut actions = Vec::new();
+        while let Some(end) = self.request.windows(4).position(|w| w == b"\r\n\r\n") {
+            let request: Vec<u8> = self.request.drain(..end + 4).collect();
+            actions.extend(self.answer(now_ns, &String::from_utf8_lossy(&request)));
+        }
+        actions
+    }
+
+    fn ended(&mut self, _: u64) -> Vec<ServerAction> {
+        self.pushing = false;
+        self.held = false;
+        vec![ServerAction::End]
+    }
+
+    fn woken(&mut self, now_ns: u64) -> Vec<ServerAction> {
+        self.end_faults(now_ns);
+        match () {
+            () if self.pushing => self.push(now_ns),
+            () if self.held => self.release(now_ns),
+            () => Vec::new(),
+        }
+    }
+
+    fn wakes_ns(&self, now_ns: u64) -> Option<u64> {
+        let waits = (self.pushing || self.held) && !self.is_silent;
+        waits.then(|| self.cursor.peek().published_ns.max(now_ns + 1))
+    }
+}

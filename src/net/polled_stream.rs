@@ -1,0 +1,494 @@
+//! A stack of layers over a socket that never blocks: for clients of an engine.
+//!
+//! Bytes are counted at the socket. Without a buffer among the layers they move directly between
+//! the caller's memory and the socket; what the socket does not take is kept until it does.
+
+use crate::net::connection::Layers;
+use crate::net::layer::{LayerBuffer, StreamLayer};
+use crate::net::socket::Socket;
+use crate::record::{Direction, Phase, TcpReading};
+use std::io;
+
+/// See the module's description.
+pub(crate) struct PolledStream {
+    socket: Box<dyn Socket>,
+    read: u64,
+    /// Bytes of them that were received by the caller.
+    delivered: u64,
+    written: u64,
+    /// The end of the peer's direction was read.
+    ended: bool,
+    /// An error was met: the connection is gone, and a further read may show an end that never
+    /// came.
+    failed: bool,
+    /// The error that sending met. It is received once everything that came before it was.
+    send_error: Option<io::Error>,
+    /// This side's direction is to be ended once everything is sent.
+    ending: Ending,
+    /// What was sent and neither the layers nor the socket have taken.
+    unsent: Vec<u8>,
+    /// Boxed, because most connections have none.
+    layers: Option<Box<Layers>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    No,
+    Wanted,
+    Done,
+}
+
+/// What [`PolledStream::receive`] found.
+#[derive(Debug)]
+pub(crate) enum Received {
+    /// So many bytes; true if there may be more.
+    Bytes(usize, bool),
+    /// Nothing for now.
+    Nothing,
+    /// The peer has ended its direction.
+    End,
+    /// The connection is gone.
+    Error(io::Error),
+}
+
+impl PolledStream {
+    /// A stream over a socket that is connected.
+    pub(crate) fn new(socket: Box<dyn Socket>, layers: Option<Layers>) -> PolledStream {
+        PolledStream {
+            socket,
+            read: 0,
+            delivered: 0,
+            written: 0,
+            ended: false,
+            failed: false,
+            send_error: None,
+            ending: Ending::No,
+            unsent: Vec::new(),
+            layers: layers.map(Box::new),
+        }
+    }
+    /// Bytes read from the socket so far.
+    pub(crate) fn read(&self) -> u64 {
+        self.read
+    }
+    /// Bytes received by the caller so far. A layer may hold more that was read.
+    pub(crate) fn delivered(&self) -> u64 {
+        self.delivered
+    }
+    /// Bytes written to the socket so far.
+    pub(crate) fn written(&self) -> u64 {
+        self.written
+    }
+    /// Whether the end of the peer's direction was read.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended
+    }
+    /// Whether the connection ended with an error.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed
+    }
+    /// What moves from now on belongs to another phase.
+    pub(crate) fn enter(&mut self, phase: Phase) {
+        if let Some(layers) = &mut self.layers {
+            layers.enter(phase);
+        }
+    }
+    /// Reads what the kernel has counted.
+    ///
+    /// # Errors
+    /// If it cannot be asked.
+    pub(crate) fn counts(&self) -> io::Result<TcpReading> {
+        self.socket.counts()
+    }
+    /// Bytes that were sent and have not reached the socket.
+    pub(crate) fn unsent(&mut self) -> u64 {
+        let held = self.buffer().map_or(0, |buffer| buffer.held(Direction::Up));
+        held + self.unsent.len() as u64
+    }
+    /// Whether something waits to be sent: bytes, or this side's end.
+    #[inline]
+    pub(crate) fn has_unsent(&mut self) -> bool {
+        !self.unsent.is_empty()
+            || self.ending == Ending::Wanted
+            || (self.layers.is_some() && self.unsent() > 0)
+    }
+    /// Whether the layers and the socket take no more bytes now.
+    pub(crate) fn is_blocked(&self) -> bool {
+        !self.unsent.is_empty()
+    }
+    /// Whether a layer holds bytes for a time.
+    pub(crate) fn has_deadlines(&mut self) -> bool {
+        self.buffer().is_some()
+    }
+    fn buffer(&mut self) -> Option<&mut dyn LayerBuffer> {
+        self.layers.as_mut()?.buffer()
+    }
+
+    /// Sends bytes. What cannot be sent now is kept, see [`PolledStream::flush`].
+    ///
+    /// # Errors
+    /// If the connection is gone.
+    #[inline]
+    pub(crate) fn send(&mut self, now_ns: u64, bytes: &[u8]) -> io::Result<()> {
+        if self.buffer().is_some() || !self.unsent.is_empty() {
+            self.unsent.extend_from_slice(bytes);
+            return self.flush(now_ns);
+        }
+        let sent = self.write(bytes)?;
+        if let Some(layers) = &mut self.layers {
+            layers.observe(Direction::Up, bytes);
+        }
+        if sent < bytes.len() {
+            self.unsent.extend_from_slice(&bytes[sent..]);
+        }
+        Ok(())
+    }
+
+    /// Writes to the socket as much as it takes now.
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut at = 0;
+        while at < bytes.len() {
+            match self.socket.send(&bytes[at..]) {
+                Ok(sent) => {
+                    self.written += sent as u64;
+                    at += sent;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.failed = true;
+                    let kind = error.kind();
+                    let same = error.raw_os_error().map(io::Error::from_raw_os_error);
+                    self.send_error = Some(error);
+                    return Err(same.unwrap_or_else(|| kind.into()));
+                }
+            }
+        }
+        Ok(at)
+    }
+
+    /// Sends what was kept, as far as the layers and the socket take it now.
+    ///
+    /// # Errors
+    /// If the connection is gone.
+    pub(crate) fn flush(&mut self, now_ns: u64) -> io::Result<()> {
+        let mut kept = std::mem::take(&mut self.unsent);
+        let result = self.flush_kept(now_ns, &mut kept);
+        // Its memory is used again unless nothing is left.
+        if !kept.is_empty() {
+            self.unsent = kept;
+        }
+        result?;
+        if self.ending == Ending::Wanted && self.unsent.is_empty() {
+            if let Some(buffer) = self.buffer() {
+                // Only the first call counts.
+                buffer.end(Direction::Up, now_ns);
+                if !buffer.is_over(Direction::Up, now_ns) {
+                    return Ok(());
+                }
+            }
+            self.ending = Ending::Done;
+            self.socket.end();
+        }
+        Ok(())
+    }
+
+    fn flush_kept(&mut self, now_ns: u64, kept: &mut Vec<u8>) -> io::Result<()> {
+        let Some(mut layers) = self.layers.take() else {
+            let sent = self.write(kept)?;
+            kept.drain(..sent);
+            return Ok(());
+        };
+        let result = match layers.buffer() {
+            // Layers that only observe have seen the bytes already.
+            None => self.write(kept).map(|sent| drop(kept.drain(..sent))),
+            Some(buffer) => self.flush_buffer(now_ns, buffer, kept),
+        };
+        self.layers = Some(layers);
+        result
+    }
+
+    fn flush_buffer(
+        &mut self,
+        now_ns: u64,
+        buffer: &mut dyn LayerBuffer,
+        kept: &mut Vec<u8>,
+    ) -> io::Result<()> {
+        loop {
+            let pushed = buffer.push(Direction::Up, now_ns, kept);
+            kept.drain(..pushed);
+            let ready = buffer.ready(Direction::Up, now_ns);
+            let len = ready.len();
+            let sent = self.write(ready)?;
+            buffer.take(Direction::Up, now_ns, sent);
+            if sent < len || (len == 0 && (pushed == 0 || kept.is_empty())) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Ends this side's direction once everything that was sent has reached the socket.
+    pub(crate) fn end(&mut self, now_ns: u64) {
+        if self.ending == Ending::No {
+            self.ending = Ending::Wanted;
+            // An error is met by receiving, too.
+            let _ = self.flush(now_ns);
+        }
+    }
+
+    /// Receives bytes into `into`.
+    #[inline]
+    pub(crate) fn receive(&mut self, now_ns: u64, into: &mut [u8]) -> Received {
+        let received = self.receive_through_layers(now_ns, into);
+        if let Received::Bytes(n, _) = received {
+            self.delivered += n as u64;
+        }
+        received
+    }
+
+    #[inline]
+    fn receive_through_layers(&mut self, now_ns: u64, into: &mut [u8]) -> Received {
+        let Some(mut layers) = self.layers.take() else { return self.read_socket(into) };
+        let received = match layers.buffer() {
+            None => {
+                let received = self.read_socket(into);
+                if let Received::Bytes(n, _) = received {
+                    layers.observe(Direction::Down, &into[..n]);
+                }
+                received
+            }
+            Some(buffer) => self.receive_buffered(now_ns, buffer, into),
+        };
+        self.layers = Some(layers);
+        received
+    }
+
+    #[inline]
+    fn read_socket(&mut self, into: &mut [u8]) -> Received {
+        if self.ended || (self.failed && self.send_error.is_none()) {
+            return Received::Nothing;
+        }
+        loop {
+            match self.socket.receive(into) {
+                // What looks like an end, or like nothing for now, after an error is that error.
+                Ok(0) if self.failed => return self.take_send_error(),
+                Err(_) if self.failed => return self.take_send_error(),
+                Ok(0) => {
+                    self.ended = true;
+                    return Received::End;
+                }
+                Ok(n) => {
+                    self.read += n as u64;
+                    return Received::Bytes(n, n == into.len());
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Received::Nothing;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.failed = true;
+                    return Received::Error(error);
+                }
+            }
+        }
+    }
+
+    fn take_send_error(&mut self) -> Received {
+        self.send_error.take().map_or(Received::Nothing, Received::Error)
+    }
+
+    /// Whether sending has met an error that was not received yet.
+    #[inline]
+    pub(crate) fn has_send_error(&self) -> bool {
+        self.send_error.is_some()
+    }
+
+    /// Moves what the socket has into the layers, and what they release into `into`.
+    fn receive_buffered(
+        &mut self,
+        now_ns: u64,
+        buffer: &mut dyn LayerBuffer,
+        into: &mut [u8],
+    ) -> Received {
+        loop {
+            let room = buffer.room(Direction::Down).min(into.len());
+            if room == 0 {
+                break;
+            }
+            match self.read_socket(&mut into[..room]) {
+                Received::Bytes(n, _) => {
+                    buffer.push(Direction::Down, now_ns, &into[..n]);
+                }
+                Received::Nothing => break,
+                Received::End => buffer.end(Direction::Down, now_ns),
+                error @ Received::Error(_) => return error,
+            }
+        }
+        let mut at = 0;
+        loop {
+            let ready = buffer.ready(Direction::Down, now_ns);
+            let len = ready.len().min(into.len() - at);
+            if len == 0 {
+                break;
+            }
+            into[at..at + len].copy_from_slice(&ready[..len]);
+            buffer.take(Direction::Down, now_ns, len);
+            at += len;
+        }
+        match at {
+            0 if self.ended && buffer.is_over(Direction::Down, now_ns) => Received::End,
+            0 => Received::Nothing,
+            n => Received::Bytes(n, true),
+        }
+    }
+
+    /// Returns the moment at which a layer releases bytes or an end; `None` if none waits.
+    pub(crate) fn deadline_ns(&mut self, now_ns: u64) -> Option<u64> {
+        let buffer = self.buffer()?;
+        let of = |buffer: &mut dyn LayerBuffer, direction| {
+            buffer.ready(direction, now_ns);
+            buffer.deadline_ns(direction, now_ns)
+        };
+        let up = of(buffer, Direction::Up);
+        let down = of(buffer, Direction::Down);
+        up.into_iter().chain(down).min()
+    }
+
+    /// Reads and drops what is not wanted any more, what a layer holds included, until so many bytes
+    /// of the connection are read in all.
+    pub(crate) fn drain(&mut self, until: u64) {
+        if let Some(buffer) = self.buffer() {
+            buffer.discard(Direction::Down);
+        }
+        let mut rest = [0; 4096];
+        while self.read < until {
+            let len = (until - self.read).min(rest.len() as u64) as usize;
+            let Received::Bytes(..) = self.read_socket(&mut rest[..len]) else { return };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::connection::layers;
+    use crate::net::delay_line::DelayLine;
+    use crate::time::{Delay, JitterLaw};
+    use std::cell::RefCell;
+    use std::collections::VecDeque;
+    use std::rc::Rc;
+
+    /// The other end of a socket: what can be received, and what it takes.
+    #[derive(Default)]
+    struct Peer {
+        sends: VecDeque<io::Result<Vec<u8>>>,
+        got: Vec<u8>,
+        takes: usize,
+        ended: bool,
+    }
+
+    struct FakeSocket(Rc<RefCell<Peer>>);
+
+    impl Socket for FakeSocket {
+        fn connected(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+        fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let mut peer = self.0.borrow_mut();
+            let n = bytes.len().min(peer.takes);
+            if n == 0 {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            peer.takes -= n;
+            peer.got.extend_from_slice(&bytes[..n]);
+            Ok(n)
+        }
+        fn receive(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            let Some(next) = self.0.borrow_mut().sends.pop_front() else {
+                return Err(io::ErrorKind::WouldBlock.into());
+            };
+            let bytes = next?;
+            into[..bytes.len()].copy_from_slice(&bytes);
+            Ok(bytes.len())
+        }
+        fn end(&mut self) {
+            self.0.borrow_mut().ended = true;
+        }
+        fn counts(&self) -> io::Result<TcpReading> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+    }
+
+    fn stream(line: Option<DelayLine>) -> (PolledStream, Rc<RefCell<Peer>>) {
+        let peer = Rc::new(RefCell::new(Peer { takes: usize::MAX, ..Peer::default() }));
+        (PolledStream::new(Box::new(FakeSocket(peer.clone())), layers(None, line)), peer)
+    }
+
+    fn line() -> DelayLine {
+        let delay = Delay { one_way_ns: 100, jitter_ns: 0, law: JitterLaw::Uniform, seed: 1 };
+        DelayLine::new(&delay, 0, 0, Rc::new(()))
+    }
+
+    #[test]
+    fn what_the_socket_does_not_take_is_sent_later_and_the_end_after_it() {
+        let (mut stream, peer) = stream(None);
+        peer.borrow_mut().takes = 3;
+        stream.send(0, b"twelve bytes").unwrap();
+        assert_eq!((stream.unsent(), stream.written()), (9, 3));
+        stream.end(1);
+        peer.borrow_mut().takes = 4;
+        stream.flush(2).unwrap();
+        assert_eq!((stream.unsent(), stream.has_unsent(), peer.borrow().ended), (5, true, false));
+        stream.send(3, b" and more").unwrap();
+        peer.borrow_mut().takes = 100;
+        stream.flush(4).unwrap();
+        assert_eq!((stream.unsent(), stream.has_unsent(), stream.written()), (0, false, 21));
+        assert_eq!(
+            (&peer.borrow().got[..], peer.borrow().ended),
+            (&b"twelve bytes and more"[..], true)
+        );
+    }
+
+    #[test]
+    fn bytes_and_ends_take_their_time_both_ways() {
+        let (mut stream, peer) = stream(Some(line()));
+        let mut into = [0; 64];
+        stream.send(0, b"up").unwrap();
+        stream.end(5);
+        assert_eq!((stream.unsent(), stream.deadline_ns(5)), (2, Some(100)));
+        peer.borrow_mut().sends.extend([Ok(b"do".to_vec()), Ok(b"wn".to_vec()), Ok(Vec::new())]);
+        assert!(matches!(stream.receive(10, &mut into), Received::Nothing));
+        stream.flush(100).unwrap();
+        assert_eq!((&peer.borrow().got[..], peer.borrow().ended), (&b"up"[..], false));
+        assert_eq!(stream.deadline_ns(100), Some(105));
+        stream.flush(105).unwrap();
+        assert!(peer.borrow().ended);
+        assert_eq!(stream.deadline_ns(105), Some(110));
+        assert!(matches!(stream.receive(110, &mut into), Received::Bytes(4, _)));
+        assert_eq!(&into[..4], b"down");
+        assert!(matches!(stream.receive(110, &mut into), Received::End));
+    }
+
+    #[test]
+    fn what_is_held_at_the_end_is_drained_or_was_never_sent() {
+        let (mut stream, peer) = stream(Some(line()));
+        peer.borrow_mut().sends.push_back(Ok(b"twelve bytes".to_vec()));
+        stream.send(0, b"never sent").unwrap();
+        assert!(matches!(stream.receive(0, &mut [0; 64]), Received::Nothing));
+        stream.drain(12);
+        assert_eq!((stream.read(), stream.delivered()), (12, 0));
+        assert_eq!((stream.unsent(), stream.written()), (10, 0));
+    }
+
+    /// After a reset the kernel gives an error once and then what looks like an end.
+    #[test]
+    fn after_an_error_no_end_is_read() {
+        let (mut stream, peer) = stream(None);
+        let reset = io::Error::from(io::ErrorKind::ConnectionReset);
+        peer.borrow_mut().sends.extend([Err(reset), Ok(Vec::new())]);
+        assert!(matches!(stream.receive(0, &mut [0; 8]), Received::Error(_)));
+        assert!(matches!(stream.receive(0, &mut [0; 8]), Received::Nothing));
+        assert_eq!((stream.has_failed(), stream.has_ended()), (true, false));
+    }
+}
