@@ -951,15 +951,15 @@ fn a_plan_for_people() {
 
     Expected memory (estimates)
       case  series        clients  driver   server  kernel  together
-         1  floor (null)    1,000  8.2 MB        –       –    8.2 MB
-         2  polling         1,000  8.2 MB    18 MB  9.6 MB   35.8 MB
-         3  websocket       1,000  9.3 MB   8.2 MB  9.6 MB   27.1 MB
-         4  floor (null)   10,000   28 MB        –       –     28 MB
-         5  polling        10,000   28 MB   126 MB   96 MB    250 MB
-         6  websocket      10,000   39 MB    28 MB   96 MB    163 MB
-         7  floor (null)  100,000  256 MB        –       –    256 MB
-         8  polling       100,000  256 MB  1.24 GB  960 MB   2.45 GB
-         9  websocket     100,000  366 MB   256 MB  960 MB   1.58 GB
+         1  floor (null)    1,000    7 MB        –       –      7 MB
+         2  polling         1,000    7 MB  18.3 MB  9.6 MB   34.9 MB
+         3  websocket       1,000  6.9 MB   8.2 MB  9.6 MB   24.7 MB
+         4  floor (null)   10,000   16 MB        –       –     16 MB
+         5  polling        10,000   16 MB   129 MB   96 MB    241 MB
+         6  websocket      10,000   15 MB    28 MB   96 MB    139 MB
+         7  floor (null)  100,000  136 MB        –       –    136 MB
+         8  polling       100,000  136 MB  1.27 GB  960 MB   2.36 GB
+         9  websocket     100,000  126 MB   256 MB  960 MB   1.34 GB
 
     Limits
       overhead_bytes_per_message == 2B                                                    websocket  all client counts    Chapter 7: the overhead of a WebSocket message is two bytes.
@@ -969,7 +969,7 @@ fn a_plan_for_people() {
     This machine
       ok  open files a process    needs 16,923         has 20,000 (now 1,024, raised by the run)
       ok  ports an address        needs 1              has 28,232
-      ok  memory (estimate)       needs about 2.45 GB  has 16 GB
+      ok  memory (estimate)       needs about 2.36 GB  has 16 GB
       ok  TCP buffers (estimate)  needs about 148 MB   has 2 GB
       ok  accept queue            needs 1,024          has 4,096
       ok  processes and threads   needs 548            has 32,768

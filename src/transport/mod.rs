@@ -41,9 +41,9 @@ pub struct ClientMemory {
 impl ClientMemory {
     /// A client whose connection stays with the HTTP server: polls, held polls, streams and
     /// server-sent events (12 KB each in `every-way.toml`).
-    pub const HTTP: ClientMemory = ClientMemory { driver_bytes: 2_200, server_bytes: 12_000 };
+    pub const HTTP: ClientMemory = ClientMemory { driver_bytes: 1_000, server_bytes: 12_300 };
     /// A client whose connection is upgraded to WebSocket.
-    pub const UPGRADED: ClientMemory = ClientMemory { driver_bytes: 3_300, server_bytes: 2_200 };
+    pub const UPGRADED: ClientMemory = ClientMemory { driver_bytes: 900, server_bytes: 2_200 };
 }
 
 /// A way of getting live data to a client.
