@@ -231,6 +231,33 @@ fn a_relay_refuses_what_makes_no_sense() {
     }
 }
 
+/// A held poll's request is under way while the phase changes: its bytes belong to the phase in which
+/// it was sent, as its answer's message does.
+#[test]
+fn long_polls_behind_a_line_with_jitter_cost_what_is_predicted() {
+    let world = World::new(
+        r#"
+name = "held"
+clients = [50]
+warmup = "500ms"
+duration = "2s"
+cooldown = "500ms"
+delay = "30ms"
+jitter = "10ms"
+jitter_law = "exponential"
+
+[feed]
+rate = "4/s"
+
+[[series]]
+transport = "long-polling"
+"#,
+    );
+    let output = finish(&mut world.run(&["--reports", "csv,json", "-q"]));
+    expect_ran(&world, &output);
+    audit_is_clean(&world);
+}
+
 #[test]
 fn a_websocket_client_sends_again_while_bytes_are_in_the_delay_line() {
     let world = World::new(

@@ -6,6 +6,10 @@ use crate::net::polled_stream::PolledStream;
 use crate::record::{Flow, Part, Phase, TcpReading, TcpTotals};
 use std::rc::Rc;
 
+/// What is read of a connection at its end at most if the kernel cannot say how much it has: a server
+/// may send without end.
+const MOST_DRAINED_BYTES: u64 = 1 << 20;
+
 /// Bytes that moved over a socket.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct MovedBytes {
@@ -111,7 +115,7 @@ impl ClientConnection {
         let mut audit = self.thread.audit.get();
         match self.stream.counts() {
             Err(_) => {
-                self.stream.drain(u64::MAX);
+                self.stream.drain(self.stream.read() + MOST_DRAINED_BYTES);
                 audit.unaudited += 1;
             }
             Ok(mut now) => {

@@ -109,8 +109,8 @@ impl ClientCore {
         &self.thread.dialers[self.id as usize % self.thread.dialers.len()]
     }
 
-    /// Returns the layers of a new connection, and the nanoseconds that SYN and SYN-ACK take in its
-    /// delay line.
+    /// Returns the layers of a new connection, and how many nanoseconds SYN and SYN-ACK spend in
+    /// its delay line.
     pub(crate) fn layers(&self, phase: Phase) -> (Option<Layers>, u64) {
         let delay = self.dialer().delay;
         let line = (!delay.is_none())

@@ -215,7 +215,7 @@ impl Session {
                     self.control.next =
                         if self.control.stopping { Next::Finish } else { Next::Lost };
                 }
-                Stage::Open if self.has_send_error() => self.receive(around, true),
+                Stage::Open if self.has_send_error() && !self.more => self.receive(around, true),
                 Stage::Open | Stage::Idle => {
                     if !self.begin_phase(now_ns) && !self.take_turn(around) {
                         return;

@@ -1,6 +1,6 @@
 //! The client half of an HTTP response that never ends: sends one request, receives messages.
 //!
-//! Shared by the transports whose messages arrive within such a response. A transport finds the
+//! StreamSettings by the transports whose messages arrive within such a response. A transport finds the
 //! messages in it, see [`Decode`].
 
 use crate::client::core::ClientCore;
@@ -48,11 +48,11 @@ pub(crate) trait Decode: Sized + 'static {
 
 /// The clients of one thread.
 pub(crate) struct StreamClients<D> {
-    shared: Rc<Shared>,
+    shared: Rc<StreamSettings>,
     decode: PhantomData<D>,
 }
 
-struct Shared {
+struct StreamSettings {
     request: Vec<u8>,
     reconnect_ns: u64,
     feed: Spec,
@@ -61,7 +61,7 @@ struct Shared {
 impl<D: Decode> StreamClients<D> {
     /// Clients that send this request.
     pub(crate) fn client_half(request: Vec<u8>, reconnect_ns: u64, feed: &Spec) -> ClientHalf {
-        let shared = Shared { request, reconnect_ns, feed: *feed };
+        let shared = StreamSettings { request, reconnect_ns, feed: *feed };
         let clients = StreamClients::<D> { shared: Rc::new(shared), decode: PhantomData };
         ClientHalf::Machines(Rc::new(clients))
     }
@@ -91,7 +91,7 @@ impl<D: Decode> MachineClients for StreamClients<D> {
 
 /// One client.
 struct StreamMachine<D> {
-    shared: Rc<Shared>,
+    shared: Rc<StreamSettings>,
     decoder: D,
     delivery: DeliveryTracker,
     inbox: Inbox,

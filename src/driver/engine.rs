@@ -50,6 +50,8 @@ struct Slot {
     /// The moment at which the timer wakes it; `u64::MAX` for none.
     wake_ns: u64,
     queued: bool,
+    /// Whether it is among those that have more to receive.
+    again: bool,
 }
 
 /// How late the thread is, whatever its clients wait for: moments at random distances, each of which
@@ -112,7 +114,12 @@ impl<N: Network> Engine<N> {
         self.now_ns = self.network.now_ns();
         for session in clients.sessions(core) {
             let slot = self.slots.len() as u32;
-            self.slots.push(Slot { session: Some(session), wake_ns: u64::MAX, queued: false });
+            self.slots.push(Slot {
+                session: Some(session),
+                wake_ns: u64::MAX,
+                queued: false,
+                again: false,
+            });
             self.alive += 1;
             self.visit(slot, |session, around| session.advance(around));
         }
@@ -169,6 +176,7 @@ impl<N: Network> Engine<N> {
         }
         self.events = events;
         for slot in again {
+            self.slots[slot as usize].again = false;
             self.visit(slot, |session, around| session.receive_more(around));
         }
         self.now_ns = self.network.now_ns();
@@ -226,7 +234,8 @@ impl<N: Network> Engine<N> {
             self.alive -= 1;
             return;
         }
-        if session.take_more() {
+        if session.take_more() && !entry.again {
+            entry.again = true;
             again.push(slot);
         }
         if session.is_queued() && !entry.queued {

@@ -385,6 +385,7 @@ mod tests {
         sends: VecDeque<io::Result<Vec<u8>>>,
         got: Vec<u8>,
         takes: usize,
+        is_reset: bool,
         ended: bool,
     }
 
@@ -396,6 +397,9 @@ mod tests {
         }
         fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
             let mut peer = self.0.borrow_mut();
+            if peer.is_reset {
+                return Err(io::ErrorKind::BrokenPipe.into());
+            }
             let n = bytes.len().min(peer.takes);
             if n == 0 {
                 return Err(io::ErrorKind::WouldBlock.into());
@@ -479,6 +483,21 @@ mod tests {
         stream.drain(12);
         assert_eq!((stream.read(), stream.delivered()), (12, 0));
         assert_eq!((stream.unsent(), stream.written()), (10, 0));
+    }
+
+    /// Sending may meet a reset before receiving does: nobody else tells the client of it.
+    #[test]
+    fn what_sending_met_is_received_after_what_had_come() {
+        let (mut stream, peer) = stream(None);
+        peer.borrow_mut().takes = 0;
+        peer.borrow_mut().is_reset = true;
+        peer.borrow_mut().sends.extend([Ok(b"last".to_vec()), Ok(Vec::new())]);
+        assert!(stream.send(0, b"lost").is_err());
+        assert!(stream.has_send_error());
+        assert!(matches!(stream.receive(0, &mut [0; 8]), Received::Bytes(4, _)));
+        assert!(matches!(stream.receive(0, &mut [0; 8]), Received::Error(_)));
+        assert!(matches!(stream.receive(0, &mut [0; 8]), Received::Nothing));
+        assert!(!stream.has_send_error() && !stream.has_ended());
     }
 
     /// After a reset the kernel gives an error once and then what looks like an end.

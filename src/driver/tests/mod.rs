@@ -1,3 +1,4 @@
 //! Tests of the engine.
 
+mod flood;
 mod simulation;

@@ -15,9 +15,9 @@ use crate::transport::long_polling::params::Params;
 use std::rc::Rc;
 
 /// The clients of one thread.
-struct LongPollingClients(Rc<Shared>);
+struct LongPollingClients(Rc<LongPollSettings>);
 
-struct Shared {
+struct LongPollSettings {
     request: Vec<u8>,
     request_size: HeadSize,
     head: RequestHead,
@@ -32,7 +32,7 @@ struct Shared {
 pub(crate) fn client_half(params: &Params, target: &Target, feed: &feed::Spec) -> ClientHalf {
     let request = params.request.render(&target.path, &target.authority);
     let semantics = params.pending.semantics().unwrap_or(feed.semantics);
-    ClientHalf::Machines(Rc::new(LongPollingClients(Rc::new(Shared {
+    ClientHalf::Machines(Rc::new(LongPollingClients(Rc::new(LongPollSettings {
         request_size: HeadSize::of(&request),
         request,
         head: params.request.clone(),
@@ -66,7 +66,7 @@ impl MachineClients for LongPollingClients {
 
 /// One client.
 struct LongPollMachine {
-    shared: Rc<Shared>,
+    shared: Rc<LongPollSettings>,
     delivery: DeliveryTracker,
     inbox: Inbox,
     sent: SentRequest,

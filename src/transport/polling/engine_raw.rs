@@ -16,9 +16,9 @@ use crate::transport::polling::params::Params;
 use std::rc::Rc;
 
 /// The clients of one thread.
-pub(crate) struct RawClients(Rc<Shared>);
+pub(crate) struct RawClients(Rc<PollSettings>);
 
-struct Shared {
+struct PollSettings {
     request: Vec<u8>,
     request_size: HeadSize,
     placement: TurnPlacement,
@@ -34,7 +34,7 @@ impl RawClients {
     pub(crate) fn new(params: &Params, target: &Target, feed: &feed::Spec) -> RawClients {
         let request = params.request.render(&target.path, &target.authority);
         let resumes = feed.semantics == Semantics::Log && target.bundled;
-        RawClients(Rc::new(Shared {
+        RawClients(Rc::new(PollSettings {
             request_size: HeadSize::of(&request),
             request,
             placement: params.phase,
@@ -65,7 +65,7 @@ impl MachineClients for RawClients {
 
 /// One client.
 struct PollMachine {
-    shared: Rc<Shared>,
+    shared: Rc<PollSettings>,
     state: PollState,
     response: Response,
     pending: Option<PendingPoll>,

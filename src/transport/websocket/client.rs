@@ -21,9 +21,9 @@ use std::rc::Rc;
 const NORMAL: u16 = 1000;
 
 /// The clients of one thread.
-struct WebSocketClients(Rc<Shared>);
+struct WebSocketClients(Rc<WebSocketSettings>);
 
-struct Shared {
+struct WebSocketSettings {
     target: Target,
     reconnect_ns: u64,
     /// In an echo, each message follows the echo of the last.
@@ -36,7 +36,7 @@ struct Shared {
 
 /// Returns the client half of one thread.
 pub(crate) fn client_half(params: &Params, target: &Target, feed: &feed::Spec) -> ClientHalf {
-    ClientHalf::Machines(Rc::new(WebSocketClients(Rc::new(Shared {
+    ClientHalf::Machines(Rc::new(WebSocketClients(Rc::new(WebSocketSettings {
         target: target.clone(),
         reconnect_ns: params.reconnect_ns,
         back_to_back: params.back_to_back,
@@ -79,7 +79,7 @@ impl MachineClients for WebSocketClients {
 
 /// One client.
 struct WebSocketMachine {
-    shared: Rc<Shared>,
+    shared: Rc<WebSocketSettings>,
     delivery: DeliveryTracker,
     /// The opening handshake, until it is over.
     handshake: Option<Box<OpeningHandshake>>,

@@ -277,6 +277,23 @@ fn the_laws_hold_whatever_network_and_servers_do() {
     }
 }
 
+/// A server that answers a stream's request with a whole response and no message is not asked again
+/// at once: that would be an attack.
+#[test]
+fn an_empty_answer_is_an_error_and_followed_by_a_pause() {
+    let faults = Faults { empty: true, ..Faults::default() };
+    for kind in [ServerKind::Streaming, ServerKind::Sse] {
+        let conditions =
+            Conditions { latency_ns: 50_000, cuts_one_in: 0, splits_one_in: 0, refuses_one_in: 0 };
+        let report = Scenario { kind, faults, conditions, clients: 2, ..Scenario::of(0) }.run();
+        let total = report.window.phases.total().counts;
+        // In 3.7 s, with 20 ms between an end and the next connect.
+        let most = 2 * 3_700 / 20;
+        assert!((20..=most).contains(&report.connected), "{kind:?}: {}", report.connected);
+        assert!(total.faults >= report.connected - 2, "{kind:?}: {}", total.faults);
+    }
+}
+
 #[test]
 fn a_seed_gives_the_same_run() {
     for seed in 0..20 {

@@ -42,7 +42,7 @@ enum Happening {
 }
 
 #[derive(Default)]
-struct Connection {
+struct SimulatedConnection {
     key: u64,
     server: Option<Box<dyn SimulatedServer>>,
     connected: bool,
@@ -69,7 +69,7 @@ pub(super) struct World {
     accept: Accept,
     happenings: BTreeMap<(u64, u64), (usize, Happening)>,
     number: u64,
-    connections: Vec<Connection>,
+    connections: Vec<SimulatedConnection>,
     ready: Vec<Readiness>,
     /// Bytes that clients have written and read, all connections together.
     pub moved: (u64, u64),
@@ -233,7 +233,11 @@ impl Network for SimulatedNetwork {
         let source = dialer.source(client).map_or(dialer.address.ip(), IpAddr::V4);
         let server = (world.accept)(SocketAddr::new(source, 1));
         let connection = world.connections.len();
-        world.connections.push(Connection { key, server: Some(server), ..Connection::default() });
+        world.connections.push(SimulatedConnection {
+            key,
+            server: Some(server),
+            ..SimulatedConnection::default()
+        });
         if world.one_in(world.conditions.refuses_one_in) {
             if world.one_in(2) {
                 world.connections[connection].closed = true;

@@ -47,6 +47,8 @@ pub(super) struct Faults {
     pub ends: u64,
     pub garbage: u64,
     pub refuses: u64,
+    /// It answers with an empty response in place of a stream.
+    pub empty: bool,
     /// It says nothing any more after so many messages; 0 for never.
     pub silent_after: u64,
 }
@@ -194,6 +196,10 @@ impl Server {
 
     fn answer(&mut self, now_ns: u64, request: &str) -> Vec<ServerAction> {
         let mut actions = Vec::new();
+        if self.faults.empty {
+            let empty = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+            return vec![ServerAction::Send(empty.to_vec())];
+        }
         if self.one_in(self.faults.refuses) {
             self.log.borrow_mut().refused += 1;
             let refused = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
