@@ -266,13 +266,13 @@ impl Io<'_> {
         self.end_exchange();
         self.control.next = Next::CloseAndRetry(turn);
     }
-    /// Closes the connection, which ended in order, and opens another at once.
+    /// Closes the connection, which ended in order, and opens another: at once, if it brought anything.
     pub(crate) fn reopen(&mut self) {
         self.end_exchange();
         self.control.next = Next::Reopen;
     }
-    /// Closes the connection: the set-up failed, for a reason that is counted already.
-    pub(crate) fn fail_set_up(&mut self) {
+    /// Closes the connection, which is lost for a reason that is counted already.
+    pub(crate) fn lose_counted(&mut self) {
         self.end_exchange();
         self.control.next = Next::Lost;
     }

@@ -62,7 +62,7 @@ struct Probes {
 }
 
 impl Probes {
-    /// The least distance between two probes, and as much again is drawn: 50 a second.
+    /// The least distance between two probes. Up to twice as much is added at random: 50 a second.
     const LEAST_NS: u64 = 10_000_000;
 
     fn new(seed: u64) -> Probes {

@@ -121,7 +121,7 @@ impl PollMachine {
         let keep = self.response.keep_alive && beyond == 0 && !self.shared.new_connection;
         if !io.is_set_up() {
             if !good {
-                return io.fail_set_up();
+                return io.lose_counted();
             }
             io.set_up();
         }

@@ -344,7 +344,7 @@ impl Machine for WebSocketMachine {
             io.finish();
         } else if self.close_sent {
             // The server's Close is counted already.
-            io.fail_set_up();
+            io.lose_counted();
         } else {
             io.lose(error.unwrap_or(ClientError::of(ClientErrorKind::EarlyClose)));
         }
