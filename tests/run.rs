@@ -312,6 +312,10 @@ fn an_interrupt_keeps_and_reports_what_was_measured() {
         expect_code(&output, code);
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(text.contains("partial"), "{text}");
+        // One line says what ended the run, and one what it cut off: no check, and no remedy.
+        let reasons: Vec<&str> = text.lines().filter(|line| line.starts_with("x ")).collect();
+        assert_eq!(reasons.len(), 2, "{text}");
+        assert!(reasons[1].starts_with("x not measured to the end: polling"), "{text}");
         let rows = world.csv("summary.csv");
         assert!(number(row(&rows, "polling"), "completed") > 0.0);
         let summary = world.summary();

@@ -235,13 +235,24 @@ fn labels<'a>(table: &Table, some: impl Iterator<Item = &'a Row>) -> Option<Stri
 /// What failed, why, and what to do about it.
 fn failures(table: &Table) -> String {
     let mut failed = table.verdict.of_run.clone();
+    // What ended the run is said already; the checks that it cut off have no remedy of their own.
+    let ended_early = !failed.is_empty();
+    let mut cut = Vec::new();
     for row in rows(table) {
-        let checks = row.checks.iter().filter(|c| !c.ok);
-        failed.extend(
-            checks
-                .map(|found| format!("{}: {}. {}", row.label(), found.text, found.check.remedy())),
-        );
+        if ended_early && row.status == Status::Partial {
+            cut.push(row.label());
+        } else {
+            let checks = row.checks.iter().filter(|c| !c.ok);
+            failed.extend(
+                checks.map(|found| {
+                    format!("{}: {}. {}", row.label(), found.text, found.check.remedy())
+                }),
+            );
+        }
         failed.extend(client_errors(row, MOST_ERRORS));
+    }
+    if !cut.is_empty() {
+        failed.push(format!("not measured to the end: {}", cut.join(", ")));
     }
     failed.extend(table.limits().filter(|f| f.decision != Decision::Pass).map(limit_line));
     bullets("x", failed)
