@@ -15,6 +15,8 @@ mod delay;
 mod docs;
 /// The event stream parser compared with the standard.
 mod events;
+/// Servers that are not the bundled one.
+mod foreign;
 /// Gates: limits, baselines, pairs of runs.
 mod gate;
 /// Help texts, completions, and `wsbench init`.

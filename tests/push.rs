@@ -62,7 +62,7 @@ fn serve(script: Vec<u8>, then_close: bool) -> std::net::SocketAddr {
 
 fn world(address: std::net::SocketAddr) -> World {
     World::new(&format!(
-        "clients = [3]\nwarmup = \"200ms\"\nduration = \"4s\"\ncooldown = \"100ms\"\n\
+        "clients = [3]\nwarmup = \"200ms\"\ndriver_lateness = \"500ms\"\nduration = \"4s\"\ncooldown = \"100ms\"\n\
          drain = \"3s\"\ntimeout = \"3s\"\n[feed]\nrate = \"1/s\"\n[server]\n\
          url = \"http://{address}\"\n[[series]]\ntransport = \"websocket\"\nreconnect = \"30s\"\n"
     ))

@@ -14,6 +14,7 @@ const SMALL: &str = r#"
 name = "small"
 clients = [40]
 warmup = "400ms"
+driver_lateness = "500ms"
 duration = "2s"
 cooldown = "200ms"
 timeout = "5s"
@@ -122,7 +123,7 @@ fn everything_is_there(world: &World) {
 fn every_transport_runs_and_its_bytes_add_up() {
     at_once(TRANSPORTS, |transport| {
         let world = World::new(&format!(
-            "clients = [10]\nwarmup = \"200ms\"\nduration = \"1s\"\ncooldown = \"100ms\"\n\
+            "clients = [10]\nwarmup = \"200ms\"\ndriver_lateness = \"500ms\"\nduration = \"1s\"\ncooldown = \"100ms\"\n\
              [feed]\nrate = \"10/s\"\n[[series]]\ntransport = \"{}\"\n",
             transport.name
         ));
@@ -137,7 +138,7 @@ fn every_transport_runs_and_its_bytes_add_up() {
 fn every_update_of_a_log_reaches_its_client_by_every_transport() {
     let polling = "[[series]]\ntransport = \"polling\"\n";
     let world = World::new(&format!(
-        "clients = [10]\nwarmup = \"400ms\"\nduration = \"1s\"\ncooldown = \"0s\"\n\
+        "clients = [10]\nwarmup = \"400ms\"\ndriver_lateness = \"500ms\"\nduration = \"1s\"\ncooldown = \"0s\"\n\
          [feed]\nrate = \"20/s\"\narrivals = \"poisson\"\nsemantics = \"log\"\n\
          {polling}interval = \"200ms\"\n\
          {polling}interval = \"50ms\"\nlabel = \"new\"\nconnection = \"new\"\n\
@@ -166,7 +167,7 @@ fn the_engines_agree_on_bytes() {
     };
     let minimal = "request_head = \"minimal\"\nresponse_head = \"minimal\"";
     let world = World::new(&format!(
-        "clients = [10]\nwarmup = \"200ms\"\nduration = \"1s\"\ncooldown = \"100ms\"\n\
+        "clients = [10]\nwarmup = \"200ms\"\ndriver_lateness = \"500ms\"\nduration = \"1s\"\ncooldown = \"100ms\"\n\
          [feed]\nrate = \"5/s\"\n{}{}{}{}{}{}",
         series("raw", "raw", ""),
         series("reqwest", "app", ""),
@@ -240,7 +241,7 @@ fn json_is_all_that_is_printed_and_a_result_renders_again() {
 #[test]
 fn a_closed_loop_polls_back_to_back_and_has_no_schedule_to_be_late_for() {
     let world = World::new(
-        "clients = [5]\nwarmup = \"100ms\"\nduration = \"500ms\"\ncooldown = \"0s\"\n\
+        "clients = [5]\nwarmup = \"100ms\"\ndriver_lateness = \"500ms\"\nduration = \"500ms\"\ncooldown = \"0s\"\n\
          [[series]]\ntransport = \"polling\"\ninterval = \"back-to-back\"\n",
     );
     let output = finish(&mut world.run(&["--reports", "csv,json", "-q"]));
@@ -257,7 +258,7 @@ fn a_closed_loop_polls_back_to_back_and_has_no_schedule_to_be_late_for() {
 #[test]
 fn heads_from_files_go_over_the_wire_as_they_are() {
     let world = World::new(
-        "clients = [5]\nwarmup = \"100ms\"\nduration = \"1s\"\ncooldown = \"0s\"\n\
+        "clients = [5]\nwarmup = \"100ms\"\ndriver_lateness = \"500ms\"\nduration = \"1s\"\ncooldown = \"0s\"\n\
          [[series]]\ntransport = \"polling\"\ninterval = \"100ms\"\n\
          request_head = \"request.http\"\nresponse_head = \"response.http\"\n",
     );
@@ -382,6 +383,34 @@ fn a_server_killed_in_mid_run_is_counted_and_hangs_nothing() {
     };
     assert_eq!(status("polling"), "invalid");
     assert_ne!(status("websocket"), "partial");
+}
+
+/// What is pushed while the driver does not run looks like a slow server to its clients: the probes
+/// tell whose time it was.
+#[test]
+fn a_worker_that_was_stopped_is_a_late_driver_of_what_is_pushed() {
+    let world = World::new(
+        "clients = [10]\nwarmup = \"200ms\"\nduration = \"5s\"\ncooldown = \"100ms\"\n\
+         [feed]\nrate = \"10/s\"\n[[series]]\ntransport = \"websocket\"\n",
+    );
+    let mut run = world.run(&["--reports", "json"]);
+    let child = run.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    let began = Instant::now();
+    while children(child.id(), "server").is_empty() {
+        assert!(began.elapsed() < Duration::from_secs(40), "no server process appears");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    std::thread::sleep(Duration::from_millis(2500));
+    let worker = children(child.id(), "worker")[0];
+    signal(worker, "STOP");
+    std::thread::sleep(Duration::from_millis(400));
+    signal(worker, "CONT");
+    let output = wait(child, Duration::from_secs(60));
+    expect_code(&output, 96);
+    assert!(said(&output).contains("the driver's lateness p99"), "{}", said(&output));
+    let row = &world.summary()["rows"][0];
+    let late = row["probe_lateness_us_p99"].as_f64().expect("it was probed");
+    assert!(late > 100_000.0, "{late}");
 }
 
 #[test]

@@ -54,6 +54,9 @@ struct Slot {
     again: bool,
 }
 
+/// Probes that a thread takes a second, in the mean.
+pub(crate) const PROBES_PER_S: u32 = 50;
+
 /// How late the thread is, whatever its clients wait for: moments at random distances, each of which
 /// counts with its own lateness, also those that a stop of the thread has covered.
 struct Probes {
@@ -62,8 +65,8 @@ struct Probes {
 }
 
 impl Probes {
-    /// The least distance between two probes. Up to twice as much is added at random: 50 a second.
-    const LEAST_NS: u64 = 10_000_000;
+    /// The least distance between two probes. Up to twice as much is added at random.
+    const LEAST_NS: u64 = 1_000_000_000 / (2 * PROBES_PER_S as u64);
 
     fn new(seed: u64) -> Probes {
         Probes { random: SplitMix64::seed_from_u64(seed), next_ns: 0 }

@@ -10,4 +10,5 @@ mod tests;
 mod thread;
 
 pub(crate) use crate::client::context::Tally;
+pub(crate) use engine::PROBES_PER_S;
 pub(crate) use thread::{CommandSender, DriverCommand, DriverEvent, DriverStart, spawn};

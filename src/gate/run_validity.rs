@@ -68,7 +68,7 @@ pub fn assess(table: &Table) -> RunQuality {
         return RunQuality::Invalid(vec![FailedCheck::of_run(Check::SomethingMeasured, text)]);
     }
     let of_row = |row: &Row| {
-        let failed = row.checks.iter().filter(|check| !check.ok);
+        let failed = row.checks.iter().filter(|check| !check.is_ok());
         failed.map(|check| FailedCheck::of(row, check)).collect::<Vec<_>>()
     };
     let failed: Vec<FailedCheck> = table.rows.iter().flat_map(of_row).collect();

@@ -84,6 +84,12 @@ pub(super) const RESOLUTION: Key = key(
     Some("\"500us\""),
     "turns and updates of a thread that are due within this time share one wake-up",
 );
+pub(super) const DRIVER_LATENESS: Key = key(
+    "driver_lateness",
+    None,
+    "how late the driver may be by its own fault (p99) before a row is invalid, at most 1s; \
+     unless given, a tenth of the median latency, at least 1ms",
+);
 pub(super) const DELAY: Key = key(
     "delay",
     Some("\"0s\""),
@@ -105,8 +111,22 @@ pub(super) const SEED: Key = key("seed", Some("2009"), "the seed of phases and r
 
 /// The keys before the first table.
 pub(super) const ROOT: &[Key] = &[
-    NAME, ABOUT, CLIENTS, RAMP, WARMUP, DURATION, COOLDOWN, TIMEOUT, DRAIN, RESOLUTION, DELAY,
-    JITTER, JITTER_LAW, REPEATS, SEED,
+    NAME,
+    ABOUT,
+    CLIENTS,
+    RAMP,
+    WARMUP,
+    DURATION,
+    COOLDOWN,
+    TIMEOUT,
+    DRAIN,
+    RESOLUTION,
+    DRIVER_LATENESS,
+    DELAY,
+    JITTER,
+    JITTER_LAW,
+    REPEATS,
+    SEED,
 ];
 
 pub(super) const RATE: Key = key(

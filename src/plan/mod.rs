@@ -57,6 +57,9 @@ pub struct Plan {
     pub seed: u64,
     /// What is published.
     pub feed: feed::Spec,
+    /// True if the server is not the bundled one and the scenario does not state its rate.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rate_unknown: bool,
     /// The durations of a case.
     pub timing: Timing,
     /// The delay between every client and its socket.
@@ -69,6 +72,10 @@ pub struct Plan {
     pub server: Server,
     /// The cases in the order in which they run.
     pub cases: Vec<Case>,
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 /// The durations of a case, in nanoseconds.
@@ -89,6 +96,10 @@ pub struct Timing {
     /// Between two times that a thread wakes for due turns or updates; see
     /// [`Timer::with_gap`](crate::time::Timer::with_gap).
     pub resolution_ns: u64,
+    /// How late the driver may be by its own fault (p99) before a row is invalid; 0 for a tenth of
+    /// the median latency, at least 1 ms.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub driver_lateness_ns: u64,
 }
 
 /// One series of the plan: a line in the pictures.

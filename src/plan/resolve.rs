@@ -53,10 +53,12 @@ pub fn resolve(file: &scenario::ScenarioFile, machine: &Machine) -> Result<Resol
     let (mut plan, clients) = read_root(&mut fields, file, machine);
     // If the duration itself is wrong, nothing is compared with it.
     let duration_ns = fields.is_valid(&keys::DURATION).then_some(plan.timing.duration_ns);
-    plan.feed = read_feed(file, plan.seed, &mut diagnostics);
+    let rate_stated;
+    (plan.feed, rate_stated) = read_feed(file, plan.seed, &mut diagnostics);
     workload::check_clients(&mut fields, &plan.feed, &clients.counts, &plan.timing, machine);
     let names = read_series_names(file);
     let paths = read_server(file, &names, &mut plan.server, &mut diagnostics);
+    plan.rate_unknown = !plan.bundled() && !rate_stated;
     for each in file.series() {
         let series = read_series(each, &plan, &paths, duration_ns, &mut diagnostics);
         plan.series.extend(series);
@@ -107,6 +109,10 @@ fn read_root(
         drain_ns: phase(&keys::DRAIN),
         // More would be a batch, not a timer.
         resolution_ns: fields.duration_ns_up_to(&keys::RESOLUTION, 10_000_000, "10ms"),
+        driver_lateness_ns: match fields.is_given(&keys::DRIVER_LATENESS) {
+            true => fields.duration_ns_up_to(&keys::DRIVER_LATENESS, SECOND_NS, "1s"),
+            false => 0,
+        },
     };
     for (key, ns) in [
         (&keys::DURATION, timing.duration_ns),
@@ -124,6 +130,7 @@ fn read_root(
         about: fields.optional_text(&keys::ABOUT).unwrap_or_default(),
         seed,
         feed: feed::Spec::PLAIN,
+        rate_unknown: false,
         timing,
         delay: Delay {
             one_way_ns: fields.duration_ns_up_to(&keys::DELAY, MOST_DELAY_NS, "10s"),
@@ -165,16 +172,18 @@ fn bad_name(what: &str, name: &str) -> Option<String> {
     })
 }
 
+/// Reads the feed, and whether its rate is stated.
 fn read_feed(
     file: &scenario::ScenarioFile,
     seed: u64,
     diagnostics: &mut Vec<Diagnostic>,
-) -> feed::Spec {
+) -> (feed::Spec, bool) {
     let nothing = TomlTable::empty(Location::whole());
     let mut fields = file.table("feed").unwrap_or_else(|| Fields::new(&nothing, &file.base_dir));
     fields.declare(keys::FEED);
     let plain = workload::read(&mut fields);
     let rate_hz = fields.rate_hz(&keys::RATE);
+    let rate_stated = fields.is_given(&keys::RATE);
     if fields.is_valid(&keys::RATE) && !(LEAST_RATE_HZ..=MOST_RATE_HZ).contains(&rate_hz) {
         let message = match rate_hz {
             0.0 => "rate must be more than 0/s".to_owned(),
@@ -204,7 +213,7 @@ fn read_feed(
     }
     diagnostics.extend(fields.finish());
     let payload_bytes = size.min(MOST_PAYLOAD_BYTES) as u32;
-    feed::Spec { rate_hz, arrivals, spread, kind, payload_bytes, seed, ..plain }
+    (feed::Spec { rate_hz, arrivals, spread, kind, payload_bytes, seed, ..plain }, rate_stated)
 }
 
 /// Reads the labels and transports of all series, unchecked: other settings name them.

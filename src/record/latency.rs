@@ -36,6 +36,10 @@ named! {
 }
 
 impl Metric {
+    /// True for those that begin at the time in a message's stamp.
+    pub fn is_from_stamps(self) -> bool {
+        matches!(self, Metric::DeliveryLatency | Metric::PeakAge)
+    }
     /// True for the two latencies that a client observes: of its requests, and of what is pushed.
     pub fn is_headline(self) -> bool {
         matches!(self, Metric::DeliveryLatency | Metric::ResponseLatency)

@@ -58,7 +58,8 @@ tabled! {
         /// Every update arrived that should have.
         NothingMissing = ("nothing_missing", Cause::ServerOrBusyMachine, LOST_UPDATES),
         /// No latency is shorter than the delay line.
-        NeverFasterThanTheLine = ("never_faster_than_the_line", Cause::Server, LOST_UPDATES),
+        NeverFasterThanTheLine = ("never_faster_than_the_line", Cause::Server,
+            "The times in the messages must be of this machine's CLOCK_MONOTONIC."),
         /// Messages cost the bytes that arithmetic predicts.
         BytesAsPredicted = ("bytes_as_predicted", Cause::Server,
             "The server or a proxy sends other heads than the scenario says: compare them."),
@@ -96,7 +97,36 @@ impl Check {
     }
     /// Returns the outcome, with the usual cause of a failure.
     pub(crate) fn result(self, ok: bool, value: Figure, text: impl Into<String>) -> CheckResult {
-        CheckResult { check: self, ok, value, text: text.into(), cause: self.cause() }
+        let outcome = if ok { CheckOutcome::Passed } else { CheckOutcome::Failed };
+        self.ended(outcome, value, text)
+    }
+    /// Returns that there is nothing to check it with, and why.
+    pub(crate) fn not_applicable(self, why: impl Into<String>) -> CheckResult {
+        let why = why.into();
+        self.ended(CheckOutcome::NotApplicable, Figure::absent(why.clone()), why)
+    }
+    /// Returns that it could not be made, and why.
+    pub(crate) fn not_made(self, why: impl Into<String>) -> CheckResult {
+        let why = why.into();
+        self.ended(CheckOutcome::NotMade, Figure::absent(why.clone()), why)
+    }
+    fn ended(self, outcome: CheckOutcome, value: Figure, text: impl Into<String>) -> CheckResult {
+        CheckResult { check: self, outcome, value, text: text.into(), cause: self.cause() }
+    }
+}
+
+named! {
+    /// What became of a check.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum CheckOutcome {
+        /// It was made, and it holds.
+        Passed = "passed",
+        /// It was made, and it does not hold.
+        Failed = "failed",
+        /// The scenario gives nothing to check with.
+        NotApplicable = "not-applicable",
+        /// There should have been something to check with, and it did not come.
+        NotMade = "not-made",
     }
 }
 
@@ -105,12 +135,24 @@ impl Check {
 pub struct CheckResult {
     /// The condition.
     pub check: Check,
-    /// Whether it holds.
-    pub ok: bool,
+    /// What became of it.
+    pub outcome: CheckOutcome,
     /// The number that decided.
     pub value: Figure,
     /// The finding as a sentence.
     pub text: String,
     /// What made it fail, if it does not hold.
     pub cause: Cause,
+}
+
+impl CheckResult {
+    /// True if the row's losses could not be checked: a reader must know that nobody looked.
+    pub fn is_unchecked_loss(&self) -> bool {
+        self.outcome == CheckOutcome::NotApplicable
+            && matches!(self.check, Check::NothingMissing | Check::FeedHeld)
+    }
+    /// True if the row may count: it holds, or there is nothing to check it with.
+    pub fn is_ok(&self) -> bool {
+        matches!(self.outcome, CheckOutcome::Passed | CheckOutcome::NotApplicable)
+    }
 }

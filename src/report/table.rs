@@ -5,7 +5,7 @@
 
 use crate::feed::Workload;
 use crate::record::{Counts, Ledger, Metric, Phase};
-use crate::report::check::CheckResult;
+use crate::report::check::{CheckOutcome, CheckResult};
 use crate::report::conclusion::Conclusion;
 use crate::report::figure::Figure;
 use crate::report::finding::{Finding, Judgement, Kind};
@@ -420,10 +420,21 @@ impl Row {
     }
     /// What the row is worth and why, as a line.
     pub fn standing(&self) -> String {
-        let failed: Vec<&str> =
-            self.checks.iter().filter(|c| !c.ok).map(|c| c.text.as_str()).collect();
+        let texts = |some: fn(&CheckResult) -> bool| -> Vec<&str> {
+            self.checks.iter().filter(|c| some(c)).map(|c| c.text.as_str()).collect()
+        };
+        let failed = texts(|check| !check.is_ok());
+        let not_applicable = texts(|check| check.outcome == CheckOutcome::NotApplicable);
+        let passed = self.checks.len() - failed.len() - not_applicable.len();
         let why = match (self.status, failed.as_slice()) {
-            (Status::Valid, _) => format!("all {} checks passed", self.checks.len()),
+            (Status::Valid, _) if not_applicable.is_empty() => {
+                format!("all {passed} checks passed")
+            }
+            (Status::Valid, _) => format!(
+                "{passed} checks passed, {} not applicable: {}",
+                not_applicable.len(),
+                not_applicable.join("; ")
+            ),
             (_, []) => "ended early".to_owned(),
             (_, failed) => failed.join("; "),
         };

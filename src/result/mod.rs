@@ -81,6 +81,12 @@ pub struct CaseInfo {
     pub workload: Workload,
     /// Updates a second and client.
     pub feed_rate_hz: f64,
+    /// True if the scenario states this rate, so that it can be held against a server of any kind.
+    #[serde(default)]
+    pub feed_rate_stated: bool,
+    /// Probes of its own lateness that each thread of the driver takes a second; 0 if it takes none.
+    #[serde(default)]
+    pub probes_per_s: u32,
     /// Bytes of a payload.
     pub payload_bytes: u32,
     /// The measured duration in nanoseconds.

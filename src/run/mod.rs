@@ -14,6 +14,7 @@ pub(crate) mod protocol;
 mod rate_search;
 pub(crate) mod worker;
 
+use crate::driver::PROBES_PER_S;
 use crate::error::{Outcome, at};
 use crate::os::{Caught, Signals};
 use crate::plan;
@@ -201,6 +202,8 @@ fn info(plan: &Plan, case: &crate::plan::Case) -> CaseInfo {
         may_stretch: case.stretch.is_some(),
         workload: plan.feed.workload,
         feed_rate_hz: plan.feed.rate_hz,
+        feed_rate_stated: !plan.rate_unknown,
+        probes_per_s: PROBES_PER_S,
         payload_bytes: plan.feed.payload_bytes,
         duration_ns: plan.timing_of(case).duration_ns,
         bundled_server: plan.bundled() && !case.floor,

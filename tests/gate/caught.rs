@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 /// Pushed and small: a comparison is at least 22 runs of it.
-const PUSHED: &str = "name = \"caught\"\nclients = [50]\nwarmup = \"0s\"\nduration = \"500ms\"\n\
+const PUSHED: &str = "name = \"caught\"\nclients = [50]\nwarmup = \"0s\"\ndriver_lateness = \"500ms\"\nduration = \"500ms\"\n\
     cooldown = \"100ms\"\n[feed]\nrate = \"20/s\"\n[[series]]\ntransport = \"websocket\"\n";
 /// The same, asked for.
-const ASKED: &str = "name = \"caught\"\nclients = [50]\nwarmup = \"0s\"\nduration = \"500ms\"\n\
+const ASKED: &str = "name = \"caught\"\nclients = [50]\nwarmup = \"0s\"\ndriver_lateness = \"500ms\"\nduration = \"500ms\"\n\
     cooldown = \"100ms\"\n[feed]\nrate = \"20/s\"\n\
     [[series]]\ntransport = \"polling\"\ninterval = \"50ms\"\n";
 

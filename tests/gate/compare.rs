@@ -11,7 +11,7 @@ use wsbench::internals::report::Check;
 use wsbench::internals::result::file::read;
 
 /// A client is sent ten updates in the measured window, which is the first of all.
-const PUSHED: &str = "name = \"tiny\"\nclients = [20]\nwarmup = \"0s\"\nduration = \"500ms\"\n\
+const PUSHED: &str = "name = \"tiny\"\nclients = [20]\nwarmup = \"0s\"\ndriver_lateness = \"500ms\"\nduration = \"500ms\"\n\
     cooldown = \"100ms\"\ntimeout = \"1s\"\ndrain = \"1s\"\n[feed]\nrate = \"20/s\"\n\
     [[series]]\ntransport = \"websocket\"\n";
 
@@ -117,7 +117,7 @@ fn a_against_a_passes_and_keeps_every_run() {
                 .reason()
                 .is_some_and(|why| why.contains("an external server does not count bytes"))
         );
-        assert!(row.checks.iter().any(|c| c.check == Check::ServerAgrees && c.ok));
+        assert!(row.checks.iter().any(|c| c.check == Check::ServerAgrees && c.is_ok()));
         assert_eq!(table.verdict.conclusion.exit_code(), 0, "{:?}", table.verdict);
     }
     let kept = fs::read_dir(world.path("out")).expect("a folder").count();
@@ -202,7 +202,7 @@ fn useless(answer: &'static [u8], hold: bool) -> String {
 
 #[test]
 fn a_server_that_answers_nothing_useful_fails_by_the_name_of_the_check() {
-    let polled = "name = \"asked\"\nclients = [10]\nwarmup = \"0s\"\nduration = \"500ms\"\n\
+    let polled = "name = \"asked\"\nclients = [10]\nwarmup = \"0s\"\ndriver_lateness = \"500ms\"\nduration = \"500ms\"\n\
         cooldown = \"100ms\"\ntimeout = \"500ms\"\ndrain = \"500ms\"\ndelay = \"20ms\"\n\
         [[series]]\ntransport = \"polling\"\ninterval = \"250ms\"\n";
     let error_500 = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n";

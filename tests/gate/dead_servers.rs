@@ -11,6 +11,7 @@ const BASE: &str = r#"
 name = "dead"
 clients = [4]
 warmup = "100ms"
+driver_lateness = "500ms"
 duration = "500ms"
 cooldown = "100ms"
 timeout = "400ms"

@@ -17,6 +17,7 @@ const BASE: &str = r#"
 name = "faults"
 clients = [10]
 warmup = "200ms"
+driver_lateness = "500ms"
 duration = "1s"
 cooldown = "200ms"
 timeout = "10s"

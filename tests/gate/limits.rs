@@ -11,6 +11,7 @@ const SMALL: &str = "\
 name = \"small\"
 clients = [20]
 warmup = \"200ms\"
+driver_lateness = \"500ms\"
 duration = \"500ms\"
 cooldown = \"100ms\"
 timeout = \"5s\"

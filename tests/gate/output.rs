@@ -25,6 +25,7 @@ const SMALL: &str = r#"
 name = "small"
 clients = [10]
 warmup = "200ms"
+driver_lateness = "500ms"
 duration = "500ms"
 cooldown = "100ms"
 timeout = "5s"
@@ -48,6 +49,7 @@ static RAN: LazyLock<World> = LazyLock::new(|| {
 const NOBODY: &str = r#"
 name = "nobody"
 clients = [1]
+driver_lateness = "500ms"
 duration = "1s"
 
 [server]
@@ -114,8 +116,8 @@ fn a_run_that_passes_is_two_lines() {
     let table = chapter_run();
     assert_eq!(
         text::render(&JudgementView::run(&table)),
-        "limits of polling-vs-ws: 13 checks passed for each of 4 rows\n\n\
-         PASS: all 52 figures passed. Exit code 0: passed.\n"
+        "limits of polling-vs-ws: 13 to 14 checks passed for each of 4 rows\n\n\
+         PASS: all 54 figures passed. Exit code 0: passed.\n"
     );
 }
 
@@ -127,7 +129,7 @@ fn a_run_that_was_cut_short_does_not_pass() {
     assert_eq!(table.judgement.conclusion(), Conclusion::Passed);
     let view = JudgementView::run(&table);
     assert_eq!((view.conclusion(), view.word().as_str()), (Conclusion::Terminated, "PARTIAL"));
-    let last = "PARTIAL: all 26 figures passed. Exit code 143: stopped by SIGTERM; what was \
+    let last = "PARTIAL: all 27 figures passed. Exit code 143: stopped by SIGTERM; what was \
                 measured is reported.";
     assert!(text::render(&view).ends_with(&format!("{last}\n")));
     let why = "partial: the run was stopped: SIGTERM";
@@ -137,7 +139,7 @@ fn a_run_that_was_cut_short_does_not_pass() {
     assert!(summary.starts_with("## PARTIAL: limits of polling-vs-ws\n"), "{summary}");
     assert!(summary.contains(&format!("\n- {why}\n")), "{summary}");
     let report = Report::deserialize(junit::render(&[view]).as_slice()).expect("it can be read");
-    assert_eq!((report.tests, report.failures), (27, 1));
+    assert_eq!((report.tests, report.failures), (28, 1));
 }
 
 #[test]

@@ -97,6 +97,8 @@ fn info(case: u32, series: Series, clients: u32) -> CaseInfo {
         may_stretch: clients >= 100_000,
         workload: Workload::Ticker,
         feed_rate_hz: 1.0,
+        feed_rate_stated: false,
+        probes_per_s: 0,
         payload_bytes: 21,
         duration_ns: u64::from(SECONDS) * SECOND_NS,
         bundled_server: true,

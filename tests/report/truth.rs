@@ -246,7 +246,7 @@ fn the_chapters_three_to_one_is_shown_with_a_delay() {
 }
 
 #[test]
-fn updates_that_come_to_all_at_once_may_fall_on_either_side_of_a_windows_edge() {
+fn updates_within_a_period_may_fall_on_either_side_of_a_windows_edge() {
     let held = |feed: serde_json::Value, came: u64| {
         let mut result = complete(&[WEBSOCKET], &[1_000]);
         result.header.plan["feed"] = feed;
@@ -255,14 +255,18 @@ fn updates_that_come_to_all_at_once_may_fall_on_either_side_of_a_windows_edge() 
         steady.counts.messages = came;
         let table = summarise(&result);
         let checks = &row(&table, "websocket", 1_000).checks;
-        checks.iter().find(|c| c.check == Check::FeedHeld).unwrap().ok
+        checks.iter().find(|c| c.check == Check::FeedHeld).unwrap().is_ok()
     };
     let own_phase = || serde_json::json!({ "spread": true });
     let together = || serde_json::json!({ "spread": false });
     let batched = || serde_json::json!({ "spread": true, "batch_ns": 1_000_000_000u64 });
-    assert!(held(own_phase(), 9_700) && !held(own_phase(), 9_000));
-    assert!(held(together(), 9_000) && !held(together(), 7_900));
-    assert!(held(batched(), 8_000) && !held(batched(), 6_900));
+    // A period for each client, and the timers' error.
+    assert!(held(own_phase(), 9_000) && !held(own_phase(), 8_990));
+    assert!(held(together(), 9_000) && !held(together(), 8_990));
+    assert!(held(batched(), 8_000) && !held(batched(), 7_990));
+    // At random moments, 10,000 are as few as 9,529 once in a million.
+    let random = || serde_json::json!({ "arrivals": "poisson" });
+    assert!(held(random(), 8_540) && !held(random(), 8_500));
 }
 
 #[test]
@@ -290,7 +294,7 @@ fn more_than_one_failure_in_a_hundred_is_no_measurement() {
         let checks = &row(&table, "polling", 1_000).checks;
         let check =
             checks.iter().find(|c| c.check == Check::ExchangesSucceed).expect("it is there");
-        assert_eq!(check.ok, valid, "{share}: {}", check.text);
+        assert_eq!(check.is_ok(), valid, "{share}: {}", check.text);
         assert_eq!(reasons(&result).contains("failed in the measured window"), !valid, "{share}");
     }
 }

@@ -129,6 +129,7 @@ impl DeliveryTracker {
             Arrival::Late => {
                 counts.messages += 1;
                 counts.updates_reordered += 1;
+                recorder.since(phase, Metric::DeliveryLatency, stamp.published_ns, now_ns);
                 if self.measures(client, phase, stamp) {
                     self.delivered += 1;
                     self.gaps = self.gaps.saturating_sub(1);
@@ -191,8 +192,11 @@ impl DeliveryTracker {
             && let Some(newest) = self.informed()
             && (from_ns..until_ns).contains(&now_ns)
         {
-            let mut recorder = client.thread.recorder.borrow_mut();
-            recorder.since(Phase::Steady, Metric::PeakAge, newest.published_ns, now_ns);
+            // A negative one is counted as that of the delivery.
+            if let Some(age_ns) = now_ns.checked_sub(newest.published_ns) {
+                let mut recorder = client.thread.recorder.borrow_mut();
+                recorder.latency(Phase::Steady, Metric::PeakAge, age_ns);
+            }
         }
         self.delivered += u64::from(self.measures(client, phase, stamp));
         let first = self.newest.map(|newest| newest.sequence + 1);

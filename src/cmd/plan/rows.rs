@@ -53,8 +53,11 @@ pub(super) fn facts(plan: &Plan) -> Vec<Cells> {
         other => format!("{}, ", other.name()),
     };
     let feed = format!(
-        "{workload}{}/s for each client, {arrivals}{}; {} B of {}; seed {}",
-        three(feed.rate_hz),
+        "{workload}{} for each client, {arrivals}{}; {} B of {}; seed {}",
+        match plan.rate_unknown {
+            true => "a rate that is not stated".to_owned(),
+            false => format!("{}/s", three(feed.rate_hz)),
+        },
         semantics_of(feed),
         feed.payload_bytes,
         feed.kind.name(),

@@ -115,7 +115,8 @@ fn fields(row: &Row, columns: &[Column]) -> Ordered {
 fn check(result: &CheckResult) -> serde_json::Value {
     json!({
         "name": result.check.name(),
-        "ok": result.ok,
+        "ok": result.is_ok(),
+        "outcome": result.outcome.name(),
         "value": number(&result.value),
         "text": result.text,
     })

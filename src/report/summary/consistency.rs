@@ -11,43 +11,72 @@ use crate::report::summary::delivery;
 use crate::report::summary::group::Group;
 use crate::report::summary::predict;
 use crate::report::summary::setting::Setting;
+use crate::report::summary::times;
 use crate::units::{human_ns, thousands, three};
 use hdrhistogram::Histogram;
 
 /// Updates so few that by chance there may be none.
 const FEW_UPDATES: f64 = 5.0;
 
-/// How it is known what was published.
+/// What is known of what was published.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Published {
-    /// Beforehand, or it was counted by those who sent it.
+    /// All of it: beforehand, or it was counted by those who sent it.
     Known,
     /// By the numbers of the updates that came, between the first and the last.
     FromNumbers,
+    /// Nothing, since the scenario gives nothing to know it by; why.
+    Unknowable(&'static str),
+    /// Nothing, though it should be known; why.
+    NotCounted(&'static str),
 }
 
-/// How it is known what was published; `None` if it is not.
-fn published(group: &Group, setting: &Setting) -> Option<Published> {
-    let counted = group.counts().updates_published > 0;
-    let numbered = group.info.workload == Workload::Ticker && !group.info.bundled_server;
-    match (delivery::unknown(group, setting), counted) {
-        (None, _) => Some(Published::Known),
-        (Some(_), true) if numbered => Some(Published::FromNumbers),
-        (Some(_), true) => Some(Published::Known),
-        (Some(_), false) => None,
+fn published(group: &Group, setting: &Setting) -> Published {
+    let counts = group.counts();
+    let counted = counts.updates_published > 0;
+    match delivery::unknown(group, setting) {
+        None => Published::Known,
+        Some(_) if group.info.bundled_server && counted => Published::Known,
+        Some(why) if group.info.bundled_server => match group.info.workload {
+            // Only the server knows which updates are a client's.
+            Workload::Ticker => Published::Unknowable(why),
+            _ => Published::NotCounted("no client counted what it sent"),
+        },
+        Some(_) if counted => match group.info.workload {
+            Workload::Ticker => Published::FromNumbers,
+            _ => Published::Known,
+        },
+        Some(_) if counts.messages == 0 => Published::Unknowable("no update came"),
+        Some(_) if counts.messages == counts.unstamped => {
+            Published::Unknowable("the messages carry no number and time of this program")
+        }
+        Some(_) => Published::NotCounted(
+            "no client came to the end of its load, so that none counted its updates",
+        ),
     }
 }
 
 /// Every update that was published in the measured window reached its client, was replaced or is
-/// missing, and there is no fourth. `None` if it is not known what was published.
-pub(crate) fn deliveries_add_up(group: &Group, setting: &Setting) -> Option<CheckResult> {
-    published(group, setting).filter(|how| *how == Published::Known)?;
+/// missing, and there is no fourth.
+pub(crate) fn deliveries_add_up(group: &Group, setting: &Setting) -> CheckResult {
+    let check = Check::DeliveriesAddUp;
+    match published(group, setting) {
+        Published::Known => {}
+        Published::FromNumbers => {
+            return check.not_applicable(
+                "what the server published before the first update that \
+                                         came and after the last is not known",
+            );
+        }
+        Published::Unknowable(why) => return check.not_applicable(format!("not compared: {why}")),
+        Published::NotCounted(why) => return check.not_made(why),
+    }
     let counts = group.counts();
     let (published, delivered) = (counts.updates_published, counts.updates_delivered);
     let (superseded, missing) = (counts.updates_superseded, counts.updates_missing);
     let sum = delivered.saturating_add(superseded).saturating_add(missing);
     let window_s: f64 = group.ends.iter().map(|e| e.duration_ns as f64 / 1e9).sum();
-    // Where all clients' updates come at once, there may be none for all of them.
+    // If all clients' updates come at once, there may be none for all of them.
     let alike = if setting.spread { f64::from(group.info.clients) } else { 1.0 };
     let planned = alike * group.info.feed_rate_hz * window_s;
     let text = match published {
@@ -63,35 +92,39 @@ pub(crate) fn deliveries_add_up(group: &Group, setting: &Setting) -> Option<Chec
     };
     let ok = published == sum && (published > 0 || planned < FEW_UPDATES);
     let off = Figure::known(published as f64 - sum as f64);
-    Some(Check::DeliveriesAddUp.result(ok, off, text))
+    check.result(ok, off, text)
 }
 
 /// TCP loses nothing and the reference server skips nothing that is due: an update that never
 /// came was lost by the harness or came after the end, and either spoils the other figures. Another
 /// server whose messages carry our stamp may lose some: then its numbers have gaps.
-pub(crate) fn nothing_missing(group: &Group, setting: &Setting) -> Option<CheckResult> {
-    let how = published(group, setting)?;
+pub(crate) fn nothing_missing(group: &Group, setting: &Setting) -> CheckResult {
+    let check = Check::NothingMissing;
+    let how = published(group, setting);
     let counts = group.counts();
-    let missing = counts.updates_missing;
-    let text = match (missing, how) {
-        (0, Published::Known) => "no update is missing".to_owned(),
-        (0, Published::FromNumbers) => {
+    let (missing, of) = (counts.updates_missing, thousands(counts.updates_published));
+    let text = match (how, missing) {
+        (Published::Unknowable(why), _) => {
+            return check.not_applicable(format!("loss not checked: {why}"));
+        }
+        (Published::NotCounted(why), _) => {
+            return check.not_made(format!("loss could not be checked: {why}"));
+        }
+        (Published::Known, 0) => "no update is missing".to_owned(),
+        (Published::FromNumbers, 0) => {
             "the numbers of what each client received have no gap".to_owned()
         }
-        (n, Published::FromNumbers) => format!(
-            "{} of {} updates between a client's first and last never came: the numbers have \
-             gaps; where the server leaves updates out by intent, [feed] must say so (semantics = \
+        (Published::FromNumbers, n) => format!(
+            "{} of {of} updates between a client's first and last never came: the numbers have \
+             gaps; if the server leaves updates out by intent, [feed] must say so (semantics = \
              \"snapshot\" and batch)",
             thousands(n),
-            thousands(counts.updates_published)
         ),
-        (n, Published::Known) => format!(
-            "{} of {} updates never came before the end of the cool-down",
-            thousands(n),
-            thousands(counts.updates_published)
-        ),
+        (Published::Known, n) => {
+            format!("{} of {of} updates never came before the end of the cool-down", thousands(n),)
+        }
     };
-    Some(Check::NothingMissing.result(missing == 0, Figure::count(missing), text))
+    check.result(missing == 0, Figure::count(missing), text)
 }
 
 /// Nothing arrives before it can: no delivery sooner than one way, no response sooner than both
@@ -121,9 +154,15 @@ pub(crate) fn never_faster_than_the_line(group: &Group, setting: &Setting) -> Ch
         }
     }
     let negative = group.total.phases.total().counts.negative_latencies;
+    if let Some(why) = times::stamps_ahead(group) {
+        return check.result(false, Figure::count(negative), why);
+    }
     if negative > 0 && group.info.bundled_server {
         let text = format!("{} latencies came out below zero", thousands(negative));
         return check.result(false, Figure::count(negative), text);
+    }
+    if let Some(why) = least.reason() {
+        return check.not_applicable(why);
     }
     let text = match setting.delay_ns {
         0 => "no latency is below zero".to_owned(),
@@ -139,13 +178,20 @@ fn is_sooner(histogram: &Histogram<u64>, limit_ns: u64) -> bool {
 /// Compares the bytes above TCP of whole messages with arithmetic: if that is exact, not one byte
 /// may be off. Failed exchanges and control frames are left out: nothing predicts them. Packets are
 /// shown and not checked: how many acknowledgements go by themselves depends on the load.
-pub(crate) fn bytes_as_predicted(group: &Group, setting: &Setting) -> Option<CheckResult> {
+pub(crate) fn bytes_as_predicted(group: &Group, setting: &Setting) -> CheckResult {
     let check = Check::BytesAsPredicted;
-    let model = predict::model(group).ok().filter(|_| group.info.bundled_server)?;
+    let not_compared = |why: &str| check.not_applicable(format!("not compared: {why}"));
+    if !group.info.bundled_server {
+        return not_compared("arithmetic knows the heads of the bundled server alone");
+    }
+    let model = match predict::model(group) {
+        Ok(model) => model,
+        Err(why) => return not_compared(&why.to_string()),
+    };
     let cell = &group.total.phases.steady;
     let (completed, sent) = (cell.counts.completed, cell.counts.sent);
     if completed == 0 {
-        return None;
+        return not_compared("no whole message was measured");
     }
     let own = model.messages.first().map_or(0, |m| above_tcp(&m.exchange.ledger.both()));
     let sending = model.sending.map_or(0, |s| above_tcp(&s.exchange.ledger.both()));
@@ -159,12 +205,12 @@ pub(crate) fn bytes_as_predicted(group: &Group, setting: &Setting) -> Option<Che
             three(found),
             three(expected)
         );
-        return Some(check.result(true, off, text));
+        return CheckResult { value: off, ..check.not_applicable(text) };
     }
     if group.total.phases.total().counts.reconnects > 0 && !group.info.connection_each_turn {
-        let why = "connections were opened again, whose first exchanges are no messages";
-        let text = format!("bytes were not compared with arithmetic: {why}");
-        return Some(check.result(true, Figure::absent(why), text));
+        return not_compared(
+            "connections were opened again, whose first exchanges are no messages",
+        );
     }
     let expected = own * u128::from(completed) + sending * u128::from(sent);
     let off = Figure::known(measured as f64 - expected as f64);
@@ -177,7 +223,7 @@ pub(crate) fn bytes_as_predicted(group: &Group, setting: &Setting) -> Option<Che
             "{messages} messages cost {measured} B above TCP, and {expected} B are predicted"
         ),
     };
-    Some(check.result(measured == expected, off, text))
+    check.result(measured == expected, off, text)
 }
 
 fn above_tcp(flow: &Flow) -> u128 {

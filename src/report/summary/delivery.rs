@@ -7,6 +7,7 @@ use crate::record::{Part, Phase};
 use crate::report::figure::Figure;
 use crate::report::summary::group::Group;
 use crate::report::summary::setting::Setting;
+use crate::report::summary::times;
 use crate::report::table::Delivery;
 use crate::report::table::NO_STAMP;
 
@@ -82,6 +83,9 @@ fn window_us(group: &Group) -> f64 {
 
 fn age(group: &Group) -> Figure {
     let counts = group.counts();
+    if let Some(why) = times::stamps_ahead(group) {
+        return Figure::absent(why);
+    }
     match counts.age_time_us {
         _ if group.info.floor => Figure::absent("the floor has no network"),
         0 if group.cases.is_empty() => Figure::absent("the case did not run"),

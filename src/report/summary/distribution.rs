@@ -6,6 +6,7 @@ use crate::predict::{Component, Distribution};
 use crate::record::Metric;
 use crate::report::pictures::{DistributionPicture, Share};
 use crate::report::summary::group::Group;
+use crate::report::summary::times::stamps_ahead;
 use hdrhistogram::Histogram;
 
 /// Points of a curve: a picture cannot show more.
@@ -16,6 +17,7 @@ const BENDS: u32 = 48;
 /// What was measured in all repeats beside the law of the plan.
 pub(super) fn distribution(group: &Group, stretched: bool, late_ns: f64) -> DistributionPicture {
     let measured = group.total.latency.of(Metric::DeliveryLatency);
+    let measured = measured.filter(|_| stamps_ahead(group).is_none());
     let law = group.info.model.as_ref().and_then(|model| model.delivery.as_ref());
     let can_be = |ns: f64| ns.is_finite() && ns >= 0.0;
     let law = law.filter(|law| {

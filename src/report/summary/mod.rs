@@ -15,6 +15,7 @@ mod fanout;
 mod group;
 mod pictures;
 mod predict;
+mod rate;
 mod setting;
 mod times;
 mod verdict;

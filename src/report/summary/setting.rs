@@ -3,6 +3,7 @@
 //! Read from the plan's JSON in the header, since a report knows no plan type. What an older file
 //! does not say has the value that it then had.
 
+use crate::feed::Arrivals;
 use serde_json::Value;
 
 /// By how much a machine under load may be late beside its timers' resolution: a kernel's tick is
@@ -25,6 +26,10 @@ pub(super) struct Setting {
     pub(super) late_ns: f64,
     /// True where every update counts, not the latest alone.
     pub(super) log: bool,
+    /// How late the driver may be, in nanoseconds, if the scenario says so.
+    pub(super) driver_lateness_ns: Option<u64>,
+    /// The law of the gaps between updates.
+    pub(super) arrivals: Arrivals,
     /// True where each client's updates have a phase of their own.
     pub(super) spread: bool,
     /// How long updates are held back, in nanoseconds.
@@ -45,6 +50,11 @@ impl Setting {
             delay_ns: delay_ns(plan),
             late_ns: late_ns(plan),
             log: plan["feed"]["semantics"] == "log",
+            driver_lateness_ns: plan["timing"]["driver_lateness_ns"].as_u64(),
+            arrivals: match plan["feed"]["arrivals"] == "poisson" {
+                true => Arrivals::Poisson,
+                false => Arrivals::Periodic,
+            },
             spread: plan["feed"]["spread"] != false,
             batch_ns: plan["feed"]["batch_ns"].as_u64().unwrap_or(0),
             topics_known: !cases.is_some_and(|cases| cases.iter().any(sourceless)),

@@ -6,19 +6,22 @@ use crate::report::layer::Statistic;
 use crate::report::summary::group::Group;
 use crate::report::table::NO_STAMP;
 use crate::report::table::{Latencies, Second};
+use crate::units::thousands;
 use hdrhistogram::Histogram;
 
 /// The distribution of every metric, driver-bound ones marked.
 pub(super) fn latencies(group: &Group) -> Vec<Latencies> {
     let all = &group.total.latency;
+    let ahead = stamps_ahead(group);
     let p99 = |metric| all.of(metric).map(|h: &Histogram<u64>| h.value_at_quantile(0.99));
     // Who takes no turns has the probes of its thread. Below a millisecond they show no more than how
     // long a sleeping thread takes to wake.
     let probed = || p99(Metric::ProbeLateness).filter(|late| *late > 1_000_000);
     let lag_p99 = p99(Metric::DriverLag).or_else(probed);
     let distribution = |metric: Metric| {
-        let histogram = all.of(metric);
-        let why = absence(group, metric);
+        let untrue = ahead.as_ref().filter(|_| metric.is_from_stamps());
+        let histogram = all.of(metric).filter(|_| untrue.is_none());
+        let why = untrue.map_or_else(|| absence(group, metric), |why| why.as_str().into());
         let stats = Statistic::ALL
             .map(|s| histogram.map_or_else(|| Figure::Absent(why.clone()), |h| statistic(h, s)));
         let compared = matches!(
@@ -39,6 +42,25 @@ pub(super) fn latencies(group: &Group) -> Vec<Latencies> {
         }
     };
     Metric::ALL.map(distribution).to_vec()
+}
+
+/// Of a foreign server's latencies, how many may be negative: the others are then the late half.
+const NEGATIVE_ALLOWED: f64 = 0.01;
+
+/// Why the latencies from the stamps of another server are untrue, if they are: too many stamps
+/// lie ahead of this machine's clock, and without them the rest is a selection.
+pub(super) fn stamps_ahead(group: &Group) -> Option<String> {
+    let negative = group.counts().negative_latencies;
+    let rest = group.total.latency.of(Metric::DeliveryLatency).map_or(0, Histogram::len);
+    let all = negative.saturating_add(rest);
+    (negative as f64 > NEGATIVE_ALLOWED * all as f64).then(|| {
+        format!(
+            "{} of {} latencies are negative: the times in the messages lie ahead of this machine's \
+             CLOCK_MONOTONIC",
+            thousands(negative),
+            thousands(all)
+        )
+    })
 }
 
 fn statistic(histogram: &Histogram<u64>, statistic: Statistic) -> Figure {

@@ -1,17 +1,19 @@
 //! The checks of a row, and the verdict on the run.
 
+use crate::feed::Workload;
 use crate::record::Metric;
-use crate::report::check::{Cause, Check, CheckResult};
+use crate::report::check::{Cause, Check, CheckOutcome, CheckResult};
 use crate::report::conclusion::Conclusion;
 use crate::report::figure::Figure;
 use crate::report::finding::{Decision, Finding, Judgement, Kind, Subject};
-use crate::report::layer::Statistic;
 use crate::report::summary::consistency;
 use crate::report::summary::group::Group;
+use crate::report::summary::rate;
 use crate::report::summary::setting::Setting;
 use crate::report::table::{Audit, Events, Pace, Row, Status, Verdict};
 use crate::result::{LostProcess, ProcessRole, RunResult, StopReason};
 use crate::units::{human_us, thousands};
+use hdrhistogram::Histogram;
 
 /// Lag below this is a timer's coarseness, not a driver that fell behind.
 const LAG_ALLOWED_US: f64 = 1_000.0;
@@ -26,22 +28,20 @@ pub(super) fn of_row(group: &Group, setting: &Setting, row: &Row) -> (Status, Ve
     let mut checks = Vec::new();
     checks.extend((!info.floor).then(|| connected(group)));
     checks.extend([processes(group), measured(group, &row.events)]);
-    checks.extend(succeeded(group));
+    checks.push(succeeded(group));
     if info.network {
         checks.push(audited(Check::LedgerExplainsEveryByte, &audit.ledger_bytes, "the ledger"));
         checks.push(kernel(audit));
         checks.push(server(group, audit));
-        checks.extend(consistency::deliveries_add_up(group, setting));
-        checks.extend(consistency::nothing_missing(group, setting));
+        checks.push(consistency::deliveries_add_up(group, setting));
+        checks.push(consistency::nothing_missing(group, setting));
         checks.push(consistency::never_faster_than_the_line(group, setting));
-        checks.extend(consistency::bytes_as_predicted(group, setting));
+        checks.push(consistency::bytes_as_predicted(group, setting));
     }
-    // Turns that follow one another have no schedule. Who is pushed to has one if it sends.
-    let scheduled = if info.paced { info.interval_ns > 0 } else { info.is_shared() };
-    if scheduled {
-        checks.push(on_schedule(row));
-    } else if !info.paced && info.bundled_server {
-        checks.push(feed_held(group, setting));
+    checks.extend(on_schedule(group, setting, row));
+    // What is polled of the bundled server is known by number.
+    if info.network && info.workload == Workload::Ticker && !(info.paced && info.bundled_server) {
+        checks.push(rate::held(group, setting));
     }
     if info.is_shared() && info.network {
         checks.push(reached_all(group));
@@ -50,9 +50,9 @@ pub(super) fn of_row(group: &Group, setting: &Setting, row: &Row) -> (Status, Ve
     let partial = group.missing > 0
         || group.ends.len() < group.cases.len()
         || group.ends.iter().any(|e| e.stopped.is_some());
-    let status = match (partial, checks.iter().all(|c| c.ok)) {
+    let status = match (partial, checks.iter().all(CheckResult::is_ok)) {
         // What a stop cut off fails checks by itself; a lost process does not come from a stop.
-        (true, _) if processes(group).ok => Status::Partial,
+        (true, _) if processes(group).is_ok() => Status::Partial,
         (false, true) => Status::Valid,
         _ => Status::Invalid,
     };
@@ -107,11 +107,11 @@ const FAULTS_ALLOWED: f64 = 0.01;
 
 /// Whether nearly everything went as it should: a server that answers with errors, or closes
 /// again and again, is not measured by the few answers between.
-fn succeeded(group: &Group) -> Option<CheckResult> {
+fn succeeded(group: &Group) -> CheckResult {
     let counts = group.counts();
     let all = counts.completed.saturating_add(counts.faults);
     if all == 0 {
-        return None;
+        return Check::ExchangesSucceed.not_applicable("no exchange or message came to its end");
     }
     let share = counts.faults as f64 / all as f64;
     let text = match counts.faults {
@@ -122,37 +122,7 @@ fn succeeded(group: &Group) -> Option<CheckResult> {
             thousands(all)
         ),
     };
-    Some(Check::ExchangesSucceed.result(share <= FAULTS_ALLOWED, Figure::known(share), text))
-}
-
-/// Whether the pushed updates came at the rate at which they were published: a server or driver
-/// that falls behind loses none and yet does not hold the feed. Five deviations of a Poisson
-/// process are allowed, and 2 %; if all clients' updates come at once, what lies at the edges of
-/// each client's window, and if updates are held back, a window of them.
-fn feed_held(group: &Group, setting: &Setting) -> CheckResult {
-    let counts = group.counts();
-    let window_ns: u64 = group.ends.iter().map(|e| e.duration_ns).sum();
-    let planned = f64::from(group.info.clients) * group.info.feed_rate_hz * window_ns as f64 / 1e9;
-    let published = match counts.updates_published {
-        0 => planned,
-        counted => counted as f64,
-    };
-    let windows = f64::from(group.info.clients) * group.ends.len() as f64;
-    let held_back = group.info.feed_rate_hz * setting.batch_ns as f64 / 1e9;
-    let edges = match (setting.spread, setting.batch_ns) {
-        (true, 0) => 5.0 * published.sqrt(),
-        _ => windows * (1.0 + held_back) + 5.0 * published.sqrt(),
-    };
-    let least = 0.98 * published - edges;
-    // If updates are held back and the latest alone counts, it stands for those before it.
-    let stood_for = counts.messages.saturating_add(counts.superseded);
-    let came = stood_for as f64 + counts.repeated as f64;
-    let text = format!(
-        "{} of about {} updates came within the measured window",
-        thousands(stood_for),
-        thousands(published as u64)
-    );
-    Check::FeedHeld.result(came >= least, Figure::known(came), text)
+    Check::ExchangesSucceed.result(share <= FAULTS_ALLOWED, Figure::known(share), text)
 }
 
 /// Whether every message that clients sent in the measured window came to every client: what the
@@ -172,68 +142,148 @@ fn reached_all(group: &Group) -> CheckResult {
 }
 
 fn audited(check: Check, bytes: &Figure, who: &str) -> CheckResult {
-    let (ok, text) = match bytes {
-        Figure::Known(0.0) => (true, format!("{who} leaves no byte unexplained")),
-        Figure::Known(n) => {
-            (false, format!("{who} leaves {} bytes unexplained", thousands(*n as u64)))
-        }
-        Figure::Absent(why) => (false, format!("{who} could not be asked: {why}")),
+    let text = match bytes {
+        Figure::Known(0.0) => format!("{who} leaves no byte unexplained"),
+        Figure::Known(n) => format!("{who} leaves {} bytes unexplained", thousands(*n as u64)),
+        Figure::Absent(why) => return check.not_made(format!("{who} could not be asked: {why}")),
     };
-    check.result(ok, bytes.clone(), text)
+    check.result(*bytes == Figure::Known(0.0), bytes.clone(), text)
 }
 
 fn kernel(audit: &Audit) -> CheckResult {
-    let mut found = audited(Check::KernelAgrees, &audit.kernel_bytes, "the kernel");
+    let check = Check::KernelAgrees;
+    let found = audited(check, &audit.kernel_bytes, "the kernel");
     let mismatched = audit.mismatched.value().unwrap_or(0.0);
     if mismatched > 0.0 {
-        found.ok = false;
         let total = found.text;
-        found.text = format!("kernel and driver disagree on {mismatched:.0} connections; {total}");
-    } else if found.ok && audit.connections.value() == Some(0.0) {
-        found.ok = false;
-        found.text = "no connection was compared with the kernel".to_owned();
+        let text = format!("kernel and driver disagree on {mismatched:.0} connections; {total}");
+        check.result(false, found.value, text)
+    } else if found.is_ok() && audit.connections.value() == Some(0.0) {
+        check.not_made("no connection was compared with the kernel")
+    } else {
+        found
     }
-    found
 }
 
 fn server(group: &Group, audit: &Audit) -> CheckResult {
-    let mut found = audited(Check::ServerAgrees, &audit.server_bytes, "the server");
-    if let (false, Some(why)) = (group.info.bundled_server, audit.server_bytes.reason()) {
-        found.ok = true;
-        found.text = format!("not compared: {why}");
+    let check = Check::ServerAgrees;
+    match audit.server_bytes.reason() {
+        Some(why) if !group.info.bundled_server => {
+            check.not_applicable(format!("not compared: {why}"))
+        }
+        _ => audited(check, &audit.server_bytes, "the server"),
     }
-    found
 }
 
-/// Turns must have been reached, and the p99 of the lag must be small beside the result.
-fn on_schedule(row: &Row) -> CheckResult {
+/// Turns and probes must have been reached, and the driver's own lateness must be small beside the
+/// result.
+fn on_schedule(group: &Group, setting: &Setting, row: &Row) -> Option<CheckResult> {
     let check = Check::DriverOnSchedule;
-    let p99 = row.latency(Metric::DriverLag).stat(Statistic::P99);
     // Delivery if it is known, else response.
     let headline = match row.latency(Metric::DeliveryLatency) {
         delivery if delivery.count > 0 => delivery,
         _ => row.latency(Metric::ResponseLatency),
     };
-    let median = headline.stat(Statistic::P50).value().unwrap_or(0.0);
-    let allowed = (median / 10.0).max(LAG_ALLOWED_US);
-    let lag = match p99 {
-        Figure::Known(lag) => *lag,
-        Figure::Absent(why) => {
-            return check.result(false, p99.clone(), format!("the driver's lag is unknown: {why}"));
-        }
+    let median = headline.quantile(0.5).value().unwrap_or(0.0);
+    let allowed = match setting.driver_lateness_ns {
+        Some(ns) => Allowed { us: ns as f64 / 1e3, by: "as the scenario permits" },
+        None => Allowed {
+            us: (median / 10.0).max(LAG_ALLOWED_US),
+            by: "10 % of the median latency, at least 1 ms",
+        },
     };
-    let late = lag > allowed;
-    let mut text = format!(
-        "driver lag p99 {} {} {} (10 % of the median latency, at least 1 ms)",
-        human_us(lag),
-        if late { "is above" } else { "is within" },
-        human_us(allowed)
-    );
+    let Some(lateness) = Lateness::of(group) else {
+        // An older wsbench took no probes, and turns that follow one another have no schedule.
+        let info = group.info;
+        let scheduled = if info.paced { info.interval_ns > 0 } else { info.is_shared() };
+        let unknown = "the driver's lateness is unknown: it reached no turn and no probe";
+        return (info.probes_per_s > 0 || scheduled).then(|| check.not_made(unknown));
+    };
+    let (late, value, mut text) = lateness.compare(&allowed);
+    let missed = missed_probes(group);
+    if let Some(missed) = &missed {
+        text = format!("{missed}; {text}");
+    }
     let not_started = row.events.turns_not_started;
     if not_started > 0 {
         text = format!("{} turns were not reached; {text}", thousands(not_started));
     }
-    check.result(!late && not_started == 0, p99.clone(), text)
+    Some(check.result(!late && not_started == 0 && missed.is_none(), value, text))
+}
+
+/// Of the probes planned in the measured windows, the share that must have been reached: their
+/// distances are random.
+const PROBES_REACHED: f64 = 0.5;
+
+/// What to say if the driver's threads did not reach their probes: one that stalls to the end
+/// of a run has no late probe.
+fn missed_probes(group: &Group) -> Option<String> {
+    let window_s: f64 = group.ends.iter().map(|e| e.duration_ns as f64 / 1e9).sum();
+    let processes = group.drivers.len() as f64 / group.ends.len().max(1) as f64;
+    let planned = f64::from(group.info.probes_per_s) * window_s * processes;
+    let reached = group.total.latency.of(Metric::ProbeLateness).map_or(0, Histogram::len);
+    // So few that by chance there may be none.
+    (planned >= 40.0 && (reached as f64) < PROBES_REACHED * planned).then(|| {
+        format!(
+            "{} of about {} probes of the driver's lateness were reached",
+            thousands(reached),
+            thousands(planned as u64)
+        )
+    })
+}
+
+/// How late the driver may be, in µs, and what that follows from.
+struct Allowed {
+    us: f64,
+    by: &'static str,
+}
+
+/// How late the driver was by its own fault.
+struct Lateness {
+    histogram: Histogram<u64>,
+    /// What the values are of.
+    of: &'static str,
+}
+
+impl Lateness {
+    /// Fewer values than this have no p99.
+    const ENOUGH: u64 = 100;
+
+    /// That of the turns of its schedules; if they are few, of its threads' probes too.
+    fn of(group: &Group) -> Option<Lateness> {
+        let latency = &group.total.latency;
+        let turns = latency.of(Metric::DriverLag);
+        let probes = latency.of(Metric::ProbeLateness);
+        let (histogram, of) = match (turns, probes) {
+            (Some(turns), Some(probes)) if turns.len() < Lateness::ENOUGH => {
+                let mut both = turns.clone();
+                both.add(probes).ok()?;
+                (both, "driver lag and lateness of probes")
+            }
+            (Some(turns), _) => (turns.clone(), "driver lag"),
+            (None, Some(probes)) => (probes.clone(), "the driver's lateness"),
+            (None, None) => return None,
+        };
+        Some(Lateness { histogram, of })
+    }
+
+    /// Whether it was more than is allowed, the figure that decides, and both in words. By its p99,
+    /// or, of few values, by how many are late: more than one in twenty, and at least two.
+    fn compare(&self, allowed: &Allowed) -> (bool, Figure, String) {
+        let (of, bound) = (self.of, allowed.by);
+        let (allowed_us, allowed) = (allowed.us, human_us(allowed.us));
+        let all = self.histogram.len();
+        if all >= Lateness::ENOUGH {
+            let p99_us = self.histogram.value_at_quantile(0.99) as f64 / 1e3;
+            let late = p99_us > allowed_us;
+            let is = if late { "is above" } else { "is within" };
+            let text = format!("{of} p99 {} {is} {allowed} ({bound})", human_us(p99_us));
+            return (late, Figure::known(p99_us), text);
+        }
+        let late = all - self.histogram.count_between(0, (allowed_us * 1e3) as u64);
+        let text = format!("{of}: {late} of {all} values are above {allowed} ({bound})");
+        (late >= 2 && late * 20 > all, Figure::count(late), text)
+    }
 }
 
 fn interval(pace: &Pace) -> CheckResult {
@@ -270,18 +320,21 @@ pub(super) fn of_run(result: &RunResult, rows: &[Row]) -> Verdict {
 pub(super) fn implicit(name: &str, rows: &[Row]) -> Judgement {
     let mut judgement = Judgement::new(format!("limits of {name}"));
     for row in rows {
+        let unchecked = row.checks.iter().filter(|c| c.is_unchecked_loss());
+        judgement.notes.extend(unchecked.map(|c| format!("{}: {}", row.label(), c.text)));
         let samples = |check: Check| match check {
             Check::AllClientsConnected => row.asked,
             Check::NoProcessLost => row.repeats,
             Check::KernelAgrees => row.audit.connections.value().unwrap_or(0.0) as u64,
             _ => row.events.per_message_divisor(),
         };
-        judgement.findings.extend(row.checks.iter().map(|result| Finding {
-            decision: match result.ok {
+        let made = row.checks.iter().filter(|c| c.outcome != CheckOutcome::NotApplicable);
+        judgement.findings.extend(made.map(|result| Finding {
+            decision: match result.outcome {
                 // It holds of nothing.
-                true if samples(result.check) == 0 => Decision::NotComparable,
-                true => Decision::Pass,
-                false => Decision::Fail,
+                CheckOutcome::Passed if samples(result.check) == 0 => Decision::NotComparable,
+                CheckOutcome::Passed => Decision::Pass,
+                _ => Decision::Fail,
             },
             value: result.value.clone(),
             bound: "holds".to_owned(),

@@ -4,6 +4,7 @@
 
 use crate::feed::Workload;
 use crate::record::Metric;
+use crate::report::check::{Check, CheckResult};
 use crate::report::figure::Figure;
 use crate::report::finding::{Decision, Finding};
 use crate::report::format::text::grid::{Grid, wrapped};
@@ -200,6 +201,15 @@ fn warnings(table: &Table) -> Vec<String> {
              describes the driver as much as the server."
         ));
     }
+    let unchecked =
+        |check: &&CheckResult| check.check == Check::NothingMissing && check.is_unchecked_loss();
+    let reasons = rows(table).into_iter().filter_map(|r| r.checks.iter().find(unchecked));
+    for why in distinct(reasons.map(|check| check.text.as_str())) {
+        let alike = |r: &&Row| r.checks.iter().any(|c| unchecked(&c) && c.text == why);
+        if let Some(who) = labels(table, rows(table).into_iter().filter(alike)) {
+            out.push(format!("{who}: {why}."));
+        }
+    }
     for row in rows(table).into_iter().filter(|r| r.events.all.negative_latencies > 0) {
         out.push(format!(
             "{}: {} latencies were negative because two clocks disagree; no percentile includes \
@@ -242,7 +252,7 @@ fn failures(table: &Table) -> String {
         if ended_early && row.status == Status::Partial {
             cut.push(row.label());
         } else {
-            let checks = row.checks.iter().filter(|c| !c.ok);
+            let checks = row.checks.iter().filter(|c| !c.is_ok());
             failed.extend(
                 checks.map(|found| {
                     format!("{}: {}. {}", row.label(), found.text, found.check.remedy())

@@ -1,0 +1,140 @@
+//! Whether updates came at the rate of the feed: of the bundled server, or the one that the
+//! scenario states for another.
+//!
+//! Separate from `consistency`, which compares numbers of updates: a server that falls behind, or
+//! falls silent, need not lose one.
+
+use crate::feed::Arrivals;
+use crate::report::check::{Cause, Check, CheckResult};
+use crate::report::figure::Figure;
+use crate::report::summary::group::Group;
+use crate::report::summary::setting::Setting;
+use crate::units::thousands;
+
+/// The chance of so few updates at random moments by which a server would be blamed for nothing.
+const CHANCE: f64 = 1e-6;
+
+/// Compares the updates that came within the measured windows with what was published, or with the
+/// rate that the scenario states. Each client may have a period less, and what may be on its way;
+/// of a Poisson process, the total may be as low as it is once in a million runs.
+pub(crate) fn held(group: &Group, setting: &Setting) -> CheckResult {
+    let check = Check::FeedHeld;
+    let (info, counts) = (group.info, group.counts());
+    if !info.bundled_server && !info.feed_rate_stated {
+        return check.not_applicable(
+            "the rate is not checked: the scenario does not state that of this server ([feed] rate)",
+        );
+    }
+    if info.feed_rate_hz <= 0.0 {
+        return check.not_applicable("no update was planned");
+    }
+    if info.paced && counts.messages > 0 && counts.messages == counts.unstamped {
+        return check.not_applicable(
+            "the rate is not checked: the answers carry no number, so that new updates and \
+             repeated ones look alike",
+        );
+    }
+    let clients = f64::from(info.clients);
+    let window_s: f64 = group.ends.iter().map(|e| e.duration_ns as f64 / 1e9).sum();
+    let published = match counts.updates_published {
+        counted if counted > 0 && info.bundled_server => counted as f64,
+        _ => clients * info.feed_rate_hz * window_s,
+    };
+    let least = least(group, setting, published);
+    // If updates are held back or polled and the latest alone counts, it stands for those before it.
+    let came = counts.messages.saturating_add(counts.superseded);
+    let text = format!(
+        "{} of about {} updates came within the measured window{}",
+        thousands(came),
+        thousands(published.round() as u64),
+        if info.bundled_server { "" } else { ", by the rate that the scenario states" },
+    );
+    let result = check.result(came as f64 >= least, Figure::count(came), text);
+    // The cores of another server are its own.
+    let cause = if info.bundled_server { result.cause } else { Cause::ServerOrBusyMachine };
+    CheckResult { cause, ..result }
+}
+
+/// The least number of updates that is no fault.
+fn least(group: &Group, setting: &Setting, published: f64) -> f64 {
+    let info = group.info;
+    let (clients, rate) = (f64::from(info.clients), info.feed_rate_hz);
+    // How long an update may wait for its poll, its batch and the timers.
+    let polled_ns = if info.paced { interval_ns(group) as f64 } else { 0.0 };
+    let waits_s = (polled_ns + setting.batch_ns as f64 + setting.late_ns) / 1e9;
+    let at_edges = clients * group.ends.len() as f64 * (1.0 + rate * waits_s);
+    let total = match (setting.arrivals, setting.spread) {
+        (Arrivals::Periodic, _) => published,
+        (Arrivals::Poisson, true) => poisson_at_least(published, CHANCE),
+        // All clients' updates come at the same moments: one process for all.
+        (Arrivals::Poisson, false) => {
+            clients * poisson_at_least(published / clients.max(1.0), CHANCE)
+        }
+    };
+    total - at_edges
+}
+
+/// The longest interval that ran.
+fn interval_ns(group: &Group) -> u64 {
+    group.ends.iter().map(|e| e.interval_ns).max().unwrap_or(group.info.interval_ns)
+}
+
+/// The largest number of which a Poisson variable with this mean is below with at most this
+/// chance, exactly: the terms of the distribution are added up, as logarithms, from below.
+fn poisson_at_least(mean: f64, chance: f64) -> f64 {
+    if mean <= 0.0 {
+        return 0.0;
+    }
+    // Below ten deviations there is nothing that counts.
+    let from = (mean - 10.0 * mean.sqrt() - 40.0).max(0.0).floor();
+    let mut log = -mean + from * mean.ln() - ln_factorial(from);
+    let (mut below, mut n) = (0.0, from);
+    loop {
+        below += log.exp();
+        if below > chance || n > mean {
+            return n;
+        }
+        n += 1.0;
+        log += (mean / n).ln();
+    }
+}
+
+/// The logarithm of n!, by Stirling's series, which is exact to a double from 20 on.
+fn ln_factorial(n: f64) -> f64 {
+    if n < 20.0 {
+        return (2..=n as u64).map(|k| (k as f64).ln()).sum();
+    }
+    let tail = 1.0 / (12.0 * n) - 1.0 / (360.0 * n.powi(3)) + 1.0 / (1260.0 * n.powi(5));
+    n * n.ln() - n + 0.5 * (2.0 * std::f64::consts::PI * n).ln() + tail
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lower_bound_of_a_poisson_variable_is_exact() {
+        // P(X = 0) = e^-mean is above one in a million up to a mean of 13.8.
+        assert_eq!(poisson_at_least(13.8, CHANCE), 0.0);
+        assert_eq!(poisson_at_least(13.9, CHANCE), 1.0);
+        // P(X < 58) = 0.38 and P(X <= 58) = 1.5 in a million: summed term by term.
+        let direct = |mean: f64| {
+            let (mut term, mut below, mut n) = ((-mean).exp(), 0.0, 0.0);
+            loop {
+                below += term;
+                if below > CHANCE {
+                    return n;
+                }
+                n += 1.0;
+                term *= mean / n;
+            }
+        };
+        for mean in [0.5, 20.0, 50.0, 100.0, 333.3, 600.0] {
+            assert_eq!(poisson_at_least(mean, CHANCE), direct(mean), "{mean}");
+        }
+        // Far from zero it is about 4.75 deviations below the mean.
+        let deviations = (1e8 - poisson_at_least(1e8, CHANCE)) / 1e4;
+        assert!((4.7..4.8).contains(&deviations), "{deviations}");
+        assert_eq!(poisson_at_least(0.0, CHANCE), 0.0);
+    }
+}

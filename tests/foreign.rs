@@ -1,0 +1,122 @@
+//! What a run says of servers that are not the bundled one: what it could check, what it could
+//! not, and that it takes neither for the other.
+
+use crate::support::{World, expect_code, finish, said};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use wsbench::internals::feed::{PayloadKind, Stamp};
+use wsbench::internals::time::now_ns;
+
+/// The messages that a server sends: one for each tenth of a second, by its number from 1.
+type Script = fn(u64) -> Option<Vec<u8>>;
+
+fn upgrade(stream: &mut TcpStream) -> Option<()> {
+    let (mut head, mut byte) = (Vec::new(), [0]);
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).ok()?;
+        head.push(byte[0]);
+    }
+    let head = String::from_utf8_lossy(&head);
+    let key = head.lines().find_map(|l| l.strip_prefix("Sec-WebSocket-Key: ")).unwrap_or("");
+    let accept = derive_accept_key(key.as_bytes());
+    let answer = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {accept}\r\n\r\n"
+    );
+    stream.write_all(answer.as_bytes()).ok()
+}
+
+/// Serves WebSocket: ten messages a second for six seconds, whatever the client says, and keeps
+/// the connection open for as long.
+fn serve(script: Script) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            std::thread::spawn(move || {
+                upgrade(&mut stream)?;
+                for number in 1..=60 {
+                    if let Some(payload) = script(number) {
+                        let mut frame = vec![0x81, payload.len() as u8];
+                        frame.extend_from_slice(&payload);
+                        stream.write_all(&frame).ok()?;
+                    }
+                    std::thread::sleep(Duration::from_millis(100));
+                }
+                Some(())
+            });
+        }
+    });
+    address
+}
+
+fn stamp(sequence: u64, ahead_ns: u64) -> Option<Vec<u8>> {
+    let mut payload = [0; 21];
+    Stamp { sequence, published_ns: now_ns() + ahead_ns }.write(PayloadKind::Text, &mut payload);
+    Some(payload.to_vec())
+}
+
+/// Runs three clients of such a server for two seconds, and returns what was printed with the row.
+fn run(script: Script, feed: &str, code: i32) -> (String, serde_json::Value) {
+    let world = World::new(&format!(
+        "clients = [3]\nwarmup = \"300ms\"\ndriver_lateness = \"500ms\"\nduration = \"2s\"\n\
+         cooldown = \"100ms\"\ndrain = \"1s\"\n[feed]\n{feed}\n[server]\nurl = \"http://{}\"\n\
+         [[series]]\ntransport = \"websocket\"\n[[limit]]\n\
+         condition = \"wire_bytes_per_message > 0 B\"\n",
+        serve(script)
+    ));
+    let output = finish(&mut world.run(&["--reports", "json,text"]));
+    expect_code(&output, code);
+    // Lines are broken anywhere.
+    let text = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+    (text, world.summary()["rows"][0].clone())
+}
+
+fn outcome(row: &serde_json::Value, check: &str) -> String {
+    let checks = row["checks"].as_array().expect("its checks");
+    let found = checks.iter().find(|c| c["name"] == check);
+    found.map_or("none", |c| c["outcome"].as_str().expect("an outcome")).to_owned()
+}
+
+#[test]
+fn without_numbers_and_a_rate_loss_is_not_checked_and_the_row_says_so() {
+    let (text, row) = run(|_| Some(b"hello".to_vec()), "", 0);
+    assert_eq!(row["status"], "valid");
+    for check in ["nothing_missing", "deliveries_add_up", "feed_held", "bytes_as_predicted"] {
+        assert_eq!(outcome(&row, check), "not-applicable", "{check}");
+    }
+    assert_eq!(outcome(&row, "kernel_agrees"), "passed");
+    assert!(text.contains("loss not checked"), "{text}");
+    assert!(row["absent"]["updates_missing"].is_string(), "{row}");
+}
+
+#[test]
+fn a_server_that_skips_numbers_is_not_valid_though_it_keeps_connections_open() {
+    let (text, row) = run(|n| stamp(n, 0).filter(|_| n % 2 == 0), "", 96);
+    assert_eq!(outcome(&row, "nothing_missing"), "failed");
+    assert!(text.contains("the numbers have gaps"), "{text}");
+}
+
+#[test]
+fn a_stated_rate_is_held_against_a_server_that_falls_silent() {
+    let silent: Script = |n| stamp(n, 0).filter(|_| n < 14);
+    let (text, row) = run(silent, "rate = \"10/s\"", 96);
+    assert_eq!(outcome(&row, "feed_held"), "failed");
+    assert!(text.contains("by the rate that the scenario states"), "{text}");
+    // One stamp again and again is no update either.
+    let (_, row) = run(|_| stamp(7, 0), "rate = \"10/s\"", 96);
+    assert_eq!(outcome(&row, "feed_held"), "failed");
+    let (_, row) = run(|n| stamp(n, 0), "rate = \"10/s\"", 0);
+    assert_eq!(outcome(&row, "feed_held"), "passed");
+}
+
+#[test]
+fn latencies_are_absent_if_stamps_lie_ahead_of_the_clock() {
+    let (text, row) = run(|n| stamp(n, 60_000_000 * (n % 2)), "", 96);
+    assert_eq!(outcome(&row, "never_faster_than_the_line"), "failed");
+    let why = row["absent"]["delivery_latency_us_p50"].as_str().expect("a reason");
+    assert!(why.contains("latencies are negative"), "{why}");
+    assert!(text.contains("lie ahead of this machine's CLOCK_MONOTONIC"), "{text}");
+}
