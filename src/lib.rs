@@ -136,6 +136,7 @@ pub mod internals {
         pub use crate::protocol::websocket::codec::{
             FrameError, FrameItem, FrameReader, FrameSizes, Opcode, write_masked,
         };
+        pub use crate::protocol::websocket::frame_scanner::{ScannedItem, Scanner};
     }
     /// Numbers of one thread.
     pub mod record {

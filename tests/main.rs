@@ -13,6 +13,8 @@ mod compat;
 mod delay;
 /// The README and `docs/` compared with the program.
 mod docs;
+/// Clients of libraries beside this program's own.
+mod engines;
 /// The event stream parser compared with the standard.
 mod events;
 /// Servers that are not the bundled one.

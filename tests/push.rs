@@ -1,7 +1,7 @@
 //! The WebSocket client against an external server: pings, fragments, messages without a stamp, a
 //! Close during the run.
 
-use crate::support::{World, finish, number, said};
+use crate::support::{World, at_once, finish, number, said};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
@@ -60,11 +60,15 @@ fn serve(script: Vec<u8>, then_close: bool) -> std::net::SocketAddr {
     address
 }
 
-fn world(address: std::net::SocketAddr) -> World {
+/// Whose client is used.
+const ENGINES: [&str; 2] = ["raw", "tungstenite"];
+
+fn world(address: std::net::SocketAddr, engine: &str) -> World {
     World::new(&format!(
         "clients = [3]\nwarmup = \"200ms\"\ndriver_lateness = \"500ms\"\nduration = \"4s\"\ncooldown = \"100ms\"\n\
          drain = \"3s\"\ntimeout = \"3s\"\n[feed]\nrate = \"1/s\"\n[server]\n\
-         url = \"http://{address}\"\n[[series]]\ntransport = \"websocket\"\nreconnect = \"30s\"\n"
+         url = \"http://{address}\"\n[[series]]\ntransport = \"websocket\"\nreconnect = \"30s\"\n\
+         engine = \"{engine}\"\n"
     ))
 }
 
@@ -87,18 +91,22 @@ fn pings_are_answered_and_fragments_and_unknown_messages_are_counted_to_the_byte
         frame(0x80, b"ef"),
     ]
     .concat();
-    let world = world(serve(script, false));
+    let address = serve(script, false);
+    at_once(ENGINES, |engine| counts_to_the_byte(&world(address, engine)));
+}
+
+fn counts_to_the_byte(world: &World) {
     let output = finish(&mut world.run(&["--reports", "csv,json,text", "-q"]));
     let rows = world.csv("summary.csv");
     let push = rows.iter().find(|r| r["series"] == "websocket").expect("a row");
     assert_eq!(number(push, "messages"), 6.0, "{}", said(&output));
     assert_eq!(push["delivery_latency_us_p50"], "");
     // 11 and 6 bytes in frames with 2 and 6 bytes of headers, for each of three clients.
-    assert_eq!(total(&world, "down", "payload_bytes"), 3.0 * 17.0);
-    assert_eq!(total(&world, "down", "framing_bytes"), 3.0 * 8.0);
+    assert_eq!(total(world, "down", "payload_bytes"), 3.0 * 17.0);
+    assert_eq!(total(world, "down", "framing_bytes"), 3.0 * 8.0);
     // Two pings down; two masked pongs and a masked Close with its code up.
-    assert_eq!(total(&world, "down", "control_bytes"), 3.0 * (6.0 + 2.0));
-    assert_eq!(total(&world, "up", "control_bytes"), 3.0 * (10.0 + 6.0 + 8.0));
+    assert_eq!(total(world, "down", "control_bytes"), 3.0 * (6.0 + 2.0));
+    assert_eq!(total(world, "up", "control_bytes"), 3.0 * (10.0 + 6.0 + 8.0));
     let summary = world.summary();
     let row = &summary["rows"][0];
     assert_eq!((&row["audit_ledger_bytes"], &row["audit_kernel_bytes"]), (&0.into(), &0.into()));
@@ -107,13 +115,17 @@ fn pings_are_answered_and_fragments_and_unknown_messages_are_counted_to_the_byte
 
 #[test]
 fn a_close_from_the_server_is_answered_and_counted_with_its_code() {
-    let world = world(serve(Vec::new(), true));
+    let address = serve(Vec::new(), true);
+    at_once(ENGINES, |engine| answers_the_close(&world(address, engine)));
+}
+
+fn answers_the_close(world: &World) {
     let output = finish(&mut world.run(&["--reports", "csv,json,text", "-q"]));
     let text = said(&output);
     assert!(text.contains("3 × closed early by the server with close code 1001"), "{text}");
-    assert_eq!(total(&world, "down", "control_bytes"), 3.0 * 4.0);
+    assert_eq!(total(world, "down", "control_bytes"), 3.0 * 4.0);
     // The answer has the same code, masked.
-    assert_eq!(total(&world, "up", "control_bytes"), 3.0 * 8.0);
+    assert_eq!(total(world, "up", "control_bytes"), 3.0 * 8.0);
     let row = &world.summary()["rows"][0];
     assert_eq!((&row["audit_ledger_bytes"], &row["audit_kernel_bytes"]), (&0.into(), &0.into()));
 }

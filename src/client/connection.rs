@@ -2,8 +2,9 @@
 //! and compared with what the kernel counted.
 
 use crate::client::context::ThreadContext;
+use crate::net::counted_stream::CountedStream;
 use crate::net::polled_stream::PolledStream;
-use crate::record::{Flow, Part, Phase, TcpReading, TcpTotals};
+use crate::record::{Flow, Ledger, Part, Phase, TcpReading, TcpTotals};
 use std::rc::Rc;
 
 /// What is read of a connection at its end at most if the kernel cannot say how much it has: a server
@@ -20,9 +21,9 @@ pub(crate) struct MovedBytes {
 }
 
 /// A connection and its account, which is closed when it is dropped.
-pub(crate) struct ClientConnection {
+pub(crate) struct ClientConnection<S: CountedStream = PolledStream> {
     /// The stream.
-    pub stream: PolledStream,
+    pub stream: S,
     thread: Rc<ThreadContext>,
     phase: Phase,
     last: TcpReading,
@@ -32,13 +33,9 @@ pub(crate) struct ClientConnection {
     both_ended: bool,
 }
 
-impl ClientConnection {
+impl<S: CountedStream> ClientConnection<S> {
     /// Opens the account of a stream.
-    pub(crate) fn new(
-        stream: PolledStream,
-        thread: Rc<ThreadContext>,
-        phase: Phase,
-    ) -> ClientConnection {
+    pub(crate) fn new(stream: S, thread: Rc<ThreadContext>, phase: Phase) -> ClientConnection<S> {
         ClientConnection {
             stream,
             thread,
@@ -86,11 +83,39 @@ impl ClientConnection {
         down
     }
 
-    /// Notes that the caller has added these bytes to the ledger.
+    /// Returns the received bytes that are not in the ledger.
+    pub(crate) fn uncounted_down(&self) -> u64 {
+        self.stream.delivered().saturating_sub(self.counted.down)
+    }
+
+    /// The phase to which what moves belongs.
+    pub(crate) fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// Adds bytes that moved to the ledger of a phase. The caller says which parts they are; `wire`
+    /// is their sum.
     #[inline]
-    pub(crate) fn counted(&mut self, up: u64, down: u64) {
-        self.counted.up += up;
-        self.counted.down += down;
+    pub(crate) fn count_in(&mut self, phase: Phase, add: impl FnOnce(&mut Ledger)) {
+        let mut recorder = self.thread.recorder.borrow_mut();
+        let ledger = &mut recorder.at(phase).ledger;
+        let before = (ledger.up.wire.get(), ledger.down.wire.get());
+        add(ledger);
+        self.counted.up += ledger.up.wire.get() - before.0;
+        self.counted.down += ledger.down.wire.get() - before.1;
+    }
+
+    /// Counts control frames received and sent, in the current phase.
+    pub(crate) fn count_control_frames(&self, down: u64, up: u64) {
+        self.thread.count_control_frames(self.phase, down, up);
+    }
+
+    /// Adds bytes of messages that were cut, in the current phase.
+    pub(crate) fn count_cut(&mut self, up: u64, down: u64) {
+        self.count_in(self.phase, |ledger| {
+            add_discarded(&mut ledger.up, up);
+            add_discarded(&mut ledger.down, down);
+        });
     }
 
     /// Notes that this side ended TCP and then the other, whose end was read. The state of the
@@ -101,11 +126,8 @@ impl ClientConnection {
 
     /// Discards all that was moved and is not in the ledger: the connection was not set up.
     pub(crate) fn discard_all(&mut self) {
-        let MovedBytes { up, down } = self.take_moved();
-        self.thread.add_bytes(self.phase, |ledger| {
-            add_discarded(&mut ledger.up, up);
-            add_discarded(&mut ledger.down, down);
-        });
+        let all = MovedBytes { up: self.stream.written(), down: self.stream.delivered() };
+        self.count_cut(all.up - self.counted.up, all.down - self.counted.down);
     }
 
     /// Reads the kernel's counts for the last time and compares. Bytes that had arrived and were
@@ -163,7 +185,7 @@ impl ClientConnection {
     }
 }
 
-impl Drop for ClientConnection {
+impl<S: CountedStream> Drop for ClientConnection<S> {
     fn drop(&mut self) {
         self.close();
     }

@@ -212,6 +212,14 @@ impl ThreadContext {
         add(&mut self.recorder.borrow_mut().at(phase).ledger);
     }
 
+    /// Counts control frames received and sent.
+    pub(crate) fn count_control_frames(&self, phase: Phase, down: u64, up: u64) {
+        let mut recorder = self.recorder.borrow_mut();
+        let counts = &mut recorder.at(phase).counts;
+        counts.control_frames_down += down;
+        counts.control_frames_up += up;
+    }
+
     /// Counts a finished exchange or a message.
     #[inline]
     pub fn event(&self) {

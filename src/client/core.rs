@@ -21,6 +21,13 @@ use std::rc::Rc;
 pub(crate) const SET_UP_ATTEMPTS: u32 = 4;
 /// The pause between two attempts.
 pub(crate) const SET_UP_PAUSE_NS: u64 = 250_000_000;
+/// Connects of a thread under way at once: a listener's queue holds 4,096 and more, and this stays
+/// below it for every thread.
+pub(crate) const CONNECTS_AT_ONCE: u32 = 64;
+/// How long a client waits for the server's end of the connection after its own.
+const CLOSE_LIMIT_NS: u64 = 1_000_000_000;
+/// And for each client of its thread.
+const CLOSE_EACH_NS: u64 = 200_000;
 /// The measured windows of push clients begin at different moments, up to this far apart, so that
 /// not all of them ask the kernel at once.
 const PUSH_SPREAD_NS: u64 = 1_000_000_000;
@@ -120,6 +127,13 @@ impl ClientCore {
         let tap = (self.id == 0)
             .then(|| Tap::new(self.thread.heads.clone(), self.is_second_handle(), phase));
         (layers(tap, line), handshake_ns)
+    }
+
+    /// Returns how long the server may take to close its side after the client's: a second, the
+    /// delay of the path, and as all clients of a thread close at once, some time for each.
+    pub(crate) fn closing_limit_ns(&self) -> u64 {
+        let clients = u64::from(self.thread.tally.get().connected_peak);
+        CLOSE_LIMIT_NS + clients * CLOSE_EACH_NS + self.dialer().delay.allowance_ns()
     }
 
     /// Counts a connection that was opened in `took_ns`.

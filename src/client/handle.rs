@@ -1,10 +1,24 @@
 //! The handle by which the client of a library waits for its turns: a task, which reports what
 //! happened. Clients of the engine have a [`Session`](crate::client::session::Session) instead.
 
+use crate::client::connection::ClientConnection;
+use crate::client::context::ThreadContext;
 use crate::client::core::{ClientCore, SET_UP_ATTEMPTS, SET_UP_PAUSE_NS};
+use crate::net::connection::Layers;
+use crate::net::dial::dial;
+use crate::net::layer::{Stacked, StreamLayer};
+use crate::net::library_stream::LibraryStream;
+use crate::record::Phase;
 use crate::time::{Turn, TurnPlacement, now_ns};
+use std::future::Future;
 use std::ops::{Deref, DerefMut};
+use std::pin::pin;
 use std::time::Duration;
+use tokio::sync::Semaphore;
+
+/// The stream of a library's connection: the usual layers, and one nearest to the socket that the
+/// transport gives.
+pub(crate) type StreamOver<L> = LibraryStream<Stacked<Layers, L>>;
 
 /// One simulated client that is a task.
 pub struct Client {
@@ -51,6 +65,39 @@ impl Client {
         false
     }
 
+    /// Opens a connection whose bytes are counted, for a library that takes a stream. An error is
+    /// counted in `phase`; `None` then, and if the client must end.
+    pub(crate) async fn connect<L: StreamLayer>(
+        &mut self,
+        phase: Phase,
+        connects: &Semaphore,
+        below: L,
+    ) -> Option<ClientConnection<StreamOver<L>>> {
+        let thread = self.thread.clone();
+        let dialer = *self.dialer();
+        let (began_ns, dialled) = unless_stopped(&thread, async {
+            // It is never closed.
+            let _permit = connects.acquire().await;
+            (now_ns(), dial(&dialer, self.id).await)
+        })
+        .await?;
+        let socket = match dialled {
+            Ok(socket) => socket,
+            Err(error) => {
+                self.fault(phase, error);
+                return None;
+            }
+        };
+        let (layers, handshake_ns) = self.layers(phase);
+        let open_ns = began_ns.saturating_add(handshake_ns);
+        // Also if clients are to end meanwhile: it is short, and the connection is there.
+        while now_ns() < open_ns && !thread.timer.until(open_ns).await {}
+        self.opened(phase, now_ns() - began_ns);
+        let stack = Stacked { upper: layers, lower: Some(below) };
+        let stream = LibraryStream::over(socket, stack, thread.timer.clone());
+        Some(ClientConnection::new(stream, thread, phase))
+    }
+
     async fn wait_until(&self, ns: u64) -> bool {
         while !self.thread.stopped() && !self.thread.timer.until(ns).await {}
         !self.thread.stopped()
@@ -83,4 +130,21 @@ impl Client {
     pub fn timeout(&self) -> Duration {
         Duration::from_nanos(self.thread.timeout_ns)
     }
+}
+
+/// Waits for a future, unless clients must end first.
+pub(crate) async fn unless_stopped<T>(
+    thread: &ThreadContext,
+    future: impl Future<Output = T>,
+) -> Option<T> {
+    let mut future = pin!(future);
+    while !thread.stopped() {
+        tokio::select! {
+            biased;
+            output = &mut future => return Some(output),
+            // Every sleeper is woken if clients must end, and if another schedule begins.
+            _ = thread.timer.until(u64::MAX) => {}
+        }
+    }
+    None
 }

@@ -8,7 +8,7 @@ use crate::protocol::http1::response::Parts;
 use crate::record::{ClientError, ClientErrorKind, Flow, Part, Phase};
 
 /// The size of an HTTP head.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct HeadSize {
     /// All bytes.
     pub bytes: u64,

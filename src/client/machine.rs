@@ -7,6 +7,7 @@
 
 use crate::client::connection::{ClientConnection, MovedBytes};
 use crate::client::core::ClientCore;
+use crate::net::counted_stream::CountedStream;
 use crate::record::{ClientError, ClientErrorKind, Ledger, Part, Phase};
 use crate::time::{Turn, TurnPlacement};
 use std::ops::Deref;
@@ -108,11 +109,6 @@ pub(super) struct Control {
     /// When closing is given up; `u64::MAX` if it has not begun.
     pub close_until_ns: u64,
 }
-
-/// How long a client waits for the server's end of the connection after its own.
-const CLOSE_LIMIT_NS: u64 = 1_000_000_000;
-/// And for each client of its thread.
-const CLOSE_EACH_NS: u64 = 200_000;
 
 /// The client, its connection, and what it may do with them during one event.
 pub(crate) struct Io<'a> {
@@ -225,21 +221,14 @@ impl Io<'_> {
     /// Does the same in the ledger of another phase.
     #[inline]
     pub(crate) fn count_in(&mut self, phase: Phase, add: impl FnOnce(&mut Ledger)) {
-        let mut recorder = self.core.thread.recorder.borrow_mut();
-        let ledger = &mut recorder.at(phase).ledger;
-        let before = (ledger.up.wire.get(), ledger.down.wire.get());
-        add(ledger);
-        if let Some(connection) = &mut self.connection {
-            let up = ledger.up.wire.get() - before.0;
-            connection.counted(up, ledger.down.wire.get() - before.1);
+        match &mut self.connection {
+            Some(connection) => connection.count_in(phase, add),
+            None => self.core.add_bytes(phase, add),
         }
     }
     /// Counts control frames received and sent.
     pub(crate) fn count_control_frames(&self, phase: Phase, down: u64, up: u64) {
-        let mut recorder = self.core.thread.recorder.borrow_mut();
-        let counts = &mut recorder.at(phase).counts;
-        counts.control_frames_down += down;
-        counts.control_frames_up += up;
+        self.core.thread.count_control_frames(phase, down, up);
     }
     /// Discards what was moved and is not counted yet: the connection was not set up.
     pub(crate) fn discard_all(&mut self) {
@@ -292,13 +281,9 @@ impl Io<'_> {
             connection.stream.end(now_ns);
         }
     }
-    /// Gives the server a second, and the delay of the path, to close its side; and as all clients
-    /// of a thread close at once, some time for each.
+    /// Gives the server some time to close its side, see [`ClientCore::closing_limit_ns`].
     pub(crate) fn limit_closing(&mut self) {
-        let path_ns = self.core.dialer().delay.allowance_ns();
-        let clients = u64::from(self.core.thread.tally.get().connected_peak);
-        let limit_ns = CLOSE_LIMIT_NS + clients * CLOSE_EACH_NS + path_ns;
-        self.control.close_until_ns = self.now_ns.saturating_add(limit_ns);
+        self.control.close_until_ns = self.now_ns.saturating_add(self.core.closing_limit_ns());
     }
     /// The server's end was read after this side's.
     pub(crate) fn note_both_ended(&mut self) {

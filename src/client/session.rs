@@ -8,6 +8,7 @@ use crate::client::connection::ClientConnection;
 use crate::client::core::{ClientCore, SET_UP_ATTEMPTS, SET_UP_PAUSE_NS};
 use crate::client::machine::{Control, Io, Machine, Next, Reconnect, SessionPolicy};
 use crate::net::connection::Layers;
+use crate::net::counted_stream::CountedStream;
 use crate::net::polled_stream::{PolledStream, Received};
 use crate::net::socket::{Network, Readiness, Socket};
 use crate::record::{ClientError, ClientErrorKind, Phase};

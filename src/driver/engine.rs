@@ -4,6 +4,7 @@
 //! end before the next one, without a task, a waker or an allocation.
 
 use crate::client::context::ThreadContext;
+use crate::client::core::CONNECTS_AT_ONCE;
 use crate::client::session::{Session, Surroundings};
 use crate::client::{ClientCore, MachineClients};
 use crate::net::socket::{Network, Readiness};
@@ -14,9 +15,6 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::rc::Rc;
 
-/// Connects under way at once: a listener's queue holds 4,096 and more, and this stays below it for
-/// every thread.
-const CONNECTS_AT_ONCE: u32 = 64;
 /// What is received from one connection with one call.
 const BUFFER_BYTES: usize = 64 * 1024;
 

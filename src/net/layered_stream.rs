@@ -10,10 +10,13 @@
 //! once; flushing and shutting down wait for what is held.
 
 use crate::net::layer::{LayerBuffer, StreamLayer};
+use crate::net::linux::tcp_info;
 use crate::net::meter::Meter;
-use crate::record::Direction;
+use crate::record::{Direction, Phase, TcpReading};
 use crate::time::{Sleep, Timer, now_ns};
 use std::future::Future;
+use std::mem::MaybeUninit;
+use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -60,6 +63,42 @@ impl<L: StreamLayer> LayeredStream<L> {
             return Poll::Ready(Ok(()));
         }
         self.socket.stream.poll_read_ready(cx)
+    }
+    /// What moves from now on belongs to another phase.
+    pub(crate) fn enter(&mut self, phase: Phase) {
+        if let Some(above) = &mut self.above {
+            above.layers.enter(phase);
+        }
+    }
+    /// Bytes that were sent and that a layer holds.
+    pub(crate) fn unsent(&mut self) -> u64 {
+        self.through_buffer().map_or(0, |through| through.buffer.held(Direction::Up))
+    }
+    /// Reads what the kernel has counted.
+    ///
+    /// # Errors
+    /// If it cannot be asked.
+    pub(crate) fn counts(&self) -> io::Result<TcpReading> {
+        let socket = &self.socket.stream;
+        tcp_info::read(socket.as_fd(), socket.peer_addr().is_ok_and(|peer| peer.is_ipv6()))
+    }
+    /// Drops what a layer holds of the peer's bytes, and reads the socket until so many bytes are
+    /// read in all or nothing has come.
+    pub(crate) fn drain(&mut self, until: u64) {
+        if let Some(through) = self.through_buffer() {
+            through.buffer.discard(Direction::Down);
+        }
+        // The runtime takes the socket for empty until its next look at the kernel.
+        let socket = socket2::SockRef::from(&self.socket.stream);
+        let mut rest = [MaybeUninit::uninit(); 4096];
+        while self.socket.meter.read() < until {
+            let left = (until - self.socket.meter.read()).min(rest.len() as u64) as usize;
+            match socket.recv(&mut rest[..left]) {
+                Ok(n @ 1..) => self.socket.meter.count_read(n),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Ok(_) | Err(_) => return,
+            }
+        }
     }
     /// What moves bytes if one of the layers is a buffer.
     #[inline]

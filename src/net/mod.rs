@@ -7,6 +7,8 @@
 //! | `socket` | what an engine of clients asks of the system |
 //! | `polled_stream` | a stack over a socket that never blocks |
 //! | `layered_stream` | a stack over a socket as an asynchronous stream |
+//! | `library_stream` | the same, shared by a library and the account of the connection |
+//! | `counted_stream` | what that account asks of a stream |
 //! | `meter` | the lowest layer: bytes counted at the socket |
 //! | `delay_line`, `delay_queue` | a layer that holds bytes for the delay of a path |
 //! | `tap` | a layer that keeps the heads of the first HTTP messages |
@@ -15,11 +17,13 @@
 //! | `linux` | system calls that only Linux has: `TCP_INFO`, `sock_diag`, `IP_BIND_ADDRESS_NO_PORT` |
 
 pub(crate) mod connection;
+pub(crate) mod counted_stream;
 pub(crate) mod delay_line;
 mod delay_queue;
 pub(crate) mod dial;
-mod layer;
+pub(crate) mod layer;
 mod layered_stream;
+pub(crate) mod library_stream;
 pub(crate) mod linux;
 pub(crate) mod meter;
 pub(crate) mod polled_stream;

@@ -4,6 +4,7 @@
 //! the caller's memory and the socket; what the socket does not take is kept until it does.
 
 use crate::net::connection::Layers;
+use crate::net::counted_stream::CountedStream;
 use crate::net::layer::{LayerBuffer, StreamLayer};
 use crate::net::socket::Socket;
 use crate::record::{Direction, Phase, TcpReading};
@@ -66,44 +67,6 @@ impl PolledStream {
             unsent: Vec::new(),
             layers: layers.map(Box::new),
         }
-    }
-    /// Bytes read from the socket so far.
-    pub(crate) fn read(&self) -> u64 {
-        self.read
-    }
-    /// Bytes received by the caller so far. A layer may hold more that was read.
-    pub(crate) fn delivered(&self) -> u64 {
-        self.delivered
-    }
-    /// Bytes written to the socket so far.
-    pub(crate) fn written(&self) -> u64 {
-        self.written
-    }
-    /// Whether the end of the peer's direction was read.
-    pub(crate) fn has_ended(&self) -> bool {
-        self.ended
-    }
-    /// Whether the connection ended with an error.
-    pub(crate) fn has_failed(&self) -> bool {
-        self.failed
-    }
-    /// What moves from now on belongs to another phase.
-    pub(crate) fn enter(&mut self, phase: Phase) {
-        if let Some(layers) = &mut self.layers {
-            layers.enter(phase);
-        }
-    }
-    /// Reads what the kernel has counted.
-    ///
-    /// # Errors
-    /// If it cannot be asked.
-    pub(crate) fn counts(&self) -> io::Result<TcpReading> {
-        self.socket.counts()
-    }
-    /// Bytes that were sent and have not reached the socket.
-    pub(crate) fn unsent(&mut self) -> u64 {
-        let held = self.buffer().map_or(0, |buffer| buffer.held(Direction::Up));
-        held + self.unsent.len() as u64
     }
     /// Whether something waits to be sent: bytes, or this side's end.
     #[inline]
@@ -354,10 +317,37 @@ impl PolledStream {
         let down = of(buffer, Direction::Down);
         up.into_iter().chain(down).min()
     }
+}
 
-    /// Reads and drops what is not wanted any more, what a layer holds included, until so many bytes
-    /// of the connection are read in all.
-    pub(crate) fn drain(&mut self, until: u64) {
+impl CountedStream for PolledStream {
+    fn read(&self) -> u64 {
+        self.read
+    }
+    fn delivered(&self) -> u64 {
+        self.delivered
+    }
+    fn written(&self) -> u64 {
+        self.written
+    }
+    fn has_ended(&self) -> bool {
+        self.ended
+    }
+    fn has_failed(&self) -> bool {
+        self.failed
+    }
+    fn enter(&mut self, phase: Phase) {
+        if let Some(layers) = &mut self.layers {
+            layers.enter(phase);
+        }
+    }
+    fn counts(&self) -> io::Result<TcpReading> {
+        self.socket.counts()
+    }
+    fn unsent(&mut self) -> u64 {
+        let held = self.buffer().map_or(0, |buffer| buffer.held(Direction::Up));
+        held + self.unsent.len() as u64
+    }
+    fn drain(&mut self, until: u64) {
         if let Some(buffer) = self.buffer() {
             buffer.discard(Direction::Down);
         }

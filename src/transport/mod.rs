@@ -277,6 +277,28 @@ const RECONNECT: Key = Key {
     about: "how long a client waits before it connects again after an early close",
 };
 
+/// Engines that are libraries, and the transport whose clients they can be.
+const LIBRARIES: [(&str, &str); 2] = [("reqwest", "polling"), ("tungstenite", "websocket")];
+
+/// Reads the setting that says whose client is used. A library that is another transport's is
+/// refused with the name of that.
+fn choose_engine<T: Copy>(fields: &mut Fields<'_>, key: &Key, own: &[(&str, T)]) -> T {
+    let given = fields.text(key);
+    let is_own = own.iter().any(|(name, _)| *name == given);
+    match LIBRARIES.iter().find(|(name, _)| *name == given && !is_own) {
+        None => fields.choose(key, own),
+        Some((name, transport)) => {
+            let all: Vec<_> = own.iter().map(|(name, _)| format!("{name:?}")).collect();
+            let all = all.join(" or ");
+            fields.report(
+                key,
+                format!("engine {name:?} is a client for the transport {transport:?}; take {all}"),
+            );
+            own[0].1
+        }
+    }
+}
+
 /// The transport of this name.
 pub(crate) fn find(name: &str) -> Option<&'static Transport> {
     TRANSPORTS.iter().copied().find(|t| t.name == name)

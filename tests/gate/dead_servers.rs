@@ -27,9 +27,10 @@ const LONG_POLLING: &str = "transport = \"long-polling\"\nhold = \"300ms\"\n";
 const STREAMING: &str = "transport = \"streaming\"\n";
 const SSE: &str = "transport = \"sse\"\n";
 const WEBSOCKET: &str = "transport = \"websocket\"\n";
+const TUNGSTENITE: &str = "transport = \"websocket\"\nengine = \"tungstenite\"\n";
 
 /// Every way to receive a feed.
-const EVERY_WAY: [&str; 7] = [
+const EVERY_WAY: [&str; 8] = [
     POLLING,
     "transport = \"polling\"\ninterval = \"100ms\"\nengine = \"reqwest\"\n",
     "transport = \"polling\"\ninterval = \"100ms\"\nconnection = \"new\"\n",
@@ -37,6 +38,7 @@ const EVERY_WAY: [&str; 7] = [
     STREAMING,
     SSE,
     WEBSOCKET,
+    TUNGSTENITE,
 ];
 
 /// A server that does the same with every connection, as long as the test runs.
@@ -142,12 +144,12 @@ fn a_server_that_never_answers_fails_the_run() {
 
 #[test]
 fn an_echo_that_never_answers_fails_the_run() {
-    fails(server(swallow), ECHO, &[POLLING, WEBSOCKET], SILENT);
+    fails(server(swallow), ECHO, &[POLLING, WEBSOCKET, TUNGSTENITE], SILENT);
 }
 
 #[test]
 fn a_broadcast_that_nobody_answers_fails_the_run() {
-    let series = [POLLING, LONG_POLLING, SSE, WEBSOCKET];
+    let series = [POLLING, LONG_POLLING, SSE, WEBSOCKET, TUNGSTENITE];
     fails(server(swallow), BROADCAST, &series, SILENT);
 }
 
@@ -160,7 +162,7 @@ fn a_server_that_answers_500_fails_the_run() {
 fn a_server_that_closes_at_once_fails_the_run() {
     // Which of the two ends is faster decides what the client meets.
     let met = ["ECONNRESET", "EPIPE", "closed early by the server"];
-    fails(server(drop), ECHO, &[POLLING, WEBSOCKET], &met);
+    fails(server(drop), ECHO, &[POLLING, WEBSOCKET, TUNGSTENITE], &met);
     fails(server(drop), FEED, &EVERY_WAY, &met);
 }
 

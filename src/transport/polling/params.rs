@@ -11,7 +11,7 @@ use crate::protocol::http1::head::{self, RequestHead, ResponseHead};
 use crate::record::Ledger;
 use crate::server::post::POST_REPLY;
 use crate::time::TurnPlacement;
-use crate::transport::SeriesShape;
+use crate::transport::{SeriesShape, choose_engine};
 use crate::units::human_ns;
 use serde::{Deserialize, Serialize};
 
@@ -85,7 +85,8 @@ pub(crate) fn parse(fields: &mut Fields) -> Option<Params> {
         ("together", TurnPlacement::Together),
     ];
     let phase = fields.choose(&PHASE, &options);
-    let engine = fields.choose(&ENGINE, &[("raw", Engine::Raw), ("reqwest", Engine::Reqwest)]);
+    let engine =
+        choose_engine(fields, &ENGINE, &[("raw", Engine::Raw), ("reqwest", Engine::Reqwest)]);
     let new_connection = fields.choose(&CONNECTION, &[("keep-alive", false), ("new", true)]);
     let request = head::read_request(fields);
     let response = head::read_response(fields);

@@ -107,10 +107,10 @@ struct UnwrittenFrame {
 
 /// A message whose echo has not come yet.
 #[derive(Debug, Clone, Copy)]
-struct PendingEcho {
-    stamp: Stamp,
-    sent_ns: u64,
-    phase: Phase,
+pub(super) struct PendingEcho {
+    pub stamp: Stamp,
+    pub sent_ns: u64,
+    pub phase: Phase,
 }
 
 impl WebSocketMachine {

@@ -17,3 +17,12 @@ pub(super) fn message(kind: PayloadKind, payload: Bytes) -> Message {
         }
     }
 }
+
+/// Returns the payload of a message; nothing of a control frame.
+pub(super) fn payload_of(message: &Message) -> &[u8] {
+    match message {
+        Message::Text(text) => text.as_bytes(),
+        Message::Binary(bytes) => bytes,
+        _ => &[],
+    }
+}

@@ -1,7 +1,11 @@
 //! WebSocket (RFC 6455): one upgraded connection, a frame for each update, and one for each
 //! message that a client sends.
+//!
+//! Two engines: `raw` renders and parses frames itself, for many thousands of clients;
+//! `tungstenite` is the client of a real application, with the same bytes counted.
 
 mod client;
+mod engine_tungstenite;
 mod masks;
 mod message;
 mod params;
@@ -14,7 +18,8 @@ use crate::predict::SeriesContext;
 use crate::protocol::http1::Target;
 use crate::server::Routes;
 use crate::transport::{ClientMemory, Series, SeriesShape, Transport, series_from_json};
-use params::Params;
+use engine_tungstenite::TungsteniteEngine;
+use params::{Engine, Params};
 use std::rc::Rc;
 
 pub(crate) static TRANSPORT: Transport = Transport {
@@ -40,6 +45,11 @@ impl Series for Params {
         routes.mount(path, Rc::new(server::UpgradeEndpoint(self.clone())));
     }
     fn client_half(&self, target: &Target, feed: &Spec) -> Result<ClientHalf, String> {
-        Ok(client::client_half(self, target, feed))
+        Ok(match self.engine {
+            Engine::Raw => client::client_half(self, target, feed),
+            Engine::Tungstenite => {
+                ClientHalf::Tasks(Rc::new(TungsteniteEngine::new(self, target, feed)?), None)
+            }
+        })
     }
 }

@@ -7,13 +7,14 @@ use crate::predict::arithmetic::{
 };
 use crate::predict::{Distribution, Exchange, Model, SeriesContext};
 use crate::record::{Flow, Ledger, Part};
-use crate::transport::{RECONNECT, SeriesShape};
+use crate::transport::{RECONNECT, SeriesShape, choose_engine};
 use serde::{Deserialize, Serialize};
 
 const READ_BUFFER: Key = Key {
     name: "read_buffer",
     default: Some("\"512B\""),
-    about: "of each connection of the bundled server; tungstenite's own default is 128KiB",
+    about: "of each connection of the bundled server, and of a client of the engine \"tungstenite\"; \
+            that library's own default is 128KiB",
 };
 const HEARTBEAT: Key = Key {
     name: "heartbeat",
@@ -28,8 +29,32 @@ const ECHO: Key = Key {
             last: \"back-to-back\"",
 };
 
+/// Who codes the clients' frames.
+const ENGINE: Key = Key {
+    name: "engine",
+    default: Some("\"raw\""),
+    about: "\"raw\" for many clients, \"tungstenite\" for a real application's client",
+};
+
 /// Every setting.
-pub(crate) const KEYS: &[Key] = &[READ_BUFFER, HEARTBEAT, RECONNECT, ECHO];
+pub(crate) const KEYS: &[Key] = &[READ_BUFFER, HEARTBEAT, RECONNECT, ECHO, ENGINE];
+
+/// Who codes the clients' frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Engine {
+    /// This program.
+    #[default]
+    Raw,
+    /// tokio-tungstenite.
+    Tungstenite,
+}
+
+impl Engine {
+    fn is_raw(&self) -> bool {
+        *self == Engine::Raw
+    }
+}
 
 /// The longest frame header of a message from the server (RFC 6455 §5.2).
 const LEAST_BUFFER_BYTES: u64 = 16;
@@ -40,7 +65,8 @@ const MASK_BYTES: u64 = 4;
 /// Validated and complete settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Params {
-    /// Bytes of the buffer that each end of a connection reads into.
+    /// Bytes of the buffer that tungstenite reads into: the bundled server's, and the client's if
+    /// it is a library's.
     pub read_buffer_bytes: u32,
     /// Nanoseconds between an early close and the next connect.
     pub reconnect_ns: u64,
@@ -50,6 +76,9 @@ pub(crate) struct Params {
     /// Nanoseconds of silence before the server sends a ping; 0 for never.
     #[serde(default)]
     pub heartbeat_ns: u64,
+    /// Who codes the clients' frames.
+    #[serde(default, skip_serializing_if = "Engine::is_raw")]
+    pub engine: Engine,
 }
 
 /// Reads the settings of a series; `None` if one of them cannot be used.
@@ -60,10 +89,15 @@ pub(crate) fn parse(fields: &mut Fields) -> Option<Params> {
     }
     let heartbeat_ns = fields.duration_ns(&HEARTBEAT);
     let reconnect_ns = fields.duration_ns(&RECONNECT);
+    let engine = choose_engine(
+        fields,
+        &ENGINE,
+        &[("raw", Engine::Raw), ("tungstenite", Engine::Tungstenite)],
+    );
     let back_to_back = fields.choice(&ECHO, &["paced", "back-to-back"]) == "back-to-back";
     let sound = fields.is_valid(&READ_BUFFER) && fields.is_valid(&RECONNECT);
     let read_buffer_bytes = u32::try_from(read_buffer).ok().filter(|_| sound)?;
-    Some(Params { read_buffer_bytes, reconnect_ns, back_to_back, heartbeat_ns })
+    Some(Params { read_buffer_bytes, reconnect_ns, back_to_back, heartbeat_ns, engine })
 }
 
 /// Returns the bytes of the frame header of a message from the server (RFC 6455 §5.2).
@@ -175,7 +209,13 @@ mod tests {
     }
 
     fn params(back_to_back: bool) -> Params {
-        Params { read_buffer_bytes: 512, reconnect_ns: 0, back_to_back, heartbeat_ns: 0 }
+        Params {
+            read_buffer_bytes: 512,
+            reconnect_ns: 0,
+            back_to_back,
+            heartbeat_ns: 0,
+            engine: Engine::Raw,
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use std::io::{self, Read, Write};
 use tungstenite::protocol::{Message, Role, WebSocket, WebSocketConfig};
-use wsbench::internals::protocol::{FrameItem, FrameReader};
+use wsbench::internals::protocol::{FrameItem, FrameReader, ScannedItem, Scanner};
 
 #[derive(Debug, Clone, PartialEq)]
 enum Found {
@@ -32,6 +32,18 @@ fn read(pieces: &[&[u8]]) -> Vec<Found> {
             break;
         }
     }
+    found
+}
+
+/// What the scanner of a library's frames finds. All of it and what is pending add up to the bytes.
+fn scan(pieces: &[&[u8]]) -> Vec<ScannedItem> {
+    let (mut scanner, mut found) = (Scanner::default(), Vec::new());
+    pieces.iter().for_each(|piece| scanner.feed(piece, |item| found.push(item)));
+    let wire = |item: &ScannedItem| match item {
+        ScannedItem::Message(sizes) | ScannedItem::Control(sizes) => sizes.wire(),
+    };
+    let all: usize = pieces.iter().map(|piece| piece.len()).sum();
+    assert_eq!(found.iter().map(wire).sum::<u64>() + scanner.pending(), all as u64);
     found
 }
 
@@ -84,6 +96,7 @@ fuzz_target!(|input: (Vec<u8>, u8)| {
     let whole = read(&[&bytes]);
     let pieces: Vec<&[u8]> = bytes.chunks(usize::from(cut).max(1)).collect();
     assert_eq!(read(&pieces), whole);
+    assert_eq!(scan(&pieces), scan(&[&bytes]));
     let theirs = reference(&bytes);
     // What breaks the protocol is found at different moments: tungstenite reads a frame whole.
     let same = whole.iter().zip(&theirs).take_while(|(a, b)| a == b).count();

@@ -1,0 +1,278 @@
+//! A connection of the library and its account: every message, control frame and echo is counted as
+//! the engine `raw` counts it.
+
+use crate::client::Client;
+use crate::client::connection::ClientConnection;
+use crate::client::delivery::per_client::DeliveryTracker;
+use crate::client::handle::StreamOver;
+use crate::feed::Stamp;
+use crate::protocol::websocket::codec::FrameSizes;
+use crate::protocol::websocket::frame_scanner::ScannedItem;
+use crate::record::{ClientError, ClientErrorKind, Flow, Part, Phase};
+use crate::time::{Sleep, Timer, now_ns};
+use crate::transport::websocket::client::PendingEcho;
+use crate::transport::websocket::engine_tungstenite::frames::{FrameLayer, PassedFrames};
+use crate::transport::websocket::message::payload_of;
+use futures_util::{Sink, SinkExt, StreamExt};
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::Poll;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::error::{Error, ProtocolError};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+
+/// The stream that the library uses.
+pub(super) type Stream = StreamOver<FrameLayer>;
+
+/// A connection's account, and what has passed below the library. What is in no whole message is
+/// discarded when it is dropped, however the client ends.
+pub(super) struct Account {
+    pub(super) connection: ClientConnection<Stream>,
+    pub(super) passed: Rc<RefCell<PassedFrames>>,
+}
+
+/// An upgraded connection.
+pub(super) struct LibraryConnection {
+    pub(super) socket: WebSocketStream<Stream>,
+    pub(super) account: Account,
+    /// In an echo, the messages whose echoes have not come yet, in order.
+    pub(super) pending: Option<VecDeque<PendingEcho>>,
+    /// The phases of messages that were sent and have not reached the socket whole, in order.
+    pub(super) unwritten: VecDeque<Phase>,
+    /// The library has more to write than the socket takes now.
+    pub(super) flushing: bool,
+    /// A wait for a moment, kept while the moment stays the same.
+    pub(super) sleep: Option<(u64, Sleep)>,
+}
+
+/// What a connection waits for.
+pub(super) enum SocketEvent {
+    /// A message or control frame.
+    Received(Message),
+    /// The connection is over.
+    Ended(ClientError),
+    /// The moment has come, or something else has changed.
+    Woken,
+}
+
+impl LibraryConnection {
+    /// The phase to which what happens now belongs.
+    pub(super) fn phase(&self) -> Phase {
+        self.account.connection.phase()
+    }
+
+    /// Begins another phase.
+    pub(super) fn enter(&mut self, phase: Phase) {
+        self.account.connection.enter(phase);
+    }
+
+    /// Sends the message of a turn. Returns whether the library took it.
+    pub(super) fn send(&mut self, phase: Phase, message: Message) -> bool {
+        let sent = Pin::new(&mut self.socket).start_send(message).is_ok();
+        self.flushing |= sent;
+        self.unwritten.push_back(phase);
+        self.count_written();
+        sent
+    }
+
+    /// Waits for a message, or until a moment. A message goes first.
+    pub(super) async fn next(&mut self, timer: &Timer, until_ns: u64) -> SocketEvent {
+        if self.sleep.as_ref().is_none_or(|(at_ns, _)| *at_ns != until_ns) {
+            self.sleep = Some((until_ns, timer.until(until_ns)));
+        }
+        let event = poll_fn(|cx| {
+            if let Poll::Ready(received) = self.socket.poll_next_unpin(cx) {
+                return Poll::Ready(match received {
+                    Some(Ok(message)) => SocketEvent::Received(message),
+                    Some(Err(error)) => SocketEvent::Ended(client_error(&error)),
+                    None => SocketEvent::Ended(ClientError::of(ClientErrorKind::EarlyClose)),
+                });
+            }
+            // An error is met again by reading.
+            if self.flushing && self.socket.poll_flush_unpin(cx).is_ready() {
+                self.flushing = false;
+                return Poll::Ready(SocketEvent::Woken);
+            }
+            let Some((_, sleep)) = &mut self.sleep else { return Poll::Ready(SocketEvent::Woken) };
+            Pin::new(sleep).poll(cx).map(|_| SocketEvent::Woken)
+        })
+        .await;
+        if matches!(event, SocketEvent::Woken) {
+            self.sleep = None;
+        }
+        self.count_written();
+        event
+    }
+
+    /// Adds the frames that have reached the socket whole by now.
+    fn count_written(&mut self) {
+        let Account { connection, passed } = &mut self.account;
+        while let Some(item) = passed.borrow_mut().up.pop_front() {
+            match item {
+                ScannedItem::Message(sizes) => {
+                    let phase = self.unwritten.pop_front().unwrap_or(connection.phase());
+                    connection.count_in(phase, |ledger| ledger.up += flow_of(sizes));
+                }
+                ScannedItem::Control(sizes) => {
+                    connection.count_control_frames(0, 1);
+                    let phase = connection.phase();
+                    connection.count_in(phase, |ledger| {
+                        ledger.up += Flow::of([(Part::Control, sizes.wire())]);
+                    });
+                }
+            }
+        }
+    }
+
+    /// Counts a control frame that the library gave.
+    pub(super) fn count_control_down(&mut self) {
+        let Account { connection, passed } = &mut self.account;
+        // The library gives what has passed below it, in the same order.
+        let Some(ScannedItem::Control(sizes)) = passed.borrow_mut().down.pop_front() else {
+            return;
+        };
+        connection.count_control_frames(1, 0);
+        let phase = connection.phase();
+        connection.count_in(phase, |ledger| {
+            ledger.down += Flow::of([(Part::Control, sizes.wire())]);
+        });
+    }
+
+    /// Counts a message that came, its bytes and its updates.
+    pub(super) fn receive(
+        &mut self,
+        client: &Client,
+        delivery: &mut DeliveryTracker,
+        message: &Message,
+    ) {
+        let now_ns = now_ns();
+        let mut inbox = client.thread.inbox.borrow_mut();
+        inbox.push(payload_of(message));
+        let separators = inbox.end();
+        let sizes = match self.account.passed.borrow_mut().down.pop_front() {
+            Some(ScannedItem::Message(sizes)) => sizes,
+            _ => FrameSizes::default(),
+        };
+        if self.pending.is_none() {
+            let phase = self.phase();
+            let mut flow = flow_of(sizes);
+            flow[Part::Framing] += separators;
+            flow[Part::Payload] -= separators.min(sizes.payload);
+            self.account.connection.count_in(phase, |ledger| ledger.down += flow);
+            delivery.deliver(&mut inbox, client, phase, now_ns);
+            return;
+        }
+        let only = inbox.take_only_stamp();
+        self.receive_echo(client, only, sizes, now_ns);
+    }
+
+    fn receive_echo(
+        &mut self,
+        client: &Client,
+        only: Option<Stamp>,
+        sizes: FrameSizes,
+        now_ns: u64,
+    ) {
+        client.thread.event();
+        let echo = self.pending.as_mut().and_then(VecDeque::pop_front);
+        // The echo belongs to the turn of its message.
+        let phase = echo.map_or(self.phase(), |echo| echo.phase);
+        self.account.connection.count_in(phase, |ledger| ledger.down += flow_of(sizes));
+        let malformed = ClientError::of(ClientErrorKind::Malformed);
+        let Some(PendingEcho { stamp, sent_ns, .. }) = echo else {
+            return client.fault(phase, malformed);
+        };
+        if only == Some(stamp) && sizes.payload == u64::from(client.thread.spec.payload_bytes) {
+            client.echo_received(phase, stamp.published_ns, sent_ns, now_ns);
+        } else {
+            client.echo_missing(phase);
+            client.fault(phase, malformed);
+        }
+    }
+
+    /// When the echo that is awaited longest is late; `u64::MAX` if none is awaited.
+    pub(super) fn echo_until_ns(&self, timeout_ns: u64) -> u64 {
+        let first = self.pending.as_ref().and_then(VecDeque::front);
+        first.map_or(u64::MAX, |echo| echo.sent_ns.saturating_add(timeout_ns))
+    }
+
+    /// Whether an echo is awaited.
+    pub(super) fn awaits_echo(&self) -> bool {
+        self.pending.as_ref().is_some_and(|pending| !pending.is_empty())
+    }
+
+    /// Sends Close (RFC 6455 §7), unless the library has answered the server's already.
+    pub(super) fn send_close(&mut self) {
+        let normal = CloseFrame { code: CloseCode::Normal, reason: "".into() };
+        // If it fails the connection is gone, which reading meets next.
+        let _ = Pin::new(&mut self.socket).start_send(Message::Close(Some(normal)));
+        self.flushing = true;
+        self.count_written();
+    }
+
+    /// Reads until the server has closed the connection, or does not do so in time.
+    pub(super) async fn read_to_end(&mut self, client: &Client, delivery: &mut DeliveryTracker) {
+        let until_ns = now_ns().saturating_add(client.closing_limit_ns());
+        while now_ns() < until_ns {
+            match self.next(&client.thread.timer, until_ns).await {
+                SocketEvent::Received(message @ (Message::Text(_) | Message::Binary(_))) => {
+                    self.receive(client, delivery, &message);
+                }
+                SocketEvent::Received(_) => self.count_control_down(),
+                SocketEvent::Ended(_) => return,
+                SocketEvent::Woken => {}
+            }
+        }
+    }
+
+    /// Counts the messages whose echoes will not come any more. `last` is true at the client's end.
+    pub(super) fn count_unanswered(&mut self, client: &Client, last: bool) {
+        for PendingEcho { phase, .. } in self.pending.iter_mut().flat_map(|p| p.drain(..)) {
+            client.echo_lost(phase);
+            if last {
+                // Otherwise the loss of the connection is counted already.
+                client.fault(phase, ClientError::of(ClientErrorKind::ResponseTimeout));
+            }
+        }
+    }
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        let passed = self.passed.borrow();
+        if !passed.is_upgraded() {
+            return self.connection.discard_all();
+        }
+        let received = self.connection.uncounted_down();
+        self.connection.count_cut(passed.cut_up(), received);
+    }
+}
+
+impl Drop for LibraryConnection {
+    fn drop(&mut self) {
+        self.count_written();
+    }
+}
+
+fn flow_of(sizes: FrameSizes) -> Flow {
+    let FrameSizes { framing, masks, payload } = sizes;
+    Flow::of([(Part::Framing, framing), (Part::Masks, masks), (Part::Payload, payload)])
+}
+
+/// What an error of the library on an open connection is to a client.
+fn client_error(error: &Error) -> ClientError {
+    match error {
+        Error::Io(error) => ClientError::io(ClientErrorKind::Read, error),
+        Error::ConnectionClosed
+        | Error::AlreadyClosed
+        | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
+            ClientError::of(ClientErrorKind::EarlyClose)
+        }
+        _ => ClientError::of(ClientErrorKind::Malformed),
+    }
+}

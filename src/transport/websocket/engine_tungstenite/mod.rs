@@ -1,0 +1,349 @@
+//! The engine `tungstenite`: clients of tokio-tungstenite, as an application has them, each a task.
+//!
+//! The library performs the opening handshake, codes frames, answers pings and closes. Beneath it
+//! lies a stream whose bytes are counted at the socket, with a layer that tells heads and frames
+//! apart, so that every part is known as exactly as that of the engine `raw`. The buffer that the
+//! library reads into has the size of the setting `read_buffer`.
+
+mod connection;
+mod frames;
+
+use crate::client::core::CONNECTS_AT_ONCE;
+use crate::client::delivery::per_client::{DeliveryTracker, skipped};
+use crate::client::handle::unless_stopped;
+use crate::client::{Client, ClientCore, LocalFuture, TaskClients};
+use crate::feed::{self, Stamp, Workload};
+use crate::protocol::http1::Target;
+use crate::record::{ClientError, ClientErrorKind, Flow, Part, Phase};
+use crate::time::{Turn, TurnPlacement, now_ns};
+use crate::transport::websocket::client::PendingEcho;
+use crate::transport::websocket::message::message;
+use crate::transport::websocket::params::Params;
+use bytes::BytesMut;
+use connection::{Account, LibraryConnection, SocketEvent, Stream};
+use frames::FrameLayer;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+use tokio::sync::Semaphore;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::error::{Error, ProtocolError};
+use tokio_tungstenite::tungstenite::handshake::client::Request;
+use tokio_tungstenite::tungstenite::protocol::{Message, WebSocketConfig};
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+
+/// The clients of one thread.
+pub(super) struct TungsteniteEngine {
+    url: String,
+    config: WebSocketConfig,
+    reconnect_ns: u64,
+    /// In an echo, each message follows the echo of the last.
+    back_to_back: bool,
+    feed: feed::Spec,
+    connects: Semaphore,
+    /// Memory for rendering messages.
+    scratch: RefCell<BytesMut>,
+}
+
+/// How the session on one connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SessionEnd {
+    /// The client must end.
+    Stopped,
+    /// The connection is lost; the client reconnects.
+    Lost,
+}
+
+/// One client's state that outlives its connections.
+struct State {
+    delivery: DeliveryTracker,
+    /// The handle of the messages that it sends to others, if it does.
+    sender: Option<ClientCore>,
+    /// Since when it could take a turn.
+    able_ns: u64,
+}
+
+impl TungsteniteEngine {
+    /// The clients of one thread.
+    ///
+    /// # Errors
+    /// If the library cannot use the server's address or path.
+    pub(super) fn new(
+        params: &Params,
+        target: &Target,
+        feed: &feed::Spec,
+    ) -> Result<TungsteniteEngine, String> {
+        let url = format!("ws://{}{}", target.authority, target.path);
+        request(&url).map_err(|error| format!("engine \"tungstenite\": {url}: {error}"))?;
+        let config = WebSocketConfig::default()
+            .read_buffer_size(params.read_buffer_bytes as usize)
+            .write_buffer_size(0);
+        Ok(TungsteniteEngine {
+            url,
+            config,
+            reconnect_ns: params.reconnect_ns,
+            back_to_back: params.back_to_back,
+            feed: *feed,
+            connects: Semaphore::new(CONNECTS_AT_ONCE as usize),
+            scratch: RefCell::default(),
+        })
+    }
+
+    fn is_echo(&self) -> bool {
+        self.feed.workload == Workload::Echo
+    }
+
+    fn placement(&self) -> TurnPlacement {
+        if self.feed.spread { TurnPlacement::Spread } else { TurnPlacement::Together }
+    }
+
+    async fn run_client(&self, client: &mut Client) {
+        let sends = self.feed.sends(client.id) && !self.is_echo();
+        let mut state = State {
+            delivery: DeliveryTracker::new(skipped(&self.feed)),
+            sender: sends.then(|| client.second_handle(self.feed.period_ns())),
+            able_ns: 0,
+        };
+        if client.begin().await {
+            self.run_sessions(client, &mut state).await;
+        }
+        state.delivery.settle(client);
+    }
+
+    /// Runs a session on each connection, until the client must end or cannot be set up.
+    async fn run_sessions(&self, client: &mut Client, state: &mut State) {
+        let mut opened = None;
+        let first = client.set_up(async |client| {
+            opened = self.open(client, Phase::Setup).await;
+            opened.is_some()
+        });
+        if !first.await {
+            return;
+        }
+        while let Some(mut connection) = opened {
+            state.able_ns = now_ns();
+            let end = self.run_session(client, state, &mut connection).await;
+            connection.count_unanswered(client, end == SessionEnd::Stopped);
+            if end == SessionEnd::Stopped {
+                return;
+            }
+            let phase = connection.phase();
+            drop(connection);
+            state.delivery.reconnected();
+            client.unready();
+            opened = self.reconnect(client, phase).await;
+        }
+    }
+
+    /// Opens another connection, with a pause before each attempt. `None` if the client must end.
+    async fn reconnect(&self, client: &mut Client, mut phase: Phase) -> Option<LibraryConnection> {
+        loop {
+            let until_ns = now_ns().saturating_add(self.reconnect_ns);
+            while now_ns() < until_ns {
+                if client.thread.stopped() {
+                    return None;
+                }
+                // The phases go on, so that everything is counted in the one in which it happens.
+                let ends_ns = self.begin_phase(client, &mut phase);
+                client.thread.timer.until(until_ns.min(ends_ns)).await;
+            }
+            self.begin_phase(client, &mut phase);
+            if let Some(connection) = self.open(client, phase).await {
+                client.ready();
+                return Some(connection);
+            }
+            if client.thread.stopped() {
+                return None;
+            }
+        }
+    }
+
+    /// Begins the phase that is due for a client that takes no turns. Returns when the next one
+    /// begins.
+    fn begin_phase(&self, client: &mut Client, phase: &mut Phase) -> u64 {
+        if self.is_echo() {
+            return u64::MAX;
+        }
+        let (due, ends_ns) = client.phase_at(now_ns());
+        *phase = due.unwrap_or(*phase);
+        ends_ns
+    }
+
+    /// Connects and upgrades. Errors and bytes belong to `phase`.
+    async fn open(&self, client: &mut Client, phase: Phase) -> Option<LibraryConnection> {
+        let layer = FrameLayer::default();
+        let passed = layer.0.clone();
+        let connection = client.connect(phase, &self.connects, layer).await?;
+        let mut account = Account { connection, passed };
+        let began_ns = now_ns();
+        let stream = account.connection.stream.clone();
+        let upgrading = tokio::time::timeout(client.timeout(), self.upgrade(stream));
+        let error = match unless_stopped(&client.thread, upgrading).await? {
+            Ok(Ok(socket)) => {
+                add_heads(&mut account);
+                client.upgraded(now_ns() - began_ns);
+                return Some(LibraryConnection {
+                    socket,
+                    account,
+                    pending: self.is_echo().then(VecDeque::new),
+                    unwritten: VecDeque::new(),
+                    flushing: false,
+                    sleep: None,
+                });
+            }
+            Ok(Err(error)) => upgrade_error(&error),
+            Err(_) => ClientError::of(ClientErrorKind::ResponseTimeout),
+        };
+        client.fault(phase, error);
+        None
+    }
+
+    async fn upgrade(&self, stream: Stream) -> Result<WebSocketStream<Stream>, Error> {
+        let (socket, _) =
+            client_async_with_config(request(&self.url)?, stream, Some(self.config)).await?;
+        Ok(socket)
+    }
+
+    /// Receives and sends until the client must end or the connection is lost.
+    async fn run_session(
+        &self,
+        client: &mut Client,
+        state: &mut State,
+        connection: &mut LibraryConnection,
+    ) -> SessionEnd {
+        let timeout_ns = client.thread.timeout_ns;
+        loop {
+            if client.thread.stopped() {
+                connection.enter(Phase::Teardown);
+                connection.send_close();
+                connection.read_to_end(client, &mut state.delivery).await;
+                return SessionEnd::Stopped;
+            }
+            let mut phase = connection.phase();
+            let phase_ends_ns = self.begin_phase(client, &mut phase);
+            connection.enter(phase);
+            let turn_ns = self.take_turn(client, state, connection);
+            let echo_until_ns = connection.echo_until_ns(timeout_ns);
+            if now_ns() >= echo_until_ns {
+                client.fault(connection.phase(), ClientError::of(ClientErrorKind::ResponseTimeout));
+                return SessionEnd::Lost;
+            }
+            let until_ns = phase_ends_ns.min(turn_ns).min(echo_until_ns);
+            match connection.next(&client.thread.timer, until_ns).await {
+                SocketEvent::Woken => {}
+                SocketEvent::Received(message @ (Message::Text(_) | Message::Binary(_))) => {
+                    connection.receive(client, &mut state.delivery, &message);
+                    if self.back_to_back && !connection.awaits_echo() {
+                        state.able_ns = now_ns();
+                    }
+                }
+                SocketEvent::Received(Message::Close(frame)) => {
+                    connection.count_control_down();
+                    let code = frame.map_or(0, |frame| i32::from(u16::from(frame.code)));
+                    let error = ClientError::with(ClientErrorKind::EarlyClose, code);
+                    client.fault(connection.phase(), error);
+                    // The library answers it.
+                    connection.read_to_end(client, &mut state.delivery).await;
+                    return SessionEnd::Lost;
+                }
+                SocketEvent::Received(_) => connection.count_control_down(),
+                SocketEvent::Ended(error) => {
+                    client.fault(connection.phase(), error);
+                    return SessionEnd::Lost;
+                }
+            }
+        }
+    }
+
+    /// Takes the turns that are due. Returns the moment of the next; `u64::MAX` if there is none or
+    /// it has to wait.
+    fn take_turn(
+        &self,
+        client: &mut Client,
+        state: &mut State,
+        connection: &mut LibraryConnection,
+    ) -> u64 {
+        let echo = self.is_echo();
+        loop {
+            if connection.flushing || (self.back_to_back && connection.awaits_echo()) {
+                return u64::MAX;
+            }
+            let core: &mut ClientCore = match &mut state.sender {
+                Some(sender) => sender,
+                None if echo => client,
+                None => return u64::MAX,
+            };
+            let now = now_ns();
+            let Some(turn) = core.next_turn(self.placement(), now) else { return u64::MAX };
+            if turn.intended_ns > now {
+                return turn.intended_ns;
+            }
+            core.take_turn(turn, state.able_ns, now);
+            self.send(core, connection, turn);
+        }
+    }
+
+    /// Sends the message of a turn.
+    fn send(&self, core: &ClientCore, connection: &mut LibraryConnection, turn: Turn) {
+        let echo = self.is_echo();
+        if echo {
+            connection.enter(turn.phase);
+        }
+        let sequence = if echo { core.turns_taken() } else { core.post().sequence() };
+        let stamp = Stamp { sequence, published_ns: turn.intended_ns };
+        let sent_ns = now_ns();
+        let sent = connection.send(turn.phase, self.render(stamp));
+        core.message_sent(turn.phase, sent);
+        if let Some(pending) = &mut connection.pending {
+            core.echo_awaited(turn.phase);
+            pending.push_back(PendingEcho { stamp, sent_ns, phase: turn.phase });
+        }
+    }
+
+    /// Renders a message. Its memory is used again once it was written.
+    fn render(&self, stamp: Stamp) -> Message {
+        let mut scratch = self.scratch.borrow_mut();
+        scratch.resize(self.feed.payload_bytes as usize, 0);
+        stamp.write(self.feed.kind, &mut scratch);
+        message(self.feed.kind, scratch.split().freeze())
+    }
+}
+
+/// Makes the request of an opening handshake, with a key of its own.
+fn request(url: &str) -> Result<Request, Error> {
+    url.into_client_request()
+}
+
+/// Adds the heads of the opening handshake.
+fn add_heads(account: &mut Account) {
+    let Account { connection, passed } = account;
+    let passed = passed.borrow();
+    let (request, response) = (passed.request, passed.response.parts);
+    let phase = connection.phase();
+    connection.count_in(phase, |ledger| {
+        let up = Flow::of([(Part::Heads, request.bytes)]);
+        let down = Flow::of([(Part::Heads, response.heads)]);
+        ledger.up += up.with_head_chars(request.chars);
+        ledger.down += down.with_head_chars(response.head_chars);
+    });
+}
+
+/// What an error of the library's opening handshake is to a client.
+fn upgrade_error(error: &Error) -> ClientError {
+    match error {
+        Error::Io(error) => ClientError::io(ClientErrorKind::Read, error),
+        Error::Http(response) => {
+            ClientError::with(ClientErrorKind::Upgrade, response.status().as_u16().into())
+        }
+        Error::Protocol(ProtocolError::HandshakeIncomplete) => {
+            ClientError::of(ClientErrorKind::EarlyClose)
+        }
+        _ => ClientError::of(ClientErrorKind::Upgrade),
+    }
+}
+
+impl TaskClients for TungsteniteEngine {
+    fn run(self: Rc<Self>, mut client: Client) -> LocalFuture<()> {
+        Box::pin(async move { self.run_client(&mut client).await })
+    }
+}
