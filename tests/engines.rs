@@ -1,6 +1,9 @@
 //! Clients of libraries beside this program's own: the same server gives the same bytes and counts.
 
-use crate::support::{Row, World, expect_code, expect_ran, finish, number, said};
+use crate::support::{Row, World, at_once, expect_code, expect_ran, finish, number, said};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::Output;
 
 const ENGINES: [&str; 2] = ["raw", "tungstenite"];
 
@@ -152,5 +155,115 @@ fn the_engine_of_another_transport_is_refused_with_that_transports_name() {
         expect_code(&output, 2);
         let text = said(&output);
         assert!(text.contains(message) && text.contains("scenario.toml:4:10"), "{message}\n{text}");
+    }
+}
+
+/// Answers each request of a connection with the same bytes.
+fn answer_all(answer: Vec<u8>, each_is_last: bool) -> std::net::SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let answer = answer.clone();
+            std::thread::spawn(move || {
+                while read_head(&mut stream) {
+                    if stream.write_all(&answer).is_err() || each_is_last {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    address
+}
+
+/// Reads a request's head. Returns false at the end of the connection.
+fn read_head(stream: &mut TcpStream) -> bool {
+    let (mut head, mut byte) = (Vec::new(), [0]);
+    while !head.ends_with(b"\r\n\r\n") {
+        match stream.read(&mut byte) {
+            Ok(1) => head.push(byte[0]),
+            _ => return false,
+        }
+    }
+    true
+}
+
+/// Both engines of polling against a server.
+fn poll(address: std::net::SocketAddr, check: impl Fn(&World, &Output)) -> [Row; 2] {
+    let one = |engine: &str| {
+        format!(
+            "[[series]]\ntransport = \"polling\"\nlabel = \"{engine}\"\ninterval = \"100ms\"\n\
+             engine = \"{engine}\"\n"
+        )
+    };
+    let world = World::new(&format!(
+        "clients = [3]\nwarmup = \"200ms\"\nduration = \"1s\"\ncooldown = \"100ms\"\n\
+         [server]\nurl = \"http://{address}\"\n{}{}",
+        one("raw"),
+        one("reqwest")
+    ));
+    let output = finish(&mut world.run(&["--reports", "csv,json", "-q"]));
+    check(&world, &output);
+    let rows = world.csv("summary.csv");
+    let of = |engine| rows.iter().find(|row| row["series"] == engine).expect("a row").clone();
+    ["raw", "reqwest"].map(of)
+}
+
+#[test]
+fn both_engines_of_polling_agree_on_the_bytes_of_unusual_answers() {
+    let hints = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
+    let length = "Content-Length: 5\r\n\r\nhello";
+    let answers = [
+        format!("HTTP/1.1 200 Fine\r\n{length}"),
+        format!("HTTP/1.1 200 \r\n{length}"),
+        format!("HTTP/1.1 200\r\n{length}"),
+        format!("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n{length}"),
+        format!("HTTP/1.1 200 OK\r\nA:b\r\nB:   c  \r\n{length}"),
+        format!("{hints}HTTP/1.1 200 OK\r\n{length}"),
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"
+            .into(),
+    ];
+    at_once(answers, |answer| {
+        let rows = poll(answer_all(answer.clone().into_bytes(), false), expect_ran);
+        agree(&rows, &BYTES[..3]);
+        agree(&rows, &["heads_bytes_per_message", "framing_bytes_per_message", "completed"]);
+        for row in &rows {
+            assert_eq!(number(row, "payload_bytes_per_message"), 5.0, "{answer}");
+            assert_eq!(number(row, "audit_kernel_bytes") + number(row, "audit_ledger_bytes"), 0.0);
+        }
+    });
+}
+
+#[test]
+fn bytes_that_a_library_hides_are_absent_with_the_reason() {
+    let answer = b"HTTP/1.0 200 OK\r\n\r\nhello".to_vec();
+    // Without a single comparison with the kernel the engine's row is not valid.
+    let [raw, reqwest] = poll(answer_all(answer, true), |_, output| expect_code(output, 96));
+    assert_eq!(number(&raw, "wire_bytes_down_per_message"), 24.0);
+    assert_eq!(number(&raw, "completed"), number(&reqwest, "completed"));
+    assert_eq!(reqwest["wire_bytes_down_per_message"], "");
+    assert!(reqwest["absent"].contains("closed the sockets of"), "{}", reqwest["absent"]);
+}
+
+#[test]
+fn both_engines_of_polling_ask_again_if_an_idle_connection_was_closed() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            std::thread::spawn(move || {
+                // Reads the second request and closes without an answer to it.
+                if read_head(&mut stream) {
+                    let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+                    read_head(&mut stream);
+                }
+            });
+        }
+    });
+    let rows = poll(address, expect_ran);
+    for row in &rows {
+        assert_eq!((number(row, "completed"), number(row, "faults")), (30.0, 0.0), "{row:?}");
+        assert!(number(row, "reconnects") >= 29.0, "{row:?}");
     }
 }

@@ -211,6 +211,12 @@ impl ClientCore {
         counts.empty_poll_bytes += moved.up + moved.down;
     }
 
+    /// Reports an exchange whose bytes are not known, since a library had closed the socket before
+    /// the kernel could be asked.
+    pub(crate) fn count_unmeasured(&self, phase: Phase) {
+        self.thread.recorder.borrow_mut().at(phase).counts.unmeasured += 1;
+    }
+
     /// Reports a message of this client: whether it was written.
     pub fn message_sent(&self, phase: Phase, written: bool) {
         self.thread.recorder.borrow_mut().at(phase).counts.sent += u64::from(written);

@@ -57,6 +57,9 @@ counts! {
     empty_polls,
     /// Bytes at the socket of these exchanges, both ways.
     empty_poll_bytes,
+    /// Exchanges whose bytes are not known: a library had closed the socket before the kernel could
+    /// be asked.
+    unmeasured,
     /// Messages that clients sent.
     sent,
     /// Updates published within the measured window for clients that were there: by the feed's own

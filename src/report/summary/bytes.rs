@@ -47,6 +47,13 @@ pub(super) fn volumes(group: &Group, window_s: &Figure, pace: &Pace) -> Vec<Volu
 
 fn total(group: &Group, tcp: &TcpTotals, phase: Phase, way: Way, layer: Layer) -> Figure {
     let flow = way.flow(&group.total.phases[phase].ledger);
+    let unmeasured = group.total.phases[phase].counts.unmeasured;
+    if unmeasured > 0 {
+        return Figure::absent(format!(
+            "the library had closed the sockets of {unmeasured} exchanges before the kernel could be \
+             asked; take engine = \"raw\""
+        ));
+    }
     if layer.is_kernels() {
         if group.info.floor {
             return Figure::absent("the floor has no network");

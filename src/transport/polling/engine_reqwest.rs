@@ -3,7 +3,7 @@
 //! read after every exchange while the socket is open.
 
 use crate::client::connection::MovedBytes;
-use crate::client::http::HeadSize;
+use crate::client::http::{HeadSize, is_close};
 use crate::client::{Client, LocalFuture, TaskClients};
 use crate::feed::{self, Semantics};
 use crate::net::linux::sock_diag::SockDiag;
@@ -14,8 +14,9 @@ use crate::server::LAST_EVENT_ID;
 use crate::time::{Turn, TurnPlacement, now_ns};
 use crate::transport::polling::client::{CompletedExchange, PollState};
 use crate::transport::polling::params::Params;
+use hyper::ext::ReasonPhrase;
 use hyper_util::client::legacy::connect::HttpInfo;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use std::error::Error;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -143,20 +144,28 @@ impl ReqwestEngine {
         state: &mut PollState,
         observed: &mut Option<ObservedConnection>,
     ) {
-        let sent_ns = now_ns();
-        let (headers, request) = self.fields(state);
-        let sending = user.get(url).headers(headers).send();
-        let mut response = match sending.await {
-            Ok(response) => response,
-            Err(error) => {
-                client.fault(turn.phase, client_error(&error));
-                return self.fail(client, turn, state, observed);
+        let mut reused = observed.is_some();
+        let (sent_ns, request, mut response) = loop {
+            let sent_ns = now_ns();
+            let (headers, request) = self.fields(state);
+            match user.get(url).headers(headers).send().await {
+                Ok(response) => break (sent_ns, request, response),
+                Err(error) => {
+                    let error = client_error(&error);
+                    self.fail(client, turn, state, observed);
+                    // The server had closed an idle connection: the request may be sent again on
+                    // another (RFC 9112 §9.3.1).
+                    if !(std::mem::take(&mut reused) && is_close(error)) {
+                        return client.fault(turn.phase, error);
+                    }
+                }
             }
         };
         let info = response.extensions().get::<HttpInfo>();
         let addresses = info.map(|i| (i.local_addr(), i.remote_addr()));
         let status = response.status().as_u16();
         let head = head_size(&response);
+        let chunked = response.headers().contains_key(TRANSFER_ENCODING);
         let mut payload = 0u64;
         let end = loop {
             match response.chunk().await {
@@ -174,10 +183,16 @@ impl ReqwestEngine {
             }
         };
         let moved = self.observe(client, turn.phase, addresses, observed);
-        let parts = Parts { heads: head.bytes, head_chars: head.chars, framing: 0, payload };
+        let parts = response_parts(head, payload, moved.down, chunked);
         match end {
             Ok(()) => {
                 let done_ns = now_ns();
+                let request = if moved.down == 0 {
+                    client.count_unmeasured(turn.phase);
+                    HeadSize::default()
+                } else {
+                    request
+                };
                 let exchange =
                     CompletedExchange { turn, sent_ns, done_ns, status, moved, request, parts };
                 state.complete(client, &exchange);
@@ -255,10 +270,26 @@ impl ReqwestEngine {
     }
 }
 
-/// Returns the size of a response's head on the wire: reqwest gives the fields, whose lines have
-/// `: ` and CR LF. The audit finds a server that writes them otherwise.
+/// Returns what a response of so many bytes at the socket consists of. `head` is the size of its
+/// head if every line is written as usual.
+///
+/// What is neither head nor payload is the framing of a chunked body. Without chunks it belongs to
+/// the head: a status line or a field that is written otherwise, or an interim response.
+fn response_parts(head: HeadSize, payload: u64, down: u64, chunked: bool) -> Parts {
+    let rest = down.saturating_sub(payload);
+    let framing = if chunked { rest.saturating_sub(head.bytes) } else { 0 };
+    let heads = rest - framing;
+    let head_chars = (head.chars + heads).saturating_sub(head.bytes);
+    Parts { heads, head_chars, framing, payload: down - rest }
+}
+
+/// Returns the size of a response's head on the wire: reqwest gives the reason phrase and the
+/// fields, whose lines have `: ` and CR LF as a rule.
 fn head_size(response: &reqwest::Response) -> HeadSize {
-    let reason = response.status().canonical_reason().unwrap_or("");
+    let reason = match response.extensions().get::<ReasonPhrase>() {
+        Some(reason) => reason.as_bytes(),
+        None => response.status().canonical_reason().unwrap_or("").as_bytes(),
+    };
     let mut lines = 1;
     let mut chars = ("HTTP/1.1 200 ".len() + reason.len()) as u64;
     for (name, value) in response.headers() {
@@ -291,5 +322,27 @@ fn client_error(error: &reqwest::Error) -> ClientError {
 impl TaskClients for ReqwestEngine {
     fn run(self: Rc<Self>, mut client: Client) -> LocalFuture<()> {
         Box::pin(async move { self.run_client(&mut client).await })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_kernel_counted_is_a_responses_size_whatever_its_lines_are() {
+        let usual = HeadSize { bytes: 100, chars: 90 };
+        let parts = |payload, down, chunked| {
+            let parts = response_parts(usual, payload, down, chunked);
+            (parts.heads, parts.head_chars, parts.framing, parts.payload)
+        };
+        assert_eq!(parts(21, 121, false), (100, 90, 0, 21));
+        // Two characters more in the reason phrase, or one less.
+        assert_eq!(parts(21, 123, false), (102, 92, 0, 21));
+        assert_eq!(parts(21, 120, false), (99, 89, 0, 21));
+        assert_eq!(parts(21, 132, true), (100, 90, 11, 21));
+        // The socket was closed before the kernel could be asked.
+        assert_eq!(parts(21, 0, false), (0, 0, 0, 0));
+        assert_eq!(parts(21, 0, true), (0, 0, 0, 0));
     }
 }
