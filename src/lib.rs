@@ -179,7 +179,7 @@ pub mod internals {
     pub mod result {
         pub use crate::result::{
             CaseEnd, CaseInfo, CaseResult, Cost, Curve, DriverEnd, End, Header, KernelAudit,
-            LostProcess, ProcessRole, RunResult, SCHEMA, ServerEnd, StopReason,
+            LostProcess, ProcessRole, RunResult, SCHEMA, SecondRow, Seconds, ServerEnd, StopReason,
         };
         /// Result files.
         pub mod file {

@@ -4,28 +4,85 @@ use crate::error::{Failure, Outcome, at};
 use crate::os;
 use crate::units::human_bytes;
 use jiff::Timestamp;
-use std::fs;
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-/// Free bytes that a report's folder must have: a run of every transport at 100,000 clients
-/// writes a few megabytes.
+/// Free bytes that a report's folder must have besides the result file: pictures and tables take a
+/// few megabytes.
 const LEAST_FREE_BYTES: u64 = 16 * 1024 * 1024;
 
-/// Writes a file whole or not at all.
+/// Writes a file, see [`write_with`].
+///
+/// # Errors
+/// If it cannot be written; the message names it.
 pub(super) fn write_file(path: &Path, bytes: &[u8]) -> Outcome<()> {
+    write_with(path, |out| out.write_all(bytes))
+}
+
+/// Writes a file as it is made: whole or not at all, if the name is free or a regular file's. What
+/// else is there (a device, a pipe, a link) is kept and written into.
+///
+/// # Errors
+/// If it cannot be written; the message names it.
+pub(super) fn write_with(
+    path: &Path,
+    content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Outcome<()> {
+    // Of the name itself, not of what a link leads to.
+    let there = fs::symlink_metadata(path).ok();
+    let written = match &there {
+        Some(found) if !found.is_file() => write_into(path, content),
+        _ => replace(path, there.as_ref(), content),
+    };
+    written.map_err(at(format!("cannot write {}", path.display())))
+}
+
+/// Writes into what is there.
+fn write_into(
+    path: &Path,
+    content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    // A file of a shell's redirection, by the name of its descriptor, has what was printed before.
+    let descriptor = path.starts_with("/dev") || path.starts_with("/proc");
+    let mut options = OpenOptions::new();
+    options.create(true).write(true).truncate(!descriptor).append(descriptor);
+    fill(options.open(path)?, content)
+}
+
+/// Writes a file beside the place and renames it.
+fn replace(
+    path: &Path,
+    there: Option<&Metadata>,
+    content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.part", std::process::id()));
     let part = path.with_file_name(name);
-    let done = fs::write(&part, bytes).and_then(|()| fs::rename(&part, path));
-    done.map_err(|error| {
+    let done = File::create(&part).and_then(|file| {
+        if let Some(there) = there {
+            // Who may read it stays as it was, if the file system knows that at all.
+            let _ = file.set_permissions(there.permissions());
+        }
+        fill(file, content)?;
+        fs::rename(&part, path)
+    });
+    if done.is_err() {
         // It may never have been created.
         let _ = fs::remove_file(&part);
-        Failure::run(format!("cannot write {}", path.display())).caused_by(error)
-    })
+    }
+    done
 }
 
-/// Creates the folder, and finds out before the run whether reports can be written to it.
-pub(super) fn prepare_folder(out: &Path) -> Outcome<()> {
+fn fill(file: File, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let mut out = BufWriter::new(file);
+    content(&mut out)?;
+    out.flush()
+}
+
+/// Creates the folder, and finds out before the run whether reports and so many bytes of results can
+/// be written to it.
+pub(super) fn prepare_folder(out: &Path, result_bytes: u64) -> Outcome<()> {
     let shown = out.display();
     fs::create_dir_all(out).map_err(at(format!("cannot create {shown}")))?;
     let probe = out.join(".probe");
@@ -33,19 +90,24 @@ pub(super) fn prepare_folder(out: &Path) -> Outcome<()> {
     // It may never have been created.
     let _ = fs::remove_file(&probe);
     tried.map_err(at(format!("cannot write to {shown}")))?;
+    let needed = LEAST_FREE_BYTES.saturating_add(result_bytes);
     match os::free_bytes(out) {
-        Some(free) if free < LEAST_FREE_BYTES => Err(Failure::run(format!(
+        Some(free) if free < needed => Err(Failure::run(format!(
             "{shown} has {} free and a run may need {}: free some space, or choose another folder \
              with --out",
             human_bytes(free as f64),
-            human_bytes(LEAST_FREE_BYTES as f64)
+            human_bytes(needed as f64)
         ))),
         _ => Ok(()),
     }
 }
 
 /// Prepares the folder of a run's reports: the one asked for, or one named after it and the time.
-pub(super) fn prepare_reports(asked: Option<&Path>, name: &str) -> Outcome<PathBuf> {
+pub(super) fn prepare_reports(
+    asked: Option<&Path>,
+    name: &str,
+    result_bytes: u64,
+) -> Outcome<PathBuf> {
     let out = asked.map_or_else(
         || {
             let time = Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
@@ -53,7 +115,7 @@ pub(super) fn prepare_reports(asked: Option<&Path>, name: &str) -> Outcome<PathB
         },
         Path::to_owned,
     );
-    prepare_folder(&out)?;
+    prepare_folder(&out, result_bytes)?;
     Ok(out)
 }
 

@@ -5,7 +5,7 @@
 
 use crate::cli::ReportArgs;
 use crate::cmd::ci;
-use crate::cmd::files::write_file;
+use crate::cmd::files::{write_file, write_with};
 use crate::error::{Failure, Outcome, at};
 use crate::gate::limit::summarise_and_judge;
 use crate::report::{Conclusion, FORMATS, Format, Table, find_format};
@@ -58,8 +58,15 @@ pub fn formats(names: &[String]) -> Outcome<Vec<&'static Format>> {
 /// If a file cannot be written; the message names it.
 pub fn write_all(table: &Table, out_dir: &Path, formats: &[&Format]) -> Outcome<()> {
     fs::create_dir_all(out_dir).map_err(at(format!("cannot create {}", out_dir.display())))?;
-    let files = formats.iter().flat_map(|format| format.render(table));
-    files.into_iter().try_for_each(|file| write_file(&out_dir.join(file.name), &file.bytes))
+    for format in formats {
+        for file in format.render(table) {
+            write_file(&out_dir.join(file.name), &file.bytes)?;
+        }
+        for (name, stream) in format.streams() {
+            write_with(&out_dir.join(name), |out| stream(table, out))?;
+        }
+    }
+    Ok(())
 }
 
 /// Reads result files, or those of folders, and merges those of the same plan. Returns a result for

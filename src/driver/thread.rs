@@ -370,15 +370,15 @@ impl DriverThread {
         self.second = now_second;
     }
 
+    /// Sends what was recorded, even if that is nothing: a second is complete once every thread has
+    /// sent its window.
     fn send_window(&mut self) {
         let DriverStart { case, shard, .. } = *self.start;
         let second = self.second;
-        let line = self.thread.recorder.borrow_mut().take(|window| {
-            (!window.is_empty()).then(|| WindowLine::new(case, shard, second, window))
-        });
-        if let Some(line) = line {
-            self.send(DriverEvent::Window(Box::new(line)));
-        }
+        let mut recorder = self.thread.recorder.borrow_mut();
+        let line = recorder.take(|window| WindowLine::new(case, shard, second, window));
+        drop(recorder);
+        self.send(DriverEvent::Window(Box::new(line)));
     }
 
     fn send(&self, event: DriverEvent) {

@@ -3,7 +3,10 @@
 //! Separate from `result`, which is what it took, and from `measured`, which has the figures that
 //! are not arithmetic.
 
-use crate::plan::measured::{AROUND_NS, CONNECT_NS, PROCESS_BYTES, RATE_SEARCH_NS, SOCKET_BYTES};
+use crate::plan::measured::{
+    AROUND_NS, CONNECT_NS, PROCESS_BYTES, RATE_SEARCH_NS, RESULT_CASE_BYTES, RESULT_ROW_BYTES,
+    SOCKET_BYTES,
+};
 use crate::plan::{Case, Plan};
 use crate::predict::Exchange;
 use crate::record::Part;
@@ -51,6 +54,9 @@ pub(crate) struct Estimate {
     pub server_bytes: u64,
     /// Kernel memory for the sockets on this machine.
     pub kernel_bytes: u64,
+    /// What the case adds to the result file, at most: a row a second, however many processes there
+    /// are.
+    pub result_bytes: u64,
     /// From the first process to the last close.
     pub duration_ns: u64,
 }
@@ -74,6 +80,7 @@ pub(crate) fn estimate(plan: &Plan, case: &Case) -> Estimate {
     let ends = if plan.bundled() { 2 } else { 1 };
     let turns = if series.interval_ns == 0 { 0.0 } else { per_second(clients, series.interval_ns) };
     let opens = series.connection_each_turn && !case.floor;
+    let duration_ns = duration_ns(plan, case);
     Estimate {
         driver_processes: drivers,
         server_processes: servers,
@@ -93,8 +100,14 @@ pub(crate) fn estimate(plan: &Plan, case: &Case) -> Estimate {
             0
         },
         kernel_bytes: connections * SOCKET_BYTES * ends,
-        duration_ns: duration_ns(plan, case),
+        result_bytes: RESULT_CASE_BYTES + duration_ns.div_ceil(SECOND_NS) * RESULT_ROW_BYTES,
+        duration_ns,
     }
+}
+
+/// Estimates the size of the result file.
+pub(crate) fn estimate_result_bytes(plan: &Plan) -> u64 {
+    plan.cases.iter().map(|case| estimate(plan, case).result_bytes).sum()
 }
 
 fn per_second(clients: u64, interval_ns: u64) -> f64 {

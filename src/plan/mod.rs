@@ -20,7 +20,7 @@ mod workload;
 
 pub(crate) use address::Address;
 pub(crate) use curves::predict_costs;
-pub(crate) use estimate::{Estimate, estimate};
+pub(crate) use estimate::{Estimate, estimate, estimate_result_bytes};
 pub use keys::SECTIONS;
 pub(crate) use keys::Section;
 pub use preflight::Preflight;

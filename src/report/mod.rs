@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Separate from everything that runs, and from `gate`, which judges. Only [`summary`] derives
-//! a number; a format is given finished ones. To add a format, write a file with a [`Format`], and
+//! a number, and [`time_series`] those of a second; a format is given finished ones. To add a format, write a file with a [`Format`], and
 //! put it into [`FORMATS`]. Verdicts are shown by [`judgement`], and
 //! the JSON documents are described by [`schema`].
 
@@ -23,7 +23,9 @@ pub(crate) mod pictures;
 pub(crate) mod schema;
 pub(crate) mod summary;
 pub(crate) mod table;
+mod time_series;
 
+use std::io::{self, Write};
 use std::panic::resume_unwind;
 use std::thread::{self, ScopedJoinHandle};
 
@@ -44,20 +46,30 @@ pub struct Rendered {
 /// What makes a file.
 type Content = fn(&Table) -> Vec<u8>;
 
+/// What writes a file that may be larger than memory.
+pub(crate) type Stream = fn(&Table, &mut dyn Write) -> io::Result<()>;
+
 /// A way to show a table.
 pub struct Format {
     /// What `--format` calls it.
     pub name: &'static str,
     /// Its files: the name of each, and what it holds.
     contents: &'static [(&'static str, Content)],
+    /// Its files that are written as they are made.
+    streams: &'static [(&'static str, Stream)],
 }
 
 impl Format {
-    /// The names of its files, in the order of [`render`](Format::render).
+    /// The names of its files: those of [`render`](Format::render) in their order, then streams.
     pub fn files(&self) -> impl Iterator<Item = &'static str> {
-        self.contents.iter().map(|(name, _)| *name)
+        let names = self.contents.iter().map(|(name, _)| *name);
+        names.chain(self.streams.iter().map(|(name, _)| *name))
     }
-    /// The files' contents.
+    /// Its files that may be larger than memory.
+    pub fn streams(&self) -> &'static [(&'static str, Stream)] {
+        self.streams
+    }
+    /// The contents of the files that fit in memory.
     pub fn render(&self, table: &Table) -> Vec<Rendered> {
         // Pictures take most of the time, so each file has a thread.
         thread::scope(|scope| {

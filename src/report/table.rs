@@ -4,13 +4,14 @@
 //! documentation.
 
 use crate::feed::Workload;
-use crate::record::{Counts, Ledger, Metric, Phase};
+use crate::record::{Counts, Metric, Phase};
 use crate::report::check::{CheckOutcome, CheckResult};
 use crate::report::conclusion::Conclusion;
 use crate::report::figure::Figure;
 use crate::report::finding::{Finding, Judgement, Kind};
 use crate::report::layer::{Layer, Quantity, Way};
 use crate::report::pictures::{DistributionPicture, Pictures};
+use crate::report::time_series::TimeSeries;
 use hdrhistogram::Histogram;
 
 /// Why nothing is known of an update's number and age.
@@ -96,8 +97,8 @@ pub struct Row {
     pub fanout: Fanout,
     /// Whether the bytes add up.
     pub audit: Audit,
-    /// A point a second and repeat.
-    pub seconds: Vec<Second>,
+    /// The seconds of each repeat.
+    pub seconds: TimeSeries,
     /// The whole distribution of the delivery latency beside the law that it should follow.
     pub distribution: DistributionPicture,
     /// What the row is worth.
@@ -302,25 +303,6 @@ pub struct Audit {
     pub server_bytes: Figure,
     /// The known ones of these three, added up.
     pub unexplained_bytes: u64,
-}
-
-/// One second of a repeat.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Second {
-    /// The repeat, from 0.
-    pub repeat: u32,
-    /// Seconds from the case's start.
-    pub second: u32,
-    /// Phases in which clients were.
-    pub phases: Vec<Phase>,
-    /// What happened in all phases.
-    pub counts: Counts,
-    /// The bytes of all phases.
-    pub ledger: Ledger,
-    /// Median and p99 of the delivery latency, in µs.
-    pub delivery_us: [Figure; 2],
-    /// Median and p99 of the response latency, in µs.
-    pub response_us: [Figure; 2],
 }
 
 /// Polling over WebSocket at one client count: above 1 polling costs more, below 1 WebSocket.

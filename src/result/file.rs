@@ -3,23 +3,31 @@
 //! | line | when |
 //! |---|---|
 //! | `{"header":{…}}` | first |
-//! | `{"window":{…}}` | a second, thread and case: bytes, counts, faults, histograms |
+//! | `{"second":{…}}` | a second and case: bytes, counts, faults, coarse histograms |
+//! | `{"latency":{…}}` | now and then, and at the end of a case: whole histograms of the case's `second` lines since the last one |
 //! | `{"driver":{…}}`, `{"server":{…}}` | a process and case, at its end |
 //! | `{"case":{…}}` | at the end of a case |
 //! | `{"end":{…}}` | last |
 //!
 //! A reader tolerates a last line that was cut, a missing `end` (the result is then partial) and
-//! lines of a kind that it does not know. It refuses another schema. The same lines are what a
-//! worker writes to its parent.
+//! lines of a kind that it does not know. It refuses another schema. If a file was cut, the coarse
+//! histograms stand in for the whole ones that were not yet written: no latency is lost.
+//!
+//! The same lines are what a worker writes to its parent, but for `{"window":{…}}`: a second of one
+//! thread, with whole histograms. Files of version 0.1 (schema 1) have these too, instead of `second`
+//! and `latency`: they grew with threads and seconds until they and their reader were out of bounds.
 
 use crate::error::{Failure, Outcome, at};
-use crate::record::{ClientError, PhaseTotals, Phases, Window};
-use crate::result::{CaseEnd, DriverEnd, End, Header, RunResult, SCHEMA, ServerEnd, histogram};
-use serde::{Deserialize, Serialize};
+use crate::record::{ClientError, Latency, Metric, Phase, PhaseTotals, Phases, Window};
+use crate::result::histogram::{self, CoarseLatency, Texts};
+use crate::result::seconds::{LinePlace, SecondRow, Seconds};
+use crate::result::{CaseEnd, DriverEnd, End, Header, OLDER_SCHEMAS, RunResult, SCHEMA, ServerEnd};
+use serde::{Deserialize, Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufRead, BufReader, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
+use std::path::Path;
+use std::sync::Arc;
 
 /// The result file within a report's folder.
 pub(crate) const RESULT_FILE: &str = "result.jsonl";
@@ -32,6 +40,10 @@ pub enum Line {
     Header(Box<Header>),
     /// A second of one thread.
     Window(Box<WindowLine>),
+    /// A second of a case.
+    Second(Box<SecondLine>),
+    /// Whole histograms of a case.
+    Latency(Box<LatencyLine>),
     /// The end of a driver process.
     Driver(Box<DriverEnd>),
     /// The end of a server process.
@@ -86,11 +98,75 @@ impl WindowLine {
     }
 }
 
+/// A second of a case, of all its threads.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SecondLine {
+    /// The case.
+    pub case: u32,
+    /// Seconds from the case's epoch.
+    pub second: u32,
+    /// Bytes and counts by phase.
+    #[serde(serialize_with = "without_empty")]
+    pub phases: Phases<PhaseTotals>,
+    /// Faults and their number.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<(ClientError, u64)>,
+    /// Coarse histograms, see [`histogram`].
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub histograms: Texts,
+}
+
+impl SecondLine {
+    /// A second as a line.
+    pub fn new(case: u32, second: u32, window: &Window) -> SecondLine {
+        SecondLine {
+            case,
+            second,
+            phases: window.phases,
+            faults: window.faults.iter().map(|(f, n)| (*f, *n)).collect(),
+            histograms: histogram::encode_coarse(&window.latency),
+        }
+    }
+    /// The second without its latencies.
+    fn window(&self) -> Window {
+        Window {
+            phases: self.phases,
+            faults: self.faults.iter().copied().collect(),
+            latency: Latency::default(),
+        }
+    }
+}
+
+/// Leaves out phases in which nothing was recorded.
+fn without_empty<S: Serializer>(all: &Phases<PhaseTotals>, to: S) -> Result<S::Ok, S::Error> {
+    let used = Phase::ALL.into_iter().filter(|&phase| all[phase] != PhaseTotals::default());
+    to.collect_map(used.map(|phase| (phase.name(), &all[phase])))
+}
+
+/// Whole histograms of the `second` lines of a case since the last such line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LatencyLine {
+    /// The case.
+    pub case: u32,
+    /// Histograms, see [`histogram`].
+    pub histograms: Texts,
+}
+
+impl LatencyLine {
+    /// Histograms as a line.
+    pub fn new(case: u32, latency: &Latency) -> LatencyLine {
+        LatencyLine { case, histograms: histogram::encode_compressed(latency) }
+    }
+}
+
 /// A result file that is being written. Each line is flushed, so that nothing recorded is lost.
 #[derive(Debug)]
 pub struct Writer {
-    path: PathBuf,
-    out: BufWriter<File>,
+    path: Arc<Path>,
+    file: File,
+    /// Bytes that were written.
+    offset: u64,
+    line: Vec<u8>,
 }
 
 impl Writer {
@@ -100,7 +176,7 @@ impl Writer {
     /// If the file cannot be made or written.
     pub fn create(path: &Path, header: &Header) -> Outcome<Writer> {
         let file = File::create(path).map_err(at(format!("cannot create {}", path.display())))?;
-        let mut writer = Writer { path: path.to_owned(), out: BufWriter::new(file) };
+        let mut writer = Writer { path: Arc::from(path), file, offset: 0, line: Vec::new() };
         writer.write(&Line::Header(Box::new(header.clone())))?;
         Ok(writer)
     }
@@ -110,55 +186,158 @@ impl Writer {
     /// If the file cannot be written: a full disk, for one.
     pub fn write(&mut self, line: &Line) -> Outcome<()> {
         let doing = || format!("cannot write {}", self.path.display());
-        serde_json::to_writer(&mut self.out, line).map_err(at(doing()))?;
-        self.out.write_all(b"\n").map_err(at(doing()))?;
-        self.out.flush().map_err(at(doing()))
+        self.line.clear();
+        serde_json::to_writer(&mut self.line, line).map_err(at(doing()))?;
+        self.line.push(b'\n');
+        self.file.write_all(&self.line).map_err(at(doing()))?;
+        self.offset += self.line.len() as u64;
+        Ok(())
+    }
+    /// Appends the line of a second. Returns its place.
+    ///
+    /// # Errors
+    /// As of [`Writer::write`].
+    pub(crate) fn write_second(&mut self, line: SecondLine) -> Outcome<LinePlace> {
+        let place = LinePlace { second: line.second, file: self.path.clone(), offset: self.offset };
+        self.write(&Line::Second(Box::new(line)))?;
+        Ok(place)
     }
 }
 
-/// Reads a result file.
+/// Reads a result file, a line at a time.
 ///
 /// # Errors
-/// If the file cannot be read, has no header of this schema, or has a broken line that is not
-/// the last.
+/// If the file cannot be read, has no header of a schema that this version reads, or has a broken
+/// line that is not the last.
 pub fn read(path: &Path) -> Outcome<RunResult> {
     let shown = path.display();
     let file = File::open(path).map_err(at(format!("cannot open {shown}")))?;
-    let mut lines = BufReader::new(file).split(b'\n').enumerate().peekable();
-    let mut result: Option<RunResult> = None;
-    while let Some((index, line)) = lines.next() {
-        let line = line.map_err(at(format!("cannot read {shown}")))?;
+    let mut input = BufReader::new(file);
+    let shared: Arc<Path> = Arc::from(path);
+    let mut reading: Option<Reading> = None;
+    let mut text = Vec::new();
+    let (mut number, mut offset) = (0u64, 0u64);
+    loop {
+        text.clear();
+        let length =
+            input.read_until(b'\n', &mut text).map_err(at(format!("cannot read {shown}")))?;
+        if length == 0 {
+            break;
+        }
+        number += 1;
         let fault = |e: &dyn std::fmt::Display| {
-            Failure::run(format!("{shown}:{}: not a line of a result file: {e}", index + 1))
+            Failure::run(format!("{shown}:{number}: not a line of a result file: {e}"))
         };
-        let last = lines.peek().is_none();
-        match serde_json::from_slice::<serde_json::Value>(&line) {
-            Err(_) if last && result.is_some() => break,
-            Err(error) => return Err(fault(&error)),
-            Ok(value) => match (&mut result, serde_json::from_value::<Line>(value.clone())) {
-                (None, Ok(Line::Header(mut header))) => {
-                    check_schema(path, &header)?;
-                    complete(&mut header);
-                    result = Some(RunResult::new(*header));
-                }
-                (None, _) => return Err(fault(&"the first line is not a header")),
-                (Some(result), Ok(line)) => absorb(result, line).map_err(|e| fault(&e))?,
-                (Some(_), Err(error)) if known(&value) => return Err(fault(&error)),
-                (Some(_), Err(_)) => {}
+        let place = |second| LinePlace { second, file: shared.clone(), offset };
+        let parsed = serde_json::from_slice::<Line>(&text);
+        match (&mut reading, parsed) {
+            (None, Ok(Line::Header(mut header))) => {
+                check_schema(path, &header)?;
+                complete(&mut header);
+                reading = Some(Reading::new(*header));
+            }
+            (Some(reading), Ok(line)) => reading.absorb(line, place).map_err(|e| fault(&e))?,
+            (reading, parsed) => match serde_json::from_slice::<serde_json::Value>(&text) {
+                Err(_) if reading.is_some() && is_last(&mut input) => break,
+                Err(error) => return Err(fault(&error)),
+                Ok(_) if reading.is_none() => return Err(fault(&"the first line is not a header")),
+                Ok(value) => match parsed {
+                    Err(error) if known(&value) => return Err(fault(&error)),
+                    // A line of a later version.
+                    _ => {}
+                },
             },
         }
+        offset += length as u64;
     }
-    result.ok_or_else(|| Failure::run(format!("{shown} is empty: not a result file")))
+    let reading =
+        reading.ok_or_else(|| Failure::run(format!("{shown} is empty: not a result file")))?;
+    Ok(reading.end())
+}
+
+/// True if nothing follows. What cannot be read does not follow.
+fn is_last(input: &mut impl BufRead) -> bool {
+    input.fill_buf().map_or(true, <[u8]>::is_empty)
+}
+
+/// Gives the figures of each second, by rising second, and stops at the first error.
+///
+/// # Errors
+/// If a file has changed or cannot be read any more; or the user's own error.
+pub(crate) fn each_second(
+    seconds: &Seconds,
+    mut use_it: impl FnMut(u32, &SecondRow) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut lines = LineReader::default();
+    for (second, window, places) in seconds.each() {
+        let mut row = window.map(SecondRow::from).unwrap_or_default();
+        for place in places {
+            row.add(lines.row(place)?).map_err(io::Error::other)?;
+        }
+        use_it(second, &row)?;
+    }
+    Ok(())
+}
+
+/// Reads single lines of files, of which one is open.
+#[derive(Default)]
+struct LineReader {
+    open: Option<(Arc<Path>, BufReader<File>, u64)>,
+    text: Vec<u8>,
+}
+
+impl LineReader {
+    fn row(&mut self, place: &LinePlace) -> io::Result<SecondRow> {
+        let doing = |why: &dyn std::fmt::Display| {
+            io::Error::other(format!("cannot read {}: {why}", place.file.display()))
+        };
+        self.read(place).map_err(|e| doing(&e))?;
+        let line: Line = serde_json::from_slice(&self.text).map_err(|e| doing(&e))?;
+        let (phases, texts) = match &line {
+            Line::Window(line) => (line.phases, &line.histograms),
+            Line::Second(line) => (line.phases, &line.histograms),
+            _ => return Err(doing(&"it has changed")),
+        };
+        let mut row = SecondRow::new(phases);
+        for metric in Metric::ALL.into_iter().filter(|metric| metric.is_headline()) {
+            if let Some(histogram) = histogram::decode_one(texts, metric).map_err(|e| doing(&e))? {
+                row.add_histogram(metric, histogram).map_err(|e| doing(&e))?;
+            }
+        }
+        Ok(row)
+    }
+
+    /// Reads a line into `text`.
+    fn read(&mut self, place: &LinePlace) -> io::Result<()> {
+        let open = self.open.take().filter(|(file, ..)| *file == place.file);
+        let (file, mut input, at) = match open {
+            Some(open) => open,
+            None => (place.file.clone(), BufReader::new(File::open(&place.file)?), 0),
+        };
+        if at != place.offset {
+            input.seek(SeekFrom::Start(place.offset))?;
+        }
+        self.text.clear();
+        let length = input.read_until(b'\n', &mut self.text)?;
+        self.open = Some((file, input, place.offset + length as u64));
+        Ok(())
+    }
 }
 
 fn check_schema(path: &Path, header: &Header) -> Outcome<()> {
-    if header.schema == SCHEMA {
+    if header.schema == SCHEMA || OLDER_SCHEMAS.contains(&header.schema.as_str()) {
         return Ok(());
     }
     Err(Failure::run(format!(
-        "{} has schema {:?}; this version reads {SCHEMA:?}",
+        "{} has schema {:?}; this version reads {}",
         path.display(),
-        header.schema
+        header.schema,
+        OLDER_SCHEMAS
+            .iter()
+            .chain([&SCHEMA])
+            .map(|s| format!("{s:?}"))
+            .collect::<Vec<_>>()
+            .join(" and ")
     )))
 }
 
@@ -170,24 +349,66 @@ fn complete(header: &mut Header) {
 }
 
 fn known(value: &serde_json::Value) -> bool {
-    ["header", "window", "driver", "server", "case", "end"].iter().any(|k| value.get(k).is_some())
+    ["header", "window", "second", "latency", "driver", "server", "case", "end"]
+        .iter()
+        .any(|kind| value.get(kind).is_some())
 }
 
-/// Adds a line to a result.
-///
-/// # Errors
-/// A sentence, if a window's histogram cannot be read.
-pub(crate) fn absorb(result: &mut RunResult, line: Line) -> Result<(), String> {
-    match line {
-        Line::Header(_) => {}
-        Line::Window(line) => {
-            let window = line.window()?;
-            result.cases.entry(line.case).or_default().add_window(line.second, &window);
+/// A result of which not all lines are read.
+struct Reading {
+    result: RunResult,
+    /// By case: latencies for which no whole histograms were read.
+    coarse: BTreeMap<u32, CoarseLatency>,
+}
+
+impl Reading {
+    fn new(header: Header) -> Reading {
+        Reading { result: RunResult::new(header), coarse: BTreeMap::new() }
+    }
+
+    /// Adds a line.
+    fn absorb(&mut self, line: Line, place: impl Fn(u32) -> LinePlace) -> Result<(), String> {
+        let cases = &mut self.result.cases;
+        match line {
+            Line::Window(line) => {
+                let case = cases.entry(line.case).or_default();
+                case.total.add(&line.window()?);
+                case.seconds.note(place(line.second));
+            }
+            Line::Second(line) => {
+                let case = cases.entry(line.case).or_default();
+                case.total.add(&line.window());
+                case.seconds.note(place(line.second));
+                let coarse = CoarseLatency::decode(&line.histograms)?;
+                self.coarse.entry(line.case).or_default().add(coarse)?;
+            }
+            Line::Latency(line) => {
+                let whole = histogram::decode(&line.histograms)?;
+                cases.entry(line.case).or_default().total.latency.add(&whole);
+                self.coarse.remove(&line.case);
+            }
+            other => absorb(&mut self.result, other),
         }
+        Ok(())
+    }
+
+    /// Returns the result, with the coarse latencies that no whole histogram has.
+    fn end(mut self) -> RunResult {
+        for (case, coarse) in &self.coarse {
+            coarse.add_to(&mut self.result.cases.entry(*case).or_default().total.latency);
+        }
+        self.result
+    }
+}
+
+/// Adds a line about a process, a case or the run to a result; those of seconds and latencies have
+/// their own ways.
+pub(crate) fn absorb(result: &mut RunResult, line: Line) {
+    match line {
+        Line::Header(_) | Line::Window(_) | Line::Second(_) | Line::Latency(_) => {}
         Line::Driver(end) => result.cases.entry(end.case).or_default().drivers.push(*end),
         Line::Server(end) => result.cases.entry(end.case).or_default().servers.push(*end),
         Line::Case(end) => result.cases.entry(end.case).or_default().ends.push(*end),
         Line::End(end) => result.ends.push(end),
     }
-    Ok(())
 }

@@ -1,42 +1,145 @@
-//! Histograms as text: HdrHistogram's V2 encoding in base64, the form that its other
-//! implementations read.
+//! Histograms as text: HdrHistogram's V2 encoding in base64, plain or compressed, the forms that its
+//! other implementations read.
 
-use crate::record::{Latency, Metric};
+use crate::record::{LATENCY_BOUND_NS, Latency, Metric};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use hdrhistogram::serialization::{Deserializer, Serializer, V2Serializer};
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer, V2Serializer};
 use std::collections::BTreeMap;
 
-/// The histograms that hold anything, by the metric's name.
-pub(crate) fn encode(latency: &Latency) -> BTreeMap<String, String> {
-    let mut serializer = V2Serializer::new();
+/// Histograms by the metric's name.
+pub(crate) type Texts = BTreeMap<String, String>;
+
+/// The significant digits of a second's histogram. A value is at most 1/32 from the middle of its
+/// bucket; at two digits a day of seconds would take four times the room.
+pub(crate) const COARSE_DIGITS: u8 = 1;
+
+/// Histograms of one significant digit, by metric.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct CoarseLatency(BTreeMap<Metric, Histogram<u64>>);
+
+impl CoarseLatency {
+    /// Reads the histograms of a second, of every metric that this version knows.
+    ///
+    /// # Errors
+    /// A sentence, if a text is no base64 or no histogram.
+    pub(crate) fn decode(texts: &Texts) -> Result<CoarseLatency, String> {
+        let mut all = BTreeMap::new();
+        for metric in Metric::ALL {
+            if let Some(histogram) = decode_one(texts, metric)? {
+                all.insert(metric, histogram);
+            }
+        }
+        Ok(CoarseLatency(all))
+    }
+    /// Adds every histogram of `other`.
+    ///
+    /// # Errors
+    /// A sentence, if one has values that the other cannot hold.
+    pub(crate) fn add(&mut self, other: CoarseLatency) -> Result<(), String> {
+        for (metric, theirs) in other.0 {
+            add_or_insert(&mut self.0, metric, theirs)?;
+        }
+        Ok(())
+    }
+    /// Adds every value to whole histograms, as the middle of its bucket.
+    pub(crate) fn add_to(&self, latency: &mut Latency) {
+        for (metric, coarse) in &self.0 {
+            let whole = latency.of_mut(*metric);
+            for bucket in coarse.iter_recorded() {
+                let middle = coarse.median_equivalent(bucket.value_iterated_to());
+                whole.saturating_record_n(middle, bucket.count_at_value());
+            }
+        }
+    }
+}
+
+/// Adds a histogram to that of its metric. The sum of two resolutions has the coarser one.
+///
+/// # Errors
+/// A sentence, if one has values that the other cannot hold.
+pub(crate) fn add_or_insert(
+    all: &mut BTreeMap<Metric, Histogram<u64>>,
+    metric: Metric,
+    mut other: Histogram<u64>,
+) -> Result<(), String> {
+    let Some(sum) = all.get_mut(&metric) else {
+        all.insert(metric, other);
+        return Ok(());
+    };
+    if other.sigfig() < sum.sigfig() {
+        std::mem::swap(sum, &mut other);
+    }
+    sum.add(&other).map_err(|e| format!("histogram {:?}: {e}", metric.name()))
+}
+
+/// The histograms that hold anything, by the metric's name: plain, for a process's parent.
+pub(crate) fn encode(latency: &Latency) -> Texts {
+    texts(latency, &mut V2Serializer::new(), |histogram, serializer, bytes| {
+        serializer.serialize(histogram, bytes).is_ok()
+    })
+}
+
+/// The same, compressed, for a file.
+pub(crate) fn encode_compressed(latency: &Latency) -> Texts {
+    texts(latency, &mut V2DeflateSerializer::new(), |histogram, serializer, bytes| {
+        serializer.serialize(histogram, bytes).is_ok()
+    })
+}
+
+/// The same at [`COARSE_DIGITS`], for the row of a second.
+pub(crate) fn encode_coarse(latency: &Latency) -> Texts {
+    // The bounds of the whole histograms.
+    let empty = Histogram::<u64>::new_with_bounds(1, LATENCY_BOUND_NS, COARSE_DIGITS);
+    let mut coarse = empty.expect("fixed bounds are valid");
+    texts(latency, &mut V2DeflateSerializer::new(), |histogram, serializer, bytes| {
+        coarse.reset();
+        coarse.add(histogram).is_ok() && serializer.serialize(&coarse, bytes).is_ok()
+    })
+}
+
+fn texts<S>(
+    latency: &Latency,
+    serializer: &mut S,
+    mut serialize: impl FnMut(&Histogram<u64>, &mut S, &mut Vec<u8>) -> bool,
+) -> Texts {
     let mut bytes = Vec::new();
     let mut out = BTreeMap::new();
     for metric in Metric::ALL {
         if let Some(histogram) = latency.of(metric) {
             bytes.clear();
-            // Writing to memory fails only where the histogram is larger than memory.
-            serializer.serialize(histogram, &mut bytes).expect("a histogram fits in memory");
+            let fits = serialize(histogram, serializer, &mut bytes);
+            // Writing to memory fails only if the histogram is larger than memory.
+            assert!(fits, "a histogram fits in memory");
             out.insert(metric.name().to_owned(), STANDARD.encode(&bytes));
         }
     }
     out
 }
 
-/// The reverse of [`encode`]. Metrics of a later version are left out.
+/// The histogram of a metric, whole or coarse; `None` if there is none.
+///
+/// # Errors
+/// A sentence, if the text is no base64 or no histogram.
+pub(crate) fn decode_one(texts: &Texts, metric: Metric) -> Result<Option<Histogram<u64>>, String> {
+    let Some(text) = texts.get(metric.name()) else { return Ok(None) };
+    let bad = |e: &dyn std::fmt::Display| format!("histogram {:?}: {e}", metric.name());
+    let bytes = STANDARD.decode(text).map_err(|e| bad(&e))?;
+    let histogram = Deserializer::new().deserialize::<u64, _>(&mut bytes.as_slice());
+    histogram.map(Some).map_err(|e| bad(&e))
+}
+
+/// The reverse of [`encode`] and [`encode_compressed`]. Metrics of a later version are left out.
 ///
 /// # Errors
 /// A sentence, if a text is no base64 or no histogram.
-pub(crate) fn decode(texts: &BTreeMap<String, String>) -> Result<Latency, String> {
+pub(crate) fn decode(texts: &Texts) -> Result<Latency, String> {
     let mut latency = Latency::default();
-    let mut deserializer = Deserializer::new();
     for metric in Metric::ALL {
-        if let Some(text) = texts.get(metric.name()) {
-            let bad = |e: &dyn std::fmt::Display| format!("histogram {:?}: {e}", metric.name());
-            let bytes = STANDARD.decode(text).map_err(|e| bad(&e))?;
-            let histogram =
-                deserializer.deserialize::<u64, _>(&mut bytes.as_slice()).map_err(|e| bad(&e))?;
-            latency.of_mut(metric).add(&histogram).map_err(|e| bad(&e))?;
+        if let Some(histogram) = decode_one(texts, metric)? {
+            let added = latency.of_mut(metric).add(&histogram);
+            added.map_err(|e| format!("histogram {:?}: {e}", metric.name()))?;
         }
     }
     Ok(latency)
@@ -47,18 +150,57 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn recorded(values: &[u64]) -> Latency {
+        let mut latency = Latency::default();
+        values.iter().for_each(|&v| latency.record(Metric::ServiceTime, v));
+        latency
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(32))]
         #[test]
         fn encoding_loses_nothing(values in prop::collection::vec(1u64..4_000_000_000_000, 0..50)) {
-            let mut latency = Latency::default();
-            values.iter().for_each(|&v| latency.record(Metric::ServiceTime, v));
-            prop_assert_eq!(decode(&encode(&latency)).unwrap(), latency);
+            let latency = recorded(&values);
+            prop_assert_eq!(&decode(&encode(&latency)).unwrap(), &latency);
+            prop_assert_eq!(&decode(&encode_compressed(&latency)).unwrap(), &latency);
+        }
+
+        #[test]
+        fn a_coarse_histogram_has_every_value_within_the_stated_error(
+            values in prop::collection::vec(1u64..3_600_000_000_000, 1..50)
+        ) {
+            let coarse = CoarseLatency::decode(&encode_coarse(&recorded(&values))).unwrap();
+            let mut again = Latency::default();
+            coarse.add_to(&mut again);
+            let (is, was) = (again.of(Metric::ServiceTime).unwrap(), recorded(&values));
+            let was = was.of(Metric::ServiceTime).unwrap();
+            prop_assert_eq!(is.len(), was.len());
+            for quantile in [0.0, 0.5, 0.99, 1.0] {
+                let (is, was) = (is.value_at_quantile(quantile), was.value_at_quantile(quantile));
+                // Both have three digits, on top of the coarse one's half bucket.
+                let most = was as f64 * (1.0 / 32.0 + 2.0 / 1024.0) + 1.0;
+                prop_assert!(is.abs_diff(was) as f64 <= most, "{} for {}", is, was);
+            }
         }
 
         #[test]
         fn any_text_is_a_histogram_or_an_error(text in "[A-Za-z0-9+/=]{0,80}") {
-            let _ = decode(&BTreeMap::from([("driver_lag".to_owned(), text)]));
+            let texts = BTreeMap::from([("driver_lag".to_owned(), text)]);
+            let _ = decode(&texts);
+            let _ = CoarseLatency::decode(&texts);
+        }
+    }
+
+    #[test]
+    fn a_sum_of_two_resolutions_has_the_coarser_one() {
+        let latency = recorded(&[1_000_000, 3_000_000]);
+        let coarse = decode_one(&encode_coarse(&latency), Metric::ServiceTime).unwrap().unwrap();
+        let whole = latency.of(Metric::ServiceTime).unwrap().clone();
+        for (first, second) in [(&coarse, &whole), (&whole, &coarse)] {
+            let mut all = BTreeMap::from([(Metric::ServiceTime, first.clone())]);
+            add_or_insert(&mut all, Metric::ServiceTime, second.clone()).unwrap();
+            let sum = &all[&Metric::ServiceTime];
+            assert_eq!((sum.len(), sum.sigfig()), (4, COARSE_DIGITS));
         }
     }
 }

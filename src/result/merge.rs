@@ -1,7 +1,7 @@
 //! A run's result in memory and the law by which results merge.
 
 use crate::record::Window;
-use crate::result::{CaseEnd, CaseInfo, DriverEnd, End, Header, ServerEnd, StopReason};
+use crate::result::{CaseEnd, CaseInfo, DriverEnd, End, Header, Seconds, ServerEnd, StopReason};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -11,9 +11,8 @@ use std::collections::BTreeMap;
 pub struct CaseResult {
     /// All seconds together.
     pub total: Window,
-    /// A window a second, by seconds from the case's epoch; latencies are in `total` and, for the
-    /// time series, here.
-    pub seconds: BTreeMap<u32, Window>,
+    /// The seconds for the time series.
+    pub seconds: Seconds,
     /// The driver's processes.
     pub drivers: Vec<DriverEnd>,
     /// The server's processes.
@@ -24,16 +23,15 @@ pub struct CaseResult {
 }
 
 impl CaseResult {
-    /// Adds a window.
+    /// Adds a window that is in no file.
     pub fn add_window(&mut self, second: u32, window: &Window) {
         self.total.add(window);
-        self.seconds.entry(second).or_default().add(window);
+        self.seconds.keep(second, window);
     }
 
     fn merge(&mut self, other: &CaseResult) {
-        for (second, window) in &other.seconds {
-            self.add_window(*second, window);
-        }
+        self.total.add(&other.total);
+        self.seconds.merge(&other.seconds);
         self.drivers.extend_from_slice(&other.drivers);
         self.servers.extend_from_slice(&other.servers);
         self.ends.extend_from_slice(&other.ends);

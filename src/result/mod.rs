@@ -8,10 +8,12 @@ pub(crate) mod file;
 pub(crate) mod histogram;
 mod lost_process;
 mod merge;
+pub(crate) mod seconds;
 mod stop_reason;
 
 pub use lost_process::{LostProcess, ProcessRole};
 pub use merge::{CaseResult, RunResult};
+pub use seconds::{SecondRow, Seconds};
 pub use stop_reason::StopReason;
 
 pub use crate::predict::Curve;
@@ -24,8 +26,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// The schema of the result file. A reader refuses another major version.
-pub const SCHEMA: &str = "wsbench.result/1";
+/// The schema of the result file. A reader refuses one that it does not know.
+pub const SCHEMA: &str = "wsbench.result/2";
+/// Earlier schemas that are read as well. The first has a line for each second and thread.
+pub(crate) const OLDER_SCHEMAS: [&str; 1] = ["wsbench.result/1"];
 
 /// The first line of a result file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -13,7 +13,8 @@ use crate::run::external_server::ExternalServer;
 use crate::run::processes::{Processes, Stop};
 use crate::run::protocol::{ResourceSample, ServerStart, ToServer};
 use crate::run::rate_search::{RateSearch, SearchStep, holds, longest_wait_ns};
-use crate::run::{EarlyEnd, Inspection, Inspector, Observer, ResultSink, RunEvent};
+use crate::run::sink::ResultSink;
+use crate::run::{EarlyEnd, Inspection, Inspector, Observer, RunEvent};
 use crate::time::{Schedule, now_ns};
 use crate::transport::{AnySeries, Mount};
 use crate::units::SECOND_NS;
@@ -56,6 +57,8 @@ pub(crate) async fn run(
     observer: Observer<'_>,
     inspector: Inspector<'_>,
 ) -> Outcome<Option<EarlyEnd>> {
+    let threads: u32 = case.drivers.iter().map(|driver| driver.threads).sum();
+    sink.begin_case(case.index, threads as usize)?;
     let mut coordinator = Coordinator {
         plan,
         case,

@@ -12,6 +12,7 @@ pub(crate) mod process_group;
 mod processes;
 pub(crate) mod protocol;
 mod rate_search;
+mod sink;
 pub(crate) mod worker;
 
 use crate::driver::PROBES_PER_S;
@@ -19,9 +20,10 @@ use crate::error::{Outcome, at};
 use crate::os::{Caught, Signals};
 use crate::plan;
 use crate::plan::Plan;
-use crate::result::file::{Line, Writer, absorb};
+use crate::result::file::Line;
 use crate::result::{CaseInfo, End, Header, RunResult, SCHEMA, StopReason};
 pub(crate) use crate::run::protocol::ClientProgress;
+use crate::run::sink::ResultSink;
 use crate::time::now_ns;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -88,24 +90,6 @@ pub(crate) struct RunOutcome {
     pub caught: Option<Caught>,
 }
 
-/// The result file, and the same result in memory.
-pub(crate) struct ResultSink {
-    writer: Writer,
-    /// What was written.
-    pub result: RunResult,
-}
-
-impl ResultSink {
-    /// Writes a line and adds it to the result in memory.
-    ///
-    /// # Errors
-    /// If the file cannot be written.
-    pub(crate) fn write(&mut self, line: Line) -> Outcome<()> {
-        self.writer.write(&line)?;
-        absorb(&mut self.result, line).map_err(crate::error::Failure::run)
-    }
-}
-
 /// Makes the runtime of a process of one thread.
 ///
 /// # Errors
@@ -129,15 +113,19 @@ pub(crate) async fn run(
     inspector: Inspector<'_>,
 ) -> Outcome<RunOutcome> {
     let began = now_ns();
-    let writer = Writer::create(path, &header)?;
-    let mut sink = ResultSink { writer, result: RunResult::new(header) };
+    let mut sink = ResultSink::create(path, header)?;
     let mut early = None;
     for (place, case) in plan.cases.iter().enumerate() {
         if let Some(info) = sink.result.info(case.index) {
             let info = Box::new(info.clone());
             observer(RunEvent::Case { place: place + 1, of: plan.cases.len(), info });
         }
-        early = case::run(plan, case, &mut sink, signals, observer, inspector).await?;
+        let ran = case::run(plan, case, &mut sink, signals, observer, inspector).await;
+        if ran.is_err() {
+            // The file has what was recorded; the case's own failure is what counts.
+            let _ = sink.close_seconds();
+        }
+        early = ran?;
         let last = place + 1 == plan.cases.len();
         if early.is_none() && !last && !case.floor {
             let inspection = Inspection { case: case.index, measured_ns: None };

@@ -147,7 +147,7 @@ fn curves_cross_where_arithmetic_says() {
     assert!((crossing.bytes_per_s / 217.2 - 1.0).abs() < 1e-9);
     assert_eq!((&*crossing.a, &*crossing.b), ("polling", "websocket"));
     assert_eq!((&*crossing.cheaper_below, &*crossing.cheaper_above), ("websocket", "polling"));
-    let csv = text(&table, "csv", 6);
+    let csv = text(&table, "csv", 5);
     assert!(csv.contains("polling,polling,1.710236,,217.2,websocket\n"), "{csv}");
     draw("planned", &result);
 }
@@ -174,9 +174,9 @@ fn distributions_end_at_one_and_never_fall() {
         let distance = row.predicted.distribution_distance.value().unwrap();
         assert!((0.0..0.1).contains(&distance), "{}: {distance}", row.series);
     }
-    let csv = text(&table, "csv", 5);
+    let csv = text(&table, "csv", 4);
     assert!(csv.starts_with("series,clients,latency_us,measured_share,law_share\n"));
-    let traces = text(&table, "csv", 4);
+    let traces = text(&table, "csv", 3);
     assert!(traces.contains("polling every 1 s,40,0,0,") && traces.contains(",update,"));
 }
 

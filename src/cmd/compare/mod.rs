@@ -26,7 +26,7 @@ use crate::gate::signed_rank::smallest_p;
 use crate::os;
 use crate::os::Machine;
 use crate::os::Signals;
-use crate::plan::{Plan, Server, StartCommand, estimate};
+use crate::plan::{Plan, Server, StartCommand, estimate, estimate_result_bytes};
 use crate::report::Conclusion;
 use crate::report::finding::{Decision, Kind};
 use progress::PairProgress;
@@ -143,6 +143,9 @@ fn prepare(
     }
     let name = &sides[0].plan.name;
     let limited = sides.iter().any(|side| side.limited);
+    // The pairs that run at the most, and a warm-up.
+    let runs = u64::from(looks.last().copied().unwrap_or(1)) + 1;
+    let result_bytes = sides.iter().map(|side| runs * estimate_result_bytes(&side.plan)).sum();
     let note = "the scenario's limits are checked by `wsbench run` only";
     Ok(PairTerms {
         title: format!("{title}, {name}"),
@@ -151,7 +154,7 @@ fn prepare(
         margins,
         strict: false,
         only_noisy: false,
-        out: prepare_reports(args.out.as_deref(), &format!("{name}-pairs"))?,
+        out: prepare_reports(args.out.as_deref(), &format!("{name}-pairs"), result_bytes)?,
         notes: limited.then(|| note.to_owned()).into_iter().collect(),
         sides,
     })

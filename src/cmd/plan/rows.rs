@@ -4,7 +4,7 @@ use crate::cmd::relay::describe_delay;
 use crate::cmd::table::{Cells, head};
 use crate::feed::{Arrivals, Semantics, Spec, Workload};
 use crate::gate::limit::Limit;
-use crate::plan::{Case, Plan, PlannedSeries, Preflight, Server, estimate};
+use crate::plan::{Case, Plan, PlannedSeries, Preflight, Server, estimate, estimate_result_bytes};
 use crate::units::{human_bytes, human_ns, thousands, three};
 use serde_json::Value;
 
@@ -70,12 +70,14 @@ pub(super) fn facts(plan: &Plan) -> Vec<Cells> {
         ns(timing.cooldown_ns),
         ns(timing.drain_ns)
     );
+    let result_bytes = estimate_result_bytes(plan);
     let facts = [
         ("feed", feed),
         ("phases", phases),
         ("timeout", ns(timing.timeout_ns)),
         ("delay", delay),
         ("repeats", plan.repeats.to_string()),
+        ("result", format!("about {} in result.jsonl", human_bytes(result_bytes as f64))),
         ("server", server),
     ];
     let series = plan.series.iter().map(|series| ("series", series_fact(series)));

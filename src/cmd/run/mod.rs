@@ -14,6 +14,7 @@ use crate::gate::baseline::Baseline;
 use crate::gate::limit::{LimitWatch, limits_to_json, summarise_and_judge};
 use crate::os;
 use crate::os::Signals;
+use crate::plan::estimate_result_bytes;
 use crate::report::judgement::json::pretty;
 use crate::report::{Conclusion, Table};
 use crate::result::RunResult;
@@ -43,9 +44,10 @@ fn measure(args: &RunArgs) -> Outcome<Conclusion> {
     if let Some(refusal) = prepared.preflight.refusal() {
         return Err(Failure::run(refusal));
     }
-    let out = prepare_reports(args.out.as_deref(), &prepared.plan.name)?;
+    let plan = &prepared.plan;
+    let out = prepare_reports(args.out.as_deref(), &plan.name, estimate_result_bytes(plan))?;
     if let Some(file) = &args.save_baseline {
-        prepare_folder(folder_of(file))?;
+        prepare_folder(folder_of(file), 0)?;
     }
     let ran = run_plan(&prepared, &out, args.quiet)?;
     let table = summarise_and_judge(&ran.result);

@@ -8,10 +8,9 @@ use crate::gate::signed_rank::median;
 use crate::report::finding::{Decision, Finding, Kind, Subject};
 use crate::report::table::{Row, Table};
 use crate::report::{Conclusion, Figure, summarise};
-use crate::result::{CaseInfo, CaseResult, RunResult};
+use crate::result::{CaseInfo, CaseResult, RunResult, Seconds};
 use crate::units::{distinct, with_unit};
 use std::cell::OnceCell;
-use std::collections::BTreeMap;
 
 /// Derives every figure of a result and judges its limits.
 pub fn summarise_and_judge(result: &RunResult) -> Table {
@@ -256,7 +255,7 @@ pub(super) fn part_of(result: &RunResult, kept: impl Fn(&CaseInfo) -> bool) -> R
         let all = result.cases.get(&info.case)?;
         let case = CaseResult {
             total: all.total.clone(),
-            seconds: BTreeMap::new(),
+            seconds: Seconds::default(),
             drivers: all.drivers.clone(),
             servers: all.servers.clone(),
             ends: all.ends.clone(),

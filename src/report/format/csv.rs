@@ -8,8 +8,10 @@ use crate::report::Format;
 use crate::report::figure::Figure;
 use crate::report::layer::Statistic;
 use crate::report::metrics::{CellValue, columns};
-use crate::report::table::{Latencies, Row, Second, Table, Volume};
+use crate::report::table::{Latencies, Row, Table, Volume};
+use crate::report::time_series::Second;
 use std::collections::BTreeMap;
+use std::io::{self, Write};
 
 /// A row for each series and client count, and tidy files of bytes, latencies, seconds and pictures.
 pub(crate) const CSV: Format = Format {
@@ -18,11 +20,11 @@ pub(crate) const CSV: Format = Format {
         ("summary.csv", summary),
         ("bytes.csv", bytes),
         ("latency.csv", latency),
-        ("timeseries.csv", timeseries),
         ("trace.csv", pictures::trace),
         ("distribution.csv", pictures::distribution),
         ("break-even.csv", pictures::break_even),
     ],
+    streams: &[("timeseries.csv", timeseries)],
 };
 
 fn lines(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Vec<u8> {
@@ -118,8 +120,8 @@ fn latency(table: &Table) -> Vec<u8> {
     tidy(&columns, measured.flat_map(|(row, l)| Statistic::ALL.map(|s| (row, l, s))))
 }
 
-fn timeseries(table: &Table) -> Vec<u8> {
-    let columns: [Column<(&Row, &Second)>; 15] = [
+fn timeseries(table: &Table, out: &mut dyn Write) -> io::Result<()> {
+    let columns: [Column<(&Row, Second)>; 15] = [
         ("series", |(row, _)| row.series.clone()),
         ("clients", |(row, _)| row.clients.to_string()),
         ("repeat", |(_, s)| s.repeat.to_string()),
@@ -136,6 +138,13 @@ fn timeseries(table: &Table) -> Vec<u8> {
         ("response_latency_us_p50", |(_, s)| plain(&s.response_us[0])),
         ("response_latency_us_p99", |(_, s)| plain(&s.response_us[1])),
     ];
-    let rows = table.rows.iter().chain(&table.floors);
-    tidy(&columns, rows.flat_map(|row| row.seconds.iter().map(move |second| (row, second))))
+    let mut writer = ::csv::Writer::from_writer(out);
+    writer.write_record(columns.iter().map(|column| column.0))?;
+    for row in table.rows.iter().chain(&table.floors) {
+        row.seconds.each(|second| {
+            let part = (row, second);
+            Ok(writer.write_record(columns.iter().map(|column| column.1(&part)))?)
+        })?;
+    }
+    writer.flush()
 }

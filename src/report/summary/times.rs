@@ -1,11 +1,13 @@
 //! Latencies of a group and its time series.
 
-use crate::record::{Latency, Metric, Phase, Window};
+use crate::record::Metric;
 use crate::report::figure::{Absence, Figure};
 use crate::report::layer::Statistic;
 use crate::report::summary::group::Group;
+use crate::report::table::Latencies;
 use crate::report::table::NO_STAMP;
-use crate::report::table::{Latencies, Second};
+use crate::report::time_series::TimeSeries;
+use crate::result::{CaseInfo, CaseResult};
 use crate::units::thousands;
 use hdrhistogram::Histogram;
 
@@ -105,32 +107,8 @@ fn absence(group: &Group, metric: Metric) -> Absence {
     }
 }
 
-/// A point a second and repeat.
-pub(super) fn seconds(group: &Group) -> Vec<Second> {
-    let mut points = Vec::new();
-    for (info, case) in &group.cases {
-        points.extend(case.seconds.iter().map(|(s, window)| point(info.repeat, *s, window)));
-    }
-    points
-}
-
-fn point(repeat: u32, second: u32, window: &Window) -> Second {
-    let all = window.phases.total();
-    let was = |phase: &Phase| window.phases[*phase] != Default::default();
-    Second {
-        repeat,
-        second,
-        phases: Phase::ALL.into_iter().filter(was).collect(),
-        counts: all.counts,
-        ledger: all.ledger,
-        delivery_us: two(&window.latency, Metric::DeliveryLatency),
-        response_us: two(&window.latency, Metric::ResponseLatency),
-    }
-}
-
-fn two(latency: &Latency, metric: Metric) -> [Figure; 2] {
-    [Statistic::P50, Statistic::P99].map(|s| match latency.of(metric) {
-        Some(histogram) => statistic(histogram, s),
-        None => Figure::absent("nothing was measured in this second"),
-    })
+/// The seconds of all repeats.
+pub(super) fn seconds(group: &Group) -> TimeSeries {
+    let of = |(info, case): &(&CaseInfo, &CaseResult)| (info.repeat, case.seconds.clone());
+    TimeSeries::new(group.cases.iter().map(of).collect())
 }

@@ -43,6 +43,7 @@ pub(crate) const PNG: Format = Format {
         ("age.png", age::draw),
         ("break-even.png", break_even::draw),
     ],
+    streams: &[],
 };
 
 /// Returns a cluster for each client count, rising, made of its rows with their colours. With `room`,

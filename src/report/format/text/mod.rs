@@ -17,7 +17,8 @@ use grid::Grid;
 pub use terminal::terminal;
 
 /// Tables as text.
-pub(crate) const TEXT: Format = Format { name: "text", contents: &[("summary.txt", summary)] };
+pub(crate) const TEXT: Format =
+    Format { name: "text", contents: &[("summary.txt", summary)], streams: &[] };
 
 /// Stands for an absent figure; the notes say why it is absent.
 const ABSENT: &str = "-";
