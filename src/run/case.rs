@@ -41,9 +41,9 @@ const SAMPLE_LIMIT: Duration = Duration::from_secs(5);
 const EXIT_LIMIT: Duration = Duration::from_secs(5);
 /// After a signal the limits are shorter, so that a run ends within 5 s: for the drivers' last
 /// lines, for the servers', and for each of the other steps.
-const STOP_DRIVERS: Duration = Duration::from_secs(2);
-const STOP_SERVERS: Duration = Duration::from_millis(1200);
-const STOP_OTHERS: Duration = Duration::from_millis(500);
+const STOP_DRIVERS: Duration = Duration::from_millis(1500);
+const STOP_SERVERS: Duration = Duration::from_secs(1);
+const STOP_OTHERS: Duration = Duration::from_millis(400);
 
 /// Runs a case. Returns what ended it early.
 ///
