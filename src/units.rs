@@ -295,6 +295,11 @@ pub(crate) fn append_unit(number: String, unit: &str) -> String {
     }
 }
 
+/// Spaces that make a text so wide. Unlike `{:width$}` it takes any width.
+pub(crate) fn spaces(text: &str, width: usize) -> String {
+    " ".repeat(width.saturating_sub(text.chars().count()))
+}
+
 /// A whole number with separators of thousands: `100,000`.
 pub(crate) fn thousands(value: u64) -> String {
     let digits = value.to_string();

@@ -1,6 +1,10 @@
 //! Plain tables: rows of cells, lined up as columns.
 
+use crate::units::spaces;
 use std::fmt::Write as _;
+
+/// A longer cell widens no column: a path may have 100,000 characters.
+const WIDEST: usize = 160;
 
 /// The cells of a row.
 pub(in crate::cmd) type Cells = Vec<String>;
@@ -33,17 +37,17 @@ pub(in crate::cmd) fn append_columns(out: &mut String, rows: &[Cells], right: &[
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |n: usize| {
         let cells = rows.iter().filter_map(|row| row.get(n));
-        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        cells.map(|cell| cell.chars().count()).filter(|n| *n <= WIDEST).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..count).map(width).collect();
     for row in rows {
         let mut line = String::new();
         for (n, cell) in row.iter().enumerate() {
-            let width = widths[n];
+            let spaces = spaces(cell, widths[n]);
             let _ = if right.contains(&n) {
-                write!(line, "  {cell:>width$}")
+                write!(line, "  {spaces}{cell}")
             } else {
-                write!(line, "  {cell:<width$}")
+                write!(line, "  {cell}{spaces}")
             };
         }
         let _ = writeln!(out, "{}", line.trim_end());

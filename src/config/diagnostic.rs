@@ -6,6 +6,7 @@
 use crate::config::source::{Location, Origin, SourceText};
 use crate::error::Failure;
 use annotate_snippets::{AnnotationKind, Level, Origin as FileName, Renderer, Snippet};
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -70,7 +71,8 @@ impl Diagnostics {
     /// Renders one diagnostic: its message, its file, line and column, and the line itself.
     fn render(&self, diagnostic: &Diagnostic) -> String {
         let source = &self.source;
-        let title = Level::ERROR.primary_title(&diagnostic.message);
+        let message = shorten(&diagnostic.message);
+        let title = Level::ERROR.primary_title(&*message);
         let text = source.text.as_str();
         let group = match diagnostic.location.origin {
             Origin::Whole => title.element(FileName::path(&source.name)),
@@ -95,6 +97,22 @@ impl Diagnostics {
     }
 }
 
+/// Errors that are shown: a file of 1 MiB may have 100,000.
+const MOST_SHOWN: usize = 50;
+/// Characters of a message that are shown: it may quote a text of any length.
+const MOST_CHARS: usize = 1_000;
+
+/// Cuts the middle out of a message that is too long for a person.
+fn shorten(message: &str) -> Cow<'_, str> {
+    let chars = message.chars().count();
+    if chars <= MOST_CHARS {
+        return Cow::Borrowed(message);
+    }
+    let first: String = message.chars().take(MOST_CHARS / 2).collect();
+    let last: String = message.chars().skip(chars - MOST_CHARS / 2).collect();
+    Cow::Owned(format!("{first}…{last}"))
+}
+
 /// Returns the nearest character boundary at or before an offset.
 fn floor(text: &str, offset: usize) -> usize {
     let offset = offset.min(text.len());
@@ -103,8 +121,11 @@ fn floor(text: &str, offset: usize) -> usize {
 
 impl fmt::Display for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for diagnostic in &self.list {
+        for diagnostic in self.list.iter().take(MOST_SHOWN) {
             writeln!(f, "{}\n", self.render(diagnostic))?;
+        }
+        if self.list.len() > MOST_SHOWN {
+            writeln!(f, "the first {MOST_SHOWN} are shown")?;
         }
         let plural = if self.list.len() == 1 { "" } else { "s" };
         write!(f, "{} error{plural} in {}", self.list.len(), self.source.name)

@@ -8,6 +8,7 @@ use crate::config::source::Location;
 use crate::config::suggestion::hint;
 use crate::config::tree::{TomlItem, TomlNode};
 use crate::units;
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
@@ -179,7 +180,7 @@ fn locate<T>(node: &TomlNode, value: T) -> LocatedValue<T> {
 }
 
 /// Reads the items of a list: not empty, none of them twice.
-fn several<T: PartialEq + Display>(
+fn several<T: Clone + Display + Ord>(
     key: &Key,
     node: &TomlNode,
     items: &[TomlNode],
@@ -188,9 +189,10 @@ fn several<T: PartialEq + Display>(
     if items.is_empty() {
         return refuse(key, node, "must not be empty");
     }
-    all(items.iter().enumerate().map(|(n, item)| {
+    let mut before = BTreeSet::new();
+    all(items.iter().map(|item| {
         let value = one(item)?;
-        if items[..n].iter().any(|before| one(before).is_ok_and(|known| known == value)) {
+        if !before.insert(value.clone()) {
             return refuse(key, item, format_args!("has {value} twice"));
         }
         Ok(locate(item, value))

@@ -43,6 +43,8 @@ use std::net::SocketAddr;
 const BUNDLED_AUTHORITY: &str = "127.0.0.1:65535";
 /// The shortest cool-down: how late an update may be on a busy machine.
 const LEAST_COOLDOWN_NS: u64 = SECOND_NS / 10;
+/// The label of the floor's rows, which no series may have.
+pub(crate) const FLOOR: &str = "floor";
 /// The floor is measured over at most this, or one interval.
 const FLOOR_NS: u64 = 3 * SECOND_NS;
 

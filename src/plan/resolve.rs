@@ -12,13 +12,13 @@ use crate::os::Machine;
 use crate::plan::client_counts::{Clients, join_counts};
 use crate::plan::warnings::plan_warnings;
 use crate::plan::{
-    Plan, PlannedSeries, Server, Stretch, Timing, address, cases, keys, limits, workload,
+    FLOOR, Plan, PlannedSeries, Server, Stretch, Timing, address, cases, keys, limits, workload,
 };
 use crate::scenario;
 use crate::time::{Delay, JitterLaw, MOST_DELAY_NS};
 use crate::transport::{self, AnySeries};
 use crate::units::{SECOND_NS, human_ns};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The most clients of one case: more than two machines' worth of ports and memory.
 const MOST_CLIENTS: u64 = 1_000_000;
@@ -59,8 +59,9 @@ pub fn resolve(file: &scenario::ScenarioFile, machine: &Machine) -> Result<Resol
     let names = read_series_names(file);
     let paths = read_server(file, &names, &mut plan.server, &mut diagnostics);
     plan.rate_unknown = !plan.bundled() && !rate_stated;
+    let mut labels = BTreeSet::new();
     for each in file.series() {
-        let series = read_series(each, &plan, &paths, duration_ns, &mut diagnostics);
+        let series = read_series(each, &plan, &mut labels, &paths, duration_ns, &mut diagnostics);
         plan.series.extend(series);
     }
     let stretch = read_stretch(file, &clients, &mut diagnostics, &mut warnings);
@@ -172,6 +173,16 @@ fn bad_name(what: &str, name: &str) -> Option<String> {
     })
 }
 
+/// Returns why a label cannot be that of a series.
+fn bad_label(label: &str) -> Option<String> {
+    if label == FLOOR {
+        return Some(format!(
+            "label {label:?} is that of the driver's own cost in every report: choose another one"
+        ));
+    }
+    bad_name("label", label)
+}
+
 /// Reads the feed, and whether its rate is stated.
 fn read_feed(
     file: &scenario::ScenarioFile,
@@ -219,9 +230,10 @@ fn read_feed(
 /// Reads the labels and transports of all series, unchecked: other settings name them.
 fn read_series_names(file: &scenario::ScenarioFile) -> Vec<String> {
     let mut names = Vec::new();
+    let mut known = BTreeSet::new();
     for mut fields in file.series() {
         for key in [&keys::LABEL, &keys::TRANSPORT] {
-            names.extend(fields.optional_text(key).filter(|name| !names.contains(name)));
+            names.extend(fields.optional_text(key).filter(|name| known.insert(name.clone())));
         }
     }
     names
@@ -264,10 +276,11 @@ fn read_server(
     paths
 }
 
-/// Reads a series of a plan that has those before it.
+/// Reads a series of a plan, and adds its label to those before it.
 fn read_series(
     mut fields: Fields<'_>,
     plan: &Plan,
+    labels: &mut BTreeSet<String>,
     paths: &BTreeMap<String, String>,
     duration_ns: Option<u64>,
     diagnostics: &mut Vec<Diagnostic>,
@@ -277,11 +290,11 @@ fn read_series(
     let name = fields.choice(&keys::TRANSPORT, &names);
     let label = fields.optional_text(&keys::LABEL);
     let label_key = if label.is_some() { keys::LABEL } else { keys::TRANSPORT };
-    if let Some(message) = label.as_ref().and_then(|label| bad_name("label", label)) {
+    if let Some(message) = label.as_ref().and_then(|label| bad_label(label)) {
         fields.report(&keys::LABEL, message);
     }
     let label = label.unwrap_or_else(|| name.to_owned());
-    if plan.series.iter().any(|s| s.label == label) {
+    if !labels.insert(label.clone()) {
         let message =
             format!("two series have the label {label:?}; give one of them another label");
         fields.report(&label_key, message);

@@ -174,7 +174,7 @@ pub fn header(plan: &Plan, started: String, host: BTreeMap<String, String>) -> H
 fn info(plan: &Plan, case: &crate::plan::Case) -> CaseInfo {
     let series = plan.series_of(case);
     let (label, transport) = if case.floor {
-        ("floor".to_owned(), "null".to_owned())
+        (plan::FLOOR.to_owned(), "null".to_owned())
     } else {
         (series.label.clone(), series.transport().to_owned())
     };

@@ -144,7 +144,9 @@ impl ScenarioFile {
     /// # Errors
     /// All of them, if there are any.
     pub fn check(&self, found: Vec<Diagnostic>) -> Result<(), Diagnostics> {
-        let line = |d: &Diagnostic| self.source.line_number(d.location.span.start);
+        let ends: Vec<usize> = self.source.text.match_indices('\n').map(|(at, _)| at).collect();
+        // From 1. There may be as many diagnostics as lines.
+        let line = |d: &Diagnostic| ends.partition_point(|end| *end < d.location.span.start) + 1;
         let syntax = || self.diagnostics.iter().filter(|d| d.cause.is_syntax());
         let broken: Vec<usize> = syntax().map(line).collect();
         let follows = |d: &Diagnostic| {

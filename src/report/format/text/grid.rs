@@ -1,5 +1,7 @@
 //! Columns of text, and paragraphs, within the width of a terminal.
 
+use crate::units::spaces;
+
 /// The widest line of `summary.txt`.
 pub(in crate::report) const WIDTH: usize = 120;
 
@@ -99,7 +101,8 @@ impl Grid {
 
     fn joined(&self, cells: &[String], widths: &[usize]) -> String {
         let aligned = cells.iter().zip(widths).enumerate().map(|(c, (cell, &width))| {
-            if c < self.names { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+            let spaces = spaces(cell, width);
+            if c < self.names { format!("{cell}{spaces}") } else { format!("{spaces}{cell}") }
         });
         aligned.collect::<Vec<_>>().join(GAP)
     }
@@ -109,7 +112,8 @@ impl Grid {
         for group in &self.groups {
             let end = total(&widths[..=group.last]);
             let width = end - line.chars().count();
-            line.push_str(&format!("{:>width$}", group.title));
+            line.push_str(&spaces(&group.title, width));
+            line.push_str(&group.title);
         }
         line
     }
