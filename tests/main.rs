@@ -31,6 +31,8 @@ mod language;
 mod layering;
 /// `wsbench model`, and the user's own headers.
 mod model;
+/// Outputs and files that are closed, full, no regular files, or too large for memory; huge scenarios.
+mod outputs;
 /// The WebSocket client against an external server.
 mod push;
 /// Reports, compared with literal text and arithmetic.

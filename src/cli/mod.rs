@@ -7,7 +7,9 @@ mod run;
 mod serve;
 
 pub(crate) use gate::{CalibrateArgs, CompareArgs, GateArgs, PairArgs};
-pub(crate) use output::{OutputArgs, OutputFormat, ReportArgs, ReportingArgs, SchemaArgs};
+pub(crate) use output::{
+    DrawArgs, OutputArgs, OutputFormat, ReportArgs, ReportingArgs, SchemaArgs,
+};
 pub(crate) use run::{InitArgs, PlanArgs, RunArgs, ScenarioArgs};
 pub(crate) use serve::{RelayArgs, ServeArgs};
 
@@ -87,6 +89,9 @@ pub(crate) enum Command {
     /// A server process, started by `run`
     #[command(hide = true)]
     Server,
+    /// The process that draws pictures, started by `run` and `report`
+    #[command(hide = true)]
+    Draw(DrawArgs),
 }
 
 /// The arguments of `wsbench completions`.

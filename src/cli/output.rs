@@ -73,6 +73,17 @@ pub(crate) struct ReportArgs {
     pub reporting: ReportingArgs,
 }
 
+/// The arguments of the process that draws pictures.
+#[derive(Debug, Args)]
+pub(crate) struct DrawArgs {
+    /// Result files of one plan
+    #[arg(value_name = "RESULT", required = true)]
+    pub results: Vec<PathBuf>,
+    /// Where to draw
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+}
+
 /// The arguments of `wsbench schema`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\

@@ -11,6 +11,7 @@ mod gate;
 mod heads;
 mod init;
 mod model;
+mod pictures;
 pub(crate) mod plan;
 mod relay;
 pub(crate) mod report;
@@ -63,5 +64,6 @@ fn run(command: Command) -> Outcome<Conclusion> {
         Command::Man(args) => completions::man(&args).map(passed),
         Command::Worker => crate::run::worker::run_driver().map(passed),
         Command::Server => serve::child().map(passed),
+        Command::Draw(args) => report::draw(&args).map(passed),
     }
 }

@@ -3,9 +3,10 @@
 //! `run` writes its reports with the same functions. A file is written beside its place and renamed
 //! into it, so that a report is whole or absent.
 
-use crate::cli::ReportArgs;
+use crate::cli::{DrawArgs, ReportArgs};
 use crate::cmd::ci;
-use crate::cmd::files::{write_file, write_with};
+use crate::cmd::files::{folder_of, write_file, write_with};
+use crate::cmd::pictures;
 use crate::error::{Failure, Outcome, at};
 use crate::gate::limit::summarise_and_judge;
 use crate::report::{Conclusion, FORMATS, Format, Table, find_format};
@@ -22,12 +23,30 @@ pub(super) fn run(args: &ReportArgs) -> Outcome<Conclusion> {
     ci::report_failure("report", &args.reporting.output, || {
         let formats = formats(&args.reporting.reports)?;
         let first = args.results.first().map(|path| result_file(path));
-        let beside = first.as_deref().and_then(Path::parent);
+        let beside = first.as_deref().map(folder_of);
         let out = args.out.as_deref().or(beside);
-        let done = report(&args.results, out, &formats)?;
-        ci::print_runs(&done.tables, &done.places, &args.reporting)?;
+        let (written, pictures) = pictures::split(&formats);
+        let done = report(&args.results, out, &written)?;
+        let place = |part: &ReportPart| {
+            let folder = part.folder.as_deref().filter(|_| !formats.is_empty())?;
+            Some(reports_in(folder, &formats))
+        };
+        let places: Vec<Option<String>> = done.parts.iter().map(place).collect();
+        ci::print_runs(&done.tables, &places, &args.reporting)?;
+        for part in done.parts.iter().filter(|_| pictures) {
+            part.folder.as_deref().map_or(Ok(()), |folder| pictures::draw(&part.files, folder))?;
+        }
         Ok(done.tables.iter().map(|t| t.verdict.conclusion).max().unwrap_or(Conclusion::Passed))
     })
+}
+
+/// Draws the pictures of results of one plan: what the process of [`pictures::draw`] does.
+///
+/// # Errors
+/// If a file cannot be read or written.
+pub(super) fn draw(args: &DrawArgs) -> Outcome<()> {
+    let formats: Vec<_> = FORMATS.iter().copied().filter(|format| format.own_process).collect();
+    report(&args.results, Some(&args.out), &formats).map(drop)
 }
 
 /// Finds formats by their names: every format if there is no name, and none for `none`.
@@ -69,22 +88,25 @@ pub fn write_all(table: &Table, out_dir: &Path, formats: &[&Format]) -> Outcome<
     Ok(())
 }
 
-/// Reads result files, or those of folders, and merges those of the same plan. Returns a result for
-/// each plan, in the order of the files.
+/// Reads result files, or those of folders, and merges those of the same plan. Returns a result with
+/// its files for each plan, in the order of the files.
 ///
 /// # Errors
 /// If a file cannot be read; the message names it.
-pub(crate) fn read_all(paths: &[PathBuf]) -> Outcome<Vec<RunResult>> {
-    let mut results: Vec<RunResult> = Vec::new();
+fn read_all(paths: &[PathBuf]) -> Outcome<Vec<(RunResult, Vec<PathBuf>)>> {
+    let mut results: Vec<(RunResult, Vec<PathBuf>)> = Vec::new();
     for path in paths {
-        let path = &result_file(path);
-        let read = file::read(path)?;
-        let same = |r: &&mut RunResult| r.header.plan_hash == read.header.plan_hash;
+        let path = result_file(path);
+        let read = file::read(&path)?;
+        let same = |(r, _): &&mut (RunResult, _)| r.header.plan_hash == read.header.plan_hash;
         match results.iter_mut().find(same) {
-            Some(result) => result
-                .merge(&read)
-                .map_err(|why| Failure::run(format!("{}: {why}", path.display())))?,
-            None => results.push(read),
+            Some((result, files)) => {
+                result
+                    .merge(&read)
+                    .map_err(|why| Failure::run(format!("{}: {why}", path.display())))?;
+                files.push(path);
+            }
+            None => results.push((read, vec![path])),
         }
     }
     Ok(results)
@@ -110,8 +132,17 @@ fn result_file(path: &Path) -> PathBuf {
 pub struct Report {
     /// A table for each plan, in the order of the files.
     pub tables: Vec<Table>,
-    /// Where each table's reports are; `None` if none were written.
-    pub places: Vec<Option<String>>,
+    /// Where each comes from and was written to.
+    pub(crate) parts: Vec<ReportPart>,
+}
+
+/// The files of one plan.
+#[derive(Debug)]
+pub(crate) struct ReportPart {
+    /// Its results.
+    files: Vec<PathBuf>,
+    /// The folder of its reports; `None` if none were written.
+    folder: Option<PathBuf>,
 }
 
 /// Reads, merges, and writes into `out`. Each of several plans has a folder of its own there, named
@@ -121,19 +152,18 @@ pub struct Report {
 /// If a file cannot be read or written; the message names it.
 pub fn report(paths: &[PathBuf], out: Option<&Path>, formats: &[&Format]) -> Outcome<Report> {
     let results = read_all(paths)?;
-    let tables: Vec<Table> = results.iter().map(summarise_and_judge).collect();
-    let mut places = vec![None; tables.len()];
-    if let Some(out) = out {
-        for (table, place) in tables.iter().zip(&mut places) {
-            let dir = match tables.len() {
-                1 => out.to_owned(),
-                _ => out.join(folder(table)),
-            };
-            write_all(table, &dir, formats)?;
-            *place = (!formats.is_empty()).then(|| reports_in(&dir, formats));
+    let several = results.len() > 1;
+    let mut done = Report { tables: Vec::new(), parts: Vec::new() };
+    for (result, files) in results {
+        let table = summarise_and_judge(&result);
+        let folder = out.map(|out| if several { out.join(folder(&table)) } else { out.to_owned() });
+        if let Some(folder) = &folder {
+            write_all(&table, folder, formats)?;
         }
+        done.tables.push(table);
+        done.parts.push(ReportPart { files, folder });
     }
-    Ok(Report { tables, places })
+    Ok(done)
 }
 
 /// Scenario and plan as a folder's name.

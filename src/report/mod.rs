@@ -57,6 +57,9 @@ pub struct Format {
     contents: &'static [(&'static str, Content)],
     /// Its files that are written as they are made.
     streams: &'static [(&'static str, Stream)],
+    /// True if it takes so much memory that commands render it in a process of its own, once
+    /// everything else is written: what becomes of it does not touch the run.
+    pub(crate) own_process: bool,
 }
 
 impl Format {

@@ -6,6 +6,7 @@ use crate::cli::{OutputFormat, RunArgs};
 use crate::cmd::ci;
 use crate::cmd::console::{note, warn};
 use crate::cmd::files::{folder_of, now_text, prepare_folder, prepare_reports, write_file};
+use crate::cmd::pictures;
 use crate::cmd::plan::{Prepared, prepare_args};
 use crate::cmd::report::{formats, reports_in, write_all};
 use crate::error::{Failure, Outcome, at};
@@ -52,7 +53,8 @@ fn measure(args: &RunArgs) -> Outcome<Conclusion> {
     let ran = run_plan(&prepared, &out, args.quiet)?;
     let table = summarise_and_judge(&ran.result);
     // Everything is written before the first error ends the command.
-    let reports = write_all(&table, &out, &formats);
+    let (written, pictures) = pictures::split(&formats);
+    let reports = write_all(&table, &out, &written);
     let place = [Some(reports_in(&out, &formats))];
     let printed = ci::print_runs(std::slice::from_ref(&table), &place, reporting);
     if !args.quiet && (reporting.verbose || reporting.output.format != OutputFormat::Text) {
@@ -62,9 +64,11 @@ fn measure(args: &RunArgs) -> Outcome<Conclusion> {
         Some(file) => save_baseline(&ran, &table, file, args.quiet),
         None => Ok(()),
     };
+    let drawn = if pictures { pictures::draw(&[out.join(RESULT_FILE)], &out) } else { Ok(()) };
     reports?;
     printed?;
     saved?;
+    drawn?;
     Ok(ran.caught.map_or(table.verdict.conclusion, Conclusion::from))
 }
 

@@ -25,6 +25,7 @@ pub(crate) const CSV: Format = Format {
         ("break-even.csv", pictures::break_even),
     ],
     streams: &[("timeseries.csv", timeseries)],
+    own_process: false,
 };
 
 fn lines(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Vec<u8> {

@@ -18,8 +18,12 @@ use std::collections::BTreeMap;
 pub(crate) const JSON_SCHEMA: &str = "wsbench.summary/2";
 
 /// The summary as one JSON document.
-pub(crate) const JSON: Format =
-    Format { name: "json", contents: &[("summary.json", document)], streams: &[] };
+pub(crate) const JSON: Format = Format {
+    name: "json",
+    contents: &[("summary.json", document)],
+    streams: &[],
+    own_process: false,
+};
 
 fn document(table: &Table) -> Vec<u8> {
     let columns = columns();

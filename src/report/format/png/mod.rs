@@ -44,6 +44,7 @@ pub(crate) const PNG: Format = Format {
         ("break-even.png", break_even::draw),
     ],
     streams: &[],
+    own_process: true,
 };
 
 /// Returns a cluster for each client count, rising, made of its rows with their colours. With `room`,

@@ -17,8 +17,12 @@ use grid::Grid;
 pub use terminal::terminal;
 
 /// Tables as text.
-pub(crate) const TEXT: Format =
-    Format { name: "text", contents: &[("summary.txt", summary)], streams: &[] };
+pub(crate) const TEXT: Format = Format {
+    name: "text",
+    contents: &[("summary.txt", summary)],
+    streams: &[],
+    own_process: false,
+};
 
 /// Stands for an absent figure; the notes say why it is absent.
 const ABSENT: &str = "-";

@@ -1,0 +1,189 @@
+//! No output ends a run: closed and full ones, files that are no regular files, pictures for which
+//! there is no memory. And no list or text of a scenario is too long for an answer.
+
+use crate::support::{World, command, expect_code, expect_ran, finish, said, wsbench};
+use std::fs;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const TINY: &str = "clients = [5]\nwarmup = \"100ms\"\nduration = \"500ms\"\n\
+                    [feed]\nrate = \"10/s\"\n[[series]]\ntransport = \"websocket\"\n";
+
+fn compat(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/compat/v1").join(name)
+}
+
+/// Judges a result of an earlier version, which takes no run, and writes JUnit XML.
+fn junit_to(path: &Path) -> Command {
+    let mut gate = wsbench(&["gate", "--any-machine"]);
+    gate.arg(compat("ci/result.jsonl")).arg("--baseline").arg(compat("baseline.json"));
+    gate.arg("--junit").arg(path);
+    gate
+}
+
+#[test]
+fn a_reader_that_is_gone_and_a_full_error_output_end_no_run() {
+    for redirected in ["2>&1 | head -n 1", "2>/dev/full", "2>&-", ">&- 2>&-"] {
+        let world = World::new(TINY);
+        let run = world.run(&[]);
+        let mut shell = command("sh");
+        let script = format!("(\"$@\"; echo $? >\"$0\") {redirected}");
+        shell.arg("-c").arg(script).arg(world.path("code"));
+        shell.arg(run.get_program()).args(run.get_args());
+        let mut output = finish(&mut shell);
+        let code = fs::read_to_string(world.path("code")).unwrap_or_default();
+        // The run's own, not the shell's.
+        let code: i32 = code.trim().parse().unwrap_or_else(|_| panic!("{code}{}", said(&output)));
+        output.status = std::os::unix::process::ExitStatusExt::from_raw(code << 8);
+        expect_ran(&world, &output);
+        assert!(world.path("out/overhead.png").exists(), "{redirected}");
+    }
+}
+
+#[test]
+fn a_link_is_written_through_and_stays_a_link() {
+    let world = World::new("");
+    world.write("target.xml", "old");
+    symlink("target.xml", world.path("link.xml")).expect("a link");
+    expect_code(&finish(&mut junit_to(&world.path("link.xml"))), 0);
+    assert!(fs::symlink_metadata(world.path("link.xml")).expect("it is there").is_symlink());
+    let written = fs::read_to_string(world.path("target.xml")).expect("it is there");
+    assert!(written.starts_with("<?xml") && written.trim_end().ends_with("</testsuites>"));
+}
+
+#[test]
+fn a_full_device_is_an_error_and_stays_a_device() {
+    let world = World::new("");
+    // Behind a link, so that this test cannot replace the machine's device.
+    symlink("/dev/full", world.path("full")).expect("a link");
+    let output = finish(&mut junit_to(&world.path("full")));
+    expect_code(&output, 1);
+    assert!(said(&output).contains("cannot write"), "{}", said(&output));
+    assert!(fs::symlink_metadata(world.path("full")).expect("it is there").is_symlink());
+}
+
+#[test]
+fn a_pipe_is_written_into_and_stays_a_pipe() {
+    let world = World::new("");
+    let pipe = world.path("pipe");
+    expect_code(&finish(command("mkfifo").arg(&pipe)), 0);
+    let reader = {
+        let pipe = pipe.clone();
+        std::thread::spawn(move || fs::read_to_string(pipe).expect("somebody writes"))
+    };
+    expect_code(&finish(&mut junit_to(&pipe)), 0);
+    let kind = fs::symlink_metadata(&pipe).expect("it is there").file_type();
+    // Before the reader is waited for: it would wait for ever if the pipe had been replaced.
+    assert!(kind.is_fifo());
+    assert!(reader.join().expect("it ends").starts_with("<?xml"));
+}
+
+#[test]
+fn a_regular_file_is_replaced_whole_and_keeps_its_mode() {
+    let world = World::new("");
+    world.write("report.xml", "old");
+    let path = world.path("report.xml");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("a mode");
+    fs::hard_link(&path, world.path("before.xml")).expect("a second name");
+    expect_code(&finish(&mut junit_to(&path)), 0);
+    assert!(fs::read_to_string(&path).expect("it is there").starts_with("<?xml"));
+    // The old file is as it was: a reader of it never sees half of the new one.
+    assert_eq!(fs::read_to_string(world.path("before.xml")).expect("it is there"), "old");
+    let mode = fs::metadata(&path).expect("it is there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o640);
+}
+
+/// A report in a process that may have so many megabytes.
+fn report_within(megabytes: u32, out: &Path, reports: &str) -> std::process::Output {
+    let report = wsbench(&["report", "--reports", reports]);
+    let mut limited = command("sh");
+    limited.arg("-c").arg(format!("ulimit -v {}; exec \"$@\"", megabytes * 1024)).arg("sh");
+    limited.arg(report.get_program()).args(report.get_args());
+    limited.arg(compat("ci/result.jsonl")).arg("--out").arg(out);
+    finish(&mut limited)
+}
+
+#[test]
+fn memory_that_runs_out_for_pictures_takes_nothing_else_and_no_exit_code() {
+    // With so much everything but pictures can be made; how much that is depends on the build.
+    let sizes = [20, 25, 30, 36, 43, 52, 62, 75, 90, 110, 130, 160, 200, 250, 300];
+    let enough = sizes.into_iter().find(|&size| {
+        let world = World::new("");
+        let output = report_within(size, &world.path("out"), "text,csv,json");
+        output.status.code() == Some(0)
+    });
+    let enough = enough.expect("a report takes less than 300 MB");
+    let world = World::new("");
+    let output = report_within(enough, &world.path("out"), "text,csv,json,png");
+    expect_code(&output, 0);
+    let said = said(&output);
+    if world.path("out/overhead.png").exists() {
+        return eprintln!("skipped: pictures take no more memory than the rest: {said}");
+    }
+    assert!(said.contains("the pictures were not drawn"), "{said}");
+    assert!(said.contains("wsbench report --reports png"), "{said}");
+    for file in ["summary.txt", "summary.csv", "timeseries.csv", "summary.json"] {
+        assert!(world.path("out").join(file).exists(), "{file}: {said}");
+    }
+    assert!(said.contains("verdict: valid"), "{said}");
+}
+
+fn plan(scenario: &str) -> (Option<i32>, String) {
+    let world = World::new(scenario);
+    let output = finish(wsbench(&["plan"]).arg(world.path("scenario.toml")));
+    (output.status.code(), said(&output))
+}
+
+#[test]
+fn long_lists_of_a_scenario_have_an_answer() {
+    let list = |items: &mut dyn Iterator<Item = String>| items.collect::<Vec<_>>().join(",");
+    let counts = list(&mut (1..=100_000).map(|n| n.to_string()));
+    let (code, said) = plan(&format!("clients = [{counts}]\n[[series]]\ntransport = \"sse\"\n"));
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("cases in all"), "{said}");
+    let counts = list(&mut (1..=100_000).map(|_| "7".to_owned()));
+    let (code, said) = plan(&format!("clients = [{counts}]\n[[series]]\ntransport = \"sse\"\n"));
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("has 7 twice") && said.contains("99999 errors"), "{}", said.len());
+    assert!(said.len() < 50_000, "{}", said.len());
+    // As many as the largest file holds.
+    let series: String = (0..20_000).map(|_| "[[series]]\ntransport = \"sse\"\n").collect();
+    for broken in ["", "x = = 1\n"] {
+        let (code, said) = plan(&format!("clients = [5]\n{broken}{series}"));
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.len() < 50_000, "{}", said.len());
+    }
+    let limit = |n: u32| format!("[[limit]]\ncondition = \"delivery_latency p(99) < {n}ms\"\n");
+    let limits: String = (1..15_000).map(limit).collect();
+    let (code, said) = plan(&format!("clients = [5]\n[[series]]\ntransport = \"sse\"\n{limits}"));
+    assert_eq!(code, Some(0), "{}", &said[..said.len().min(2_000)]);
+}
+
+#[test]
+fn long_texts_of_a_scenario_have_an_answer() {
+    let long = "a".repeat(100_000);
+    let server = "[server]\nurl = \"http://127.0.0.1:9\"\n";
+    let (code, said) = plan(&format!(
+        "clients = [5]\n{server}paths = {{ sse = \"/{long}\" }}\n[[series]]\ntransport = \"sse\"\n"
+    ));
+    assert_eq!(code, Some(0), "{}", said.len());
+    // No other line is made as wide.
+    assert!(said.contains(&long) && said.len() < 110_000, "{}", said.len());
+    let (code, said) =
+        plan(&format!("clients = [5]\n[[series]]\ntransport = \"sse\"\nlabel = \"{long}\"\n"));
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.len() < 5_000 && said.contains("must be at most 64 letters"), "{said}");
+    let (code, said) = plan(&format!(
+        "clients = [5]\n[[series]]\ntransport = \"sse\"\n[[limit]]\n\
+         condition = \"delivery_latency p(99) < 1ms\"\nabout = \"{long}\"\n"
+    ));
+    assert_eq!(code, Some(0), "{}", said.len());
+}
+
+#[test]
+fn no_series_has_the_label_of_the_floor() {
+    let (code, said) = plan("clients = [5]\n[[series]]\ntransport = \"sse\"\nlabel = \"floor\"\n");
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("label \"floor\" is that of the driver's own cost"), "{said}");
+}
