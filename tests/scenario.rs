@@ -415,7 +415,7 @@ fn zero() {
 fn absurd_values() {
     let text = "clients = [1000001, -5, 99999999999999999999]\nwarmup = \"25h\"\n\
                 drain = \"100000h\"\nrepeats = 1001\n[feed]\nrate = \"10001/s\"\n\
-                size = \"2MiB\"\n[stretch]\nclients = [1]\nmost = 0.5\n[[series]]\n\
+                size = \"2MiB\"\nmessage_limit = \"65MiB\"\n[stretch]\nclients = [1]\nmost = 0.5\n[[series]]\n\
                 transport = \"polling\"\n";
     assert_snapshot!(messages(text), @r#"
     error: clients must be between 1 and 1000000, not 1000001
@@ -466,13 +466,19 @@ fn absurd_values() {
     7 | size = "2MiB"
       |        ^^^^^^
 
+    error: message_limit: "65MiB" is more than 64MiB
+     --> scenarios/x.toml:8:17
+      |
+    8 | message_limit = "65MiB"
+      |                 ^^^^^^^
+
     error: most must be between 1 and 1000
-      --> scenarios/x.toml:10:8
+      --> scenarios/x.toml:11:8
        |
-    10 | most = 0.5
+    11 | most = 0.5
        |        ^^^
 
-    9 errors in scenarios/x.toml
+    10 errors in scenarios/x.toml
     "#);
     let many = "clients = [1, 2, 3, 4]\nrepeats = 1000\n[[series]]\ntransport = \"polling\"\n";
     assert_snapshot!(messages(many), @r#"

@@ -357,6 +357,41 @@ fn an_echo_answers_text_with_text_and_bytes_with_bytes() {
 }
 
 #[test]
+fn the_message_limit_is_a_setting_and_a_message_of_the_feed_always_fits() {
+    let large = Spec { payload_bytes: 200_000, ..spec() };
+    for (spec, most) in [
+        (Spec { message_limit_bytes: 1_000, ..spec() }, 1_000),
+        (Spec { message_limit_bytes: 1_000_000, ..spec() }, 1_000_000),
+        (large, 200_000),
+    ] {
+        let spec = Spec { workload: Workload::Echo, ..spec };
+        let bench = Bench::with(spec, quick());
+        let mut stream = bench.upgrade();
+        stream.write_all(&frame(0x82, &vec![7; most])).unwrap();
+        let mut header = [0; 2];
+        stream.read_exact(&mut header).unwrap();
+        let mut length = vec![0; if header[1] == 127 { 8 } else { 2 }];
+        stream.read_exact(&mut length).unwrap();
+        let length = length.iter().fold(0, |sum, byte| sum * 256 + usize::from(*byte));
+        assert_eq!((header[0], length), (0x82, most));
+        stream.read_exact(&mut vec![0; most]).unwrap();
+        // One more byte, in one frame and in two.
+        stream.write_all(&frame(0x82, &vec![7; most + 1])).unwrap();
+        assert_eq!(close_code(&mut stream), 1009);
+        let mut stream = bench.upgrade();
+        stream.write_all(&frame(0x02, &vec![7; most])).unwrap();
+        stream.write_all(&frame(0x80, &[7])).unwrap();
+        assert_eq!(close_code(&mut stream), 1009);
+        for (bytes, status) in [(most, "200"), (most + 1, "413")] {
+            let mut stream = bench.connect();
+            stream.write_all(&post(&vec![b'x'; bytes])).unwrap();
+            let head = read_head(&mut stream);
+            assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{bytes}: {head}");
+        }
+    }
+}
+
+#[test]
 fn a_client_that_does_not_read_its_echoes_is_not_read_from_either() {
     let bench = workload(Workload::Echo);
     let mut stream = bench.upgrade();

@@ -1,6 +1,6 @@
 //! The commands that listen.
 
-use crate::feed::PayloadKind;
+use crate::feed::{MOST_PAYLOAD_BYTES, PayloadKind};
 use crate::server::fault_injection::{FAULTS, InjectedFault};
 use crate::time::{JitterLaw, MOST_DELAY_NS};
 use crate::units::{parse_duration_ns, parse_rate_hz, parse_size};
@@ -16,9 +16,6 @@ const PUBLISHING: &str = "Publishing";
 const TESTING: &str = "Testing a gate";
 /// How long bytes are held.
 const DELAY: &str = "Delay";
-
-/// The largest payload, as in a scenario.
-const MOST_PAYLOAD_BYTES: u64 = 1024 * 1024;
 
 /// The arguments of `wsbench serve`.
 #[derive(Debug, Clone, Args)]
@@ -40,7 +37,7 @@ pub(crate) struct ServeArgs {
     pub threads: Option<u32>,
     /// Publish and answer as this scenario says
     #[arg(
-        long, value_name = "FILE", conflicts_with_all = ["rate", "payload", "size"],
+        long, value_name = "FILE", conflicts_with_all = ["rate", "payload", "size", "message_limit"],
         help_heading = PUBLISHING
     )]
     pub scenario: Option<PathBuf>,
@@ -62,6 +59,12 @@ pub(crate) struct ServeArgs {
         help_heading = PUBLISHING
     )]
     pub size: u32,
+    /// The largest message that is taken from a client; one of --size always fits
+    #[arg(
+        long, value_name = "SIZE", default_value = "64KiB", value_parser = parse_message_limit,
+        help_heading = PUBLISHING
+    )]
+    pub message_limit: u32,
     /// A fault of a given size, to see whether a gate catches it: delay=5ms, header=64B, cpu=50us,
     /// leak=1KiB, drop=1%, stall=200ms/2s; may be given several times
     #[arg(
@@ -96,6 +99,11 @@ fn parse_payload_size(text: &str) -> Result<u32, String> {
     let bytes = parse_size(text)?;
     let within = u32::try_from(bytes).ok().filter(|_| bytes <= MOST_PAYLOAD_BYTES);
     within.ok_or_else(|| "must be at most 1MiB".to_owned())
+}
+
+fn parse_message_limit(text: &str) -> Result<u32, String> {
+    // No size is larger than 64 MiB.
+    Ok(u32::try_from(parse_size(text)?).unwrap_or(u32::MAX))
 }
 
 /// The arguments of `wsbench relay`.

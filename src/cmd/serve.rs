@@ -137,6 +137,7 @@ fn from_args(args: &ServeArgs) -> Outcome<Spec> {
         kind: args.payload,
         payload_bytes: args.size,
         seed: 0,
+        message_limit_bytes: args.message_limit,
         ..Spec::PLAIN
     })
 }

@@ -92,6 +92,23 @@ pub struct Spec {
     pub payload_bytes: u32,
     /// The seed of phases and gaps.
     pub seed: u64,
+    /// The largest message that the bundled server takes from a client, in bytes, unless the feed's
+    /// own are larger: see [`Spec::most_message_bytes`]. Left out of files if it is the usual one.
+    #[serde(default = "usual_message_limit", skip_serializing_if = "is_usual_message_limit")]
+    pub message_limit_bytes: u32,
+}
+
+/// The largest payload that a feed may have.
+pub(crate) const MOST_PAYLOAD_BYTES: u64 = 1024 * 1024;
+/// The message limit if none is set: far more than a message of most feeds has.
+const MESSAGE_LIMIT_BYTES: u32 = 64 * 1024;
+
+fn usual_message_limit() -> u32 {
+    MESSAGE_LIMIT_BYTES
+}
+
+fn is_usual_message_limit(bytes: &u32) -> bool {
+    *bytes == MESSAGE_LIMIT_BYTES
 }
 
 impl Spec {
@@ -108,6 +125,7 @@ impl Spec {
         kind: PayloadKind::Text,
         payload_bytes: TEXT_STAMP_BYTES as u32,
         seed: 1,
+        message_limit_bytes: MESSAGE_LIMIT_BYTES,
     };
     /// The feed among so many clients: as many senders as there are to send.
     pub fn among(&self, clients: u32) -> Spec {
@@ -121,6 +139,11 @@ impl Spec {
     /// Whether a client of these sends messages to the others; see [`Spec::among`].
     pub fn sends(&self, client: u32) -> bool {
         self.workload.is_shared() && client < self.senders
+    }
+    /// The largest message that the bundled server takes from a client, in bytes: a message of the
+    /// feed always fits.
+    pub fn most_message_bytes(&self) -> usize {
+        self.message_limit_bytes.max(self.payload_bytes) as usize
     }
     /// The mean gap between two updates of one client, in nanoseconds.
     pub fn period_ns(&self) -> u64 {

@@ -166,8 +166,15 @@ pub(super) const BATCH: Key = key(
     "updates wait this long after the first one and are sent together; 0s: sent at once",
 );
 
+pub(super) const MESSAGE_LIMIT: Key = key(
+    "message_limit",
+    Some("\"64KiB\""),
+    "the largest message that the bundled server takes from a client, at most 64MiB; one of `size` \
+     always fits. A larger one ends a WebSocket with code 1009, and a POST is answered with 413",
+);
+
 pub(super) const FEED: &[Key] =
-    &[WORKLOAD, SENDERS, RATE, ARRIVALS, SPREAD, SEMANTICS, BATCH, PAYLOAD, SIZE];
+    &[WORKLOAD, SENDERS, RATE, ARRIVALS, SPREAD, SEMANTICS, BATCH, PAYLOAD, SIZE, MESSAGE_LIMIT];
 
 pub(super) const URL: Key =
     key("url", None, "the server's address, such as \"http://127.0.0.1:8080\"");

@@ -6,7 +6,7 @@
 
 use crate::config::{Diagnostic, Diagnostics, Fields, Key, Location, Origin, TomlTable};
 use crate::feed;
-use crate::feed::{Arrivals, PayloadKind};
+use crate::feed::{Arrivals, MOST_PAYLOAD_BYTES, PayloadKind};
 use crate::gate::limit::Limit;
 use crate::os::Machine;
 use crate::plan::client_counts::{Clients, join_counts};
@@ -22,8 +22,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The most clients of one case: more than two machines' worth of ports and memory.
 const MOST_CLIENTS: u64 = 1_000_000;
-/// The largest message.
-const MOST_PAYLOAD_BYTES: u64 = 1 << 20;
 /// The highest rate of updates for one client.
 const MOST_RATE_HZ: f64 = 10_000.0;
 /// The lowest one: an update a day.
@@ -222,9 +220,22 @@ fn read_feed(
             fields.report(&keys::SIZE, "size must be at most 1MiB");
         }
     }
+    let message_limit = fields.size(&keys::MESSAGE_LIMIT);
     diagnostics.extend(fields.finish());
     let payload_bytes = size.min(MOST_PAYLOAD_BYTES) as u32;
-    (feed::Spec { rate_hz, arrivals, spread, kind, payload_bytes, seed, ..plain }, rate_stated)
+    // No size is larger than 64 MiB.
+    let message_limit_bytes = u32::try_from(message_limit).unwrap_or(u32::MAX);
+    let spec = feed::Spec {
+        rate_hz,
+        arrivals,
+        spread,
+        kind,
+        payload_bytes,
+        seed,
+        message_limit_bytes,
+        ..plain
+    };
+    (spec, rate_stated)
 }
 
 /// Reads the labels and transports of all series, unchecked: other settings name them.

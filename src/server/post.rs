@@ -2,7 +2,6 @@
 //!
 //! Separate from `broadcast_hub`, which keeps them for the other clients.
 
-use crate::feed::Spec;
 use crate::server::body::{Body, plain};
 use crate::server::peer::Peer;
 use crate::server::routes::Answer;
@@ -16,20 +15,13 @@ use std::time::Duration;
 
 /// The head of the answer to a message that is not answered with another (RFC 9110 §15.3.5).
 pub(crate) const POST_REPLY: &[u8] = b"HTTP/1.1 204 No Content\r\n\r\n";
-/// A message may have this size at least, whatever the feed's.
-const LEAST_LIMIT_BYTES: usize = 64 * 1024;
 /// How long the body of a message may take.
 const BODY_LIMIT: Duration = Duration::from_secs(10);
-
-/// The largest message that the server accepts from a client, in bytes.
-pub(crate) fn most_bytes(spec: &Spec) -> usize {
-    LEAST_LIMIT_BYTES.max(spec.payload_bytes as usize)
-}
 
 /// Receives a message and brings it to all.
 pub(crate) fn receive(request: Request<Incoming>, peer: &Rc<Peer>) -> Answer {
     let peer = peer.clone();
-    let most = most_bytes(&peer.thread.feed.get().spec);
+    let most = peer.thread.feed.get().spec.most_message_bytes();
     read(request, most, move |message| {
         peer.post(&message, now_ns());
         let mut response = hyper::Response::new(Either::Left(Full::new(Bytes::new())));

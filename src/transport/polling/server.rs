@@ -39,11 +39,9 @@ impl Endpoint for PollEndpoint {
         let head = self.0.clone();
         match spec.workload {
             Workload::Ticker => Answer::Now(only_get()),
-            Workload::Echo => {
-                server_post::read(request, server_post::most_bytes(&spec), move |same| {
-                    head.respond(same)
-                })
-            }
+            Workload::Echo => server_post::read(request, spec.most_message_bytes(), move |same| {
+                head.respond(same)
+            }),
             Workload::Broadcast | Workload::Tracker => server_post::receive(request, peer),
         }
     }

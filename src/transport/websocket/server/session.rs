@@ -6,7 +6,6 @@
 
 use crate::feed::Workload;
 use crate::net::Connection;
-use crate::server::post::most_bytes;
 use crate::server::{Outgoing, Peer, Upgraded};
 use crate::time::{Sleep, now_ns};
 use crate::transport::websocket::message::message;
@@ -75,7 +74,7 @@ impl ServerSession {
         heartbeat_ns: u64,
     ) -> Option<ServerSession> {
         let Upgraded { stream, leftover, peer } = upgraded;
-        let most_bytes = most_bytes(&peer.thread.feed.get().spec);
+        let most_bytes = peer.thread.feed.get().spec.most_message_bytes();
         let config = WebSocketConfig::default()
             .read_buffer_size(read_buffer_bytes)
             .write_buffer_size(0)
