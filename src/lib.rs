@@ -134,7 +134,8 @@ pub mod internals {
         pub use crate::protocol::http1::response::{BodyPiece, Malformed, Parts, Response};
         pub use crate::protocol::sse::{EventSizes, ID_LIMIT_BYTES, Parser, StreamItem};
         pub use crate::protocol::websocket::codec::{
-            FrameError, FrameItem, FrameReader, FrameSizes, Opcode, write_masked,
+            FrameError, FrameItem, FrameReader, FrameSizes, MessageKind, Opcode, write_masked,
+            write_unmasked,
         };
         pub use crate::protocol::websocket::frame_scanner::{ScannedItem, Scanner};
     }

@@ -357,6 +357,18 @@ fn an_echo_answers_text_with_text_and_bytes_with_bytes() {
 }
 
 #[test]
+fn the_beginning_of_a_message_that_breaks_the_protocol_is_sent_to_nobody() {
+    let bench = workload(Workload::Echo);
+    // A character that the message's end cuts.
+    let mut broken = bench.upgrade();
+    broken.write_all(&frame(0x81, b"secret \xe2\x82")).unwrap();
+    assert_eq!(close_code(&mut broken), 1007);
+    let mut other = bench.upgrade();
+    other.write_all(&frame(0x81, b"plain")).unwrap();
+    assert_eq!(read_frame(&mut other), (0x81, b"plain".to_vec()));
+}
+
+#[test]
 fn the_message_limit_is_a_setting_and_a_message_of_the_feed_always_fits() {
     let large = Spec { payload_bytes: 200_000, ..spec() };
     for (spec, most) in [

@@ -58,6 +58,10 @@ pub struct ThreadContext {
     pub events_traced: RefCell<Vec<TraceEvent>>,
     /// The first heads of the first client.
     pub heads: Heads,
+    /// A message that the thread's one client sends back once it is whole: see
+    /// `driver::tests::conformance`.
+    #[cfg(test)]
+    pub sent_back: RefCell<Option<Vec<u8>>>,
     /// Remainders of the age of information, in ns², and of its time, in ns: less than the units in
     /// which they are recorded.
     age_rest: Cell<(u128, u64)>,
@@ -131,6 +135,8 @@ impl ThreadContext {
             window: Cell::new(None),
             events_traced: RefCell::default(),
             heads: Heads::default(),
+            #[cfg(test)]
+            sent_back: RefCell::default(),
             age_rest: Cell::default(),
         })
     }

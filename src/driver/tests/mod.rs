@@ -1,4 +1,6 @@
 //! Tests of the engine.
 
+#[cfg(all(target_os = "linux", not(feature = "portable")))]
+mod conformance;
 mod flood;
 mod simulation;

@@ -1,7 +1,9 @@
 //! WebSocket frames (RFC 6455 §5), in whatever pieces they come: data is given without a copy, and
 //! every byte is counted by the part that it belongs to.
 //!
-//! The reader is that of a client: frames from the server carry no mask.
+//! A client reads with [`FrameReader::feed`] and writes with [`write_masked`], a server with
+//! [`FrameReader::feed_masked`] and [`write_unmasked`]: frames to a server carry a mask, frames from
+//! it do not (§5.1).
 
 /// The most bytes of payload of a control frame (§5.5).
 const CONTROL_BYTES: usize = 125;
@@ -50,6 +52,32 @@ impl Opcode {
     }
 }
 
+/// What a message holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MessageKind {
+    /// Text, which is UTF-8.
+    Text,
+    /// Any bytes.
+    Binary,
+}
+
+impl MessageKind {
+    /// The opcode of a message of this kind.
+    pub fn opcode(self) -> Opcode {
+        match self {
+            MessageKind::Text => Opcode::Text,
+            MessageKind::Binary => Opcode::Binary,
+        }
+    }
+}
+
+/// Who sends the frames that are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sender {
+    Client,
+    Server,
+}
+
 /// What a whole message, or a control frame, was made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FrameSizes {
@@ -81,6 +109,10 @@ pub enum FrameError {
     BadFragment,
     /// A masked frame from a server (§5.1).
     Masked,
+    /// A frame without a mask from a client (§5.1).
+    NotMasked,
+    /// A message that is larger than the reader takes.
+    TooLarge,
     /// A length with its highest bit set (§5.2).
     BadLength,
     /// Text that is not UTF-8 (§8.1).
@@ -92,7 +124,11 @@ pub enum FrameError {
 impl FrameError {
     /// The code with which the connection is closed (§7.4.1).
     pub fn close_code(self) -> u16 {
-        if self == FrameError::BadUtf8 { 1007 } else { 1002 }
+        match self {
+            FrameError::BadUtf8 => 1007,
+            FrameError::TooLarge => 1009,
+            _ => 1002,
+        }
     }
 }
 
@@ -102,7 +138,7 @@ pub enum FrameItem<'a> {
     /// Data of the current message.
     Data(&'a [u8]),
     /// The message is whole.
-    MessageEnd(FrameSizes),
+    MessageEnd(MessageKind, FrameSizes),
     /// A ping with its payload.
     Ping(&'a [u8], FrameSizes),
     /// A pong.
@@ -111,11 +147,11 @@ pub enum FrameItem<'a> {
     Close(Option<u16>, FrameSizes),
 }
 
-/// Reads the frames of a server.
+/// Reads the frames of the other side.
 #[derive(Debug, Default)]
 pub struct FrameReader {
-    /// Bytes of a header so far.
-    header: [u8; 10],
+    /// Bytes of a header so far; during the payload those of the current frame.
+    header: [u8; 14],
     have: u8,
     opcode: Option<Opcode>,
     fin: bool,
@@ -124,22 +160,17 @@ pub struct FrameReader {
     current: FrameSizes,
     /// The data message so far: control frames may come between its fragments.
     message: FrameSizes,
-    /// Whether a message has begun, and whether it is text.
-    within: Option<Within>,
+    /// The message that has begun.
+    within: Option<MessageKind>,
     utf8: Utf8,
     /// The payload of a control frame that comes in pieces.
     control: Vec<u8>,
     closed: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Within {
-    Text,
-    Binary,
-}
-
 impl FrameReader {
-    /// Reads bytes, and calls `on` with what they are. Bytes after a Close frame are ignored.
+    /// Reads bytes of a server, and calls `on` with what they are. Bytes after a Close frame are
+    /// ignored.
     ///
     /// # Errors
     /// If the bytes break the protocol; the reader must not be used any more.
@@ -149,43 +180,97 @@ impl FrameReader {
         mut on: impl FnMut(FrameItem<'_>),
     ) -> Result<(), FrameError> {
         while !self.closed {
-            let Some(opcode) = self.opcode else {
-                let Some((&byte, rest)) = bytes.split_first() else { return Ok(()) };
-                bytes = rest;
-                self.header_byte(byte)?;
-                continue;
-            };
-            let n = self.left.min(bytes.len() as u64) as usize;
-            let (data, rest) = bytes.split_at(n);
-            bytes = rest;
-            self.left -= n as u64;
-            if opcode.is_control() {
-                if self.left > 0 {
-                    self.control.extend_from_slice(data);
-                    return Ok(());
-                }
-                self.opcode = None;
-                if self.control.is_empty() {
-                    self.control_frame(opcode, data, &mut on)?;
-                } else {
-                    let mut whole = std::mem::take(&mut self.control);
-                    whole.extend_from_slice(data);
-                    self.control_frame(opcode, &whole, &mut on)?;
-                }
-                continue;
-            }
-            if !data.is_empty() {
-                if self.within == Some(Within::Text) {
-                    self.utf8.feed(data)?;
-                }
-                on(FrameItem::Data(data));
-            }
-            if self.left > 0 {
+            let used = self.header(bytes, Sender::Server, u64::MAX)?;
+            if self.opcode.is_none() {
                 return Ok(());
             }
-            self.end_of_data(&mut on)?;
+            let (data, rest) = bytes[used..].split_at(self.available(bytes.len() - used));
+            bytes = rest;
+            if !self.payload(data, &mut on)? {
+                return Ok(());
+            }
         }
         Ok(())
+    }
+
+    /// Does the same with bytes of a client, whose masks are removed in place. No message may be
+    /// larger than `most_bytes`.
+    ///
+    /// # Errors
+    /// If the bytes break the protocol, or a message is too large: that is known once its header
+    /// has come.
+    pub fn feed_masked(
+        &mut self,
+        mut bytes: &mut [u8],
+        most_bytes: u64,
+        mut on: impl FnMut(FrameItem<'_>),
+    ) -> Result<(), FrameError> {
+        while !self.closed {
+            let used = self.header(bytes, Sender::Client, most_bytes)?;
+            if self.opcode.is_none() {
+                return Ok(());
+            }
+            let len = self.available(bytes.len() - used);
+            let (data, rest) = std::mem::take(&mut bytes)[used..].split_at_mut(len);
+            bytes = rest;
+            self.unmask(data);
+            if !self.payload(data, &mut on)? {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns how many of so many bytes belong to the current frame.
+    fn available(&self, bytes: usize) -> usize {
+        self.left.min(bytes as u64) as usize
+    }
+
+    /// Removes the mask of the next bytes of the current frame (§5.3).
+    fn unmask(&self, data: &mut [u8]) {
+        let key_at = match self.header[1] & 0x7f {
+            126 => 4,
+            127 => 10,
+            _ => 2,
+        };
+        let key: [u8; 4] = std::array::from_fn(|i| self.header[key_at + i]);
+        apply_mask(key, self.current.payload - self.left, data);
+    }
+
+    /// Takes the next bytes of the current frame's payload. Returns whether the frame is whole.
+    fn payload(
+        &mut self,
+        data: &[u8],
+        on: &mut impl FnMut(FrameItem<'_>),
+    ) -> Result<bool, FrameError> {
+        let Some(opcode) = self.opcode else { return Ok(false) };
+        self.left -= data.len() as u64;
+        if opcode.is_control() {
+            if self.left > 0 {
+                self.control.extend_from_slice(data);
+                return Ok(false);
+            }
+            self.opcode = None;
+            if self.control.is_empty() {
+                self.control_frame(opcode, data, on)?;
+            } else {
+                let mut whole = std::mem::take(&mut self.control);
+                whole.extend_from_slice(data);
+                self.control_frame(opcode, &whole, on)?;
+            }
+            return Ok(true);
+        }
+        if !data.is_empty() {
+            if self.within == Some(MessageKind::Text) {
+                self.utf8.feed(data)?;
+            }
+            on(FrameItem::Data(data));
+        }
+        if self.left > 0 {
+            return Ok(false);
+        }
+        self.end_of_data(on)?;
+        Ok(true)
     }
 
     /// Bytes of incomplete frames and messages.
@@ -199,7 +284,25 @@ impl FrameReader {
         self.within.is_some()
     }
 
-    fn header_byte(&mut self, byte: u8) -> Result<(), FrameError> {
+    /// Reads the header of the next frame unless one is under way. Returns how many of the bytes
+    /// belong to it.
+    fn header(
+        &mut self,
+        bytes: &[u8],
+        sender: Sender,
+        most_bytes: u64,
+    ) -> Result<usize, FrameError> {
+        let mut used = 0;
+        while self.opcode.is_none()
+            && let Some(&byte) = bytes.get(used)
+        {
+            used += 1;
+            self.header_byte(byte, sender, most_bytes)?;
+        }
+        Ok(used)
+    }
+
+    fn header_byte(&mut self, byte: u8, sender: Sender, most_bytes: u64) -> Result<(), FrameError> {
         self.header[usize::from(self.have)] = byte;
         self.have += 1;
         let header = &self.header;
@@ -209,22 +312,25 @@ impl FrameReader {
             }
             return Opcode::of(byte & 0x0f).map(|_| ()).ok_or(FrameError::UnknownOpcode);
         }
-        if header[1] & 0x80 != 0 {
-            return Err(FrameError::Masked);
-        }
+        let masks = match (sender, header[1] & 0x80 != 0) {
+            (Sender::Server, false) => 0,
+            (Sender::Client, true) => 4,
+            (Sender::Server, true) => return Err(FrameError::Masked),
+            (Sender::Client, false) => return Err(FrameError::NotMasked),
+        };
         let length = header[1] & 0x7f;
-        let needed = match length {
+        let framing = match length {
             126 => 4,
             127 => 10,
             _ => 2,
         };
-        if self.have < needed {
+        if self.have < framing + masks {
             return Ok(());
         }
         let payload = match length {
             126 => u64::from(u16::from_be_bytes([header[2], header[3]])),
             127 => {
-                let [_, _, bytes @ ..] = *header;
+                let [_, _, bytes @ .., _, _, _, _] = *header;
                 u64::from_be_bytes(bytes)
             }
             short => u64::from(short),
@@ -232,28 +338,32 @@ impl FrameReader {
         if payload >> 63 != 0 {
             return Err(FrameError::BadLength);
         }
-        self.begin(header[0], payload)
+        let sizes = FrameSizes { framing: framing.into(), masks: masks.into(), payload };
+        self.begin(header[0], sizes, most_bytes)
     }
 
-    fn begin(&mut self, first: u8, payload: u64) -> Result<(), FrameError> {
+    fn begin(&mut self, first: u8, sizes: FrameSizes, most_bytes: u64) -> Result<(), FrameError> {
         let opcode = Opcode::of(first & 0x0f).ok_or(FrameError::UnknownOpcode)?;
         self.fin = first & 0x80 != 0;
         match (opcode, self.within) {
             (Opcode::Close | Opcode::Ping | Opcode::Pong, _) => {
-                if !self.fin || payload > CONTROL_BYTES as u64 {
+                if !self.fin || sizes.payload > CONTROL_BYTES as u64 {
                     return Err(FrameError::BadControlFrame);
                 }
             }
             (Opcode::Continuation, Some(_)) => {}
-            (Opcode::Text, None) => self.within = Some(Within::Text),
-            (Opcode::Binary, None) => self.within = Some(Within::Binary),
+            (Opcode::Text, None) => self.within = Some(MessageKind::Text),
+            (Opcode::Binary, None) => self.within = Some(MessageKind::Binary),
             (Opcode::Continuation, None) | (Opcode::Text | Opcode::Binary, Some(_)) => {
                 return Err(FrameError::BadFragment);
             }
         }
-        self.current = FrameSizes { framing: self.have.into(), masks: 0, payload };
+        if !opcode.is_control() && self.message.payload.saturating_add(sizes.payload) > most_bytes {
+            return Err(FrameError::TooLarge);
+        }
+        self.current = sizes;
         self.have = 0;
-        self.left = payload;
+        self.left = sizes.payload;
         self.opcode = Some(opcode);
         Ok(())
     }
@@ -261,12 +371,15 @@ impl FrameReader {
     fn end_of_data(&mut self, on: &mut impl FnMut(FrameItem<'_>)) -> Result<(), FrameError> {
         self.opcode = None;
         self.message.framing += self.current.framing;
+        self.message.masks += self.current.masks;
         self.message.payload = self.message.payload.saturating_add(self.current.payload);
-        if self.fin {
-            if self.within.take() == Some(Within::Text) {
+        if self.fin
+            && let Some(kind) = self.within.take()
+        {
+            if kind == MessageKind::Text {
                 std::mem::take(&mut self.utf8).end()?;
             }
-            on(FrameItem::MessageEnd(std::mem::take(&mut self.message)));
+            on(FrameItem::MessageEnd(kind, std::mem::take(&mut self.message)));
         }
         Ok(())
     }
@@ -347,182 +460,51 @@ pub fn write_masked(
     payload: &[u8],
     out: &mut Vec<u8>,
 ) -> FrameSizes {
-    let before = out.len();
-    out.push(0x80 | opcode.bits());
-    match payload.len() {
-        short @ 0..=125 => out.push(0x80 | short as u8),
-        middle @ 126..=65_535 => {
-            out.push(0x80 | 126);
-            out.extend_from_slice(&(middle as u16).to_be_bytes());
-        }
-        long => {
-            out.push(0x80 | 127);
-            out.extend_from_slice(&(long as u64).to_be_bytes());
-        }
-    }
-    let framing = (out.len() - before) as u64;
+    let framing = write_header(opcode, 0x80, payload.len(), out);
     out.extend_from_slice(&mask);
     let from = out.len();
     out.extend_from_slice(payload);
-    for (byte, mask) in out[from..].iter_mut().zip(mask.iter().cycle()) {
-        *byte ^= mask;
-    }
+    apply_mask(mask, 0, &mut out[from..]);
     FrameSizes { framing, masks: 4, payload: payload.len() as u64 }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
+/// Appends the frame of a server: final, without a mask.
+pub fn write_unmasked(opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
+    write_header(opcode, 0, payload.len(), out);
+    out.extend_from_slice(payload);
+}
 
-    #[derive(Debug, Clone, PartialEq, Eq)]
-    enum Found {
-        Message(Vec<u8>, FrameSizes),
-        Ping(Vec<u8>),
-        Pong,
-        Close(Option<u16>),
-    }
-
-    fn read(pieces: &[&[u8]]) -> (Vec<Found>, Result<(), FrameError>, u64) {
-        let mut reader = FrameReader::default();
-        let (mut found, mut data) = (Vec::new(), Vec::new());
-        let mut result = Ok(());
-        for piece in pieces {
-            result = reader.feed(piece, |item| match item {
-                FrameItem::Data(bytes) => data.extend_from_slice(bytes),
-                FrameItem::MessageEnd(sizes) => {
-                    found.push(Found::Message(std::mem::take(&mut data), sizes));
-                }
-                FrameItem::Ping(payload, _) => found.push(Found::Ping(payload.to_vec())),
-                FrameItem::Pong(_) => found.push(Found::Pong),
-                FrameItem::Close(code, _) => found.push(Found::Close(code)),
-            });
-            if result.is_err() {
-                break;
-            }
+/// Appends a frame's header up to its mask (§5.2). Returns its length.
+fn write_header(opcode: Opcode, mask_bit: u8, payload_bytes: usize, out: &mut Vec<u8>) -> u64 {
+    let before = out.len();
+    out.push(0x80 | opcode.bits());
+    match payload_bytes {
+        short @ 0..=125 => out.push(mask_bit | short as u8),
+        middle @ 126..=65_535 => {
+            out.push(mask_bit | 126);
+            out.extend_from_slice(&(middle as u16).to_be_bytes());
         }
-        (found, result, reader.pending())
-    }
-
-    /// A frame of a server.
-    fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
-        let mut out = vec![first];
-        match payload.len() {
-            n @ 0..=125 => out.push(n as u8),
-            n @ 126..=65_535 => {
-                out.push(126);
-                out.extend_from_slice(&(n as u16).to_be_bytes());
-            }
-            n => {
-                out.push(127);
-                out.extend_from_slice(&(n as u64).to_be_bytes());
-            }
-        }
-        out.extend_from_slice(payload);
-        out
-    }
-
-    #[test]
-    fn the_examples_of_the_rfc_are_read() {
-        // RFC 6455 §5.7.
-        let hello = [0x81, 0x05, 0x48, 0x65, 0x6c, 0x6c, 0x6f];
-        let sizes = FrameSizes { framing: 2, masks: 0, payload: 5 };
-        assert_eq!(read(&[&hello]).0, [Found::Message(b"Hello".to_vec(), sizes)]);
-        let fragments = [0x01, 0x03, 0x48, 0x65, 0x6c, 0x80, 0x02, 0x6c, 0x6f];
-        let sizes = FrameSizes { framing: 4, masks: 0, payload: 5 };
-        assert_eq!(read(&[&fragments]).0, [Found::Message(b"Hello".to_vec(), sizes)]);
-        let ping = [0x89, 0x05, 0x48, 0x65, 0x6c, 0x6c, 0x6f];
-        assert_eq!(read(&[&ping]).0, [Found::Ping(b"Hello".to_vec())]);
-        let mut masked = Vec::new();
-        write_masked(Opcode::Text, [0x37, 0xfa, 0x21, 0x3d], b"Hello", &mut masked);
-        assert_eq!(masked, [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58]);
-    }
-
-    #[test]
-    fn lengths_step_at_126_and_65536() {
-        for (len, framing) in [(0, 2), (125, 2), (126, 4), (65_535, 4), (65_536, 10)] {
-            let payload = vec![b'x'; len];
-            let sizes = FrameSizes { framing, masks: 0, payload: len as u64 };
-            let found = read(&[&frame(0x82, &payload)]).0;
-            assert_eq!(found, [Found::Message(payload.clone(), sizes)]);
-            let mut out = Vec::new();
-            let sent = write_masked(Opcode::Binary, [0; 4], &payload, &mut out);
-            assert_eq!(sent, FrameSizes { masks: 4, ..sizes });
-            assert_eq!(out.len() as u64, sent.wire());
+        long => {
+            out.push(mask_bit | 127);
+            out.extend_from_slice(&(long as u64).to_be_bytes());
         }
     }
+    (out.len() - before) as u64
+}
 
-    #[test]
-    fn what_breaks_the_protocol_is_an_error() {
-        use FrameError::*;
-        let error = |bytes: &[u8]| read(&[bytes]).1.expect_err("it breaks the protocol");
-        assert_eq!(error(&[0xc1, 0]), ReservedBit);
-        assert_eq!(error(&[0x83, 0]), UnknownOpcode);
-        assert_eq!(error(&[0x09, 0]), BadControlFrame);
-        assert_eq!(error(&frame(0x89, &[0; 126])), BadControlFrame);
-        assert_eq!(error(&[0x80, 0]), BadFragment);
-        assert_eq!(error(&[0x01, 0, 0x81, 0]), BadFragment);
-        assert_eq!(error(&[0x81, 0x80]), Masked);
-        assert_eq!(error(&[0x82, 127, 0x80, 0, 0, 0, 0, 0, 0, 0]), BadLength);
-        assert_eq!(error(&frame(0x81, b"\xff")), BadUtf8);
-        // The beginning of a character, and no more of it.
-        assert_eq!(error(&frame(0x81, b"\xe2\x82")), BadUtf8);
-        assert_eq!(error(&frame(0x88, &[3])), BadCloseCode);
-        for code in [0u16, 999, 1004, 1005, 1006, 1015, 2999, 5000] {
-            assert_eq!(error(&frame(0x88, &code.to_be_bytes())), BadCloseCode);
-        }
-        assert_eq!(error(&frame(0x88, &[3, 0xe8, 0xff])), BadUtf8);
-        assert_eq!((BadUtf8.close_code(), Masked.close_code()), (1007, 1002));
+/// Applies a masking key to bytes of a payload that begin at `offset`, or removes it (§5.3).
+fn apply_mask(mut key: [u8; 4], offset: u64, data: &mut [u8]) {
+    key.rotate_left((offset % 4) as usize);
+    let [a, b, c, d] = key;
+    let wide = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
+    let (words, rest) = data.as_chunks_mut::<8>();
+    for word in words {
+        *word = (u64::from_ne_bytes(*word) ^ wide).to_ne_bytes();
     }
-
-    #[test]
-    fn nothing_follows_a_close_frame() {
-        let bytes = [frame(0x88, &1000u16.to_be_bytes()), frame(0x81, b"late")].concat();
-        let (found, result, _) = read(&[&bytes]);
-        assert_eq!((found, result), (vec![Found::Close(Some(1000))], Ok(())));
-        assert_eq!(read(&[&[0x88, 0]]).0, [Found::Close(None)]);
-    }
-
-    #[test]
-    fn characters_may_be_cut_by_frames_and_reads() {
-        let bytes = [frame(0x01, b"\xe2\x82"), frame(0x80, b"\xac!")].concat();
-        let one: Vec<&[u8]> = bytes.chunks(1).collect();
-        for pieces in [vec![&bytes[..]], one] {
-            let (found, result, pending) = read(&pieces);
-            let sizes = FrameSizes { framing: 4, masks: 0, payload: 4 };
-            let euro = "€!".as_bytes().to_vec();
-            assert_eq!((found, result, pending), (vec![Found::Message(euro, sizes)], Ok(()), 0));
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn any_split_reads_the_same(
-            frames in prop::collection::vec((0usize..4, 0usize..400), 1..12),
-            cut in 1usize..50
-        ) {
-            let mut bytes = Vec::new();
-            for (kind, len) in frames {
-                let first = [0x81, 0x82, 0x89, 0x8a][kind];
-                let len = if kind >= 2 { len % 126 } else { len };
-                bytes.extend(frame(first, &vec![b'x'; len]));
-            }
-            let pieces: Vec<&[u8]> = bytes.chunks(cut).collect();
-            let whole = read(&[&bytes]);
-            prop_assert_eq!(&read(&pieces), &whole);
-            prop_assert_eq!((whole.1, whole.2), (Ok(()), 0));
-        }
-
-        #[test]
-        fn any_bytes_are_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = read(&[&bytes]);
-        }
-
-        #[test]
-        fn no_byte_of_an_incomplete_message_is_lost(len in 0usize..300, cut in 0usize..310) {
-            let bytes = frame(0x82, &vec![b'x'; len]);
-            let cut = cut.min(bytes.len() - 1);
-            prop_assert_eq!(read(&[&bytes[..cut]]).2, cut as u64);
-        }
+    for (byte, key) in rest.iter_mut().zip(key.iter().cycle()) {
+        *byte ^= key;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -165,6 +165,17 @@ impl WebSocketMachine {
         let _ = self.send_frame(io, io.phase(), opcode, payload, frame);
     }
 
+    /// Sends a message back, if a conformance test wants that.
+    #[cfg(test)]
+    fn send_back(&mut self, io: &mut Io<'_>, opcode: Opcode) {
+        let message = io.thread.sent_back.borrow_mut().as_mut().map(std::mem::take);
+        if let Some(message) = message {
+            let shared = self.shared.clone();
+            let frame = &mut shared.scratch.borrow_mut().1;
+            let _ = self.send_frame(io, io.phase(), opcode, &message, frame);
+        }
+    }
+
     fn send_close(&mut self, io: &mut Io<'_>, code: Option<u16>) {
         if !std::mem::replace(&mut self.close_sent, true) {
             let payload = code.map(u16::to_be_bytes);
@@ -261,11 +272,21 @@ impl WebSocketMachine {
         let mut shared = thread.inbox.borrow_mut();
         let mut closed = None;
         let fed = reader.feed(bytes, |item| match item {
-            FrameItem::Data(bytes) => partial.as_deref_mut().unwrap_or(&mut shared).push(bytes),
-            FrameItem::MessageEnd(sizes) => match partial.take() {
-                Some(mut inbox) => self.receive_message(io, &mut inbox, sizes),
-                None => self.receive_message(io, &mut shared, sizes),
-            },
+            FrameItem::Data(bytes) => {
+                #[cfg(test)]
+                if let Some(message) = &mut *thread.sent_back.borrow_mut() {
+                    message.extend_from_slice(bytes);
+                }
+                partial.as_deref_mut().unwrap_or(&mut shared).push(bytes);
+            }
+            FrameItem::MessageEnd(_kind, sizes) => {
+                match partial.take() {
+                    Some(mut inbox) => self.receive_message(io, &mut inbox, sizes),
+                    None => self.receive_message(io, &mut shared, sizes),
+                }
+                #[cfg(test)]
+                self.send_back(io, _kind.opcode());
+            }
             FrameItem::Ping(payload, sizes) => {
                 count_control(io, sizes);
                 if io.is_blocked() {

@@ -1,18 +1,17 @@
-//! Payloads as messages of the WebSocket protocol.
+//! What kind of message a payload is sent as.
 
 use crate::feed::PayloadKind;
-use bytes::Bytes;
-use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+use crate::protocol::websocket::codec::MessageKind;
 
-/// Makes a message of a payload: binary or text, as the feed says.
-pub(super) fn message(kind: PayloadKind, payload: Bytes) -> Message {
+/// Returns the kind of message that a payload is sent as: binary or text, as the feed says.
+pub(super) fn message_kind(kind: PayloadKind, payload: &[u8]) -> MessageKind {
     match kind {
-        PayloadKind::Binary => Message::Binary(payload),
+        PayloadKind::Binary => MessageKind::Binary,
         PayloadKind::Text | PayloadKind::Json | PayloadKind::Position => {
-            // Stamps are ASCII; if they were not, the bytes would still be sent.
-            match Utf8Bytes::try_from(payload.clone()) {
-                Ok(text) => Message::Text(text),
-                Err(_) => Message::Binary(payload),
+            // Stamps are ASCII; what another client has sent may be anything.
+            match std::str::from_utf8(payload) {
+                Ok(_) => MessageKind::Text,
+                Err(_) => MessageKind::Binary,
             }
         }
     }

@@ -50,7 +50,7 @@ impl Series for Params {
         }
     }
     fn mount(&self, path: &str, routes: &mut Routes) {
-        routes.mount(path, Rc::new(server::UpgradeEndpoint(self.clone())));
+        routes.mount(path, Rc::new(server::UpgradeEndpoint::new(self)));
     }
     fn client_half(&self, target: &Target, feed: &Spec) -> Result<ClientHalf, String> {
         Ok(match self.engine {

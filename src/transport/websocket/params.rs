@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 const READ_BUFFER: Key = Key {
     name: "read_buffer",
     default: Some("\"512B\""),
-    about: "of each connection of the bundled server, and of a client of the engine \"tungstenite\"; \
-            that library's own default is 128KiB",
+    about: "how much the bundled server reads from a connection at once, and the buffer of a client \
+            of the engine \"tungstenite\", whose own default is 128KiB",
 };
 const HEARTBEAT: Key = Key {
     name: "heartbeat",
@@ -65,8 +65,8 @@ const MASK_BYTES: u64 = 4;
 /// Validated and complete settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Params {
-    /// Bytes of the buffer that tungstenite reads into: the bundled server's, and the client's if
-    /// it is a library's.
+    /// Bytes that the server reads from a connection at once, and of the buffer that a client of
+    /// tungstenite reads into.
     pub read_buffer_bytes: u32,
     /// Nanoseconds between an early close and the next connect.
     pub reconnect_ns: u64,

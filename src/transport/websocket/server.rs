@@ -1,9 +1,9 @@
 //! The server half: upgrades a connection and sends a message for each update of its topic.
 //!
-//! The opening handshake and the framing are tungstenite's. A session is one future that owns its
-//! socket: it sleeps until the next update and reads what the client sends meanwhile. It has no
-//! timer or channel of its own.
+//! A session is one future that owns its socket: it sleeps until the next update and reads what the
+//! client sends meanwhile. It has no timer, channel or buffer of its own.
 
+mod frame_socket;
 mod session;
 
 use crate::server::{Answer, Body, Endpoint, Peer, TakeOver, only_get, plain};
@@ -11,26 +11,27 @@ use crate::transport::websocket::params::Params;
 use hyper::body::Incoming;
 use hyper::header::{HeaderValue, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
 use hyper::{Request, Response, StatusCode};
-use session::ServerSession;
+use session::{ServerSession, SessionContext};
 use std::rc::Rc;
 use tokio_tungstenite::tungstenite::error::{Error, ProtocolError};
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 
 /// The endpoint that upgrades.
-pub(crate) struct UpgradeEndpoint(pub Params);
+pub(crate) struct UpgradeEndpoint(Rc<SessionContext>);
+
+impl UpgradeEndpoint {
+    pub(crate) fn new(params: &Params) -> UpgradeEndpoint {
+        UpgradeEndpoint(Rc::new(SessionContext::new(params)))
+    }
+}
 
 impl Endpoint for UpgradeEndpoint {
     fn answer(&self, request: &Request<Incoming>, _: &Rc<Peer>) -> Answer {
         match accept(request) {
             Ok(response) => {
-                let Params { read_buffer_bytes, heartbeat_ns, .. } = self.0;
-                let read_buffer_bytes = read_buffer_bytes as usize;
-                let take_over: TakeOver = Box::new(move |upgraded| {
-                    match ServerSession::new(upgraded, read_buffer_bytes, heartbeat_ns) {
-                        Some(session) => Box::pin(session),
-                        None => Box::pin(std::future::ready(())),
-                    }
-                });
+                let context = self.0.clone();
+                let take_over: TakeOver =
+                    Box::new(move |upgraded| Box::pin(ServerSession::new(upgraded, context)));
                 Answer::Upgrade(response, take_over)
             }
             Err(response) => Answer::Now(*response),

@@ -1,32 +1,41 @@
-//! Any bytes in any pieces: no panic, the same frames however they are cut, and the same messages
-//! as tungstenite's, which is another implementation of RFC 6455.
+//! Any bytes in any pieces, of a server or of a client: no panic, the same frames however they are cut,
+//! and the same messages as tungstenite's, which is another implementation of RFC 6455.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use std::io::{self, Read, Write};
 use tungstenite::protocol::{Message, Role, WebSocket, WebSocketConfig};
-use wsbench::internals::protocol::{FrameItem, FrameReader, ScannedItem, Scanner};
+use wsbench::internals::protocol::{FrameItem, FrameReader, MessageKind, ScannedItem, Scanner};
 
 #[derive(Debug, Clone, PartialEq)]
 enum Found {
-    Message(Vec<u8>),
+    Message(MessageKind, Vec<u8>),
     Ping(Vec<u8>),
     Pong,
     Close(Option<u16>),
     Broken,
 }
 
-/// What this project's reader finds.
-fn read(pieces: &[&[u8]]) -> Vec<Found> {
+/// The largest message that a server takes.
+const MOST_BYTES: u64 = 1_000;
+
+/// What this project's reader finds; `role` is who reads.
+fn read(role: Role, pieces: &[&[u8]]) -> Vec<Found> {
     let (mut reader, mut found, mut data) = (FrameReader::default(), Vec::new(), Vec::new());
     for piece in pieces {
-        let fed = reader.feed(piece, |item| match item {
+        let on = |item: FrameItem<'_>| match item {
             FrameItem::Data(bytes) => data.extend_from_slice(bytes),
-            FrameItem::MessageEnd(_) => found.push(Found::Message(std::mem::take(&mut data))),
+            FrameItem::MessageEnd(kind, _) => {
+                found.push(Found::Message(kind, std::mem::take(&mut data)));
+            }
             FrameItem::Ping(payload, _) => found.push(Found::Ping(payload.to_vec())),
             FrameItem::Pong(_) => found.push(Found::Pong),
             FrameItem::Close(code, _) => found.push(Found::Close(code)),
-        });
+        };
+        let fed = match role {
+            Role::Client => reader.feed(piece, on),
+            Role::Server => reader.feed_masked(&mut piece.to_vec(), MOST_BYTES, on),
+        };
         if fed.is_err() {
             found.push(Found::Broken);
             break;
@@ -66,14 +75,19 @@ impl Write for Wire<'_> {
 }
 
 /// What tungstenite finds.
-fn reference(bytes: &[u8]) -> Vec<Found> {
-    let config = WebSocketConfig::default().max_message_size(None).max_frame_size(None);
-    let mut socket = WebSocket::from_raw_socket(Wire(bytes), Role::Client, Some(config));
+fn reference(role: Role, bytes: &[u8]) -> Vec<Found> {
+    let most = (role == Role::Server).then_some(MOST_BYTES as usize);
+    let config = WebSocketConfig::default().max_message_size(most).max_frame_size(most);
+    let mut socket = WebSocket::from_raw_socket(Wire(bytes), role, Some(config));
     let mut found = Vec::new();
     loop {
         match socket.read() {
-            Ok(Message::Text(text)) => found.push(Found::Message(text.as_bytes().to_vec())),
-            Ok(Message::Binary(bytes)) => found.push(Found::Message(bytes.to_vec())),
+            Ok(Message::Text(text)) => {
+                found.push(Found::Message(MessageKind::Text, text.as_bytes().to_vec()));
+            }
+            Ok(Message::Binary(bytes)) => {
+                found.push(Found::Message(MessageKind::Binary, bytes.to_vec()));
+            }
             Ok(Message::Ping(payload)) => found.push(Found::Ping(payload.to_vec())),
             Ok(Message::Pong(_)) => found.push(Found::Pong),
             Ok(Message::Close(frame)) => {
@@ -91,13 +105,14 @@ fn reference(bytes: &[u8]) -> Vec<Found> {
     found
 }
 
-fuzz_target!(|input: (Vec<u8>, u8)| {
-    let (bytes, cut) = input;
-    let whole = read(&[&bytes]);
+fuzz_target!(|input: (Vec<u8>, u8, bool)| {
+    let (bytes, cut, serves) = input;
+    let role = if serves { Role::Server } else { Role::Client };
+    let whole = read(role, &[&bytes]);
     let pieces: Vec<&[u8]> = bytes.chunks(usize::from(cut).max(1)).collect();
-    assert_eq!(read(&pieces), whole);
+    assert_eq!(read(role, &pieces), whole);
     assert_eq!(scan(&pieces), scan(&[&bytes]));
-    let theirs = reference(&bytes);
+    let theirs = reference(role, &bytes);
     // What breaks the protocol is found at different moments: tungstenite reads a frame whole.
     let same = whole.iter().zip(&theirs).take_while(|(a, b)| a == b).count();
     let (own, other) = (whole.get(same), theirs.get(same));

@@ -5,40 +5,70 @@
 //! small allocation and a message costs none.
 
 use crate::feed::Workload;
-use crate::net::Connection;
+use crate::protocol::websocket::codec::{FrameError, FrameItem, FrameReader, MessageKind, Opcode};
 use crate::server::{Outgoing, Peer, Upgraded};
 use crate::time::{Sleep, now_ns};
-use crate::transport::websocket::message::message;
-use bytes::Bytes;
-use futures_util::{FutureExt, Sink, Stream};
+use crate::transport::websocket::message::message_kind;
+use crate::transport::websocket::params::Params;
+use crate::transport::websocket::server::frame_socket::FrameSocket;
 use hyper::header::HeaderMap;
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
-use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
+use tokio::io::ReadBuf;
 
 /// How far behind the feed a client may fall before it is closed.
 const MOST_BEHIND_NS: u64 = 30_000_000_000;
 /// How long an ending may take: the closing handshake and the end of TCP.
 const ENDING_NS: u64 = 5_000_000_000;
+/// The largest buffer that is kept after a message; a larger one is an exception and freed.
+const KEPT_BYTES: usize = 1024 * 1024;
 
-/// The session of one client. The future ends when the connection has ended.
-pub(crate) struct ServerSession {
-    socket: WebSocketStream<Connection>,
-    peer: Rc<Peer>,
-    state: SessionState,
-    /// Bytes may lie in the frame layer's own buffer: what came with the upgrade.
-    early: bool,
-    /// Since when an update does not fit into the socket.
-    blocked_ns: u64,
+/// The code of a Close of a server that ends (RFC 6455 §7.4.1).
+const GOING_AWAY: u16 = 1001;
+/// The code of a Close of a server whose rule the client breaks.
+const POLICY: u16 = 1008;
+
+/// What the sessions of one thread share.
+pub(super) struct SessionContext {
     /// Nanoseconds of silence before a ping; 0 for never.
     heartbeat_ns: u64,
+    /// What is received with one call.
+    received: RefCell<Vec<u8>>,
+    /// A frame that is put together.
+    frame: RefCell<Vec<u8>>,
+    /// A message of a client, unless it comes in pieces.
+    message: RefCell<Vec<u8>>,
+}
+
+impl SessionContext {
+    pub(super) fn new(params: &Params) -> SessionContext {
+        SessionContext {
+            heartbeat_ns: params.heartbeat_ns,
+            received: RefCell::new(vec![0; params.read_buffer_bytes as usize]),
+            frame: RefCell::default(),
+            message: RefCell::default(),
+        }
+    }
+}
+
+/// The session of one client. The future ends when the connection has ended.
+pub(super) struct ServerSession {
+    socket: FrameSocket,
+    peer: Rc<Peer>,
+    context: Rc<SessionContext>,
+    reader: FrameReader,
+    /// The beginning of a message whose rest has not come.
+    partial: Vec<u8>,
+    state: SessionState,
+    /// Bytes that came with the upgrade.
+    early: Option<Box<[u8]>>,
+    /// Since when an update does not fit into the socket.
+    blocked_ns: u64,
     /// When the next ping is due.
     ping_at_ns: u64,
     /// Echoes that an injected fault delays.
@@ -49,7 +79,7 @@ pub(crate) struct ServerSession {
 
 /// Echoes and when they leave, in order.
 #[derive(Default)]
-struct DelayedEchoes(VecDeque<(u64, Message)>);
+struct DelayedEchoes(VecDeque<(u64, MessageKind, Vec<u8>)>);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum SessionState {
@@ -57,8 +87,10 @@ enum SessionState {
     Waiting,
     /// An update does not fit into the socket yet.
     Blocked,
-    /// A Close was sent or received: write ours, and read until theirs.
+    /// A Close was sent: read until theirs.
     Closing,
+    /// Nothing more is read as frames: write what waits.
+    Flushing,
     /// The closing handshake is over or impossible: end TCP from this side.
     Shutting,
     /// Read until the client has ended TCP too, so that no reset destroys what was sent.
@@ -66,59 +98,57 @@ enum SessionState {
 }
 
 impl ServerSession {
-    /// A session over an upgraded connection, from the next update on. It is never `None`: the
-    /// frame layer waits for nothing, but is made by an `async fn`.
-    pub(crate) fn new(
-        upgraded: Upgraded,
-        read_buffer_bytes: usize,
-        heartbeat_ns: u64,
-    ) -> Option<ServerSession> {
+    /// A session over an upgraded connection, from the next update on.
+    pub(super) fn new(upgraded: Upgraded, context: Rc<SessionContext>) -> ServerSession {
         let Upgraded { stream, leftover, peer } = upgraded;
-        let most_bytes = peer.thread.feed.get().spec.most_message_bytes();
-        let config = WebSocketConfig::default()
-            .read_buffer_size(read_buffer_bytes)
-            .write_buffer_size(0)
-            .max_message_size(Some(most_bytes))
-            .max_frame_size(Some(most_bytes));
-        // A copy: the frame layer would go on reading into HTTP's large buffer.
-        let early = leftover.to_vec();
-        drop(leftover);
-        let socket =
-            WebSocketStream::from_partially_read(stream, early, Role::Server, Some(config))
-                .now_or_never()?;
+        // A copy: HTTP's large buffer is freed.
+        let early = (!leftover.is_empty()).then(|| leftover.to_vec().into_boxed_slice());
         peer.subscribe(&HeaderMap::new(), now_ns());
         let sleep = peer.thread.timer.until(0);
         let mut session = ServerSession {
-            socket,
+            socket: FrameSocket::new(stream),
             peer,
+            context,
+            reader: FrameReader::default(),
+            partial: Vec::new(),
             state: SessionState::Waiting,
-            early: true,
+            early,
             blocked_ns: 0,
-            heartbeat_ns,
             ping_at_ns: u64::MAX,
             delayed: None,
             sleep,
         };
         session.rest();
-        Some(session)
+        session
     }
 
     /// Sleeps until the next update or ping.
     fn rest(&mut self) {
-        if self.heartbeat_ns > 0 {
-            self.ping_at_ns = now_ns().saturating_add(self.heartbeat_ns);
+        if self.context.heartbeat_ns > 0 {
+            self.ping_at_ns = now_ns().saturating_add(self.context.heartbeat_ns);
         }
         self.await_next();
     }
 
     fn await_next(&mut self) {
         let delayed = self.delayed.as_ref().and_then(|delayed| delayed.0.front());
-        let leaves_ns = delayed.map_or(u64::MAX, |(leaves_ns, _)| *leaves_ns);
+        let leaves_ns = delayed.map_or(u64::MAX, |(leaves_ns, ..)| *leaves_ns);
         self.sleep_until(self.peer.leaves_ns().min(self.ping_at_ns).min(leaves_ns));
     }
 
+    /// Sends a frame, or keeps what does not fit.
+    fn send(&mut self, cx: &mut Context<'_>, opcode: Opcode, payload: &[u8]) -> io::Result<()> {
+        let context = self.context.clone();
+        let mut frame = context.frame.borrow_mut();
+        let sent = self.socket.send(cx, opcode, payload, &mut frame);
+        if frame.capacity() > KEPT_BYTES {
+            *frame = Vec::new();
+        }
+        sent
+    }
+
     /// Sends the echo of a message: at once, or later if an injected fault delays it.
-    fn send_echo(&mut self, message: Message) {
+    fn send_echo(&mut self, cx: &mut Context<'_>, kind: MessageKind, message: &[u8]) {
         let delay_ns = match &self.peer.thread.injector {
             None => 0,
             Some(injector) => {
@@ -128,21 +158,24 @@ impl ServerSession {
         };
         if delay_ns == 0 {
             // If it fails the connection is gone, which reading meets too.
-            let _ = Pin::new(&mut self.socket).start_send(message);
+            let _ = self.send(cx, kind.opcode(), message);
             return;
         }
         let delayed = self.delayed.get_or_insert_default();
-        delayed.0.push_back((now_ns().saturating_add(delay_ns), message));
+        delayed.0.push_back((now_ns().saturating_add(delay_ns), kind, message.to_vec()));
         if self.state == SessionState::Waiting {
             self.await_next();
         }
     }
 
     /// Takes the delayed echo that is due.
-    fn take_delayed(&mut self, now_ns: u64) -> Option<Message> {
+    fn take_delayed(&mut self, now_ns: u64) -> Option<(MessageKind, Vec<u8>)> {
         let queue = &mut self.delayed.as_mut()?.0;
-        let (leaves_ns, _) = queue.front()?;
-        if *leaves_ns > now_ns { None } else { queue.pop_front().map(|(_, message)| message) }
+        let (leaves_ns, ..) = queue.front()?;
+        if *leaves_ns > now_ns {
+            return None;
+        }
+        queue.pop_front().map(|(_, kind, message)| (kind, message))
     }
 
     fn serving(&self) -> bool {
@@ -161,49 +194,106 @@ impl ServerSession {
         self.state = state;
     }
 
-    fn close(&mut self, code: CloseCode, reason: &'static str) {
-        let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
-        // It fails if a Close was sent already or the connection is gone: both end the same.
-        let _ = Pin::new(&mut self.socket).start_send(Message::Close(Some(frame)));
-        self.end(SessionState::Closing);
+    /// Sends a Close and goes on to a state of the ending.
+    fn close(&mut self, cx: &mut Context<'_>, code: u16, reason: &str, then: SessionState) {
+        let payload = [&code.to_be_bytes(), reason.as_bytes()].concat();
+        self.send_close(cx, &payload, then);
     }
 
-    /// Reads all there is. Ready when nothing more will come from the frame layer and its replies
-    /// are written.
-    fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let workload = self.peer.thread.feed.get().spec.workload;
-        loop {
+    /// Sends the Close with a payload that was put together.
+    fn send_close(&mut self, cx: &mut Context<'_>, payload: &[u8], then: SessionState) {
+        // If it fails the connection is gone, and shutting it down finds that too.
+        let _ = self.send(cx, Opcode::Close, payload);
+        self.end(then);
+    }
+
+    /// Receives all that there is, until nothing more is read as frames.
+    fn receive(&mut self, cx: &mut Context<'_>) {
+        let context = self.context.clone();
+        let echo = self.peer.thread.feed.get().spec.workload == Workload::Echo;
+        if let Some(mut early) = self.early.take() {
+            self.read_frames(cx, &mut early);
+        }
+        let mut buffer = context.received.borrow_mut();
+        while self.reads_frames() {
             // Nothing is read while there is no room for its echo.
-            if workload == Workload::Echo && self.serving() {
-                match Pin::new(&mut self.socket).poll_ready(cx) {
-                    Poll::Pending => {
-                        // The socket does not report what was read already.
-                        self.early = true;
-                        return Poll::Pending;
-                    }
-                    Poll::Ready(Ok(())) => {}
-                    Poll::Ready(Err(_)) => return Poll::Ready(()),
+            if echo && self.serving() && !matches!(self.socket.poll_flush(cx), Poll::Ready(Ok(())))
+            {
+                return;
+            }
+            let mut into = ReadBuf::new(&mut buffer);
+            match self.socket.poll_receive(cx, &mut into) {
+                Poll::Pending => return,
+                Poll::Ready(Ok(())) if !into.filled().is_empty() => {
+                    self.read_frames(cx, into.filled_mut());
                 }
+                // The end of the stream, or an error.
+                Poll::Ready(_) => self.end(SessionState::Shutting),
             }
-            match ready!(Pin::new(&mut self.socket).poll_next(cx)) {
-                // The reply is queued by tungstenite, as pongs are.
-                Some(Ok(Message::Close(_))) => self.end(SessionState::Closing),
-                Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => match workload {
-                    // A message from a client does not belong to this feed.
-                    Workload::Ticker => {}
-                    Workload::Echo if self.serving() => self.send_echo(message),
-                    Workload::Echo => {}
-                    Workload::Broadcast | Workload::Tracker => {
-                        self.peer.post(&message.into_data(), now_ns());
-                    }
-                },
-                Some(Ok(_)) => {}
-                Some(Err(error)) => match close_code(&error) {
-                    Some((code, reason)) => self.close(code, reason),
-                    None => self.end(SessionState::Shutting),
-                },
-                None => return Poll::Ready(()),
+        }
+    }
+
+    /// Whether bytes that come are frames.
+    fn reads_frames(&self) -> bool {
+        self.serving() || self.state == SessionState::Closing
+    }
+
+    /// Reads frames of the client and does what they ask.
+    fn read_frames(&mut self, cx: &mut Context<'_>, bytes: &mut [u8]) {
+        let context = self.context.clone();
+        let spec = self.peer.thread.feed.get().spec;
+        // A message from a client does not belong to the feed of a ticker.
+        let is_kept = spec.workload != Workload::Ticker;
+        let mut reader = std::mem::take(&mut self.reader);
+        let mut shared = context.message.borrow_mut();
+        let mut message = std::mem::take(&mut self.partial);
+        if !reader.is_within_message() {
+            message = std::mem::take(&mut *shared);
+        }
+        let mut closed = None;
+        let fed = reader.feed_masked(bytes, spec.most_message_bytes() as u64, |item| match item {
+            FrameItem::Data(data) if is_kept => message.extend_from_slice(data),
+            FrameItem::Data(_) | FrameItem::Pong(_) => {}
+            FrameItem::MessageEnd(kind, _) => {
+                self.receive_message(cx, kind, &message);
+                message.clear();
             }
+            FrameItem::Ping(payload, _) if self.serving() => {
+                // If it fails the connection is gone, which reading meets too.
+                let _ = self.socket.answer_ping(cx, payload, &mut context.frame.borrow_mut());
+            }
+            FrameItem::Ping(..) => {}
+            FrameItem::Close(code, _) => closed = Some(code),
+        });
+        if reader.is_within_message() {
+            self.partial = message;
+        } else if message.capacity() <= KEPT_BYTES {
+            // What breaks the protocol leaves the beginning of its message.
+            message.clear();
+            *shared = message;
+        }
+        drop(shared);
+        self.reader = reader;
+        match (fed, closed) {
+            (Err(error), _) if self.serving() => {
+                self.close(cx, error.close_code(), reason(error), SessionState::Flushing);
+            }
+            (Ok(()), Some(code)) if self.serving() => {
+                let code = code.map(u16::to_be_bytes);
+                let payload = code.as_ref().map_or(&[][..], |code| code);
+                self.send_close(cx, payload, SessionState::Flushing);
+            }
+            (Err(_), _) | (_, Some(_)) => self.end(SessionState::Flushing),
+            (Ok(()), None) => {}
+        }
+    }
+
+    /// Does with a message what the workload asks.
+    fn receive_message(&mut self, cx: &mut Context<'_>, kind: MessageKind, message: &[u8]) {
+        match self.peer.thread.feed.get().spec.workload {
+            Workload::Echo if self.serving() => self.send_echo(cx, kind, message),
+            Workload::Ticker | Workload::Echo => {}
+            Workload::Broadcast | Workload::Tracker => self.peer.post(message, now_ns()),
         }
     }
 
@@ -211,10 +301,10 @@ impl ServerSession {
     fn poll_updates(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             if self.peer.thread.draining.get() {
-                self.close(CloseCode::Away, "the server is shutting down");
+                self.close_for_drain(cx);
                 return Poll::Ready(());
             }
-            match Pin::new(&mut self.socket).poll_ready(cx) {
+            match self.socket.poll_flush(cx) {
                 Poll::Ready(Ok(())) if self.state == SessionState::Blocked => {
                     self.state = SessionState::Waiting;
                     self.await_next();
@@ -231,18 +321,15 @@ impl ServerSession {
             }
             ready!(Pin::new(&mut self.sleep).poll(cx));
             let now = now_ns();
-            if let Some(message) = self.take_delayed(now) {
+            if let Some((kind, message)) = self.take_delayed(now) {
                 // If it fails the connection is gone, which reading meets too.
-                let _ = Pin::new(&mut self.socket).start_send(message);
+                let _ = self.send(cx, kind.opcode(), &message);
                 self.rest();
                 continue;
             }
             let sent = match self.peer.take_due(now) {
-                Some(message) => self.push(message).map(|()| true),
-                None if now >= self.ping_at_ns => {
-                    let ping = Message::Ping(Bytes::new());
-                    Pin::new(&mut self.socket).start_send(ping).map(|()| true)
-                }
+                Some(message) => self.push(cx, &message).map(|()| true),
+                None if now >= self.ping_at_ns => self.send(cx, Opcode::Ping, &[]).map(|()| true),
                 None => Ok(false),
             };
             match sent {
@@ -256,13 +343,18 @@ impl ServerSession {
         }
     }
 
-    /// Writes a message, or queues what does not fit.
-    fn push(&mut self, outgoing: Outgoing) -> Result<(), Error> {
-        let thread = &self.peer.thread;
-        let message = message(thread.feed.get().spec.kind, outgoing.bytes);
-        Pin::new(&mut self.socket).start_send(message)?;
-        thread.pushed.set(thread.pushed.get() + u64::from(outgoing.updates));
+    /// Writes a message, or keeps what does not fit.
+    fn push(&mut self, cx: &mut Context<'_>, outgoing: &Outgoing) -> io::Result<()> {
+        let kind = message_kind(self.peer.thread.feed.get().spec.kind, &outgoing.bytes);
+        self.send(cx, kind.opcode(), &outgoing.bytes)?;
+        let pushed = &self.peer.thread.pushed;
+        pushed.set(pushed.get() + u64::from(outgoing.updates));
         Ok(())
+    }
+
+    fn close_for_drain(&mut self, cx: &mut Context<'_>) {
+        let reason = "the server is shutting down";
+        self.close(cx, GOING_AWAY, reason, SessionState::Closing);
     }
 
     /// Waits for room in the socket. Ready when the client is too far behind.
@@ -282,7 +374,7 @@ impl ServerSession {
         }
         ready!(Pin::new(&mut self.sleep).poll(cx));
         if self.peer.thread.draining.get() {
-            self.close(CloseCode::Away, "the server is shutting down");
+            self.close_for_drain(cx);
         } else if now_ns() < deadline_ns {
             // Woken together with all other sessions.
             self.sleep_until(deadline_ns);
@@ -290,7 +382,7 @@ impl ServerSession {
         } else {
             let thread = &self.peer.thread;
             thread.lagged.set(thread.lagged.get() + 1);
-            self.close(CloseCode::Policy, "too far behind");
+            self.close(cx, POLICY, "too far behind", SessionState::Closing);
         }
         Poll::Ready(())
     }
@@ -298,23 +390,25 @@ impl ServerSession {
     /// The end: Close, then TCP from this side, then whatever the client still sends.
     fn poll_ending(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.state == SessionState::Closing {
-            let flushed = Pin::new(&mut self.socket).poll_flush(cx);
-            let read = self.poll_incoming(cx);
-            match (flushed, read) {
-                (Poll::Ready(Ok(())), Poll::Pending) | (Poll::Pending, _) => return Poll::Pending,
-                (Poll::Ready(_), _) => self.state = SessionState::Shutting,
+            self.receive(cx);
+        }
+        if matches!(self.state, SessionState::Closing | SessionState::Flushing) {
+            match (ready!(self.socket.poll_flush(cx)), self.state) {
+                (Ok(()), SessionState::Closing) => return Poll::Pending,
+                _ => self.state = SessionState::Shutting,
             }
         }
         if self.state == SessionState::Shutting {
-            match ready!(Pin::new(self.socket.get_mut()).poll_shutdown(cx)) {
+            match ready!(self.socket.poll_end(cx)) {
                 Ok(()) => self.state = SessionState::Lingering,
                 Err(_) => return Poll::Ready(()),
             }
         }
-        let mut rest = [0; 512];
+        let context = self.context.clone();
+        let mut rest = context.received.borrow_mut();
         loop {
             let mut buffer = ReadBuf::new(&mut rest);
-            match ready!(Pin::new(self.socket.get_mut()).poll_read(cx, &mut buffer)) {
+            match ready!(self.socket.poll_receive(cx, &mut buffer)) {
                 Ok(()) if !buffer.filled().is_empty() => {}
                 _ => return Poll::Ready(()),
             }
@@ -327,15 +421,10 @@ impl Future for ServerSession {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
-        // Most wake-ups are for an update: the frame layer is polled only if there is something to
-        // read. It leaves nothing in its buffer.
-        let readable =
-            std::mem::take(&mut this.early) || this.socket.get_mut().poll_read_ready(cx).is_ready();
+        // Most wake-ups are for an update: bytes are received only if there are any.
+        let readable = this.socket.poll_readable(cx).is_ready() || this.early.is_some();
         if this.serving() && readable {
-            let over = this.poll_incoming(cx).is_ready();
-            if over && this.serving() {
-                this.end(SessionState::Shutting);
-            }
+            this.receive(cx);
         }
         if this.serving() {
             ready!(this.poll_updates(cx));
@@ -351,15 +440,11 @@ impl Future for ServerSession {
     }
 }
 
-/// Returns the code with which a client's error is answered (RFC 6455 §7.4.1); `None` if the
-/// connection is gone.
-fn close_code(error: &Error) -> Option<(CloseCode, &'static str)> {
-    use tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake;
+/// Returns the reason that a Close gives for a client's error.
+fn reason(error: FrameError) -> &'static str {
     match error {
-        Error::Protocol(ResetWithoutClosingHandshake) => None,
-        Error::Protocol(_) => Some((CloseCode::Protocol, "protocol error")),
-        Error::Utf8(_) => Some((CloseCode::Invalid, "text that is not UTF-8")),
-        Error::Capacity(_) => Some((CloseCode::Size, "message too big")),
-        _ => None,
+        FrameError::BadUtf8 => "text that is not UTF-8",
+        FrameError::TooLarge => "message too big",
+        _ => "protocol error",
     }
 }
