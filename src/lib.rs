@@ -139,6 +139,51 @@ pub mod internals {
         };
         pub use crate::protocol::websocket::frame_scanner::{ScannedItem, Scanner};
     }
+    /// Readers of text and lines, for the fuzz targets. Each returns whether it understands its input.
+    pub mod readers {
+        use crate::driver::{DriverCommand, DriverStart};
+        use crate::protocol::http1::head::{RequestHead, ResponseHead};
+        use crate::run::protocol::{FromProcess, ServerStart, ToServer};
+        use crate::server::fault_injection::InjectedFault;
+        use crate::{gate, units};
+
+        /// A duration, a size or a rate.
+        pub fn amount(text: &str) -> bool {
+            let duration = units::parse_duration_ns(text).is_ok();
+            let rate = units::parse_rate_hz(text);
+            assert!(rate.as_ref().is_ok_and(|hz| hz.is_finite() && *hz >= 0.0) || rate.is_err());
+            duration || units::parse_size(text).is_ok() || rate.is_ok()
+        }
+        /// A fault that a server is given.
+        pub fn fault(text: &str) -> bool {
+            text.parse::<InjectedFault>().is_ok()
+        }
+        /// A head of the user's, which is then rendered.
+        pub fn head(bytes: &[u8]) -> bool {
+            let request = RequestHead::parse_file(bytes);
+            if let Ok(head) = &request {
+                assert!(head.own_path().is_some());
+                assert!(head.render("/", "h").ends_with(b"\r\n\r\n"));
+            }
+            let response = ResponseHead::parse_file(bytes);
+            if let Ok(head) = &response {
+                assert!(head.render_expected(21).ends_with(b"\r\n\r\n"));
+            }
+            request.is_ok() || response.is_ok()
+        }
+        /// A baseline.
+        pub fn baseline(bytes: &[u8]) -> bool {
+            gate::baseline::parse(bytes).is_ok()
+        }
+        /// A line between the processes of a run.
+        pub fn process_line(bytes: &[u8]) -> bool {
+            serde_json::from_slice::<ServerStart>(bytes).is_ok()
+                || serde_json::from_slice::<ToServer>(bytes).is_ok()
+                || serde_json::from_slice::<DriverStart>(bytes).is_ok()
+                || serde_json::from_slice::<DriverCommand>(bytes).is_ok()
+                || serde_json::from_slice::<FromProcess>(bytes).is_ok()
+        }
+    }
     /// Numbers of one thread.
     pub mod record {
         pub use crate::record::{
@@ -184,7 +229,7 @@ pub mod internals {
         };
         /// Result files.
         pub mod file {
-            pub use crate::result::file::{Line, WindowLine, Writer, read};
+            pub use crate::result::file::{Line, WindowLine, Writer, read, read_lines};
         }
     }
     /// Runs.

@@ -210,9 +210,16 @@ impl Writer {
 /// If the file cannot be read, has no header of a schema that this version reads, or has a broken
 /// line that is not the last.
 pub fn read(path: &Path) -> Outcome<RunResult> {
+    let file = File::open(path).map_err(at(format!("cannot open {}", path.display())))?;
+    read_lines(path, BufReader::new(file))
+}
+
+/// Does the same with the lines of an open file.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_lines(path: &Path, mut input: impl BufRead) -> Outcome<RunResult> {
     let shown = path.display();
-    let file = File::open(path).map_err(at(format!("cannot open {shown}")))?;
-    let mut input = BufReader::new(file);
     let shared: Arc<Path> = Arc::from(path);
     let mut reading: Option<Reading> = None;
     let mut text = Vec::new();

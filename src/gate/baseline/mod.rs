@@ -31,7 +31,7 @@ mod ratio;
 mod structural;
 
 pub(crate) use comparable::{ComparableRow, ComparableRun};
-pub(crate) use file::{Baseline, read, require_valid};
+pub(crate) use file::{Baseline, parse, read, require_valid};
 pub(crate) use judge::{GateOptions, judge};
 
 use crate::report::Figure;

@@ -1,4 +1,4 @@
-//! Any text: a plan or located faults, and no panic.
+//! Any text and overrides: a plan or located faults, and no panic.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -8,8 +8,9 @@ use wsbench::internals::plan::resolve;
 use wsbench::internals::scenario;
 use wsbench::internals::config::SourceText;
 
-fuzz_target!(|text: &str| {
-    let source = SourceText { name: "x.toml".to_owned(), text: text.to_owned(), overrides: Vec::new() };
+fuzz_target!(|input: (String, Vec<String>)| {
+    let (text, overrides) = input;
+    let source = SourceText { name: "x.toml".to_owned(), text, overrides };
     let file = scenario::parse(source, "x".to_owned(), PathBuf::from("/nonexistent"));
     if let Err(faults) = resolve(&file, &Machine::read()) {
         assert!(!faults.to_string().is_empty());

@@ -1,0 +1,17 @@
+//! Any bytes as a result file, a baseline or a line between processes: a value or an error, and no
+//! panic. A result that is read can be summarised.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use std::path::Path;
+use wsbench::internals::{readers, report, result};
+
+fuzz_target!(|bytes: &[u8]| {
+    readers::baseline(bytes);
+    bytes.split(|byte| *byte == b'\n').for_each(|line| {
+        readers::process_line(line);
+    });
+    if let Ok(read) = result::file::read_lines(Path::new("result.jsonl"), bytes) {
+        report::summarise(&read);
+    }
+});

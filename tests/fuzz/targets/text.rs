@@ -1,0 +1,14 @@
+//! Any text as a duration, size, rate or injected fault, and any bytes as a head of the user's: a
+//! value or an error, and no panic.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use wsbench::internals::readers;
+
+fuzz_target!(|bytes: &[u8]| {
+    readers::head(bytes);
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        readers::amount(text);
+        readers::fault(text);
+    }
+});
