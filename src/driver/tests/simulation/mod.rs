@@ -4,13 +4,15 @@
 //! `WSBENCH_SEEDS=100000 cargo test --release simulation` runs more seeds. A seed that fails is
 //! printed; `WSBENCH_SEED=N` runs it alone.
 
+#[cfg(all(target_os = "linux", not(feature = "portable")))]
+mod backends;
 mod network;
 mod server;
 
 use crate::client::context::ThreadContext;
 use crate::client::{ClientCore, ClientHalf};
 use crate::driver::engine::Engine;
-use crate::driver::tests::simulation::network::{Conditions, SimulatedNetwork};
+use crate::driver::tests::simulation::network::{Accept, Conditions, SimulatedNetwork};
 use crate::driver::tests::simulation::server::{FaultLog, Faults, Server, ServerKind};
 use crate::feed::{Feed, Spec, Topic};
 use crate::net::Dialer;
@@ -56,11 +58,10 @@ struct Report {
     measured_ns: (u64, u64),
 }
 
-fn series(kind: ServerKind) -> AnySeries {
-    let reconnect_ns = 20 * MS;
+fn series(kind: ServerKind, reconnect_ns: u64, phase: &str) -> AnySeries {
     let json = match kind {
         ServerKind::Polling => json!({"transport": "polling", "params": {
-            "interval_ns": 50 * MS, "phase": "spread", "new_connection": false,
+            "interval_ns": 50 * MS, "phase": phase, "new_connection": false,
             "request": "minimal", "response": "minimal", "engine": "raw"}}),
         ServerKind::LongPolling => json!({"transport": "long-polling", "params": {
             "request": "minimal", "response": "minimal", "hold_ns": 30_000 * MS,
@@ -120,15 +121,29 @@ impl Scenario {
         }
     }
 
-    fn run(&self) -> Report {
-        let spec = Spec { rate_hz: self.rate_hz, seed: self.seed, ..Spec::PLAIN };
+    fn thread(&self, spec: Spec) -> Rc<ThreadContext> {
         let dialer = Dialer {
             address: "127.0.0.1:80".parse().expect("an address"),
             first_source: FIRST_SOURCE,
             timeout: Duration::from_secs(2),
             delay: self.delay,
         };
-        let thread = ThreadContext::new(vec![dialer], spec, TIMEOUT_NS, MS / 2, self.seed);
+        ThreadContext::new(vec![dialer], spec, TIMEOUT_NS, MS / 2, self.seed)
+    }
+
+    /// The servers of the connections, without faults from a moment on.
+    fn servers(&self, feed: Feed, log: Rc<RefCell<FaultLog>>, faulty_until_ns: u64) -> Accept {
+        let (faults, kind, mut number) = (self.faults, self.kind, self.seed);
+        Box::new(move |peer| {
+            number = number.wrapping_add(1);
+            let topic = Topic::of_peer(peer);
+            Box::new(Server::new(kind, faults, feed, topic, number, log.clone(), faulty_until_ns))
+        })
+    }
+
+    fn run(&self) -> Report {
+        let spec = Spec { rate_hz: self.rate_hz, seed: self.seed, ..Spec::PLAIN };
+        let thread = self.thread(spec);
         let began_ns = 1_000 * MS;
         let feed = Feed { spec, epoch_ns: began_ns };
         let schedule = Schedule {
@@ -142,19 +157,14 @@ impl Scenario {
         let stopped_ns = schedule.start_ns + schedule.length_ns() + 200 * MS;
         thread.feed.set(Some(feed));
         let log = Rc::new(RefCell::new(FaultLog::default()));
-        let (own, faults, kind, mut number) = (log.clone(), self.faults, self.kind, self.seed);
-        let accept = move |peer| -> Box<dyn server::SimulatedServer> {
-            number = number.wrapping_add(1);
-            let topic = Topic::of_peer(peer);
-            let until_ns = stopped_ns - 200 * MS;
-            Box::new(Server::new(kind, faults, feed, topic, number, own.clone(), until_ns))
-        };
-        let network =
-            SimulatedNetwork::new(self.seed, self.conditions, Box::new(accept), thread.clone());
+        let accept = self.servers(feed, log.clone(), stopped_ns - 200 * MS);
+        let network = SimulatedNetwork::new(self.seed, self.conditions, accept, thread.clone());
         let world = network.world.clone();
         let mut engine = Engine::new(network, MS / 2, thread.clone(), self.seed);
         let target = Target { authority: "h".into(), path: "/x".into(), bundled: true };
-        let half = series(self.kind).client_half(&target, &spec).expect("a client half");
+        let half = series(self.kind, 20 * MS, "spread")
+            .client_half(&target, &spec)
+            .expect("a client half");
         let ClientHalf::Machines(clients) = half else { panic!("no machines") };
         for id in 0..self.clients {
             engine.spawn(&*clients, ClientCore::new(id, began_ns, thread.clone()));
