@@ -1,7 +1,9 @@
-//! What kind of message a payload is sent as.
+//! Payloads as messages of the WebSocket protocol.
 
 use crate::feed::PayloadKind;
 use crate::protocol::websocket::codec::MessageKind;
+use bytes::Bytes;
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 /// Returns the kind of message that a payload is sent as: binary or text, as the feed says.
 pub(super) fn message_kind(kind: PayloadKind, payload: &[u8]) -> MessageKind {
@@ -14,6 +16,14 @@ pub(super) fn message_kind(kind: PayloadKind, payload: &[u8]) -> MessageKind {
                 Err(_) => MessageKind::Binary,
             }
         }
+    }
+}
+
+/// Makes a message of tungstenite of a payload.
+pub(super) fn message(kind: PayloadKind, payload: Bytes) -> Message {
+    match (message_kind(kind, &payload), Utf8Bytes::try_from(payload.clone())) {
+        (MessageKind::Text, Ok(text)) => Message::Text(text),
+        _ => Message::Binary(payload),
     }
 }
 
