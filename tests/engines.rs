@@ -102,7 +102,8 @@ fn both_engines_of_websocket_spread_the_same_messages() {
     for (feed, sent) in [("broadcast\"\nsenders = 3", 30.0), ("tracker\"", 100.0)] {
         let feed = format!("[feed]\nrate = \"10/s\"\nworkload = \"{feed}");
         let rows = ran(&format!("{SHORT}\n{feed}"), "");
-        agree(&rows, &BYTES[4..]);
+        // What is sent belongs to more or fewer receptions, by where the window's edges fall.
+        agree(&rows, &BYTES[5..]);
         for row in &rows {
             assert_eq!((number(row, "sent"), number(row, "fanout_posts")), (sent, sent));
             assert_eq!(number(row, "fanout_completeness_min"), 1.0);
