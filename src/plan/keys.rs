@@ -61,179 +61,97 @@ impl Section {
     }
 }
 
-const fn key(name: &'static str, default: Option<&'static str>, about: &'static str) -> Key {
-    Key { name, default, about }
+/// Declares the keys of a table, each with its name, default and meaning, and their list.
+macro_rules! keys {
+    ($TABLE:ident: $($KEY:ident = ($name:literal, $default:expr, $about:literal),)+) => {
+        $(pub(super) const $KEY: Key = Key { name: $name, default: $default, about: $about };)+
+        pub(super) const $TABLE: &[Key] = &[$($KEY),+];
+    };
 }
 
-pub(super) const NAME: Key =
-    key("name", None, "names the report's folder; by default the file's name without .toml");
-pub(super) const ABOUT: Key =
-    key("about", None, "one sentence on what the scenario shows; optional");
-pub(super) const CLIENTS: Key =
-    key("clients", None, "how many clients are connected at once, one case for each number");
-pub(super) const RAMP: Key =
-    key("ramp", Some("\"0s\""), "the connects are spread over this time; 0s: as fast as possible");
-pub(super) const WARMUP: Key = key("warmup", Some("\"2s\""), "load before the measured window");
-pub(super) const DURATION: Key = key("duration", Some("\"10s\""), "the measured window");
-pub(super) const COOLDOWN: Key = key("cooldown", Some("\"1s\""), "load after the measured window");
-pub(super) const TIMEOUT: Key =
-    key("timeout", Some("\"10s\""), "how long one connect, upgrade or response may take");
-pub(super) const DRAIN: Key = key("drain", Some("\"10s\""), "how long clients may take to end");
-pub(super) const RESOLUTION: Key = key(
-    "resolution",
-    Some("\"500us\""),
-    "turns and updates of a thread that are due within this time share one wake-up",
-);
-pub(super) const DRIVER_LATENESS: Key = key(
-    "driver_lateness",
-    None,
-    "how late the driver may be by its own fault (p99) before a row is invalid, at most 1s; \
-     unless given, a tenth of the median latency, at least 1ms",
-);
-pub(super) const DELAY: Key = key(
-    "delay",
-    Some("\"0s\""),
-    "how long a byte takes one way between a client and its socket, at most 10s; a connect takes two",
-);
-pub(super) const JITTER: Key = key(
-    "jitter",
-    Some("\"0s\""),
-    "random addition to the delay of each piece of data, never out of order; at most 10s",
-);
-pub(super) const JITTER_LAW: Key = key(
-    "jitter_law",
-    Some("\"uniform\""),
-    "its distribution: \"uniform\" from 0 to the jitter, \"exponential\" with it as the mean, or \
-     \"half-normal\" with it as the standard deviation",
-);
-pub(super) const REPEATS: Key = key("repeats", Some("1"), "how often each case is run");
-pub(super) const SEED: Key = key("seed", Some("2009"), "the seed of phases and random gaps");
+keys! { ROOT:
+    NAME = ("name", None, "names the report's folder; by default the file's name without .toml"),
+    ABOUT = ("about", None, "one sentence on what the scenario shows; optional"),
+    CLIENTS = ("clients", None, "how many clients are connected at once, one case for each number"),
+    RAMP = ("ramp", Some("\"0s\""),
+        "the connects are spread over this time; 0s: as fast as possible"),
+    WARMUP = ("warmup", Some("\"2s\""), "load before the measured window"),
+    DURATION = ("duration", Some("\"10s\""), "the measured window"),
+    COOLDOWN = ("cooldown", Some("\"1s\""), "load after the measured window"),
+    TIMEOUT = ("timeout", Some("\"10s\""), "how long one connect, upgrade or response may take"),
+    DRAIN = ("drain", Some("\"10s\""), "how long clients may take to end"),
+    RESOLUTION = ("resolution", Some("\"500us\""),
+        "turns and updates of a thread that are due within this time share one wake-up"),
+    DRIVER_LATENESS = ("driver_lateness", None,
+        "how late the driver may be by its own fault (p99) before a row is invalid, at most 1s; \
+         unless given, a tenth of the median latency, at least 1ms"),
+    DELAY = ("delay", Some("\"0s\""),
+        "how long a byte takes one way between a client and its socket, at most 10s; a connect \
+         takes two"),
+    JITTER = ("jitter", Some("\"0s\""),
+        "random addition to the delay of each piece of data, never out of order; at most 10s"),
+    JITTER_LAW = ("jitter_law", Some("\"uniform\""),
+        "its distribution: \"uniform\" from 0 to the jitter, \"exponential\" with it as the mean, \
+         or \"half-normal\" with it as the standard deviation"),
+    REPEATS = ("repeats", Some("1"), "how often each case is run"),
+    SEED = ("seed", Some("2009"), "the seed of phases and random gaps"),
+}
 
-/// The keys before the first table.
-pub(super) const ROOT: &[Key] = &[
-    NAME,
-    ABOUT,
-    CLIENTS,
-    RAMP,
-    WARMUP,
-    DURATION,
-    COOLDOWN,
-    TIMEOUT,
-    DRAIN,
-    RESOLUTION,
-    DRIVER_LATENESS,
-    DELAY,
-    JITTER,
-    JITTER_LAW,
-    REPEATS,
-    SEED,
-];
+keys! { FEED:
+    WORKLOAD = ("workload", Some("\"ticker\""),
+        "\"ticker\": the server publishes; \"echo\": it answers what each client sends; \
+         \"broadcast\": what a few clients send, all receive; \"tracker\": every client sends its \
+         position to all"),
+    SENDERS = ("senders", Some("1"), "in a broadcast, how many clients send: the first ones"),
+    RATE = ("rate", Some("\"1/s\""),
+        "updates for each client, or messages from each client that sends"),
+    ARRIVALS = ("arrivals", Some("\"periodic\""), "\"periodic\", or \"poisson\" for random gaps"),
+    SPREAD = ("spread", Some("true"),
+        "true: each client's updates have a phase of their own; false: all at the same moment"),
+    SEMANTICS = ("semantics", Some("\"snapshot\""),
+        "\"snapshot\": a client that asks gets only the latest update; \"log\": all that it has \
+         not received"),
+    BATCH = ("batch", Some("\"0s\""),
+        "updates wait this long after the first one and are sent together; 0s: sent at once"),
+    PAYLOAD = ("payload", Some("\"text\""),
+        "the form of a message: \"text\", \"binary\" or \"json\""),
+    SIZE = ("size", Some("\"21B\""), "the size of a message"),
+    MESSAGE_LIMIT = ("message_limit", Some("\"64KiB\""),
+        "the largest message that the bundled server takes from a client, at most 64MiB; one of \
+         `size` always fits. A larger one ends a WebSocket with code 1009, and a POST is answered \
+         with 413"),
+}
 
-pub(super) const RATE: Key = key(
-    "rate",
-    Some("\"1/s\""),
-    "updates for each client, or messages from each client that sends",
-);
-pub(super) const ARRIVALS: Key =
-    key("arrivals", Some("\"periodic\""), "\"periodic\", or \"poisson\" for random gaps");
-pub(super) const SPREAD: Key = key(
-    "spread",
-    Some("true"),
-    "true: each client's updates have a phase of their own; false: all at the same moment",
-);
-pub(super) const PAYLOAD: Key =
-    key("payload", Some("\"text\""), "the form of a message: \"text\", \"binary\" or \"json\"");
-pub(super) const SIZE: Key = key("size", Some("\"21B\""), "the size of a message");
+keys! { SERVER:
+    URL = ("url", None, "the server's address, such as \"http://127.0.0.1:8080\""),
+    PATHS = ("paths", Some("{}"), "the path of a series, by its label or transport"),
+}
 
-pub(super) const WORKLOAD: Key = key(
-    "workload",
-    Some("\"ticker\""),
-    "\"ticker\": the server publishes; \"echo\": it answers what each client sends; \
-     \"broadcast\": what a few clients send, all receive; \"tracker\": every client sends its \
-     position to all",
-);
-pub(super) const SENDERS: Key =
-    key("senders", Some("1"), "in a broadcast, how many clients send: the first ones");
-pub(super) const SEMANTICS: Key = key(
-    "semantics",
-    Some("\"snapshot\""),
-    "\"snapshot\": a client that asks gets only the latest update; \"log\": all that it has not \
-     received",
-);
-pub(super) const BATCH: Key = key(
-    "batch",
-    Some("\"0s\""),
-    "updates wait this long after the first one and are sent together; 0s: sent at once",
-);
+keys! { STRETCH:
+    STRETCH_CLIENTS = ("clients", None,
+        "the client counts for which the interval may be lengthened"),
+    MOST = ("most", Some("10.0"), "the longest interval, as a multiple of the planned one"),
+}
 
-pub(super) const MESSAGE_LIMIT: Key = key(
-    "message_limit",
-    Some("\"64KiB\""),
-    "the largest message that the bundled server takes from a client, at most 64MiB; one of `size` \
-     always fits. A larger one ends a WebSocket with code 1009, and a POST is answered with 413",
-);
+keys! { SERIES:
+    TRANSPORT = ("transport", None, "how updates reach the clients"),
+    LABEL = ("label", None, "names the series in reports; by default the transport's name"),
+}
 
-pub(super) const FEED: &[Key] =
-    &[WORKLOAD, SENDERS, RATE, ARRIVALS, SPREAD, SEMANTICS, BATCH, PAYLOAD, SIZE, MESSAGE_LIMIT];
-
-pub(super) const URL: Key =
-    key("url", None, "the server's address, such as \"http://127.0.0.1:8080\"");
-pub(super) const PATHS: Key =
-    key("paths", Some("{}"), "the path of a series, by its label or transport");
-
-pub(super) const SERVER: &[Key] = &[URL, PATHS];
-
-pub(super) const STRETCH_CLIENTS: Key =
-    key("clients", None, "the client counts for which the interval may be lengthened");
-pub(super) const MOST: Key =
-    key("most", Some("10.0"), "the longest interval, as a multiple of the planned one");
-
-pub(super) const STRETCH: &[Key] = &[STRETCH_CLIENTS, MOST];
-
-pub(super) const TRANSPORT: Key = key("transport", None, "how updates reach the clients");
-pub(super) const LABEL: Key =
-    key("label", None, "names the series in reports; by default the transport's name");
-
-pub(super) const SERIES: &[Key] = &[TRANSPORT, LABEL];
-
-pub(super) const LIMIT_METRIC: Key = key(
-    "metric",
-    None,
-    "a latency such as \"delivery_latency\", or a numeric column of summary.csv; left out if the \
-     condition names its metrics",
-);
-pub(super) const LIMIT_SERIES: Key = key(
-    "series",
-    None,
-    "the series that it is for, by label or transport, or a list of them; by default all",
-);
-pub(super) const LIMIT_CLIENTS: Key =
-    key("clients", None, "the client counts that it is for, one or a list; by default all");
-pub(super) const CONDITION: Key = key(
-    "condition",
-    None,
-    "what must hold: [metric [/ metric]] [avg, min, max, med, p(N), count, rate] <, <=, >, >=, == or != a value with \
-     its unit; a metric may be series.metric",
-);
-pub(super) const ABORT_ON_FAIL: Key = key(
-    "abort_on_fail",
-    Some("false"),
-    "true: the run ends as soon as the condition does not hold",
-);
-pub(super) const DELAY_ABORT_EVAL: Key = key(
-    "delay_abort_eval",
-    Some("\"0s\""),
-    "how much of a case's measured window must have passed before it may end the run",
-);
-pub(super) const LIMIT_ABOUT: Key =
-    key("about", None, "one sentence on what it tests, shown beside it; optional");
-
-pub(super) const LIMIT: &[Key] = &[
-    LIMIT_METRIC,
-    LIMIT_SERIES,
-    LIMIT_CLIENTS,
-    CONDITION,
-    ABORT_ON_FAIL,
-    DELAY_ABORT_EVAL,
-    LIMIT_ABOUT,
-];
+keys! { LIMIT:
+    LIMIT_METRIC = ("metric", None,
+        "a latency such as \"delivery_latency\", or a numeric column of summary.csv; left out if \
+         the condition names its metrics"),
+    LIMIT_SERIES = ("series", None,
+        "the series that it is for, by label or transport, or a list of them; by default all"),
+    LIMIT_CLIENTS = ("clients", None,
+        "the client counts that it is for, one or a list; by default all"),
+    CONDITION = ("condition", None,
+        "what must hold: [metric [/ metric]] [avg, min, max, med, p(N), count, rate] <, <=, >, \
+         >=, == or != a value with its unit; a metric may be series.metric"),
+    ABORT_ON_FAIL = ("abort_on_fail", Some("false"),
+        "true: the run ends as soon as the condition does not hold"),
+    DELAY_ABORT_EVAL = ("delay_abort_eval", Some("\"0s\""),
+        "how much of a case's measured window must have passed before it may end the run"),
+    LIMIT_ABOUT = ("about", None, "one sentence on what it tests, shown beside it; optional"),
+}
