@@ -25,7 +25,8 @@ use crate::error::{Outcome, at};
 use crate::plan::{Case, Plan, PlannedSeries};
 use crate::predict::{Distribution, Model};
 use crate::record::Part;
-use crate::report::layer::{Layer, Way};
+use crate::report::judgement::json::number;
+use crate::report::{Layer, Way};
 use crate::units::human_ns;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -120,11 +121,6 @@ fn ways(of: impl Fn(Way) -> Option<Counts>) -> Value {
     let named = |(layer, n): (Layer, f64)| (layer.name(), number(n));
     let one = |way| of(way).map(|all| all.into_iter().map(named).collect::<BTreeMap<_, _>>());
     json!({ "up": one(Way::Up), "down": one(Way::Down), "both": one(Way::Both) })
-}
-
-/// A whole number without a fraction.
-fn number(value: f64) -> Value {
-    if value.fract() == 0.0 && value.abs() < 9e15 { json!(value as i64) } else { json!(value) }
 }
 
 fn distribution(known: &Distribution) -> Value {
