@@ -225,39 +225,36 @@ impl Quantity {
     }
 }
 
-named! {
-    /// A statistic of a distribution.
+tabled! {
+    /// A statistic of a distribution: its name in files, and its quantile if it is one.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    pub enum Statistic {
+    pub enum Statistic: (&'static str, Option<f64>) {
         /// The smallest value.
-        Min = "min",
+        Min = ("min", None),
         /// The median.
-        P50 = "p50",
+        P50 = ("p50", Some(0.5)),
         /// The 90th percentile.
-        P90 = "p90",
+        P90 = ("p90", Some(0.9)),
         /// The 95th percentile.
-        P95 = "p95",
+        P95 = ("p95", Some(0.95)),
         /// The 99th percentile.
-        P99 = "p99",
+        P99 = ("p99", Some(0.99)),
         /// The 99.9th percentile.
-        P999 = "p99_9",
+        P999 = ("p99_9", Some(0.999)),
         /// The largest value.
-        Max = "max",
+        Max = ("max", None),
         /// The arithmetic mean.
-        Mean = "mean",
+        Mean = ("mean", None),
     }
 }
 
 impl Statistic {
+    /// The name used in files.
+    pub fn name(self) -> &'static str {
+        self.row().0
+    }
     /// The quantile, for those that are one.
     pub fn quantile(self) -> Option<f64> {
-        match self {
-            Statistic::P50 => Some(0.5),
-            Statistic::P90 => Some(0.9),
-            Statistic::P95 => Some(0.95),
-            Statistic::P99 => Some(0.99),
-            Statistic::P999 => Some(0.999),
-            Statistic::Min | Statistic::Max | Statistic::Mean => None,
-        }
+        self.row().1
     }
 }
