@@ -6,23 +6,27 @@
 
 use crate::report::Figure;
 
-/// What a figure counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Base {
-    /// Events, or a ratio: a bare number.
-    Number,
-    /// A part of a whole, from 0 to 1; written in percent.
-    Share,
-    /// Time, in seconds.
-    Time,
-    /// Bytes.
-    Bytes,
-    /// Characters of heads.
-    Characters,
-    /// TCP segments.
-    Segments,
-    /// Updates.
-    Updates,
+tabled! {
+    /// What a figure counts: what that is called, with an article, and as a rate; and its units, if they
+    /// have no prefixes.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum Base: (&'static str, &'static str, &'static [&'static str]) {
+        /// Events, or a ratio: a bare number.
+        Number = ("a bare number", "a rate", &[""]),
+        /// A part of a whole, from 0 to 1; written in percent.
+        Share = ("a share", "a share", &[]),
+        /// Time, in seconds.
+        Time = ("a time", "a time", &[]),
+        /// Bytes.
+        Bytes = ("a number of bytes", "a rate of bytes", &[]),
+        /// Characters of heads.
+        Characters = ("a number of characters", "a number of characters",
+            &["chars", "char", "characters", "character"]),
+        /// TCP segments.
+        Segments = ("a number of segments", "a number of segments", &["segments", "segment"]),
+        /// Updates.
+        Updates = ("a number of updates", "a number of updates", &["updates", "update"]),
+    }
 }
 
 /// The size of a unit in its base's first unit: `times` · 10^`ten`. `times` is a power of two, or a
@@ -143,38 +147,27 @@ impl Dimension {
 
     /// What it is, with an article.
     pub fn describe(self) -> &'static str {
-        match (self.base, self.is_rate()) {
-            (Base::Number, false) => "a bare number",
-            (Base::Number, true) => "a rate",
-            (Base::Share, _) => "a share",
-            (Base::Time, _) => "a time",
-            (Base::Bytes, false) => "a number of bytes",
-            (Base::Bytes, true) => "a rate of bytes",
-            (Base::Characters, _) => "a number of characters",
-            (Base::Segments, _) => "a number of segments",
-            (Base::Updates, _) => "a number of updates",
-        }
+        let (plain, rate, _) = self.base.row();
+        if self.is_rate() { rate } else { plain }
     }
 
     /// The units that fit and their sizes, without what they are for.
     fn units(self) -> Vec<(String, UnitSize)> {
-        let named = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), ONE)).collect();
         let prefixed = |unit: &'static str, times: f64| {
             PREFIXES.iter().map(move |(prefix, of)| {
                 (format!("{prefix}{unit}"), UnitSize { times: of.times * times, ..*of })
             })
         };
         match self.base {
-            Base::Number => named(&[""]),
             Base::Share => vec![("%".to_owned(), size(1.0, -2))],
             Base::Time => TIME.iter().map(|(name, size)| ((*name).to_owned(), *size)).collect(),
             Base::Bytes if self.is_rate() => {
                 prefixed("B", 1.0).chain(prefixed("bit", 0.125)).collect()
             }
             Base::Bytes => prefixed("B", 1.0).collect(),
-            Base::Characters => named(&["chars", "char", "characters", "character"]),
-            Base::Segments => named(&["segments", "segment"]),
-            Base::Updates => named(&["updates", "update"]),
+            Base::Number | Base::Characters | Base::Segments | Base::Updates => {
+                self.base.row().2.iter().map(|name| ((*name).to_owned(), ONE)).collect()
+            }
         }
     }
 
