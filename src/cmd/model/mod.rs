@@ -26,7 +26,7 @@ use crate::plan::{Case, Plan, PlannedSeries};
 use crate::predict::{Distribution, Model};
 use crate::record::Part;
 use crate::report::judgement::json::number;
-use crate::report::{Layer, Way};
+use crate::report::layer::{Layer, Way};
 use crate::units::human_ns;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

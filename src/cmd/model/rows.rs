@@ -5,7 +5,7 @@ use crate::cmd::table::{Cells, head};
 use crate::plan::Plan;
 use crate::predict::{Distribution, Exchange, Model};
 use crate::record::Part;
-use crate::report::{Layer, Way};
+use crate::report::layer::{Layer, Way};
 use crate::units::{amount, human_bytes, human_ns, thousands, three};
 
 /// The most kinds of messages that are listed for a series.
