@@ -17,6 +17,8 @@ mod docs;
 mod engines;
 /// The event stream parser compared with the standard.
 mod events;
+/// What external servers may and must not do.
+mod external;
 /// Servers that are not the bundled one.
 mod foreign;
 /// Gates: limits, baselines, pairs of runs.

@@ -4,8 +4,8 @@ use crate::client::connection::MovedBytes;
 use crate::client::core::ClientCore;
 use crate::client::machine::Io;
 use crate::protocol::http1::chars_without_line_ends;
-use crate::protocol::http1::response::Parts;
-use crate::record::{ClientError, ClientErrorKind, Flow, Part, Phase};
+use crate::protocol::http1::response::{HeadProblem, Parts, Response};
+use crate::record::{ClientError, ClientErrorKind, Flow, ForeignProtocol, Part, Phase};
 
 /// The size of an HTTP head.
 #[derive(Debug, Clone, Copy, Default)]
@@ -111,4 +111,28 @@ pub(crate) fn add_exchange(
 pub(crate) fn is_close(error: ClientError) -> bool {
     error.kind == ClientErrorKind::EarlyClose
         || matches!(error.code, libc::ECONNRESET | libc::EPIPE)
+}
+
+/// Returns what is wrong with bytes that are no response.
+pub(crate) fn malformed(response: &Response) -> ClientError {
+    match response.problem {
+        Some(HeadProblem::Foreign(first)) => match ForeignProtocol::of_bytes(&first) {
+            Some(protocol) => protocol.error(),
+            None => ClientError::of(ClientErrorKind::Malformed),
+        },
+        Some(HeadProblem::Line(line)) => {
+            ClientError::with(ClientErrorKind::BadHead, i32::try_from(line).unwrap_or(i32::MAX))
+        }
+        None => ClientError::of(ClientErrorKind::Malformed),
+    }
+}
+
+/// Returns the error of so many bytes after the end of an answer.
+pub(crate) fn surplus(bytes: u64) -> ClientError {
+    ClientError::with(ClientErrorKind::Surplus, i32::try_from(bytes).unwrap_or(i32::MAX))
+}
+
+/// Returns how long the server wants a client to wait before it asks again, in nanoseconds.
+pub(crate) fn retry_after_ns(response: &Response) -> Option<u64> {
+    response.facts.retry_after_s.map(|seconds| u64::from(seconds) * 1_000_000_000)
 }

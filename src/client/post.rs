@@ -5,7 +5,7 @@
 //! echo, the client has no other connection.
 
 use crate::client::core::ClientCore;
-use crate::client::http::{HeadSize, add_exchange};
+use crate::client::http::{HeadSize, add_exchange, malformed, surplus};
 use crate::client::machine::{Io, Machine, Reconnect, SessionPolicy};
 use crate::client::session::Session;
 use crate::client::{ClientHalf, MachineClients};
@@ -20,8 +20,8 @@ use std::rc::Rc;
 /// How the server answers a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PostReply {
-    /// With 204 and no body; the message goes to all clients.
-    NoContent,
+    /// With any 2xx; the message goes to all clients. The reference server answers with 204.
+    Accepted,
     /// With 200 and the same message.
     Echo,
 }
@@ -100,7 +100,7 @@ impl PostMachine {
         io.enter(turn.phase);
         io.begin_exchange(0);
         let sequence = match self.clients.reply {
-            PostReply::NoContent => io.post().sequence(),
+            PostReply::Accepted => io.post().sequence(),
             PostReply::Echo => io.turns_taken(),
         };
         let stamp = Stamp { sequence, published_ns: turn.intended_ns };
@@ -144,11 +144,11 @@ impl PostMachine {
     fn check(&self, core: &ClientCore, turn: Turn, beyond: u64) -> Result<(), ClientError> {
         if beyond > 0 {
             core.discarded(turn.phase, beyond);
-            return Err(ClientError::of(ClientErrorKind::Malformed));
+            return Err(surplus(beyond));
         }
         let whole = self.same && self.at == self.clients.spec.payload_bytes as usize;
         match (self.clients.reply, self.response.status) {
-            (PostReply::NoContent, 204) => Ok(()),
+            (PostReply::Accepted, 200..300) => Ok(()),
             (PostReply::Echo, 200) if whole => Ok(()),
             (PostReply::Echo, 200) => Err(ClientError::of(ClientErrorKind::Malformed)),
             (_, status) => Err(ClientError::with(ClientErrorKind::Status, i32::from(status))),
@@ -159,7 +159,7 @@ impl PostMachine {
     /// should be.
     fn count(&self, core: &ClientCore, turn: Turn, sent: bool, times: Option<(u64, u64)>) {
         core.message_sent(turn.phase, sent);
-        if self.clients.reply == PostReply::NoContent {
+        if self.clients.reply == PostReply::Accepted {
             return;
         }
         core.echo_awaited(turn.phase);
@@ -179,7 +179,7 @@ impl Machine for PostMachine {
             return;
         }
         match self.clients.reply {
-            PostReply::NoContent => io.set_up(),
+            PostReply::Accepted => io.set_up(),
             // A first message, so that none of the measured ones is the first.
             PostReply::Echo => {
                 self.send(io, Turn { intended_ns: io.now_ns, phase: Phase::Setup });
@@ -207,7 +207,8 @@ impl Machine for PostMachine {
             }
             Ok(_) => {}
             Err(Malformed) => {
-                self.complete(io, Err(ClientError::of(ClientErrorKind::Malformed)));
+                let error = malformed(&self.response);
+                self.complete(io, Err(error));
             }
         }
     }
@@ -266,7 +267,7 @@ pub(crate) fn with_sender(
     if !spec.workload.is_shared() {
         return half;
     }
-    let posts = PostClients::new(head, target, spec, PostReply::NoContent);
+    let posts = PostClients::new(head, target, spec, PostReply::Accepted);
     let sender = Sender { posts, spec: *spec };
     match half {
         ClientHalf::Machines(clients) => {

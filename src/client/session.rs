@@ -545,7 +545,8 @@ impl Session {
             if self.attempts >= SET_UP_ATTEMPTS {
                 return self.end();
             }
-            self.stage = Stage::Pausing { until_ns: now_ns.saturating_add(SET_UP_PAUSE_NS) };
+            let pause_ns = self.machine.server_pause_ns().unwrap_or(0).max(SET_UP_PAUSE_NS);
+            self.stage = Stage::Pausing { until_ns: now_ns.saturating_add(pause_ns) };
             return;
         }
         let Reconnect::After(pause_ns) = self.policy.reconnect else {

@@ -6,7 +6,7 @@
 use crate::client::core::ClientCore;
 use crate::client::delivery::inbox::Inbox;
 use crate::client::delivery::per_client::{DeliveryTracker, skipped};
-use crate::client::http::{HeadSize, SentRequest, add_response};
+use crate::client::http::{HeadSize, SentRequest, add_response, malformed, retry_after_ns};
 use crate::client::machine::{Io, Machine, Reconnect, SessionPolicy};
 use crate::client::session::Session;
 use crate::client::{ClientHalf, MachineClients};
@@ -39,6 +39,10 @@ pub(crate) trait Decode: Sized + 'static {
     /// Returns the last event's id, for the next request; empty if there is none.
     fn last_event_id(&self) -> &[u8] {
         &[]
+    }
+    /// Returns whether the body must be an event stream (HTML §9.2.3).
+    fn needs_event_stream(&self) -> bool {
+        false
     }
     /// Returns how long the server wants a client to wait before it reconnects, in milliseconds.
     fn retry_ms(&self) -> Option<u64> {
@@ -111,7 +115,9 @@ impl<D: Decode> StreamMachine<D> {
     fn request(&self) -> Vec<u8> {
         let mut request = self.shared.request.clone();
         let last_event_id = self.decoder.last_event_id();
-        if !last_event_id.is_empty() {
+        // One that cannot be a field's value is not sent (RFC 9110 §5.5).
+        let is_value = last_event_id.iter().all(|byte| !byte.is_ascii_control() || *byte == b'\t');
+        if !last_event_id.is_empty() && is_value {
             request.truncate(request.len() - 2);
             request.extend_from_slice(b"Last-Event-ID: ");
             request.extend_from_slice(last_event_id);
@@ -145,14 +151,19 @@ impl<D: Decode> StreamMachine<D> {
     /// The head has come.
     fn answer(&mut self, io: &mut Io<'_>) {
         io.end_exchange();
+        let facts = self.response.facts;
         match self.response.status {
+            200 if facts.compressed => io.lose(ClientError::of(ClientErrorKind::Compressed)),
+            200 if self.decoder.needs_event_stream() && !facts.event_stream => {
+                io.lose(ClientError::of(ClientErrorKind::NoEventStream));
+            }
             200 => {
                 self.answered = true;
                 io.set_up();
             }
             204 => {
                 // The server wants no further request (HTML §9.2.3).
-                io.lose(ClientError::with(ClientErrorKind::Status, 204));
+                io.lose(ClientError::of(ClientErrorKind::NoStream));
                 io.finish();
             }
             status => {
@@ -201,7 +212,7 @@ impl<D: Decode> Machine for StreamMachine<D> {
         let fed = response.feed_with(bytes, |piece: BodyPiece<'_>| decoder.decode(piece, &mut on));
         self.add_bytes(io, framing, payload);
         if fed.is_err() {
-            return io.lose(ClientError::of(ClientErrorKind::Malformed));
+            return io.lose(malformed(&self.response));
         }
         if !self.answered && self.response.status != 0 {
             if self.sent.is_unsent() {
@@ -274,7 +285,8 @@ impl<D: Decode> Machine for StreamMachine<D> {
     }
 
     fn server_pause_ns(&self) -> Option<u64> {
-        self.decoder.retry_ms().map(|ms| ms.saturating_mul(1_000_000))
+        let asked_ns = self.decoder.retry_ms().map(|ms| ms.saturating_mul(1_000_000));
+        retry_after_ns(&self.response).or(asked_ns)
     }
 
     fn settle(&mut self, core: &ClientCore) {

@@ -24,6 +24,22 @@ pub enum ClientErrorKind {
     Status,
     /// Bytes that are no response or no frame; no code.
     Malformed,
+    /// Bytes after the end of an answer; the code is their number.
+    Surplus,
+    /// The server answered a stream's request with 204: it wants no further one (HTML §9.2.3). No
+    /// code.
+    NoStream,
+    /// The answer to an upgrade lacks a field or has one that was not asked for; the code is an
+    /// [`UpgradeField`].
+    UpgradeField,
+    /// An event stream of another media type than `text/event-stream`; no code.
+    NoEventStream,
+    /// A compressed body, which nobody asked for or can read; no code.
+    Compressed,
+    /// Bytes of another protocol; the code is a [`ForeignProtocol`].
+    ForeignProtocol,
+    /// A head that cannot be read; the code is the number of its first bad line, from 1.
+    BadHead,
     /// A response that did not come within the limit; no code.
     ResponseTimeout,
     /// A client that did not end within the drain limit; no code.
@@ -54,6 +70,84 @@ impl ClientError {
     }
 }
 
+/// What is wrong with the answer to an upgrade (RFC 6455 §4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum UpgradeField {
+    /// No `Upgrade: websocket`.
+    Upgrade = 1,
+    /// No `Connection: Upgrade`.
+    Connection,
+    /// `Sec-WebSocket-Accept` is not that of the key.
+    Accept,
+    /// An extension that was not asked for.
+    Extensions,
+    /// A subprotocol that was not asked for.
+    Protocol,
+}
+
+impl UpgradeField {
+    const ALL: [(UpgradeField, &'static str); 5] = [
+        (UpgradeField::Upgrade, "has no \"Upgrade: websocket\""),
+        (UpgradeField::Connection, "has no \"Connection: Upgrade\""),
+        (UpgradeField::Accept, "has another Sec-WebSocket-Accept than the key asks for"),
+        (UpgradeField::Extensions, "has Sec-WebSocket-Extensions, which were not asked for"),
+        (UpgradeField::Protocol, "has a Sec-WebSocket-Protocol, which was not asked for"),
+    ];
+    /// The error of an upgrade.
+    pub(crate) fn error(self) -> ClientError {
+        ClientError::with(ClientErrorKind::UpgradeField, self as i32)
+    }
+    fn of(code: i32) -> Option<UpgradeField> {
+        UpgradeField::ALL.iter().map(|(field, _)| *field).find(|field| *field as i32 == code)
+    }
+    fn problem(self) -> &'static str {
+        UpgradeField::ALL.iter().find(|(field, _)| *field == self).map_or("", |(_, text)| text)
+    }
+}
+
+/// A protocol that is not HTTP/1.1, by its first bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ForeignProtocol {
+    /// A record of TLS (RFC 8446 §5.1).
+    Tls = 1,
+    /// A SETTINGS frame, with which a server of HTTP/2 begins (RFC 9113 §3.4).
+    Http2,
+    /// An identification string of SSH (RFC 4253 §4.2).
+    Ssh,
+}
+
+impl ForeignProtocol {
+    const ALL: [(ForeignProtocol, &'static str); 3] = [
+        (
+            ForeignProtocol::Tls,
+            "answered with TLS, which wsbench does not support; take the plain port",
+        ),
+        (ForeignProtocol::Http2, "answered with HTTP/2; wsbench needs HTTP/1.1"),
+        (ForeignProtocol::Ssh, "answered with SSH; check the port"),
+    ];
+    /// Returns the protocol whose first bytes these are.
+    pub(crate) fn of_bytes(bytes: &[u8]) -> Option<ForeignProtocol> {
+        match bytes {
+            // An alert or a handshake, version 3.x.
+            [0x15 | 0x16, 0x03, ..] => Some(ForeignProtocol::Tls),
+            // The length, the type, no flags, and stream 0.
+            [0, 0, _, 4, 0 | 1, 0, 0, 0, 0, ..] => Some(ForeignProtocol::Http2),
+            _ if bytes.starts_with(b"SSH-") => Some(ForeignProtocol::Ssh),
+            _ => None,
+        }
+    }
+    /// The error of a client that met it.
+    pub(crate) fn error(self) -> ClientError {
+        ClientError::with(ClientErrorKind::ForeignProtocol, self as i32)
+    }
+    fn of(code: i32) -> Option<ForeignProtocol> {
+        ForeignProtocol::ALL.iter().map(|(one, _)| *one).find(|one| *one as i32 == code)
+    }
+    fn sentence(self) -> &'static str {
+        ForeignProtocol::ALL.iter().find(|(one, _)| *one == self).map_or("", |(_, text)| text)
+    }
+}
+
 impl fmt::Display for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let os = |f: &mut fmt::Formatter<'_>, what: &str| match self.code {
@@ -80,6 +174,30 @@ impl fmt::Display for ClientError {
             }
             ClientErrorKind::Status => write!(f, "answered with status {}", self.code),
             ClientErrorKind::Malformed => f.write_str("answered with malformed bytes"),
+            ClientErrorKind::Surplus => {
+                write!(f, "sent {} bytes after the end of an answer", self.code)
+            }
+            ClientErrorKind::NoStream => f.write_str(
+                "the server ended the stream with status 204, so that no client came back",
+            ),
+            ClientErrorKind::UpgradeField => match UpgradeField::of(self.code) {
+                Some(field) => write!(f, "upgrade failed: the answer {}", field.problem()),
+                None => f.write_str("upgrade failed"),
+            },
+            ClientErrorKind::NoEventStream => f.write_str(
+                "answered with another Content-Type than text/event-stream; check the path",
+            ),
+            ClientErrorKind::Compressed => f.write_str(
+                "answered with a compressed body (Content-Encoding); \
+                 take Accept-Encoding out of the request: request_head = \"minimal\"",
+            ),
+            ClientErrorKind::ForeignProtocol => match ForeignProtocol::of(self.code) {
+                Some(protocol) => f.write_str(protocol.sentence()),
+                None => f.write_str("answered in another protocol"),
+            },
+            ClientErrorKind::BadHead => {
+                write!(f, "answered with a head whose line {} cannot be read", self.code)
+            }
             ClientErrorKind::ResponseTimeout => f.write_str("no answer within the limit"),
             ClientErrorKind::Undrained => f.write_str("did not end within the drain limit"),
         }

@@ -19,6 +19,7 @@ mod window;
 pub use counts::Counts;
 pub(crate) use fanout::FanOut;
 pub use fault::{ClientError, ClientErrorKind};
+pub(crate) use fault::{ForeignProtocol, UpgradeField};
 pub use flow::Flow;
 pub(crate) use head::{HEAD_KEPT_BYTES, Head, HeadOf, from_latin1, latin1};
 pub(crate) use latency::BOUND_NS as LATENCY_BOUND_NS;

@@ -150,6 +150,19 @@ impl RequestHead {
         }
     }
 
+    /// The bytes to send to ask for a media type. A file is sent as it is.
+    pub(crate) fn render_accepting(&self, path: &str, authority: &str, media: &str) -> Vec<u8> {
+        let rendered = self.render(path, authority);
+        let (RequestHead::Chapter | RequestHead::Minimal) = self else { return rendered };
+        // Both are text.
+        let text = String::from_utf8_lossy(&rendered);
+        let lines = text.split_inclusive("\r\n").map(|line| match name_of(line) {
+            "Accept" => format!("Accept: {media}\r\n"),
+            _ => line.to_owned(),
+        });
+        lines.collect::<String>().into_bytes()
+    }
+
     /// The head of a request that brings a message of so many bytes: a POST with the same fields,
     /// the message's type, if the head does not name one, and its length.
     pub(crate) fn render_post(
@@ -355,6 +368,19 @@ mod tests {
             b"GET /x HTTP/1.1\r\nHost: h:1\r\nAccept: */*\r\n\r\n"
         );
         assert_eq!(ResponseHead::Minimal.render_expected(5).len(), 38);
+    }
+
+    #[test]
+    fn a_media_type_is_asked_for_in_place_of_all() {
+        assert_eq!(
+            RequestHead::Minimal.render_accepting("/x", "h:1", "a/b"),
+            b"GET /x HTTP/1.1\r\nHost: h:1\r\nAccept: a/b\r\n\r\n"
+        );
+        let chapter = RequestHead::Chapter.render_accepting("/x", "h", "text/event-stream");
+        let text = String::from_utf8(chapter).unwrap();
+        assert_eq!(text.matches("\r\nAccept: text/event-stream\r\n").count(), 1, "{text}");
+        let file = RequestHead::File("GET / HTTP/1.1\r\nAccept: x\r\n\r\n".to_owned());
+        assert_eq!(file.render_accepting("/", "h", "a/b"), file.render("/", "h"));
     }
 
     #[test]

@@ -5,12 +5,34 @@
 
 use crate::protocol::http1::chars_without_line_ends;
 
-const HEAD_LIMIT: usize = 64 * 1024;
-const HEADERS_LIMIT: usize = 96;
+/// The longest head, as in Chrome.
+const HEAD_LIMIT: usize = 256 * 1024;
+/// The most fields of a head.
+pub(crate) const HEADERS_LIMIT: usize = 256;
 
-/// The bytes are no response.
+/// The bytes are no response; [`Response::problem`] says more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Malformed;
+
+/// Why a head cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeadProblem {
+    /// It does not begin as a response does; these are its first bytes.
+    Foreign([u8; 9]),
+    /// The number of its first bad line, from 1.
+    Line(u32),
+}
+
+/// What a head says besides the body's length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct HeadFacts {
+    /// The body is an event stream (`Content-Type: text/event-stream`).
+    pub event_stream: bool,
+    /// The body is compressed (`Content-Encoding`).
+    pub compressed: bool,
+    /// How many seconds the server wants the client to wait (RFC 9110 §10.2.3).
+    pub retry_after_s: Option<u32>,
+}
 
 /// A piece of a response's body, as it came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +70,10 @@ pub struct Response {
     pub status: u16,
     /// Whether the connection may be used again.
     pub keep_alive: bool,
+    /// What else the head says.
+    pub facts: HeadFacts,
+    /// Why the head cannot be read, if it cannot.
+    pub problem: Option<HeadProblem>,
     state: State,
     /// The beginning of an incomplete head.
     partial: Vec<u8>,
@@ -83,6 +109,8 @@ impl Default for Response {
             parts: Parts::default(),
             status: 0,
             keep_alive: true,
+            facts: HeadFacts::default(),
+            problem: None,
             state: State::Head,
             partial: Vec::new(),
         }
@@ -248,18 +276,21 @@ impl Response {
     fn parse_head(&mut self, bytes: &[u8]) -> Result<Option<usize>, Malformed> {
         let mut fields = [const { std::mem::MaybeUninit::uninit() }; HEADERS_LIMIT];
         let mut response = httparse::Response::new(&mut []);
-        let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
-            &mut response,
-            bytes,
-            &mut fields,
-        );
+        let parsed =
+            lenient().parse_response_with_uninit_headers(&mut response, bytes, &mut fields);
         let len = match parsed {
             Ok(httparse::Status::Complete(len)) => len,
             Ok(httparse::Status::Partial) if bytes.len() < HEAD_LIMIT => return Ok(None),
-            _ => return Err(Malformed),
+            failed => {
+                self.problem = Some(head_problem(bytes, failed.err()));
+                return Err(Malformed);
+            }
         };
         let status = response.code.ok_or(Malformed)?;
-        let framing = Framing::of(&response)?;
+        let framing = Framing::of(&response).map_err(|field| {
+            self.problem = Some(HeadProblem::Line(field + 2));
+            Malformed
+        })?;
         self.parts.heads += len as u64;
         self.parts.head_chars += chars_without_line_ends(&bytes[..len]);
         if (100..200).contains(&status) && status != 101 {
@@ -269,6 +300,7 @@ impl Response {
         }
         self.status = status;
         self.keep_alive = framing.keep_alive;
+        self.facts = framing.facts;
         self.state = match (status, framing.chunked, framing.length) {
             (101 | 204 | 304, ..) => State::Done,
             (_, true, _) => State::ChunkSize(0, SizeLine::Empty),
@@ -288,25 +320,67 @@ struct Framing {
     chunked: bool,
     length: Option<u64>,
     keep_alive: bool,
+    facts: HeadFacts,
+}
+
+/// Reads heads as browsers do: blanks before a colon, folded lines and lines that are no fields do
+/// no harm.
+pub(crate) fn lenient() -> httparse::ParserConfig {
+    let mut config = httparse::ParserConfig::default();
+    config
+        .allow_spaces_after_header_name_in_responses(true)
+        .allow_obsolete_multiline_headers_in_responses(true)
+        .allow_multiple_spaces_in_response_status_delimiters(true)
+        .ignore_invalid_headers_in_responses(true);
+    config
+}
+
+/// Returns why a head cannot be read.
+fn head_problem(bytes: &[u8], error: Option<httparse::Error>) -> HeadProblem {
+    let begins = bytes.iter().zip(b"HTTP/1.").all(|(a, b)| a == b);
+    if !begins {
+        let mut first = [0; 9];
+        first.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+        return HeadProblem::Foreign(first);
+    }
+    let lines = bytes.iter().filter(|byte| **byte == b'\n').count();
+    HeadProblem::Line(match error {
+        Some(httparse::Error::TooManyHeaders) => HEADERS_LIMIT as u32 + 2,
+        // The limit of a head's length was reached.
+        None => u32::try_from(lines).unwrap_or(u32::MAX).saturating_add(1),
+        // Fields that are none are ignored: the status line is at fault.
+        Some(_) => 1,
+    })
 }
 
 impl Framing {
-    fn of(response: &httparse::Response<'_, '_>) -> Result<Framing, Malformed> {
+    /// Reads the fields. The error is the number of the one that is wrong, from 0.
+    fn of(response: &httparse::Response<'_, '_>) -> Result<Framing, u32> {
         let mut framing = Framing {
             chunked: false,
             length: None,
             // HTTP/1.0 closes unless it says otherwise.
             keep_alive: response.version == Some(1),
+            facts: HeadFacts::default(),
         };
-        for field in response.headers.iter() {
+        for (number, field) in (0u32..).zip(response.headers.iter()) {
             if field.name.eq_ignore_ascii_case("content-length") {
-                let length = decimal(field.value).ok_or(Malformed)?;
+                let length = decimal(field.value).ok_or(number)?;
                 if framing.length.is_some_and(|other| other != length) {
-                    return Err(Malformed);
+                    return Err(number);
                 }
                 framing.length = Some(length);
             } else if field.name.eq_ignore_ascii_case("transfer-encoding") {
                 framing.chunked = last_token_is(field.value, b"chunked");
+            } else if field.name.eq_ignore_ascii_case("content-type") {
+                let media = field.value.split(|&b| b == b';').next().unwrap_or_default();
+                framing.facts.event_stream =
+                    media.trim_ascii().eq_ignore_ascii_case(b"text/event-stream");
+            } else if field.name.eq_ignore_ascii_case("content-encoding") {
+                framing.facts.compressed = !matches!(field.value.trim_ascii(), b"" | b"identity");
+            } else if field.name.eq_ignore_ascii_case("retry-after") {
+                let seconds = decimal(field.value).and_then(|s| u32::try_from(s).ok());
+                framing.facts.retry_after_s = seconds;
             } else if field.name.eq_ignore_ascii_case("connection") {
                 for token in field.value.split(|&b| b == b',').map(<[u8]>::trim_ascii) {
                     if token.eq_ignore_ascii_case(b"close") {
@@ -411,6 +485,43 @@ mod tests {
         assert!(!keeps("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"));
         assert!(keeps("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n"));
         assert!(!keeps("HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n"));
+    }
+
+    #[test]
+    fn heads_are_read_as_browsers_do() {
+        let many: String = (0..200).map(|n| format!("X-{n}: y\r\n")).collect();
+        let long = format!("X: {}\r\n", "y".repeat(70 << 10));
+        for field in ["A : b\r\n", "A: b\r\n  c\r\n", "no field\r\n", &many, &long] {
+            let head = format!("HTTP/1.1 200 OK\r\n{field}Content-Length: 2\r\n\r\n");
+            let response = read(format!("{head}hi").as_bytes()).unwrap();
+            assert!(response.is_done(), "{field}");
+            assert_eq!(response.parts.heads, head.len() as u64);
+            assert_eq!(response.parts.payload, 2);
+        }
+    }
+
+    #[test]
+    fn what_a_head_says_is_kept() {
+        let head = "HTTP/1.1 503 X\r\nRetry-After: 2\r\ncontent-encoding: gzip\r\n\
+                    Content-Type: Text/Event-Stream; charset=utf-8\r\n\r\n";
+        let facts = HeadFacts { event_stream: true, compressed: true, retry_after_s: Some(2) };
+        assert_eq!(read(head.as_bytes()).unwrap().facts, facts);
+        let plain = "HTTP/1.1 200 OK\r\nContent-Encoding: identity\r\nContent-Type: a/b\r\n\r\n";
+        assert_eq!(read(plain.as_bytes()).unwrap().facts, HeadFacts::default());
+    }
+
+    #[test]
+    fn a_head_that_cannot_be_read_says_where() {
+        let problem = |bytes: &[u8]| {
+            let mut response = Response::default();
+            assert_eq!(response.feed(bytes), Err(Malformed));
+            response.problem
+        };
+        assert_eq!(problem(b"SSH-2.0-x\r\n"), Some(HeadProblem::Foreign(*b"SSH-2.0-x")));
+        assert_eq!(problem(b"\x15\x03"), Some(HeadProblem::Foreign(*b"\x15\x03\0\0\0\0\0\0\0")));
+        assert_eq!(problem(b"HTTP/1.1 abc\r\n\r\n"), Some(HeadProblem::Line(1)));
+        let length = b"HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: x\r\n\r\n";
+        assert_eq!(problem(length), Some(HeadProblem::Line(3)));
     }
 
     #[test]

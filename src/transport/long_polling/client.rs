@@ -3,7 +3,9 @@
 use crate::client::connection::MovedBytes;
 use crate::client::delivery::inbox::{Inbox, without_separators};
 use crate::client::delivery::per_client::{DeliveryTracker, Skipped};
-use crate::client::http::{HeadSize, SentRequest, add_response};
+use crate::client::http::{
+    HeadSize, SentRequest, add_response, malformed, retry_after_ns, surplus,
+};
 use crate::client::machine::{Io, Machine, Reconnect, SessionPolicy};
 use crate::client::{ClientCore, ClientHalf, MachineClients, Session};
 use crate::feed;
@@ -118,7 +120,8 @@ impl LongPollMachine {
             ledger.down[Part::Discarded] += beyond;
         });
         let moved = MovedBytes { up: self.asked, down };
-        if self.response.status != 200 {
+        // 204 and 304 are answers without anything new.
+        if !matches!(self.response.status, 200..300 | 304) {
             self.inbox.clear();
             let code = i32::from(self.response.status);
             return io.lose(ClientError::with(ClientErrorKind::Status, code));
@@ -127,10 +130,14 @@ impl LongPollMachine {
         if !self.delivery.deliver(&mut self.inbox, io.core, phase, io.now_ns) {
             io.nothing_new(phase, moved);
         }
-        if beyond > 0 {
-            io.lose(ClientError::of(ClientErrorKind::Malformed));
-        } else if io.is_stopping() {
+        if io.is_stopping() {
+            // The server's end is still to come.
+            if beyond > 0 {
+                io.fault(phase, surplus(beyond));
+            }
             self.response.reset();
+        } else if beyond > 0 {
+            io.lose(surplus(beyond));
         } else if self.response.keep_alive {
             self.ask(io);
         } else {
@@ -174,7 +181,7 @@ impl Machine for LongPollMachine {
             }
             Ok(used) if self.response.is_done() => self.answered(io, (bytes.len() - used) as u64),
             Ok(_) => {}
-            Err(Malformed) => self.fail(io, ClientError::of(ClientErrorKind::Malformed)),
+            Err(Malformed) => self.fail(io, malformed(&self.response)),
         }
     }
 
@@ -220,6 +227,10 @@ impl Machine for LongPollMachine {
             self.inbox.clear();
             self.delivery.reconnected();
         }
+    }
+
+    fn server_pause_ns(&self) -> Option<u64> {
+        retry_after_ns(&self.response)
     }
 
     fn settle(&mut self, core: &ClientCore) {

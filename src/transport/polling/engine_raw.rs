@@ -1,7 +1,7 @@
 //! The engine `raw`: a state machine for each client. The request is rendered once for all clients
 //! of a thread, and the response is parsed from the buffer that all of them share.
 
-use crate::client::http::{HeadSize, is_close};
+use crate::client::http::{HeadSize, is_close, malformed, retry_after_ns, surplus};
 use crate::client::machine::{Io, Machine, Reconnect, SessionPolicy};
 use crate::client::{ClientCore, MachineClients, Session};
 use crate::feed;
@@ -116,7 +116,7 @@ impl PollMachine {
         if beyond > 0 {
             // The answer counts; what came after it belongs to none.
             io.discarded(turn.phase, beyond);
-            io.fault(turn.phase, ClientError::of(ClientErrorKind::Malformed));
+            io.fault(turn.phase, surplus(beyond));
         }
         let keep = self.response.keep_alive && beyond == 0 && !self.shared.new_connection;
         if !io.is_set_up() {
@@ -180,7 +180,7 @@ impl Machine for PollMachine {
                 }
             }
             Ok(_) => {}
-            Err(Malformed) => self.fail(io, ClientError::of(ClientErrorKind::Malformed)),
+            Err(Malformed) => self.fail(io, malformed(&self.response)),
         }
     }
 
@@ -219,6 +219,10 @@ impl Machine for PollMachine {
             let moved = io.take_moved();
             self.state.fail(io.core, turn, moved, request);
         }
+    }
+
+    fn server_pause_ns(&self) -> Option<u64> {
+        retry_after_ns(&self.response)
     }
 
     fn settle(&mut self, core: &ClientCore) {

@@ -109,7 +109,8 @@ impl Series for Params {
         routes.mount(path, Rc::new(endpoint));
     }
     fn client_half(&self, target: &Target, feed: &Spec) -> Result<ClientHalf, String> {
-        let request = self.request.render(&target.path, &target.authority);
+        let request =
+            self.request.render_accepting(&target.path, &target.authority, "text/event-stream");
         let clients = StreamClients::<EventDecoder>::client_half(request, self.reconnect_ns, feed);
         Ok(post::with_sender(clients, &self.request, target, feed))
     }
@@ -182,6 +183,9 @@ impl Decode for EventDecoder {
     }
     fn last_event_id(&self) -> &[u8] {
         self.0.last_event_id()
+    }
+    fn needs_event_stream(&self) -> bool {
+        true
     }
     fn retry_ms(&self) -> Option<u64> {
         self.0.retry_ms()

@@ -1,8 +1,9 @@
 //! The opening handshake of a client (RFC 6455 §4.1), rendered here so that its bytes are known.
 
-use crate::protocol::http1::response::Response;
+use crate::client::http::malformed;
+use crate::protocol::http1::response::{HEADERS_LIMIT, Response, lenient};
 use crate::protocol::http1::{Target, chars_without_line_ends};
-use crate::record::{ClientError, ClientErrorKind};
+use crate::record::{ClientError, ClientErrorKind, UpgradeField};
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
@@ -47,8 +48,7 @@ impl OpeningHandshake {
     /// # Errors
     /// If the server refuses.
     pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<Option<usize>, ClientError> {
-        let refused = || ClientError::of(ClientErrorKind::Upgrade);
-        let used = self.response.feed(bytes).map_err(|_| refused())?;
+        let used = self.response.feed(bytes).map_err(|_| malformed(&self.response))?;
         if self.response.status != 0 && self.response.status != 101 {
             return Err(ClientError::with(
                 ClientErrorKind::Upgrade,
@@ -59,22 +59,22 @@ impl OpeningHandshake {
         if !self.response.is_done() {
             return Ok(None);
         }
-        if accepts(&self.head, &self.key) { Ok(Some(used)) } else { Err(refused()) }
+        check(&self.head, &self.key).map(|()| Some(used))
     }
 }
 
-/// Returns whether the response is the one that belongs to the key: with the fields that §4.1
-/// requires, and without an extension or subprotocol, since none was asked for.
-fn accepts(head: &[u8], key: &str) -> bool {
-    let mut fields = [httparse::EMPTY_HEADER; 96];
+/// Checks that the response is the one that belongs to the key: with the fields that §4.1 requires,
+/// and without an extension or subprotocol, since none was asked for.
+fn check(head: &[u8], key: &str) -> Result<(), ClientError> {
+    let mut fields = [httparse::EMPTY_HEADER; HEADERS_LIMIT];
     let mut response = httparse::Response::new(&mut fields);
-    match response.parse(head) {
+    match lenient().parse_response(&mut response, head) {
         // An interim response came before it.
         Ok(httparse::Status::Complete(len)) if len < head.len() => {
-            return accepts(&head[len..], key);
+            return check(&head[len..], key);
         }
         Ok(httparse::Status::Complete(_)) => {}
-        _ => return false,
+        _ => return Err(ClientError::of(ClientErrorKind::Upgrade)),
     }
     let wanted = derive_accept_key(key.as_bytes());
     let values = |name: &'static str| {
@@ -85,11 +85,18 @@ fn accepts(head: &[u8], key: &str) -> bool {
         let mut tokens = values(name).flat_map(|value| value.split(|&b| b == b','));
         tokens.any(|t| t.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
     };
-    has_token("upgrade", "websocket")
-        && has_token("connection", "upgrade")
-        && values("sec-websocket-accept").any(|value| value == wanted.as_bytes())
-        && values("sec-websocket-extensions").all(<[u8]>::is_empty)
-        && values("sec-websocket-protocol").next().is_none()
+    let checks = [
+        (UpgradeField::Upgrade, has_token("upgrade", "websocket")),
+        (UpgradeField::Connection, has_token("connection", "upgrade")),
+        (
+            UpgradeField::Accept,
+            values("sec-websocket-accept").any(|value| value == wanted.as_bytes()),
+        ),
+        (UpgradeField::Extensions, values("sec-websocket-extensions").all(<[u8]>::is_empty)),
+        (UpgradeField::Protocol, values("sec-websocket-protocol").next().is_none()),
+    ];
+    let failed = checks.iter().find(|(_, holds)| !holds);
+    failed.map_or(Ok(()), |(field, _)| Err(field.error()))
 }
 
 #[cfg(test)]
@@ -105,14 +112,17 @@ mod tests {
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\n\
              Connection: keep-alive, Upgrade\r\n{accept}\r\n"
         );
-        let ok = |text: &str| accepts(text.as_bytes(), key);
-        assert!(ok(&good));
-        assert!(ok(&format!("HTTP/1.1 103 Early Hints\r\n\r\n{good}")));
-        assert!(!ok(&good.replace("s3p", "s3q")));
-        assert!(!ok(&good.replace("Upgrade: WebSocket\r\n", "")));
-        assert!(!ok(&good.replace("keep-alive, Upgrade", "keep-alive")));
+        let of = |text: &str| check(text.as_bytes(), key);
+        assert_eq!(of(&good), Ok(()));
+        assert_eq!(of(&format!("HTTP/1.1 103 Early Hints\r\n\r\n{good}")), Ok(()));
+        let refused = |text: &str, field: UpgradeField| assert_eq!(of(text), Err(field.error()));
+        refused(&good.replace("s3p", "s3q"), UpgradeField::Accept);
+        refused(&good.replace("Upgrade: WebSocket\r\n", ""), UpgradeField::Upgrade);
+        refused(&good.replace("keep-alive, Upgrade", "keep-alive"), UpgradeField::Connection);
         let with = |field: &str| good.replace(accept, &format!("{accept}{field}\r\n"));
-        assert!(!ok(&with("Sec-WebSocket-Extensions: permessage-deflate")));
-        assert!(!ok(&with("Sec-WebSocket-Protocol: chat")));
+        let deflate = with("Sec-WebSocket-Extensions: permessage-deflate");
+        refused(&deflate, UpgradeField::Extensions);
+        assert!(UpgradeField::Extensions.error().to_string().contains("Sec-WebSocket-Extensions"));
+        refused(&with("Sec-WebSocket-Protocol: chat"), UpgradeField::Protocol);
     }
 }

@@ -86,7 +86,8 @@ pub(super) struct Server {
     faulty_until_ns: u64,
 }
 
-const CHUNKED: &[u8] = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+const CHUNKED: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\
+      Transfer-Encoding: chunked\r\n\r\n";
 
 impl Server {
     pub(super) fn new(
@@ -197,7 +198,8 @@ impl Server {
     fn answer(&mut self, now_ns: u64, request: &str) -> Vec<ServerAction> {
         let mut actions = Vec::new();
         if self.faults.empty {
-            let empty = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+            let empty = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\
+                          Content-Length: 0\r\n\r\n";
             return vec![ServerAction::Send(empty.to_vec())];
         }
         if self.one_in(self.faults.refuses) {

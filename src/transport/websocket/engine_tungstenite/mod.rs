@@ -14,7 +14,7 @@ use crate::client::handle::unless_stopped;
 use crate::client::{Client, ClientCore, LocalFuture, TaskClients};
 use crate::feed::{self, Stamp, Workload};
 use crate::protocol::http1::Target;
-use crate::record::{ClientError, ClientErrorKind, Flow, Part, Phase};
+use crate::record::{ClientError, ClientErrorKind, Flow, Part, Phase, UpgradeField};
 use crate::time::{Turn, TurnPlacement, now_ns};
 use crate::transport::websocket::client::PendingEcho;
 use crate::transport::websocket::message::message;
@@ -337,6 +337,18 @@ fn upgrade_error(error: &Error) -> ClientError {
         }
         Error::Protocol(ProtocolError::HandshakeIncomplete) => {
             ClientError::of(ClientErrorKind::EarlyClose)
+        }
+        Error::Protocol(ProtocolError::MissingUpgradeWebSocketHeader) => {
+            UpgradeField::Upgrade.error()
+        }
+        Error::Protocol(ProtocolError::MissingConnectionUpgradeHeader) => {
+            UpgradeField::Connection.error()
+        }
+        Error::Protocol(ProtocolError::SecWebSocketAcceptKeyMismatch) => {
+            UpgradeField::Accept.error()
+        }
+        Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(_)) => {
+            UpgradeField::Protocol.error()
         }
         _ => ClientError::of(ClientErrorKind::Upgrade),
     }

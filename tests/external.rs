@@ -1,0 +1,233 @@
+//! External servers: what they may do is no fault, and what they must not do is named.
+
+use crate::support::{Row, World, at_once, expect_code, expect_ran, finish, number, said};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::Output;
+use std::time::{Duration, Instant};
+
+/// A server that does this with every connection.
+fn serve(each: impl Fn(TcpStream) + Clone + Send + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let each = each.clone();
+            std::thread::spawn(move || each(stream));
+        }
+    });
+    address
+}
+
+/// Reads a request with its body. Returns the head, or `None` at the end of the connection.
+fn request(stream: &mut TcpStream) -> Option<String> {
+    let (mut head, mut byte) = (Vec::new(), [0]);
+    while !head.ends_with(b"\r\n\r\n") {
+        match stream.read(&mut byte) {
+            Ok(1) => head.push(byte[0]),
+            _ => return None,
+        }
+    }
+    let head = String::from_utf8_lossy(&head).into_owned();
+    let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: "));
+    let mut body = vec![0; length.and_then(|length| length.parse().ok()).unwrap_or(0)];
+    stream.read_exact(&mut body).ok()?;
+    Some(head)
+}
+
+/// Answers every request of a connection with the same bytes.
+fn answer(bytes: impl Into<Vec<u8>>) -> SocketAddr {
+    let bytes = bytes.into();
+    serve(move |mut stream| {
+        while request(&mut stream).is_some() {
+            if stream.write_all(&bytes).is_err() {
+                return;
+            }
+        }
+    })
+}
+
+/// Runs a series of two clients against a server.
+fn run(address: SocketAddr, series: &str, feed: &str) -> (World, Output) {
+    let world = World::new(&format!(
+        "clients = [2]\nwarmup = \"200ms\"\nduration = \"1500ms\"\ncooldown = \"100ms\"\n\
+         timeout = \"3s\"\ndrain = \"3s\"\n[feed]\nrate = \"5/s\"\n{feed}\n\
+         [server]\nurl = \"http://{address}\"\n[[series]]\n{series}\nlabel = \"it\"\n"
+    ));
+    let output = finish(&mut world.run(&["--reports", "csv,json,text"]));
+    (world, output)
+}
+
+fn row(world: &World) -> Row {
+    let rows = world.csv("summary.csv");
+    rows.iter().find(|row| row["series"] == "it").expect("a row of the series").clone()
+}
+
+const POLLING: &str = "transport = \"polling\"\ninterval = \"100ms\"";
+const SSE: &str = "transport = \"sse\"\nreconnect = \"100ms\"";
+const WEBSOCKET: &str = "transport = \"websocket\"";
+
+#[test]
+fn what_a_server_must_not_answer_is_named() {
+    let switch = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
+                  Connection: Upgrade\r\n\r\n";
+    let of_type =
+        |fields: &str| format!("HTTP/1.1 200 OK\r\n{fields}Content-Length: 9\r\n\r\ndata: x\n\n");
+    let cases: [(&str, Vec<u8>, &str); 9] = [
+        (WEBSOCKET, switch.into(), "another Sec-WebSocket-Accept than the key asks for"),
+        (WEBSOCKET, switch.replace("Upgrade: ", "X: ").into(), "has no \"Upgrade: websocket\""),
+        (SSE, of_type("Content-Type: text/html\r\n").into(), "Content-Type than text/event-stream"),
+        (
+            SSE,
+            of_type("Content-Type: text/event-stream\r\nContent-Encoding: gzip\r\n").into(),
+            "compressed body (Content-Encoding)",
+        ),
+        (POLLING, b"\x15\x03\x01\0\x02\x02\x46".to_vec(), "answered with TLS"),
+        (WEBSOCKET, b"\0\0\x12\x04\0\0\0\0\0\0\0\0".to_vec(), "answered with HTTP/2"),
+        (POLLING, b"SSH-2.0-x\r\n".to_vec(), "answered with SSH"),
+        (POLLING, b"HTTP/1.1 abc OK\r\n\r\n".to_vec(), "a head whose line 1 cannot be read"),
+        (SSE, b"HTTP/1.1 204 No Content\r\n\r\n".to_vec(), "ended the stream with status 204"),
+    ];
+    at_once(cases, |(series, bytes, message)| {
+        let (_, output) = run(answer(bytes), series, "");
+        expect_code(&output, 96);
+        let text = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains(message), "{message:?}\n{text}");
+    });
+}
+
+#[test]
+fn heads_are_read_as_browsers_do() {
+    let many: String = (0..120).map(|n| format!("X-{n}: y\r\n")).collect();
+    let long = format!("X: {}\r\n", "y".repeat(70 << 10));
+    at_once(["Server : a\r\n", "A: b\r\n c\r\n", &many, &long], |field| {
+        let bytes = format!("HTTP/1.1 200 OK\r\n{field}Content-Length: 5\r\n\r\nhello");
+        let (world, output) = run(answer(bytes), POLLING, "");
+        expect_ran(&world, &output);
+        assert_eq!(number(&row(&world), "completed"), 30.0, "{}", said(&output));
+    });
+}
+
+#[test]
+fn a_held_poll_may_be_answered_with_nothing_new() {
+    let address = serve(|mut stream| {
+        while request(&mut stream).is_some() {
+            std::thread::sleep(Duration::from_millis(100));
+            if stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").is_err() {
+                return;
+            }
+        }
+    });
+    let (world, output) = run(address, "transport = \"long-polling\"\nhold = \"100ms\"", "");
+    let row = row(&world);
+    assert_eq!(
+        (number(&row, "faults"), number(&row, "reconnects")),
+        (0.0, 0.0),
+        "{}",
+        said(&output)
+    );
+    assert!(number(&row, "empty_polls") > 4.0, "{row:?}");
+    assert_eq!(number(&row, "audit_mismatched"), 0.0);
+}
+
+#[test]
+fn any_2xx_accepts_a_message_and_its_body_is_counted() {
+    let address = serve(|mut stream| {
+        while let Some(head) = request(&mut stream) {
+            let bytes: &[u8] = if head.starts_with("POST") {
+                b"HTTP/1.1 202 Accepted\r\nContent-Length: 6\r\n\r\nqueued"
+            } else {
+                b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: x\n\n"
+            };
+            if stream.write_all(bytes).is_err() {
+                return;
+            }
+        }
+    });
+    let (world, output) = run(address, SSE, "workload = \"broadcast\"");
+    let row = row(&world);
+    assert_eq!(
+        (number(&row, "faults"), number(&row, "reconnects")),
+        (0.0, 0.0),
+        "{}",
+        said(&output)
+    );
+    assert!(number(&row, "sent") >= 7.0, "{row:?}");
+    assert_eq!(number(&row, "audit_ledger_bytes") + number(&row, "audit_kernel_bytes"), 0.0);
+}
+
+#[test]
+fn a_client_waits_as_long_as_retry_after_says() {
+    let began = Instant::now();
+    let (times, came) = std::sync::mpsc::channel();
+    let address = serve(move |mut stream| {
+        if request(&mut stream).is_some() {
+            let _ = times.send(began.elapsed());
+            let refusal = b"HTTP/1.1 503 Busy\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n";
+            let _ = stream.write_all(refusal);
+        }
+    });
+    let (_, output) = run(address, SSE, "");
+    expect_code(&output, 96);
+    let mut times: Vec<Duration> = came.try_iter().collect();
+    times.sort();
+    // Two clients ask at the same times.
+    let waits: Vec<Duration> = times.iter().step_by(2).copied().collect();
+    assert!(waits.len() >= 3, "{times:?}");
+    let least = Duration::from_millis(900);
+    assert!(waits.windows(2).all(|pair| pair[1] - pair[0] >= least), "{times:?}");
+}
+
+#[test]
+fn an_id_that_cannot_be_a_fields_value_is_left_out() {
+    let address = serve(|mut stream| {
+        let Some(head) = request(&mut stream) else { return };
+        let bytes: &[u8] = if head.contains("Last-Event-ID") {
+            b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"
+        } else {
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\
+              Content-Length: 19\r\n\r\nid: a\x0cb\ndata: x y\n\n"
+        };
+        let _ = stream.write_all(bytes);
+        std::thread::sleep(Duration::from_millis(100));
+    });
+    let (world, output) = run(address, SSE, "");
+    let row = row(&world);
+    assert_eq!(number(&row, "faults"), 0.0, "{}", said(&output));
+    assert!(number(&row, "completed") > 4.0 && number(&row, "reconnects") > 4.0, "{row:?}");
+}
+
+#[test]
+fn bytes_after_an_answer_are_named_and_the_answer_counts() {
+    let (world, output) =
+        run(answer("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello\r\n"), POLLING, "");
+    expect_code(&output, 96);
+    let text = said(&output);
+    assert!(text.contains("sent 2 bytes after the end of an answer"), "{text}");
+    let row = row(&world);
+    assert_eq!(
+        (number(&row, "completed"), number(&row, "audit_mismatched")),
+        (30.0, 0.0),
+        "{text}"
+    );
+}
+
+#[test]
+fn an_event_stream_is_asked_for_by_its_media_type() {
+    let address = serve(|mut stream| {
+        let Some(head) = request(&mut stream) else { return };
+        let bytes: &[u8] = if head.contains("\r\nAccept: text/event-stream\r\n") {
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream;charset=utf-8\r\n\r\ndata: x\n\n"
+        } else {
+            b"HTTP/1.1 406 Not Acceptable\r\nContent-Length: 0\r\n\r\n"
+        };
+        let _ = stream.write_all(bytes);
+        while request(&mut stream).is_some() {}
+    });
+    for head in ["chapter", "minimal"] {
+        let (world, output) = run(address, &format!("{SSE}\nrequest_head = \"{head}\""), "");
+        let row = row(&world);
+        assert_eq!(number(&row, "clients_connected"), 2.0, "{}", said(&output));
+        assert_eq!(number(&row, "faults"), 0.0, "{}", said(&output));
+    }
+}
