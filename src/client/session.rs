@@ -545,7 +545,9 @@ impl Session {
             if self.attempts >= SET_UP_ATTEMPTS {
                 return self.end();
             }
-            let pause_ns = self.machine.server_pause_ns().unwrap_or(0).max(SET_UP_PAUSE_NS);
+            // A server that asks for hours must not hold up the set-up of all clients.
+            let asked_ns = self.machine.server_pause_ns().unwrap_or(0);
+            let pause_ns = asked_ns.min(self.core.thread.timeout_ns).max(SET_UP_PAUSE_NS);
             self.stage = Stage::Pausing { until_ns: now_ns.saturating_add(pause_ns) };
             return;
         }
