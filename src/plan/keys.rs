@@ -82,9 +82,9 @@ keys! { ROOT:
     DRAIN = ("drain", Some("\"10s\""), "how long clients may take to end"),
     RESOLUTION = ("resolution", Some("\"500us\""),
         "turns and updates of a thread that are due within this time share one wake-up"),
-    DRIVER_LATENESS = ("driver_lateness", None,
+    DRIVER_LATENESS = ("driver_lateness", Some("\"auto\""),
         "how late the driver may be by its own fault (p99) before a row is invalid, at most 1s; \
-         unless given, a tenth of the median latency, at least 1ms"),
+         \"auto\": a tenth of the median latency, at least 1ms"),
     DELAY = ("delay", Some("\"0s\""),
         "how long a byte takes one way between a client and its socket, at most 10s; a connect \
          takes two"),

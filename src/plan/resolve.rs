@@ -108,10 +108,7 @@ fn read_root(
         drain_ns: phase(&keys::DRAIN),
         // More would be a batch, not a timer.
         resolution_ns: fields.duration_ns_up_to(&keys::RESOLUTION, 10_000_000, "10ms"),
-        driver_lateness_ns: match fields.is_given(&keys::DRIVER_LATENESS) {
-            true => fields.duration_ns_up_to(&keys::DRIVER_LATENESS, SECOND_NS, "1s"),
-            false => 0,
-        },
+        driver_lateness_ns: driver_lateness_ns(fields),
     };
     for (key, ns) in [
         (&keys::DURATION, timing.duration_ns),
@@ -143,6 +140,16 @@ fn read_root(
         cases: Vec::new(),
     };
     (plan, clients)
+}
+
+/// Reads how late the driver may be; 0 if that follows from what is measured.
+fn driver_lateness_ns(fields: &mut Fields<'_>) -> u64 {
+    let key = &keys::DRIVER_LATENESS;
+    let ns = fields.duration_ns_or(key, "auto");
+    if ns.is_some_and(|ns| !(1..=SECOND_NS).contains(&ns)) && fields.is_valid(key) {
+        fields.report(key, "driver_lateness must be more than 0s and at most 1s");
+    }
+    ns.unwrap_or(0)
 }
 
 /// Reads the name, which becomes a part of a folder's name.
