@@ -50,6 +50,12 @@ fn results_of_version_1_are_reported_with_the_same_figures() {
                     }
                     let column = renamed.get(column).unwrap_or(column);
                     let now = new.get(column).unwrap_or_else(|| panic!("{file}: no {column}"));
+                    // A percentile that has too few values for it is absent since version 2.
+                    let percentile = ["_p50", "_p9"].iter().any(|p| column.contains(p))
+                        || old.get("statistic").is_some_and(|s| s.starts_with('p'));
+                    if now.is_empty() && percentile {
+                        continue;
+                    }
                     assert_eq!(renamed.get(value).unwrap_or(value), now, "{name}/{file}: {column}");
                 }
             }

@@ -2,6 +2,9 @@
 //!
 //! Separate from `record`'s counts, which always exist. A known figure is always finite.
 
+use crate::record::LATENCY_BOUND_NS;
+use crate::units::thousands;
+use hdrhistogram::Histogram;
 use serde::{Serialize, Serializer};
 use std::fmt;
 
@@ -74,6 +77,29 @@ impl Figure {
     pub fn absent_by_scenario(why: impl Into<String>) -> Figure {
         Figure::Absent(Absence::by_scenario(why))
     }
+    /// Returns a quantile of times in nanoseconds, in µs. It is absent if there are too few values for
+    /// it: one in a hundred cannot be known from fewer than a hundred. And if it lies at the end of what
+    /// is distinguished, an hour.
+    pub fn quantile_us(times: &Histogram<u64>, quantile: f64) -> Figure {
+        let share_above = 1.0 - quantile;
+        // The subtraction is off by less than a billionth.
+        let needed = if share_above > 0.0 { (1.0 / share_above - 1e-6).ceil() as u64 } else { 1 };
+        let value = times.value_at_quantile(quantile);
+        if times.len() < needed {
+            let values = if times.len() == 1 { "value is" } else { "values are" };
+            Figure::absent(format!(
+                "{} {values} too few for p{}: it needs {}",
+                thousands(times.len()),
+                // As many digits as it has: p50, p99.9.
+                (quantile * 1e6).round() / 1e4,
+                thousands(needed)
+            ))
+        } else if value >= longest_ns(times) {
+            Figure::absent(above_an_hour(times).unwrap_or_default())
+        } else {
+            Figure::known(value as f64 / 1e3)
+        }
+    }
     /// Returns the number, if there is one.
     pub fn value(&self) -> Option<f64> {
         match self {
@@ -115,9 +141,63 @@ impl Figure {
     }
 }
 
+/// The least value that is not distinguished from the longest one.
+fn longest_ns(times: &Histogram<u64>) -> u64 {
+    times.lowest_equivalent(LATENCY_BOUND_NS)
+}
+
+/// What to say of times of an hour and more, whose length is not known; `None` if there is none.
+pub(crate) fn above_an_hour(times: &Histogram<u64>) -> Option<String> {
+    let above = times.count_between(longest_ns(times), times.high());
+    (above > 0).then(|| {
+        format!(
+            "{} of {} values are above 1 h, and how far above is not recorded",
+            thousands(above),
+            thousands(times.len())
+        )
+    })
+}
+
 impl Serialize for Figure {
     /// Writes the number, or null.
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
         self.value().serialize(s)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn times(values: impl Iterator<Item = u64>) -> Histogram<u64> {
+        let mut times = Histogram::new_with_bounds(1, LATENCY_BOUND_NS, 3).unwrap();
+        values.for_each(|ns| times.saturating_record(ns));
+        times
+    }
+
+    #[test]
+    fn a_percentile_needs_as_many_values_as_it_divides() {
+        for (quantile, needed) in
+            [(0.5, 2), (0.9, 10), (0.95, 20), (0.99, 100), (0.999, 1_000), (0.9999, 10_000)]
+        {
+            let enough = times((1..=needed).map(|n| n * 1_000));
+            assert!(Figure::quantile_us(&enough, quantile).value().is_some(), "{quantile}");
+            let few = Figure::quantile_us(&times((1..needed).map(|n| n * 1_000)), quantile);
+            let why = few.reason().expect("too few");
+            assert!(why.contains("too few for p"), "{why}");
+        }
+        let one = Figure::quantile_us(&times([7_000].into_iter()), 0.999);
+        assert_eq!(one.reason(), Some("1 value is too few for p99.9: it needs 1,000"));
+        // The largest of any number of values is one of them.
+        assert!(Figure::quantile_us(&times([7_000].into_iter()), 1.0).value().is_some());
+    }
+
+    #[test]
+    fn a_percentile_at_the_end_of_the_scale_is_absent_with_the_number_of_such_values() {
+        let hours = times([1_000, 2 * LATENCY_BOUND_NS, 3 * LATENCY_BOUND_NS].into_iter());
+        let why = "2 of 3 values are above 1 h, and how far above is not recorded";
+        assert_eq!(Figure::quantile_us(&hours, 0.5).reason(), Some(why));
+        assert_eq!(Figure::quantile_us(&hours, 0.3).value(), Some(1.0));
+        assert_eq!(above_an_hour(&times([1_000].into_iter())), None);
     }
 }

@@ -465,7 +465,7 @@ impl Latencies {
     /// Any quantile from 0 to 1, in µs.
     pub fn quantile(&self, quantile: f64) -> Figure {
         match (&self.histogram, &self.stats[0]) {
-            (Some(all), _) => Figure::known(all.value_at_quantile(quantile) as f64 / 1e3),
+            (Some(all), _) => Figure::quantile_us(all, quantile),
             (None, absent) => absent.clone(),
         }
     }

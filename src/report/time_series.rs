@@ -70,16 +70,18 @@ fn point(repeat: u32, second: u32, row: &SecondRow) -> Second {
 
 fn two(row: &SecondRow, metric: Metric) -> [Figure; 2] {
     [Statistic::P50, Statistic::P99].map(|statistic| {
-        let ns = row.histogram(metric).zip(statistic.quantile()).map(|(h, q)| percentile(h, q));
-        match ns {
-            Some(ns) => Figure::known(ns as f64 / 1e3),
+        match row.histogram(metric).zip(statistic.quantile()) {
+            Some((histogram, quantile)) => percentile(histogram, quantile),
             None => Figure::absent("nothing was measured in this second"),
         }
     })
 }
 
 /// The percentile of a coarse histogram is the middle of its bucket, which halves the error.
-fn percentile(histogram: &Histogram<u64>, quantile: f64) -> u64 {
-    let value = histogram.value_at_quantile(quantile);
-    if histogram.sigfig() < WHOLE_DIGITS { histogram.median_equivalent(value) } else { value }
+fn percentile(histogram: &Histogram<u64>, quantile: f64) -> Figure {
+    let value = Figure::quantile_us(histogram, quantile);
+    match histogram.sigfig() < WHOLE_DIGITS {
+        true => value.map(|us| histogram.median_equivalent((us * 1e3) as u64) as f64 / 1e3),
+        false => value,
+    }
 }

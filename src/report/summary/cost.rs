@@ -95,8 +95,10 @@ fn floor_cpu_us(floor: &Group) -> Figure {
 
 fn floor_lag_p99_us(floor: &Group) -> Figure {
     let lag = floor.total.latency.of(Metric::DriverLag);
-    let p99_us = lag.map(|lag| lag.value_at_quantile(0.99) as f64 / 1e3);
-    Figure::or_absent(p99_us, "the floor had no turn")
+    lag.map_or_else(
+        || Figure::absent("the floor had no turn"),
+        |lag| Figure::quantile_us(lag, 0.99),
+    )
 }
 
 /// How fast the clients connected.

@@ -60,5 +60,5 @@ fn two(values: impl Iterator<Item = u64>) -> [Figure; 2] {
         return [0.5, 0.99].map(|_| Figure::absent("no histogram could be made"));
     };
     values.for_each(|ns| histogram.saturating_record(ns));
-    [0.5, 0.99].map(|q| Figure::known(histogram.value_at_quantile(q) as f64 / 1e3))
+    [0.5, 0.99].map(|quantile| Figure::quantile_us(&histogram, quantile))
 }

@@ -1,7 +1,7 @@
 //! Latencies of a group and its time series.
 
 use crate::record::Metric;
-use crate::report::figure::{Absence, Figure};
+use crate::report::figure::{Absence, Figure, above_an_hour};
 use crate::report::layer::Statistic;
 use crate::report::summary::group::Group;
 use crate::report::table::Latencies;
@@ -66,16 +66,16 @@ pub(super) fn stamps_ahead(group: &Group) -> Option<String> {
 }
 
 fn statistic(histogram: &Histogram<u64>, statistic: Statistic) -> Figure {
-    let ns = match statistic {
-        Statistic::Min => histogram.min() as f64,
-        Statistic::Max => histogram.max() as f64,
-        Statistic::Mean => histogram.mean(),
-        quantile => {
-            let quantile = quantile.quantile().expect("the other three are matched above");
-            histogram.value_at_quantile(quantile) as f64
-        }
+    let ns = match (statistic, statistic.quantile()) {
+        (_, Some(quantile)) => return Figure::quantile_us(histogram, quantile),
+        (Statistic::Min, _) => histogram.min() as f64,
+        (Statistic::Max, _) => histogram.max() as f64,
+        (_, None) => histogram.mean(),
     };
-    Figure::known(ns / 1e3)
+    match above_an_hour(histogram).filter(|_| statistic != Statistic::Min) {
+        Some(why) => Figure::absent(why),
+        None => Figure::known(ns / 1e3),
+    }
 }
 
 fn absence(group: &Group, metric: Metric) -> Absence {

@@ -5,7 +5,7 @@
 use crate::feed::Workload;
 use crate::record::Metric;
 use crate::report::check::{Check, CheckResult};
-use crate::report::figure::Figure;
+use crate::report::figure::{Figure, above_an_hour};
 use crate::report::finding::{Decision, Finding};
 use crate::report::format::text::grid::{Grid, wrapped};
 use crate::report::format::text::notes::client_errors;
@@ -208,6 +208,23 @@ fn warnings(table: &Table) -> Vec<String> {
         let alike = |r: &&Row| r.checks.iter().any(|c| unchecked(&c) && c.text == why);
         if let Some(who) = labels(table, rows(table).into_iter().filter(alike)) {
             out.push(format!("{who}: {why}."));
+        }
+    }
+    for row in rows(table) {
+        let headline = row.latencies.iter().filter(|l| l.metric.is_headline());
+        for latency in headline {
+            if let Some(why) = latency.histogram.as_ref().and_then(above_an_hour) {
+                let what = latency.metric.name().replace('_', " ");
+                out.push(format!("{}: {what}: {why}.", row.label()));
+            }
+        }
+        let steady = &row.events.steady;
+        if row.workload == Workload::Ticker && steady.completed > 0 && steady.messages == 0 {
+            out.push(format!(
+                "{}: none of {} answers brought a new update: they were empty, or repeated one.",
+                row.label(),
+                thousands(steady.completed)
+            ));
         }
     }
     for row in rows(table).into_iter().filter(|r| r.events.all.negative_latencies > 0) {
