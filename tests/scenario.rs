@@ -960,13 +960,13 @@ fn a_plan_for_people() {
       case  series        clients  driver   server  kernel  together
          1  floor (null)    1,000    7 MB        –       –      7 MB
          2  polling         1,000    7 MB  18.3 MB  9.6 MB   34.9 MB
-         3  websocket       1,000  6.9 MB   8.2 MB  9.6 MB   24.7 MB
+         3  websocket       1,000  6.9 MB   7.5 MB  9.6 MB     24 MB
          4  floor (null)   10,000   16 MB        –       –     16 MB
          5  polling        10,000   16 MB   129 MB   96 MB    241 MB
-         6  websocket      10,000   15 MB    28 MB   96 MB    139 MB
+         6  websocket      10,000   15 MB    21 MB   96 MB    132 MB
          7  floor (null)  100,000  136 MB        –       –    136 MB
          8  polling       100,000  136 MB  1.27 GB  960 MB   2.36 GB
-         9  websocket     100,000  126 MB   256 MB  960 MB   1.34 GB
+         9  websocket     100,000  126 MB   186 MB  960 MB   1.27 GB
 
     Limits
       overhead_bytes_per_message == 2B                                                    websocket  all client counts    Chapter 7: the overhead of a WebSocket message is two bytes.

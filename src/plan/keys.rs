@@ -83,8 +83,9 @@ keys! { ROOT:
     RESOLUTION = ("resolution", Some("\"500us\""),
         "turns and updates of a thread that are due within this time share one wake-up"),
     DRIVER_LATENESS = ("driver_lateness", Some("\"auto\""),
-        "how late the driver may be by its own fault (p99) before a row is invalid, at most 1s; \
-         \"auto\": a tenth of the median latency, at least 1ms"),
+        "how late the driver may be by its own fault (p99), at most 1s, if that is more than \
+         \"auto\": a tenth of the median latency, at least 1ms. A row whose driver was later is \
+         invalid"),
     DELAY = ("delay", Some("\"0s\""),
         "how long a byte takes one way between a client and its socket, at most 10s; a connect \
          takes two"),

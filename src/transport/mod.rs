@@ -43,7 +43,7 @@ impl ClientMemory {
     /// server-sent events (12 KB each in `every-way.toml`).
     pub const HTTP: ClientMemory = ClientMemory { driver_bytes: 1_000, server_bytes: 12_300 };
     /// A client whose connection is upgraded to WebSocket.
-    pub const UPGRADED: ClientMemory = ClientMemory { driver_bytes: 900, server_bytes: 2_200 };
+    pub const UPGRADED: ClientMemory = ClientMemory { driver_bytes: 900, server_bytes: 1_500 };
 }
 
 /// A way of getting live data to a client.

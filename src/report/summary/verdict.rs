@@ -185,12 +185,11 @@ fn on_schedule(group: &Group, setting: &Setting, row: &Row) -> Option<CheckResul
         _ => row.latency(Metric::ResponseLatency),
     };
     let median = headline.quantile(0.5).value().unwrap_or(0.0);
-    let allowed = match setting.driver_lateness_ns {
-        Some(ns) => Allowed { us: ns as f64 / 1e3, by: "as the scenario permits" },
-        None => Allowed {
-            us: (median / 10.0).max(LAG_ALLOWED_US),
-            by: "10 % of the median latency, at least 1 ms",
-        },
+    let permitted_us = setting.driver_lateness_ns.unwrap_or(0) as f64 / 1e3;
+    let usual_us = (median / 10.0).max(LAG_ALLOWED_US);
+    let allowed = match permitted_us > usual_us {
+        true => Allowed { us: permitted_us, by: "as the scenario permits" },
+        false => Allowed { us: usual_us, by: "10 % of the median latency, at least 1 ms" },
     };
     let Some(lateness) = Lateness::of(group) else {
         // An older wsbench took no probes, and turns that follow one another have no schedule.

@@ -118,7 +118,7 @@ fn cost_grid(table: &Table, with_status: bool) -> Grid {
     grid.group(first, first + 2, "bytes per message");
     grid.group(first + 3, first + 4, latency);
     grid.group(first + 5, first + 6, "CPU µs/message");
-    grid.group(first + 7, first + 8, "memory kB/client");
+    grid.group(first + 7, first + 8, "RAM kB/client");
     grid
 }
 
