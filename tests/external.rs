@@ -1,23 +1,10 @@
 //! External servers: what they may do is no fault, and what they must not do is named.
 
-use crate::support::{Row, World, at_once, expect_code, expect_ran, finish, number, said};
+use crate::support::{Row, World, at_once, expect_code, expect_ran, finish, number, said, serve};
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::process::Output;
 use std::time::{Duration, Instant};
-
-/// A server that does this with every connection.
-fn serve(each: impl Fn(TcpStream) + Clone + Send + 'static) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = listener.local_addr().expect("an address");
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let each = each.clone();
-            std::thread::spawn(move || each(stream));
-        }
-    });
-    address
-}
 
 /// Reads a request with its body. Returns the head, or `None` at the end of the connection.
 fn request(stream: &mut TcpStream) -> Option<String> {

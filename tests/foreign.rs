@@ -1,55 +1,36 @@
 //! What a run says of servers that are not the bundled one: what it could check, what it could
 //! not, and that it takes neither for the other.
 
-use crate::support::{World, expect_code, finish, said};
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use crate::support::{World, answer_upgrade, expect_code, finish, said, serve};
+use std::io::Write;
+use std::net::SocketAddr;
 use std::time::Duration;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use wsbench::internals::feed::{PayloadKind, Stamp};
 use wsbench::internals::time::now_ns;
 
 /// The messages that a server sends: one for each tenth of a second, by its number from 1.
 type Script = fn(u64) -> Option<Vec<u8>>;
 
-fn upgrade(stream: &mut TcpStream) -> Option<()> {
-    let (mut head, mut byte) = (Vec::new(), [0]);
-    while !head.ends_with(b"\r\n\r\n") {
-        stream.read_exact(&mut byte).ok()?;
-        head.push(byte[0]);
-    }
-    let head = String::from_utf8_lossy(&head);
-    let key = head.lines().find_map(|l| l.strip_prefix("Sec-WebSocket-Key: ")).unwrap_or("");
-    let accept = derive_accept_key(key.as_bytes());
-    let answer = format!(
-        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Accept: {accept}\r\n\r\n"
-    );
-    stream.write_all(answer.as_bytes()).ok()
-}
-
 /// Serves WebSocket: ten messages a second for six seconds, whatever the client says, and keeps
 /// the connection open for as long.
-fn serve(script: Script) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = listener.local_addr().expect("an address");
-    std::thread::spawn(move || {
-        for mut stream in listener.incoming().map_while(Result::ok) {
-            std::thread::spawn(move || {
-                upgrade(&mut stream)?;
-                for number in 1..=60 {
-                    if let Some(payload) = script(number) {
-                        let mut frame = vec![0x81, payload.len() as u8];
-                        frame.extend_from_slice(&payload);
-                        stream.write_all(&frame).ok()?;
-                    }
-                    std::thread::sleep(Duration::from_millis(100));
-                }
-                Some(())
-            });
+fn scripted(script: Script) -> SocketAddr {
+    serve(move |mut stream| {
+        let lines =
+            "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n";
+        if answer_upgrade(&mut stream, lines).is_none() {
+            return;
         }
-    });
-    address
+        for number in 1..=60 {
+            if let Some(payload) = script(number) {
+                let mut frame = vec![0x81, payload.len() as u8];
+                frame.extend_from_slice(&payload);
+                if stream.write_all(&frame).is_err() {
+                    return;
+                }
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    })
 }
 
 fn stamp(sequence: u64, ahead_ns: u64) -> Option<Vec<u8>> {
@@ -65,7 +46,7 @@ fn run(script: Script, feed: &str, code: i32) -> (String, serde_json::Value) {
          cooldown = \"100ms\"\ndrain = \"1s\"\n[feed]\n{feed}\n[server]\nurl = \"http://{}\"\n\
          [[series]]\ntransport = \"websocket\"\n[[limit]]\n\
          condition = \"wire_bytes_per_message > 0 B\"\n",
-        serve(script)
+        scripted(script)
     ));
     let output = finish(&mut world.run(&["--reports", "json,text"]));
     expect_code(&output, code);

@@ -1,32 +1,9 @@
 //! The WebSocket client against an external server: pings, fragments, messages without a stamp, a
 //! Close during the run.
 
-use crate::support::{World, at_once, finish, number, said};
+use crate::support::{World, answer_upgrade, at_once, finish, number, said, serve};
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-
-/// Reads a request's head and answers with 101.
-fn upgrade(stream: &mut TcpStream) {
-    let mut head = Vec::new();
-    let mut byte = [0];
-    while !head.ends_with(b"\r\n\r\n") {
-        match stream.read(&mut byte) {
-            Ok(1) => head.push(byte[0]),
-            _ => return,
-        }
-    }
-    let head = String::from_utf8_lossy(&head);
-    let key = head.lines().find_map(|l| l.strip_prefix("Sec-WebSocket-Key: ")).unwrap_or("");
-    let accept = derive_accept_key(key.as_bytes());
-    // Another server's head: other order, other case.
-    let _ = write!(
-        stream,
-        "HTTP/1.1 101 Switching Protocols\r\nserver: other\r\nupgrade: WebSocket\r\n\
-         connection: upgrade\r\nsec-websocket-accept: {accept}\r\n\r\n"
-    );
-}
 
 /// One frame from a server: not masked.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
@@ -36,28 +13,24 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 /// Serves each connection: sends `script` and then reads until the client is gone.
-fn serve(script: Vec<u8>, then_close: bool) -> std::net::SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = listener.local_addr().expect("an address");
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let Ok(mut stream) = stream else { return };
-            let script = script.clone();
-            std::thread::spawn(move || {
-                upgrade(&mut stream);
-                // Long after the load has begun.
-                std::thread::sleep(Duration::from_millis(2500));
-                let _ = stream.write_all(&script);
-                if then_close {
-                    let _ = stream.write_all(&frame(0x88, &1001u16.to_be_bytes()));
-                    let _ = stream.shutdown(std::net::Shutdown::Write);
-                }
-                let mut rest = [0; 512];
-                while matches!(stream.read(&mut rest), Ok(n) if n > 0) {}
-            });
+fn scripted(script: Vec<u8>, then_close: bool) -> std::net::SocketAddr {
+    serve(move |mut stream| {
+        // Another server's head: other order, other case.
+        let lines = "server: other\r\nupgrade: WebSocket\r\nconnection: upgrade\r\n\
+                     sec-websocket-accept: {accept}\r\n";
+        if answer_upgrade(&mut stream, lines).is_none() {
+            return;
         }
-    });
-    address
+        // Long after the load has begun.
+        std::thread::sleep(Duration::from_millis(2500));
+        let _ = stream.write_all(&script);
+        if then_close {
+            let _ = stream.write_all(&frame(0x88, &1001u16.to_be_bytes()));
+            let _ = stream.shutdown(std::net::Shutdown::Write);
+        }
+        let mut rest = [0; 512];
+        while matches!(stream.read(&mut rest), Ok(n) if n > 0) {}
+    })
 }
 
 /// Whose client is used.
@@ -91,7 +64,7 @@ fn pings_are_answered_and_fragments_and_unknown_messages_are_counted_to_the_byte
         frame(0x80, b"ef"),
     ]
     .concat();
-    let address = serve(script, false);
+    let address = scripted(script, false);
     at_once(ENGINES, |engine| counts_to_the_byte(&world(address, engine)));
 }
 
@@ -115,7 +88,7 @@ fn counts_to_the_byte(world: &World) {
 
 #[test]
 fn a_close_from_the_server_is_answered_and_counted_with_its_code() {
-    let address = serve(Vec::new(), true);
+    let address = scripted(Vec::new(), true);
     at_once(ENGINES, |engine| answers_the_close(&world(address, engine)));
 }
 

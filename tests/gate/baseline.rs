@@ -1,10 +1,10 @@
 //! `wsbench run --save-baseline` and `wsbench gate`, against the reference server and against one
 //! whose answers change.
 
-use crate::support::{World, expect_code, finish, said, wsbench};
+use crate::support::{World, expect_code, finish, said, serve, wsbench};
 use serde_json::Value;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -145,18 +145,9 @@ const LONGER: u8 = 1;
 const SPLIT: u8 = 2;
 const SILENT: u8 = 3;
 
-/// Answers requests without a body, each connection on a thread, as the mode says at the moment.
-fn serve(mode: Arc<AtomicU8>) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = listener.local_addr().expect("an address");
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let Ok(stream) = stream else { return };
-            let mode = mode.clone();
-            std::thread::spawn(move || answer(stream, &mode));
-        }
-    });
-    address
+/// Answers requests without a body, as the mode says at the moment.
+fn answering(mode: Arc<AtomicU8>) -> SocketAddr {
+    serve(move |stream| answer(stream, &mode))
 }
 
 fn answer(mut stream: TcpStream, mode: &AtomicU8) {
@@ -195,7 +186,7 @@ fn answer(mut stream: TcpStream, mode: &AtomicU8) {
 /// A foreign server's world: polls that follow each other.
 fn foreign(mode: u8) -> (World, PathBuf, Arc<AtomicU8>) {
     let mode = Arc::new(AtomicU8::new(mode));
-    let address = serve(mode.clone());
+    let address = answering(mode.clone());
     let scenario = format!(
         "name = \"foreign\"\nclients = [3]\nwarmup = \"200ms\"\ndriver_lateness = \"500ms\"\nduration = \"500ms\"\n\
          cooldown = \"100ms\"\ntimeout = \"1s\"\ndrain = \"1s\"\n[feed]\nrate = \"10/s\"\n\

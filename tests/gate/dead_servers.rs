@@ -1,10 +1,10 @@
 //! A server that serves nothing fails the run, by every transport, within a bounded time and with a
 //! reason. No latency is reported.
 
-use crate::support::{Row, World, expect_code, finish, number, said};
+use crate::support::{Row, World, expect_code, finish, number, said, serve};
 use socket2::{Domain, Socket, Type};
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 
 /// Four clients and short timeouts.
 const BASE: &str = r#"
@@ -40,19 +40,6 @@ const EVERY_WAY: [&str; 8] = [
     WEBSOCKET,
     TUNGSTENITE,
 ];
-
-/// A server that does the same with every connection, as long as the test runs.
-fn server(each: impl Fn(TcpStream) + Clone + Send + 'static) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = listener.local_addr().expect("an address");
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let each = each.clone();
-            std::thread::spawn(move || each(stream));
-        }
-    });
-    address
-}
 
 /// Reads until the client ends the connection.
 fn swallow(mut stream: TcpStream) {
@@ -139,31 +126,31 @@ const SILENT: &[&str] = &["no answer within the limit", "no message came to the 
 
 #[test]
 fn a_server_that_never_answers_fails_the_run() {
-    fails(server(swallow), FEED, &EVERY_WAY, SILENT);
+    fails(serve(swallow), FEED, &EVERY_WAY, SILENT);
 }
 
 #[test]
 fn an_echo_that_never_answers_fails_the_run() {
-    fails(server(swallow), ECHO, &[POLLING, WEBSOCKET, TUNGSTENITE], SILENT);
+    fails(serve(swallow), ECHO, &[POLLING, WEBSOCKET, TUNGSTENITE], SILENT);
 }
 
 #[test]
 fn a_broadcast_that_nobody_answers_fails_the_run() {
     let series = [POLLING, LONG_POLLING, SSE, WEBSOCKET, TUNGSTENITE];
-    fails(server(swallow), BROADCAST, &series, SILENT);
+    fails(serve(swallow), BROADCAST, &series, SILENT);
 }
 
 #[test]
 fn a_server_that_answers_500_fails_the_run() {
-    fails(server(answer_500), FEED, &EVERY_WAY, &["status 500"]);
+    fails(serve(answer_500), FEED, &EVERY_WAY, &["status 500"]);
 }
 
 #[test]
 fn a_server_that_closes_at_once_fails_the_run() {
     // Which of the two ends is faster decides what the client meets.
     let met = ["ECONNRESET", "EPIPE", "closed early by the server"];
-    fails(server(drop), ECHO, &[POLLING, WEBSOCKET, TUNGSTENITE], &met);
-    fails(server(drop), FEED, &EVERY_WAY, &met);
+    fails(serve(drop), ECHO, &[POLLING, WEBSOCKET, TUNGSTENITE], &met);
+    fails(serve(drop), FEED, &EVERY_WAY, &met);
 }
 
 #[test]

@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 /// A fresh folder with a scenario, and what a run left in it.
 pub struct World {
@@ -172,4 +174,32 @@ pub fn read_csv(path: &Path) -> Vec<Row> {
 pub fn number(row: &Row, column: &str) -> f64 {
     let text = row.get(column).unwrap_or_else(|| panic!("no column {column} in {row:?}"));
     text.parse().unwrap_or_else(|_| panic!("{column} is {text:?}"))
+}
+
+/// A server on a port of its own that does this with every connection, as long as the test runs.
+pub fn serve(each: impl Fn(TcpStream) + Clone + Send + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let each = each.clone();
+            std::thread::spawn(move || each(stream));
+        }
+    });
+    address
+}
+
+/// Reads an upgrade request and answers it with 101 and these lines, `{accept}` replaced by the key's
+/// answer. `None` at the end of the connection.
+pub fn answer_upgrade(stream: &mut TcpStream, lines: &str) -> Option<()> {
+    let (mut head, mut byte) = (Vec::new(), [0]);
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).ok()?;
+        head.push(byte[0]);
+    }
+    let head = String::from_utf8_lossy(&head);
+    let key = head.lines().find_map(|l| l.strip_prefix("Sec-WebSocket-Key: ")).unwrap_or("");
+    let lines = lines.replace("{accept}", &derive_accept_key(key.as_bytes()));
+    let answer = format!("HTTP/1.1 101 Switching Protocols\r\n{lines}\r\n");
+    stream.write_all(answer.as_bytes()).ok()
 }
