@@ -3,6 +3,7 @@
 //! read after every exchange while the socket is open.
 
 use crate::client::connection::MovedBytes;
+use crate::client::delivery::inbox::Inbox;
 use crate::client::http::{HeadSize, is_close};
 use crate::client::{Client, LocalFuture, TaskClients};
 use crate::feed::{self, Semantics};
@@ -166,22 +167,7 @@ impl ReqwestEngine {
         let status = response.status().as_u16();
         let head = head_size(&response);
         let chunked = response.headers().contains_key(TRANSFER_ENCODING);
-        let mut payload = 0u64;
-        let end = loop {
-            match response.chunk().await {
-                Ok(Some(chunk)) => {
-                    payload += chunk.len() as u64;
-                    state.inbox.push(&chunk);
-                    // The connection's own task cannot run before the next await: its socket is
-                    // still open, even if it closes after this response.
-                    if response.content_length() == Some(payload) {
-                        break Ok(());
-                    }
-                }
-                Ok(None) => break Ok(()),
-                Err(error) => break Err(error),
-            }
-        };
+        let (payload, end) = read_body(&mut response, &mut state.inbox).await;
         let moved = self.observe(client, turn.phase, addresses, observed);
         let parts = response_parts(head, payload, moved.down, chunked);
         match end {
@@ -281,6 +267,29 @@ fn response_parts(head: HeadSize, payload: u64, down: u64, chunked: bool) -> Par
     let heads = rest - framing;
     let head_chars = (head.chars + heads).saturating_sub(head.bytes);
     Parts { heads, head_chars, framing, payload: down - rest }
+}
+
+/// Reads a whole body into the inbox. Returns its bytes so far, and how it ended.
+async fn read_body(
+    response: &mut reqwest::Response,
+    inbox: &mut Inbox,
+) -> (u64, Result<(), reqwest::Error>) {
+    let mut payload = 0;
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) => {
+                payload += chunk.len() as u64;
+                inbox.push(&chunk);
+                // The connection's own task cannot run before the next await: its socket is still
+                // open, even if it closes after this response.
+                if response.content_length() == Some(payload) {
+                    return (payload, Ok(()));
+                }
+            }
+            Ok(None) => return (payload, Ok(())),
+            Err(error) => return (payload, Err(error)),
+        }
+    }
 }
 
 /// Returns the size of a response's head on the wire: reqwest gives the reason phrase and the
