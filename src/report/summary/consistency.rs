@@ -75,7 +75,7 @@ pub(crate) fn deliveries_add_up(group: &Group, setting: &Setting) -> CheckResult
     let (published, delivered) = (counts.updates_published, counts.updates_delivered);
     let (superseded, missing) = (counts.updates_superseded, counts.updates_missing);
     let sum = delivered.saturating_add(superseded).saturating_add(missing);
-    let window_s: f64 = group.ends.iter().map(|e| e.duration_ns as f64 / 1e9).sum();
+    let window_s = group.measured_s();
     // If all clients' updates come at once, there may be none for all of them.
     let alike = if setting.spread { f64::from(group.info.clients) } else { 1.0 };
     let planned = alike * group.info.feed_rate_hz * window_s;

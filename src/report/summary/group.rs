@@ -69,6 +69,10 @@ impl<'a> Group<'a> {
     pub(super) fn counts(&self) -> &Counts {
         &self.total.phases.steady.counts
     }
+    /// The measured windows of all repeats together, in seconds.
+    pub(super) fn measured_s(&self) -> f64 {
+        self.ends.iter().map(|e| e.duration_ns as f64 / 1e9).sum()
+    }
     /// Clients asked for, over all that was measured.
     pub(super) fn asked(&self) -> u64 {
         u64::from(self.info.clients) * self.runs

@@ -39,7 +39,7 @@ pub(super) fn predicted(group: &Group, setting: &Setting, row: &Row) -> Predicte
 
 /// Messages a second and client as they came: what goes out besides is shared out over these.
 fn held_hz(group: &Group) -> Option<f64> {
-    let window_s = group.ends.iter().map(|e| e.duration_ns as f64 / 1e9).sum::<f64>();
+    let window_s = group.measured_s();
     let hz = group.counts().completed as f64 / (window_s * f64::from(group.info.clients.max(1)));
     (hz.is_finite() && hz > 0.0).then_some(hz)
 }

@@ -35,7 +35,7 @@ pub(crate) fn held(group: &Group, setting: &Setting) -> CheckResult {
         );
     }
     let clients = f64::from(info.clients);
-    let window_s: f64 = group.ends.iter().map(|e| e.duration_ns as f64 / 1e9).sum();
+    let window_s = group.measured_s();
     let published = match counts.updates_published {
         counted if counted > 0 && info.bundled_server => counted as f64,
         _ => clients * info.feed_rate_hz * window_s,
@@ -79,7 +79,7 @@ fn interval_ns(group: &Group) -> u64 {
     group.ends.iter().map(|e| e.interval_ns).max().unwrap_or(group.info.interval_ns)
 }
 
-/// The largest number of which a Poisson variable with this mean is below with at most this
+/// The largest number that a Poisson variable with this mean falls short of with at most this
 /// chance, exactly: the terms of the distribution are added up, as logarithms, from below.
 fn poisson_at_least(mean: f64, chance: f64) -> f64 {
     if mean <= 0.0 {
@@ -117,7 +117,7 @@ mod tests {
         // P(X = 0) = e^-mean is above one in a million up to a mean of 13.8.
         assert_eq!(poisson_at_least(13.8, CHANCE), 0.0);
         assert_eq!(poisson_at_least(13.9, CHANCE), 1.0);
-        // P(X < 58) = 0.38 and P(X <= 58) = 1.5 in a million: summed term by term.
+        // Summed term by term, from zero.
         let direct = |mean: f64| {
             let (mut term, mut below, mut n) = ((-mean).exp(), 0.0, 0.0);
             loop {

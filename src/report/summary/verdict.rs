@@ -217,7 +217,7 @@ const PROBES_REACHED: f64 = 0.5;
 /// What to say if the driver's threads did not reach their probes: one that stalls to the end
 /// of a run has no late probe.
 fn missed_probes(group: &Group) -> Option<String> {
-    let window_s: f64 = group.ends.iter().map(|e| e.duration_ns as f64 / 1e9).sum();
+    let window_s = group.measured_s();
     let processes = group.drivers.len() as f64 / group.ends.len().max(1) as f64;
     let planned = f64::from(group.info.probes_per_s) * window_s * processes;
     let reached = group.total.latency.of(Metric::ProbeLateness).map_or(0, Histogram::len);
