@@ -24,6 +24,8 @@ pub(crate) struct PolledStream {
     failed: bool,
     /// The error that sending met. It is received once everything that came before it was.
     send_error: Option<io::Error>,
+    /// An error that waits in the layers for the bytes before it.
+    held_error: Option<io::Error>,
     /// This side's direction is to be ended once everything is sent.
     ending: Ending,
     /// What was sent and neither the layers nor the socket have taken.
@@ -63,6 +65,7 @@ impl PolledStream {
             ended: false,
             failed: false,
             send_error: None,
+            held_error: None,
             ending: Ending::No,
             unsent: Vec::new(),
             layers: layers.map(Box::new),
@@ -285,7 +288,10 @@ impl PolledStream {
                 }
                 Received::Nothing => break,
                 Received::End => buffer.end(Direction::Down, now_ns),
-                error @ Received::Error(_) => return error,
+                Received::Error(error) => {
+                    self.held_error = Some(error);
+                    break;
+                }
             }
         }
         let mut at = 0;
@@ -298,6 +304,11 @@ impl PolledStream {
             into[at..at + len].copy_from_slice(&ready[..len]);
             buffer.take(Direction::Down, now_ns, len);
             at += len;
+        }
+        // Bytes that came before an error are received before it, and take their time.
+        let is_empty = at == 0 && buffer.deadline_ns(Direction::Down, now_ns).is_none();
+        if let Some(error) = self.held_error.take_if(|_| is_empty) {
+            return Received::Error(error);
         }
         match at {
             0 if self.ended && buffer.is_over(Direction::Down, now_ns) => Received::End,
@@ -488,6 +499,20 @@ mod tests {
         assert!(matches!(stream.receive(0, &mut [0; 8]), Received::Error(_)));
         assert!(matches!(stream.receive(0, &mut [0; 8]), Received::Nothing));
         assert!(!stream.has_send_error() && !stream.has_ended());
+    }
+
+    /// A reset takes no way of its own: it waits for the bytes that a line delays.
+    #[test]
+    fn an_error_does_not_overtake_the_bytes_before_it_in_a_delay_line() {
+        let (mut stream, peer) = stream(Some(line()));
+        let reset = io::Error::from(io::ErrorKind::ConnectionReset);
+        peer.borrow_mut().sends.extend([Ok(b"last".to_vec()), Err(reset)]);
+        let mut into = [0; 64];
+        assert!(matches!(stream.receive(10, &mut into), Received::Nothing));
+        assert_eq!(stream.deadline_ns(10), Some(110));
+        assert!(matches!(stream.receive(110, &mut into), Received::Bytes(4, true)));
+        assert!(matches!(stream.receive(110, &mut into), Received::Error(_)));
+        assert!(matches!(stream.receive(110, &mut into), Received::Nothing));
     }
 
     /// After a reset the kernel gives an error once and then what looks like an end.
