@@ -473,6 +473,10 @@ impl Session {
         if !matches!(self.stage, Stage::Open) {
             return;
         }
+        if self.connection.as_mut().is_some_and(|c| c.stream.has_deadlines()) {
+            // A delay begins when bytes are read, not when the engine woke: others went before.
+            around.now_ns = around.network.now_ns();
+        }
         for _ in 0..READS_AT_ONCE {
             let Some(connection) = &mut self.connection else { return };
             match connection.stream.receive(around.now_ns, around.buffer) {
