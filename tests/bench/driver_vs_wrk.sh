@@ -32,7 +32,7 @@ clients = [$clients]
 warmup = "0s"
 duration = "${seconds}s"
 cooldown = "0s"
-# A driver that polls back to back on every core is late, and here that is meant.
+# Polls back to back keep every core busy by intent: the driver is late.
 driver_lateness = "1s"
 [server]
 url = "$url"
