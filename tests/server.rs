@@ -49,6 +49,63 @@ fn pipelined_and_split_requests_are_all_answered() {
     assert_eq!(bench.running.totals().requests, 50 + CHAPTER_REQUEST.len() as u64 - 1);
 }
 
+/// A poll that hyper answers.
+fn poll_by_hyper() -> Vec<u8> {
+    let text = std::str::from_utf8(CHAPTER_REQUEST).unwrap();
+    text.replacen("\r\n", "\r\nContent-Length: 0\r\n", 1).into_bytes()
+}
+
+#[test]
+fn a_poll_is_answered_with_the_same_bytes_with_hyper_and_without() {
+    let bench = Bench::start();
+    let mut stream = bench.connect();
+    let mut ask = |polls: &[&[u8]], cut: usize| {
+        let bytes = polls.concat();
+        stream.write_all(&bytes[..cut]).unwrap();
+        std::thread::sleep(Duration::from_millis(2));
+        stream.write_all(&bytes[cut..]).unwrap();
+        // It reads as many bytes as a poll has, and compares the head.
+        polls.iter().for_each(|_| _ = read_poll(&mut stream));
+    };
+    let (plain, by_hyper) = (CHAPTER_REQUEST, &poll_by_hyper()[..]);
+    let orders: [&[&[u8]]; 5] = [
+        &[plain, by_hyper, plain],
+        &[by_hyper, plain],
+        &[by_hyper],
+        &[by_hyper, by_hyper, plain, plain],
+        &[plain],
+    ];
+    let mut polls = 0;
+    for order in orders {
+        for cut in [0, 1, 400, 716, 717, 730] {
+            ask(order, cut.min(716 * order.len() - 1));
+            polls += order.len() as u64;
+        }
+    }
+    // More answers than are written at once.
+    stream.write_all(&plain.repeat(2_000)).unwrap();
+    (0..2_000).for_each(|_| _ = read_poll(&mut stream));
+    assert_eq!(bench.running.totals().requests, polls + 2_000);
+}
+
+#[test]
+fn after_a_message_whose_body_came_late_a_client_may_wait() {
+    let bench = workload(Workload::Echo);
+    let mut stream = bench.connect();
+    for wait in [30, 500, 0] {
+        let message = post(b"exactly twenty-one by");
+        let (head, body) = message.split_at(message.len() - 21);
+        stream.write_all(head).unwrap();
+        std::thread::sleep(Duration::from_millis(30));
+        stream.write_all(body).unwrap();
+        let mut answer = vec![0; CHAPTER_RESPONSE.len() + 21];
+        stream.read_exact(&mut answer).unwrap();
+        assert!(answer.ends_with(b"\r\n\r\nexactly twenty-one by"));
+        // Longer than a head may take: a body is no head that has begun.
+        std::thread::sleep(Duration::from_millis(wait));
+    }
+}
+
 #[test]
 fn a_client_that_ends_with_its_request_gets_its_answer_every_time() {
     let bench = Bench::start();

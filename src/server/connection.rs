@@ -1,7 +1,8 @@
 //! One connection: HTTP/1.1 until its end or an upgrade, then the other protocol.
 //!
-//! hyper parses and writes; limits are kept by a sweep, see `open_connections`. HTTP's state is in a
-//! box of its own, which is gone before an upgraded connection begins.
+//! A connection waits for requests without hyper, which answers all but the simple ones and is gone
+//! when it has (`simple_request` says why). Limits are kept by a sweep, see `open_connections`.
+//! HTTP's state is in a box of its own, which is gone before an upgraded connection begins.
 
 use crate::feed::Topic;
 use crate::net::Connection;
@@ -13,8 +14,10 @@ use crate::server::open_connections::{
 use crate::server::peer::Peer;
 use crate::server::routes::{Answer, Routes, TakeOver, Upgraded};
 use crate::server::server_thread::ServerThread;
+use crate::server::simple_request::{Next, SharedBuffers, SimpleRequests};
 use crate::server::{Config, Limits, post};
 use crate::time::now_ns;
+use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
 use http_body_util::Either;
 use hyper::body::Incoming;
@@ -22,7 +25,7 @@ use hyper::server::conn::http1;
 use hyper::service::Service;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
@@ -43,6 +46,7 @@ const HEAD_LATE: &[u8] =
 /// What the connections of a thread share.
 pub(crate) struct ConnectionContext {
     http: http1::Builder,
+    buffers: RefCell<SharedBuffers>,
     routes: Routes,
     thread: Rc<ServerThread>,
     connections: Rc<OpenConnections>,
@@ -64,7 +68,8 @@ impl ConnectionContext {
             .half_close(false)
             .writev(config.feed.spec.payload_bytes > FLAT_BYTES)
             .max_header_size(config.limits.head_bytes);
-        ConnectionContext { http, routes, thread, connections, limits: config.limits }
+        let buffers = RefCell::default();
+        ConnectionContext { http, buffers, routes, thread, connections, limits: config.limits }
     }
 }
 
@@ -100,45 +105,97 @@ async fn serve_protocols(open: OpenConnection, http: LocalBoxFuture<'static, Opt
     drop(open);
 }
 
+/// How hyper's part of a connection ended.
+enum HyperEnd {
+    /// Its requests are answered. What has come since.
+    Idle(Connection, Bytes),
+    /// The connection is over, for this reason if not by itself: by a close from either side, or an
+    /// error that was answered.
+    Over(Connection, Option<CloseRequest>),
+    /// Another protocol takes over.
+    Upgrade(Upgrade),
+}
+
 async fn serve_http(
-    stream: Connection,
+    mut stream: Connection,
     peer: Rc<Peer>,
     state: Rc<ConnectionState>,
     context: Rc<ConnectionContext>,
 ) -> Option<Upgrade> {
-    let requests = Rc::new(RequestContext {
-        context: context.clone(),
-        peer: peer.clone(),
-        state: state.clone(),
-        take_over: Cell::new(None),
-    });
-    let io = TokioIo::new(DeferredEof::new(stream, state.clone()));
-    let mut connection = context.http.serve_connection(io, requests.clone());
-    // What it ended for; `None` by itself: an upgrade, a close from either side, an error that hyper
-    // has answered.
-    let limit = poll_fn(|cx| {
-        match state.take_close_request(cx) {
-            Some(CloseRequest::Drain) => Pin::new(&mut connection).graceful_shutdown(),
-            Some(request) => return Poll::Ready(Some(request)),
-            None => {}
+    let mut other = Bytes::new();
+    let reason = loop {
+        if other.is_empty() {
+            let (routes, buffers) = (&context.routes, &context.buffers);
+            let most_head_bytes = context.limits.head_bytes;
+            let shared = (&peer, &*state);
+            let mut simple =
+                SimpleRequests::new(&mut stream, shared, routes, buffers, most_head_bytes);
+            match poll_fn(|cx| simple.poll(cx)).await {
+                Next::Ended => break None,
+                Next::Close(request) => break Some(request),
+                Next::Other(bytes) => other = bytes,
+            }
         }
-        // An error was answered as far as it can be; either way the connection is over.
-        connection.poll_without_shutdown(cx).map(|_| None)
-    })
-    .await;
-    let parts = connection.into_parts();
-    let mut stream = parts.io.into_inner().into_inner();
-    if let Some(take_over) = requests.take_over.take() {
-        let upgraded = Upgraded { stream, leftover: parts.read_buf, peer };
-        return Some(Box::new((take_over, upgraded)));
-    }
-    if limit == Some(CloseRequest::HeadLate) {
+        // In a box of its own: most of the time there is none.
+        let hyper = Box::pin(serve_by_hyper(stream, other, &peer, &state, &context));
+        match hyper.await {
+            HyperEnd::Idle(idle, rest) => (stream, other) = (idle, rest),
+            HyperEnd::Over(ended, reason) => {
+                stream = ended;
+                break reason;
+            }
+            HyperEnd::Upgrade(upgrade) => return Some(upgrade),
+        }
+    };
+    if reason == Some(CloseRequest::HeadLate) {
         // No response is under way while a head is awaited.
         let _ = stream.write_all(HEAD_LATE).await;
     }
     // In a box of its own: it is short, and would add its size to every open connection.
     Box::pin(close(stream, context.limits)).await;
     None
+}
+
+/// Serves requests by hyper until none is under way.
+async fn serve_by_hyper(
+    stream: Connection,
+    first: Bytes,
+    peer: &Rc<Peer>,
+    state: &Rc<ConnectionState>,
+    context: &Rc<ConnectionContext>,
+) -> HyperEnd {
+    let requests = Rc::new(RequestContext {
+        context: context.clone(),
+        peer: peer.clone(),
+        state: state.clone(),
+        take_over: Cell::new(None),
+    });
+    let io = TokioIo::new(DeferredEof::new(stream, first, state.clone()));
+    let mut connection = context.http.serve_connection(io, requests.clone());
+    let mut idle = false;
+    let reason = poll_fn(|cx| {
+        match state.take_close_request(cx) {
+            Some(CloseRequest::Drain) => Pin::new(&mut connection).graceful_shutdown(),
+            Some(request) => return Poll::Ready(Some(request)),
+            None => {}
+        }
+        // An error was answered as far as it can be; either way the connection is over.
+        let over = connection.poll_without_shutdown(cx).map(|_| None);
+        idle = over.is_pending() && state.is_between_requests();
+        if idle { Poll::Ready(None) } else { over }
+    })
+    .await;
+    let parts = connection.into_parts();
+    let stream = parts.io.into_inner().into_inner();
+    if let Some(take_over) = requests.take_over.take() {
+        let upgraded = Upgraded { stream, leftover: parts.read_buf, peer: peer.clone() };
+        return HyperEnd::Upgrade(Box::new((take_over, upgraded)));
+    }
+    if idle {
+        state.end_requests(parts.read_buf.len());
+        return HyperEnd::Idle(stream, parts.read_buf);
+    }
+    HyperEnd::Over(stream, reason)
 }
 
 /// Ends TCP from this side and reads until the client does the same: closing a socket with

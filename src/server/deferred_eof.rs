@@ -4,9 +4,13 @@
 //! hyper either ignores the end of a client's stream while it answers, and then holds a request of
 //! a client that has gone, or takes it for the end of the connection, and then a client that ends
 //! its side right after its request gets no answer (RFC 9112 §9.6).
+//!
+//! Here it also shows when hyper is between requests: it reads, nothing has come, and all that it
+//! was asked for is answered and written.
 
 use crate::net::Connection;
 use crate::server::open_connections::ConnectionState;
+use bytes::{Buf, Bytes};
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -16,21 +20,30 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// A connection whose end shows at the right moment.
 pub(crate) struct DeferredEof {
     stream: Connection,
+    /// What was read before hyper was there.
+    first: Bytes,
     state: Rc<ConnectionState>,
+    /// Requests before hyper was there.
+    before: u64,
     /// Requests whose answers have begun to be written.
     answered: u64,
     /// To be woken once the answer is written: the end came before it.
     ended: Option<Waker>,
+    /// The socket took less than it was given.
+    unsent: bool,
 }
 
 impl DeferredEof {
-    pub(crate) fn new(stream: Connection, state: Rc<ConnectionState>) -> DeferredEof {
-        DeferredEof { stream, state, answered: 0, ended: None }
+    pub(crate) fn new(stream: Connection, first: Bytes, state: Rc<ConnectionState>) -> DeferredEof {
+        let before = state.requests();
+        DeferredEof { stream, first, state, before, answered: before, ended: None, unsent: false }
     }
     pub(crate) fn into_inner(self) -> Connection {
         self.stream
     }
     fn wrote(&mut self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        self.unsent = result.is_pending();
+        self.state.set_between_requests(false);
         if result.is_ready() {
             self.answered = self.state.requests();
             if let Some(waker) = self.ended.take() {
@@ -48,10 +61,20 @@ impl AsyncRead for DeferredEof {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.first.is_empty() {
+            let n = self.first.len().min(buf.remaining());
+            buf.put_slice(&self.first[..n]);
+            self.first.advance(n);
+            return Poll::Ready(Ok(()));
+        }
         let before = buf.filled().len();
         let result = Pin::new(&mut self.stream).poll_read(cx, buf);
         let ended = matches!(result, Poll::Ready(Ok(()))) && buf.filled().len() == before;
-        let answers_now = self.state.requests() > self.answered && !self.state.is_busy();
+        let requests = self.state.requests();
+        let busy = self.state.is_busy();
+        let answered = requests == self.answered && requests > self.before && !busy;
+        self.state.set_between_requests(result.is_pending() && answered && !self.unsent);
+        let answers_now = requests > self.answered && !busy;
         if ended && answers_now && buf.remaining() > 0 {
             self.ended = Some(cx.waker().clone());
             return Poll::Pending;

@@ -9,6 +9,7 @@
 //! | `thread`, `server_thread` | one thread: its runtime, its commands, draining; what it shares |
 //! | `open_connections` | its connections: their bytes, their limits |
 //! | `connection` | one connection: HTTP, then perhaps another protocol |
+//! | `simple_request` | polls, which are answered without hyper |
 //! | `deferred_eof` | when HTTP sees the end of a client's stream |
 //! | `routes`, `body`, `response_head`, `streaming_response`, `post` | what endpoints are made of |
 //! | `peer`, `subscription` | a client, and its position in what is published |
@@ -27,12 +28,13 @@ pub(crate) mod post;
 pub(crate) mod response_head;
 mod routes;
 mod server_thread;
+mod simple_request;
 pub(crate) mod streaming_response;
 mod subscription;
 mod thread;
 
 pub(crate) use body::{Body, only_get, plain};
-pub(crate) use peer::{LAST_EVENT_ID, Peer};
+pub(crate) use peer::{LAST_EVENT_ID, Peer, last_event_id};
 pub(crate) use routes::{Answer, Endpoint, Routes, TakeOver, Upgraded};
 pub(crate) use subscription::Outgoing;
 

@@ -44,6 +44,7 @@ pub(crate) struct ConnectionState {
     /// Bytes read when the last request did.
     read_then: Cell<u64>,
     busy: Cell<bool>,
+    between_requests: Cell<bool>,
     close_request: Cell<Option<CloseRequest>>,
     waker: RefCell<Option<Waker>>,
     last_seen: Cell<Seen>,
@@ -74,6 +75,19 @@ impl ConnectionState {
     /// A held answer is ready.
     pub(crate) fn end_request(&self) {
         self.busy.set(false);
+    }
+    /// Whether hyper waits for a request, and has answered at least one.
+    pub(crate) fn is_between_requests(&self) -> bool {
+        self.between_requests.get()
+    }
+    /// Sets whether hyper waits for a request.
+    pub(crate) fn set_between_requests(&self, between: bool) {
+        self.between_requests.set(between);
+    }
+    /// All requests are answered, their bodies read too; so many bytes have come since.
+    pub(crate) fn end_requests(&self, since: usize) {
+        self.between_requests.set(false);
+        self.read_then.set(self.meter.read().saturating_sub(since as u64));
     }
     /// Another protocol takes over, which has limits of its own.
     pub(crate) fn upgrade(&self) {
@@ -176,6 +190,7 @@ impl OpenConnections {
             requests: Cell::new(0),
             read_then: Cell::new(0),
             busy: Cell::new(false),
+            between_requests: Cell::new(false),
             close_request: Cell::new(None),
             waker: RefCell::new(None),
             last_seen: Cell::new(Seen { activity: Activity::Idle(0), since: Instant::now() }),

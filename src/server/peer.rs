@@ -5,12 +5,17 @@ use crate::server::broadcast_hub::Posted;
 use crate::server::server_thread::ServerThread;
 use crate::server::subscription::{Outgoing, Subscription};
 use bytes::Bytes;
-use hyper::header::{HeaderMap, HeaderName};
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
 
 /// The last update that a client has, in its request.
 pub(crate) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// The last update that the client has, as a request's headers say.
+pub(crate) fn last_event_id(headers: &HeaderMap) -> Option<&[u8]> {
+    headers.get(LAST_EVENT_ID).map(HeaderValue::as_bytes)
+}
 
 /// One connected client. Shared by the requests of its connection.
 pub struct Peer {
@@ -36,23 +41,23 @@ impl Peer {
     }
     /// Subscribes from the update that a `Last-Event-ID` names (HTML §9.2.4), in base 36 as in the
     /// stamp of a text message, or else from now on.
-    pub fn subscribe(&self, headers: &HeaderMap, now_ns: u64) {
-        if !self.resume(headers, now_ns) {
+    pub fn subscribe(&self, last_event_id: Option<&[u8]>, now_ns: u64) {
+        if !self.resume(last_event_id, now_ns) {
             self.subscription().skip(&self.thread, now_ns);
         }
     }
     /// Subscribes on the first request of a connection. On later ones goes to the update that the
     /// request says the client has.
-    pub fn subscribe_or_resume(&self, headers: &HeaderMap, now_ns: u64) {
+    pub fn subscribe_or_resume(&self, last_event_id: Option<&[u8]>, now_ns: u64) {
         if self.subscribed.replace(true) {
-            self.resume(headers, now_ns);
+            self.resume(last_event_id, now_ns);
         } else {
-            self.subscribe(headers, now_ns);
+            self.subscribe(last_event_id, now_ns);
         }
     }
     /// Goes to the update that a `Last-Event-ID` names. Returns false if there is none.
-    pub fn resume(&self, headers: &HeaderMap, now_ns: u64) -> bool {
-        let named = headers.get(LAST_EVENT_ID).and_then(|value| value.to_str().ok());
+    pub fn resume(&self, last_event_id: Option<&[u8]>, now_ns: u64) -> bool {
+        let named = last_event_id.and_then(|value| std::str::from_utf8(value).ok());
         let Some(sequence) = named.and_then(|id| u64::from_str_radix(id, 36).ok()) else {
             return false;
         };

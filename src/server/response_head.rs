@@ -3,13 +3,13 @@
 //! Separate from `head`, which knows what a head looks like and no clock. The names' case is
 //! hyper's title case, which the profiles are checked against.
 
-use crate::protocol::http1::head::ResponseHead;
+use crate::protocol::http1::head::{ResponseHead, write_ok};
 use crate::server::body::Body;
 use bytes::Bytes;
 use http_body_util::{Either, Full};
 use hyper::Response;
 use hyper::header::{CONTENT_LENGTH, HeaderMap, HeaderValue};
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A response head with the date of now.
@@ -26,6 +26,8 @@ struct Cached {
     /// The `Content-Length` in them.
     payload_bytes: usize,
     headers: HeaderMap,
+    /// The head that hyper writes of them; empty if it is not made yet.
+    written: Vec<u8>,
 }
 
 impl DatedHead {
@@ -42,20 +44,37 @@ impl DatedHead {
         response
     }
 
+    /// Writes the response with this body as hyper does.
+    pub(crate) fn write(&self, body: &[u8], out: &mut Vec<u8>) {
+        let mut cached = self.cached(body.len());
+        let Cached { headers, written, .. } = &mut *cached;
+        if written.is_empty() {
+            write_ok(headers, written);
+        }
+        out.extend_from_slice(written);
+        out.extend_from_slice(body);
+    }
+
     /// The headers of a response with so many bytes of body.
     fn headers(&self, payload_bytes: usize) -> HeaderMap {
+        self.cached(payload_bytes).headers.clone()
+    }
+
+    fn cached(&self, payload_bytes: usize) -> RefMut<'_, Cached> {
         // A clock before 1970 shows 1970; the head's size stays the same.
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let mut cached = self.cached.borrow_mut();
         if cached.second != now || cached.headers.is_empty() {
             cached.headers = self.head.header_map(payload_bytes, &http_date(now));
+            cached.written.clear();
             cached.second = now;
             cached.payload_bytes = payload_bytes;
         } else if cached.payload_bytes != payload_bytes {
             cached.headers.insert(CONTENT_LENGTH, HeaderValue::from(payload_bytes));
+            cached.written.clear();
             cached.payload_bytes = payload_bytes;
         }
-        cached.headers.clone()
+        cached
     }
 }
 

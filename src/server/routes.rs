@@ -1,6 +1,7 @@
 //! What a transport's server half implements and mounts: endpoints at paths.
 
 use crate::net::Connection;
+use crate::protocol::http1::request::SimpleRequest;
 use crate::server::body::{Body, only_get};
 use crate::server::peer::Peer;
 use bytes::Bytes;
@@ -37,6 +38,11 @@ pub enum Answer {
 pub trait Endpoint {
     /// Answers a GET.
     fn answer(&self, request: &Request<Incoming>, peer: &Rc<Peer>) -> Answer;
+    /// Writes the answer to a simple request behind `out`, head and body, if it is there at once;
+    /// else returns false and leaves all as it was.
+    fn answer_at_once(&self, _: &SimpleRequest<'_>, _: &Rc<Peer>, _out: &mut Vec<u8>) -> bool {
+        false
+    }
     /// Answers a POST of a workload in which a client's message is not for all.
     fn post(&self, _: Request<Incoming>, _: &Rc<Peer>) -> Answer {
         Answer::Now(only_get())

@@ -5,7 +5,7 @@
 //! written is theirs to say. hyper writes the chunk around it.
 
 use crate::server::body::BodyStream;
-use crate::server::peer::Peer;
+use crate::server::peer::{Peer, last_event_id};
 use crate::server::routes::{Answer, Endpoint};
 use crate::server::subscription::Outgoing;
 use crate::time::{Sleep, now_ns};
@@ -44,7 +44,7 @@ impl Endpoint for MessageFormat {
     /// A response that begins now and never ends by itself.
     fn answer(&self, request: &Request<Incoming>, peer: &Rc<Peer>) -> Answer {
         let now = now_ns();
-        peer.subscribe(request.headers(), now);
+        peer.subscribe(last_event_id(request.headers()), now);
         let mut body = StreamingBody {
             peer: peer.clone(),
             format: *self,

@@ -233,14 +233,8 @@ impl ResponseHead {
 
     /// The head exactly as it goes over the wire with this payload, with a sample date.
     pub(crate) fn render_expected(&self, payload_bytes: usize) -> Vec<u8> {
-        let mut out = b"HTTP/1.1 200 OK\r\n".to_vec();
-        for (name, value) in &self.header_map(payload_bytes, SAMPLE_DATE) {
-            out.extend_from_slice(title_case(name.as_str()).as_bytes());
-            out.extend_from_slice(b": ");
-            out.extend_from_slice(value.as_bytes());
-            out.extend_from_slice(b"\r\n");
-        }
-        out.extend_from_slice(b"\r\n");
+        let mut out = Vec::new();
+        write_ok(&self.header_map(payload_bytes, SAMPLE_DATE), &mut out);
         out
     }
 
@@ -268,6 +262,18 @@ impl ResponseHead {
         }
         map
     }
+}
+
+/// Writes the head of a 200 with these headers, as hyper does.
+pub(crate) fn write_ok(headers: &HeaderMap, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
+    for (name, value) in headers {
+        out.extend_from_slice(title_case(name.as_str()).as_bytes());
+        out.extend_from_slice(b": ");
+        out.extend_from_slice(value.as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+    out.extend_from_slice(b"\r\n");
 }
 
 /// The field that says what a client has, with its line end: always as long.

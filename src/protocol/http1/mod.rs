@@ -1,6 +1,7 @@
 //! HTTP/1.1 (RFC 9110, RFC 9112): heads as bytes, and responses as they come.
 
 pub(crate) mod head;
+pub(crate) mod request;
 pub(crate) mod response;
 
 use serde::{Deserialize, Serialize};

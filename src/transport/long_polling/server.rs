@@ -2,7 +2,7 @@
 
 use crate::feed::Semantics;
 use crate::server::response_head::DatedHead;
-use crate::server::{Answer, Endpoint, Peer};
+use crate::server::{Answer, Endpoint, Peer, last_event_id};
 use crate::time::now_ns;
 use crate::transport::long_polling::params::Params;
 use bytes::Bytes;
@@ -30,7 +30,7 @@ impl LongPollEndpoint {
 impl Endpoint for LongPollEndpoint {
     fn answer(&self, request: &Request<Incoming>, peer: &Rc<Peer>) -> Answer {
         let now = now_ns();
-        peer.subscribe_or_resume(request.headers(), now);
+        peer.subscribe_or_resume(last_event_id(request.headers()), now);
         let semantics = self.pending.unwrap_or(peer.thread.feed.get().spec.semantics);
         let peer = peer.clone();
         let head = self.head.clone();

@@ -11,7 +11,6 @@ use crate::time::{Sleep, now_ns};
 use crate::transport::websocket::message::message_kind;
 use crate::transport::websocket::params::Params;
 use crate::transport::websocket::server::frame_socket::FrameSocket;
-use hyper::header::HeaderMap;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::Future;
@@ -103,7 +102,7 @@ impl ServerSession {
         let Upgraded { stream, leftover, peer } = upgraded;
         // A copy: HTTP's large buffer is freed.
         let early = (!leftover.is_empty()).then(|| leftover.to_vec().into_boxed_slice());
-        peer.subscribe(&HeaderMap::new(), now_ns());
+        peer.subscribe(None, now_ns());
         let sleep = peer.thread.timer.until(0);
         let mut session = ServerSession {
             socket: FrameSocket::new(stream),
