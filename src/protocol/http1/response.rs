@@ -315,6 +315,54 @@ impl Response {
     }
 }
 
+/// The head that was read last, of many clients of one server: one with the same bytes is not parsed
+/// again. Most answers of a server differ in their bodies alone, and once a second in the date.
+#[derive(Debug, Default)]
+pub(crate) struct KnownHead {
+    bytes: Vec<u8>,
+    /// A response that has had these bytes.
+    after: Response,
+}
+
+impl KnownHead {
+    /// Reads the head of a response whose first bytes are these, as [`Response::feed`] would.
+    /// Returns how many of them belong to it; none if it has begun already.
+    ///
+    /// # Errors
+    /// [`Malformed`] if it is none.
+    #[inline]
+    pub(crate) fn read(
+        &mut self,
+        response: &mut Response,
+        bytes: &[u8],
+    ) -> Result<usize, Malformed> {
+        if !response.is_untouched() {
+            return Ok(0);
+        }
+        if self.bytes.is_empty() || !bytes.starts_with(&self.bytes) {
+            return self.learn(response, bytes);
+        }
+        let Response { parts, status, keep_alive, facts, problem, state, partial: _ } = self.after;
+        let partial = std::mem::take(&mut response.partial);
+        *response = Response { parts, status, keep_alive, facts, problem, state, partial };
+        Ok(self.bytes.len())
+    }
+
+    #[cold]
+    fn learn(&mut self, response: &mut Response, bytes: &[u8]) -> Result<usize, Malformed> {
+        let used = response.head(bytes)?;
+        let Response { parts, status, keep_alive, facts, problem, state, .. } = *response;
+        // An incomplete head is not known, nor is an interim response all that comes before the body.
+        self.bytes.clear();
+        if state != State::Head {
+            self.bytes.extend_from_slice(&bytes[..used]);
+            self.after =
+                Response { parts, status, keep_alive, facts, problem, state, partial: Vec::new() };
+        }
+        Ok(used)
+    }
+}
+
 /// How a head says that its body ends (RFC 9112 §6.3) and whether the connection stays (§9.3).
 struct Framing {
     chunked: bool,
@@ -411,6 +459,35 @@ mod tests {
     use proptest::prelude::*;
 
     const CHAPTER: &[u8] = include_bytes!("heads/chapter-response.http");
+
+    #[test]
+    fn a_known_head_reads_as_any_other() {
+        let other = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n";
+        let interim = b"HTTP/1.1 103 Early Hints\r\n\r\n";
+        let mut known = KnownHead::default();
+        for (head, times) in [(CHAPTER, 3), (other, 2), (CHAPTER, 1)] {
+            for _ in 0..times {
+                let bytes = [head, b"and body"].concat();
+                let (mut response, mut plain) = (Response::default(), Response::default());
+                assert_eq!(known.read(&mut response, &bytes), Ok(head.len()));
+                assert_eq!(plain.feed(head), Ok(head.len()));
+                assert_eq!(format!("{response:?}"), format!("{plain:?}"));
+                // It has begun: the rest is not a head.
+                assert_eq!(known.read(&mut response, head), Ok(0));
+                assert_eq!(known.bytes, head);
+            }
+        }
+        // In pieces, or after an interim response, nothing is known.
+        let mut response = Response::default();
+        assert_eq!(known.read(&mut response, interim), Ok(interim.len()));
+        assert!(known.bytes.is_empty());
+        let mut response = Response::default();
+        assert_eq!(known.read(&mut response, &CHAPTER[..50]), Ok(50));
+        assert_eq!(known.read(&mut response, &CHAPTER[50..]), Ok(0));
+        assert_eq!(response.feed(&CHAPTER[50..]), Ok(CHAPTER.len() - 50));
+        assert_eq!(response.parts.heads, CHAPTER.len() as u64);
+        assert_eq!(known.read(&mut Response::default(), b"nonsense\r\n\r\n"), Err(Malformed));
+    }
 
     fn read(bytes: &[u8]) -> Result<Response, Malformed> {
         let mut response = Response::default();

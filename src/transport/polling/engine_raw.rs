@@ -8,11 +8,12 @@ use crate::feed;
 use crate::feed::Semantics;
 use crate::protocol::http1::Target;
 use crate::protocol::http1::head::{RequestHead, resuming};
-use crate::protocol::http1::response::{BodyPiece, Malformed, Response};
+use crate::protocol::http1::response::{BodyPiece, KnownHead, Malformed, Response};
 use crate::record::{ClientError, ClientErrorKind, Phase};
 use crate::time::{Turn, TurnPlacement};
 use crate::transport::polling::client::{CompletedExchange, PollState};
 use crate::transport::polling::params::Params;
+use std::cell::RefCell;
 use std::rc::Rc;
 
 /// The clients of one thread.
@@ -24,6 +25,7 @@ struct PollSettings {
     placement: TurnPlacement,
     new_connection: bool,
     feed: feed::Spec,
+    known_head: RefCell<KnownHead>,
     /// Makes the first request on a new connection, if it must name the newest update that the
     /// client has.
     resumes: Option<(RequestHead, Target)>,
@@ -40,6 +42,7 @@ impl RawClients {
             placement: params.phase,
             new_connection: params.new_connection,
             feed: *feed,
+            known_head: RefCell::default(),
             resumes: resumes.then(|| (params.request.clone(), target.clone())),
         }))
     }
@@ -164,11 +167,15 @@ impl Machine for PollMachine {
             io.discard_received();
             return io.close();
         }
-        let inbox = &mut self.state.inbox;
-        let fed = self.response.feed_with(bytes, |piece: BodyPiece<'_>| {
-            if let BodyPiece::Data(bytes) = piece {
-                inbox.push(bytes);
-            }
+        let (inbox, response) = (&mut self.state.inbox, &mut self.response);
+        let head = self.shared.known_head.borrow_mut().read(response, bytes);
+        let fed = head.and_then(|head| {
+            let body = response.feed_with(&bytes[head..], |piece: BodyPiece<'_>| {
+                if let BodyPiece::Data(bytes) = piece {
+                    inbox.push(bytes);
+                }
+            });
+            body.map(|used| head + used)
         });
         match fed {
             Ok(used) if self.response.is_done() => {
