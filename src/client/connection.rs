@@ -46,6 +46,12 @@ impl<S: CountedStream> ClientConnection<S> {
         }
     }
 
+    /// Reads some of its memory; see [`Session::touch`](crate::client::Session).
+    #[inline]
+    pub(crate) fn touch(&self) -> u64 {
+        self.counted.down ^ self.stream.delivered() ^ u64::from(self.both_ended)
+    }
+
     /// Begins another phase: what the kernel counted until now belongs to the last one.
     pub(crate) fn enter(&mut self, phase: Phase) {
         if phase != self.phase {

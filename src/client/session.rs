@@ -35,6 +35,22 @@ pub(crate) struct Surroundings<'a> {
     pub connects: &'a mut u32,
 }
 
+/// How far from a session some memory of it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// Its own.
+    Session,
+    /// What it points to.
+    Parts,
+    /// What these point to.
+    Socket,
+}
+
+impl Depth {
+    /// From near to far.
+    pub(crate) const ALL: [Depth; 3] = [Depth::Session, Depth::Parts, Depth::Socket];
+}
+
 /// Where a session is.
 enum Stage {
     /// It waits for its moment in the ramp, or for the end of a pause.
@@ -133,6 +149,22 @@ impl Session {
     /// Whether the client has ended.
     pub(crate) fn has_ended(&self) -> bool {
         matches!(self.stage, Stage::Ended)
+    }
+
+    /// Reads memory that the next event needs; the value is of no use.
+    #[inline]
+    pub(crate) fn touch(&self, depth: Depth) -> u64 {
+        let stream = self.connection.as_ref();
+        match depth {
+            // Fields that are a cache line apart, whatever the order of all is.
+            Depth::Session => {
+                let Session { control, core, .. } = self;
+                let far = self.able_ns ^ self.phase_ends_ns ^ u64::from(self.attempts);
+                far ^ control.exchange_until_ns ^ u64::from(core.id ^ u32::from(self.more))
+            }
+            Depth::Parts => stream.map_or(0, |c| c.touch()) ^ self.machine.touch(),
+            Depth::Socket => stream.map_or(0, |c| c.stream.touch()),
+        }
     }
 
     /// Whether it waits for a connect that may begin.
@@ -259,9 +291,14 @@ impl Session {
         at
     }
 
+    /// Whether the exchange under way has taken too long.
+    pub(crate) fn is_late(&self, now_ns: u64) -> bool {
+        now_ns >= self.control.exchange_until_ns && matches!(self.stage, Stage::Open)
+    }
+
     /// Ends the exchange under way if it is late.
     pub(crate) fn expire(&mut self, around: &mut Surroundings<'_>) {
-        if around.now_ns >= self.control.exchange_until_ns && matches!(self.stage, Stage::Open) {
+        if self.is_late(around.now_ns) {
             self.control.exchange_until_ns = u64::MAX;
             self.with_machine(around.now_ns, |machine, io| machine.expired(io));
             self.advance(around);

@@ -55,6 +55,11 @@ pub(crate) enum Received {
 }
 
 impl PolledStream {
+    /// Reads memory of its socket.
+    #[inline]
+    pub(crate) fn touch(&self) -> u64 {
+        self.socket.touch()
+    }
     /// A stream over a socket that is connected.
     pub(crate) fn new(socket: Box<dyn Socket>, layers: Option<Layers>) -> PolledStream {
         PolledStream {

@@ -23,8 +23,9 @@ const WRONG_MEASUREMENT: &str =
     "The measurement is at fault: please report it with the result file.";
 const SLOW_MACHINE: &str = "The machine is too slow for this load: use fewer clients or a lower \
                             rate, or stop what else runs on it.";
-const CHANGED_BYTES: &str =
-    "Something between client and server changes the bytes: remove proxies, then run again.";
+const CHANGED_BYTES: &str = "Either bytes were under way when connections were cut, as on a machine \
+                             that is too slow (use fewer clients), or something between client \
+                             and server changes them (remove proxies).";
 const LOST_UPDATES: &str = "The server lost, repeated or delayed updates: see its log.";
 
 tabled! {

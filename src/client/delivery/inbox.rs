@@ -24,6 +24,24 @@ impl Inbox {
         Inbox { reader, stamps: Vec::new(), unstamped: 0, separators: 0 }
     }
 
+    /// Takes the memory for stamps of another inbox, if this one has none: clients of a thread share
+    /// it, since most messages come whole.
+    pub(crate) fn borrow_memory(&mut self, of: &mut Inbox) {
+        if self.stamps.capacity() == 0 {
+            std::mem::swap(&mut self.stamps, &mut of.stamps);
+        }
+    }
+
+    /// Gives the memory for stamps back, unless a message has come in part.
+    pub(crate) fn give_memory_back(&mut self, to: &mut Inbox) {
+        if self.stamps.is_empty() {
+            let memory = std::mem::take(&mut self.stamps);
+            if to.stamps.capacity() == 0 {
+                to.stamps = memory;
+            }
+        }
+    }
+
     /// Adds a piece of a message.
     pub fn push(&mut self, bytes: &[u8]) {
         let (stamps, unstamped) = (&mut self.stamps, &mut self.unstamped);
@@ -74,4 +92,27 @@ impl Inbox {
 pub(crate) fn without_separators(parts: Parts, separators: u64) -> Parts {
     let separators = separators.min(parts.payload);
     Parts { framing: parts.framing + separators, payload: parts.payload - separators, ..parts }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_lent_while_a_message_comes() {
+        let (mut shared, mut own) = (Inbox::new(&Spec::PLAIN), Inbox::new(&Spec::PLAIN));
+        let mut payload = vec![0; Spec::PLAIN.payload_bytes as usize];
+        Stamp { sequence: 7, published_ns: 9 }.write(Spec::PLAIN.kind, &mut payload);
+        for _ in 0..3 {
+            own.borrow_memory(&mut shared);
+            own.push(&payload);
+            own.end();
+            // Its stamp has not been taken: nothing is given back.
+            own.give_memory_back(&mut shared);
+            assert!(own.stamps.capacity() > 0 && shared.stamps.capacity() == 0);
+            assert_eq!(own.take_only_stamp().map(|stamp| stamp.sequence), Some(7));
+            own.give_memory_back(&mut shared);
+            assert!(own.stamps.capacity() == 0 && shared.stamps.capacity() > 0);
+        }
+    }
 }

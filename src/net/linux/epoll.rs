@@ -145,6 +145,10 @@ struct TcpSocket {
 }
 
 impl Socket for TcpSocket {
+    #[inline]
+    fn touch(&self) -> u64 {
+        u64::from(self.ipv6)
+    }
     fn connected(&mut self) -> io::Result<()> {
         Ok(sockopt::socket_error(&self.socket)??)
     }

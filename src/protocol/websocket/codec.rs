@@ -169,6 +169,12 @@ pub struct FrameReader {
 }
 
 impl FrameReader {
+    /// Reads memory that the next frame needs; the value is of no use.
+    #[inline]
+    pub(crate) fn touch(&self) -> u64 {
+        self.left ^ u64::from(self.have) ^ u64::from(self.closed)
+    }
+
     /// Reads bytes of a server, and calls `on` with what they are. Bytes after a Close frame are
     /// ignored.
     ///

@@ -169,6 +169,7 @@ impl Machine for LongPollMachine {
 
     fn received(&mut self, io: &mut Io<'_>, bytes: &[u8]) {
         let inbox = &mut self.inbox;
+        inbox.borrow_memory(&mut io.core.thread.inbox.borrow_mut());
         let fed = self.response.feed_with(bytes, |piece: BodyPiece<'_>| {
             if let BodyPiece::Data(bytes) = piece {
                 inbox.push(bytes);
@@ -183,6 +184,7 @@ impl Machine for LongPollMachine {
             Ok(_) => {}
             Err(Malformed) => self.fail(io, malformed(&self.response)),
         }
+        self.inbox.give_memory_back(&mut io.core.thread.inbox.borrow_mut());
     }
 
     fn ended(&mut self, io: &mut Io<'_>, error: Option<ClientError>) {

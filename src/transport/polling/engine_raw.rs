@@ -168,6 +168,7 @@ impl Machine for PollMachine {
             return io.close();
         }
         let (inbox, response) = (&mut self.state.inbox, &mut self.response);
+        inbox.borrow_memory(&mut io.core.thread.inbox.borrow_mut());
         let head = self.shared.known_head.borrow_mut().read(response, bytes);
         let fed = head.and_then(|head| {
             let body = response.feed_with(&bytes[head..], |piece: BodyPiece<'_>| {
@@ -189,6 +190,7 @@ impl Machine for PollMachine {
             Ok(_) => {}
             Err(Malformed) => self.fail(io, malformed(&self.response)),
         }
+        self.state.inbox.give_memory_back(&mut io.core.thread.inbox.borrow_mut());
     }
 
     fn ended(&mut self, io: &mut Io<'_>, error: Option<ClientError>) {
@@ -230,6 +232,12 @@ impl Machine for PollMachine {
 
     fn server_pause_ns(&self) -> Option<u64> {
         retry_after_ns(&self.response)
+    }
+
+    fn touch(&self) -> u64 {
+        let PollMachine { response, state, pending, .. } = self;
+        let sent_ns = pending.as_ref().map_or(0, |pending| pending.sent_ns);
+        sent_ns ^ response.parts.payload ^ state.delivery.touch()
     }
 
     fn settle(&mut self, core: &ClientCore) {

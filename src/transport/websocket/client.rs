@@ -412,6 +412,10 @@ impl Machine for WebSocketMachine {
             || (self.shared.back_to_back && self.pending.as_ref().is_some_and(|p| !p.is_empty()))
     }
 
+    fn touch(&self) -> u64 {
+        self.reader.touch() ^ self.delivery.touch() ^ u64::from(self.close_sent)
+    }
+
     fn expired(&mut self, io: &mut Io<'_>) {
         if self.handshake.is_some() {
             io.discard_all();
