@@ -142,6 +142,7 @@ pub mod internals {
     /// Readers of text and lines, for the fuzz targets. Each returns whether it understands its input.
     pub mod readers {
         use crate::driver::{DriverCommand, DriverStart};
+        use crate::protocol::http1::Target;
         use crate::protocol::http1::head::{RequestHead, ResponseHead};
         use crate::run::protocol::{FromProcess, ServerStart, ToServer};
         use crate::server::fault_injection::InjectedFault;
@@ -163,7 +164,9 @@ pub mod internals {
             let request = RequestHead::parse_file(bytes);
             if let Ok(head) = &request {
                 assert!(head.own_path().is_some());
-                assert!(head.render("/", "h").ends_with(b"\r\n\r\n"));
+                let target =
+                    Target { authority: "h".to_owned(), path: "/".to_owned(), bundled: false };
+                assert!(head.render(&target).ends_with(b"\r\n\r\n"));
             }
             let response = ResponseHead::parse_file(bytes);
             if let Ok(head) = &response {

@@ -218,3 +218,34 @@ fn an_event_stream_is_asked_for_by_its_media_type() {
         assert_eq!(number(&row, "faults"), 0.0, "{}", said(&output));
     }
 }
+
+#[test]
+fn requests_name_the_server_and_do_not_ask_for_compressed_answers() {
+    const WHOLE: &str = "Content-Length: 5\r\n\r\nhello";
+    let series = [
+        (POLLING, WHOLE),
+        ("transport = \"polling\"\ninterval = \"100ms\"\nengine = \"reqwest\"", WHOLE),
+        ("transport = \"long-polling\"", WHOLE),
+        ("transport = \"streaming\"", "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"),
+        (SSE, "Content-Type: text/event-stream\r\n\r\ndata: x\n\n"),
+    ];
+    at_once(series, |(series, answer)| {
+        let address = serve(move |mut stream| {
+            while let Some(head) = request(&mut stream) {
+                let host = format!("\r\nHost: {}\r\n", stream.local_addr().expect("an address"));
+                let answer = match head.contains(&host) && !head.contains("gzip") {
+                    true => format!("HTTP/1.1 200 OK\r\n{answer}"),
+                    false => "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_owned(),
+                };
+                std::thread::sleep(Duration::from_millis(50));
+                if stream.write_all(answer.as_bytes()).is_err() {
+                    return;
+                }
+            }
+        });
+        let (world, output) = run(address, series, "");
+        let row = row(&world);
+        let found = (number(&row, "clients_connected"), number(&row, "faults"));
+        assert_eq!(found, (2.0, 0.0), "{}", said(&output));
+    });
+}

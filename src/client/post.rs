@@ -45,7 +45,7 @@ impl PostClients {
         spec: &Spec,
         reply: PostReply,
     ) -> PostClients {
-        let head = head.render_post(&target.path, &target.authority, spec.kind, spec.payload_bytes);
+        let head = head.render_post(target, spec.kind, spec.payload_bytes);
         PostClients {
             head_size: HeadSize::of(&head),
             head: head.into(),

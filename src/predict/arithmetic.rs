@@ -185,7 +185,7 @@ pub(crate) fn pushing(
 pub(crate) fn posted(request: &RequestHead, context: &SeriesContext, answer: &[u8]) -> Exchange {
     let feed = &context.feed;
     let target = &context.target;
-    let head = request.render_post(&target.path, &target.authority, feed.kind, feed.payload_bytes);
+    let head = request.render_post(target, feed.kind, feed.payload_bytes);
     let mut ledger = Ledger { up: head_flow(&head), down: head_flow(answer) };
     add_message(&mut ledger.up, (feed.payload_bytes.into(), 0), 0);
     let bare = u64::from(feed.period_ns() > DELAYED_ACK_NS);

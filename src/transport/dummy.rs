@@ -51,7 +51,7 @@ impl Series for Params {
         routes.mount(path, Rc::new(endpoint));
     }
     fn client_half(&self, target: &Target, feed: &Spec) -> Result<ClientHalf, String> {
-        let request = RequestHead::Minimal.render(&target.path, &target.authority);
+        let request = RequestHead::Minimal.render(target);
         Ok(StreamClients::<MarkDecoder>::client_half(request, self.reconnect_ns, feed))
     }
 }

@@ -136,13 +136,24 @@ impl RequestHead {
         }
     }
 
-    /// The bytes to send. `path` and `authority` are those of the server; the chapter's listing
-    /// keeps its own `Host` and takes another path only where the server's differs from its own;
-    /// a file is sent as it is.
-    pub(crate) fn render(&self, path: &str, authority: &str) -> Vec<u8> {
+    /// The bytes to send. The chapter's listing takes another path only if the server's differs
+    /// from its own; a file is sent as it is.
+    ///
+    /// To another than the reference server the listing names the server as `Host`, as it must (RFC
+    /// 9112 §3.2), and does not ask for a compressed answer, since no message could be read from it.
+    pub(crate) fn render(&self, target: &Target) -> Vec<u8> {
+        let Target { authority, path, bundled } = target;
         match self {
-            RequestHead::Chapter if path == CHAPTER_PATH => CHAPTER_REQUEST.into(),
-            RequestHead::Chapter => CHAPTER_REQUEST.replacen(CHAPTER_PATH, path, 1).into(),
+            RequestHead::Chapter if *bundled && path == CHAPTER_PATH => CHAPTER_REQUEST.into(),
+            RequestHead::Chapter => {
+                let listing = CHAPTER_REQUEST.replacen(CHAPTER_PATH, path, 1);
+                let line = |line: &str| match name_of(line) {
+                    "Host" if !bundled => format!("Host: {authority}\r\n"),
+                    "Accept-Encoding" if !bundled => String::new(),
+                    _ => line.to_owned(),
+                };
+                listing.split_inclusive("\r\n").map(line).collect::<String>().into_bytes()
+            }
             RequestHead::Minimal => {
                 format!("GET {path} HTTP/1.1\r\nHost: {authority}\r\nAccept: */*\r\n\r\n").into()
             }
@@ -151,8 +162,8 @@ impl RequestHead {
     }
 
     /// The bytes to send to ask for a media type. A file is sent as it is.
-    pub(crate) fn render_accepting(&self, path: &str, authority: &str, media: &str) -> Vec<u8> {
-        let rendered = self.render(path, authority);
+    pub(crate) fn render_accepting(&self, target: &Target, media: &str) -> Vec<u8> {
+        let rendered = self.render(target);
         let (RequestHead::Chapter | RequestHead::Minimal) = self else { return rendered };
         // Both are text.
         let text = String::from_utf8_lossy(&rendered);
@@ -165,14 +176,8 @@ impl RequestHead {
 
     /// The head of a request that brings a message of so many bytes: a POST with the same fields,
     /// the message's type, if the head does not name one, and its length.
-    pub(crate) fn render_post(
-        &self,
-        path: &str,
-        authority: &str,
-        kind: PayloadKind,
-        bytes: u32,
-    ) -> Vec<u8> {
-        let get = String::from_utf8_lossy(&self.render(path, authority)).into_owned();
+    pub(crate) fn render_post(&self, target: &Target, kind: PayloadKind, bytes: u32) -> Vec<u8> {
+        let get = String::from_utf8_lossy(&self.render(target)).into_owned();
         let post = format!("POST {}", get.strip_prefix("GET ").unwrap_or(&get));
         let fields = post.strip_suffix("\r\n").unwrap_or(&post);
         let typed =
@@ -284,7 +289,7 @@ pub(crate) fn last_event_id(newest: u64) -> String {
 /// A request for what the client has not had: with the `Last-Event-ID` that a server of events
 /// knows (HTML §9.2.4).
 pub(crate) fn resuming(head: &RequestHead, target: &Target, newest: u64) -> Vec<u8> {
-    let mut request = head.render(&target.path, &target.authority);
+    let mut request = head.render(target);
     // A head ends with an empty line: the field goes before it.
     request.truncate(request.len().saturating_sub(2));
     request.extend_from_slice(last_event_id(newest).as_bytes());
@@ -353,9 +358,14 @@ fn title_case(name: &str) -> String {
 mod tests {
     use super::*;
 
+    /// The reference server.
+    fn ours(path: &str, authority: &str) -> Target {
+        Target { authority: authority.to_owned(), path: path.to_owned(), bundled: true }
+    }
+
     #[test]
     fn the_chapter_has_871_characters_and_909_bytes() {
-        let request = RequestHead::Chapter.render(CHAPTER_PATH, "127.0.0.1:1");
+        let request = RequestHead::Chapter.render(&ours(CHAPTER_PATH, "127.0.0.1:1"));
         let response = ResponseHead::Chapter.render_expected(21);
         assert_eq!(request, CHAPTER_REQUEST.as_bytes());
         assert_eq!(response, CHAPTER_RESPONSE.as_bytes());
@@ -366,46 +376,60 @@ mod tests {
 
     #[test]
     fn another_path_replaces_the_request_target_alone() {
-        let request = RequestHead::Chapter.render("/x", "h");
+        let request = RequestHead::Chapter.render(&ours("/x", "h"));
         assert!(request.starts_with(b"GET /x HTTP/1.1\r\nHost: localhost:8080\r\n"));
         assert_eq!(request.len(), 716 - CHAPTER_PATH.len() + 2);
         assert_eq!(
-            RequestHead::Minimal.render("/x", "h:1"),
+            RequestHead::Minimal.render(&ours("/x", "h:1")),
             b"GET /x HTTP/1.1\r\nHost: h:1\r\nAccept: */*\r\n\r\n"
         );
         assert_eq!(ResponseHead::Minimal.render_expected(5).len(), 38);
     }
 
     #[test]
+    fn another_server_is_named_as_host_and_not_asked_for_compressed_answers() {
+        let other = Target { bundled: false, ..ours("/x", "example.test:81") };
+        let chapter = String::from_utf8(RequestHead::Chapter.render(&other)).unwrap();
+        assert!(chapter.starts_with("GET /x HTTP/1.1\r\nHost: example.test:81\r\nUser-Agent: "));
+        assert!(!chapter.contains("Accept-Encoding"), "{chapter}");
+        assert!(chapter.ends_with("\r\n\r\n"), "{chapter}");
+        let lines = |text: &str| text.lines().count();
+        assert_eq!(lines(&chapter) + 1, lines(CHAPTER_REQUEST));
+        let asks = RequestHead::File("GET / HTTP/1.1\r\nAccept-Encoding: gzip\r\n\r\n".to_owned());
+        assert_eq!(asks.render(&other), asks.render(&ours("/", "h")));
+    }
+
+    #[test]
     fn a_media_type_is_asked_for_in_place_of_all() {
         assert_eq!(
-            RequestHead::Minimal.render_accepting("/x", "h:1", "a/b"),
+            RequestHead::Minimal.render_accepting(&ours("/x", "h:1"), "a/b"),
             b"GET /x HTTP/1.1\r\nHost: h:1\r\nAccept: a/b\r\n\r\n"
         );
-        let chapter = RequestHead::Chapter.render_accepting("/x", "h", "text/event-stream");
+        let chapter = RequestHead::Chapter.render_accepting(&ours("/x", "h"), "text/event-stream");
         let text = String::from_utf8(chapter).unwrap();
         assert_eq!(text.matches("\r\nAccept: text/event-stream\r\n").count(), 1, "{text}");
         let file = RequestHead::File("GET / HTTP/1.1\r\nAccept: x\r\n\r\n".to_owned());
-        assert_eq!(file.render_accepting("/", "h", "a/b"), file.render("/", "h"));
+        assert_eq!(file.render_accepting(&ours("/", "h"), "a/b"), file.render(&ours("/", "h")));
     }
 
     #[test]
     fn a_post_has_the_same_fields_and_the_messages_own() {
-        let post = RequestHead::Minimal.render_post("/x", "h", PayloadKind::Text, 21);
+        let post = RequestHead::Minimal.render_post(&ours("/x", "h"), PayloadKind::Text, 21);
         let expected = "POST /x HTTP/1.1\r\nHost: h\r\nAccept: */*\r\n\
                         Content-Type: text/plain\r\nContent-Length: 21\r\n\r\n";
         assert_eq!(String::from_utf8(post).unwrap(), expected);
         let typed = RequestHead::File("GET / HTTP/1.1\r\ncontent-type: a/b\r\n\r\n".to_owned());
         let expected = b"POST / HTTP/1.1\r\ncontent-type: a/b\r\nContent-Length: 5\r\n\r\n";
-        assert_eq!(typed.render_post("/x", "h", PayloadKind::Json, 5), expected);
-        let post = RequestHead::Chapter.render_post(CHAPTER_PATH, "h", PayloadKind::Text, 21);
+        assert_eq!(typed.render_post(&ours("/x", "h"), PayloadKind::Json, 5), expected);
+        let post =
+            RequestHead::Chapter.render_post(&ours(CHAPTER_PATH, "h"), PayloadKind::Text, 21);
         assert_eq!(post.len(), 716 + 1 + 26 + 20);
     }
 
     #[test]
     fn the_chapters_files_pass_as_files() {
         let request = RequestHead::parse_file(CHAPTER_REQUEST.as_bytes()).unwrap();
-        assert_eq!(request.render("/other", "h"), CHAPTER_REQUEST.as_bytes());
+        assert_eq!(request.render(&ours("/other", "h")), CHAPTER_REQUEST.as_bytes());
         let response = ResponseHead::parse_file(CHAPTER_RESPONSE.as_bytes()).unwrap();
         assert_eq!(response.render_expected(21), CHAPTER_RESPONSE.as_bytes());
         let json = serde_json::to_string(&response).unwrap();

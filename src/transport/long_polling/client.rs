@@ -32,7 +32,7 @@ struct LongPollSettings {
 
 /// Returns the client half of one thread.
 pub(crate) fn client_half(params: &Params, target: &Target, feed: &feed::Spec) -> ClientHalf {
-    let request = params.request.render(&target.path, &target.authority);
+    let request = params.request.render(target);
     let semantics = params.pending.semantics().unwrap_or(feed.semantics);
     ClientHalf::Machines(Rc::new(LongPollingClients(Rc::new(LongPollSettings {
         request_size: HeadSize::of(&request),

@@ -131,7 +131,7 @@ fn predict(
 /// Returns the cost of one request and of a response with so many updates.
 fn exchange(params: &Params, context: &SeriesContext, held_ns: u64, updates: u32) -> Exchange {
     let bytes = message_bytes(&context.feed, updates);
-    let request = params.request.render(&context.target.path, &context.target.authority);
+    let request = params.request.render(&context.target);
     let response = params.response.render_expected((bytes.0 + bytes.1) as usize);
     let mut ledger = Ledger { up: head_flow(&request), down: head_flow(&response) };
     add_message(&mut ledger.down, bytes, 0);

@@ -34,7 +34,7 @@ struct PollSettings {
 impl RawClients {
     /// Renders the request.
     pub(crate) fn new(params: &Params, target: &Target, feed: &feed::Spec) -> RawClients {
-        let request = params.request.render(&target.path, &target.authority);
+        let request = params.request.render(target);
         let resumes = feed.semantics == Semantics::Log && target.bundled;
         RawClients(Rc::new(PollSettings {
             request_size: HeadSize::of(&request),

@@ -53,7 +53,7 @@ impl ReqwestEngine {
         target: &Target,
         feed: &feed::Spec,
     ) -> Result<ReqwestEngine, String> {
-        let rendered = params.request.render(&target.path, &target.authority);
+        let rendered = params.request.render(target);
         let mut fields = [httparse::EMPTY_HEADER; 96];
         let mut request = httparse::Request::new(&mut fields);
         request.parse(&rendered).map_err(|e| format!("the request head: {e}"))?;

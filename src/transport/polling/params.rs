@@ -182,7 +182,7 @@ fn echo(params: &Params, context: &SeriesContext, interval_ns: u64) -> Exchange 
 /// Returns the cost of one poll that is answered with so many updates.
 fn exchange(params: &Params, context: &SeriesContext, interval_ns: u64, updates: u32) -> Exchange {
     let bytes = message_bytes(&context.feed, updates);
-    let request = params.request.render(&context.target.path, &context.target.authority);
+    let request = params.request.render(&context.target);
     let response = params.response.render_expected((bytes.0 + bytes.1) as usize);
     let mut ledger = Ledger { up: head_flow(&request), down: head_flow(&response) };
     if params.new_connection && context.feed.semantics == Semantics::Log {

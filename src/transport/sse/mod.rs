@@ -109,8 +109,7 @@ impl Series for Params {
         routes.mount(path, Rc::new(endpoint));
     }
     fn client_half(&self, target: &Target, feed: &Spec) -> Result<ClientHalf, String> {
-        let request =
-            self.request.render_accepting(&target.path, &target.authority, "text/event-stream");
+        let request = self.request.render_accepting(target, "text/event-stream");
         let clients = StreamClients::<EventDecoder>::client_half(request, self.reconnect_ns, feed);
         Ok(post::with_sender(clients, &self.request, target, feed))
     }

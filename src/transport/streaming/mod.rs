@@ -62,7 +62,7 @@ impl Series for Params {
         routes.mount(path, Rc::new(endpoint));
     }
     fn client_half(&self, target: &Target, feed: &Spec) -> Result<ClientHalf, String> {
-        let request = self.request.render(&target.path, &target.authority);
+        let request = self.request.render(target);
         let clients = StreamClients::<ChunkDecoder>::client_half(request, self.reconnect_ns, feed);
         Ok(post::with_sender(clients, &self.request, target, feed))
     }
