@@ -1,6 +1,8 @@
 //! External servers: what they may do is no fault, and what they must not do is named.
 
-use crate::support::{Row, World, at_once, expect_code, expect_ran, finish, number, said, serve};
+use crate::support::{
+    Row, World, answer_upgrade, at_once, expect_code, expect_ran, finish, number, said, serve,
+};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::Output;
@@ -248,4 +250,50 @@ fn requests_name_the_server_and_do_not_ask_for_compressed_answers() {
         let found = (number(&row, "clients_connected"), number(&row, "faults"));
         assert_eq!(found, (2.0, 0.0), "{}", said(&output));
     });
+}
+
+#[test]
+fn a_server_that_does_not_answer_yet_is_waited_for() {
+    let series = [POLLING, WEBSOCKET, "transport = \"polling\"\nengine = \"reqwest\""];
+    at_once(series, |series| {
+        let began = Instant::now();
+        let address = serve(move |mut stream| {
+            // Nothing for longer than four attempts take, then a refusal, then answers.
+            if began.elapsed() < Duration::from_millis(1_500) {
+                return;
+            }
+            if began.elapsed() < Duration::from_millis(2_000) {
+                let _ = request(&mut stream);
+                let refusal = "HTTP/1.1 503 Starting\r\nContent-Length: 0\r\n\r\n";
+                let _ = stream.write_all(refusal.as_bytes());
+                return;
+            }
+            if series == WEBSOCKET {
+                let lines = "Upgrade: websocket\r\nConnection: Upgrade\r\n\
+                             Sec-WebSocket-Accept: {accept}\r\n";
+                let _ = answer_upgrade(&mut stream, lines);
+            }
+            while request(&mut stream).is_some() {
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+            }
+        });
+        let (world, output) = run(address, series, "");
+        assert_eq!(number(&row(&world), "clients_connected"), 2.0, "{}", said(&output));
+    });
+}
+
+#[test]
+fn a_server_that_refuses_for_good_is_not_asked_for_long() {
+    let (asked, times) = std::sync::mpsc::channel();
+    let address = serve(move |mut stream| {
+        if request(&mut stream).is_some() {
+            let _ = asked.send(());
+            let refusal = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
+            let _ = stream.write_all(refusal);
+        }
+    });
+    let (_, output) = run(address, SSE, "");
+    expect_code(&output, 96);
+    // Four attempts of each of two clients.
+    assert_eq!(times.try_iter().count(), 8, "{}", said(&output));
 }

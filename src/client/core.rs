@@ -17,10 +17,10 @@ use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
-/// Attempts to set up a client before it is given up.
-pub(crate) const SET_UP_ATTEMPTS: u32 = 4;
-/// The pause between two attempts.
-pub(crate) const SET_UP_PAUSE_NS: u64 = 250_000_000;
+/// The least attempts to set up a client before it is given up.
+const SET_UP_ATTEMPTS: u32 = 4;
+/// The pause between two of these attempts. Later ones are longer, up to four times as long.
+const SET_UP_PAUSE_NS: u64 = 250_000_000;
 /// Connects of a thread under way at once: a listener's queue holds 4,096 and more, and this stays
 /// below it for every thread.
 pub(crate) const CONNECTS_AT_ONCE: u32 = 64;
@@ -49,7 +49,10 @@ pub struct ClientCore {
     was_ready: bool,
     finished: bool,
     connects: u32,
+    /// Attempts to set it up that failed.
+    attempts: u32,
     faults: Cell<u32>,
+    last_fault: Cell<Option<ClientError>>,
 }
 
 impl ClientCore {
@@ -68,7 +71,9 @@ impl ClientCore {
             was_ready: false,
             finished: false,
             connects: 0,
+            attempts: 0,
             faults: Cell::new(0),
+            last_fault: Cell::new(None),
         }
     }
 
@@ -153,6 +158,7 @@ impl ClientCore {
     /// Counts an error.
     pub fn fault(&self, phase: Phase, fault: ClientError) {
         self.faults.set(self.faults.get() + 1);
+        self.last_fault.set(Some(fault));
         self.thread.recorder.borrow_mut().fault(phase, fault);
     }
 
@@ -247,6 +253,23 @@ impl ClientCore {
     /// Reports that the echo of a message is wrong or late.
     pub fn echo_missing(&self, phase: Phase) {
         self.thread.recorder.borrow_mut().at(phase).counts.updates_missing += 1;
+    }
+
+    /// Counts an attempt to set the client up that failed. Returns how long to wait before the next
+    /// one, and `None` if the client is to be given up: a server that is about to start is waited
+    /// for as long as `timeout` says, one that refuses for good is not. `asked_ns` is how long the
+    /// server wants the client to wait.
+    pub(crate) fn set_up_failed(&mut self, now_ns: u64, asked_ns: Option<u64>) -> Option<u64> {
+        self.attempts += 1;
+        let timeout_ns = self.thread.timeout_ns;
+        let longer = self.attempts.saturating_sub(SET_UP_ATTEMPTS - 1).min(2);
+        // A server that asks for hours must not hold up the set-up of all clients.
+        let asked_ns = asked_ns.unwrap_or(0).min(timeout_ns);
+        let pause_ns = asked_ns.max(SET_UP_PAUSE_NS << longer);
+        let for_good = self.last_fault.get().is_some_and(ClientError::is_for_good);
+        let next_ns = now_ns.saturating_add(pause_ns);
+        let late = next_ns > self.begin_ns.saturating_add(timeout_ns);
+        (self.attempts < SET_UP_ATTEMPTS || !(for_good || late)).then_some(pause_ns)
     }
 
     /// Returns whether the client is set up.

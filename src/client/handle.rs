@@ -3,7 +3,7 @@
 
 use crate::client::connection::ClientConnection;
 use crate::client::context::ThreadContext;
-use crate::client::core::{ClientCore, SET_UP_ATTEMPTS, SET_UP_PAUSE_NS};
+use crate::client::core::ClientCore;
 use crate::net::connection::Layers;
 use crate::net::dial::dial;
 use crate::net::layer::{Stacked, StreamLayer};
@@ -50,16 +50,18 @@ impl Client {
         self.wait_until(self.begin_ns()).await
     }
 
-    /// Sets the client up: tries a few times what `open` does. Returns whether it is set up.
+    /// Sets the client up: tries several times what `open` does. Returns whether it is set up.
     pub(crate) async fn set_up(&mut self, mut open: impl AsyncFnMut(&mut Client) -> bool) -> bool {
-        for attempt in 0..SET_UP_ATTEMPTS {
-            let pause_ns = if attempt == 0 { 0 } else { SET_UP_PAUSE_NS };
-            if !self.wait_until(now_ns().saturating_add(pause_ns)).await {
-                return false;
-            }
+        let mut next_ns = now_ns();
+        while self.wait_until(next_ns).await {
             if open(self).await {
                 self.ready();
                 return true;
+            }
+            let failed_ns = now_ns();
+            match self.set_up_failed(failed_ns, None) {
+                Some(pause_ns) => next_ns = failed_ns.saturating_add(pause_ns),
+                None => return false,
             }
         }
         false

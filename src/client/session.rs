@@ -5,7 +5,7 @@
 //! engine of a driver thread, or a simulation.
 
 use crate::client::connection::ClientConnection;
-use crate::client::core::{ClientCore, SET_UP_ATTEMPTS, SET_UP_PAUSE_NS};
+use crate::client::core::ClientCore;
 use crate::client::machine::{Control, Io, Machine, Next, Reconnect, SessionPolicy};
 use crate::net::connection::Layers;
 use crate::net::counted_stream::CountedStream;
@@ -96,7 +96,6 @@ pub struct Session {
     stage: Stage,
     connection: Option<Box<ClientConnection>>,
     control: Control,
-    attempts: u32,
     /// A turn that waits for its connection.
     turn: Option<Turn>,
     /// Since when the client could take a turn.
@@ -131,7 +130,6 @@ impl Session {
                 exchange_until_ns: u64::MAX,
                 close_until_ns: u64::MAX,
             },
-            attempts: 0,
             turn: None,
             able_ns: 0,
             phase_ends_ns: 0,
@@ -582,14 +580,12 @@ impl Session {
             return self.end();
         }
         if !self.control.is_set_up {
-            self.attempts += 1;
-            if self.attempts >= SET_UP_ATTEMPTS {
-                return self.end();
+            match self.core.set_up_failed(now_ns, self.machine.server_pause_ns()) {
+                None => self.end(),
+                Some(pause_ns) => {
+                    self.stage = Stage::Pausing { until_ns: now_ns.saturating_add(pause_ns) };
+                }
             }
-            // A server that asks for hours must not hold up the set-up of all clients.
-            let asked_ns = self.machine.server_pause_ns().unwrap_or(0);
-            let pause_ns = asked_ns.min(self.core.thread.timeout_ns).max(SET_UP_PAUSE_NS);
-            self.stage = Stage::Pausing { until_ns: now_ns.saturating_add(pause_ns) };
             return;
         }
         let Reconnect::After(pause_ns) = self.policy.reconnect else {

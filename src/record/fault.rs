@@ -64,6 +64,30 @@ impl ClientError {
     pub const fn with(kind: ClientErrorKind, code: i32) -> ClientError {
         ClientError { kind, code }
     }
+    /// Whether a server that answers so has started and will answer the same again.
+    pub(crate) fn is_for_good(self) -> bool {
+        match self.kind {
+            // Too slow, too early and too often pass (RFC 9110 §15.5.9, RFC 8470, RFC 6585).
+            ClientErrorKind::Status | ClientErrorKind::Upgrade => {
+                (300..500).contains(&self.code) && !matches!(self.code, 408 | 425 | 429)
+            }
+            ClientErrorKind::UpgradeField
+            | ClientErrorKind::NoEventStream
+            | ClientErrorKind::Compressed
+            | ClientErrorKind::ForeignProtocol
+            | ClientErrorKind::BadHead
+            | ClientErrorKind::NoStream => true,
+            ClientErrorKind::Connect
+            | ClientErrorKind::ConnectTimeout
+            | ClientErrorKind::Read
+            | ClientErrorKind::Write
+            | ClientErrorKind::EarlyClose
+            | ClientErrorKind::Malformed
+            | ClientErrorKind::Surplus
+            | ClientErrorKind::ResponseTimeout
+            | ClientErrorKind::Undrained => false,
+        }
+    }
     /// A fault of this kind from an I/O error.
     pub fn io(kind: ClientErrorKind, error: &std::io::Error) -> ClientError {
         ClientError { kind, code: error.raw_os_error().unwrap_or(0) }
