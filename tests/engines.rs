@@ -237,6 +237,21 @@ fn both_engines_of_polling_agree_on_the_bytes_of_unusual_answers() {
 }
 
 #[test]
+fn a_field_that_the_library_adds_to_its_requests_is_counted() {
+    let answer = "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 5\r\n\r\nhello";
+    let world = World::new(&format!(
+        "clients = [3]\nwarmup = \"200ms\"\nduration = \"1s\"\ncooldown = \"100ms\"\n\
+         [server]\nurl = \"http://{}\"\n[[series]]\ntransport = \"polling\"\n\
+         interval = \"100ms\"\nengine = \"reqwest\"\nrequest_head = \"minimal\"\n",
+        answer_all(answer.as_bytes().to_vec(), false)
+    ));
+    let output = finish(&mut world.run(&["--reports", "csv,json", "-q"]));
+    expect_ran(&world, &output);
+    let row = &world.csv("summary.csv")[0];
+    assert_eq!(number(row, "audit_ledger_bytes"), 0.0, "{}", said(&output));
+}
+
+#[test]
 fn bytes_that_a_library_hides_are_absent_with_the_reason() {
     let answer = b"HTTP/1.0 200 OK\r\n\r\nhello".to_vec();
     // Without a single comparison with the kernel the engine's row is not valid.

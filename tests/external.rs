@@ -297,3 +297,124 @@ fn a_server_that_refuses_for_good_is_not_asked_for_long() {
     // Four attempts of each of two clients.
     assert_eq!(times.try_iter().count(), 8, "{}", said(&output));
 }
+
+#[test]
+fn an_empty_body_in_chunks_after_204_costs_no_connection_and_is_named() {
+    let late = "transport = \"polling\"\ninterval = \"200ms\"";
+    at_once([POLLING, late, "transport = \"long-polling\""], |series| {
+        let address = serve(move |mut stream| {
+            while request(&mut stream).is_some() {
+                std::thread::sleep(Duration::from_millis(20));
+                let head = b"HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n";
+                let sent = stream.write_all(head);
+                if series == late {
+                    // It comes while no request is under way.
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+                if sent.and_then(|()| stream.write_all(b"0\r\n\r\n")).is_err() {
+                    return;
+                }
+            }
+        });
+        let (world, output) = run(address, series, "");
+        let row = row(&world);
+        let text = said(&output);
+        assert_eq!((number(&row, "faults"), number(&row, "reconnects")), (0.0, 0.0), "{text}");
+        assert!(number(&row, "empty_polls") > 4.0, "{text}");
+        assert_eq!(number(&row, "audit_ledger_bytes"), 0.0, "{text}");
+        assert_eq!(number(&row, "audit_kernel_bytes"), 0.0, "{text}");
+        assert!(text.contains("stray bytes after answers that have no body"), "{text}");
+    });
+}
+
+#[test]
+fn a_server_that_does_not_hold_requests_is_named() {
+    let address = serve(|mut stream| {
+        while request(&mut stream).is_some() {
+            std::thread::sleep(Duration::from_millis(5));
+            if stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").is_err() {
+                return;
+            }
+        }
+    });
+    let (_, output) = run(address, "transport = \"long-polling\"", "");
+    assert!(said(&output).contains("the server does not hold requests"), "{}", said(&output));
+}
+
+#[test]
+fn a_compressed_answer_is_named_as_the_reason_why_it_has_no_stamp() {
+    let head = "GET / HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n";
+    let reqwest = format!("{POLLING}\nengine = \"reqwest\"");
+    at_once([POLLING, &reqwest, "transport = \"long-polling\""], |series| {
+        let address = serve(|mut stream| {
+            while request(&mut stream).is_some() {
+                std::thread::sleep(Duration::from_millis(20));
+                let answer =
+                    b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\n\x1f\x8b\x08\0\0";
+                if stream.write_all(answer).is_err() {
+                    return;
+                }
+            }
+        });
+        let world = World::new(&format!(
+            "clients = [2]\nwarmup = \"0s\"\nduration = \"1s\"\ncooldown = \"0s\"\n\
+             [server]\nurl = \"http://{address}\"\n[[series]]\n{series}\nrequest_head = \"head\"\n"
+        ));
+        world.write("head", head);
+        let output = finish(&mut world.run(&["--reports", "json,text"]));
+        let text = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains("answers were compressed (Content-Encoding)"), "{text}");
+        let why = &world.summary()["rows"][0]["absent"]["delivery_latency_us_p50"];
+        assert!(why.as_str().is_some_and(|why| why.contains("Content-Encoding")), "{why}");
+    });
+}
+
+#[test]
+fn chunks_that_are_not_messages_are_named_and_lines_are_read_without_chunks() {
+    const STAMP: &str = "0000001000000000001aa";
+    let streams: [(&str, Vec<String>); 2] = [
+        (
+            "Transfer-Encoding: chunked\r\n",
+            vec![format!("b\r\n{}\r\n", &STAMP[..11]), format!("a\r\n{}\r\n", &STAMP[11..])],
+        ),
+        ("", vec![format!("{STAMP}\n")]),
+    ];
+    at_once(streams, |(field, pieces)| {
+        let chunked = !field.is_empty();
+        let address = serve(move |mut stream| {
+            let _ = request(&mut stream);
+            let head = format!("HTTP/1.1 200 OK\r\n{field}\r\n");
+            let mut open = stream.write_all(head.as_bytes()).is_ok();
+            while open {
+                for piece in &pieces {
+                    open = stream.write_all(piece.as_bytes()).is_ok();
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+            }
+        });
+        let (world, output) = run(address, "transport = \"streaming\"", "");
+        let text = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+        let named = text.contains("the server's chunks are not its messages");
+        assert_eq!(named, chunked, "{text}");
+        assert!(number(&row(&world), "completed") > 4.0, "{text}");
+        if !chunked {
+            // The one update comes again and again.
+            assert!(number(&row(&world), "updates_duplicated") > 4.0, "{text}");
+        }
+    });
+}
+
+#[test]
+fn clients_that_the_server_asks_to_wait_longer_than_the_run_are_named() {
+    let address = serve(|mut stream| {
+        if request(&mut stream).is_some() {
+            let answer = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n\
+                          retry: 18446744073709551615\n\ndata: x\n\n";
+            let _ = stream.write_all(answer.as_bytes());
+            std::thread::sleep(Duration::from_millis(2_500));
+        }
+    });
+    let (_, output) = run(address, SSE, "");
+    let text = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("asked clients 2 times to wait for longer than the measured"), "{text}");
+}

@@ -89,6 +89,10 @@ fn a_stated_rate_is_held_against_a_server_that_falls_silent() {
     // One stamp again and again is no update either.
     let (_, row) = run(|_| stamp(7, 0), "rate = \"10/s\"", 96);
     assert_eq!(outcome(&row, "feed_held"), "failed");
+    // Nor are messages of another kind between the updates.
+    let others: Script = |n| if n % 2 == 0 { Some(b"{}".to_vec()) } else { stamp(n / 2 + 1, 0) };
+    let (_, row) = run(others, "rate = \"10/s\"", 96);
+    assert_eq!(outcome(&row, "feed_held"), "failed");
     let (_, row) = run(|n| stamp(n, 0), "rate = \"10/s\"", 0);
     assert_eq!(outcome(&row, "feed_held"), "passed");
 }

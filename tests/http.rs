@@ -17,7 +17,7 @@ struct Body {
 impl Body {
     fn take(&mut self, piece: BodyPiece<'_>) {
         match piece {
-            BodyPiece::Data(bytes) => {
+            BodyPiece::Data(bytes) | BodyPiece::Plain(bytes) => {
                 assert!(!bytes.is_empty());
                 self.rest.extend_from_slice(bytes);
             }
@@ -27,7 +27,7 @@ impl Body {
 }
 
 fn sum(parts: Parts) -> u64 {
-    parts.heads + parts.framing + parts.payload
+    parts.heads + parts.framing + parts.payload + parts.stray
 }
 
 fn add(to: &mut Parts, parts: Parts) {
@@ -35,6 +35,7 @@ fn add(to: &mut Parts, parts: Parts) {
     to.head_chars += parts.head_chars;
     to.framing += parts.framing;
     to.payload += parts.payload;
+    to.stray += parts.stray;
 }
 
 #[test]
@@ -44,7 +45,9 @@ fn a_chunk_ends_with_the_last_byte_of_its_data() {
     let mut feed = |bytes: &[u8]| {
         let used = response.feed_with(bytes, |piece| {
             seen.push(match piece {
-                BodyPiece::Data(data) => String::from_utf8_lossy(data).into_owned(),
+                BodyPiece::Data(data) | BodyPiece::Plain(data) => {
+                    String::from_utf8_lossy(data).into_owned()
+                }
                 BodyPiece::ChunkEnd => "|".to_owned(),
             });
         });

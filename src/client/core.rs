@@ -21,6 +21,7 @@ use std::rc::Rc;
 const SET_UP_ATTEMPTS: u32 = 4;
 /// The pause between two of these attempts. Later ones are longer, up to four times as long.
 const SET_UP_PAUSE_NS: u64 = 250_000_000;
+const HOUR_NS: u64 = 3_600_000_000_000;
 /// Connects of a thread under way at once: a listener's queue holds 4,096 and more, and this stays
 /// below it for every thread.
 pub(crate) const CONNECTS_AT_ONCE: u32 = 64;
@@ -215,6 +216,40 @@ impl ClientCore {
         let counts = &mut recorder.at(phase).counts;
         counts.empty_polls += 1;
         counts.empty_poll_bytes += moved.up + moved.down;
+    }
+
+    /// Reports that a request that the server should have held was answered at once with nothing new.
+    pub(crate) fn not_held(&self, phase: Phase) {
+        self.thread.recorder.borrow_mut().at(phase).counts.polls_not_held += 1;
+    }
+
+    /// Reports an answer with a compressed body.
+    pub(crate) fn compressed(&self, phase: Phase) {
+        self.thread.recorder.borrow_mut().at(phase).counts.compressed += 1;
+    }
+
+    /// Reports bytes after an answer that has no body, see [`Parts::stray`].
+    ///
+    /// [`Parts::stray`]: crate::protocol::http1::response::Parts::stray
+    pub(crate) fn stray(&self, phase: Phase, bytes: u64) {
+        if bytes > 0 {
+            self.thread.recorder.borrow_mut().at(phase).counts.stray_bytes += bytes;
+        }
+    }
+
+    /// Reports updates that came in several chunks each.
+    pub(crate) fn split(&self, phase: Phase, updates: u64) {
+        self.thread.recorder.borrow_mut().at(phase).counts.split_updates += updates;
+    }
+
+    /// Reports that the server asked the client to wait so long before it connects again. Counted is
+    /// what keeps it away for longer than the measured window; before that is known, for an hour.
+    pub(crate) fn asked_to_wait(&self, phase: Phase, pause_ns: u64) {
+        let window = self.thread.window.get();
+        let longest_ns = window.map_or(HOUR_NS, |(from_ns, until_ns)| until_ns - from_ns);
+        if pause_ns >= longest_ns {
+            self.thread.recorder.borrow_mut().at(phase).counts.endless_waits += 1;
+        }
     }
 
     /// Reports an exchange whose bytes are not known, since a library had closed the socket before

@@ -80,6 +80,7 @@ pub(crate) fn add_response(flow: &mut Flow, parts: &Parts) {
     flow.head_chars += parts.head_chars;
     flow[Part::Framing] += parts.framing;
     flow[Part::Payload] += parts.payload;
+    flow[Part::Discarded] += parts.stray;
 }
 
 /// Adds the bytes of an exchange. If it failed, `parts` is `None` and all bytes are discarded.
@@ -90,6 +91,7 @@ pub(crate) fn add_exchange(
     request: HeadSize,
     parts: Option<Parts>,
 ) {
+    client.stray(phase, parts.map_or(0, |parts| parts.stray));
     client.add_bytes(phase, |ledger| {
         ledger.up.wire += moved.up;
         ledger.down.wire += moved.down;

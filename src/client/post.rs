@@ -175,6 +175,7 @@ impl PostMachine {
 
 impl Machine for PostMachine {
     fn opened(&mut self, io: &mut Io<'_>) {
+        self.response = Response::default();
         if io.is_set_up() {
             return;
         }
@@ -189,14 +190,19 @@ impl Machine for PostMachine {
 
     fn received(&mut self, io: &mut Io<'_>, bytes: &[u8]) {
         if self.pending.is_none() {
-            // Nobody has asked for them.
             io.discard_received();
-            return io.close();
+            let stray = self.response.skip_stray(bytes);
+            io.stray(io.phase(), stray as u64);
+            if stray < bytes.len() {
+                // Nobody has asked for them.
+                io.close();
+            }
+            return;
         }
         let PostMachine { response, request, clients, same, at, .. } = self;
         let message = &request[clients.head.len()..];
         let fed = response.feed_with(bytes, |piece: BodyPiece<'_>| {
-            if let BodyPiece::Data(bytes) = piece {
+            if let Some(bytes) = piece.bytes() {
                 *same &= message.get(*at..*at + bytes.len()) == Some(bytes);
                 *at += bytes.len();
             }

@@ -597,6 +597,9 @@ impl Session {
         };
         self.core.unready();
         let asked_ns = self.machine.server_pause_ns().map(|ns| ns.max(LEAST_PAUSE_NS));
+        if let Some(asked_ns) = asked_ns {
+            self.core.asked_to_wait(self.control.phase, asked_ns);
+        }
         let pause_ns = match (asked_ns, end) {
             (Some(asked_ns), _) => asked_ns,
             (None, End::Orderly) if self.control.brought => 0,

@@ -26,6 +26,8 @@ pub(crate) enum Decoded<'a> {
     Framing(u64),
     /// The message is whole.
     End,
+    /// The last messages are the pieces of one update.
+    Split,
 }
 
 /// Finds the messages in a body. What survives a reconnect stays in it.
@@ -191,7 +193,7 @@ impl<D: Decode> Machine for StreamMachine<D> {
     }
 
     fn received(&mut self, io: &mut Io<'_>, bytes: &[u8]) {
-        let (mut framing, mut payload, mut messages) = (0, 0, 0);
+        let (mut framing, mut payload, mut messages, mut splits) = (0, 0, 0, 0);
         let StreamMachine { decoder, delivery, inbox, response, .. } = self;
         let phase = io.phase();
         let (core, now_ns) = (&*io.core, io.now_ns);
@@ -208,6 +210,7 @@ impl<D: Decode> Machine for StreamMachine<D> {
                 payload -= separators.min(payload);
                 delivery.deliver(inbox, core, phase, now_ns);
             }
+            Decoded::Split => splits += 1,
         };
         let fed = response.feed_with(bytes, |piece: BodyPiece<'_>| decoder.decode(piece, &mut on));
         self.add_bytes(io, framing, payload);
@@ -223,6 +226,7 @@ impl<D: Decode> Machine for StreamMachine<D> {
         }
         if messages > 0 {
             io.note_message();
+            io.split(phase, splits);
         }
         if self.answered && self.response.is_done() && !io.is_stopping() {
             return self.end_in_order(io);

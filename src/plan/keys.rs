@@ -78,8 +78,9 @@ keys! { ROOT:
     WARMUP = ("warmup", Some("\"2s\""), "load before the measured window"),
     DURATION = ("duration", Some("\"10s\""), "the measured window"),
     COOLDOWN = ("cooldown", Some("\"1s\""), "load after the measured window"),
-    TIMEOUT = ("timeout", Some("\"10s\""), "how long one connect, upgrade or response may take, and how long clients wait for a server that \
-         does not answer yet"),
+    TIMEOUT = ("timeout", Some("\"10s\""),
+        "how long one connect, upgrade or response may take, and how long clients wait for a server \
+         that does not answer yet"),
     DRAIN = ("drain", Some("\"10s\""), "how long clients may take to end"),
     RESOLUTION = ("resolution", Some("\"500us\""),
         "turns and updates of a thread that are due within this time share one wake-up"),

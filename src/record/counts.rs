@@ -60,6 +60,18 @@ counts! {
     /// Exchanges whose bytes are not known: a library had closed the socket before the kernel could
     /// be asked.
     unmeasured,
+    /// Exchanges that brought nothing new and ended at once, though the server should have held the
+    /// request.
+    polls_not_held,
+    /// Answers with a compressed body, from which no stamp can be read.
+    compressed,
+    /// Bytes after an answer that has no body (204, 304), though its head says that they come.
+    stray_bytes,
+    /// Updates that came in several chunks of a stream, each of which counts as a message.
+    split_updates,
+    /// Times that the server asked a client to wait before it connects again for longer than the
+    /// measured window.
+    endless_waits,
     /// Messages that clients sent.
     sent,
     /// Updates published within the measured window for clients that were there: by the feed's own

@@ -105,6 +105,8 @@ pub struct Row {
     pub status: Status,
     /// The checks behind `status`.
     pub checks: Vec<CheckResult>,
+    /// What the server does that changes what the figures mean; also among the notes.
+    pub remarks: Vec<String>,
     /// Sentences that a reader of this row must know.
     pub notes: Vec<String>,
 }

@@ -71,7 +71,7 @@ impl Decode for MarkDecoder {
     }
     fn decode(&mut self, piece: BodyPiece<'_>, on: &mut dyn FnMut(Decoded<'_>)) {
         match piece {
-            BodyPiece::Data(bytes) => {
+            BodyPiece::Data(bytes) | BodyPiece::Plain(bytes) => {
                 let mark = usize::from(!self.after_mark).min(bytes.len());
                 self.after_mark |= mark == 1;
                 on(Decoded::Framing(mark as u64));

@@ -48,6 +48,7 @@ impl SimpleRequest<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::http1::Target;
     use crate::protocol::http1::head::{CHAPTER_PATH, RequestHead};
 
     fn path(bytes: &[u8]) -> Option<&str> {
@@ -57,7 +58,12 @@ mod tests {
     #[test]
     fn a_poll_is_simple() {
         for head in [RequestHead::Chapter, RequestHead::Minimal] {
-            let bytes = head.render(CHAPTER_PATH, "a:1");
+            let target = Target {
+                authority: "a:1".to_owned(),
+                path: CHAPTER_PATH.to_owned(),
+                bundled: true,
+            };
+            let bytes = head.render(&target);
             let two = [bytes.clone(), bytes.clone()].concat();
             let request = SimpleRequest::parse(&two, 1024).unwrap();
             assert_eq!((request.path, request.head_bytes), (CHAPTER_PATH, bytes.len()));

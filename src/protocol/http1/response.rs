@@ -10,6 +10,9 @@ const HEAD_LIMIT: usize = 256 * 1024;
 /// The most fields of a head.
 pub(crate) const HEADERS_LIMIT: usize = 256;
 
+/// An empty body in chunks. Some servers send it after an answer that has no body.
+const NO_CHUNKS: &[u8] = b"0\r\n\r\n";
+
 /// The bytes are no response; [`Response::problem`] says more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Malformed;
@@ -37,11 +40,24 @@ pub struct HeadFacts {
 /// A piece of a response's body, as it came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyPiece<'a> {
-    /// Bytes of the body; never empty. A piece ends with a read or with a chunk.
+    /// Bytes of a chunk; never empty. A piece ends with a read or with the chunk.
     Data(&'a [u8]),
+    /// Bytes of a body without chunks; never empty.
+    Plain(&'a [u8]),
     /// The data of a chunk are complete (RFC 9112 §7.1), its CR LF may still come. The last chunk,
     /// which has no data, gives none.
     ChunkEnd,
+}
+
+impl<'a> BodyPiece<'a> {
+    /// Returns the bytes of the body, if it has any.
+    #[inline]
+    pub fn bytes(self) -> Option<&'a [u8]> {
+        match self {
+            BodyPiece::Data(bytes) | BodyPiece::Plain(bytes) => Some(bytes),
+            BodyPiece::ChunkEnd => None,
+        }
+    }
 }
 
 /// What one response was made of, in bytes.
@@ -59,6 +75,8 @@ pub struct Parts {
     pub framing: u64,
     /// The body.
     pub payload: u64,
+    /// An empty body in chunks after an answer that has no body. It belongs to nothing.
+    pub stray: u64,
 }
 
 /// A response that is being read.
@@ -77,6 +95,9 @@ pub struct Response {
     state: State,
     /// The beginning of an incomplete head.
     partial: Vec<u8>,
+    /// How many bytes of [`NO_CHUNKS`] may still come after an answer that has no body: with it, or
+    /// before the next one.
+    stray_left: u8,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,14 +134,15 @@ impl Default for Response {
             problem: None,
             state: State::Head,
             partial: Vec::new(),
+            stray_left: 0,
         }
     }
 }
 
 impl Response {
-    /// Makes it ready for the next response.
+    /// Makes it ready for the next response of the same connection.
     pub fn reset(&mut self) {
-        *self = Response::default();
+        *self = Response { stray_left: self.stray_left, ..Response::default() };
     }
 
     /// True once the whole response has come.
@@ -147,11 +169,29 @@ impl Response {
         mut on: impl FnMut(BodyPiece<'_>),
     ) -> Result<usize, Malformed> {
         let all = bytes.len();
+        bytes = &bytes[self.skip_stray(bytes)..];
         while !bytes.is_empty() && self.state != State::Done {
             let used = self.step(bytes, &mut on)?;
             bytes = &bytes[used..];
         }
+        bytes = &bytes[self.skip_stray(bytes)..];
         Ok(all - bytes.len())
+    }
+
+    /// Skips the empty body in chunks that a server sends after an answer that has no body (RFC 9112
+    /// §6.3): no response begins so, hence nothing is taken for what it is not. Returns how many bytes
+    /// belong to it.
+    #[inline]
+    pub fn skip_stray(&mut self, bytes: &[u8]) -> usize {
+        if self.stray_left == 0 || bytes.is_empty() {
+            return 0;
+        }
+        let rest = &NO_CHUNKS[NO_CHUNKS.len() - usize::from(self.stray_left)..];
+        let skipped = rest.iter().zip(bytes).take_while(|(a, b)| a == b).count();
+        self.parts.stray += skipped as u64;
+        // Whatever else comes is the next response.
+        self.stray_left = if skipped == bytes.len() { (rest.len() - skipped) as u8 } else { 0 };
+        skipped
     }
 
     /// The connection was closed by the server.
@@ -171,7 +211,8 @@ impl Response {
 
     /// True if nothing of a response has come yet; [`Response::parts`] must not have been taken.
     pub fn is_untouched(&self) -> bool {
-        self.state == State::Head && self.partial.is_empty() && self.parts == Parts::default()
+        let parts = Parts { stray: 0, ..self.parts };
+        self.state == State::Head && self.partial.is_empty() && parts == Parts::default()
     }
 
     /// True within a chunk, its size line and the line end after it included.
@@ -190,12 +231,12 @@ impl Response {
         match self.state {
             State::Head => self.head(bytes),
             State::Length(left) => {
-                let n = self.body(bytes, left, on);
+                let n = self.body(bytes, left, |bytes| on(BodyPiece::Plain(bytes)));
                 self.state = if left == n { State::Done } else { State::Length(left - n) };
                 Ok(n as usize)
             }
             State::ChunkData(left) => {
-                let n = self.body(bytes, left, on);
+                let n = self.body(bytes, left, |bytes| on(BodyPiece::Data(bytes)));
                 if left == n {
                     self.state = State::ChunkEnd(2);
                     on(BodyPiece::ChunkEnd);
@@ -204,7 +245,9 @@ impl Response {
                 }
                 Ok(n as usize)
             }
-            State::UntilClose => Ok(self.body(bytes, u64::MAX, on) as usize),
+            State::UntilClose => {
+                Ok(self.body(bytes, u64::MAX, |bytes| on(BodyPiece::Plain(bytes))) as usize)
+            }
             State::ChunkSize(..) | State::ChunkEnd(_) | State::Trailer(_) => {
                 self.parts.framing += 1;
                 self.state = self.framing_byte(bytes[0])?;
@@ -216,10 +259,10 @@ impl Response {
 
     /// Reads body, of which `left` bytes are to come. Returns how much it was.
     #[inline]
-    fn body(&mut self, bytes: &[u8], left: u64, on: &mut impl FnMut(BodyPiece<'_>)) -> u64 {
+    fn body(&mut self, bytes: &[u8], left: u64, on: impl FnOnce(&[u8])) -> u64 {
         let n = left.min(bytes.len() as u64);
         self.parts.payload += n;
-        on(BodyPiece::Data(&bytes[..n as usize]));
+        on(&bytes[..n as usize]);
         n
     }
 
@@ -301,6 +344,9 @@ impl Response {
         self.status = status;
         self.keep_alive = framing.keep_alive;
         self.facts = framing.facts;
+        if matches!(status, 204 | 304) && framing.chunked {
+            self.stray_left = NO_CHUNKS.len() as u8;
+        }
         self.state = match (status, framing.chunked, framing.length) {
             (101 | 204 | 304, ..) => State::Done,
             (_, true, _) => State::ChunkSize(0, SizeLine::Empty),
@@ -336,28 +382,28 @@ impl KnownHead {
         response: &mut Response,
         bytes: &[u8],
     ) -> Result<usize, Malformed> {
-        if !response.is_untouched() {
+        if !response.is_untouched() || response.stray_left > 0 || response.parts.stray > 0 {
             return Ok(0);
         }
         if self.bytes.is_empty() || !bytes.starts_with(&self.bytes) {
             return self.learn(response, bytes);
         }
-        let Response { parts, status, keep_alive, facts, problem, state, partial: _ } = self.after;
-        let partial = std::mem::take(&mut response.partial);
-        *response = Response { parts, status, keep_alive, facts, problem, state, partial };
+        let Response { parts, status, keep_alive, facts, state, .. } = self.after;
+        (response.parts, response.status, response.keep_alive) = (parts, status, keep_alive);
+        (response.facts, response.state) = (facts, state);
         Ok(self.bytes.len())
     }
 
     #[cold]
     fn learn(&mut self, response: &mut Response, bytes: &[u8]) -> Result<usize, Malformed> {
         let used = response.head(bytes)?;
-        let Response { parts, status, keep_alive, facts, problem, state, .. } = *response;
+        let Response { parts, status, keep_alive, facts, state, stray_left, .. } = *response;
         // An incomplete head is not known, nor is an interim response all that comes before the body.
         self.bytes.clear();
-        if state != State::Head {
+        if state != State::Head && stray_left == 0 {
             self.bytes.extend_from_slice(&bytes[..used]);
             self.after =
-                Response { parts, status, keep_alive, facts, problem, state, partial: Vec::new() };
+                Response { parts, status, keep_alive, facts, state, ..Response::default() };
         }
         Ok(used)
     }
@@ -425,7 +471,7 @@ impl Framing {
                 framing.facts.event_stream =
                     media.trim_ascii().eq_ignore_ascii_case(b"text/event-stream");
             } else if field.name.eq_ignore_ascii_case("content-encoding") {
-                framing.facts.compressed = !matches!(field.value.trim_ascii(), b"" | b"identity");
+                framing.facts.compressed = is_compressed(field.value);
             } else if field.name.eq_ignore_ascii_case("retry-after") {
                 let seconds = decimal(field.value).and_then(|s| u32::try_from(s).ok());
                 framing.facts.retry_after_s = seconds;
@@ -441,6 +487,11 @@ impl Framing {
         }
         Ok(framing)
     }
+}
+
+/// Whether a body with this `Content-Encoding` is compressed.
+pub(crate) fn is_compressed(encoding: &[u8]) -> bool {
+    !matches!(encoding.trim_ascii(), b"" | b"identity")
 }
 
 fn decimal(text: &[u8]) -> Option<u64> {
@@ -489,6 +540,38 @@ mod tests {
         assert_eq!(known.read(&mut Response::default(), b"nonsense\r\n\r\n"), Err(Malformed));
     }
 
+    #[test]
+    fn an_empty_body_in_chunks_after_an_answer_without_body_belongs_to_nothing() {
+        let empty = b"HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let next = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx";
+        let all = [&empty[..], NO_CHUNKS, next].concat();
+        for cut in 1..all.len() {
+            let mut response = Response::default();
+            let (mut stray, mut statuses) = (0, Vec::new());
+            for piece in all.chunks(cut) {
+                let mut piece = piece;
+                while !piece.is_empty() {
+                    let used = response.feed(piece).unwrap();
+                    piece = &piece[used..];
+                    if response.is_done() {
+                        statuses.push(response.status);
+                        stray += response.parts.stray;
+                        response.reset();
+                    }
+                }
+            }
+            assert_eq!((statuses, stray), (vec![204, 200], 5), "{cut}");
+        }
+        // What is not that body, and what nobody announced, is no part of the answer.
+        let mut response = Response::default();
+        assert_eq!(response.feed(&[&empty[..], b"0\r\nX"].concat()), Ok(empty.len() + 3));
+        response.reset();
+        assert!(response.is_untouched() && response.skip_stray(b"0") == 0);
+        let plain = b"HTTP/1.1 204 No Content\r\n\r\n";
+        let fed = Response::default().feed(&[&plain[..], NO_CHUNKS].concat());
+        assert_eq!(fed, Ok(plain.len()));
+    }
+
     fn read(bytes: &[u8]) -> Result<Response, Malformed> {
         let mut response = Response::default();
         let used = response.feed(bytes)?;
@@ -503,7 +586,7 @@ mod tests {
         body: &mut Vec<u8>,
     ) -> Result<usize, Malformed> {
         response.feed_with(bytes, |piece| {
-            if let BodyPiece::Data(data) = piece {
+            if let Some(data) = piece.bytes() {
                 body.extend_from_slice(data);
             }
         })
@@ -516,7 +599,7 @@ mod tests {
         let (mut response, mut body) = (Response::default(), Vec::new());
         feed_body(&mut response, &bytes, &mut body).unwrap();
         assert!(response.is_done() && response.keep_alive);
-        let parts = Parts { heads: 193, head_chars: 179, framing: 0, payload: 21 };
+        let parts = Parts { heads: 193, head_chars: 179, framing: 0, payload: 21, stray: 0 };
         assert_eq!((response.status, response.parts), (200, parts));
         assert_eq!(body, b"000000000000000000000");
     }
@@ -623,6 +706,7 @@ mod tests {
                 head_chars: head.len() as u64 - 8,
                 framing: 0,
                 payload: body.len() as u64,
+                stray: 0,
             };
             ([head.as_bytes(), &body].concat(), parts)
         });
@@ -630,7 +714,7 @@ mod tests {
         let chunked = chunks.prop_map(|chunks| {
             let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
             let mut bytes = head.to_vec();
-            let mut parts = Parts { heads: 47, head_chars: 41, framing: 5, payload: 0 };
+            let mut parts = Parts { heads: 47, head_chars: 41, framing: 5, payload: 0, stray: 0 };
             for chunk in chunks {
                 let size = format!("{:x}\r\n", chunk.len());
                 parts.framing += size.len() as u64 + 2;

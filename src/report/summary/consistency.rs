@@ -10,6 +10,7 @@ use crate::report::figure::Figure;
 use crate::report::summary::delivery;
 use crate::report::summary::group::Group;
 use crate::report::summary::predict;
+use crate::report::summary::remarks;
 use crate::report::summary::setting::Setting;
 use crate::report::summary::times;
 use crate::units::{human_ns, thousands, three};
@@ -48,7 +49,7 @@ fn published(group: &Group, setting: &Setting) -> Published {
         },
         Some(_) if counts.messages == 0 => Published::Unknowable("no update came"),
         Some(_) if counts.messages == counts.unstamped => {
-            Published::Unknowable("the messages carry no number and time of this program")
+            Published::Unknowable(remarks::no_stamp(counts))
         }
         Some(_) => Published::NotCounted(
             "no client came to the end of its load, so that none counted its updates",

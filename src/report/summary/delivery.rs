@@ -6,10 +6,10 @@ use crate::feed::Workload;
 use crate::record::{Part, Phase};
 use crate::report::figure::Figure;
 use crate::report::summary::group::Group;
+use crate::report::summary::remarks;
 use crate::report::summary::setting::Setting;
 use crate::report::summary::times;
 use crate::report::table::Delivery;
-use crate::report::table::NO_STAMP;
 
 /// The counts of the measured windows. The age's area is in units of 10⁹ ns², which are µs·ms.
 pub(super) fn delivery(group: &Group, setting: &Setting) -> Delivery {
@@ -24,7 +24,7 @@ pub(super) fn delivery(group: &Group, setting: &Setting) -> Delivery {
         true => Figure::absent("the floor has no network"),
         false if group.cases.is_empty() => Figure::absent("the case did not run"),
         false if counts.messages > 0 && counts.messages == counts.unstamped => {
-            Figure::absent(NO_STAMP)
+            Figure::absent(remarks::no_stamp(counts))
         }
         false => Figure::count(count),
     };
@@ -93,7 +93,7 @@ fn age(group: &Group) -> Figure {
         0 if group.info.workload == Workload::Echo => {
             Figure::absent("an echo has no state that ages")
         }
-        0 if counts.unstamped > 0 => Figure::absent(NO_STAMP),
+        0 if counts.unstamped > 0 => Figure::absent(remarks::no_stamp(counts)),
         0 => Figure::absent("no client had an update in the measured window"),
         time if (time as f64) < AGE_SEEN_AT_LEAST * window_us(group) => Figure::absent(
             "too many clients had their first update within the measured window: how old what \

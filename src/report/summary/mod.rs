@@ -16,6 +16,7 @@ mod group;
 mod pictures;
 mod predict;
 mod rate;
+mod remarks;
 mod setting;
 mod times;
 mod verdict;
@@ -117,11 +118,13 @@ fn row(group: &Group, setting: &Setting, floor: Option<&Group>) -> Row {
         pace,
         // These follow from the others.
         predicted: Predicted::default(),
+        remarks: Vec::new(),
         notes: Vec::new(),
         status: Status::Invalid,
         checks: Vec::new(),
     };
     row.predicted = predict::predicted(group, setting, &row);
+    row.remarks = remarks::of(&row.events.all);
     row.notes = notes(group, &row);
     (row.status, row.checks) = verdict::of_row(group, setting, &row);
     row
@@ -210,6 +213,7 @@ fn notes(group: &Group, row: &Row) -> Vec<String> {
             "{negative} latencies came out negative (two clocks disagree) and are in no percentile"
         ));
     }
+    notes.extend(row.remarks.iter().cloned());
     let stopped = group.ends.iter().filter_map(|e| e.stopped.as_ref());
     notes.extend(stopped.map(|why| format!("the case was stopped early: {why}")));
     notes

@@ -34,6 +34,10 @@ pub(crate) fn held(group: &Group, setting: &Setting) -> CheckResult {
              repeated ones look alike",
         );
     }
+    if counts.split_updates > 0 {
+        return check
+            .not_applicable("the rate is not checked: the server's chunks are not its messages");
+    }
     let clients = f64::from(info.clients);
     let window_s = group.measured_s();
     let published = match counts.updates_published {
@@ -42,7 +46,9 @@ pub(crate) fn held(group: &Group, setting: &Setting) -> CheckResult {
     };
     let least = least(group, setting, published);
     // If updates are held back or polled and the latest alone counts, it stands for those before it.
-    let came = counts.messages.saturating_add(counts.superseded);
+    // Beside updates with a stamp, messages without one are something else.
+    let others = if counts.unstamped < counts.messages { counts.unstamped } else { 0 };
+    let came = counts.messages.saturating_sub(others).saturating_add(counts.superseded);
     let text = format!(
         "{} of about {} updates came within the measured window{}",
         thousands(came),

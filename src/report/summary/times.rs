@@ -4,8 +4,8 @@ use crate::record::Metric;
 use crate::report::figure::{Absence, Figure, above_an_hour};
 use crate::report::layer::Statistic;
 use crate::report::summary::group::Group;
+use crate::report::summary::remarks;
 use crate::report::table::Latencies;
-use crate::report::table::NO_STAMP;
 use crate::report::time_series::TimeSeries;
 use crate::result::{CaseInfo, CaseResult};
 use crate::units::thousands;
@@ -87,7 +87,9 @@ fn absence(group: &Group, metric: Metric) -> Absence {
         return "the case did not run".into();
     }
     match metric {
-        Metric::DeliveryLatency if steady.messages > 0 && steady.unstamped > 0 => NO_STAMP.into(),
+        Metric::DeliveryLatency if steady.messages > 0 && steady.unstamped > 0 => {
+            remarks::no_stamp(steady).into()
+        }
         Metric::DeliveryLatency => "no update was delivered in the measured window".into(),
         Metric::ResponseLatency | Metric::ServiceTime if !group.info.paced => {
             Absence::by_scenario("the transport is pushed to: it has no responses")

@@ -16,6 +16,9 @@ use crate::record::{ClientError, ClientErrorKind, Part, Phase, TraceKind};
 use crate::transport::long_polling::params::Params;
 use std::rc::Rc;
 
+/// A request that was answered sooner was not held.
+const AT_ONCE_NS: u64 = 100_000_000;
+
 /// The clients of one thread.
 struct LongPollingClients(Rc<LongPollSettings>);
 
@@ -60,6 +63,7 @@ impl MachineClients for LongPollingClients {
             sent: SentRequest::default(),
             response: Response::default(),
             asked: 0,
+            asked_ns: 0,
             used: false,
         };
         vec![Session::new(core, Box::new(machine), policy)]
@@ -75,6 +79,8 @@ struct LongPollMachine {
     response: Response,
     /// Bytes of the request.
     asked: u64,
+    /// When it was sent.
+    asked_ns: u64,
     /// Whether a request was sent on the connection before.
     used: bool,
 }
@@ -99,7 +105,7 @@ impl LongPollMachine {
             }
         };
         self.used = true;
-        self.asked = size.bytes;
+        (self.asked, self.asked_ns) = (size.bytes, io.now_ns);
         if let Err(error) = sent {
             io.lose(error);
         }
@@ -119,6 +125,7 @@ impl LongPollMachine {
             add_response(&mut ledger.down, &parts);
             ledger.down[Part::Discarded] += beyond;
         });
+        io.stray(phase, parts.stray);
         let moved = MovedBytes { up: self.asked, down };
         // 204 and 304 are answers without anything new.
         if !matches!(self.response.status, 200..300 | 304) {
@@ -127,8 +134,16 @@ impl LongPollMachine {
             return io.lose(ClientError::with(ClientErrorKind::Status, code));
         }
         io.note_message();
+        if self.response.facts.compressed {
+            io.compressed(phase);
+        }
         if !self.delivery.deliver(&mut self.inbox, io.core, phase, io.now_ns) {
             io.nothing_new(phase, moved);
+            let held_ns = io.now_ns.saturating_sub(self.asked_ns);
+            let at_once_ns = AT_ONCE_NS.saturating_add(io.dialer().delay.allowance_ns());
+            if held_ns < at_once_ns.min(self.shared.hold_ns / 2) {
+                io.not_held(phase);
+            }
         }
         if io.is_stopping() {
             // The server's end is still to come.
@@ -161,6 +176,7 @@ impl LongPollMachine {
 impl Machine for LongPollMachine {
     fn opened(&mut self, io: &mut Io<'_>) {
         self.used = false;
+        self.response = Response::default();
         // A held poll is not answered at once: the client is set up once it has asked.
         if self.ask(io) {
             io.set_up();
@@ -171,7 +187,7 @@ impl Machine for LongPollMachine {
         let inbox = &mut self.inbox;
         inbox.borrow_memory(&mut io.core.thread.inbox.borrow_mut());
         let fed = self.response.feed_with(bytes, |piece: BodyPiece<'_>| {
-            if let BodyPiece::Data(bytes) = piece {
+            if let Some(bytes) = piece.bytes() {
                 inbox.push(bytes);
             }
         });

@@ -28,6 +28,8 @@ pub(crate) struct CompletedExchange {
     pub done_ns: u64,
     /// The status of the response.
     pub status: u16,
+    /// Whether its body is compressed.
+    pub compressed: bool,
     /// Bytes that it moved.
     pub moved: MovedBytes,
     /// The size of the request.
@@ -63,6 +65,9 @@ impl PollState {
         let CompletedExchange { turn, sent_ns, .. } = *exchange;
         client.response_completed(phase, turn.intended_ns, sent_ns, done_ns);
         client.trace(TraceKind::Sent, exchange.sent_ns, None);
+        if exchange.compressed {
+            client.compressed(phase);
+        }
         if !self.delivery.deliver(&mut self.inbox, client, phase, done_ns) {
             client.nothing_new(phase, exchange.moved);
         }

@@ -113,8 +113,9 @@ impl PollMachine {
         io.end_exchange();
         let moved = io.take_moved();
         let Response { status, parts, .. } = self.response;
-        let done_ns = io.now_ns;
-        let exchange = CompletedExchange { turn, sent_ns, done_ns, status, moved, request, parts };
+        let (done_ns, compressed) = (io.now_ns, self.response.facts.compressed);
+        let exchange =
+            CompletedExchange { turn, sent_ns, done_ns, status, compressed, moved, request, parts };
         let good = self.state.complete(io.core, &exchange);
         if beyond > 0 {
             // The answer counts; what came after it belongs to none.
@@ -152,6 +153,7 @@ impl PollMachine {
 impl Machine for PollMachine {
     fn opened(&mut self, io: &mut Io<'_>) {
         self.used = false;
+        self.response = Response::default();
         if io.is_set_up() {
             self.state.delivery.reconnected();
         } else {
@@ -162,17 +164,22 @@ impl Machine for PollMachine {
 
     fn received(&mut self, io: &mut Io<'_>, bytes: &[u8]) {
         if self.pending.is_none() {
-            // Nobody has asked for them: what comes next on this connection could not be known from
-            // an answer.
             io.discard_received();
-            return io.close();
+            let stray = self.response.skip_stray(bytes);
+            io.stray(io.phase(), stray as u64);
+            if stray < bytes.len() {
+                // Nobody has asked for them: what comes next on this connection could not be known
+                // from an answer.
+                io.close();
+            }
+            return;
         }
         let (inbox, response) = (&mut self.state.inbox, &mut self.response);
         inbox.borrow_memory(&mut io.core.thread.inbox.borrow_mut());
         let head = self.shared.known_head.borrow_mut().read(response, bytes);
         let fed = head.and_then(|head| {
             let body = response.feed_with(&bytes[head..], |piece: BodyPiece<'_>| {
-                if let BodyPiece::Data(bytes) = piece {
+                if let Some(bytes) = piece.bytes() {
                     inbox.push(bytes);
                 }
             });

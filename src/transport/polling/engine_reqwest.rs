@@ -8,7 +8,7 @@ use crate::client::http::{HeadSize, is_close};
 use crate::client::{Client, LocalFuture, TaskClients};
 use crate::feed::{self, Semantics};
 use crate::net::linux::sock_diag::SockDiag;
-use crate::protocol::http1::response::Parts;
+use crate::protocol::http1::response::{Parts, is_compressed};
 use crate::protocol::http1::{Target, head};
 use crate::record::{ClientError, ClientErrorKind, Phase, TcpReading, TcpTotals};
 use crate::server::LAST_EVENT_ID;
@@ -17,7 +17,7 @@ use crate::transport::polling::client::{CompletedExchange, PollState};
 use crate::transport::polling::params::Params;
 use hyper::ext::ReasonPhrase;
 use hyper_util::client::legacy::connect::HttpInfo;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use reqwest::header::{CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use std::error::Error;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -167,6 +167,8 @@ impl ReqwestEngine {
         let status = response.status().as_u16();
         let head = head_size(&response);
         let chunked = response.headers().contains_key(TRANSFER_ENCODING);
+        let encoding = response.headers().get(CONTENT_ENCODING);
+        let compressed = encoding.is_some_and(|value| is_compressed(value.as_bytes()));
         let (payload, end) = read_body(&mut response, &mut state.inbox).await;
         let moved = self.observe(client, turn.phase, addresses, observed);
         let parts = response_parts(head, payload, moved.down, chunked);
@@ -177,10 +179,18 @@ impl ReqwestEngine {
                     client.count_unmeasured(turn.phase);
                     HeadSize::default()
                 } else {
-                    request
+                    written_size(request, moved.up)
                 };
-                let exchange =
-                    CompletedExchange { turn, sent_ns, done_ns, status, moved, request, parts };
+                let exchange = CompletedExchange {
+                    turn,
+                    sent_ns,
+                    done_ns,
+                    status,
+                    compressed,
+                    moved,
+                    request,
+                    parts,
+                };
                 state.complete(client, &exchange);
             }
             Err(error) => {
@@ -256,6 +266,12 @@ impl ReqwestEngine {
     }
 }
 
+/// Returns the size of a request of so many bytes at the socket: the library adds a field of its
+/// own, `Connection: keep-alive`, if the server answers in HTTP/1.0.
+fn written_size(request: HeadSize, up: u64) -> HeadSize {
+    HeadSize { bytes: up, chars: (request.chars + up).saturating_sub(request.bytes) }
+}
+
 /// Returns what a response of so many bytes at the socket consists of. `head` is the size of its
 /// head if every line is written as usual.
 ///
@@ -266,7 +282,7 @@ fn response_parts(head: HeadSize, payload: u64, down: u64, chunked: bool) -> Par
     let framing = if chunked { rest.saturating_sub(head.bytes) } else { 0 };
     let heads = rest - framing;
     let head_chars = (head.chars + heads).saturating_sub(head.bytes);
-    Parts { heads, head_chars, framing, payload: down - rest }
+    Parts { heads, head_chars, framing, payload: down - rest, stray: 0 }
 }
 
 /// Reads a whole body into the inbox. Returns its bytes so far, and how it ended.

@@ -167,7 +167,7 @@ impl Decode for EventDecoder {
         EventDecoder(Parser::keeping(bytes.clamp(u64::from(DATA_KEPT_BYTES), 1 << 20) as u32))
     }
     fn decode(&mut self, piece: BodyPiece<'_>, on: &mut dyn FnMut(Decoded<'_>)) {
-        let BodyPiece::Data(bytes) = piece else { return };
+        let Some(bytes) = piece.bytes() else { return };
         self.0.feed(bytes, |found| match found {
             StreamItem::Framing(bytes) => on(Decoded::Framing(bytes)),
             StreamItem::Event(event) => {

@@ -2,17 +2,19 @@
 //!
 //! The chapter's "streaming" (RFC 6202 §3, "HTTP streaming"): the client sends one request and reads on.
 
-use crate::client::streaming_response::{Decode, Decoded, StreamClients};
+mod decoder;
+
+use crate::client::streaming_response::StreamClients;
 use crate::client::{ClientHalf, post};
 use crate::feed::Spec;
 use crate::predict::SeriesContext;
 use crate::predict::arithmetic::{chunk_framing, message_bytes, message_down, posted, pushing};
 use crate::protocol::http1::Target;
 use crate::protocol::http1::head::{self, RequestHead};
-use crate::protocol::http1::response::BodyPiece;
 use crate::server::Routes;
 use crate::server::post::POST_REPLY;
 use crate::server::streaming_response::MessageFormat;
+use crate::transport::streaming::decoder::MessageDecoder;
 use crate::transport::{RECONNECT, Series, SeriesShape, Transport, series_from_json};
 use serde::{Deserialize, Serialize};
 use std::rc::Rc;
@@ -63,23 +65,8 @@ impl Series for Params {
     }
     fn client_half(&self, target: &Target, feed: &Spec) -> Result<ClientHalf, String> {
         let request = self.request.render(target);
-        let clients = StreamClients::<ChunkDecoder>::client_half(request, self.reconnect_ns, feed);
+        let clients =
+            StreamClients::<MessageDecoder>::client_half(request, self.reconnect_ns, feed);
         Ok(post::with_sender(clients, &self.request, target, feed))
     }
-}
-
-/// Finds chunks, each of which is a message.
-struct ChunkDecoder;
-
-impl Decode for ChunkDecoder {
-    fn new(_: &Spec) -> ChunkDecoder {
-        ChunkDecoder
-    }
-    fn decode(&mut self, piece: BodyPiece<'_>, on: &mut dyn FnMut(Decoded<'_>)) {
-        match piece {
-            BodyPiece::Data(bytes) => on(Decoded::Payload(bytes, bytes.len() as u64)),
-            BodyPiece::ChunkEnd => on(Decoded::End),
-        }
-    }
-    fn lost(&mut self) {}
 }

@@ -15,7 +15,7 @@ struct Body {
 impl Body {
     fn take(&mut self, piece: BodyPiece<'_>) {
         match piece {
-            BodyPiece::Data(data) => self.bytes.extend_from_slice(data),
+            BodyPiece::Data(data) | BodyPiece::Plain(data) => self.bytes.extend_from_slice(data),
             BodyPiece::ChunkEnd => self.ends.push(self.bytes.len()),
         }
     }

@@ -227,6 +227,9 @@ fn warnings(table: &Table) -> Vec<String> {
             ));
         }
     }
+    for row in rows(table) {
+        out.extend(row.remarks.iter().map(|remark| format!("{}: {remark}.", row.label())));
+    }
     for row in rows(table).into_iter().filter(|r| r.events.all.negative_latencies > 0) {
         out.push(format!(
             "{}: {} latencies were negative because two clocks disagree; no percentile includes \

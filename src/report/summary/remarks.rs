@@ -1,0 +1,85 @@
+//! What a server does that changes what a row's figures mean, in sentences.
+//!
+//! None of it is an error: a server may do so. But a reader who does not know takes the figures for
+//! what they are not.
+
+use crate::record::Counts;
+use crate::report::table::NO_STAMP;
+use crate::units::thousands;
+
+/// Of the held polls, the share that must have ended at once for the server to hold none.
+const NOT_HELD: f64 = 0.5;
+
+/// Returns the sentences, without their full stops.
+pub(super) fn of(counts: &Counts) -> Vec<String> {
+    let mut out = Vec::new();
+    let mut say = |n: u64, sentence: &dyn Fn(String) -> String| {
+        if n > 0 {
+            out.push(sentence(thousands(n)));
+        }
+    };
+    let held = counts.completed as f64 * NOT_HELD;
+    say(if counts.polls_not_held as f64 > held { counts.polls_not_held } else { 0 }, &|n| {
+        format!(
+            "the server does not hold requests: it answered {n} of {} at once with nothing new, so \
+             that the clients polled without a pause",
+            thousands(counts.completed)
+        )
+    });
+    say(counts.compressed, &|n| {
+        format!(
+            "{n} answers were compressed (Content-Encoding), so that no stamp could be read from \
+             them: take Accept-Encoding out of the request's head"
+        )
+    });
+    say(counts.split_updates, &|n| {
+        format!(
+            "the server's chunks are not its messages: {n} updates came in several chunks each, and \
+             figures for each message are for each chunk"
+        )
+    });
+    say(counts.stray_bytes, &|n| {
+        format!(
+            "the server sent {n} stray bytes after answers that have no body (204, 304): an empty \
+             body in chunks; they count as discarded"
+        )
+    });
+    say(counts.endless_waits, &|n| {
+        format!(
+            "the server asked clients {n} times to wait for longer than the measured window before \
+             they connect again (retry, Retry-After), and they waited"
+        )
+    });
+    out
+}
+
+/// Why messages have no stamp.
+pub(super) fn no_stamp(counts: &Counts) -> &'static str {
+    match counts {
+        Counts { compressed: 1.., .. } => {
+            "the answers are compressed (Content-Encoding), so that no stamp could be read"
+        }
+        Counts { split_updates: 1.., .. } => {
+            "the server's chunks are not its messages, so that no stamp could be read"
+        }
+        _ => NO_STAMP,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_happened_is_said() {
+        assert_eq!(of(&Counts { completed: 9, ..Counts::default() }), Vec::<String>::new());
+        let half = Counts { completed: 8, polls_not_held: 4, ..Counts::default() };
+        assert_eq!(of(&half).len(), 0);
+        let most = Counts { polls_not_held: 5, stray_bytes: 1_000, ..half };
+        let said = of(&most);
+        assert!(said[0].contains("it answered 5 of 8 at once"), "{said:?}");
+        assert!(said[1].contains("1,000 stray bytes"), "{said:?}");
+        assert_eq!(no_stamp(&most), no_stamp(&half));
+        assert!(no_stamp(&Counts { compressed: 1, ..half }).contains("Content-Encoding"));
+    }
+}
