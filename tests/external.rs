@@ -65,7 +65,11 @@ fn what_a_server_must_not_answer_is_named() {
     let cases: [(&str, Vec<u8>, &str); 9] = [
         (WEBSOCKET, switch.into(), "another Sec-WebSocket-Accept than the key asks for"),
         (WEBSOCKET, switch.replace("Upgrade: ", "X: ").into(), "has no \"Upgrade: websocket\""),
-        (SSE, of_type("Content-Type: text/html\r\n").into(), "Content-Type than text/event-stream"),
+        (
+            SSE,
+            of_type("Content-Type: text/html\r\n").into(),
+            "Content-Type \"text/html\", not text/event",
+        ),
         (
             SSE,
             of_type("Content-Type: text/event-stream\r\nContent-Encoding: gzip\r\n").into(),
@@ -417,4 +421,72 @@ fn clients_that_the_server_asks_to_wait_longer_than_the_run_are_named() {
     let (_, output) = run(address, SSE, "");
     let text = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(text.contains("asked clients 2 times to wait for longer than the measured"), "{text}");
+}
+
+#[test]
+fn what_a_server_says_when_it_refuses_is_shown() {
+    let moved = "HTTP/1.1 301 Moved\r\nLocation: /p/\r\nContent-Length: 0\r\n\r\n";
+    let plain = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\nfor\x1b[31m TLS only\n";
+    let redirected = "and Location \"/p/\": write paths = { \"it\" = \"/p/\" } into [server]";
+    let explained = "\"for\\u{1b}[31m TLS only\"";
+    let reqwest = format!("{POLLING}\nengine = \"reqwest\"");
+    let tungstenite = format!("{WEBSOCKET}\nengine = \"tungstenite\"");
+    let series = [
+        POLLING,
+        &reqwest,
+        "transport = \"long-polling\"",
+        "transport = \"streaming\"",
+        SSE,
+        WEBSOCKET,
+        &tungstenite,
+    ];
+    let pairs = series.iter().flat_map(|s| [(*s, moved, redirected), (*s, plain, explained)]);
+    at_once(pairs, |(series, answer, said_so)| {
+        let address = serve(move |mut stream| {
+            if request(&mut stream).is_some() {
+                // What it says comes after its head.
+                let (head, body) = answer.split_at(answer.find("\r\n\r\n").unwrap_or(0) + 4);
+                let _ = stream.write_all(head.as_bytes());
+                std::thread::sleep(Duration::from_millis(20));
+                let _ = stream.write_all(body.as_bytes());
+            }
+        });
+        let (_, output) = run(address, series, "");
+        expect_code(&output, 96);
+        let text = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+        // The library gives what came with the head alone.
+        let known = series.contains("tungstenite") && answer == plain;
+        assert!(text.contains(said_so) || known, "{series}: {said_so:?}\n{text}");
+        assert!(!text.contains('\u{1b}'), "{text:?}");
+    });
+}
+
+#[test]
+fn a_refusal_is_no_message_of_a_stream() {
+    let began = Instant::now();
+    let address = serve(move |mut stream| {
+        if request(&mut stream).is_none() {
+            return;
+        }
+        let piece: &[u8] = b"5\r\nhello\r\n";
+        let head: &[u8] = if began.elapsed() < Duration::from_millis(900) {
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        } else {
+            b"HTTP/1.1 503 Busy\r\nTransfer-Encoding: chunked\r\n\r\n"
+        };
+        let _ = stream.write_all(&[head, piece, b"0\r\n\r\n"].concat());
+        std::thread::sleep(Duration::from_millis(100));
+    });
+    let series = "transport = \"streaming\"\nreconnect = \"100ms\"";
+    let (world, output) = run(address, series, "");
+    let row = row(&world);
+    let text = said(&output);
+    assert!(text.contains("answered with status 503: \"hello\""), "{text}");
+    assert_eq!(number(&row, "audit_ledger_bytes") + number(&row, "audit_kernel_bytes"), 0.0);
+    let timeseries = world.csv("timeseries.csv");
+    let messages =
+        timeseries.iter().filter(|r| r["series"] == "it").map(|r| number(r, "completed"));
+    // Each whole stream brought one.
+    let most = number(&row, "reconnects") + 2.0 - number(&row, "faults");
+    assert!(messages.sum::<f64>() <= most, "{text}");
 }

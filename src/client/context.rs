@@ -7,9 +7,10 @@ use crate::client::delivery::inbox::Inbox;
 use crate::feed;
 use crate::net::delay_line::DelayErrors;
 use crate::net::{Dialer, Heads};
+use crate::protocol::http1::answer_text::AnswerText;
 use crate::record::{
-    ClientError, ClientErrorKind, KernelAudit, Ledger, Metric, Phase, Phases, Recorder,
-    TRACED_CLIENTS, TRACED_EVENTS, TcpTotals, TraceEvent, empty_histogram,
+    ClientError, ClientErrorKind, KernelAudit, Ledger, MOST_REFUSALS, Metric, Phase, Phases,
+    Recorder, Refusal, TRACED_CLIENTS, TRACED_EVENTS, TcpTotals, TraceEvent, empty_histogram,
 };
 use crate::time::{Schedule, Timer, now_ns};
 use hdrhistogram::Histogram;
@@ -58,6 +59,8 @@ pub struct ThreadContext {
     pub events_traced: RefCell<Vec<TraceEvent>>,
     /// The first heads of the first client.
     pub heads: Heads,
+    /// What the first answer with each error said.
+    pub refusals: RefCell<Vec<Refusal>>,
     /// A message that the thread's one client sends back once it is whole: see
     /// `driver::tests::conformance`.
     #[cfg(test)]
@@ -135,6 +138,7 @@ impl ThreadContext {
             window: Cell::new(None),
             events_traced: RefCell::default(),
             heads: Heads::default(),
+            refusals: RefCell::default(),
             #[cfg(test)]
             sent_back: RefCell::default(),
             age_rest: Cell::default(),
@@ -230,6 +234,15 @@ impl ThreadContext {
     #[inline]
     pub fn event(&self) {
         self.events.set(self.events.get() + 1);
+    }
+
+    /// Keeps what an answer with an error said, if it is the first one with that error.
+    pub(crate) fn keep_refusal(&self, error: ClientError, text: AnswerText) {
+        let mut refusals = self.refusals.borrow_mut();
+        if refusals.len() < MOST_REFUSALS && refusals.iter().all(|kept| kept.error != error) {
+            let AnswerText { location, media_type, body } = text;
+            refusals.push(Refusal { error, location, media_type, body });
+        }
     }
 
     /// Counts clients that did not end within the limit.

@@ -9,6 +9,7 @@ use crate::client::context::ThreadContext;
 use crate::feed::{Post, Stamp, Topic};
 use crate::net::connection::{Layers, layers};
 use crate::net::{DelayLine, Dialer, Tap};
+use crate::protocol::http1::answer_text::AnswerText;
 use crate::record::{
     ClientError, Ledger, Metric, Part, Phase, TRACED_CLIENTS, TraceEvent, TraceKind,
 };
@@ -161,6 +162,14 @@ impl ClientCore {
         self.faults.set(self.faults.get() + 1);
         self.last_fault.set(Some(fault));
         self.thread.recorder.borrow_mut().fault(phase, fault);
+    }
+
+    /// Counts the error of an answer that refuses, and keeps what the first such answer said.
+    pub(crate) fn refused(&self, phase: Phase, error: ClientError, text: Option<Box<AnswerText>>) {
+        self.fault(phase, error);
+        if let Some(text) = text {
+            self.thread.keep_refusal(error, *text);
+        }
     }
 
     /// Returns the number of errors of this client so far.

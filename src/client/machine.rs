@@ -8,6 +8,7 @@
 use crate::client::connection::{ClientConnection, MovedBytes};
 use crate::client::core::ClientCore;
 use crate::net::counted_stream::CountedStream;
+use crate::protocol::http1::answer_text::AnswerText;
 use crate::record::{ClientError, ClientErrorKind, Ledger, Part, Phase};
 use crate::time::{Turn, TurnPlacement};
 use std::ops::Deref;
@@ -274,6 +275,11 @@ impl Io<'_> {
         self.core.fault(self.control.phase, error);
         self.end_exchange();
         self.control.next = Next::Lost;
+    }
+    /// Counts the error of an answer that refuses, by which the connection is lost.
+    pub(crate) fn lose_refused(&mut self, error: ClientError, text: Option<Box<AnswerText>>) {
+        self.core.refused(self.control.phase, error, text);
+        self.lose_counted();
     }
     /// Ends this side of the connection once everything is sent. The session does not wait long for
     /// the server's end.

@@ -129,7 +129,7 @@ impl PostMachine {
         let result = end.and_then(|beyond| self.check(io.core, turn, beyond));
         self.count(io.core, turn, sent, result.is_ok().then_some((sent_ns, io.now_ns)));
         if let Err(error) = result {
-            return io.lose(error);
+            return io.lose_refused(error, self.response.text.take());
         }
         if !io.is_set_up() {
             io.set_up();

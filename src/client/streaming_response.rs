@@ -11,6 +11,7 @@ use crate::client::machine::{Io, Machine, Reconnect, SessionPolicy};
 use crate::client::session::Session;
 use crate::client::{ClientHalf, MachineClients};
 use crate::feed::Spec;
+use crate::protocol::http1::refuses;
 use crate::protocol::http1::response::{BodyPiece, Parts, Response};
 use crate::record::{ClientError, ClientErrorKind, Flow, Part, Phase};
 use std::marker::PhantomData;
@@ -150,14 +151,18 @@ impl<D: Decode> StreamMachine<D> {
         }
     }
 
-    /// The head has come.
+    /// The head has come. What a refusal says besides may still come.
     fn answer(&mut self, io: &mut Io<'_>) {
+        if refuses(self.response.status) {
+            return;
+        }
         io.end_exchange();
         let facts = self.response.facts;
         match self.response.status {
             200 if facts.compressed => io.lose(ClientError::of(ClientErrorKind::Compressed)),
             200 if self.decoder.needs_event_stream() && !facts.event_stream => {
-                io.lose(ClientError::of(ClientErrorKind::NoEventStream));
+                let error = ClientError::of(ClientErrorKind::NoEventStream);
+                io.lose_refused(error, self.response.text.take());
             }
             200 => {
                 self.answered = true;
@@ -168,16 +173,31 @@ impl<D: Decode> StreamMachine<D> {
                 io.lose(ClientError::of(ClientErrorKind::NoStream));
                 io.finish();
             }
-            status => {
-                io.lose(ClientError::with(ClientErrorKind::Status, i32::from(status)));
-            }
+            _ => io.lose(ClientError::of(ClientErrorKind::Malformed)),
         }
+    }
+
+    /// Bytes came after a head that is not as it should be: those of a refusal say more about it.
+    fn receive_refusal(&mut self, io: &mut Io<'_>, bytes: &[u8]) {
+        let refused = refuses(self.response.status);
+        let fed = if refused { self.response.feed(bytes) } else { Ok(0) };
+        let payload = self.response.parts.payload;
+        self.add_bytes(io, 0, payload);
+        if refused && (fed.is_err() || self.response.is_known_refusal()) {
+            self.lose_refused(io);
+        }
+    }
+
+    fn lose_refused(&mut self, io: &mut Io<'_>) {
+        let error = ClientError::with(ClientErrorKind::Status, self.response.status.into());
+        io.lose_refused(error, self.response.text.take());
     }
 }
 
 impl<D: Decode> Machine for StreamMachine<D> {
     fn opened(&mut self, io: &mut Io<'_>) {
-        self.response.reset();
+        self.response = Response::default();
+        self.response.wants_event_stream = self.decoder.needs_event_stream();
         self.answered = false;
         self.begins = None;
         io.begin_exchange(0);
@@ -192,7 +212,26 @@ impl<D: Decode> Machine for StreamMachine<D> {
         self.sent.written(io);
     }
 
-    fn received(&mut self, io: &mut Io<'_>, bytes: &[u8]) {
+    fn received(&mut self, io: &mut Io<'_>, mut bytes: &[u8]) {
+        if self.response.status == 0 {
+            let Ok(used) = self.response.feed_head(bytes) else {
+                self.add_bytes(io, 0, 0);
+                return io.lose(malformed(&self.response));
+            };
+            bytes = &bytes[used..];
+            if self.response.status == 0 {
+                return self.add_bytes(io, 0, 0);
+            }
+            if self.sent.is_unsent() {
+                // A request that is still on its way cannot have been answered.
+                self.add_bytes(io, 0, 0);
+                return io.lose(ClientError::of(ClientErrorKind::Malformed));
+            }
+            self.answer(io);
+        }
+        if !self.answered {
+            return self.receive_refusal(io, bytes);
+        }
         let (mut framing, mut payload, mut messages, mut splits) = (0, 0, 0, 0);
         let StreamMachine { decoder, delivery, inbox, response, .. } = self;
         let phase = io.phase();
@@ -217,18 +256,11 @@ impl<D: Decode> Machine for StreamMachine<D> {
         if fed.is_err() {
             return io.lose(malformed(&self.response));
         }
-        if !self.answered && self.response.status != 0 {
-            if self.sent.is_unsent() {
-                // A request that is still on its way cannot have been answered.
-                return io.lose(ClientError::of(ClientErrorKind::Malformed));
-            }
-            self.answer(io);
-        }
         if messages > 0 {
             io.note_message();
             io.split(phase, splits);
         }
-        if self.answered && self.response.is_done() && !io.is_stopping() {
+        if self.response.is_done() && !io.is_stopping() {
             return self.end_in_order(io);
         }
         if self.unfinished.wire.get() == 0
@@ -249,8 +281,16 @@ impl<D: Decode> Machine for StreamMachine<D> {
             None if self.answered && self.response.end_of_stream().is_ok() => {
                 self.end_in_order(io);
             }
+            _ if refuses(self.response.status) => self.lose_refused(io),
             error => io.lose(error.unwrap_or(ClientError::of(ClientErrorKind::EarlyClose))),
         }
+    }
+
+    fn expired(&mut self, io: &mut Io<'_>) {
+        if refuses(self.response.status) {
+            return self.lose_refused(io);
+        }
+        io.lose(ClientError::of(ClientErrorKind::ResponseTimeout));
     }
 
     fn enter(&mut self, io: &mut Io<'_>, phase: Phase) {

@@ -420,6 +420,7 @@ impl DriverThread {
             trace: self.thread.events_traced.take(),
             fanout: self.thread.fan_out.borrow_mut().take(),
             heads: self.thread.heads.take(),
+            refusals: self.thread.refusals.take(),
             ..DriverEnd::default()
         };
         self.send(DriverEvent::Ended(Box::new(end)));

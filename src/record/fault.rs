@@ -199,7 +199,8 @@ impl fmt::Display for ClientError {
             ClientErrorKind::Status => write!(f, "answered with status {}", self.code),
             ClientErrorKind::Malformed => f.write_str("answered with malformed bytes"),
             ClientErrorKind::Surplus => {
-                write!(f, "sent {} bytes after the end of an answer", self.code)
+                let bytes = if self.code == 1 { "byte" } else { "bytes" };
+                write!(f, "sent {} {bytes} after the end of an answer", self.code)
             }
             ClientErrorKind::NoStream => f.write_str(
                 "the server ended the stream with status 204, so that no client came back",

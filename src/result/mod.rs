@@ -21,7 +21,7 @@ pub use crate::record::KernelAudit;
 
 use crate::feed::Workload;
 use crate::predict::Model;
-use crate::record::{FanOut, Head, Phases, TcpTotals, TraceEvent};
+use crate::record::{FanOut, Head, Phases, Refusal, TcpTotals, TraceEvent};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -169,6 +169,9 @@ pub struct DriverEnd {
     /// of a process that does not hold that client, or whose sockets are not its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub heads: Vec<Head>,
+    /// What the first answer with each error said.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refusals: Vec<Refusal>,
 }
 
 /// The end of one server process.

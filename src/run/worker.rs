@@ -322,6 +322,11 @@ impl Worker {
             end.turns_not_started += thread.turns_not_started;
             end.trace.extend_from_slice(&thread.trace);
             end.heads.extend_from_slice(&thread.heads);
+            for refusal in &thread.refusals {
+                if end.refusals.iter().all(|kept| kept.error != refusal.error) {
+                    end.refusals.push(refusal.clone());
+                }
+            }
         }
         end.fanout = FanOut::together(ends.into_iter().flat_map(|thread| thread.fanout));
         send_line(&FromProcess::Result(Box::new(Line::Driver(Box::new(end)))))

@@ -1,5 +1,6 @@
 //! HTTP/1.1 (RFC 9110, RFC 9112): heads as bytes, and responses as they come.
 
+pub(crate) mod answer_text;
 pub(crate) mod head;
 pub(crate) mod request;
 pub(crate) mod response;
@@ -9,6 +10,12 @@ use serde::{Deserialize, Serialize};
 /// Returns the number of bytes without CR and LF: characters as the chapter counts them.
 pub(crate) fn chars_without_line_ends(bytes: &[u8]) -> u64 {
     bytes.iter().filter(|b| !matches!(b, b'\r' | b'\n')).count() as u64
+}
+
+/// Whether an answer with this status refuses what was asked for: 304 has nothing new, and 101
+/// switches to another protocol.
+pub(crate) fn refuses(status: u16) -> bool {
+    !matches!(status, 0 | 101 | 200..300 | 304)
 }
 
 /// Who will answer, as far as rendering a request needs to know.

@@ -16,11 +16,13 @@ mod group;
 mod pictures;
 mod predict;
 mod rate;
+mod refusal;
 mod remarks;
 mod setting;
 mod times;
 mod verdict;
 
+use crate::record::ClientError;
 use crate::report::chapter;
 use crate::report::figure::Figure;
 use crate::report::pictures::Pictures;
@@ -170,8 +172,13 @@ fn pace(group: &Group) -> Pace {
 }
 
 fn events(group: &Group) -> Events {
+    let refusal = |error: ClientError| {
+        group.drivers.iter().flat_map(|d| &d.refusals).find(|refusal| refusal.error == error)
+    };
+    let named = (group.info.series.as_str(), group.info.transport.as_str());
+    let describe = |error| refusal::describe(error, refusal(error), named);
     let mut faults: Vec<(String, u64)> =
-        group.total.faults.iter().map(|(fault, n)| (fault.to_string(), *n)).collect();
+        group.total.faults.iter().map(|(&error, &n)| (describe(error), n)).collect();
     faults.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
     Events {
         steady: *group.counts(),

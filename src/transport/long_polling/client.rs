@@ -11,6 +11,7 @@ use crate::client::{ClientCore, ClientHalf, MachineClients, Session};
 use crate::feed;
 use crate::protocol::http1::Target;
 use crate::protocol::http1::head::{RequestHead, resuming};
+use crate::protocol::http1::refuses;
 use crate::protocol::http1::response::{BodyPiece, Malformed, Response};
 use crate::record::{ClientError, ClientErrorKind, Part, Phase, TraceKind};
 use crate::transport::long_polling::params::Params;
@@ -127,11 +128,11 @@ impl LongPollMachine {
         });
         io.stray(phase, parts.stray);
         let moved = MovedBytes { up: self.asked, down };
-        // 204 and 304 are answers without anything new.
-        if !matches!(self.response.status, 200..300 | 304) {
+        if refuses(self.response.status) {
             self.inbox.clear();
             let code = i32::from(self.response.status);
-            return io.lose(ClientError::with(ClientErrorKind::Status, code));
+            let error = ClientError::with(ClientErrorKind::Status, code);
+            return io.lose_refused(error, self.response.text.take());
         }
         io.note_message();
         if self.response.facts.compressed {

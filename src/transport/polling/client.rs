@@ -6,6 +6,8 @@ use crate::client::delivery::inbox::{Inbox, without_separators};
 use crate::client::delivery::per_client::{DeliveryTracker, Skipped};
 use crate::client::http::{HeadSize, add_exchange};
 use crate::feed;
+use crate::protocol::http1::answer_text::AnswerText;
+use crate::protocol::http1::refuses;
 use crate::protocol::http1::response::Parts;
 use crate::record::{ClientError, ClientErrorKind, TraceKind};
 use crate::time::Turn;
@@ -45,21 +47,23 @@ impl PollState {
         PollState { delivery, inbox: Inbox::new(feed) }
     }
 
-    /// Counts a completed exchange: its bytes, its latencies and its updates. Returns whether it
-    /// was a success.
-    pub(crate) fn complete(&mut self, client: &ClientCore, exchange: &CompletedExchange) -> bool {
+    /// Counts a completed exchange: its bytes, its latencies and its updates. `text` is what the
+    /// answer says if it refuses. Returns whether the exchange was a success.
+    pub(crate) fn complete(
+        &mut self,
+        client: &ClientCore,
+        exchange: &CompletedExchange,
+        text: Option<Box<AnswerText>>,
+    ) -> bool {
         let done_ns = exchange.done_ns;
         let phase = exchange.turn.phase;
         let separators = self.inbox.end();
         let parts = without_separators(exchange.parts, separators);
         add_exchange(client, phase, exchange.moved, exchange.request, Some(parts));
-        // 304 is an answer without anything new, as 204 is.
-        if !matches!(exchange.status, 200..300 | 304) {
+        if refuses(exchange.status) {
             self.inbox.clear();
-            client.fault(
-                phase,
-                ClientError::with(ClientErrorKind::Status, i32::from(exchange.status)),
-            );
+            let error = ClientError::with(ClientErrorKind::Status, i32::from(exchange.status));
+            client.refused(phase, error, text);
             return false;
         }
         let CompletedExchange { turn, sent_ns, .. } = *exchange;

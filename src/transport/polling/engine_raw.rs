@@ -116,7 +116,7 @@ impl PollMachine {
         let (done_ns, compressed) = (io.now_ns, self.response.facts.compressed);
         let exchange =
             CompletedExchange { turn, sent_ns, done_ns, status, compressed, moved, request, parts };
-        let good = self.state.complete(io.core, &exchange);
+        let good = self.state.complete(io.core, &exchange, self.response.text.take());
         if beyond > 0 {
             // The answer counts; what came after it belongs to none.
             io.discarded(turn.phase, beyond);

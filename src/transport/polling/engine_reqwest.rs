@@ -8,6 +8,8 @@ use crate::client::http::{HeadSize, is_close};
 use crate::client::{Client, LocalFuture, TaskClients};
 use crate::feed::{self, Semantics};
 use crate::net::linux::sock_diag::SockDiag;
+use crate::protocol::http1::answer_text::AnswerText;
+use crate::protocol::http1::refuses;
 use crate::protocol::http1::response::{Parts, is_compressed};
 use crate::protocol::http1::{Target, head};
 use crate::record::{ClientError, ClientErrorKind, Phase, TcpReading, TcpTotals};
@@ -169,7 +171,11 @@ impl ReqwestEngine {
         let chunked = response.headers().contains_key(TRANSFER_ENCODING);
         let encoding = response.headers().get(CONTENT_ENCODING);
         let compressed = encoding.is_some_and(|value| is_compressed(value.as_bytes()));
-        let (payload, end) = read_body(&mut response, &mut state.inbox).await;
+        let mut text = refuses(status).then(|| {
+            let field = |name: &str| response.headers().get(name).map(HeaderValue::as_bytes);
+            Box::new(AnswerText::new(field))
+        });
+        let (payload, end) = read_body(&mut response, &mut state.inbox, &mut text).await;
         let moved = self.observe(client, turn.phase, addresses, observed);
         let parts = response_parts(head, payload, moved.down, chunked);
         match end {
@@ -191,7 +197,7 @@ impl ReqwestEngine {
                     request,
                     parts,
                 };
-                state.complete(client, &exchange);
+                state.complete(client, &exchange, text);
             }
             Err(error) => {
                 state.fail(client, turn, moved, request);
@@ -285,10 +291,11 @@ fn response_parts(head: HeadSize, payload: u64, down: u64, chunked: bool) -> Par
     Parts { heads, head_chars, framing, payload: down - rest, stray: 0 }
 }
 
-/// Reads a whole body into the inbox. Returns its bytes so far, and how it ended.
+/// Reads a whole body into the inbox, and its beginning into `text` if there is one. Returns its bytes so far, and how it ended.
 async fn read_body(
     response: &mut reqwest::Response,
     inbox: &mut Inbox,
+    text: &mut Option<Box<AnswerText>>,
 ) -> (u64, Result<(), reqwest::Error>) {
     let mut payload = 0;
     loop {
@@ -296,6 +303,9 @@ async fn read_body(
             Ok(Some(chunk)) => {
                 payload += chunk.len() as u64;
                 inbox.push(&chunk);
+                if let Some(text) = text {
+                    text.push(&chunk);
+                }
                 // The connection's own task cannot run before the next await: its socket is still
                 // open, even if it closes after this response.
                 if response.content_length() == Some(payload) {

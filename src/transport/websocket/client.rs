@@ -196,8 +196,9 @@ impl WebSocketMachine {
         };
         match fed {
             Err(error) => {
+                let text = handshake.response.text.take();
                 io.discard_all();
-                io.lose(error);
+                io.lose_refused(error, text);
                 None
             }
             Ok(None) => None,
@@ -218,6 +219,16 @@ impl WebSocketMachine {
                 Some(&bytes[used..])
             }
         }
+    }
+
+    /// The connection is lost within the handshake: by the server's refusal, if its head has come,
+    /// and otherwise by this error.
+    fn lose_handshake(&mut self, io: &mut Io<'_>, error: ClientError) {
+        let Some(handshake) = &mut self.handshake else { return };
+        let error = handshake.refusal().unwrap_or(error);
+        let text = handshake.response.text.take();
+        io.discard_all();
+        io.lose_refused(error, text);
     }
 
     /// A message is whole: counts it, its bytes and its updates.
@@ -358,8 +369,8 @@ impl Machine for WebSocketMachine {
 
     fn ended(&mut self, io: &mut Io<'_>, error: Option<ClientError>) {
         if self.handshake.is_some() {
-            io.discard_all();
-            return io.lose(error.unwrap_or(ClientError::of(ClientErrorKind::EarlyClose)));
+            let error = error.unwrap_or(ClientError::of(ClientErrorKind::EarlyClose));
+            return self.lose_handshake(io, error);
         }
         if io.is_stopping() {
             io.finish();
@@ -417,10 +428,11 @@ impl Machine for WebSocketMachine {
     }
 
     fn expired(&mut self, io: &mut Io<'_>) {
+        let error = ClientError::of(ClientErrorKind::ResponseTimeout);
         if self.handshake.is_some() {
-            io.discard_all();
+            return self.lose_handshake(io, error);
         }
-        io.lose(ClientError::of(ClientErrorKind::ResponseTimeout));
+        io.lose(error);
     }
 
     /// Performs the closing handshake (RFC 6455 §7): sends Close and reads until the server has

@@ -1,6 +1,7 @@
 //! The opening handshake of a client (RFC 6455 §4.1), rendered here so that its bytes are known.
 
 use crate::client::http::malformed;
+use crate::protocol::http1::refuses;
 use crate::protocol::http1::response::{HEADERS_LIMIT, Response, lenient};
 use crate::protocol::http1::{Target, chars_without_line_ends};
 use crate::record::{ClientError, ClientErrorKind, UpgradeField};
@@ -42,6 +43,12 @@ impl OpeningHandshake {
         chars_without_line_ends(&self.request)
     }
 
+    /// Returns the error of a refusal whose body has not come whole.
+    pub(super) fn refusal(&self) -> Option<ClientError> {
+        let status = self.response.status;
+        refuses(status).then(|| ClientError::with(ClientErrorKind::Upgrade, status.into()))
+    }
+
     /// Reads a piece of the response. Returns how many of its bytes belong to it once it is whole,
     /// and `None` before.
     ///
@@ -49,11 +56,11 @@ impl OpeningHandshake {
     /// If the server refuses.
     pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<Option<usize>, ClientError> {
         let used = self.response.feed(bytes).map_err(|_| malformed(&self.response))?;
-        if self.response.status != 0 && self.response.status != 101 {
-            return Err(ClientError::with(
-                ClientErrorKind::Upgrade,
-                i32::from(self.response.status),
-            ));
+        match self.response.status {
+            0 | 101 => {}
+            // What the server says about it is still to come.
+            status if refuses(status) && !self.response.is_known_refusal() => return Ok(None),
+            status => return Err(ClientError::with(ClientErrorKind::Upgrade, status.into())),
         }
         self.head.extend_from_slice(&bytes[..used]);
         if !self.response.is_done() {

@@ -14,6 +14,7 @@ use crate::client::handle::unless_stopped;
 use crate::client::{Client, ClientCore, LocalFuture, TaskClients};
 use crate::feed::{self, Stamp, Workload};
 use crate::protocol::http1::Target;
+use crate::protocol::http1::answer_text::AnswerText;
 use crate::record::{ClientError, ClientErrorKind, Flow, Part, Phase, UpgradeField};
 use crate::time::{Turn, TurnPlacement, now_ns};
 use crate::transport::websocket::client::PendingEcho;
@@ -191,10 +192,13 @@ impl TungsteniteEngine {
                     sleep: None,
                 });
             }
-            Ok(Err(error)) => upgrade_error(&error),
-            Err(_) => ClientError::of(ClientErrorKind::ResponseTimeout),
+            Ok(Err(error)) => error,
+            Err(_) => {
+                client.fault(phase, ClientError::of(ClientErrorKind::ResponseTimeout));
+                return None;
+            }
         };
-        client.fault(phase, error);
+        client.refused(phase, upgrade_error(&error), refusal_text(&error));
         None
     }
 
@@ -326,6 +330,15 @@ fn add_heads(account: &mut Account) {
         ledger.up += up.with_head_chars(request.chars);
         ledger.down += down.with_head_chars(response.head_chars);
     });
+}
+
+/// Returns what an answer that refuses the upgrade says.
+fn refusal_text(error: &Error) -> Option<Box<AnswerText>> {
+    let Error::Http(response) = error else { return None };
+    let field = |name: &str| response.headers().get(name).map(|value| value.as_bytes());
+    let mut text = AnswerText::new(field);
+    text.push(response.body().as_deref().unwrap_or_default());
+    Some(Box::new(text))
 }
 
 /// What an error of the library's opening handshake is to a client.

@@ -1,0 +1,39 @@
+//! What an answer says that is not what was asked for: its first bytes, for a message.
+
+/// Bytes that are kept of each text of an answer that refuses.
+const TEXT_LIMIT: usize = 512;
+
+/// What an answer says that is not what was asked for, for a message about it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AnswerText {
+    /// The beginning of its field `Location`.
+    pub location: Vec<u8>,
+    /// The beginning of its field `Content-Type`.
+    pub media_type: Vec<u8>,
+    /// The beginning of its body.
+    pub body: Vec<u8>,
+}
+
+impl AnswerText {
+    /// The text of an answer with these fields, by their names in lower case.
+    pub(crate) fn new<'a>(field: impl Fn(&str) -> Option<&'a [u8]>) -> AnswerText {
+        let beginning = |name: &str| {
+            let value = field(name).unwrap_or_default();
+            value[..value.len().min(TEXT_LIMIT)].to_vec()
+        };
+        AnswerText {
+            location: beginning("location"),
+            media_type: beginning("content-type"),
+            body: Vec::new(),
+        }
+    }
+    /// Whether no more of the body is kept.
+    pub(crate) fn is_full(&self) -> bool {
+        self.body.len() >= TEXT_LIMIT
+    }
+    /// Adds bytes of the body.
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        let room = TEXT_LIMIT - self.body.len();
+        self.body.extend_from_slice(&bytes[..bytes.len().min(room)]);
+    }
+}

@@ -1,0 +1,277 @@
+use super::*;
+use proptest::prelude::*;
+
+const CHAPTER: &[u8] = include_bytes!("../heads/chapter-response.http");
+
+#[test]
+fn a_known_head_reads_as_any_other() {
+    let other = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n";
+    let interim = b"HTTP/1.1 103 Early Hints\r\n\r\n";
+    let mut known = KnownHead::default();
+    for (head, times) in [(CHAPTER, 3), (other, 2), (CHAPTER, 1)] {
+        for _ in 0..times {
+            let bytes = [head, b"and body"].concat();
+            let (mut response, mut plain) = (Response::default(), Response::default());
+            assert_eq!(known.read(&mut response, &bytes), Ok(head.len()));
+            assert_eq!(plain.feed(head), Ok(head.len()));
+            assert_eq!(format!("{response:?}"), format!("{plain:?}"));
+            // It has begun: the rest is not a head.
+            assert_eq!(known.read(&mut response, head), Ok(0));
+            assert_eq!(known.bytes, head);
+        }
+    }
+    // In pieces, or after an interim response, nothing is known.
+    let mut response = Response::default();
+    assert_eq!(known.read(&mut response, interim), Ok(interim.len()));
+    assert!(known.bytes.is_empty());
+    let mut response = Response::default();
+    assert_eq!(known.read(&mut response, &CHAPTER[..50]), Ok(50));
+    assert_eq!(known.read(&mut response, &CHAPTER[50..]), Ok(0));
+    assert_eq!(response.feed(&CHAPTER[50..]), Ok(CHAPTER.len() - 50));
+    assert_eq!(response.parts.heads, CHAPTER.len() as u64);
+    assert_eq!(known.read(&mut Response::default(), b"nonsense\r\n\r\n"), Err(Malformed));
+}
+
+#[test]
+fn an_answer_of_which_more_is_to_be_kept_is_not_known() {
+    let mut known = KnownHead::default();
+    let refused = b"HTTP/1.1 301 Moved\r\nLocation: /p/\r\nContent-Length: 1\r\n\r\n";
+    let stray = b"HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for head in [&refused[..], stray] {
+        for _ in 0..2 {
+            let mut response = Response::default();
+            assert_eq!(known.read(&mut response, head), Ok(head.len()));
+            assert!(known.bytes.is_empty());
+        }
+    }
+    // The rest of such an answer comes before the next head.
+    let mut response = Response::default();
+    assert_eq!(response.feed(stray), Ok(stray.len()));
+    response.reset();
+    let bytes = [NO_CHUNKS, CHAPTER].concat();
+    assert_eq!(known.read(&mut response, &bytes), Ok(0));
+    assert_eq!(response.feed(&bytes), Ok(bytes.len()));
+    assert_eq!((response.status, response.parts.stray), (200, 5));
+}
+
+#[test]
+fn an_empty_body_in_chunks_after_an_answer_without_body_belongs_to_nothing() {
+    let empty = b"HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let next = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx";
+    let all = [&empty[..], NO_CHUNKS, next].concat();
+    for cut in 1..all.len() {
+        let mut response = Response::default();
+        let (mut stray, mut statuses) = (0, Vec::new());
+        for piece in all.chunks(cut) {
+            let mut piece = piece;
+            while !piece.is_empty() {
+                let used = response.feed(piece).unwrap();
+                piece = &piece[used..];
+                if response.is_done() {
+                    statuses.push(response.status);
+                    stray += response.parts.stray;
+                    response.reset();
+                }
+            }
+        }
+        assert_eq!((statuses, stray), (vec![204, 200], 5), "{cut}");
+    }
+    // What is not that body, and what nobody announced, is no part of the answer.
+    let mut response = Response::default();
+    assert_eq!(response.feed(&[&empty[..], b"0\r\nX"].concat()), Ok(empty.len() + 3));
+    response.reset();
+    assert!(response.is_untouched() && response.skip_stray(b"0") == 0);
+    let plain = b"HTTP/1.1 204 No Content\r\n\r\n";
+    let fed = Response::default().feed(&[&plain[..], NO_CHUNKS].concat());
+    assert_eq!(fed, Ok(plain.len()));
+}
+
+fn read(bytes: &[u8]) -> Result<Response, Malformed> {
+    let mut response = Response::default();
+    let used = response.feed(bytes)?;
+    assert!(used <= bytes.len());
+    Ok(response)
+}
+
+/// Feeds bytes, and appends the body to `body`.
+fn feed_body(
+    response: &mut Response,
+    bytes: &[u8],
+    body: &mut Vec<u8>,
+) -> Result<usize, Malformed> {
+    response.feed_with(bytes, |piece| {
+        if let Some(data) = piece.bytes() {
+            body.extend_from_slice(data);
+        }
+    })
+}
+
+#[test]
+fn the_chapters_response_is_193_bytes_and_179_characters() {
+    let mut bytes = CHAPTER.to_vec();
+    bytes.extend_from_slice(b"000000000000000000000");
+    let (mut response, mut body) = (Response::default(), Vec::new());
+    feed_body(&mut response, &bytes, &mut body).unwrap();
+    assert!(response.is_done() && response.keep_alive);
+    let parts = Parts { heads: 193, head_chars: 179, framing: 0, payload: 21, stray: 0 };
+    assert_eq!((response.status, response.parts), (200, parts));
+    assert_eq!(body, b"000000000000000000000");
+}
+
+#[test]
+fn chunks_cost_their_digits_and_four_bytes() {
+    let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let mut bytes = head.to_vec();
+    bytes.extend_from_slice(b"5\r\nhello\r\n10;x=1\r\n0123456789abcdef\r\n0\r\nA: b\r\n\r\nrest");
+    let (mut response, mut body) = (Response::default(), Vec::new());
+    assert_eq!(feed_body(&mut response, &bytes, &mut body), Ok(bytes.len() - 4));
+    assert!(response.is_done());
+    assert_eq!(response.parts.payload, 21);
+    assert_eq!(response.parts.framing, 3 + 2 + 8 + 2 + 3 + 6 + 2);
+    assert_eq!(body, b"hello0123456789abcdef");
+}
+
+#[test]
+fn a_body_may_end_with_the_connection() {
+    let mut response = read(b"HTTP/1.0 200 OK\r\n\r\nabc").unwrap();
+    assert!(!response.is_done() && !response.keep_alive);
+    response.end_of_stream().unwrap();
+    assert_eq!((response.is_done(), response.parts.payload), (true, 3));
+    assert_eq!(
+        read(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabc").unwrap().end_of_stream(),
+        Err(Malformed)
+    );
+}
+
+#[test]
+fn interim_responses_are_heads_too() {
+    let response =
+        read(b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n").unwrap();
+    assert!(response.is_done());
+    assert_eq!((response.status, response.parts.heads), (204, 28 + 27));
+}
+
+#[test]
+fn connection_fields_decide_what_is_kept() {
+    let keeps = |text: &str| read(text.as_bytes()).unwrap().keep_alive;
+    assert!(!keeps("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"));
+    assert!(keeps("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n"));
+    assert!(!keeps("HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n"));
+}
+
+#[test]
+fn heads_are_read_as_browsers_do() {
+    let many: String = (0..200).map(|n| format!("X-{n}: y\r\n")).collect();
+    let long = format!("X: {}\r\n", "y".repeat(70 << 10));
+    for field in ["A : b\r\n", "A: b\r\n  c\r\n", "no field\r\n", &many, &long] {
+        let head = format!("HTTP/1.1 200 OK\r\n{field}Content-Length: 2\r\n\r\n");
+        let response = read(format!("{head}hi").as_bytes()).unwrap();
+        assert!(response.is_done(), "{field}");
+        assert_eq!(response.parts.heads, head.len() as u64);
+        assert_eq!(response.parts.payload, 2);
+    }
+}
+
+#[test]
+fn what_a_head_says_is_kept() {
+    let head = "HTTP/1.1 503 X\r\nRetry-After: 2\r\ncontent-encoding: gzip\r\n\
+                Content-Type: Text/Event-Stream; charset=utf-8\r\n\r\n";
+    let facts = HeadFacts { event_stream: true, compressed: true, retry_after_s: Some(2) };
+    assert_eq!(read(head.as_bytes()).unwrap().facts, facts);
+    let plain = "HTTP/1.1 200 OK\r\nContent-Encoding: identity\r\nContent-Type: a/b\r\n\r\n";
+    assert_eq!(read(plain.as_bytes()).unwrap().facts, HeadFacts::default());
+}
+
+#[test]
+fn a_head_that_cannot_be_read_says_where() {
+    let problem = |bytes: &[u8]| {
+        let mut response = Response::default();
+        assert_eq!(response.feed(bytes), Err(Malformed));
+        response.problem
+    };
+    assert_eq!(problem(b"SSH-2.0-x\r\n"), Some(HeadProblem::Foreign(*b"SSH-2.0-x")));
+    assert_eq!(problem(b"\x15\x03"), Some(HeadProblem::Foreign(*b"\x15\x03\0\0\0\0\0\0\0")));
+    assert_eq!(problem(b"HTTP/1.1 abc\r\n\r\n"), Some(HeadProblem::Line(1)));
+    let length = b"HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: x\r\n\r\n";
+    assert_eq!(problem(length), Some(HeadProblem::Line(3)));
+}
+
+#[test]
+fn other_bytes_are_malformed() {
+    for bad in [
+        &b"SSH-2.0-OpenSSH\r\n"[..],
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc",
+    ] {
+        assert_eq!(read(bad).err(), Some(Malformed), "{:?}", String::from_utf8_lossy(bad));
+    }
+}
+
+fn whole_response() -> impl Strategy<Value = (Vec<u8>, Parts)> {
+    let length = prop::collection::vec(any::<u8>(), 0..300).prop_map(|body| {
+        let head = format!("HTTP/1.1 200 OK\r\nX: y\r\nContent-Length: {}\r\n\r\n", body.len());
+        let parts = Parts {
+            heads: head.len() as u64,
+            head_chars: head.len() as u64 - 8,
+            framing: 0,
+            payload: body.len() as u64,
+            stray: 0,
+        };
+        ([head.as_bytes(), &body].concat(), parts)
+    });
+    let chunks = prop::collection::vec(prop::collection::vec(any::<u8>(), 1..40), 0..8);
+    let chunked = chunks.prop_map(|chunks| {
+        let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let mut bytes = head.to_vec();
+        let mut parts = Parts { heads: 47, head_chars: 41, framing: 5, payload: 0, stray: 0 };
+        for chunk in chunks {
+            let size = format!("{:x}\r\n", chunk.len());
+            parts.framing += size.len() as u64 + 2;
+            parts.payload += chunk.len() as u64;
+            bytes.extend_from_slice(size.as_bytes());
+            bytes.extend_from_slice(&chunk);
+            bytes.extend_from_slice(b"\r\n");
+        }
+        bytes.extend_from_slice(b"0\r\n\r\n");
+        (bytes, parts)
+    });
+    prop_oneof![length, chunked]
+}
+
+proptest! {
+    #[test]
+    fn any_split_gives_the_same_parts(
+        (bytes, parts) in whole_response(), cuts in prop::collection::vec(1usize..60, 1..40),
+        extra in prop::collection::vec(any::<u8>(), 0..10)
+    ) {
+        let stream = [&bytes[..], &extra].concat();
+        let (mut response, mut body) = (Response::default(), Vec::new());
+        let (mut at, mut used) = (0, 0);
+        for cut in cuts.into_iter().cycle() {
+            let end = (at + cut).min(stream.len());
+            used += feed_body(&mut response, &stream[at..end], &mut body).unwrap();
+            at = end;
+            if at == stream.len() { break }
+        }
+        prop_assert!(response.is_done());
+        prop_assert_eq!(response.parts, parts);
+        prop_assert_eq!(used, bytes.len());
+        prop_assert_eq!(body.len() as u64, parts.payload);
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic(
+        pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 0..8)
+    ) {
+        let mut response = Response::default();
+        for piece in pieces {
+            match response.feed(&piece) {
+                Ok(used) => prop_assert!(used <= piece.len()),
+                Err(Malformed) => break,
+            }
+        }
+    }
+}

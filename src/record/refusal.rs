@@ -1,0 +1,28 @@
+//! What a server said when it refused a request: for the message about the error, never for a
+//! figure.
+//!
+//! Separate from the faults, which are counted and hold no text. Only the first answer with an error
+//! is kept of each kind.
+
+use crate::record::ClientError;
+use crate::record::head::{as_text, from_text};
+use serde::{Deserialize, Serialize};
+
+/// Kinds of errors of which an answer is kept, for each driver thread.
+pub(crate) const MOST_REFUSALS: usize = 8;
+
+/// What an answer with an error said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// The error that was counted.
+    pub error: ClientError,
+    /// The beginning of its field `Location`. In files each byte is a character of Latin-1.
+    #[serde(default, serialize_with = "as_text", deserialize_with = "from_text")]
+    pub location: Vec<u8>,
+    /// The beginning of its field `Content-Type`, in the same way.
+    #[serde(default, serialize_with = "as_text", deserialize_with = "from_text")]
+    pub media_type: Vec<u8>,
+    /// The beginning of its body, in the same way.
+    #[serde(default, serialize_with = "as_text", deserialize_with = "from_text")]
+    pub body: Vec<u8>,
+}

@@ -1,0 +1,138 @@
+//! An error in words, with what the server said when it refused.
+//!
+//! What comes from a server is shortened, and control characters in it are escaped.
+
+use crate::record::{ClientError, ClientErrorKind, Refusal};
+
+/// The most characters of a server's text.
+const MOST_CHARS: usize = 160;
+
+/// Describes an error of clients. `refusal` is what the first answer with it said.
+/// The path of the series can be written by its label or its transport.
+pub(super) fn describe(
+    error: ClientError,
+    refusal: Option<&Refusal>,
+    (series, transport): (&str, &str),
+) -> String {
+    let Some(refusal) = refusal else { return error.to_string() };
+    if error.kind == ClientErrorKind::NoEventStream && !refusal.media_type.is_empty() {
+        return format!(
+            "answered with Content-Type {}, not text/event-stream; check the path",
+            quoted(&String::from_utf8_lossy(&refusal.media_type))
+        );
+    }
+    let moved = matches!(error.kind, ClientErrorKind::Status | ClientErrorKind::Upgrade)
+        && (300..400).contains(&error.code)
+        && !refusal.location.is_empty();
+    let body = sentence(&refusal.body);
+    match (moved, body.is_empty()) {
+        (true, _) => format!(
+            "{error} and Location {}: {}",
+            quoted(&String::from_utf8_lossy(&refusal.location)),
+            remedy(&refusal.location, (series, transport))
+        ),
+        (false, false) => format!("{error}: {}", quoted(&body)),
+        (false, true) => error.to_string(),
+    }
+}
+
+/// Returns what to write into the scenario for a server that has moved.
+fn remedy(location: &[u8], (series, transport): (&str, &str)) -> String {
+    let text = std::str::from_utf8(location).unwrap_or_default();
+    let name = if series == transport { transport.to_owned() } else { format!("{series:?}") };
+    let path = |path: &str| {
+        let legal = path.chars().all(|c| c.is_ascii_graphic() && c != '#');
+        let usable = path.starts_with('/') && legal && path.len() <= MOST_CHARS;
+        usable.then(|| format!("paths = {{ {name} = {path:?} }}"))
+    };
+    let elsewhere = text.strip_prefix("http://").or_else(|| text.strip_prefix("ws://"));
+    if let Some(rest) = elsewhere {
+        let (authority, rest) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let wanted = path(if rest.is_empty() { "/" } else { rest });
+        let legal = authority.chars().all(|c| c.is_ascii_graphic());
+        return match wanted.filter(|_| legal && authority.len() <= MOST_CHARS) {
+            Some(path) => format!("write url = \"http://{authority}\" and {path} into [server]"),
+            None => "write where the server is into [server]".to_owned(),
+        };
+    }
+    if text.starts_with("https://") || text.starts_with("wss://") || text.starts_with("//") {
+        return "that is another server or TLS, which wsbench does not support".to_owned();
+    }
+    match path(text) {
+        Some(path) => format!("write {path} into [server]"),
+        None => "write where the server is into [server]".to_owned(),
+    }
+}
+
+/// Returns the text of a body, without the tags of a page.
+fn sentence(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    let mut bare = String::new();
+    let mut in_tag = false;
+    let page = text.trim_start().starts_with('<');
+    for c in text.chars() {
+        match c {
+            '<' if page => in_tag = true,
+            '>' if in_tag => {
+                in_tag = false;
+                bare.push(' ');
+            }
+            _ if !in_tag => bare.push(c),
+            _ => {}
+        }
+    }
+    bare.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Returns a text as one that can be printed anywhere.
+fn quoted(text: &str) -> String {
+    let cut: String = text.chars().take(MOST_CHARS).collect();
+    let more = if cut.len() < text.len() { "…" } else { "" };
+    format!("{cut:?}{more}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(kind: ClientErrorKind, code: i32, location: &str, body: &str) -> String {
+        let error = ClientError::with(kind, code);
+        let (location, body) = (location.as_bytes().to_vec(), body.as_bytes().to_vec());
+        let media_type = b"text/html".to_vec();
+        let refusal = Refusal { error, location, media_type, body };
+        describe(error, Some(&refusal), ("live feed", "sse"))
+    }
+
+    #[test]
+    fn a_redirect_says_what_to_write() {
+        let of = |location| said(ClientErrorKind::Status, 301, location, "moved");
+        let path = "paths = { \"live feed\" = \"/p/\" } into [server]";
+        assert_eq!(
+            of("/p/"),
+            format!("answered with status 301 and Location \"/p/\": write {path}")
+        );
+        let other = of("http://a:1/p/");
+        assert!(other.ends_with(&format!("write url = \"http://a:1\" and {path}")), "{other}");
+        assert!(of("https://a/p/").ends_with("TLS, which wsbench does not support"));
+        assert!(of("p/").ends_with("write where the server is into [server]"));
+        assert!(of("/\u{1b}[2J").contains("Location \"/\\u{1b}[2J\": write where"));
+        assert!(of("http://a\u{7}b/").contains("write where"));
+        assert_eq!(of(""), "answered with status 301: \"moved\"");
+    }
+
+    #[test]
+    fn a_body_is_shown_shortened_and_escaped() {
+        let of = |body| said(ClientErrorKind::Upgrade, 400, "/ignored", body);
+        let page = "<html>\r\n<head><title>400 Bad\r\nRequest</title></head><body>plain HTTP";
+        assert_eq!(of(page), "upgrade refused with status 400: \"400 Bad Request plain HTTP\"");
+        assert!(of("a\u{1b}[31m\u{202e}b").ends_with("\"a\\u{1b}[31m\\u{202e}b\""));
+        let endless = "x".repeat(500);
+        let long = of(&endless);
+        assert!(long.ends_with(&format!("{}\"…", "x".repeat(160))), "{long}");
+        assert_eq!(of("\r\n"), "upgrade refused with status 400");
+        assert_eq!(
+            said(ClientErrorKind::NoEventStream, 0, "", "x"),
+            "answered with Content-Type \"text/html\", not text/event-stream; check the path"
+        );
+    }
+}
