@@ -13,6 +13,8 @@ pub(crate) struct Address {
     pub authority: String,
     /// The address of its socket.
     pub socket: SocketAddr,
+    /// Further addresses that the host's name has, in the order in which to try them.
+    pub others: Vec<SocketAddr>,
 }
 
 impl Address {
@@ -54,14 +56,16 @@ impl Address {
                 return Err(format!("url {url:?}: {digits:?} is not a port"));
             }
         };
-        let found: Vec<SocketAddr> = (host, port)
+        let mut found: Vec<SocketAddr> = (host, port)
             .to_socket_addrs()
             .map_err(|error| format!("url {url:?}: cannot look up {host:?}: {error}"))?
             .collect();
         // IPv4 first: only there do loopback clients have addresses to spread over.
-        let socket = found.iter().find(|a| a.is_ipv4()).or(found.first());
-        let socket = *socket.ok_or_else(|| format!("url {url:?}: {host:?} has no address"))?;
-        Ok(Address { authority: authority.to_string(), socket })
+        found.sort_by_key(SocketAddr::is_ipv6);
+        found.dedup();
+        let mut found = found.into_iter();
+        let socket = found.next().ok_or_else(|| format!("url {url:?}: {host:?} has no address"))?;
+        Ok(Address { authority: authority.to_string(), socket, others: found.collect() })
     }
 }
 

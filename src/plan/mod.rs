@@ -136,6 +136,9 @@ pub enum Server {
         authority: String,
         /// Where it listens.
         address: SocketAddr,
+        /// Further addresses of its name, tried in this order if nobody listens there.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        others: Vec<SocketAddr>,
         /// How to start it for each case; absent if it is already running.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         start: Option<StartCommand>,

@@ -271,8 +271,8 @@ fn read_server(
     if fields.is_valid(&keys::URL) {
         match address::Address::resolve(&url) {
             Err(message) => fields.report(&keys::URL, message),
-            Ok(address::Address { authority, socket }) => {
-                *server = Server::External { url, authority, address: socket, start: None };
+            Ok(address::Address { authority, socket: address, others }) => {
+                *server = Server::External { url, authority, address, others, start: None };
             }
         }
     }

@@ -25,6 +25,7 @@ use crate::record::{FanOut, Head, Phases, Refusal, TcpTotals, TraceEvent};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 /// The schema of the result file. A reader refuses one that it does not know.
 pub const SCHEMA: &str = "wsbench.result/2";
@@ -235,6 +236,13 @@ pub struct CaseEnd {
     /// The calibration, if there was one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub calibration: Vec<CalibrationStep>,
+    /// The addresses of the server's name, if it has several; the one that the clients connected to
+    /// comes first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<SocketAddr>,
+    /// Whether none of them accepted a connection before the clients came.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub none_accepted: bool,
     /// Kernel memory that the sockets took, in bytes: slab and socket buffers of the whole host,
     /// with the clients less before them. Absent if the host does not report it.
     pub kernel_memory: Option<i64>,

@@ -9,7 +9,7 @@ use crate::protocol::http1::Target;
 use crate::result::ProcessRole::{Driver, Server};
 use crate::result::file::Line;
 use crate::result::{CalibrationStep, CaseEnd, Cost};
-use crate::run::external_server::ExternalServer;
+use crate::run::external_server::{ExternalServer, first_that_accepts};
 use crate::run::processes::{Processes, Stop};
 use crate::run::protocol::{ResourceSample, ServerStart, ToServer};
 use crate::run::rate_search::{RateSearch, SearchStep, holds, longest_wait_ns};
@@ -70,6 +70,7 @@ pub(crate) async fn run(
         end: CaseEnd { case: case.index, ..CaseEnd::default() },
         pending: None,
         external: None,
+        chosen: None,
     };
     let early = match coordinator.run().await {
         Ok(()) => coordinator.pending.take(),
@@ -93,6 +94,8 @@ struct Coordinator<'a> {
     pending: Option<EarlyEnd>,
     /// The external server that was started for this case.
     external: Option<ExternalServer>,
+    /// The address of an external server that runs already, if its name has several.
+    chosen: Option<SocketAddr>,
 }
 
 impl Coordinator<'_> {
@@ -182,7 +185,7 @@ impl Coordinator<'_> {
             return Ok(Vec::new());
         }
         match &self.plan.server {
-            plan::Server::External { address, .. } => Ok(vec![*address]),
+            plan::Server::External { address, .. } => Ok(vec![self.chosen.unwrap_or(*address)]),
             plan::Server::Bundled => {
                 let all: Option<Vec<_>> = self.processes.of(Server).map(|s| s.address).collect();
                 all.ok_or_else(|| Failure::run("the reference server did not start"))
@@ -197,7 +200,12 @@ impl Coordinator<'_> {
             .iter()
             .map(|&address| Dialer {
                 address,
-                first_source: self.case.first_source,
+                // The sources are addresses of IPv4's loopback.
+                first_source: if address.is_ipv4() && address.ip().is_loopback() {
+                    self.case.first_source
+                } else {
+                    0
+                },
                 timeout: Duration::from_nanos(self.timing.timeout_ns),
                 delay: self.plan.delay,
             })
@@ -410,7 +418,10 @@ impl Coordinator<'_> {
             return Ok(());
         }
         self.external = ExternalServer::start(self.plan).await?;
-        let Some(external) = &mut self.external else { return Ok(()) };
+        let Some(external) = &mut self.external else {
+            self.choose_address().await;
+            return Ok(());
+        };
         let ready = tokio::select! {
             biased;
             caught = self.processes.signals.next() => {
@@ -422,6 +433,21 @@ impl Coordinator<'_> {
             self.processes.record_loss(Server, why);
             Stop::Early(EarlyEnd::ServerNotReady)
         })
+    }
+
+    /// Finds out at which of several addresses the server listens that runs already.
+    async fn choose_address(&mut self) {
+        let plan::Server::External { address, others, .. } = &self.plan.server else { return };
+        if others.is_empty() {
+            return;
+        }
+        let found = first_that_accepts(*address, others).await;
+        let chosen = found.unwrap_or(*address);
+        let all = std::iter::once(address).chain(others).copied();
+        self.end.addresses =
+            std::iter::once(chosen).chain(all.filter(|one| *one != chosen)).collect();
+        self.end.none_accepted = found.is_none();
+        self.chosen = Some(chosen);
     }
 
     /// Ends drivers, then servers, and writes how the case ended.

@@ -28,6 +28,8 @@ pub(crate) struct ExternalServer {
     pub authority: String,
     /// Where it listens.
     pub address: SocketAddr,
+    /// Other addresses of its name, where it may listen instead.
+    others: Vec<SocketAddr>,
     /// How long it may take until it listens.
     ready_limit: Duration,
     last_cpu_ns: u64,
@@ -41,11 +43,13 @@ impl ExternalServer {
     /// # Errors
     /// If another server listens at its address already, or it cannot be started.
     pub(crate) async fn start(plan: &Plan) -> Outcome<Option<ExternalServer>> {
-        let Server::External { url, authority, address, start: Some(start) } = &plan.server else {
+        let Server::External { url, authority, address, others, start: Some(start) } = &plan.server
+        else {
             return Ok(None);
         };
         let mut words = start.words.clone();
-        let mut at = Address { authority: authority.clone(), socket: *address };
+        let (authority, others) = (authority.clone(), others.clone());
+        let mut at = Address { authority, socket: *address, others };
         if url.contains(PORT) {
             let port = free_port()?.to_string();
             words.iter_mut().for_each(|word| *word = word.replace(PORT, &port));
@@ -60,14 +64,14 @@ impl ExternalServer {
         at: Address,
         ready_limit: Duration,
     ) -> Outcome<ExternalServer> {
-        let Address { authority, socket: address } = at;
+        let Address { authority, socket: address, others } = at;
         let name = words.join(" ");
         let Some((program, arguments)) = words.split_first() else {
             return Err(Failure::usage("the command line of the server is empty"));
         };
-        if can_connect(address).await {
+        if let Some(taken) = first_that_accepts(address, &others).await {
             return Err(Failure::run(format!(
-                "something listens at {address} before `{name}` is started: end it, or write \
+                "something listens at {taken} before `{name}` is started: end it, or write \
                  {PORT} into the command line and its address for a free port"
             )));
         }
@@ -79,6 +83,7 @@ impl ExternalServer {
             name,
             authority,
             address,
+            others,
             ready_limit,
             last_cpu_ns: 0,
             cost_unknown: None,
@@ -93,10 +98,11 @@ impl ExternalServer {
         let deadline = Instant::now() + self.ready_limit;
         loop {
             if !self.process.is_alive() {
-                let when = format!("before it listened at {}", self.address);
+                let when = format!("before it listened at {}", self.describe_addresses());
                 return Err(self.describe_end(&when).await);
             }
-            if can_connect(self.address).await {
+            if let Some(address) = first_that_accepts(self.address, &self.others).await {
+                self.address = address;
                 break;
             }
             if Instant::now() >= deadline {
@@ -104,7 +110,8 @@ impl ExternalServer {
                 let seconds = self.ready_limit.as_secs_f64();
                 return Err(format!(
                     "the server `{}` did not listen at {} within {seconds} s{output}",
-                    self.name, self.address
+                    self.name,
+                    self.describe_addresses()
                 ));
             }
             sleep(LOOK).await;
@@ -117,6 +124,11 @@ impl ExternalServer {
             );
         }
         Ok(())
+    }
+
+    fn describe_addresses(&self) -> String {
+        let all = std::iter::once(&self.address).chain(&self.others);
+        all.map(ToString::to_string).collect::<Vec<_>>().join(" or ")
     }
 
     /// Describes how it ended, if no process of its group runs any more.
@@ -181,6 +193,19 @@ impl ExternalServer {
     }
 }
 
+/// Returns the first of a server's addresses that accepts a connection.
+pub(crate) async fn first_that_accepts(
+    address: SocketAddr,
+    others: &[SocketAddr],
+) -> Option<SocketAddr> {
+    for &address in std::iter::once(&address).chain(others) {
+        if can_connect(address).await {
+            return Some(address);
+        }
+    }
+    None
+}
+
 async fn can_connect(address: SocketAddr) -> bool {
     let attempt = tokio::time::timeout(ATTEMPT, TcpStream::connect(address)).await;
     // If nobody listens, the kernel may give the attempt that very port: it connects to itself.
@@ -223,7 +248,7 @@ mod tests {
 
     async fn start(words: &[&str], socket: SocketAddr, limit_ms: u64) -> Outcome<ExternalServer> {
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-        let at = Address { authority: socket.to_string(), socket };
+        let at = Address { authority: socket.to_string(), socket, others: Vec::new() };
         ExternalServer::start_command(&words, at, Duration::from_millis(limit_ms)).await
     }
 
@@ -239,6 +264,18 @@ mod tests {
                 _ => sleep(LOOK).await,
             }
         }
+    }
+
+    #[test]
+    fn the_first_address_that_accepts_is_taken() {
+        let silent = address();
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let alive = listener.local_addr().expect("it has one");
+        on_a_runtime(async || {
+            assert_eq!(first_that_accepts(silent, &[alive]).await, Some(alive));
+            assert_eq!(first_that_accepts(alive, &[silent]).await, Some(alive));
+            assert_eq!(first_that_accepts(silent, &[]).await, None);
+        });
     }
 
     #[test]

@@ -41,7 +41,11 @@ pub(super) fn facts(plan: &Plan) -> Vec<Cells> {
         Server::External { url, start: Some(start), .. } => {
             format!("{url}, `{}` started anew for each case", start.words.join(" "))
         }
-        Server::External { url, address, .. } => format!("{url} ({address}), already running"),
+        Server::External { url, address, others, .. } => {
+            let all = std::iter::once(address).chain(others).map(ToString::to_string);
+            let all: Vec<String> = all.collect();
+            format!("{url} ({}), already running", all.join(" or "))
+        }
     };
     let ramp = match timing.ramp_ns {
         0 => "as fast as it goes".to_owned(),

@@ -127,6 +127,7 @@ fn row(group: &Group, setting: &Setting, floor: Option<&Group>) -> Row {
     };
     row.predicted = predict::predicted(group, setting, &row);
     row.remarks = remarks::of(&row.events.all);
+    row.remarks.extend(remarks::none_accepted(&group.ends));
     row.notes = notes(group, &row);
     (row.status, row.checks) = verdict::of_row(group, setting, &row);
     row
@@ -221,6 +222,7 @@ fn notes(group: &Group, row: &Row) -> Vec<String> {
         ));
     }
     notes.extend(row.remarks.iter().cloned());
+    notes.extend(remarks::address(&group.ends));
     let stopped = group.ends.iter().filter_map(|e| e.stopped.as_ref());
     notes.extend(stopped.map(|why| format!("the case was stopped early: {why}")));
     notes

@@ -5,7 +5,8 @@
 
 use crate::record::Counts;
 use crate::report::table::NO_STAMP;
-use crate::units::thousands;
+use crate::result::CaseEnd;
+use crate::units::{listed, thousands};
 
 /// Of the held polls, the share that must have ended at once for the server to hold none.
 const NOT_HELD: f64 = 0.5;
@@ -53,6 +54,30 @@ pub(super) fn of(counts: &Counts) -> Vec<String> {
     out
 }
 
+/// Says which of several addresses of the server's name the clients connected to.
+pub(super) fn address(ends: &[&CaseEnd]) -> Option<String> {
+    let end = ends.iter().find(|end| end.addresses.len() > 1)?;
+    let (chosen, others) = end.addresses.split_first()?;
+    let others: Vec<String> = others.iter().map(ToString::to_string).collect();
+    Some(format!(
+        "the server's name has {} addresses: clients connected to {chosen}, not to {}",
+        end.addresses.len(),
+        listed(&others)
+    ))
+}
+
+/// Says that the server was found at none of several addresses of its name.
+pub(super) fn none_accepted(ends: &[&CaseEnd]) -> Option<String> {
+    let end = ends.iter().find(|end| end.none_accepted)?;
+    let all: Vec<String> = end.addresses.iter().map(ToString::to_string).collect();
+    Some(format!(
+        "the server's name has {} addresses, and none accepted a connection before the clients \
+         came: {}",
+        all.len(),
+        listed(&all)
+    ))
+}
+
 /// Why messages have no stamp.
 pub(super) fn no_stamp(counts: &Counts) -> &'static str {
     match counts {
@@ -69,6 +94,20 @@ pub(super) fn no_stamp(counts: &Counts) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_choice_among_addresses_is_said() {
+        let parse = |text: &str| text.parse().unwrap();
+        let mut end = CaseEnd { addresses: vec![parse("[::1]:80")], ..CaseEnd::default() };
+        assert_eq!(address(&[&end]), None);
+        end.addresses.push(parse("127.0.0.1:80"));
+        let said = address(&[&end]).unwrap();
+        assert!(said.ends_with("connected to [::1]:80, not to 127.0.0.1:80"), "{said}");
+        assert_eq!(none_accepted(&[&end]), None);
+        end.none_accepted = true;
+        let said = none_accepted(&[&end]).unwrap();
+        assert!(said.ends_with("came: [::1]:80 and 127.0.0.1:80"), "{said}");
+    }
 
     #[test]
     fn only_what_happened_is_said() {
