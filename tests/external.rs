@@ -62,7 +62,13 @@ fn what_a_server_must_not_answer_is_named() {
                   Connection: Upgrade\r\n\r\n";
     let of_type =
         |fields: &str| format!("HTTP/1.1 200 OK\r\n{fields}Content-Length: 9\r\n\r\ndata: x\n\n");
-    let cases: [(&str, Vec<u8>, &str); 9] = [
+    let other = b"-ERR unknown command 'GET'\r\n";
+    let shown = "answered with malformed bytes: \"-ERR unknown command";
+    let cases: [(&str, Vec<u8>, &str); 14] = [
+        (POLLING, other.to_vec(), shown),
+        (SSE, other.to_vec(), shown),
+        (WEBSOCKET, other.to_vec(), shown),
+        ("transport = \"long-polling\"", other.to_vec(), shown),
         (WEBSOCKET, switch.into(), "another Sec-WebSocket-Accept than the key asks for"),
         (WEBSOCKET, switch.replace("Upgrade: ", "X: ").into(), "has no \"Upgrade: websocket\""),
         (
@@ -78,7 +84,8 @@ fn what_a_server_must_not_answer_is_named() {
         (POLLING, b"\x15\x03\x01\0\x02\x02\x46".to_vec(), "answered with TLS"),
         (WEBSOCKET, b"\0\0\x12\x04\0\0\0\0\0\0\0\0".to_vec(), "answered with HTTP/2"),
         (POLLING, b"SSH-2.0-x\r\n".to_vec(), "answered with SSH"),
-        (POLLING, b"HTTP/1.1 abc OK\r\n\r\n".to_vec(), "a head whose line 1 cannot be read"),
+        (POLLING, b"HTTP/1.1 abc OK\r\n\r\n".to_vec(), "line 1 cannot be read: \"HTTP/1.1 abc OK"),
+        (SSE, b"HTTP/1.1 206 Partial Content\r\n\r\n".to_vec(), "answered with status 206"),
         (SSE, b"HTTP/1.1 204 No Content\r\n\r\n".to_vec(), "ended the stream with status 204"),
     ];
     at_once(cases, |(series, bytes, message)| {
@@ -489,4 +496,26 @@ fn a_refusal_is_no_message_of_a_stream() {
     // Each whole stream brought one.
     let most = number(&row, "reconnects") + 2.0 - number(&row, "faults");
     assert!(messages.sum::<f64>() <= most, "{text}");
+}
+
+#[test]
+fn empty_answers_are_no_errors_and_a_stated_rate_is_held_against_them() {
+    let empty = "HTTP/1.1 304 Not Modified\r\nContent-Length: 21\r\n\r\n";
+    at_once(["", "[feed]\nrate = \"5/s\"\n"], |feed| {
+        let world = World::new(&format!(
+            "clients = [2]\nwarmup = \"200ms\"\nduration = \"1500ms\"\ncooldown = \"100ms\"\n\
+             {feed}[server]\nurl = \"http://{}\"\n[[series]]\n{POLLING}\n",
+            answer(empty)
+        ));
+        let output = finish(&mut world.run(&["--reports", "csv,json,text"]));
+        let row = &world.csv("summary.csv")[0];
+        let found = ["faults", "reconnects", "empty_polls"].map(|column| number(row, column));
+        assert_eq!(found, [0.0, 0.0, 30.0], "{}", said(&output));
+        if feed.is_empty() {
+            expect_ran(&world, &output);
+        } else {
+            expect_code(&output, 96);
+            assert!(said(&output).contains("0 of about 15 updates came"), "{}", said(&output));
+        }
+    });
 }

@@ -173,7 +173,7 @@ impl<D: Decode> StreamMachine<D> {
                 io.lose(ClientError::of(ClientErrorKind::NoStream));
                 io.finish();
             }
-            _ => io.lose(ClientError::of(ClientErrorKind::Malformed)),
+            status => io.lose(ClientError::with(ClientErrorKind::Status, status.into())),
         }
     }
 
@@ -216,7 +216,7 @@ impl<D: Decode> Machine for StreamMachine<D> {
         if self.response.status == 0 {
             let Ok(used) = self.response.feed_head(bytes) else {
                 self.add_bytes(io, 0, 0);
-                return io.lose(malformed(&self.response));
+                return io.lose_refused(malformed(&self.response), self.response.text.take());
             };
             bytes = &bytes[used..];
             if self.response.status == 0 {
@@ -254,7 +254,7 @@ impl<D: Decode> Machine for StreamMachine<D> {
         let fed = response.feed_with(bytes, |piece: BodyPiece<'_>| decoder.decode(piece, &mut on));
         self.add_bytes(io, framing, payload);
         if fed.is_err() {
-            return io.lose(malformed(&self.response));
+            return io.lose_refused(malformed(&self.response), self.response.text.take());
         }
         if messages > 0 {
             io.note_message();

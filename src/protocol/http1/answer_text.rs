@@ -10,7 +10,7 @@ pub struct AnswerText {
     pub location: Vec<u8>,
     /// The beginning of its field `Content-Type`.
     pub media_type: Vec<u8>,
-    /// The beginning of its body.
+    /// The beginning of its body; of bytes that are no answer, the first ones or the bad line.
     pub body: Vec<u8>,
 }
 
@@ -26,6 +26,12 @@ impl AnswerText {
             media_type: beginning("content-type"),
             body: Vec::new(),
         }
+    }
+    /// The text of bytes that are no answer.
+    pub(crate) fn of_bytes(bytes: &[u8]) -> AnswerText {
+        let mut text = AnswerText::default();
+        text.push(bytes);
+        text
     }
     /// Whether no more of the body is kept.
     pub(crate) fn is_full(&self) -> bool {

@@ -27,6 +27,19 @@ pub enum HeadProblem {
     Line(u32),
 }
 
+impl HeadProblem {
+    /// Returns what to show of the bytes: the first ones, or the bad line.
+    fn shown(self, bytes: &[u8]) -> &[u8] {
+        match self {
+            HeadProblem::Foreign(_) => bytes,
+            HeadProblem::Line(number) => {
+                let before = usize::try_from(number).unwrap_or(usize::MAX).saturating_sub(1);
+                bytes.split(|byte| *byte == b'\n').nth(before).unwrap_or_default()
+            }
+        }
+    }
+}
+
 /// What a head says besides the body's length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct HeadFacts {
@@ -347,6 +360,13 @@ impl Response {
         Ok(bytes.len())
     }
 
+    /// Notes why a head cannot be read.
+    fn reject(&mut self, problem: HeadProblem, head: &[u8]) -> Malformed {
+        self.problem = Some(problem);
+        self.text = Some(Box::new(AnswerText::of_bytes(problem.shown(head))));
+        Malformed
+    }
+
     fn parse_head(&mut self, bytes: &[u8]) -> Result<Option<usize>, Malformed> {
         let mut fields = [const { std::mem::MaybeUninit::uninit() }; HEADERS_LIMIT];
         let mut response = httparse::Response::new(&mut []);
@@ -356,15 +376,12 @@ impl Response {
             Ok(httparse::Status::Complete(len)) => len,
             Ok(httparse::Status::Partial) if bytes.len() < HEAD_LIMIT => return Ok(None),
             failed => {
-                self.problem = Some(head_problem(bytes, failed.err()));
-                return Err(Malformed);
+                return Err(self.reject(head_problem(bytes, failed.err()), bytes));
             }
         };
         let status = response.code.ok_or(Malformed)?;
-        let framing = Framing::of(&response).map_err(|field| {
-            self.problem = Some(HeadProblem::Line(field + 2));
-            Malformed
-        })?;
+        let framing = Framing::of(&response)
+            .map_err(|field| self.reject(HeadProblem::Line(field + 2), bytes))?;
         self.parts.heads += len as u64;
         self.parts.head_chars += chars_without_line_ends(&bytes[..len]);
         if (100..200).contains(&status) && status != 101 {

@@ -24,7 +24,14 @@ pub(super) fn describe(
     let moved = matches!(error.kind, ClientErrorKind::Status | ClientErrorKind::Upgrade)
         && (300..400).contains(&error.code)
         && !refusal.location.is_empty();
-    let body = sentence(&refusal.body);
+    let shown = matches!(
+        error.kind,
+        ClientErrorKind::Status
+            | ClientErrorKind::Upgrade
+            | ClientErrorKind::Malformed
+            | ClientErrorKind::BadHead
+    );
+    let body = if shown { sentence(&refusal.body) } else { String::new() };
     match (moved, body.is_empty()) {
         (true, _) => format!(
             "{error} and Location {}: {}",
@@ -130,6 +137,12 @@ mod tests {
         let long = of(&endless);
         assert!(long.ends_with(&format!("{}\"…", "x".repeat(160))), "{long}");
         assert_eq!(of("\r\n"), "upgrade refused with status 400");
+        let bytes = said(ClientErrorKind::Malformed, 0, "", "-ERR\0");
+        assert_eq!(bytes, "answered with malformed bytes: \"-ERR\\0\"");
+        assert_eq!(
+            said(ClientErrorKind::Surplus, 2, "", "x"),
+            "sent 2 bytes after the end of an answer"
+        );
         assert_eq!(
             said(ClientErrorKind::NoEventStream, 0, "", "x"),
             "answered with Content-Type \"text/html\", not text/event-stream; check the path"

@@ -169,7 +169,7 @@ impl LongPollMachine {
             }
             io.finish();
         } else {
-            io.lose(error);
+            io.lose_refused(error, self.response.text.take());
         }
     }
 }

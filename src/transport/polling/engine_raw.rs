@@ -145,7 +145,7 @@ impl PollMachine {
             // (RFC 9112 §9.3.1).
             io.retry(turn);
         } else {
-            io.lose(error);
+            io.lose_refused(error, self.response.text.take());
         }
     }
 }
