@@ -4,7 +4,7 @@
 # program, divided by the exchanges that it completed; medians of the runs and of their ratios.
 #
 # usage: [WRK=wrk] [GCANNON=gcannon] [CLIENTS="64 1000 10000"] driver_vs_others.sh [SECONDS] [RUNS]
-# Polls go to nginx, a server that is not ours; echoes to `wsbench serve`. What is not installed is
+# Polls go to nginx, an external server; echoes to `wsbench serve`. What is not installed is
 # skipped. Needs a release build, two cores and taskset. Load goes to 127.0.0.1 alone.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
