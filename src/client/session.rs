@@ -157,7 +157,7 @@ impl Session {
             // Fields that are a cache line apart, whatever the order of all is.
             Depth::Session => {
                 let Session { control, core, .. } = self;
-                let far = self.able_ns ^ self.phase_ends_ns ^ u64::from(self.attempts);
+                let far = self.able_ns ^ self.phase_ends_ns;
                 far ^ control.exchange_until_ns ^ u64::from(core.id ^ u32::from(self.more))
             }
             Depth::Parts => stream.map_or(0, |c| c.touch()) ^ self.machine.touch(),
