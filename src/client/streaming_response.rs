@@ -12,7 +12,7 @@ use crate::client::session::Session;
 use crate::client::{ClientHalf, MachineClients};
 use crate::feed::Spec;
 use crate::protocol::http1::refuses;
-use crate::protocol::http1::response::{BodyPiece, Parts, Response};
+use crate::protocol::http1::response::{BodyPiece, Malformed, Parts, Response};
 use crate::record::{ClientError, ClientErrorKind, Flow, Part, Phase};
 use std::marker::PhantomData;
 use std::rc::Rc;
@@ -129,16 +129,79 @@ impl<D: Decode> StreamMachine<D> {
         request
     }
 
-    /// Adds what was received to the ledger once it is whole: a head, a chunk, a message.
-    fn add_bytes(&mut self, io: &mut Io<'_>, framing: u64, payload: u64) {
-        let parts = std::mem::take(&mut self.response.parts);
-        add_response(&mut self.unfinished, &Parts { payload: 0, ..parts });
-        self.unfinished.wire += io.take_received();
-        self.unfinished[Part::Framing] += framing;
-        self.unfinished[Part::Payload] += payload;
-        if !self.response.is_mid_chunk() && self.unfinished.unexplained() == 0 {
-            let whole = std::mem::take(&mut self.unfinished);
-            io.add_bytes(io.phase(), |ledger| ledger.down += whole);
+    /// Reads a chunk, or what there is of one, and delivers the messages in it. Adds what is whole to
+    /// `whole` and returns how much was read.
+    ///
+    /// What is whole is looked for after each of them and not where a read ends: what is counted must
+    /// not depend on the pieces in which the bytes came.
+    fn read_unit(
+        &mut self,
+        io: &mut Io<'_>,
+        bytes: &[u8],
+        whole: &mut Flow,
+    ) -> Result<usize, Malformed> {
+        let StreamMachine { decoder, delivery, inbox, response, unfinished, .. } = self;
+        let (core, phase, now_ns) = (&*io.core, io.phase(), io.now_ns);
+        let (mut messages, mut splits) = (0, 0);
+        let mut on = |part: Decoded<'_>| match part {
+            Decoded::Payload(bytes, counted) => {
+                inbox.push(bytes);
+                unfinished[Part::Payload] += counted;
+            }
+            Decoded::Framing(bytes) => unfinished[Part::Framing] += bytes,
+            Decoded::End => {
+                messages += 1;
+                let separators = inbox.end().min(unfinished[Part::Payload]);
+                unfinished[Part::Framing] += separators;
+                unfinished[Part::Payload] -= separators;
+                delivery.deliver(inbox, core, phase, now_ns);
+            }
+            Decoded::Split => splits += 1,
+        };
+        let fed = response.feed_unit(bytes, |piece: BodyPiece<'_>| decoder.decode(piece, &mut on));
+        add_response(unfinished, &Parts { payload: 0, ..std::mem::take(&mut response.parts) });
+        if fed.is_ok() && !response.is_mid_chunk() {
+            *whole += unfinished.take_explained();
+        }
+        if messages > 0 {
+            io.note_message();
+            io.split(phase, splits);
+        }
+        fed
+    }
+
+    /// Reads what came up to the end of the response, if that is as it should be.
+    fn read(&mut self, io: &mut Io<'_>, mut bytes: &[u8], whole: &mut Flow) {
+        if self.response.status == 0 {
+            let fed = self.response.feed_head(bytes);
+            add_response(&mut self.unfinished, &std::mem::take(&mut self.response.parts));
+            *whole += self.unfinished.take_explained();
+            let Ok(used) = fed else {
+                return io.lose_refused(malformed(&self.response), self.response.text.take());
+            };
+            bytes = &bytes[used..];
+            if self.response.status == 0 {
+                return;
+            }
+            if self.sent.is_unsent() {
+                // A request that is still on its way cannot have been answered.
+                return io.lose(ClientError::of(ClientErrorKind::Malformed));
+            }
+            self.answer(io);
+        }
+        if !self.answered {
+            return self.receive_refusal(io, bytes);
+        }
+        while !bytes.is_empty() && !self.response.is_done() {
+            match self.read_unit(io, bytes, whole) {
+                Ok(used) => bytes = &bytes[used..],
+                Err(Malformed) => {
+                    return io.lose_refused(malformed(&self.response), self.response.text.take());
+                }
+            }
+        }
+        if self.response.is_done() && !io.is_stopping() {
+            self.end_in_order(io);
         }
     }
 
@@ -177,12 +240,11 @@ impl<D: Decode> StreamMachine<D> {
         }
     }
 
-    /// Bytes came after a head that is not as it should be: those of a refusal say more about it.
+    /// Bytes came after a head that is not as it should be: those of a refusal say more about it. They
+    /// are discarded when the connection is closed.
     fn receive_refusal(&mut self, io: &mut Io<'_>, bytes: &[u8]) {
         let refused = refuses(self.response.status);
         let fed = if refused { self.response.feed(bytes) } else { Ok(0) };
-        let payload = self.response.parts.payload;
-        self.add_bytes(io, 0, payload);
         if refused && (fed.is_err() || self.response.is_known_refusal()) {
             self.lose_refused(io);
         }
@@ -212,57 +274,11 @@ impl<D: Decode> Machine for StreamMachine<D> {
         self.sent.written(io);
     }
 
-    fn received(&mut self, io: &mut Io<'_>, mut bytes: &[u8]) {
-        if self.response.status == 0 {
-            let Ok(used) = self.response.feed_head(bytes) else {
-                self.add_bytes(io, 0, 0);
-                return io.lose_refused(malformed(&self.response), self.response.text.take());
-            };
-            bytes = &bytes[used..];
-            if self.response.status == 0 {
-                return self.add_bytes(io, 0, 0);
-            }
-            if self.sent.is_unsent() {
-                // A request that is still on its way cannot have been answered.
-                self.add_bytes(io, 0, 0);
-                return io.lose(ClientError::of(ClientErrorKind::Malformed));
-            }
-            self.answer(io);
-        }
-        if !self.answered {
-            return self.receive_refusal(io, bytes);
-        }
-        let (mut framing, mut payload, mut messages, mut splits) = (0, 0, 0, 0);
-        let StreamMachine { decoder, delivery, inbox, response, .. } = self;
-        let phase = io.phase();
-        let (core, now_ns) = (&*io.core, io.now_ns);
-        let mut on = |part: Decoded<'_>| match part {
-            Decoded::Payload(bytes, counted) => {
-                inbox.push(bytes);
-                payload += counted;
-            }
-            Decoded::Framing(bytes) => framing += bytes,
-            Decoded::End => {
-                messages += 1;
-                let separators = inbox.end();
-                framing += separators;
-                payload -= separators.min(payload);
-                delivery.deliver(inbox, core, phase, now_ns);
-            }
-            Decoded::Split => splits += 1,
-        };
-        let fed = response.feed_with(bytes, |piece: BodyPiece<'_>| decoder.decode(piece, &mut on));
-        self.add_bytes(io, framing, payload);
-        if fed.is_err() {
-            return io.lose_refused(malformed(&self.response), self.response.text.take());
-        }
-        if messages > 0 {
-            io.note_message();
-            io.split(phase, splits);
-        }
-        if self.response.is_done() && !io.is_stopping() {
-            return self.end_in_order(io);
-        }
+    fn received(&mut self, io: &mut Io<'_>, bytes: &[u8]) {
+        self.unfinished.wire += io.take_received();
+        let mut whole = Flow::default();
+        self.read(io, bytes, &mut whole);
+        io.add_bytes(io.phase(), |ledger| ledger.down += whole);
         if self.unfinished.wire.get() == 0
             && let Some(phase) = self.begins.take()
         {

@@ -54,6 +54,14 @@ impl Flow {
     pub fn unexplained(&self) -> i64 {
         self.wire.get() as i64 - self.explained() as i64
     }
+    /// Takes the parts away, and the socket bytes that they are. What stays is unexplained.
+    pub fn take_explained(&mut self) -> Flow {
+        let explained = self.explained();
+        let left = self.wire.get().saturating_sub(explained);
+        let taken = Flow { wire: Bytes::new(explained), ..*self };
+        *self = Flow { wire: Bytes::new(left), ..Flow::default() };
+        taken
+    }
 }
 
 impl Index<Part> for Flow {

@@ -235,6 +235,27 @@ impl Response {
         skipped
     }
 
+    /// Like [`Response::feed_with`], but stops behind a head, and behind a chunk with its line end:
+    /// then [`Response::is_mid_chunk`] is false.
+    ///
+    /// # Errors
+    /// [`Malformed`] if it is none; `on` has got the pieces before the error.
+    #[inline]
+    pub(crate) fn feed_unit(
+        &mut self,
+        bytes: &[u8],
+        mut on: impl FnMut(BodyPiece<'_>),
+    ) -> Result<usize, Malformed> {
+        let mut used = 0;
+        while used < bytes.len() && self.state != State::Done {
+            used += self.step(&bytes[used..], &mut on)?;
+            if !self.is_mid_chunk() {
+                break;
+            }
+        }
+        Ok(used)
+    }
+
     /// The connection was closed by the server.
     ///
     /// # Errors

@@ -7,6 +7,8 @@
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
 mod backends;
 mod network;
+#[cfg(all(target_os = "linux", not(feature = "portable")))]
+mod script;
 mod server;
 
 use crate::client::context::ThreadContext;
