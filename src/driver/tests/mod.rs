@@ -3,4 +3,5 @@
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
 mod conformance;
 mod flood;
+mod late_read;
 mod simulation;
