@@ -5,7 +5,8 @@ use crate::record::FanOut;
 use crate::time::Schedule;
 use std::ops::Range;
 
-/// The most messages of a thread that are followed; of each sender the first ones.
+/// The most messages of a thread that are followed, however many there are: of each sender the
+/// same number, evenly over the measured window.
 const MOST_FOLLOWED: usize = 65_536;
 
 /// Returns the numbers of each sender's messages in the measured window. All senders have the same
@@ -21,6 +22,8 @@ pub(crate) fn window_numbers(spec: &Spec, schedule: &Schedule) -> Range<u32> {
 #[derive(Debug, Default)]
 pub struct FanOutTracker {
     first: u32,
+    /// Of each sender's messages one in so many is followed.
+    step: u32,
     /// Messages of each sender that are followed.
     each: u32,
     /// Sender by sender. Allocated before the load begins.
@@ -32,20 +35,28 @@ impl FanOutTracker {
     pub fn start(&mut self, spec: &Spec, schedule: &Schedule) {
         let numbers = window_numbers(spec, schedule);
         let senders = if spec.workload.is_shared() { spec.senders } else { 0 };
-        let room = MOST_FOLLOWED / (senders.max(1) as usize);
+        // Of more senders than that, the first ones are followed.
+        let room = (MOST_FOLLOWED / (senders.max(1) as usize)).max(1);
+        let step = numbers.len().div_ceil(room).max(1);
         self.first = numbers.start;
-        self.each = numbers.len().min(room) as u32;
+        self.step = u32::try_from(step).unwrap_or(u32::MAX);
+        self.each = numbers.len().div_ceil(step) as u32;
         let nobody = FanOut { post: 0, at_ns: 0, first_ns: u64::MAX, last_ns: 0, receivers: 0 };
+        let followed = (self.each as usize).saturating_mul(senders as usize).min(MOST_FOLLOWED);
         self.posts.clear();
-        self.posts.resize(self.each as usize * senders as usize, nobody);
+        self.posts.resize(followed, nobody);
     }
 
     /// Records that a client received a message.
     pub(super) fn record(&mut self, post: Post, at_ns: u64, now_ns: u64) {
-        let Some(place) = post.number.checked_sub(self.first).filter(|at| *at < self.each) else {
+        let Some(place) = post.number.checked_sub(self.first) else { return };
+        let Some(turn) = place.checked_div(self.step).filter(|turn| *turn < self.each) else {
             return;
         };
-        let index = post.sender as usize * self.each as usize + place as usize;
+        if turn * self.step != place {
+            return;
+        }
+        let index = post.sender as usize * self.each as usize + turn as usize;
         let Some(entry) = self.posts.get_mut(index) else { return };
         // Earlier than it was sent: two clocks disagree. The latency counts those.
         let since = now_ns.saturating_sub(at_ns);
@@ -86,6 +97,28 @@ mod tests {
     fn the_numbers_of_the_window_are_those_of_its_turns() {
         // Turns at 0, 100 and 200 ms are before it: the fourth is the first in it.
         assert_eq!(window_numbers(&spec(), &schedule()), 4..14);
+    }
+
+    /// Memory is the same for any number of messages and senders, and what is followed is from all
+    /// of the window.
+    #[test]
+    fn long_windows_and_many_senders_are_followed_in_part_and_evenly() {
+        for (senders, seconds) in [(1, 86_400), (20, 7_200), (3_000, 600), (100_000, 5)] {
+            let spec = Spec { senders, rate_hz: 10.0, ..spec() };
+            let schedule = Schedule { duration_ns: seconds * 1_000_000_000, ..schedule() };
+            let mut tracker = FanOutTracker::default();
+            tracker.start(&spec, &schedule);
+            assert!(tracker.posts.len() <= MOST_FOLLOWED, "{senders} senders");
+            let numbers = window_numbers(&spec, &schedule);
+            for number in numbers.clone() {
+                tracker.record(Post { sender: 0, number }, 1_000, 1_100);
+            }
+            let followed = tracker.take().len();
+            let step = numbers.len().div_ceil(followed);
+            let last = numbers.start + ((followed - 1) * step) as u32;
+            assert!(followed >= 1 && last < numbers.end, "{senders} senders: {followed}");
+            assert!((numbers.end - last) as usize <= step, "{last} of {numbers:?} by {step}");
+        }
     }
 
     #[test]
