@@ -131,6 +131,7 @@ pub mod internals {
     }
     /// Parsers.
     pub mod protocol {
+        pub use crate::protocol::http1::request::SimpleRequest;
         pub use crate::protocol::http1::response::{BodyPiece, Malformed, Parts, Response};
         pub use crate::protocol::sse::{EventSizes, ID_LIMIT_BYTES, Parser, StreamItem};
         pub use crate::protocol::websocket::codec::{
@@ -141,11 +142,16 @@ pub mod internals {
     }
     /// Readers of text and lines, for the fuzz targets. Each returns whether it understands its input.
     pub mod readers {
+        use crate::cmd::compare::target::WrittenTarget;
         use crate::driver::{DriverCommand, DriverStart};
+        use crate::net::linux::tcp_info;
+        use crate::plan::UrlParts;
         use crate::protocol::http1::Target;
         use crate::protocol::http1::head::{RequestHead, ResponseHead};
+        use crate::record::ClientError;
         use crate::run::protocol::{FromProcess, ServerStart, ToServer};
         use crate::server::fault_injection::InjectedFault;
+        use crate::transport::read_upgrade_response;
         use crate::{gate, units};
 
         /// A duration, a size or a rate.
@@ -177,6 +183,38 @@ pub mod internals {
         /// A baseline.
         pub fn baseline(bytes: &[u8]) -> bool {
             gate::baseline::parse(bytes).is_ok()
+        }
+        /// A URL.
+        pub fn url(text: &str) -> bool {
+            let parts = UrlParts::parse(text);
+            if let Ok(UrlParts { authority, host, port }) = &parts {
+                assert!(authority.contains(host.as_str()) && !host.is_empty() && *port > 0);
+            }
+            parts.is_ok()
+        }
+        /// What is compared, before anything is looked up.
+        pub fn compare_target(text: &str) -> bool {
+            let target = WrittenTarget::parse(text);
+            if let Ok(WrittenTarget::Command { words, .. }) = &target {
+                assert!(words.first().is_some_and(|program| !program.is_empty()));
+            }
+            target.is_ok()
+        }
+        /// What the kernel counted of a socket.
+        pub fn tcp_info(bytes: &[u8]) -> bool {
+            tcp_info::parse(bytes, false).is_ok()
+        }
+        /// The kernel's answer with what it counted.
+        #[cfg(all(target_os = "linux", not(feature = "portable")))]
+        pub fn sock_diag(bytes: &[u8]) -> bool {
+            crate::net::linux::sock_diag::parse(bytes, true).is_ok()
+        }
+        /// The pieces of the response to a WebSocket upgrade: how many bytes it has if it is whole.
+        ///
+        /// # Errors
+        /// If it refuses.
+        pub fn upgrade_response(pieces: &[&[u8]]) -> Result<Option<usize>, ClientError> {
+            read_upgrade_response(pieces.iter().copied())
         }
         /// A line between the processes of a run.
         pub fn process_line(bytes: &[u8]) -> bool {

@@ -21,6 +21,8 @@ mod events;
 mod external;
 /// Servers that are not the bundled one.
 mod foreign;
+/// Which parser has which fuzz target.
+mod fuzz_targets;
 /// Gates: limits, baselines, pairs of runs.
 mod gate;
 /// Help texts, completions, and `wsbench init`.

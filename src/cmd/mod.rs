@@ -2,7 +2,7 @@
 //! code.
 
 mod ci;
-mod compare;
+pub(crate) mod compare;
 mod completions;
 mod console;
 mod exit_code;

@@ -17,12 +17,23 @@ pub(crate) struct Address {
     pub others: Vec<SocketAddr>,
 }
 
-impl Address {
-    /// Reads `http://host[:port][/]` and looks the host up.
+/// A URL's parts, of which nothing was looked up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct UrlParts {
+    /// The `Host` of requests, as the user wrote it.
+    pub authority: String,
+    /// A name or an address, without brackets.
+    pub host: String,
+    /// Its port; never 0.
+    pub port: u16,
+}
+
+impl UrlParts {
+    /// Reads `http://host[:port][/]`.
     ///
     /// # Errors
     /// A sentence with what is wrong and what would be right.
-    pub(crate) fn resolve(url: &str) -> Result<Address, String> {
+    pub(crate) fn parse(url: &str) -> Result<UrlParts, String> {
         if !url.contains("://") {
             return Err(format!("url {url:?} must begin with \"http://\""));
         }
@@ -56,7 +67,18 @@ impl Address {
                 return Err(format!("url {url:?}: {digits:?} is not a port"));
             }
         };
-        let mut found: Vec<SocketAddr> = (host, port)
+        Ok(UrlParts { authority: authority.to_string(), host: host.to_owned(), port })
+    }
+}
+
+impl Address {
+    /// Reads `http://host[:port][/]` and looks the host up.
+    ///
+    /// # Errors
+    /// A sentence with what is wrong and what would be right.
+    pub(crate) fn resolve(url: &str) -> Result<Address, String> {
+        let UrlParts { authority, host, port } = UrlParts::parse(url)?;
+        let mut found: Vec<SocketAddr> = (&*host, port)
             .to_socket_addrs()
             .map_err(|error| format!("url {url:?}: cannot look up {host:?}: {error}"))?
             .collect();
@@ -65,7 +87,7 @@ impl Address {
         found.dedup();
         let mut found = found.into_iter();
         let socket = found.next().ok_or_else(|| format!("url {url:?}: {host:?} has no address"))?;
-        Ok(Address { authority: authority.to_string(), socket, others: found.collect() })
+        Ok(Address { authority, socket, others: found.collect() })
     }
 }
 

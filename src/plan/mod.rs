@@ -18,7 +18,7 @@ mod shard;
 mod warnings;
 mod workload;
 
-pub(crate) use address::Address;
+pub(crate) use address::{Address, UrlParts};
 pub(crate) use curves::predict_costs;
 pub(crate) use estimate::{Estimate, estimate, estimate_result_bytes};
 pub use keys::SECTIONS;

@@ -26,6 +26,7 @@ use serde_json::Value;
 use std::fmt::Debug;
 use std::ops::Deref;
 use std::sync::Arc;
+pub(crate) use websocket::read_response as read_upgrade_response;
 
 /// Memory of the user space for one client, in bytes, for estimates. Measured with
 /// `polling-vs-ws.toml` at 100,000 clients on Linux 6.18 (columns

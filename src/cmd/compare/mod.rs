@@ -12,7 +12,7 @@ mod calibration;
 mod progress;
 mod run;
 mod session;
-mod target;
+pub(crate) mod target;
 
 use crate::cli::{CalibrateArgs, CompareArgs, PairArgs};
 use crate::cmd::ci;

@@ -5,7 +5,7 @@
 //! is found here.
 
 use crate::config::nearest;
-use crate::plan::Address;
+use crate::plan::{Address, UrlParts};
 use crate::run::external_server::PORT;
 use rustix::fs::{Access, access};
 use std::fmt;
@@ -68,9 +68,14 @@ impl CompareTarget {
         if Path::new(text).is_file() {
             return binary(text);
         }
-        match text.rsplit_once(AT).or(text.strip_prefix("@ ").map(|url| ("", url))) {
-            Some((line, url)) => command(line.trim(), url.trim()),
-            None => without_address(text),
+        match WrittenTarget::parse(text)? {
+            WrittenTarget::Url(url) => Address::resolve(&url).map(|_| CompareTarget::Url(url)),
+            WrittenTarget::Command { line, words, url } => {
+                Address::resolve(&url.replace(PORT, ANY_PORT))?;
+                find(&words[0])?;
+                Ok(CompareTarget::Command { line, words, url })
+            }
+            WrittenTarget::Binary(path) => binary(&path),
         }
     }
 
@@ -95,16 +100,40 @@ impl CompareTarget {
     }
 }
 
-fn command(line: &str, url: &str) -> Result<CompareTarget, String> {
-    if let Err(why) = Address::resolve(&url.replace(PORT, ANY_PORT)) {
+/// A target as it is written: neither names nor files were looked up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum WrittenTarget {
+    /// A URL.
+    Url(String),
+    /// A command line with at least one word, and its address.
+    Command { line: String, words: Vec<String>, url: String },
+    /// The path or name of a program.
+    Binary(String),
+}
+
+impl WrittenTarget {
+    /// Parses a target that is not the path of a file.
+    ///
+    /// # Errors
+    /// What is wrong, and what to write instead.
+    pub(crate) fn parse(text: &str) -> Result<WrittenTarget, String> {
+        match text.rsplit_once(AT).or(text.strip_prefix("@ ").map(|url| ("", url))) {
+            Some((line, url)) => command(line.trim(), url.trim()),
+            None => without_address(text),
+        }
+    }
+}
+
+fn command(line: &str, url: &str) -> Result<WrittenTarget, String> {
+    if let Err(why) = UrlParts::parse(&url.replace(PORT, ANY_PORT)) {
         return Err(format!("{why}{}", schemed(url)));
     }
     let Some(words) = shlex::split(line) else {
         return Err(format!("the quotes in `{line}` do not close"));
     };
-    let Some(program) = words.first().filter(|program| !program.is_empty()) else {
+    if words.first().is_none_or(String::is_empty) {
         return Err(format!("there is no program before \"{}\"", AT.trim()));
-    };
+    }
     let (in_line, in_url) = (line.contains(PORT), url.contains(PORT));
     if in_line != in_url {
         let (has, lacks) =
@@ -113,21 +142,20 @@ fn command(line: &str, url: &str) -> Result<CompareTarget, String> {
             "{PORT} is in the {has} and not in the {lacks}: the server would listen elsewhere"
         ));
     }
-    find(program)?;
-    Ok(CompareTarget::Command { line: line.to_owned(), words, url: url.to_owned() })
+    Ok(WrittenTarget::Command { line: line.to_owned(), words, url: url.to_owned() })
 }
 
-fn without_address(text: &str) -> Result<CompareTarget, String> {
+fn without_address(text: &str) -> Result<WrittenTarget, String> {
     let one_word = !text.contains(char::is_whitespace);
     if one_word && text.contains("://") {
-        return Address::resolve(text).map(|_| CompareTarget::Url(text.to_owned()));
+        return UrlParts::parse(text).map(|_| WrittenTarget::Url(text.to_owned()));
     }
     if one_word && !text.contains('/') && !schemed(text).is_empty() {
         return Err(format!("{text:?} is no target{}", schemed(text)));
     }
     let words = shlex::split(text).unwrap_or_default();
     if let [program] = words.as_slice() {
-        return binary(program);
+        return Ok(WrittenTarget::Binary(program.clone()));
     }
     let hint = match words.last().filter(|word| word.contains("://")) {
         Some(url) => format!("write \"@\" before {url}, with a space on either side"),
@@ -140,7 +168,7 @@ fn without_address(text: &str) -> Result<CompareTarget, String> {
 fn schemed(text: &str) -> String {
     let url = format!("http://{text}");
     let whole = !text.contains("://") && text.contains(':');
-    match Address::resolve(&url.replace(PORT, ANY_PORT)) {
+    match UrlParts::parse(&url.replace(PORT, ANY_PORT)) {
         Ok(_) if whole => format!(", did you mean {url:?}?"),
         _ => String::new(),
     }

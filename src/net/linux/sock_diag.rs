@@ -81,8 +81,12 @@ fn request(local: SocketAddr, remote: SocketAddr) -> [u8; layout::HEADER + layou
     out
 }
 
+/// Reads an answer of the kernel's.
+///
+/// # Errors
+/// If it is an error or is cut.
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
-fn parse(answer: &[u8], ipv6: bool) -> io::Result<TcpReading> {
+pub(crate) fn parse(answer: &[u8], ipv6: bool) -> io::Result<TcpReading> {
     use crate::net::linux::tcp_info;
     use layout::*;
     let short = || io::Error::new(io::ErrorKind::InvalidData, "a short answer from sock_diag");
@@ -92,7 +96,7 @@ fn parse(answer: &[u8], ipv6: bool) -> io::Result<TcpReading> {
     if u16_at(4).ok_or_else(short)? == NLMSG_ERROR {
         let code = answer.get(HEADER..HEADER + 4).ok_or_else(short)?;
         let code = i32::from_ne_bytes(code.try_into().unwrap_or_default());
-        return Err(io::Error::from_raw_os_error(-code));
+        return Err(io::Error::from_raw_os_error(code.wrapping_neg()));
     }
     let mut at = HEADER + MESSAGE;
     while let (Some(len), Some(kind)) = (u16_at(at), u16_at(at + 2)) {
@@ -128,6 +132,18 @@ mod tests {
     use super::*;
     use std::io::{Read, Write};
     use std::net::{TcpListener, TcpStream};
+
+    /// The kernel gives errors as negative numbers; the least one has no positive counterpart.
+    #[test]
+    fn any_error_is_one() {
+        for (code, expected) in [(-2i32, 2), (0, 0), (i32::MIN, i32::MIN)] {
+            let mut answer = [0u8; 36];
+            answer[4..6].copy_from_slice(&layout::NLMSG_ERROR.to_ne_bytes());
+            answer[16..20].copy_from_slice(&code.to_ne_bytes());
+            let error = parse(&answer, false).unwrap_err();
+            assert_eq!(error.raw_os_error(), Some(expected));
+        }
+    }
 
     #[test]
     fn counts_of_a_socket_are_found_by_its_addresses() {

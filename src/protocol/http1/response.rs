@@ -241,7 +241,7 @@ impl Response {
     /// # Errors
     /// [`Malformed`] if it is none; `on` has got the pieces before the error.
     #[inline]
-    pub(crate) fn feed_unit(
+    pub fn feed_unit(
         &mut self,
         bytes: &[u8],
         mut on: impl FnMut(BodyPiece<'_>),

@@ -21,6 +21,7 @@ use crate::transport::{ClientMemory, Series, SeriesShape, Transport, series_from
 use engine_tungstenite::TungsteniteEngine;
 use params::{Engine, Params};
 use std::rc::Rc;
+pub(crate) use upgrade::read_response;
 
 pub(crate) static TRANSPORT: Transport = Transport {
     name: "websocket",

@@ -8,6 +8,10 @@ use crate::record::{ClientError, ClientErrorKind, UpgradeField};
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+/// The most bytes of the response and of the interim ones before it, of which a server may send any
+/// number.
+const MOST_HEAD_BYTES: usize = 256 * 1024;
+
 /// A handshake under way.
 pub(super) struct OpeningHandshake {
     key: String,
@@ -23,7 +27,10 @@ pub(super) struct OpeningHandshake {
 impl OpeningHandshake {
     /// Renders the request.
     pub(super) fn new(target: &Target, began_ns: u64) -> OpeningHandshake {
-        let key = generate_key();
+        OpeningHandshake::with_key(generate_key(), target, began_ns)
+    }
+
+    fn with_key(key: String, target: &Target, began_ns: u64) -> OpeningHandshake {
         let request = format!(
             "GET {} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n",
@@ -63,6 +70,9 @@ impl OpeningHandshake {
             status => return Err(ClientError::with(ClientErrorKind::Upgrade, status.into())),
         }
         self.head.extend_from_slice(&bytes[..used]);
+        if self.head.len() > MOST_HEAD_BYTES {
+            return Err(ClientError::of(ClientErrorKind::Upgrade));
+        }
         if !self.response.is_done() {
             return Ok(None);
         }
@@ -70,18 +80,48 @@ impl OpeningHandshake {
     }
 }
 
-/// Checks that the response is the one that belongs to the key: with the fields that §4.1 requires,
-/// and without an extension or subprotocol, since none was asked for.
-fn check(head: &[u8], key: &str) -> Result<(), ClientError> {
+/// Reads the pieces of a response to the handshake of the RFC's example (§1.3). Returns how many
+/// bytes belong to it once it is whole, and `None` before: for the fuzz targets.
+///
+/// # Errors
+/// If the server refuses.
+pub(crate) fn read_response<'a>(
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+) -> Result<Option<usize>, ClientError> {
+    let target = Target { authority: "h".into(), path: "/".into(), bundled: false };
+    let key = "dGhlIHNhbXBsZSBub25jZQ==".to_owned();
+    let mut handshake = OpeningHandshake::with_key(key, &target, 0);
+    let mut before = 0;
+    for piece in pieces {
+        match handshake.feed(piece)? {
+            Some(used) => return Ok(Some(before + used)),
+            None => before += piece.len(),
+        }
+    }
+    Ok(None)
+}
+
+/// Returns what follows the first head; `None` if that is not whole.
+fn after_first(heads: &[u8]) -> Option<&[u8]> {
     let mut fields = [httparse::EMPTY_HEADER; HEADERS_LIMIT];
     let mut response = httparse::Response::new(&mut fields);
-    match lenient().parse_response(&mut response, head) {
-        // An interim response came before it.
-        Ok(httparse::Status::Complete(len)) if len < head.len() => {
-            return check(&head[len..], key);
-        }
-        Ok(httparse::Status::Complete(_)) => {}
-        _ => return Err(ClientError::of(ClientErrorKind::Upgrade)),
+    match lenient().parse_response(&mut response, heads) {
+        Ok(httparse::Status::Complete(len)) => Some(&heads[len..]),
+        _ => None,
+    }
+}
+
+/// Checks that the response is the one that belongs to the key: with the fields that §4.1 requires,
+/// and without an extension or subprotocol, since none was asked for.
+fn check(mut head: &[u8], key: &str) -> Result<(), ClientError> {
+    // Interim responses come before it.
+    while let Some(rest) = after_first(head).filter(|rest| !rest.is_empty()) {
+        head = rest;
+    }
+    let mut fields = [httparse::EMPTY_HEADER; HEADERS_LIMIT];
+    let mut response = httparse::Response::new(&mut fields);
+    if !matches!(lenient().parse_response(&mut response, head), Ok(httparse::Status::Complete(_))) {
+        return Err(ClientError::of(ClientErrorKind::Upgrade));
     }
     let wanted = derive_accept_key(key.as_bytes());
     let values = |name: &'static str| {
@@ -131,5 +171,26 @@ mod tests {
         refused(&deflate, UpgradeField::Extensions);
         assert!(UpgradeField::Extensions.error().to_string().contains("Sec-WebSocket-Extensions"));
         refused(&with("Sec-WebSocket-Protocol: chat"), UpgradeField::Protocol);
+    }
+
+    /// A server may send interim responses without end: neither memory nor stack grows with them.
+    #[test]
+    fn interim_responses_without_end_are_refused() {
+        let target = Target { authority: "h".into(), path: "/".into(), bundled: false };
+        let mut handshake = OpeningHandshake::new(&target, 0);
+        let interim = b"HTTP/1.1 103 Early Hints\r\n\r\n";
+        let mut fed = 0;
+        let error = loop {
+            match handshake.feed(interim) {
+                Ok(whole) => assert_eq!(whole, None),
+                Err(error) => break error,
+            }
+            fed += interim.len();
+            assert!(fed <= MOST_HEAD_BYTES, "{fed} bytes are taken");
+        };
+        assert_eq!(error.kind, ClientErrorKind::Upgrade);
+        // As many as are taken are read, too.
+        let many = interim.repeat(MOST_HEAD_BYTES / interim.len());
+        assert!(check(&many, "").is_err());
     }
 }

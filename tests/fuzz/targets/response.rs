@@ -30,6 +30,13 @@ fuzz_target!(|input: (Vec<u8>, u8)| {
     assert_eq!(at_once, whole.feed_with(&bytes, |piece| whole_body.take(piece)));
     assert_eq!(plain.parts, whole.parts);
     assert_eq!(whole.parts.payload, whole_body.bytes.len() as u64);
+    if at_once.is_ok() {
+        let (mut by_units, mut rest) = (Response::default(), &bytes[..]);
+        while !rest.is_empty() && !by_units.is_done() {
+            rest = &rest[by_units.feed_unit(rest, |_| {}).unwrap()..];
+        }
+        assert_eq!((by_units.parts, by_units.facts), (whole.parts, whole.facts));
+    }
     let mut used = 0;
     for piece in bytes.chunks(usize::from(cut).max(1)) {
         match pieces.feed_with(piece, |piece| pieces_body.take(piece)) {
@@ -40,6 +47,7 @@ fuzz_target!(|input: (Vec<u8>, u8)| {
     }
     if let Ok(n) = at_once {
         assert_eq!((n, whole.parts, whole.status), (used, pieces.parts, pieces.status));
+        assert_eq!((whole.facts, whole.keep_alive), (pieces.facts, pieces.keep_alive));
         assert_eq!(whole_body, pieces_body);
     }
 });

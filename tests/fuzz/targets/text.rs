@@ -1,5 +1,5 @@
-//! Any text as a duration, size, rate or injected fault, and any bytes as a head of the user's: a
-//! value or an error, and no panic.
+//! Any text as a duration, size, rate, injected fault, URL or target of a comparison, and any bytes
+//! as a head of the user's: a value or an error, and no panic.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -10,5 +10,7 @@ fuzz_target!(|bytes: &[u8]| {
     if let Ok(text) = std::str::from_utf8(bytes) {
         readers::amount(text);
         readers::fault(text);
+        readers::url(text);
+        readers::compare_target(text);
     }
 });

@@ -1,0 +1,100 @@
+//! Every parser of bytes from elsewhere has a fuzz target that reaches it: this is the list.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The files with parsers, and the target in `tests/fuzz/targets` that reaches each.
+const PARSERS: &[(&str, &str)] = &[
+    ("cmd/compare/target.rs", "text"),
+    ("config/overrides.rs", "scenario"),
+    ("config/parse.rs", "scenario"),
+    ("config/tree.rs", "scenario"),
+    ("feed/reader.rs", "updates"),
+    ("feed/stamp.rs", "stamp"),
+    ("gate/baseline/file.rs", "files"),
+    ("gate/limit/grammar.rs", "limit"),
+    ("net/linux/sock_diag.rs", "kernel"),
+    ("net/linux/tcp_info.rs", "kernel"),
+    ("plan/address.rs", "text"),
+    ("protocol/http1/head.rs", "text"),
+    ("protocol/http1/request.rs", "request"),
+    ("protocol/http1/response.rs", "response"),
+    ("protocol/sse.rs", "events"),
+    ("protocol/websocket/codec.rs", "frames"),
+    ("protocol/websocket/frame_scanner.rs", "frames"),
+    ("record/flow.rs", "files"),
+    ("result/file.rs", "files"),
+    ("run/protocol.rs", "files"),
+    ("scenario/mod.rs", "scenario"),
+    ("server/fault_injection.rs", "text"),
+    ("transport/long_polling/params.rs", "scenario"),
+    ("transport/mod.rs", "scenario"),
+    ("transport/polling/params.rs", "scenario"),
+    ("transport/websocket/params.rs", "scenario"),
+    ("transport/websocket/upgrade.rs", "upgrade"),
+    ("units.rs", "text"),
+];
+
+/// Files whose functions look like parsers and only call one of those.
+const CALLERS: &[&str] = &["cli/gate.rs", "cli/serve.rs"];
+
+fn root(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a folder").flatten() {
+        match entry.path() {
+            path if path.is_dir() && !path.ends_with("tests") => files(&path, found),
+            path if path.extension().is_some_and(|e| e == "rs") => found.push(path),
+            _ => {}
+        }
+    }
+}
+
+/// Whether a line begins a function that takes something apart.
+fn begins_parser(line: &str) -> bool {
+    let names = ["parse", "feed", "read_lines", "from_str", "deserialize"];
+    let Some((_, name)) = line.split_once("fn ") else { return false };
+    let name = name.split(['(', '<']).next().unwrap_or_default();
+    let is_one = |known: &&str| {
+        name.strip_prefix(*known).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+    };
+    !line.trim_start().starts_with("//") && names.iter().any(is_one)
+}
+
+#[test]
+fn every_parser_is_in_the_list_of_fuzz_targets() {
+    let mut sources = Vec::new();
+    files(&root("src"), &mut sources);
+    for path in sources {
+        let text = fs::read_to_string(&path).expect("a file");
+        let own = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+        let name = path.strip_prefix(root("src")).expect("it is below").display().to_string();
+        let is_known =
+            PARSERS.iter().any(|(file, _)| *file == name) || CALLERS.contains(&name.as_str());
+        assert!(
+            is_known || !own.lines().any(begins_parser),
+            "src/{name} has a parser: write a fuzz target that reaches it, and a line in PARSERS"
+        );
+    }
+    for file in PARSERS.iter().map(|(file, _)| *file).chain(CALLERS.iter().copied()) {
+        assert!(root("src").join(file).is_file(), "src/{file} is in the list and not there");
+    }
+}
+
+#[test]
+fn every_fuzz_target_is_built_and_needed() {
+    let manifest = fs::read_to_string(root("tests/fuzz/Cargo.toml")).expect("it is there");
+    let built: BTreeSet<&str> =
+        manifest.lines().filter_map(|line| line.strip_prefix("path = \"targets/")).collect();
+    let built: BTreeSet<&str> = built.iter().filter_map(|l| l.strip_suffix(".rs\"")).collect();
+    let needed: BTreeSet<&str> = PARSERS.iter().map(|(_, target)| *target).collect();
+    let mut written = Vec::new();
+    files(&root("tests/fuzz/targets"), &mut written);
+    let written: BTreeSet<&str> =
+        written.iter().filter_map(|path| path.file_stem()?.to_str()).collect();
+    assert_eq!(built, needed);
+    assert_eq!(written, needed);
+}
