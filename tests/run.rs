@@ -355,6 +355,55 @@ fn children(parent: u32, word: &str) -> Vec<u32> {
     found
 }
 
+/// Where a run is interrupted: its settings, and how long after its processes have started.
+const PHASES: [(&str, &str, Duration); 3] = [
+    ("connecting", "ramp=60s", Duration::from_millis(800)),
+    ("measuring", "duration=60s", Duration::from_millis(2800)),
+    // The run waits for the end of a case, which a stopped process does not reach.
+    ("closing", "duration=1s", Duration::from_millis(5500)),
+];
+
+/// Interrupts a run in which a process is stopped; returns how long the run took to end.
+fn interrupted(word: &str, setting: &str, after: Duration) -> Duration {
+    let world = World::new(SMALL);
+    let mut run = world.run(&["--set", setting, "--reports", "csv,json"]);
+    let child = run.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    let began = Instant::now();
+    let is_there = |word: &str| !children(child.id(), word).is_empty();
+    while !is_there("server") || !is_there("worker") {
+        assert!(began.elapsed() < Duration::from_secs(40), "no process appears");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // Early enough that it has not ended by itself.
+    let early = Duration::from_millis(800);
+    std::thread::sleep(early);
+    signal(children(child.id(), word)[0], "STOP");
+    std::thread::sleep(after.saturating_sub(early));
+    signal(child.id(), "INT");
+    let began = Instant::now();
+    let output = wait(child, Duration::from_secs(60));
+    let took = began.elapsed();
+    expect_code(&output, 130);
+    took
+}
+
+/// A stopped process answers nothing: it is killed, and the run ends within seconds.
+#[test]
+fn an_interrupt_ends_a_run_soon_though_a_process_is_stopped() {
+    std::thread::scope(|scope| {
+        for word in ["worker", "server"] {
+            for (phase, setting, after) in PHASES {
+                scope.spawn(move || {
+                    let took = interrupted(word, setting, after);
+                    println!("{word} stopped while {phase}: {took:?}");
+                    // 4 s on a loaded machine; 46 s before these limits were there.
+                    assert!(took < Duration::from_secs(15), "{word}, {phase}: {took:?}");
+                });
+            }
+        }
+    });
+}
+
 #[test]
 fn a_server_killed_in_mid_run_is_counted_and_hangs_nothing() {
     let world = World::new(&SMALL.replace("60s", "6s"));
