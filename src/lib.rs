@@ -148,6 +148,7 @@ pub mod internals {
         use crate::plan::UrlParts;
         use crate::protocol::http1::Target;
         use crate::protocol::http1::head::{RequestHead, ResponseHead};
+        use crate::protocol::http1::response::{KnownHead, Response};
         use crate::record::ClientError;
         use crate::run::protocol::{FromProcess, ServerStart, ToServer};
         use crate::server::fault_injection::InjectedFault;
@@ -208,6 +209,21 @@ pub mod internals {
         #[cfg(all(target_os = "linux", not(feature = "portable")))]
         pub fn sock_diag(bytes: &[u8]) -> bool {
             crate::net::linux::sock_diag::parse(bytes, true).is_ok()
+        }
+        /// A response whose head a client has read before: it reads as at the first time.
+        pub fn known_head(bytes: &[u8]) -> bool {
+            let (mut known, mut plain) = (KnownHead::default(), Response::default());
+            let fed = plain.feed(bytes);
+            for _ in 0..2 {
+                let mut response = Response::default();
+                let head = known.read(&mut response, bytes);
+                let again = head
+                    .and_then(|head| Ok(head + response.feed(bytes.get(head..).unwrap_or(&[]))?));
+                assert_eq!(again, fed);
+                let of = |read: &Response| (read.status, read.keep_alive, read.facts, read.parts);
+                assert!(fed.is_err() || of(&response) == of(&plain));
+            }
+            fed.is_ok()
         }
         /// The pieces of the response to a WebSocket upgrade: how many bytes it has if it is whole.
         ///

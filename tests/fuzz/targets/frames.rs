@@ -18,6 +18,9 @@ enum Found {
 
 /// The largest message that a server takes.
 const MOST_BYTES: u64 = 1_000;
+/// The largest that tungstenite takes as a client: it reserves memory for as much as a frame's head
+/// says.
+const MOST_RESERVED_BYTES: usize = 1 << 20;
 
 /// What this project's reader finds; `role` is who reads.
 fn read(role: Role, pieces: &[&[u8]]) -> Vec<Found> {
@@ -76,8 +79,8 @@ impl Write for Wire<'_> {
 
 /// What tungstenite finds.
 fn reference(role: Role, bytes: &[u8]) -> Vec<Found> {
-    let most = (role == Role::Server).then_some(MOST_BYTES as usize);
-    let config = WebSocketConfig::default().max_message_size(most).max_frame_size(most);
+    let most = if role == Role::Server { MOST_BYTES as usize } else { MOST_RESERVED_BYTES };
+    let config = WebSocketConfig::default().max_message_size(Some(most)).max_frame_size(Some(most));
     let mut socket = WebSocket::from_raw_socket(Wire(bytes), role, Some(config));
     let mut found = Vec::new();
     loop {
