@@ -282,7 +282,8 @@ pub mod internals {
     pub mod result {
         pub use crate::result::{
             CaseEnd, CaseInfo, CaseResult, Cost, Curve, DriverEnd, End, Header, KernelAudit,
-            LostProcess, ProcessRole, RunResult, SCHEMA, SecondRow, Seconds, ServerEnd, StopReason,
+            LostProcess, ProcessRole, ReceiveTimestamps, RunResult, SCHEMA, SecondRow, Seconds,
+            ServerEnd, StopReason,
         };
         /// Result files.
         pub mod file {

@@ -440,7 +440,7 @@ fn a_server_killed_in_mid_run_is_counted_and_hangs_nothing() {
 fn a_worker_that_was_stopped_is_a_late_driver_of_what_is_pushed() {
     let world = World::new(
         "clients = [10]\nwarmup = \"200ms\"\nduration = \"5s\"\ncooldown = \"100ms\"\n\
-         [feed]\nrate = \"10/s\"\n[[series]]\ntransport = \"websocket\"\n",
+         [feed]\nrate = \"4/s\"\n[[series]]\ntransport = \"websocket\"\n",
     );
     let mut run = world.run(&["--reports", "json"]);
     let child = run.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
@@ -460,6 +460,35 @@ fn a_worker_that_was_stopped_is_a_late_driver_of_what_is_pushed() {
     let row = &world.summary()["rows"][0];
     let late = row["probe_lateness_us_p99"].as_f64().expect("it was probed");
     assert!(late > 100_000.0, "{late}");
+    // The last update of a connection came less than a period before the driver went on.
+    let unread = row["kernel_to_client_us_max"].as_f64().expect("the kernel gave timestamps");
+    assert!(unread > 20_000.0, "{unread}");
+}
+
+#[test]
+fn the_kernels_timestamps_tell_how_long_bytes_waited_for_the_driver() {
+    let world = World::new(
+        "clients = [20]\nwarmup = \"300ms\"\nduration = \"2s\"\ncooldown = \"200ms\"\n\
+         driver_lateness = \"500ms\"\n[feed]\nrate = \"10/s\"\n\
+         [[series]]\ntransport = \"websocket\"\n\
+         [[series]]\ntransport = \"polling\"\ninterval = \"100ms\"\n\
+         [[series]]\ntransport = \"websocket\"\nengine = \"tungstenite\"\nlabel = \"library\"\n",
+    );
+    let output = finish(&mut world.run(&["--reports", "json"]));
+    expect_ran(&world, &output);
+    let rows = world.summary()["rows"].as_array().expect("rows").clone();
+    let of = |name: &str| rows.iter().find(|r| r["series"] == name).expect("a row").clone();
+    for (series, latency) in [("websocket", "delivery"), ("polling", "response")] {
+        let row = of(series);
+        let [median, worst] = ["kernel_to_client_us_p50", &format!("{latency}_latency_us_max")]
+            .map(|name| row[name].as_f64().unwrap_or_else(|| panic!("{series} has no {name}")));
+        assert!(median > 0.0 && median < worst, "{series}: {median} of {worst}");
+        // Four of the twenty clients, ten times a second.
+        let reads = row["kernel_to_client_count"].as_u64().expect("a count");
+        assert!((20..=400).contains(&reads), "{series}: {reads}");
+    }
+    let why = &of("library")["absent"]["kernel_to_client_us_p50"];
+    assert!(why.as_str().is_some_and(|why| why.contains("library")), "{why}");
 }
 
 #[test]

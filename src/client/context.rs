@@ -6,6 +6,7 @@ use crate::client::delivery::fan_out::FanOutTracker;
 use crate::client::delivery::inbox::Inbox;
 use crate::feed;
 use crate::net::delay_line::DelayErrors;
+use crate::net::timestamp_sample::ReceiveDelays;
 use crate::net::{Dialer, Heads};
 use crate::protocol::http1::answer_text::AnswerText;
 use crate::record::{
@@ -250,6 +251,16 @@ impl ThreadContext {
         let mut recorder = self.recorder.borrow_mut();
         for _ in 0..clients {
             recorder.fault(Phase::Teardown, ClientError::of(ClientErrorKind::Undrained));
+        }
+    }
+}
+
+impl ReceiveDelays for ThreadContext {
+    /// Counts what the kernel received in the measured window, whenever it was read.
+    fn record(&self, kernel_ns: u64, client_ns: u64) {
+        if self.window.get().is_some_and(|(from, until)| (from..until).contains(&kernel_ns)) {
+            let mut recorder = self.recorder.borrow_mut();
+            recorder.since(Phase::Steady, Metric::KernelToClient, kernel_ns, client_ns);
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::driver::engine::Engine;
 use crate::feed;
 use crate::net::Dialer;
 use crate::net::linux::epoll::{Epoll, Wake};
+use crate::net::timestamp_sample::TimestampSample;
 use crate::protocol::http1::Target;
 use crate::record::empty_histogram;
 use crate::result::DriverEnd;
@@ -158,9 +159,15 @@ fn run_clients(
     events: &UnboundedSender<DriverEvent>,
 ) -> Result<(), String> {
     let half = start.series.client_half(&start.target, &start.feed)?;
-    let network = Epoll::new(wake).map_err(|error| format!("cannot wait for events: {error}"))?;
     let mut driver = DriverThread::new(start, number, events.clone());
     driver.thread.recorder.borrow_mut().prepare();
+    let sample = match &half {
+        ClientHalf::Machines(_) => Some(driver.sample.clone()),
+        // A library reads its sockets itself.
+        ClientHalf::Tasks(..) => None,
+    };
+    let network =
+        Epoll::new(wake, sample).map_err(|error| format!("cannot wait for events: {error}"))?;
     let DriverStart { gap_ns, seed, shard, .. } = *driver.start;
     // Every thread has moments of its own.
     let seed = seed ^ (u64::from(shard) << 32) ^ u64::from(number);
@@ -178,6 +185,7 @@ fn run_clients(
                 .map_err(|error| format!("cannot start a runtime: {error}"))?;
             driver.send(DriverEvent::Started);
             runtime.block_on(driver.run_tasks(clients, senders, &mut engine, commands));
+            driver.sample.add_library_clients(driver.spawned);
         }
     }
     // Ends the clients that did not end by themselves; their accounts are closed with them.
@@ -190,6 +198,7 @@ struct DriverThread {
     start: Arc<DriverStart>,
     number: u32,
     thread: Rc<ThreadContext>,
+    sample: Rc<TimestampSample>,
     events: UnboundedSender<DriverEvent>,
     spawned: u32,
     epoch_ns: u64,
@@ -207,10 +216,12 @@ impl DriverThread {
         let dialers = start.dialers.clone();
         let thread =
             ThreadContext::new(dialers, start.feed, start.timeout_ns, start.gap_ns, start.seed);
+        let sample = TimestampSample::new(start.clients, start.threads, thread.clone());
         DriverThread {
             start,
             number,
             thread,
+            sample: Rc::new(sample),
             events,
             spawned: 0,
             epoch_ns: 0,
@@ -416,6 +427,7 @@ impl DriverThread {
         let end = DriverEnd {
             tcp: self.thread.tcp.get(),
             audit: self.thread.audit.get(),
+            receive_timestamps: Some(self.sample.counts()),
             turns_not_started: self.thread.tally.get().turns_not_started,
             trace: self.thread.events_traced.take(),
             fanout: self.thread.fan_out.borrow_mut().take(),

@@ -9,12 +9,13 @@
 //! | `layered_stream` | a stack over a socket as an asynchronous stream |
 //! | `library_stream` | the same, shared by a library and the account of the connection |
 //! | `counted_stream` | what that account asks of a stream |
+//! | `timestamp_sample` | which connections ask for the kernel's receive timestamps, and what they tell |
 //! | `meter` | the lowest layer: bytes counted at the socket |
 //! | `delay_line`, `delay_queue` | a layer that holds bytes for the delay of a path |
 //! | `tap` | a layer that keeps the heads of the first HTTP messages |
 //! | `dial` | TCP connections from source addresses of one's own |
 //! | `relay` | a TCP relay through a delay line |
-//! | `linux` | system calls that only Linux has: `TCP_INFO`, `sock_diag`, `IP_BIND_ADDRESS_NO_PORT` |
+//! | `linux` | system calls that only Linux has: `TCP_INFO`, `sock_diag`, `IP_BIND_ADDRESS_NO_PORT`, `SO_TIMESTAMPNS` |
 
 pub(crate) mod connection;
 pub(crate) mod counted_stream;
@@ -30,6 +31,7 @@ pub(crate) mod polled_stream;
 pub(crate) mod relay;
 pub(crate) mod socket;
 pub(crate) mod tap;
+pub(crate) mod timestamp_sample;
 
 pub(crate) use connection::Connection;
 pub(crate) use delay_line::DelayLine;

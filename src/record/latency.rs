@@ -23,6 +23,9 @@ named! {
         /// From the intended moment of a probe of a driver's thread to the moment at which it came:
         /// how late the thread is, whatever its clients wait for.
         ProbeLateness = "probe_lateness",
+        /// From the kernel having received bytes to the client having read them, on a sample of the
+        /// connections: of a read of several segments, from the last one's arrival.
+        KernelToClient = "kernel_to_client",
         /// The age that a client's information had reached when something newer came (Costa,
         /// Codreanu, Ephremides 2016).
         PeakAge = "peak_age",

@@ -31,6 +31,7 @@ pub use ledger::{Ledger, Phase, Phases};
 pub use part::Part;
 pub(crate) use refusal::{MOST_REFUSALS, Refusal};
 pub use tcp::KernelAudit;
+pub use tcp::ReceiveTimestamps;
 pub(crate) use tcp::TcpReading;
 pub use tcp::TcpTotals;
 pub use trace::{TRACED_CLIENTS, TRACED_EVENTS, TraceEvent, TraceKind};

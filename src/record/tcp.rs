@@ -141,6 +141,26 @@ pub struct KernelAudit {
 
 add_fields!(KernelAudit { connections, unaudited, mismatched, unexplained_bytes });
 
+/// What became of the kernel's receive timestamps (`SO_TIMESTAMPNS`), which a sample of a driver's
+/// connections asks for. The times themselves are latencies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ReceiveTimestamps {
+    /// Connections that asked for them.
+    pub connections: u64,
+    /// Connections for which the system refused.
+    pub refused: u64,
+    /// Clients of a library, whose reads are its own.
+    pub library_clients: u64,
+    /// Reads of bytes that came without a timestamp.
+    pub missing: u64,
+    /// Timestamps that were discarded: the wall clock was set since, or every reading of it was
+    /// interrupted.
+    pub discarded: u64,
+}
+
+add_fields!(ReceiveTimestamps { connections, refused, library_clients, missing, discarded });
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -385,6 +385,10 @@ pub(crate) fn metric_about(metric: Metric) -> &'static str {
         Metric::ServiceTime => "from the actual sending of a request to its whole response",
         Metric::DriverLag => "from the intended moment of a turn to its start",
         Metric::ProbeLateness => "how late a probe of the driver's thread came: 50 a second",
+        Metric::KernelToClient => {
+            "from the kernel having the bytes to the client having read them, on a sample of the \
+             connections"
+        }
         Metric::PeakAge => "age of what a client has when something newer comes",
         Metric::ConnectTime => "from connect to the connection",
         Metric::UpgradeTime => "from the upgrade request to the upgraded connection",
@@ -426,8 +430,9 @@ fn latencies() -> Vec<Column> {
     for metric in [Metric::DeliveryLatency, Metric::ResponseLatency, Metric::ServiceTime] {
         out.push(flag(
             format!("{}_driver_bound", metric.name()),
-            "whether the median is less than ten times the p99 of the driver's lag",
-            move |r| r.latency(metric).driver_bound,
+            "whether the median is less than ten times the p99 of the driver's lag, or than ten times the \
+             median from kernel to client",
+            move |r| r.latency(metric).driver_bound.is_some(),
         ));
     }
     out

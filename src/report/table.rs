@@ -237,9 +237,31 @@ pub struct Latencies {
     pub histogram: Option<Histogram<u64>>,
     /// The statistics, in the order of [`Statistic::ALL`](crate::report::layer::Statistic::ALL).
     pub stats: Vec<Figure>,
-    /// True where the median is less than ten times the p99 of the driver's lag: the figure says
-    /// as much of the driver as of the server.
-    pub driver_bound: bool,
+    /// Why the figure says as much of the driver as of the server, if it does.
+    pub driver_bound: Option<DriverBound>,
+}
+
+/// Of what a median latency is less than ten times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DriverBound {
+    /// The driver's own lag.
+    Lag,
+    /// The wait of received bytes for their client.
+    KernelToClient,
+}
+
+impl DriverBound {
+    /// Every reason, in the order in which it is looked for.
+    pub const ALL: [DriverBound; 2] = [DriverBound::Lag, DriverBound::KernelToClient];
+    /// What the median is less than ten times of, in words.
+    pub fn what(self) -> &'static str {
+        match self {
+            DriverBound::Lag => "the p99 of the driver's own lag",
+            DriverBound::KernelToClient => {
+                "the median time from the kernel having the bytes to the client having them"
+            }
+        }
+    }
 }
 
 /// How clients' messages of the measured windows spread to all. Times are in µs from the intended

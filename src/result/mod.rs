@@ -17,7 +17,7 @@ pub use seconds::{SecondRow, Seconds};
 pub use stop_reason::StopReason;
 
 pub use crate::predict::Curve;
-pub use crate::record::KernelAudit;
+pub use crate::record::{KernelAudit, ReceiveTimestamps};
 
 use crate::feed::Workload;
 use crate::predict::Model;
@@ -154,6 +154,10 @@ pub struct DriverEnd {
     pub tcp: Phases<TcpTotals>,
     /// Driver against kernel.
     pub audit: KernelAudit,
+    /// What became of the kernel's receive timestamps; absent from files of a version that asked for
+    /// none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receive_timestamps: Option<ReceiveTimestamps>,
     /// CPU and memory.
     pub cost: Cost,
     /// Turns that were due in the measured window but not started before its end.

@@ -319,6 +319,9 @@ impl Worker {
         for thread in &ends {
             end.tcp += thread.tcp;
             end.audit += thread.audit;
+            if let Some(timestamps) = thread.receive_timestamps {
+                *end.receive_timestamps.get_or_insert_default() += timestamps;
+            }
             end.turns_not_started += thread.turns_not_started;
             end.trace.extend_from_slice(&thread.trace);
             end.heads.extend_from_slice(&thread.heads);

@@ -8,6 +8,12 @@ pub fn now_ns() -> u64 {
     nanoseconds(ClockId::Monotonic)
 }
 
+/// Nanoseconds of `CLOCK_REALTIME`, which somebody may set: see [`crate::time::WallClock`].
+#[cfg_attr(any(not(target_os = "linux"), feature = "portable"), allow(dead_code))]
+pub(super) fn wall_ns() -> u64 {
+    nanoseconds(ClockId::Realtime)
+}
+
 /// CPU time that this process has used in all its threads, user and system together, in
 /// nanoseconds (`CLOCK_PROCESS_CPUTIME_ID`).
 pub(crate) fn process_cpu_ns() -> u64 {
@@ -22,7 +28,7 @@ pub(crate) fn thread_cpu_ns() -> u64 {
 
 fn nanoseconds(id: ClockId) -> u64 {
     let time = clock_gettime(id);
-    // The clocks start at zero at boot, or with the process or thread, and never go back.
+    // The clocks start at zero at boot, with the process or thread, or in 1970.
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 

@@ -8,8 +8,8 @@ use wsbench::internals::record::{
 };
 use wsbench::internals::result::StopReason;
 use wsbench::internals::result::{
-    CaseEnd, CaseInfo, CaseResult, Cost, DriverEnd, End, Header, KernelAudit, RunResult, SCHEMA,
-    ServerEnd,
+    CaseEnd, CaseInfo, CaseResult, Cost, DriverEnd, End, Header, KernelAudit, ReceiveTimestamps,
+    RunResult, SCHEMA, ServerEnd,
 };
 use wsbench::internals::units::{Bytes, SECOND_NS};
 
@@ -228,6 +228,9 @@ fn window(series: Series, turns: u64, clients: u64, floor: bool) -> Window {
             recorder.latency(phase, Metric::DriverLag, 2_000 + n * 20);
         }
         recorder.latency(phase, Metric::ProbeLateness, 1_000 + n * 10);
+        if !floor {
+            recorder.latency(phase, Metric::KernelToClient, 4_000 + n * 30);
+        }
     }
     recorder.take(Window::clone)
 }
@@ -262,6 +265,10 @@ fn driver(info: &CaseInfo, series: Series, events: u64) -> DriverEnd {
             connections: if floor { 0 } else { clients },
             ..KernelAudit::default()
         },
+        receive_timestamps: Some(ReceiveTimestamps {
+            connections: if floor { 0 } else { clients.div_ceil(64) },
+            ..ReceiveTimestamps::default()
+        }),
         cost: Cost {
             cpu_ns: events
                 * if floor {

@@ -5,8 +5,8 @@ use wsbench::internals::record::{Metric, Part, Phase};
 use wsbench::internals::report::Check;
 use wsbench::internals::report::{Layer, Quantity};
 use wsbench::internals::report::{Table, summarise};
-use wsbench::internals::result::RunResult;
 use wsbench::internals::result::StopReason;
+use wsbench::internals::result::{ReceiveTimestamps, RunResult};
 
 /// A metric as the only value recorded, in every case.
 fn with_latency(result: &mut RunResult, metric: Metric, ns: u64) {
@@ -223,6 +223,59 @@ fn the_words_say_where_polling_wins_and_where_the_order_differs() {
     }
     let words = said(&summarise(&result));
     assert!(words.contains("Driver CPU: about equal"), "{words}");
+}
+
+#[test]
+fn a_latency_of_which_the_driver_is_a_tenth_is_driver_bound() {
+    let mut result = complete(&[WEBSOCKET], &[1_000]);
+    let bound = |result: &RunResult| {
+        let table = summarise(result);
+        let row = row(&table, "websocket", 1_000);
+        let is = row.latency(Metric::DeliveryLatency).driver_bound.is_some();
+        let note =
+            "the median delivery latency is less than ten times the median time from the kernel";
+        assert_eq!(row.notes.iter().any(|n| n.contains(note)), is, "{:?}", row.notes);
+        is
+    };
+    assert!(!bound(&result));
+    // Its median is 10.3 ms.
+    for (kernel_ns, is) in [(1_000_000, false), (1_100_000, true)] {
+        for case in result.cases.values_mut() {
+            let all = case.total.latency.of_mut(Metric::KernelToClient);
+            all.reset();
+            all.saturating_record_n(kernel_ns, 20);
+        }
+        assert_eq!(bound(&result), is, "{kernel_ns}");
+    }
+    // One value is no median.
+    with_latency(&mut result, Metric::KernelToClient, 5_000_000);
+    assert!(!bound(&result));
+}
+
+#[test]
+fn what_the_kernels_timestamps_do_not_tell_is_absent_for_its_reason() {
+    let mut result = complete(&[WEBSOCKET], &[1_000]);
+    for case in result.cases.values_mut() {
+        case.total.latency.of_mut(Metric::KernelToClient).reset();
+    }
+    let none = ReceiveTimestamps::default();
+    let asked = ReceiveTimestamps { connections: 16, ..none };
+    for (counts, expected) in [
+        (None, "this version of wsbench asked for no receive timestamps"),
+        (Some(ReceiveTimestamps { library_clients: 9, ..none }), "the engine is a library"),
+        (Some(ReceiveTimestamps { refused: 16, ..none }), "this system has no receive timestamps"),
+        (Some(ReceiveTimestamps { discarded: 3, ..asked }), "the wall clock was set"),
+        (Some(ReceiveTimestamps { missing: 3, ..asked }), "the kernel gave no timestamp"),
+        (Some(asked), "nothing was received in the measured window"),
+    ] {
+        for case in result.cases.values_mut() {
+            case.drivers.iter_mut().for_each(|driver| driver.receive_timestamps = counts);
+        }
+        let table = summarise(&result);
+        let median = row(&table, "websocket", 1_000).latency(Metric::KernelToClient).quantile(0.5);
+        let why = median.reason().expect("it is absent");
+        assert!(why.contains(expected), "{why}");
+    }
 }
 
 #[test]

@@ -28,7 +28,7 @@ fn run(address: SocketAddr, path: String) -> bool {
     let thread = ThreadContext::new(vec![dialer], Spec::PLAIN, 10 * SECOND_NS, 0, 0);
     thread.feed.set(Some(Feed { spec: Spec::PLAIN, epoch_ns: now_ns() }));
     thread.sent_back.replace(Some(Vec::new()));
-    let network = Epoll::new(Wake::new().expect("a descriptor")).expect("epoll");
+    let network = Epoll::new(Wake::new().expect("a descriptor"), None).expect("epoll");
     let mut engine = Engine::new(network, 0, thread.clone(), 0);
     // It must not connect again.
     let json = serde_json::json!({"transport": "websocket", "params": {

@@ -5,8 +5,9 @@
 
 use crate::net::Dialer;
 use crate::net::linux::bind::choose_port_at_connect;
-use crate::net::linux::{async_descriptor, tcp_info};
+use crate::net::linux::{async_descriptor, receive_timestamp, tcp_info};
 use crate::net::socket::{Network, Readiness, Socket};
+use crate::net::timestamp_sample::TimestampSample;
 use crate::record::{ClientError, ClientErrorKind, TcpReading};
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::event::{EventfdFlags, Timespec, eventfd};
@@ -19,6 +20,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU64;
+use std::rc::Rc;
 use std::sync::Arc;
 use tokio::io::unix::AsyncFd;
 
@@ -32,6 +34,8 @@ pub(crate) struct Epoll {
     epoll: OwnedFd,
     wake: Wake,
     events: Vec<Event>,
+    /// The connections whose reads have the kernel's timestamps.
+    sample: Option<Rc<TimestampSample>>,
 }
 
 /// Wakes the wait of an [`Epoll`] from another thread.
@@ -54,19 +58,20 @@ impl Wake {
 }
 
 impl Epoll {
-    /// Opens a descriptor of epoll, whose wait can be woken.
+    /// Opens a descriptor of epoll, whose wait can be woken. The connections of a sample ask for the
+    /// kernel's receive timestamps.
     ///
     /// # Errors
     /// If the system has no descriptors left, or does not wait with a precision of nanoseconds
     /// (`epoll_pwait2`, since Linux 5.11).
-    pub(crate) fn new(wake: Wake) -> io::Result<Epoll> {
+    pub(crate) fn new(wake: Wake, sample: Option<Rc<TimestampSample>>) -> io::Result<Epoll> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         // The kernel may otherwise be late by 50 µs (`PR_SET_TIMERSLACK`, `prctl(2)`).
         let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
         let at_once = Timespec { tv_sec: 0, tv_nsec: 1 };
         epoll::wait(&epoll, &mut [MaybeUninit::uninit(); 1][..], Some(&at_once)).map(|_| ())?;
         epoll::add(&epoll, &wake.0, EventData::new_u64(WAKE), EventFlags::IN)?;
-        Ok(Epoll { epoll, wake, events: Vec::with_capacity(EVENTS) })
+        Ok(Epoll { epoll, wake, events: Vec::with_capacity(EVENTS), sample })
     }
     /// Returns its descriptor for a runtime of tokio, to which it is readable if there are events.
     ///
@@ -100,13 +105,22 @@ impl Network for Epoll {
             rustix::net::bind(&socket, &source).map_err(fault)?;
         }
         sockopt::set_tcp_nodelay(&socket, true).map_err(fault)?;
+        // Before the first segment can come.
+        let sample = self
+            .sample
+            .as_ref()
+            .filter(|sample| sample.has(client) && sample.asked(receive_timestamp::ask(&socket)));
         match rustix::net::connect(&socket, &dialer.address) {
             Ok(()) | Err(Errno::INPROGRESS) => {}
             Err(error) => return Err(fault(error)),
         }
         let all = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
         epoll::add(&self.epoll, &socket, EventData::new_u64(key), all).map_err(fault)?;
-        Ok(Box::new(TcpSocket { socket, ipv6 }))
+        let socket = TcpSocket { socket, ipv6 };
+        match sample {
+            None => Ok(Box::new(socket)),
+            Some(sample) => Ok(Box::new(TimestampedSocket { socket, sample: sample.clone() })),
+        }
     }
 
     fn wait(&mut self, until_ns: u64, events: &mut Vec<Readiness>) {
@@ -166,5 +180,33 @@ impl Socket for TcpSocket {
     }
     fn counts(&self) -> io::Result<TcpReading> {
         tcp_info::read(self.socket.as_fd(), self.ipv6)
+    }
+}
+
+/// A socket whose reads have the time at which the kernel received their bytes.
+struct TimestampedSocket {
+    socket: TcpSocket,
+    sample: Rc<TimestampSample>,
+}
+
+impl Socket for TimestampedSocket {
+    fn connected(&mut self) -> io::Result<()> {
+        self.socket.connected()
+    }
+    fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.socket.send(bytes)
+    }
+    fn receive(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let (len, received_ns) = receive_timestamp::receive(&self.socket.socket, into)?;
+        if len > 0 {
+            self.sample.record(received_ns);
+        }
+        Ok(len)
+    }
+    fn end(&mut self) {
+        self.socket.end();
+    }
+    fn counts(&self) -> io::Result<TcpReading> {
+        self.socket.counts()
     }
 }

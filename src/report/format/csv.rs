@@ -113,7 +113,7 @@ fn latency(table: &Table) -> Vec<u8> {
         ("statistic", |(_, _, s)| s.name().to_owned()),
         ("value_us", |(_, l, s)| plain(l.stat(*s))),
         ("count", |(_, l, _)| l.count.to_string()),
-        ("driver_bound", |(_, l, _)| l.driver_bound.to_string()),
+        ("driver_bound", |(_, l, _)| l.driver_bound.is_some().to_string()),
     ];
     let rows = table.rows.iter().chain(&table.floors);
     let latencies = rows.flat_map(|row| row.latencies.iter().map(move |l| (row, l)));

@@ -26,7 +26,7 @@ use crate::record::ClientError;
 use crate::report::chapter;
 use crate::report::figure::Figure;
 use crate::report::pictures::Pictures;
-use crate::report::table::{Events, Pace, Predicted, Row, Status, Table};
+use crate::report::table::{DriverBound, Events, Pace, Predicted, Row, Status, Table};
 use crate::result::RunResult;
 use crate::units::SECOND_NS;
 use group::Group;
@@ -203,17 +203,16 @@ fn notes(group: &Group, row: &Row) -> Vec<String> {
             human(held)
         ));
     }
-    let bound: Vec<_> = row
-        .latencies
-        .iter()
-        .filter(|l| l.driver_bound)
-        .map(|l| l.metric.name().replace('_', " "))
-        .collect();
-    if !bound.is_empty() {
-        notes.push(format!(
-            "driver-bound: the median {} is less than ten times the p99 of the driver's own lag",
-            bound.join(" and the median ")
-        ));
+    for reason in DriverBound::ALL {
+        let bound = row.latencies.iter().filter(|l| l.driver_bound == Some(reason));
+        let bound: Vec<_> = bound.map(|l| l.metric.name().replace('_', " ")).collect();
+        if !bound.is_empty() {
+            notes.push(format!(
+                "driver-bound: the median {} is less than ten times {}",
+                bound.join(" and the median "),
+                reason.what()
+            ));
+        }
     }
     let negative = row.events.all.negative_latencies;
     if negative > 0 {

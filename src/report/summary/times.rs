@@ -1,11 +1,11 @@
 //! Latencies of a group and its time series.
 
-use crate::record::Metric;
+use crate::record::{Metric, ReceiveTimestamps};
 use crate::report::figure::{Absence, Figure, above_an_hour};
 use crate::report::layer::Statistic;
 use crate::report::summary::group::Group;
 use crate::report::summary::remarks;
-use crate::report::table::Latencies;
+use crate::report::table::{DriverBound, Latencies};
 use crate::report::time_series::TimeSeries;
 use crate::result::{CaseInfo, CaseResult};
 use crate::units::thousands;
@@ -20,6 +20,10 @@ pub(super) fn latencies(group: &Group) -> Vec<Latencies> {
     // long a sleeping thread takes to wake.
     let probed = || p99(Metric::ProbeLateness).filter(|late| *late > 1_000_000);
     let lag_p99 = p99(Metric::DriverLag).or_else(probed);
+    let kernel_p50 = all
+        .of(Metric::KernelToClient)
+        .filter(|h| Figure::quantile_us(h, 0.5).value().is_some())
+        .map(|h| h.value_at_quantile(0.5));
     let distribution = |metric: Metric| {
         let untrue = ahead.as_ref().filter(|_| metric.is_from_stamps());
         let histogram = all.of(metric).filter(|_| untrue.is_none());
@@ -35,12 +39,12 @@ pub(super) fn latencies(group: &Group) -> Vec<Latencies> {
             count: histogram.map_or(0, Histogram::len),
             histogram: histogram.cloned(),
             stats: stats.to_vec(),
-            driver_bound: match (histogram, lag_p99) {
-                (Some(h), Some(lag)) if compared && !group.info.floor => {
-                    h.value_at_quantile(0.5) < lag.saturating_mul(10)
-                }
-                _ => false,
-            },
+            driver_bound: histogram.filter(|_| compared && !group.info.floor).and_then(|h| {
+                let median = h.value_at_quantile(0.5);
+                let more_than_a_tenth = |ns: &u64| median < ns.saturating_mul(10);
+                let lag = lag_p99.filter(more_than_a_tenth).map(|_| DriverBound::Lag);
+                lag.or(kernel_p50.filter(more_than_a_tenth).map(|_| DriverBound::KernelToClient))
+            }),
         }
     };
     Metric::ALL.map(distribution).to_vec()
@@ -100,12 +104,38 @@ fn absence(group: &Group, metric: Metric) -> Absence {
         Metric::ResponseLatency | Metric::ServiceTime => "no response was measured".into(),
         Metric::DriverLag => "no turn was measured".into(),
         Metric::ProbeLateness => "no probe of the driver was recorded".into(),
+        Metric::KernelToClient => no_timestamps(group),
         Metric::PeakAge => {
             Absence::by_scenario("no update replaced another in the measured window")
         }
         Metric::ConnectTime => "no connection was made".into(),
         Metric::UpgradeTime => Absence::by_scenario("no connection was upgraded"),
         Metric::DelayError => Absence::by_scenario("no delay was set"),
+    }
+}
+
+/// Why nothing is known of how long bytes lay in the kernel.
+fn no_timestamps(group: &Group) -> Absence {
+    if !group.info.network {
+        return Absence::by_scenario("there is no network");
+    }
+    let mut all = ReceiveTimestamps::default();
+    let counted = group.drivers.iter().filter_map(|driver| driver.receive_timestamps);
+    let asked = counted.map(|counts| all += counts).count();
+    let ReceiveTimestamps { connections, refused, library_clients, missing, discarded } = all;
+    match () {
+        () if asked == 0 => "this version of wsbench asked for no receive timestamps".into(),
+        () if library_clients > 0 => {
+            Absence::by_scenario("the engine is a library, which reads its sockets itself")
+        }
+        () if connections == 0 && refused > 0 => {
+            "this system has no receive timestamps (SO_TIMESTAMPNS)".into()
+        }
+        () if discarded > 0 => {
+            "the wall clock was set: no receive timestamp could be converted".into()
+        }
+        () if missing > 0 => "the kernel gave no timestamp with what was received".into(),
+        () => "nothing was received in the measured window on the connections of the sample".into(),
     }
 }
 

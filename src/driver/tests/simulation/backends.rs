@@ -352,7 +352,7 @@ fn on_tcp(script: &Script) -> Facts {
         actions: VecDeque::new(),
         client_ended: false,
     };
-    let network = Epoll::new(Wake::new().expect("a descriptor")).expect("epoll");
+    let network = Epoll::new(Wake::new().expect("a descriptor"), None).expect("epoll");
     play(network, &thread, script, &wire, || server.step())
 }
 

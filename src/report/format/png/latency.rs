@@ -6,7 +6,7 @@ use crate::report::format::png::page::{LegendEntry, Page};
 use crate::report::format::png::panel::{Mark, Panel, Shape};
 use crate::report::format::png::{clusters, invalid_mark, keys, palette, show_us};
 use crate::report::layer::Statistic;
-use crate::report::table::{Row, Table};
+use crate::report::table::{DriverBound, Row, Table};
 use plotters::style::RGBColor;
 
 const BOUND: &str = "†";
@@ -28,10 +28,13 @@ pub(crate) fn draw(table: &Table) -> Vec<u8> {
          values together."
             .to_owned(),
     ];
-    if table.rows.iter().any(|r| shown.iter().any(|(m, _)| r.latency(*m).driver_bound)) {
-        footnotes.push(format!(
-            "{BOUND} driver-bound: the median is less than ten times the p99 of the driver's own lag"
-        ));
+    let marks = |r: &Row| shown.iter().filter_map(|(m, _)| r.latency(*m).driver_bound).collect();
+    let found: Vec<DriverBound> = table.rows.iter().flat_map::<Vec<_>, _>(marks).collect();
+    let reasons = DriverBound::ALL.into_iter().filter(|reason| found.contains(reason));
+    let reasons: Vec<&str> = reasons.map(DriverBound::what).collect();
+    if !reasons.is_empty() {
+        let what = reasons.join(", or than ten times ");
+        footnotes.push(format!("{BOUND} driver-bound: the median is less than ten times {what}"));
     }
     let grey = palette::transport("null");
     let mut legend = keys(&series);
@@ -82,7 +85,7 @@ fn mark(row: &Row, metric: Metric, colour: RGBColor) -> Mark {
     else {
         return Mark::absent(latency.stat(Statistic::P50).reason().unwrap_or_default());
     };
-    let bound = if latency.driver_bound { BOUND } else { "" };
+    let bound = if latency.driver_bound.is_some() { BOUND } else { "" };
     let p99_line = format!("p99 {}{bound}{}", show_us(p99), invalid_mark(row));
     Mark {
         shape: Shape::Range([p50, p90, p99, max]),

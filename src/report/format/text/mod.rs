@@ -207,7 +207,7 @@ fn latency(table: &Table) -> String {
     columns.extend(wanted.map(|(metric, statistic, head)| {
         column(head, move |row| {
             let latency = row.latency(metric);
-            let mark = if latency.driver_bound { "†" } else { "" };
+            let mark = if latency.driver_bound.is_some() { "†" } else { "" };
             show(latency.stat(statistic), |v| format!("{}{mark}", human_us(v)))
         })
     }));

@@ -107,7 +107,7 @@ pub(crate) fn notes(table: &Table) -> String {
     for row in rows(table) {
         notes.extend(row.notes.iter().map(|n| format!("{}: {n}.", row.label())));
     }
-    if table.rows.iter().any(|r| r.latencies.iter().any(|l| l.driver_bound)) {
+    if table.rows.iter().any(|r| r.latencies.iter().any(|l| l.driver_bound.is_some())) {
         notes.push("† driver-bound: describes the driver as much as the server.".to_owned());
     }
     notes.extend(absent(table));

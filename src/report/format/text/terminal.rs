@@ -13,7 +13,7 @@ use crate::report::format::text::{
     ABSENT, amount, column, figure, grid_of, ratio_text, rows, show,
 };
 use crate::report::layer::{Layer, Statistic, Way};
-use crate::report::table::{Comparison, Row, Status, Table};
+use crate::report::table::{Comparison, DriverBound, Row, Status, Table};
 use crate::units::{distinct, human_bytes, human_ns, listed, thousands};
 
 /// The widest line.
@@ -194,12 +194,15 @@ fn warnings(table: &Table) -> Vec<String> {
         }
     }
     let (metric, _) = latency_shown(table);
-    let bound = rows(table).into_iter().filter(|r| r.latency(metric).driver_bound);
-    if let Some(who) = labels(table, bound) {
-        out.push(format!(
-            "{who}: the median latency is less than ten times the driver's own lag (p99), so it \
-             describes the driver as much as the server."
-        ));
+    for reason in DriverBound::ALL {
+        let is_bound = |r: &&Row| r.latency(metric).driver_bound == Some(reason);
+        if let Some(who) = labels(table, rows(table).into_iter().filter(is_bound)) {
+            out.push(format!(
+                "{who}: the median latency is less than ten times {}, so it describes the driver as \
+                 much as the server.",
+                reason.what()
+            ));
+        }
     }
     let unchecked =
         |check: &&CheckResult| check.check == Check::NothingMissing && check.is_unchecked_loss();

@@ -1,0 +1,181 @@
+//! `CLOCK_REALTIME` as moments of `CLOCK_MONOTONIC`: for times that the kernel gives by that clock
+//! alone.
+//!
+//! The distance between the two clocks changes only if the wall clock is set (a step): what slows or
+//! speeds one of them does the same to the other (`clock_gettime(2)`, `adjtimex(2)`). A time from
+//! before a step has no moment, and is told apart by arithmetic.
+
+use crate::time::clock::{now_ns, wall_ns};
+
+/// The distance may change by this between two readings without being a step: how exact a pair of
+/// readings is.
+const STEP_NS: u64 = 100_000;
+/// A pair of readings that took longer than this was interrupted, and is read again.
+const PAIR_NS: u64 = 20_000;
+/// How often a pair is read again.
+const MOST_PAIRS: u32 = 4;
+
+/// Both clocks at one moment.
+#[derive(Debug, Clone, Copy)]
+struct ClockPair {
+    /// `CLOCK_MONOTONIC` before the other was read, in nanoseconds.
+    before_ns: u64,
+    /// `CLOCK_REALTIME`, in nanoseconds.
+    wall_ns: u64,
+    /// `CLOCK_MONOTONIC` after it, in nanoseconds.
+    after_ns: u64,
+}
+
+impl ClockPair {
+    fn read() -> ClockPair {
+        ClockPair { before_ns: now_ns(), wall_ns: wall_ns(), after_ns: now_ns() }
+    }
+    /// Whether nothing came between the readings.
+    fn is_close(&self) -> bool {
+        self.after_ns - self.before_ns <= PAIR_NS
+    }
+    /// How far `CLOCK_REALTIME` is ahead.
+    fn ahead_ns(&self) -> i64 {
+        let monotonic_ns = self.before_ns + (self.after_ns - self.before_ns) / 2;
+        self.wall_ns as i64 - monotonic_ns as i64
+    }
+}
+
+/// The distance of the two clocks, and since when it is the same.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WallClock {
+    ahead_ns: i64,
+    /// A time that would be earlier than this may be from before a step.
+    same_since_ns: u64,
+}
+
+impl WallClock {
+    /// Reads the clocks for the first time.
+    pub(crate) fn new() -> WallClock {
+        WallClock::since(ClockPair::read())
+    }
+
+    fn since(pair: ClockPair) -> WallClock {
+        WallClock { ahead_ns: pair.ahead_ns(), same_since_ns: pair.before_ns }
+    }
+
+    /// Returns the time now, and the moment of an earlier wall time; `None` if it is from before a
+    /// step of the wall clock.
+    pub(crate) fn now_and_moment_of(&mut self, wall_ns: u64) -> (u64, Option<u64>) {
+        let first = ClockPair::read();
+        let mut pair = first;
+        for _ in 1..MOST_PAIRS {
+            if pair.is_close() {
+                break;
+            }
+            pair = ClockPair::read();
+        }
+        let moment = if pair.is_close() { self.moment_of(wall_ns, pair) } else { None };
+        (first.before_ns, moment.map(|ns| ns.min(first.before_ns)))
+    }
+
+    /// Returns the moment of a wall time that was taken before a pair was read.
+    fn moment_of(&mut self, wall_ns: u64, pair: ClockPair) -> Option<u64> {
+        let ahead_ns = pair.ahead_ns();
+        let moved_ns = ahead_ns - self.ahead_ns;
+        if moved_ns.unsigned_abs() > STEP_NS {
+            // Times from before a step back come out later by its length, and are left out as well.
+            let back_ns = moved_ns.min(0).unsigned_abs();
+            self.same_since_ns = self.same_since_ns.max(pair.before_ns).saturating_add(back_ns);
+        }
+        self.ahead_ns = ahead_ns;
+        let ns = u64::try_from(i128::from(wall_ns) - i128::from(ahead_ns)).ok()?;
+        let until_ns = pair.after_ns.saturating_add(STEP_NS);
+        (self.same_since_ns..=until_ns).contains(&ns).then_some(ns)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const SECOND: u64 = 1_000_000_000;
+    /// 2026, about.
+    const AHEAD: u64 = 1_790_000_000 * SECOND;
+
+    /// Both clocks at a moment, the wall clock set ahead by so much.
+    fn pair(at_ns: u64, set_ns: i64) -> ClockPair {
+        let wall_ns = (AHEAD + at_ns).saturating_add_signed(set_ns);
+        ClockPair { before_ns: at_ns - 20, wall_ns, after_ns: at_ns + 20 }
+    }
+
+    #[test]
+    fn a_wall_time_is_its_moment() {
+        let mut clock = WallClock::since(pair(SECOND, 0));
+        let taken = pair(3 * SECOND, 0).wall_ns;
+        assert_eq!(clock.moment_of(taken, pair(4 * SECOND, 0)), Some(3 * SECOND));
+        // Pairs are not exact, and the kernel's reading may come out just after ours.
+        assert_eq!(clock.moment_of(taken, pair(3 * SECOND, 900)), Some(3 * SECOND - 900));
+        assert_eq!(clock.moment_of(taken, pair(3 * SECOND - 500, 0)), Some(3 * SECOND));
+    }
+
+    #[test]
+    fn a_time_from_before_the_first_reading_or_after_the_last_is_left_out() {
+        let mut clock = WallClock::since(pair(2 * SECOND, 0));
+        assert_eq!(clock.moment_of(pair(SECOND, 0).wall_ns, pair(3 * SECOND, 0)), None);
+        assert_eq!(clock.moment_of(pair(4 * SECOND, 0).wall_ns, pair(3 * SECOND, 0)), None);
+        assert_eq!(clock.moment_of(0, pair(3 * SECOND, 0)), None);
+    }
+
+    #[test]
+    fn a_time_from_before_a_step_is_left_out_and_one_from_after_it_is_not() {
+        for set_ns in [5_000_000, -5_000_000, 3_600 * SECOND as i64, -(SECOND as i64)] {
+            let mut clock = WallClock::since(pair(SECOND, 0));
+            let before = pair(2 * SECOND, 0).wall_ns;
+            // The step is met with this reading, and is still known at the next one.
+            assert_eq!(clock.moment_of(before, pair(3 * SECOND, set_ns)), None, "{set_ns}");
+            assert_eq!(clock.moment_of(before, pair(4 * SECOND, set_ns)), None, "{set_ns}");
+            let after = pair(9 * SECOND, set_ns).wall_ns;
+            let found = clock.moment_of(after, pair(10 * SECOND, set_ns));
+            assert_eq!(found, Some(9 * SECOND), "{set_ns}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+        /// Whatever steps there are: a moment that is given is the true one.
+        #[test]
+        fn no_moment_is_wrong(
+            steps in prop::collection::vec((1u64..3_000_000_000, -2_000_000_000i64..2_000_000_000), 1..8),
+            waits in prop::collection::vec(0u64..5_000_000_000, 8),
+        ) {
+            let mut at_ns = 10 * SECOND;
+            let mut clock = WallClock::since(pair(at_ns, 0));
+            // Since when the wall clock is set as it is, latest first.
+            let mut settings = vec![(0, 0i64)];
+            for ((passed_ns, step_ns), wait_ns) in steps.into_iter().zip(waits) {
+                let stepped_ns = at_ns + passed_ns / 2;
+                at_ns += passed_ns + 1_000;
+                if step_ns.unsigned_abs() > 2 * STEP_NS {
+                    settings.insert(0, (stepped_ns, settings[0].1 + step_ns));
+                }
+                // The kernel took the time of something that then waited.
+                let true_ns = at_ns.saturating_sub(wait_ns).max(SECOND);
+                let set_ns = settings.iter().find(|(since, _)| *since <= true_ns).unwrap().1;
+                let taken = pair(true_ns, set_ns).wall_ns;
+                let found = clock.moment_of(taken, pair(at_ns, settings[0].1));
+                if let Some(found) = found {
+                    prop_assert_eq!(found, true_ns);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_clocks_of_this_machine_agree() {
+        let mut clock = WallClock::new();
+        let (taken_ns, wall_ns) = (now_ns(), wall_ns());
+        let (now_ns, moment) = clock.now_and_moment_of(wall_ns);
+        assert!(now_ns >= taken_ns);
+        // `None` if every pair of readings was interrupted, or somebody sets the clock.
+        if let Some(moment) = moment {
+            assert!(moment <= now_ns && moment + STEP_NS >= taken_ns);
+        }
+    }
+}
