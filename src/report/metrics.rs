@@ -178,10 +178,12 @@ fn events() -> Vec<Column> {
         steady("repeated", "polls answered with an update that the client had", |c| c.repeated)
             .whole(COMPLETED),
         steady("superseded", "updates that came and went between two polls", |c| c.superseded),
-        number("lost", "-", "pushed updates that never came", |r| r.events.known_lost())
-            .live_events()
-            .whole(DUE)
-            .tracked("lost"),
+        number("lost", "-", "pushed updates that were skipped and did not come later", |r| {
+            r.events.known_lost()
+        })
+        .live_events()
+        .whole(DUE)
+        .tracked("lost"),
         count("turns_not_started", not_started, |r| r.events.turns_not_started)
             .formerly("turns_unreached"),
         all("reconnects", "connections opened again, all phases", |c| c.reconnects)

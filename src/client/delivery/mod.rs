@@ -2,6 +2,7 @@
 
 pub(crate) mod fan_out;
 pub(crate) mod inbox;
+mod open_gaps;
 pub(crate) mod per_client;
 mod sequence_window;
 pub(crate) mod shared;

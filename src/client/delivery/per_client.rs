@@ -10,6 +10,7 @@
 
 use crate::client::core::ClientCore;
 use crate::client::delivery::inbox::Inbox;
+use crate::client::delivery::open_gaps::{Gap, OpenGaps, lose};
 use crate::client::delivery::sequence_window::{Arrival, SequenceWindow};
 use crate::client::delivery::shared::SharedDelivery;
 use crate::feed::{Feed, Semantics, Spec, Stamp, Topic, Workload};
@@ -50,6 +51,8 @@ pub(crate) struct DeliveryTracker {
     skipped: Skipped,
     newest: Option<Stamp>,
     before: SequenceWindow,
+    /// If skipped ones are missing: those that may still come.
+    open: OpenGaps,
     window: Option<TopicWindow>,
     /// The age of information is integrated up to here.
     aged_ns: u64,
@@ -123,8 +126,12 @@ impl DeliveryTracker {
             return self.receive_shared(client, phase, stamp, now_ns);
         }
         self.renew(client);
-        let arrival = self.classify(stamp.sequence);
+        let (arrival, late) = self.classify(stamp.sequence);
         let mut recorder = client.thread.recorder.borrow_mut();
+        let skipped_in = late.map_or(phase, |(skipped_in, given_up)| {
+            lose(&mut recorder, given_up);
+            skipped_in
+        });
         let counts = &mut recorder.at(phase).counts;
         match arrival {
             Arrival::NewestAgain if self.skipped == Skipped::Superseded => counts.repeated += 1,
@@ -136,20 +143,27 @@ impl DeliveryTracker {
                 counts.messages += 1;
                 counts.updates_reordered += 1;
                 recorder.since(phase, Metric::DeliveryLatency, stamp.published_ns, now_ns);
-                if self.measures(client, phase, stamp) {
-                    self.delivered += 1;
-                    self.gaps = self.gaps.saturating_sub(1);
-                }
+                let skipped_in_window = self.measures(client, skipped_in, stamp);
+                self.delivered += u64::from(self.measures(client, phase, stamp));
+                let skipped = match self.skipped {
+                    Skipped::Superseded => &mut self.superseded,
+                    Skipped::Missing => &mut self.gaps,
+                };
+                *skipped = skipped.saturating_sub(u64::from(skipped_in_window));
             }
             Arrival::New => {
                 let jumped = self.newest.map_or(0, |newest| stamp.sequence - newest.sequence - 1);
                 counts.messages += 1;
-                match self.skipped {
-                    Skipped::Superseded => counts.superseded += jumped,
-                    Skipped::Missing => counts.lost += jumped,
-                }
                 if jumped > 0 && self.reconnected {
                     counts.reconnect_gaps += 1;
+                }
+                match self.skipped {
+                    Skipped::Superseded => counts.superseded += jumped,
+                    Skipped::Missing if jumped > 0 => {
+                        let (first, last) = (stamp.sequence - jumped, stamp.sequence - 1);
+                        lose(&mut recorder, self.open.open(Gap { first, last, phase }));
+                    }
+                    Skipped::Missing => {}
                 }
                 self.reconnected = false;
                 // The client did not wait for what was published before its first request: its
@@ -184,10 +198,20 @@ impl DeliveryTracker {
         arrival
     }
 
-    fn classify(&mut self, sequence: u64) -> Arrival {
-        match self.newest {
+    /// Returns what an update is. Of one that was missing also the phase in which it was skipped, and a
+    /// gap that is given up by now.
+    fn classify(&mut self, sequence: u64) -> (Arrival, Option<(Phase, Option<Gap>)>) {
+        let arrival = match self.newest {
             Some(newest) => self.before.classify(newest.sequence, sequence),
             None => Arrival::New,
+        };
+        match arrival {
+            Arrival::New | Arrival::NewestAgain => (arrival, None),
+            // An open gap may be further back than the window.
+            Arrival::Late | Arrival::Again => match self.open.take(sequence) {
+                Some(late) => (Arrival::Late, Some(late)),
+                None => (arrival, None),
+            },
         }
     }
 
@@ -274,12 +298,13 @@ impl DeliveryTracker {
     }
 
     /// Counts, at the end of the load, the last stretch of age, the published updates and the
-    /// missing ones. Of a load that was cut short nothing is counted.
+    /// missing ones. Of a load that was cut short only the lost ones are counted.
     pub(crate) fn settle(&mut self, client: &ClientCore) {
         if client.thread.spec.workload.is_shared() {
             let new = || Box::new(SharedDelivery::new(&client.thread.spec));
             return self.shared.take().unwrap_or_else(new).settle(client);
         }
+        lose(&mut client.thread.recorder.borrow_mut(), self.open.close());
         self.renew(client);
         let Some(window) = self.window.filter(|_| client.is_finished()) else { return };
         self.age(client, client.thread.window.get().map_or(0, |w| w.1));

@@ -7,6 +7,7 @@
 
 use crate::client::core::ClientCore;
 use crate::client::delivery::fan_out::window_numbers;
+use crate::client::delivery::open_gaps::{Gap, OpenGaps, lose};
 use crate::client::delivery::sequence_window::{Arrival, SequenceWindow};
 use crate::feed::{Post, Spec, Stamp};
 use crate::record::{Metric, Phase};
@@ -16,6 +17,8 @@ use std::ops::Range;
 #[derive(Debug)]
 pub(crate) struct SharedDelivery {
     senders: Vec<FromSender>,
+    /// Messages of all senders that were skipped and may still come, by the numbers in stamps.
+    open: OpenGaps,
     /// The generation of the schedule, and the numbers of its measured window.
     window: Option<(u32, Range<u32>)>,
     delivered: u64,
@@ -34,7 +37,7 @@ struct FromSender {
 impl SharedDelivery {
     pub(crate) fn new(spec: &Spec) -> SharedDelivery {
         let senders = vec![FromSender::default(); spec.senders as usize];
-        SharedDelivery { senders, window: None, delivered: 0, gaps: 0 }
+        SharedDelivery { senders, open: OpenGaps::default(), window: None, delivered: 0, gaps: 0 }
     }
 
     /// Receives one message; counts what it is and how old.
@@ -56,7 +59,15 @@ impl SharedDelivery {
             counts.unstamped += 1;
             return Arrival::New;
         };
-        let arrival = sender.before.classify(u64::from(sender.newest), u64::from(post.number));
+        let mut arrival = sender.before.classify(u64::from(sender.newest), u64::from(post.number));
+        if matches!(arrival, Arrival::Late | Arrival::Again)
+            && let Some((_, given_up)) = self.open.take(post.sequence())
+        {
+            // An open gap may be further back than the window.
+            arrival = Arrival::Late;
+            lose(&mut recorder, given_up);
+        }
+        let counts = &mut recorder.at(phase).counts;
         let window = self.window.as_ref().map_or(0..0, |(_, numbers)| numbers.clone());
         match arrival {
             Arrival::NewestAgain | Arrival::Again => {
@@ -69,7 +80,11 @@ impl SharedDelivery {
                 self.gaps = self.gaps.saturating_sub(u64::from(window.contains(&post.number)));
             }
             Arrival::New => {
-                counts.lost += u64::from(post.number - sender.newest - 1);
+                if post.number > sender.newest + 1 {
+                    let of = |number| Post { number, ..post }.sequence();
+                    let (first, last) = (of(sender.newest + 1), of(post.number - 1));
+                    lose(&mut recorder, self.open.open(Gap { first, last, phase }));
+                }
                 let skipped = post
                     .number
                     .min(window.end)
@@ -79,7 +94,7 @@ impl SharedDelivery {
                 sender.newest = post.number;
             }
         }
-        counts.messages += 1;
+        recorder.at(phase).counts.messages += 1;
         recorder.since(phase, Metric::DeliveryLatency, stamp.published_ns, now_ns);
         drop(recorder);
         if window.contains(&post.number) {
@@ -101,8 +116,9 @@ impl SharedDelivery {
     }
 
     /// Counts, at the end of the load, what the senders had to send in the measured window and
-    /// what of it is missing. Of a load that was cut short nothing is counted.
+    /// what of it is missing. Of a load that was cut short only the lost ones are counted.
     pub(crate) fn settle(&mut self, client: &ClientCore) {
+        lose(&mut client.thread.recorder.borrow_mut(), self.open.close());
         self.renew(client);
         let Some((_, window)) = self.window.as_ref().filter(|_| client.is_finished()) else {
             return;

@@ -306,6 +306,26 @@ fn an_empty_answer_is_an_error_and_followed_by_a_pause() {
     }
 }
 
+/// An update that comes after a later one is late, and neither lost nor missing.
+#[test]
+fn what_comes_out_of_order_is_reordered_and_not_lost() {
+    let faults = Faults { reorders: 3, drops: 5, ..Faults::default() };
+    let conditions =
+        Conditions { latency_ns: 50_000, cuts_one_in: 0, splits_one_in: 0, refuses_one_in: 0 };
+    for kind in [ServerKind::Streaming, ServerKind::Sse, ServerKind::WebSocket] {
+        let scenario = Scenario { kind, faults, conditions, rate_hz: 20.0, ..Scenario::of(0) };
+        let report = scenario.run();
+        check(&scenario, &report);
+        let all = report.window.phases.total().counts;
+        assert!(report.log.reordered > 10, "{kind:?}: {:?}", report.log);
+        assert_eq!(all.updates_reordered, report.log.reordered, "{kind:?}");
+        assert_eq!(all.updates_duplicated, 0, "{kind:?}");
+        // Only what was never sent is lost. What a client did not yet wait for is no gap to it.
+        let dropped = report.log.dropped.len() as u64;
+        assert!(all.lost > 0 && all.lost <= dropped, "{kind:?}: {} of {dropped}", all.lost);
+    }
+}
+
 #[test]
 fn a_seed_gives_the_same_run() {
     for seed in 0..20 {

@@ -43,6 +43,8 @@ pub(super) enum ServerKind {
 pub(super) struct Faults {
     pub drops: u64,
     pub repeats: u64,
+    /// Sent after a later one.
+    pub reorders: u64,
     pub resets: u64,
     pub ends: u64,
     pub garbage: u64,
@@ -59,6 +61,7 @@ pub(super) struct FaultLog {
     /// Updates that were not sent, by topic and number.
     pub dropped: BTreeSet<(u32, u64)>,
     pub repeated: u64,
+    pub reordered: u64,
     pub resets: u64,
     pub ends: u64,
     pub garbage: u64,
@@ -81,6 +84,8 @@ pub(super) struct Server {
     /// A long poll waits.
     held: bool,
     messages: u64,
+    /// A message that goes after the next one.
+    overtaken: Option<Vec<u8>>,
     is_silent: bool,
     /// Nothing more goes wrong from this moment on: the clients end, and nobody would notice.
     faulty_until_ns: u64,
@@ -111,6 +116,7 @@ impl Server {
             pushing: false,
             held: false,
             messages: 0,
+            overtaken: None,
             is_silent: false,
             faulty_until_ns,
         }
@@ -190,7 +196,17 @@ impl Server {
                 continue;
             }
             let message = self.message(&self.payload(update.into()));
+            // What comes before a client's first update is nothing that it waited for.
+            let may_wait = self.messages > 0 && self.overtaken.is_none();
+            if may_wait && self.one_in(self.faults.reorders) {
+                self.overtaken = Some(message);
+                continue;
+            }
             self.send(message, &mut actions);
+            if let Some(late) = self.overtaken.take() {
+                self.log.borrow_mut().reordered += 1;
+                self.send(late, &mut actions);
+            }
         }
         actions
     }
