@@ -53,7 +53,8 @@ impl FailedCheck {
 pub enum RunQuality {
     /// Its figures count.
     Sound,
-    /// The driver was late: it is to be run again.
+    /// The driver was late, or the server was slow, which a busy machine explains as well: it is to be
+    /// run again.
     Late(Vec<FailedCheck>),
     /// The measurement failed, and not because of the server.
     Invalid(Vec<FailedCheck>),
@@ -88,9 +89,16 @@ fn classify(mut failed: Vec<FailedCheck>) -> RunQuality {
         RunQuality::Sound
     } else if any(Cause::LostDriver) {
         RunQuality::Invalid(failed)
-    } else if any(Cause::BusyMachine) && all(&[Cause::BusyMachine, Cause::ServerOrBusyMachine]) {
+    } else if all(&[Cause::BusyMachine, Cause::SlowServerOrBusyMachine])
+        || (any(Cause::BusyMachine)
+            && all(&[
+                Cause::BusyMachine,
+                Cause::SlowServerOrBusyMachine,
+                Cause::ServerOrBusyMachine,
+            ]))
+    {
         RunQuality::Late(failed)
-    } else if all(&[Cause::Measurement, Cause::BusyMachine]) {
+    } else if all(&[Cause::Measurement, Cause::BusyMachine, Cause::SlowServerOrBusyMachine]) {
         RunQuality::Invalid(failed)
     } else {
         // Failures of the measurement follow from the others, and a lost server explains them all.
@@ -129,6 +137,26 @@ mod tests {
         let gone = [Check::DriverOnSchedule, Check::SomethingMeasured, Check::NoProcessLost];
         let RunQuality::Broken(all) = classify_checks(&gone) else { panic!("a server was lost") };
         assert_eq!(all[0], failed(Check::NoProcessLost));
+    }
+
+    #[test]
+    fn a_server_of_another_that_does_not_hold_its_rate_is_run_again() {
+        let mut slow = failed(Check::FeedHeld);
+        slow.result.cause = Cause::SlowServerOrBusyMachine;
+        let late = |more: &[Check]| {
+            let all: Vec<_> =
+                more.iter().map(|&check| failed(check)).chain([slow.clone()]).collect();
+            match classify(all) {
+                RunQuality::Late(all) => Some(all.len()),
+                _ => None,
+            }
+        };
+        assert_eq!(late(&[]), Some(1));
+        assert_eq!(late(&[Check::DriverOnSchedule]), Some(2));
+        assert_eq!(late(&[Check::DriverOnSchedule, Check::NothingMissing]), Some(3));
+        // An update that never came is no matter of time.
+        assert_eq!(late(&[Check::NothingMissing]), None);
+        assert_eq!(late(&[Check::SomethingMeasured]), None);
     }
 
     #[test]

@@ -11,6 +11,8 @@ pub enum Cause {
     BusyMachine,
     /// The server, or a late driver: what came after the end counts as missing.
     ServerOrBusyMachine,
+    /// A slow server, or a machine that was too busy for it: one run does not tell which.
+    SlowServerOrBusyMachine,
     /// The measurement itself: it says nothing about the server.
     Measurement,
     /// The server.
@@ -114,7 +116,8 @@ impl Check {
         self.ended(CheckOutcome::NotMade, Figure::absent(why.clone()), why)
     }
     fn ended(self, outcome: CheckOutcome, value: Figure, text: impl Into<String>) -> CheckResult {
-        CheckResult { check: self, outcome, value, text: text.into(), cause: self.cause() }
+        let (text, cause) = (text.into(), self.cause());
+        CheckResult { check: self, outcome, value, text, cause, by_permission: false }
     }
 }
 
@@ -146,6 +149,8 @@ pub struct CheckResult {
     pub text: String,
     /// What made it fail, if it does not hold.
     pub cause: Cause,
+    /// True if it holds only because the scenario permits more than is usual.
+    pub by_permission: bool,
 }
 
 impl CheckResult {

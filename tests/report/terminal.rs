@@ -1,6 +1,7 @@
 use crate::report::sample;
 use crate::report::sample::{POLLING, Series, WEBSOCKET, complete};
 use wsbench::internals::gate::limit::summarise_and_judge;
+use wsbench::internals::record::Metric;
 use wsbench::internals::report::{summarise, terminal};
 use wsbench::internals::result::RunResult;
 
@@ -41,6 +42,22 @@ fn many_series_fit_one_screen_and_keep_their_names() {
         assert!(shown.contains(label), "{shown}");
     }
     with_settings(|| insta::assert_snapshot!("terminal_many_series", shown));
+}
+
+#[test]
+fn a_late_driver_that_the_scenario_permits_is_named() {
+    let permits = "! websocket: valid only because driver_lateness permits a late driver";
+    let mut result = complete(&[POLLING, WEBSOCKET], &[1_000]);
+    result.header.plan = serde_json::json!({ "timing": { "driver_lateness_ns": 50_000_000_u64 } });
+    assert!(!screen(&result).contains("driver_lateness"), "{}", screen(&result));
+    // Above a tenth of the median of what is pushed, and below that of what is polled.
+    for case in result.cases.values_mut() {
+        case.total.latency.of_mut(Metric::ProbeLateness).reset();
+        case.total.latency.of_mut(Metric::ProbeLateness).saturating_record_n(20_000_000, 200);
+    }
+    let shown = screen(&result);
+    assert_eq!(shown.matches("driver_lateness").count(), 1, "{shown}");
+    assert!(shown.contains(permits) && shown.contains("verdict: valid"), "{shown}");
 }
 
 #[test]

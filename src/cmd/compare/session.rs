@@ -3,7 +3,8 @@
 //! ```text
 //! a warm-up run of each side, then pairs in seeded random order
 //!   both sound        → the pair counts
-//!   A or B was late   → the pair is discarded and run again, a few times in all
+//!   A or B was late   → the pair is discarded and run again, a few times in all; if it was B each
+//!                       time and A never, B fails
 //!   B is broken       → FAIL at once, with the failed check
 //!   A is broken       → invalid, with the reasons
 //!   B differs in what is equal in all of A's runs → FAIL at once
@@ -231,7 +232,7 @@ impl<'a> PairSession<'a> {
         Step::End
     }
 
-    /// Discards a pair in which a driver was late.
+    /// Discards a pair in which a side was late: its driver, or a server that does not hold the rate.
     fn discard(&mut self, a: &RunQuality, b: &RunQuality, number: u32) -> Outcome<Step> {
         self.discarded += 1;
         let mut late = Vec::new();
@@ -258,8 +259,9 @@ impl<'a> PairSession<'a> {
             return Ok(Step::Continue);
         }
         // A busy machine makes either side late: six of six on B's side has one chance in 64.
-        let (note, kind) = match self.late[0] {
-            0 => ("B was late in each of them and A in none: B is too slow", Kind::Exact),
+        let (note, kind) = match self.late {
+            [0, _] => ("B was late in each of them and A in none: B is too slow", Kind::Exact),
+            [_, 0] => ("A was late in each of them and B in none: A is too slow", Kind::Check),
             _ => ("this machine is busy", Kind::Check),
         };
         self.notes.push(format!("more than {MOST_DISCARDED} pairs were discarded: {note}"));

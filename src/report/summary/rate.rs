@@ -56,8 +56,8 @@ pub(crate) fn held(group: &Group, setting: &Setting) -> CheckResult {
         if info.bundled_server { "" } else { ", by the rate that the scenario states" },
     );
     let result = check.result(came as f64 >= least, Figure::count(came), text);
-    // The cores of another server are its own.
-    let cause = if info.bundled_server { result.cause } else { Cause::ServerOrBusyMachine };
+    // What another server does with its cores is its own affair.
+    let cause = if info.bundled_server { result.cause } else { Cause::SlowServerOrBusyMachine };
     CheckResult { cause, ..result }
 }
 

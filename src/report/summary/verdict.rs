@@ -199,6 +199,8 @@ fn on_schedule(group: &Group, setting: &Setting, row: &Row) -> Option<CheckResul
         return (info.probes_per_s > 0 || scheduled).then(|| check.not_made(unknown));
     };
     let (late, value, mut text) = lateness.compare(&allowed);
+    let usual = Allowed { us: usual_us, ..allowed };
+    let by_permission = !late && lateness.compare(&usual).0;
     let missed = missed_probes(group);
     if let Some(missed) = &missed {
         text = format!("{missed}; {text}");
@@ -207,7 +209,8 @@ fn on_schedule(group: &Group, setting: &Setting, row: &Row) -> Option<CheckResul
     if not_started > 0 {
         text = format!("{} turns were not reached; {text}", thousands(not_started));
     }
-    Some(check.result(!late && not_started == 0 && missed.is_none(), value, text))
+    let result = check.result(!late && not_started == 0 && missed.is_none(), value, text);
+    Some(CheckResult { by_permission, ..result })
 }
 
 /// Of the probes planned in the measured windows, the share that must have been reached: their

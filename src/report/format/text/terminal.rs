@@ -204,6 +204,13 @@ fn warnings(table: &Table) -> Vec<String> {
             ));
         }
     }
+    let permitted = |r: &&Row| r.checks.iter().any(|c| c.is_ok() && c.by_permission);
+    if let Some(who) = labels(table, rows(table).into_iter().filter(permitted)) {
+        out.push(format!(
+            "{who}: valid only because driver_lateness permits a late driver: bytes and counts hold, \
+             latencies are the driver's as well."
+        ));
+    }
     let unchecked =
         |check: &&CheckResult| check.check == Check::NothingMissing && check.is_unchecked_loss();
     let reasons = rows(table).into_iter().filter_map(|r| r.checks.iter().find(unchecked));
