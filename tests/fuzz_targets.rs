@@ -47,6 +47,7 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("a folder").flatten() {
         match entry.path() {
             path if path.is_dir() && !path.ends_with("tests") => files(&path, found),
+            path if path.ends_with("tests.rs") => {}
             path if path.extension().is_some_and(|e| e == "rs") => found.push(path),
             _ => {}
         }
