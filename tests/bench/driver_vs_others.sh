@@ -10,7 +10,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 seconds=${1:-5} runs=${2:-5} clients=${CLIENTS:-64 1000 10000}
 wrk=${WRK:-wrk} gcannon=${GCANNON:-gcannon}
-#cargo build --release --locked --quiet
+cargo build --release --locked --quiet
 wsbench=$PWD/target/release/wsbench
 work=$(mktemp -d)
 server=
@@ -38,7 +38,7 @@ cooldown = "0s"
 driver_lateness = "1s"
 $feed
 [server]
-url = "$2"
+url = "${2%/*}"
 [[series]]
 $series
 TOML
@@ -69,7 +69,8 @@ compare() { # KIND URL
                 esac
                 { time taskset -c 0 bash -c "$(declare -f "$program")
                     $(declare -p seconds work wsbench wrk gcannon)
-                    $program $1 $2 $count" >"$work/done"; } 2>"$work/time"
+                    $program $1 $2 $count" >"$work/done"; } 2>"$work/time" ||
+                    { cat "$work/time" >&2; exit 1; }
                 awk -v n="$(cat "$work/done")" 'END { print ($1 + $2) * 1e6 / n }' "$work/time" \
                     >>"$work/$program.us"
             done
@@ -125,4 +126,4 @@ taskset -c 1 "$wsbench" serve --scenario "$work/echo.toml" --bind 127.0.0.1:1847
     >"$work/serve" &
 server=$!
 sleep 1
-compare echo ws://127.0.0.1:18471/ws
+compare echo http://127.0.0.1:18471/ws
