@@ -107,6 +107,57 @@ fn after_a_message_whose_body_came_late_a_client_may_wait() {
 }
 
 #[test]
+fn frames_behind_an_upgrade_are_not_lost_however_many_they_are() {
+    let bench = workload(Workload::Echo);
+    for (first, frames, bytes) in [(0, 12, 1000), (0, 2, 4100), (1, 12, 1000), (1, 3, 4000)] {
+        let mut stream = bench.connect();
+        let message = vec![b'x'; bytes];
+        let frames = vec![frame(0x82, &message); frames];
+        let all = [upgrade(&[]).as_bytes(), &frames.concat()].concat();
+        // In one piece, or with the head's first bytes in another.
+        stream.write_all(&all[..first * 5]).unwrap();
+        std::thread::sleep(Duration::from_millis(5));
+        stream.write_all(&all[first * 5..]).unwrap();
+        assert!(read_head(&mut stream).starts_with("HTTP/1.1 101 "));
+        for _ in &frames {
+            let mut echo = vec![0; 4 + bytes];
+            stream.read_exact(&mut echo).unwrap();
+            assert_eq!(echo[..2], [0x82, 126]);
+            assert_eq!(echo[4..], message);
+        }
+    }
+}
+
+#[test]
+fn a_head_that_begins_behind_a_poll_is_late_too() {
+    let bench = Bench::start();
+    let mut stream = bench.connect();
+    stream.write_all(&[CHAPTER_REQUEST, b"GET /Poll"].concat()).unwrap();
+    read_poll(&mut stream);
+    let answer = read_to_end(&mut stream);
+    assert!(answer.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "{answer}");
+}
+
+#[test]
+fn no_408_is_written_into_an_answer_that_the_client_does_not_take() {
+    let bench = Bench::with(Spec { payload_bytes: 15_000, ..spec() }, quick());
+    for poll in [CHAPTER_REQUEST, &poll_by_hyper()] {
+        let mut stream = bench.connect();
+        // More than the sockets hold, and the beginning of one more head.
+        stream.write_all(&poll.repeat(1_000)).unwrap();
+        stream.write_all(&poll[..20]).unwrap();
+        std::thread::sleep(Duration::from_millis(600));
+        let mut head = vec![0; CHAPTER_RESPONSE.len() + 3];
+        let mut body = vec![0; 15_000];
+        for _ in 0..1_000 {
+            stream.read_exact(&mut head).unwrap();
+            assert!(head.starts_with(b"HTTP/1.1 200 OK\r\n") && head.ends_with(b"\r\n\r\n"));
+            stream.read_exact(&mut body).unwrap();
+        }
+    }
+}
+
+#[test]
 fn a_client_that_ends_with_its_request_gets_its_answer_every_time() {
     let bench = Bench::start();
     for _ in 0..200 {

@@ -19,8 +19,8 @@ pub(super) const CONNECT_NS: u64 = 40_000;
 /// closing. `quick.toml` took 17.4 s and `every-way.toml` 89 s, of which 13 s and 79 s are phases.
 pub(super) const AROUND_NS: u64 = SECOND_NS * 3 / 2;
 
-/// Time of the search for the rate that the machine holds: two or three steps of 3 s or more.
-pub(super) const RATE_SEARCH_NS: u64 = 8 * SECOND_NS;
+/// Time of the search for the rate that the machine holds: five or six steps of 3 s or more.
+pub(super) const RATE_SEARCH_NS: u64 = 25 * SECOND_NS;
 
 /// Polls a second that one core holds, client and server together, with the chapter's headers: the
 /// rate search of `polling-vs-ws.toml` found 1.84 s for 100,000 clients on two cores at best, which

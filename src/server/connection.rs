@@ -186,14 +186,19 @@ async fn serve_by_hyper(
     })
     .await;
     let parts = connection.into_parts();
-    let stream = parts.io.into_inner().into_inner();
+    let (stream, unread) = parts.io.into_inner().into_parts();
+    let rest = match unread.is_empty() {
+        true => parts.read_buf,
+        // hyper reads less at once than the thread does.
+        false => [parts.read_buf, unread].concat().into(),
+    };
     if let Some(take_over) = requests.take_over.take() {
-        let upgraded = Upgraded { stream, leftover: parts.read_buf, peer: peer.clone() };
+        let upgraded = Upgraded { stream, leftover: rest, peer: peer.clone() };
         return HyperEnd::Upgrade(Box::new((take_over, upgraded)));
     }
     if idle {
-        state.end_requests(parts.read_buf.len());
-        return HyperEnd::Idle(stream, parts.read_buf);
+        state.end_requests(rest.len());
+        return HyperEnd::Idle(stream, rest);
     }
     HyperEnd::Over(stream, reason)
 }

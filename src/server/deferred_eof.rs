@@ -38,11 +38,13 @@ impl DeferredEof {
         let before = state.requests();
         DeferredEof { stream, first, state, before, answered: before, ended: None, unsent: false }
     }
-    pub(crate) fn into_inner(self) -> Connection {
-        self.stream
+    /// The connection, and what hyper has not read of what came before it.
+    pub(crate) fn into_parts(self) -> (Connection, Bytes) {
+        (self.stream, self.first)
     }
     fn wrote(&mut self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         self.unsent = result.is_pending();
+        self.state.set_blocked(self.unsent);
         self.state.set_between_requests(false);
         if result.is_ready() {
             self.answered = self.state.requests();

@@ -45,6 +45,8 @@ pub(crate) struct ConnectionState {
     read_then: Cell<u64>,
     busy: Cell<bool>,
     between_requests: Cell<bool>,
+    /// The socket does not take an answer.
+    blocked: Cell<bool>,
     close_request: Cell<Option<CloseRequest>>,
     waker: RefCell<Option<Waker>>,
     last_seen: Cell<Seen>,
@@ -84,6 +86,10 @@ impl ConnectionState {
     pub(crate) fn set_between_requests(&self, between: bool) {
         self.between_requests.set(between);
     }
+    /// Sets whether the socket takes no more of an answer: then no head is awaited.
+    pub(crate) fn set_blocked(&self, blocked: bool) {
+        self.blocked.set(blocked);
+    }
     /// All requests are answered, their bodies read too; so many bytes have come since.
     pub(crate) fn end_requests(&self, since: usize) {
         self.between_requests.set(false);
@@ -103,7 +109,8 @@ impl ConnectionState {
         self.close_request.take()
     }
 
-    fn ask_to_close(&self, request: CloseRequest) {
+    /// Asks it to close; its future is woken.
+    pub(crate) fn ask_to_close(&self, request: CloseRequest) {
         self.close_request.set(Some(request));
         let waker = self.waker.borrow_mut().take();
         if let Some(waker) = waker {
@@ -114,7 +121,7 @@ impl ConnectionState {
     fn activity(&self) -> Activity {
         if self.busy.get() {
             Activity::Busy
-        } else if self.meter.read() > self.read_then.get() {
+        } else if self.meter.read() > self.read_then.get() && !self.blocked.get() {
             Activity::Head(self.requests.get())
         } else {
             Activity::Idle(self.requests.get())
@@ -191,6 +198,7 @@ impl OpenConnections {
             read_then: Cell::new(0),
             busy: Cell::new(false),
             between_requests: Cell::new(false),
+            blocked: Cell::new(false),
             close_request: Cell::new(None),
             waker: RefCell::new(None),
             last_seen: Cell::new(Seen { activity: Activity::Idle(0), since: Instant::now() }),

@@ -91,11 +91,18 @@ impl<'a> SimpleRequests<'a> {
             }
             while !self.unsent.is_empty() {
                 match ready!(Pin::new(&mut *self.stream).poll_write(cx, &self.unsent)) {
-                    Ok(n @ 1..) => self.unsent.advance(n),
+                    Ok(n @ 1..) => {
+                        self.unsent.advance(n);
+                        self.state.set_blocked(!self.unsent.is_empty());
+                    }
                     Ok(0) | Err(_) => return Poll::Ready(Next::Ended),
                 }
             }
             if !self.other.is_empty() {
+                if self.drains {
+                    // Whoever goes on must hear of it too.
+                    self.state.ask_to_close(CloseRequest::Drain);
+                }
                 return Poll::Ready(Next::Other(std::mem::take(&mut self.other)));
             }
             if self.drains {
@@ -125,6 +132,10 @@ impl<'a> SimpleRequests<'a> {
             self.state.begin_request(false);
             rest = &rest[request.head_bytes..];
         }
+        if rest.len() < buffer.filled().len() {
+            // What came behind the last one may be a head that has begun.
+            self.state.end_requests(rest.len());
+        }
         let mut sent = 0;
         if !write.is_empty() {
             match Pin::new(&mut *self.stream).poll_write(cx, write) {
@@ -135,6 +146,7 @@ impl<'a> SimpleRequests<'a> {
         }
         // Both are seldom more than nothing, which allocates nothing.
         self.unsent = Bytes::copy_from_slice(&write[sent..]);
+        self.state.set_blocked(!self.unsent.is_empty());
         self.other = Bytes::copy_from_slice(rest);
         Poll::Ready(true)
     }

@@ -40,9 +40,10 @@ pub struct ClientMemory {
 }
 
 impl ClientMemory {
-    /// A client whose connection stays with the HTTP server: polls, held polls, streams and
-    /// server-sent events (12 KB each in `every-way.toml`).
+    /// A client whose answer is under way all the time: held polls, streams and server-sent events (12 KB each in `every-way.toml`).
     pub const HTTP: ClientMemory = ClientMemory { driver_bytes: 1_000, server_bytes: 12_300 };
+    /// A client that polls: between two polls its connection keeps no buffers.
+    pub const POLLED: ClientMemory = ClientMemory { driver_bytes: 1_000, server_bytes: 1_300 };
     /// A client whose connection is upgraded to WebSocket.
     pub const UPGRADED: ClientMemory = ClientMemory { driver_bytes: 900, server_bytes: 1_500 };
 }

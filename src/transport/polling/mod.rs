@@ -19,7 +19,7 @@ use crate::predict::SeriesContext;
 use crate::protocol::http1::Target;
 use crate::protocol::http1::head::CHAPTER_PATH;
 use crate::server::Routes;
-use crate::transport::{Series, SeriesShape, Transport, series_from_json};
+use crate::transport::{ClientMemory, Series, SeriesShape, Transport, series_from_json};
 use engine_raw::RawClients;
 use engine_reqwest::ReqwestEngine;
 use params::{Engine, Params};
@@ -49,6 +49,9 @@ impl Series for Params {
     }
     fn always_sends_latest(&self, feed: &Spec) -> bool {
         feed.workload == Workload::Ticker && feed.semantics == Semantics::Snapshot
+    }
+    fn memory(&self) -> ClientMemory {
+        ClientMemory::POLLED
     }
     fn mount(&self, path: &str, routes: &mut Routes) {
         routes.mount(path, Rc::new(server::PollEndpoint::new(self)));
