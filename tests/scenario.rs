@@ -922,7 +922,7 @@ fn selectors_that_an_override_leaves_without_a_match_are_warnings() {
 fn a_plan_for_people() {
     let prepared = shipped("polling-vs-ws.toml", &machine());
     assert_snapshot!(render(&prepared, PlanFormat::Text).expect("it can be shown"), @r#"
-    polling-vs-ws: 9 cases, about 2 min 11 s
+    polling-vs-ws: 9 cases, about 2 min 28 s
     One update a second by polling and by WebSocket: the book's use cases A, B and C.
 
       feed     1/s for each client, periodic, phases spread; 21 B of text; seed 2009
@@ -930,7 +930,7 @@ fn a_plan_for_people() {
       timeout  10 s
       delay    none
       repeats  1
-      result   about 886 kB in result.jsonl
+      result   about 930 kB in result.jsonl
       server   bundled, started anew for each case
       series   polling at /PollingStock//PollingStock, every 1 s; engine raw, phase spread, request chapter, response chapter
       series   websocket at /ws, when there is an update; heartbeat 0 s, read buffer bytes 512, reconnect 1 s
@@ -944,7 +944,7 @@ fn a_plan_for_people() {
          5  polling        10,000       1       1        4  10,000 kept   127.1.50.200 to 127.1.89.215   16.9 s
          6  websocket      10,000       1       1        4  10,000 kept   127.1.89.216 to 127.1.128.231  16.9 s
          7  floor (null)  100,000       6       –        6  none          –                                 5 s
-         8  polling       100,000       6       6       12  100,000 kept  127.3.7.136 to 127.4.142.39    28.5 s  may stretch to 10×
+         8  polling       100,000       6       6       12  100,000 kept  127.3.7.136 to 127.4.142.39    45.5 s  may stretch to 10×
          9  websocket     100,000       6       6       12  100,000 kept  127.4.142.40 to 127.6.20.199   20.5 s
 
     Expected bytes a second while load lasts, all clients together
@@ -957,16 +957,16 @@ fn a_plan_for_people() {
          9  websocket  100,000  100,000/s  2.1 MB/s        0 B/s       200 kB/s  2.3 MB/s  12.7 MB/s
 
     Expected memory (estimates)
-      case  series        clients  driver   server  kernel  together
-         1  floor (null)    1,000    7 MB        –       –      7 MB
-         2  polling         1,000    7 MB  18.3 MB  9.6 MB   34.9 MB
-         3  websocket       1,000  6.9 MB   7.5 MB  9.6 MB     24 MB
-         4  floor (null)   10,000   16 MB        –       –     16 MB
-         5  polling        10,000   16 MB   129 MB   96 MB    241 MB
-         6  websocket      10,000   15 MB    21 MB   96 MB    132 MB
-         7  floor (null)  100,000  136 MB        –       –    136 MB
-         8  polling       100,000  136 MB  1.27 GB  960 MB   2.36 GB
-         9  websocket     100,000  126 MB   186 MB  960 MB   1.27 GB
+      case  series        clients  driver  server  kernel  together
+         1  floor (null)    1,000    7 MB       –       –      7 MB
+         2  polling         1,000    7 MB  7.3 MB  9.6 MB   23.9 MB
+         3  websocket       1,000  6.9 MB  7.5 MB  9.6 MB     24 MB
+         4  floor (null)   10,000   16 MB       –       –     16 MB
+         5  polling        10,000   16 MB   19 MB   96 MB    131 MB
+         6  websocket      10,000   15 MB   21 MB   96 MB    132 MB
+         7  floor (null)  100,000  136 MB       –       –    136 MB
+         8  polling       100,000  136 MB  166 MB  960 MB   1.26 GB
+         9  websocket     100,000  126 MB  186 MB  960 MB   1.27 GB
 
     Limits
       overhead_bytes_per_message == 2B                                                    websocket  all client counts    Chapter 7: the overhead of a WebSocket message is two bytes.
@@ -976,7 +976,7 @@ fn a_plan_for_people() {
     This machine
       ok  open files a process    needs 16,923         has 20,000 (now 1,024, raised by the run)
       ok  ports an address        needs 1              has 28,232
-      ok  memory (estimate)       needs about 2.36 GB  has 16 GB
+      ok  memory (estimate)       needs about 1.27 GB  has 16 GB
       ok  TCP buffers (estimate)  needs about 148 MB   has 2 GB
       ok  accept queue            needs 1,024          has 4,096
       ok  processes and threads   needs 548            has 32,768
