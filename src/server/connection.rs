@@ -14,7 +14,7 @@ use crate::server::open_connections::{
 use crate::server::peer::Peer;
 use crate::server::routes::{Answer, Routes, TakeOver, Upgraded};
 use crate::server::server_thread::ServerThread;
-use crate::server::simple_request::{Next, SharedBuffers, SimpleRequests};
+use crate::server::simple_request::{SharedBuffers, SimpleEnd, SimpleRequests};
 use crate::server::{Config, Limits, post};
 use crate::time::now_ns;
 use bytes::Bytes;
@@ -131,9 +131,9 @@ async fn serve_http(
             let mut simple =
                 SimpleRequests::new(&mut stream, shared, routes, buffers, most_head_bytes);
             match poll_fn(|cx| simple.poll(cx)).await {
-                Next::Ended => break None,
-                Next::Close(request) => break Some(request),
-                Next::Other(bytes) => other = bytes,
+                SimpleEnd::Ended => break None,
+                SimpleEnd::Close(request) => break Some(request),
+                SimpleEnd::Other(bytes) => other = bytes,
             }
         }
         // In a box of its own: most of the time there is none.

@@ -1,5 +1,5 @@
-//! The reference server: hyper's HTTP/1.1 with the transports' endpoints, a thread each with its
-//! own listener on one port.
+//! The reference server: the transports' endpoints behind hyper's HTTP/1.1, polls without it; a thread
+//! each with its own listener on one port.
 //!
 //! `wsbench serve` and the server process of a run are this same code.
 //!
@@ -10,7 +10,7 @@
 //! | `open_connections` | its connections: their bytes, their limits |
 //! | `connection` | one connection: HTTP, then perhaps another protocol |
 //! | `simple_request` | polls, which are answered without hyper |
-//! | `deferred_eof` | when HTTP sees the end of a client's stream |
+//! | `deferred_eof` | when hyper sees the end of a client's stream, and when it is idle |
 //! | `routes`, `body`, `response_head`, `streaming_response`, `post` | what endpoints are made of |
 //! | `peer`, `subscription` | a client, and its position in what is published |
 //! | `broadcast_hub` | messages that clients send to all |

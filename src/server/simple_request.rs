@@ -35,7 +35,7 @@ impl Default for SharedBuffers {
 
 /// Why simple requests are over.
 #[derive(Debug)]
-pub(crate) enum Next {
+pub(crate) enum SimpleEnd {
     /// The client has ended its side, or the connection is broken.
     Ended,
     /// The connection is asked to close.
@@ -81,12 +81,12 @@ impl<'a> SimpleRequests<'a> {
     }
 
     /// Waits until the connection ends, is asked to close, or has a request that is not simple.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<SimpleEnd> {
         loop {
             match self.state.take_close_request(cx) {
                 // The answer that is on its way comes first.
                 Some(CloseRequest::Drain) => self.drains = true,
-                Some(request) => return Poll::Ready(Next::Close(request)),
+                Some(request) => return Poll::Ready(SimpleEnd::Close(request)),
                 None => {}
             }
             while !self.unsent.is_empty() {
@@ -95,7 +95,7 @@ impl<'a> SimpleRequests<'a> {
                         self.unsent.advance(n);
                         self.state.set_blocked(!self.unsent.is_empty());
                     }
-                    Ok(0) | Err(_) => return Poll::Ready(Next::Ended),
+                    Ok(0) | Err(_) => return Poll::Ready(SimpleEnd::Ended),
                 }
             }
             if !self.other.is_empty() {
@@ -103,13 +103,13 @@ impl<'a> SimpleRequests<'a> {
                     // Whoever goes on must hear of it too.
                     self.state.ask_to_close(CloseRequest::Drain);
                 }
-                return Poll::Ready(Next::Other(std::mem::take(&mut self.other)));
+                return Poll::Ready(SimpleEnd::Other(std::mem::take(&mut self.other)));
             }
             if self.drains {
-                return Poll::Ready(Next::Close(CloseRequest::Drain));
+                return Poll::Ready(SimpleEnd::Close(CloseRequest::Drain));
             }
             if !ready!(self.poll_answer(cx)) {
-                return Poll::Ready(Next::Ended);
+                return Poll::Ready(SimpleEnd::Ended);
             }
         }
     }

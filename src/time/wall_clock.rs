@@ -3,7 +3,7 @@
 //!
 //! The distance between the two clocks changes only if the wall clock is set (a step): what slows or
 //! speeds one of them does the same to the other (`clock_gettime(2)`, `adjtimex(2)`). A time from
-//! before a step has no moment, and is told apart by arithmetic.
+//! before a step has no moment, and is found by arithmetic.
 
 use crate::time::clock::{now_ns, wall_ns};
 

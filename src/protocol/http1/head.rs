@@ -2,7 +2,7 @@
 //!
 //! A profile is the chapter's listing, the least that HTTP/1.1 asks for, or a file of the user's.
 //! Shared by the transports over HTTP. Separate from their clients, who send a rendered request
-//! and parse responses, and from their server halves, which have hyper write the response's head.
+//! and parse responses, and from their server halves, which send the response's head as hyper writes it.
 
 use crate::config::{Fields, Key};
 use crate::feed::PayloadKind;
