@@ -140,19 +140,19 @@ fn a_head_that_begins_behind_a_poll_is_late_too() {
 
 #[test]
 fn no_408_is_written_into_an_answer_that_the_client_does_not_take() {
-    let bench = Bench::with(Spec { payload_bytes: 15_000, ..spec() }, quick());
+    let bench = Bench::with(Spec { payload_bytes: 60_000, ..spec() }, quick());
     for poll in [CHAPTER_REQUEST, &poll_by_hyper()] {
+        // More than the sockets hold: the server blocks within an answer, and heads come meanwhile.
         let mut stream = bench.connect();
-        // More than the sockets hold, and the beginning of one more head.
-        stream.write_all(&poll.repeat(1_000)).unwrap();
-        stream.write_all(&poll[..20]).unwrap();
+        for _ in 0..250 {
+            stream.write_all(poll).unwrap();
+            std::thread::sleep(Duration::from_millis(2));
+        }
         std::thread::sleep(Duration::from_millis(600));
-        let mut head = vec![0; CHAPTER_RESPONSE.len() + 3];
-        let mut body = vec![0; 15_000];
-        for _ in 0..1_000 {
-            stream.read_exact(&mut head).unwrap();
-            assert!(head.starts_with(b"HTTP/1.1 200 OK\r\n") && head.ends_with(b"\r\n\r\n"));
-            stream.read_exact(&mut body).unwrap();
+        let mut answer = vec![0; CHAPTER_RESPONSE.len() + 3 + 60_000];
+        for number in 0..250 {
+            stream.read_exact(&mut answer).unwrap();
+            assert!(answer.starts_with(b"HTTP/1.1 200 OK\r\n"), "{number}");
         }
     }
 }
