@@ -11,10 +11,9 @@ use crate::net::{Dialer, Heads};
 use crate::protocol::http1::answer_text::AnswerText;
 use crate::record::{
     ClientError, ClientErrorKind, KernelAudit, Ledger, MOST_REFUSALS, Metric, Phase, Phases,
-    Recorder, Refusal, TRACED_CLIENTS, TRACED_EVENTS, TcpTotals, TraceEvent, empty_histogram,
+    Recorder, Refusal, StepTurns, TRACED_CLIENTS, TRACED_EVENTS, TcpTotals, TraceEvent,
 };
 use crate::time::{Schedule, Timer, now_ns};
-use hdrhistogram::Histogram;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -30,8 +29,8 @@ pub struct ThreadContext {
     pub tcp: Cell<Phases<TcpTotals>>,
     /// Bytes of the clients compared with those of the kernel.
     pub audit: Cell<KernelAudit>,
-    /// Lags of a calibration step.
-    pub step_lag: RefCell<Histogram<u64>>,
+    /// Turns of a step of the rate search.
+    pub step: RefCell<StepTurns>,
     /// Turns completed and messages received since the start.
     pub events: Cell<u64>,
     /// How clients connect, a server shard each.
@@ -123,7 +122,7 @@ impl ThreadContext {
             recorder: RefCell::default(),
             tcp: Cell::default(),
             audit: Cell::default(),
-            step_lag: RefCell::new(empty_histogram()),
+            step: RefCell::default(),
             events: Cell::new(0),
             dialers,
             spec,
@@ -161,7 +160,7 @@ impl ThreadContext {
         self.schedule.set(Some(schedule));
         self.generation.set(self.generation.get().wrapping_add(1));
         self.update(|t| t.finished = 0);
-        self.step_lag.borrow_mut().reset();
+        self.step.borrow_mut().reset();
         self.timer.wake_all();
     }
 

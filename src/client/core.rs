@@ -388,7 +388,8 @@ impl ClientCore {
             recorder.latency(turn.phase, Metric::DriverLag, lag);
             if schedule.calibration {
                 let late = now_ns.saturating_sub(turn.intended_ns);
-                self.thread.step_lag.borrow_mut().saturating_record(late);
+                let settled = turn.intended_ns >= schedule.steady_from_ns();
+                self.thread.step.borrow_mut().take(settled.then_some(late));
             }
         }
     }

@@ -8,12 +8,11 @@ use crate::net::Dialer;
 use crate::net::linux::epoll::{Epoll, Wake};
 use crate::net::timestamp_sample::TimestampSample;
 use crate::protocol::http1::Target;
-use crate::record::empty_histogram;
+use crate::record::StepTurns;
 use crate::result::DriverEnd;
 use crate::result::file::WindowLine;
 use crate::time::{Schedule, now_ns};
 use crate::transport::AnySeries;
-use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::rc::Rc;
@@ -93,8 +92,8 @@ pub(crate) enum DriverEvent {
         tally: Tally,
         /// Turns completed and messages received so far.
         events: u64,
-        /// Lags of the calibration step, once it is over.
-        step: Option<Box<Histogram<u64>>>,
+        /// Turns of the step of the rate search, once it is over.
+        step: Option<Box<StepTurns>>,
     },
     /// It has ended: its part of the process's end.
     Ended(Box<DriverEnd>),
@@ -397,7 +396,7 @@ impl DriverThread {
         let _ = self.events.send(event);
     }
 
-    /// Sends the progress, and the lags of a calibration step that is over. Returns whether the
+    /// Sends the progress, and the turns of a step of the rate search that is over. Returns whether the
     /// time limits of exchanges are to be checked: that visits every client, and for limits of
     /// seconds less often is enough.
     fn check_clients(&mut self) -> bool {
@@ -407,7 +406,7 @@ impl DriverThread {
             self.thread.schedule.get().is_some_and(|s| now >= s.start_ns + s.length_ns());
         let step = (!self.step_sent && step_over).then(|| {
             self.step_sent = true;
-            Box::new(self.thread.step_lag.replace(empty_histogram()))
+            Box::new(self.thread.step.take())
         });
         let tally = self.thread.tally.get();
         let events = self.thread.events.get();

@@ -436,6 +436,11 @@ fn latencies() -> Vec<Column> {
              median from kernel to client",
             move |r| r.latency(metric).driver_bound.is_some(),
         ));
+        out.push(flag(
+            format!("{}_p99_driver_bound", metric.name()),
+            "whether the p99 of the driver's own lateness is above a tenth of the p99",
+            move |r| r.latency(metric).is_bound(Statistic::P99),
+        ));
     }
     out
 }

@@ -9,7 +9,7 @@ use crate::report::check::{CheckOutcome, CheckResult};
 use crate::report::conclusion::Conclusion;
 use crate::report::figure::Figure;
 use crate::report::finding::{Finding, Judgement, Kind};
-use crate::report::layer::{Layer, Quantity, Way};
+use crate::report::layer::{Layer, Quantity, Statistic, Way};
 use crate::report::pictures::{DistributionPicture, Pictures};
 use crate::report::time_series::TimeSeries;
 use hdrhistogram::Histogram;
@@ -235,10 +235,13 @@ pub struct Latencies {
     pub count: u64,
     /// All of them, in nanoseconds; `None` if nothing was recorded.
     pub histogram: Option<Histogram<u64>>,
-    /// The statistics, in the order of [`Statistic::ALL`](crate::report::layer::Statistic::ALL).
+    /// The statistics, in the order of [`Statistic::ALL`].
     pub stats: Vec<Figure>,
-    /// Why the figure says as much of the driver as of the server, if it does.
+    /// Why the median says as much of the driver as of the server, if it does.
     pub driver_bound: Option<DriverBound>,
+    /// Which statistics the driver's own lateness may have made, in the order of
+    /// [`Statistic::ALL`].
+    pub bound: Vec<bool>,
 }
 
 /// Of what a median latency is less than ten times.
@@ -494,7 +497,15 @@ impl Latencies {
         }
     }
     /// One statistic, in µs.
-    pub fn stat(&self, statistic: crate::report::layer::Statistic) -> &Figure {
+    pub fn stat(&self, statistic: Statistic) -> &Figure {
         &self.stats[statistic as usize]
+    }
+    /// True if the driver's own lateness may have made this statistic.
+    pub fn is_bound(&self, statistic: Statistic) -> bool {
+        self.bound[statistic as usize]
+    }
+    /// True if it may have made any of them.
+    pub fn is_any_bound(&self) -> bool {
+        self.bound.contains(&true)
     }
 }

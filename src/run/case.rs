@@ -27,6 +27,11 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 const HEAD_START_NS: u64 = 300_000_000;
 /// A step of the rate search lasts at least this.
 const STEP_NS: u64 = 3 * SECOND_NS;
+/// At the beginning of a step lags do not count: the step before may have left work.
+const SETTLE_NS: u64 = SECOND_NS;
+/// How much earlier than its start a step is announced, for each client: every one is visited, and
+/// its memory is cold.
+const ANNOUNCE_NS: u64 = 5_000;
 /// The most that a delay line's timer may put off a release to do several at once.
 const MOST_LINE_GAP_NS: u64 = 100_000;
 /// How long the last line of a process may take beyond its clients' limit.
@@ -282,19 +287,21 @@ impl Coordinator<'_> {
     }
 
     async fn try_interval(&mut self, interval_ns: u64) -> Result<CalibrationStep, Stop> {
-        let length_ns = STEP_NS.max(interval_ns * 3 / 2);
-        self.stage("finding the rate that holds", length_ns);
+        let duration_ns = STEP_NS.max(interval_ns * 3 / 2);
+        let length_ns = SETTLE_NS + duration_ns;
+        let head_start_ns = HEAD_START_NS + u64::from(self.case.clients) * ANNOUNCE_NS;
+        self.stage("finding the rate that holds", head_start_ns + length_ns);
         let schedule = Schedule {
-            start_ns: now_ns() + HEAD_START_NS,
+            start_ns: now_ns() + head_start_ns,
             interval_ns,
-            warmup_ns: 0,
-            duration_ns: length_ns,
+            warmup_ns: SETTLE_NS,
+            duration_ns,
             cooldown_ns: 0,
             calibration: true,
         };
         self.processes.all.iter_mut().for_each(|d| d.step = None);
         self.processes.send(Driver, &DriverCommand::Schedule(schedule)).await;
-        let limit = Duration::from_nanos(length_ns + HEAD_START_NS) + LAST_LINE;
+        let limit = Duration::from_nanos(head_start_ns + length_ns) + LAST_LINE;
         self.wait(limit, |p| p.every(Driver, |d| d.step.is_some())).await?;
         let steps = || self.processes.all.iter().filter_map(|d| d.step);
         let due = steps().map(|step| step.due).sum();

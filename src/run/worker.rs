@@ -4,12 +4,11 @@
 use crate::driver::{self, CommandSender, DriverCommand, DriverEvent, DriverStart, Tally};
 use crate::error::{Failure, Outcome, at};
 use crate::os::resident_bytes;
-use crate::record::{FanOut, empty_histogram};
+use crate::record::{FanOut, StepTurns};
 use crate::result::file::Line;
 use crate::result::{Cost, DriverEnd};
 use crate::run::protocol::{ClientProgress, FromProcess, StepResult};
 use crate::time::{Schedule, now_ns, process_cpu_ns};
-use hdrhistogram::Histogram;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::io::{BufRead, Write};
@@ -95,7 +94,7 @@ struct Worker {
     cpu_from_ns: Option<u64>,
     cost_done: bool,
     faults: u64,
-    step: Option<StepLags>,
+    step: Option<Step>,
 }
 
 /// What a thread reported last.
@@ -106,9 +105,10 @@ struct ThreadProgress {
     events: u64,
 }
 
-/// The lags of one step of the rate search.
-struct StepLags {
-    histogram: Histogram<u64>,
+/// One step of the rate search.
+#[derive(Default)]
+struct Step {
+    turns: StepTurns,
     /// Threads that have reported theirs.
     threads: usize,
 }
@@ -190,8 +190,7 @@ impl Worker {
     fn begin(&mut self, schedule: Schedule) {
         self.schedule = Some(schedule);
         self.finished_sent = schedule.calibration;
-        let empty = || StepLags { histogram: empty_histogram(), threads: 0 };
-        self.step = schedule.calibration.then(empty);
+        self.step = schedule.calibration.then(Step::default);
         self.connected_at_start = self.tally().connected;
     }
 
@@ -239,9 +238,8 @@ impl Worker {
             }
             DriverEvent::Progress { thread, tally, events, step } => {
                 self.progress[thread] = ThreadProgress { tally, events };
-                if let (Some(lags), Some(step)) = (step, &mut self.step) {
-                    // All have the same bounds.
-                    let _ = step.histogram.add(&*lags);
+                if let (Some(turns), Some(step)) = (step, &mut self.step) {
+                    step.turns.add(&turns);
                     step.threads += 1;
                 }
                 Ok(())
@@ -271,12 +269,12 @@ impl Worker {
         let Some(schedule) = self.schedule else { return Ok(()) };
         let all_threads = self.threads.len();
         if let Some(step) = self.step.take_if(|step| step.threads == all_threads) {
-            let lags = step.histogram;
+            let lags = &step.turns.lags;
             let due = u128::from(tally.connected) * u128::from(schedule.length_ns())
                 / u128::from(schedule.interval_ns.max(1));
             send_line(&FromProcess::Step(StepResult {
                 due: due as u64,
-                completed: lags.len(),
+                completed: step.turns.completed,
                 lag_p99_ns: (!lags.is_empty()).then(|| lags.value_at_quantile(0.99)),
             }))?;
         }

@@ -21,7 +21,8 @@ pub struct Schedule {
     pub duration_ns: u64,
     /// Load after it.
     pub cooldown_ns: u64,
-    /// True for a step of the rate search: all of it is warm-up.
+    /// True for a step of the rate search: every turn of it belongs to the warm-up, and the lags of
+    /// its measured window decide.
     pub calibration: bool,
 }
 

@@ -106,7 +106,7 @@ fn bytes(table: &Table) -> Vec<u8> {
 }
 
 fn latency(table: &Table) -> Vec<u8> {
-    let columns: [Column<(&Row, &Latencies, Statistic)>; 7] = [
+    let columns: [Column<(&Row, &Latencies, Statistic)>; 8] = [
         ("series", |(row, ..)| row.series.clone()),
         ("clients", |(row, ..)| row.clients.to_string()),
         ("metric", |(_, l, _)| l.metric.name().to_owned()),
@@ -114,6 +114,7 @@ fn latency(table: &Table) -> Vec<u8> {
         ("value_us", |(_, l, s)| plain(l.stat(*s))),
         ("count", |(_, l, _)| l.count.to_string()),
         ("driver_bound", |(_, l, _)| l.driver_bound.is_some().to_string()),
+        ("statistic_driver_bound", |(_, l, s)| l.is_bound(*s).to_string()),
     ];
     let rows = table.rows.iter().chain(&table.floors);
     let latencies = rows.flat_map(|row| row.latencies.iter().map(move |l| (row, l)));

@@ -20,6 +20,10 @@ pub(super) fn latencies(group: &Group) -> Vec<Latencies> {
     // long a sleeping thread takes to wake.
     let probed = || p99(Metric::ProbeLateness).filter(|late| *late > 1_000_000);
     let lag_p99 = p99(Metric::DriverLag).or_else(probed);
+    let lateness = all.of(Metric::DriverLag).or_else(|| {
+        let late = probed().is_some();
+        all.of(Metric::ProbeLateness).filter(|_| late)
+    });
     let kernel_p50 = all
         .of(Metric::KernelToClient)
         .filter(|h| Figure::quantile_us(h, 0.5).value().is_some())
@@ -34,20 +38,46 @@ pub(super) fn latencies(group: &Group) -> Vec<Latencies> {
             metric,
             Metric::DeliveryLatency | Metric::ResponseLatency | Metric::ServiceTime
         );
+        let driver_bound = histogram.filter(|_| compared && !group.info.floor).and_then(|h| {
+            let median = h.value_at_quantile(0.5);
+            let more_than_a_tenth = |ns: &u64| median < ns.saturating_mul(10);
+            let lag = lag_p99.filter(more_than_a_tenth).map(|_| DriverBound::Lag);
+            lag.or(kernel_p50.filter(more_than_a_tenth).map(|_| DriverBound::KernelToClient))
+        });
+        let late = lateness.filter(|_| compared && !group.info.floor);
+        let bound = Statistic::ALL.map(|s| match (histogram, late) {
+            _ if s == Statistic::P50 => driver_bound.is_some(),
+            (Some(values), Some(late)) => made_by_late_time(values, late, s),
+            _ => false,
+        });
         Latencies {
             metric,
             count: histogram.map_or(0, Histogram::len),
             histogram: histogram.cloned(),
             stats: stats.to_vec(),
-            driver_bound: histogram.filter(|_| compared && !group.info.floor).and_then(|h| {
-                let median = h.value_at_quantile(0.5);
-                let more_than_a_tenth = |ns: &u64| median < ns.saturating_mul(10);
-                let lag = lag_p99.filter(more_than_a_tenth).map(|_| DriverBound::Lag);
-                lag.or(kernel_p50.filter(more_than_a_tenth).map(|_| DriverBound::KernelToClient))
-            }),
+            driver_bound,
+            bound: bound.to_vec(),
         }
     };
     Metric::ALL.map(distribution).to_vec()
+}
+
+/// True if the driver's own lateness may have made a high percentile: at the same percentile it is
+/// above a tenth of it. Of 1 % of the messages that are slow, as many came in time that was late.
+fn made_by_late_time(
+    values: &Histogram<u64>,
+    lateness: &Histogram<u64>,
+    statistic: Statistic,
+) -> bool {
+    let at = |h: &Histogram<u64>| match (statistic, statistic.quantile()) {
+        (_, Some(quantile)) => Some(h.value_at_quantile(quantile)),
+        (Statistic::Max, None) => Some(h.max()),
+        (_, None) => None,
+    };
+    match (at(values), at(lateness)) {
+        (Some(value), Some(late)) => value < late.saturating_mul(10),
+        _ => false,
+    }
 }
 
 /// Of a foreign server's latencies, how many may be negative: the others are then the late half.
@@ -143,4 +173,30 @@ fn no_timestamps(group: &Group) -> Absence {
 pub(super) fn seconds(group: &Group) -> TimeSeries {
     let of = |(info, case): &(&CaseInfo, &CaseResult)| (info.repeat, case.seconds.clone());
     TimeSeries::new(group.cases.iter().map(of).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::empty_histogram;
+
+    fn histogram(values: impl IntoIterator<Item = u64>) -> Histogram<u64> {
+        let mut all = empty_histogram();
+        values.into_iter().for_each(|ns| all.saturating_record(ns));
+        all
+    }
+
+    /// A driver that was late for 2 % of its probes may have made the p99, not the median.
+    #[test]
+    fn a_percentile_is_marked_if_the_driver_was_as_late_as_a_tenth_of_it() {
+        let values = histogram((1..=1_000).map(|n| n * 10_000));
+        let late = histogram((1..=1_000).map(|n| if n <= 980 { 1_000 } else { 2_000_000 }));
+        let marked = |late: &Histogram<u64>| {
+            let all = Statistic::ALL.into_iter();
+            all.filter(|s| made_by_late_time(&values, late, *s)).collect::<Vec<_>>()
+        };
+        let high = [Statistic::P99, Statistic::P999, Statistic::Max];
+        assert_eq!(marked(&late), high);
+        assert_eq!(marked(&histogram([1_000])), []);
+    }
 }

@@ -85,11 +85,8 @@ fn mark(row: &Row, metric: Metric, colour: RGBColor) -> Mark {
     else {
         return Mark::absent(latency.stat(Statistic::P50).reason().unwrap_or_default());
     };
-    let bound = if latency.driver_bound.is_some() { BOUND } else { "" };
-    let p99_line = format!("p99 {}{bound}{}", show_us(p99), invalid_mark(row));
-    Mark {
-        shape: Shape::Range([p50, p90, p99, max]),
-        lines: vec![format!("p50 {}", show_us(p50)), p99_line],
-        colour,
-    }
+    let bound = |s| if latency.is_bound(s) { BOUND } else { "" };
+    let p50_line = format!("p50 {}{}", show_us(p50), bound(Statistic::P50));
+    let p99_line = format!("p99 {}{}{}", show_us(p99), bound(Statistic::P99), invalid_mark(row));
+    Mark { shape: Shape::Range([p50, p90, p99, max]), lines: vec![p50_line, p99_line], colour }
 }

@@ -90,6 +90,9 @@ fn mbps(bytes_per_s: f64) -> String {
     as_printed(mebibits(bytes_per_s))
 }
 
+/// Beside a figure that the driver's own lateness may have made.
+const BOUND: &str = "†";
+
 /// A column of a table that has a line for each row: its head and its cells.
 struct Column<'a> {
     head: String,
@@ -207,7 +210,7 @@ fn latency(table: &Table) -> String {
     columns.extend(wanted.map(|(metric, statistic, head)| {
         column(head, move |row| {
             let latency = row.latency(metric);
-            let mark = if latency.driver_bound.is_some() { "†" } else { "" };
+            let mark = if latency.is_bound(statistic) { BOUND } else { "" };
             show(latency.stat(statistic), |v| format!("{}{mark}", human_us(v)))
         })
     }));

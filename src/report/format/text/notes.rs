@@ -5,7 +5,7 @@ use crate::report::finding::{Decision, Finding};
 use crate::report::format::text::grid::{Grid, paragraph};
 use crate::report::format::text::{ABSENT, rows, show};
 use crate::report::metrics::{CellValue, columns};
-use crate::report::table::{Row, Table};
+use crate::report::table::{Latencies, Row, Table};
 use crate::units::{distinct, thousands, with_unit};
 use std::collections::BTreeMap;
 
@@ -107,8 +107,12 @@ pub(crate) fn notes(table: &Table) -> String {
     for row in rows(table) {
         notes.extend(row.notes.iter().map(|n| format!("{}: {n}.", row.label())));
     }
-    if table.rows.iter().any(|r| r.latencies.iter().any(|l| l.driver_bound.is_some())) {
-        notes.push("† driver-bound: describes the driver as much as the server.".to_owned());
+    if table.rows.iter().any(|r| r.latencies.iter().any(Latencies::is_any_bound)) {
+        notes.push(
+            "† driver-bound: describes the driver as much as the server, whose own lateness at the \
+             same percentile is above a tenth of it (a median: p99 of the lateness)."
+                .to_owned(),
+        );
     }
     notes.extend(absent(table));
     let lines = notes.iter().map(|n| paragraph(&format!("- {n}"), 2));

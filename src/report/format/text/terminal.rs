@@ -10,7 +10,7 @@ use crate::report::finding::{Decision, Finding};
 use crate::report::format::text::grid::{Grid, wrapped};
 use crate::report::format::text::notes::client_errors;
 use crate::report::format::text::{
-    ABSENT, amount, column, figure, grid_of, ratio_text, rows, show,
+    ABSENT, BOUND, Column, amount, column, figure, grid_of, ratio_text, rows, show,
 };
 use crate::report::layer::{Layer, Statistic, Way};
 use crate::report::table::{Comparison, DriverBound, Row, Status, Table};
@@ -25,6 +25,8 @@ const MOST_ERRORS: usize = 3;
 
 const LEGEND: &str = "overhead: bytes at the socket that are not payload; TCP/IP: whole packets, \
                       acknowledgements too";
+/// Below it, if a figure is marked.
+const BOUND_LEGEND: &str = "†: the driver's own lateness may have made it\n";
 
 /// Renders a run for the terminal. `reports` says where the reports are, if any were written.
 pub fn terminal(table: &Table, reports: Option<&str>) -> String {
@@ -82,14 +84,17 @@ fn costs(table: &Table) -> String {
     } else {
         with_status.render()
     };
-    format!("{grid}{LEGEND}\n")
+    let (metric, _) = latency_shown(table);
+    let shown = [Statistic::P50, Statistic::P99];
+    let is_bound = |r: &&Row| shown.iter().any(|s| r.latency(metric).is_bound(*s));
+    let bound = if rows(table).iter().any(is_bound) { BOUND_LEGEND } else { "" };
+    format!("{grid}{LEGEND}\n{bound}")
 }
 
 fn cost_grid(table: &Table, with_status: bool) -> Grid {
     let rows = rows(table);
     let several = rows.iter().any(|r| r.clients != rows[0].clients);
     let (metric, latency) = latency_shown(table);
-    let ms = |us: f64| short(us * 1e-3);
     let kilo = |bytes: f64| short(bytes * 1e-3);
     // A client count stands beside the first of its rows.
     let firsts: Vec<&Row> = rows.chunk_by(|a, b| a.clients == b.clients).map(|c| c[0]).collect();
@@ -106,8 +111,8 @@ fn cost_grid(table: &Table, with_status: bool) -> Grid {
         figure(head, amount, move |r| &r.steady(Way::Both, layer).per_message)
     }));
     columns.extend([
-        figure("p50", ms, move |r| r.latency(metric).stat(Statistic::P50)),
-        figure("p99", ms, move |r| r.latency(metric).stat(Statistic::P99)),
+        percentile("p50", metric, Statistic::P50),
+        percentile("p99", metric, Statistic::P99),
         figure("driver", short, |r| &r.cost.driver_cpu_us),
         figure("server", short, |r| &r.cost.server_cpu_us),
         figure("driver", kilo, |r| &r.cost.driver_bytes),
@@ -120,6 +125,16 @@ fn cost_grid(table: &Table, with_status: bool) -> Grid {
     grid.group(first + 5, first + 6, "CPU µs/message");
     grid.group(first + 7, first + 8, "RAM kB/client");
     grid
+}
+
+/// Returns the column of a percentile in milliseconds, marked if the driver's own lateness may have
+/// made it.
+fn percentile<'a>(head: &'a str, metric: Metric, statistic: Statistic) -> Column<'a> {
+    column(head, move |row| {
+        let latency = row.latency(metric);
+        let mark = if latency.is_bound(statistic) { BOUND } else { "" };
+        show(latency.stat(statistic), |us| format!("{}{mark}", short(us * 1e-3)))
+    })
 }
 
 /// Returns a number with three significant digits, at most three of them decimals; whole numbers
