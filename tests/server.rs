@@ -464,6 +464,32 @@ fn an_echo_answers_text_with_text_and_bytes_with_bytes() {
     assert_eq!(without_date(&answer[..CHAPTER_RESPONSE.len()]), without_date(CHAPTER_RESPONSE));
 }
 
+/// RFC 9112 §9.6: a client may end its direction right behind its last request.
+#[test]
+fn a_message_is_answered_if_the_clients_end_comes_right_behind_it() {
+    let bench = workload(Workload::Echo);
+    let message = post(b"exactly twenty-one by");
+    let head = message.len() - 21;
+    for _ in 0..40 {
+        let mut stream = bench.connect();
+        stream.write_all(&message[..head]).unwrap();
+        // So that the server has the head before the rest comes with the end.
+        std::thread::sleep(Duration::from_millis(3));
+        stream.write_all(&message[head..]).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        assert!(answer.ends_with(b"\r\n\r\nexactly twenty-one by"), "{} bytes", answer.len());
+    }
+    // A message that is cut is not awaited.
+    let mut stream = bench.connect();
+    stream.write_all(&message[..head + 5]).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    assert!(!answer.starts_with(b"HTTP/1.1 200"), "{} bytes", answer.len());
+}
+
 #[test]
 fn the_beginning_of_a_message_that_breaks_the_protocol_is_sent_to_nobody() {
     let bench = workload(Workload::Echo);

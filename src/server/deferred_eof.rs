@@ -3,7 +3,9 @@
 //!
 //! hyper either ignores the end of a client's stream while it answers, and then holds a request of
 //! a client that has gone, or takes it for the end of the connection, and then a client that ends
-//! its side right after its request gets no answer (RFC 9112 §9.6).
+//! its side right after its request gets no answer (RFC 9112 §9.6). An end that comes while a request
+//! is under way shows one turn later: if it came right behind the last byte of a message, hyper reads
+//! both before the message is answered.
 //!
 //! Here it also shows when hyper is between requests: it reads, nothing has come, and all that it
 //! was asked for is answered and written.
@@ -29,6 +31,8 @@ pub(crate) struct DeferredEof {
     answered: u64,
     /// To be woken once the answer is written: the end came before it.
     ended: Option<Waker>,
+    /// The end has come and was kept back for one turn.
+    kept_back: bool,
     /// The socket took less than it was given.
     unsent: bool,
 }
@@ -36,7 +40,16 @@ pub(crate) struct DeferredEof {
 impl DeferredEof {
     pub(crate) fn new(stream: Connection, first: Bytes, state: Rc<ConnectionState>) -> DeferredEof {
         let before = state.requests();
-        DeferredEof { stream, first, state, before, answered: before, ended: None, unsent: false }
+        DeferredEof {
+            stream,
+            first,
+            state,
+            before,
+            answered: before,
+            ended: None,
+            kept_back: false,
+            unsent: false,
+        }
     }
     /// The connection, and what hyper has not read of what came before it.
     pub(crate) fn into_parts(self) -> (Connection, Bytes) {
@@ -79,6 +92,11 @@ impl AsyncRead for DeferredEof {
         let answers_now = requests > self.answered && !busy;
         if ended && answers_now && buf.remaining() > 0 {
             self.ended = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        if ended && busy && !self.kept_back && buf.remaining() > 0 {
+            self.kept_back = true;
+            cx.waker().wake_by_ref();
             return Poll::Pending;
         }
         result

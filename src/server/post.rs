@@ -9,6 +9,7 @@ use crate::time::now_ns;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::{Request, StatusCode};
 use std::rc::Rc;
 use std::time::Duration;
@@ -44,7 +45,12 @@ pub(crate) fn read(
                 plain(StatusCode::PAYLOAD_TOO_LARGE, "that is no message of this feed\n")
             }
             Ok(Err(_)) => plain(StatusCode::BAD_REQUEST, "the message was cut\n"),
-            Err(_) => plain(StatusCode::REQUEST_TIMEOUT, "the message took too long\n"),
+            Err(_) => {
+                let mut late = plain(StatusCode::REQUEST_TIMEOUT, "the message took too long\n");
+                // What comes of it later must not be taken for a request (RFC 9110 §15.5.9).
+                late.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                late
+            }
         }
     }))
 }
