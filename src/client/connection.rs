@@ -144,7 +144,7 @@ impl<S: CountedStream> ClientConnection<S> {
         match self.stream.counts() {
             Err(_) => {
                 self.stream.drain(self.stream.read() + MOST_DRAINED_BYTES);
-                audit.unaudited += 1;
+                audit.refused += 1;
             }
             Ok(mut now) => {
                 let ended = self.both_ended || self.stream.has_ended();

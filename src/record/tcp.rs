@@ -133,13 +133,15 @@ pub struct KernelAudit {
     pub connections: u64,
     /// Connections that were gone before the kernel could be asked.
     pub unaudited: u64,
+    /// Connections for which this system has no byte counts.
+    pub refused: u64,
     /// Connections whose bytes differ from the kernel's.
     pub mismatched: u64,
     /// The absolute differences, added up over connections and directions.
     pub unexplained_bytes: u64,
 }
 
-add_fields!(KernelAudit { connections, unaudited, mismatched, unexplained_bytes });
+add_fields!(KernelAudit { connections, unaudited, refused, mismatched, unexplained_bytes });
 
 /// What became of the kernel's receive timestamps (`SO_TIMESTAMPNS`), which a sample of a driver's
 /// connections asks for. The times themselves are latencies.

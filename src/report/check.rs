@@ -23,6 +23,8 @@ const NOTHING_CAME: &str =
     "Check that the server answers at this URL, and that `duration` is long enough.";
 const WRONG_MEASUREMENT: &str =
     "The measurement is at fault: please report it with the result file.";
+const NO_COUNTS: &str = "Run where the kernel counts the bytes of a connection: Linux 4.19 or later, \
+                         outside of sandboxes that have a network of their own.";
 const SLOW_MACHINE: &str = "The machine is too slow for this load: use fewer clients or a lower \
                             rate, or stop what else runs on it.";
 const CHANGED_BYTES: &str = "Either bytes were under way when connections were cut, as on a machine \
@@ -154,6 +156,13 @@ pub struct CheckResult {
 }
 
 impl CheckResult {
+    /// What to do if it does not hold.
+    pub fn remedy(&self) -> &'static str {
+        match (self.check, self.outcome) {
+            (Check::KernelAgrees, CheckOutcome::NotMade) => NO_COUNTS,
+            (check, _) => check.remedy(),
+        }
+    }
     /// True if the row's losses could not be checked: a reader must know that nobody looked.
     pub fn is_unchecked_loss(&self) -> bool {
         self.outcome == CheckOutcome::NotApplicable

@@ -516,6 +516,7 @@ fn audit() -> Vec<Column> {
         figure(name, unit, about, move |r| of(&r.audit)).samples_of(|r| known(&r.audit.connections))
     };
     let unaudited = "connections gone before they could be compared";
+    let refused = "connections for which the kernel has no byte counts";
     let mismatched = "connections that differ from the kernel's count";
     let kernel = "difference between driver and kernel";
     let server = "difference between driver and server";
@@ -525,6 +526,7 @@ fn audit() -> Vec<Column> {
         })
         .better(Better::Higher),
         audited("audit_unaudited", "-", unaudited, |a| &a.unaudited),
+        audited("audit_refused", "-", refused, |a| &a.refused),
         audited("audit_mismatched", "-", mismatched, |a| &a.mismatched),
         audited("audit_ledger_bytes", "bytes", "socket bytes that no layer explains", |a| {
             &a.ledger_bytes

@@ -320,6 +320,8 @@ pub struct Audit {
     pub connections: Figure,
     /// Connections gone before the kernel could be asked.
     pub unaudited: Figure,
+    /// Connections for which the kernel has no byte counts.
+    pub refused: Figure,
     /// Connections whose bytes differ from the kernel's.
     pub mismatched: Figure,
     /// Bytes at the socket that no layer explains.

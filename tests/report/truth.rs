@@ -2,11 +2,11 @@ use super::sample::{POLLING, WEBSOCKET, complete};
 use super::{row, spoiled, text};
 use wsbench::internals::feed::Workload;
 use wsbench::internals::record::{Metric, Part, Phase};
-use wsbench::internals::report::Check;
+use wsbench::internals::report::{Check, Status};
 use wsbench::internals::report::{Layer, Quantity};
 use wsbench::internals::report::{Table, summarise};
 use wsbench::internals::result::StopReason;
-use wsbench::internals::result::{ReceiveTimestamps, RunResult};
+use wsbench::internals::result::{KernelAudit, ReceiveTimestamps, RunResult};
 
 /// A metric as the only value recorded, in every case.
 fn with_latency(result: &mut RunResult, metric: Metric, ns: u64) {
@@ -250,6 +250,25 @@ fn a_latency_of_which_the_driver_is_a_tenth_is_driver_bound() {
     // One value is no median.
     with_latency(&mut result, Metric::KernelToClient, 5_000_000);
     assert!(!bound(&result));
+}
+
+/// A sandbox or an old kernel has no counts: that is no disagreement.
+#[test]
+fn a_kernel_without_byte_counts_could_not_be_asked() {
+    let mut result = complete(&[WEBSOCKET], &[1_000]);
+    for case in result.cases.values_mut() {
+        for driver in &mut case.drivers {
+            driver.audit = KernelAudit { refused: 1_000, ..KernelAudit::default() };
+        }
+    }
+    let table = summarise(&result);
+    let row = row(&table, "websocket", 1_000);
+    let check = row.checks.iter().find(|c| c.check == Check::KernelAgrees).unwrap();
+    assert_eq!((check.is_ok(), row.status), (false, Status::Invalid));
+    let why =
+        "the kernel could not be asked: it has no byte counts for 1,000 connections (TCP_INFO)";
+    assert_eq!(check.text, why);
+    assert!(check.remedy().contains("Linux 4.19"), "{}", check.remedy());
 }
 
 #[test]

@@ -113,6 +113,8 @@ pub(crate) fn read(path: &Path) -> Outcome<(Baseline, Option<Table>)> {
 /// # Errors
 /// A sentence, if the text is not a baseline or of another version.
 pub(crate) fn parse(text: &[u8]) -> Result<Baseline, String> {
+    // Editors of some systems put a byte order mark before it.
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     let value: Value = serde_json::from_slice(text).map_err(|error| {
         format!(
             "neither a baseline nor a result file: {error}; write one with `wsbench run \

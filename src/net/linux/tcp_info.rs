@@ -30,6 +30,10 @@ pub(crate) fn parse(info: &[u8], ipv6: bool) -> io::Result<TcpReading> {
             ),
         ));
     }
+    // Every socket has a state (from 1): a system that answers and knows nothing leaves it empty.
+    if info.iter().all(|byte| *byte == 0) {
+        return Err(io::Error::new(io::ErrorKind::Unsupported, "TCP_INFO is empty"));
+    }
     // The slices have the right length by construction.
     let u32_at = |at: usize| u32::from_ne_bytes(info[at..at + 4].try_into().unwrap_or_default());
     let u64_at = |at: usize| u64::from_ne_bytes(info[at..at + 8].try_into().unwrap_or_default());
@@ -110,6 +114,7 @@ mod tests {
     #[test]
     fn a_short_structure_is_refused() {
         assert!(parse(&[0; 104], false).unwrap_err().to_string().contains("4.19"));
+        assert!(parse(&[0; 280], false).unwrap_err().to_string().contains("empty"));
     }
 
     #[test]

@@ -103,8 +103,8 @@ impl RequestHead {
         }
         let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
         let mut request = httparse::Request::new(&mut headers);
-        match request.parse(bytes) {
-            Ok(httparse::Status::Complete(n)) if n == bytes.len() => {}
+        match request.parse(text.as_bytes()) {
+            Ok(httparse::Status::Complete(n)) if n == text.len() => {}
             Ok(httparse::Status::Complete(_)) => return Err("it has more than a head".to_owned()),
             Ok(httparse::Status::Partial) => return Err("the head has no end".to_owned()),
             Err(httparse::Error::TooManyHeaders) => {
@@ -299,6 +299,8 @@ pub(crate) fn resuming(head: &RequestHead, target: &Target, newest: u64) -> Vec<
 
 /// The lines of a head without their ends and without the empty one that closes it.
 fn head_lines(bytes: &[u8]) -> Result<(&str, Vec<&str>), String> {
+    // A byte order mark is the editor's, and no server would understand it.
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let before = &bytes[..error.valid_up_to()];
         format!("line {}: not UTF-8", before.iter().filter(|&&b| b == b'\n').count() + 1)
@@ -430,6 +432,8 @@ mod tests {
     fn the_chapters_files_pass_as_files() {
         let request = RequestHead::parse_file(CHAPTER_REQUEST.as_bytes()).unwrap();
         assert_eq!(request.render(&ours("/other", "h")), CHAPTER_REQUEST.as_bytes());
+        let marked = ["\u{feff}", CHAPTER_REQUEST].concat();
+        assert_eq!(RequestHead::parse_file(marked.as_bytes()).unwrap(), request);
         let response = ResponseHead::parse_file(CHAPTER_RESPONSE.as_bytes()).unwrap();
         assert_eq!(response.render_expected(21), CHAPTER_RESPONSE.as_bytes());
         let json = serde_json::to_string(&response).unwrap();

@@ -5,6 +5,7 @@ use crate::report::figure::Figure;
 use crate::report::summary::group::Group;
 use crate::report::table::{Audit, Connecting, Cost};
 use crate::result;
+use crate::units::thousands;
 
 const NO_DRIVER: &str = "no driver process reported its end";
 const NO_SERVER: &str = "no server process reported its end";
@@ -132,11 +133,19 @@ pub(super) fn audit(group: &Group) -> Audit {
         true => Figure::absent("the case did not run"),
         false => Figure::count(unexplained),
     };
-    let kernel_bytes = kernel(|a| a.unexplained_bytes);
+    let refused = kernel(|a| a.refused);
+    let kernel_bytes = match refused.value() {
+        Some(n) if n > 0.0 => Figure::absent(format!(
+            "it has no byte counts for {} connections (TCP_INFO)",
+            thousands(n as u64)
+        )),
+        _ => kernel(|a| a.unexplained_bytes),
+    };
     let known = [&ledger_bytes, &kernel_bytes, &server_bytes].into_iter().filter_map(Figure::value);
     Audit {
         connections: kernel(|a| a.connections),
         unaudited: kernel(|a| a.unaudited),
+        refused,
         mismatched: kernel(|a| a.mismatched),
         unexplained_bytes: known.sum::<f64>() as u64,
         ledger_bytes,

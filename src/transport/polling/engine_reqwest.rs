@@ -242,7 +242,9 @@ impl ReqwestEngine {
         let Some(connection) = observed else { return };
         let mut audit = client.thread.audit.get();
         match self.diag.read(connection.addresses.0, connection.addresses.1) {
-            Err(_) => audit.unaudited += 1,
+            // It has no socket of this kind any more.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => audit.unaudited += 1,
+            Err(_) => audit.refused += 1,
             Ok(now) => {
                 let since = TcpTotals::between(&connection.last, &now);
                 let off = since.bytes_up + since.bytes_down;

@@ -136,6 +136,7 @@ fn the_file_has_a_line_for_each_figure() {
     let text = String::from_utf8(pretty(&baseline())).unwrap();
     insta::assert_snapshot!("document", text);
     assert_eq!(parse(text.as_bytes()), Ok(baseline()));
+    assert_eq!(parse(["\u{feff}", &text].concat().as_bytes()), Ok(baseline()));
 }
 
 #[test]

@@ -18,9 +18,10 @@ pub(crate) fn audit(table: &Table) -> String {
     let server: fn(&Row) -> &Figure = |r| &r.audit.server_bytes;
     let line = format!(
         "Audit: {} connections compared with the kernel's counters, {} closed before they could be, \
-         {} mismatched; bytes unexplained: {} by layer, {} by the kernel, {} by the server",
+         {} of which it has no counts, {} mismatched; bytes unexplained: {} by layer, {} by the kernel, {} by the server",
         sum(|r| &r.audit.connections),
         sum(|r| &r.audit.unaudited),
+        sum(|r| &r.audit.refused),
         sum(|r| &r.audit.mismatched),
         sum(|r| &r.audit.ledger_bytes),
         sum(|r| &r.audit.kernel_bytes),

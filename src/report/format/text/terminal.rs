@@ -299,9 +299,7 @@ fn failures(table: &Table) -> String {
         } else {
             let checks = row.checks.iter().filter(|c| !c.is_ok());
             failed.extend(
-                checks.map(|found| {
-                    format!("{}: {}. {}", row.label(), found.text, found.check.remedy())
-                }),
+                checks.map(|found| format!("{}: {}. {}", row.label(), found.text, found.remedy())),
             );
         }
         failed.extend(client_errors(row, MOST_ERRORS));
