@@ -84,6 +84,16 @@ impl<'t> Fields<'t> {
         self.diagnostics.push(Diagnostic { location, message, cause });
     }
 
+    /// Returns the absolute path of the file that a key names.
+    pub fn path(&mut self, key: &Key) -> Option<PathBuf> {
+        let name = self.text(key);
+        if !self.is_valid(key) {
+            return None;
+        }
+        let path = self.base_dir.join(name);
+        Some(std::path::absolute(&path).unwrap_or(path))
+    }
+
     /// Reads the file that a key names. If that fails, the reason is recorded.
     pub fn file(&mut self, key: &Key) -> Option<Vec<u8>> {
         let name = self.text(key);

@@ -160,11 +160,11 @@ impl Fields<'_> {
         if self.is_given(key) { self.read(key, want) } else { Vec::new() }
     }
 
-    /// A table of texts, such as `{ polling = "/poll" }`: names and values.
-    pub fn texts(&mut self, key: &Key) -> Vec<[LocatedValue<String>; 2]> {
+    /// A table of texts, such as `example`: names and values.
+    pub fn texts(&mut self, key: &Key, example: &str) -> Vec<[LocatedValue<String>; 2]> {
         self.read(key, |node| {
             let TomlItem::Table(table) = &node.item else {
-                return wrong_type(key, node, "a table such as { polling = \"/poll\" }");
+                return wrong_type(key, node, &format!("a table such as {example}"));
             };
             all(table.entries.iter().map(|entry| {
                 let name =

@@ -276,7 +276,7 @@ fn read_server(
             }
         }
     }
-    for [name, path] in fields.texts(&keys::PATHS) {
+    for [name, path] in fields.texts(&keys::PATHS, "{ polling = \"/poll\" }") {
         if let Some(message) = limits::unknown_series(&name.value, names) {
             fields.report_at(&keys::PATHS, name.location, message);
         }
