@@ -43,6 +43,7 @@ mod named;
 
 mod error;
 mod os;
+mod secret;
 mod time;
 mod units;
 

@@ -45,6 +45,8 @@ mod report;
 mod run;
 /// The messages of every class of bad scenario, and plans.
 mod scenario;
+/// What must not be written.
+mod secrets;
 /// The reference server over raw sockets.
 mod server;
 /// Every transport end to end: bytes, distributions, reconnects.

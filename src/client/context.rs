@@ -13,6 +13,7 @@ use crate::record::{
     ClientError, ClientErrorKind, KernelAudit, Ledger, MOST_REFUSALS, Metric, Phase, Phases,
     Recorder, Refusal, StepTurns, TRACED_CLIENTS, TRACED_EVENTS, TcpTotals, TraceEvent,
 };
+use crate::secret;
 use crate::time::{Schedule, Timer, now_ns};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -240,7 +241,10 @@ impl ThreadContext {
     pub(crate) fn keep_refusal(&self, error: ClientError, text: AnswerText) {
         let mut refusals = self.refusals.borrow_mut();
         if refusals.len() < MOST_REFUSALS && refusals.iter().all(|kept| kept.error != error) {
-            let AnswerText { location, media_type, body } = text;
+            let AnswerText { mut location, media_type, set_cookie, mut body } = text;
+            secret::note_field("set-cookie", &String::from_utf8_lossy(&set_cookie));
+            secret::redact_bytes(&mut location);
+            secret::redact_bytes(&mut body);
             refusals.push(Refusal { error, location, media_type, body });
         }
     }

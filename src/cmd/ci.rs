@@ -15,6 +15,7 @@ use crate::report::judgement::{
     text,
 };
 use crate::report::{Conclusion, Table, find_format};
+use crate::secret::{redact, redact_document};
 use std::env;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -75,7 +76,7 @@ pub(crate) fn report_failure(
         Ok(conclusion) => return Ok(conclusion),
         Err(failure) => failure,
     };
-    let message = format!("{failure:#}");
+    let message = redact(&format!("{failure:#}")).into_owned();
     if in_actions() {
         annotate(&annotations::failed(&message));
     }
@@ -187,6 +188,7 @@ fn append_to(path: &OsString, render: impl FnOnce(usize) -> String) -> io::Resul
     // What the step wrote before counts too, and its last line may have no end.
     let free = (markdown::MOST_BYTES as u64).saturating_sub(file.metadata()?.len() + 2);
     let text = render(usize::try_from(free).unwrap_or(0));
+    let text = redact_document(&text);
     if text.is_empty() {
         return Err(io::Error::other("it is as large as GitHub allows"));
     }

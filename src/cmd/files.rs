@@ -2,6 +2,7 @@
 
 use crate::error::{Failure, Outcome, at};
 use crate::os;
+use crate::secret::redact_document;
 use crate::units::human_bytes;
 use jiff::Timestamp;
 use std::fs::{self, File, Metadata, OpenOptions};
@@ -12,11 +13,14 @@ use std::path::{Path, PathBuf};
 /// few megabytes.
 const LEAST_FREE_BYTES: u64 = 16 * 1024 * 1024;
 
-/// Writes a file, see [`write_with`].
+/// Writes a file, see [`write_with`], without secrets.
 ///
 /// # Errors
 /// If it cannot be written; the message names it.
 pub(super) fn write_file(path: &Path, bytes: &[u8]) -> Outcome<()> {
+    // A picture is no text.
+    let shown = std::str::from_utf8(bytes).map(redact_document);
+    let bytes = shown.as_ref().map_or(bytes, |text| text.as_bytes());
     write_with(path, |out| out.write_all(bytes))
 }
 

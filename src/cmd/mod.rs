@@ -23,6 +23,7 @@ mod table;
 use crate::cli::{Cli, Command};
 use crate::error::Outcome;
 use crate::report::Conclusion;
+use crate::secret::redact;
 use clap::Parser;
 use std::process::ExitCode;
 
@@ -40,7 +41,7 @@ pub fn main() -> ExitCode {
     match run(cli.command) {
         Ok(conclusion) => conclusion.into(),
         Err(failure) => {
-            console::note(format_args!("error: {failure:#}"));
+            console::note(format_args!("error: {}", redact(&format!("{failure:#}"))));
             Conclusion::from(&failure).into()
         }
     }

@@ -5,9 +5,11 @@
 
 use crate::config::source::{Location, Origin, SourceText};
 use crate::error::Failure;
+use crate::secret;
 use annotate_snippets::{AnnotationKind, Level, Origin as FileName, Renderer, Snippet};
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// What kind of error it is. It decides which errors are shown beside a syntax error.
@@ -71,14 +73,15 @@ impl Diagnostics {
     /// Renders one diagnostic: its message, its file, line and column, and the line itself.
     fn render(&self, diagnostic: &Diagnostic) -> String {
         let source = &self.source;
-        let message = shorten(&diagnostic.message);
+        let message = secret::redact(&diagnostic.message);
+        let message = shorten(&message);
         let title = Level::ERROR.primary_title(&*message);
         let text = source.text.as_str();
         let group = match diagnostic.location.origin {
             Origin::Whole => title.element(FileName::path(&source.name)),
             Origin::Override(n) => {
                 let given = source.overrides.get(n).map_or("", String::as_str);
-                title.element(FileName::path(format!("--set {given}")))
+                title.element(FileName::path(format!("--set {}", secret::redact(given))))
             }
             Origin::File => {
                 // A byte order mark is not a part of the line.
@@ -88,13 +91,35 @@ impl Diagnostics {
                 let end = floor(shown, diagnostic.location.span.end.saturating_sub(skipped));
                 // Of a value over several lines the first is enough.
                 let line_end = shown[start..].find(['\r', '\n']).map_or(shown.len(), |n| start + n);
-                let span = start..end.clamp(start, line_end);
+                let (shown, span) = hide(shown, start..end.clamp(start, line_end));
                 let annotation = AnnotationKind::Primary.span(span);
                 title.element(Snippet::source(shown).path(&source.name).annotation(annotation))
             }
         };
         Renderer::plain().render(&[group])
     }
+}
+
+/// Returns a text to show without its secrets, with the place that a span of it then has.
+fn hide(text: &str, span: Range<usize>) -> (String, Range<usize>) {
+    let (mut out, mut at, mut shown) = (String::new(), 0, span.clone());
+    for secret in secret::find(text) {
+        out.push_str(&text[at..secret.start]);
+        let start = out.len();
+        out.push_str(&secret::placeholder(secret.len()));
+        // Within a secret a span begins and ends with it.
+        let place = |offset: usize, inside: usize, now: usize| match offset {
+            offset if offset >= secret.end => out.len() + (offset - secret.end),
+            offset if offset > secret.start => inside,
+            _ => now,
+        };
+        let (begins, ends) =
+            (place(span.start, start, shown.start), place(span.end, out.len(), shown.end));
+        shown = begins..ends;
+        at = secret.end;
+    }
+    out.push_str(&text[at..]);
+    (out, shown)
 }
 
 /// Errors that are shown: a file of 1 MiB may have 100,000.
@@ -139,5 +164,27 @@ impl From<Diagnostics> for Failure {
         let text = diagnostics.to_string();
         // Whoever shows a failure writes `error:` before its message.
         Failure::usage(text.strip_prefix("error: ").unwrap_or(&text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_keeps_its_place_beside_what_is_hidden() {
+        secret::note("z5hidden-value");
+        let text = "a = \"z5hidden-value\", b = 1";
+        let of = |part: &str| {
+            let start = text.find(part).expect(part);
+            let (shown, span) = hide(text, start..start + part.len());
+            assert_eq!(shown, "a = \"‹redacted, 14 B›\", b = 1");
+            shown[span].to_owned()
+        };
+        assert_eq!(of("a"), "a");
+        assert_eq!(of("b = 1"), "b = 1");
+        assert_eq!(of("z5hidden-value"), "‹redacted, 14 B›");
+        assert_eq!(of("hidden"), "‹redacted, 14 B›");
+        assert_eq!(of("\"z5hidden-value\""), "\"‹redacted, 14 B›\"");
     }
 }

@@ -5,6 +5,7 @@
 
 use crate::config::diagnostic::{Cause, Diagnostic};
 use crate::config::load::read_limited;
+use crate::config::secrets::first_secret;
 use crate::config::source::{Location, Origin};
 use crate::config::suggestion::hint;
 use crate::config::tree::{TomlEntry, TomlNode, TomlTable};
@@ -24,6 +25,15 @@ pub struct Key {
     pub default: Option<&'static str>,
     /// What it means, in one sentence.
     pub about: &'static str,
+}
+
+/// Says that a value cannot be a secret.
+pub(super) fn shown_anyway(key: &Key) -> String {
+    format!(
+        "{} is shown in every report, so that it cannot be a secret; write its value, or give it with \
+         --set",
+        key.name
+    )
 }
 
 /// Reads one table. Every reader returns a usable value whatever was written; what was wrong is in
@@ -106,6 +116,16 @@ impl<'t> Fields<'t> {
                 let message = format!("{}: {message}", key.name);
                 self.refuse(key, [Diagnostic::of_value(self.location(key), message)]);
                 None
+            }
+        }
+    }
+
+    /// Refuses these keys if their values are secrets: every report shows them.
+    pub(crate) fn forbid_secrets(&mut self, keys: &[&Key]) {
+        for key in keys {
+            let node = self.table.get(key.name);
+            if let Some(location) = node.and_then(first_secret).cloned() {
+                self.refuse(key, [Diagnostic::of_value(location, shown_anyway(key))]);
             }
         }
     }

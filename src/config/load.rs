@@ -2,6 +2,7 @@
 
 use crate::config::diagnostic::{Cause, Diagnostic, Diagnostics};
 use crate::config::source::{Location, Origin, SourceText};
+use crate::secret;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
@@ -48,7 +49,7 @@ fn refuse(source: SourceText, location: Location, message: String) -> Diagnostic
     Diagnostics::new(Arc::new(source), vec![diagnostic])
 }
 
-/// Reads a file of at most `most` bytes.
+/// Reads a file of at most `most` bytes, and notes the secrets in it.
 ///
 /// # Errors
 /// A sentence: no such file, a directory, too large, or the system's reason.
@@ -67,5 +68,7 @@ pub(crate) fn read_limited(path: &Path, most: usize) -> Result<Vec<u8>, String> 
     if bytes.len() > most {
         return Err(format!("{shown:?} is larger than {} KiB", most / 1024));
     }
+    // It is shown in errors, whatever it is a part of.
+    secret::note_text(&String::from_utf8_lossy(&bytes));
     Ok(bytes)
 }

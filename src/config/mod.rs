@@ -9,6 +9,7 @@ mod fields;
 mod load;
 mod overrides;
 mod parse;
+mod secrets;
 mod source;
 mod suggestion;
 mod tree;

@@ -24,7 +24,7 @@ pub(crate) fn merge(root: &mut TomlTable, nth: usize, text: &str) -> Result<(), 
         node = descend(node, segment, &walked, &location)?;
         walked = format!("{walked}.{segment}");
     }
-    *node = TomlNode { location: location.clone(), item: parse_value(value.trim(), &location)? };
+    *node = TomlNode::new(location.clone(), parse_value(value.trim(), &location)?);
     Ok(())
 }
 
@@ -69,7 +69,7 @@ fn find_or_add<'t>(
         Some(at) => at,
         None => {
             let item = TomlItem::Table(TomlTable::empty(location.clone()));
-            let node = TomlNode { location: location.clone(), item };
+            let node = TomlNode::new(location.clone(), item);
             let name = name.to_owned();
             table.entries.push(TomlEntry { name, location: location.clone(), node });
             table.entries.len() - 1

@@ -2,6 +2,7 @@
 
 use crate::config::diagnostic::{Cause, Diagnostic};
 use crate::config::overrides;
+use crate::config::secrets;
 use crate::config::source::{Location, Origin, SourceText};
 use crate::config::tree::{TomlItem, TomlNode, TomlTable};
 use std::ops::Range;
@@ -24,7 +25,8 @@ pub(crate) struct ParsedConfig {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Parses as much of a source as is TOML, and merges the overrides into it.
+/// Parses as much of a source as is TOML, merges the overrides into it, and puts in the values of
+/// environment variables.
 pub(crate) fn parse(source: SourceText) -> ParsedConfig {
     let (parsed, errors) = DeTable::parse_recoverable(&source.text);
     let mut root = TomlTable::copy(parsed.get_ref(), Location::whole(), Origin::File);
@@ -34,6 +36,7 @@ pub(crate) fn parse(source: SourceText) -> ParsedConfig {
             diagnostics.push(Diagnostic::of_value(Location::of_override(n), message));
         }
     }
+    diagnostics.extend(secrets::resolve(&source, &mut root));
     ParsedConfig { source: Arc::new(source), root, diagnostics }
 }
 

@@ -13,6 +13,8 @@ pub struct TomlNode {
     pub location: Location,
     /// What was written.
     pub item: TomlItem,
+    /// True if it must not be shown: it is from the environment, or marked as a secret.
+    pub secret: bool,
 }
 
 /// What a value is.
@@ -83,6 +85,11 @@ impl TomlTable {
 }
 
 impl TomlNode {
+    /// Returns a value that may be shown.
+    pub(crate) fn new(location: Location, item: TomlItem) -> TomlNode {
+        TomlNode { location, item, secret: false }
+    }
+
     /// Parses the text of one value; all of it gets the same origin.
     ///
     /// # Errors
@@ -109,7 +116,7 @@ impl TomlNode {
                 TomlItem::Table(TomlTable::copy(entries, location.clone(), origin))
             }
         };
-        TomlNode { location, item }
+        TomlNode::new(location, item)
     }
 
     /// Names the kind of value, for messages.

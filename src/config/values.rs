@@ -3,7 +3,7 @@
 //! Separate from `fields`, which finds the value and its default.
 
 use crate::config::diagnostic::Diagnostic;
-use crate::config::fields::{Fields, Key};
+use crate::config::fields::{Fields, Key, shown_anyway};
 use crate::config::source::Location;
 use crate::config::suggestion::hint;
 use crate::config::tree::{TomlItem, TomlNode};
@@ -44,6 +44,7 @@ impl Fields<'_> {
     pub fn duration_ns_or(&mut self, key: &Key, word: &str) -> Option<u64> {
         let what = format!("a duration such as \"1s\", or {word:?}");
         self.read(key, |node| match &node.item {
+            TomlItem::Text(_) if node.secret => Err(refusal(node, shown_anyway(key))),
             TomlItem::Text(text) if text == word => Ok(None),
             TomlItem::Text(text) if text.starts_with(|c: char| c.is_alphabetic()) => {
                 refuse(key, node, format_args!("must be {what}, not {text:?}"))
@@ -105,6 +106,9 @@ impl Fields<'_> {
     /// One of several options; empty if the user's is unknown and there is no default.
     pub fn choice<'o>(&mut self, key: &Key, options: &[&'o str]) -> &'o str {
         self.read(key, |node| {
+            if node.secret {
+                return Err(refusal(node, shown_anyway(key)));
+            }
             let given = text(key, node)?;
             options.iter().find(|option| **option == given).copied().ok_or_else(|| {
                 let hint = hint(&given, options, || {
@@ -232,6 +236,7 @@ fn quantity<T>(
     parse: impl Fn(&str) -> Result<T, String>,
 ) -> ValueResult<T> {
     let given = match &node.item {
+        TomlItem::Text(_) if node.secret => return Err(refusal(node, shown_anyway(key))),
         TomlItem::Text(text) => text.clone(),
         TomlItem::Integer(number) => number.to_string(),
         TomlItem::Float(number) => number.to_string(),

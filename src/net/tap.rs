@@ -1,10 +1,12 @@
 //! A tap: a layer that keeps the heads of the first HTTP messages that pass it, as bytes.
 //!
 //! One client of a case has it, and after the first heads it does nothing. It finds the beginning
-//! and the end of a head, and does not interpret what is between them.
+//! and the end of a head, and interprets nothing between them but the names of fields whose values
+//! are secrets: these are not kept.
 
 use crate::net::layer::{LayerBuffer, StreamLayer};
 use crate::record::{Direction, HEAD_KEPT_BYTES, Head, HeadOf, Phase};
+use crate::secret::redact_fields;
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -76,7 +78,7 @@ impl Tap {
         };
         let whole = end < HEAD_KEPT_BYTES || !head.cut;
         self.upgraded = !head.of.is_request() && status == 101;
-        let bytes = head.bytes[..end].to_vec();
+        let bytes = redact_fields(&head.bytes[..end]);
         self.heads.borrow_mut().push(Head { of: head.of, bytes, cut: !whole });
         None
     }

@@ -3,6 +3,7 @@
 //! Separate from `net`, which connects: here a name is looked up once, so that a run of thousands
 //! of clients asks no resolver.
 
+use crate::secret;
 use http::Uri;
 use std::net::{SocketAddr, ToSocketAddrs};
 
@@ -34,6 +35,7 @@ impl UrlParts {
     /// # Errors
     /// A sentence with what is wrong and what would be right.
     pub(crate) fn parse(url: &str) -> Result<UrlParts, String> {
+        secret::note_text(url);
         if !url.contains("://") {
             return Err(format!("url {url:?} must begin with \"http://\""));
         }

@@ -28,6 +28,12 @@ pub(super) fn read(
     let mut limits = Vec::new();
     for mut fields in file.limits() {
         fields.declare(keys::LIMIT);
+        fields.forbid_secrets(&[
+            &keys::LIMIT_METRIC,
+            &keys::LIMIT_SERIES,
+            &keys::CONDITION,
+            &keys::LIMIT_ABOUT,
+        ]);
         let (limit, dropped) = read_limit(&mut fields, known);
         let rule = read_rule(&mut fields, &file.source, &limit, known);
         if limit.delay_abort_eval_ns > 0 && !limit.abort_on_fail {

@@ -31,6 +31,7 @@ use crate::feed;
 use crate::predict::Model;
 use crate::predict::SeriesContext;
 use crate::protocol::http1::Target;
+use crate::secret;
 use crate::time::Delay;
 use crate::transport::AnySeries;
 use crate::units::SECOND_NS;
@@ -289,12 +290,18 @@ impl Plan {
         self.server == Server::Bundled
     }
 
-    /// Returns the SHA-1 of the canonical JSON, in hexadecimal.
+    /// Returns the plan as JSON, with the lengths of secrets in place of them.
+    pub fn to_public_json(&self) -> serde_json::Value {
+        // `serde_json::Value` sorts its keys; a plan holds no map with other than string keys.
+        let mut value = serde_json::to_value(self).expect("a plan is JSON");
+        secret::redact_json(&mut value);
+        value
+    }
+
+    /// Returns the SHA-1 of the public JSON, in hexadecimal: no secret can be guessed from it.
     pub fn hash(&self) -> String {
         use sha1::Digest;
-        // `serde_json::Value` sorts its keys; a plan holds no map with other than string keys.
-        let value = serde_json::to_value(self).expect("a plan is JSON");
-        let digest = sha1::Sha1::digest(value.to_string());
+        let digest = sha1::Sha1::digest(self.to_public_json().to_string());
         digest.iter().map(|b| format!("{b:02x}")).collect()
     }
 

@@ -86,6 +86,7 @@ fn read_root(
     machine: &Machine,
 ) -> (Plan, Clients) {
     fields.declare(keys::ROOT);
+    fields.forbid_secrets(&[&keys::NAME, &keys::ABOUT]);
     let name = read_name(fields, &file.stem);
     let counts = fields.integers(&keys::CLIENTS, 1..=MOST_CLIENTS);
     let clients = Clients {
@@ -304,6 +305,7 @@ fn read_series(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<PlannedSeries> {
     fields.declare(keys::SERIES);
+    fields.forbid_secrets(&[&keys::LABEL]);
     let names: Vec<&str> = transport::TRANSPORTS.iter().map(|t| t.name).collect();
     let name = fields.choice(&keys::TRANSPORT, &names);
     let label = fields.optional_text(&keys::LABEL);

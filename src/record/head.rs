@@ -71,14 +71,37 @@ pub struct Head {
     pub cut: bool,
 }
 
-/// Bytes as the characters of Latin-1, which are as many.
+/// The quotes around what stands for a secret in a head, whose bytes are UTF-8.
+const QUOTES: [char; 2] = ['‹', '›'];
+
+/// Bytes as the characters of Latin-1, which are as many, but for the quotes around what stands for a
+/// secret: these are themselves.
 pub(crate) fn latin1(bytes: &[u8]) -> String {
-    bytes.iter().map(|&b| char::from(b)).collect()
+    let mut text = String::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some((&first, after)) = rest.split_first() {
+        let quote = QUOTES.iter().find_map(|quote| {
+            let mut utf8 = [0; 4];
+            Some((*quote, rest.strip_prefix(quote.encode_utf8(&mut utf8).as_bytes())?))
+        });
+        let (c, after) = quote.unwrap_or((char::from(first), after));
+        text.push(c);
+        rest = after;
+    }
+    text
 }
 
-/// The bytes again; `None` if a character is not in Latin-1.
+/// The bytes again; `None` if another character is not in Latin-1.
 pub(crate) fn from_latin1(text: &str) -> Option<Vec<u8>> {
-    text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect()
+    let mut bytes = Vec::with_capacity(text.len());
+    for c in text.chars() {
+        if QUOTES.contains(&c) {
+            bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+        } else {
+            bytes.push(u8::try_from(u32::from(c)).ok()?);
+        }
+    }
+    Some(bytes)
 }
 
 pub(super) fn as_text<S: Serializer>(bytes: &[u8], s: S) -> Result<S::Ok, S::Error> {
@@ -99,6 +122,11 @@ mod tests {
         let bytes: Vec<u8> = (0..=255).collect();
         let head = Head { of: HeadOf::Response, bytes, cut: false };
         let text = serde_json::to_string(&head).unwrap();
+        assert_eq!(serde_json::from_str::<Head>(&text).unwrap(), head);
+        let secret = "Cookie: ‹redacted, 3 B›\r\n".as_bytes().to_vec();
+        let head = Head { of: HeadOf::Request, bytes: secret, cut: false };
+        let text = serde_json::to_string(&head).unwrap();
+        assert!(text.contains("Cookie: ‹redacted, 3 B›"), "{text}");
         assert_eq!(serde_json::from_str::<Head>(&text).unwrap(), head);
         let bad = r#"{"of":"response","text":"\u20ac"}"#;
         assert!(serde_json::from_str::<Head>(bad).unwrap_err().to_string().contains("no byte"));

@@ -160,8 +160,7 @@ pub fn header(plan: &Plan, started: String, host: BTreeMap<String, String>) -> H
         schema: SCHEMA.to_owned(),
         name: plan.name.clone(),
         started,
-        // A plan is numbers, text and tables with text keys.
-        plan: serde_json::to_value(plan).expect("a plan is JSON"),
+        plan: plan.to_public_json(),
         plan_hash: plan.hash(),
         build: format!("wsbench {} ({profile})", env!("CARGO_PKG_VERSION")),
         host,

@@ -7,6 +7,7 @@ use crate::error::Outcome;
 use crate::record::{Latency, Window};
 use crate::result::file::{LatencyLine, Line, SecondLine, WindowLine, Writer, absorb};
 use crate::result::{Header, RunResult};
+use crate::secret;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -23,6 +24,27 @@ pub(crate) struct ResultSink {
     /// What came, but for the time series, of which it has places in the file.
     pub result: RunResult,
     open: OpenSeconds,
+}
+
+/// Takes the secrets out of what processes and servers said.
+fn redact(line: &mut Line) {
+    match line {
+        Line::Driver(end) => {
+            end.heads.iter_mut().for_each(|head| secret::redact_bytes(&mut head.bytes));
+            for refusal in &mut end.refusals {
+                secret::redact_bytes(&mut refusal.location);
+                secret::redact_bytes(&mut refusal.media_type);
+                secret::redact_bytes(&mut refusal.body);
+            }
+        }
+        Line::Server(end) => end.unknown.iter_mut().for_each(secret::redact_string),
+        Line::Case(end) => {
+            end.stopped.iter_mut().for_each(secret::redact_string);
+            end.lost.iter_mut().for_each(|lost| secret::redact_string(&mut lost.how));
+        }
+        // Figures, and a plan that was redacted when it was made.
+        Line::Header(_) | Line::Window(_) | Line::Second(_) | Line::Latency(_) | Line::End(_) => {}
+    }
 }
 
 /// The seconds of the case that runs, of which not every thread has sent its window.
@@ -88,7 +110,8 @@ impl ResultSink {
     ///
     /// # Errors
     /// If the file cannot be written, or a window's histogram cannot be read.
-    pub(crate) fn write(&mut self, line: Line) -> Outcome<()> {
+    pub(crate) fn write(&mut self, mut line: Line) -> Outcome<()> {
+        redact(&mut line);
         match line {
             Line::Window(line) => self.add_window(&line),
             Line::Case(_) | Line::End(_) => {

@@ -86,7 +86,7 @@ fn render_json(prepared: &Prepared) -> Outcome<String> {
     let Prepared { plan, limits, preflight, warnings } = prepared;
     let estimates: Vec<Estimate> = plan.cases.iter().map(|case| estimate(plan, case)).collect();
     let value = serde_json::json!({
-        "plan": plan,
+        "plan": plan.to_public_json(),
         "hash": plan.hash(),
         "estimates": estimates,
         "limits": limits,

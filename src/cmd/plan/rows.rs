@@ -5,6 +5,7 @@ use crate::cmd::table::{Cells, head};
 use crate::feed::{Arrivals, Semantics, Spec, Workload};
 use crate::gate::limit::Limit;
 use crate::plan::{Case, Plan, PlannedSeries, Preflight, Server, estimate, estimate_result_bytes};
+use crate::secret::redact;
 use crate::units::{human_bytes, human_ns, thousands, three};
 use serde_json::Value;
 
@@ -82,9 +83,10 @@ pub(super) fn facts(plan: &Plan) -> Vec<Cells> {
         ("delay", delay),
         ("repeats", plan.repeats.to_string()),
         ("result", format!("about {} in result.jsonl", human_bytes(result_bytes as f64))),
-        ("server", server),
+        ("server", redact(&server).into_owned()),
     ];
-    let series = plan.series.iter().map(|series| ("series", series_fact(series)));
+    let series =
+        plan.series.iter().map(|series| ("series", redact(&series_fact(series)).into_owned()));
     facts.into_iter().chain(series).map(|(name, fact)| vec![name.to_owned(), fact]).collect()
 }
 

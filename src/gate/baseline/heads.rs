@@ -4,6 +4,7 @@
 //! equal if their sizes are.
 
 use crate::record::{Head, HeadOf, from_latin1, latin1};
+use crate::secret::{original_length, redact_fields};
 use serde::{Deserialize, Serialize};
 
 /// Fields whose value is another each time, in lower case; and all whose name ends with `-id`.
@@ -73,9 +74,10 @@ pub(crate) fn first_difference(a: &[u8], b: &[u8]) -> Option<HeadDifference> {
         if was != is && !(was.len() == is.len() && is_volatile(was, is)) {
             let same = was.iter().zip(is).take_while(|(x, y)| x == y).count();
             let (was, is) = (was.to_vec(), is.to_vec());
-            return Some(HeadDifference { offset: offset + same, line, was, is });
+            let offset = offset + original_length(&is[..same]);
+            return Some(HeadDifference { offset, line, was, is });
         }
-        offset += is.len();
+        offset += original_length(is);
     }
     None
 }
@@ -103,7 +105,7 @@ impl HeadDifference {
             bytes => {
                 let shown = &bytes[..bytes.len().min(SHOWN_BYTES)];
                 let more = if shown.len() < bytes.len() { "…" } else { "" };
-                format!("\"{}\"{more}", shown.escape_ascii())
+                format!("\"{}\"{more}", escape(shown))
             }
         };
         vec![
@@ -114,10 +116,21 @@ impl HeadDifference {
     }
 }
 
+/// Returns bytes as text, with all but the quotes around what stands for a secret escaped that is not
+/// ASCII.
+fn escape(bytes: &[u8]) -> String {
+    let each = |c: char| match u8::try_from(u32::from(c)) {
+        Ok(byte) => byte.escape_ascii().to_string(),
+        Err(_) => c.to_string(),
+    };
+    latin1(bytes).chars().map(each).collect()
+}
+
 /// Describes what differs between two heads, in lines for people; nothing if they are equal.
 pub(super) fn describe_difference(of: HeadOf, was: &HeadLines, is: &HeadLines) -> Vec<String> {
-    let (a, b) = (was.bytes(), is.bytes());
-    let what = match (of.words(), a.len(), b.len()) {
+    // A baseline of an earlier version has secrets.
+    let (a, b) = (redact_fields(&was.bytes()), redact_fields(&is.bytes()));
+    let what = match (of.words(), original_length(&a), original_length(&b)) {
         (name, ..) if was.cut || is.cut => format!("{name}, as far as it was kept"),
         (name, a, b) if a == b => format!("{name} has {b} bytes as before"),
         (name, a, b) => format!("{name} has {b} bytes and had {a}"),

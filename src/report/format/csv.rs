@@ -38,6 +38,15 @@ fn lines(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Vec<u8> 
     writer.into_inner().expect("memory takes every line")
 }
 
+/// Returns a text as a cell: one that a spreadsheet would take for a formula has an apostrophe before
+/// it, as spreadsheets read it (OWASP, "CSV Injection").
+fn cell(text: &str) -> String {
+    match text.chars().next() {
+        Some('=' | '+' | '-' | '@' | '\t' | '\r') => format!("'{text}"),
+        _ => text.to_owned(),
+    }
+}
+
 /// A column: its name, and its field in the line of a part, such as a second with its row.
 type Column<Part> = (&'static str, fn(&Part) -> String);
 
@@ -71,7 +80,7 @@ fn summary(table: &Table) -> Vec<u8> {
         let mut fields: Vec<String> = Vec::with_capacity(head.len());
         for column in &columns {
             fields.push(match column.get(row) {
-                CellValue::Text(text) => text,
+                CellValue::Text(text) => cell(&text),
                 CellValue::Count(count) => count.to_string(),
                 CellValue::Flag(flag) => flag.to_string(),
                 CellValue::Number(figure) => {
@@ -83,7 +92,7 @@ fn summary(table: &Table) -> Vec<u8> {
             });
         }
         let why = absent.iter().map(|(why, names)| format!("{}: {why}", names.join(" ")));
-        fields.push(why.collect::<Vec<_>>().join("; "));
+        fields.push(cell(&why.collect::<Vec<_>>().join("; ")));
         fields
     };
     lines(&head, table.rows.iter().chain(&table.floors).map(row))
@@ -91,7 +100,7 @@ fn summary(table: &Table) -> Vec<u8> {
 
 fn bytes(table: &Table) -> Vec<u8> {
     let columns: [Column<(&Row, &Volume)>; 10] = [
-        ("series", |(row, _)| row.series.clone()),
+        ("series", |(row, _)| cell(&row.series)),
         ("clients", |(row, _)| row.clients.to_string()),
         ("phase", |(_, v)| v.phase.name().to_owned()),
         ("direction", |(_, v)| v.way.name().to_owned()),
@@ -107,7 +116,7 @@ fn bytes(table: &Table) -> Vec<u8> {
 
 fn latency(table: &Table) -> Vec<u8> {
     let columns: [Column<(&Row, &Latencies, Statistic)>; 8] = [
-        ("series", |(row, ..)| row.series.clone()),
+        ("series", |(row, ..)| cell(&row.series)),
         ("clients", |(row, ..)| row.clients.to_string()),
         ("metric", |(_, l, _)| l.metric.name().to_owned()),
         ("statistic", |(_, _, s)| s.name().to_owned()),
@@ -124,7 +133,7 @@ fn latency(table: &Table) -> Vec<u8> {
 
 fn timeseries(table: &Table, out: &mut dyn Write) -> io::Result<()> {
     let columns: [Column<(&Row, Second)>; 15] = [
-        ("series", |(row, _)| row.series.clone()),
+        ("series", |(row, _)| cell(&row.series)),
         ("clients", |(row, _)| row.clients.to_string()),
         ("repeat", |(_, s)| s.repeat.to_string()),
         ("second", |(_, s)| s.second.to_string()),

@@ -1,0 +1,403 @@
+//! Secrets: what a scenario or a command line says must not be written, and the text that stands for
+//! it.
+//!
+//! The values are known to the whole process, as those of a CI runner are: whatever writes asks here,
+//! and nothing can forget to carry them along. Drivers get the real values, since they send them, and
+//! write nothing but lines to their parent.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::ops::{Bound, Range};
+use std::sync::{PoisonError, RwLock};
+
+/// Fields of a head whose values are secrets, whoever sent them (RFC 9110 §11, RFC 6265).
+const FIELDS: [&str; 4] = ["authorization", "cookie", "set-cookie", "proxy-authorization"];
+/// Secrets shorter than this stand for themselves only as whole words: they may be a part of any text.
+const LEAST_ANYWHERE: usize = 8;
+/// The shortest value of a cookie or of a line of a source that is taken for a secret of its own.
+const LEAST_PART: usize = 4;
+
+/// What is known.
+struct Known {
+    values: BTreeSet<Box<[u8]>>,
+    /// Whether a value begins with a byte.
+    begins: [bool; 256],
+}
+
+static KNOWN: RwLock<Known> = RwLock::new(Known { values: BTreeSet::new(), begins: [false; 256] });
+
+/// What stands for a secret: its length is between these.
+const BEFORE: &str = "‹redacted, ";
+const AFTER: &str = " B›";
+
+/// Returns the text that stands for a secret of so many bytes.
+pub(crate) fn placeholder(bytes: usize) -> String {
+    format!("{BEFORE}{bytes}{AFTER}")
+}
+
+/// Returns how many bytes a text had before its secrets were taken out.
+pub(crate) fn original_length(text: &[u8]) -> usize {
+    let (mut length, mut rest) = (0, text);
+    while !rest.is_empty() {
+        let (all, secret) = hidden_length(rest).unwrap_or((1, 1));
+        length += secret;
+        rest = &rest[all..];
+    }
+    length
+}
+
+/// Returns the length of what stands for a secret at the beginning of a text, and the secret's.
+fn hidden_length(text: &[u8]) -> Option<(usize, usize)> {
+    let rest = text.strip_prefix(BEFORE.as_bytes())?;
+    let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
+    rest[digits..].starts_with(AFTER.as_bytes()).then_some(())?;
+    let secret = std::str::from_utf8(&rest[..digits]).ok()?.parse().ok()?;
+    Some((BEFORE.len() + digits + AFTER.len(), secret))
+}
+
+/// Whether the value of a field of this name is a secret.
+pub(crate) fn is_secret_field(name: &[u8]) -> bool {
+    let name = name.trim_ascii();
+    FIELDS.iter().any(|field| name.eq_ignore_ascii_case(field.as_bytes()))
+}
+
+/// Takes a value for a secret from now on.
+pub(crate) fn note(value: &str) {
+    let value = value.trim();
+    if value.is_empty() {
+        return;
+    }
+    // As it is, as it stands within quotes in a message or a JSON document, and within a URL.
+    let quoted = format!("{value:?}");
+    let json = Value::from(value).to_string();
+    let inner = |text: &str| text[1..text.len() - 1].to_owned();
+    let forms = BTreeSet::from([value.to_owned(), inner(&quoted), inner(&json), percent(value)]);
+    // The set is valid even if a holder of the lock panicked.
+    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+    for form in forms {
+        known.begins[usize::from(form.as_bytes()[0])] = true;
+        known.values.insert(form.into_bytes().into());
+    }
+}
+
+/// Returns a text with the bytes escaped that may not be in a URL's user name.
+fn percent(text: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
+    let each = |b: u8| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") };
+    text.bytes().map(each).collect()
+}
+
+/// Takes the value of a field for a secret if its name says so: the whole of it, and its parts that
+/// may be quoted alone.
+pub(crate) fn note_field(name: &str, value: &str) {
+    if !is_secret_field(name.as_bytes()) {
+        return;
+    }
+    note(value);
+    if name.trim().to_ascii_lowercase().ends_with("authorization") {
+        // A scheme and its credentials.
+        if let Some((_, credentials)) = value.trim().split_once(' ') {
+            note(credentials);
+        }
+        return;
+    }
+    for pair in value.split(';') {
+        let part = pair.split_once('=').map_or("", |(_, part)| part).trim();
+        if part.len() >= LEAST_PART {
+            note(part);
+        }
+    }
+}
+
+/// Finds secrets in a text of any kind: user and password of each URL, and fields of the known names
+/// (`Authorization: x`, `"Cookie" = "x"`).
+pub(crate) fn note_text(text: &str) {
+    for (at, mark) in text.match_indices("://") {
+        note_user(&text[at + mark.len()..]);
+    }
+    for line in text.lines() {
+        note_line(line);
+    }
+}
+
+/// Takes user and password of a URL for secrets. The text begins after its `://`.
+fn note_user(rest: &str) {
+    let ends = |c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#' | '"' | '\'' | '`');
+    let authority = &rest[..rest.find(ends).unwrap_or(rest.len())];
+    let Some((user_info, _)) = authority.rsplit_once('@') else { return };
+    let plain = decode(user_info);
+    // What a client sends for them (RFC 7617).
+    note(&STANDARD.encode(&plain));
+    for both in [user_info, &plain] {
+        note(both);
+        let (user, password) = both.split_once(':').unwrap_or((both, ""));
+        note(user);
+        note(password);
+    }
+}
+
+/// Returns a text of a URL with its escapes decoded.
+fn decode(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        let digits = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        let escaped = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        (rest, _) = match escaped.filter(|_| first == b'%') {
+            Some(byte) => (&after[2..], bytes.push(byte)),
+            None => (after, bytes.push(first)),
+        };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Takes what follows a known field's name in a line for a secret.
+fn note_line(line: &str) {
+    let lower = line.to_ascii_lowercase();
+    for field in FIELDS {
+        for (at, _) in lower.match_indices(field) {
+            let before = lower[..at].chars().next_back();
+            if before.is_some_and(|c| c.is_alphanumeric() || c == '-') {
+                continue;
+            }
+            let rest = line[at + field.len()..].trim_start_matches(['"', '\'', ' ', '\t']);
+            let Some(rest) = rest.strip_prefix([':', '=']) else { continue };
+            let value = rest.trim_start_matches([' ', '\t', '"', '\'']);
+            let value = value[..value.find(['"', '\'']).unwrap_or(value.len())].trim();
+            if value.len() >= LEAST_PART {
+                note_field(field, value);
+            }
+        }
+    }
+}
+
+impl Known {
+    /// Returns the length of the longest secret that begins at an offset.
+    fn longest_at(&self, text: &[u8], at: usize, least: usize) -> Option<usize> {
+        let rest = &text[at..];
+        if !self.begins[usize::from(*rest.first()?)] {
+            return None;
+        }
+        let mut bound = rest;
+        loop {
+            let below = (Bound::Unbounded, Bound::Included(bound));
+            let value = self.values.range::<[u8], _>(below).next_back()?;
+            let shared = value.iter().zip(rest).take_while(|(a, b)| a == b).count();
+            if shared == value.len() {
+                if shared >= least && stands_alone(text, at, shared) {
+                    return Some(shared);
+                }
+                bound = &rest[..shared.checked_sub(1)?];
+            } else {
+                // Whatever begins here as well has no more in common with this value.
+                bound = &rest[..shared];
+            }
+            if bound.is_empty() {
+                return None;
+            }
+        }
+    }
+
+    fn find(&self, text: &[u8], least: usize) -> Vec<Range<usize>> {
+        let mut found = Vec::new();
+        let mut at = 0;
+        while at < text.len() {
+            match self.longest_at(text, at, least) {
+                Some(length) => {
+                    found.push(at..at + length);
+                    at += length;
+                }
+                None => at += 1,
+            }
+        }
+        found
+    }
+}
+
+/// Whether a short secret is a whole word at its place.
+fn stands_alone(text: &[u8], at: usize, length: usize) -> bool {
+    let part = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
+    let before = at.checked_sub(1).and_then(|before| text.get(before));
+    length >= LEAST_ANYWHERE || !(part(before) || part(text.get(at + length)))
+}
+
+/// Returns where the secrets are in a text of at least so many bytes each.
+fn find_known(text: &[u8], least: usize) -> Vec<Range<usize>> {
+    let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
+    if known.values.is_empty() { Vec::new() } else { known.find(text, least) }
+}
+
+/// Returns where the secrets of a text are.
+pub(crate) fn find(text: &str) -> Vec<Range<usize>> {
+    find_known(text.as_bytes(), 1)
+}
+
+fn replace(text: &[u8], found: &[Range<usize>]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut at = 0;
+    for range in found {
+        out.extend_from_slice(&text[at..range.start]);
+        out.extend_from_slice(placeholder(range.len()).as_bytes());
+        at = range.end;
+    }
+    out.extend_from_slice(&text[at..]);
+    out
+}
+
+/// Returns a text without its secrets.
+pub(crate) fn redact(text: &str) -> Cow<'_, str> {
+    replace_text(text, &find(text))
+}
+
+/// Returns a whole document without its secrets, but for those so short that they may be one of its
+/// figures. Its texts were redacted where they came from: this is for what was forgotten there.
+pub(crate) fn redact_document(text: &str) -> Cow<'_, str> {
+    let mut found = find_known(text.as_bytes(), LEAST_ANYWHERE);
+    found.retain(|range| !text.as_bytes()[range.clone()].iter().all(u8::is_ascii_digit));
+    replace_text(text, &found)
+}
+
+fn replace_text<'t>(text: &'t str, found: &[Range<usize>]) -> Cow<'t, str> {
+    if found.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    // Both are text, and a text begins in another one at a character alone.
+    let replaced = replace(text.as_bytes(), found);
+    Cow::Owned(String::from_utf8_lossy(&replaced).into_owned())
+}
+
+/// Takes the secrets out of bytes.
+pub(crate) fn redact_bytes(bytes: &mut Vec<u8>) {
+    let found = find_known(bytes, 1);
+    if !found.is_empty() {
+        *bytes = replace(bytes, &found);
+    }
+}
+
+/// Takes the secrets out of a text.
+pub(crate) fn redact_string(text: &mut String) {
+    if let Cow::Owned(redacted) = redact(text) {
+        *text = redacted;
+    }
+}
+
+/// Takes the secrets out of all texts of a JSON value. Names of fields stay.
+pub(crate) fn redact_json(value: &mut Value) {
+    match value {
+        Value::String(text) => redact_string(text),
+        Value::Array(items) => items.iter_mut().for_each(redact_json),
+        Value::Object(fields) => fields.values_mut().for_each(redact_json),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// Returns a head with the values of secret fields replaced, those of folded lines too.
+pub(crate) fn redact_fields(head: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(head.len());
+    let mut secret = false;
+    for line in head.split_inclusive(|&b| b == b'\n') {
+        let folded = line.first().is_some_and(|b| matches!(b, b' ' | b'\t'));
+        let start = if folded {
+            0
+        } else {
+            let colon = line.iter().position(|&b| b == b':');
+            secret = colon.is_some_and(|colon| is_secret_field(&line[..colon]));
+            colon.map_or(0, |colon| colon + 1)
+        };
+        let value = line[start..].trim_ascii();
+        let hidden = hidden_length(value).is_some_and(|(all, _)| all == value.len());
+        if !secret || value.is_empty() || hidden {
+            out.extend_from_slice(line);
+            continue;
+        }
+        let lead = line[start..].len() - line[start..].trim_ascii_start().len();
+        out.extend_from_slice(&line[..start + lead]);
+        out.extend_from_slice(placeholder(value.len()).as_bytes());
+        out.extend_from_slice(&line[start + lead + value.len()..]);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // What is noted is known to the other tests, too: these values are in no text of theirs.
+
+    #[test]
+    fn a_value_is_replaced_wherever_it_is_and_a_short_one_as_a_word() {
+        note("q7Zlong-canary");
+        note("q7Z");
+        note("q7Zlong-canary-and-more");
+        assert_eq!(redact("a q7Zlong-canary-and-more,b"), "a ‹redacted, 23 B›,b");
+        assert_eq!(redact("xq7Zlong-canary-anx"), "x‹redacted, 14 B›-anx");
+        assert_eq!(redact("q7Z/q7Zx xq7Z"), "‹redacted, 3 B›/q7Zx xq7Z");
+        assert!(matches!(redact("nothing"), Cow::Borrowed("nothing")));
+        assert_eq!(redact_document("q7Z q7Zlong-canary"), "q7Z ‹redacted, 14 B›");
+        let mut json = serde_json::json!({"a": ["q7Z", 3], "q7Z": {"b": "q7Zlong-canary"}});
+        redact_json(&mut json);
+        let wanted = serde_json::json!(
+            {"a": ["‹redacted, 3 B›", 3], "q7Z": {"b": "‹redacted, 14 B›"}}
+        );
+        assert_eq!(json, wanted);
+    }
+
+    #[test]
+    fn a_value_is_replaced_in_its_other_forms() {
+        note("q8 \"Z\\canary é");
+        let json = Value::from("q8 \"Z\\canary é").to_string();
+        for text in ["q8 \"Z\\canary é", &json, "q8%20%22Z%5Ccanary%20%C3%A9"] {
+            let shown = redact(text);
+            assert!(!shown.contains("canary"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn user_and_password_of_a_url_are_secrets_however_they_are_sent() {
+        note_text("see http://q9user:q9p%40ss@host:80/path and ws://q9only@h");
+        assert_eq!(redact("http://q9user:q9p%40ss@host"), "http://‹redacted, 15 B›@host");
+        assert_eq!(redact("no user q9user"), "no user ‹redacted, 6 B›");
+        assert_eq!(redact("q9only"), "‹redacted, 6 B›");
+        assert_eq!(redact("not q9p@ss"), "not ‹redacted, 6 B›");
+        let basic = format!("Basic {}", STANDARD.encode("q9user:q9p@ss"));
+        assert_eq!(redact(&basic), "Basic ‹redacted, 20 B›");
+        note_text("mailto:a@b http://host/x@y");
+        assert_eq!(redact("host x y"), "host x y");
+    }
+
+    #[test]
+    fn fields_are_found_in_heads_scenarios_and_command_lines() {
+        note_text(
+            "GET / HTTP/1.1\r\nAuthorization: Bearer q1token-a\r\nCookie: a=q1cookie; b=c\r\n",
+        );
+        note_text("headers = { \"proxy-authorization\" = 'q1proxy-b', X = \"plain-q1\" }");
+        note_text("cookies = \"q1keep-it\"");
+        for secret in ["Bearer q1token-a", "q1token-a", "a=q1cookie; b=c", "q1cookie", "q1proxy-b"]
+        {
+            assert_eq!(redact(secret), placeholder(secret.len()), "{secret}");
+        }
+        for plain in ["plain-q1", "q1keep-it", "Bearer"] {
+            assert_eq!(redact(plain), plain);
+        }
+    }
+
+    #[test]
+    fn heads_keep_their_lines_and_lose_their_secrets() {
+        let head =
+            b"HTTP/1.1 401 No\r\nSet-Cookie:  a=b; Path=/ \r\nX: y\r\nCOOKIE:z\r\n more\r\n\r\n";
+        let shown = String::from_utf8(redact_fields(head)).expect("it is text");
+        assert_eq!(
+            shown,
+            "HTTP/1.1 401 No\r\nSet-Cookie:  ‹redacted, 11 B› \r\nX: y\r\n\
+             COOKIE:‹redacted, 1 B›\r\n ‹redacted, 4 B›\r\n\r\n"
+        );
+        assert_eq!(redact_fields(b"Cookie: \r\nCookie"), b"Cookie: \r\nCookie");
+        // A second time changes nothing, and the length is still known.
+        assert_eq!(redact_fields(shown.as_bytes()), shown.as_bytes());
+        assert_eq!(original_length(shown.as_bytes()), head.len());
+        assert_eq!(original_length("‹redacted, B› ‹redacted, 9".as_bytes()), 32);
+    }
+}

@@ -1,0 +1,300 @@
+//! No output has a secret, and none has a text of a server that its medium would take for a command.
+
+use crate::support::{
+    World, at_once, expect_code, expect_ran, finish, number, said, serve, wsbench,
+};
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// What must be nowhere. Each begins alike, so that a part of one is found too.
+const CANARY: &str = "cAnArY";
+const VARIABLES: [(&str, &str); 2] =
+    [("WSB_TEST_TOKEN", "cAnArY-environment-token"), ("WSB_TEST_PATH", "cAnArY-path")];
+
+/// A head of the user's, with secrets of three kinds.
+const HEAD: &str = "GET /live HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer cAnArY-bearer\r\n\
+                    Cookie: session=cAnArY-cookie; plain=1\r\n\
+                    Proxy-Authorization: Basic cAnArY-proxy\r\n\r\n";
+
+/// Reads the head of a request; `None` at the end of the connection.
+fn request(stream: &mut TcpStream) -> Option<String> {
+    let (mut head, mut byte) = (Vec::new(), [0]);
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).ok()?;
+        head.push(byte[0]);
+    }
+    Some(String::from_utf8_lossy(&head).into_owned())
+}
+
+/// Sets a cookie with every answer. On `/live` it sends a message, elsewhere it refuses with the whole
+/// request and the cookie in the body, and names another place with the request's path.
+fn echoing() -> SocketAddr {
+    serve(|mut stream| {
+        while let Some(head) = request(&mut stream) {
+            let cookie = "Set-Cookie: id=cAnArY-set-by-the-server; Path=/\r\n";
+            let path = head.split(' ').nth(1).unwrap_or_default();
+            let answer = if path == "/live" {
+                format!("HTTP/1.1 200 OK\r\n{cookie}Content-Length: 5\r\n\r\nhello")
+            } else {
+                // The end of a long head would be cut.
+                let body = format!("cAnArY-set-by-the-server {path} {head}");
+                let body: String = body.chars().take(400).collect();
+                let status = if path.starts_with("/moved") { 302 } else { 401 };
+                let length = body.len();
+                format!(
+                    "HTTP/1.1 {status} No\r\n{cookie}Location: /login?from={path}\r\n\
+                     Content-Length: {length}\r\n\r\n{body}"
+                )
+            };
+            if stream.write_all(answer.as_bytes()).is_err() {
+                return;
+            }
+        }
+    })
+}
+
+fn scenario(address: SocketAddr, more: &str) -> String {
+    format!(
+        "clients = [2]\nwarmup = \"200ms\"\nduration = \"800ms\"\ncooldown = \"100ms\"\n\
+         driver_lateness = \"500ms\"\ntimeout = \"2s\"\ndrain = \"1s\"\n\
+         [server]\nurl = \"http://{address}\"\n{more}"
+    )
+}
+
+fn with_variables(command: &mut Command) -> &mut Command {
+    command.envs(VARIABLES)
+}
+
+/// Asserts that neither output has a canary.
+fn expect_clean(what: &str, output: &Output) {
+    let text = said(output);
+    assert!(!text.contains(CANARY), "{what}\n{text}");
+}
+
+/// Asserts that no file below a folder has one, and returns all of them together.
+fn expect_clean_files(folder: &Path) -> String {
+    let mut all = String::new();
+    for entry in fs::read_dir(folder).expect("a folder").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            all += &expect_clean_files(&path);
+            continue;
+        }
+        let text = String::from_utf8_lossy(&fs::read(&path).expect("a file")).into_owned();
+        assert!(!text.contains(CANARY), "{}\n{text}", path.display());
+        all += &text;
+    }
+    all
+}
+
+#[test]
+fn no_output_has_a_secret() {
+    let address = echoing();
+    let series = "paths = { sse = \"/no?token=${env:WSB_TEST_TOKEN}\", \
+                  websocket = \"/moved/${env:WSB_TEST_PATH}\", streaming = \"/no\" }\n\
+                  [[series]]\ntransport = \"polling\"\nlabel = \"good\"\ninterval = \"200ms\"\n\
+                  request_head = \"head.http\"\n\
+                  [[series]]\ntransport = \"streaming\"\nrequest_head = \"refused.http\"\n\
+                  [[series]]\ntransport = \"sse\"\n\
+                  [[series]]\ntransport = \"websocket\"\n\
+                  [[limit]]\ncondition = \"wire_bytes_per_message > 0 B\"\n";
+    let world = World::new(&scenario(address, series));
+    world.write("head.http", HEAD);
+    world.write("refused.http", HEAD.replace("/live", "/no"));
+    let job = world.path("out/job.md");
+    fs::create_dir(world.path("out")).expect("a folder");
+    let junit = world.path("out/junit.xml");
+    let mut run = world.run(&["--verbose", "--junit", junit.to_str().expect("a path")]);
+    run.env("GITHUB_STEP_SUMMARY", &job).env("GITHUB_ACTIONS", "true");
+    let output = finish(with_variables(&mut run));
+    expect_clean("run", &output);
+    let all = expect_clean_files(&world.path("out"));
+    // What is in their place, and that the errors were shown at all.
+    for wanted in [
+        "Authorization: ‹redacted, 20 B›",
+        "Set-Cookie: ‹redacted, 35 B›",
+        "token=‹redacted, 24 B›",
+    ] {
+        assert!(all.contains(wanted), "{wanted} is nowhere\n{}", said(&output));
+    }
+    assert!(said(&output).contains("status 401"), "{}", said(&output));
+    // Byte counts are those of what was sent.
+    let rows = world.csv("bytes.csv");
+    let heads = rows.iter().find(|row| {
+        let is = |column: &str, value: &str| row.get(column).is_some_and(|found| found == value);
+        is("series", "good")
+            && is("phase", "steady")
+            && is("direction", "up")
+            && is("layer", "heads_bytes")
+    });
+    let heads = heads.unwrap_or_else(|| panic!("no heads in {rows:?}"));
+    assert_eq!(number(heads, "per_message"), HEAD.len() as f64);
+
+    let result = world.path("out/result.jsonl");
+    let result = result.to_str().expect("a path");
+    let formats = ["text", "json", "markdown", "github-action-benchmark", "bencher", "junit"];
+    at_once(formats, |format| {
+        let output =
+            finish(&mut wsbench(&["report", result, "--reports", "none", "--format", format]));
+        expect_clean(format, &output);
+    });
+}
+
+#[test]
+fn a_plan_an_error_and_a_baseline_have_no_secret() {
+    let address = echoing();
+    let series = "[[series]]\ntransport = \"polling\"\nlabel = \"good\"\ninterval = \"200ms\"\n\
+                  request_head = \"head.http\"\n";
+    let world = World::new(&scenario(address, series));
+    world.write("head.http", HEAD);
+    let baseline = world.path("out/baseline.json");
+    let mut run = world.run(&["--quiet", "--save-baseline", baseline.to_str().expect("a path")]);
+    let output = finish(&mut run);
+    expect_ran(&world, &output);
+    expect_clean("run", &output);
+    expect_clean_files(&world.path("out"));
+
+    let path = world.path("scenario.toml");
+    let path = path.to_str().expect("a path");
+    let with = |sets: &[&str]| {
+        let mut command = wsbench(&["plan", path]);
+        sets.iter().for_each(|set| _ = command.arg("--set").arg(set));
+        finish(with_variables(&mut command))
+    };
+    for format in ["text", "json"] {
+        let command = &mut wsbench(&["plan", path, "--format", format]);
+        command.args(["--set", "server.paths.good=/x?${env:WSB_TEST_TOKEN}"]);
+        command.args(["--set", "series.good.request_head=minimal"]);
+        let output = finish(with_variables(command));
+        expect_code(&output, 0);
+        expect_clean(format, &output);
+        assert!(said(&output).contains("/x?‹redacted, 24 B›"), "{}", said(&output));
+    }
+    // Errors, with the value in the message, in the line and on the command line.
+    let refused = [
+        ("server.url=http://cAnArY-user:cAnArY-password@127.0.0.1:1/x", "‹redacted, 27 B›"),
+        ("server.url=cAnArY-user://cAnArY:x@127.0.0.1", "@127.0.0.1"),
+        ("duration=${env:WSB_TEST_TOKEN}", "cannot be a secret"),
+        (
+            "series.good.interval={ value = \"cAnArY-interval\", secret = true }",
+            "cannot be a secret",
+        ),
+        ("series.good.transport=${env:WSB_TEST_TOKEN}", "cannot be a secret"),
+        ("about=${env:WSB_TEST_TOKEN}", "cannot be a secret"),
+        ("about=${env:WSB_TEST_MISSING}", "\"WSB_TEST_MISSING\" is not set"),
+        ("server.paths.good=no-slash-${env:WSB_TEST_TOKEN}", "path \"no-slash-‹redacted, 24 B›\""),
+        ("Authorization=cAnArY-misplaced", "unknown key \"Authorization\""),
+    ];
+    for (set, wanted) in refused {
+        let output = with(&[set]);
+        expect_code(&output, 2);
+        // The scheme of the second is no secret.
+        let text = said(&output).replace("cAnArY-user://", "");
+        assert!(!text.contains(CANARY), "{text}");
+        assert!(text.contains(wanted), "{wanted}\n{text}");
+    }
+}
+
+#[test]
+fn a_missing_variable_is_an_error_at_its_place() {
+    let world = World::new(
+        "clients = [1]\n[server]\nurl = \"http://127.0.0.1:9/${env:WSB_TEST_MISSING}\"\n\
+         [[series]]\ntransport = \"sse\"\n[x]\nAuthorization = \"cAnArY-of-a-line\" oops\n",
+    );
+    let path = world.path("scenario.toml");
+    let output = finish(&mut wsbench(&["plan", path.to_str().expect("a path")]));
+    expect_code(&output, 2);
+    let text = said(&output);
+    expect_clean("a line that is no TOML", &output);
+    assert!(text.contains("Authorization = \"‹redacted, 16 B›\" oops"), "{text}");
+    let world = World::new(
+        "clients = [1]\n[server]\nurl = \"http://${env:WSB_TEST_MISSING}\"\n\
+         [[series]]\ntransport = \"sse\"\n",
+    );
+    let path = world.path("scenario.toml");
+    let output = finish(&mut wsbench(&["plan", path.to_str().expect("a path")]));
+    let text = said(&output);
+    assert!(text.contains("the environment variable \"WSB_TEST_MISSING\" is not set"), "{text}");
+    assert!(text.contains("scenario.toml:3:15"), "{text}");
+}
+
+/// What a terminal, a spreadsheet and XML would take for more than a text.
+const ODD: &str = "=cmd|' /C calc'!A0\u{1b}]0;owned\u{7}\u{1b}[2J\u{202e}\u{9b}31m <b>&]]>";
+
+#[test]
+fn the_text_of_a_server_is_escaped_in_every_medium() {
+    let refuses = serve(|mut stream| {
+        while request(&mut stream).is_some() {
+            let answer = format!(
+                "HTTP/1.1 403 {ODD}\r\nLocation: {ODD}\r\nContent-Length: {}\r\n\r\n{ODD}",
+                ODD.len()
+            );
+            if stream.write_all(answer.as_bytes()).is_err() {
+                return;
+            }
+        }
+    });
+    let no_stream = serve(|mut stream| {
+        while request(&mut stream).is_some() {
+            let answer =
+                format!("HTTP/1.1 200 OK\r\nContent-Type: {ODD}\r\nContent-Length: 0\r\n\r\n");
+            if stream.write_all(answer.as_bytes()).is_err() {
+                return;
+            }
+        }
+    });
+    let closes = serve(|mut stream| {
+        let lines =
+            "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n";
+        if crate::support::answer_upgrade(&mut stream, lines).is_some() {
+            let mut frame = vec![0x88, (2 + ODD.len()) as u8, 0x03, 0xf0];
+            frame.extend_from_slice(ODD.as_bytes());
+            let _ = stream.write_all(&frame);
+            // Its end would be an error of its own.
+            std::thread::sleep(std::time::Duration::from_millis(300));
+        }
+    });
+    let polling = "[[series]]\ntransport = \"polling\"\ninterval = \"200ms\"\n";
+    let reqwest =
+        "[[series]]\ntransport = \"polling\"\ninterval = \"200ms\"\nengine = \"reqwest\"\n";
+    let sse = "[[series]]\ntransport = \"sse\"\n";
+    let websocket = "[[series]]\ntransport = \"websocket\"\n";
+    let cases = [
+        (refuses, polling),
+        (refuses, reqwest),
+        (refuses, websocket),
+        (no_stream, sse),
+        (closes, websocket),
+    ];
+    at_once(cases, |(address, series)| {
+        let world = World::new(&scenario(address, series));
+        let job = world.path("job.md");
+        let junit = world.path("junit.xml");
+        let mut run = world.run(&["--verbose", "--junit", junit.to_str().expect("a path")]);
+        run.env("GITHUB_STEP_SUMMARY", &job).env("GITHUB_ACTIONS", "true");
+        let output = finish(&mut run);
+        expect_code(&output, 96);
+        let commands =
+            |c: char| (c.is_control() && c != '\n') || matches!(c, '\u{202a}'..='\u{202e}');
+        let text = said(&output);
+        assert!(!text.contains(commands), "{text:?}");
+        for name in ["summary.txt", "summary.csv", "summary.json", "result.jsonl"] {
+            let file = fs::read_to_string(world.path("out").join(name)).expect("a report");
+            // JSON and CSV keep other characters than commands as they are.
+            let bad = |c: char| c.is_control() && c != '\n' && !('\u{80}'..'\u{a0}').contains(&c);
+            assert!(!file.contains(bad), "{name}: {file:?}");
+        }
+        for row in world.csv("summary.csv") {
+            let formula = |text: &&String| text.starts_with(['=', '+', '@', '\t']);
+            assert!(!row.values().any(|text| formula(&text)), "{row:?}");
+        }
+        for file in [&junit, &job] {
+            let text = fs::read_to_string(file).expect("it was written");
+            assert!(!text.contains(|c: char| c.is_control() && c != '\n'), "{text:?}");
+            assert!(!text.contains("<b>"), "{text}");
+        }
+    });
+}
