@@ -31,6 +31,8 @@ const PARSERS: &[(&str, &str)] = &[
     ("transport/long_polling/params.rs", "scenario"),
     ("transport/mod.rs", "scenario"),
     ("transport/polling/params.rs", "scenario"),
+    ("transport/websocket/conversation/mod.rs", "scenario"),
+    ("transport/websocket/conversation/payload.rs", "scenario"),
     ("transport/websocket/params.rs", "scenario"),
     ("transport/websocket/upgrade.rs", "upgrade"),
     ("units.rs", "text"),

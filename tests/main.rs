@@ -19,6 +19,8 @@ mod engines;
 mod events;
 /// What external servers may and must not do.
 mod external;
+/// Messages after connecting, the answer that counts as connected, pings of the application.
+mod first_messages;
 /// Servers that are not the bundled one.
 mod foreign;
 /// Which parser has which fuzz target.

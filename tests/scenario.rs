@@ -1,6 +1,8 @@
 //! Every class of bad scenario, by the message that its author reads; and the plans of the
 //! shipped ones.
 
+/// Messages beside the updates.
+mod conversation;
 /// Bad limits.
 mod limits;
 

@@ -11,7 +11,8 @@ use crate::net::connection::{Layers, layers};
 use crate::net::{DelayLine, Dialer, Tap};
 use crate::protocol::http1::answer_text::AnswerText;
 use crate::record::{
-    ClientError, Ledger, Metric, Part, Phase, TRACED_CLIENTS, TraceEvent, TraceKind,
+    ClientError, ClientErrorKind, Ledger, Metric, Part, Phase, TRACED_CLIENTS, TraceEvent,
+    TraceKind,
 };
 use crate::time::{Pacer, Schedule, Turn, TurnPlacement};
 use std::cell::Cell;
@@ -313,7 +314,10 @@ impl ClientCore {
         let for_good = self.last_fault.get().is_some_and(ClientError::is_for_good);
         let next_ns = now_ns.saturating_add(pause_ns);
         let late = next_ns > self.begin_ns.saturating_add(timeout_ns);
-        (self.attempts < SET_UP_ATTEMPTS || !(for_good || late)).then_some(pause_ns)
+        // Each further wait for an answer that the server does not give takes as long again.
+        let has_waited = self.last_fault.get().is_some_and(|e| e.kind == ClientErrorKind::NotReady);
+        let least = if has_waited { 1 } else { SET_UP_ATTEMPTS };
+        (self.attempts < least || !(for_good || late)).then_some(pause_ns)
     }
 
     /// Returns whether the client is set up.

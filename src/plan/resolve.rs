@@ -16,7 +16,7 @@ use crate::plan::{
 };
 use crate::scenario;
 use crate::time::{Delay, JitterLaw, MOST_DELAY_NS};
-use crate::transport::{self, AnySeries};
+use crate::transport::{self, AnySeries, Transport};
 use crate::units::{SECOND_NS, human_ns};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -326,6 +326,7 @@ fn read_series(
         return None;
     };
     fields.declare(transport.keys);
+    refuse_keys_of_others(&mut fields, transport);
     let series = AnySeries::parse(transport, &mut fields).map(|settings| {
         let given = paths.get(&label).or_else(|| paths.get(name));
         let path = settings.own_path().or(given.cloned());
@@ -346,6 +347,13 @@ fn read_series(
     });
     if let Some(series) = &series {
         check_interval(&mut fields, series, transport.keys, duration_ns);
+        if let (true, Some(key)) = (plan.bundled(), series.settings.needs_other_server()) {
+            let message = format!(
+                "the bundled server knows no {}: write the address of your own server into [server]",
+                key.name
+            );
+            fields.report(&key, message);
+        }
         if let (false, Some(key)) = (plan.delay.is_none(), series.settings.foreign_sockets()) {
             let message = format!(
                 "no delay can be put before the sockets of this {}: run the scenario without \
@@ -357,6 +365,33 @@ fn read_series(
     }
     diagnostics.extend(fields.finish());
     series
+}
+
+/// Refuses settings that other transports have, with the names of those.
+fn refuse_keys_of_others(fields: &mut Fields<'_>, transport: &Transport) {
+    let has = |transport: &Transport, key: &Key| transport.keys.iter().any(|k| k.name == key.name);
+    let others = transport::TRANSPORTS.iter().flat_map(|other| other.keys);
+    let given: BTreeMap<&str, &Key> = others
+        .filter(|key| fields.is_given(key) && !has(transport, key))
+        .map(|key| (key.name, key))
+        .collect();
+    for key in given.into_values() {
+        let owners: Vec<String> = transport::TRANSPORTS
+            .iter()
+            .filter(|other| has(other, key))
+            .map(|other| format!("{:?}", other.name))
+            .collect();
+        fields.declare(&[*key]);
+        fields.report(
+            key,
+            format!(
+                "{} is a setting of {}, not of the transport {:?}",
+                key.name,
+                owners.join(" and "),
+                transport.name
+            ),
+        );
+    }
 }
 
 /// Reports a measured window that is shorter than a client's interval: some clients would do

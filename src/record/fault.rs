@@ -40,6 +40,8 @@ pub enum ClientErrorKind {
     ForeignProtocol,
     /// A head that cannot be read; the code is the number of its first bad line, from 1.
     BadHead,
+    /// The answer that counts as connected did not come within the limit; no code.
+    NotReady,
     /// A response that did not come within the limit; no code.
     ResponseTimeout,
     /// A client that did not end within the drain limit; no code.
@@ -84,6 +86,7 @@ impl ClientError {
             | ClientErrorKind::EarlyClose
             | ClientErrorKind::Malformed
             | ClientErrorKind::Surplus
+            | ClientErrorKind::NotReady
             | ClientErrorKind::ResponseTimeout
             | ClientErrorKind::Undrained => false,
         }
@@ -222,6 +225,9 @@ impl fmt::Display for ClientError {
             },
             ClientErrorKind::BadHead => {
                 write!(f, "answered with a head whose line {} cannot be read", self.code)
+            }
+            ClientErrorKind::NotReady => {
+                f.write_str("the answer that counts as connected did not come within the limit")
             }
             ClientErrorKind::ResponseTimeout => f.write_str("no answer within the limit"),
             ClientErrorKind::Undrained => f.write_str("did not end within the drain limit"),

@@ -61,7 +61,8 @@ parts! {
     Framing, "framing", Overhead, Predicted, "frame headers (without mask) and chunk sizes";
     // RFC 6455 §5.3.
     Masks, "masks", Overhead, Predicted, "masking keys";
-    // Whole frames: ping, pong, close (RFC 6455 §5.5).
+    // Whole frames: ping, pong, close (RFC 6455 §5.5); messages that set a connection up, and pings
+    // that are messages.
     Control, "control", Besides, Predicted, "control frames";
     // What was cut off or malformed, and the body of an error.
     Discarded, "discarded", Besides, Unpredicted, "exchanges that failed";

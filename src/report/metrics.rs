@@ -393,7 +393,10 @@ pub(crate) fn metric_about(metric: Metric) -> &'static str {
         }
         Metric::PeakAge => "age of what a client has when something newer comes",
         Metric::ConnectTime => "from connect to the connection",
-        Metric::UpgradeTime => "from the upgrade request to the upgraded connection",
+        Metric::UpgradeTime => {
+            "from the upgrade request to the upgraded connection, or to the answer that `ready` \
+             waits for"
+        }
         Metric::DelayError => "how late a piece left the delay line",
     }
 }

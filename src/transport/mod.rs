@@ -91,6 +91,10 @@ pub trait Series: Settings {
     fn foreign_sockets(&self) -> Option<Key> {
         None
     }
+    /// The setting that only a server of the user's own can honour; `None` if the bundled one does.
+    fn needs_other_server(&self) -> Option<Key> {
+        None
+    }
     /// The memory of one client.
     fn memory(&self) -> ClientMemory {
         ClientMemory::HTTP

@@ -189,6 +189,40 @@ pub fn serve(each: impl Fn(TcpStream) + Clone + Send + 'static) -> SocketAddr {
     address
 }
 
+/// One frame from a server: not masked, at most 65,535 bytes.
+pub fn server_frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![0x80 | opcode];
+    match u8::try_from(payload.len()) {
+        Ok(len @ 0..=125) => frame.push(len),
+        _ => {
+            frame.push(126);
+            frame.extend_from_slice(&(payload.len() as u16).to_be_bytes());
+        }
+    }
+    frame.extend_from_slice(payload);
+    frame
+}
+
+/// Reads a frame of a client, which is masked: its opcode and payload. `None` at the end of the
+/// connection.
+pub fn client_frame(stream: &mut TcpStream) -> Option<(u8, Vec<u8>)> {
+    let mut head = [0; 2];
+    stream.read_exact(&mut head).ok()?;
+    assert!(head[1] & 0x80 != 0, "a client's frame is masked");
+    let mut len = usize::from(head[1] & 0x7f);
+    if len == 126 {
+        let mut more = [0; 2];
+        stream.read_exact(&mut more).ok()?;
+        len = usize::from(u16::from_be_bytes(more));
+    }
+    let mut mask = [0; 4];
+    stream.read_exact(&mut mask).ok()?;
+    let mut payload = vec![0; len];
+    stream.read_exact(&mut payload).ok()?;
+    payload.iter_mut().zip(mask.iter().cycle()).for_each(|(byte, mask)| *byte ^= mask);
+    Some((head[0] & 0x0f, payload))
+}
+
 /// Reads an upgrade request and answers it with 101 and these lines, `{accept}` replaced by the key's
 /// answer. `None` at the end of the connection.
 pub fn answer_upgrade(stream: &mut TcpStream, lines: &str) -> Option<()> {

@@ -143,8 +143,9 @@ pub enum FrameItem<'a> {
     Ping(&'a [u8], FrameSizes),
     /// A pong.
     Pong(FrameSizes),
-    /// The end of the connection, with its code unless it has none. Nothing follows.
-    Close(Option<u16>, FrameSizes),
+    /// The end of the connection, with its code unless it has none, and its reason, which is UTF-8.
+    /// Nothing follows.
+    Close(Option<u16>, &'a [u8], FrameSizes),
 }
 
 /// Reads the frames of the other side.
@@ -402,7 +403,7 @@ impl FrameReader {
             _ => {
                 let code = close_code(payload)?;
                 self.closed = true;
-                on(FrameItem::Close(code, self.current));
+                on(FrameItem::Close(code, payload.get(2..).unwrap_or_default(), self.current));
             }
         }
         Ok(())

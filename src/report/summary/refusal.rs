@@ -5,7 +5,7 @@
 use crate::record::{ClientError, ClientErrorKind, Refusal};
 
 /// The most characters of a server's text.
-const MOST_CHARS: usize = 160;
+const MOST_CHARS: usize = 200;
 
 /// Describes an error of clients. `refusal` is what the first answer with it said.
 /// The path of the series can be written by its label or its transport.
@@ -21,6 +21,12 @@ pub(super) fn describe(
             quoted(&String::from_utf8_lossy(&refusal.media_type))
         );
     }
+    if error.kind == ClientErrorKind::NotReady {
+        return match &refusal.body[..] {
+            [] => format!("{error}, and no other message either"),
+            message => format!("{error}; the last message was {}", quoted_message(message)),
+        };
+    }
     let moved = matches!(error.kind, ClientErrorKind::Status | ClientErrorKind::Upgrade)
         && (300..400).contains(&error.code)
         && !refusal.location.is_empty();
@@ -30,6 +36,7 @@ pub(super) fn describe(
             | ClientErrorKind::Upgrade
             | ClientErrorKind::Malformed
             | ClientErrorKind::BadHead
+            | ClientErrorKind::EarlyClose
     );
     let body = if shown { sentence(&refusal.body) } else { String::new() };
     match (moved, body.is_empty()) {
@@ -91,6 +98,18 @@ fn sentence(body: &[u8]) -> String {
     bare.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// Returns a message as text, or as hex if it is none.
+fn quoted_message(message: &[u8]) -> String {
+    // The end of what was kept may have cut a character.
+    let text = message.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+    if text.len() + 3 >= message.len() {
+        return quoted(text);
+    }
+    let digits = message.iter().take(MOST_CHARS / 2).map(|byte| format!("{byte:02x}"));
+    let more = if message.len() > MOST_CHARS / 2 { "…" } else { "" };
+    format!("{{ hex = \"{}{more}\" }}", digits.collect::<String>())
+}
+
 /// Returns a text as one that can be printed anywhere.
 fn quoted(text: &str) -> String {
     let cut: String = text.chars().take(MOST_CHARS).collect();
@@ -128,6 +147,26 @@ mod tests {
     }
 
     #[test]
+    fn what_came_instead_of_the_answer_is_shown() {
+        let late = "the answer that counts as connected did not come within the limit";
+        let of = |body: &[u8]| {
+            let error = ClientError::of(ClientErrorKind::NotReady);
+            let body = body.to_vec();
+            let refusal = Refusal { error, location: Vec::new(), media_type: Vec::new(), body };
+            describe(error, Some(&refusal), ("live feed", "websocket"))
+        };
+        assert_eq!(of(b""), format!("{late}, and no other message either"));
+        assert_eq!(
+            of(b"44{\"no\":1}"),
+            format!("{late}; the last message was \"44{{\\\"no\\\":1}}\"")
+        );
+        assert_eq!(
+            of(b"\x20\x02\x00\x05\xff\xfe\xfd"),
+            format!("{late}; the last message was {{ hex = \"20020005fffefd\" }}")
+        );
+    }
+
+    #[test]
     fn a_body_is_shown_shortened_and_escaped() {
         let of = |body| said(ClientErrorKind::Upgrade, 400, "/ignored", body);
         let page = "<html>\r\n<head><title>400 Bad\r\nRequest</title></head><body>plain HTTP";
@@ -135,8 +174,10 @@ mod tests {
         assert!(of("a\u{1b}[31m\u{202e}b").ends_with("\"a\\u{1b}[31m\\u{202e}b\""));
         let endless = "x".repeat(500);
         let long = of(&endless);
-        assert!(long.ends_with(&format!("{}\"…", "x".repeat(160))), "{long}");
+        assert!(long.ends_with(&format!("{}\"…", "x".repeat(200))), "{long}");
         assert_eq!(of("\r\n"), "upgrade refused with status 400");
+        let closed = said(ClientErrorKind::EarlyClose, 3501, "", "bad request");
+        assert_eq!(closed, "closed early by the server with close code 3501: \"bad request\"");
         let bytes = said(ClientErrorKind::Malformed, 0, "", "-ERR\0");
         assert_eq!(bytes, "answered with malformed bytes: \"-ERR\\0\"");
         assert_eq!(

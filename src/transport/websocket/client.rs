@@ -7,9 +7,13 @@ use crate::client::{ClientCore, ClientHalf, MachineClients, Session};
 use crate::feed;
 use crate::feed::{PayloadKind, Stamp, Workload};
 use crate::protocol::http1::Target;
+use crate::protocol::http1::answer_text::AnswerText;
 use crate::protocol::websocket::codec::{FrameItem, FrameReader, FrameSizes, Opcode, write_masked};
 use crate::record::{ClientError, ClientErrorKind, Flow, Part, Phase};
 use crate::time::{Turn, TurnPlacement};
+use crate::transport::websocket::conversation::{
+    Conversation, ConversationState, Meaning, Payload,
+};
 use crate::transport::websocket::masks::Masks;
 use crate::transport::websocket::params::Params;
 use crate::transport::websocket::upgrade::OpeningHandshake;
@@ -29,9 +33,22 @@ struct WebSocketSettings {
     /// In an echo, each message follows the echo of the last.
     back_to_back: bool,
     feed: feed::Spec,
+    /// What is said beside the updates; `None` for nothing.
+    conversation: Option<Rc<Conversation>>,
     masks: RefCell<Masks>,
     /// Memory for rendering payloads and frames.
     scratch: RefCell<(Vec<u8>, Vec<u8>)>,
+    /// Memory for messages that are read whole.
+    whole: RefCell<Vec<u8>>,
+}
+
+/// What a frame with data carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FrameUse {
+    /// A message of the workload.
+    Message,
+    /// A part of the conversation beside it.
+    Conversation,
 }
 
 /// Returns the client half of one thread.
@@ -41,8 +58,11 @@ pub(crate) fn client_half(params: &Params, target: &Target, feed: &feed::Spec) -
         reconnect_ns: params.reconnect_ns,
         back_to_back: params.back_to_back,
         feed: *feed,
+        conversation: (!params.conversation.is_empty())
+            .then(|| Rc::new(params.conversation.clone())),
         masks: RefCell::default(),
         scratch: RefCell::default(),
+        whole: RefCell::default(),
     }))))
 }
 
@@ -63,6 +83,7 @@ impl MachineClients for WebSocketClients {
             handshake: None,
             reader: FrameReader::default(),
             partial: None,
+            conversation: self.0.conversation.clone().map(ConversationState::new).map(Box::new),
             pending: echo.then(VecDeque::new),
             unwritten: VecDeque::new(),
             late_pong: None,
@@ -86,6 +107,8 @@ struct WebSocketMachine {
     reader: FrameReader,
     /// A message that has come in part. One that comes whole is read into the thread's inbox.
     partial: Option<Box<Inbox>>,
+    /// The conversation beside the updates, if there is one.
+    conversation: Option<Box<ConversationState>>,
     /// In an echo, the messages whose echoes have not come yet, in order.
     pending: Option<VecDeque<PendingEcho>>,
     /// Frames that have not reached the socket whole, in order.
@@ -119,7 +142,7 @@ impl WebSocketMachine {
         &mut self,
         io: &mut Io<'_>,
         phase: Phase,
-        opcode: Opcode,
+        (opcode, of): (Opcode, FrameUse),
         payload: &[u8],
         frame: &mut Vec<u8>,
     ) -> Result<(), ClientError> {
@@ -127,11 +150,11 @@ impl WebSocketMachine {
         let mask = self.shared.masks.borrow_mut().next();
         let FrameSizes { framing, masks, payload } = write_masked(opcode, mask, payload, frame);
         let sent = io.send(frame);
-        let flow = match opcode {
-            Opcode::Text | Opcode::Binary | Opcode::Continuation => {
+        let flow = match (opcode, of) {
+            (Opcode::Text | Opcode::Binary | Opcode::Continuation, FrameUse::Message) => {
                 Flow::of([(Part::Framing, framing), (Part::Masks, masks), (Part::Payload, payload)])
             }
-            Opcode::Close | Opcode::Ping | Opcode::Pong => {
+            _ => {
                 io.count_control_frames(phase, 0, 1);
                 Flow::of([(Part::Control, framing + masks + payload)])
             }
@@ -162,7 +185,8 @@ impl WebSocketMachine {
         let shared = self.shared.clone();
         let frame = &mut shared.scratch.borrow_mut().1;
         // If it fails the connection is gone, which receiving meets next.
-        let _ = self.send_frame(io, io.phase(), opcode, payload, frame);
+        let of = (opcode, FrameUse::Conversation);
+        let _ = self.send_frame(io, io.phase(), of, payload, frame);
     }
 
     /// Sends a message back, if a conformance test wants that.
@@ -172,7 +196,8 @@ impl WebSocketMachine {
         if let Some(message) = message {
             let shared = self.shared.clone();
             let frame = &mut shared.scratch.borrow_mut().1;
-            let _ = self.send_frame(io, io.phase(), opcode, &message, frame);
+            let of = (opcode, FrameUse::Message);
+            let _ = self.send_frame(io, io.phase(), of, &message, frame);
         }
     }
 
@@ -213,9 +238,14 @@ impl WebSocketMachine {
                     ledger.down[Part::Heads] += parts.heads;
                     ledger.down.head_chars += parts.head_chars;
                 });
-                io.upgraded(io.now_ns - handshake.began_ns);
-                io.end_exchange();
-                io.set_up();
+                let began_ns = handshake.began_ns;
+                match &mut self.conversation {
+                    None => set_up(io, began_ns),
+                    Some(conversation) => {
+                        conversation.begin(began_ns);
+                        self.go_on(io);
+                    }
+                }
                 Some(&bytes[used..])
             }
         }
@@ -279,6 +309,9 @@ impl WebSocketMachine {
     fn receive_frames(&mut self, io: &mut Io<'_>, bytes: &[u8]) {
         let mut reader = std::mem::take(&mut self.reader);
         let thread = io.thread.clone();
+        if let Some(conversation) = &mut self.conversation {
+            conversation.borrow_memory(&mut self.shared.whole.borrow_mut());
+        }
         let mut partial = self.partial.take();
         let mut shared = thread.inbox.borrow_mut();
         let mut closed = None;
@@ -288,12 +321,16 @@ impl WebSocketMachine {
                 if let Some(message) = &mut *thread.sent_back.borrow_mut() {
                     message.extend_from_slice(bytes);
                 }
-                partial.as_deref_mut().unwrap_or(&mut shared).push(bytes);
+                match &mut self.conversation {
+                    Some(conversation) => conversation.push(bytes),
+                    None => partial.as_deref_mut().unwrap_or(&mut shared).push(bytes),
+                }
             }
             FrameItem::MessageEnd(_kind, sizes) => {
-                match partial.take() {
-                    Some(mut inbox) => self.receive_message(io, &mut inbox, sizes),
-                    None => self.receive_message(io, &mut shared, sizes),
+                match (self.conversation.is_some(), partial.take()) {
+                    (true, _) => self.receive_whole(io, &mut shared, sizes),
+                    (false, Some(mut inbox)) => self.receive_message(io, &mut inbox, sizes),
+                    (false, None) => self.receive_message(io, &mut shared, sizes),
                 }
                 #[cfg(test)]
                 self.send_back(io, _kind.opcode());
@@ -307,12 +344,14 @@ impl WebSocketMachine {
                 }
             }
             FrameItem::Pong(sizes) => count_control(io, sizes),
-            FrameItem::Close(code, sizes) => {
+            FrameItem::Close(code, reason, sizes) => {
                 count_control(io, sizes);
-                closed = Some(code);
+                closed = Some((code, AnswerText::of_bytes(reason)));
             }
         });
-        if reader.is_within_message() && partial.is_none() {
+        if let Some(conversation) = &mut self.conversation {
+            conversation.give_memory_back(&mut self.shared.whole.borrow_mut());
+        } else if reader.is_within_message() && partial.is_none() {
             // The rest comes later, and other clients use the thread's inbox meanwhile.
             let empty = Inbox::new(&self.shared.feed);
             partial = Some(Box::new(std::mem::replace(&mut *shared, empty)));
@@ -323,14 +362,75 @@ impl WebSocketMachine {
             self.send_close(io, Some(error.close_code()));
             return io.lose(ClientError::of(ClientErrorKind::Malformed));
         }
-        if let Some(code) = closed
+        if let Some((code, reason)) = closed
             && !self.close_sent
         {
             let error = ClientError::with(ClientErrorKind::EarlyClose, code.unwrap_or(0).into());
-            io.fault(io.phase(), error);
+            let text = self.text_at_end(reason);
+            io.refused(io.phase(), error, text);
             self.send_close(io, code);
         }
     }
+
+    /// Returns what the server said at the end of a connection: the reason of its Close, or else
+    /// the last message if the client was not connected yet.
+    fn text_at_end(&mut self, reason: AnswerText) -> Option<Box<AnswerText>> {
+        let text = match &mut self.conversation {
+            Some(said) if reason.body.is_empty() && !said.is_set_up() => {
+                AnswerText::of_bytes(&said.take_other())
+            }
+            _ => reason,
+        };
+        (!text.body.is_empty()).then(|| Box::new(text))
+    }
+
+    /// Sends what comes next in the set-up of the connection, which may be over with it.
+    fn go_on(&mut self, io: &mut Io<'_>) {
+        let Some(conversation) = &mut self.conversation else { return };
+        let (said, began_ns) = (conversation.said(), conversation.began_ns());
+        while let Some(step) = self.conversation.as_mut().and_then(|c| c.next_send()) {
+            if let Some(payload) = said.first(step) {
+                self.send_said(io, payload);
+            }
+        }
+        if self.conversation.as_ref().is_some_and(|c| c.is_set_up()) {
+            set_up(io, began_ns);
+        }
+    }
+
+    /// Sends a message of the conversation.
+    fn send_said(&mut self, io: &mut Io<'_>, payload: &Payload) {
+        self.send_control(io, payload.opcode(), payload.bytes());
+    }
+
+    /// A message that was read whole: it belongs to the conversation, or is an update.
+    fn receive_whole(&mut self, io: &mut Io<'_>, inbox: &mut Inbox, sizes: FrameSizes) {
+        let Some(conversation) = &mut self.conversation else { return };
+        let (message, meaning) = conversation.end_message();
+        if meaning == Meaning::Other {
+            inbox.push(message);
+            conversation.forget_message();
+            return self.receive_message(io, inbox, sizes);
+        }
+        conversation.forget_message();
+        let said = conversation.said();
+        count_control(io, sizes);
+        match meaning {
+            Meaning::Ping(number) => {
+                if let Some(reply) = said.reply(number) {
+                    self.send_said(io, reply);
+                }
+            }
+            _ => self.go_on(io),
+        }
+    }
+}
+
+/// The client is connected: its set-up began at this moment.
+fn set_up(io: &mut Io<'_>, began_ns: u64) {
+    io.upgraded(io.now_ns.saturating_sub(began_ns));
+    io.end_exchange();
+    io.set_up();
 }
 
 /// Adds a control frame that came.
@@ -378,7 +478,9 @@ impl Machine for WebSocketMachine {
             // The server's Close is counted already.
             io.lose_counted();
         } else {
-            io.lose(error.unwrap_or(ClientError::of(ClientErrorKind::EarlyClose)));
+            let error = error.unwrap_or(ClientError::of(ClientErrorKind::EarlyClose));
+            let text = self.text_at_end(AnswerText::default());
+            io.lose_refused(error, text);
         }
     }
 
@@ -407,7 +509,8 @@ impl Machine for WebSocketMachine {
             PayloadKind::Text | PayloadKind::Json | PayloadKind::Position => Opcode::Text,
         };
         let sent_ns = io.now_ns;
-        let sent = self.send_frame(io, turn.phase, opcode, payload, frame);
+        let of = (opcode, FrameUse::Message);
+        let sent = self.send_frame(io, turn.phase, of, payload, frame);
         io.message_sent(turn.phase, sent.is_ok());
         let Some(pending) = &mut self.pending else { return };
         io.echo_awaited(turn.phase);
@@ -420,6 +523,7 @@ impl Machine for WebSocketMachine {
     fn is_busy(&self) -> bool {
         self.close_sent
             || self.handshake.is_some()
+            || self.conversation.as_ref().is_some_and(|said| !said.is_set_up())
             || (self.shared.back_to_back && self.pending.as_ref().is_some_and(|p| !p.is_empty()))
     }
 
@@ -432,7 +536,14 @@ impl Machine for WebSocketMachine {
         if self.handshake.is_some() {
             return self.lose_handshake(io, error);
         }
-        io.lose(error);
+        match &mut self.conversation {
+            Some(conversation) if !conversation.is_set_up() => {
+                let other = AnswerText::of_bytes(&conversation.take_other());
+                let error = ClientError::of(ClientErrorKind::NotReady);
+                io.lose_refused(error, Some(Box::new(other)));
+            }
+            _ => io.lose(error),
+        }
     }
 
     /// Performs the closing handshake (RFC 6455 §7): sends Close and reads until the server has
@@ -455,6 +566,9 @@ impl Machine for WebSocketMachine {
         io.discard_received();
         self.reader = FrameReader::default();
         self.partial = None;
+        if let Some(conversation) = &mut self.conversation {
+            conversation.begin(0);
+        }
         for PendingEcho { phase, .. } in self.pending.iter_mut().flat_map(|p| p.drain(..)) {
             io.echo_lost(phase);
             if last {

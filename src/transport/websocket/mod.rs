@@ -5,6 +5,7 @@
 //! `tungstenite` is the client of a real application, with the same bytes counted.
 
 mod client;
+mod conversation;
 mod engine_tungstenite;
 mod masks;
 mod message;
@@ -13,6 +14,7 @@ mod server;
 mod upgrade;
 
 use crate::client::ClientHalf;
+use crate::config::Key;
 use crate::feed::Spec;
 use crate::predict::SeriesContext;
 use crate::protocol::http1::Target;
@@ -35,6 +37,9 @@ pub(crate) static TRANSPORT: Transport = Transport {
 impl Series for Params {
     fn refuses(&self, _: &Spec) -> Option<String> {
         None
+    }
+    fn needs_other_server(&self) -> Option<Key> {
+        self.conversation.first_key()
     }
     fn shape(&self, context: &SeriesContext) -> SeriesShape {
         params::shape(self, context)

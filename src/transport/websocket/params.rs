@@ -7,6 +7,7 @@ use crate::predict::arithmetic::{
 };
 use crate::predict::{Distribution, Exchange, Model, SeriesContext};
 use crate::record::{Flow, Ledger, Part};
+use crate::transport::websocket::conversation::{Conversation, FIRST, READY, REPLY};
 use crate::transport::{RECONNECT, SeriesShape, choose_engine};
 use serde::{Deserialize, Serialize};
 
@@ -37,7 +38,8 @@ const ENGINE: Key = Key {
 };
 
 /// Every setting.
-pub(crate) const KEYS: &[Key] = &[READ_BUFFER, HEARTBEAT, RECONNECT, ECHO, ENGINE];
+pub(crate) const KEYS: &[Key] =
+    &[READ_BUFFER, HEARTBEAT, RECONNECT, FIRST, READY, REPLY, ECHO, ENGINE];
 
 /// Who codes the clients' frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -79,6 +81,9 @@ pub(crate) struct Params {
     /// Who codes the clients' frames.
     #[serde(default, skip_serializing_if = "Engine::is_raw")]
     pub engine: Engine,
+    /// What is said beside the updates.
+    #[serde(default, skip_serializing_if = "Conversation::is_empty")]
+    pub conversation: Conversation,
 }
 
 /// Reads the settings of a series; `None` if one of them cannot be used.
@@ -94,10 +99,28 @@ pub(crate) fn parse(fields: &mut Fields) -> Option<Params> {
         &ENGINE,
         &[("raw", Engine::Raw), ("tungstenite", Engine::Tungstenite)],
     );
+    let conversation = Conversation::parse(fields);
+    if engine == Engine::Tungstenite && fields.is_valid(&ENGINE) {
+        for key in [FIRST, READY, REPLY] {
+            if fields.is_given(&key) {
+                let name = key.name;
+                let why =
+                    format!("the engine \"tungstenite\" has no {name}; take engine = \"raw\"");
+                fields.report(&key, why);
+            }
+        }
+    }
     let back_to_back = fields.choice(&ECHO, &["paced", "back-to-back"]) == "back-to-back";
     let sound = fields.is_valid(&READ_BUFFER) && fields.is_valid(&RECONNECT);
     let read_buffer_bytes = u32::try_from(read_buffer).ok().filter(|_| sound)?;
-    Some(Params { read_buffer_bytes, reconnect_ns, back_to_back, heartbeat_ns, engine })
+    Some(Params {
+        read_buffer_bytes,
+        reconnect_ns,
+        back_to_back,
+        heartbeat_ns,
+        engine,
+        conversation,
+    })
 }
 
 /// Returns the bytes of the frame header of a message from the server (RFC 6455 §5.2).
@@ -215,6 +238,7 @@ mod tests {
             back_to_back,
             heartbeat_ns: 0,
             engine: Engine::Raw,
+            conversation: Conversation::default(),
         }
     }
 

@@ -33,7 +33,7 @@ fn read(role: Role, pieces: &[&[u8]]) -> Vec<Found> {
             }
             FrameItem::Ping(payload, _) => found.push(Found::Ping(payload.to_vec())),
             FrameItem::Pong(_) => found.push(Found::Pong),
-            FrameItem::Close(code, _) => found.push(Found::Close(code)),
+            FrameItem::Close(code, ..) => found.push(Found::Close(code)),
         };
         let fed = match role {
             Role::Client => reader.feed(piece, on),

@@ -21,7 +21,7 @@ fn read(pieces: &[&[u8]]) -> (Vec<Found>, Result<(), FrameError>, u64) {
             }
             FrameItem::Ping(payload, _) => found.push(Found::Ping(payload.to_vec())),
             FrameItem::Pong(_) => found.push(Found::Pong),
-            FrameItem::Close(code, _) => found.push(Found::Close(code)),
+            FrameItem::Close(code, ..) => found.push(Found::Close(code)),
         });
         if result.is_err() {
             break;

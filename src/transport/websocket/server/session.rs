@@ -262,7 +262,7 @@ impl ServerSession {
                 let _ = self.socket.answer_ping(cx, payload, &mut context.frame.borrow_mut());
             }
             FrameItem::Ping(..) => {}
-            FrameItem::Close(code, _) => closed = Some(code),
+            FrameItem::Close(code, ..) => closed = Some(code),
         });
         if reader.is_within_message() {
             self.partial = message;
