@@ -9,7 +9,7 @@ use std::process::Output;
 use std::time::{Duration, Instant};
 
 /// Reads a request with its body. Returns the head, or `None` at the end of the connection.
-fn request(stream: &mut TcpStream) -> Option<String> {
+pub fn request(stream: &mut TcpStream) -> Option<String> {
     let (mut head, mut byte) = (Vec::new(), [0]);
     while !head.ends_with(b"\r\n\r\n") {
         match stream.read(&mut byte) {
@@ -37,7 +37,7 @@ fn answer(bytes: impl Into<Vec<u8>>) -> SocketAddr {
 }
 
 /// Runs a series of two clients against a server.
-fn run(address: SocketAddr, series: &str, feed: &str) -> (World, Output) {
+pub fn run(address: SocketAddr, series: &str, feed: &str) -> (World, Output) {
     let world = World::new(&format!(
         "clients = [2]\nwarmup = \"200ms\"\nduration = \"1500ms\"\ncooldown = \"100ms\"\n\
          timeout = \"3s\"\ndrain = \"3s\"\n[feed]\nrate = \"5/s\"\n{feed}\n\
@@ -47,7 +47,8 @@ fn run(address: SocketAddr, series: &str, feed: &str) -> (World, Output) {
     (world, output)
 }
 
-fn row(world: &World) -> Row {
+/// The row of that series.
+pub fn row(world: &World) -> Row {
     let rows = world.csv("summary.csv");
     rows.iter().find(|row| row["series"] == "it").expect("a row of the series").clone()
 }

@@ -33,6 +33,7 @@ const PARSERS: &[(&str, &str)] = &[
     ("transport/polling/params.rs", "scenario"),
     ("transport/websocket/conversation/mod.rs", "scenario"),
     ("transport/websocket/conversation/payload.rs", "scenario"),
+    ("transport/streaming/delimiter.rs", "scenario"),
     ("transport/websocket/params.rs", "scenario"),
     ("transport/websocket/upgrade.rs", "upgrade"),
     ("units.rs", "text"),

@@ -5,6 +5,8 @@
 
 mod support;
 
+/// Bodies of other servers: what delimits messages.
+mod bodies;
 /// TCP/IP bytes compared with a packet capture.
 mod capture;
 /// Files of earlier versions.

@@ -252,6 +252,11 @@ impl ClientCore {
         self.thread.recorder.borrow_mut().at(phase).counts.split_updates += updates;
     }
 
+    /// Reports chunks that were not one message each.
+    pub(crate) fn uneven_chunks(&self, phase: Phase, chunks: u64) {
+        self.thread.recorder.borrow_mut().at(phase).counts.uneven_chunks += chunks;
+    }
+
     /// Reports that the server asked the client to wait so long before it connects again. Counted is
     /// what keeps it away for longer than the measured window; before that is known, for an hour.
     pub(crate) fn asked_to_wait(&self, phase: Phase, pause_ns: u64) {

@@ -14,7 +14,6 @@ use crate::feed::Spec;
 use crate::protocol::http1::refuses;
 use crate::protocol::http1::response::{BodyPiece, Malformed, Parts, Response};
 use crate::record::{ClientError, ClientErrorKind, Flow, Part, Phase};
-use std::marker::PhantomData;
 use std::rc::Rc;
 
 /// A piece of a body as the protocol within it sees it.
@@ -29,12 +28,12 @@ pub(crate) enum Decoded<'a> {
     End,
     /// The last messages are the pieces of one update.
     Split,
+    /// A chunk has ended that is not one message.
+    UnevenChunk,
 }
 
 /// Finds the messages in a body. What survives a reconnect stays in it.
 pub(crate) trait Decode: Sized + 'static {
-    /// A decoder for the messages of a feed.
-    fn new(feed: &Spec) -> Self;
     /// Decodes a piece of the body.
     fn decode(&mut self, piece: BodyPiece<'_>, on: &mut dyn FnMut(Decoded<'_>));
     /// Forgets a message that was cut, since the connection is gone.
@@ -56,7 +55,7 @@ pub(crate) trait Decode: Sized + 'static {
 /// The clients of one thread.
 pub(crate) struct StreamClients<D> {
     shared: Rc<StreamSettings>,
-    decode: PhantomData<D>,
+    decoder: Box<dyn Fn() -> D>,
 }
 
 struct StreamSettings {
@@ -66,10 +65,15 @@ struct StreamSettings {
 }
 
 impl<D: Decode> StreamClients<D> {
-    /// Clients that send this request.
-    pub(crate) fn client_half(request: Vec<u8>, reconnect_ns: u64, feed: &Spec) -> ClientHalf {
+    /// Clients that send this request. `decoder` makes the one of a client.
+    pub(crate) fn client_half(
+        request: Vec<u8>,
+        reconnect_ns: u64,
+        feed: &Spec,
+        decoder: impl Fn() -> D + 'static,
+    ) -> ClientHalf {
         let shared = StreamSettings { request, reconnect_ns, feed: *feed };
-        let clients = StreamClients::<D> { shared: Rc::new(shared), decode: PhantomData };
+        let clients = StreamClients { shared: Rc::new(shared), decoder: Box::new(decoder) };
         ClientHalf::Machines(Rc::new(clients))
     }
 }
@@ -82,7 +86,7 @@ impl<D: Decode> MachineClients for StreamClients<D> {
             connects: true,
         };
         let machine = StreamMachine::<D> {
-            decoder: D::new(&self.shared.feed),
+            decoder: (self.decoder)(),
             delivery: DeliveryTracker::new(skipped(&self.shared.feed)),
             inbox: Inbox::new(&self.shared.feed),
             shared: self.shared.clone(),
@@ -142,7 +146,7 @@ impl<D: Decode> StreamMachine<D> {
     ) -> Result<usize, Malformed> {
         let StreamMachine { decoder, delivery, inbox, response, unfinished, .. } = self;
         let (core, phase, now_ns) = (&*io.core, io.phase(), io.now_ns);
-        let (mut messages, mut splits) = (0, 0);
+        let (mut messages, mut splits, mut uneven) = (0, 0, 0);
         let mut on = |part: Decoded<'_>| match part {
             Decoded::Payload(bytes, counted) => {
                 inbox.push(bytes);
@@ -157,6 +161,7 @@ impl<D: Decode> StreamMachine<D> {
                 delivery.deliver(inbox, core, phase, now_ns);
             }
             Decoded::Split => splits += 1,
+            Decoded::UnevenChunk => uneven += 1,
         };
         let fed = response.feed_unit(bytes, |piece: BodyPiece<'_>| decoder.decode(piece, &mut on));
         add_response(unfinished, &Parts { payload: 0, ..std::mem::take(&mut response.parts) });
@@ -166,6 +171,9 @@ impl<D: Decode> StreamMachine<D> {
         if messages > 0 {
             io.note_message();
             io.split(phase, splits);
+        }
+        if uneven > 0 {
+            io.uneven_chunks(phase, uneven);
         }
         fed
     }

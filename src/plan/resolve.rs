@@ -347,12 +347,8 @@ fn read_series(
     });
     if let Some(series) = &series {
         check_interval(&mut fields, series, transport.keys, duration_ns);
-        if let (true, Some(key)) = (plan.bundled(), series.settings.needs_other_server()) {
-            let message = format!(
-                "the bundled server knows no {}: write the address of your own server into [server]",
-                key.name
-            );
-            fields.report(&key, message);
+        if let (true, Some((key, why))) = (plan.bundled(), series.settings.needs_other_server()) {
+            fields.report(&key, format!("{} is for a server of your own: {why}", key.name));
         }
         if let (false, Some(key)) = (plan.delay.is_none(), series.settings.foreign_sockets()) {
             let message = format!(

@@ -69,6 +69,9 @@ counts! {
     stray_bytes,
     /// Updates that came in several chunks of a stream, each of which counts as a message.
     split_updates,
+    /// Chunks of a stream that were not one message each, if the scenario says what delimits
+    /// messages.
+    uneven_chunks,
     /// Times that the server asked a client to wait before it connects again for longer than the
     /// measured window.
     endless_waits,

@@ -52,7 +52,8 @@ impl Series for Params {
     }
     fn client_half(&self, target: &Target, feed: &Spec) -> Result<ClientHalf, String> {
         let request = RequestHead::Minimal.render(target);
-        Ok(StreamClients::<MarkDecoder>::client_half(request, self.reconnect_ns, feed))
+        let decoder = || MarkDecoder { after_mark: false };
+        Ok(StreamClients::client_half(request, self.reconnect_ns, feed, decoder))
     }
 }
 
@@ -66,9 +67,6 @@ struct MarkDecoder {
 }
 
 impl Decode for MarkDecoder {
-    fn new(_: &Spec) -> MarkDecoder {
-        MarkDecoder { after_mark: false }
-    }
     fn decode(&mut self, piece: BodyPiece<'_>, on: &mut dyn FnMut(Decoded<'_>)) {
         match piece {
             BodyPiece::Data(bytes) | BodyPiece::Plain(bytes) => {

@@ -91,8 +91,9 @@ pub trait Series: Settings {
     fn foreign_sockets(&self) -> Option<Key> {
         None
     }
-    /// The setting that only a server of the user's own can honour; `None` if the bundled one does.
-    fn needs_other_server(&self) -> Option<Key> {
+    /// A setting for a server of one's own that the reference server cannot serve, and why not;
+    /// `None` if it can serve all of them.
+    fn needs_other_server(&self) -> Option<(Key, String)> {
         None
     }
     /// The memory of one client.

@@ -116,7 +116,9 @@ fn settings(series: &PlannedSeries) -> String {
             (Some(_), value) => value.as_u64().map_or_else(|| value.to_string(), ns),
             (None, Value::String(text)) => text.clone(),
             // A head from a file: its text is in the JSON.
-            (None, Value::Object(_)) => "from a file".to_owned(),
+            (None, Value::Object(_)) if matches!(name.as_str(), "request" | "response") => {
+                "from a file".to_owned()
+            }
             (None, value) => value.to_string(),
         };
         let name = name.trim_end_matches("_ns").replace('_', " ");

@@ -36,7 +36,13 @@ pub(super) fn of(counts: &Counts) -> Vec<String> {
     say(counts.split_updates, &|n| {
         format!(
             "the server's chunks are not its messages: {n} updates came in several chunks each, and \
-             figures for each message are for each chunk"
+             figures for each message are for each chunk; set `delimiter` in the series"
+        )
+    });
+    say(counts.uneven_chunks, &|n| {
+        format!(
+            "the server's chunks are not its messages: {n} chunks were a part of a message or more \
+             than one; messages were found by `delimiter`"
         )
     });
     say(counts.stray_bytes, &|n| {

@@ -110,7 +110,10 @@ impl Series for Params {
     }
     fn client_half(&self, target: &Target, feed: &Spec) -> Result<ClientHalf, String> {
         let request = self.request.render_accepting(target, "text/event-stream");
-        let clients = StreamClients::<EventDecoder>::client_half(request, self.reconnect_ns, feed);
+        let spec = *feed;
+        let clients = StreamClients::client_half(request, self.reconnect_ns, feed, move || {
+            EventDecoder::new(&spec)
+        });
         Ok(post::with_sender(clients, &self.request, target, feed))
     }
 }
@@ -159,13 +162,16 @@ fn write(outgoing: &Outgoing, mut out: BytesMut) -> Bytes {
 /// Finds events, each of which is a message.
 struct EventDecoder(Parser);
 
-impl Decode for EventDecoder {
+impl EventDecoder {
     fn new(feed: &Spec) -> EventDecoder {
         // As many payloads as are likely to be held back together, a mebibyte of them at most.
         let held = (feed.rate_hz * feed.batch_ns as f64 / 1e9 * 2.0) as u64 + 8;
         let bytes = feed::joined_bytes(feed.kind, feed.payload_bytes as usize, held);
         EventDecoder(Parser::keeping(bytes.clamp(u64::from(DATA_KEPT_BYTES), 1 << 20) as u32))
     }
+}
+
+impl Decode for EventDecoder {
     fn decode(&mut self, piece: BodyPiece<'_>, on: &mut dyn FnMut(Decoded<'_>)) {
         let Some(bytes) = piece.bytes() else { return };
         self.0.feed(bytes, |found| match found {

@@ -3,30 +3,112 @@
 //! The reference server sends a chunk for each message. Another may send no chunks, or cut its
 //! messages where it likes (RFC 9112 §7.1: chunks mean nothing): of a body without chunks each line is
 //! a message, and updates that several chunks make together are counted, so that the report can say
-//! what its figures are of.
+//! what its figures are of. If the scenario says what delimits messages, chunks are compared with them.
 
 use crate::client::streaming_response::{Decode, Decoded};
 use crate::feed::{PayloadKind, Spec, Stamp};
 use crate::protocol::http1::response::BodyPiece;
+use crate::transport::streaming::cutter::{Cut, Cutter};
+use crate::transport::streaming::delimiter::Delimiter;
 
 /// The longest stamp of any kind of text.
 const STAMP_BYTES: usize = 62;
 
+/// Finds messages by what delimits them.
+pub(super) enum MessageDecoder {
+    /// By chunks, or without them by lines or size.
+    Chunks(Box<ChunkDecoder>),
+    /// By what the scenario says.
+    Cut(Box<CutDecoder>),
+}
+
+impl MessageDecoder {
+    /// A decoder for the messages of a feed.
+    pub(super) fn new(feed: &Spec, delimiter: &Delimiter) -> MessageDecoder {
+        let chunks = |falls_back| {
+            let size = feed.payload_bytes.max(1);
+            let pieces = Pieces::default();
+            let decoder = ChunkDecoder { kind: feed.kind, size, falls_back, length: 0, pieces };
+            MessageDecoder::Chunks(Box::new(decoder))
+        };
+        let cutter = match delimiter {
+            Delimiter::Auto => return chunks(true),
+            Delimiter::Chunk => return chunks(false),
+            Delimiter::Line => Cutter::lines(),
+            Delimiter::Separator(text) => Cutter::separator(text.as_bytes()),
+            Delimiter::Bytes(bytes) => Cutter::fixed(*bytes),
+            Delimiter::Prefix(prefix) => Cutter::prefix(*prefix),
+        };
+        MessageDecoder::Cut(Box::new(CutDecoder { cutter, ended: 0, began_within: false }))
+    }
+}
+
+impl Decode for MessageDecoder {
+    fn decode(&mut self, piece: BodyPiece<'_>, on: &mut dyn FnMut(Decoded<'_>)) {
+        match self {
+            MessageDecoder::Chunks(chunks) => chunks.decode(piece, on),
+            MessageDecoder::Cut(cut) => cut.decode(piece, on),
+        }
+    }
+    fn lost(&mut self) {
+        match self {
+            MessageDecoder::Chunks(chunks) => {
+                chunks.length = 0;
+                chunks.pieces = Pieces::default();
+            }
+            MessageDecoder::Cut(cut) => {
+                cut.cutter.restart();
+                (cut.ended, cut.began_within) = (0, false);
+            }
+        }
+    }
+}
+
+/// Finds messages by what the scenario says, in chunks or without.
+pub(super) struct CutDecoder {
+    cutter: Cutter,
+    /// Messages that ended in the current chunk.
+    ended: u32,
+    /// Whether the current chunk began within a message.
+    began_within: bool,
+}
+
+impl CutDecoder {
+    fn decode(&mut self, piece: BodyPiece<'_>, on: &mut dyn FnMut(Decoded<'_>)) {
+        let Some(bytes) = piece.bytes() else {
+            let within = self.cutter.is_within();
+            // A chunk of delimiters alone keeps a connection alive.
+            if self.ended > 1 || within || self.began_within {
+                on(Decoded::UnevenChunk);
+            }
+            (self.ended, self.began_within) = (0, within);
+            return;
+        };
+        let ended = &mut self.ended;
+        self.cutter.cut(bytes, &mut |found| match found {
+            Cut::Message(bytes) => on(Decoded::Payload(bytes, bytes.len() as u64)),
+            Cut::Delimiter(bytes) => on(Decoded::Framing(bytes)),
+            Cut::End => {
+                *ended = ended.saturating_add(1);
+                on(Decoded::End);
+            }
+        });
+    }
+}
+
 /// Finds chunks, each of which is a message; without chunks lines, or payloads by their size.
-pub(super) struct MessageDecoder {
+pub(super) struct ChunkDecoder {
     kind: PayloadKind,
     /// The bytes of an update.
     size: u32,
+    /// Whether a body without chunks has messages.
+    falls_back: bool,
     /// Bytes of the current chunk; of a body without chunks, of the current message.
     length: u32,
     pieces: Pieces,
 }
 
-impl Decode for MessageDecoder {
-    fn new(feed: &Spec) -> MessageDecoder {
-        let size = feed.payload_bytes.max(1);
-        MessageDecoder { kind: feed.kind, size, length: 0, pieces: Pieces::default() }
-    }
+impl ChunkDecoder {
     fn decode(&mut self, piece: BodyPiece<'_>, on: &mut dyn FnMut(Decoded<'_>)) {
         match piece {
             BodyPiece::Data(bytes) => {
@@ -44,18 +126,14 @@ impl Decode for MessageDecoder {
                 }
             }
             BodyPiece::Plain(bytes) => match self.kind.separator() {
+                // Without chunks there is no message: the bytes are payload of none.
+                _ if !self.falls_back => on(Decoded::Framing(bytes.len() as u64)),
                 [separator, ..] => self.lines(bytes, *separator, on),
                 [] => self.by_size(bytes, on),
             },
         }
     }
-    fn lost(&mut self) {
-        self.length = 0;
-        self.pieces = Pieces::default();
-    }
-}
 
-impl MessageDecoder {
     /// Ends a message at each separator, which is framing.
     fn lines(&mut self, bytes: &[u8], separator: u8, on: &mut dyn FnMut(Decoded<'_>)) {
         for line in bytes.split_inclusive(|byte| *byte == separator) {
@@ -141,8 +219,17 @@ mod tests {
 
     /// Messages, bytes of framing, and updates in several messages.
     fn read(kind: PayloadKind, size: u32, pieces: &[BodyPiece<'_>]) -> (Vec<Vec<u8>>, u64, u32) {
+        read_by(&Delimiter::Auto, kind, size, pieces)
+    }
+
+    fn read_by(
+        delimiter: &Delimiter,
+        kind: PayloadKind,
+        size: u32,
+        pieces: &[BodyPiece<'_>],
+    ) -> (Vec<Vec<u8>>, u64, u32) {
         let feed = Spec { kind, payload_bytes: size, ..Spec::PLAIN };
-        let mut decoder = MessageDecoder::new(&feed);
+        let mut decoder = MessageDecoder::new(&feed, delimiter);
         let (mut messages, mut message, mut framing, mut splits) = (Vec::new(), Vec::new(), 0, 0);
         for piece in pieces {
             decoder.decode(*piece, &mut |found| match found {
@@ -152,10 +239,35 @@ mod tests {
                 }
                 Decoded::Framing(bytes) => framing += bytes,
                 Decoded::End => messages.push(std::mem::take(&mut message)),
-                Decoded::Split => splits += 1,
+                Decoded::Split | Decoded::UnevenChunk => splits += 1,
             });
         }
         (messages, framing, splits)
+    }
+
+    #[test]
+    fn chunks_that_are_not_the_messages_are_named() {
+        let by = |delimiter: &Delimiter, pieces: &[BodyPiece<'_>]| {
+            let (messages, _, uneven) = read_by(delimiter, PayloadKind::Text, 21, pieces);
+            (messages.iter().map(|m| String::from_utf8_lossy(m).into_owned()).collect(), uneven)
+        };
+        let lines =
+            |pieces: &[BodyPiece<'_>]| -> (Vec<String>, u32) { by(&Delimiter::Line, pieces) };
+        let texts = |all: &[&str]| all.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
+        let even =
+            [Data(b"ab\n"), ChunkEnd, Data(b"c"), Data(b"\r\n"), ChunkEnd, Data(b"\n"), ChunkEnd];
+        assert_eq!(lines(&even), (texts(&["ab", "c"]), 0));
+        let two = [Data(b"ab\nc\n"), ChunkEnd];
+        assert_eq!(lines(&two), (texts(&["ab", "c"]), 1));
+        let halves = [Data(b"a"), ChunkEnd, Data(b"b\n"), ChunkEnd, Data(b"c\n"), ChunkEnd];
+        assert_eq!(lines(&halves), (texts(&["ab", "c"]), 2));
+        assert_eq!(lines(&[Plain(b"a\nb"), Plain(b"c\n")]), (texts(&["a", "bc"]), 0));
+        let nul = Delimiter::Separator("\0".to_owned());
+        let (found, uneven): (Vec<String>, u32) = by(&nul, &[Data(b"a\0b\0"), ChunkEnd]);
+        assert_eq!((found, uneven), (texts(&["a", "b"]), 1));
+        // Without chunks there is no message by chunks.
+        let (found, _): (Vec<String>, u32) = by(&Delimiter::Chunk, &[Plain(b"a\n")]);
+        assert_eq!(found, texts(&[]));
     }
 
     #[test]

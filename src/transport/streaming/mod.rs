@@ -2,10 +2,13 @@
 //!
 //! The chapter's "streaming" (RFC 6202 §3, "HTTP streaming"): the client sends one request and reads on.
 
+mod cutter;
 mod decoder;
+mod delimiter;
 
 use crate::client::streaming_response::StreamClients;
 use crate::client::{ClientHalf, post};
+use crate::config::Key;
 use crate::feed::Spec;
 use crate::predict::SeriesContext;
 use crate::predict::arithmetic::{chunk_framing, message_bytes, message_down, posted, pushing};
@@ -15,6 +18,7 @@ use crate::server::Routes;
 use crate::server::post::POST_REPLY;
 use crate::server::streaming_response::MessageFormat;
 use crate::transport::streaming::decoder::MessageDecoder;
+use crate::transport::streaming::delimiter::{DELIMITER, Delimiter};
 use crate::transport::{RECONNECT, Series, SeriesShape, Transport, series_from_json};
 use serde::{Deserialize, Serialize};
 use std::rc::Rc;
@@ -22,12 +26,13 @@ use std::rc::Rc;
 pub(crate) static TRANSPORT: Transport = Transport {
     name: "streaming",
     about: "one HTTP response that never ends, a chunk of it for each update",
-    keys: &[head::REQUEST, RECONNECT],
+    keys: &[head::REQUEST, DELIMITER, RECONNECT],
     path: "/stream",
     parse: |fields| {
         let request = head::read_request(fields);
+        let delimiter = delimiter::read(fields);
         let reconnect_ns = fields.duration_ns(&RECONNECT);
-        Some(Box::new(Params { request: request?, reconnect_ns }))
+        Some(Box::new(Params { request: request?, delimiter, reconnect_ns }))
     },
     read_json: series_from_json::<Params>,
 };
@@ -37,6 +42,9 @@ pub(crate) static TRANSPORT: Transport = Transport {
 struct Params {
     /// The request's head.
     request: RequestHead,
+    /// What ends a message.
+    #[serde(default, skip_serializing_if = "Delimiter::is_auto")]
+    delimiter: Delimiter,
     /// Nanoseconds between an early close and the next connect.
     reconnect_ns: u64,
 }
@@ -44,6 +52,11 @@ struct Params {
 impl Series for Params {
     fn own_path(&self) -> Option<String> {
         self.request.own_path()
+    }
+    fn needs_other_server(&self) -> Option<(Key, String)> {
+        let why = "the bundled one sends a chunk for each message";
+        let other = !matches!(self.delimiter, Delimiter::Auto | Delimiter::Chunk);
+        other.then(|| (DELIMITER, why.to_owned()))
     }
     fn shape(&self, context: &SeriesContext) -> SeriesShape {
         // Heads belong to the set-up.
@@ -65,8 +78,10 @@ impl Series for Params {
     }
     fn client_half(&self, target: &Target, feed: &Spec) -> Result<ClientHalf, String> {
         let request = self.request.render(target);
-        let clients =
-            StreamClients::<MessageDecoder>::client_half(request, self.reconnect_ns, feed);
+        let (spec, delimiter) = (*feed, self.delimiter.clone());
+        let clients = StreamClients::client_half(request, self.reconnect_ns, feed, move || {
+            MessageDecoder::new(&spec, &delimiter)
+        });
         Ok(post::with_sender(clients, &self.request, target, feed))
     }
 }

@@ -38,8 +38,9 @@ impl Series for Params {
     fn refuses(&self, _: &Spec) -> Option<String> {
         None
     }
-    fn needs_other_server(&self) -> Option<Key> {
-        self.conversation.first_key()
+    fn needs_other_server(&self) -> Option<(Key, String)> {
+        let why = "the bundled one has no such messages";
+        self.conversation.first_key().map(|key| (key, why.to_owned()))
     }
     fn shape(&self, context: &SeriesContext) -> SeriesShape {
         params::shape(self, context)
