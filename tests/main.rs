@@ -55,5 +55,7 @@ mod secrets;
 mod server;
 /// Every transport end to end: bytes, distributions, reconnects.
 mod transports;
+/// `wsbench try`, and series with servers of their own.
+mod try_urls;
 /// What clients send, end to end.
 mod workloads;

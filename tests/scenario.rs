@@ -161,7 +161,7 @@ fn unknown_keys() {
     8 | intervall = "1s"
       | ^^^^^^^^^
 
-    error: unknown key "qqq"; known here: connection, engine, interval, label, phase, request_head, response_head, transport
+    error: unknown key "qqq"; known here: connection, engine, interval, label, phase, request_head, response_head, transport, url
      --> scenarios/x.toml:9:1
       |
     9 | qqq = 1

@@ -10,7 +10,7 @@ pub(crate) use gate::{CalibrateArgs, CompareArgs, GateArgs, PairArgs};
 pub(crate) use output::{
     DrawArgs, OutputArgs, OutputFormat, ReportArgs, ReportingArgs, SchemaArgs,
 };
-pub(crate) use run::{InitArgs, PlanArgs, RunArgs, ScenarioArgs};
+pub(crate) use run::{InitArgs, PlanArgs, RunArgs, RunOutputArgs, ScenarioArgs, TryArgs};
 pub(crate) use serve::{RelayArgs, ServeArgs};
 
 pub use run::PlanFormat;
@@ -36,7 +36,10 @@ pub(crate) struct Cli {
 }
 
 const AFTER_HELP: &str = "\
-Example, from an empty folder:
+Examples:
+  wsbench try ws://127.0.0.1:8080/live    measure a server that runs
+
+From an empty folder:
   wsbench init                 write scenario.toml
   wsbench run scenario.toml    run it, and write reports
 
@@ -55,6 +58,8 @@ Exit codes:
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Measure a server by its URLs, without a scenario
+    Try(TryArgs),
     /// Run a scenario and report
     Run(RunArgs),
     /// Show what a scenario would run, and whether this machine can

@@ -15,6 +15,14 @@ pub(crate) struct RunArgs {
     /// What is run
     #[command(flatten)]
     pub scenario: ScenarioArgs,
+    /// What is written
+    #[command(flatten)]
+    pub how: RunOutputArgs,
+}
+
+/// What a run writes and prints.
+#[derive(Debug, Args)]
+pub(crate) struct RunOutputArgs {
     /// Where to write the reports [default: reports/SCENARIO-TIME]
     #[arg(long, value_name = "DIR", help_heading = OUTPUT)]
     pub out: Option<PathBuf>,
@@ -27,6 +35,54 @@ pub(crate) struct RunArgs {
     /// Save the run as a baseline for `wsbench gate`, if it is valid
     #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
     pub save_baseline: Option<PathBuf>,
+}
+
+/// The arguments of `wsbench try`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The scheme of a URL says how its clients get updates:
+  ws, wss                             WebSocket
+  http, https                         polling, a request each second
+  sse+http, sse+https                 server-sent events
+  stream+http, stream+https           one response that never ends
+  long-poll+http, long-poll+https     held requests
+  poll+http, poll+https               polling
+
+Examples:
+  wsbench try ws://127.0.0.1:8080/live
+  wsbench try http://127.0.0.1:8080/latest ws://127.0.0.1:8080/live --rate 2/s
+  wsbench try ws://127.0.0.1:8080/ --first '{\"subscribe\": 1}' --time /t:ms")]
+pub(crate) struct TryArgs {
+    /// What the clients ask for; several URLs are compared side by side
+    #[arg(value_name = "URL", required = true)]
+    pub urls: Vec<String>,
+    /// How many clients are connected at once; several numbers are separated by commas
+    #[arg(
+        long, value_name = "N", default_value = "100", value_delimiter = ',', help_heading = SCENARIO
+    )]
+    pub clients: Vec<u64>,
+    /// How long each URL is measured
+    #[arg(long, value_name = "TIME", default_value = "10s", help_heading = SCENARIO)]
+    pub duration: String,
+    /// How many updates each client should get, such as 2/s: the run fails if the server sends
+    /// fewer [default: not known, and not checked]
+    #[arg(long, value_name = "RATE", help_heading = SCENARIO)]
+    pub rate: Option<String>,
+    /// A header of each request, such as 'Name: value'
+    #[arg(long = "header", value_name = "HEADER", help_heading = SCENARIO)]
+    pub headers: Vec<String>,
+    /// A message that each WebSocket client sends first
+    #[arg(long, value_name = "TEXT", help_heading = SCENARIO)]
+    pub first: Vec<String>,
+    /// Where each message has its time, and in which unit, such as /t:ms
+    #[arg(long, value_name = "POINTER:UNIT", help_heading = SCENARIO)]
+    pub time: Option<String>,
+    /// Write the scenario to a new file, which `wsbench run` repeats
+    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
+    pub save: Option<PathBuf>,
+    /// What is written
+    #[command(flatten)]
+    pub how: RunOutputArgs,
 }
 
 /// A scenario, and what is changed in it.

@@ -61,7 +61,11 @@ pub(super) fn suggest_shipped(path: &Path) -> Outcome<()> {
     )))
 }
 
-fn write_new(path: &Path, text: &str) -> Outcome<()> {
+/// Writes a file that is not there yet.
+///
+/// # Errors
+/// If there is one already, or it cannot be written.
+pub(super) fn write_new(path: &Path, text: &str) -> Outcome<()> {
     let shown = path.display();
     let mut file = match OpenOptions::new().write(true).create_new(true).open(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -95,9 +99,11 @@ fn starter() -> String {
 fn series(out: &mut String, section: &Section, transport: &Transport) {
     let optional = !FIRST.contains(&transport.name);
     heading(out, transport.about, &section.header(), optional);
+    let name = format!("{:?}", transport.name);
     for key in section.keys {
         let active = key.name == "transport" && !optional;
-        setting(out, key, &format!("{:?}", transport.name), active);
+        let value = if key.name == "url" { example("series", key.name) } else { &name };
+        setting(out, key, value, active);
     }
     transport.keys.iter().for_each(|key| setting(out, key, key.default.unwrap_or_default(), false));
 }

@@ -19,6 +19,7 @@ mod run;
 mod schema;
 mod serve;
 mod table;
+mod try_urls;
 
 use crate::cli::{Cli, Command};
 use crate::error::Outcome;
@@ -50,6 +51,7 @@ pub fn main() -> ExitCode {
 fn run(command: Command) -> Outcome<Conclusion> {
     let passed = |()| Conclusion::Passed;
     match command {
+        Command::Try(args) => try_urls::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Plan(args) => plan::run(&args).map(passed),
         Command::Model(args) => model::run(&args).map(passed),

@@ -3,7 +3,7 @@
 //!
 //! Separate from `error::Failure`, which ends a command: all diagnostics together become one.
 
-use crate::config::source::{Location, Origin, SourceText};
+use crate::config::source::{Argument, Location, Origin, SourceText};
 use crate::error::Failure;
 use crate::secret;
 use annotate_snippets::{AnnotationKind, Level, Origin as FileName, Renderer, Snippet};
@@ -56,6 +56,8 @@ impl Diagnostic {
 pub struct Diagnostics {
     source: Arc<SourceText>,
     list: Vec<Diagnostic>,
+    /// The arguments that locations refer to.
+    arguments: Vec<String>,
 }
 
 impl Diagnostics {
@@ -67,7 +69,23 @@ impl Diagnostics {
             key(a).cmp(&key(b)).then_with(|| a.message.cmp(&b.message))
         });
         list.dedup_by(|a, b| a.location == b.location && a.message == b.message);
-        Diagnostics { source, list }
+        Diagnostics { source, list, arguments: Vec::new() }
+    }
+
+    /// Locates what is wrong in a text that was made from arguments at the argument: of those whose
+    /// part of the text holds the place, at the one with the shortest part.
+    pub(crate) fn at_arguments(mut self, arguments: &[Argument]) -> Diagnostics {
+        for diagnostic in &mut self.list {
+            let place = &diagnostic.location;
+            let holding = arguments.iter().enumerate().filter(|(_, argument)| {
+                place.origin == Origin::File && argument.span.contains(&place.span.start)
+            });
+            if let Some((n, _)) = holding.min_by_key(|(_, argument)| argument.span.len()) {
+                diagnostic.location = Location { origin: Origin::Argument(n), span: 0..0 };
+            }
+        }
+        let shown = arguments.iter().map(|argument| argument.shown.clone()).collect();
+        Diagnostics { arguments: shown, ..Diagnostics::new(self.source, self.list) }
     }
 
     /// Renders one diagnostic: its message, its file, line and column, and the line itself.
@@ -82,6 +100,10 @@ impl Diagnostics {
             Origin::Override(n) => {
                 let given = source.overrides.get(n).map_or("", String::as_str);
                 title.element(FileName::path(format!("--set {}", secret::redact(given))))
+            }
+            Origin::Argument(n) => {
+                let given = self.arguments.get(n).map_or("", String::as_str);
+                title.element(FileName::path(given))
             }
             Origin::File => {
                 // A byte order mark is not a part of the line.

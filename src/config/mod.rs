@@ -21,7 +21,7 @@ pub(crate) use fields::{Fields, MOST_FILE_BYTES};
 pub(crate) use load::{load, read_limited};
 pub(crate) use parse::{ParsedConfig, parse};
 pub use source::SourceText;
-pub(crate) use source::{Location, Origin};
+pub(crate) use source::{Argument, Location, Origin};
 pub(crate) use suggestion::{hint, nearest};
 pub(crate) use tree::{TomlEntry, TomlItem, TomlNode, TomlTable};
 pub(crate) use values::LocatedValue;

@@ -11,6 +11,8 @@ pub enum Origin {
     File,
     /// The n-th `--set`, counted from zero.
     Override(usize),
+    /// The n-th of the arguments that the text was made from, counted from zero.
+    Argument(usize),
 }
 
 /// Where a setting was written.
@@ -32,6 +34,15 @@ impl Location {
     pub(crate) fn of_override(n: usize) -> Location {
         Location { origin: Origin::Override(n), span: 0..0 }
     }
+}
+
+/// An argument of the command line that a part of a configuration's text was made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Argument {
+    /// The argument, as it is shown: without what must not be shown.
+    pub shown: String,
+    /// The bytes of the text.
+    pub span: Range<usize>,
 }
 
 /// A file's name and text, and the overrides given with it.

@@ -42,7 +42,8 @@ impl UrlParts {
         let needs_host = || format!("url {url:?} needs a host, as in \"http://127.0.0.1:8080\"");
         let uri: Uri = url.parse().map_err(|_| needs_host())?;
         match uri.scheme_str() {
-            Some("http") => {}
+            // A WebSocket's handshake is an HTTP request.
+            Some("http" | "ws") => {}
             Some("https" | "wss") => return Err(format!("url {url:?}: TLS is not supported yet")),
             other => {
                 let scheme = other.unwrap_or_default();
@@ -93,6 +94,23 @@ impl Address {
     }
 }
 
+/// Takes a URL apart into the server's and the path of a request: `/` if it has none.
+pub(crate) fn split_path(url: &str) -> (&str, String) {
+    let host = url.find("://").map_or(0, |at| at + "://".len());
+    let end = url[host..].find(['/', '?', '#']).map_or(url.len(), |at| host + at);
+    let (server, path) = url.split_at(end);
+    let slash = if path.starts_with('/') { "" } else { "/" };
+    (server, format!("{slash}{path}"))
+}
+
+/// Returns why a text cannot be the path of a request.
+pub(crate) fn bad_path(path: &str) -> Option<String> {
+    let legal = path.chars().all(|c| c.is_ascii_graphic() && c != '#');
+    (!path.starts_with('/') || !legal).then(|| {
+        format!("path {path:?} must begin with \"/\" and hold no space, # or letter beyond ASCII")
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,6 +124,24 @@ mod tests {
         assert_eq!(of("http://127.0.0.1/"), ok("127.0.0.1", "127.0.0.1:80"));
         assert_eq!(of("HTTP://127.0.0.1"), ok("127.0.0.1", "127.0.0.1:80"));
         assert_eq!(of("http://[::1]:9"), ok("[::1]:9", "[::1]:9"));
+    }
+
+    #[test]
+    fn a_url_is_taken_apart_at_its_path() {
+        let of = |url| {
+            let (server, path) = split_path(url);
+            (server.to_owned(), path)
+        };
+        let is = |server: &str, path: &str| (server.to_owned(), path.to_owned());
+        assert_eq!(of("ws://a:1/b?c=/d"), is("ws://a:1", "/b?c=/d"));
+        assert_eq!(of("http://a"), is("http://a", "/"));
+        assert_eq!(of("http://a?x"), is("http://a", "/?x"));
+        assert_eq!(of("a/b"), is("a", "/b"));
+        assert_eq!(of(""), is("", "/"));
+        assert_eq!(bad_path("/a?b=c"), None);
+        for path in ["", "a", "/a b", "/a#b", "/ä"] {
+            assert!(bad_path(path).is_some_and(|why| why.contains("must begin")), "{path}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use crate::os::Machine;
 use crate::plan::shard::{RESERVED_FILES, Split, split};
-use crate::plan::{Case, DriverShard, Plan, Server, ServerShard, Stretch, workload};
+use crate::plan::{Case, DriverShard, Plan, PlannedSeries, Server, ServerShard, Stretch, workload};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -43,7 +43,7 @@ pub(super) fn lay_out(
     let timed =
         |paced: bool| plan.series.iter().position(|s| s.interval_ns > 0 && (s.paced || !paced));
     let floor_of = timed(true).or_else(|| timed(false));
-    let loopback = match &plan.server {
+    let is_loopback = |series: &PlannedSeries| match plan.server_of(series) {
         Server::Bundled => true,
         Server::External { address, .. } => address.is_ipv4() && address.ip().is_loopback(),
     };
@@ -59,9 +59,10 @@ pub(super) fn lay_out(
                 if next_source + count > SOURCES.end {
                     next_source = SOURCES.start;
                 }
+                let loopback = is_loopback(&plan.series[series]);
                 let first_source = if loopback { next_source } else { 0 };
                 next_source += count;
-                let bundled = plan.bundled() && !floor;
+                let bundled = plan.is_bundled(&plan.series[series]) && !floor;
                 // What is pushed comes at the feed's pace.
                 let own_pace = plan.series[series].paced && !floor;
                 cases.push(Case {

@@ -32,7 +32,7 @@ pub(crate) fn predict_costs(plan: &Plan) -> Vec<Curve> {
 }
 
 fn points(plan: &Plan, series: &PlannedSeries, clients: u32) -> Result<Vec<CostAt>, &'static str> {
-    if !plan.bundled() {
+    if !plan.is_bundled(series) {
         return Err("the server is not the bundled one: what it sends cannot be predicted");
     }
     if plan.feed.workload == Workload::Echo {

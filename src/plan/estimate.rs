@@ -77,7 +77,7 @@ pub(crate) fn estimate(plan: &Plan, case: &Case) -> Estimate {
     let memory = series.settings.memory();
     let drivers = case.drivers.len() as u64;
     let servers = case.servers.len() as u64;
-    let ends = if plan.bundled() { 2 } else { 1 };
+    let ends = if plan.is_bundled(series) { 2 } else { 1 };
     let turns = if series.interval_ns == 0 { 0.0 } else { per_second(clients, series.interval_ns) };
     let opens = series.connection_each_turn && !case.floor;
     let duration_ns = duration_ns(plan, case);

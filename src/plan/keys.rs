@@ -139,6 +139,9 @@ keys! { STRETCH:
 keys! { SERIES:
     TRANSPORT = ("transport", None, "how updates reach the clients"),
     LABEL = ("label", None, "names the series in reports; by default the transport's name"),
+    SERIES_URL = ("url", None,
+        "the URL that its clients ask for, such as \"ws://127.0.0.1:8080/live\": takes the place of \
+         [server] url and paths; optional"),
 }
 
 keys! { LIMIT:

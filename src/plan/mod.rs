@@ -18,7 +18,7 @@ mod shard;
 mod warnings;
 mod workload;
 
-pub(crate) use address::{Address, UrlParts};
+pub(crate) use address::{Address, UrlParts, split_path};
 pub(crate) use curves::predict_costs;
 pub(crate) use estimate::{Estimate, estimate, estimate_result_bytes};
 pub use keys::SECTIONS;
@@ -60,7 +60,7 @@ pub struct Plan {
     pub seed: u64,
     /// What is published.
     pub feed: feed::Spec,
-    /// True if the server is not the bundled one and the scenario does not state its rate.
+    /// True if the scenario does not state the rate of a server that is not the bundled one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub rate_unknown: bool,
     /// The durations of a case.
@@ -71,7 +71,7 @@ pub struct Plan {
     pub repeats: u32,
     /// The transports with their settings.
     pub series: Vec<PlannedSeries>,
-    /// Who answers.
+    /// Who answers, unless a series has a server of its own.
     pub server: Server,
     /// The cases in the order in which they run.
     pub cases: Vec<Case>,
@@ -121,6 +121,9 @@ pub struct PlannedSeries {
     pub interval_ns: u64,
     /// True if each turn opens a connection.
     pub connection_each_turn: bool,
+    /// Its own server, if the scenario gives it a URL; else [`Plan::server`] answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<Server>,
 }
 
 /// Who answers.
@@ -144,6 +147,21 @@ pub enum Server {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         start: Option<StartCommand>,
     },
+}
+
+impl Server {
+    /// Returns the `Host` of requests, or one of the same length.
+    pub(crate) fn authority(&self) -> &str {
+        match self {
+            Server::Bundled => BUNDLED_AUTHORITY,
+            Server::External { authority, .. } => authority,
+        }
+    }
+
+    /// True for the reference server.
+    pub fn is_bundled(&self) -> bool {
+        matches!(self, Server::Bundled)
+    }
 }
 
 /// How to start an external server. `{port}` in its arguments and its address stands for a port
@@ -204,6 +222,26 @@ impl Plan {
         &self.series[case.series]
     }
 
+    /// Returns who answers a series.
+    pub fn server_of<'a>(&'a self, series: &'a PlannedSeries) -> &'a Server {
+        series.server.as_ref().unwrap_or(&self.server)
+    }
+
+    /// True if the reference server answers a series.
+    pub fn is_bundled(&self, series: &PlannedSeries) -> bool {
+        self.server_of(series).is_bundled()
+    }
+
+    /// True if the reference server answers a series of the plan.
+    pub fn has_bundled(&self) -> bool {
+        self.series.iter().any(|series| self.is_bundled(series))
+    }
+
+    /// True if the rate of what a series receives is not known.
+    pub fn is_rate_unknown(&self, series: &PlannedSeries) -> bool {
+        self.rate_unknown && !self.is_bundled(series)
+    }
+
     /// Returns the first case of each series and client count, the floor left out.
     pub(crate) fn first_cases(&self) -> impl Iterator<Item = &Case> {
         self.cases.iter().filter(|case| !case.floor && case.repeat == 0)
@@ -261,7 +299,7 @@ impl Plan {
         feed: &feed::Spec,
         clients: u32,
     ) -> Option<Model> {
-        let context = self.context(&series.path, feed, clients);
+        let context = self.context(self.server_of(series), &series.path, feed, clients);
         let mut model = series.settings.shape(&context).model?;
         if self.delay.jitter_ns > 0 {
             // With jitter, and in order, a latency has no closed form.
@@ -270,24 +308,17 @@ impl Plan {
         Some(model)
     }
 
-    /// Returns what a series at a path is run in.
-    fn context(&self, path: &str, feed: &feed::Spec, clients: u32) -> SeriesContext {
-        let authority = self.authority().to_owned();
-        let target = Target { authority, path: path.to_owned(), bundled: self.bundled() };
+    /// Returns what a series at a path of a server is run in.
+    fn context(
+        &self,
+        server: &Server,
+        path: &str,
+        feed: &feed::Spec,
+        clients: u32,
+    ) -> SeriesContext {
+        let (authority, bundled) = (server.authority().to_owned(), server.is_bundled());
+        let target = Target { authority, path: path.to_owned(), bundled };
         SeriesContext { feed: *feed, target, delay_ns: self.delay.one_way_ns, clients }
-    }
-
-    /// Returns the `Host` of requests, or one of the same length.
-    pub(crate) fn authority(&self) -> &str {
-        match &self.server {
-            Server::Bundled => BUNDLED_AUTHORITY,
-            Server::External { authority, .. } => authority,
-        }
-    }
-
-    /// True if the reference server answers.
-    pub fn bundled(&self) -> bool {
-        self.server == Server::Bundled
     }
 
     /// Returns the plan as JSON, with the lengths of secrets in place of them.
@@ -305,9 +336,9 @@ impl Plan {
         digest.iter().map(|b| format!("{b:02x}")).collect()
     }
 
-    /// Returns why figures will be absent from the reports, by the figure's name.
-    pub fn absent(&self) -> BTreeMap<String, String> {
-        let (names, why): (&[&str], _) = match &self.server {
+    /// Returns why figures of a series will be absent from the reports, by the figure's name.
+    pub fn absent(&self, series: &PlannedSeries) -> BTreeMap<String, String> {
+        let (names, why): (&[&str], _) = match self.server_of(series) {
             Server::Bundled => (&[], ""),
             Server::External { start: Some(_), .. } => {
                 (&["server_audit"], "an external server does not count bytes")

@@ -5,7 +5,7 @@
 
 use crate::os::Machine;
 use crate::plan::shard::RESERVED_FILES;
-use crate::plan::{Plan, Server, estimate};
+use crate::plan::{Plan, estimate};
 use crate::units::{human_bytes, thousands};
 use serde::Serialize;
 
@@ -158,15 +158,12 @@ fn files(needs: &Needs, machine: &Machine) -> PreflightCheck {
 
 fn ports(plan: &Plan, needs: &Needs, machine: &Machine) -> Option<PreflightCheck> {
     let count = machine.port_count()?;
-    let remedy = match plan.server {
-        Server::Bundled => {
-            "sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\", or keep connections alive, \
-             or a longer interval"
-        }
-        Server::External { .. } => {
-            "sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\", or fewer clients, or keep \
-             connections alive: one address holds no more connections to one server"
-        }
+    let remedy = if plan.has_bundled() {
+        "sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\", or keep connections alive, or a \
+         longer interval"
+    } else {
+        "sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\", or fewer clients, or keep \
+         connections alive: one address holds no more connections to one server"
     };
     Some(check("ports an address", true, [needs.ports, count], thousands, remedy))
 }
@@ -197,7 +194,7 @@ fn tracking(needs: &Needs, machine: &Machine) -> Option<PreflightCheck> {
 }
 
 fn queue(plan: &Plan, needs: &Needs, machine: &Machine) -> Option<PreflightCheck> {
-    let most = machine.somaxconn.filter(|_| plan.bundled())?;
+    let most = machine.somaxconn.filter(|_| plan.has_bundled())?;
     let needed = QUEUE.min(needs.connections);
     let remedy = "sysctl -w net.core.somaxconn=4096, or a ramp: connects may wait a second";
     Some(check("accept queue", false, [needed, most], thousands, remedy))

@@ -56,12 +56,13 @@ pub fn resolve(file: &scenario::ScenarioFile, machine: &Machine) -> Result<Resol
     workload::check_clients(&mut fields, &plan.feed, &clients.counts, &plan.timing, machine);
     let names = read_series_names(file);
     let paths = read_server(file, &names, &mut plan.server, &mut diagnostics);
-    plan.rate_unknown = !plan.bundled() && !rate_stated;
     let mut labels = BTreeSet::new();
     for each in file.series() {
         let series = read_series(each, &plan, &mut labels, &paths, duration_ns, &mut diagnostics);
         plan.series.extend(series);
     }
+    let all_bundled = plan.series.iter().all(|series| plan.is_bundled(series));
+    plan.rate_unknown = !rate_stated && !all_bundled;
     let stretch = read_stretch(file, &clients, &mut diagnostics, &mut warnings);
     let selectable = limits::Selectable { series: names, clients: &clients };
     let limits =
@@ -281,12 +282,7 @@ fn read_server(
         if let Some(message) = limits::unknown_series(&name.value, names) {
             fields.report_at(&keys::PATHS, name.location, message);
         }
-        let legal = path.value.chars().all(|c| c.is_ascii_graphic() && c != '#');
-        if !path.value.starts_with('/') || !legal {
-            let message = format!(
-                "path {:?} must begin with \"/\" and hold no space, # or letter beyond ASCII",
-                path.value
-            );
+        if let Some(message) = address::bad_path(&path.value) {
             fields.report_at(&keys::PATHS, path.location, message);
         }
         paths.insert(name.value, path.value);
@@ -327,15 +323,18 @@ fn read_series(
     };
     fields.declare(transport.keys);
     refuse_keys_of_others(&mut fields, transport);
+    let own = read_series_url(&mut fields, transport);
     let series = AnySeries::parse(transport, &mut fields).map(|settings| {
-        let given = paths.get(&label).or_else(|| paths.get(name));
-        let path = settings.own_path().or(given.cloned());
+        let (server, own_path) = own.unzip();
+        let given = own_path.or_else(|| paths.get(&label).or_else(|| paths.get(name)).cloned());
+        let path = settings.own_path().or(given);
         let path = path.unwrap_or_else(|| transport.path.to_owned());
         if let Some(why) = settings.refuses(&plan.feed) {
             fields.report(&keys::TRANSPORT, format!("{name} cannot carry this feed: {why}"));
         }
         // Pace and shape do not depend on how many clients there are.
-        let shape = settings.shape(&plan.context(&path, &plan.feed, 1));
+        let context = plan.context(server.as_ref().unwrap_or(&plan.server), &path, &plan.feed, 1);
+        let shape = settings.shape(&context);
         PlannedSeries {
             label,
             settings,
@@ -343,11 +342,14 @@ fn read_series(
             paced: shape.paced,
             interval_ns: shape.interval_ns,
             connection_each_turn: shape.connection_each_turn,
+            server,
         }
     });
     if let Some(series) = &series {
         check_interval(&mut fields, series, transport.keys, duration_ns);
-        if let (true, Some((key, why))) = (plan.bundled(), series.settings.needs_other_server()) {
+        if let (true, Some((key, why))) =
+            (plan.is_bundled(series), series.settings.needs_other_server())
+        {
             fields.report(&key, format!("{} is for a server of your own: {why}", key.name));
         }
         if let (false, Some(key)) = (plan.delay.is_none(), series.settings.foreign_sockets()) {
@@ -387,6 +389,29 @@ fn refuse_keys_of_others(fields: &mut Fields<'_>, transport: &Transport) {
                 transport.name
             ),
         );
+    }
+}
+
+/// Reads the URL of a series: its server and its path.
+fn read_series_url(fields: &mut Fields<'_>, transport: &Transport) -> Option<(Server, String)> {
+    let key = &keys::SERIES_URL;
+    let url = fields.optional_text(key)?;
+    if !transport.has_network() {
+        fields.report(key, format!("{} opens no connection: leave `url` out", transport.name));
+        return None;
+    }
+    let (server, path) = address::split_path(&url);
+    if let Some(message) = address::bad_path(&path) {
+        fields.report(key, message);
+    }
+    match address::Address::resolve(server) {
+        Ok(address::Address { authority, socket: address, others }) => {
+            Some((Server::External { url, authority, address, others, start: None }, path))
+        }
+        Err(message) => {
+            fields.report(key, message);
+            None
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! Separate from `resolve`, whose errors end the command: a run with warnings begins.
 
 use crate::plan::measured::{HELD_DELIVERIES_PER_CORE, HELD_POLLS_PER_CORE};
-use crate::plan::{Plan, PlannedSeries, Timing};
+use crate::plan::{Case, Plan, PlannedSeries, Timing};
 use crate::units::{human_ns, thousands};
 
 /// Returns the warnings on a plan for a machine with so many cores.
@@ -92,7 +92,8 @@ fn warn_of_cooldown(plan: &Plan) -> impl Iterator<Item = String> {
 /// to lengthen the interval.
 fn warn_of_rate(plan: &Plan, cores: u32) -> impl Iterator<Item = String> {
     let held = HELD_POLLS_PER_CORE * f64::from(cores);
-    let first = plan.first_cases().filter(|case| plan.bundled() && case.stretch.is_none());
+    let is_bundled = |case: &&Case| plan.is_bundled(plan.series_of(case));
+    let first = plan.first_cases().filter(is_bundled).filter(|case| case.stretch.is_none());
     first.filter_map(move |case| {
         let series = plan.series_of(case);
         let rate = f64::from(case.clients) * 1e9 / series.interval_ns.max(1) as f64;

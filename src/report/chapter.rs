@@ -30,6 +30,9 @@ pub(super) fn figures(case: &CaseInfo) -> Chapter {
             _ => None,
         },
         bytes_per_s: match case.transport.as_str() {
+            _ if !case.floor && !case.bundled_server => {
+                Figure::absent_by_scenario("the chapter's figures are of another server")
+            }
             _ if !case.floor && case.interval_ns != SECOND_NS => Figure::absent_by_scenario(
                 "the chapter counts one message a second and client, this plan does not",
             ),

@@ -182,6 +182,11 @@ impl Coordinator<'_> {
         Ok(())
     }
 
+    /// Returns who answers this case.
+    fn server(&self) -> &plan::Server {
+        self.plan.server_of(self.plan.series_of(self.case))
+    }
+
     fn addresses(&self) -> Outcome<Vec<SocketAddr>> {
         if let Some(external) = &self.external {
             return Ok(vec![external.address]);
@@ -189,7 +194,7 @@ impl Coordinator<'_> {
         if self.case.floor {
             return Ok(Vec::new());
         }
-        match &self.plan.server {
+        match self.server() {
             plan::Server::External { address, .. } => Ok(vec![self.chosen.unwrap_or(*address)]),
             plan::Server::Bundled => {
                 let all: Option<Vec<_>> = self.processes.of(Server).map(|s| s.address).collect();
@@ -215,7 +220,7 @@ impl Coordinator<'_> {
                 delay: self.plan.delay,
             })
             .collect();
-        let authority = match (&self.plan.server, &self.external, addresses.first()) {
+        let authority = match (self.server(), &self.external, addresses.first()) {
             (_, Some(external), _) => external.authority.clone(),
             (plan::Server::External { authority, .. }, ..) => authority.clone(),
             (plan::Server::Bundled, _, Some(address)) => address.to_string(),
@@ -226,7 +231,7 @@ impl Coordinator<'_> {
         } else {
             series.settings.clone()
         };
-        let (path, bundled) = (series.path.clone(), self.plan.bundled());
+        let (path, bundled) = (series.path.clone(), self.server().is_bundled());
         let target = Target { authority, path, bundled };
         for shard in &self.case.drivers {
             let start = DriverStart {
@@ -424,7 +429,7 @@ impl Coordinator<'_> {
         if self.case.floor {
             return Ok(());
         }
-        self.external = ExternalServer::start(self.plan).await?;
+        self.external = ExternalServer::start(self.server()).await?;
         let Some(external) = &mut self.external else {
             self.choose_address().await;
             return Ok(());
@@ -444,13 +449,14 @@ impl Coordinator<'_> {
 
     /// Finds out at which of several addresses the server listens that runs already.
     async fn choose_address(&mut self) {
-        let plan::Server::External { address, others, .. } = &self.plan.server else { return };
+        let plan::Server::External { address, others, .. } = self.server() else { return };
+        let (address, others) = (*address, others.clone());
         if others.is_empty() {
             return;
         }
-        let found = first_that_accepts(*address, others).await;
-        let chosen = found.unwrap_or(*address);
-        let all = std::iter::once(address).chain(others).copied();
+        let found = first_that_accepts(address, &others).await;
+        let chosen = found.unwrap_or(address);
+        let all = std::iter::once(address).chain(others);
         self.end.addresses =
             std::iter::once(chosen).chain(all.filter(|one| *one != chosen)).collect();
         self.end.none_accepted = found.is_none();

@@ -3,7 +3,7 @@
 
 use crate::error::{Failure, Outcome, at};
 use crate::os::{GroupCost, Signals, group_cost, group_listens};
-use crate::plan::{Address, Plan, Server};
+use crate::plan::{Address, Server};
 use crate::result::{Cost, ServerEnd};
 use crate::run::process_group::{LOOK, ProcessGroup, describe_exit};
 use crate::run::protocol::ResourceSample;
@@ -38,12 +38,12 @@ pub(crate) struct ExternalServer {
 }
 
 impl ExternalServer {
-    /// Starts the server of a plan; `None` if the plan starts none.
+    /// Starts a server of a plan; `None` if it is not to be started.
     ///
     /// # Errors
     /// If another server listens at its address already, or it cannot be started.
-    pub(crate) async fn start(plan: &Plan) -> Outcome<Option<ExternalServer>> {
-        let Server::External { url, authority, address, others, start: Some(start) } = &plan.server
+    pub(crate) async fn start(server: &Server) -> Outcome<Option<ExternalServer>> {
+        let Server::External { url, authority, address, others, start: Some(start) } = server
         else {
             return Ok(None);
         };

@@ -133,7 +133,7 @@ fn prepare(
     for warning in sides.iter().take(shown).flat_map(|side| &side.warnings) {
         warn(warning);
     }
-    let [a, b] = sides.each_ref().map(|side| side.plan.authority());
+    let [a, b] = sides.each_ref().map(|side| side.plan.server.authority());
     if a.len() != b.len() {
         return Err(Failure::usage(format!(
             "--a and --b: the addresses {a} and {b} have different lengths. Requests carry them in \
@@ -179,6 +179,14 @@ fn prepare_side(
     {
         *planned = url.clone();
         *start = Some(StartCommand { words: words.clone(), ready_ns: args.ready_timeout });
+    }
+    let own_server = plan.series.iter().find(|series| series.server.is_some());
+    if let (Some(series), Some(_)) = (own_server, target.address()) {
+        return Err(Failure::usage(format!(
+            "series {:?} has a `url` of its own, so that A and B would be the same server: leave \
+             `url` out of it, and give its path in server.paths",
+            series.label
+        )));
     }
     // The driver's floor is not compared.
     plan.cases.retain(|case| !case.floor);

@@ -27,7 +27,7 @@ use crate::predict::{Distribution, Model};
 use crate::record::Part;
 use crate::report::judgement::json::number;
 use crate::report::layer::{Layer, Way};
-use crate::units::human_ns;
+use crate::units::{human_ns, listed};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -143,9 +143,14 @@ fn render_text(plan: &Plan) -> String {
         ns => format!("{} one direction between client and server", human_ns(ns as f64)),
     };
     let _ = writeln!(out, "With {delay}; the server's own time is not counted.");
-    if !plan.bundled() {
+    if !plan.has_bundled() {
         let _ = writeln!(out, "\nUnknown: {UNKNOWN}.");
         return out;
+    }
+    let external = plan.series.iter().filter(|series| !plan.is_bundled(series));
+    let external: Vec<&str> = external.map(|series| series.label.as_str()).collect();
+    if !external.is_empty() {
+        let _ = writeln!(out, "\nUnknown of {}: {UNKNOWN}.", listed(&external));
     }
     let models = rows::series_models(plan);
     for (title, rows, right) in [

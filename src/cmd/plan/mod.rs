@@ -19,11 +19,13 @@ use crate::cmd::console::print;
 use crate::cmd::heads;
 use crate::cmd::init::suggest_shipped;
 use crate::cmd::table::{Cells, append_columns, append_section};
+use crate::config::Diagnostics;
 use crate::error::{Outcome, at};
 use crate::gate::limit::Limit;
 use crate::os::Machine;
 use crate::plan::{Estimate, Plan, Preflight, Resolved, estimate, resolve};
 use crate::scenario;
+use crate::scenario::ScenarioFile;
 use crate::units::human_ns;
 use rows::{case_rows, check_rows, facts, limit_rows, memory_rows, traffic_rows};
 use std::fmt::Write as _;
@@ -49,8 +51,18 @@ pub struct Prepared {
 /// [`Preflight::refusal`] instead.
 pub fn prepare(path: &Path, overrides: &[String], machine: &Machine) -> Outcome<Prepared> {
     suggest_shipped(path)?;
-    let file = scenario::load(path, overrides)?;
-    let Resolved { plan, limits, warnings } = resolve(&file, machine)?;
+    Ok(prepare_file(&scenario::load(path, overrides)?, machine)?)
+}
+
+/// Makes the plan of a scenario that was read, and compares it with the machine.
+///
+/// # Errors
+/// Everything that is wrong with the scenario.
+pub(in crate::cmd) fn prepare_file(
+    file: &ScenarioFile,
+    machine: &Machine,
+) -> Result<Prepared, Diagnostics> {
+    let Resolved { plan, limits, warnings } = resolve(file, machine)?;
     let preflight = Preflight::new(&plan, machine);
     Ok(Prepared { plan, limits, preflight, warnings })
 }

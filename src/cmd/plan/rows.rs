@@ -37,17 +37,6 @@ pub(super) fn facts(plan: &Plan) -> Vec<Cells> {
         (Arrivals::Poisson, true) => "Poisson, each client its own",
         (Arrivals::Poisson, false) => "Poisson, all clients at once",
     };
-    let server = match &plan.server {
-        Server::Bundled => "bundled, started anew for each case".to_owned(),
-        Server::External { url, start: Some(start), .. } => {
-            format!("{url}, `{}` started anew for each case", start.words.join(" "))
-        }
-        Server::External { url, address, others, .. } => {
-            let all = std::iter::once(address).chain(others).map(ToString::to_string);
-            let all: Vec<String> = all.collect();
-            format!("{url} ({}), already running", all.join(" or "))
-        }
-    };
     let ramp = match timing.ramp_ns {
         0 => "as fast as it goes".to_owned(),
         ramp => ns(ramp),
@@ -59,7 +48,7 @@ pub(super) fn facts(plan: &Plan) -> Vec<Cells> {
     };
     let feed = format!(
         "{workload}{} for each client, {arrivals}{}; {} B of {}; seed {}",
-        match plan.rate_unknown {
+        match plan.rate_unknown && !plan.has_bundled() {
             true => "a rate that is not stated".to_owned(),
             false => format!("{}/s", three(feed.rate_hz)),
         },
@@ -83,11 +72,30 @@ pub(super) fn facts(plan: &Plan) -> Vec<Cells> {
         ("delay", delay),
         ("repeats", plan.repeats.to_string()),
         ("result", format!("about {} in result.jsonl", human_bytes(result_bytes as f64))),
-        ("server", redact(&server).into_owned()),
     ];
-    let series =
-        plan.series.iter().map(|series| ("series", redact(&series_fact(series)).into_owned()));
-    facts.into_iter().chain(series).map(|(name, fact)| vec![name.to_owned(), fact]).collect()
+    let shared = plan.series.iter().any(|series| series.server.is_none());
+    let server = shared.then(|| ("server", server_fact(&plan.server)));
+    let series = plan.series.iter().map(|series| ("series", series_fact(series)));
+    facts
+        .into_iter()
+        .chain(server)
+        .chain(series)
+        .map(|(name, fact)| vec![name.to_owned(), redact(&fact).into_owned()])
+        .collect()
+}
+
+fn server_fact(server: &Server) -> String {
+    match server {
+        Server::Bundled => "bundled, started anew for each case".to_owned(),
+        Server::External { url, start: Some(start), .. } => {
+            format!("{url}, `{}` started anew for each case", start.words.join(" "))
+        }
+        Server::External { url, address, others, .. } => {
+            let all = std::iter::once(address).chain(others).map(ToString::to_string);
+            let all: Vec<String> = all.collect();
+            format!("{url} ({}), already running", all.join(" or "))
+        }
+    }
 }
 
 fn series_fact(series: &PlannedSeries) -> String {
@@ -100,7 +108,11 @@ fn series_fact(series: &PlannedSeries) -> String {
         (false, _) => "when there is an update".to_owned(),
     };
     let connection = if series.connection_each_turn { ", a new connection each time" } else { "" };
-    let at = if path.is_empty() { String::new() } else { format!(" at {path}") };
+    let at = match &series.server {
+        Some(server) => format!(" at {}", server_fact(server)),
+        None if path.is_empty() => String::new(),
+        None => format!(" at {path}"),
+    };
     format!("{name}{at}, {pace}{connection}{}", settings(series))
 }
 

@@ -2,7 +2,7 @@
 
 pub(super) mod progress;
 
-use crate::cli::{OutputFormat, RunArgs};
+use crate::cli::{OutputFormat, RunArgs, RunOutputArgs};
 use crate::cmd::ci;
 use crate::cmd::console::{note, warn};
 use crate::cmd::files::{folder_of, now_text, prepare_folder, prepare_reports, write_file};
@@ -17,7 +17,7 @@ use crate::os;
 use crate::os::Signals;
 use crate::plan::estimate_result_bytes;
 use crate::report::judgement::json::pretty;
-use crate::report::{Conclusion, Table};
+use crate::report::{Conclusion, Format, Table};
 use crate::result::RunResult;
 use crate::result::file::RESULT_FILE;
 use crate::run;
@@ -31,14 +31,31 @@ use std::path::Path;
 /// If the scenario cannot be used, the machine cannot hold it, or the run failed.
 pub(crate) fn run(args: &RunArgs) -> Outcome<Conclusion> {
     let title = format!("run of {}", args.scenario.path.display());
-    ci::report_failure(&title, &args.reporting.output, || measure(args))
+    measure(&title, &args.how, || prepare_args(&args.scenario))
 }
 
-fn measure(args: &RunArgs) -> Outcome<Conclusion> {
+/// Prepares a scenario, runs it and reports.
+///
+/// # Errors
+/// As of preparing it, or if the machine cannot hold it, or the run failed.
+pub(super) fn measure(
+    title: &str,
+    args: &RunOutputArgs,
+    prepare: impl FnOnce() -> Outcome<Prepared>,
+) -> Outcome<Conclusion> {
+    ci::report_failure(title, &args.reporting.output, || {
+        let formats = formats(&args.reporting.reports)?;
+        os::raise_open_files();
+        run_prepared(&prepare()?, args, &formats)
+    })
+}
+
+fn run_prepared(
+    prepared: &Prepared,
+    args: &RunOutputArgs,
+    formats: &[&'static Format],
+) -> Outcome<Conclusion> {
     let reporting = &args.reporting;
-    let formats = formats(&reporting.reports)?;
-    os::raise_open_files();
-    let prepared = prepare_args(&args.scenario)?;
     for warning in &prepared.warnings {
         warn(warning);
     }
@@ -50,12 +67,12 @@ fn measure(args: &RunArgs) -> Outcome<Conclusion> {
     if let Some(file) = &args.save_baseline {
         prepare_folder(folder_of(file), 0)?;
     }
-    let ran = run_plan(&prepared, &out, args.quiet)?;
+    let ran = run_plan(prepared, &out, args.quiet)?;
     let table = summarise_and_judge(&ran.result);
     // Everything is written before the first error ends the command.
-    let (written, pictures) = pictures::split(&formats);
+    let (written, pictures) = pictures::split(formats);
     let reports = write_all(&table, &out, &written);
-    let place = [Some(reports_in(&out, &formats))];
+    let place = [Some(reports_in(&out, formats))];
     let printed = ci::print_runs(std::slice::from_ref(&table), &place, reporting);
     if !args.quiet && (reporting.verbose || reporting.output.format != OutputFormat::Text) {
         note(format_args!("reports are in {}", out.display()));

@@ -1,0 +1,417 @@
+//! The scenario that the arguments of `wsbench try` stand for, as TOML that a person can read.
+//!
+//! Separate from `scenario`, which reads it like any other. Only what has no place in a scenario is
+//! refused here: a scheme that names no transport, and a header without a name.
+
+use crate::cli::TryArgs;
+use crate::config::{Argument, SourceText};
+use crate::error::{Failure, Outcome};
+use crate::plan::{UrlParts, split_path};
+use std::collections::BTreeSet;
+
+/// The scenario's name, which names the report's folder.
+pub(super) const NAME: &str = "try";
+/// The transport to which `--first` belongs.
+const WEBSOCKET: &str = "websocket";
+/// Schemes, and what their clients do.
+const SCHEMES: [(&str, &str); 12] = [
+    ("ws", WEBSOCKET),
+    ("wss", WEBSOCKET),
+    ("http", "polling"),
+    ("https", "polling"),
+    ("poll+http", "polling"),
+    ("poll+https", "polling"),
+    ("long-poll+http", "long-polling"),
+    ("long-poll+https", "long-polling"),
+    ("stream+http", "streaming"),
+    ("stream+https", "streaming"),
+    ("sse+http", "sse"),
+    ("sse+https", "sse"),
+];
+/// The units that `--time` may end with.
+const UNITS: [&str; 5] = ["s", "ms", "us", "µs", "ns"];
+/// Headers whose values are secrets.
+const SECRETS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
+/// The longest label of a series.
+const MOST_LABEL: usize = 64;
+
+/// The text of a scenario, and which part of it was made from which argument.
+pub(super) struct WrittenScenario {
+    /// The TOML.
+    pub text: String,
+    /// The arguments.
+    pub arguments: Vec<Argument>,
+    /// Names of headers whose values are secrets, and are in the text.
+    pub secrets: Vec<String>,
+}
+
+/// A URL with what its scheme says.
+struct TryUrl<'a> {
+    given: &'a str,
+    transport: &'static str,
+    /// As in a scenario: without the name of the transport.
+    url: &'a str,
+}
+
+/// A header's name and value.
+struct HeaderArgument<'a> {
+    name: &'a str,
+    value: &'a str,
+}
+
+impl WrittenScenario {
+    /// Writes the scenario of a command line.
+    ///
+    /// # Errors
+    /// If an argument has no place in a scenario.
+    pub(super) fn of(args: &TryArgs) -> Outcome<WrittenScenario> {
+        let usage = |why: String| Failure::usage(why);
+        let urls = args.urls.iter().map(|url| TryUrl::parse(url).map_err(usage));
+        let urls = urls.collect::<Outcome<Vec<TryUrl>>>()?;
+        let headers = read_headers(&args.headers).map_err(usage)?;
+        if !args.first.is_empty() && urls.iter().all(|url| url.transport != WEBSOCKET) {
+            let why = "--first: no URL is a WebSocket's (ws://, wss://), and only WebSocket clients \
+                       send messages";
+            return Err(usage(why.to_owned()));
+        }
+        let mut written =
+            WrittenScenario { text: String::new(), arguments: Vec::new(), secrets: Vec::new() };
+        written.add("# Written by `wsbench try`. docs/scenario.md has every setting.\n");
+        written.add(&format!("name = {}\n", quoted(NAME)));
+        let counts: Vec<String> = args.clients.iter().map(ToString::to_string).collect();
+        let clients = format!("clients = [{}]\n", counts.join(", "));
+        written.add_of(format!("--clients {}", counts.join(",")), &clients);
+        let duration = format!("duration = {}\n", quoted(&args.duration));
+        written.add_of(format!("--duration {}", args.duration), &duration);
+        if let Some(rate) = &args.rate {
+            let feed = format!("\n[feed]\nrate = {}\n", quoted(rate));
+            written.add_of(format!("--rate {rate}"), &feed);
+        }
+        if let Some(time) = &args.time {
+            written.add_of(format!("--time {time}"), &message(time));
+        }
+        for (url, label) in urls.iter().zip(labels(&urls)) {
+            written.add_series(url, label.as_deref(), &headers, &args.first);
+        }
+        let is_secret = |header: &&HeaderArgument| {
+            SECRETS.contains(&header.name.to_ascii_lowercase().as_str())
+                && !header.value.contains("${env:")
+        };
+        let secrets = headers.iter().filter(is_secret);
+        written.secrets = secrets.map(|header| header.name.to_owned()).collect();
+        Ok(written)
+    }
+
+    /// The text as a configuration's.
+    pub(super) fn source(&self) -> SourceText {
+        let name = format!("wsbench {NAME}");
+        SourceText { name, text: self.text.clone(), overrides: Vec::new() }
+    }
+
+    fn add(&mut self, text: &str) {
+        self.text.push_str(text);
+    }
+
+    /// Adds a text that was made from an argument.
+    fn add_of(&mut self, shown: String, text: &str) {
+        let start = self.text.len();
+        self.add(text);
+        self.arguments.push(Argument { shown, span: start..self.text.len() });
+    }
+
+    fn add_series(
+        &mut self,
+        url: &TryUrl,
+        label: Option<&str>,
+        headers: &[HeaderArgument],
+        first: &[String],
+    ) {
+        let start = self.text.len();
+        self.add(&format!("\n[[series]]\ntransport = {}\n", quoted(url.transport)));
+        if let Some(label) = label {
+            self.add(&format!("label = {}\n", quoted(label)));
+        }
+        self.add(&format!("url = {}\n", quoted(url.url)));
+        if !headers.is_empty() {
+            self.add("headers = { ");
+            for (n, header) in headers.iter().enumerate() {
+                self.add(if n > 0 { ", " } else { "" });
+                let entry = format!("{} = {}", key(header.name), quoted(header.value));
+                // Its value may be a secret.
+                self.add_of(format!("--header '{}: …'", header.name), &entry);
+            }
+            self.add(" }\n");
+        }
+        if !first.is_empty() && url.transport == WEBSOCKET {
+            self.add("first = [");
+            for (n, message) in first.iter().enumerate() {
+                self.add(if n > 0 { ", " } else { "" });
+                self.add_of(format!("--first, message {}", n + 1), &quoted(message));
+            }
+            self.add("]\n");
+        }
+        let span = start..self.text.len();
+        self.arguments.push(Argument { shown: without_user(url.given), span });
+    }
+}
+
+impl<'a> TryUrl<'a> {
+    /// Reads a URL's scheme.
+    ///
+    /// # Errors
+    /// If it names no transport.
+    fn parse(given: &'a str) -> Result<TryUrl<'a>, String> {
+        let shown = without_user(given);
+        let Some((scheme, _)) = given.split_once("://") else {
+            let url = format!("http://{given}");
+            let (server, _) = split_path(&url);
+            return Err(match UrlParts::parse(server) {
+                Ok(_) => format!(
+                    "URL {shown:?} has no scheme: write \"http://{shown}\" to poll it, or \
+                     \"ws://{shown}\" for WebSocket"
+                ),
+                Err(_) => format!("{shown:?} is no URL such as \"ws://127.0.0.1:8080/live\""),
+            });
+        };
+        let lower = scheme.to_ascii_lowercase();
+        let Some((_, transport)) = SCHEMES.iter().find(|(name, _)| *name == lower) else {
+            let known: Vec<&str> = SCHEMES.iter().map(|(name, _)| *name).collect();
+            return Err(format!(
+                "URL {shown:?}: unknown scheme {scheme:?}; use one of {}",
+                known.join(", ")
+            ));
+        };
+        let way = scheme.find('+').map_or(0, |at| at + 1);
+        Ok(TryUrl { given, transport, url: &given[way..] })
+    }
+
+    /// What may tell it from other URLs of its transport: port, host, path.
+    fn marks(&self) -> [String; 3] {
+        let (server, path) = split_path(self.url);
+        let parts = UrlParts::parse(server).ok();
+        let (host, port) = parts.map_or_else(
+            || (server.to_owned(), String::new()),
+            |parts| (parts.host, parts.port.to_string()),
+        );
+        [port, host, path]
+    }
+}
+
+/// Labels for URLs whose transport another one has too: by what tells them apart, or a number.
+fn labels(urls: &[TryUrl]) -> Vec<Option<String>> {
+    let mut all: Vec<Option<String>> = vec![None; urls.len()];
+    let transports: BTreeSet<&str> = urls.iter().map(|url| url.transport).collect();
+    for transport in transports {
+        let alike: Vec<usize> =
+            (0..urls.len()).filter(|&n| urls[n].transport == transport).collect();
+        if alike.len() < 2 {
+            continue;
+        }
+        let by = |mark: usize| {
+            let names = alike.iter().map(|&n| label(transport, &urls[n].marks()[mark]));
+            let names: Vec<String> = names.collect();
+            let distinct: BTreeSet<&String> = names.iter().collect();
+            (distinct.len() == names.len()).then_some(names)
+        };
+        let numbered = || (1..=alike.len()).map(|n| format!("{transport}-{n}")).collect();
+        let names: Vec<String> = (0..3).find_map(by).unwrap_or_else(numbered);
+        for (at, name) in alike.into_iter().zip(names) {
+            all[at] = Some(name);
+        }
+    }
+    all
+}
+
+/// A transport's name with a mark, in the letters that a label may have.
+fn label(transport: &str, mark: &str) -> String {
+    let legal = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
+    let mark: String = mark.chars().map(legal).collect();
+    let mark = mark.trim_matches('-');
+    let separator = if mark.is_empty() { "" } else { "-" };
+    format!("{transport}{separator}{mark}").chars().take(MOST_LABEL).collect()
+}
+
+/// Reads headers.
+///
+/// # Errors
+/// If one has no name, or a name comes twice. Values are not shown: they may be secrets.
+fn read_headers(given: &[String]) -> Result<Vec<HeaderArgument<'_>>, String> {
+    let mut headers: Vec<HeaderArgument> = Vec::new();
+    for (n, text) in given.iter().enumerate() {
+        let (name, value) = text.split_once(':').unwrap_or_default();
+        let (name, value) = (name.trim(), value.trim());
+        if name.is_empty() {
+            return Err(format!("--header, the {}. one: write it as 'Name: value'", n + 1));
+        }
+        if headers.iter().any(|header| header.name.eq_ignore_ascii_case(name)) {
+            return Err(format!(
+                "--header: {name} is given twice: write both values in one, with a comma between"
+            ));
+        }
+        headers.push(HeaderArgument { name, value });
+    }
+    Ok(headers)
+}
+
+/// The table of a place and its unit, such as `/t:ms`.
+fn message(time: &str) -> String {
+    let with_unit = time.rsplit_once(':').filter(|(_, unit)| UNITS.contains(unit));
+    let (place, unit) = with_unit.map_or((time, None), |(place, unit)| (place, Some(unit)));
+    let unit = unit.map_or_else(String::new, |unit| format!("unit = {}\n", quoted(unit)));
+    format!("\n[message]\ntime = {}\n{unit}", quoted(place))
+}
+
+/// A text in TOML's quotes.
+fn quoted(text: &str) -> String {
+    // A JSON string is a TOML string, but for one character that TOML wants escaped.
+    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
+}
+
+/// A key: bare if TOML allows it.
+fn key(name: &str) -> String {
+    let bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if name.chars().all(bare) { name.to_owned() } else { quoted(name) }
+}
+
+/// A URL without the name and password of a user.
+fn without_user(url: &str) -> String {
+    let host = url.find("://").map_or(0, |at| at + "://".len());
+    let end = url[host..].find(['/', '?', '#']).map_or(url.len(), |at| host + at);
+    match url[host..end].rfind('@') {
+        Some(at) => format!("{}…{}", &url[..host], &url[host + at..]),
+        None => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use clap::Parser;
+
+    fn written(args: &[&str]) -> Outcome<WrittenScenario> {
+        let all = ["wsbench", "try"].into_iter().chain(args.iter().copied());
+        let Ok(Cli { command: Command::Try(args) }) = Cli::try_parse_from(all) else {
+            panic!("{args:?}");
+        };
+        WrittenScenario::of(&args)
+    }
+
+    #[test]
+    fn arguments_become_a_scenario_that_a_person_can_read() {
+        let text = written(&[
+            "http://127.0.0.1:8080/latest",
+            "ws://127.0.0.1:8080/live",
+            "--clients=5,50",
+            "--rate=2/s",
+            "--header=X-Y: a \"b\"",
+            "--header=a.b: c",
+            "--first={\"subscribe\": 1}",
+            "--first=x\u{7f}",
+            "--time=/a:b:ms",
+        ]);
+        let expected = r#"# Written by `wsbench try`. docs/scenario.md has every setting.
+name = "try"
+clients = [5, 50]
+duration = "10s"
+
+[feed]
+rate = "2/s"
+
+[message]
+time = "/a:b"
+unit = "ms"
+
+[[series]]
+transport = "polling"
+url = "http://127.0.0.1:8080/latest"
+headers = { X-Y = "a \"b\"", "a.b" = "c" }
+
+[[series]]
+transport = "websocket"
+url = "ws://127.0.0.1:8080/live"
+headers = { X-Y = "a \"b\"", "a.b" = "c" }
+first = ["{\"subscribe\": 1}", "x\u007f"]
+"#;
+        assert_eq!(text.map(|written| written.text).unwrap_or_default(), expected);
+    }
+
+    #[test]
+    fn the_scheme_names_the_transport() {
+        for (given, transport, url) in [
+            ("sse+https://a/b", "sse", "https://a/b"),
+            ("long-poll+http://a", "long-polling", "http://a"),
+            ("stream+http://a", "streaming", "http://a"),
+            ("POLL+HTTP://a", "polling", "HTTP://a"),
+            ("wss://a", "websocket", "wss://a"),
+        ] {
+            let read = TryUrl::parse(given).map(|read| (read.transport, read.url));
+            assert_eq!(read, Ok((transport, url)));
+        }
+        for (given, why) in [
+            ("127.0.0.1:8080/a", "write \"http://127.0.0.1:8080/a\" to poll it"),
+            ("sse+ws://a", "unknown scheme \"sse+ws\"; use one of ws, wss, http"),
+            ("a b", "is no URL such as"),
+        ] {
+            let refused = TryUrl::parse(given).err().unwrap_or_default();
+            assert!(refused.contains(why), "{given}: {refused}");
+        }
+    }
+
+    #[test]
+    fn series_of_one_transport_are_labelled_by_what_tells_them_apart() {
+        let of = |urls: &[&'static str]| {
+            let urls: Vec<TryUrl> = urls.iter().filter_map(|url| TryUrl::parse(url).ok()).collect();
+            let names = labels(&urls).into_iter().map(Option::unwrap_or_default);
+            names.collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(of(&["ws://a", "http://a"]), " ");
+        assert_eq!(of(&["ws://a:1/x", "http://a", "ws://a:2/x"]), "websocket-1  websocket-2");
+        assert_eq!(of(&["ws://a:1", "ws://b.c:1"]), "websocket-a websocket-b.c");
+        assert_eq!(of(&["http://a/x", "http://a/y?z"]), "polling-x polling-y-z");
+        assert_eq!(of(&["ws://a/x", "ws://a/x"]), "websocket-1 websocket-2");
+        assert_eq!(of(&["ws://a/", "ws://a/y"]), "websocket websocket-y");
+    }
+
+    #[test]
+    fn what_has_no_place_in_a_scenario_is_refused_without_secrets() {
+        for (args, why) in [
+            (["ws://a", "--header=secret"], "--header, the 1. one: write it as 'Name: value'"),
+            (["http://a", "--first=x"], "no URL is a WebSocket's"),
+        ] {
+            let refused = written(&args).map(|_| ()).unwrap_err().message;
+            assert!(refused.contains(why) && !refused.contains("secret"), "{refused}");
+        }
+        let twice = ["ws://a", "--header=Cookie: a=1", "--header=cookie: b=2"];
+        let refused = written(&twice).map(|_| ()).unwrap_err().message;
+        assert!(refused.contains("cookie is given twice") && !refused.contains("=2"), "{refused}");
+        assert_eq!(without_user("ws://u:p@a/b@c"), "ws://…@a/b@c");
+        let secret = written(&["ws://a", "--header=Cookie: a=1", "--header=X: ${env:Y}"]);
+        assert_eq!(secret.map(|written| written.secrets).unwrap_or_default(), ["Cookie"]);
+    }
+
+    #[test]
+    fn errors_are_at_the_argument() {
+        let file = |written: &WrittenScenario| {
+            let folder = std::path::PathBuf::new();
+            crate::scenario::parse(written.source(), NAME.to_owned(), folder)
+        };
+        let message = |args: &[&str]| {
+            let written = written(args).unwrap();
+            let machine = crate::os::Machine::read();
+            let wrong = crate::plan::resolve(&file(&written), &machine).unwrap_err();
+            wrong.at_arguments(&written.arguments).to_string()
+        };
+        let said = message(&["ws://127.0.0.1:x/a", "--clients=0", "--duration=1"]);
+        for (what, place) in [
+            ("\"x\" is not a port", "--> ws://127.0.0.1:x/a"),
+            ("clients must be between", "--> --clients 0"),
+            ("duration", "--> --duration 1"),
+        ] {
+            let at = said.find(what).unwrap_or_else(|| panic!("{said}"));
+            let lines = said[at..].lines().take(2).collect::<Vec<_>>().join("\n");
+            assert!(lines.contains(place), "{said}");
+        }
+        assert!(said.ends_with("3 errors in wsbench try"), "{said}");
+    }
+}

@@ -1,0 +1,163 @@
+//! `wsbench try`, and series with servers of their own.
+
+use crate::support::{
+    World, answer_upgrade, expect_code, expect_ran, finish, number, said, serve, wsbench,
+};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::Command;
+use std::time::Duration;
+use wsbench::internals::report::summarise;
+use wsbench::internals::result::file::read;
+
+/// Reads a request's head; `None` at the end of the connection.
+fn request(stream: &mut TcpStream) -> Option<String> {
+    let (mut head, mut byte) = (Vec::new(), [0]);
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).ok()?;
+        head.push(byte[0]);
+    }
+    Some(String::from_utf8_lossy(&head).into_owned())
+}
+
+/// Answers polls of a path with these bytes, and any other with 404.
+fn polled(path: &'static str, body: &'static str) -> SocketAddr {
+    serve(move |mut stream| {
+        while let Some(head) = request(&mut stream) {
+            let answer = match head.starts_with(&format!("GET {path} ")) {
+                true => format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()),
+                false => "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_owned(),
+            };
+            if stream.write_all(answer.as_bytes()).is_err() {
+                return;
+            }
+        }
+    })
+}
+
+/// Sends each WebSocket client ten messages a second.
+fn pushing() -> SocketAddr {
+    serve(|mut stream| {
+        let lines =
+            "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n";
+        if answer_upgrade(&mut stream, lines).is_none() {
+            return;
+        }
+        while stream.write_all(b"\x81\x05hello").is_ok() {
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    })
+}
+
+fn trial(world: &World, args: &[&str]) -> Command {
+    let mut command = wsbench(&["try"]);
+    command.args(args).args(["--clients", "3", "--duration", "1s", "--reports", "csv,json"]);
+    command.arg("--out").arg(world.path("out")).current_dir(world.path(""));
+    command
+}
+
+#[test]
+fn urls_of_different_servers_are_compared_and_the_saved_scenario_repeats_it() {
+    let world = World::new("");
+    let (polled, pushing) = (polled("/latest?a=b", "some text"), pushing());
+    let urls = [format!("http://{polled}/latest?a=b"), format!("ws://{pushing}/live")];
+    let more = ["--save", "saved.toml", "--quiet"];
+    let output = finish(trial(&world, &[&urls[0], &urls[1]]).args(more));
+    expect_ran(&world, &output);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("polling") && text.contains("websocket"), "{}", said(&output));
+    assert!(!text.contains("chapter"), "{}", said(&output));
+    assert!(text.contains("loss not checked"), "{}", said(&output));
+    let rows = world.csv("summary.csv");
+    let row = |series: &str| rows.iter().find(|row| row["series"] == series).expect("a row");
+    assert_eq!(number(row("polling"), "completed"), 3.0, "{}", said(&output));
+    assert!(number(row("websocket"), "completed") >= 15.0, "{}", said(&output));
+    assert_eq!(number(row("websocket"), "faults"), 0.0, "{}", said(&output));
+    let result = read(&world.path("out/result.jsonl")).expect("a result");
+    let table = summarise(&result);
+    let reason = |n: usize| table.rows[n].cost.server_cpu_us.reason().map(str::to_owned);
+    assert!(reason(0).is_some_and(|why| why.contains("not started by this run")));
+
+    let saved = std::fs::read_to_string(world.path("saved.toml")).expect("it was saved");
+    assert!(saved.contains(&format!("url = \"{}\"", urls[1])), "{saved}");
+    let mut again = wsbench(&["run", "saved.toml", "--out", "again", "--reports", "none", "-q"]);
+    let output = finish(again.current_dir(world.path("")));
+    let repeated = read(&world.path("again/result.jsonl"));
+    let repeated = repeated.unwrap_or_else(|why| panic!("{why}: {}", said(&output)));
+    assert_eq!(repeated.header.plan_hash, result.header.plan_hash);
+    let output = finish(trial(&world, &[&urls[0]]).args(more));
+    expect_code(&output, 2);
+    assert!(said(&output).contains("exists already"), "{}", said(&output));
+}
+
+#[test]
+fn two_servers_of_one_transport_have_rows_of_their_own() {
+    let world = World::new("");
+    let urls = [polled("/", "a"), polled("/", "bcd")].map(|at| format!("poll+http://{at}"));
+    let output = finish(&mut trial(&world, &[&urls[0], &urls[1]]));
+    expect_ran(&world, &output);
+    let rows = world.csv("summary.csv");
+    let polled: Vec<_> = rows.iter().filter(|row| row["transport"] == "polling").collect();
+    assert_eq!(polled.len(), 2, "{}", said(&output));
+    assert_ne!(polled[0]["series"], polled[1]["series"]);
+    let wire = |n: usize| number(polled[n], "wire_bytes_per_message");
+    assert_eq!(wire(1) - wire(0), 2.0, "{}", said(&output));
+}
+
+#[test]
+fn a_rate_that_the_server_does_not_hold_fails_the_run() {
+    let world = World::new("");
+    let url = format!("ws://{}/", pushing());
+    let output = finish(trial(&world, &[&url, "--rate", "100/s"]).arg("--quiet"));
+    expect_code(&output, 96);
+    assert!(said(&output).contains("by the rate that"), "{}", said(&output));
+}
+
+#[test]
+fn what_cannot_be_used_is_named_by_its_argument() {
+    let world = World::new("");
+    for (args, what) in [
+        (&["ws://127.0.0.1:x/"][..], "--> ws://127.0.0.1:x/"),
+        (&["http://127.0.0.1:1", "--rate", "fast"], "--> --rate fast"),
+        (&["127.0.0.1:1/a"], "write \"http://127.0.0.1:1/a\" to poll it"),
+        (&["gopher://a"], "unknown scheme \"gopher\""),
+        (&["http://a", "--first", "x"], "--first: no URL is a WebSocket's"),
+        (&["ws://127.0.0.1:1/a b"], "--> ws://127.0.0.1:1/a b"),
+    ] {
+        let output = finish(&mut trial(&world, args));
+        expect_code(&output, 2);
+        assert!(said(&output).contains(what), "{args:?}: {}", said(&output));
+        assert!(!world.path("out").exists());
+    }
+}
+
+#[test]
+fn a_server_that_is_not_there_is_named_and_the_others_are_measured() {
+    let world = World::new("");
+    let gone = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
+    let gone = gone.expect("a port was free");
+    let scenario = format!(
+        "clients = [2]\nwarmup = \"100ms\"\nduration = \"500ms\"\ncooldown = \"100ms\"\n\
+         timeout = \"500ms\"\ndriver_lateness = \"500ms\"\n\
+         [[series]]\ntransport = \"polling\"\ninterval = \"100ms\"\nlabel = \"there\"\nurl = \"http://{}\"\n\
+         [[series]]\ntransport = \"polling\"\ninterval = \"100ms\"\nlabel = \"gone\"\nurl = \"http://{gone}\"\n\
+         [[series]]\ntransport = \"polling\"\ninterval = \"100ms\"\nlabel = \"bundled\"\n",
+        polled("/", "text")
+    );
+    world.write("scenario.toml", scenario);
+    let output = finish(&mut world.run(&["--reports", "csv,json"]));
+    expect_code(&output, 96);
+    let rows = world.csv("summary.csv");
+    let row = |series: &str| rows.iter().find(|row| row["series"] == series).expect("a row");
+    assert_eq!(number(row("there"), "completed"), 10.0, "{}", said(&output));
+    assert_eq!(number(row("bundled"), "completed"), 10.0, "{}", said(&output));
+    assert_eq!(number(row("gone"), "completed"), 0.0, "{}", said(&output));
+    assert!(!row("bundled")["server_cpu_us_per_message"].is_empty(), "{}", said(&output));
+    assert!(row("there")["server_cpu_us_per_message"].is_empty(), "{}", said(&output));
+    let plan = finish(wsbench(&["plan"]).arg(world.path("scenario.toml")));
+    expect_code(&plan, 0);
+    assert!(said(&plan).contains(&format!("http://{gone} ({gone}), already running")));
+    let model = finish(wsbench(&["model"]).arg(world.path("scenario.toml")));
+    expect_code(&model, 0);
+    assert!(said(&model).contains("Unknown of there and gone"), "{}", said(&model));
+}
