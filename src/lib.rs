@@ -147,9 +147,13 @@ pub mod internals {
         use crate::driver::{DriverCommand, DriverStart};
         use crate::net::linux::tcp_info;
         use crate::plan::UrlParts;
+        use crate::protocol::client_data::ClientTable;
         use crate::protocol::http1::Target;
+        use crate::protocol::http1::cookies::CookieJar;
         use crate::protocol::http1::head::{RequestHead, ResponseHead};
+        use crate::protocol::http1::redirect;
         use crate::protocol::http1::response::{KnownHead, Response};
+        use crate::protocol::template::Template;
         use crate::record::ClientError;
         use crate::run::protocol::{FromProcess, ServerStart, ToServer};
         use crate::server::fault_injection::InjectedFault;
@@ -181,6 +185,39 @@ pub mod internals {
                 assert!(head.render_expected(21).ends_with(b"\r\n\r\n"));
             }
             request.is_ok() || response.is_ok()
+        }
+        /// A cookie that a server sets: what is sent of it is no second line.
+        pub fn set_cookie(bytes: &[u8]) -> bool {
+            let mut jar = CookieJar::default();
+            jar.keep(bytes, 0);
+            let value = jar.value(b"a=b", b"/");
+            let one_line =
+                |value: &Vec<u8>| !value.iter().any(|byte| matches!(byte, b'\r' | b'\n'));
+            assert!(value.as_ref().is_none_or(one_line));
+            value.is_some_and(|value| value != b"a=b")
+        }
+        /// Where a redirect leads: to a target that can be sent, or nowhere.
+        pub fn location(bytes: &[u8]) -> bool {
+            let target = redirect::target_of(bytes, "h", b"/a/b");
+            let legal = |target: &String| {
+                target.starts_with('/') && target.chars().all(|c| c.is_ascii_graphic() && c != '#')
+            };
+            assert!(target.as_ref().is_none_or(legal), "{target:?}");
+            target.is_some()
+        }
+        /// A template: what is literal in it stays.
+        pub fn template(text: &str) -> bool {
+            assert_eq!(Template::literal(text).constant(), Some(text));
+            !Template::new(text).is_constant()
+        }
+        /// Clients' data, as lines and with named columns.
+        pub fn client_data(text: &str) -> bool {
+            let [lines, named] = [false, true].map(|named| ClientTable::parse(text, named));
+            for table in [&lines, &named].into_iter().flatten() {
+                let mut out = Vec::new();
+                Template::new("{line}{a}").render(&table.values(7, 0), &mut out);
+            }
+            lines.is_ok() || named.is_ok()
         }
         /// A baseline.
         pub fn baseline(bytes: &[u8]) -> bool {

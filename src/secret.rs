@@ -83,6 +83,19 @@ pub(crate) fn note(value: &str) {
     }
 }
 
+/// Takes many values for secrets, each as it is and as it stands within a URL.
+pub(crate) fn note_all<'v>(values: impl Iterator<Item = &'v str>) {
+    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+    for value in values.map(str::trim).filter(|value| !value.is_empty()) {
+        let escaped = percent(value);
+        let forms = if escaped == value { vec![escaped] } else { vec![value.to_owned(), escaped] };
+        for form in forms {
+            known.begins[usize::from(form.as_bytes()[0])] = true;
+            known.values.insert(form.into_bytes().into());
+        }
+    }
+}
+
 /// Returns a text with the bytes escaped that may not be in a URL's user name.
 fn percent(text: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);

@@ -195,7 +195,7 @@ fn poll(address: std::net::SocketAddr, check: impl Fn(&World, &Output)) -> [Row;
     let one = |engine: &str| {
         format!(
             "[[series]]\ntransport = \"polling\"\nlabel = \"{engine}\"\ninterval = \"100ms\"\n\
-             engine = \"{engine}\"\n"
+             engine = \"{engine}\"\nrequest_head = \"chapter\"\n"
         )
     };
     let world = World::new(&format!(

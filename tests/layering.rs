@@ -18,7 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("config", &["error", "secret", "units"]),
     ("record", &["units"]),
     ("feed", &[]),
-    ("protocol", &["config", "feed"]),
+    ("protocol", &["config", "feed", "secret"]),
     ("net", &["record", "secret", "time"]),
     ("predict", &["feed", "protocol", "record", "units"]),
     ("client", &["feed", "net", "protocol", "record", "secret", "time"]),

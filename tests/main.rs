@@ -45,6 +45,8 @@ mod outputs;
 mod push;
 /// Reports, compared with literal text and arithmetic.
 mod report;
+/// What clients send to a server of the user's own.
+mod requests;
 /// `wsbench run` end to end.
 mod run;
 /// The messages of every class of bad scenario, and plans.

@@ -161,7 +161,7 @@ fn unknown_keys() {
     8 | intervall = "1s"
       | ^^^^^^^^^
 
-    error: unknown key "qqq"; known here: connection, engine, interval, label, phase, request_head, response_head, transport, url
+    error: unknown key "qqq"; known here: body, connection, cookies, data, data_short, engine, headers, host, interval, label, method, phase, redirects, request_head, response_head, status, transport, url
      --> scenarios/x.toml:9:1
       |
     9 | qqq = 1

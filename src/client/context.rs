@@ -9,6 +9,7 @@ use crate::net::delay_line::DelayErrors;
 use crate::net::timestamp_sample::ReceiveDelays;
 use crate::net::{Dialer, Heads};
 use crate::protocol::http1::answer_text::AnswerText;
+use crate::protocol::http1::cookies::CookieJar;
 use crate::record::{
     ClientError, ClientErrorKind, KernelAudit, Ledger, MOST_REFUSALS, Metric, Phase, Phases,
     Recorder, Refusal, StepTurns, TRACED_CLIENTS, TRACED_EVENTS, TcpTotals, TraceEvent,
@@ -16,6 +17,7 @@ use crate::record::{
 use crate::secret;
 use crate::time::{Schedule, Timer, now_ns};
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
 
 /// What the clients of one driver thread share.
@@ -60,6 +62,10 @@ pub struct ThreadContext {
     pub events_traced: RefCell<Vec<TraceEvent>>,
     /// The first heads of the first client.
     pub heads: Heads,
+    /// The cookies of each client that keeps some.
+    pub(crate) cookies: RefCell<HashMap<u32, CookieJar>>,
+    /// How many random numbers were drawn for requests.
+    pub(crate) drawn: Cell<u64>,
     /// What the first answer with each error said.
     pub refusals: RefCell<Vec<Refusal>>,
     /// A message that the thread's one client sends back once it is whole: see
@@ -139,6 +145,8 @@ impl ThreadContext {
             window: Cell::new(None),
             events_traced: RefCell::default(),
             heads: Heads::default(),
+            cookies: RefCell::default(),
+            drawn: Cell::default(),
             refusals: RefCell::default(),
             #[cfg(test)]
             sent_back: RefCell::default(),

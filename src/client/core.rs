@@ -6,7 +6,7 @@
 
 use crate::client::connection::MovedBytes;
 use crate::client::context::ThreadContext;
-use crate::feed::{Post, Stamp, Topic};
+use crate::feed::{Post, Stamp, Topic, mix};
 use crate::net::connection::{Layers, layers};
 use crate::net::{DelayLine, Dialer, Tap};
 use crate::protocol::http1::answer_text::AnswerText;
@@ -116,6 +116,14 @@ impl ClientCore {
     /// The number of the message that is sent in the current turn, among those of all clients.
     pub fn post(&self) -> Post {
         Post { sender: self.id, number: u32::try_from(self.turns_taken()).unwrap_or(u32::MAX) }
+    }
+
+    /// Draws a number that no other request of the run has: for `{random}`.
+    pub(crate) fn next_random(&self) -> u64 {
+        let drawn = self.thread.drawn.get();
+        self.thread.drawn.set(drawn + 1);
+        let client = mix(self.thread.seed ^ mix(u64::from(self.id) + 1));
+        mix(client ^ mix(self.thread.now_ns()) ^ drawn)
     }
 
     /// Returns how this client connects.

@@ -7,10 +7,10 @@ use crate::protocol::http1::chars_without_line_ends;
 use crate::protocol::http1::response::{HeadProblem, Parts, Response};
 use crate::record::{ClientError, ClientErrorKind, Flow, ForeignProtocol, Part, Phase};
 
-/// The size of an HTTP head.
+/// The size of an HTTP head. The body of a poll belongs to it: it says what is asked for.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct HeadSize {
-    /// All bytes.
+    /// Its bytes.
     pub bytes: u64,
     /// Characters without line ends.
     pub chars: u64,

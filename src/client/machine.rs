@@ -89,6 +89,8 @@ pub(super) enum Next {
     Close,
     /// It is closed, and another one is opened for the same turn.
     CloseAndRetry(Turn),
+    /// It is closed, and another one is opened at once, for what it could not do.
+    Reconnect,
     /// It ended in order; another one is opened at once.
     Reopen,
     /// It is lost.
@@ -259,6 +261,11 @@ impl Io<'_> {
     pub(crate) fn retry(&mut self, turn: Turn) {
         self.end_exchange();
         self.control.next = Next::CloseAndRetry(turn);
+    }
+    /// Closes the connection, and opens another at once: an answer has led elsewhere.
+    pub(crate) fn reconnect(&mut self) {
+        self.end_exchange();
+        self.control.next = Next::Reconnect;
     }
     /// Closes the connection, which ended in order, and opens another: at once, if it brought anything.
     pub(crate) fn reopen(&mut self) {

@@ -7,11 +7,12 @@
 use crate::client::core::ClientCore;
 use crate::client::http::{HeadSize, add_exchange, malformed, surplus};
 use crate::client::machine::{Io, Machine, Reconnect, SessionPolicy};
+use crate::client::requests::{Redirected, Requests};
 use crate::client::session::Session;
 use crate::client::{ClientHalf, MachineClients};
 use crate::feed::{Spec, Stamp};
 use crate::protocol::http1::Target;
-use crate::protocol::http1::head::RequestHead;
+use crate::protocol::http1::request_options::RequestSettings;
 use crate::protocol::http1::response::{BodyPiece, Malformed, Response};
 use crate::record::{ClientError, ClientErrorKind, Part, Phase};
 use crate::time::{Turn, TurnPlacement};
@@ -29,8 +30,7 @@ pub(crate) enum PostReply {
 /// The clients of one thread that send a message by POST each turn.
 #[derive(Clone)]
 pub(crate) struct PostClients {
-    head: Rc<[u8]>,
-    head_size: HeadSize,
+    heads: Rc<Requests>,
     spec: Spec,
     reply: PostReply,
     placement: TurnPlacement,
@@ -39,21 +39,23 @@ pub(crate) struct PostClients {
 
 impl PostClients {
     /// Sends messages of this feed with the head of a request, made into a POST.
+    ///
+    /// # Errors
+    /// A sentence, if the clients' data cannot be read.
     pub(crate) fn new(
-        head: &RequestHead,
+        request: &RequestSettings,
         target: &Target,
         spec: &Spec,
         reply: PostReply,
-    ) -> PostClients {
-        let head = head.render_post(target, spec.kind, spec.payload_bytes);
-        PostClients {
-            head_size: HeadSize::of(&head),
-            head: head.into(),
+    ) -> Result<PostClients, String> {
+        let parts = request.post(target, spec.kind, spec.payload_bytes);
+        Ok(PostClients {
+            heads: Rc::new(Requests::new(parts, &request.options, &target.authority)?),
             spec: *spec,
             reply,
             placement: if spec.spread { TurnPlacement::Spread } else { TurnPlacement::Together },
             new_connection: false,
-        }
+        })
     }
 
     /// Places the turns elsewhere in the interval, and perhaps opens a connection for each.
@@ -69,16 +71,16 @@ impl MachineClients for PostClients {
             reconnect: Reconnect::NextTurn,
             connects: true,
         };
-        let mut request = self.head.to_vec();
-        request.resize(self.head.len() + self.spec.payload_bytes as usize, 0);
-        let machine = PostMachine {
+        let mut machine = PostMachine {
             clients: self.clone(),
-            request,
-            response: Response::default(),
+            request: Vec::new(),
+            head_size: HeadSize::default(),
+            response: Response::wanting(self.heads.keeps_cookies()),
             pending: None,
             same: true,
             at: 0,
         };
+        machine.render_head(&core);
         vec![Session::new(core, Box::new(machine), policy)]
     }
 }
@@ -86,7 +88,9 @@ impl MachineClients for PostClients {
 /// What one client sends and receives. Its memory is used again for each message.
 struct PostMachine {
     clients: PostClients,
+    /// The head of a message, and the message.
     request: Vec<u8>,
+    head_size: HeadSize,
     response: Response,
     /// The message under way, and the moment of sending.
     pending: Option<(Turn, u64)>,
@@ -96,6 +100,15 @@ struct PostMachine {
 }
 
 impl PostMachine {
+    /// Renders the head of the client's next message.
+    fn render_head(&mut self, core: &ClientCore) {
+        let head = self.clients.heads.next(core, b"", &Redirected::default());
+        self.head_size = head.size;
+        self.request.clear();
+        self.request.extend_from_slice(&head.bytes);
+        self.request.resize(head.bytes.len() + self.clients.spec.payload_bytes as usize, 0);
+    }
+
     fn send(&mut self, io: &mut Io<'_>, turn: Turn) {
         io.enter(turn.phase);
         io.begin_exchange(0);
@@ -104,7 +117,11 @@ impl PostMachine {
             PostReply::Echo => io.turns_taken(),
         };
         let stamp = Stamp { sequence, published_ns: turn.intended_ns };
-        stamp.write(self.clients.spec.kind, &mut self.request[self.clients.head.len()..]);
+        if self.clients.heads.varies() {
+            self.render_head(io.core);
+        }
+        let head = self.head_size.bytes as usize;
+        stamp.write(self.clients.spec.kind, &mut self.request[head..]);
         self.response.reset();
         (self.same, self.at) = (true, 0);
         self.pending = Some((turn, io.now_ns));
@@ -121,7 +138,8 @@ impl PostMachine {
         let sent = io.unsent() == 0;
         let moved = io.take_moved();
         let parts = end.is_ok().then_some(self.response.parts);
-        add_exchange(io.core, turn.phase, moved, self.clients.head_size, parts);
+        self.clients.heads.keep(io.core, self.response.cookies.take());
+        add_exchange(io.core, turn.phase, moved, self.head_size, parts);
         if parts.is_some() {
             let payload = u64::from(self.clients.spec.payload_bytes);
             io.add_bytes(turn.phase, |ledger| ledger.up[Part::Payload] += payload);
@@ -147,8 +165,10 @@ impl PostMachine {
             return Err(surplus(beyond));
         }
         let whole = self.same && self.at == self.clients.spec.payload_bytes as usize;
+        let success = &self.clients.heads.success;
         match (self.clients.reply, self.response.status) {
-            (PostReply::Accepted, 200..300) => Ok(()),
+            // 304 is an answer to a GET alone.
+            (PostReply::Accepted, status) if status != 304 && success.contains(status) => Ok(()),
             (PostReply::Echo, 200) if whole => Ok(()),
             (PostReply::Echo, 200) => Err(ClientError::of(ClientErrorKind::Malformed)),
             (_, status) => Err(ClientError::with(ClientErrorKind::Status, i32::from(status))),
@@ -175,7 +195,7 @@ impl PostMachine {
 
 impl Machine for PostMachine {
     fn opened(&mut self, io: &mut Io<'_>) {
-        self.response = Response::default();
+        self.response.restart();
         if io.is_set_up() {
             return;
         }
@@ -199,8 +219,8 @@ impl Machine for PostMachine {
             }
             return;
         }
-        let PostMachine { response, request, clients, same, at, .. } = self;
-        let message = &request[clients.head.len()..];
+        let PostMachine { response, request, head_size, same, at, .. } = self;
+        let message = &request[head_size.bytes as usize..];
         let fed = response.feed_with(bytes, |piece: BodyPiece<'_>| {
             if let Some(bytes) = piece.bytes() {
                 *same &= message.get(*at..*at + bytes.len()) == Some(bytes);
@@ -256,7 +276,7 @@ impl Machine for PostMachine {
     fn closing(&mut self, io: &mut Io<'_>, _last: bool) {
         if let Some((turn, _)) = self.pending.take() {
             let moved = io.take_moved();
-            add_exchange(io.core, turn.phase, moved, self.clients.head_size, None);
+            add_exchange(io.core, turn.phase, moved, self.head_size, None);
             self.count(io.core, turn, true, None);
         }
     }
@@ -264,23 +284,26 @@ impl Machine for PostMachine {
 
 /// Returns a client half that also sends messages by POST, if clients send to each other; the same
 /// client half if they do not.
+///
+/// # Errors
+/// A sentence, if the clients' data cannot be read.
 pub(crate) fn with_sender(
     half: ClientHalf,
-    head: &RequestHead,
+    request: &RequestSettings,
     target: &Target,
     spec: &Spec,
-) -> ClientHalf {
+) -> Result<ClientHalf, String> {
     if !spec.workload.is_shared() {
-        return half;
+        return Ok(half);
     }
-    let posts = PostClients::new(head, target, spec, PostReply::Accepted);
+    let posts = PostClients::new(request, target, spec, PostReply::Accepted)?;
     let sender = Sender { posts, spec: *spec };
-    match half {
+    Ok(match half {
         ClientHalf::Machines(clients) => {
             ClientHalf::Machines(Rc::new(WithSender { clients, sender }))
         }
         ClientHalf::Tasks(clients, _) => ClientHalf::Tasks(clients, Some(Rc::new(sender))),
-    }
+    })
 }
 
 /// Sessions of the second connections of clients that send, and none for the others.

@@ -558,6 +558,14 @@ impl Session {
                 self.turn = Some(turn);
                 self.connect(around);
             }
+            Next::Reconnect => {
+                self.close_connection(around.now_ns);
+                if self.control.stopping {
+                    return self.end();
+                }
+                self.able_ns = around.now_ns;
+                self.connect(around);
+            }
             Next::Reopen => {
                 self.close_connection(around.now_ns);
                 self.lost(around.now_ns, End::Orderly);

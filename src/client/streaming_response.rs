@@ -6,12 +6,12 @@
 use crate::client::core::ClientCore;
 use crate::client::delivery::inbox::Inbox;
 use crate::client::delivery::per_client::{DeliveryTracker, skipped};
-use crate::client::http::{HeadSize, SentRequest, add_response, malformed, retry_after_ns};
+use crate::client::http::{SentRequest, add_response, malformed, retry_after_ns};
 use crate::client::machine::{Io, Machine, Reconnect, SessionPolicy};
+use crate::client::requests::{Redirected, Requests};
 use crate::client::session::Session;
 use crate::client::{ClientHalf, MachineClients};
 use crate::feed::Spec;
-use crate::protocol::http1::refuses;
 use crate::protocol::http1::response::{BodyPiece, Malformed, Parts, Response};
 use crate::record::{ClientError, ClientErrorKind, Flow, Part, Phase};
 use std::rc::Rc;
@@ -59,20 +59,20 @@ pub(crate) struct StreamClients<D> {
 }
 
 struct StreamSettings {
-    request: Vec<u8>,
+    requests: Requests,
     reconnect_ns: u64,
     feed: Spec,
 }
 
 impl<D: Decode> StreamClients<D> {
-    /// Clients that send this request. `decoder` makes the one of a client.
+    /// Clients that send these requests. `decoder` makes the one of a client.
     pub(crate) fn client_half(
-        request: Vec<u8>,
+        requests: Requests,
         reconnect_ns: u64,
         feed: &Spec,
         decoder: impl Fn() -> D + 'static,
     ) -> ClientHalf {
-        let shared = StreamSettings { request, reconnect_ns, feed: *feed };
+        let shared = StreamSettings { requests, reconnect_ns, feed: *feed };
         let clients = StreamClients { shared: Rc::new(shared), decoder: Box::new(decoder) };
         ClientHalf::Machines(Rc::new(clients))
     }
@@ -91,7 +91,8 @@ impl<D: Decode> MachineClients for StreamClients<D> {
             inbox: Inbox::new(&self.shared.feed),
             shared: self.shared.clone(),
             sent: SentRequest::default(),
-            response: Response::default(),
+            response: Response::wanting(self.shared.requests.keeps_cookies()),
+            redirected: Redirected::default(),
             answered: false,
             unfinished: Flow::default(),
             begins: None,
@@ -108,6 +109,7 @@ struct StreamMachine<D> {
     inbox: Inbox,
     sent: SentRequest,
     response: Response,
+    redirected: Redirected,
     /// Whether the response's head has come and is as it should be.
     answered: bool,
     /// What has come and is not whole. It is added in the phase in which it ends, as its message is.
@@ -118,19 +120,26 @@ struct StreamMachine<D> {
 }
 
 impl<D: Decode> StreamMachine<D> {
-    /// Returns the request, with the last event's id if there is one (HTML §9.2.4).
-    fn request(&self) -> Vec<u8> {
-        let mut request = self.shared.request.clone();
+    /// Returns the field with the last event's id, if there is one (HTML §9.2.4).
+    fn resuming(&self) -> Vec<u8> {
+        let mut field = Vec::new();
         let last_event_id = self.decoder.last_event_id();
         // One that cannot be a field's value is not sent (RFC 9110 §5.5).
         let is_value = last_event_id.iter().all(|byte| !byte.is_ascii_control() || *byte == b'\t');
         if !last_event_id.is_empty() && is_value {
-            request.truncate(request.len() - 2);
-            request.extend_from_slice(b"Last-Event-ID: ");
-            request.extend_from_slice(last_event_id);
-            request.extend_from_slice(b"\r\n\r\n");
+            field.extend_from_slice(b"Last-Event-ID: ");
+            field.extend_from_slice(last_event_id);
+            field.extend_from_slice(b"\r\n");
         }
-        request
+        field
+    }
+
+    /// Whether the answer is no success. A status that `status` leaves out is none, nor is one that it
+    /// has beyond 2xx: no stream comes with it.
+    fn is_refused(&self) -> bool {
+        let status = self.response.status;
+        let success = self.shared.requests.success.contains(status);
+        status != 0 && !(success && matches!(status, 200..300))
     }
 
     /// Reads a chunk, or what there is of one, and delivers the messages in it. Adds what is whole to
@@ -195,7 +204,9 @@ impl<D: Decode> StreamMachine<D> {
                 // A request that is still on its way cannot have been answered.
                 return io.lose(ClientError::of(ClientErrorKind::Malformed));
             }
-            self.answer(io);
+            if !self.answer(io) {
+                return;
+            }
         }
         if !self.answered {
             return self.receive_refusal(io, bytes);
@@ -222,38 +233,57 @@ impl<D: Decode> StreamMachine<D> {
         }
     }
 
-    /// The head has come. What a refusal says besides may still come.
-    fn answer(&mut self, io: &mut Io<'_>) {
-        if refuses(self.response.status) {
-            return;
+    /// The head has come. What a refusal says besides may still come. Returns false if the answer
+    /// leads elsewhere and nothing else of it matters.
+    fn answer(&mut self, io: &mut Io<'_>) -> bool {
+        let StreamMachine { shared, redirected, response, .. } = &mut *self;
+        shared.requests.keep(io.core, response.cookies.take());
+        let text = response.text.as_deref();
+        if shared.requests.follow(io.core, redirected, response.status, text) {
+            io.reconnect();
+            return false;
         }
+        self.redirected.arrived();
+        if !self.is_refused() {
+            self.accept(io);
+        }
+        true
+    }
+
+    /// The head is not that of a refusal: it may be that of a stream.
+    fn accept(&mut self, io: &mut Io<'_>) {
         io.end_exchange();
         let facts = self.response.facts;
+        let stated = !self.shared.requests.success.is_default();
         match self.response.status {
-            200 if facts.compressed => io.lose(ClientError::of(ClientErrorKind::Compressed)),
-            200 if self.decoder.needs_event_stream() && !facts.event_stream => {
-                let error = ClientError::of(ClientErrorKind::NoEventStream);
-                io.lose_refused(error, self.response.text.take());
-            }
-            200 => {
-                self.answered = true;
-                io.set_up();
-            }
             204 => {
                 // The server wants no further request (HTML §9.2.3).
                 io.lose(ClientError::of(ClientErrorKind::NoStream));
                 io.finish();
             }
-            status => io.lose(ClientError::with(ClientErrorKind::Status, status.into())),
+            status if status != 200 && !stated => {
+                io.lose(ClientError::with(ClientErrorKind::Status, status.into()));
+            }
+            _ if facts.compressed => io.lose(ClientError::of(ClientErrorKind::Compressed)),
+            _ if self.decoder.needs_event_stream() && !facts.event_stream => {
+                let error = ClientError::of(ClientErrorKind::NoEventStream);
+                io.lose_refused(error, self.response.text.take());
+            }
+            _ => {
+                self.answered = true;
+                io.set_up();
+            }
         }
     }
 
     /// Bytes came after a head that is not as it should be: those of a refusal say more about it. They
     /// are discarded when the connection is closed.
     fn receive_refusal(&mut self, io: &mut Io<'_>, bytes: &[u8]) {
-        let refused = refuses(self.response.status);
+        let refused = self.is_refused();
         let fed = if refused { self.response.feed(bytes) } else { Ok(0) };
-        if refused && (fed.is_err() || self.response.is_known_refusal()) {
+        // Of a success that `status` leaves out no text is kept.
+        let known = self.response.is_known_refusal() || self.response.text.is_none();
+        if refused && (fed.is_err() || known) {
             self.lose_refused(io);
         }
     }
@@ -266,14 +296,14 @@ impl<D: Decode> StreamMachine<D> {
 
 impl<D: Decode> Machine for StreamMachine<D> {
     fn opened(&mut self, io: &mut Io<'_>) {
-        self.response = Response::default();
+        self.response.restart();
         self.response.wants_event_stream = self.decoder.needs_event_stream();
         self.answered = false;
         self.begins = None;
         io.begin_exchange(0);
-        let request = self.request();
-        let size = HeadSize::of(&request);
-        if let Err(error) = self.sent.send(io, &request, size) {
+        let more = self.resuming();
+        let request = self.shared.requests.next(io.core, &more, &self.redirected);
+        if let Err(error) = self.sent.send(io, &request.bytes, request.size) {
             io.lose(error);
         }
     }
@@ -305,13 +335,13 @@ impl<D: Decode> Machine for StreamMachine<D> {
             None if self.answered && self.response.end_of_stream().is_ok() => {
                 self.end_in_order(io);
             }
-            _ if refuses(self.response.status) => self.lose_refused(io),
+            _ if self.is_refused() => self.lose_refused(io),
             error => io.lose(error.unwrap_or(ClientError::of(ClientErrorKind::EarlyClose))),
         }
     }
 
     fn expired(&mut self, io: &mut Io<'_>) {
-        if refuses(self.response.status) {
+        if self.is_refused() {
             return self.lose_refused(io);
         }
         io.lose(ClientError::of(ClientErrorKind::ResponseTimeout));

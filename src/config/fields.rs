@@ -44,6 +44,8 @@ pub struct Fields<'t> {
     base_dir: PathBuf,
     known: BTreeSet<&'static str>,
     invalid: BTreeSet<&'static str>,
+    /// Keys with another default than their own, and that.
+    defaults: Vec<(&'static str, &'static str)>,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -56,6 +58,7 @@ impl<'t> Fields<'t> {
             base_dir: base_dir.to_owned(),
             known: BTreeSet::new(),
             invalid: BTreeSet::new(),
+            defaults: Vec::new(),
             diagnostics: Vec::new(),
         }
     }
@@ -63,6 +66,12 @@ impl<'t> Fields<'t> {
     /// Declares keys that the table may hold.
     pub fn declare(&mut self, keys: &[Key]) {
         self.known.extend(keys.iter().map(|key| key.name));
+    }
+
+    /// Gives a key another default, as one would write it in the file: one that depends on other
+    /// tables.
+    pub fn set_default(&mut self, key: &Key, default: &'static str) {
+        self.defaults.push((key.name, default));
     }
 
     /// True if the user gave this key, so that its default is not used.
@@ -162,7 +171,10 @@ impl<'t> Fields<'t> {
             }
             None => {}
         }
-        let Some(default) = key.default else { return T::default() };
+        let other = self.defaults.iter().find(|(name, _)| *name == key.name);
+        let Some(default) = other.map(|(_, other)| *other).or(key.default) else {
+            return T::default();
+        };
         match TomlNode::parse(default, Origin::Whole).map(|node| want(&node)) {
             Ok(Ok(value)) => value,
             _ => {

@@ -164,6 +164,18 @@ impl Fields<'_> {
         if self.is_given(key) { self.read(key, want) } else { Vec::new() }
     }
 
+    /// A text, a whole number or a list of them, such as `["2xx", 404]`: numbers as text.
+    pub fn words(&mut self, key: &Key) -> Vec<LocatedValue<String>> {
+        let word = |item: &TomlNode| match item.item {
+            TomlItem::Integer(number) => Ok(number.to_string()),
+            _ => text(key, item),
+        };
+        self.read(key, |node| match &node.item {
+            TomlItem::List(items) => several(key, node, items, word),
+            _ => Ok(vec![locate(node, word(node)?)]),
+        })
+    }
+
     /// A table of texts, such as `example`: names and values.
     pub fn texts(&mut self, key: &Key, example: &str) -> Vec<[LocatedValue<String>; 2]> {
         self.read(key, |node| {

@@ -31,6 +31,7 @@ use crate::feed;
 use crate::predict::Model;
 use crate::predict::SeriesContext;
 use crate::protocol::http1::Target;
+use crate::protocol::http1::request_parts::RequestParts;
 use crate::secret;
 use crate::time::Delay;
 use crate::transport::AnySeries;
@@ -306,6 +307,12 @@ impl Plan {
             (model.delivery, model.response, model.age_mean_ns) = (None, None, None);
         }
         Some(model)
+    }
+
+    /// Returns the request that a client of a series sends first; `None` if it sends none.
+    pub(crate) fn request(&self, series: &PlannedSeries) -> Option<RequestParts> {
+        let context = self.context(self.server_of(series), &series.path, &self.feed, 1);
+        series.settings.request(&context.target)
     }
 
     /// Returns what a series at a path of a server is run in.

@@ -14,6 +14,8 @@ use crate::plan::warnings::plan_warnings;
 use crate::plan::{
     FLOOR, Plan, PlannedSeries, Server, Stretch, Timing, address, cases, keys, limits, workload,
 };
+use crate::protocol::client_data::DATA;
+use crate::protocol::http1::head;
 use crate::scenario;
 use crate::time::{Delay, JitterLaw, MOST_DELAY_NS};
 use crate::transport::{self, AnySeries, Transport};
@@ -58,7 +60,9 @@ pub fn resolve(file: &scenario::ScenarioFile, machine: &Machine) -> Result<Resol
     let paths = read_server(file, &names, &mut plan.server, &mut diagnostics);
     let mut labels = BTreeSet::new();
     for each in file.series() {
-        let series = read_series(each, &plan, &mut labels, &paths, duration_ns, &mut diagnostics);
+        let most_clients = clients.counts.iter().max().copied().unwrap_or(0);
+        let around = SeriesSurroundings { plan: &plan, paths: &paths, duration_ns, most_clients };
+        let series = read_series(each, &around, &mut labels, &mut diagnostics);
         plan.series.extend(series);
     }
     let all_bundled = plan.series.iter().all(|series| plan.is_bundled(series));
@@ -291,15 +295,26 @@ fn read_server(
     paths
 }
 
+/// What the settings of a series are compared with.
+struct SeriesSurroundings<'a> {
+    /// The plan without series.
+    plan: &'a Plan,
+    /// The paths that the user gave, by label or transport.
+    paths: &'a BTreeMap<String, String>,
+    /// The measured window, if it is valid.
+    duration_ns: Option<u64>,
+    /// The largest number of clients.
+    most_clients: u32,
+}
+
 /// Reads a series of a plan, and adds its label to those before it.
 fn read_series(
     mut fields: Fields<'_>,
-    plan: &Plan,
+    around: &SeriesSurroundings<'_>,
     labels: &mut BTreeSet<String>,
-    paths: &BTreeMap<String, String>,
-    duration_ns: Option<u64>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<PlannedSeries> {
+    let plan = around.plan;
     fields.declare(keys::SERIES);
     fields.forbid_secrets(&[&keys::LABEL]);
     let names: Vec<&str> = transport::TRANSPORTS.iter().map(|t| t.name).collect();
@@ -324,16 +339,27 @@ fn read_series(
     fields.declare(transport.keys);
     refuse_keys_of_others(&mut fields, transport);
     let own = read_series_url(&mut fields, transport);
+    if own.is_some() || !plan.server.is_bundled() {
+        fields.set_default(&head::REQUEST, "\"minimal\"");
+    }
     let series = AnySeries::parse(transport, &mut fields).map(|settings| {
         let (server, own_path) = own.unzip();
-        let given = own_path.or_else(|| paths.get(&label).or_else(|| paths.get(name)).cloned());
-        let path = settings.own_path().or(given);
+        let given = own_path
+            .or_else(|| around.paths.get(&label).or_else(|| around.paths.get(name)).cloned());
+        let path = given.or(settings.own_path());
         let path = path.unwrap_or_else(|| transport.path.to_owned());
         if let Some(why) = settings.refuses(&plan.feed) {
             fields.report(&keys::TRANSPORT, format!("{name} cannot carry this feed: {why}"));
         }
         // Pace and shape do not depend on how many clients there are.
         let context = plan.context(server.as_ref().unwrap_or(&plan.server), &path, &plan.feed, 1);
+        if let Some(why) = settings.refuses_target(&context.target) {
+            fields.report(&keys::TRANSPORT, why);
+        }
+        let data = settings.options().and_then(|options| options.data.as_ref());
+        if let Some(why) = data.and_then(|data| data.refuses(around.most_clients)) {
+            fields.report(&DATA, why);
+        }
         let shape = settings.shape(&context);
         PlannedSeries {
             label,
@@ -346,7 +372,7 @@ fn read_series(
         }
     });
     if let Some(series) = &series {
-        check_interval(&mut fields, series, transport.keys, duration_ns);
+        check_interval(&mut fields, series, transport.keys, around.duration_ns);
         if let (true, Some((key, why))) =
             (plan.is_bundled(series), series.settings.needs_other_server())
         {

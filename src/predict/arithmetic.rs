@@ -9,7 +9,8 @@ use crate::predict::SeriesContext;
 pub(crate) use crate::predict::data_segments;
 use crate::predict::{Component, Distribution, Exchange, Idle, MessageShare, Model, Sending};
 use crate::protocol::http1::chars_without_line_ends;
-use crate::protocol::http1::head::RequestHead;
+use crate::protocol::http1::request_options::RequestSettings;
+use crate::protocol::http1::request_parts::RequestParts;
 use crate::record::{Flow, Ledger, Part};
 
 /// A bare acknowledgement is sent if nothing was sent the other way for this long
@@ -21,6 +22,11 @@ const LEAST_SHARE: f64 = 1e-9;
 /// An HTTP head by layer.
 pub(crate) fn head_flow(head: &[u8]) -> Flow {
     Flow::of([(Part::Heads, head.len() as u64)]).with_head_chars(chars_without_line_ends(head))
+}
+
+/// A request that is the same for all clients by layer. Its body belongs to the head.
+pub(crate) fn request_flow(request: &RequestParts) -> Flow {
+    head_flow(&request.render_constant().0)
 }
 
 /// Returns the bytes of a message with so many updates: payload, and separators between payloads.
@@ -182,11 +188,15 @@ pub(crate) fn pushing(
 }
 
 /// Returns the cost of a message by POST on a kept connection, and of its response.
-pub(crate) fn posted(request: &RequestHead, context: &SeriesContext, answer: &[u8]) -> Exchange {
+pub(crate) fn posted(
+    request: &RequestSettings,
+    context: &SeriesContext,
+    answer: &[u8],
+) -> Exchange {
     let feed = &context.feed;
     let target = &context.target;
-    let head = request.render_post(target, feed.kind, feed.payload_bytes);
-    let mut ledger = Ledger { up: head_flow(&head), down: head_flow(answer) };
+    let head = request.post(target, feed.kind, feed.payload_bytes);
+    let mut ledger = Ledger { up: request_flow(&head), down: head_flow(answer) };
     add_message(&mut ledger.up, (feed.payload_bytes.into(), 0), 0);
     let bare = u64::from(feed.period_ns() > DELAYED_ACK_NS);
     let segments_up = data_segments(ledger.up.wire.get()) + bare;

@@ -7,11 +7,14 @@
 
 use crate::config::{Fields, Key, read_limited};
 use crate::protocol::template::{Template, TemplateValues, is_name};
+use crate::secret;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
 /// The largest file of data, in bytes: a million lines of 250 bytes.
 const MOST_DATA_BYTES: usize = 256 * 1024 * 1024;
+/// The shortest value that is taken for a secret.
+const LEAST_SECRET: usize = 8;
 /// The column of a file without names.
 const LINE: &str = "line";
 
@@ -32,7 +35,7 @@ pub(crate) const DATA_SHORT: Key = Key {
 
 /// Where the clients' data are and what they look like.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct ClientData {
+pub struct ClientData {
     /// The file.
     pub path: PathBuf,
     /// The names of its columns.
@@ -65,7 +68,7 @@ impl ClientData {
         }
         let path = fields.path(&DATA)?;
         match load(&path) {
-            Ok(table) => Some(ClientData {
+            Ok(table) => Some(table.note_secrets()).map(|table| ClientData {
                 path,
                 lines: u32::try_from(table.lines()).unwrap_or(u32::MAX),
                 columns: table.columns,
@@ -138,6 +141,15 @@ impl ClientTable {
         }
     }
 
+    /// Takes its values for secrets from now on, but for those so short that they may be part of any
+    /// text, such as the number of a room.
+    fn note_secrets(self) -> ClientTable {
+        let values = self.bounds.windows(2).map(|at| at[0] as usize..at[1] as usize);
+        let values = values.filter_map(|range| self.text.get(range));
+        secret::note_all(values.filter(|value| value.len() >= LEAST_SECRET));
+        self
+    }
+
     fn push(&mut self, line: u64, value: &str) -> Result<(), String> {
         if value.chars().any(|c| c.is_control() && c != '\t') {
             return Err(format!(
@@ -151,7 +163,7 @@ impl ClientTable {
     }
 
     fn lines(&self) -> usize {
-        (self.bounds.len() - 1) / self.columns.len().max(1)
+        self.bounds.len().saturating_sub(1) / self.columns.len().max(1)
     }
 
     /// Returns what the placeholders of a client stand for. After the last line the first follows.

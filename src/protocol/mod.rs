@@ -2,11 +2,9 @@
 //!
 //! Every parser gives the same result however its input is cut, and has a fuzz target.
 
-#[allow(dead_code, reason = "settings take their values from it next")]
 pub(crate) mod client_data;
 pub(crate) mod http1;
 pub(crate) mod json_pointer;
 pub(crate) mod sse;
-#[allow(dead_code, reason = "settings are read into it next")]
 pub(crate) mod template;
 pub(crate) mod websocket;

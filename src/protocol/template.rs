@@ -11,7 +11,7 @@ use std::io::Write as _;
 
 /// Text with placeholders.
 #[derive(Clone, PartialEq, Eq, Default)]
-pub(crate) struct Template {
+pub struct Template {
     source: String,
     pieces: Vec<TemplatePiece>,
 }
@@ -138,6 +138,7 @@ impl Template {
     }
 
     /// Returns the text for one client.
+    #[cfg(test)]
     pub(crate) fn to_text(&self, values: &TemplateValues<'_>) -> String {
         let mut out = Vec::new();
         self.render(values, &mut out);

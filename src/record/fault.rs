@@ -110,15 +110,22 @@ pub(crate) enum UpgradeField {
     Extensions,
     /// A subprotocol that was not asked for.
     Protocol,
+    /// None of the subprotocols that were asked for, of which a library must have one.
+    NoProtocol,
 }
 
 impl UpgradeField {
-    const ALL: [(UpgradeField, &'static str); 5] = [
+    const ALL: [(UpgradeField, &'static str); 6] = [
         (UpgradeField::Upgrade, "has no \"Upgrade: websocket\""),
         (UpgradeField::Connection, "has no \"Connection: Upgrade\""),
         (UpgradeField::Accept, "has another Sec-WebSocket-Accept than the key asks for"),
         (UpgradeField::Extensions, "has Sec-WebSocket-Extensions, which were not asked for"),
-        (UpgradeField::Protocol, "has a Sec-WebSocket-Protocol, which was not asked for"),
+        (UpgradeField::Protocol, "has a Sec-WebSocket-Protocol that was not asked for"),
+        (
+            UpgradeField::NoProtocol,
+            "has no Sec-WebSocket-Protocol, without which the engine \"tungstenite\" does not go on if \
+             `subprotocol` asks for one; take engine = \"raw\"",
+        ),
     ];
     /// The error of an upgrade.
     pub(crate) fn error(self) -> ClientError {

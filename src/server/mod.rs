@@ -34,7 +34,7 @@ mod subscription;
 mod thread;
 
 pub(crate) use body::{Body, only_get, plain};
-pub(crate) use peer::{LAST_EVENT_ID, Peer, last_event_id};
+pub(crate) use peer::{Peer, last_event_id};
 pub(crate) use routes::{Answer, Endpoint, Routes, TakeOver, Upgraded};
 pub(crate) use subscription::Outgoing;
 

@@ -3,6 +3,7 @@
 //! own file and its line in the registry.
 
 use crate::client::ClientHalf;
+use crate::client::requests::Requests;
 use crate::client::streaming_response::{Decode, Decoded, StreamClients};
 use crate::config::Fields;
 use crate::feed::Spec;
@@ -10,6 +11,7 @@ use crate::predict::SeriesContext;
 use crate::predict::arithmetic::{chunk_framing, message_bytes, message_down, posted, pushing};
 use crate::protocol::http1::Target;
 use crate::protocol::http1::head::RequestHead;
+use crate::protocol::http1::request_options::RequestSettings;
 use crate::protocol::http1::response::BodyPiece;
 use crate::server::post::POST_REPLY;
 use crate::server::streaming_response::MessageFormat;
@@ -41,7 +43,7 @@ impl Series for Params {
             let bytes = message_bytes(feed, updates);
             message_down(bytes, 1 + chunk_framing(bytes.0 + bytes.1 + 1))
         };
-        let sent = || posted(&RequestHead::Minimal, context, POST_REPLY);
+        let sent = || posted(&RequestHead::Minimal.into(), context, POST_REPLY);
         let (model, interval_ns) = pushing(context, exchange, sent);
         SeriesShape::pushed(context, model, interval_ns)
     }
@@ -51,9 +53,11 @@ impl Series for Params {
         routes.mount(path, Rc::new(endpoint));
     }
     fn client_half(&self, target: &Target, feed: &Spec) -> Result<ClientHalf, String> {
-        let request = RequestHead::Minimal.render(target);
+        let request = RequestSettings::from(RequestHead::Minimal);
+        let parts = request.request(target, None);
+        let requests = Requests::new(parts, &request.options, &target.authority)?;
         let decoder = || MarkDecoder { after_mark: false };
-        Ok(StreamClients::client_half(request, self.reconnect_ns, feed, decoder))
+        Ok(StreamClients::client_half(requests, self.reconnect_ns, feed, decoder))
     }
 }
 

@@ -19,6 +19,8 @@ use crate::config::{Fields, Key};
 use crate::feed::{Spec, Workload};
 use crate::predict::{Model, SeriesContext};
 use crate::protocol::http1::Target;
+use crate::protocol::http1::request_options::RequestOptions;
+use crate::protocol::http1::request_parts::RequestParts;
 use crate::server::Routes;
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -78,6 +80,18 @@ pub trait Series: Settings {
     /// The path that the settings prescribe, as a request head from a file does; `None` if any
     /// path will do.
     fn own_path(&self) -> Option<String> {
+        None
+    }
+    /// The settings of its requests besides their head; `None` for a series that sends none.
+    fn options(&self) -> Option<&RequestOptions> {
+        None
+    }
+    /// Why the series cannot be run against this server at this path; `None` if it can.
+    fn refuses_target(&self, _: &Target) -> Option<String> {
+        None
+    }
+    /// The request that a client sends first; `None` if it sends none.
+    fn request(&self, _: &Target) -> Option<RequestParts> {
         None
     }
     /// Why the series cannot carry this feed; `None` if it can. An echo needs messages both ways.

@@ -27,9 +27,12 @@ use crate::plan::{Estimate, Plan, Preflight, Resolved, estimate, resolve};
 use crate::scenario;
 use crate::scenario::ScenarioFile;
 use crate::units::human_ns;
-use rows::{case_rows, check_rows, facts, limit_rows, memory_rows, traffic_rows};
+use rows::{case_rows, check_rows, facts, limit_rows, memory_rows, requests, traffic_rows};
 use std::fmt::Write as _;
 use std::path::Path;
+
+/// The most characters of a line of a request.
+const MOST_LINE_CHARS: usize = 200;
 
 /// A scenario, resolved for this machine.
 #[derive(Debug, Clone, PartialEq)]
@@ -122,6 +125,14 @@ fn render_text(prepared: &Prepared) -> String {
     }
     out.push('\n');
     append_columns(&mut out, &facts(plan), &[]);
+    for (label, request) in requests(plan) {
+        let _ = writeln!(out, "\nFirst request of {label}");
+        for line in request.lines() {
+            let whole = line.chars().count() <= MOST_LINE_CHARS;
+            let shown: String = line.chars().take(MOST_LINE_CHARS).collect();
+            let _ = writeln!(out, "  {shown}{}", if whole { "" } else { "…" });
+        }
+    }
     let mut section = |title, rows: &[Cells], right| append_section(&mut out, title, rows, right);
     section("Cases, in this order", &case_rows(plan), &[0, 2, 3, 4, 5, 8]);
     let traffic = "Expected bytes a second while load lasts, all clients together";

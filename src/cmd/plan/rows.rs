@@ -8,6 +8,7 @@ use crate::plan::{Case, Plan, PlannedSeries, Preflight, Server, estimate, estima
 use crate::secret::redact;
 use crate::units::{human_bytes, human_ns, thousands, three};
 use serde_json::Value;
+use std::fmt::Write as _;
 
 /// Names the semantics of updates, unless only the latest counts and it is sent at once.
 fn semantics_of(feed: &Spec) -> String {
@@ -121,7 +122,7 @@ fn settings(series: &PlannedSeries) -> String {
     let Ok(Value::Object(params)) = series.settings.to_json() else {
         return String::new();
     };
-    let elsewhere = ["interval_ns", "new_connection"];
+    let elsewhere = ["interval_ns", "new_connection", "options"];
     let shown = params.iter().filter(|(name, _)| !elsewhere.contains(&name.as_str()));
     let word = |(name, value): (&String, &Value)| {
         let value = match (name.strip_suffix("_ns"), value) {
@@ -138,6 +139,34 @@ fn settings(series: &PlannedSeries) -> String {
     };
     let words: Vec<String> = shown.map(word).collect();
     if words.is_empty() { String::new() } else { format!("; {}", words.join(", ")) }
+}
+
+/// The requests of the series, each with its label before it: those of a plan with a server of the
+/// user's own, with settings of their own, or with a head from a file.
+pub(super) fn requests(plan: &Plan) -> Vec<(String, String)> {
+    let shown = |series: &&PlannedSeries| {
+        let own = series.settings.options().is_some_and(|options| !options.is_default());
+        own || !plan.is_bundled(series) || series.settings.own_path().is_some()
+    };
+    let requests = plan.series.iter().filter(shown).filter_map(|series| {
+        let mut text = plan.request(series)?.to_string();
+        let options = series.settings.options()?;
+        if let Some(data) = &options.data {
+            let again =
+                if data.wrap { ", again from the first one if there are more clients" } else { "" };
+            let path = data.path.display();
+            let _ = writeln!(
+                text,
+                "(a line for each client of {} in {path}{again})",
+                thousands(data.lines.into())
+            );
+        }
+        if options.keep_cookies {
+            text.push_str("(and the cookies that answers have set)\n");
+        }
+        Some((series.label.clone(), text))
+    });
+    requests.collect()
 }
 
 /// What a case is called in every table.

@@ -5,7 +5,6 @@
 //! and parse responses, and from their server halves, which send the response's head as hyper writes it.
 
 use crate::config::{Fields, Key};
-use crate::feed::PayloadKind;
 use crate::protocol::http1::Target;
 use hyper::header::{CONTENT_LENGTH, DATE, HeaderMap, HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
@@ -24,7 +23,8 @@ const MOST_HEADERS: usize = 100;
 pub(crate) const REQUEST: Key = Key {
     name: "request_head",
     default: Some("\"chapter\""),
-    about: "\"chapter\", \"minimal\", or a file that holds a request's head as it is sent",
+    about: "\"chapter\", \"minimal\", which is the default for a server of your own, or a file that \
+            holds a request's head",
 };
 /// The setting that names a response's head.
 pub(crate) const RESPONSE: Key = Key {
@@ -89,9 +89,10 @@ impl RequestHead {
     /// Reads and validates a file that holds a request's head.
     ///
     /// # Errors
-    /// A sentence that names the line, if it is no GET request of HTTP/1.1 with `Host`, `CRLF`
-    /// line ends, an empty line at the end and no body.
+    /// A sentence that names the line, if it is no GET request of HTTP/1.1 with an empty line at
+    /// the end and no body. Line ends may be LF alone; they are sent as CR LF.
     pub(crate) fn parse_file(bytes: &[u8]) -> Result<RequestHead, String> {
+        let bytes = &with_cr(bytes);
         let (text, lines) = head_lines(bytes)?;
         let mut parts = lines[0].split(' ');
         match parts.next() {
@@ -113,9 +114,6 @@ impl RequestHead {
             Err(error) => return Err(located(&lines, is_bad_line, &error.to_string())),
         }
         let has = |name: &str| request.headers.iter().any(|h| h.name.eq_ignore_ascii_case(name));
-        if !has("host") {
-            return Err("HTTP/1.1 requires a Host header".to_owned());
-        }
         for name in ["content-length", "transfer-encoding", "upgrade", "expect"] {
             if has(name) {
                 let bad = |line: &str| name_of(line).eq_ignore_ascii_case(name);
@@ -136,8 +134,14 @@ impl RequestHead {
         }
     }
 
+    /// Whether the request-target of a file is sent as it is: the series has the path of the file.
+    pub(crate) fn keeps_target(&self, target: &Target) -> bool {
+        self.own_path().is_some_and(|path| path == target.path)
+    }
+
     /// The bytes to send. The chapter's listing takes another path only if the server's differs
-    /// from its own; a file is sent as it is.
+    /// from its own. So does a file, which gets a `Host`, too, if it has none (RFC 9112 §3.2);
+    /// otherwise it is sent as it is.
     ///
     /// To another than the reference server the listing names the server as `Host`, as it must (RFC
     /// 9112 §3.2), and does not ask for a compressed answer, since no message could be read from it.
@@ -157,40 +161,20 @@ impl RequestHead {
             RequestHead::Minimal => {
                 format!("GET {path} HTTP/1.1\r\nHost: {authority}\r\nAccept: */*\r\n\r\n").into()
             }
-            RequestHead::File(text) => text.as_bytes().to_vec(),
+            RequestHead::File(text) => self.render_file(text, target),
         }
     }
 
-    /// The bytes to send to ask for a media type. A file is sent as it is.
-    pub(crate) fn render_accepting(&self, target: &Target, media: &str) -> Vec<u8> {
-        let rendered = self.render(target);
-        let (RequestHead::Chapter | RequestHead::Minimal) = self else { return rendered };
-        // Both are text.
-        let text = String::from_utf8_lossy(&rendered);
-        let lines = text.split_inclusive("\r\n").map(|line| match name_of(line) {
-            "Accept" => format!("Accept: {media}\r\n"),
-            _ => line.to_owned(),
-        });
-        lines.collect::<String>().into_bytes()
-    }
-
-    /// The head of a request that brings a message of so many bytes: a POST with the same fields,
-    /// the message's type, if the head does not name one, and its length.
-    pub(crate) fn render_post(&self, target: &Target, kind: PayloadKind, bytes: u32) -> Vec<u8> {
-        let get = String::from_utf8_lossy(&self.render(target)).into_owned();
-        let post = format!("POST {}", get.strip_prefix("GET ").unwrap_or(&get));
-        let fields = post.strip_suffix("\r\n").unwrap_or(&post);
-        let typed =
-            header_pairs(fields).iter().any(|(n, _)| n.eq_ignore_ascii_case("content-type"));
-        let media = match kind {
-            _ if typed => String::new(),
-            PayloadKind::Text => "Content-Type: text/plain\r\n".to_owned(),
-            PayloadKind::Binary => "Content-Type: application/octet-stream\r\n".to_owned(),
-            PayloadKind::Json | PayloadKind::Position => {
-                "Content-Type: application/json\r\n".to_owned()
-            }
+    fn render_file(&self, text: &str, target: &Target) -> Vec<u8> {
+        let Target { authority, path, .. } = target;
+        let (line, fields) = text.split_once("\r\n").unwrap_or((text, ""));
+        let line = match self.keeps_target(target) {
+            true => line.to_owned(),
+            false => format!("GET {path} HTTP/1.1"),
         };
-        format!("{fields}{media}Content-Length: {bytes}\r\n\r\n").into_bytes()
+        let has_host = header_pairs(text).iter().any(|(name, _)| name.eq_ignore_ascii_case("host"));
+        let host = if has_host { String::new() } else { format!("Host: {authority}\r\n") };
+        format!("{line}\r\n{host}{fields}").into_bytes()
     }
 }
 
@@ -198,9 +182,11 @@ impl ResponseHead {
     /// Reads and validates a file that holds a response's head.
     ///
     /// # Errors
-    /// A sentence that names the line, if it is no `HTTP/1.1 200 OK` with `CRLF` line ends and
-    /// an empty line at the end, or where the reference server could not send it byte for byte.
+    /// A sentence that names the line, if it is no `HTTP/1.1 200 OK` with an empty line at the end,
+    /// or where the reference server could not send it byte for byte. Line ends may be LF alone;
+    /// they are sent as CR LF.
     pub(crate) fn parse_file(bytes: &[u8]) -> Result<ResponseHead, String> {
+        let bytes = &with_cr(bytes);
         let (text, lines) = head_lines(bytes)?;
         if lines[0] != "HTTP/1.1 200 OK" {
             return Err(format!("line 1: must be \"HTTP/1.1 200 OK\", not {:?}", lines[0]));
@@ -286,15 +272,16 @@ pub(crate) fn last_event_id(newest: u64) -> String {
     format!("Last-Event-ID: {}\r\n", crate::feed::sequence_text(newest))
 }
 
-/// A request for what the client has not had: with the `Last-Event-ID` that a server of events
-/// knows (HTML §9.2.4).
-pub(crate) fn resuming(head: &RequestHead, target: &Target, newest: u64) -> Vec<u8> {
-    let mut request = head.render(target);
-    // A head ends with an empty line: the field goes before it.
-    request.truncate(request.len().saturating_sub(2));
-    request.extend_from_slice(last_event_id(newest).as_bytes());
-    request.extend_from_slice(b"\r\n");
-    request
+/// The head with CR LF where a file has LF alone.
+fn with_cr(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len());
+    for byte in bytes {
+        if *byte == b'\n' && out.last() != Some(&b'\r') {
+            out.push(b'\r');
+        }
+        out.push(*byte);
+    }
+    out
 }
 
 /// The lines of a head without their ends and without the empty one that closes it.
@@ -398,40 +385,21 @@ mod tests {
         let lines = |text: &str| text.lines().count();
         assert_eq!(lines(&chapter) + 1, lines(CHAPTER_REQUEST));
         let asks = RequestHead::File("GET / HTTP/1.1\r\nAccept-Encoding: gzip\r\n\r\n".to_owned());
-        assert_eq!(asks.render(&other), asks.render(&ours("/", "h")));
-    }
-
-    #[test]
-    fn a_media_type_is_asked_for_in_place_of_all() {
+        // A file without Host gets one, and another path if the series has another.
         assert_eq!(
-            RequestHead::Minimal.render_accepting(&ours("/x", "h:1"), "a/b"),
-            b"GET /x HTTP/1.1\r\nHost: h:1\r\nAccept: a/b\r\n\r\n"
+            String::from_utf8(asks.render(&other)).unwrap(),
+            "GET /x HTTP/1.1\r\nHost: example.test:81\r\nAccept-Encoding: gzip\r\n\r\n"
         );
-        let chapter = RequestHead::Chapter.render_accepting(&ours("/x", "h"), "text/event-stream");
-        let text = String::from_utf8(chapter).unwrap();
-        assert_eq!(text.matches("\r\nAccept: text/event-stream\r\n").count(), 1, "{text}");
-        let file = RequestHead::File("GET / HTTP/1.1\r\nAccept: x\r\n\r\n".to_owned());
-        assert_eq!(file.render_accepting(&ours("/", "h"), "a/b"), file.render(&ours("/", "h")));
-    }
-
-    #[test]
-    fn a_post_has_the_same_fields_and_the_messages_own() {
-        let post = RequestHead::Minimal.render_post(&ours("/x", "h"), PayloadKind::Text, 21);
-        let expected = "POST /x HTTP/1.1\r\nHost: h\r\nAccept: */*\r\n\
-                        Content-Type: text/plain\r\nContent-Length: 21\r\n\r\n";
-        assert_eq!(String::from_utf8(post).unwrap(), expected);
-        let typed = RequestHead::File("GET / HTTP/1.1\r\ncontent-type: a/b\r\n\r\n".to_owned());
-        let expected = b"POST / HTTP/1.1\r\ncontent-type: a/b\r\nContent-Length: 5\r\n\r\n";
-        assert_eq!(typed.render_post(&ours("/x", "h"), PayloadKind::Json, 5), expected);
-        let post =
-            RequestHead::Chapter.render_post(&ours(CHAPTER_PATH, "h"), PayloadKind::Text, 21);
-        assert_eq!(post.len(), 716 + 1 + 26 + 20);
     }
 
     #[test]
     fn the_chapters_files_pass_as_files() {
         let request = RequestHead::parse_file(CHAPTER_REQUEST.as_bytes()).unwrap();
-        assert_eq!(request.render(&ours("/other", "h")), CHAPTER_REQUEST.as_bytes());
+        assert_eq!(request.render(&ours(CHAPTER_PATH, "h")), CHAPTER_REQUEST.as_bytes());
+        let other = CHAPTER_REQUEST.replace(CHAPTER_PATH, "/other");
+        assert_eq!(request.render(&ours("/other", "h")), other.as_bytes());
+        let with_lf = CHAPTER_REQUEST.replace('\r', "");
+        assert_eq!(RequestHead::parse_file(with_lf.as_bytes()).unwrap(), request);
         let marked = ["\u{feff}", CHAPTER_REQUEST].concat();
         assert_eq!(RequestHead::parse_file(marked.as_bytes()).unwrap(), request);
         let response = ResponseHead::parse_file(CHAPTER_RESPONSE.as_bytes()).unwrap();
@@ -444,13 +412,12 @@ mod tests {
     fn faults_of_a_request_name_the_line() {
         let cases: &[(&[u8], &str)] = &[
             (b"", "empty line"),
-            (b"GET / HTTP/1.1\nHost: x\n\n", "line 1: every line"),
+            (b"GET / HTTP/1.1\rHost: x\n\n", "line 1: every line"),
             (b"GET / HTTP/1.1\r\nHost: x\r\n", "empty line"),
             (b"GET / HTTP/1.1\r\nHost: x\r\n\r\nbody", "line 4: every line"),
             (b"GET / HTTP/1.1\r\nHost: x\r\n\r\nbody\r\n\r\n", "line 4: nothing may follow"),
             (b"POST / HTTP/1.1\r\nHost: x\r\n\r\n", "line 1: a poll is a GET"),
             (b"GET / HTTP/1.0\r\nHost: x\r\n\r\n", "line 1: the request line"),
-            (b"GET / HTTP/1.1\r\nAccept: x\r\n\r\n", "Host"),
             (b"GET / HTTP/1.1\r\nHost: x\r\nbad line\r\n\r\n", "line 3: "),
             (b"GET / HTTP/1.1\r\nHost: x\r\nA: b\r\nContent-Length: 3\r\n\r\n", "line 4: a poll"),
             (b"GET / HTTP/1.1\r\nHost: \xff\r\n\r\n", "line 2: not UTF-8"),

@@ -1,9 +1,14 @@
 //! HTTP/1.1 (RFC 9110, RFC 9112): heads as bytes, and responses as they come.
 
 pub(crate) mod answer_text;
+pub(crate) mod cookies;
 pub(crate) mod head;
+pub(crate) mod redirect;
 pub(crate) mod request;
+pub(crate) mod request_options;
+pub(crate) mod request_parts;
 pub(crate) mod response;
+pub(crate) mod success;
 
 use serde::{Deserialize, Serialize};
 

@@ -4,6 +4,7 @@
 //! httparse parses the head. The body is not kept, but given [piece by piece](Response::feed_with).
 
 use crate::protocol::http1::answer_text::AnswerText;
+use crate::protocol::http1::cookies::SetCookies;
 use crate::protocol::http1::{chars_without_line_ends, refuses};
 
 /// The longest head, as in Chrome.
@@ -110,6 +111,10 @@ pub struct Response {
     pub text: Option<Box<AnswerText>>,
     /// Whether an event stream is wanted.
     pub wants_event_stream: bool,
+    /// Whether the cookies that it sets are wanted.
+    pub wants_cookies: bool,
+    /// The cookies that it sets, if they are wanted and it sets some.
+    pub cookies: Option<Box<SetCookies>>,
     state: State,
     /// The beginning of an incomplete head.
     partial: Vec<u8>,
@@ -152,6 +157,8 @@ impl Default for Response {
             problem: None,
             text: None,
             wants_event_stream: false,
+            wants_cookies: false,
+            cookies: None,
             state: State::Head,
             partial: Vec::new(),
             stray_left: 0,
@@ -160,9 +167,20 @@ impl Default for Response {
 }
 
 impl Response {
+    /// A response whose cookies are wanted, or not.
+    pub(crate) fn wanting(cookies: bool) -> Response {
+        Response { wants_cookies: cookies, ..Response::default() }
+    }
+
     /// Makes it ready for the next response of the same connection.
     pub fn reset(&mut self) {
-        *self = Response { stray_left: self.stray_left, ..Response::default() };
+        let Response { stray_left, wants_cookies, .. } = *self;
+        *self = Response { stray_left, wants_cookies, ..Response::default() };
+    }
+
+    /// Makes it ready for the first response of another connection.
+    pub(crate) fn restart(&mut self) {
+        *self = Response::wanting(self.wants_cookies);
     }
 
     /// True once the whole response has come.
@@ -421,6 +439,9 @@ impl Response {
             };
             Box::new(AnswerText::new(find))
         });
+        if self.wants_cookies {
+            self.cookies = set_cookies(response.headers);
+        }
         if matches!(status, 204 | 304) && framing.chunked {
             self.stray_left = NO_CHUNKS.len() as u8;
         }
@@ -475,7 +496,7 @@ impl KnownHead {
     fn learn(&mut self, response: &mut Response, bytes: &[u8]) -> Result<usize, Malformed> {
         let used = response.head(bytes)?;
         let Response { parts, status, keep_alive, facts, state, stray_left, .. } = *response;
-        let plain = stray_left == 0 && response.text.is_none();
+        let plain = stray_left == 0 && response.text.is_none() && response.cookies.is_none();
         // An incomplete head is not known, nor is an interim response all that comes before the body.
         // What must be kept of an answer is not known either.
         self.bytes.clear();
@@ -566,6 +587,12 @@ impl Framing {
         }
         Ok(framing)
     }
+}
+
+/// Returns the cookies that a head sets; `None` if it sets none.
+fn set_cookies(fields: &[httparse::Header<'_>]) -> Option<Box<SetCookies>> {
+    let fields = fields.iter().filter(|field| field.name.eq_ignore_ascii_case("set-cookie"));
+    SetCookies::of(fields.map(|field| field.value))
 }
 
 /// Whether a body with this `Content-Encoding` is compressed.

@@ -7,12 +7,12 @@ use crate::client::http::{
     HeadSize, SentRequest, add_response, malformed, retry_after_ns, surplus,
 };
 use crate::client::machine::{Io, Machine, Reconnect, SessionPolicy};
+use crate::client::requests::{Redirected, Requests};
 use crate::client::{ClientCore, ClientHalf, MachineClients, Session};
 use crate::feed;
 use crate::protocol::http1::Target;
-use crate::protocol::http1::head::{RequestHead, resuming};
-use crate::protocol::http1::refuses;
-use crate::protocol::http1::response::{BodyPiece, Malformed, Response};
+use crate::protocol::http1::head::last_event_id;
+use crate::protocol::http1::response::{BodyPiece, Malformed, Parts, Response};
 use crate::record::{ClientError, ClientErrorKind, Part, Phase, TraceKind};
 use crate::transport::long_polling::params::Params;
 use std::rc::Rc;
@@ -24,10 +24,7 @@ const AT_ONCE_NS: u64 = 100_000_000;
 struct LongPollingClients(Rc<LongPollSettings>);
 
 struct LongPollSettings {
-    request: Vec<u8>,
-    request_size: HeadSize,
-    head: RequestHead,
-    target: Target,
+    requests: Requests,
     hold_ns: u64,
     reconnect_ns: u64,
     feed: feed::Spec,
@@ -35,19 +32,23 @@ struct LongPollSettings {
 }
 
 /// Returns the client half of one thread.
-pub(crate) fn client_half(params: &Params, target: &Target, feed: &feed::Spec) -> ClientHalf {
-    let request = params.request.render(target);
+///
+/// # Errors
+/// A sentence, if the clients' data cannot be read.
+pub(crate) fn client_half(
+    params: &Params,
+    target: &Target,
+    feed: &feed::Spec,
+) -> Result<ClientHalf, String> {
+    let parts = params.request.request(target, None);
     let semantics = params.pending.semantics().unwrap_or(feed.semantics);
-    ClientHalf::Machines(Rc::new(LongPollingClients(Rc::new(LongPollSettings {
-        request_size: HeadSize::of(&request),
-        request,
-        head: params.request.clone(),
-        target: target.clone(),
+    Ok(ClientHalf::Machines(Rc::new(LongPollingClients(Rc::new(LongPollSettings {
+        requests: Requests::new(parts, &params.request.options, &target.authority)?,
         hold_ns: params.hold_ns,
         reconnect_ns: params.reconnect_ns,
         feed: *feed,
         skipped: Skipped::from(semantics),
-    }))))
+    })))))
 }
 
 impl MachineClients for LongPollingClients {
@@ -62,8 +63,9 @@ impl MachineClients for LongPollingClients {
             inbox: Inbox::new(&self.0.feed),
             shared: self.0.clone(),
             sent: SentRequest::default(),
-            response: Response::default(),
-            asked: 0,
+            response: Response::wanting(self.0.requests.keeps_cookies()),
+            redirected: Redirected::default(),
+            asked: HeadSize::default(),
             asked_ns: 0,
             used: false,
         };
@@ -78,8 +80,9 @@ struct LongPollMachine {
     inbox: Inbox,
     sent: SentRequest,
     response: Response,
-    /// Bytes of the request.
-    asked: u64,
+    redirected: Redirected,
+    /// The size of the request.
+    asked: HeadSize,
     /// When it was sent.
     asked_ns: u64,
     /// Whether a request was sent on the connection before.
@@ -94,19 +97,12 @@ impl LongPollMachine {
         // The response is late only after the time that the server may hold it.
         io.begin_exchange(self.shared.hold_ns);
         io.trace(TraceKind::Sent, io.now_ns, None);
-        let (sent, size) = match self.delivery.newest().filter(|_| !self.used) {
-            Some(newest) => {
-                let request = resuming(&self.shared.head, &self.shared.target, newest);
-                let size = HeadSize::of(&request);
-                (self.sent.send(io, &request, size), size)
-            }
-            None => {
-                let size = self.shared.request_size;
-                (self.sent.send(io, &self.shared.request, size), size)
-            }
-        };
+        let newest = self.delivery.newest().filter(|_| !self.used);
+        let more = newest.map(last_event_id).unwrap_or_default();
+        let request = self.shared.requests.next(io.core, more.as_bytes(), &self.redirected);
+        let sent = self.sent.send(io, &request.bytes, request.size);
         self.used = true;
-        (self.asked, self.asked_ns) = (size.bytes, io.now_ns);
+        (self.asked, self.asked_ns) = (request.size, io.now_ns);
         if let Err(error) = sent {
             io.lose(error);
         }
@@ -118,6 +114,13 @@ impl LongPollMachine {
     fn answered(&mut self, io: &mut Io<'_>, beyond: u64) {
         io.end_exchange();
         let phase = io.phase();
+        let LongPollMachine { shared, redirected, response, .. } = &mut *self;
+        shared.requests.keep(io.core, response.cookies.take());
+        let text = response.text.as_deref();
+        if shared.requests.follow(io.core, redirected, response.status, text) {
+            return self.go_on(io, beyond);
+        }
+        self.redirected.arrived();
         let separators = self.inbox.end();
         let parts = without_separators(self.response.parts, separators);
         let down = io.take_received();
@@ -127,8 +130,8 @@ impl LongPollMachine {
             ledger.down[Part::Discarded] += beyond;
         });
         io.stray(phase, parts.stray);
-        let moved = MovedBytes { up: self.asked, down };
-        if refuses(self.response.status) {
+        let moved = MovedBytes { up: self.asked.bytes, down };
+        if !self.shared.requests.success.contains(self.response.status) {
             self.inbox.clear();
             let code = i32::from(self.response.status);
             let error = ClientError::with(ClientErrorKind::Status, code);
@@ -137,6 +140,10 @@ impl LongPollMachine {
         io.note_message();
         if self.response.facts.compressed {
             io.compressed(phase);
+        }
+        if !matches!(self.response.status, 200..300) {
+            // It counts as success by `status`, and what it says is no update.
+            self.inbox.clear();
         }
         if !self.delivery.deliver(&mut self.inbox, io.core, phase, io.now_ns) {
             io.nothing_new(phase, moved);
@@ -161,6 +168,27 @@ impl LongPollMachine {
         }
     }
 
+    /// Asks again where an answer has led to: on the same connection if that can be used.
+    fn go_on(&mut self, io: &mut Io<'_>, beyond: u64) {
+        self.inbox.clear();
+        let parts = self.response.parts;
+        let down = io.take_received();
+        let phase = io.phase();
+        io.add_bytes(phase, |ledger| {
+            ledger.down.wire += down;
+            add_response(&mut ledger.down, &Parts { payload: 0, ..parts });
+            ledger.down[Part::Discarded] += parts.payload + beyond;
+        });
+        if io.is_stopping() {
+            // The server's end is still to come.
+            self.response.reset();
+        } else if self.response.keep_alive && beyond == 0 {
+            self.ask(io);
+        } else {
+            io.reconnect();
+        }
+    }
+
     fn fail(&mut self, io: &mut Io<'_>, error: ClientError) {
         io.discard_received();
         if io.is_stopping() {
@@ -177,7 +205,7 @@ impl LongPollMachine {
 impl Machine for LongPollMachine {
     fn opened(&mut self, io: &mut Io<'_>) {
         self.used = false;
-        self.response = Response::default();
+        self.response.restart();
         // A held poll is not answered at once: the client is set up once it has asked.
         if self.ask(io) {
             io.set_up();

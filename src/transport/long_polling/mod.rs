@@ -11,6 +11,8 @@ use crate::client::{ClientHalf, post};
 use crate::feed::Spec;
 use crate::predict::SeriesContext;
 use crate::protocol::http1::Target;
+use crate::protocol::http1::request_options::RequestOptions;
+use crate::protocol::http1::request_parts::RequestParts;
 use crate::server::Routes;
 use crate::transport::{Series, SeriesShape, Transport, series_from_json};
 use params::Params;
@@ -28,7 +30,16 @@ pub(crate) static TRANSPORT: Transport = Transport {
 
 impl Series for Params {
     fn own_path(&self) -> Option<String> {
-        self.request.own_path()
+        self.request.head.own_path()
+    }
+    fn options(&self) -> Option<&RequestOptions> {
+        Some(&self.request.options)
+    }
+    fn refuses_target(&self, target: &Target) -> Option<String> {
+        self.request.refuses_target(target)
+    }
+    fn request(&self, target: &Target) -> Option<RequestParts> {
+        Some(self.request.request(target, None))
     }
     fn shape(&self, context: &SeriesContext) -> SeriesShape {
         params::shape(self, context)
@@ -37,7 +48,7 @@ impl Series for Params {
         routes.mount(path, Rc::new(server::LongPollEndpoint::new(self)));
     }
     fn client_half(&self, target: &Target, feed: &Spec) -> Result<ClientHalf, String> {
-        let clients = client::client_half(self, target, feed);
-        Ok(post::with_sender(clients, &self.request, target, feed))
+        let clients = client::client_half(self, target, feed)?;
+        post::with_sender(clients, &self.request, target, feed)
     }
 }

@@ -4,11 +4,16 @@ use crate::config::{Fields, Key};
 use crate::feed::{Semantics, Spec};
 use crate::predict::arithmetic::{
     DELAYED_ACK_NS, add_message, data_segments, head_flow, message_bytes, model, posted,
-    push_delivery, received_by_each, sending,
+    push_delivery, received_by_each, request_flow, sending,
 };
 use crate::predict::long_polling as prediction;
 use crate::predict::{Exchange, Model, SeriesContext};
-use crate::protocol::http1::head::{self, RequestHead, ResponseHead};
+use crate::protocol::client_data::{DATA, DATA_SHORT};
+use crate::protocol::http1::head::{self, ResponseHead};
+use crate::protocol::http1::request_options::{
+    BODY, COOKIES, HEADERS, HOST, METHOD, REDIRECTS, RequestSettings,
+};
+use crate::protocol::http1::success::SUCCESS;
 use crate::record::Ledger;
 use crate::server::post::POST_REPLY;
 use crate::transport::{RECONNECT, SeriesShape};
@@ -27,7 +32,22 @@ const PENDING: Key = Key {
 };
 
 /// Every setting.
-pub(crate) const KEYS: &[Key] = &[HOLD, PENDING, head::REQUEST, head::RESPONSE, RECONNECT];
+pub(crate) const KEYS: &[Key] = &[
+    HOLD,
+    PENDING,
+    head::REQUEST,
+    head::RESPONSE,
+    RECONNECT,
+    HEADERS,
+    HOST,
+    METHOD,
+    BODY,
+    COOKIES,
+    SUCCESS,
+    REDIRECTS,
+    DATA,
+    DATA_SHORT,
+];
 
 /// What a request gets if several updates wait for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,8 +79,9 @@ pub(crate) struct Params {
     pub hold_ns: u64,
     /// What a request gets if several updates wait.
     pub pending: Pending,
-    /// The request's head.
-    pub request: RequestHead,
+    /// The request.
+    #[serde(flatten)]
+    pub request: RequestSettings,
     /// The bundled server's response head.
     pub response: ResponseHead,
     /// Nanoseconds between an early close and the next connect.
@@ -76,7 +97,7 @@ pub(crate) fn parse(fields: &mut Fields) -> Option<Params> {
     let options =
         [("as-feed", Pending::AsFeed), ("all", Pending::All), ("latest", Pending::Latest)];
     let pending = fields.choose(&PENDING, &options);
-    let request = head::read_request(fields);
+    let request = RequestSettings::read_poll(fields);
     let response = head::read_response(fields);
     let reconnect_ns = fields.duration_ns(&RECONNECT);
     Some(Params { hold_ns, pending, request: request?, response: response?, reconnect_ns })
@@ -96,7 +117,10 @@ pub(crate) fn shape(params: &Params, context: &SeriesContext) -> SeriesShape {
         } else {
             (1e9 / cycle.messages_hz).round() as u64
         },
-        model: context.target.bundled.then(|| predict(params, context, &feed, cycle)),
+        model: params
+            .request
+            .is_predicted(&context.target)
+            .then(|| predict(params, context, &feed, cycle)),
         connection_each_turn: false,
     }
 }
@@ -131,9 +155,9 @@ fn predict(
 /// Returns the cost of one request and of a response with so many updates.
 fn exchange(params: &Params, context: &SeriesContext, held_ns: u64, updates: u32) -> Exchange {
     let bytes = message_bytes(&context.feed, updates);
-    let request = params.request.render(&context.target);
+    let request = params.request.request(&context.target, None);
     let response = params.response.render_expected((bytes.0 + bytes.1) as usize);
-    let mut ledger = Ledger { up: head_flow(&request), down: head_flow(&response) };
+    let mut ledger = Ledger { up: request_flow(&request), down: head_flow(&response) };
     add_message(&mut ledger.down, bytes, 0);
     // A held request gets a bare acknowledgement, and so does a response that the next request
     // follows late.

@@ -7,7 +7,6 @@ use crate::client::delivery::per_client::{DeliveryTracker, Skipped};
 use crate::client::http::{HeadSize, add_exchange};
 use crate::feed;
 use crate::protocol::http1::answer_text::AnswerText;
-use crate::protocol::http1::refuses;
 use crate::protocol::http1::response::Parts;
 use crate::record::{ClientError, ClientErrorKind, TraceKind};
 use crate::time::Turn;
@@ -30,6 +29,8 @@ pub(crate) struct CompletedExchange {
     pub done_ns: u64,
     /// The status of the response.
     pub status: u16,
+    /// Whether that counts as success.
+    pub success: bool,
     /// Whether its body is compressed.
     pub compressed: bool,
     /// Bytes that it moved.
@@ -60,7 +61,7 @@ impl PollState {
         let separators = self.inbox.end();
         let parts = without_separators(exchange.parts, separators);
         add_exchange(client, phase, exchange.moved, exchange.request, Some(parts));
-        if refuses(exchange.status) {
+        if !exchange.success {
             self.inbox.clear();
             let error = ClientError::with(ClientErrorKind::Status, i32::from(exchange.status));
             client.refused(phase, error, text);
@@ -71,6 +72,10 @@ impl PollState {
         client.trace(TraceKind::Sent, exchange.sent_ns, None);
         if exchange.compressed {
             client.compressed(phase);
+        }
+        if !matches!(exchange.status, 200..300) {
+            // It counts as success by `status`, and what it says is no update.
+            self.inbox.clear();
         }
         if !self.delivery.deliver(&mut self.inbox, client, phase, done_ns) {
             client.nothing_new(phase, exchange.moved);

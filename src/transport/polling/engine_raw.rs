@@ -3,11 +3,12 @@
 
 use crate::client::http::{HeadSize, is_close, malformed, retry_after_ns, surplus};
 use crate::client::machine::{Io, Machine, Reconnect, SessionPolicy};
+use crate::client::requests::{Redirected, Requests, add_redirect};
 use crate::client::{ClientCore, MachineClients, Session};
 use crate::feed;
 use crate::feed::Semantics;
 use crate::protocol::http1::Target;
-use crate::protocol::http1::head::{RequestHead, resuming};
+use crate::protocol::http1::head::last_event_id;
 use crate::protocol::http1::response::{BodyPiece, KnownHead, Malformed, Response};
 use crate::record::{ClientError, ClientErrorKind, Phase};
 use crate::time::{Turn, TurnPlacement};
@@ -20,31 +21,34 @@ use std::rc::Rc;
 pub(crate) struct RawClients(Rc<PollSettings>);
 
 struct PollSettings {
-    request: Vec<u8>,
-    request_size: HeadSize,
+    requests: Requests,
     placement: TurnPlacement,
     new_connection: bool,
     feed: feed::Spec,
     known_head: RefCell<KnownHead>,
-    /// Makes the first request on a new connection, if it must name the newest update that the
-    /// client has.
-    resumes: Option<(RequestHead, Target)>,
+    /// Whether the first request on a new connection must name the newest update that the client
+    /// has.
+    resumes: bool,
 }
 
 impl RawClients {
     /// Renders the request.
-    pub(crate) fn new(params: &Params, target: &Target, feed: &feed::Spec) -> RawClients {
-        let request = params.request.render(target);
-        let resumes = feed.semantics == Semantics::Log && target.bundled;
-        RawClients(Rc::new(PollSettings {
-            request_size: HeadSize::of(&request),
-            request,
+    ///
+    /// # Errors
+    /// A sentence, if the clients' data cannot be read.
+    pub(crate) fn new(
+        params: &Params,
+        target: &Target,
+        feed: &feed::Spec,
+    ) -> Result<RawClients, String> {
+        Ok(RawClients(Rc::new(PollSettings {
+            requests: params.requests(target)?,
             placement: params.phase,
             new_connection: params.new_connection,
             feed: *feed,
             known_head: RefCell::default(),
-            resumes: resumes.then(|| (params.request.clone(), target.clone())),
-        }))
+            resumes: feed.semantics == Semantics::Log && target.bundled,
+        })))
     }
 }
 
@@ -58,7 +62,8 @@ impl MachineClients for RawClients {
         let machine = PollMachine {
             state: PollState::new(&self.0.feed),
             shared: self.0.clone(),
-            response: Response::default(),
+            response: Response::wanting(self.0.requests.keeps_cookies()),
+            redirected: Redirected::default(),
             pending: None,
             used: false,
         };
@@ -71,6 +76,7 @@ struct PollMachine {
     shared: Rc<PollSettings>,
     state: PollState,
     response: Response,
+    redirected: Redirected,
     pending: Option<PendingPoll>,
     /// Whether a request was sent on the connection before.
     used: bool,
@@ -91,17 +97,17 @@ impl PollMachine {
         io.begin_exchange(0);
         self.response.reset();
         let reused = std::mem::replace(&mut self.used, true);
-        let (sent, request) = match &self.shared.resumes {
-            Some((head, target)) if !reused => {
-                // A client without an update sends 0: otherwise the server would take it for a new
-                // one each time and begin with the next update.
-                let newest = self.state.delivery.newest().unwrap_or(0);
-                let request = resuming(head, target, newest);
-                (io.send(&request), HeadSize::of(&request))
-            }
-            _ => (io.send(&self.shared.request), self.shared.request_size),
+        let more = if self.shared.resumes && !reused {
+            // A client without an update sends 0: otherwise the server would take it for a new
+            // one each time and begin with the next update.
+            last_event_id(self.state.delivery.newest().unwrap_or(0))
+        } else {
+            String::new()
         };
-        self.pending = Some(PendingPoll { turn, sent_ns: io.now_ns, request, reused });
+        let request = self.shared.requests.next(io.core, more.as_bytes(), &self.redirected);
+        let sent = io.send(&request.bytes);
+        let size = request.size;
+        self.pending = Some(PendingPoll { turn, sent_ns: io.now_ns, request: size, reused });
         if let Err(error) = sent {
             self.fail(io, error);
         }
@@ -113,9 +119,26 @@ impl PollMachine {
         io.end_exchange();
         let moved = io.take_moved();
         let Response { status, parts, .. } = self.response;
+        let PollMachine { shared, redirected, response, .. } = &mut *self;
+        shared.requests.keep(io.core, response.cookies.take());
+        if shared.requests.follow(io.core, redirected, status, response.text.as_deref()) {
+            add_redirect(io.core, turn.phase, moved, request, &parts);
+            return self.go_on(io, turn, beyond);
+        }
+        self.redirected.arrived();
         let (done_ns, compressed) = (io.now_ns, self.response.facts.compressed);
-        let exchange =
-            CompletedExchange { turn, sent_ns, done_ns, status, compressed, moved, request, parts };
+        let success = self.shared.requests.success.contains(status);
+        let exchange = CompletedExchange {
+            turn,
+            sent_ns,
+            done_ns,
+            status,
+            success,
+            compressed,
+            moved,
+            request,
+            parts,
+        };
         let good = self.state.complete(io.core, &exchange, self.response.text.take());
         if beyond > 0 {
             // The answer counts; what came after it belongs to none.
@@ -136,6 +159,23 @@ impl PollMachine {
         }
     }
 
+    /// Asks again where an answer has led to: on the same connection if that can be used.
+    fn go_on(&mut self, io: &mut Io<'_>, turn: Turn, beyond: u64) {
+        self.state.inbox.clear();
+        if beyond > 0 {
+            io.discarded(turn.phase, beyond);
+        }
+        if io.is_stopping() {
+            io.finish();
+        } else if self.response.keep_alive && beyond == 0 {
+            self.ask(io, turn);
+        } else if io.is_set_up() {
+            io.retry(turn);
+        } else {
+            io.reconnect();
+        }
+    }
+
     fn fail(&mut self, io: &mut Io<'_>, error: ClientError) {
         let Some(PendingPoll { turn, request, reused, .. }) = self.pending.take() else { return };
         let moved = io.take_moved();
@@ -153,7 +193,7 @@ impl PollMachine {
 impl Machine for PollMachine {
     fn opened(&mut self, io: &mut Io<'_>) {
         self.used = false;
-        self.response = Response::default();
+        self.response.restart();
         if io.is_set_up() {
             self.state.delivery.reconnected();
         } else {

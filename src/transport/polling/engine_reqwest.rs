@@ -5,21 +5,27 @@
 use crate::client::connection::MovedBytes;
 use crate::client::delivery::inbox::Inbox;
 use crate::client::http::{HeadSize, is_close};
+use crate::client::requests::{Redirected, RenderedRequest, Requests, add_redirect};
 use crate::client::{Client, LocalFuture, TaskClients};
 use crate::feed::{self, Semantics};
 use crate::net::linux::sock_diag::SockDiag;
 use crate::protocol::http1::answer_text::AnswerText;
+use crate::protocol::http1::cookies::SetCookies;
 use crate::protocol::http1::refuses;
-use crate::protocol::http1::response::{Parts, is_compressed};
+use crate::protocol::http1::response::{HEADERS_LIMIT, Parts, is_compressed};
 use crate::protocol::http1::{Target, head};
 use crate::record::{ClientError, ClientErrorKind, Phase, TcpReading, TcpTotals};
-use crate::server::LAST_EVENT_ID;
 use crate::time::{Turn, TurnPlacement, now_ns};
 use crate::transport::polling::client::{CompletedExchange, PollState};
 use crate::transport::polling::params::Params;
 use hyper::ext::ReasonPhrase;
 use hyper_util::client::legacy::connect::HttpInfo;
-use reqwest::header::{CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use reqwest::Method;
+use reqwest::header::{
+    CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, SET_COOKIE,
+    TRANSFER_ENCODING,
+};
+use std::borrow::Cow;
 use std::error::Error;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -27,13 +33,58 @@ use std::rc::Rc;
 
 /// The engine of one thread.
 pub(crate) struct ReqwestEngine {
-    path: String,
-    headers: HeaderMap,
-    request_size: HeadSize,
+    requests: Requests,
+    /// The request of every client, if none differs.
+    shared: Option<LibraryRequest>,
     placement: TurnPlacement,
     new_connection: bool,
     feed: feed::Spec,
     diag: SockDiag,
+}
+
+/// A request as the library takes it.
+#[derive(Clone)]
+struct LibraryRequest {
+    method: Method,
+    path: String,
+    headers: HeaderMap,
+    body: Vec<u8>,
+    size: HeadSize,
+}
+
+impl LibraryRequest {
+    /// Reads a rendered request.
+    fn parse(rendered: &RenderedRequest) -> Result<LibraryRequest, String> {
+        let mut fields = [httparse::EMPTY_HEADER; HEADERS_LIMIT];
+        let mut request = httparse::Request::new(&mut fields);
+        let parsed = request.parse(&rendered.bytes).map_err(|e| format!("the request: {e}"))?;
+        let httparse::Status::Complete(head) = parsed else {
+            return Err("the request has no end".to_owned());
+        };
+        let mut headers = HeaderMap::new();
+        for field in request.headers.iter() {
+            let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|e| e.to_string())?;
+            let value = HeaderValue::from_bytes(field.value).map_err(|e| e.to_string())?;
+            headers.append(name, value);
+        }
+        // The library adds it.
+        headers.remove(CONTENT_LENGTH);
+        let method = request.method.unwrap_or("GET");
+        Ok(LibraryRequest {
+            method: Method::from_bytes(method.as_bytes()).map_err(|e| e.to_string())?,
+            path: request.path.unwrap_or("/").to_owned(),
+            headers,
+            body: rendered.bytes[head..].to_vec(),
+            size: rendered.size,
+        })
+    }
+}
+
+/// What a client of the library remembers.
+struct UserState {
+    poll: PollState,
+    observed: Option<ObservedConnection>,
+    redirected: Redirected,
 }
 
 /// A connection of the library, observed from outside.
@@ -45,31 +96,22 @@ struct ObservedConnection {
 }
 
 impl ReqwestEngine {
-    /// Reads the fields of the request's head.
+    /// Reads the request.
     ///
     /// # Errors
-    /// If HTTP does not allow a name or value of the head, or this system does not count the bytes of
-    /// another socket.
+    /// If HTTP does not allow a name or value of the request, the clients' data cannot be read, or
+    /// this system does not count the bytes of another socket.
     pub(crate) fn new(
         params: &Params,
         target: &Target,
         feed: &feed::Spec,
     ) -> Result<ReqwestEngine, String> {
-        let rendered = params.request.render(target);
-        let mut fields = [httparse::EMPTY_HEADER; 96];
-        let mut request = httparse::Request::new(&mut fields);
-        request.parse(&rendered).map_err(|e| format!("the request head: {e}"))?;
-        let mut headers = HeaderMap::new();
-        for field in request.headers.iter() {
-            let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|e| e.to_string())?;
-            let value = HeaderValue::from_bytes(field.value).map_err(|e| e.to_string())?;
-            headers.append(name, value);
-        }
+        let requests = params.requests(target)?;
+        let shared = requests.shared().map(LibraryRequest::parse).transpose()?;
         let diag = SockDiag::new().map_err(|e| format!("engine \"reqwest\": {e}"))?;
         Ok(ReqwestEngine {
-            path: request.path.unwrap_or("/").to_owned(),
-            headers,
-            request_size: HeadSize::of(&rendered),
+            requests,
+            shared,
             feed: *feed,
             placement: params.phase,
             new_connection: params.new_connection,
@@ -101,68 +143,64 @@ impl ReqwestEngine {
             Ok(user) => user,
             Err(_) => return client.fault(Phase::Setup, ClientError::of(ClientErrorKind::Connect)),
         };
-        let url = format!("http://{}{}", client.dialer().address, self.path);
-        let mut state = PollState::new(&self.feed);
-        let mut observed = None;
+        let mut state = UserState {
+            poll: PollState::new(&self.feed),
+            observed: None,
+            redirected: Redirected::default(),
+        };
         let first = client.set_up(async |client| {
             let turn = Turn { intended_ns: now_ns(), phase: Phase::Setup };
             let faults = client.faults();
-            self.exchange(client, &user, &url, turn, &mut state, &mut observed).await;
+            self.exchange(client, &user, turn, &mut state).await;
             client.faults() == faults
         });
         if !first.await {
             return;
         }
         while let Some(turn) = client.turn(self.placement).await {
-            self.exchange(client, &user, &url, turn, &mut state, &mut observed).await;
+            self.exchange(client, &user, turn, &mut state).await;
         }
-        self.close(client, observed);
-        state.delivery.settle(client);
+        self.close(client, state.observed.take());
+        state.poll.delivery.settle(client);
     }
 
-    /// Returns the fields of the next request and its size. They name the newest update that the
-    /// client has, if every update counts and each request has its own connection.
-    fn fields(&self, state: &PollState) -> (HeaderMap, HeadSize) {
-        let mut headers = self.headers.clone();
-        if !self.new_connection || self.feed.semantics != Semantics::Log {
-            return (headers, self.request_size);
+    /// Returns the next request. It names the newest update that the client has, if every update
+    /// counts and each request has its own connection.
+    fn request(&self, client: &Client, state: &UserState) -> Option<LibraryRequest> {
+        let more = if self.new_connection && self.feed.semantics == Semantics::Log {
+            // A client without an update sends 0, see the engine `raw`.
+            head::last_event_id(state.poll.delivery.newest().unwrap_or(0))
+        } else {
+            String::new()
+        };
+        match self.requests.next(client, more.as_bytes(), &state.redirected) {
+            Cow::Borrowed(_) => self.shared.clone(),
+            Cow::Owned(rendered) => LibraryRequest::parse(&rendered).ok(),
         }
-        // A client without an update sends 0, see the engine `raw`.
-        let newest = state.delivery.newest().unwrap_or(0);
-        // Digits and letters: always a header's value.
-        if let Ok(value) = HeaderValue::from_str(&feed::sequence_text(newest)) {
-            headers.insert(LAST_EVENT_ID, value);
-        }
-        let more = HeadSize::of(head::last_event_id(newest).as_bytes());
-        let HeadSize { bytes, chars } = self.request_size;
-        (headers, HeadSize { bytes: bytes + more.bytes, chars: chars + more.chars })
     }
 
+    /// Sends requests until one is answered with anything but a redirect that is followed.
     async fn exchange(
         &self,
         client: &mut Client,
         user: &reqwest::Client,
-        url: &str,
         turn: Turn,
-        state: &mut PollState,
-        observed: &mut Option<ObservedConnection>,
+        state: &mut UserState,
     ) {
-        let mut reused = observed.is_some();
-        let (sent_ns, request, mut response) = loop {
-            let sent_ns = now_ns();
-            let (headers, request) = self.fields(state);
-            match user.get(url).headers(headers).send().await {
-                Ok(response) => break (sent_ns, request, response),
-                Err(error) => {
-                    let error = client_error(&error);
-                    self.fail(client, turn, state, observed);
-                    // The server had closed an idle connection: the request may be sent again on
-                    // another (RFC 9112 §9.3.1).
-                    if !(std::mem::take(&mut reused) && is_close(error)) {
-                        return client.fault(turn.phase, error);
-                    }
-                }
-            }
+        while self.exchange_once(client, user, turn, state).await {}
+    }
+
+    /// Sends a request. Returns whether its answer leads elsewhere and is followed.
+    async fn exchange_once(
+        &self,
+        client: &mut Client,
+        user: &reqwest::Client,
+        turn: Turn,
+        state: &mut UserState,
+    ) -> bool {
+        let Some((sent_ns, request, mut response)) = self.send(client, user, turn, state).await
+        else {
+            return false;
         };
         let info = response.extensions().get::<HttpInfo>();
         let addresses = info.map(|i| (i.local_addr(), i.remote_addr()));
@@ -171,13 +209,15 @@ impl ReqwestEngine {
         let chunked = response.headers().contains_key(TRANSFER_ENCODING);
         let encoding = response.headers().get(CONTENT_ENCODING);
         let compressed = encoding.is_some_and(|value| is_compressed(value.as_bytes()));
+        self.requests.keep(client, set_cookies(response.headers()));
         let mut text = refuses(status).then(|| {
             let field = |name: &str| response.headers().get(name).map(HeaderValue::as_bytes);
             Box::new(AnswerText::new(field))
         });
-        let (payload, end) = read_body(&mut response, &mut state.inbox, &mut text).await;
-        let moved = self.observe(client, turn.phase, addresses, observed);
+        let (payload, end) = read_body(&mut response, &mut state.poll.inbox, &mut text).await;
+        let moved = self.observe(client, turn.phase, addresses, &mut state.observed);
         let parts = response_parts(head, payload, moved.down, chunked);
+        let mut goes_on = false;
         match end {
             Ok(()) => {
                 let done_ns = now_ns();
@@ -187,25 +227,74 @@ impl ReqwestEngine {
                 } else {
                     written_size(request, moved.up)
                 };
-                let exchange = CompletedExchange {
-                    turn,
-                    sent_ns,
-                    done_ns,
-                    status,
-                    compressed,
-                    moved,
-                    request,
-                    parts,
-                };
-                state.complete(client, &exchange, text);
+                let text_of = text.as_deref();
+                goes_on = self.requests.follow(client, &mut state.redirected, status, text_of);
+                if goes_on {
+                    state.poll.inbox.clear();
+                    add_redirect(client, turn.phase, moved, request, &parts);
+                } else {
+                    state.redirected.arrived();
+                    let success = self.requests.success.contains(status);
+                    let exchange = CompletedExchange {
+                        turn,
+                        sent_ns,
+                        done_ns,
+                        status,
+                        success,
+                        compressed,
+                        moved,
+                        request,
+                        parts,
+                    };
+                    state.poll.complete(client, &exchange, text);
+                }
             }
             Err(error) => {
-                state.fail(client, turn, moved, request);
+                state.poll.fail(client, turn, moved, request);
                 client.fault(turn.phase, client_error(&error));
             }
         }
         if self.new_connection {
-            self.close(client, observed.take());
+            self.close(client, state.observed.take());
+        }
+        goes_on
+    }
+
+    /// Sends a request. Returns the moment, its size and the beginning of the answer; `None` if there
+    /// is none, which is counted.
+    async fn send(
+        &self,
+        client: &mut Client,
+        user: &reqwest::Client,
+        turn: Turn,
+        state: &mut UserState,
+    ) -> Option<(u64, HeadSize, reqwest::Response)> {
+        let mut reused = state.observed.is_some();
+        loop {
+            let sent_ns = now_ns();
+            let Some(request) = self.request(client, state) else {
+                client.fault(turn.phase, ClientError::of(ClientErrorKind::Malformed));
+                return None;
+            };
+            let LibraryRequest { method, path, headers, body, size } = request;
+            let url = format!("http://{}{path}", client.dialer().address);
+            let mut sending = user.request(method, url).headers(headers);
+            if !body.is_empty() {
+                sending = sending.body(body);
+            }
+            match sending.send().await {
+                Ok(response) => return Some((sent_ns, size, response)),
+                Err(error) => {
+                    let error = client_error(&error);
+                    self.fail(client, turn, state, size);
+                    // The server had closed an idle connection: the request may be sent again on
+                    // another (RFC 9112 §9.3.1).
+                    if !(std::mem::take(&mut reused) && is_close(error)) {
+                        client.fault(turn.phase, error);
+                        return None;
+                    }
+                }
+            }
         }
     }
 
@@ -260,18 +349,17 @@ impl ReqwestEngine {
     }
 
     /// Adds the bytes of a failed exchange as discarded, as far as the kernel still knows them.
-    fn fail(
-        &self,
-        client: &mut Client,
-        turn: Turn,
-        state: &mut PollState,
-        observed: &mut Option<ObservedConnection>,
-    ) {
-        let addresses = observed.as_ref().map(|s| s.addresses);
-        let moved = self.observe(client, turn.phase, addresses, observed);
-        state.fail(client, turn, moved, self.request_size);
-        self.close(client, observed.take());
+    fn fail(&self, client: &mut Client, turn: Turn, state: &mut UserState, request: HeadSize) {
+        let addresses = state.observed.as_ref().map(|s| s.addresses);
+        let moved = self.observe(client, turn.phase, addresses, &mut state.observed);
+        state.poll.fail(client, turn, moved, request);
+        self.close(client, state.observed.take());
     }
+}
+
+/// Returns the cookies that an answer sets; `None` if it sets none.
+fn set_cookies(headers: &HeaderMap) -> Option<Box<SetCookies>> {
+    SetCookies::of(headers.get_all(SET_COOKIE).iter().map(HeaderValue::as_bytes))
 }
 
 /// Returns the size of a request of so many bytes at the socket: the library adds a field of its

@@ -18,6 +18,8 @@ use crate::feed::{Semantics, Spec, Workload};
 use crate::predict::SeriesContext;
 use crate::protocol::http1::Target;
 use crate::protocol::http1::head::CHAPTER_PATH;
+use crate::protocol::http1::request_options::RequestOptions;
+use crate::protocol::http1::request_parts::RequestParts;
 use crate::server::Routes;
 use crate::transport::{ClientMemory, Series, SeriesShape, Transport, series_from_json};
 use engine_raw::RawClients;
@@ -36,7 +38,16 @@ pub(crate) static TRANSPORT: Transport = Transport {
 
 impl Series for Params {
     fn own_path(&self) -> Option<String> {
-        self.request.own_path()
+        self.request.head.own_path()
+    }
+    fn options(&self) -> Option<&RequestOptions> {
+        Some(&self.request.options)
+    }
+    fn refuses_target(&self, target: &Target) -> Option<String> {
+        self.request.refuses_target(target)
+    }
+    fn request(&self, target: &Target) -> Option<RequestParts> {
+        Some(self.request.request(target, None))
     }
     fn refuses(&self, feed: &Spec) -> Option<String> {
         params::refuses(self, feed)
@@ -58,17 +69,17 @@ impl Series for Params {
     }
     fn client_half(&self, target: &Target, feed: &Spec) -> Result<ClientHalf, String> {
         if feed.workload == Workload::Echo {
-            let clients = PostClients::new(&self.request, target, feed, PostReply::Echo);
+            let clients = PostClients::new(&self.request, target, feed, PostReply::Echo)?;
             return Ok(ClientHalf::Machines(Rc::new(
                 clients.with(self.phase, self.new_connection),
             )));
         }
         let half = match self.engine {
-            Engine::Raw => ClientHalf::Machines(Rc::new(RawClients::new(self, target, feed))),
+            Engine::Raw => ClientHalf::Machines(Rc::new(RawClients::new(self, target, feed)?)),
             Engine::Reqwest => {
                 ClientHalf::Tasks(Rc::new(ReqwestEngine::new(self, target, feed)?), None)
             }
         };
-        Ok(post::with_sender(half, &self.request, target, feed))
+        post::with_sender(half, &self.request, target, feed)
     }
 }

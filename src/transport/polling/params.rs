@@ -1,13 +1,20 @@
 //! The settings of polling and its arithmetic.
 
+use crate::client::requests::Requests;
 use crate::config::{Fields, Key};
 use crate::feed::{Semantics, Spec, Workload};
 use crate::predict::arithmetic::{
     DELAYED_ACK_NS, add_message, data_segments, head_flow, message_bytes, model, poll_age_ns,
-    poll_delivery, polled, posted, received_by_each, sending,
+    poll_delivery, polled, posted, received_by_each, request_flow, sending,
 };
 use crate::predict::{Distribution, Exchange, Model, SeriesContext};
-use crate::protocol::http1::head::{self, RequestHead, ResponseHead};
+use crate::protocol::client_data::{DATA, DATA_SHORT};
+use crate::protocol::http1::Target;
+use crate::protocol::http1::head::{self, ResponseHead};
+use crate::protocol::http1::request_options::{
+    BODY, COOKIES, HEADERS, HOST, METHOD, REDIRECTS, RequestSettings,
+};
+use crate::protocol::http1::success::SUCCESS;
 use crate::record::Ledger;
 use crate::server::post::POST_REPLY;
 use crate::time::TurnPlacement;
@@ -43,8 +50,23 @@ pub(crate) const ENGINE: Key = Key {
 };
 
 /// Every setting.
-pub(crate) const KEYS: &[Key] =
-    &[INTERVAL, PHASE, CONNECTION, head::REQUEST, head::RESPONSE, ENGINE];
+pub(crate) const KEYS: &[Key] = &[
+    INTERVAL,
+    PHASE,
+    CONNECTION,
+    head::REQUEST,
+    head::RESPONSE,
+    ENGINE,
+    HEADERS,
+    HOST,
+    METHOD,
+    BODY,
+    COOKIES,
+    SUCCESS,
+    REDIRECTS,
+    DATA,
+    DATA_SHORT,
+];
 
 /// Who sends the requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,8 +87,9 @@ pub(crate) struct Params {
     pub phase: TurnPlacement,
     /// Whether each poll has its own connection.
     pub new_connection: bool,
-    /// The request's head.
-    pub request: RequestHead,
+    /// The request.
+    #[serde(flatten)]
+    pub request: RequestSettings,
     /// The bundled server's response head.
     pub response: ResponseHead,
     /// Who sends.
@@ -88,7 +111,7 @@ pub(crate) fn parse(fields: &mut Fields) -> Option<Params> {
     let engine =
         choose_engine(fields, &ENGINE, &[("raw", Engine::Raw), ("reqwest", Engine::Reqwest)]);
     let new_connection = fields.choose(&CONNECTION, &[("keep-alive", false), ("new", true)]);
-    let request = head::read_request(fields);
+    let request = RequestSettings::read_poll(fields);
     let response = head::read_response(fields);
     Some(Params {
         interval_ns: interval.unwrap_or(0),
@@ -100,10 +123,25 @@ pub(crate) fn parse(fields: &mut Fields) -> Option<Params> {
     })
 }
 
+impl Params {
+    /// Returns the polls of the clients of one thread.
+    ///
+    /// # Errors
+    /// A sentence, if the clients' data cannot be read.
+    pub(super) fn requests(&self, target: &Target) -> Result<Requests, String> {
+        let RequestSettings { options, .. } = &self.request;
+        Requests::new(self.request.request(target, None), options, &target.authority)
+    }
+}
+
 /// Returns why a series with these settings cannot carry a feed.
 pub(crate) fn refuses(params: &Params, feed: &Spec) -> Option<String> {
     let because = |why: &str| Some(why.to_owned());
+    let options = &params.request.options;
     match feed.workload {
+        Workload::Echo if options.method.is_some() || options.body.is_some() => because(
+            "in an echo each request is a POST that carries the message; leave out method and body",
+        ),
         Workload::Echo if params.engine == Engine::Reqwest => {
             because("the engine \"reqwest\" polls and sends no messages; take engine = \"raw\"")
         }
@@ -128,7 +166,7 @@ pub(crate) fn shape(params: &Params, context: &SeriesContext) -> SeriesShape {
     SeriesShape {
         paced: true,
         interval_ns: params.interval_ns,
-        model: context.target.bundled.then(|| predict(params, context)),
+        model: params.request.is_predicted(&context.target).then(|| predict(params, context)),
         connection_each_turn: params.new_connection,
     }
 }
@@ -182,9 +220,9 @@ fn echo(params: &Params, context: &SeriesContext, interval_ns: u64) -> Exchange 
 /// Returns the cost of one poll that is answered with so many updates.
 fn exchange(params: &Params, context: &SeriesContext, interval_ns: u64, updates: u32) -> Exchange {
     let bytes = message_bytes(&context.feed, updates);
-    let request = params.request.render(&context.target);
+    let request = params.request.request(&context.target, None);
     let response = params.response.render_expected((bytes.0 + bytes.1) as usize);
-    let mut ledger = Ledger { up: head_flow(&request), down: head_flow(&response) };
+    let mut ledger = Ledger { up: request_flow(&request), down: head_flow(&response) };
     if params.new_connection && context.feed.semantics == Semantics::Log {
         ledger.up += head_flow(head::last_event_id(0).as_bytes());
     }
@@ -210,7 +248,7 @@ fn with_segments(params: &Params, ledger: Ledger, interval_ns: u64) -> Exchange 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::http1::Target;
+    use crate::protocol::http1::head::RequestHead;
 
     #[test]
     fn back_to_back_takes_a_round_trip_and_with_a_handshake_two() {
@@ -219,7 +257,7 @@ mod tests {
                 interval_ns: 0,
                 phase: TurnPlacement::Spread,
                 new_connection,
-                request: RequestHead::Chapter,
+                request: RequestHead::Chapter.into(),
                 response: ResponseHead::Chapter,
                 engine: Engine::Raw,
             };

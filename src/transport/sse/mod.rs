@@ -1,6 +1,7 @@
 //! Server-sent events (WHATWG HTML §9.2): one HTTP response that never ends, an event of text for
 //! each message, and a reconnect that names the last one received.
 
+use crate::client::requests::Requests;
 use crate::client::streaming_response::{Decode, Decoded, StreamClients};
 use crate::client::{ClientHalf, post};
 use crate::config::Key;
@@ -9,9 +10,15 @@ use crate::predict::arithmetic::{
     chunk_framing, heartbeats, message_bytes, message_down, posted, pushing,
 };
 use crate::predict::{Exchange, SeriesContext};
+use crate::protocol::client_data::{DATA, DATA_SHORT};
 use crate::protocol::http1::Target;
-use crate::protocol::http1::head::{self, RequestHead};
+use crate::protocol::http1::head;
+use crate::protocol::http1::request_options::{
+    COOKIES, HEADERS, HOST, REDIRECTS, RequestOptions, RequestSettings,
+};
+use crate::protocol::http1::request_parts::RequestParts;
 use crate::protocol::http1::response::BodyPiece;
+use crate::protocol::http1::success::SUCCESS;
 use crate::protocol::sse::{DATA_KEPT_BYTES, Parser, StreamItem};
 use crate::record::{Flow, Ledger, Part};
 use crate::server::post::POST_REPLY;
@@ -41,10 +48,22 @@ const RECONNECT: Key = Key {
 pub(crate) static TRANSPORT: Transport = Transport {
     name: "sse",
     about: "server-sent events: one HTTP response that never ends, an event for each update",
-    keys: &[head::REQUEST, IDS, HEARTBEAT, RECONNECT],
+    keys: &[
+        head::REQUEST,
+        IDS,
+        HEARTBEAT,
+        RECONNECT,
+        HEADERS,
+        HOST,
+        COOKIES,
+        SUCCESS,
+        REDIRECTS,
+        DATA,
+        DATA_SHORT,
+    ],
     path: "/events",
     parse: |fields| {
-        let request = head::read_request(fields);
+        let request = RequestSettings::read(fields);
         let ids = fields.boolean(&IDS);
         let heartbeat_ns = fields.duration_ns(&HEARTBEAT);
         let reconnect_ns = fields.duration_ns(&RECONNECT);
@@ -63,8 +82,9 @@ const LINE_BYTES: u64 = 7;
 /// Validated and complete settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Params {
-    /// The request's head.
-    request: RequestHead,
+    /// The request.
+    #[serde(flatten)]
+    request: RequestSettings,
     /// Whether events have ids.
     ids: bool,
     /// Nanoseconds of silence before a heartbeat; 0 for none.
@@ -75,7 +95,16 @@ struct Params {
 
 impl Series for Params {
     fn own_path(&self) -> Option<String> {
-        self.request.own_path()
+        self.request.head.own_path()
+    }
+    fn options(&self) -> Option<&RequestOptions> {
+        Some(&self.request.options)
+    }
+    fn refuses_target(&self, target: &Target) -> Option<String> {
+        self.request.refuses_target(target)
+    }
+    fn request(&self, target: &Target) -> Option<RequestParts> {
+        Some(self.request.request(target, Some("text/event-stream")))
     }
     fn refuses(&self, feed: &Spec) -> Option<String> {
         match (feed.workload, feed.kind) {
@@ -109,12 +138,14 @@ impl Series for Params {
         routes.mount(path, Rc::new(endpoint));
     }
     fn client_half(&self, target: &Target, feed: &Spec) -> Result<ClientHalf, String> {
-        let request = self.request.render_accepting(target, "text/event-stream");
+        let RequestSettings { options, .. } = &self.request;
+        let parts = self.request.request(target, Some("text/event-stream"));
+        let requests = Requests::new(parts, options, &target.authority)?;
         let spec = *feed;
-        let clients = StreamClients::client_half(request, self.reconnect_ns, feed, move || {
+        let clients = StreamClients::client_half(requests, self.reconnect_ns, feed, move || {
             EventDecoder::new(&spec)
         });
-        Ok(post::with_sender(clients, &self.request, target, feed))
+        post::with_sender(clients, &self.request, target, feed)
     }
 }
 

@@ -6,14 +6,21 @@ mod cutter;
 mod decoder;
 mod delimiter;
 
+use crate::client::requests::Requests;
 use crate::client::streaming_response::StreamClients;
 use crate::client::{ClientHalf, post};
 use crate::config::Key;
 use crate::feed::Spec;
 use crate::predict::SeriesContext;
 use crate::predict::arithmetic::{chunk_framing, message_bytes, message_down, posted, pushing};
+use crate::protocol::client_data::{DATA, DATA_SHORT};
 use crate::protocol::http1::Target;
-use crate::protocol::http1::head::{self, RequestHead};
+use crate::protocol::http1::head;
+use crate::protocol::http1::request_options::{
+    COOKIES, HEADERS, HOST, REDIRECTS, RequestOptions, RequestSettings,
+};
+use crate::protocol::http1::request_parts::RequestParts;
+use crate::protocol::http1::success::SUCCESS;
 use crate::server::Routes;
 use crate::server::post::POST_REPLY;
 use crate::server::streaming_response::MessageFormat;
@@ -26,10 +33,21 @@ use std::rc::Rc;
 pub(crate) static TRANSPORT: Transport = Transport {
     name: "streaming",
     about: "one HTTP response that never ends, a chunk of it for each update",
-    keys: &[head::REQUEST, DELIMITER, RECONNECT],
+    keys: &[
+        head::REQUEST,
+        DELIMITER,
+        RECONNECT,
+        HEADERS,
+        HOST,
+        COOKIES,
+        SUCCESS,
+        REDIRECTS,
+        DATA,
+        DATA_SHORT,
+    ],
     path: "/stream",
     parse: |fields| {
-        let request = head::read_request(fields);
+        let request = RequestSettings::read(fields);
         let delimiter = delimiter::read(fields);
         let reconnect_ns = fields.duration_ns(&RECONNECT);
         Some(Box::new(Params { request: request?, delimiter, reconnect_ns }))
@@ -40,8 +58,9 @@ pub(crate) static TRANSPORT: Transport = Transport {
 /// Validated and complete settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Params {
-    /// The request's head.
-    request: RequestHead,
+    /// The request.
+    #[serde(flatten)]
+    request: RequestSettings,
     /// What ends a message.
     #[serde(default, skip_serializing_if = "Delimiter::is_auto")]
     delimiter: Delimiter,
@@ -51,7 +70,16 @@ struct Params {
 
 impl Series for Params {
     fn own_path(&self) -> Option<String> {
-        self.request.own_path()
+        self.request.head.own_path()
+    }
+    fn options(&self) -> Option<&RequestOptions> {
+        Some(&self.request.options)
+    }
+    fn refuses_target(&self, target: &Target) -> Option<String> {
+        self.request.refuses_target(target)
+    }
+    fn request(&self, target: &Target) -> Option<RequestParts> {
+        Some(self.request.request(target, None))
     }
     fn needs_other_server(&self) -> Option<(Key, String)> {
         let why = "the bundled one sends a chunk for each message";
@@ -77,11 +105,13 @@ impl Series for Params {
         routes.mount(path, Rc::new(endpoint));
     }
     fn client_half(&self, target: &Target, feed: &Spec) -> Result<ClientHalf, String> {
-        let request = self.request.render(target);
+        let RequestSettings { options, .. } = &self.request;
+        let parts = self.request.request(target, None);
+        let requests = Requests::new(parts, options, &target.authority)?;
         let (spec, delimiter) = (*feed, self.delimiter.clone());
-        let clients = StreamClients::client_half(request, self.reconnect_ns, feed, move || {
+        let clients = StreamClients::client_half(requests, self.reconnect_ns, feed, move || {
             MessageDecoder::new(&spec, &delimiter)
         });
-        Ok(post::with_sender(clients, &self.request, target, feed))
+        post::with_sender(clients, &self.request, target, feed)
     }
 }

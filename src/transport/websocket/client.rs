@@ -3,6 +3,7 @@
 use crate::client::delivery::inbox::Inbox;
 use crate::client::delivery::per_client::{DeliveryTracker, skipped};
 use crate::client::machine::{Io, Machine, Reconnect, SessionPolicy};
+use crate::client::requests::Redirected;
 use crate::client::{ClientCore, ClientHalf, MachineClients, Session};
 use crate::feed;
 use crate::feed::{PayloadKind, Stamp, Workload};
@@ -16,7 +17,7 @@ use crate::transport::websocket::conversation::{
 };
 use crate::transport::websocket::masks::Masks;
 use crate::transport::websocket::params::Params;
-use crate::transport::websocket::upgrade::OpeningHandshake;
+use crate::transport::websocket::upgrade::{OpeningHandshake, UpgradeRequests};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -28,7 +29,7 @@ const NORMAL: u16 = 1000;
 struct WebSocketClients(Rc<WebSocketSettings>);
 
 struct WebSocketSettings {
-    target: Target,
+    upgrades: UpgradeRequests,
     reconnect_ns: u64,
     /// In an echo, each message follows the echo of the last.
     back_to_back: bool,
@@ -52,9 +53,16 @@ enum FrameUse {
 }
 
 /// Returns the client half of one thread.
-pub(crate) fn client_half(params: &Params, target: &Target, feed: &feed::Spec) -> ClientHalf {
-    ClientHalf::Machines(Rc::new(WebSocketClients(Rc::new(WebSocketSettings {
-        target: target.clone(),
+///
+/// # Errors
+/// A sentence, if the clients' data cannot be read.
+pub(crate) fn client_half(
+    params: &Params,
+    target: &Target,
+    feed: &feed::Spec,
+) -> Result<ClientHalf, String> {
+    Ok(ClientHalf::Machines(Rc::new(WebSocketClients(Rc::new(WebSocketSettings {
+        upgrades: UpgradeRequests::new(&params.options, target)?,
         reconnect_ns: params.reconnect_ns,
         back_to_back: params.back_to_back,
         feed: *feed,
@@ -63,7 +71,7 @@ pub(crate) fn client_half(params: &Params, target: &Target, feed: &feed::Spec) -
         masks: RefCell::default(),
         scratch: RefCell::default(),
         whole: RefCell::default(),
-    }))))
+    })))))
 }
 
 impl MachineClients for WebSocketClients {
@@ -81,6 +89,7 @@ impl MachineClients for WebSocketClients {
             shared: self.0.clone(),
             delivery: DeliveryTracker::new(skipped(&self.0.feed)),
             handshake: None,
+            redirected: Redirected::default(),
             reader: FrameReader::default(),
             partial: None,
             conversation: self.0.conversation.clone().map(ConversationState::new).map(Box::new),
@@ -104,6 +113,7 @@ struct WebSocketMachine {
     delivery: DeliveryTracker,
     /// The opening handshake, until it is over.
     handshake: Option<Box<OpeningHandshake>>,
+    redirected: Redirected,
     reader: FrameReader,
     /// A message that has come in part. One that comes whole is read into the thread's inbox.
     partial: Option<Box<Inbox>>,
@@ -221,23 +231,15 @@ impl WebSocketMachine {
         };
         match fed {
             Err(error) => {
-                let text = handshake.response.text.take();
-                io.discard_all();
-                io.lose_refused(error, text);
+                self.refused(io, error);
                 None
             }
             Ok(None) => None,
             Ok(Some(used)) => {
-                let handshake = self.handshake.take()?;
-                let (up, parts) = (handshake.request.len() as u64, handshake.response.parts);
-                io.count(|ledger| {
-                    ledger.up.wire += up;
-                    ledger.up[Part::Heads] += up;
-                    ledger.up.head_chars += handshake.request_chars();
-                    ledger.down.wire += parts.heads;
-                    ledger.down[Part::Heads] += parts.heads;
-                    ledger.down.head_chars += parts.head_chars;
-                });
+                let mut handshake = self.handshake.take()?;
+                self.shared.upgrades.requests.keep(io.core, handshake.response.cookies.take());
+                self.redirected.arrived();
+                count_heads(io, &handshake);
                 let began_ns = handshake.began_ns;
                 match &mut self.conversation {
                     None => set_up(io, began_ns),
@@ -249,6 +251,22 @@ impl WebSocketMachine {
                 Some(&bytes[used..])
             }
         }
+    }
+
+    /// The server does not upgrade. It may lead elsewhere, where the client goes on.
+    fn refused(&mut self, io: &mut Io<'_>, error: ClientError) {
+        let Some(handshake) = &mut self.handshake else { return };
+        let requests = &self.shared.upgrades.requests;
+        requests.keep(io.core, handshake.response.cookies.take());
+        let (status, text) = (handshake.response.status, handshake.response.text.take());
+        if requests.follow(io.core, &mut self.redirected, status, text.as_deref()) {
+            count_heads(io, handshake);
+            io.discard_all();
+            return io.reconnect();
+        }
+        self.redirected.arrived();
+        io.discard_all();
+        io.lose_refused(error, text);
     }
 
     /// The connection is lost within the handshake: by the server's refusal, if its head has come,
@@ -433,6 +451,18 @@ fn set_up(io: &mut Io<'_>, began_ns: u64) {
     io.set_up();
 }
 
+/// Adds the heads of a handshake.
+fn count_heads(io: &mut Io<'_>, handshake: &OpeningHandshake) {
+    let (size, parts) = (handshake.request.size, handshake.response.parts);
+    io.count(|ledger| {
+        ledger.up.wire += size.bytes;
+        size.add_to(&mut ledger.up);
+        ledger.down.wire += parts.heads;
+        ledger.down[Part::Heads] += parts.heads;
+        ledger.down.head_chars += parts.head_chars;
+    });
+}
+
 /// Adds a control frame that came.
 fn count_control(io: &mut Io<'_>, sizes: FrameSizes) {
     io.count_control_frames(io.phase(), 1, 0);
@@ -446,9 +476,10 @@ impl Machine for WebSocketMachine {
     fn opened(&mut self, io: &mut Io<'_>) {
         self.reader = FrameReader::default();
         self.close_sent = false;
-        let handshake = OpeningHandshake::new(&self.shared.target, io.now_ns);
+        let upgrades = &self.shared.upgrades;
+        let handshake = OpeningHandshake::new(upgrades, io.core, &self.redirected, io.now_ns);
         io.begin_exchange(0);
-        let sent = io.send(&handshake.request);
+        let sent = io.send(&handshake.request.bytes);
         self.handshake = Some(Box::new(handshake));
         if let Err(error) = sent {
             io.discard_all();

@@ -18,6 +18,8 @@ use crate::config::Key;
 use crate::feed::Spec;
 use crate::predict::SeriesContext;
 use crate::protocol::http1::Target;
+use crate::protocol::http1::request_options::RequestOptions;
+use crate::protocol::http1::request_parts::RequestParts;
 use crate::server::Routes;
 use crate::transport::{ClientMemory, Series, SeriesShape, Transport, series_from_json};
 use engine_tungstenite::TungsteniteEngine;
@@ -35,6 +37,15 @@ pub(crate) static TRANSPORT: Transport = Transport {
 };
 
 impl Series for Params {
+    fn options(&self) -> Option<&RequestOptions> {
+        Some(&self.options)
+    }
+    fn refuses_target(&self, target: &Target) -> Option<String> {
+        self.options.refuses_path(&target.path)
+    }
+    fn request(&self, target: &Target) -> Option<RequestParts> {
+        Some(self.options.upgrade(target))
+    }
     fn refuses(&self, _: &Spec) -> Option<String> {
         None
     }
@@ -60,11 +71,12 @@ impl Series for Params {
         routes.mount(path, Rc::new(server::UpgradeEndpoint::new(self)));
     }
     fn client_half(&self, target: &Target, feed: &Spec) -> Result<ClientHalf, String> {
-        Ok(match self.engine {
+        match self.engine {
             Engine::Raw => client::client_half(self, target, feed),
             Engine::Tungstenite => {
-                ClientHalf::Tasks(Rc::new(TungsteniteEngine::new(self, target, feed)?), None)
+                let engine = TungsteniteEngine::new(self, target, feed)?;
+                Ok(ClientHalf::Tasks(Rc::new(engine), None))
             }
-        })
+        }
     }
 }

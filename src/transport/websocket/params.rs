@@ -6,6 +6,10 @@ use crate::predict::arithmetic::{
     DELAYED_ACK_NS, add_message, data_segments, heartbeats, message_bytes, message_down, pushing,
 };
 use crate::predict::{Distribution, Exchange, Model, SeriesContext};
+use crate::protocol::client_data::{DATA, DATA_SHORT};
+use crate::protocol::http1::request_options::{
+    COOKIES, HEADERS, HOST, ORIGIN, REDIRECTS, RequestOptions, SUBPROTOCOL,
+};
 use crate::record::{Flow, Ledger, Part};
 use crate::transport::websocket::conversation::{Conversation, FIRST, READY, REPLY};
 use crate::transport::{RECONNECT, SeriesShape, choose_engine};
@@ -38,8 +42,24 @@ const ENGINE: Key = Key {
 };
 
 /// Every setting.
-pub(crate) const KEYS: &[Key] =
-    &[READ_BUFFER, HEARTBEAT, RECONNECT, FIRST, READY, REPLY, ECHO, ENGINE];
+pub(crate) const KEYS: &[Key] = &[
+    READ_BUFFER,
+    HEARTBEAT,
+    RECONNECT,
+    FIRST,
+    READY,
+    REPLY,
+    ECHO,
+    ENGINE,
+    HEADERS,
+    HOST,
+    SUBPROTOCOL,
+    ORIGIN,
+    COOKIES,
+    REDIRECTS,
+    DATA,
+    DATA_SHORT,
+];
 
 /// Who codes the clients' frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -67,6 +87,9 @@ const MASK_BYTES: u64 = 4;
 /// Validated and complete settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Params {
+    /// The settings of the upgrade.
+    #[serde(default, skip_serializing_if = "RequestOptions::is_default")]
+    pub options: RequestOptions,
     /// Bytes that the server reads from a connection at once, and of the buffer that a client of
     /// tungstenite reads into.
     pub read_buffer_bytes: u32,
@@ -111,9 +134,18 @@ pub(crate) fn parse(fields: &mut Fields) -> Option<Params> {
         }
     }
     let back_to_back = fields.choice(&ECHO, &["paced", "back-to-back"]) == "back-to-back";
+    let options = RequestOptions::read(fields).with_redirects(fields).with_upgrade(fields);
+    if engine == Engine::Tungstenite && options.redirects > 0 {
+        fields.report(
+            &REDIRECTS,
+            "engine \"tungstenite\" follows no redirects; take engine = \"raw\", or the path to \
+             which the server leads",
+        );
+    }
     let sound = fields.is_valid(&READ_BUFFER) && fields.is_valid(&RECONNECT);
     let read_buffer_bytes = u32::try_from(read_buffer).ok().filter(|_| sound)?;
     Some(Params {
+        options,
         read_buffer_bytes,
         reconnect_ns,
         back_to_back,
@@ -233,6 +265,7 @@ mod tests {
 
     fn params(back_to_back: bool) -> Params {
         Params {
+            options: RequestOptions::default(),
             read_buffer_bytes: 512,
             reconnect_ns: 0,
             back_to_back,

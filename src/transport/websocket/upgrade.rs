@@ -1,10 +1,14 @@
 //! The opening handshake of a client (RFC 6455 §4.1), rendered here so that its bytes are known.
 
+use crate::client::core::ClientCore;
 use crate::client::http::malformed;
+use crate::client::requests::{Redirected, RenderedRequest, Requests};
+use crate::protocol::http1::Target;
 use crate::protocol::http1::refuses;
+use crate::protocol::http1::request_options::RequestOptions;
 use crate::protocol::http1::response::{HEADERS_LIMIT, Response, lenient};
-use crate::protocol::http1::{Target, chars_without_line_ends};
 use crate::record::{ClientError, ClientErrorKind, UpgradeField};
+use std::rc::Rc;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
@@ -12,11 +16,36 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 /// number.
 const MOST_HEAD_BYTES: usize = 256 * 1024;
 
+/// The requests of the handshakes of one thread.
+pub(super) struct UpgradeRequests {
+    /// The requests but for their keys.
+    pub requests: Requests,
+    subprotocols: Rc<[String]>,
+}
+
+impl UpgradeRequests {
+    /// Renders what all handshakes share.
+    ///
+    /// # Errors
+    /// A sentence, if the clients' data cannot be read.
+    pub(super) fn new(
+        options: &RequestOptions,
+        target: &Target,
+    ) -> Result<UpgradeRequests, String> {
+        Ok(UpgradeRequests {
+            requests: Requests::new(options.upgrade(target), options, &target.authority)?,
+            subprotocols: options.subprotocols.as_slice().into(),
+        })
+    }
+}
+
 /// A handshake under way.
 pub(super) struct OpeningHandshake {
     key: String,
     /// The request.
-    pub request: Vec<u8>,
+    pub request: RenderedRequest,
+    /// The subprotocols that it asks for.
+    subprotocols: Rc<[String]>,
     /// When it was sent.
     pub began_ns: u64,
     /// The response as far as it has come.
@@ -26,28 +55,33 @@ pub(super) struct OpeningHandshake {
 
 impl OpeningHandshake {
     /// Renders the request.
-    pub(super) fn new(target: &Target, began_ns: u64) -> OpeningHandshake {
-        OpeningHandshake::with_key(generate_key(), target, began_ns)
+    pub(super) fn new(
+        requests: &UpgradeRequests,
+        core: &ClientCore,
+        redirected: &Redirected,
+        began_ns: u64,
+    ) -> OpeningHandshake {
+        let key = generate_key();
+        let more = format!("Sec-WebSocket-Key: {key}\r\n");
+        let request = requests.requests.next(core, more.as_bytes(), redirected).into_owned();
+        OpeningHandshake {
+            request,
+            subprotocols: requests.subprotocols.clone(),
+            response: Response::wanting(requests.requests.keeps_cookies()),
+            ..OpeningHandshake::with_key(key, began_ns)
+        }
     }
 
-    fn with_key(key: String, target: &Target, began_ns: u64) -> OpeningHandshake {
-        let request = format!(
-            "GET {} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n",
-            target.path, target.authority
-        );
+    /// A handshake whose request is rendered elsewhere.
+    fn with_key(key: String, began_ns: u64) -> OpeningHandshake {
         OpeningHandshake {
             key,
-            request: request.into_bytes(),
+            request: RenderedRequest::default(),
+            subprotocols: Rc::default(),
             began_ns,
             response: Response::default(),
             head: Vec::new(),
         }
-    }
-
-    /// The characters of the request without line ends.
-    pub(super) fn request_chars(&self) -> u64 {
-        chars_without_line_ends(&self.request)
     }
 
     /// Returns the error of a refusal whose body has not come whole.
@@ -76,7 +110,7 @@ impl OpeningHandshake {
         if !self.response.is_done() {
             return Ok(None);
         }
-        check(&self.head, &self.key).map(|()| Some(used))
+        check(&self.head, &self.key, &self.subprotocols).map(|()| Some(used))
     }
 }
 
@@ -88,9 +122,8 @@ impl OpeningHandshake {
 pub(crate) fn read_response<'a>(
     pieces: impl IntoIterator<Item = &'a [u8]>,
 ) -> Result<Option<usize>, ClientError> {
-    let target = Target { authority: "h".into(), path: "/".into(), bundled: false };
     let key = "dGhlIHNhbXBsZSBub25jZQ==".to_owned();
-    let mut handshake = OpeningHandshake::with_key(key, &target, 0);
+    let mut handshake = OpeningHandshake::with_key(key, 0);
     let mut before = 0;
     for piece in pieces {
         match handshake.feed(piece)? {
@@ -112,8 +145,8 @@ fn after_first(heads: &[u8]) -> Option<&[u8]> {
 }
 
 /// Checks that the response is the one that belongs to the key: with the fields that §4.1 requires,
-/// and without an extension or subprotocol, since none was asked for.
-fn check(mut head: &[u8], key: &str) -> Result<(), ClientError> {
+/// without an extension, since none was asked for, and with no subprotocol but one that was.
+fn check(mut head: &[u8], key: &str, subprotocols: &[String]) -> Result<(), ClientError> {
     // Interim responses come before it.
     while let Some(rest) = after_first(head).filter(|rest| !rest.is_empty()) {
         head = rest;
@@ -140,7 +173,11 @@ fn check(mut head: &[u8], key: &str) -> Result<(), ClientError> {
             values("sec-websocket-accept").any(|value| value == wanted.as_bytes()),
         ),
         (UpgradeField::Extensions, values("sec-websocket-extensions").all(<[u8]>::is_empty)),
-        (UpgradeField::Protocol, values("sec-websocket-protocol").next().is_none()),
+        (
+            UpgradeField::Protocol,
+            values("sec-websocket-protocol")
+                .all(|value| subprotocols.iter().any(|asked| asked.as_bytes() == value)),
+        ),
     ];
     let failed = checks.iter().find(|(_, holds)| !holds);
     failed.map_or(Ok(()), |(field, _)| Err(field.error()))
@@ -159,7 +196,7 @@ mod tests {
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\n\
              Connection: keep-alive, Upgrade\r\n{accept}\r\n"
         );
-        let of = |text: &str| check(text.as_bytes(), key);
+        let of = |text: &str| check(text.as_bytes(), key, &[]);
         assert_eq!(of(&good), Ok(()));
         assert_eq!(of(&format!("HTTP/1.1 103 Early Hints\r\n\r\n{good}")), Ok(()));
         let refused = |text: &str, field: UpgradeField| assert_eq!(of(text), Err(field.error()));
@@ -170,14 +207,22 @@ mod tests {
         let deflate = with("Sec-WebSocket-Extensions: permessage-deflate");
         refused(&deflate, UpgradeField::Extensions);
         assert!(UpgradeField::Extensions.error().to_string().contains("Sec-WebSocket-Extensions"));
-        refused(&with("Sec-WebSocket-Protocol: chat"), UpgradeField::Protocol);
+        let chat = with("Sec-WebSocket-Protocol: chat");
+        refused(&chat, UpgradeField::Protocol);
+        let asked = |text: &str, names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+            check(text.as_bytes(), key, &names)
+        };
+        assert_eq!(asked(&chat, &["x", "chat"]), Ok(()));
+        assert_eq!(asked(&chat, &["x"]), Err(UpgradeField::Protocol.error()));
+        // A server may choose none (RFC 6455 §4.2.2).
+        assert_eq!(asked(&good, &["chat"]), Ok(()));
     }
 
     /// A server may send interim responses without end: neither memory nor stack grows with them.
     #[test]
     fn interim_responses_without_end_are_refused() {
-        let target = Target { authority: "h".into(), path: "/".into(), bundled: false };
-        let mut handshake = OpeningHandshake::new(&target, 0);
+        let mut handshake = OpeningHandshake::with_key(generate_key(), 0);
         let interim = b"HTTP/1.1 103 Early Hints\r\n\r\n";
         let mut fed = 0;
         let error = loop {
@@ -191,6 +236,6 @@ mod tests {
         assert_eq!(error.kind, ClientErrorKind::Upgrade);
         // As many as are taken are read, too.
         let many = interim.repeat(MOST_HEAD_BYTES / interim.len());
-        assert!(check(&many, "").is_err());
+        assert!(check(&many, "", &[]).is_err());
     }
 }

@@ -11,10 +11,13 @@ mod frames;
 use crate::client::core::CONNECTS_AT_ONCE;
 use crate::client::delivery::per_client::{DeliveryTracker, skipped};
 use crate::client::handle::unless_stopped;
+use crate::client::requests::{Redirected, Requests};
 use crate::client::{Client, ClientCore, LocalFuture, TaskClients};
 use crate::feed::{self, Stamp, Workload};
 use crate::protocol::http1::Target;
 use crate::protocol::http1::answer_text::AnswerText;
+use crate::protocol::http1::cookies::SetCookies;
+use crate::protocol::http1::response::HEADERS_LIMIT;
 use crate::record::{ClientError, ClientErrorKind, Flow, Part, Phase, UpgradeField};
 use crate::time::{Turn, TurnPlacement, now_ns};
 use crate::transport::websocket::client::PendingEcho;
@@ -23,19 +26,21 @@ use crate::transport::websocket::params::Params;
 use bytes::BytesMut;
 use connection::{Account, LibraryConnection, SocketEvent, Stream};
 use frames::FrameLayer;
+use http::header::{HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use tokio::sync::Semaphore;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::error::{Error, ProtocolError};
+use tokio_tungstenite::tungstenite::error::{Error, ProtocolError, SubProtocolError, UrlError};
 use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::protocol::{Message, WebSocketConfig};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 /// The clients of one thread.
 pub(super) struct TungsteniteEngine {
-    url: String,
+    upgrades: Requests,
+    authority: String,
     config: WebSocketConfig,
     reconnect_ns: u64,
     /// In an echo, each message follows the echo of the last.
@@ -74,13 +79,19 @@ impl TungsteniteEngine {
         target: &Target,
         feed: &feed::Spec,
     ) -> Result<TungsteniteEngine, String> {
-        let url = format!("ws://{}{}", target.authority, target.path);
-        request(&url).map_err(|error| format!("engine \"tungstenite\": {url}: {error}"))?;
+        let options = &params.options;
+        let upgrades = Requests::new(options.upgrade(target), options, &target.authority)?;
+        let authority = target.authority.clone();
+        if let Some(shared) = upgrades.shared() {
+            request(&shared.bytes, &authority)
+                .map_err(|why| format!("engine \"tungstenite\": {why}"))?;
+        }
         let config = WebSocketConfig::default()
             .read_buffer_size(params.read_buffer_bytes as usize)
             .write_buffer_size(0);
         Ok(TungsteniteEngine {
-            url,
+            upgrades,
+            authority,
             config,
             reconnect_ns: params.reconnect_ns,
             back_to_back: params.back_to_back,
@@ -178,9 +189,12 @@ impl TungsteniteEngine {
         let mut account = Account { connection, passed };
         let began_ns = now_ns();
         let stream = account.connection.stream.clone();
-        let upgrading = tokio::time::timeout(client.timeout(), self.upgrade(stream));
+        let request = self.upgrades.next(client, b"", &Redirected::default());
+        let upgrading = self.upgrade(stream, &request.bytes);
+        let upgrading = tokio::time::timeout(client.timeout(), upgrading);
         let error = match unless_stopped(&client.thread, upgrading).await? {
-            Ok(Ok(socket)) => {
+            Ok(Ok((socket, cookies))) => {
+                self.upgrades.keep(client, cookies);
                 add_heads(&mut account);
                 client.upgraded(now_ns() - began_ns);
                 return Some(LibraryConnection {
@@ -192,7 +206,12 @@ impl TungsteniteEngine {
                     sleep: None,
                 });
             }
-            Ok(Err(error)) => error,
+            Ok(Err(error)) => {
+                if let Error::Http(response) = &error {
+                    self.upgrades.keep(client, set_cookies(response.headers()));
+                }
+                error
+            }
             Err(_) => {
                 client.fault(phase, ClientError::of(ClientErrorKind::ResponseTimeout));
                 return None;
@@ -202,10 +221,18 @@ impl TungsteniteEngine {
         None
     }
 
-    async fn upgrade(&self, stream: Stream) -> Result<WebSocketStream<Stream>, Error> {
-        let (socket, _) =
-            client_async_with_config(request(&self.url)?, stream, Some(self.config)).await?;
-        Ok(socket)
+    /// Performs the opening handshake. Returns the cookies that the answer sets, too.
+    async fn upgrade(
+        &self,
+        stream: Stream,
+        rendered: &[u8],
+    ) -> Result<(WebSocketStream<Stream>, Option<Box<SetCookies>>), Error> {
+        // What is wrong with it is an error of the library's, too.
+        let request = request(rendered, &self.authority)
+            .map_err(|_| Error::Url(UrlError::UnableToConnect(self.authority.clone())))?;
+        let (socket, response) =
+            client_async_with_config(request, stream, Some(self.config)).await?;
+        Ok((socket, set_cookies(response.headers())))
     }
 
     /// Receives and sends until the client must end or the connection is lost.
@@ -313,9 +340,26 @@ impl TungsteniteEngine {
     }
 }
 
-/// Makes the request of an opening handshake, with a key of its own.
-fn request(url: &str) -> Result<Request, Error> {
-    url.into_client_request()
+/// Makes the request of an opening handshake of a rendered one, with a key of its own.
+fn request(rendered: &[u8], authority: &str) -> Result<Request, String> {
+    let mut fields = [httparse::EMPTY_HEADER; HEADERS_LIMIT];
+    let mut parsed = httparse::Request::new(&mut fields);
+    parsed.parse(rendered).map_err(|error| error.to_string())?;
+    let url = format!("ws://{authority}{}", parsed.path.unwrap_or("/"));
+    let wrong = |error: &dyn std::fmt::Display| format!("{url}: {error}");
+    let mut request = url.as_str().into_client_request().map_err(|error| wrong(&error))?;
+    for field in parsed.headers.iter() {
+        let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|error| wrong(&error))?;
+        let value = HeaderValue::from_bytes(field.value).map_err(|error| wrong(&error))?;
+        // The library's own are the same.
+        request.headers_mut().insert(name, value);
+    }
+    Ok(request)
+}
+
+/// Returns the cookies that an answer sets; `None` if it sets none.
+fn set_cookies(headers: &HeaderMap) -> Option<Box<SetCookies>> {
+    SetCookies::of(headers.get_all(SET_COOKIE).iter().map(HeaderValue::as_bytes))
 }
 
 /// Adds the heads of the opening handshake.
@@ -360,6 +404,9 @@ fn upgrade_error(error: &Error) -> ClientError {
         Error::Protocol(ProtocolError::SecWebSocketAcceptKeyMismatch) => {
             UpgradeField::Accept.error()
         }
+        Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(
+            SubProtocolError::NoSubProtocol,
+        )) => UpgradeField::NoProtocol.error(),
         Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(_)) => {
             UpgradeField::Protocol.error()
         }

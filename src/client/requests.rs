@@ -1,0 +1,245 @@
+//! The requests of the clients of one thread: the same bytes for all of them, unless a placeholder,
+//! a cookie or a redirect makes one different.
+
+use crate::client::connection::MovedBytes;
+use crate::client::core::ClientCore;
+use crate::client::http::HeadSize;
+use crate::protocol::client_data::ClientTable;
+use crate::protocol::http1::answer_text::AnswerText;
+use crate::protocol::http1::cookies::{CookieJar, SetCookies};
+use crate::protocol::http1::redirect::target_of;
+use crate::protocol::http1::request_options::RequestOptions;
+use crate::protocol::http1::request_parts::{RequestChanges, RequestParts};
+use crate::protocol::http1::response::Parts;
+use crate::protocol::http1::success::SuccessStatuses;
+use crate::record::{Part, Phase};
+use std::borrow::Cow;
+
+/// A request as bytes.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct RenderedRequest {
+    /// The head, and the body if there is one.
+    pub bytes: Vec<u8>,
+    /// Their size.
+    pub size: HeadSize,
+    has_body: bool,
+}
+
+/// The requests of one kind of the clients of one thread.
+pub(crate) struct Requests {
+    parts: RequestParts,
+    /// The request of every client, if none differs.
+    shared: Option<RenderedRequest>,
+    table: ClientTable,
+    authority: String,
+    keep_cookies: bool,
+    /// The statuses that count as success.
+    pub success: SuccessStatuses,
+    redirects: u8,
+}
+
+impl Requests {
+    /// Renders the request, if it is the same for all clients, and reads the clients' data if it is
+    /// not.
+    ///
+    /// # Errors
+    /// A sentence, if the data cannot be read.
+    pub(crate) fn new(
+        parts: RequestParts,
+        options: &RequestOptions,
+        authority: &str,
+    ) -> Result<Requests, String> {
+        let constant = parts.is_constant();
+        let shared = constant.then(|| RenderedRequest::new(parts.render_constant()));
+        let table = match &options.data {
+            Some(data) if !constant => data.load()?,
+            _ => ClientTable::default(),
+        };
+        Ok(Requests {
+            parts,
+            shared,
+            table,
+            authority: authority.to_owned(),
+            keep_cookies: options.keep_cookies,
+            success: options.status.clone(),
+            redirects: options.redirects,
+        })
+    }
+
+    /// Whether answers that set cookies must be read for them.
+    #[inline]
+    pub(crate) fn keeps_cookies(&self) -> bool {
+        self.keep_cookies
+    }
+
+    /// Whether each request of a client may differ from its last.
+    pub(crate) fn varies(&self) -> bool {
+        self.shared.is_none() || self.keep_cookies
+    }
+
+    /// Returns the request of every client; `None` if they differ.
+    pub(crate) fn shared(&self) -> Option<&RenderedRequest> {
+        self.shared.as_ref()
+    }
+
+    /// Returns the next request of a client. `more` are further fields with their line ends.
+    #[inline]
+    pub(crate) fn next(
+        &self,
+        core: &ClientCore,
+        more: &[u8],
+        redirected: &Redirected,
+    ) -> Cow<'_, RenderedRequest> {
+        match &self.shared {
+            Some(shared) if more.is_empty() && !self.keep_cookies && redirected.0.is_none() => {
+                Cow::Borrowed(shared)
+            }
+            _ => self.render(core, more, redirected),
+        }
+    }
+
+    fn render(
+        &self,
+        core: &ClientCore,
+        more: &[u8],
+        redirected: &Redirected,
+    ) -> Cow<'_, RenderedRequest> {
+        let cookies = core.thread.cookies.borrow();
+        let jar = cookies.get(&core.id).filter(|_| self.keep_cookies);
+        match (&self.shared, jar, &redirected.0) {
+            (Some(shared), None, None) if more.is_empty() => return Cow::Borrowed(shared),
+            (Some(shared), None, None) if !shared.has_body => {
+                return Cow::Owned(shared.with_fields(more));
+            }
+            _ => {}
+        }
+        let changes = RequestChanges {
+            target: redirected.0.as_ref().map(|redirect| redirect.target.as_str()),
+            as_get: redirected.0.as_ref().is_some_and(|redirect| redirect.as_get),
+            more,
+            cookies: jar,
+        };
+        let values = self.table.values(core.id, core.next_random());
+        Cow::Owned(RenderedRequest::new(self.parts.render(&values, &changes)))
+    }
+
+    /// Keeps the cookies that an answer sets.
+    pub(crate) fn keep(&self, core: &ClientCore, cookies: Option<Box<SetCookies>>) {
+        let Some(fields) = cookies.filter(|_| self.keep_cookies) else { return };
+        let mut jars = core.thread.cookies.borrow_mut();
+        let jar: &mut CookieJar = jars.entry(core.id).or_default();
+        let now_s = jiff::Timestamp::now().as_second();
+        fields.0.iter().for_each(|field| jar.keep(field, now_s));
+    }
+
+    /// Follows an answer that leads elsewhere on the same server. Returns whether the request must
+    /// be sent again; false for an answer that leads nowhere, or if enough redirects were followed.
+    pub(crate) fn follow(
+        &self,
+        core: &ClientCore,
+        redirected: &mut Redirected,
+        status: u16,
+        text: Option<&AnswerText>,
+    ) -> bool {
+        if self.redirects == 0 {
+            return false;
+        }
+        self.follow_on(core, redirected, status, text).is_some()
+    }
+
+    #[cold]
+    fn follow_on(
+        &self,
+        core: &ClientCore,
+        redirected: &mut Redirected,
+        status: u16,
+        text: Option<&AnswerText>,
+    ) -> Option<()> {
+        if !matches!(status, 301..=303 | 307 | 308) || self.success.contains(status) {
+            return None;
+        }
+        let before = redirected.0.as_deref();
+        let followed = before.map_or(0, |redirect| redirect.followed);
+        if followed >= self.redirects {
+            return None;
+        }
+        let mut from = Vec::new();
+        match before {
+            Some(redirect) => from.extend_from_slice(redirect.target.as_bytes()),
+            None => self.parts.render_target(&self.table.values(core.id, 0), &mut from),
+        }
+        let target = target_of(&text?.location, &self.authority, &from)?;
+        // 301 and 302 make a GET of a POST, as browsers have it (RFC 9110 §15.4).
+        let becomes_get = status == 303 || (status <= 302 && self.parts.method == "POST");
+        *redirected = Redirected(Some(Box::new(Redirect {
+            target,
+            as_get: becomes_get || before.is_some_and(|redirect| redirect.as_get),
+            followed: followed + 1,
+            for_good: matches!(status, 301 | 308)
+                && before.is_none_or(|redirect| redirect.for_good),
+        })));
+        Some(())
+    }
+}
+
+impl RenderedRequest {
+    fn new((bytes, head): (Vec<u8>, usize)) -> RenderedRequest {
+        RenderedRequest { size: HeadSize::of(&bytes), has_body: head < bytes.len(), bytes }
+    }
+
+    /// Returns the request with further fields at the end of its head; it has no body.
+    fn with_fields(&self, more: &[u8]) -> RenderedRequest {
+        let mut bytes = self.bytes.clone();
+        // A head ends with an empty line: the fields go before it.
+        bytes.truncate(bytes.len().saturating_sub(2));
+        bytes.extend_from_slice(more);
+        bytes.extend_from_slice(b"\r\n");
+        RenderedRequest { size: HeadSize::of(&bytes), has_body: false, bytes }
+    }
+}
+
+/// Where the requests of a client go instead of the path of its series.
+#[derive(Debug, Default)]
+pub(crate) struct Redirected(Option<Box<Redirect>>);
+
+#[derive(Debug)]
+struct Redirect {
+    target: String,
+    as_get: bool,
+    /// How many redirects were followed one after the other.
+    followed: u8,
+    /// Whether all of them are permanent (RFC 9110 §15.4): then later requests go there at once.
+    for_good: bool,
+}
+
+impl Redirected {
+    /// The answer to the last request was no redirect.
+    #[inline]
+    pub(crate) fn arrived(&mut self) {
+        if let Some(redirect) = &mut self.0 {
+            redirect.followed = 0;
+            if !redirect.for_good {
+                self.0 = None;
+            }
+        }
+    }
+}
+
+/// Adds the bytes of an exchange whose answer leads elsewhere: its body belongs to no message.
+pub(crate) fn add_redirect(
+    core: &ClientCore,
+    phase: Phase,
+    moved: MovedBytes,
+    request: HeadSize,
+    parts: &Parts,
+) {
+    core.add_bytes(phase, |ledger| {
+        ledger.up.wire += moved.up;
+        request.add_to(&mut ledger.up);
+        ledger.down.wire += moved.down;
+        ledger.down[Part::Heads] += parts.heads;
+        ledger.down.head_chars += parts.head_chars;
+        ledger.down[Part::Framing] += parts.framing;
+        ledger.down[Part::Discarded] += parts.payload + parts.stray;
+    });
+}
