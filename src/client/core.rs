@@ -241,6 +241,11 @@ impl ClientCore {
         self.thread.recorder.borrow_mut().at(phase).counts.polls_not_held += 1;
     }
 
+    /// Reports that the answer to a poll set a cookie, which the client does not send back.
+    pub(crate) fn cookie_ignored(&self, phase: Phase) {
+        self.thread.recorder.borrow_mut().at(phase).counts.cookies_ignored += 1;
+    }
+
     /// Reports an answer with a compressed body.
     pub(crate) fn compressed(&self, phase: Phase) {
         self.thread.recorder.borrow_mut().at(phase).counts.compressed += 1;

@@ -38,6 +38,14 @@ pub(crate) trait Decode: Sized + 'static {
     fn decode(&mut self, piece: BodyPiece<'_>, on: &mut dyn FnMut(Decoded<'_>));
     /// Forgets a message that was cut, since the connection is gone.
     fn lost(&mut self);
+    /// Returns whether a message has begun that is not bounded by its chunk.
+    fn is_within(&self) -> bool {
+        false
+    }
+    /// Returns whether messages end within chunks.
+    fn ends_anywhere(&self) -> bool {
+        false
+    }
     /// Returns the last event's id, for the next request; empty if there is none.
     fn last_event_id(&self) -> &[u8] {
         &[]
@@ -156,6 +164,7 @@ impl<D: Decode> StreamMachine<D> {
         let StreamMachine { decoder, delivery, inbox, response, unfinished, .. } = self;
         let (core, phase, now_ns) = (&*io.core, io.phase(), io.now_ns);
         let (mut messages, mut splits, mut uneven) = (0, 0, 0);
+        let ends_anywhere = decoder.ends_anywhere();
         let mut on = |part: Decoded<'_>| match part {
             Decoded::Payload(bytes, counted) => {
                 inbox.push(bytes);
@@ -167,6 +176,9 @@ impl<D: Decode> StreamMachine<D> {
                 let separators = inbox.end().min(unfinished[Part::Payload]);
                 unfinished[Part::Framing] += separators;
                 unfinished[Part::Payload] -= separators;
+                if ends_anywhere {
+                    *whole += unfinished.take_explained();
+                }
                 delivery.deliver(inbox, core, phase, now_ns);
             }
             Decoded::Split => splits += 1,
@@ -174,7 +186,7 @@ impl<D: Decode> StreamMachine<D> {
         };
         let fed = response.feed_unit(bytes, |piece: BodyPiece<'_>| decoder.decode(piece, &mut on));
         add_response(unfinished, &Parts { payload: 0, ..std::mem::take(&mut response.parts) });
-        if fed.is_ok() && !response.is_mid_chunk() {
+        if fed.is_ok() && !response.is_mid_chunk() && !decoder.is_within() {
             *whole += unfinished.take_explained();
         }
         if messages > 0 {

@@ -63,6 +63,8 @@ counts! {
     /// Exchanges that brought nothing new and ended at once, though the server should have held the
     /// request.
     polls_not_held,
+    /// Answers to polls that set a cookie, which the clients do not send back.
+    cookies_ignored,
     /// Answers with a compressed body, from which no stamp can be read.
     compressed,
     /// Bytes after an answer that has no body (204, 304), though its head says that they come.

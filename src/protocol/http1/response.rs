@@ -48,6 +48,8 @@ pub struct HeadFacts {
     pub event_stream: bool,
     /// The body is compressed (`Content-Encoding`).
     pub compressed: bool,
+    /// It sets a cookie (`Set-Cookie`).
+    pub sets_cookie: bool,
     /// How many seconds the server wants the client to wait (RFC 9110 §10.2.3).
     pub retry_after_s: Option<u32>,
 }
@@ -572,6 +574,8 @@ impl Framing {
                     media.trim_ascii().eq_ignore_ascii_case(b"text/event-stream");
             } else if field.name.eq_ignore_ascii_case("content-encoding") {
                 framing.facts.compressed = is_compressed(field.value);
+            } else if field.name.eq_ignore_ascii_case("set-cookie") {
+                framing.facts.sets_cookie = true;
             } else if field.name.eq_ignore_ascii_case("retry-after") {
                 let seconds = decimal(field.value).and_then(|s| u32::try_from(s).ok());
                 framing.facts.retry_after_s = seconds;

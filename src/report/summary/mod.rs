@@ -22,7 +22,7 @@ mod setting;
 mod times;
 mod verdict;
 
-use crate::record::ClientError;
+use crate::record::{ClientError, Metric};
 use crate::report::chapter;
 use crate::report::figure::Figure;
 use crate::report::pictures::Pictures;
@@ -128,6 +128,7 @@ fn row(group: &Group, setting: &Setting, floor: Option<&Group>) -> Row {
     row.predicted = predict::predicted(group, setting, &row);
     row.remarks = remarks::of(&row.events.all);
     row.remarks.extend(remarks::none_accepted(&group.ends));
+    row.remarks.extend(remarks::short_queue(group.total.latency.of(Metric::ConnectTime)));
     row.notes = notes(group, &row);
     (row.status, row.checks) = verdict::of_row(group, setting, &row);
     row

@@ -6,10 +6,43 @@
 use crate::record::Counts;
 use crate::report::table::NO_STAMP;
 use crate::result::CaseEnd;
-use crate::units::{listed, thousands};
+use crate::units::{human_ns, listed, thousands};
+use hdrhistogram::Histogram;
 
 /// Of the held polls, the share that must have ended at once for the server to hold none.
 const NOT_HELD: f64 = 0.5;
+
+/// Of all answers, the share that must set a cookie for each poll to be one of a new session.
+const MOST_ANSWERS: f64 = 0.9;
+/// The kernel sends a SYN that was not answered again after this time, and then as often.
+const SYN_AGAIN_NS: u64 = 1_000_000_000;
+/// How much later such a connect may end.
+const SYN_LATE_NS: u64 = 200_000_000;
+/// How often it sends it again before the times say nothing any more.
+const SYN_STEPS: u64 = 8;
+/// Of all connects, the share that must have waited for another SYN.
+const SOME_CONNECTS: f64 = 0.01;
+
+/// Says that connects waited for the repetition of their SYN, as if the server's queue was short.
+pub(super) fn short_queue(connects: Option<&Histogram<u64>>) -> Option<String> {
+    let connects = connects?;
+    let steps = (1..=SYN_STEPS).map(|step| step * SYN_AGAIN_NS);
+    let waited: u64 = steps.map(|ns| connects.count_between(ns, ns + SYN_LATE_NS)).sum();
+    let longest_ns = connects.max();
+    // On a slow path or with a slow server the times are anything.
+    let slow = connects.count_between(SYN_AGAIN_NS / 2, u64::MAX);
+    let is_some = waited as f64 >= SOME_CONNECTS * connects.len() as f64;
+    (waited > 0 && is_some && waited * 10 >= slow * 9).then(|| {
+        format!(
+            "{} of {} connects took a whole second or several, up to {}: the kernel repeats a SYN \
+             after a second that the server's queue had no place for. Raise the server's backlog \
+             (and its net.core.somaxconn), or connect more slowly by `ramp`",
+            thousands(waited),
+            thousands(connects.len()),
+            human_ns(longest_ns as f64)
+        )
+    })
+}
 
 /// Returns the sentences, without their full stops.
 pub(super) fn of(counts: &Counts) -> Vec<String> {
@@ -23,7 +56,16 @@ pub(super) fn of(counts: &Counts) -> Vec<String> {
     say(if counts.polls_not_held as f64 > held { counts.polls_not_held } else { 0 }, &|n| {
         format!(
             "the server does not hold requests: it answered {n} of {} at once with nothing new, so \
-             that the clients polled without a pause",
+             that the clients polled without a pause. If it has only the latest state, take \
+             transport = \"polling\" with an interval",
+            thousands(counts.completed)
+        )
+    });
+    let most = counts.completed as f64 * MOST_ANSWERS;
+    say(if counts.cookies_ignored as f64 > most { counts.cookies_ignored } else { 0 }, &|n| {
+        format!(
+            "the server set a cookie with {n} of {} answers, and no client sent one back: each poll \
+             may have opened a session of its own there. Set cookies = \"keep\" in the series",
             thousands(counts.completed)
         )
     });
@@ -116,6 +158,22 @@ mod tests {
     }
 
     #[test]
+    fn connects_that_waited_for_another_syn_are_named() {
+        let histogram = |values: &[u64]| {
+            let mut all = Histogram::new(3).unwrap();
+            values.iter().for_each(|ms| all.record(ms * 1_000_000).unwrap());
+            all
+        };
+        assert_eq!(short_queue(None), None);
+        assert_eq!(short_queue(Some(&histogram(&[1, 2, 400]))), None);
+        let said = short_queue(Some(&histogram(&[1, 1_023, 3_090]))).unwrap();
+        assert!(said.starts_with("2 of 3 connects took a whole second"), "{said}");
+        assert!(said.contains("backlog") && said.contains("`ramp`"), "{said}");
+        // A path that is slow.
+        assert_eq!(short_queue(Some(&histogram(&[700, 900, 1_100, 1_300, 1_500]))), None);
+    }
+
+    #[test]
     fn only_what_happened_is_said() {
         assert_eq!(of(&Counts { completed: 9, ..Counts::default() }), Vec::<String>::new());
         let half = Counts { completed: 8, polls_not_held: 4, ..Counts::default() };
@@ -124,6 +182,10 @@ mod tests {
         let said = of(&most);
         assert!(said[0].contains("it answered 5 of 8 at once"), "{said:?}");
         assert!(said[1].contains("1,000 stray bytes"), "{said:?}");
+        let sessions = of(&Counts { completed: 10, cookies_ignored: 10, ..Counts::default() });
+        assert!(sessions[0].contains("cookie with 10 of 10 answers"), "{sessions:?}");
+        let one = of(&Counts { completed: 10, cookies_ignored: 9, ..Counts::default() });
+        assert_eq!(one.len(), 0);
         assert_eq!(no_stamp(&most), no_stamp(&half));
         assert!(no_stamp(&Counts { compressed: 1, ..half }).contains("Content-Encoding"));
     }

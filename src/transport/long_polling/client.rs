@@ -68,9 +68,18 @@ impl MachineClients for LongPollingClients {
             asked: HeadSize::default(),
             asked_ns: 0,
             used: false,
+            body: None,
+            last_body: None,
         };
         vec![Session::new(core, Box::new(machine), policy)]
     }
+}
+
+/// Returns a hash of what has `before` as its hash, and of bytes after it (FNV-1a).
+fn hash(before: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(before ^ 0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 /// One client.
@@ -87,6 +96,9 @@ struct LongPollMachine {
     asked_ns: u64,
     /// Whether a request was sent on the connection before.
     used: bool,
+    /// A hash of the body so far, if it came at once, and of the last one.
+    body: Option<u64>,
+    last_body: Option<u64>,
 }
 
 impl LongPollMachine {
@@ -94,6 +106,7 @@ impl LongPollMachine {
     fn ask(&mut self, io: &mut Io<'_>) -> bool {
         self.response.reset();
         self.inbox.clear();
+        self.body = None;
         // The response is late only after the time that the server may hold it.
         io.begin_exchange(self.shared.hold_ns);
         io.trace(TraceKind::Sent, io.now_ns, None);
@@ -141,18 +154,21 @@ impl LongPollMachine {
         if self.response.facts.compressed {
             io.compressed(phase);
         }
+        if self.response.facts.sets_cookie && !self.shared.requests.keeps_cookies() {
+            io.cookie_ignored(phase);
+        }
         if !matches!(self.response.status, 200..300) {
             // It counts as success by `status`, and what it says is no update.
             self.inbox.clear();
         }
-        if !self.delivery.deliver(&mut self.inbox, io.core, phase, io.now_ns) {
+        let new = self.delivery.deliver(&mut self.inbox, io.core, phase, io.now_ns);
+        if !new {
             io.nothing_new(phase, moved);
-            let held_ns = io.now_ns.saturating_sub(self.asked_ns);
-            let at_once_ns = AT_ONCE_NS.saturating_add(io.dialer().delay.allowance_ns());
-            if held_ns < at_once_ns.min(self.shared.hold_ns / 2) {
-                io.not_held(phase);
-            }
         }
+        if self.came_at_once(io) && (!new || self.repeats_body()) {
+            io.not_held(phase);
+        }
+        self.last_body = self.body.take();
         if io.is_stopping() {
             // The server's end is still to come.
             if beyond > 0 {
@@ -189,6 +205,18 @@ impl LongPollMachine {
         }
     }
 
+    /// Whether the answer came so soon that the server cannot have held the request.
+    fn came_at_once(&self, io: &Io<'_>) -> bool {
+        let held_ns = io.now_ns.saturating_sub(self.asked_ns);
+        let at_once_ns = AT_ONCE_NS.saturating_add(io.dialer().delay.allowance_ns());
+        held_ns < at_once_ns.min(self.shared.hold_ns / 2)
+    }
+
+    /// Whether the body is the last one again: what has no stamp is new only if it is different.
+    fn repeats_body(&self) -> bool {
+        self.body.is_some_and(|body| self.last_body == Some(body))
+    }
+
     fn fail(&mut self, io: &mut Io<'_>, error: ClientError) {
         io.discard_received();
         if io.is_stopping() {
@@ -213,11 +241,15 @@ impl Machine for LongPollMachine {
     }
 
     fn received(&mut self, io: &mut Io<'_>, bytes: &[u8]) {
-        let inbox = &mut self.inbox;
+        let at_once = self.came_at_once(io);
+        let (inbox, body) = (&mut self.inbox, &mut self.body);
         inbox.borrow_memory(&mut io.core.thread.inbox.borrow_mut());
         let fed = self.response.feed_with(bytes, |piece: BodyPiece<'_>| {
             if let Some(bytes) = piece.bytes() {
                 inbox.push(bytes);
+                if at_once {
+                    *body = Some(hash(body.unwrap_or_default(), bytes));
+                }
             }
         });
         match fed {

@@ -33,6 +33,8 @@ pub(crate) struct CompletedExchange {
     pub success: bool,
     /// Whether its body is compressed.
     pub compressed: bool,
+    /// Whether it sets a cookie that the client does not send back.
+    pub cookie_ignored: bool,
     /// Bytes that it moved.
     pub moved: MovedBytes,
     /// The size of the request.
@@ -72,6 +74,9 @@ impl PollState {
         client.trace(TraceKind::Sent, exchange.sent_ns, None);
         if exchange.compressed {
             client.compressed(phase);
+        }
+        if exchange.cookie_ignored {
+            client.cookie_ignored(phase);
         }
         if !matches!(exchange.status, 200..300) {
             // It counts as success by `status`, and what it says is no update.

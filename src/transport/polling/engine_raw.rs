@@ -126,15 +126,16 @@ impl PollMachine {
             return self.go_on(io, turn, beyond);
         }
         self.redirected.arrived();
-        let (done_ns, compressed) = (io.now_ns, self.response.facts.compressed);
+        let facts = self.response.facts;
         let success = self.shared.requests.success.contains(status);
         let exchange = CompletedExchange {
             turn,
             sent_ns,
-            done_ns,
+            done_ns: io.now_ns,
             status,
             success,
-            compressed,
+            compressed: facts.compressed,
+            cookie_ignored: facts.sets_cookie && !self.shared.requests.keeps_cookies(),
             moved,
             request,
             parts,

@@ -209,7 +209,9 @@ impl ReqwestEngine {
         let chunked = response.headers().contains_key(TRANSFER_ENCODING);
         let encoding = response.headers().get(CONTENT_ENCODING);
         let compressed = encoding.is_some_and(|value| is_compressed(value.as_bytes()));
-        self.requests.keep(client, set_cookies(response.headers()));
+        let cookies = set_cookies(response.headers());
+        let cookie_ignored = cookies.is_some() && !self.requests.keeps_cookies();
+        self.requests.keep(client, cookies);
         let mut text = refuses(status).then(|| {
             let field = |name: &str| response.headers().get(name).map(HeaderValue::as_bytes);
             Box::new(AnswerText::new(field))
@@ -242,6 +244,7 @@ impl ReqwestEngine {
                         status,
                         success,
                         compressed,
+                        cookie_ignored,
                         moved,
                         request,
                         parts,

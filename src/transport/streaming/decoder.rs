@@ -50,6 +50,15 @@ impl Decode for MessageDecoder {
             MessageDecoder::Cut(cut) => cut.decode(piece, on),
         }
     }
+    fn is_within(&self) -> bool {
+        match self {
+            MessageDecoder::Chunks(_) => false,
+            MessageDecoder::Cut(cut) => cut.cutter.is_within(),
+        }
+    }
+    fn ends_anywhere(&self) -> bool {
+        matches!(self, MessageDecoder::Cut(_))
+    }
     fn lost(&mut self) {
         match self {
             MessageDecoder::Chunks(chunks) => {

@@ -174,9 +174,14 @@ fn heads_are_read_as_browsers_do() {
 
 #[test]
 fn what_a_head_says_is_kept() {
-    let head = "HTTP/1.1 503 X\r\nRetry-After: 2\r\ncontent-encoding: gzip\r\n\
+    let head = "HTTP/1.1 503 X\r\nRetry-After: 2\r\ncontent-encoding: gzip\r\nSet-Cookie: a=b\r\n\
                 Content-Type: Text/Event-Stream; charset=utf-8\r\n\r\n";
-    let facts = HeadFacts { event_stream: true, compressed: true, retry_after_s: Some(2) };
+    let facts = HeadFacts {
+        event_stream: true,
+        compressed: true,
+        sets_cookie: true,
+        retry_after_s: Some(2),
+    };
     assert_eq!(read(head.as_bytes()).unwrap().facts, facts);
     let plain = "HTTP/1.1 200 OK\r\nContent-Encoding: identity\r\nContent-Type: a/b\r\n\r\n";
     assert_eq!(read(plain.as_bytes()).unwrap().facts, HeadFacts::default());
