@@ -45,6 +45,7 @@ mod error;
 mod os;
 mod secret;
 mod time;
+mod tls;
 mod units;
 
 mod config;
@@ -226,7 +227,7 @@ pub mod internals {
         /// A URL.
         pub fn url(text: &str) -> bool {
             let parts = UrlParts::parse(text);
-            if let Ok(UrlParts { authority, host, port }) = &parts {
+            if let Ok(UrlParts { authority, host, port, .. }) = &parts {
                 assert!(authority.contains(host.as_str()) && !host.is_empty() && *port > 0);
             }
             parts.is_ok()

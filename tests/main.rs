@@ -55,6 +55,8 @@ mod scenario;
 mod secrets;
 /// The reference server over raw sockets.
 mod server;
+/// TLS from end to end.
+mod tls;
 /// What servers may do as browsers allow it, and what is pointed out to the reader.
 mod tolerance;
 /// Every transport end to end: bytes, distributions, reconnects.

@@ -35,6 +35,21 @@ pub(crate) struct ServeArgs {
         help_heading = LISTENING
     )]
     pub threads: Option<u32>,
+    /// Speak TLS, with a certificate for localhost of its own unless one is given
+    #[arg(long, help_heading = LISTENING)]
+    pub tls: bool,
+    /// The certificate, in PEM, with those that lead to an authority
+    #[arg(
+        long, value_name = "FILE", requires = "tls", requires = "tls_key",
+        help_heading = LISTENING
+    )]
+    pub tls_cert: Option<PathBuf>,
+    /// The certificate's key, in PEM
+    #[arg(
+        long, value_name = "FILE", requires = "tls", requires = "tls_cert",
+        help_heading = LISTENING
+    )]
+    pub tls_key: Option<PathBuf>,
     /// Publish and answer as this scenario says
     #[arg(
         long, value_name = "FILE", conflicts_with_all = ["rate", "payload", "size", "message_limit"],

@@ -4,6 +4,7 @@
 use crate::client::context::ThreadContext;
 use crate::net::counted_stream::CountedStream;
 use crate::net::polled_stream::PolledStream;
+use crate::net::tls_layer::TlsBytes;
 use crate::record::{Flow, Ledger, Part, Phase, TcpReading, TcpTotals};
 use std::rc::Rc;
 
@@ -29,6 +30,8 @@ pub(crate) struct ClientConnection<S: CountedStream = PolledStream> {
     last: TcpReading,
     /// Bytes that are in the ledger already.
     counted: MovedBytes,
+    /// The same of TLS, if the stream has it.
+    counted_tls: Option<TlsBytes>,
     /// This side ended TCP and then the other, whose end was read.
     both_ended: bool,
 }
@@ -42,7 +45,29 @@ impl<S: CountedStream> ClientConnection<S> {
             phase,
             last: TcpReading::default(),
             counted: MovedBytes::default(),
+            counted_tls: None,
             both_ended: false,
+        }
+    }
+
+    /// The stream has TLS: its bytes are counted with those of the protocol, in the same phase.
+    pub(crate) fn with_tls(mut self) -> ClientConnection<S> {
+        self.counted_tls = Some(TlsBytes::default());
+        self
+    }
+
+    /// Adds the bytes of TLS that have moved since the last time to the ledger of a phase.
+    #[inline]
+    pub(crate) fn count_tls(&mut self, phase: Phase) {
+        if let Some(counted) = self.counted_tls {
+            let all = self.stream.tls();
+            if all != counted {
+                self.counted_tls = Some(all);
+                self.thread.add_bytes(phase, |ledger| {
+                    add_tls(&mut ledger.up, all.up - counted.up);
+                    add_tls(&mut ledger.down, all.down - counted.down);
+                });
+            }
         }
     }
 
@@ -55,6 +80,7 @@ impl<S: CountedStream> ClientConnection<S> {
     /// Begins another phase: what the kernel counted until now belongs to the last one.
     pub(crate) fn enter(&mut self, phase: Phase) {
         if phase != self.phase {
+            self.count_tls(self.phase);
             if let Ok(now) = self.stream.counts() {
                 self.add_segments(&now);
             }
@@ -78,6 +104,7 @@ impl<S: CountedStream> ClientConnection<S> {
             down: all.down.saturating_sub(self.counted.down),
         };
         self.counted = all;
+        self.count_tls(self.phase);
         moved
     }
 
@@ -86,6 +113,7 @@ impl<S: CountedStream> ClientConnection<S> {
     pub(crate) fn take_received(&mut self) -> u64 {
         let down = self.stream.delivered().saturating_sub(self.counted.down);
         self.counted.down += down;
+        self.count_tls(self.phase);
         down
     }
 
@@ -109,6 +137,8 @@ impl<S: CountedStream> ClientConnection<S> {
         add(ledger);
         self.counted.up += ledger.up.wire.get() - before.0;
         self.counted.down += ledger.down.wire.get() - before.1;
+        drop(recorder);
+        self.count_tls(phase);
     }
 
     /// Counts control frames received and sent, in the current phase.
@@ -127,7 +157,8 @@ impl<S: CountedStream> ClientConnection<S> {
     /// Notes that this side ended TCP and then the other, whose end was read. The state of the
     /// socket does not show it any more.
     pub(crate) fn note_both_ended(&mut self) {
-        self.both_ended = true;
+        // TLS ends before TCP does.
+        self.both_ended = self.stream.has_ended();
     }
 
     /// Discards all that was moved and is not in the ledger: the connection was not set up.
@@ -157,7 +188,7 @@ impl<S: CountedStream> ClientConnection<S> {
                 // What the kernel has by now and no more: a server may send without end.
                 self.stream.drain(now.bytes_received);
                 let sent = now.bytes_sent.saturating_sub(now.bytes_retrans) + now.bytes_unsent;
-                let written = self.stream.written();
+                let written = self.stream.written_to_socket();
                 // After a reset the kernel has dropped what it had not sent.
                 let off_up = if self.stream.has_failed() {
                     sent.saturating_sub(written)
@@ -177,7 +208,10 @@ impl<S: CountedStream> ClientConnection<S> {
         }
         self.thread.audit.set(audit);
         let MovedBytes { up, down } = self.take_moved();
-        let unreceived = self.stream.read() - self.stream.delivered();
+        let tls = self.counted_tls.unwrap_or_default();
+        // Of TLS, what is in no whole record.
+        let unreceived = self.stream.read() - self.stream.delivered() - tls.down;
+        let cut_records = self.stream.written_to_socket() - self.stream.written() - tls.up;
         let cut = self.stream.unsent() > 0;
         self.thread.add_bytes(self.phase, |ledger| {
             ledger.up.wire += up;
@@ -186,6 +220,7 @@ impl<S: CountedStream> ClientConnection<S> {
                 ledger.up[Part::Discarded] += up;
             }
             ledger.down.wire += down;
+            add_discarded(&mut ledger.up, cut_records);
             add_discarded(&mut ledger.down, unreceived);
         });
     }
@@ -195,6 +230,12 @@ impl<S: CountedStream> Drop for ClientConnection<S> {
     fn drop(&mut self) {
         self.close();
     }
+}
+
+/// Adds bytes of TLS.
+fn add_tls(flow: &mut Flow, bytes: u64) {
+    flow.wire += bytes;
+    flow[Part::Tls] += bytes;
 }
 
 /// Adds bytes of a message that was cut.

@@ -7,7 +7,7 @@ use crate::client::delivery::inbox::Inbox;
 use crate::feed;
 use crate::net::delay_line::DelayErrors;
 use crate::net::timestamp_sample::ReceiveDelays;
-use crate::net::{Dialer, Heads};
+use crate::net::{Dialer, Heads, TlsClient};
 use crate::protocol::http1::answer_text::AnswerText;
 use crate::protocol::http1::cookies::CookieJar;
 use crate::record::{
@@ -16,7 +16,7 @@ use crate::record::{
 };
 use crate::secret;
 use crate::time::{Schedule, Timer, now_ns};
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -38,6 +38,8 @@ pub struct ThreadContext {
     pub events: Cell<u64>,
     /// How clients connect, a server shard each.
     pub dialers: Vec<Dialer>,
+    /// How clients speak TLS; unset if they do not.
+    pub tls: OnceCell<TlsClient>,
     /// What is published, in form and rate.
     pub spec: feed::Spec,
     /// The feed, once it has begun; `None` if another server publishes it.
@@ -132,6 +134,7 @@ impl ThreadContext {
             step: RefCell::default(),
             events: Cell::new(0),
             dialers,
+            tls: OnceCell::new(),
             spec,
             feed: Cell::new(None),
             timeout_ns,

@@ -134,7 +134,10 @@ impl ClientCore {
 
     /// Returns the layers of a new connection, and how many nanoseconds SYN and SYN-ACK spend in
     /// its delay line.
-    pub(crate) fn layers(&self, phase: Phase) -> (Option<Layers>, u64) {
+    ///
+    /// # Errors
+    /// If TLS cannot begin.
+    pub(crate) fn layers(&self, phase: Phase) -> Result<(Option<Layers>, u64), ClientError> {
         let delay = self.dialer().delay;
         let line = (!delay.is_none())
             .then(|| DelayLine::new(&delay, self.id, self.connects, self.thread.clone()));
@@ -142,7 +145,8 @@ impl ClientCore {
         // The first heads of the first client are kept.
         let tap = (self.id == 0)
             .then(|| Tap::new(self.thread.heads.clone(), self.is_second_handle(), phase));
-        (layers(tap, line), handshake_ns)
+        let tls = self.thread.tls.get().map(|tls| tls.layer(self.id)).transpose()?;
+        Ok((layers(tap, tls, line), handshake_ns))
     }
 
     /// Returns how long the server may take to close its side after the client's: a second, the
@@ -156,6 +160,11 @@ impl ClientCore {
     pub(crate) fn opened(&mut self, phase: Phase, took_ns: u64) {
         self.thread.recorder.borrow_mut().set_up_time(Metric::ConnectTime, took_ns);
         self.opened_by_library(phase);
+    }
+
+    /// Counts a handshake of TLS that took `took_ns`.
+    pub(crate) fn secured(&self, took_ns: u64) {
+        self.thread.recorder.borrow_mut().set_up_time(Metric::TlsHandshakeTime, took_ns);
     }
 
     /// Counts a connection that a library opened, which does not tell how long it took.

@@ -8,7 +8,7 @@ use crate::net::connection::Layers;
 use crate::net::dial::dial;
 use crate::net::layer::{Stacked, StreamLayer};
 use crate::net::library_stream::LibraryStream;
-use crate::record::Phase;
+use crate::record::{Phase, TlsProblem};
 use crate::time::{Turn, TurnPlacement, now_ns};
 use std::future::Future;
 use std::ops::{Deref, DerefMut};
@@ -16,9 +16,9 @@ use std::pin::pin;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
-/// The stream of a library's connection: the usual layers, and one nearest to the socket that the
-/// transport gives.
-pub(crate) type StreamOver<L> = LibraryStream<Stacked<Layers, L>>;
+/// The stream of a library's connection: the usual layers, and one that the transport gives. That is
+/// nearest to the socket, or with TLS nearest to the library: below it are records alone.
+pub(crate) type StreamOver<L> = LibraryStream<Stacked<L, Stacked<Layers, L>>>;
 
 /// One simulated client that is a task.
 pub struct Client {
@@ -73,7 +73,7 @@ impl Client {
         &mut self,
         phase: Phase,
         connects: &Semaphore,
-        below: L,
+        layer: L,
     ) -> Option<ClientConnection<StreamOver<L>>> {
         let thread = self.thread.clone();
         let dialer = *self.dialer();
@@ -90,14 +90,49 @@ impl Client {
                 return None;
             }
         };
-        let (layers, handshake_ns) = self.layers(phase);
+        let (layers, handshake_ns) = match self.layers(phase) {
+            Ok(made) => made,
+            Err(error) => {
+                self.fault(phase, error);
+                return None;
+            }
+        };
         let open_ns = began_ns.saturating_add(handshake_ns);
         // Also if clients are to end meanwhile: it is short, and the connection is there.
         while now_ns() < open_ns && !thread.timer.until(open_ns).await {}
         self.opened(phase, now_ns() - began_ns);
-        let stack = Stacked { upper: layers, lower: Some(below) };
+        let has_tls = layers.tls().is_some();
+        let (above, below) = if has_tls { (Some(layer), None) } else { (None, Some(layer)) };
+        let layers = Stacked { upper: layers, lower: below };
+        let stack = Stacked { upper: above, lower: Some(layers) };
         let stream = LibraryStream::over(socket, stack, thread.timer.clone());
-        Some(ClientConnection::new(stream, thread, phase))
+        let connection = ClientConnection::new(stream, thread, phase);
+        if has_tls { self.secure(connection.with_tls(), phase).await } else { Some(connection) }
+    }
+
+    /// Waits for the end of the handshake of TLS. An error is counted in `phase`.
+    async fn secure<L: StreamLayer>(
+        &self,
+        mut connection: ClientConnection<StreamOver<L>>,
+        phase: Phase,
+    ) -> Option<ClientConnection<StreamOver<L>>> {
+        let began_ns = now_ns();
+        let stream = connection.stream.clone();
+        let securing = tokio::time::timeout(self.dialer().timeout, stream.handshake());
+        match unless_stopped(&self.thread, securing).await? {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                self.fault(phase, error);
+                return None;
+            }
+            Err(_) => {
+                self.fault(phase, TlsProblem::Timeout.error());
+                return None;
+            }
+        }
+        self.secured(now_ns() - began_ns);
+        connection.count_tls(phase);
+        Some(connection)
     }
 
     async fn wait_until(&self, ns: u64) -> bool {

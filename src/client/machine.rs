@@ -302,6 +302,11 @@ impl Io<'_> {
     pub(crate) fn limit_closing(&mut self) {
         self.control.close_until_ns = self.now_ns.saturating_add(self.core.closing_limit_ns());
     }
+    /// Whether the stream ended without TLS's saying so: what ends with it may lack its end
+    /// (RFC 9112 §9.8).
+    pub(crate) fn is_truncated(&self) -> bool {
+        self.connection.as_ref().is_some_and(|connection| connection.stream.is_truncated())
+    }
     /// The server's end was read after this side's.
     pub(crate) fn note_both_ended(&mut self) {
         if let Some(connection) = &mut self.connection {

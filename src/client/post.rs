@@ -14,7 +14,7 @@ use crate::feed::{Spec, Stamp};
 use crate::protocol::http1::Target;
 use crate::protocol::http1::request_options::RequestSettings;
 use crate::protocol::http1::response::{BodyPiece, Malformed, Response};
-use crate::record::{ClientError, ClientErrorKind, Part, Phase};
+use crate::record::{ClientError, ClientErrorKind, Part, Phase, TlsProblem};
 use crate::time::{Turn, TurnPlacement};
 use std::rc::Rc;
 
@@ -245,6 +245,9 @@ impl Machine for PostMachine {
         }
         let end = match error {
             Some(error) => Err(error),
+            None if io.is_truncated() && !self.response.is_untouched() => {
+                Err(TlsProblem::Truncated.error())
+            }
             None if self.response.end_of_stream().is_ok() => Ok(0),
             None => Err(ClientError::of(ClientErrorKind::EarlyClose)),
         };

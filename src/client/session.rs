@@ -9,9 +9,10 @@ use crate::client::core::ClientCore;
 use crate::client::machine::{Control, Io, Machine, Next, Reconnect, SessionPolicy};
 use crate::net::connection::Layers;
 use crate::net::counted_stream::CountedStream;
+use crate::net::layer::StreamLayer;
 use crate::net::polled_stream::{PolledStream, Received};
 use crate::net::socket::{Network, Readiness, Socket};
-use crate::record::{ClientError, ClientErrorKind, Phase};
+use crate::record::{ClientError, ClientErrorKind, Phase, TlsProblem};
 use crate::time::{Turn, TurnPlacement};
 
 /// The least wait before a client connects again after a connection that brought nothing, whatever
@@ -59,6 +60,8 @@ enum Stage {
     Queued,
     /// It connects.
     Connecting(Box<Opening>),
+    /// TCP is connected, and the handshake of TLS is under way.
+    Securing(Box<Securing>),
     /// It has no connection and wants none before its next turn.
     Idle,
     /// The connection is open.
@@ -86,6 +89,23 @@ struct Opening {
     until_ns: u64,
     /// When the handshake has passed the delay line; `u64::MAX` until TCP is connected.
     open_ns: u64,
+}
+
+impl Opening {
+    /// Whether others wait for its handshake of TLS, see [`Securing::holds_connect`].
+    fn holds_connect(&self) -> bool {
+        self.handshake_ns == 0 && self.layers.tls().is_some()
+    }
+}
+
+/// A handshake of TLS.
+struct Securing {
+    began_ns: u64,
+    /// When it fails.
+    until_ns: u64,
+    /// Whether others wait for it to end before they connect: so many handshakes at once would take
+    /// longer than each of them may.
+    holds_connect: bool,
 }
 
 /// See the module's description.
@@ -185,9 +205,11 @@ impl Session {
                 self.settle_next(around);
             }
             Stage::Ended => {}
-            Stage::Connecting(_) | Stage::Pausing { .. } | Stage::Queued | Stage::Idle => {
-                self.end();
-            }
+            Stage::Connecting(_)
+            | Stage::Securing(_)
+            | Stage::Pausing { .. }
+            | Stage::Queued
+            | Stage::Idle => self.end(),
         }
     }
 
@@ -200,6 +222,7 @@ impl Session {
                 }
                 // What came with it is read below, once the connection is open.
             }
+            Stage::Securing(_) => return self.secure_and_advance(around),
             Stage::Open => {
                 if event.writable {
                     self.flush(around);
@@ -237,7 +260,13 @@ impl Session {
                 Stage::Connecting(opening) if now_ns >= opening.until_ns => {
                     self.connect_failed(around, ClientError::of(ClientErrorKind::ConnectTimeout));
                 }
-                Stage::Pausing { .. } | Stage::Queued | Stage::Connecting(_) => {
+                Stage::Securing(securing) if now_ns >= securing.until_ns => {
+                    self.secure_failed(around, TlsProblem::Timeout.error());
+                }
+                Stage::Pausing { .. }
+                | Stage::Queued
+                | Stage::Connecting(_)
+                | Stage::Securing(_) => {
                     self.begin_phase(now_ns);
                     return;
                 }
@@ -258,7 +287,9 @@ impl Session {
 
     /// Moves what a layer released by now.
     pub(crate) fn release(&mut self, around: &mut Surroundings<'_>) {
-        if matches!(self.stage, Stage::Open)
+        if matches!(self.stage, Stage::Securing(_)) {
+            self.secure(around);
+        } else if matches!(self.stage, Stage::Open)
             && self.connection.as_mut().is_some_and(|c| c.stream.has_deadlines())
         {
             self.flush(around);
@@ -272,6 +303,7 @@ impl Session {
             Stage::Ended | Stage::Queued => return u64::MAX,
             Stage::Pausing { until_ns } => *until_ns,
             Stage::Connecting(opening) => opening.until_ns.min(opening.open_ns),
+            Stage::Securing(securing) => securing.until_ns,
             Stage::Idle => u64::MAX,
             Stage::Open => self.control.close_until_ns,
         };
@@ -327,10 +359,13 @@ impl Session {
         self.phase_ends_ns = ends_ns;
         match phase {
             Some(phase) if phase != self.control.phase => {
-                if self.connection.is_some() {
+                if matches!(self.stage, Stage::Open) && self.connection.is_some() {
                     self.with_machine(now_ns, |machine, io| machine.enter(io, phase));
                 } else {
                     self.control.phase = phase;
+                    if let Some(connection) = &mut self.connection {
+                        connection.enter(phase);
+                    }
                 }
                 true
             }
@@ -413,11 +448,13 @@ impl Session {
         }
         let began_ns = around.network.now_ns();
         let dialer = *self.core.dialer();
-        match around.network.connect(around.key, &dialer, self.core.id) {
+        let opened = self.core.layers(self.control.phase).and_then(|layers| {
+            Ok((layers, around.network.connect(around.key, &dialer, self.core.id)?))
+        });
+        match opened {
             Err(error) => self.connect_failed(around, error),
-            Ok(socket) => {
+            Ok(((layers, handshake_ns), socket)) => {
                 *around.connects -= 1;
-                let (layers, handshake_ns) = self.core.layers(self.control.phase);
                 self.stage = Stage::Connecting(Box::new(Opening {
                     socket,
                     layers,
@@ -433,11 +470,16 @@ impl Session {
     fn tcp_connected(&mut self, around: &mut Surroundings<'_>) {
         let Stage::Connecting(opening) = &mut self.stage else { return };
         // Other clients connect while this handshake is in the delay line.
-        *around.connects += 1;
+        if !opening.holds_connect() {
+            *around.connects += 1;
+        }
         let connected = opening.socket.connected();
         match connected {
             Err(error) => {
                 let error = ClientError::io(ClientErrorKind::Connect, &error);
+                if opening.holds_connect() {
+                    *around.connects += 1;
+                }
                 self.stage = Stage::Idle;
                 self.connect_failed(around, error);
             }
@@ -453,7 +495,7 @@ impl Session {
 
     fn connect_failed(&mut self, around: &mut Surroundings<'_>, error: ClientError) {
         if let Stage::Connecting(opening) = &self.stage
-            && opening.open_ns == u64::MAX
+            && (opening.open_ns == u64::MAX || opening.holds_connect())
         {
             *around.connects += 1;
         }
@@ -462,9 +504,65 @@ impl Session {
         self.lost(around.now_ns, End::Failed);
     }
 
-    /// The connection is open: the machine begins.
+    /// TCP is connected: TLS begins if there is any, and then the machine.
     fn open(&mut self, around: &mut Surroundings<'_>) {
+        let holds_connect =
+            matches!(&self.stage, Stage::Connecting(opening) if opening.holds_connect());
         self.adopt_connection(around.now_ns);
+        if self.connection.as_ref().is_none_or(|connection| !connection.stream.has_tls()) {
+            return self.begin(around);
+        }
+        let dialer = self.core.dialer();
+        self.stage = Stage::Securing(Box::new(Securing {
+            began_ns: around.now_ns,
+            until_ns: around.now_ns.saturating_add(dialer.timeout.as_nanos() as u64),
+            holds_connect,
+        }));
+        self.secure(around);
+    }
+
+    fn secure_and_advance(&mut self, around: &mut Surroundings<'_>) {
+        self.secure(around);
+        self.advance(around);
+    }
+
+    /// Goes on with the handshake of TLS.
+    fn secure(&mut self, around: &mut Surroundings<'_>) {
+        let (Stage::Securing(securing), Some(connection)) = (&self.stage, &mut self.connection)
+        else {
+            return;
+        };
+        around.now_ns = around.network.now_ns();
+        match connection.stream.handshake(around.now_ns, around.buffer) {
+            Ok(false) => {}
+            Err(error) => self.secure_failed(around, error),
+            Ok(true) => {
+                *around.connects += u32::from(securing.holds_connect);
+                around.now_ns = around.network.now_ns();
+                self.core.secured(around.now_ns - securing.began_ns);
+                connection.count_tls(self.control.phase);
+                self.stage = Stage::Open;
+                self.begin(around);
+                if self.control.next == Next::Keep {
+                    // What came with the end of the handshake.
+                    self.receive(around, true);
+                }
+            }
+        }
+    }
+
+    fn secure_failed(&mut self, around: &mut Surroundings<'_>, error: ClientError) {
+        if let Stage::Securing(securing) = &self.stage {
+            *around.connects += u32::from(securing.holds_connect);
+        }
+        self.stage = Stage::Idle;
+        self.connection = None;
+        self.core.fault(self.control.phase, error);
+        self.lost(around.now_ns, End::Failed);
+    }
+
+    /// The connection is open: the machine begins.
+    fn begin(&mut self, around: &mut Surroundings<'_>) {
         self.control.brought = false;
         self.able_ns = around.now_ns;
         self.control.close_until_ns = u64::MAX;
@@ -486,7 +584,10 @@ impl Session {
         self.core.opened(phase, now_ns - began_ns);
         let stream = PolledStream::new(socket, layers);
         let thread = self.core.thread.clone();
-        self.connection = Some(Box::new(ClientConnection::new(stream, thread, phase)));
+        let has_tls = stream.has_tls();
+        let connection = ClientConnection::new(stream, thread, phase);
+        let connection = if has_tls { connection.with_tls() } else { connection };
+        self.connection = Some(Box::new(connection));
     }
 
     /// Sends what had to wait.
@@ -508,6 +609,14 @@ impl Session {
         if !matches!(self.stage, Stage::Open) {
             return;
         }
+        self.receive_open(around, ended);
+        if self.connection.as_ref().is_some_and(|connection| connection.stream.has_tls()) {
+            // What TLS answers.
+            self.flush(around);
+        }
+    }
+
+    fn receive_open(&mut self, around: &mut Surroundings<'_>, ended: bool) {
         if self.connection.as_mut().is_some_and(|c| c.stream.has_deadlines()) {
             // A delay begins when bytes are read, not when the engine woke: others went before.
             around.now_ns = around.network.now_ns();
@@ -530,6 +639,9 @@ impl Session {
                 }
                 Received::End => {
                     return self.with_machine(around.now_ns, |m, io| m.ended(io, None));
+                }
+                Received::Failed(error) => {
+                    return self.with_machine(around.now_ns, |m, io| m.ended(io, Some(error)));
                 }
                 Received::Error(error) => {
                     let error = ClientError::io(ClientErrorKind::Read, &error);
@@ -632,6 +744,10 @@ impl Session {
         if matches!(&self.stage, Stage::Connecting(opening) if opening.open_ns != u64::MAX) {
             // TCP has made it, and the handshake is still in the delay line.
             self.adopt_connection(now_ns);
+        }
+        if matches!(self.stage, Stage::Securing(_)) {
+            // The machine has not begun.
+            self.connection = None;
         }
         self.close_connection(now_ns);
         self.stage = Stage::Ended;

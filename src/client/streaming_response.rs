@@ -13,7 +13,7 @@ use crate::client::session::Session;
 use crate::client::{ClientHalf, MachineClients};
 use crate::feed::Spec;
 use crate::protocol::http1::response::{BodyPiece, Malformed, Parts, Response};
-use crate::record::{ClientError, ClientErrorKind, Flow, Part, Phase};
+use crate::record::{ClientError, ClientErrorKind, Flow, Part, Phase, TlsProblem};
 use std::rc::Rc;
 
 /// A piece of a body as the protocol within it sees it.
@@ -344,6 +344,7 @@ impl<D: Decode> Machine for StreamMachine<D> {
             return io.finish();
         }
         match error {
+            None if self.answered && io.is_truncated() => io.lose(TlsProblem::Truncated.error()),
             None if self.answered && self.response.end_of_stream().is_ok() => {
                 self.end_in_order(io);
             }

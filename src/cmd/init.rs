@@ -129,6 +129,11 @@ fn example(section: &str, key: &str) -> &'static str {
         "about" => "\"A first scenario.\"",
         "clients" => "[100]",
         "url" => "\"http://127.0.0.1:8080\"",
+        "ca" => "\"authority.pem\"",
+        "cert" => "\"client.pem\"",
+        "key" => "\"client.key\"",
+        "sni" => "\"example.org\"",
+        "version" => "\"1.3\"",
         _ => "\"\"",
     }
 }

@@ -21,6 +21,7 @@ use crate::server;
 use crate::server::fault_injection::{FaultInjection, InjectedFault};
 use crate::server::{Config, Limits, Running, Totals};
 use crate::time::{now_ns, process_cpu_ns};
+use crate::tls::{Identity, ServerTls, server_config};
 use crate::transport::{AnySeries, Mount, TRANSPORTS, Transport};
 use crate::units::{human_bytes, thousands};
 use std::path::Path;
@@ -44,6 +45,7 @@ pub(crate) fn run(args: &ServeArgs) -> Outcome<()> {
         Some(path) => from_scenario(path)?,
         None => (from_args(args)?, every_transport()?),
     };
+    let scheme = if args.tls { "https" } else { "http" };
     raise_open_files();
     let threads = threads(args.threads, &spec)?;
     let faults = combine_faults(&args.faults, &spec, &mounts)?;
@@ -53,6 +55,7 @@ pub(crate) fn run(args: &ServeArgs) -> Outcome<()> {
         bind: args.bind,
         threads,
         feed: Feed { spec, epoch_ns: now_ns() },
+        tls: tls(args)?,
         gap_ns: GAP_NS,
         mount: Mount::all(mounts),
         limits: Limits::default(),
@@ -67,7 +70,7 @@ pub(crate) fn run(args: &ServeArgs) -> Outcome<()> {
         let signals = Signals::catch().map_err(at("cannot listen for signals"))?;
         let running = server::start(config)?;
         let address = running.address();
-        print(format!("listening on http://{address}\n{}\n", about.join("\n")).as_bytes())?;
+        print(format!("listening on {scheme}://{address}\n{}\n", about.join("\n")).as_bytes())?;
         until_signal(running, signals).await
     })?;
     print(describe(&totals).as_bytes())
@@ -95,6 +98,21 @@ fn combine_faults(
         )),
         _ => Ok(faults),
     }
+}
+
+/// How the server speaks TLS, if it does: with the certificate that was given, or one of its own.
+fn tls(args: &ServeArgs) -> Outcome<Option<Arc<rustls::ServerConfig>>> {
+    if !args.tls {
+        return Ok(None);
+    }
+    let identity = match (&args.tls_cert, &args.tls_key) {
+        (Some(certificate), Some(key)) => Identity::read(certificate, key),
+        // The one needs the other.
+        _ => Identity::own(),
+    };
+    let identity = identity.map_err(Failure::usage)?;
+    let tls = ServerTls { identity, version: None, resumption: true };
+    server_config(&tls).map(Some).map_err(Failure::usage)
 }
 
 /// As asked for, or one for each core. Clients that send to each other share one.
@@ -220,6 +238,7 @@ fn configure(start: ServerStart) -> Outcome<Config> {
         bind: start.bind,
         threads: start.threads,
         feed: Feed::waiting(start.feed),
+        tls: start.tls.as_ref().map(server_config).transpose().map_err(Failure::run)?,
         gap_ns: start.gap_ns,
         mount: Mount::all(start.mounts),
         limits,

@@ -8,7 +8,7 @@ use crate::config::load::read_limited;
 use crate::config::secrets::first_secret;
 use crate::config::source::{Location, Origin};
 use crate::config::suggestion::hint;
-use crate::config::tree::{TomlEntry, TomlNode, TomlTable};
+use crate::config::tree::{TomlEntry, TomlItem, TomlNode, TomlTable};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -137,6 +137,26 @@ impl<'t> Fields<'t> {
                 self.refuse(key, [Diagnostic::of_value(location, shown_anyway(key))]);
             }
         }
+    }
+
+    /// Returns a reader over the table that is a key's value; `None` if the user gave none.
+    pub fn table(&mut self, key: &Key) -> Option<Fields<'t>> {
+        let node = self.table.get(key.name)?;
+        match &node.item {
+            TomlItem::Table(table) => Some(Fields::new(table, &self.base_dir)),
+            _ => {
+                let message = format!("{} must be a table, not {}", key.name, node.kind());
+                self.refuse(key, [Diagnostic::of_value(node.location.clone(), message)]);
+                None
+            }
+        }
+    }
+
+    /// Returns the path of the file that a key names, or `None` if the user gave none. Nothing is
+    /// read.
+    pub fn optional_path(&mut self, key: &Key) -> Option<PathBuf> {
+        let name = self.optional_text(key)?;
+        Some(self.base_dir.join(name))
     }
 
     /// Looks for undeclared keys, and returns everything that was wrong.

@@ -4,14 +4,15 @@ use crate::client::context::{Tally, ThreadContext};
 use crate::client::{Client, ClientCore, ClientHalf, MachineClients, TaskClients};
 use crate::driver::engine::Engine;
 use crate::feed;
-use crate::net::Dialer;
 use crate::net::linux::epoll::{Epoll, Wake};
 use crate::net::timestamp_sample::TimestampSample;
+use crate::net::{Dialer, TlsClient};
 use crate::protocol::http1::Target;
 use crate::record::StepTurns;
 use crate::result::DriverEnd;
 use crate::result::file::WindowLine;
 use crate::time::{Schedule, now_ns};
+use crate::tls::{TlsSettings, client_config};
 use crate::transport::AnySeries;
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -43,6 +44,12 @@ pub(crate) struct DriverStart {
     pub feed: feed::Spec,
     /// How to connect, a server shard each; client `i` uses the `i`-th, round robin.
     pub dialers: Vec<Dialer>,
+    /// How clients speak TLS; absent if they do not.
+    #[serde(default)]
+    pub tls: Option<TlsSettings>,
+    /// The certificate of the bundled server, in PEM, which its clients trust alone.
+    #[serde(default)]
+    pub server_certificate: Option<String>,
     /// Over how long connects are spread, in nanoseconds.
     pub ramp_ns: u64,
     /// How long an upgrade or a response may take, in nanoseconds.
@@ -159,6 +166,11 @@ fn run_clients(
 ) -> Result<(), String> {
     let half = start.series.client_half(&start.target, &start.feed)?;
     let mut driver = DriverThread::new(start, number, events.clone());
+    if let Some(tls) = &driver.start.tls {
+        let config = client_config(tls, driver.start.server_certificate.as_deref())?;
+        // It was unset until now.
+        let _ = driver.thread.tls.set(TlsClient::new(config));
+    }
     driver.thread.recorder.borrow_mut().prepare();
     let sample = match &half {
         ClientHalf::Machines(_) => Some(driver.sample.clone()),

@@ -1,5 +1,6 @@
 //! What the account of a client's connection asks of its stream, whoever drives it.
 
+use crate::net::tls_layer::TlsBytes;
 use crate::record::{Phase, TcpReading};
 use std::io;
 
@@ -9,8 +10,13 @@ pub(crate) trait CountedStream {
     fn read(&self) -> u64;
     /// Bytes received by the caller so far. A layer may hold more that was read.
     fn delivered(&self) -> u64;
-    /// Bytes written to the socket so far.
+    /// Bytes that were sent and have reached the socket so far. With TLS these are other bytes than
+    /// those at the socket.
     fn written(&self) -> u64;
+    /// Bytes written to the socket so far.
+    fn written_to_socket(&self) -> u64;
+    /// Of the bytes at the socket, those that are TLS.
+    fn tls(&self) -> TlsBytes;
     /// Bytes that were sent and have not reached the socket.
     fn unsent(&mut self) -> u64;
     /// Whether the end of the peer's direction was read.

@@ -9,6 +9,7 @@
 //! (a delay line, TLS) has bytes pushed into one end and taken from the other. Whoever drives a
 //! stack without a buffer moves bytes directly between protocol and socket, without a copy.
 
+use crate::net::tls_layer::TlsLayer;
 use crate::record::{Direction, Phase};
 
 /// One layer of a stream, or several on top of each other.
@@ -19,6 +20,14 @@ pub trait StreamLayer {
     fn observe(&mut self, _direction: Direction, _bytes: &[u8]) {}
     /// The layer as a buffer; `None` if it only observes.
     fn buffer(&mut self) -> Option<&mut dyn LayerBuffer>;
+    /// The layer that makes records of bytes; `None` if they pass as they are.
+    fn tls(&self) -> Option<&TlsLayer> {
+        None
+    }
+    /// The same, to be changed.
+    fn tls_mut(&mut self) -> Option<&mut TlsLayer> {
+        None
+    }
 }
 
 /// A layer that may hold bytes for a time, in each direction. In the direction [`Direction::Up`]
@@ -44,6 +53,30 @@ pub trait LayerBuffer {
     fn held(&mut self, direction: Direction) -> u64;
     /// Drops the bytes that it holds. Returns how many.
     fn discard(&mut self, direction: Direction) -> u64;
+    /// So many bytes of the connection have reached the socket.
+    fn reached_socket(&mut self, _total: u64) {}
+    /// Whether it can pass nothing more, whatever comes.
+    fn is_broken(&self) -> bool {
+        false
+    }
+}
+
+impl<L: StreamLayer> StreamLayer for Box<L> {
+    fn enter(&mut self, phase: Phase) {
+        (**self).enter(phase);
+    }
+    fn observe(&mut self, direction: Direction, bytes: &[u8]) {
+        (**self).observe(direction, bytes);
+    }
+    fn buffer(&mut self) -> Option<&mut dyn LayerBuffer> {
+        (**self).buffer()
+    }
+    fn tls(&self) -> Option<&TlsLayer> {
+        (**self).tls()
+    }
+    fn tls_mut(&mut self) -> Option<&mut TlsLayer> {
+        (**self).tls_mut()
+    }
 }
 
 impl<L: StreamLayer> StreamLayer for Option<L> {
@@ -59,6 +92,12 @@ impl<L: StreamLayer> StreamLayer for Option<L> {
     }
     fn buffer(&mut self) -> Option<&mut dyn LayerBuffer> {
         self.as_mut()?.buffer()
+    }
+    fn tls(&self) -> Option<&TlsLayer> {
+        self.as_ref()?.tls()
+    }
+    fn tls_mut(&mut self) -> Option<&mut TlsLayer> {
+        self.as_mut()?.tls_mut()
     }
 }
 
@@ -125,6 +164,12 @@ impl<Upper: StreamLayer, Lower: StreamLayer> StreamLayer for Stacked<Upper, Lowe
         let holds = self.upper.buffer().is_some() || self.lower.buffer().is_some();
         if holds { Some(self) } else { None }
     }
+    fn tls(&self) -> Option<&TlsLayer> {
+        self.upper.tls().or_else(|| self.lower.tls())
+    }
+    fn tls_mut(&mut self) -> Option<&mut TlsLayer> {
+        if self.upper.tls().is_some() { self.upper.tls_mut() } else { self.lower.tls_mut() }
+    }
 }
 
 /// Called only if one of the layers is a buffer at least, see [`StreamLayer::buffer`].
@@ -175,6 +220,15 @@ impl<Upper: StreamLayer, Lower: StreamLayer> LayerBuffer for Stacked<Upper, Lowe
     fn discard(&mut self, direction: Direction) -> u64 {
         let of = |layer: &mut dyn StreamLayer| layer.buffer().map_or(0, |b| b.discard(direction));
         of(&mut self.upper) + of(&mut self.lower)
+    }
+    fn reached_socket(&mut self, total: u64) {
+        // Of all layers TLS alone needs it: records have other bytes than what is in them.
+        if let Some(tls) = self.tls_mut() {
+            tls.reached_socket(total);
+        }
+    }
+    fn is_broken(&self) -> bool {
+        self.tls().is_some_and(LayerBuffer::is_broken)
     }
 }
 

@@ -12,7 +12,8 @@
 use crate::net::layer::{LayerBuffer, StreamLayer};
 use crate::net::linux::tcp_info;
 use crate::net::meter::Meter;
-use crate::record::{Direction, Phase, TcpReading};
+use crate::net::tls_layer::{TlsBytes, TlsLayer};
+use crate::record::{ClientError, ClientErrorKind, Direction, Phase, TcpReading};
 use crate::time::{Sleep, Timer, now_ns};
 use std::future::Future;
 use std::mem::MaybeUninit;
@@ -72,7 +73,60 @@ impl<L: StreamLayer> LayeredStream<L> {
     }
     /// Bytes that were sent and that a layer holds.
     pub(crate) fn unsent(&mut self) -> u64 {
-        self.through_buffer().map_or(0, |through| through.buffer.held(Direction::Up))
+        match self.tls() {
+            Some(tls) => tls.unsent(),
+            None => self.through_buffer().map_or(0, |through| through.buffer.held(Direction::Up)),
+        }
+    }
+    /// Bytes that were sent and have reached the socket.
+    pub(crate) fn written(&self) -> u64 {
+        self.tls().map_or_else(|| self.socket.meter.written(), TlsLayer::written)
+    }
+    /// Of the bytes at the socket, those that are TLS.
+    pub(crate) fn tls_bytes(&self) -> TlsBytes {
+        self.tls().map(TlsLayer::bytes).unwrap_or_default()
+    }
+    fn tls(&self) -> Option<&TlsLayer> {
+        self.above.as_ref()?.layers.tls()
+    }
+    /// Ready once the handshake of TLS is over; at once without TLS.
+    ///
+    /// # Errors
+    /// Why it failed.
+    pub(crate) fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ClientError>> {
+        let mut memory = [MaybeUninit::uninit(); 4096];
+        loop {
+            if let Some(mut through) = self.through_buffer() {
+                through.receive(cx, &mut ReadBuf::uninit(&mut memory));
+                // Moves what a delay line releases into TLS, and then what that answers.
+                let now = now_ns();
+                through.buffer.ready(Direction::Down, now);
+                through.send_ready(cx);
+            }
+            let Some(tls) = self.above.as_mut().and_then(|above| above.layers.tls_mut()) else {
+                return Poll::Ready(Ok(()));
+            };
+            if let Some(error) = tls.take_failure() {
+                return Poll::Ready(Err(error));
+            }
+            if tls.is_open() {
+                return Poll::Ready(Ok(()));
+            }
+            let Some(through) = self.through_buffer() else { return Poll::Pending };
+            if let Some(error) = through.io.read_error.as_ref().or(through.io.write_error.as_ref())
+            {
+                return Poll::Ready(Err(ClientError::io(ClientErrorKind::Read, error)));
+            }
+            ready!(self.poll_next_release(cx));
+        }
+    }
+    /// Ready when a layer releases bytes.
+    fn poll_next_release(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(mut through) = self.through_buffer() else { return Poll::Pending };
+        let now = now_ns();
+        let up_ns = through.buffer.deadline_ns(Direction::Up, now);
+        let down_ns = through.buffer.deadline_ns(Direction::Down, now);
+        through.poll_releases(cx, up_ns, down_ns)
     }
     /// Reads what the kernel has counted.
     ///
@@ -260,7 +314,10 @@ impl ThroughBuffer<'_> {
             match self.socket.poll_write(cx, ready) {
                 Poll::Pending => return None,
                 Poll::Ready(Ok(0)) => self.io.write_error = Some(io::ErrorKind::WriteZero.into()),
-                Poll::Ready(Ok(n)) => self.buffer.take(Direction::Up, now, n),
+                Poll::Ready(Ok(n)) => {
+                    self.buffer.take(Direction::Up, now, n);
+                    self.buffer.reached_socket(self.socket.meter.written());
+                }
                 Poll::Ready(Err(error)) => self.io.write_error = Some(error),
             }
         }
@@ -305,6 +362,9 @@ impl ThroughBuffer<'_> {
         }
         if buf.filled().len() > before {
             return Some(Ok(()));
+        }
+        if self.buffer.is_broken() {
+            return Some(Err(io::ErrorKind::InvalidData.into()));
         }
         let over = self.buffer.is_over(Direction::Down, now_ns);
         over.then(|| self.io.read_error.take().map_or(Ok(()), Err))
@@ -365,7 +425,7 @@ impl ThroughBuffer<'_> {
             if let Some(error) = &self.io.write_error {
                 return Poll::Ready(Err(same_error(error)));
             }
-            if self.io.write_ended {
+            if self.io.write_ended || self.buffer.is_broken() {
                 return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
             }
             if self.buffer.room(Direction::Up) > 0 || bytes.is_empty() {
@@ -388,7 +448,7 @@ impl ThroughBuffer<'_> {
             if let Some(error) = &self.io.write_error {
                 return Poll::Ready(Err(same_error(error)));
             }
-            if self.buffer.held(Direction::Up) == 0 {
+            if self.buffer.held(Direction::Up) == 0 || self.buffer.is_broken() {
                 return Poll::Ready(Ok(()));
             }
             ready!(self.io.up_sleep.poll(cx, self.io.timer.as_ref(), up_ns));
@@ -501,7 +561,7 @@ mod tests {
     #[test]
     fn counts_what_the_other_end_counts() {
         on_a_thread(async |client, server, _| {
-            let (mut a, mut b) = (Connection::new(client), Connection::new(server));
+            let (mut a, mut b) = (Connection::new(client, None), Connection::new(server, None));
             let slices = [io::IoSlice::new(b"heads"), io::IoSlice::new(b"body")];
             let written = a.write_vectored(&slices).await.unwrap();
             assert_eq!(written, if a.is_write_vectored() { 9 } else { 5 });

@@ -7,9 +7,11 @@
 use crate::net::counted_stream::CountedStream;
 use crate::net::layer::StreamLayer;
 use crate::net::layered_stream::LayeredStream;
-use crate::record::{Phase, TcpReading};
+use crate::net::tls_layer::TlsBytes;
+use crate::record::{ClientError, Phase, TcpReading};
 use crate::time::Timer;
 use std::cell::RefCell;
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -39,6 +41,16 @@ impl<L: StreamLayer> LibraryStream<L> {
     }
 }
 
+impl<L: StreamLayer> LibraryStream<L> {
+    /// Waits for the end of the handshake of TLS; does nothing without TLS.
+    ///
+    /// # Errors
+    /// Why it failed.
+    pub(crate) async fn handshake(&self) -> Result<(), ClientError> {
+        poll_fn(|cx| self.0.borrow_mut().stream.poll_handshake(cx)).await
+    }
+}
+
 impl<L> Clone for LibraryStream<L> {
     fn clone(&self) -> LibraryStream<L> {
         LibraryStream(self.0.clone())
@@ -53,7 +65,13 @@ impl<L: StreamLayer> CountedStream for LibraryStream<L> {
         self.0.borrow().delivered
     }
     fn written(&self) -> u64 {
+        self.0.borrow().stream.written()
+    }
+    fn written_to_socket(&self) -> u64 {
         self.0.borrow().stream.meter().written()
+    }
+    fn tls(&self) -> TlsBytes {
+        self.0.borrow().stream.tls_bytes()
     }
     fn unsent(&mut self) -> u64 {
         self.0.borrow_mut().stream.unsent()
@@ -146,7 +164,7 @@ mod tests {
             let address = listener.local_addr().unwrap();
             let (client, server) = tokio::join!(TcpStream::connect(address), listener.accept());
             let mut server = server.unwrap().0;
-            let line: Layers = layers(None, Some(DelayLine::without_delay())).unwrap();
+            let line: Layers = layers(None, None, Some(DelayLine::without_delay())).unwrap();
             let mut library = LibraryStream::over(client.unwrap(), line, Timer::default());
             let mut account = library.clone();
             library.write_all(b"hello").await.unwrap();

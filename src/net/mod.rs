@@ -12,6 +12,7 @@
 //! | `timestamp_sample` | which connections ask for the kernel's receive timestamps, and what they tell |
 //! | `meter` | the lowest layer: bytes counted at the socket |
 //! | `delay_line`, `delay_queue` | a layer that holds bytes for the delay of a path |
+//! | `tls_layer` | a layer that makes records of bytes |
 //! | `tap` | a layer that keeps the heads of the first HTTP messages |
 //! | `dial` | TCP connections from source addresses of one's own |
 //! | `relay` | a TCP relay through a delay line |
@@ -32,8 +33,10 @@ pub(crate) mod relay;
 pub(crate) mod socket;
 pub(crate) mod tap;
 pub(crate) mod timestamp_sample;
+pub(crate) mod tls_layer;
 
 pub(crate) use connection::Connection;
 pub(crate) use delay_line::DelayLine;
 pub(crate) use dial::Dialer;
 pub(crate) use tap::{Heads, Tap};
+pub(crate) use tls_layer::{TlsClient, TlsServer};

@@ -7,7 +7,8 @@ use crate::net::connection::Layers;
 use crate::net::counted_stream::CountedStream;
 use crate::net::layer::{LayerBuffer, StreamLayer};
 use crate::net::socket::Socket;
-use crate::record::{Direction, Phase, TcpReading};
+use crate::net::tls_layer::{TlsBytes, TlsLayer};
+use crate::record::{ClientError, ClientErrorKind, Direction, Phase, TcpReading};
 use std::io;
 
 /// See the module's description.
@@ -52,6 +53,8 @@ pub(crate) enum Received {
     End,
     /// The connection is gone.
     Error(io::Error),
+    /// A layer cannot use what came.
+    Failed(ClientError),
 }
 
 impl PolledStream {
@@ -81,7 +84,7 @@ impl PolledStream {
     pub(crate) fn has_unsent(&mut self) -> bool {
         !self.unsent.is_empty()
             || self.ending == Ending::Wanted
-            || (self.layers.is_some() && self.unsent() > 0)
+            || self.buffer().is_some_and(|buffer| buffer.held(Direction::Up) > 0)
     }
     /// Whether the layers and the socket take no more bytes now.
     pub(crate) fn is_blocked(&self) -> bool {
@@ -94,6 +97,52 @@ impl PolledStream {
     fn buffer(&mut self) -> Option<&mut dyn LayerBuffer> {
         self.layers.as_mut()?.buffer()
     }
+    #[inline]
+    fn tls_layer(&self) -> Option<&TlsLayer> {
+        self.layers.as_ref()?.tls()
+    }
+    /// Whether it has TLS.
+    #[inline]
+    pub(crate) fn has_tls(&self) -> bool {
+        self.tls_layer().is_some()
+    }
+    /// Whether the peer's bytes ended without TLS's saying so: some may be missing.
+    pub(crate) fn is_truncated(&self) -> bool {
+        self.tls_layer().is_some_and(TlsLayer::is_truncated)
+    }
+
+    /// Goes on with the handshake of TLS. Returns whether it is over.
+    ///
+    /// # Errors
+    /// Why it failed.
+    pub(crate) fn handshake(
+        &mut self,
+        now_ns: u64,
+        memory: &mut [u8],
+    ) -> Result<bool, ClientError> {
+        let Some(mut layers) = self.layers.take() else { return Ok(true) };
+        if let Some(buffer) = layers.buffer() {
+            self.fill(now_ns, buffer, memory);
+            // Moves what a delay line releases into TLS.
+            buffer.ready(Direction::Down, now_ns);
+        }
+        self.layers = Some(layers);
+        let flushed = self.flush(now_ns);
+        let Some(tls) = self.layers.as_mut().and_then(|layers| layers.tls_mut()) else {
+            return Ok(true);
+        };
+        if let Some(error) = tls.take_failure() {
+            return Err(error);
+        }
+        if tls.is_open() {
+            return Ok(true);
+        }
+        if let Some(error) = self.held_error.take() {
+            return Err(ClientError::io(ClientErrorKind::Read, &error));
+        }
+        flushed.map_err(|error| ClientError::io(ClientErrorKind::Write, &error))?;
+        Ok(false)
+    }
 
     /// Sends bytes. What cannot be sent now is kept, see [`PolledStream::flush`].
     ///
@@ -101,7 +150,10 @@ impl PolledStream {
     /// If the connection is gone.
     #[inline]
     pub(crate) fn send(&mut self, now_ns: u64, bytes: &[u8]) -> io::Result<()> {
-        if self.buffer().is_some() || !self.unsent.is_empty() {
+        if self.layers.is_some() && self.buffer().is_some() && self.unsent.is_empty() {
+            return self.send_through_buffer(now_ns, bytes);
+        }
+        if !self.unsent.is_empty() {
             self.unsent.extend_from_slice(bytes);
             return self.flush(now_ns);
         }
@@ -113,6 +165,19 @@ impl PolledStream {
             self.unsent.extend_from_slice(&bytes[sent..]);
         }
         Ok(())
+    }
+
+    /// Sends bytes through layers of which one is a buffer. What they do not take is kept.
+    fn send_through_buffer(&mut self, now_ns: u64, bytes: &[u8]) -> io::Result<()> {
+        let Some(mut layers) = self.layers.take() else { return Ok(()) };
+        let result = match layers.buffer() {
+            Some(buffer) => self.flush_buffer(now_ns, buffer, bytes),
+            None => Ok(0),
+        };
+        self.layers = Some(layers);
+        let pushed = result.as_ref().map_or(0, |pushed| *pushed);
+        self.unsent.extend_from_slice(&bytes[pushed..]);
+        result.map(drop)
     }
 
     /// Writes to the socket as much as it takes now.
@@ -174,27 +239,31 @@ impl PolledStream {
         let result = match layers.buffer() {
             // Layers that only observe have seen the bytes already.
             None => self.write(kept).map(|sent| drop(kept.drain(..sent))),
-            Some(buffer) => self.flush_buffer(now_ns, buffer, kept),
+            Some(buffer) => self.flush_buffer(now_ns, buffer, kept).map(|n| drop(kept.drain(..n))),
         };
         self.layers = Some(layers);
         result
     }
 
+    /// Moves bytes into a buffer, and what that has ready to the socket. Returns how many the buffer
+    /// took.
     fn flush_buffer(
         &mut self,
         now_ns: u64,
         buffer: &mut dyn LayerBuffer,
-        kept: &mut Vec<u8>,
-    ) -> io::Result<()> {
+        bytes: &[u8],
+    ) -> io::Result<usize> {
+        let mut at = 0;
         loop {
-            let pushed = buffer.push(Direction::Up, now_ns, kept);
-            kept.drain(..pushed);
+            let pushed = buffer.push(Direction::Up, now_ns, &bytes[at..]);
+            at += pushed;
             let ready = buffer.ready(Direction::Up, now_ns);
             let len = ready.len();
             let sent = self.write(ready)?;
             buffer.take(Direction::Up, now_ns, sent);
-            if sent < len || (len == 0 && (pushed == 0 || kept.is_empty())) {
-                return Ok(());
+            buffer.reached_socket(self.written);
+            if sent < len || (len == 0 && (pushed == 0 || at == bytes.len())) {
+                return Ok(at);
             }
         }
     }
@@ -221,7 +290,7 @@ impl PolledStream {
     #[inline]
     fn receive_through_layers(&mut self, now_ns: u64, into: &mut [u8]) -> Received {
         let Some(mut layers) = self.layers.take() else { return self.read_socket(into) };
-        let received = match layers.buffer() {
+        let mut received = match layers.buffer() {
             None => {
                 let received = self.read_socket(into);
                 if let Received::Bytes(n, _) = received {
@@ -231,6 +300,15 @@ impl PolledStream {
             }
             Some(buffer) => self.receive_buffered(now_ns, buffer, into),
         };
+        if let Received::Nothing | Received::End = received
+            && let Some(error) = layers.tls_mut().and_then(TlsLayer::take_failure)
+        {
+            received = Received::Failed(error);
+        }
+        if let Received::Bytes(_, more) = &mut received {
+            // What a layer has failed by is received after the bytes.
+            *more |= layers.tls_mut().is_some_and(|tls| tls.is_broken());
+        }
         self.layers = Some(layers);
         received
     }
@@ -275,6 +353,31 @@ impl PolledStream {
         self.send_error.is_some()
     }
 
+    /// Moves what the socket has into the layers. Returns false if it has no more for now, although
+    /// that was not asked.
+    fn fill(&mut self, now_ns: u64, buffer: &mut dyn LayerBuffer, memory: &mut [u8]) -> bool {
+        loop {
+            let room = buffer.room(Direction::Down).min(memory.len());
+            if room == 0 {
+                return true;
+            }
+            match self.read_socket(&mut memory[..room]) {
+                Received::Bytes(n, more) => {
+                    buffer.push(Direction::Down, now_ns, &memory[..n]);
+                    if !more && !buffer.ready(Direction::Down, now_ns).is_empty() {
+                        return false;
+                    }
+                }
+                Received::Nothing | Received::Failed(_) => return true,
+                Received::End => buffer.end(Direction::Down, now_ns),
+                Received::Error(error) => {
+                    self.held_error = Some(error);
+                    return true;
+                }
+            }
+        }
+    }
+
     /// Moves what the socket has into the layers, and what they release into `into`.
     fn receive_buffered(
         &mut self,
@@ -282,23 +385,7 @@ impl PolledStream {
         buffer: &mut dyn LayerBuffer,
         into: &mut [u8],
     ) -> Received {
-        loop {
-            let room = buffer.room(Direction::Down).min(into.len());
-            if room == 0 {
-                break;
-            }
-            match self.read_socket(&mut into[..room]) {
-                Received::Bytes(n, _) => {
-                    buffer.push(Direction::Down, now_ns, &into[..n]);
-                }
-                Received::Nothing => break,
-                Received::End => buffer.end(Direction::Down, now_ns),
-                Received::Error(error) => {
-                    self.held_error = Some(error);
-                    break;
-                }
-            }
-        }
+        let mut more = self.fill(now_ns, buffer, into);
         let mut at = 0;
         loop {
             let ready = buffer.ready(Direction::Down, now_ns);
@@ -310,15 +397,16 @@ impl PolledStream {
             buffer.take(Direction::Down, now_ns, len);
             at += len;
         }
+        more |= at == into.len();
         // Bytes that came before an error are received before it, and take their time.
         let is_empty = at == 0 && buffer.deadline_ns(Direction::Down, now_ns).is_none();
         if let Some(error) = self.held_error.take_if(|_| is_empty) {
             return Received::Error(error);
         }
         match at {
-            0 if self.ended && buffer.is_over(Direction::Down, now_ns) => Received::End,
+            0 if buffer.is_over(Direction::Down, now_ns) => Received::End,
             0 => Received::Nothing,
-            n => Received::Bytes(n, true),
+            n => Received::Bytes(n, more),
         }
     }
 
@@ -329,8 +417,9 @@ impl PolledStream {
             buffer.ready(direction, now_ns);
             buffer.deadline_ns(direction, now_ns)
         };
-        let up = of(buffer, Direction::Up);
+        // What comes may be answered by TLS.
         let down = of(buffer, Direction::Down);
+        let up = of(buffer, Direction::Up);
         up.into_iter().chain(down).min()
     }
 }
@@ -342,8 +431,15 @@ impl CountedStream for PolledStream {
     fn delivered(&self) -> u64 {
         self.delivered
     }
+    #[inline]
     fn written(&self) -> u64 {
+        self.tls_layer().map_or(self.written, TlsLayer::written)
+    }
+    fn written_to_socket(&self) -> u64 {
         self.written
+    }
+    fn tls(&self) -> TlsBytes {
+        self.tls_layer().map(TlsLayer::bytes).unwrap_or_default()
     }
     fn has_ended(&self) -> bool {
         self.ended
@@ -360,7 +456,10 @@ impl CountedStream for PolledStream {
         self.socket.counts()
     }
     fn unsent(&mut self) -> u64 {
-        let held = self.buffer().map_or(0, |buffer| buffer.held(Direction::Up));
+        let held = match self.tls_layer() {
+            Some(tls) => tls.unsent(),
+            None => self.buffer().map_or(0, |buffer| buffer.held(Direction::Up)),
+        };
         held + self.unsent.len() as u64
     }
     fn drain(&mut self, until: u64) {
@@ -432,7 +531,7 @@ mod tests {
 
     fn stream(line: Option<DelayLine>) -> (PolledStream, Rc<RefCell<Peer>>) {
         let peer = Rc::new(RefCell::new(Peer { takes: usize::MAX, ..Peer::default() }));
-        (PolledStream::new(Box::new(FakeSocket(peer.clone())), layers(None, line)), peer)
+        (PolledStream::new(Box::new(FakeSocket(peer.clone())), layers(None, None, line)), peer)
     }
 
     fn line() -> DelayLine {

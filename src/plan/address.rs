@@ -27,29 +27,34 @@ pub(crate) struct UrlParts {
     pub host: String,
     /// Its port; never 0.
     pub port: u16,
+    /// Whether the scheme is one with TLS.
+    pub tls: bool,
 }
 
+/// The schemes with their default ports, and whether they have TLS. What is asked of the server is
+/// the transport's matter, whatever the scheme.
+const SCHEMES: [(&str, u16, bool); 4] =
+    [("http", 80, false), ("ws", 80, false), ("https", 443, true), ("wss", 443, true)];
+
 impl UrlParts {
-    /// Reads `http://host[:port][/]`.
+    /// Reads `http://host[:port][/]`, and the same with another of the four schemes.
     ///
     /// # Errors
     /// A sentence with what is wrong and what would be right.
     pub(crate) fn parse(url: &str) -> Result<UrlParts, String> {
         secret::note_text(url);
         if !url.contains("://") {
-            return Err(format!("url {url:?} must begin with \"http://\""));
+            return Err(format!(
+                "url {url:?} must begin with \"http://\", \"https://\", \"ws://\" or \"wss://\""
+            ));
         }
         let needs_host = || format!("url {url:?} needs a host, as in \"http://127.0.0.1:8080\"");
         let uri: Uri = url.parse().map_err(|_| needs_host())?;
-        match uri.scheme_str() {
-            // A WebSocket's handshake is an HTTP request.
-            Some("http" | "ws") => {}
-            Some("https" | "wss") => return Err(format!("url {url:?}: TLS is not supported yet")),
-            other => {
-                let scheme = other.unwrap_or_default();
-                return Err(format!("url {url:?}: unknown scheme {scheme:?}, use \"http\""));
-            }
-        }
+        let scheme = uri.scheme_str().unwrap_or_default().to_ascii_lowercase();
+        let Some((_, default_port, tls)) = SCHEMES.iter().find(|(name, ..)| *name == scheme) else {
+            let names = SCHEMES.map(|(name, ..)| format!("{name:?}")).join(", ");
+            return Err(format!("url {url:?}: unknown scheme {scheme:?}, use one of {names}"));
+        };
         if uri.path_and_query().is_some_and(|path| path != "/") || url.contains('#') {
             return Err(format!("url {url:?} has a path; write paths into server.paths"));
         }
@@ -63,14 +68,14 @@ impl UrlParts {
             return Err(needs_host());
         }
         let port = match authority.port_u16() {
-            None if authority.as_str() == authority.host() => 80,
+            None if authority.as_str() == authority.host() => *default_port,
             Some(port) if port != 0 => port,
             _ => {
                 let digits = authority.as_str().rsplit(':').next().unwrap_or_default();
                 return Err(format!("url {url:?}: {digits:?} is not a port"));
             }
         };
-        Ok(UrlParts { authority: authority.to_string(), host: host.to_owned(), port })
+        Ok(UrlParts { authority: authority.to_string(), host: host.to_owned(), port, tls: *tls })
     }
 }
 
@@ -80,7 +85,7 @@ impl Address {
     /// # Errors
     /// A sentence with what is wrong and what would be right.
     pub(crate) fn resolve(url: &str) -> Result<Address, String> {
-        let UrlParts { authority, host, port } = UrlParts::parse(url)?;
+        let UrlParts { authority, host, port, .. } = UrlParts::parse(url)?;
         let mut found: Vec<SocketAddr> = (&*host, port)
             .to_socket_addrs()
             .map_err(|error| format!("url {url:?}: cannot look up {host:?}: {error}"))?
@@ -124,6 +129,14 @@ mod tests {
         assert_eq!(of("http://127.0.0.1/"), ok("127.0.0.1", "127.0.0.1:80"));
         assert_eq!(of("HTTP://127.0.0.1"), ok("127.0.0.1", "127.0.0.1:80"));
         assert_eq!(of("http://[::1]:9"), ok("[::1]:9", "[::1]:9"));
+        assert_eq!(of("https://127.0.0.1"), ok("127.0.0.1", "127.0.0.1:443"));
+        assert_eq!(of("WSS://127.0.0.1/"), ok("127.0.0.1", "127.0.0.1:443"));
+        assert_eq!(of("ws://127.0.0.1"), ok("127.0.0.1", "127.0.0.1:80"));
+        let tls = |url| UrlParts::parse(url).map(|parts| parts.tls);
+        assert_eq!(
+            [tls("ws://a"), tls("wss://a"), tls("https://a:1")],
+            [Ok(false), Ok(true), Ok(true)]
+        );
     }
 
     #[test]
@@ -147,8 +160,9 @@ mod tests {
     #[test]
     fn an_unusable_url_is_refused_with_the_reason() {
         let why = |url| Address::resolve(url).unwrap_err();
-        assert_eq!(why("https://a/"), "url \"https://a/\": TLS is not supported yet");
-        assert_eq!(why("127.0.0.1:80"), "url \"127.0.0.1:80\" must begin with \"http://\"");
+        assert!(
+            why("127.0.0.1:80").starts_with("url \"127.0.0.1:80\" must begin with \"http://\"")
+        );
         assert!(why("ftp://a").contains("unknown scheme"));
         assert!(why("http://").contains("needs a host"));
         assert!(why("http://:80").contains("needs a host"));

@@ -30,6 +30,12 @@ pub const SECTIONS: &[Section] = &[
         "A server that already runs. Without this table the bundled one is started.",
     ),
     optional(
+        "server.tls",
+        SERVER_TLS,
+        "How clients speak TLS with a server whose URL begins with https:// or wss://. Without a URL \
+         the bundled server speaks it.",
+    ),
+    optional(
         "stretch",
         STRETCH,
         "Permission to lengthen the interval if the machine cannot hold the planned rate.",
@@ -126,8 +132,26 @@ keys! { FEED:
 }
 
 keys! { SERVER:
-    URL = ("url", None, "the server's address, such as \"http://127.0.0.1:8080\""),
+    URL = ("url", None,
+        "the server's address, such as \"http://127.0.0.1:8080\"; https:// and wss:// are TLS, and \
+         ws:// and wss:// the same as http:// and https://"),
     PATHS = ("paths", Some("{}"), "the path of a series, by its label or transport"),
+    TLS = ("tls", Some("{}"), "a table, see [server.tls]"),
+}
+
+keys! { SERVER_TLS:
+    TLS_CA = ("ca", None, "a file with the authorities to trust (PEM); by default the system's"),
+    TLS_INSECURE = ("insecure", Some("false"), "true: any certificate is accepted"),
+    TLS_CERT = ("cert", None, "a file with the clients' certificate (PEM)"),
+    TLS_KEY = ("key", None, "a file with its key (PEM, not encrypted)"),
+    TLS_SNI = ("sni", None,
+        "the name that the server is asked for and must have a certificate of; by default the URL's \
+         host"),
+    TLS_ALPN = ("alpn", Some("[\"http/1.1\"]"), "the protocols that are offered"),
+    TLS_RESUMPTION = ("resumption", Some("true"),
+        "whether a client that connects again resumes its own last session; false: every handshake \
+         is a full one"),
+    TLS_VERSION = ("version", None, "\"1.2\" or \"1.3\" alone; by default both are offered"),
 }
 
 keys! { STRETCH:

@@ -15,6 +15,7 @@ mod measured;
 mod preflight;
 mod resolve;
 mod shard;
+mod tls;
 mod warnings;
 mod workload;
 
@@ -34,6 +35,7 @@ use crate::protocol::http1::Target;
 use crate::protocol::http1::request_parts::RequestParts;
 use crate::secret;
 use crate::time::Delay;
+use crate::tls::TlsSettings;
 use crate::transport::AnySeries;
 use crate::units::SECOND_NS;
 use serde::{Deserialize, Serialize};
@@ -74,6 +76,9 @@ pub struct Plan {
     pub series: Vec<PlannedSeries>,
     /// Who answers, unless a series has a server of its own.
     pub server: Server,
+    /// How clients speak TLS with it; absent if they do not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsSettings>,
     /// The cases in the order in which they run.
     pub cases: Vec<Case>,
 }
@@ -125,6 +130,9 @@ pub struct PlannedSeries {
     /// Its own server, if the scenario gives it a URL; else [`Plan::server`] answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<Server>,
+    /// How clients speak TLS with that; absent if they do not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsSettings>,
 }
 
 /// Who answers.
@@ -302,6 +310,13 @@ impl Plan {
     ) -> Option<Model> {
         let context = self.context(self.server_of(series), &series.path, feed, clients);
         let mut model = series.settings.shape(&context).model?;
+        if let Some(tls) = self.tls_of(series) {
+            if series.connection_each_turn {
+                // The size of a handshake varies with its signatures.
+                return None;
+            }
+            model.add_records(tls.record_bytes());
+        }
         if self.delay.jitter_ns > 0 {
             // With jitter, and in order, a latency has no closed form.
             (model.delivery, model.response, model.age_mean_ns) = (None, None, None);
@@ -313,6 +328,11 @@ impl Plan {
     pub(crate) fn request(&self, series: &PlannedSeries) -> Option<RequestParts> {
         let context = self.context(self.server_of(series), &series.path, &self.feed, 1);
         series.settings.request(&context.target)
+    }
+
+    /// Returns how the clients of a series speak TLS; `None` if they do not.
+    pub(crate) fn tls_of<'a>(&'a self, series: &'a PlannedSeries) -> Option<&'a TlsSettings> {
+        if series.server.is_some() { series.tls.as_ref() } else { self.tls.as_ref() }
     }
 
     /// Returns what a series at a path of a server is run in.

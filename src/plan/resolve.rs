@@ -12,12 +12,14 @@ use crate::os::Machine;
 use crate::plan::client_counts::{Clients, join_counts};
 use crate::plan::warnings::plan_warnings;
 use crate::plan::{
-    FLOOR, Plan, PlannedSeries, Server, Stretch, Timing, address, cases, keys, limits, workload,
+    FLOOR, Plan, PlannedSeries, Server, Stretch, Timing, address, cases, keys, limits, tls,
+    workload,
 };
 use crate::protocol::client_data::DATA;
 use crate::protocol::http1::head;
 use crate::scenario;
 use crate::time::{Delay, JitterLaw, MOST_DELAY_NS};
+use crate::tls::{TlsSettings, client_config};
 use crate::transport::{self, AnySeries, Transport};
 use crate::units::{SECOND_NS, human_ns};
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,7 +59,7 @@ pub fn resolve(file: &scenario::ScenarioFile, machine: &Machine) -> Result<Resol
     (plan.feed, rate_stated) = read_feed(file, plan.seed, &mut diagnostics);
     workload::check_clients(&mut fields, &plan.feed, &clients.counts, &plan.timing, machine);
     let names = read_series_names(file);
-    let paths = read_server(file, &names, &mut plan.server, &mut diagnostics);
+    let paths = read_server(file, &names, &mut plan, &mut diagnostics);
     let mut labels = BTreeSet::new();
     for each in file.series() {
         let most_clients = clients.counts.iter().max().copied().unwrap_or(0);
@@ -143,6 +145,7 @@ fn read_root(
         repeats: fields.integer(&keys::REPEATS, 1..=1000) as u32,
         series: Vec::new(),
         server: Server::Bundled,
+        tls: None,
         cases: Vec::new(),
     };
     (plan, clients)
@@ -267,20 +270,20 @@ fn read_series_names(file: &scenario::ScenarioFile) -> Vec<String> {
 fn read_server(
     file: &scenario::ScenarioFile,
     names: &[String],
-    server: &mut Server,
+    plan: &mut Plan,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> BTreeMap<String, String> {
     let mut paths = BTreeMap::new();
     let Some(mut fields) = file.table("server") else { return paths };
     fields.declare(keys::SERVER);
-    let url = fields.text(&keys::URL);
-    if fields.is_valid(&keys::URL) {
-        match address::Address::resolve(&url) {
-            Err(message) => fields.report(&keys::URL, message),
-            Ok(address::Address { authority, socket: address, others }) => {
-                *server = Server::External { url, authority, address, others, start: None };
-            }
+    let bundled_tls = fields.is_given(&keys::TLS) && !fields.is_given(&keys::URL);
+    if bundled_tls {
+        plan.tls = tls::read(&mut fields, tls::TlsServer::Bundled, diagnostics);
+        if fields.is_given(&keys::PATHS) {
+            fields.report(&keys::PATHS, "paths needs url: the bundled server has its own paths");
         }
+    } else {
+        read_url(&mut fields, plan, diagnostics);
     }
     for [name, path] in fields.texts(&keys::PATHS, "{ polling = \"/poll\" }") {
         if let Some(message) = limits::unknown_series(&name.value, names) {
@@ -305,6 +308,26 @@ struct SeriesSurroundings<'a> {
     duration_ns: Option<u64>,
     /// The largest number of clients.
     most_clients: u32,
+}
+
+/// Reads the URL of a server, and how clients speak TLS with it.
+fn read_url(fields: &mut Fields<'_>, plan: &mut Plan, diagnostics: &mut Vec<Diagnostic>) {
+    let url = fields.text(&keys::URL);
+    if !fields.is_valid(&keys::URL) {
+        return;
+    }
+    let parts = match address::UrlParts::parse(&url) {
+        Err(message) => return fields.report(&keys::URL, message),
+        Ok(parts) => parts,
+    };
+    let at = tls::TlsServer::Url(&parts.host, parts.tls);
+    plan.tls = tls::read(fields, at, diagnostics);
+    match address::Address::resolve(&url) {
+        Err(message) => fields.report(&keys::URL, message),
+        Ok(address::Address { authority, socket: address, others }) => {
+            plan.server = Server::External { url, authority, address, others, start: None };
+        }
+    }
 }
 
 /// Reads a series of a plan, and adds its label to those before it.
@@ -338,12 +361,13 @@ fn read_series(
     };
     fields.declare(transport.keys);
     refuse_keys_of_others(&mut fields, transport);
-    let own = read_series_url(&mut fields, transport);
+    let own = read_series_url(&mut fields, transport, plan.tls.as_ref());
     if own.is_some() || !plan.server.is_bundled() {
         fields.set_default(&head::REQUEST, "\"minimal\"");
     }
     let series = AnySeries::parse(transport, &mut fields).map(|settings| {
         let (server, own_path) = own.unzip();
+        let (server, tls) = server.unzip();
         let given = own_path
             .or_else(|| around.paths.get(&label).or_else(|| around.paths.get(name)).cloned());
         let path = given.or(settings.own_path());
@@ -369,6 +393,7 @@ fn read_series(
             interval_ns: shape.interval_ns,
             connection_each_turn: shape.connection_each_turn,
             server,
+            tls: tls.flatten(),
         }
     });
     if let Some(series) = &series {
@@ -418,8 +443,16 @@ fn refuse_keys_of_others(fields: &mut Fields<'_>, transport: &Transport) {
     }
 }
 
-/// Reads the URL of a series: its server and its path.
-fn read_series_url(fields: &mut Fields<'_>, transport: &Transport) -> Option<(Server, String)> {
+/// A server of a series, and how clients speak TLS with it.
+type OwnServer = (Server, Option<TlsSettings>);
+
+/// Reads the URL of a series: its server and its path. `usual` is how clients speak TLS with the
+/// other servers.
+fn read_series_url(
+    fields: &mut Fields<'_>,
+    transport: &Transport,
+    usual: Option<&TlsSettings>,
+) -> Option<(OwnServer, String)> {
     let key = &keys::SERIES_URL;
     let url = fields.optional_text(key)?;
     if !transport.has_network() {
@@ -430,9 +463,17 @@ fn read_series_url(fields: &mut Fields<'_>, transport: &Transport) -> Option<(Se
     if let Some(message) = address::bad_path(&path) {
         fields.report(key, message);
     }
+    let tls = address::UrlParts::parse(server)
+        .ok()
+        .filter(|parts| parts.tls)
+        .map(|parts| TlsSettings { name: parts.host, ..usual.cloned().unwrap_or_default() });
+    if let Some(Err(why)) = tls.as_ref().map(|tls| client_config(tls, None)) {
+        fields.report(key, why);
+    }
     match address::Address::resolve(server) {
         Ok(address::Address { authority, socket: address, others }) => {
-            Some((Server::External { url, authority, address, others, start: None }, path))
+            let server = Server::External { url, authority, address, others, start: None };
+            Some(((server, tls), path))
         }
         Err(message) => {
             fields.report(key, message);

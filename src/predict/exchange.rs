@@ -1,6 +1,7 @@
 //! What one exchange costs by arithmetic, before anything was sent.
 
-use crate::record::Ledger;
+use crate::record::{Ledger, Part};
+use crate::tls::MOST_RECORD_DATA;
 use crate::units::{Bytes, Ip};
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +29,17 @@ pub struct Exchange {
 }
 
 impl Exchange {
+    /// Adds what the records of TLS take, one for each write of up to 16 KiB.
+    pub(crate) fn add_records(&mut self, record_bytes: u64) {
+        let Ledger { up, down } = &mut self.ledger;
+        for (flow, segments) in [(up, &mut self.segments_up), (down, &mut self.segments_down)] {
+            let data = flow.wire.get();
+            let tls = data.div_ceil(MOST_RECORD_DATA) * record_bytes;
+            flow[Part::Tls] += tls;
+            flow.wire += tls;
+            *segments += data_segments(data + tls) - data_segments(data);
+        }
+    }
     /// Bytes of IP packets in both directions.
     pub fn ip_bytes(&self) -> Bytes<Ip> {
         let app = self.ledger.up.wire.get() + self.ledger.down.wire.get();

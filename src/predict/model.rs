@@ -70,6 +70,13 @@ impl Model {
         let messages = vec![MessageShare { share: 1.0, updates, exchange }];
         Model { messages, messages_hz, ..Model::default() }
     }
+    /// Adds what the records of TLS take to all that is sent.
+    pub(crate) fn add_records(&mut self, record_bytes: u64) {
+        let messages = self.messages.iter_mut().map(|message| &mut message.exchange);
+        let sending = self.sending.iter_mut().map(|sending| &mut sending.exchange);
+        let idle = self.idle.iter_mut().map(|idle| &mut idle.exchange);
+        messages.chain(sending).chain(idle).for_each(|one| one.add_records(record_bytes));
+    }
     /// True if every message costs the same above TCP, so that these figures are whole and exact.
     pub fn is_exact(&self) -> bool {
         self.messages.windows(2).all(|w| w[0].exchange.ledger == w[1].exchange.ledger)

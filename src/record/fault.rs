@@ -1,5 +1,6 @@
 //! What can go wrong for one simulated client, as small values that can be counted.
 
+use crate::record::tls_problem::{TlsProblem, alert_name};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -42,6 +43,10 @@ pub enum ClientErrorKind {
     BadHead,
     /// The answer that counts as connected did not come within the limit; no code.
     NotReady,
+    /// TLS cannot be used; the code is a [`TlsProblem`].
+    Tls,
+    /// The server ended TLS with an alert; the code is the alert's (RFC 8446 §6).
+    TlsAlert,
     /// A response that did not come within the limit; no code.
     ResponseTimeout,
     /// A client that did not end within the drain limit; no code.
@@ -79,6 +84,9 @@ impl ClientError {
             | ClientErrorKind::ForeignProtocol
             | ClientErrorKind::BadHead
             | ClientErrorKind::NoStream => true,
+            ClientErrorKind::Tls => TlsProblem::of(self.code).is_none_or(TlsProblem::is_for_good),
+            // An internal error may pass.
+            ClientErrorKind::TlsAlert => self.code != 80,
             ClientErrorKind::Connect
             | ClientErrorKind::ConnectTimeout
             | ClientErrorKind::Read
@@ -154,7 +162,7 @@ impl ForeignProtocol {
     const ALL: [(ForeignProtocol, &'static str); 3] = [
         (
             ForeignProtocol::Tls,
-            "answered with TLS, which wsbench does not support; take the plain port",
+            "answered with TLS; write https:// or wss:// into the URL, or take the plain port",
         ),
         (ForeignProtocol::Http2, "answered with HTTP/2; wsbench needs HTTP/1.1"),
         (ForeignProtocol::Ssh, "answered with SSH; check the port"),
@@ -235,6 +243,21 @@ impl fmt::Display for ClientError {
             }
             ClientErrorKind::NotReady => {
                 f.write_str("the answer that counts as connected did not come within the limit")
+            }
+            ClientErrorKind::Tls => match TlsProblem::of(self.code) {
+                Some(problem) => f.write_str(problem.sentence()),
+                None => f.write_str("TLS failed"),
+            },
+            ClientErrorKind::TlsAlert => {
+                let (code, name) = (self.code, alert_name(self.code));
+                write!(f, "the server refused the TLS handshake: alert {name} ({code})")?;
+                match code {
+                    116 => f.write_str("; give the clients a certificate by tls.cert and tls.key"),
+                    112 => f.write_str("; give the name that it knows by tls.sni"),
+                    120 => f.write_str("; offer a protocol that it has by tls.alpn"),
+                    70 => f.write_str("; it has no version that is offered, see tls.version"),
+                    _ => Ok(()),
+                }
             }
             ClientErrorKind::ResponseTimeout => f.write_str("no answer within the limit"),
             ClientErrorKind::Undrained => f.write_str("did not end within the drain limit"),

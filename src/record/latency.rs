@@ -31,6 +31,8 @@ named! {
         PeakAge = "peak_age",
         /// From `connect` to the connection.
         ConnectTime = "connect_time",
+        /// From the connection to the end of the handshake of TLS.
+        TlsHandshakeTime = "tls_handshake_time",
         /// From the upgrade request to the upgraded connection.
         UpgradeTime = "upgrade_time",
         /// From the moment at which a piece was to leave a delay line to its leaving.

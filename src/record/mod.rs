@@ -15,6 +15,7 @@ mod part;
 mod refusal;
 mod step_turns;
 mod tcp;
+mod tls_problem;
 mod trace;
 mod window;
 
@@ -36,6 +37,7 @@ pub use tcp::KernelAudit;
 pub use tcp::ReceiveTimestamps;
 pub(crate) use tcp::TcpReading;
 pub use tcp::TcpTotals;
+pub(crate) use tls_problem::TlsProblem;
 pub use trace::{TRACED_CLIENTS, TRACED_EVENTS, TraceEvent, TraceKind};
 pub(crate) use window::PhaseTotals;
 pub use window::{Recorder, Window};

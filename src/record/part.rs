@@ -61,6 +61,8 @@ parts! {
     Framing, "framing", Overhead, Predicted, "frame headers (without mask) and chunk sizes";
     // RFC 6455 §5.3.
     Masks, "masks", Overhead, Predicted, "masking keys";
+    // RFC 8446 §5.2: headers, types and tags of records; handshakes, tickets and alerts.
+    Tls, "tls", Overhead, Predicted, "TLS: handshakes, and what a record has around its data";
     // Whole frames: ping, pong, close (RFC 6455 §5.5); messages that set a connection up, and pings
     // that are messages.
     Control, "control", Besides, Predicted, "control frames";

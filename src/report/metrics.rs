@@ -397,6 +397,7 @@ pub(crate) fn metric_about(metric: Metric) -> &'static str {
             "from the upgrade request to the upgraded connection, or to the answer that `ready` \
              waits for"
         }
+        Metric::TlsHandshakeTime => "from the connection to the end of the handshake of TLS",
         Metric::DelayError => "how late a piece left the delay line",
     }
 }

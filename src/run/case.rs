@@ -16,6 +16,7 @@ use crate::run::rate_search::{RateSearch, SearchStep, holds, longest_wait_ns};
 use crate::run::sink::ResultSink;
 use crate::run::{EarlyEnd, Inspection, Inspector, Observer, RunEvent};
 use crate::time::{Schedule, now_ns};
+use crate::tls::{Identity, ServerTls, TlsSettings};
 use crate::transport::{AnySeries, Mount};
 use crate::units::SECOND_NS;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -76,6 +77,7 @@ pub(crate) async fn run(
         pending: None,
         external: None,
         chosen: None,
+        own_tls: None,
     };
     let early = match coordinator.run().await {
         Ok(()) => coordinator.pending.take(),
@@ -101,6 +103,8 @@ struct Coordinator<'a> {
     external: Option<ExternalServer>,
     /// The address of an external server that runs already, if its name has several.
     chosen: Option<SocketAddr>,
+    /// How the bundled server speaks TLS, if it does. Its certificate is made for this case.
+    own_tls: Option<ServerTls>,
 }
 
 impl Coordinator<'_> {
@@ -165,6 +169,11 @@ impl Coordinator<'_> {
 
     async fn start_servers(&mut self) -> Outcome<()> {
         let series = self.plan.series_of(self.case);
+        if let (Some(tls), false) = (self.plan.tls_of(series), self.case.servers.is_empty()) {
+            let identity = Identity::own().map_err(Failure::run)?;
+            let TlsSettings { version, resumption, .. } = *tls;
+            self.own_tls = Some(ServerTls { identity, version, resumption });
+        }
         for shard in &self.case.servers {
             let start = ServerStart {
                 case: self.case.index,
@@ -175,6 +184,7 @@ impl Coordinator<'_> {
                 gap_ns: self.timing.resolution_ns * self.crowding(),
                 allowance_ns: self.plan.delay.allowance_ns(),
                 crowded: self.crowding() > 1,
+                tls: self.own_tls.clone(),
                 mounts: vec![Mount { series: series.settings.clone(), path: series.path.clone() }],
             };
             self.processes.start(Server, (start.case, start.shard), &start).await?;
@@ -244,6 +254,11 @@ impl Coordinator<'_> {
                 target: target.clone(),
                 feed: self.plan.feed.among(self.case.clients),
                 dialers: dialers.clone(),
+                tls: self.plan.tls_of(series).filter(|_| !self.case.floor).cloned(),
+                server_certificate: self
+                    .own_tls
+                    .as_ref()
+                    .map(|own| own.identity.certificate.clone()),
                 ramp_ns: self.timing.ramp_ns,
                 timeout_ns: self.timing.timeout_ns,
                 drain_ns: self.timing.drain_ns,

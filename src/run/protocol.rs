@@ -4,6 +4,7 @@
 use crate::feed::Spec;
 use crate::result::Cost;
 use crate::result::file::Line;
+use crate::tls::ServerTls;
 use crate::transport::Mount;
 use crate::units::add_fields;
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,9 @@ pub(crate) struct ServerStart {
     pub allowance_ns: u64,
     /// True if the case has more threads a side than the machine has cores.
     pub crowded: bool,
+    /// How it speaks TLS; absent if it does not.
+    #[serde(default)]
+    pub tls: Option<ServerTls>,
     /// What to serve.
     pub mounts: Vec<Mount>,
 }

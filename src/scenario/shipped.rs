@@ -1,8 +1,9 @@
 //! The scenarios that come with the program, so that it works from any folder.
 
 /// Each by its name, in the order of the README.
-pub(crate) const SHIPPED: [(&str, &str); 9] = [
+pub(crate) const SHIPPED: [(&str, &str); 10] = [
     ("polling-vs-ws", include_str!("../../scenarios/polling-vs-ws.toml")),
+    ("tls", include_str!("../../scenarios/tls.toml")),
     ("quick", include_str!("../../scenarios/quick.toml")),
     ("every-way", include_str!("../../scenarios/every-way.toml")),
     ("latency", include_str!("../../scenarios/latency.toml")),

@@ -5,7 +5,8 @@
 //! HTTP's state is in a box of its own, which is gone before an upgraded connection begins.
 
 use crate::feed::Topic;
-use crate::net::Connection;
+use crate::net::tls_layer::TlsLayer;
+use crate::net::{Connection, TlsServer};
 use crate::server::body::{Body, only_get, plain};
 use crate::server::deferred_eof::DeferredEof;
 use crate::server::open_connections::{
@@ -34,6 +35,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::task::spawn_local;
 
 /// A body up to this size is copied behind its head and written with it; a larger one is written
 /// without a copy.
@@ -48,6 +50,7 @@ pub(crate) struct ConnectionContext {
     http: http1::Builder,
     buffers: RefCell<SharedBuffers>,
     routes: Routes,
+    tls: Option<TlsServer>,
     thread: Rc<ServerThread>,
     connections: Rc<OpenConnections>,
     limits: Limits,
@@ -66,22 +69,33 @@ impl ConnectionContext {
             // A client that ends TCP while its request is held, or within a response that never
             // ends, has gone; see `deferred_eof` for one that ends it before its answer.
             .half_close(false)
-            .writev(config.feed.spec.payload_bytes > FLAT_BYTES)
+            // A record for head and body.
+            .writev(config.feed.spec.payload_bytes > FLAT_BYTES && config.tls.is_none())
             .max_header_size(config.limits.head_bytes);
         let buffers = RefCell::default();
-        ConnectionContext { http, buffers, routes, thread, connections, limits: config.limits }
+        let tls = config.tls.clone().map(TlsServer::new);
+        let limits = config.limits;
+        ConnectionContext { http, buffers, routes, tls, thread, connections, limits }
     }
 }
 
-/// Serves an accepted connection to its end.
-pub(crate) fn serve(
+/// Serves an accepted connection to its end. One for which TLS cannot begin is closed.
+pub(crate) fn accept(stream: TcpStream, address: SocketAddr, context: &Rc<ConnectionContext>) {
+    if let Ok(tls) = context.tls.as_ref().map(TlsServer::layer).transpose() {
+        spawn_local(serve(stream, address, tls, context));
+    }
+}
+
+/// Serves a connection to its end.
+fn serve(
     stream: TcpStream,
     address: SocketAddr,
+    tls: Option<TlsLayer>,
     context: &Rc<ConnectionContext>,
 ) -> impl Future<Output = ()> + use<> {
     // A connection that is gone already refuses; it shows when it is read.
     let _ = stream.set_nodelay(true);
-    let stream = Connection::new(stream);
+    let stream = Connection::new(stream, tls);
     let open = context.connections.add(stream.meter());
     let topic = Topic::of_peer(address);
     let peer = Rc::new(Peer::new(topic, context.thread.clone()));

@@ -64,7 +64,7 @@ async fn serve(start: ThreadStart) -> io::Result<Totals> {
     }
     let accepting = spawn_local(async move {
         listener::accept(&listener, &config, |stream, peer| {
-            spawn_local(connection::serve(stream, peer, &context));
+            connection::accept(stream, peer, &context);
         })
         .await;
     });

@@ -58,6 +58,7 @@ pub fn config(spec: Spec, limits: Limits) -> Config {
         bind: "127.0.0.1:0".parse().unwrap(),
         threads: 2,
         feed: Feed { spec, epoch_ns: now_ns() },
+        tls: None,
         gap_ns: 0,
         mount: Mount::all(mounts),
         limits,

@@ -66,7 +66,7 @@ pub(super) fn inexact(group: &Group, model: &Model, setting: &Setting) -> Option
         Some("an expectation: how many updates a message finds depends on its moment".to_owned())
     } else if sends_and_is_answered {
         Some("an expectation: at the window's edges a message and its answer are apart".to_owned())
-    } else if model.idle.is_some_and(|i| i.exchange.ledger.both()[Part::Framing] > 0) {
+    } else if model.idle.is_some_and(|i| i.exchange.ledger.both().sum(Part::is_of_message) > 0) {
         Some("an expectation: what is sent in between depends on the gaps".to_owned())
     } else {
         None

@@ -139,6 +139,9 @@ fn absence(group: &Group, metric: Metric) -> Absence {
             Absence::by_scenario("no update replaced another in the measured window")
         }
         Metric::ConnectTime => "no connection was made".into(),
+        Metric::TlsHandshakeTime => Absence::by_scenario(
+            "no handshake of TLS was seen: no connection has it, or a library opened them",
+        ),
         Metric::UpgradeTime => Absence::by_scenario("no connection was upgraded"),
         Metric::DelayError => Absence::by_scenario("no delay was set"),
     }

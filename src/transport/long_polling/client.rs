@@ -13,7 +13,7 @@ use crate::feed;
 use crate::protocol::http1::Target;
 use crate::protocol::http1::head::last_event_id;
 use crate::protocol::http1::response::{BodyPiece, Malformed, Parts, Response};
-use crate::record::{ClientError, ClientErrorKind, Part, Phase, TraceKind};
+use crate::record::{ClientError, ClientErrorKind, Part, Phase, TlsProblem, TraceKind};
 use crate::transport::long_polling::params::Params;
 use std::rc::Rc;
 
@@ -271,6 +271,9 @@ impl Machine for LongPollMachine {
                 // The server does not hold it any longer.
                 io.discard_received();
                 io.reopen();
+            }
+            None if io.is_truncated() && !self.response.is_untouched() => {
+                self.fail(io, TlsProblem::Truncated.error());
             }
             None if !self.response.is_untouched() && self.response.end_of_stream().is_ok() => {
                 self.answered(io, 0);

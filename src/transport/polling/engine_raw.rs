@@ -10,7 +10,7 @@ use crate::feed::Semantics;
 use crate::protocol::http1::Target;
 use crate::protocol::http1::head::last_event_id;
 use crate::protocol::http1::response::{BodyPiece, KnownHead, Malformed, Response};
-use crate::record::{ClientError, ClientErrorKind, Phase};
+use crate::record::{ClientError, ClientErrorKind, Phase, TlsProblem};
 use crate::time::{Turn, TurnPlacement};
 use crate::transport::polling::client::{CompletedExchange, PollState};
 use crate::transport::polling::params::Params;
@@ -248,6 +248,9 @@ impl Machine for PollMachine {
         }
         match error {
             Some(error) => self.fail(io, error),
+            None if io.is_truncated() && !self.response.is_untouched() => {
+                self.fail(io, TlsProblem::Truncated.error());
+            }
             None if self.response.end_of_stream().is_ok() => self.complete(io, 0),
             None => self.fail(io, ClientError::of(ClientErrorKind::EarlyClose)),
         }

@@ -9,13 +9,15 @@ use crate::client::requests::{Redirected, RenderedRequest, Requests, add_redirec
 use crate::client::{Client, LocalFuture, TaskClients};
 use crate::feed::{self, Semantics};
 use crate::net::linux::sock_diag::SockDiag;
+use crate::net::tls_layer;
 use crate::protocol::http1::answer_text::AnswerText;
 use crate::protocol::http1::cookies::SetCookies;
 use crate::protocol::http1::refuses;
 use crate::protocol::http1::response::{HEADERS_LIMIT, Parts, is_compressed};
 use crate::protocol::http1::{Target, head};
-use crate::record::{ClientError, ClientErrorKind, Phase, TcpReading, TcpTotals};
+use crate::record::{ClientError, ClientErrorKind, Part, Phase, TcpReading, TcpTotals};
 use crate::time::{Turn, TurnPlacement, now_ns};
+use crate::tls::ClientTls;
 use crate::transport::polling::client::{CompletedExchange, PollState};
 use crate::transport::polling::params::Params;
 use hyper::ext::ReasonPhrase;
@@ -25,6 +27,8 @@ use reqwest::header::{
     CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, SET_COOKIE,
     TRANSFER_ENCODING,
 };
+use rustls::client::Resumption;
+use rustls::pki_types::ServerName;
 use std::borrow::Cow;
 use std::error::Error;
 use std::io;
@@ -120,7 +124,19 @@ impl ReqwestEngine {
     }
 
     fn user(&self, client: &Client) -> reqwest::Result<reqwest::Client> {
-        reqwest::Client::builder()
+        let mut builder = reqwest::Client::builder();
+        if let Some(tls) = client.thread.tls.get() {
+            let ClientTls { config, name, sessions } = tls.settings();
+            let mut config = (**config).clone();
+            // Each user resumes its own sessions.
+            config.resumption = match sessions {
+                Some(_) => Resumption::in_memory_sessions(1),
+                None => Resumption::disabled(),
+            };
+            let address = client.dialer().address;
+            builder = builder.tls_backend_preconfigured(config).resolve(&name.to_str(), address);
+        }
+        builder
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .http1_title_case_headers()
@@ -217,7 +233,10 @@ impl ReqwestEngine {
             Box::new(AnswerText::new(field))
         });
         let (payload, end) = read_body(&mut response, &mut state.poll.inbox, &mut text).await;
-        let moved = self.observe(client, turn.phase, addresses, &mut state.observed);
+        let mut moved = self.observe(client, turn.phase, addresses, &mut state.observed);
+        if client.thread.tls.get().is_some() && moved.down > 0 && end.is_ok() {
+            moved = without_tls(client, turn.phase, moved, request.bytes, head.bytes + payload);
+        }
         let parts = response_parts(head, payload, moved.down, chunked);
         let mut goes_on = false;
         match end {
@@ -280,7 +299,7 @@ impl ReqwestEngine {
                 return None;
             };
             let LibraryRequest { method, path, headers, body, size } = request;
-            let url = format!("http://{}{path}", client.dialer().address);
+            let url = url(client, &path);
             let mut sending = user.request(method, url).headers(headers);
             if !body.is_empty() {
                 sending = sending.body(body);
@@ -360,9 +379,42 @@ impl ReqwestEngine {
     }
 }
 
+/// Returns the URL of a path: with the name that the server's certificate must have, if it has one.
+fn url(client: &Client, path: &str) -> String {
+    let address = client.dialer().address;
+    match client.thread.tls.get().map(|tls| &tls.settings().name) {
+        None => format!("http://{address}{path}"),
+        Some(name @ ServerName::DnsName(_)) => {
+            format!("https://{}:{}{path}", name.to_str(), address.port())
+        }
+        Some(_) => format!("https://{address}{path}"),
+    }
+}
+
 /// Returns the cookies that an answer sets; `None` if it sets none.
 fn set_cookies(headers: &HeaderMap) -> Option<Box<SetCookies>> {
     SetCookies::of(headers.get_all(SET_COOKIE).iter().map(HeaderValue::as_bytes))
+}
+
+/// Counts what is TLS of the bytes at the socket, and returns the others: the request and the answer
+/// with heads as they are usually written. A library shows no records.
+fn without_tls(
+    client: &Client,
+    phase: Phase,
+    moved: MovedBytes,
+    request: u64,
+    answer: u64,
+) -> MovedBytes {
+    let others = MovedBytes { up: moved.up.min(request), down: moved.down.min(answer) };
+    client.add_bytes(phase, |ledger| {
+        let ways =
+            [(&mut ledger.up, moved.up - others.up), (&mut ledger.down, moved.down - others.down)];
+        for (flow, tls) in ways {
+            flow.wire += tls;
+            flow[Part::Tls] += tls;
+        }
+    });
+    others
 }
 
 /// Returns the size of a request of so many bytes at the socket: the library adds a field of its
@@ -434,6 +486,10 @@ fn client_error(error: &reqwest::Error) -> ClientError {
     while let Some(current) = cause {
         if let Some(io) = current.downcast_ref::<io::Error>() {
             code = io.raw_os_error().unwrap_or(code);
+            let tls = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+            if let Some(error) = tls {
+                return tls_layer::client_error(error);
+            }
         }
         cause = current.source();
     }

@@ -1,0 +1,89 @@
+//! The configuration of the reference server, and the certificate that it has of its own.
+
+use crate::tls::settings::TlsVersion;
+use crate::tls::{HTTP_1_1, OWN_NAME, files, provider, versions};
+use rustls::ServerConfig;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A certificate and its key, in PEM. It travels from a run to its server processes, and nowhere
+/// else: no file has it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Identity {
+    /// The certificate, and those that lead to an authority.
+    pub certificate: String,
+    key: String,
+}
+
+impl fmt::Debug for Identity {
+    /// Without the key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity").field("certificate", &self.certificate).finish_non_exhaustive()
+    }
+}
+
+impl Identity {
+    /// Makes a certificate for this host, signed by itself.
+    ///
+    /// # Errors
+    /// A sentence, if the system gives no random numbers.
+    pub(crate) fn own() -> Result<Identity, String> {
+        let names = [OWN_NAME, "127.0.0.1", "::1"].map(str::to_owned);
+        let made = rcgen::generate_simple_self_signed(names)
+            .map_err(|error| format!("cannot make a certificate: {error}"))?;
+        let key = made.signing_key.serialize_pem();
+        Ok(Identity { certificate: made.cert.pem(), key })
+    }
+
+    /// Reads a certificate and its key.
+    ///
+    /// # Errors
+    /// A sentence, if one of them cannot be read.
+    pub(crate) fn read(certificate: &Path, key: &Path) -> Result<Identity, String> {
+        files::certificates(certificate)?;
+        files::key(key)?;
+        let read = |path: &Path| {
+            std::fs::read_to_string(path)
+                .map_err(|error| format!("cannot read {}: {error}", path.display()))
+        };
+        Ok(Identity { certificate: read(certificate)?, key: read(key)? })
+    }
+}
+
+/// How a server of a run speaks TLS.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ServerTls {
+    /// Its certificate.
+    pub identity: Identity,
+    /// The one version that it takes; without it 1.2 and 1.3.
+    pub version: Option<TlsVersion>,
+    /// Whether its clients get tickets, which hold their sessions: the server keeps none.
+    pub resumption: bool,
+}
+
+/// Makes the configuration of a server.
+///
+/// # Errors
+/// A sentence, if the certificate and its key do not belong together.
+pub(crate) fn server_config(tls: &ServerTls) -> Result<Arc<ServerConfig>, String> {
+    let ServerTls { identity, version, resumption } = tls;
+    let certificates = files::certificates_in(identity.certificate.as_bytes())?;
+    let key = files::key_in(identity.key.as_bytes())?;
+    let mut config = ServerConfig::builder_with_provider(provider())
+        .with_protocol_versions(versions(*version))
+        .map_err(|error| error.to_string())?
+        .with_no_client_auth()
+        .with_single_cert(certificates, key)
+        .map_err(|error| format!("the certificate and its key cannot be used: {error}"))?;
+    config.alpn_protocols = vec![HTTP_1_1.as_bytes().to_vec()];
+    config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
+    if *resumption {
+        config.ticketer = rustls::crypto::ring::Ticketer::new()
+            .map_err(|error| format!("cannot make keys for tickets: {error}"))?;
+    } else {
+        config.send_tls13_tickets = 0;
+    }
+    Ok(Arc::new(config))
+}

@@ -1,0 +1,175 @@
+//! TLS from end to end: bytes to the byte, servers that are not ours, and what is refused.
+
+use crate::support::{World, expect_code, expect_ran, finish, number, said, serve, wsbench};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, Stdio};
+
+const SHORT: &str = "clients = [4]\nwarmup = \"300ms\"\nduration = \"1500ms\"\n\
+                     cooldown = \"100ms\"\ntimeout = \"5s\"\n";
+
+/// A server with TLS, which is killed at the end.
+struct Server {
+    child: Child,
+    url: String,
+}
+
+impl Server {
+    fn start(more: &[&str]) -> Server {
+        let mut command = wsbench(&["serve", "--tls", "--bind", "127.0.0.1:0", "--rate", "5/s"]);
+        let mut child = command.args(more).stdout(Stdio::piped()).spawn().expect("it starts");
+        let mut line = String::new();
+        let out = child.stdout.take().expect("its output");
+        BufReader::new(out).read_line(&mut line).expect("a line");
+        let url = line.trim().trim_start_matches("listening on ").to_owned();
+        assert!(url.starts_with("https://127.0.0.1:"), "{line}");
+        Server { child, url }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A certificate for localhost and 127.0.0.1, and its key, as files.
+fn identity(world: &World) {
+    let names = ["localhost", "127.0.0.1"].map(str::to_owned);
+    let made = rcgen::generate_simple_self_signed(names).expect("a certificate");
+    world.write("server.pem", made.cert.pem());
+    world.write("server.key", made.signing_key.serialize_pem());
+}
+
+/// Every transport over TLS with the bundled server. A record costs 22 bytes each way.
+#[test]
+fn every_byte_over_tls_is_predicted_and_measured() {
+    let series: String = ["polling", "long-polling", "streaming", "sse", "websocket"]
+        .map(|name| format!("[[series]]\ntransport = \"{name}\"\n"))
+        .concat();
+    let world = World::new(&format!("{SHORT}[feed]\nrate = \"5/s\"\n[server.tls]\n{series}"));
+    expect_ran(&world, &finish(&mut world.run(&["--reports", "csv,json", "-q"])));
+    for row in world.csv("summary.csv").iter().filter(|row| row["series"] != "floor") {
+        let series = row["series"].as_str();
+        for name in ["mismatched", "ledger_bytes", "kernel_bytes", "server_bytes", "unaudited"] {
+            assert_eq!(number(row, &format!("audit_{name}")), 0.0, "{name} of {series}");
+        }
+        assert_eq!(number(row, "faults"), 0.0, "{series}");
+        assert!(number(row, "completed") > 0.0, "{series}");
+        let records = if series.ends_with("polling") { 2.0 } else { 1.0 };
+        let tls = number(row, "tls_bytes_per_message");
+        assert_eq!(tls, 22.0 * records, "{series}");
+        assert_eq!(number(row, "tls_handshake_time_count"), 4.0, "{series}");
+        assert!(number(row, "tls_handshake_time_us_p50") > 0.0, "{series}");
+    }
+}
+
+/// The clients of libraries, and a client that connects for each poll.
+#[test]
+fn libraries_speak_tls_too() {
+    let world = World::new(&format!(
+        "{SHORT}[feed]\nrate = \"5/s\"\n[server.tls]\nversion = \"1.3\"\n\
+         [[series]]\ntransport = \"websocket\"\nengine = \"tungstenite\"\n\
+         [[series]]\ntransport = \"polling\"\ninterval = \"200ms\"\nengine = \"reqwest\"\n\
+         [[series]]\ntransport = \"polling\"\nlabel = \"new\"\ninterval = \"500ms\"\n\
+         connection = \"new\"\n"
+    ));
+    expect_ran(&world, &finish(&mut world.run(&["--reports", "csv,json", "-q"])));
+    let rows = world.csv("summary.csv");
+    let row = |label: &str| rows.iter().find(|row| row["series"] == label).expect("a row");
+    assert_eq!(number(row("websocket"), "tls_bytes_per_message"), 22.0);
+    assert_eq!(number(row("polling"), "tls_bytes_per_message"), 44.0);
+    for label in ["websocket", "polling", "new"] {
+        assert_eq!(number(row(label), "faults"), 0.0, "{label}");
+    }
+    // A ticket's handshake, and more than one of them.
+    assert!(number(row("new"), "tls_bytes_per_message") > 500.0);
+}
+
+#[test]
+fn a_server_that_runs_already_is_measured_if_its_certificate_is_trusted() {
+    let world = World::new("");
+    identity(&world);
+    let path = |name: &str| world.path(name).display().to_string();
+    let server =
+        Server::start(&["--tls-cert", &path("server.pem"), "--tls-key", &path("server.key")]);
+    let wss = server.url.replace("https://", "wss://");
+    let run = |url: &str, tls: &str| {
+        world.write(
+            "scenario.toml",
+            format!(
+                "{SHORT}[feed]\nrate = \"5/s\"\n[server]\nurl = \"{url}\"\n{tls}\n\
+                 [[series]]\ntransport = \"websocket\"\n"
+            ),
+        );
+        finish(&mut world.run(&["--reports", "csv,json,text"]))
+    };
+    for (url, tls) in [
+        (&wss, "tls = { ca = \"server.pem\" }"),
+        (&server.url, "tls = { ca = \"server.pem\", sni = \"localhost\", version = \"1.2\" }"),
+        (&wss, "tls = { insecure = true, resumption = false }"),
+    ] {
+        expect_ran(&world, &run(url, tls));
+        let rows = world.csv("summary.csv");
+        let row = rows.iter().find(|row| row["series"] == "websocket").expect("a row");
+        let record = if tls.contains("1.2") { 29.0 } else { 22.0 };
+        assert_eq!(number(row, "tls_bytes_per_message"), record, "{tls}");
+        assert_eq!(number(row, "audit_kernel_bytes"), 0.0);
+    }
+    for (url, tls, wanted) in [
+        (&wss, "tls = { ca = \"server.pem\", sni = \"example.org\" }", "for another name"),
+        (&server.url.replace("https", "http"), "", "write https:// or wss://"),
+    ] {
+        let output = run(url, tls);
+        assert!(said(&output).contains(wanted), "{wanted}: {}", said(&output));
+    }
+    // A file with another authority.
+    let other = World::new("");
+    identity(&other);
+    world.write("other.pem", std::fs::read(other.path("server.pem")).expect("it was written"));
+    let output = run(&wss, "tls = { ca = \"other.pem\" }");
+    let text = said(&output);
+    assert!(text.contains("nobody who is trusted has signed the server's certificate"), "{text}");
+}
+
+#[test]
+fn a_server_without_tls_is_named() {
+    let address = serve(|mut stream| {
+        let _ = stream.read(&mut [0; 512]);
+        let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+    });
+    let world = World::new(&format!(
+        "{SHORT}[server]\nurl = \"https://{address}\"\ntls = {{ insecure = true }}\n\
+         [[series]]\ntransport = \"polling\"\n"
+    ));
+    let text = said(&finish(&mut world.run(&["--reports", "csv,json,text"])));
+    assert!(text.contains("the server does not speak TLS"), "{text}");
+}
+
+#[test]
+fn settings_of_tls_that_cannot_be_used_are_refused_with_their_line() {
+    let refused = |server: &str, wanted: &str| {
+        let world = World::new(&format!(
+            "clients = [1]\n[server]\n{server}\n[[series]]\ntransport = \"polling\"\n"
+        ));
+        world.write("empty.pem", "");
+        let path = world.path("scenario.toml");
+        let output = finish(&mut wsbench(&["plan", &path.display().to_string()]));
+        expect_code(&output, 2);
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(text.contains(wanted) && text.contains("scenario.toml:"), "{wanted}: {text}");
+    };
+    let https = "url = \"https://127.0.0.1:1\"\n";
+    let with = |tls: &str| format!("{https}tls = {{ {tls} }}");
+    refused("url = \"http://127.0.0.1:1\"\ntls = { insecure = true }", "tls is for URLs");
+    refused(&with("ca = \"none.pem\""), "cannot read");
+    refused(&with("ca = \"empty.pem\""), "has no certificate");
+    refused(&with("insecure = true, cert = \"empty.pem\""), "has no certificate");
+    refused(&with("insecure = true, key = \"empty.pem\""), "has no private key");
+    refused(&with("insecure = true, alpn = [\"h2\"]"), "HTTP/1.1 alone");
+    refused(&with("insecure = true, sni = \"a b\""), "cannot be the name of a server");
+    refused(&with("insecure = true, version = \"1.1\""), "unknown version");
+    refused(&with("insecure = true, chiphers = \"x\""), "unknown key \"chiphers\"");
+    refused("tls = { ca = \"empty.pem\" }", "needs server.url");
+    refused("tls = 1", "must be a table");
+}
