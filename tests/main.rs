@@ -55,6 +55,8 @@ mod scenario;
 mod secrets;
 /// The reference server over raw sockets.
 mod server;
+/// CPU time and memory of external servers, and servers that a run starts.
+mod server_cost;
 /// TLS from end to end.
 mod tls;
 /// What servers may do as browsers allow it, and what is pointed out to the reader.

@@ -613,6 +613,40 @@ fn servers() {
 }
 
 #[test]
+fn processes_of_servers() {
+    let with = |server: &str| {
+        messages(&format!(
+            "clients = [1]\n[server]\nurl = \"http://127.0.0.1:8080\"\n{server}\n[[series]]\n\
+             transport = \"polling\"\n"
+        ))
+    };
+    for (server, what) in [
+        ("pid = 0", "pid must be between 1 and 4194304"),
+        ("pid = 4194304", "pid: no process 4194304 runs"),
+        ("cgroup = \"/no/such/group\"", "there is no control group \"/no/such/group\""),
+        ("cgroup = \"/\"", "the one of the whole machine"),
+        ("docker = \"a b\"", "\"a b\" is no name of a container"),
+        ("pid = 1\ncgroup = \"/a\"", "pid and cgroup say what the server is: leave one out"),
+        ("pid = 1\ncommand = [\"sh\"]", "and `command` starts one"),
+        ("command = \"sh\"", "command must be a list of texts such as"),
+        ("command = [\"sh\", 1]", "command must be texts in quotes, not a whole number"),
+        ("command = [\"sh\", \"{port}\"]", "{port} is in the command and not in the url"),
+        ("ready_path = \"/a\"", "ready_path is for a server that `command` starts"),
+        ("ready_timeout = \"1s\"", "ready_timeout is for a server that `command` starts"),
+        ("command = [\"sh\"]\nready_path = \"a\"", "path \"a\" must begin with"),
+    ] {
+        let said = with(server);
+        assert!(said.contains(what) && said.contains("scenarios/x.toml:"), "{server}: {said}");
+    }
+    let url = "server.url=http://127.0.0.1:{port}";
+    let said = messages_of_overrides(&[url, "server.command=[\"sh\"]"]);
+    assert!(said.contains("{port} is in the url and not in the command"), "{said}");
+    let words = "server.command=[\"sh\", \"-c\", \"\", \"\", \"a\\n{port}\"]";
+    let plan = resolved(GOOD, &[url, words, "server.cgroup=/later"]).expect("it is good").plan;
+    assert!(plan.absent(&plan.series[0]).keys().all(|name| name == "server_audit"));
+}
+
+#[test]
 fn syntax_errors() {
     let text = "clients = [1]\nramp = \nwarmup = \"2s\ndrain = 5s\nrepeats = \"many\"\nclients = [2]\n\
                 [[series]]\ntransport = \"pollin\"\n";

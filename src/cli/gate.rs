@@ -121,12 +121,10 @@ pub(crate) struct PairArgs {
     /// The seed of the pairs' orders
     #[arg(long, value_name = "N", default_value_t = 2009, help_heading = PAIRS)]
     pub seed: u64,
-    /// How long a server may take to listen
-    #[arg(
-        long, value_name = "TIME", default_value = "30s", value_parser = parse_duration_ns,
-        help_heading = PAIRS
-    )]
-    pub ready_timeout: u64,
+    /// How long a server may take until it is ready [default: the scenario's
+    /// `ready_timeout`, 30s]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration_ns, help_heading = PAIRS)]
+    pub ready_timeout: Option<u64>,
     /// The level of a decision on each side
     #[arg(
         long, value_name = "SHARE", default_value_t = Rules::default().alpha,

@@ -134,6 +134,10 @@ fn example(section: &str, key: &str) -> &'static str {
         "key" => "\"client.key\"",
         "sni" => "\"example.org\"",
         "version" => "\"1.3\"",
+        "ready_path" => "\"/health\"",
+        "pid" => "4711",
+        "cgroup" => "\"/system.slice/nginx.service\"",
+        "docker" => "\"web\"",
         _ => "\"\"",
     }
 }
@@ -209,14 +213,13 @@ mod tests {
     #[test]
     fn what_is_commented_out_is_the_default() {
         // Put in everything that has a value, except the server that is not there.
+        let of_server = SECTIONS.iter().filter(|section| section.name == "server");
+        let absent: Vec<&str> = of_server.flat_map(|s| s.keys).map(|key| key.name).collect();
+        let name = |line: &str| line.split(' ').next().unwrap_or_default().to_owned();
         let all: String = starter()
             .lines()
             .map(|line| match line.strip_prefix("# ") {
-                Some(rest)
-                    if rest.contains(" = ")
-                        && !rest.starts_with("url")
-                        && !rest.starts_with("paths") =>
-                {
+                Some(rest) if rest.contains(" = ") && !absent.contains(&name(rest).as_str()) => {
                     format!("{rest}\n")
                 }
                 _ if line == "# [stretch]" => "[stretch]\n".to_owned(),

@@ -103,7 +103,7 @@ impl Diagnostics {
             }
             Origin::Argument(n) => {
                 let given = self.arguments.get(n).map_or("", String::as_str);
-                title.element(FileName::path(given))
+                title.element(FileName::path(secret::redact(given)))
             }
             Origin::File => {
                 // A byte order mark is not a part of the line.

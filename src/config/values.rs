@@ -155,6 +155,20 @@ impl Fields<'_> {
         })
     }
 
+    /// A list of any texts, which may be empty and may have one twice.
+    pub fn list_of_texts(&mut self, key: &Key) -> Vec<LocatedValue<String>> {
+        self.read(key, |node| match &node.item {
+            TomlItem::List(items) => all(items.iter().map(|item| match &item.item {
+                TomlItem::Text(text) if text.contains('\0') => {
+                    refuse(key, item, "must not hold the character 0")
+                }
+                TomlItem::Text(text) => Ok(locate(item, text.clone())),
+                _ => wrong_type(key, item, "texts in quotes"),
+            })),
+            _ => wrong_type(key, node, "a list of texts such as [\"a\", \"b\"]"),
+        })
+    }
+
     /// What the user wrote, or nothing.
     fn optional<T>(
         &mut self,

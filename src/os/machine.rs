@@ -1,5 +1,6 @@
 //! The machine's limits, as far as a plan depends on them.
 
+use crate::os::cgroup::{MOUNT, used_memory};
 use rustix::process::{Resource, getrlimit};
 use serde::Serialize;
 use std::path::Path;
@@ -109,10 +110,11 @@ fn number(path: impl AsRef<Path>) -> Option<u64> {
     std::fs::read_to_string(path).ok()?.trim().parse().ok()
 }
 
-/// What the control group has left; `None` without a limit, whose file says `max`.
+/// What the control group has left; `None` without a limit, whose file says `max`. Page cache is
+/// given up for whoever needs it.
 fn group_memory() -> Option<u64> {
     let limit = number("/sys/fs/cgroup/memory.max")?;
-    Some(limit.saturating_sub(number("/sys/fs/cgroup/memory.current")?))
+    Some(limit.saturating_sub(used_memory(Path::new(MOUNT)).ok()?))
 }
 
 fn conntrack() -> Option<Conntrack> {

@@ -3,16 +3,20 @@
 //!
 //! Linux is supported in full; on other systems each function says what is missing.
 
+mod cgroup;
+mod docker;
 mod machine;
 mod memory;
 mod process_group;
 mod scheduling;
 mod signals;
+mod usage;
 
 pub use machine::{Conntrack, Machine};
 pub(crate) use memory::{
     describe, free_bytes, kernel_socket_bytes, raise_open_files, resident_bytes,
 };
-pub(crate) use process_group::{GroupCost, group_alive, group_cost, group_listens};
+pub(crate) use process_group::group_alive;
 pub(crate) use scheduling::set_batch_scheduling;
 pub(crate) use signals::{Caught, Signals};
+pub(crate) use usage::UsageOf;

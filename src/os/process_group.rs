@@ -1,46 +1,97 @@
-//! CPU time and memory of a process group: another program's server with all that it started.
+//! CPU time and memory of several processes: a group, or a process with all that it started.
 //!
-//! A group changes while it is read: a process that is gone between two readings is counted as far
+//! They change while it is read: a process that is gone between two readings is counted as far
 //! as it was seen, and those that ended are in the times of the process that waited for them.
 
 use std::io;
 
-/// What a process group has used.
+/// Which processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ProcessSet {
+    /// Those of a process group.
+    Group(u32),
+    /// A process, its children and theirs. `started` is when it started, in ticks since the boot:
+    /// its number may become another process's.
+    Tree {
+        /// Its number.
+        pid: u32,
+        /// When it started.
+        started: u64,
+    },
+}
+
+/// What processes have used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct GroupCost {
-    /// CPU nanoseconds, user and system, of its processes and of children that they waited for.
+pub(crate) struct Usage {
+    /// CPU nanoseconds, user and system, of the processes and of children that they waited for.
     pub cpu_ns: u64,
-    /// Private resident bytes of its processes (`RssAnon`). A page that two share since a fork
-    /// counts in both.
+    /// Their private resident bytes (`RssAnon`). A page that two share since a fork counts in both.
     pub resident: u64,
-    /// Processes, those included that ended and were not waited for.
+    /// Processes, those included that ended and were not waited for; 0 if they are not counted.
     pub processes: u32,
 }
 
-pub(crate) use read::{group_alive, group_cost, group_listens};
+pub(crate) use read::group_alive;
+pub(super) use read::{find_tree, listens, usage};
 
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
 mod read {
-    use super::{GroupCost, io};
+    use super::{ProcessSet, Usage, io};
     use nix::time::clock_getcpuclockid;
     use nix::unistd::Pid;
     use procfs::net::{TcpState, tcp, tcp6};
     use procfs::process::{FDTarget, Process, Stat, all_processes};
+    use std::collections::BTreeSet;
 
-    /// A process of the group, as it was when it was read.
+    /// A process, as it was when it was read.
     struct Member {
         process: Process,
         stat: Stat,
     }
 
-    /// Processes of a group. One that ends meanwhile is left out.
-    fn members(group: u32) -> io::Result<Vec<Member>> {
+    /// Processes of a set. One that ends meanwhile is left out.
+    fn members(set: ProcessSet) -> io::Result<Vec<Member>> {
         let read = |process: Process| {
             let stat = process.stat().ok()?;
             Some(Member { process, stat })
         };
         let all = all_processes().map_err(io::Error::other)?.flatten().filter_map(read);
-        Ok(all.filter(|member| member.stat.pgrp == group.cast_signed()).collect())
+        match set {
+            ProcessSet::Group(group) => {
+                Ok(all.filter(|member| member.stat.pgrp == group.cast_signed()).collect())
+            }
+            ProcessSet::Tree { pid, started } => Ok(tree(all.collect(), pid, started)),
+        }
+    }
+
+    /// A process with its descendants; none if the process is gone.
+    fn tree(all: Vec<Member>, pid: u32, started: u64) -> Vec<Member> {
+        let is_root = |m: &Member| m.stat.pid == pid.cast_signed() && m.stat.starttime == started;
+        let (mut found, mut others): (Vec<Member>, Vec<Member>) =
+            all.into_iter().partition(is_root);
+        let mut parents: BTreeSet<i32> = found.iter().map(|member| member.stat.pid).collect();
+        while !parents.is_empty() {
+            let (children, rest): (Vec<Member>, Vec<Member>) =
+                others.into_iter().partition(|member| parents.contains(&member.stat.ppid));
+            others = rest;
+            parents = children.iter().map(|member| member.stat.pid).collect();
+            found.extend(children);
+        }
+        found
+    }
+
+    /// Finds the tree of a process.
+    ///
+    /// # Errors
+    /// If there is no such process.
+    pub(in crate::os) fn find_tree(pid: u32) -> io::Result<ProcessSet> {
+        let stat = Process::new(pid.cast_signed()).and_then(|process| process.stat());
+        match stat {
+            Ok(stat) if !matches!(stat.state, 'Z' | 'X' | 'x') => {
+                Ok(ProcessSet::Tree { pid, started: stat.starttime })
+            }
+            _ => Err(io::Error::new(io::ErrorKind::NotFound, format!("no process {pid} runs"))),
+        }
     }
 
     impl Member {
@@ -62,33 +113,38 @@ mod read {
         }
     }
 
-    /// What a process group has used so far, and what it holds now.
+    /// What processes have used so far, and what they hold now.
     ///
     /// # Errors
-    /// If `/proc` cannot be read, or the group has no process.
-    pub(crate) fn group_cost(group: u32) -> io::Result<GroupCost> {
+    /// If `/proc` cannot be read, or there is no process.
+    pub(in crate::os) fn usage(set: ProcessSet) -> io::Result<Usage> {
         let tick_ns = 1_000_000_000 / procfs::ticks_per_second().max(1);
-        let mut sum = GroupCost::default();
-        for member in members(group)? {
+        let mut sum = Usage::default();
+        for member in members(set)? {
             sum.cpu_ns += member.own_cpu_ns(tick_ns) + member.children_cpu_ns(tick_ns);
             // One that ended has no memory.
             let kib = member.process.status().ok().and_then(|status| status.rssanon);
             sum.resident += kib.unwrap_or(0) * 1024;
             sum.processes += 1;
         }
+        let none = match set {
+            ProcessSet::Group(_) => "no process is in the group".to_owned(),
+            ProcessSet::Tree { pid, .. } => format!("process {pid} has ended"),
+        };
         match sum.processes {
-            0 => Err(io::Error::new(io::ErrorKind::NotFound, "no process is in the group")),
+            0 => Err(io::Error::new(io::ErrorKind::NotFound, none)),
             _ => Ok(sum),
         }
     }
 
     /// Whether a process of the group still runs. One that ended and was not waited for does not.
     pub(crate) fn group_alive(group: u32) -> bool {
-        members(group).is_ok_and(|all| all.iter().any(|member| !member.has_ended()))
+        let all = members(ProcessSet::Group(group));
+        all.is_ok_and(|all| all.iter().any(|member| !member.has_ended()))
     }
 
-    /// Whether a process of the group listens on a TCP port; `None` if that is not known.
-    pub(crate) fn group_listens(group: u32, port: u16) -> Option<bool> {
+    /// Whether one of the processes listens on a TCP port; `None` if that is not known.
+    pub(in crate::os) fn listens(set: ProcessSet, port: u16) -> Option<bool> {
         let sockets = [tcp(), tcp6()].into_iter().flatten().flatten();
         let listening = sockets.filter(|socket| {
             socket.state == TcpState::Listen && socket.local_address.port() == port
@@ -99,7 +155,7 @@ mod read {
             return None;
         }
         let mut unread = false;
-        for member in members(group).ok()? {
+        for member in members(set).ok()? {
             let Ok(files) = member.process.fd() else {
                 unread = true;
                 continue;
@@ -115,12 +171,22 @@ mod read {
 
 #[cfg(any(not(target_os = "linux"), feature = "portable"))]
 mod read {
-    use super::{GroupCost, io};
+    use super::{ProcessSet, Usage, io};
+
+    fn needs_linux<T>() -> io::Result<T> {
+        Err(io::Error::new(io::ErrorKind::Unsupported, "the cost of other processes needs Linux"))
+    }
 
     /// # Errors
     /// Always.
-    pub(crate) fn group_cost(_group: u32) -> io::Result<GroupCost> {
-        Err(io::Error::new(io::ErrorKind::Unsupported, "the cost of other processes needs Linux"))
+    pub(in crate::os) fn usage(_set: ProcessSet) -> io::Result<Usage> {
+        needs_linux()
+    }
+
+    /// # Errors
+    /// Always.
+    pub(in crate::os) fn find_tree(_pid: u32) -> io::Result<ProcessSet> {
+        needs_linux()
     }
 
     /// Whether the group has a process.
@@ -130,7 +196,7 @@ mod read {
     }
 
     /// Not known.
-    pub(crate) fn group_listens(_group: u32, _port: u16) -> Option<bool> {
+    pub(in crate::os) fn listens(_set: ProcessSet, _port: u16) -> Option<bool> {
         None
     }
 }
@@ -174,12 +240,12 @@ mod tests {
         fn a_child_that_ended_still_counts() {
             let mut child = shell(&format!("sh -c '{BURN}'; echo; read x"));
             line(&mut child);
-            let cost = group_cost(child.id()).expect("it runs");
+            let cost = usage(ProcessSet::Group(child.id())).expect("it runs");
             assert!(cost.cpu_ns > BURNT_NS && cost.processes == 1, "{cost:?}");
             assert!(cost.resident > 50_000, "{cost:?}");
             kill(&child);
             // The leader is a zombie: it still has CPU time, and no memory.
-            let after = group_cost(child.id()).expect("nobody waited for it");
+            let after = usage(ProcessSet::Group(child.id())).expect("nobody waited for it");
             assert!(after.cpu_ns > BURNT_NS && after.resident == 0, "{after:?}");
             child.wait().expect("it ended");
         }
@@ -188,9 +254,12 @@ mod tests {
         fn a_child_that_runs_counts() {
             let mut child = shell(&format!("sh -c '{BURN}; echo; read x'; true"));
             line(&mut child);
-            let cost = group_cost(child.id()).expect("it runs");
+            let cost = usage(ProcessSet::Group(child.id())).expect("it runs");
             assert!(cost.cpu_ns > BURNT_NS && cost.processes == 2, "{cost:?}");
             assert!(group_alive(child.id()));
+            let tree = find_tree(child.id()).expect("it runs");
+            let cost = usage(tree).expect("it runs");
+            assert!(cost.cpu_ns > BURNT_NS && cost.processes == 2, "{cost:?}");
             kill(&child);
             child.wait().expect("it ended");
         }
@@ -199,8 +268,25 @@ mod tests {
         fn a_group_of_nobody_has_no_cost() {
             let mut child = shell("exit 0");
             child.wait().expect("it ends");
-            assert!(group_cost(child.id()).is_err());
+            assert!(usage(ProcessSet::Group(child.id())).is_err());
             assert!(!group_alive(child.id()));
+            let why = find_tree(child.id()).unwrap_err().to_string();
+            assert_eq!(why, format!("no process {} runs", child.id()));
+        }
+
+        #[test]
+        fn a_tree_has_groups_of_its_own_in_it_and_ends_with_its_first_process() {
+            // The child leaves the group.
+            let mut child = shell("setsid sh -c 'echo; read x' <&0 & wait");
+            line(&mut child);
+            let tree = find_tree(child.id()).expect("it runs");
+            assert_eq!(usage(tree).expect("it runs").processes, 2);
+            let ProcessSet::Tree { pid, started } = tree else { panic!("{tree:?}") };
+            let another = usage(ProcessSet::Tree { pid, started: started + 1 });
+            assert_eq!(another.unwrap_err().to_string(), format!("process {pid} has ended"));
+            drop(child.stdin.take());
+            child.wait().expect("its input ended");
+            assert!(usage(tree).is_err());
         }
 
         #[test]
@@ -208,9 +294,11 @@ mod tests {
             let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
             let port = listener.local_addr().expect("it has one").port();
             let own = rustix::process::getpgrp().as_raw_nonzero().get().cast_unsigned();
-            assert_eq!(group_listens(own, port), Some(true));
+            assert_eq!(listens(ProcessSet::Group(own), port), Some(true));
+            let tree = find_tree(std::process::id()).expect("it runs");
+            assert_eq!(listens(tree, port), Some(true));
             let mut child = shell("read x");
-            assert_eq!(group_listens(child.id(), port), Some(false));
+            assert_eq!(listens(ProcessSet::Group(child.id()), port), Some(false));
             drop(child.stdin.take());
             child.wait().expect("it ends");
         }

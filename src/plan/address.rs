@@ -7,6 +7,11 @@ use crate::secret;
 use http::Uri;
 use std::net::{SocketAddr, ToSocketAddrs};
 
+/// Stands for a free port in a command line and its address.
+pub(crate) const PORT: &str = "{port}";
+/// A port in place of `{port}`, with as many digits as those that are put in.
+pub(crate) const ANY_PORT: &str = "65535";
+
 /// Where a server listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Address {

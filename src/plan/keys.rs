@@ -27,7 +27,7 @@ pub const SECTIONS: &[Section] = &[
     optional(
         "server",
         SERVER,
-        "A server that already runs. Without this table the bundled one is started.",
+        "A server of your own. Without this table the bundled one is started.",
     ),
     optional(
         "server.tls",
@@ -137,6 +137,22 @@ keys! { SERVER:
          ws:// and wss:// the same as http:// and https://"),
     PATHS = ("paths", Some("{}"), "the path of a series, by its label or transport"),
     TLS = ("tls", Some("{}"), "a table, see [server.tls]"),
+    COMMAND = ("command", Some("[]"),
+        "starts the server for each case, such as [\"node\", \"server.js\", \"{port}\"], in the \
+         scenario's folder, and ends it with all that it started; {port}, here and in the url, is a \
+         free one"),
+    READY_PATH = ("ready_path", None,
+        "a path that the started server answers with 2xx once it is ready; without it, it is ready \
+         once it accepts a connection"),
+    READY_TIMEOUT = ("ready_timeout", Some("\"30s\""),
+        "how long the started server may take until it is ready"),
+    PID = ("pid", None,
+        "the process of a server that runs on this machine: CPU and memory are read of it and all \
+         that it started; optional"),
+    CGROUP = ("cgroup", None,
+        "or the control group of the server, as /proc/PID/cgroup shows it, such as \
+         \"/system.slice/nginx.service\"; optional"),
+    DOCKER = ("docker", None, "or the container of the server; optional"),
 }
 
 keys! { SERVER_TLS:

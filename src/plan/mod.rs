@@ -14,18 +14,20 @@ mod limits;
 mod measured;
 mod preflight;
 mod resolve;
+mod server;
 mod shard;
 mod tls;
 mod warnings;
 mod workload;
 
-pub(crate) use address::{Address, UrlParts, split_path};
+pub(crate) use address::{ANY_PORT, Address, PORT, UrlParts, split_path};
 pub(crate) use curves::predict_costs;
 pub(crate) use estimate::{Estimate, estimate, estimate_result_bytes};
 pub use keys::SECTIONS;
 pub(crate) use keys::Section;
 pub use preflight::Preflight;
 pub use resolve::{Resolved, resolve};
+pub(crate) use server::usage_of;
 pub(crate) use shard::{DriverShard, ServerShard};
 
 use crate::feed;
@@ -41,6 +43,7 @@ use crate::units::SECOND_NS;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// The `Host` in a request before the server's port is known: any ephemeral port has five digits,
 /// so the sizes are right.
@@ -154,8 +157,23 @@ pub enum Server {
         others: Vec<SocketAddr>,
         /// How to start it for each case; absent if it is already running.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        start: Option<StartCommand>,
+        start: Option<Box<StartCommand>>,
+        /// What of this machine it is, if the scenario says so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        processes: Option<ServerProcesses>,
     },
+}
+
+/// What of this machine an external server is, so that its CPU time and memory can be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ServerProcesses {
+    /// A process with all that it started.
+    Pid(u32),
+    /// A control group by its path.
+    Cgroup(String),
+    /// A container by its name.
+    Docker(String),
 }
 
 impl Server {
@@ -179,8 +197,18 @@ impl Server {
 pub struct StartCommand {
     /// The program and its arguments.
     pub words: Vec<String>,
-    /// How long it may take to listen, in nanoseconds.
+    /// How long it may take until it is ready, in nanoseconds.
     pub ready_ns: u64,
+    /// The path that it answers once it is ready; absent if it then accepts connections.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready_path: Option<String>,
+    /// The folder to start it in; absent for the current one. The same scenario has another one
+    /// on another machine.
+    #[serde(skip)]
+    pub folder: Option<PathBuf>,
+    /// Whether its output is kept in a file beside the result.
+    #[serde(skip)]
+    pub keep_output: bool,
 }
 
 /// How far an interval may be lengthened.
@@ -367,14 +395,23 @@ impl Plan {
     pub fn absent(&self, series: &PlannedSeries) -> BTreeMap<String, String> {
         let (names, why): (&[&str], _) = match self.server_of(series) {
             Server::Bundled => (&[], ""),
-            Server::External { start: Some(_), .. } => {
+            Server::External { start: Some(_), .. }
+            | Server::External { processes: Some(_), .. } => {
                 (&["server_audit"], "an external server does not count bytes")
             }
-            Server::External { start: None, .. } => (
+            Server::External { .. } => (
                 &["server_cpu", "server_memory", "server_audit"],
-                "the server is external and was not started by this run",
+                "the server is external and was not started by this run: [server] pid, cgroup or \
+                 docker says what it is",
             ),
         };
-        names.iter().map(|name| ((*name).to_owned(), why.to_owned())).collect()
+        let mut absent: BTreeMap<_, _> =
+            names.iter().map(|name| ((*name).to_owned(), why.to_owned())).collect();
+        if matches!(self.server_of(series), Server::External { start: None, .. }) {
+            let why = "the kernel counts the sockets of the whole machine, on which a server runs \
+                       that this run did not start";
+            absent.insert("kernel_memory".to_owned(), why.to_owned());
+        }
+        absent
     }
 }

@@ -12,14 +12,12 @@ use crate::os::Machine;
 use crate::plan::client_counts::{Clients, join_counts};
 use crate::plan::warnings::plan_warnings;
 use crate::plan::{
-    FLOOR, Plan, PlannedSeries, Server, Stretch, Timing, address, cases, keys, limits, tls,
-    workload,
+    FLOOR, Plan, PlannedSeries, Server, Stretch, Timing, cases, keys, limits, server, workload,
 };
 use crate::protocol::client_data::DATA;
 use crate::protocol::http1::head;
 use crate::scenario;
 use crate::time::{Delay, JitterLaw, MOST_DELAY_NS};
-use crate::tls::{TlsSettings, client_config};
 use crate::transport::{self, AnySeries, Transport};
 use crate::units::{SECOND_NS, human_ns};
 use std::collections::{BTreeMap, BTreeSet};
@@ -59,7 +57,7 @@ pub fn resolve(file: &scenario::ScenarioFile, machine: &Machine) -> Result<Resol
     (plan.feed, rate_stated) = read_feed(file, plan.seed, &mut diagnostics);
     workload::check_clients(&mut fields, &plan.feed, &clients.counts, &plan.timing, machine);
     let names = read_series_names(file);
-    let paths = read_server(file, &names, &mut plan, &mut diagnostics);
+    let paths = server::read(file, &names, &mut plan, &mut diagnostics);
     let mut labels = BTreeSet::new();
     for each in file.series() {
         let most_clients = clients.counts.iter().max().copied().unwrap_or(0);
@@ -266,38 +264,6 @@ fn read_series_names(file: &scenario::ScenarioFile) -> Vec<String> {
     names
 }
 
-/// Reads the server, and returns the paths that the user gave, by label or transport.
-fn read_server(
-    file: &scenario::ScenarioFile,
-    names: &[String],
-    plan: &mut Plan,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> BTreeMap<String, String> {
-    let mut paths = BTreeMap::new();
-    let Some(mut fields) = file.table("server") else { return paths };
-    fields.declare(keys::SERVER);
-    let bundled_tls = fields.is_given(&keys::TLS) && !fields.is_given(&keys::URL);
-    if bundled_tls {
-        plan.tls = tls::read(&mut fields, tls::TlsServer::Bundled, diagnostics);
-        if fields.is_given(&keys::PATHS) {
-            fields.report(&keys::PATHS, "paths needs url: the bundled server has its own paths");
-        }
-    } else {
-        read_url(&mut fields, plan, diagnostics);
-    }
-    for [name, path] in fields.texts(&keys::PATHS, "{ polling = \"/poll\" }") {
-        if let Some(message) = limits::unknown_series(&name.value, names) {
-            fields.report_at(&keys::PATHS, name.location, message);
-        }
-        if let Some(message) = address::bad_path(&path.value) {
-            fields.report_at(&keys::PATHS, path.location, message);
-        }
-        paths.insert(name.value, path.value);
-    }
-    diagnostics.extend(fields.finish());
-    paths
-}
-
 /// What the settings of a series are compared with.
 struct SeriesSurroundings<'a> {
     /// The plan without series.
@@ -308,26 +274,6 @@ struct SeriesSurroundings<'a> {
     duration_ns: Option<u64>,
     /// The largest number of clients.
     most_clients: u32,
-}
-
-/// Reads the URL of a server, and how clients speak TLS with it.
-fn read_url(fields: &mut Fields<'_>, plan: &mut Plan, diagnostics: &mut Vec<Diagnostic>) {
-    let url = fields.text(&keys::URL);
-    if !fields.is_valid(&keys::URL) {
-        return;
-    }
-    let parts = match address::UrlParts::parse(&url) {
-        Err(message) => return fields.report(&keys::URL, message),
-        Ok(parts) => parts,
-    };
-    let at = tls::TlsServer::Url(&parts.host, parts.tls);
-    plan.tls = tls::read(fields, at, diagnostics);
-    match address::Address::resolve(&url) {
-        Err(message) => fields.report(&keys::URL, message),
-        Ok(address::Address { authority, socket: address, others }) => {
-            plan.server = Server::External { url, authority, address, others, start: None };
-        }
-    }
 }
 
 /// Reads a series of a plan, and adds its label to those before it.
@@ -361,7 +307,7 @@ fn read_series(
     };
     fields.declare(transport.keys);
     refuse_keys_of_others(&mut fields, transport);
-    let own = read_series_url(&mut fields, transport, plan.tls.as_ref());
+    let own = server::read_series_url(&mut fields, transport, plan.tls.as_ref());
     if own.is_some() || !plan.server.is_bundled() {
         fields.set_default(&head::REQUEST, "\"minimal\"");
     }
@@ -440,45 +386,6 @@ fn refuse_keys_of_others(fields: &mut Fields<'_>, transport: &Transport) {
                 transport.name
             ),
         );
-    }
-}
-
-/// A server of a series, and how clients speak TLS with it.
-type OwnServer = (Server, Option<TlsSettings>);
-
-/// Reads the URL of a series: its server and its path. `usual` is how clients speak TLS with the
-/// other servers.
-fn read_series_url(
-    fields: &mut Fields<'_>,
-    transport: &Transport,
-    usual: Option<&TlsSettings>,
-) -> Option<(OwnServer, String)> {
-    let key = &keys::SERIES_URL;
-    let url = fields.optional_text(key)?;
-    if !transport.has_network() {
-        fields.report(key, format!("{} opens no connection: leave `url` out", transport.name));
-        return None;
-    }
-    let (server, path) = address::split_path(&url);
-    if let Some(message) = address::bad_path(&path) {
-        fields.report(key, message);
-    }
-    let tls = address::UrlParts::parse(server)
-        .ok()
-        .filter(|parts| parts.tls)
-        .map(|parts| TlsSettings { name: parts.host, ..usual.cloned().unwrap_or_default() });
-    if let Some(Err(why)) = tls.as_ref().map(|tls| client_config(tls, None)) {
-        fields.report(key, why);
-    }
-    match address::Address::resolve(server) {
-        Ok(address::Address { authority, socket: address, others }) => {
-            let server = Server::External { url, authority, address, others, start: None };
-            Some(((server, tls), path))
-        }
-        Err(message) => {
-            fields.report(key, message);
-            None
-        }
     }
 }
 

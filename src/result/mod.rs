@@ -196,13 +196,16 @@ pub struct ServerEnd {
     pub pushed: u64,
     /// CPU and memory.
     pub cost: Cost,
-    /// True for an external server that the run started: it counts nothing for us,
-    /// and its cost is that of its process group.
+    /// True for an external server: it counts nothing for us, and its cost is that of its processes
+    /// on this machine.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub foreign: bool,
     /// Why its cost is not known; absent if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unknown: Option<String>,
+    /// What of this machine it is, if it runs on from case to case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runs_on_as: Option<String>,
 }
 
 /// A step of the calibration that finds the rate which holds.

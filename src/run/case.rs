@@ -13,6 +13,7 @@ use crate::run::external_server::{ExternalServer, first_that_accepts};
 use crate::run::processes::{Processes, Stop};
 use crate::run::protocol::{ResourceSample, ServerStart, ToServer};
 use crate::run::rate_search::{RateSearch, SearchStep, holds, longest_wait_ns};
+use crate::run::server_cost::ServerCost;
 use crate::run::sink::ResultSink;
 use crate::run::{EarlyEnd, Inspection, Inspector, Observer, RunEvent};
 use crate::time::{Schedule, now_ns};
@@ -20,6 +21,7 @@ use crate::tls::{Identity, ServerTls, TlsSettings};
 use crate::transport::{AnySeries, Mount};
 use crate::units::SECOND_NS;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::time::Duration;
 
 /// How long a process may take to start.
@@ -58,6 +60,7 @@ const STOP_OTHERS: Duration = Duration::from_millis(400);
 pub(crate) async fn run(
     plan: &Plan,
     case: &Case,
+    log: Option<&Path>,
     sink: &mut ResultSink,
     signals: &mut Signals,
     observer: Observer<'_>,
@@ -75,7 +78,9 @@ pub(crate) async fn run(
         server_cost: vec![Cost::default(); case.servers.len().max(1)],
         end: CaseEnd { case: case.index, ..CaseEnd::default() },
         pending: None,
+        log,
         external: None,
+        external_cost: None,
         chosen: None,
         own_tls: None,
     };
@@ -99,8 +104,12 @@ struct Coordinator<'a> {
     end: CaseEnd,
     /// A signal that came when the case could not be ended.
     pending: Option<EarlyEnd>,
+    /// Where to write the output of a server that is started.
+    log: Option<&'a Path>,
     /// The external server that was started for this case.
     external: Option<ExternalServer>,
+    /// What an external server of this machine uses, if it is known which one that is.
+    external_cost: Option<ServerCost>,
     /// The address of an external server that runs already, if its name has several.
     chosen: Option<SocketAddr>,
     /// How the bundled server speaks TLS, if it does. Its certificate is made for this case.
@@ -427,7 +436,7 @@ impl Coordinator<'_> {
             Err(Stop::Failed(failure)) => return Err(failure),
         }
         let bundled = self.processes.of(Server).map(|s| s.sample.unwrap_or_default());
-        Ok(bundled.chain(self.external.iter_mut().map(ExternalServer::sample)).collect())
+        Ok(bundled.chain(self.external_cost.iter_mut().map(ServerCost::sample)).collect())
     }
 
     /// Shortens the planned window to the one that was measured.
@@ -444,9 +453,11 @@ impl Coordinator<'_> {
         if self.case.floor {
             return Ok(());
         }
-        self.external = ExternalServer::start(self.server()).await?;
+        self.external = ExternalServer::start(self.server(), self.log).await?;
         let Some(external) = &mut self.external else {
             self.choose_address().await;
+            let port = self.addresses()?.first().map_or(0, SocketAddr::port);
+            self.external_cost = self.named_cost(port, true);
             return Ok(());
         };
         let ready = tokio::select! {
@@ -456,10 +467,19 @@ impl Coordinator<'_> {
             }
             ready = external.wait_until_ready() => ready,
         };
-        ready.map_err(|why| {
+        if let Err(why) = ready {
             self.processes.record_loss(Server, why);
-            Stop::Early(EarlyEnd::ServerNotReady)
-        })
+            return Err(Stop::Early(EarlyEnd::ServerNotReady));
+        }
+        let (port, of_started) = (external.address.port(), external.cost());
+        self.external_cost = Some(self.named_cost(port, false).unwrap_or(of_started));
+        Ok(())
+    }
+
+    /// Finds what the scenario names as the server's processes.
+    fn named_cost(&self, port: u16, runs_on: bool) -> Option<ServerCost> {
+        let plan::Server::External { processes, .. } = self.server() else { return None };
+        processes.as_ref().map(|processes| ServerCost::of_named(processes, port, runs_on))
     }
 
     /// Finds out at which of several addresses the server listens that runs already.
@@ -497,14 +517,16 @@ impl Coordinator<'_> {
         self.processes.send_each(Server, drain_server).await;
         let servers_limit = servers_limit + limit(LAST_LINE, STOP_SERVERS);
         self.processes.wait(servers_limit, |p| p.every(Server, |s| s.ended)).await?;
+        if let Some(cost) = self.external_cost.take() {
+            let line = cost.result_line(self.case.index, self.server_cost[0]);
+            self.processes.sink.write(Line::Server(Box::new(line)))?;
+        }
         if let Some(mut external) = self.external.take() {
             if early != Some(&EarlyEnd::ServerNotReady) {
                 // One that is gone already is a loss.
                 if let Some(how) = external.describe_if_gone().await.filter(|_| early.is_none()) {
                     self.processes.record_loss(Server, how);
                 }
-                let line = external.result_line(self.case.index, self.server_cost[0]);
-                self.processes.sink.write(Line::Server(Box::new(line)))?;
             }
             external.end(limit(GRACE, STOP_OTHERS), self.processes.signals).await?;
         }

@@ -1,22 +1,21 @@
-//! An external server that is started for one case: waits until it listens, reads what it costs, ends
-//! it with all that it started.
+//! An external server that is started for one case: waits until it is ready, and ends it with all that
+//! it started.
 
 use crate::error::{Failure, Outcome, at};
-use crate::os::{GroupCost, Signals, group_cost, group_listens};
-use crate::plan::{Address, Server};
-use crate::result::{Cost, ServerEnd};
+use crate::os::Signals;
+use crate::plan::{Address, PORT, Server, StartCommand};
 use crate::run::process_group::{LOOK, ProcessGroup, describe_exit};
-use crate::run::protocol::ResourceSample;
+use crate::run::server_cost::ServerCost;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
 use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::process::Command;
 use tokio::time::{Instant, sleep};
 
 /// The longest that one attempt to connect may take.
 const ATTEMPT: Duration = Duration::from_secs(1);
-/// Stands for a free port in a command line and its address.
-pub(crate) const PORT: &str = "{port}";
 /// The least port given: all have five digits, and so has every request that names one.
 const LEAST_PORT: u16 = 10_000;
 
@@ -30,11 +29,10 @@ pub(crate) struct ExternalServer {
     pub address: SocketAddr,
     /// Other addresses of its name, where it may listen instead.
     others: Vec<SocketAddr>,
-    /// How long it may take until it listens.
+    /// How long it may take until it is ready.
     ready_limit: Duration,
-    last_cpu_ns: u64,
-    /// Why its cost is not known, if it is not.
-    cost_unknown: Option<String>,
+    /// The path that it answers once it is ready.
+    ready_path: Option<String>,
 }
 
 impl ExternalServer {
@@ -42,31 +40,33 @@ impl ExternalServer {
     ///
     /// # Errors
     /// If another server listens at its address already, or it cannot be started.
-    pub(crate) async fn start(server: &Server) -> Outcome<Option<ExternalServer>> {
-        let Server::External { url, authority, address, others, start: Some(start) } = server
+    pub(crate) async fn start(
+        server: &Server,
+        log: Option<&Path>,
+    ) -> Outcome<Option<ExternalServer>> {
+        let Server::External { url, authority, address, others, start: Some(start), .. } = server
         else {
             return Ok(None);
         };
-        let mut words = start.words.clone();
+        let mut start = start.clone();
         let (authority, others) = (authority.clone(), others.clone());
         let mut at = Address { authority, socket: *address, others };
         if url.contains(PORT) {
             let port = free_port()?.to_string();
-            words.iter_mut().for_each(|word| *word = word.replace(PORT, &port));
+            start.words.iter_mut().for_each(|word| *word = word.replace(PORT, &port));
             at = Address::resolve(&url.replace(PORT, &port)).map_err(Failure::run)?;
         }
-        let ready_limit = Duration::from_nanos(start.ready_ns);
-        ExternalServer::start_command(&words, at, ready_limit).await.map(Some)
+        ExternalServer::start_command(&start, at, log).await.map(Some)
     }
 
     async fn start_command(
-        words: &[String],
+        start: &StartCommand,
         at: Address,
-        ready_limit: Duration,
+        log: Option<&Path>,
     ) -> Outcome<ExternalServer> {
         let Address { authority, socket: address, others } = at;
-        let name = words.join(" ");
-        let Some((program, arguments)) = words.split_first() else {
+        let name = start.words.join(" ");
+        let Some((program, arguments)) = start.words.split_first() else {
             return Err(Failure::usage("the command line of the server is empty"));
         };
         if let Some(taken) = first_that_accepts(address, &others).await {
@@ -77,25 +77,31 @@ impl ExternalServer {
         }
         let mut command = Command::new(program);
         command.args(arguments);
-        let process = ProcessGroup::start(command, &format!("`{name}`"))?;
+        if let Some(folder) = &start.folder {
+            command.current_dir(folder);
+        }
+        let process = match log {
+            Some(log) => ProcessGroup::start_logged(command, &format!("`{name}`"), log)?,
+            None => ProcessGroup::start(command, &format!("`{name}`"))?,
+        };
         Ok(ExternalServer {
             process,
             name,
             authority,
             address,
             others,
-            ready_limit,
-            last_cpu_ns: 0,
-            cost_unknown: None,
+            ready_limit: Duration::from_nanos(start.ready_ns),
+            ready_path: start.ready_path.clone(),
         })
     }
 
-    /// Waits until it accepts a connection.
+    /// Waits until it accepts a connection and, if it has a path for that, answers with 2xx.
     ///
     /// # Errors
-    /// A sentence, if it ends before, or does not listen within its limit.
+    /// A sentence, if it ends before, or is not ready within its limit.
     pub(crate) async fn wait_until_ready(&mut self) -> Result<(), String> {
         let deadline = Instant::now() + self.ready_limit;
+        let mut answer = None;
         loop {
             if !self.process.is_alive() {
                 let when = format!("before it listened at {}", self.describe_addresses());
@@ -103,27 +109,38 @@ impl ExternalServer {
             }
             if let Some(address) = first_that_accepts(self.address, &self.others).await {
                 self.address = address;
-                break;
+                let Some(path) = &self.ready_path else { return Ok(()) };
+                match ask(address, &self.authority, path).await {
+                    Some(200..=299) => return Ok(()),
+                    other => answer = other.or(answer),
+                }
             }
             if Instant::now() >= deadline {
-                let output = self.process.tail.describe();
-                let seconds = self.ready_limit.as_secs_f64();
-                return Err(format!(
-                    "the server `{}` did not listen at {} within {seconds} s{output}",
-                    self.name,
-                    self.describe_addresses()
-                ));
+                return Err(self.describe_not_ready(answer));
             }
             sleep(LOOK).await;
         }
-        if group_listens(self.process.id(), self.address.port()) == Some(false) {
-            self.cost_unknown = Some(
-                "another process than those of the command line listens: a container's, or one \
-                 that left its process group"
-                    .to_owned(),
-            );
-        }
-        Ok(())
+    }
+
+    /// Describes that it was not ready in time; `answer` is the last status of its ready path.
+    fn describe_not_ready(&self, answer: Option<u16>) -> String {
+        let what = match (&self.ready_path, answer) {
+            (Some(path), Some(status)) => format!("answered {path} with status {status}, not 2xx,"),
+            (Some(path), None) => format!("did not answer {path}"),
+            (None, _) => "did not listen".to_owned(),
+        };
+        format!(
+            "the server `{}` {what} at {} within {} s{}",
+            self.name,
+            self.describe_addresses(),
+            self.ready_limit.as_secs_f64(),
+            self.process.tail.describe()
+        )
+    }
+
+    /// What its processes have used, once it is ready.
+    pub(crate) fn cost(&self) -> ServerCost {
+        ServerCost::of_started(self.process.id(), self.address.port())
     }
 
     fn describe_addresses(&self) -> String {
@@ -144,40 +161,6 @@ impl ExternalServer {
         self.process.tail.wait_for_end().await;
         let status = self.process.exit_status().map_or("ended".to_owned(), describe_exit);
         format!("the server `{}` {status} {when}{}", self.name, self.process.tail.describe())
-    }
-
-    /// Returns what its process group has used so far.
-    fn cost(&self) -> Result<GroupCost, String> {
-        match &self.cost_unknown {
-            Some(why) => Err(why.clone()),
-            None => group_cost(self.process.id()).map_err(|error| error.to_string()),
-        }
-    }
-
-    /// Returns what it has used so far; zeros if that is not known.
-    pub(crate) fn sample(&mut self) -> ResourceSample {
-        let cost = match self.cost() {
-            Ok(cost) if cost.cpu_ns < self.last_cpu_ns => {
-                Err("a process of the server ended, and its CPU time is not known".to_owned())
-            }
-            read => read,
-        };
-        match cost {
-            Ok(cost) => {
-                self.last_cpu_ns = cost.cpu_ns;
-                ResourceSample { cpu_ns: cost.cpu_ns, resident: cost.resident }
-            }
-            Err(why) => {
-                self.cost_unknown.get_or_insert(why);
-                ResourceSample::default()
-            }
-        }
-    }
-
-    /// Returns its line in the result.
-    pub(crate) fn result_line(&self, case: u32, cost: Cost) -> ServerEnd {
-        let unknown = self.cost_unknown.clone();
-        ServerEnd { case, cost, foreign: true, unknown, ..ServerEnd::default() }
     }
 
     /// Ends it with all that it started: SIGTERM, and SIGKILL after the limit.
@@ -204,6 +187,22 @@ pub(crate) async fn first_that_accepts(
         }
     }
     None
+}
+
+/// Asks for a path, and returns the status of the answer; `None` if there is none in time.
+async fn ask(address: SocketAddr, authority: &str, path: &str) -> Option<u16> {
+    let asked = async {
+        let mut stream = TcpStream::connect(address).await.ok()?;
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.ok()?;
+        // `HTTP/1.1 200`
+        let mut line = [0; 12];
+        stream.read_exact(&mut line).await.ok()?;
+        let status = line.strip_prefix(b"HTTP/1.")?.get(2..)?;
+        std::str::from_utf8(status).ok()?.parse().ok()
+    };
+    tokio::time::timeout(ATTEMPT, asked).await.ok()?
 }
 
 async fn can_connect(address: SocketAddr) -> bool {
@@ -235,7 +234,8 @@ pub(crate) fn free_port() -> Outcome<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::os::group_alive;
+    use crate::os::{UsageOf, group_alive};
+    use crate::result::Cost;
 
     fn on_a_runtime<T>(test: impl AsyncFnOnce() -> T) -> T {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -247,9 +247,18 @@ mod tests {
     }
 
     async fn start(words: &[&str], socket: SocketAddr, limit_ms: u64) -> Outcome<ExternalServer> {
-        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
         let at = Address { authority: socket.to_string(), socket, others: Vec::new() };
-        ExternalServer::start_command(&words, at, Duration::from_millis(limit_ms)).await
+        ExternalServer::start_command(&command(words, limit_ms), at, None).await
+    }
+
+    fn command(words: &[&str], limit_ms: u64) -> StartCommand {
+        StartCommand {
+            words: words.iter().map(|word| (*word).to_owned()).collect(),
+            ready_ns: limit_ms * 1_000_000,
+            ready_path: None,
+            folder: None,
+            keep_output: false,
+        }
     }
 
     async fn shell(script: &str, socket: SocketAddr, limit_ms: u64) -> ExternalServer {
@@ -321,7 +330,8 @@ mod tests {
             line(&file).await;
             let group = server.process.id();
             if cfg!(target_os = "linux") {
-                assert!(server.cost().is_ok_and(|c| c.processes >= 3));
+                let usage = UsageOf::group(group).read();
+                assert!(usage.is_ok_and(|usage| usage.processes >= 3));
             }
             server.process.end(Duration::from_millis(200)).await;
             assert!(!group_alive(group));
@@ -373,9 +383,65 @@ mod tests {
             // As a container's process would, which is not in the group.
             let _listener = TcpListener::bind(address).expect("nobody listens there");
             server.wait_until_ready().await.expect("something listens");
-            let why = server.cost().unwrap_err();
+            let line = server.cost().result_line(0, Cost::default());
+            let why = line.unknown.expect("it cannot be known");
             assert!(why.contains("another process than those of the command line"), "{why}");
         });
+    }
+
+    /// Answers a request: 503 to the first, then 204.
+    fn becoming_ready() -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let address = listener.local_addr().expect("it has one");
+        std::thread::spawn(move || {
+            let mut asked = 0;
+            for mut stream in listener.incoming().flatten() {
+                use std::io::{Read, Write};
+                let mut request = [0; 512];
+                // A connection that only looks whether somebody listens asks nothing.
+                if !matches!(stream.read(&mut request), Ok(1..)) {
+                    continue;
+                }
+                asked += 1;
+                let status = if asked == 1 { "503 Starting" } else { "204 No Content" };
+                let _ = write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
+            }
+        });
+        address
+    }
+
+    #[test]
+    fn a_server_with_a_ready_path_is_ready_once_it_answers_with_success() {
+        on_a_runtime(async || {
+            let mut server = shell("echo hm >&2; sleep 600", address(), 60_000).await;
+            (server.address, server.ready_path) = (becoming_ready(), Some("/health".to_owned()));
+            assert_eq!(server.wait_until_ready().await, Ok(()));
+            (server.address, server.ready_limit) = (becoming_ready(), Duration::ZERO);
+            let why = server.wait_until_ready().await.unwrap_err();
+            assert!(why.contains("answered /health with status 503, not 2xx, at"), "{why}");
+        });
+    }
+
+    #[test]
+    fn the_output_of_a_server_is_kept_in_a_file_and_its_end_is_shown() {
+        let dir = tempfile::tempdir().expect("a folder can be made");
+        let log = dir.path().join("server.log");
+        std::fs::write(&log, "before\n").expect("it can be written");
+        let why = on_a_runtime(async || {
+            let socket = address();
+            let at = Address { authority: socket.to_string(), socket, others: Vec::new() };
+            let words = ["sh", "-c", "pwd; echo two >&2; exit 7"];
+            let mut start = command(&words, 60_000);
+            start.folder = Some(std::path::PathBuf::from("/"));
+            let started = ExternalServer::start_command(&start, at, Some(&log)).await;
+            started.expect("it starts").wait_until_ready().await.unwrap_err()
+        });
+        assert!(why.contains("ended with exit code 7 before it listened"), "{why}");
+        assert!(
+            why.ends_with(&format!("; the end of {}:\n    /\n    two", log.display())),
+            "{why}"
+        );
+        assert_eq!(std::fs::read_to_string(&log).expect("it is there"), "before\n/\ntwo\n");
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub(crate) mod process_group;
 mod processes;
 pub(crate) mod protocol;
 mod rate_search;
+mod server_cost;
 mod sink;
 pub(crate) mod worker;
 
@@ -26,8 +27,12 @@ pub(crate) use crate::run::protocol::ClientProgress;
 use crate::run::sink::ResultSink;
 use crate::time::now_ns;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use tokio::runtime::Runtime;
+
+/// The output of a server that the run starts, in the result's folder.
+const SERVER_LOG: &str = "server.log";
 
 /// What happens during a run, for whoever shows it.
 #[derive(Debug, Clone, PartialEq)]
@@ -114,13 +119,15 @@ pub(crate) async fn run(
 ) -> Outcome<RunOutcome> {
     let began = now_ns();
     let mut sink = ResultSink::create(path, header)?;
+    let log = create_server_log(plan, path)?;
     let mut early = None;
     for (place, case) in plan.cases.iter().enumerate() {
         if let Some(info) = sink.result.info(case.index) {
             let info = Box::new(info.clone());
             observer(RunEvent::Case { place: place + 1, of: plan.cases.len(), info });
         }
-        let ran = case::run(plan, case, &mut sink, signals, observer, inspector).await;
+        let ran =
+            case::run(plan, case, log.as_deref(), &mut sink, signals, observer, inspector).await;
         if ran.is_err() {
             // The file has what was recorded; the case's own failure is what counts.
             let _ = sink.close_seconds();
@@ -151,6 +158,17 @@ pub(crate) async fn run(
         _ => None,
     };
     Ok(RunOutcome { result: sink.result, caught })
+}
+
+/// Creates the file for the output of a server that the run starts, beside its result.
+fn create_server_log(plan: &Plan, result: &Path) -> Outcome<Option<PathBuf>> {
+    let keeps = |server: &plan::Server| matches!(server, plan::Server::External { start: Some(start), .. } if start.keep_output);
+    if !keeps(&plan.server) {
+        return Ok(None);
+    }
+    let log = result.with_file_name(SERVER_LOG);
+    File::create(&log).map_err(at(format!("cannot create {}", log.display())))?;
+    Ok(Some(log))
 }
 
 /// Returns the header of a plan's result file.

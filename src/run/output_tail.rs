@@ -1,5 +1,8 @@
 //! Keeps the last output of a process, which is shown if it fails.
 
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -13,9 +16,18 @@ const LINES: usize = 8;
 /// How long the last output of a process that has ended may take to arrive.
 const LAST_OUTPUT: Duration = Duration::from_millis(500);
 
+/// The end of what a process wrote.
+#[derive(Clone)]
+pub(crate) enum OutputTail {
+    /// Of a stream that is read.
+    Stream(StreamTail),
+    /// Of a file that the process writes itself, from an offset on.
+    File(PathBuf, u64),
+}
+
 /// Keeps the end of a stream.
 #[derive(Clone, Default)]
-pub(crate) struct OutputTail {
+pub(crate) struct StreamTail {
     kept: Arc<Mutex<Vec<u8>>>,
     /// Closed when the stream has ended.
     open: Option<watch::Receiver<()>>,
@@ -24,9 +36,9 @@ pub(crate) struct OutputTail {
 impl OutputTail {
     /// Reads a stream to its end, in a task of its own: the process never waits for a reader.
     pub(crate) fn read(mut stream: impl AsyncRead + Unpin + Send + 'static) -> OutputTail {
-        let kept = OutputTail::default();
+        let kept = StreamTail::default();
         let (reading, open) = watch::channel(());
-        let tail = OutputTail { open: Some(open), ..kept.clone() };
+        let tail = StreamTail { open: Some(open), ..kept.clone() };
         tokio::spawn(async move {
             let _reading = reading;
             let mut piece = [0; 4096];
@@ -35,28 +47,32 @@ impl OutputTail {
                 kept.push(&piece[..read]);
             }
         });
-        tail
+        OutputTail::Stream(tail)
     }
 
     /// Waits until all output of a process that has ended is read, or a limit has passed.
     pub(crate) async fn wait_for_end(&self) {
-        if let Some(mut open) = self.open.clone() {
+        if let OutputTail::Stream(StreamTail { open: Some(open), .. }) = self {
             // Another process may keep the other end open for ever.
-            let _ = tokio::time::timeout(LAST_OUTPUT, open.changed()).await;
+            let _ = tokio::time::timeout(LAST_OUTPUT, open.clone().changed()).await;
         }
     }
 
-    fn push(&self, piece: &[u8]) {
-        // Bytes are valid even if a holder of the lock panicked.
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.extend_from_slice(piece);
-        let over = kept.len().saturating_sub(KEPT);
-        kept.drain(..over);
+    /// Returns the last bytes.
+    fn bytes(&self) -> Vec<u8> {
+        match self {
+            // Bytes are valid even if a holder of the lock panicked.
+            OutputTail::Stream(tail) => {
+                tail.kept.lock().unwrap_or_else(PoisonError::into_inner).clone()
+            }
+            // What cannot be read is not shown.
+            OutputTail::File(path, from) => end_of_file(path, *from).unwrap_or_default(),
+        }
     }
 
     /// Returns the last lines, without what would move a terminal's cursor.
     pub(crate) fn lines(&self) -> Vec<String> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = self.bytes();
         let text = String::from_utf8_lossy(&kept);
         let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
         let last = lines.len().saturating_sub(LINES);
@@ -67,12 +83,35 @@ impl OutputTail {
     /// Describes the last lines as the end of a sentence: `; its last output:` and a line each.
     pub(crate) fn describe(&self) -> String {
         let lines = self.lines();
-        if lines.is_empty() {
-            "; it wrote nothing to its standard error".to_owned()
-        } else {
-            format!("; its last output:\n    {}", lines.join("\n    "))
+        let lines = (!lines.is_empty()).then(|| lines.join("\n    "));
+        match (self, lines) {
+            (OutputTail::Stream(_), None) => "; it wrote nothing to its standard error".to_owned(),
+            (OutputTail::Stream(_), Some(lines)) => format!("; its last output:\n    {lines}"),
+            (OutputTail::File(..), None) => "; it wrote nothing".to_owned(),
+            (OutputTail::File(path, _), Some(lines)) => {
+                format!("; the end of {}:\n    {lines}", path.display())
+            }
         }
     }
+}
+
+impl StreamTail {
+    fn push(&self, piece: &[u8]) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.extend_from_slice(piece);
+        let over = kept.len().saturating_sub(KEPT);
+        kept.drain(..over);
+    }
+}
+
+/// Reads the end of a file, at most what is kept, and nothing before an offset.
+fn end_of_file(path: &Path, from: u64) -> std::io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let begin = file.metadata()?.len().saturating_sub(KEPT as u64).max(from);
+    file.seek(SeekFrom::Start(begin))?;
+    let mut bytes = Vec::new();
+    file.take(KEPT as u64).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -81,14 +120,15 @@ mod tests {
 
     #[test]
     fn the_last_lines_are_kept_without_control_characters() {
-        let tail = OutputTail::default();
+        let stream = StreamTail::default();
+        let tail = OutputTail::Stream(stream.clone());
         assert_eq!(tail.describe(), "; it wrote nothing to its standard error");
-        tail.push(&[b'x'; 3 * KEPT]);
+        stream.push(&[b'x'; 3 * KEPT]);
         assert_eq!(tail.lines()[0].len(), KEPT);
-        tail.push(b"\none\n\n\x1b[31mtwo\xff\n");
+        stream.push(b"\none\n\n\x1b[31mtwo\xff\n");
         let lines = tail.lines();
         assert_eq!(lines[lines.len() - 2..], ["one", "[31mtwo\u{fffd}"]);
-        (0..20).for_each(|n| tail.push(format!("{n}\n").as_bytes()));
+        (0..20).for_each(|n| stream.push(format!("{n}\n").as_bytes()));
         assert_eq!(tail.lines().len(), LINES);
         assert!(tail.describe().ends_with("\n    18\n    19"));
     }

@@ -7,6 +7,8 @@ use crate::error::{Failure, Outcome, at};
 use crate::os::group_alive;
 use crate::run::output_tail::OutputTail;
 use rustix::process::{Pid, Signal, kill_process_group};
+use std::fs::File;
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 use tokio::process::{Child, Command};
@@ -23,7 +25,7 @@ pub(crate) struct ProcessGroup {
     group: u32,
     /// How the first process ended, once it was waited for.
     status: Option<ExitStatus>,
-    /// The end of its standard error.
+    /// The end of its output.
     pub tail: OutputTail,
 }
 
@@ -34,15 +36,33 @@ impl ProcessGroup {
     /// # Errors
     /// If it cannot be started.
     pub(crate) fn start(mut command: Command, name: &str) -> Outcome<ProcessGroup> {
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .spawn()
-            .map_err(at(format!("cannot start {name}")))?;
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = spawn(command, name)?;
+        let stderr = child.stderr.take();
+        let stderr = stderr.ok_or_else(|| Failure::run(format!("{name} has no output")))?;
+        ProcessGroup::of(child, name, OutputTail::read(stderr))
+    }
+
+    /// Starts a program in a group of its own, without input; its output is appended to a file.
+    ///
+    /// # Errors
+    /// If it cannot be started, or the file cannot be written.
+    pub(crate) fn start_logged(
+        mut command: Command,
+        name: &str,
+        log: &Path,
+    ) -> Outcome<ProcessGroup> {
+        let doing = format!("cannot write the output of {name} to {}", log.display());
+        let file = File::options().create(true).append(true).open(log).map_err(at(&doing))?;
+        let from = file.metadata().map_err(at(&doing))?.len();
+        let both = file.try_clone().map_err(at(&doing))?;
+        command.stdout(file).stderr(both);
+        let child = spawn(command, name)?;
+        ProcessGroup::of(child, name, OutputTail::File(log.to_owned(), from))
+    }
+
+    fn of(child: Child, name: &str, tail: OutputTail) -> Outcome<ProcessGroup> {
         let group = child.id().ok_or_else(|| Failure::run(format!("{name} has no process id")))?;
-        let tail = child.stderr.take().map(OutputTail::read).unwrap_or_default();
         Ok(ProcessGroup { child, group, status: None, tail })
     }
 
@@ -100,6 +120,11 @@ impl ProcessGroup {
             sleep(LOOK).await;
         }
     }
+}
+
+fn spawn(mut command: Command, name: &str) -> Outcome<Child> {
+    let spawned = command.stdin(Stdio::null()).process_group(0).spawn();
+    spawned.map_err(at(format!("cannot start {name}")))
 }
 
 impl Drop for ProcessGroup {

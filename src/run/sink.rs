@@ -37,7 +37,9 @@ fn redact(line: &mut Line) {
                 secret::redact_bytes(&mut refusal.body);
             }
         }
-        Line::Server(end) => end.unknown.iter_mut().for_each(secret::redact_string),
+        Line::Server(end) => {
+            end.unknown.iter_mut().chain(&mut end.runs_on_as).for_each(secret::redact_string);
+        }
         Line::Case(end) => {
             end.stopped.iter_mut().for_each(secret::redact_string);
             end.lost.iter_mut().for_each(|lost| secret::redact_string(&mut lost.how));

@@ -26,7 +26,7 @@ use crate::gate::signed_rank::smallest_p;
 use crate::os;
 use crate::os::Machine;
 use crate::os::Signals;
-use crate::plan::{Plan, Server, StartCommand, estimate, estimate_result_bytes};
+use crate::plan::{Plan, Server, estimate, estimate_result_bytes};
 use crate::report::Conclusion;
 use crate::report::finding::{Decision, Kind};
 use progress::PairProgress;
@@ -166,22 +166,28 @@ fn prepare_side(
     args: &PairArgs,
 ) -> Outcome<ComparedSide> {
     let mut overrides = args.overrides.clone();
-    overrides.extend(target.address().map(|url| format!("server.url={url:?}")));
+    overrides.extend(target.overrides(args.ready_timeout));
     let prepared = crate::cmd::plan::prepare(&args.scenario, &overrides, &Machine::read())?;
     if let Some(refusal) = prepared.preflight.refusal() {
         return Err(Failure::run(refusal));
     }
     let mut plan = prepared.plan;
-    if let (
-        CompareTarget::Command { words, url, .. },
-        Server::External { url: planned, start, .. },
-    ) = (&target, &mut plan.server)
+    let is_server = !matches!(target, CompareTarget::Binary { .. });
+    if let Server::External { start, processes, .. } = &mut plan.server
+        && is_server
     {
-        *planned = url.clone();
-        *start = Some(StartCommand { words: words.clone(), ready_ns: args.ready_timeout });
+        if processes.is_some() {
+            let why = "[server] pid, cgroup and docker are of one server, and A and B are two: leave \
+                       them out";
+            return Err(Failure::usage(why));
+        }
+        if let Some(start) = start {
+            // Of dozens of runs only what a failed start wrote is shown.
+            start.keep_output = false;
+        }
     }
     let own_server = plan.series.iter().find(|series| series.server.is_some());
-    if let (Some(series), Some(_)) = (own_server, target.address()) {
+    if let Some(series) = own_server.filter(|_| is_server) {
         return Err(Failure::usage(format!(
             "series {:?} has a `url` of its own, so that A and B would be the same server: leave \
              `url` out of it, and give its path in server.paths",

@@ -5,8 +5,7 @@
 //! is found here.
 
 use crate::config::nearest;
-use crate::plan::{Address, UrlParts};
-use crate::run::external_server::PORT;
+use crate::plan::{ANY_PORT, Address, PORT, UrlParts};
 use rustix::fs::{Access, access};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -15,8 +14,6 @@ use std::time::{Duration, Instant};
 
 /// Between a server's command line and its ready address.
 const AT: &str = " @ ";
-/// A port in place of `{port}`, with as many digits as those that are put in.
-const ANY_PORT: &str = "65535";
 /// How long a program may take to print its version.
 const VERSION_LIMIT: Duration = Duration::from_secs(10);
 
@@ -89,13 +86,20 @@ impl CompareTarget {
         Ok(CompareTarget::Binary { path, version })
     }
 
-    /// The address for planning, with a port in place of `{port}`; none for a binary.
-    pub(crate) fn address(&self) -> Option<String> {
+    /// The `--set` arguments that put it in the place of a scenario's server; none for a binary.
+    pub(crate) fn overrides(&self, ready_ns: Option<u64>) -> Vec<String> {
+        // A JSON string is a TOML string, and a list a list.
         match self {
-            CompareTarget::Url(url) | CompareTarget::Command { url, .. } => {
-                Some(url.replace(PORT, ANY_PORT))
+            CompareTarget::Url(url) => {
+                vec![format!("server.url={url:?}"), "server.command=[]".to_owned()]
             }
-            CompareTarget::Binary { .. } => None,
+            CompareTarget::Command { words, url, .. } => {
+                let words = serde_json::Value::from(words.as_slice());
+                let limit = ready_ns.map(|ns| format!("server.ready_timeout={ns}ns"));
+                let all = [format!("server.url={url:?}"), format!("server.command={words}")];
+                all.into_iter().chain(limit).collect()
+            }
+            CompareTarget::Binary { .. } => Vec::new(),
         }
     }
 }
@@ -285,7 +289,12 @@ mod tests {
         assert_eq!(*words, ["sh", "-c", "echo \" @ \" {port}", "x y"]);
         assert_eq!(url, "http://127.0.0.1:{port}");
         assert_eq!(line, "sh -c 'echo \" @ \" {port}' x\\ y");
-        assert_eq!(read.address().as_deref(), Some("http://127.0.0.1:65535"));
+        let expected = [
+            "server.url=\"http://127.0.0.1:{port}\"",
+            r#"server.command=["sh","-c","echo \" @ \" {port}","x y"]"#,
+            "server.ready_timeout=5ns",
+        ];
+        assert_eq!(read.overrides(Some(5)), expected);
     }
 
     #[test]
@@ -304,7 +313,7 @@ mod tests {
         assert!(
             matches!(&itself, CompareTarget::Binary { version, .. } if version.starts_with("wsb"))
         );
-        assert_eq!(itself.address(), None);
+        assert_eq!(itself.overrides(None), Vec::<String>::new());
     }
 
     #[test]

@@ -4,7 +4,9 @@ use crate::cmd::relay::describe_delay;
 use crate::cmd::table::{Cells, head};
 use crate::feed::{Arrivals, Semantics, Spec, Workload};
 use crate::gate::limit::Limit;
-use crate::plan::{Case, Plan, PlannedSeries, Preflight, Server, estimate, estimate_result_bytes};
+use crate::plan::{
+    Case, Plan, PlannedSeries, Preflight, Server, ServerProcesses, estimate, estimate_result_bytes,
+};
 use crate::secret::redact;
 use crate::units::{human_bytes, human_ns, thousands, three};
 use serde_json::Value;
@@ -88,14 +90,25 @@ pub(super) fn facts(plan: &Plan) -> Vec<Cells> {
 fn server_fact(server: &Server) -> String {
     match server {
         Server::Bundled => "bundled, started anew for each case".to_owned(),
-        Server::External { url, start: Some(start), .. } => {
-            format!("{url}, `{}` started anew for each case", start.words.join(" "))
+        Server::External { url, start: Some(start), processes, .. } => {
+            let words = start.words.join(" ");
+            format!("{url}, `{words}` started anew for each case{}", processes_fact(processes))
         }
-        Server::External { url, address, others, .. } => {
+        Server::External { url, address, others, processes, .. } => {
             let all = std::iter::once(address).chain(others).map(ToString::to_string);
             let all: Vec<String> = all.collect();
-            format!("{url} ({}), already running", all.join(" or "))
+            format!("{url} ({}), already running{}", all.join(" or "), processes_fact(processes))
         }
+    }
+}
+
+/// What of this machine a server is.
+fn processes_fact(processes: &Option<ServerProcesses>) -> String {
+    match processes {
+        None => String::new(),
+        Some(ServerProcesses::Pid(pid)) => format!(", process {pid} and its children"),
+        Some(ServerProcesses::Cgroup(path)) => format!(", control group {path}"),
+        Some(ServerProcesses::Docker(name)) => format!(", container {name:?}"),
     }
 }
 

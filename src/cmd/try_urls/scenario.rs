@@ -7,6 +7,7 @@ use crate::cli::TryArgs;
 use crate::config::{Argument, SourceText};
 use crate::error::{Failure, Outcome};
 use crate::plan::{UrlParts, split_path};
+use crate::secret;
 use std::collections::BTreeSet;
 
 /// The scenario's name, which names the report's folder.
@@ -28,10 +29,9 @@ const SCHEMES: [(&str, &str); 12] = [
     ("sse+http", "sse"),
     ("sse+https", "sse"),
 ];
-/// The units that `--time` may end with.
-const UNITS: [&str; 5] = ["s", "ms", "us", "µs", "ns"];
-/// Headers whose values are secrets.
-const SECRETS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
+/// The units that `--time` may end with, and their names in a scenario.
+const UNITS: [(&str, &str); 5] =
+    [("s", "s"), ("ms", "ms"), ("us", "us"), ("µs", "us"), ("ns", "ns")];
 /// The longest label of a series.
 const MOST_LABEL: usize = 64;
 
@@ -66,6 +66,7 @@ impl WrittenScenario {
     /// If an argument has no place in a scenario.
     pub(super) fn of(args: &TryArgs) -> Outcome<WrittenScenario> {
         let usage = |why: String| Failure::usage(why);
+        args.urls.iter().for_each(|url| secret::note_text(url));
         let urls = args.urls.iter().map(|url| TryUrl::parse(url).map_err(usage));
         let urls = urls.collect::<Outcome<Vec<TryUrl>>>()?;
         let headers = read_headers(&args.headers).map_err(usage)?;
@@ -94,8 +95,7 @@ impl WrittenScenario {
             written.add_series(url, label.as_deref(), &headers, &args.first);
         }
         let is_secret = |header: &&HeaderArgument| {
-            SECRETS.contains(&header.name.to_ascii_lowercase().as_str())
-                && !header.value.contains("${env:")
+            secret::is_secret_field(header.name.as_bytes()) && !header.value.contains("${env:")
         };
         let secrets = headers.iter().filter(is_secret);
         written.secrets = secrets.map(|header| header.name.to_owned()).collect();
@@ -137,8 +137,7 @@ impl WrittenScenario {
             for (n, header) in headers.iter().enumerate() {
                 self.add(if n > 0 { ", " } else { "" });
                 let entry = format!("{} = {}", key(header.name), quoted(header.value));
-                // Its value may be a secret.
-                self.add_of(format!("--header '{}: …'", header.name), &entry);
+                self.add_of(format!("--header '{}: {}'", header.name, header.value), &entry);
             }
             self.add(" }\n");
         }
@@ -151,7 +150,7 @@ impl WrittenScenario {
             self.add("]\n");
         }
         let span = start..self.text.len();
-        self.arguments.push(Argument { shown: without_user(url.given), span });
+        self.arguments.push(Argument { shown: url.given.to_owned(), span });
     }
 }
 
@@ -161,23 +160,22 @@ impl<'a> TryUrl<'a> {
     /// # Errors
     /// If it names no transport.
     fn parse(given: &'a str) -> Result<TryUrl<'a>, String> {
-        let shown = without_user(given);
         let Some((scheme, _)) = given.split_once("://") else {
             let url = format!("http://{given}");
             let (server, _) = split_path(&url);
             return Err(match UrlParts::parse(server) {
                 Ok(_) => format!(
-                    "URL {shown:?} has no scheme: write \"http://{shown}\" to poll it, or \
-                     \"ws://{shown}\" for WebSocket"
+                    "URL {given:?} has no scheme: write \"http://{given}\" to poll it, or \
+                     \"ws://{given}\" for WebSocket"
                 ),
-                Err(_) => format!("{shown:?} is no URL such as \"ws://127.0.0.1:8080/live\""),
+                Err(_) => format!("{given:?} is no URL such as \"ws://127.0.0.1:8080/live\""),
             });
         };
         let lower = scheme.to_ascii_lowercase();
         let Some((_, transport)) = SCHEMES.iter().find(|(name, _)| *name == lower) else {
             let known: Vec<&str> = SCHEMES.iter().map(|(name, _)| *name).collect();
             return Err(format!(
-                "URL {shown:?}: unknown scheme {scheme:?}; use one of {}",
+                "URL {given:?}: unknown scheme {scheme:?}; use one of {}",
                 known.join(", ")
             ));
         };
@@ -248,6 +246,7 @@ fn read_headers(given: &[String]) -> Result<Vec<HeaderArgument<'_>>, String> {
                 "--header: {name} is given twice: write both values in one, with a comma between"
             ));
         }
+        secret::note_field(name, value);
         headers.push(HeaderArgument { name, value });
     }
     Ok(headers)
@@ -255,9 +254,11 @@ fn read_headers(given: &[String]) -> Result<Vec<HeaderArgument<'_>>, String> {
 
 /// The table of a place and its unit, such as `/t:ms`.
 fn message(time: &str) -> String {
-    let with_unit = time.rsplit_once(':').filter(|(_, unit)| UNITS.contains(unit));
-    let (place, unit) = with_unit.map_or((time, None), |(place, unit)| (place, Some(unit)));
-    let unit = unit.map_or_else(String::new, |unit| format!("unit = {}\n", quoted(unit)));
+    let with_unit = time.rsplit_once(':').and_then(|(place, given)| {
+        let (_, unit) = UNITS.iter().find(|(name, _)| *name == given)?;
+        Some((place, format!("unit = {}\n", quoted(unit))))
+    });
+    let (place, unit) = with_unit.unwrap_or((time, String::new()));
     format!("\n[message]\ntime = {}\n{unit}", quoted(place))
 }
 
@@ -271,16 +272,6 @@ fn quoted(text: &str) -> String {
 fn key(name: &str) -> String {
     let bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     if name.chars().all(bare) { name.to_owned() } else { quoted(name) }
-}
-
-/// A URL without the name and password of a user.
-fn without_user(url: &str) -> String {
-    let host = url.find("://").map_or(0, |at| at + "://".len());
-    let end = url[host..].find(['/', '?', '#']).map_or(url.len(), |at| host + at);
-    match url[host..end].rfind('@') {
-        Some(at) => format!("{}…{}", &url[..host], &url[host + at..]),
-        None => url.to_owned(),
-    }
 }
 
 #[cfg(test)]
@@ -337,6 +328,12 @@ first = ["{\"subscribe\": 1}", "x\u007f"]
     }
 
     #[test]
+    fn a_time_has_a_place_and_may_have_a_unit() {
+        assert_eq!(message("/t:µs"), "\n[message]\ntime = \"/t\"\nunit = \"us\"\n");
+        assert_eq!(message("/a:b"), "\n[message]\ntime = \"/a:b\"\n");
+    }
+
+    #[test]
     fn the_scheme_names_the_transport() {
         for (given, transport, url) in [
             ("sse+https://a/b", "sse", "https://a/b"),
@@ -385,7 +382,6 @@ first = ["{\"subscribe\": 1}", "x\u007f"]
         let twice = ["ws://a", "--header=Cookie: a=1", "--header=cookie: b=2"];
         let refused = written(&twice).map(|_| ()).unwrap_err().message;
         assert!(refused.contains("cookie is given twice") && !refused.contains("=2"), "{refused}");
-        assert_eq!(without_user("ws://u:p@a/b@c"), "ws://…@a/b@c");
         let secret = written(&["ws://a", "--header=Cookie: a=1", "--header=X: ${env:Y}"]);
         assert_eq!(secret.map(|written| written.secrets).unwrap_or_default(), ["Cookie"]);
     }

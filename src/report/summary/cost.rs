@@ -40,7 +40,7 @@ fn server_figure(group: &Group, name: &str, figure: impl FnOnce() -> Figure) -> 
         _ if group.info.floor => Figure::absent("the floor has no server"),
         Some(why) => Figure::absent(why),
         None if group.info.bundled_server => figure(),
-        // One that the run started tells its cost.
+        // What is known of its processes on this machine.
         None => match group.servers.iter().find_map(|s| s.unknown.as_deref()) {
             Some(why) => Figure::absent(why),
             None if group.servers.iter().any(|s| s.foreign) => figure(),

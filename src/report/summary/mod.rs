@@ -223,6 +223,7 @@ fn notes(group: &Group, row: &Row) -> Vec<String> {
     }
     notes.extend(row.remarks.iter().cloned());
     notes.extend(remarks::address(&group.ends));
+    notes.extend(remarks::server_processes(&group.servers));
     let stopped = group.ends.iter().filter_map(|e| e.stopped.as_ref());
     notes.extend(stopped.map(|why| format!("the case was stopped early: {why}")));
     notes

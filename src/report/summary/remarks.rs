@@ -5,7 +5,7 @@
 
 use crate::record::Counts;
 use crate::report::table::NO_STAMP;
-use crate::result::CaseEnd;
+use crate::result::{CaseEnd, ServerEnd};
 use crate::units::{human_ns, listed, thousands};
 use hdrhistogram::Histogram;
 
@@ -111,6 +111,15 @@ pub(super) fn address(ends: &[&CaseEnd]) -> Option<String> {
         "the server's name has {} addresses: clients connected to {chosen}, not to {}",
         end.addresses.len(),
         listed(&others)
+    ))
+}
+
+/// Says whose CPU time and memory a server's are, if it was not started for each case.
+pub(super) fn server_processes(servers: &[&ServerEnd]) -> Option<String> {
+    let of = servers.iter().find_map(|server| server.runs_on_as.as_deref())?;
+    Some(format!(
+        "the server's CPU time and memory are those of {of}, which runs on from case to case: memory \
+         that it kept from earlier clients is in no figure"
     ))
 }
 

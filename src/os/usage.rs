@@ -1,0 +1,90 @@
+//! Whose CPU time and memory a server's are, and what they are now.
+
+use crate::os::cgroup::ControlGroup;
+use crate::os::docker::container_process;
+use crate::os::process_group::{ProcessSet, Usage, find_tree, listens, usage};
+use std::fmt;
+use std::io;
+
+/// What is used by processes of this machine that are a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum UsageOf {
+    /// Processes.
+    Processes(ProcessSet),
+    /// A container by its name: its control group, or its processes if it has none of its own.
+    Container(String, Box<UsageOf>),
+    /// A control group.
+    ControlGroup(ControlGroup),
+}
+
+impl UsageOf {
+    /// A process group.
+    pub(crate) fn group(id: u32) -> UsageOf {
+        UsageOf::Processes(ProcessSet::Group(id))
+    }
+
+    /// A process with all that it started.
+    ///
+    /// # Errors
+    /// If there is no such process.
+    pub(crate) fn tree(pid: u32) -> io::Result<UsageOf> {
+        find_tree(pid).map(UsageOf::Processes)
+    }
+
+    /// A control group by its path.
+    ///
+    /// # Errors
+    /// If there is no such group.
+    pub(crate) fn control_group(path: &str) -> io::Result<UsageOf> {
+        ControlGroup::find(path).map(UsageOf::ControlGroup)
+    }
+
+    /// A container of Docker or Podman by its name.
+    ///
+    /// # Errors
+    /// A sentence with the remedy: there is no Docker, no such container, or it does not run.
+    pub(crate) fn container(name: &str) -> io::Result<UsageOf> {
+        let pid = container_process(name)?;
+        let of = match ControlGroup::of_process(pid) {
+            Ok(group) => UsageOf::ControlGroup(group),
+            Err(_) => UsageOf::tree(pid)?,
+        };
+        Ok(UsageOf::Container(name.to_owned(), Box::new(of)))
+    }
+
+    /// Returns what was used so far, and what is held now.
+    ///
+    /// # Errors
+    /// If that cannot be read, as after the end.
+    pub(crate) fn read(&self) -> io::Result<Usage> {
+        match self {
+            UsageOf::Processes(set) => usage(*set),
+            UsageOf::Container(_, of) => of.read(),
+            UsageOf::ControlGroup(group) => group.usage(),
+        }
+    }
+
+    /// Whether one of the processes listens on a TCP port; `None` if that is not known, as of a
+    /// container with a network of its own.
+    pub(crate) fn listens(&self, port: u16) -> Option<bool> {
+        match self {
+            UsageOf::Processes(set) => listens(*set, port),
+            UsageOf::Container(..) | UsageOf::ControlGroup(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for UsageOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            UsageOf::Processes(ProcessSet::Group(id)) => write!(f, "process group {id}"),
+            UsageOf::Processes(ProcessSet::Tree { pid, .. }) => {
+                write!(f, "process {pid} and its children")
+            }
+            UsageOf::Container(name, of) => write!(f, "container {name:?} ({of})"),
+            UsageOf::ControlGroup(group) => {
+                write!(f, "control group {} without its page cache", group.folder().display())
+            }
+        }
+    }
+}

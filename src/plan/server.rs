@@ -1,0 +1,215 @@
+//! Reads whose server is measured: `[server]`, and the `url` of a series.
+//!
+//! Separate from `resolve`, which reads everything else. Names are looked up here, and what the
+//! scenario names of this machine must be there.
+
+use crate::config::{Diagnostic, Fields, LocatedValue, Origin};
+use crate::os::UsageOf;
+use crate::plan::address::{ANY_PORT, Address, PORT, UrlParts, bad_path, split_path};
+use crate::plan::{Plan, Server, ServerProcesses, StartCommand, keys, limits, tls};
+use crate::scenario::ScenarioFile;
+use crate::tls::{TlsSettings, client_config};
+use crate::transport::Transport;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Reads the server, and returns the paths that the user gave, by label or transport.
+pub(super) fn read(
+    file: &ScenarioFile,
+    names: &[String],
+    plan: &mut Plan,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> BTreeMap<String, String> {
+    let Some(mut fields) = file.table("server") else { return BTreeMap::new() };
+    fields.declare(keys::SERVER);
+    if fields.is_given(&keys::TLS) && !fields.is_given(&keys::URL) {
+        plan.tls = tls::read(&mut fields, tls::TlsServer::Bundled, diagnostics);
+        for key in [&keys::PATHS, &keys::COMMAND, &keys::PID, &keys::CGROUP, &keys::DOCKER] {
+            if fields.is_given(key) {
+                let name = key.name;
+                fields.report(key, format!("{name} needs url: it is for a server of your own"));
+            }
+        }
+    } else {
+        read_external(&mut fields, &file.base_dir, plan, diagnostics);
+    }
+    let paths = read_paths(&mut fields, names);
+    diagnostics.extend(fields.finish());
+    paths
+}
+
+/// Reads the URL of a server, how clients speak TLS with it, how it is started and what it uses.
+fn read_external(
+    fields: &mut Fields<'_>,
+    folder: &Path,
+    plan: &mut Plan,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    let url = fields.text(&keys::URL);
+    let start = read_start(fields, &url, folder);
+    let processes = read_processes(fields, start.is_some());
+    if !fields.is_valid(&keys::URL) {
+        return;
+    }
+    let any = match &start {
+        Some(_) => url.replace(PORT, ANY_PORT),
+        None => url.clone(),
+    };
+    let parts = match UrlParts::parse(&any) {
+        Err(message) => return fields.report(&keys::URL, message),
+        Ok(parts) => parts,
+    };
+    plan.tls = tls::read(fields, tls::TlsServer::Url(&parts.host, parts.tls), diagnostics);
+    match Address::resolve(&any) {
+        Err(message) => fields.report(&keys::URL, message),
+        Ok(Address { authority, socket: address, others }) => {
+            let start = start.map(Box::new);
+            plan.server = Server::External { url, authority, address, others, start, processes };
+        }
+    }
+}
+
+fn read_paths(fields: &mut Fields<'_>, names: &[String]) -> BTreeMap<String, String> {
+    let mut paths = BTreeMap::new();
+    for [name, path] in fields.texts(&keys::PATHS, "{ polling = \"/poll\" }") {
+        if let Some(message) = limits::unknown_series(&name.value, names) {
+            fields.report_at(&keys::PATHS, name.location, message);
+        }
+        if let Some(message) = bad_path(&path.value) {
+            fields.report_at(&keys::PATHS, path.location, message);
+        }
+        paths.insert(name.value, path.value);
+    }
+    paths
+}
+
+/// Reads how the server is started; `None` if it runs already.
+fn read_start(fields: &mut Fields<'_>, url: &str, folder: &Path) -> Option<StartCommand> {
+    let words = fields.list_of_texts(&keys::COMMAND);
+    let ready_ns = fields.duration_ns(&keys::READY_TIMEOUT);
+    let ready_path = fields.optional_text(&keys::READY_PATH);
+    if let Some(message) = ready_path.as_deref().and_then(bad_path) {
+        fields.report(&keys::READY_PATH, message);
+    }
+    if words.is_empty() {
+        for key in [&keys::READY_PATH, &keys::READY_TIMEOUT] {
+            // With `--set` in place of a command, what belongs to it may stay.
+            if fields.is_given(key) && !fields.is_given(&keys::COMMAND) {
+                fields.report(key, format!("{} is for a server that `command` starts", key.name));
+            }
+        }
+        return None;
+    }
+    let holds_port = |word: &LocatedValue<String>| word.value.contains(PORT);
+    match (words.iter().any(holds_port), url.contains(PORT)) {
+        (true, false) => fields.report(
+            &keys::COMMAND,
+            format!("{PORT} is in the command and not in the url: clients would ask elsewhere"),
+        ),
+        (false, true) => fields.report(
+            &keys::URL,
+            format!(
+                "{PORT} is in the url and not in the command: the server would listen elsewhere"
+            ),
+        ),
+        _ => {}
+    }
+    // Like the name of a file: in the scenario it is relative to the scenario's folder.
+    let in_file = !matches!(fields.location(&keys::COMMAND).origin, Origin::Override(_));
+    let folder = Some(folder).filter(|folder| in_file && !folder.as_os_str().is_empty());
+    Some(StartCommand {
+        words: words.into_iter().map(|word| word.value).collect(),
+        ready_ns,
+        ready_path,
+        folder: folder.map(Path::to_owned),
+        keep_output: true,
+    })
+}
+
+/// Reads what of this machine the server is. What must be there already is looked for.
+fn read_processes(fields: &mut Fields<'_>, started: bool) -> Option<ServerProcesses> {
+    let pid = fields.is_given(&keys::PID).then(|| fields.integer(&keys::PID, 1..=4_194_304));
+    // Within the kernel's most, 2^22.
+    let pid = pid.filter(|_| fields.is_valid(&keys::PID)).map(|pid| pid as u32);
+    let cgroup = fields.optional_text(&keys::CGROUP);
+    let docker = fields.optional_text(&keys::DOCKER);
+    let all = [
+        (&keys::PID, pid.map(ServerProcesses::Pid)),
+        (&keys::CGROUP, cgroup.map(ServerProcesses::Cgroup)),
+        (&keys::DOCKER, docker.map(ServerProcesses::Docker)),
+    ];
+    let mut given = all.into_iter().filter_map(|(key, of)| Some((key, of?)));
+    let (key, processes) = given.next()?;
+    if let Some((other, _)) = given.next() {
+        let message =
+            format!("{} and {} say what the server is: leave one out", key.name, other.name);
+        fields.report(other, message);
+        return None;
+    }
+    if started {
+        if let ServerProcesses::Pid(_) = processes {
+            let message = "pid is of a server that runs already, and `command` starts one, whose CPU \
+                           and memory are read anyway: leave one out";
+            fields.report(key, message);
+        }
+        // The others may be there only once it has started.
+        return Some(processes);
+    }
+    if let Err(error) = usage_of(&processes) {
+        fields.report(key, format!("{}: {error}", key.name));
+    }
+    Some(processes)
+}
+
+/// Finds what of this machine a server is.
+///
+/// # Errors
+/// If it is not there.
+pub(crate) fn usage_of(processes: &ServerProcesses) -> std::io::Result<UsageOf> {
+    match processes {
+        ServerProcesses::Pid(pid) => UsageOf::tree(*pid),
+        ServerProcesses::Cgroup(path) => UsageOf::control_group(path),
+        ServerProcesses::Docker(name) => UsageOf::container(name),
+    }
+}
+
+fn external(url: String, at: Address) -> Server {
+    let Address { authority, socket: address, others } = at;
+    Server::External { url, authority, address, others, start: None, processes: None }
+}
+
+/// A server of a series, and how clients speak TLS with it.
+type OwnServer = (Server, Option<TlsSettings>);
+
+/// Reads the URL of a series: its server and its path. `usual` is how clients speak TLS with the
+/// other servers.
+pub(super) fn read_series_url(
+    fields: &mut Fields<'_>,
+    transport: &Transport,
+    usual: Option<&TlsSettings>,
+) -> Option<(OwnServer, String)> {
+    let key = &keys::SERIES_URL;
+    let url = fields.optional_text(key)?;
+    if !transport.has_network() {
+        fields.report(key, format!("{} opens no connection: leave `url` out", transport.name));
+        return None;
+    }
+    let (server, path) = split_path(&url);
+    if let Some(message) = bad_path(&path) {
+        fields.report(key, message);
+    }
+    let tls = UrlParts::parse(server)
+        .ok()
+        .filter(|parts| parts.tls)
+        .map(|parts| TlsSettings { name: parts.host, ..usual.cloned().unwrap_or_default() });
+    if let Some(Err(why)) = tls.as_ref().map(|tls| client_config(tls, None)) {
+        fields.report(key, why);
+    }
+    match Address::resolve(server) {
+        Ok(at) => Some(((external(url, at), tls), path)),
+        Err(message) => {
+            fields.report(key, message);
+            None
+        }
+    }
+}

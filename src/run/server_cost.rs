@@ -1,0 +1,79 @@
+//! What an external server has used: CPU time and memory of its processes on this machine.
+
+use crate::os::UsageOf;
+use crate::plan::{ServerProcesses, usage_of};
+use crate::result::{Cost, ServerEnd};
+use crate::run::protocol::ResourceSample;
+
+/// Reads what an external server has used, as long as that is known.
+pub(crate) struct ServerCost {
+    of: Option<UsageOf>,
+    last_cpu_ns: u64,
+    /// Why it is not known, if it is not.
+    unknown: Option<String>,
+    /// Whether its processes run on after the case.
+    runs_on: bool,
+}
+
+impl ServerCost {
+    /// Of the processes that a command started, one of which listens on a port.
+    pub(crate) fn of_started(group: u32, port: u16) -> ServerCost {
+        let others = "another process than those of the command line listens: a container's, or one \
+                      that left its process group. Name it by [server] cgroup or docker";
+        ServerCost::new(UsageOf::group(group), port, others, false)
+    }
+
+    /// Of what the scenario names.
+    pub(crate) fn of_named(processes: &ServerProcesses, port: u16, runs_on: bool) -> ServerCost {
+        match usage_of(processes) {
+            Ok(of) => {
+                let others = format!("another process than {of} listens on port {port}");
+                ServerCost::new(of, port, &others, runs_on)
+            }
+            Err(error) => {
+                let unknown = Some(error.to_string());
+                ServerCost { of: None, last_cpu_ns: 0, unknown, runs_on }
+            }
+        }
+    }
+
+    fn new(of: UsageOf, port: u16, others: &str, runs_on: bool) -> ServerCost {
+        let unknown = (of.listens(port) == Some(false)).then(|| others.to_owned());
+        ServerCost { of: Some(of), last_cpu_ns: 0, unknown, runs_on }
+    }
+
+    /// Returns what it has used so far; zeros if that is not known.
+    pub(crate) fn sample(&mut self) -> ResourceSample {
+        let Some(of) = self.of.as_ref().filter(|_| self.unknown.is_none()) else {
+            return ResourceSample::default();
+        };
+        match of.read() {
+            Ok(usage) if usage.cpu_ns < self.last_cpu_ns => {
+                let why = "a process of the server ended, and its CPU time is not known";
+                self.unknown = Some(why.to_owned());
+                ResourceSample::default()
+            }
+            Ok(usage) => {
+                self.last_cpu_ns = usage.cpu_ns;
+                ResourceSample { cpu_ns: usage.cpu_ns, resident: usage.resident }
+            }
+            Err(error) => {
+                self.unknown = Some(error.to_string());
+                ResourceSample::default()
+            }
+        }
+    }
+
+    /// Returns its line in the result.
+    pub(crate) fn result_line(&self, case: u32, cost: Cost) -> ServerEnd {
+        let of = self.of.as_ref().filter(|_| self.unknown.is_none() && self.runs_on);
+        ServerEnd {
+            case,
+            cost,
+            foreign: true,
+            unknown: self.unknown.clone(),
+            runs_on_as: of.map(ToString::to_string),
+            ..ServerEnd::default()
+        }
+    }
+}
