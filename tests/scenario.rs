@@ -91,6 +91,26 @@ fn a_small_scenario_takes_every_default() {
 }
 
 #[test]
+fn the_scenarios_on_the_pages_of_servers_are_good() {
+    let pages = crate::docs::files("docs/servers", &["md"]);
+    let text = |path: &PathBuf| std::fs::read_to_string(path).expect("a page can be read");
+    let scenarios: Vec<(&PathBuf, String)> = pages
+        .iter()
+        .filter_map(|path| {
+            let page = text(path);
+            let (scenario, _) = page.split_once("```toml\n")?.1.split_once("```")?;
+            Some((path, scenario.to_owned()))
+        })
+        .collect();
+    assert!(scenarios.len() >= 9, "{} pages have a scenario", scenarios.len());
+    for (path, scenario) in scenarios {
+        let resolved = resolved(&scenario, &[]);
+        let Resolved { warnings, .. } = resolved.unwrap_or_else(|e| panic!("{path:?}: {e}"));
+        assert_eq!(warnings, Vec::<String>::new(), "{path:?}");
+    }
+}
+
+#[test]
 fn unknown_transport() {
     assert_snapshot!(messages("clients = [1]\n\n  [[series]]\n    transport = \"websockt\"\n"), @r#"
     error: unknown transport "websockt", did you mean "websocket"?

@@ -1,0 +1,161 @@
+"""A packet capture of one port of the loopback, taken apart by connection."""
+
+import struct
+import subprocess
+import time
+from dataclasses import dataclass, field
+
+from .stream import Stream
+
+FIN, SYN, RST, ACK = 1, 2, 4, 16
+
+
+@dataclass
+class Direction:
+    """One way of a connection."""
+
+    start: int = None
+    # Offset → (time, data); what is sent again has an offset that is there already.
+    segments: dict = field(default_factory=dict)
+    sent: int = 0
+    fin_at: int = None
+    # What the other side acknowledged, from the start.
+    acknowledged: int = 0
+
+    def take(self, seq, data, flags, at_ns):
+        if self.start is None:
+            return
+        offset = (seq - self.start - 1) & 0xFFFFFFFF
+        if data and offset not in self.segments:
+            self.segments[offset] = (at_ns, data)
+            self.sent = max(self.sent, offset + len(data))
+        if flags & FIN:
+            self.fin_at = offset + len(data)
+
+    def received(self):
+        """Bytes that the other side's kernel has taken."""
+        taken = self.acknowledged
+        if self.fin_at is not None and taken > self.fin_at:
+            taken = self.fin_at
+        return taken
+
+    def pieces(self, limit):
+        """Time and data in order, each byte once, up to a limit."""
+        at = 0
+        for offset in sorted(self.segments):
+            at_ns, data = self.segments[offset]
+            if offset > at:
+                return
+            data = data[at - offset : max(0, limit - offset)]
+            at += len(data)
+            if data:
+                yield at_ns, data
+
+
+@dataclass
+class Connection:
+    """One TCP connection, from the client's SYN on."""
+
+    client: tuple
+    began_ns: int
+    up: Direction = field(default_factory=Direction)
+    down: Direction = field(default_factory=Direction)
+
+    def path(self):
+        """The path of its first request, or an empty text if there is none to read."""
+        first = b"".join(data for _, data in self.up.pieces(65536))
+        words = first.split(b"\r\n", 1)[0].split(b" ")
+        readable = len(words) == 3 and words[2].startswith(b"HTTP/")
+        return words[1].decode("latin-1") if readable else ""
+
+    def read(self, transport):
+        """What its server sent and its client took."""
+        stream = Stream(transport)
+        for at_ns, data in self.down.pieces(self.down.received()):
+            stream.feed(data, at_ns)
+        return stream
+
+
+class Capture:
+    """A running tcpdump. `start` returns why there is none, if so."""
+
+    def __init__(self, file, port):
+        self.file, self.port = file, port
+        self.log = file.with_suffix(".log")
+        self.process = None
+
+    def start(self):
+        command = ["tcpdump", "-i", "lo", "-n", "-U", "--immediate-mode", "-s", "0", "-B", "65536",
+                   "-w", str(self.file), "tcp", "and", "port", str(self.port)]
+        try:
+            with self.log.open("w") as log:
+                self.process = subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        except FileNotFoundError:
+            return "tcpdump is not installed"
+        for _ in range(100):
+            if "listening on" in self.log.read_text():
+                return None
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.05)
+        self.process.kill()
+        self.process.wait()
+        return f"tcpdump may not capture: {self.log.read_text().strip().splitlines()[-1:]}"
+
+    def stop(self):
+        """Ends the capture and returns its connections."""
+        time.sleep(0.3)
+        self.process.terminate()
+        self.process.wait(timeout=10)
+        log = self.log.read_text()
+        if "0 packets dropped by kernel" not in log:
+            raise RuntimeError(f"the capture is not complete: {log}")
+        return read_connections(self.file.read_bytes(), self.port)
+
+
+def read_connections(data, port):
+    """The connections to a port in a little-endian pcap file of Ethernet and IPv4."""
+    magic, link = struct.unpack_from("<I16xI", data)
+    if magic not in (0xA1B2C3D4, 0xA1B23C4D) or link != 1:
+        raise RuntimeError(f"not a capture that this reads: magic {magic:x}, link type {link}")
+    scale = 1000 if magic == 0xA1B2C3D4 else 1
+    connections, open_ones, at = [], {}, 24
+    while at + 16 <= len(data):
+        seconds, fraction, size = struct.unpack_from("<III", data, at)
+        packet = data[at + 16 : at + 16 + size]
+        at += 16 + size
+        if packet[12:14] != b"\x08\x00":
+            continue
+        _take_packet(packet[14:], seconds * 10**9 + fraction * scale, port, connections, open_ones)
+    return connections
+
+
+def _take_packet(ip, at_ns, port, connections, open_ones):
+    header = (ip[0] & 15) * 4
+    total = int.from_bytes(ip[2:4], "big")
+    # A packet of more than 64 KiB before segmentation says 0.
+    tcp = ip[header : total or len(ip)]
+    source, target, seq, ack = struct.unpack_from(">HHII", tcp)
+    flags, payload = tcp[13], tcp[(tcp[12] >> 4) * 4 :]
+    upward = target == port
+    client = (".".join(map(str, ip[12:16] if upward else ip[16:20])), source if upward else target)
+    if upward and flags & SYN:
+        connection = open_ones.get(client)
+        if connection is None or connection.up.start != seq:
+            connection = Connection(client, at_ns)
+            open_ones[client] = connection
+            connections.append(connection)
+        connection.up.start = seq
+        return
+    connection = open_ones.get(client)
+    if connection is None:
+        return
+    own, other = (connection.up, connection.down) if upward else (connection.down, connection.up)
+    if flags & SYN:
+        own.start = seq
+        return
+    own.take(seq, payload, flags, at_ns)
+    if flags & ACK and not flags & RST and other.start is not None:
+        taken = (ack - other.start - 1) & 0xFFFFFFFF
+        other.acknowledged = max(other.acknowledged, taken)

@@ -1,0 +1,349 @@
+"""Runs wsbench against a server in all its ways, and compares each figure with a second count."""
+
+import csv
+import json
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import time
+from dataclasses import dataclass, field
+
+from .capture import Capture
+from .client import Client
+
+# Medians may differ by this much.
+TOLERANCE_MS = 1.0
+# As the scenarios are run.
+WARMUP_NS = 500_000_000
+# Of each way, beside wsbench's own.
+CLIENTS = 2
+
+
+@dataclass
+class Row:
+    """One line of the matrix. A text for each column; `faults` says what is wrong."""
+
+    server: str
+    way: str
+    valid: str = ""
+    bytes: str = ""
+    payload: str = ""
+    latency: str = ""
+    loss: str = ""
+    faults: list = field(default_factory=list)
+    skipped: str = ""
+
+
+def measure(server, tmp, options):
+    """The rows of one running server."""
+    ways = [w for w in server.ways if not w.skip]
+    rows = {w.label: Row(server.title, w.label, skipped=w.skip) for w in server.ways}
+    if ways:
+        run = _run(server, ways, tmp / "as-told", options)
+        for way in ways:
+            _judge(rows[way.label], way, run, options)
+        dropping = [w for w in ways if w.dropped]
+        if dropping:
+            if server.drops_by_restart():
+                server.stop()
+                server.start(tmp, drop=10)
+            lossy = _run(server, dropping, tmp / "dropping", options, dropping=True)
+            for way in dropping:
+                _judge_loss(rows[way.label], way, lossy)
+    for way in ways:
+        if not way.dropped:
+            rows[way.label].loss = "not asked: a poll gets the latest"
+    ended = server.ended()
+    for way in ways if ended else []:
+        rows[way.label].faults.append(ended)
+    return list(rows.values())
+
+
+@dataclass
+class Run:
+    """What one run of wsbench says, and what the capture and the other clients saw."""
+
+    server: object
+    out: object
+    rows: dict
+    wire: dict
+    payload: dict
+    messages: dict
+    # By way: connections of the capture, of wsbench's clients alone. None without a capture.
+    captured: object
+    no_capture: str
+    others: dict
+    monotonic_to_real_ns: int
+    output: str
+
+
+def _run(server, ways, tmp, options, dropping=False):
+    tmp.mkdir(parents=True)
+    (tmp / "scenario.toml").write_text(_with_series(server.scenario(), [w.label for w in ways]))
+    paths = {w.label: w.dropped if dropping else w.path for w in ways}
+    capture = Capture(tmp / "lo.pcap", server.port)
+    no_capture = options.no_capture or capture.start()
+    clients = []
+    if not dropping:
+        address = "127.0.0.1", server.port
+        clients = [Client(w, address, server.secure) for w in ways for _ in range(CLIENTS)]
+    offset = time.time_ns() - time.monotonic_ns()
+    for client in clients:
+        client.start()
+    out = tmp / "out"
+    command = [str(options.wsbench), "run", str(tmp / "scenario.toml"), "--out", str(out),
+               "--reports", "csv,json,text"]
+    count = server.facts.get("clients", options.clients)
+    settings = {"clients": f"[{count}]", "duration": f"{options.seconds}s", "warmup": "500ms",
+                "cooldown": "300ms", "drain": "3s", "driver_lateness": "1s"}
+    for way in ways:
+        if paths[way.label] != way.path:
+            settings[f"server.paths.{way.label}"] = paths[way.label]
+    for key, value in settings.items():
+        command += ["--set", f"{key}={value}"]
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, timeout=180,
+                              env={**os.environ, "NO_COLOR": "1"})
+    finally:
+        for client in clients:
+            client.stop()
+        for client in clients:
+            client.join(timeout=5)
+        connections = [] if no_capture else capture.stop()
+    (tmp / "output.txt").write_text(done.stdout)
+    others = {}
+    for client in clients:
+        others.setdefault(client.way.label, []).append(client)
+    own = {c.local for c in clients}
+    run = Run(server, out, {}, {}, {}, {}, None, no_capture, others, offset, done.stdout)
+    if (out / "summary.json").exists():
+        summary = json.loads((out / "summary.json").read_text())
+        run.rows = {r["series"]: r for r in summary["rows"]}
+        _read_totals(run)
+    if not no_capture:
+        connections = [c for c in connections if c.client not in own and c.up.sent]
+        run.captured = _by_order(run, connections) if server.secure else _by_path(paths, connections)
+    if not options.keep:
+        shutil.rmtree(tmp / "lo.pcap", ignore_errors=True)
+    return run
+
+
+def _with_series(scenario, labels):
+    """A scenario with some of its series alone."""
+    head, *series = scenario.split("[[series]]")
+    kept = []
+    for one in series:
+        names = dict(re.findall(r'^(label|transport) = "(.*)"', one, re.M))
+        if names.get("label", names["transport"]) in labels:
+            kept.append(one)
+    # A path of a series that is not there would be an error.
+    for label in re.findall(r'^([a-z-]+) = "/', head, re.M):
+        if label not in labels:
+            head = re.sub(rf'^{label} = "/.*"\n', "", head, flags=re.M)
+    return "[[series]]".join([head, *kept])
+
+
+def _by_path(paths, connections):
+    """The connections of each way: by the path of their first request."""
+    found = {label: [] for label in paths}
+    for connection in connections:
+        for label, path in paths.items():
+            if connection.path() == path:
+                found[label].append(connection)
+    return found
+
+
+def _by_order(run, connections):
+    """The connections of each way if they are encrypted: one series runs after the other."""
+    left = sorted(connections, key=lambda c: c.began_ns)
+    found = {}
+    for label, row in run.rows.items():
+        count = row["audit_connections"] or 0
+        found[label], left = left[:count], left[count:]
+    return found
+
+
+def _read_totals(run):
+    """Totals of all phases, from the files that a user reads."""
+    with (run.out / "bytes.csv").open() as file:
+        for row in csv.DictReader(file):
+            if row["layer"] == "wire_bytes" and row["direction"] != "both":
+                key = (row["series"], row["direction"])
+                run.wire[key] = run.wire.get(key, 0) + int(row["total"])
+            if row["layer"] == "payload_bytes" and row["direction"] == "down":
+                run.payload[row["series"]] = run.payload.get(row["series"], 0) + int(row["total"])
+    with (run.out / "timeseries.csv").open() as file:
+        for row in csv.DictReader(file):
+            run.messages[row["series"]] = run.messages.get(row["series"], 0) + int(row["messages"])
+
+
+def _failed(row):
+    return [c["name"] for c in row["checks"] if c.get("outcome") in ("failed", "not-made")]
+
+
+def _judge(row, way, run, options):
+    result = run.rows.get(way.label)
+    if result is None:
+        row.valid = "no result"
+        last = [line for line in run.output.strip().splitlines() if line][:3]
+        row.faults.append("wsbench wrote no row: " + " ".join(last))
+        return
+    row.valid = result["status"]
+    if result["status"] != "valid":
+        row.faults.append("not valid: " + ", ".join(_failed(result)))
+    _judge_bytes(row, way, run)
+    _judge_latency(row, way, run, result, options)
+
+
+def _judge_bytes(row, way, run):
+    if run.captured is None:
+        row.bytes = row.payload = f"skipped: {run.no_capture}"
+        return
+    connections = run.captured[way.label]
+    for direction in ("up", "down"):
+        told = run.wire[way.label, direction]
+        seen = sum(c.up.sent if direction == "up" else c.down.received() for c in connections)
+        row.bytes += ("" if not row.bytes else ", ") + f"{direction} {told:,}"
+        if told != seen:
+            row.bytes += f" ({seen - told:+,})"
+            row.faults.append(f"bytes {direction}: wsbench {told}, capture {seen}")
+    if run.server.secure:
+        row.payload = "not readable in a capture"
+        return
+    streams = [c.read(way.transport) for c in connections]
+    for fault in {s.fault for s in streams if s.fault}:
+        row.faults.append(f"the capture cannot be read: {fault}")
+    told = run.payload[way.label], run.messages[way.label]
+    messages = [m for s in streams for m in s.messages]
+    seen = sum(m.size for m in messages), len(messages)
+    row.payload = f"{told[0]:,} in {told[1]:,}"
+    if told[0] != seen[0]:
+        row.payload += f" (capture {seen[0]:,} in {seen[1]:,})"
+        row.faults.append(f"payload: wsbench {told[0]}, capture {seen[0]} in {seen[1]} messages")
+
+
+def _latencies(run, messages):
+    """Number and latency in ms of the messages that have a stamp and were not seen before."""
+    newest, found = None, []
+    for message in messages:
+        stamp = run.server.stamp.read(message.text, run.monotonic_to_real_ns)
+        if stamp and (newest is None or stamp[0] > newest):
+            newest = stamp[0]
+            found.append((message.at_ns, (message.at_ns - stamp[1]) / 1e6))
+    return found
+
+
+def _judge_latency(row, way, run, result, options):
+    told_us = result["delivery_latency_us_p50"]
+    if told_us is None:
+        row.latency = "absent: " + result["absent"].get("delivery_latency_us_p50", "no reason")
+        row.faults.append("no delivery latency")
+        return
+    told = told_us / 1000
+    row.latency = f"{told:.2f} ms"
+    # A driver that was later than the tolerance cannot be held to it, and says so itself.
+    late_ms = (result["probe_lateness_us_p99"] or 0) / 1000
+    if options.loaded:
+        late_ms = float("inf")
+    if way.transport == "polling":
+        _compare(row, "capture", _trace_differences(way, run), late_ms)
+        return
+    begin = time.time_ns()
+    if run.captured is not None and not run.server.secure:
+        connections = run.captured[way.label]
+        begin = min(c.began_ns for c in connections) + WARMUP_NS
+        seen = []
+        for connection in connections:
+            values = _latencies(run, connection.read(way.transport).messages)
+            seen += [ms for at, ms in values if begin <= at < begin + options.seconds * 10**9]
+        _compare(row, "capture", [ms - told for ms in seen], late_ms)
+    second = []
+    for client in run.others.get(way.label, []):
+        if client.fault:
+            row.faults.append(f"the second client: {client.fault}")
+        values = _latencies(run, client.stream.messages)[1:]
+        inside = [ms for at, ms in values if begin <= at < begin + options.seconds * 10**9]
+        second += inside or [ms for _, ms in values]
+    _compare(row, "second client", [ms - told for ms in second], late_ms)
+
+
+def _trace_differences(way, run):
+    """By how much the capture differs from each delivery in trace.csv, in ms.
+
+    The ages of polled updates are spread over the feed's whole interval: medians of other updates than
+    the same ones say nothing.
+    """
+    if run.captured is None or run.server.secure:
+        return []
+    arrivals, published = {}, {}
+    for connection in run.captured[way.label]:
+        for message in connection.read(way.transport).messages:
+            stamp = run.server.stamp.read(message.text, run.monotonic_to_real_ns)
+            if stamp:
+                published[stamp[0]] = stamp[1]
+                arrivals.setdefault(stamp[0], []).append(message.at_ns)
+    found = []
+    with (run.out / "trace.csv").open() as file:
+        for event in csv.DictReader(file):
+            number = event["sequence"] and int(event["sequence"])
+            if event["series"] != way.label or event["event"] != "update" or number not in published:
+                continue
+            came_ns = published[number] + float(event["latency_us"]) * 1000
+            found.append(min((at - came_ns for at in arrivals[number]), key=abs) / 1e6)
+    return found
+
+
+def _compare(row, name, differences, late_ms):
+    """Adds the median of differences to wsbench's latency; too large a one is a fault."""
+    if not differences:
+        if name == "capture":
+            row.latency += ", no capture"
+        else:
+            row.faults.append(f"{name}: no message with a stamp")
+        return
+    median = statistics.median(differences)
+    row.latency += f", {name} {median:+.2f}"
+    if abs(median) <= TOLERANCE_MS:
+        return
+    if late_ms == float("inf"):
+        row.latency += " (not judged)"
+    elif late_ms > TOLERANCE_MS:
+        row.latency += f" (the driver was up to {late_ms:.1f} ms late)"
+    else:
+        row.faults.append(f"median latency: {name} {median:+.2f} ms from wsbench's")
+
+
+def _judge_loss(row, way, run):
+    result = run.rows.get(way.label)
+    if result is None:
+        row.loss = "no result"
+        row.faults.append("dropping: wsbench wrote no row")
+        return
+    missing, delivered = result["updates_missing"], result["updates_delivered"]
+    if not missing:
+        row.loss = f"not found ({result['status']})"
+        row.faults.append("the server left out a tenth and wsbench found no loss")
+        return
+    share = missing / (missing + delivered)
+    row.loss = f"found: {share:.1%}"
+    if "nothing_missing" not in _failed(result):
+        row.faults.append("updates are missing and the check `nothing_missing` did not fail")
+    if run.captured is None:
+        return
+    told = seen = 0
+    for connection in run.captured[way.label]:
+        numbers = []
+        for message in connection.read(way.transport).messages:
+            stamp = run.server.stamp.read(message.text, 0)
+            if stamp:
+                numbers.append(stamp[0])
+        if numbers:
+            told += numbers[-1] - numbers[0] + 1
+            seen += len(set(numbers))
+    captured = 1 - seen / told if told else 0
+    row.loss += f", capture {captured:.1%}"
+    if abs(captured - share) > 0.03:
+        row.faults.append(f"loss: wsbench {share:.1%}, capture {captured:.1%}")

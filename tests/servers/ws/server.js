@@ -1,0 +1,11 @@
+// npm ws: a WebSocket server at /live.
+'use strict';
+const { WebSocketServer } = require('ws');
+const { subscribe, dropOf } = require('../feed.js');
+
+const server = new WebSocketServer({ host: '127.0.0.1', port: Number(process.argv[2]), path: '/live' });
+server.on('connection', (socket, request) => {
+  const stop = subscribe((text) => socket.send(text), dropOf(request.url));
+  socket.on('close', stop);
+  socket.on('error', stop);
+});
