@@ -17,6 +17,8 @@ from .client import Client
 TOLERANCE_MS = 1.0
 # As the scenarios are run.
 WARMUP_NS = 500_000_000
+# Checks that fail if the machine has other work.
+BUSY_MACHINE = {"driver_on_schedule", "feed_held"}
 # Of each way, beside wsbench's own.
 CLIENTS = 2
 
@@ -192,8 +194,11 @@ def _judge(row, way, run, options):
         row.faults.append("wsbench wrote no row: " + " ".join(last))
         return
     row.valid = result["status"]
-    if result["status"] != "valid":
-        row.faults.append("not valid: " + ", ".join(_failed(result)))
+    failed = _failed(result)
+    if options.loaded and result["status"] == "invalid" and set(failed) <= BUSY_MACHINE:
+        row.valid += " (busy machine)"
+    elif result["status"] != "valid":
+        row.faults.append(f"{result['status']}: {', '.join(failed)}")
     _judge_bytes(row, way, run)
     _judge_latency(row, way, run, result, options)
 
@@ -345,5 +350,5 @@ def _judge_loss(row, way, run):
             seen += len(set(numbers))
     captured = 1 - seen / told if told else 0
     row.loss += f", capture {captured:.1%}"
-    if abs(captured - share) > 0.03:
+    if abs(captured - share) > 0.04:
         row.faults.append(f"loss: wsbench {share:.1%}, capture {captured:.1%}")
