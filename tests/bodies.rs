@@ -1,6 +1,6 @@
 //! Bodies of servers that are not the bundled one: what delimits the messages of a stream.
 
-use crate::external::{request, row, run};
+use crate::external::{request, request_with_body, row, run};
 use crate::support::{World, at_once, expect_code, expect_ran, number, said, serve, wsbench};
 use std::io::Write;
 use std::net::SocketAddr;
@@ -111,6 +111,121 @@ fn what_the_bundled_server_cannot_serve_is_refused_with_its_line() {
     let text = refused("transport = \"streaming\"\ndelimiter = \"line\"");
     assert!(text.contains("delimiter is for a server of your own"), "{text}");
     assert!(text.contains("scenario.toml:4:13"), "{text}");
+    let text = refused("transport = \"long-polling\"\ncursor = \"/next\"");
+    assert!(text.contains("cursor is for a server of your own"), "{text}");
+    let text = refused("transport = \"long-polling\"\ncursor_in = \"body:a\"");
+    assert!(text.contains("cursor_in needs `cursor`"), "{text}");
     let text = refused("transport = \"streaming\"\ndelimiter = \"lines\"");
     assert!(text.contains("must be \"auto\", \"chunk\", \"line\" or a table"), "{text}");
+}
+
+/// Serves a log of updates, one each 100 ms, to requests that say after which one they want the next:
+/// `position` reads it from the head and body of a request, `answer` makes an answer of the update and
+/// its number.
+fn log_server(
+    position: fn(&str) -> Option<u64>,
+    answer: fn(u64, &[u8]) -> Vec<u8>,
+) -> (SocketAddr, std::sync::mpsc::Receiver<u64>) {
+    let (asked, positions) = std::sync::mpsc::channel();
+    let began = std::time::Instant::now();
+    let address = serve(move |mut stream| {
+        while let Some(head) = request(&mut stream) {
+            // Without a position it is the newest one.
+            let newest = began.elapsed().as_millis() as u64 / 100;
+            let next = match position(&head) {
+                Some(after) => {
+                    let _ = asked.send(after);
+                    after + 1
+                }
+                None => newest + 1,
+            };
+            let due = Duration::from_millis(next * 100);
+            std::thread::sleep(due.saturating_sub(began.elapsed()));
+            if stream.write_all(&answer(next, &update(next))).is_err() {
+                return;
+            }
+        }
+    });
+    (address, positions)
+}
+
+fn field(head: &str, name: &str) -> Option<u64> {
+    head.lines().find_map(|line| line.strip_prefix(name))?.trim().parse().ok()
+}
+
+#[test]
+fn a_held_request_names_what_the_last_answer_had() {
+    fn ok(fields: String, body: &[u8]) -> Vec<u8> {
+        let length = body.len();
+        [format!("HTTP/1.1 200 OK\r\n{fields}Content-Length: {length}\r\n\r\n").as_bytes(), body]
+            .concat()
+    }
+    type Position = fn(&str) -> Option<u64>;
+    type Answer = fn(u64, &[u8]) -> Vec<u8>;
+    let cases: [(&str, Position, Answer); 3] = [
+        (
+            "conditional = true",
+            |head| {
+                field(head, "If-None-Match: ").filter(|_| head.contains("If-Modified-Since: Thu"))
+            },
+            |n, body| ok(format!("ETag: {n}\r\nLast-Modified: Thu\r\n"), body),
+        ),
+        (
+            "cursor = \"header:X-Next\"\ncursor_in = \"header:X-After\"",
+            |head| field(head, "X-After: "),
+            |n, body| ok(format!("X-Next: {n}\r\n"), body),
+        ),
+        (
+            "cursor = \"header:X-Next\"\ncursor_in = \"query:since\"",
+            |head| head.split("?since=").nth(1)?.split(' ').next()?.parse().ok(),
+            |n, body| ok(format!("x-next: {n}\r\n"), body),
+        ),
+    ];
+    at_once(cases, |(series, position, answer)| {
+        let (address, positions) = log_server(position, answer);
+        let series = format!("transport = \"long-polling\"\npending = \"all\"\n{series}");
+        let (world, output) = run(address, &series, "");
+        let (row, text) = (row(&world), said(&output));
+        for none in
+            ["lost", "updates_missing", "updates_duplicated", "faults", "audit_ledger_bytes"]
+        {
+            assert_eq!(number(&row, none), 0.0, "{series}: {none}\n{text}");
+        }
+        assert!(number(&row, "updates_delivered") >= 10.0, "{series}\n{text}");
+        assert!(positions.try_iter().count() >= 20, "{series}\n{text}");
+    });
+}
+
+#[test]
+fn a_cursor_may_be_in_the_body_of_answer_and_request() {
+    let (bodies, seen) = std::sync::mpsc::channel();
+    let address = serve(move |mut stream| {
+        for number in 1u64.. {
+            let Some((_, body)) = request_with_body(&mut stream) else { return };
+            let _ = bodies.send(body);
+            std::thread::sleep(Duration::from_millis(100));
+            let body = match number % 3 {
+                // One in three has none.
+                0 => "{\"items\":[]}".to_owned(),
+                _ => format!("{{\"meta\":{{\"next\":{number}}}}}"),
+            };
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+            if stream.write_all((head + &body).as_bytes()).is_err() {
+                return;
+            }
+        }
+    });
+    let series = "transport = \"long-polling\"\nmethod = \"POST\"\nbody = '{\"after\": 0}'\n\
+                  cursor = \"/meta/next\"\ncursor_in = \"body:after\"";
+    let (world, output) = run(address, series, "");
+    let text = said(&output);
+    assert_eq!(number(&row(&world), "faults"), 0.0, "{text}");
+    assert_eq!(number(&row(&world), "audit_ledger_bytes"), 0.0, "{text}");
+    let seen: Vec<String> = seen.try_iter().collect();
+    for body in ["{\"after\": 0}", "{\"after\":1}", "{\"after\":2}"] {
+        assert!(seen.iter().any(|found| found == body), "{body} {seen:?}");
+    }
+    assert!(!seen.iter().any(|found| found == "{\"after\":3}"), "{seen:?}");
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("answers had no `cursor` at the place"), "{words}");
 }

@@ -10,6 +10,11 @@ use std::time::{Duration, Instant};
 
 /// Reads a request with its body. Returns the head, or `None` at the end of the connection.
 pub fn request(stream: &mut TcpStream) -> Option<String> {
+    request_with_body(stream).map(|(head, _)| head)
+}
+
+/// Does the same, and returns the body, too.
+pub fn request_with_body(stream: &mut TcpStream) -> Option<(String, String)> {
     let (mut head, mut byte) = (Vec::new(), [0]);
     while !head.ends_with(b"\r\n\r\n") {
         match stream.read(&mut byte) {
@@ -21,7 +26,7 @@ pub fn request(stream: &mut TcpStream) -> Option<String> {
     let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: "));
     let mut body = vec![0; length.and_then(|length| length.parse().ok()).unwrap_or(0)];
     stream.read_exact(&mut body).ok()?;
-    Some(head)
+    Some((head, String::from_utf8_lossy(&body).into_owned()))
 }
 
 /// Answers every request of a connection with the same bytes.

@@ -255,6 +255,11 @@ impl ClientCore {
         self.thread.recorder.borrow_mut().at(phase).counts.cookies_ignored += 1;
     }
 
+    /// Reports an answer without the cursor that the next request must name.
+    pub(crate) fn cursor_missing(&self, phase: Phase) {
+        self.thread.recorder.borrow_mut().at(phase).counts.cursors_missing += 1;
+    }
+
     /// Reports an answer with a compressed body.
     pub(crate) fn compressed(&self, phase: Phase) {
         self.thread.recorder.borrow_mut().at(phase).counts.compressed += 1;

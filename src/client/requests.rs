@@ -113,12 +113,27 @@ impl Requests {
             }
             _ => {}
         }
-        let changes = RequestChanges {
-            target: redirected.0.as_ref().map(|redirect| redirect.target.as_str()),
-            as_get: redirected.0.as_ref().is_some_and(|redirect| redirect.as_get),
-            more,
-            cookies: jar,
-        };
+        let changes = RequestChanges { cookies: jar, ..redirected.changes(more) };
+        let values = self.table.values(core.id, core.next_random());
+        Cow::Owned(RenderedRequest::new(self.parts.render(&values, &changes)))
+    }
+
+    /// Returns the next request of a client that says where it is: by a parameter of its query or a
+    /// member of its body.
+    pub(crate) fn next_at(
+        &self,
+        core: &ClientCore,
+        more: &[u8],
+        redirected: &Redirected,
+        query: Option<(&str, &str)>,
+        member: Option<(&str, &serde_json::Value)>,
+    ) -> Cow<'_, RenderedRequest> {
+        if query.is_none() && member.is_none() {
+            return self.next(core, more, redirected);
+        }
+        let jars = core.thread.cookies.borrow();
+        let cookies = jars.get(&core.id).filter(|_| self.keep_cookies);
+        let changes = RequestChanges { cookies, query, member, ..redirected.changes(more) };
         let values = self.table.values(core.id, core.next_random());
         Cow::Owned(RenderedRequest::new(self.parts.render(&values, &changes)))
     }
@@ -213,6 +228,16 @@ struct Redirect {
 }
 
 impl Redirected {
+    /// What is different in a request with further fields.
+    fn changes<'a>(&'a self, more: &'a [u8]) -> RequestChanges<'a> {
+        RequestChanges {
+            target: self.0.as_ref().map(|redirect| redirect.target.as_str()),
+            as_get: self.0.as_ref().is_some_and(|redirect| redirect.as_get),
+            more,
+            ..RequestChanges::default()
+        }
+    }
+
     /// The answer to the last request was no redirect.
     #[inline]
     pub(crate) fn arrived(&mut self) {

@@ -65,6 +65,8 @@ counts! {
     polls_not_held,
     /// Answers to polls that set a cookie, which the clients do not send back.
     cookies_ignored,
+    /// Answers to held polls that brought something and no cursor for the next request.
+    cursors_missing,
     /// Answers with a compressed body, from which no stamp can be read.
     compressed,
     /// Bytes after an answer that has no body (204, 304), though its head says that they come.

@@ -42,6 +42,10 @@ pub(crate) struct RequestChanges<'a> {
     pub more: &'a [u8],
     /// What the server has set.
     pub cookies: Option<&'a CookieJar>,
+    /// A parameter of the query, in place of one with the same name.
+    pub query: Option<(&'a str, &'a str)>,
+    /// A member of the JSON object in the body, in place of one with the same name.
+    pub member: Option<(&'a str, &'a serde_json::Value)>,
 }
 
 impl RequestParts {
@@ -101,6 +105,9 @@ impl RequestParts {
         if let (false, Some(template)) = (changes.as_get, &self.body) {
             let mut rendered = Vec::new();
             template.render(values, &mut rendered);
+            if let Some((name, value)) = changes.member {
+                rendered = with_member(rendered, name, value);
+            }
             body = Some(rendered);
         }
         let mut out = Vec::new();
@@ -110,6 +117,11 @@ impl RequestParts {
         match changes.target {
             Some(target) => out.extend_from_slice(target.as_bytes()),
             None => self.render_target(values, &mut out),
+        }
+        if let Some((name, value)) = changes.query {
+            let with = with_parameter(&out[from..], name, value);
+            out.truncate(from);
+            out.extend_from_slice(&with);
         }
         let target = out[from..].to_vec();
         out.extend_from_slice(b" HTTP/1.1\r\n");
@@ -172,6 +184,41 @@ impl RequestParts {
     /// what is constant.
     pub(crate) fn render_constant(&self) -> (Vec<u8>, usize) {
         self.render(&TemplateValues::default(), &RequestChanges::default())
+    }
+}
+
+/// Returns a target with a parameter of its query set.
+fn with_parameter(target: &[u8], name: &str, value: &str) -> Vec<u8> {
+    let (path, query) = match target.iter().position(|byte| *byte == b'?') {
+        Some(at) => (&target[..at], &target[at + 1..]),
+        None => (target, &[][..]),
+    };
+    let mut own = format!("{name}=").into_bytes();
+    for byte in value.bytes() {
+        match byte {
+            b'-' | b'.' | b'_' | b'~' => own.push(byte),
+            _ if byte.is_ascii_alphanumeric() => own.push(byte),
+            _ => own.extend_from_slice(format!("%{byte:02X}").as_bytes()),
+        }
+    }
+    let begins = |part: &[u8]| part.starts_with(&own[..name.len() + 1]);
+    let mut parts: Vec<&[u8]> = query.split(|byte| *byte == b'&').collect();
+    parts.retain(|part| !part.is_empty());
+    match parts.iter().position(|part| begins(part)) {
+        Some(at) => parts[at] = &own,
+        None => parts.push(&own),
+    }
+    [path, b"?", &parts.join(&b'&')].concat()
+}
+
+/// Returns a body with a member of its JSON object set; one that is no object stays as it is.
+fn with_member(body: Vec<u8>, name: &str, value: &serde_json::Value) -> Vec<u8> {
+    match serde_json::from_slice(&body) {
+        Ok(serde_json::Value::Object(mut object)) => {
+            object.insert(name.to_owned(), value.clone());
+            serde_json::Value::Object(object).to_string().into_bytes()
+        }
+        _ => body,
     }
 }
 
@@ -251,10 +298,28 @@ mod tests {
                         Authorization: Bearer a b\r\nContent-Length: 9\r\n\r\n{\"id\":12}";
         let rendered = text(parts.render(&values, &RequestChanges::default()));
         assert_eq!(rendered, (expected.to_owned(), expected.len() - 9));
-        let changes =
-            RequestChanges { target: Some("/q"), as_get: true, more: b"M: n\r\n", cookies: None };
+        let changes = RequestChanges {
+            target: Some("/q"),
+            as_get: true,
+            more: b"M: n\r\n",
+            ..RequestChanges::default()
+        };
         let expected = "GET /q HTTP/1.1\r\nHost: h\r\nAccept: a/b\r\nAuthorization: Bearer a b\r\nM: n\r\n\r\n";
         assert_eq!(text(parts.render(&values, &changes)), (expected.to_owned(), expected.len()));
+    }
+
+    #[test]
+    fn a_parameter_and_a_member_are_set_or_replaced() {
+        let with = |target: &str| {
+            String::from_utf8(with_parameter(target.as_bytes(), "a", "x y&")).unwrap()
+        };
+        assert_eq!(with("/p"), "/p?a=x%20y%26");
+        assert_eq!(with("/p?b=1"), "/p?b=1&a=x%20y%26");
+        assert_eq!(with("/p?a=0&b=1&aa=2"), "/p?a=x%20y%26&b=1&aa=2");
+        let of = |body: &str| with_member(body.into(), "after", &serde_json::json!(7));
+        assert_eq!(of("{\"after\": 0}"), b"{\"after\":7}");
+        assert_eq!(of("{}"), b"{\"after\":7}");
+        assert_eq!(of("[1]"), b"[1]");
     }
 
     #[test]

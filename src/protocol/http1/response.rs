@@ -6,6 +6,7 @@
 use crate::protocol::http1::answer_text::AnswerText;
 use crate::protocol::http1::cookies::SetCookies;
 use crate::protocol::http1::{chars_without_line_ends, refuses};
+use std::rc::Rc;
 
 /// The longest head, as in Chrome.
 const HEAD_LIMIT: usize = 256 * 1024;
@@ -96,6 +97,30 @@ pub struct Parts {
     pub stray: u64,
 }
 
+/// Fields of an answer that are wanted, by their names.
+#[derive(Debug)]
+pub struct WantedFields {
+    names: Rc<[String]>,
+    /// Their values in the last head, empty if it has none.
+    pub values: Vec<Vec<u8>>,
+}
+
+impl WantedFields {
+    /// Fields with these names.
+    pub(crate) fn new(names: Rc<[String]>) -> WantedFields {
+        WantedFields { names, values: Vec::new() }
+    }
+
+    fn read(&mut self, fields: &[httparse::Header<'_>]) {
+        let value = |name: &String| {
+            let mut fields = fields.iter();
+            let field = fields.find(|field| field.name.eq_ignore_ascii_case(name));
+            field.map(|field| field.value.to_vec()).unwrap_or_default()
+        };
+        self.values = self.names.iter().map(value).collect();
+    }
+}
+
 /// A response that is being read.
 #[derive(Debug)]
 pub struct Response {
@@ -117,6 +142,8 @@ pub struct Response {
     pub wants_cookies: bool,
     /// The cookies that it sets, if they are wanted and it sets some.
     pub cookies: Option<Box<SetCookies>>,
+    /// Other fields that are wanted.
+    pub wanted: Option<Box<WantedFields>>,
     state: State,
     /// The beginning of an incomplete head.
     partial: Vec<u8>,
@@ -161,6 +188,7 @@ impl Default for Response {
             wants_event_stream: false,
             wants_cookies: false,
             cookies: None,
+            wanted: None,
             state: State::Head,
             partial: Vec::new(),
             stray_left: 0,
@@ -177,12 +205,14 @@ impl Response {
     /// Makes it ready for the next response of the same connection.
     pub fn reset(&mut self) {
         let Response { stray_left, wants_cookies, .. } = *self;
-        *self = Response { stray_left, wants_cookies, ..Response::default() };
+        let wanted = self.wanted.take();
+        *self = Response { stray_left, wants_cookies, wanted, ..Response::default() };
     }
 
     /// Makes it ready for the first response of another connection.
     pub(crate) fn restart(&mut self) {
-        *self = Response::wanting(self.wants_cookies);
+        let wanted = self.wanted.take();
+        *self = Response { wanted, ..Response::wanting(self.wants_cookies) };
     }
 
     /// True once the whole response has come.
@@ -441,6 +471,9 @@ impl Response {
             };
             Box::new(AnswerText::new(find))
         });
+        if let Some(wanted) = &mut self.wanted {
+            wanted.read(response.headers);
+        }
         if self.wants_cookies {
             self.cookies = set_cookies(response.headers);
         }

@@ -57,7 +57,7 @@ pub(super) fn of(counts: &Counts) -> Vec<String> {
         format!(
             "the server does not hold requests: it answered {n} of {} at once with nothing new, so \
              that the clients polled without a pause. If it has only the latest state, take \
-             transport = \"polling\" with an interval",
+             transport = \"polling\" with an interval; if it goes by ETag, set conditional = true",
             thousands(counts.completed)
         )
     });
@@ -66,6 +66,13 @@ pub(super) fn of(counts: &Counts) -> Vec<String> {
         format!(
             "the server set a cookie with {n} of {} answers, and no client sent one back: each poll \
              may have opened a session of its own there. Set cookies = \"keep\" in the series",
+            thousands(counts.completed)
+        )
+    });
+    say(counts.cursors_missing, &|n| {
+        format!(
+            "{n} of {} answers had no `cursor` at the place that the series names, so that the next \
+             request named the one before it again",
             thousands(counts.completed)
         )
     });

@@ -12,9 +12,10 @@ use crate::client::{ClientCore, ClientHalf, MachineClients, Session};
 use crate::feed;
 use crate::protocol::http1::Target;
 use crate::protocol::http1::head::last_event_id;
-use crate::protocol::http1::response::{BodyPiece, Malformed, Parts, Response};
+use crate::protocol::http1::response::{BodyPiece, Malformed, Parts, Response, WantedFields};
 use crate::record::{ClientError, ClientErrorKind, Part, Phase, TlsProblem, TraceKind};
 use crate::transport::long_polling::params::Params;
+use crate::transport::long_polling::position::{Position, PositionSettings};
 use std::rc::Rc;
 
 /// A request that was answered sooner was not held.
@@ -25,6 +26,7 @@ struct LongPollingClients(Rc<LongPollSettings>);
 
 struct LongPollSettings {
     requests: Requests,
+    position: PositionSettings,
     hold_ns: u64,
     reconnect_ns: u64,
     feed: feed::Spec,
@@ -44,6 +46,7 @@ pub(crate) fn client_half(
     let semantics = params.pending.semantics().unwrap_or(feed.semantics);
     Ok(ClientHalf::Machines(Rc::new(LongPollingClients(Rc::new(LongPollSettings {
         requests: Requests::new(parts, &params.request.options, &target.authority)?,
+        position: params.position.clone(),
         hold_ns: params.hold_ns,
         reconnect_ns: params.reconnect_ns,
         feed: *feed,
@@ -58,12 +61,17 @@ impl MachineClients for LongPollingClients {
             reconnect: Reconnect::After(self.0.reconnect_ns),
             connects: true,
         };
+        let position = (!self.0.position.is_none()).then(Box::<Position>::default);
+        let mut response = Response::wanting(self.0.requests.keeps_cookies());
+        response.wanted =
+            position.is_some().then(|| Box::new(WantedFields::new(self.0.position.wanted())));
         let machine = LongPollMachine {
             delivery: DeliveryTracker::new(self.0.skipped),
             inbox: Inbox::new(&self.0.feed),
             shared: self.0.clone(),
             sent: SentRequest::default(),
-            response: Response::wanting(self.0.requests.keeps_cookies()),
+            response,
+            position,
             redirected: Redirected::default(),
             asked: HeadSize::default(),
             asked_ns: 0,
@@ -89,6 +97,8 @@ struct LongPollMachine {
     inbox: Inbox,
     sent: SentRequest,
     response: Response,
+    /// What is known of the last answer, if requests say something of it.
+    position: Option<Box<Position>>,
     redirected: Redirected,
     /// The size of the request.
     asked: HeadSize,
@@ -112,14 +122,31 @@ impl LongPollMachine {
         io.trace(TraceKind::Sent, io.now_ns, None);
         let newest = self.delivery.newest().filter(|_| !self.used);
         let more = newest.map(last_event_id).unwrap_or_default();
-        let request = self.shared.requests.next(io.core, more.as_bytes(), &self.redirected);
-        let sent = self.sent.send(io, &request.bytes, request.size);
+        let (sent, size) = self.send(io, more);
         self.used = true;
-        (self.asked, self.asked_ns) = (request.size, io.now_ns);
+        (self.asked, self.asked_ns) = (size, io.now_ns);
         if let Err(error) = sent {
             io.lose(error);
         }
         sent.is_ok()
+    }
+
+    /// Sends a request with further fields. Returns whether it could be sent, and its size.
+    fn send(&mut self, io: &mut Io<'_>, more: String) -> (Result<(), ClientError>, HeadSize) {
+        let LongPollMachine { shared, redirected, position, sent, .. } = self;
+        let request = match position {
+            None => shared.requests.next(io.core, more.as_bytes(), redirected),
+            Some(position) => {
+                let mut more = more.into_bytes();
+                position.abandon();
+                position.write_fields(&shared.position, &mut more);
+                let query = position.query(&shared.position);
+                let query = query.as_ref().map(|(name, value)| (*name, value.as_str()));
+                let member = position.member(&shared.position);
+                shared.requests.next_at(io.core, &more, redirected, query, member)
+            }
+        };
+        (sent.send(io, &request.bytes, request.size), request.size)
     }
 
     /// The response is whole; `beyond` bytes came after it. Asks again unless the connection must
@@ -151,6 +178,11 @@ impl LongPollMachine {
             return io.lose_refused(error, self.response.text.take());
         }
         io.note_message();
+        if let Some(position) = &mut self.position
+            && !position.read(&self.shared.position, &self.response)
+        {
+            io.cursor_missing(phase);
+        }
         if self.response.facts.compressed {
             io.compressed(phase);
         }
@@ -242,11 +274,14 @@ impl Machine for LongPollMachine {
 
     fn received(&mut self, io: &mut Io<'_>, bytes: &[u8]) {
         let at_once = self.came_at_once(io);
-        let (inbox, body) = (&mut self.inbox, &mut self.body);
+        let LongPollMachine { inbox, body, position, shared, response, .. } = &mut *self;
         inbox.borrow_memory(&mut io.core.thread.inbox.borrow_mut());
-        let fed = self.response.feed_with(bytes, |piece: BodyPiece<'_>| {
+        let fed = response.feed_with(bytes, |piece: BodyPiece<'_>| {
             if let Some(bytes) = piece.bytes() {
                 inbox.push(bytes);
+                if let Some(position) = position {
+                    position.push(&shared.position, bytes);
+                }
                 if at_once {
                     *body = Some(hash(body.unwrap_or_default(), bytes));
                 }

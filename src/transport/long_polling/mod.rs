@@ -5,9 +5,11 @@
 
 mod client;
 mod params;
+mod position;
 mod server;
 
 use crate::client::{ClientHalf, post};
+use crate::config::Key;
 use crate::feed::Spec;
 use crate::predict::SeriesContext;
 use crate::protocol::http1::Target;
@@ -16,6 +18,7 @@ use crate::protocol::http1::request_parts::RequestParts;
 use crate::server::Routes;
 use crate::transport::{Series, SeriesShape, Transport, series_from_json};
 use params::Params;
+use position::{CONDITIONAL, CURSOR, PositionSettings};
 use std::rc::Rc;
 
 pub(crate) static TRANSPORT: Transport = Transport {
@@ -40,6 +43,14 @@ impl Series for Params {
     }
     fn request(&self, target: &Target) -> Option<RequestParts> {
         Some(self.request.request(target, None))
+    }
+    fn needs_other_server(&self) -> Option<(Key, String)> {
+        let why = |what: &str| format!("the answers of the bundled one have no {what}");
+        match &self.position {
+            PositionSettings { cursor: Some(_), .. } => Some((CURSOR, why("cursor"))),
+            PositionSettings { conditional: true, .. } => Some((CONDITIONAL, why("ETag"))),
+            _ => None,
+        }
     }
     fn shape(&self, context: &SeriesContext) -> SeriesShape {
         params::shape(self, context)

@@ -16,6 +16,9 @@ use crate::protocol::http1::request_options::{
 use crate::protocol::http1::success::SUCCESS;
 use crate::record::Ledger;
 use crate::server::post::POST_REPLY;
+use crate::transport::long_polling::position::{
+    CONDITIONAL, CURSOR, CURSOR_IN, CursorTo, PositionSettings,
+};
 use crate::transport::{RECONNECT, SeriesShape};
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +48,9 @@ pub(crate) const KEYS: &[Key] = &[
     COOKIES,
     SUCCESS,
     REDIRECTS,
+    CONDITIONAL,
+    CURSOR,
+    CURSOR_IN,
     DATA,
     DATA_SHORT,
 ];
@@ -82,6 +88,9 @@ pub(crate) struct Params {
     /// The request.
     #[serde(flatten)]
     pub request: RequestSettings,
+    /// What a request says of the answer before it.
+    #[serde(default, skip_serializing_if = "PositionSettings::is_none")]
+    pub position: PositionSettings,
     /// The bundled server's response head.
     pub response: ResponseHead,
     /// Nanoseconds between an early close and the next connect.
@@ -98,9 +107,25 @@ pub(crate) fn parse(fields: &mut Fields) -> Option<Params> {
         [("as-feed", Pending::AsFeed), ("all", Pending::All), ("latest", Pending::Latest)];
     let pending = fields.choose(&PENDING, &options);
     let request = RequestSettings::read_poll(fields);
+    let position = read_position(fields, request.as_ref());
     let response = head::read_response(fields);
     let reconnect_ns = fields.duration_ns(&RECONNECT);
-    Some(Params { hold_ns, pending, request: request?, response: response?, reconnect_ns })
+    let (request, response) = (request?, response?);
+    Some(Params { hold_ns, pending, request, position, response, reconnect_ns })
+}
+
+fn read_position(fields: &mut Fields, request: Option<&RequestSettings>) -> PositionSettings {
+    let options = request.map(|request| &request.options);
+    let headers = options.map_or(&[][..], |options| &options.headers);
+    let headers: Vec<String> = headers.iter().map(|(name, _)| name.clone()).collect();
+    let position = PositionSettings::read(fields, &headers);
+    let in_body = matches!(position.cursor, Some((_, CursorTo::Body(_))));
+    if in_body && options.is_some_and(|options| options.body.is_none()) {
+        let why = "cursor_in has a place in the body, and there is none: set body = \"{}\" and \
+                   method = \"POST\"";
+        fields.report(&CURSOR_IN, why);
+    }
+    position
 }
 
 /// Returns what a series with these settings does.
