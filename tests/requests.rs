@@ -222,9 +222,9 @@ fn a_cookie_comes_back_with_the_next_request_of_its_client() {
 
 #[test]
 fn a_poll_may_be_a_post_with_a_body_of_its_client() {
-    let csv = "name,token\nann,\"t,1\"\nbob,t2\n";
+    let csv = "name,token\nann,\"secret-token,1\"\nbob,secret-token2\n";
     let with = "method = \"POST\"\nbody = '{\"id\":{client},\"of\":\"{name}\"}'\ndata = \"c.csv\"\n\
-                headers = { Authorization = \"Bearer {token}\", X-Id = \"{random}\" }";
+                headers = { Authorization = \"Bearer {token}\", X-Key = \"{token}\", X-Id = \"{random}\" }";
     for engine in ["raw", "reqwest"] {
         let (address, log) = server(|_, _| ok(""));
         let series = format!("{POLLING}engine = \"{engine}\"\n{with}");
@@ -237,12 +237,17 @@ fn a_poll_may_be_a_post_with_a_body_of_its_client() {
             assert_eq!(seen.line(), "POST /p HTTP/1.1");
             assert_eq!(seen.field("content-type"), "application/json");
             let expected = match seen.field("authorization") {
-                "Bearer t,1" => r#"{"id":0,"of":"ann"}"#,
-                "Bearer t2" => r#"{"id":1,"of":"bob"}"#,
+                "Bearer secret-token,1" => r#"{"id":0,"of":"ann"}"#,
+                "Bearer secret-token2" => r#"{"id":1,"of":"bob"}"#,
                 other => panic!("{other:?}"),
             };
             assert_eq!(seen.body, expected);
             assert!(ids.insert(seen.field("x-id").to_owned()), "{{random}} came twice");
+        }
+        // What the data have is in no file.
+        for file in ["result.jsonl", "summary.json", "summary.txt"] {
+            let text = std::fs::read_to_string(world.path("out").join(file)).unwrap_or_default();
+            assert!(!text.contains("secret-token"), "{file} of {engine}");
         }
         // Only what came is counted: every request has the same number of bytes.
         let one = log[0].head.len() + log[0].body.len();

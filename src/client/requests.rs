@@ -183,7 +183,7 @@ impl Requests {
             Some(redirect) => from.extend_from_slice(redirect.target.as_bytes()),
             None => self.parts.render_target(&self.table.values(core.id, 0), &mut from),
         }
-        let target = target_of(&text?.location, &self.authority, &from)?;
+        let target = target_of(text?.whole_location()?, &self.authority, &from)?;
         // 301 and 302 make a GET of a POST, as browsers have it (RFC 9110 §15.4).
         let becomes_get = status == 303 || (status <= 302 && self.parts.method == "POST");
         *redirected = Redirected(Some(Box::new(Redirect {

@@ -177,7 +177,7 @@ pub(super) fn requests(plan: &Plan) -> Vec<(String, String)> {
         if options.keep_cookies {
             text.push_str("(and the cookies that answers have set)\n");
         }
-        Some((series.label.clone(), text))
+        Some((series.label.clone(), redact(&text).into_owned()))
     });
     requests.collect()
 }

@@ -36,6 +36,10 @@ impl AnswerText {
         text.push(bytes);
         text
     }
+    /// Returns its field `Location`; `None` if it is longer than what is kept.
+    pub(crate) fn whole_location(&self) -> Option<&[u8]> {
+        (self.location.len() < TEXT_LIMIT).then_some(&self.location)
+    }
     /// Whether no more of the body is kept.
     pub(crate) fn is_full(&self) -> bool {
         self.body.len() >= TEXT_LIMIT
