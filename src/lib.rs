@@ -101,7 +101,9 @@ pub mod internals {
     /// What is published.
     pub mod feed {
         pub use crate::feed::{
-            Feed, PayloadKind, Reader, Semantics, Spec, Stamp, Workload, sequence_text,
+            AnySizeReader, ByteForm, Feed, Ignored, MessageClock, MessageSpec, PayloadKind, Place,
+            Reader, Semantics, Spec, Stamp, StrangeTime, TimeSpec, TimeUnit, Workload,
+            sequence_text,
         };
     }
     /// Judgements.
@@ -135,6 +137,7 @@ pub mod internals {
     pub mod protocol {
         pub use crate::protocol::http1::request::SimpleRequest;
         pub use crate::protocol::http1::response::{BodyPiece, Malformed, Parts, Response};
+        pub use crate::protocol::message::{MessageFields, MessageReader, MessageTime};
         pub use crate::protocol::sse::{EventSizes, ID_LIMIT_BYTES, Parser, StreamItem};
         pub use crate::protocol::websocket::codec::{
             FrameError, FrameItem, FrameReader, FrameSizes, MessageKind, Opcode, write_masked,

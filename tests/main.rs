@@ -41,6 +41,8 @@ mod layering;
 mod model;
 /// Outputs and files that are closed, full, no regular files, or too large for memory; huge scenarios.
 mod outputs;
+/// Servers with messages of their own form.
+mod own_messages;
 /// The WebSocket client against an external server.
 mod push;
 /// Reports, compared with literal text and arithmetic.

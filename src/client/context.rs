@@ -3,7 +3,8 @@
 //! Separate from `handle`, which belongs to one client, and from `driver`, which owns the thread.
 
 use crate::client::delivery::fan_out::FanOutTracker;
-use crate::client::delivery::inbox::Inbox;
+use crate::client::delivery::inbox::{Inbox, MessageSource};
+use crate::client::delivery::message_times::MessageTimes;
 use crate::feed;
 use crate::net::delay_line::DelayErrors;
 use crate::net::timestamp_sample::ReceiveDelays;
@@ -57,6 +58,10 @@ pub struct ThreadContext {
     pub fan_out: RefCell<FanOutTracker>,
     /// Reads messages that arrive whole.
     pub inbox: RefCell<Inbox>,
+    /// Whose messages are read.
+    pub(crate) source: MessageSource,
+    /// The clocks for times in a server's own messages.
+    pub(crate) message_times: RefCell<MessageTimes>,
     /// The measured window from its first nanosecond to the one after its last; `None` during a
     /// calibration.
     pub window: Cell<Option<(u64, u64)>>,
@@ -117,8 +122,21 @@ impl std::ops::AddAssign for Tally {
 }
 
 impl ThreadContext {
-    /// The context of a thread without clients.
+    /// The context of a thread without clients, which reads messages of the bundled server.
     pub fn new(
+        dialers: Vec<Dialer>,
+        spec: feed::Spec,
+        timeout_ns: u64,
+        gap_ns: u64,
+        seed: u64,
+    ) -> Rc<ThreadContext> {
+        let source = MessageSource::Bundled;
+        ThreadContext::reading(source, dialers, spec, timeout_ns, gap_ns, seed)
+    }
+
+    /// The context of a thread without clients, which reads messages of this source.
+    pub(crate) fn reading(
+        source: MessageSource,
         dialers: Vec<Dialer>,
         spec: feed::Spec,
         timeout_ns: u64,
@@ -144,7 +162,9 @@ impl ThreadContext {
             stopped: Cell::new(false),
             tally: Cell::default(),
             fan_out: RefCell::default(),
-            inbox: RefCell::new(Inbox::new(&spec)),
+            inbox: RefCell::new(Inbox::of(&source, &spec)),
+            source,
+            message_times: RefCell::new(MessageTimes::new()),
             window: Cell::new(None),
             events_traced: RefCell::default(),
             heads: Heads::default(),
@@ -161,6 +181,11 @@ impl ThreadContext {
     #[inline]
     pub(crate) fn now_ns(&self) -> u64 {
         self.simulated_ns.get().unwrap_or_else(now_ns)
+    }
+
+    /// Returns an inbox for a client of the thread.
+    pub(crate) fn new_inbox(&self) -> Inbox {
+        Inbox::of(&self.source, &self.spec)
     }
 
     /// Starts a schedule and wakes every client.

@@ -52,6 +52,9 @@ pub struct ClientCore {
     was_ready: bool,
     finished: bool,
     connects: u32,
+    /// When its connection was made, in nanoseconds, if messages have times of the server's own; of a
+    /// client that polls, its first one.
+    opened_ns: u64,
     /// Attempts to set it up that failed.
     attempts: u32,
     faults: Cell<u32>,
@@ -74,6 +77,7 @@ impl ClientCore {
             was_ready: false,
             finished: false,
             connects: 0,
+            opened_ns: 0,
             attempts: 0,
             faults: Cell::new(0),
             last_fault: Cell::new(None),
@@ -172,7 +176,15 @@ impl ClientCore {
         let mut recorder = self.thread.recorder.borrow_mut();
         recorder.at(phase).counts.connects += 1;
         recorder.at(phase).counts.reconnects += u64::from(self.connects > 0);
+        if self.thread.source.is_own() && !(self.paced && self.connects > 0) {
+            self.opened_ns = self.thread.now_ns();
+        }
         self.connects += 1;
+    }
+
+    /// When its connection was made: what was published before it, the server has sent again.
+    pub(crate) fn opened_ns(&self) -> u64 {
+        self.opened_ns
     }
 
     /// Counts an error.

@@ -5,7 +5,8 @@
 
 use crate::client::core::ClientCore;
 use crate::client::delivery::inbox::Inbox;
-use crate::client::delivery::per_client::{DeliveryTracker, skipped};
+use crate::client::delivery::per_client::DeliveryTracker;
+use crate::client::delivery::skipped::skipped;
 use crate::client::http::{SentRequest, add_response, malformed, retry_after_ns};
 use crate::client::machine::{Io, Machine, Reconnect, SessionPolicy};
 use crate::client::requests::{Redirected, Requests};
@@ -36,6 +37,8 @@ pub(crate) enum Decoded<'a> {
 pub(crate) trait Decode: Sized + 'static {
     /// Decodes a piece of the body.
     fn decode(&mut self, piece: BodyPiece<'_>, on: &mut dyn FnMut(Decoded<'_>));
+    /// Messages may have another size than the feed's: those of a server that is not the bundled one.
+    fn expect_any_size(&mut self) {}
     /// Forgets a message that was cut, since the connection is gone.
     fn lost(&mut self);
     /// Returns whether a message has begun that is not bounded by its chunk.
@@ -93,10 +96,14 @@ impl<D: Decode> MachineClients for StreamClients<D> {
             reconnect: Reconnect::After(self.shared.reconnect_ns),
             connects: true,
         };
+        let mut decoder = (self.decoder)();
+        if !core.thread.source.is_bundled() {
+            decoder.expect_any_size();
+        }
         let machine = StreamMachine::<D> {
-            decoder: (self.decoder)(),
+            decoder,
             delivery: DeliveryTracker::new(skipped(&self.shared.feed)),
-            inbox: Inbox::new(&self.shared.feed),
+            inbox: core.thread.new_inbox(),
             shared: self.shared.clone(),
             sent: SentRequest::default(),
             response: Response::wanting(self.shared.requests.keeps_cookies()),
@@ -176,6 +183,10 @@ impl<D: Decode> StreamMachine<D> {
                 let separators = inbox.end().min(unfinished[Part::Payload]);
                 unfinished[Part::Framing] += separators;
                 unfinished[Part::Payload] -= separators;
+                // A message that is no update is a matter of the connection.
+                let ignored = inbox.ignored_bytes().min(unfinished[Part::Payload]);
+                unfinished[Part::Control] += ignored;
+                unfinished[Part::Payload] -= ignored;
                 if ends_anywhere {
                     *whole += unfinished.take_explained();
                 }

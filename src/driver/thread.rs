@@ -1,6 +1,7 @@
 //! One driver thread: spawns its clients, sends a window each second, enforces time limits.
 
 use crate::client::context::{Tally, ThreadContext};
+use crate::client::delivery::inbox::MessageSource;
 use crate::client::{Client, ClientCore, ClientHalf, MachineClients, TaskClients};
 use crate::driver::engine::Engine;
 use crate::feed;
@@ -8,6 +9,7 @@ use crate::net::linux::epoll::{Epoll, Wake};
 use crate::net::timestamp_sample::TimestampSample;
 use crate::net::{Dialer, TlsClient};
 use crate::protocol::http1::Target;
+use crate::protocol::message::MessageReader;
 use crate::record::StepTurns;
 use crate::result::DriverEnd;
 use crate::result::file::WindowLine;
@@ -42,6 +44,9 @@ pub(crate) struct DriverStart {
     pub target: Target,
     /// What is published.
     pub feed: feed::Spec,
+    /// Where things are in the messages of a server with a form of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<feed::MessageSpec>,
     /// How to connect, a server shard each; client `i` uses the `i`-th, round robin.
     pub dialers: Vec<Dialer>,
     /// How clients speak TLS; absent if they do not.
@@ -165,7 +170,8 @@ fn run_clients(
     events: &UnboundedSender<DriverEvent>,
 ) -> Result<(), String> {
     let half = start.series.client_half(&start.target, &start.feed)?;
-    let mut driver = DriverThread::new(start, number, events.clone());
+    let source = message_source(&start)?;
+    let mut driver = DriverThread::new(start, number, events.clone(), source);
     if let Some(tls) = &driver.start.tls {
         let config = client_config(tls, driver.start.server_certificate.as_deref())?;
         // It was unset until now.
@@ -205,6 +211,15 @@ fn run_clients(
     Ok(())
 }
 
+/// Returns whose messages the clients read.
+fn message_source(start: &DriverStart) -> Result<MessageSource, String> {
+    Ok(match &start.message {
+        Some(spec) => MessageSource::Own(Rc::new(MessageReader::new(spec)?)),
+        None if start.target.bundled => MessageSource::Bundled,
+        None => MessageSource::Stamped,
+    })
+}
+
 struct DriverThread {
     start: Arc<DriverStart>,
     number: u32,
@@ -223,10 +238,11 @@ impl DriverThread {
         start: Arc<DriverStart>,
         number: u32,
         events: UnboundedSender<DriverEvent>,
+        source: MessageSource,
     ) -> DriverThread {
         let dialers = start.dialers.clone();
-        let thread =
-            ThreadContext::new(dialers, start.feed, start.timeout_ns, start.gap_ns, start.seed);
+        let DriverStart { feed, timeout_ns, gap_ns, seed, .. } = *start;
+        let thread = ThreadContext::reading(source, dialers, feed, timeout_ns, gap_ns, seed);
         let sample = TimestampSample::new(start.clients, start.threads, thread.clone());
         DriverThread {
             start,
@@ -444,6 +460,7 @@ impl DriverThread {
             fanout: self.thread.fan_out.borrow_mut().take(),
             heads: self.thread.heads.take(),
             refusals: self.thread.refusals.take(),
+            strange_times: self.thread.message_times.borrow_mut().take_strange(),
             ..DriverEnd::default()
         };
         self.send(DriverEvent::Ended(Box::new(end)));

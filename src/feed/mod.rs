@@ -7,13 +7,19 @@
 //! A topic is what one client watches. It is found from the client's address, so that the
 //! requests can be any bytes at all, the chapter's included.
 
+mod any_size;
 mod digits;
+mod message_spec;
 mod position;
 mod reader;
 mod schedule;
 mod sender;
 mod stamp;
 
+pub use any_size::AnySizeReader;
+pub use message_spec::{
+    ByteForm, Ignored, MessageClock, MessageSpec, Place, StrangeTime, TimeSpec, TimeUnit,
+};
 pub use reader::Reader;
 pub(crate) use reader::{join, joined_bytes};
 pub(crate) use schedule::{Cursor, Update};

@@ -14,7 +14,7 @@ use crate::feed::{PayloadKind, Stamp};
 use bytes::BytesMut;
 
 /// The longest stamp of any kind.
-const STAMP_BYTES: usize = 62;
+pub(super) const STAMP_BYTES: usize = 62;
 
 impl PayloadKind {
     /// What stands between two updates of a message.

@@ -3,6 +3,7 @@
 //!
 //! Linux is supported in full; on other systems each function says what is missing.
 
+mod address;
 mod cgroup;
 mod docker;
 mod machine;
@@ -12,6 +13,7 @@ mod scheduling;
 mod signals;
 mod usage;
 
+pub(crate) use address::is_own_address;
 pub use machine::{Conntrack, Machine};
 pub(crate) use memory::{
     describe, free_bytes, kernel_socket_bytes, raise_open_files, resident_bytes,

@@ -35,6 +35,7 @@ pub const SECTIONS: &[Section] = &[
         "How clients speak TLS with a server whose URL begins with https:// or wss://. Without a URL \
          the bundled server speaks it.",
     ),
+    optional("message", MESSAGE, "Where things are in the messages of a server of your own."),
     optional(
         "stretch",
         STRETCH,
@@ -168,6 +169,33 @@ keys! { SERVER_TLS:
         "whether a client that connects again resumes its own last session; false: every handshake \
          is a full one"),
     TLS_VERSION = ("version", None, "\"1.2\" or \"1.3\" alone; by default both are offered"),
+}
+
+keys! { MESSAGE:
+    TIME = ("time", None,
+        "where the time of publishing is: a JSON pointer such as \"/t\", { offset = 0, length = 13 } \
+         with form = \"digits\", \"big-endian\" or \"little-endian\", or { regex = \"t=(.*?);\" } with \
+         one group; without it no delivery latency is known"),
+    UNIT = ("unit", Some("\"ms\""), "what the time counts: \"s\", \"ms\", \"us\" or \"ns\""),
+    CLOCK = ("clock", Some("\"realtime\""),
+        "since when: \"realtime\", 1970, or \"monotonic\", the machine's start"),
+    TIME_RESOLUTION = ("resolution", Some("\"auto\""),
+        "how exact the time is at best; \"auto\": as it is written"),
+    CLOCK_BOUND = ("clock_bound", None,
+        "how far the server's clock may be from this machine's, if it is on another one; without it \
+         the delivery latency is absent"),
+    REPLAY = ("replay", Some("\"24h\""),
+        "how old a message may be that the server sends again at the subscription"),
+    SEQUENCE = ("sequence", None,
+        "where the message's number is, as `time`; without it loss and order are not checked"),
+    ID = ("id", None,
+        "where a name is that no other message has, as `time`; tells one that comes again if there \
+         is no number"),
+    CHANNEL = ("channel", None,
+        "where the name of the channel is that the number counts in, as `time`"),
+    IGNORE = ("ignore", Some("[]"),
+        "messages that are no updates, such as heartbeats: a list of \"{}\" for just this text, \
+         { prefix = \"ping\" }, or { pointer = \"/type\", value = \"ping\" }"),
 }
 
 keys! { STRETCH:

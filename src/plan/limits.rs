@@ -15,6 +15,8 @@ pub(super) struct Selectable<'a> {
     /// Labels and transports.
     pub series: Vec<String>,
     pub clients: &'a Clients,
+    /// How exact the times in messages are, in nanoseconds; 0 if that is no matter.
+    pub exact_ns: u64,
 }
 
 /// Reads the limits. What is valid in them and probably not intended is added to the warnings.
@@ -123,6 +125,15 @@ fn read_rule(
         if let Some(message) = unknown {
             fields.report_at(&keys::CONDITION, within(term.series_span.clone()), message);
         }
+    }
+    let bound_ns = rule.bound_of_message_time_us().map(|us| us * 1e3);
+    if bound_ns.is_some_and(|ns| ns < known.exact_ns as f64) {
+        let message = format!(
+            "the times in the messages are exact to {}, so that nothing below it can be decided; if \
+             they have decimals, state how exact they are ([message] resolution)",
+            human_ns(known.exact_ns as f64)
+        );
+        fields.report(&keys::CONDITION, message);
     }
     if rule.names_series() && fields.is_given(&keys::LIMIT_SERIES) {
         let message = "the condition names its series: leave out `series` beside it";

@@ -12,6 +12,7 @@ mod estimate;
 mod keys;
 mod limits;
 mod measured;
+mod message;
 mod preflight;
 mod resolve;
 mod server;
@@ -66,6 +67,9 @@ pub struct Plan {
     pub seed: u64,
     /// What is published.
     pub feed: feed::Spec,
+    /// Where things are in the messages of servers with a form of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<feed::MessageSpec>,
     /// True if the scenario does not state the rate of a server that is not the bundled one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub rate_unknown: bool,

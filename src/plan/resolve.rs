@@ -12,7 +12,8 @@ use crate::os::Machine;
 use crate::plan::client_counts::{Clients, join_counts};
 use crate::plan::warnings::plan_warnings;
 use crate::plan::{
-    FLOOR, Plan, PlannedSeries, Server, Stretch, Timing, cases, keys, limits, server, workload,
+    FLOOR, Plan, PlannedSeries, Server, Stretch, Timing, cases, keys, limits, message, server,
+    workload,
 };
 use crate::protocol::client_data::DATA;
 use crate::protocol::http1::head;
@@ -67,8 +68,10 @@ pub fn resolve(file: &scenario::ScenarioFile, machine: &Machine) -> Result<Resol
     }
     let all_bundled = plan.series.iter().all(|series| plan.is_bundled(series));
     plan.rate_unknown = !rate_stated && !all_bundled;
+    plan.message = message::read(file, &plan, &mut diagnostics);
     let stretch = read_stretch(file, &clients, &mut diagnostics, &mut warnings);
-    let selectable = limits::Selectable { series: names, clients: &clients };
+    let exact_ns = plan.message.as_ref().map_or(0, message::exact_ns);
+    let selectable = limits::Selectable { series: names, clients: &clients, exact_ns };
     let limits =
         limits::read(file, &selectable, plan.timing.duration_ns, &mut diagnostics, &mut warnings);
     let counts = clients.counts.len() as u64;
@@ -132,6 +135,7 @@ fn read_root(
         about: fields.optional_text(&keys::ABOUT).unwrap_or_default(),
         seed,
         feed: feed::Spec::PLAIN,
+        message: None,
         rate_unknown: false,
         timing,
         delay: Delay {

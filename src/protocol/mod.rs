@@ -5,6 +5,7 @@
 pub(crate) mod client_data;
 pub(crate) mod http1;
 pub(crate) mod json_pointer;
+pub(crate) mod message;
 pub(crate) mod sse;
 pub(crate) mod template;
 pub(crate) mod websocket;

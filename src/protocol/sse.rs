@@ -130,6 +130,11 @@ impl Default for Parser {
 }
 
 impl Parser {
+    /// Keeps so many bytes of an event's data from now on.
+    pub(crate) fn keep(&mut self, data_bytes: u32) {
+        self.keep = data_bytes;
+    }
+
     /// A parser that keeps so many bytes of an event's data.
     pub fn keeping(data_bytes: u32) -> Parser {
         Parser {

@@ -40,6 +40,28 @@ counts! {
     lost,
     /// Messages without our stamp: their delivery latency is unknown.
     unstamped,
+    /// Messages with a number in the server's own form.
+    numbered,
+    /// Messages that are no updates, as the scenario says: heartbeats. They are among no other count.
+    ignored,
+    /// Messages that were published before their connection was made: the server has sent them again.
+    /// Their age is no delivery latency.
+    replayed,
+    /// Messages with a time that lies ahead of their arrival by less than it is exact: their latency
+    /// counts as zero.
+    early_times,
+    /// Messages with a time that cannot be right. They are in no histogram.
+    wrong_times,
+    /// Messages with a time that may be of before a step of the wall clock. They are in no histogram.
+    stepped_times,
+    /// Messages whose time is exact to less than a microsecond.
+    times_in_ns,
+    /// To a microsecond, and less than a millisecond.
+    times_in_us,
+    /// To a millisecond, and less than a second.
+    times_in_ms,
+    /// To a second.
+    times_in_s,
     /// Latencies that came out negative: two clocks disagree. They are in no histogram.
     negative_latencies,
     /// Connections opened.

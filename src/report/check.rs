@@ -65,6 +65,9 @@ tabled! {
         /// No latency is shorter than the delay line.
         NeverFasterThanTheLine = ("never_faster_than_the_line", Cause::Server,
             "The times in the messages must be of this machine's CLOCK_MONOTONIC."),
+        /// The times in a server's own messages can be right.
+        TimesCanBeRight = ("times_can_be_right", Cause::Server,
+            "Set `time`, `unit` and `clock` in [message] as the server writes its times."),
         /// Messages cost the bytes that arithmetic predicts.
         BytesAsPredicted = ("bytes_as_predicted", Cause::Server,
             "The server or a proxy sends other heads than the scenario says: compare them."),

@@ -3,7 +3,7 @@
 //! Separate from `record`'s counts, which always exist. A known figure is always finite.
 
 use crate::record::LATENCY_BOUND_NS;
-use crate::units::thousands;
+use crate::units::{human_us, thousands};
 use hdrhistogram::Histogram;
 use serde::{Serialize, Serializer};
 use std::fmt;
@@ -24,19 +24,21 @@ pub struct Absence {
     pub why: String,
     /// True if it follows from the scenario: no run of it has this number.
     pub by_scenario: bool,
+    /// What the number is below, in the unit of the figure, if that is known of it.
+    pub below: Option<u64>,
 }
 
 impl Absence {
     /// Returns a reason that follows from the scenario.
     pub fn by_scenario(why: impl Into<String>) -> Absence {
-        Absence { why: why.into(), by_scenario: true }
+        Absence { why: why.into(), by_scenario: true, below: None }
     }
 }
 
 impl<T: Into<String>> From<T> for Absence {
     /// Returns a reason that follows from what happened in the run.
     fn from(why: T) -> Absence {
-        Absence { why: why.into(), by_scenario: false }
+        Absence { why: why.into(), by_scenario: false, below: None }
     }
 }
 
@@ -100,6 +102,24 @@ impl Figure {
             Figure::known(value as f64 / 1e3)
         }
     }
+    /// Returns this time in µs, if it is not below what it is exact to.
+    pub fn exact_to_us(self, exact_us: u64) -> Figure {
+        match self {
+            Figure::Known(us) if us < exact_us as f64 => {
+                let exact = human_us(exact_us as f64);
+                let why = format!("below {exact}, to which the times in messages are exact");
+                Figure::Absent(Absence { below: Some(exact_us), ..why.into() })
+            }
+            figure => figure,
+        }
+    }
+    /// Returns what the number is below, if there is none and that is known.
+    pub fn below(&self) -> Option<u64> {
+        match self {
+            Figure::Known(_) => None,
+            Figure::Absent(absence) => absence.below,
+        }
+    }
     /// Returns the number, if there is one.
     pub fn value(&self) -> Option<f64> {
         match self {
@@ -118,7 +138,7 @@ impl Figure {
     pub fn map(&self, change: impl FnOnce(f64) -> f64) -> Figure {
         match self {
             Figure::Known(value) => Figure::known(change(*value)),
-            Figure::Absent(absence) => Figure::Absent(absence.clone()),
+            Figure::Absent(absence) => Figure::Absent(Absence { below: None, ..absence.clone() }),
         }
     }
     /// Returns this over `divisor`: absent for the reason of either, or because of `nothing` if the
@@ -190,6 +210,15 @@ mod tests {
         assert_eq!(one.reason(), Some("1 value is too few for p99.9: it needs 1,000"));
         // The largest of any number of values is one of them.
         assert!(Figure::quantile_us(&times([7_000].into_iter()), 1.0).value().is_some());
+    }
+
+    #[test]
+    fn a_time_below_what_it_is_exact_to_is_absent() {
+        assert_eq!(Figure::known(1_000.0).exact_to_us(1_000), Figure::known(1_000.0));
+        let below = Figure::known(999.0).exact_to_us(1_000);
+        assert_eq!((below.value(), below.below()), (None, Some(1_000)));
+        assert_eq!(below.reason(), Some("below 1 ms, to which the times in messages are exact"));
+        assert_eq!(Figure::known(0.0).exact_to_us(0), Figure::known(0.0));
     }
 
     #[test]

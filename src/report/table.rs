@@ -137,6 +137,8 @@ pub struct Events {
     pub turns_not_started: u64,
     /// Clients or turns that ended with a fault, in any phase, by text, most frequent first.
     pub faults_by_text: Vec<(String, u64)>,
+    /// Why nothing is known of the numbers of what came, if nothing is.
+    pub no_numbers: Option<&'static str>,
 }
 
 /// What reached the clients of what was published in the measured windows.
@@ -235,6 +237,8 @@ pub struct Latencies {
     pub count: u64,
     /// All of them, in nanoseconds; `None` if nothing was recorded.
     pub histogram: Option<Histogram<u64>>,
+    /// How exact the times are that they are made from, in µs; 0 for as exact as a clock's reading.
+    pub exact_us: u64,
     /// The statistics, in the order of [`Statistic::ALL`].
     pub stats: Vec<Figure>,
     /// Why the median says as much of the driver as of the server, if it does.
@@ -466,9 +470,10 @@ impl Events {
     }
     /// Updates lost, where messages tell their number.
     pub fn known_lost(&self) -> Figure {
-        let Counts { messages, unstamped, lost, .. } = self.steady;
-        let without_stamp = messages > 0 && unstamped == messages;
-        if without_stamp { Figure::absent(NO_STAMP) } else { Figure::count(lost) }
+        match self.no_numbers {
+            Some(why) => Figure::absent(why),
+            None => Figure::count(self.steady.lost),
+        }
     }
 }
 
@@ -494,7 +499,7 @@ impl Latencies {
     /// Any quantile from 0 to 1, in µs.
     pub fn quantile(&self, quantile: f64) -> Figure {
         match (&self.histogram, &self.stats[0]) {
-            (Some(all), _) => Figure::quantile_us(all, quantile),
+            (Some(all), _) => Figure::quantile_us(all, quantile).exact_to_us(self.exact_us),
             (None, absent) => absent.clone(),
         }
     }

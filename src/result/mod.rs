@@ -19,7 +19,7 @@ pub use stop_reason::StopReason;
 pub use crate::predict::Curve;
 pub use crate::record::{KernelAudit, ReceiveTimestamps};
 
-use crate::feed::Workload;
+use crate::feed::{StrangeTime, Workload};
 use crate::predict::Model;
 use crate::record::{FanOut, Head, Phases, Refusal, TcpTotals, TraceEvent};
 use serde::{Deserialize, Serialize};
@@ -177,6 +177,10 @@ pub struct DriverEnd {
     /// What the first answer with each error said.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refusals: Vec<Refusal>,
+    /// Times in messages that are before their connection or cannot be right: of each thread the first of
+    /// either kind.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub strange_times: Vec<StrangeTime>,
 }
 
 /// The end of one server process.

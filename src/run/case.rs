@@ -262,6 +262,7 @@ impl Coordinator<'_> {
                 series: settings.clone(),
                 target: target.clone(),
                 feed: self.plan.feed.among(self.case.clients),
+                message: self.plan.message.clone().filter(|_| !self.case.floor && !bundled),
                 dialers: dialers.clone(),
                 tls: self.plan.tls_of(series).filter(|_| !self.case.floor).cloned(),
                 server_certificate: self

@@ -323,6 +323,11 @@ impl Worker {
             end.turns_not_started += thread.turns_not_started;
             end.trace.extend_from_slice(&thread.trace);
             end.heads.extend_from_slice(&thread.heads);
+            for time in &thread.strange_times {
+                if end.strange_times.iter().all(|kept| kept.replayed != time.replayed) {
+                    end.strange_times.push(*time);
+                }
+            }
             for refusal in &thread.refusals {
                 if end.refusals.iter().all(|kept| kept.error != refusal.error) {
                     end.refusals.push(refusal.clone());

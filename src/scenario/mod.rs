@@ -19,7 +19,7 @@ pub(crate) const SERIES: &str = "series";
 /// The name of the list of limits.
 pub(crate) const LIMIT: &str = "limit";
 /// The names of the other tables.
-pub(crate) const TABLES: [&str; 3] = ["feed", "server", "stretch"];
+pub(crate) const TABLES: [&str; 4] = ["feed", "server", "message", "stretch"];
 
 /// A scenario as it was written.
 #[derive(Debug, Clone, PartialEq)]

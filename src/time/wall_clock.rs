@@ -30,6 +30,19 @@ impl ClockPair {
     fn read() -> ClockPair {
         ClockPair { before_ns: now_ns(), wall_ns: wall_ns(), after_ns: now_ns() }
     }
+    /// Reads them until nothing comes between the readings: returns the first pair, and the one
+    /// that is exact, if there is any.
+    fn read_close() -> (ClockPair, Option<ClockPair>) {
+        let first = ClockPair::read();
+        let mut pair = first;
+        for _ in 1..MOST_PAIRS {
+            if pair.is_close() {
+                break;
+            }
+            pair = ClockPair::read();
+        }
+        (first, Some(pair).filter(ClockPair::is_close))
+    }
     /// Whether nothing came between the readings.
     fn is_close(&self) -> bool {
         self.after_ns - self.before_ns <= PAIR_NS
@@ -47,6 +60,8 @@ pub(crate) struct WallClock {
     ahead_ns: i64,
     /// A time that would be earlier than this may be from before a step.
     same_since_ns: u64,
+    /// Whether the wall clock was set since the first reading.
+    stepped: bool,
 }
 
 impl WallClock {
@@ -56,37 +71,55 @@ impl WallClock {
     }
 
     fn since(pair: ClockPair) -> WallClock {
-        WallClock { ahead_ns: pair.ahead_ns(), same_since_ns: pair.before_ns }
+        WallClock { ahead_ns: pair.ahead_ns(), same_since_ns: pair.before_ns, stepped: false }
     }
 
     /// Returns the time now, and the moment of an earlier wall time; `None` if it is from before a
     /// step of the wall clock.
     pub(crate) fn now_and_moment_of(&mut self, wall_ns: u64) -> (u64, Option<u64>) {
-        let first = ClockPair::read();
-        let mut pair = first;
-        for _ in 1..MOST_PAIRS {
-            if pair.is_close() {
-                break;
-            }
-            pair = ClockPair::read();
-        }
-        let moment = if pair.is_close() { self.moment_of(wall_ns, pair) } else { None };
+        let (first, pair) = ClockPair::read_close();
+        let moment = pair.and_then(|pair| self.moment_of(wall_ns, pair));
         (first.before_ns, moment.map(|ns| ns.min(first.before_ns)))
+    }
+
+    /// Reads both clocks, for [`WallClock::moment_of_any`]: after whatever came was sent.
+    pub(crate) fn renew(&mut self) {
+        if let (_, Some(pair)) = ClockPair::read_close() {
+            self.follow(pair);
+        }
+    }
+
+    /// Returns the wall time of a moment.
+    pub(crate) fn wall_ns_at(&self, ns: u64) -> u64 {
+        ns.saturating_add_signed(self.ahead_ns)
+    }
+
+    /// Returns the moment of a wall time, however old or far ahead; `None` if it may be from before a
+    /// step of the wall clock that was met.
+    pub(crate) fn moment_of_any(&self, wall_ns: i128) -> Option<i128> {
+        let ns = wall_ns - i128::from(self.ahead_ns);
+        (!self.stepped || ns >= i128::from(self.same_since_ns)).then_some(ns)
     }
 
     /// Returns the moment of a wall time that was taken before a pair was read.
     fn moment_of(&mut self, wall_ns: u64, pair: ClockPair) -> Option<u64> {
+        self.follow(pair);
+        let ns = u64::try_from(i128::from(wall_ns) - i128::from(self.ahead_ns)).ok()?;
+        let until_ns = pair.after_ns.saturating_add(STEP_NS);
+        (self.same_since_ns..=until_ns).contains(&ns).then_some(ns)
+    }
+
+    /// Takes the distance of a pair, and finds out whether the wall clock was set before it.
+    fn follow(&mut self, pair: ClockPair) {
         let ahead_ns = pair.ahead_ns();
         let moved_ns = ahead_ns - self.ahead_ns;
         if moved_ns.unsigned_abs() > STEP_NS {
             // Times from before a step back come out later by its length, and are left out as well.
             let back_ns = moved_ns.min(0).unsigned_abs();
             self.same_since_ns = self.same_since_ns.max(pair.before_ns).saturating_add(back_ns);
+            self.stepped = true;
         }
         self.ahead_ns = ahead_ns;
-        let ns = u64::try_from(i128::from(wall_ns) - i128::from(ahead_ns)).ok()?;
-        let until_ns = pair.after_ns.saturating_add(STEP_NS);
-        (self.same_since_ns..=until_ns).contains(&ns).then_some(ns)
     }
 }
 
@@ -135,6 +168,23 @@ mod tests {
             let found = clock.moment_of(after, pair(10 * SECOND, set_ns));
             assert_eq!(found, Some(9 * SECOND), "{set_ns}");
         }
+    }
+
+    #[test]
+    fn a_wall_time_of_any_age_has_a_moment_until_the_clock_is_set() {
+        let mut clock = WallClock::since(pair(2 * SECOND, 0));
+        let wall = |ns: i128| i128::from(AHEAD) + ns;
+        let hour = 3_600 * i128::from(SECOND);
+        for ns in [-hour, 0, i128::from(SECOND), hour] {
+            assert_eq!(clock.moment_of_any(wall(ns)), Some(ns));
+        }
+        clock.follow(pair(3 * SECOND, 50_000));
+        assert!(clock.moment_of_any(wall(0)).is_some(), "no step");
+        clock.follow(pair(4 * SECOND, -(SECOND as i64)));
+        // What was sent before the step comes out a second late.
+        assert_eq!(clock.moment_of_any(wall(4_900_000_000) - i128::from(SECOND)), None);
+        let later = wall(6 * i128::from(SECOND)) - i128::from(SECOND);
+        assert_eq!(clock.moment_of_any(later), Some(6 * i128::from(SECOND)));
     }
 
     proptest! {

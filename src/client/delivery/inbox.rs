@@ -3,13 +3,38 @@
 //! Separate from `per_client`, which tells what an update is to the client, and from the transports,
 //! which know where a message begins and ends.
 
-use crate::feed::{Reader, Spec, Stamp};
+use crate::client::delivery::own_reader::OwnReader;
+use crate::feed::{AnySizeReader, PayloadKind, Reader, Semantics, Spec, Stamp};
 use crate::protocol::http1::response::Parts;
+use crate::protocol::message::MessageReader;
+use std::rc::Rc;
+
+/// Whose messages are read.
+#[derive(Debug, Clone)]
+pub(crate) enum MessageSource {
+    /// The bundled server's, of the feed's form and size.
+    Bundled,
+    /// Those of another server, with this program's stamps if they can be read.
+    Stamped,
+    /// Those of another server, in a form of its own.
+    Own(Rc<MessageReader>),
+}
+
+impl MessageSource {
+    /// Whether messages are the bundled server's.
+    pub(crate) fn is_bundled(&self) -> bool {
+        matches!(self, MessageSource::Bundled)
+    }
+    /// Whether messages are in a form of the server's own.
+    pub(crate) fn is_own(&self) -> bool {
+        matches!(self, MessageSource::Own(_))
+    }
+}
 
 /// The payloads of a message. Its memory is used again for the next one.
 #[derive(Debug)]
 pub struct Inbox {
-    reader: Reader,
+    reader: PayloadReader,
     stamps: Vec<Stamp>,
     /// Payloads without a stamp of this program.
     unstamped: u64,
@@ -17,10 +42,38 @@ pub struct Inbox {
     separators: u64,
 }
 
+#[derive(Debug)]
+enum PayloadReader {
+    Feed(Reader),
+    Stamped(AnySizeReader),
+    Own(Box<OwnReader>),
+}
+
 impl Inbox {
-    /// An empty inbox for messages of this feed.
+    /// An empty inbox for messages of the bundled server.
     pub fn new(feed: &Spec) -> Inbox {
-        let reader = Reader::new(feed.kind, feed.payload_bytes);
+        Inbox::of(&MessageSource::Bundled, feed)
+    }
+
+    /// An empty inbox for messages of this source.
+    pub(crate) fn of(source: &MessageSource, feed: &Spec) -> Inbox {
+        // Binary updates in one message are told apart by their size alone.
+        let by_size = feed.kind == PayloadKind::Binary
+            && (feed.batch_ns > 0 || feed.semantics == Semantics::Log);
+        Inbox::with(match source {
+            MessageSource::Stamped if !by_size => {
+                PayloadReader::Stamped(AnySizeReader::new(feed.kind))
+            }
+            MessageSource::Bundled | MessageSource::Stamped => {
+                PayloadReader::Feed(Reader::new(feed.kind, feed.payload_bytes))
+            }
+            MessageSource::Own(format) => {
+                PayloadReader::Own(Box::new(OwnReader::new(format.clone())))
+            }
+        })
+    }
+
+    fn with(reader: PayloadReader) -> Inbox {
         Inbox { reader, stamps: Vec::new(), unstamped: 0, separators: 0 }
     }
 
@@ -29,6 +82,11 @@ impl Inbox {
     pub(crate) fn borrow_memory(&mut self, of: &mut Inbox) {
         if self.stamps.capacity() == 0 {
             std::mem::swap(&mut self.stamps, &mut of.stamps);
+        }
+        if let (PayloadReader::Own(own), PayloadReader::Own(other)) =
+            (&mut self.reader, &mut of.reader)
+        {
+            own.borrow_memory(other);
         }
     }
 
@@ -40,33 +98,71 @@ impl Inbox {
                 to.stamps = memory;
             }
         }
+        if let (PayloadReader::Own(own), PayloadReader::Own(other)) =
+            (&mut self.reader, &mut to.reader)
+        {
+            own.give_memory_back(other);
+        }
     }
 
     /// Adds a piece of a message.
     pub fn push(&mut self, bytes: &[u8]) {
         let (stamps, unstamped) = (&mut self.stamps, &mut self.unstamped);
-        self.separators += self.reader.push(bytes, |stamp| match stamp {
+        let on = |stamp| match stamp {
             Some(stamp) => stamps.push(stamp),
             None => *unstamped += 1,
-        });
+        };
+        self.separators += match &mut self.reader {
+            PayloadReader::Feed(reader) => reader.push(bytes, on),
+            PayloadReader::Stamped(reader) => reader.push(bytes, on),
+            PayloadReader::Own(reader) => {
+                reader.push(bytes);
+                0
+            }
+        };
     }
 
     /// Ends the message; returns the number of its bytes that separate payloads.
     pub fn end(&mut self) -> u64 {
         let (stamps, unstamped) = (&mut self.stamps, &mut self.unstamped);
-        self.reader.end(|stamp| match stamp {
+        let on = |stamp| match stamp {
             Some(stamp) => stamps.push(stamp),
             None => *unstamped += 1,
-        });
+        };
+        match &mut self.reader {
+            PayloadReader::Feed(reader) => reader.end(on),
+            PayloadReader::Stamped(reader) => self.separators += reader.end(on),
+            PayloadReader::Own(reader) => reader.end(),
+        }
         std::mem::take(&mut self.separators)
     }
 
     /// Forgets a message that was cut.
     pub fn clear(&mut self) {
-        self.reader.abandon();
+        match &mut self.reader {
+            PayloadReader::Feed(reader) => reader.abandon(),
+            PayloadReader::Stamped(reader) => reader.abandon(),
+            PayloadReader::Own(reader) => reader.clear(),
+        }
         self.separators = 0;
         self.stamps.clear();
         self.unstamped = 0;
+    }
+
+    /// Returns the bytes of a whole message that is no update; 0 if it is one.
+    pub(crate) fn ignored_bytes(&self) -> u64 {
+        match &self.reader {
+            PayloadReader::Own(reader) => reader.ignored_bytes(),
+            PayloadReader::Feed(_) | PayloadReader::Stamped(_) => 0,
+        }
+    }
+
+    /// Returns the reader of a server's own messages, if this inbox has one.
+    pub(super) fn own(&mut self) -> Option<&mut OwnReader> {
+        match &mut self.reader {
+            PayloadReader::Own(reader) => Some(reader),
+            PayloadReader::Feed(_) | PayloadReader::Stamped(_) => None,
+        }
     }
 
     /// Takes the number of payloads without stamp of a whole message.
@@ -114,5 +210,11 @@ mod tests {
             own.give_memory_back(&mut shared);
             assert!(own.stamps.capacity() == 0 && shared.stamps.capacity() > 0);
         }
+    }
+
+    /// A client keeps one all the time.
+    #[test]
+    fn an_inbox_is_no_larger_for_servers_that_are_not_the_bundled_one() {
+        assert!(size_of::<Inbox>() <= size_of::<Reader>() + 48);
     }
 }

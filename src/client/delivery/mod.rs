@@ -2,7 +2,11 @@
 
 pub(crate) mod fan_out;
 pub(crate) mod inbox;
+pub(crate) mod message_times;
 mod open_gaps;
+mod own_messages;
+mod own_reader;
 pub(crate) mod per_client;
 mod sequence_window;
 pub(crate) mod shared;
+pub(crate) mod skipped;

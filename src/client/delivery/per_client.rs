@@ -11,39 +11,14 @@
 use crate::client::core::ClientCore;
 use crate::client::delivery::inbox::Inbox;
 use crate::client::delivery::open_gaps::{Gap, OpenGaps, lose};
+use crate::client::delivery::own_messages::{OwnMessages, Receipt};
+use crate::client::delivery::own_reader::OwnMessage;
 use crate::client::delivery::sequence_window::{Arrival, SequenceWindow};
 use crate::client::delivery::shared::SharedDelivery;
-use crate::feed::{Feed, Semantics, Spec, Stamp, Topic, Workload};
+use crate::client::delivery::skipped::Skipped;
+use crate::feed::{Feed, Stamp, Topic, Workload};
+use crate::protocol::message::MessageReader;
 use crate::record::{Metric, Phase, TraceKind};
-
-/// What a skipped update means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Skipped {
-    /// A later one took its place, as it should if only the latest counts.
-    Superseded,
-    /// It should have arrived.
-    #[default]
-    Missing,
-}
-
-impl From<Semantics> for Skipped {
-    /// What a skipped update means to a client that gets what is pending.
-    fn from(semantics: Semantics) -> Skipped {
-        match semantics {
-            Semantics::Snapshot => Skipped::Superseded,
-            Semantics::Log => Skipped::Missing,
-        }
-    }
-}
-
-/// Returns what a skipped update means to the client of a push transport: if updates are batched
-/// and only the latest counts, a later one took its place.
-pub(crate) fn skipped(feed: &Spec) -> Skipped {
-    match (feed.semantics, feed.batch_ns) {
-        (Semantics::Snapshot, 1..) => Skipped::Superseded,
-        _ => Skipped::Missing,
-    }
-}
 
 /// What one client has received.
 #[derive(Debug, Default)]
@@ -65,6 +40,10 @@ pub(crate) struct DeliveryTracker {
     /// If clients send to each other, what has come of each of them. Nothing above but `newest` is
     /// used then.
     shared: Option<Box<SharedDelivery>>,
+    /// If the server has messages of its own form, what has come of each of its channels.
+    own: Option<Box<OwnMessages>>,
+    /// Whether the client asks for each message.
+    asks: bool,
 }
 
 /// The measured window in numbers of one client's topic.
@@ -81,6 +60,11 @@ impl DeliveryTracker {
         DeliveryTracker { skipped, ..DeliveryTracker::default() }
     }
 
+    /// The same for a client that asks for each message.
+    pub(crate) fn asking(skipped: Skipped) -> DeliveryTracker {
+        DeliveryTracker { asks: true, ..DeliveryTracker::new(skipped) }
+    }
+
     /// Reads memory that the next update needs; the value is of no use.
     #[inline]
     pub(crate) fn touch(&self) -> u64 {
@@ -90,11 +74,14 @@ impl DeliveryTracker {
     /// Notes that what arrives next arrives on another connection.
     pub(crate) fn reconnected(&mut self) {
         self.reconnected = true;
+        if let Some(own) = &mut self.own {
+            own.reconnected();
+        }
     }
 
-    /// Returns the number of the newest update.
+    /// Returns the number of the newest update, if it is in one of this program's stamps.
     pub(crate) fn newest(&self) -> Option<u64> {
-        self.newest.map(|stamp| stamp.sequence)
+        self.newest.filter(|_| self.own.is_none()).map(|stamp| stamp.sequence)
     }
 
     /// Counts a message that is whole by now and receives its updates. Returns whether it brought a
@@ -106,6 +93,10 @@ impl DeliveryTracker {
         phase: Phase,
         now_ns: u64,
     ) -> bool {
+        if let Some(own) = inbox.own() {
+            let (message, format) = own.take();
+            return self.deliver_own(message, &format, client, phase, now_ns);
+        }
         let unstamped = inbox.take_unstamped();
         client.message_completed(phase, unstamped);
         let mut new = unstamped > 0;
@@ -116,6 +107,37 @@ impl DeliveryTracker {
         for stamp in stamps {
             let arrival = self.receive(client, phase, stamp, now_ns);
             new |= matches!(arrival, Arrival::New | Arrival::Late);
+        }
+        new
+    }
+
+    /// Does the same for a server's own message.
+    fn deliver_own(
+        &mut self,
+        message: OwnMessage,
+        format: &MessageReader,
+        client: &ClientCore,
+        phase: Phase,
+        now_ns: u64,
+    ) -> bool {
+        if self.asks || !matches!(message, OwnMessage::Ignored(_)) {
+            client.message_completed(phase, 0);
+        }
+        let OwnMessage::Update(fields) = message else {
+            client.trace(TraceKind::Empty, now_ns, None);
+            if let OwnMessage::Ignored(_) = message {
+                client.thread.recorder.borrow_mut().at(phase).counts.ignored += 1;
+            }
+            return false;
+        };
+        let (skipped, asks) = (self.skipped, self.asks);
+        let own = self.own.get_or_insert_with(|| Box::new(OwnMessages::new(format, skipped, asks)));
+        let Receipt { new, newest } = own.receive(client, phase, format, &fields, now_ns);
+        let kind = if new { TraceKind::Update } else { TraceKind::Empty };
+        client.trace(kind, now_ns, newest);
+        if let Some(newest) = newest {
+            self.end_age(client, now_ns);
+            self.newest = Some(newest);
         }
         new
     }
@@ -217,17 +239,7 @@ impl DeliveryTracker {
 
     /// Makes an update the newest.
     fn advance(&mut self, client: &ClientCore, phase: Phase, stamp: Stamp, now_ns: u64) {
-        self.age(client, now_ns);
-        if let Some((from_ns, until_ns)) = client.thread.window.get()
-            && let Some(newest) = self.informed()
-            && (from_ns..until_ns).contains(&now_ns)
-        {
-            // A negative one is counted as that of the delivery.
-            if let Some(age_ns) = now_ns.checked_sub(newest.published_ns) {
-                let mut recorder = client.thread.recorder.borrow_mut();
-                recorder.latency(Phase::Steady, Metric::PeakAge, age_ns);
-            }
-        }
+        self.end_age(client, now_ns);
         self.delivered += u64::from(self.measures(client, phase, stamp));
         let first = self.newest.map(|newest| newest.sequence + 1);
         let jumped = match self.window.and_then(|w| w.sequences) {
@@ -246,6 +258,21 @@ impl DeliveryTracker {
             None => self.before = SequenceWindow::FULL,
         }
         self.newest = Some(stamp);
+    }
+
+    /// Something newer has come: counts the age that the newest update has reached.
+    fn end_age(&mut self, client: &ClientCore, now_ns: u64) {
+        self.age(client, now_ns);
+        if let Some((from_ns, until_ns)) = client.thread.window.get()
+            && let Some(newest) = self.informed()
+            && (from_ns..until_ns).contains(&now_ns)
+        {
+            // A negative one is counted as that of the delivery.
+            if let Some(age_ns) = now_ns.checked_sub(newest.published_ns) {
+                let mut recorder = client.thread.recorder.borrow_mut();
+                recorder.latency(Phase::Steady, Metric::PeakAge, age_ns);
+            }
+        }
     }
 
     /// Returns whether an update was published within the measured window; with another server,
@@ -303,6 +330,13 @@ impl DeliveryTracker {
         if client.thread.spec.workload.is_shared() {
             let new = || Box::new(SharedDelivery::new(&client.thread.spec));
             return self.shared.take().unwrap_or_else(new).settle(client);
+        }
+        if let Some(mut own) = self.own.take() {
+            own.settle(client);
+            if client.is_finished() {
+                self.age(client, client.thread.window.get().map_or(0, |w| w.1));
+            }
+            return;
         }
         lose(&mut client.thread.recorder.borrow_mut(), self.open.close());
         self.renew(client);

@@ -1,6 +1,6 @@
 //! Judges a run by its limits: a finding for each limit and row.
 
-use crate::gate::limit::condition::Aggregate;
+use crate::gate::limit::condition::{Aggregate, Comparison};
 use crate::gate::limit::metric::{LimitMetric, SampledFigure};
 use crate::gate::limit::rule::{Rule, Term};
 use crate::gate::limit::{Limit, limits_of, matching};
@@ -135,13 +135,20 @@ impl<'a> Evaluation<'a> {
     pub(super) fn finding(&self, limit: &Limit, rule: &Rule, rows: &[&Row]) -> Finding {
         let (value, samples) = self.figure(rule, rows);
         let holds = |value| samples > 0 && rule.comparison.holds(value, rule.bound.number);
-        let (decision, is) = match value.value().is_some_and(holds) {
+        // Whatever is below something that is below the bound is below it.
+        let below = value.below().filter(|below| *below as f64 <= rule.bound.number);
+        let is_upper = matches!(rule.comparison, Comparison::Less | Comparison::AtMost);
+        let holds_below = is_upper && samples > 0 && below.is_some();
+        let (decision, is) = match holds_below || value.value().is_some_and(holds) {
             true => (Decision::Pass, "is"),
             false => (Decision::Fail, "is not"),
         };
         let shown = value.map(|v| rule.bound.show(v));
         let Rule { expression, bound_text, .. } = rule;
         let text = match &shown {
+            Figure::Absent(why) if holds_below => {
+                format!("{expression} is {why}, which is {bound_text}")
+            }
             Figure::Absent(why) => format!("{expression}: {why}"),
             Figure::Known(v) => {
                 let value = with_unit(*v, &rule.bound.unit);

@@ -112,6 +112,16 @@ impl LimitMetric {
         }
     }
 
+    /// True if it is a time since one in a message.
+    pub fn is_of_message_times(&self) -> bool {
+        match self {
+            LimitMetric::Latency(metric) => metric.is_from_stamps(),
+            LimitMetric::Column { column, .. } => Metric::ALL.into_iter().any(|metric| {
+                metric.is_from_stamps() && column.name.starts_with(&format!("{}_us", metric.name()))
+            }),
+        }
+    }
+
     /// True if it is known while a case runs, false if only at its end.
     pub fn is_live(&self, aggregate: &Aggregate) -> bool {
         match self {

@@ -84,6 +84,13 @@ impl Rule {
         matches!(self.terms.as_slice(), [a, b] if a.series != b.series)
     }
 
+    /// The bound in µs, if it is on a latency from the times in messages.
+    pub fn bound_of_message_time_us(&self) -> Option<f64> {
+        let [term] = self.terms.as_slice() else { return None };
+        let counts = self.aggregate == Aggregate::Count;
+        (term.metric.is_of_message_times() && !counts).then_some(self.bound.number)
+    }
+
     /// True if it can be evaluated while a case runs.
     pub fn is_live(&self) -> bool {
         let live = |term: &Term| {

@@ -9,8 +9,8 @@ use crate::report::check::{Check, CheckResult};
 use crate::report::figure::Figure;
 use crate::report::summary::delivery;
 use crate::report::summary::group::Group;
+use crate::report::summary::message_times;
 use crate::report::summary::predict;
-use crate::report::summary::remarks;
 use crate::report::summary::setting::Setting;
 use crate::report::summary::times;
 use crate::units::{human_ns, thousands, three};
@@ -48,8 +48,8 @@ fn published(group: &Group, setting: &Setting) -> Published {
             _ => Published::Known,
         },
         Some(_) if counts.messages == 0 => Published::Unknowable("no update came"),
-        Some(_) if counts.messages == counts.unstamped => {
-            Published::Unknowable(remarks::no_stamp(counts))
+        Some(_) if message_times::no_numbers(counts, setting).is_some() => {
+            Published::Unknowable(message_times::no_numbers(counts, setting).unwrap_or_default())
         }
         Some(_) => Published::NotCounted(
             "no client came to the end of its load, so that none counted its updates",

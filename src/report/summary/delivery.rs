@@ -6,6 +6,7 @@ use crate::feed::Workload;
 use crate::record::{Part, Phase};
 use crate::report::figure::Figure;
 use crate::report::summary::group::Group;
+use crate::report::summary::message_times;
 use crate::report::summary::remarks;
 use crate::report::summary::setting::Setting;
 use crate::report::summary::times;
@@ -23,12 +24,18 @@ pub(super) fn delivery(group: &Group, setting: &Setting) -> Delivery {
     let came = |count: u64| match group.info.floor {
         true => Figure::absent("the floor has no network"),
         false if group.cases.is_empty() => Figure::absent("the case did not run"),
-        false if counts.messages > 0 && counts.messages == counts.unstamped => {
-            Figure::absent(remarks::no_stamp(counts))
-        }
-        false => Figure::count(count),
+        false => match message_times::no_numbers(counts, setting) {
+            Some(why) => Figure::absent(why),
+            None => Figure::count(count),
+        },
     };
-    let asked = |count: u64| match came(count) {
+    let asked_of = |count: u64| match group.cases.is_empty() || group.info.floor {
+        true => came(count),
+        // An answer without a number is known again by its name or time.
+        false if setting.own.is_some() => Figure::count(count),
+        false => came(count),
+    };
+    let asked = |count: u64| match asked_of(count) {
         Figure::Known(_) if !asks(group) => {
             Figure::absent_by_scenario("the transport is pushed to: it has no polls")
         }
@@ -47,7 +54,7 @@ pub(super) fn delivery(group: &Group, setting: &Setting) -> Delivery {
         empty_poll_bytes: asked(counts.empty_poll_bytes),
         empty_poll_share: asked(counts.empty_poll_bytes).over(&wire, "nothing was moved"),
         sent: counts.sent,
-        age_us: age(group),
+        age_us: age(group, setting),
     }
 }
 
@@ -81,9 +88,9 @@ fn window_us(group: &Group) -> f64 {
     windows * f64::from(group.info.clients)
 }
 
-fn age(group: &Group) -> Figure {
+fn age(group: &Group, setting: &Setting) -> Figure {
     let counts = group.counts();
-    if let Some(why) = times::stamps_ahead(group) {
+    if let Some(why) = times::stamps_untrue(group, setting) {
         return Figure::absent(why);
     }
     match counts.age_time_us {
@@ -93,7 +100,13 @@ fn age(group: &Group) -> Figure {
         0 if group.info.workload == Workload::Echo => {
             Figure::absent("an echo has no state that ages")
         }
-        0 if counts.unstamped > 0 => Figure::absent(remarks::no_stamp(counts)),
+        0 if setting.own.is_some_and(|own| own.channels) => {
+            Figure::absent_by_scenario("the messages of several channels have no one state")
+        }
+        0 if counts.unstamped > 0 => Figure::absent(
+            message_times::no_times(counts, setting)
+                .unwrap_or_else(|| remarks::no_stamp(counts).to_owned()),
+        ),
         0 => Figure::absent("no client had an update in the measured window"),
         time if (time as f64) < AGE_SEEN_AT_LEAST * window_us(group) => Figure::absent(
             "too many clients had their first update within the measured window: how old what \

@@ -13,6 +13,7 @@ mod describe;
 mod distribution;
 mod fanout;
 mod group;
+mod message_times;
 mod pictures;
 mod predict;
 mod rate;
@@ -93,6 +94,7 @@ fn floor_of<'a>(group: &Group, floors: &'a [Group<'a>]) -> Option<&'a Group<'a>>
 
 fn row(group: &Group, setting: &Setting, floor: Option<&Group>) -> Row {
     let info = group.info;
+    let setting = &setting.of_server(info.bundled_server || !info.network);
     let pace = pace(group);
     let window_s = window_s(group);
     let mut row = Row {
@@ -114,8 +116,8 @@ fn row(group: &Group, setting: &Setting, floor: Option<&Group>) -> Row {
         seconds: times::seconds(group),
         distribution: distribution::distribution(group, pace.stretched, setting.late_ns),
         window_s,
-        events: events(group),
-        latencies: times::latencies(group),
+        events: events(group, setting),
+        latencies: times::latencies(group, setting),
         audit: cost::audit(group),
         pace,
         // These follow from the others.
@@ -129,6 +131,7 @@ fn row(group: &Group, setting: &Setting, floor: Option<&Group>) -> Row {
     row.remarks = remarks::of(&row.events.all);
     row.remarks.extend(remarks::none_accepted(&group.ends));
     row.remarks.extend(remarks::short_queue(group.total.latency.of(Metric::ConnectTime)));
+    row.remarks.extend(message_times::notes(group, setting));
     row.notes = notes(group, &row);
     (row.status, row.checks) = verdict::of_row(group, setting, &row);
     row
@@ -173,7 +176,7 @@ fn pace(group: &Group) -> Pace {
     }
 }
 
-fn events(group: &Group) -> Events {
+fn events(group: &Group, setting: &Setting) -> Events {
     let refusal = |error: ClientError| {
         group.drivers.iter().flat_map(|d| &d.refusals).find(|refusal| refusal.error == error)
     };
@@ -187,6 +190,7 @@ fn events(group: &Group) -> Events {
         all: group.total.phases.total().counts,
         turns_not_started: group.drivers.iter().map(|d| d.turns_not_started).sum(),
         faults_by_text: faults,
+        no_numbers: message_times::no_numbers(group.counts(), setting),
     }
 }
 

@@ -28,7 +28,11 @@ pub(crate) fn held(group: &Group, setting: &Setting) -> CheckResult {
     if info.feed_rate_hz <= 0.0 {
         return check.not_applicable("no update was planned");
     }
-    if info.paced && counts.messages > 0 && counts.messages == counts.unstamped {
+    if info.paced
+        && counts.messages > 0
+        && counts.messages == counts.unstamped
+        && counts.numbered == 0
+    {
         return check.not_applicable(
             "the rate is not checked: the answers carry no number, so that new updates and \
              repeated ones look alike",

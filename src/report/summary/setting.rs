@@ -3,7 +3,7 @@
 //! Read from the plan's JSON in the header, since a report knows no plan type. What an older file
 //! does not say has the value that it then had.
 
-use crate::feed::Arrivals;
+use crate::feed::{Arrivals, MessageClock, MessageSpec, TimeSpec, TimeUnit};
 use serde_json::Value;
 
 /// By how much a machine under load may be late beside its timers' resolution: a kernel's tick is
@@ -34,11 +34,55 @@ pub(super) struct Setting {
     pub(super) spread: bool,
     /// How long updates are held back, in nanoseconds.
     pub(super) batch_ns: u64,
+    /// What the scenario says of a server's own messages.
+    pub(super) own: Option<OwnMessages>,
     /// True where the driver knows which updates are published for which client.
     pub(super) topics_known: bool,
 }
 
+/// What a plan says of a server's own messages.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct OwnMessages {
+    /// Their time.
+    pub(super) time: Option<OwnTime>,
+    /// Whether they have numbers.
+    pub(super) sequence: bool,
+    /// Whether they belong to channels.
+    pub(super) channels: bool,
+}
+
+/// What a plan says of the time in messages.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct OwnTime {
+    pub(super) unit: TimeUnit,
+    pub(super) clock: MessageClock,
+    pub(super) resolution_ns: u64,
+    pub(super) clock_bound_ns: Option<u64>,
+    pub(super) replay_ns: u64,
+}
+
+impl OwnMessages {
+    /// Reads it from the plan's JSON; `None` if the plan has no own messages.
+    pub(super) fn of(plan: &Value) -> Option<OwnMessages> {
+        let spec: MessageSpec = serde_json::from_value(plan.get("message")?.clone()).ok()?;
+        let time = spec.time.map(|time| {
+            let TimeSpec { unit, clock, resolution_ns, clock_bound_ns, replay_ns, .. } = time;
+            OwnTime { unit, clock, resolution_ns, clock_bound_ns, replay_ns }
+        });
+        Some(OwnMessages {
+            time,
+            sequence: spec.sequence.is_some(),
+            channels: spec.channel.is_some(),
+        })
+    }
+}
+
 impl Setting {
+    /// What holds for the cases of the bundled server, or of others.
+    pub(super) fn of_server(&self, bundled: bool) -> Setting {
+        Setting { own: self.own.filter(|_| !bundled), ..*self }
+    }
+
     /// What a plan says.
     pub(super) fn of(plan: &Value) -> Setting {
         // Without an address of its own, only the server knows what a client watches.
@@ -57,6 +101,7 @@ impl Setting {
             },
             spread: plan["feed"]["spread"] != false,
             batch_ns: plan["feed"]["batch_ns"].as_u64().unwrap_or(0),
+            own: OwnMessages::of(plan),
             topics_known: !cases.is_some_and(|cases| cases.iter().any(sourceless)),
         }
     }

@@ -4,17 +4,19 @@ use crate::record::{Metric, ReceiveTimestamps};
 use crate::report::figure::{Absence, Figure, above_an_hour};
 use crate::report::layer::Statistic;
 use crate::report::summary::group::Group;
-use crate::report::summary::remarks;
-use crate::report::table::{DriverBound, Latencies};
+use crate::report::summary::message_times;
+use crate::report::summary::setting::Setting;
+use crate::report::table::{DriverBound, Latencies, NO_STAMP};
 use crate::report::time_series::TimeSeries;
 use crate::result::{CaseInfo, CaseResult};
 use crate::units::thousands;
 use hdrhistogram::Histogram;
 
 /// The distribution of every metric, driver-bound ones marked.
-pub(super) fn latencies(group: &Group) -> Vec<Latencies> {
+pub(super) fn latencies(group: &Group, setting: &Setting) -> Vec<Latencies> {
     let all = &group.total.latency;
-    let ahead = stamps_ahead(group);
+    let ahead = stamps_untrue(group, setting);
+    let exact_ns = message_times::resolution_ns(group, setting);
     let p99 = |metric| all.of(metric).map(|h: &Histogram<u64>| h.value_at_quantile(0.99));
     // Who takes no turns has the probes of its thread. Below a millisecond they show no more than how
     // long a sleeping thread takes to wake.
@@ -31,9 +33,11 @@ pub(super) fn latencies(group: &Group) -> Vec<Latencies> {
     let distribution = |metric: Metric| {
         let untrue = ahead.as_ref().filter(|_| metric.is_from_stamps());
         let histogram = all.of(metric).filter(|_| untrue.is_none());
-        let why = untrue.map_or_else(|| absence(group, metric), |why| why.as_str().into());
+        let why = untrue.map_or_else(|| absence(group, setting, metric), |why| why.as_str().into());
+        let exact_ns = if metric.is_from_stamps() { exact_ns } else { 0 };
+        let known = |h: &Histogram<u64>, s| statistic(h, s).exact_to_us(exact_ns / 1_000);
         let stats = Statistic::ALL
-            .map(|s| histogram.map_or_else(|| Figure::Absent(why.clone()), |h| statistic(h, s)));
+            .map(|s| histogram.map_or_else(|| Figure::Absent(why.clone()), |h| known(h, s)));
         let compared = matches!(
             metric,
             Metric::DeliveryLatency | Metric::ResponseLatency | Metric::ServiceTime
@@ -54,6 +58,7 @@ pub(super) fn latencies(group: &Group) -> Vec<Latencies> {
             metric,
             count: histogram.map_or(0, Histogram::len),
             histogram: histogram.cloned(),
+            exact_us: exact_ns / 1_000,
             stats: stats.to_vec(),
             driver_bound,
             bound: bound.to_vec(),
@@ -82,6 +87,11 @@ fn made_by_late_time(
 
 /// Of a foreign server's latencies, how many may be negative: the others are then the late half.
 const NEGATIVE_ALLOWED: f64 = 0.01;
+
+/// Why the latencies from the times in messages are untrue, if they are.
+pub(super) fn stamps_untrue(group: &Group, setting: &Setting) -> Option<String> {
+    stamps_ahead(group).or_else(|| message_times::wrong(group, setting))
+}
 
 /// Why the latencies from the stamps of another server are untrue, if they are: too many stamps
 /// lie ahead of this machine's clock, and without them the rest is a selection.
@@ -112,7 +122,7 @@ fn statistic(histogram: &Histogram<u64>, statistic: Statistic) -> Figure {
     }
 }
 
-fn absence(group: &Group, metric: Metric) -> Absence {
+fn absence(group: &Group, setting: &Setting, metric: Metric) -> Absence {
     let steady = group.counts();
     if let Some(planned) = group.planned_absence(metric.name()) {
         return planned.into();
@@ -122,7 +132,12 @@ fn absence(group: &Group, metric: Metric) -> Absence {
     }
     match metric {
         Metric::DeliveryLatency if steady.messages > 0 && steady.unstamped > 0 => {
-            remarks::no_stamp(steady).into()
+            let why = message_times::no_times(steady, setting);
+            why.unwrap_or_else(|| NO_STAMP.to_owned()).into()
+        }
+        Metric::DeliveryLatency if steady.messages > 0 && setting.own.is_some() => {
+            let why = message_times::no_times(steady, setting);
+            why.unwrap_or_else(|| "no message was newer than its connection".to_owned()).into()
         }
         Metric::DeliveryLatency => "no update was delivered in the measured window".into(),
         Metric::ResponseLatency | Metric::ServiceTime if !group.info.paced => {

@@ -8,6 +8,7 @@ use crate::report::figure::Figure;
 use crate::report::finding::{Decision, Finding, Judgement, Kind, Subject};
 use crate::report::summary::consistency;
 use crate::report::summary::group::Group;
+use crate::report::summary::message_times;
 use crate::report::summary::rate;
 use crate::report::summary::setting::Setting;
 use crate::report::table::{Audit, Events, Pace, Row, Status, Verdict};
@@ -36,6 +37,7 @@ pub(super) fn of_row(group: &Group, setting: &Setting, row: &Row) -> (Status, Ve
         checks.push(consistency::deliveries_add_up(group, setting));
         checks.push(consistency::nothing_missing(group, setting));
         checks.push(consistency::never_faster_than_the_line(group, setting));
+        checks.extend(message_times::check(group, setting));
         checks.push(consistency::bytes_as_predicted(group, setting));
     }
     checks.extend(on_schedule(group, setting, row));

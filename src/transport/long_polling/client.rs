@@ -2,7 +2,8 @@
 
 use crate::client::connection::MovedBytes;
 use crate::client::delivery::inbox::{Inbox, without_separators};
-use crate::client::delivery::per_client::{DeliveryTracker, Skipped};
+use crate::client::delivery::per_client::DeliveryTracker;
+use crate::client::delivery::skipped::Skipped;
 use crate::client::http::{
     HeadSize, SentRequest, add_response, malformed, retry_after_ns, surplus,
 };
@@ -29,7 +30,6 @@ struct LongPollSettings {
     position: PositionSettings,
     hold_ns: u64,
     reconnect_ns: u64,
-    feed: feed::Spec,
     skipped: Skipped,
 }
 
@@ -49,7 +49,6 @@ pub(crate) fn client_half(
         position: params.position.clone(),
         hold_ns: params.hold_ns,
         reconnect_ns: params.reconnect_ns,
-        feed: *feed,
         skipped: Skipped::from(semantics),
     })))))
 }
@@ -66,8 +65,8 @@ impl MachineClients for LongPollingClients {
         response.wanted =
             position.is_some().then(|| Box::new(WantedFields::new(self.0.position.wanted())));
         let machine = LongPollMachine {
-            delivery: DeliveryTracker::new(self.0.skipped),
-            inbox: Inbox::new(&self.0.feed),
+            delivery: DeliveryTracker::asking(self.0.skipped),
+            inbox: core.thread.new_inbox(),
             shared: self.0.clone(),
             sent: SentRequest::default(),
             response,

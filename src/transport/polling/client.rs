@@ -2,8 +2,10 @@
 
 use crate::client::ClientCore;
 use crate::client::connection::MovedBytes;
+use crate::client::context::ThreadContext;
 use crate::client::delivery::inbox::{Inbox, without_separators};
-use crate::client::delivery::per_client::{DeliveryTracker, Skipped};
+use crate::client::delivery::per_client::DeliveryTracker;
+use crate::client::delivery::skipped::Skipped;
 use crate::client::http::{HeadSize, add_exchange};
 use crate::feed;
 use crate::protocol::http1::answer_text::AnswerText;
@@ -45,9 +47,9 @@ pub(crate) struct CompletedExchange {
 
 impl PollState {
     /// The state before the first response.
-    pub(crate) fn new(feed: &feed::Spec) -> PollState {
-        let delivery = DeliveryTracker::new(Skipped::from(feed.semantics));
-        PollState { delivery, inbox: Inbox::new(feed) }
+    pub(crate) fn new(feed: &feed::Spec, thread: &ThreadContext) -> PollState {
+        let delivery = DeliveryTracker::asking(Skipped::from(feed.semantics));
+        PollState { delivery, inbox: thread.new_inbox() }
     }
 
     /// Counts a completed exchange: its bytes, its latencies and its updates. `text` is what the

@@ -60,7 +60,7 @@ impl MachineClients for RawClients {
             connects: true,
         };
         let machine = PollMachine {
-            state: PollState::new(&self.0.feed),
+            state: PollState::new(&self.0.feed, &core.thread),
             shared: self.0.clone(),
             response: Response::wanting(self.0.requests.keeps_cookies()),
             redirected: Redirected::default(),

@@ -160,7 +160,7 @@ impl ReqwestEngine {
             Err(_) => return client.fault(Phase::Setup, ClientError::of(ClientErrorKind::Connect)),
         };
         let mut state = UserState {
-            poll: PollState::new(&self.feed),
+            poll: PollState::new(&self.feed, &client.thread),
             observed: None,
             redirected: Redirected::default(),
         };

@@ -74,6 +74,8 @@ pub(crate) static TRANSPORT: Transport = Transport {
 
 /// The comment that keeps a connection alive (HTML §9.2.7).
 const COMMENT: &[u8] = b":\n\n";
+/// The most of an event's data that is kept.
+const MOST_DATA_BYTES: u32 = 1 << 20;
 /// `id: `, seven digits, line feed.
 const ID_BYTES: u64 = 12;
 /// `data: ` and the line feed of each payload.
@@ -198,7 +200,9 @@ impl EventDecoder {
         // As many payloads as are likely to be held back together, a mebibyte of them at most.
         let held = (feed.rate_hz * feed.batch_ns as f64 / 1e9 * 2.0) as u64 + 8;
         let bytes = feed::joined_bytes(feed.kind, feed.payload_bytes as usize, held);
-        EventDecoder(Parser::keeping(bytes.clamp(u64::from(DATA_KEPT_BYTES), 1 << 20) as u32))
+        EventDecoder(Parser::keeping(
+            bytes.clamp(u64::from(DATA_KEPT_BYTES), MOST_DATA_BYTES.into()) as u32,
+        ))
     }
 }
 
@@ -213,6 +217,9 @@ impl Decode for EventDecoder {
                 on(Decoded::End);
             }
         });
+    }
+    fn expect_any_size(&mut self) {
+        self.0.keep(MOST_DATA_BYTES);
     }
     fn lost(&mut self) {
         self.0.end();

@@ -1,7 +1,8 @@
 //! The client half: upgrades, receives messages, and sends those of a sender or of an echo.
 
 use crate::client::delivery::inbox::Inbox;
-use crate::client::delivery::per_client::{DeliveryTracker, skipped};
+use crate::client::delivery::per_client::DeliveryTracker;
+use crate::client::delivery::skipped::skipped;
 use crate::client::machine::{Io, Machine, Reconnect, SessionPolicy};
 use crate::client::requests::Redirected;
 use crate::client::{ClientCore, ClientHalf, MachineClients, Session};
@@ -286,6 +287,15 @@ impl WebSocketMachine {
         // The echo belongs to the turn of its message.
         let phase = echo.flatten().map_or(io.phase(), |echo| echo.phase);
         let separators = if self.pending.is_some() { 0 } else { separators };
+        if inbox.ignored_bytes() > 0 {
+            // A message that is no update is a matter of the connection, whole.
+            io.count_in(phase, |ledger| {
+                ledger.down.wire += sizes.wire();
+                ledger.down[Part::Control] += sizes.wire();
+            });
+            self.delivery.deliver(inbox, io.core, phase, io.now_ns);
+            return;
+        }
         io.count_in(phase, |ledger| {
             ledger.down.wire += sizes.wire();
             ledger.down[Part::Framing] += sizes.framing + separators;
@@ -371,7 +381,7 @@ impl WebSocketMachine {
             conversation.give_memory_back(&mut self.shared.whole.borrow_mut());
         } else if reader.is_within_message() && partial.is_none() {
             // The rest comes later, and other clients use the thread's inbox meanwhile.
-            let empty = Inbox::new(&self.shared.feed);
+            let empty = thread.new_inbox();
             partial = Some(Box::new(std::mem::replace(&mut *shared, empty)));
         }
         drop(shared);

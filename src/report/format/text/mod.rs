@@ -58,7 +58,10 @@ fn head(table: &Table) -> String {
 }
 
 fn show(figure: &Figure, how: impl Fn(f64) -> String) -> String {
-    figure.value().map_or_else(|| ABSENT.to_owned(), how)
+    match figure.below() {
+        Some(below) => format!("< {}", how(below as f64)),
+        None => figure.value().map_or_else(|| ABSENT.to_owned(), how),
+    }
 }
 
 /// Returns a whole number with separated thousands, any other with three significant digits.

@@ -163,6 +163,10 @@ impl LibraryConnection {
             let mut flow = flow_of(sizes);
             flow[Part::Framing] += separators;
             flow[Part::Payload] -= separators.min(sizes.payload);
+            if inbox.ignored_bytes() > 0 {
+                // A message that is no update is a matter of the connection, whole.
+                flow = Flow::of([(Part::Control, sizes.wire())]);
+            }
             self.account.connection.count_in(phase, |ledger| ledger.down += flow);
             delivery.deliver(&mut inbox, client, phase, now_ns);
             return;

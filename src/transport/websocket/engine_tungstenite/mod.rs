@@ -9,7 +9,8 @@ mod connection;
 mod frames;
 
 use crate::client::core::CONNECTS_AT_ONCE;
-use crate::client::delivery::per_client::{DeliveryTracker, skipped};
+use crate::client::delivery::per_client::DeliveryTracker;
+use crate::client::delivery::skipped::skipped;
 use crate::client::handle::unless_stopped;
 use crate::client::requests::{Redirected, Requests};
 use crate::client::{Client, ClientCore, LocalFuture, TaskClients};

@@ -1,0 +1,286 @@
+//! Delivery of a server's own messages: of each channel every number once, gaps and repeats found,
+//! and how old each message is by the time in it.
+//!
+//! Separate from `per_client`, whose updates are one topic's and always have a number and a time.
+
+use crate::client::core::ClientCore;
+use crate::client::delivery::message_times::Age;
+use crate::client::delivery::open_gaps::{Gap, OpenGaps, lose};
+use crate::client::delivery::sequence_window::{Arrival, SequenceWindow};
+use crate::client::delivery::skipped::Skipped;
+use crate::feed::Stamp;
+use crate::protocol::message::{MessageFields, MessageReader};
+use crate::record::{Counts, Metric, Phase, Recorder};
+use std::collections::HashMap;
+
+/// Names of a channel's last messages that are kept, to know one that comes again.
+const KEPT_IDS: usize = 64;
+
+/// What one client has received.
+#[derive(Debug)]
+pub(super) struct OwnMessages {
+    skipped: Skipped,
+    /// Whether the client asks for each message: then one answer may be as the last.
+    asks: bool,
+    /// The only channel, if messages have none.
+    channel: Channel,
+    channels: HashMap<u64, Channel>,
+    delivered: u64,
+    superseded: u64,
+    gaps: u64,
+    /// Whether messages have numbers: then what was published is known.
+    numbered: bool,
+    reconnected: bool,
+}
+
+/// What one client has received of one channel.
+#[derive(Debug, Default)]
+struct Channel {
+    /// The highest number and, of the newest message, the moment of publishing.
+    newest: Option<(u64, Option<u64>)>,
+    before: SequenceWindow,
+    open: OpenGaps,
+    /// If messages have names and no numbers: the last ones, and the place of the next.
+    ids: Vec<u64>,
+    next_id: usize,
+}
+
+/// What a message was to the client.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Receipt {
+    /// Whether it had not come before.
+    pub new: bool,
+    /// Its number and moment, if it is the client's newest information.
+    pub newest: Option<Stamp>,
+}
+
+impl OwnMessages {
+    pub(super) fn new(format: &MessageReader, skipped: Skipped, asks: bool) -> OwnMessages {
+        OwnMessages {
+            skipped,
+            asks,
+            channel: Channel::default(),
+            channels: HashMap::new(),
+            delivered: 0,
+            superseded: 0,
+            gaps: 0,
+            numbered: format.has_sequence(),
+            reconnected: false,
+        }
+    }
+
+    /// Notes that what arrives next arrives on another connection.
+    pub(super) fn reconnected(&mut self) {
+        self.reconnected = true;
+    }
+
+    /// Receives one message; counts what it is and how old.
+    pub(super) fn receive(
+        &mut self,
+        client: &ClientCore,
+        phase: Phase,
+        format: &MessageReader,
+        fields: &MessageFields,
+        now_ns: u64,
+    ) -> Receipt {
+        let opened_ns = client.opened_ns();
+        let age = client.thread.message_times.borrow_mut().age(format, fields, opened_ns, now_ns);
+        let channel = match format.has_channels() {
+            true => self.channels.entry(fields.channel).or_default(),
+            false => &mut self.channel,
+        };
+        if std::mem::take(&mut self.reconnected) && channel.begins_anew(fields, age) {
+            *channel = Channel::default();
+        }
+        let first = channel.newest.is_none();
+        let (arrival, late) = channel.classify(fields, age, self.asks);
+        let mut recorder = client.thread.recorder.borrow_mut();
+        if let Some((_, given_up)) = late {
+            lose(&mut recorder, given_up);
+        }
+        let counts = &mut recorder.at(phase).counts;
+        count_fields(counts, fields, age);
+        let was_had = matches!(arrival, Arrival::NewestAgain | Arrival::Again);
+        if was_had {
+            counts.repeated += 1;
+            let as_it_should =
+                arrival == Arrival::NewestAgain && self.skipped == Skipped::Superseded;
+            counts.updates_duplicated += u64::from(!as_it_should && !age.is_replayed());
+            return Receipt { new: false, newest: None };
+        }
+        counts.messages += 1;
+        let skipped_in = match arrival {
+            Arrival::Late => Some(late.map_or(phase, |(skipped_in, _)| skipped_in)),
+            _ => None,
+        };
+        let jump = channel.jump(fields).filter(|_| skipped_in.is_none());
+        let jumped = jump.map_or(0, |(from, until)| until - from);
+        self.count_numbers(&mut recorder, phase, skipped_in, jumped);
+        let channel = match format.has_channels() {
+            true => self.channels.entry(fields.channel).or_default(),
+            false => &mut self.channel,
+        };
+        if let Some((from, until)) = jump.filter(|_| self.skipped == Skipped::Missing) {
+            let gap = Gap { first: from, last: until - 1, phase };
+            lose(&mut recorder, channel.open.open(gap));
+        }
+        // A client that asks did not wait for what was there before its first request.
+        let waited = !(first && self.asks && self.skipped == Skipped::Superseded);
+        if let Age::Known { latency_ns, .. } = age
+            && waited
+        {
+            recorder.latency(phase, Metric::DeliveryLatency, latency_ns);
+        }
+        drop(recorder);
+        if arrival == Arrival::New {
+            channel.advance(fields, age);
+        }
+        let is_newest = arrival == Arrival::New && !format.has_channels();
+        let newest = age.moment_ns().filter(|_| is_newest).map(|published_ns| Stamp {
+            // 0 would be that of a topic without an update.
+            sequence: fields.sequence.unwrap_or(1).max(1),
+            published_ns,
+        });
+        Receipt { new: true, newest }
+    }
+
+    /// Counts a message that is new: one that comes late and the phase in which it was skipped, or so many
+    /// that it skips.
+    fn count_numbers(
+        &mut self,
+        recorder: &mut Recorder,
+        phase: Phase,
+        skipped_in: Option<Phase>,
+        jumped: u64,
+    ) {
+        let counts = &mut recorder.at(phase).counts;
+        let measures = phase == Phase::Steady;
+        self.delivered += u64::from(measures);
+        let skipped = match self.skipped {
+            Skipped::Superseded => &mut self.superseded,
+            Skipped::Missing => &mut self.gaps,
+        };
+        match skipped_in {
+            Some(skipped_in) => {
+                counts.updates_reordered += 1;
+                *skipped = skipped.saturating_sub(u64::from(skipped_in == Phase::Steady));
+            }
+            None => *skipped += if measures { jumped } else { 0 },
+        }
+        if self.skipped == Skipped::Superseded {
+            counts.superseded += jumped;
+        }
+    }
+
+    /// Counts, at the end of the load, the missing ones; of a load that was cut short, only the lost
+    /// ones.
+    pub(super) fn settle(&mut self, client: &ClientCore) {
+        let mut recorder = client.thread.recorder.borrow_mut();
+        for channel in self.channels.values_mut().chain([&mut self.channel]) {
+            lose(&mut recorder, channel.open.close());
+        }
+        if !client.is_finished() || !self.numbered {
+            return;
+        }
+        let counts = &mut recorder.at(Phase::Steady).counts;
+        counts.updates_published += self.delivered + self.superseded + self.gaps;
+        counts.updates_delivered += self.delivered;
+        counts.updates_superseded += self.superseded;
+        counts.updates_missing += self.gaps;
+    }
+}
+
+/// Counts what could be read of a message.
+fn count_fields(counts: &mut Counts, fields: &MessageFields, age: Age) {
+    counts.unstamped += u64::from(fields.time.is_none());
+    counts.numbered += u64::from(fields.sequence.is_some());
+    age.count(counts);
+}
+
+impl Channel {
+    /// Returns what a message is. Of one that was missing also the phase in which it was skipped, and a
+    /// gap that is given up by now.
+    fn classify(
+        &mut self,
+        fields: &MessageFields,
+        age: Age,
+        asks: bool,
+    ) -> (Arrival, Option<(Phase, Option<Gap>)>) {
+        let Some((newest, published_ns)) = self.newest else { return (Arrival::New, None) };
+        let Some(sequence) = fields.sequence else {
+            return (self.classify_unnumbered(fields, age, published_ns, asks), None);
+        };
+        let arrival = self.before.classify(newest, sequence);
+        match arrival {
+            Arrival::New | Arrival::NewestAgain => (arrival, None),
+            Arrival::Late | Arrival::Again => match self.open.take(sequence) {
+                Some(late) => (Arrival::Late, Some(late)),
+                None => (arrival, None),
+            },
+        }
+    }
+
+    /// Returns what a message without a number is: by its name, and in an answer without one, by its
+    /// time.
+    fn classify_unnumbered(
+        &self,
+        fields: &MessageFields,
+        age: Age,
+        newest_ns: Option<u64>,
+        asks: bool,
+    ) -> Arrival {
+        if let Some(id) = fields.id {
+            let last = self.next_id.checked_sub(1).unwrap_or(self.ids.len().saturating_sub(1));
+            return match self.ids.iter().position(|known| *known == id) {
+                None => Arrival::New,
+                Some(at) if at == last => Arrival::NewestAgain,
+                Some(_) => Arrival::Again,
+            };
+        }
+        match age.moment_ns() {
+            // The two readings of the clocks by which a time is converted differ.
+            Some(ns) if asks && newest_ns.is_some_and(|newest| ns.abs_diff(newest) < 50_000) => {
+                Arrival::NewestAgain
+            }
+            _ => Arrival::New,
+        }
+    }
+
+    /// Returns the numbers that a new message skips, from the first to the one after the last.
+    fn jump(&self, fields: &MessageFields) -> Option<(u64, u64)> {
+        let from = self.newest?.0.checked_add(1)?;
+        fields.sequence.filter(|until| *until > from).map(|until| (from, until))
+    }
+
+    /// Whether the server numbers from the beginning on a new connection: its message is newer than the
+    /// newest one, and its number lower.
+    fn begins_anew(&self, fields: &MessageFields, age: Age) -> bool {
+        let Some((newest, Some(newest_ns))) = self.newest else { return false };
+        let lower = fields.sequence.is_some_and(|sequence| sequence <= newest);
+        lower && age.moment_ns().is_some_and(|ns| ns > newest_ns + age.resolution_ns())
+    }
+
+    /// Makes a message the newest.
+    fn advance(&mut self, fields: &MessageFields, age: Age) {
+        let sequence = match (self.newest, fields.sequence) {
+            (None, Some(sequence)) => {
+                self.before = SequenceWindow::FULL;
+                sequence
+            }
+            (Some((newest, _)), Some(sequence)) => {
+                self.before.advance(sequence - newest);
+                sequence
+            }
+            (newest, None) => newest.map_or(0, |(newest, _)| newest),
+        };
+        self.newest = Some((sequence, age.moment_ns()));
+        if let (Some(id), None) = (fields.id, fields.sequence) {
+            if self.ids.len() < KEPT_IDS {
+                self.ids.push(id);
+            } else {
+                self.ids[self.next_id] = id;
+            }
+            self.next_id = (self.next_id + 1) % KEPT_IDS;
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! What the times and numbers in a server's own messages are worth: how exact they are, and what a
+//! time that cannot be right looks like.
+
+use crate::feed::{MessageClock, StrangeTime, TimeUnit};
+use crate::record::{Counts, Metric};
+use crate::report::check::{Check, CheckResult};
+use crate::report::figure::Figure;
+use crate::report::summary::group::Group;
+use crate::report::summary::remarks;
+use crate::report::summary::setting::{OwnMessages, OwnTime, Setting};
+use crate::units::{human_ns, thousands};
+
+/// Of the times, how many may be wrong.
+const WRONG_ALLOWED: f64 = 0.01;
+/// A time further than this from a clock is none of it.
+const FAR_NS: f64 = 26.0 * 3600e9;
+const QUARTER_NS: f64 = 900e9;
+/// A time that is so close to whole quarters of an hour away is of another time zone.
+const ZONE_NS: f64 = 30e9;
+
+/// Returns why nothing is known of the numbers of what came; `None` if something is.
+pub(super) fn no_numbers(counts: &Counts, setting: &Setting) -> Option<&'static str> {
+    match setting.own {
+        Some(OwnMessages { sequence: false, .. }) => {
+            Some("the scenario does not say where the messages have numbers ([message] sequence)")
+        }
+        Some(_) if counts.messages > 0 && counts.numbered == 0 => {
+            Some("no message has a number where the scenario says ([message] sequence)")
+        }
+        None if counts.messages > 0 && counts.messages == counts.unstamped => {
+            Some(remarks::no_stamp(counts))
+        }
+        _ => None,
+    }
+}
+
+/// Returns why no time is known of messages; `None` if they have some.
+pub(super) fn no_times(counts: &Counts, setting: &Setting) -> Option<String> {
+    let Some(own) = setting.own else {
+        return (counts.unstamped > 0).then(|| remarks::no_stamp(counts).to_owned());
+    };
+    let Some(time) = own.time else {
+        return Some(
+            "the scenario does not say where the messages have their time ([message] time)".into(),
+        );
+    };
+    if counts.messages > 0 && counts.unstamped >= counts.messages {
+        return Some("no message has a time where the scenario says ([message] time)".to_owned());
+    }
+    time.clock_bound_ns.is_none().then(|| {
+        "the server is on another machine, and how far its clock is from this one's is not known: \
+         state it ([message] clock_bound)"
+            .to_owned()
+    })
+}
+
+/// Returns how exact the times in messages are, in nanoseconds; 0 if that is no matter.
+pub(super) fn resolution_ns(group: &Group, setting: &Setting) -> u64 {
+    let Some(time) = setting.own.and_then(|own| own.time) else { return 0 };
+    let counts = group.total.phases.total().counts;
+    let seen = [
+        (counts.times_in_ns, 1),
+        (counts.times_in_us, 1_000),
+        (counts.times_in_ms, 1_000_000),
+        (counts.times_in_s, 1_000_000_000),
+    ];
+    let seen = seen.iter().find(|(n, _)| *n > 0).map_or(time.unit.ns(), |(_, ns)| *ns);
+    seen.max(time.resolution_ns).saturating_add(time.clock_bound_ns.unwrap_or(0))
+}
+
+/// Returns why the latencies from the times in messages are untrue, if they are.
+pub(super) fn wrong(group: &Group, setting: &Setting) -> Option<String> {
+    let time = setting.own?.time?;
+    let counts = group.counts();
+    let live = group.total.latency.of(Metric::DeliveryLatency).map_or(0, |h| h.len());
+    let (wrong, replayed) = (counts.wrong_times, counts.replayed);
+    let all = live.saturating_add(wrong).saturating_add(replayed);
+    let strange = |replayed| {
+        let all = group.drivers.iter().flat_map(|driver| &driver.strange_times);
+        let mut kind = all.filter(|time| time.replayed == replayed);
+        kind.next()
+            .map_or_else(String::new, |time_seen| format!(": {}", looks_like(&time, time_seen)))
+    };
+    if wrong as f64 > WRONG_ALLOWED * all as f64 {
+        return Some(format!(
+            "{} of {} times in messages cannot be right{}",
+            thousands(wrong),
+            thousands(all),
+            strange(false)
+        ));
+    }
+    (replayed > 0 && live == 0).then(|| {
+        format!(
+            "all {} times in messages lie before their connection was made{}",
+            thousands(replayed),
+            strange(true)
+        )
+    })
+}
+
+/// Compares the times in messages with the clocks that they are of.
+pub(super) fn check(group: &Group, setting: &Setting) -> Option<CheckResult> {
+    let time = setting.own?.time?;
+    let check = Check::TimesCanBeRight;
+    let counts = group.counts();
+    if let Some(why) = no_times(counts, setting) {
+        return Some(check.not_applicable(why));
+    }
+    let value = Figure::count(counts.wrong_times);
+    if let Some(why) = wrong(group, setting) {
+        return Some(check.result(false, value, why));
+    }
+    let exact = human_ns(resolution_ns(group, setting) as f64);
+    let clock = time.clock.since();
+    Some(check.result(true, value, format!("the times in messages are {clock}, exact to {exact}")))
+}
+
+/// Says what a time looks like that cannot be what the scenario says.
+fn looks_like(stated: &OwnTime, time: &StrangeTime) -> String {
+    let now_ns = |clock| match clock {
+        MessageClock::Realtime => time.realtime_ns as f64,
+        MessageClock::Monotonic => time.monotonic_ns as f64,
+    };
+    let ahead_ns = |clock, unit: TimeUnit| time.value * unit.ns() as f64 - now_ns(clock);
+    let own_ns = ahead_ns(stated.clock, stated.unit);
+    let kinds = MessageClock::ALL.into_iter().flat_map(|clock| {
+        // A time since boot says little while the machine is young.
+        TimeUnit::ALL.map(|unit| (ahead_ns(clock, unit).abs(), clock, unit))
+    });
+    let nearest = kinds
+        .filter(|(far, clock, _)| *far < FAR_NS.min(now_ns(*clock) / 2.0))
+        .min_by(|a, b| a.0.total_cmp(&b.0));
+    if let Some((_, clock, unit)) = nearest.filter(|_| own_ns.abs() >= FAR_NS) {
+        return format!(
+            "the times look like {} {} read as {} {}: set unit = {:?} and clock = {:?} in [message]",
+            unit.plural(),
+            clock.since(),
+            stated.unit.plural(),
+            stated.clock.since(),
+            unit.name(),
+            clock.name()
+        );
+    }
+    if own_ns.abs() >= FAR_NS {
+        return format!(
+            "a time of {} {} {} is no clock's of today: check `time` in [message]",
+            time.value,
+            stated.unit.plural(),
+            stated.clock.since()
+        );
+    }
+    let quarters = (own_ns / QUARTER_NS).round();
+    if quarters != 0.0 && (own_ns - quarters * QUARTER_NS).abs() < ZONE_NS {
+        let hours = quarters / 4.0;
+        return format!(
+            "the times look like local time with a UTC offset of {hours:+} hours: send UTC"
+        );
+    }
+    let (far, way) = (human_ns(own_ns.abs()), if own_ns > 0.0 { "ahead of" } else { "behind" });
+    let again = match own_ns < -(stated.replay_ns as f64) {
+        true => "; if the server sends messages again that are so old, say so ([message] replay)",
+        false => "",
+    };
+    format!("the first lies {far} {way} this machine's clock{again}")
+}
+
+/// Returns what a reader must know of the times, in sentences.
+pub(super) fn notes(group: &Group, setting: &Setting) -> Vec<String> {
+    let Some(own) = setting.own else { return Vec::new() };
+    let counts = group.total.phases.total().counts;
+    let mut out = Vec::new();
+    let mut say = |n: u64, what: &str| {
+        if n > 0 {
+            out.push(format!("{} {what}", thousands(n)));
+        }
+    };
+    say(counts.ignored, "messages were no updates, as the scenario says ([message] ignore)");
+    say(
+        counts.replayed,
+        "messages were published before their connection was made: the server sent them again, and \
+         their age is no delivery latency",
+    );
+    let early = "times lay ahead of their message's arrival by less than they are exact: those \
+                 latencies count as zero";
+    say(counts.early_times, early);
+    say(counts.wrong_times, "times in messages cannot be right and are in no latency");
+    say(
+        counts.stepped_times,
+        "messages came about when the wall clock was set: their latencies are left out",
+    );
+    let partly = counts.unstamped < counts.messages && own.time.is_some();
+    say(if partly { counts.unstamped } else { 0 }, "messages had no time where the scenario says");
+    let unnumbered = counts.messages.saturating_sub(counts.numbered);
+    let partly = own.sequence && counts.numbered > 0;
+    say(if partly { unnumbered } else { 0 }, "messages had no number where the scenario says");
+    if let Some(time) = own.time.filter(|time| time.clock_bound_ns.is_some()) {
+        let exact = human_ns(resolution_ns(group, setting) as f64);
+        let bound = match time.clock_bound_ns {
+            Some(0) | None => String::new(),
+            Some(ns) => {
+                format!(", {} of them what the server's clock may be off", human_ns(ns as f64))
+            }
+        };
+        out.push(format!(
+            "the delivery latency is from the time in messages, exact to {exact}{bound}"
+        ));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+    const NOW_MS: u64 = 1_790_000_000_123;
+
+    fn said(clock: MessageClock, unit: TimeUnit, value: f64) -> String {
+        let stated = OwnTime {
+            unit,
+            clock,
+            resolution_ns: 0,
+            clock_bound_ns: Some(0),
+            replay_ns: 86_400_000 * MS,
+        };
+        let time = StrangeTime {
+            value,
+            realtime_ns: NOW_MS * MS,
+            monotonic_ns: 500_000_000 * MS,
+            replayed: false,
+        };
+        looks_like(&stated, &time)
+    }
+
+    #[test]
+    fn a_wrong_time_says_what_it_looks_like() {
+        use MessageClock::{Monotonic, Realtime};
+        let now = NOW_MS as f64;
+        let milliseconds = said(Realtime, TimeUnit::Seconds, now);
+        assert!(milliseconds.contains("milliseconds since 1970 read as seconds"), "{milliseconds}");
+        let seconds = said(Realtime, TimeUnit::Milliseconds, now / 1e3);
+        assert!(seconds.contains("look like seconds since 1970"), "{seconds}");
+        let boot = said(Realtime, TimeUnit::Seconds, 500_000.0);
+        assert!(boot.contains("look like seconds since boot"), "{boot}");
+        assert!(boot.contains("clock = \"monotonic\""), "{boot}");
+        let wall = said(Monotonic, TimeUnit::Nanoseconds, now * 1e6);
+        assert!(wall.contains("nanoseconds since 1970 read as nanoseconds since boot"), "{wall}");
+        let zone = said(Realtime, TimeUnit::Milliseconds, now + 2.0 * 3_600e3 - 20.0);
+        assert!(zone.contains("UTC offset of +2 hours"), "{zone}");
+        let india = said(Realtime, TimeUnit::Milliseconds, now - 5.5 * 3_600e3);
+        assert!(india.contains("UTC offset of -5.5 hours"), "{india}");
+        let behind = said(Realtime, TimeUnit::Milliseconds, now - 52.0 * 60e3);
+        assert!(behind.contains("52 min 0 s behind this machine's clock"), "{behind}");
+        let ahead = said(Realtime, TimeUnit::Milliseconds, now + 5_000.0);
+        assert!(ahead.contains("5 s ahead of"), "{ahead}");
+        let nothing = said(Realtime, TimeUnit::Milliseconds, 12.0);
+        assert!(nothing.contains("no clock's of today"), "{nothing}");
+    }
+}

@@ -1,0 +1,281 @@
+//! `[message]`: servers that send JSON of their own, with exact loss and order, latencies between known
+//! bounds, and clocks that are wrong.
+
+use crate::support::{
+    World, answer_upgrade, at_once, expect_code, expect_ran, finish, said, serve, wsbench,
+};
+use serde_json::Value;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use wsbench::internals::time::now_ns;
+
+/// The messages that a server sends in each fiftieth of a second, by its number from 1.
+type Script = fn(u64) -> Vec<String>;
+
+const TICK: Duration = Duration::from_millis(20);
+const TICKS: u64 = 400;
+
+/// Milliseconds since 1970.
+fn wall_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970");
+    u64::try_from(since.as_millis()).expect("it is before the year 500 million")
+}
+
+fn at(t: impl std::fmt::Display, seq: u64) -> String {
+    // Of one to five digits: no two messages in a row have the same size.
+    let price = 10u64.pow((seq % 5) as u32);
+    format!("{{\"t\": {t}, \"seq\": {seq}, \"price\": {price}.3}}")
+}
+
+fn frame(text: &str) -> Vec<u8> {
+    let mut frame = vec![0x81, text.len() as u8];
+    frame.extend_from_slice(text.as_bytes());
+    frame
+}
+
+fn each_tick(stream: &mut TcpStream, script: Script, encode: fn(&str) -> Vec<u8>) {
+    let began = Instant::now();
+    for number in 1..=TICKS {
+        for text in script(number) {
+            if stream.write_all(&encode(&text)).is_err() {
+                return;
+            }
+        }
+        let due = TICK * number as u32;
+        std::thread::sleep(due.saturating_sub(began.elapsed()));
+    }
+}
+
+fn websocket(script: Script) -> SocketAddr {
+    serve(move |mut stream| {
+        let lines =
+            "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n";
+        if answer_upgrade(&mut stream, lines).is_some() {
+            each_tick(&mut stream, script, frame);
+        }
+    })
+}
+
+/// Reads a request's head.
+fn read_head(stream: &mut TcpStream) -> Option<()> {
+    let (mut head, mut byte) = (Vec::new(), [0]);
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).ok()?;
+        head.push(byte[0]);
+    }
+    Some(())
+}
+
+fn sse(script: Script) -> SocketAddr {
+    serve(move |mut stream| {
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
+        if read_head(&mut stream).is_some() && stream.write_all(head.as_bytes()).is_ok() {
+            each_tick(&mut stream, script, |text| format!("data: {text}\n\n").into_bytes());
+        }
+    })
+}
+
+/// Answers each request with the message of the moment, one for each fifth of a second; after the next
+/// one is there, if `holds`.
+fn asked(holds: bool) -> SocketAddr {
+    const EACH_MS: u64 = 200;
+    let (began, began_ms) = (Instant::now(), wall_ms());
+    serve(move |mut stream| {
+        let mut last = 0;
+        while read_head(&mut stream).is_some() {
+            let number = || began.elapsed().as_millis() as u64 / EACH_MS;
+            while holds && number() == last {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            last = number();
+            let body = at(began_ms + last * EACH_MS, last);
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+            if stream.write_all(&[head, body].concat().into_bytes()).is_err() {
+                return;
+            }
+        }
+    })
+}
+
+const TIME_AND_NUMBER: &str = "time = \"/t\"\nsequence = \"/seq\"";
+
+/// Three clients of a server, two seconds.
+fn scenario(transport: &str, server: SocketAddr, message: &str, more: &str) -> World {
+    World::new(&format!(
+        "clients = [3]\nwarmup = \"500ms\"\ndriver_lateness = \"500ms\"\nduration = \"2s\"\n\
+         cooldown = \"300ms\"\ndrain = \"1s\"\n[server]\nurl = \"http://{server}\"\n\
+         [message]\n{message}\n[[series]]\ntransport = \"{transport}\"\n{more}"
+    ))
+}
+
+struct Outcome {
+    text: String,
+    row: Value,
+}
+
+impl Outcome {
+    fn number(&self, column: &str) -> f64 {
+        self.row[column].as_f64().unwrap_or_else(|| panic!("{column}: {}", self.row))
+    }
+    fn check(&self, name: &str) -> &str {
+        let checks = self.row["checks"].as_array().expect("its checks");
+        let found = checks.iter().find(|check| check["name"] == name);
+        found.map_or("none", |check| check["outcome"].as_str().expect("an outcome"))
+    }
+    fn why(&self, column: &str) -> &str {
+        self.row["absent"][column].as_str().unwrap_or_else(|| panic!("{column}: {}", self.row))
+    }
+}
+
+/// Runs it; `code` is `None` if it must be valid but for a late driver.
+fn run(world: &World, code: Option<i32>) -> Outcome {
+    let output = finish(&mut world.run(&["--reports", "json,text"]));
+    match code {
+        Some(code) => expect_code(&output, code),
+        None => expect_ran(world, &output),
+    }
+    // Lines are broken anywhere.
+    let text = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+    Outcome { text, row: world.summary()["rows"][0].clone() }
+}
+
+#[test]
+fn loss_repeats_and_order_of_a_servers_own_numbers_are_exact() {
+    /// Of ten numbers the tenth is left out, the fifth comes twice, and the seventh after the eighth.
+    const SCRIPT: Script = |n| match n % 10 {
+        0 | 7 => vec![],
+        5 => vec![at(wall_ms(), n); 2],
+        8 => vec![at(wall_ms(), n), at(wall_ms(), n - 1)],
+        _ => vec![at(wall_ms(), n)],
+    };
+    at_once(["websocket", "sse"], |transport| {
+        let server = if transport == "sse" { sse(SCRIPT) } else { websocket(SCRIPT) };
+        let found = run(&scenario(transport, server, TIME_AND_NUMBER, ""), Some(96));
+        assert_eq!(found.check("nothing_missing"), "failed");
+        let published = found.number("updates_published");
+        // A client's window begins and ends anywhere in ten numbers.
+        let tenth = |column: &str| {
+            let of_each_ten = found.number(column) * 10.0;
+            assert!(
+                (of_each_ten - published).abs() <= 30.0,
+                "{column} of {published}: {}",
+                found.row
+            );
+        };
+        assert!(published > 150.0, "{published}");
+        ["updates_missing", "updates_duplicated", "updates_reordered"].into_iter().for_each(tenth);
+        assert_eq!(found.number("updates_delivered"), published - found.number("updates_missing"));
+        assert!(found.text.contains("the numbers have gaps"), "{}", found.text);
+    });
+}
+
+#[test]
+fn latencies_are_from_the_servers_own_time_in_messages_of_any_size() {
+    const LATE: Script = |n| vec![at(wall_ms() - 30, n)];
+    at_once(["websocket", "sse"], |transport| {
+        let server = if transport == "sse" { sse(LATE) } else { websocket(LATE) };
+        let found = run(&scenario(transport, server, TIME_AND_NUMBER, ""), None);
+        // Whole milliseconds, rounded down.
+        assert!(found.number("delivery_latency_us_min") >= 30_000.0, "{}", found.row);
+        assert!(found.number("delivery_latency_us_p50") < 1e6, "{}", found.row);
+        assert_eq!(found.number("updates_missing"), 0.0);
+        assert_eq!(found.check("times_can_be_right"), "passed");
+        assert!(found.text.contains("exact to 1 ms"), "{}", found.text);
+    });
+}
+
+#[test]
+fn answers_of_a_server_with_its_own_json_are_told_apart_by_their_numbers() {
+    at_once([("polling", false), ("long-polling", true)], |(transport, holds)| {
+        let interval = if holds { "" } else { "interval = \"50ms\"\n" };
+        let found = run(&scenario(transport, asked(holds), TIME_AND_NUMBER, interval), None);
+        let (messages, published) = (found.number("messages"), found.number("updates_published"));
+        assert!((24.0..=36.0).contains(&messages), "{}", found.row);
+        assert_eq!(messages, found.number("updates_delivered"));
+        assert!(published >= messages, "{}", found.row);
+        assert!(found.number("delivery_latency_us_p50") < 1e6, "{}", found.row);
+        if !holds {
+            assert!(found.number("empty_polls") > messages, "{}", found.row);
+        }
+    });
+}
+
+#[test]
+fn a_time_that_cannot_be_right_is_named_and_the_run_is_not_valid() {
+    let cases: [(Script, &str, &str); 5] = [
+        (
+            |n| vec![at(now_ns() / 1_000_000_000, n)],
+            "time = \"/t\"\nunit = \"s\"",
+            "look like seconds since boot",
+        ),
+        (
+            |n| vec![at(wall_ms(), n)],
+            "time = \"/t\"\nunit = \"s\"",
+            "look like milliseconds since 1970 read as seconds",
+        ),
+        (|n| vec![at(wall_ms() + 7_200_000, n)], "time = \"/t\"", "UTC offset of +2 hours"),
+        (|n| vec![at(wall_ms() - 52 * 60_000, n)], "time = \"/t\"", "52 min 0 s behind"),
+        (|n| vec![at(wall_ms() + 30_000, n)], "time = \"/t\"", "30 s ahead of"),
+    ];
+    at_once(cases, |(script, message, says)| {
+        let found = run(&scenario("websocket", websocket(script), message, ""), Some(96));
+        assert_eq!(found.check("times_can_be_right"), "failed", "{}", found.text);
+        assert!(found.text.contains(says), "{says}: {}", found.text);
+        assert!(found.why("delivery_latency_us_p50").contains("times in messages"));
+    });
+}
+
+#[test]
+fn messages_sent_again_and_heartbeats_are_told_apart() {
+    const SCRIPT: Script = |n| match n {
+        1 => (1..=5).map(|old| at(wall_ms() - 600_000, old)).collect(),
+        n if n % 5 == 0 => vec!["{}".to_owned(), "{\"type\": \"ka\"}".to_owned()],
+        n => vec![at(wall_ms(), 4 + n - n / 5)],
+    };
+    let ignore = "ignore = [\"{}\", { pointer = \"/type\", value = \"ka\" }]";
+    let message = format!("{TIME_AND_NUMBER}\n{ignore}");
+    let found = run(&scenario("websocket", websocket(SCRIPT), &message, ""), None);
+    assert_eq!(found.number("updates_missing"), 0.0);
+    assert!(
+        found.text.contains("15 messages were published before their connection"),
+        "{}",
+        found.text
+    );
+    assert!(found.text.contains("messages were no updates"), "{}", found.text);
+    // Four of five ticks have an update of at least 40 bytes, the fifth has frames of 4 and 16.
+    assert!(found.number("payload_bytes_per_message") > 40.0, "{}", found.row);
+    let control = found.number("control_bytes_per_message");
+    assert!((4.0..7.0).contains(&control), "{}", found.row);
+}
+
+#[test]
+fn what_the_scenario_does_not_find_is_absent_with_the_reason() {
+    const SCRIPT: Script = |n| vec![at(wall_ms(), n)];
+    let found = run(&scenario("websocket", websocket(SCRIPT), "sequence = \"/seq\"", ""), None);
+    assert!(found.why("delivery_latency_us_p50").contains("[message] time"));
+    assert_eq!(found.check("nothing_missing"), "passed");
+    let found = run(&scenario("websocket", websocket(SCRIPT), "time = \"/time\"", ""), None);
+    assert!(found.why("delivery_latency_us_p50").contains("no message has a time where"));
+    assert!(found.why("updates_missing").contains("is not known"));
+    assert_eq!(found.check("nothing_missing"), "not-applicable");
+    assert!(found.number("messages") > 100.0);
+}
+
+#[test]
+fn percentiles_below_what_the_times_are_exact_to_are_no_figures() {
+    const SCRIPT: Script = |n| vec![at(wall_ms(), n)];
+    let message = format!("{TIME_AND_NUMBER}\nresolution = \"1s\"");
+    let limit = "[[limit]]\nmetric = \"delivery_latency\"\ncondition = \"p(50) < 2s\"\n";
+    let world = scenario("websocket", websocket(SCRIPT), &message, limit);
+    let found = run(&world, None);
+    assert!(found.why("delivery_latency_us_p50").contains("below 1 s"), "{}", found.row);
+    assert!(found.text.contains("< 1,000"), "{}", found.text);
+    assert!(found.text.contains("1 of 1 kept"), "{}", found.text);
+    // A limit below it could not be decided.
+    let limit = limit.replace("2s", "500ms");
+    let refused = scenario("websocket", websocket(SCRIPT), &message, &limit);
+    let output = finish(wsbench(&["plan"]).arg(refused.path("scenario.toml")));
+    expect_code(&output, 2);
+    assert!(said(&output).contains("exact to 1 s"), "{}", said(&output));
+}
