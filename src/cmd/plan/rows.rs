@@ -8,6 +8,7 @@ use crate::plan::{
     Case, Plan, PlannedSeries, Preflight, Server, ServerProcesses, estimate, estimate_result_bytes,
 };
 use crate::secret::redact;
+use crate::tls::{TlsSettings, TlsVersion};
 use crate::units::{human_bytes, human_ns, thousands, three};
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -78,13 +79,30 @@ pub(super) fn facts(plan: &Plan) -> Vec<Cells> {
     ];
     let shared = plan.series.iter().any(|series| series.server.is_none());
     let server = shared.then(|| ("server", server_fact(&plan.server)));
+    let tls = plan.tls.as_ref().map(|tls| ("tls", tls_fact(tls)));
     let series = plan.series.iter().map(|series| ("series", series_fact(series)));
     facts
         .into_iter()
         .chain(server)
+        .chain(tls)
         .chain(series)
         .map(|(name, fact)| vec![name.to_owned(), redact(&fact).into_owned()])
         .collect()
+}
+
+fn tls_fact(tls: &TlsSettings) -> String {
+    let trusted = match (&tls.ca, tls.insecure) {
+        (_, true) => "any certificate is accepted".to_owned(),
+        (Some(ca), _) => format!("authorities of {}", ca.display()),
+        (None, _) => "the system's authorities or the bundled server's".to_owned(),
+    };
+    let version = match tls.version {
+        None => "1.2 or 1.3",
+        Some(TlsVersion::V1_2) => "1.2",
+        Some(TlsVersion::V1_3) => "1.3",
+    };
+    let again = if tls.resumption { "sessions are resumed" } else { "every handshake is full" };
+    format!("{version}, for {}, {trusted}, {again}", tls.name)
 }
 
 fn server_fact(server: &Server) -> String {

@@ -257,3 +257,96 @@ proptest! {
         }
     }
 }
+
+/// Handshakes of a client a second and core, and the memory of open connections, of the layer and of
+/// rustls alone: `tests/bench/tls.sh`.
+mod beside_rustls {
+    use super::*;
+    use rustls::{ClientConnection, ServerConnection};
+    use std::time::{Duration, Instant};
+
+    /// Moves what one side wants to write to the other. Returns how long the client took.
+    fn exchange(client: &mut ClientConnection, server: &mut ServerConnection) -> Duration {
+        let (mut took, mut bytes) = (Duration::ZERO, Vec::new());
+        while client.is_handshaking() || server.is_handshaking() || server.wants_write() {
+            let began = Instant::now();
+            while client.wants_write() {
+                client.write_tls(&mut bytes).expect("a vector takes all");
+            }
+            took += began.elapsed();
+            server.read_tls(&mut &bytes[..]).expect("it reads");
+            server.process_new_packets().expect("it is valid");
+            bytes.clear();
+            while server.wants_write() {
+                server.write_tls(&mut bytes).expect("a vector takes all");
+            }
+            let began = Instant::now();
+            let mut left = &bytes[..];
+            while !left.is_empty() {
+                client.read_tls(&mut left).expect("it reads");
+                client.process_new_packets().expect("it is valid");
+            }
+            took += began.elapsed();
+            bytes.clear();
+        }
+        took
+    }
+
+    fn of_layer(client: &TlsClient, server: &TlsServer) -> (TlsLayer, Duration) {
+        let began = Instant::now();
+        let mut up = client.layer(0).expect("it begins");
+        let mut took = began.elapsed();
+        let mut down = server.layer().expect("it begins");
+        loop {
+            let bytes = up.ready(Direction::Up, 0).to_vec();
+            up.take(Direction::Up, 0, bytes.len());
+            down.push(Direction::Down, 0, &bytes);
+            let answer = down.ready(Direction::Up, 0).to_vec();
+            down.take(Direction::Up, 0, answer.len());
+            if bytes.is_empty() && answer.is_empty() {
+                return (up, took);
+            }
+            let began = Instant::now();
+            up.push(Direction::Down, 0, &answer);
+            took += began.elapsed();
+        }
+    }
+
+    fn measure<T>(name: &str, one: impl Fn() -> (T, Duration)) {
+        const CONNECTIONS: u32 = 10_000;
+        let mut open = Vec::with_capacity(CONNECTIONS as usize);
+        drop(one());
+        let before = crate::os::resident_bytes().unwrap_or(0);
+        let mut took = Duration::ZERO;
+        for _ in 0..CONNECTIONS {
+            let (connection, more) = one();
+            open.push(connection);
+            took += more;
+        }
+        let bytes = crate::os::resident_bytes().unwrap_or(0).saturating_sub(before);
+        let per_s = f64::from(CONNECTIONS) / took.as_secs_f64();
+        println!(
+            "{name}: {per_s:.0} full handshakes a second and core, {} B a client",
+            bytes / u64::from(CONNECTIONS)
+        );
+    }
+
+    #[test]
+    #[ignore = "a measurement"]
+    fn handshakes_and_memory() {
+        let (client, server) = pair(&TlsSettings { resumption: false, ..TlsSettings::default() });
+        for _ in 0..2 {
+            measure("layer", || of_layer(&client, &server));
+            measure("rustls", || {
+                let ClientTls { config, name, .. } = client.settings();
+                let began = Instant::now();
+                let mut up =
+                    ClientConnection::new(config.clone(), name.clone()).expect("it begins");
+                let mut took = began.elapsed();
+                let mut down = ServerConnection::new(server.config.clone()).expect("it begins");
+                took += exchange(&mut up, &mut down);
+                (up, took)
+            });
+        }
+    }
+}
