@@ -155,7 +155,7 @@ impl Position {
             None => return true,
             Some((CursorFrom::Header(_), _)) => {
                 let text = String::from_utf8_lossy(&value(2)).into_owned();
-                (!text.is_empty()).then(|| Value::String(text))
+                (!text.is_empty()).then_some(Value::String(text))
             }
             Some((CursorFrom::Pointer(pointer), _)) => {
                 let value = serde_json::from_slice::<Value>(&body).ok();
