@@ -1,4 +1,4 @@
-//! Everything that asks the operating system about itself: memory, limits, process groups,
+//! Everything that asks the operating system about itself: memory, limits, process and control groups,
 //! scheduling class, signals.
 //!
 //! Linux is supported in full; on other systems each function says what is missing.
