@@ -15,7 +15,7 @@ from . import install
 HERE = Path(__file__).parent.parent
 ROOT = HERE.parent.parent
 # How long a server may take until it listens.
-READY_S = 30
+READY_S = 60
 
 
 @dataclass
