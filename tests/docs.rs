@@ -102,6 +102,20 @@ fn scenarios() -> String {
     out
 }
 
+/// The dialects by their own sentence, and the names by which a series takes them.
+fn dialects() -> String {
+    let mut out = "| dialect | what it is |\n|---|---|\n".to_owned();
+    for path in files("src/scenario/dialects", &["toml"]) {
+        let text = read(&path);
+        let about = text.lines().find_map(|line| line.strip_prefix("about = "));
+        let about = about.expect("a dialect says what it is").trim_matches('"');
+        let name = path.file_stem().expect("a file has a name").to_string_lossy();
+        let name = name.replace("socket-io", "socket.io");
+        let _ = writeln!(out, "| `{name}` | {about} |");
+    }
+    out
+}
+
 fn exit_codes() -> String {
     let mut out = "| code | meaning |\n|---|---|\n".to_owned();
     for conclusion in Conclusion::ALL {
@@ -134,7 +148,12 @@ fn hold(document: &str, parts: &[(&str, String)]) {
 fn the_scenario_reference_has_every_setting() {
     hold(
         "docs/scenario.md",
-        &[("scenarios", scenarios()), ("transports", transports()), ("settings", settings())],
+        &[
+            ("scenarios", scenarios()),
+            ("transports", transports()),
+            ("dialects", dialects()),
+            ("settings", settings()),
+        ],
     );
 }
 

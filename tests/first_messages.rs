@@ -1,92 +1,13 @@
 //! What a client says on a WebSocket beside the updates, against scripted servers: the first messages
 //! and their answers, pings that are messages, and what is said if the answer does not come.
 
-use crate::support::{
-    World, answer_upgrade, client_frame, expect_code, expect_ran, finish, number, said, serve,
-    server_frame,
-};
-use std::io::Write;
-use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
-use wsbench::internals::feed::{PayloadKind, Stamp};
-use wsbench::internals::time::now_ns;
-
-const TEXT: u8 = 1;
-const BINARY: u8 = 2;
-const CLOSE: u8 = 8;
-
-/// A step of a scripted server: what it sends, and what it must get next.
-#[derive(Clone, Copy)]
-enum Step {
-    Send(u8, &'static [u8]),
-    Get(u8, &'static [u8]),
-}
-
-const UPGRADED: &str =
-    "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n";
-
-/// Plays the steps; `None` if the client does something else.
-fn play(stream: &mut TcpStream, steps: &[Step]) -> Option<()> {
-    for step in steps {
-        match step {
-            Step::Send(opcode, payload) => {
-                stream.write_all(&server_frame(*opcode, payload)).ok()?;
-            }
-            Step::Get(opcode, payload) => {
-                let (got, bytes) = client_frame(stream)?;
-                let same = got == *opcode && bytes == *payload;
-                if !same {
-                    let _ = stream.write_all(&server_frame(CLOSE, b"\x0f\xa0another message"));
-                    return None;
-                }
-            }
-        }
-    }
-    Some(())
-}
-
-/// Serves a set-up, and then ten updates a second with a ping and its pong after each.
-fn updates(set_up: &'static [Step], ping: &'static [Step]) -> SocketAddr {
-    serve(move |mut stream| {
-        let mut serve = || {
-            answer_upgrade(&mut stream, UPGRADED)?;
-            play(&mut stream, set_up)?;
-            for sequence in 1..=60 {
-                let mut payload = [0; 21];
-                Stamp { sequence, published_ns: now_ns() }.write(PayloadKind::Text, &mut payload);
-                stream.write_all(&server_frame(TEXT, &payload)).ok()?;
-                play(&mut stream, ping)?;
-                std::thread::sleep(Duration::from_millis(100));
-            }
-            Some(())
-        };
-        let _ = serve();
-        // Until the client is gone.
-        while client_frame(&mut stream).is_some() {}
-    })
-}
-
-fn world(address: SocketAddr, settings: &str) -> World {
-    World::new(&format!(
-        "clients = [3]\nwarmup = \"300ms\"\ndriver_lateness = \"500ms\"\nduration = \"2s\"\n\
-         cooldown = \"100ms\"\ndrain = \"1s\"\ntimeout = \"2s\"\n[server]\nurl = \"http://{address}\"\n\
-         [[series]]\ntransport = \"websocket\"\n{settings}\n"
-    ))
-}
-
-/// A layer's bytes in the measured window, in one direction.
-fn steady(world: &World, direction: &str, layer: &str) -> f64 {
-    let rows = world.csv("bytes.csv");
-    let wanted = rows.iter().filter(|row| {
-        row["phase"] == "steady" && row["direction"] == direction && row["layer"] == layer
-    });
-    let wanted = wanted.filter(|row| row["series"] == "websocket");
-    wanted.map(|row| number(row, "total")).sum()
-}
+use crate::support::steps::{BINARY, CLOSE, Step, TEXT, steady, updates, world};
+use crate::support::{expect_code, expect_ran, finish, number, said};
 
 #[test]
 fn the_set_up_of_socket_io_and_its_pings_are_no_updates() {
     let address = updates(
+        "",
         &[
             Step::Send(TEXT, b"0{\"sid\":\"a\",\"pingInterval\":25000}"),
             Step::Get(TEXT, b"40"),
@@ -95,11 +16,13 @@ fn the_set_up_of_socket_io_and_its_pings_are_no_updates() {
             Step::Send(TEXT, b"40{\"sid\":\"b\"}"),
             Step::Get(TEXT, b"42[\"subscribe\"]"),
         ],
+        |update| (TEXT, update.to_vec()),
         &[Step::Send(TEXT, b"2"), Step::Get(TEXT, b"3")],
     );
     let world = world(
         address,
-        "first = [{ wait = \"0{*\" }, \"40\", { wait = \"40*\" }, '42[\"subscribe\"]']\n\
+        "transport = \"websocket\"\n\
+         first = [{ wait = \"0{*\" }, \"40\", { wait = \"40*\" }, '42[\"subscribe\"]']\n\
          reply = { \"2\" = \"3\" }",
     );
     let output = finish(&mut world.run(&["--reports", "csv,json"]));
@@ -120,6 +43,7 @@ fn the_set_up_of_socket_io_and_its_pings_are_no_updates() {
 #[test]
 fn a_binary_set_up_is_written_in_hex_and_answered_with_json() {
     let address = updates(
+        "",
         &[
             Step::Get(BINARY, b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x00\x00\x00"),
             Step::Send(BINARY, b"\x20\x02\x00\x00"),
@@ -127,11 +51,13 @@ fn a_binary_set_up_is_written_in_hex_and_answered_with_json() {
             Step::Send(TEXT, b"{\"id\": 2, \"type\": \"other\"}"),
             Step::Send(TEXT, b"{\"id\": 1, \"type\": \"ack\"}"),
         ],
+        |update| (TEXT, update.to_vec()),
         &[Step::Send(BINARY, b"\xc0\x00"), Step::Get(BINARY, b"\xd0\x00")],
     );
     let world = world(
         address,
-        "first = [{ hex = \"10 0c 0004 4d515454 04 02 0000 0000\" }, { wait = { hex = \"20*\" } },\n\
+        "transport = \"websocket\"\n\
+         first = [{ hex = \"10 0c 0004 4d515454 04 02 0000 0000\" }, { wait = { hex = \"20*\" } },\n\
          { base64 = \"AQID\" }]\n\
          ready = { pointer = \"/type\", value = \"ack\" }\n\
          reply = [{ to = { hex = \"c000\" }, with = { hex = \"d000\" } }]",
@@ -145,7 +71,8 @@ fn a_binary_set_up_is_written_in_hex_and_answered_with_json() {
 
 /// What a run prints whose clients never connect, without line breaks.
 fn refused(set_up: &'static [Step], settings: &str) -> String {
-    let world = world(updates(set_up, &[]), settings);
+    let address = updates("", set_up, |update| (TEXT, update.to_vec()), &[]);
+    let world = world(address, &format!("transport = \"websocket\"\n{settings}"));
     let output = finish(&mut world.run(&["--reports", "text"]));
     expect_code(&output, 96);
     said(&output).split_whitespace().collect::<Vec<_>>().join(" ")

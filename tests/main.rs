@@ -13,6 +13,8 @@ mod capture;
 mod compat;
 /// The delay line, within a run and as a relay.
 mod delay;
+/// Protocols above WebSocket, as settings.
+mod dialects;
 /// The README and `docs/` compared with the program.
 mod docs;
 /// Clients of libraries beside this program's own.

@@ -210,6 +210,11 @@ keys! { SERIES:
     SERIES_URL = ("url", None,
         "the URL that its clients ask for, such as \"ws://127.0.0.1:8080/live\": takes the place of \
          [server] url and paths; optional"),
+    DIALECT = ("dialect", None,
+        "a protocol above the transport, by name, or a file with settings of a series; what the \
+         series says itself goes first, and its lists go on after those of the dialect"),
+    PATH = ("path", None,
+        "the path on a server of your own, unless [server] paths has one for the series"),
 }
 
 keys! { LIMIT:

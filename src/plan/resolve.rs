@@ -12,8 +12,8 @@ use crate::os::Machine;
 use crate::plan::client_counts::{Clients, join_counts};
 use crate::plan::warnings::plan_warnings;
 use crate::plan::{
-    FLOOR, Plan, PlannedSeries, Server, Stretch, Timing, cases, keys, limits, message, server,
-    workload,
+    FLOOR, Plan, PlannedSeries, Server, Stretch, Timing, address, cases, keys, limits, message,
+    server, workload,
 };
 use crate::protocol::client_data::DATA;
 use crate::protocol::http1::head;
@@ -280,6 +280,15 @@ struct SeriesSurroundings<'a> {
     most_clients: u32,
 }
 
+/// Reads the path that a series gives itself.
+fn read_path(fields: &mut Fields<'_>) -> Option<String> {
+    let path = fields.optional_text(&keys::PATH)?;
+    if let Some(message) = address::bad_path(&path) {
+        fields.report(&keys::PATH, message);
+    }
+    Some(path)
+}
+
 /// Reads a series of a plan, and adds its label to those before it.
 fn read_series(
     mut fields: Fields<'_>,
@@ -310,6 +319,7 @@ fn read_series(
         return None;
     };
     fields.declare(transport.keys);
+    let dialect_path = read_path(&mut fields);
     refuse_keys_of_others(&mut fields, transport);
     let own = server::read_series_url(&mut fields, transport, plan.tls.as_ref());
     if own.is_some() || !plan.server.is_bundled() {
@@ -319,7 +329,9 @@ fn read_series(
         let (server, own_path) = own.unzip();
         let (server, tls) = server.unzip();
         let given = own_path
-            .or_else(|| around.paths.get(&label).or_else(|| around.paths.get(name)).cloned());
+            .filter(|path| path != "/" || dialect_path.is_none())
+            .or_else(|| around.paths.get(&label).or_else(|| around.paths.get(name)).cloned())
+            .or(dialect_path);
         let path = given.or(settings.own_path());
         let path = path.unwrap_or_else(|| transport.path.to_owned());
         if let Some(why) = settings.refuses(&plan.feed) {

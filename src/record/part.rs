@@ -59,6 +59,8 @@ parts! {
     Heads, "heads", Overhead, Predicted, "HTTP heads, line ends included";
     // RFC 6455 §5.2 and RFC 9112 §7.1.
     Framing, "framing", Overhead, Predicted, "frame headers (without mask) and chunk sizes";
+    // What a protocol above the transport puts around an update: a dialect of WebSocket.
+    Envelope, "envelope", Overhead, Predicted, "envelopes of a dialect around updates";
     // RFC 6455 §5.3.
     Masks, "masks", Overhead, Predicted, "masking keys";
     // RFC 8446 §5.2: headers, types and tags of records; handshakes, tickets and alerts.

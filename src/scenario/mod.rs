@@ -3,6 +3,7 @@
 //! Separate from `plan`, which says what will run. Here no setting is read, no default applied and
 //! no unit known: only which tables a scenario has.
 
+mod dialect;
 mod shipped;
 
 pub(crate) use shipped::{SHIPPED, find_shipped};
@@ -65,7 +66,10 @@ pub fn parse(source: SourceText, stem: String, base_dir: PathBuf) -> ScenarioFil
             }
         }
     }
-    let series = take_series(&mut root, &mut diagnostics);
+    let mut series = take_series(&mut root, &mut diagnostics);
+    for table in &mut series {
+        diagnostics.extend(dialect::add_to(table, &base_dir).err());
+    }
     let limits = take_list(&mut root, LIMIT, "a limit", &mut diagnostics);
     ScenarioFile { source, stem, base_dir, diagnostics, root, tables, series, limits }
 }

@@ -26,9 +26,11 @@ fn good_ones_are_in_the_plan_and_others_are_not() {
         "first = [{ wait = \"0*\" }, \"40\", { hex = \"c0 00\" }]\n\
          ready = { pointer = \"/a\", value = 1 }\nreply = { \"2\" = \"3\" }",
     );
-    let wanted = "\"conversation\":{\"replies\":[{\"to\":{\"exact\":[50]},\"with\":{\"text\":\"3\"}}],\
-                  \"steps\":[{\"wait\":{\"beginning\":[48]}},\
-                  {\"send\":{\"text\":\"40\"}},{\"send\":{\"binary\":[192,0]}},\
+    // As it was written.
+    let wanted = "\"conversation\":{\"replies\":[{\"to\":{\"exact\":{\"text\":\"2\"}},\
+                  \"with\":{\"text\":\"3\"}}],\
+                  \"steps\":[{\"wait\":{\"beginning\":{\"text\":\"0\"}}},\
+                  {\"send\":{\"text\":\"40\"}},{\"send\":{\"hex\":\"c0 00\"}},\
                   {\"wait\":{\"json\":{\"pointer\":\"/a\",\"value\":1}}}]}";
     assert!(text.contains(wanted), "{text}");
 }
@@ -37,7 +39,8 @@ fn good_ones_are_in_the_plan_and_others_are_not() {
 fn wrong_messages_and_answers() {
     for (settings, column, message) in [
         ("first = \"40\"", 9, "first must be a list such as [\"hello\"], not text"),
-        ("first = [\"a\", { hex = \"4\" }]", 23, "first: \"4\" is not hex: two digits from 0 to f"),
+        ("first = [\"a\", { hex = \"4\" }]", 15, "first: \"4\" is not hex: two digits from 0 to f"),
+        ("first = [\"{token}\"]", 9, "first: {token} is not known; set `data` to a file"),
         ("first = [\"\"]", 10, "first: a message must not be empty"),
         ("first = [{ wait = \"*\" }]", 19, "wait: an answer must not be empty"),
         ("ready = { pointer = \"type\" }", 9, "ready: \"type\" is no JSON pointer: it begins with"),
@@ -65,7 +68,7 @@ fn wrong_messages_and_answers() {
 fn the_bundled_server_and_other_transports_refuse_them() {
     let bundled = of("ready = \"40*\"").replace("[server]\nurl = \"http://127.0.0.1:9\"\n", "");
     assert_snapshot!(messages(&bundled), @r#"
-    error: the bundled server knows no ready: write the address of your own server into [server]
+    error: ready is for a server of your own: the bundled one has no such messages
      --> scenarios/x.toml:4:9
       |
     4 | ready = "40*"

@@ -1,5 +1,7 @@
 //! Shared by the tests: the program, scenarios on disk, results read back.
 
+pub mod steps;
+
 use std::collections::HashMap;
 use std::fs;
 use std::io::{Read, Write};

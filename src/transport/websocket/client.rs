@@ -8,6 +8,7 @@ use crate::client::requests::Redirected;
 use crate::client::{ClientCore, ClientHalf, MachineClients, Session};
 use crate::feed;
 use crate::feed::{PayloadKind, Stamp, Workload};
+use crate::protocol::client_data::ClientTable;
 use crate::protocol::http1::Target;
 use crate::protocol::http1::answer_text::AnswerText;
 use crate::protocol::websocket::codec::{FrameItem, FrameReader, FrameSizes, Opcode, write_masked};
@@ -37,6 +38,8 @@ struct WebSocketSettings {
     feed: feed::Spec,
     /// What is said beside the updates; `None` for nothing.
     conversation: Option<Rc<Conversation>>,
+    /// The clients' own data, if a message of it has placeholders.
+    table: ClientTable,
     masks: RefCell<Masks>,
     /// Memory for rendering payloads and frames.
     scratch: RefCell<(Vec<u8>, Vec<u8>)>,
@@ -62,6 +65,10 @@ pub(crate) fn client_half(
     target: &Target,
     feed: &feed::Spec,
 ) -> Result<ClientHalf, String> {
+    let table = match &params.options.data {
+        Some(data) if params.conversation.varies() => data.load()?,
+        _ => ClientTable::default(),
+    };
     Ok(ClientHalf::Machines(Rc::new(WebSocketClients(Rc::new(WebSocketSettings {
         upgrades: UpgradeRequests::new(&params.options, target)?,
         reconnect_ns: params.reconnect_ns,
@@ -69,6 +76,7 @@ pub(crate) fn client_half(
         feed: *feed,
         conversation: (!params.conversation.is_empty())
             .then(|| Rc::new(params.conversation.clone())),
+        table,
         masks: RefCell::default(),
         scratch: RefCell::default(),
         whole: RefCell::default(),
@@ -282,39 +290,46 @@ impl WebSocketMachine {
 
     /// A message is whole: counts it, its bytes and its updates.
     fn receive_message(&mut self, io: &mut Io<'_>, inbox: &mut Inbox, sizes: FrameSizes) {
-        let separators = inbox.end();
-        let echo = self.pending.as_ref().map(|pending| pending.front().copied());
-        // The echo belongs to the turn of its message.
-        let phase = echo.flatten().map_or(io.phase(), |echo| echo.phase);
-        let separators = if self.pending.is_some() { 0 } else { separators };
-        if inbox.ignored_bytes() > 0 {
+        let phase = self.echo_phase().unwrap_or(io.phase());
+        let Some(separators) = self.receive_update(io, inbox, phase, sizes.payload) else {
             // A message that is no update is a matter of the connection, whole.
-            io.count_in(phase, |ledger| {
+            return io.count_in(phase, |ledger| {
                 ledger.down.wire += sizes.wire();
                 ledger.down[Part::Control] += sizes.wire();
             });
-            self.delivery.deliver(inbox, io.core, phase, io.now_ns);
-            return;
-        }
+        };
         io.count_in(phase, |ledger| {
             ledger.down.wire += sizes.wire();
             ledger.down[Part::Framing] += sizes.framing + separators;
             ledger.down[Part::Payload] += sizes.payload - separators.min(sizes.payload);
         });
-        if self.pending.is_some() {
-            self.receive_echo(io, inbox, phase, sizes);
-        } else {
-            self.delivery.deliver(inbox, io.core, phase, io.now_ns);
-        }
     }
 
-    fn receive_echo(
+    /// The phase of the message whose echo is awaited: the echo belongs to its turn.
+    fn echo_phase(&self) -> Option<Phase> {
+        self.pending.as_ref()?.front().map(|echo| echo.phase)
+    }
+
+    /// Counts a message of so many bytes that was read into the inbox, and its updates. Returns the
+    /// number of its bytes that separate updates; `None` if it is no update.
+    fn receive_update(
         &mut self,
         io: &mut Io<'_>,
         inbox: &mut Inbox,
         phase: Phase,
-        sizes: FrameSizes,
-    ) {
+        bytes: u64,
+    ) -> Option<u64> {
+        let separators = inbox.end();
+        let is_ignored = inbox.ignored_bytes() > 0;
+        if self.pending.is_some() && !is_ignored {
+            self.receive_echo(io, inbox, phase, bytes);
+            return Some(0);
+        }
+        self.delivery.deliver(inbox, io.core, phase, io.now_ns);
+        (!is_ignored).then_some(separators)
+    }
+
+    fn receive_echo(&mut self, io: &mut Io<'_>, inbox: &mut Inbox, phase: Phase, bytes: u64) {
         io.thread.event();
         let only = inbox.take_only_stamp();
         let Some(pending) = &mut self.pending else { return };
@@ -325,7 +340,7 @@ impl WebSocketMachine {
             Some(next) => io.exchange_began(next.sent_ns),
             None => io.end_exchange(),
         }
-        if only == Some(stamp) && sizes.payload == u64::from(self.shared.feed.payload_bytes) {
+        if only == Some(stamp) && bytes == u64::from(self.shared.feed.payload_bytes) {
             io.echo_received(phase, stamp.published_ns, sent_ns, io.now_ns);
         } else {
             io.echo_missing(phase);
@@ -428,28 +443,54 @@ impl WebSocketMachine {
 
     /// Sends a message of the conversation.
     fn send_said(&mut self, io: &mut Io<'_>, payload: &Payload) {
-        self.send_control(io, payload.opcode(), payload.bytes());
+        let shared = self.shared.clone();
+        let values = shared.table.values(io.core.id, io.core.next_random());
+        self.send_control(io, payload.opcode(), &payload.bytes(&values));
     }
 
-    /// A message that was read whole: it belongs to the conversation, or is an update.
+    /// A frame's message that was read whole: its messages belong to the conversation, or are
+    /// updates.
     fn receive_whole(&mut self, io: &mut Io<'_>, inbox: &mut Inbox, sizes: FrameSizes) {
         let Some(conversation) = &mut self.conversation else { return };
-        let (message, meaning) = conversation.end_message();
-        if meaning == Meaning::Other {
-            inbox.push(message);
-            conversation.forget_message();
-            return self.receive_message(io, inbox, sizes);
-        }
-        conversation.forget_message();
-        let said = conversation.said();
-        count_control(io, sizes);
-        match meaning {
-            Meaning::Ping(number) => {
-                if let Some(reply) = said.reply(number) {
-                    self.send_said(io, reply);
+        let (frame, said) = (conversation.take_message(), conversation.said());
+        // The updates' own bytes, and those of other messages.
+        let (mut updates, mut others, mut separators) = (None, 0, 0);
+        let phase = self.echo_phase().unwrap_or(io.phase());
+        for message in said.messages(&frame) {
+            let Some(conversation) = &mut self.conversation else { break };
+            match conversation.meaning(message) {
+                Meaning::Update(update) => {
+                    inbox.push(update);
+                    let bytes = update.len() as u64;
+                    if let Some(between) = self.receive_update(io, inbox, phase, bytes) {
+                        *updates.get_or_insert(0) += bytes.saturating_sub(between);
+                        separators += between;
+                        continue;
+                    }
                 }
+                Meaning::Ping(number) => {
+                    if let Some(reply) = said.reply(number) {
+                        self.send_said(io, reply);
+                    }
+                }
+                Meaning::SetUp => self.go_on(io),
+                Meaning::Other => {}
             }
-            _ => self.go_on(io),
+            others += message.len() as u64;
+        }
+        match updates {
+            None => count_control(io, sizes),
+            Some(payload) => io.count_in(phase, |ledger| {
+                ledger.down.wire += sizes.wire();
+                ledger.down[Part::Framing] += sizes.framing + separators;
+                ledger.down[Part::Payload] += payload;
+                ledger.down[Part::Control] += others;
+                ledger.down[Part::Envelope] +=
+                    sizes.payload.saturating_sub(payload + others + separators);
+            }),
+        }
+        if let Some(conversation) = &mut self.conversation {
+            conversation.forget_message(frame);
         }
     }
 }

@@ -11,7 +11,9 @@ use crate::protocol::http1::request_options::{
     COOKIES, HEADERS, HOST, ORIGIN, REDIRECTS, RequestOptions, SUBPROTOCOL,
 };
 use crate::record::{Flow, Ledger, Part};
-use crate::transport::websocket::conversation::{Conversation, FIRST, READY, REPLY};
+use crate::transport::websocket::conversation::{
+    self, Conversation, FIRST, READY, REPLY, SEPARATOR, UPDATE,
+};
 use crate::transport::{RECONNECT, SeriesShape, choose_engine};
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +51,8 @@ pub(crate) const KEYS: &[Key] = &[
     FIRST,
     READY,
     REPLY,
+    SEPARATOR,
+    UPDATE,
     ECHO,
     ENGINE,
     HEADERS,
@@ -124,17 +128,21 @@ pub(crate) fn parse(fields: &mut Fields) -> Option<Params> {
     );
     let conversation = Conversation::parse(fields);
     if engine == Engine::Tungstenite && fields.is_valid(&ENGINE) {
-        for key in [FIRST, READY, REPLY] {
-            if fields.is_given(&key) {
+        for key in conversation::KEYS {
+            if fields.is_given(key) {
                 let name = key.name;
                 let why =
                     format!("the engine \"tungstenite\" has no {name}; take engine = \"raw\"");
-                fields.report(&key, why);
+                fields.report(key, why);
             }
         }
     }
     let back_to_back = fields.choice(&ECHO, &["paced", "back-to-back"]) == "back-to-back";
     let options = RequestOptions::read(fields).with_redirects(fields).with_upgrade(fields);
+    let columns = options.data.as_ref().map_or(&[][..], |data| &data.columns);
+    if let Err((key, why)) = conversation.check(columns) {
+        fields.report(&key, why);
+    }
     if engine == Engine::Tungstenite && options.redirects > 0 {
         fields.report(
             &REDIRECTS,

@@ -3,15 +3,16 @@
 //!
 //! Here are the settings. What has happened on one connection is in `state`.
 
+mod envelope;
 mod pattern;
 mod payload;
 mod state;
 
 use crate::config::{Diagnostic, Fields, Key, TomlEntry, TomlItem, TomlNode, TomlTable};
-use crate::protocol::json_pointer::JsonPointer;
+use envelope::{Envelope, read_pointer};
 use pattern::Pattern;
 pub(super) use payload::Payload;
-use payload::{parse_hex, refuse};
+use payload::{Literal, refuse};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 pub(super) use state::{ConversationState, Meaning};
@@ -35,6 +36,21 @@ pub(super) const REPLY: Key = Key {
     about: "answers to pings that are messages: `{ \"2\" = \"3\" }`, or a list of \
             `{ to = …, with = … }`, in the forms of `ready` and `first`",
 };
+
+pub(super) const SEPARATOR: Key = Key {
+    name: "separator",
+    default: Some("\"\""),
+    about: "what ends each message if a frame may have several, such as `\"\\u001e\"`",
+};
+pub(super) const UPDATE: Key = Key {
+    name: "update",
+    default: Some("{}"),
+    about: "where the update is within a message: `{ pointer = \"/payload/data\" }`, behind what the \
+            message `begins` with, behind header fields to `skip`, `after` a text, `before` another; \
+            a message without it is no update",
+};
+/// Every setting of a conversation.
+pub(super) const KEYS: &[Key] = &[FIRST, READY, REPLY, SEPARATOR, UPDATE];
 
 /// A step of the set-up of a connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +79,12 @@ pub(super) struct Conversation {
     /// Answers to pings.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     replies: Vec<Reply>,
+    /// What ends each message of a frame; empty if a frame is one.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    separator: String,
+    /// Where an update is within a message.
+    #[serde(skip_serializing_if = "Envelope::is_none")]
+    update: Envelope,
 }
 
 impl Conversation {
@@ -74,13 +96,45 @@ impl Conversation {
             _ => read_pattern(READY.name, node).map(Some),
         });
         steps.extend(ready.map(Step::Wait));
-        Conversation { steps, replies: fields.read(&REPLY, read_replies) }
+        let separator = fields.read(&SEPARATOR, |node| match &node.item {
+            TomlItem::Text(text) => Ok(text.clone()),
+            _ => refuse(node, format!("separator must be text in quotes, not {}", node.kind())),
+        });
+        Conversation {
+            steps,
+            replies: fields.read(&REPLY, read_replies),
+            separator,
+            update: fields.read(&UPDATE, |node| Envelope::read(UPDATE.name, node)),
+        }
+    }
+
+    /// Every message that a client sends, with its setting.
+    fn payloads(&self) -> impl Iterator<Item = (Key, &Payload)> {
+        let first = self.steps.iter().filter_map(|step| match step {
+            Step::Send(payload) => Some((FIRST, payload)),
+            Step::Wait(_) => None,
+        });
+        first.chain(self.replies.iter().map(|reply| (REPLY, &reply.with)))
+    }
+
+    /// Whether a message is not the same for every client.
+    pub(super) fn varies(&self) -> bool {
+        self.payloads().any(|(_, payload)| payload.varies())
+    }
+
+    /// Checks that all placeholders are known, for data with these columns. The error has the
+    /// setting and the reason.
+    pub(super) fn check(&self, columns: &[String]) -> Result<(), (Key, String)> {
+        self.payloads().try_for_each(|(key, payload)| {
+            payload.check(columns).map_err(|why| (key, format!("{}: {why}", key.name)))
+        })
     }
 
     /// The setting by which something is said; `None` if nothing is.
     pub(super) fn first_key(&self) -> Option<Key> {
         match (&self.steps[..], &self.replies[..]) {
-            ([], []) => None,
+            ([], []) if !self.separator.is_empty() => Some(SEPARATOR),
+            ([], []) => (!self.update.is_none()).then_some(UPDATE),
             ([], _) => Some(REPLY),
             ([Step::Wait(_)], _) => Some(READY),
             _ => Some(FIRST),
@@ -146,7 +200,7 @@ fn read_pattern(key: &str, node: &TomlNode) -> Result<Pattern, Vec<Diagnostic>> 
         TomlItem::Table(table) => match &table.entries[..] {
             [entry] if entry.name == "hex" => read_hex(key, &entry.node)?,
             [entry] if entry.name == "prefix" => match &entry.node.item {
-                TomlItem::Text(text) => bytes_pattern(text.as_bytes().to_vec(), true),
+                TomlItem::Text(text) => bytes_pattern(Literal::text(text), true),
                 _ => return refuse(&entry.node, format!("{key}: prefix must be text in quotes")),
             },
             [entry] if entry.name == "text" => return read_pattern(key, &entry.node),
@@ -164,15 +218,14 @@ fn read_pattern(key: &str, node: &TomlNode) -> Result<Pattern, Vec<Diagnostic>> 
 
 /// Returns the condition that a text is; `None` if any message would do.
 fn text_pattern(text: &str) -> Option<Pattern> {
-    let (bytes, is_beginning) = match text.strip_suffix('*') {
-        Some(beginning) => (beginning, true),
-        None => (text, false),
-    };
-    bytes_pattern(bytes.as_bytes().to_vec(), is_beginning)
+    match text.strip_suffix('*') {
+        Some(beginning) => bytes_pattern(Literal::text(beginning), true),
+        None => bytes_pattern(Literal::text(text), false),
+    }
 }
 
-fn bytes_pattern(bytes: Vec<u8>, is_beginning: bool) -> Option<Pattern> {
-    match (bytes.is_empty(), is_beginning) {
+fn bytes_pattern(bytes: Literal, is_beginning: bool) -> Option<Pattern> {
+    match (bytes.bytes().is_empty(), is_beginning) {
         (true, _) => None,
         (false, true) => Some(Pattern::Beginning(bytes)),
         (false, false) => Some(Pattern::Exact(bytes)),
@@ -184,7 +237,7 @@ fn read_hex(key: &str, node: &TomlNode) -> Result<Option<Pattern>, Vec<Diagnosti
         return refuse(node, format!("{key}: hex must be text in quotes, not {}", node.kind()));
     };
     let digits = text.trim_end().strip_suffix('*');
-    match parse_hex(digits.unwrap_or(text)) {
+    match Literal::hex(digits.unwrap_or(text)) {
         Ok(bytes) => Ok(bytes_pattern(bytes, digits.is_some())),
         Err(why) => refuse(node, format!("{key}: {why}")),
     }
@@ -211,11 +264,8 @@ fn read_json(key: &str, node: &TomlNode, table: &TomlTable) -> Result<Pattern, V
             }
         }
     }
-    let Some(TomlItem::Text(pointer)) = table.get("pointer").map(|pointer| &pointer.item) else {
-        return refuse(node, format!("{key}: pointer must be text such as \"/type\""));
+    let Some(pointer) = table.get("pointer") else {
+        return refuse(node, format!("{key}: pointer is missing"));
     };
-    match JsonPointer::try_from(pointer.clone()) {
-        Ok(pointer) => Ok(Pattern::Json { pointer, value }),
-        Err(why) => refuse(node, format!("{key}: {why}")),
-    }
+    Ok(Pattern::Json { pointer: read_pointer(key, pointer)?, value })
 }

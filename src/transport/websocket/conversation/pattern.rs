@@ -1,6 +1,7 @@
 //! What a message of the server must be, so that it is the one that is waited for.
 
 use crate::protocol::json_pointer::JsonPointer;
+use crate::transport::websocket::conversation::payload::Literal;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -9,9 +10,9 @@ use serde_json::Value;
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Pattern {
     /// It is these bytes.
-    Exact(Vec<u8>),
+    Exact(Literal),
     /// It begins with these bytes.
-    Beginning(Vec<u8>),
+    Beginning(Literal),
     /// It is JSON with this value at this place; with any value if none is given.
     Json { pointer: JsonPointer, value: Option<Value> },
 }
@@ -20,8 +21,8 @@ impl Pattern {
     /// Whether a message is the one.
     pub(crate) fn matches(&self, message: &[u8]) -> bool {
         match self {
-            Pattern::Exact(bytes) => message == bytes,
-            Pattern::Beginning(bytes) => message.starts_with(bytes),
+            Pattern::Exact(bytes) => message == bytes.bytes(),
+            Pattern::Beginning(bytes) => message.starts_with(bytes.bytes()),
             Pattern::Json { pointer, value } => match (pointer.find(message), value) {
                 (None, _) => false,
                 (Some(_), None) => true,
@@ -39,9 +40,9 @@ mod tests {
 
     #[test]
     fn a_message_is_exact_a_beginning_or_json() {
-        let exact = Pattern::Exact(b"3".to_vec());
+        let exact = Pattern::Exact(Literal::text("3"));
         assert!(exact.matches(b"3") && !exact.matches(b"33") && !exact.matches(b""));
-        let beginning = Pattern::Beginning(b"40".to_vec());
+        let beginning = Pattern::Beginning(Literal::text("40"));
         assert!(beginning.matches(b"40{\"sid\":1}") && !beginning.matches(b"4"));
         let json = |pointer: &str, value| {
             let pointer = JsonPointer::try_from(pointer.to_owned()).expect("a pointer");

@@ -1,49 +1,81 @@
-//! A message as a scenario writes it: text, or bytes as hex or base64.
+//! A message as a scenario writes it: text, perhaps with placeholders, or bytes as hex or base64.
+//!
+//! Plans and result files have it as it was written, so that a secret in it is found and left out.
 
 use crate::config::{Diagnostic, TomlItem, TomlNode};
+use crate::protocol::template::{Template, TemplateValues};
 use crate::protocol::websocket::codec::Opcode;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// How the bytes of a message may be written.
 const FORMS: &str = "text in quotes, { hex = \"…\" } or { base64 = \"…\" }";
 
-/// A message that is sent as it is.
+/// Bytes in one of the forms.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Payload {
-    /// A text message.
+enum Written {
     Text(String),
-    /// A binary message.
-    Binary(Vec<u8>),
+    Hex(String),
+    Base64(String),
 }
 
-impl Payload {
-    /// Its bytes.
-    pub(crate) fn bytes(&self) -> &[u8] {
-        match self {
-            Payload::Text(text) => text.as_bytes(),
-            Payload::Binary(bytes) => bytes,
-        }
+/// Bytes that are the same for every client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Written", into = "Written")]
+pub(crate) struct Literal {
+    written: Written,
+    bytes: Vec<u8>,
+}
+
+impl TryFrom<Written> for Literal {
+    type Error = String;
+
+    fn try_from(written: Written) -> Result<Literal, String> {
+        let bytes = match &written {
+            Written::Text(text) => text.clone().into_bytes(),
+            Written::Hex(digits) => parse_hex(digits)?,
+            Written::Base64(digits) => {
+                let explain = |error| format!("{digits:?} is not base64: {error}");
+                BASE64.decode(digits).map_err(explain)?
+            }
+        };
+        Ok(Literal { written, bytes })
     }
-    /// The opcode of its frame.
-    pub(crate) fn opcode(&self) -> Opcode {
-        match self {
-            Payload::Text(_) => Opcode::Text,
-            Payload::Binary(_) => Opcode::Binary,
-        }
+}
+
+impl From<Literal> for Written {
+    fn from(literal: Literal) -> Written {
+        literal.written
     }
-    fn is_empty(&self) -> bool {
-        self.bytes().is_empty()
+}
+
+impl Literal {
+    /// A text as it is.
+    pub(super) fn text(text: &str) -> Literal {
+        let bytes = text.as_bytes().to_vec();
+        Literal { written: Written::Text(text.to_owned()), bytes }
     }
-    /// Reads a message of a scenario.
+    /// Bytes in hexadecimal digits, with blanks between them as one likes.
     ///
     /// # Errors
-    /// What is wrong with it, and where.
-    pub(crate) fn read(key: &str, node: &TomlNode) -> Result<Payload, Vec<Diagnostic>> {
-        let payload = match &node.item {
-            TomlItem::Text(text) => Payload::Text(text.clone()),
+    /// A sentence.
+    pub(super) fn hex(digits: &str) -> Result<Literal, String> {
+        Literal::try_from(Written::Hex(digits.to_owned()))
+    }
+    /// The bytes.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+    /// Reads bytes of a scenario, at least one.
+    ///
+    /// # Errors
+    /// What is wrong with them, and where.
+    pub(super) fn read(key: &str, node: &TomlNode) -> Result<Literal, Vec<Diagnostic>> {
+        let written = match &node.item {
+            TomlItem::Text(text) => Written::Text(text.clone()),
             TomlItem::Table(table) => match &table.entries[..] {
                 [entry] => read_form(key, &entry.name, &entry.node)?,
                 _ => return refuse(node, format!("{key}: a message is one of {FORMS}")),
@@ -53,38 +85,100 @@ impl Payload {
                 return refuse(node, format!("{key}: a message is {FORMS}, not {kind}"));
             }
         };
-        if payload.is_empty() {
-            return refuse(node, format!("{key}: a message must not be empty"));
+        match Literal::try_from(written) {
+            Ok(literal) if literal.bytes.is_empty() => {
+                refuse(node, format!("{key}: a message must not be empty"))
+            }
+            Ok(literal) => Ok(literal),
+            Err(why) => refuse(node, format!("{key}: {why}")),
         }
-        Ok(payload)
     }
 }
 
-/// Reads a message by the name of its form.
-fn read_form(key: &str, form: &str, node: &TomlNode) -> Result<Payload, Vec<Diagnostic>> {
+/// Reads the bytes of a message by the name of their form.
+fn read_form(key: &str, form: &str, node: &TomlNode) -> Result<Written, Vec<Diagnostic>> {
     let TomlItem::Text(text) = &node.item else {
         let kind = node.kind();
         return refuse(node, format!("{key}: {form} must be text in quotes, not {kind}"));
     };
     match form {
-        "text" => Ok(Payload::Text(text.clone())),
-        "hex" => match parse_hex(text) {
-            Ok(bytes) => Ok(Payload::Binary(bytes)),
-            Err(why) => refuse(node, format!("{key}: {why}")),
-        },
-        "base64" => match BASE64.decode(text) {
-            Ok(bytes) => Ok(Payload::Binary(bytes)),
-            Err(error) => refuse(node, format!("{key}: {text:?} is not base64: {error}")),
-        },
+        "text" => Ok(Written::Text(text.clone())),
+        "hex" => Ok(Written::Hex(text.clone())),
+        "base64" => Ok(Written::Base64(text.clone())),
         _ => refuse(node, format!("{key}: {form:?} is no form of a message; write {FORMS}")),
     }
 }
 
-/// Reads bytes in hexadecimal digits, with blanks between them as one likes.
-///
-/// # Errors
-/// A sentence.
-pub(super) fn parse_hex(text: &str) -> Result<Vec<u8>, String> {
+/// A message that a client sends; its placeholders are filled in for each client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Literal", into = "Literal")]
+pub(crate) struct Payload {
+    literal: Literal,
+    /// The text, if it has placeholders.
+    template: Option<Template>,
+}
+
+impl From<Literal> for Payload {
+    fn from(mut literal: Literal) -> Payload {
+        let mut template = None;
+        if let Written::Text(text) = &literal.written {
+            let parsed = Template::new(text);
+            match parsed.constant() {
+                Some(text) => literal.bytes = text.as_bytes().to_vec(),
+                None => template = Some(parsed),
+            }
+        }
+        Payload { literal, template }
+    }
+}
+
+impl From<Payload> for Literal {
+    fn from(payload: Payload) -> Literal {
+        payload.literal
+    }
+}
+
+impl Payload {
+    /// Its bytes for one client.
+    pub(crate) fn bytes(&self, values: &TemplateValues<'_>) -> Cow<'_, [u8]> {
+        match &self.template {
+            None => Cow::Borrowed(&self.literal.bytes),
+            Some(template) => {
+                let mut bytes = Vec::new();
+                template.render(values, &mut bytes);
+                Cow::Owned(bytes)
+            }
+        }
+    }
+    /// The opcode of its frame.
+    pub(crate) fn opcode(&self) -> Opcode {
+        match self.literal.written {
+            Written::Text(_) => Opcode::Text,
+            Written::Hex(_) | Written::Base64(_) => Opcode::Binary,
+        }
+    }
+    /// Reads a message of a scenario.
+    ///
+    /// # Errors
+    /// What is wrong with it, and where.
+    pub(super) fn read(key: &str, node: &TomlNode) -> Result<Payload, Vec<Diagnostic>> {
+        Literal::read(key, node).map(Payload::from)
+    }
+    /// Whether it is not the same for every client.
+    pub(super) fn varies(&self) -> bool {
+        self.template.is_some()
+    }
+    /// Checks that its placeholders are known, for data with these columns.
+    ///
+    /// # Errors
+    /// A sentence that names the placeholder and what to do.
+    pub(super) fn check(&self, columns: &[String]) -> Result<(), String> {
+        self.template.as_ref().map_or(Ok(()), |template| template.check(columns))
+    }
+}
+
+/// Reads bytes in hexadecimal digits.
+fn parse_hex(text: &str) -> Result<Vec<u8>, String> {
     let digits: Option<Vec<u8>> = text
         .chars()
         .filter(|c| !c.is_whitespace())
@@ -114,13 +208,33 @@ mod tests {
         Payload::read("first", &node).map_err(|found| found[0].message.clone())
     }
 
+    /// What a message is for client 7, and the opcode of its frame.
+    fn sent(text: &str) -> (Vec<u8>, Opcode) {
+        let values = TemplateValues { client: 7, ..TemplateValues::default() };
+        let payload = read(text).expect("a message");
+        let json = serde_json::to_string(&payload).expect("JSON");
+        assert_eq!(serde_json::from_str::<Payload>(&json).expect("its own"), payload);
+        assert_eq!(payload.check(&[]), Ok(()));
+        (payload.bytes(&values).into_owned(), payload.opcode())
+    }
+
+    #[test]
+    fn placeholders_are_the_clients_number_or_its_data() {
+        let token = read("\"{token}\"").expect("a message");
+        assert!(token.varies() && token.check(&["token".to_owned()]).is_ok());
+        assert!(token.check(&[]).is_err_and(|why| why.starts_with("{token} is not known")));
+        assert!(!read("\"{{token}\"").expect("a message").varies());
+    }
+
     #[test]
     fn a_message_is_text_hex_or_base64() {
-        assert_eq!(read("\"40\""), Ok(Payload::Text("40".to_owned())));
-        assert_eq!(read("{ text = \"40\" }"), Ok(Payload::Text("40".to_owned())));
-        let bytes = Ok(Payload::Binary(vec![0x10, 0x0c, 0xff]));
-        assert_eq!(read("{ hex = \"10 0C ff\" }"), bytes);
-        assert_eq!(read("{ base64 = \"EAz/\" }"), bytes);
+        assert_eq!(sent("\"40\""), (b"40".to_vec(), Opcode::Text));
+        assert_eq!(sent("{ text = \"40\" }"), (b"40".to_vec(), Opcode::Text));
+        let bytes = (vec![0x10, 0x0c, 0xff], Opcode::Binary);
+        assert_eq!(sent("{ hex = \"10 0C ff\" }"), bytes);
+        assert_eq!(sent("{ base64 = \"EAz/\" }"), bytes);
+        assert_eq!(sent("'{\"id\":{client},\"{{a}\":{}}'").0, b"{\"id\":7,\"{a}\":{}}");
+        assert_eq!(sent("\"{{a}\"").0, b"{a}");
         for (wrong, message) in [
             ("\"\"", "first: a message must not be empty"),
             ("1", "first: a message is text in quotes"),

@@ -25,12 +25,14 @@ pub(crate) struct ConversationState {
 
 /// What a message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Meaning {
+pub(crate) enum Meaning<'m> {
     /// One of the set-up.
     SetUp,
     /// A ping; the number of its reply.
     Ping(usize),
-    /// Anything else, such as an update.
+    /// An update, and its bytes.
+    Update(&'m [u8]),
+    /// None of these.
     Other,
 }
 
@@ -79,15 +81,16 @@ impl ConversationState {
         self.message.extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 
-    /// The message is whole: returns it and what it is.
-    pub(crate) fn end_message(&mut self) -> (&[u8], Meaning) {
-        let meaning = self.meaning();
-        (&self.message, meaning)
+    /// The frame's message is whole: takes its bytes. They are given back by
+    /// [`ConversationState::forget_message`].
+    pub(crate) fn take_message(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.message)
     }
 
     /// The message is dealt with; its memory is used again.
-    pub(crate) fn forget_message(&mut self) {
-        self.message.clear();
+    pub(crate) fn forget_message(&mut self, mut memory: Vec<u8>) {
+        memory.clear();
+        self.message = memory;
     }
 
     /// Takes memory for a message from the thread, unless one has come in part.
@@ -105,13 +108,15 @@ impl ConversationState {
         }
     }
 
-    fn meaning(&mut self) -> Meaning {
-        let message = &self.message[..];
+    /// Says what a message is, and takes the step that waits for it.
+    pub(crate) fn meaning<'m>(&mut self, message: &'m [u8]) -> Meaning<'m> {
         let is_ping = |reply: &Reply| reply.to.matches(message);
         if let Some(ping) = self.said.replies.iter().position(is_ping) {
             return Meaning::Ping(ping);
         }
-        let Some(step) = self.said.steps.get(self.done) else { return Meaning::Other };
+        let Some(step) = self.said.steps.get(self.done) else {
+            return self.said.update.open(message).map_or(Meaning::Other, Meaning::Update);
+        };
         if matches!(step, Step::Wait(pattern) if pattern.matches(message)) {
             self.done += 1;
         } else {
@@ -136,6 +141,29 @@ impl Conversation {
         }
     }
 
+    /// The messages of a frame.
+    pub(crate) fn messages<'m>(&'m self, mut frame: &'m [u8]) -> impl Iterator<Item = &'m [u8]> {
+        let separator = self.separator.as_bytes();
+        std::iter::from_fn(move || {
+            let find = |window: &[u8]| window == separator;
+            while !frame.is_empty() {
+                let end = match separator.len() {
+                    0 => None,
+                    len => frame.windows(len).position(find),
+                };
+                let (message, rest) = match end {
+                    Some(end) => (&frame[..end], &frame[end + separator.len()..]),
+                    None => (frame, &[][..]),
+                };
+                frame = rest;
+                if !message.is_empty() {
+                    return Some(message);
+                }
+            }
+            None
+        })
+    }
+
     /// The answer to a ping.
     pub(crate) fn reply(&self, number: usize) -> Option<&Payload> {
         self.replies.get(number).map(|reply| &reply.with)
@@ -145,28 +173,28 @@ impl Conversation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transport::websocket::conversation::Pattern;
+    use crate::transport::websocket::conversation::{Literal, Pattern};
 
     fn state(steps: Vec<Step>, replies: Vec<Reply>) -> ConversationState {
-        ConversationState::new(Rc::new(Conversation { steps, replies }))
+        ConversationState::new(Rc::new(Conversation { steps, replies, ..Conversation::default() }))
     }
 
     fn send(text: &str) -> Step {
-        Step::Send(Payload::Text(text.to_owned()))
+        Step::Send(Payload::from(Literal::text(text)))
     }
 
     fn wait(text: &str) -> Step {
-        Step::Wait(Pattern::Beginning(text.as_bytes().to_vec()))
+        Step::Wait(Pattern::Beginning(Literal::text(text)))
     }
 
-    fn receive(state: &mut ConversationState, message: &str) -> Meaning {
+    fn receive<'m>(state: &mut ConversationState, message: &'m str) -> Meaning<'m> {
         for byte in message.bytes() {
             state.push(&[byte]);
         }
-        let (whole, meaning) = state.end_message();
+        let whole = state.take_message();
         assert_eq!(whole, message.as_bytes());
-        state.forget_message();
-        meaning
+        state.forget_message(whole);
+        state.meaning(message.as_bytes())
     }
 
     #[test]
@@ -184,21 +212,21 @@ mod tests {
         assert_eq!(state.take_other(), b"44 no");
         assert_eq!(receive(&mut state, "40{}"), Meaning::SetUp);
         assert!(state.is_set_up());
-        assert_eq!(receive(&mut state, "40{}"), Meaning::Other);
+        assert_eq!(receive(&mut state, "40{}"), Meaning::Update(b"40{}"));
         state.begin(8);
         assert!(!state.is_set_up());
     }
 
     #[test]
     fn pings_are_answered_within_the_set_up_and_after_it() {
-        let reply =
-            Reply { to: Pattern::Exact(b"2".to_vec()), with: Payload::Text("3".to_owned()) };
+        let with = Payload::from(Literal::text("3"));
+        let reply = Reply { to: Pattern::Exact(Literal::text("2")), with: with.clone() };
         let mut state = state(vec![wait("40")], vec![reply]);
         assert_eq!(receive(&mut state, "2"), Meaning::Ping(0));
         assert_eq!(receive(&mut state, "40"), Meaning::SetUp);
         assert_eq!(receive(&mut state, "2"), Meaning::Ping(0));
-        assert_eq!(receive(&mut state, "22"), Meaning::Other);
-        assert_eq!(state.said().reply(0), Some(&Payload::Text("3".to_owned())));
+        assert_eq!(receive(&mut state, "22"), Meaning::Update(b"22"));
+        assert_eq!(state.said().reply(0), Some(&with));
     }
 
     #[test]
@@ -210,13 +238,27 @@ mod tests {
         state.give_memory_back(&mut memory);
         assert_eq!((state.message.capacity(), memory.capacity()), (64, 0));
         state.push(b"0");
-        assert_eq!(state.end_message(), (&b"40"[..], Meaning::SetUp));
-        state.forget_message();
+        let message = state.take_message();
+        assert_eq!(message, b"40");
+        state.forget_message(message);
         state.give_memory_back(&mut memory);
         assert_eq!((state.message.capacity(), memory.capacity()), (0, 64));
         let much = vec![b'x'; MOST_BYTES];
         state.push(&much);
         state.push(&much);
         assert_eq!(state.message.len(), MOST_BYTES);
+    }
+
+    #[test]
+    fn a_frame_has_one_message_or_several_that_are_ended() {
+        let messages = |separator: &str, frame: &str| -> Vec<String> {
+            let said = Conversation { separator: separator.into(), ..Conversation::default() };
+            let text = |message: &[u8]| String::from_utf8_lossy(message).into_owned();
+            said.messages(frame.as_bytes()).map(text).collect()
+        };
+        assert_eq!(messages("", "a\nb"), ["a\nb"]);
+        assert_eq!(messages("\n", "a\n\nb\n"), ["a", "b"]);
+        assert_eq!(messages("\r\n", "a\nb\r\nc"), ["a\nb", "c"]);
+        assert!(messages("\n", "\n").is_empty() && messages("", "").is_empty());
     }
 }
