@@ -78,7 +78,7 @@ impl Queue {
         }
     }
     /// The bytes, to be appended to.
-    fn to_append(&mut self, spare: &SpareBuffers) -> &mut Vec<u8> {
+    fn append_to(&mut self, spare: &SpareBuffers) -> &mut Vec<u8> {
         if self.bytes.capacity() == 0 {
             self.bytes = spare.take();
         }
@@ -263,8 +263,8 @@ impl TlsLayer {
     }
 
     fn step(&mut self, incoming: &mut [u8], write: Option<Write<'_>>) -> (usize, Step) {
-        let records = self.records.to_append(&self.spare);
-        let plain = self.plain.to_append(&self.spare);
+        let records = self.records.append_to(&self.spare);
+        let plain = self.plain.append_to(&self.spare);
         let before = plain.len();
         let result = match &mut self.side {
             Side::Client(connection, sessions, client) => {
