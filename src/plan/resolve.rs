@@ -301,17 +301,7 @@ fn read_series(
     fields.forbid_secrets(&[&keys::LABEL]);
     let names: Vec<&str> = transport::TRANSPORTS.iter().map(|t| t.name).collect();
     let name = fields.choice(&keys::TRANSPORT, &names);
-    let label = fields.optional_text(&keys::LABEL);
-    let label_key = if label.is_some() { keys::LABEL } else { keys::TRANSPORT };
-    if let Some(message) = label.as_ref().and_then(|label| bad_label(label)) {
-        fields.report(&keys::LABEL, message);
-    }
-    let label = label.unwrap_or_else(|| name.to_owned());
-    if !labels.insert(label.clone()) {
-        let message =
-            format!("two series have the label {label:?}; give one of them another label");
-        fields.report(&label_key, message);
-    }
+    let label = read_label(&mut fields, name, labels);
     let Some(transport) = transport::find(name) else {
         // Of a mistyped transport, or in place of `transport` itself.
         transport::TRANSPORTS.iter().for_each(|any| fields.declare(any.keys));
@@ -360,22 +350,43 @@ fn read_series(
     });
     if let Some(series) = &series {
         check_interval(&mut fields, series, transport.keys, around.duration_ns);
-        if let (true, Some((key, why))) =
-            (plan.is_bundled(series), series.settings.needs_other_server())
-        {
-            fields.report(&key, format!("{} is for a server of your own: {why}", key.name));
-        }
-        if let (false, Some(key)) = (plan.delay.is_none(), series.settings.foreign_sockets()) {
-            let message = format!(
-                "no delay can be put before the sockets of this {}: run the scenario without \
-                 delay and jitter against `wsbench relay`, by [server]",
-                key.name
-            );
-            fields.report(&key, message);
-        }
+        check_server(&mut fields, plan, series);
     }
     diagnostics.extend(fields.finish());
     series
+}
+
+/// Reads the label of a series, by default its transport's name; no other series may have it.
+fn read_label(fields: &mut Fields<'_>, name: &str, labels: &mut BTreeSet<String>) -> String {
+    let label = fields.optional_text(&keys::LABEL);
+    let label_key = if label.is_some() { keys::LABEL } else { keys::TRANSPORT };
+    if let Some(message) = label.as_ref().and_then(|label| bad_label(label)) {
+        fields.report(&keys::LABEL, message);
+    }
+    let label = label.unwrap_or_else(|| name.to_owned());
+    if !labels.insert(label.clone()) {
+        let message =
+            format!("two series have the label {label:?}; give one of them another label");
+        fields.report(&label_key, message);
+    }
+    label
+}
+
+/// Reports settings that the server of a series cannot honour.
+fn check_server(fields: &mut Fields<'_>, plan: &Plan, series: &PlannedSeries) {
+    if let (true, Some((key, why))) =
+        (plan.is_bundled(series), series.settings.needs_other_server())
+    {
+        fields.report(&key, format!("{} is for a server of your own: {why}", key.name));
+    }
+    if let (false, Some(key)) = (plan.delay.is_none(), series.settings.foreign_sockets()) {
+        let message = format!(
+            "no delay can be put before the sockets of this {}: run the scenario without \
+             delay and jitter against `wsbench relay`, by [server]",
+            key.name
+        );
+        fields.report(&key, message);
+    }
 }
 
 /// Refuses settings that other transports have, with the names of those.

@@ -249,19 +249,24 @@ impl fmt::Display for ClientError {
                 None => f.write_str("TLS failed"),
             },
             ClientErrorKind::TlsAlert => {
-                let (code, name) = (self.code, alert_name(self.code));
-                write!(f, "the server refused the TLS handshake: alert {name} ({code})")?;
-                match code {
-                    116 => f.write_str("; give the clients a certificate by tls.cert and tls.key"),
-                    112 => f.write_str("; give the name that it knows by tls.sni"),
-                    120 => f.write_str("; offer a protocol that it has by tls.alpn"),
-                    70 => f.write_str("; it has no version that is offered, see tls.version"),
-                    _ => Ok(()),
-                }
+                let (name, remedy) = (alert_name(self.code), alert_remedy(self.code));
+                let code = self.code;
+                write!(f, "the server refused the TLS handshake: alert {name} ({code}){remedy}")
             }
             ClientErrorKind::ResponseTimeout => f.write_str("no answer within the limit"),
             ClientErrorKind::Undrained => f.write_str("did not end within the drain limit"),
         }
+    }
+}
+
+/// What to do about an alert of TLS, if the scenario can do something.
+fn alert_remedy(code: i32) -> &'static str {
+    match code {
+        116 => "; give the clients a certificate by tls.cert and tls.key",
+        112 => "; give the name that it knows by tls.sni",
+        120 => "; offer a protocol that it has by tls.alpn",
+        70 => "; it has no version that is offered, see tls.version",
+        _ => "",
     }
 }
 

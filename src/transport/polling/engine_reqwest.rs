@@ -228,10 +228,7 @@ impl ReqwestEngine {
         let cookies = set_cookies(response.headers());
         let cookie_ignored = cookies.is_some() && !self.requests.keeps_cookies();
         self.requests.keep(client, cookies);
-        let mut text = refuses(status).then(|| {
-            let field = |name: &str| response.headers().get(name).map(HeaderValue::as_bytes);
-            Box::new(AnswerText::new(field))
-        });
+        let mut text = kept_text(&response);
         let (payload, end) = read_body(&mut response, &mut state.poll.inbox, &mut text).await;
         let mut moved = self.observe(client, turn.phase, addresses, &mut state.observed);
         if client.thread.tls.get().is_some() && moved.down > 0 && end.is_ok() {
@@ -248,8 +245,8 @@ impl ReqwestEngine {
                 } else {
                     written_size(request, moved.up)
                 };
-                let text_of = text.as_deref();
-                goes_on = self.requests.follow(client, &mut state.redirected, status, text_of);
+                let said = text.as_deref();
+                goes_on = self.requests.follow(client, &mut state.redirected, status, said);
                 if goes_on {
                     state.poll.inbox.clear();
                     add_redirect(client, turn.phase, moved, request, &parts);
@@ -389,6 +386,14 @@ fn url(client: &Client, path: &str) -> String {
         }
         Some(_) => format!("https://{address}{path}"),
     }
+}
+
+/// Returns where the text of an answer is kept that refuses what was asked for; `None` for others.
+fn kept_text(response: &reqwest::Response) -> Option<Box<AnswerText>> {
+    refuses(response.status().as_u16()).then(|| {
+        let field = |name: &str| response.headers().get(name).map(HeaderValue::as_bytes);
+        Box::new(AnswerText::new(field))
+    })
 }
 
 /// Returns the cookies that an answer sets; `None` if it sets none.

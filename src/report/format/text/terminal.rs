@@ -208,24 +208,7 @@ fn warnings(table: &Table) -> Vec<String> {
             ));
         }
     }
-    let (metric, _) = latency_shown(table);
-    for reason in DriverBound::ALL {
-        let is_bound = |r: &&Row| r.latency(metric).driver_bound == Some(reason);
-        if let Some(who) = labels(table, rows(table).into_iter().filter(is_bound)) {
-            out.push(format!(
-                "{who}: the median latency is less than ten times {}, so it describes the driver as \
-                 much as the server.",
-                reason.what()
-            ));
-        }
-    }
-    let permitted = |r: &&Row| r.checks.iter().any(|c| c.is_ok() && c.by_permission);
-    if let Some(who) = labels(table, rows(table).into_iter().filter(permitted)) {
-        out.push(format!(
-            "{who}: valid only because driver_lateness permits a late driver: bytes and counts hold, \
-             latencies are the driver's as well."
-        ));
-    }
+    out.extend(driver_warnings(table));
     let unchecked =
         |check: &&CheckResult| check.check == Check::NothingMissing && check.is_unchecked_loss();
     let reasons = rows(table).into_iter().filter_map(|r| r.checks.iter().find(unchecked));
@@ -261,6 +244,30 @@ fn warnings(table: &Table) -> Vec<String> {
              them.",
             row.label(),
             thousands(row.events.all.negative_latencies)
+        ));
+    }
+    out
+}
+
+/// The rows whose latencies say something of the driver, or that only a permission makes valid.
+fn driver_warnings(table: &Table) -> Vec<String> {
+    let mut out = Vec::new();
+    let (metric, _) = latency_shown(table);
+    for reason in DriverBound::ALL {
+        let is_bound = |r: &&Row| r.latency(metric).driver_bound == Some(reason);
+        if let Some(who) = labels(table, rows(table).into_iter().filter(is_bound)) {
+            out.push(format!(
+                "{who}: the median latency is less than ten times {}, so it describes the driver as \
+                 much as the server.",
+                reason.what()
+            ));
+        }
+    }
+    let permitted = |r: &&Row| r.checks.iter().any(|c| c.is_ok() && c.by_permission);
+    if let Some(who) = labels(table, rows(table).into_iter().filter(permitted)) {
+        out.push(format!(
+            "{who}: valid only because driver_lateness permits a late driver: bytes and counts hold, \
+             latencies are the driver's as well."
         ));
     }
     out
