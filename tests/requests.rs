@@ -410,3 +410,73 @@ fn the_bundled_server_and_fields_of_ones_own_agree_to_the_byte() {
     let heads = number(row, "overhead_bytes_up_per_message");
     assert_eq!(heads, 716.0 + "X-Y: 12345\r\n".len() as f64);
 }
+
+#[test]
+fn what_cannot_be_sent_is_refused_with_its_line() {
+    let cases = [
+        ("headers = { Host = \"a\" }", "headers: Host is not set here: use `host`"),
+        ("headers = { content-length = \"1\" }", "it follows from the body"),
+        ("headers = { Upgrade = \"x\" }", "take transport = \"websocket\""),
+        ("headers = { Connection = \"close\" }", "use connection = \"new\""),
+        ("headers = { \"a b\" = \"x\" }", "is not the name of a field"),
+        ("headers = { A = \"x\", a = \"y\" }", "headers: a is there twice"),
+        ("headers = { A = \" x\" }", "has blanks around it"),
+        ("headers = { A = \"x\\r\\nB: y\" }", "must not hold control characters"),
+        ("headers = { A = \"{token}\" }", "{token} is not known; set `data`"),
+        ("headers = { A = \"{tokn}\" }\ndata = \"c.csv\"", "the data have {token}"),
+        ("host = \"a/b\"", "must be a name or an address"),
+        ("method = \"HEAD\"", "an answer to HEAD brings no update"),
+        ("method = \"po st\"", "method must be a word in capitals"),
+        ("status = [99]", "must be a status from 200 to 599"),
+        ("redirects = 21", "between 0 and 20"),
+        ("data_short = \"wrap\"", "data_short needs `data`"),
+        ("data = \"none.csv\"", "there is no file"),
+        ("data = \"c.csv\"", "has 1 lines for 2 clients"),
+        ("subprotocol = \"a\"", "unknown key \"subprotocol\""),
+    ];
+    for (setting, expected) in cases {
+        let address = "127.0.0.1:9".parse().unwrap();
+        let world = World::new(&scenario(address, &format!("{POLLING}{setting}")));
+        world.write("c.csv", "token\nabc\n");
+        let output = finish(wsbench(&["plan"]).arg(world.path("scenario.toml")));
+        expect_code(&output, 2);
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(text.contains(expected), "{setting}: {text}");
+        assert!(text.contains("scenario.toml:1"), "{setting} has no line: {text}");
+    }
+    let websocket = |setting: &str| {
+        let address = "127.0.0.1:9".parse().unwrap();
+        let series = format!("transport = \"websocket\"\n{setting}");
+        let world = World::new(&scenario(address, &series));
+        let output = finish(wsbench(&["plan"]).arg(world.path("scenario.toml")));
+        expect_code(&output, 2);
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let text = websocket("engine = \"tungstenite\"\nredirects = 1");
+    assert!(text.contains("engine \"tungstenite\" follows no redirects"), "{text}");
+    let text = websocket("headers = { sec-websocket-protocol = \"a\" }");
+    assert!(text.contains("use `subprotocol` of a websocket series"), "{text}");
+    let text = websocket("headers = { Origin = \"a\" }\norigin = \"b\"");
+    assert!(text.contains("`headers` has Origin, too"), "{text}");
+    let text = websocket("subprotocol = \"a b\"");
+    assert!(text.contains("without blanks; several are a list"), "{text}");
+    // The bundled server answers polls by GET alone.
+    let world = World::new(
+        "clients = [1]\n[[series]]\ntransport = \"polling\"\nmethod = \"POST\"\nbody = \"{}\"\n",
+    );
+    let output = finish(wsbench(&["plan"]).arg(world.path("scenario.toml")));
+    expect_code(&output, 2);
+    assert!(said(&output).contains("answers polls by GET alone"), "{}", said(&output));
+}
+
+#[test]
+fn lines_of_data_are_used_again_if_the_scenario_says_so() {
+    let (address, log) = server(|_, _| ok(""));
+    let series = format!(
+        "{POLLING}headers = {{ X-Key = \"{{line}}\" }}\ndata = \"keys.txt\"\ndata_short = \"wrap\""
+    );
+    let (_, output) = run_with(address, &series, &[("keys.txt", "only\n")]);
+    let log = log.lock().unwrap();
+    assert!(!log.is_empty(), "{}", said(&output));
+    assert!(log.iter().all(|seen| seen.field("x-key") == "only"));
+}
