@@ -225,9 +225,7 @@ impl ReqwestEngine {
         let chunked = response.headers().contains_key(TRANSFER_ENCODING);
         let encoding = response.headers().get(CONTENT_ENCODING);
         let compressed = encoding.is_some_and(|value| is_compressed(value.as_bytes()));
-        let cookies = set_cookies(response.headers());
-        let cookie_ignored = cookies.is_some() && !self.requests.keeps_cookies();
-        self.requests.keep(client, cookies);
+        let cookie_ignored = self.keep_cookies(client, &response);
         let mut text = kept_text(&response);
         let (payload, end) = read_body(&mut response, &mut state.poll.inbox, &mut text).await;
         let mut moved = self.observe(client, turn.phase, addresses, &mut state.observed);
@@ -245,8 +243,8 @@ impl ReqwestEngine {
                 } else {
                     written_size(request, moved.up)
                 };
-                let said = text.as_deref();
-                goes_on = self.requests.follow(client, &mut state.redirected, status, said);
+                goes_on =
+                    self.requests.follow(client, &mut state.redirected, status, text.as_deref());
                 if goes_on {
                     state.poll.inbox.clear();
                     add_redirect(client, turn.phase, moved, request, &parts);
@@ -277,6 +275,14 @@ impl ReqwestEngine {
             self.close(client, state.observed.take());
         }
         goes_on
+    }
+
+    /// Keeps the cookies that an answer sets. Returns whether it sets one that is not to be kept.
+    fn keep_cookies(&self, client: &mut Client, response: &reqwest::Response) -> bool {
+        let cookies = set_cookies(response.headers());
+        let ignored = cookies.is_some() && !self.requests.keeps_cookies();
+        self.requests.keep(client, cookies);
+        ignored
     }
 
     /// Sends a request. Returns the moment, its size and the beginning of the answer; `None` if there
