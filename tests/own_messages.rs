@@ -181,6 +181,8 @@ fn latencies_are_from_the_servers_own_time_in_messages_of_any_size() {
         assert!(found.number("delivery_latency_us_p50") < 1e6, "{}", found.row);
         assert_eq!(found.number("updates_missing"), 0.0);
         assert_eq!(found.check("times_can_be_right"), "passed");
+        // Not the scenario's 21 bytes: 41 to 45 and more digits of the number.
+        assert!((41.0..48.0).contains(&found.number("payload_bytes")), "{}", found.row);
         assert!(found.text.contains("exact to 1 ms"), "{}", found.text);
     });
 }
@@ -255,7 +257,8 @@ fn what_the_scenario_does_not_find_is_absent_with_the_reason() {
     let found = run(&scenario("websocket", websocket(SCRIPT), "sequence = \"/seq\"", ""), None);
     assert!(found.why("delivery_latency_us_p50").contains("[message] time"));
     assert_eq!(found.check("nothing_missing"), "passed");
-    let found = run(&scenario("websocket", websocket(SCRIPT), "time = \"/time\"", ""), None);
+    let found = run(&scenario("websocket", websocket(SCRIPT), "time = \"/time\"", ""), Some(96));
+    assert_eq!(found.check("times_can_be_right"), "failed");
     assert!(found.why("delivery_latency_us_p50").contains("no message has a time where"));
     assert!(found.why("updates_missing").contains("is not known"));
     assert_eq!(found.check("nothing_missing"), "not-applicable");

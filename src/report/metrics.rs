@@ -128,14 +128,7 @@ fn identity() -> Vec<Column> {
     let repeats = "times that the case was measured; the row is all of them";
     let planned = "planned interval between two events of a client";
     let window = "length of the measured windows of all repeats";
-    let payload = |r: &Row| CellValue::Count(r.payload_bytes.into());
-    let payload = Column::new(
-        ColumnKind::Count,
-        "payload_bytes",
-        "bytes",
-        "bytes of one update's payload",
-        payload,
-    );
+    let payload = "bytes of one update's payload; the mean of what came, if the server is your own";
     vec![
         text("series", "the label of the series", |r| &r.series),
         text("transport", "the transport's name", |r| &r.transport),
@@ -149,7 +142,7 @@ fn identity() -> Vec<Column> {
         figure("stretch_factor", "-", "held over planned interval", |r| &r.pace.stretch),
         flag("stretched", "whether the interval was stretched", |r| r.pace.stretched),
         figure("window_s", "s", window, |r| &r.window_s).better(Better::Neither),
-        payload.setting(),
+        figure("payload_bytes", "bytes", payload, |r| &r.payload_bytes).setting(),
     ]
 }
 

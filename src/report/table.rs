@@ -67,8 +67,8 @@ pub struct Row {
     pub repeats: u64,
     /// True where the driver has a schedule of its own.
     pub paced: bool,
-    /// Bytes of a payload.
-    pub payload_bytes: u32,
+    /// Bytes of a payload: of the bundled server as the plan says, of another as they came, their mean.
+    pub payload_bytes: Figure,
     /// Clients connected when the load began, over all repeats.
     pub connected: u64,
     /// Clients asked for, over all repeats.

@@ -104,7 +104,12 @@ pub(super) fn check(group: &Group, setting: &Setting) -> Option<CheckResult> {
     let check = Check::TimesCanBeRight;
     let counts = group.counts();
     if let Some(why) = no_times(counts, setting) {
-        return Some(check.not_applicable(why));
+        // The scenario says where it is.
+        let nowhere = counts.messages > 0 && counts.unstamped >= counts.messages;
+        return Some(match nowhere {
+            true => check.result(false, Figure::count(counts.unstamped), why),
+            false => check.not_applicable(why),
+        });
     }
     let value = Figure::count(counts.wrong_times);
     if let Some(why) = wrong(group, setting) {

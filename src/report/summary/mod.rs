@@ -23,7 +23,7 @@ mod setting;
 mod times;
 mod verdict;
 
-use crate::record::{ClientError, Metric};
+use crate::record::{ClientError, Metric, Part};
 use crate::report::chapter;
 use crate::report::figure::Figure;
 use crate::report::pictures::Pictures;
@@ -104,7 +104,7 @@ fn row(group: &Group, setting: &Setting, floor: Option<&Group>) -> Row {
         clients: info.clients,
         repeats: group.runs,
         paced: info.paced,
-        payload_bytes: info.payload_bytes,
+        payload_bytes: payload_bytes(group),
         connected: group.connected(),
         asked: group.asked(),
         volumes: bytes::volumes(group, &window_s, &pace),
@@ -135,6 +135,16 @@ fn row(group: &Group, setting: &Setting, floor: Option<&Group>) -> Row {
     row.notes = notes(group, &row);
     (row.status, row.checks) = verdict::of_row(group, setting, &row);
     row
+}
+
+/// The bytes of a payload: a server of one's own sends what it likes.
+fn payload_bytes(group: &Group) -> Figure {
+    if group.info.bundled_server || !group.info.network {
+        return Figure::count(group.info.payload_bytes.into());
+    }
+    let steady = &group.total.phases.steady;
+    let came = Figure::count(steady.ledger.down[Part::Payload]);
+    came.over(&Figure::count(steady.counts.completed), "no message was measured")
 }
 
 fn window_s(group: &Group) -> Figure {
