@@ -432,7 +432,7 @@ fn what_cannot_be_sent_is_refused_with_its_line() {
         ("data_short = \"wrap\"", "data_short needs `data`"),
         ("data = \"none.csv\"", "there is no file"),
         ("data = \"c.csv\"", "has 1 lines for 2 clients"),
-        ("subprotocol = \"a\"", "unknown key \"subprotocol\""),
+        ("subprotocol = \"a\"", "subprotocol is a setting of \"websocket\", not of"),
     ];
     for (setting, expected) in cases {
         let address = "127.0.0.1:9".parse().unwrap();
