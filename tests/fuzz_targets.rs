@@ -47,7 +47,12 @@ const PARSERS: &[(&str, &str)] = &[
 ];
 
 /// Files whose functions look like parsers and only call one of those.
-const CALLERS: &[&str] = &["cli/gate.rs", "cli/serve.rs"];
+const CALLERS: &[&str] = &[
+    "cli/gate.rs",
+    "cli/serve.rs",
+    "cmd/try_urls/scenario.rs",
+    "transport/polling/engine_reqwest.rs",
+];
 
 fn root(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
