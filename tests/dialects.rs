@@ -155,7 +155,7 @@ fn follow(case: Case) {
 }
 
 /// The official servers, by dialect, with the settings of a series that subscribes.
-const OFFICIAL: [(&str, &str); 5] = [
+const OFFICIAL: [(&str, &str); 4] = [
     ("socket.io", "first = ['42[\"subscribe\"]']"),
     ("signalr", "path = \"/hub\""),
     (
@@ -164,7 +164,6 @@ const OFFICIAL: [(&str, &str); 5] = [
          update = { pointer = \"/payload/data/tick\" }",
     ),
     ("mqtt", "first = [{ hex = \"82 0a 0001 0005 7469636b73 00\" }]\nready = { hex = \"90*\" }"),
-    ("stomp", "first = [\"SUBSCRIBE\\nid:0\\ndestination:/ticks\\n\\n\\u0000\"]"),
 ];
 
 /// Installs the official servers from npm, once. The error is why they cannot be.

@@ -176,13 +176,13 @@ fn latencies_are_from_the_servers_own_time_in_messages_of_any_size() {
     at_once(["websocket", "sse"], |transport| {
         let server = if transport == "sse" { sse(LATE) } else { websocket(LATE) };
         let found = run(&scenario(transport, server, TIME_AND_NUMBER, ""), None);
-        // Whole milliseconds, rounded down.
-        assert!(found.number("delivery_latency_us_min") >= 30_000.0, "{}", found.row);
+        // Whole milliseconds, rounded down; three digits of the histogram.
+        assert!(found.number("delivery_latency_us_min") >= 29_900.0, "{}", found.row);
         assert!(found.number("delivery_latency_us_p50") < 1e6, "{}", found.row);
         assert_eq!(found.number("updates_missing"), 0.0);
         assert_eq!(found.check("times_can_be_right"), "passed");
         // Not the scenario's 21 bytes: 41 to 45 and more digits of the number.
-        assert!((41.0..48.0).contains(&found.number("payload_bytes")), "{}", found.row);
+        assert!((41.0..60.0).contains(&found.number("payload_bytes")), "{}", found.row);
         assert!(found.text.contains("exact to 1 ms"), "{}", found.text);
     });
 }

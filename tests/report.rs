@@ -384,7 +384,7 @@ fn amount() -> impl Strategy<Value = u64> {
 }
 
 fn anything() -> impl Strategy<Value = RunResult> {
-    let numbers = prop::collection::vec(amount(), 41);
+    let numbers = prop::collection::vec(amount(), 31 + Metric::ALL.len());
     let cases = prop::collection::vec((numbers, 0u8..32), 1..6);
     (cases, prop::sample::subsequence(sample::ALL.to_vec(), 1..3)).prop_map(|(cases, series)| {
         let mut result = planned(&series, &[1, 100_000]);

@@ -533,7 +533,8 @@ fn a_server_that_runs_already_is_measured_and_what_it_hides_is_absent() {
     let mut lines = BufReader::new(server.stdout.take().expect("it was piped")).lines();
     let first = lines.next().expect("it says where it listens").expect("in text");
     let url = first.rsplit(' ').next().expect("a URL at the end").to_owned();
-    let world = World::new(&format!("{SMALL}\n[server]\nurl = \"{url}\"\n"));
+    let small = SMALL.replace("\"polling\"", "\"polling\"\nrequest_head = \"chapter\"");
+    let world = World::new(&format!("{small}\n[server]\nurl = \"{url}\"\n"));
     let output = finish(&mut world.run(&[]));
     signal(server.id(), "TERM");
     let drained = wait(server, Duration::from_secs(20));

@@ -204,7 +204,7 @@ fn missing_keys() {
     "#);
     assert_snapshot!(
         messages("clients = [1]\n[server]\n[stretch]\n[[series]]\nlabel = \"a\"\n"), @r#"
-    error: missing key "url": the server's address, such as "http://127.0.0.1:8080"
+    error: missing key "url": the server's address, such as "http://127.0.0.1:8080"; https:// and wss:// are TLS, and ws:// and wss:// the same as http:// and https://
      --> scenarios/x.toml:2:1
       |
     2 | [server]
@@ -587,17 +587,8 @@ fn servers() {
             "clients = [1]\n[server]\n{server}\n[[series]]\ntransport = \"polling\"\n"
         ))
     };
-    assert_snapshot!(with("url = \"https://127.0.0.1\""), @r#"
-    error: url "https://127.0.0.1": TLS is not supported yet
-     --> scenarios/x.toml:3:7
-      |
-    3 | url = "https://127.0.0.1"
-      |       ^^^^^^^^^^^^^^^^^^^
-
-    1 error in scenarios/x.toml
-    "#);
     assert_snapshot!(with("url = \"127.0.0.1:8080\""), @r#"
-    error: url "127.0.0.1:8080" must begin with "http://"
+    error: url "127.0.0.1:8080" must begin with "http://", "https://", "ws://" or "wss://"
      --> scenarios/x.toml:3:7
       |
     3 | url = "127.0.0.1:8080"

@@ -35,7 +35,7 @@ pub(crate) struct ServeArgs {
         help_heading = LISTENING
     )]
     pub threads: Option<u32>,
-    /// Speak TLS, with a certificate for localhost of its own unless one is given
+    /// Use TLS, with a certificate for localhost of its own unless one is given
     #[arg(long, help_heading = LISTENING)]
     pub tls: bool,
     /// The certificate, in PEM, with those that lead to an authority

@@ -3,8 +3,8 @@
 
 use crate::client::context::ThreadContext;
 use crate::net::counted_stream::CountedStream;
+use crate::net::layer::TlsBytes;
 use crate::net::polled_stream::PolledStream;
-use crate::net::tls_layer::TlsBytes;
 use crate::record::{Flow, Ledger, Part, Phase, TcpReading, TcpTotals};
 use std::rc::Rc;
 

@@ -39,7 +39,7 @@ pub struct ThreadContext {
     pub events: Cell<u64>,
     /// How clients connect, a server shard each.
     pub dialers: Vec<Dialer>,
-    /// How clients speak TLS; unset if they do not.
+    /// How clients use TLS; unset if they do not.
     pub tls: OnceCell<TlsClient>,
     /// What is published, in form and rate.
     pub spec: feed::Spec,

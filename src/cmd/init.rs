@@ -102,7 +102,10 @@ fn series(out: &mut String, section: &Section, transport: &Transport) {
     let name = format!("{:?}", transport.name);
     for key in section.keys {
         let active = key.name == "transport" && !optional;
-        let value = if key.name == "url" { example("series", key.name) } else { &name };
+        let value = match key.name {
+            "transport" | "label" => &name,
+            other => example("series", other),
+        };
         setting(out, key, value, active);
     }
     transport.keys.iter().for_each(|key| setting(out, key, key.default.unwrap_or_default(), false));
@@ -134,6 +137,8 @@ fn example(section: &str, key: &str) -> &'static str {
         "channel" => "\"/channel\"",
         "clock_bound" => "\"1ms\"",
         "url" => "\"http://127.0.0.1:8080\"",
+        "dialect" => "\"socket.io\"",
+        "path" => "\"/latest\"",
         "ca" => "\"authority.pem\"",
         "cert" => "\"client.pem\"",
         "key" => "\"client.key\"",
@@ -217,16 +222,26 @@ mod tests {
 
     #[test]
     fn what_is_commented_out_is_the_default() {
-        // Put in everything that has a value, except the server that is not there.
-        let of_server = SECTIONS.iter().filter(|section| section.name == "server");
-        let absent: Vec<&str> = of_server.flat_map(|s| s.keys).map(|key| key.name).collect();
-        let name = |line: &str| line.split(' ').next().unwrap_or_default().to_owned();
+        // Put in everything that has a value, except the server that is not there and its messages.
+        let (others, here): (Vec<_>, Vec<_>) = SECTIONS
+            .iter()
+            .partition(|section| ["server", "server.tls", "message"].contains(&section.name));
+        let names = |sections: Vec<&'static Section>| {
+            sections.into_iter().flat_map(|section| section.keys).map(|key| key.name)
+        };
+        let absent: Vec<&str> = names(others).collect();
+        let of_transports = TRANSPORTS.iter().flat_map(|transport| transport.keys);
+        let usual = of_transports.filter(|key| key.default.is_some()).map(|key| key.name);
+        // Of a server of one's own too, or nothing without another one.
+        let not_here = ["dialect", "path", "data_short", "cursor_in"];
+        let is_here = |name: &&str| !absent.contains(name) && !not_here.contains(name);
+        let settings: Vec<&str> = names(here).chain(usual).filter(is_here).collect();
+        let is_setting =
+            |line: &str| line.split_once(" = ").is_some_and(|(name, _)| settings.contains(&name));
         let all: String = starter()
             .lines()
             .map(|line| match line.strip_prefix("# ") {
-                Some(rest) if rest.contains(" = ") && !absent.contains(&name(rest).as_str()) => {
-                    format!("{rest}\n")
-                }
+                Some(rest) if is_setting(rest) => format!("{rest}\n"),
                 _ if line == "# [stretch]" => "[stretch]\n".to_owned(),
                 _ if line == "# [[series]]" => "[[series]]\n".to_owned(),
                 _ if line == "# [[limit]]" => "[[limit]]\n".to_owned(),

@@ -100,7 +100,7 @@ fn combine_faults(
     }
 }
 
-/// How the server speaks TLS, if it does: with the certificate that was given, or one of its own.
+/// How the server uses TLS, if it does: with the certificate that was given, or one of its own.
 fn tls(args: &ServeArgs) -> Outcome<Option<Arc<rustls::ServerConfig>>> {
     if !args.tls {
         return Ok(None);

@@ -49,7 +49,7 @@ pub(crate) struct DriverStart {
     pub message: Option<feed::MessageSpec>,
     /// How to connect, a server shard each; client `i` uses the `i`-th, round robin.
     pub dialers: Vec<Dialer>,
-    /// How clients speak TLS; absent if they do not.
+    /// How clients use TLS; absent if they do not.
     #[serde(default)]
     pub tls: Option<TlsSettings>,
     /// The certificate of the bundled server, in PEM, which its clients trust alone.

@@ -1,6 +1,6 @@
 //! What the account of a client's connection asks of its stream, whoever drives it.
 
-use crate::net::tls_layer::TlsBytes;
+use crate::net::layer::TlsBytes;
 use crate::record::{Phase, TcpReading};
 use std::io;
 

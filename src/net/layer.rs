@@ -9,8 +9,7 @@
 //! (a delay line, TLS) has bytes pushed into one end and taken from the other. Whoever drives a
 //! stack without a buffer moves bytes directly between protocol and socket, without a copy.
 
-use crate::net::tls_layer::TlsLayer;
-use crate::record::{Direction, Phase};
+use crate::record::{ClientError, Direction, Phase};
 
 /// One layer of a stream, or several on top of each other.
 pub trait StreamLayer {
@@ -21,11 +20,11 @@ pub trait StreamLayer {
     /// The layer as a buffer; `None` if it only observes.
     fn buffer(&mut self) -> Option<&mut dyn LayerBuffer>;
     /// The layer that makes records of bytes; `None` if they pass as they are.
-    fn tls(&self) -> Option<&TlsLayer> {
+    fn tls(&self) -> Option<&dyn RecordLayer> {
         None
     }
     /// The same, to be changed.
-    fn tls_mut(&mut self) -> Option<&mut TlsLayer> {
+    fn tls_mut(&mut self) -> Option<&mut dyn RecordLayer> {
         None
     }
 }
@@ -61,6 +60,31 @@ pub trait LayerBuffer {
     }
 }
 
+/// Bytes of TLS at a socket: handshakes, headers, tags and alerts, of whole records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TlsBytes {
+    /// Written.
+    pub up: u64,
+    /// Read.
+    pub down: u64,
+}
+
+/// A layer that makes records of bytes (TLS): what is at the socket is not what the protocol wrote.
+pub trait RecordLayer: LayerBuffer {
+    /// Whether the handshake is over.
+    fn is_open(&self) -> bool;
+    /// Why the connection can carry nothing more; each caller gets it once.
+    fn take_failure(&mut self) -> Option<ClientError>;
+    /// Whether the peer's bytes ended without its saying so: some may be missing.
+    fn is_truncated(&self) -> bool;
+    /// Whole bytes of the protocol that have reached the socket.
+    fn written(&self) -> u64;
+    /// Bytes of the protocol that have not reached the socket.
+    fn unsent(&self) -> u64;
+    /// The bytes at the socket that are not the protocol's, of whole records.
+    fn bytes(&self) -> TlsBytes;
+}
+
 impl<L: StreamLayer> StreamLayer for Box<L> {
     fn enter(&mut self, phase: Phase) {
         (**self).enter(phase);
@@ -71,10 +95,10 @@ impl<L: StreamLayer> StreamLayer for Box<L> {
     fn buffer(&mut self) -> Option<&mut dyn LayerBuffer> {
         (**self).buffer()
     }
-    fn tls(&self) -> Option<&TlsLayer> {
+    fn tls(&self) -> Option<&dyn RecordLayer> {
         (**self).tls()
     }
-    fn tls_mut(&mut self) -> Option<&mut TlsLayer> {
+    fn tls_mut(&mut self) -> Option<&mut dyn RecordLayer> {
         (**self).tls_mut()
     }
 }
@@ -93,10 +117,10 @@ impl<L: StreamLayer> StreamLayer for Option<L> {
     fn buffer(&mut self) -> Option<&mut dyn LayerBuffer> {
         self.as_mut()?.buffer()
     }
-    fn tls(&self) -> Option<&TlsLayer> {
+    fn tls(&self) -> Option<&dyn RecordLayer> {
         self.as_ref()?.tls()
     }
-    fn tls_mut(&mut self) -> Option<&mut TlsLayer> {
+    fn tls_mut(&mut self) -> Option<&mut dyn RecordLayer> {
         self.as_mut()?.tls_mut()
     }
 }
@@ -164,10 +188,10 @@ impl<Upper: StreamLayer, Lower: StreamLayer> StreamLayer for Stacked<Upper, Lowe
         let holds = self.upper.buffer().is_some() || self.lower.buffer().is_some();
         if holds { Some(self) } else { None }
     }
-    fn tls(&self) -> Option<&TlsLayer> {
+    fn tls(&self) -> Option<&dyn RecordLayer> {
         self.upper.tls().or_else(|| self.lower.tls())
     }
-    fn tls_mut(&mut self) -> Option<&mut TlsLayer> {
+    fn tls_mut(&mut self) -> Option<&mut dyn RecordLayer> {
         if self.upper.tls().is_some() { self.upper.tls_mut() } else { self.lower.tls_mut() }
     }
 }
@@ -228,7 +252,7 @@ impl<Upper: StreamLayer, Lower: StreamLayer> LayerBuffer for Stacked<Upper, Lowe
         }
     }
     fn is_broken(&self) -> bool {
-        self.tls().is_some_and(LayerBuffer::is_broken)
+        self.tls().is_some_and(|tls| tls.is_broken())
     }
 }
 

@@ -9,10 +9,9 @@
 //! and sleeps on the thread's timer until the next release. A dropped stream closes its socket at
 //! once; flushing and shutting down wait for what is held.
 
-use crate::net::layer::{LayerBuffer, StreamLayer};
+use crate::net::layer::{LayerBuffer, RecordLayer, StreamLayer, TlsBytes};
 use crate::net::linux::tcp_info;
 use crate::net::meter::Meter;
-use crate::net::tls_layer::{TlsBytes, TlsLayer};
 use crate::record::{ClientError, ClientErrorKind, Direction, Phase, TcpReading};
 use crate::time::{Sleep, Timer, now_ns};
 use std::future::Future;
@@ -80,13 +79,19 @@ impl<L: StreamLayer> LayeredStream<L> {
     }
     /// Bytes that were sent and have reached the socket.
     pub(crate) fn written(&self) -> u64 {
-        self.tls().map_or_else(|| self.socket.meter.written(), TlsLayer::written)
+        self.tls().map_or_else(|| self.socket.meter.written(), RecordLayer::written)
+    }
+    /// Whether the end of the socket's bytes was read; `None` if it is what the reader sees. TLS ends
+    /// a direction before the socket does.
+    pub(crate) fn has_read_end(&self) -> Option<bool> {
+        let above = self.above.as_ref()?;
+        above.layers.tls().map(|_| above.io.read_ended && above.io.read_error.is_none())
     }
     /// Of the bytes at the socket, those that are TLS.
     pub(crate) fn tls_bytes(&self) -> TlsBytes {
-        self.tls().map(TlsLayer::bytes).unwrap_or_default()
+        self.tls().map(RecordLayer::bytes).unwrap_or_default()
     }
-    fn tls(&self) -> Option<&TlsLayer> {
+    fn tls(&self) -> Option<&dyn RecordLayer> {
         self.above.as_ref()?.layers.tls()
     }
     /// Ready once the handshake of TLS is over; at once without TLS.

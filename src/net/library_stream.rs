@@ -6,8 +6,8 @@
 
 use crate::net::counted_stream::CountedStream;
 use crate::net::layer::StreamLayer;
+use crate::net::layer::TlsBytes;
 use crate::net::layered_stream::LayeredStream;
-use crate::net::tls_layer::TlsBytes;
 use crate::record::{ClientError, Phase, TcpReading};
 use crate::time::Timer;
 use std::cell::RefCell;
@@ -77,7 +77,8 @@ impl<L: StreamLayer> CountedStream for LibraryStream<L> {
         self.0.borrow_mut().stream.unsent()
     }
     fn has_ended(&self) -> bool {
-        self.0.borrow().ended
+        let shared = self.0.borrow();
+        shared.stream.has_read_end().unwrap_or(shared.ended)
     }
     fn has_failed(&self) -> bool {
         self.0.borrow().failed

@@ -5,9 +5,8 @@
 
 use crate::net::connection::Layers;
 use crate::net::counted_stream::CountedStream;
-use crate::net::layer::{LayerBuffer, StreamLayer};
+use crate::net::layer::{LayerBuffer, RecordLayer, StreamLayer, TlsBytes};
 use crate::net::socket::Socket;
-use crate::net::tls_layer::{TlsBytes, TlsLayer};
 use crate::record::{ClientError, ClientErrorKind, Direction, Phase, TcpReading};
 use std::io;
 
@@ -98,7 +97,7 @@ impl PolledStream {
         self.layers.as_mut()?.buffer()
     }
     #[inline]
-    fn tls_layer(&self) -> Option<&TlsLayer> {
+    fn tls_layer(&self) -> Option<&dyn RecordLayer> {
         self.layers.as_ref()?.tls()
     }
     /// Whether it has TLS.
@@ -108,7 +107,7 @@ impl PolledStream {
     }
     /// Whether the peer's bytes ended without TLS's saying so: some may be missing.
     pub(crate) fn is_truncated(&self) -> bool {
-        self.tls_layer().is_some_and(TlsLayer::is_truncated)
+        self.tls_layer().is_some_and(RecordLayer::is_truncated)
     }
 
     /// Goes on with the handshake of TLS. Returns whether it is over.
@@ -301,7 +300,7 @@ impl PolledStream {
             Some(buffer) => self.receive_buffered(now_ns, buffer, into),
         };
         if let Received::Nothing | Received::End = received
-            && let Some(error) = layers.tls_mut().and_then(TlsLayer::take_failure)
+            && let Some(error) = layers.tls_mut().and_then(RecordLayer::take_failure)
         {
             received = Received::Failed(error);
         }
@@ -433,13 +432,13 @@ impl CountedStream for PolledStream {
     }
     #[inline]
     fn written(&self) -> u64 {
-        self.tls_layer().map_or(self.written, TlsLayer::written)
+        self.tls_layer().map_or(self.written, RecordLayer::written)
     }
     fn written_to_socket(&self) -> u64 {
         self.written
     }
     fn tls(&self) -> TlsBytes {
-        self.tls_layer().map(TlsLayer::bytes).unwrap_or_default()
+        self.tls_layer().map(RecordLayer::bytes).unwrap_or_default()
     }
     fn has_ended(&self) -> bool {
         self.ended

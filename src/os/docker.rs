@@ -50,7 +50,8 @@ fn ask_service(path: &Path, name: &str) -> io::Result<u32> {
         stream.set_read_timeout(Some(LIMIT))?;
         stream.set_write_timeout(Some(LIMIT))?;
         // In version 1.0 no answer comes in chunks, and each ends with the connection.
-        write!(stream, "GET /containers/{name}/json HTTP/1.0\r\nHost: docker\r\n\r\n")?;
+        let request = format!("GET /containers/{name}/json HTTP/1.0\r\nHost: docker\r\n\r\n");
+        stream.write_all(request.as_bytes())?;
         stream.take(MOST_ANSWER).read_to_end(answer).map(drop)
     };
     ask(&mut answer).map_err(failed)?;

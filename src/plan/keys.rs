@@ -32,8 +32,8 @@ pub const SECTIONS: &[Section] = &[
     optional(
         "server.tls",
         SERVER_TLS,
-        "How clients speak TLS with a server whose URL begins with https:// or wss://. Without a URL \
-         the bundled server speaks it.",
+        "How clients use TLS with a server whose URL begins with https:// or wss://. Without a URL \
+         the bundled server uses it.",
     ),
     optional("message", MESSAGE, "Where things are in the messages of a server of your own."),
     optional(

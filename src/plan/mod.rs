@@ -83,7 +83,7 @@ pub struct Plan {
     pub series: Vec<PlannedSeries>,
     /// Who answers, unless a series has a server of its own.
     pub server: Server,
-    /// How clients speak TLS with it; absent if they do not.
+    /// How clients use TLS with it; absent if they do not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsSettings>,
     /// The cases in the order in which they run.
@@ -137,7 +137,7 @@ pub struct PlannedSeries {
     /// Its own server, if the scenario gives it a URL; else [`Plan::server`] answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<Server>,
-    /// How clients speak TLS with that; absent if they do not.
+    /// How clients use TLS with that; absent if they do not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsSettings>,
 }
@@ -362,7 +362,7 @@ impl Plan {
         series.settings.request(&context.target)
     }
 
-    /// Returns how the clients of a series speak TLS; `None` if they do not.
+    /// Returns how the clients of a series use TLS; `None` if they do not.
     pub(crate) fn tls_of<'a>(&'a self, series: &'a PlannedSeries) -> Option<&'a TlsSettings> {
         if series.server.is_some() { series.tls.as_ref() } else { self.tls.as_ref() }
     }
@@ -415,6 +415,11 @@ impl Plan {
             let why = "the kernel counts the sockets of the whole machine, on which a server runs \
                        that this run did not start";
             absent.insert("kernel_memory".to_owned(), why.to_owned());
+        }
+        if self.tls_of(series).is_some() && series.settings.foreign_sockets().is_some() {
+            let why = "the engine is a library: it ends TLS after its sockets could be looked at for \
+                       the last time";
+            absent.entry("server_audit".to_owned()).or_insert_with(|| why.to_owned());
         }
         absent
     }

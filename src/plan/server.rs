@@ -38,7 +38,7 @@ pub(super) fn read(
     paths
 }
 
-/// Reads the URL of a server, how clients speak TLS with it, how it is started and what it uses.
+/// Reads the URL of a server, how clients use TLS with it, how it is started and what it uses.
 fn read_external(
     fields: &mut Fields<'_>,
     folder: &Path,
@@ -178,10 +178,10 @@ fn external(url: String, at: Address) -> Server {
     Server::External { url, authority, address, others, start: None, processes: None }
 }
 
-/// A server of a series, and how clients speak TLS with it.
+/// A server of a series, and how clients use TLS with it.
 type OwnServer = (Server, Option<TlsSettings>);
 
-/// Reads the URL of a series: its server and its path. `usual` is how clients speak TLS with the
+/// Reads the URL of a series: its server and its path. `usual` is how clients use TLS with the
 /// other servers.
 pub(super) fn read_series_url(
     fields: &mut Fields<'_>,

@@ -1,4 +1,4 @@
-//! Reads how clients speak TLS, and checks the files that a scenario names.
+//! Reads how clients use TLS, and checks the files that a scenario names.
 //!
 //! Separate from `tls`, which makes configurations for rustls of what is read here.
 
@@ -18,7 +18,7 @@ const OF_OTHERS: [&Key; 6] = [
     &keys::TLS_ALPN,
 ];
 
-/// Who speaks TLS with the clients.
+/// Who uses TLS with the clients.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum TlsServer<'a> {
     /// The bundled server.
@@ -34,11 +34,11 @@ pub(super) fn read(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<TlsSettings> {
     let table = server.table(&keys::TLS);
-    let (host, speaks) = match at {
+    let (host, is_tls) = match at {
         TlsServer::Bundled => (None, table.is_some()),
-        TlsServer::Url(host, speaks) => (Some(host), speaks),
+        TlsServer::Url(host, is_tls) => (Some(host), is_tls),
     };
-    if !speaks {
+    if !is_tls {
         if table.is_some() {
             let message = "tls is for URLs that begin with https:// or wss://: this one does not";
             server.report(&keys::TLS, message);
@@ -110,7 +110,7 @@ fn read_table(fields: &mut Fields<'_>, bundled: bool, settings: &mut TlsSettings
     let offered = fields.optional_texts(&keys::TLS_ALPN);
     for protocol in &offered {
         if protocol.value == "h2" || protocol.value == "h3" {
-            let message = format!("alpn {:?}: wsbench speaks HTTP/1.1 alone", protocol.value);
+            let message = format!("alpn {:?}: wsbench has HTTP/1.1 alone", protocol.value);
             fields.report_at(&keys::TLS_ALPN, protocol.location.clone(), message);
         } else if protocol.value.len() > 255 {
             let message = "alpn: a protocol's name has at most 255 bytes";

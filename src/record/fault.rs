@@ -259,6 +259,13 @@ impl fmt::Display for ClientError {
     }
 }
 
+impl TlsProblem {
+    /// The error of a client that met it.
+    pub(crate) fn error(self) -> ClientError {
+        ClientError::with(ClientErrorKind::Tls, self as i32)
+    }
+}
+
 /// What to do about an alert of TLS, if the scenario can do something.
 fn alert_remedy(code: i32) -> &'static str {
     match code {
@@ -290,5 +297,24 @@ pub(crate) fn errno_name(code: i32) -> &'static str {
         libc::EPERM => "EPERM",
         libc::EINVAL => "EINVAL",
         _ => "errno",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_problem_of_tls_has_a_sentence() {
+        for (problem, text) in TlsProblem::ALL {
+            assert_eq!(TlsProblem::of(problem as i32), Some(problem));
+            assert_eq!(problem.error().to_string(), text);
+        }
+        let alert = ClientError::with(ClientErrorKind::TlsAlert, 116);
+        assert_eq!(
+            alert.to_string(),
+            "the server refused the TLS handshake: alert certificate_required (116); give the \
+             clients a certificate by tls.cert and tls.key"
+        );
     }
 }

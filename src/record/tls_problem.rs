@@ -1,7 +1,5 @@
 //! What can go wrong with TLS, as small values that can be counted.
 
-use crate::record::{ClientError, ClientErrorKind};
-
 /// Why a connection with TLS cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TlsProblem {
@@ -32,7 +30,7 @@ pub(crate) enum TlsProblem {
 }
 
 impl TlsProblem {
-    const ALL: [(TlsProblem, &'static str); 12] = [
+    pub(super) const ALL: [(TlsProblem, &'static str); 12] = [
         (
             TlsProblem::UnknownIssuer,
             "nobody who is trusted has signed the server's certificate; name its authority by \
@@ -49,7 +47,7 @@ impl TlsProblem {
         (TlsProblem::BadCertificate, "the server's certificate cannot be used"),
         (
             TlsProblem::NoTls,
-            "the server does not speak TLS; check the port, or write http:// or ws://",
+            "the server does not use TLS; check the port, or write http:// or ws://",
         ),
         (
             TlsProblem::Incompatible,
@@ -63,10 +61,6 @@ impl TlsProblem {
             "an answer that ends with its connection was cut: TLS was not closed in order",
         ),
     ];
-    /// The error of a client that met it.
-    pub(crate) fn error(self) -> ClientError {
-        ClientError::with(ClientErrorKind::Tls, self as i32)
-    }
     pub(super) fn of(code: i32) -> Option<TlsProblem> {
         TlsProblem::ALL.iter().map(|(one, _)| *one).find(|one| *one as i32 == code)
     }
@@ -107,24 +101,5 @@ pub(super) fn alert_name(code: i32) -> &'static str {
         116 => "certificate_required",
         120 => "no_application_protocol",
         _ => "unknown",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_problem_has_a_sentence() {
-        for (problem, text) in TlsProblem::ALL {
-            assert_eq!(TlsProblem::of(problem as i32), Some(problem));
-            assert_eq!(problem.error().to_string(), text);
-        }
-        let alert = ClientError::with(ClientErrorKind::TlsAlert, 116);
-        assert_eq!(
-            alert.to_string(),
-            "the server refused the TLS handshake: alert certificate_required (116); give the \
-             clients a certificate by tls.cert and tls.key"
-        );
     }
 }

@@ -112,7 +112,7 @@ struct Coordinator<'a> {
     external_cost: Option<ServerCost>,
     /// The address of an external server that runs already, if its name has several.
     chosen: Option<SocketAddr>,
-    /// How the bundled server speaks TLS, if it does. Its certificate is made for this case.
+    /// How the bundled server uses TLS, if it does. Its certificate is made for this case.
     own_tls: Option<ServerTls>,
 }
 

@@ -29,7 +29,7 @@ pub(crate) struct ServerStart {
     pub allowance_ns: u64,
     /// True if the case has more threads a side than the machine has cores.
     pub crowded: bool,
-    /// How it speaks TLS; absent if it does not.
+    /// How it uses TLS; absent if it does not.
     #[serde(default)]
     pub tls: Option<ServerTls>,
     /// What to serve.

@@ -61,7 +61,7 @@ pub struct Config {
     pub feed: Feed,
     /// Mounts what answers; called once in each thread.
     pub mount: Arc<dyn Fn(&mut Routes) + Send + Sync>,
-    /// How it speaks TLS; `None` if it does not.
+    /// How it uses TLS; `None` if it does not.
     pub tls: Option<Arc<rustls::ServerConfig>>,
     /// Between two times that a thread wakes for due updates, in nanoseconds; see
     /// [`Timer::with_gap`](crate::time::Timer::with_gap).

@@ -8,9 +8,24 @@ use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme, crypto};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-/// What the clients of a thread need to speak TLS.
+/// Returns a configuration that trusts nobody, for a library that must have one and opens no
+/// connection with TLS.
+pub(crate) fn config_without_roots() -> ClientConfig {
+    static SHARED: OnceLock<ClientConfig> = OnceLock::new();
+    let shared = SHARED.get_or_init(|| {
+        ClientConfig::builder_with_provider(provider())
+            .with_protocol_versions(versions(None))
+            // Both are those of the provider.
+            .expect("ring has what both versions need")
+            .with_root_certificates(RootCertStore::empty())
+            .with_no_client_auth()
+    });
+    shared.clone()
+}
+
+/// What the clients of a thread need to use TLS.
 #[derive(Debug, Clone)]
 pub(crate) struct ClientTls {
     /// Shared by all connections.

@@ -17,7 +17,7 @@ mod server;
 mod sessions;
 mod settings;
 
-pub(crate) use client::{ClientTls, client_config, is_name};
+pub(crate) use client::{ClientTls, client_config, config_without_roots, is_name};
 pub(crate) use files::{FileOf, check_file};
 pub(crate) use server::{Identity, ServerTls, server_config};
 pub(crate) use sessions::Sessions;

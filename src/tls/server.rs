@@ -52,7 +52,7 @@ impl Identity {
     }
 }
 
-/// How a server of a run speaks TLS.
+/// How a server of a run uses TLS.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ServerTls {
     /// Its certificate.

@@ -21,7 +21,7 @@ impl TlsVersion {
         [("1.2", TlsVersion::V1_2), ("1.3", TlsVersion::V1_3)];
 }
 
-/// How clients speak TLS. Certificates and keys stay in their files; a key is never written.
+/// How clients use TLS. Certificates and keys stay in their files; a key is never written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TlsSettings {

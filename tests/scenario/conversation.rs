@@ -43,7 +43,11 @@ fn wrong_messages_and_answers() {
         ("first = [\"{token}\"]", 9, "first: {token} is not known; set `data` to a file"),
         ("first = [\"\"]", 10, "first: a message must not be empty"),
         ("first = [{ wait = \"*\" }]", 19, "wait: an answer must not be empty"),
-        ("ready = { pointer = \"type\" }", 9, "ready: \"type\" is no JSON pointer: it begins with"),
+        (
+            "ready = { pointer = \"type\" }",
+            21,
+            "ready: \"type\" is no JSON pointer: it begins with",
+        ),
         (
             "ready = { pointer = \"/a\", valu = 1 }",
             27,

@@ -216,7 +216,7 @@ fn unknown_metrics_and_aggregates() {
     8 | condition = "delivery_latenzy p(95) < 1s"
       |              ^^^^^^^^^^^^^^^^
 
-    error: unknown metric "everything"; a metric is a latency (delivery_latency, response_latency, service_time, driver_lag, probe_lateness, kernel_to_client, peak_age, connect_time, upgrade_time, delay_error) or a numeric column of summary.csv
+    error: unknown metric "everything"; a metric is a latency (delivery_latency, response_latency, service_time, driver_lag, probe_lateness, kernel_to_client, peak_age, connect_time, tls_handshake_time, upgrade_time, delay_error) or a numeric column of summary.csv
       --> scenarios/x.toml:10:14
        |
     10 | condition = "everything == 0"

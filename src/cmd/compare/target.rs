@@ -324,7 +324,6 @@ mod tests {
         let folder = dir.path().display().to_string();
         for (text, part) in [
             ("", "it is empty"),
-            ("https://127.0.0.1", "TLS is not supported"),
             ("htp://127.0.0.1:80", "unknown scheme"),
             ("127.0.0.1:8080", "did you mean \"http://127.0.0.1:8080\"?"),
             ("sh x @ 127.0.0.1:{port}", "did you mean \"http://127.0.0.1:{port}\"?"),

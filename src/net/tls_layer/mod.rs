@@ -14,12 +14,11 @@ mod failure;
 mod record_account;
 mod round;
 
-use crate::net::layer::{LayerBuffer, StreamLayer};
+use crate::net::layer::{LayerBuffer, RecordLayer, StreamLayer, TlsBytes};
 use crate::record::{ClientError, Direction, TlsProblem};
 use crate::tls::{ClientTls, MOST_RECORD_DATA, Sessions};
 pub(crate) use failure::client_error;
 use record_account::RecordAccount;
-pub(crate) use record_account::TlsBytes;
 use round::{Step, Write, round};
 use rustls::ServerConfig;
 use rustls::client::UnbufferedClientConnection;
@@ -197,31 +196,6 @@ impl TlsLayer {
         }
     }
 
-    /// Whether the handshake is over.
-    pub(crate) fn is_open(&self) -> bool {
-        self.open
-    }
-    /// Why the connection can carry nothing more; each caller gets it once.
-    pub(crate) fn take_failure(&mut self) -> Option<ClientError> {
-        self.untold.take()
-    }
-    /// Whether the peer's bytes ended without its saying so: some may be missing.
-    pub(crate) fn is_truncated(&self) -> bool {
-        self.ends.down && !self.ends.notified
-    }
-    /// Whole bytes of the protocol that have reached the socket.
-    pub(crate) fn written(&self) -> u64 {
-        self.account.written()
-    }
-    /// Bytes of the protocol that have not reached the socket.
-    pub(crate) fn unsent(&self) -> u64 {
-        self.account.unsent()
-    }
-    /// The bytes at the socket that are not the protocol's, of whole records.
-    pub(crate) fn bytes(&self) -> TlsBytes {
-        self.account.bytes()
-    }
-
     fn fail(&mut self, error: ClientError) {
         if self.failure.is_none() {
             self.failure = Some(error);
@@ -248,8 +222,9 @@ impl TlsLayer {
                 }
                 Step::Failed(error) => {
                     self.fail(error);
-                    // There may be an alert to send. rustls must read nothing more.
-                    self.step(&mut [], None);
+                    // There may be an alert to send, which rustls gives before it reads on. It
+                    // must see what it has seen: it remembers how far it has read of that.
+                    self.step(&mut incoming, None);
                     break;
                 }
             }
@@ -315,11 +290,32 @@ impl StreamLayer for TlsLayer {
     fn buffer(&mut self) -> Option<&mut dyn LayerBuffer> {
         Some(self)
     }
-    fn tls(&self) -> Option<&TlsLayer> {
+    fn tls(&self) -> Option<&dyn RecordLayer> {
         Some(self)
     }
-    fn tls_mut(&mut self) -> Option<&mut TlsLayer> {
+    fn tls_mut(&mut self) -> Option<&mut dyn RecordLayer> {
         Some(self)
+    }
+}
+
+impl RecordLayer for TlsLayer {
+    fn is_open(&self) -> bool {
+        self.open
+    }
+    fn take_failure(&mut self) -> Option<ClientError> {
+        self.untold.take()
+    }
+    fn is_truncated(&self) -> bool {
+        self.ends.down && !self.ends.notified
+    }
+    fn written(&self) -> u64 {
+        self.account.written()
+    }
+    fn unsent(&self) -> u64 {
+        self.account.unsent()
+    }
+    fn bytes(&self) -> TlsBytes {
+        self.account.bytes()
     }
 }
 
@@ -361,7 +357,9 @@ impl LayerBuffer for TlsLayer {
                     self.incoming = self.spare.take();
                 }
                 self.incoming.extend_from_slice(bytes);
-                if self.account.is_new() && self.is_foreign() {
+                // A server answers with an alert, which says what it expects.
+                let is_client = matches!(self.side, Side::Client(..));
+                if is_client && self.account.is_new() && self.is_foreign() {
                     self.fail(TlsProblem::NoTls.error());
                     return len;
                 }
@@ -378,7 +376,9 @@ impl LayerBuffer for TlsLayer {
                 self.ends.up = true;
                 self.account.dropped(self.early.len());
                 self.early = Vec::new();
-                if self.open && self.failure.is_none() {
+                // Nobody reads it if the peer has ended its bytes without one of its own.
+                let is_alone = self.ends.down && !self.ends.notified;
+                if self.open && self.failure.is_none() && !is_alone {
                     self.run(Some(Write::Close));
                 }
             }

@@ -1,15 +1,7 @@
 //! How many of the bytes at the socket are the protocol's, and how many are TLS.
 
+use crate::net::layer::TlsBytes;
 use std::collections::VecDeque;
-
-/// Bytes of TLS at a socket: handshakes, headers, tags and alerts, of whole records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct TlsBytes {
-    /// Written.
-    pub up: u64,
-    /// Read.
-    pub down: u64,
-}
 
 /// Records that were made and are not known to have reached the socket.
 #[derive(Debug, Clone, Copy, Default)]

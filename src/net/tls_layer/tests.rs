@@ -169,7 +169,7 @@ fn a_client_resumes_its_own_session_and_no_other() {
 }
 
 #[test]
-fn failures_are_told_by_name() {
+fn failures_have_names() {
     let own = &IDENTITY.certificate;
     let fails = |settings: &TlsSettings, trusted: &str, problem: TlsProblem| {
         let client = TlsClient::new(client_config(settings, Some(trusted)).unwrap());
@@ -181,8 +181,8 @@ fn failures_are_told_by_name() {
         assert_eq!(wire.client.take_failure(), None);
         assert!(wire.client.is_broken());
         // The server hears of it.
-        let told = wire.server.take_failure().expect("an alert");
-        assert_eq!(told.kind, crate::record::ClientErrorKind::TlsAlert);
+        let alert = wire.server.take_failure().expect("an alert");
+        assert_eq!(alert.kind, crate::record::ClientErrorKind::TlsAlert);
     };
     let named = |name: &str| TlsSettings { name: name.to_owned(), ..TlsSettings::default() };
     fails(&named("example.org"), own, TlsProblem::WrongName);
@@ -191,7 +191,7 @@ fn failures_are_told_by_name() {
 }
 
 #[test]
-fn what_is_no_tls_is_told_from_what_is_broken() {
+fn what_is_no_tls_is_not_called_broken() {
     let (client, _) = pair(&TlsSettings::default());
     let failure = |bytes: &[u8]| {
         let mut layer = client.layer(0).unwrap();

@@ -102,7 +102,8 @@ fn sentence(body: &[u8]) -> String {
 fn quoted_message(message: &[u8]) -> String {
     // The end of what was kept may have cut a character.
     let text = message.utf8_chunks().next().map_or("", |chunk| chunk.valid());
-    if text.len() + 3 >= message.len() {
+    let is_binary = |c: char| c.is_control() && !c.is_whitespace();
+    if text.len() + 3 >= message.len() && !text.chars().any(is_binary) {
         return quoted(text);
     }
     let digits = message.iter().take(MOST_CHARS / 2).map(|byte| format!("{byte:02x}"));

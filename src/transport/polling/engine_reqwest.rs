@@ -17,7 +17,7 @@ use crate::protocol::http1::response::{HEADERS_LIMIT, Parts, is_compressed};
 use crate::protocol::http1::{Target, head};
 use crate::record::{ClientError, ClientErrorKind, Part, Phase, TcpReading, TcpTotals};
 use crate::time::{Turn, TurnPlacement, now_ns};
-use crate::tls::ClientTls;
+use crate::tls::{self, ClientTls};
 use crate::transport::polling::client::{CompletedExchange, PollState};
 use crate::transport::polling::params::Params;
 use hyper::ext::ReasonPhrase;
@@ -125,6 +125,10 @@ impl ReqwestEngine {
 
     fn user(&self, client: &Client) -> reqwest::Result<reqwest::Client> {
         let mut builder = reqwest::Client::builder();
+        if client.thread.tls.get().is_none() {
+            // Without one the library looks for algorithms that nobody has installed.
+            builder = builder.tls_backend_preconfigured(tls::config_without_roots());
+        }
         if let Some(tls) = client.thread.tls.get() {
             let ClientTls { config, name, sessions } = tls.settings();
             let mut config = (**config).clone();

@@ -279,7 +279,14 @@ fn facts(thread: &ThreadContext) -> Facts {
     let parts = Part::ALL.iter().filter(|part| **part != Part::Discarded);
     Facts {
         // Which stamps lie ahead, and how old they are, depends on the clock.
-        counts: Counts { age_time_us: 0, age_area_us_ms: 0, negative_latencies: 0, ..total.counts },
+        // What depends on how long pieces take is left out.
+        counts: Counts {
+            age_time_us: 0,
+            age_area_us_ms: 0,
+            negative_latencies: 0,
+            polls_not_held: 0,
+            ..total.counts
+        },
         up: total.ledger.up,
         down: parts.map(|part| (*part, down[*part])).collect(),
         head_chars: down.head_chars,
