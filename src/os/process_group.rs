@@ -277,7 +277,8 @@ mod tests {
         #[test]
         fn a_tree_has_groups_of_its_own_in_it_and_ends_with_its_first_process() {
             // The child leaves the group.
-            let mut child = shell("setsid sh -c 'echo; read x' <&0 & wait");
+            // A shell gives its background commands an empty input: hence descriptor 3.
+            let mut child = shell("exec 3<&0; setsid sh -c 'echo; read x' <&3 & wait");
             line(&mut child);
             let tree = find_tree(child.id()).expect("it runs");
             assert_eq!(usage(tree).expect("it runs").processes, 2);
