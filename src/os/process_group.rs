@@ -12,6 +12,10 @@ pub(crate) enum ProcessSet {
     Group(u32),
     /// A process, its children and theirs. `started` is when it started, in ticks since the boot:
     /// its number may become another process's.
+    #[cfg_attr(
+        any(not(target_os = "linux"), feature = "portable"),
+        expect(dead_code, reason = "only Linux finds one")
+    )]
     Tree {
         /// Its number.
         pid: u32,
