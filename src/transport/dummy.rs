@@ -14,7 +14,7 @@ use crate::protocol::http1::head::RequestHead;
 use crate::protocol::http1::request_options::RequestSettings;
 use crate::protocol::http1::response::BodyPiece;
 use crate::server::post::POST_REPLY;
-use crate::server::streaming_response::MessageReader;
+use crate::server::streaming_response::MessageFormat;
 use crate::server::{Outgoing, Routes};
 use crate::transport::{RECONNECT, Series, SeriesShape, Transport, series_from_json};
 use bytes::Bytes;
@@ -49,7 +49,7 @@ impl Series for Params {
     }
     fn mount(&self, path: &str, routes: &mut Routes) {
         let endpoint =
-            MessageReader { content_type: "text/plain", message: marked, heartbeat: (b"", 0) };
+            MessageFormat { content_type: "text/plain", message: marked, heartbeat: (b"", 0) };
         routes.mount(path, Rc::new(endpoint));
     }
     fn client_half(&self, target: &Target, feed: &Spec) -> Result<ClientHalf, String> {
