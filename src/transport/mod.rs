@@ -19,7 +19,7 @@ use crate::config::{Fields, Key};
 use crate::feed::{Spec, Workload};
 use crate::predict::{Model, SeriesContext};
 use crate::protocol::http1::Target;
-use crate::protocol::http1::request_options::RequestOptions;
+use crate::protocol::http1::request_options::{RequestOptions, RequestSettings};
 use crate::protocol::http1::request_parts::RequestParts;
 use crate::server::Routes;
 use serde::de::{DeserializeOwned, Error};
@@ -77,22 +77,30 @@ impl Transport {
 
 /// The settings of one series: validated, complete, and of the transport's own type.
 pub trait Series: Settings {
+    /// The settings of its HTTP requests; `None` if it sends no usual ones.
+    fn request_settings(&self) -> Option<&RequestSettings> {
+        None
+    }
+    /// The media type that its requests ask for (`Accept`); `None` for any.
+    fn accept(&self) -> Option<&'static str> {
+        None
+    }
     /// The path that the settings prescribe, as a request head from a file does; `None` if any
     /// path will do.
     fn own_path(&self) -> Option<String> {
-        None
+        self.request_settings()?.head.own_path()
     }
     /// The settings of its requests besides their head; `None` for a series that sends none.
     fn options(&self) -> Option<&RequestOptions> {
-        None
+        Some(&self.request_settings()?.options)
     }
     /// Why the series cannot be run against this server at this path; `None` if it can.
-    fn refuses_target(&self, _: &Target) -> Option<String> {
-        None
+    fn refuses_target(&self, target: &Target) -> Option<String> {
+        self.request_settings()?.refuses_target(target)
     }
     /// The request that a client sends first; `None` if it sends none.
-    fn request(&self, _: &Target) -> Option<RequestParts> {
-        None
+    fn request(&self, target: &Target) -> Option<RequestParts> {
+        Some(self.request_settings()?.request(target, self.accept()))
     }
     /// Why the series cannot carry this feed; `None` if it can. An echo needs messages both ways.
     fn refuses(&self, feed: &Spec) -> Option<String> {

@@ -238,10 +238,10 @@ impl RequestOptions {
 
 /// The request of a series over HTTP: its head and the settings besides.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct RequestSettings {
+pub struct RequestSettings {
     /// The head.
     #[serde(rename = "request")]
-    pub head: RequestHead,
+    pub(crate) head: RequestHead,
     /// The settings besides.
     #[serde(default, skip_serializing_if = "RequestOptions::is_default")]
     pub options: RequestOptions,

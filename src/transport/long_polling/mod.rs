@@ -13,8 +13,7 @@ use crate::config::Key;
 use crate::feed::Spec;
 use crate::predict::SeriesContext;
 use crate::protocol::http1::Target;
-use crate::protocol::http1::request_options::RequestOptions;
-use crate::protocol::http1::request_parts::RequestParts;
+use crate::protocol::http1::request_options::RequestSettings;
 use crate::server::Routes;
 use crate::transport::{Series, SeriesShape, Transport, series_from_json};
 use params::Params;
@@ -32,17 +31,8 @@ pub(crate) static TRANSPORT: Transport = Transport {
 };
 
 impl Series for Params {
-    fn own_path(&self) -> Option<String> {
-        self.request.head.own_path()
-    }
-    fn options(&self) -> Option<&RequestOptions> {
-        Some(&self.request.options)
-    }
-    fn refuses_target(&self, target: &Target) -> Option<String> {
-        self.request.refuses_target(target)
-    }
-    fn request(&self, target: &Target) -> Option<RequestParts> {
-        Some(self.request.request(target, None))
+    fn request_settings(&self) -> Option<&RequestSettings> {
+        Some(&self.request)
     }
     fn needs_other_server(&self) -> Option<(Key, String)> {
         let why = |what: &str| format!("the answers of the bundled one have no {what}");

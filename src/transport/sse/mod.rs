@@ -13,10 +13,7 @@ use crate::predict::{Exchange, SeriesContext};
 use crate::protocol::client_data::{DATA, DATA_SHORT};
 use crate::protocol::http1::Target;
 use crate::protocol::http1::head;
-use crate::protocol::http1::request_options::{
-    COOKIES, HEADERS, HOST, REDIRECTS, RequestOptions, RequestSettings,
-};
-use crate::protocol::http1::request_parts::RequestParts;
+use crate::protocol::http1::request_options::{COOKIES, HEADERS, HOST, REDIRECTS, RequestSettings};
 use crate::protocol::http1::response::BodyPiece;
 use crate::protocol::http1::success::SUCCESS;
 use crate::protocol::sse::{DATA_KEPT_BYTES, Parser, StreamItem};
@@ -96,17 +93,11 @@ struct Params {
 }
 
 impl Series for Params {
-    fn own_path(&self) -> Option<String> {
-        self.request.head.own_path()
+    fn request_settings(&self) -> Option<&RequestSettings> {
+        Some(&self.request)
     }
-    fn options(&self) -> Option<&RequestOptions> {
-        Some(&self.request.options)
-    }
-    fn refuses_target(&self, target: &Target) -> Option<String> {
-        self.request.refuses_target(target)
-    }
-    fn request(&self, target: &Target) -> Option<RequestParts> {
-        Some(self.request.request(target, Some("text/event-stream")))
+    fn accept(&self) -> Option<&'static str> {
+        Some("text/event-stream")
     }
     fn refuses(&self, feed: &Spec) -> Option<String> {
         match (feed.workload, feed.kind) {

@@ -16,10 +16,7 @@ use crate::predict::arithmetic::{chunk_framing, message_bytes, message_down, pos
 use crate::protocol::client_data::{DATA, DATA_SHORT};
 use crate::protocol::http1::Target;
 use crate::protocol::http1::head;
-use crate::protocol::http1::request_options::{
-    COOKIES, HEADERS, HOST, REDIRECTS, RequestOptions, RequestSettings,
-};
-use crate::protocol::http1::request_parts::RequestParts;
+use crate::protocol::http1::request_options::{COOKIES, HEADERS, HOST, REDIRECTS, RequestSettings};
 use crate::protocol::http1::success::SUCCESS;
 use crate::server::Routes;
 use crate::server::post::POST_REPLY;
@@ -69,17 +66,8 @@ struct Params {
 }
 
 impl Series for Params {
-    fn own_path(&self) -> Option<String> {
-        self.request.head.own_path()
-    }
-    fn options(&self) -> Option<&RequestOptions> {
-        Some(&self.request.options)
-    }
-    fn refuses_target(&self, target: &Target) -> Option<String> {
-        self.request.refuses_target(target)
-    }
-    fn request(&self, target: &Target) -> Option<RequestParts> {
-        Some(self.request.request(target, None))
+    fn request_settings(&self) -> Option<&RequestSettings> {
+        Some(&self.request)
     }
     fn needs_other_server(&self) -> Option<(Key, String)> {
         let why = "the bundled one sends a chunk for each message";

@@ -26,7 +26,7 @@ const MOST_ERRORS: usize = 3;
 const LEGEND: &str = "overhead: bytes at the socket that are not payload; TCP/IP: whole packets, \
                       acknowledgements too";
 /// Below it, if a figure is marked.
-const BOUND_LEGEND: &str = "†: the driver's own lateness may have made it\n";
+const BOUND_LEGEND: &str = "†: a late driver may be the cause, not the server\n";
 
 /// Renders a run for the terminal. `reports` says where the reports are, if any were written.
 pub fn terminal(table: &Table, reports: Option<&str>) -> String {
