@@ -80,7 +80,9 @@ fn sse(script: Script) -> SocketAddr {
 /// one is there, if `holds`.
 fn asked(holds: bool) -> SocketAddr {
     const EACH_MS: u64 = 200;
-    let (began, began_ms) = (Instant::now(), wall_ms());
+    // The time of day first: a stamp must not be later than the moment that it is sent at.
+    let began_ms = wall_ms();
+    let began = Instant::now();
     serve(move |mut stream| {
         let mut last = 0;
         while read_head(&mut stream).is_some() {
