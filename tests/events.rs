@@ -15,7 +15,7 @@ fn events(stream: &[u8]) -> Vec<(String, String, String)> {
             counted += event.sizes.wire();
             all.push((text(event.kind), text(event.data), text(event.last_event_id)));
         }
-        StreamItem::Framing(bytes) => counted += bytes,
+        StreamItem::Framing(bytes) | StreamItem::Control(bytes) => counted += bytes,
     });
     assert_eq!(counted + parser.pending(), stream.len() as u64);
     all
@@ -66,13 +66,21 @@ fn examples_of_interpreting_an_event_stream() {
 fn a_small_push_costs_eight_bytes() {
     let mut sizes = Vec::new();
     let mut parser = Parser::default();
-    parser.feed(b"data: 000000000000000000000\n\n: alive\n\n", |found| {
-        sizes.push(match found {
-            StreamItem::Event(event) => (event.sizes.framing, event.sizes.payload),
-            StreamItem::Framing(bytes) => (bytes, 0),
-        });
-    });
-    assert_eq!(sizes, [(8, 21), (9, 0)]);
+    parser.feed(
+        b"data: 000000000000000000000\n\n: alive\n\n: b\r\ndata: c\r\n\r\nretry: 1\r\n\r\n",
+        |found| {
+            sizes.push(match found {
+                StreamItem::Event(event) => {
+                    (event.sizes.framing, event.sizes.payload, event.sizes.control)
+                }
+                StreamItem::Framing(bytes) => (bytes, 0, 0),
+                StreamItem::Control(bytes) => (0, 0, bytes),
+            });
+        },
+    );
+    // A comment beside data, a field without data, and the LF after each CR that ended a block.
+    let wanted = [(8, 21, 0), (0, 0, 9), (9, 1, 5), (1, 0, 0), (0, 0, 11), (0, 0, 1)];
+    assert_eq!(sizes, wanted);
 }
 
 #[test]
@@ -104,6 +112,7 @@ fn ids_persist_and_one_with_a_nul_or_too_long_is_ignored() {
 enum Seen {
     Event { data: Vec<u8>, kind: Vec<u8>, id: Vec<u8>, sizes: EventSizes },
     Framing(u64),
+    Control(u64),
 }
 
 impl Seen {
@@ -116,13 +125,14 @@ impl Seen {
                 sizes: event.sizes,
             },
             StreamItem::Framing(bytes) => Seen::Framing(bytes),
+            StreamItem::Control(bytes) => Seen::Control(bytes),
         }
     }
 
     fn wire(&self) -> u64 {
         match self {
             Seen::Event { sizes, .. } => sizes.wire(),
-            Seen::Framing(bytes) => *bytes,
+            Seen::Framing(bytes) | Seen::Control(bytes) => *bytes,
         }
     }
 }
@@ -142,20 +152,26 @@ fn reference(stream: &[u8]) -> Outcome {
         Outcome { seen: Vec::new(), last_event_id: Vec::new(), retry_ms: None, pending: 0 };
     let mut at = if stream.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
     let (mut data_buffer, mut type_buffer, mut id_buffer) = (Vec::new(), Vec::new(), Vec::new());
-    let mut block_begin = 0;
+    let (mut block_begin, mut comments) = (0, 0);
     while let Some(len) = stream[at..].iter().position(|b| matches!(b, b'\r' | b'\n')) {
         let line = &stream[at..at + len];
         let end = at + len + 1;
         let crlf = stream[end - 1] == b'\r' && stream.get(end) == Some(&b'\n');
+        let begin = at;
         at = if crlf { end + 1 } else { end };
         if !line.is_empty() {
+            if line.starts_with(b":") {
+                comments += (at - begin) as u64;
+            }
             field(line, &mut data_buffer, &mut type_buffer, &mut id_buffer, &mut out.retry_ms);
             continue;
         }
         out.last_event_id.clone_from(&id_buffer);
         let wire = (end - block_begin) as u64;
-        if data_buffer.is_empty() {
-            out.seen.push(Seen::Framing(wire));
+        let brings_event = !data_buffer.is_empty();
+        let control = std::mem::take(&mut comments);
+        if !brings_event {
+            out.seen.push(Seen::Control(wire));
         } else {
             data_buffer.pop();
             let payload = data_buffer.len() as u64;
@@ -167,11 +183,11 @@ fn reference(stream: &[u8]) -> Outcome {
                     type_buffer.clone()
                 },
                 id: out.last_event_id.clone(),
-                sizes: EventSizes { framing: wire - payload, payload },
+                sizes: EventSizes { framing: wire - payload - control, control, payload },
             });
         }
         if crlf {
-            out.seen.push(Seen::Framing(1));
+            out.seen.push(if brings_event { Seen::Framing(1) } else { Seen::Control(1) });
         }
         data_buffer.clear();
         type_buffer.clear();

@@ -5,6 +5,8 @@
 
 mod support;
 
+/// What figures and reports say of any server.
+mod any_server;
 /// Bodies of other servers: what delimits messages.
 mod bodies;
 /// TCP/IP bytes compared with a packet capture.

@@ -55,6 +55,8 @@ pub struct ClientCore {
     /// When its connection was made, in nanoseconds, if messages have times of the server's own; of a
     /// client that polls, its first one.
     opened_ns: u64,
+    /// The last connection was for as many requests as it had: the next one is no reconnect.
+    expects_connect: bool,
     /// Attempts to set it up that failed.
     attempts: u32,
     faults: Cell<u32>,
@@ -78,6 +80,7 @@ impl ClientCore {
             finished: false,
             connects: 0,
             opened_ns: 0,
+            expects_connect: false,
             attempts: 0,
             faults: Cell::new(0),
             last_fault: Cell::new(None),
@@ -175,7 +178,8 @@ impl ClientCore {
     pub fn opened_by_library(&mut self, phase: Phase) {
         let mut recorder = self.thread.recorder.borrow_mut();
         recorder.at(phase).counts.connects += 1;
-        recorder.at(phase).counts.reconnects += u64::from(self.connects > 0);
+        let again = self.connects > 0 && !std::mem::take(&mut self.expects_connect);
+        recorder.at(phase).counts.reconnects += u64::from(again);
         if self.thread.source.is_own() && !(self.paced && self.connects > 0) {
             self.opened_ns = self.thread.now_ns();
         }
@@ -185,6 +189,12 @@ impl ClientCore {
     /// When its connection was made: what was published before it, the server has sent again.
     pub(crate) fn opened_ns(&self) -> u64 {
         self.opened_ns
+    }
+
+    /// Says that the connection ends as it should after this answer, and the next request has
+    /// another.
+    pub(crate) fn expect_connect(&mut self) {
+        self.expects_connect = true;
     }
 
     /// Counts an error.

@@ -137,14 +137,17 @@ impl PostMachine {
         io.end_exchange();
         let sent = io.unsent() == 0;
         let moved = io.take_moved();
-        let parts = end.is_ok().then_some(self.response.parts);
         self.clients.heads.keep(io.core, self.response.cookies.take());
+        let result = end.and_then(|beyond| self.check(io.core, turn, beyond));
+        // Bytes beyond an answer do not touch it.
+        let surplus = |error: &ClientError| error.kind == ClientErrorKind::Surplus;
+        let counted = result.is_ok() || result.as_ref().is_err_and(surplus);
+        let parts = counted.then_some(self.response.parts);
         add_exchange(io.core, turn.phase, moved, self.head_size, parts);
         if parts.is_some() {
             let payload = u64::from(self.clients.spec.payload_bytes);
             io.add_bytes(turn.phase, |ledger| ledger.up[Part::Payload] += payload);
         }
-        let result = end.and_then(|beyond| self.check(io.core, turn, beyond));
         self.count(io.core, turn, sent, result.is_ok().then_some((sent_ns, io.now_ns)));
         if let Err(error) = result {
             return io.lose_refused(error, self.response.text.take());
@@ -155,6 +158,7 @@ impl PostMachine {
         if io.is_stopping() {
             io.finish();
         } else if !self.response.keep_alive || self.clients.new_connection {
+            io.core.expect_connect();
             io.close();
         }
     }

@@ -25,6 +25,8 @@ pub(crate) enum Decoded<'a> {
     Payload(&'a [u8], u64),
     /// Bytes that are not payload.
     Framing(u64),
+    /// Bytes that bring no message.
+    Control(u64),
     /// The message is whole.
     End,
     /// The last messages are the pieces of one update.
@@ -178,6 +180,7 @@ impl<D: Decode> StreamMachine<D> {
                 unfinished[Part::Payload] += counted;
             }
             Decoded::Framing(bytes) => unfinished[Part::Framing] += bytes,
+            Decoded::Control(bytes) => unfinished[Part::Control] += bytes,
             Decoded::End => {
                 messages += 1;
                 let separators = inbox.end().min(unfinished[Part::Payload]);
@@ -215,23 +218,29 @@ impl<D: Decode> StreamMachine<D> {
         if self.response.status == 0 {
             let fed = self.response.feed_head(bytes);
             add_response(&mut self.unfinished, &std::mem::take(&mut self.response.parts));
-            *whole += self.unfinished.take_explained();
             let Ok(used) = fed else {
                 return io.lose_refused(malformed(&self.response), self.response.text.take());
             };
             bytes = &bytes[used..];
             if self.response.status == 0 {
+                // Interim responses are heads.
+                *whole += self.unfinished.take_explained();
                 return;
             }
             if self.sent.is_unsent() {
                 // A request that is still on its way cannot have been answered.
                 return io.lose(ClientError::of(ClientErrorKind::Malformed));
             }
-            if !self.answer(io) {
+            let redirected = !self.answer(io);
+            if self.answered || redirected {
+                *whole += self.unfinished.take_explained();
+            }
+            if redirected {
                 return;
             }
         }
         if !self.answered {
+            // An answer that is none of a stream is discarded with its head.
             return self.receive_refusal(io, bytes);
         }
         while !bytes.is_empty() && !self.response.is_done() {

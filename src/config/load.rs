@@ -68,7 +68,9 @@ pub(crate) fn read_limited(path: &Path, most: usize) -> Result<Vec<u8>, String> 
     if bytes.len() > most {
         return Err(format!("{shown:?} is larger than {} KiB", most / 1024));
     }
-    // It is shown in errors, whatever it is a part of.
-    secret::note_text(&String::from_utf8_lossy(&bytes));
+    // It is shown in errors, whatever it is a part of. What is larger is data.
+    if bytes.len() <= MOST_BYTES {
+        secret::note_text(&String::from_utf8_lossy(&bytes));
+    }
     Ok(bytes)
 }

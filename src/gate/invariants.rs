@@ -31,7 +31,7 @@ impl Default for Invariants {
 
 impl<R> Invariants<R> {
     /// Compares runs by this function.
-    fn by(compare: fn(&R, &R) -> Vec<Finding>) -> Invariants<R> {
+    pub(crate) fn by(compare: fn(&R, &R) -> Vec<Finding>) -> Invariants<R> {
         Invariants { compare, a: Vec::new(), b: Vec::new(), varying: BTreeSet::new() }
     }
 

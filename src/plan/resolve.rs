@@ -59,16 +59,18 @@ pub fn resolve(file: &scenario::ScenarioFile, machine: &Machine) -> Result<Resol
     workload::check_clients(&mut fields, &plan.feed, &clients.counts, &plan.timing, machine);
     let names = read_series_names(file);
     let paths = server::read(file, &names, &mut plan, &mut diagnostics);
+    let mut used_paths = BTreeSet::new();
     let mut labels = BTreeSet::new();
     for each in file.series() {
         let most_clients = clients.counts.iter().max().copied().unwrap_or(0);
         let around = SeriesSurroundings { plan: &plan, paths: &paths, duration_ns, most_clients };
-        let series = read_series(each, &around, &mut labels, &mut diagnostics);
+        let series = read_series(each, &around, &mut labels, &mut used_paths, &mut diagnostics);
         plan.series.extend(series);
     }
     let all_bundled = plan.series.iter().all(|series| plan.is_bundled(series));
     plan.rate_unknown = !rate_stated && !all_bundled;
     plan.message = message::read(file, &plan, &mut diagnostics);
+    warnings.extend(warn_of_unused(&paths, &used_paths));
     let stretch = read_stretch(file, &clients, &mut diagnostics, &mut warnings);
     let exact_ns = plan.message.as_ref().map_or(0, message::exact_ns);
     let selectable = limits::Selectable { series: names, clients: &clients, exact_ns };
@@ -268,6 +270,19 @@ fn read_series_names(file: &scenario::ScenarioFile) -> Vec<String> {
     names
 }
 
+/// Warns of paths that no series has.
+fn warn_of_unused<'p>(
+    paths: &'p BTreeMap<String, String>,
+    used: &'p BTreeSet<String>,
+) -> impl Iterator<Item = String> + use<'p> {
+    paths.keys().filter(|name| !used.contains(*name)).map(|name| {
+        format!(
+            "paths.{name} in [server] has no effect: each series that it is for has a path of its own, \
+             by its label or its url"
+        )
+    })
+}
+
 /// What the settings of a series are compared with.
 struct SeriesSurroundings<'a> {
     /// The plan without series.
@@ -294,6 +309,7 @@ fn read_series(
     mut fields: Fields<'_>,
     around: &SeriesSurroundings<'_>,
     labels: &mut BTreeSet<String>,
+    used_paths: &mut BTreeSet<String>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<PlannedSeries> {
     let plan = around.plan;
@@ -318,10 +334,11 @@ fn read_series(
     let series = AnySeries::parse(transport, &mut fields).map(|settings| {
         let (server, own_path) = own.unzip();
         let (server, tls) = server.unzip();
-        let given = own_path
-            .filter(|path| path != "/" || dialect_path.is_none())
-            .or_else(|| around.paths.get(&label).or_else(|| around.paths.get(name)).cloned())
-            .or(dialect_path);
+        let own_path = own_path.filter(|path| path != "/" || dialect_path.is_none());
+        let path_of = |name: &str| around.paths.get_key_value(name);
+        let given = path_of(&label).or_else(|| path_of(name)).filter(|_| own_path.is_none());
+        used_paths.extend(given.map(|(name, _)| name.clone()));
+        let given = own_path.or(given.map(|(_, path)| path.clone())).or(dialect_path);
         let path = given.or(settings.own_path());
         let path = path.unwrap_or_else(|| transport.path.to_owned());
         if let Some(why) = settings.refuses(&plan.feed) {

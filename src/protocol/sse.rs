@@ -1,5 +1,5 @@
 //! Reads an event stream, `text/event-stream` (WHATWG HTML §9.2.5 and §9.2.6), in whatever pieces it
-//! comes, and counts every byte as data or framing.
+//! comes, and counts every byte as data, framing or control.
 //!
 //! The parser keeps state and no lines: a field's value is used as it comes, and the data of an event
 //! that was read in one piece are given without a copy.
@@ -30,9 +30,11 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// What an event, or a part of the stream between two events, was made of, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct EventSizes {
-    /// Field names, colons, the space after one, line ends, comments, other fields than data, the
-    /// byte order mark.
+    /// Field names, colons, the space after one, line ends, other fields than data, the byte order
+    /// mark.
     pub framing: u64,
+    /// Comments with their line ends.
+    pub control: u64,
     /// The data, with the LF between two lines of it.
     pub payload: u64,
 }
@@ -40,7 +42,7 @@ pub struct EventSizes {
 impl EventSizes {
     /// All of it.
     pub fn wire(&self) -> u64 {
-        self.framing + self.payload
+        self.framing + self.control + self.payload
     }
 }
 
@@ -64,9 +66,10 @@ pub struct StreamEvent<'a> {
 pub enum StreamItem<'a> {
     /// An event with data.
     Event(StreamEvent<'a>),
-    /// So many bytes of framing that belong to no event: lines up to an empty one with no data
-    /// among them, as a comment that keeps the connection alive; or the LF after a CR that ended
-    /// an event, since the event does not wait for what may never come.
+    /// So many bytes of lines up to an empty one with no data among them, as a comment that keeps the
+    /// connection alive: they bring no event.
+    Control(u64),
+    /// The LF after a CR that ended an event, since the event does not wait for what may never come.
     Framing(u64),
 }
 
@@ -101,6 +104,10 @@ pub struct Parser {
     first_line: bool,
     /// The last byte was a CR: a LF now belongs to the same line end.
     after_cr: bool,
+    /// The line is a comment, or the last one was if none has begun.
+    comment: bool,
+    /// The last empty line ended lines without data.
+    ended_control: bool,
     /// A data field has come since the last empty line.
     has_data: bool,
     /// `id` holds one that is not dispatched yet.
@@ -143,6 +150,8 @@ impl Parser {
             name_len: 0,
             first_line: true,
             after_cr: false,
+            comment: false,
+            ended_control: false,
             has_data: false,
             has_id: false,
             acceptable: true,
@@ -174,7 +183,8 @@ impl Parser {
             }
             match self.at {
                 LinePosition::Name => {
-                    self.sizes.framing += 1;
+                    self.comment = byte == b':' && self.name_len == 0;
+                    self.add_to_line(1);
                     at += 1;
                     match byte {
                         b'\r' | b'\n' => self.end_line(byte, bytes, &mut span, &mut on),
@@ -189,12 +199,12 @@ impl Parser {
                 LinePosition::Space(field) => {
                     self.at = LinePosition::Value(field);
                     if byte == b' ' {
-                        self.sizes.framing += 1;
+                        self.add_to_line(1);
                         at += 1;
                     }
                 }
                 LinePosition::Value(_) if matches!(byte, b'\r' | b'\n') => {
-                    self.sizes.framing += 1;
+                    self.add_to_line(1);
                     at += 1;
                     self.end_line(byte, bytes, &mut span, &mut on);
                 }
@@ -239,11 +249,17 @@ impl Parser {
     /// The LF of a CR LF whose CR has already ended the line.
     fn rest_of_line_end(&mut self, on: &mut impl FnMut(StreamItem<'_>)) {
         if self.pending() == 0 {
-            // The line was the one that ended an event.
-            on(StreamItem::Framing(1));
+            // The line was the empty one.
+            on(if self.ended_control { StreamItem::Control(1) } else { StreamItem::Framing(1) });
         } else {
-            self.sizes.framing += 1;
+            self.add_to_line(1);
         }
+    }
+
+    /// Counts bytes of a line that are not data.
+    fn add_to_line(&mut self, bytes: u64) {
+        let sizes = &mut self.sizes;
+        *(if self.comment { &mut sizes.control } else { &mut sizes.framing }) += bytes;
     }
 
     fn name_byte(&mut self, byte: u8) {
@@ -294,7 +310,7 @@ impl Parser {
         let piece = &bytes[range.clone()];
         let len = piece.len() as u64;
         if field != Field::Data {
-            self.sizes.framing += len;
+            self.add_to_line(len);
         }
         match field {
             Field::Data => {
@@ -371,6 +387,7 @@ impl Parser {
             std::mem::swap(&mut self.last_event_id, &mut self.id);
         }
         let sizes = std::mem::take(&mut self.sizes);
+        self.ended_control = !self.has_data;
         if std::mem::take(&mut self.has_data) {
             let whole = &bytes[std::mem::take(span)];
             let direct = &whole[..whole.len().min(self.keep as usize)];
@@ -381,7 +398,7 @@ impl Parser {
                 sizes,
             }));
         } else {
-            on(StreamItem::Framing(sizes.framing));
+            on(StreamItem::Control(sizes.wire()));
         }
         self.kind.clear();
         self.data.clear();

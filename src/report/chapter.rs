@@ -22,15 +22,18 @@ pub(crate) const WEBSOCKET: &str = "websocket";
 /// The chapter's figures for a case.
 pub(super) fn figures(case: &CaseInfo) -> Chapter {
     let bytes = |each: f64| Figure::known(each * f64::from(case.clients));
+    let applies = case.floor || case.bundled_server;
     Chapter {
+        applies,
         use_case: match case.clients {
+            _ if !applies => None,
             1_000 => Some('A'),
             10_000 => Some('B'),
             100_000 => Some('C'),
             _ => None,
         },
         bytes_per_s: match case.transport.as_str() {
-            _ if !case.floor && !case.bundled_server => {
+            _ if !applies => {
                 Figure::absent_by_scenario("the chapter's figures are of another server")
             }
             _ if !case.floor && case.interval_ns != SECOND_NS => Figure::absent_by_scenario(

@@ -127,6 +127,8 @@ pub struct Column {
     pub whole: Option<Whole>,
     /// The latency that it is a statistic of.
     pub latency: Option<Metric>,
+    /// True if it compares with the chapter, or is in the chapter's unit.
+    pub of_chapter: bool,
     get: Getter,
     samples: Samples,
 }
@@ -167,6 +169,7 @@ impl Column {
             grows: false,
             whole: None,
             latency: None,
+            of_chapter: false,
             get: Box::new(get),
             samples: Box::new(|row| row.events.per_message_divisor()),
         }
@@ -216,6 +219,9 @@ impl Column {
     /// It counts events as they happen.
     pub(crate) fn live_events(self) -> Column {
         Column { nature: Nature::Events, live: true, grows: true, ..self }
+    }
+    pub(crate) fn of_chapter(self) -> Column {
+        Column { of_chapter: true, ..self }
     }
     pub(crate) fn share(self) -> Column {
         Column { nature: Nature::Share, ..self }

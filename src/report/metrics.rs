@@ -285,7 +285,7 @@ fn chapter() -> Vec<Column> {
     let mbps = about("bits over 2^20, its \"Mbps\"");
     let measured = "measured overhead, all clients, in the chapter's \"Mbps\"; at the planned rate if \
                     the interval was stretched";
-    vec![
+    let columns = vec![
         figure("chapter_overhead_bytes_per_s", "bytes/s", about("bytes a second"), |r| {
             &r.chapter.bytes_per_s
         }),
@@ -301,7 +301,8 @@ fn chapter() -> Vec<Column> {
         number("overhead_megabits_per_s_planned", "10^6 bit/s", "the same in SI megabits", |r| {
             r.overhead_per_s().map(megabits)
         }),
-    ]
+    ];
+    columns.into_iter().map(Column::of_chapter).collect()
 }
 
 /// How a volume is expressed: the end of the column's name, what it is for, and the volume's figure.

@@ -82,7 +82,8 @@ impl Format {
                 // A panic in a format is a bug and continues in this thread.
                 Rendered { name, bytes: thread.join().unwrap_or_else(|bug| resume_unwind(bug)) }
             };
-            threads.into_iter().map(end).collect()
+            // A file that would be empty is none.
+            threads.into_iter().map(end).filter(|file| !file.bytes.is_empty()).collect()
         })
     }
 }

@@ -222,6 +222,8 @@ pub struct Volume {
 /// The chapter's figures for a client count: overhead of one message a second and client.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Chapter {
+    /// Whether the server is the chapter's: the bundled one.
+    pub applies: bool,
     /// `A`, `B` or `C` for 1,000, 10,000 and 100,000 clients.
     pub use_case: Option<char>,
     /// Bytes a second.
@@ -410,6 +412,11 @@ pub struct Verdict {
 }
 
 impl Table {
+    /// Whether the chapter's figures stand beside those of any row: not if the server is another one.
+    pub fn has_chapter(&self) -> bool {
+        self.rows.is_empty() || self.rows.iter().any(|row| row.chapter.applies)
+    }
+
     /// Returns the findings of the scenario's limits.
     pub fn limits(&self) -> impl Iterator<Item = &Finding> {
         self.judgement.findings.iter().filter(|found| found.kind == Kind::Limit)

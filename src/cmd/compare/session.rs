@@ -16,6 +16,7 @@
 use crate::cmd::compare::progress::PairProgress;
 use crate::cmd::compare::run::{ComparedSide, SideRun, run};
 use crate::error::{Outcome, at};
+use crate::gate::baseline;
 use crate::gate::invariants::Invariants;
 use crate::gate::paired::{NextStep, PairOrder, PairedMetric, Rules, Verdicts, judge, order};
 use crate::gate::pairs;
@@ -57,6 +58,13 @@ pub(crate) struct PairTerms {
     pub only_noisy: bool,
     /// Further notes for a reader.
     pub notes: Vec<String>,
+}
+
+impl PairTerms {
+    /// Whether both sides are servers that this program drives, not builds of wsbench.
+    fn are_servers(&self) -> bool {
+        !self.sides.iter().any(ComparedSide::has_own_driver)
+    }
 }
 
 /// The end of a comparison.
@@ -109,7 +117,11 @@ impl<'a> PairSession<'a> {
             progress,
             pairs: Vec::new(),
             orders: Vec::new(),
-            same: Invariants::default(),
+            same: if terms.are_servers() {
+                Invariants::by(baseline::compare_servers)
+            } else {
+                Invariants::default()
+            },
             fatal: Vec::new(),
             notes: terms.notes.clone(),
             discarded: 0,
@@ -187,6 +199,9 @@ impl<'a> PairSession<'a> {
         else {
             return self.discard(&a.quality, &b.quality, number);
         };
+        if self.terms.are_servers() && self.pairs.is_empty() {
+            self.notes.extend(baseline::describe_setup(&run_a.recorded, &run_b.recorded));
+        }
         self.same.add_a(run_a.recorded);
         if !self.terms.only_noisy {
             self.same.add_b(run_b.recorded);

@@ -4,6 +4,7 @@
 //! Plans are complete: two of one version have the same settings. What the machine decides, such as
 //! the number of driver processes, is not part of a scenario.
 
+use crate::gate::baseline::port::remove_ports;
 use crate::units::distinct;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,6 +52,12 @@ fn scenario_of(plan: &Value) -> Value {
     let Value::Object(plan) = plan else { return plan.clone() };
     let mut out: Map<String, Value> = plan.clone();
     out.retain(|key, _| !IGNORED.contains(&key.as_str()));
+    if let Some(server) = out.get_mut("server") {
+        remove_ports(server);
+    }
+    // A series may have a server of its own.
+    let series = out.get_mut("series").and_then(Value::as_array_mut).into_iter().flatten();
+    series.filter_map(|series| series.get_mut("server")).for_each(remove_ports);
     if let Some(cases) = out.remove("cases") {
         for name in ["clients", "stretch"] {
             let values = cases.as_array().into_iter().flatten().map(|case| case[name].clone());

@@ -4,6 +4,7 @@
 use crate::gate::baseline::comparable::{ComparableRow, ComparableRun};
 use crate::gate::baseline::differences::{Difference, machines, scenarios};
 use crate::gate::baseline::file::Baseline;
+use crate::gate::baseline::port::with_equal_hosts;
 use crate::gate::baseline::{compare, row_finding};
 use crate::report::Figure;
 use crate::report::Table;
@@ -63,7 +64,9 @@ pub(crate) fn judge(
         vec![side("baseline", &options.baseline), side("candidate", &options.candidate)];
     judgement.findings = table.judgement.findings.clone();
     judgement.findings.extend(validity(&candidate.name, table, &judgement));
-    judgement.findings.extend(compare(&baseline.rows, &candidate.rows));
+    let (rows, candidate_rows) =
+        with_equal_hosts((&baseline.rows, &baseline.plan), (&candidate.rows, &candidate.plan));
+    judgement.findings.extend(compare(&rows, &candidate_rows));
     let why = if moved.is_empty() {
         "one run a side does not tell a change from noise"
     } else {

@@ -28,6 +28,7 @@ mod judge;
 mod losses;
 mod ratio;
 
+mod port;
 mod structural;
 
 pub(crate) use comparable::{ComparableRow, ComparableRun};
@@ -57,6 +58,43 @@ pub(crate) fn compare(a: &ComparableRun, b: &ComparableRun) -> Vec<Finding> {
         let none = Figure::absent("it has no such series and client count");
         let figures = (none, Figure::count(row.messages));
         findings.push(series_finding(row, figures, "there is nothing to compare it with"));
+    }
+    findings
+}
+
+/// Compares two servers: as [`compare`], without the set-up, whose heads are each server's own.
+pub(crate) fn compare_servers(a: &ComparableRun, b: &ComparableRun) -> Vec<Finding> {
+    let setup = setup_of(a, b);
+    let is_of_setup = |finding: &Finding| setup.iter().any(|s| s.subject == finding.subject);
+    compare(a, b).into_iter().filter(|finding| !is_of_setup(finding)).collect()
+}
+
+/// Says in a sentence how the set-up of two servers differs; `None` if it does not.
+pub(crate) fn describe_setup(a: &ComparableRun, b: &ComparableRun) -> Option<String> {
+    let differ = |f: &&Finding| f.baseline.as_ref() != Some(&f.value);
+    let shown: Vec<String> = setup_of(a, b)
+        .iter()
+        .filter(differ)
+        .map(|f| {
+            let was = f.baseline.as_ref().map_or_else(String::new, exact::show);
+            let Subject { series, metric, .. } = &f.subject;
+            format!("{series} {metric} {was} with A and {} with B", exact::show(&f.value))
+        })
+        .collect();
+    (!shown.is_empty()).then(|| {
+        format!(
+            "not compared, since two servers set up their clients differently: {}",
+            shown.join("; ")
+        )
+    })
+}
+
+fn setup_of(a: &ComparableRun, b: &ComparableRun) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for row in &a.rows {
+        if let Some(other) = b.row(&row.series, row.clients) {
+            exact::setup(row, other, &mut findings);
+        }
     }
     findings
 }

@@ -72,7 +72,8 @@ fn decimals(value: f64) -> String {
 }
 
 fn summary(table: &Table) -> Vec<u8> {
-    let columns = columns();
+    let mut columns = columns();
+    columns.retain(|column| table.has_chapter() || !column.of_chapter);
     let mut head: Vec<&str> = columns.iter().map(|c| c.name.as_str()).collect();
     head.push("absent");
     let row = |row: &Row| {

@@ -254,7 +254,7 @@ fn worst_against_mean(rows: &[&Row], delay_ns: u64) -> Option<String> {
     if delay_ns == 0 {
         return None;
     }
-    let push = rows.iter().find(|r| r.transport == WEBSOCKET)?;
+    let push = rows.iter().find(|r| r.transport == WEBSOCKET && r.chapter.applies)?;
     let back_to_back = |r: &&&Row| {
         r.transport == "long-polling" || (r.paced && r.pace.planned_s.value().is_none())
     };

@@ -160,6 +160,13 @@ impl LongPollMachine {
             return self.go_on(io, beyond);
         }
         self.redirected.arrived();
+        if !self.shared.requests.success.contains(self.response.status) {
+            io.discard_received();
+            self.inbox.clear();
+            let code = i32::from(self.response.status);
+            let error = ClientError::with(ClientErrorKind::Status, code);
+            return io.lose_refused(error, self.response.text.take());
+        }
         let separators = self.inbox.end();
         let parts = without_separators(self.response.parts, separators);
         let down = io.take_received();
@@ -170,12 +177,6 @@ impl LongPollMachine {
         });
         io.stray(phase, parts.stray);
         let moved = MovedBytes { up: self.asked.bytes, down };
-        if !self.shared.requests.success.contains(self.response.status) {
-            self.inbox.clear();
-            let code = i32::from(self.response.status);
-            let error = ClientError::with(ClientErrorKind::Status, code);
-            return io.lose_refused(error, self.response.text.take());
-        }
         io.note_message();
         if let Some(position) = &mut self.position
             && !position.read(&self.shared.position, &self.response)
@@ -211,6 +212,7 @@ impl LongPollMachine {
         } else if self.response.keep_alive {
             self.ask(io);
         } else {
+            io.core.expect_connect();
             io.reopen();
         }
     }

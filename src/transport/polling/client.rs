@@ -62,15 +62,15 @@ impl PollState {
     ) -> bool {
         let done_ns = exchange.done_ns;
         let phase = exchange.turn.phase;
-        let separators = self.inbox.end();
-        let parts = without_separators(exchange.parts, separators);
-        add_exchange(client, phase, exchange.moved, exchange.request, Some(parts));
         if !exchange.success {
-            self.inbox.clear();
+            self.fail(client, exchange.turn, exchange.moved, exchange.request);
             let error = ClientError::with(ClientErrorKind::Status, i32::from(exchange.status));
             client.refused(phase, error, text);
             return false;
         }
+        let separators = self.inbox.end();
+        let parts = without_separators(exchange.parts, separators);
+        add_exchange(client, phase, exchange.moved, exchange.request, Some(parts));
         let CompletedExchange { turn, sent_ns, .. } = *exchange;
         client.response_completed(phase, turn.intended_ns, sent_ns, done_ns);
         client.trace(TraceKind::Sent, exchange.sent_ns, None);

@@ -156,6 +156,9 @@ impl PollMachine {
         if io.is_stopping() {
             io.finish();
         } else if !keep {
+            if beyond == 0 {
+                io.core.expect_connect();
+            }
             io.close();
         }
     }

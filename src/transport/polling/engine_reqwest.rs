@@ -24,7 +24,7 @@ use hyper::ext::ReasonPhrase;
 use hyper_util::client::legacy::connect::HttpInfo;
 use reqwest::Method;
 use reqwest::header::{
-    CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, SET_COOKIE,
+    CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, SET_COOKIE,
     TRANSFER_ENCODING,
 };
 use rustls::client::Resumption;
@@ -226,6 +226,9 @@ impl ReqwestEngine {
         let addresses = info.map(|i| (i.local_addr(), i.remote_addr()));
         let status = response.status().as_u16();
         let head = head_size(&response);
+        let close = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"close");
+        let closes = response.headers().get(CONNECTION).is_some_and(close);
+        let keep_alive = !closes && response.version() == reqwest::Version::HTTP_11;
         let chunked = response.headers().contains_key(TRANSFER_ENCODING);
         let encoding = response.headers().get(CONTENT_ENCODING);
         let compressed = encoding.is_some_and(|value| is_compressed(value.as_bytes()));
@@ -268,6 +271,9 @@ impl ReqwestEngine {
                         parts,
                     };
                     state.poll.complete(client, &exchange, text);
+                }
+                if !keep_alive || self.new_connection {
+                    client.expect_connect();
                 }
             }
             Err(error) => {

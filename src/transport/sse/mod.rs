@@ -154,7 +154,7 @@ impl Params {
 /// Returns the cost of a comment and its chunk.
 fn heartbeat() -> Exchange {
     let bytes = COMMENT.len() as u64;
-    let down = Flow::of([(Part::Framing, bytes + chunk_framing(bytes))]);
+    let down = Flow::of([(Part::Control, bytes), (Part::Framing, chunk_framing(bytes))]);
     let ledger = Ledger { up: Flow::default(), down };
     Exchange { ledger, segments_up: 1, segments_down: 1 }
 }
@@ -202,7 +202,11 @@ impl Decode for EventDecoder {
         let Some(bytes) = piece.bytes() else { return };
         self.0.feed(bytes, |found| match found {
             StreamItem::Framing(bytes) => on(Decoded::Framing(bytes)),
+            StreamItem::Control(bytes) => on(Decoded::Control(bytes)),
             StreamItem::Event(event) => {
+                if event.sizes.control > 0 {
+                    on(Decoded::Control(event.sizes.control));
+                }
                 on(Decoded::Framing(event.sizes.framing));
                 on(Decoded::Payload(event.data, event.sizes.payload));
                 on(Decoded::End);

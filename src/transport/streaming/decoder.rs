@@ -246,7 +246,7 @@ mod tests {
                     assert_eq!(bytes.len() as u64, counted);
                     message.extend_from_slice(bytes);
                 }
-                Decoded::Framing(bytes) => framing += bytes,
+                Decoded::Framing(bytes) | Decoded::Control(bytes) => framing += bytes,
                 Decoded::End => messages.push(std::mem::take(&mut message)),
                 Decoded::Split | Decoded::UnevenChunk => splits += 1,
             });

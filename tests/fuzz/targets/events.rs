@@ -11,7 +11,7 @@ fn parsed(pieces: impl Iterator<Item = impl AsRef<[u8]>>) -> (Vec<(String, u64)>
         parser.feed(piece.as_ref(), |found| {
             let wire = match found {
                 StreamItem::Event(event) => event.sizes.wire(),
-                StreamItem::Framing(bytes) => bytes,
+                StreamItem::Framing(bytes) | StreamItem::Control(bytes) => bytes,
             };
             all.push((format!("{found:?}"), wire));
         });

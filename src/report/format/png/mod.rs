@@ -19,6 +19,7 @@ mod stroke;
 mod text;
 mod timeline;
 
+use crate::record::Metric;
 use crate::report::Format;
 use crate::report::figure::Figure;
 use crate::report::table::{Row, Status, Table};
@@ -38,14 +39,26 @@ pub(crate) const PNG: Format = Format {
         ("bytes.png", bytes::draw),
         ("latency.png", latency::draw),
         ("cost.png", cost::draw),
-        ("timeline.png", timeline::draw),
-        ("distribution.png", distribution::draw),
-        ("age.png", age::draw),
-        ("break-even.png", break_even::draw),
+        ("timeline.png", |t| unless_empty(t, t.pictures.timeline.absent.is_some(), timeline::draw)),
+        ("distribution.png", |t| unless_empty(t, !has_deliveries(t), distribution::draw)),
+        ("age.png", |t| unless_empty(t, t.pictures.ages.absent.is_some(), age::draw)),
+        ("break-even.png", |t| {
+            unless_empty(t, t.pictures.costs.absent.is_some(), break_even::draw)
+        }),
     ],
     streams: &[],
     own_process: true,
 };
+
+/// Draws a picture, but none that would be empty of another server than the chapter's: what is not
+/// known of such a server is in the summary.
+fn unless_empty(table: &Table, empty: bool, draw: fn(&Table) -> Vec<u8>) -> Vec<u8> {
+    if empty && !table.has_chapter() { Vec::new() } else { draw(table) }
+}
+
+fn has_deliveries(table: &Table) -> bool {
+    table.rows.iter().any(|row| row.latency(Metric::DeliveryLatency).count > 0)
+}
 
 /// Returns a cluster for each client count, rising, made of its rows with their colours. With `room`,
 /// labels name the chapter's use case.

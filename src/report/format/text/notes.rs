@@ -96,15 +96,18 @@ pub(super) fn client_errors(row: &Row, most: usize) -> Option<String> {
 }
 
 pub(crate) fn notes(table: &Table) -> String {
-    let mut notes: Vec<String> = vec![
+    let chapter = table.has_chapter().then(|| {
         "\"Mbps\" is the chapter's unit: 2^20 bits per second, which is 1.049 SI megabits per second. \
          Measured \"Mbps\" are at the planned rate."
-            .to_owned(),
+            .to_owned()
+    });
+    let mut notes: Vec<String> = chapter.into_iter().collect();
+    notes.push(
         "A message is a completed request and response of a series that polls, and a received \
          message of any other. Header characters do not include line ends. Overhead is every byte \
          at the socket that is not payload."
             .to_owned(),
-    ];
+    );
     for row in rows(table) {
         notes.extend(row.notes.iter().map(|n| format!("{}: {n}.", row.label())));
     }

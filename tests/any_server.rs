@@ -1,0 +1,247 @@
+//! Figures belong to what they are, whatever server answers, and reports say nothing that is not known
+//! of it.
+
+use crate::support::{
+    Row, World, answer_upgrade, at_once, expect_code, expect_ran, finish, number, said, serve,
+    wsbench,
+};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::Output;
+use std::time::Duration;
+
+/// Reads the head of a request; `None` at the end of the connection.
+fn request(stream: &mut TcpStream) -> Option<()> {
+    let (mut head, mut byte) = (Vec::new(), [0]);
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).ok()?;
+        head.push(byte[0]);
+    }
+    Some(())
+}
+
+/// Answers the n-th request of each connection, from 0; `None` ends the connection.
+fn answer(each: impl Fn(usize) -> Option<Vec<u8>> + Clone + Send + 'static) -> SocketAddr {
+    serve(move |mut stream| {
+        let mut number = 0;
+        while request(&mut stream).is_some() {
+            let Some(bytes) = each(number) else { return };
+            number += 1;
+            if stream.write_all(&bytes).is_err() {
+                return;
+            }
+        }
+    })
+}
+
+const TIMES: &str = "clients = [2]\nwarmup = \"200ms\"\nduration = \"1500ms\"\ncooldown = \"100ms\"\n\
+                     driver_lateness = \"500ms\"\ntimeout = \"3s\"\ndrain = \"1s\"\n";
+
+fn run(address: SocketAddr, series: &str) -> (World, Output) {
+    let world = World::new(&format!(
+        "{TIMES}[server]\nurl = \"http://{address}\"\n[[series]]\n{series}\nlabel = \"it\"\n"
+    ));
+    let output = finish(&mut world.run(&[]));
+    (world, output)
+}
+
+fn row(world: &World) -> Row {
+    let rows = world.csv("summary.csv");
+    rows.iter().find(|row| row["series"] == "it").expect("a row of the series").clone()
+}
+
+/// The total of a layer over all phases, both ways.
+fn total(world: &World, layer: &str) -> f64 {
+    let rows = world.csv("bytes.csv");
+    let of =
+        |row: &&Row| row["series"] == "it" && row["direction"] == "both" && row["layer"] == layer;
+    rows.iter().filter(of).map(|row| number(row, "total")).sum()
+}
+
+const POLLING: &str = "transport = \"polling\"\ninterval = \"100ms\"\nrequest_head = \"minimal\"";
+
+#[test]
+fn an_answer_that_is_not_counted_is_discarded_with_its_head() {
+    let good = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+    let bad = b"HTTP/1.1 500 No\r\nContent-Length: 4\r\n\r\nfail";
+    for engine in ["", "\nengine = \"reqwest\""] {
+        let address = answer(move |n| Some(if n % 2 == 0 { good.to_vec() } else { bad.to_vec() }));
+        let (world, output) = run(address, &format!("{POLLING}{engine}"));
+        let row = row(&world);
+        let (faults, text) = (number(&row, "faults"), said(&output));
+        assert!(faults > 10.0, "{text}");
+        assert_eq!(number(&row, "audit_ledger_bytes"), 0.0, "{text}");
+        // Five bytes of payload for each good answer, and none of a refusal.
+        assert_eq!(total(&world, "payload_bytes") % 5.0, 0.0, "{text}");
+        let each = total(&world, "discarded_bytes") / faults;
+        assert!(each > bad.len() as f64 + 40.0 && each.fract() == 0.0, "{each} {text}");
+    }
+}
+
+#[test]
+fn a_connection_for_each_request_is_no_reconnect() {
+    let closing = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello";
+    let keeping = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+    let cases: [(&[u8], String); 4] = [
+        (closing, POLLING.to_owned()),
+        (closing, format!("{POLLING}\nengine = \"reqwest\"")),
+        (keeping, format!("{POLLING}\nconnection = \"new\"")),
+        (closing, "transport = \"long-polling\"\nrequest_head = \"minimal\"".to_owned()),
+    ];
+    at_once(cases, |(bytes, series)| {
+        let bytes = bytes.to_vec();
+        let held = series.contains("long");
+        let address = answer(move |_| {
+            std::thread::sleep(Duration::from_millis(if held { 100 } else { 0 }));
+            Some(bytes.clone())
+        });
+        let (world, output) = run(address, &series);
+        let row = row(&world);
+        assert!(number(&row, "completed") > 10.0, "{series}\n{}", said(&output));
+        assert_eq!(number(&row, "reconnects"), 0.0, "{series}\n{}", said(&output));
+    });
+}
+
+#[test]
+fn comments_of_an_event_stream_are_control_and_no_framing() {
+    let address = serve(|mut stream| {
+        let head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
+        if request(&mut stream).is_none() || stream.write_all(head).is_err() {
+            return;
+        }
+        while stream.write_all(b": ping\n\ndata: hello\n\n").is_ok() {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    });
+    let (world, output) = run(address, "transport = \"sse\"");
+    let text = said(&output);
+    let payload = total(&world, "payload_bytes");
+    assert!(payload > 100.0, "{text}");
+    // 8 bytes around 5 of data, and 8 of a comment.
+    assert_eq!(total(&world, "framing_bytes") / payload, 8.0 / 5.0, "{text}");
+    let control = total(&world, "control_bytes");
+    assert!((control / payload - 8.0 / 5.0).abs() < 0.2 && control % 8.0 == 0.0, "{text}");
+}
+
+#[test]
+fn a_run_without_a_message_is_not_valid() {
+    let endless = serve(|mut stream| {
+        let head = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n";
+        if request(&mut stream).is_none() || stream.write_all(head).is_err() {
+            return;
+        }
+        while stream.write_all(b"no end of a line ").is_ok() {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    });
+    let (world, output) = run(endless, "transport = \"streaming\"");
+    expect_code(&output, 96);
+    assert_ne!(row(&world)["status"], "valid", "{}", said(&output));
+}
+
+#[test]
+fn a_path_that_no_series_has_is_a_warning() {
+    let world = World::new(
+        "clients = [2]\n[server]\nurl = \"http://127.0.0.1:9\"\n\
+         paths = { polling = \"/a\", one = \"/b\", sse = \"/c\" }\n\
+         [[series]]\ntransport = \"polling\"\nlabel = \"one\"\n[[series]]\ntransport = \"sse\"\n",
+    );
+    let path = world.path("scenario.toml");
+    let output = finish(&mut wsbench(&["plan", path.to_str().expect("a path")]));
+    expect_code(&output, 0);
+    let text = said(&output);
+    assert!(text.contains("warning: paths.polling in [server] has no effect"), "{text}");
+    assert_eq!(text.matches("has no effect").count(), 1, "{text}");
+}
+
+/// Upgrades with further fields, and sends `hello` twenty times a second.
+fn greeting(fields: &'static str) -> SocketAddr {
+    serve(move |mut stream| {
+        let lines = format!(
+            "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {{accept}}\r\n{fields}"
+        );
+        if answer_upgrade(&mut stream, &lines).is_none() {
+            return;
+        }
+        while stream.write_all(b"\x81\x05hello").is_ok() {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    })
+}
+
+#[test]
+fn reports_of_another_server_leave_out_the_book_and_empty_pictures() {
+    let (world, output) = run(greeting(""), "transport = \"websocket\"");
+    expect_ran(&world, &output);
+    let row = row(&world);
+    let of_chapter = |name: &&String| name.contains("chapter") || name.contains("megabits");
+    assert_eq!(row.keys().find(of_chapter), None);
+    let text = std::fs::read_to_string(world.path("out/summary.txt")).expect("a summary");
+    for word in ["chapter", "Mbps"] {
+        assert!(!text.contains(word), "{word} in {text}");
+    }
+    for (name, there) in [("overhead", true), ("cost", true), ("age", false), ("break-even", false)]
+    {
+        let path = world.path("out").join(format!("{name}.png"));
+        assert_eq!(path.exists(), there, "{}", path.display());
+    }
+}
+
+#[test]
+fn two_servers_with_different_heads_are_compared_all_the_same() {
+    let world = World::new(&format!("{TIMES}[[series]]\ntransport = \"websocket\"\n"));
+    let (a, b) = (greeting(""), greeting("Server: another\r\nX-Powered-By: tests\r\n"));
+    let [a, b] = [a, b].map(|address| format!("http://{address}"));
+    let path = world.path("scenario.toml");
+    let mut compare = wsbench(&["compare", "--a", &a, "--b", &b, "--pairs=3", "--most-pairs=3"]);
+    let output = finish(compare.arg("--alpha=0.2").arg(path).arg("--out").arg(world.path("out")));
+    let text = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("not compared, since two servers set up their clients"), "{text}");
+    assert!(text.contains("pair 3 of 3"), "{text}");
+    assert!(!text.contains("FAIL websocket: setup"), "{text}");
+}
+
+#[test]
+fn a_baseline_does_not_depend_on_the_port() {
+    let address = greeting("");
+    let scenario = |address: &str| {
+        format!(
+            "{TIMES}[server]\nurl = \"http://{address}\"\n[[series]]\ntransport = \"websocket\"\n"
+        )
+    };
+    let world = World::new(&scenario(&address.to_string()));
+    let baseline = world.path("out/baseline.json");
+    let baseline = baseline.to_str().expect("a path");
+    let output = finish(&mut world.run(&["--save-baseline", baseline, "--reports", "none"]));
+    expect_ran(&world, &output);
+    // The same behind a port of another length, if one is free.
+    let taken = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).ok();
+    let Some(other) = (2_000..9_999).find_map(|port| taken(&port)) else { return };
+    let shorter = other.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        for from in other.incoming().flatten() {
+            let Ok(to) = TcpStream::connect(address) else { return };
+            let copy = |mut from: TcpStream, mut to: TcpStream| {
+                std::thread::spawn(move || {
+                    let _ = std::io::copy(&mut from, &mut to);
+                    let _ = to.shutdown(std::net::Shutdown::Write);
+                })
+            };
+            let both = (from.try_clone(), to.try_clone());
+            if let (Ok(a), Ok(b)) = both {
+                copy(a, to);
+                copy(b, from);
+            }
+        }
+    });
+    let again = World::new(&scenario(&shorter.to_string()));
+    let output = finish(&mut again.run(&["--reports", "none"]));
+    expect_ran(&again, &output);
+    let result = again.path("out/result.jsonl");
+    let result = result.to_str().expect("a path");
+    let output = finish(&mut wsbench(&["gate", result, "--baseline", baseline]));
+    let text = said(&output);
+    let failed = |line: &str| line.starts_with("FAIL ") && line.contains("heads");
+    assert!(text.contains("setup_heads_bytes_up_per_client"), "{text}");
+    assert!(!text.lines().any(failed), "{text}");
+}
