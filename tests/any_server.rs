@@ -212,7 +212,7 @@ fn a_baseline_does_not_depend_on_the_port() {
     let world = World::new(&scenario(&address.to_string()));
     let baseline = world.path("out/baseline.json");
     let baseline = baseline.to_str().expect("a path");
-    let output = finish(&mut world.run(&["--save-baseline", baseline, "--reports", "none"]));
+    let output = finish(&mut world.run(&["--save-baseline", baseline, "--reports", "json"]));
     expect_ran(&world, &output);
     // The same behind a port of another length, if one is free.
     let taken = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).ok();
@@ -235,7 +235,7 @@ fn a_baseline_does_not_depend_on_the_port() {
         }
     });
     let again = World::new(&scenario(&shorter.to_string()));
-    let output = finish(&mut again.run(&["--reports", "none"]));
+    let output = finish(&mut again.run(&["--reports", "json"]));
     expect_ran(&again, &output);
     let result = again.path("out/result.jsonl");
     let result = result.to_str().expect("a path");
