@@ -180,8 +180,12 @@ pub mod internals {
             let request = RequestHead::parse_file(bytes);
             if let Ok(head) = &request {
                 assert!(head.own_path().is_some());
-                let target =
-                    Target { authority: "h".to_owned(), path: "/".to_owned(), bundled: false };
+                let target = Target {
+                    authority: "h".to_owned(),
+                    credentials: None,
+                    path: "/".to_owned(),
+                    bundled: false,
+                };
                 assert!(head.render(&target).ends_with(b"\r\n\r\n"));
             }
             let response = ResponseHead::parse_file(bytes);

@@ -136,6 +136,15 @@ pub(crate) fn note_text(text: &str) {
     }
 }
 
+/// Returns the value of `Authorization` for user and password as they are in a URL (RFC 7617).
+pub(crate) fn basic_credentials(user_info: &str) -> String {
+    let plain = decode(user_info);
+    let colon = if plain.contains(':') { "" } else { ":" };
+    let encoded = STANDARD.encode(format!("{plain}{colon}"));
+    note(&encoded);
+    format!("Basic {encoded}")
+}
+
 /// Takes user and password of a URL for secrets. The text begins after its `://`.
 fn note_user(rest: &str) {
     let ends = |c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#' | '"' | '\'' | '`');

@@ -100,8 +100,19 @@ fn no_output_has_a_secret() {
                   [[series]]\ntransport = \"streaming\"\nrequest_head = \"refused.http\"\n\
                   [[series]]\ntransport = \"sse\"\n\
                   [[series]]\ntransport = \"websocket\"\n\
+                  [[series]]\ntransport = \"polling\"\nlabel = \"own\"\ninterval = \"200ms\"\n\
+                  url = \"http://cAnArY-user:cAnArY-password@ADDRESS/live\"\n\
+                  cookies = \"keep\"\ndata = \"tokens.txt\"\n\
+                  headers = { X-Key = { value = \"cAnArY-marked\", secret = true }, \
+                  X-Token = \"{line}\" }\n\
+                  [[series]]\ntransport = \"sse\"\nlabel = \"refused\"\n\
+                  url = \"http://cAnArY-user:cAnArY-password@ADDRESS/no\"\n\
+                  cookies = \"keep\"\n\
+                  headers = { X-Key = { value = \"cAnArY-marked\", secret = true } }\n\
                   [[limit]]\ncondition = \"wire_bytes_per_message > 0 B\"\n";
-    let world = World::new(&scenario(address, series));
+    let series = series.replace("ADDRESS", &address.to_string());
+    let world = World::new(&scenario(address, &series));
+    world.write("tokens.txt", "cAnArY-token-of-one\ncAnArY-token-of-two\n");
     world.write("head.http", HEAD);
     world.write("refused.http", HEAD.replace("/live", "/no"));
     let job = world.path("out/job.md");
@@ -132,6 +143,22 @@ fn no_output_has_a_secret() {
     });
     let heads = heads.unwrap_or_else(|| panic!("no heads in {rows:?}"));
     assert_eq!(number(heads, "per_message"), HEAD.len() as f64);
+    let own = rows.iter().find(|row| {
+        let is = |column: &str, value: &str| row.get(column).is_some_and(|found| found == value);
+        is("series", "own")
+            && is("phase", "steady")
+            && is("direction", "up")
+            && is("layer", "heads_bytes")
+    });
+    let own = own.unwrap_or_else(|| panic!("no heads in {rows:?}"));
+    // The user's name and password in base64 are 36 bytes; `Cookie` is what the server set.
+    let head = format!(
+        "GET /live HTTP/1.1\r\nHost: {address}\r\nAccept: */*\r\nAuthorization: Basic {}\r\n\
+         X-Key: cAnArY-marked\r\nX-Token: cAnArY-token-of-one\r\n\
+         Cookie: id=cAnArY-set-by-the-server\r\n\r\n",
+        "c".repeat(36)
+    );
+    assert_eq!(number(own, "per_message"), head.len() as f64);
 
     let result = world.path("out/result.jsonl");
     let result = result.to_str().expect("a path");

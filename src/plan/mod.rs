@@ -154,6 +154,9 @@ pub enum Server {
         url: String,
         /// Its `Host`.
         authority: String,
+        /// The value of `Authorization` for the URL's user and password.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        credentials: Option<String>,
         /// Where it listens.
         address: SocketAddr,
         /// Further addresses of its name, tried in this order if nobody listens there.
@@ -186,6 +189,14 @@ impl Server {
         match self {
             Server::Bundled => BUNDLED_AUTHORITY,
             Server::External { authority, .. } => authority,
+        }
+    }
+
+    /// Returns the value of `Authorization` for user and password of its URL.
+    pub(crate) fn credentials(&self) -> Option<&String> {
+        match self {
+            Server::Bundled => None,
+            Server::External { credentials, .. } => credentials.as_ref(),
         }
     }
 
@@ -376,7 +387,8 @@ impl Plan {
         clients: u32,
     ) -> SeriesContext {
         let (authority, bundled) = (server.authority().to_owned(), server.is_bundled());
-        let target = Target { authority, path: path.to_owned(), bundled };
+        let credentials = server.credentials().cloned();
+        let target = Target { authority, credentials, path: path.to_owned(), bundled };
         SeriesContext { feed: *feed, target, delay_ns: self.delay.one_way_ns, clients }
     }
 

@@ -62,10 +62,7 @@ fn read_external(
     plan.tls = tls::read(fields, tls::TlsServer::Url(&parts.host, parts.tls), diagnostics);
     match Address::resolve(&any) {
         Err(message) => fields.report(&keys::URL, message),
-        Ok(Address { authority, socket: address, others }) => {
-            let start = start.map(Box::new);
-            plan.server = Server::External { url, authority, address, others, start, processes };
-        }
+        Ok(at) => plan.server = external(url, at, start, processes),
     }
 }
 
@@ -173,9 +170,15 @@ pub(crate) fn usage_of(processes: &ServerProcesses) -> std::io::Result<UsageOf> 
     }
 }
 
-fn external(url: String, at: Address) -> Server {
-    let Address { authority, socket: address, others } = at;
-    Server::External { url, authority, address, others, start: None, processes: None }
+fn external(
+    url: String,
+    at: Address,
+    start: Option<StartCommand>,
+    processes: Option<ServerProcesses>,
+) -> Server {
+    let Address { authority, credentials, socket: address, others } = at;
+    let start = start.map(Box::new);
+    Server::External { url, authority, credentials, address, others, start, processes }
 }
 
 /// A server of a series, and how clients use TLS with it.
@@ -206,7 +209,7 @@ pub(super) fn read_series_url(
         fields.report(key, why);
     }
     match Address::resolve(server) {
-        Ok(at) => Some(((external(url, at), tls), path)),
+        Ok(at) => Some(((external(url, at, None, None), tls), path)),
         Err(message) => {
             fields.report(key, message);
             None

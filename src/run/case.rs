@@ -251,7 +251,8 @@ impl Coordinator<'_> {
             series.settings.clone()
         };
         let (path, bundled) = (series.path.clone(), self.server().is_bundled());
-        let target = Target { authority, path, bundled };
+        let credentials = self.server().credentials().cloned();
+        let target = Target { authority, credentials, path, bundled };
         for shard in &self.case.drivers {
             let start = DriverStart {
                 case: self.case.index,

@@ -44,13 +44,21 @@ impl ExternalServer {
         server: &Server,
         log: Option<&Path>,
     ) -> Outcome<Option<ExternalServer>> {
-        let Server::External { url, authority, address, others, start: Some(start), .. } = server
+        let Server::External {
+            url,
+            authority,
+            address,
+            others,
+            start: Some(start),
+            credentials,
+            ..
+        } = server
         else {
             return Ok(None);
         };
         let mut start = start.clone();
-        let (authority, others) = (authority.clone(), others.clone());
-        let mut at = Address { authority, socket: *address, others };
+        let (authority, credentials) = (authority.clone(), credentials.clone());
+        let mut at = Address { authority, credentials, socket: *address, others: others.clone() };
         if url.contains(PORT) {
             let port = free_port()?.to_string();
             start.words.iter_mut().for_each(|word| *word = word.replace(PORT, &port));
@@ -64,7 +72,7 @@ impl ExternalServer {
         at: Address,
         log: Option<&Path>,
     ) -> Outcome<ExternalServer> {
-        let Address { authority, socket: address, others } = at;
+        let Address { authority, socket: address, others, .. } = at;
         let name = start.words.join(" ");
         let Some((program, arguments)) = start.words.split_first() else {
             return Err(Failure::usage("the command line of the server is empty"));
@@ -247,7 +255,12 @@ mod tests {
     }
 
     async fn start(words: &[&str], socket: SocketAddr, limit_ms: u64) -> Outcome<ExternalServer> {
-        let at = Address { authority: socket.to_string(), socket, others: Vec::new() };
+        let at = Address {
+            authority: socket.to_string(),
+            credentials: None,
+            socket,
+            others: Vec::new(),
+        };
         ExternalServer::start_command(&command(words, limit_ms), at, None).await
     }
 
@@ -429,7 +442,12 @@ mod tests {
         std::fs::write(&log, "before\n").expect("it can be written");
         let why = on_a_runtime(async || {
             let socket = address();
-            let at = Address { authority: socket.to_string(), socket, others: Vec::new() };
+            let at = Address {
+                authority: socket.to_string(),
+                credentials: None,
+                socket,
+                others: Vec::new(),
+            };
             let words = ["sh", "-c", "pwd; echo two >&2; exit 7"];
             let mut start = command(&words, 60_000);
             start.folder = Some(std::path::PathBuf::from("/"));

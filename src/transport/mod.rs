@@ -422,7 +422,7 @@ mod tests {
 
     fn context(series: &AnySeries, feed: Spec) -> SeriesContext {
         let path = series.transport().path.to_owned();
-        let target = Target { authority: "h:1".to_owned(), path, bundled: true };
+        let target = Target { authority: "h:1".to_owned(), credentials: None, path, bundled: true };
         SeriesContext { feed, target, delay_ns: 50_000_000, clients: 10 }
     }
 }

@@ -34,7 +34,12 @@ fn run(address: SocketAddr, path: String) -> bool {
     let json = serde_json::json!({"transport": "websocket", "params": {
         "read_buffer_bytes": 512, "reconnect_ns": 1_000 * SECOND_NS}});
     let series: AnySeries = serde_json::from_value(json).expect("settings of the transport");
-    let target = Target { authority: address.to_string(), path: path.clone(), bundled: false };
+    let target = Target {
+        authority: address.to_string(),
+        credentials: None,
+        path: path.clone(),
+        bundled: false,
+    };
     let Ok(ClientHalf::Machines(clients)) = series.client_half(&target, &Spec::PLAIN) else {
         panic!("no machines")
     };

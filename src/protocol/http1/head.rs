@@ -146,7 +146,7 @@ impl RequestHead {
     /// To another than the reference server the listing names the server as `Host`, as it must (RFC
     /// 9112 §3.2), and does not ask for a compressed answer, since no message could be read from it.
     pub(crate) fn render(&self, target: &Target) -> Vec<u8> {
-        let Target { authority, path, bundled } = target;
+        let Target { authority, path, bundled, .. } = target;
         match self {
             RequestHead::Chapter if *bundled && path == CHAPTER_PATH => CHAPTER_REQUEST.into(),
             RequestHead::Chapter => {
@@ -349,7 +349,12 @@ mod tests {
 
     /// The reference server.
     fn ours(path: &str, authority: &str) -> Target {
-        Target { authority: authority.to_owned(), path: path.to_owned(), bundled: true }
+        Target {
+            authority: authority.to_owned(),
+            credentials: None,
+            path: path.to_owned(),
+            bundled: true,
+        }
     }
 
     #[test]

@@ -28,6 +28,9 @@ pub(crate) fn refuses(status: u16) -> bool {
 pub struct Target {
     /// The `Host` of requests.
     pub authority: String,
+    /// The value of `Authorization`, unless a head or a setting has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<String>,
     /// The path of requests.
     pub path: String,
     /// True if the reference server answers.

@@ -60,6 +60,7 @@ mod tests {
         for head in [RequestHead::Chapter, RequestHead::Minimal] {
             let target = Target {
                 authority: "a:1".to_owned(),
+                credentials: None,
                 path: CHAPTER_PATH.to_owned(),
                 bundled: true,
             };

@@ -222,6 +222,7 @@ impl RequestOptions {
         if !self.subprotocols.is_empty() {
             parts.set("Sec-WebSocket-Protocol", Template::literal(&self.subprotocols.join(", ")));
         }
+        parts.add_credentials(target);
         self.add_fields(&mut parts);
         parts
     }
@@ -415,7 +416,12 @@ mod tests {
     use crate::protocol::http1::head::CHAPTER_PATH;
 
     fn target(path: &str) -> Target {
-        Target { authority: "h".to_owned(), path: path.to_owned(), bundled: true }
+        Target {
+            authority: "h".to_owned(),
+            credentials: None,
+            path: path.to_owned(),
+            bundled: true,
+        }
     }
 
     fn render(parts: &RequestParts) -> String {

@@ -59,7 +59,7 @@ impl RequestParts {
         let mut words = lines.next().unwrap_or_default().split(' ');
         let method = words.next().unwrap_or_default().to_owned();
         let written = words.next().unwrap_or_default();
-        let target = match head.keeps_target(target) {
+        let line_target = match head.keeps_target(target) {
             true => Template::literal(written),
             false => Template::new(written),
         };
@@ -70,7 +70,17 @@ impl RequestParts {
             };
             RequestField { name: name.to_owned(), blank, value: Template::literal(value) }
         });
-        RequestParts { method, target, fields: fields.collect(), body: None }
+        let fields = fields.collect();
+        let mut parts = RequestParts { method, target: line_target, fields, body: None };
+        parts.add_credentials(target);
+        parts
+    }
+
+    /// Adds user and password of a server's URL, unless the head has others.
+    pub(crate) fn add_credentials(&mut self, target: &Target) {
+        if let (Some(value), None) = (&target.credentials, self.field("Authorization")) {
+            self.set("Authorization", Template::literal(value));
+        }
     }
 
     /// Returns the value of a field.
@@ -249,7 +259,8 @@ mod tests {
     use super::*;
 
     fn parts(path: &str) -> RequestParts {
-        let target = Target { authority: "h".into(), path: path.into(), bundled: false };
+        let target =
+            Target { authority: "h".into(), credentials: None, path: path.into(), bundled: false };
         RequestParts::of_head(&RequestHead::Minimal, &target)
     }
 
@@ -262,7 +273,8 @@ mod tests {
         for (bundled, file) in
             [(true, ""), (false, ""), (false, "GET /a?b HTTP/1.1\r\nHost:h\r\nA:  {x} \r\n\r\n")]
         {
-            let target = Target { authority: "h:1".into(), path: "/p".into(), bundled };
+            let target =
+                Target { authority: "h:1".into(), credentials: None, path: "/p".into(), bundled };
             let mut heads = vec![RequestHead::Chapter, RequestHead::Minimal];
             heads.extend((!file.is_empty()).then(|| RequestHead::File(file.to_owned())));
             for head in heads {

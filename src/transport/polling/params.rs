@@ -261,7 +261,12 @@ mod tests {
                 response: ResponseHead::Chapter,
                 engine: Engine::Raw,
             };
-            let target = Target { authority: "h".into(), path: "/x".into(), bundled: true };
+            let target = Target {
+                authority: "h".into(),
+                credentials: None,
+                path: "/x".into(),
+                bundled: true,
+            };
             let setting =
                 SeriesContext { feed: Spec::PLAIN, target, delay_ns: 50_000_000, clients: 1 };
             let model = shape(&params, &setting).model.expect("the server is ours");

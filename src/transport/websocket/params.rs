@@ -267,7 +267,12 @@ mod tests {
     use crate::protocol::http1::Target;
 
     fn setting(feed: Spec, clients: u32) -> SeriesContext {
-        let target = Target { authority: "h".to_owned(), path: "/ws".to_owned(), bundled: true };
+        let target = Target {
+            authority: "h".to_owned(),
+            credentials: None,
+            path: "/ws".to_owned(),
+            bundled: true,
+        };
         SeriesContext { feed, target, delay_ns: 50_000_000, clients }
     }
 

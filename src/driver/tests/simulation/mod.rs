@@ -163,7 +163,8 @@ impl Scenario {
         let network = SimulatedNetwork::new(self.seed, self.conditions, accept, thread.clone());
         let world = network.world.clone();
         let mut engine = Engine::new(network, MS / 2, thread.clone(), self.seed);
-        let target = Target { authority: "h".into(), path: "/x".into(), bundled: true };
+        let target =
+            Target { authority: "h".into(), credentials: None, path: "/x".into(), bundled: true };
         let half = series(self.kind, 20 * MS, "spread")
             .client_half(&target, &spec)
             .expect("a client half");
