@@ -6,7 +6,8 @@ use crate::support::{
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
+use wsbench::internals::record::Metric;
 use wsbench::internals::report::summarise;
 use wsbench::internals::result::file::read;
 
@@ -111,6 +112,86 @@ fn a_rate_that_the_server_does_not_hold_fails_the_run() {
     let output = finish(trial(&world, &[&url, "--rate", "100/s"]).arg("--quiet"));
     expect_code(&output, 96);
     assert!(said(&output).contains("by the rate that"), "{}", said(&output));
+}
+
+#[test]
+fn a_first_message_is_sent_before_the_server_pushes() {
+    let world = World::new("");
+    let address = serve(|mut stream| {
+        let lines =
+            "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n";
+        // A frame of three bytes of text, with its mask.
+        let mut frame = [0; 9];
+        if answer_upgrade(&mut stream, lines).is_none() || stream.read_exact(&mut frame).is_err() {
+            return;
+        }
+        let text: Vec<u8> = (0..3).map(|n| frame[6 + n] ^ frame[2 + n]).collect();
+        while text == b"sub" && stream.write_all(b"\x81\x05hello").is_ok() {
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    });
+    let output = finish(&mut trial(&world, &[&format!("ws://{address}/"), "--first", "sub"]));
+    expect_ran(&world, &output);
+    let rows = world.csv("summary.csv");
+    let row = rows.iter().find(|row| row["series"] == "websocket").expect("a row");
+    assert!(number(row, "completed") >= 15.0, "{}", said(&output));
+}
+
+#[test]
+fn headers_are_sent_and_the_values_of_secret_ones_are_shown_nowhere() {
+    let world = World::new("");
+    let address = serve(|mut stream| {
+        while let Some(head) = request(&mut stream) {
+            let known = head.contains("\r\nX-Key: a b\r\n")
+                && head.contains("\r\nAuthorization: Bearer q7canary-token\r\n");
+            let status = if known { "200 OK" } else { "403 Forbidden" };
+            let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\nok");
+            if stream.write_all(answer.as_bytes()).is_err() {
+                return;
+            }
+        }
+    });
+    let headers = ["--header=X-Key: a b", "--header=Authorization: Bearer q7canary-token"];
+    let url = format!("http://{address}/");
+    let output = finish(trial(&world, &[&url]).args(headers));
+    expect_ran(&world, &output);
+    let rows = world.csv("summary.csv");
+    let row = rows.iter().find(|row| row["series"] == "polling").expect("a row");
+    assert_eq!((number(row, "completed"), number(row, "faults")), (3.0, 0.0), "{}", said(&output));
+    let wrong = finish(trial(&world, &[&url, "--rate", "x"]).args(headers));
+    expect_code(&wrong, 2);
+    let result = std::fs::read_to_string(world.path("out/result.jsonl")).expect("a result");
+    for text in [said(&output), said(&wrong), result] {
+        assert!(!text.contains("q7canary"), "{text}");
+    }
+    let saving = finish(trial(&world, &[&url, "--save", "saved.toml"]).args(headers));
+    assert!(said(&saving).contains("holds the value of Authorization"), "{}", said(&saving));
+}
+
+#[test]
+fn a_time_in_each_message_gives_its_delivery_latency() {
+    let world = World::new("");
+    let address = serve(|mut stream| {
+        let lines =
+            "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n";
+        if answer_upgrade(&mut stream, lines).is_none() {
+            return;
+        }
+        loop {
+            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
+            let text = format!("{{\"t\":{}}}", now.as_millis());
+            let frame = [&[0x81, text.len() as u8], text.as_bytes()].concat();
+            if stream.write_all(&frame).is_err() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    });
+    let output = finish(&mut trial(&world, &[&format!("ws://{address}/"), "--time", "/t:ms"]));
+    expect_ran(&world, &output);
+    let result = read(&world.path("out/result.jsonl")).expect("a result");
+    let row = &summarise(&result).rows[0];
+    assert!(row.latency(Metric::DeliveryLatency).count >= 15, "{}", said(&output));
 }
 
 #[test]
