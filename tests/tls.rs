@@ -1,8 +1,15 @@
 //! TLS from end to end: bytes to the byte, external servers, and what is refused.
 
-use crate::support::{World, expect_code, expect_ran, finish, number, said, serve, wsbench};
+use crate::support::{
+    World, at_once, expect_code, expect_ran, finish, number, said, serve, wsbench,
+};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConnection, StreamOwned};
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::SocketAddr;
 use std::process::{Child, Stdio};
+use std::sync::Arc;
 
 const SHORT: &str = "clients = [4]\nwarmup = \"300ms\"\nduration = \"1500ms\"\n\
                      cooldown = \"100ms\"\ntimeout = \"5s\"\n";
@@ -39,6 +46,92 @@ fn identity(world: &World) {
     let made = rcgen::generate_simple_self_signed(names).expect("a certificate");
     world.write("server.pem", made.cert.pem());
     world.write("server.key", made.signing_key.serialize_pem());
+}
+
+/// The head of an answer that leads to this location.
+fn moved(location: &str) -> String {
+    format!("HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n")
+}
+
+/// A server with TLS that answers requests for `/p` with this location, `{host}` replaced by the
+/// request's, and all others with a byte.
+fn redirecting(world: &World, location: &'static str) -> SocketAddr {
+    identity(world);
+    let chain: Result<Vec<_>, _> =
+        CertificateDer::pem_file_iter(world.path("server.pem")).and_then(Iterator::collect);
+    let key = PrivateKeyDer::from_pem_file(world.path("server.key")).expect("a key");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("ring has them")
+        .with_no_client_auth()
+        .with_single_cert(chain.expect("a certificate"), key)
+        .expect("they belong together");
+    let config = Arc::new(config);
+    serve(move |stream| {
+        let server = ServerConnection::new(config.clone()).expect("a connection");
+        let mut stream = BufReader::new(StreamOwned::new(server, stream));
+        let mut head = String::new();
+        while matches!(stream.read_line(&mut head), Ok(1..)) {
+            if !head.ends_with("\r\n\r\n") {
+                continue;
+            }
+            let mut hosts = head.lines().filter_map(|line| line.strip_prefix("Host: "));
+            let answer = match head.starts_with("GET /p ") {
+                true => moved(&location.replace("{host}", hosts.next().unwrap_or_default())),
+                false => "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx".to_owned(),
+            };
+            if stream.get_mut().write_all(answer.as_bytes()).is_err() {
+                return;
+            }
+            head.clear();
+        }
+    })
+}
+
+/// Runs polls of `/p` at a server, with this many redirects.
+fn run_redirected(world: &World, url: &str, redirects: u8) -> String {
+    let tls = if url.starts_with("https") { "tls = { insecure = true }\n" } else { "" };
+    let scenario = format!(
+        "{SHORT}[server]\nurl = \"{url}\"\n{tls}paths = {{ polling = \"/p\" }}\n\
+         [[series]]\ntransport = \"polling\"\ninterval = \"200ms\"\nredirects = {redirects}\n"
+    );
+    world.write("scenario.toml", scenario);
+    let output = finish(&mut world.run(&["--reports", "csv,json,text"]));
+    said(&output).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A server and a scheme are one server: a redirect is followed over TLS as without it, and one that
+/// changes the scheme says what to write.
+#[test]
+fn redirects_keep_the_scheme() {
+    at_once(["/moved", "https://{host}/moved", "http://{host}/moved"], |location| {
+        let world = World::new("");
+        let address = redirecting(&world, location);
+        let text = run_redirected(&world, &format!("https://{address}"), 1);
+        let row = &world.csv("summary.csv")[0];
+        assert_eq!(number(row, "faults") > 0.0, location.starts_with("http:"), "{text}");
+        assert_eq!(number(row, "audit_mismatched"), 0.0, "{text}");
+    });
+    let world = World::new("");
+    let secure = redirecting(&world, "/moved");
+    let location = format!("https://{secure}/q");
+    let answer = moved(&location);
+    let plain = serve(move |mut stream| {
+        while matches!(stream.read(&mut [0; 512]), Ok(1..)) {
+            if stream.write_all(answer.as_bytes()).is_err() {
+                return;
+            }
+        }
+    });
+    for redirects in [0, 3] {
+        let text = run_redirected(&world, &format!("http://{plain}"), redirects);
+        let wanted = format!(
+            "and Location \"{location}\": write url = \"https://{secure}\" and \
+             paths = {{ polling = \"/q\" }} into [server]"
+        );
+        assert!(text.contains(&wanted), "{wanted}: {text}");
+    }
 }
 
 /// Every transport over TLS with the bundled server. A record costs 22 bytes each way.

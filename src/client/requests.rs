@@ -7,7 +7,7 @@ use crate::client::http::HeadSize;
 use crate::protocol::client_data::ClientTable;
 use crate::protocol::http1::answer_text::AnswerText;
 use crate::protocol::http1::cookies::{CookieJar, SetCookies};
-use crate::protocol::http1::redirect::target_of;
+use crate::protocol::http1::redirect::{SameServer, target_of};
 use crate::protocol::http1::request_options::RequestOptions;
 use crate::protocol::http1::request_parts::{RequestChanges, RequestParts};
 use crate::protocol::http1::response::Parts;
@@ -183,7 +183,9 @@ impl Requests {
             Some(redirect) => from.extend_from_slice(redirect.target.as_bytes()),
             None => self.parts.render_target(&self.table.values(core.id, 0), &mut from),
         }
-        let target = target_of(text?.whole_location()?, &self.authority, &from)?;
+        let server =
+            SameServer { authority: &self.authority, tls: core.thread.tls.get().is_some() };
+        let target = target_of(text?.whole_location()?, server, &from)?;
         // 301 and 302 make a GET of a POST, as browsers have it (RFC 9110 §15.4).
         let becomes_get = status == 303 || (status <= 302 && self.parts.method == "POST");
         *redirected = Redirected(Some(Box::new(Redirect {

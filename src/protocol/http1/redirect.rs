@@ -1,15 +1,35 @@
 //! Where an answer leads: the target of the next request on the same server (RFC 9110 §15.4).
 
+/// The server that has answered.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SameServer<'a> {
+    /// Its name and port.
+    pub authority: &'a str,
+    /// Whether it is asked over TLS.
+    pub tls: bool,
+}
+
+impl SameServer<'_> {
+    /// Its schemes, and the port of a URL without one (RFC 9110 §4.2).
+    fn schemes(self) -> ([&'static str; 2], &'static str) {
+        match self.tls {
+            true => (["https://", "wss://"], ":443"),
+            false => (["http://", "ws://"], ":80"),
+        }
+    }
+}
+
 /// Returns the target of the request that follows an answer with this field `Location` to a request
 /// for `from`; `None` if it leads to another server, or to no target.
-pub(crate) fn target_of(location: &[u8], authority: &str, from: &[u8]) -> Option<String> {
+pub(crate) fn target_of(location: &[u8], server: SameServer<'_>, from: &[u8]) -> Option<String> {
     let location = std::str::from_utf8(location).ok()?.trim();
     let location = location.split('#').next().unwrap_or_default();
     if location.is_empty() || !location.chars().all(|c| c.is_ascii_graphic()) {
         return None;
     }
     let lower = location.to_ascii_lowercase();
-    let same_scheme = ["http://", "ws://"].into_iter().find(|scheme| lower.starts_with(scheme));
+    let (schemes, port) = server.schemes();
+    let same_scheme = schemes.into_iter().find(|scheme| lower.starts_with(scheme));
     let rest = match same_scheme {
         Some(scheme) => &location[scheme.len()..],
         None => match location.strip_prefix("//") {
@@ -18,7 +38,7 @@ pub(crate) fn target_of(location: &[u8], authority: &str, from: &[u8]) -> Option
         },
     };
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
-    if !is_same_server(&rest[..end], authority) {
+    if !is_same_server(&rest[..end], server.authority, port) {
         return None;
     }
     Some(match &rest[end..] {
@@ -28,10 +48,10 @@ pub(crate) fn target_of(location: &[u8], authority: &str, from: &[u8]) -> Option
     })
 }
 
-/// Whether two authorities name the same server; without a port it is 80.
-fn is_same_server(one: &str, other: &str) -> bool {
+/// Whether two authorities name the same server; without a port it is this one.
+fn is_same_server(one: &str, other: &str, port: &str) -> bool {
     let bare =
-        |authority: &str| authority.strip_suffix(":80").unwrap_or(authority).to_ascii_lowercase();
+        |authority: &str| authority.strip_suffix(port).unwrap_or(authority).to_ascii_lowercase();
     bare(one) == bare(other)
 }
 
@@ -85,9 +105,13 @@ fn without_dots(path: &str) -> String {
 mod tests {
     use super::*;
 
+    fn plain(authority: &str) -> SameServer<'_> {
+        SameServer { authority, tls: false }
+    }
+
     #[test]
     fn an_answer_leads_to_a_target_of_the_same_server() {
-        let of = |location: &str| target_of(location.as_bytes(), "h:8080", b"/a/b?c");
+        let of = |location: &str| target_of(location.as_bytes(), plain("h:8080"), b"/a/b?c");
         let some = |target: &str| Some(target.to_owned());
         assert_eq!(of("/x?y#z"), some("/x?y"));
         assert_eq!(of("http://h:8080/x"), some("/x"));
@@ -100,6 +124,12 @@ mod tests {
         for elsewhere in ["http://h/x", "https://h:8080/x", "mailto:a", "", "/a b", "//other/x"] {
             assert_eq!(of(elsewhere), None, "{elsewhere}");
         }
-        assert_eq!(target_of(b"http://h:80/x", "h", b"/"), some("/x"));
+        assert_eq!(target_of(b"http://h:80/x", plain("h"), b"/"), some("/x"));
+        // With and without TLS it is not the same server.
+        let tls = SameServer { authority: "h", tls: true };
+        assert_eq!(target_of(b"https://h:443/x", tls, b"/"), some("/x"));
+        assert_eq!(target_of(b"wss://h/x", tls, b"/"), some("/x"));
+        assert_eq!(target_of(b"http://h/x", tls, b"/"), None);
+        assert_eq!(target_of(b"https://h/x", plain("h"), b"/"), None);
     }
 }

@@ -6,6 +6,13 @@ use crate::record::{ClientError, ClientErrorKind, Refusal};
 
 /// The most characters of a server's text.
 const MOST_CHARS: usize = 200;
+/// The schemes of a location, and the one to write for it.
+const SCHEMES: [(&str, &str); 4] = [
+    ("http://", "http://"),
+    ("ws://", "http://"),
+    ("https://", "https://"),
+    ("wss://", "https://"),
+];
 
 /// Describes an error of clients. `refusal` is what the first answer with it said.
 /// The path of the series can be written by its label or its transport.
@@ -59,22 +66,22 @@ fn remedy(location: &[u8], (series, transport): (&str, &str)) -> String {
         let usable = path.starts_with('/') && legal && path.len() <= MOST_CHARS;
         usable.then(|| format!("paths = {{ {name} = {path:?} }}"))
     };
-    let elsewhere = text.strip_prefix("http://").or_else(|| text.strip_prefix("ws://"));
-    if let Some(rest) = elsewhere {
-        let (authority, rest) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        let wanted = path(if rest.is_empty() { "/" } else { rest });
+    let unusable = || "write where the server is into [server]".to_owned();
+    let elsewhere =
+        SCHEMES.iter().find_map(|(scheme, wanted)| Some((wanted, text.strip_prefix(scheme)?)));
+    if let Some((scheme, rest)) = elsewhere {
+        let (authority, rest) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+        let slash = if rest.starts_with('/') { "" } else { "/" };
+        let wanted = path(&format!("{slash}{rest}"));
         let legal = authority.chars().all(|c| c.is_ascii_graphic());
         return match wanted.filter(|_| legal && authority.len() <= MOST_CHARS) {
-            Some(path) => format!("write url = \"http://{authority}\" and {path} into [server]"),
-            None => "write where the server is into [server]".to_owned(),
+            Some(path) => format!("write url = \"{scheme}{authority}\" and {path} into [server]"),
+            None => unusable(),
         };
     }
-    if text.starts_with("https://") || text.starts_with("wss://") || text.starts_with("//") {
-        return "that is another server or TLS, which wsbench does not support".to_owned();
-    }
-    match path(text) {
+    match path(text).filter(|_| !text.starts_with("//")) {
         Some(path) => format!("write {path} into [server]"),
-        None => "write where the server is into [server]".to_owned(),
+        None => unusable(),
     }
 }
 
@@ -140,7 +147,12 @@ mod tests {
         );
         let other = of("http://a:1/p/");
         assert!(other.ends_with(&format!("write url = \"http://a:1\" and {path}")), "{other}");
-        assert!(of("https://a/p/").ends_with("TLS, which wsbench does not support"));
+        let secure = of("https://a/p/");
+        assert!(secure.ends_with(&format!("write url = \"https://a\" and {path}")), "{secure}");
+        let query = of("wss://a?b");
+        assert!(query.contains("write url = \"https://a\" and paths"), "{query}");
+        assert!(query.ends_with("= \"/?b\" } into [server]"), "{query}");
+        assert!(of("//a/p/").ends_with("write where the server is into [server]"));
         assert!(of("p/").ends_with("write where the server is into [server]"));
         assert!(of("/\u{1b}[2J").contains("Location \"/\\u{1b}[2J\": write where"));
         assert!(of("http://a\u{7}b/").contains("write where"));
