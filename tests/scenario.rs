@@ -102,7 +102,7 @@ fn the_scenarios_on_the_pages_of_servers_are_good() {
             Some((path, scenario.to_owned()))
         })
         .collect();
-    assert!(scenarios.len() >= 9, "{} pages have a scenario", scenarios.len());
+    assert!(scenarios.len() >= 15, "{} pages have a scenario", scenarios.len());
     for (path, scenario) in scenarios {
         let resolved = resolved(&scenario, &[]);
         let Resolved { warnings, .. } = resolved.unwrap_or_else(|e| panic!("{path:?}: {e}"));

@@ -5,10 +5,14 @@ const INTERVAL_MS = 100;
 const started = performance.now();
 let subscribers = 0;
 
-/** A message with its number and its time. */
+/**
+ * A message: when it was published in microseconds of the monotonic clock, its number, and what it is about.
+ * Node.js has the time since 1970 in milliseconds alone: the sum of `performance.timeOrigin` and
+ * `performance.now()` drifts from it.
+ */
 function message(number) {
-  const published = 10n ** 18n + process.hrtime.bigint();
-  return `{"seq":${1000000000 + number},"published_ns":${published},"pad":""}`;
+  const micros = Number(process.hrtime.bigint() / 1000n);
+  return JSON.stringify({ t: micros, seq: number, price: 12.3 });
 }
 
 /** The number of the newest message of a phase from 0 to 1. */

@@ -1,6 +1,7 @@
 """The feed of the Python servers: each subscriber gets ten messages a second at a phase of its own."""
 
 import itertools
+import json
 import time
 from urllib.parse import parse_qs, urlsplit
 
@@ -10,11 +11,8 @@ _subscribers = itertools.count(1)
 
 
 def message(number):
-    """A message with its number and its time."""
-    return '{"seq":%d,"published_ns":%d,"pad":""}' % (
-        1_000_000_000 + number,
-        10**18 + time.monotonic_ns(),
-    )
+    """A message: when it was published in seconds since 1970, its number, and what it is about."""
+    return json.dumps({"t": time.time(), "seq": number, "price": 12.3})
 
 
 def next_phase():

@@ -25,8 +25,7 @@ public final class NettyServer {
 
     /** A message with its number and its time. On Linux nanoTime is CLOCK_MONOTONIC. */
     static String message(long number) {
-        long published = 1_000_000_000_000_000_000L + System.nanoTime();
-        return "{\"seq\":" + (1_000_000_000L + number) + ",\"published_ns\":" + published + ",\"pad\":\"\"}";
+        return "{\"t\":" + System.nanoTime() + ",\"seq\":" + number + ",\"price\":12.3}";
     }
 
     static long nextPhase() {

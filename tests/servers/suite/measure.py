@@ -72,6 +72,8 @@ class Run:
     rows: dict
     wire: dict
     payload: dict
+    # What a protocol above WebSocket puts around the payload.
+    envelope: dict
     messages: dict
     # By way: connections of the capture, of wsbench's clients alone. None without a capture.
     captured: object
@@ -120,7 +122,7 @@ def _run(server, ways, tmp, options, dropping=False):
     for client in clients:
         others.setdefault(client.way.label, []).append(client)
     own = {c.local for c in clients}
-    run = Run(server, out, {}, {}, {}, {}, None, no_capture, others, offset, done.stdout)
+    run = Run(server, out, {}, {}, {}, {}, {}, None, no_capture, others, offset, done.stdout)
     if (out / "summary.json").exists():
         summary = json.loads((out / "summary.json").read_text())
         run.rows = {r["series"]: r for r in summary["rows"]}
@@ -139,12 +141,13 @@ def _with_series(scenario, labels):
     kept = []
     for one in series:
         names = dict(re.findall(r'^(label|transport) = "(.*)"', one, re.M))
-        if names.get("label", names["transport"]) in labels:
+        # A dialect is one above WebSocket.
+        if names.get("label", names.get("transport", "websocket")) in labels:
             kept.append(one)
     # A path of a series that is not there would be an error.
-    for label in re.findall(r'^([a-z-]+) = "/', head, re.M):
-        if label not in labels:
-            head = re.sub(rf'^{label} = "/.*"\n', "", head, flags=re.M)
+    start, table, paths = head.partition("[server.paths]\n")
+    kept_path = lambda line: line.partition(" = ")[0] in labels or ' = "/' not in line
+    head = start + table + "".join(filter(kept_path, paths.splitlines(keepends=True)))
     return "[[series]]".join([head, *kept])
 
 
@@ -175,8 +178,10 @@ def _read_totals(run):
             if row["layer"] == "wire_bytes" and row["direction"] != "both":
                 key = (row["series"], row["direction"])
                 run.wire[key] = run.wire.get(key, 0) + int(row["total"])
-            if row["layer"] == "payload_bytes" and row["direction"] == "down":
-                run.payload[row["series"]] = run.payload.get(row["series"], 0) + int(row["total"])
+            if row["direction"] == "down":
+                for layer, totals in (("payload", run.payload), ("envelope", run.envelope)):
+                    if row["layer"] == f"{layer}_bytes":
+                        totals[row["series"]] = totals.get(row["series"], 0) + int(row["total"])
     with (run.out / "timeseries.csv").open() as file:
         for row in csv.DictReader(file):
             run.messages[row["series"]] = run.messages.get(row["series"], 0) + int(row["messages"])
@@ -221,10 +226,14 @@ def _judge_bytes(row, way, run):
     streams = [c.read(way.transport) for c in connections]
     for fault in {s.fault for s in streams if s.fault}:
         row.faults.append(f"the capture cannot be read: {fault}")
-    told = run.payload[way.label], run.messages[way.label]
+    envelope = run.envelope.get(way.label, 0)
+    told = run.payload[way.label] + envelope, run.messages[way.label]
     messages = [m for s in streams for m in s.messages]
+    if way.first:
+        # Answers of the set-up are no updates.
+        messages = [m for m in messages if run.server.stamp.read(m.text, 0)]
     seen = sum(m.size for m in messages), len(messages)
-    row.payload = f"{told[0]:,} in {told[1]:,}"
+    row.payload = f"{run.payload[way.label]:,}{f' and envelope {envelope:,}' if envelope else ''} in {told[1]:,}"
     if told[0] != seen[0]:
         row.payload += f" (capture {seen[0]:,} in {seen[1]:,})"
         row.faults.append(f"payload: wsbench {told[0]}, capture {seen[0]} in {seen[1]} messages")
@@ -243,12 +252,15 @@ def _latencies(run, messages):
 
 def _judge_latency(row, way, run, result, options):
     told_us = result["delivery_latency_us_p50"]
-    if told_us is None:
-        row.latency = "absent: " + result["absent"].get("delivery_latency_us_p50", "no reason")
+    why = result["absent"].get("delivery_latency_us_p50", "no reason")
+    # Half of what the times in messages are exact to, in ms, if the median lies below it.
+    half = run.server.stamp.unit_ns / 2e6 if why.startswith("below") else 0
+    if told_us is None and not half:
+        row.latency = f"absent: {why}"
         row.faults.append("no delivery latency")
         return
-    told = told_us / 1000
-    row.latency = f"{told:.2f} ms"
+    told = half if told_us is None else told_us / 1000
+    row.latency = f"< {2 * half:.0f} ms" if told_us is None else f"{told:.2f} ms"
     # A driver that was later than the tolerance cannot be held to it, and says so itself.
     late_ms = (result["probe_lateness_us_p99"] or 0) / 1000
     if options.loaded:
@@ -264,7 +276,7 @@ def _judge_latency(row, way, run, result, options):
         for connection in connections:
             values = _latencies(run, connection.read(way.transport).messages)
             seen += [ms for at, ms in values if begin <= at < begin + options.seconds * 10**9]
-        _compare(row, "capture", [ms - told for ms in seen], late_ms)
+        _compare(row, "capture", [ms - told for ms in seen], late_ms, half)
     second = []
     for client in run.others.get(way.label, []):
         if client.fault:
@@ -272,7 +284,7 @@ def _judge_latency(row, way, run, result, options):
         values = _latencies(run, client.stream.messages)[1:]
         inside = [ms for at, ms in values if begin <= at < begin + options.seconds * 10**9]
         second += inside or [ms for _, ms in values]
-    _compare(row, "second client", [ms - told for ms in second], late_ms)
+    _compare(row, "second client", [ms - told for ms in second], late_ms, half)
 
 
 def _trace_differences(way, run):
@@ -301,8 +313,11 @@ def _trace_differences(way, run):
     return found
 
 
-def _compare(row, name, differences, late_ms):
-    """Adds the median of differences to wsbench's latency; too large a one is a fault."""
+def _compare(row, name, differences, late_ms, half=0):
+    """Adds the median of differences to wsbench's latency; too large a one is a fault.
+
+    With `half` the latency is known to lie below twice that, and the difference is one to that value.
+    """
     if not differences:
         if name == "capture":
             row.latency += ", no capture"
@@ -310,8 +325,8 @@ def _compare(row, name, differences, late_ms):
             row.faults.append(f"{name}: no message with a stamp")
         return
     median = statistics.median(differences)
-    row.latency += f", {name} {median:+.2f}"
-    if abs(median) <= TOLERANCE_MS:
+    row.latency += f", {name} {median + half:.2f} ms" if half else f", {name} {median:+.2f}"
+    if abs(median) <= half + TOLERANCE_MS:
         return
     if late_ms == float("inf"):
         row.latency += " (not judged)"
