@@ -178,6 +178,9 @@ impl<S: CountedStream> ClientConnection<S> {
                 audit.refused += 1;
             }
             Ok(mut now) => {
+                // What the kernel has by now and no more: a server may send without end.
+                self.stream.drain(now.bytes_received);
+                // An end that nobody has read yet is seen here.
                 let ended = self.both_ended || self.stream.has_ended();
                 if ended && !now.fin_received {
                     // The peer's FIN is counted as a byte, see `tcp_info`; after a reset the
@@ -185,8 +188,6 @@ impl<S: CountedStream> ClientConnection<S> {
                     now.bytes_received = now.bytes_received.saturating_sub(1);
                     now.fin_received = true;
                 }
-                // What the kernel has by now and no more: a server may send without end.
-                self.stream.drain(now.bytes_received);
                 let sent = now.bytes_sent.saturating_sub(now.bytes_retrans) + now.bytes_unsent;
                 let written = self.stream.written_to_socket();
                 // After a reset the kernel has dropped what it had not sent.
