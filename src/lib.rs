@@ -206,7 +206,8 @@ pub mod internals {
         }
         /// Where a redirect leads: to a target that can be sent, or nowhere.
         pub fn location(bytes: &[u8]) -> bool {
-            let server = redirect::SameServer { authority: "h", tls: bytes.len().is_multiple_of(2) };
+            let server =
+                redirect::SameServer { authority: "h", tls: bytes.len().is_multiple_of(2) };
             let target = redirect::target_of(bytes, server, b"/a/b");
             let legal = |target: &String| {
                 target.starts_with('/') && target.chars().all(|c| c.is_ascii_graphic() && c != '#')

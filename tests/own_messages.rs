@@ -2,7 +2,8 @@
 //! bounds, and clocks that are wrong.
 
 use crate::support::{
-    World, answer_upgrade, at_once, expect_code, expect_ran, finish, said, serve, wsbench,
+    World, answer_upgrade, at_once, client_frame, expect_code, expect_ran, finish, said, serve,
+    server_frame, wsbench,
 };
 use serde_json::Value;
 use std::io::{Read, Write};
@@ -283,4 +284,84 @@ fn percentiles_below_what_the_times_are_exact_to_are_no_figures() {
     let output = finish(wsbench(&["plan"]).arg(refused.path("scenario.toml")));
     expect_code(&output, 2);
     assert!(said(&output).contains("exact to 1 s"), "{}", said(&output));
+}
+
+/// Answers each second message before the one before it, the number as text in every fourth answer;
+/// between them sends a message without a number.
+fn answering() -> SocketAddr {
+    serve(|mut stream| {
+        let lines =
+            "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n";
+        if answer_upgrade(&mut stream, lines).is_none() {
+            return;
+        }
+        let mut held = None;
+        while let Some((opcode, payload)) = client_frame(&mut stream) {
+            if opcode != 1 {
+                let _ = stream.write_all(&server_frame(opcode, &payload));
+                return;
+            }
+            let asked: Value = serde_json::from_slice(&payload).expect("JSON");
+            assert_eq!(asked["op"], "ping of client-key", "{asked}");
+            let number = asked["call"].as_u64().expect("a number");
+            let Some(before) = held.replace(number) else { continue };
+            held = None;
+            let name = if number % 4 == 1 { format!("\"{number}\"") } else { number.to_string() };
+            let answers = [
+                format!("{{\"reply\":{{\"to\":{name}}},\"more\":\"{number}\"}}"),
+                "{\"news\":1}".to_owned(),
+                format!("{{\"reply\":{{\"to\":{before}}}}}"),
+            ];
+            let frames = answers.iter().flat_map(|text| server_frame(1, text.as_bytes()));
+            if stream.write_all(&frames.collect::<Vec<u8>>()).is_err() {
+                return;
+            }
+        }
+    })
+}
+
+#[test]
+fn round_trips_are_found_by_the_numbers_in_answers() {
+    let scenario = |address: SocketAddr| {
+        format!(
+            "clients = [3]\nwarmup = \"500ms\"\ndriver_lateness = \"500ms\"\nduration = \"2s\"\n\
+             cooldown = \"300ms\"\ndrain = \"1s\"\n[feed]\nworkload = \"echo\"\nrate = \"20/s\"\n\
+             [server]\nurl = \"http://{address}\"\n[message]\nid = \"/reply/to\"\n\
+             [[series]]\ntransport = \"websocket\"\ndata = \"keys.txt\"\n\
+             send = '{{\"op\":\"ping of {{line}}\",\"call\":{{id}}}}'\n"
+        )
+    };
+    let world = World::new(&scenario(answering()));
+    world.write("keys.txt", "client-key\nclient-key\nclient-key\n");
+    let found = run(&world, None);
+    let (messages, published) = (found.number("messages"), found.number("updates_published"));
+    assert!((100.0..=140.0).contains(&messages), "{}", found.row);
+    assert_eq!((found.number("updates_missing"), published), (0.0, messages));
+    assert_eq!(found.number("faults"), 0.0, "{}", found.text);
+    // A message that is answered at once, or one that is answered after the next: 50 ms.
+    assert!(found.number("response_latency_us_p50") < 500_000.0, "{}", found.row);
+    assert!(found.number("response_latency_us_max") >= 25_000.0, "{}", found.row);
+    assert!(found.text.contains("messages were no answers"), "{}", found.text);
+    // A frame of twelve bytes for each two answers.
+    let control = found.number("control_bytes_per_message");
+    assert!((5.0..=7.0).contains(&control), "{control}: {}", found.row);
+
+    // Without a place of the number, and without the number.
+    let plan = |text: &str| {
+        let world = World::new(text);
+        world.write("keys.txt", "a\nb\nc\n");
+        said(&finish(wsbench(&["plan"]).arg(world.path("scenario.toml"))))
+    };
+    let good = scenario(SocketAddr::from(([127, 0, 0, 1], 9)));
+    for (from, to, wanted) in [
+        ("[message]\nid = \"/reply/to\"\n", "", "`send` needs [message] id"),
+        ("{id}", "{client}", "send needs the placeholder {id} once"),
+        ("workload = \"echo\"", "workload = \"ticker\"", "set workload = \"echo\""),
+        ("id = ", "sequence = \"/seq\"\nid = ", "in an echo answers have an id alone"),
+        ("data =", "engine = \"tungstenite\"\ndata =", "\"tungstenite\" has no send"),
+    ] {
+        let text = plan(&good.replace(from, to));
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains(wanted), "{wanted}: {text}");
+    }
 }

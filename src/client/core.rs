@@ -343,6 +343,11 @@ impl ClientCore {
         self.response_completed(phase, intended_ns, sent_ns, done_ns);
     }
 
+    /// Reports a message that is no update.
+    pub(crate) fn message_ignored(&self, phase: Phase) {
+        self.thread.recorder.borrow_mut().at(phase).counts.ignored += 1;
+    }
+
     /// Reports that the echo of a message will not come.
     pub fn echo_lost(&self, phase: Phase) {
         self.thread.recorder.borrow_mut().at(phase).counts.lost += 1;

@@ -20,6 +20,10 @@ const PLACES: &str = "a JSON pointer such as \"/t\", { offset = 0, length = 13 }
 const IGNORED: &str = "a text such as \"{}\", { prefix = \"ping\" } or \
                        { pointer = \"/type\", value = \"ping\" }";
 
+/// What `send` of a series needs.
+pub(super) const NEEDS_ID: &str =
+    "`send` needs [message] id: the place of a message's number in its answer, such as \"/id\"";
+
 type Read<T> = Result<T, Vec<Diagnostic>>;
 
 /// Reads the table; `None` if there is none or it cannot be used.
@@ -30,7 +34,8 @@ pub(super) fn read(
 ) -> Option<MessageSpec> {
     let mut fields = file.table("message")?;
     fields.declare(keys::MESSAGE);
-    refuse_feed(&mut fields, plan);
+    let by_id = plan.series.iter().any(|series| series.settings.matches_answers().is_some());
+    refuse_feed(&mut fields, plan, by_id);
     refuse_size(file, diagnostics);
     let mut place = |key: &Key| match fields.is_given(key) {
         true => fields.read(key, |node| read_place(key, node).map(Some)),
@@ -38,6 +43,17 @@ pub(super) fn read(
     };
     let (time, sequence) = (place(&keys::TIME), place(&keys::SEQUENCE));
     let (id, channel) = (place(&keys::ID), place(&keys::CHANNEL));
+    if by_id {
+        if id.is_none() && fields.is_valid(&keys::ID) {
+            fields.report(&keys::ID, NEEDS_ID);
+        }
+        for key in [&keys::TIME, &keys::SEQUENCE, &keys::CHANNEL] {
+            if fields.is_given(key) {
+                let why = "is of what a server publishes; in an echo answers have an id alone";
+                fields.report(key, format!("{} {why}: leave it out", key.name));
+            }
+        }
+    }
     let foreign = || plan.series.iter().map(|s| plan.server_of(s)).filter(|s| !s.is_bundled());
     let time = read_time(&mut fields, time, foreign().all(is_local));
     let ignore = fields.read(&keys::IGNORE, read_ignored);
@@ -64,12 +80,12 @@ pub(super) fn exact_ns(spec: &MessageSpec) -> u64 {
 }
 
 /// Reports a table that describes messages which the scenario does not receive.
-fn refuse_feed(fields: &mut Fields<'_>, plan: &Plan) {
+fn refuse_feed(fields: &mut Fields<'_>, plan: &Plan, by_id: bool) {
     if plan.series.iter().all(|series| plan.is_bundled(series)) {
         let message = "[message] describes the messages of a server of your own: name it in \
                        [server], or leave [message] out";
         fields.report(&keys::TIME, message);
-    } else if plan.feed.workload != Workload::Ticker {
+    } else if plan.feed.workload != Workload::Ticker && !by_id {
         let message = format!(
             "[message] describes what a server publishes; in workload {:?} the messages are the \
              clients' own",

@@ -59,11 +59,14 @@ pub fn resolve(file: &scenario::ScenarioFile, machine: &Machine) -> Result<Resol
     workload::check_clients(&mut fields, &plan.feed, &clients.counts, &plan.timing, machine);
     let names = read_series_names(file);
     let paths = server::read(file, &names, &mut plan, &mut diagnostics);
+    let has_message = file.table("message").is_some();
     let mut used_paths = BTreeSet::new();
     let mut labels = BTreeSet::new();
     for each in file.series() {
         let most_clients = clients.counts.iter().max().copied().unwrap_or(0);
-        let around = SeriesSurroundings { plan: &plan, paths: &paths, duration_ns, most_clients };
+        let (plan_so_far, paths) = (&plan, &paths);
+        let around =
+            SeriesSurroundings { plan: plan_so_far, paths, duration_ns, most_clients, has_message };
         let series = read_series(each, &around, &mut labels, &mut used_paths, &mut diagnostics);
         plan.series.extend(series);
     }
@@ -293,6 +296,8 @@ struct SeriesSurroundings<'a> {
     duration_ns: Option<u64>,
     /// The largest number of clients.
     most_clients: u32,
+    /// Whether the scenario says where things are in messages.
+    has_message: bool,
 }
 
 /// Reads the path that a series gives itself.
@@ -368,6 +373,9 @@ fn read_series(
     if let Some(series) = &series {
         check_interval(&mut fields, series, transport.keys, around.duration_ns);
         check_server(&mut fields, plan, series);
+        if let (false, Some(key)) = (around.has_message, series.settings.matches_answers()) {
+            fields.report(&key, message::NEEDS_ID);
+        }
     }
     diagnostics.extend(fields.finish());
     series

@@ -121,6 +121,19 @@ impl Template {
         })
     }
 
+    /// Returns what stands before and after a column that has this name; `None` unless it comes once.
+    pub(crate) fn split_at(&self, name: &str) -> Option<(Template, Template)> {
+        let is_it =
+            |piece: &TemplatePiece| matches!(piece, TemplatePiece::Column(it) if it == name);
+        let at = self.pieces.iter().position(is_it)?;
+        let part = |pieces: &[TemplatePiece]| Template {
+            source: self.source.clone(),
+            pieces: pieces.to_vec(),
+        };
+        let (before, after) = (part(&self.pieces[..at]), part(&self.pieces[at + 1..]));
+        (!after.pieces.iter().any(is_it)).then_some((before, after))
+    }
+
     /// Appends the text for one client. A column that the data do not have is empty: the plan has
     /// checked the names.
     pub(crate) fn render(&self, values: &TemplateValues<'_>, out: &mut Vec<u8>) {
@@ -222,6 +235,21 @@ mod tests {
         let template = Template::new(text);
         assert_eq!(template.check(&columns), Ok(()), "{text}");
         template.to_text(&values)
+    }
+
+    #[test]
+    fn a_text_is_split_at_a_name_that_comes_once() {
+        let text = |(a, b): (Template, Template)| {
+            let values = TemplateValues { client: 7, ..TemplateValues::default() };
+            (a.to_text(&values), b.to_text(&values))
+        };
+        let split = |of: &str| Template::new(of).split_at("id").map(text);
+        assert_eq!(
+            split("{\"a\":{id},\"b\":{client}}"),
+            Some(("{\"a\":".into(), ",\"b\":7}".into()))
+        );
+        assert_eq!(split("{id}"), Some((String::new(), String::new())));
+        assert_eq!((split("{id}{id}"), split("{{id}"), split("id")), (None, None, None));
     }
 
     #[test]

@@ -118,6 +118,11 @@ pub trait Series: Settings {
     fn needs_other_server(&self) -> Option<(Key, String)> {
         None
     }
+    /// The setting by which answers are matched to a client's messages by their `[message] id`;
+    /// `None` if they are not.
+    fn matches_answers(&self) -> Option<Key> {
+        None
+    }
     /// The memory of one client.
     fn memory(&self) -> ClientMemory {
         ClientMemory::HTTP

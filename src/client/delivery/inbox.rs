@@ -3,7 +3,7 @@
 //! Separate from `per_client`, which tells what an update is to the client, and from the transports,
 //! which know where a message begins and ends.
 
-use crate::client::delivery::own_reader::OwnReader;
+use crate::client::delivery::own_reader::{OwnMessage, OwnReader};
 use crate::feed::{AnySizeReader, PayloadKind, Reader, Semantics, Spec, Stamp};
 use crate::protocol::http1::response::Parts;
 use crate::protocol::message::MessageReader;
@@ -176,6 +176,14 @@ impl Inbox {
         let mut stamps = self.stamps.drain(..);
         let first = stamps.next()?;
         (unstamped == 0 && stamps.next().is_none()).then_some(first)
+    }
+
+    /// Takes a whole message in a form of the server's own and returns the hash of its name.
+    pub(crate) fn take_id(&mut self) -> Option<u64> {
+        match self.own()?.take().0 {
+            OwnMessage::Update(fields) => fields.id,
+            OwnMessage::Empty | OwnMessage::Ignored(_) => None,
+        }
     }
 
     /// Takes the stamps of a whole message.

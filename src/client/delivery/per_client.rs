@@ -126,7 +126,7 @@ impl DeliveryTracker {
         let OwnMessage::Update(fields) = message else {
             client.trace(TraceKind::Empty, now_ns, None);
             if let OwnMessage::Ignored(_) = message {
-                client.thread.recorder.borrow_mut().at(phase).counts.ignored += 1;
+                client.message_ignored(phase);
             }
             return false;
         };

@@ -108,6 +108,27 @@ impl MessageReader {
     }
 }
 
+/// Whether a name with this hash is a number: as digits, as digits in quotes, or in binary.
+pub(crate) fn is_named(hash: u64, number: u64) -> bool {
+    // Room for the digits of any number between two quotes.
+    let mut quoted = [b'"'; 22];
+    let mut at = quoted.len() - 1;
+    let mut rest = number;
+    loop {
+        at -= 1;
+        // A digit.
+        quoted[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    let last = quoted.len() - 1;
+    let forms =
+        [Value::Text(&quoted[at..last]), Value::Text(&quoted[at - 1..]), Value::Number(number)];
+    forms.into_iter().any(|form| form.hash() == hash)
+}
+
 impl IgnoreRule {
     fn holds(&self, message: &[u8]) -> bool {
         match self {
@@ -167,6 +188,20 @@ mod tests {
     }
 
     const MS: u128 = 1_000_000;
+
+    #[test]
+    fn a_name_may_be_a_number_in_any_form() {
+        let spec = MessageSpec { id: Some(Place::Pointer("/id".into())), ..MessageSpec::default() };
+        let reader = MessageReader::new(&spec).expect("a place");
+        let id =
+            |text: &str| reader.read(text.as_bytes()).and_then(|found| found.id).expect("an id");
+        for number in [0, 7, 10, u64::MAX] {
+            assert!(is_named(id(&format!("{{\"id\":{number}}}")), number), "{number}");
+            assert!(is_named(id(&format!("{{\"id\":\"{number}\"}}")), number), "{number}");
+            assert!(!is_named(id(&format!("{{\"id\":\"{number}\"}}")), number / 2 + 1), "{number}");
+        }
+        assert!(is_named(Value::Number(5).hash(), 5));
+    }
 
     #[test]
     fn a_price_of_a_ticker_has_a_time_and_a_number() {

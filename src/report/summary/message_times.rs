@@ -171,13 +171,17 @@ fn looks_like(stated: &OwnTime, time: &StrangeTime) -> String {
 
 /// Returns what a reader must know of the times, in sentences.
 pub(super) fn notes(group: &Group, setting: &Setting) -> Vec<String> {
-    let Some(own) = setting.own else { return Vec::new() };
     let counts = group.total.phases.total().counts;
     let mut out = Vec::new();
     let mut say = |n: u64, what: &str| {
         if n > 0 {
             out.push(format!("{} {what}", thousands(n)));
         }
+    };
+    let Some(own) = setting.own else {
+        let what = "messages were no answers: they have no id, or [message] ignore names them";
+        say(counts.ignored, what);
+        return out;
     };
     say(counts.ignored, "messages were no updates, as the scenario says ([message] ignore)");
     say(

@@ -3,7 +3,7 @@
 //! Read from the plan's JSON in the header, since a report knows no plan type. What an older file
 //! does not say has the value that it then had.
 
-use crate::feed::{Arrivals, MessageClock, MessageSpec, TimeSpec, TimeUnit};
+use crate::feed::{Arrivals, MessageClock, MessageSpec, TimeSpec, TimeUnit, Workload};
 use serde_json::Value;
 
 /// By how much a machine under load may be late beside its timers' resolution: a kernel's tick is
@@ -64,6 +64,10 @@ pub(super) struct OwnTime {
 impl OwnMessages {
     /// Reads it from the plan's JSON; `None` if the plan has no own messages.
     pub(super) fn of(plan: &Value) -> Option<OwnMessages> {
+        if plan["feed"]["workload"] == Workload::Echo.name() {
+            // Answers are the clients' own messages.
+            return None;
+        }
         let spec: MessageSpec = serde_json::from_value(plan.get("message")?.clone()).ok()?;
         let time = spec.time.map(|time| {
             let TimeSpec { unit, clock, resolution_ns, clock_bound_ns, replay_ns, .. } = time;

@@ -11,6 +11,8 @@ use crate::feed::{PayloadKind, Stamp, Workload};
 use crate::protocol::client_data::ClientTable;
 use crate::protocol::http1::Target;
 use crate::protocol::http1::answer_text::AnswerText;
+use crate::protocol::message::is_named;
+use crate::protocol::template::Template;
 use crate::protocol::websocket::codec::{FrameItem, FrameReader, FrameSizes, Opcode, write_masked};
 use crate::record::{ClientError, ClientErrorKind, Flow, Part, Phase};
 use crate::time::{Turn, TurnPlacement};
@@ -18,10 +20,11 @@ use crate::transport::websocket::conversation::{
     Conversation, ConversationState, Meaning, Payload,
 };
 use crate::transport::websocket::masks::Masks;
-use crate::transport::websocket::params::Params;
+use crate::transport::websocket::params::{ID, Params};
 use crate::transport::websocket::upgrade::{OpeningHandshake, UpgradeRequests};
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::io::Write as _;
 use std::rc::Rc;
 
 /// The code of a normal end (RFC 6455 §7.4.1).
@@ -40,6 +43,9 @@ struct WebSocketSettings {
     conversation: Option<Rc<Conversation>>,
     /// The clients' own data, if a message of it has placeholders.
     table: ClientTable,
+    /// In an echo, what a client sends before and after a message's number; `None` for this program's
+    /// stamps.
+    send: Option<(Template, Template)>,
     masks: RefCell<Masks>,
     /// Memory for rendering payloads and frames.
     scratch: RefCell<(Vec<u8>, Vec<u8>)>,
@@ -66,7 +72,7 @@ pub(crate) fn client_half(
     feed: &feed::Spec,
 ) -> Result<ClientHalf, String> {
     let table = match &params.options.data {
-        Some(data) if params.conversation.varies() => data.load()?,
+        Some(data) if params.conversation.varies() || params.send.is_some() => data.load()?,
         _ => ClientTable::default(),
     };
     Ok(ClientHalf::Machines(Rc::new(WebSocketClients(Rc::new(WebSocketSettings {
@@ -77,6 +83,7 @@ pub(crate) fn client_half(
         conversation: (!params.conversation.is_empty())
             .then(|| Rc::new(params.conversation.clone())),
         table,
+        send: params.send.as_ref().and_then(|send| send.split_at(ID)),
         masks: RefCell::default(),
         scratch: RefCell::default(),
         whole: RefCell::default(),
@@ -290,10 +297,10 @@ impl WebSocketMachine {
 
     /// A message is whole: counts it, its bytes and its updates.
     fn receive_message(&mut self, io: &mut Io<'_>, inbox: &mut Inbox, sizes: FrameSizes) {
-        let phase = self.echo_phase().unwrap_or(io.phase());
-        let Some(separators) = self.receive_update(io, inbox, phase, sizes.payload) else {
+        let before = self.echo_phase().unwrap_or(io.phase());
+        let Some((phase, separators)) = self.receive_update(io, inbox, sizes.payload) else {
             // A message that is no update is a matter of the connection, whole.
-            return io.count_in(phase, |ledger| {
+            return io.count_in(before, |ledger| {
                 ledger.down.wire += sizes.wire();
                 ledger.down[Part::Control] += sizes.wire();
             });
@@ -311,22 +318,50 @@ impl WebSocketMachine {
     }
 
     /// Counts a message of so many bytes that was read into the inbox, and its updates. Returns the
-    /// number of its bytes that separate updates; `None` if it is no update.
+    /// phase that it belongs to and the number of its bytes that separate updates; `None` if it is
+    /// no update.
     fn receive_update(
         &mut self,
         io: &mut Io<'_>,
         inbox: &mut Inbox,
-        phase: Phase,
         bytes: u64,
-    ) -> Option<u64> {
+    ) -> Option<(Phase, u64)> {
         let separators = inbox.end();
         let is_ignored = inbox.ignored_bytes() > 0;
+        let phase = self.echo_phase().unwrap_or(io.phase());
         if self.pending.is_some() && !is_ignored {
+            if self.shared.send.is_some() {
+                return self.receive_answer(io, inbox).map(|phase| (phase, 0));
+            }
             self.receive_echo(io, inbox, phase, bytes);
-            return Some(0);
+            return Some((phase, 0));
         }
         self.delivery.deliver(inbox, io.core, phase, io.now_ns);
-        (!is_ignored).then_some(separators)
+        (!is_ignored).then_some((phase, separators))
+    }
+
+    /// Receives the answer to the message that it names, in whatever order. Returns that message's
+    /// phase; `None` if it names none.
+    fn receive_answer(&mut self, io: &mut Io<'_>, inbox: &mut Inbox) -> Option<Phase> {
+        io.thread.event();
+        let pending = self.pending.as_mut()?;
+        let Some(id) = inbox.take_id() else {
+            io.message_ignored(io.phase());
+            return None;
+        };
+        let Some(at) = pending.iter().position(|echo| is_named(id, echo.stamp.sequence)) else {
+            io.fault(io.phase(), ClientError::of(ClientErrorKind::Malformed));
+            return None;
+        };
+        let PendingEcho { stamp, sent_ns, phase } = pending.remove(at)?;
+        if at == 0 {
+            match pending.front() {
+                Some(next) => io.exchange_began(next.sent_ns),
+                None => io.end_exchange(),
+            }
+        }
+        io.echo_received(phase, stamp.published_ns, sent_ns, io.now_ns);
+        Some(phase)
     }
 
     fn receive_echo(&mut self, io: &mut Io<'_>, inbox: &mut Inbox, phase: Phase, bytes: u64) {
@@ -455,14 +490,15 @@ impl WebSocketMachine {
         let (frame, said) = (conversation.take_message(), conversation.said());
         // The updates' own bytes, and those of other messages.
         let (mut updates, mut others, mut separators) = (None, 0, 0);
-        let phase = self.echo_phase().unwrap_or(io.phase());
+        let mut phase = self.echo_phase().unwrap_or(io.phase());
         for message in said.messages(&frame) {
             let Some(conversation) = &mut self.conversation else { break };
             match conversation.meaning(message) {
                 Meaning::Update(update) => {
                     inbox.push(update);
                     let bytes = update.len() as u64;
-                    if let Some(between) = self.receive_update(io, inbox, phase, bytes) {
+                    if let Some((of, between)) = self.receive_update(io, inbox, bytes) {
+                        phase = of;
                         *updates.get_or_insert(0) += bytes.saturating_sub(between);
                         separators += between;
                         continue;
@@ -584,12 +620,21 @@ impl Machine for WebSocketMachine {
         let stamp = Stamp { sequence, published_ns: turn.intended_ns };
         let shared = self.shared.clone();
         let (payload, frame) = &mut *shared.scratch.borrow_mut();
-        payload.resize(shared.feed.payload_bytes as usize, 0);
-        stamp.write(shared.feed.kind, payload);
-        let opcode = match shared.feed.kind {
-            PayloadKind::Binary => Opcode::Binary,
-            PayloadKind::Text | PayloadKind::Json | PayloadKind::Position => Opcode::Text,
+        let opcode = match (&shared.send, shared.feed.kind) {
+            (None, PayloadKind::Binary) => Opcode::Binary,
+            _ => Opcode::Text,
         };
+        if let Some((before, after)) = &shared.send {
+            payload.clear();
+            let values = shared.table.values(io.core.id, io.core.next_random());
+            before.render(&values, payload);
+            // Writing into memory does not fail.
+            drop(write!(payload, "{sequence}"));
+            after.render(&values, payload);
+        } else {
+            payload.resize(shared.feed.payload_bytes as usize, 0);
+            stamp.write(shared.feed.kind, payload);
+        }
         let sent_ns = io.now_ns;
         let of = (opcode, FrameUse::Message);
         let sent = self.send_frame(io, turn.phase, of, payload, frame);

@@ -15,7 +15,7 @@ mod upgrade;
 
 use crate::client::ClientHalf;
 use crate::config::Key;
-use crate::feed::Spec;
+use crate::feed::{Spec, Workload};
 use crate::predict::SeriesContext;
 use crate::protocol::http1::Target;
 use crate::protocol::http1::request_options::RequestOptions;
@@ -46,12 +46,19 @@ impl Series for Params {
     fn request(&self, target: &Target) -> Option<RequestParts> {
         Some(self.options.upgrade(target))
     }
-    fn refuses(&self, _: &Spec) -> Option<String> {
-        None
+    fn refuses(&self, feed: &Spec) -> Option<String> {
+        let echo = feed.workload == Workload::Echo;
+        (self.send.is_some() && !echo).then(|| {
+            "`send` is what a client sends in an echo: set workload = \"echo\" in [feed]".to_owned()
+        })
     }
     fn needs_other_server(&self) -> Option<(Key, String)> {
         let why = "the bundled one has no such messages";
-        self.conversation.first_key().map(|key| (key, why.to_owned()))
+        let send = self.send.as_ref().map(|_| params::SEND);
+        self.conversation.first_key().or(send).map(|key| (key, why.to_owned()))
+    }
+    fn matches_answers(&self) -> Option<Key> {
+        self.send.as_ref().map(|_| params::SEND)
     }
     fn shape(&self, context: &SeriesContext) -> SeriesShape {
         params::shape(self, context)

@@ -10,6 +10,7 @@ use crate::protocol::client_data::{DATA, DATA_SHORT};
 use crate::protocol::http1::request_options::{
     COOKIES, HEADERS, HOST, ORIGIN, REDIRECTS, RequestOptions, SUBPROTOCOL,
 };
+use crate::protocol::template::Template;
 use crate::record::{Flow, Ledger, Part};
 use crate::transport::websocket::conversation::{
     self, Conversation, FIRST, READY, REPLY, SEPARATOR, UPDATE,
@@ -36,6 +37,15 @@ const ECHO: Key = Key {
             last: \"back-to-back\"",
 };
 
+pub(super) const SEND: Key = Key {
+    name: "send",
+    default: Some("\"stamp\""),
+    about: "in an echo with a server of your own, the message that a client sends, such as \
+            '{\"op\":\"ping\",\"id\":{id}}': its answer is the one whose [message] id is that number",
+};
+/// The placeholder for the number of a client's message.
+pub(super) const ID: &str = "id";
+
 /// Who codes the clients' frames.
 const ENGINE: Key = Key {
     name: "engine",
@@ -54,6 +64,7 @@ pub(crate) const KEYS: &[Key] = &[
     SEPARATOR,
     UPDATE,
     ECHO,
+    SEND,
     ENGINE,
     HEADERS,
     HOST,
@@ -111,6 +122,9 @@ pub(crate) struct Params {
     /// What is said beside the updates.
     #[serde(default, skip_serializing_if = "Conversation::is_empty")]
     pub conversation: Conversation,
+    /// In an echo, the message that a client sends; `None` for this program's stamps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub send: Option<Template>,
 }
 
 /// Reads the settings of a series; `None` if one of them cannot be used.
@@ -128,7 +142,7 @@ pub(crate) fn parse(fields: &mut Fields) -> Option<Params> {
     );
     let conversation = Conversation::parse(fields);
     if engine == Engine::Tungstenite && fields.is_valid(&ENGINE) {
-        for key in conversation::KEYS {
+        for key in conversation::KEYS.iter().chain([&SEND]) {
             if fields.is_given(key) {
                 let name = key.name;
                 let why =
@@ -143,6 +157,7 @@ pub(crate) fn parse(fields: &mut Fields) -> Option<Params> {
     if let Err((key, why)) = conversation.check(columns) {
         fields.report(&key, why);
     }
+    let send = read_send(fields, columns);
     if engine == Engine::Tungstenite && options.redirects > 0 {
         fields.report(
             &REDIRECTS,
@@ -160,7 +175,24 @@ pub(crate) fn parse(fields: &mut Fields) -> Option<Params> {
         heartbeat_ns,
         engine,
         conversation,
+        send,
     })
+}
+
+/// Reads the message that a client sends in an echo; `None` if it is this program's stamp.
+fn read_send(fields: &mut Fields, columns: &[String]) -> Option<Template> {
+    let text = fields.optional_text(&SEND).filter(|text| text != "stamp")?;
+    let template = Template::new(&text);
+    let Some((before, after)) = template.split_at(ID) else {
+        let why =
+            "send needs the placeholder {id} once: an answer is found by the number in its place";
+        fields.report(&SEND, why);
+        return None;
+    };
+    if let Err(why) = before.check(columns).and_then(|()| after.check(columns)) {
+        fields.report(&SEND, format!("send: {why}"));
+    }
+    Some(template)
 }
 
 /// Returns the bytes of the frame header of a message from the server (RFC 6455 §5.2).
@@ -285,6 +317,7 @@ mod tests {
             heartbeat_ns: 0,
             engine: Engine::Raw,
             conversation: Conversation::default(),
+            send: None,
         }
     }
 
