@@ -179,6 +179,16 @@ fn events() -> Vec<Column> {
         .tracked("lost"),
         count("turns_not_started", not_started, |r| r.events.turns_not_started)
             .formerly("turns_unreached"),
+        all(
+            "messages_ignored",
+            "messages that were no updates, such as heartbeats, all phases",
+            |c| c.ignored,
+        ),
+        all(
+            "messages_replayed",
+            "messages published before their connection was made, all phases",
+            |c| c.replayed,
+        ),
         all("reconnects", "connections opened again, all phases", |c| c.reconnects)
             .samples_of(|r| r.connected),
         all("faults", "turns or clients that ended with a fault, all phases", |c| c.faults)
