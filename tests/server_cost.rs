@@ -101,6 +101,62 @@ fn a_server_that_the_run_starts_is_measured_with_its_children_and_ended() {
     assert_eq!(left_behind(&world), Vec::<String>::new());
 }
 
+/// Answers with 503 for a moment, and then with 200.
+const SLOW_SERVER: &str = r#"
+import http.server, sys, time
+begun = time.monotonic()
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        self.send_response(200 if time.monotonic() - begun > 0.7 else 503)
+        self.send_header("Content-Length", "1")
+        self.end_headers()
+        self.wfile.write(b"x")
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"#;
+
+#[test]
+fn a_started_server_is_ready_once_the_path_of_the_series_answers() {
+    let world = World::new("");
+    world.write("server.py", SLOW_SERVER);
+    let server = "url = \"http://127.0.0.1:{port}\"\ncommand = [\"python3\", \"-u\", \"server.py\", \
+                  \"{port}\"]";
+    let output = run(&world, server, &[]);
+    expect_ran(&world, &output);
+    let row = row(&world);
+    assert_eq!(
+        (number(&row, "completed"), number(&row, "faults")),
+        (120.0, 0.0),
+        "{}",
+        said(&output)
+    );
+    let log = fs::read_to_string(world.path("out/server.log")).expect("its output was kept");
+    assert!(log.contains("\"GET /scenario.toml HTTP/1.1\" 503"), "{log}");
+    let short = format!("{server}\nready_timeout = \"0s\"");
+    let output = run(&world, &short, &[]);
+    assert!(flat(&output).contains("within 0 s"), "{}", said(&output));
+}
+
+#[test]
+fn a_started_server_with_tls_is_asked_with_tls() {
+    let server = |ready: &str| {
+        format!(
+            "clients = [4]\nwarmup = \"200ms\"\nduration = \"500ms\"\ncooldown = \"100ms\"\n\
+             driver_lateness = \"500ms\"\n[server]\nurl = \"https://127.0.0.1:{{port}}\"\n\
+             tls = {{ insecure = true }}\n{ready}command = [{:?}, \"serve\", \"--tls\", \"--bind\", \
+             \"127.0.0.1:{{port}}\", \"--rate\", \"20/s\"]\n[[series]]\ntransport = \"websocket\"\n",
+            env!("CARGO_BIN_EXE_wsbench")
+        )
+    };
+    for ready in ["", "ready_path = \"/PollingStock//PollingStock\"\n"] {
+        let world = World::new(&server(ready));
+        let output = finish(&mut world.run(&["--reports", "csv,json,text"]));
+        let row = row(&world);
+        let found = ["clients_connected", "faults"].map(|column| number(&row, column));
+        assert_eq!(found, [4.0, 0.0], "{}", said(&output));
+    }
+}
+
 #[test]
 fn a_server_that_does_not_start_is_named_with_its_last_lines() {
     let world = World::new("");

@@ -143,8 +143,8 @@ keys! { SERVER:
          scenario's folder, and ends it with all that it started; {port}, here and in the url, is a \
          free one"),
     READY_PATH = ("ready_path", None,
-        "a path that the started server answers with 2xx once it is ready; without it, it is ready \
-         once it accepts a connection"),
+        "a path that the started server answers with 2xx once it is ready; by default the series' \
+         own path, answered with anything but 5xx"),
     READY_TIMEOUT = ("ready_timeout", Some("\"30s\""),
         "how long the started server may take until it is ready"),
     PID = ("pid", None,

@@ -214,7 +214,7 @@ pub struct StartCommand {
     pub words: Vec<String>,
     /// How long it may take until it is ready, in nanoseconds.
     pub ready_ns: u64,
-    /// The path that it answers once it is ready; absent if it then accepts connections.
+    /// The path that it answers with 2xx once it is ready; absent for the path of the series.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_path: Option<String>,
     /// The folder to start it in; absent for the current one. The same scenario has another one

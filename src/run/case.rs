@@ -9,7 +9,7 @@ use crate::protocol::http1::Target;
 use crate::result::ProcessRole::{Driver, Server};
 use crate::result::file::Line;
 use crate::result::{CalibrationStep, CaseEnd, Cost};
-use crate::run::external_server::{ExternalServer, first_that_accepts};
+use crate::run::external_server::{ExternalServer, first_that_accepts_within};
 use crate::run::processes::{Processes, Stop};
 use crate::run::protocol::{ResourceSample, ServerStart, ToServer};
 use crate::run::rate_search::{RateSearch, SearchStep, holds, longest_wait_ns};
@@ -455,9 +455,10 @@ impl Coordinator<'_> {
         if self.case.floor {
             return Ok(());
         }
-        self.external = ExternalServer::start(self.server(), self.log).await?;
+        let series = self.plan.series_of(self.case);
+        self.external = ExternalServer::start(self.plan, series, self.log).await?;
         let Some(external) = &mut self.external else {
-            self.choose_address().await;
+            self.choose_address().await?;
             let port = self.addresses()?.first().map_or(0, SocketAddr::port);
             self.external_cost = self.named_cost(port, true);
             return Ok(());
@@ -484,20 +485,29 @@ impl Coordinator<'_> {
         processes.as_ref().map(|processes| ServerCost::of_named(processes, port, runs_on))
     }
 
-    /// Finds out at which of several addresses the server listens that runs already.
-    async fn choose_address(&mut self) {
-        let plan::Server::External { address, others, .. } = self.server() else { return };
+    /// Finds out at which of several addresses the server listens that runs already. One that is
+    /// about to start is waited for, as clients do that have a single address.
+    async fn choose_address(&mut self) -> Result<(), Stop> {
+        let plan::Server::External { address, others, .. } = self.server() else { return Ok(()) };
         let (address, others) = (*address, others.clone());
         if others.is_empty() {
-            return;
+            return Ok(());
         }
-        let found = first_that_accepts(address, &others).await;
+        let limit = Duration::from_nanos(self.timing.timeout_ns);
+        let found = tokio::select! {
+            biased;
+            caught = self.processes.signals.next() => {
+                return Err(Stop::Early(EarlyEnd::Signal(caught)));
+            }
+            found = first_that_accepts_within(limit, address, &others) => found,
+        };
         let chosen = found.unwrap_or(address);
         let all = std::iter::once(address).chain(others);
         self.end.addresses =
             std::iter::once(chosen).chain(all.filter(|one| *one != chosen)).collect();
         self.end.none_accepted = found.is_none();
         self.chosen = Some(chosen);
+        Ok(())
     }
 
     /// Ends drivers, then servers, and writes how the case ended.

@@ -3,19 +3,18 @@
 
 use crate::error::{Failure, Outcome, at};
 use crate::os::Signals;
-use crate::plan::{Address, PORT, Server, StartCommand};
+use crate::plan::{Address, PORT, Plan, PlannedSeries, Server, StartCommand};
+use crate::protocol::http1::Target;
 use crate::run::process_group::{LOOK, ProcessGroup, describe_exit};
+use crate::run::readiness::{ATTEMPT, Answer, ReadyRequest};
 use crate::run::server_cost::ServerCost;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::process::Command;
 use tokio::time::{Instant, sleep};
 
-/// The longest that one attempt to connect may take.
-const ATTEMPT: Duration = Duration::from_secs(1);
 /// The least port given: all have five digits, and so has every request that names one.
 const LEAST_PORT: u16 = 10_000;
 
@@ -31,17 +30,18 @@ pub(crate) struct ExternalServer {
     others: Vec<SocketAddr>,
     /// How long it may take until it is ready.
     ready_limit: Duration,
-    /// The path that it answers once it is ready.
-    ready_path: Option<String>,
+    /// What it answers once it is ready; `None` if it then accepts connections.
+    ready: Option<ReadyRequest>,
 }
 
 impl ExternalServer {
-    /// Starts a server of a plan; `None` if it is not to be started.
+    /// Starts the server of a series; `None` if it is not to be started.
     ///
     /// # Errors
     /// If another server listens at its address already, or it cannot be started.
     pub(crate) async fn start(
-        server: &Server,
+        plan: &Plan,
+        series: &PlannedSeries,
         log: Option<&Path>,
     ) -> Outcome<Option<ExternalServer>> {
         let Server::External {
@@ -52,7 +52,7 @@ impl ExternalServer {
             start: Some(start),
             credentials,
             ..
-        } = server
+        } = plan.server_of(series)
         else {
             return Ok(None);
         };
@@ -64,7 +64,16 @@ impl ExternalServer {
             start.words.iter_mut().for_each(|word| *word = word.replace(PORT, &port));
             at = Address::resolve(&url.replace(PORT, &port)).map_err(Failure::run)?;
         }
-        ExternalServer::start_command(&start, at, log).await.map(Some)
+        let tls = plan.tls_of(series);
+        let target = Target {
+            authority: at.authority.clone(),
+            credentials: at.credentials.clone(),
+            path: series.path.clone(),
+            bundled: false,
+        };
+        let ready = ReadyRequest::new(start.ready_path.as_deref(), series, target, tls)?;
+        let server = ExternalServer::start_command(&start, at, log).await?;
+        Ok(Some(ExternalServer { ready, ..server }))
     }
 
     async fn start_command(
@@ -99,17 +108,17 @@ impl ExternalServer {
             address,
             others,
             ready_limit: Duration::from_nanos(start.ready_ns),
-            ready_path: start.ready_path.clone(),
+            ready: None,
         })
     }
 
-    /// Waits until it accepts a connection and, if it has a path for that, answers with 2xx.
+    /// Waits until it accepts a connection and answers as one that is ready.
     ///
     /// # Errors
     /// A sentence, if it ends before, or is not ready within its limit.
     pub(crate) async fn wait_until_ready(&mut self) -> Result<(), String> {
         let deadline = Instant::now() + self.ready_limit;
-        let mut answer = None;
+        let mut status = None;
         loop {
             if !self.process.is_alive() {
                 let when = format!("before it listened at {}", self.describe_addresses());
@@ -117,25 +126,27 @@ impl ExternalServer {
             }
             if let Some(address) = first_that_accepts(self.address, &self.others).await {
                 self.address = address;
-                let Some(path) = &self.ready_path else { return Ok(()) };
-                match ask(address, &self.authority, path).await {
-                    Some(200..=299) => return Ok(()),
-                    other => answer = other.or(answer),
+                let Some(ready) = &self.ready else { return Ok(()) };
+                let answer = ready.ask(address).await;
+                if ready.is_met_by(answer) {
+                    return Ok(());
+                }
+                if let Answer::Status(last) = answer {
+                    status = Some(last);
                 }
             }
             if Instant::now() >= deadline {
-                return Err(self.describe_not_ready(answer));
+                return Err(self.describe_not_ready(status));
             }
             sleep(LOOK).await;
         }
     }
 
-    /// Describes that it was not ready in time; `answer` is the last status of its ready path.
-    fn describe_not_ready(&self, answer: Option<u16>) -> String {
-        let what = match (&self.ready_path, answer) {
-            (Some(path), Some(status)) => format!("answered {path} with status {status}, not 2xx,"),
-            (Some(path), None) => format!("did not answer {path}"),
-            (None, _) => "did not listen".to_owned(),
+    /// Describes that it was not ready in time; `status` is that of its last answer.
+    fn describe_not_ready(&self, status: Option<u16>) -> String {
+        let what = match &self.ready {
+            Some(ready) => ready.describe_unmet(status),
+            None => "did not listen".to_owned(),
         };
         format!(
             "the server `{}` {what} at {} within {} s{}",
@@ -185,10 +196,7 @@ impl ExternalServer {
 }
 
 /// Returns the first of a server's addresses that accepts a connection.
-pub(crate) async fn first_that_accepts(
-    address: SocketAddr,
-    others: &[SocketAddr],
-) -> Option<SocketAddr> {
+async fn first_that_accepts(address: SocketAddr, others: &[SocketAddr]) -> Option<SocketAddr> {
     for &address in std::iter::once(&address).chain(others) {
         if can_connect(address).await {
             return Some(address);
@@ -197,20 +205,21 @@ pub(crate) async fn first_that_accepts(
     None
 }
 
-/// Asks for a path, and returns the status of the answer; `None` if there is none in time.
-async fn ask(address: SocketAddr, authority: &str, path: &str) -> Option<u16> {
-    let asked = async {
-        let mut stream = TcpStream::connect(address).await.ok()?;
-        let request =
-            format!("GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.ok()?;
-        // `HTTP/1.1 200`
-        let mut line = [0; 12];
-        stream.read_exact(&mut line).await.ok()?;
-        let status = line.strip_prefix(b"HTTP/1.")?.get(2..)?;
-        std::str::from_utf8(status).ok()?.parse().ok()
-    };
-    tokio::time::timeout(ATTEMPT, asked).await.ok()?
+/// Waits until one of a server's addresses accepts a connection, and returns the first one that does;
+/// `None` if none does within the limit.
+pub(crate) async fn first_that_accepts_within(
+    limit: Duration,
+    address: SocketAddr,
+    others: &[SocketAddr],
+) -> Option<SocketAddr> {
+    let deadline = Instant::now() + limit;
+    loop {
+        let found = first_that_accepts(address, others).await;
+        if found.is_some() || Instant::now() >= deadline {
+            return found;
+        }
+        sleep(LOOK).await;
+    }
 }
 
 async fn can_connect(address: SocketAddr) -> bool {
@@ -298,6 +307,21 @@ mod tests {
             assert_eq!(first_that_accepts(alive, &[silent]).await, Some(alive));
             assert_eq!(first_that_accepts(silent, &[]).await, None);
         });
+    }
+
+    #[test]
+    fn a_server_that_is_about_to_start_is_waited_for_at_all_its_addresses() {
+        let (silent, late) = (address(), address());
+        let starting = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(300));
+            TcpListener::bind(late).expect("nobody listens there")
+        });
+        on_a_runtime(async || {
+            let limit = Duration::from_secs(60);
+            assert_eq!(first_that_accepts_within(limit, silent, &[late]).await, Some(late));
+            assert_eq!(first_that_accepts_within(Duration::ZERO, silent, &[]).await, None);
+        });
+        drop(starting.join());
     }
 
     #[test]
@@ -427,7 +451,8 @@ mod tests {
     fn a_server_with_a_ready_path_is_ready_once_it_answers_with_success() {
         on_a_runtime(async || {
             let mut server = shell("echo hm >&2; sleep 600", address(), 60_000).await;
-            (server.address, server.ready_path) = (becoming_ready(), Some("/health".to_owned()));
+            server.ready = Some(ReadyRequest::of_test("/health", true, None));
+            server.address = becoming_ready();
             assert_eq!(server.wait_until_ready().await, Ok(()));
             (server.address, server.ready_limit) = (becoming_ready(), Duration::ZERO);
             let why = server.wait_until_ready().await.unwrap_err();

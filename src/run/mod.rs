@@ -12,6 +12,7 @@ pub(crate) mod process_group;
 mod processes;
 pub(crate) mod protocol;
 mod rate_search;
+mod readiness;
 mod server_cost;
 mod sink;
 pub(crate) mod worker;
