@@ -1,13 +1,19 @@
 //! The dialects that come with the program, byte by byte against scripted servers: set-up, pings,
 //! updates and the envelopes around them.
 
-use crate::support::steps::{BINARY, Step, TEXT, Wrap, steady, updates, world};
-use crate::support::{at_once, command, expect_ran, finish, number, said};
+use crate::support::steps::{BINARY, Step, TEXT, UPGRADED, Wrap, steady, updates, world};
+use crate::support::{
+    answer_upgrade, at_once, client_frame, command, expect_ran, finish, number, said, serve,
+    server_frame,
+};
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
+use std::time::Duration;
+use wsbench::internals::feed::{PayloadKind, Stamp};
+use wsbench::internals::time::now_ns;
 
 /// A dialect and a server that uses it.
 #[derive(Clone, Copy)]
@@ -154,9 +160,53 @@ fn follow(case: Case) {
     assert!(near(down, ping) && near(up, pong), "{}: {down}, {up}", case.name);
 }
 
+/// Packets of MQTT that frames cut and join: the end of the one before, a whole one and the beginning
+/// of the next in each frame.
+#[test]
+fn packets_of_mqtt_are_found_in_any_frames() {
+    let packet = |sequence| {
+        let mut update = [0; 21];
+        Stamp { sequence, published_ns: now_ns() }.write(PayloadKind::Text, &mut update);
+        (MQTT.wrap)(&update).1
+    };
+    let address = serve(move |mut stream| {
+        let mut serve = || {
+            answer_upgrade(&mut stream, &format!("{UPGRADED}{}", MQTT.lines))?;
+            client_frame(&mut stream)?;
+            // An answer in two frames.
+            stream.write_all(&server_frame(BINARY, b"\x20")).ok()?;
+            stream.write_all(&server_frame(BINARY, b"\x02\0\0")).ok()?;
+            client_frame(&mut stream)?;
+            let mut pending = b"\x90\x03\0\x01\0".to_vec();
+            for sequence in (1..=120).step_by(2) {
+                pending.extend(packet(sequence));
+                let next = packet(sequence + 1);
+                pending.extend_from_slice(&next[..9]);
+                stream.write_all(&server_frame(BINARY, &pending)).ok()?;
+                pending = next[9..].to_vec();
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            Some(())
+        };
+        let _ = serve();
+        while client_frame(&mut stream).is_some() {}
+    });
+    let world = world(address, &format!("dialect = \"mqtt\"\n{}", MQTT.settings));
+    let output = finish(&mut world.run(&["--reports", "csv,json"]));
+    expect_ran(&world, &output);
+    let row = &world.csv("summary.csv")[0];
+    let updates = number(row, "updates_delivered");
+    assert!(updates >= 80.0, "{}", said(&output));
+    assert_eq!(number(row, "updates_missing"), 0.0, "{}", said(&output));
+    assert_eq!(number(row, "audit_mismatched"), 0.0, "{}", said(&output));
+    let (payload, envelope) =
+        (steady(&world, "down", "payload_bytes"), steady(&world, "down", "envelope_bytes"));
+    assert_eq!((payload % 21.0, envelope * 21.0), (0.0, payload * 9.0), "{}", said(&output));
+}
+
 /// The official servers, by dialect, with the settings of a series that subscribes.
-// Not MQTT: the broker of npm cuts its packets into several messages, which the dialect does not join.
-const OFFICIAL: [(&str, &str); 4] = [
+const OFFICIAL: [(&str, &str); 5] = [
+    ("mqtt", "first = [{ hex = \"82 0a 0001 0005 7469636b73 00\" }]\nready = { hex = \"90*\" }"),
     ("socket.io", "first = ['42[\"subscribe\"]']"),
     ("signalr", "path = \"/hub\""),
     (

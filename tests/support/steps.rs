@@ -23,7 +23,7 @@ pub enum Step {
 pub type Wrap = fn(&[u8]) -> (u8, Vec<u8>);
 
 /// The fields that an answer to an upgrade must have.
-const UPGRADED: &str =
+pub const UPGRADED: &str =
     "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n";
 
 /// Plays the steps; `None` if the client does something else.

@@ -487,11 +487,19 @@ impl WebSocketMachine {
     /// updates.
     fn receive_whole(&mut self, io: &mut Io<'_>, inbox: &mut Inbox, sizes: FrameSizes) {
         let Some(conversation) = &mut self.conversation else { return };
-        let (frame, said) = (conversation.take_message(), conversation.said());
+        let (frame, sizes) = conversation.take_messages(sizes);
+        let said = conversation.said();
+        let done = said.whole_bytes(&frame);
+        if done == 0 && !frame.is_empty() {
+            return conversation.forget_messages(frame, done, sizes);
+        }
+        // What goes on in the next frame is counted with its end.
+        let earlier = FrameSizes { payload: (frame.len() - done) as u64, ..FrameSizes::default() };
+        let sizes = FrameSizes { payload: sizes.payload - earlier.payload, ..sizes };
         // The updates' own bytes, and those of other messages.
         let (mut updates, mut others, mut separators) = (None, 0, 0);
         let mut phase = self.echo_phase().unwrap_or(io.phase());
-        for message in said.messages(&frame) {
+        for message in said.messages(&frame[..done]) {
             let Some(conversation) = &mut self.conversation else { break };
             match conversation.meaning(message) {
                 Meaning::Update(update) => {
@@ -526,7 +534,7 @@ impl WebSocketMachine {
             }),
         }
         if let Some(conversation) = &mut self.conversation {
-            conversation.forget_message(frame);
+            conversation.forget_messages(frame, done, earlier);
         }
     }
 }

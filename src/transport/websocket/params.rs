@@ -13,7 +13,7 @@ use crate::protocol::http1::request_options::{
 use crate::protocol::template::Template;
 use crate::record::{Flow, Ledger, Part};
 use crate::transport::websocket::conversation::{
-    self, Conversation, FIRST, READY, REPLY, SEPARATOR, UPDATE,
+    self, Conversation, FIRST, LENGTH, READY, REPLY, SEPARATOR, UPDATE,
 };
 use crate::transport::{RECONNECT, SeriesShape, choose_engine};
 use serde::{Deserialize, Serialize};
@@ -62,6 +62,7 @@ pub(crate) const KEYS: &[Key] = &[
     READY,
     REPLY,
     SEPARATOR,
+    LENGTH,
     UPDATE,
     ECHO,
     SEND,

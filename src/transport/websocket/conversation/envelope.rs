@@ -29,7 +29,7 @@ pub(crate) struct Envelope {
 /// A field of a binary header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum HeaderField {
+pub(super) enum HeaderField {
     /// So many bytes.
     Bytes(u32),
     /// The number of the bytes that follow, in groups of seven bits, the lowest first (MQTT 3.1.1
@@ -103,6 +103,18 @@ impl Envelope {
 }
 
 impl HeaderField {
+    /// The most bytes of a length in groups of seven bits.
+    pub(super) const VARINT_BYTES: usize = 4;
+
+    /// Reads a length in groups of seven bits. Returns its size and value; `None` if it does not
+    /// end within these bytes or the most that it may have.
+    pub(super) fn varint(bytes: &[u8]) -> Option<(usize, usize)> {
+        let most = bytes.iter().take(HeaderField::VARINT_BYTES);
+        let size = most.clone().position(|byte| byte & 0x80 == 0)? + 1;
+        let add = |sum: usize, digit: &u8| sum << 7 | usize::from(digit & 0x7f);
+        Some((size, bytes[..size].iter().rev().fold(0, add)))
+    }
+
     /// Returns what follows the field; `None` if the message ends within it.
     fn skip(self, bytes: &[u8]) -> Option<&[u8]> {
         match self {
@@ -112,22 +124,23 @@ impl HeaderField {
                 rest.get(usize::from(u16::from_be_bytes(*len))..)
             }
             HeaderField::Varint => {
-                // Four bytes at most.
-                let end = bytes.iter().take(4).position(|byte| byte & 0x80 == 0)?;
-                let (digits, rest) = bytes.split_at(end + 1);
-                let add = |sum: usize, digit: &u8| sum << 7 | usize::from(digit & 0x7f);
-                rest.get(..digits.iter().rev().fold(0, add))
+                let (size, length) = HeaderField::varint(bytes)?;
+                bytes[size..].get(..length)
             }
         }
     }
 }
 
-fn read_fields(key: &str, node: &TomlNode) -> Result<Vec<HeaderField>, Vec<Diagnostic>> {
+/// Reads the fields of a binary header.
+///
+/// # Errors
+/// What is wrong with them, and where.
+pub(super) fn read_fields(key: &str, node: &TomlNode) -> Result<Vec<HeaderField>, Vec<Diagnostic>> {
     let TomlItem::List(items) = &node.item else {
         let kind = node.kind();
         return refuse(
             node,
-            format!("{key}: skip must be a list such as [1, \"u16\"], not {kind}"),
+            format!("{key}: write a list of header fields such as [1, \"u16\"], not {kind}"),
         );
     };
     let read = |item: &TomlNode| match &item.item {
@@ -139,7 +152,7 @@ fn read_fields(key: &str, node: &TomlNode) -> Result<Vec<HeaderField>, Vec<Diagn
         _ => {
             let forms = "a number of bytes, \"u16\" (two bytes with a length, and so many bytes) or \
                          \"varint\" (the length of the rest, as MQTT has it)";
-            refuse(item, format!("{key}: an item of skip is {forms}"))
+            refuse(item, format!("{key}: a header field is {forms}"))
         }
     };
     items.iter().map(read).collect()
@@ -202,9 +215,9 @@ mod tests {
             ("{ pointer = \"data\" }", "update: \"data\" is no JSON pointer"),
             ("{ pointer = 1 }", "update: pointer must be text"),
             ("{ begins = \"\" }", "update: a message must not be empty"),
-            ("{ skip = 1 }", "update: skip must be a list"),
-            ("{ skip = [\"u8\"] }", "update: an item of skip is a number of bytes"),
-            ("{ skip = [-1] }", "update: an item of skip is a number of bytes"),
+            ("{ skip = 1 }", "update: write a list of header fields"),
+            ("{ skip = [\"u8\"] }", "update: a header field is a number of bytes"),
+            ("{ skip = [-1] }", "update: a header field is a number of bytes"),
         ] {
             let found = envelope(text).expect_err(text);
             assert!(found.starts_with(message), "{found}");

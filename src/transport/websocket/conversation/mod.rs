@@ -4,12 +4,14 @@
 //! Here are the settings. What has happened on one connection is in `state`.
 
 mod envelope;
+mod length;
 mod pattern;
 mod payload;
 mod state;
 
 use crate::config::{Diagnostic, Fields, Key, TomlEntry, TomlItem, TomlNode, TomlTable};
 use envelope::{Envelope, read_pointer};
+use length::LengthHeader;
 use pattern::Pattern;
 pub(super) use payload::Payload;
 use payload::{Literal, refuse};
@@ -42,6 +44,12 @@ pub(super) const SEPARATOR: Key = Key {
     default: Some("\"\""),
     about: "what ends each message if a frame may have several, such as `\"\\u001e\"`",
 };
+pub(super) const LENGTH: Key = Key {
+    name: "length",
+    default: Some("[]"),
+    about: "the header fields by which a message says how long it is, such as `[1, \"varint\"]`: a byte, \
+            and the length of the rest as MQTT has it. Frames may then cut and join messages",
+};
 pub(super) const UPDATE: Key = Key {
     name: "update",
     default: Some("{}"),
@@ -50,7 +58,7 @@ pub(super) const UPDATE: Key = Key {
             a message without it is no update",
 };
 /// Every setting of a conversation.
-pub(super) const KEYS: &[Key] = &[FIRST, READY, REPLY, SEPARATOR, UPDATE];
+pub(super) const KEYS: &[Key] = &[FIRST, READY, REPLY, SEPARATOR, LENGTH, UPDATE];
 
 /// A step of the set-up of a connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +90,9 @@ pub(super) struct Conversation {
     /// What ends each message of a frame; empty if a frame is one.
     #[serde(skip_serializing_if = "String::is_empty")]
     separator: String,
+    /// How each message says how long it is, wherever frames begin and end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    length: Option<LengthHeader>,
     /// Where an update is within a message.
     #[serde(skip_serializing_if = "Envelope::is_none")]
     update: Envelope,
@@ -100,10 +111,16 @@ impl Conversation {
             TomlItem::Text(text) => Ok(text.clone()),
             _ => refuse(node, format!("separator must be text in quotes, not {}", node.kind())),
         });
+        let length = fields.read(&LENGTH, |node| LengthHeader::read(LENGTH.name, node));
+        if length.is_some() && !separator.is_empty() {
+            let message = "messages end by their length or by the separator: leave one out";
+            fields.report(&LENGTH, message.to_owned());
+        }
         Conversation {
             steps,
             replies: fields.read(&REPLY, read_replies),
             separator,
+            length,
             update: fields.read(&UPDATE, |node| Envelope::read(UPDATE.name, node)),
         }
     }
@@ -134,6 +151,7 @@ impl Conversation {
     pub(super) fn first_key(&self) -> Option<Key> {
         match (&self.steps[..], &self.replies[..]) {
             ([], []) if !self.separator.is_empty() => Some(SEPARATOR),
+            ([], []) if self.length.is_some() => Some(LENGTH),
             ([], []) => (!self.update.is_none()).then_some(UPDATE),
             ([], _) => Some(REPLY),
             ([Step::Wait(_)], _) => Some(READY),

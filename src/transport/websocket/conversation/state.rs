@@ -1,6 +1,7 @@
 //! What has been said on one connection: the next step of its set-up, and the message that is being
 //! read.
 
+use crate::protocol::websocket::codec::FrameSizes;
 use crate::transport::websocket::conversation::{Conversation, Payload, Reply, Step};
 use std::rc::Rc;
 
@@ -19,6 +20,8 @@ pub(crate) struct ConversationState {
     began_ns: u64,
     /// The message that is being read, as far as it has come.
     message: Vec<u8>,
+    /// The sizes of earlier frames that it began in.
+    earlier: FrameSizes,
     /// The beginning of the last message that was not waited for.
     other: Vec<u8>,
 }
@@ -40,13 +43,15 @@ impl ConversationState {
     /// The state before a connection is open.
     pub(crate) fn new(said: Rc<Conversation>) -> ConversationState {
         let (message, other) = (Vec::new(), Vec::new());
-        ConversationState { said, done: 0, began_ns: 0, message, other }
+        let earlier = FrameSizes::default();
+        ConversationState { said, done: 0, began_ns: 0, message, earlier, other }
     }
 
     /// A connection was opened; its set-up began at this moment.
     pub(crate) fn begin(&mut self, began_ns: u64) {
         (self.done, self.began_ns) = (0, began_ns);
         self.message.clear();
+        self.earlier = FrameSizes::default();
         self.other = Vec::new();
     }
 
@@ -81,16 +86,29 @@ impl ConversationState {
         self.message.extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 
-    /// The frame's message is whole: takes its bytes. They are given back by
-    /// [`ConversationState::forget_message`].
-    pub(crate) fn take_message(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.message)
+    /// A frame of this size is whole: takes the bytes that have come, and returns them with the size
+    /// of all frames that they are of. The bytes are given back by
+    /// [`ConversationState::forget_messages`].
+    pub(crate) fn take_messages(&mut self, frame: FrameSizes) -> (Vec<u8>, FrameSizes) {
+        let FrameSizes { framing, masks, payload } = std::mem::take(&mut self.earlier);
+        let sizes = FrameSizes {
+            framing: framing + frame.framing,
+            masks: masks + frame.masks,
+            payload: payload + frame.payload,
+        };
+        (std::mem::take(&mut self.message), sizes)
     }
 
-    /// The message is dealt with; its memory is used again.
-    pub(crate) fn forget_message(&mut self, mut memory: Vec<u8>) {
-        memory.clear();
-        self.message = memory;
+    /// So many bytes are dealt with. The others are the beginning of a message that goes on in the
+    /// next frame, and of frames of these sizes. The memory is used again.
+    pub(crate) fn forget_messages(
+        &mut self,
+        mut memory: Vec<u8>,
+        done: usize,
+        earlier: FrameSizes,
+    ) {
+        memory.drain(..done);
+        (self.message, self.earlier) = (memory, earlier);
     }
 
     /// Takes memory for a message from the thread, unless one has come in part.
@@ -141,27 +159,49 @@ impl Conversation {
         }
     }
 
-    /// The messages of a frame.
+    /// How many of some bytes are whole messages: those of a frame, unless messages say themselves
+    /// how long they are. What is too long to be read whole is not looked into.
+    pub(crate) fn whole_bytes(&self, bytes: &[u8]) -> usize {
+        match &self.length {
+            Some(length) if bytes.len() < MOST_BYTES => {
+                let mut rest = bytes;
+                while let Some((_, after)) = length.split(rest) {
+                    rest = after;
+                }
+                bytes.len() - rest.len()
+            }
+            _ => bytes.len(),
+        }
+    }
+
+    /// The messages of bytes that are whole messages.
     pub(crate) fn messages<'m>(&'m self, mut frame: &'m [u8]) -> impl Iterator<Item = &'m [u8]> {
-        let separator = self.separator.as_bytes();
         std::iter::from_fn(move || {
-            let find = |window: &[u8]| window == separator;
             while !frame.is_empty() {
-                let end = match separator.len() {
-                    0 => None,
-                    len => frame.windows(len).position(find),
-                };
-                let (message, rest) = match end {
-                    Some(end) => (&frame[..end], &frame[end + separator.len()..]),
-                    None => (frame, &[][..]),
-                };
-                frame = rest;
+                let message;
+                (message, frame) = self.split(frame);
                 if !message.is_empty() {
                     return Some(message);
                 }
             }
             None
         })
+    }
+
+    /// Takes the first message off some bytes.
+    fn split<'m>(&self, bytes: &'m [u8]) -> (&'m [u8], &'m [u8]) {
+        if let Some(length) = &self.length {
+            return length.split(bytes).unwrap_or((bytes, &[]));
+        }
+        let separator = self.separator.as_bytes();
+        let end = match separator.len() {
+            0 => None,
+            len => bytes.windows(len).position(|window| window == separator),
+        };
+        match end {
+            Some(end) => (&bytes[..end], &bytes[end + separator.len()..]),
+            None => (bytes, &[]),
+        }
     }
 
     /// The answer to a ping.
@@ -173,7 +213,8 @@ impl Conversation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transport::websocket::conversation::{Literal, Pattern};
+    use crate::config::{Origin, TomlNode};
+    use crate::transport::websocket::conversation::{LengthHeader, Literal, Pattern};
 
     fn state(steps: Vec<Step>, replies: Vec<Reply>) -> ConversationState {
         ConversationState::new(Rc::new(Conversation { steps, replies, ..Conversation::default() }))
@@ -191,9 +232,9 @@ mod tests {
         for byte in message.bytes() {
             state.push(&[byte]);
         }
-        let whole = state.take_message();
-        assert_eq!(whole, message.as_bytes());
-        state.forget_message(whole);
+        let (whole, sizes) = state.take_messages(FrameSizes::default());
+        assert_eq!((&whole[..], sizes), (message.as_bytes(), FrameSizes::default()));
+        state.forget_messages(whole, message.len(), sizes);
         state.meaning(message.as_bytes())
     }
 
@@ -238,15 +279,45 @@ mod tests {
         state.give_memory_back(&mut memory);
         assert_eq!((state.message.capacity(), memory.capacity()), (64, 0));
         state.push(b"0");
-        let message = state.take_message();
+        let (message, sizes) = state.take_messages(FrameSizes::default());
         assert_eq!(message, b"40");
-        state.forget_message(message);
+        state.forget_messages(message, 2, sizes);
         state.give_memory_back(&mut memory);
         assert_eq!((state.message.capacity(), memory.capacity()), (0, 64));
         let much = vec![b'x'; MOST_BYTES];
         state.push(&much);
         state.push(&much);
         assert_eq!(state.message.len(), MOST_BYTES);
+    }
+
+    #[test]
+    fn messages_with_a_length_are_cut_and_joined_by_frames() {
+        let node = TomlNode::parse("[1, \"varint\"]", Origin::Whole).expect("TOML");
+        let length = LengthHeader::read("length", &node).expect("a header");
+        let said = Conversation { length, ..Conversation::default() };
+        let mut state = ConversationState::new(Rc::new(said));
+        let said = state.said();
+        // Each frame with the messages that end in it, and how much of it then waits.
+        for (frame, messages, rest) in [
+            (&b"\x30\x01a\xd0\x00"[..], &[&b"\x30\x01a"[..], b"\xd0\x00"][..], 0),
+            (b"\x30", &[], 1),
+            (b"\x03ab", &[], 4),
+            (b"c\x30\x02d", &[b"\x30\x03abc"], 3),
+            (b"e", &[b"\x30\x02de"], 0),
+            (b"", &[], 0),
+            (b"\x30\xff\xff\xff\xff\x01", &[b"\x30\xff\xff\xff\xff\x01"], 0),
+        ] {
+            state.push(frame);
+            let one = FrameSizes { framing: 2, masks: 0, payload: frame.len() as u64 };
+            let (bytes, sizes) = state.take_messages(one);
+            assert_eq!(sizes.payload, bytes.len() as u64);
+            let done = said.whole_bytes(&bytes);
+            assert_eq!(said.messages(&bytes[..done]).collect::<Vec<_>>(), messages, "{frame:?}");
+            assert_eq!(bytes.len() - done, rest, "{frame:?}");
+            let earlier = FrameSizes { payload: rest as u64, ..FrameSizes::default() };
+            state.forget_messages(bytes, done, earlier);
+        }
+        assert_eq!(said.whole_bytes(&vec![0x30; MOST_BYTES]), MOST_BYTES);
     }
 
     #[test]
