@@ -229,6 +229,27 @@ pub mod internals {
             }
             lines.is_ok() || named.is_ok()
         }
+        /// A compressed body in pieces of so many bytes: its text is the same as in one piece.
+        pub fn compressed_body(bytes: &[u8], size: usize) {
+            use crate::protocol::http1::content_coding::{BodyDecoder, ContentCoding};
+            for name in ["gzip", "deflate", "br", "zstd"] {
+                let Some(coding) = ContentCoding::named(name.as_bytes()) else { continue };
+                let text = |size: usize| {
+                    let mut decoder = BodyDecoder::new(coding);
+                    let mut text = Vec::new();
+                    let decode = |piece: &[u8]| {
+                        decoder.decode(piece, &mut |shown| text.extend_from_slice(shown))
+                    };
+                    let good = bytes.chunks(size).map(decode).all(|decoded| decoded.is_ok());
+                    good.then_some(text)
+                };
+                assert_eq!(text(size), text(bytes.len().max(1)), "{name}");
+            }
+        }
+        /// The value of a field `Accept-Encoding`.
+        pub fn accept_encoding(text: &str) -> bool {
+            crate::protocol::http1::content_coding::AcceptEncoding::parse(text).is_ok()
+        }
         /// A baseline.
         pub fn baseline(bytes: &[u8]) -> bool {
             gate::baseline::parse(bytes).is_ok()

@@ -115,6 +115,23 @@ fn what_the_bundled_server_cannot_serve_is_refused_with_its_line() {
     assert!(text.contains("cursor is for a server of your own"), "{text}");
     let text = refused("transport = \"long-polling\"\ncursor_in = \"body:a\"");
     assert!(text.contains("cursor_in needs `cursor`"), "{text}");
+    let text = refused("transport = \"sse\"\naccept_encoding = \"gzip, zstd\"");
+    assert!(text.contains("zstd can be read of whole answers alone"), "{text}");
+    let text = refused("transport = \"polling\"\naccept_encoding = \"compress\"");
+    assert!(text.contains("\"compress\" is no coding that wsbench reads"), "{text}");
+    let engine = "transport = \"polling\"\nengine = \"reqwest\"\naccept_encoding = \"gzip\"";
+    let text = refused(engine);
+    assert!(
+        text.contains("take engine = \"raw\"") && text.contains("scenario.toml:5:19"),
+        "{text}"
+    );
+    let twice = "headers = { Accept-Encoding = \"br\" }\naccept_encoding = \"gzip\"";
+    let text = refused(&format!("transport = \"polling\"\n{twice}"));
+    assert!(text.contains("`headers` has Accept-Encoding, too"), "{text}");
+    for transport in ["websocket", "null"] {
+        let text = refused(&format!("transport = {transport:?}\naccept_encoding = \"gzip\""));
+        assert!(text.contains("accept_encoding") && text.contains("scenario.toml:4:1"), "{text}");
+    }
     let text = refused("transport = \"streaming\"\ndelimiter = \"lines\"");
     assert!(text.contains("must be \"auto\", \"chunk\", \"line\" or a table"), "{text}");
 }
@@ -228,4 +245,274 @@ fn a_cursor_may_be_in_the_body_of_answer_and_request() {
     assert!(!seen.iter().any(|found| found == "{\"after\":3}"), "{seen:?}");
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(words.contains("answers had no `cursor` at the place"), "{words}");
+}
+
+/// Codes texts one after the other, each so that it can be read at once.
+enum Coder {
+    Flate(flate2::Compress),
+    /// Whether the first text has come.
+    Br(bool),
+}
+
+impl Coder {
+    fn new(coding: &str) -> Coder {
+        let level = flate2::Compression::default();
+        match coding {
+            "gzip" => Coder::Flate(flate2::Compress::new_gzip(level, 15)),
+            "deflate" => Coder::Flate(flate2::Compress::new(level, true)),
+            _ => Coder::Br(false),
+        }
+    }
+
+    fn code(&mut self, text: &[u8]) -> Vec<u8> {
+        match self {
+            Coder::Flate(flate) => {
+                let mut out = Vec::with_capacity(text.len() + 256);
+                flate.compress_vec(text, &mut out, flate2::FlushCompress::Sync).expect("room");
+                out
+            }
+            Coder::Br(begun) => {
+                // RFC 7932 §9: the window once, no last block, four nibbles of length, uncompressed.
+                let block = (text.len() as u32 - 1) << 3 | 1 << 19;
+                let head = if *begun { block } else { 0xb | block << 4 };
+                *begun = true;
+                [&head.to_le_bytes()[..3], text].concat()
+            }
+        }
+    }
+}
+
+/// A whole body.
+fn coded(coding: &str, text: &[u8]) -> Vec<u8> {
+    let level = flate2::Compression::default();
+    match coding {
+        "gzip" => {
+            let mut gzip = flate2::write::GzEncoder::new(Vec::new(), level);
+            gzip.write_all(text).expect("memory");
+            gzip.finish().expect("memory")
+        }
+        "deflate" => {
+            let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), level);
+            zlib.write_all(text).expect("memory");
+            zlib.finish().expect("memory")
+        }
+        "br" => [&Coder::Br(false).code(text)[..], b"\x03"].concat(),
+        // RFC 8878 §3.1.1: a frame of one segment with its size, and a raw block, the last.
+        _ => {
+            let size = u8::try_from(text.len()).expect("a short text");
+            [b"\x28\xb5\x2f\xfd\x20", &[size, size << 3 | 1, size >> 5, 0][..], text].concat()
+        }
+    }
+}
+
+/// Answers polls, or one request with a stream of which each message is flushed.
+fn serve_coded(transport: &'static str, coding: &'static str) -> SocketAddr {
+    serve(move |mut stream| {
+        let field = format!("HTTP/1.1 200 OK\r\nContent-Encoding: {coding}\r\n");
+        let is_stream = matches!(transport, "sse" | "streaming");
+        let mut coder = Coder::new(coding);
+        for sequence in 1.. {
+            if sequence == 1 || !is_stream {
+                let Some(head) = request(&mut stream) else { return };
+                assert!(
+                    head.contains(&format!("\r\nAccept-Encoding: x-gzip, {coding}\r\n")),
+                    "{head}"
+                );
+            }
+            std::thread::sleep(Duration::from_millis(50));
+            let update = update(sequence);
+            let text = match transport {
+                "sse" => [b"data: ", &update[..], b"\n\n"].concat(),
+                "streaming" => [&update[..], b"\n"].concat(),
+                _ => update,
+            };
+            let answer = if is_stream {
+                let head = "Content-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+                let head = if sequence == 1 { format!("{field}{head}") } else { String::new() };
+                [head.as_bytes(), &chunk(&coder.code(&text))].concat()
+            } else {
+                let body = coded(coding, &text);
+                [format!("{field}Content-Length: {}\r\n\r\n", body.len()).as_bytes(), &body]
+                    .concat()
+            };
+            if stream.write_all(&answer).is_err() {
+                return;
+            }
+        }
+    })
+}
+
+#[test]
+fn compressed_answers_that_were_asked_for_are_read() {
+    let polls = ["polling", "long-polling"]
+        .into_iter()
+        .flat_map(|poll| ["gzip", "deflate", "br", "zstd"].map(|coding| (poll, coding)));
+    let streams = ["sse", "streaming"]
+        .into_iter()
+        .flat_map(|stream| ["gzip", "deflate", "br"].map(|coding| (stream, coding)));
+    at_once(polls.chain(streams), |(transport, coding)| {
+        let address = serve_coded(transport, coding);
+        let more = match transport {
+            "polling" => "interval = \"100ms\"",
+            "streaming" => "delimiter = \"line\"",
+            _ => "",
+        };
+        let series =
+            format!("transport = {transport:?}\naccept_encoding = \"x-gzip, {coding}\"\n{more}");
+        let (world, output) = run(address, &series, "");
+        let (row, text) = (row(&world), said(&output));
+        assert!(number(&row, "updates_delivered") >= 10.0, "{series}\n{text}");
+        for none in ["lost", "faults", "audit_ledger_bytes", "audit_kernel_bytes"] {
+            assert_eq!(number(&row, none), 0.0, "{series}: {none}\n{text}");
+        }
+        let completed = number(&row, "completed");
+        assert_eq!(number(&row, "message_bytes_down"), 21.0 * completed, "{series}\n{text}");
+        assert_ne!(number(&row, "payload_bytes_down_per_message"), 21.0, "{series}\n{text}");
+        assert!(number(&row, "delivery_latency_count") >= 10.0, "{series}\n{text}");
+        assert!(text.contains("answers came compressed: "), "{text}");
+        assert!(!text.contains("not asked for"), "{text}");
+    });
+}
+
+#[test]
+fn a_compressed_body_of_nothing_is_nothing_new() {
+    at_once(["polling\"\ninterval = \"100ms", "long-polling"], |transport| {
+        let address = serve(|mut stream| {
+            let statuses = ["204 No Content", "304 Not Modified", "200 OK"].into_iter().cycle();
+            for status in statuses {
+                if request(&mut stream).is_none() {
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(120));
+                let fields = "Content-Encoding: gzip\r\nContent-Length: 0\r\n";
+                let answer = format!("HTTP/1.1 {status}\r\n{fields}\r\n");
+                if stream.write_all(answer.as_bytes()).is_err() {
+                    return;
+                }
+            }
+        });
+        let series =
+            format!("transport = \"{transport}\"\naccept_encoding = \"gzip\"\nhold = \"150ms\"");
+        let series = if series.contains("long") { series } else { series.replace("hold", "#") };
+        let (world, output) = run(address, &series, "");
+        let (row, text) = (row(&world), said(&output));
+        assert!(number(&row, "completed") >= 10.0, "{text}");
+        assert_eq!(number(&row, "empty_polls"), number(&row, "completed"), "{text}");
+        assert_eq!(
+            (number(&row, "faults"), number(&row, "message_bytes_down")),
+            (0.0, 0.0),
+            "{text}"
+        );
+        assert!(!text.contains("compressed"), "{text}");
+    });
+}
+
+#[test]
+fn a_body_that_is_a_thousand_times_as_long_as_what_was_sent_is_read_in_pieces() {
+    const TEXT: usize = 2_000_000;
+    let series = ["transport = \"polling\"\ninterval = \"500ms\"", "transport = \"streaming\""];
+    at_once(series, |series| {
+        let address = serve(|mut stream| {
+            let text = [&vec![b' '; TEXT][..], b"\n"].concat();
+            let body = coded("gzip", &text);
+            assert!(body.len() * 900 < TEXT);
+            let length = body.len();
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {length}\r\n\r\n"
+            );
+            while request(&mut stream).is_some() {
+                let _ = stream.write_all(&[head.as_bytes(), &body].concat());
+            }
+        });
+        let series = format!("{series}\naccept_encoding = \"gzip\"");
+        let (world, output) = run(address, &series, "");
+        let (row, text) = (row(&world), said(&output));
+        let completed = number(&row, "completed");
+        assert!(completed >= 1.0, "{text}");
+        let per_message = number(&row, "message_bytes_down") / completed;
+        assert!((TEXT as f64..=TEXT as f64 + 1.0).contains(&per_message), "{per_message} {text}");
+        assert!(number(&row, "payload_bytes_down_per_message") < 2_300.0, "{text}");
+        assert_eq!(number(&row, "audit_ledger_bytes"), 0.0, "{text}");
+    });
+}
+
+#[test]
+fn a_coding_that_was_not_asked_for_is_named() {
+    let series = [
+        "transport = \"polling\"",
+        "transport = \"long-polling\"",
+        "transport = \"sse\"",
+        "transport = \"streaming\"",
+    ];
+    at_once(series, |series| {
+        let address = serve(|mut stream| {
+            while request(&mut stream).is_some() {
+                std::thread::sleep(Duration::from_millis(20));
+                let body = coded("br", &update(1));
+                let head = format!(
+                    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Encoding: br\r\n\
+                     Content-Length: {}\r\n\r\n",
+                    body.len()
+                );
+                if stream.write_all(&[head.as_bytes(), &body].concat()).is_err() {
+                    return;
+                }
+            }
+        });
+        let (_, output) = run(address, &format!("{series}\naccept_encoding = \"gzip\""), "");
+        let text = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+        let named = "compressed (Content-Encoding \"br\"), which was not asked for";
+        let named = text.contains(named)
+            || text.contains(&named.replace("compressed", "a compressed body"));
+        assert!(named, "{series}: {text}");
+    });
+}
+
+#[test]
+fn a_body_that_is_not_what_its_coding_says_is_an_error() {
+    let series =
+        ["transport = \"polling\"", "transport = \"long-polling\"", "transport = \"streaming\""];
+    at_once(series, |series| {
+        let address = serve(|mut stream| {
+            while request(&mut stream).is_some() {
+                let head =
+                    b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\nhello";
+                if stream.write_all(head).is_err() {
+                    return;
+                }
+            }
+        });
+        let (_, output) = run(address, &format!("{series}\naccept_encoding = \"gzip\""), "");
+        let text = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains("not what its Content-Encoding says"), "{series}: {text}");
+    });
+}
+
+#[test]
+fn a_stream_whose_coding_breaks_is_opened_again() {
+    let address = serve(|mut stream| {
+        let _ = request(&mut stream);
+        let mut coder = Coder::new("gzip");
+        let head =
+            b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let mut open = stream.write_all(head).is_ok();
+        for sequence in 1..=3 {
+            let line = [&update(sequence)[..], b"\n"].concat();
+            open = open && stream.write_all(&chunk(&coder.code(&line))).is_ok();
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let _ = stream.write_all(&chunk(&[0xff; 40]));
+        // The client closes.
+        let _ = request(&mut stream);
+    });
+    let series = "transport = \"streaming\"\ndelimiter = \"line\"\nreconnect = \"50ms\"\n\
+                  accept_encoding = \"gzip\"";
+    let (world, output) = run(address, series, "");
+    let (row, text) = (row(&world), said(&output));
+    assert!(number(&row, "completed") > 10.0 && number(&row, "reconnects") > 3.0, "{text}");
+    for none in ["audit_ledger_bytes", "audit_kernel_bytes"] {
+        assert_eq!(number(&row, none), 0.0, "{none}\n{text}");
+    }
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("not what its Content-Encoding says"), "{text}");
 }

@@ -85,7 +85,7 @@ fn what_a_server_must_not_answer_is_named() {
         (
             SSE,
             of_type("Content-Type: text/event-stream\r\nContent-Encoding: gzip\r\n").into(),
-            "compressed body (Content-Encoding)",
+            "compressed body (Content-Encoding \"gzip\"), which was not asked for",
         ),
         (POLLING, b"\x15\x03\x01\0\x02\x02\x46".to_vec(), "answered with TLS"),
         (WEBSOCKET, b"\0\0\x12\x04\0\0\0\0\0\0\0\0".to_vec(), "answered with HTTP/2"),
@@ -380,7 +380,7 @@ fn a_compressed_answer_is_named_as_the_reason_why_it_has_no_stamp() {
         world.write("head", head);
         let output = finish(&mut world.run(&["--reports", "json,text"]));
         let text = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(text.contains("answers were compressed (Content-Encoding)"), "{text}");
+        assert!(text.contains("answers were compressed (Content-Encoding \"gzip\")"), "{text}");
         let why = &world.summary()["rows"][0]["absent"]["delivery_latency_us_p50"];
         assert!(why.as_str().is_some_and(|why| why.contains("Content-Encoding")), "{why}");
     });

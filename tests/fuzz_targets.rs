@@ -20,6 +20,7 @@ const PARSERS: &[(&str, &str)] = &[
     ("plan/address.rs", "text"),
     ("protocol/client_data.rs", "text"),
     ("protocol/http1/cookies.rs", "text"),
+    ("protocol/http1/content_coding.rs", "bodies"),
     ("protocol/http1/head.rs", "text"),
     ("protocol/http1/redirect.rs", "text"),
     ("protocol/http1/request.rs", "request"),
@@ -50,6 +51,7 @@ const PARSERS: &[(&str, &str)] = &[
 const CALLERS: &[&str] = &[
     "cli/gate.rs",
     "cli/serve.rs",
+    "client/compressed_bodies.rs",
     "cmd/try_urls/scenario.rs",
     "transport/polling/engine_reqwest.rs",
 ];

@@ -181,7 +181,7 @@ fn unknown_keys() {
     8 | intervall = "1s"
       | ^^^^^^^^^
 
-    error: unknown key "qqq"; known here: body, connection, cookies, data, data_short, dialect, engine, headers, host, interval, label, method, path, phase, redirects, request_head, response_head, status, transport, url
+    error: unknown key "qqq"; known here: accept_encoding, body, connection, cookies, data, data_short, dialect, engine, headers, host, interval, label, method, path, phase, redirects, request_head, response_head, status, transport, url
      --> scenarios/x.toml:9:1
       |
     9 | qqq = 1

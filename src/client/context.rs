@@ -277,11 +277,11 @@ impl ThreadContext {
     pub(crate) fn keep_refusal(&self, error: ClientError, text: AnswerText) {
         let mut refusals = self.refusals.borrow_mut();
         if refusals.len() < MOST_REFUSALS && refusals.iter().all(|kept| kept.error != error) {
-            let AnswerText { mut location, media_type, set_cookie, mut body } = text;
+            let AnswerText { mut location, media_type, coding, set_cookie, mut body } = text;
             secret::note_field("set-cookie", &String::from_utf8_lossy(&set_cookie));
             secret::redact_bytes(&mut location);
             secret::redact_bytes(&mut body);
-            refusals.push(Refusal { error, location, media_type, body });
+            refusals.push(Refusal { error, location, media_type, coding, body });
         }
     }
 

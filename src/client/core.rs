@@ -282,9 +282,20 @@ impl ClientCore {
         self.thread.recorder.borrow_mut().at(phase).counts.cursors_missing += 1;
     }
 
-    /// Reports an answer with a compressed body.
-    pub(crate) fn compressed(&self, phase: Phase) {
+    /// Reports messages that came compressed: their bytes, and those of the payload that was sent.
+    pub(crate) fn decoded(&self, phase: Phase, message_bytes: u64, payload_bytes: u64) {
+        let mut recorder = self.thread.recorder.borrow_mut();
+        let counts = &mut recorder.at(phase).counts;
+        counts.decoded_bytes += message_bytes;
+        counts.coded_bytes += payload_bytes;
+    }
+
+    /// Reports an answer with a compressed body that cannot be read. `text` has its coding.
+    pub(crate) fn compressed(&self, phase: Phase, text: Option<Box<AnswerText>>) {
         self.thread.recorder.borrow_mut().at(phase).counts.compressed += 1;
+        if let Some(text) = text {
+            self.thread.keep_refusal(ClientError::of(ClientErrorKind::Compressed), *text);
+        }
     }
 
     /// Reports bytes after an answer that has no body, see [`Parts::stray`].

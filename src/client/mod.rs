@@ -1,6 +1,7 @@
 //! The simulated client: its session and state machine, what the clients of a thread share, the
 //! account of each connection, and which updates were delivered.
 
+pub(crate) mod compressed_bodies;
 pub(crate) mod connection;
 pub(crate) mod context;
 pub(crate) mod core;

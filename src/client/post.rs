@@ -4,6 +4,7 @@
 //! a second one from the same address. If the server answers each message with the same, as in an
 //! echo, the client has no other connection.
 
+use crate::client::compressed_bodies::{CompressedBodies, WholeBody};
 use crate::client::core::ClientCore;
 use crate::client::http::{HeadSize, add_exchange, malformed, surplus};
 use crate::client::machine::{Io, Machine, Reconnect, SessionPolicy};
@@ -75,7 +76,8 @@ impl MachineClients for PostClients {
             clients: self.clone(),
             request: Vec::new(),
             head_size: HeadSize::default(),
-            response: Response::wanting(self.heads.keeps_cookies()),
+            response: self.heads.response(),
+            bodies: self.heads.compressed_bodies(),
             pending: None,
             same: true,
             at: 0,
@@ -92,6 +94,8 @@ struct PostMachine {
     request: Vec<u8>,
     head_size: HeadSize,
     response: Response,
+    /// What reads compressed bodies, if requests ask for some.
+    bodies: Option<Box<CompressedBodies>>,
     /// The message under way, and the moment of sending.
     pending: Option<(Turn, u64)>,
     /// In an echo, whether the body so far is the message's beginning, and how long it is.
@@ -123,6 +127,9 @@ impl PostMachine {
         let head = self.head_size.bytes as usize;
         stamp.write(self.clients.spec.kind, &mut self.request[head..]);
         self.response.reset();
+        if let Some(bodies) = &mut self.bodies {
+            bodies.restart();
+        }
         (self.same, self.at) = (true, 0);
         self.pending = Some((turn, io.now_ns));
         if let Err(error) = io.send(&self.request) {
@@ -138,13 +145,17 @@ impl PostMachine {
         let sent = io.unsent() == 0;
         let moved = io.take_moved();
         self.clients.heads.keep(io.core, self.response.cookies.take());
-        let result = end.and_then(|beyond| self.check(io.core, turn, beyond));
+        let body = self.bodies.as_mut().map_or(WholeBody::Plain, |bodies| bodies.end());
+        let result = end.and_then(|beyond| self.check(io.core, turn, body, beyond));
         // Bytes beyond an answer do not touch it.
         let surplus = |error: &ClientError| error.kind == ClientErrorKind::Surplus;
         let counted = result.is_ok() || result.as_ref().is_err_and(surplus);
         let parts = counted.then_some(self.response.parts);
         add_exchange(io.core, turn.phase, moved, self.head_size, parts);
-        if parts.is_some() {
+        if let Some(parts) = parts {
+            if let WholeBody::Compressed(text_bytes) = body {
+                io.decoded(turn.phase, text_bytes, parts.payload);
+            }
             let payload = u64::from(self.clients.spec.payload_bytes);
             io.add_bytes(turn.phase, |ledger| ledger.up[Part::Payload] += payload);
         }
@@ -163,10 +174,19 @@ impl PostMachine {
         }
     }
 
-    fn check(&self, core: &ClientCore, turn: Turn, beyond: u64) -> Result<(), ClientError> {
+    fn check(
+        &self,
+        core: &ClientCore,
+        turn: Turn,
+        body: WholeBody,
+        beyond: u64,
+    ) -> Result<(), ClientError> {
         if beyond > 0 {
             core.discarded(turn.phase, beyond);
             return Err(surplus(beyond));
+        }
+        if body == WholeBody::Undecodable {
+            return Err(ClientError::of(ClientErrorKind::Undecodable));
         }
         let whole = self.same && self.at == self.clients.spec.payload_bytes as usize;
         let success = &self.clients.heads.success;
@@ -174,6 +194,9 @@ impl PostMachine {
             // 304 is an answer to a GET alone.
             (PostReply::Accepted, status) if status != 304 && success.contains(status) => Ok(()),
             (PostReply::Echo, 200) if whole => Ok(()),
+            (PostReply::Echo, 200) if self.response.is_unreadable() => {
+                Err(ClientError::of(ClientErrorKind::Compressed))
+            }
             (PostReply::Echo, 200) => Err(ClientError::of(ClientErrorKind::Malformed)),
             (_, status) => Err(ClientError::with(ClientErrorKind::Status, i32::from(status))),
         }
@@ -223,14 +246,20 @@ impl Machine for PostMachine {
             }
             return;
         }
-        let PostMachine { response, request, head_size, same, at, .. } = self;
+        let PostMachine { response, bodies, request, head_size, same, at, .. } = self;
         let message = &request[head_size.bytes as usize..];
-        let fed = response.feed_with(bytes, |piece: BodyPiece<'_>| {
-            if let Some(bytes) = piece.bytes() {
-                *same &= message.get(*at..*at + bytes.len()) == Some(bytes);
-                *at += bytes.len();
-            }
-        });
+        let mut on = |bytes: &[u8]| {
+            *same &= message.get(*at..*at + bytes.len()) == Some(bytes);
+            *at += bytes.len();
+        };
+        let fed = match bodies {
+            Some(bodies) => bodies.feed(response, bytes, on),
+            None => response.feed_with(bytes, |piece: BodyPiece<'_>| {
+                if let Some(bytes) = piece.bytes() {
+                    on(bytes);
+                }
+            }),
+        };
         match fed {
             Ok(used) if self.response.is_done() => {
                 self.complete(io, Ok((bytes.len() - used) as u64));

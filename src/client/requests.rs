@@ -1,16 +1,18 @@
 //! The requests of the clients of one thread: the same bytes for all of them, unless a placeholder,
 //! a cookie or a redirect makes one different.
 
+use crate::client::compressed_bodies::CompressedBodies;
 use crate::client::connection::MovedBytes;
 use crate::client::core::ClientCore;
 use crate::client::http::HeadSize;
 use crate::protocol::client_data::ClientTable;
 use crate::protocol::http1::answer_text::AnswerText;
+use crate::protocol::http1::content_coding::Codings;
 use crate::protocol::http1::cookies::{CookieJar, SetCookies};
 use crate::protocol::http1::redirect::{SameServer, target_of};
 use crate::protocol::http1::request_options::RequestOptions;
 use crate::protocol::http1::request_parts::{RequestChanges, RequestParts};
-use crate::protocol::http1::response::Parts;
+use crate::protocol::http1::response::{Parts, Response};
 use crate::protocol::http1::success::SuccessStatuses;
 use crate::record::{Part, Phase};
 use std::borrow::Cow;
@@ -36,6 +38,8 @@ pub(crate) struct Requests {
     /// The statuses that count as success.
     pub success: SuccessStatuses,
     redirects: u8,
+    /// The content codings that they ask for.
+    codings: Codings,
 }
 
 impl Requests {
@@ -63,7 +67,20 @@ impl Requests {
             keep_cookies: options.keep_cookies,
             success: options.status.clone(),
             redirects: options.redirects,
+            codings: options.codings(),
         })
+    }
+
+    /// Returns the response to one of them before it comes.
+    pub(crate) fn response(&self) -> Response {
+        let mut response = Response::wanting(self.keep_cookies);
+        response.codings = self.codings;
+        response
+    }
+
+    /// Returns what reads the compressed bodies of one client, if the requests ask for some.
+    pub(crate) fn compressed_bodies(&self) -> Option<Box<CompressedBodies>> {
+        (!self.codings.is_empty()).then(Box::default)
     }
 
     /// Whether answers that set cookies must be read for them.

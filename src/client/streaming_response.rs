@@ -3,6 +3,7 @@
 //! StreamSettings by the transports whose messages arrive within such a response. A transport finds the
 //! messages in it, see [`Decode`].
 
+use crate::client::compressed_bodies::CompressedBodies;
 use crate::client::core::ClientCore;
 use crate::client::delivery::inbox::Inbox;
 use crate::client::delivery::per_client::DeliveryTracker;
@@ -108,7 +109,9 @@ impl<D: Decode> MachineClients for StreamClients<D> {
             inbox: core.thread.new_inbox(),
             shared: self.shared.clone(),
             sent: SentRequest::default(),
-            response: Response::wanting(self.shared.requests.keeps_cookies()),
+            response: self.shared.requests.response(),
+            bodies: self.shared.requests.compressed_bodies(),
+            decoded: Flow::default(),
             redirected: Redirected::default(),
             answered: false,
             unfinished: Flow::default(),
@@ -126,6 +129,10 @@ struct StreamMachine<D> {
     inbox: Inbox,
     sent: SentRequest,
     response: Response,
+    /// What reads a compressed body, if the request asks for one.
+    bodies: Option<Box<CompressedBodies>>,
+    /// Of a compressed body, what the message under way consists of.
+    decoded: Flow,
     redirected: Redirected,
     /// Whether the response's head has come and is as it should be.
     answered: bool,
@@ -170,6 +177,9 @@ impl<D: Decode> StreamMachine<D> {
         bytes: &[u8],
         whole: &mut Flow,
     ) -> Result<usize, Malformed> {
+        if self.bodies.as_ref().is_some_and(|bodies| bodies.is_decoding()) {
+            return self.read_compressed(io, bytes, whole);
+        }
         let StreamMachine { decoder, delivery, inbox, response, unfinished, .. } = self;
         let (core, phase, now_ns) = (&*io.core, io.phase(), io.now_ns);
         let (mut messages, mut splits, mut uneven) = (0, 0, 0);
@@ -213,6 +223,56 @@ impl<D: Decode> StreamMachine<D> {
         fed
     }
 
+    /// Does the same of a compressed body: its payload is what was sent, and messages are found in its
+    /// text.
+    fn read_compressed(
+        &mut self,
+        io: &mut Io<'_>,
+        bytes: &[u8],
+        whole: &mut Flow,
+    ) -> Result<usize, Malformed> {
+        let StreamMachine {
+            decoder, delivery, inbox, response, bodies, decoded, unfinished, ..
+        } = self;
+        let Some(bodies) = bodies else { return Err(Malformed) };
+        let (core, phase, now_ns) = (&*io.core, io.phase(), io.now_ns);
+        let (mut messages, mut splits, mut uneven, mut message_bytes) = (0, 0, 0, 0);
+        let mut on = |part: Decoded<'_>| match part {
+            Decoded::Payload(bytes, counted) => {
+                inbox.push(bytes);
+                decoded[Part::Payload] += counted;
+            }
+            // Of what was sent, neither is known apart.
+            Decoded::Framing(_) | Decoded::Control(_) => {}
+            Decoded::End => {
+                messages += 1;
+                let own = std::mem::take(decoded)[Part::Payload];
+                let others = inbox.end() + inbox.ignored_bytes();
+                message_bytes += own.saturating_sub(others);
+                delivery.deliver(inbox, core, phase, now_ns);
+            }
+            Decoded::Split => splits += 1,
+            Decoded::UnevenChunk => uneven += 1,
+        };
+        let fed = response.feed_unit(bytes, |piece: BodyPiece<'_>| {
+            bodies.decode(piece, &mut |text| decoder.decode(text, &mut on));
+        });
+        let parts = std::mem::take(&mut response.parts);
+        add_response(unfinished, &parts);
+        if fed.is_ok() && !response.is_mid_chunk() {
+            *whole += unfinished.take_explained();
+        }
+        io.decoded(phase, message_bytes, parts.payload);
+        if messages > 0 {
+            io.note_message();
+            io.split(phase, splits);
+        }
+        if uneven > 0 {
+            io.uneven_chunks(phase, uneven);
+        }
+        fed
+    }
+
     /// Reads what came up to the end of the response, if that is as it should be.
     fn read(&mut self, io: &mut Io<'_>, mut bytes: &[u8], whole: &mut Flow) {
         if self.response.status == 0 {
@@ -245,6 +305,9 @@ impl<D: Decode> StreamMachine<D> {
         }
         while !bytes.is_empty() && !self.response.is_done() {
             match self.read_unit(io, bytes, whole) {
+                Ok(_) if self.bodies.as_ref().is_some_and(|bodies| bodies.has_failed()) => {
+                    return io.lose(ClientError::of(ClientErrorKind::Undecodable));
+                }
                 Ok(used) => bytes = &bytes[used..],
                 Err(Malformed) => {
                     return io.lose_refused(malformed(&self.response), self.response.text.take());
@@ -286,6 +349,11 @@ impl<D: Decode> StreamMachine<D> {
     fn accept(&mut self, io: &mut Io<'_>) {
         io.end_exchange();
         let facts = self.response.facts;
+        self.decoded = Flow::default();
+        if let Some(bodies) = &mut self.bodies {
+            bodies.begin(&self.response);
+        }
+        let readable = !facts.compressed || self.response.coding().is_some();
         let stated = !self.shared.requests.success.is_default();
         match self.response.status {
             204 => {
@@ -296,7 +364,10 @@ impl<D: Decode> StreamMachine<D> {
             status if status != 200 && !stated => {
                 io.lose(ClientError::with(ClientErrorKind::Status, status.into()));
             }
-            _ if facts.compressed => io.lose(ClientError::of(ClientErrorKind::Compressed)),
+            _ if !readable => {
+                let error = ClientError::of(ClientErrorKind::Compressed);
+                io.lose_refused(error, self.response.text.take());
+            }
             _ if self.decoder.needs_event_stream() && !facts.event_stream => {
                 let error = ClientError::of(ClientErrorKind::NoEventStream);
                 io.lose_refused(error, self.response.text.take());
@@ -312,7 +383,11 @@ impl<D: Decode> StreamMachine<D> {
     /// are discarded when the connection is closed.
     fn receive_refusal(&mut self, io: &mut Io<'_>, bytes: &[u8]) {
         let refused = self.is_refused();
-        let fed = if refused { self.response.feed(bytes) } else { Ok(0) };
+        let fed = match &mut self.bodies {
+            _ if !refused => Ok(0),
+            Some(bodies) => bodies.feed(&mut self.response, bytes, |_| {}),
+            None => self.response.feed(bytes),
+        };
         // Of a success that `status` leaves out no text is kept.
         let known = self.response.is_known_refusal() || self.response.text.is_none();
         if refused && (fed.is_err() || known) {
@@ -407,6 +482,9 @@ impl<D: Decode> Machine for StreamMachine<D> {
         });
         if let Some(phase) = self.begins.take() {
             io.enter(phase);
+        }
+        if let Some(bodies) = &mut self.bodies {
+            bodies.restart();
         }
         if !last {
             self.decoder.lost();

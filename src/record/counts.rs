@@ -91,6 +91,10 @@ counts! {
     cursors_missing,
     /// Answers with a compressed body, from which no stamp can be read.
     compressed,
+    /// Bytes of the messages that came compressed, decompressed.
+    decoded_bytes,
+    /// Bytes of payload that these were sent as.
+    coded_bytes,
     /// Bytes after an answer that has no body (204, 304), though its head says that they come.
     stray_bytes,
     /// Updates that came in several chunks of a stream, each of which counts as a message.

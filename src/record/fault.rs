@@ -37,6 +37,8 @@ pub enum ClientErrorKind {
     NoEventStream,
     /// A compressed body, which nobody asked for or can read; no code.
     Compressed,
+    /// A compressed body that is not what its `Content-Encoding` says; no code.
+    Undecodable,
     /// Bytes of another protocol; the code is a [`ForeignProtocol`].
     ForeignProtocol,
     /// A head that cannot be read; the code is the number of its first bad line, from 1.
@@ -93,6 +95,7 @@ impl ClientError {
             | ClientErrorKind::Write
             | ClientErrorKind::EarlyClose
             | ClientErrorKind::Malformed
+            | ClientErrorKind::Undecodable
             | ClientErrorKind::Surplus
             | ClientErrorKind::NotReady
             | ClientErrorKind::ResponseTimeout
@@ -231,9 +234,12 @@ impl fmt::Display for ClientError {
                 "answered with another Content-Type than text/event-stream; check the path",
             ),
             ClientErrorKind::Compressed => f.write_str(
-                "answered with a compressed body (Content-Encoding); \
-                 take Accept-Encoding out of the request: request_head = \"minimal\"",
+                "answered with a compressed body (Content-Encoding), which was not asked for; \
+                 set accept_encoding in the series, or take Accept-Encoding out of the request",
             ),
+            ClientErrorKind::Undecodable => {
+                f.write_str("answered with a body that is not what its Content-Encoding says")
+            }
             ClientErrorKind::ForeignProtocol => match ForeignProtocol::of(self.code) {
                 Some(protocol) => f.write_str(protocol.sentence()),
                 None => f.write_str("answered in another protocol"),

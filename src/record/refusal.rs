@@ -2,7 +2,7 @@
 //! figure.
 //!
 //! Separate from the faults, which are counted and hold no text. Only the first answer with an error
-//! is kept of each kind.
+//! is kept of each kind, and the first one that is compressed and cannot be read, which is no error.
 
 use crate::record::ClientError;
 use crate::record::head::{as_text, from_text};
@@ -22,6 +22,9 @@ pub struct Refusal {
     /// The beginning of its field `Content-Type`, in the same way.
     #[serde(default, serialize_with = "as_text", deserialize_with = "from_text")]
     pub media_type: Vec<u8>,
+    /// The beginning of its field `Content-Encoding`, in the same way.
+    #[serde(default, serialize_with = "as_text", deserialize_with = "from_text")]
+    pub coding: Vec<u8>,
     /// The beginning of its body, in the same way.
     #[serde(default, serialize_with = "as_text", deserialize_with = "from_text")]
     pub body: Vec<u8>,

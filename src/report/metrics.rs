@@ -211,6 +211,8 @@ fn delivery() -> Vec<Column> {
     let gaps = "reconnects after which updates were missing";
     let empty = "bytes at the socket of these, both ways";
     let share = "these bytes over all bytes at the socket";
+    let message_bytes = "bytes of the messages that came in the measured windows: their payload, \
+                         decompressed if it came compressed";
     let age = "age of what a client has, its average over the measured window";
     vec![
         updates("updates_published", published, |d| &d.published).better(Better::Neither),
@@ -230,6 +232,8 @@ fn delivery() -> Vec<Column> {
             .whole(COMPLETED),
         figure("empty_poll_bytes", "bytes", empty, |d| &d.empty_poll_bytes),
         figure("empty_poll_share", "-", share, |d| &d.empty_poll_share).share(),
+        number("message_bytes_down", "bytes", message_bytes, Row::message_bytes_down)
+            .better(Better::Neither),
         count("sent", "messages that clients sent", |r| r.delivery.sent)
             .live_events()
             .better(Better::Neither),

@@ -4,7 +4,7 @@
 //! documentation.
 
 use crate::feed::Workload;
-use crate::record::{Counts, Metric, Phase};
+use crate::record::{Counts, Metric, Part, Phase};
 use crate::report::check::{CheckOutcome, CheckResult};
 use crate::report::conclusion::Conclusion;
 use crate::report::figure::Figure;
@@ -435,6 +435,12 @@ impl Row {
     /// The overhead of all clients a second at the planned rate, in bytes.
     pub fn overhead_per_s(&self) -> &Figure {
         self.steady(Way::Both, Layer::Overhead).per_s_planned()
+    }
+    /// The bytes of the messages that came in the measured windows, decompressed.
+    pub fn message_bytes_down(&self) -> Figure {
+        let Counts { decoded_bytes, coded_bytes, .. } = self.events.steady;
+        let sent = &self.steady(Way::Down, Layer::Part(Part::Payload)).total;
+        sent.map(|sent| sent - coded_bytes as f64 + decoded_bytes as f64)
     }
     /// The latencies of a metric.
     pub fn latency(&self, metric: Metric) -> &Latencies {

@@ -34,6 +34,7 @@ fn redact(line: &mut Line) {
             for refusal in &mut end.refusals {
                 secret::redact_bytes(&mut refusal.location);
                 secret::redact_bytes(&mut refusal.media_type);
+                secret::redact_bytes(&mut refusal.coding);
                 secret::redact_bytes(&mut refusal.body);
             }
         }

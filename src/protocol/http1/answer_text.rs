@@ -10,6 +10,8 @@ pub struct AnswerText {
     pub location: Vec<u8>,
     /// The beginning of its field `Content-Type`.
     pub media_type: Vec<u8>,
+    /// The beginning of its field `Content-Encoding`.
+    pub coding: Vec<u8>,
     /// The beginning of its field `Set-Cookie`, which its body may quote.
     pub set_cookie: Vec<u8>,
     /// The beginning of its body; of bytes that are no answer, the first ones or the bad line.
@@ -26,6 +28,7 @@ impl AnswerText {
         AnswerText {
             location: beginning("location"),
             media_type: beginning("content-type"),
+            coding: beginning("content-encoding"),
             set_cookie: beginning("set-cookie"),
             body: Vec::new(),
         }

@@ -1,6 +1,7 @@
 //! HTTP/1.1 (RFC 9110, RFC 9112): heads as bytes, and responses as they come.
 
 pub(crate) mod answer_text;
+pub(crate) mod content_coding;
 pub(crate) mod cookies;
 pub(crate) mod head;
 pub(crate) mod redirect;

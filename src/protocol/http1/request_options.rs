@@ -5,6 +5,7 @@ use crate::config::{Fields, Key, LocatedValue};
 use crate::feed::PayloadKind;
 use crate::protocol::client_data::{ClientData, DATA, check_template};
 use crate::protocol::http1::Target;
+use crate::protocol::http1::content_coding::{AcceptEncoding, Codings, ContentCoding};
 use crate::protocol::http1::head::{self, RequestHead};
 use crate::protocol::http1::request_parts::RequestParts;
 use crate::protocol::http1::success::SuccessStatuses;
@@ -48,6 +49,13 @@ pub(crate) const BODY: Key = Key {
     name: "body",
     default: Some("\"none\""),
     about: "the body of a poll, of the type application/json unless `headers` has another Content-Type",
+};
+/// The setting for compressed answers.
+pub(crate) const ACCEPT_ENCODING: Key = Key {
+    name: "accept_encoding",
+    default: Some("\"as-head\""),
+    about: "the compressed answers that requests ask for and clients read, such as \"gzip, br\": gzip, \
+            deflate, br, and zstd for polls; \"as-head\": what the head says, and none is read",
 };
 /// The setting for the subprotocols of an upgrade.
 pub(crate) const SUBPROTOCOL: Key = Key {
@@ -102,6 +110,9 @@ pub struct RequestOptions {
     /// How many redirects in a row are followed.
     #[serde(skip_serializing_if = "is_zero")]
     pub redirects: u8,
+    /// The content codings that requests ask for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accept_encoding: Option<AcceptEncoding>,
     /// The method of polls; `None` for that of the head.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
@@ -139,6 +150,35 @@ impl RequestOptions {
     pub(crate) fn with_redirects(self, fields: &mut Fields) -> RequestOptions {
         // At most MOST_REDIRECTS.
         RequestOptions { redirects: fields.integer(&REDIRECTS, 0..=MOST_REDIRECTS) as u8, ..self }
+    }
+
+    /// Returns the content codings that requests ask for.
+    pub(crate) fn codings(&self) -> Codings {
+        self.accept_encoding.as_ref().map(AcceptEncoding::codings).unwrap_or_default()
+    }
+
+    /// Adds the field that asks for them.
+    fn add_encoding(&self, parts: &mut RequestParts) {
+        if let Some(accept) = &self.accept_encoding {
+            parts.set("Accept-Encoding", Template::literal(&accept.value));
+        }
+    }
+
+    /// Reads `accept_encoding`, too.
+    fn with_encoding(self, fields: &mut Fields) -> RequestOptions {
+        let value = fields.optional_text(&ACCEPT_ENCODING).filter(|value| value != "as-head");
+        let accept_encoding = value.and_then(|value| match AcceptEncoding::parse(&value) {
+            Ok(accept) => Some(accept),
+            Err(why) => {
+                fields.report(&ACCEPT_ENCODING, format!("accept_encoding: {why}"));
+                None
+            }
+        });
+        let own = self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("accept-encoding"));
+        if own && accept_encoding.is_some() {
+            fields.report(&ACCEPT_ENCODING, "`headers` has Accept-Encoding, too; write it once");
+        }
+        RequestOptions { accept_encoding, ..self }
     }
 
     /// Reads `status`, too.
@@ -259,7 +299,16 @@ impl RequestSettings {
     pub(crate) fn read(fields: &mut Fields) -> Option<RequestSettings> {
         let head = head::read_request(fields);
         let options = RequestOptions::read(fields).with_redirects(fields).with_status(fields);
-        Some(RequestSettings { head: head?, options })
+        Some(RequestSettings { head: head?, options: options.with_encoding(fields) })
+    }
+
+    /// Reports a coding that cannot be read of an answer that never ends.
+    pub(crate) fn check_stream(&self, fields: &mut Fields) {
+        if self.options.codings().has(ContentCoding::Zstd) {
+            let why = "accept_encoding: zstd can be read of whole answers alone, not of a stream; \
+                       take gzip, deflate or br";
+            fields.report(&ACCEPT_ENCODING, why);
+        }
     }
 
     /// Reads those of a poll, too, with its method and body.
@@ -309,6 +358,7 @@ impl RequestSettings {
             parts.method.clone_from(method);
         }
         options.add_fields(&mut parts);
+        options.add_encoding(&mut parts);
         if let Some(body) = &options.body {
             if parts.field("Content-Type").is_none() {
                 parts.set("Content-Type", Template::literal("application/json"));
@@ -325,6 +375,7 @@ impl RequestSettings {
         let mut parts = RequestParts::of_head(head, target);
         parts.method = "POST".to_owned();
         options.add_fields(&mut parts);
+        options.add_encoding(&mut parts);
         if parts.field("Content-Type").is_none() {
             let media = match kind {
                 PayloadKind::Text => "text/plain",

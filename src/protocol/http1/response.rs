@@ -4,6 +4,7 @@
 //! httparse parses the head. The body is not kept, but given [piece by piece](Response::feed_with).
 
 use crate::protocol::http1::answer_text::AnswerText;
+use crate::protocol::http1::content_coding::{Codings, ContentCoding};
 use crate::protocol::http1::cookies::SetCookies;
 use crate::protocol::http1::{chars_without_line_ends, refuses};
 use std::rc::Rc;
@@ -49,6 +50,8 @@ pub struct HeadFacts {
     pub event_stream: bool,
     /// The body is compressed (`Content-Encoding`).
     pub compressed: bool,
+    /// How, if this program can read it. `None` for several codings, one upon the other.
+    pub coding: Option<ContentCoding>,
     /// It sets a cookie (`Set-Cookie`).
     pub sets_cookie: bool,
     /// How many seconds the server wants the client to wait (RFC 9110 §10.2.3).
@@ -138,6 +141,8 @@ pub struct Response {
     pub text: Option<Box<AnswerText>>,
     /// Whether an event stream is wanted.
     pub wants_event_stream: bool,
+    /// The content codings that were asked for.
+    pub(crate) codings: Codings,
     /// Whether the cookies that it sets are wanted.
     pub wants_cookies: bool,
     /// The cookies that it sets, if they are wanted and it sets some.
@@ -186,6 +191,7 @@ impl Default for Response {
             problem: None,
             text: None,
             wants_event_stream: false,
+            codings: Codings::default(),
             wants_cookies: false,
             cookies: None,
             wanted: None,
@@ -204,15 +210,25 @@ impl Response {
 
     /// Makes it ready for the next response of the same connection.
     pub fn reset(&mut self) {
-        let Response { stray_left, wants_cookies, .. } = *self;
+        let Response { stray_left, wants_cookies, codings, .. } = *self;
         let wanted = self.wanted.take();
-        *self = Response { stray_left, wants_cookies, wanted, ..Response::default() };
+        *self = Response { stray_left, wants_cookies, codings, wanted, ..Response::default() };
     }
 
     /// Makes it ready for the first response of another connection.
     pub(crate) fn restart(&mut self) {
-        let wanted = self.wanted.take();
-        *self = Response { wanted, ..Response::wanting(self.wants_cookies) };
+        let (wanted, codings) = (self.wanted.take(), self.codings);
+        *self = Response { wanted, codings, ..Response::wanting(self.wants_cookies) };
+    }
+
+    /// Returns the coding of its body, if that was asked for.
+    pub(crate) fn coding(&self) -> Option<ContentCoding> {
+        self.facts.coding.filter(|coding| self.codings.has(*coding))
+    }
+
+    /// Whether it has a compressed body that nobody has asked for.
+    pub(crate) fn is_unreadable(&self) -> bool {
+        self.facts.compressed && self.coding().is_none() && self.parts.payload > 0
     }
 
     /// True once the whole response has come.
@@ -374,7 +390,9 @@ impl Response {
     fn body(&mut self, bytes: &[u8], left: u64, on: impl FnOnce(&[u8])) -> u64 {
         let n = left.min(bytes.len() as u64);
         self.parts.payload += n;
-        if let Some(text) = &mut self.text {
+        if let Some(text) = &mut self.text
+            && !self.facts.compressed
+        {
             text.push(&bytes[..n as usize]);
         }
         on(&bytes[..n as usize]);
@@ -463,7 +481,8 @@ impl Response {
         self.status = status;
         self.keep_alive = framing.keep_alive;
         self.facts = framing.facts;
-        let unwanted = self.wants_event_stream && !framing.facts.event_stream;
+        let unreadable = framing.facts.compressed && self.coding().is_none();
+        let unwanted = unreadable || self.wants_event_stream && !framing.facts.event_stream;
         self.text = (refuses(status) || unwanted).then(|| {
             let find = |name: &str| {
                 let mut fields = response.headers.iter();
@@ -606,7 +625,10 @@ impl Framing {
                 framing.facts.event_stream =
                     media.trim_ascii().eq_ignore_ascii_case(b"text/event-stream");
             } else if field.name.eq_ignore_ascii_case("content-encoding") {
-                framing.facts.compressed = is_compressed(field.value);
+                let facts = &mut framing.facts;
+                let first = !facts.compressed;
+                facts.compressed |= is_compressed(field.value);
+                facts.coding = ContentCoding::named(field.value).filter(|_| first);
             } else if field.name.eq_ignore_ascii_case("set-cookie") {
                 framing.facts.sets_cookie = true;
             } else if field.name.eq_ignore_ascii_case("retry-after") {

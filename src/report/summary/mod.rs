@@ -128,7 +128,8 @@ fn row(group: &Group, setting: &Setting, floor: Option<&Group>) -> Row {
         checks: Vec::new(),
     };
     row.predicted = predict::predicted(group, setting, &row);
-    row.remarks = remarks::of(&row.events.all);
+    let coding = refusal::coding(group.drivers.iter().flat_map(|driver| &driver.refusals));
+    row.remarks = remarks::of(&row.events.all, coding.as_deref());
     row.remarks.extend(remarks::none_accepted(&group.ends));
     row.remarks.extend(remarks::short_queue(group.total.latency.of(Metric::ConnectTime)));
     row.remarks.extend(message_times::notes(group, setting));

@@ -28,6 +28,13 @@ pub(super) fn describe(
             quoted(&String::from_utf8_lossy(&refusal.media_type))
         );
     }
+    if error.kind == ClientErrorKind::Compressed && !refusal.coding.is_empty() {
+        return format!(
+            "answered with a compressed body (Content-Encoding {}), which was not asked for; set \
+             accept_encoding in the series, or take Accept-Encoding out of the request",
+            quoted(&String::from_utf8_lossy(&refusal.coding))
+        );
+    }
     if error.kind == ClientErrorKind::NotReady {
         return match &refusal.body[..] {
             [] => format!("{error}, and no other message either"),
@@ -55,6 +62,12 @@ pub(super) fn describe(
         (false, false) => format!("{error}: {}", quoted(&body)),
         (false, true) => error.to_string(),
     }
+}
+
+/// Returns the content coding of answers that could not be read, as it can be printed.
+pub(super) fn coding<'a>(mut refusals: impl Iterator<Item = &'a Refusal>) -> Option<String> {
+    let unread = refusals.find(|refusal| refusal.error.kind == ClientErrorKind::Compressed)?;
+    (!unread.coding.is_empty()).then(|| quoted(&String::from_utf8_lossy(&unread.coding)))
 }
 
 /// Returns what to write into the scenario for a server that has moved.
@@ -133,7 +146,12 @@ mod tests {
         let error = ClientError::with(kind, code);
         let (location, body) = (location.as_bytes().to_vec(), body.as_bytes().to_vec());
         let media_type = b"text/html".to_vec();
-        let refusal = Refusal { error, location, media_type, body };
+        let coding = b"br".to_vec();
+        let refusal = Refusal { error, location, media_type, coding, body };
+        assert_eq!(
+            super::coding([&refusal].into_iter()).is_some(),
+            kind == ClientErrorKind::Compressed
+        );
         describe(error, Some(&refusal), ("live feed", "sse"))
     }
 
@@ -165,7 +183,8 @@ mod tests {
         let of = |body: &[u8]| {
             let error = ClientError::of(ClientErrorKind::NotReady);
             let body = body.to_vec();
-            let refusal = Refusal { error, location: Vec::new(), media_type: Vec::new(), body };
+            let [location, media_type, coding] = [(); 3].map(|()| Vec::new());
+            let refusal = Refusal { error, location, media_type, coding, body };
             describe(error, Some(&refusal), ("live feed", "websocket"))
         };
         assert_eq!(of(b""), format!("{late}, and no other message either"));
@@ -196,6 +215,11 @@ mod tests {
         assert_eq!(
             said(ClientErrorKind::Surplus, 2, "", "x"),
             "sent 2 bytes after the end of an answer"
+        );
+        assert_eq!(
+            said(ClientErrorKind::Compressed, 0, "", "x"),
+            "answered with a compressed body (Content-Encoding \"br\"), which was not asked for; set \
+             accept_encoding in the series, or take Accept-Encoding out of the request"
         );
         assert_eq!(
             said(ClientErrorKind::NoEventStream, 0, "", "x"),

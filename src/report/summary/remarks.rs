@@ -44,8 +44,8 @@ pub(super) fn short_queue(connects: Option<&Histogram<u64>>) -> Option<String> {
     })
 }
 
-/// Returns the sentences, without their full stops.
-pub(super) fn of(counts: &Counts) -> Vec<String> {
+/// Returns the sentences, without their full stops. `coding` is that of answers that could not be read.
+pub(super) fn of(counts: &Counts, coding: Option<&str>) -> Vec<String> {
     let mut out = Vec::new();
     let mut say = |n: u64, sentence: &dyn Fn(String) -> String| {
         if n > 0 {
@@ -76,12 +76,6 @@ pub(super) fn of(counts: &Counts) -> Vec<String> {
             thousands(counts.completed)
         )
     });
-    say(counts.compressed, &|n| {
-        format!(
-            "{n} answers were compressed (Content-Encoding), so that no stamp could be read from \
-             them: take Accept-Encoding out of the request's head"
-        )
-    });
     say(counts.split_updates, &|n| {
         format!(
             "the server's chunks are not its messages: {n} updates came in several chunks each, and \
@@ -106,7 +100,29 @@ pub(super) fn of(counts: &Counts) -> Vec<String> {
              they connect again (retry, Retry-After), and they waited"
         )
     });
+    out.extend(compressed(counts, coding));
     out
+}
+
+/// Says what came compressed: what could not be read, and what could.
+fn compressed(counts: &Counts, coding: Option<&str>) -> Vec<String> {
+    let coding = coding.map(|coding| format!(" {coding}")).unwrap_or_default();
+    let unread = (counts.compressed > 0).then(|| {
+        format!(
+            "{} answers were compressed (Content-Encoding{coding}), which was not asked for, so that \
+             no stamp could be read from them: set accept_encoding in the series, or take \
+             Accept-Encoding out of the request",
+            thousands(counts.compressed)
+        )
+    });
+    let read = (counts.decoded_bytes > 0).then(|| {
+        format!(
+            "answers came compressed: {} bytes of messages were {} bytes of payload",
+            thousands(counts.decoded_bytes),
+            thousands(counts.coded_bytes)
+        )
+    });
+    unread.into_iter().chain(read).collect()
 }
 
 /// Says which of several addresses of the server's name the clients connected to.
@@ -191,6 +207,7 @@ mod tests {
 
     #[test]
     fn only_what_happened_is_said() {
+        let of = |counts: &Counts| of(counts, None);
         assert_eq!(of(&Counts { completed: 9, ..Counts::default() }), Vec::<String>::new());
         let half = Counts { completed: 8, polls_not_held: 4, ..Counts::default() };
         assert_eq!(of(&half).len(), 0);
@@ -203,6 +220,14 @@ mod tests {
         let one = of(&Counts { completed: 10, cookies_ignored: 9, ..Counts::default() });
         assert_eq!(one.len(), 0);
         assert_eq!(no_stamp(&most), no_stamp(&half));
-        assert!(no_stamp(&Counts { compressed: 1, ..half }).contains("Content-Encoding"));
+        let compressed = Counts { compressed: 1, ..half };
+        assert!(no_stamp(&compressed).contains("Content-Encoding"));
+        let said = super::of(&compressed, Some("\"br\""));
+        assert!(said[0].contains("compressed (Content-Encoding \"br\"), which"), "{said:?}");
+        let decoded = Counts { decoded_bytes: 2_100, coded_bytes: 1_500, ..half };
+        assert_eq!(
+            of(&decoded),
+            ["answers came compressed: 2,100 bytes of messages were 1,500 bytes of payload"]
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! The client half: one request is always under way; its response is followed by the next one.
 
+use crate::client::compressed_bodies::{CompressedBodies, WholeBody};
 use crate::client::connection::MovedBytes;
 use crate::client::delivery::inbox::{Inbox, without_separators};
 use crate::client::delivery::per_client::DeliveryTracker;
@@ -61,7 +62,7 @@ impl MachineClients for LongPollingClients {
             connects: true,
         };
         let position = (!self.0.position.is_none()).then(Box::<Position>::default);
-        let mut response = Response::wanting(self.0.requests.keeps_cookies());
+        let mut response = self.0.requests.response();
         response.wanted =
             position.is_some().then(|| Box::new(WantedFields::new(self.0.position.wanted())));
         let machine = LongPollMachine {
@@ -70,6 +71,7 @@ impl MachineClients for LongPollingClients {
             shared: self.0.clone(),
             sent: SentRequest::default(),
             response,
+            bodies: self.0.requests.compressed_bodies(),
             position,
             redirected: Redirected::default(),
             asked: HeadSize::default(),
@@ -96,6 +98,8 @@ struct LongPollMachine {
     inbox: Inbox,
     sent: SentRequest,
     response: Response,
+    /// What reads compressed bodies, if requests ask for some.
+    bodies: Option<Box<CompressedBodies>>,
     /// What is known of the last answer, if requests say something of it.
     position: Option<Box<Position>>,
     redirected: Redirected,
@@ -116,6 +120,9 @@ impl LongPollMachine {
         self.response.reset();
         self.inbox.clear();
         self.body = None;
+        if let Some(bodies) = &mut self.bodies {
+            bodies.restart();
+        }
         // The response is late only after the time that the server may hold it.
         io.begin_exchange(self.shared.hold_ns);
         io.trace(TraceKind::Sent, io.now_ns, None);
@@ -167,24 +174,21 @@ impl LongPollMachine {
             let error = ClientError::with(ClientErrorKind::Status, code);
             return io.lose_refused(error, self.response.text.take());
         }
-        let separators = self.inbox.end();
-        let parts = without_separators(self.response.parts, separators);
-        let down = io.take_received();
-        io.add_bytes(phase, |ledger| {
-            ledger.down.wire += down;
-            add_response(&mut ledger.down, &parts);
-            ledger.down[Part::Discarded] += beyond;
-        });
-        io.stray(phase, parts.stray);
-        let moved = MovedBytes { up: self.asked.bytes, down };
+        let body = self.bodies.as_mut().map_or(WholeBody::Plain, |bodies| bodies.end());
+        if body == WholeBody::Undecodable {
+            io.discard_received();
+            self.inbox.clear();
+            return io.lose(ClientError::of(ClientErrorKind::Undecodable));
+        }
+        let moved = self.count(io, body, beyond);
         io.note_message();
         if let Some(position) = &mut self.position
             && !position.read(&self.shared.position, &self.response)
         {
             io.cursor_missing(phase);
         }
-        if self.response.facts.compressed {
-            io.compressed(phase);
+        if self.response.is_unreadable() {
+            io.compressed(phase, self.response.text.take());
         }
         if self.response.facts.sets_cookie && !self.shared.requests.keeps_cookies() {
             io.cookie_ignored(phase);
@@ -215,6 +219,29 @@ impl LongPollMachine {
             io.core.expect_connect();
             io.reopen();
         }
+    }
+
+    /// Counts a whole answer with this body. Returns what the exchange has moved.
+    fn count(&mut self, io: &mut Io<'_>, body: WholeBody, beyond: u64) -> MovedBytes {
+        let phase = io.phase();
+        let separators = self.inbox.end();
+        let mut parts = self.response.parts;
+        match body {
+            WholeBody::Compressed(text_bytes) => {
+                io.decoded(phase, text_bytes.saturating_sub(separators), parts.payload);
+            }
+            WholeBody::Plain | WholeBody::Undecodable => {
+                parts = without_separators(parts, separators);
+            }
+        }
+        let down = io.take_received();
+        io.add_bytes(phase, |ledger| {
+            ledger.down.wire += down;
+            add_response(&mut ledger.down, &parts);
+            ledger.down[Part::Discarded] += beyond;
+        });
+        io.stray(phase, parts.stray);
+        MovedBytes { up: self.asked.bytes, down }
     }
 
     /// Asks again where an answer has led to: on the same connection if that can be used.
@@ -275,19 +302,25 @@ impl Machine for LongPollMachine {
 
     fn received(&mut self, io: &mut Io<'_>, bytes: &[u8]) {
         let at_once = self.came_at_once(io);
-        let LongPollMachine { inbox, body, position, shared, response, .. } = &mut *self;
+        let LongPollMachine { inbox, body, bodies, position, shared, response, .. } = &mut *self;
         inbox.borrow_memory(&mut io.core.thread.inbox.borrow_mut());
-        let fed = response.feed_with(bytes, |piece: BodyPiece<'_>| {
-            if let Some(bytes) = piece.bytes() {
-                inbox.push(bytes);
-                if let Some(position) = position {
-                    position.push(&shared.position, bytes);
-                }
-                if at_once {
-                    *body = Some(hash(body.unwrap_or_default(), bytes));
-                }
+        let mut on = |bytes: &[u8]| {
+            inbox.push(bytes);
+            if let Some(position) = position {
+                position.push(&shared.position, bytes);
             }
-        });
+            if at_once {
+                *body = Some(hash(body.unwrap_or_default(), bytes));
+            }
+        };
+        let fed = match bodies {
+            Some(bodies) => bodies.feed(response, bytes, on),
+            None => response.feed_with(bytes, |piece: BodyPiece<'_>| {
+                if let Some(bytes) = piece.bytes() {
+                    on(bytes);
+                }
+            }),
+        };
         match fed {
             // A request that is still on its way cannot have been answered.
             Ok(_) if self.sent.is_unsent() => {

@@ -11,7 +11,7 @@ use crate::predict::{Exchange, Model, SeriesContext};
 use crate::protocol::client_data::{DATA, DATA_SHORT};
 use crate::protocol::http1::head::{self, ResponseHead};
 use crate::protocol::http1::request_options::{
-    BODY, COOKIES, HEADERS, HOST, METHOD, REDIRECTS, RequestSettings,
+    ACCEPT_ENCODING, BODY, COOKIES, HEADERS, HOST, METHOD, REDIRECTS, RequestSettings,
 };
 use crate::protocol::http1::success::SUCCESS;
 use crate::record::Ledger;
@@ -42,6 +42,7 @@ pub(crate) const KEYS: &[Key] = &[
     head::RESPONSE,
     RECONNECT,
     HEADERS,
+    ACCEPT_ENCODING,
     HOST,
     METHOD,
     BODY,

@@ -1,6 +1,7 @@
 //! What both engines share: counts a finished or failed exchange.
 
 use crate::client::ClientCore;
+use crate::client::compressed_bodies::WholeBody;
 use crate::client::connection::MovedBytes;
 use crate::client::context::ThreadContext;
 use crate::client::delivery::inbox::{Inbox, without_separators};
@@ -33,8 +34,10 @@ pub(crate) struct CompletedExchange {
     pub status: u16,
     /// Whether that counts as success.
     pub success: bool,
-    /// Whether its body is compressed.
-    pub compressed: bool,
+    /// Whether its body is compressed in a way that was not asked for.
+    pub unreadable: bool,
+    /// What the body was, if the request asked for a compressed one.
+    pub body: WholeBody,
     /// Whether it sets a cookie that the client does not send back.
     pub cookie_ignored: bool,
     /// Bytes that it moved.
@@ -53,7 +56,7 @@ impl PollState {
     }
 
     /// Counts a completed exchange: its bytes, its latencies and its updates. `text` is what the
-    /// answer says if it refuses. Returns whether the exchange was a success.
+    /// answer says if it refuses or cannot be read. Returns whether the exchange was a success.
     pub(crate) fn complete(
         &mut self,
         client: &ClientCore,
@@ -68,14 +71,27 @@ impl PollState {
             client.refused(phase, error, text);
             return false;
         }
-        let separators = self.inbox.end();
-        let parts = without_separators(exchange.parts, separators);
+        let (separators, parts) = match exchange.body {
+            WholeBody::Plain => {
+                let separators = self.inbox.end();
+                (separators, without_separators(exchange.parts, separators))
+            }
+            WholeBody::Compressed(_) => (self.inbox.end(), exchange.parts),
+            WholeBody::Undecodable => {
+                self.fail(client, exchange.turn, exchange.moved, exchange.request);
+                client.fault(phase, ClientError::of(ClientErrorKind::Undecodable));
+                return false;
+            }
+        };
         add_exchange(client, phase, exchange.moved, exchange.request, Some(parts));
+        if let WholeBody::Compressed(text_bytes) = exchange.body {
+            client.decoded(phase, text_bytes.saturating_sub(separators), parts.payload);
+        }
         let CompletedExchange { turn, sent_ns, .. } = *exchange;
         client.response_completed(phase, turn.intended_ns, sent_ns, done_ns);
         client.trace(TraceKind::Sent, exchange.sent_ns, None);
-        if exchange.compressed {
-            client.compressed(phase);
+        if exchange.unreadable {
+            client.compressed(phase, text);
         }
         if exchange.cookie_ignored {
             client.cookie_ignored(phase);

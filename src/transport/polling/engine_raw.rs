@@ -1,6 +1,7 @@
 //! The engine `raw`: a state machine for each client. The request is rendered once for all clients
 //! of a thread, and the response is parsed from the buffer that all of them share.
 
+use crate::client::compressed_bodies::{CompressedBodies, WholeBody};
 use crate::client::http::{HeadSize, is_close, malformed, retry_after_ns, surplus};
 use crate::client::machine::{Io, Machine, Reconnect, SessionPolicy};
 use crate::client::requests::{Redirected, Requests, add_redirect};
@@ -62,7 +63,8 @@ impl MachineClients for RawClients {
         let machine = PollMachine {
             state: PollState::new(&self.0.feed, &core.thread),
             shared: self.0.clone(),
-            response: Response::wanting(self.0.requests.keeps_cookies()),
+            response: self.0.requests.response(),
+            bodies: self.0.requests.compressed_bodies(),
             redirected: Redirected::default(),
             pending: None,
             used: false,
@@ -76,6 +78,8 @@ struct PollMachine {
     shared: Rc<PollSettings>,
     state: PollState,
     response: Response,
+    /// What reads compressed bodies, if requests ask for some.
+    bodies: Option<Box<CompressedBodies>>,
     redirected: Redirected,
     pending: Option<PendingPoll>,
     /// Whether a request was sent on the connection before.
@@ -96,6 +100,9 @@ impl PollMachine {
         io.enter(turn.phase);
         io.begin_exchange(0);
         self.response.reset();
+        if let Some(bodies) = &mut self.bodies {
+            bodies.restart();
+        }
         let reused = std::mem::replace(&mut self.used, true);
         let more = if self.shared.resumes && !reused {
             // A client without an update sends 0: otherwise the server would take it for a new
@@ -134,7 +141,8 @@ impl PollMachine {
             done_ns: io.now_ns,
             status,
             success,
-            compressed: facts.compressed,
+            unreadable: self.response.is_unreadable(),
+            body: self.bodies.as_mut().map_or(WholeBody::Plain, |bodies| bodies.end()),
             cookie_ignored: facts.sets_cookie && !self.shared.requests.keeps_cookies(),
             moved,
             request,
@@ -221,7 +229,12 @@ impl Machine for PollMachine {
         let (inbox, response) = (&mut self.state.inbox, &mut self.response);
         inbox.borrow_memory(&mut io.core.thread.inbox.borrow_mut());
         let head = self.shared.known_head.borrow_mut().read(response, bytes);
+        let bodies = &mut self.bodies;
         let fed = head.and_then(|head| {
+            if let Some(bodies) = bodies {
+                let body = bodies.feed(response, &bytes[head..], |text| inbox.push(text));
+                return body.map(|used| head + used);
+            }
             let body = response.feed_with(&bytes[head..], |piece: BodyPiece<'_>| {
                 if let Some(bytes) = piece.bytes() {
                     inbox.push(bytes);

@@ -2,6 +2,7 @@
 //! has. Its sockets cannot be wrapped, so the bytes are those that the kernel counts (`sock_diag`),
 //! read after every exchange while the socket is open.
 
+use crate::client::compressed_bodies::WholeBody;
 use crate::client::connection::MovedBytes;
 use crate::client::delivery::inbox::Inbox;
 use crate::client::http::{HeadSize, is_close};
@@ -233,7 +234,7 @@ impl ReqwestEngine {
         let encoding = response.headers().get(CONTENT_ENCODING);
         let compressed = encoding.is_some_and(|value| is_compressed(value.as_bytes()));
         let cookie_ignored = self.keep_cookies(client, &response);
-        let mut text = kept_text(&response);
+        let mut text = kept_text(&response, compressed);
         let (payload, end) = read_body(&mut response, &mut state.poll.inbox, &mut text).await;
         let mut moved = self.observe(client, turn.phase, addresses, &mut state.observed);
         if client.thread.tls.get().is_some() && moved.down > 0 && end.is_ok() {
@@ -264,8 +265,9 @@ impl ReqwestEngine {
                         done_ns,
                         status,
                         success,
-                        compressed,
+                        unreadable: compressed && payload > 0,
                         cookie_ignored,
+                        body: WholeBody::Plain,
                         moved,
                         request,
                         parts,
@@ -405,8 +407,8 @@ fn url(client: &Client, path: &str) -> String {
 }
 
 /// Returns where the text of an answer is kept that refuses what was asked for; `None` for others.
-fn kept_text(response: &reqwest::Response) -> Option<Box<AnswerText>> {
-    refuses(response.status().as_u16()).then(|| {
+fn kept_text(response: &reqwest::Response, compressed: bool) -> Option<Box<AnswerText>> {
+    (compressed || refuses(response.status().as_u16())).then(|| {
         let field = |name: &str| response.headers().get(name).map(HeaderValue::as_bytes);
         Box::new(AnswerText::new(field))
     })

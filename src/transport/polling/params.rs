@@ -12,7 +12,7 @@ use crate::protocol::client_data::{DATA, DATA_SHORT};
 use crate::protocol::http1::Target;
 use crate::protocol::http1::head::{self, ResponseHead};
 use crate::protocol::http1::request_options::{
-    BODY, COOKIES, HEADERS, HOST, METHOD, REDIRECTS, RequestSettings,
+    ACCEPT_ENCODING, BODY, COOKIES, HEADERS, HOST, METHOD, REDIRECTS, RequestSettings,
 };
 use crate::protocol::http1::success::SUCCESS;
 use crate::record::Ledger;
@@ -58,6 +58,7 @@ pub(crate) const KEYS: &[Key] = &[
     head::RESPONSE,
     ENGINE,
     HEADERS,
+    ACCEPT_ENCODING,
     HOST,
     METHOD,
     BODY,
@@ -113,6 +114,11 @@ pub(crate) fn parse(fields: &mut Fields) -> Option<Params> {
     let new_connection = fields.choose(&CONNECTION, &[("keep-alive", false), ("new", true)]);
     let request = RequestSettings::read_poll(fields);
     let response = head::read_response(fields);
+    let asks = |request: &RequestSettings| !request.options.codings().is_empty();
+    if engine == Engine::Reqwest && request.as_ref().is_some_and(asks) {
+        let why = "the engine \"reqwest\" reads no compressed answers here; take engine = \"raw\"";
+        fields.report(&ACCEPT_ENCODING, why);
+    }
     Some(Params {
         interval_ns: interval.unwrap_or(0),
         phase,

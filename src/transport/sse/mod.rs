@@ -13,7 +13,9 @@ use crate::predict::{Exchange, SeriesContext};
 use crate::protocol::client_data::{DATA, DATA_SHORT};
 use crate::protocol::http1::Target;
 use crate::protocol::http1::head;
-use crate::protocol::http1::request_options::{COOKIES, HEADERS, HOST, REDIRECTS, RequestSettings};
+use crate::protocol::http1::request_options::{
+    ACCEPT_ENCODING, COOKIES, HEADERS, HOST, REDIRECTS, RequestSettings,
+};
 use crate::protocol::http1::response::BodyPiece;
 use crate::protocol::http1::success::SUCCESS;
 use crate::protocol::sse::{DATA_KEPT_BYTES, Parser, StreamItem};
@@ -51,6 +53,7 @@ pub(crate) static TRANSPORT: Transport = Transport {
         HEARTBEAT,
         RECONNECT,
         HEADERS,
+        ACCEPT_ENCODING,
         HOST,
         COOKIES,
         SUCCESS,
@@ -61,6 +64,9 @@ pub(crate) static TRANSPORT: Transport = Transport {
     path: "/events",
     parse: |fields| {
         let request = RequestSettings::read(fields);
+        if let Some(request) = &request {
+            request.check_stream(fields);
+        }
         let ids = fields.boolean(&IDS);
         let heartbeat_ns = fields.duration_ns(&HEARTBEAT);
         let reconnect_ns = fields.duration_ns(&RECONNECT);

@@ -16,7 +16,9 @@ use crate::predict::arithmetic::{chunk_framing, message_bytes, message_down, pos
 use crate::protocol::client_data::{DATA, DATA_SHORT};
 use crate::protocol::http1::Target;
 use crate::protocol::http1::head;
-use crate::protocol::http1::request_options::{COOKIES, HEADERS, HOST, REDIRECTS, RequestSettings};
+use crate::protocol::http1::request_options::{
+    ACCEPT_ENCODING, COOKIES, HEADERS, HOST, REDIRECTS, RequestSettings,
+};
 use crate::protocol::http1::success::SUCCESS;
 use crate::server::Routes;
 use crate::server::post::POST_REPLY;
@@ -35,6 +37,7 @@ pub(crate) static TRANSPORT: Transport = Transport {
         DELIMITER,
         RECONNECT,
         HEADERS,
+        ACCEPT_ENCODING,
         HOST,
         COOKIES,
         SUCCESS,
@@ -45,6 +48,9 @@ pub(crate) static TRANSPORT: Transport = Transport {
     path: "/stream",
     parse: |fields| {
         let request = RequestSettings::read(fields);
+        if let Some(request) = &request {
+            request.check_stream(fields);
+        }
         let delimiter = delimiter::read(fields);
         let reconnect_ns = fields.duration_ns(&RECONNECT);
         Some(Box::new(Params { request: request?, delimiter, reconnect_ns }))

@@ -179,6 +179,7 @@ fn what_a_head_says_is_kept() {
     let facts = HeadFacts {
         event_stream: true,
         compressed: true,
+        coding: Some(ContentCoding::Gzip),
         sets_cookie: true,
         retry_after_s: Some(2),
     };
