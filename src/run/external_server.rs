@@ -6,7 +6,7 @@ use crate::os::Signals;
 use crate::plan::{Address, PORT, Plan, PlannedSeries, Server, StartCommand};
 use crate::protocol::http1::Target;
 use crate::run::process_group::{LOOK, ProcessGroup, describe_exit};
-use crate::run::readiness::{ATTEMPT, Answer, ReadyRequest};
+use crate::run::readiness::{ATTEMPT, FirstAnswer, ReadyRequest};
 use crate::run::server_cost::ServerCost;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
@@ -131,7 +131,7 @@ impl ExternalServer {
                 if ready.is_met_by(answer) {
                     return Ok(());
                 }
-                if let Answer::Status(last) = answer {
+                if let FirstAnswer::Status(last) = answer {
                     status = Some(last);
                 }
             }

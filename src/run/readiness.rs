@@ -39,7 +39,7 @@ enum ReadyAnswer {
 
 /// What came of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(super) enum FirstAnswer {
     /// An answer with this status.
     Status(u16),
     /// Something else: the clients will say what it is.
@@ -96,23 +96,23 @@ impl ReadyRequest {
     }
 
     /// Asks the server at an address, within a few seconds.
-    pub(super) async fn ask(&self, address: SocketAddr) -> Answer {
+    pub(super) async fn ask(&self, address: SocketAddr) -> FirstAnswer {
         let inner = self.0.clone();
         let asked = tokio::task::spawn_blocking(move || inner.ask(address));
         match tokio::time::timeout(3 * ATTEMPT, asked).await {
-            Ok(answer) => answer.unwrap_or(Answer::Nothing),
-            Err(_) => Answer::Held,
+            Ok(answer) => answer.unwrap_or(FirstAnswer::Nothing),
+            Err(_) => FirstAnswer::Held,
         }
     }
 
     /// Whether the server is ready if it answers this.
-    pub(super) fn is_met_by(&self, answer: Answer) -> bool {
+    pub(super) fn is_met_by(&self, answer: FirstAnswer) -> bool {
         match (self.0.ready, answer) {
-            (ReadyAnswer::Success, Answer::Status(status)) => (200..300).contains(&status),
-            (ReadyAnswer::Any { .. }, Answer::Status(status)) => status < 500,
-            (ReadyAnswer::Any { .. }, Answer::Other) => true,
-            (ReadyAnswer::Any { held }, Answer::Held) => held,
-            (_, Answer::Nothing) | (ReadyAnswer::Success, _) => false,
+            (ReadyAnswer::Success, FirstAnswer::Status(status)) => (200..300).contains(&status),
+            (ReadyAnswer::Any { .. }, FirstAnswer::Status(status)) => status < 500,
+            (ReadyAnswer::Any { .. }, FirstAnswer::Other) => true,
+            (ReadyAnswer::Any { held }, FirstAnswer::Held) => held,
+            (_, FirstAnswer::Nothing) | (ReadyAnswer::Success, _) => false,
         }
     }
 
@@ -132,29 +132,29 @@ impl ReadyRequest {
 }
 
 impl Inner {
-    fn ask(&self, address: SocketAddr) -> Answer {
+    fn ask(&self, address: SocketAddr) -> FirstAnswer {
         let open = || {
             let stream = TcpStream::connect_timeout(&address, ATTEMPT)?;
             stream.set_read_timeout(Some(ATTEMPT))?;
             stream.set_write_timeout(Some(ATTEMPT))?;
             Ok::<_, Error>(stream)
         };
-        let Ok(mut stream) = open() else { return Answer::Nothing };
+        let Ok(mut stream) = open() else { return FirstAnswer::Nothing };
         let Some(tls) = &self.tls else { return exchange(&mut stream, &self.bytes) };
         let Ok(mut connection) = ClientConnection::new(tls.config.clone(), tls.name.clone()) else {
-            return Answer::Other;
+            return FirstAnswer::Other;
         };
         match connection.complete_io(&mut stream) {
             Ok(_) => exchange(&mut Stream::new(&mut connection, &mut stream), &self.bytes),
             // A certificate that is not trusted, or no TLS.
-            Err(error) if error.kind() == ErrorKind::InvalidData => Answer::Other,
+            Err(error) if error.kind() == ErrorKind::InvalidData => FirstAnswer::Other,
             Err(error) => no_answer(&error),
         }
     }
 }
 
 /// Sends a request and reads the beginning of its answer.
-fn exchange(stream: &mut (impl Read + Write), request: &[u8]) -> Answer {
+fn exchange(stream: &mut (impl Read + Write), request: &[u8]) -> FirstAnswer {
     // `HTTP/1.1 200`
     let mut line = [0; 12];
     let asked = stream.write_all(request).and_then(|()| stream.flush());
@@ -165,13 +165,13 @@ fn exchange(stream: &mut (impl Read + Write), request: &[u8]) -> Answer {
         let status = line.strip_prefix(b"HTTP/1.")?.get(2..)?;
         std::str::from_utf8(status).ok()?.parse().ok()
     };
-    status().map_or(Answer::Other, Answer::Status)
+    status().map_or(FirstAnswer::Other, FirstAnswer::Status)
 }
 
-fn no_answer(error: &Error) -> Answer {
+fn no_answer(error: &Error) -> FirstAnswer {
     match error.kind() {
-        ErrorKind::WouldBlock | ErrorKind::TimedOut => Answer::Held,
-        _ => Answer::Nothing,
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => FirstAnswer::Held,
+        _ => FirstAnswer::Nothing,
     }
 }
 
@@ -219,7 +219,7 @@ mod tests {
         address
     }
 
-    fn ask(request: &ReadyRequest, address: SocketAddr) -> (Answer, bool) {
+    fn ask(request: &ReadyRequest, address: SocketAddr) -> (FirstAnswer, bool) {
         let answer = request.0.ask(address);
         (answer, request.is_met_by(answer))
     }
@@ -228,21 +228,21 @@ mod tests {
     fn a_server_is_ready_by_its_answer() {
         let [success, any] = [true, false].map(|must| ReadyRequest::of_test("/a", must, None));
         for (bytes, found, by_success, by_any) in [
-            (&b"HTTP/1.1 204 No Content\r\n\r\n"[..], Answer::Status(204), true, true),
-            (b"HTTP/1.1 404 Not Found\r\n\r\n", Answer::Status(404), false, true),
-            (b"HTTP/1.1 503 Busy\r\n\r\n", Answer::Status(503), false, false),
-            (b"SSH-2.0-OpenSSH_9.2\r\n", Answer::Other, false, true),
-            (b"", Answer::Held, false, false),
+            (&b"HTTP/1.1 204 No Content\r\n\r\n"[..], FirstAnswer::Status(204), true, true),
+            (b"HTTP/1.1 404 Not Found\r\n\r\n", FirstAnswer::Status(404), false, true),
+            (b"HTTP/1.1 503 Busy\r\n\r\n", FirstAnswer::Status(503), false, false),
+            (b"SSH-2.0-OpenSSH_9.2\r\n", FirstAnswer::Other, false, true),
+            (b"", FirstAnswer::Held, false, false),
         ] {
             assert_eq!(ask(&success, answer(bytes)), (found, by_success));
             assert_eq!(ask(&any, answer(bytes)), (found, by_any));
         }
         let (gone, address) = listener();
         drop(gone);
-        assert_eq!(ask(&any, address), (Answer::Nothing, false));
+        assert_eq!(ask(&any, address), (FirstAnswer::Nothing, false));
         let held = ReadyAnswer::Any { held: true };
         let inner = Inner { path: String::new(), bytes: Vec::new(), tls: None, ready: held };
-        assert!(ReadyRequest(Arc::new(inner)).is_met_by(Answer::Held));
+        assert!(ReadyRequest(Arc::new(inner)).is_met_by(FirstAnswer::Held));
         assert_eq!(any.describe_unmet(Some(503)), "answered /a with status 503");
         assert_eq!(success.describe_unmet(Some(404)), "answered /a with status 404, not 2xx,");
         assert_eq!(any.describe_unmet(None), "did not answer /a");
@@ -272,10 +272,10 @@ mod tests {
         let trusting = TlsSettings { name, insecure: true, ..TlsSettings::default() };
         let request = ReadyRequest::of_test("/", true, Some(&trusting));
         let address = tls_server();
-        assert_eq!(ask(&request, address), (Answer::Status(200), true));
+        assert_eq!(ask(&request, address), (FirstAnswer::Status(200), true));
         // Without TLS it does not answer in HTTP, and a server without TLS does not answer in TLS.
         assert!(!ask(&ReadyRequest::of_test("/", true, None), address).1);
         let plain = answer(b"HTTP/1.1 400 Bad Request\r\n\r\n");
-        assert_eq!(ask(&request, plain), (Answer::Other, false));
+        assert_eq!(ask(&request, plain), (FirstAnswer::Other, false));
     }
 }
