@@ -283,8 +283,7 @@ impl<D: Decode> StreamMachine<D> {
             };
             bytes = &bytes[used..];
             if self.response.status == 0 {
-                // Interim responses are heads.
-                *whole += self.unfinished.take_explained();
+                // Interim responses belong to the answer after them.
                 return;
             }
             if self.sent.is_unsent() {

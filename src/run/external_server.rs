@@ -118,7 +118,8 @@ impl ExternalServer {
     /// A sentence, if it ends before, or is not ready within its limit.
     pub(crate) async fn wait_until_ready(&mut self) -> Result<(), String> {
         let deadline = Instant::now() + self.ready_limit;
-        let mut status = None;
+        // Whether it has accepted a connection, and the status of its last answer.
+        let (mut listened, mut status) = (false, None);
         loop {
             if !self.process.is_alive() {
                 let when = format!("before it listened at {}", self.describe_addresses());
@@ -126,6 +127,7 @@ impl ExternalServer {
             }
             if let Some(address) = first_that_accepts(self.address, &self.others).await {
                 self.address = address;
+                listened = true;
                 let Some(ready) = &self.ready else { return Ok(()) };
                 let answer = ready.ask(address).await;
                 if ready.is_met_by(answer) {
@@ -136,17 +138,18 @@ impl ExternalServer {
                 }
             }
             if Instant::now() >= deadline {
-                return Err(self.describe_not_ready(status));
+                return Err(self.describe_not_ready(listened, status));
             }
             sleep(LOOK).await;
         }
     }
 
-    /// Describes that it was not ready in time; `status` is that of its last answer.
-    fn describe_not_ready(&self, status: Option<u16>) -> String {
+    /// Describes that it was not ready in time: it has accepted a connection or not, and `status` is
+    /// that of its last answer.
+    fn describe_not_ready(&self, listened: bool, status: Option<u16>) -> String {
         let what = match &self.ready {
-            Some(ready) => ready.describe_unmet(status),
-            None => "did not listen".to_owned(),
+            Some(ready) if listened => ready.describe_unmet(status),
+            _ => "did not listen".to_owned(),
         };
         format!(
             "the server `{}` {what} at {} within {} s{}",

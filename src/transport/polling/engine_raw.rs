@@ -150,8 +150,11 @@ impl PollMachine {
         };
         let good = self.state.complete(io.core, &exchange, self.response.text.take());
         if beyond > 0 {
-            // The answer counts; what came after it belongs to none.
-            io.discarded(turn.phase, beyond);
+            if good {
+                // The answer counts; what came after it belongs to none. One that does not count is
+                // discarded with all that came.
+                io.discarded(turn.phase, beyond);
+            }
             io.fault(turn.phase, surplus(beyond));
         }
         let keep = self.response.keep_alive && beyond == 0 && !self.shared.new_connection;
