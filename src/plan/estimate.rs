@@ -5,7 +5,7 @@
 
 use crate::plan::measured::{
     AROUND_NS, CONNECT_NS, PROCESS_BYTES, RATE_SEARCH_NS, RESULT_CASE_BYTES, RESULT_ROW_BYTES,
-    SOCKET_BYTES,
+    SOCKET_BYTES, TLS_DRIVER_BYTES, TLS_SERVER_BYTES,
 };
 use crate::plan::{Case, Plan};
 use crate::predict::Exchange;
@@ -75,6 +75,7 @@ pub(crate) fn estimate(plan: &Plan, case: &Case) -> Estimate {
     // The floor opens no socket.
     let connections = if case.floor { 0 } else { clients };
     let memory = series.settings.memory();
+    let tls = plan.tls_of(series).filter(|_| !case.floor).map_or(0, |_| 1);
     let drivers = case.drivers.len() as u64;
     let servers = case.servers.len() as u64;
     let ends = if plan.is_bundled(series) { 2 } else { 1 };
@@ -93,9 +94,10 @@ pub(crate) fn estimate(plan: &Plan, case: &Case) -> Estimate {
             (at(case.first_source), at(case.first_source + case.clients - 1))
         }),
         traffic: traffic(plan, case).filter(|_| !case.floor),
-        driver_bytes: drivers * PROCESS_BYTES + clients * memory.driver_bytes,
+        driver_bytes: drivers * PROCESS_BYTES
+            + clients * (memory.driver_bytes + tls * TLS_DRIVER_BYTES),
         server_bytes: if servers > 0 {
-            servers * PROCESS_BYTES + clients * memory.server_bytes
+            servers * PROCESS_BYTES + clients * (memory.server_bytes + tls * TLS_SERVER_BYTES)
         } else {
             0
         },
