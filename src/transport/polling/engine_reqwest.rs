@@ -227,12 +227,9 @@ impl ReqwestEngine {
         let addresses = info.map(|i| (i.local_addr(), i.remote_addr()));
         let status = response.status().as_u16();
         let head = head_size(&response);
-        let close = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"close");
-        let closes = response.headers().get(CONNECTION).is_some_and(close);
-        let keep_alive = !closes && response.version() == reqwest::Version::HTTP_11;
+        let keep_alive = keeps_alive(&response);
         let chunked = response.headers().contains_key(TRANSFER_ENCODING);
-        let encoding = response.headers().get(CONTENT_ENCODING);
-        let compressed = encoding.is_some_and(|value| is_compressed(value.as_bytes()));
+        let compressed = has_coding(&response);
         let cookie_ignored = self.keep_cookies(client, &response);
         let mut text = kept_text(&response, compressed);
         let (payload, end) = read_body(&mut response, &mut state.poll.inbox, &mut text).await;
@@ -245,12 +242,7 @@ impl ReqwestEngine {
         match end {
             Ok(()) => {
                 let done_ns = now_ns();
-                let request = if moved.down == 0 {
-                    client.count_unmeasured(turn.phase);
-                    HeadSize::default()
-                } else {
-                    written_size(request, moved.up)
-                };
+                let request = measured_size(client, turn.phase, request, moved);
                 goes_on =
                     self.requests.follow(client, &mut state.redirected, status, text.as_deref());
                 if goes_on {
@@ -484,6 +476,33 @@ async fn read_body(
             Err(error) => return (payload, Err(error)),
         }
     }
+}
+
+/// Returns the size of a request; of one whose bytes are not known, which is counted, none.
+fn measured_size(
+    client: &mut Client,
+    phase: Phase,
+    request: HeadSize,
+    moved: MovedBytes,
+) -> HeadSize {
+    if moved.down == 0 {
+        client.count_unmeasured(phase);
+        return HeadSize::default();
+    }
+    written_size(request, moved.up)
+}
+
+/// Whether the connection of an answer may be used again (RFC 9112 §9.3).
+fn keeps_alive(response: &reqwest::Response) -> bool {
+    let close = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"close");
+    let closes = response.headers().get(CONNECTION).is_some_and(close);
+    !closes && response.version() == reqwest::Version::HTTP_11
+}
+
+/// Whether the body of an answer is compressed.
+fn has_coding(response: &reqwest::Response) -> bool {
+    let encoding = response.headers().get(CONTENT_ENCODING);
+    encoding.is_some_and(|value| is_compressed(value.as_bytes()))
 }
 
 /// Returns the size of a response's head on the wire: reqwest gives the reason phrase and the
