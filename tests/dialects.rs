@@ -205,10 +205,14 @@ fn packets_of_mqtt_are_found_in_any_frames() {
 }
 
 /// The official servers, by dialect, with the settings of a series that subscribes.
-const OFFICIAL: [(&str, &str); 5] = [
+const OFFICIAL: [(&str, &str); 6] = [
     ("mqtt", "first = [{ hex = \"82 0a 0001 0005 7469636b73 00\" }]\nready = { hex = \"90*\" }"),
     ("socket.io", "first = ['42[\"subscribe\"]']"),
     ("signalr", "path = \"/hub\""),
+    (
+        "centrifugo",
+        "first = ['{\"id\":2,\"subscribe\":{\"channel\":\"ticks\"}}']\nready = { pointer = \"/subscribe\" }",
+    ),
     (
         "graphql",
         "first = ['{\"id\":\"1\",\"type\":\"subscribe\",\"payload\":{\"query\":\"subscription { tick }\"}}']\n\

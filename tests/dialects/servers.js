@@ -1,11 +1,10 @@
 // The official servers of the dialects, from npm: node servers.js NAME prints the port and sends ten
-// updates a second to a client that has subscribed. SignalR has no server on npm: a stand-in answers, and the
-// official client must get an update of it first.
+// updates a second to a client that has subscribed. SignalR and Centrifugo have no server on npm: a stand-in
+// answers, and the official client must get an update of it first.
 'use strict';
 
 const http = require('http');
-const { WebSocketServer } = require('ws');
-
+const { WebSocket, WebSocketServer } = require('ws');
 
 /** An update: its number and time as wsbench stamps them, 21 characters. */
 function stamp(number) {
@@ -88,7 +87,41 @@ const servers = {
       });
     });
   },
+
+  centrifugo(server) {
+    new WebSocketServer({ server, path: '/connection/websocket' }).on('connection', (socket) => {
+      const send = (message) => socket.send(JSON.stringify(message));
+      const until = (stop) => socket.on('close', stop);
+      socket.on('message', (data) => {
+        for (const text of data.toString().split('\n').filter((text) => text !== '{}')) {
+          const { id, connect, subscribe } = JSON.parse(text);
+          if (connect) {
+            send({ id, connect: { client: 'one', version: '0', ping: 1, pong: true } });
+            const pings = setInterval(() => send({}), 1000);
+            until(() => clearInterval(pings));
+          } else if (subscribe) {
+            send({ id, subscribe: {} });
+            const { channel } = subscribe;
+            until(tick((update) => send({ push: { channel, pub: { data: update } } })));
+          }
+        }
+      });
+    });
+  },
 };
+
+/** The official client gets an update of the stand-in. */
+async function checkCentrifugo(port) {
+  const { Centrifuge } = require('centrifuge');
+  const url = `ws://127.0.0.1:${port}/connection/websocket`;
+  const client = new Centrifuge(url, { websocket: WebSocket });
+  const subscription = client.newSubscription('ticks');
+  const got = new Promise((done) => subscription.on('publication', done));
+  subscription.subscribe();
+  client.connect();
+  await got;
+  client.disconnect();
+}
 
 /** The official client gets an update of the stand-in. */
 async function checkSignalr(port) {
@@ -109,5 +142,6 @@ servers[name](server);
 server.listen(0, '127.0.0.1', async () => {
   const { port } = server.address();
   if (name === 'signalr') await checkSignalr(port);
+  if (name === 'centrifugo') await checkCentrifugo(port);
   console.log(port);
 });
