@@ -127,7 +127,6 @@ fn an_answer_that_ends_its_connection_is_followed_by_the_next_at_once() {
         let (row, text) = (row(&world), said(&output));
         assert_eq!(number(&row, "faults"), 0.0, "{text}");
         assert!(number(&row, "completed") >= 10.0, "{text}");
-        // Each connection is for one request.
-        assert_eq!(number(&row, "reconnects"), 0.0, "{text}");
+        assert!(number(&row, "reconnects") >= 10.0, "{text}");
     });
 }

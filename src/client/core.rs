@@ -55,7 +55,7 @@ pub struct ClientCore {
     /// When its connection was made, in nanoseconds, if messages have times of the server's own; of a
     /// client that polls, its first one.
     opened_ns: u64,
-    /// The last connection was for as many requests as it had: the next one is no reconnect.
+    /// The scenario wants a connection for each request: the next one is no reconnect.
     expects_connect: bool,
     /// Attempts to set it up that failed.
     attempts: u32,

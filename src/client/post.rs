@@ -169,7 +169,9 @@ impl PostMachine {
         if io.is_stopping() {
             io.finish();
         } else if !self.response.keep_alive || self.clients.new_connection {
-            io.core.expect_connect();
+            if self.clients.new_connection {
+                io.core.expect_connect();
+            }
             io.close();
         }
     }

@@ -66,7 +66,7 @@ counts! {
     negative_latencies,
     /// Connections opened.
     connects,
-    /// Connections opened again after the first, unless the last one was for one request alone.
+    /// Connections opened again after the first, unless the scenario wants one for each request.
     reconnects,
     /// Control frames received (ping, pong, close).
     control_frames_down,

@@ -216,7 +216,6 @@ impl LongPollMachine {
         } else if self.response.keep_alive {
             self.ask(io);
         } else {
-            io.core.expect_connect();
             io.reopen();
         }
     }

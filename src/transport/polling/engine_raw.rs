@@ -167,7 +167,7 @@ impl PollMachine {
         if io.is_stopping() {
             io.finish();
         } else if !keep {
-            if beyond == 0 {
+            if self.shared.new_connection {
                 io.core.expect_connect();
             }
             io.close();

@@ -25,7 +25,7 @@ use hyper::ext::ReasonPhrase;
 use hyper_util::client::legacy::connect::HttpInfo;
 use reqwest::Method;
 use reqwest::header::{
-    CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, SET_COOKIE,
+    CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, SET_COOKIE,
     TRANSFER_ENCODING,
 };
 use rustls::client::Resumption;
@@ -227,7 +227,6 @@ impl ReqwestEngine {
         let addresses = info.map(|i| (i.local_addr(), i.remote_addr()));
         let status = response.status().as_u16();
         let head = head_size(&response);
-        let keep_alive = keeps_alive(&response);
         let chunked = response.headers().contains_key(TRANSFER_ENCODING);
         let compressed = has_coding(&response);
         let cookie_ignored = self.keep_cookies(client, &response);
@@ -266,7 +265,7 @@ impl ReqwestEngine {
                     };
                     state.poll.complete(client, &exchange, text);
                 }
-                if !keep_alive || self.new_connection {
+                if self.new_connection {
                     client.expect_connect();
                 }
             }
@@ -490,13 +489,6 @@ fn measured_size(
         return HeadSize::default();
     }
     written_size(request, moved.up)
-}
-
-/// Whether the connection of an answer may be used again (RFC 9112 §9.3).
-fn keeps_alive(response: &reqwest::Response) -> bool {
-    let close = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"close");
-    let closes = response.headers().get(CONNECTION).is_some_and(close);
-    !closes && response.version() == reqwest::Version::HTTP_11
 }
 
 /// Whether the body of an answer is compressed.
