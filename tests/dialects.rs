@@ -3,8 +3,8 @@
 
 use crate::support::steps::{BINARY, Step, TEXT, UPGRADED, Wrap, steady, updates, world};
 use crate::support::{
-    answer_upgrade, at_once, client_frame, command, expect_ran, finish, number, said, serve,
-    server_frame,
+    answer_upgrade, at_once, client_frame, command, expect_code, expect_ran, finish, number, said,
+    serve, server_frame,
 };
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -282,4 +282,57 @@ fn the_official_servers_are_measured_if_npm_has_them() {
         assert_eq!(steady(&world, "down", "payload_bytes"), 21.0 * messages, "{name}");
         assert!(steady(&world, "down", "envelope_bytes") > 0.0, "{name}");
     });
+}
+
+/// A message with its length before it, in frames of 60,000 bytes.
+fn long_message(bytes: usize) -> Vec<Vec<u8>> {
+    let mut message = vec![0x30];
+    let mut rest = bytes;
+    while rest >= 0x80 {
+        message.push((rest & 0x7f) as u8 | 0x80);
+        rest >>= 7;
+    }
+    message.push(rest as u8);
+    message.resize(message.len() + bytes, 0);
+    message.chunks(60_000).map(|piece| server_frame(BINARY, piece)).collect()
+}
+
+#[test]
+fn long_messages_are_counted_once_and_too_long_ones_are_named() {
+    const LONG: usize = 1_500_000;
+    let run = |frames: Vec<Vec<u8>>| {
+        let address = serve(move |mut stream| {
+            if answer_upgrade(&mut stream, UPGRADED).is_none() {
+                return;
+            }
+            for _ in 0..40 {
+                for frame in &frames {
+                    if stream.write_all(frame).is_err() {
+                        return;
+                    }
+                }
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            while client_frame(&mut stream).is_some() {}
+        });
+        let world = world(address, "transport = \"websocket\"\nlength = [1, \"varint\"]");
+        let output = finish(&mut world.run(&["--reports", "csv,json"]));
+        (world, output)
+    };
+    let (world, output) = run(long_message(LONG));
+    expect_ran(&world, &output);
+    let row = &world.csv("summary.csv")[0];
+    let messages = number(row, "messages");
+    // Three clients, two seconds, at most one in a tenth of a second.
+    assert!((1.0..=66.0).contains(&messages), "{}", said(&output));
+    let payload = steady(&world, "down", "payload_bytes");
+    assert_eq!(payload, messages * (LONG + 4) as f64, "{}", said(&output));
+    // The beginning of a message of 32 MiB, and no length at all.
+    let huge = b"\x30\x80\x80\x80\x10begins".to_vec();
+    let none = b"\x30\xff\xff\xff\xff\xff".to_vec();
+    for (bytes, wanted) in [(huge, "more than 16 MiB"), (none, "malformed bytes")] {
+        let (_, output) = run(vec![server_frame(BINARY, &bytes)]);
+        expect_code(&output, 96);
+        assert!(said(&output).contains(wanted), "{wanted}: {}", said(&output));
+    }
 }

@@ -365,3 +365,13 @@ fn round_trips_are_found_by_the_numbers_in_answers() {
         assert!(text.contains(wanted), "{wanted}: {text}");
     }
 }
+
+#[test]
+fn gaps_of_any_size_are_missing() {
+    // One in each second.
+    const SCRIPT: Script = |n| vec![at(wall_ms(), n + ((n / 50) << 61))];
+    let world = scenario("websocket", websocket(SCRIPT), TIME_AND_NUMBER, "");
+    let found = run(&world, Some(96));
+    assert_eq!(found.check("nothing_missing"), "failed", "{}", found.text);
+    assert!(found.number("updates_missing") >= (1u64 << 61) as f64, "{}", found.text);
+}

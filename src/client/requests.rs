@@ -143,7 +143,7 @@ impl Requests {
         more: &[u8],
         redirected: &Redirected,
         query: Option<(&str, &str)>,
-        member: Option<(&str, &serde_json::Value)>,
+        member: Option<(&str, &str)>,
     ) -> Cow<'_, RenderedRequest> {
         if query.is_none() && member.is_none() {
             return self.next(core, more, redirected);

@@ -20,6 +20,12 @@ impl TryFrom<String> for JsonPointer {
         let Some(rest) = text.strip_prefix('/') else {
             return Err(format!("{text:?} is no JSON pointer: it begins with \"/\""));
         };
+        // RFC 6901 §3: "~" is followed by 0 or 1.
+        let escaped =
+            |(at, _): (usize, &str)| matches!(text.as_bytes().get(at + 1), Some(b'0' | b'1'));
+        if !text.match_indices('~').all(escaped) {
+            return Err(format!("{text:?} is no JSON pointer: \"~\" is written as \"~0\""));
+        }
         let unescape = |token: &str| token.replace("~1", "/").replace("~0", "~");
         Ok(JsonPointer(rest.split('/').map(unescape).collect()))
     }

@@ -13,7 +13,8 @@ macro_rules! counts {
         }
         impl AddAssign for Counts {
             fn add_assign(&mut self, o: Counts) {
-                $(self.$field += o.$field;)+
+                // Numbers of a server's messages, and so what is missing, may be any.
+                $(self.$field = self.$field.saturating_add(o.$field);)+
             }
         }
     };
@@ -127,4 +128,16 @@ counts! {
     age_time_us,
     /// The age of information integrated over that time, in units of 10⁹ ns² (µs·ms).
     age_area_us_ms,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sum_that_no_counter_holds_is_the_largest() {
+        let mut sum = Counts { lost: 1 << 63, turns: 1, ..Counts::default() };
+        sum += sum;
+        assert_eq!((sum.lost, sum.turns), (u64::MAX, 2));
+    }
 }

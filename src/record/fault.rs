@@ -39,6 +39,8 @@ pub enum ClientErrorKind {
     Compressed,
     /// A compressed body that is not what its `Content-Encoding` says; no code.
     Undecodable,
+    /// A message that is larger than what is taken apart; no code.
+    TooLong,
     /// Bytes of another protocol; the code is a [`ForeignProtocol`].
     ForeignProtocol,
     /// A head that cannot be read; the code is the number of its first bad line, from 1.
@@ -96,6 +98,7 @@ impl ClientError {
             | ClientErrorKind::EarlyClose
             | ClientErrorKind::Malformed
             | ClientErrorKind::Undecodable
+            | ClientErrorKind::TooLong
             | ClientErrorKind::Surplus
             | ClientErrorKind::NotReady
             | ClientErrorKind::ResponseTimeout
@@ -240,6 +243,10 @@ impl fmt::Display for ClientError {
             ClientErrorKind::Undecodable => {
                 f.write_str("answered with a body that is not what its Content-Encoding says")
             }
+            ClientErrorKind::TooLong => f.write_str(
+                "sent a message of more than 16 MiB, the most that first, ready, reply, separator, \
+                 length and update are looked for in",
+            ),
             ClientErrorKind::ForeignProtocol => match ForeignProtocol::of(self.code) {
                 Some(protocol) => f.write_str(protocol.sentence()),
                 None => f.write_str("answered in another protocol"),

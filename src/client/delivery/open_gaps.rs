@@ -26,7 +26,7 @@ impl Gap {
     }
     /// How many numbers it has.
     pub(super) fn len(&self) -> u64 {
-        self.last - self.first + 1
+        (self.last - self.first).saturating_add(1)
     }
 }
 
@@ -79,7 +79,9 @@ impl OpenGaps {
 /// Counts the updates of gaps as lost, in the phases in which they were skipped.
 pub(super) fn lose(recorder: &mut Recorder, gaps: impl IntoIterator<Item = Gap>) {
     for gap in gaps {
-        recorder.at(gap.phase).counts.lost += gap.len();
+        // Numbers are the server's: they may be any.
+        let lost = &mut recorder.at(gap.phase).counts.lost;
+        *lost = lost.saturating_add(gap.len());
     }
 }
 

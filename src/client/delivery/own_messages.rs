@@ -165,10 +165,11 @@ impl OwnMessages {
                 counts.updates_reordered += 1;
                 *skipped = skipped.saturating_sub(u64::from(skipped_in == Phase::Steady));
             }
-            None => *skipped += if measures { jumped } else { 0 },
+            // Numbers are the server's: they may be any.
+            None => *skipped = skipped.saturating_add(if measures { jumped } else { 0 }),
         }
         if self.skipped == Skipped::Superseded {
-            counts.superseded += jumped;
+            counts.superseded = counts.superseded.saturating_add(jumped);
         }
     }
 
@@ -183,10 +184,15 @@ impl OwnMessages {
             return;
         }
         let counts = &mut recorder.at(Phase::Steady).counts;
-        counts.updates_published += self.delivered + self.superseded + self.gaps;
-        counts.updates_delivered += self.delivered;
-        counts.updates_superseded += self.superseded;
-        counts.updates_missing += self.gaps;
+        let published = self.delivered.saturating_add(self.superseded).saturating_add(self.gaps);
+        for (count, more) in [
+            (&mut counts.updates_published, published),
+            (&mut counts.updates_delivered, self.delivered),
+            (&mut counts.updates_superseded, self.superseded),
+            (&mut counts.updates_missing, self.gaps),
+        ] {
+            *count = count.saturating_add(more);
+        }
     }
 }
 

@@ -44,8 +44,8 @@ pub(crate) struct RequestChanges<'a> {
     pub cookies: Option<&'a CookieJar>,
     /// A parameter of the query, in place of one with the same name.
     pub query: Option<(&'a str, &'a str)>,
-    /// A member of the JSON object in the body, in place of one with the same name.
-    pub member: Option<(&'a str, &'a serde_json::Value)>,
+    /// A member of the JSON object in the body with its value as JSON, in place of one with the same name.
+    pub member: Option<(&'a str, &'a str)>,
 }
 
 impl RequestParts {
@@ -222,11 +222,17 @@ fn with_parameter(target: &[u8], name: &str, value: &str) -> Vec<u8> {
 }
 
 /// Returns a body with a member of its JSON object set; one that is no object stays as it is.
-fn with_member(body: Vec<u8>, name: &str, value: &serde_json::Value) -> Vec<u8> {
+fn with_member(body: Vec<u8>, name: &str, value: &str) -> Vec<u8> {
     match serde_json::from_slice(&body) {
         Ok(serde_json::Value::Object(mut object)) => {
-            object.insert(name.to_owned(), value.clone());
-            serde_json::Value::Object(object).to_string().into_bytes()
+            object.remove(name);
+            let comma = if object.is_empty() { "" } else { "," };
+            let mut out = serde_json::Value::Object(object).to_string();
+            // The brace at the end.
+            out.pop();
+            let name = serde_json::Value::from(name);
+            out.push_str(&format!("{comma}{name}:{value}}}"));
+            out.into_bytes()
         }
         _ => body,
     }
@@ -328,7 +334,7 @@ mod tests {
         assert_eq!(with("/p"), "/p?a=x%20y%26");
         assert_eq!(with("/p?b=1"), "/p?b=1&a=x%20y%26");
         assert_eq!(with("/p?a=0&b=1&aa=2"), "/p?a=x%20y%26&b=1&aa=2");
-        let of = |body: &str| with_member(body.into(), "after", &serde_json::json!(7));
+        let of = |body: &str| with_member(body.into(), "after", "7");
         assert_eq!(of("{\"after\": 0}"), b"{\"after\":7}");
         assert_eq!(of("{}"), b"{\"after\":7}");
         assert_eq!(of("[1]"), b"[1]");

@@ -147,7 +147,6 @@ impl LongPollMachine {
                 position.abandon();
                 position.write_fields(&shared.position, &mut more);
                 let query = position.query(&shared.position);
-                let query = query.as_ref().map(|(name, value)| (*name, value.as_str()));
                 let member = position.member(&shared.position);
                 shared.requests.next_at(io.core, &more, redirected, query, member)
             }

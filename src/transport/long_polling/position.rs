@@ -5,6 +5,8 @@
 
 use crate::config::{Fields, Key};
 use crate::protocol::http1::response::{Response, WantedFields};
+use crate::protocol::json_pointer::JsonPointer;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::rc::Rc;
@@ -119,12 +121,38 @@ impl PositionSettings {
     }
 }
 
+/// A cursor as an answer has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Cursor {
+    /// Its text, for a query or a field.
+    text: String,
+    /// As JSON, for a body: a number as the answer writes it.
+    json: String,
+}
+
+impl Cursor {
+    fn of_text(text: String) -> Cursor {
+        Cursor { json: Value::from(text.as_str()).to_string(), text }
+    }
+
+    /// Reads a text or a number of a document that is JSON.
+    fn of_json(value: &[u8]) -> Option<Cursor> {
+        let json = std::str::from_utf8(value).ok()?;
+        match serde_json::from_str(json).ok()? {
+            Value::String(text) => Some(Cursor::of_text(text)),
+            // Not by its value: a number may have more digits than one of this machine.
+            Value::Number(_) => Some(Cursor { text: json.to_owned(), json: json.to_owned() }),
+            _ => None,
+        }
+    }
+}
+
 /// What one client knows of the last answer.
 #[derive(Debug, Default)]
 pub(crate) struct Position {
     etag: Vec<u8>,
     last_modified: Vec<u8>,
-    cursor: Option<Value>,
+    cursor: Option<Cursor>,
     /// The body, if a cursor is looked for in it.
     body: Vec<u8>,
 }
@@ -155,12 +183,12 @@ impl Position {
             None => return true,
             Some((CursorFrom::Header(_), _)) => {
                 let text = String::from_utf8_lossy(&value(2)).into_owned();
-                (!text.is_empty()).then_some(Value::String(text))
+                (!text.is_empty()).then(|| Cursor::of_text(text))
             }
             Some((CursorFrom::Pointer(pointer), _)) => {
-                let value = serde_json::from_slice::<Value>(&body).ok();
-                let at = value.as_ref().and_then(|value| value.pointer(pointer));
-                at.filter(|at| at.is_string() || at.is_number()).cloned()
+                let is_json = serde_json::from_slice::<IgnoredAny>(&body).is_ok();
+                let pointer = JsonPointer::try_from(pointer.clone()).ok().filter(|_| is_json);
+                pointer.and_then(|pointer| Cursor::of_json(pointer.find(&body)?))
             }
         };
         match found {
@@ -186,34 +214,30 @@ impl Position {
         field("If-Modified-Since", &self.last_modified);
         if let (Some((_, CursorTo::Header(name))), Some(cursor)) = (&settings.cursor, &self.cursor)
         {
-            field(name, text_of(cursor).as_bytes());
+            field(name, cursor.text.as_bytes());
         }
     }
 
     /// Returns the parameter of the query of the next request.
-    pub(crate) fn query<'a>(&'a self, settings: &'a PositionSettings) -> Option<(&'a str, String)> {
+    pub(crate) fn query<'a>(
+        &'a self,
+        settings: &'a PositionSettings,
+    ) -> Option<(&'a str, &'a str)> {
         match (&settings.cursor, &self.cursor) {
-            (Some((_, CursorTo::Query(name))), Some(cursor)) => Some((name, text_of(cursor))),
+            (Some((_, CursorTo::Query(name))), Some(cursor)) => Some((name, &cursor.text)),
             _ => None,
         }
     }
 
-    /// Returns the member of the body of the next request.
+    /// Returns the member of the body of the next request, and its value as JSON.
     pub(crate) fn member<'a>(
         &'a self,
         settings: &'a PositionSettings,
-    ) -> Option<(&'a str, &'a Value)> {
+    ) -> Option<(&'a str, &'a str)> {
         match (&settings.cursor, &self.cursor) {
-            (Some((_, CursorTo::Body(name))), Some(cursor)) => Some((name, cursor)),
+            (Some((_, CursorTo::Body(name))), Some(cursor)) => Some((name, &cursor.json)),
             _ => None,
         }
-    }
-}
-
-fn text_of(cursor: &Value) -> String {
-    match cursor {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
     }
 }
 
@@ -270,6 +294,10 @@ mod tests {
         assert_eq!(read(""), (true, None));
         assert_eq!(read("{}"), (false, None));
         assert_eq!(read("{\"meta\":{\"next\":7}}"), (true, after("7")));
+        for digits in ["1.10", "1700000000.123456789", "12345678901234567890123"] {
+            let body = format!("{{\"meta\":{{\"next\":{digits} }}}}");
+            assert_eq!(read(&body), (true, after(digits)));
+        }
         assert_eq!(read("{\"meta\":{\"next\":\"a b\"}}"), (true, after("a b")));
         assert_eq!(read("no JSON"), (false, after("a b")));
         let (from, to) = (CursorFrom::Header("X-Next".into()), CursorTo::Header("X-After".into()));

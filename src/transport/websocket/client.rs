@@ -392,7 +392,7 @@ impl WebSocketMachine {
         }
         let mut partial = self.partial.take();
         let mut shared = thread.inbox.borrow_mut();
-        let mut closed = None;
+        let (mut closed, mut broken) = (None, None);
         let fed = reader.feed(bytes, |item| match item {
             FrameItem::Data(bytes) => {
                 #[cfg(test)]
@@ -406,7 +406,8 @@ impl WebSocketMachine {
             }
             FrameItem::MessageEnd(_kind, sizes) => {
                 match (self.conversation.is_some(), partial.take()) {
-                    (true, _) => self.receive_whole(io, &mut shared, sizes),
+                    (true, _) if broken.is_some() => {}
+                    (true, _) => broken = self.receive_whole(io, &mut shared, sizes).err(),
                     (false, Some(mut inbox)) => self.receive_message(io, &mut inbox, sizes),
                     (false, None) => self.receive_message(io, &mut shared, sizes),
                 }
@@ -439,6 +440,12 @@ impl WebSocketMachine {
         if let Err(error) = fed {
             self.send_close(io, Some(error.close_code()));
             return io.lose(ClientError::of(ClientErrorKind::Malformed));
+        }
+        if let Some(kind) = broken {
+            // RFC 6455 §7.4.1: too big to process, or no data of its kind.
+            let code = if kind == ClientErrorKind::TooLong { 1009 } else { 1007 };
+            self.send_close(io, Some(code));
+            return io.lose(ClientError::of(kind));
         }
         if let Some((code, reason)) = closed
             && !self.close_sent
@@ -484,14 +491,23 @@ impl WebSocketMachine {
     }
 
     /// A frame's message that was read whole: its messages belong to the conversation, or are
-    /// updates.
-    fn receive_whole(&mut self, io: &mut Io<'_>, inbox: &mut Inbox, sizes: FrameSizes) {
-        let Some(conversation) = &mut self.conversation else { return };
+    /// updates. The error is that of bytes which cannot be taken apart.
+    fn receive_whole(
+        &mut self,
+        io: &mut Io<'_>,
+        inbox: &mut Inbox,
+        sizes: FrameSizes,
+    ) -> Result<(), ClientErrorKind> {
+        let Some(conversation) = &mut self.conversation else { return Ok(()) };
+        if conversation.is_too_long() {
+            return Err(ClientErrorKind::TooLong);
+        }
         let (frame, sizes) = conversation.take_messages(sizes);
         let said = conversation.said();
-        let done = said.whole_bytes(&frame);
+        let done = said.whole_bytes(&frame)?;
         if done == 0 && !frame.is_empty() {
-            return conversation.forget_messages(frame, done, sizes);
+            conversation.forget_messages(frame, done, sizes);
+            return Ok(());
         }
         // What goes on in the next frame is counted with its end.
         let earlier = FrameSizes { payload: (frame.len() - done) as u64, ..FrameSizes::default() };
@@ -536,6 +552,7 @@ impl WebSocketMachine {
         if let Some(conversation) = &mut self.conversation {
             conversation.forget_messages(frame, done, earlier);
         }
+        Ok(())
     }
 }
 

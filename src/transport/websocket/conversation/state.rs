@@ -2,11 +2,13 @@
 //! read.
 
 use crate::protocol::websocket::codec::FrameSizes;
+use crate::record::ClientErrorKind;
+use crate::transport::websocket::conversation::length::Extent;
 use crate::transport::websocket::conversation::{Conversation, Payload, Reply, Step};
 use std::rc::Rc;
 
-/// The largest message that is read whole, in bytes; as much as a message of the feed may have.
-const MOST_BYTES: usize = 1024 * 1024;
+/// The largest message that is taken apart, and the most that waits for the end of one, in bytes.
+const MOST_BYTES: usize = 16 * 1024 * 1024;
 /// What is kept of the last message that was not waited for.
 const MOST_OTHER_BYTES: usize = 512;
 
@@ -20,6 +22,8 @@ pub(crate) struct ConversationState {
     began_ns: u64,
     /// The message that is being read, as far as it has come.
     message: Vec<u8>,
+    /// More than `MOST_BYTES` of it have come, and are not kept.
+    too_long: bool,
     /// The sizes of earlier frames that it began in.
     earlier: FrameSizes,
     /// The beginning of the last message that was not waited for.
@@ -44,12 +48,12 @@ impl ConversationState {
     pub(crate) fn new(said: Rc<Conversation>) -> ConversationState {
         let (message, other) = (Vec::new(), Vec::new());
         let earlier = FrameSizes::default();
-        ConversationState { said, done: 0, began_ns: 0, message, earlier, other }
+        ConversationState { said, done: 0, began_ns: 0, message, too_long: false, earlier, other }
     }
 
     /// A connection was opened; its set-up began at this moment.
     pub(crate) fn begin(&mut self, began_ns: u64) {
-        (self.done, self.began_ns) = (0, began_ns);
+        (self.done, self.began_ns, self.too_long) = (0, began_ns, false);
         self.message.clear();
         self.earlier = FrameSizes::default();
         self.other = Vec::new();
@@ -82,8 +86,17 @@ impl ConversationState {
 
     /// Adds a piece of a message.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
-        let room = MOST_BYTES.saturating_sub(self.message.len());
-        self.message.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        if self.too_long || self.message.len() + bytes.len() > MOST_BYTES {
+            self.too_long = true;
+            self.message = Vec::new();
+            return;
+        }
+        self.message.extend_from_slice(bytes);
+    }
+
+    /// Whether a message has come that is too long to be taken apart.
+    pub(crate) fn is_too_long(&self) -> bool {
+        self.too_long
     }
 
     /// A frame of this size is whole: takes the bytes that have come, and returns them with the size
@@ -160,17 +173,20 @@ impl Conversation {
     }
 
     /// How many of some bytes are whole messages: those of a frame, unless messages say themselves
-    /// how long they are. What is too long to be read whole is not looked into.
-    pub(crate) fn whole_bytes(&self, bytes: &[u8]) -> usize {
-        match &self.length {
-            Some(length) if bytes.len() < MOST_BYTES => {
-                let mut rest = bytes;
-                while let Some((_, after)) = length.split(rest) {
-                    rest = after;
-                }
-                bytes.len() - rest.len()
-            }
-            _ => bytes.len(),
+    /// how long they are.
+    ///
+    /// # Errors
+    /// If a message says that it is too long to be taken apart, or says nothing of the kind.
+    pub(crate) fn whole_bytes(&self, bytes: &[u8]) -> Result<usize, ClientErrorKind> {
+        let Some(length) = &self.length else { return Ok(bytes.len()) };
+        let mut rest = bytes;
+        while let Some((_, after)) = length.split(rest) {
+            rest = after;
+        }
+        match length.extent(rest) {
+            Extent::Broken => Err(ClientErrorKind::Malformed),
+            Extent::Bytes(bytes) if bytes > MOST_BYTES => Err(ClientErrorKind::TooLong),
+            Extent::Bytes(_) | Extent::Unknown => Ok(bytes.len() - rest.len()),
         }
     }
 
@@ -286,8 +302,11 @@ mod tests {
         assert_eq!((state.message.capacity(), memory.capacity()), (0, 64));
         let much = vec![b'x'; MOST_BYTES];
         state.push(&much);
-        state.push(&much);
-        assert_eq!(state.message.len(), MOST_BYTES);
+        assert_eq!((state.message.len(), state.is_too_long()), (MOST_BYTES, false));
+        state.push(b"x");
+        assert_eq!((state.message.capacity(), state.is_too_long()), (0, true));
+        state.begin(1);
+        assert!(!state.is_too_long());
     }
 
     #[test]
@@ -305,19 +324,22 @@ mod tests {
             (b"c\x30\x02d", &[b"\x30\x03abc"], 3),
             (b"e", &[b"\x30\x02de"], 0),
             (b"", &[], 0),
-            (b"\x30\xff\xff\xff\xff\x01", &[b"\x30\xff\xff\xff\xff\x01"], 0),
         ] {
             state.push(frame);
             let one = FrameSizes { framing: 2, masks: 0, payload: frame.len() as u64 };
             let (bytes, sizes) = state.take_messages(one);
             assert_eq!(sizes.payload, bytes.len() as u64);
-            let done = said.whole_bytes(&bytes);
+            let done = said.whole_bytes(&bytes).expect("messages");
             assert_eq!(said.messages(&bytes[..done]).collect::<Vec<_>>(), messages, "{frame:?}");
             assert_eq!(bytes.len() - done, rest, "{frame:?}");
             let earlier = FrameSizes { payload: rest as u64, ..FrameSizes::default() };
             state.forget_messages(bytes, done, earlier);
         }
-        assert_eq!(said.whole_bytes(&vec![0x30; MOST_BYTES]), MOST_BYTES);
+        let broken = said.whole_bytes(b"\x30\xff\xff\xff\xff\x01");
+        assert_eq!(broken, Err(ClientErrorKind::Malformed));
+        // 32 MiB, of which nothing has come yet.
+        let huge = said.whole_bytes(b"\x30\x01a\x30\x80\x80\x80\x10");
+        assert_eq!(huge, Err(ClientErrorKind::TooLong));
     }
 
     #[test]
