@@ -234,8 +234,9 @@ fn decode_br(
         }
         match result {
             BrotliResult::ResultSuccess => *ended = true,
-            BrotliResult::NeedsMoreInput => return Ok(()),
-            BrotliResult::NeedsMoreOutput => {}
+            // It says so even if text is left for which there was no room.
+            BrotliResult::NeedsMoreInput if room > 0 => return Ok(()),
+            BrotliResult::NeedsMoreInput | BrotliResult::NeedsMoreOutput => {}
             BrotliResult::ResultFailure => return Err(Undecodable),
         }
     }
@@ -371,6 +372,20 @@ mod tests {
         assert_eq!(decode(ContentCoding::Gzip, &twice, 7), Ok((TEXT.repeat(2), true)));
         let frames = [bytes(CODED[4].1), bytes(CODED[5].1)].concat();
         assert_eq!(decode(ContentCoding::Zstd, &frames, 9), Ok((TEXT.repeat(2), true)));
+    }
+
+    #[test]
+    fn text_that_fills_the_room_is_not_held_back() {
+        // Found by the fuzz target: it shows more than 8 KiB and is cut off.
+        let coded = bytes(
+            "2b2b2b025b02a6322b2b2300090303090d030d2b0d2b65656565656565d7d7d7d7d7d7d7d7d7\
+             d7d7d7d7d7d7d7d7d7d7d7d7d7d7d7d7d7d7d7d7d7d7d7d7d7d7d7d7d7d7d7d7d7d7d7015331\
+             0d53530d55550303032b99",
+        );
+        let texts = [1, 7, 64, coded.len()].map(|size| decode(ContentCoding::Br, &coded, size));
+        let lengths = texts.map(|text| text.map(|(text, _)| text.len()));
+        assert!(lengths[0].as_ref().is_ok_and(|length| *length > SHOWN_BYTES), "{lengths:?}");
+        assert!(lengths.iter().all(|length| *length == lengths[0]), "{lengths:?}");
     }
 
     #[test]
