@@ -20,6 +20,31 @@ const LEAST_ANYWHERE: usize = 8;
 /// The shortest value of a cookie or of a line of a source that is taken for a secret of its own.
 const LEAST_PART: usize = 4;
 
+/// What may be in any part of a URL as it is (RFC 3986 §2.3).
+const UNRESERVED: &[u8] = b"-._~";
+/// What encoders of URLs keep: those of a part, JavaScript's of a part, those of a path, and
+/// JavaScript's of a whole URL.
+const URL_KEPT: [&[u8]; 4] = [UNRESERVED, b"-._~!*'()", b"-._~/", b";,/?:@&=+$-_.!~*'()#"];
+/// What encoders of JSON escape by numbers besides what is not ASCII: nothing, what HTML could take
+/// for more, that and what .NET adds, and all that may be in base64.
+const JSON_ESCAPED: [&str; 4] = ["", "<>&", "<>&'\"+`", "<>&'\"+`/="];
+/// What encoders of HTML escape: the library of Python, that of Go and PHP, and templates.
+const HTML_ESCAPED: [&[(char, &str)]; 4] = [
+    &[('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('"', "&quot;"), ('\'', "&#x27;")],
+    &[('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('"', "&#34;"), ('\'', "&#39;")],
+    &[('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('"', "&quot;"), ('\'', "&#39;")],
+    &[
+        ('&', "&amp;"),
+        ('<', "&lt;"),
+        ('>', "&gt;"),
+        ('"', "&quot;"),
+        ('\'', "&#39;"),
+        ('/', "&#x2F;"),
+        ('`', "&#x60;"),
+        ('=', "&#x3D;"),
+    ],
+];
+
 /// What is known.
 struct Known {
     values: BTreeSet<Box<[u8]>>,
@@ -70,36 +95,87 @@ pub(crate) fn note(value: &str) {
     if value.is_empty() {
         return;
     }
-    // As it is, as it stands within quotes in a message or a JSON document, and within a URL.
-    let quoted = format!("{value:?}");
-    let json = Value::from(value).to_string();
-    let inner = |text: &str| text[1..text.len() - 1].to_owned();
-    let forms = BTreeSet::from([value.to_owned(), inner(&quoted), inner(&json), percent(value)]);
     // The set is valid even if a holder of the lock panicked.
     let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
-    for form in forms {
-        known.begins[usize::from(form.as_bytes()[0])] = true;
-        known.values.insert(form.into_bytes().into());
+    for form in forms(value) {
+        known.add(form.into_bytes());
     }
 }
 
-/// Takes many values for secrets, each as it is and as it stands within a URL.
+/// Takes many values for secrets, each as it is and as it stands within a URL or PHP's JSON.
 pub(crate) fn note_all<'v>(values: impl Iterator<Item = &'v str>) {
     let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
     for value in values.map(str::trim).filter(|value| !value.is_empty()) {
-        let escaped = percent(value);
-        let forms = if escaped == value { vec![escaped] } else { vec![value.to_owned(), escaped] };
-        for form in forms {
-            known.begins[usize::from(form.as_bytes()[0])] = true;
-            known.values.insert(form.into_bytes().into());
+        let others = [
+            percent(value, UNRESERVED, true),
+            percent(value, UNRESERVED, false),
+            value.replace('/', "\\/"),
+        ];
+        for form in others.into_iter().filter(|form| form != value) {
+            known.add(form.into_bytes());
         }
+        known.add(value.as_bytes().to_vec());
     }
 }
 
-/// Returns a text with the bytes escaped that may not be in a URL's user name.
-fn percent(text: &str) -> String {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
-    let each = |b: u8| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") };
+/// Returns a text in the forms in which others quote it: as it is, within the quotes of a message, and
+/// as encoders of JSON, URLs and HTML write it.
+fn forms(value: &str) -> BTreeSet<String> {
+    let quoted = format!("{value:?}");
+    let mut forms = BTreeSet::from([value.to_owned(), quoted[1..quoted.len() - 1].to_owned()]);
+    for escaped in JSON_ESCAPED {
+        for upper in [false, true] {
+            let json = json(value, escaped, upper);
+            forms.insert(json.replace('/', "\\/"));
+            forms.insert(json);
+        }
+    }
+    // What only JSON's own rules escape, without what is not ASCII.
+    let plain = Value::from(value).to_string();
+    let plain = plain[1..plain.len() - 1].to_owned();
+    forms.insert(plain.replace('/', "\\/"));
+    forms.insert(plain);
+    for kept in URL_KEPT {
+        for upper in [false, true] {
+            let escaped = percent(value, kept, upper);
+            forms.insert(escaped.replace("%20", "+"));
+            forms.insert(escaped);
+        }
+    }
+    forms.extend(HTML_ESCAPED.iter().map(|escapes| {
+        let escape = |c| escapes.iter().find(|(of, _)| *of == c).map(|(_, to)| (*to).to_owned());
+        value.chars().map(|c| escape(c).unwrap_or_else(|| c.to_string())).collect()
+    }));
+    forms
+}
+
+/// Returns a text as it stands within a JSON string, with these characters and what is not ASCII
+/// escaped by their numbers.
+fn json(text: &str, escaped: &str, upper: bool) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        if c.is_ascii() && !escaped.contains(c) {
+            let plain = Value::from(c.to_string()).to_string();
+            out.push_str(&plain[1..plain.len() - 1]);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            let escape = if upper { format!("\\u{unit:04X}") } else { format!("\\u{unit:04x}") };
+            out.push_str(&escape);
+        }
+    }
+    out
+}
+
+/// Returns a text with the bytes escaped that a URL's part may not have: all but letters, digits and
+/// these.
+fn percent(text: &str, kept: &[u8], upper: bool) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || kept.contains(&b);
+    let each = |b: u8| match (plain(b), upper) {
+        (true, _) => char::from(b).to_string(),
+        (false, true) => format!("%{b:02X}"),
+        (false, false) => format!("%{b:02x}"),
+    };
     text.bytes().map(each).collect()
 }
 
@@ -117,12 +193,33 @@ pub(crate) fn note_field(name: &str, value: &str) {
         }
         return;
     }
-    for pair in value.split(';') {
+    // What follows the first pair of `Set-Cookie` are words such as `Path` and `None`.
+    let sets = name.trim().eq_ignore_ascii_case("set-cookie");
+    for pair in value.split(';').take(if sets { 1 } else { usize::MAX }) {
         let part = pair.split_once('=').map_or("", |(_, part)| part).trim();
-        if part.len() >= LEAST_PART {
-            note(part);
+        // A server may take off its quotes and escapes.
+        let bare = part.trim_matches('"');
+        let plain = decode(bare);
+        for part in BTreeSet::from([part, bare, &plain]) {
+            if part.len() >= LEAST_PART {
+                note(part);
+            }
         }
     }
+}
+
+/// Takes the value of a field `Set-Cookie` that a server sent for a secret, whatever its bytes are.
+pub(crate) fn note_set_cookie(field: &[u8]) {
+    let Ok(text) = std::str::from_utf8(field) else {
+        let pair = field.split(|&b| b == b';').next().unwrap_or_default();
+        let value = pair.splitn(2, |&b| b == b'=').nth(1).unwrap_or_default().trim_ascii();
+        if value.len() >= LEAST_PART {
+            let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+            known.add(value.to_vec());
+        }
+        return;
+    };
+    note_field("set-cookie", text);
 }
 
 /// Finds secrets in a text of any kind: user and password of each URL, and fields of the known names
@@ -154,10 +251,11 @@ fn note_user(rest: &str) {
     // What a client sends for them (RFC 7617).
     note(&STANDARD.encode(&plain));
     for both in [user_info, &plain] {
-        note(both);
         let (user, password) = both.split_once(':').unwrap_or((both, ""));
-        note(user);
-        note(password);
+        // A shorter one is a part of any text: only within a URL it is replaced.
+        for part in [both, user, password].into_iter().filter(|part| part.len() >= LEAST_PART) {
+            note(part);
+        }
     }
 }
 
@@ -197,6 +295,24 @@ fn note_line(line: &str) {
 }
 
 impl Known {
+    fn add(&mut self, value: Vec<u8>) {
+        if let Some(&first) = value.first() {
+            self.begins[usize::from(first)] = true;
+            self.values.insert(value.into());
+        }
+    }
+
+    /// Returns where a secret begins of which the text has only the first bytes.
+    fn cut_at(&self, text: &[u8]) -> Option<usize> {
+        let cut = |&at: &usize| {
+            let rest = &text[at..];
+            let from = (Bound::Included(rest), Bound::Unbounded);
+            self.begins[usize::from(rest[0])]
+                && self.values.range::<[u8], _>(from).next().is_some_and(|v| v.starts_with(rest))
+        };
+        (0..(text.len() + 1).saturating_sub(LEAST_PART)).find(cut)
+    }
+
     /// Returns the length of the longest secret that begins at an offset.
     fn longest_at(&self, text: &[u8], at: usize, least: usize) -> Option<usize> {
         let rest = &text[at..];
@@ -252,9 +368,43 @@ fn find_known(text: &[u8], least: usize) -> Vec<Range<usize>> {
     if known.values.is_empty() { Vec::new() } else { known.find(text, least) }
 }
 
+/// Returns where user and password are in the URLs of a text.
+fn find_users(text: &[u8]) -> Vec<Range<usize>> {
+    const MARK: &[u8] = b"://";
+    let ends = |b: &u8| b.is_ascii_whitespace() || b"/?#\"'`\\".contains(b);
+    let begins = text.windows(MARK.len()).enumerate().filter(|(_, bytes)| *bytes == MARK);
+    let users = begins.filter_map(|(at, _)| {
+        let start = at + MARK.len();
+        let length = text[start..].iter().position(ends).unwrap_or(text.len() - start);
+        let user = text[start..start + length].iter().rposition(|&b| b == b'@')?;
+        (user > 0).then_some(start..start + user)
+    });
+    users.collect()
+}
+
+/// Returns where the secrets of bytes are. `cut` is true if more followed that is not there: then
+/// their end may be the beginning of a secret.
+fn find_all(text: &[u8], cut: bool) -> Vec<Range<usize>> {
+    let mut all = find_known(text, 1);
+    all.extend(find_users(text));
+    if cut {
+        let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
+        all.extend(known.cut_at(text).map(|at| at..text.len()));
+    }
+    all.sort_by_key(|range| range.start);
+    let mut apart: Vec<Range<usize>> = Vec::new();
+    for range in all {
+        match apart.last_mut() {
+            Some(last) if range.start < last.end => last.end = last.end.max(range.end),
+            _ => apart.push(range),
+        }
+    }
+    apart
+}
+
 /// Returns where the secrets of a text are.
 pub(crate) fn find(text: &str) -> Vec<Range<usize>> {
-    find_known(text.as_bytes(), 1)
+    find_all(text.as_bytes(), false)
 }
 
 fn replace(text: &[u8], found: &[Range<usize>]) -> Vec<u8> {
@@ -291,9 +441,9 @@ fn replace_text<'t>(text: &'t str, found: &[Range<usize>]) -> Cow<'t, str> {
     Cow::Owned(String::from_utf8_lossy(&replaced).into_owned())
 }
 
-/// Takes the secrets out of bytes.
-pub(crate) fn redact_bytes(bytes: &mut Vec<u8>) {
-    let found = find_known(bytes, 1);
+/// Takes the secrets out of bytes, and if they were cut, a secret's beginning at their end.
+pub(crate) fn redact_beginning(bytes: &mut Vec<u8>, cut: bool) {
+    let found = find_all(bytes, cut);
     if !found.is_empty() {
         *bytes = replace(bytes, &found);
     }
@@ -388,6 +538,64 @@ mod tests {
         assert_eq!(redact(&basic), "Basic ‹redacted, 20 B›");
         note_text("mailto:a@b http://host/x@y");
         assert_eq!(redact("host x y"), "host x y");
+    }
+
+    #[test]
+    fn what_encoders_write_for_a_secret_is_replaced() {
+        let secret = "q2/Zcanary+a=b &'é\"<";
+        note(secret);
+        for text in [
+            r#"q2\/Zcanary+a=b &'é\"<"#,
+            r#"q2\/Zcanary+a=b &'\u00e9\"<"#,
+            r#"q2/Zcanary\u002Ba=b \u0026\u0027\u00E9\u0022\u003C"#,
+            r#"q2/Zcanary+a=b \u0026'\u00e9\"\u003c"#,
+            r#"q2\u002fZcanary\u002ba\u003db \u0026\u0027\u00e9\u0022\u003c"#,
+            "q2%2fZcanary%2ba%3db%20%26%27%c3%a9%22%3c",
+            "q2%2FZcanary%2Ba%3Db+%26%27%C3%A9%22%3C",
+            "q2/Zcanary%2Ba%3Db%20%26%27%C3%A9%22%3C",
+            "q2&#x2F;Zcanary+a&#x3D;b &amp;&#39;é&quot;&lt;",
+        ] {
+            assert_eq!(redact(text), placeholder(text.len()), "{text}");
+        }
+        note_all(["q3/canary+of-a-table"].into_iter());
+        for text in ["q3%2fcanary%2bof-a-table", "q3\\/canary+of-a-table"] {
+            assert_eq!(redact(text), placeholder(text.len()), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_beginning_of_a_secret_at_a_cut_is_replaced() {
+        note("q4canary");
+        note("q4canary-and-more");
+        let shown = |text: &str, cut| {
+            let mut bytes = text.as_bytes().to_vec();
+            redact_beginning(&mut bytes, cut);
+            String::from_utf8(bytes).expect("it is text")
+        };
+        assert_eq!(shown("a q4ca", true), "a ‹redacted, 4 B›");
+        assert_eq!(shown("a q4ca", false), "a q4ca");
+        assert_eq!(shown("a q4c", true), "a q4c");
+        assert_eq!(shown("a q4canary-and", true), "a ‹redacted, 12 B›");
+        assert_eq!(shown("q4", true), "q4");
+        assert_eq!(shown("", true), "");
+    }
+
+    #[test]
+    fn a_short_user_is_replaced_within_its_url_alone() {
+        note_text("http://j:k@[::1");
+        assert_eq!(redact("j k: http://j:k@[::1 j"), "j k: http://‹redacted, 3 B›@[::1 j");
+        assert_eq!(redact("http://h/j@k ://@x"), "http://h/j@k ://@x");
+    }
+
+    #[test]
+    fn of_a_cookie_that_is_set_the_value_is_a_secret_in_whatever_form() {
+        note_set_cookie(b"sid=\"q5%3Acanary%2Bone\"; Path=/q5path; SameSite=q5None");
+        note_set_cookie(b"other=q5\xffcanary; Path=/");
+        assert_eq!(redact("q5%3Acanary%2Bone"), "‹redacted, 17 B›");
+        assert_eq!(redact("q5:canary+one /q5path q5None"), "‹redacted, 13 B› /q5path q5None");
+        let mut bytes = b"a q5\xffcanary".to_vec();
+        redact_beginning(&mut bytes, false);
+        assert_eq!(bytes, "a ‹redacted, 9 B›".as_bytes());
     }
 
     #[test]

@@ -22,7 +22,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("protocol", &["config", "feed", "secret"]),
     ("net", &["record", "secret", "time", "tls"]),
     ("predict", &["feed", "protocol", "record", "tls", "units"]),
-    ("client", &["feed", "net", "protocol", "record", "secret", "time"]),
+    ("client", &["feed", "net", "protocol", "record", "time"]),
     ("server", &["config", "error", "feed", "net", "protocol", "time", "units"]),
     (
         "transport",

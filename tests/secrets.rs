@@ -170,6 +170,92 @@ fn no_output_has_a_secret() {
     });
 }
 
+/// Answers with what it was sent or has set itself, in the way that the path names.
+fn quoting() -> SocketAddr {
+    serve(|mut stream| {
+        let mut requests = 0;
+        while let Some(head) = request(&mut stream) {
+            requests += 1;
+            let field = |name: &str| head.lines().find_map(|line| line.strip_prefix(name));
+            let token = field("X-Key: ").unwrap_or_default();
+            let two = "Set-Cookie: lang=en1234\r\nSet-Cookie: id=cAnArY-second; Path=/\r\n";
+            let long = format!("cAnArY-{}-cAnArY", "0123456789".repeat(60));
+            let path = head.split(' ').nth(1).unwrap_or_default();
+            let (fields, body) = match path {
+                "/kept" if requests < 4 => (two.to_owned(), None),
+                "/kept" => (String::new(), field("Cookie: lang=en1234; id=").map(str::to_owned)),
+                "/second" => (two.to_owned(), Some("cAnArY-second".to_owned())),
+                "/long" => (format!("Set-Cookie: id={long}\r\n"), Some(long)),
+                "/many" => ("Set-Cookie: a=cAnArY-of-many\r\n".repeat(300), None),
+                "/cut" => (String::new(), Some("y".repeat(500) + token)),
+                "/json" => (String::new(), Some(token.replace('/', "\\/"))),
+                _ => {
+                    let escaped = token.replace('/', "%2f").replace('+', "%2b").replace('=', "%3d");
+                    (String::new(), Some(escaped))
+                }
+            };
+            let status = if body.is_some() { 500 } else { 200 };
+            let body = body.unwrap_or("hello".to_owned());
+            let length = body.len();
+            let answer =
+                format!("HTTP/1.1 {status} X\r\n{fields}Content-Length: {length}\r\n\r\n{body}");
+            if stream.write_all(answer.as_bytes()).is_err() {
+                return;
+            }
+        }
+    })
+}
+
+#[test]
+fn what_a_server_quotes_has_no_secret_in_any_form() {
+    let quoting = quoting();
+    let upgrading = serve(|mut stream| {
+        let lines = "Upgrade: websocket\r\nConnection: Upgrade\r\nSet-Cookie: id=cAnArY-of-101\r\n\
+                     Sec-WebSocket-Accept: {accept}\r\n";
+        if crate::support::answer_upgrade(&mut stream, lines).is_some() {
+            let text = "session cAnArY-of-101 is unknown";
+            let frame = [&[0x81, text.len() as u8], text.as_bytes()].concat();
+            let _ = stream.write_all(&frame);
+            std::thread::sleep(std::time::Duration::from_secs(3));
+        }
+    });
+    let mut series = String::new();
+    for path in ["kept", "second", "long", "many", "cut", "json", "url"] {
+        for (engine, more) in [("raw", ""), ("reqwest", "cookies = \"keep\"\n")] {
+            // A library has limits of its own.
+            let keeps = path == "kept" && engine == "raw";
+            let more = if keeps { "cookies = \"keep\"\n" } else { more };
+            series += &format!(
+                "[[series]]\ntransport = \"polling\"\nlabel = \"{path}-{engine}\"\n\
+                 interval = \"100ms\"\nengine = \"{engine}\"\nurl = \"http://{quoting}/{path}\"\n\
+                 headers = {{ X-Key = \"${{env:WSB_TEST_KEY}}\" }}\n{more}"
+            );
+        }
+    }
+    for cookies in ["keep", "ignore"] {
+        series += &format!(
+            "[[series]]\ntransport = \"websocket\"\nlabel = \"ready-{cookies}\"\nready = \"ok*\"\n\
+             url = \"ws://{upgrading}\"\ncookies = \"{cookies}\"\n"
+        );
+    }
+    let text = scenario(quoting, &series).replace("timeout = \"2s\"", "timeout = \"1s\"");
+    let world = World::new(&text);
+    let mut run = world.run(&["--verbose"]);
+    let output = finish(run.env("WSB_TEST_KEY", "cAnArY/of+a/token=with-a-long-end=="));
+    expect_clean("run", &output);
+    expect_clean_files(&world.path("out"));
+    let shown = said(&output);
+    for wanted in [
+        "status 500: \"‹redacted, 13 B›\"",
+        "status 500: \"‹redacted, 512 B›\"",
+        "more than 256 fields",
+        "\"session ‹redacted, 13 B› is unknown\"",
+        "status 500: \"‹redacted, 37 B›\"",
+    ] {
+        assert!(shown.contains(wanted), "{wanted} is nowhere\n{shown}");
+    }
+}
+
 #[test]
 fn a_plan_an_error_and_a_baseline_have_no_secret() {
     let address = echoing();

@@ -10,15 +10,14 @@ use crate::net::delay_line::DelayErrors;
 use crate::net::timestamp_sample::ReceiveDelays;
 use crate::net::{Dialer, Heads, TlsClient};
 use crate::protocol::http1::answer_text::AnswerText;
-use crate::protocol::http1::cookies::CookieJar;
+use crate::protocol::http1::cookies::{CookieJar, SeenCookies};
 use crate::record::{
     ClientError, ClientErrorKind, KernelAudit, Ledger, MOST_REFUSALS, Metric, Phase, Phases,
     Recorder, Refusal, StepTurns, TRACED_CLIENTS, TRACED_EVENTS, TcpTotals, TraceEvent,
 };
-use crate::secret;
 use crate::time::{Schedule, Timer, now_ns};
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
 /// What the clients of one driver thread share.
@@ -71,6 +70,10 @@ pub struct ThreadContext {
     pub heads: Heads,
     /// The cookies of each client that keeps some.
     pub(crate) cookies: RefCell<HashMap<u32, CookieJar>>,
+    /// The last cookies that were set, kept or not.
+    pub(crate) seen_cookies: RefCell<SeenCookies>,
+    /// Cookies that were set before an answer was kept in `refusals`, which may quote them.
+    pub(crate) quotable_cookies: RefCell<BTreeSet<Vec<u8>>>,
     /// How many random numbers were drawn for requests.
     pub(crate) drawn: Cell<u64>,
     /// What the first answer with each error said.
@@ -169,6 +172,8 @@ impl ThreadContext {
             events_traced: RefCell::default(),
             heads: Heads::default(),
             cookies: RefCell::default(),
+            seen_cookies: RefCell::default(),
+            quotable_cookies: RefCell::default(),
             drawn: Cell::default(),
             refusals: RefCell::default(),
             #[cfg(test)]
@@ -273,14 +278,17 @@ impl ThreadContext {
         self.events.set(self.events.get() + 1);
     }
 
-    /// Keeps what an answer with an error said, if it is the first one with that error.
-    pub(crate) fn keep_refusal(&self, error: ClientError, text: AnswerText) {
+    /// Keeps what an answer of a client with an error said, if it is the first one with that error,
+    /// and the cookies that it may quote: who writes it takes them out.
+    pub(crate) fn keep_refusal(&self, client: u32, error: ClientError, text: AnswerText) {
         let mut refusals = self.refusals.borrow_mut();
         if refusals.len() < MOST_REFUSALS && refusals.iter().all(|kept| kept.error != error) {
-            let AnswerText { mut location, media_type, coding, set_cookie, mut body } = text;
-            secret::note_field("set-cookie", &String::from_utf8_lossy(&set_cookie));
-            secret::redact_bytes(&mut location);
-            secret::redact_bytes(&mut body);
+            let AnswerText { location, media_type, coding, set_cookies, body } = text;
+            let mut quotable = self.quotable_cookies.borrow_mut();
+            quotable.extend(set_cookies);
+            quotable.extend(self.seen_cookies.take().take());
+            let jars = self.cookies.borrow();
+            quotable.extend(jars.get(&client).into_iter().flat_map(CookieJar::pairs));
             refusals.push(Refusal { error, location, media_type, coding, body });
         }
     }

@@ -208,7 +208,7 @@ impl ClientCore {
     pub(crate) fn refused(&self, phase: Phase, error: ClientError, text: Option<Box<AnswerText>>) {
         self.fault(phase, error);
         if let Some(text) = text {
-            self.thread.keep_refusal(error, *text);
+            self.thread.keep_refusal(self.id, error, *text);
         }
     }
 
@@ -294,7 +294,8 @@ impl ClientCore {
     pub(crate) fn compressed(&self, phase: Phase, text: Option<Box<AnswerText>>) {
         self.thread.recorder.borrow_mut().at(phase).counts.compressed += 1;
         if let Some(text) = text {
-            self.thread.keep_refusal(ClientError::of(ClientErrorKind::Compressed), *text);
+            let error = ClientError::of(ClientErrorKind::Compressed);
+            self.thread.keep_refusal(self.id, error, *text);
         }
     }
 

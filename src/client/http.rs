@@ -125,6 +125,8 @@ pub(crate) fn malformed(response: &Response) -> ClientError {
         Some(HeadProblem::Line(line)) => {
             ClientError::with(ClientErrorKind::BadHead, i32::try_from(line).unwrap_or(i32::MAX))
         }
+        Some(HeadProblem::Long) => ClientError::of(ClientErrorKind::LongHead),
+        Some(HeadProblem::ManyFields) => ClientError::of(ClientErrorKind::ManyFields),
         None => ClientError::of(ClientErrorKind::Malformed),
     }
 }
@@ -137,4 +139,21 @@ pub(crate) fn surplus(bytes: u64) -> ClientError {
 /// Returns how long the server wants a client to wait before it asks again, in nanoseconds.
 pub(crate) fn retry_after_ns(response: &Response) -> Option<u64> {
     response.facts.retry_after_s.map(|seconds| u64::from(seconds) * 1_000_000_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::http1::response::{HEAD_LIMIT, HEADERS_LIMIT};
+
+    #[test]
+    fn a_head_that_is_too_large_says_the_limit() {
+        let said = |problem| {
+            let mut response = Response::default();
+            response.problem = Some(problem);
+            malformed(&response).to_string()
+        };
+        assert!(said(HeadProblem::Long).contains(&format!(" {} KiB,", HEAD_LIMIT / 1024)));
+        assert!(said(HeadProblem::ManyFields).contains(&format!(" {HEADERS_LIMIT} fields,")));
+    }
 }

@@ -155,13 +155,17 @@ impl Requests {
         Cow::Owned(RenderedRequest::new(self.parts.render(&values, &changes)))
     }
 
-    /// Keeps the cookies that an answer sets.
+    /// Keeps the cookies that an answer sets, if cookies are kept. None is quoted, kept or not.
     pub(crate) fn keep(&self, core: &ClientCore, cookies: Option<Box<SetCookies>>) {
-        let Some(fields) = cookies.filter(|_| self.keep_cookies) else { return };
-        let mut jars = core.thread.cookies.borrow_mut();
-        let jar: &mut CookieJar = jars.entry(core.id).or_default();
-        let now_s = jiff::Timestamp::now().as_second();
-        fields.0.iter().for_each(|field| jar.keep(field, now_s));
+        let Some(fields) = cookies else { return };
+        if self.keep_cookies {
+            let mut jars = core.thread.cookies.borrow_mut();
+            let jar: &mut CookieJar = jars.entry(core.id).or_default();
+            let now_s = jiff::Timestamp::now().as_second();
+            fields.0.iter().for_each(|field| jar.keep(field, now_s));
+        }
+        let mut seen = core.thread.seen_cookies.borrow_mut();
+        fields.0.into_iter().for_each(|field| seen.add(field));
     }
 
     /// Follows an answer that leads elsewhere on the same server. Returns whether the request must

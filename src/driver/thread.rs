@@ -460,6 +460,7 @@ impl DriverThread {
             fanout: self.thread.fan_out.borrow_mut().take(),
             heads: self.thread.heads.take(),
             refusals: self.thread.refusals.take(),
+            quotable_cookies: self.thread.quotable_cookies.take().into_iter().collect(),
             strange_times: self.thread.message_times.borrow_mut().take_strange(),
             ..DriverEnd::default()
         };

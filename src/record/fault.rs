@@ -4,6 +4,18 @@ use crate::record::tls_problem::{TlsProblem, alert_name};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
+/// The sentence of [`ClientErrorKind::LongHead`]. Both limits are those of `protocol::http1::response`;
+/// a test of `client::http` compares them.
+const LONG_HEAD: &str = "answered with a head of more than 256 KiB, which is not read";
+/// The sentence of [`ClientErrorKind::ManyFields`].
+const MANY_FIELDS: &str = "answered with a head of more than 256 fields, which is not read";
+/// The sentence of [`ClientErrorKind::NoStream`].
+const NO_STREAM: &str = "the server ended the stream with status 204, so that no client came back";
+/// The sentence of [`ClientErrorKind::Undecodable`].
+const UNDECODABLE: &str = "answered with a body that is not what its Content-Encoding says";
+/// The sentence of [`ClientErrorKind::NotReady`].
+const NOT_READY: &str = "the answer that counts as connected did not come within the limit";
+
 /// The kind of a fault. What [`ClientError::code`] means is said at each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -45,6 +57,10 @@ pub enum ClientErrorKind {
     ForeignProtocol,
     /// A head that cannot be read; the code is the number of its first bad line, from 1.
     BadHead,
+    /// A head that is longer than what is read; no code.
+    LongHead,
+    /// A head with more fields than are read; no code.
+    ManyFields,
     /// The answer that counts as connected did not come within the limit; no code.
     NotReady,
     /// TLS cannot be used; the code is a [`TlsProblem`].
@@ -87,6 +103,8 @@ impl ClientError {
             | ClientErrorKind::Compressed
             | ClientErrorKind::ForeignProtocol
             | ClientErrorKind::BadHead
+            | ClientErrorKind::LongHead
+            | ClientErrorKind::ManyFields
             | ClientErrorKind::NoStream => true,
             ClientErrorKind::Tls => TlsProblem::of(self.code).is_none_or(TlsProblem::is_for_good),
             // An internal error may pass.
@@ -226,9 +244,7 @@ impl fmt::Display for ClientError {
                 let bytes = if self.code == 1 { "byte" } else { "bytes" };
                 write!(f, "sent {} {bytes} after the end of an answer", self.code)
             }
-            ClientErrorKind::NoStream => f.write_str(
-                "the server ended the stream with status 204, so that no client came back",
-            ),
+            ClientErrorKind::NoStream => f.write_str(NO_STREAM),
             ClientErrorKind::UpgradeField => match UpgradeField::of(self.code) {
                 Some(field) => write!(f, "upgrade failed: the answer {}", field.problem()),
                 None => f.write_str("upgrade failed"),
@@ -240,9 +256,7 @@ impl fmt::Display for ClientError {
                 "answered with a compressed body (Content-Encoding), which was not asked for; \
                  set accept_encoding in the series, or take Accept-Encoding out of the request",
             ),
-            ClientErrorKind::Undecodable => {
-                f.write_str("answered with a body that is not what its Content-Encoding says")
-            }
+            ClientErrorKind::Undecodable => f.write_str(UNDECODABLE),
             ClientErrorKind::TooLong => f.write_str(
                 "sent a message of more than 16 MiB, the most that first, ready, reply, separator, \
                  length and update are looked for in",
@@ -254,9 +268,9 @@ impl fmt::Display for ClientError {
             ClientErrorKind::BadHead => {
                 write!(f, "answered with a head whose line {} cannot be read", self.code)
             }
-            ClientErrorKind::NotReady => {
-                f.write_str("the answer that counts as connected did not come within the limit")
-            }
+            ClientErrorKind::LongHead => f.write_str(LONG_HEAD),
+            ClientErrorKind::ManyFields => f.write_str(MANY_FIELDS),
+            ClientErrorKind::NotReady => f.write_str(NOT_READY),
             ClientErrorKind::Tls => match TlsProblem::of(self.code) {
                 Some(problem) => f.write_str(problem.sentence()),
                 None => f.write_str("TLS failed"),

@@ -177,6 +177,9 @@ pub struct DriverEnd {
     /// What the first answer with each error said.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refusals: Vec<Refusal>,
+    /// Fields `Set-Cookie` whose values these may quote: secrets, which no file has.
+    #[serde(skip)]
+    pub quotable_cookies: Vec<Vec<u8>>,
     /// Times in messages that are before their connection or cannot be right: of each thread the first of
     /// either kind.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

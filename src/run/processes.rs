@@ -8,6 +8,7 @@ use crate::run::process::{Process, ProcessMessage};
 use crate::run::protocol::{ClientProgress, FromProcess, ResourceSample, StepResult};
 use crate::run::sink::ResultSink;
 use crate::run::{EarlyEnd, Observer, RunEvent};
+use crate::secret;
 use serde::Serialize;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -196,6 +197,9 @@ impl<'a> Processes<'a> {
             FromProcess::Step(result) => process.step = Some(result),
             FromProcess::Finished => process.finished = true,
             FromProcess::Cost(sample) => process.sample = Some(sample),
+            FromProcess::SetCookies(fields) => {
+                fields.iter().for_each(|field| secret::note_set_cookie(field));
+            }
             FromProcess::Result(line) => {
                 process.ended |= matches!(*line, Line::Driver(_) | Line::Server(_));
                 self.sink.write(*line)?;

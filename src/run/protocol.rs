@@ -116,6 +116,9 @@ pub(crate) enum FromProcess {
     Finished,
     /// CPU time and memory of a server now.
     Cost(ResourceSample),
+    /// Fields `Set-Cookie` that a driver's clients have got and the end of its result may quote. What
+    /// writes it must know these secrets; the driver writes nothing.
+    SetCookies(Vec<Vec<u8>>),
     /// A line of the result: windows, and at last that of the process's end.
     Result(Box<Line>),
     /// It cannot go on.

@@ -4,7 +4,8 @@
 //! that a run of any length, with any number of workers, takes the same memory.
 
 use crate::error::Outcome;
-use crate::record::{Latency, Window};
+use crate::protocol::http1::answer_text::TEXT_LIMIT;
+use crate::record::{ClientErrorKind, Latency, Refusal, Window};
 use crate::result::file::{LatencyLine, Line, SecondLine, WindowLine, Writer, absorb};
 use crate::result::{Header, RunResult};
 use crate::secret;
@@ -17,6 +18,9 @@ const MOST_OPEN: usize = 3;
 /// Rows between two lines of whole histograms, which take as much room as some ten rows: after a
 /// kill, coarse histograms stand in for those of at most so many seconds.
 const ROWS_PER_LATENCY: u32 = 60;
+/// The reason of a Close of so many bytes may have been cut by the server: 123 are allowed (RFC 6455
+/// §5.5), and it ends at a character.
+const CUT_REASON_BYTES: usize = 120;
 
 /// The result file, and the same result in memory.
 pub(crate) struct ResultSink {
@@ -30,13 +34,10 @@ pub(crate) struct ResultSink {
 fn redact(line: &mut Line) {
     match line {
         Line::Driver(end) => {
-            end.heads.iter_mut().for_each(|head| secret::redact_bytes(&mut head.bytes));
-            for refusal in &mut end.refusals {
-                secret::redact_bytes(&mut refusal.location);
-                secret::redact_bytes(&mut refusal.media_type);
-                secret::redact_bytes(&mut refusal.coding);
-                secret::redact_bytes(&mut refusal.body);
+            for head in &mut end.heads {
+                secret::redact_beginning(&mut head.bytes, head.cut);
             }
+            end.refusals.iter_mut().for_each(redact_refusal);
         }
         Line::Server(end) => {
             end.unknown.iter_mut().chain(&mut end.runs_on_as).for_each(secret::redact_string);
@@ -47,6 +48,21 @@ fn redact(line: &mut Line) {
         }
         // Figures, and a plan that was redacted when it was made.
         Line::Header(_) | Line::Window(_) | Line::Second(_) | Line::Latency(_) | Line::End(_) => {}
+    }
+}
+
+/// Takes the secrets out of what an answer said, of which only the beginning may be there.
+fn redact_refusal(refusal: &mut Refusal) {
+    let closed = refusal.error.kind == ClientErrorKind::EarlyClose;
+    let most_body = if closed { CUT_REASON_BYTES } else { TEXT_LIMIT };
+    for (text, most) in [
+        (&mut refusal.location, TEXT_LIMIT),
+        (&mut refusal.media_type, TEXT_LIMIT),
+        (&mut refusal.coding, TEXT_LIMIT),
+        (&mut refusal.body, most_body),
+    ] {
+        let cut = text.len() >= most;
+        secret::redact_beginning(text, cut);
     }
 }
 

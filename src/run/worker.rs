@@ -328,6 +328,10 @@ impl Worker {
                     end.strange_times.push(*time);
                 }
             }
+            if !thread.quotable_cookies.is_empty() {
+                // Before what quotes them.
+                send_line(&FromProcess::SetCookies(thread.quotable_cookies.clone()))?;
+            }
             for refusal in &thread.refusals {
                 if end.refusals.iter().all(|kept| kept.error != refusal.error) {
                     end.refusals.push(refusal.clone());

@@ -1,7 +1,9 @@
 //! What an answer says that is not what was asked for: its first bytes, for a message.
 
+use crate::protocol::http1::cookies::SetCookies;
+
 /// Bytes that are kept of each text of an answer that refuses.
-const TEXT_LIMIT: usize = 512;
+pub(crate) const TEXT_LIMIT: usize = 512;
 
 /// What an answer says that is not what was asked for, for a message about it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -12,15 +14,18 @@ pub struct AnswerText {
     pub media_type: Vec<u8>,
     /// The beginning of its field `Content-Encoding`.
     pub coding: Vec<u8>,
-    /// The beginning of its field `Set-Cookie`, which its body may quote.
-    pub set_cookie: Vec<u8>,
+    /// Its fields `Set-Cookie`, whose values its body may quote.
+    pub set_cookies: Vec<Vec<u8>>,
     /// The beginning of its body; of bytes that are no answer, the first ones or the bad line.
     pub body: Vec<u8>,
 }
 
 impl AnswerText {
-    /// The text of an answer with these fields, by their names in lower case.
-    pub(crate) fn new<'a>(field: impl Fn(&str) -> Option<&'a [u8]>) -> AnswerText {
+    /// The text of an answer with these fields, by their names in lower case, that sets these cookies.
+    pub(crate) fn new<'a>(
+        field: impl Fn(&str) -> Option<&'a [u8]>,
+        cookies: Option<&SetCookies>,
+    ) -> AnswerText {
         let beginning = |name: &str| {
             let value = field(name).unwrap_or_default();
             value[..value.len().min(TEXT_LIMIT)].to_vec()
@@ -29,7 +34,7 @@ impl AnswerText {
             location: beginning("location"),
             media_type: beginning("content-type"),
             coding: beginning("content-encoding"),
-            set_cookie: beginning("set-cookie"),
+            set_cookies: cookies.map(|cookies| cookies.0.clone()).unwrap_or_default(),
             body: Vec::new(),
         }
     }

@@ -3,9 +3,13 @@
 //! A client talks to one server: `Domain` and `Secure` are not looked at.
 
 use jiff::fmt::rfc2822;
+use std::collections::VecDeque;
 
 /// The most cookies that are kept, as many as RFC 6265 §6.1 asks for.
 const MOST_COOKIES: usize = 50;
+
+/// The most bytes of fields `Set-Cookie` that are remembered of all clients of a thread.
+const MOST_SEEN_BYTES: usize = 256 * 1024;
 
 /// The fields `Set-Cookie` of an answer, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -16,6 +20,36 @@ impl SetCookies {
     pub(crate) fn of<'a>(values: impl Iterator<Item = &'a [u8]>) -> Option<Box<SetCookies>> {
         let values: Vec<Vec<u8>> = values.map(<[u8]>::to_vec).collect();
         (!values.is_empty()).then(|| Box::new(SetCookies(values)))
+    }
+}
+
+/// The last fields `Set-Cookie` that clients of a thread have got: an answer may quote what an earlier
+/// one set, and another client's.
+#[derive(Debug, Default)]
+pub(crate) struct SeenCookies {
+    fields: VecDeque<Vec<u8>>,
+    bytes: usize,
+}
+
+impl SeenCookies {
+    /// Remembers a field, and forgets the oldest ones if there are too many.
+    pub(crate) fn add(&mut self, field: Vec<u8>) {
+        if self.fields.back() == Some(&field) {
+            return;
+        }
+        // A short one takes memory, too.
+        let size = |field: &Vec<u8>| field.len() + size_of::<Vec<u8>>();
+        self.bytes += size(&field);
+        self.fields.push_back(field);
+        while self.bytes > MOST_SEEN_BYTES {
+            let Some(oldest) = self.fields.pop_front() else { return };
+            self.bytes -= size(&oldest);
+        }
+    }
+
+    /// Takes all of them.
+    pub(crate) fn take(&mut self) -> VecDeque<Vec<u8>> {
+        std::mem::take(self).fields
     }
 }
 
@@ -63,6 +97,11 @@ impl CookieJar {
         if !ended && self.0.len() < MOST_COOKIES {
             self.0.push(cookie);
         }
+    }
+
+    /// Returns what is kept, as names and values with `=` between them.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = Vec<u8>> {
+        self.0.iter().map(|cookie| [&cookie.name[..], b"=", &cookie.value].concat())
     }
 
     /// Returns the value of the field `Cookie` for a request to a path: the pairs of `own` that no
@@ -132,6 +171,23 @@ mod tests {
         );
         assert_eq!(sent(&["sid=1; Expires=soon"], "", "/"), some("sid=1"));
         assert_eq!(sent(&["no pair", "=v", "a\u{7}=b"], "", "/"), None);
+    }
+
+    #[test]
+    fn the_last_fields_are_remembered_within_a_limit() {
+        let mut seen = SeenCookies::default();
+        for n in 0..100_000 {
+            seen.add(format!("sid={n}").into_bytes());
+            seen.add(format!("sid={n}").into_bytes());
+        }
+        assert!(seen.bytes <= MOST_SEEN_BYTES);
+        let all = seen.take();
+        assert_eq!(all.back().map(Vec::as_slice), Some(&b"sid=99999"[..]));
+        assert!(all.len() > 5_000 && all.len() < 10_000, "{}", all.len());
+        seen.add(vec![b'x'; MOST_SEEN_BYTES + 1]);
+        assert_eq!((seen.bytes, seen.take().len()), (0, 0));
+        let kept = jar(&["a=1; Path=/x", "b=2"]).pairs().collect::<Vec<_>>();
+        assert_eq!(kept, [b"a=1", b"b=2"]);
     }
 
     #[test]

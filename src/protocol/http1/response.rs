@@ -7,10 +7,11 @@ use crate::protocol::http1::answer_text::AnswerText;
 use crate::protocol::http1::content_coding::{Codings, ContentCoding};
 use crate::protocol::http1::cookies::SetCookies;
 use crate::protocol::http1::{chars_without_line_ends, refuses};
+use crate::secret::redact_fields;
 use std::rc::Rc;
 
 /// The longest head, as in Chrome.
-const HEAD_LIMIT: usize = 256 * 1024;
+pub(crate) const HEAD_LIMIT: usize = 256 * 1024;
 /// The most fields of a head.
 pub(crate) const HEADERS_LIMIT: usize = 256;
 
@@ -28,17 +29,25 @@ pub enum HeadProblem {
     Foreign([u8; 9]),
     /// The number of its first bad line, from 1.
     Line(u32),
+    /// It is longer than [`HEAD_LIMIT`].
+    Long,
+    /// It has more fields than [`HEADERS_LIMIT`].
+    ManyFields,
 }
 
 impl HeadProblem {
-    /// Returns what to show of the bytes: the first ones, or the bad line.
-    fn shown(self, bytes: &[u8]) -> &[u8] {
+    /// Returns what to show of the bytes: the first ones, or the bad line without its secret.
+    fn shown(self, bytes: &[u8]) -> Option<AnswerText> {
         match self {
-            HeadProblem::Foreign(_) => bytes,
+            HeadProblem::Foreign(_) => Some(AnswerText::of_bytes(bytes)),
             HeadProblem::Line(number) => {
                 let before = usize::try_from(number).unwrap_or(usize::MAX).saturating_sub(1);
-                bytes.split(|byte| *byte == b'\n').nth(before).unwrap_or_default()
+                // A line may go on the value of the one before it.
+                let shown = redact_fields(bytes);
+                let line = shown.split(|byte| *byte == b'\n').nth(before);
+                Some(AnswerText::of_bytes(line.unwrap_or_default()))
             }
+            HeadProblem::Long | HeadProblem::ManyFields => None,
         }
     }
 }
@@ -452,7 +461,7 @@ impl Response {
     /// Notes why a head cannot be read.
     fn reject(&mut self, problem: HeadProblem, head: &[u8]) -> Malformed {
         self.problem = Some(problem);
-        self.text = Some(Box::new(AnswerText::of_bytes(problem.shown(head))));
+        self.text = problem.shown(head).map(Box::new);
         Malformed
     }
 
@@ -488,7 +497,8 @@ impl Response {
                 let mut fields = response.headers.iter();
                 fields.find(|f| f.name.eq_ignore_ascii_case(name)).map(|f| f.value)
             };
-            Box::new(AnswerText::new(find))
+            let cookies = set_cookies(response.headers);
+            Box::new(AnswerText::new(find, cookies.as_deref()))
         });
         if let Some(wanted) = &mut self.wanted {
             wanted.read(response.headers);
@@ -591,14 +601,13 @@ fn head_problem(bytes: &[u8], error: Option<httparse::Error>) -> HeadProblem {
         first.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
         return HeadProblem::Foreign(first);
     }
-    let lines = bytes.iter().filter(|byte| **byte == b'\n').count();
-    HeadProblem::Line(match error {
-        Some(httparse::Error::TooManyHeaders) => HEADERS_LIMIT as u32 + 2,
+    match error {
+        Some(httparse::Error::TooManyHeaders) => HeadProblem::ManyFields,
         // The limit of a head's length was reached.
-        None => u32::try_from(lines).unwrap_or(u32::MAX).saturating_add(1),
+        None => HeadProblem::Long,
         // Fields that are none are ignored: the status line is at fault.
-        Some(_) => 1,
-    })
+        Some(_) => HeadProblem::Line(1),
+    }
 }
 
 impl Framing {

@@ -401,7 +401,7 @@ fn url(client: &Client, path: &str) -> String {
 fn kept_text(response: &reqwest::Response, compressed: bool) -> Option<Box<AnswerText>> {
     (compressed || refuses(response.status().as_u16())).then(|| {
         let field = |name: &str| response.headers().get(name).map(HeaderValue::as_bytes);
-        Box::new(AnswerText::new(field))
+        Box::new(AnswerText::new(field, set_cookies(response.headers()).as_deref()))
     })
 }
 

@@ -67,7 +67,8 @@ impl OpeningHandshake {
         OpeningHandshake {
             request,
             subprotocols: requests.subprotocols.clone(),
-            response: Response::wanting(requests.requests.keeps_cookies()),
+            // A message may quote them even if they are not sent back.
+            response: Response::wanting(true),
             ..OpeningHandshake::with_key(key, began_ns)
         }
     }

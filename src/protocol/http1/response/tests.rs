@@ -200,6 +200,23 @@ fn a_head_that_cannot_be_read_says_where() {
     assert_eq!(problem(b"HTTP/1.1 abc\r\n\r\n"), Some(HeadProblem::Line(1)));
     let length = b"HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: x\r\n\r\n";
     assert_eq!(problem(length), Some(HeadProblem::Line(3)));
+    let fields = "Set-Cookie: a=b\r\n".repeat(HEADERS_LIMIT + 1);
+    let many = format!("HTTP/1.1 200 OK\r\n{fields}\r\n");
+    assert_eq!(problem(many.as_bytes()), Some(HeadProblem::ManyFields));
+    let long = format!("HTTP/1.1 200 OK\r\nSet-Cookie: {}", "x".repeat(HEAD_LIMIT));
+    assert_eq!(problem(long.as_bytes()), Some(HeadProblem::Long));
+}
+
+#[test]
+fn a_line_that_is_shown_has_no_secret() {
+    let shown = |head: &str, line| {
+        let text = HeadProblem::Line(line).shown(head.as_bytes());
+        text.map(|text| String::from_utf8(text.body).expect("it is text"))
+    };
+    let head = "HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\n more\r\nX: y\r\n";
+    assert_eq!(shown(head, 2).as_deref(), Some("Set-Cookie: ‹redacted, 3 B›\r"));
+    assert_eq!(shown(head, 3).as_deref(), Some(" ‹redacted, 4 B›\r"));
+    assert_eq!(shown(head, 4).as_deref(), Some("X: y\r"));
 }
 
 #[test]

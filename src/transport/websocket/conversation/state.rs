@@ -1,6 +1,7 @@
 //! What has been said on one connection: the next step of its set-up, and the message that is being
 //! read.
 
+use crate::protocol::http1::answer_text::TEXT_LIMIT;
 use crate::protocol::websocket::codec::FrameSizes;
 use crate::record::ClientErrorKind;
 use crate::transport::websocket::conversation::length::Extent;
@@ -10,7 +11,7 @@ use std::rc::Rc;
 /// The largest message that is taken apart, and the most that waits for the end of one, in bytes.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
 /// What is kept of the last message that was not waited for.
-const MOST_OTHER_BYTES: usize = 512;
+const MOST_OTHER_BYTES: usize = TEXT_LIMIT;
 
 /// The state of one connection.
 #[derive(Debug)]

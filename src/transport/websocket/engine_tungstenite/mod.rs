@@ -381,7 +381,8 @@ fn add_heads(account: &mut Account) {
 fn refusal_text(error: &Error) -> Option<Box<AnswerText>> {
     let Error::Http(response) = error else { return None };
     let field = |name: &str| response.headers().get(name).map(|value| value.as_bytes());
-    let mut text = AnswerText::new(field);
+    let cookies = set_cookies(response.headers());
+    let mut text = AnswerText::new(field, cookies.as_deref());
     text.push(response.body().as_deref().unwrap_or_default());
     Some(Box::new(text))
 }
