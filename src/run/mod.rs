@@ -14,6 +14,7 @@ pub(crate) mod protocol;
 mod rate_search;
 mod readiness;
 mod server_cost;
+mod server_log;
 mod sink;
 pub(crate) mod worker;
 

@@ -1,7 +1,8 @@
 //! Keeps the last output of a process, which is shown if it fails.
 
+use crate::run::server_log;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{PipeReader, Result};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -21,8 +22,8 @@ const LAST_OUTPUT: Duration = Duration::from_millis(500);
 pub(crate) enum OutputTail {
     /// Of a stream that is read.
     Stream(StreamTail),
-    /// Of a file that the process writes itself, from an offset on.
-    File(PathBuf, u64),
+    /// Of a stream that a thread reads into this file.
+    Log(StreamTail, PathBuf),
 }
 
 /// Keeps the end of a stream.
@@ -50,29 +51,36 @@ impl OutputTail {
         OutputTail::Stream(tail)
     }
 
+    /// Reads a pipe to its end into a file that has so many bytes, in a thread of its own.
+    ///
+    /// # Errors
+    /// If there can be no further thread.
+    pub(crate) fn log(pipe: PipeReader, file: File, has: u64, path: &Path) -> Result<OutputTail> {
+        let kept = StreamTail::default();
+        let tail = kept.clone();
+        let open = Some(server_log::keep(pipe, file, has, move |piece| kept.push(piece))?);
+        Ok(OutputTail::Log(StreamTail { open, ..tail }, path.to_owned()))
+    }
+
+    /// Returns the end of the stream.
+    fn stream(&self) -> &StreamTail {
+        match self {
+            OutputTail::Stream(tail) | OutputTail::Log(tail, _) => tail,
+        }
+    }
+
     /// Waits until all output of a process that has ended is read, or a limit has passed.
     pub(crate) async fn wait_for_end(&self) {
-        if let OutputTail::Stream(StreamTail { open: Some(open), .. }) = self {
+        if let Some(open) = &self.stream().open {
             // Another process may keep the other end open for ever.
             let _ = tokio::time::timeout(LAST_OUTPUT, open.clone().changed()).await;
         }
     }
 
-    /// Returns the last bytes.
-    fn bytes(&self) -> Vec<u8> {
-        match self {
-            // Bytes are valid even if a holder of the lock panicked.
-            OutputTail::Stream(tail) => {
-                tail.kept.lock().unwrap_or_else(PoisonError::into_inner).clone()
-            }
-            // What cannot be read is not shown.
-            OutputTail::File(path, from) => end_of_file(path, *from).unwrap_or_default(),
-        }
-    }
-
     /// Returns the last lines, without what would move a terminal's cursor.
     pub(crate) fn lines(&self) -> Vec<String> {
-        let kept = self.bytes();
+        // Bytes are valid even if a holder of the lock panicked.
+        let kept = self.stream().kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let text = String::from_utf8_lossy(&kept);
         let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
         let last = lines.len().saturating_sub(LINES);
@@ -87,8 +95,8 @@ impl OutputTail {
         match (self, lines) {
             (OutputTail::Stream(_), None) => "; it wrote nothing to its standard error".to_owned(),
             (OutputTail::Stream(_), Some(lines)) => format!("; its last output:\n    {lines}"),
-            (OutputTail::File(..), None) => "; it wrote nothing".to_owned(),
-            (OutputTail::File(path, _), Some(lines)) => {
+            (OutputTail::Log(..), None) => "; it wrote nothing".to_owned(),
+            (OutputTail::Log(_, path), Some(lines)) => {
                 format!("; the end of {}:\n    {lines}", path.display())
             }
         }
@@ -102,16 +110,6 @@ impl StreamTail {
         let over = kept.len().saturating_sub(KEPT);
         kept.drain(..over);
     }
-}
-
-/// Reads the end of a file, at most what is kept, and nothing before an offset.
-fn end_of_file(path: &Path, from: u64) -> std::io::Result<Vec<u8>> {
-    let mut file = File::open(path)?;
-    let begin = file.metadata()?.len().saturating_sub(KEPT as u64).max(from);
-    file.seek(SeekFrom::Start(begin))?;
-    let mut bytes = Vec::new();
-    file.take(KEPT as u64).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -43,7 +43,8 @@ impl ProcessGroup {
         ProcessGroup::of(child, name, OutputTail::read(stderr))
     }
 
-    /// Starts a program in a group of its own, without input; its output is appended to a file.
+    /// Starts a program in a group of its own, without input; its output is appended to a file,
+    /// without secrets.
     ///
     /// # Errors
     /// If it cannot be started, or the file cannot be written.
@@ -54,11 +55,14 @@ impl ProcessGroup {
     ) -> Outcome<ProcessGroup> {
         let doing = format!("cannot write the output of {name} to {}", log.display());
         let file = File::options().create(true).append(true).open(log).map_err(at(&doing))?;
-        let from = file.metadata().map_err(at(&doing))?.len();
-        let both = file.try_clone().map_err(at(&doing))?;
-        command.stdout(file).stderr(both);
+        let has = file.metadata().map_err(at(&doing))?.len();
+        let (reader, writer) = std::io::pipe().map_err(at(&doing))?;
+        let both = writer.try_clone().map_err(at(&doing))?;
+        command.stdout(writer).stderr(both);
+        // The command has the pipe's other end and is gone after this.
         let child = spawn(command, name)?;
-        ProcessGroup::of(child, name, OutputTail::File(log.to_owned(), from))
+        let tail = OutputTail::log(reader, file, has, log).map_err(at(&doing))?;
+        ProcessGroup::of(child, name, tail)
     }
 
     fn of(child: Child, name: &str, tail: OutputTail) -> Outcome<ProcessGroup> {
@@ -112,6 +116,7 @@ impl ProcessGroup {
         self.wait_until_gone(limit).await;
         self.signal(Signal::KILL);
         self.wait_until_gone(KILL_LIMIT).await;
+        self.tail.wait_for_end().await;
     }
 
     async fn wait_until_gone(&mut self, limit: Duration) {
