@@ -5,6 +5,7 @@ use crate::support::{
 };
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 use wsbench::internals::record::Metric;
@@ -166,6 +167,13 @@ fn headers_are_sent_and_the_values_of_secret_ones_are_shown_nowhere() {
     }
     let saving = finish(trial(&world, &[&url, "--save", "saved.toml"]).args(headers));
     assert!(said(&saving).contains("holds the value of Authorization"), "{}", said(&saving));
+    let with_user = url.replace("://", "://q7user:q7canary-word@");
+    let saving = finish(&mut trial(&world, &[&with_user, "--save", "user.toml"]));
+    assert!(said(&saving).contains("holds user and password of a URL"), "{}", said(&saving));
+    for name in ["saved.toml", "user.toml"] {
+        let mode = std::fs::metadata(world.path(name)).expect("it was saved").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
 }
 
 #[test]

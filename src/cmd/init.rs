@@ -11,6 +11,7 @@ use crate::transport::{TRANSPORTS, Transport};
 use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 /// The width at which comments are broken.
@@ -37,7 +38,7 @@ pub(crate) fn run(args: &InitArgs) -> Outcome<()> {
     };
     let path = args.file.clone().unwrap_or_else(|| name.into());
     let shown = path.display();
-    write_new(&path, &text)?;
+    write_new(&path, &text, false)?;
     print(
         format!(
             "wrote {shown}\n\n  wsbench plan {shown}   show what it would run\n  wsbench run {shown}    \
@@ -61,13 +62,18 @@ pub(super) fn suggest_shipped(path: &Path) -> Outcome<()> {
     )))
 }
 
-/// Writes a file that is not there yet.
+/// Writes a file that is not there yet, for its owner alone if it holds a secret.
 ///
 /// # Errors
 /// If there is one already, or it cannot be written.
-pub(super) fn write_new(path: &Path, text: &str) -> Outcome<()> {
+pub(super) fn write_new(path: &Path, text: &str, secret: bool) -> Outcome<()> {
     let shown = path.display();
-    let mut file = match OpenOptions::new().write(true).create_new(true).open(path) {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    if secret {
+        options.mode(0o600);
+    }
+    let mut file = match options.open(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             return Err(Failure::usage(format!(
                 "{shown} exists already and is not overwritten; name another file"

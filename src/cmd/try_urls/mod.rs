@@ -41,11 +41,11 @@ fn prepare(args: &TryArgs) -> Outcome<Prepared> {
 }
 
 fn save(path: &Path, written: &WrittenScenario) -> Outcome<()> {
-    write_new(path, &written.text)?;
-    for name in &written.secrets {
+    write_new(path, &written.text, !written.secrets.is_empty())?;
+    for secret in &written.secrets {
         warn(format_args!(
-            "{} holds the value of {name}: write ${{env:NAME}} in its place before others can read \
-             the file",
+            "{} holds {secret}, and only you can read it: write ${{env:NAME}} in its place before \
+             others can",
             path.display()
         ));
     }

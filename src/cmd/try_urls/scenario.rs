@@ -41,7 +41,7 @@ pub(super) struct WrittenScenario {
     pub text: String,
     /// The arguments.
     pub arguments: Vec<Argument>,
-    /// Names of headers whose values are secrets, and are in the text.
+    /// What is a secret and in the text.
     pub secrets: Vec<String>,
 }
 
@@ -98,7 +98,9 @@ impl WrittenScenario {
             secret::is_secret_field(header.name.as_bytes()) && !header.value.contains("${env:")
         };
         let secrets = headers.iter().filter(is_secret);
-        written.secrets = secrets.map(|header| header.name.to_owned()).collect();
+        written.secrets = secrets.map(|header| format!("the value of {}", header.name)).collect();
+        let users = urls.iter().filter(|url| url.has_user());
+        written.secrets.extend(users.take(1).map(|_| "user and password of a URL".to_owned()));
         Ok(written)
     }
 
@@ -181,6 +183,12 @@ impl<'a> TryUrl<'a> {
         };
         let way = scheme.find('+').map_or(0, |at| at + 1);
         Ok(TryUrl { given, transport, url: &given[way..] })
+    }
+
+    /// Whether it has a user name that is not the value of a variable.
+    fn has_user(&self) -> bool {
+        let (server, _) = split_path(self.url);
+        server.rsplit_once('@').is_some_and(|(user, _)| !user.contains("${env:"))
     }
 
     /// What may tell it from other URLs of its transport: port, host, path.
@@ -383,7 +391,13 @@ first = ["{\"subscribe\": 1}", "x\u007f"]
         let refused = written(&twice).map(|_| ()).unwrap_err().message;
         assert!(refused.contains("cookie is given twice") && !refused.contains("=2"), "{refused}");
         let secret = written(&["ws://a", "--header=Cookie: a=1", "--header=X: ${env:Y}"]);
-        assert_eq!(secret.map(|written| written.secrets).unwrap_or_default(), ["Cookie"]);
+        let secrets = |written: Outcome<WrittenScenario>| {
+            written.map(|written| written.secrets).unwrap_or_default()
+        };
+        assert_eq!(secrets(secret), ["the value of Cookie"]);
+        let user = "user and password of a URL";
+        assert_eq!(secrets(written(&["ws://u:p@a/x@y", "http://u@a"])), [user]);
+        assert!(secrets(written(&["ws://${env:U}:${env:P}@a", "ws://b/x@y"])).is_empty());
     }
 
     #[test]
