@@ -27,10 +27,12 @@ pub(crate) enum TlsProblem {
     Malformed,
     /// The stream ended without close_notify within something that ends with it.
     Truncated,
+    /// The certificate is that of an authority, and not one that is trusted itself.
+    OfAuthority,
 }
 
 impl TlsProblem {
-    pub(super) const ALL: [(TlsProblem, &'static str); 12] = [
+    pub(super) const ALL: [(TlsProblem, &'static str); 13] = [
         (
             TlsProblem::UnknownIssuer,
             "nobody who is trusted has signed the server's certificate; name its authority by \
@@ -59,6 +61,11 @@ impl TlsProblem {
         (
             TlsProblem::Truncated,
             "an answer that ends with its connection was cut: TLS was not closed in order",
+        ),
+        (
+            TlsProblem::OfAuthority,
+            "the server's certificate is that of an authority (CA:TRUE), as \"openssl req -x509\" makes \
+             it; name its file by tls.ca, or take insecure = true",
         ),
     ];
     pub(super) fn of(code: i32) -> Option<TlsProblem> {

@@ -9,6 +9,7 @@
 //! | `client` | the configuration that the clients of a thread share |
 //! | `sessions` | the tickets of each simulated client |
 //! | `server` | the configuration of the reference server, and its own certificate |
+//! | `verifier` | which certificates of servers are accepted |
 //! | `files` | certificates and keys in PEM files |
 
 mod client;
@@ -16,12 +17,14 @@ mod files;
 mod server;
 mod sessions;
 mod settings;
+mod verifier;
 
 pub(crate) use client::{ClientTls, client_config, config_without_roots, is_name};
 pub(crate) use files::{FileOf, check_file};
 pub(crate) use server::{Identity, ServerTls, server_config};
 pub(crate) use sessions::Sessions;
 pub(crate) use settings::{TlsSettings, TlsVersion};
+pub(crate) use verifier::is_of_authority;
 
 use rustls::SupportedProtocolVersion;
 use rustls::crypto::CryptoProvider;

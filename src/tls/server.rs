@@ -37,6 +37,16 @@ impl Identity {
         Ok(Identity { certificate: made.cert.pem(), key })
     }
 
+    /// Makes one that is marked as that of an authority, as `openssl req -x509` does.
+    #[cfg(test)]
+    pub(crate) fn of_authority() -> Identity {
+        let mut params = rcgen::CertificateParams::new([OWN_NAME.to_owned()]).expect("a name");
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let key = rcgen::KeyPair::generate().expect("randomness");
+        let certificate = params.self_signed(&key).expect("a certificate").pem();
+        Identity { certificate, key: key.serialize_pem() }
+    }
+
     /// Reads a certificate and its key.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! What an error of rustls is to a client.
 
 use crate::record::{ClientError, ClientErrorKind, TlsProblem};
+use crate::tls::is_of_authority;
 use rustls::{CertificateError, Error};
 
 /// Returns the error with its reason.
@@ -24,6 +25,7 @@ pub(crate) fn client_error(error: &Error) -> ClientError {
                 TlsProblem::WrongName
             }
             CertificateError::Revoked => TlsProblem::Revoked,
+            error if is_of_authority(error) => TlsProblem::OfAuthority,
             _ => TlsProblem::BadCertificate,
         },
         Error::NoCertificatesPresented => TlsProblem::BadCertificate,

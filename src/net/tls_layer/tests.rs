@@ -190,6 +190,33 @@ fn failures_have_names() {
     fails(&named("localhost"), &other.certificate, TlsProblem::UnknownIssuer);
 }
 
+/// As `openssl req -x509` makes it: trusted if it is named, for its name and no other.
+#[test]
+fn a_certificate_that_is_named_may_be_that_of_an_authority() {
+    let own = Identity::of_authority();
+    let server = ServerTls { identity: own.clone(), version: None, resumption: true };
+    let server = TlsServer::new(server_config(&server).unwrap());
+    let open = |name: &str, trusted: &str, version| {
+        let settings = TlsSettings { name: name.to_owned(), version, ..TlsSettings::default() };
+        let client = TlsClient::new(client_config(&settings, Some(trusted)).unwrap());
+        let (client, server) = (client.layer(0).unwrap(), server.layer().unwrap());
+        let mut wire = Wire { client, server, crossed: [0, 0], piece: usize::MAX };
+        wire.run();
+        wire.client.take_failure()
+    };
+    for version in [None, Some(TlsVersion::V1_2)] {
+        assert_eq!(open("localhost", &own.certificate, version), None);
+        let other_name = open("example.org", &own.certificate, version);
+        assert_eq!(other_name, Some(TlsProblem::WrongName.error()));
+        // Another with the same name.
+        let other = Identity::of_authority().certificate;
+        let failure = open("localhost", &other, version);
+        assert_eq!(failure, Some(TlsProblem::OfAuthority.error()));
+        let both = format!("{other}{}", own.certificate);
+        assert_eq!(open("localhost", &both, version), None);
+    }
+}
+
 #[test]
 fn what_is_no_tls_is_not_called_broken() {
     let (client, _) = pair(&TlsSettings::default());
