@@ -451,6 +451,7 @@ impl DriverThread {
     /// Sends what is left.
     fn send_end(&mut self) {
         self.send_window();
+        let mut times = self.thread.message_times.borrow_mut();
         let end = DriverEnd {
             tcp: self.thread.tcp.get(),
             audit: self.thread.audit.get(),
@@ -461,9 +462,11 @@ impl DriverThread {
             heads: self.thread.heads.take(),
             refusals: self.thread.refusals.take(),
             quotable_cookies: self.thread.quotable_cookies.take().into_iter().collect(),
-            strange_times: self.thread.message_times.borrow_mut().take_strange(),
+            strange_times: times.take_strange(),
+            finest_time_ns: times.finest_ns(),
             ..DriverEnd::default()
         };
+        drop(times);
         self.send(DriverEvent::Ended(Box::new(end)));
     }
 }

@@ -115,6 +115,10 @@ fn ticker() -> Workload {
     Workload::Ticker
 }
 
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
 fn yes() -> bool {
     true
 }
@@ -184,6 +188,9 @@ pub struct DriverEnd {
     /// either kind.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub strange_times: Vec<StrangeTime>,
+    /// How exact the most exact of the times in messages is, in nanoseconds; 0 if they have none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub finest_time_ns: u64,
 }
 
 /// The end of one server process.

@@ -323,6 +323,7 @@ impl Worker {
             end.turns_not_started += thread.turns_not_started;
             end.trace.extend_from_slice(&thread.trace);
             end.heads.extend_from_slice(&thread.heads);
+            end.finest_time_ns = finest(end.finest_time_ns, thread.finest_time_ns);
             for time in &thread.strange_times {
                 if end.strange_times.iter().all(|kept| kept.replayed != time.replayed) {
                     end.strange_times.push(*time);
@@ -340,5 +341,13 @@ impl Worker {
         }
         end.fanout = FanOut::together(ends.into_iter().flat_map(|thread| thread.fanout));
         send_line(&FromProcess::Result(Box::new(Line::Driver(Box::new(end)))))
+    }
+}
+
+/// Returns the smaller of two resolutions, of which 0 is none.
+fn finest(one_ns: u64, other_ns: u64) -> u64 {
+    match (one_ns, other_ns) {
+        (0, only_ns) | (only_ns, 0) => only_ns,
+        (one_ns, other_ns) => one_ns.min(other_ns),
     }
 }

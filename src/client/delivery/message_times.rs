@@ -17,6 +17,8 @@ pub(crate) struct MessageTimes {
     read_ns: u64,
     /// The first time of each kind that is strange.
     strange: Vec<StrangeTime>,
+    /// How exact the most exact time is.
+    finest_ns: u64,
 }
 
 /// What the time in a message says.
@@ -38,7 +40,12 @@ pub(super) enum Age {
 
 impl MessageTimes {
     pub(crate) fn new() -> MessageTimes {
-        MessageTimes { wall: WallClock::new(), read_ns: 0, strange: Vec::new() }
+        MessageTimes {
+            wall: WallClock::new(),
+            read_ns: 0,
+            strange: Vec::new(),
+            finest_ns: u64::MAX,
+        }
     }
 
     /// Returns how old a message is that came at `now_ns` on a connection that was made at
@@ -54,6 +61,8 @@ impl MessageTimes {
         else {
             return Age::Unknown;
         };
+        // Digits at the end that are zero may be left out: the most exact time says how exact all are.
+        self.finest_ns = self.finest_ns.min(resolution_ns);
         let Some(clock_bound_ns) = spec.clock_bound_ns else {
             return Age::OtherClock { resolution_ns };
         };
@@ -99,6 +108,11 @@ impl MessageTimes {
         }
         let realtime_ns = self.wall.wall_ns_at(came_ns);
         self.strange.push(StrangeTime { value, realtime_ns, monotonic_ns: came_ns, replayed });
+    }
+
+    /// Returns how exact the most exact time is, in nanoseconds; 0 if there was none.
+    pub(crate) fn finest_ns(&self) -> u64 {
+        if self.finest_ns == u64::MAX { 0 } else { self.finest_ns }
     }
 
     /// Takes the strange times.
@@ -218,6 +232,19 @@ mod tests {
         };
         // Not if somebody sets the clock.
         assert!(latency_ns.abs_diff(3 * MS) < MS, "{latency_ns}");
+    }
+
+    /// A server that leaves zeros at the end out still writes all of its digits in some message.
+    #[test]
+    fn the_most_exact_time_says_how_exact_all_are() {
+        let format = format(MessageClock::Realtime, TimeUnit::Seconds, Some(0));
+        let mut times = MessageTimes::new();
+        assert_eq!(times.finest_ns(), 0);
+        for text in ["17.25", "17.2500001", "17.250001"] {
+            let fields = format.read(text.as_bytes()).unwrap();
+            times.age(&format, &fields, 0, now_ns());
+        }
+        assert_eq!(times.finest_ns(), 100);
     }
 
     #[test]

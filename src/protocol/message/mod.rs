@@ -228,6 +228,10 @@ mod tests {
         let read = |unit, text: &str| time_of(time(pointer(""), unit), text.as_bytes()).unwrap();
         assert_eq!(read(TimeUnit::Seconds, "17"), (17_000 * MS, 1_000_000_000));
         assert_eq!(read(TimeUnit::Seconds, "17.25"), (17_250 * MS, 10_000_000));
+        // As Python's time.time() is printed by "%.7f".
+        assert_eq!(read(TimeUnit::Seconds, "17.2500001"), (17_250_000_100, 100));
+        assert_eq!(read(TimeUnit::Seconds, "17.2500000"), (17_250 * MS, 100));
+        assert_eq!(read(TimeUnit::Milliseconds, "17000.5"), (17_000_500_000, 100_000));
         assert_eq!(read(TimeUnit::Seconds, "1.7e1"), (17_000 * MS, 1_000_000_000));
         assert_eq!(read(TimeUnit::Milliseconds, "17000"), (17_000 * MS, 1_000_000));
         assert_eq!(read(TimeUnit::Microseconds, "17000"), (17 * MS, 1_000_000));

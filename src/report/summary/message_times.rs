@@ -57,15 +57,22 @@ pub(super) fn no_times(counts: &Counts, setting: &Setting) -> Option<String> {
 /// Returns how exact the times in messages are, in nanoseconds; 0 if that is no matter.
 pub(super) fn resolution_ns(group: &Group, setting: &Setting) -> u64 {
     let Some(time) = setting.own.and_then(|own| own.time) else { return 0 };
-    let counts = group.total.phases.total().counts;
+    let finest = group.drivers.iter().map(|driver| driver.finest_time_ns);
+    let finest = finest.filter(|ns| *ns > 0).min();
+    let seen = finest.unwrap_or_else(|| counted_ns(&group.total.phases.total().counts, &time));
+    seen.max(time.resolution_ns).saturating_add(time.clock_bound_ns.unwrap_or(0))
+}
+
+/// Returns how exact times are by the counts of those that are so exact: a file of an older version has
+/// nothing else.
+fn counted_ns(counts: &Counts, time: &OwnTime) -> u64 {
     let seen = [
         (counts.times_in_ns, 1),
         (counts.times_in_us, 1_000),
         (counts.times_in_ms, 1_000_000),
         (counts.times_in_s, 1_000_000_000),
     ];
-    let seen = seen.iter().find(|(n, _)| *n > 0).map_or(time.unit.ns(), |(_, ns)| *ns);
-    seen.max(time.resolution_ns).saturating_add(time.clock_bound_ns.unwrap_or(0))
+    seen.iter().find(|(n, _)| *n > 0).map_or(time.unit.ns(), |(_, ns)| *ns)
 }
 
 /// Returns why the latencies from the times in messages are untrue, if they are.
