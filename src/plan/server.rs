@@ -11,6 +11,7 @@ use crate::scenario::ScenarioFile;
 use crate::tls::{TlsSettings, client_config};
 use crate::transport::Transport;
 use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 /// Reads the server, and returns the paths that the user gave, by label or transport.
@@ -48,6 +49,8 @@ fn read_external(
     let url = fields.text(&keys::URL);
     let start = read_start(fields, &url, folder);
     let processes = read_processes(fields, start.is_some());
+    // If the URL is wrong, the rest of the scenario is still read as one for a server of its own.
+    plan.server = unknown(&url);
     if !fields.is_valid(&keys::URL) {
         return;
     }
@@ -181,6 +184,17 @@ fn external(
     Server::External { url, authority, credentials, address, others, start, processes }
 }
 
+/// Stands for a server whose URL is wrong: nothing is run against it.
+fn unknown(url: &str) -> Server {
+    let at = Address {
+        authority: "localhost".to_owned(),
+        credentials: None,
+        socket: SocketAddr::from((Ipv4Addr::LOCALHOST, 9)),
+        others: Vec::new(),
+    };
+    external(url.to_owned(), at, None, None)
+}
+
 /// A server of a series, and how clients use TLS with it.
 type OwnServer = (Server, Option<TlsSettings>);
 
@@ -212,7 +226,7 @@ pub(super) fn read_series_url(
         Ok(at) => Some(((external(url, at, None, None), tls), path)),
         Err(message) => {
             fields.report(key, message);
-            None
+            Some(((unknown(server), tls), path))
         }
     }
 }
