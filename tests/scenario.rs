@@ -965,6 +965,32 @@ fn selectors_that_an_override_leaves_without_a_match_are_warnings() {
     assert!(error.contains("40 is none of the scenario's client counts"), "{error}");
 }
 
+/// What follows is read as for a server of one's own, and not refused as for the bundled one.
+#[test]
+fn a_wrong_url_is_the_only_error() {
+    let rest = "[feed]\nworkload = \"echo\"\n[message]\nid = \"/id\"\n[[series]]\n\
+                transport = \"websocket\"\nsend = '{\"id\":{id}}'\nready = \"ok\"\n";
+    let bad = |head: &str, more: &str| messages(&format!("clients = [1]\n{head}{rest}{more}"));
+    let path = bad("[server]\nurl = \"ws://127.0.0.1:1/rpc\"\n", "");
+    assert!(path.contains("has a path; write paths into server.paths"), "{path}");
+    let series = bad("", "url = \"ws:/127.0.0.1:1\"\n");
+    for text in [path, series, bad("[server]\nurl = 5\n", "")] {
+        assert_eq!(text.matches("error: ").count(), 1, "{text}");
+    }
+}
+
+#[test]
+fn the_size_of_messages_in_a_servers_own_form_is_not_planned() {
+    let text = "clients = [1]\n[server]\nurl = \"http://127.0.0.1:9\"\n[message]\ntime = \"/t\"\n\
+                [[series]]\ntransport = \"websocket\"\n";
+    let folder = tempfile::tempdir().expect("a folder for a test");
+    let path = folder.path().join("x.toml");
+    std::fs::write(&path, text).expect("a file for a test");
+    let prepared = prepare(&path, &[], &machine()).unwrap_or_else(|failure| panic!("{failure}"));
+    let shown = render(&prepared, PlanFormat::Text).expect("it can be shown");
+    assert!(!shown.contains("B of text"), "{shown}");
+}
+
 #[test]
 fn a_plan_for_people() {
     let prepared = shipped("polling-vs-ws.toml", &machine());

@@ -50,15 +50,18 @@ pub(super) fn facts(plan: &Plan) -> Vec<Cells> {
         Workload::Ticker => String::new(),
         other => format!("{}, ", other.name()),
     };
+    // Messages in a server's own form have any size.
+    let payload = match plan.message.is_some() && !plan.has_bundled() {
+        true => String::new(),
+        false => format!("; {} B of {}", feed.payload_bytes, feed.kind.name()),
+    };
     let feed = format!(
-        "{workload}{} for each client, {arrivals}{}; {} B of {}; seed {}",
+        "{workload}{} for each client, {arrivals}{}{payload}; seed {}",
         match plan.rate_unknown && !plan.has_bundled() {
             true => "a rate that is not stated".to_owned(),
             false => format!("{}/s", three(feed.rate_hz)),
         },
         semantics_of(feed),
-        feed.payload_bytes,
-        feed.kind.name(),
         plan.seed
     );
     let phases = format!(
