@@ -155,6 +155,11 @@ fn events() -> Vec<Column> {
     };
     let not_started = "turns due in the measured window that had not started at its end";
     let negative = "latencies below zero, in no percentile";
+    let completed = "exchanges that ended as they should, and received messages of a series that is pushed \
+                     to, those that came again among them: figures per message are divided by it";
+    let messages = "updates that the client did not have yet; those that came again are in `completed` and \
+                    not here";
+    let repeated = "updates that the client had already: in an answer to a poll, or pushed again";
     vec![
         count("clients_connected", "clients connected when the load began", |r| r.connected)
             .better(Better::Higher)
@@ -163,13 +168,9 @@ fn events() -> Vec<Column> {
         steady("turns", "turns whose intended time came", |c| c.turns)
             .better(Better::Neither)
             .samples_of(|r| r.events.steady.turns),
-        steady("completed", "exchanges that ended as they should", |c| c.completed)
-            .better(Better::Higher)
-            .whole(TURNS),
-        steady("messages", "updates that the client did not have yet", |c| c.messages)
-            .better(Better::Higher),
-        steady("repeated", "polls answered with an update that the client had", |c| c.repeated)
-            .whole(COMPLETED),
+        steady("completed", completed, |c| c.completed).better(Better::Higher).whole(TURNS),
+        steady("messages", messages, |c| c.messages).better(Better::Higher),
+        steady("repeated", repeated, |c| c.repeated).whole(COMPLETED),
         steady("superseded", "updates that came and went between two polls", |c| c.superseded),
         number("lost", "-", "pushed updates that were skipped and did not come later", |r| {
             r.events.known_lost()
