@@ -191,6 +191,35 @@ fn latencies_are_from_the_servers_own_time_in_messages_of_any_size() {
 }
 
 #[test]
+fn a_time_of_seven_decimals_is_exact_to_100_ns() {
+    const SCRIPT: Script = |n| {
+        let ms = wall_ms() - 30;
+        vec![at(format!("{}.{:03}000{}", ms / 1_000, ms % 1_000, n % 10), n)]
+    };
+    let found = run(
+        &scenario("websocket", websocket(SCRIPT), &format!("{TIME_AND_NUMBER}\nunit = \"s\""), ""),
+        None,
+    );
+    assert_eq!(found.check("times_can_be_right"), "passed");
+    assert!(found.text.contains("exact to 100 ns"), "{}", found.text);
+}
+
+#[test]
+fn messages_before_the_window_and_a_way_to_subscribe_are_named() {
+    const SCRIPT: Script = |n| if n == 1 { vec![at(wall_ms(), n)] } else { Vec::new() };
+    let found = run(&scenario("websocket", websocket(SCRIPT), TIME_AND_NUMBER, ""), Some(96));
+    let text = found.text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let wanted = "no message came to the 3 connected in the measured window, and 3 came before it";
+    assert!(text.contains(wanted), "{text}");
+    assert!(text.contains("do so by `first` in the series"), "{text}");
+    let first = "first = [\"hello\"]\n";
+    let found = run(&scenario("websocket", websocket(SCRIPT), TIME_AND_NUMBER, first), Some(96));
+    let text = found.text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains(wanted) && !text.contains("`first`"), "{text}");
+    assert!(text.contains("no update came in the measured window"), "{text}");
+}
+
+#[test]
 fn answers_of_a_server_with_its_own_json_are_told_apart_by_their_numbers() {
     at_once([("polling", false), ("long-polling", true)], |(transport, holds)| {
         let interval = if holds { "" } else { "interval = \"50ms\"\n" };
@@ -342,6 +371,8 @@ fn round_trips_are_found_by_the_numbers_in_answers() {
     assert!(found.number("response_latency_us_p50") < 500_000.0, "{}", found.row);
     assert!(found.number("response_latency_us_max") >= 25_000.0, "{}", found.row);
     assert!(found.text.contains("messages were no answers"), "{}", found.text);
+    let why = "an echo has no delivery latency: its round trip is the response latency";
+    assert_eq!(found.why("delivery_latency_us_p50"), why);
     // A frame of twelve bytes for each two answers.
     let control = found.number("control_bytes_per_message");
     assert!((5.0..=7.0).contains(&control), "{control}: {}", found.row);

@@ -50,7 +50,7 @@ tabled! {
         SomethingMeasured = ("something_measured", Cause::Server, NOTHING_CAME),
         /// At most 1 % of exchanges and messages failed.
         ExchangesSucceed = ("exchanges_succeed", Cause::Server,
-            "See the client errors below, and the server's log."),
+            "See the client errors, and the server's log."),
         /// Every byte at the sockets belongs to a part.
         LedgerExplainsEveryByte = ("ledger_explains_every_byte", Cause::Measurement,
             WRONG_MEASUREMENT),
@@ -122,7 +122,11 @@ impl Check {
     }
     fn ended(self, outcome: CheckOutcome, value: Figure, text: impl Into<String>) -> CheckResult {
         let (text, cause) = (text.into(), self.cause());
-        CheckResult { check: self, outcome, value, text, cause, by_permission: false }
+        let remedy = match (self, outcome) {
+            (Check::KernelAgrees, CheckOutcome::NotMade) => NO_COUNTS,
+            (check, _) => check.remedy(),
+        };
+        CheckResult { check: self, outcome, value, text, cause, remedy, by_permission: false }
     }
 }
 
@@ -154,18 +158,13 @@ pub struct CheckResult {
     pub text: String,
     /// What made it fail, if it does not hold.
     pub cause: Cause,
+    /// What to do if it does not hold.
+    pub remedy: &'static str,
     /// True if it holds only because the scenario permits more than is usual.
     pub by_permission: bool,
 }
 
 impl CheckResult {
-    /// What to do if it does not hold.
-    pub fn remedy(&self) -> &'static str {
-        match (self.check, self.outcome) {
-            (Check::KernelAgrees, CheckOutcome::NotMade) => NO_COUNTS,
-            (check, _) => check.remedy(),
-        }
-    }
     /// True if the row's losses could not be checked: a reader must know that nobody looked.
     pub fn is_unchecked_loss(&self) -> bool {
         self.outcome == CheckOutcome::NotApplicable

@@ -58,7 +58,8 @@ fn answer_500(mut stream: TcpStream) {
 }
 
 /// Runs each series against this server, all at once. Each must fail for one of the reasons.
-fn fails(address: SocketAddr, feed: &str, series: &[&str], reasons: &[&str]) {
+/// Returns what each said, in one line.
+fn fails(address: SocketAddr, feed: &str, series: &[&str], reasons: &[&str]) -> Vec<String> {
     std::thread::scope(|scope| {
         let run = |series: &&str| {
             let scenario =
@@ -66,12 +67,12 @@ fn fails(address: SocketAddr, feed: &str, series: &[&str], reasons: &[&str]) {
             scope.spawn(move || run_fails(&World::new(&scenario), reasons))
         };
         let runs: Vec<_> = series.iter().map(run).collect();
-        runs.into_iter().for_each(|run| run.join().expect("the run fails as it should"));
-    });
+        runs.into_iter().map(|run| run.join().expect("the run fails as it should")).collect()
+    })
 }
 
 /// Runs a world's scenario of one series, which must fail for one of the reasons.
-fn run_fails(world: &World, reasons: &[&str]) {
+fn run_fails(world: &World, reasons: &[&str]) -> String {
     let output = finish(&mut world.run(&["--reports", "csv,json,text"]));
     expect_code(&output, 96);
     let all = said(&output);
@@ -103,6 +104,7 @@ fn run_fails(world: &World, reasons: &[&str]) {
         .collect();
     let known = reasons.iter().any(|reason| faults.iter().any(|fault| fault.contains(reason)));
     assert!(known, "{name}: {faults:?}\n{all}");
+    all.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Without messages there is no latency, rate or cost of a message.
@@ -160,5 +162,31 @@ fn a_port_without_a_listener_fails_the_run() {
     let any: SocketAddr = "127.0.0.1:0".parse().expect("an address");
     holder.bind(&any.into()).expect("a free port");
     let address = holder.local_addr().ok().and_then(|a| a.as_socket()).expect("an address");
-    fails(address, FEED, &EVERY_WAY, &["ECONNREFUSED"]);
+    for said in fails(address, FEED, &EVERY_WAY, &["ECONNREFUSED"]) {
+        let at = |text: &str| said.find(text).unwrap_or_else(|| panic!("{text}: {said}"));
+        // The cause first, and what helps.
+        assert!(at("client errors:") < at("Start the server, or correct host and port"), "{said}");
+        for wrong in ["open files", "Run where the kernel"] {
+            assert!(!said.contains(wrong), "{said}");
+        }
+    }
+}
+
+#[test]
+fn a_server_that_asks_for_credentials_is_not_said_to_have_too_few_files() {
+    let refuse = |mut stream: TcpStream| {
+        let mut buffer = [0; 4096];
+        while let Ok(1..) = stream.read(&mut buffer) {
+            let answer = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n";
+            if stream.write_all(answer).is_err() {
+                return;
+            }
+        }
+    };
+    for said in fails(serve(refuse), FEED, &EVERY_WAY, &["status 401"]) {
+        assert!(said.contains("give it what it needs by `headers`"), "{said}");
+        for wrong in ["open files", "Run where the kernel"] {
+            assert!(!said.contains(wrong), "{said}");
+        }
+    }
 }

@@ -47,7 +47,9 @@ fn published(group: &Group, setting: &Setting) -> Published {
             Workload::Ticker => Published::FromNumbers,
             _ => Published::Known,
         },
-        Some(_) if counts.messages == 0 => Published::Unknowable("no update came"),
+        Some(_) if counts.messages == 0 => {
+            Published::Unknowable("no update came in the measured window")
+        }
         Some(_) if message_times::no_numbers(counts, setting).is_some() => {
             Published::Unknowable(message_times::no_numbers(counts, setting).unwrap_or_default())
         }

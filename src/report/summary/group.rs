@@ -1,7 +1,9 @@
 //! The cases of a series at one client count, with everything of their repeats in one place.
 
+use crate::feed::Workload;
 use crate::record::{Counts, Window};
 use crate::result::{CaseEnd, CaseInfo, CaseResult, DriverEnd, RunResult, ServerEnd};
+use serde_json::Value;
 
 /// Cases that differ only in their repeat.
 pub(super) struct Group<'a> {
@@ -18,6 +20,8 @@ pub(super) struct Group<'a> {
     pub(super) drivers: Vec<&'a DriverEnd>,
     pub(super) servers: Vec<&'a ServerEnd>,
     pub(super) ends: Vec<&'a CaseEnd>,
+    /// Whether its clients listen at a WebSocket of another server and send it nothing.
+    pub(super) is_silent_websocket: bool,
 }
 
 /// The groups of a result in the order of its plan.
@@ -30,7 +34,10 @@ pub(super) fn all(result: &RunResult) -> Vec<Group<'_>> {
                 && g.info.floor == info.floor
         };
         let at = groups.iter().position(same).unwrap_or_else(|| {
-            groups.push(Group::new(info));
+            groups.push(Group {
+                is_silent_websocket: is_silent_websocket(info, &result.header.plan),
+                ..Group::new(info)
+            });
             groups.len() - 1
         });
         groups[at].add(info, result.cases.get(&info.case));
@@ -49,6 +56,7 @@ impl<'a> Group<'a> {
             drivers: Vec::new(),
             servers: Vec::new(),
             ends: Vec::new(),
+            is_silent_websocket: false,
         }
     }
 
@@ -85,6 +93,18 @@ impl<'a> Group<'a> {
     pub(super) fn planned_absence(&self, figure: &str) -> Option<&str> {
         self.info.absent.get(figure).map(String::as_str)
     }
+}
+
+fn is_silent_websocket(info: &CaseInfo, plan: &Value) -> bool {
+    let own = |series: &&Value| series["label"] == info.series.as_str();
+    let series = plan["series"].as_array().and_then(|all| all.iter().find(own));
+    // What clients send themselves is answered.
+    let listens = !info.paced && !info.floor && info.workload == Workload::Ticker;
+    let subscribes = |series: &Value| series["params"]["conversation"]["steps"].is_array();
+    listens
+        && !info.bundled_server
+        && info.transport == "websocket"
+        && series.is_some_and(|series| !subscribes(series))
 }
 
 /// Whole seconds over which costs were read.

@@ -19,6 +19,7 @@ mod predict;
 mod rate;
 mod refusal;
 mod remarks;
+mod remedy;
 mod setting;
 mod times;
 mod verdict;

@@ -1,5 +1,6 @@
 //! Latencies of a group and its time series.
 
+use crate::feed::Workload;
 use crate::record::{Metric, ReceiveTimestamps};
 use crate::report::figure::{Absence, Figure, above_an_hour};
 use crate::report::layer::Statistic;
@@ -131,6 +132,9 @@ fn absence(group: &Group, setting: &Setting, metric: Metric) -> Absence {
         return "the case did not run".into();
     }
     match metric {
+        Metric::DeliveryLatency if group.info.workload == Workload::Echo => Absence::by_scenario(
+            "an echo has no delivery latency: its round trip is the response latency",
+        ),
         Metric::DeliveryLatency if steady.messages > 0 && steady.unstamped > 0 => {
             let why = message_times::no_times(steady, setting);
             why.unwrap_or_else(|| NO_STAMP.to_owned()).into()
@@ -145,6 +149,9 @@ fn absence(group: &Group, setting: &Setting, metric: Metric) -> Absence {
         }
         Metric::DriverLag if !group.info.paced && !group.info.is_shared() => {
             Absence::by_scenario("the transport is pushed to: it has no schedule")
+        }
+        Metric::DriverLag if group.info.interval_ns == 0 => {
+            Absence::by_scenario("back to back there is no schedule")
         }
         Metric::ResponseLatency | Metric::ServiceTime => "no response was measured".into(),
         Metric::DriverLag => "no turn was measured".into(),

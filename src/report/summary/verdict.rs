@@ -10,12 +10,14 @@ use crate::report::summary::consistency;
 use crate::report::summary::group::Group;
 use crate::report::summary::message_times;
 use crate::report::summary::rate;
+use crate::report::summary::remedy;
 use crate::report::summary::setting::Setting;
 use crate::report::table::{Audit, Events, Pace, Row, Status, Verdict};
 use crate::result::{LostProcess, ProcessRole, RunResult, StopReason};
 use crate::units::{human_us, thousands};
 use hdrhistogram::Histogram;
 
+const NOBODY_CONNECTED: &str = "See why no client connected.";
 /// Lag below this is a timer's coarseness, not a driver that fell behind.
 const LAG_ALLOWED_US: f64 = 1_000.0;
 
@@ -32,7 +34,7 @@ pub(super) fn of_row(group: &Group, setting: &Setting, row: &Row) -> (Status, Ve
     checks.push(succeeded(group));
     if info.network {
         checks.push(audited(Check::LedgerExplainsEveryByte, &audit.ledger_bytes, "the ledger"));
-        checks.push(kernel(audit));
+        checks.push(kernel(group, audit));
         checks.push(server(group, audit));
         checks.push(consistency::deliveries_add_up(group, setting));
         checks.push(consistency::nothing_missing(group, setting));
@@ -49,6 +51,7 @@ pub(super) fn of_row(group: &Group, setting: &Setting, row: &Row) -> (Status, Ve
         checks.push(reached_all(group));
     }
     checks.push(interval(&row.pace));
+    name_the_cause(group, &mut checks);
     let partial = group.missing > 0
         || group.ends.len() < group.cases.len()
         || group.ends.iter().any(|e| e.stopped.is_some());
@@ -59,6 +62,17 @@ pub(super) fn of_row(group: &Group, setting: &Setting, row: &Row) -> (Status, Ve
         _ => Status::Invalid,
     };
     (status, checks)
+}
+
+/// A server that refuses its clients is the cause of the checks that follow from it: the limits of a
+/// machine and the counts of the kernel have no part in it.
+fn name_the_cause(group: &Group, checks: &mut [CheckResult]) {
+    let Some(remedy) = remedy::of(&group.total.faults, group.connected()) else { return };
+    let follows = |check| {
+        let own = [Check::AllClientsConnected, Check::SomethingMeasured, Check::ExchangesSucceed];
+        own.contains(&check)
+    };
+    checks.iter_mut().filter(|found| follows(found.check)).for_each(|found| found.remedy = remedy);
 }
 
 fn connected(group: &Group) -> CheckResult {
@@ -91,10 +105,7 @@ fn measured(group: &Group, events: &Events) -> CheckResult {
     let idle = !group.info.paced && group.info.feed_rate_hz == 0.0;
     let (ok, text) = match (messages, events.steady.turns) {
         (0, _) if idle => (true, "no update was planned and none came".to_owned()),
-        (0, 0) if group.connected() > 0 => {
-            let connected = thousands(group.connected());
-            (false, format!("nothing was measured: no message came to the {connected} connected"))
-        }
+        (0, 0) if group.connected() > 0 => (false, nothing_came(group)),
         (0, 0) => (false, "nothing was measured".to_owned()),
         // The floor has turns and nothing else.
         (0, n) if group.info.floor => (true, format!("{} turns measured", thousands(n))),
@@ -102,6 +113,31 @@ fn measured(group: &Group, events: &Events) -> CheckResult {
         (n, _) => (true, format!("{} messages measured", thousands(n))),
     };
     Check::SomethingMeasured.result(ok, Figure::count(messages), text)
+}
+
+/// Says that no message came to clients that are connected, and what came at another time.
+fn nothing_came(group: &Group) -> String {
+    let phases = &group.total.phases;
+    let before = phases.setup.counts.messages.saturating_add(phases.warmup.counts.messages);
+    let ignored = phases.steady.counts.ignored;
+    let mut text = format!(
+        "nothing was measured: no message came to the {} connected in the measured window",
+        thousands(group.connected())
+    );
+    if before > 0 {
+        text.push_str(&format!(", and {} came before it", thousands(before)));
+    }
+    if ignored > 0 {
+        let ignored = thousands(ignored);
+        text.push_str(&format!(", but {ignored} that [message] ignore names"));
+    }
+    if group.is_silent_websocket {
+        text.push_str(
+            "; if the server sends to those that subscribe, let the clients do so by `first` in the \
+             series",
+        );
+    }
+    text
 }
 
 /// Of exchanges and messages, how many may end with a fault.
@@ -152,7 +188,7 @@ fn audited(check: Check, bytes: &Figure, who: &str) -> CheckResult {
     check.result(*bytes == Figure::Known(0.0), bytes.clone(), text)
 }
 
-fn kernel(audit: &Audit) -> CheckResult {
+fn kernel(group: &Group, audit: &Audit) -> CheckResult {
     let check = Check::KernelAgrees;
     let found = audited(check, &audit.kernel_bytes, "the kernel");
     let mismatched = audit.mismatched.value().unwrap_or(0.0);
@@ -161,7 +197,15 @@ fn kernel(audit: &Audit) -> CheckResult {
         let text = format!("kernel and driver disagree on {mismatched:.0} connections; {total}");
         check.result(false, found.value, text)
     } else if found.is_ok() && audit.connections.value() == Some(0.0) {
-        check.not_made("no connection was compared with the kernel")
+        match group.connected() {
+            0 => CheckResult {
+                remedy: NOBODY_CONNECTED,
+                ..check.not_made(
+                    "no client connected, so that no connection was compared with the kernel",
+                )
+            },
+            _ => check.not_made("no connection was compared with the kernel"),
+        }
     } else {
         found
     }

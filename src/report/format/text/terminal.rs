@@ -304,10 +304,18 @@ fn failures(table: &Table) -> String {
         if ended_early && row.status == Status::Partial {
             cut.push(row.label());
         } else {
-            let checks = row.checks.iter().filter(|c| !c.is_ok());
-            failed.extend(
-                checks.map(|found| format!("{}: {}. {}", row.label(), found.text, found.remedy())),
-            );
+            // What the clients met is the cause of the rest.
+            failed.extend(client_errors(row, MOST_ERRORS));
+            let mut said = "";
+            for found in row.checks.iter().filter(|c| !c.is_ok()) {
+                let line = format!("{}: {}.", row.label(), found.text);
+                failed.push(match found.remedy == said {
+                    true => line,
+                    false => format!("{line} {}", found.remedy),
+                });
+                said = found.remedy;
+            }
+            continue;
         }
         failed.extend(client_errors(row, MOST_ERRORS));
     }
