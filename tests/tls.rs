@@ -187,16 +187,17 @@ fn a_server_that_runs_already_is_measured_if_its_certificate_is_trusted() {
     let server =
         Server::start(&["--tls-cert", &path("server.pem"), "--tls-key", &path("server.key")]);
     let wss = server.url.replace("https://", "wss://");
-    let run = |url: &str, tls: &str| {
+    let run_series = |url: &str, tls: &str, series: &str| {
         world.write(
             "scenario.toml",
             format!(
                 "{SHORT}[feed]\nrate = \"5/s\"\n[server]\nurl = \"{url}\"\n{tls}\n\
-                 [[series]]\ntransport = \"websocket\"\n"
+                 [[series]]\n{series}\n"
             ),
         );
         finish(&mut world.run(&["--reports", "csv,json,text"]))
     };
+    let run = |url: &str, tls: &str| run_series(url, tls, "transport = \"websocket\"");
     for (url, tls) in [
         (&wss, "tls = { ca = \"server.pem\" }"),
         (&server.url, "tls = { ca = \"server.pem\", sni = \"localhost\", version = \"1.2\" }"),
@@ -220,9 +221,13 @@ fn a_server_that_runs_already_is_measured_if_its_certificate_is_trusted() {
     let other = World::new("");
     identity(&other);
     world.write("other.pem", std::fs::read(other.path("server.pem")).expect("it was written"));
-    let output = run(&wss, "tls = { ca = \"other.pem\" }");
-    let text = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(text.contains("nobody who is trusted has signed the server's certificate"), "{text}");
+    let library = "transport = \"polling\"\ninterval = \"200ms\"\nengine = \"reqwest\"";
+    for series in ["transport = \"websocket\"", library] {
+        let output = run_series(&wss, "tls = { ca = \"other.pem\" }", series);
+        let text = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains("nobody who is trusted has signed the server's"), "{series}: {text}");
+        assert!(text.contains("Correct [server.tls], the URL"), "{series}: {text}");
+    }
 }
 
 #[test]

@@ -520,8 +520,7 @@ fn client_error(error: &reqwest::Error) -> ClientError {
     while let Some(current) = cause {
         if let Some(io) = current.downcast_ref::<io::Error>() {
             code = io.raw_os_error().unwrap_or(code);
-            let tls = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-            if let Some(error) = tls {
+            if let Some(error) = tls_error(io) {
                 return tls_layer::client_error(error);
             }
         }
@@ -535,6 +534,13 @@ fn client_error(error: &reqwest::Error) -> ClientError {
         e if e.is_body() || e.is_request() => ClientError::of(ClientErrorKind::EarlyClose),
         _ => ClientError::of(ClientErrorKind::Malformed),
     }
+}
+
+/// Returns the error of TLS in an I/O error, which may hold another one that holds it: the cause of such
+/// an error is not the other one, but its cause.
+fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
+    let held = error.get_ref()?;
+    held.downcast_ref().or_else(|| held.downcast_ref::<io::Error>().and_then(tls_error))
 }
 
 impl TaskClients for ReqwestEngine {
