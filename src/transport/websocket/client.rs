@@ -442,10 +442,7 @@ impl WebSocketMachine {
             return io.lose(ClientError::of(ClientErrorKind::Malformed));
         }
         if let Some(kind) = broken {
-            // RFC 6455 §7.4.1: too big to process, or no data of its kind.
-            let code = if kind == ClientErrorKind::TooLong { 1009 } else { 1007 };
-            self.send_close(io, Some(code));
-            return io.lose(ClientError::of(kind));
+            return self.give_up(io, kind);
         }
         if let Some((code, reason)) = closed
             && !self.close_sent
@@ -455,6 +452,14 @@ impl WebSocketMachine {
             io.refused(io.phase(), error, text);
             self.send_close(io, code);
         }
+    }
+
+    /// Closes a connection whose messages cannot be taken apart.
+    fn give_up(&mut self, io: &mut Io<'_>, kind: ClientErrorKind) {
+        // RFC 6455 §7.4.1: too big to process, or no data of its kind.
+        let code = if kind == ClientErrorKind::TooLong { 1009 } else { 1007 };
+        self.send_close(io, Some(code));
+        io.lose(ClientError::of(kind));
     }
 
     /// Returns what the server said at the end of a connection: the reason of its Close, or else
