@@ -45,7 +45,11 @@ pub(super) fn no_times(counts: &Counts, setting: &Setting) -> Option<String> {
         );
     };
     if counts.messages > 0 && counts.unstamped >= counts.messages {
-        return Some("no message has a time where the scenario says ([message] time)".to_owned());
+        return Some(
+            "no message has a time where the scenario says ([message] time): a number, also in \
+             quotes; dates such as 2026-01-31T12:00:00Z are not read"
+                .to_owned(),
+        );
     }
     time.clock_bound_ns.is_none().then(|| {
         "the server is on another machine, and how far its clock is from this one's is not known: \
