@@ -134,6 +134,7 @@ fn row(group: &Group, setting: &Setting, floor: Option<&Group>) -> Row {
     row.remarks.extend(remarks::none_accepted(&group.ends));
     row.remarks.extend(remarks::short_queue(group.total.latency.of(Metric::ConnectTime)));
     row.remarks.extend(message_times::notes(group, setting));
+    row.remarks.extend(floor.and_then(|floor| remarks::lost_floor(&floor.ends)));
     row.notes = notes(group, &row);
     (row.status, row.checks) = verdict::of_row(group, setting, &row);
     row

@@ -158,6 +158,18 @@ pub(super) fn none_accepted(ends: &[&CaseEnd]) -> Option<String> {
     ))
 }
 
+/// Says that the floor of this client count is not whole, since a process of it was lost.
+pub(super) fn lost_floor(ends: &[&CaseEnd]) -> Option<String> {
+    let how: Vec<&str> =
+        ends.iter().flat_map(|end| &end.lost).map(|process| process.how.as_str()).collect();
+    (!how.is_empty()).then(|| {
+        format!(
+            "the floor, with which the driver's cost is compared, is not whole: {}",
+            how.join("; ")
+        )
+    })
+}
+
 /// Why messages have no stamp.
 pub(super) fn no_stamp(counts: &Counts) -> &'static str {
     match counts {
@@ -174,6 +186,7 @@ pub(super) fn no_stamp(counts: &Counts) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::result::{LostProcess, ProcessRole};
 
     #[test]
     fn the_choice_among_addresses_is_said() {
@@ -187,6 +200,16 @@ mod tests {
         end.none_accepted = true;
         let said = none_accepted(&[&end]).unwrap();
         assert!(said.ends_with("came: [::1]:80 and 127.0.0.1:80"), "{said}");
+    }
+
+    #[test]
+    fn a_floor_that_lost_a_process_is_named() {
+        let mut end = CaseEnd::default();
+        assert_eq!(lost_floor(&[&end]), None);
+        let how = "driver 0 was killed by signal 9".to_owned();
+        end.lost.push(LostProcess { role: ProcessRole::Driver, how });
+        let said = lost_floor(&[&end]).unwrap();
+        assert!(said.ends_with("is not whole: driver 0 was killed by signal 9"), "{said}");
     }
 
     #[test]
