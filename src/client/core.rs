@@ -191,8 +191,7 @@ impl ClientCore {
         self.opened_ns
     }
 
-    /// Says that the connection ends as it should after this answer, and the next request has
-    /// another.
+    /// Says that the scenario wants another connection for the next request.
     pub(crate) fn expect_connect(&mut self) {
         self.expects_connect = true;
     }

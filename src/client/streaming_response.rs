@@ -213,13 +213,7 @@ impl<D: Decode> StreamMachine<D> {
         if fed.is_ok() && !response.is_mid_chunk() && !decoder.is_within() {
             *whole += unfinished.take_explained();
         }
-        if messages > 0 {
-            io.note_message();
-            io.split(phase, splits);
-        }
-        if uneven > 0 {
-            io.uneven_chunks(phase, uneven);
-        }
+        note_unit(io, messages, splits, uneven);
         fed
     }
 
@@ -263,13 +257,7 @@ impl<D: Decode> StreamMachine<D> {
             *whole += unfinished.take_explained();
         }
         io.decoded(phase, message_bytes, parts.payload);
-        if messages > 0 {
-            io.note_message();
-            io.split(phase, splits);
-        }
-        if uneven > 0 {
-            io.uneven_chunks(phase, uneven);
-        }
+        note_unit(io, messages, splits, uneven);
         fed
     }
 
@@ -499,5 +487,18 @@ impl<D: Decode> Machine for StreamMachine<D> {
 
     fn settle(&mut self, core: &ClientCore) {
         self.delivery.settle(core);
+    }
+}
+
+/// Notes how many messages a chunk brought, how many of them were cut by chunks, and chunks that are
+/// no messages.
+fn note_unit(io: &mut Io<'_>, messages: u64, splits: u64, uneven: u64) {
+    let phase = io.phase();
+    if messages > 0 {
+        io.note_message();
+        io.split(phase, splits);
+    }
+    if uneven > 0 {
+        io.uneven_chunks(phase, uneven);
     }
 }

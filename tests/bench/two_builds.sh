@@ -7,6 +7,7 @@
 # A and B are two programs. Load goes to 127.0.0.1 alone.
 set -euo pipefail
 a=$(readlink -f "$1") b=$(readlink -f "$2") pairs=${3:-20} seconds=${4:-3} clients=${5:-64}
+[ "$pairs" -ge 4 ] || { echo "at least 4 pairs" >&2; exit 2; }
 work=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$work"' EXIT
 
@@ -47,8 +48,8 @@ for load in polls echoes; do
     done
 done | python3 -c '
 import math, statistics, sys
-# Student t, 97.5 %, by degrees of freedom.
-T = {7: 2.365, 9: 2.262, 14: 2.145, 19: 2.093, 24: 2.064, 29: 2.045, 39: 2.023}
+# Student t, 97.5 %, by degrees of freedom; between two of them the larger value.
+T = {3: 3.182, 4: 2.776, 5: 2.571, 7: 2.365, 9: 2.262, 14: 2.145, 19: 2.093, 24: 2.064, 29: 2.045, 39: 2.023}
 loads = {}
 for line in sys.stdin:
     load, a, b = line.split()
@@ -56,7 +57,7 @@ for line in sys.stdin:
 for load, found in loads.items():
     logs = [math.log(b / a) for a, b in found]
     mean, n = statistics.fmean(logs), len(logs)
-    half = T.get(n - 1, 2.1) * statistics.stdev(logs) / math.sqrt(n)
+    half = T[max(df for df in T if df < n)] * statistics.stdev(logs) / math.sqrt(n)
     percent = lambda x: 100 * (math.exp(x) - 1)
     a, b = (1e6 * statistics.median(side) for side in zip(*found))
     print(f"{load}: A {a:.2f} us, B {b:.2f} us; B/A {percent(mean):+.2f} % "

@@ -456,7 +456,7 @@ fn bad_host(host: &Template) -> Option<String> {
 }
 
 /// Whether a text is a token (RFC 9110 §5.6.2).
-fn is_token(text: &str) -> bool {
+pub(crate) fn is_token(text: &str) -> bool {
     let mark = |b: u8| b"!#$%&'*+-.^_`|~".contains(&b);
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || mark(b))
 }

@@ -4,6 +4,7 @@
 //! A server that keeps no state of its clients knows from it what is new.
 
 use crate::config::{Fields, Key};
+use crate::protocol::http1::request_options::is_token;
 use crate::protocol::http1::response::{Response, WantedFields};
 use crate::protocol::json_pointer::JsonPointer;
 use serde::de::IgnoredAny;
@@ -239,12 +240,6 @@ impl Position {
             _ => None,
         }
     }
-}
-
-/// Whether a text is a token (RFC 9110 §5.6.2).
-fn is_token(text: &str) -> bool {
-    let mark = |b: u8| b"!#$%&'*+-.^_`|~".contains(&b);
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || mark(b))
 }
 
 #[cfg(test)]

@@ -311,6 +311,12 @@ mod tests {
     }
 
     #[test]
+    fn a_message_that_is_too_long_says_the_limit() {
+        let said = crate::record::ClientError::of(ClientErrorKind::TooLong).to_string();
+        assert!(said.contains(&format!(" {} MiB,", MOST_BYTES >> 20)), "{said}");
+    }
+
+    #[test]
     fn messages_with_a_length_are_cut_and_joined_by_frames() {
         let node = TomlNode::parse("[1, \"varint\"]", Origin::Whole).expect("TOML");
         let length = LengthHeader::read("length", &node).expect("a header");
