@@ -30,8 +30,8 @@ pub(crate) struct ClientConnection<S: CountedStream = PolledStream> {
     last: TcpReading,
     /// Bytes that are in the ledger already.
     counted: MovedBytes,
-    /// The same of TLS, if the stream has it.
-    counted_tls: Option<TlsBytes>,
+    /// The same of TLS, if the stream has it; boxed, because most have none.
+    counted_tls: Option<Box<TlsBytes>>,
     /// This side ended TCP and then the other, whose end was read.
     both_ended: bool,
 }
@@ -52,17 +52,17 @@ impl<S: CountedStream> ClientConnection<S> {
 
     /// The stream has TLS: its bytes are counted with those of the protocol, in the same phase.
     pub(crate) fn with_tls(mut self) -> ClientConnection<S> {
-        self.counted_tls = Some(TlsBytes::default());
+        self.counted_tls = Some(Box::default());
         self
     }
 
     /// Adds the bytes of TLS that have moved since the last time to the ledger of a phase.
     #[inline]
     pub(crate) fn count_tls(&mut self, phase: Phase) {
-        if let Some(counted) = self.counted_tls {
+        if let Some(counted_tls) = &mut self.counted_tls {
             let all = self.stream.tls();
+            let counted = std::mem::replace(&mut **counted_tls, all);
             if all != counted {
-                self.counted_tls = Some(all);
                 self.thread.add_bytes(phase, |ledger| {
                     add_tls(&mut ledger.up, all.up - counted.up);
                     add_tls(&mut ledger.down, all.down - counted.down);
@@ -209,7 +209,7 @@ impl<S: CountedStream> ClientConnection<S> {
         }
         self.thread.audit.set(audit);
         let MovedBytes { up, down } = self.take_moved();
-        let tls = self.counted_tls.unwrap_or_default();
+        let tls = self.counted_tls.as_deref().copied().unwrap_or_default();
         // Of TLS, what is in no whole record.
         let unreceived = self.stream.read() - self.stream.delivered() - tls.down;
         let cut_records = self.stream.written_to_socket() - self.stream.written() - tls.up;

@@ -2,6 +2,7 @@
 //!
 //! Separate from `handle`, which belongs to one client, and from `driver`, which owns the thread.
 
+use crate::client::delivery::client_inbox::SpareInboxes;
 use crate::client::delivery::fan_out::FanOutTracker;
 use crate::client::delivery::inbox::{Inbox, MessageSource};
 use crate::client::delivery::message_times::MessageTimes;
@@ -55,8 +56,8 @@ pub struct ThreadContext {
     pub tally: Cell<Tally>,
     /// How clients' messages spread, if they send to each other.
     pub fan_out: RefCell<FanOutTracker>,
-    /// Reads messages that arrive whole.
-    pub inbox: RefCell<Inbox>,
+    /// What reads messages while they come.
+    inboxes: RefCell<SpareInboxes>,
     /// Whose messages are read.
     pub(crate) source: MessageSource,
     /// The clocks for times in a server's own messages.
@@ -165,7 +166,7 @@ impl ThreadContext {
             stopped: Cell::new(false),
             tally: Cell::default(),
             fan_out: RefCell::default(),
-            inbox: RefCell::new(Inbox::of(&source, &spec)),
+            inboxes: RefCell::default(),
             source,
             message_times: RefCell::new(MessageTimes::new()),
             window: Cell::new(None),
@@ -188,9 +189,17 @@ impl ThreadContext {
         self.simulated_ns.get().unwrap_or_else(now_ns)
     }
 
-    /// Returns an inbox for a client of the thread.
-    pub(crate) fn new_inbox(&self) -> Inbox {
-        Inbox::of(&self.source, &self.spec)
+    /// Returns an empty inbox for a client of the thread.
+    #[inline]
+    pub(crate) fn take_inbox(&self) -> Box<Inbox> {
+        let spare = self.inboxes.borrow_mut().take();
+        spare.unwrap_or_else(|| Box::new(Inbox::of(&self.source, &self.spec)))
+    }
+
+    /// Keeps an empty inbox for another message.
+    #[inline]
+    pub(crate) fn spare_inbox(&self, inbox: Box<Inbox>) {
+        self.inboxes.borrow_mut().keep(inbox);
     }
 
     /// Starts a schedule and wakes every client.

@@ -17,6 +17,7 @@ use crate::record::{
 use crate::time::{Pacer, Schedule, Turn, TurnPlacement};
 use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU64;
 use std::rc::Rc;
 
 /// The least attempts to set up a client before it is given up.
@@ -43,7 +44,7 @@ pub struct ClientCore {
     pub thread: Rc<ThreadContext>,
     pacer: Pacer,
     /// The interval of a second handle; `None` for the schedule's interval.
-    own_interval_ns: Option<u64>,
+    own_interval_ns: Option<NonZeroU64>,
     /// Whether it has asked for a turn, which the client of a push transport never does.
     paced: bool,
     generation: u32,
@@ -91,7 +92,7 @@ impl ClientCore {
     /// interval. It is not counted among the clients, and takes no turns during a calibration.
     pub(crate) fn second_handle(&self, interval_ns: u64) -> ClientCore {
         let mut second = ClientCore::new(self.id, self.begin_ns, self.thread.clone());
-        second.own_interval_ns = Some(interval_ns.max(1));
+        second.own_interval_ns = Some(NonZeroU64::new(interval_ns).unwrap_or(NonZeroU64::MIN));
         self.thread.update(|t| t.senders += 1);
         second
     }
@@ -110,6 +111,7 @@ impl ClientCore {
         match self.own_interval_ns {
             None => Some(schedule),
             Some(interval_ns) => {
+                let interval_ns = interval_ns.get();
                 (!schedule.calibration).then_some(Schedule { interval_ns, ..schedule })
             }
         }

@@ -5,7 +5,7 @@
 
 use crate::client::compressed_bodies::CompressedBodies;
 use crate::client::core::ClientCore;
-use crate::client::delivery::inbox::Inbox;
+use crate::client::delivery::client_inbox::ClientInbox;
 use crate::client::delivery::per_client::DeliveryTracker;
 use crate::client::delivery::skipped::skipped;
 use crate::client::http::{SentRequest, add_response, malformed, retry_after_ns};
@@ -106,7 +106,7 @@ impl<D: Decode> MachineClients for StreamClients<D> {
         let machine = StreamMachine::<D> {
             decoder,
             delivery: DeliveryTracker::new(skipped(&self.shared.feed)),
-            inbox: core.thread.new_inbox(),
+            inbox: ClientInbox::default(),
             shared: self.shared.clone(),
             sent: SentRequest::default(),
             response: self.shared.requests.response(),
@@ -126,7 +126,7 @@ struct StreamMachine<D> {
     shared: Rc<StreamSettings>,
     decoder: D,
     delivery: DeliveryTracker,
-    inbox: Inbox,
+    inbox: ClientInbox,
     sent: SentRequest,
     response: Response,
     /// What reads a compressed body, if the request asks for one.
@@ -182,6 +182,7 @@ impl<D: Decode> StreamMachine<D> {
         }
         let StreamMachine { decoder, delivery, inbox, response, unfinished, .. } = self;
         let (core, phase, now_ns) = (&*io.core, io.phase(), io.now_ns);
+        let inbox = inbox.open(&core.thread);
         let (mut messages, mut splits, mut uneven) = (0, 0, 0);
         let ends_anywhere = decoder.ends_anywhere();
         let mut on = |part: Decoded<'_>| match part {
@@ -230,6 +231,7 @@ impl<D: Decode> StreamMachine<D> {
         } = self;
         let Some(bodies) = bodies else { return Err(Malformed) };
         let (core, phase, now_ns) = (&*io.core, io.phase(), io.now_ns);
+        let inbox = inbox.open(&core.thread);
         let (mut messages, mut splits, mut uneven, mut message_bytes) = (0, 0, 0, 0);
         let mut on = |part: Decoded<'_>| match part {
             Decoded::Payload(bytes, counted) => {
@@ -410,6 +412,7 @@ impl<D: Decode> Machine for StreamMachine<D> {
         self.unfinished.wire += io.take_received();
         let mut whole = Flow::default();
         self.read(io, bytes, &mut whole);
+        self.inbox.release(&io.core.thread);
         io.add_bytes(io.phase(), |ledger| ledger.down += whole);
         if self.unfinished.wire.get() == 0
             && let Some(phase) = self.begins.take()
@@ -475,7 +478,7 @@ impl<D: Decode> Machine for StreamMachine<D> {
         }
         if !last {
             self.decoder.lost();
-            self.inbox.clear();
+            self.inbox.clear(&io.core.thread);
             self.delivery.reconnected();
         }
     }

@@ -58,6 +58,12 @@ impl AnySizeReader {
         separators
     }
 
+    /// Whether no message is under way.
+    #[inline]
+    pub(crate) fn is_idle(&self) -> bool {
+        self.at == 0 && !self.follows && !self.strange
+    }
+
     /// The message will never be whole: what was read of it and not given is forgotten.
     pub fn abandon(&mut self) {
         (self.at, self.follows, self.strange) = (0, false, false);

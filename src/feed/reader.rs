@@ -114,6 +114,12 @@ impl Reader {
         self.abandon();
     }
 
+    /// Whether no message is under way.
+    #[inline]
+    pub(crate) fn is_idle(&self) -> bool {
+        self.at == 0 && !self.strange
+    }
+
     /// The message will never be whole, as when its connection is lost: what was read of it and
     /// not given is forgotten.
     pub fn abandon(&mut self) {

@@ -33,7 +33,7 @@ impl MessageSource {
 
 /// The payloads of a message. Its memory is used again for the next one.
 #[derive(Debug)]
-pub struct Inbox {
+pub(crate) struct Inbox {
     reader: PayloadReader,
     stamps: Vec<Stamp>,
     /// Payloads without a stamp of this program.
@@ -46,15 +46,10 @@ pub struct Inbox {
 enum PayloadReader {
     Feed(Reader),
     Stamped(AnySizeReader),
-    Own(Box<OwnReader>),
+    Own(OwnReader),
 }
 
 impl Inbox {
-    /// An empty inbox for messages of the bundled server.
-    pub fn new(feed: &Spec) -> Inbox {
-        Inbox::of(&MessageSource::Bundled, feed)
-    }
-
     /// An empty inbox for messages of this source.
     pub(crate) fn of(source: &MessageSource, feed: &Spec) -> Inbox {
         // Binary updates in one message are told apart by their size alone.
@@ -67,9 +62,7 @@ impl Inbox {
             MessageSource::Bundled | MessageSource::Stamped => {
                 PayloadReader::Feed(Reader::new(feed.kind, feed.payload_bytes))
             }
-            MessageSource::Own(format) => {
-                PayloadReader::Own(Box::new(OwnReader::new(format.clone())))
-            }
+            MessageSource::Own(format) => PayloadReader::Own(OwnReader::new(format.clone())),
         })
     }
 
@@ -77,36 +70,20 @@ impl Inbox {
         Inbox { reader, stamps: Vec::new(), unstamped: 0, separators: 0 }
     }
 
-    /// Takes the memory for stamps of another inbox, if this one has none: clients of a thread share
-    /// it, since most messages come whole.
-    pub(crate) fn borrow_memory(&mut self, of: &mut Inbox) {
-        if self.stamps.capacity() == 0 {
-            std::mem::swap(&mut self.stamps, &mut of.stamps);
-        }
-        if let (PayloadReader::Own(own), PayloadReader::Own(other)) =
-            (&mut self.reader, &mut of.reader)
-        {
-            own.borrow_memory(other);
-        }
-    }
-
-    /// Gives the memory for stamps back, unless a message has come in part.
-    pub(crate) fn give_memory_back(&mut self, to: &mut Inbox) {
-        if self.stamps.is_empty() {
-            let memory = std::mem::take(&mut self.stamps);
-            if to.stamps.capacity() == 0 {
-                to.stamps = memory;
-            }
-        }
-        if let (PayloadReader::Own(own), PayloadReader::Own(other)) =
-            (&mut self.reader, &mut to.reader)
-        {
-            own.give_memory_back(other);
-        }
+    /// Whether no message is under way, nor a whole one not yet taken.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        let Inbox { reader, stamps, unstamped, separators } = self;
+        let idle = match reader {
+            PayloadReader::Feed(reader) => reader.is_idle(),
+            PayloadReader::Stamped(reader) => reader.is_idle(),
+            PayloadReader::Own(reader) => reader.is_idle(),
+        };
+        idle && stamps.is_empty() && *unstamped == 0 && *separators == 0
     }
 
     /// Adds a piece of a message.
-    pub fn push(&mut self, bytes: &[u8]) {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
         let (stamps, unstamped) = (&mut self.stamps, &mut self.unstamped);
         let on = |stamp| match stamp {
             Some(stamp) => stamps.push(stamp),
@@ -123,7 +100,7 @@ impl Inbox {
     }
 
     /// Ends the message; returns the number of its bytes that separate payloads.
-    pub fn end(&mut self) -> u64 {
+    pub(crate) fn end(&mut self) -> u64 {
         let (stamps, unstamped) = (&mut self.stamps, &mut self.unstamped);
         let on = |stamp| match stamp {
             Some(stamp) => stamps.push(stamp),
@@ -138,7 +115,7 @@ impl Inbox {
     }
 
     /// Forgets a message that was cut.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         match &mut self.reader {
             PayloadReader::Feed(reader) => reader.abandon(),
             PayloadReader::Stamped(reader) => reader.abandon(),
@@ -201,28 +178,34 @@ pub(crate) fn without_separators(parts: Parts, separators: u64) -> Parts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::context::ThreadContext;
+    use crate::client::delivery::client_inbox::ClientInbox;
 
     #[test]
-    fn memory_is_lent_while_a_message_comes() {
-        let (mut shared, mut own) = (Inbox::new(&Spec::PLAIN), Inbox::new(&Spec::PLAIN));
+    fn a_client_has_an_inbox_only_while_a_message_comes() {
+        let thread = ThreadContext::new(Vec::new(), Spec::PLAIN, 1, 1, 1);
         let mut payload = vec![0; Spec::PLAIN.payload_bytes as usize];
         Stamp { sequence: 7, published_ns: 9 }.write(Spec::PLAIN.kind, &mut payload);
-        for _ in 0..3 {
-            own.borrow_memory(&mut shared);
-            own.push(&payload);
-            own.end();
-            // Its stamp has not been taken: nothing is given back.
-            own.give_memory_back(&mut shared);
-            assert!(own.stamps.capacity() > 0 && shared.stamps.capacity() == 0);
-            assert_eq!(own.take_only_stamp().map(|stamp| stamp.sequence), Some(7));
-            own.give_memory_back(&mut shared);
-            assert!(own.stamps.capacity() == 0 && shared.stamps.capacity() > 0);
-        }
-    }
-
-    /// A client keeps one all the time.
-    #[test]
-    fn an_inbox_is_no_larger_for_servers_that_are_not_the_bundled_one() {
-        assert!(size_of::<Inbox>() <= size_of::<Reader>() + 48);
+        let (mut one, mut two) = (ClientInbox::default(), ClientInbox::default());
+        let memory = |inbox: &Inbox| std::ptr::from_ref(inbox);
+        one.open(&thread).push(&payload[..3]);
+        one.release(&thread);
+        // A message has come in part: another client gets another inbox.
+        let (first, second) = (memory(one.open(&thread)), memory(two.open(&thread)));
+        assert_ne!(first, second);
+        two.release(&thread);
+        let mut inbox = one.take(&thread);
+        inbox.push(&payload[3..]);
+        inbox.end();
+        // Its stamp has not been taken: the client keeps it.
+        one.put_back(inbox, &thread);
+        assert_eq!(memory(one.open(&thread)), first);
+        assert_eq!(one.open(&thread).take_only_stamp().map(|stamp| stamp.sequence), Some(7));
+        one.release(&thread);
+        // The one that was given back last is the next one.
+        assert_eq!(memory(two.open(&thread)), first);
+        two.open(&thread).push(&payload[..3]);
+        two.clear(&thread);
+        assert!(two.open(&thread).is_empty());
     }
 }

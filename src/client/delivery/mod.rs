@@ -1,5 +1,6 @@
 //! Which updates reached a client, how late, and which are missing.
 
+pub(crate) mod client_inbox;
 pub(crate) mod fan_out;
 pub(crate) mod inbox;
 pub(crate) mod message_times;

@@ -30,18 +30,20 @@ impl Gap {
     }
 }
 
-/// The gaps of one client, oldest first. The first one allocates room for all.
+/// The gaps of one client, oldest first. The first one allocates room for all, and most clients never
+/// have any: they keep a pointer.
 #[derive(Debug, Default)]
-pub(super) struct OpenGaps(Vec<Gap>);
+pub(super) struct OpenGaps(Option<Box<Gaps>>);
+
+#[derive(Debug)]
+struct Gaps(Vec<Gap>);
 
 impl OpenGaps {
     /// Opens a gap. Returns one that is given up for it, which is lost.
     pub(super) fn open(&mut self, gap: Gap) -> Option<Gap> {
-        let gaps = &mut self.0;
-        if gaps.capacity() == 0 {
-            // One more for the moment in which a gap is split.
-            gaps.reserve_exact(MOST + 1);
-        }
+        // One more for the moment in which a gap is split.
+        let Gaps(gaps) =
+            &mut **self.0.get_or_insert_with(|| Box::new(Gaps(Vec::with_capacity(MOST + 1))));
         let given_up = (gaps.len() == MOST).then(|| gaps.remove(0));
         gaps.push(gap);
         given_up
@@ -50,7 +52,7 @@ impl OpenGaps {
     /// Takes a number that has come after all. Returns the phase in which it was skipped, and a gap that
     /// is given up because the rest of its own one takes the room; `None` if it is in no gap.
     pub(super) fn take(&mut self, number: u64) -> Option<(Phase, Option<Gap>)> {
-        let gaps = &mut self.0;
+        let Gaps(gaps) = &mut **self.0.as_mut()?;
         let at = gaps.iter().position(|gap| gap.has(number))?;
         let Gap { first, last, phase } = gaps[at];
         let before = (first < number).then(|| Gap { last: number - 1, ..gaps[at] });
@@ -72,7 +74,7 @@ impl OpenGaps {
 
     /// Closes every gap: its numbers are lost.
     pub(super) fn close(&mut self) -> Vec<Gap> {
-        std::mem::take(&mut self.0)
+        self.0.take().map_or_else(Vec::new, |gaps| gaps.0)
     }
 }
 

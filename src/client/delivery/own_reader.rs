@@ -36,21 +36,9 @@ impl OwnReader {
         OwnReader { format, bytes: Vec::new(), length: 0, message: OwnMessage::Empty }
     }
 
-    /// See [`Inbox::borrow_memory`](crate::client::delivery::inbox::Inbox::borrow_memory).
-    pub(super) fn borrow_memory(&mut self, of: &mut OwnReader) {
-        if self.bytes.capacity() == 0 {
-            std::mem::swap(&mut self.bytes, &mut of.bytes);
-        }
-    }
-
-    /// Gives the memory back, unless a message has come in part.
-    pub(super) fn give_memory_back(&mut self, to: &mut OwnReader) {
-        if self.bytes.is_empty() {
-            let memory = std::mem::take(&mut self.bytes);
-            if to.bytes.capacity() == 0 {
-                to.bytes = memory;
-            }
-        }
+    /// Whether no message is under way, nor a whole one not yet taken.
+    pub(super) fn is_idle(&self) -> bool {
+        self.length == 0 && self.message == OwnMessage::Empty
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {

@@ -32,9 +32,8 @@ pub(crate) struct DeliveryTracker {
     /// The age of information is integrated up to here.
     aged_ns: u64,
     delivered: u64,
-    superseded: u64,
-    /// Skipped where none should have been, less those that came late.
-    gaps: u64,
+    /// Skipped ones, less those that came late: superseded or missing, as `skipped` has it.
+    passed_over: u64,
     /// The next update that comes is the first on a new connection.
     reconnected: bool,
     /// If clients send to each other, what has come of each of them. Nothing above but `newest` is
@@ -167,11 +166,7 @@ impl DeliveryTracker {
                 recorder.since(phase, Metric::DeliveryLatency, stamp.published_ns, now_ns);
                 let skipped_in_window = self.measures(client, skipped_in, stamp);
                 self.delivered += u64::from(self.measures(client, phase, stamp));
-                let skipped = match self.skipped {
-                    Skipped::Superseded => &mut self.superseded,
-                    Skipped::Missing => &mut self.gaps,
-                };
-                *skipped = skipped.saturating_sub(u64::from(skipped_in_window));
+                self.passed_over = self.passed_over.saturating_sub(u64::from(skipped_in_window));
             }
             Arrival::New => {
                 let jumped = self.newest.map_or(0, |newest| stamp.sequence - newest.sequence - 1);
@@ -249,10 +244,7 @@ impl DeliveryTracker {
             None if phase == Phase::Steady => first.map_or(0, |first| stamp.sequence - first),
             None => 0,
         };
-        match self.skipped {
-            Skipped::Superseded => self.superseded += jumped,
-            Skipped::Missing => self.gaps += jumped,
-        }
+        self.passed_over += jumped;
         match self.newest {
             Some(newest) => self.before.advance(stamp.sequence - newest.sequence),
             None => self.before = SequenceWindow::FULL,
@@ -348,14 +340,17 @@ impl DeliveryTracker {
                 let next = self.newest.map_or(0, |newest| newest.sequence + 1);
                 (until - from, until.saturating_sub(from.max(next)))
             }
-            None => (self.delivered + self.superseded + self.gaps, 0),
+            None => (self.delivered + self.passed_over, 0),
         };
         let mut recorder = client.thread.recorder.borrow_mut();
         let counts = &mut recorder.at(Phase::Steady).counts;
         counts.updates_published += published;
         counts.updates_delivered += self.delivered;
-        counts.updates_superseded += self.superseded;
-        counts.updates_missing += self.gaps + tail;
+        counts.updates_missing += tail;
+        match self.skipped {
+            Skipped::Superseded => counts.updates_superseded += self.passed_over,
+            Skipped::Missing => counts.updates_missing += self.passed_over,
+        }
     }
 }
 

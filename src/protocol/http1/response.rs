@@ -160,11 +160,15 @@ pub struct Response {
     pub wanted: Option<Box<WantedFields>>,
     state: State,
     /// The beginning of an incomplete head.
-    partial: Vec<u8>,
+    partial: Option<Box<PartialHead>>,
     /// How many bytes of [`NO_CHUNKS`] may still come after an answer that has no body: with it, or
     /// before the next one.
     stray_left: u8,
 }
+
+/// The beginning of a head that came in pieces; never empty.
+#[derive(Debug)]
+struct PartialHead(Vec<u8>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -205,7 +209,7 @@ impl Default for Response {
             cookies: None,
             wanted: None,
             state: State::Head,
-            partial: Vec::new(),
+            partial: None,
             stray_left: 0,
         }
     }
@@ -349,7 +353,7 @@ impl Response {
     /// True if nothing of a response has come yet; [`Response::parts`] must not have been taken.
     pub fn is_untouched(&self) -> bool {
         let parts = Parts { stray: 0, ..self.parts };
-        self.state == State::Head && self.partial.is_empty() && parts == Parts::default()
+        self.state == State::Head && self.partial.is_none() && parts == Parts::default()
     }
 
     /// True within a chunk, its size line and the line end after it included.
@@ -440,21 +444,22 @@ impl Response {
 
     /// Reads a head from `partial` and `bytes` together.
     fn head(&mut self, bytes: &[u8]) -> Result<usize, Malformed> {
-        let had = self.partial.len();
-        let mut whole = std::mem::take(&mut self.partial);
-        let head = if had == 0 {
-            bytes
-        } else {
-            whole.extend_from_slice(bytes);
-            &whole
+        let Some(mut partial) = self.partial.take() else {
+            return Ok(match self.parse_head(bytes)? {
+                Some(len) => len,
+                None => {
+                    self.partial = Some(Box::new(PartialHead(bytes.to_vec())));
+                    bytes.len()
+                }
+            });
         };
-        if let Some(len) = self.parse_head(head)? {
+        let PartialHead(whole) = &mut *partial;
+        let had = whole.len();
+        whole.extend_from_slice(bytes);
+        if let Some(len) = self.parse_head(whole)? {
             return Ok(len - had);
         }
-        if had == 0 {
-            whole.extend_from_slice(bytes);
-        }
-        self.partial = whole;
+        self.partial = Some(partial);
         Ok(bytes.len())
     }
 

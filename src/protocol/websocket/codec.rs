@@ -148,6 +148,10 @@ pub enum FrameItem<'a> {
     Close(Option<u16>, &'a [u8], FrameSizes),
 }
 
+/// The payload of a control frame so far.
+#[derive(Debug, Default)]
+struct PartialControl(Vec<u8>);
+
 /// Reads the frames of the other side.
 #[derive(Debug, Default)]
 pub struct FrameReader {
@@ -165,7 +169,7 @@ pub struct FrameReader {
     within: Option<MessageKind>,
     utf8: Utf8,
     /// The payload of a control frame that comes in pieces.
-    control: Vec<u8>,
+    control: Option<Box<PartialControl>>,
     closed: bool,
 }
 
@@ -254,16 +258,16 @@ impl FrameReader {
         self.left -= data.len() as u64;
         if opcode.is_control() {
             if self.left > 0 {
-                self.control.extend_from_slice(data);
+                self.control.get_or_insert_default().0.extend_from_slice(data);
                 return Ok(false);
             }
             self.opcode = None;
-            if self.control.is_empty() {
-                self.control_frame(opcode, data, on)?;
-            } else {
-                let mut whole = std::mem::take(&mut self.control);
-                whole.extend_from_slice(data);
-                self.control_frame(opcode, &whole, on)?;
+            match self.control.take() {
+                None => self.control_frame(opcode, data, on)?,
+                Some(mut partial) => {
+                    partial.0.extend_from_slice(data);
+                    self.control_frame(opcode, &partial.0, on)?;
+                }
             }
             return Ok(true);
         }

@@ -2,6 +2,7 @@
 
 use crate::client::compressed_bodies::{CompressedBodies, WholeBody};
 use crate::client::connection::MovedBytes;
+use crate::client::delivery::client_inbox::ClientInbox;
 use crate::client::delivery::inbox::{Inbox, without_separators};
 use crate::client::delivery::per_client::DeliveryTracker;
 use crate::client::delivery::skipped::Skipped;
@@ -67,7 +68,7 @@ impl MachineClients for LongPollingClients {
             position.is_some().then(|| Box::new(WantedFields::new(self.0.position.wanted())));
         let machine = LongPollMachine {
             delivery: DeliveryTracker::asking(self.0.skipped),
-            inbox: core.thread.new_inbox(),
+            inbox: ClientInbox::default(),
             shared: self.0.clone(),
             sent: SentRequest::default(),
             response,
@@ -95,7 +96,7 @@ fn hash(before: u64, bytes: &[u8]) -> u64 {
 struct LongPollMachine {
     shared: Rc<LongPollSettings>,
     delivery: DeliveryTracker,
-    inbox: Inbox,
+    inbox: ClientInbox,
     sent: SentRequest,
     response: Response,
     /// What reads compressed bodies, if requests ask for some.
@@ -118,7 +119,7 @@ impl LongPollMachine {
     /// Sends a request. Returns whether it could be sent.
     fn ask(&mut self, io: &mut Io<'_>) -> bool {
         self.response.reset();
-        self.inbox.clear();
+        self.inbox.clear(&io.core.thread);
         self.body = None;
         if let Some(bodies) = &mut self.bodies {
             bodies.restart();
@@ -168,7 +169,7 @@ impl LongPollMachine {
         self.redirected.arrived();
         if !self.shared.requests.success.contains(self.response.status) {
             io.discard_received();
-            self.inbox.clear();
+            self.inbox.clear(&io.core.thread);
             let code = i32::from(self.response.status);
             let error = ClientError::with(ClientErrorKind::Status, code);
             return io.lose_refused(error, self.response.text.take());
@@ -176,10 +177,11 @@ impl LongPollMachine {
         let body = self.bodies.as_mut().map_or(WholeBody::Plain, |bodies| bodies.end());
         if body == WholeBody::Undecodable {
             io.discard_received();
-            self.inbox.clear();
+            self.inbox.clear(&io.core.thread);
             return io.lose(ClientError::of(ClientErrorKind::Undecodable));
         }
-        let moved = self.count(io, body, beyond);
+        let mut inbox = self.inbox.take(&io.core.thread);
+        let moved = self.count(io, &mut inbox, body, beyond);
         io.note_message();
         if let Some(position) = &mut self.position
             && !position.read(&self.shared.position, &self.response)
@@ -194,9 +196,10 @@ impl LongPollMachine {
         }
         if !matches!(self.response.status, 200..300) {
             // It counts as success by `status`, and what it says is no update.
-            self.inbox.clear();
+            inbox.clear();
         }
-        let new = self.delivery.deliver(&mut self.inbox, io.core, phase, io.now_ns);
+        let new = self.delivery.deliver(&mut inbox, io.core, phase, io.now_ns);
+        self.inbox.put_back(inbox, &io.core.thread);
         if !new {
             io.nothing_new(phase, moved);
         }
@@ -220,9 +223,15 @@ impl LongPollMachine {
     }
 
     /// Counts a whole answer with this body. Returns what the exchange has moved.
-    fn count(&mut self, io: &mut Io<'_>, body: WholeBody, beyond: u64) -> MovedBytes {
+    fn count(
+        &mut self,
+        io: &mut Io<'_>,
+        inbox: &mut Inbox,
+        body: WholeBody,
+        beyond: u64,
+    ) -> MovedBytes {
         let phase = io.phase();
-        let separators = self.inbox.end();
+        let separators = inbox.end();
         let mut parts = self.response.parts;
         match body {
             WholeBody::Compressed(text_bytes) => {
@@ -244,7 +253,7 @@ impl LongPollMachine {
 
     /// Asks again where an answer has led to: on the same connection if that can be used.
     fn go_on(&mut self, io: &mut Io<'_>, beyond: u64) {
-        self.inbox.clear();
+        self.inbox.clear(&io.core.thread);
         let parts = self.response.parts;
         let down = io.take_received();
         let phase = io.phase();
@@ -301,7 +310,7 @@ impl Machine for LongPollMachine {
     fn received(&mut self, io: &mut Io<'_>, bytes: &[u8]) {
         let at_once = self.came_at_once(io);
         let LongPollMachine { inbox, body, bodies, position, shared, response, .. } = &mut *self;
-        inbox.borrow_memory(&mut io.core.thread.inbox.borrow_mut());
+        let inbox = inbox.open(&io.core.thread);
         let mut on = |bytes: &[u8]| {
             inbox.push(bytes);
             if let Some(position) = position {
@@ -328,7 +337,7 @@ impl Machine for LongPollMachine {
             Ok(_) => {}
             Err(Malformed) => self.fail(io, malformed(&self.response)),
         }
-        self.inbox.give_memory_back(&mut io.core.thread.inbox.borrow_mut());
+        self.inbox.release(&io.core.thread);
     }
 
     fn ended(&mut self, io: &mut Io<'_>, error: Option<ClientError>) {
@@ -373,7 +382,7 @@ impl Machine for LongPollMachine {
         self.sent.forget();
         io.discard_received();
         if !last {
-            self.inbox.clear();
+            self.inbox.clear(&io.core.thread);
             self.delivery.reconnected();
         }
     }

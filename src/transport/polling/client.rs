@@ -3,8 +3,8 @@
 use crate::client::ClientCore;
 use crate::client::compressed_bodies::WholeBody;
 use crate::client::connection::MovedBytes;
-use crate::client::context::ThreadContext;
-use crate::client::delivery::inbox::{Inbox, without_separators};
+use crate::client::delivery::client_inbox::ClientInbox;
+use crate::client::delivery::inbox::without_separators;
 use crate::client::delivery::per_client::DeliveryTracker;
 use crate::client::delivery::skipped::Skipped;
 use crate::client::http::{HeadSize, add_exchange};
@@ -19,7 +19,7 @@ pub(crate) struct PollState {
     /// Its updates.
     pub delivery: DeliveryTracker,
     /// The payloads of the current response.
-    pub inbox: Inbox,
+    pub inbox: ClientInbox,
 }
 
 /// An exchange whose response is whole.
@@ -50,9 +50,9 @@ pub(crate) struct CompletedExchange {
 
 impl PollState {
     /// The state before the first response.
-    pub(crate) fn new(feed: &feed::Spec, thread: &ThreadContext) -> PollState {
+    pub(crate) fn new(feed: &feed::Spec) -> PollState {
         let delivery = DeliveryTracker::asking(Skipped::from(feed.semantics));
-        PollState { delivery, inbox: thread.new_inbox() }
+        PollState { delivery, inbox: ClientInbox::default() }
     }
 
     /// Counts a completed exchange: its bytes, its latencies and its updates. `text` is what the
@@ -71,13 +71,16 @@ impl PollState {
             client.refused(phase, error, text);
             return false;
         }
+        let mut inbox = self.inbox.take(&client.thread);
         let (separators, parts) = match exchange.body {
             WholeBody::Plain => {
-                let separators = self.inbox.end();
+                let separators = inbox.end();
                 (separators, without_separators(exchange.parts, separators))
             }
-            WholeBody::Compressed(_) => (self.inbox.end(), exchange.parts),
+            WholeBody::Compressed(_) => (inbox.end(), exchange.parts),
             WholeBody::Undecodable => {
+                inbox.clear();
+                client.thread.spare_inbox(inbox);
                 self.fail(client, exchange.turn, exchange.moved, exchange.request);
                 client.fault(phase, ClientError::of(ClientErrorKind::Undecodable));
                 return false;
@@ -98,11 +101,12 @@ impl PollState {
         }
         if !matches!(exchange.status, 200..300) {
             // It counts as success by `status`, and what it says is no update.
-            self.inbox.clear();
+            inbox.clear();
         }
-        if !self.delivery.deliver(&mut self.inbox, client, phase, done_ns) {
+        if !self.delivery.deliver(&mut inbox, client, phase, done_ns) {
             client.nothing_new(phase, exchange.moved);
         }
+        self.inbox.put_back(inbox, &client.thread);
         true
     }
 
@@ -114,7 +118,7 @@ impl PollState {
         moved: MovedBytes,
         request: HeadSize,
     ) {
-        self.inbox.clear();
+        self.inbox.clear(&client.thread);
         add_exchange(client, turn.phase, moved, request, None);
     }
 }

@@ -61,7 +61,7 @@ impl MachineClients for RawClients {
             connects: true,
         };
         let machine = PollMachine {
-            state: PollState::new(&self.0.feed, &core.thread),
+            state: PollState::new(&self.0.feed),
             shared: self.0.clone(),
             response: self.0.requests.response(),
             bodies: self.0.requests.compressed_bodies(),
@@ -176,7 +176,7 @@ impl PollMachine {
 
     /// Asks again where an answer has led to: on the same connection if that can be used.
     fn go_on(&mut self, io: &mut Io<'_>, turn: Turn, beyond: u64) {
-        self.state.inbox.clear();
+        self.state.inbox.clear(&io.core.thread);
         if beyond > 0 {
             io.discarded(turn.phase, beyond);
         }
@@ -229,10 +229,10 @@ impl Machine for PollMachine {
             }
             return;
         }
-        let (inbox, response) = (&mut self.state.inbox, &mut self.response);
-        inbox.borrow_memory(&mut io.core.thread.inbox.borrow_mut());
+        let response = &mut self.response;
         let head = self.shared.known_head.borrow_mut().read(response, bytes);
         let bodies = &mut self.bodies;
+        let inbox = self.state.inbox.open(&io.core.thread);
         let fed = head.and_then(|head| {
             if let Some(bodies) = bodies {
                 let body = bodies.feed(response, &bytes[head..], |text| inbox.push(text));
@@ -254,10 +254,9 @@ impl Machine for PollMachine {
                     self.complete(io, (bytes.len() - used) as u64);
                 }
             }
-            Ok(_) => {}
+            Ok(_) => self.state.inbox.release(&io.core.thread),
             Err(Malformed) => self.fail(io, malformed(&self.response)),
         }
-        self.state.inbox.give_memory_back(&mut io.core.thread.inbox.borrow_mut());
     }
 
     fn ended(&mut self, io: &mut Io<'_>, error: Option<ClientError>) {

@@ -165,7 +165,7 @@ impl ReqwestEngine {
             Err(_) => return client.fault(Phase::Setup, ClientError::of(ClientErrorKind::Connect)),
         };
         let mut state = UserState {
-            poll: PollState::new(&self.feed, &client.thread),
+            poll: PollState::new(&self.feed),
             observed: None,
             redirected: Redirected::default(),
         };
@@ -231,7 +231,8 @@ impl ReqwestEngine {
         let compressed = has_coding(&response);
         let cookie_ignored = self.keep_cookies(client, &response);
         let mut text = kept_text(&response, compressed);
-        let (payload, end) = read_body(&mut response, &mut state.poll.inbox, &mut text).await;
+        let inbox = state.poll.inbox.open(&client.thread);
+        let (payload, end) = read_body(&mut response, inbox, &mut text).await;
         let mut moved = self.observe(client, turn.phase, addresses, &mut state.observed);
         if client.thread.tls.get().is_some() && moved.down > 0 && end.is_ok() {
             moved = without_tls(client, turn.phase, moved, request.bytes, head.bytes + payload);
@@ -245,7 +246,7 @@ impl ReqwestEngine {
                 goes_on =
                     self.requests.follow(client, &mut state.redirected, status, text.as_deref());
                 if goes_on {
-                    state.poll.inbox.clear();
+                    state.poll.inbox.clear(&client.thread);
                     add_redirect(client, turn.phase, moved, request, &parts);
                 } else {
                     state.redirected.arrived();

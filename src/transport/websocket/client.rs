@@ -1,5 +1,6 @@
 //! The client half: upgrades, receives messages, and sends those of a sender or of an echo.
 
+use crate::client::delivery::client_inbox::ClientInbox;
 use crate::client::delivery::inbox::Inbox;
 use crate::client::delivery::per_client::DeliveryTracker;
 use crate::client::delivery::skipped::skipped;
@@ -107,10 +108,10 @@ impl MachineClients for WebSocketClients {
             handshake: None,
             redirected: Redirected::default(),
             reader: FrameReader::default(),
-            partial: None,
+            inbox: ClientInbox::default(),
             conversation: self.0.conversation.clone().map(ConversationState::new).map(Box::new),
             pending: echo.then(VecDeque::new),
-            unwritten: VecDeque::new(),
+            unwritten: None,
             late_pong: None,
             close_sent: false,
         };
@@ -131,19 +132,23 @@ struct WebSocketMachine {
     handshake: Option<Box<OpeningHandshake>>,
     redirected: Redirected,
     reader: FrameReader,
-    /// A message that has come in part. One that comes whole is read into the thread's inbox.
-    partial: Option<Box<Inbox>>,
+    /// The updates of the current message.
+    inbox: ClientInbox,
     /// The conversation beside the updates, if there is one.
     conversation: Option<Box<ConversationState>>,
     /// In an echo, the messages whose echoes have not come yet, in order.
     pending: Option<VecDeque<PendingEcho>>,
-    /// Frames that have not reached the socket whole, in order.
-    unwritten: VecDeque<UnwrittenFrame>,
+    /// Frames that have not reached the socket whole, in order; `None` if there are none.
+    unwritten: Option<Box<UnwrittenFrames>>,
     /// The answer to the latest ping, if the socket takes nothing now (RFC 6455 §5.5.3).
-    late_pong: Option<Vec<u8>>,
+    late_pong: Option<Box<[u8]>>,
     /// Whether a Close frame was sent on this connection.
     close_sent: bool,
 }
+
+/// See [`UnwrittenFrame`].
+#[derive(Debug, Default)]
+struct UnwrittenFrames(VecDeque<UnwrittenFrame>);
 
 /// A frame that was sent and has not reached the socket whole.
 #[derive(Debug, Clone, Copy)]
@@ -191,19 +196,24 @@ impl WebSocketMachine {
             io.count_in(phase, |ledger| ledger.up += flow);
         } else {
             let until = io.written() + io.unsent();
-            self.unwritten.push_back(UnwrittenFrame { until, phase, flow });
+            let frames = self.unwritten.get_or_insert_default();
+            frames.0.push_back(UnwrittenFrame { until, phase, flow });
         }
         sent
     }
 
     /// Adds the frames that have reached the socket whole by now.
     fn count_written(&mut self, io: &mut Io<'_>) {
+        let Some(mut frames) = self.unwritten.take() else { return };
         let written = io.written();
-        while let Some(&UnwrittenFrame { until, phase, flow }) = self.unwritten.front()
+        while let Some(&UnwrittenFrame { until, phase, flow }) = frames.0.front()
             && until <= written
         {
-            self.unwritten.pop_front();
+            frames.0.pop_front();
             io.count_in(phase, |ledger| ledger.up += flow);
+        }
+        if !frames.0.is_empty() {
+            self.unwritten = Some(frames);
         }
     }
 
@@ -383,15 +393,14 @@ impl WebSocketMachine {
         }
     }
 
-    /// Reads frames. Messages that come whole are read into the thread's inbox.
+    /// Reads frames.
     fn receive_frames(&mut self, io: &mut Io<'_>, bytes: &[u8]) {
         let mut reader = std::mem::take(&mut self.reader);
         let thread = io.thread.clone();
         if let Some(conversation) = &mut self.conversation {
             conversation.borrow_memory(&mut self.shared.whole.borrow_mut());
         }
-        let mut partial = self.partial.take();
-        let mut shared = thread.inbox.borrow_mut();
+        let mut inbox = self.inbox.take(&thread);
         let (mut closed, mut broken) = (None, None);
         let fed = reader.feed(bytes, |item| match item {
             FrameItem::Data(bytes) => {
@@ -401,15 +410,14 @@ impl WebSocketMachine {
                 }
                 match &mut self.conversation {
                     Some(conversation) => conversation.push(bytes),
-                    None => partial.as_deref_mut().unwrap_or(&mut shared).push(bytes),
+                    None => inbox.push(bytes),
                 }
             }
             FrameItem::MessageEnd(_kind, sizes) => {
-                match (self.conversation.is_some(), partial.take()) {
-                    (true, _) if broken.is_some() => {}
-                    (true, _) => broken = self.receive_whole(io, &mut shared, sizes).err(),
-                    (false, Some(mut inbox)) => self.receive_message(io, &mut inbox, sizes),
-                    (false, None) => self.receive_message(io, &mut shared, sizes),
+                if self.conversation.is_none() {
+                    self.receive_message(io, &mut inbox, sizes);
+                } else if broken.is_none() {
+                    broken = self.receive_whole(io, &mut inbox, sizes).err();
                 }
                 #[cfg(test)]
                 self.send_back(io, _kind.opcode());
@@ -417,7 +425,7 @@ impl WebSocketMachine {
             FrameItem::Ping(payload, sizes) => {
                 count_control(io, sizes);
                 if io.is_blocked() {
-                    self.late_pong = Some(payload.to_vec());
+                    self.late_pong = Some(payload.into());
                 } else {
                     self.send_control(io, Opcode::Pong, payload);
                 }
@@ -430,13 +438,9 @@ impl WebSocketMachine {
         });
         if let Some(conversation) = &mut self.conversation {
             conversation.give_memory_back(&mut self.shared.whole.borrow_mut());
-        } else if reader.is_within_message() && partial.is_none() {
-            // The rest comes later, and other clients use the thread's inbox meanwhile.
-            let empty = thread.new_inbox();
-            partial = Some(Box::new(std::mem::replace(&mut *shared, empty)));
         }
-        drop(shared);
-        (self.reader, self.partial) = (reader, partial);
+        self.inbox.put_back(inbox, &thread);
+        self.reader = reader;
         if let Err(error) = fed {
             self.send_close(io, Some(error.close_code()));
             return io.lose(ClientError::of(ClientErrorKind::Malformed));
@@ -717,12 +721,12 @@ impl Machine for WebSocketMachine {
     fn closing(&mut self, io: &mut Io<'_>, last: bool) {
         self.handshake = None;
         self.count_written(io);
-        self.unwritten.clear();
+        self.unwritten = None;
         self.late_pong = None;
         // What is in no whole frame, and what came after the protocol was broken.
         io.discard_received();
         self.reader = FrameReader::default();
-        self.partial = None;
+        self.inbox.clear(&io.core.thread);
         if let Some(conversation) = &mut self.conversation {
             conversation.begin(0);
         }

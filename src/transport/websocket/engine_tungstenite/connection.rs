@@ -151,7 +151,7 @@ impl LibraryConnection {
         message: &Message,
     ) {
         let now_ns = now_ns();
-        let mut inbox = client.thread.inbox.borrow_mut();
+        let mut inbox = client.thread.take_inbox();
         inbox.push(payload_of(message));
         let separators = inbox.end();
         let sizes = match self.account.passed.borrow_mut().down.pop_front() {
@@ -169,9 +169,11 @@ impl LibraryConnection {
             }
             self.account.connection.count_in(phase, |ledger| ledger.down += flow);
             delivery.deliver(&mut inbox, client, phase, now_ns);
+            client.thread.spare_inbox(inbox);
             return;
         }
         let only = inbox.take_only_stamp();
+        client.thread.spare_inbox(inbox);
         self.receive_echo(client, only, sizes, now_ns);
     }
 
