@@ -2,9 +2,8 @@
 //!
 //! Separate from `handle`, which belongs to one client, and from `driver`, which owns the thread.
 
-use crate::client::delivery::client_inbox::SpareInboxes;
 use crate::client::delivery::fan_out::FanOutTracker;
-use crate::client::delivery::inbox::{Inbox, MessageSource};
+use crate::client::delivery::inbox::{Inbox, MessageSource, SpareInboxes};
 use crate::client::delivery::message_times::MessageTimes;
 use crate::feed;
 use crate::net::delay_line::DelayErrors;

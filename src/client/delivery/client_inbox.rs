@@ -4,10 +4,6 @@
 use crate::client::context::ThreadContext;
 use crate::client::delivery::inbox::Inbox;
 
-/// Inboxes that a thread keeps for its clients. More are in use only while many messages have come in
-/// part.
-const SPARE_INBOXES: usize = 16;
-
 /// See the module's description.
 #[derive(Debug, Default)]
 pub(crate) struct ClientInbox(Option<Box<Inbox>>);
@@ -49,27 +45,6 @@ impl ClientInbox {
         if let Some(mut inbox) = self.0.take() {
             inbox.clear();
             thread.spare_inbox(inbox);
-        }
-    }
-}
-
-/// The inboxes of a thread that no client uses.
-#[derive(Debug, Default)]
-#[expect(clippy::vec_box, reason = "a client takes the box, and the inbox stays where it is")]
-pub(crate) struct SpareInboxes(Vec<Box<Inbox>>);
-
-impl SpareInboxes {
-    /// Takes one.
-    #[inline]
-    pub(crate) fn take(&mut self) -> Option<Box<Inbox>> {
-        self.0.pop()
-    }
-
-    /// Keeps an empty one, with its memory.
-    #[inline]
-    pub(crate) fn keep(&mut self, inbox: Box<Inbox>) {
-        if self.0.len() < SPARE_INBOXES {
-            self.0.push(inbox);
         }
     }
 }

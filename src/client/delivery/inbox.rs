@@ -31,6 +31,10 @@ impl MessageSource {
     }
 }
 
+/// Inboxes that a thread keeps for its clients. More are in use only while many messages have come in
+/// part.
+const SPARE_INBOXES: usize = 16;
+
 /// The payloads of a message. Its memory is used again for the next one.
 #[derive(Debug)]
 pub(crate) struct Inbox {
@@ -166,6 +170,27 @@ impl Inbox {
     /// Takes the stamps of a whole message.
     pub(super) fn take_stamps(&mut self) -> std::vec::Drain<'_, Stamp> {
         self.stamps.drain(..)
+    }
+}
+
+/// The inboxes of a thread that no client uses.
+#[derive(Debug, Default)]
+#[expect(clippy::vec_box, reason = "a client takes the box, and the inbox stays where it is")]
+pub(crate) struct SpareInboxes(Vec<Box<Inbox>>);
+
+impl SpareInboxes {
+    /// Takes one.
+    #[inline]
+    pub(crate) fn take(&mut self) -> Option<Box<Inbox>> {
+        self.0.pop()
+    }
+
+    /// Keeps an empty one, with its memory.
+    #[inline]
+    pub(crate) fn keep(&mut self, inbox: Box<Inbox>) {
+        if self.0.len() < SPARE_INBOXES {
+            self.0.push(inbox);
+        }
     }
 }
 
