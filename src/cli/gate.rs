@@ -118,6 +118,9 @@ pub(crate) struct PairArgs {
         help_heading = PAIRS
     )]
     pub pairs: u32,
+    /// Run both servers of a pair at the same time, each with half of the clients
+    #[arg(long, help_heading = PAIRS)]
+    pub together: bool,
     /// The seed of the pairs' orders
     #[arg(long, value_name = "N", default_value_t = 2009, help_heading = PAIRS)]
     pub seed: u64,

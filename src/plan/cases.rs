@@ -82,6 +82,20 @@ pub(super) fn lay_out(
     cases
 }
 
+/// See [`Plan::halve_clients`]. A case keeps at least one client.
+pub(super) fn halve(plan: &mut Plan, machine: &Machine) {
+    let half = Machine { cores: (machine.cores / 2).max(1), ..machine.clone() };
+    let mut all = std::mem::take(&mut plan.cases);
+    for case in &mut all {
+        case.clients = (case.clients / 2).max(1);
+        case.drivers = drivers(plan, case.clients, &half);
+        if !case.servers.is_empty() {
+            case.servers = servers(plan, case.clients, machine);
+        }
+    }
+    plan.cases = all;
+}
+
 fn drivers(plan: &Plan, clients: u32, machine: &Machine) -> Vec<DriverShard> {
     // Each client may be a sender with a second connection.
     let files = if plan.feed.workload.is_shared() {

@@ -32,6 +32,7 @@ pub(crate) use server::usage_of;
 pub(crate) use shard::{DriverShard, ServerShard};
 
 use crate::feed;
+use crate::os::Machine;
 use crate::predict::Model;
 use crate::predict::SeriesContext;
 use crate::protocol::http1::Target;
@@ -269,6 +270,12 @@ impl PlannedSeries {
 }
 
 impl Plan {
+    /// Leaves each case half of its clients, and half of the cores to drive them: another plan runs at
+    /// the same time.
+    pub(crate) fn halve_clients(&mut self, machine: &Machine) {
+        cases::halve(self, machine);
+    }
+
     /// Returns the series of a case.
     pub fn series_of(&self, case: &Case) -> &PlannedSeries {
         &self.series[case.series]

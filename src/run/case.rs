@@ -3,19 +3,20 @@
 use crate::driver::{DriverCommand, DriverStart};
 use crate::error::{Failure, Outcome};
 use crate::net::Dialer;
-use crate::os::{Signals, kernel_socket_bytes};
+use crate::os::kernel_socket_bytes;
 use crate::plan::{self, Case, Plan, Timing};
 use crate::protocol::http1::Target;
 use crate::result::ProcessRole::{Driver, Server};
 use crate::result::file::Line;
 use crate::result::{CalibrationStep, CaseEnd, Cost};
+use crate::run::companion::Companion;
 use crate::run::external_server::{ExternalServer, first_that_accepts_within};
 use crate::run::processes::{Processes, Stop};
 use crate::run::protocol::{ResourceSample, ServerStart, ToServer};
 use crate::run::rate_search::{RateSearch, SearchStep, holds, longest_wait_ns};
 use crate::run::server_cost::ServerCost;
 use crate::run::sink::ResultSink;
-use crate::run::{EarlyEnd, Inspection, Inspector, Observer, RunEvent};
+use crate::run::{EarlyEnd, Inspection, Inspector, RunContext, RunEvent};
 use crate::time::{Schedule, now_ns};
 use crate::tls::{Identity, ServerTls, TlsSettings};
 use crate::transport::{AnySeries, Mount};
@@ -62,10 +63,9 @@ pub(crate) async fn run(
     case: &Case,
     log: Option<&Path>,
     sink: &mut ResultSink,
-    signals: &mut Signals,
-    observer: Observer<'_>,
-    inspector: Inspector<'_>,
+    context: RunContext<'_>,
 ) -> Outcome<Option<EarlyEnd>> {
+    let RunContext { signals, observer, inspector, companion } = context;
     let threads: u32 = case.drivers.iter().map(|driver| driver.threads).sum();
     sink.begin_case(case.index, threads as usize)?;
     let mut coordinator = Coordinator {
@@ -74,6 +74,7 @@ pub(crate) async fn run(
         timing: plan.timing_of(case),
         processes: Processes::new(sink, signals, observer),
         inspector,
+        companion,
         epoch_ns: 0,
         server_cost: vec![Cost::default(); case.servers.len().max(1)],
         end: CaseEnd { case: case.index, ..CaseEnd::default() },
@@ -99,6 +100,8 @@ struct Coordinator<'a> {
     timing: Timing,
     processes: Processes<'a>,
     inspector: Inspector<'a>,
+    /// The run at the same time, if there is one.
+    companion: Option<&'a mut Companion>,
     epoch_ns: u64,
     server_cost: Vec<Cost>,
     end: CaseEnd,
@@ -137,7 +140,8 @@ impl Coordinator<'_> {
         }
         self.processes.send(Server, &ToServer::Publish { epoch_ns }).await;
         let interval_ns = self.find_interval().await?;
-        let schedule = self.schedule(interval_ns);
+        let ready_ns = self.agree_on_now().await?;
+        let schedule = self.schedule(ready_ns, interval_ns);
         self.end.interval_ns = interval_ns;
         self.end.duration_ns = schedule.duration_ns;
         self.end.steady_from_s = self.second_of(schedule.steady_from_ns());
@@ -285,7 +289,7 @@ impl Coordinator<'_> {
     /// Connects all clients, and waits until each has connected or given up.
     async fn connect(&mut self) -> Result<(), Stop> {
         self.stage("connecting", self.timing.ramp_ns);
-        self.epoch_ns = now_ns();
+        self.epoch_ns = self.agree_on_now().await?;
         self.processes.send(Driver, &DriverCommand::Connect { epoch_ns: self.epoch_ns }).await;
         // Every attempt of a client may take its whole limit, and the ramp comes first.
         let limit = Duration::from_nanos(self.timing.ramp_ns + 8 * self.timing.timeout_ns);
@@ -344,9 +348,20 @@ impl Coordinator<'_> {
         Ok(CalibrationStep { interval_ns, due, completed, lag_p99_ns, held })
     }
 
+    /// Returns this moment, or if another run goes on at the same time, the one at which both are here.
+    async fn agree_on_now(&mut self) -> Result<u64, Stop> {
+        let now_ns = now_ns();
+        let Some(companion) = &mut self.companion else { return Ok(now_ns) };
+        tokio::select! {
+            biased;
+            caught = self.processes.signals.next() => Err(Stop::Early(EarlyEnd::Signal(caught))),
+            agreed_ns = companion.agree(now_ns) => Ok(agreed_ns),
+        }
+    }
+
     /// Returns a schedule whose measured window begins on a whole second of the case.
-    fn schedule(&self, interval_ns: u64) -> Schedule {
-        let earliest = now_ns() + HEAD_START_NS + self.timing.warmup_ns - self.epoch_ns;
+    fn schedule(&self, ready_ns: u64, interval_ns: u64) -> Schedule {
+        let earliest = ready_ns + HEAD_START_NS + self.timing.warmup_ns - self.epoch_ns;
         let steady = earliest.next_multiple_of(SECOND_NS);
         // Every client has the same whole number of turns in the window.
         let duration_ns = if self.plan.series_of(self.case).paced || self.case.floor {
@@ -391,7 +406,9 @@ impl Coordinator<'_> {
             cost.cpu_ns = until.cpu_ns.saturating_sub(from.cpu_ns);
             cost.resident_during = until.resident;
         }
+        // Of two runs at the same time, nobody knows which one's sockets it is for.
         self.end.kernel_memory = kernel_before
+            .filter(|_| self.companion.is_none())
             .zip(kernel_socket_bytes())
             .map(|(before, during)| during as i64 - before as i64);
         if inspected? {

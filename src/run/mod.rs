@@ -5,6 +5,7 @@
 //! happens here.
 
 mod case;
+pub(crate) mod companion;
 pub(crate) mod external_server;
 mod output_tail;
 mod process;
@@ -25,6 +26,7 @@ use crate::plan;
 use crate::plan::Plan;
 use crate::result::file::Line;
 use crate::result::{CaseInfo, End, Header, RunResult, SCHEMA, StopReason};
+use crate::run::companion::Companion;
 pub(crate) use crate::run::protocol::ClientProgress;
 use crate::run::sink::ResultSink;
 use crate::time::now_ns;
@@ -106,7 +108,31 @@ pub(crate) fn runtime() -> Outcome<Runtime> {
     builder.enable_all().build().map_err(at("cannot start a runtime"))
 }
 
-/// Runs a plan, writing its result to a file as it comes. The inspector may end it.
+/// What a run needs of whoever starts it.
+pub(crate) struct RunContext<'a> {
+    /// Signals, which end it.
+    pub signals: &'a mut Signals,
+    /// Gets what happens.
+    pub observer: Observer<'a>,
+    /// May end it.
+    pub inspector: Inspector<'a>,
+    /// The run at the same time, if there is one.
+    pub companion: Option<&'a mut Companion>,
+}
+
+impl RunContext<'_> {
+    /// The same for a part of the run.
+    fn lend(&mut self) -> RunContext<'_> {
+        RunContext {
+            signals: self.signals,
+            observer: self.observer,
+            inspector: self.inspector,
+            companion: self.companion.as_deref_mut(),
+        }
+    }
+}
+
+/// Runs a plan, writing its result to a file as it comes.
 ///
 /// # Errors
 /// If the file cannot be written or a process cannot be started; what was recorded until then is
@@ -115,9 +141,7 @@ pub(crate) async fn run(
     plan: &Plan,
     header: Header,
     path: &Path,
-    signals: &mut Signals,
-    observer: Observer<'_>,
-    inspector: Inspector<'_>,
+    mut context: RunContext<'_>,
 ) -> Outcome<RunOutcome> {
     let began = now_ns();
     let mut sink = ResultSink::create(path, header)?;
@@ -126,10 +150,9 @@ pub(crate) async fn run(
     for (place, case) in plan.cases.iter().enumerate() {
         if let Some(info) = sink.result.info(case.index) {
             let info = Box::new(info.clone());
-            observer(RunEvent::Case { place: place + 1, of: plan.cases.len(), info });
+            (context.observer)(RunEvent::Case { place: place + 1, of: plan.cases.len(), info });
         }
-        let ran =
-            case::run(plan, case, log.as_deref(), &mut sink, signals, observer, inspector).await;
+        let ran = case::run(plan, case, log.as_deref(), &mut sink, context.lend()).await;
         if ran.is_err() {
             // The file has what was recorded; the case's own failure is what counts.
             let _ = sink.close_seconds();
@@ -138,7 +161,7 @@ pub(crate) async fn run(
         let last = place + 1 == plan.cases.len();
         if early.is_none() && !last && !case.floor {
             let inspection = Inspection { case: case.index, measured_ns: None };
-            early = inspector(&sink.result, inspection).map(EarlyEnd::Inspector);
+            early = (context.inspector)(&sink.result, inspection).map(EarlyEnd::Inspector);
         }
         if early.is_some() {
             break;
@@ -149,7 +172,7 @@ pub(crate) async fn run(
         Some(EarlyEnd::Signal(Caught::Interrupt)) => StopReason::Interrupted,
         Some(EarlyEnd::Signal(Caught::Terminate)) => StopReason::Terminated,
         Some(EarlyEnd::Inspector(why)) => {
-            observer(RunEvent::Warning(format!("the run is ended by a limit: {why}")));
+            (context.observer)(RunEvent::Warning(format!("the run is ended by a limit: {why}")));
             StopReason::Limit(why.clone())
         }
         Some(EarlyEnd::ServerNotReady) => StopReason::ServerNotReady,

@@ -125,6 +125,51 @@ fn a_against_a_passes_and_keeps_every_run() {
     expect_nothing_left(&world);
 }
 
+/// Both servers of a pair live at the same time, each with half of the clients.
+#[test]
+fn both_servers_run_at_the_same_time() {
+    let world = World::new(PUSHED);
+    let server = serve(&world);
+    let more = ["--together", "--pairs=1", "--most-pairs=3", "--alpha=0.2", "--seed=1"];
+    let margins = [
+        "server_cpu_us_per_message",
+        "delivery_latency_us_p50",
+        "delivery_latency_us_p99",
+        "server_resident_bytes_per_client",
+    ];
+    let mut command = compare(&world, &server, &server, &more);
+    command.args(margins.map(|metric| format!("--margin={metric}=900%")));
+    let output = finish(&mut command);
+    expect_code(&output, 0);
+    let said_last = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said_last.contains("pair 3 of 3, both"), "{said_last}");
+    let windows = |name: &str| {
+        let result = read(&world.path(&format!("out/{name}.jsonl"))).expect("a run's result");
+        let (&index, case) = result.cases.iter().next().expect("a case");
+        let info = result.info(index).expect("a case");
+        let end = case.ends.first().expect("its end");
+        assert_eq!((info.clients, end.kernel_memory), (10, None));
+        (end.steady_from_s, end.steady_until_s)
+    };
+    for pair in 1..=3 {
+        let [a, b] = ["a", "b"].map(|side| windows(&format!("pair-{pair:02}-{side}")));
+        // Of the same second of the same clock.
+        assert_eq!(a, b);
+    }
+    expect_nothing_left(&world);
+}
+
+/// The other side does not wait for a server that does not start.
+#[test]
+fn a_server_that_does_not_start_does_not_hold_up_the_one_beside_it() {
+    let world = World::new(PUSHED);
+    let broken = script(&world, "broken", "exit 3") + " {port} @ http://127.0.0.1:{port}";
+    let output = finish(&mut compare(&world, &serve(&world), &broken, &["--together"]));
+    expect_code(&output, 98);
+    assert!(flat(&output).contains("B: "), "{}", said(&output));
+    expect_nothing_left(&world);
+}
+
 /// A process in the group of B's server uses CPU.
 #[test]
 fn cpu_of_another_process_of_b_fails_its_cpu_metric() {
@@ -320,9 +365,9 @@ fn signal(child: &Child, signal: rustix::process::Signal) {
 #[test]
 fn a_signal_ends_it_with_its_findings_and_leaves_no_process() {
     use rustix::process::Signal;
-    let ends = |b: &dyn Fn(&World) -> String, part: &str, sent: Signal, code: i32| {
+    let ends = |b: &dyn Fn(&World) -> String, how: &[&str], part: &str, sent: Signal, code: i32| {
         let world = World::new(PUSHED);
-        let mut command = compare(&world, &serve(&world), &b(&world), &[]);
+        let mut command = compare(&world, &serve(&world), &b(&world), how);
         let mut child =
             command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
         until_said(&mut child, part);
@@ -338,7 +383,10 @@ fn a_signal_ends_it_with_its_findings_and_leaves_no_process() {
         format!("sh -c 'trap : TERM; echo {folder}; sleep 600' @ http://127.0.0.1:65431")
     };
     std::thread::scope(|scope| {
-        scope.spawn(|| ends(&serve, "pair 2 of 10", Signal::INT, 130));
-        scope.spawn(|| ends(&ignores_sigterm, "warm-up, b", Signal::TERM, 143));
+        let together = &["--together"];
+        scope.spawn(|| ends(&serve, &[], "pair 2 of 10", Signal::INT, 130));
+        scope.spawn(|| ends(&serve, together, "pair 2 of 10, both", Signal::INT, 130));
+        scope.spawn(|| ends(&ignores_sigterm, &[], "warm-up, b", Signal::TERM, 143));
+        scope.spawn(|| ends(&ignores_sigterm, together, "warm-up", Signal::TERM, 143));
     });
 }

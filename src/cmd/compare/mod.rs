@@ -128,7 +128,8 @@ fn prepare(
     os::raise_open_files();
     let [a, b] = targets;
     let same = a == b;
-    let sides = [prepare_side("a", a, args)?, prepare_side("b", b, args)?];
+    let together = args.together && a.can_share_a_driver() && b.can_share_a_driver();
+    let sides = [prepare_side("a", a, args, together)?, prepare_side("b", b, args, together)?];
     let shown = if same { 1 } else { 2 };
     for warning in sides.iter().take(shown).flat_map(|side| &side.warnings) {
         warn(warning);
@@ -153,6 +154,7 @@ fn prepare(
         seed: args.seed,
         margins,
         strict: false,
+        together,
         only_noisy: false,
         out: prepare_reports(args.out.as_deref(), &format!("{name}-pairs"), result_bytes)?,
         notes: limited.then(|| note.to_owned()).into_iter().collect(),
@@ -164,10 +166,15 @@ fn prepare_side(
     name: &'static str,
     target: CompareTarget,
     args: &PairArgs,
+    together: bool,
 ) -> Outcome<ComparedSide> {
     let mut overrides = args.overrides.clone();
     overrides.extend(target.overrides(args.ready_timeout));
-    let prepared = crate::cmd::plan::prepare(&args.scenario, &overrides, &Machine::read())?;
+    let machine = Machine::read();
+    let mut prepared = crate::cmd::plan::prepare(&args.scenario, &overrides, &machine)?;
+    if together {
+        prepared.plan.halve_clients(&machine);
+    }
     if let Some(refusal) = prepared.preflight.refusal() {
         return Err(Failure::run(refusal));
     }

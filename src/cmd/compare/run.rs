@@ -17,8 +17,9 @@ use crate::report::{Conclusion, Table, summarise};
 use crate::result::RunResult;
 use crate::result::file::{self, RESULT_FILE};
 use crate::run;
-use crate::run::RunEvent;
+use crate::run::companion::Companion;
 use crate::run::process_group::{ProcessGroup, describe_exit};
+use crate::run::{Inspection, RunContext, RunEvent};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -92,7 +93,8 @@ impl SideRun {
     }
 }
 
-/// Runs a side once, or until a signal; its result is kept at the path.
+/// Runs a side once, or until a signal; its result is kept at the path. A companion is the other side,
+/// if that runs at the same time.
 ///
 /// # Errors
 /// If it cannot be run: a file cannot be written, a program cannot be started, or the scenario cannot
@@ -102,11 +104,12 @@ pub(crate) async fn run(
     path: &Path,
     signals: &mut Signals,
     watch: &mut dyn FnMut(RunEvent),
+    companion: Option<&mut Companion>,
 ) -> Outcome<Result<SideRun, Caught>> {
     let doing = format!("a run of {}", side.name.to_uppercase());
     let ran = match &side.target {
         CompareTarget::Url(_) | CompareTarget::Command { .. } => {
-            drive(side, path, signals, watch).await
+            drive(side, path, signals, watch, companion).await
         }
         CompareTarget::Binary { path: program, .. } => {
             run_binary(side, program, path, signals).await
@@ -120,9 +123,12 @@ async fn drive(
     path: &Path,
     signals: &mut Signals,
     watch: &mut dyn FnMut(RunEvent),
+    companion: Option<&mut Companion>,
 ) -> Outcome<Result<SideRun, Caught>> {
     let header = run::header(&side.plan, now_text(), os::describe());
-    let ran = run::run(&side.plan, header, path, signals, watch, &mut |_, _| None).await?;
+    let inspector = &mut |_: &RunResult, _: Inspection| None;
+    let context = RunContext { signals, observer: watch, inspector, companion };
+    let ran = run::run(&side.plan, header, path, context).await?;
     Ok(match ran.caught {
         Some(caught) => Err(caught),
         None => Ok(SideRun::of(&ran.result)),

@@ -28,6 +28,8 @@ use crate::report::Table;
 use crate::report::check::Check;
 use crate::report::finding::{Decision, Finding, Judgement, Kind, Side};
 use crate::run::RunEvent;
+use crate::run::companion::Companion;
+use std::cell::RefCell;
 use std::fs;
 use std::path::PathBuf;
 
@@ -52,6 +54,8 @@ pub(crate) struct PairTerms {
     pub margins: Margins,
     /// True if an undecided figure is no pass.
     pub strict: bool,
+    /// Whether both runs of a pair go on at the same time, each with its share of the clients.
+    pub together: bool,
     /// The folder of each run's result.
     pub out: PathBuf,
     /// True if bytes and counts are left out.
@@ -163,6 +167,17 @@ impl<'a> PairSession<'a> {
     /// Runs each side once without counting it: that warms the machine, and shows what is broken
     /// before time is spent on pairs.
     async fn warm_up(&mut self) -> Outcome<Step> {
+        if self.terms.together {
+            self.progress.begin("warm-up");
+            let files = SIDES.map(|side| format!("warm-up-{}.jsonl", self.terms.sides[side].name));
+            let Some([a, b]) = self.run_together(PairOrder::Ab, files).await? else {
+                return Ok(Step::End);
+            };
+            if let (RunQuality::Sound, Some(figures)) = (&a.quality, a.figures) {
+                self.same.add_a(figures.recorded);
+            }
+            return Ok(self.check_broken(&a.quality, &b.quality));
+        }
         let mut qualities = Vec::new();
         for side in SIDES {
             let name = self.terms.sides[side].name;
@@ -181,16 +196,14 @@ impl<'a> PairSession<'a> {
     async fn run_pair(&mut self) -> Outcome<Step> {
         let number = self.pairs.len() as u32;
         let order = order(self.terms.seed, number);
-        let mut runs: [Option<SideRun>; 2] = [None, None];
-        for side in if order == PairOrder::Ab { [0, 1] } else { [1, 0] } {
-            let first = runs.iter().all(Option::is_none);
-            self.progress.begin_pair(number + 1, self.terms.sides[side].name, first);
-            runs[side] = self.run_side(side, &self.file(number, side)).await?;
-            if runs[side].is_none() {
-                return Ok(Step::End);
-            }
-        }
-        let [Some(a), Some(b)] = runs else { return Ok(Step::End) };
+        let runs = if self.terms.together {
+            self.progress.begin_pair(number + 1, "both", false);
+            let files = SIDES.map(|side| self.file(number, side));
+            self.run_together(order, files).await?
+        } else {
+            self.run_in_turn(order, number).await?
+        };
+        let Some([a, b]) = runs else { return Ok(Step::End) };
         if self.check_broken(&a.quality, &b.quality) == Step::End {
             return Ok(Step::End);
         }
@@ -216,6 +229,67 @@ impl<'a> PairSession<'a> {
         Ok(Step::Continue)
     }
 
+    /// Runs one side after the other; `None` if a signal came.
+    async fn run_in_turn(
+        &mut self,
+        order: PairOrder,
+        number: u32,
+    ) -> Outcome<Option<[SideRun; 2]>> {
+        let mut runs: [Option<SideRun>; 2] = [None, None];
+        for side in order.sides() {
+            let first = runs.iter().all(Option::is_none);
+            self.progress.begin_pair(number + 1, self.terms.sides[side].name, first);
+            runs[side] = self.run_side(side, &self.file(number, side)).await?;
+            if runs[side].is_none() {
+                return Ok(None);
+            }
+        }
+        let [a, b] = runs;
+        Ok(a.zip(b).map(<[SideRun; 2]>::from))
+    }
+
+    /// Runs both sides at the same time, the first of the order a little earlier; `None` if a signal
+    /// came.
+    async fn run_together(
+        &mut self,
+        order: PairOrder,
+        files: [String; 2],
+    ) -> Outcome<Option<[SideRun; 2]>> {
+        let mut other_signals = Signals::catch().map_err(at("cannot listen for signals"))?;
+        let sides = order.sides();
+        let [first, second] = sides.map(|side| &self.terms.sides[side]);
+        let paths = sides.map(|side| self.terms.out.join(&files[side]));
+        let progress = RefCell::new(&mut self.progress);
+        // One line shows how far both are.
+        let mut watch = |news| progress.borrow_mut().show(news);
+        let mut warnings = |news| match news {
+            RunEvent::Warning(_) => progress.borrow_mut().show(news),
+            RunEvent::Case { .. } | RunEvent::Stage { .. } | RunEvent::Progress(_) => {}
+        };
+        let [mut one, mut other] = Companion::pair();
+        // Each ends with its companion, so that the other does not wait for one that is gone.
+        let first = async {
+            let ran = run(first, &paths[0], &mut self.signals, &mut watch, Some(&mut one)).await;
+            drop(one);
+            ran
+        };
+        let second = async {
+            let signals = &mut other_signals;
+            let ran = run(second, &paths[1], signals, &mut warnings, Some(&mut other)).await;
+            drop(other);
+            ran
+        };
+        let (first, second) = tokio::join!(first, second);
+        let (first, second) = (first?, second?);
+        self.progress.end_run();
+        self.caught = first.as_ref().err().or(second.as_ref().err()).copied();
+        let (Ok(first), Ok(second)) = (first, second) else { return Ok(None) };
+        Ok(Some(match order {
+            PairOrder::Ab => [first, second],
+            PairOrder::Ba => [second, first],
+        }))
+    }
+
     fn file(&self, pair: u32, side: usize) -> String {
         format!("pair-{:02}-{}.jsonl", pair + 1, self.terms.sides[side].name)
     }
@@ -225,7 +299,7 @@ impl<'a> PairSession<'a> {
         let path = self.terms.out.join(name);
         let progress = &mut self.progress;
         let mut watch = |news| progress.show(news);
-        let ran = run(&self.terms.sides[side], &path, &mut self.signals, &mut watch).await?;
+        let ran = run(&self.terms.sides[side], &path, &mut self.signals, &mut watch, None).await?;
         self.progress.end_run();
         self.caught = ran.as_ref().err().copied();
         Ok(ran.ok())

@@ -21,7 +21,7 @@ use crate::report::{Conclusion, Format, Table};
 use crate::result::RunResult;
 use crate::result::file::RESULT_FILE;
 use crate::run;
-use crate::run::{Inspection, RunOutcome};
+use crate::run::{Inspection, RunContext, RunOutcome};
 use progress::RunProgress;
 use std::path::Path;
 
@@ -101,8 +101,13 @@ fn run_plan(prepared: &Prepared, out: &Path, quiet: bool) -> Outcome<RunOutcome>
         let mut watcher = |news| progress.show(news);
         let mut inspector =
             |result: &RunResult, look: Inspection| watch.check(result, look.case, look.measured_ns);
-        let ran = run::run(plan, header, &path, &mut signals, &mut watcher, &mut inspector);
-        let ran = ran.await;
+        let context = RunContext {
+            signals: &mut signals,
+            observer: &mut watcher,
+            inspector: &mut inspector,
+            companion: None,
+        };
+        let ran = run::run(plan, header, &path, context).await;
         progress.clear();
         ran.map_err(|failure| {
             let kept = format!("what was recorded is in {}", path.display());

@@ -268,6 +268,16 @@ pub enum PairOrder {
     Ba,
 }
 
+impl PairOrder {
+    /// A is 0 and B is 1.
+    pub(crate) fn sides(self) -> [usize; 2] {
+        match self {
+            PairOrder::Ab => [0, 1],
+            PairOrder::Ba => [1, 0],
+        }
+    }
+}
+
 /// Returns the order of a pair, counted from 0: a fair coin for each pair, the same for the same
 /// seed.
 ///
