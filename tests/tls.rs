@@ -230,6 +230,40 @@ fn a_server_that_runs_already_is_measured_if_its_certificate_is_trusted() {
     }
 }
 
+/// `wsbench try` trusts what its arguments say, and the saved scenario does so from another folder.
+#[test]
+fn try_trusts_a_certificate_that_is_named() {
+    let world = World::new("");
+    identity(&world);
+    let path = |name: &str| world.path(name).display().to_string();
+    let server =
+        Server::start(&["--tls-cert", &path("server.pem"), "--tls-key", &path("server.key")]);
+    let urls = [server.url.replace("https", "wss"), format!("sse+{}", server.url)]
+        .map(|url| url + "/no-such");
+    let run = |more: &[&str]| {
+        let mut command =
+            wsbench(&["try", "--clients=2", "--duration=500ms", "--reports=csv,json"]);
+        finish(command.args(&urls).args(more).current_dir(world.path("")))
+    };
+    let refused = said(&run(&["--out=out"]));
+    assert!(refused.contains("nobody who is trusted has signed"), "{refused}");
+    for more in [
+        &["--ca=server.pem", "--save=saved.toml", "--out=with-ca"][..],
+        &["--insecure", "--out=any"],
+    ] {
+        // The certificate was taken: the server answers, and has no such path.
+        let text = said(&run(more));
+        assert!(text.contains("404") && !text.contains("signed"), "{text}");
+    }
+    let missing = run(&["--ca=none.pem"]);
+    expect_code(&missing, 2);
+    assert!(said(&missing).contains("--> --ca none.pem"), "{}", said(&missing));
+    let other = World::new("");
+    let mut again = wsbench(&["run", &path("saved.toml"), "--out", "again", "--reports", "none"]);
+    let text = said(&finish(again.current_dir(other.path(""))));
+    assert!(text.contains("404") && !text.contains("signed"), "{text}");
+}
+
 #[test]
 fn a_server_without_tls_is_named() {
     let address = serve(|mut stream| {

@@ -77,6 +77,13 @@ pub(crate) struct TryArgs {
     /// Where each message has its time, and in which unit, such as /t:ms
     #[arg(long, value_name = "POINTER:UNIT", help_heading = SCENARIO)]
     pub time: Option<String>,
+    /// Trust this authority's certificates, or this certificate itself (PEM) [default: the
+    /// system's authorities]
+    #[arg(long, value_name = "FILE", help_heading = SCENARIO)]
+    pub ca: Option<PathBuf>,
+    /// Accept any certificate of a server
+    #[arg(long, conflicts_with = "ca", help_heading = SCENARIO)]
+    pub insecure: bool,
     /// Write the scenario to a new file, which `wsbench run` repeats
     #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
     pub save: Option<PathBuf>,

@@ -9,6 +9,7 @@ use crate::error::{Failure, Outcome};
 use crate::plan::{UrlParts, split_path};
 use crate::secret;
 use std::collections::BTreeSet;
+use std::path::Path;
 
 /// The scenario's name, which names the report's folder.
 pub(super) const NAME: &str = "try";
@@ -59,6 +60,16 @@ struct HeaderArgument<'a> {
     value: &'a str,
 }
 
+/// What is said of the servers' certificates.
+struct TlsArgument {
+    /// The URL of the first server with TLS, without user and path.
+    server: String,
+    /// The argument.
+    shown: String,
+    /// The setting that it stands for.
+    setting: String,
+}
+
 impl WrittenScenario {
     /// Writes the scenario of a command line.
     ///
@@ -75,6 +86,7 @@ impl WrittenScenario {
                        send messages";
             return Err(usage(why.to_owned()));
         }
+        let tls = TlsArgument::of(args, &urls).map_err(usage)?;
         let mut written =
             WrittenScenario { text: String::new(), arguments: Vec::new(), secrets: Vec::new() };
         written.add("# Written by `wsbench try`. docs/scenario.md has every setting.\n");
@@ -90,6 +102,11 @@ impl WrittenScenario {
         }
         if let Some(time) = &args.time {
             written.add_of(format!("--time {time}"), &message(time));
+        }
+        if let Some(tls) = tls {
+            // The series with URLs of their own take it from there.
+            written.add(&format!("\n[server]\nurl = {}\n", quoted(&tls.server)));
+            written.add_of(tls.shown, &format!("tls = {{ {} }}\n", tls.setting));
         }
         for (url, label) in urls.iter().zip(labels(&urls)) {
             written.add_series(url, label.as_deref(), &headers, &args.first);
@@ -185,6 +202,20 @@ impl<'a> TryUrl<'a> {
         Ok(TryUrl { given, transport, url: &given[way..] })
     }
 
+    /// Whether its scheme is one with TLS.
+    fn is_tls(&self) -> bool {
+        self.url.split_once("://").is_some_and(|(scheme, _)| {
+            scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("wss")
+        })
+    }
+
+    /// The server's URL without user and password.
+    fn without_user(&self) -> String {
+        let (server, _) = split_path(self.url);
+        let (scheme, at) = server.split_once("://").unwrap_or_default();
+        format!("{scheme}://{}", at.rsplit('@').next().unwrap_or_default())
+    }
+
     /// Whether it has a user name that is not the value of a variable.
     fn has_user(&self) -> bool {
         let (server, _) = split_path(self.url);
@@ -201,6 +232,42 @@ impl<'a> TryUrl<'a> {
         );
         [port, host, path]
     }
+}
+
+impl TlsArgument {
+    /// Reads `--ca` and `--insecure`; `None` if neither is given.
+    ///
+    /// # Errors
+    /// If no URL has TLS, or the name of the file cannot be in a scenario.
+    fn of(args: &TryArgs, urls: &[TryUrl]) -> Result<Option<TlsArgument>, String> {
+        let (name, setting) = match &args.ca {
+            None if !args.insecure => return Ok(None),
+            None => ("--insecure", "insecure = true".to_owned()),
+            Some(file) => ("--ca", format!("ca = {}", quoted(&absolute(file)?))),
+        };
+        let secure = urls.iter().find(|url| url.is_tls());
+        let url = secure.ok_or_else(|| {
+            format!(
+                "{name}: no URL is one of TLS (https://, wss://), and others have no certificate"
+            )
+        })?;
+        let shown = match &args.ca {
+            Some(file) => format!("{name} {}", file.display()),
+            None => name.to_owned(),
+        };
+        Ok(Some(TlsArgument { server: url.without_user(), shown, setting }))
+    }
+}
+
+/// Returns the whole path of a file: the scenario may be saved in another folder than this.
+///
+/// # Errors
+/// If a scenario cannot hold it.
+fn absolute(file: &Path) -> Result<String, String> {
+    let path = std::path::absolute(file);
+    let path = path.map_err(|why| format!("--ca {}: {why}", file.display()))?;
+    let text = path.to_str().map(str::to_owned);
+    text.ok_or_else(|| format!("--ca {}: the name of the file is not UTF-8", file.display()))
 }
 
 /// Labels for URLs whose transport another one has too: by what tells them apart, or a number.
@@ -336,6 +403,28 @@ first = ["{\"subscribe\": 1}", "x\u007f"]
     }
 
     #[test]
+    fn certificates_are_a_matter_of_the_first_server_with_tls() {
+        let table = |args: &[&str]| {
+            let text = written(args).map(|written| written.text).unwrap_or_default();
+            let at = text.find("\n[server]").unwrap_or_else(|| panic!("{args:?}: {text}"));
+            text[at..].split("\n\n").next().unwrap_or_default().trim().to_owned()
+        };
+        let urls = ["http://a/x", "WSS://u:p@b:1/y?z", "https://c"];
+        assert_eq!(
+            table(&[&urls[..], &["--insecure"]].concat()),
+            "[server]\nurl = \"WSS://b:1\"\ntls = { insecure = true }"
+        );
+        assert_eq!(
+            table(&[&urls[..], &["--ca=/etc/a \"b\".pem"]].concat()),
+            "[server]\nurl = \"WSS://b:1\"\ntls = { ca = \"/etc/a \\\"b\\\".pem\" }"
+        );
+        let here = std::path::absolute("ca.pem").unwrap();
+        assert!(table(&["sse+https://a", "--ca=ca.pem"]).contains(here.to_str().unwrap()));
+        let text = written(&["https://a"]).map(|written| written.text).unwrap_or_default();
+        assert!(!text.is_empty() && !text.contains("[server]"), "{text}");
+    }
+
+    #[test]
     fn a_time_has_a_place_and_may_have_a_unit() {
         assert_eq!(message("/t:µs"), "\n[message]\ntime = \"/t\"\nunit = \"us\"\n");
         assert_eq!(message("/a:b"), "\n[message]\ntime = \"/a:b\"\n");
@@ -383,6 +472,8 @@ first = ["{\"subscribe\": 1}", "x\u007f"]
         for (args, why) in [
             (["ws://a", "--header=secret"], "--header, the 1. one: write it as 'Name: value'"),
             (["http://a", "--first=x"], "no URL is a WebSocket's"),
+            (["ws://a", "--ca=secret.pem"], "--ca: no URL is one of TLS (https://, wss://)"),
+            (["http://a", "--insecure"], "--insecure: no URL is one of TLS"),
         ] {
             let refused = written(&args).map(|_| ()).unwrap_err().message;
             assert!(refused.contains(why) && !refused.contains("secret"), "{refused}");
