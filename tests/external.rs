@@ -70,7 +70,8 @@ fn what_a_server_must_not_answer_is_named() {
         |fields: &str| format!("HTTP/1.1 200 OK\r\n{fields}Content-Length: 9\r\n\r\ndata: x\n\n");
     let other = b"-ERR unknown command 'GET'\r\n";
     let shown = "answered with malformed bytes: \"-ERR unknown command";
-    let cases: [(&str, Vec<u8>, &str); 14] = [
+    let tls = b"\x15\x03\x01\0\x02\x02\x46".to_vec();
+    let cases: [(&str, Vec<u8>, &str); 15] = [
         (POLLING, other.to_vec(), shown),
         (SSE, other.to_vec(), shown),
         (WEBSOCKET, other.to_vec(), shown),
@@ -87,7 +88,8 @@ fn what_a_server_must_not_answer_is_named() {
             of_type("Content-Type: text/event-stream\r\nContent-Encoding: gzip\r\n").into(),
             "compressed body (Content-Encoding \"gzip\"), which was not asked for",
         ),
-        (POLLING, b"\x15\x03\x01\0\x02\x02\x46".to_vec(), "answered with TLS"),
+        (POLLING, tls.clone(), "answered with TLS"),
+        ("transport = \"websocket\"\nengine = \"tungstenite\"", tls, "answered with TLS"),
         (WEBSOCKET, b"\0\0\x12\x04\0\0\0\0\0\0\0\0".to_vec(), "answered with HTTP/2"),
         (POLLING, b"SSH-2.0-x\r\n".to_vec(), "answered with SSH"),
         (POLLING, b"HTTP/1.1 abc OK\r\n\r\n".to_vec(), "line 1 cannot be read: \"HTTP/1.1 abc OK"),

@@ -155,6 +155,35 @@ fn a_server_that_closes_at_once_fails_the_run() {
     fails(serve(drop), FEED, &EVERY_WAY, &met);
 }
 
+/// What a port with TLS does to a client without: that it is one is said as a possibility.
+#[test]
+fn a_server_that_closes_without_an_answer_may_be_one_of_tls() {
+    const HINT: &str = "Or its port is one for TLS: then write https://";
+    let close = |mut stream: TcpStream| {
+        let _ = stream.read(&mut [0; 4096]);
+    };
+    for said in fails(serve(close), FEED, &EVERY_WAY, &["closed early", "0 of 4 clients"]) {
+        assert!(said.contains(HINT), "{said}");
+        assert!(!said.contains("open files"), "{said}");
+    }
+    let begin = |mut stream: TcpStream| {
+        let _ = stream.read(&mut [0; 4096]);
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n");
+    };
+    for said in
+        fails(serve(begin), FEED, &[POLLING, LONG_POLLING, SSE, WEBSOCKET], &["closed early"])
+    {
+        assert!(!said.contains("one for TLS"), "{said}");
+    }
+    let address = serve(close);
+    let world = World::new(&format!(
+        "{BASE}{FEED}[[series]]\n{POLLING}[server]\nurl = \"https://{address}\"\n\
+         tls = {{ insecure = true }}\n"
+    ));
+    let said = run_fails(&world, &["within the TLS handshake", "ECONNRESET"]);
+    assert!(!said.contains("one for TLS"), "{said}");
+}
+
 #[test]
 fn a_port_without_a_listener_fails_the_run() {
     // Bound, so that no other process takes the port, and never listening.

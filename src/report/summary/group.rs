@@ -1,7 +1,7 @@
 //! The cases of a series at one client count, with everything of their repeats in one place.
 
 use crate::feed::Workload;
-use crate::record::{Counts, Window};
+use crate::record::{ClientError, ClientErrorKind, Counts, Phase, Window};
 use crate::result::{CaseEnd, CaseInfo, CaseResult, DriverEnd, RunResult, ServerEnd};
 use serde_json::Value;
 
@@ -22,6 +22,8 @@ pub(super) struct Group<'a> {
     pub(super) ends: Vec<&'a CaseEnd>,
     /// Whether its clients listen at a WebSocket of another server and send it nothing.
     pub(super) is_silent_websocket: bool,
+    /// Whether its clients talk to another server, and without TLS.
+    pub(super) is_plain_text: bool,
 }
 
 /// The groups of a result in the order of its plan.
@@ -36,6 +38,7 @@ pub(super) fn all(result: &RunResult) -> Vec<Group<'_>> {
         let at = groups.iter().position(same).unwrap_or_else(|| {
             groups.push(Group {
                 is_silent_websocket: is_silent_websocket(info, &result.header.plan),
+                is_plain_text: is_plain_text(info, &result.header.plan),
                 ..Group::new(info)
             });
             groups.len() - 1
@@ -57,6 +60,7 @@ impl<'a> Group<'a> {
             servers: Vec::new(),
             ends: Vec::new(),
             is_silent_websocket: false,
+            is_plain_text: false,
         }
     }
 
@@ -89,15 +93,44 @@ impl<'a> Group<'a> {
     pub(super) fn connected(&self) -> u64 {
         self.drivers.iter().map(|d| u64::from(d.connected)).sum()
     }
+    /// Whether the server has closed every connection, and no byte of an answer came. The engine
+    /// "reqwest" does not know of the bytes before an answer is whole.
+    pub(super) fn is_closed_without_answer(&self) -> bool {
+        let phases = || Phase::ALL.iter().map(|phase| &self.total.phases[*phase]);
+        let came = phases().any(|phase| phase.ledger.down.wire.get() > 0);
+        // The client of a held poll asks again without an error.
+        let closed = phases().any(|phase| phase.counts.faults > 0 || phase.counts.reconnects > 0);
+        let is_close = |error: &ClientError| match error.kind {
+            ClientErrorKind::EarlyClose => error.code == 0,
+            ClientErrorKind::Read | ClientErrorKind::Write => {
+                matches!(error.code, libc::ECONNRESET | libc::EPIPE)
+            }
+            _ => false,
+        };
+        closed && !came && self.total.faults.keys().all(is_close)
+    }
     /// Why the plan knows that a figure cannot be known.
     pub(super) fn planned_absence(&self, figure: &str) -> Option<&str> {
         self.info.absent.get(figure).map(String::as_str)
     }
 }
 
-fn is_silent_websocket(info: &CaseInfo, plan: &Value) -> bool {
+/// The series of a case in its plan.
+fn series_of<'p>(info: &CaseInfo, plan: &'p Value) -> Option<&'p Value> {
     let own = |series: &&Value| series["label"] == info.series.as_str();
-    let series = plan["series"].as_array().and_then(|all| all.iter().find(own));
+    plan["series"].as_array().and_then(|all| all.iter().find(own))
+}
+
+fn is_plain_text(info: &CaseInfo, plan: &Value) -> bool {
+    let tls = match series_of(info, plan) {
+        Some(series) if !series["server"].is_null() => &series["tls"],
+        _ => &plan["tls"],
+    };
+    !info.bundled_server && info.network && tls.is_null()
+}
+
+fn is_silent_websocket(info: &CaseInfo, plan: &Value) -> bool {
+    let series = series_of(info, plan);
     // What clients send themselves is answered.
     let listens = !info.paced && !info.floor && info.workload == Workload::Ticker;
     let subscribes = |series: &Value| series["params"]["conversation"]["steps"].is_array();

@@ -4,6 +4,7 @@
 //! by it names this in place of its usual remedy.
 
 use crate::record::{ClientError, ClientErrorKind};
+use crate::report::summary::group::Group;
 use std::collections::BTreeMap;
 
 const NOT_THERE: &str = "Start the server, or correct host and port of its URL.";
@@ -21,9 +22,20 @@ const TLS: &str =
     "Correct [server.tls], the URL or the server's certificate, as the client errors say.";
 const NOT_READY: &str = "Correct `first` and `ready`: see what came in place of the answer.";
 
+const NO_ANSWER: &str = "The server closed every connection without an answer: see its log. Or its port is one \
+                         for TLS: then write https:// or wss:// into the URL.";
+
+/// Returns what to do about the server of a group; `None` if it is nothing that a scenario can mend.
+pub(super) fn of_group(group: &Group) -> Option<&'static str> {
+    match group.is_plain_text && group.is_closed_without_answer() {
+        true => Some(NO_ANSWER),
+        false => of(&group.total.faults, group.connected()),
+    }
+}
+
 /// Returns what to do; `None` if the most frequent error is none that a scenario can mend.
 /// `connected` is how many clients the server has taken.
-pub(super) fn of(faults: &BTreeMap<ClientError, u64>, connected: u64) -> Option<&'static str> {
+fn of(faults: &BTreeMap<ClientError, u64>, connected: u64) -> Option<&'static str> {
     let (error, _) = faults.iter().max_by_key(|(_, n)| **n)?;
     match error.kind {
         // One that has taken others is there, and has its limits.

@@ -67,7 +67,7 @@ pub(super) fn of_row(group: &Group, setting: &Setting, row: &Row) -> (Status, Ve
 /// A server that refuses its clients is the cause of the checks that follow from it: the limits of a
 /// machine and the counts of the kernel have no part in it.
 fn name_the_cause(group: &Group, checks: &mut [CheckResult]) {
-    let Some(remedy) = remedy::of(&group.total.faults, group.connected()) else { return };
+    let Some(remedy) = remedy::of_group(group) else { return };
     let follows = |check| {
         let own = [Check::AllClientsConnected, Check::SomethingMeasured, Check::ExchangesSucceed];
         own.contains(&check)

@@ -12,13 +12,14 @@ use crate::client::core::CONNECTS_AT_ONCE;
 use crate::client::delivery::per_client::DeliveryTracker;
 use crate::client::delivery::skipped::skipped;
 use crate::client::handle::unless_stopped;
+use crate::client::http::malformed;
 use crate::client::requests::{Redirected, Requests};
 use crate::client::{Client, ClientCore, LocalFuture, TaskClients};
 use crate::feed::{self, Stamp, Workload};
 use crate::protocol::http1::Target;
 use crate::protocol::http1::answer_text::AnswerText;
 use crate::protocol::http1::cookies::SetCookies;
-use crate::protocol::http1::response::HEADERS_LIMIT;
+use crate::protocol::http1::response::{HEADERS_LIMIT, Response};
 use crate::record::{ClientError, ClientErrorKind, Flow, Part, Phase, UpgradeField};
 use crate::time::{Turn, TurnPlacement, now_ns};
 use crate::transport::websocket::client::PendingEcho;
@@ -218,7 +219,10 @@ impl TungsteniteEngine {
                 return None;
             }
         };
-        client.refused(phase, upgrade_error(&error), refusal_text(&error));
+        // The library does not tell one answer that is no HTTP from another.
+        let foreign = foreign_protocol(&account.passed.borrow().response);
+        let met = foreign.unwrap_or_else(|| upgrade_error(&error));
+        client.refused(phase, met, refusal_text(&error));
         None
     }
 
@@ -385,6 +389,11 @@ fn refusal_text(error: &Error) -> Option<Box<AnswerText>> {
     let mut text = AnswerText::new(field, cookies.as_deref());
     text.push(response.body().as_deref().unwrap_or_default());
     Some(Box::new(text))
+}
+
+/// Returns the error of an answer whose first bytes are those of another protocol.
+fn foreign_protocol(response: &Response) -> Option<ClientError> {
+    Some(malformed(response)).filter(|error| error.kind == ClientErrorKind::ForeignProtocol)
 }
 
 /// What an error of the library's opening handshake is to a client.
