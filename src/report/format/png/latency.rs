@@ -3,10 +3,10 @@
 use crate::record::Metric;
 use crate::report::format::png::axis::AxisScale;
 use crate::report::format::png::page::{LegendEntry, Page};
-use crate::report::format::png::panel::{Mark, Panel, Shape};
+use crate::report::format::png::panel::{Mark, Panel, Shape, Spread};
 use crate::report::format::png::{clusters, invalid_mark, keys, palette, show_us};
 use crate::report::layer::Statistic;
-use crate::report::table::{DriverBound, Row, Table};
+use crate::report::table::{DriverBound, Latencies, Row, Table};
 use plotters::style::RGBColor;
 
 const BOUND: &str = "†";
@@ -28,6 +28,12 @@ pub(crate) fn draw(table: &Table) -> Vec<u8> {
          values together."
             .to_owned(),
     ];
+    let is_below =
+        |r: &Row| shown.iter().any(|(m, _)| r.latency(*m).stat(Statistic::P50).below().is_some());
+    if table.rows.iter().any(is_below) {
+        let what = "A box without a dark line goes below what the times in messages are exact to.";
+        footnotes.push(what.to_owned());
+    }
     let marks = |r: &Row| shown.iter().filter_map(|(m, _)| r.latency(*m).driver_bound).collect();
     let found: Vec<DriverBound> = table.rows.iter().flat_map::<Vec<_>, _>(marks).collect();
     let reasons = DriverBound::ALL.into_iter().filter(|reason| found.contains(reason));
@@ -72,21 +78,63 @@ fn panel(
     let shown = |label: &str| none || table.rows.iter().any(|r| r.series == label && has(r));
     let series: Vec<_> = series.iter().filter(|(label, _)| shown(label)).cloned().collect();
     let clusters = clusters(table, &series, false, |rows| {
-        rows.iter().map(|(row, colour)| mark(row, metric, *colour)).collect()
+        rows.iter()
+            .map(|(row, colour)| mark(row.latency(metric), invalid_mark(row), *colour))
+            .collect()
     });
     Panel { title, axis: "", scale: AxisScale::Range, show: show_us, clusters, size: 24.0 }
 }
 
 /// A distribution, with its median and p99 in numbers.
-fn mark(row: &Row, metric: Metric, colour: RGBColor) -> Mark {
-    let latency = row.latency(metric);
+fn mark(latency: &Latencies, sign: &str, colour: RGBColor) -> Mark {
     let stats = [Statistic::P50, Statistic::P90, Statistic::P99, Statistic::Max];
-    let [Some(p50), Some(p90), Some(p99), Some(max)] = stats.map(|s| latency.stat(s).value())
-    else {
+    let known = stats.map(|s| latency.stat(s).value());
+    let below = stats.iter().find_map(|s| latency.stat(*s).below()).map(|us| us as f64);
+    if below.is_none() && known[0].is_none() {
         return Mark::absent(latency.stat(Statistic::P50).reason().unwrap_or_default());
-    };
+    }
     let bound = |s| if latency.is_bound(s) { BOUND } else { "" };
-    let p50_line = format!("p50 {}{}", show_us(p50), bound(Statistic::P50));
-    let p99_line = format!("p99 {}{}{}", show_us(p99), bound(Statistic::P99), invalid_mark(row));
-    Mark { shape: Shape::Range([p50, p90, p99, max]), lines: vec![p50_line, p99_line], colour }
+    let shown = |s| match (latency.stat(s).value(), latency.stat(s).below()) {
+        (Some(us), _) => format!("{}{}", show_us(us), bound(s)),
+        (None, Some(below)) => format!("< {}{}", show_us(below as f64), bound(s)),
+        (None, None) => "n/a".to_owned(),
+    };
+    let lines = vec![
+        format!("p50 {}", shown(Statistic::P50)),
+        format!("p99 {}{sign}", shown(Statistic::P99)),
+    ];
+    Mark { shape: Shape::Range(Spread { stats: known, below }), lines, colour }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::figure::Figure;
+
+    #[test]
+    fn what_is_below_the_times_resolution_is_marked_and_the_rest_is_drawn() {
+        let of = |values: [f64; 7]| Latencies {
+            metric: Metric::DeliveryLatency,
+            count: 1_000,
+            histogram: None,
+            exact_us: 1_000,
+            stats: values.map(|us| Figure::known(us).exact_to_us(1_000)).to_vec(),
+            driver_bound: None,
+            bound: vec![false; 7],
+        };
+        let colour = palette::transport("websocket");
+        // The least value, p50, p90, p95, p99, p99.9 and the largest.
+        let some = mark(&of([0.0, 200.0, 900.0, 1_500.0, 3_000.0, 4_000.0, 5_000.0]), "‡", colour);
+        assert_eq!(some.lines, ["p50 < 1 ms", "p99 3 ms‡"]);
+        let stats = [None, None, Some(3_000.0), Some(5_000.0)];
+        assert_eq!(some.shape, Shape::Range(Spread { stats, below: Some(1_000.0) }));
+        let all = mark(&of([0.0; 7]), "", colour);
+        assert_eq!(all.lines, ["p50 < 1 ms", "p99 < 1 ms"]);
+        let mut few = of([2_000.0; 7]);
+        few.stats[Statistic::P99 as usize] = Figure::absent("too few");
+        few.stats[Statistic::Min as usize] = Figure::known(2_000.0);
+        assert_eq!(mark(&few, "", colour).lines, ["p50 2 ms", "p99 n/a"]);
+        few.stats[Statistic::P50 as usize] = Figure::absent("no message came");
+        assert_eq!(mark(&few, "", colour), Mark::absent("no message came"));
+    }
 }

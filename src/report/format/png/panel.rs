@@ -25,14 +25,23 @@ const STRIPE: i32 = 6;
 
 pub(crate) type Show = fn(f64) -> String;
 
+/// What is known of a distribution.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Spread {
+    /// Median, p90, p99 and maximum.
+    pub stats: [Option<f64>; 4],
+    /// What the others are below, if that is known of them.
+    pub below: Option<f64>,
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Shape {
     /// From the foot of the axis.
     Bar(f64),
     /// Striped: not measured.
     Striped(f64),
-    /// Median, p90, p99 and maximum.
-    Range([f64; 4]),
+    /// A distribution.
+    Range(Spread),
     /// Why there is nothing.
     Absent(String),
 }
@@ -82,11 +91,13 @@ impl Mark {
 }
 
 impl Shape {
-    fn values(&self) -> &[f64] {
+    fn values(&self) -> Vec<f64> {
         match self {
-            Shape::Bar(value) | Shape::Striped(value) => std::slice::from_ref(value),
-            Shape::Range(values) => values,
-            Shape::Absent(_) => &[],
+            Shape::Bar(value) | Shape::Striped(value) => vec![*value],
+            Shape::Range(Spread { stats, below }) => {
+                stats.iter().flatten().chain(below).copied().collect()
+            }
+            Shape::Absent(_) => Vec::new(),
         }
     }
 }
@@ -106,7 +117,7 @@ impl Panel {
         let pen = Pen::new(self.size).bold();
         let title = pen.fit(self.title, width as f32);
         area.draw_text(&title, &pen.at(HPos::Left), (0, (self.size * 0.5) as i32))?;
-        let values: Vec<f64> = self.marks().flat_map(|m| m.shape.values()).copied().collect();
+        let values: Vec<f64> = self.marks().flat_map(|m| m.shape.values()).collect();
         if values.is_empty() {
             let mut why = self.marks().map(|m| match &m.shape {
                 Shape::Absent(why) => why.as_str(),
@@ -236,15 +247,29 @@ impl Layout<'_> {
                 stripes(&plot.use_screen_coord(), from, to, mark.colour)?;
                 value
             }
-            Shape::Range([p50, p90, p99, max]) => {
+            Shape::Range(ref spread) => {
                 let across = |value, half| vec![(x - half, value), (x + half, value)];
                 let line = mark.colour.stroke_width(4);
-                plot.draw(&PathElement::new(vec![(x, p99), (x, max)], line))?;
-                plot.draw(&PathElement::new(across(max, half / 2), line))?;
-                block(p90, p99, palette::lighter(mark.colour, 0.6))?;
-                block(p50, p90, mark.colour)?;
-                plot.draw(&PathElement::new(across(p50, half + half / 8), INK.stroke_width(5)))?;
-                max
+                let [p50, p90, p99, max] = spread.stats;
+                // What lies below a bound begins at the foot.
+                let open = spread.below.map(|_| foot);
+                if let (Some(from), Some(max)) = (p99.or(p90).or(p50).or(open), max) {
+                    plot.draw(&PathElement::new(vec![(x, from), (x, max)], line))?;
+                    plot.draw(&PathElement::new(across(max, half / 2), line))?;
+                }
+                if let (Some(from), Some(to)) = (p90.or(open), p99) {
+                    block(from, to, palette::lighter(mark.colour, 0.6))?;
+                }
+                if let (Some(from), Some(to)) = (p50.or(open), p90) {
+                    block(from, to, mark.colour)?;
+                }
+                if let Some(p50) = p50 {
+                    plot.draw(&PathElement::new(
+                        across(p50, half + half / 8),
+                        INK.stroke_width(5),
+                    ))?;
+                }
+                mark.shape.values().into_iter().fold(foot, f64::max)
             }
         };
         let pen = if mark.shape.values().is_empty() { self.pen.colour(GREY) } else { self.pen };
