@@ -226,6 +226,9 @@ fn server(group: &Group, audit: &Audit) -> CheckResult {
 /// result.
 fn on_schedule(group: &Group, setting: &Setting, row: &Row) -> Option<CheckResult> {
     let check = Check::DriverOnSchedule;
+    if group.info.network && group.connected() == 0 && row.events.all.completed == 0 {
+        return Some(check.not_applicable("no client connected, so that nothing could be late"));
+    }
     // Delivery if it is known, else response.
     let headline = match row.latency(Metric::DeliveryLatency) {
         delivery if delivery.count > 0 => delivery,

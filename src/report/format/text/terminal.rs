@@ -263,7 +263,9 @@ fn driver_warnings(table: &Table) -> Vec<String> {
             ));
         }
     }
-    let permitted = |r: &&Row| r.checks.iter().any(|c| c.is_ok() && c.by_permission);
+    let permitted = |r: &&Row| {
+        r.status == Status::Valid && r.checks.iter().any(|c| c.is_ok() && c.by_permission)
+    };
     if let Some(who) = labels(table, rows(table).into_iter().filter(permitted)) {
         out.push(format!(
             "{who}: valid only because driver_lateness permits a late driver: bytes and counts hold, \
