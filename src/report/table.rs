@@ -250,7 +250,7 @@ pub struct Latencies {
     pub bound: Vec<bool>,
 }
 
-/// Of what a median latency is less than ten times.
+/// What of the driver is more than a tenth of a median latency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DriverBound {
     /// The driver's own lag.
@@ -262,13 +262,11 @@ pub enum DriverBound {
 impl DriverBound {
     /// Every reason, in the order in which it is looked for.
     pub const ALL: [DriverBound; 2] = [DriverBound::Lag, DriverBound::KernelToClient];
-    /// What the median is less than ten times of, in words.
+    /// What is more than a tenth of the median, in words.
     pub fn what(self) -> &'static str {
         match self {
-            DriverBound::Lag => "the p99 of the driver's own lag",
-            DriverBound::KernelToClient => {
-                "the median time from the kernel having the bytes to the client having them"
-            }
+            DriverBound::Lag => "the driver's own lateness (p99)",
+            DriverBound::KernelToClient => "the wait of received bytes for their client (median)",
         }
     }
 }

@@ -226,8 +226,10 @@ fn notes(group: &Group, row: &Row) -> Vec<String> {
         let bound: Vec<_> = bound.map(|l| l.metric.name().replace('_', " ")).collect();
         if !bound.is_empty() {
             notes.push(format!(
-                "driver-bound: the median {} is less than ten times {}",
-                bound.join(" and the median "),
+                "driver-bound, so that {} {} the driver's as much as the server's: {} is more than a \
+                 tenth of the median",
+                bound.join(" and "),
+                if bound.len() == 1 { "is" } else { "are" },
                 reason.what()
             ));
         }

@@ -34,9 +34,9 @@ pub(super) fn short_queue(connects: Option<&Histogram<u64>>) -> Option<String> {
     let is_some = waited as f64 >= SOME_CONNECTS * connects.len() as f64;
     (waited > 0 && is_some && waited * 10 >= slow * 9).then(|| {
         format!(
-            "{} of {} connects took a whole second or several, up to {}: the kernel repeats a SYN \
-             after a second that the server's queue had no place for. Raise the server's backlog \
-             (and its net.core.somaxconn), or connect more slowly by `ramp`",
+            "the server seems to have no room for so many new connections at once: {} of {} connects \
+             took a whole second or several, up to {}, as they do if the kernel must send a SYN again. \
+             Raise the server's backlog (and its net.core.somaxconn), or connect more slowly by `ramp`",
             thousands(waited),
             thousands(connects.len()),
             human_ns(longest_ns as f64)
@@ -71,8 +71,8 @@ pub(super) fn of(counts: &Counts, coding: Option<&str>) -> Vec<String> {
     });
     say(counts.cursors_missing, &|n| {
         format!(
-            "{n} of {} answers had no `cursor` at the place that the series names, so that the next \
-             request named the one before it again",
+            "clients may have got the same updates twice: {n} of {} answers had no `cursor` at the \
+             place that the series names, so that the next request sent the last one again",
             thousands(counts.completed)
         )
     });
@@ -222,7 +222,7 @@ mod tests {
         assert_eq!(short_queue(None), None);
         assert_eq!(short_queue(Some(&histogram(&[1, 2, 400]))), None);
         let said = short_queue(Some(&histogram(&[1, 1_023, 3_090]))).unwrap();
-        assert!(said.starts_with("2 of 3 connects took a whole second"), "{said}");
+        assert!(said.contains("2 of 3 connects took a whole second"), "{said}");
         assert!(said.contains("backlog") && said.contains("`ramp`"), "{said}");
         // A path that is slow.
         assert_eq!(short_queue(Some(&histogram(&[700, 900, 1_100, 1_300, 1_500]))), None);

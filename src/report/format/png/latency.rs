@@ -39,8 +39,10 @@ pub(crate) fn draw(table: &Table) -> Vec<u8> {
     let reasons = DriverBound::ALL.into_iter().filter(|reason| found.contains(reason));
     let reasons: Vec<&str> = reasons.map(DriverBound::what).collect();
     if !reasons.is_empty() {
-        let what = reasons.join(", or than ten times ");
-        footnotes.push(format!("{BOUND} driver-bound: the median is less than ten times {what}"));
+        let what = reasons.join(", or ");
+        footnotes.push(format!(
+            "{BOUND} driver-bound, not the server's alone: {what} is more than a tenth of the median"
+        ));
     }
     let grey = palette::transport("null");
     let mut legend = keys(&series);

@@ -113,8 +113,8 @@ pub(crate) fn notes(table: &Table) -> String {
     }
     if table.rows.iter().any(|r| r.latencies.iter().any(Latencies::is_any_bound)) {
         notes.push(
-            "† driver-bound: describes the driver as much as the server, whose own lateness at the \
-             same percentile is above a tenth of it (a median: p99 of the lateness)."
+            "† driver-bound: this figure is the driver's as much as the server's. The driver itself \
+             was late by more than a tenth of it, at the same percentile (of a median: at p99)."
                 .to_owned(),
         );
     }
