@@ -212,6 +212,24 @@ fn a_large_body_does_not_destroy_the_answer() {
 }
 
 #[test]
+fn however_much_a_client_sends_behind_the_last_request_it_gets_the_answer() {
+    let bench = Bench::start();
+    let close = format!("GET {PATH} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    let post = format!("POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 8000000\r\n\r\n");
+    let rubbish = vec![b'x'; 8_000_000];
+    for (head, behind, status) in [
+        (close.as_bytes(), rubbish.clone(), 200),
+        (close.as_bytes(), CHAPTER_REQUEST.repeat(11_000), 200),
+        (post.as_bytes(), rubbish.clone(), 405),
+        (b"nonsense\r\n\r\n", rubbish, 400),
+    ] {
+        let answer = bench.ask(&[head, &behind].concat());
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{answer}");
+    }
+}
+
+#[test]
 fn upgrades_that_lack_a_part_are_refused() {
     let bench = Bench::start();
     for (change, status) in [
@@ -373,6 +391,64 @@ fn what_is_left_after_the_drains_limit_is_cut() {
     let totals = bench.running.finish().unwrap();
     assert!((250..2000).contains(&began.elapsed().as_millis()), "{:?}", began.elapsed());
     assert_eq!(totals.connections, 1);
+}
+
+/// A client that takes nothing of its answers until the server cannot write: which server, and how
+/// many bytes an answer has.
+fn blocked(limits: Limits, poll: &[u8]) -> (Bench, TcpStream, usize) {
+    let bench = Bench::with(Spec { payload_bytes: 60_000, ..spec() }, limits);
+    let mut stream = bench.connect();
+    // Two digits more for the length in the head, and a payload in place of the chapter's.
+    let answer = CHAPTER_RESPONSE.len() + 3 + 60_000;
+    let mut sent = bench.running.totals().sent;
+    loop {
+        for _ in 0..50 {
+            stream.write_all(poll).unwrap();
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let now = bench.running.totals().sent;
+        if now == sent && now > 0 {
+            return (bench, stream, answer);
+        }
+        sent = now;
+    }
+}
+
+#[test]
+fn a_draining_server_waits_for_a_client_that_takes_its_answer_and_not_for_one_that_does_not() {
+    for poll in [CHAPTER_REQUEST, &poll_by_hyper()] {
+        let (bench, mut stream, answer) = blocked(quick(), poll);
+        bench.running.drain(Duration::from_secs(60));
+        std::thread::sleep(Duration::from_millis(100));
+        assert_eq!(bench.running.open(), 1, "the answer is on its way");
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).expect("no reset");
+        assert_eq!(bytes.len() % answer, 0, "the last answer is whole");
+        drop(stream);
+        assert_eq!(bench.running.finish().unwrap().open, 0);
+
+        let (bench, stream, _) = blocked(quick(), poll);
+        let began = Instant::now();
+        bench.running.drain(Duration::from_millis(300));
+        // Its thread would not end if it waited for the client.
+        bench.running.finish().unwrap();
+        assert!(began.elapsed() >= Duration::from_millis(250), "{:?}", began.elapsed());
+        drop(stream);
+    }
+}
+
+#[test]
+fn a_client_that_takes_no_answer_is_closed_as_an_idle_one() {
+    let (idle, linger) = (Duration::from_millis(400), Duration::from_millis(200));
+    for poll in [CHAPTER_REQUEST, &poll_by_hyper()] {
+        let (bench, stream, _) = blocked(Limits { idle, linger, ..quick() }, poll);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while bench.running.open() > 0 {
+            assert!(Instant::now() < deadline, "it is still open");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        drop(stream);
+    }
 }
 
 #[test]

@@ -33,6 +33,9 @@ pub struct Machine {
     pub memory_bytes: Option<u64>,
     /// The first and the last ephemeral port.
     pub ports: Option<(u32, u32)>,
+    /// Whether a port that a closed connection still holds may be taken again (`tcp_tw_reuse`): 1 for
+    /// yes, 2 for the loopback interface alone.
+    pub tw_reuse: Option<u64>,
     /// The longest queue of connections that wait for `accept`.
     pub somaxconn: Option<u64>,
     /// Connection tracking, if the kernel does it.
@@ -74,6 +77,7 @@ impl Machine {
                 let found = numbers(&text);
                 Some((u32::try_from(*found.first()?).ok()?, u32::try_from(*found.get(1)?).ok()?))
             }),
+            tw_reuse: number("/proc/sys/net/ipv4/tcp_tw_reuse"),
             somaxconn: somaxconn.and_then(|text| numbers(&text).first().copied()),
             conntrack: conntrack(),
             tcp_bytes: tcp_mem

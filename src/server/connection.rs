@@ -40,8 +40,6 @@ use tokio::task::spawn_local;
 /// A body up to this size is copied behind its head and written with it; a larger one is written
 /// without a copy.
 const FLAT_BYTES: u32 = 1024;
-/// The most that is read and dropped after the last response.
-const LINGER_BYTES: u64 = 1024 * 1024;
 const HEAD_LATE: &[u8] =
     b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
@@ -218,18 +216,19 @@ async fn serve_by_hyper(
 }
 
 /// Ends TCP from this side and reads until the client does the same: closing a socket with
-/// unread bytes would reset the connection and could destroy the last response.
+/// unread bytes would reset the connection and could destroy the last response (RFC 9112 §9.6).
+/// So time is the limit, not how much the client still sends.
 async fn close(mut stream: Connection, limits: Limits) {
-    if stream.shutdown().await.is_err() {
+    // With TLS there may be bytes left to write, and a client that does not take them.
+    let ended = tokio::time::timeout(limits.unacknowledged, stream.shutdown()).await;
+    if !matches!(ended, Ok(Ok(()))) {
         return;
     }
     let rest = async {
         let mut buffer = [0; 512];
-        let before = stream.meter().read();
         while let Ok(1..) = stream.read(&mut buffer).await {
-            if stream.meter().read() - before > LINGER_BYTES {
-                break;
-            }
+            // One that never stops sending must not keep the thread from the time limit.
+            tokio::task::consume_budget().await;
         }
     };
     // Whether the client ended or the time is up, the socket is closed now.

@@ -12,6 +12,8 @@ const NO_WAY: &str = "Correct host and port of the server's URL, or see what kee
                       (firewall, route).";
 const WHO_ASKS: &str = "The server wants to know who asks: give it what it needs by `headers`, or by \
                         user and password in the URL.";
+const NO_PORT: &str = "No port of this machine is free: keep connections alive, take a longer interval, or set \
+     net.ipv4.tcp_tw_reuse=1 and a wider net.ipv4.ip_local_port_range.";
 const NO_SUCH_PATH: &str =
     "Correct the path: `paths` in [server], or `path` or `url` of the series.";
 const OTHER_METHOD: &str =
@@ -38,6 +40,8 @@ pub(super) fn of_group(group: &Group) -> Option<&'static str> {
 fn of(faults: &BTreeMap<ClientError, u64>, connected: u64) -> Option<&'static str> {
     let (error, _) = faults.iter().max_by_key(|(_, n)| **n)?;
     match error.kind {
+        // No matter of the server's.
+        ClientErrorKind::Connect if error.code == libc::EADDRNOTAVAIL => Some(NO_PORT),
         // One that has taken others is there, and has its limits.
         ClientErrorKind::Connect | ClientErrorKind::ConnectTimeout if connected > 0 => None,
         ClientErrorKind::Connect => match error.code {
@@ -76,6 +80,7 @@ mod tests {
         // Its queue is full, or it has ended.
         assert_eq!(most(with(Connect, libc::ECONNREFUSED), 997), None);
         assert_eq!(most(with(Connect, libc::EMFILE), 0), None);
+        assert_eq!(most(with(Connect, libc::EADDRNOTAVAIL), 997), Some(NO_PORT));
         assert_eq!(most(with(Upgrade, 401), 0), Some(WHO_ASKS));
         assert_eq!(most(with(Status, 404), 5), Some(NO_SUCH_PATH));
         assert_eq!(most(with(Status, 405), 5), Some(OTHER_METHOD));
