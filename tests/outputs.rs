@@ -41,6 +41,19 @@ fn a_reader_that_is_gone_and_a_full_error_output_end_no_run() {
     }
 }
 
+/// By default the system ends a program whose file becomes too large (SIGXFSZ).
+#[test]
+fn a_file_that_reaches_the_limit_of_its_size_is_an_error_and_ends_no_program() {
+    let world = World::new(TINY);
+    let run = world.run(&[]);
+    let mut shell = command("sh");
+    shell.arg("-c").arg("ulimit -f 8 && \"$0\" \"$@\"");
+    let output = finish(shell.arg(run.get_program()).args(run.get_args()));
+    expect_code(&output, 1);
+    let text = said(&output);
+    assert!(text.contains("cannot write") && !text.contains("[1/"), "{text}");
+}
+
 #[test]
 fn a_link_is_written_through_and_stays_a_link() {
     let world = World::new("");

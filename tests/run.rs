@@ -363,6 +363,15 @@ const PHASES: [(&str, &str, Duration); 3] = [
     ("closing", "duration=1s", Duration::from_millis(5500)),
 ];
 
+/// What a process did not report is unknown: the server's count is not held against half of the
+/// driver's.
+fn no_byte_is_called_unexplained(world: &World) {
+    for row in world.summary()["rows"].as_array().expect("rows") {
+        let bytes = &row["audit_server_bytes"];
+        assert!(bytes.is_null() || bytes == 0, "{bytes}");
+    }
+}
+
 /// Interrupts a run in which a process is stopped; returns how long the run took to end.
 fn interrupted(word: &str, setting: &str, after: Duration) -> Duration {
     let world = World::new(SMALL);
@@ -384,6 +393,7 @@ fn interrupted(word: &str, setting: &str, after: Duration) -> Duration {
     let output = wait(child, Duration::from_secs(60));
     let took = began.elapsed();
     expect_code(&output, 130);
+    no_byte_is_called_unexplained(&world);
     took
 }
 
@@ -507,6 +517,7 @@ fn a_worker_killed_in_mid_run_is_counted_and_hangs_nothing() {
     let output = wait(child, Duration::from_secs(90));
     expect_code(&output, 96);
     assert!(said(&output).contains("driver process 0"), "{}", said(&output));
+    no_byte_is_called_unexplained(&world);
 }
 
 #[test]

@@ -23,6 +23,7 @@ mod try_urls;
 
 use crate::cli::{Cli, Command};
 use crate::error::Outcome;
+use crate::os;
 use crate::report::Conclusion;
 use crate::secret::redact;
 use clap::Parser;
@@ -30,6 +31,7 @@ use std::process::ExitCode;
 
 /// Parses the command line, runs the command, and returns its exit code.
 pub fn main() -> ExitCode {
+    os::outlive_file_size_limit();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

@@ -20,5 +20,5 @@ pub(crate) use memory::{
 };
 pub(crate) use process_group::group_alive;
 pub(crate) use scheduling::set_batch_scheduling;
-pub(crate) use signals::{Caught, Signals};
+pub(crate) use signals::{Caught, Signals, outlive_file_size_limit};
 pub(crate) use usage::UsageOf;

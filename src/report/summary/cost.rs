@@ -2,7 +2,7 @@
 
 use crate::record::Metric;
 use crate::report::figure::Figure;
-use crate::report::summary::group::Group;
+use crate::report::summary::group::{Group, SilentProcesses};
 use crate::report::table::{Audit, Connecting, Cost};
 use crate::result;
 use crate::units::thousands;
@@ -123,9 +123,16 @@ pub(super) fn audit(group: &Group) -> Audit {
         let received: u64 = group.servers.iter().map(|s| s.received).sum();
         let sent: u64 = group.servers.iter().map(|s| s.sent).sum();
         let (up, down) = (all.up.wire.get(), all.down.wire.get());
-        match group.servers.is_empty() {
-            true => Figure::absent(NO_SERVER),
-            false => Figure::count(received.abs_diff(up) + sent.abs_diff(down)),
+        // What a process did not report is no difference between those that did.
+        match group.silent {
+            _ if group.servers.is_empty() => Figure::absent(NO_SERVER),
+            _ if group.drivers.is_empty() => Figure::absent(NO_DRIVER),
+            SilentProcesses { drivers: 0, servers: 0 } => {
+                Figure::count(received.abs_diff(up) + sent.abs_diff(down))
+            }
+            SilentProcesses { drivers, servers } => Figure::absent(format!(
+                "processes did not report their end: {drivers} of the driver, {servers} of the server"
+            )),
         }
     });
     let unexplained = all.up.unexplained().unsigned_abs() + all.down.unexplained().unsigned_abs();

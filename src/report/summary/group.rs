@@ -20,10 +20,38 @@ pub(super) struct Group<'a> {
     pub(super) drivers: Vec<&'a DriverEnd>,
     pub(super) servers: Vec<&'a ServerEnd>,
     pub(super) ends: Vec<&'a CaseEnd>,
+    /// Processes of the plan that did not report their end.
+    pub(super) silent: SilentProcesses,
     /// Whether its clients listen at a WebSocket of another server and send it nothing.
     pub(super) is_silent_websocket: bool,
     /// Whether its clients talk to another server, and without TLS.
     pub(super) is_plain_text: bool,
+}
+
+/// How many processes of a plan did not report their end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct SilentProcesses {
+    pub(super) drivers: u64,
+    pub(super) servers: u64,
+}
+
+impl SilentProcesses {
+    /// Compares a case with its plan.
+    fn of(plan: &Value, info: &CaseInfo, case: &CaseResult) -> SilentProcesses {
+        let cases = plan["cases"].as_array();
+        let planned = cases.and_then(|all| all.iter().find(|c| c["index"] == info.case));
+        // A case of merged results ran more than once.
+        let runs = case.ends.len().max(1);
+        let silent = |processes: &str, reported: usize| {
+            let planned = planned.and_then(|planned| planned[processes].as_array());
+            let planned = planned.map_or(0, |all| all.len() * runs);
+            planned.saturating_sub(reported) as u64
+        };
+        SilentProcesses {
+            drivers: silent("drivers", case.drivers.len()),
+            servers: silent("servers", case.servers.len()),
+        }
+    }
 }
 
 /// The groups of a result in the order of its plan.
@@ -43,7 +71,7 @@ pub(super) fn all(result: &RunResult) -> Vec<Group<'_>> {
             });
             groups.len() - 1
         });
-        groups[at].add(info, result.cases.get(&info.case));
+        groups[at].add(info, result.cases.get(&info.case), &result.header.plan);
     }
     groups
 }
@@ -59,17 +87,21 @@ impl<'a> Group<'a> {
             drivers: Vec::new(),
             servers: Vec::new(),
             ends: Vec::new(),
+            silent: SilentProcesses::default(),
             is_silent_websocket: false,
             is_plain_text: false,
         }
     }
 
-    fn add(&mut self, info: &'a CaseInfo, case: Option<&'a CaseResult>) {
+    fn add(&mut self, info: &'a CaseInfo, case: Option<&'a CaseResult>, plan: &Value) {
         let Some(case) = case else {
             self.missing += 1;
             return;
         };
         self.runs += case.ends.len().max(1) as u64;
+        let silent = SilentProcesses::of(plan, info, case);
+        self.silent.drivers += silent.drivers;
+        self.silent.servers += silent.servers;
         self.total.add(&case.total);
         self.drivers.extend(&case.drivers);
         self.servers.extend(&case.servers);
