@@ -17,6 +17,7 @@
 //! compared has a reason, and the sample is the run, never the request.
 
 pub(crate) mod baseline;
+pub(crate) mod confidence_sequence;
 pub(crate) mod invariants;
 pub(crate) mod limit;
 pub(crate) mod noise;
