@@ -109,7 +109,7 @@ pub mod internals {
     /// Judgements.
     pub mod gate {
         pub use crate::gate::paired::{
-            NextStep, PairOrder, PairedMetric, Rules, Verdicts, judge, order,
+            Looks, NextStep, PairOrder, PairedMetric, Rules, Verdicts, judge, order,
         };
         pub use crate::gate::run_validity::{RunQuality, assess};
         pub use crate::gate::signed_rank::{Walsh, detectable, student_quantile};

@@ -1,7 +1,6 @@
 //! The commands that compare.
 
 use crate::cli::{OUTPUT, OutputArgs, SCENARIO};
-use crate::gate::paired::Rules;
 use crate::units::parse_duration_ns;
 use clap::{Args, value_parser};
 use std::path::PathBuf;
@@ -80,6 +79,12 @@ pub(crate) struct CompareArgs {
         help_heading = PAIRS
     )]
     pub most_pairs: Option<u32>,
+    /// Decide after every pair, and end after this time if something is undecided
+    #[arg(
+        long, value_name = "TIME", value_parser = parse_duration_ns, help_heading = PAIRS,
+        conflicts_with_all = ["pairs", "most_pairs"]
+    )]
+    pub time: Option<u64>,
     /// Exit with 97 if a figure is undecided
     #[arg(long, help_heading = JUDGING)]
     pub strict: bool,
@@ -128,12 +133,10 @@ pub(crate) struct PairArgs {
     /// `ready_timeout`, 30s]
     #[arg(long, value_name = "TIME", value_parser = parse_duration_ns, help_heading = PAIRS)]
     pub ready_timeout: Option<u64>,
-    /// The level of a decision on each side
-    #[arg(
-        long, value_name = "SHARE", default_value_t = Rules::default().alpha,
-        value_parser = parse_level, help_heading = JUDGING
-    )]
-    pub alpha: f64,
+    /// The level of a decision on each side [default: 0.005 at each number of pairs; with --time 0.01
+    /// for all together]
+    #[arg(long, value_name = "SHARE", value_parser = parse_level, help_heading = JUDGING)]
+    pub alpha: Option<f64>,
     /// The change of a metric that is tolerated, for example
     /// `--margin server_cpu_us_per_message=10%`
     #[arg(long = "margin", value_name = "METRIC=SHARE", help_heading = JUDGING)]

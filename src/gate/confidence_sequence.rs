@@ -25,12 +25,12 @@
 //! "Testing exchangeability" and "Admissible anytime-valid sequential inference" (2020); Waudby-Smith and
 //! Ramdas, *Journal of the Royal Statistical Society B* 86 (2024) 1.
 
-use crate::gate::signed_rank::median;
+use crate::gate::signed_rank::{median, student_quantile};
 
 /// The bets, as shares of the money, and how the first 1 is split among them.
 const BETS: [(f64, f64); 4] = [(0.3, 0.15), (0.6, 0.25), (0.9, 0.35), (1.0, 0.25)];
 /// Halvings of the interval in which a bound is looked for.
-const STEPS: u32 = 60;
+const STEPS: u32 = 40;
 
 /// Differences in their order, with their scales.
 #[derive(Debug, Clone, PartialEq)]
@@ -137,6 +137,58 @@ pub(crate) fn smallest_anytime_p(pairs: u32) -> f64 {
     (1.0 / most).min(1.0)
 }
 
+/// Returns the smallest relative change that the test at the level `alpha` shows after at most so many
+/// pairs with the chance `power`, if the pairs' log ratios have the normal deviation `noise`. `None` if
+/// so few pairs show nothing at this level, or the result is not finite.
+///
+/// The logarithm of a bet's money is a sum over the pairs: its mean and deviation are integrals over the
+/// normal density, and the sum is taken for normal. That is right within a tenth of the change. Margins
+/// and Holm's correction are not considered.
+pub(crate) fn detectable_by_bets(noise: f64, pairs: u32, alpha: f64, power: f64) -> Option<f64> {
+    if alpha.is_nan() || pairs < 2 || smallest_anytime_p(pairs) > alpha {
+        return None;
+    }
+    let short = student_quantile(power, 1_000);
+    let n = f64::from(pairs);
+    let shows = |shift: f64| {
+        let money = |(bet, share): &(f64, f64)| {
+            let (mean, deviation) = growth(*bet, shift);
+            share * (n * mean - short * n.sqrt() * deviation).exp()
+        };
+        BETS.iter().map(money).sum::<f64>() * alpha >= 1.0
+    };
+    // In deviations: beyond twenty all pairs agree.
+    let (mut hidden, mut shown) = (0.0, 20.0);
+    if !shows(shown) {
+        return None;
+    }
+    for _ in 0..30 {
+        let middle = f64::midpoint(hidden, shown);
+        if shows(middle) { shown = middle } else { hidden = middle }
+    }
+    let change = (shown * noise).exp_m1();
+    change.is_finite().then_some(change)
+}
+
+/// Returns the mean and the deviation of the logarithm of a bet's factor, if differences are normal with
+/// the deviation 1 around `shift`.
+fn growth(bet: f64, shift: f64) -> (f64, f64) {
+    /// The median deviation of a normal deviate, which the scale is.
+    const SCALE: f64 = 0.6745;
+    const NODES: i32 = 200;
+    let (mut weight, mut mean, mut square) = (0.0, 0.0, 0.0);
+    for node in -NODES..=NODES {
+        let z = f64::from(node) * 5.0 / f64::from(NODES);
+        let density = (-z * z / 2.0).exp();
+        // The whole money is never lost in the mixture: the other bets live on.
+        let log = (1.0 + bet * stake(shift + z, SCALE)).max(0.05).ln();
+        weight += density;
+        mean += density * log;
+        square += density * log * log;
+    }
+    (mean / weight, (square / weight - (mean / weight).powi(2)).max(0.0).sqrt())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -154,9 +206,8 @@ mod tests {
         let sequence = of(&[1.0, 3.0, 0.5]);
         assert_eq!(sequence.scaled, [(1.0, 0.0), (3.0, 0.0), (0.5, 1.0)]);
         let after = |stake: f64| -> f64 {
-            let money = |(bet, share): &(f64, f64)| {
-                share * (1.0 + bet) * (1.0 + bet) * (1.0 + bet * stake)
-            };
+            let money =
+                |(bet, share): &(f64, f64)| share * (1.0 + bet) * (1.0 + bet) * (1.0 + bet * stake);
             BETS.iter().map(money).sum()
         };
         assert!((sequence.most_evidence(0.0, Side::Above) - after(0.5)).abs() < 1e-12);
@@ -179,6 +230,34 @@ mod tests {
         assert_eq!(ConfidenceSequence::of(&[]), None);
         assert_eq!(ConfidenceSequence::of(&[1.0, f64::INFINITY]), None);
         assert_eq!(of(&[0.0; 20]).p_value(), 1.0);
+    }
+
+    /// Of a change that is called detectable eight in ten are found, within the precision stated.
+    #[test]
+    fn detectable_changes_are_detected() {
+        const NOISE: f64 = 0.05;
+        for pairs in [12, 20, 40] {
+            let change = detectable_by_bets(NOISE, pairs, 0.01, 0.8).expect("a change").ln_1p();
+            let found = |shift: f64| {
+                let is_found = |seed: &u64| {
+                    let mut random = Xoshiro256PlusPlus::seed_from_u64(*seed);
+                    let all: Vec<f64> =
+                        (0..pairs).map(|_| shift + NOISE * normal(&mut random)).collect();
+                    of(&all).p_value() <= 0.01
+                };
+                (0..400).filter(is_found).count()
+            };
+            // A tenth less or more of it is found less and more often than eight in ten.
+            assert!(found(0.88 * change) < 320, "{pairs}: {}", found(0.88 * change));
+            assert!(found(1.12 * change) > 320, "{pairs}: {}", found(1.12 * change));
+        }
+        assert_eq!(detectable_by_bets(NOISE, 7, 0.01, 0.8), None);
+        assert_eq!(detectable_by_bets(0.0, 8, 0.01, 0.8), Some(0.0));
+    }
+
+    /// A normal deviate: the sum of twelve uniform ones.
+    fn normal(random: &mut Xoshiro256PlusPlus) -> f64 {
+        (0..12).map(|_| (random.next_u64() >> 11) as f64 / (1_u64 << 53) as f64).sum::<f64>() - 6.0
     }
 
     /// Symmetric differences of these kinds: of one size, uniform, with heavy tails, of a variance that

@@ -2,7 +2,7 @@
 //! Nothing passes or fails here.
 
 use crate::gate::paired::{PairOrder, PairedMetric, Rules, Verdicts};
-use crate::gate::signed_rank::{detectable, median};
+use crate::gate::signed_rank::median;
 use crate::report::Figure;
 use crate::report::finding::{Decision, Finding, Subject};
 
@@ -45,7 +45,7 @@ pub(crate) fn measure(
     let of = |(metric, finding): (&PairedMetric, &Finding)| {
         let none = || Figure::absent("fewer than two pairs have a ratio");
         let sigma = finding.effect.map(|e| e.noise);
-        let seen = |pairs| sigma.and_then(|s| detectable(s, pairs, rules.alpha, rules.power));
+        let seen = |pairs| sigma.and_then(|s| rules.detectable(s, pairs));
         let shown = |pairs: u32| (pairs, seen(pairs).map_or_else(none, Figure::known));
         let runs = in_time(metric, orders);
         let able = rules.deciding().first().copied().unwrap_or(MOST_PAIRS);
@@ -56,7 +56,7 @@ pub(crate) fn measure(
             median: median(&runs).map_or_else(none, Figure::known),
             sigma: sigma.map_or_else(none, Figure::known),
             drift: drift(&runs).map_or_else(none, Figure::known),
-            detectable: rules.looks.iter().map(|&pairs| shown(pairs)).collect(),
+            detectable: rules.numbers().iter().map(|&pairs| shown(pairs)).collect(),
             margin: metric.margin,
             needed: match (sigma, needed) {
                 (None, _) => none(),

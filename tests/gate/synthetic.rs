@@ -7,7 +7,9 @@
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{RngCore, SeedableRng};
 use std::f64::consts::{LN_2, PI};
-use wsbench::internals::gate::{NextStep, PairOrder, PairedMetric, Rules, Verdicts, judge, order};
+use wsbench::internals::gate::{
+    Looks, NextStep, PairOrder, PairedMetric, Rules, Verdicts, judge, order,
+};
 use wsbench::internals::gate::{Walsh, detectable, student_quantile};
 use wsbench::internals::report::Figure;
 use wsbench::internals::report::{Decision, Finding, Subject};
@@ -168,20 +170,31 @@ fn most(trials: u64, rate: f64) -> f64 {
     trials as f64 * rate + allowance(trials, rate)
 }
 
+/// Decisions at two numbers of pairs, and after every pair, up to as many.
+fn both_rules() -> [Rules; 2] {
+    let most = (RUNS / 2) as u32;
+    [Rules::default(), Rules { looks: Looks::EveryPair { most }, ..Rules::every_pair() }]
+}
+
 #[test]
 fn a_against_a_fails_in_one_of_a_hundred_at_most_whatever_the_machine_does() {
-    let trials = 2_500;
-    for machine in MACHINES {
+    let [looks, every] = both_rules();
+    // A look after every pair takes longer to compute.
+    let rules = [(&looks, 2_500), (&every, 100)];
+    for (machine, (rules, trials)) in MACHINES.into_iter().flat_map(|m| rules.map(|r| (m, r))) {
         // Without a margin every rejection is a failure: the hardest case.
         for margin in [0.0, 0.05] {
+            if margin > 0.0 && rules == &every {
+                continue;
+            }
             let mut chance = Chance::new(1);
-            let failed = count(trials, Decision::Fail, &Rules::default(), |seed| {
+            let failed = count(trials, Decision::Fail, rules, |seed| {
                 let session = machine.session(&mut chance);
                 PairedMetric { pairs: paired(&session, seed, 0.0), ..metric(margin) }
             });
             assert!(failed as f64 <= most(trials, 0.01), "{machine:?} {margin}: {failed}");
             // The threshold can be crossed: both looks have nearly 0.005 each, and little in common.
-            if machine == Machine::Steady && margin == 0.0 {
+            if machine == Machine::Steady && margin == 0.0 && rules == &looks {
                 let least = trials as f64 * 0.006 - allowance(trials, 0.006);
                 assert!(failed as f64 >= least, "{failed}");
             }
@@ -215,10 +228,12 @@ fn all_of_a_before_all_of_b_fails_for_the_machines_sake() {
 
 #[test]
 fn a_server_that_is_worse_by_the_margin_passes_in_one_of_a_hundred_at_most() {
-    let trials = 2_000;
-    for machine in [Machine::Steady, Machine::HeavyTailed, Machine::Drift, Machine::Bursts] {
+    let machines = [Machine::Steady, Machine::HeavyTailed, Machine::Drift, Machine::Bursts];
+    let [looks, every] = both_rules();
+    let rules = [(&looks, 2_000), (&every, 100)];
+    for (machine, (rules, trials)) in machines.into_iter().flat_map(|m| rules.map(|r| (m, r))) {
         let mut chance = Chance::new(3);
-        let passed = count(trials, Decision::Pass, &Rules::default(), |seed| {
+        let passed = count(trials, Decision::Pass, rules, |seed| {
             let session = machine.session(&mut chance);
             PairedMetric { pairs: paired(&session, seed, 1.05_f64.ln()), ..metric(0.05) }
         });
@@ -321,7 +336,7 @@ fn a_server_that_did_not_change_passes_as_often_as_the_noise_allows() {
     // A pass is the same test against a change of the margin: the closed figure, turned round,
     // gives the noise at which a pass has this chance.
     let trials = 1_500;
-    let rules = Rules { looks: vec![20], ..Rules::default() };
+    let rules = Rules { looks: Looks::At(vec![20]), ..Rules::default() };
     let (pairs, margin) = (20, 0.05_f64);
     for chance_of in [0.3, 0.5, 0.8, 0.95] {
         let t =

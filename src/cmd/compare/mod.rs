@@ -20,9 +20,8 @@ use crate::cmd::console::{note, warn};
 use crate::cmd::files::prepare_reports;
 use crate::error::{Failure, Outcome, at};
 use crate::gate::noise;
-use crate::gate::paired::Rules;
+use crate::gate::paired::{Looks, Rules};
 use crate::gate::pairs::Margins;
-use crate::gate::signed_rank::smallest_p;
 use crate::os;
 use crate::os::Machine;
 use crate::os::Signals;
@@ -53,10 +52,20 @@ fn run_compare(args: &CompareArgs) -> Outcome<Conclusion> {
     if most < pairs {
         return Err(Failure::usage(format!("--most-pairs {most} is less than --pairs {pairs}")));
     }
-    require_decisive(most, args.how.alpha)?;
-    let mut looks = vec![pairs, most];
-    looks.dedup();
-    let mut terms = prepare(&args.how, "B against A", targets, looks)?;
+    let rules = match args.time {
+        Some(_) => {
+            let usual = Rules::every_pair();
+            Rules { alpha: args.how.alpha.unwrap_or(usual.alpha), ..usual }
+        }
+        None => {
+            let mut looks = vec![pairs, most];
+            looks.dedup();
+            rules_at(looks, &args.how)
+        }
+    };
+    require_decisive(&rules)?;
+    let limit = args.time.map(Duration::from_nanos);
+    let mut terms = prepare(&args.how, "B against A", targets, rules, limit)?;
     (terms.strict, terms.only_noisy) = (args.strict, args.only_noisy);
     let mut compared = run_pairs(&terms, &args.how)?;
     compared.judgement.ended = compared.caught.map(Conclusion::from);
@@ -80,11 +89,11 @@ fn run_calibrate(args: &CalibrateArgs) -> Outcome<Conclusion> {
         None => CompareTarget::itself(),
     };
     let target = target.map_err(|why| Failure::usage(format!("--target: {why}")))?;
-    let looks = vec![args.how.pairs];
-    let terms = prepare(&args.how, "A against A", [target.clone(), target], looks)?;
+    let rules = rules_at(vec![args.how.pairs], &args.how);
+    let terms = prepare(&args.how, "A against A", [target.clone(), target], rules, None)?;
     let mut compared = run_pairs(&terms, &args.how)?;
     // What is reported for twice as many pairs is arithmetic.
-    let looks = vec![args.how.pairs, 2 * args.how.pairs];
+    let looks = Looks::At(vec![args.how.pairs, 2 * args.how.pairs]);
     let rules = Rules { looks, ..terms.rules.clone() };
     let noises = noise::measure(&compared.metrics, &compared.verdicts, &compared.orders, &rules);
     let text = calibration::render(&noises, &compared.judgement);
@@ -104,9 +113,16 @@ fn run_calibrate(args: &CalibrateArgs) -> Outcome<Conclusion> {
     Ok(judgement.conclusion())
 }
 
+/// Decisions at these numbers of pairs.
+fn rules_at(looks: Vec<u32>, args: &PairArgs) -> Rules {
+    let usual = Rules::default();
+    Rules { looks: Looks::At(looks), alpha: args.alpha.unwrap_or(usual.alpha), ..usual }
+}
+
 /// Refuses too few pairs: the smallest p of an exact test depends on their number.
-fn require_decisive(most: u32, level: f64) -> Outcome<()> {
-    let p = smallest_p(most);
+fn require_decisive(rules: &Rules) -> Outcome<()> {
+    let (most, level) = (rules.most_pairs(), rules.alpha);
+    let p = rules.smallest_p(most);
     if p <= level {
         return Ok(());
     }
@@ -121,7 +137,8 @@ fn prepare(
     args: &PairArgs,
     title: &str,
     targets: [CompareTarget; 2],
-    looks: Vec<u32>,
+    rules: Rules,
+    limit: Option<Duration>,
 ) -> Outcome<PairTerms> {
     let margins =
         Margins::read(&args.margins).map_err(|why| Failure::usage(format!("--margin: {why}")))?;
@@ -145,12 +162,18 @@ fn prepare(
     let name = &sides[0].plan.name;
     let limited = sides.iter().any(|side| side.limited);
     // The pairs that run at the most, and a warm-up.
-    let runs = u64::from(looks.last().copied().unwrap_or(1)) + 1;
+    let most = u64::from(rules.most_pairs());
+    let in_time = limit.map_or(most, |limit| {
+        let one = estimate_duration(&sides[0].plan).as_nanos().max(1);
+        u64::try_from(limit.as_nanos() / one).unwrap_or(most)
+    });
+    let runs = most.min(in_time) + 1;
     let result_bytes = sides.iter().map(|side| runs * estimate_result_bytes(&side.plan)).sum();
     let note = "the scenario's limits are checked by `wsbench run` only";
     Ok(PairTerms {
         title: format!("{title}, {name}"),
-        rules: Rules { looks, alpha: args.alpha, ..Rules::default() },
+        rules,
+        limit,
         seed: args.seed,
         margins,
         strict: false,

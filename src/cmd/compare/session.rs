@@ -22,16 +22,17 @@ use crate::gate::paired::{NextStep, PairOrder, PairedMetric, Rules, Verdicts, ju
 use crate::gate::pairs;
 use crate::gate::pairs::{Margins, VaryingMetrics};
 use crate::gate::run_validity::{FailedCheck, RunQuality};
-use crate::gate::signed_rank::smallest_p;
 use crate::os::{Caught, Signals};
 use crate::report::Table;
 use crate::report::check::Check;
 use crate::report::finding::{Decision, Finding, Judgement, Kind, Side};
 use crate::run::RunEvent;
 use crate::run::companion::Companion;
+use crate::units::human_ns;
 use std::cell::RefCell;
 use std::fs;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 /// Pairs that may be discarded over a whole comparison because a driver was late.
 const MOST_DISCARDED: u32 = 5;
@@ -48,6 +49,8 @@ pub(crate) struct PairTerms {
     pub sides: [ComparedSide; 2],
     /// When decisions are made.
     pub rules: Rules,
+    /// No pair begins that would end later than this after the first one's beginning.
+    pub limit: Option<Duration>,
     /// The seed of the pairs' orders.
     pub seed: u64,
     /// The changes that are tolerated.
@@ -149,11 +152,12 @@ impl<'a> PairSession<'a> {
         if self.warm_up().await? == Step::End {
             return Ok(());
         }
-        let mut until = self.terms.rules.looks.first().copied().unwrap_or(1);
+        let mut until = self.terms.rules.deciding().first().copied().unwrap_or(1);
+        let began = Instant::now();
         loop {
             self.progress.set_pairs(until);
             while self.pairs.len() < until as usize {
-                if self.run_pair().await? == Step::End {
+                if self.is_out_of_time(began) || self.run_pair().await? == Step::End {
                     return Ok(());
                 }
             }
@@ -162,6 +166,21 @@ impl<'a> PairSession<'a> {
                 NextStep::Enough => return Ok(()),
             }
         }
+    }
+
+    /// Whether another pair would take the comparison beyond its limit: it takes as long as the others
+    /// took in the mean.
+    fn is_out_of_time(&mut self, began: Instant) -> bool {
+        let Some(limit) = self.terms.limit else { return false };
+        let tried = self.pairs.len() as u32 + self.discarded;
+        let took = began.elapsed();
+        let one = took.checked_div(tried).unwrap_or_default();
+        if took + one <= limit {
+            return false;
+        }
+        let limit = human_ns(limit.as_nanos() as f64);
+        self.notes.push(format!("--time {limit} was over after {} pairs", self.pairs.len()));
+        true
     }
 
     /// Runs each side once without counting it: that warms the machine, and shows what is broken
@@ -402,8 +421,8 @@ impl<'a> PairSession<'a> {
 
 /// A note if there are so many metrics that none can fail.
 fn undecidable(rules: &Rules, metrics: usize) -> Option<String> {
-    let last = *rules.looks.last()?;
-    (smallest_p(last) * metrics as f64 > rules.alpha).then(|| {
+    let last = rules.most_pairs();
+    (rules.smallest_p(last) * metrics as f64 > rules.alpha).then(|| {
         format!(
             "with {metrics} metrics and {last} pairs at the most no single metric can fail: run \
              more pairs"

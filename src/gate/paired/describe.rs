@@ -2,8 +2,7 @@
 //! decides.
 
 use crate::gate::paired::evidence::{Evidence, MetricPairs, is_margin};
-use crate::gate::paired::{DecidedMetric, Rules};
-use crate::gate::signed_rank::smallest_p;
+use crate::gate::paired::{DecidedMetric, Looks, Rules};
 use crate::report::Figure;
 use crate::report::finding::{Decision, Effect};
 use crate::units::{amount, append_unit, listed, percent, three};
@@ -192,7 +191,7 @@ pub(super) fn details(decided: &DecidedMetric) -> Vec<String> {
             ));
         }
         if *p <= rules.alpha && *corrected > rules.alpha {
-            let least = smallest_p(tested.pairs);
+            let least = rules.smallest_p(tested.pairs);
             let mut line = format!(
                 "By itself it has {}; Holm's correction over {family} metrics makes that {}",
                 p_value(*p),
@@ -227,6 +226,16 @@ pub(super) fn rules(rules: &Rules) -> String {
         return "No number of pairs is enough for a decision at this level.".to_owned();
     }
     let alpha = rules.alpha;
+    if let Looks::EveryPair { .. } = rules.looks {
+        return format!(
+            "A decision may be made after every pair of runs, by a test that allows that (bets on each \
+             pair's log ratio, an e-process). Estimates are Hodges–Lehmann, with confidence sequences \
+             of {} % ({} % on each side, for all numbers of pairs together); p-values have Holm's \
+             correction over the metrics.",
+            percent(1.0 - 2.0 * alpha),
+            percent(alpha)
+        );
+    }
     format!(
         "Decisions are made at {} pairs of runs. Estimates are Hodges–Lehmann, with intervals of \
          {} % ({} % on each side at each look); p-values are exact, of the one-sided signed-rank \

@@ -1,8 +1,9 @@
 //! The evidence in the pairs of one metric: log ratios, or why there are none. Nothing is decided
 //! here.
 
-use crate::gate::paired::{PairedMetric, Rules};
-use crate::gate::signed_rank::{Walsh, detectable, deviation, median, smallest_p};
+use crate::gate::confidence_sequence::ConfidenceSequence;
+use crate::gate::paired::{Looks, PairedMetric, Rules};
+use crate::gate::signed_rank::{Walsh, deviation, median};
 use crate::report::Figure;
 use crate::report::finding::Effect;
 
@@ -27,11 +28,39 @@ fn log_ratio((a, b): &(Figure, Figure)) -> Option<f64> {
     })
 }
 
+/// The log ratios of all pairs, and the test that they go through.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Ratios {
+    walsh: Walsh,
+    p: f64,
+    /// The lower and the upper bound, each at the level of the rules.
+    pub(super) bounds: Option<(f64, f64)>,
+}
+
+impl Ratios {
+    /// `None` if a ratio is not finite.
+    fn of(logs: &[f64], rules: &Rules) -> Option<Ratios> {
+        let walsh = Walsh::of(logs)?;
+        let (p, bounds) = match rules.looks {
+            Looks::At(_) => (walsh.p_value(), walsh.bounds(rules.alpha)),
+            Looks::EveryPair { .. } => {
+                let sequence = ConfidenceSequence::of(logs)?;
+                (sequence.p_value(), sequence.bounds(rules.alpha))
+            }
+        };
+        Some(Ratios { walsh, p, bounds })
+    }
+    /// The Hodges–Lehmann estimate.
+    pub(super) fn estimate(&self) -> f64 {
+        self.walsh.estimate()
+    }
+}
+
 /// The evidence in the pairs of one metric.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Evidence {
     /// Every pair has a ratio.
-    Ratios(Walsh),
+    Ratios(Ratios),
     /// A is zero or less in so many pairs, and B is beyond the margin in every pair.
     FromZero(usize),
     /// B is zero or less in so many pairs, and within the margin in every pair.
@@ -61,7 +90,7 @@ pub(super) struct MetricPairs<'a> {
 
 impl<'a> MetricPairs<'a> {
     /// Takes the evidence from the first `pairs` pairs.
-    pub(super) fn of(metric: &'a PairedMetric, pairs: u32) -> MetricPairs<'a> {
+    pub(super) fn of(metric: &'a PairedMetric, pairs: u32, rules: &Rules) -> MetricPairs<'a> {
         let used = &metric.pairs[..metric.pairs.len().min(pairs as usize)];
         let ratios: Vec<f64> = used.iter().filter_map(log_ratio).collect();
         let complete = ratios.len();
@@ -71,7 +100,7 @@ impl<'a> MetricPairs<'a> {
         let margin = on_grid(metric.margin.ln_1p());
         let evidence = if !is_margin(metric.margin) {
             Evidence::NoRatio("its margin is not a finite change of zero or more".to_owned())
-        } else if let Some(evidence) = evidence_of(&logs, margin, pairs) {
+        } else if let Some(evidence) = evidence_of(&logs, margin, pairs, rules) {
             evidence
         } else {
             missing_ratios(used, pairs)
@@ -85,15 +114,15 @@ impl<'a> MetricPairs<'a> {
     /// True if B equals A in every pair.
     pub(super) fn same(&self) -> bool {
         match &self.evidence {
-            Evidence::Ratios(walsh) => walsh.averages().iter().all(|w| *w == 0.0),
+            Evidence::Ratios(ratios) => ratios.walsh.averages().iter().all(|w| *w == 0.0),
             _ => false,
         }
     }
     /// The p-value that enters Holm's correction; `None` if nothing was tested.
-    pub(super) fn p_value(&self) -> Option<f64> {
+    pub(super) fn p_value(&self, rules: &Rules) -> Option<f64> {
         match &self.evidence {
-            Evidence::Ratios(walsh) => Some(walsh.p_value()),
-            Evidence::FromZero(_) => Some(smallest_p(self.pairs)),
+            Evidence::Ratios(ratios) => Some(ratios.p),
+            Evidence::FromZero(_) => Some(rules.smallest_p(self.pairs)),
             // A hypothesis that cannot be rejected still counts as one: leaving it out because of
             // its figures would lower the hurdle of the others by chance.
             Evidence::ToZero(_) | Evidence::NoRatio(_) => Some(1.0),
@@ -102,14 +131,14 @@ impl<'a> MetricPairs<'a> {
     }
     /// The effect as relative changes, with the corrected p-value; `None` without two ratios.
     pub(super) fn effect(&self, rules: &Rules, p: f64) -> Option<Effect> {
-        let Evidence::Ratios(walsh) = &self.evidence else { return None };
+        let Evidence::Ratios(ratios) = &self.evidence else { return None };
         let noise = self.noise?;
-        let bounds = walsh.bounds(rules.alpha);
+        let bounds = ratios.bounds;
         Some(Effect {
-            estimate: change(walsh.estimate()),
+            estimate: change(ratios.estimate()),
             lower: bounds.map(|b| change(b.0)),
             upper: bounds.map(|b| change(b.1)),
-            detectable: detectable(noise, self.pairs, rules.alpha, rules.power),
+            detectable: rules.detectable(noise, self.pairs),
             margin: self.metric.margin,
             noise,
             pairs: self.pairs,
@@ -137,12 +166,12 @@ fn median_figure<'f>(figures: impl Iterator<Item = &'f Figure> + Clone) -> Figur
 
 /// Returns the evidence if every pair has a log ratio. If some are infinite, the metric is decided
 /// only if all pairs agree: whatever these ratios are, the answer would be the same.
-fn evidence_of(logs: &[f64], margin: f64, pairs: u32) -> Option<Evidence> {
+fn evidence_of(logs: &[f64], margin: f64, pairs: u32, rules: &Rules) -> Option<Evidence> {
     if logs.is_empty() || logs.len() != pairs as usize {
         return None;
     }
-    if let Some(walsh) = Walsh::of(logs) {
-        return Some(Evidence::Ratios(walsh));
+    if let Some(ratios) = Ratios::of(logs, rules) {
+        return Some(Evidence::Ratios(ratios));
     }
     let infinite = logs.iter().filter(|x| x.is_infinite()).count();
     match logs.iter().filter(|x| **x >= margin).count() {

@@ -8,7 +8,8 @@
 //!
 //! # Decisions
 //!
-//! Decisions are made at *looks*: 10 pairs, then 20. With the Hodges–Lehmann estimate HL of x, its
+//! Decisions are made at *looks*: after every pair by a test that allows that
+//! ([`confidence_sequence`](crate::gate::confidence_sequence)), or at 10 pairs, then 20. With the Hodges–Lehmann estimate HL of x, its
 //! bounds L and U, each at the level α of one look, and the tolerated change δ, a metric
 //!
 //! * **fails** if B is worse, L > 0, and by the best estimate beyond the margin, HL ≥ ln(1+δ);
@@ -17,7 +18,7 @@
 //!   inconclusive, which is not a pass.
 //!
 //! Every metric here is a cost: more is worse. A look judges every pair up to it, and every metric
-//! anew. With two looks at α = 0.005, a metric that did not change fails in at most 1 of 100
+//! anew. With α = 0.01 for all looks together, or two looks at 0.005 each, a metric that did not change fails in at most 1 of 100
 //! comparisons, and one that is worse by δ passes in at most 1 of 100 (the sum of the looks bounds
 //! both).
 //!
@@ -26,8 +27,9 @@
 //! *Some metric fails* is a union: each further metric is a further chance of a false alarm. So
 //! L > 0, which is p ≤ α, is asked of p-values with Holm's correction (*Scandinavian Journal of
 //! Statistics* 6 (1979) 65), and the bound of 1 of 100 holds for all metrics of a judgement
-//! together, however they depend on each other. So few pairs have a smallest p-value, 1/1024 of 10:
-//! with more than five metrics nothing can fail at 10 pairs, and the comparison goes on to 20.
+//! together, however they depend on each other. So few pairs have a smallest p-value, 1/1024 of 10
+//! by the signed-rank test: with more than five metrics nothing can fail at 10 pairs, and the comparison
+//! goes on to 20.
 //!
 //! *All metrics pass* is an intersection, and needs no correction: for a worse server to pass, the
 //! metric that is worse must pass, which has its own small chance, and the others can only lessen
@@ -47,7 +49,8 @@
 mod describe;
 mod evidence;
 
-use crate::gate::signed_rank::smallest_p;
+use crate::gate::confidence_sequence::{detectable_by_bets, smallest_anytime_p};
+use crate::gate::signed_rank::{detectable, smallest_p};
 use crate::report::Figure;
 use crate::report::finding::{Decision, Effect, Finding, Kind, Subject};
 use evidence::{Evidence, MetricPairs};
@@ -77,7 +80,7 @@ pub struct PairedMetric {
 /// use wsbench::internals::report::{Decision, Figure, Subject};
 ///
 /// let rules = Rules::default();
-/// assert_eq!((rules.looks.as_slice(), rules.alpha, rules.power), (&[10, 20][..], 0.005, 0.8));
+/// assert_eq!((rules.deciding(), rules.alpha, rules.power), (vec![10, 20], 0.005, 0.8));
 ///
 /// for (b_over_a, pairs, decision, next) in [
 ///     (1.00, 10, Decision::Pass, NextStep::Enough),                      // no change
@@ -103,32 +106,80 @@ pub struct PairedMetric {
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rules {
-    /// Numbers of pairs at which decisions are made.
-    pub looks: Vec<u32>,
-    /// α, the level of each look on each side: an interval between both bounds covers the truth
-    /// with 1 − 2α. Above zero and below one half.
+    /// When decisions are made.
+    pub looks: Looks,
+    /// α, the level on each side, of each look or of all: an interval between both bounds covers the
+    /// truth with 1 − 2α. Above zero and below one half.
     pub alpha: f64,
     /// The chance with which the smallest detectable change would be seen.
     pub power: f64,
 }
 
+/// When decisions are made, and by which test.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Looks {
+    /// At these numbers of pairs, by the exact signed-rank test.
+    At(Vec<u32>),
+    /// After every pair, up to so many, by a test that allows that
+    /// ([`confidence_sequence`](crate::gate::confidence_sequence)).
+    EveryPair {
+        /// The most pairs.
+        most: u32,
+    },
+}
+
 impl Default for Rules {
     /// 10 pairs, then 20, at 0.005 each, and a power of 0.8.
     fn default() -> Rules {
-        Rules { looks: vec![10, 20], alpha: 0.005, power: 0.8 }
+        Rules { looks: Looks::At(vec![10, 20]), alpha: 0.005, power: 0.8 }
     }
 }
 
 impl Rules {
+    /// After every pair at 0.01 for all together, up to 1,000 pairs, and a power of 0.8.
+    pub fn every_pair() -> Rules {
+        Rules { looks: Looks::EveryPair { most: 1_000 }, alpha: 0.01, power: 0.8 }
+    }
+    /// Returns the most pairs that are considered; 1 if there are none.
+    pub(crate) fn most_pairs(&self) -> u32 {
+        match &self.looks {
+            Looks::At(looks) => looks.iter().copied().max().unwrap_or(1),
+            Looks::EveryPair { most } => *most,
+        }
+    }
     /// Returns the looks that can decide anything, ascending: with too few pairs, no p-value is at
     /// most α.
     pub fn deciding(&self) -> Vec<u32> {
         let level = self.alpha > 0.0 && self.alpha < 0.5;
-        let able = |pairs: &u32| level && *pairs > 0 && smallest_p(*pairs) <= self.alpha;
-        let mut looks: Vec<u32> = self.looks.iter().copied().filter(able).collect();
+        let able = |pairs: &u32| level && *pairs > 0 && self.smallest_p(*pairs) <= self.alpha;
+        let mut looks: Vec<u32> = match &self.looks {
+            Looks::At(looks) => looks.iter().copied().filter(able).collect(),
+            Looks::EveryPair { most } => (1..=*most).filter(able).collect(),
+        };
         looks.sort_unstable();
         looks.dedup();
         looks
+    }
+    /// Returns the numbers of pairs at which decisions are made, if these are few.
+    pub(crate) fn numbers(&self) -> &[u32] {
+        match &self.looks {
+            Looks::At(looks) => looks,
+            Looks::EveryPair { .. } => &[],
+        }
+    }
+    /// Returns the smallest p-value that so many pairs can give, if all of them agree.
+    pub(crate) fn smallest_p(&self, pairs: u32) -> f64 {
+        match self.looks {
+            Looks::At(_) => smallest_p(pairs),
+            Looks::EveryPair { .. } => smallest_anytime_p(pairs),
+        }
+    }
+    /// Returns the smallest relative change that so many pairs of this noise show.
+    pub(crate) fn detectable(&self, noise: f64, pairs: u32) -> Option<f64> {
+        match self.looks {
+            Looks::At(_) => detectable(noise, pairs, self.alpha, self.power),
+            Looks::EveryPair { .. } => detectable_by_bets(noise, pairs, self.alpha, self.power),
+        }
     }
     /// Explains the rules to a reader of a judgement.
     pub fn describe(&self) -> String {
@@ -182,13 +233,13 @@ pub fn judge(metrics: &[PairedMetric], rules: &Rules) -> Verdicts {
     let looks = rules.deciding();
     let look = looks.iter().copied().rfind(|look| *look <= ran);
     let tested: Vec<MetricPairs> =
-        metrics.iter().map(|m| MetricPairs::of(m, look.unwrap_or(ran))).collect();
-    let p_values: Vec<f64> = tested.iter().filter_map(MetricPairs::p_value).collect();
+        metrics.iter().map(|m| MetricPairs::of(m, look.unwrap_or(ran), rules)).collect();
+    let p_values: Vec<f64> = tested.iter().filter_map(|m| m.p_value(rules)).collect();
     let mut corrected = holm(&p_values).into_iter();
     let findings: Vec<Finding> = tested
         .iter()
         .map(|tested| {
-            let own = tested.p_value();
+            let own = tested.p_value(rules);
             let p = own.unwrap_or(1.0);
             let corrected = own.and_then(|_| corrected.next()).unwrap_or(1.0);
             let decision = decide(tested, corrected, look.is_some(), rules);
@@ -219,8 +270,8 @@ fn decide(tested: &MetricPairs, corrected: f64, at_look: bool, rules: &Rules) ->
         Evidence::FromZero(_) if fails => Decision::Fail,
         Evidence::FromZero(_) => Decision::Inconclusive,
         Evidence::ToZero(_) => Decision::Pass,
-        Evidence::Ratios(walsh) if fails && walsh.estimate() >= tested.margin => Decision::Fail,
-        Evidence::Ratios(walsh) => match walsh.bounds(rules.alpha) {
+        Evidence::Ratios(ratios) if fails && ratios.estimate() >= tested.margin => Decision::Fail,
+        Evidence::Ratios(ratios) => match ratios.bounds {
             Some((_, upper)) if upper < tested.margin => Decision::Pass,
             _ => Decision::Inconclusive,
         },

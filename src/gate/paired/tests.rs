@@ -195,7 +195,7 @@ fn rules_that_decide_nothing_are_said() {
         (vec![10, 20], f64::NAN, vec![]),
         (vec![10, u32::MAX], 0.0, vec![]),
     ] {
-        let rules = Rules { looks, alpha, power: 0.8 };
+        let rules = Rules { looks: Looks::At(looks), alpha, power: 0.8 };
         assert_eq!(rules.deciding(), usable);
         let verdicts = judge(&[cpu(7, 30.0, 1.0)], &rules);
         assert_eq!(verdicts.findings[0].decision, Decision::Inconclusive);
@@ -208,6 +208,10 @@ fn rules_that_decide_nothing_are_said() {
             (Decision::NotComparable, "no bound")
         );
     }
+    let every = Rules { looks: Looks::EveryPair { most: 100 }, alpha: 0.01, power: 0.8 };
+    assert_eq!(every.deciding().first(), Some(&8));
+    assert_eq!(every.deciding().len(), 93);
+    insta::assert_snapshot!(every.describe(), @"A decision may be made after every pair of runs, by a test that allows that (bets on each pair's log ratio, an e-process). Estimates are Hodges–Lehmann, with confidence sequences of 98 % (1 % on each side, for all numbers of pairs together); p-values have Holm's correction over the metrics.");
     insta::assert_snapshot!(Rules::default().describe(), @"Decisions are made at 10 and 20 pairs of runs. Estimates are Hodges–Lehmann, with intervals of 99 % (0.5 % on each side at each look); p-values are exact, of the one-sided signed-rank test, with Holm's correction over the metrics.");
 }
 
@@ -286,7 +290,10 @@ proptest! {
     #[test]
     fn nothing_panics_and_nothing_is_no_number(
         pairs in prop::collection::vec(prop::collection::vec((figure(), figure()), 0..24), 0..4),
-        looks in prop::collection::vec(0..30_u32, 0..4),
+        looks in prop_oneof![
+            prop::collection::vec(0..30_u32, 0..4).prop_map(Looks::At),
+            (0..30_u32).prop_map(|most| Looks::EveryPair { most }),
+        ],
         alpha in prop_oneof![Just(0.005), Just(f64::NAN), -1.0..2.0_f64],
         margin in prop_oneof![Just(0.05), Just(f64::NAN), -2.0..100.0_f64],
     ) {
