@@ -159,6 +159,22 @@ fn both_servers_run_at_the_same_time() {
     expect_nothing_left(&world);
 }
 
+/// `Host` is longer in the requests to one of them, whose bytes are compared as if it were not.
+#[test]
+fn two_addresses_of_different_lengths_are_compared() {
+    let polling = "transport = \"polling\"\ninterval = \"100ms\"";
+    let world = World::new(&PUSHED.replace("transport = \"websocket\"", polling));
+    let at_name = serve(&world).replace("@ http://127.0.0.1", "@ http://localhost");
+    let more = ["--pairs=1", "--most-pairs=3", "--alpha=0.2"];
+    let margins = ["delivery_latency_us_p50", "delivery_latency_us_p99", "response_latency_us_p99"];
+    let mut command = compare(&world, &serve(&world), &at_name, &more);
+    command.args(["--margin=server_cpu_us_per_message=900%"]);
+    command.args(margins.map(|metric| format!("--margin={metric}=900%")));
+    let output = finish(&mut command);
+    expect_code(&output, 0);
+    assert!(flat(&output).contains("heads_bytes_up_per_message"), "{}", said(&output));
+}
+
 /// The other side does not wait for a server that does not start.
 #[test]
 fn a_server_that_does_not_start_does_not_hold_up_the_one_beside_it() {
@@ -329,11 +345,13 @@ fn what_cannot_be_compared_is_refused_before_anything_starts() {
     let world = World::new(PUSHED);
     let server = serve(&world);
     let port = "http://127.0.0.1:10001";
+    const REQWEST: &str =
+        "--set=series=[{transport = \"polling\", engine = \"reqwest\", interval = \"100ms\"}]";
     for (a, b, more, part) in [
         ("./srever @ http://127.0.0.1:1", server.as_str(), "", "--a: ./srever: there is no such"),
         (&server, "ftp://x", "", "--b: url \"ftp://x\": unknown scheme"),
         (&server, "sleep 1", "", "--b: the command line `sleep 1` has no ready address"),
-        (&server, "http://127.0.0.1:9", "", "Choose a port with as many digits"),
+        (&server, "http://127.0.0.1:9", REQWEST, "Choose a port with as many digits"),
         (port, port, "--margin=server_cpu=5%", "is not a metric with a margin"),
         (port, port, "--most-pairs=3", "--most-pairs 3 is less than --pairs 10"),
         (port, port, "--pairs=3", "nothing fails above 0.005"),

@@ -152,11 +152,14 @@ fn prepare(
         warn(warning);
     }
     let [a, b] = sides.each_ref().map(|side| side.plan.server.authority());
-    if a.len() != b.len() {
+    let unseen = sides[0].plan.series.iter().find(|s| s.settings.foreign_sockets().is_some());
+    if let (true, Some(series)) = (a.len() != b.len(), unseen) {
         return Err(Failure::usage(format!(
             "--a and --b: the addresses {a} and {b} have different lengths. Requests carry them in \
-             `Host`, so that the bytes of A and B would differ by that alone. Choose a port with \
-             as many digits, or write {{port}} for a free one of five digits"
+             `Host`, so that the bytes of A and B would differ by that alone, and the engine of series \
+             {:?} does not show its requests. Choose a port with as many digits, or write {{port}} for a \
+             free one of five digits",
+            series.label
         )));
     }
     let name = &sides[0].plan.name;

@@ -62,15 +62,18 @@ pub(crate) fn compare(a: &ComparableRun, b: &ComparableRun) -> Vec<Finding> {
     findings
 }
 
-/// Compares two servers: as [`compare`], without the set-up, whose heads are each server's own.
+/// Compares two servers: as [`compare`], without the set-up, whose heads are each server's own, and as if
+/// both hosts had names of the same length.
 pub(crate) fn compare_servers(a: &ComparableRun, b: &ComparableRun) -> Vec<Finding> {
-    let setup = setup_of(a, b);
+    let (a, b) = port::with_hosts_of_one_length(a, b);
+    let setup = setup_of(&a, &b);
     let is_of_setup = |finding: &Finding| setup.iter().any(|s| s.subject == finding.subject);
-    compare(a, b).into_iter().filter(|finding| !is_of_setup(finding)).collect()
+    compare(&a, &b).into_iter().filter(|finding| !is_of_setup(finding)).collect()
 }
 
 /// Says in a sentence how the set-up of two servers differs; `None` if it does not.
 pub(crate) fn describe_setup(a: &ComparableRun, b: &ComparableRun) -> Option<String> {
+    let (a, b) = &port::with_hosts_of_one_length(a, b);
     let differ = |f: &&Finding| f.baseline.as_ref() != Some(&f.value);
     let shown: Vec<String> = setup_of(a, b)
         .iter()

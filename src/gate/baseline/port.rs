@@ -45,23 +45,50 @@ pub(super) fn with_equal_hosts(
     (a, b)
 }
 
+/// Returns both runs with hosts of the same length, as the requests that were kept name them.
+pub(super) fn with_hosts_of_one_length(
+    a: &ComparableRun,
+    b: &ComparableRun,
+) -> (ComparableRun, ComparableRun) {
+    let (mut a, mut b) = (a.clone(), b.clone());
+    for row in &mut a.rows {
+        let other =
+            b.rows.iter_mut().find(|r| (&r.series, r.clients) == (&row.series, row.clients));
+        let Some(other) = other else { continue };
+        if let (Some(of_a), Some(of_b)) = (host_of(row), host_of(other)) {
+            lengthen_row(row, &of_a, &of_b);
+            lengthen_row(other, &of_b, &of_a);
+        }
+    }
+    (a, b)
+}
+
+/// Returns the host that the requests of a row name.
+fn host_of(row: &ComparableRow) -> Option<String> {
+    let lines = row.heads.iter().flat_map(|head| &head.lines);
+    let mut hosts = lines.filter_map(|line| line.strip_prefix("Host: "));
+    hosts.next().map(|host| host.trim_end().to_owned())
+}
+
 /// Gives the requests of a run a longer `Host`, if the other one is.
 fn lengthen(run: &mut ComparableRun, from: &str, to: &str) {
+    run.rows.iter_mut().for_each(|row| lengthen_row(row, from, to));
+}
+
+fn lengthen_row(row: &mut ComparableRow, from: &str, to: &str) {
     let Some(more) = to.len().checked_sub(from.len()).filter(|more| *more > 0) else { return };
-    for row in &mut run.rows {
-        let setup = requests(row, HeadOf::OpeningRequest, from, &row.setup);
-        let steady = requests(row, HeadOf::Request, from, &row.steady);
-        for (traffic, requests) in [(&mut row.setup, setup), (&mut row.steady, steady)] {
-            let bytes = requests.unwrap_or(0) * more as u64;
-            let up = &mut traffic.bytes.up;
-            up.wire += bytes;
-            up[Part::Heads] += bytes;
-            up.head_chars += bytes;
-        }
-        for line in row.heads.iter_mut().flat_map(|head| &mut head.lines) {
-            if is_host(line, from) {
-                *line = format!("Host: {to}\r\n");
-            }
+    let setup = requests(row, HeadOf::OpeningRequest, from, &row.setup);
+    let steady = requests(row, HeadOf::Request, from, &row.steady);
+    for (traffic, requests) in [(&mut row.setup, setup), (&mut row.steady, steady)] {
+        let bytes = requests.unwrap_or(0) * more as u64;
+        let up = &mut traffic.bytes.up;
+        up.wire += bytes;
+        up[Part::Heads] += bytes;
+        up.head_chars += bytes;
+    }
+    for line in row.heads.iter_mut().flat_map(|head| &mut head.lines) {
+        if is_host(line, from) {
+            *line = format!("Host: {to}\r\n");
         }
     }
 }
