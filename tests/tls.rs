@@ -9,7 +9,7 @@ use rustls::{ServerConnection, StreamOwned};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::process::{Child, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 const SHORT: &str = "clients = [4]\nwarmup = \"300ms\"\nduration = \"1500ms\"\n\
                      cooldown = \"100ms\"\ntimeout = \"5s\"\n";
@@ -227,6 +227,102 @@ fn a_server_that_runs_already_is_measured_if_its_certificate_is_trusted() {
         let text = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(text.contains("nobody who is trusted has signed the server's"), "{series}: {text}");
         assert!(text.contains("Correct [server.tls], the URL"), "{series}: {text}");
+    }
+}
+
+/// Series with servers of their own trust what `[server.tls]` says; the name to ask for is each URL's.
+#[test]
+fn series_with_urls_of_their_own_use_the_settings_of_the_server() {
+    let world = World::new("");
+    identity(&world);
+    let path = |name: &str| world.path(name).display().to_string();
+    let server =
+        Server::start(&["--tls-cert", &path("server.pem"), "--tls-key", &path("server.key")]);
+    let wss = server.url.replace("https://", "wss://");
+    let run = |tls: &str| {
+        world.write(
+            "scenario.toml",
+            format!(
+                "{SHORT}[feed]\nrate = \"5/s\"\n[server.tls]\n{tls}\n\
+                 [[series]]\ntransport = \"websocket\"\nurl = \"{wss}/ws\"\n\
+                 [[series]]\ntransport = \"sse\"\nurl = \"{}/events\"\n",
+                server.url
+            ),
+        );
+        finish(&mut world.run(&["--reports", "csv,json,text"]))
+    };
+    for tls in ["ca = \"server.pem\"", "insecure = true"] {
+        expect_ran(&world, &run(tls));
+        for row in world.csv("summary.csv").iter().filter(|row| row["series"] != "floor") {
+            assert_eq!(number(row, "tls_bytes_per_message"), 22.0, "{tls}");
+        }
+    }
+    let refused = run("insecure = true\nsni = \"localhost\"");
+    expect_code(&refused, 2);
+    assert!(said(&refused).contains("sni needs server.url"), "{}", said(&refused));
+}
+
+/// A server that wants a certificate gets the client's, and the protocols that `alpn` names, from every
+/// engine.
+#[test]
+fn a_client_certificate_and_protocols_reach_the_server() {
+    let world = World::new("");
+    identity(&world);
+    let client = rcgen::generate_simple_self_signed(["client".to_owned()]).expect("a certificate");
+    world.write("client.pem", client.cert.pem());
+    world.write("client.key", client.signing_key.serialize_pem());
+    let mut trusted = rustls::RootCertStore::empty();
+    trusted.add(client.cert.der().clone()).expect("a certificate");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(
+        Arc::new(trusted),
+        provider.clone(),
+    );
+    let chain: Result<Vec<_>, _> =
+        CertificateDer::pem_file_iter(world.path("server.pem")).and_then(Iterator::collect);
+    let key = PrivateKeyDer::from_pem_file(world.path("server.key")).expect("a key");
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("ring has them")
+        .with_client_cert_verifier(verifier.build().expect("a verifier"))
+        .with_single_cert(chain.expect("a certificate"), key)
+        .expect("they belong together");
+    config.alpn_protocols = vec![b"other".to_vec()];
+    let (config, seen) = (Arc::new(config), Arc::new(Mutex::new(Vec::new())));
+    let all = seen.clone();
+    let address = serve(move |stream| {
+        let server = ServerConnection::new(config.clone()).expect("a connection");
+        let mut stream = BufReader::new(StreamOwned::new(server, stream));
+        let mut line = String::new();
+        if stream.read_line(&mut line).is_ok() {
+            let connection = &stream.get_ref().conn;
+            let named = connection.peer_certificates().map(|all| all[0].to_vec());
+            let alpn = connection.alpn_protocol().map(<[u8]>::to_vec);
+            all.lock().expect("no thread panics").push((named, alpn));
+        }
+        let _ = stream.get_mut().write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+    });
+    for series in [
+        "transport = \"polling\"\ninterval = \"200ms\"",
+        "transport = \"polling\"\ninterval = \"200ms\"\nengine = \"reqwest\"",
+        "transport = \"websocket\"",
+        "transport = \"websocket\"\nengine = \"tungstenite\"",
+        "transport = \"sse\"",
+    ] {
+        world.write(
+            "scenario.toml",
+            format!(
+                "{SHORT}[server]\nurl = \"https://{address}\"\ntls = {{ insecure = true, \
+                 alpn = [\"other\"], cert = \"client.pem\", key = \"client.key\" }}\n\
+                 [[series]]\n{series}\n"
+            ),
+        );
+        let text = said(&finish(&mut world.run(&["--reports", "csv,json,text"])));
+        assert!(text.contains("404"), "{series}: {text}");
+        let seen = std::mem::take(&mut *seen.lock().expect("no thread panics"));
+        let wanted = (Some(client.cert.der().to_vec()), Some(b"other".to_vec()));
+        // Whoever asks whether the server is ready says so too.
+        assert!(!seen.is_empty() && seen.iter().all(|s| *s == wanted), "{series}: {seen:?}");
     }
 }
 

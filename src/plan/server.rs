@@ -24,7 +24,9 @@ pub(super) fn read(
     let Some(mut fields) = file.table("server") else { return BTreeMap::new() };
     fields.declare(keys::SERVER);
     if fields.is_given(&keys::TLS) && !fields.is_given(&keys::URL) {
-        plan.tls = tls::read(&mut fields, tls::TlsServer::Bundled, diagnostics);
+        let all_own = file.series().all(|series| series.is_given(&keys::SERIES_URL));
+        let at = if all_own { tls::TlsServer::OfSeries } else { tls::TlsServer::Bundled };
+        plan.tls = tls::read(&mut fields, at, diagnostics);
         for key in [&keys::PATHS, &keys::COMMAND, &keys::PID, &keys::CGROUP, &keys::DOCKER] {
             if fields.is_given(key) {
                 let name = key.name;

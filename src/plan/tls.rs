@@ -23,6 +23,8 @@ const OF_OTHERS: [&Key; 6] = [
 pub(super) enum TlsServer<'a> {
     /// The bundled server.
     Bundled,
+    /// The servers of series, each of which has a URL of its own.
+    OfSeries,
     /// The server at a URL with this host; false if the URL's scheme is without TLS.
     Url(&'a str, bool),
 }
@@ -35,7 +37,7 @@ pub(super) fn read(
 ) -> Option<TlsSettings> {
     let table = server.table(&keys::TLS);
     let (host, is_tls) = match at {
-        TlsServer::Bundled => (None, table.is_some()),
+        TlsServer::Bundled | TlsServer::OfSeries => (None, table.is_some()),
         TlsServer::Url(host, is_tls) => (Some(host), is_tls),
     };
     if !is_tls {
@@ -51,7 +53,7 @@ pub(super) fn read(
     }
     if let Some(mut fields) = table {
         fields.declare(keys::SERVER_TLS);
-        read_table(&mut fields, host.is_none(), &mut settings);
+        read_table(&mut fields, at, &mut settings);
         let found = fields.finish();
         let is_wrong = !found.is_empty();
         diagnostics.extend(found);
@@ -59,7 +61,7 @@ pub(super) fn read(
             return Some(settings);
         }
     }
-    if host.is_some()
+    if !matches!(at, TlsServer::Bundled)
         && let Err(why) = client_config(&settings, None)
     {
         let key = if server.is_given(&keys::TLS) { &keys::TLS } else { &keys::URL };
@@ -68,8 +70,13 @@ pub(super) fn read(
     Some(settings)
 }
 
-fn read_table(fields: &mut Fields<'_>, bundled: bool, settings: &mut TlsSettings) {
-    if bundled {
+fn read_table(fields: &mut Fields<'_>, at: TlsServer<'_>, settings: &mut TlsSettings) {
+    if matches!(at, TlsServer::OfSeries) && fields.is_given(&keys::TLS_SNI) {
+        let message = "sni needs server.url: each series has a server of its own, and is asked for it by \
+                       the host of its url";
+        fields.report(&keys::TLS_SNI, message);
+    }
+    if matches!(at, TlsServer::Bundled) {
         for key in OF_OTHERS {
             if fields.is_given(key) {
                 let message = format!(

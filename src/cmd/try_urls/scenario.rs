@@ -62,8 +62,6 @@ struct HeaderArgument<'a> {
 
 /// What is said of the servers' certificates.
 struct TlsArgument {
-    /// The URL of the first server with TLS, without user and path.
-    server: String,
     /// The argument.
     shown: String,
     /// The setting that it stands for.
@@ -104,9 +102,7 @@ impl WrittenScenario {
             written.add_of(format!("--time {time}"), &message(time));
         }
         if let Some(tls) = tls {
-            // The series with URLs of their own take it from there.
-            written.add(&format!("\n[server]\nurl = {}\n", quoted(&tls.server)));
-            written.add_of(tls.shown, &format!("tls = {{ {} }}\n", tls.setting));
+            written.add_of(tls.shown, &format!("\n[server]\ntls = {{ {} }}\n", tls.setting));
         }
         for (url, label) in urls.iter().zip(labels(&urls)) {
             written.add_series(url, label.as_deref(), &headers, &args.first);
@@ -209,13 +205,6 @@ impl<'a> TryUrl<'a> {
         })
     }
 
-    /// The server's URL without user and password.
-    fn without_user(&self) -> String {
-        let (server, _) = split_path(self.url);
-        let (scheme, at) = server.split_once("://").unwrap_or_default();
-        format!("{scheme}://{}", at.rsplit('@').next().unwrap_or_default())
-    }
-
     /// Whether it has a user name that is not the value of a variable.
     fn has_user(&self) -> bool {
         let (server, _) = split_path(self.url);
@@ -245,17 +234,16 @@ impl TlsArgument {
             None => ("--insecure", "insecure = true".to_owned()),
             Some(file) => ("--ca", format!("ca = {}", quoted(&absolute(file)?))),
         };
-        let secure = urls.iter().find(|url| url.is_tls());
-        let url = secure.ok_or_else(|| {
-            format!(
+        if !urls.iter().any(TryUrl::is_tls) {
+            return Err(format!(
                 "{name}: no URL is one of TLS (https://, wss://), and others have no certificate"
-            )
-        })?;
+            ));
+        }
         let shown = match &args.ca {
             Some(file) => format!("{name} {}", file.display()),
             None => name.to_owned(),
         };
-        Ok(Some(TlsArgument { server: url.without_user(), shown, setting }))
+        Ok(Some(TlsArgument { shown, setting }))
     }
 }
 
@@ -403,7 +391,7 @@ first = ["{\"subscribe\": 1}", "x\u007f"]
     }
 
     #[test]
-    fn certificates_are_a_matter_of_the_first_server_with_tls() {
+    fn certificates_are_a_matter_of_every_server_with_tls() {
         let table = |args: &[&str]| {
             let text = written(args).map(|written| written.text).unwrap_or_default();
             let at = text.find("\n[server]").unwrap_or_else(|| panic!("{args:?}: {text}"));
@@ -412,11 +400,11 @@ first = ["{\"subscribe\": 1}", "x\u007f"]
         let urls = ["http://a/x", "WSS://u:p@b:1/y?z", "https://c"];
         assert_eq!(
             table(&[&urls[..], &["--insecure"]].concat()),
-            "[server]\nurl = \"WSS://b:1\"\ntls = { insecure = true }"
+            "[server]\ntls = { insecure = true }"
         );
         assert_eq!(
             table(&[&urls[..], &["--ca=/etc/a \"b\".pem"]].concat()),
-            "[server]\nurl = \"WSS://b:1\"\ntls = { ca = \"/etc/a \\\"b\\\".pem\" }"
+            "[server]\ntls = { ca = \"/etc/a \\\"b\\\".pem\" }"
         );
         let here = std::path::absolute("ca.pem").unwrap();
         assert!(table(&["sse+https://a", "--ca=ca.pem"]).contains(here.to_str().unwrap()));
