@@ -6,7 +6,9 @@ use crate::external::{request, row, run};
 use crate::support::{answer_upgrade, at_once, number, said, serve};
 use std::io::{Read, Write};
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 fn words(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -129,4 +131,48 @@ fn an_answer_that_ends_its_connection_is_followed_by_the_next_at_once() {
         assert!(number(&row, "completed") >= 10.0, "{text}");
         assert!(number(&row, "reconnects") >= 10.0, "{text}");
     });
+}
+
+/// Servers write 408 into a connection on which nothing was asked for a while, and close it: the next
+/// request goes on another one, and the 408 is not its answer.
+#[test]
+fn an_answer_from_before_the_request_is_not_the_requests() {
+    let address = serve(|mut stream| {
+        if request(&mut stream).is_none() {
+            return;
+        }
+        let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 21\r\n\r\n";
+        let late = b"HTTP/1.0 408 Request Time-out\r\nConnection: close\r\n\r\ngone";
+        let _ = stream.write_all(&[&answer[..], &update(1)].concat());
+        std::thread::sleep(Duration::from_millis(100));
+        let _ = stream.write_all(late);
+    });
+    let series = "transport = \"polling\"\ninterval = \"300ms\"";
+    let (world, output) = run(address, series, "");
+    let (row, text) = (row(&world), said(&output));
+    assert_eq!(number(&row, "faults"), 0.0, "{text}");
+    // Five turns of each client, each of them on a connection of its own.
+    assert_eq!(number(&row, "completed"), 10.0, "{text}");
+    assert_eq!(number(&row, "audit_kernel_bytes"), 0.0, "{text}");
+    assert!(number(&row, "discarded_bytes_per_message") > 0.0, "{text}");
+}
+
+/// A server that ends each stream at once is not asked without end, whatever it says of a wait.
+#[test]
+fn there_is_a_least_wait_before_a_client_connects_again() {
+    let asked = Arc::new(AtomicU64::new(0));
+    let count = asked.clone();
+    let address = serve(move |mut stream| {
+        if request(&mut stream).is_some() {
+            count.fetch_add(1, Ordering::Relaxed);
+            let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nretry: 0\n\n";
+            let _ = stream.write_all(head.as_bytes());
+        }
+    });
+    let began = Instant::now();
+    let (_, output) = run(address, "transport = \"sse\"\nreconnect = \"0s\"", "");
+    // Two clients, each of which waits for 50 ms at least.
+    let most = 2 + began.elapsed().as_millis() as u64 / 25;
+    let asked = asked.load(Ordering::Relaxed);
+    assert!((2..=most).contains(&asked), "{asked}, at most {most}: {}", said(&output));
 }

@@ -3,10 +3,10 @@
 use crate::support::{
     World, answer_upgrade, expect_code, expect_ran, finish, number, said, serve, wsbench,
 };
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 use wsbench::internals::record::Metric;
 use wsbench::internals::report::summarise;
@@ -217,6 +217,36 @@ fn what_cannot_be_used_is_named_by_its_argument() {
         expect_code(&output, 2);
         assert!(said(&output).contains(what), "{args:?}: {}", said(&output));
         assert!(!world.path("out").exists());
+    }
+}
+
+/// Each scheme of a URL is a transport.
+#[test]
+fn every_scheme_is_a_transport() {
+    let world = World::new("");
+    let mut serve = wsbench(&["serve", "--bind", "127.0.0.1:0", "--rate", "10/s"]);
+    let mut server = serve.stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut line = String::new();
+    let out = server.stdout.take().expect("its output");
+    BufReader::new(out).read_line(&mut line).expect("a line");
+    let at = line.trim().trim_start_matches("listening on http://");
+    let urls = [
+        format!("ws://{at}/ws"),
+        format!("http://{at}/PollingStock//PollingStock"),
+        format!("sse+http://{at}/events"),
+        format!("stream+http://{at}/stream"),
+        format!("long-poll+http://{at}/LongPollTick//LongPollTick"),
+    ];
+    let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
+    let output = finish(&mut trial(&world, &urls));
+    let _ = server.kill();
+    let _ = server.wait();
+    let rows = world.csv("summary.csv");
+    for transport in ["websocket", "polling", "sse", "streaming", "long-polling"] {
+        let row = rows.iter().find(|row| row["transport"] == transport);
+        let row = row.unwrap_or_else(|| panic!("{transport}: {}", said(&output)));
+        assert_eq!(number(row, "faults"), 0.0, "{transport}: {}", said(&output));
+        assert!(number(row, "completed") >= 3.0, "{transport}: {}", said(&output));
     }
 }
 
