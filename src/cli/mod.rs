@@ -11,7 +11,7 @@ pub(crate) use output::{
     DrawArgs, OutputArgs, OutputFormat, ReportArgs, ReportingArgs, SchemaArgs,
 };
 pub(crate) use run::{InitArgs, PlanArgs, RunArgs, RunOutputArgs, ScenarioArgs, TryArgs};
-pub(crate) use serve::{RelayArgs, ServeArgs};
+pub(crate) use serve::{RelayArgs, ServeArgs, parse_kind, parse_payload_size, parse_rate};
 
 pub use run::PlanFormat;
 

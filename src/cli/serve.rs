@@ -56,24 +56,16 @@ pub(crate) struct ServeArgs {
         help_heading = PUBLISHING
     )]
     pub scenario: Option<PathBuf>,
-    /// Updates for each client
-    #[arg(
-        long, value_name = "RATE", default_value = "1/s", value_parser = parse_rate,
-        help_heading = PUBLISHING
-    )]
-    pub rate: f64,
-    /// The form of a message: text, binary or json
-    #[arg(
-        long, value_name = "KIND", default_value = "text", value_parser = parse_kind,
-        help_heading = PUBLISHING
-    )]
-    pub payload: PayloadKind,
-    /// The size of a message
-    #[arg(
-        long, value_name = "SIZE", default_value = "21B", value_parser = parse_payload_size,
-        help_heading = PUBLISHING
-    )]
-    pub size: u32,
+    /// Updates for each client [default: $WSBENCH_RATE, which a run sets for a server that it starts, or
+    /// 1/s]
+    #[arg(long, value_name = "RATE", value_parser = parse_rate, help_heading = PUBLISHING)]
+    pub rate: Option<f64>,
+    /// The form of a message: text, binary or json [default: $WSBENCH_PAYLOAD, or text]
+    #[arg(long, value_name = "KIND", value_parser = parse_kind, help_heading = PUBLISHING)]
+    pub payload: Option<PayloadKind>,
+    /// The size of a message [default: $WSBENCH_SIZE, or 21B]
+    #[arg(long, value_name = "SIZE", value_parser = parse_payload_size, help_heading = PUBLISHING)]
+    pub size: Option<u32>,
     /// The largest message that is taken from a client; one of --size always fits
     #[arg(
         long, value_name = "SIZE", default_value = "64KiB", value_parser = parse_message_limit,
@@ -98,19 +90,19 @@ fn describe_faults() -> String {
     )
 }
 
-fn parse_rate(text: &str) -> Result<f64, String> {
+pub(crate) fn parse_rate(text: &str) -> Result<f64, String> {
     match parse_rate_hz(text)? {
         hz if hz > 0.0 && hz <= 1e6 => Ok(hz),
         _ => Err("must be above 0/s and at most 1000000/s".to_owned()),
     }
 }
 
-fn parse_kind(text: &str) -> Result<PayloadKind, String> {
+pub(crate) fn parse_kind(text: &str) -> Result<PayloadKind, String> {
     let found = PayloadKind::CHOICES.into_iter().find(|kind| kind.name() == text);
     found.ok_or_else(|| "must be text, binary or json".to_owned())
 }
 
-fn parse_payload_size(text: &str) -> Result<u32, String> {
+pub(crate) fn parse_payload_size(text: &str) -> Result<u32, String> {
     let bytes = parse_size(text)?;
     let within = u32::try_from(bytes).ok().filter(|_| bytes <= MOST_PAYLOAD_BYTES);
     within.ok_or_else(|| "must be at most 1MiB".to_owned())

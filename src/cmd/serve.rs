@@ -3,12 +3,12 @@
 //! The first prints and ends by a signal, the second exchanges lines with its parent. What is
 //! served, and how, is in `server`.
 
-use crate::cli::ServeArgs;
+use crate::cli::{ServeArgs, parse_kind, parse_payload_size, parse_rate};
 use crate::cmd::console::{print, warn};
 use crate::cmd::table;
 use crate::config::{Fields, Location, TomlTable};
 use crate::error::{Failure, Outcome, at};
-use crate::feed::{Feed, Spec, Workload};
+use crate::feed::{Feed, PAYLOAD_VARIABLE, RATE_VARIABLE, SIZE_VARIABLE, Spec, Workload};
 use crate::os::Machine;
 use crate::os::Signals;
 use crate::os::{raise_open_files, resident_bytes, set_batch_scheduling};
@@ -142,18 +142,39 @@ fn from_scenario(path: &Path) -> Outcome<(Spec, Vec<Mount>)> {
     Ok((plan.feed, mounts))
 }
 
+/// Returns an option's value: as it was given, or from the variable that a run sets for a server that it
+/// starts.
+fn given_or_set<T>(
+    given: Option<T>,
+    variable: &str,
+    parse: fn(&str) -> Result<T, String>,
+) -> Outcome<Option<T>> {
+    match std::env::var(variable) {
+        Ok(text) if given.is_none() => {
+            let wrong = |why| Failure::usage(format!("{variable}={text:?}: {why}"));
+            parse(&text).map(Some).map_err(wrong)
+        }
+        _ => Ok(given),
+    }
+}
+
 fn from_args(args: &ServeArgs) -> Outcome<Spec> {
-    let least = args.payload.least_bytes();
-    if (args.size as usize) < least {
-        let name = args.payload.name();
+    let rate_hz = given_or_set(args.rate, RATE_VARIABLE, parse_rate)?;
+    let kind = given_or_set(args.payload, PAYLOAD_VARIABLE, parse_kind)?;
+    let kind = kind.unwrap_or(Spec::PLAIN.kind);
+    let size = given_or_set(args.size, SIZE_VARIABLE, parse_payload_size)?;
+    let size = size.unwrap_or(Spec::PLAIN.payload_bytes);
+    let least = kind.least_bytes();
+    if (size as usize) < least {
+        let name = kind.name();
         return Err(Failure::usage(format!(
             "--size: a {name} message needs at least {least}B for its number and time"
         )));
     }
     Ok(Spec {
-        rate_hz: args.rate,
-        kind: args.payload,
-        payload_bytes: args.size,
+        rate_hz: rate_hz.unwrap_or(Spec::PLAIN.rate_hz),
+        kind,
+        payload_bytes: size,
         seed: 0,
         message_limit_bytes: args.message_limit,
         ..Spec::PLAIN

@@ -157,6 +157,14 @@ impl Spec {
     }
 }
 
+/// The variables of the environment in which a run tells a server that it starts what the scenario wants
+/// published: the rate as `20/s`, the payload's form, and its size as `21B`.
+pub(crate) const RATE_VARIABLE: &str = "WSBENCH_RATE";
+/// See [`RATE_VARIABLE`].
+pub(crate) const PAYLOAD_VARIABLE: &str = "WSBENCH_PAYLOAD";
+/// See [`RATE_VARIABLE`].
+pub(crate) const SIZE_VARIABLE: &str = "WSBENCH_SIZE";
+
 /// A feed: the specification and the moment of its first update.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Feed {

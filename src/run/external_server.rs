@@ -2,6 +2,8 @@
 //! it started.
 
 use crate::error::{Failure, Outcome, at};
+use crate::feed;
+use crate::feed::{PAYLOAD_VARIABLE, PayloadKind, RATE_VARIABLE, SIZE_VARIABLE};
 use crate::os::Signals;
 use crate::plan::{Address, PORT, Plan, PlannedSeries, Server, StartCommand};
 use crate::protocol::http1::Target;
@@ -72,12 +74,14 @@ impl ExternalServer {
             bundled: false,
         };
         let ready = ReadyRequest::new(start.ready_path.as_deref(), series, target, tls)?;
-        let server = ExternalServer::start_command(&start, at, log).await?;
+        let feed = (!plan.rate_unknown).then_some(&plan.feed);
+        let server = ExternalServer::start_command(&start, feed, at, log).await?;
         Ok(Some(ExternalServer { ready, ..server }))
     }
 
     async fn start_command(
         start: &StartCommand,
+        feed: Option<&feed::Spec>,
         at: Address,
         log: Option<&Path>,
     ) -> Outcome<ExternalServer> {
@@ -96,6 +100,14 @@ impl ExternalServer {
         command.args(arguments);
         if let Some(folder) = &start.folder {
             command.current_dir(folder);
+        }
+        if let Some(feed) = feed {
+            command.env(RATE_VARIABLE, format!("{}/s", feed.rate_hz));
+            command.env(SIZE_VARIABLE, format!("{}B", feed.payload_bytes));
+            // What `wsbench serve` publishes.
+            if PayloadKind::CHOICES.contains(&feed.kind) {
+                command.env(PAYLOAD_VARIABLE, feed.kind.name());
+            }
         }
         let process = match log {
             Some(log) => ProcessGroup::start_logged(command, &format!("`{name}`"), log)?,
@@ -273,7 +285,7 @@ mod tests {
             socket,
             others: Vec::new(),
         };
-        ExternalServer::start_command(&command(words, limit_ms), at, None).await
+        ExternalServer::start_command(&command(words, limit_ms), None, at, None).await
     }
 
     fn command(words: &[&str], limit_ms: u64) -> StartCommand {
@@ -479,7 +491,7 @@ mod tests {
             let words = ["sh", "-c", "pwd; echo two >&2; exit 7"];
             let mut start = command(&words, 60_000);
             start.folder = Some(std::path::PathBuf::from("/"));
-            let started = ExternalServer::start_command(&start, at, Some(&log)).await;
+            let started = ExternalServer::start_command(&start, None, at, Some(&log)).await;
             started.expect("it starts").wait_until_ready().await.unwrap_err()
         });
         assert!(why.contains("ended with exit code 7 before it listened"), "{why}");

@@ -159,6 +159,27 @@ fn both_servers_run_at_the_same_time() {
     expect_nothing_left(&world);
 }
 
+/// A bundled server that is started publishes what the scenario says: otherwise a rate of 1/s would have
+/// been compared.
+#[test]
+fn the_scenarios_rate_reaches_a_server_that_is_started() {
+    let world = World::new(PUSHED);
+    let program = env!("CARGO_BIN_EXE_wsbench");
+    let at = "127.0.0.1:{port}";
+    let server = format!("'{program}' serve --bind {at} --threads 1 @ http://{at}");
+    let more = ["--pairs=1", "--most-pairs=3", "--alpha=0.2", "--only-noisy", TENFOLD];
+    let mut command = compare(&world, &server, &server, &more);
+    let margins = ["delivery_latency_us_p50=900%", "delivery_latency_us_p99=900%"];
+    command.args(margins.map(|m| format!("--margin={m}")));
+    command.arg("--margin=server_resident_bytes_per_client=900%");
+    expect_code(&finish(&mut command), 0);
+    let result = read(&world.path("out/pair-01-b.jsonl")).expect("a run's result");
+    let table = wsbench::internals::report::summarise(&result);
+    // 20 clients with 20 updates a second each, for half a second.
+    let messages = table.rows[0].events.steady.completed;
+    assert!((150..=250).contains(&messages), "{messages}");
+}
+
 /// `Host` is longer in the requests to one of them, whose bytes are compared as if it were not.
 #[test]
 fn two_addresses_of_different_lengths_are_compared() {
