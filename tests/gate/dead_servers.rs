@@ -77,6 +77,8 @@ fn run_fails(world: &World, reasons: &[&str]) -> String {
     expect_code(&output, 96);
     let all = said(&output);
     assert!(!all.contains("NaN") && !all.contains(" inf "), "{all}");
+    // An audit of nothing is no clean one.
+    assert!(!all.contains("audit: 0 connections"), "{all}");
     // A connection that the server has closed leaves no byte unexplained.
     assert!(!all.contains("the kernel leaves") && !all.contains("the ledger leaves"), "{all}");
     let (floors, rows): (Vec<Row>, Vec<Row>) =

@@ -358,11 +358,15 @@ fn conclusion(table: &Table, reports: Option<&str>) -> String {
     if limits > 0 {
         facts.push(format!("limits: {kept} of {limits} kept"));
     }
-    facts.push(format!(
-        "audit: {} connections, {} bytes unexplained",
-        thousands(connections),
-        thousands(unexplained)
-    ));
+    facts.push(match (connections, unexplained) {
+        // Nothing unexplained of nothing compared would sound like a clean audit.
+        (0, 0) => "audit: no connection was compared with the kernel".to_owned(),
+        (connections, unexplained) => format!(
+            "audit: {} connections, {} bytes unexplained",
+            thousands(connections),
+            thousands(unexplained)
+        ),
+    });
     let mut out = wrapped(&facts.join(" · "), 2, WIDTH);
     if let Some(reports) = reports {
         // A path is not broken.
