@@ -136,7 +136,9 @@ pub mod internals {
     /// Parsers.
     pub mod protocol {
         pub use crate::protocol::http1::request::SimpleRequest;
-        pub use crate::protocol::http1::response::{BodyPiece, Malformed, Parts, Response};
+        pub use crate::protocol::http1::response::{
+            BodyPiece, Malformed, Parts, Response, UnitPiece,
+        };
         pub use crate::protocol::message::{MessageFields, MessageReader, MessageTime};
         pub use crate::protocol::sse::{EventSizes, ID_LIMIT_BYTES, Parser, StreamItem};
         pub use crate::protocol::websocket::codec::{

@@ -1,7 +1,9 @@
 //! Bodies of servers that are not the bundled one: what delimits the messages of a stream.
 
 use crate::external::{request, request_with_body, row, run};
-use crate::support::{World, at_once, expect_code, expect_ran, number, said, serve, wsbench};
+use crate::support::{
+    HeldBack, World, at_once, expect_code, expect_ran, number, said, serve, wsbench,
+};
 use std::io::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -75,6 +77,68 @@ fn messages_of_a_stream_are_found_by_what_the_scenario_says_over_any_boundaries(
         let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
         let named = words.contains("a part of a message or more than one");
         assert_eq!(named, chunked, "{delimiter} {words}");
+    });
+}
+
+/// Serves 20 messages a second after this head, so that no read ends with one of them.
+fn held_back(head: &'static str, frame: fn(&[u8]) -> Vec<u8>) -> SocketAddr {
+    serve(move |mut stream| {
+        let _ = request(&mut stream);
+        let mut open = stream.write_all(head.as_bytes()).is_ok();
+        let mut stream = HeldBack::new(stream);
+        for sequence in 1.. {
+            open = open && stream.write_all(&frame(&update(sequence))).is_ok();
+            if !open {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    })
+}
+
+#[test]
+fn a_stream_is_measured_on_time_if_no_read_ends_with_a_message() {
+    type Frame = fn(&[u8]) -> Vec<u8>;
+    const CHUNKS: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    const WHOLE: &str = "HTTP/1.1 200 OK\r\n\r\n";
+    const EVENTS: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
+    const EVENT_CHUNKS: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\
+                                Transfer-Encoding: chunked\r\n\r\n";
+    let event: Frame = |update| [b"data: ", update, b"\n\n"].concat();
+    let event_chunk: Frame = |update| chunk(&[b"data: ", update, b"\n\n"].concat());
+    let line: Frame = |update| [update, b"\n"].concat();
+    let line_chunk: Frame = |update| chunk(&[update, b"\n"].concat());
+    let streaming = "transport = \"streaming\"";
+    let cases: [(&str, &str, &str, Frame); 9] = [
+        (streaming, "", CHUNKS, chunk),
+        (streaming, "", WHOLE, line),
+        (streaming, "delimiter = \"line\"", WHOLE, line),
+        (streaming, "delimiter = \"line\"", CHUNKS, line_chunk),
+        (streaming, "delimiter = { separator = \"--\" }", WHOLE, |update| [update, b"--"].concat()),
+        (streaming, "delimiter = { bytes = 21 }", WHOLE, |update| update.to_vec()),
+        (streaming, "delimiter = { prefix = \"u16\" }", WHOLE, |update| {
+            [&[0, 21], update].concat()
+        }),
+        ("transport = \"sse\"", "", EVENTS, event),
+        ("transport = \"sse\"", "", EVENT_CHUNKS, event_chunk),
+    ];
+    at_once(cases, |(transport, delimiter, head, frame)| {
+        let series = format!("{transport}\n{delimiter}");
+        let (world, output) = run(held_back(head, frame), &series, "");
+        expect_ran(&world, &output);
+        let (row, text) = (row(&world), said(&output));
+        // Two clients, 1.5 s.
+        let messages = number(&row, "messages");
+        assert!((20.0..=64.0).contains(&messages), "{series} {head}: {messages}\n{text}");
+        assert_eq!(number(&row, "payload_bytes_down_per_message"), 21.0, "{series} {head}\n{text}");
+        for none in ["lost", "faults", "audit_ledger_bytes", "audit_kernel_bytes"] {
+            assert_eq!(number(&row, none), 0.0, "{series} {head}: {none}\n{text}");
+        }
+        let rows = world.csv("bytes.csv");
+        for row in rows.iter().filter(|row| row["layer"] == "payload" && row["direction"] == "down")
+        {
+            assert_eq!(number(row, "total") % 21.0, 0.0, "{series} {head}: {row:?}");
+        }
     });
 }
 

@@ -14,7 +14,7 @@ use crate::client::requests::{Redirected, Requests};
 use crate::client::session::Session;
 use crate::client::{ClientHalf, MachineClients};
 use crate::feed::Spec;
-use crate::protocol::http1::response::{BodyPiece, Malformed, Parts, Response};
+use crate::protocol::http1::response::{BodyPiece, Malformed, Parts, Response, UnitPiece};
 use crate::record::{ClientError, ClientErrorKind, Flow, Part, Phase, TlsProblem};
 use std::rc::Rc;
 
@@ -24,8 +24,10 @@ pub(crate) enum Decoded<'a> {
     /// Payload of the current message and its number of bytes. All of them are shown, except of a
     /// message that is too large to be kept.
     Payload(&'a [u8], u64),
-    /// Bytes that are not payload.
+    /// Bytes around the payload of a message.
     Framing(u64),
+    /// Bytes that belong to no message, as the end of an empty line.
+    Between(u64),
     /// Bytes that bring no message.
     Control(u64),
     /// The message is whole.
@@ -44,14 +46,8 @@ pub(crate) trait Decode: Sized + 'static {
     fn expect_any_size(&mut self) {}
     /// Forgets a message that was cut, since the connection is gone.
     fn lost(&mut self);
-    /// Returns whether a message has begun that is not bounded by its chunk.
-    fn is_within(&self) -> bool {
-        false
-    }
-    /// Returns whether messages end within chunks.
-    fn ends_anywhere(&self) -> bool {
-        false
-    }
+    /// Returns whether a message has begun and has not ended.
+    fn is_within(&self) -> bool;
     /// Returns the last event's id, for the next request; empty if there is none.
     fn last_event_id(&self) -> &[u8] {
         &[]
@@ -115,7 +111,7 @@ impl<D: Decode> MachineClients for StreamClients<D> {
             redirected: Redirected::default(),
             answered: false,
             unfinished: Flow::default(),
-            begins: None,
+            line_end_of: None,
         };
         vec![Session::new(core, Box::new(machine), policy)]
     }
@@ -138,9 +134,8 @@ struct StreamMachine<D> {
     answered: bool,
     /// What has come and is not whole. It is added in the phase in which it ends, as its message is.
     unfinished: Flow,
-    /// A phase that begins after that, so that bytes and count of a message are in the
-    /// same one.
-    begins: Option<Phase>,
+    /// The phase of the message whose chunk lacks its line end, if another has begun since.
+    line_end_of: Option<Phase>,
 }
 
 impl<D: Decode> StreamMachine<D> {
@@ -169,8 +164,9 @@ impl<D: Decode> StreamMachine<D> {
     /// Reads a chunk, or what there is of one, and delivers the messages in it. Adds what is whole to
     /// `whole` and returns how much was read.
     ///
-    /// What is whole is looked for after each of them and not where a read ends: what is counted must
-    /// not depend on the pieces in which the bytes came.
+    /// Bytes are whole with the message that they belong to, and not where a read ends: what is counted
+    /// must not depend on the pieces in which the bytes came, and a server may write so that no read
+    /// ever ends with a message.
     fn read_unit(
         &mut self,
         io: &mut Io<'_>,
@@ -184,16 +180,31 @@ impl<D: Decode> StreamMachine<D> {
         let (core, phase, now_ns) = (&*io.core, io.phase(), io.now_ns);
         let inbox = inbox.open(&core.thread);
         let (mut messages, mut splits, mut uneven) = (0, 0, 0);
-        let ends_anywhere = decoder.ends_anywhere();
+        // Whether nothing came since a message ended, or what is between two.
+        let mut ended = false;
         let mut on = |part: Decoded<'_>| match part {
             Decoded::Payload(bytes, counted) => {
+                take_ended(&mut ended, unfinished, whole);
                 inbox.push(bytes);
                 unfinished[Part::Payload] += counted;
             }
-            Decoded::Framing(bytes) => unfinished[Part::Framing] += bytes,
-            Decoded::Control(bytes) => unfinished[Part::Control] += bytes,
+            Decoded::Framing(bytes) => {
+                take_ended(&mut ended, unfinished, whole);
+                unfinished[Part::Framing] += bytes;
+            }
+            Decoded::Between(bytes) => {
+                take_ended(&mut ended, unfinished, whole);
+                unfinished[Part::Framing] += bytes;
+                ended = true;
+            }
+            Decoded::Control(bytes) => {
+                take_ended(&mut ended, unfinished, whole);
+                unfinished[Part::Control] += bytes;
+                ended = true;
+            }
             Decoded::End => {
                 messages += 1;
+                ended = true;
                 let separators = inbox.end().min(unfinished[Part::Payload]);
                 unfinished[Part::Framing] += separators;
                 unfinished[Part::Payload] -= separators;
@@ -201,17 +212,26 @@ impl<D: Decode> StreamMachine<D> {
                 let ignored = inbox.ignored_bytes().min(unfinished[Part::Payload]);
                 unfinished[Part::Control] += ignored;
                 unfinished[Part::Payload] -= ignored;
-                if ends_anywhere {
-                    *whole += unfinished.take_explained();
-                }
                 delivery.deliver(inbox, core, phase, now_ns);
             }
             Decoded::Split => splits += 1,
             Decoded::UnevenChunk => uneven += 1,
         };
-        let fed = response.feed_unit(bytes, |piece: BodyPiece<'_>| decoder.decode(piece, &mut on));
+        let mut line_ends = 0;
+        let fed = response.feed_unit(bytes, |piece| match piece {
+            UnitPiece::Body(piece) => decoder.decode(piece, &mut on),
+            UnitPiece::Framing => on(Decoded::Framing(1)),
+            // It belongs to a message that ended with the chunk.
+            UnitPiece::LineEnd => line_ends += 1,
+        });
+        let between_chunks = !response.is_mid_chunk() || response.is_ending_chunk();
+        let is_whole = between_chunks && !decoder.is_within();
+        if !is_whole {
+            take_ended(&mut ended, unfinished, whole);
+        }
+        unfinished[Part::Framing] += line_ends;
         add_response(unfinished, &Parts { payload: 0, ..std::mem::take(&mut response.parts) });
-        if fed.is_ok() && !response.is_mid_chunk() && !decoder.is_within() {
+        if is_whole {
             *whole += unfinished.take_explained();
         }
         note_unit(io, messages, splits, uneven);
@@ -219,7 +239,7 @@ impl<D: Decode> StreamMachine<D> {
     }
 
     /// Does the same of a compressed body: its payload is what was sent, and messages are found in its
-    /// text.
+    /// text. Which bytes were sent for a message is not known: they are whole when they come.
     fn read_compressed(
         &mut self,
         io: &mut Io<'_>,
@@ -239,7 +259,7 @@ impl<D: Decode> StreamMachine<D> {
                 decoded[Part::Payload] += counted;
             }
             // Of what was sent, neither is known apart.
-            Decoded::Framing(_) | Decoded::Control(_) => {}
+            Decoded::Framing(_) | Decoded::Between(_) | Decoded::Control(_) => {}
             Decoded::End => {
                 messages += 1;
                 let own = std::mem::take(decoded)[Part::Payload];
@@ -250,16 +270,34 @@ impl<D: Decode> StreamMachine<D> {
             Decoded::Split => splits += 1,
             Decoded::UnevenChunk => uneven += 1,
         };
-        let fed = response.feed_unit(bytes, |piece: BodyPiece<'_>| {
-            bodies.decode(piece, &mut |text| decoder.decode(text, &mut on));
+        let fed = response.feed_unit(bytes, |piece| match piece {
+            UnitPiece::Body(piece) => {
+                bodies.decode(piece, &mut |text| decoder.decode(text, &mut on));
+            }
+            UnitPiece::Framing | UnitPiece::LineEnd => unfinished[Part::Framing] += 1,
         });
         let parts = std::mem::take(&mut response.parts);
         add_response(unfinished, &parts);
-        if fed.is_ok() && !response.is_mid_chunk() {
-            *whole += unfinished.take_explained();
-        }
+        *whole += unfinished.take_explained();
         io.decoded(phase, message_bytes, parts.payload);
         note_unit(io, messages, splits, uneven);
+        fed
+    }
+
+    /// Does the same, and counts the line end of a chunk with the message before it.
+    fn read_next(
+        &mut self,
+        io: &mut Io<'_>,
+        bytes: &[u8],
+        whole: &mut Flow,
+    ) -> Result<usize, Malformed> {
+        let Some(phase) = self.line_end_of else { return self.read_unit(io, bytes, whole) };
+        let mut line_end = Flow::default();
+        let fed = self.read_unit(io, bytes, &mut line_end);
+        io.add_bytes(phase, |ledger| ledger.down += line_end);
+        if !self.response.is_ending_chunk() {
+            self.line_end_of = None;
+        }
         fed
     }
 
@@ -293,7 +331,7 @@ impl<D: Decode> StreamMachine<D> {
             return self.receive_refusal(io, bytes);
         }
         while !bytes.is_empty() && !self.response.is_done() {
-            match self.read_unit(io, bytes, whole) {
+            match self.read_next(io, bytes, whole) {
                 Ok(_) if self.bodies.as_ref().is_some_and(|bodies| bodies.has_failed()) => {
                     return io.lose(ClientError::of(ClientErrorKind::Undecodable));
                 }
@@ -395,7 +433,7 @@ impl<D: Decode> Machine for StreamMachine<D> {
         self.response.restart();
         self.response.wants_event_stream = self.decoder.needs_event_stream();
         self.answered = false;
-        self.begins = None;
+        self.line_end_of = None;
         io.begin_exchange(0);
         let more = self.resuming();
         let request = self.shared.requests.next(io.core, &more, &self.redirected);
@@ -414,11 +452,6 @@ impl<D: Decode> Machine for StreamMachine<D> {
         self.read(io, bytes, &mut whole);
         self.inbox.release(&io.core.thread);
         io.add_bytes(io.phase(), |ledger| ledger.down += whole);
-        if self.unfinished.wire.get() == 0
-            && let Some(phase) = self.begins.take()
-        {
-            io.enter(phase);
-        }
     }
 
     fn ended(&mut self, io: &mut Io<'_>, error: Option<ClientError>) {
@@ -446,17 +479,16 @@ impl<D: Decode> Machine for StreamMachine<D> {
     }
 
     fn enter(&mut self, io: &mut Io<'_>, phase: Phase) {
-        if self.unfinished.wire.get() > 0 {
-            self.begins = Some(phase);
-        } else {
-            io.enter(phase);
+        if self.response.is_ending_chunk() {
+            self.line_end_of.get_or_insert(io.phase());
         }
+        io.enter(phase);
     }
 
     /// Ends TCP from this side and reads what is still under way, so that both ends count the same
     /// bytes.
     fn stop(&mut self, io: &mut Io<'_>) {
-        io.enter(Phase::Teardown);
+        self.enter(io, Phase::Teardown);
         io.half_close();
     }
 
@@ -470,9 +502,6 @@ impl<D: Decode> Machine for StreamMachine<D> {
             ledger.down.wire += cut;
             ledger.down[Part::Discarded] += cut;
         });
-        if let Some(phase) = self.begins.take() {
-            io.enter(phase);
-        }
         if let Some(bodies) = &mut self.bodies {
             bodies.restart();
         }
@@ -490,6 +519,14 @@ impl<D: Decode> Machine for StreamMachine<D> {
 
     fn settle(&mut self, core: &ClientCore) {
         self.delivery.settle(core);
+    }
+}
+
+/// Takes what is explained to what is whole, if it ended.
+#[inline]
+fn take_ended(ended: &mut bool, unfinished: &mut Flow, whole: &mut Flow) {
+    if std::mem::take(ended) {
+        *whole += unfinished.take_explained();
     }
 }
 

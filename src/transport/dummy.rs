@@ -86,6 +86,9 @@ impl Decode for MarkDecoder {
             }
         }
     }
+    fn is_within(&self) -> bool {
+        self.after_mark
+    }
     fn lost(&mut self) {
         self.after_mark = false;
     }

@@ -191,6 +191,32 @@ pub fn serve(each: impl Fn(TcpStream) + Clone + Send + 'static) -> SocketAddr {
     address
 }
 
+/// A connection whose last bytes are held back until more is written: no read of the client ends where
+/// a message does, as if the server wrote in blocks.
+pub struct HeldBack {
+    stream: TcpStream,
+    bytes: Vec<u8>,
+}
+
+impl HeldBack {
+    /// Holds back what is written from now on.
+    pub fn new(stream: TcpStream) -> HeldBack {
+        HeldBack { stream, bytes: Vec::new() }
+    }
+}
+
+impl Write for HeldBack {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.bytes.extend_from_slice(bytes);
+        let rest = self.bytes.split_off(self.bytes.len().saturating_sub(5));
+        self.stream.write_all(&std::mem::replace(&mut self.bytes, rest))?;
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.stream.flush()
+    }
+}
+
 /// One frame from a server: not masked, at most 65,535 bytes.
 pub fn server_frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![0x80 | opcode];

@@ -90,6 +90,17 @@ impl<'a> BodyPiece<'a> {
     }
 }
 
+/// A piece of a body with what is around its chunks, as it came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnitPiece<'a> {
+    /// The body's.
+    Body(BodyPiece<'a>),
+    /// A byte of the line end after a chunk's data.
+    LineEnd,
+    /// Another byte of chunked framing.
+    Framing,
+}
+
 /// What one response was made of, in bytes.
 ///
 /// Framing and payload are counted byte by byte as they come, a head once it is whole. So a client
@@ -315,7 +326,8 @@ impl Response {
     }
 
     /// Like [`Response::feed_with`], but stops behind a head, and behind a chunk with its line end:
-    /// then [`Response::is_mid_chunk`] is false.
+    /// then [`Response::is_mid_chunk`] is false. `on` gets chunked framing, too, which is not among
+    /// [`Response::parts`] then.
     ///
     /// # Errors
     /// [`Malformed`] if it is none; `on` has got the pieces before the error.
@@ -323,11 +335,15 @@ impl Response {
     pub fn feed_unit(
         &mut self,
         bytes: &[u8],
-        mut on: impl FnMut(BodyPiece<'_>),
+        mut on: impl FnMut(UnitPiece<'_>),
     ) -> Result<usize, Malformed> {
         let mut used = 0;
         while used < bytes.len() && self.state != State::Done {
-            used += self.step(&bytes[used..], &mut on)?;
+            let line_end = self.is_ending_chunk();
+            used += self.step(&bytes[used..], &mut |piece| on(UnitPiece::Body(piece)))?;
+            if std::mem::take(&mut self.parts.framing) > 0 {
+                on(if line_end { UnitPiece::LineEnd } else { UnitPiece::Framing });
+            }
             if !self.is_mid_chunk() {
                 break;
             }
@@ -363,6 +379,11 @@ impl Response {
             && matches!(self.state, ChunkSize(..) | ChunkData(_) | ChunkEnd(_))
     }
 
+    /// True if a chunk's data are complete and its line end is not.
+    pub(crate) fn is_ending_chunk(&self) -> bool {
+        matches!(self.state, State::ChunkEnd(_))
+    }
+
     #[inline]
     fn step(
         &mut self,
@@ -390,8 +411,8 @@ impl Response {
                 Ok(self.body(bytes, u64::MAX, |bytes| on(BodyPiece::Plain(bytes))) as usize)
             }
             State::ChunkSize(..) | State::ChunkEnd(_) | State::Trailer(_) => {
-                self.parts.framing += 1;
                 self.state = self.framing_byte(bytes[0])?;
+                self.parts.framing += 1;
                 Ok(1)
             }
             State::Done => Ok(0),

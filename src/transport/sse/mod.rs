@@ -207,7 +207,7 @@ impl Decode for EventDecoder {
     fn decode(&mut self, piece: BodyPiece<'_>, on: &mut dyn FnMut(Decoded<'_>)) {
         let Some(bytes) = piece.bytes() else { return };
         self.0.feed(bytes, |found| match found {
-            StreamItem::Framing(bytes) => on(Decoded::Framing(bytes)),
+            StreamItem::Framing(bytes) => on(Decoded::Between(bytes)),
             StreamItem::Control(bytes) => on(Decoded::Control(bytes)),
             StreamItem::Event(event) => {
                 if event.sizes.control > 0 {
@@ -221,6 +221,9 @@ impl Decode for EventDecoder {
     }
     fn expect_any_size(&mut self) {
         self.0.keep(MOST_DATA_BYTES);
+    }
+    fn is_within(&self) -> bool {
+        self.0.pending() > 0
     }
     fn lost(&mut self) {
         self.0.end();

@@ -11,8 +11,10 @@ use crate::transport::streaming::delimiter::Prefix;
 pub(super) enum Cut<'a> {
     /// Bytes of the current message; never empty.
     Message(&'a [u8]),
-    /// So many bytes that delimit messages.
+    /// So many bytes that delimit a message.
     Delimiter(u64),
+    /// So many bytes that delimit none.
+    Between(u64),
     /// The message is whole.
     End,
 }
@@ -102,11 +104,9 @@ impl LineCutter {
             };
             self.message(text, on);
             if ends {
-                on(Cut::Delimiter(1 + u64::from(cr || self.held_cr)));
+                let bytes = 1 + u64::from(cr || self.held_cr);
                 self.held_cr = false;
-                if std::mem::take(&mut self.within) {
-                    on(Cut::End);
-                }
+                end(&mut self.within, bytes, on);
             } else {
                 self.held_cr = cr;
             }
@@ -177,10 +177,7 @@ impl SeparatorCutter {
             if self.matched == self.separator.len() {
                 let here = self.matched - before;
                 self.show(&bytes[from..at + 1 - here], on);
-                on(Cut::Delimiter(self.matched as u64));
-                if std::mem::take(&mut self.within) {
-                    on(Cut::End);
-                }
+                end(&mut self.within, self.matched as u64, on);
                 (from, before, self.matched) = (at + 1, 0, 0);
             }
         }
@@ -193,6 +190,16 @@ impl SeparatorCutter {
             self.within = true;
             on(Cut::Message(bytes));
         }
+    }
+}
+
+/// So many bytes delimit what came before them: a message, if one has begun.
+fn end(within: &mut bool, bytes: u64, on: &mut dyn FnMut(Cut<'_>)) {
+    if std::mem::take(within) {
+        on(Cut::Delimiter(bytes));
+        on(Cut::End);
+    } else {
+        on(Cut::Between(bytes));
     }
 }
 
@@ -238,9 +245,10 @@ impl LengthCutter {
                 Lengths::Fixed(length) => self.left = length.into(),
                 Lengths::Prefix(prefix) => {
                     bytes = &bytes[1..];
-                    on(Cut::Delimiter(1));
+                    let length = self.length_byte(prefix, *first);
                     // A message of no bytes keeps a connection alive.
-                    self.left = self.length_byte(prefix, *first).unwrap_or(0);
+                    on(if length == Some(0) { Cut::Between(1) } else { Cut::Delimiter(1) });
+                    self.left = length.unwrap_or(0);
                 }
             }
         }
@@ -292,7 +300,7 @@ mod tests {
                     assert!(!bytes.is_empty());
                     message.extend_from_slice(bytes);
                 }
-                Cut::Delimiter(bytes) => delimiters += bytes,
+                Cut::Delimiter(bytes) | Cut::Between(bytes) => delimiters += bytes,
                 Cut::End => messages.push(std::mem::take(&mut message)),
             });
         }

@@ -52,12 +52,9 @@ impl Decode for MessageDecoder {
     }
     fn is_within(&self) -> bool {
         match self {
-            MessageDecoder::Chunks(_) => false,
+            MessageDecoder::Chunks(chunks) => chunks.length > 0,
             MessageDecoder::Cut(cut) => cut.cutter.is_within(),
         }
-    }
-    fn ends_anywhere(&self) -> bool {
-        matches!(self, MessageDecoder::Cut(_))
     }
     fn lost(&mut self) {
         match self {
@@ -97,6 +94,7 @@ impl CutDecoder {
         self.cutter.cut(bytes, &mut |found| match found {
             Cut::Message(bytes) => on(Decoded::Payload(bytes, bytes.len() as u64)),
             Cut::Delimiter(bytes) => on(Decoded::Framing(bytes)),
+            Cut::Between(bytes) => on(Decoded::Between(bytes)),
             Cut::End => {
                 *ended = ended.saturating_add(1);
                 on(Decoded::End);
@@ -136,7 +134,7 @@ impl ChunkDecoder {
             }
             BodyPiece::Plain(bytes) => match self.kind.separator() {
                 // Without chunks there is no message: the bytes are payload of none.
-                _ if !self.falls_back => on(Decoded::Framing(bytes.len() as u64)),
+                _ if !self.falls_back => on(Decoded::Between(bytes.len() as u64)),
                 [separator, ..] => self.lines(bytes, *separator, on),
                 [] => self.by_size(bytes, on),
             },
@@ -152,9 +150,11 @@ impl ChunkDecoder {
                 on(Decoded::Payload(payload, payload.len() as u64));
             }
             if payload.len() < line.len() {
-                on(Decoded::Framing(1));
                 // An empty line is no message: it may keep a connection alive.
-                if std::mem::take(&mut self.length) > 0 {
+                if std::mem::take(&mut self.length) == 0 {
+                    on(Decoded::Between(1));
+                } else {
+                    on(Decoded::Framing(1));
                     on(Decoded::End);
                 }
             }
@@ -246,7 +246,9 @@ mod tests {
                     assert_eq!(bytes.len() as u64, counted);
                     message.extend_from_slice(bytes);
                 }
-                Decoded::Framing(bytes) | Decoded::Control(bytes) => framing += bytes,
+                Decoded::Framing(bytes) | Decoded::Between(bytes) | Decoded::Control(bytes) => {
+                    framing += bytes;
+                }
                 Decoded::End => messages.push(std::mem::take(&mut message)),
                 Decoded::Split | Decoded::UnevenChunk => splits += 1,
             });

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wsbench::internals::protocol::{BodyPiece, Parts, Response};
+use wsbench::internals::protocol::{BodyPiece, Parts, Response, UnitPiece};
 use wsbench::internals::readers;
 
 /// The body with its chunks' ends, without the places where reads cut it.
@@ -34,11 +34,14 @@ fuzz_target!(|input: (Vec<u8>, u8)| {
     readers::known_head(&bytes);
     if at_once.is_ok() {
         let (mut by_units, mut rest) = (Response::default(), &bytes[..]);
+        let mut framing = 0;
         while !rest.is_empty() && !by_units.is_done() {
-            rest = &rest[by_units.feed_unit(rest, |_| {}).unwrap()..];
+            let on = |piece: UnitPiece<'_>| framing += u64::from(!matches!(piece, UnitPiece::Body(_)));
+            rest = &rest[by_units.feed_unit(rest, on).unwrap()..];
         }
+        assert_eq!(framing, whole.parts.framing);
         // What it leaves is the empty body of an answer that has none.
-        let parts = Parts { stray: 0, ..whole.parts };
+        let parts = Parts { stray: 0, framing: 0, ..whole.parts };
         assert_eq!((by_units.parts, by_units.facts), (parts, whole.facts));
     }
     let mut used = 0;

@@ -8,7 +8,7 @@ use crate::driver::engine::Engine;
 use crate::driver::tests::simulation::network::{Conditions, SimulatedNetwork};
 use crate::driver::tests::simulation::script::{ACCEPT, Script, pieces, script};
 use crate::driver::tests::simulation::server::{ServerAction, ServerKind, SimulatedServer};
-use crate::driver::tests::simulation::{MS, number, series};
+use crate::driver::tests::simulation::{MS, PLAIN, number, series};
 use crate::feed::{Feed, Spec};
 use crate::net::Dialer;
 use crate::net::linux::epoll::{Epoll, Wake};
@@ -369,8 +369,7 @@ fn simulated(script: &Script, seed: u64) -> Facts {
     let wire = Rc::new(Wire::default());
     let (own, script_of) = (wire.clone(), script.clone());
     // A socket that takes a part only loses it if the server ends: that is no fact of what came.
-    let conditions =
-        Conditions { latency_ns: 50_000, cuts_one_in: 0, splits_one_in: 3, refuses_one_in: 0 };
+    let conditions = Conditions { splits_one_in: 3, ..PLAIN };
     let accept = move |_| -> Box<dyn SimulatedServer> {
         Box::new(ScriptedServer::new(script_of.clone(), own.clone()))
     };

@@ -19,7 +19,7 @@ use crate::driver::tests::simulation::server::{FaultLog, Faults, Server, ServerK
 use crate::feed::{Feed, Spec, Topic};
 use crate::net::Dialer;
 use crate::protocol::http1::Target;
-use crate::record::{Counts, Phase, Window};
+use crate::record::{Counts, Part, Phase, Window};
 use crate::time::{Delay, Schedule};
 use crate::transport::AnySeries;
 use rand_xoshiro::SplitMix64;
@@ -32,6 +32,16 @@ use std::time::Duration;
 const MS: u64 = 1_000_000;
 const FIRST_SOURCE: u32 = 65_536;
 const TIMEOUT_NS: u64 = 2_000 * MS;
+/// A network that does nothing to what passes it.
+const PLAIN: Conditions = Conditions {
+    latency_ns: 50_000,
+    cuts_one_in: 0,
+    splits_one_in: 0,
+    refuses_one_in: 0,
+    holds_back: 0,
+};
+/// The transports of a stream.
+const STREAMS: [ServerKind; 3] = [ServerKind::Streaming, ServerKind::Sse, ServerKind::WebSocket];
 
 /// One run: who is measured, on which network, and what is wrong.
 #[derive(Debug, Clone, Copy)]
@@ -97,6 +107,7 @@ impl Scenario {
             cuts_one_in: [0, 0, 5][below(3) as usize],
             splits_one_in: [0, 3][below(2) as usize],
             refuses_one_in: [0, 0, 0, 4][below(4) as usize],
+            holds_back: 0,
         };
         let mut faults = Faults::default();
         match below(10) {
@@ -267,6 +278,14 @@ fn check(scenario: &Scenario, report: &Report) {
         }
     }
     assert_eq!(steady.negative_latencies, 0);
+    if is_clean && STREAMS.contains(&scenario.kind) {
+        // Bytes and count of a message are in the same phase.
+        for phase in Phase::ALL {
+            let of_phase = &window.phases[phase];
+            let payload = of_phase.counts.completed * u64::from(report.feed.spec.payload_bytes);
+            assert_eq!(of_phase.ledger.down[Part::Payload], payload, "payload of {phase:?}");
+        }
+    }
 }
 
 /// A number from the environment.
@@ -296,8 +315,7 @@ fn the_laws_hold_whatever_network_and_servers_do() {
 fn an_empty_answer_is_an_error_and_followed_by_a_pause() {
     let faults = Faults { empty: true, ..Faults::default() };
     for kind in [ServerKind::Streaming, ServerKind::Sse] {
-        let conditions =
-            Conditions { latency_ns: 50_000, cuts_one_in: 0, splits_one_in: 0, refuses_one_in: 0 };
+        let conditions = PLAIN;
         let report = Scenario { kind, faults, conditions, clients: 2, ..Scenario::of(0) }.run();
         let total = report.window.phases.total().counts;
         // In 3.7 s, with 20 ms between an end and the next connect.
@@ -307,13 +325,33 @@ fn an_empty_answer_is_an_error_and_followed_by_a_pause() {
     }
 }
 
+/// A server may write in blocks, so that no read ends with a message: a phase begins all the same.
+#[test]
+fn a_phase_begins_on_time_if_no_read_ends_with_a_message() {
+    for (kind, holds_back) in STREAMS.iter().flat_map(|&kind| (0..60).map(move |n| (kind, n))) {
+        for splits_one_in in [0, 2] {
+            let conditions = Conditions { holds_back, splits_one_in, ..PLAIN };
+            let (faults, rate_hz) = (Faults::default(), 20.0);
+            let none = Scenario { delay: Delay::default(), ..Scenario::of(0) };
+            let scenario = Scenario { kind, faults, conditions, rate_hz, clients: 2, ..none };
+            let report = scenario.run();
+            check(&scenario, &report);
+            // Each client has three messages under way at most at each end of the window.
+            let steady = report.window.phases.steady.counts;
+            let off = steady.completed.abs_diff(steady.updates_published);
+            assert!(off <= 12, "{kind:?} {holds_back}: {steady:?}");
+            let setup = report.window.phases.setup.counts;
+            assert!(setup.completed > 20, "{kind:?} {holds_back}: {setup:?}");
+        }
+    }
+}
+
 /// An update that comes after a later one is late, and neither lost nor missing.
 #[test]
 fn what_comes_out_of_order_is_reordered_and_not_lost() {
     let faults = Faults { reorders: 3, drops: 5, ..Faults::default() };
-    let conditions =
-        Conditions { latency_ns: 50_000, cuts_one_in: 0, splits_one_in: 0, refuses_one_in: 0 };
-    for kind in [ServerKind::Streaming, ServerKind::Sse, ServerKind::WebSocket] {
+    let conditions = PLAIN;
+    for kind in STREAMS {
         let scenario = Scenario { kind, faults, conditions, rate_hz: 20.0, ..Scenario::of(0) };
         let report = scenario.run();
         check(&scenario, &report);

@@ -28,6 +28,9 @@ pub(super) struct Conditions {
     pub splits_one_in: u64,
     /// One in so many connections is refused; 0 for none.
     pub refuses_one_in: u64,
+    /// So many last bytes of what a server sends come with what it sends next, but for its first
+    /// answer: no read ends with a message.
+    pub holds_back: usize,
 }
 
 /// What happens at a moment.
@@ -56,6 +59,8 @@ struct SimulatedConnection {
     blocked: bool,
     sent: u64,
     came: u64,
+    /// What the server has sent and is held back; `None` until its first answer.
+    held: Option<Vec<u8>>,
     /// No later piece to the client, or to the server, may arrive before this.
     down_ns: u64,
     up_ns: u64,
@@ -111,6 +116,8 @@ impl World {
             self.at(at_ns, connection, Happening::ServerTimer);
         }
         self.connections[connection].server = Some(server);
+        let actions: Vec<ServerAction> =
+            actions.into_iter().flat_map(|action| self.hold_back(connection, action)).collect();
         for action in actions {
             let at_ns = self.now_ns + self.latency_ns();
             let at_ns = at_ns.max(self.connections[connection].down_ns);
@@ -136,6 +143,30 @@ impl World {
                 }
                 action => self.at(at_ns, connection, Happening::ToClient(action)),
             }
+        }
+    }
+
+    /// Returns what a server's action comes to: see [`Conditions::holds_back`].
+    fn hold_back(&mut self, connection: usize, action: ServerAction) -> Vec<ServerAction> {
+        let held = &mut self.connections[connection].held;
+        match (action, held) {
+            (ServerAction::Send(bytes), None) => {
+                self.connections[connection].held = Some(Vec::new());
+                vec![ServerAction::Send(bytes)]
+            }
+            (ServerAction::Send(bytes), Some(held)) => {
+                held.extend_from_slice(&bytes);
+                let holds_back = self.conditions.holds_back.min(held.len());
+                let rest = held.split_off(held.len() - holds_back);
+                match std::mem::replace(held, rest) {
+                    none if none.is_empty() => Vec::new(),
+                    bytes => vec![ServerAction::Send(bytes)],
+                }
+            }
+            (end, Some(held)) if !held.is_empty() => {
+                vec![ServerAction::Send(std::mem::take(held)), end]
+            }
+            (end, _) => vec![end],
         }
     }
 
