@@ -104,6 +104,46 @@ fn what_a_server_must_not_answer_is_named() {
     });
 }
 
+/// A success is no switch: there is another protocol at the path, today and tomorrow.
+#[test]
+fn an_upgrade_that_is_answered_as_a_request_is_given_up_at_once_with_what_was_said() {
+    // The head, what comes some time after it, and whether the server closes then.
+    let cases: [(&[u8], &[u8], bool, &str); 5] = [
+        (b"200 OK\r\nContent-Length: 16\r\n\r\n<h1>Welcome</h1>", b"", false, "200: \"Welcome\""),
+        (b"200 OK\r\nContent-Length: 7\r\n\r\n", b"Welcome", false, "200: \"Welcome\""),
+        (b"201 Created\r\n\r\n", b"Welcome", true, "201: \"Welcome\""),
+        (b"204 No Content\r\n\r\n", b"", false, "204"),
+        (b"200 OK\r\nContent-Type: text/event-stream\r\n\r\n", b"", false, "200"),
+    ];
+    let engines = ["engine = \"raw\"", "engine = \"tungstenite\""];
+    let cases = cases.iter().flat_map(|case| engines.map(|engine| (case, engine)));
+    at_once(cases, |(&(head, rest, closes, message), engine)| {
+        let (connected, connections) = std::sync::mpsc::channel();
+        let address = serve(move |mut stream| {
+            let _ = connected.send(());
+            let _ = request(&mut stream);
+            let _ = stream.write_all(&[b"HTTP/1.1 ", head].concat());
+            std::thread::sleep(Duration::from_millis(50));
+            let _ = stream.write_all(rest);
+            if !closes {
+                let _ = stream.read(&mut [0]);
+            }
+        });
+        let (_, output) = run(address, &format!("{WEBSOCKET}\n{engine}"), "");
+        expect_code(&output, 96);
+        let text = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+        for wanted in [
+            &format!("upgrade refused with status {message}"),
+            "Correct the path, at which there is no WebSocket",
+            "audit: 8 connections, 0 bytes unexplained",
+        ] {
+            assert!(text.contains(wanted), "{engine} {wanted:?}\n{text}");
+        }
+        // Two clients, and as many attempts as for any other answer that is for good.
+        assert_eq!(connections.try_iter().count(), 8, "{engine} {message}\n{text}");
+    });
+}
+
 #[test]
 fn heads_are_read_as_browsers_do() {
     let many: String = (0..120).map(|n| format!("X-{n}: y\r\n")).collect();

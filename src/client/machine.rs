@@ -171,6 +171,11 @@ impl Io<'_> {
     pub(crate) fn exchange_began(&mut self, at_ns: u64) {
         self.control.exchange_until_ns = at_ns.saturating_add(self.core.thread.timeout_ns);
     }
+    /// The exchange under way is late after so many nanoseconds from now, if it was not so before.
+    pub(crate) fn limit_exchange(&mut self, within_ns: u64) {
+        let until_ns = self.now_ns.saturating_add(within_ns);
+        self.control.exchange_until_ns = self.control.exchange_until_ns.min(until_ns);
+    }
     /// No exchange is under way any more.
     pub(crate) fn end_exchange(&mut self) {
         self.control.exchange_until_ns = u64::MAX;

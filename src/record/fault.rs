@@ -94,6 +94,8 @@ impl ClientError {
     /// Whether a server that answers so has started and will answer the same again.
     pub(crate) fn is_for_good(self) -> bool {
         match self.kind {
+            // A success is one of another protocol: there is no WebSocket at this path.
+            ClientErrorKind::Upgrade if (200..300).contains(&self.code) => true,
             // Too slow, too early and too often pass (RFC 9110 §15.5.9, RFC 8470, RFC 6585).
             ClientErrorKind::Status | ClientErrorKind::Upgrade => {
                 (300..500).contains(&self.code) && !matches!(self.code, 408 | 425 | 429)

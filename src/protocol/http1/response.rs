@@ -161,6 +161,8 @@ pub struct Response {
     pub text: Option<Box<AnswerText>>,
     /// Whether an event stream is wanted.
     pub wants_event_stream: bool,
+    /// Whether a switch to another protocol is wanted: any other answer refuses it.
+    wants_switch: bool,
     /// The content codings that were asked for.
     pub(crate) codings: Codings,
     /// Whether the cookies that it sets are wanted.
@@ -215,6 +217,7 @@ impl Default for Response {
             problem: None,
             text: None,
             wants_event_stream: false,
+            wants_switch: false,
             codings: Codings::default(),
             wants_cookies: false,
             cookies: None,
@@ -230,6 +233,11 @@ impl Response {
     /// A response whose cookies are wanted, or not.
     pub(crate) fn wanting(cookies: bool) -> Response {
         Response { wants_cookies: cookies, ..Response::default() }
+    }
+
+    /// The response to an upgrade, of which a message may quote the cookies.
+    pub(crate) fn to_upgrade() -> Response {
+        Response { wants_switch: true, ..Response::wanting(true) }
     }
 
     /// Makes it ready for the next response of the same connection.
@@ -303,9 +311,10 @@ impl Response {
         Ok(all - bytes.len())
     }
 
-    /// Whether it refuses and enough has come to say so.
+    /// Whether it refuses and enough has come to say so. A stream that was not wanted may bring nothing.
     pub fn is_known_refusal(&self) -> bool {
-        let full = |text: &AnswerText| self.is_done() || text.is_full();
+        let stream = self.wants_switch && self.facts.event_stream;
+        let full = |text: &AnswerText| self.is_done() || text.is_full() || stream;
         self.text.as_deref().is_some_and(full)
     }
 
@@ -517,7 +526,9 @@ impl Response {
         self.keep_alive = framing.keep_alive;
         self.facts = framing.facts;
         let unreadable = framing.facts.compressed && self.coding().is_none();
-        let unwanted = unreadable || self.wants_event_stream && !framing.facts.event_stream;
+        let unwanted = unreadable
+            || self.wants_event_stream && !framing.facts.event_stream
+            || self.wants_switch && status != 101;
         self.text = (refuses(status) || unwanted).then(|| {
             let find = |name: &str| {
                 let mut fields = response.headers.iter();

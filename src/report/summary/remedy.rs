@@ -16,6 +16,8 @@ const NO_PORT: &str = "No port of this machine is free: keep connections alive, 
      net.ipv4.tcp_tw_reuse=1 and a wider net.ipv4.ip_local_port_range.";
 const NO_SUCH_PATH: &str =
     "Correct the path: `paths` in [server], or `path` or `url` of the series.";
+const NO_WEBSOCKET: &str = "Correct the path, at which there is no WebSocket: `paths` in [server], or `path` or \
+                            `url` of the series.";
 const OTHER_METHOD: &str =
     "Correct the path or `method`: the server does not take such requests there.";
 const REFUSED: &str =
@@ -53,6 +55,7 @@ fn of(faults: &BTreeMap<ClientError, u64>, connected: u64) -> Option<&'static st
         ClientErrorKind::Status | ClientErrorKind::Upgrade => match error.code {
             401 | 403 | 407 => Some(WHO_ASKS),
             404 | 410 => Some(NO_SUCH_PATH),
+            200..300 if error.kind == ClientErrorKind::Upgrade => Some(NO_WEBSOCKET),
             405 | 501 => Some(OTHER_METHOD),
             _ => error.is_for_good().then_some(REFUSED),
         },
@@ -83,6 +86,8 @@ mod tests {
         assert_eq!(most(with(Connect, libc::EADDRNOTAVAIL), 997), Some(NO_PORT));
         assert_eq!(most(with(Upgrade, 401), 0), Some(WHO_ASKS));
         assert_eq!(most(with(Status, 404), 5), Some(NO_SUCH_PATH));
+        assert_eq!(most(with(Upgrade, 200), 0), Some(NO_WEBSOCKET));
+        assert_eq!(most(with(Status, 206), 0), None);
         assert_eq!(most(with(Status, 405), 5), Some(OTHER_METHOD));
         assert_eq!(most(with(Status, 301), 5), Some(REFUSED));
         assert_eq!(most(with(Status, 429), 5), None);

@@ -22,7 +22,7 @@ use crate::transport::websocket::conversation::{
 };
 use crate::transport::websocket::masks::Masks;
 use crate::transport::websocket::params::{ID, Params};
-use crate::transport::websocket::upgrade::{OpeningHandshake, UpgradeRequests};
+use crate::transport::websocket::upgrade::{OpeningHandshake, REFUSAL_LIMIT_NS, UpgradeRequests};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::Write as _;
@@ -260,7 +260,12 @@ impl WebSocketMachine {
                 self.refused(io, error);
                 None
             }
-            Ok(None) => None,
+            Ok(None) => {
+                if handshake.refusal().is_some() {
+                    io.limit_exchange(REFUSAL_LIMIT_NS);
+                }
+                None
+            }
             Ok(Some(used)) => {
                 let mut handshake = self.handshake.take()?;
                 self.shared.upgrades.requests.keep(io.core, handshake.response.cookies.take());

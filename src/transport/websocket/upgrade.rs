@@ -4,7 +4,6 @@ use crate::client::core::ClientCore;
 use crate::client::http::malformed;
 use crate::client::requests::{Redirected, RenderedRequest, Requests};
 use crate::protocol::http1::Target;
-use crate::protocol::http1::refuses;
 use crate::protocol::http1::request_options::RequestOptions;
 use crate::protocol::http1::response::{HEADERS_LIMIT, Response, lenient};
 use crate::record::{ClientError, ClientErrorKind, UpgradeField};
@@ -15,6 +14,9 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 /// The most bytes of the response and of the interim ones before it, of which a server may send any
 /// number.
 const MOST_HEAD_BYTES: usize = 256 * 1024;
+
+/// How long a client waits for what an answer says that refuses, once its head has come.
+pub(super) const REFUSAL_LIMIT_NS: u64 = 1_000_000_000;
 
 /// The requests of the handshakes of one thread.
 pub(super) struct UpgradeRequests {
@@ -67,8 +69,6 @@ impl OpeningHandshake {
         OpeningHandshake {
             request,
             subprotocols: requests.subprotocols.clone(),
-            // A message may quote them even if they are not sent back.
-            response: Response::wanting(true),
             ..OpeningHandshake::with_key(key, began_ns)
         }
     }
@@ -80,7 +80,7 @@ impl OpeningHandshake {
             request: RenderedRequest::default(),
             subprotocols: Rc::default(),
             began_ns,
-            response: Response::default(),
+            response: Response::to_upgrade(),
             head: Vec::new(),
         }
     }
@@ -88,7 +88,8 @@ impl OpeningHandshake {
     /// Returns the error of a refusal whose body has not come whole.
     pub(super) fn refusal(&self) -> Option<ClientError> {
         let status = self.response.status;
-        refuses(status).then(|| ClientError::with(ClientErrorKind::Upgrade, status.into()))
+        (!matches!(status, 0 | 101))
+            .then(|| ClientError::with(ClientErrorKind::Upgrade, status.into()))
     }
 
     /// Reads a piece of the response. Returns how many of its bytes belong to it once it is whole,
@@ -101,7 +102,7 @@ impl OpeningHandshake {
         match self.response.status {
             0 | 101 => {}
             // What the server says about it is still to come.
-            status if refuses(status) && !self.response.is_known_refusal() => return Ok(None),
+            _ if !self.response.is_known_refusal() => return Ok(None),
             status => return Err(ClientError::with(ClientErrorKind::Upgrade, status.into())),
         }
         self.head.extend_from_slice(&bytes[..used]);

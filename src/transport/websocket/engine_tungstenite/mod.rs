@@ -17,7 +17,6 @@ use crate::client::requests::{Redirected, Requests};
 use crate::client::{Client, ClientCore, LocalFuture, TaskClients};
 use crate::feed::{self, Stamp, Workload};
 use crate::protocol::http1::Target;
-use crate::protocol::http1::answer_text::AnswerText;
 use crate::protocol::http1::cookies::SetCookies;
 use crate::protocol::http1::response::{HEADERS_LIMIT, Response};
 use crate::record::{ClientError, ClientErrorKind, Flow, Part, Phase, UpgradeField};
@@ -25,6 +24,7 @@ use crate::time::{Turn, TurnPlacement, now_ns};
 use crate::transport::websocket::client::PendingEcho;
 use crate::transport::websocket::message::message;
 use crate::transport::websocket::params::Params;
+use crate::transport::websocket::upgrade::REFUSAL_LIMIT_NS;
 use bytes::BytesMut;
 use connection::{Account, LibraryConnection, SocketEvent, Stream};
 use frames::FrameLayer;
@@ -32,6 +32,8 @@ use http::header::{HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::time::Duration;
+use tokio::io::AsyncReadExt;
 use tokio::sync::Semaphore;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::error::{Error, ProtocolError, SubProtocolError, UrlError};
@@ -186,6 +188,7 @@ impl TungsteniteEngine {
     /// Connects and upgrades. Errors and bytes belong to `phase`.
     async fn open(&self, client: &mut Client, phase: Phase) -> Option<LibraryConnection> {
         let layer = FrameLayer::default();
+        layer.0.borrow_mut().response = Response::to_upgrade();
         let passed = layer.0.clone();
         let connection = client.connect(phase, &self.connects, layer).await?;
         let mut account = Account { connection, passed };
@@ -211,6 +214,7 @@ impl TungsteniteEngine {
             Ok(Err(error)) => {
                 if let Error::Http(response) = &error {
                     self.upgrades.keep(client, set_cookies(response.headers()));
+                    unless_stopped(&client.thread, read_refusal(&mut account)).await?;
                 }
                 error
             }
@@ -222,7 +226,9 @@ impl TungsteniteEngine {
         // The library does not tell one answer that is no HTTP from another.
         let foreign = foreign_protocol(&account.passed.borrow().response);
         let met = foreign.unwrap_or_else(|| upgrade_error(&error));
-        client.refused(phase, met, refusal_text(&error));
+        let is_answer = matches!(error, Error::Http(_));
+        let text = account.passed.borrow_mut().response.text.take().filter(|_| is_answer);
+        client.refused(phase, met, text);
         None
     }
 
@@ -381,14 +387,21 @@ fn add_heads(account: &mut Account) {
     });
 }
 
-/// Returns what an answer that refuses the upgrade says.
-fn refusal_text(error: &Error) -> Option<Box<AnswerText>> {
-    let Error::Http(response) = error else { return None };
-    let field = |name: &str| response.headers().get(name).map(|value| value.as_bytes());
-    let cookies = set_cookies(response.headers());
-    let mut text = AnswerText::new(field, cookies.as_deref());
-    text.push(response.body().as_deref().unwrap_or_default());
-    Some(Box::new(text))
+/// Reads what an answer says that refuses the upgrade, as far as it comes soon: the library gives what
+/// came with the head.
+async fn read_refusal(account: &mut Account) {
+    let Account { connection, passed } = account;
+    let reading = async {
+        let mut memory = [0; 1024];
+        // The layer below sees what is read.
+        while !passed.borrow().response.is_known_refusal() {
+            if !matches!(connection.stream.read(&mut memory).await, Ok(1..)) {
+                return;
+            }
+        }
+    };
+    // Without its end it says what has come.
+    let _ = tokio::time::timeout(Duration::from_nanos(REFUSAL_LIMIT_NS), reading).await;
 }
 
 /// Returns the error of an answer whose first bytes are those of another protocol.
