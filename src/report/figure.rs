@@ -3,7 +3,7 @@
 //! Separate from `record`'s counts, which always exist. A known figure is always finite.
 
 use crate::record::LATENCY_BOUND_NS;
-use crate::units::{human_us, thousands};
+use crate::units::thousands;
 use hdrhistogram::Histogram;
 use serde::{Serialize, Serializer};
 use std::fmt;
@@ -32,6 +32,11 @@ impl Absence {
     /// Returns a reason that follows from the scenario.
     pub fn by_scenario(why: impl Into<String>) -> Absence {
         Absence { why: why.into(), by_scenario: true, below: None }
+    }
+    /// Returns a figure that is made from the absent one: it has the same reason, but what the one is
+    /// below says nothing of it.
+    pub(crate) fn of_another(&self) -> Figure {
+        Figure::Absent(Absence { below: None, ..self.clone() })
     }
 }
 
@@ -102,17 +107,6 @@ impl Figure {
             Figure::known(value as f64 / 1e3)
         }
     }
-    /// Returns this time in µs, if it is not below what it is exact to.
-    pub fn exact_to_us(self, exact_us: u64) -> Figure {
-        match self {
-            Figure::Known(us) if us < exact_us as f64 => {
-                let exact = human_us(exact_us as f64);
-                let why = format!("below {exact}, to which the times in messages are exact");
-                Figure::Absent(Absence { below: Some(exact_us), ..why.into() })
-            }
-            figure => figure,
-        }
-    }
     /// Returns what the number is below, if there is none and that is known.
     pub fn below(&self) -> Option<u64> {
         match self {
@@ -138,16 +132,14 @@ impl Figure {
     pub fn map(&self, change: impl FnOnce(f64) -> f64) -> Figure {
         match self {
             Figure::Known(value) => Figure::known(change(*value)),
-            Figure::Absent(absence) => Figure::Absent(Absence { below: None, ..absence.clone() }),
+            Figure::Absent(absence) => absence.of_another(),
         }
     }
     /// Returns this over `divisor`: absent for the reason of either, or because of `nothing` if the
     /// divisor is zero.
     pub fn over(&self, divisor: &Figure, nothing: impl Into<Absence>) -> Figure {
         match (self, divisor) {
-            (Figure::Absent(absence), _) | (_, Figure::Absent(absence)) => {
-                Figure::Absent(absence.clone())
-            }
+            (Figure::Absent(absence), _) | (_, Figure::Absent(absence)) => absence.of_another(),
             (_, Figure::Known(0.0)) => Figure::absent(nothing),
             (Figure::Known(a), Figure::Known(b)) => Figure::known(a / b),
         }
@@ -210,15 +202,6 @@ mod tests {
         assert_eq!(one.reason(), Some("1 value is too few for p99.9: it needs 1,000"));
         // The largest of any number of values is one of them.
         assert!(Figure::quantile_us(&times([7_000].into_iter()), 1.0).value().is_some());
-    }
-
-    #[test]
-    fn a_time_below_what_it_is_exact_to_is_absent() {
-        assert_eq!(Figure::known(1_000.0).exact_to_us(1_000), Figure::known(1_000.0));
-        let below = Figure::known(999.0).exact_to_us(1_000);
-        assert_eq!((below.value(), below.below()), (None, Some(1_000)));
-        assert_eq!(below.reason(), Some("below 1 ms, to which the times in messages are exact"));
-        assert_eq!(Figure::known(0.0).exact_to_us(0), Figure::known(0.0));
     }
 
     #[test]

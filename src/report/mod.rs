@@ -23,6 +23,7 @@ pub(crate) mod pictures;
 pub(crate) mod schema;
 pub(crate) mod summary;
 pub(crate) mod table;
+mod time_quality;
 mod time_series;
 
 use std::io::{self, Write};

@@ -6,6 +6,7 @@
 
 use crate::record::{TraceEvent, TraceKind};
 use crate::report::figure::Figure;
+use crate::report::time_quality::TimeQuality;
 
 /// What is drawn besides the rows.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -33,6 +34,15 @@ pub struct Trace {
     pub client: u32,
     /// By time, at the client's end of the line.
     pub events: Vec<TraceEvent>,
+    /// What the times in its messages are worth.
+    pub times: TimeQuality,
+}
+
+impl Trace {
+    /// From the publishing of an update to the client's having it, in µs.
+    pub(crate) fn latency_us(&self, event: &TraceEvent) -> Figure {
+        self.times.known_us((event.at_ns as f64 - event.published_ns as f64) / 1e3)
+    }
 }
 
 /// A few messages of a client a series, on one span of time.
@@ -74,10 +84,10 @@ pub struct Message {
     pub server_us: f64,
     /// When it was at the client's.
     pub client_us: f64,
-    /// Of an update: when it was published.
+    /// Of an update: when it was published, if that is known.
     pub published_us: Option<f64>,
     /// Of an update: from its publishing to the client's having it.
-    pub latency_us: Option<f64>,
+    pub latency_us: Option<Figure>,
 }
 
 /// The share of deliveries that took at most so long, measured and by law.
@@ -128,6 +138,8 @@ pub struct Age {
     pub series: String,
     /// The corners of the saw-tooth: µs from the beginning of the span, and the age then in µs.
     pub corners: Vec<(f64, f64)>,
+    /// Why there are none, if there are none.
+    pub absent: Option<String>,
     /// The mean over time and all clients of the series at this client count, in µs.
     pub mean_us: Figure,
     /// The same by arithmetic.

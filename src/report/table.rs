@@ -11,6 +11,7 @@ use crate::report::figure::Figure;
 use crate::report::finding::{Finding, Judgement, Kind};
 use crate::report::layer::{Layer, Quantity, Statistic, Way};
 use crate::report::pictures::{DistributionPicture, Pictures};
+use crate::report::time_quality::TimeQuality;
 use crate::report::time_series::TimeSeries;
 use hdrhistogram::Histogram;
 
@@ -239,8 +240,8 @@ pub struct Latencies {
     pub count: u64,
     /// All of them, in nanoseconds; `None` if nothing was recorded.
     pub histogram: Option<Histogram<u64>>,
-    /// How exact the times are that they are made from, in µs; 0 for as exact as a clock's reading.
-    pub exact_us: u64,
+    /// What the times are worth that they are made from.
+    pub times: TimeQuality,
     /// The statistics, in the order of [`Statistic::ALL`].
     pub stats: Vec<Figure>,
     /// Why the median says as much of the driver as of the server, if it does.
@@ -510,7 +511,7 @@ impl Latencies {
     /// Any quantile from 0 to 1, in µs.
     pub fn quantile(&self, quantile: f64) -> Figure {
         match (&self.histogram, &self.stats[0]) {
-            (Some(all), _) => Figure::quantile_us(all, quantile).exact_to_us(self.exact_us),
+            (Some(all), _) => self.times.known(Figure::quantile_us(all, quantile)),
             (None, absent) => absent.clone(),
         }
     }

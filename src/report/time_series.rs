@@ -4,6 +4,7 @@
 use crate::record::{Counts, Ledger, Metric, Phase};
 use crate::report::figure::Figure;
 use crate::report::layer::Statistic;
+use crate::report::time_quality::TimeQuality;
 use crate::result::file::each_second;
 use crate::result::{SecondRow, Seconds};
 use hdrhistogram::Histogram;
@@ -35,12 +36,13 @@ pub(crate) struct Second {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TimeSeries {
     repeats: Vec<(u32, Seconds)>,
+    times: TimeQuality,
 }
 
 impl TimeSeries {
-    /// The seconds of repeats, each with its number.
-    pub(crate) fn new(repeats: Vec<(u32, Seconds)>) -> TimeSeries {
-        TimeSeries { repeats }
+    /// The seconds of repeats, each with its number, and what the times in their messages are worth.
+    pub(crate) fn new(repeats: Vec<(u32, Seconds)>, times: TimeQuality) -> TimeSeries {
+        TimeSeries { repeats, times }
     }
     /// Gives each second of each repeat, and stops at the first error.
     ///
@@ -48,7 +50,11 @@ impl TimeSeries {
     /// If the result's file cannot be read any more, or the user's own error.
     pub(crate) fn each(&self, mut use_it: impl FnMut(Second) -> io::Result<()>) -> io::Result<()> {
         for (repeat, seconds) in &self.repeats {
-            each_second(seconds, |second, row| use_it(point(*repeat, second, row)))?;
+            each_second(seconds, |second, row| {
+                let mut point = point(*repeat, second, row);
+                point.delivery_us = point.delivery_us.map(|figure| self.times.known(figure));
+                use_it(point)
+            })?;
         }
         Ok(())
     }

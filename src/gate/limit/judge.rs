@@ -146,8 +146,10 @@ impl<'a> Evaluation<'a> {
         let shown = value.map(|v| rule.bound.show(v));
         let Rule { expression, bound_text, .. } = rule;
         let text = match &shown {
-            Figure::Absent(why) if holds_below => {
-                format!("{expression} is {why}, which is {bound_text}")
+            Figure::Absent(_) if holds_below => {
+                let most = rule.bound.show(below.unwrap_or_default() as f64);
+                let most = with_unit(most, &rule.bound.unit);
+                format!("{expression} is below {most}, which is {bound_text}")
             }
             Figure::Absent(why) => format!("{expression}: {why}"),
             Figure::Known(v) => {

@@ -9,11 +9,11 @@ use crate::report::summary::group::Group;
 use crate::report::summary::message_times;
 use crate::report::summary::remarks;
 use crate::report::summary::setting::Setting;
-use crate::report::summary::times;
 use crate::report::table::Delivery;
+use crate::report::time_quality::TimeQuality;
 
 /// The counts of the measured windows. The age's area is in units of 10⁹ ns², which are µs·ms.
-pub(super) fn delivery(group: &Group, setting: &Setting) -> Delivery {
+pub(super) fn delivery(group: &Group, setting: &Setting, times: &TimeQuality) -> Delivery {
     let cell = &group.total.phases[Phase::Steady];
     let counts = &cell.counts;
     let ledger = |count: u64| match unknown(group, setting) {
@@ -54,7 +54,7 @@ pub(super) fn delivery(group: &Group, setting: &Setting) -> Delivery {
         empty_poll_bytes: asked(counts.empty_poll_bytes),
         empty_poll_share: asked(counts.empty_poll_bytes).over(&wire, "nothing was moved"),
         sent: counts.sent,
-        age_us: age(group, setting),
+        age_us: age(group, setting, times),
     }
 }
 
@@ -88,10 +88,10 @@ fn window_us(group: &Group) -> f64 {
     windows * f64::from(group.info.clients)
 }
 
-fn age(group: &Group, setting: &Setting) -> Figure {
+fn age(group: &Group, setting: &Setting, times: &TimeQuality) -> Figure {
     let counts = group.counts();
-    if let Some(why) = times::stamps_untrue(group, setting) {
-        return Figure::absent(why);
+    if let Some(why) = &times.untrue {
+        return Figure::absent(why.as_str());
     }
     match counts.age_time_us {
         _ if group.info.floor => Figure::absent("the floor has no network"),
@@ -112,6 +112,6 @@ fn age(group: &Group, setting: &Setting) -> Figure {
             "too many clients had their first update within the measured window: how old what \
              they had before it was is unknown, and it was the oldest",
         ),
-        time => Figure::known(counts.age_area_us_ms as f64 * 1000.0 / time as f64),
+        time => times.known_us(counts.age_area_us_ms as f64 * 1000.0 / time as f64),
     }
 }

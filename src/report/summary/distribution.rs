@@ -6,7 +6,7 @@ use crate::predict::{Component, Distribution};
 use crate::record::Metric;
 use crate::report::pictures::{DistributionPicture, Share};
 use crate::report::summary::group::Group;
-use crate::report::summary::times::stamps_ahead;
+use crate::report::time_quality::TimeQuality;
 use hdrhistogram::Histogram;
 
 /// Points of a curve: a picture cannot show more.
@@ -15,9 +15,15 @@ const POINTS: f64 = 200.0;
 const BENDS: u32 = 48;
 
 /// What was measured in all repeats beside the law of the plan.
-pub(super) fn distribution(group: &Group, stretched: bool, late_ns: f64) -> DistributionPicture {
+pub(super) fn distribution(
+    group: &Group,
+    times: &TimeQuality,
+    stretched: bool,
+    late_ns: f64,
+) -> DistributionPicture {
+    let least_ns = times.least_us() * 1e3;
     let measured = group.total.latency.of(Metric::DeliveryLatency);
-    let measured = measured.filter(|_| stamps_ahead(group).is_none());
+    let measured = measured.filter(|h| times.untrue.is_none() && h.max() as f64 >= least_ns);
     let law = group.info.model.as_ref().and_then(|model| model.delivery.as_ref());
     let can_be = |ns: f64| ns.is_finite() && ns >= 0.0;
     let law = law.filter(|law| {
@@ -25,17 +31,20 @@ pub(super) fn distribution(group: &Group, stretched: bool, late_ns: f64) -> Dist
     });
     // The timers' error is shown too: without a delay, it is all that a push has.
     let worst = law.map_or(0.0, |law| law.worst_ns() + late_ns);
-    let p999 = measured.map_or(0, |h| h.value_at_quantile(0.999)) as f64;
+    let top = measured.map_or(0, |h| h.value_at_quantile(0.999)) as f64;
+    // Where the measured curve begins is shown.
+    let top = if measured.is_some() { top.max(least_ns * 1.5) } else { 0.0 };
     DistributionPicture {
-        points: points(measured, law, late_ns),
-        top_us: worst.max(p999) / 1e3,
+        points: points(measured, least_ns, law, late_ns),
+        top_us: worst.max(top) / 1e3,
         late_us: late_ns / 1e3,
     }
 }
 
-/// Both distribution functions at the same latencies.
+/// Both distribution functions at the same latencies, the measured one from the least on that is known.
 fn points(
     measured: Option<&Histogram<u64>>,
+    least_ns: f64,
     law: Option<&Distribution>,
     late_ns: f64,
 ) -> Vec<Share> {
@@ -46,13 +55,16 @@ fn points(
         at.extend(own.iter().map(|ns| ns + late_ns));
         at.extend(own);
     }
-    at.retain(|ns| ns.is_finite() && *ns >= 0.0);
+    if measured.is_some() {
+        at.push(least_ns);
+    }
+    at.retain(|ns| ns.is_finite() && *ns >= if law.is_some() { 0.0 } else { least_ns });
     at.sort_by(f64::total_cmp);
     at.dedup();
     let share = |ns: f64| law.map(|law| law.at_most(ns)).filter(|s| s.is_finite());
     let point = |ns: f64| Share {
         latency_us: ns / 1e3,
-        measured: (!steps.is_empty()).then(|| {
+        measured: (!steps.is_empty() && ns >= least_ns).then(|| {
             let below = steps.partition_point(|s| s.0 <= ns);
             below.checked_sub(1).map_or(0.0, |last| steps[last].1)
         }),
@@ -125,7 +137,7 @@ mod tests {
             ],
         };
         let measured = histogram((1..5_000).map(|n| n * n * 40));
-        let points = points(Some(&measured), Some(&law), 2e6);
+        let points = points(Some(&measured), 0.0, Some(&law), 2e6);
         assert!(points.len() < 700, "{}", points.len());
         for of in [|s: &Share| s.measured, |s: &Share| s.law, |s: &Share| s.law_late] {
             let shares: Vec<f64> = points.iter().map(|p| of(p).unwrap()).collect();
@@ -137,11 +149,20 @@ mod tests {
         assert!(before.law.unwrap() < 0.751 && before.latency_us > 49_999.0);
     }
 
+    /// What is shorter may be nothing but the error of the times.
+    #[test]
+    fn a_measured_curve_begins_with_the_least_latency_that_is_known() {
+        let measured = histogram([1, 2, 3, 30].map(|ms| ms * 1_000_000).into_iter());
+        let points = points(Some(&measured), 2e7, None, 1e6);
+        assert_eq!(points.iter().map(|p| p.measured).collect::<Vec<_>>(), [Some(0.75), Some(1.0)]);
+        assert_eq!(points[0].latency_us, 20_000.0);
+    }
+
     #[test]
     fn nothing_measured_and_no_law_are_no_points() {
-        assert_eq!(points(None, None, 1e6), []);
+        assert_eq!(points(None, 0.0, None, 1e6), []);
         assert!(
-            points(None, Some(&Distribution::constant(0.0)), 1e6)
+            points(None, 0.0, Some(&Distribution::constant(0.0)), 1e6)
                 .iter()
                 .all(|p| p.measured.is_none())
         );

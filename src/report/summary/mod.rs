@@ -73,7 +73,7 @@ fn elapsed_s(result: &RunResult) -> Figure {
 }
 
 fn pictures(result: &RunResult, groups: &[Group], rows: &[Row], delay_ns: u64) -> Pictures {
-    let traces = pictures::traces(groups);
+    let traces = pictures::traces(groups, rows);
     // A day is longer than any run's window.
     let delay_ns = delay_ns.min(86_400 * SECOND_NS) as f64;
     Pictures {
@@ -96,6 +96,7 @@ fn floor_of<'a>(group: &Group, floors: &'a [Group<'a>]) -> Option<&'a Group<'a>>
 fn row(group: &Group, setting: &Setting, floor: Option<&Group>) -> Row {
     let info = group.info;
     let setting = &setting.of_server(info.bundled_server || !info.network);
+    let times = times::quality(group, setting);
     let pace = pace(group);
     let window_s = window_s(group);
     let mut row = Row {
@@ -109,16 +110,16 @@ fn row(group: &Group, setting: &Setting, floor: Option<&Group>) -> Row {
         connected: group.connected(),
         asked: group.asked(),
         volumes: bytes::volumes(group, &window_s, &pace),
-        delivery: delivery::delivery(group, setting),
+        delivery: delivery::delivery(group, setting, &times),
         chapter: chapter::figures(info),
         cost: cost::cost(group, floor),
         connecting: cost::connecting(group),
         fanout: fanout::spreading(group),
-        seconds: times::seconds(group),
-        distribution: distribution::distribution(group, pace.stretched, setting.late_ns),
+        seconds: times::seconds(group, &times),
+        distribution: distribution::distribution(group, &times, pace.stretched, setting.late_ns),
         window_s,
         events: events(group, setting),
-        latencies: times::latencies(group, setting),
+        latencies: times::latencies(group, setting, &times),
         audit: cost::audit(group),
         pace,
         // These follow from the others.

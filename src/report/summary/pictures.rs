@@ -4,22 +4,24 @@
 //! Separate from `times`, which is all clients and no moment. The clients shown are those of one
 //! client count, the least that has any.
 
-use crate::record::{TRACED_EVENTS, TraceEvent, TraceKind};
+use crate::record::{Metric, TRACED_EVENTS, TraceEvent, TraceKind};
+use crate::report::figure::Figure;
 use crate::report::layer::Quantity;
 use crate::report::pictures::{Age, Ages, Lane, Message, Timeline, Trace};
 use crate::report::summary::group::Group;
 use crate::report::table::Row;
-use crate::units::human_ns;
+use crate::units::{distinct, human_ns};
 use std::collections::BTreeMap;
 
+const NO_UPDATE: &str = "no update reached a client in the measured window";
 const UNTRACED: &str = "the result has no record of single clients";
 /// Of a timeline's span, this part lies before the first update.
 const BEFORE: f64 = 0.06;
 
 /// Every traced client's events, each by time.
-pub(super) fn traces(groups: &[Group]) -> Vec<Trace> {
+pub(super) fn traces(groups: &[Group], rows: &[Row]) -> Vec<Trace> {
     let mut all = Vec::new();
-    for group in groups {
+    for (group, row) in groups.iter().zip(rows) {
         for (info, case) in &group.cases {
             for driver in &case.drivers {
                 let mut clients: BTreeMap<u32, Vec<TraceEvent>> = BTreeMap::new();
@@ -34,6 +36,7 @@ pub(super) fn traces(groups: &[Group]) -> Vec<Trace> {
                         repeat: info.repeat,
                         client,
                         events,
+                        times: row.latency(Metric::DeliveryLatency).times.clone(),
                     }
                 }));
             }
@@ -110,7 +113,11 @@ pub(super) fn timeline(groups: &[Group], traces: &[Trace], delay_ns: f64) -> Tim
 /// When the first update of the window was published; without one, when the first event was.
 fn first_published(trace: &Trace) -> i64 {
     let updates = || trace.events.iter().filter(|e| e.kind == TraceKind::Update);
-    let published = updates().map(|e| e.published_ns);
+    // An update whose publishing is not known is shown from its arrival.
+    let published = updates().map(|e| match trace.latency_us(e).value() {
+        Some(_) => e.published_ns,
+        None => e.at_ns,
+    });
     let within = published.clone().filter(|ns| *ns >= 0).min();
     within.or(published.max()).or(trace.events.first().map(|e| e.at_ns)).unwrap_or(0)
 }
@@ -121,13 +128,14 @@ fn lane(group: &Group, trace: &Trace, start: i64, length_ns: f64, delay_ns: f64)
     let message = |e: &TraceEvent| {
         let client_us = us(e.at_ns);
         let way = if e.kind == TraceKind::Sent { delay_ns } else { -delay_ns };
-        let update = e.kind == TraceKind::Update;
+        let latency = (e.kind == TraceKind::Update).then(|| trace.latency_us(e));
+        let known = latency.as_ref().is_some_and(|latency| latency.value().is_some());
         Message {
             kind: e.kind,
             server_us: client_us + way / 1e3,
             client_us,
-            published_us: update.then(|| us(e.published_ns)),
-            latency_us: update.then(|| (e.at_ns as f64 - e.published_ns as f64) / 1e3),
+            published_us: known.then(|| us(e.published_ns)),
+            latency_us: latency,
         }
     };
     let near = |m: &Message| {
@@ -171,7 +179,10 @@ pub(super) fn ages(groups: &[Group], rows: &[Row], traces: &[Trace], delay_ns: f
     let means = lanes.iter().flat_map(|l| [l.mean_us.value(), l.model_us.value()]).flatten();
     let top_us = corners.chain(means).fold(0.0, f64::max);
     let nothing = lanes.iter().all(|l| l.corners.is_empty() && l.mean_us.value().is_none());
-    let absent = nothing.then(|| "no update reached a client in the measured window".to_owned());
+    // If all are without it for one reason, it is everyone's.
+    let reasons = distinct(lanes.iter().filter_map(|lane| lane.absent.as_deref()));
+    let why = if let [why] = reasons.as_slice() { why } else { NO_UPDATE };
+    let absent = nothing.then(|| why.to_owned());
     Ages { absent, clients, span_us: length_ns / 1e3, top_us, lanes }
 }
 
@@ -182,11 +193,32 @@ fn window_ns(group: &Group) -> f64 {
 
 fn age(group: &Group, row: &Row, traces: &[Trace], length_ns: f64) -> Age {
     let found = best(traces, group, length_ns, |_| 0);
+    let (corners, absent) = match found {
+        Some((trace, _)) => known_saw(trace, length_ns, &row.delivery.age_us),
+        None => (Vec::new(), Some(NO_UPDATE.to_owned())),
+    };
     Age {
         series: row.series.clone(),
-        corners: found.map_or_else(Vec::new, |(trace, _)| saw(trace, length_ns)),
+        corners,
+        absent,
         mean_us: row.delivery.age_us.clone(),
         model_us: row.predicted.of(Quantity::AgeMean).predicted.clone(),
+    }
+}
+
+/// Returns the corners of a saw-tooth, or why none is known: what rises and falls by less than the times
+/// in messages are exact to is their error.
+fn known_saw(trace: &Trace, length_ns: f64, mean_us: &Figure) -> (Vec<(f64, f64)>, Option<String>) {
+    let corners = saw(trace, length_ns);
+    if corners.is_empty() {
+        return (corners, Some(NO_UPDATE.to_owned()));
+    }
+    let greatest = corners.iter().map(|corner| corner.1).fold(0.0, f64::max);
+    let greatest = trace.times.known_us(greatest);
+    let below = Some(mean_us).filter(|mean| mean.below().is_some());
+    match below.unwrap_or(&greatest).reason() {
+        Some(why) => (Vec::new(), Some(why.to_owned())),
+        None => (corners, None),
     }
 }
 
@@ -221,6 +253,7 @@ fn saw(trace: &Trace, length_ns: f64) -> Vec<(f64, f64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::time_quality::TimeQuality;
 
     fn trace(updates: &[(i64, i64)]) -> Trace {
         let event = |&(published_ns, at_ns): &(i64, i64)| TraceEvent {
@@ -236,6 +269,7 @@ mod tests {
             repeat: 0,
             client: 0,
             events: updates.iter().map(event).collect(),
+            times: TimeQuality::default(),
         }
     }
 
@@ -252,5 +286,24 @@ mod tests {
         assert_eq!(first_published(&trace(&[(-9, 1), (4, 5), (7, 9)])), 4);
         assert_eq!(first_published(&trace(&[(-9, 1)])), -9);
         assert_eq!(first_published(&trace(&[])), 0);
+    }
+
+    /// A sawtooth of seconds is not that of an update each 20 ms.
+    #[test]
+    fn an_age_of_less_than_its_times_are_exact_to_has_no_corners() {
+        let exact = trace(&[(0, 1_000_000), (0, 2_000_000), (2_000_000, 2_500_000)]);
+        let mean = Figure::known(500.0);
+        assert_eq!(known_saw(&exact, 3e6, &mean), (saw(&exact, 3e6), None));
+        let times = TimeQuality { untrue: None, exact_us: 1_000 };
+        let coarse = Trace { times, ..exact };
+        let (corners, why) = known_saw(&coarse, 3e6, &Figure::known(9_000.0));
+        assert_eq!(corners, saw(&coarse, 3e6), "{why:?}");
+        let (corners, why) = known_saw(&coarse, 3e6, &coarse.times.known_us(500.0));
+        assert_eq!(corners, []);
+        assert_eq!(why.unwrap(), "below 1 ms, to which the times in messages are exact");
+        assert_eq!(first_published(&coarse), 0);
+        let (corners, why) = known_saw(&coarse, 1.5e6, &mean);
+        assert_eq!(corners, []);
+        assert!(why.unwrap().starts_with("below 2 ms"));
     }
 }

@@ -33,7 +33,9 @@ pub(super) fn predicted(group: &Group, setting: &Setting, row: &Row) -> Predicte
             Err(absence) => absence.why.clone(),
             Ok(why) => why.unwrap_or_else(|| "exact".to_owned()),
         },
-        distribution_distance: distance(group, model, setting, row.pace.stretched),
+        distribution_distance: distance(group, model, setting, row.pace.stretched, {
+            row.latency(Metric::DeliveryLatency).times.untrue.as_deref()
+        }),
     }
 }
 
@@ -121,7 +123,7 @@ fn as_measured(quantity: Quantity, row: &Row) -> Figure {
 fn compare(predicted: Figure, measured: Figure) -> Prediction {
     let difference = match (&predicted, &measured) {
         (Figure::Known(predicted), Figure::Known(measured)) => Figure::known(measured - predicted),
-        (Figure::Absent(why), _) | (_, Figure::Absent(why)) => Figure::Absent(why.clone()),
+        (Figure::Absent(why), _) | (_, Figure::Absent(why)) => why.of_another(),
     };
     let relative = difference
         .over(&predicted, Absence::by_scenario("no arithmetic of shares: the prediction is zero"));
@@ -133,6 +135,7 @@ fn distance(
     model: Result<&Model, Absence>,
     setting: &Setting,
     stretched: bool,
+    untrue: Option<&str>,
 ) -> Figure {
     let law = match model.map(|model| &model.delivery) {
         Err(absence) => return Figure::Absent(absence),
@@ -143,6 +146,9 @@ fn distance(
         }
         Ok(Some(law)) => law,
     };
+    if let Some(why) = untrue {
+        return Figure::absent(why);
+    }
     let measured = group.total.latency.of(Metric::DeliveryLatency);
     let distance = measured.and_then(|measured| law.distance(measured, setting.late_ns));
     Figure::or_absent(distance, "no update was delivered in the measured window")

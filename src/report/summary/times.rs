@@ -8,16 +8,15 @@ use crate::report::summary::group::Group;
 use crate::report::summary::message_times;
 use crate::report::summary::setting::Setting;
 use crate::report::table::{DriverBound, Latencies, NO_STAMP};
+use crate::report::time_quality::TimeQuality;
 use crate::report::time_series::TimeSeries;
 use crate::result::{CaseInfo, CaseResult};
 use crate::units::thousands;
 use hdrhistogram::Histogram;
 
 /// The distribution of every metric, driver-bound ones marked.
-pub(super) fn latencies(group: &Group, setting: &Setting) -> Vec<Latencies> {
+pub(super) fn latencies(group: &Group, setting: &Setting, times: &TimeQuality) -> Vec<Latencies> {
     let all = &group.total.latency;
-    let ahead = stamps_untrue(group, setting);
-    let exact_ns = message_times::resolution_ns(group, setting);
     let p99 = |metric| all.of(metric).map(|h: &Histogram<u64>| h.value_at_quantile(0.99));
     // Who takes no turns has the probes of its thread. Below a millisecond they show no more than how
     // long a sleeping thread takes to wake.
@@ -32,11 +31,11 @@ pub(super) fn latencies(group: &Group, setting: &Setting) -> Vec<Latencies> {
         .filter(|h| Figure::quantile_us(h, 0.5).value().is_some())
         .map(|h| h.value_at_quantile(0.5));
     let distribution = |metric: Metric| {
-        let untrue = ahead.as_ref().filter(|_| metric.is_from_stamps());
+        let times = if metric.is_from_stamps() { times.clone() } else { TimeQuality::default() };
+        let untrue = times.untrue.as_deref();
         let histogram = all.of(metric).filter(|_| untrue.is_none());
-        let why = untrue.map_or_else(|| absence(group, setting, metric), |why| why.as_str().into());
-        let exact_ns = if metric.is_from_stamps() { exact_ns } else { 0 };
-        let known = |h: &Histogram<u64>, s| statistic(h, s).exact_to_us(exact_ns / 1_000);
+        let why = untrue.map_or_else(|| absence(group, setting, metric), Absence::from);
+        let known = |h: &Histogram<u64>, s| times.known(statistic(h, s));
         let stats = Statistic::ALL
             .map(|s| histogram.map_or_else(|| Figure::Absent(why.clone()), |h| known(h, s)));
         let compared = matches!(
@@ -59,7 +58,7 @@ pub(super) fn latencies(group: &Group, setting: &Setting) -> Vec<Latencies> {
             metric,
             count: histogram.map_or(0, Histogram::len),
             histogram: histogram.cloned(),
-            exact_us: exact_ns / 1_000,
+            times,
             stats: stats.to_vec(),
             driver_bound,
             bound: bound.to_vec(),
@@ -89,9 +88,12 @@ fn made_by_late_time(
 /// Of a foreign server's latencies, how many may be negative: the others are then the late half.
 const NEGATIVE_ALLOWED: f64 = 0.01;
 
-/// Why the latencies from the times in messages are untrue, if they are.
-pub(super) fn stamps_untrue(group: &Group, setting: &Setting) -> Option<String> {
-    stamps_ahead(group).or_else(|| message_times::wrong(group, setting))
+/// Finds out what the times in messages are worth.
+pub(super) fn quality(group: &Group, setting: &Setting) -> TimeQuality {
+    TimeQuality {
+        untrue: stamps_ahead(group).or_else(|| message_times::wrong(group, setting)),
+        exact_us: message_times::resolution_ns(group, setting) / 1_000,
+    }
 }
 
 /// Why the latencies from the stamps of another server are untrue, if they are: too many stamps
@@ -195,9 +197,9 @@ fn no_timestamps(group: &Group) -> Absence {
 }
 
 /// The seconds of all repeats.
-pub(super) fn seconds(group: &Group) -> TimeSeries {
+pub(super) fn seconds(group: &Group, times: &TimeQuality) -> TimeSeries {
     let of = |(info, case): &(&CaseInfo, &CaseResult)| (info.repeat, case.seconds.clone());
-    TimeSeries::new(group.cases.iter().map(of).collect())
+    TimeSeries::new(group.cases.iter().map(of).collect(), times.clone())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The numbers behind the pictures: single messages, whole distributions, curves.
 
 use crate::record::{TraceEvent, TraceKind};
-use crate::report::format::csv::{Column, decimals, lines, tidy};
+use crate::report::format::csv::{Column, decimals, lines, plain, tidy};
 use crate::report::pictures::{Share, Trace};
 use crate::report::table::{Row, Table};
 
@@ -32,9 +32,7 @@ pub(crate) fn trace(table: &Table) -> Vec<u8> {
         }),
         ("sequence", |(_, event)| of_update(event, event.sequence.to_string())),
         ("published_us", |(_, event)| of_update(event, us(event.published_ns))),
-        ("latency_us", |(_, event)| {
-            of_update(event, us(event.at_ns.saturating_sub(event.published_ns)))
-        }),
+        ("latency_us", |(trace, event)| of_update(event, plain(&trace.latency_us(event)))),
     ];
     let traces = table.pictures.traces.iter();
     tidy(&columns, traces.flat_map(|trace| trace.events.iter().map(move |event| (trace, event))))

@@ -7,7 +7,7 @@ use crate::report::format::png::panel;
 use crate::report::format::png::panel::RULE;
 use crate::report::format::png::plot::{Axis, Plot};
 use crate::report::format::png::text::{GREY, INK, Pen};
-use crate::report::format::png::{palette, reasons, show_moment, show_us, stroke};
+use crate::report::format::png::{known_us, palette, reasons, show_moment, stroke};
 use crate::report::pictures::{Age, Ages};
 use crate::report::table::Table;
 use crate::units::thousands;
@@ -96,7 +96,10 @@ fn one(plot: &Plot, lane: &Age, colour: RGBColor) -> Drawn {
     fill(plot, &lane.corners, palette::lighter(colour, 0.8))?;
     plot.line(&lane.corners, colour, 2)?;
     if lane.corners.is_empty() {
-        let text = ("n/a: no update was recorded", LABEL.colour(GREY));
+        let room = (plot.to.0 - plot.from.0) as f32 - 40.0;
+        let why = lane.absent.as_deref().unwrap_or("no update was recorded");
+        let why = LABEL.fit(&format!("n/a: {why}"), room);
+        let text = (why.as_str(), LABEL.colour(GREY));
         let at = (plot.from.0 + 20, middle);
         stroke::text_on_white(area, text, HPos::Left, at, (10, 14))?;
     }
@@ -134,10 +137,7 @@ fn fill(plot: &Plot, corners: &[(f64, f64)], colour: RGBColor) -> Drawn {
 
 /// Writes both means at their heights, moved apart if they are close.
 fn labels(plot: &Plot, lane: &Age, dark: RGBColor) -> Drawn {
-    let text = |what: &str, figure: &Figure| match figure {
-        Figure::Known(us) => format!("{what} {}", show_us(*us)),
-        Figure::Absent(_) => format!("{what} n/a"),
-    };
+    let text = |what: &str, figure: &Figure| format!("{what} {}", known_us(figure));
     let middle = (plot.from.1 + plot.to.1) / 2;
     let height = |figure: &Figure| figure.value().map(|us| plot.at((0.0, us)).1);
     let mut mean = height(&lane.mean_us);

@@ -11,7 +11,7 @@ use crate::report::format::png::page::{LegendEntry, Page, Swatch};
 use crate::report::format::png::panel;
 use crate::report::format::png::plot::{Axis, Plot};
 use crate::report::format::png::text::{GREY, INK, Pen};
-use crate::report::format::png::{invalid_mark, palette, row, show_moment, show_us};
+use crate::report::format::png::{invalid_mark, known_us, palette, row, show_moment, show_us};
 use crate::report::layer::{Quantity, Statistic};
 use crate::report::pictures::Share;
 use crate::report::table::{Row, Table};
@@ -193,12 +193,13 @@ fn band(plot: &Plot, law: &[(f64, f64)], late: &[(f64, f64)]) -> Drawn {
 
 fn measured(row: &Row) -> String {
     let latency = row.latency(Metric::DeliveryLatency);
-    let stat = |s| latency.stat(s).value().map(show_us);
-    match (stat(Statistic::Mean), stat(Statistic::P99), stat(Statistic::Max)) {
-        (Some(mean), Some(p99), Some(worst)) => {
-            format!("measured: mean {mean}, p99 {p99}, worst {worst}")
+    let shown = [(Statistic::Mean, "mean"), (Statistic::P99, "p99"), (Statistic::Max, "worst")];
+    match latency.count {
+        0 => "measured: n/a".to_owned(),
+        _ => {
+            let shown = shown.map(|(s, name)| format!("{name} {}", known_us(latency.stat(s))));
+            format!("measured: {}", shown.join(", "))
         }
-        _ => "measured: n/a".to_owned(),
     }
 }
 

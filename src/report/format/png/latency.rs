@@ -4,7 +4,7 @@ use crate::record::Metric;
 use crate::report::format::png::axis::AxisScale;
 use crate::report::format::png::page::{LegendEntry, Page};
 use crate::report::format::png::panel::{Mark, Panel, Shape, Spread};
-use crate::report::format::png::{clusters, invalid_mark, keys, palette, show_us};
+use crate::report::format::png::{clusters, invalid_mark, keys, known_us, palette, show_us};
 use crate::report::layer::Statistic;
 use crate::report::table::{DriverBound, Latencies, Row, Table};
 use plotters::style::RGBColor;
@@ -91,15 +91,15 @@ fn panel(
 fn mark(latency: &Latencies, sign: &str, colour: RGBColor) -> Mark {
     let stats = [Statistic::P50, Statistic::P90, Statistic::P99, Statistic::Max];
     let known = stats.map(|s| latency.stat(s).value());
-    let below = stats.iter().find_map(|s| latency.stat(*s).below()).map(|us| us as f64);
+    let below = stats.iter().filter_map(|s| latency.stat(*s).below()).max().map(|us| us as f64);
     if below.is_none() && known[0].is_none() {
         return Mark::absent(latency.stat(Statistic::P50).reason().unwrap_or_default());
     }
     let bound = |s| if latency.is_bound(s) { BOUND } else { "" };
-    let shown = |s| match (latency.stat(s).value(), latency.stat(s).below()) {
-        (Some(us), _) => format!("{}{}", show_us(us), bound(s)),
-        (None, Some(below)) => format!("< {}{}", show_us(below as f64), bound(s)),
-        (None, None) => "n/a".to_owned(),
+    let shown = |s| {
+        let figure = latency.stat(s);
+        let is_known = figure.value().is_some() || figure.below().is_some();
+        format!("{}{}", known_us(figure), if is_known { bound(s) } else { "" })
     };
     let lines = vec![
         format!("p50 {}", shown(Statistic::P50)),
@@ -112,6 +112,7 @@ fn mark(latency: &Latencies, sign: &str, colour: RGBColor) -> Mark {
 mod tests {
     use super::*;
     use crate::report::figure::Figure;
+    use crate::report::time_quality::TimeQuality;
 
     #[test]
     fn what_is_below_the_times_resolution_is_marked_and_the_rest_is_drawn() {
@@ -119,8 +120,10 @@ mod tests {
             metric: Metric::DeliveryLatency,
             count: 1_000,
             histogram: None,
-            exact_us: 1_000,
-            stats: values.map(|us| Figure::known(us).exact_to_us(1_000)).to_vec(),
+            times: TimeQuality { untrue: None, exact_us: 1_000 },
+            stats: values
+                .map(|us| TimeQuality { untrue: None, exact_us: 1_000 }.known_us(us))
+                .to_vec(),
             driver_bound: None,
             bound: vec![false; 7],
         };

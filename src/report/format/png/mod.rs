@@ -19,7 +19,6 @@ mod stroke;
 mod text;
 mod timeline;
 
-use crate::record::Metric;
 use crate::report::Format;
 use crate::report::figure::Figure;
 use crate::report::table::{Row, Status, Table};
@@ -40,7 +39,7 @@ pub(crate) const PNG: Format = Format {
         ("latency.png", latency::draw),
         ("cost.png", cost::draw),
         ("timeline.png", |t| unless_empty(t, t.pictures.timeline.absent.is_some(), timeline::draw)),
-        ("distribution.png", |t| unless_empty(t, !has_deliveries(t), distribution::draw)),
+        ("distribution.png", |t| unless_empty(t, !has_distribution(t), distribution::draw)),
         ("age.png", |t| unless_empty(t, t.pictures.ages.absent.is_some(), age::draw)),
         ("break-even.png", |t| {
             unless_empty(t, t.pictures.costs.absent.is_some(), break_even::draw)
@@ -56,8 +55,8 @@ fn unless_empty(table: &Table, empty: bool, draw: fn(&Table) -> Vec<u8>) -> Vec<
     if empty && !table.has_chapter() { Vec::new() } else { draw(table) }
 }
 
-fn has_deliveries(table: &Table) -> bool {
-    table.rows.iter().any(|row| row.latency(Metric::DeliveryLatency).count > 0)
+fn has_distribution(table: &Table) -> bool {
+    table.rows.iter().any(|row| !row.distribution.points.is_empty())
 }
 
 /// Returns a cluster for each client count, rising, made of its rows with their colours. With `room`,
@@ -100,6 +99,15 @@ fn invalid_mark(row: &Row) -> &'static str {
 fn reasons<'a>(figures: impl Iterator<Item = &'a Figure>) -> Option<String> {
     let reasons = distinct(figures.filter_map(Figure::reason));
     (!reasons.is_empty()).then(|| format!("n/a: {}", reasons.join("; ")))
+}
+
+/// Returns a time, or what it is below.
+fn known_us(figure: &Figure) -> String {
+    match (figure.value(), figure.below()) {
+        (Some(us), _) => show_us(us),
+        (None, Some(below)) => format!("< {}", show_us(below as f64)),
+        (None, None) => "n/a".to_owned(),
+    }
 }
 
 /// Returns a number and its SI prefix: `871 k`, `1.53 M`.

@@ -9,7 +9,7 @@ use crate::report::format::png::panel::RULE;
 use crate::report::format::png::plot::{Axis, Plot};
 use crate::report::format::png::stroke;
 use crate::report::format::png::text::{GREY, INK, Pen};
-use crate::report::format::png::{palette, show_moment, show_us};
+use crate::report::format::png::{known_us, palette, show_moment, show_us};
 use crate::report::pictures::{Lane, Message, Timeline};
 use crate::report::table::Table;
 use crate::units::thousands;
@@ -32,11 +32,14 @@ pub(crate) fn draw(table: &Table) -> Vec<u8> {
     let timeline = &table.pictures.timeline;
     let has = |kind| timeline.lanes.iter().flat_map(|l| &l.messages).any(|m| m.kind == kind);
     let grey = palette::transport("null");
-    let mut keys = vec![
-        LegendEntry::of("published", INK, Swatch::Dot),
-        LegendEntry::of("waits at the server", palette::lighter(grey, 0.55), Swatch::Band),
-        LegendEntry::of("message with an update", INK, Swatch::Line(5)),
-    ];
+    let mut messages = timeline.lanes.iter().flat_map(|lane| &lane.messages);
+    let mut keys = Vec::new();
+    if timeline.lanes.is_empty() || messages.any(|message| message.published_us.is_some()) {
+        let pale = palette::lighter(grey, 0.55);
+        keys.push(LegendEntry::of("published", INK, Swatch::Dot));
+        keys.push(LegendEntry::of("waits at the server", pale, Swatch::Band));
+    }
+    keys.push(LegendEntry::of("message with an update", INK, Swatch::Line(5)));
     if has(TraceKind::Empty) {
         keys.push(LegendEntry::of("answer with nothing new", EMPTY, Swatch::Line(2)));
     }
@@ -75,6 +78,12 @@ fn footnotes(timeline: &Timeline) -> Vec<String> {
     };
     let dots = "Only updates that reached this client have a dot.".to_owned();
     let mut notes = vec![recorded, dots];
+    let messages = || timeline.lanes.iter().flat_map(|lane| &lane.messages);
+    if messages().any(|m| m.latency_us.is_some() && m.published_us.is_none()) {
+        let what = "An update has no dot if the time in it is too coarse, or wrong, to say when it was \
+                    published.";
+        notes.push(what.to_owned());
+    }
     let more = timeline.lanes.len().saturating_sub(MOST_LANES);
     if more > 0 {
         notes.push(format!("{more} more series are in trace.csv."));
@@ -241,8 +250,8 @@ impl Strip<'_, '_, '_> {
     fn latencies(&self, lane: &Lane) -> Drawn {
         let mut free = i32::MIN;
         for message in &lane.messages {
-            let Some(latency) = message.latency_us else { continue };
-            let text = show_us(latency);
+            let Some(latency) = &message.latency_us else { continue };
+            let text = known_us(latency);
             let half = (LABEL.width(&text) / 2.0) as i32;
             let x = self.plot.at((message.client_us, 0.0)).0;
             let inside = x >= self.plot.from.0 && x + half <= self.plot.to.0 + 24;

@@ -1,0 +1,84 @@
+//! What the times in messages are worth: the one place that decides whether a number that is made from
+//! them is known.
+//!
+//! Separate from `summary::message_times`, which finds out how exact they are: percentiles, means,
+//! seconds and pictures all ask here.
+
+use crate::report::figure::{Absence, Figure};
+use crate::units::human_us;
+
+/// How far the numbers can be known that are made from the times in a row's messages.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TimeQuality {
+    /// Why none of them is true, if that is so.
+    pub untrue: Option<String>,
+    /// How exact the times are, in µs; 0 for as exact as a clock's reading.
+    pub exact_us: u64,
+}
+
+impl TimeQuality {
+    /// Returns the least time, in µs, that is known: a time is too long by up to what the times in
+    /// messages are exact to, so that anything shorter than twice that may be nothing but this error.
+    pub(crate) fn least_us(&self) -> f64 {
+        2.0 * self.exact_us as f64
+    }
+    /// Returns a time in µs that was made from times in messages, or why it is not known; if the times
+    /// are too coarse for it, with what it is below.
+    pub(crate) fn known(&self, figure: Figure) -> Figure {
+        if let Some(why) = &self.untrue {
+            return Figure::absent(why.as_str());
+        }
+        let Figure::Known(us) = figure else { return figure };
+        if us >= self.least_us() {
+            return figure;
+        }
+        let exact = human_us(self.exact_us as f64);
+        let (below, why) = if us < self.exact_us as f64 {
+            let why = format!("below {exact}, to which the times in messages are exact");
+            (self.exact_us, why)
+        } else {
+            // All of these have one reason, so that a list of reasons has it once.
+            let twice = human_us(self.least_us());
+            let why = format!(
+                "below {twice}, which may be nothing but error: the times in messages are exact to {exact}"
+            );
+            (us.floor() as u64 + 1, why)
+        };
+        Figure::Absent(Absence { below: Some(below), ..why.into() })
+    }
+    /// Like [`known`](Self::known), of a number.
+    pub(crate) fn known_us(&self, us: f64) -> Figure {
+        self.known(Figure::known(us))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_that_may_be_nothing_but_the_error_is_not_known() {
+        let coarse = TimeQuality { untrue: None, exact_us: 1_000 };
+        assert_eq!(coarse.known_us(2_000.0), Figure::known(2_000.0));
+        let below = coarse.known_us(999.0);
+        assert_eq!((below.value(), below.below()), (None, Some(1_000)));
+        assert_eq!(below.reason(), Some("below 1 ms, to which the times in messages are exact"));
+        let twice = coarse.known_us(1_020.4);
+        assert_eq!((twice.value(), twice.below()), (None, Some(1_021)));
+        assert_eq!(
+            twice.reason(),
+            Some(
+                "below 2 ms, which may be nothing but error: the times in messages are exact to 1 ms"
+            )
+        );
+        let why = Figure::absent("too few");
+        assert_eq!(coarse.known(why.clone()), why);
+    }
+
+    #[test]
+    fn exact_times_are_known_and_untrue_ones_are_not() {
+        assert_eq!(TimeQuality::default().known_us(0.0), Figure::known(0.0));
+        let untrue = TimeQuality { untrue: Some("the clock is wrong".into()), exact_us: 0 };
+        assert_eq!(untrue.known_us(7.0), Figure::absent("the clock is wrong"));
+    }
+}
