@@ -184,9 +184,16 @@ fn reports_of_another_server_leave_out_the_book_and_empty_pictures() {
     for word in ["chapter", "Mbps"] {
         assert!(!text.contains(word), "{word} in {text}");
     }
-    for (name, there) in [("overhead", true), ("cost", true), ("age", false), ("break-even", false)]
-    {
-        let path = world.path("out").join(format!("{name}.png"));
+    let files = [
+        ("overhead.png", true),
+        ("cost.png", true),
+        ("age.png", false),
+        ("break-even.png", false),
+        ("break-even.csv", false),
+        ("distribution.csv", true),
+    ];
+    for (name, there) in files {
+        let path = world.path("out").join(name);
         assert_eq!(path.exists(), there, "{}", path.display());
     }
 }

@@ -54,8 +54,11 @@ pub(crate) fn distribution(table: &Table) -> Vec<u8> {
     tidy(&columns, rows.flat_map(|r| r.distribution.points.iter().map(move |point| (r, point))))
 }
 
-/// A row for each point of a curve, then a row for each crossing.
+/// A row for each point of a curve, then a row for each crossing; no file if the picture is left out.
 pub(crate) fn break_even(table: &Table) -> Vec<u8> {
+    if table.pictures.costs.absent.is_some() && !table.has_chapter() {
+        return Vec::new();
+    }
     let head =
         ["series", "transport", "rate_hz", "wire_bytes_per_s", "ip_bytes_per_s", "crosses_series"];
     let curves = &table.pictures.costs.curves;

@@ -4,13 +4,17 @@ use crate::record::Metric;
 use crate::report::format::png::axis::AxisScale;
 use crate::report::format::png::page::{LegendEntry, Page};
 use crate::report::format::png::panel::{Mark, Panel, Shape, Spread};
-use crate::report::format::png::{clusters, invalid_mark, keys, known_us, palette, show_us};
+use crate::report::format::png::{
+    clusters, invalid_mark, keys, known_us, palette, reasons, show_us,
+};
 use crate::report::layer::Statistic;
 use crate::report::table::{DriverBound, Latencies, Row, Table};
 use plotters::style::RGBColor;
 
 const BOUND: &str = "†";
 const GAP: u32 = 50;
+/// What is written above a box.
+const IN_NUMBERS: [Statistic; 2] = [Statistic::P50, Statistic::P99];
 const PANELS: [(Metric, &str); 2] = [
     (Metric::DeliveryLatency, "Delivery: intended publishing → client has the update"),
     (Metric::ResponseLatency, "Response: intended request → whole response"),
@@ -34,6 +38,10 @@ pub(crate) fn draw(table: &Table) -> Vec<u8> {
         let what = "A box without a dark line goes below what the times in messages are exact to.";
         footnotes.push(what.to_owned());
     }
+    let figures = table.rows.iter().flat_map(|row| shown.iter().map(|(m, _)| row.latency(*m)));
+    let figures = figures.filter(|latency| latency.count > 0);
+    let figures = figures.flat_map(|latency| IN_NUMBERS.map(|s| latency.stat(s)));
+    footnotes.extend(reasons(figures.filter(|figure| figure.below().is_none())));
     let marks = |r: &Row| shown.iter().filter_map(|(m, _)| r.latency(*m).driver_bound).collect();
     let found: Vec<DriverBound> = table.rows.iter().flat_map::<Vec<_>, _>(marks).collect();
     let reasons = DriverBound::ALL.into_iter().filter(|reason| found.contains(reason));
