@@ -1257,3 +1257,54 @@ fn delays_are_settings_like_others() {
     // Jitter alone is allowed.
     assert!(resolved(GOOD, &["jitter=1ms"]).is_ok_and(|r| !r.plan.delay.is_none()));
 }
+
+/// What has no effect is said with its place before anything runs.
+#[test]
+fn settings_without_effect_are_warned_of_with_their_place() {
+    let warnings = |text: &str| resolved(text, &[]).expect("it is valid").warnings;
+    let series = "clients = [1]\n[[series]]\ntransport = \"websocket\"\n";
+    let server = "[server]\nurl = \"http://127.0.0.1:9\"\n";
+    let channel =
+        warnings(&format!("{series}{server}[message]\ntime = \"/t\"\nchannel = \"/c\"\n"));
+    assert_eq!(channel.len(), 1, "{channel:?}");
+    assert!(channel[0].contains(":8:11: [message] channel counts nothing without"), "{channel:?}");
+    let both = format!("{series}{server}[message]\nsequence = \"/s\"\nchannel = \"/c\"\n");
+    assert_eq!(warnings(&both), Vec::<String>::new());
+    for (command, wanted) in [
+        (
+            r#"["sleep", "{prt}"]"#,
+            Some(
+                ":6:21: command: {prt} is no placeholder and stays as it is; did you mean {port}?",
+            ),
+        ),
+        (r#"["awk", "{print}", "${HOME}"]"#, Some(":6:19: command: {print} is no placeholder")),
+        (r#"["node", "{\"a\":1}", "{}", "{{a}", "${HOME}"]"#, None),
+    ] {
+        let found = warnings(&format!("{series}{server}command = {command}\n"));
+        assert_eq!(found.len(), usize::from(wanted.is_some()), "{command}: {found:?}");
+        if let Some(wanted) = wanted {
+            assert!(found[0].contains(wanted), "{command}: {found:?}");
+        }
+    }
+    let port = server.replace('9', "{port}");
+    let ready =
+        format!("{series}{port}command = [\"x\", \"{{port}}\"]\nready_path = \"/{{port}}\"\n");
+    let found = warnings(&ready);
+    assert!(found[0].contains("ready_path: {port} is no placeholder"), "{found:?}");
+}
+
+#[test]
+fn a_url_that_holds_no_placeholder_says_which_there_is() {
+    let refused = |text: &str| {
+        resolved(&format!("clients = [1]\n{text}"), &[]).expect_err("the URL is wrong")
+    };
+    let series = "[[series]]\ntransport = \"websocket\"\n";
+    let url = |port: &str| format!("url = \"http://127.0.0.1:{port}\"\n");
+    let text = refused(&format!("{series}[server]\n{}", url("{prt}")));
+    assert!(text.contains("{prt} is not known; the placeholder for a port is {port}"), "{text}");
+    let text = refused(&format!("{series}{}", url("{port}").replace("http", "ws")));
+    assert!(text.contains("{port} is for a server that [server] `command` starts"), "{text}");
+    let both = "url = \"ws://127.0.0.1:9/a\"\npath = \"/b\"\n";
+    let text = refused(&format!("{series}{both}"));
+    assert!(text.contains("`url` of the series has a path already: leave `path` out"), "{text}");
+}

@@ -1,5 +1,6 @@
 //! A configuration file's text, the `--set` arguments given with it, and locations in them.
 
+use crate::secret;
 use std::ops::Range;
 
 /// Which text a setting came from.
@@ -67,6 +68,22 @@ impl SourceText {
         }
         let start = value.span.start + 1;
         Location { origin: Origin::File, span: start + part.start..start + part.end }
+    }
+
+    /// Returns where a setting was written, for a sentence: `scenario.toml:8:11`, or the argument.
+    pub(crate) fn place(&self, location: &Location) -> String {
+        match location.origin {
+            Origin::File => {
+                let before = self.text.get(..location.span.start).unwrap_or_default();
+                let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+                format!("{}:{}:{column}", self.name, self.line_number(location.span.start))
+            }
+            Origin::Override(n) => {
+                let given = self.overrides.get(n).map_or("", String::as_str);
+                format!("--set {}", secret::redact(given))
+            }
+            Origin::Whole | Origin::Argument(_) => self.name.clone(),
+        }
     }
 
     /// Returns the number of the line that holds an offset, from 1.

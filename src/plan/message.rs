@@ -31,6 +31,7 @@ pub(super) fn read(
     file: &ScenarioFile,
     plan: &Plan,
     diagnostics: &mut Vec<Diagnostic>,
+    warnings: &mut Vec<String>,
 ) -> Option<MessageSpec> {
     let mut fields = file.table("message")?;
     fields.declare(keys::MESSAGE);
@@ -63,6 +64,13 @@ pub(super) fn read(
     {
         let message = "[message] names nothing: give time, sequence, id, channel or ignore";
         fields.report(&keys::TIME, message);
+    }
+    if spec.channel.is_some() && !fields.is_given(&keys::SEQUENCE) {
+        warnings.push(format!(
+            "{}: [message] channel counts nothing without sequence: it says in which channel a number \
+             counts, and takes the age of information away; add sequence, or leave channel out",
+            file.source.place(&fields.location(&keys::CHANNEL))
+        ));
     }
     let found = fields.finish();
     let usable = found.is_empty();

@@ -58,7 +58,7 @@ pub fn resolve(file: &scenario::ScenarioFile, machine: &Machine) -> Result<Resol
     (plan.feed, rate_stated) = read_feed(file, plan.seed, &mut diagnostics);
     workload::check_clients(&mut fields, &plan.feed, &clients.counts, &plan.timing, machine);
     let names = read_series_names(file);
-    let paths = server::read(file, &names, &mut plan, &mut diagnostics);
+    let paths = server::read(file, &names, &mut plan, &mut diagnostics, &mut warnings);
     let has_message = file.table("message").is_some();
     let mut used_paths = BTreeSet::new();
     let mut labels = BTreeSet::new();
@@ -72,7 +72,7 @@ pub fn resolve(file: &scenario::ScenarioFile, machine: &Machine) -> Result<Resol
     }
     let all_bundled = plan.series.iter().all(|series| plan.is_bundled(series));
     plan.rate_unknown = !rate_stated && !all_bundled;
-    plan.message = message::read(file, &plan, &mut diagnostics);
+    plan.message = message::read(file, &plan, &mut diagnostics, &mut warnings);
     warnings.extend(warn_of_unused(&paths, &used_paths));
     let stretch = read_stretch(file, &clients, &mut diagnostics, &mut warnings);
     let exact_ns = plan.message.as_ref().map_or(0, message::exact_ns);

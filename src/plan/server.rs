@@ -3,10 +3,11 @@
 //! Separate from `resolve`, which reads everything else. Names are looked up here, and what the
 //! scenario names of this machine must be there.
 
-use crate::config::{Diagnostic, Fields, LocatedValue, Origin};
+use crate::config::{Diagnostic, Fields, Key, LocatedValue, Origin, nearest};
 use crate::os::UsageOf;
 use crate::plan::address::{ANY_PORT, Address, PORT, UrlParts, bad_path, split_path};
 use crate::plan::{Plan, Server, ServerProcesses, StartCommand, keys, limits, tls};
+use crate::protocol::template::Template;
 use crate::scenario::ScenarioFile;
 use crate::tls::{TlsSettings, client_config};
 use crate::transport::Transport;
@@ -20,6 +21,7 @@ pub(super) fn read(
     names: &[String],
     plan: &mut Plan,
     diagnostics: &mut Vec<Diagnostic>,
+    warnings: &mut Vec<String>,
 ) -> BTreeMap<String, String> {
     let Some(mut fields) = file.table("server") else { return BTreeMap::new() };
     fields.declare(keys::SERVER);
@@ -37,6 +39,7 @@ pub(super) fn read(
         read_external(&mut fields, &file.base_dir, plan, diagnostics);
     }
     let paths = read_paths(&mut fields, names);
+    warnings.extend(warn_of_braces(file, &mut fields));
     diagnostics.extend(fields.finish());
     paths
 }
@@ -61,7 +64,7 @@ fn read_external(
         None => url.clone(),
     };
     let parts = match UrlParts::parse(&any) {
-        Err(message) => return fields.report(&keys::URL, message),
+        Err(message) => return fields.report(&keys::URL, braces_in(&any).unwrap_or(message)),
         Ok(parts) => parts,
     };
     plan.tls = tls::read(fields, tls::TlsServer::Url(&parts.host, parts.tls), diagnostics);
@@ -83,6 +86,51 @@ fn read_paths(fields: &mut Fields<'_>, names: &[String]) -> BTreeMap<String, Str
         paths.insert(name.value, path.value);
     }
     paths
+}
+
+/// Warns of what looks like a placeholder and is none: the server gets the braces, too. In text such as
+/// `${HOME}` of a shell they may be meant.
+fn warn_of_braces(file: &ScenarioFile, fields: &mut Fields<'_>) -> Vec<String> {
+    let words = fields.list_of_texts(&keys::COMMAND);
+    let mut texts: Vec<(&Key, LocatedValue<String>)> =
+        words.into_iter().map(|word| (&keys::COMMAND, word)).collect();
+    let location = fields.location(&keys::READY_PATH);
+    let ready = fields.optional_text(&keys::READY_PATH);
+    texts.extend(ready.map(|value| (&keys::READY_PATH, LocatedValue { value, location })));
+    let mut warnings = Vec::new();
+    for (key, text) in texts {
+        let plain = text.value.replace("${", "");
+        let known = if key.name == keys::COMMAND.name { PORT } else { "" };
+        for name in Template::new(&plain).columns() {
+            let unknown = format!("{{{name}}}");
+            if unknown == known {
+                continue;
+            }
+            let hint = match known {
+                "" => "it has no placeholders".to_owned(),
+                port => match nearest(&unknown, &[port]) {
+                    Some(near) => format!("did you mean {near}?"),
+                    None => format!("known is {port} alone"),
+                },
+            };
+            warnings.push(format!(
+                "{}: {}: {unknown} is no placeholder and stays as it is; {hint}",
+                file.source.place(&text.location),
+                key.name
+            ));
+        }
+    }
+    warnings
+}
+
+/// Says what is wrong with a URL that cannot be read if it has what looks like a placeholder.
+fn braces_in(url: &str) -> Option<String> {
+    let template = Template::new(url);
+    let name = template.columns().next().map(|name| format!("{{{name}}}"))?;
+    Some(match name.as_str() {
+        PORT => format!("url: {PORT} is for a server that [server] `command` starts"),
+        _ => format!("url: {name} is not known; the placeholder for a port is {PORT}"),
+    })
 }
 
 /// Reads how the server is started; `None` if it runs already.
@@ -217,6 +265,10 @@ pub(super) fn read_series_url(
     if let Some(message) = bad_path(&path) {
         fields.report(key, message);
     }
+    // That of a dialect is the usual one alone.
+    if path != "/" && fields.is_given(&keys::PATH) && !fields.is_given(&keys::DIALECT) {
+        fields.report(&keys::PATH, "`url` of the series has a path already: leave `path` out");
+    }
     let tls = UrlParts::parse(server)
         .ok()
         .filter(|parts| parts.tls)
@@ -227,7 +279,7 @@ pub(super) fn read_series_url(
     match Address::resolve(server) {
         Ok(at) => Some(((external(url, at, None, None), tls), path)),
         Err(message) => {
-            fields.report(key, message);
+            fields.report(key, braces_in(server).unwrap_or(message));
             Some(((unknown(server), tls), path))
         }
     }

@@ -5,9 +5,13 @@
 //! [`client_data`](crate::protocol::client_data). `{{` is a brace. Braces around anything but a name
 //! are text, as in JSON.
 
+use crate::config::nearest;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::io::Write as _;
+
+/// The names that are known without data.
+const ALWAYS: [&str; 2] = ["client", "random"];
 
 /// Text with placeholders.
 #[derive(Clone, PartialEq, Eq, Default)]
@@ -107,10 +111,21 @@ impl Template {
             true => "set `data` to a file that has it".to_owned(),
             false => format!("the data have {}", known.join(", ")),
         };
+        let names: Vec<&str> = columns.iter().map(String::as_str).chain(ALWAYS).collect();
+        let near = nearest(name, &names);
+        let hint = near.map_or_else(String::new, |near| format!(" (did you mean {{{near}}}?)"));
         Err(format!(
-            "{{{name}}} is not known; {data}, or write {{{{{name}}} for the text itself; \
+            "{{{name}}} is not known{hint}; {data}, or write {{{{{name}}} for the text itself; \
              {{client}} and {{random}} are always known"
         ))
+    }
+
+    /// Returns the names of the placeholders of clients' own data.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = &str> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            TemplatePiece::Column(name) => Some(name.as_str()),
+            _ => None,
+        })
     }
 
     /// Returns the pieces that are the same for every client and moment.
@@ -279,9 +294,13 @@ mod tests {
     fn an_unknown_name_is_refused_with_what_is_known() {
         let why = Template::new("{tokn}").check(&["token".to_owned()]).unwrap_err();
         assert!(
-            why.starts_with("{tokn} is not known; the data have {token}, or write {{tokn}"),
+            why.starts_with(
+                "{tokn} is not known (did you mean {token}?); the data have {token}, or write {{tokn}"
+            ),
             "{why}"
         );
+        let why = Template::new("{clint}").check(&[]).unwrap_err();
+        assert!(why.starts_with("{clint} is not known (did you mean {client}?)"), "{why}");
         let why = Template::new("{token}").check(&[]).unwrap_err();
         assert!(why.contains("set `data`"), "{why}");
     }
