@@ -9,6 +9,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use std::borrow::Cow;
+mod parts;
+
+use parts::Parts;
 use std::collections::BTreeSet;
 use std::ops::{Bound, Range};
 use std::sync::{PoisonError, RwLock};
@@ -50,9 +53,12 @@ struct Known {
     values: BTreeSet<Box<[u8]>>,
     /// Whether a value begins with a byte.
     begins: [bool; 256],
+    /// Parts of values, of which a server may quote one alone.
+    parts: Parts,
 }
 
-static KNOWN: RwLock<Known> = RwLock::new(Known { values: BTreeSet::new(), begins: [false; 256] });
+static KNOWN: RwLock<Known> =
+    RwLock::new(Known { values: BTreeSet::new(), begins: [false; 256], parts: Parts::NONE });
 
 /// What stands for a secret: its length is between these.
 const BEFORE: &str = "‹redacted, ";
@@ -89,8 +95,13 @@ pub(crate) fn is_secret_field(name: &[u8]) -> bool {
     FIELDS.iter().any(|field| name.eq_ignore_ascii_case(field.as_bytes()))
 }
 
-/// Takes a value for a secret from now on.
+/// Takes a value for a secret from now on, and each longer part of it.
 pub(crate) fn note(value: &str) {
+    note_forms(value, true);
+}
+
+/// Takes a value for a secret; `with_parts` if none of its parts is a word that others write, too.
+fn note_forms(value: &str, with_parts: bool) {
     let value = value.trim();
     if value.is_empty() {
         return;
@@ -98,6 +109,9 @@ pub(crate) fn note(value: &str) {
     // The set is valid even if a holder of the lock panicked.
     let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
     for form in forms(value) {
+        if with_parts {
+            known.parts.add(form.as_bytes());
+        }
         known.add(form.into_bytes());
     }
 }
@@ -114,6 +128,7 @@ pub(crate) fn note_all<'v>(values: impl Iterator<Item = &'v str>) {
         for form in others.into_iter().filter(|form| form != value) {
             known.add(form.into_bytes());
         }
+        known.parts.add_of_many(value.as_bytes());
         known.add(value.as_bytes().to_vec());
     }
 }
@@ -185,12 +200,12 @@ pub(crate) fn note_field(name: &str, value: &str) {
     if !is_secret_field(name.as_bytes()) {
         return;
     }
-    note(value);
+    // Of the whole field a scheme, names and words such as `HttpOnly` are parts.
+    note_forms(value, false);
     if name.trim().to_ascii_lowercase().ends_with("authorization") {
         // A scheme and its credentials.
-        if let Some((_, credentials)) = value.trim().split_once(' ') {
-            note(credentials);
-        }
+        let value = value.trim();
+        note(value.split_once(' ').map_or(value, |(_, credentials)| credentials));
         return;
     }
     // What follows the first pair of `Set-Cookie` are words such as `Path` and `None`.
@@ -215,6 +230,7 @@ pub(crate) fn note_set_cookie(field: &[u8]) {
         let value = pair.splitn(2, |&b| b == b'=').nth(1).unwrap_or_default().trim_ascii();
         if value.len() >= LEAST_PART {
             let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+            known.parts.add(value);
             known.add(value.to_vec());
         }
         return;
@@ -391,6 +407,11 @@ fn find_all(text: &[u8], cut: bool) -> Vec<Range<usize>> {
         let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
         all.extend(known.cut_at(text).map(|at| at..text.len()));
     }
+    merge(all)
+}
+
+/// Returns ranges in their order, those that overlap as one.
+fn merge(mut all: Vec<Range<usize>>) -> Vec<Range<usize>> {
     all.sort_by_key(|range| range.start);
     let mut apart: Vec<Range<usize>> = Vec::new();
     for range in all {
@@ -441,9 +462,23 @@ fn replace_text<'t>(text: &'t str, found: &[Range<usize>]) -> Cow<'t, str> {
     Cow::Owned(String::from_utf8_lossy(&replaced).into_owned())
 }
 
-/// Takes the secrets out of bytes, and if they were cut, a secret's beginning at their end.
+/// Returns where parts of secrets are in what a server said.
+fn find_parts(text: &[u8]) -> Vec<Range<usize>> {
+    let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
+    if !known.parts.is_complete() {
+        drop(known);
+        KNOWN.write().unwrap_or_else(PoisonError::into_inner).parts.complete();
+        return find_parts(text);
+    }
+    known.parts.find(text)
+}
+
+/// Takes the secrets out of what a server said, parts of them too, and if it was cut, a secret's
+/// beginning at its end.
 pub(crate) fn redact_beginning(bytes: &mut Vec<u8>, cut: bool) {
-    let found = find_all(bytes, cut);
+    let mut found = find_all(bytes, cut);
+    found.extend(find_parts(bytes));
+    let found = merge(found);
     if !found.is_empty() {
         *bytes = replace(bytes, &found);
     }
@@ -525,6 +560,32 @@ mod tests {
             let shown = redact(text);
             assert!(!shown.contains("canary"), "{shown}");
         }
+    }
+
+    #[test]
+    fn a_part_of_a_secret_in_what_a_server_said_is_replaced() {
+        let shown = |text: &str| {
+            let mut bytes = text.as_bytes().to_vec();
+            redact_beginning(&mut bytes, false);
+            String::from_utf8(bytes).expect("it is text")
+        };
+        note_set_cookie(b"sid=q0s%3Aabcanary-of-a-middle.tail; Path=/q0-path; HttpOnly");
+        note_field("authorization", "Q0scheme q0-credentials-canary");
+        assert_eq!(shown("see canary-of-a-mi!"), "see ‹redacted, 14 B›!");
+        // Its form without escapes.
+        assert_eq!(shown("(:abcanary-of)"), "(‹redacted, 12 B›)");
+        assert_eq!(
+            shown("two entials-canary, -middle.ta"),
+            "two ‹redacted, 14 B›, ‹redacted, 10 B›"
+        );
+        // Seven bytes, and what is no part of the value.
+        for plain in ["canary-", "/q0-path; HttpOnly", "Q0scheme q0"] {
+            assert_eq!(shown(plain), plain);
+        }
+        note_all(["q0row-canary-of-a-table"].into_iter());
+        assert_eq!(shown("[anary-of-a-tab]"), "[‹redacted, 14 B›]");
+        // This program's own words may be a part of one.
+        assert_eq!(redact("canary-of-a-mi"), "canary-of-a-mi");
     }
 
     #[test]

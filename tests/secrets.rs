@@ -186,6 +186,10 @@ fn quoting() -> SocketAddr {
                 "/kept" => (String::new(), field("Cookie: lang=en1234; id=").map(str::to_owned)),
                 "/second" => (two.to_owned(), Some("cAnArY-second".to_owned())),
                 "/long" => (format!("Set-Cookie: id={long}\r\n"), Some(long)),
+                "/middle" => (
+                    "Set-Cookie: id=q0-before-cAnArY-in-the-middle-q0; HttpOnly\r\n".to_owned(),
+                    Some("no HttpOnly session re-cAnArY-in-the here".to_owned()),
+                ),
                 "/many" => ("Set-Cookie: a=cAnArY-of-many\r\n".repeat(300), None),
                 "/cut" => (String::new(), Some("y".repeat(500) + token)),
                 "/json" => (String::new(), Some(token.replace('/', "\\/"))),
@@ -220,7 +224,7 @@ fn what_a_server_quotes_has_no_secret_in_any_form() {
         }
     });
     let mut series = String::new();
-    for path in ["kept", "second", "long", "many", "cut", "json", "url"] {
+    for path in ["kept", "second", "middle", "long", "many", "cut", "json", "url"] {
         for (engine, more) in [("raw", ""), ("reqwest", "cookies = \"keep\"\n")] {
             // A library has limits of its own.
             let keeps = path == "kept" && engine == "raw";
@@ -248,6 +252,7 @@ fn what_a_server_quotes_has_no_secret_in_any_form() {
     for wanted in [
         "status 500: \"‹redacted, 13 B›\"",
         "status 500: \"‹redacted, 512 B›\"",
+        "\"no HttpOnly session ‹redacted, 16 B› here\"",
         "more than 256 fields",
         "\"session ‹redacted, 13 B› is unknown\"",
         "status 500: \"‹redacted, 37 B›\"",

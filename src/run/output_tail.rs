@@ -1,6 +1,7 @@
 //! Keeps the last output of a process, which is shown if it fails.
 
 use crate::run::server_log;
+use crate::secret;
 use std::fs::File;
 use std::io::{PipeReader, Result};
 use std::path::{Path, PathBuf};
@@ -80,7 +81,11 @@ impl OutputTail {
     /// Returns the last lines, without what would move a terminal's cursor.
     pub(crate) fn lines(&self) -> Vec<String> {
         // Bytes are valid even if a holder of the lock panicked.
-        let kept = self.stream().kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut kept = self.stream().kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let OutputTail::Log(..) = self {
+            // It is what a server wrote.
+            secret::redact_beginning(&mut kept, false);
+        }
         let text = String::from_utf8_lossy(&kept);
         let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
         let last = lines.len().saturating_sub(LINES);
