@@ -209,6 +209,11 @@ fn two_servers_with_different_heads_are_compared_all_the_same() {
     let text = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(text.contains("not compared, since two servers set up their clients"), "{text}");
     assert!(text.contains("pair 3 of 3"), "{text}");
+    // Before a run is spent on it: p50 and p99 of one latency.
+    let progress = String::from_utf8_lossy(&output.stderr);
+    let warned = progress.find("with 2 metrics and 3 pairs at the most no single metric can fail");
+    assert!(warned.is_some_and(|at| at < progress.find("pair").expect("a pair")), "{progress}");
+    assert!(progress.contains("run at least 4 pairs"), "{progress}");
     assert!(!text.contains("FAIL websocket: setup"), "{text}");
 }
 

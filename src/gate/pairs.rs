@@ -77,6 +77,18 @@ fn margin(text: &str) -> Result<(String, f64), String> {
     }
 }
 
+/// Returns how many metrics a comparison of so many series and client counts has at the most: a run may
+/// lack some. `servers` is true if the CPU and memory of a server can be known.
+pub(crate) fn most_metrics(rows: usize, servers: bool, own_drivers: bool) -> usize {
+    let each = |one: &ComparedColumn| match one.when {
+        // A client observes one of two latencies.
+        WhenCompared::Headline => one.column.latency == Some(Metric::DeliveryLatency),
+        WhenCompared::Always => servers,
+        WhenCompared::OwnDriver => own_drivers,
+    };
+    rows * compared_columns().iter().filter(|one| each(one)).count()
+}
+
 /// The metrics of a comparison.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct VaryingMetrics {
@@ -168,6 +180,12 @@ fn missing_everywhere(figures: &[(Figure, Figure)]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_comparison_has_at_most_the_metrics_that_its_sides_can_have() {
+        assert_eq!(most_metrics(3, false, false), 6);
+        assert_eq!((most_metrics(1, true, false), most_metrics(1, true, true)), (4, 6));
+    }
 
     #[test]
     fn latencies_come_before_costs() {

@@ -21,6 +21,7 @@ use crate::cmd::files::prepare_reports;
 use crate::error::{Failure, Outcome, at};
 use crate::gate::noise;
 use crate::gate::paired::{Looks, Rules};
+use crate::gate::pairs;
 use crate::gate::pairs::Margins;
 use crate::os;
 use crate::os::Machine;
@@ -67,6 +68,9 @@ fn run_compare(args: &CompareArgs) -> Outcome<Conclusion> {
     let limit = args.time.map(Duration::from_nanos);
     let mut terms = prepare(&args.how, "B against A", targets, rules, limit)?;
     (terms.strict, terms.only_noisy) = (args.strict, args.only_noisy);
+    if let Some(why) = terms.rules.undecidable(most_metrics(&terms.sides)) {
+        warn(&why);
+    }
     let mut compared = run_pairs(&terms, &args.how)?;
     compared.judgement.ended = compared.caught.map(Conclusion::from);
     ci::print_judgement(&compared.judgement, None, None, &args.how.output)?;
@@ -130,6 +134,14 @@ fn require_decisive(rules: &Rules) -> Outcome<()> {
         "{most} pairs have a p of at least {p}, and nothing fails above {level}: run more pairs, \
          or raise --alpha"
     )))
+}
+
+/// Returns how many metrics are compared at the most.
+fn most_metrics(sides: &[ComparedSide; 2]) -> usize {
+    let rows = sides[0].plan.first_cases().count();
+    // Of a server that runs already nothing is known but what it sends.
+    let servers = sides.iter().any(|side| !matches!(side.target, CompareTarget::Url(_)));
+    pairs::most_metrics(rows, servers, sides.iter().all(ComparedSide::has_own_driver))
 }
 
 /// Checks, once for each target, whether it can be run here.

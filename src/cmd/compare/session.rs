@@ -408,7 +408,7 @@ impl<'a> PairSession<'a> {
         judgement.notes.extend(samples.left_out);
         judgement.notes.extend(self.terms.sides.iter().filter_map(ComparedSide::caution));
         judgement.notes.push(self.terms.rules.describe());
-        judgement.notes.extend(undecidable(&self.terms.rules, samples.metrics.len()));
+        judgement.notes.extend(self.terms.rules.undecidable(samples.metrics.len()));
         Compared {
             judgement,
             metrics: samples.metrics,
@@ -417,17 +417,6 @@ impl<'a> PairSession<'a> {
             caught: self.caught,
         }
     }
-}
-
-/// A note if there are so many metrics that none can fail.
-fn undecidable(rules: &Rules, metrics: usize) -> Option<String> {
-    let last = rules.most_pairs();
-    (rules.smallest_p(last) * metrics as f64 > rules.alpha).then(|| {
-        format!(
-            "with {metrics} metrics and {last} pairs at the most no single metric can fail: run \
-             more pairs"
-        )
-    })
 }
 
 /// A finding if pairs were discarded because of B alone: the pairs that replaced them say nothing

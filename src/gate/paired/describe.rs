@@ -10,6 +10,22 @@ use crate::units::{amount, append_unit, listed, percent, three};
 /// Changes from tenfold on are shown as a factor.
 const FACTOR_FROM: f64 = 9.0;
 
+/// Says that none of so many metrics can fail with the most pairs that run, if that is so.
+pub(super) fn undecidable(rules: &Rules, metrics: usize) -> Option<String> {
+    let most = rules.most_pairs();
+    if rules.smallest_p(most) * metrics as f64 <= rules.alpha {
+        return None;
+    }
+    let more = match rules.least_pairs(metrics) {
+        Some(least) => format!("run at least {least} pairs"),
+        None => "run more pairs".to_owned(),
+    };
+    Some(format!(
+        "with {metrics} metrics and {most} pairs at the most no single metric can fail: {more}, or raise \
+         --alpha"
+    ))
+}
+
 /// Returns a metric's name for a sentence: `server_cpu_us_per_message` is `server CPU a message`. The
 /// unit stands beside the value.
 fn metric_name(name: &str) -> String {

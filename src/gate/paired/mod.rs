@@ -57,6 +57,9 @@ use evidence::{Evidence, MetricPairs};
 use rand_xoshiro::SplitMix64;
 use rand_xoshiro::rand_core::{RngCore, SeedableRng};
 
+/// The most pairs that are advised.
+const MOST_PAIRS: u32 = 10_000;
+
 /// One metric of every pair of runs. More is worse.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PairedMetric {
@@ -180,6 +183,15 @@ impl Rules {
             Looks::At(_) => detectable(noise, pairs, self.alpha, self.power),
             Looks::EveryPair { .. } => detectable_by_bets(noise, pairs, self.alpha, self.power),
         }
+    }
+    /// Returns the least number of pairs at which one of so many metrics can fail: with Holm's
+    /// correction the smallest p-value is as many times as large.
+    pub(crate) fn least_pairs(&self, metrics: usize) -> Option<u32> {
+        (1..=MOST_PAIRS).find(|pairs| self.smallest_p(*pairs) * metrics as f64 <= self.alpha)
+    }
+    /// Says that none of so many metrics can fail, and what to do, if that is so.
+    pub(crate) fn undecidable(&self, metrics: usize) -> Option<String> {
+        describe::undecidable(self, metrics)
     }
     /// Explains the rules to a reader of a judgement.
     pub fn describe(&self) -> String {

@@ -110,6 +110,23 @@ fn five_metrics_can_fail_at_ten_pairs_and_six_need_more() {
 }
 
 #[test]
+fn how_many_pairs_could_decide_is_known_before_the_first() {
+    let looks = |last| Rules { looks: Looks::At(vec![last]), alpha: 0.2, ..Rules::default() };
+    // 1/8 each.
+    assert_eq!(looks(3).undecidable(1), None);
+    assert_eq!(
+        looks(3).undecidable(4).as_deref(),
+        Some(
+            "with 4 metrics and 3 pairs at the most no single metric can fail: run at least 5 pairs, \
+             or raise --alpha"
+        )
+    );
+    assert_eq!((looks(5).undecidable(4), looks(5).least_pairs(4)), (None, Some(5)));
+    assert_eq!(Rules::default().least_pairs(6), Some(11));
+    assert_eq!(Rules::every_pair().undecidable(100), None);
+}
+
+#[test]
 fn holms_correction_is_the_published_one() {
     // R: p.adjust(c(0.01, 0.04, 0.03, 0.005), "holm").
     let corrected = holm(&[0.01, 0.04, 0.03, 0.005]);
