@@ -5,11 +5,13 @@ use crate::support::{
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
 use rustls::{ServerConnection, StreamOwned};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 const SHORT: &str = "clients = [4]\nwarmup = \"300ms\"\nduration = \"1500ms\"\n\
                      cooldown = \"100ms\"\ntimeout = \"5s\"\n";
@@ -51,6 +53,53 @@ fn identity(world: &World) {
 /// The head of an answer that leads to this location.
 fn moved(location: &str) -> String {
     format!("HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n")
+}
+
+/// Refuses clients without a certificate by TLS 1.3, whose handshake is over for a client when the server
+/// looks at that, and closes some time after: what the client has sent meanwhile makes it a reset.
+fn certificates_required(world: &World, closes_after: Duration) -> SocketAddr {
+    identity(world);
+    let chain: Result<Vec<_>, _> =
+        CertificateDer::pem_file_iter(world.path("server.pem")).and_then(Iterator::collect);
+    let chain = chain.expect("a certificate");
+    let key = PrivateKeyDer::from_pem_file(world.path("server.key")).expect("a key");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(chain[0].clone()).expect("a certificate");
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .expect("ring has it")
+        .with_client_cert_verifier(verifier.build().expect("a verifier"))
+        .with_single_cert(chain, key)
+        .expect("they belong together");
+    let config = Arc::new(config);
+    serve(move |mut stream| {
+        let mut server = ServerConnection::new(config.clone()).expect("a connection");
+        // An error, after the alert was sent.
+        while server.complete_io(&mut stream).is_ok() {}
+        std::thread::sleep(closes_after);
+    })
+}
+
+#[test]
+fn a_server_that_wants_a_certificate_is_named_whatever_the_engine() {
+    let of_engine = |engine: &str| format!("transport = \"websocket\"\nengine = {engine:?}");
+    let series = [of_engine("raw"), of_engine("tungstenite")];
+    let waits = [0, 50, 50].map(Duration::from_millis);
+    let cases = series.iter().flat_map(|series| waits.map(|wait| (series, wait)));
+    at_once(cases, |(series, wait)| {
+        let world = World::new("");
+        let address = certificates_required(&world, wait);
+        let server = format!("url = \"https://{address}\"\ntls = {{ insecure = true }}");
+        let scenario = format!("{SHORT}[server]\n{server}\n[[series]]\n{series}\n");
+        world.write("scenario.toml", scenario);
+        let output = finish(&mut world.run(&["--reports", "json,text"]));
+        expect_code(&output, 96);
+        let text = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains("certificate_required (116); give the"), "{series} {text}");
+        assert!(text.contains("audit: 16 connections, 0 bytes unexplained"), "{series} {text}");
+    });
 }
 
 /// A server with TLS that answers requests for `/p` with this location, `{host}` replaced by the

@@ -15,6 +15,7 @@ use crate::net::meter::Meter;
 use crate::record::{ClientError, ClientErrorKind, Direction, Phase, TcpReading};
 use crate::time::{Sleep, Timer, now_ns};
 use std::future::Future;
+use std::io::Read as _;
 use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
 use std::pin::Pin;
@@ -125,6 +126,41 @@ impl<L: StreamLayer> LayeredStream<L> {
             ready!(self.poll_next_release(cx));
         }
     }
+    /// Returns why TLS can carry nothing more, once; reads what the socket still has before. An alert of
+    /// the peer may wait behind an error that writing has met.
+    pub(crate) fn take_tls_failure(&mut self) -> Option<ClientError> {
+        self.tls()?;
+        let mut memory = [0; 4096];
+        while let Some(through) = self.through_buffer()
+            && !through.io.read_ended
+        {
+            let now = now_ns();
+            let room = through.buffer.room(Direction::Down).min(memory.len());
+            if room == 0 {
+                break;
+            }
+            // The runtime takes the socket for empty until its next look at the kernel.
+            let socket = socket2::SockRef::from(&through.socket.stream);
+            match (&*socket).read(&mut memory[..room]) {
+                Ok(n @ 1..) => {
+                    through.socket.meter.count_read(n);
+                    through.buffer.push(Direction::Down, now, &memory[..n]);
+                    // Moves what a delay line releases into TLS.
+                    through.buffer.ready(Direction::Down, now);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                // What looks like an end after an error is that error.
+                Ok(_) if through.io.write_error.is_some() => break,
+                Ok(_) => through.io.read_ended = true,
+                Err(error) => {
+                    through.io.read_error = Some(error);
+                    through.io.read_ended = true;
+                }
+            }
+        }
+        self.above.as_mut()?.layers.tls_mut()?.take_failure()
+    }
     /// Ready when a layer releases bytes.
     fn poll_next_release(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(mut through) = self.through_buffer() else { return Poll::Pending };
@@ -142,8 +178,8 @@ impl<L: StreamLayer> LayeredStream<L> {
         tcp_info::read(socket.as_fd(), socket.peer_addr().is_ok_and(|peer| peer.is_ipv6()))
     }
     /// Drops what a layer holds of the peer's bytes, and reads the socket until so many bytes are
-    /// read in all or nothing has come.
-    pub(crate) fn drain(&mut self, until: u64) {
+    /// read in all or nothing has come. Returns whether it has read the peer's end.
+    pub(crate) fn drain(&mut self, until: u64) -> bool {
         if let Some(through) = self.through_buffer() {
             through.buffer.discard(Direction::Down);
         }
@@ -155,9 +191,20 @@ impl<L: StreamLayer> LayeredStream<L> {
             match socket.recv(&mut rest[..left]) {
                 Ok(n @ 1..) => self.socket.meter.count_read(n),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Ok(_) | Err(_) => return,
+                Err(_) => return false,
+                Ok(_) => return self.note_end(),
             }
         }
+        false
+    }
+    /// Notes that nothing more can be read. Returns whether that is the peer's end: after an error it
+    /// only looks like one.
+    fn note_end(&mut self) -> bool {
+        let Some(above) = &mut self.above else { return true };
+        let io = &mut above.io;
+        let ended = io.write_error.is_none() && io.read_error.is_none();
+        io.read_ended |= ended;
+        ended
     }
     /// What moves bytes if one of the layers is a buffer.
     #[inline]

@@ -51,6 +51,14 @@ impl<L: StreamLayer> LibraryStream<L> {
     }
 }
 
+impl<L: StreamLayer> LibraryStream<L> {
+    /// Returns why TLS can carry nothing more, once; `None` if it can, and without TLS. The library
+    /// calls it an error of reading or writing.
+    pub(crate) fn take_tls_failure(&self) -> Option<ClientError> {
+        self.0.borrow_mut().stream.take_tls_failure()
+    }
+}
+
 impl<L> Clone for LibraryStream<L> {
     fn clone(&self) -> LibraryStream<L> {
         LibraryStream(self.0.clone())
@@ -90,7 +98,9 @@ impl<L: StreamLayer> CountedStream for LibraryStream<L> {
         self.0.borrow().stream.counts()
     }
     fn drain(&mut self, until: u64) {
-        self.0.borrow_mut().stream.drain(until);
+        let shared = &mut *self.0.borrow_mut();
+        let ended = shared.stream.drain(until);
+        shared.ended |= ended && !shared.failed;
     }
 }
 

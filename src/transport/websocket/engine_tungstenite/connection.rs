@@ -89,7 +89,10 @@ impl LibraryConnection {
             if let Poll::Ready(received) = self.socket.poll_next_unpin(cx) {
                 return Poll::Ready(match received {
                     Some(Ok(message)) => SocketEvent::Received(message),
-                    Some(Err(error)) => SocketEvent::Ended(client_error(&error)),
+                    Some(Err(error)) => {
+                        let tls = self.account.connection.stream.take_tls_failure();
+                        SocketEvent::Ended(tls.unwrap_or_else(|| client_error(&error)))
+                    }
                     None => SocketEvent::Ended(ClientError::of(ClientErrorKind::EarlyClose)),
                 });
             }

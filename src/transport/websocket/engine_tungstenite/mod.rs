@@ -225,7 +225,8 @@ impl TungsteniteEngine {
         };
         // The library does not tell one answer that is no HTTP from another.
         let foreign = foreign_protocol(&account.passed.borrow().response);
-        let met = foreign.unwrap_or_else(|| upgrade_error(&error));
+        let tls = account.connection.stream.take_tls_failure();
+        let met = tls.or(foreign).unwrap_or_else(|| upgrade_error(&error));
         let is_answer = matches!(error, Error::Http(_));
         let text = account.passed.borrow_mut().response.text.take().filter(|_| is_answer);
         client.refused(phase, met, text);
