@@ -8,6 +8,8 @@ use crate::support::{
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use wsbench::internals::time::now_ns;
 
@@ -93,6 +95,25 @@ fn asked(holds: bool) -> SocketAddr {
             }
             last = number();
             let body = at(began_ms + last * EACH_MS, last);
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+            if stream.write_all(&[head, body].concat().into_bytes()).is_err() {
+                return;
+            }
+        }
+    })
+}
+
+/// Answers each request with a new message, which has the number of all answers, or that of its
+/// connection.
+fn numbered(by_connection: bool) -> SocketAddr {
+    let all = Arc::new(AtomicU64::new(0));
+    serve(move |mut stream| {
+        let own = AtomicU64::new(0);
+        while read_head(&mut stream).is_some() {
+            let numbers = if by_connection { &own } else { &*all };
+            // After the request: such a message is none from before the connection.
+            let ns = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970");
+            let body = at(ns.as_nanos(), numbers.fetch_add(1, Ordering::Relaxed) + 1);
             let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
             if stream.write_all(&[head, body].concat().into_bytes()).is_err() {
                 return;
@@ -202,6 +223,26 @@ fn a_time_of_seven_decimals_is_exact_to_100_ns() {
     );
     assert_eq!(found.check("times_can_be_right"), "passed");
     assert!(found.text.contains("exact to 100 ns"), "{}", found.text);
+}
+
+/// A connection for each poll is no other client: whose numbers begin again on it counts anew.
+#[test]
+fn both_engines_count_the_same_on_a_connection_for_each_poll() {
+    let engines = ["raw", "reqwest"];
+    let connections = [("new", true), ("new", false), ("keep-alive", true), ("keep-alive", false)];
+    let cases = engines.iter().flat_map(|engine| connections.map(|case| (engine, case)));
+    at_once(cases, |(engine, (connection, by_connection))| {
+        let more =
+            format!("engine = {engine:?}\nconnection = {connection:?}\ninterval = \"100ms\"");
+        let message = format!("{TIME_AND_NUMBER}\nunit = \"ns\"");
+        let found = run(&scenario("polling", numbered(by_connection), &message, &more), None);
+        // Three clients, two seconds.
+        for column in ["completed", "messages", "delivery_latency_count"] {
+            assert_eq!(found.number(column), 60.0, "{more} {column}: {}", found.text);
+        }
+        assert_eq!(found.number("empty_polls"), 0.0, "{more}: {}", found.text);
+        assert!(!found.text.contains("before their connection"), "{more}: {}", found.text);
+    });
 }
 
 #[test]

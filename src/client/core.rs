@@ -168,7 +168,7 @@ impl ClientCore {
     /// Counts a connection that was opened in `took_ns`.
     pub(crate) fn opened(&mut self, phase: Phase, took_ns: u64) {
         self.thread.recorder.borrow_mut().set_up_time(Metric::ConnectTime, took_ns);
-        self.opened_by_library(phase);
+        self.opened_by_library(phase, self.thread.now_ns());
     }
 
     /// Counts a handshake of TLS that took `took_ns`.
@@ -176,14 +176,15 @@ impl ClientCore {
         self.thread.recorder.borrow_mut().set_up_time(Metric::TlsHandshakeTime, took_ns);
     }
 
-    /// Counts a connection that a library opened, which does not tell how long it took.
-    pub fn opened_by_library(&mut self, phase: Phase) {
+    /// Counts a connection that a library opened, which does not tell how long it took: not before
+    /// `since_ns`.
+    pub fn opened_by_library(&mut self, phase: Phase, since_ns: u64) {
         let mut recorder = self.thread.recorder.borrow_mut();
         recorder.at(phase).counts.connects += 1;
         let again = self.connects > 0 && !std::mem::take(&mut self.expects_connect);
         recorder.at(phase).counts.reconnects += u64::from(again);
         if self.thread.source.is_own() && !(self.paced && self.connects > 0) {
-            self.opened_ns = self.thread.now_ns();
+            self.opened_ns = since_ns;
         }
         self.connects += 1;
     }

@@ -30,7 +30,8 @@ pub(super) struct OwnMessages {
     gaps: u64,
     /// Whether messages have numbers: then what was published is known.
     numbered: bool,
-    reconnected: bool,
+    /// How often the client has connected again.
+    reconnects: u32,
 }
 
 /// What one client has received of one channel.
@@ -40,6 +41,8 @@ struct Channel {
     newest: Option<(u64, Option<u64>)>,
     before: SequenceWindow,
     open: OpenGaps,
+    /// How often the client had connected again when the last message came.
+    reconnects: u32,
     /// If messages have names and no numbers: the last ones, and the place of the next.
     ids: Vec<u64>,
     next_id: usize,
@@ -65,13 +68,13 @@ impl OwnMessages {
             superseded: 0,
             gaps: 0,
             numbered: format.has_sequence(),
-            reconnected: false,
+            reconnects: 0,
         }
     }
 
     /// Notes that what arrives next arrives on another connection.
     pub(super) fn reconnected(&mut self) {
-        self.reconnected = true;
+        self.reconnects = self.reconnects.wrapping_add(1);
     }
 
     /// Receives one message; counts what it is and how old.
@@ -89,10 +92,12 @@ impl OwnMessages {
             true => self.channels.entry(fields.channel).or_default(),
             false => &mut self.channel,
         };
-        if std::mem::take(&mut self.reconnected) && channel.begins_anew(fields, age) {
-            *channel = Channel::default();
-        }
         let first = channel.newest.is_none();
+        if std::mem::replace(&mut channel.reconnects, self.reconnects) != self.reconnects
+            && channel.begins_anew(fields, age)
+        {
+            *channel = Channel { reconnects: self.reconnects, ..Channel::default() };
+        }
         let (arrival, late) = channel.classify(fields, age, self.asks);
         let mut recorder = client.thread.recorder.borrow_mut();
         if let Some((_, given_up)) = late {

@@ -233,7 +233,7 @@ impl ReqwestEngine {
         let mut text = kept_text(&response, compressed);
         let inbox = state.poll.inbox.open(&client.thread);
         let (payload, end) = read_body(&mut response, inbox, &mut text).await;
-        let mut moved = self.observe(client, turn.phase, addresses, &mut state.observed);
+        let mut moved = self.observe(client, turn.phase, addresses, (sent_ns, state));
         if client.thread.tls.get().is_some() && moved.down > 0 && end.is_ok() {
             moved = without_tls(client, turn.phase, moved, request.bytes, head.bytes + payload);
         }
@@ -327,19 +327,25 @@ impl ReqwestEngine {
         }
     }
 
-    /// Reads the bytes that the user's socket moved since the last time.
+    /// Reads the bytes that the user's socket moved since the last time. If it is another socket, it was
+    /// opened for the request that was sent at a moment.
     fn observe(
         &self,
         client: &mut Client,
         phase: Phase,
         addresses: Option<(SocketAddr, SocketAddr)>,
-        observed: &mut Option<ObservedConnection>,
+        (sent_ns, state): (u64, &mut UserState),
     ) -> MovedBytes {
+        let UserState { observed, poll, .. } = state;
         if observed.as_ref().map(|s| s.addresses) != addresses {
             self.close(client, observed.take());
             if let Some(addresses) = addresses {
-                // How long connecting took is known to reqwest alone.
-                client.opened_by_library(phase);
+                // How long connecting took is known to reqwest alone. What the server published since the
+                // request was sent is no message from before the connection.
+                client.opened_by_library(phase, sent_ns);
+                if client.is_set_up() {
+                    poll.delivery.reconnected();
+                }
                 *observed =
                     Some(ObservedConnection { addresses, last: TcpReading::default(), phase });
             }
@@ -380,7 +386,7 @@ impl ReqwestEngine {
     /// Adds the bytes of a failed exchange as discarded, as far as the kernel still knows them.
     fn fail(&self, client: &mut Client, turn: Turn, state: &mut UserState, request: HeadSize) {
         let addresses = state.observed.as_ref().map(|s| s.addresses);
-        let moved = self.observe(client, turn.phase, addresses, &mut state.observed);
+        let moved = self.observe(client, turn.phase, addresses, (now_ns(), state));
         state.poll.fail(client, turn, moved, request);
         self.close(client, state.observed.take());
     }
