@@ -28,9 +28,13 @@ function nextPhase() {
 
 /** Waits for the next message of a phase, then calls `send` with its number. Returns what cancels it. */
 function afterNext(phase, send) {
-  const number = newest(phase) + 1;
+  return waitFor(newest(phase) + 1, phase, send);
+}
+
+/** Does the same for the message of a number, which may have been due already. */
+function waitFor(number, phase, send) {
   const due = started + (number + phase) * INTERVAL_MS;
-  const timer = setTimeout(() => send(number), Math.ceil(due - performance.now()));
+  const timer = setTimeout(() => send(number), Math.max(0, Math.ceil(due - performance.now())));
   return () => clearTimeout(timer);
 }
 
@@ -59,4 +63,4 @@ function dropOf(url) {
   return Number(new URL(url, 'http://localhost').searchParams.get('drop') ?? 0);
 }
 
-module.exports = { message, newest, nextPhase, afterNext, subscribe, dropOf };
+module.exports = { message, newest, nextPhase, afterNext, waitFor, subscribe, dropOf };

@@ -1,8 +1,12 @@
-// express: polling, long polling, streaming and server-sent events; the same compressed below /gzip.
+// express: polling, long polling, streaming and server-sent events; the same compressed below /gzip. At /held
+// a poll is answered with 304 if nothing is newer than what its ETag names.
 'use strict';
 const compression = require('compression');
 const express = require('express');
-const { message, newest, nextPhase, afterNext, subscribe, dropOf } = require('../feed.js');
+const { message, newest, nextPhase, afterNext, waitFor, subscribe, dropOf } = require('../feed.js');
+
+// Less than the feed takes to the next message: every other poll brings nothing new.
+const HOLD_MS = 60;
 
 const app = express();
 app.set('x-powered-by', false);
@@ -18,6 +22,12 @@ function latestText() {
   return latest.text;
 }
 
+// What a connection begins with.
+function firstOf(phase) {
+  const number = newest(phase);
+  return { phase, number, text: message(number) };
+}
+
 function addRoutes(prefix) {
   app.get(`${prefix}/latest`, (_request, response) => {
     response.type('json').send(latestText());
@@ -29,6 +39,25 @@ function addRoutes(prefix) {
       response.type('json').send(message(number));
     });
     response.on('close', cancel);
+  });
+  app.get(`${prefix}/held`, (request, response) => {
+    const held = (request.socket.held ??= firstOf(nextPhase()));
+    // What the request's ETag names is sent as 304, by express itself.
+    const answer = () => response.type('json').send(held.text);
+    if (request.get('If-None-Match') === undefined) return answer();
+    const cancel = waitFor(held.number + 1, held.phase, (number) => {
+      clearTimeout(timer);
+      Object.assign(held, { number, text: message(number) });
+      answer();
+    });
+    const timer = setTimeout(() => {
+      cancel();
+      answer();
+    }, HOLD_MS);
+    response.on('close', () => {
+      cancel();
+      clearTimeout(timer);
+    });
   });
   app.get(`${prefix}/stream`, (request, response) => {
     response.type('json');

@@ -60,6 +60,10 @@ class Client(threading.Thread):
                 lines.append(f"Sec-WebSocket-Protocol: {self.way.subprotocol}")
         if self.way.transport == "sse":
             lines.append("Accept: text/event-stream")
+        if self.way.accept_encoding:
+            lines.append(f"Accept-Encoding: {self.way.accept_encoding}")
+        if self.way.conditional and self.stream.etag:
+            lines.append(f"If-None-Match: {self.stream.etag}")
         self.socket.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
 
     def _receive(self):

@@ -75,6 +75,8 @@ class Run:
     # What a protocol above WebSocket puts around the payload.
     envelope: dict
     messages: dict
+    # Polls that brought nothing new; and bytes of compressed messages: what they say, and as sent.
+    counts: dict
     # By way: connections of the capture, of wsbench's clients alone. None without a capture.
     captured: object
     no_capture: str
@@ -122,7 +124,7 @@ def _run(server, ways, tmp, options, dropping=False):
     for client in clients:
         others.setdefault(client.way.label, []).append(client)
     own = {c.local for c in clients}
-    run = Run(server, out, {}, {}, {}, {}, {}, None, no_capture, others, offset, done.stdout)
+    run = Run(server, out, {}, {}, {}, {}, {}, {}, None, no_capture, others, offset, done.stdout)
     if (out / "summary.json").exists():
         summary = json.loads((out / "summary.json").read_text())
         run.rows = {r["series"]: r for r in summary["rows"]}
@@ -185,6 +187,21 @@ def _read_totals(run):
     with (run.out / "timeseries.csv").open() as file:
         for row in csv.DictReader(file):
             run.messages[row["series"]] = run.messages.get(row["series"], 0) + int(row["messages"])
+    _read_counts(run)
+
+
+def _read_counts(run):
+    """Totals of all phases that no report has: reports have those of the measured window."""
+    lines = [json.loads(line) for line in (run.out / "result.jsonl").read_text().splitlines()]
+    plan = lines[0]["header"]["plan"]
+    for second in (line["second"] for line in lines if "second" in line):
+        case = plan["cases"][second["case"]]
+        if case.get("floor"):
+            continue
+        totals = run.counts.setdefault(plan["series"][case["series"]]["label"], {})
+        for phase in second["phases"].values():
+            for name, count in phase["counts"].items():
+                totals[name] = totals.get(name, 0) + count
 
 
 def _failed(row):
@@ -205,6 +222,7 @@ def _judge(row, way, run, options):
     elif result["status"] != "valid":
         row.faults.append(f"{result['status']}: {', '.join(failed)}")
     _judge_bytes(row, way, run)
+    _judge_second_client(row, way, run)
     _judge_latency(row, way, run, result, options)
 
 
@@ -232,11 +250,53 @@ def _judge_bytes(row, way, run):
     if way.first:
         # Answers of the set-up are no updates.
         messages = [m for m in messages if run.server.stamp.read(m.text, 0)]
-    seen = sum(m.size for m in messages), len(messages)
+    sent = sum(len(m.text) for m in messages if not m.compressed) + sum(s.compressed_bytes for s in streams)
+    seen = sent, len(messages)
+    exact = way.accept_encoding or way.conditional
     row.payload = f"{run.payload[way.label]:,}{f' and envelope {envelope:,}' if envelope else ''} in {told[1]:,}"
-    if told[0] != seen[0]:
+    if told[0] != seen[0] or exact and told[1] != seen[1]:
         row.payload += f" (capture {seen[0]:,} in {seen[1]:,})"
-        row.faults.append(f"payload: wsbench {told[0]}, capture {seen[0]} in {seen[1]} messages")
+        row.faults.append(f"payload: wsbench {told[0]} in {told[1]}, capture {seen[0]} in {seen[1]} messages")
+    if way.accept_encoding:
+        _judge_compressed(row, way, run, messages)
+    if way.conditional:
+        _judge_unchanged(row, way, run, streams)
+
+
+def _judge_compressed(row, way, run, messages):
+    """What compressed messages say, beside what zlib makes of the capture."""
+    counts = run.counts[way.label]
+    told = run.payload[way.label] - counts.get("coded_bytes", 0) + counts.get("decoded_bytes", 0)
+    seen = sum(len(m.text) for m in messages)
+    row.payload += f", decompressed {told:,}"
+    if told != seen:
+        row.payload += f" (capture {seen:,})"
+        row.faults.append(f"decompressed: wsbench {told}, capture {seen}")
+    if not all(m.compressed for m in messages):
+        row.faults.append("messages came that were not compressed")
+
+
+def _judge_unchanged(row, way, run, streams):
+    """Polls that were answered with 304: they bring nothing new and keep their connection."""
+    told = run.counts[way.label].get("empty_polls", 0)
+    seen = sum(s.statuses.get(304, 0) for s in streams)
+    row.payload += f", {told:,} times 304"
+    if told != seen or not seen:
+        row.payload += f" (capture {seen:,})"
+        row.faults.append(f"answers of 304: wsbench {told} empty polls, capture {seen}")
+    clients = run.rows[way.label]["clients"]
+    if len(streams) != clients:
+        row.faults.append(f"{clients} clients had {len(streams)} connections")
+
+
+def _judge_second_client(row, way, run):
+    """Whether the second client got what it asked for."""
+    for client in run.others.get(way.label, []):
+        messages = client.stream.messages
+        if way.accept_encoding and not (messages and all(m.compressed for m in messages)):
+            row.faults.append("the second client got no messages, or some that were not compressed")
+        if way.conditional and 304 not in client.stream.statuses:
+            row.faults.append("the second client got no 304")
 
 
 def _latencies(run, messages):

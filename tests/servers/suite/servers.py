@@ -30,6 +30,10 @@ class Way:
     dropped: str = ""
     interval_s: float = 0.0
     subprotocol: str = ""
+    # The codings of bodies that a request asks for, as a field's value.
+    accept_encoding: str = ""
+    # Whether a request names the ETag of the last answer, and may be answered with 304.
+    conditional: bool = False
     # What the independent client sends first and waits for, as `_frame` reads it.
     first: list = field(default_factory=list)
     # Its answers to messages.

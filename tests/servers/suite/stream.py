@@ -13,9 +13,9 @@ class Message:
     """An update as it arrived."""
 
     at_ns: int
-    # As sent, and after decompression.
-    size: int
+    # Decompressed, if it came compressed.
     text: bytes
+    compressed: bool = False
 
 
 @dataclass
@@ -26,6 +26,10 @@ class Stream:
     messages: list = field(default_factory=list)
     heads: int = 0
     statuses: dict = field(default_factory=dict)
+    # Of the last answer that has one.
+    etag: str = ""
+    # Bytes of compressed bodies as they were sent.
+    compressed_bytes: int = 0
     # Set if the bytes are not what the transport promises.
     fault: str = ""
     upgraded: bool = False
@@ -63,6 +67,7 @@ class Stream:
         for line in head.split("\r\n")[1:]:
             name, _, value = line.partition(":")
             headers[name.strip().lower()] = value.strip()
+        self.etag = headers.get("etag", self.etag)
         if status == 101:
             self.upgraded = True
         elif status >= 200 and status not in (204, 304):
@@ -91,7 +96,7 @@ class Stream:
             if final:
                 whole = bytes(self._fragments)
                 self._fragments.clear()
-                self.messages.append(Message(at_ns, len(whole), whole))
+                self.messages.append(Message(at_ns, whole))
         return True
 
     def body_ended(self):
@@ -110,7 +115,6 @@ class _Body:
         if headers.get("content-encoding") in ("gzip", "deflate"):
             self.decoder = zlib.decompressobj(47)
         # The body of a poll so far, or the lines of an event.
-        self.raw = 0
         self.text = bytearray()
         self.data_lines = []
 
@@ -144,20 +148,21 @@ class _Body:
         return True
 
     def _piece(self, piece, at_ns):
-        self.raw += len(piece)
-        text = self.decoder.decompress(piece) if self.decoder else piece
+        text = piece
+        if self.decoder:
+            self.stream.compressed_bytes += len(piece)
+            text = self.decoder.decompress(piece)
         transport = self.stream.transport
         if transport == "streaming" and not self.chunked:
             self.text += text
             while (end := self.text.find(b"\n")) >= 0:
                 line = bytes(self.text[:end])
                 del self.text[: end + 1]
-                self.stream.messages.append(Message(at_ns, len(line), line))
+                self._message(at_ns, line)
         elif transport == "streaming":
             # An encoder may send its own header as a chunk of no text.
             if text:
-                self.stream.messages.append(Message(at_ns, self.raw, text))
-                self.raw = 0
+                self._message(at_ns, text)
         elif transport == "sse":
             self.text += text
             self._events(at_ns)
@@ -175,10 +180,15 @@ class _Body:
             elif self.data_lines:
                 data = b"\n".join(self.data_lines)
                 self.data_lines.clear()
-                self.stream.messages.append(Message(at_ns, len(data), data))
+                self._message(at_ns, data)
 
     def _end(self, at_ns):
         if self.text and self.stream.transport.endswith("polling"):
-            self.stream.messages.append(Message(at_ns, self.raw, bytes(self.text)))
+            self._message(at_ns, bytes(self.text))
+        if self.decoder and self.text and not self.decoder.eof:
+            raise ValueError("a compressed body is not whole")
         self.stream.body_ended()
         return True
+
+    def _message(self, at_ns, text):
+        self.stream.messages.append(Message(at_ns, text, self.decoder is not None))
