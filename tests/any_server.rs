@@ -204,7 +204,8 @@ fn two_servers_with_different_heads_are_compared_all_the_same() {
     let (a, b) = (greeting(""), greeting("Server: another\r\nX-Powered-By: tests\r\n"));
     let [a, b] = [a, b].map(|address| format!("http://{address}"));
     let path = world.path("scenario.toml");
-    let mut compare = wsbench(&["compare", "--a", &a, "--b", &b, "--pairs=3", "--most-pairs=3"]);
+    let mut compare =
+        wsbench(&["compare", "--a", &a, "--b", &b, "--pairs=3", "--most-pairs=3", "--verbose"]);
     let output = finish(compare.arg("--alpha=0.2").arg(path).arg("--out").arg(world.path("out")));
     let text = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(text.contains("not compared, since two servers set up their clients"), "{text}");

@@ -88,6 +88,9 @@ pub(crate) struct CompareArgs {
     /// Exit with 97 if a figure is undecided
     #[arg(long, help_heading = JUDGING)]
     pub strict: bool,
+    /// Print every figure and note
+    #[arg(long, short, help_heading = OUTPUT)]
+    pub verbose: bool,
     /// Judge only what varies from run to run, and leave bytes and counts to `wsbench gate`
     #[arg(long, help_heading = JUDGING)]
     pub only_noisy: bool,

@@ -51,7 +51,7 @@ fn wsbench_of(world: &World, name: &str, bad_runs: u32) -> String {
 fn compare(world: &World, late_runs_of_b: u32, more: &[&str]) -> Output {
     let a = wsbench_of(world, "a", 0);
     let b = wsbench_of(world, "b", late_runs_of_b);
-    let mut command = wsbench(&["compare", "--quiet", "--a", &a, "--b", &b]);
+    let mut command = wsbench(&["compare", "--verbose", "--quiet", "--a", &a, "--b", &b]);
     command.arg(world.path("scenario.toml")).arg("--out").arg(world.path("out")).args(more);
     finish(&mut command)
 }

@@ -34,7 +34,7 @@ fn script(world: &World, name: &str, text: &str) -> String {
 }
 
 fn compare(world: &World, a: &str, b: &str, more: &[&str]) -> Command {
-    let mut command = wsbench(&["compare", "--a", a, "--b", b]);
+    let mut command = wsbench(&["compare", "--verbose", "--a", a, "--b", b]);
     command.arg(world.path("scenario.toml")).arg("--out").arg(world.path("out")).args(more);
     command
 }
@@ -219,7 +219,10 @@ fn cpu_of_another_process_of_b_fails_its_cpu_metric() {
     let output = finish(&mut compare(&world, &server, &burning, &more));
     expect_code(&output, 98);
     assert!(line(&output, "server_cpu_us_per_message").starts_with("FAIL"), "{}", said(&output));
-    assert!(output.stderr.is_empty(), "{}", said(&output));
+    // Nothing but that this machine was too busy for a pair.
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let mut lines = stderr.lines();
+    assert!(lines.all(|l| l.starts_with("warning: pair ")), "{}", said(&output));
     expect_nothing_left(&world);
 }
 

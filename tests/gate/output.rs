@@ -80,6 +80,7 @@ fn formats_of_a_judgement_look_as_agreed() {
     settings.set_prepend_module_to_snapshot(false);
     settings.bind(|| {
         insta::assert_snapshot!("text", text::render(&view));
+        insta::assert_snapshot!("brief", text::brief(&view));
         insta::assert_snapshot!("markdown", markdown::render(&view, markdown::MOST_BYTES));
         insta::assert_snapshot!("annotations", annotations::render(&view));
         insta::assert_snapshot!("junit", utf8(junit::render(&[view])));

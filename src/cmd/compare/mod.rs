@@ -29,6 +29,7 @@ use crate::os::Signals;
 use crate::plan::{Plan, Server, estimate, estimate_result_bytes};
 use crate::report::Conclusion;
 use crate::report::finding::{Decision, Kind};
+use crate::report::judgement::{JudgementView, text};
 use progress::PairProgress;
 use run::ComparedSide;
 use session::{Compared, PairSession, PairTerms};
@@ -73,7 +74,9 @@ fn run_compare(args: &CompareArgs) -> Outcome<Conclusion> {
     }
     let mut compared = run_pairs(&terms, &args.how)?;
     compared.judgement.ended = compared.caught.map(Conclusion::from);
-    ci::print_judgement(&compared.judgement, None, None, &args.how.output)?;
+    let text =
+        (!args.verbose).then(|| text::brief(&JudgementView::comparison(&compared.judgement, None)));
+    ci::print_judgement(&compared.judgement, None, text, &args.how.output)?;
     note_folder(&terms, &args.how);
     Ok(compared.judgement.conclusion())
 }

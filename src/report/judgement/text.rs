@@ -39,6 +39,47 @@ pub fn render(view: &JudgementView) -> String {
     }
 }
 
+/// Renders a comparison of pairs of runs in brief: the table, what failed, and the decision. Further
+/// findings and notes are in [`render`].
+pub fn brief(view: &JudgementView) -> String {
+    let judgement = view.judgement;
+    let mut parts = vec![paired::table(judgement)];
+    if !parts[0].is_empty() {
+        parts[0].push_str(paired::LEGEND);
+    }
+    for group in describe::by_reason(&view.shown(Decision::Fail)) {
+        parts.push(match group.as_slice() {
+            [one] => finding(one),
+            several => alike(several),
+        });
+    }
+    let unpaired = |decision| view.shown(decision).iter().filter(|f| f.effect.is_none()).count();
+    let mut others = Vec::new();
+    for (decision, what) in [
+        (Decision::Pass, "equal, or within what arithmetic allows"),
+        (Decision::Inconclusive, "undecided"),
+        (Decision::NotComparable, "not comparable"),
+    ] {
+        let count = unpaired(decision);
+        if count > 0 {
+            others.push(format!("{count} {what}"));
+        }
+    }
+    if !others.is_empty() {
+        let text = format!("Bytes, counts and checks: {}", others.join(", "));
+        parts.push(wrapped(&text, 0, 2));
+    }
+    let hidden = match judgement.notes.len() {
+        0 => String::new(),
+        1 => " --verbose shows every figure and a note.".to_owned(),
+        notes => format!(" --verbose shows every figure and {notes} notes."),
+    };
+    parts.push(wrapped(&(view.conclusion_line() + &hidden), 0, 2));
+    parts.retain(|part| !part.is_empty());
+    let sides: String = judgement.sides.iter().map(side).collect();
+    format!("{}\n{sides}\n{}", describe::line(&judgement.title), parts.join("\n"))
+}
+
 fn side(side: &crate::report::finding::Side) -> String {
     wrapped(&format!("{}: {}", side.name, side.about), 2, 4)
 }

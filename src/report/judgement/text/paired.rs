@@ -5,6 +5,12 @@ use crate::report::format::text::grid::Grid;
 use crate::report::judgement::describe;
 use crate::units::amount;
 
+/// What two columns of the table mean.
+pub(crate) const LEGEND: &str = "\
+allowed: a change that passes; B fails if it is worse by more, and that is sure
+detectable: the smallest change that so many pairs show in 8 of 10 comparisons
+";
+
 /// Returns an empty string if no finding is a paired comparison.
 pub(crate) fn table(judgement: &Judgement) -> String {
     let paired: Vec<_> =
