@@ -57,7 +57,7 @@ pub(super) fn of(counts: &Counts, coding: Option<&str>) -> Vec<String> {
         format!(
             "the server does not hold requests: it answered {n} of {} at once with nothing new, so \
              that the clients polled without a pause. If it has only the latest state, take \
-             transport = \"polling\" with an interval; if it goes by ETag, set conditional = true",
+             transport = \"polling\" with an interval; if it goes by ETag, the series needs conditional = true",
             thousands(counts.completed)
         )
     });
