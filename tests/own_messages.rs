@@ -338,6 +338,12 @@ fn what_the_scenario_does_not_find_is_absent_with_the_reason() {
     assert!(found.why("updates_missing").contains("is not known"));
     assert_eq!(found.check("nothing_missing"), "not-applicable");
     assert!(found.number("messages") > 100.0);
+    // A number that is declared and not there is evidence that did not come.
+    let world =
+        scenario("websocket", websocket(SCRIPT), "time = \"/t\"\nsequence = \"/price\"", "");
+    let found = run(&world, Some(96));
+    assert_eq!(found.check("nothing_missing"), "not-made");
+    assert!(found.why("updates_missing").contains("no message has a number where"));
 }
 
 #[test]

@@ -35,6 +35,7 @@ enum Published {
 fn published(group: &Group, setting: &Setting) -> Published {
     let counts = group.counts();
     let counted = counts.updates_published > 0;
+    let declares_numbers = setting.own.is_some_and(|own| own.sequence);
     match delivery::unknown(group, setting) {
         None => Published::Known,
         Some(_) if group.info.bundled_server && counted => Published::Known,
@@ -43,6 +44,13 @@ fn published(group: &Group, setting: &Setting) -> Published {
             Workload::Ticker => Published::Unknowable(why),
             _ => Published::NotCounted("no client counted what it sent"),
         },
+        // The scenario says where the numbers are, and they were not there.
+        Some(_) if counts.numbered == 0 && counts.messages > 0 && declares_numbers => {
+            Published::NotCounted(
+                message_times::no_numbers(counts, setting)
+                    .unwrap_or("no message has a number where the scenario says"),
+            )
+        }
         Some(_) if counted => match group.info.workload {
             Workload::Ticker => Published::FromNumbers,
             _ => Published::Known,
@@ -50,12 +58,12 @@ fn published(group: &Group, setting: &Setting) -> Published {
         Some(_) if counts.messages == 0 => {
             Published::Unknowable("no update came in the measured window")
         }
-        Some(_) if message_times::no_numbers(counts, setting).is_some() => {
-            Published::Unknowable(message_times::no_numbers(counts, setting).unwrap_or_default())
-        }
-        Some(_) => Published::NotCounted(
-            "no client came to the end of its load, so that none counted its updates",
-        ),
+        Some(_) => match message_times::no_numbers(counts, setting) {
+            Some(why) => Published::Unknowable(why),
+            None => Published::NotCounted(
+                "no client came to the end of its load, so that none counted its updates",
+            ),
+        },
     }
 }
 
