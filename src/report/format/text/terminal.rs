@@ -4,7 +4,7 @@
 
 use crate::feed::Workload;
 use crate::record::Metric;
-use crate::report::check::{Check, CheckResult};
+use crate::report::check::{Cause, Check, CheckResult};
 use crate::report::figure::{Figure, above_an_hour};
 use crate::report::finding::{Decision, Finding};
 use crate::report::format::text::grid::{Grid, wrapped};
@@ -306,6 +306,19 @@ fn failures(table: &Table) -> String {
         if ended_early && row.status == Status::Partial {
             cut.push(row.label());
         } else {
+            // Without a process of the driver the other checks cannot pass, and nobody else is at fault.
+            let lost = |found: &&CheckResult| found.cause == Cause::LostDriver;
+            let failing = || row.checks.iter().filter(|c| !c.is_ok());
+            if let Some(found) = failing().find(lost) {
+                let others = failing().count() - 1;
+                let line = format!("{}: {}. {}", row.label(), found.text, found.remedy);
+                failed.push(match others {
+                    0 => line,
+                    1 => format!("{line} Another check fails for want of it."),
+                    n => format!("{line} {n} other checks fail for want of it."),
+                });
+                continue;
+            }
             // What the clients met is the cause of the rest.
             failed.extend(client_errors(row, MOST_ERRORS));
             let mut said = "";
