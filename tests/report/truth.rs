@@ -379,3 +379,24 @@ fn a_run_that_was_ended_early_is_not_compared() {
     result.ends[0].reason = StopReason::Terminated;
     assert!(matches!(assess(&summarise(&result)), RunQuality::Broken(_)));
 }
+
+/// Turns that wait for the server's answers are on time by themselves, however late the driver is.
+#[test]
+fn a_driver_whose_probes_are_late_is_late_though_its_turns_are_on_time() {
+    let (code, reasons) = spoiled(1_000, |c| {
+        c.total.latency.of_mut(Metric::ProbeLateness).reset();
+        (0..300).for_each(|_| c.total.latency.record(Metric::ProbeLateness, 50_000));
+        (1..=50).for_each(|n| c.total.latency.record(Metric::ProbeLateness, n * 20_000_000));
+    });
+    assert_eq!(code, 96, "{reasons}");
+    assert!(reasons.contains("the driver's lateness p99 9"), "{reasons}");
+    // The driver's turns are as late as ever.
+    let mut result = complete(&[POLLING], &[1_000]);
+    let bound = |result: &RunResult| {
+        let table = summarise(result);
+        row(&table, "polling", 1_000).latency(Metric::DeliveryLatency).driver_bound.is_some()
+    };
+    assert!(!bound(&result));
+    with_latency(&mut result, Metric::ProbeLateness, 100_000_000);
+    assert!(bound(&result));
+}

@@ -13,6 +13,7 @@ mod describe;
 mod distribution;
 mod fanout;
 mod group;
+mod lateness;
 mod message_times;
 mod pictures;
 mod predict;

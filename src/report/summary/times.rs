@@ -18,14 +18,12 @@ use hdrhistogram::Histogram;
 pub(super) fn latencies(group: &Group, setting: &Setting, times: &TimeQuality) -> Vec<Latencies> {
     let all = &group.total.latency;
     let p99 = |metric| all.of(metric).map(|h: &Histogram<u64>| h.value_at_quantile(0.99));
-    // Who takes no turns has the probes of its thread. Below a millisecond they show no more than how
-    // long a sleeping thread takes to wake.
-    let probed = || p99(Metric::ProbeLateness).filter(|late| *late > 1_000_000);
-    let lag_p99 = p99(Metric::DriverLag).or_else(probed);
-    let lateness = all.of(Metric::DriverLag).or_else(|| {
-        let late = probed().is_some();
-        all.of(Metric::ProbeLateness).filter(|_| late)
-    });
+    // A client that takes no turns, or waits for its own answers, has the probes of its thread. Below a
+    // millisecond they show no more than how long a sleeping thread takes to wake.
+    let probed = p99(Metric::ProbeLateness).filter(|late| *late > 1_000_000);
+    let lag_p99 = p99(Metric::DriverLag).max(probed);
+    let probes = all.of(Metric::ProbeLateness).filter(|_| probed.is_some());
+    let lateness = [all.of(Metric::DriverLag), probes];
     let kernel_p50 = all
         .of(Metric::KernelToClient)
         .filter(|h| Figure::quantile_us(h, 0.5).value().is_some())
@@ -48,11 +46,13 @@ pub(super) fn latencies(group: &Group, setting: &Setting, times: &TimeQuality) -
             let lag = lag_p99.filter(more_than_a_tenth).map(|_| DriverBound::Lag);
             lag.or(kernel_p50.filter(more_than_a_tenth).map(|_| DriverBound::KernelToClient))
         });
-        let late = lateness.filter(|_| compared && !group.info.floor);
-        let bound = Statistic::ALL.map(|s| match (histogram, late) {
+        let checked = histogram.filter(|_| compared && !group.info.floor);
+        let bound = Statistic::ALL.map(|s| match checked {
             _ if s == Statistic::P50 => driver_bound.is_some(),
-            (Some(values), Some(late)) => made_by_late_time(values, late, s),
-            _ => false,
+            None => false,
+            Some(values) => {
+                lateness.iter().flatten().any(|late| made_by_late_time(values, late, s))
+            }
         });
         Latencies {
             metric,

@@ -1,25 +1,22 @@
 //! The checks of a row, and the verdict on the run.
 
 use crate::feed::Workload;
-use crate::record::Metric;
 use crate::report::check::{Cause, Check, CheckOutcome, CheckResult};
 use crate::report::conclusion::Conclusion;
 use crate::report::figure::Figure;
 use crate::report::finding::{Decision, Finding, Judgement, Kind, Subject};
 use crate::report::summary::consistency;
 use crate::report::summary::group::Group;
+use crate::report::summary::lateness;
 use crate::report::summary::message_times;
 use crate::report::summary::rate;
 use crate::report::summary::remedy;
 use crate::report::summary::setting::Setting;
 use crate::report::table::{Audit, Events, Pace, Row, Status, Verdict};
 use crate::result::{LostProcess, ProcessRole, RunResult, StopReason};
-use crate::units::{human_us, thousands};
-use hdrhistogram::Histogram;
+use crate::units::thousands;
 
 const NOBODY_CONNECTED: &str = "See why no client connected.";
-/// Lag below this is a timer's coarseness, not a driver that fell behind.
-const LAG_ALLOWED_US: f64 = 1_000.0;
 
 /// The checks of a row and what follows from them. The floor is checked for its schedule only.
 pub(super) fn of_row(group: &Group, setting: &Setting, row: &Row) -> (Status, Vec<CheckResult>) {
@@ -42,7 +39,7 @@ pub(super) fn of_row(group: &Group, setting: &Setting, row: &Row) -> (Status, Ve
         checks.extend(message_times::check(group, setting));
         checks.push(consistency::bytes_as_predicted(group, setting));
     }
-    checks.extend(on_schedule(group, setting, row));
+    checks.extend(lateness::on_schedule(group, setting, row));
     // What is polled of the bundled server is known by number.
     if info.network && info.workload == Workload::Ticker && !(info.paced && info.bundled_server) {
         checks.push(rate::held(group, setting));
@@ -219,122 +216,6 @@ fn server(group: &Group, audit: &Audit) -> CheckResult {
             check.not_applicable(format!("not compared: {why}"))
         }
         _ => audited(check, &audit.server_bytes, "the server"),
-    }
-}
-
-/// Turns and probes must have been reached, and the driver's own lateness must be small beside the
-/// result.
-fn on_schedule(group: &Group, setting: &Setting, row: &Row) -> Option<CheckResult> {
-    let check = Check::DriverOnSchedule;
-    if group.info.network && group.connected() == 0 && row.events.all.completed == 0 {
-        return Some(check.not_applicable("no client connected, so that nothing could be late"));
-    }
-    // Delivery if it is known, else response.
-    let headline = match row.latency(Metric::DeliveryLatency) {
-        delivery if delivery.count > 0 => delivery,
-        _ => row.latency(Metric::ResponseLatency),
-    };
-    let median = headline.quantile(0.5).value().unwrap_or(0.0);
-    let permitted_us = setting.driver_lateness_ns.unwrap_or(0) as f64 / 1e3;
-    let usual_us = (median / 10.0).max(LAG_ALLOWED_US);
-    let allowed = match permitted_us > usual_us {
-        true => Allowed { us: permitted_us, by: "as the scenario permits" },
-        false => Allowed { us: usual_us, by: "10 % of the median latency, at least 1 ms" },
-    };
-    let Some(lateness) = Lateness::of(group) else {
-        // An older wsbench took no probes, and turns that follow one another have no schedule.
-        let info = group.info;
-        let scheduled = if info.paced { info.interval_ns > 0 } else { info.is_shared() };
-        let unknown = "the driver's lateness is unknown: it reached no turn and no probe";
-        return (info.probes_per_s > 0 || scheduled).then(|| check.not_made(unknown));
-    };
-    let (late, value, mut text) = lateness.compare(&allowed);
-    let usual = Allowed { us: usual_us, ..allowed };
-    let by_permission = !late && lateness.compare(&usual).0;
-    let missed = missed_probes(group);
-    if let Some(missed) = &missed {
-        text = format!("{missed}; {text}");
-    }
-    let not_started = row.events.turns_not_started;
-    if not_started > 0 {
-        text = format!("{} turns were not reached; {text}", thousands(not_started));
-    }
-    let result = check.result(!late && not_started == 0 && missed.is_none(), value, text);
-    Some(CheckResult { by_permission, ..result })
-}
-
-/// Of the probes planned in the measured windows, the share that must have been reached: their
-/// distances are random.
-const PROBES_REACHED: f64 = 0.5;
-
-/// What to say if the driver's threads did not reach their probes: one that stalls to the end
-/// of a run has no late probe.
-fn missed_probes(group: &Group) -> Option<String> {
-    let window_s = group.measured_s();
-    let processes = group.drivers.len() as f64 / group.ends.len().max(1) as f64;
-    let planned = f64::from(group.info.probes_per_s) * window_s * processes;
-    let reached = group.total.latency.of(Metric::ProbeLateness).map_or(0, Histogram::len);
-    // So few that by chance there may be none.
-    (planned >= 40.0 && (reached as f64) < PROBES_REACHED * planned).then(|| {
-        format!(
-            "{} of about {} probes of the driver's lateness were reached",
-            thousands(reached),
-            thousands(planned as u64)
-        )
-    })
-}
-
-/// How late the driver may be, in µs, and what that follows from.
-struct Allowed {
-    us: f64,
-    by: &'static str,
-}
-
-/// How late the driver was by its own fault.
-struct Lateness {
-    histogram: Histogram<u64>,
-    /// What the values are of.
-    of: &'static str,
-}
-
-impl Lateness {
-    /// Fewer values than this have no p99.
-    const ENOUGH: u64 = 100;
-
-    /// That of the turns of its schedules; if they are few, of its threads' probes too.
-    fn of(group: &Group) -> Option<Lateness> {
-        let latency = &group.total.latency;
-        let turns = latency.of(Metric::DriverLag);
-        let probes = latency.of(Metric::ProbeLateness);
-        let (histogram, of) = match (turns, probes) {
-            (Some(turns), Some(probes)) if turns.len() < Lateness::ENOUGH => {
-                let mut both = turns.clone();
-                both.add(probes).ok()?;
-                (both, "driver lag and lateness of probes")
-            }
-            (Some(turns), _) => (turns.clone(), "driver lag"),
-            (None, Some(probes)) => (probes.clone(), "the driver's lateness"),
-            (None, None) => return None,
-        };
-        Some(Lateness { histogram, of })
-    }
-
-    /// Whether it was more than is allowed, the figure that decides, and both in words. By its p99,
-    /// or, of few values, by how many are late: more than one in twenty, and at least two.
-    fn compare(&self, allowed: &Allowed) -> (bool, Figure, String) {
-        let (of, bound) = (self.of, allowed.by);
-        let (allowed_us, allowed) = (allowed.us, human_us(allowed.us));
-        let all = self.histogram.len();
-        if all >= Lateness::ENOUGH {
-            let p99_us = self.histogram.value_at_quantile(0.99) as f64 / 1e3;
-            let late = p99_us > allowed_us;
-            let is = if late { "is above" } else { "is within" };
-            let text = format!("{of} p99 {} {is} {allowed} ({bound})", human_us(p99_us));
-            return (late, Figure::known(p99_us), text);
-        }
-        let late = all - self.histogram.count_between(0, (allowed_us * 1e3) as u64);
-        let text = format!("{of}: {late} of {all} values are above {allowed} ({bound})");
-        (late >= 2 && late * 20 > all, Figure::count(late), text)
     }
 }
 

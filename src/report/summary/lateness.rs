@@ -1,0 +1,146 @@
+//! Whether the driver was late by its own fault.
+//!
+//! Separate from `verdict`, whose other checks are of clients, bytes and counts: here are the turns of
+//! its schedules and the probes of its threads.
+
+use crate::record::Metric;
+use crate::report::check::{Check, CheckResult};
+use crate::report::figure::Figure;
+use crate::report::summary::group::Group;
+use crate::report::summary::setting::Setting;
+use crate::report::table::Row;
+use crate::units::{human_us, thousands};
+use hdrhistogram::Histogram;
+use std::borrow::Cow;
+
+/// Lag below this is a timer's coarseness, not a driver that fell behind.
+const LAG_ALLOWED_US: f64 = 1_000.0;
+
+/// Turns and probes must have been reached, and the driver's own lateness must be small beside the
+/// result.
+pub(super) fn on_schedule(group: &Group, setting: &Setting, row: &Row) -> Option<CheckResult> {
+    let check = Check::DriverOnSchedule;
+    if group.info.network && group.connected() == 0 && row.events.all.completed == 0 {
+        return Some(check.not_applicable("no client connected, so that nothing could be late"));
+    }
+    // Delivery if it is known, else response.
+    let headline = match row.latency(Metric::DeliveryLatency) {
+        delivery if delivery.count > 0 => delivery,
+        _ => row.latency(Metric::ResponseLatency),
+    };
+    let median = headline.quantile(0.5).value().unwrap_or(0.0);
+    let permitted_us = setting.driver_lateness_ns.unwrap_or(0) as f64 / 1e3;
+    let usual_us = (median / 10.0).max(LAG_ALLOWED_US);
+    let allowed = match permitted_us > usual_us {
+        true => Allowed { us: permitted_us, by: "as the scenario permits" },
+        false => Allowed { us: usual_us, by: "10 % of the median latency, at least 1 ms" },
+    };
+    let all = Lateness::all_of(group);
+    let Some((late, value, mut text)) = Lateness::worst(&all, &allowed) else {
+        // An older wsbench took no probes, and turns that follow one another have no schedule.
+        let info = group.info;
+        let scheduled = if info.paced { info.interval_ns > 0 } else { info.is_shared() };
+        let unknown = "the driver's lateness is unknown: it reached no turn and no probe";
+        return (info.probes_per_s > 0 || scheduled).then(|| check.not_made(unknown));
+    };
+    let usual = Allowed { us: usual_us, ..allowed };
+    let by_permission = !late && Lateness::worst(&all, &usual).is_some_and(|(late, ..)| late);
+    let missed = missed_probes(group);
+    if let Some(missed) = &missed {
+        text = format!("{missed}; {text}");
+    }
+    let not_started = row.events.turns_not_started;
+    if not_started > 0 {
+        text = format!("{} turns were not reached; {text}", thousands(not_started));
+    }
+    let result = check.result(!late && not_started == 0 && missed.is_none(), value, text);
+    Some(CheckResult { by_permission, ..result })
+}
+
+/// Of the probes planned in the measured windows, the share that must have been reached: their
+/// distances are random.
+const PROBES_REACHED: f64 = 0.5;
+
+/// What to say if the driver's threads did not reach their probes: one that stalls to the end
+/// of a run has no late probe.
+fn missed_probes(group: &Group) -> Option<String> {
+    let window_s = group.measured_s();
+    let processes = group.drivers.len() as f64 / group.ends.len().max(1) as f64;
+    let planned = f64::from(group.info.probes_per_s) * window_s * processes;
+    let reached = group.total.latency.of(Metric::ProbeLateness).map_or(0, Histogram::len);
+    // So few that by chance there may be none.
+    (planned >= 40.0 && (reached as f64) < PROBES_REACHED * planned).then(|| {
+        format!(
+            "{} of about {} probes of the driver's lateness were reached",
+            thousands(reached),
+            thousands(planned as u64)
+        )
+    })
+}
+
+/// How late the driver may be, in µs, and what that follows from.
+struct Allowed {
+    us: f64,
+    by: &'static str,
+}
+
+/// How late the driver was by its own fault.
+struct Lateness<'a> {
+    histogram: Cow<'a, Histogram<u64>>,
+    /// What the values are of.
+    of: &'static str,
+}
+
+impl<'a> Lateness<'a> {
+    /// Fewer values than this have no p99.
+    const ENOUGH: u64 = 100;
+
+    /// That of the turns of its schedules, and that of its threads' probes: a client that waits for
+    /// its own answers takes a late turn on time. If either are few, that of both together too.
+    fn all_of(group: &'a Group<'_>) -> Vec<Lateness<'a>> {
+        let latency = &group.total.latency;
+        let turns = latency.of(Metric::DriverLag);
+        let probes = latency.of(Metric::ProbeLateness);
+        let is_few = |h: &Histogram<u64>| h.len() < Lateness::ENOUGH;
+        let together = match (turns, probes) {
+            (Some(turns), Some(probes)) if is_few(turns) || is_few(probes) => {
+                let mut both = turns.clone();
+                both.add(probes).ok().map(|()| both)
+            }
+            _ => None,
+        };
+        let has_both = together.is_some();
+        let alone = [(turns, "driver lag"), (probes, "the driver's lateness")];
+        let alone = alone.into_iter().filter_map(|(h, of)| h.map(|h| (Cow::Borrowed(h), of)));
+        let alone = alone.filter(|(h, _)| !(has_both && is_few(h)));
+        let both = together.map(|h| (Cow::Owned(h), "driver lag and lateness of probes"));
+        alone.chain(both).map(|(histogram, of)| Lateness { histogram, of }).collect()
+    }
+
+    /// The worst of them, in the words of [`Lateness::compare`].
+    fn worst(all: &[Lateness<'_>], allowed: &Allowed) -> Option<(bool, Figure, String)> {
+        let compared = all.iter().map(|lateness| lateness.compare(allowed));
+        compared.reduce(|worst, next| {
+            let rank = |c: &(bool, Figure, String)| (c.0, c.1.value().unwrap_or(0.0));
+            if rank(&next) > rank(&worst) { next } else { worst }
+        })
+    }
+
+    /// Whether it was more than is allowed, the figure that decides, and both in words. By its p99,
+    /// or, of few values, by how many are late: more than one in twenty, and at least two.
+    fn compare(&self, allowed: &Allowed) -> (bool, Figure, String) {
+        let (of, bound) = (self.of, allowed.by);
+        let (allowed_us, allowed) = (allowed.us, human_us(allowed.us));
+        let all = self.histogram.len();
+        if all >= Lateness::ENOUGH {
+            let p99_us = self.histogram.value_at_quantile(0.99) as f64 / 1e3;
+            let late = p99_us > allowed_us;
+            let is = if late { "is above" } else { "is within" };
+            let text = format!("{of} p99 {} {is} {allowed} ({bound})", human_us(p99_us));
+            return (late, Figure::known(p99_us), text);
+        }
+        let late = all - self.histogram.count_between(0, (allowed_us * 1e3) as u64);
+        let text = format!("{of}: {late} of {all} values are above {allowed} ({bound})");
+        (late >= 2 && late * 20 > all, Figure::count(late), text)
+    }
+}
