@@ -400,3 +400,17 @@ fn a_driver_whose_probes_are_late_is_late_though_its_turns_are_on_time() {
     with_latency(&mut result, Metric::ProbeLateness, 100_000_000);
     assert!(bound(&result));
 }
+
+#[test]
+fn a_row_says_that_its_floor_does_not_hold() {
+    let mut result = complete(&[POLLING], &[1_000]);
+    let floor = result.header.cases.iter().find(|c| c.floor).unwrap().case;
+    let latency = &mut result.cases.get_mut(&floor).unwrap().total.latency;
+    (0..1_000).for_each(|_| latency.record(Metric::ProbeLateness, 900_000_000));
+    let table = summarise(&result);
+    let row = row(&table, "polling", 1_000);
+    assert_eq!(row.status, Status::Valid);
+    let note = "the floor, with which the driver's cost is compared, is not valid: the driver's \
+                lateness p99 900 ms is above 1 ms";
+    assert!(row.notes.iter().any(|n| n.starts_with(note)), "{:?}", row.notes);
+}

@@ -42,8 +42,10 @@ pub fn summarise(result: &RunResult) -> Table {
     let header = &result.header;
     let setting = Setting::of(&header.plan);
     let row = |group, floor| row(group, &setting, floor);
-    let rows: Vec<Row> = groups.iter().map(|g| row(g, floor_of(g, &floor_groups))).collect();
     let floors: Vec<Row> = floor_groups.iter().map(|g| row(g, None)).collect();
+    let with_row = |at: usize| (&floor_groups[at], &floors[at]);
+    let of_group = |g| row(g, floor_of(g, &floor_groups).map(with_row));
+    let rows: Vec<Row> = groups.iter().map(of_group).collect();
     let pictures = pictures(result, &groups, &rows, setting.delay_ns);
     let crossings = curves::crossings(&pictures.costs);
     Table {
@@ -86,15 +88,16 @@ fn pictures(result: &RunResult, groups: &[Group], rows: &[Row], delay_ns: u64) -
 }
 
 /// The floor measured at this client count, on this series' schedule if there are several.
-fn floor_of<'a>(group: &Group, floors: &'a [Group<'a>]) -> Option<&'a Group<'a>> {
-    let at_count = || floors.iter().filter(|f| f.info.clients == group.info.clients);
-    at_count()
-        .find(|f| f.info.series == group.info.series)
-        .or_else(|| at_count().find(|f| f.info.interval_ns == group.info.interval_ns))
-        .or_else(|| at_count().next())
+fn floor_of(group: &Group, floors: &[Group]) -> Option<usize> {
+    let found = |same: &dyn Fn(&Group) -> bool| {
+        floors.iter().position(|f| f.info.clients == group.info.clients && same(f))
+    };
+    found(&|f| f.info.series == group.info.series)
+        .or_else(|| found(&|f| f.info.interval_ns == group.info.interval_ns))
+        .or_else(|| found(&|_| true))
 }
 
-fn row(group: &Group, setting: &Setting, floor: Option<&Group>) -> Row {
+fn row(group: &Group, setting: &Setting, floor: Option<(&Group, &Row)>) -> Row {
     let info = group.info;
     let setting = &setting.of_server(info.bundled_server || !info.network);
     let times = times::quality(group, setting);
@@ -113,7 +116,7 @@ fn row(group: &Group, setting: &Setting, floor: Option<&Group>) -> Row {
         volumes: bytes::volumes(group, &window_s, &pace),
         delivery: delivery::delivery(group, setting, &times),
         chapter: chapter::figures(info),
-        cost: cost::cost(group, floor),
+        cost: cost::cost(group, floor.map(|(floor, _)| floor)),
         connecting: cost::connecting(group),
         fanout: fanout::spreading(group),
         seconds: times::seconds(group, &times),
@@ -136,7 +139,7 @@ fn row(group: &Group, setting: &Setting, floor: Option<&Group>) -> Row {
     row.remarks.extend(remarks::none_accepted(&group.ends));
     row.remarks.extend(remarks::short_queue(group.total.latency.of(Metric::ConnectTime)));
     row.remarks.extend(message_times::notes(group, setting));
-    row.remarks.extend(floor.and_then(|floor| remarks::lost_floor(&floor.ends)));
+    row.remarks.extend(floor.and_then(|(floor, own)| remarks::floor(&floor.ends, &own.checks)));
     row.notes = notes(group, &row);
     (row.status, row.checks) = verdict::of_row(group, setting, &row);
     row

@@ -4,6 +4,7 @@
 //! what they are not.
 
 use crate::record::Counts;
+use crate::report::check::{Check, CheckResult};
 use crate::report::table::NO_STAMP;
 use crate::result::{CaseEnd, ServerEnd};
 use crate::units::{human_ns, listed, thousands};
@@ -158,16 +159,20 @@ pub(super) fn none_accepted(ends: &[&CaseEnd]) -> Option<String> {
     ))
 }
 
-/// Says that the floor of this client count is not whole, since a process of it was lost.
-pub(super) fn lost_floor(ends: &[&CaseEnd]) -> Option<String> {
-    let how: Vec<&str> =
-        ends.iter().flat_map(|end| &end.lost).map(|process| process.how.as_str()).collect();
-    (!how.is_empty()).then(|| {
-        format!(
-            "the floor, with which the driver's cost is compared, is not whole: {}",
-            how.join("; ")
-        )
-    })
+/// Says that the floor of this client count is not whole, since a process of it was lost, or why it
+/// does not hold.
+pub(super) fn floor(ends: &[&CaseEnd], checks: &[CheckResult]) -> Option<String> {
+    let lost = ends.iter().flat_map(|end| &end.lost);
+    let lost: Vec<&str> = lost.map(|process| process.how.as_str()).collect();
+    // A floor that did not run has no cost, and its figure says why.
+    let failed = checks.iter().filter(|found| !found.is_ok() && found.check != Check::Ran);
+    let failed: Vec<&str> = failed.map(|found| found.text.as_str()).collect();
+    let (what, why) = match (lost.as_slice(), failed.as_slice()) {
+        ([], []) => return None,
+        ([], failed) => ("not valid", failed.join("; ")),
+        (lost, _) => ("not whole", lost.join("; ")),
+    };
+    Some(format!("the floor, with which the driver's cost is compared, is {what}: {why}"))
 }
 
 /// Why messages have no stamp.
@@ -186,6 +191,7 @@ pub(super) fn no_stamp(counts: &Counts) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::figure::Figure;
     use crate::result::{LostProcess, ProcessRole};
 
     #[test]
@@ -203,12 +209,17 @@ mod tests {
     }
 
     #[test]
-    fn a_floor_that_lost_a_process_is_named() {
+    fn a_floor_that_lost_a_process_or_does_not_hold_is_named() {
         let mut end = CaseEnd::default();
-        assert_eq!(lost_floor(&[&end]), None);
+        let check = |ok| {
+            Check::DriverOnSchedule.result(ok, Figure::count(1), "driver lag p99 1 s is above 1 ms")
+        };
+        assert_eq!(floor(&[&end], &[check(true)]), None);
+        let said = floor(&[&end], &[check(true), check(false)]).unwrap();
+        assert!(said.ends_with("is not valid: driver lag p99 1 s is above 1 ms"), "{said}");
         let how = "driver 0 was killed by signal 9".to_owned();
         end.lost.push(LostProcess { role: ProcessRole::Driver, how });
-        let said = lost_floor(&[&end]).unwrap();
+        let said = floor(&[&end], &[check(false)]).unwrap();
         assert!(said.ends_with("is not whole: driver 0 was killed by signal 9"), "{said}");
     }
 
