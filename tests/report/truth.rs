@@ -414,3 +414,28 @@ fn a_row_says_that_its_floor_does_not_hold() {
                 lateness p99 900 ms is above 1 ms";
     assert!(row.notes.iter().any(|n| n.starts_with(note)), "{:?}", row.notes);
 }
+
+/// Each thread takes its probes, so that one that stands still to the end is missed.
+#[test]
+fn one_thread_of_several_that_reaches_no_probe_is_named() {
+    for (threads, of, reached, missed) in [
+        (2, "1,000", 1_000, false),
+        (2, "1,000", 900, false),
+        (2, "1,000", 500, true),
+        (4, "2,000", 1_500, true),
+        (1, "500", 450, false),
+    ] {
+        let mut result = complete(&[POLLING], &[1_000]);
+        result.header.cases.iter_mut().for_each(|info| info.probes_per_s = 50);
+        // Not those of the floor.
+        result.header.plan["cases"] =
+            serde_json::json!([{ "index": 0, "drivers": [{ "threads": threads }] }]);
+        for case in result.cases.values_mut() {
+            case.total.latency.of_mut(Metric::ProbeLateness).reset();
+            (0..reached).for_each(|_| case.total.latency.record(Metric::ProbeLateness, 50_000));
+        }
+        let why = reasons(&result);
+        let said = format!(" of about {of} probes");
+        assert_eq!(why.contains(&said), missed, "{threads} {reached}: {why}");
+    }
+}

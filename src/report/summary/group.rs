@@ -22,6 +22,8 @@ pub(super) struct Group<'a> {
     pub(super) ends: Vec<&'a CaseEnd>,
     /// Processes of the plan that did not report their end.
     pub(super) silent: SilentProcesses,
+    /// Driver threads of each of its cases; 0 if the plan does not say.
+    pub(super) threads: u64,
     /// Whether its clients listen at a WebSocket of another server and send it nothing.
     pub(super) is_silent_websocket: bool,
     /// Whether its clients talk to another server, and without TLS.
@@ -38,8 +40,7 @@ pub(super) struct SilentProcesses {
 impl SilentProcesses {
     /// Compares a case with its plan.
     fn of(plan: &Value, info: &CaseInfo, case: &CaseResult) -> SilentProcesses {
-        let cases = plan["cases"].as_array();
-        let planned = cases.and_then(|all| all.iter().find(|c| c["index"] == info.case));
+        let planned = case_of(info, plan);
         // A case of merged results ran more than once.
         let runs = case.ends.len().max(1);
         let silent = |processes: &str, reported: usize| {
@@ -65,6 +66,7 @@ pub(super) fn all(result: &RunResult) -> Vec<Group<'_>> {
         };
         let at = groups.iter().position(same).unwrap_or_else(|| {
             groups.push(Group {
+                threads: threads(info, &result.header.plan),
                 is_silent_websocket: is_silent_websocket(info, &result.header.plan),
                 is_plain_text: is_plain_text(info, &result.header.plan),
                 ..Group::new(info)
@@ -88,6 +90,7 @@ impl<'a> Group<'a> {
             servers: Vec::new(),
             ends: Vec::new(),
             silent: SilentProcesses::default(),
+            threads: 0,
             is_silent_websocket: false,
             is_plain_text: false,
         }
@@ -145,6 +148,16 @@ impl<'a> Group<'a> {
     pub(super) fn planned_absence(&self, figure: &str) -> Option<&str> {
         self.info.absent.get(figure).map(String::as_str)
     }
+}
+
+/// A case in its plan.
+fn case_of<'p>(info: &CaseInfo, plan: &'p Value) -> Option<&'p Value> {
+    plan["cases"].as_array().and_then(|all| all.iter().find(|c| c["index"] == info.case))
+}
+
+fn threads(info: &CaseInfo, plan: &Value) -> u64 {
+    let drivers = case_of(info, plan).and_then(|case| case["drivers"].as_array());
+    drivers.into_iter().flatten().filter_map(|driver| driver["threads"].as_u64()).sum()
 }
 
 /// The series of a case in its plan.
