@@ -322,7 +322,7 @@ pub mod internals {
     /// Tables, findings and formats.
     pub mod report {
         pub use crate::report::chapter::as_printed;
-        pub use crate::report::check::{Check, CheckResult};
+        pub use crate::report::check::{Check, CheckOutcome, CheckResult};
         pub use crate::report::finding::{
             Decision, Effect, Finding, Judgement, Kind, Side, Subject,
         };

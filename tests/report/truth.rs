@@ -2,7 +2,7 @@ use super::sample::{POLLING, WEBSOCKET, complete};
 use super::{row, spoiled, text};
 use wsbench::internals::feed::Workload;
 use wsbench::internals::record::{Metric, Part, Phase};
-use wsbench::internals::report::{Check, Status};
+use wsbench::internals::report::{Check, CheckOutcome, Status};
 use wsbench::internals::report::{Layer, Quantity};
 use wsbench::internals::report::{Table, summarise};
 use wsbench::internals::result::StopReason;
@@ -438,4 +438,31 @@ fn one_thread_of_several_that_reaches_no_probe_is_named() {
         let said = format!(" of about {of} probes");
         assert_eq!(why.contains(&said), missed, "{threads} {reached}: {why}");
     }
+}
+
+/// Chunks that are not the server's messages are at least as many as its updates, unless one has
+/// several: then their bytes tell.
+#[test]
+fn a_stated_rate_is_held_against_chunks_too() {
+    let streaming = super::sample::Series("streaming", "streaming");
+    let check = |chunks: u64, bytes: u64| {
+        let mut result = complete(&[streaming], &[1_000]);
+        for info in result.header.cases.iter_mut().filter(|info| !info.floor) {
+            (info.bundled_server, info.feed_rate_stated, info.model) = (false, true, None);
+        }
+        let steady = &mut result.cases.get_mut(&0).unwrap().total.phases.steady;
+        (steady.counts.messages, steady.counts.unstamped) = (chunks, chunks);
+        steady.counts.split_updates = chunks / 2;
+        steady.ledger.down[Part::Payload] = bytes;
+        let table = summarise(&result);
+        let checks = &row(&table, "streaming", 1_000).checks;
+        checks.iter().find(|c| c.check == Check::FeedHeld).unwrap().clone()
+    };
+    // An update a second for ten seconds, in two chunks each, of which half came.
+    let half = check(8_000, 4_000 * 21);
+    assert_eq!(half.outcome, CheckOutcome::Failed);
+    assert!(half.text.starts_with("at most 8,000 of about 10,000 updates came"), "{}", half.text);
+    assert_eq!(check(20_000, 10_000 * 21).outcome, CheckOutcome::NotApplicable);
+    // Some chunks have several.
+    assert_eq!(check(5_000, 10_000 * 21).outcome, CheckOutcome::NotApplicable);
 }

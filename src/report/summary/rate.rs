@@ -5,6 +5,7 @@
 //! falls silent, need not lose one.
 
 use crate::feed::Arrivals;
+use crate::record::Part;
 use crate::report::check::{Cause, Check, CheckResult};
 use crate::report::figure::Figure;
 use crate::report::summary::group::Group;
@@ -38,10 +39,6 @@ pub(crate) fn held(group: &Group, setting: &Setting) -> CheckResult {
              repeated ones look alike",
         );
     }
-    if counts.split_updates > 0 {
-        return check
-            .not_applicable("the rate is not checked: the server's chunks are not its messages");
-    }
     let clients = f64::from(info.clients);
     let window_s = group.measured_s();
     let published = match counts.updates_published {
@@ -49,6 +46,9 @@ pub(crate) fn held(group: &Group, setting: &Setting) -> CheckResult {
         _ => clients * info.feed_rate_hz * window_s,
     };
     let least = least(group, setting, published);
+    if counts.split_updates > 0 {
+        return of_chunks(group, published, least);
+    }
     // If updates are held back or polled and the latest alone counts, it stands for those before it.
     // Beside updates with a stamp, messages without one are something else.
     let others = if counts.unstamped < counts.messages { counts.unstamped } else { 0 };
@@ -59,10 +59,36 @@ pub(crate) fn held(group: &Group, setting: &Setting) -> CheckResult {
         thousands(published.round() as u64),
         if info.bundled_server { "" } else { ", by the rate that the scenario states" },
     );
-    let result = check.result(came as f64 >= least, Figure::count(came), text);
-    // What another server does with its cores is its own affair.
-    let cause = if info.bundled_server { result.cause } else { Cause::SlowServerOrBusyMachine };
+    with_cause(group, check.result(came as f64 >= least, Figure::count(came), text))
+}
+
+/// What another server does with its cores is its own affair.
+fn with_cause(group: &Group, result: CheckResult) -> CheckResult {
+    let bundled = group.info.bundled_server;
+    let cause = if bundled { result.cause } else { Cause::SlowServerOrBusyMachine };
     CheckResult { cause, ..result }
+}
+
+/// Compares chunks that are not the server's messages: how many updates they are is not known, but at
+/// most as many as chunks, or as their bytes have room for if a chunk has several.
+fn of_chunks(group: &Group, published: f64, least: f64) -> CheckResult {
+    let (check, steady) = (Check::FeedHeld, &group.total.phases.steady);
+    let size = u64::from(group.info.payload_bytes.max(1));
+    let room = steady.ledger.down[Part::Payload].div_ceil(size);
+    let chunks = steady.counts.messages;
+    let most = chunks.max(room).saturating_add(steady.counts.superseded);
+    if most as f64 >= least {
+        return check
+            .not_applicable("the rate is not checked: the server's chunks are not its messages");
+    }
+    let text = format!(
+        "at most {} of about {} updates came within the measured window, by the rate that the \
+         scenario states: {} chunks, which are not the server's messages",
+        thousands(most),
+        thousands(published.round() as u64),
+        thousands(chunks),
+    );
+    with_cause(group, check.result(false, Figure::count(most), text))
 }
 
 /// The least number of updates that is no fault.
