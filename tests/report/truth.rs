@@ -1,7 +1,7 @@
 use super::sample::{POLLING, WEBSOCKET, complete};
 use super::{row, spoiled, text};
 use wsbench::internals::feed::Workload;
-use wsbench::internals::record::{Metric, Part, Phase};
+use wsbench::internals::record::{Counts, Metric, Part, Phase};
 use wsbench::internals::report::{Check, CheckOutcome, Status};
 use wsbench::internals::report::{Layer, Quantity};
 use wsbench::internals::report::{Table, summarise};
@@ -465,4 +465,35 @@ fn a_stated_rate_is_held_against_chunks_too() {
     assert_eq!(check(20_000, 10_000 * 21).outcome, CheckOutcome::NotApplicable);
     // Some chunks have several.
     assert_eq!(check(5_000, 10_000 * 21).outcome, CheckOutcome::NotApplicable);
+}
+
+/// A server that pushes one number for ever loses what it likes. One that is polled repeats its latest.
+#[test]
+fn nothing_but_numbers_that_came_before_is_no_evidence() {
+    let check = |series, spoil: fn(&mut Counts)| {
+        let mut result = complete(&[series], &[1_000]);
+        for info in result.header.cases.iter_mut().filter(|info| !info.floor) {
+            (info.bundled_server, info.model) = (false, None);
+        }
+        let counts = &mut result.cases.get_mut(&0).unwrap().total.phases.steady.counts;
+        (counts.updates_published, counts.updates_delivered) = (0, 0);
+        counts.repeated = std::mem::take(&mut counts.messages);
+        spoil(counts);
+        let row = summarise(&result).rows.remove(0);
+        let found = row.checks.into_iter().find(|c| c.check == Check::NothingMissing).unwrap();
+        (found.outcome, found.text)
+    };
+    let (outcome, why) = check(WEBSOCKET, |counts| counts.updates_duplicated = counts.repeated);
+    assert_eq!(outcome, CheckOutcome::NotMade);
+    assert!(
+        why.contains("10,000 messages came in the measured window and all had a number"),
+        "{why}"
+    );
+    // It pushes its state, as the scenario says.
+    assert_eq!(check(WEBSOCKET, |_| ()).0, CheckOutcome::NotApplicable);
+    // To each client that came back it sent the last one again.
+    let again = |counts: &mut Counts| (counts.updates_duplicated, counts.reconnects) = (20, 20);
+    assert_eq!(check(WEBSOCKET, again).0, CheckOutcome::NotApplicable);
+    let polled = |counts: &mut Counts| counts.updates_duplicated = counts.repeated;
+    assert_eq!(check(POLLING, polled).0, CheckOutcome::NotApplicable);
 }

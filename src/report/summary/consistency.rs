@@ -15,12 +15,13 @@ use crate::report::summary::setting::Setting;
 use crate::report::summary::times;
 use crate::units::{human_ns, thousands, three};
 use hdrhistogram::Histogram;
+use std::borrow::Cow;
 
 /// Updates so few that by chance there may be none.
 const FEW_UPDATES: f64 = 5.0;
 
 /// What is known of what was published.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 enum Published {
     /// All of it: beforehand, or it was counted by those who sent it.
     Known,
@@ -29,7 +30,7 @@ enum Published {
     /// Nothing, since the scenario gives nothing to know it by; why.
     Unknowable(&'static str),
     /// Nothing, though it should be known; why.
-    NotCounted(&'static str),
+    NotCounted(Cow<'static, str>),
 }
 
 fn published(group: &Group, setting: &Setting) -> Published {
@@ -42,29 +43,48 @@ fn published(group: &Group, setting: &Setting) -> Published {
         Some(why) if group.info.bundled_server => match group.info.workload {
             // Only the server knows which updates are a client's.
             Workload::Ticker => Published::Unknowable(why),
-            _ => Published::NotCounted("no client counted what it sent"),
+            _ => Published::NotCounted("no client counted what it sent".into()),
         },
         // The scenario says where the numbers are, and they were not there.
         Some(_) if counts.numbered == 0 && counts.messages > 0 && declares_numbers => {
             Published::NotCounted(
                 message_times::no_numbers(counts, setting)
-                    .unwrap_or("no message has a number where the scenario says"),
+                    .unwrap_or("no message has a number where the scenario says")
+                    .into(),
             )
         }
         Some(_) if counted => match group.info.workload {
             Workload::Ticker => Published::FromNumbers,
             _ => Published::Known,
         },
-        Some(_) if counts.messages == 0 => {
-            Published::Unknowable("no update came in the measured window")
-        }
+        Some(_) if counts.messages == 0 => match nothing_but_repeats(group, setting) {
+            Some(why) => Published::NotCounted(why.into()),
+            None => Published::Unknowable("no update came in the measured window"),
+        },
         Some(_) => match message_times::no_numbers(counts, setting) {
             Some(why) => Published::Unknowable(why),
             None => Published::NotCounted(
-                "no client came to the end of its load, so that none counted its updates",
+                "no client came to the end of its load, so that none counted its updates".into(),
             ),
         },
     }
+}
+
+/// What to say of a server that pushed updates whose numbers all came before: their evidence is declared
+/// and did not come. One that is polled repeats its latest until there is another, and after a reconnect
+/// it may be sent again.
+fn nothing_but_repeats(group: &Group, setting: &Setting) -> Option<String> {
+    let counts = group.counts();
+    let numbered = setting.own.is_none_or(|own| own.sequence);
+    let again = group.total.phases.total().counts.reconnects;
+    (numbered && !delivery::asks(group) && counts.updates_duplicated > again).then(|| {
+        format!(
+            "{} messages came in the measured window and all had a number that came before: if the \
+             server sends its state again and again by intent, [feed] must say so (semantics = \
+             \"snapshot\" and batch)",
+            thousands(counts.repeated)
+        )
+    })
 }
 
 /// Every update that was published in the measured window reached its client, was replaced or is
