@@ -104,8 +104,11 @@ pub struct Tally {
     pub ended: u32,
     /// Second handles of clients that are still in use.
     pub senders: u32,
-    /// Turns of the measured window that ended clients did not reach.
+    /// Turns of the measured window that ended clients could have taken and did not.
     pub turns_not_started: u64,
+    /// Turns of the measured window that ended clients did not reach, since they waited for their last
+    /// answer or a connection.
+    pub turns_blocked: u64,
     /// The last moment at which a client was set up.
     pub last_connected_ns: u64,
 }
@@ -120,6 +123,7 @@ impl std::ops::AddAssign for Tally {
         self.ended += o.ended;
         self.senders += o.senders;
         self.turns_not_started += o.turns_not_started;
+        self.turns_blocked += o.turns_blocked;
         self.last_connected_ns = self.last_connected_ns.max(o.last_connected_ns);
     }
 }

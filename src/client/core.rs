@@ -47,6 +47,8 @@ pub struct ClientCore {
     own_interval_ns: Option<NonZeroU64>,
     /// Whether it has asked for a turn, which the client of a push transport never does.
     paced: bool,
+    /// Whether it cannot take a turn, since it waits for its last answer or a connection.
+    waits: bool,
     generation: u32,
     begin_ns: u64,
     ready: bool,
@@ -74,6 +76,7 @@ impl ClientCore {
             pacer: Pacer::default(),
             own_interval_ns: None,
             paced: false,
+            waits: false,
             generation,
             begin_ns,
             ready: false,
@@ -452,6 +455,12 @@ impl ClientCore {
         turn
     }
 
+    /// Says whether it waits for its last answer or a connection: the turns that it does not reach are
+    /// then not the driver's.
+    pub(crate) fn set_waits(&mut self, waits: bool) {
+        self.waits = waits;
+    }
+
     /// Takes a turn and counts how late the driver is. `able_ns` is the moment since which the
     /// client could take one: while it waited for its own last answer, the server was late.
     #[inline]
@@ -459,7 +468,9 @@ impl ClientCore {
         self.pacer.take();
         let Some(schedule) = self.schedule() else { return };
         let mut recorder = self.thread.recorder.borrow_mut();
-        recorder.at(turn.phase).counts.turns += u64::from(!self.is_second_handle());
+        let counts = &mut recorder.at(turn.phase).counts;
+        counts.turns += u64::from(!self.is_second_handle());
+        counts.turns_waited += u64::from(able_ns > turn.intended_ns);
         if schedule.interval_ns > 0 {
             let lag = now_ns.saturating_sub(turn.intended_ns.max(able_ns));
             recorder.latency(turn.phase, Metric::DriverLag, lag);
@@ -530,16 +541,21 @@ impl ClientCore {
 
 impl Drop for ClientCore {
     fn drop(&mut self) {
-        let turns_not_started = match self.schedule() {
-            Some(schedule) if self.paced && !schedule.calibration => {
-                self.pacer.steady_turns_left(&schedule)
+        let (mut turns_not_started, mut turns_blocked) = (0, 0);
+        if let Some(schedule) = self.schedule().filter(|s| self.paced && !s.calibration) {
+            let left = self.pacer.steady_turns_left(&schedule);
+            // Of a run that is stopped early, nobody knows who would have been late.
+            let was_due = self.thread.now_ns() >= schedule.measured_ns().1;
+            match self.waits && was_due {
+                true => turns_blocked = left,
+                false => turns_not_started = left,
             }
-            _ => 0,
-        };
+        }
         if self.is_second_handle() {
             return self.thread.update(|t| {
                 t.senders -= 1;
                 t.turns_not_started += turns_not_started;
+                t.turns_blocked += turns_blocked;
             });
         }
         self.thread.update(|t| {
@@ -548,6 +564,7 @@ impl Drop for ClientCore {
             t.failed += u32::from(!self.was_ready);
             t.connected -= u32::from(self.ready);
             t.turns_not_started += turns_not_started;
+            t.turns_blocked += turns_blocked;
         });
     }
 }

@@ -147,6 +147,7 @@ impl Client {
             if self.thread.stopped() {
                 return None;
             }
+            self.core.set_waits(false);
             let now = now_ns();
             let Some(turn) = self.core.next_turn(placement, now) else {
                 self.thread.timer.until(u64::MAX).await;
@@ -159,6 +160,7 @@ impl Client {
                 continue;
             }
             self.core.take_turn(turn, able_ns, now);
+            self.core.set_waits(true);
             return Some(turn);
         }
     }

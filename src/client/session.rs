@@ -198,6 +198,7 @@ impl Session {
 
     /// The client must end after its current exchange.
     pub(crate) fn stop(&mut self, around: &mut Surroundings<'_>) {
+        self.note_waits(around.now_ns);
         self.control.stopping = true;
         match self.stage {
             Stage::Open => {
@@ -376,25 +377,38 @@ impl Session {
     /// Returns the next turn, and whether it is the sender's; `None` if there is none or it has to
     /// wait.
     fn next_turn(&mut self, now_ns: u64) -> Option<(Turn, bool)> {
-        if self.control.stopping || !self.control.is_set_up || self.machine.is_busy() {
-            return None;
-        }
-        if self.connection.as_ref().is_some_and(|connection| connection.stream.is_blocked()) {
+        if self.control.stopping || self.has_to_wait() {
             return None;
         }
         if let Some(sender) = &mut self.sender {
-            let open = matches!(self.stage, Stage::Open);
-            return open.then(|| sender.0.next_turn(sender.1, now_ns))?.map(|turn| (turn, true));
+            return sender.0.next_turn(sender.1, now_ns).map(|turn| (turn, true));
         }
         let placement = self.policy.turns?;
-        let can = match self.policy.reconnect {
-            Reconnect::NextTurn => matches!(self.stage, Stage::Open | Stage::Idle),
-            Reconnect::After(_) => matches!(self.stage, Stage::Open),
-        };
-        if !can {
-            return None;
-        }
         self.core.next_turn(placement, now_ns).map(|turn| (turn, false))
+    }
+
+    /// Whether a turn has to wait: for the last answer, for the socket, or for a connection.
+    fn has_to_wait(&self) -> bool {
+        if !self.control.is_set_up || self.machine.is_busy() {
+            return true;
+        }
+        if self.connection.as_ref().is_some_and(|connection| connection.stream.is_blocked()) {
+            return true;
+        }
+        match (&self.stage, self.policy.reconnect) {
+            (Stage::Open, _) => false,
+            (Stage::Idle, Reconnect::NextTurn) => self.sender.is_some(),
+            _ => true,
+        }
+    }
+
+    /// Keeps for the end whether the client waits, and with it what it sends.
+    fn note_waits(&mut self, now_ns: u64) {
+        let waits = self.has_to_wait() || self.able_ns > now_ns;
+        self.core.set_waits(waits);
+        if let Some(sender) = &mut self.sender {
+            sender.0.set_waits(waits);
+        }
     }
 
     /// Takes a turn that is due.
@@ -741,6 +755,9 @@ impl Session {
             return;
         }
         let now_ns = self.core.thread.now_ns();
+        if !self.control.stopping {
+            self.note_waits(now_ns);
+        }
         if matches!(&self.stage, Stage::Connecting(opening) if opening.open_ns != u64::MAX) {
             // TCP has made it, and the handshake is still in the delay line.
             self.adopt_connection(now_ns);

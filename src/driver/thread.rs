@@ -457,6 +457,7 @@ impl DriverThread {
             audit: self.thread.audit.get(),
             receive_timestamps: Some(self.sample.counts()),
             turns_not_started: self.thread.tally.get().turns_not_started,
+            turns_blocked: self.thread.tally.get().turns_blocked,
             trace: self.thread.events_traced.take(),
             fanout: self.thread.fan_out.borrow_mut().take(),
             heads: self.thread.heads.take(),

@@ -27,6 +27,8 @@ fn is_zero(n: &u64) -> bool {
 counts! {
     /// Turns whose intended time came: a poll to send, or nothing for the `null` transport.
     turns,
+    /// Turns that began late, since their client waited for its last answer or a connection.
+    turns_waited,
     /// Exchanges that ended as they should, a whole response with status 200, and messages that a
     /// push transport delivered: what a figure "per message" is divided by.
     completed,

@@ -153,7 +153,11 @@ fn events() -> Vec<Column> {
     let all = |name: &str, about: &str, of: fn(&Counts) -> u64| {
         count(name, about, move |r| of(&r.events.all)).live_events()
     };
-    let not_started = "turns due in the measured window that had not started at its end";
+    let not_started = "turns due in the measured window that the driver had not started at its end";
+    let blocked = "turns due in the measured window that were not reached, since their client waited for its \
+                   last answer or a connection";
+    let waited =
+        "turns that began late, since their client waited for its last answer or a connection";
     let negative = "latencies below zero, in no percentile";
     let completed = "exchanges that ended as they should, and received messages of a series that is pushed \
                      to, those that came again among them: figures per message are divided by it";
@@ -180,6 +184,8 @@ fn events() -> Vec<Column> {
         .tracked("lost"),
         count("turns_not_started", not_started, |r| r.events.turns_not_started)
             .formerly("turns_unreached"),
+        count("turns_blocked", blocked, |r| r.events.turns_blocked),
+        steady("turns_waited", waited, |c| c.turns_waited),
         all(
             "messages_ignored",
             "messages that were no updates, such as heartbeats, all phases",

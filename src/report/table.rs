@@ -134,8 +134,11 @@ pub struct Events {
     pub steady: Counts,
     /// In all phases.
     pub all: Counts,
-    /// Turns due in the window and not reached before its end.
+    /// Turns due in the window that could have been taken and were not reached before its end.
     pub turns_not_started: u64,
+    /// Turns due in the window and not reached, since their client waited for its last answer or a
+    /// connection.
+    pub turns_blocked: u64,
     /// Clients or turns that ended with a fault, in any phase, by text, most frequent first.
     pub faults_by_text: Vec<(String, u64)>,
     /// Why nothing is known of the numbers of what came, if nothing is.

@@ -167,6 +167,10 @@ pub struct DriverEnd {
     /// Turns that were due in the measured window but not started before its end.
     #[serde(alias = "turns_unreached")]
     pub turns_not_started: u64,
+    /// Turns that were due in the measured window and not reached, since their client waited for its last
+    /// answer or a connection; an older version counts them in `turns_not_started`.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub turns_blocked: u64,
     /// What happened to the first clients of the case, for pictures.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trace: Vec<TraceEvent>,

@@ -321,6 +321,7 @@ impl Worker {
                 *end.receive_timestamps.get_or_insert_default() += timestamps;
             }
             end.turns_not_started += thread.turns_not_started;
+            end.turns_blocked += thread.turns_blocked;
             end.trace.extend_from_slice(&thread.trace);
             end.heads.extend_from_slice(&thread.heads);
             end.finest_time_ns = finest(end.finest_time_ns, thread.finest_time_ns);

@@ -5,6 +5,7 @@ use wsbench::internals::record::{Counts, Metric, Part, Phase};
 use wsbench::internals::report::{Check, CheckOutcome, Status};
 use wsbench::internals::report::{Layer, Quantity};
 use wsbench::internals::report::{Table, summarise};
+use wsbench::internals::result::CaseResult;
 use wsbench::internals::result::StopReason;
 use wsbench::internals::result::{KernelAudit, ReceiveTimestamps, RunResult};
 
@@ -415,7 +416,39 @@ fn a_row_says_that_its_floor_does_not_hold() {
     assert!(row.notes.iter().any(|n| n.starts_with(note)), "{:?}", row.notes);
 }
 
-/// Each thread takes its probes, so that one that stands still to the end is missed.
+/// Turns that were not reached since their clients waited are the server's, unless the driver left the
+/// answers lying.
+#[test]
+fn turns_that_waited_for_the_server_are_not_the_drivers() {
+    let waited = |c: &mut CaseResult| {
+        c.drivers[0].turns_blocked = 380;
+        c.total.phases.steady.counts.turns_waited = 5_000;
+    };
+    let mut result = complete(&[POLLING], &[1_000]);
+    waited(result.cases.get_mut(&0).unwrap());
+    let table = summarise(&result);
+    let polling = row(&table, "polling", 1_000);
+    assert_eq!((polling.status, polling.events.turns_not_started), (Status::Valid, 0));
+    let notes = polling.notes.join("\n");
+    assert!(
+        notes.contains("380 turns were not reached before the end, since their clients"),
+        "{notes}"
+    );
+    assert!(notes.contains("5,000 of 10,000 turns began late"), "{notes}");
+    let lying = |c: &mut CaseResult| {
+        waited(c);
+        c.total.latency.of_mut(Metric::KernelToClient).reset();
+        (0..100).for_each(|_| c.total.latency.record(Metric::KernelToClient, 2_000_000));
+    };
+    let (code, reasons) = spoiled(1_000, lying);
+    assert_eq!(code, 96, "{reasons}");
+    assert!(
+        reasons.contains("380 turns were not reached; answers waited for the driver"),
+        "{reasons}"
+    );
+}
+
+/// Each thread takes its probes, so that one that stalls to the end is missed.
 #[test]
 fn one_thread_of_several_that_reaches_no_probe_is_named() {
     for (threads, of, reached, missed) in [

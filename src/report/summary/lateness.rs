@@ -6,7 +6,7 @@
 use crate::record::Metric;
 use crate::report::check::{Check, CheckResult};
 use crate::report::figure::Figure;
-use crate::report::summary::group::Group;
+use crate::report::summary::group::{Group, window_s};
 use crate::report::summary::setting::Setting;
 use crate::report::table::Row;
 use crate::units::{human_us, thousands};
@@ -28,7 +28,14 @@ pub(super) fn on_schedule(group: &Group, setting: &Setting, row: &Row) -> Option
         delivery if delivery.count > 0 => delivery,
         _ => row.latency(Metric::ResponseLatency),
     };
-    let median = headline.quantile(0.5).value().unwrap_or(0.0);
+    let mut median = headline.quantile(0.5).value().unwrap_or(0.0);
+    let blocked = row.events.turns_blocked;
+    if blocked > 0
+        && let Some(service) = row.latency(Metric::ServiceTime).quantile(0.5).value()
+    {
+        // What waited is as late as the schedule is long.
+        median = median.min(service);
+    }
     let permitted_us = setting.driver_lateness_ns.unwrap_or(0) as f64 / 1e3;
     let usual_us = (median / 10.0).max(LAG_ALLOWED_US);
     let allowed = match permitted_us > usual_us {
@@ -49,12 +56,33 @@ pub(super) fn on_schedule(group: &Group, setting: &Setting, row: &Row) -> Option
     if let Some(missed) = &missed {
         text = format!("{missed}; {text}");
     }
-    let not_started = row.events.turns_not_started;
+    let mut not_started = row.events.turns_not_started;
+    if blocked > 0 && reads_late(group, row) {
+        not_started = not_started.saturating_add(blocked);
+        text = format!("answers waited for the driver; {text}");
+    }
     if not_started > 0 {
         text = format!("{} turns were not reached; {text}", thousands(not_started));
     }
     let result = check.result(!late && not_started == 0 && missed.is_none(), value, text);
     Some(CheckResult { by_permission, ..result })
+}
+
+/// A driver that computes for a larger share of its threads' time has no idle moment.
+const BUSY: f64 = 0.9;
+
+/// Whether clients waited for answers that were there: the driver was busy all the time, or they lay in
+/// the kernel for more than a tenth of what an answer took.
+fn reads_late(group: &Group, row: &Row) -> bool {
+    let p50 = |metric| row.latency(metric).quantile(0.5).value();
+    let in_kernel = match (p50(Metric::KernelToClient), p50(Metric::ServiceTime)) {
+        (Some(waited), Some(service)) => waited > (service / 10.0).max(LAG_ALLOWED_US),
+        _ => false,
+    };
+    let cpu_ns: f64 = group.drivers.iter().map(|driver| driver.cost.cpu_ns as f64).sum();
+    let seconds: u64 = group.ends.iter().map(|end| window_s(end)).sum();
+    let time_ns = seconds as f64 * 1e9 * group.threads as f64;
+    in_kernel || (time_ns > 0.0 && cpu_ns > BUSY * time_ns)
 }
 
 /// Of the probes of one thread in the measured windows, the share that may be missing: their

@@ -136,6 +136,7 @@ fn row(group: &Group, setting: &Setting, floor: Option<(&Group, &Row)>) -> Row {
     row.predicted = predict::predicted(group, setting, &row);
     let coding = refusal::coding(group.drivers.iter().flat_map(|driver| &driver.refusals));
     row.remarks = remarks::of(&row.events.all, coding.as_deref());
+    row.remarks.extend(remarks::waits(&row.events));
     row.remarks.extend(remarks::none_accepted(&group.ends));
     row.remarks.extend(remarks::short_queue(group.total.latency.of(Metric::ConnectTime)));
     row.remarks.extend(message_times::notes(group, setting));
@@ -207,6 +208,7 @@ fn events(group: &Group, setting: &Setting) -> Events {
         steady: *group.counts(),
         all: group.total.phases.total().counts,
         turns_not_started: group.drivers.iter().map(|d| d.turns_not_started).sum(),
+        turns_blocked: group.drivers.iter().map(|d| d.turns_blocked).sum(),
         faults_by_text: faults,
         no_numbers: message_times::no_numbers(group.counts(), setting),
     }

@@ -5,7 +5,7 @@
 
 use crate::record::Counts;
 use crate::report::check::{Check, CheckResult};
-use crate::report::table::NO_STAMP;
+use crate::report::table::{Events, NO_STAMP};
 use crate::result::{CaseEnd, ServerEnd};
 use crate::units::{human_ns, listed, thousands};
 use hdrhistogram::Histogram;
@@ -23,6 +23,8 @@ const SYN_LATE_NS: u64 = 200_000_000;
 const SYN_STEPS: u64 = 8;
 /// Of all connects, the share that must have waited for another SYN.
 const SOME_CONNECTS: f64 = 0.01;
+/// Of all turns, the share that must have waited to be worth a word.
+const SOME_TURNS: f64 = 0.01;
 
 /// Says that connects waited for the repetition of their SYN, as if the server's queue was short.
 pub(super) fn short_queue(connects: Option<&Histogram<u64>>) -> Option<String> {
@@ -103,6 +105,24 @@ pub(super) fn of(counts: &Counts, coding: Option<&str>) -> Vec<String> {
     });
     out.extend(compressed(counts, coding));
     out
+}
+
+/// Says that turns waited for the server: some were not reached, or more than a few began late.
+pub(super) fn waits(events: &Events) -> Vec<String> {
+    let (blocked, turns) = (events.turns_blocked, events.steady.turns);
+    let waited = events.steady.turns_waited;
+    let why = "their clients waited for their last answer or for a connection";
+    let blocked = (blocked > 0).then(|| {
+        format!("{} turns were not reached before the end, since {why}", thousands(blocked))
+    });
+    let waited = (waited as f64 > turns as f64 * SOME_TURNS).then(|| {
+        format!(
+            "{} of {} turns began late, since {why}; response latency counts from the intended moment",
+            thousands(waited),
+            thousands(turns)
+        )
+    });
+    blocked.into_iter().chain(waited).collect()
 }
 
 /// Says what came compressed: what could not be read, and what could.

@@ -229,6 +229,8 @@ fn check(scenario: &Scenario, report: &Report) {
     let Report { window, log, moved, connected, audit, tally, .. } = report;
     // No client hangs, and each is counted once.
     assert_eq!((report.alive, tally.ended, tally.connected), (0, scenario.clients, 0), "clients");
+    // The driver is never late here: turns that were not reached waited for the server or the network.
+    assert_eq!(tally.turns_not_started, 0, "{} turns blocked", tally.turns_blocked);
     let limit_ns = TIMEOUT_NS + scenario.delay.allowance_ns() + 2_000 * MS;
     assert!(report.ended_ns <= report.stopped_ns + limit_ns, "the end took too long");
     // Every byte at the socket is in the ledger, and in one part.
@@ -344,6 +346,19 @@ fn a_phase_begins_on_time_if_no_read_ends_with_a_message() {
             assert!(setup.completed > 20, "{kind:?} {holds_back}: {setup:?}");
         }
     }
+}
+
+/// A client that waits for an answer cannot take its turns, and the driver has not missed them.
+#[test]
+fn turns_that_a_silent_server_holds_up_are_not_the_drivers() {
+    let faults = Faults { silent_after: 10, ..Faults::default() };
+    let none = Scenario { delay: Delay::default(), ..Scenario::of(0) };
+    let kind = ServerKind::Polling;
+    let report = Scenario { kind, faults, conditions: PLAIN, clients: 2, ..none }.run();
+    let waited = report.window.phases.steady.counts.turns_waited;
+    let tally = report.tally;
+    assert!(tally.turns_blocked > 0 || waited > 0, "{tally:?}");
+    assert_eq!(tally.turns_not_started, 0, "{tally:?}");
 }
 
 /// An update that comes after a later one is late, and neither lost nor missing.

@@ -73,6 +73,16 @@ struct State {
     able_ns: u64,
 }
 
+impl State {
+    /// Says whether the client waits, and with it what it sends.
+    fn set_waits(&mut self, client: &mut Client, waits: bool) {
+        client.set_waits(waits);
+        if let Some(sender) = &mut self.sender {
+            sender.set_waits(waits);
+        }
+    }
+}
+
 impl TungsteniteEngine {
     /// The clients of one thread.
     ///
@@ -143,6 +153,7 @@ impl TungsteniteEngine {
             if end == SessionEnd::Stopped {
                 return;
             }
+            state.set_waits(client, true);
             let phase = connection.phase();
             drop(connection);
             state.delivery.reconnected();
@@ -257,6 +268,7 @@ impl TungsteniteEngine {
         let timeout_ns = client.thread.timeout_ns;
         loop {
             if client.thread.stopped() {
+                state.set_waits(client, self.has_to_wait(connection));
                 connection.enter(Phase::Teardown);
                 connection.send_close();
                 connection.read_to_end(client, &mut state.delivery).await;
@@ -298,6 +310,11 @@ impl TungsteniteEngine {
         }
     }
 
+    /// Whether a turn has to wait, for the socket or for the last answer.
+    fn has_to_wait(&self, connection: &LibraryConnection) -> bool {
+        connection.flushing || (self.back_to_back && connection.awaits_echo())
+    }
+
     /// Takes the turns that are due. Returns the moment of the next; `u64::MAX` if there is none or
     /// it has to wait.
     fn take_turn(
@@ -308,7 +325,7 @@ impl TungsteniteEngine {
     ) -> u64 {
         let echo = self.is_echo();
         loop {
-            if connection.flushing || (self.back_to_back && connection.awaits_echo()) {
+            if self.has_to_wait(connection) {
                 return u64::MAX;
             }
             let core: &mut ClientCore = match &mut state.sender {
