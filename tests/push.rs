@@ -102,3 +102,44 @@ fn answers_the_close(world: &World) {
     let row = &world.summary()["rows"][0];
     assert_eq!((&row["audit_ledger_bytes"], &row["audit_kernel_bytes"]), (&0.into(), &0.into()));
 }
+
+/// A library may refuse an answer that others take for an upgrade: nothing of it is a matter of the
+/// ledger then, and what is wrong with it is said.
+#[test]
+fn bytes_of_an_answer_that_the_library_refuses_are_discarded() {
+    const SWITCH: &str = "Upgrade: websocket\r\nConnection: Upgrade\r\n";
+    let accept = "Sec-WebSocket-Accept: {accept}\r\n";
+    let hints = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
+    let cases = [
+        ("", format!("{SWITCH}Sec-WebSocket-Accept: other\r\n"), "another Sec-WebSocket-Accept"),
+        ("", format!("Connection: Upgrade\r\n{accept}"), "has no \"Upgrade: websocket\""),
+        ("", format!("{SWITCH}{accept}Sec-WebSocket-Protocol: chat\r\n"), "was not asked for"),
+        (hints, format!("{SWITCH}{accept}"), "comes after an interim response"),
+    ];
+    at_once(cases, |(before, lines, shown)| {
+        let address = serve(move |mut stream| {
+            if stream.write_all(before.as_bytes()).is_err()
+                || answer_upgrade(&mut stream, &lines).is_none()
+            {
+                return;
+            }
+            // A frame that nobody reads.
+            let _ = stream.write_all(&frame(0x81, b"hello"));
+            let mut rest = [0; 512];
+            while matches!(stream.read(&mut rest), Ok(n) if n > 0) {}
+        });
+        let world = world(address, "tungstenite");
+        let output = finish(&mut world.run(&["--reports", "csv,json,text"]));
+        let text = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains(shown), "{shown}: {text}");
+        assert!(!text.contains("measurement is at fault"), "{shown}: {text}");
+        let rows = world.csv("summary.csv");
+        let row = rows.iter().find(|r| r["series"] == "websocket").expect("a row");
+        for column in ["audit_ledger_bytes", "audit_kernel_bytes"] {
+            assert_eq!(number(row, column), 0.0, "{shown}: {column}\n{text}");
+        }
+        assert!(number(row, "audit_connections") > 0.0, "{shown}: {text}");
+        assert!(total(&world, "up", "discarded_bytes") > 0.0, "{shown}: {text}");
+        assert!(total(&world, "down", "discarded_bytes") > 0.0, "{shown}: {text}");
+    });
+}

@@ -42,7 +42,8 @@ pub enum ClientErrorKind {
     /// The server answered a stream's request with 204: it wants no further one (HTML §9.2.3). No
     /// code.
     NoStream,
-    /// The answer to an upgrade lacks a field or has one that was not asked for; the code is an
+    /// The answer to an upgrade lacks a field, has one that was not asked for, or comes after
+    /// another that the client cannot read; the code is an
     /// [`UpgradeField`].
     UpgradeField,
     /// An event stream of another media type than `text/event-stream`; no code.
@@ -146,10 +147,12 @@ pub(crate) enum UpgradeField {
     Protocol,
     /// None of the subprotocols that were asked for, of which a library must have one.
     NoProtocol,
+    /// An interim response before it, which a library takes for the answer.
+    Interim,
 }
 
 impl UpgradeField {
-    const ALL: [(UpgradeField, &'static str); 6] = [
+    const ALL: [(UpgradeField, &'static str); 7] = [
         (UpgradeField::Upgrade, "has no \"Upgrade: websocket\""),
         (UpgradeField::Connection, "has no \"Connection: Upgrade\""),
         (UpgradeField::Accept, "has another Sec-WebSocket-Accept than the key asks for"),
@@ -159,6 +162,11 @@ impl UpgradeField {
             UpgradeField::NoProtocol,
             "has no Sec-WebSocket-Protocol, without which the engine \"tungstenite\" does not go on if \
              `subprotocol` asks for one; take engine = \"raw\"",
+        ),
+        (
+            UpgradeField::Interim,
+            "comes after an interim response (a status below 200, such as 103), which the engine \
+             \"tungstenite\" takes for the answer; take engine = \"raw\"",
         ),
     ];
     /// The error of an upgrade.

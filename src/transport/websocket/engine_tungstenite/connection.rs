@@ -34,6 +34,9 @@ pub(super) type Stream = StreamOver<FrameLayer>;
 pub(super) struct Account {
     pub(super) connection: ClientConnection<Stream>,
     pub(super) passed: Rc<RefCell<PassedFrames>>,
+    /// Whether the library has accepted the server's answer, and the heads are counted: before that
+    /// all bytes are discarded, whatever the answer is to others.
+    pub(super) is_accepted: bool,
 }
 
 /// An upgraded connection.
@@ -114,7 +117,7 @@ impl LibraryConnection {
 
     /// Adds the frames that have reached the socket whole by now.
     fn count_written(&mut self) {
-        let Account { connection, passed } = &mut self.account;
+        let Account { connection, passed, .. } = &mut self.account;
         while let Some(item) = passed.borrow_mut().up.pop_front() {
             match item {
                 ScannedItem::Message(sizes) => {
@@ -134,7 +137,7 @@ impl LibraryConnection {
 
     /// Counts a control frame that the library gave.
     pub(super) fn count_control_down(&mut self) {
-        let Account { connection, passed } = &mut self.account;
+        let Account { connection, passed, .. } = &mut self.account;
         // The library gives what has passed below it, in the same order.
         let Some(ScannedItem::Control(sizes)) = passed.borrow_mut().down.pop_front() else {
             return;
@@ -253,12 +256,11 @@ impl LibraryConnection {
 
 impl Drop for Account {
     fn drop(&mut self) {
-        let passed = self.passed.borrow();
-        if !passed.is_upgraded() {
+        if !self.is_accepted {
             return self.connection.discard_all();
         }
         let received = self.connection.uncounted_down();
-        self.connection.count_cut(passed.cut_up(), received);
+        self.connection.count_cut(self.passed.borrow().cut_up(), received);
     }
 }
 

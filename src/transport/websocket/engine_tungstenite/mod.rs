@@ -202,7 +202,7 @@ impl TungsteniteEngine {
         layer.0.borrow_mut().response = Response::to_upgrade();
         let passed = layer.0.clone();
         let connection = client.connect(phase, &self.connects, layer).await?;
-        let mut account = Account { connection, passed };
+        let mut account = Account { connection, passed, is_accepted: false };
         let began_ns = now_ns();
         let stream = account.connection.stream.clone();
         let request = self.upgrades.next(client, b"", &Redirected::default());
@@ -223,7 +223,9 @@ impl TungsteniteEngine {
                 });
             }
             Ok(Err(error)) => {
-                if let Error::Http(response) = &error {
+                if let Error::Http(response) = &error
+                    && !response.status().is_informational()
+                {
                     self.upgrades.keep(client, set_cookies(response.headers()));
                     unless_stopped(&client.thread, read_refusal(&mut account)).await?;
                 }
@@ -391,9 +393,10 @@ fn set_cookies(headers: &HeaderMap) -> Option<Box<SetCookies>> {
     SetCookies::of(headers.get_all(SET_COOKIE).iter().map(HeaderValue::as_bytes))
 }
 
-/// Adds the heads of the opening handshake.
+/// Adds the heads of the opening handshake, which the library has accepted.
 fn add_heads(account: &mut Account) {
-    let Account { connection, passed } = account;
+    account.is_accepted = true;
+    let Account { connection, passed, .. } = account;
     let passed = passed.borrow();
     let (request, response) = (passed.request, passed.response.parts);
     let phase = connection.phase();
@@ -408,7 +411,7 @@ fn add_heads(account: &mut Account) {
 /// Reads what an answer says that refuses the upgrade, as far as it comes soon: the library gives what
 /// came with the head.
 async fn read_refusal(account: &mut Account) {
-    let Account { connection, passed } = account;
+    let Account { connection, passed, .. } = account;
     let reading = async {
         let mut memory = [0; 1024];
         // The layer below sees what is read.
@@ -431,6 +434,9 @@ fn foreign_protocol(response: &Response) -> Option<ClientError> {
 fn upgrade_error(error: &Error) -> ClientError {
     match error {
         Error::Io(error) => ClientError::io(ClientErrorKind::Read, error),
+        Error::Http(response) if response.status().is_informational() => {
+            UpgradeField::Interim.error()
+        }
         Error::Http(response) => {
             ClientError::with(ClientErrorKind::Upgrade, response.status().as_u16().into())
         }
