@@ -1,5 +1,8 @@
 //! System calls that only Linux has.
 
+// Other systems read nothing.
+#[cfg_attr(any(not(target_os = "linux"), feature = "portable"), allow(dead_code))]
+pub(crate) mod agreeing;
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
 pub(crate) mod async_descriptor;
 pub(crate) mod bind;

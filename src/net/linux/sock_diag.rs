@@ -43,11 +43,16 @@ impl SockDiag {
         Ok(SockDiag(fd))
     }
 
-    /// The counts of the socket with these addresses.
+    /// The counts of the socket with these addresses, read until two readings agree as those of
+    /// `TCP_INFO` are.
     ///
     /// # Errors
     /// `ENOENT` if there is no such socket any more.
     pub(crate) fn read(&self, local: SocketAddr, remote: SocketAddr) -> io::Result<TcpReading> {
+        crate::net::linux::agreeing::until_two_agree(|| self.read_once(local, remote))
+    }
+
+    fn read_once(&self, local: SocketAddr, remote: SocketAddr) -> io::Result<TcpReading> {
         use rustix::net::{RecvFlags, SendFlags, recv, send};
         send(&self.0, &request(local, remote), SendFlags::empty())?;
         let mut answer = [0u8; 1024];

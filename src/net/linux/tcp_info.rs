@@ -55,26 +55,13 @@ pub(crate) fn parse(info: &[u8], ipv6: bool) -> io::Result<TcpReading> {
     })
 }
 
-/// Times that a reading is repeated at most until two agree.
-const MOST_READINGS: usize = 8;
-
-/// Reads `TCP_INFO` of a socket. The kernel takes the state before the socket's lock and the counts
-/// after it: a FIN that arrives in between is in the bytes and not in the state. So it is read until
-/// two readings agree.
+/// Reads `TCP_INFO` of a socket, until two readings agree.
 ///
 /// # Errors
 /// From `getsockopt(2)`, or if this system has none.
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
 pub(crate) fn read(socket: std::os::fd::BorrowedFd<'_>, ipv6: bool) -> io::Result<TcpReading> {
-    let mut last = read_once(socket, ipv6)?;
-    for _ in 1..MOST_READINGS {
-        let again = read_once(socket, ipv6)?;
-        if again == last {
-            break;
-        }
-        last = again;
-    }
-    Ok(last)
+    crate::net::linux::agreeing::until_two_agree(|| read_once(socket, ipv6))
 }
 
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
