@@ -49,6 +49,8 @@ mod outputs;
 mod own_messages;
 /// The WebSocket client against an external server.
 mod push;
+/// How long clients wait after a failure, and what they count when they are back.
+mod reconnects;
 /// Reports, compared with literal text and arithmetic.
 mod report;
 /// What clients send to a server of the user's own.

@@ -1,0 +1,131 @@
+//! What clients do after a connection has failed: how long they wait, what they count when they are
+//! back, and that they keep no run open.
+
+use crate::bodies::update;
+use crate::external::{request, row};
+use crate::support::steps::UPGRADED;
+use crate::support::{World, answer_upgrade, at_once, finish, number, said, serve, server_frame};
+use std::io::Write;
+use std::net::TcpStream;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+const WEBSOCKET: &str = "transport = \"websocket\"\n";
+const SSE: &str = "transport = \"sse\"\n";
+const SSE_HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
+
+/// Moments since the first of them.
+#[derive(Clone, Default)]
+struct Moments(Arc<Mutex<Vec<Instant>>>);
+
+impl Moments {
+    /// Adds this moment. Returns how many there are, and the time since the first.
+    fn add(&self) -> (usize, Duration) {
+        let mut all = self.0.lock().unwrap();
+        all.push(Instant::now());
+        (all.len(), all[0].elapsed())
+    }
+}
+
+/// Opens a push stream: reads the request and answers it. `None` at the end of the connection.
+fn open(stream: &mut TcpStream, is_websocket: bool) -> Option<()> {
+    if is_websocket {
+        return answer_upgrade(stream, UPGRADED);
+    }
+    request(stream)?;
+    stream.write_all(SSE_HEAD).ok()
+}
+
+/// Sends an update.
+fn push(stream: &mut TcpStream, is_websocket: bool, number: u64) -> Option<()> {
+    let update = update(number);
+    let bytes = if is_websocket {
+        server_frame(1, &update)
+    } else {
+        [b"data: ", &update[..], b"\n\n"].concat()
+    };
+    stream.write_all(&bytes).ok()
+}
+
+/// The window begins while the clients have no connection: what comes once they are back is in it.
+#[test]
+fn a_client_that_is_back_after_the_window_began_counts_in_it() {
+    let pause = "reconnect = \"1s\"\n";
+    let cases = [
+        (format!("{SSE}{pause}"), false),
+        (format!("{WEBSOCKET}{pause}"), true),
+        (format!("{WEBSOCKET}{pause}engine = \"tungstenite\"\n"), true),
+    ];
+    at_once(cases, |(series, is_websocket)| {
+        let all = Moments::default();
+        let address = serve(move |mut stream| {
+            // The first connections of both clients, which end within the warm-up.
+            let is_first = all.add().0 <= 2;
+            let mut serve = || {
+                open(&mut stream, is_websocket)?;
+                for number in 1..=(if is_first { 6 } else { 200 }) {
+                    push(&mut stream, is_websocket, number)?;
+                    std::thread::sleep(Duration::from_millis(100));
+                }
+                Some(())
+            };
+            let _ = serve();
+        });
+        let world = World::new(&format!(
+            "clients = [2]\nwarmup = \"1s\"\nduration = \"4s\"\ncooldown = \"100ms\"\n\
+             timeout = \"3s\"\ndrain = \"3s\"\n[server]\nurl = \"http://{address}\"\n\
+             [[series]]\n{series}label = \"it\"\n"
+        ));
+        let output = finish(&mut world.run(&["--reports", "csv,json,text"]));
+        let (row, text) = (row(&world), said(&output));
+        assert_eq!(number(&row, "clients_connected"), 2.0, "{series}: {text}");
+        // Some three seconds of ten messages a second for each, less on a machine that is busy.
+        assert!(number(&row, "messages") >= 20.0, "{series}: {row:?}\n{text}");
+        assert!(number(&row, "wire_bytes_down_per_message") > 21.0, "{series}: {row:?}");
+    });
+}
+
+/// Clients that wait to connect again have nothing to drain: the run ends when it was to end.
+#[test]
+fn clients_that_wait_to_connect_again_do_not_hold_up_the_end() {
+    let cases = [(SSE, "raw", false), (WEBSOCKET, "raw", true), (WEBSOCKET, "tungstenite", true)];
+    at_once(cases, |(series, engine, is_websocket)| {
+        let begun = Moments::default();
+        let connections = begun.clone();
+        let address = serve(move |mut stream| {
+            begun.add();
+            let first = begun.0.lock().unwrap()[0];
+            let mut serve = || {
+                request_to_live(&first)?;
+                open(&mut stream, is_websocket)?;
+                for number in 1.. {
+                    request_to_live(&first)?;
+                    push(&mut stream, is_websocket, number)?;
+                    std::thread::sleep(Duration::from_millis(100));
+                }
+                Some(())
+            };
+            let _ = serve();
+        });
+        let engine = if is_websocket { format!("engine = \"{engine}\"\n") } else { String::new() };
+        let world = World::new(&format!(
+            "clients = [3]\nwarmup = \"200ms\"\nduration = \"2s\"\ncooldown = \"100ms\"\n\
+             timeout = \"60s\"\ndrain = \"60s\"\n[server]\nurl = \"http://{address}\"\n\
+             [[series]]\n{series}{engine}reconnect = \"60s\"\nlabel = \"it\"\n"
+        ));
+        let output = finish(&mut world.run(&["--reports", "csv,json,text"]));
+        let text = said(&output);
+        let first = connections.0.lock().unwrap()[0];
+        // Neither the pause of 60 s nor a drain of as much.
+        assert!(first.elapsed() < Duration::from_secs(40), "{series}: {text}");
+        let row = row(&world);
+        assert_eq!(number(&row, "clients_connected"), 3.0, "{series}: {text}");
+        assert_eq!(number(&row, "audit_kernel_bytes"), 0.0, "{series}: {text}");
+        assert!(!text.contains("did not end within"), "{series}: {text}");
+    });
+}
+
+/// Whether the server is there yet: a second and a half from its first connection on.
+fn request_to_live(first: &Instant) -> Option<()> {
+    (first.elapsed() < Duration::from_millis(1500)).then_some(())
+}
