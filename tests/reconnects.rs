@@ -2,14 +2,15 @@
 //! back, and that they keep no run open.
 
 use crate::bodies::update;
-use crate::external::{request, row};
+use crate::external::{request, row, run};
 use crate::support::steps::UPGRADED;
 use crate::support::{World, answer_upgrade, at_once, finish, number, said, serve, server_frame};
 use std::io::Write;
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+const POLLING: &str = "transport = \"polling\"\ninterval = \"back-to-back\"\n";
 const WEBSOCKET: &str = "transport = \"websocket\"\n";
 const SSE: &str = "transport = \"sse\"\n";
 const SSE_HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
@@ -45,6 +46,65 @@ fn push(stream: &mut TcpStream, is_websocket: bool, number: u64) -> Option<()> {
         [b"data: ", &update[..], b"\n\n"].concat()
     };
     stream.write_all(&bytes).ok()
+}
+
+/// A server that closes every connection once it has served for this time, from the first request on.
+/// Returns its address and the moments of the connections since then.
+fn closes_after(time: Duration, is_websocket: bool) -> (SocketAddr, Moments) {
+    let (begun, late) = (Moments::default(), Moments::default());
+    let closed = late.clone();
+    let address = serve(move |mut stream| {
+        if begun.0.lock().unwrap().first().is_some_and(|first| first.elapsed() > time) {
+            late.add();
+            return;
+        }
+        let mut serve = || {
+            let opened = if is_websocket { open(&mut stream, true) } else { Some(()) };
+            opened?;
+            for number in 1.. {
+                if begun.add().1 > time {
+                    return None;
+                }
+                if is_websocket {
+                    push(&mut stream, true, number)?;
+                } else {
+                    request(&mut stream)?;
+                    let head = b"HTTP/1.1 200 OK\r\nContent-Length: 21\r\n\r\n";
+                    stream.write_all(&[&head[..], &update(number)].concat()).ok()?;
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            Some(())
+        };
+        let _ = serve();
+    });
+    (address, closed)
+}
+
+/// A server that closes each connection at once is not asked without end, whatever the scenario says of
+/// a wait.
+#[test]
+fn there_is_a_least_wait_after_each_failure() {
+    let at_once_again = "reconnect = \"0s\"\n";
+    let cases = [
+        (POLLING.to_owned(), false),
+        (format!("{POLLING}engine = \"reqwest\"\n"), false),
+        (format!("{WEBSOCKET}{at_once_again}"), true),
+        (format!("{WEBSOCKET}{at_once_again}engine = \"tungstenite\"\n"), true),
+    ];
+    at_once(cases, |(series, is_websocket)| {
+        let (address, closed) = closes_after(Duration::from_millis(700), is_websocket);
+        let (_, output) = run(address, &series, "");
+        let text = said(&output);
+        let moments = closed.0.lock().unwrap();
+        assert!(moments.len() > 4, "{series}: {} connections\n{text}", moments.len());
+        // Two clients, each of which waits for 50 ms at least; a request on a connection that was used
+        // before is sent again once.
+        let time = moments[moments.len() - 1] - moments[0];
+        let most = 6 + time.as_millis() as usize / 25;
+        let many = moments.len();
+        assert!(many <= most, "{series}: {many} connections, at most {most}\n{text}");
+    });
 }
 
 /// The window begins while the clients have no connection: what comes once they are back is in it.

@@ -24,6 +24,9 @@ use std::rc::Rc;
 const SET_UP_ATTEMPTS: u32 = 4;
 /// The pause between two of these attempts. Later ones are longer, up to four times as long.
 const SET_UP_PAUSE_NS: u64 = 250_000_000;
+/// The least wait before a client connects again after a connection that failed or brought nothing,
+/// whatever the scenario or the server asks for.
+pub(crate) const LEAST_PAUSE_NS: u64 = 50_000_000;
 const HOUR_NS: u64 = 3_600_000_000_000;
 /// Connects of a thread under way at once: a listener's queue holds 4,096 and more, and this stays
 /// below it for every thread.

@@ -3,7 +3,7 @@
 
 use crate::client::connection::ClientConnection;
 use crate::client::context::ThreadContext;
-use crate::client::core::ClientCore;
+use crate::client::core::{ClientCore, LEAST_PAUSE_NS};
 use crate::net::connection::Layers;
 use crate::net::dial::dial;
 use crate::net::layer::{Stacked, StreamLayer};
@@ -133,6 +133,11 @@ impl Client {
         self.secured(now_ns() - began_ns);
         connection.count_tls(phase);
         Some(connection)
+    }
+
+    /// Waits before the client connects again after an exchange by which its connection was lost.
+    pub(crate) async fn pause_after_failure(&self) {
+        self.wait_until(now_ns().saturating_add(LEAST_PAUSE_NS)).await;
     }
 
     async fn wait_until(&self, ns: u64) -> bool {

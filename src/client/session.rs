@@ -5,7 +5,7 @@
 //! engine of a driver thread, or a simulation.
 
 use crate::client::connection::ClientConnection;
-use crate::client::core::ClientCore;
+use crate::client::core::{ClientCore, LEAST_PAUSE_NS};
 use crate::client::machine::{Control, Io, Machine, Next, Reconnect, SessionPolicy};
 use crate::net::connection::Layers;
 use crate::net::counted_stream::CountedStream;
@@ -14,10 +14,6 @@ use crate::net::polled_stream::{PolledStream, Received};
 use crate::net::socket::{Network, Readiness, Socket};
 use crate::record::{ClientError, ClientErrorKind, Phase, TlsProblem};
 use crate::time::{Turn, TurnPlacement};
-
-/// The least wait before a client connects again after a connection that brought nothing, whatever
-/// the server asks for.
-const LEAST_PAUSE_NS: u64 = 50_000_000;
 
 /// How often one connection is read before others have their turn.
 const READS_AT_ONCE: u32 = 16;
@@ -737,8 +733,8 @@ impl Session {
         let pause_ns = match (asked_ns, end) {
             (Some(asked_ns), _) => asked_ns,
             (None, End::Orderly) if self.control.brought => 0,
-            (None, End::Orderly) => pause_ns.min(LEAST_PAUSE_NS),
-            (None, End::Failed) => pause_ns,
+            (None, End::Orderly) => LEAST_PAUSE_NS,
+            (None, End::Failed) => pause_ns.max(LEAST_PAUSE_NS),
         };
         self.stage = Stage::Pausing { until_ns: now_ns.saturating_add(pause_ns) };
     }

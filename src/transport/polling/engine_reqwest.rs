@@ -90,6 +90,8 @@ struct UserState {
     poll: PollState,
     observed: Option<ObservedConnection>,
     redirected: Redirected,
+    /// Whether the connection was lost by the last exchange.
+    lost: bool,
 }
 
 /// A connection of the library, observed from outside.
@@ -168,6 +170,7 @@ impl ReqwestEngine {
             poll: PollState::new(&self.feed),
             observed: None,
             redirected: Redirected::default(),
+            lost: false,
         };
         let first = client.set_up(async |client| {
             let turn = Turn { intended_ns: now_ns(), phase: Phase::Setup };
@@ -179,7 +182,11 @@ impl ReqwestEngine {
             return;
         }
         while let Some(turn) = client.turn(self.placement).await {
+            state.lost = false;
             self.exchange(client, &user, turn, &mut state).await;
+            if state.lost {
+                client.pause_after_failure().await;
+            }
         }
         self.close(client, state.observed.take());
         state.poll.delivery.settle(client);
@@ -272,6 +279,7 @@ impl ReqwestEngine {
             }
             Err(error) => {
                 state.poll.fail(client, turn, moved, request);
+                state.lost = true;
                 client.fault(turn.phase, client_error(&error));
             }
         }
@@ -319,6 +327,7 @@ impl ReqwestEngine {
                     // The server had closed an idle connection: the request may be sent again on
                     // another (RFC 9112 §9.3.1).
                     if !(std::mem::take(&mut reused) && is_close(error)) {
+                        state.lost = true;
                         client.fault(turn.phase, error);
                         return None;
                     }

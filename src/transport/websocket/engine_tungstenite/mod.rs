@@ -8,7 +8,7 @@
 mod connection;
 mod frames;
 
-use crate::client::core::CONNECTS_AT_ONCE;
+use crate::client::core::{CONNECTS_AT_ONCE, LEAST_PAUSE_NS};
 use crate::client::delivery::per_client::DeliveryTracker;
 use crate::client::delivery::skipped::skipped;
 use crate::client::handle::unless_stopped;
@@ -165,7 +165,8 @@ impl TungsteniteEngine {
     /// Opens another connection, with a pause before each attempt. `None` if the client must end.
     async fn reconnect(&self, client: &mut Client, mut phase: Phase) -> Option<LibraryConnection> {
         loop {
-            let until_ns = now_ns().saturating_add(self.reconnect_ns);
+            let pause_ns = self.reconnect_ns.max(LEAST_PAUSE_NS);
+            let until_ns = now_ns().saturating_add(pause_ns);
             while now_ns() < until_ns {
                 if client.thread.stopped() {
                     return None;
