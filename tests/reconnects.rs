@@ -26,6 +26,11 @@ impl Moments {
         all.push(Instant::now());
         (all.len(), all[0].elapsed())
     }
+
+    /// The time from each to the next.
+    fn gaps(&self) -> Vec<Duration> {
+        self.0.lock().unwrap().windows(2).map(|two| two[1] - two[0]).collect()
+    }
 }
 
 /// Opens a push stream: reads the request and answers it. `None` at the end of the connection.
@@ -104,6 +109,79 @@ fn there_is_a_least_wait_after_each_failure() {
         let most = 6 + time.as_millis() as usize / 25;
         let many = moments.len();
         assert!(many <= most, "{series}: {many} connections, at most {most}\n{text}");
+    });
+}
+
+/// The scenario of one client.
+fn one_client(address: SocketAddr, series: &str) -> World {
+    World::new(&format!(
+        "clients = [1]\nwarmup = \"200ms\"\nduration = \"3s\"\ncooldown = \"100ms\"\n\
+         timeout = \"2s\"\ndrain = \"3s\"\n[server]\nurl = \"http://{address}\"\n\
+         [[series]]\n{series}label = \"it\"\n"
+    ))
+}
+
+const BUSY: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n";
+
+/// Asserts that so many requests came, each of them a second after the last.
+fn expect_a_second_between(requests: &Moments, least: usize, series: &str, text: &str) {
+    let gaps = requests.gaps();
+    assert!(gaps.len() >= least, "{series}: {gaps:?}\n{text}");
+    let short = gaps.iter().filter(|gap| **gap < Duration::from_millis(900)).count();
+    assert_eq!(short, 0, "{series}: {gaps:?}\n{text}");
+}
+
+#[test]
+fn a_client_waits_as_long_as_the_server_asks_that_refuses_it() {
+    let interval = "transport = \"polling\"\ninterval = \"100ms\"\n";
+    let cases = [
+        interval.to_owned(),
+        format!("{interval}engine = \"reqwest\"\n"),
+        SSE.to_owned(),
+        WEBSOCKET.to_owned(),
+        format!("{WEBSOCKET}engine = \"tungstenite\"\n"),
+    ];
+    at_once(cases, |series| {
+        let asked = Moments::default();
+        let requests = asked.clone();
+        let address = serve(move |mut stream| {
+            while request(&mut stream).is_some() {
+                asked.add();
+                let _ = stream.write_all(BUSY);
+            }
+        });
+        let world = one_client(address, &series);
+        let output = finish(&mut world.run(&["--reports", "csv,json,text"]));
+        expect_a_second_between(&requests, 2, &series, &said(&output));
+    });
+}
+
+#[test]
+fn a_client_that_lost_its_connection_waits_as_long_as_the_server_asks() {
+    let pause = "reconnect = \"60ms\"\n";
+    let cases = [
+        (format!("{SSE}{pause}"), false),
+        (format!("{WEBSOCKET}{pause}"), true),
+        (format!("{WEBSOCKET}{pause}engine = \"tungstenite\"\n"), true),
+    ];
+    at_once(cases, |(series, is_websocket)| {
+        let (all, refused) = (Moments::default(), Moments::default());
+        let requests = refused.clone();
+        let address = serve(move |mut stream| {
+            if all.add().0 == 1 {
+                let _ = open(&mut stream, is_websocket);
+                let _ = push(&mut stream, is_websocket, 1);
+                return std::thread::sleep(Duration::from_millis(500));
+            }
+            while request(&mut stream).is_some() {
+                refused.add();
+                let _ = stream.write_all(BUSY);
+            }
+        });
+        let world = one_client(address, &series);
+        let output = finish(&mut world.run(&["--reports", "csv,json,text"]));
+        expect_a_second_between(&requests, 1, &series, &said(&output));
     });
 }
 

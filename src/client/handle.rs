@@ -23,6 +23,8 @@ pub(crate) type StreamOver<L> = LibraryStream<Stacked<L, Stacked<Layers, L>>>;
 /// One simulated client that is a task.
 pub struct Client {
     core: ClientCore,
+    /// How long the server wants it to wait before it connects again, in nanoseconds.
+    asked_ns: Option<u64>,
 }
 
 impl Deref for Client {
@@ -42,7 +44,7 @@ impl DerefMut for Client {
 impl Client {
     /// The handle of a client that has not begun.
     pub(crate) fn new(core: ClientCore) -> Client {
-        Client { core }
+        Client { core, asked_ns: None }
     }
 
     /// Waits for the client's moment in the ramp. Returns false if the client must end instead.
@@ -59,7 +61,8 @@ impl Client {
                 return true;
             }
             let failed_ns = now_ns();
-            match self.set_up_failed(failed_ns, None) {
+            let asked_ns = self.asked_ns.take();
+            match self.set_up_failed(failed_ns, asked_ns) {
                 Some(pause_ns) => next_ns = failed_ns.saturating_add(pause_ns),
                 None => return false,
             }
@@ -133,6 +136,21 @@ impl Client {
         self.secured(now_ns() - began_ns);
         connection.count_tls(phase);
         Some(connection)
+    }
+
+    /// Notes how long the server wants the client to wait before it connects again.
+    pub(crate) fn note_asked_pause(&mut self, asked_ns: Option<u64>) {
+        self.asked_ns = asked_ns;
+    }
+
+    /// Returns how long to wait before it connects again after a failure in this phase: what the server
+    /// has asked for, which is noted, goes before the scenario's pause.
+    pub(crate) fn take_pause(&mut self, phase: Phase, scenario_ns: u64) -> u64 {
+        let asked_ns = self.asked_ns.take().map(|ns| ns.max(LEAST_PAUSE_NS));
+        if let Some(asked_ns) = asked_ns {
+            self.asked_to_wait(phase, asked_ns);
+        }
+        asked_ns.unwrap_or(scenario_ns.max(LEAST_PAUSE_NS))
     }
 
     /// Waits before the client connects again after an exchange by which its connection was lost.

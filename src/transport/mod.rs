@@ -308,7 +308,8 @@ const ONE_WAY: &str = "its messages go from server to client alone; a request th
 const RECONNECT: Key = Key {
     name: "reconnect",
     default: Some("\"1s\""),
-    about: "how long a client waits before it connects again after an early close",
+    about: "how long a client waits before it connects again after an early close, 50 ms at least; \
+            the server's `Retry-After` goes first",
 };
 
 /// Engines that are libraries, and the transport whose clients they can be.

@@ -678,8 +678,7 @@ impl Framing {
             } else if field.name.eq_ignore_ascii_case("set-cookie") {
                 framing.facts.sets_cookie = true;
             } else if field.name.eq_ignore_ascii_case("retry-after") {
-                let seconds = decimal(field.value).and_then(|s| u32::try_from(s).ok());
-                framing.facts.retry_after_s = seconds;
+                framing.facts.retry_after_s = retry_after_s(field.value);
             } else if field.name.eq_ignore_ascii_case("connection") {
                 for token in field.value.split(|&b| b == b',').map(<[u8]>::trim_ascii) {
                     if token.eq_ignore_ascii_case(b"close") {
@@ -703,6 +702,11 @@ fn set_cookies(fields: &[httparse::Header<'_>]) -> Option<Box<SetCookies>> {
 /// Whether a body with this `Content-Encoding` is compressed.
 pub(crate) fn is_compressed(encoding: &[u8]) -> bool {
     !matches!(encoding.trim_ascii(), b"" | b"identity")
+}
+
+/// Returns the seconds that a `Retry-After` names; `None` if it names a date.
+pub(crate) fn retry_after_s(value: &[u8]) -> Option<u32> {
+    decimal(value).and_then(|seconds| u32::try_from(seconds).ok())
 }
 
 fn decimal(text: &[u8]) -> Option<u64> {

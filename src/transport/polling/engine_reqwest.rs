@@ -14,7 +14,7 @@ use crate::net::tls_layer;
 use crate::protocol::http1::answer_text::AnswerText;
 use crate::protocol::http1::cookies::SetCookies;
 use crate::protocol::http1::refuses;
-use crate::protocol::http1::response::{HEADERS_LIMIT, Parts, is_compressed};
+use crate::protocol::http1::response::{HEADERS_LIMIT, Parts, is_compressed, retry_after_s};
 use crate::protocol::http1::{Target, head};
 use crate::record::{ClientError, ClientErrorKind, Part, Phase, TcpReading, TcpTotals};
 use crate::time::{Turn, TurnPlacement, now_ns};
@@ -25,7 +25,7 @@ use hyper::ext::ReasonPhrase;
 use hyper_util::client::legacy::connect::HttpInfo;
 use reqwest::Method;
 use reqwest::header::{
-    CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, SET_COOKIE,
+    CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, SET_COOKIE,
     TRANSFER_ENCODING,
 };
 use rustls::client::Resumption;
@@ -236,7 +236,7 @@ impl ReqwestEngine {
         let head = head_size(&response);
         let chunked = response.headers().contains_key(TRANSFER_ENCODING);
         let compressed = has_coding(&response);
-        let cookie_ignored = self.keep_cookies(client, &response);
+        let cookie_ignored = self.note_fields(client, &response);
         let mut text = kept_text(&response, compressed);
         let inbox = state.poll.inbox.open(&client.thread);
         let (payload, end) = read_body(&mut response, inbox, &mut text).await;
@@ -289,8 +289,14 @@ impl ReqwestEngine {
         goes_on
     }
 
-    /// Keeps the cookies that an answer sets. Returns whether it sets one that is not to be kept.
-    fn keep_cookies(&self, client: &mut Client, response: &reqwest::Response) -> bool {
+    /// Keeps the cookies that an answer sets, and, of a client that is not set up, how long the server
+    /// wants it to wait. Returns whether it sets a cookie that is not to be kept.
+    fn note_fields(&self, client: &mut Client, response: &reqwest::Response) -> bool {
+        if !client.is_set_up() {
+            let seconds = response.headers().get(RETRY_AFTER).map(HeaderValue::as_bytes);
+            let seconds = seconds.and_then(retry_after_s);
+            client.note_asked_pause(seconds.map(|s| u64::from(s) * 1_000_000_000));
+        }
         let cookies = set_cookies(response.headers());
         let ignored = cookies.is_some() && !self.requests.keeps_cookies();
         self.requests.keep(client, cookies);

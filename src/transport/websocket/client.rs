@@ -4,6 +4,7 @@ use crate::client::delivery::client_inbox::ClientInbox;
 use crate::client::delivery::inbox::Inbox;
 use crate::client::delivery::per_client::DeliveryTracker;
 use crate::client::delivery::skipped::skipped;
+use crate::client::http::retry_after_ns;
 use crate::client::machine::{Io, Machine, Reconnect, SessionPolicy};
 use crate::client::requests::Redirected;
 use crate::client::{ClientCore, ClientHalf, MachineClients, Session};
@@ -114,6 +115,7 @@ impl MachineClients for WebSocketClients {
             unwritten: None,
             late_pong: None,
             close_sent: false,
+            asked_ns: None,
         };
         let session = Session::new(core, Box::new(machine), policy);
         vec![if sends && !echo {
@@ -144,6 +146,8 @@ struct WebSocketMachine {
     late_pong: Option<Box<[u8]>>,
     /// Whether a Close frame was sent on this connection.
     close_sent: bool,
+    /// How long the server that refused the last upgrade wants the client to wait, in nanoseconds.
+    asked_ns: Option<u64>,
 }
 
 /// See [`UnwrittenFrame`].
@@ -295,6 +299,7 @@ impl WebSocketMachine {
             io.discard_all();
             return io.reconnect();
         }
+        self.asked_ns = retry_after_ns(&handshake.response);
         self.redirected.arrived();
         io.discard_all();
         io.lose_refused(error, text);
@@ -305,6 +310,7 @@ impl WebSocketMachine {
     fn lose_handshake(&mut self, io: &mut Io<'_>, error: ClientError) {
         let Some(handshake) = &mut self.handshake else { return };
         let error = handshake.refusal().unwrap_or(error);
+        self.asked_ns = retry_after_ns(&handshake.response);
         let text = handshake.response.text.take();
         io.discard_all();
         io.lose_refused(error, text);
@@ -602,6 +608,7 @@ impl Machine for WebSocketMachine {
     fn opened(&mut self, io: &mut Io<'_>) {
         self.reader = FrameReader::default();
         self.close_sent = false;
+        self.asked_ns = None;
         let upgrades = &self.shared.upgrades;
         let handshake = OpeningHandshake::new(upgrades, io.core, &self.redirected, io.now_ns);
         io.begin_exchange(0);
@@ -745,6 +752,10 @@ impl Machine for WebSocketMachine {
         if !last {
             self.delivery.reconnected();
         }
+    }
+
+    fn server_pause_ns(&self) -> Option<u64> {
+        self.asked_ns
     }
 
     fn settle(&mut self, core: &ClientCore) {

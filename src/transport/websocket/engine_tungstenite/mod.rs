@@ -8,11 +8,11 @@
 mod connection;
 mod frames;
 
-use crate::client::core::{CONNECTS_AT_ONCE, LEAST_PAUSE_NS};
+use crate::client::core::CONNECTS_AT_ONCE;
 use crate::client::delivery::per_client::DeliveryTracker;
 use crate::client::delivery::skipped::skipped;
 use crate::client::handle::unless_stopped;
-use crate::client::http::malformed;
+use crate::client::http::{malformed, retry_after_ns};
 use crate::client::requests::{Redirected, Requests};
 use crate::client::{Client, ClientCore, LocalFuture, TaskClients};
 use crate::feed::{self, Stamp, Workload};
@@ -165,7 +165,7 @@ impl TungsteniteEngine {
     /// Opens another connection, with a pause before each attempt. `None` if the client must end.
     async fn reconnect(&self, client: &mut Client, mut phase: Phase) -> Option<LibraryConnection> {
         loop {
-            let pause_ns = self.reconnect_ns.max(LEAST_PAUSE_NS);
+            let pause_ns = client.take_pause(phase, self.reconnect_ns);
             let until_ns = now_ns().saturating_add(pause_ns);
             while now_ns() < until_ns {
                 if client.thread.stopped() {
@@ -229,6 +229,7 @@ impl TungsteniteEngine {
                 {
                     self.upgrades.keep(client, set_cookies(response.headers()));
                     unless_stopped(&client.thread, read_refusal(&mut account)).await?;
+                    client.note_asked_pause(retry_after_ns(&account.passed.borrow().response));
                 }
                 error
             }
