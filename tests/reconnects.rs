@@ -4,7 +4,9 @@
 use crate::bodies::update;
 use crate::external::{request, row, run};
 use crate::support::steps::UPGRADED;
-use crate::support::{World, answer_upgrade, at_once, finish, number, said, serve, server_frame};
+use crate::support::{
+    World, answer_upgrade, at_once, client_frame, finish, number, said, serve, server_frame,
+};
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -266,4 +268,41 @@ fn clients_that_wait_to_connect_again_do_not_hold_up_the_end() {
 /// Whether the server is there yet: a second and a half from its first connection on.
 fn request_to_live(first: &Instant) -> Option<()> {
     (first.elapsed() < Duration::from_millis(1500)).then_some(())
+}
+
+/// A server that does not read for some time is slow, and the driver that waits for it is not.
+#[test]
+fn a_wait_for_a_server_that_does_not_read_is_no_lag_of_the_driver() {
+    const STALL: Duration = Duration::from_millis(2500);
+    at_once(["raw", "tungstenite"], |engine| {
+        let address = serve(move |mut stream| {
+            let mut serve = || {
+                answer_upgrade(&mut stream, UPGRADED)?;
+                for number in 1.. {
+                    let (opcode, payload) = client_frame(&mut stream)?;
+                    stream.write_all(&server_frame(opcode, &payload)).ok()?;
+                    if opcode == 8 {
+                        return None;
+                    }
+                    if number == 100 {
+                        std::thread::sleep(STALL);
+                    }
+                }
+                Some(())
+            };
+            let _ = serve();
+        });
+        let world = World::new(&format!(
+            "clients = [1]\nwarmup = \"200ms\"\nduration = \"5s\"\ncooldown = \"100ms\"\n\
+             timeout = \"10s\"\ndrain = \"10s\"\n[feed]\nworkload = \"echo\"\nrate = \"100/s\"\n\
+             size = \"60kB\"\n[server]\nurl = \"http://{address}\"\n\
+             [[series]]\n{WEBSOCKET}engine = \"{engine}\"\nlabel = \"it\"\n"
+        ));
+        let output = finish(&mut world.run(&["--reports", "csv,json,text"]));
+        let (row, text) = (row(&world), said(&output));
+        // What was to be sent meanwhile has waited for as long, and the driver was there.
+        let (lag, latency) = ("driver_lag_us_p99", "response_latency_us_p99");
+        assert!(number(&row, latency) > 1e6, "{engine}: {row:?}\n{text}");
+        assert!(number(&row, lag) < 5e5, "{engine}: {} us\n{text}", row[lag]);
+    });
 }

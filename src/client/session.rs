@@ -607,8 +607,13 @@ impl Session {
             return;
         }
         let before = connection.stream.written();
+        let was_blocked = connection.stream.is_blocked();
         // An error is met by receiving, too.
         let _ = connection.stream.flush(around.now_ns);
+        if was_blocked && !connection.stream.is_blocked() {
+            // Until now the next turn had to wait for the server, which did not read.
+            self.able_ns = self.able_ns.max(around.now_ns);
+        }
         if connection.stream.written() > before {
             self.with_machine(around.now_ns, |machine, io| machine.written(io));
         }

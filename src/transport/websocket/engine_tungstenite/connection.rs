@@ -47,8 +47,12 @@ pub(super) struct LibraryConnection {
     pub(super) pending: Option<VecDeque<PendingEcho>>,
     /// The phases of messages that were sent and have not reached the socket whole, in order.
     pub(super) unwritten: VecDeque<Phase>,
-    /// The library has more to write than the socket takes now.
+    /// The library may have more to write than the socket takes now.
     pub(super) flushing: bool,
+    /// The socket took no more when it was last tried.
+    pub(super) blocked: bool,
+    /// When the socket last took bytes again.
+    pub(super) unblocked_ns: u64,
     /// A wait for a moment, kept while the moment stays the same.
     pub(super) sleep: Option<(u64, Sleep)>,
 }
@@ -100,9 +104,15 @@ impl LibraryConnection {
                 });
             }
             // An error is met again by reading.
-            if self.flushing && self.socket.poll_flush_unpin(cx).is_ready() {
-                self.flushing = false;
-                return Poll::Ready(SocketEvent::Woken);
+            if self.flushing {
+                if self.socket.poll_flush_unpin(cx).is_ready() {
+                    self.flushing = false;
+                    if std::mem::take(&mut self.blocked) {
+                        self.unblocked_ns = now_ns();
+                    }
+                    return Poll::Ready(SocketEvent::Woken);
+                }
+                self.blocked = true;
             }
             let Some((_, sleep)) = &mut self.sleep else { return Poll::Ready(SocketEvent::Woken) };
             Pin::new(sleep).poll(cx).map(|_| SocketEvent::Woken)

@@ -220,6 +220,8 @@ impl TungsteniteEngine {
                     pending: self.is_echo().then(VecDeque::new),
                     unwritten: VecDeque::new(),
                     flushing: false,
+                    blocked: false,
+                    unblocked_ns: 0,
                     sleep: None,
                 });
             }
@@ -342,7 +344,8 @@ impl TungsteniteEngine {
             if turn.intended_ns > now {
                 return turn.intended_ns;
             }
-            core.take_turn(turn, state.able_ns, now);
+            // While the server does not read, the next turn has to wait for it.
+            core.take_turn(turn, state.able_ns.max(connection.unblocked_ns), now);
             self.send(core, connection, turn);
         }
     }
