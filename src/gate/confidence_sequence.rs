@@ -39,9 +39,9 @@ pub(crate) struct ConfidenceSequence {
     scaled: Vec<(f64, f64)>,
 }
 
-/// On which side of θ the differences are suspected.
+/// Where the differences are suspected to lie: the alternative to the hypothesis that is refuted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Side {
+enum Alternative {
     Above,
     Below,
 }
@@ -60,7 +60,7 @@ impl ConfidenceSequence {
 
     /// Returns the anytime-valid p-value against the differences lying above zero.
     pub(crate) fn p_value(&self) -> f64 {
-        (1.0 / self.most_evidence(0.0, Side::Above)).min(1.0)
+        (1.0 / self.most_evidence(0.0, Alternative::Above)).min(1.0)
     }
 
     /// Returns the lower and the upper bound, **each** at the level `alpha` for all numbers of pairs at
@@ -71,15 +71,21 @@ impl ConfidenceSequence {
             (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max));
         // Below all of them the evidence is at its greatest, also if they are all the same.
         let beyond = (most - least).max(most.abs().max(least.abs()) * 1e-9).max(1e-12);
-        let lower = self.bound(least - beyond, most + beyond, Side::Above, alpha)?;
-        let upper = self.bound(most + beyond, least - beyond, Side::Below, alpha)?;
+        let lower = self.bound(least - beyond, most + beyond, Alternative::Above, alpha)?;
+        let upper = self.bound(most + beyond, least - beyond, Alternative::Below, alpha)?;
         Some((lower, upper))
     }
 
     /// Returns the last θ on the way from `refuted` to `kept` that is still refuted: the evidence
     /// falls all the way.
-    fn bound(&self, mut refuted: f64, mut kept: f64, side: Side, alpha: f64) -> Option<f64> {
-        let is_refuted = |theta| self.most_evidence(theta, side) * alpha >= 1.0;
+    fn bound(
+        &self,
+        mut refuted: f64,
+        mut kept: f64,
+        alternative: Alternative,
+        alpha: f64,
+    ) -> Option<f64> {
+        let is_refuted = |theta| self.most_evidence(theta, alternative) * alpha >= 1.0;
         if !is_refuted(refuted) {
             return None;
         }
@@ -91,13 +97,13 @@ impl ConfidenceSequence {
     }
 
     /// Returns the most money that the gambler had at any time.
-    fn most_evidence(&self, theta: f64, side: Side) -> f64 {
+    fn most_evidence(&self, theta: f64, alternative: Alternative) -> f64 {
         let mut money = BETS.map(|(_, share)| share);
         let mut most: f64 = 0.0;
         for (x, scale) in &self.scaled {
-            let beyond = match side {
-                Side::Above => x - theta,
-                Side::Below => theta - x,
+            let beyond = match alternative {
+                Alternative::Above => x - theta,
+                Alternative::Below => theta - x,
             };
             let stake = stake(beyond, *scale);
             for (money, (bet, _)) in money.iter_mut().zip(BETS) {
@@ -210,10 +216,10 @@ mod tests {
                 |(bet, share): &(f64, f64)| share * (1.0 + bet) * (1.0 + bet) * (1.0 + bet * stake);
             BETS.iter().map(money).sum()
         };
-        assert!((sequence.most_evidence(0.0, Side::Above) - after(0.5)).abs() < 1e-12);
+        assert!((sequence.most_evidence(0.0, Alternative::Above) - after(0.5)).abs() < 1e-12);
         assert!((sequence.p_value() - 1.0 / after(0.5)).abs() < 1e-12);
         // Against the other side he loses from the first bet on.
-        assert!(sequence.most_evidence(0.0, Side::Below) < 1.0);
+        assert!(sequence.most_evidence(0.0, Alternative::Below) < 1.0);
         let shares: f64 = BETS.iter().map(|(_, share)| share).sum();
         assert!((shares - 1.0).abs() < 1e-12);
     }

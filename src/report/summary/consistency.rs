@@ -36,32 +36,26 @@ enum Published {
 fn published(group: &Group, setting: &Setting) -> Published {
     let counts = group.counts();
     let counted = counts.updates_published > 0;
-    let declares_numbers = setting.own.is_some_and(|own| own.sequence);
-    match delivery::unknown(group, setting) {
-        None => Published::Known,
-        Some(_) if group.info.bundled_server && counted => Published::Known,
-        Some(why) if group.info.bundled_server => match group.info.workload {
+    let missing = message_times::missing_numbers(counts, setting);
+    match (delivery::unknown(group, setting), missing) {
+        (None, _) => Published::Known,
+        (Some(_), _) if group.info.bundled_server && counted => Published::Known,
+        (Some(why), _) if group.info.bundled_server => match group.info.workload {
             // Only the server knows which updates are a client's.
             Workload::Ticker => Published::Unknowable(why),
             _ => Published::NotCounted("no client counted what it sent".into()),
         },
         // The scenario says where the numbers are, and they were not there.
-        Some(_) if counts.numbered == 0 && counts.messages > 0 && declares_numbers => {
-            Published::NotCounted(
-                message_times::no_numbers(counts, setting)
-                    .unwrap_or("no message has a number where the scenario says")
-                    .into(),
-            )
-        }
-        Some(_) if counted => match group.info.workload {
+        (Some(_), Some(why)) => Published::NotCounted(why.into()),
+        (Some(_), None) if counted => match group.info.workload {
             Workload::Ticker => Published::FromNumbers,
             _ => Published::Known,
         },
-        Some(_) if counts.messages == 0 => match nothing_but_repeats(group, setting) {
+        (Some(_), None) if counts.messages == 0 => match nothing_but_repeats(group, setting) {
             Some(why) => Published::NotCounted(why.into()),
             None => Published::Unknowable("no update came in the measured window"),
         },
-        Some(_) => match message_times::no_numbers(counts, setting) {
+        (Some(_), None) => match message_times::no_numbers(counts, setting) {
             Some(why) => Published::Unknowable(why),
             None => Published::NotCounted(
                 "no client came to the end of its load, so that none counted its updates".into(),

@@ -16,14 +16,12 @@ use crate::report::time_quality::TimeQuality;
 pub(super) fn delivery(group: &Group, setting: &Setting, times: &TimeQuality) -> Delivery {
     let cell = &group.total.phases[Phase::Steady];
     let counts = &cell.counts;
-    let declared = setting.own.is_some_and(|own| own.sequence);
-    let ledger = |count: u64| match unknown(group, setting) {
+    let missing = message_times::missing_numbers(counts, setting);
+    let ledger = |count: u64| match (unknown(group, setting), missing) {
         // What was counted without numbers counts no loss.
-        Some(_) if declared && message_times::no_numbers(counts, setting).is_some() => {
-            Figure::absent(message_times::no_numbers(counts, setting).unwrap_or_default())
-        }
+        (Some(_), Some(why)) => Figure::absent(why),
         // Whoever counts knows.
-        Some(why) if counts.updates_published == 0 => Figure::absent(why),
+        (Some(why), None) if counts.updates_published == 0 => Figure::absent(why),
         _ => Figure::count(count),
     };
     let came = |count: u64| match group.info.floor {

@@ -34,6 +34,12 @@ pub(super) fn no_numbers(counts: &Counts, setting: &Setting) -> Option<&'static 
     }
 }
 
+/// Returns why nothing is known of the numbers that the scenario declares; `None` if something is, and if
+/// it declares none.
+pub(super) fn missing_numbers(counts: &Counts, setting: &Setting) -> Option<&'static str> {
+    setting.own.filter(|own| own.sequence).and_then(|_| no_numbers(counts, setting))
+}
+
 /// Returns why no time is known of messages; `None` if they have some.
 pub(super) fn no_times(counts: &Counts, setting: &Setting) -> Option<String> {
     let Some(own) = setting.own else {

@@ -30,7 +30,7 @@ const FURTHER: [RGBColor; 12] = [
     RGBColor(102, 194, 165),
     RGBColor(120, 85, 60),
 ];
-/// How far apart two colours must be to be told apart in a legend, see [`distance`].
+/// How far apart two colours of a legend must be, see [`distance`].
 const APART: f32 = 100.0;
 
 /// Returns the series of a table with their colours, in the order of the plan. The first series of a
