@@ -270,7 +270,9 @@ impl DriverBound {
     pub fn what(self) -> &'static str {
         match self {
             DriverBound::Lag => "the driver's own lateness (p99)",
-            DriverBound::KernelToClient => "the wait of received bytes for their client (median)",
+            DriverBound::KernelToClient => {
+                "the wait of received bytes until the driver reads them (median)"
+            }
         }
     }
 }

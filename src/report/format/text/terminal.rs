@@ -257,8 +257,8 @@ fn driver_warnings(table: &Table) -> Vec<String> {
         let is_bound = |r: &&Row| r.latency(metric).driver_bound == Some(reason);
         if let Some(who) = labels(table, rows(table).into_iter().filter(is_bound)) {
             out.push(format!(
-                "{who}: do not take the latencies for the server's alone: {} is more than a tenth of \
-                 their median.",
+                "{who}: the latencies are in part the driver's, not the server's: {} is more than a \
+                 tenth of their median.",
                 reason.what()
             ));
         }
