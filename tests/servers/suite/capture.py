@@ -1,4 +1,4 @@
-"""A packet capture of one port of the loopback, taken apart by connection."""
+"""A packet capture of ports of the loopback, taken apart by connection."""
 
 import struct
 import subprocess
@@ -19,6 +19,8 @@ class Direction:
     segments: dict = field(default_factory=dict)
     sent: int = 0
     fin_at: int = None
+    # When its end was sent.
+    ended_ns: int = None
     # What the other side acknowledged, from the start.
     acknowledged: int = 0
 
@@ -31,6 +33,7 @@ class Direction:
             self.sent = max(self.sent, offset + len(data))
         if flags & FIN:
             self.fin_at = offset + len(data)
+            self.ended_ns = self.ended_ns or at_ns
 
     def received(self):
         """Bytes that the other side's kernel has taken."""
@@ -61,32 +64,46 @@ class Connection:
     up: Direction = field(default_factory=Direction)
     down: Direction = field(default_factory=Direction)
 
-    def path(self):
-        """The path of its first request, or an empty text if there is none to read."""
+    def first_lines(self):
+        """The lines of its first request, or none if there is none to read."""
         first = b"".join(data for _, data in self.up.pieces(65536))
-        words = first.split(b"\r\n", 1)[0].split(b" ")
-        readable = len(words) == 3 and words[2].startswith(b"HTTP/")
-        return words[1].decode("latin-1") if readable else ""
+        lines = first.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
+        words = lines[0].split(" ")
+        return lines if len(words) == 3 and words[2].startswith("HTTP/") else []
 
-    def read(self, transport):
-        """What its server sent and its client took."""
-        stream = Stream(transport)
+    def path(self):
+        """The path of its first request, or an empty text."""
+        lines = self.first_lines()
+        return lines[0].split(" ")[1] if lines else ""
+
+    def behind(self):
+        """The port of the client that a proxy says it asks for (X-Client-Port), or 0."""
+        for line in self.first_lines()[1:]:
+            name, _, value = line.partition(":")
+            if name.lower() == "x-client-port":
+                return int(value)
+        return 0
+
+    def read(self, transport, until_ns=None):
+        """What its server sent and its client took; with `until_ns` only what was sent before."""
+        stream = Stream(transport, ended_ns=until_ns or self.up.ended_ns)
         for at_ns, data in self.down.pieces(self.down.received()):
-            stream.feed(data, at_ns)
+            if until_ns is None or at_ns < until_ns:
+                stream.feed(data, at_ns)
         return stream
 
 
 class Capture:
     """A running tcpdump. `start` returns why there is none, if so."""
 
-    def __init__(self, file, port):
-        self.file, self.port = file, port
+    def __init__(self, file, ports):
+        self.file, self.ports = file, ports
         self.log = file.with_suffix(".log")
         self.process = None
 
     def start(self):
         command = ["tcpdump", "-i", "lo", "-n", "-U", "--immediate-mode", "-s", "0", "-B", "65536",
-                   "-w", str(self.file), "tcp", "and", "port", str(self.port)]
+                   "-w", str(self.file), " or ".join(f"tcp port {port}" for port in self.ports)]
         try:
             with self.log.open("w") as log:
                 self.process = subprocess.Popen(
@@ -104,14 +121,15 @@ class Capture:
         return f"tcpdump may not capture: {self.log.read_text().strip().splitlines()[-1:]}"
 
     def stop(self):
-        """Ends the capture and returns its connections."""
+        """Ends the capture and returns the connections to each port."""
         time.sleep(0.3)
         self.process.terminate()
         self.process.wait(timeout=10)
         log = self.log.read_text()
         if "0 packets dropped by kernel" not in log:
             raise RuntimeError(f"the capture is not complete: {log}")
-        return read_connections(self.file.read_bytes(), self.port)
+        data = self.file.read_bytes()
+        return {port: read_connections(data, port) for port in self.ports}
 
 
 def read_connections(data, port):
@@ -138,6 +156,8 @@ def _take_packet(ip, at_ns, port, connections, open_ones):
     tcp = ip[header : total or len(ip)]
     source, target, seq, ack = struct.unpack_from(">HHII", tcp)
     flags, payload = tcp[13], tcp[(tcp[12] >> 4) * 4 :]
+    if port not in (source, target):
+        return
     upward = target == port
     client = (".".join(map(str, ip[12:16] if upward else ip[16:20])), source if upward else target)
     if upward and flags & SYN:

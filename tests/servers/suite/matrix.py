@@ -9,7 +9,7 @@ A figure in brackets is how far the second count lies from wsbench's.
 | column | meaning |
 |---|---|
 | bytes | at the socket, all phases, beside a packet capture: client to server up, server to client down |
-| payload | bytes of messages in so many messages, beside the capture taken apart by a second parser; what compressed ones say after zlib, and answers of 304 |
+| payload | bytes of messages in so many messages, beside the capture taken apart by a second parser (with TLS: of what the proxy that decrypts it gets, up to the client's end); what compressed ones say after zlib, and answers of 304 |
 | latency | median from the server's own message to the client; how far the capture's median and the median of a second, independent client lie from it (at most 1 ms) |
 | loss | what wsbench finds missing if the server leaves out every tenth message, beside the capture |
 

@@ -19,6 +19,9 @@ TOLERANCE_MS = 1.0
 WARMUP_NS = 500_000_000
 # Checks that fail if the machine has other work.
 BUSY_MACHINE = {"driver_on_schedule", "feed_held"}
+# What came so shortly before a client ended may be in its kernel's buffer, unread: it is counted as
+# discarded then.
+UNREAD_NS = 5_000_000
 # Of each way, beside wsbench's own.
 CLIENTS = 2
 
@@ -74,22 +77,37 @@ class Run:
     payload: dict
     # What a protocol above WebSocket puts around the payload.
     envelope: dict
+    # Bytes that came and were not counted as messages.
+    discarded: dict
     messages: dict
     # Polls that brought nothing new; and bytes of compressed messages: what they say, and as sent.
     counts: dict
     # By way: connections of the capture, of wsbench's clients alone. None without a capture.
     captured: object
+    # The same in plain text with the moment at which the client ended, if there is TLS and the capture
+    # sees both sides of what decrypts it.
+    plain: object
     no_capture: str
     others: dict
     monotonic_to_real_ns: int
     output: str
+
+    def readable(self):
+        """Whether the capture can be taken apart."""
+        return self.captured is not None and (self.plain is not None or not self.server.secure)
+
+    def streams(self, way):
+        """What each connection of a way carried, read from the capture."""
+        if not self.server.secure:
+            return [c.read(way.transport) for c in self.captured[way.label]]
+        return [c.read(way.transport, until_ns) for c, until_ns in self.plain[way.label]]
 
 
 def _run(server, ways, tmp, options, dropping=False):
     tmp.mkdir(parents=True)
     (tmp / "scenario.toml").write_text(_with_series(server.scenario(), [w.label for w in ways]))
     paths = {w.label: w.dropped if dropping else w.path for w in ways}
-    capture = Capture(tmp / "lo.pcap", server.port)
+    capture = Capture(tmp / "lo.pcap", [server.port, *server.plain_ports])
     no_capture = options.no_capture or capture.start()
     clients = []
     if not dropping:
@@ -118,20 +136,23 @@ def _run(server, ways, tmp, options, dropping=False):
             client.stop()
         for client in clients:
             client.join(timeout=5)
-        connections = [] if no_capture else capture.stop()
+        seen = {} if no_capture else capture.stop()
     (tmp / "output.txt").write_text(done.stdout)
     others = {}
     for client in clients:
         others.setdefault(client.way.label, []).append(client)
     own = {c.local for c in clients}
-    run = Run(server, out, {}, {}, {}, {}, {}, {}, None, no_capture, others, offset, done.stdout)
+    run = Run(server, out, {}, {}, {}, {}, {}, {}, {}, None, None, no_capture, others, offset, done.stdout)
     if (out / "summary.json").exists():
         summary = json.loads((out / "summary.json").read_text())
         run.rows = {r["series"]: r for r in summary["rows"]}
         _read_totals(run)
     if not no_capture:
-        connections = [c for c in connections if c.client not in own and c.up.sent]
+        connections = [c for c in seen[server.port] if c.client not in own and c.up.sent]
         run.captured = _by_order(run, connections) if server.secure else _by_path(paths, connections)
+        if server.plain_ports:
+            behind = [c for port in server.plain_ports for c in seen[port]]
+            run.plain = _by_client(run.captured, behind)
     if not options.keep:
         shutil.rmtree(tmp / "lo.pcap", ignore_errors=True)
     return run
@@ -173,6 +194,20 @@ def _by_order(run, connections):
     return found
 
 
+def _by_client(captured, behind):
+    """The connections behind a TLS proxy by the way of the client that they are for.
+
+    A client that has sent its end reads no more: what the proxy gets then is not the client's.
+    """
+    ways = {c.client[1]: (label, c.up.ended_ns) for label, found in captured.items() for c in found}
+    plain = {label: [] for label in captured}
+    for connection in behind:
+        if connection.behind() in ways:
+            label, ended_ns = ways[connection.behind()]
+            plain[label].append((connection, ended_ns))
+    return plain
+
+
 def _read_totals(run):
     """Totals of all phases, from the files that a user reads."""
     with (run.out / "bytes.csv").open() as file:
@@ -181,7 +216,8 @@ def _read_totals(run):
                 key = (row["series"], row["direction"])
                 run.wire[key] = run.wire.get(key, 0) + int(row["total"])
             if row["direction"] == "down":
-                for layer, totals in (("payload", run.payload), ("envelope", run.envelope)):
+                for layer, totals in (("payload", run.payload), ("envelope", run.envelope),
+                                      ("discarded", run.discarded)):
                     if row["layer"] == f"{layer}_bytes":
                         totals[row["series"]] = totals.get(row["series"], 0) + int(row["total"])
     with (run.out / "timeseries.csv").open() as file:
@@ -238,10 +274,10 @@ def _judge_bytes(row, way, run):
         if told != seen:
             row.bytes += f" ({seen - told:+,})"
             row.faults.append(f"bytes {direction}: wsbench {told}, capture {seen}")
-    if run.server.secure:
+    if not run.readable():
         row.payload = "not readable in a capture"
         return
-    streams = [c.read(way.transport) for c in connections]
+    streams = run.streams(way)
     for fault in {s.fault for s in streams if s.fault}:
         row.faults.append(f"the capture cannot be read: {fault}")
     envelope = run.envelope.get(way.label, 0)
@@ -250,6 +286,11 @@ def _judge_bytes(row, way, run):
     if way.first:
         # Answers of the set-up are no updates.
         messages = [m for m in messages if run.server.stamp.read(m.text, 0)]
+    unread = [m for s in streams for m in s.messages if s.ended_ns and m.at_ns > s.ended_ns - UNREAD_NS]
+    if unread and told[1] < len(messages):
+        unread = unread[-(len(messages) - told[1]):]
+        if run.discarded.get(way.label, 0) >= sum(len(m.text) for m in unread):
+            messages = [m for m in messages if not any(m is other for other in unread)]
     sent = sum(len(m.text) for m in messages if not m.compressed) + sum(s.compressed_bytes for s in streams)
     seen = sent, len(messages)
     exact = way.accept_encoding or way.conditional
@@ -329,12 +370,11 @@ def _judge_latency(row, way, run, result, options):
         _compare(row, "capture", _trace_differences(way, run), late_ms)
         return
     begin = time.time_ns()
-    if run.captured is not None and not run.server.secure:
-        connections = run.captured[way.label]
-        begin = min(c.began_ns for c in connections) + WARMUP_NS
+    if run.readable():
+        begin = min(c.began_ns for c in run.captured[way.label]) + WARMUP_NS
         seen = []
-        for connection in connections:
-            values = _latencies(run, connection.read(way.transport).messages)
+        for stream in run.streams(way):
+            values = _latencies(run, stream.messages)
             seen += [ms for at, ms in values if begin <= at < begin + options.seconds * 10**9]
         _compare(row, "capture", [ms - told for ms in seen], late_ms, half)
     second = []
@@ -353,11 +393,11 @@ def _trace_differences(way, run):
     The ages of polled updates are spread over the feed's whole interval: medians of other updates than
     the same ones say nothing.
     """
-    if run.captured is None or run.server.secure:
+    if not run.readable():
         return []
     arrivals, published = {}, {}
-    for connection in run.captured[way.label]:
-        for message in connection.read(way.transport).messages:
+    for stream in run.streams(way):
+        for message in stream.messages:
             stamp = run.server.stamp.read(message.text, run.monotonic_to_real_ns)
             if stamp:
                 published[stamp[0]] = stamp[1]
@@ -411,12 +451,12 @@ def _judge_loss(row, way, run):
     row.loss = f"found: {share:.1%}"
     if "nothing_missing" not in _failed(result):
         row.faults.append("updates are missing and the check `nothing_missing` did not fail")
-    if run.captured is None or run.server.secure:
+    if not run.readable():
         return
     told = seen = 0
-    for connection in run.captured[way.label]:
+    for stream in run.streams(way):
         numbers = []
-        for message in connection.read(way.transport).messages:
+        for message in stream.messages:
             stamp = run.server.stamp.read(message.text, 0)
             if stamp:
                 numbers.append(stamp[0])

@@ -50,6 +50,9 @@ class Server:
         self.facts = tomllib.loads((self.folder / "server.toml").read_text())
         self.title, self.port = self.facts["title"], self.facts["port"]
         self.secure = self.facts.get("secure", False)
+        # Of a TLS proxy: the ports at which it asks in plain text, if a capture is to see them. Its
+        # requests have the client's port in X-Client-Port.
+        self.plain_ports = self.facts.get("plain_ports", [])
         self.page = ROOT / "docs" / "servers" / f"{name}.md"
         self.cache, self.wsbench = cache, wsbench
         self.processes = []

@@ -33,6 +33,8 @@ class Stream:
     # Set if the bytes are not what the transport promises.
     fault: str = ""
     upgraded: bool = False
+    # When its client ended, if that is known.
+    ended_ns: int = None
     # Control frames, for a client that answers pings.
     pings: list = field(default_factory=list)
     _buffer: bytearray = field(default_factory=bytearray)
