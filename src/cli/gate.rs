@@ -47,8 +47,9 @@ A target is one of
   PATH
       another wsbench, with its own driver and reference server
 
-Each side first has a run that does not count. Then pairs of runs follow, the
-order of each pair chosen at random.
+Each side first has a run that does not count. Then pairs of runs follow: A and B
+live at the same time, each with half of the clients, and a coin decides for each
+pair which is started first.
 
 ";
 
@@ -73,18 +74,26 @@ pub(crate) struct CompareArgs {
     /// How to compare
     #[command(flatten)]
     pub how: PairArgs,
-    /// The most pairs, if something is undecided [default: twice as many]
-    #[arg(
-        long, value_name = "N", value_parser = value_parser!(u32).range(1..=2000),
-        help_heading = PAIRS
-    )]
-    pub most_pairs: Option<u32>,
-    /// Decide after every pair, and end after this time if something is undecided
+    /// End after this time if something is undecided [default: 5 minutes for each series and
+    /// client count]
     #[arg(
         long, value_name = "TIME", value_parser = parse_duration_ns, help_heading = PAIRS,
         conflicts_with_all = ["pairs", "most_pairs"]
     )]
     pub time: Option<u64>,
+    /// Decide at this number of pairs, not after every pair; at the default level fewer than 8
+    /// decide nothing
+    #[arg(
+        long, value_name = "N", value_parser = value_parser!(u32).range(1..=1000),
+        help_heading = PAIRS
+    )]
+    pub pairs: Option<u32>,
+    /// With --pairs: the most pairs, if something is undecided [default: twice as many]
+    #[arg(
+        long, value_name = "N", value_parser = value_parser!(u32).range(1..=2000),
+        help_heading = PAIRS, requires = "pairs"
+    )]
+    pub most_pairs: Option<u32>,
     /// Exit with 97 if a figure is undecided
     #[arg(long, help_heading = JUDGING)]
     pub strict: bool,
@@ -105,6 +114,12 @@ pub(crate) struct CalibrateArgs {
     /// What is run [default: this program]
     #[arg(long, value_name = "TARGET", help_heading = TARGETS_HEADING)]
     pub target: Option<String>,
+    /// Pairs of runs; at the default level fewer than 8 decide nothing
+    #[arg(
+        long, value_name = "N", default_value_t = 10, value_parser = value_parser!(u32).range(1..=1000),
+        help_heading = PAIRS
+    )]
+    pub pairs: u32,
     /// How to compare
     #[command(flatten)]
     pub how: PairArgs,
@@ -119,16 +134,13 @@ pub(crate) struct PairArgs {
     /// Override a value of the scenario, as in `run`
     #[arg(long = "set", value_name = "KEY=VALUE", help_heading = SCENARIO)]
     pub overrides: Vec<String>,
-    /// Pairs of runs before the first decision; at the default level fewer than 8 decide
-    /// nothing
-    #[arg(
-        long, value_name = "N", default_value_t = 10, value_parser = value_parser!(u32).range(1..=1000),
-        help_heading = PAIRS
-    )]
-    pub pairs: u32,
-    /// Run both servers of a pair at the same time, each with half of the clients
+    /// Run A and B of a pair one after the other, each with all clients
     #[arg(long, help_heading = PAIRS)]
-    pub together: bool,
+    pub sequential: bool,
+    /// Let the driver and the servers that are started share all cores; otherwise each side has
+    /// half of them
+    #[arg(long, help_heading = PAIRS)]
+    pub share_cores: bool,
     /// The seed of the pairs' orders
     #[arg(long, value_name = "N", default_value_t = 2009, help_heading = PAIRS)]
     pub seed: u64,
@@ -136,8 +148,8 @@ pub(crate) struct PairArgs {
     /// `ready_timeout`, 30s]
     #[arg(long, value_name = "TIME", value_parser = parse_duration_ns, help_heading = PAIRS)]
     pub ready_timeout: Option<u64>,
-    /// The level of a decision on each side [default: 0.005 at each number of pairs; with --time 0.01
-    /// for all together]
+    /// The level of a decision on each side [default: 0.01 for all looks together; 0.005 for each of
+    /// --pairs and --most-pairs]
     #[arg(long, value_name = "SHARE", value_parser = parse_level, help_heading = JUDGING)]
     pub alpha: Option<f64>,
     /// The change of a metric that is tolerated, for example

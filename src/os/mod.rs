@@ -4,6 +4,7 @@
 //! Linux is supported in full; on other systems each function says what is missing.
 
 mod address;
+mod affinity;
 mod cgroup;
 mod docker;
 mod machine;
@@ -14,6 +15,7 @@ mod signals;
 mod usage;
 
 pub(crate) use address::is_own_address;
+pub(crate) use affinity::{allowed_cores, on_cores};
 pub use machine::{Conntrack, Machine};
 pub(crate) use memory::{
     describe, free_bytes, kernel_socket_bytes, raise_open_files, resident_bytes,

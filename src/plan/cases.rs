@@ -5,7 +5,9 @@
 
 use crate::os::Machine;
 use crate::plan::shard::{RESERVED_FILES, Split, split};
-use crate::plan::{Case, DriverShard, Plan, PlannedSeries, Server, ServerShard, Stretch, workload};
+use crate::plan::{
+    Case, CoreSplit, DriverShard, Plan, PlannedSeries, Server, ServerShard, Stretch, workload,
+};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -91,6 +93,20 @@ pub(super) fn halve(plan: &mut Plan, machine: &Machine) {
         case.drivers = drivers(plan, case.clients, &half);
         if !case.servers.is_empty() {
             case.servers = servers(plan, case.clients, machine);
+        }
+    }
+    plan.cases = all;
+}
+
+/// See [`Plan::split_cores`]: as many threads as each side has cores.
+pub(super) fn split_cores(plan: &mut Plan, cores: &CoreSplit, machine: &Machine) {
+    let with = |cores: &[u32]| Machine { cores: cores.len() as u32, ..machine.clone() };
+    let (driver, server) = (with(&cores.driver), with(&cores.server));
+    let mut all = std::mem::take(&mut plan.cases);
+    for case in &mut all {
+        case.drivers = drivers(plan, case.clients, &driver);
+        if !case.servers.is_empty() {
+            case.servers = servers(plan, case.clients, &server);
         }
     }
     plan.cases = all;

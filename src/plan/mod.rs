@@ -43,7 +43,7 @@ use crate::tls::TlsSettings;
 use crate::transport::AnySeries;
 use crate::units::SECOND_NS;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -89,6 +89,27 @@ pub struct Plan {
     pub tls: Option<TlsSettings>,
     /// The cases in the order in which they run.
     pub cases: Vec<Case>,
+    /// The cores of each side, if they have some of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cores: Option<CoreSplit>,
+}
+
+/// Cores that the driver has for itself, and cores of the servers that are started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CoreSplit {
+    /// Of the driver's processes.
+    pub driver: Vec<u32>,
+    /// Of the server's.
+    pub server: Vec<u32>,
+}
+
+impl CoreSplit {
+    /// Half of the cores for each side, the odd one for the servers. `None` with one core.
+    pub(crate) fn halves(cores: &[u32]) -> Option<CoreSplit> {
+        let (driver, server) = cores.split_at(cores.len() / 2);
+        let (driver, server) = (driver.to_vec(), server.to_vec());
+        (!driver.is_empty()).then_some(CoreSplit { driver, server })
+    }
 }
 
 fn is_zero(n: &u64) -> bool {
@@ -270,10 +291,32 @@ impl PlannedSeries {
 }
 
 impl Plan {
-    /// Leaves each case half of its clients, and half of the cores to drive them: another plan runs at
-    /// the same time.
+    /// True if halved client counts would be at least one, and all different.
+    pub(crate) fn can_halve_clients(&self) -> bool {
+        let counts: BTreeSet<u32> = self.first_cases().map(|case| case.clients).collect();
+        let halves: BTreeSet<u32> = counts.iter().map(|count| count / 2).collect();
+        halves.len() == counts.len() && !halves.contains(&0)
+    }
+
+    /// Leaves each case half of its clients: another plan runs at the same time.
     pub(crate) fn halve_clients(&mut self, machine: &Machine) {
         cases::halve(self, machine);
+    }
+
+    /// Gives the driver cores of its own, and the servers the others.
+    pub(crate) fn split_cores(&mut self, cores: CoreSplit, machine: &Machine) {
+        cases::split_cores(self, &cores, machine);
+        self.cores = Some(cores);
+    }
+
+    /// Returns the cores of the driver's processes; none for all.
+    pub(crate) fn driver_cores(&self) -> &[u32] {
+        self.cores.as_ref().map_or(&[], |cores| &cores.driver)
+    }
+
+    /// Returns the cores of servers that are started; none for all.
+    pub(crate) fn server_cores(&self) -> &[u32] {
+        self.cores.as_ref().map_or(&[], |cores| &cores.server)
     }
 
     /// Returns the series of a case.

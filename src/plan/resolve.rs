@@ -154,6 +154,7 @@ fn read_root(
         server: Server::Bundled,
         tls: None,
         cases: Vec::new(),
+        cores: None,
     };
     (plan, clients)
 }

@@ -200,7 +200,8 @@ impl Coordinator<'_> {
                 tls: self.own_tls.clone(),
                 mounts: vec![Mount { series: series.settings.clone(), path: series.path.clone() }],
             };
-            self.processes.start(Server, (start.case, start.shard), &start).await?;
+            let cores = self.plan.server_cores();
+            self.processes.start(Server, (start.case, start.shard), cores, &start).await?;
         }
         Ok(())
     }
@@ -281,7 +282,8 @@ impl Coordinator<'_> {
                 crowded: self.crowding() > 1,
                 seed: self.plan.seed,
             };
-            self.processes.start(Driver, (start.case, start.shard), &start).await?;
+            let cores = self.plan.driver_cores();
+            self.processes.start(Driver, (start.case, start.shard), cores, &start).await?;
         }
         Ok(())
     }

@@ -75,7 +75,8 @@ impl ExternalServer {
         };
         let ready = ReadyRequest::new(start.ready_path.as_deref(), series, target, tls)?;
         let feed = (!plan.rate_unknown).then_some(&plan.feed);
-        let server = ExternalServer::start_command(&start, feed, at, log).await?;
+        let cores = plan.server_cores();
+        let server = ExternalServer::start_command(&start, feed, at, cores, log).await?;
         Ok(Some(ExternalServer { ready, ..server }))
     }
 
@@ -83,6 +84,7 @@ impl ExternalServer {
         start: &StartCommand,
         feed: Option<&feed::Spec>,
         at: Address,
+        cores: &[u32],
         log: Option<&Path>,
     ) -> Outcome<ExternalServer> {
         let Address { authority, socket: address, others, .. } = at;
@@ -110,8 +112,8 @@ impl ExternalServer {
             }
         }
         let process = match log {
-            Some(log) => ProcessGroup::start_logged(command, &format!("`{name}`"), log)?,
-            None => ProcessGroup::start(command, &format!("`{name}`"))?,
+            Some(log) => ProcessGroup::start_logged(command, &format!("`{name}`"), cores, log)?,
+            None => ProcessGroup::start(command, &format!("`{name}`"), cores)?,
         };
         Ok(ExternalServer {
             process,
@@ -285,7 +287,7 @@ mod tests {
             socket,
             others: Vec::new(),
         };
-        ExternalServer::start_command(&command(words, limit_ms), None, at, None).await
+        ExternalServer::start_command(&command(words, limit_ms), None, at, &[], None).await
     }
 
     fn command(words: &[&str], limit_ms: u64) -> StartCommand {
@@ -491,7 +493,7 @@ mod tests {
             let words = ["sh", "-c", "pwd; echo two >&2; exit 7"];
             let mut start = command(&words, 60_000);
             start.folder = Some(std::path::PathBuf::from("/"));
-            let started = ExternalServer::start_command(&start, None, at, Some(&log)).await;
+            let started = ExternalServer::start_command(&start, None, at, &[], Some(&log)).await;
             started.expect("it starts").wait_until_ready().await.unwrap_err()
         });
         assert!(why.contains("ended with exit code 7 before it listened"), "{why}");

@@ -1,6 +1,8 @@
 //! One child process of a run: starts it, writes lines to it and reads its lines.
 
 use crate::error::{Failure, Outcome, at};
+use crate::os::on_cores;
+use crate::run::process_group::at_cores;
 use crate::run::protocol::FromProcess;
 use serde::Serialize;
 use std::process::Stdio;
@@ -35,19 +37,22 @@ impl Process {
     pub(crate) async fn start(
         subcommand: &str,
         name: String,
+        cores: &[u32],
         first: &impl Serialize,
         index: usize,
         to: UnboundedSender<(usize, ProcessMessage)>,
     ) -> Outcome<Process> {
         let program = std::env::current_exe().map_err(at("cannot find this program"))?;
-        let mut child = Command::new(program)
+        let mut command = Command::new(program);
+        command
             .arg(subcommand)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             // Ctrl-C at the terminal is the parent's to handle.
             .process_group(0)
-            .kill_on_drop(true)
-            .spawn()
+            .kill_on_drop(true);
+        let mut child = on_cores(cores, || command.spawn())
+            .map_err(at_cores(&name))?
             .map_err(at(format!("cannot start {name}")))?;
         let no_pipes = || Failure::run(format!("{name} has no pipes"));
         let stdin = child.stdin.take().ok_or_else(no_pipes)?;

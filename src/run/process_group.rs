@@ -4,10 +4,11 @@
 //! signals.
 
 use crate::error::{Failure, Outcome, at};
-use crate::os::group_alive;
+use crate::os::{group_alive, on_cores};
 use crate::run::output_tail::OutputTail;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::fs::File;
+use std::io;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -30,37 +31,38 @@ pub(crate) struct ProcessGroup {
 }
 
 impl ProcessGroup {
-    /// Starts a program in a group of its own, without input; the end of its standard error is
-    /// kept.
+    /// Starts a program in a group of its own, without input, on certain cores (none: on all); the
+    /// end of its standard error is kept.
     ///
     /// # Errors
     /// If it cannot be started.
-    pub(crate) fn start(mut command: Command, name: &str) -> Outcome<ProcessGroup> {
+    pub(crate) fn start(mut command: Command, name: &str, cores: &[u32]) -> Outcome<ProcessGroup> {
         command.stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = spawn(command, name)?;
+        let mut child = spawn(command, name, cores)?;
         let stderr = child.stderr.take();
         let stderr = stderr.ok_or_else(|| Failure::run(format!("{name} has no output")))?;
         ProcessGroup::of(child, name, OutputTail::read(stderr))
     }
 
-    /// Starts a program in a group of its own, without input; its output is appended to a file,
-    /// without secrets.
+    /// Starts a program in a group of its own, without input, on certain cores (none: on all); its
+    /// output is appended to a file, without secrets.
     ///
     /// # Errors
     /// If it cannot be started, or the file cannot be written.
     pub(crate) fn start_logged(
         mut command: Command,
         name: &str,
+        cores: &[u32],
         log: &Path,
     ) -> Outcome<ProcessGroup> {
         let doing = format!("cannot write the output of {name} to {}", log.display());
         let file = File::options().create(true).append(true).open(log).map_err(at(&doing))?;
         let has = file.metadata().map_err(at(&doing))?.len();
-        let (reader, writer) = std::io::pipe().map_err(at(&doing))?;
+        let (reader, writer) = io::pipe().map_err(at(&doing))?;
         let both = writer.try_clone().map_err(at(&doing))?;
         command.stdout(writer).stderr(both);
         // The command has the pipe's other end and is gone after this.
-        let child = spawn(command, name)?;
+        let child = spawn(command, name, cores)?;
         let tail = OutputTail::log(reader, file, has, log).map_err(at(&doing))?;
         ProcessGroup::of(child, name, tail)
     }
@@ -127,9 +129,15 @@ impl ProcessGroup {
     }
 }
 
-fn spawn(mut command: Command, name: &str) -> Outcome<Child> {
-    let spawned = command.stdin(Stdio::null()).process_group(0).spawn();
+fn spawn(mut command: Command, name: &str, cores: &[u32]) -> Outcome<Child> {
+    command.stdin(Stdio::null()).process_group(0);
+    let spawned = on_cores(cores, || command.spawn()).map_err(at_cores(name))?;
     spawned.map_err(at(format!("cannot start {name}")))
+}
+
+/// Explains that a process cannot have its cores.
+pub(super) fn at_cores(name: &str) -> impl FnOnce(io::Error) -> Failure {
+    at(format!("cannot start {name} on cores of its own (`--share-cores` does without)"))
 }
 
 impl Drop for ProcessGroup {

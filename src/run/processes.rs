@@ -96,7 +96,7 @@ impl<'a> Processes<'a> {
         Processes { all: Vec::new(), lost: Vec::new(), sink, signals, observer, messages, sender }
     }
 
-    /// Starts a process.
+    /// Starts a process, on certain cores (none: on all).
     ///
     /// # Errors
     /// If it cannot be started.
@@ -104,6 +104,7 @@ impl<'a> Processes<'a> {
         &mut self,
         role: ProcessRole,
         (case, shard): (u32, u32),
+        cores: &[u32],
         first: &impl Serialize,
     ) -> Outcome<()> {
         let (subcommand, side) = match role {
@@ -112,7 +113,8 @@ impl<'a> Processes<'a> {
         };
         let name = format!("{side} process {shard} of case {case}");
         let index = self.all.len();
-        let process = Process::start(subcommand, name, first, index, self.sender.clone()).await?;
+        let process =
+            Process::start(subcommand, name, cores, first, index, self.sender.clone()).await?;
         self.all.push(CaseProcess {
             process,
             role,

@@ -71,7 +71,7 @@ fn an_update_that_is_never_sent_is_caught_by_the_first_run() {
     assert!(pairs <= 1, "{pairs}");
 }
 
-/// Four faults at once, so that twenty-two runs are enough: each metric fails by the exact test.
+/// Four faults at once, so that some ten pairs are enough: each metric fails by the test that looks after every pair.
 #[test]
 fn delay_cpu_leak_and_stall_each_fail_their_own_metric() {
     let world = World::new(PUSHED);
@@ -90,7 +90,7 @@ fn delay_cpu_leak_and_stall_each_fail_their_own_metric() {
     assert!((10..=20).contains(&pairs), "{pairs}");
     for finding in &failed {
         let effect = &finding["effect"];
-        assert!(effect["p"].as_f64().is_some_and(|p| p <= 0.005), "{finding}");
+        assert!(effect["p"].as_f64().is_some_and(|p| p <= 0.01), "{finding}");
         assert!(effect["lower"].as_f64().is_some_and(|lower| lower > 0.0), "{finding}");
     }
 }

@@ -138,7 +138,7 @@ fn both_servers_run_at_the_same_time() {
         format!("sh -c \"{wait}; exec {line_of}\" @ {at}")
     };
     let (a, b) = (waits("a-began", "b-began"), waits("b-began", "a-began"));
-    let more = ["--together", "--pairs=1", "--most-pairs=3", "--alpha=0.2", "--seed=1"];
+    let more = ["--pairs=1", "--most-pairs=3", "--alpha=0.2", "--seed=1"];
     let margins = [
         "server_cpu_us_per_message",
         "delivery_latency_us_p50",
@@ -182,9 +182,9 @@ fn the_scenarios_rate_reaches_a_server_that_is_started() {
     expect_code(&finish(&mut command), 0);
     let result = read(&world.path("out/pair-01-b.jsonl")).expect("a run's result");
     let table = wsbench::internals::report::summarise(&result);
-    // 20 clients with 20 updates a second each, for half a second.
+    // Ten clients with 20 updates a second each, for half a second.
     let messages = table.rows[0].events.steady.completed;
-    assert!((150..=250).contains(&messages), "{messages}");
+    assert!((75..=125).contains(&messages), "{messages}");
 }
 
 /// `Host` is longer in the requests to one of them, whose bytes are compared as if it were not.
@@ -208,7 +208,7 @@ fn two_addresses_of_different_lengths_are_compared() {
 fn a_server_that_does_not_start_does_not_hold_up_the_one_beside_it() {
     let world = World::new(PUSHED);
     let broken = script(&world, "broken", "exit 3") + " {port} @ http://127.0.0.1:{port}";
-    let output = finish(&mut compare(&world, &serve(&world), &broken, &["--together"]));
+    let output = finish(&mut compare(&world, &serve(&world), &broken, &[]));
     expect_code(&output, 98);
     assert!(flat(&output).contains("B: "), "{}", said(&output));
     expect_nothing_left(&world);
@@ -236,7 +236,7 @@ fn cpu_of_another_process_of_b_fails_its_cpu_metric() {
 #[test]
 fn a_server_that_does_not_start_fails_b_and_makes_a_invalid() {
     let gone = "sh -c 'echo no disk >&2; exit 3' @ http://127.0.0.1:65432";
-    let whose = "websocket at 20 clients";
+    let whose = "websocket at 10 clients";
     let b_ends = || {
         let world = World::new(PUSHED);
         let output = finish(&mut compare(&world, &serve(&world), gone, &[]));
@@ -303,7 +303,7 @@ fn a_server_that_answers_nothing_useful_fails_by_the_name_of_the_check() {
         let output = finish(&mut compare(&world, &serve(&world), &b, &["--quiet"]));
         expect_code(&output, 98);
         let check = "something_measured";
-        assert!(found(&output, "polling at 10 clients", check, "B"), "{}", said(&output));
+        assert!(found(&output, "polling at 5 clients", check, "B"), "{}", said(&output));
         expect_nothing_left(&world);
     };
     std::thread::scope(|scope| {
@@ -326,7 +326,7 @@ fn a_server_that_never_holds_the_rate_fails_after_it_was_run_again() {
     // On a machine that is busy enough A is late once, too: then nothing is decided.
     if output.status.code() != Some(96) {
         expect_code(&output, 98);
-        assert!(found(&output, "websocket at 20 clients", "feed_held", "B"), "{text}");
+        assert!(found(&output, "websocket at 10 clients", "feed_held", "B"), "{text}");
         assert!(text.contains("B was late in each of them and A in none"), "{text}");
     }
     assert!(text.contains("pair 1 was discarded"), "{text}");
@@ -384,7 +384,7 @@ fn what_cannot_be_compared_is_refused_before_anything_starts() {
         (&server, "sleep 1", "", "--b: the command line `sleep 1` has no ready address"),
         (&server, "http://127.0.0.1:9", REQWEST, "Choose a port with as many digits"),
         (port, port, "--margin=server_cpu=5%", "is not a metric with a margin"),
-        (port, port, "--most-pairs=3", "--most-pairs 3 is less than --pairs 10"),
+        (port, port, "--most-pairs=3", "--pairs <N>"),
         (port, port, "--pairs=3", "nothing fails above 0.005"),
         (port, port, "--set=clients=[0]", "clients"),
         (port, port, "--alpha=0.5", "at most 0.2"),
@@ -432,10 +432,10 @@ fn a_signal_ends_it_with_its_findings_and_leaves_no_process() {
         format!("sh -c 'trap : TERM; echo {folder}; sleep 600' @ http://127.0.0.1:65431")
     };
     std::thread::scope(|scope| {
-        let together = &["--together"];
-        scope.spawn(|| ends(&serve, &[], "pair 2 of 10", Signal::INT, 130));
-        scope.spawn(|| ends(&serve, together, "pair 2 of 10, both", Signal::INT, 130));
-        scope.spawn(|| ends(&ignores_sigterm, &[], "warm-up, b", Signal::TERM, 143));
-        scope.spawn(|| ends(&ignores_sigterm, together, "warm-up", Signal::TERM, 143));
+        let in_turn = &["--sequential"];
+        scope.spawn(|| ends(&serve, in_turn, "pair 2 of ", Signal::INT, 130));
+        scope.spawn(|| ends(&serve, &[], "pair 2 of 8, both", Signal::INT, 130));
+        scope.spawn(|| ends(&ignores_sigterm, in_turn, "warm-up, b", Signal::TERM, 143));
+        scope.spawn(|| ends(&ignores_sigterm, &[], "warm-up", Signal::TERM, 143));
     });
 }

@@ -26,15 +26,19 @@ use crate::gate::pairs::Margins;
 use crate::os;
 use crate::os::Machine;
 use crate::os::Signals;
-use crate::plan::{Plan, Server, estimate, estimate_result_bytes};
+use crate::plan::{CoreSplit, Plan, Server, estimate, estimate_result_bytes};
 use crate::report::Conclusion;
 use crate::report::finding::{Decision, Kind};
 use crate::report::judgement::{JudgementView, text};
 use progress::PairProgress;
 use run::ComparedSide;
 use session::{Compared, PairSession, PairTerms};
+use std::collections::BTreeSet;
 use std::time::Duration;
 use target::CompareTarget;
+
+/// The time of a comparison for each series and client count, if the user names none.
+const EACH_CASE: Duration = Duration::from_secs(300);
 
 /// Compares two targets.
 ///
@@ -49,24 +53,28 @@ fn run_compare(args: &CompareArgs) -> Outcome<Conclusion> {
         CompareTarget::parse(text).map_err(|why| Failure::usage(format!("{option}: {why}")))
     };
     let targets = [read("--a", &args.a)?, read("--b", &args.b)?];
-    let pairs = args.how.pairs;
-    let most = args.most_pairs.unwrap_or(2 * pairs);
-    if most < pairs {
-        return Err(Failure::usage(format!("--most-pairs {most} is less than --pairs {pairs}")));
-    }
-    let rules = match args.time {
-        Some(_) => {
+    let rules = match args.pairs {
+        None => {
             let usual = Rules::every_pair();
             Rules { alpha: args.how.alpha.unwrap_or(usual.alpha), ..usual }
         }
-        None => {
+        Some(pairs) => {
+            let most = args.most_pairs.unwrap_or(2 * pairs);
+            if most < pairs {
+                let why = format!("--most-pairs {most} is less than --pairs {pairs}");
+                return Err(Failure::usage(why));
+            }
             let mut looks = vec![pairs, most];
             looks.dedup();
             rules_at(looks, &args.how)
         }
     };
     require_decisive(&rules)?;
-    let limit = args.time.map(Duration::from_nanos);
+    let limit = match (args.pairs, args.time) {
+        (Some(_), _) => Limit::Pairs,
+        (None, Some(ns)) => Limit::Time(Duration::from_nanos(ns)),
+        (None, None) => Limit::TimeOfEachCase,
+    };
     let mut terms = prepare(&args.how, "B against A", targets, rules, limit)?;
     (terms.strict, terms.only_noisy) = (args.strict, args.only_noisy);
     if let Some(why) = terms.rules.undecidable(most_metrics(&terms.sides)) {
@@ -96,11 +104,12 @@ fn run_calibrate(args: &CalibrateArgs) -> Outcome<Conclusion> {
         None => CompareTarget::itself(),
     };
     let target = target.map_err(|why| Failure::usage(format!("--target: {why}")))?;
-    let rules = rules_at(vec![args.how.pairs], &args.how);
-    let terms = prepare(&args.how, "A against A", [target.clone(), target], rules, None)?;
+    let rules = rules_at(vec![args.pairs], &args.how);
+    let both = [target.clone(), target];
+    let terms = prepare(&args.how, "A against A", both, rules, Limit::Pairs)?;
     let mut compared = run_pairs(&terms, &args.how)?;
     // What is reported for twice as many pairs is arithmetic.
-    let looks = Looks::At(vec![args.how.pairs, 2 * args.how.pairs]);
+    let looks = Looks::At(vec![args.pairs, 2 * args.pairs]);
     let rules = Rules { looks, ..terms.rules.clone() };
     let noises = noise::measure(&compared.metrics, &compared.verdicts, &compared.orders, &rules);
     let text = calibration::render(&noises, &compared.judgement);
@@ -147,21 +156,42 @@ fn most_metrics(sides: &[ComparedSide; 2]) -> usize {
     pairs::most_metrics(rows, servers, sides.iter().all(ComparedSide::has_own_driver))
 }
 
+/// What ends a comparison that has not decided.
+#[derive(Debug, Clone, Copy)]
+enum Limit {
+    /// The number of pairs alone.
+    Pairs,
+    /// A time, beside that.
+    Time(Duration),
+    /// [`EACH_CASE`] for each series and client count.
+    TimeOfEachCase,
+}
+
+impl Limit {
+    fn of(self, plan: &Plan) -> Option<Duration> {
+        match self {
+            Limit::Pairs => None,
+            Limit::Time(limit) => Some(limit),
+            Limit::TimeOfEachCase => Some(EACH_CASE * plan.first_cases().count().max(1) as u32),
+        }
+    }
+}
+
 /// Checks, once for each target, whether it can be run here.
 fn prepare(
     args: &PairArgs,
     title: &str,
     targets: [CompareTarget; 2],
     rules: Rules,
-    limit: Option<Duration>,
+    limit: Limit,
 ) -> Outcome<PairTerms> {
     let margins =
         Margins::read(&args.margins).map_err(|why| Failure::usage(format!("--margin: {why}")))?;
     os::raise_open_files();
     let [a, b] = targets;
     let same = a == b;
-    let together = args.together && a.can_share_a_driver() && b.can_share_a_driver();
-    let sides = [prepare_side("a", a, args, together)?, prepare_side("b", b, args, together)?];
+    let sides = [prepare_side("a", a, args)?, prepare_side("b", b, args)?];
+    let together = sides.iter().all(|side| side.together);
     let shown = if same { 1 } else { 2 };
     for warning in sides.iter().take(shown).flat_map(|side| &side.warnings) {
         warn(warning);
@@ -179,6 +209,7 @@ fn prepare(
     }
     let name = &sides[0].plan.name;
     let limited = sides.iter().any(|side| side.limited);
+    let limit = limit.of(&sides[0].plan);
     // The pairs that run at the most, and a warm-up.
     let most = u64::from(rules.most_pairs());
     let in_time = limit.map_or(most, |limit| {
@@ -188,6 +219,8 @@ fn prepare(
     let runs = most.min(in_time) + 1;
     let result_bytes = sides.iter().map(|side| runs * estimate_result_bytes(&side.plan)).sum();
     let note = "the scenario's limits are checked by `wsbench run` only";
+    let notes =
+        limited.then(|| note.to_owned()).into_iter().chain(describe_cores(&sides)).collect();
     Ok(PairTerms {
         title: format!("{title}, {name}"),
         rules,
@@ -198,7 +231,7 @@ fn prepare(
         together,
         only_noisy: false,
         out: prepare_reports(args.out.as_deref(), &format!("{name}-pairs"), result_bytes)?,
-        notes: limited.then(|| note.to_owned()).into_iter().collect(),
+        notes,
         sides,
     })
 }
@@ -207,12 +240,12 @@ fn prepare_side(
     name: &'static str,
     target: CompareTarget,
     args: &PairArgs,
-    together: bool,
 ) -> Outcome<ComparedSide> {
     let mut overrides = args.overrides.clone();
     overrides.extend(target.overrides(args.ready_timeout));
     let machine = Machine::read();
     let mut prepared = crate::cmd::plan::prepare(&args.scenario, &overrides, &machine)?;
+    let together = !args.sequential && prepared.plan.can_halve_clients();
     if together {
         prepared.plan.halve_clients(&machine);
     }
@@ -221,6 +254,11 @@ fn prepare_side(
     }
     let mut plan = prepared.plan;
     let is_server = !matches!(target, CompareTarget::Binary { .. });
+    // A build of wsbench starts its own driver and server.
+    let cores = CoreSplit::halves(&os::allowed_cores()).filter(|_| is_server && !args.share_cores);
+    if let Some(cores) = cores {
+        plan.split_cores(cores, &machine);
+    }
     if let Server::External { start, processes, .. } = &mut plan.server
         && is_server
     {
@@ -244,15 +282,22 @@ fn prepare_side(
     }
     // The driver's floor is not compared.
     plan.cases.retain(|case| !case.floor);
-    let overrides = args.overrides.clone();
+    let mut overrides = args.overrides.clone();
+    if together {
+        // What this program's own clients get by the plan.
+        let counts: Vec<u32> = plan.first_cases().map(|case| case.clients).collect();
+        let counts: BTreeSet<u32> = counts.into_iter().collect();
+        overrides.push(format!("clients={:?}", Vec::from_iter(counts)));
+    }
     let (scenario, limited) = (args.scenario.clone(), !prepared.limits.is_empty());
     let warnings = prepared.warnings;
-    Ok(ComparedSide { name, target, plan, scenario, overrides, limited, warnings })
+    Ok(ComparedSide { name, target, plan, scenario, overrides, limited, warnings, together })
 }
 
 fn run_pairs(terms: &PairTerms, args: &PairArgs) -> Outcome<Compared> {
     let planned = estimate_duration(&terms.sides[0].plan);
-    let progress = PairProgress::new(args.quiet, planned, args.pairs);
+    let first = terms.rules.deciding().first().copied().unwrap_or(1);
+    let progress = PairProgress::new(args.quiet, planned, first);
     let done = crate::run::runtime()?.block_on(async {
         let signals = Signals::catch().map_err(at("cannot listen for signals"))?;
         PairSession::new(terms, signals, progress).run().await
@@ -266,6 +311,24 @@ fn note_folder(terms: &PairTerms, args: &PairArgs) {
     if !args.quiet {
         note(format_args!("the runs' results are in {}", terms.out.display()));
     }
+}
+
+/// Says which cores each side has, if the targets are servers.
+fn describe_cores(sides: &[ComparedSide; 2]) -> Option<String> {
+    let side = sides.iter().find(|side| !side.has_own_driver())?;
+    let list = |cores: &[u32]| {
+        let all: Vec<String> = cores.iter().map(u32::to_string).collect();
+        format!("{} {}", if cores.len() == 1 { "core" } else { "cores" }, all.join(", "))
+    };
+    let (driver, server) = (side.plan.driver_cores(), side.plan.server_cores());
+    (!driver.is_empty()).then(|| {
+        format!(
+            "the driver ran on {}, and servers that were started on {} (--share-cores lets both have \
+             all)",
+            list(driver),
+            list(server)
+        )
+    })
 }
 
 /// Estimates how long a run of a plan takes.

@@ -43,6 +43,8 @@ pub(crate) struct ComparedSide {
     pub limited: bool,
     /// What is legal in the scenario and probably a mistake.
     pub warnings: Vec<String>,
+    /// Whether it runs at the same time as the other side, with half of the clients.
+    pub together: bool,
 }
 
 impl ComparedSide {
@@ -151,7 +153,7 @@ async fn run_binary(
         command.env_remove(name);
     });
     let shown = program.display().to_string();
-    let mut process = ProcessGroup::start(command, &shown)?;
+    let mut process = ProcessGroup::start(command, &shown, &[])?;
     let status = tokio::select! {
         biased;
         caught = signals.next() => {

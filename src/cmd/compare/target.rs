@@ -86,11 +86,6 @@ impl CompareTarget {
         Ok(CompareTarget::Binary { path, version })
     }
 
-    /// Whether its clients can be driven by this program, beside those of another target.
-    pub(crate) fn can_share_a_driver(&self) -> bool {
-        !matches!(self, CompareTarget::Binary { .. })
-    }
-
     /// The `--set` arguments that put it in the place of a scenario's server; none for a binary.
     pub(crate) fn overrides(&self, ready_ns: Option<u64>) -> Vec<String> {
         // A JSON string is a TOML string, and a list a list.

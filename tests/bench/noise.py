@@ -1,0 +1,199 @@
+#!/usr/bin/env python3
+"""How much each arrangement of a comparison varies when a server is compared with itself.
+
+    cargo build --release --locked && tests/bench/noise.py [--minutes 4] [--beside-a-compiler]
+
+Prints, for CPU, p50, p99 and memory, the standard deviation of ln(B/A) of one unit, and what is left of
+it after a minute of units: what decides how soon a change is seen. The arrangements are
+
+    in turn    a run of A and a run of B, each with a new server and all clients
+    windows    both servers alive, windows of a second each in the order ABBA, all clients
+    together   both servers at the same time, each with half of the clients
+
+with the `wsbench serve` of one build on both sides, 200 WebSocket clients and 20 messages a second each.
+Load goes to 127.0.0.1 alone.
+"""
+
+import argparse
+import csv
+import json
+import math
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+METRICS = {
+    "CPU": "server_cpu_us_per_message",
+    "p50": "delivery_latency_us_p50",
+    "p99": "delivery_latency_us_p99",
+    "memory": "server_resident_bytes_per_client",
+}
+SCENARIO = """\
+name = "noise"
+clients = [200]
+warmup = "{warmup}"
+duration = "{duration}"
+cooldown = "100ms"
+driver_lateness = "1s"
+[feed]
+rate = "20/s"
+[[series]]
+transport = "websocket"
+"""
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--wsbench", type=Path, default=ROOT / "target" / "release" / "wsbench")
+    parser.add_argument("--minutes", type=float, default=4, help="for each arrangement")
+    parser.add_argument("--beside-a-compiler", action="store_true")
+    parser.add_argument("--only", choices=["in turn", "windows", "together"])
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="wsbench-noise-") as tmp:
+        tmp = Path(tmp)
+        compiler = start_compiler(tmp) if options.beside_a_compiler else None
+        try:
+            print(f"{'arrangement':12} {'units':>5} {'s a unit':>8}" +
+                  "".join(f" {name:>8} {'1 min':>7}" for name in METRICS))
+            for name, run in (("in turn", in_turn), ("windows", windows), ("together", together)):
+                if options.only in (None, name):
+                    units, seconds = run(options, tmp / name.replace(" ", "-"))
+                    show(name, units, seconds)
+        finally:
+            if compiler:
+                os.killpg(compiler.pid, signal.SIGKILL)
+
+
+def show(name, units, seconds):
+    """A line: standard deviations of a unit and of a minute of units."""
+    each = seconds / len(units)
+    line = f"{name:12} {len(units):5} {each:8.1f}"
+    for metric in METRICS.values():
+        values = [u[metric] for u in units if metric in u]
+        if len(values) < 3:
+            line += f" {'-':>8} {'-':>7}"
+            continue
+        deviation = statistics.stdev(values)
+        line += f" {deviation:8.1%} {deviation * math.sqrt(each / 60):7.1%}"
+    print(line, flush=True)
+
+
+def start_compiler(tmp):
+    """rustc in a loop, as if the machine built something."""
+    source = "\n".join(
+        f"pub fn f{i}(x: &[u64]) -> Vec<String> {{ x.iter().map(|v| format!(\"{{}}\", v * {i})).collect() }}"
+        for i in range(600))
+    (tmp / "busy.rs").write_text(source)
+    loop = f"while :; do rustc -O --crate-type lib -o {tmp}/busy.rlib {tmp}/busy.rs || exit; done"
+    return subprocess.Popen(["sh", "-c", loop], start_new_session=True,
+                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def in_turn(options, tmp):
+    return compare(options, tmp, "--sequential", 14.5)
+
+
+def together(options, tmp):
+    return compare(options, tmp, "--together", 6)
+
+
+def compare(options, tmp, how, usual):
+    """The runs of `wsbench compare`, and the time that they took."""
+    tmp.mkdir()
+    (tmp / "scenario.toml").write_text(SCENARIO.format(warmup="1s", duration="3s"))
+    pairs = max(8, round(options.minutes * 60 / usual))
+    target = f"{options.wsbench} serve --bind 127.0.0.1:{{port}} @ http://127.0.0.1:{{port}}"
+    words = [options.wsbench, "compare", tmp / "scenario.toml", "--a", target, "--b", target,
+             "--pairs", str(pairs), "--most-pairs", str(pairs), "--only-noisy", "--out", tmp / "out", "-q"]
+    how = [how] if how in help_of(options) else []
+    began = time.monotonic()
+    done = subprocess.run([*map(str, words), *how], capture_output=True, text=True)
+    seconds = time.monotonic() - began
+    units = []
+    for file in sorted((tmp / "out").glob("pair-*-a.jsonl")):
+        sides = [figures(options, Path(str(file)[:-7] + side + ".jsonl"), tmp) for side in "ab"]
+        units.append(log_ratios([sides[0]], [sides[1]]))
+    if not units:
+        sys.exit(f"no pair was recorded:\n{done.stdout}{done.stderr}")
+    return units, seconds
+
+
+def help_of(options):
+    return subprocess.run([options.wsbench, "compare", "--help"], capture_output=True, text=True).stdout
+
+
+def windows(options, tmp):
+    """Blocks of ABBA, four for each pair of new servers."""
+    tmp.mkdir()
+    (tmp / "scenario.toml").write_text(SCENARIO.format(warmup="100ms", duration="1s"))
+    units, began = [], time.monotonic()
+    while time.monotonic() - began < options.minutes * 60:
+        servers = [serve(options) for _ in "ab"]
+        try:
+            for block in range(4):
+                found = [[], []]
+                for side in (0, 1, 1, 0) if block % 2 == 0 else (1, 0, 0, 1):
+                    process, port = servers[side]
+                    found[side].append(window(options, tmp, process.pid, port))
+                units.append(log_ratios(*found))
+        finally:
+            for process, _ in servers:
+                process.kill()
+                process.wait()
+    return units, time.monotonic() - began
+
+
+def serve(options):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen([options.wsbench, "serve", "--bind", f"127.0.0.1:{port}", "--rate", "20/s"],
+                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for _ in range(200):
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return process, port
+        except OSError:
+            time.sleep(0.05)
+    sys.exit("wsbench serve does not listen")
+
+
+def window(options, tmp, pid, port):
+    out = tmp / "out"
+    done = subprocess.run([options.wsbench, "run", tmp / "scenario.toml", "--out", out, "-q", "--reports", "csv",
+                           "--set", f"server.url=http://127.0.0.1:{port}", "--set", f"server.pid={pid}"],
+                          capture_output=True, text=True)
+    rows = list(csv.DictReader((out / "summary.csv").open())) if out.exists() else []
+    if not rows:
+        sys.exit(f"a window was not recorded:\n{done.stdout}{done.stderr}")
+    return rows[-1]
+
+
+def figures(options, file, tmp):
+    out = tmp / "report"
+    subprocess.run([options.wsbench, "report", file, "--out", out, "--reports", "csv"], capture_output=True)
+    return list(csv.DictReader((out / "summary.csv").open()))[-1]
+
+
+def log_ratios(a, b):
+    """ln(B/A) of each metric: the mean logarithm of B's rows over A's."""
+    found = {}
+    for metric in METRICS.values():
+        try:
+            logs = [statistics.mean(math.log(float(row[metric])) for row in rows) for rows in (a, b)]
+        except ValueError:
+            continue
+        found[metric] = logs[1] - logs[0]
+    return found
+
+
+if __name__ == "__main__":
+    main()
