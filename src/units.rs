@@ -199,13 +199,16 @@ pub(crate) fn distinct<T: PartialEq>(items: impl IntoIterator<Item = T>) -> Vec<
     once
 }
 
-/// A number of bytes for people, in SI units: `871 B`, `8.71 MB`.
+/// A number of bytes for people, in SI units: `871 B`, `8.71 MB`, `4.61 EB`.
 pub(crate) fn human_bytes(bytes: f64) -> String {
     match bytes.abs() {
         m if m < 1e3 => format!("{} B", three(bytes)),
         m if m < 1e6 => format!("{} kB", three(bytes / 1e3)),
         m if m < 1e9 => format!("{} MB", three(bytes / 1e6)),
-        _ => format!("{} GB", three(bytes / 1e9)),
+        m if m < 1e12 => format!("{} GB", three(bytes / 1e9)),
+        m if m < 1e15 => format!("{} TB", three(bytes / 1e12)),
+        m if m < 1e18 => format!("{} PB", three(bytes / 1e15)),
+        _ => format!("{} EB", three(bytes / 1e18)),
     }
 }
 

@@ -43,6 +43,8 @@ mod language;
 mod layering;
 /// `wsbench model`, and the user's own headers.
 mod model;
+/// Servers that break the rules, and what is said of them.
+mod odd_servers;
 /// Outputs and files that are closed, full, no regular files, or too large for memory; huge scenarios.
 mod outputs;
 /// Servers with messages of their own form.

@@ -131,6 +131,11 @@ pub(crate) fn malformed(response: &Response) -> ClientError {
     }
 }
 
+/// Returns the error of an answer that did not come in time, or not whole.
+pub(crate) fn not_in_time(response: &Response) -> ClientError {
+    ClientError::with(ClientErrorKind::ResponseTimeout, i32::from(response.status != 0))
+}
+
 /// Returns the error of so many bytes after the end of an answer.
 pub(crate) fn surplus(bytes: u64) -> ClientError {
     ClientError::with(ClientErrorKind::Surplus, i32::try_from(bytes).unwrap_or(i32::MAX))

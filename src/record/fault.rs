@@ -1,5 +1,6 @@
 //! What can go wrong for one simulated client, as small values that can be counted.
 
+use crate::record::frame_fault::FrameFault;
 use crate::record::tls_problem::{TlsProblem, alert_name};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -35,8 +36,10 @@ pub enum ClientErrorKind {
     EarlyClose,
     /// A response with a status other than 200; the code is the status.
     Status,
-    /// Bytes that are no response or no frame; no code.
+    /// Bytes that are no response, or not the answer that was expected; no code.
     Malformed,
+    /// A frame that breaks the WebSocket protocol; the code is a [`FrameFault`].
+    Frame,
     /// Bytes after the end of an answer; the code is their number.
     Surplus,
     /// The server answered a stream's request with 204: it wants no further one (HTML §9.2.3). No
@@ -68,7 +71,7 @@ pub enum ClientErrorKind {
     Tls,
     /// The server ended TLS with an alert; the code is the alert's (RFC 8446 §6).
     TlsAlert,
-    /// A response that did not come within the limit; no code.
+    /// A response that did not come within the limit; the code is 1 if it had begun.
     ResponseTimeout,
     /// A client that did not end within the drain limit; no code.
     Undrained,
@@ -118,6 +121,7 @@ impl ClientError {
             | ClientErrorKind::Write
             | ClientErrorKind::EarlyClose
             | ClientErrorKind::Malformed
+            | ClientErrorKind::Frame
             | ClientErrorKind::Undecodable
             | ClientErrorKind::TooLong
             | ClientErrorKind::Surplus
@@ -250,6 +254,7 @@ impl fmt::Display for ClientError {
             }
             ClientErrorKind::Status => write!(f, "answered with status {}", self.code),
             ClientErrorKind::Malformed => f.write_str("answered with malformed bytes"),
+            ClientErrorKind::Frame => f.write_str(FrameFault::sentence(self.code)),
             ClientErrorKind::Surplus => {
                 let bytes = if self.code == 1 { "byte" } else { "bytes" };
                 write!(f, "sent {} {bytes} after the end of an answer", self.code)
@@ -290,9 +295,19 @@ impl fmt::Display for ClientError {
                 let code = self.code;
                 write!(f, "the server refused the TLS handshake: alert {name} ({code}){remedy}")
             }
+            ClientErrorKind::ResponseTimeout if self.code == 1 => {
+                f.write_str("an answer that had begun was not whole within the limit")
+            }
             ClientErrorKind::ResponseTimeout => f.write_str("no answer within the limit"),
             ClientErrorKind::Undrained => f.write_str("did not end within the drain limit"),
         }
+    }
+}
+
+impl FrameFault {
+    /// The error of a client that met it.
+    pub(crate) fn error(self) -> ClientError {
+        ClientError::with(ClientErrorKind::Frame, self as i32)
     }
 }
 

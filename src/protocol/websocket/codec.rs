@@ -103,10 +103,14 @@ pub enum FrameError {
     ReservedBit,
     /// An opcode that is not defined.
     UnknownOpcode,
-    /// A control frame that is fragmented or longer than 125 bytes (§5.5).
-    BadControlFrame,
-    /// A continuation of nothing, or a new message within another (§5.4).
-    BadFragment,
+    /// A control frame of more than 125 bytes (§5.5).
+    LongControlFrame,
+    /// A control frame in fragments (§5.5).
+    FragmentedControlFrame,
+    /// A continuation of nothing (§5.4).
+    NothingToContinue,
+    /// A new message within another (§5.4).
+    UnfinishedMessage,
     /// A masked frame from a server (§5.1).
     Masked,
     /// A frame without a mask from a client (§5.1).
@@ -290,6 +294,13 @@ impl FrameReader {
         u64::from(self.have) + current + self.message.wire()
     }
 
+    /// Returns how long the payload of the data frame is that is under way, and how much of it has
+    /// come; `None` if none is.
+    pub fn frame_under_way(&self) -> Option<(u64, u64)> {
+        let opcode = self.opcode.filter(|opcode| !opcode.is_control());
+        opcode.map(|_| (self.current.payload, self.current.payload - self.left))
+    }
+
     /// Whether a message has begun and is not whole.
     pub fn is_within_message(&self) -> bool {
         self.within.is_some()
@@ -358,16 +369,18 @@ impl FrameReader {
         self.fin = first & 0x80 != 0;
         match (opcode, self.within) {
             (Opcode::Close | Opcode::Ping | Opcode::Pong, _) => {
-                if !self.fin || sizes.payload > CONTROL_BYTES as u64 {
-                    return Err(FrameError::BadControlFrame);
+                if !self.fin {
+                    return Err(FrameError::FragmentedControlFrame);
+                }
+                if sizes.payload > CONTROL_BYTES as u64 {
+                    return Err(FrameError::LongControlFrame);
                 }
             }
             (Opcode::Continuation, Some(_)) => {}
             (Opcode::Text, None) => self.within = Some(MessageKind::Text),
             (Opcode::Binary, None) => self.within = Some(MessageKind::Binary),
-            (Opcode::Continuation, None) | (Opcode::Text | Opcode::Binary, Some(_)) => {
-                return Err(FrameError::BadFragment);
-            }
+            (Opcode::Continuation, None) => return Err(FrameError::NothingToContinue),
+            (Opcode::Text | Opcode::Binary, Some(_)) => return Err(FrameError::UnfinishedMessage),
         }
         if !opcode.is_control() && self.message.payload.saturating_add(sizes.payload) > most_bytes {
             return Err(FrameError::TooLarge);

@@ -128,13 +128,17 @@ impl<'a> Group<'a> {
     pub(super) fn connected(&self) -> u64 {
         self.drivers.iter().map(|d| u64::from(d.connected)).sum()
     }
+    /// Whether any byte came from the server. The engine "reqwest" does not know of those before an answer
+    /// is whole.
+    pub(super) fn has_answered(&self) -> bool {
+        Phase::ALL.iter().any(|phase| self.total.phases[*phase].ledger.down.wire.get() > 0)
+    }
     /// Whether the server has closed every connection, and no byte of an answer came. The engine
     /// "reqwest" does not know of the bytes before an answer is whole.
     pub(super) fn is_closed_without_answer(&self) -> bool {
-        let phases = || Phase::ALL.iter().map(|phase| &self.total.phases[*phase]);
-        let came = phases().any(|phase| phase.ledger.down.wire.get() > 0);
+        let mut phases = Phase::ALL.iter().map(|phase| &self.total.phases[*phase]);
         // The client of a held poll asks again without an error.
-        let closed = phases().any(|phase| phase.counts.faults > 0 || phase.counts.reconnects > 0);
+        let closed = phases.any(|phase| phase.counts.faults > 0 || phase.counts.reconnects > 0);
         let is_close = |error: &ClientError| match error.kind {
             ClientErrorKind::EarlyClose => error.code == 0,
             ClientErrorKind::Read | ClientErrorKind::Write => {
@@ -142,7 +146,7 @@ impl<'a> Group<'a> {
             }
             _ => false,
         };
-        closed && !came && self.total.faults.keys().all(is_close)
+        closed && !self.has_answered() && self.total.faults.keys().all(is_close)
     }
     /// Why the plan knows that a figure cannot be known.
     pub(super) fn planned_absence(&self, figure: &str) -> Option<&str> {

@@ -41,6 +41,10 @@ pub(super) fn describe(
             message => format!("{error}; the last message was {}", quoted_message(message)),
         };
     }
+    if error.kind == ClientErrorKind::Frame && !refusal.body.is_empty() {
+        // What the client says of it, not the server.
+        return format!("{error}: {}", String::from_utf8_lossy(&refusal.body).escape_debug());
+    }
     let moved = matches!(error.kind, ClientErrorKind::Status | ClientErrorKind::Upgrade)
         && (300..400).contains(&error.code)
         && !refusal.location.is_empty();
@@ -210,6 +214,11 @@ mod tests {
         assert_eq!(of("\r\n"), "upgrade refused with status 400");
         let closed = said(ClientErrorKind::EarlyClose, 3501, "", "bad request");
         assert_eq!(closed, "closed early by the server with close code 3501: \"bad request\"");
+        let frame = said(ClientErrorKind::Frame, 12, "", "4.61 EB were announced");
+        assert_eq!(
+            frame,
+            "the server announced a frame that did not end in time: 4.61 EB were announced"
+        );
         let bytes = said(ClientErrorKind::Malformed, 0, "", "-ERR\0");
         assert_eq!(bytes, "answered with malformed bytes: \"-ERR\\0\"");
         assert_eq!(

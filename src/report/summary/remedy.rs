@@ -25,6 +25,22 @@ const REFUSED: &str =
 const TLS: &str =
     "Correct [server.tls], the URL or the server's certificate, as the client errors say.";
 const NOT_READY: &str = "Correct `first` and `ready`: see what came in place of the answer.";
+const FOR_NOW: &str = "The server refuses for now: see its log and its limits on requests, use fewer clients or a lower \
+     rate, or start the clients once it is ready.";
+const FAILED: &str =
+    "The server fails at the request: see its log, and correct the path or what the request lacks.";
+const SWITCHED: &str = "The server changes to another protocol at this path: correct the path, or take another transport.";
+const OTHER_STATUS: &str =
+    "Correct the path, or say by `status` in the series that such an answer is a success.";
+const BROKEN: &str = "The server's answers break their protocol, or are not those that were asked for: see the client \
+     errors, and what stands between the server and its clients (a proxy).";
+const FRAMES: &str = "Correct the frames that the server, or a proxy before it, sends: the client errors say which rule \
+     they break.";
+const CUT: &str = "The server ends connections in the middle of its answers: see its log, and whether Content-Length or \
+     chunks announce more than it sends.";
+const CLOSES: &str = "The server closes connections by itself: see its log, and in the client errors its code and reason.";
+const NOT_IN_TIME: &str = "The server's answers were not whole within `timeout`: see its log, use fewer clients or a lower rate, \
+     or set a longer `timeout`.";
 
 const NO_ANSWER: &str = "The server closed every connection without an answer: see its log. Or its port is one \
                          for TLS: then write https:// or wss:// into the URL.";
@@ -33,14 +49,35 @@ const NO_ANSWER: &str = "The server closed every connection without an answer: s
 pub(super) fn of_group(group: &Group) -> Option<&'static str> {
     match group.is_plain_text && group.is_closed_without_answer() {
         true => Some(NO_ANSWER),
-        false => of(&group.total.faults, group.connected()),
+        false => of(&group.total.faults, group.connected(), group.has_answered()),
     }
 }
 
+/// Whether the server has answered, and not as it should: of some errors that is known by themselves.
+pub(super) fn is_of_answers(group: &Group) -> bool {
+    most_frequent(&group.total.faults).is_some_and(|error| match error.kind {
+        ClientErrorKind::Connect
+        | ClientErrorKind::ConnectTimeout
+        | ClientErrorKind::Tls
+        | ClientErrorKind::TlsAlert
+        | ClientErrorKind::Undrained => false,
+        ClientErrorKind::ResponseTimeout => error.code == 1 || group.has_answered(),
+        ClientErrorKind::Read | ClientErrorKind::Write | ClientErrorKind::EarlyClose => {
+            group.has_answered()
+        }
+        _ => true,
+    })
+}
+
+fn most_frequent(faults: &BTreeMap<ClientError, u64>) -> Option<&ClientError> {
+    // Of those that are as frequent the first, which others may follow from.
+    faults.iter().rev().max_by_key(|(_, n)| **n).map(|(error, _)| error)
+}
+
 /// Returns what to do; `None` if the most frequent error is none that a scenario can mend.
-/// `connected` is how many clients the server has taken.
-fn of(faults: &BTreeMap<ClientError, u64>, connected: u64) -> Option<&'static str> {
-    let (error, _) = faults.iter().max_by_key(|(_, n)| **n)?;
+/// `connected` is how many clients the server has taken, and `answered` whether any byte came from it.
+fn of(faults: &BTreeMap<ClientError, u64>, connected: u64, answered: bool) -> Option<&'static str> {
+    let error = most_frequent(faults)?;
     match error.kind {
         // No matter of the server's.
         ClientErrorKind::Connect if error.code == libc::EADDRNOTAVAIL => Some(NO_PORT),
@@ -57,10 +94,25 @@ fn of(faults: &BTreeMap<ClientError, u64>, connected: u64) -> Option<&'static st
             404 | 410 => Some(NO_SUCH_PATH),
             200..300 if error.kind == ClientErrorKind::Upgrade => Some(NO_WEBSOCKET),
             405 | 501 => Some(OTHER_METHOD),
-            _ => error.is_for_good().then_some(REFUSED),
+            _ if error.is_for_good() => Some(REFUSED),
+            0 => Some(BROKEN),
+            101 => Some(SWITCHED),
+            408 | 425 | 429 | 503 => Some(FOR_NOW),
+            500.. => Some(FAILED),
+            _ => (error.kind == ClientErrorKind::Status).then_some(OTHER_STATUS),
         },
         ClientErrorKind::Tls | ClientErrorKind::TlsAlert => error.is_for_good().then_some(TLS),
         ClientErrorKind::NotReady => Some(NOT_READY),
+        ClientErrorKind::Frame => Some(FRAMES),
+        ClientErrorKind::Malformed
+        | ClientErrorKind::Surplus
+        | ClientErrorKind::Undecodable
+        | ClientErrorKind::TooLong => Some(BROKEN),
+        ClientErrorKind::ResponseTimeout => Some(NOT_IN_TIME),
+        // One that has served others has its reasons, or is stopped.
+        ClientErrorKind::EarlyClose if connected > 0 => None,
+        ClientErrorKind::EarlyClose if error.code != 0 => Some(CLOSES),
+        ClientErrorKind::EarlyClose => answered.then_some(CUT),
         _ => error.is_for_good().then_some(REFUSED),
     }
 }
@@ -68,17 +120,19 @@ fn of(faults: &BTreeMap<ClientError, u64>, connected: u64) -> Option<&'static st
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::TlsProblem;
-    use ClientErrorKind::{Connect, Status, Undrained, Upgrade};
+    use crate::record::{FrameFault, TlsProblem};
+    use ClientErrorKind::{
+        Connect, EarlyClose, Malformed, ResponseTimeout, Status, Undrained, Upgrade,
+    };
 
     #[test]
     fn the_most_frequent_error_decides() {
         let most = |error, connected| {
             let other = ClientError::of(Undrained);
-            of(&BTreeMap::from([(error, 5), (other, 4)]), connected)
+            of(&BTreeMap::from([(error, 5), (other, 4)]), connected, true)
         };
         let with = ClientError::with;
-        assert_eq!(of(&BTreeMap::new(), 0), None);
+        assert_eq!(of(&BTreeMap::new(), 0, false), None);
         assert_eq!(most(with(Connect, libc::ECONNREFUSED), 0), Some(NOT_THERE));
         // Its queue is full, or it has ended.
         assert_eq!(most(with(Connect, libc::ECONNREFUSED), 997), None);
@@ -87,11 +141,21 @@ mod tests {
         assert_eq!(most(with(Upgrade, 401), 0), Some(WHO_ASKS));
         assert_eq!(most(with(Status, 404), 5), Some(NO_SUCH_PATH));
         assert_eq!(most(with(Upgrade, 200), 0), Some(NO_WEBSOCKET));
-        assert_eq!(most(with(Status, 206), 0), None);
+        assert_eq!(most(with(Status, 206), 0), Some(OTHER_STATUS));
+        assert_eq!(most(with(Status, 101), 0), Some(SWITCHED));
         assert_eq!(most(with(Status, 405), 5), Some(OTHER_METHOD));
         assert_eq!(most(with(Status, 301), 5), Some(REFUSED));
-        assert_eq!(most(with(Status, 429), 5), None);
-        assert_eq!(most(with(Status, 503), 5), None);
+        assert_eq!(most(with(Status, 429), 5), Some(FOR_NOW));
+        assert_eq!(most(with(Upgrade, 503), 5), Some(FOR_NOW));
+        assert_eq!(most(with(Status, 500), 0), Some(FAILED));
+        assert_eq!(most(FrameFault::Masked.error(), 5), Some(FRAMES));
+        assert_eq!(most(with(Malformed, 0), 0), Some(BROKEN));
+        assert_eq!(most(with(ResponseTimeout, 0), 0), Some(NOT_IN_TIME));
+        assert_eq!(most(with(EarlyClose, 0), 0), Some(CUT));
+        assert_eq!(most(with(EarlyClose, 1013), 0), Some(CLOSES));
+        assert_eq!(most(with(EarlyClose, 0), 5), None);
+        let closed = BTreeMap::from([(with(EarlyClose, 0), 5)]);
+        assert_eq!(of(&closed, 0, false), None);
         assert_eq!(most(TlsProblem::UnknownIssuer.error(), 0), Some(TLS));
         assert_eq!(most(TlsProblem::Timeout.error(), 0), None);
     }

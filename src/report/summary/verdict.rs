@@ -65,16 +65,20 @@ pub(super) fn of_row(group: &Group, setting: &Setting, row: &Row) -> (Status, Ve
 /// machine and the counts of the kernel have no part in it.
 fn name_the_cause(group: &Group, checks: &mut [CheckResult]) {
     let Some(remedy) = remedy::of_group(group) else { return };
+    let nobody = group.connected() == 0;
     let follows = |check| {
         let own = [Check::AllClientsConnected, Check::SomethingMeasured, Check::ExchangesSucceed];
-        own.contains(&check)
+        own.contains(&check) || (nobody && check == Check::FeedHeld)
     };
     checks.iter_mut().filter(|found| follows(found.check)).for_each(|found| found.remedy = remedy);
 }
 
 fn connected(group: &Group) -> CheckResult {
     let (connected, asked) = (group.connected(), group.asked());
-    let text = format!("{} of {} clients connected", thousands(connected), thousands(asked));
+    let mut text = format!("{} of {} clients connected", thousands(connected), thousands(asked));
+    if connected < asked && remedy::is_of_answers(group) {
+        text.push_str(": the server took connections, and did not answer as it should");
+    }
     Check::AllClientsConnected.result(
         connected == asked && asked > 0,
         Figure::count(connected),

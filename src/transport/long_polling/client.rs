@@ -7,7 +7,7 @@ use crate::client::delivery::inbox::{Inbox, without_separators};
 use crate::client::delivery::per_client::DeliveryTracker;
 use crate::client::delivery::skipped::Skipped;
 use crate::client::http::{
-    HeadSize, SentRequest, add_response, malformed, retry_after_ns, surplus,
+    HeadSize, SentRequest, add_response, malformed, not_in_time, retry_after_ns, surplus,
 };
 use crate::client::machine::{Io, Machine, Reconnect, SessionPolicy};
 use crate::client::requests::{Redirected, Requests};
@@ -367,7 +367,7 @@ impl Machine for LongPollMachine {
     }
 
     fn expired(&mut self, io: &mut Io<'_>) {
-        self.fail(io, ClientError::of(ClientErrorKind::ResponseTimeout));
+        self.fail(io, not_in_time(&self.response));
     }
 
     /// Ends TCP from this side and reads what is still under way: a held poll may be answered

@@ -2,7 +2,7 @@
 //! of a thread, and the response is parsed from the buffer that all of them share.
 
 use crate::client::compressed_bodies::{CompressedBodies, WholeBody};
-use crate::client::http::{HeadSize, is_close, malformed, retry_after_ns, surplus};
+use crate::client::http::{HeadSize, is_close, malformed, not_in_time, retry_after_ns, surplus};
 use crate::client::machine::{Io, Machine, Reconnect, SessionPolicy};
 use crate::client::requests::{Redirected, Requests, add_redirect};
 use crate::client::{ClientCore, MachineClients, Session};
@@ -283,7 +283,7 @@ impl Machine for PollMachine {
     }
 
     fn expired(&mut self, io: &mut Io<'_>) {
-        self.fail(io, ClientError::of(ClientErrorKind::ResponseTimeout));
+        self.fail(io, not_in_time(&self.response));
     }
 
     fn stop(&mut self, io: &mut Io<'_>) {

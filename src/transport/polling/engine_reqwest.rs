@@ -551,7 +551,10 @@ fn client_error(error: &reqwest::Error) -> ClientError {
     match error {
         e if e.is_connect() && e.is_timeout() => ClientError::of(ClientErrorKind::ConnectTimeout),
         e if e.is_connect() => ClientError::with(ClientErrorKind::Connect, code),
-        e if e.is_timeout() => ClientError::of(ClientErrorKind::ResponseTimeout),
+        e if e.is_timeout() => {
+            let began = e.is_body() || e.is_decode();
+            ClientError::with(ClientErrorKind::ResponseTimeout, began.into())
+        }
         _ if code != 0 => ClientError::with(ClientErrorKind::Read, code),
         e if e.is_body() || e.is_request() => ClientError::of(ClientErrorKind::EarlyClose),
         _ => ClientError::of(ClientErrorKind::Malformed),

@@ -16,11 +16,12 @@ use crate::protocol::http1::answer_text::AnswerText;
 use crate::protocol::message::is_named;
 use crate::protocol::template::Template;
 use crate::protocol::websocket::codec::{FrameItem, FrameReader, FrameSizes, Opcode, write_masked};
-use crate::record::{ClientError, ClientErrorKind, Flow, Part, Phase};
+use crate::record::{ClientError, ClientErrorKind, Flow, FrameFault, Part, Phase};
 use crate::time::{Turn, TurnPlacement};
 use crate::transport::websocket::conversation::{
     Conversation, ConversationState, Meaning, Payload,
 };
+use crate::transport::websocket::frame_faults::{self, LargeFrame};
 use crate::transport::websocket::masks::Masks;
 use crate::transport::websocket::params::{ID, Params};
 use crate::transport::websocket::upgrade::{OpeningHandshake, REFUSAL_LIMIT_NS, UpgradeRequests};
@@ -115,6 +116,7 @@ impl MachineClients for WebSocketClients {
             unwritten: None,
             late_pong: None,
             close_sent: false,
+            large_frame: LargeFrame::default(),
             asked_ns: None,
         };
         let session = Session::new(core, Box::new(machine), policy);
@@ -146,6 +148,7 @@ struct WebSocketMachine {
     late_pong: Option<Box<[u8]>>,
     /// Whether a Close frame was sent on this connection.
     close_sent: bool,
+    large_frame: LargeFrame,
     /// How long the server that refused the last upgrade wants the client to wait, in nanoseconds.
     asked_ns: Option<u64>,
 }
@@ -454,8 +457,10 @@ impl WebSocketMachine {
         self.reader = reader;
         if let Err(error) = fed {
             self.send_close(io, Some(error.close_code()));
-            return io.lose(ClientError::of(ClientErrorKind::Malformed));
+            return io.lose(frame_faults::of_reader(error).error());
         }
+        let awaits = self.is_busy() || self.pending.as_ref().is_some_and(|p| !p.is_empty());
+        self.large_frame.watch(&self.reader, awaits, io);
         if let Some(kind) = broken {
             return self.give_up(io, kind);
         }
@@ -608,6 +613,7 @@ impl Machine for WebSocketMachine {
     fn opened(&mut self, io: &mut Io<'_>) {
         self.reader = FrameReader::default();
         self.close_sent = false;
+        self.large_frame = LargeFrame::default();
         self.asked_ns = None;
         let upgrades = &self.shared.upgrades;
         let handshake = OpeningHandshake::new(upgrades, io.core, &self.redirected, io.now_ns);
@@ -709,6 +715,10 @@ impl Machine for WebSocketMachine {
         if self.handshake.is_some() {
             return self.lose_handshake(io, error);
         }
+        if self.large_frame.count_unfinished(&self.reader, io) {
+            self.send_close(io, Some(FrameFault::Unfinished.close_code()));
+            return io.lose_counted();
+        }
         match &mut self.conversation {
             Some(conversation) if !conversation.is_set_up() => {
                 let other = AnswerText::of_bytes(&conversation.take_other());
@@ -735,6 +745,9 @@ impl Machine for WebSocketMachine {
         self.count_written(io);
         self.unwritten = None;
         self.late_pong = None;
+        if last {
+            self.large_frame.count_unfinished(&self.reader, io);
+        }
         // What is in no whole frame, and what came after the protocol was broken.
         io.discard_received();
         self.reader = FrameReader::default();

@@ -7,6 +7,7 @@
 mod client;
 mod conversation;
 mod engine_tungstenite;
+mod frame_faults;
 mod masks;
 mod message;
 mod params;

@@ -84,10 +84,10 @@ fn what_breaks_the_protocol_is_an_error() {
     let error = |bytes: &[u8]| read(&[bytes]).1.expect_err("it breaks the protocol");
     assert_eq!(error(&[0xc1, 0]), ReservedBit);
     assert_eq!(error(&[0x83, 0]), UnknownOpcode);
-    assert_eq!(error(&[0x09, 0]), BadControlFrame);
-    assert_eq!(error(&frame(0x89, &[0; 126])), BadControlFrame);
-    assert_eq!(error(&[0x80, 0]), BadFragment);
-    assert_eq!(error(&[0x01, 0, 0x81, 0]), BadFragment);
+    assert_eq!(error(&[0x09, 0]), FragmentedControlFrame);
+    assert_eq!(error(&frame(0x89, &[0; 126])), LongControlFrame);
+    assert_eq!(error(&[0x80, 0]), NothingToContinue);
+    assert_eq!(error(&[0x01, 0, 0x81, 0]), UnfinishedMessage);
     assert_eq!(error(&[0x81, 0x80]), Masked);
     assert_eq!(error(&[0x82, 127, 0x80, 0, 0, 0, 0, 0, 0, 0]), BadLength);
     assert_eq!(error(&frame(0x81, b"\xff")), BadUtf8);

@@ -6,12 +6,14 @@ use crate::client::connection::ClientConnection;
 use crate::client::delivery::per_client::DeliveryTracker;
 use crate::client::handle::StreamOver;
 use crate::feed::Stamp;
+use crate::protocol::http1::answer_text::AnswerText;
 use crate::protocol::websocket::codec::FrameSizes;
 use crate::protocol::websocket::frame_scanner::ScannedItem;
-use crate::record::{ClientError, ClientErrorKind, Flow, Part, Phase};
+use crate::record::{ClientError, ClientErrorKind, Flow, FrameFault, Part, Phase};
 use crate::time::{Sleep, Timer, now_ns};
 use crate::transport::websocket::client::PendingEcho;
 use crate::transport::websocket::engine_tungstenite::frames::{FrameLayer, PassedFrames};
+use crate::transport::websocket::frame_faults;
 use crate::transport::websocket::message::payload_of;
 use futures_util::{Sink, SinkExt, StreamExt};
 use std::cell::RefCell;
@@ -63,6 +65,8 @@ pub(super) enum SocketEvent {
     Received(Message),
     /// The connection is over.
     Ended(ClientError),
+    /// The server's frames break the protocol; with what is to be said of them.
+    Broken(FrameFault, Option<Box<AnswerText>>),
     /// The moment has come, or something else has changed.
     Woken,
 }
@@ -98,7 +102,12 @@ impl LibraryConnection {
                     Some(Ok(message)) => SocketEvent::Received(message),
                     Some(Err(error)) => {
                         let tls = self.account.connection.stream.take_tls_failure();
-                        SocketEvent::Ended(tls.unwrap_or_else(|| client_error(&error)))
+                        match (tls, frame_faults::of_library(&error)) {
+                            (None, Some((fault, text))) => SocketEvent::Broken(fault, text),
+                            (tls, _) => {
+                                SocketEvent::Ended(tls.unwrap_or_else(|| client_error(&error)))
+                            }
+                        }
                     }
                     None => SocketEvent::Ended(ClientError::of(ClientErrorKind::EarlyClose)),
                 });
@@ -228,6 +237,18 @@ impl LibraryConnection {
         self.pending.as_ref().is_some_and(|pending| !pending.is_empty())
     }
 
+    /// Closes a connection whose frames break the protocol: says so, as far as the socket takes it.
+    pub(super) async fn close_broken(&mut self, fault: FrameFault) {
+        let close = CloseFrame { code: CloseCode::from(fault.close_code()), reason: "".into() };
+        let _ = Pin::new(&mut self.socket).start_send(Message::Close(Some(close)));
+        poll_fn(|cx| {
+            let _ = self.socket.poll_flush_unpin(cx);
+            Poll::Ready(())
+        })
+        .await;
+        self.count_written();
+    }
+
     /// Sends Close (RFC 6455 §7), unless the library has answered the server's already.
     pub(super) fn send_close(&mut self) {
         let normal = CloseFrame { code: CloseCode::Normal, reason: "".into() };
@@ -246,7 +267,7 @@ impl LibraryConnection {
                     self.receive(client, delivery, &message);
                 }
                 SocketEvent::Received(_) => self.count_control_down(),
-                SocketEvent::Ended(_) => return,
+                SocketEvent::Ended(_) | SocketEvent::Broken(..) => return,
                 SocketEvent::Woken => {}
             }
         }

@@ -312,6 +312,11 @@ impl TungsteniteEngine {
                     client.fault(connection.phase(), error);
                     return SessionEnd::Lost;
                 }
+                SocketEvent::Broken(fault, text) => {
+                    client.refused(connection.phase(), fault.error(), text);
+                    connection.close_broken(fault).await;
+                    return SessionEnd::Lost;
+                }
             }
         }
     }

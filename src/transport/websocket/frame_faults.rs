@@ -1,0 +1,149 @@
+//! What a client says of frames that break the protocol: of either engine the same.
+
+use crate::client::machine::Io;
+use crate::protocol::http1::answer_text::AnswerText;
+use crate::protocol::websocket::codec::{FrameError, FrameReader};
+use crate::record::FrameFault;
+use crate::units::human_bytes;
+use tokio_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError};
+
+/// A frame of more bytes is large: it must end within the client's time limit.
+const LARGE_FRAME_BYTES: u64 = 1 << 20;
+
+/// Whether a large frame has begun: it need not be kept, and it must end in time.
+#[derive(Debug, Default)]
+pub(super) struct LargeFrame(bool);
+
+impl LargeFrame {
+    /// Limits the time of a large frame that has begun. `awaits` is true if the client waits for something
+    /// that has a limit of its own.
+    pub(super) fn watch(&mut self, reader: &FrameReader, awaits: bool, io: &mut Io<'_>) {
+        let large = |(announced, _): &(u64, u64)| *announced > LARGE_FRAME_BYTES;
+        let is_large = reader.frame_under_way().filter(large).is_some();
+        if is_large == self.0 {
+            return;
+        }
+        self.0 = is_large;
+        match is_large {
+            _ if awaits => {}
+            true => io.begin_exchange(0),
+            false => io.end_exchange(),
+        }
+    }
+
+    /// Counts that the large frame under way did not end in time. Returns false if there is none.
+    pub(super) fn count_unfinished(&mut self, reader: &FrameReader, io: &mut Io<'_>) -> bool {
+        let under_way = reader.frame_under_way().filter(|_| std::mem::take(&mut self.0));
+        let Some((announced, came)) = under_way else { return false };
+        let text = unfinished(announced, came);
+        io.refused(io.phase(), FrameFault::Unfinished.error(), Some(text));
+        true
+    }
+}
+
+/// Returns what an error of the reader is.
+pub(super) fn of_reader(error: FrameError) -> FrameFault {
+    match error {
+        FrameError::ReservedBit => FrameFault::ReservedBit,
+        FrameError::UnknownOpcode => FrameFault::UnknownOpcode,
+        FrameError::LongControlFrame => FrameFault::LongControlFrame,
+        FrameError::FragmentedControlFrame => FrameFault::FragmentedControlFrame,
+        FrameError::NothingToContinue => FrameFault::NothingToContinue,
+        FrameError::UnfinishedMessage => FrameFault::UnfinishedMessage,
+        // No reader of a client misses a mask.
+        FrameError::Masked | FrameError::NotMasked => FrameFault::Masked,
+        FrameError::TooLarge => FrameFault::TooLarge,
+        FrameError::BadLength => FrameFault::BadLength,
+        FrameError::BadUtf8 => FrameFault::BadUtf8,
+        FrameError::BadCloseCode => FrameFault::BadCloseCode,
+    }
+}
+
+/// Returns what an error of the library on an open connection is, with what is to be said of it; `None`
+/// if it is none of frames.
+pub(super) fn of_library(error: &Error) -> Option<(FrameFault, Option<Box<AnswerText>>)> {
+    let fault = match error {
+        Error::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
+            let (size, most) = (human_bytes(*size as f64), human_bytes(*max_size as f64));
+            let text = format!("{size} were announced, and {most} is the limit");
+            return Some((FrameFault::TooLarge, Some(said(&text))));
+        }
+        Error::Utf8(_) => FrameFault::BadUtf8,
+        Error::Protocol(error) => match error {
+            ProtocolError::NonZeroReservedBits => FrameFault::ReservedBit,
+            ProtocolError::InvalidOpcode(_)
+            | ProtocolError::UnknownControlFrameType(_)
+            | ProtocolError::UnknownDataFrameType(_) => FrameFault::UnknownOpcode,
+            ProtocolError::ControlFrameTooBig => FrameFault::LongControlFrame,
+            ProtocolError::FragmentedControlFrame => FrameFault::FragmentedControlFrame,
+            ProtocolError::UnexpectedContinueFrame => FrameFault::NothingToContinue,
+            ProtocolError::ExpectedFragment(_) => FrameFault::UnfinishedMessage,
+            ProtocolError::MaskedFrameFromServer => FrameFault::Masked,
+            ProtocolError::InvalidCloseSequence => FrameFault::BadCloseCode,
+            _ => return None,
+        },
+        _ => return None,
+    };
+    Some((fault, None))
+}
+
+/// Says how long a frame was to be, and how much of it came.
+fn unfinished(announced: u64, came: u64) -> Box<AnswerText> {
+    let (announced, came) = (human_bytes(announced as f64), human_bytes(came as f64));
+    said(&format!("{announced} were announced, and {came} of them came"))
+}
+
+fn said(text: &str) -> Box<AnswerText> {
+    Box::new(AnswerText::of_bytes(text.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio_tungstenite::tungstenite::protocol::WebSocket;
+    use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+
+    /// Frames that break the protocol, and what they are to both engines.
+    const BROKEN: [(&[u8], FrameFault); 9] = [
+        (b"\xc1\x00", FrameFault::ReservedBit),
+        (b"\x83\x00", FrameFault::UnknownOpcode),
+        (b"\x09\x00", FrameFault::FragmentedControlFrame),
+        (b"\x89\x7e\x00\x7e", FrameFault::LongControlFrame),
+        (b"\x80\x00", FrameFault::NothingToContinue),
+        (b"\x01\x00\x81\x00", FrameFault::UnfinishedMessage),
+        (b"\x81\x81....a", FrameFault::Masked),
+        (b"\x81\x01\xff", FrameFault::BadUtf8),
+        (b"\x88\x01\x03", FrameFault::BadCloseCode),
+    ];
+
+    #[test]
+    fn both_engines_say_the_same_of_broken_frames() {
+        for (bytes, fault) in BROKEN {
+            // Room for the payload of the longest.
+            let bytes = [bytes, &[b'x'; 126]].concat();
+            let raw = FrameReader::default().feed(&bytes, |_| {}).expect_err("it breaks the rules");
+            assert_eq!(of_reader(raw), fault);
+            let config = WebSocketConfig::default();
+            let stream = std::io::Cursor::new(bytes);
+            let mut library = WebSocket::from_raw_socket(stream, Role::Client, Some(config));
+            let error = loop {
+                match library.read() {
+                    Ok(_) => {}
+                    Err(error) => break error,
+                }
+            };
+            assert_eq!(of_library(&error).map(|(fault, _)| fault), Some(fault), "{error}");
+        }
+    }
+
+    #[test]
+    fn lengths_are_said() {
+        let text = unfinished(1 << 62, 1_234);
+        assert_eq!(text.body, b"4.61 EB were announced, and 1.23 kB of them came");
+        let error = CapacityError::MessageTooLong { size: 1 << 62, max_size: 16 << 20 };
+        let (fault, text) = of_library(&Error::Capacity(error)).expect("it is one of frames");
+        assert_eq!(fault, FrameFault::TooLarge);
+        let text = text.expect("the sizes").body;
+        assert_eq!(text, b"4.61 EB were announced, and 16.8 MB is the limit");
+    }
+}

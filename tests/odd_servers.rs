@@ -1,0 +1,148 @@
+//! Servers that break the rules: what is wrong is said as what it is, with a remedy that fits, for all
+//! engines.
+
+use crate::support::steps::UPGRADED;
+use crate::support::{
+    World, answer_upgrade, at_once, client_frame, expect_code, finish, said, serve,
+};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+/// A short run of two clients, with further lines.
+fn world(address: SocketAddr, more: &str) -> World {
+    World::new(&format!(
+        "clients = [2]\nwarmup = \"200ms\"\nduration = \"1500ms\"\ncooldown = \"100ms\"\ndrain = \"1s\"\n\
+         timeout = \"1s\"\ndriver_lateness = \"900ms\"\n[server]\nurl = \"http://{address}\"\n{more}\n"
+    ))
+}
+
+/// What a run says that is invalid, without its line breaks.
+fn said_of(address: SocketAddr, more: &str) -> String {
+    let output = finish(&mut world(address, more).run(&[]));
+    expect_code(&output, 96);
+    said(&output).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A WebSocket server that sends these bytes ten times a second, and the codes with which clients close.
+fn frames(bytes: &'static [u8]) -> (SocketAddr, Receiver<u16>) {
+    let (codes, closed) = channel();
+    let address = serve(move |mut stream| {
+        if answer_upgrade(&mut stream, UPGRADED).is_none() {
+            return;
+        }
+        let mut writer = stream.try_clone().expect("a second handle");
+        std::thread::spawn(move || {
+            while writer.write_all(bytes).is_ok() {
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        });
+        while let Some((opcode, payload)) = client_frame(&mut stream) {
+            if let (8, [high, low, ..]) = (opcode, &payload[..]) {
+                let _ = codes.send(u16::from_be_bytes([*high, *low]));
+            }
+        }
+    });
+    (address, closed)
+}
+
+#[test]
+fn a_frame_that_breaks_the_protocol_is_named_by_the_rule_that_it_breaks() {
+    let cases: [(&[u8], &str, u16); 3] = [
+        (b"\x81\x82....ab", "the server masked a frame (RFC 6455, 5.1)", 1002),
+        (b"\x81\x01\xff", "a text message that is not UTF-8 (RFC 6455, 8.1)", 1007),
+        (b"\x80\x01a", "a continuation frame without a message to continue (RFC 6455, 5.4)", 1002),
+    ];
+    let engines = ["raw", "tungstenite"];
+    let all = cases.iter().flat_map(|case| engines.map(|engine| (case, engine)));
+    at_once(all, |((bytes, why, code), engine)| {
+        let (address, closed) = frames(bytes);
+        let text = said_of(
+            address,
+            &format!("[[series]]\ntransport = \"websocket\"\nengine = \"{engine}\""),
+        );
+        assert!(text.contains(why), "{engine}: {text}");
+        assert!(text.contains("Correct the frames that the server"), "{engine}: {text}");
+        assert!(!text.contains("open files"), "{engine}: {text}");
+        assert_eq!(closed.try_iter().next(), Some(*code), "{engine}: {text}");
+    });
+}
+
+#[test]
+fn a_frame_that_is_announced_and_does_not_end_is_named_with_its_length() {
+    let cases = [
+        ("raw", "a frame that did not end in time: 4.61 EB were announced, and", 1008),
+        (
+            "tungstenite",
+            "larger than the engine \"tungstenite\" takes: 4.61 EB were announced",
+            1009,
+        ),
+    ];
+    at_once(cases, |(engine, why, code)| {
+        let (address, closed) = frames(b"\x81\x02ab\x82\x7f\x40\0\0\0\0\0\0\0");
+        let text = said_of(
+            address,
+            &format!("[[series]]\ntransport = \"websocket\"\nengine = \"{engine}\""),
+        );
+        assert!(text.contains(why), "{engine}: {text}");
+        assert_eq!(closed.try_iter().next(), Some(code), "{engine}: {text}");
+    });
+}
+
+/// Reads a request's head.
+fn read_head(stream: &mut TcpStream) -> Option<()> {
+    let (mut head, mut byte) = (Vec::new(), [0]);
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).ok()?;
+        head.push(byte[0]);
+    }
+    Some(())
+}
+
+/// Answers each request with these bytes, and then does nothing or closes.
+fn answers(bytes: &'static [u8], closes: bool) -> SocketAddr {
+    serve(move |mut stream| {
+        while read_head(&mut stream).is_some() && stream.write_all(bytes).is_ok() {
+            if closes {
+                return;
+            }
+        }
+    })
+}
+
+#[test]
+fn the_remedy_fits_what_the_server_answered() {
+    const HALF: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhalf";
+    let cases: [(&[u8], bool, &str, &str); 4] = [
+        (
+            b"HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy",
+            false,
+            "answered with status 503",
+            "The server refuses for now",
+        ),
+        (HALF, false, "within the limit", "within `timeout`"),
+        (HALF, true, "closed early by the server", "in the middle of its answers"),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n0\r\n\r\n",
+            false,
+            "answered with malformed bytes",
+            "break their protocol",
+        ),
+    ];
+    let engines = ["raw", "reqwest"];
+    let all = cases.iter().flat_map(|case| engines.map(|engine| (case, engine)));
+    // To a library such an end is malformed.
+    let all = all.filter(|((_, closes, ..), engine)| !closes || *engine == "raw");
+    at_once(all, |((bytes, closes, why, remedy), engine)| {
+        let series = format!(
+            "[[series]]\ntransport = \"polling\"\nengine = \"{engine}\"\ninterval = \"100ms\""
+        );
+        let text = said_of(answers(bytes, *closes), &series);
+        for part in [*why, *remedy, "the server took connections, and did not answer as it should"]
+        {
+            assert!(text.contains(part), "{engine}, {part}: {text}");
+        }
+        assert!(!text.contains("open files"), "{engine}: {text}");
+    });
+}
