@@ -3,12 +3,12 @@
 
 use crate::support::steps::UPGRADED;
 use crate::support::{
-    World, answer_upgrade, at_once, client_frame, expect_code, finish, said, serve,
+    World, answer_upgrade, at_once, client_frame, expect_code, finish, said, serve, server_frame,
 };
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A short run of two clients, with further lines.
 fn world(address: SocketAddr, more: &str) -> World {
@@ -23,6 +23,11 @@ fn said_of(address: SocketAddr, more: &str) -> String {
     let output = finish(&mut world(address, more).run(&[]));
     expect_code(&output, 96);
     said(&output).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn now_s() -> f64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970");
+    since.as_secs_f64()
 }
 
 /// A WebSocket server that sends these bytes ten times a second, and the codes with which clients close.
@@ -145,4 +150,75 @@ fn the_remedy_fits_what_the_server_answered() {
         }
         assert!(!text.contains("open files"), "{engine}: {text}");
     });
+}
+
+/// A WebSocket server with JSON messages ten times a second: their time and number by the number of the
+/// message.
+fn numbered(message: fn(i64) -> (f64, i64)) -> SocketAddr {
+    serve(move |mut stream| {
+        if answer_upgrade(&mut stream, UPGRADED).is_none() {
+            return;
+        }
+        for n in 1..=60 {
+            let (time, number) = message(n);
+            let text = format!("{{\"t\": {time:.6}, \"seq\": {number}}}");
+            if stream.write_all(&server_frame(1, text.as_bytes())).is_err() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    })
+}
+
+const OWN: &str = "[message]\ntime = \"/t\"\nunit = \"s\"\nsequence = \"/seq\"\n[[series]]\n";
+
+#[test]
+fn numbers_that_count_down_are_no_repeats_and_show_no_loss() {
+    let pushed = numbered(|n| (now_s(), 1000 - n));
+    let polled = serve(|mut stream| {
+        let mut n = 1000;
+        while read_head(&mut stream).is_some() {
+            n -= 1;
+            let body = format!("{{\"t\": {:.6}, \"seq\": {n}}}", now_s());
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+            if stream.write_all(format!("{head}{body}").as_bytes()).is_err() {
+                return;
+            }
+        }
+    });
+    let cases = [
+        (pushed, "transport = \"websocket\""),
+        (pushed, "transport = \"websocket\"\nengine = \"tungstenite\""),
+        (polled, "transport = \"polling\"\ninterval = \"100ms\""),
+        (polled, "transport = \"polling\"\nengine = \"reqwest\"\ninterval = \"100ms\""),
+    ];
+    at_once(cases, |(address, series)| {
+        let text = said_of(address, &format!("{OWN}{series}"));
+        assert!(text.contains("the sequence counts down"), "{series}: {text}");
+        assert!(text.contains("a number that goes up by one with each message"), "{text}");
+        assert!(!text.contains("repeat") && !text.contains("came before"), "{series}: {text}");
+    });
+}
+
+#[test]
+fn negative_numbers_are_numbers() {
+    let world = world(numbered(|n| (now_s(), n - 10)), &format!("{OWN}transport = \"websocket\""));
+    let output = finish(&mut world.run(&[]));
+    crate::support::expect_ran(&world, &output);
+    assert!(!said(&output).contains("had no number"), "{}", said(&output));
+    let row = &world.summary()["rows"][0];
+    let counts = &row["events"];
+    assert!(!said(&output).contains("repeated"), "{counts}: {}", said(&output));
+}
+
+#[test]
+fn times_that_go_back_are_counted() {
+    // Each second message has a time of 60 ms before the one before it.
+    let back = numbered(|n| (now_s() - if n % 2 == 0 { 0.16 } else { 0.0 }, n));
+    let world = world(back, &format!("{OWN}transport = \"websocket\""));
+    let output = finish(&mut world.run(&[]));
+    crate::support::expect_ran(&world, &output);
+    let text = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("had an earlier time than the message before them"), "{text}");
+    assert!(text.contains("the delivery latency rests on them"), "{text}");
 }

@@ -45,6 +45,10 @@ counts! {
     unstamped,
     /// Messages with a number in the server's own form.
     numbered,
+    /// Of these, messages with a number that is lower than every one before it: the numbers count down.
+    numbers_down,
+    /// Messages with a time that is earlier than that of the message before, by more than both are exact.
+    times_back,
     /// Messages that are no updates, as the scenario says: heartbeats. They are among no other count.
     ignored,
     /// Messages that were published before their connection was made: the server has sent them again.

@@ -11,6 +11,7 @@ use crate::client::delivery::skipped::Skipped;
 use crate::feed::Stamp;
 use crate::protocol::message::{MessageFields, MessageReader};
 use crate::record::{Counts, Metric, Phase, Recorder};
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 /// Names of a channel's last messages that are kept, to know one that comes again.
@@ -34,11 +35,21 @@ pub(super) struct OwnMessages {
     reconnects: u32,
 }
 
+/// The place of the first number of a channel. Others are as far from it as their numbers are: these may be
+/// negative, and of any size.
+const FIRST: u64 = 1 << 63;
+/// Times may go back by so much without a word: the two readings of the clocks by which they are converted
+/// differ, and threads of a server take a time and then their turn.
+const TIME_BACK_NS: u64 = 1_000_000;
+
 /// What one client has received of one channel.
 #[derive(Debug, Default)]
 struct Channel {
-    /// The highest number and, of the newest message, the moment of publishing.
-    newest: Option<(u64, Option<u64>)>,
+    newest: Option<Newest>,
+    /// The first number.
+    first: Option<i128>,
+    /// The lowest place so far, while no number was above the first one.
+    lowest: u64,
     before: SequenceWindow,
     open: OpenGaps,
     /// How often the client had connected again when the last message came.
@@ -46,6 +57,15 @@ struct Channel {
     /// If messages have names and no numbers: the last ones, and the place of the next.
     ids: Vec<u64>,
     next_id: usize,
+}
+
+/// The newest message of a channel.
+#[derive(Debug, Clone, Copy)]
+struct Newest {
+    /// The place of the highest number, if any message had one.
+    place: Option<u64>,
+    /// When it was published, if that is known.
+    moment_ns: Option<u64>,
 }
 
 /// What a message was to the client.
@@ -98,13 +118,14 @@ impl OwnMessages {
         {
             *channel = Channel { reconnects: self.reconnects, ..Channel::default() };
         }
-        let (arrival, late) = channel.classify(fields, age, self.asks);
+        let place = channel.place(fields);
+        let (arrival, late) = channel.classify(fields, place, age, self.asks);
         let mut recorder = client.thread.recorder.borrow_mut();
         if let Some((_, given_up)) = late {
             lose(&mut recorder, given_up);
         }
         let counts = &mut recorder.at(phase).counts;
-        count_fields(counts, fields, age);
+        count_fields(counts, fields, place, age);
         let was_had = matches!(arrival, Arrival::NewestAgain | Arrival::Again);
         if was_had {
             counts.repeated += 1;
@@ -114,11 +135,15 @@ impl OwnMessages {
             return Receipt { new: false, newest: None };
         }
         counts.messages += 1;
+        if arrival == Arrival::New {
+            counts.numbers_down += u64::from(channel.goes_down(place));
+            counts.times_back += u64::from(channel.goes_back(age));
+        }
         let skipped_in = match arrival {
             Arrival::Late => Some(late.map_or(phase, |(skipped_in, _)| skipped_in)),
             _ => None,
         };
-        let jump = channel.jump(fields).filter(|_| skipped_in.is_none());
+        let jump = channel.jump(place).filter(|_| skipped_in.is_none());
         let jumped = jump.map_or(0, |(from, until)| until - from);
         self.count_numbers(&mut recorder, phase, skipped_in, jumped);
         let channel = match format.has_channels() {
@@ -138,12 +163,12 @@ impl OwnMessages {
         }
         drop(recorder);
         if arrival == Arrival::New {
-            channel.advance(fields, age);
+            channel.advance(fields, place, age);
         }
         let is_newest = arrival == Arrival::New && !format.has_channels();
         let newest = age.moment_ns().filter(|_| is_newest).map(|published_ns| Stamp {
             // 0 would be that of a topic without an update.
-            sequence: fields.sequence.unwrap_or(1).max(1),
+            sequence: fields.sequence.and_then(|n| u64::try_from(n).ok()).unwrap_or(1).max(1),
             published_ns,
         });
         Receipt { new: true, newest }
@@ -202,29 +227,62 @@ impl OwnMessages {
 }
 
 /// Counts what could be read of a message.
-fn count_fields(counts: &mut Counts, fields: &MessageFields, age: Age) {
+fn count_fields(counts: &mut Counts, fields: &MessageFields, place: Option<u64>, age: Age) {
     counts.unstamped += u64::from(fields.time.is_none());
-    counts.numbered += u64::from(fields.sequence.is_some());
+    counts.numbered += u64::from(place.is_some());
     age.count(counts);
 }
 
 impl Channel {
+    /// Returns the place of a message's number; `None` if it has none, or one that is too far from the first.
+    fn place(&mut self, fields: &MessageFields) -> Option<u64> {
+        let number = fields.sequence?;
+        let first = *self.first.get_or_insert(number);
+        u64::try_from(number.checked_sub(first)?.checked_add(FIRST.into())?).ok()
+    }
+
+    /// Whether a new message has a number below all others.
+    fn goes_down(&self, place: Option<u64>) -> bool {
+        let newest = self.newest.and_then(|newest| newest.place);
+        newest.zip(place).is_some_and(|(newest, place)| place < newest)
+    }
+
+    /// Whether a new message was published before the last one, by its time.
+    fn goes_back(&self, age: Age) -> bool {
+        let Age::Known { moment_ns, resolution_ns, .. } = age else { return false };
+        let newest_ns = self.newest.and_then(|newest| newest.moment_ns);
+        let exact_ns = resolution_ns.max(TIME_BACK_NS);
+        newest_ns.is_some_and(|newest_ns| moment_ns.saturating_add(exact_ns) < newest_ns)
+    }
+
     /// Returns what a message is. Of one that was missing also the phase in which it was skipped, and a
     /// gap that is given up by now.
     fn classify(
         &mut self,
         fields: &MessageFields,
+        place: Option<u64>,
         age: Age,
         asks: bool,
     ) -> (Arrival, Option<(Phase, Option<Gap>)>) {
-        let Some((newest, published_ns)) = self.newest else { return (Arrival::New, None) };
-        let Some(sequence) = fields.sequence else {
-            return (self.classify_unnumbered(fields, age, published_ns, asks), None);
+        let Some(Newest { place: newest, moment_ns }) = self.newest else {
+            return (Arrival::New, None);
         };
-        let arrival = self.before.classify(newest, sequence);
+        let Some(place) = place else {
+            return (self.classify_unnumbered(fields, age, moment_ns, asks), None);
+        };
+        let Some(newest) = newest else { return (Arrival::New, None) };
+        if newest == FIRST && place < FIRST {
+            // Nothing came that is higher than the first: what is lower than all cannot have come before.
+            return match place.cmp(&self.lowest) {
+                Ordering::Less => (Arrival::New, None),
+                Ordering::Equal => (Arrival::NewestAgain, None),
+                Ordering::Greater => (Arrival::Again, None),
+            };
+        }
+        let arrival = self.before.classify(newest, place);
         match arrival {
             Arrival::New | Arrival::NewestAgain => (arrival, None),
-            Arrival::Late | Arrival::Again => match self.open.take(sequence) {
+            Arrival::Late | Arrival::Again => match self.open.take(place) {
                 Some(late) => (Arrival::Late, Some(late)),
                 None => (arrival, None),
             },
@@ -258,33 +316,40 @@ impl Channel {
     }
 
     /// Returns the numbers that a new message skips, from the first to the one after the last.
-    fn jump(&self, fields: &MessageFields) -> Option<(u64, u64)> {
-        let from = self.newest?.0.checked_add(1)?;
-        fields.sequence.filter(|until| *until > from).map(|until| (from, until))
+    fn jump(&self, place: Option<u64>) -> Option<(u64, u64)> {
+        let from = self.newest?.place?.checked_add(1)?;
+        place.filter(|until| *until > from).map(|until| (from, until))
     }
 
     /// Whether the server numbers from the beginning on a new connection: its message is newer than the
     /// newest one, and its number lower.
-    fn begins_anew(&self, fields: &MessageFields, age: Age) -> bool {
-        let Some((newest, Some(newest_ns))) = self.newest else { return false };
-        let lower = fields.sequence.is_some_and(|sequence| sequence <= newest);
+    fn begins_anew(&mut self, fields: &MessageFields, age: Age) -> bool {
+        let Some(Newest { place: Some(newest), moment_ns: Some(newest_ns) }) = self.newest else {
+            return false;
+        };
+        let lower = self.place(fields).is_some_and(|place| place <= newest);
         lower && age.moment_ns().is_some_and(|ns| ns > newest_ns + age.resolution_ns())
     }
 
     /// Makes a message the newest.
-    fn advance(&mut self, fields: &MessageFields, age: Age) {
-        let sequence = match (self.newest, fields.sequence) {
-            (None, Some(sequence)) => {
+    fn advance(&mut self, fields: &MessageFields, place: Option<u64>, age: Age) {
+        let highest = match (self.newest.and_then(|newest| newest.place), place) {
+            (None, Some(place)) => {
                 self.before = SequenceWindow::FULL;
-                sequence
+                self.lowest = place;
+                Some(place)
             }
-            (Some((newest, _)), Some(sequence)) => {
-                self.before.advance(sequence - newest);
-                sequence
+            (Some(newest), Some(place)) if place < newest => {
+                self.lowest = place;
+                Some(newest)
             }
-            (newest, None) => newest.map_or(0, |(newest, _)| newest),
+            (Some(newest), Some(place)) => {
+                self.before.advance(place - newest);
+                Some(place)
+            }
+            (newest, None) => newest,
         };
-        self.newest = Some((sequence, age.moment_ns()));
+        self.newest = Some(Newest { place: highest, moment_ns: age.moment_ns() });
         if let (Some(id), None) = (fields.id, fields.sequence) {
             if self.ids.len() < KEPT_IDS {
                 self.ids.push(id);

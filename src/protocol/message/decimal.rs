@@ -49,10 +49,10 @@ impl Decimal {
     }
 
     /// Returns the whole number that it is; `None` if it is none, or too large.
-    pub(super) fn whole(self) -> Option<u64> {
+    pub(super) fn whole(self) -> Option<i128> {
         let ten = 10u128.checked_pow(self.exponent.unsigned_abs())?;
         let is_whole = self.exponent >= 0 || self.digits.is_multiple_of(ten);
-        u64::try_from(self.times_ten_to(0)?.0).ok().filter(|_| is_whole)
+        i128::try_from(self.times_ten_to(0)?.0).ok().filter(|_| is_whole)
     }
 
     /// Returns it times 10^`power`, without what is below one, and the power of ten of its last
@@ -90,13 +90,15 @@ mod tests {
         assert_eq!(Decimal::parse(&[b'9'; 40]), None);
         assert_eq!(Decimal::parse(b"5.0").and_then(Decimal::whole), Some(5));
         assert_eq!(Decimal::parse(b"5.5").and_then(Decimal::whole), None);
-        assert_eq!(Decimal::parse(b"18446744073709551616").and_then(Decimal::whole), None);
+        let above = Decimal::parse(b"18446744073709551616").and_then(Decimal::whole);
+        assert_eq!(above, Some(1 << 64));
+        assert_eq!(Decimal::parse(b"1e40").and_then(Decimal::whole), None);
     }
 
     proptest! {
         #[test]
         fn whole_numbers_and_any_bytes_are_read(n: u64, bytes in prop::collection::vec(any::<u8>(), 0..40)) {
-            prop_assert_eq!(Decimal::parse(n.to_string().as_bytes()).and_then(Decimal::whole), Some(n));
+            prop_assert_eq!(Decimal::parse(n.to_string().as_bytes()).and_then(Decimal::whole), Some(n.into()));
             let found = Decimal::parse(&bytes).and_then(|d| d.times_ten_to(9));
             prop_assert!(found.is_none() || std::str::from_utf8(&bytes).unwrap().parse::<f64>().is_ok());
         }

@@ -13,8 +13,8 @@ use crate::protocol::message::place::{Finder, Value};
 pub struct MessageFields {
     /// When it was published.
     pub time: Option<MessageTime>,
-    /// Its number.
-    pub sequence: Option<u64>,
+    /// Its number, which may be negative.
+    pub sequence: Option<i128>,
     /// Its name, as a hash.
     pub id: Option<u64>,
     /// Its channel, as a hash; 0 if messages have none.
@@ -101,7 +101,7 @@ impl MessageReader {
                 .time
                 .as_ref()
                 .and_then(|(finder, spec)| read_time(finder.find(message)?, spec)),
-            sequence: find(&self.sequence).and_then(|value| value.number()?.whole()),
+            sequence: find(&self.sequence).and_then(Value::whole),
             id: find(&self.id).map(Value::hash),
             channel: find(&self.channel).map_or(0, Value::hash),
         })
@@ -220,7 +220,16 @@ mod tests {
         assert_eq!(text.time.unwrap().resolution_ns, 100_000);
         assert_ne!(text.channel, fields(r#"{"s":"B"}"#).channel);
         assert_eq!(fields("hello"), MessageFields::default());
-        assert_eq!(fields(r#"{"t":null,"seq":-1}"#), MessageFields::default());
+        let negative = MessageFields { sequence: Some(-1), ..MessageFields::default() };
+        assert_eq!(fields(r#"{"t":null,"seq":-1}"#), negative);
+        assert_eq!(fields(r#"{"t":-1,"seq":" -12 "}"#).sequence, Some(-12));
+        for none in ["--1", "-", "+1", "-1.5", "- 1"] {
+            assert_eq!(
+                fields(&format!("{{\"seq\":{none:?}}}")),
+                MessageFields::default(),
+                "{none}"
+            );
+        }
     }
 
     #[test]

@@ -102,6 +102,16 @@ impl Value<'_> {
         }
     }
 
+    /// Reads it as a whole number, which may have a minus sign.
+    pub(super) fn whole(self) -> Option<i128> {
+        let Value::Text(text) = self else { return self.number()?.whole() };
+        let text = unquoted(text).unwrap_or(text).trim_ascii();
+        match text.strip_prefix(b"-") {
+            Some(digits) => Decimal::parse(digits)?.whole().map(|number| -number),
+            None => Decimal::parse(text)?.whole(),
+        }
+    }
+
     /// Returns what tells it from another, which two values share with a chance of 2^-64.
     pub(super) fn hash(self) -> u64 {
         // FNV-1a (Fowler, Noll, Vo).

@@ -20,6 +20,10 @@ use std::borrow::Cow;
 /// Updates so few that by chance there may be none.
 const FEW_UPDATES: f64 = 5.0;
 
+/// What to do if the numbers that the scenario declares are none that can be compared.
+const OTHER_NUMBERS: &str = "Name in `sequence` of [message] a number that goes up by one with each message, or leave \
+                             it out: then loss is not checked.";
+
 /// What is known of what was published.
 #[derive(PartialEq, Eq)]
 enum Published {
@@ -64,6 +68,21 @@ fn published(group: &Group, setting: &Setting) -> Published {
     }
 }
 
+/// Returns that a check of updates could not be made, and what to do if it is for the numbers.
+fn not_counted(
+    check: Check,
+    group: &Group,
+    setting: &Setting,
+    why: &str,
+    what: &str,
+) -> CheckResult {
+    let found = check.not_made(format!("{what}{why}"));
+    match message_times::missing_numbers(group.counts(), setting) {
+        Some(_) => CheckResult { remedy: OTHER_NUMBERS, ..found },
+        None => found,
+    }
+}
+
 /// What to say of a server that pushed updates whose numbers all came before: their evidence is declared
 /// and did not come. One that is polled repeats its latest until there is another, and after a reconnect
 /// it may be sent again.
@@ -94,7 +113,7 @@ pub(crate) fn deliveries_add_up(group: &Group, setting: &Setting) -> CheckResult
             );
         }
         Published::Unknowable(why) => return check.not_applicable(format!("not compared: {why}")),
-        Published::NotCounted(why) => return check.not_made(why),
+        Published::NotCounted(why) => return not_counted(check, group, setting, &why, ""),
     }
     let counts = group.counts();
     let (published, delivered) = (counts.updates_published, counts.updates_delivered);
@@ -133,7 +152,7 @@ pub(crate) fn nothing_missing(group: &Group, setting: &Setting) -> CheckResult {
             return check.not_applicable(format!("loss not checked: {why}"));
         }
         (Published::NotCounted(why), _) => {
-            return check.not_made(format!("loss could not be checked: {why}"));
+            return not_counted(check, group, setting, &why, "loss could not be checked: ");
         }
         (Published::Known, 0) => "no update is missing".to_owned(),
         (Published::FromNumbers, 0) => {

@@ -12,6 +12,8 @@ use crate::units::{human_ns, thousands};
 
 /// Of the times, how many may be wrong.
 const WRONG_ALLOWED: f64 = 0.01;
+/// Of the messages, so many must have a number below all before for the numbers to count down.
+const MOST_NUMBERS: f64 = 0.5;
 /// A time further than this from a clock is none of it.
 const FAR_NS: f64 = 26.0 * 3600e9;
 const QUARTER_NS: f64 = 900e9;
@@ -27,6 +29,10 @@ pub(super) fn no_numbers(counts: &Counts, setting: &Setting) -> Option<&'static 
         Some(_) if counts.messages > 0 && counts.numbered == 0 => {
             Some("no message has a number where the scenario says ([message] sequence)")
         }
+        Some(_) if counts.numbers_down as f64 > MOST_NUMBERS * counts.messages as f64 => Some(
+            "the sequence counts down: each number is lower than those before it, and only numbers that go \
+             up show what is missing ([message] sequence)",
+        ),
         None if counts.messages > 0 && counts.messages == counts.unstamped => {
             Some(remarks::no_stamp(counts))
         }
@@ -210,6 +216,12 @@ pub(super) fn notes(group: &Group, setting: &Setting) -> Vec<String> {
                  latencies count as zero";
     say(counts.early_times, early);
     say(counts.wrong_times, "times in messages cannot be right and are in no latency");
+    let back = format!(
+        "of {} messages had an earlier time than the message before them: times that go back are not those \
+         of publishing, or of several clocks, and the delivery latency rests on them",
+        thousands(counts.messages)
+    );
+    say(counts.times_back, &back);
     say(
         counts.stepped_times,
         "messages came about when the wall clock was set: their latencies are left out",
