@@ -400,13 +400,13 @@ fn zero() {
     1 | clients = [0]
       |            ^
 
-    error: duration must be more than 0s
+    error: duration must be at least 100ms
      --> scenarios/x.toml:2:12
       |
     2 | duration = "0s"
       |            ^^^^
 
-    error: timeout must be more than 0s
+    error: timeout must be at least 10ms
      --> scenarios/x.toml:3:11
       |
     3 | timeout = "0s"
@@ -432,6 +432,30 @@ fn zero() {
 
     6 errors in scenarios/x.toml
     "#);
+}
+
+/// Nothing can happen in a nanosecond: a window of one measures nothing, and a limit of one is always
+/// over.
+#[test]
+fn times_that_are_too_short() {
+    let text = "clients = [5]\nwarmup = \"1ns\"\ncooldown = \"0s\"\n\
+                [[series]]\ntransport = \"sse\"\nheartbeat = \"1ns\"\n\
+                [[series]]\ntransport = \"websocket\"\nheartbeat = \"9ms\"\n";
+    let short = ["duration=1ns", "timeout=1ns", "drain=9ms"];
+    let said = resolved(text, &short).expect_err("they are too short");
+    for part in [
+        "error: duration must be at least 100ms\n--> --set duration=1ns",
+        "error: timeout must be at least 10ms\n--> --set timeout=1ns",
+        "error: drain must be at least 10ms\n--> --set drain=9ms",
+        "error: heartbeat must be at least 10ms, or 0s for none\n --> scenarios/x.toml:6:13",
+        "error: heartbeat must be at least 10ms, or 0s for none\n --> scenarios/x.toml:9:13",
+        "5 errors",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let enough = ["duration=100ms", "timeout=10ms", "drain=10ms", "series.0.heartbeat=0s"];
+    let said = resolved(text, &enough).expect_err("the last heartbeat is too short");
+    assert!(said.contains("1 error in"), "{said}");
 }
 
 #[test]

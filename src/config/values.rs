@@ -40,6 +40,15 @@ impl Fields<'_> {
         ns
     }
 
+    /// A duration of at least `least_ns`, which is `least` in words, or 0 for none.
+    pub fn duration_ns_from_or_none(&mut self, key: &Key, least_ns: u64, least: &str) -> u64 {
+        let ns = self.duration_ns(key);
+        if ns > 0 && ns < least_ns {
+            self.report(key, format!("{} must be at least {least}, or 0s for none", key.name));
+        }
+        ns
+    }
+
     /// A duration, or a word that stands for none: `None`.
     pub fn duration_ns_or(&mut self, key: &Key, word: &str) -> Option<u64> {
         let what = format!("a duration such as \"1s\", or {word:?}");

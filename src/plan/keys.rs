@@ -83,7 +83,7 @@ keys! { ROOT:
     RAMP = ("ramp", Some("\"0s\""),
         "the connects are spread over this time; 0s: as fast as possible"),
     WARMUP = ("warmup", Some("\"2s\""), "load before the measured window"),
-    DURATION = ("duration", Some("\"10s\""), "the measured window"),
+    DURATION = ("duration", Some("\"10s\""), "the measured window, at least 100ms"),
     COOLDOWN = ("cooldown", Some("\"1s\""), "load after the measured window"),
     TIMEOUT = ("timeout", Some("\"10s\""),
         "how long one connect, upgrade or response may take, and how long clients wait for a server \

@@ -124,13 +124,15 @@ fn read_root(
         resolution_ns: fields.duration_ns_up_to(&keys::RESOLUTION, 10_000_000, "10ms"),
         driver_lateness_ns: driver_lateness_ns(fields),
     };
-    for (key, ns) in [
-        (&keys::DURATION, timing.duration_ns),
-        (&keys::TIMEOUT, timing.timeout_ns),
-        (&keys::DRAIN, timing.drain_ns),
+    // A shorter window is over before anything can be said of it, and no machine answers or ends within
+    // less than its timers tell apart.
+    for (key, ns, least_ns, least) in [
+        (&keys::DURATION, timing.duration_ns, 100_000_000, "100ms"),
+        (&keys::TIMEOUT, timing.timeout_ns, LEAST_LIMIT_NS, "10ms"),
+        (&keys::DRAIN, timing.drain_ns, LEAST_LIMIT_NS, "10ms"),
     ] {
-        if ns == 0 && fields.is_valid(key) {
-            fields.report(key, format!("{} must be more than 0s", key.name));
+        if ns < least_ns && fields.is_valid(key) {
+            fields.report(key, format!("{} must be at least {least}", key.name));
         }
     }
     // TOML's whole numbers have a sign.
@@ -158,6 +160,9 @@ fn read_root(
     };
     (plan, clients)
 }
+
+/// The least time limit of clients.
+const LEAST_LIMIT_NS: u64 = 10_000_000;
 
 /// Reads how late the driver may be; 0 if that follows from what is measured.
 fn driver_lateness_ns(fields: &mut Fields<'_>) -> u64 {

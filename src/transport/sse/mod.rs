@@ -68,7 +68,7 @@ pub(crate) static TRANSPORT: Transport = Transport {
             request.check_stream(fields);
         }
         let ids = fields.boolean(&IDS);
-        let heartbeat_ns = fields.duration_ns(&HEARTBEAT);
+        let heartbeat_ns = fields.duration_ns_from_or_none(&HEARTBEAT, 10_000_000, "10ms");
         let reconnect_ns = fields.duration_ns(&RECONNECT);
         Some(Box::new(Params { request: request?, ids, heartbeat_ns, reconnect_ns }))
     },

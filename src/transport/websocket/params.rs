@@ -134,7 +134,7 @@ pub(crate) fn parse(fields: &mut Fields) -> Option<Params> {
     if !(LEAST_BUFFER_BYTES..=MOST_BUFFER_BYTES).contains(&read_buffer) {
         fields.report(&READ_BUFFER, "read_buffer must be between 16B and 1MiB");
     }
-    let heartbeat_ns = fields.duration_ns(&HEARTBEAT);
+    let heartbeat_ns = fields.duration_ns_from_or_none(&HEARTBEAT, 10_000_000, "10ms");
     let reconnect_ns = fields.duration_ns(&RECONNECT);
     let engine = choose_engine(
         fields,
