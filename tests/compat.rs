@@ -77,6 +77,39 @@ fn results_of_earlier_versions_are_reported_with_the_same_figures() {
     }
 }
 
+/// `report FOLDER` is the same as of the folder's result, and writes beside it without --out.
+#[test]
+fn the_folder_of_a_run_is_reported_as_its_result() {
+    let result = fs::read(VERSIONS[0].path("ci/result.jsonl")).expect("it is committed");
+    let world = World::new("");
+    for folder in ["one", "other"] {
+        fs::create_dir(world.path(folder)).expect("a folder");
+        world.write(&format!("{folder}/result.jsonl"), &result);
+    }
+    let report = |of: &[&str], more: &[&str]| {
+        let mut report = wsbench(&["report", "--reports", "csv"]);
+        report.args(of.iter().map(|name| world.path(name))).args(more);
+        finish(&mut report)
+    };
+    let out = world.path("out").display().to_string();
+    expect_code(&report(&["one/result.jsonl"], &["--out", &out]), 0);
+    let output = report(&["one"], &[]);
+    expect_code(&output, 0);
+    assert!(said(&output).contains("/one"), "{}", said(&output));
+    let read = |name: &str| fs::read_to_string(world.path(name)).expect("a report");
+    assert_eq!(read("one/summary.csv"), read("out/summary.csv"));
+    // Several folders of one plan are merged as their files are, into the first.
+    let output = report(&["one", "other"], &[]);
+    expect_code(&output, 0);
+    assert!(said(&output).contains("2 result files merged"), "{}", said(&output));
+    assert_ne!(read("one/summary.csv"), read("out/summary.csv"));
+    assert!(!world.path("other/summary.csv").exists());
+    fs::create_dir(world.path("empty")).expect("a folder");
+    let output = report(&["empty"], &[]);
+    expect_code(&output, 1);
+    assert!(said(&output).contains("empty/result.jsonl"), "{}", said(&output));
+}
+
 /// Compares a line of a file with what an earlier version wrote.
 fn compare(version: &Version, renamed: &HashMap<String, String>, old: &Row, new: &Row) {
     for (column, value) in old {

@@ -107,6 +107,81 @@ fn a_regular_file_is_replaced_whole_and_keeps_its_mode() {
     assert_eq!(mode & 0o777, 0o640);
 }
 
+/// A run that saves its baseline at this path.
+fn run_with_baseline(world: &World, path: &Path) -> std::process::Output {
+    let mut run = world.run(&["--reports", "json", "--set", "driver_lateness=500ms"]);
+    finish(run.arg("--save-baseline").arg(path))
+}
+
+fn expect_baseline(text: &str) {
+    let baseline: serde_json::Value = serde_json::from_str(text).expect("a baseline is JSON");
+    assert!(baseline["rows"].as_array().is_some_and(|rows| !rows.is_empty()), "{text}");
+}
+
+#[test]
+fn a_baseline_is_written_through_a_link_and_it_stays_a_link() {
+    let world = World::new(TINY);
+    world.write("target.json", "old");
+    let link = world.path("link.json");
+    symlink("target.json", &link).expect("a link");
+    expect_code(&run_with_baseline(&world, &link), 0);
+    assert!(fs::symlink_metadata(&link).expect("it is there").is_symlink());
+    expect_baseline(&fs::read_to_string(world.path("target.json")).expect("it is there"));
+}
+
+#[test]
+fn a_baseline_is_written_into_a_pipe_and_it_stays_a_pipe() {
+    let world = World::new(TINY);
+    let pipe = world.path("pipe");
+    expect_code(&finish(command("mkfifo").arg(&pipe)), 0);
+    let reader = {
+        let pipe = pipe.clone();
+        std::thread::spawn(move || fs::read_to_string(pipe).expect("somebody writes"))
+    };
+    let output = run_with_baseline(&world, &pipe);
+    // Before the reader is waited for: it would wait for ever if nobody has opened the pipe.
+    let kind = fs::symlink_metadata(&pipe).expect("it is there").file_type();
+    assert!(kind.is_fifo());
+    expect_code(&output, 0);
+    expect_baseline(&reader.join().expect("it ends"));
+}
+
+#[test]
+fn a_baseline_is_written_into_a_device_and_it_stays_a_device() {
+    let world = World::new(TINY);
+    // Behind links, so that this test cannot replace the machine's devices.
+    let device = |name: &str| {
+        let link = world.path(name);
+        symlink(Path::new("/dev").join(name), &link).expect("a link");
+        link
+    };
+    expect_code(&run_with_baseline(&world, &device("null")), 0);
+    let output = run_with_baseline(&world, &device("full"));
+    expect_code(&output, 1);
+    assert!(said(&output).contains("cannot write"), "{}", said(&output));
+    // The run's own files are whole all the same.
+    assert_eq!(world.summary()["rows"].as_array().map(Vec::len), Some(1));
+    for name in ["null", "full"] {
+        assert!(fs::symlink_metadata(world.path(name)).expect("it is there").is_symlink());
+    }
+    // The output's own name: what was printed before stays.
+    let output = run_with_baseline(&world, Path::new("/dev/stdout"));
+    expect_code(&output, 0);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let (printed, baseline) = text.split_at(text.find("\n{\n").expect("a document"));
+    assert!(printed.contains("verdict: valid"), "{text}");
+    expect_baseline(baseline);
+}
+
+#[test]
+fn a_folder_in_place_of_a_baseline_is_refused_before_the_run() {
+    let world = World::new(TINY);
+    let output = run_with_baseline(&world, &world.path(""));
+    expect_code(&output, 2);
+    assert!(said(&output).contains("is a folder: name a file in it"), "{}", said(&output));
+    assert!(!world.path("out/result.jsonl").exists());
+}
+
 /// A report in a process that may have so many megabytes.
 fn report_within(megabytes: u32, out: &Path, reports: &str) -> std::process::Output {
     let report = wsbench(&["report", "--reports", reports]);

@@ -106,6 +106,18 @@ pub(super) fn prepare_folder(out: &Path, result_bytes: u64) -> Outcome<()> {
     }
 }
 
+/// Finds out before the run whether a small file can be written. What is there and is no regular file is
+/// written into: its folder is no matter, as that of a device.
+pub(super) fn prepare_file(path: &Path) -> Outcome<()> {
+    match fs::metadata(path) {
+        Ok(found) if found.is_dir() => {
+            Err(Failure::usage(format!("{} is a folder: name a file in it", path.display())))
+        }
+        Ok(found) if !found.is_file() => Ok(()),
+        _ => prepare_folder(folder_of(path), 0),
+    }
+}
+
 /// Prepares the folder of a run's reports: the one asked for, or one named after it and the time.
 pub(super) fn prepare_reports(
     asked: Option<&Path>,

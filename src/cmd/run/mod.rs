@@ -5,7 +5,7 @@ pub(super) mod progress;
 use crate::cli::{OutputFormat, RunArgs, RunOutputArgs};
 use crate::cmd::ci;
 use crate::cmd::console::{note, warn};
-use crate::cmd::files::{folder_of, now_text, prepare_folder, prepare_reports, write_file};
+use crate::cmd::files::{now_text, prepare_file, prepare_reports, write_file};
 use crate::cmd::pictures;
 use crate::cmd::plan::{Prepared, prepare_args};
 use crate::cmd::report::{formats, reports_in, write_all};
@@ -65,7 +65,7 @@ fn run_prepared(
     let plan = &prepared.plan;
     let out = prepare_reports(args.out.as_deref(), &plan.name, estimate_result_bytes(plan))?;
     if let Some(file) = &args.save_baseline {
-        prepare_folder(folder_of(file), 0)?;
+        prepare_file(file)?;
     }
     let ran = run_plan(prepared, &out, args.quiet)?;
     let table = summarise_and_judge(&ran.result);
