@@ -6,6 +6,7 @@ use crate::support::{
 };
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use wsbench::internals::transport::TRANSPORTS;
 
@@ -372,8 +373,22 @@ fn no_byte_is_called_unexplained(world: &World) {
     }
 }
 
-/// Interrupts a run in which a process is stopped; returns how long the run took to end.
-fn interrupted(word: &str, setting: &str, after: Duration) -> Duration {
+/// How long an interrupted run took to end, and for how long of it the machine did not let its main
+/// thread run though it could.
+struct Ending {
+    took: Duration,
+    not_scheduled: Duration,
+}
+
+/// The time that a process's main thread has waited for a core; zero if the system does not say.
+fn waited_for_a_core(pid: u32) -> Duration {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/schedstat")).unwrap_or_default();
+    let ns = text.split_whitespace().nth(1).and_then(|ns| ns.parse().ok());
+    Duration::from_nanos(ns.unwrap_or(0))
+}
+
+/// Interrupts a run in which a process is stopped.
+fn interrupted(word: &str, setting: &str, after: Duration) -> Ending {
     let world = World::new(SMALL);
     let mut run = world.run(&["--set", setting, "--reports", "csv,json"]);
     let child = run.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
@@ -388,13 +403,28 @@ fn interrupted(word: &str, setting: &str, after: Duration) -> Duration {
     std::thread::sleep(early);
     signal(children(child.id(), word)[0], "STOP");
     std::thread::sleep(after.saturating_sub(early));
-    signal(child.id(), "INT");
+    let (pid, before) = (child.id(), waited_for_a_core(child.id()));
+    signal(pid, "INT");
     let began = Instant::now();
-    let output = wait(child, Duration::from_secs(60));
-    let took = began.elapsed();
+    let ended = AtomicBool::new(false);
+    let (output, took, waited) = std::thread::scope(|scope| {
+        // As late as there is something to read: nothing is known of a process that has ended.
+        let watched = scope.spawn(|| {
+            let mut waited = before;
+            while !ended.load(Ordering::Relaxed) {
+                waited = waited.max(waited_for_a_core(pid));
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            waited
+        });
+        let output = wait(child, Duration::from_secs(60));
+        let took = began.elapsed();
+        ended.store(true, Ordering::Relaxed);
+        (output, took, watched.join().expect("it reads a file"))
+    });
     expect_code(&output, 130);
     no_byte_is_called_unexplained(&world);
-    took
+    Ending { took, not_scheduled: waited.saturating_sub(before) }
 }
 
 /// A stopped process answers nothing: it is killed, and the run ends within seconds.
@@ -404,10 +434,12 @@ fn an_interrupt_ends_a_run_soon_though_a_process_is_stopped() {
         for word in ["worker", "server"] {
             for (phase, setting, after) in PHASES {
                 scope.spawn(move || {
-                    let took = interrupted(word, setting, after);
-                    println!("{word} stopped while {phase}: {took:?}");
-                    // 4 s on a loaded machine; 46 s before these limits were there.
-                    assert!(took < Duration::from_secs(15), "{word}, {phase}: {took:?}");
+                    let Ending { took, not_scheduled } = interrupted(word, setting, after);
+                    println!("{word} stopped while {phase}: {took:?}, of it {not_scheduled:?}");
+                    // 5 s are promised. On a machine on which other tests run the program has to wait
+                    // for a core, which no program can help: the system tells how long.
+                    let own = took.saturating_sub(not_scheduled);
+                    assert!(own < Duration::from_secs(5), "{word}, {phase}: {took:?}, {own:?}");
                 });
             }
         }
