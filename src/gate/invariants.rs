@@ -117,6 +117,7 @@ mod tests {
             value: Figure::count(b[n]),
             baseline: Some(Figure::count(a[n])),
             bound: "<= 1".to_owned(),
+            is_condition: false,
             effect: None,
             samples: 10,
             text: String::new(),

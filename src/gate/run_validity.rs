@@ -40,10 +40,9 @@ impl FailedCheck {
         Finding {
             decision: Decision::Fail,
             value: self.result.value.clone(),
-            bound: "holds".to_owned(),
             samples: self.samples,
             text: format!("{side}: {}: {}", self.subject.metric, self.result.text),
-            ..Finding::new(kind, self.subject.clone())
+            ..Finding::of_condition(kind, self.subject.clone())
         }
     }
 }

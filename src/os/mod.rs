@@ -20,7 +20,7 @@ pub use machine::{Conntrack, Machine};
 pub(crate) use memory::{
     describe, free_bytes, kernel_socket_bytes, raise_open_files, resident_bytes,
 };
-pub(crate) use process_group::group_alive;
+pub(crate) use process_group::{group_alive, listeners};
 pub(crate) use scheduling::set_batch_scheduling;
 pub(crate) use signals::{Caught, Signals, outlive_file_size_limit};
 pub(crate) use usage::UsageOf;

@@ -35,17 +35,19 @@ pub(crate) struct Usage {
     pub processes: u32,
 }
 
-pub(crate) use read::group_alive;
 pub(super) use read::{find_tree, listens, usage};
+pub(crate) use read::{group_alive, listeners};
 
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
 mod read {
     use super::{ProcessSet, Usage, io};
+    use crate::os::address::is_own_address;
     use nix::time::clock_getcpuclockid;
     use nix::unistd::Pid;
     use procfs::net::{TcpState, tcp, tcp6};
     use procfs::process::{FDTarget, Process, Stat, all_processes};
     use std::collections::BTreeSet;
+    use std::net::SocketAddr;
 
     /// A process, as it was when it was read.
     struct Member {
@@ -171,6 +173,34 @@ mod read {
         }
         if unread { None } else { Some(false) }
     }
+
+    /// Returns the processes that listen at one of these addresses of this machine, as far as that can be
+    /// read.
+    pub(crate) fn listeners<'a>(
+        addresses: impl Iterator<Item = &'a SocketAddr> + Clone,
+    ) -> BTreeSet<i32> {
+        let is_one = |local: &SocketAddr| {
+            let any = local.ip().is_unspecified();
+            let mut addresses = addresses.clone();
+            addresses.any(|wanted| match any {
+                true => wanted.port() == local.port() && is_own_address(wanted.ip()),
+                false => wanted == local,
+            })
+        };
+        let sockets = [tcp(), tcp6()].into_iter().flatten().flatten();
+        let listening = sockets.filter(|s| s.state == TcpState::Listen && is_one(&s.local_address));
+        let inodes: BTreeSet<u64> = listening.map(|socket| socket.inode).collect();
+        if inodes.is_empty() {
+            return BTreeSet::new();
+        }
+        let listens = |process: &Process| {
+            let files = process.fd().into_iter().flatten().flatten();
+            let mut targets = files.map(|file| file.target);
+            targets.any(|t| matches!(t, FDTarget::Socket(inode) if inodes.contains(&inode)))
+        };
+        let all = all_processes().into_iter().flatten().flatten();
+        all.filter(listens).map(|process| process.pid).collect()
+    }
 }
 
 #[cfg(any(not(target_os = "linux"), feature = "portable"))]
@@ -197,6 +227,13 @@ mod read {
     pub(crate) fn group_alive(group: u32) -> bool {
         let pid = rustix::process::Pid::from_raw(group.cast_signed());
         pid.is_some_and(|pid| rustix::process::test_kill_process_group(pid).is_ok())
+    }
+
+    /// None is known.
+    pub(crate) fn listeners<'a>(
+        _addresses: impl Iterator<Item = &'a std::net::SocketAddr> + Clone,
+    ) -> std::collections::BTreeSet<i32> {
+        std::collections::BTreeSet::new()
     }
 
     /// Not known.

@@ -123,6 +123,8 @@ pub struct Finding {
     pub baseline: Option<Figure>,
     /// What it was compared with, in words: `<= 2 B`, `equal`, `2 to 3 segments/message`.
     pub bound: String,
+    /// True if it is a condition that holds or does not: its value is compared with no number.
+    pub is_condition: bool,
     /// The change and its interval, of the paired test.
     pub effect: Option<Effect>,
     /// Values behind the figure: messages, latencies, or pairs of runs. A decision without one is
@@ -145,11 +147,16 @@ impl Finding {
             value: Figure::absent("not compared"),
             baseline: None,
             bound: String::new(),
+            is_condition: false,
             effect: None,
             samples: 0,
             text: String::new(),
             details: Vec::new(),
         }
+    }
+    /// The same of a condition that holds or does not.
+    pub fn of_condition(kind: Kind, subject: Subject) -> Finding {
+        Finding { bound: "holds".to_owned(), is_condition: true, ..Finding::new(kind, subject) }
     }
 }
 
@@ -227,6 +234,7 @@ mod tests {
             value: Figure::count(1),
             baseline: None,
             bound: "<= 1".to_owned(),
+            is_condition: false,
             effect: None,
             samples: 1,
             text: String::new(),

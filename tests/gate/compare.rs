@@ -398,6 +398,47 @@ fn what_cannot_be_compared_is_refused_before_anything_starts() {
     }
 }
 
+/// Two servers that are started at one address cannot live at the same time: whoever came second would
+/// fail, and be called worse.
+#[test]
+fn two_servers_at_one_address_run_one_after_the_other() {
+    let world = World::new(PUSHED);
+    let server = serve(&world).replace("{port}", "65433");
+    // By another name it is the same address.
+    let by_name = server.replace("http://127.0.0.1", "http://localhost");
+    let more = ["--pairs=1", "--most-pairs=3", "--alpha=0.2", "--only-noisy"];
+    let output = finish(&mut compare(&world, &server, &by_name, &more));
+    let said = said(&output);
+    assert!(said.contains("pair 1 of 3, a") || said.contains("pair 1 of 1, a"), "{said}");
+    assert!(!said.contains(", both"), "{said}");
+    assert!(flat(&output).contains("same address, 127.0.0.1:65433"), "{said}");
+    let result = read(&world.path("out/pair-01-a.jsonl")).expect("a run's result");
+    let (&index, _) = result.cases.iter().next().expect("a case");
+    assert_eq!(result.info(index).expect("a case").clients, 20);
+}
+
+#[test]
+fn a_server_that_is_compared_with_itself_is_named() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let other = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let url = |listener: &TcpListener| {
+        format!("http://127.0.0.1:{}", listener.local_addr().expect("it has an address").port())
+    };
+    let says = |a: &str, b: &str| {
+        let world = World::new(PUSHED);
+        let mut command = compare(&world, a, b, &["--set=timeout=100ms"]);
+        String::from_utf8_lossy(&finish(&mut command).stderr).into_owned()
+    };
+    let same = says(&url(&listener), &url(&listener));
+    assert!(same.contains("warning: A and B are one and the same server, at 127.0.0.1:"), "{same}");
+    assert_eq!(same.matches("one and the same").count(), 1, "{same}");
+    if cfg!(target_os = "linux") {
+        let same = says(&url(&listener), &url(&other));
+        let process = format!("are answered by the same process, {}", std::process::id());
+        assert!(same.contains(&process), "{same}");
+    }
+}
+
 /// Reads lines of standard error until one has this, and then keeps on reading.
 fn until_said(child: &mut Child, part: &str) {
     let mut lines = BufReader::new(child.stderr.take().expect("it is piped")).lines();

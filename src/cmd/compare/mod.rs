@@ -5,10 +5,12 @@
 //! | `target` | what is compared, as the user wrote it |
 //! | `run` | one run of one side |
 //! | `session` | what runs when, what counts, when it ends |
+//! | `one_server` | whether both sides are the same server |
 //! | `progress` | standard error during the runs |
 //! | `calibration` | the text of `wsbench calibrate` |
 
 mod calibration;
+mod one_server;
 mod progress;
 mod run;
 mod session;
@@ -190,10 +192,22 @@ fn prepare(
     os::raise_open_files();
     let [a, b] = targets;
     let same = a == b;
-    let sides = [prepare_side("a", a, args)?, prepare_side("b", b, args)?];
+    let both = |sequential| -> Outcome<[ComparedSide; 2]> {
+        Ok([
+            prepare_side("a", a.clone(), args, sequential)?,
+            prepare_side("b", b.clone(), args, sequential)?,
+        ])
+    };
+    let mut sides = both(args.sequential)?;
+    let [plan_a, plan_b] = sides.each_ref().map(|side| &side.plan);
+    let one_address = one_server::describe_one_address(plan_a, plan_b);
+    let one_server = one_server::describe_same_server(plan_a, plan_b);
+    if one_address.is_some() {
+        sides = both(true)?;
+    }
     let together = sides.iter().all(|side| side.together);
     let shown = if same { 1 } else { 2 };
-    for warning in sides.iter().take(shown).flat_map(|side| &side.warnings) {
+    for warning in sides.iter().take(shown).flat_map(|side| &side.warnings).chain(&one_server) {
         warn(warning);
     }
     let [a, b] = sides.each_ref().map(|side| side.plan.server.authority());
@@ -219,8 +233,8 @@ fn prepare(
     let runs = most.min(in_time) + 1;
     let result_bytes = sides.iter().map(|side| runs * estimate_result_bytes(&side.plan)).sum();
     let note = "the scenario's limits are checked by `wsbench run` only";
-    let notes =
-        limited.then(|| note.to_owned()).into_iter().chain(describe_cores(&sides)).collect();
+    let notes = limited.then(|| note.to_owned()).into_iter().chain(describe_cores(&sides));
+    let notes = notes.chain(one_server).chain(one_address).collect();
     Ok(PairTerms {
         title: format!("{title}, {name}"),
         rules,
@@ -240,12 +254,13 @@ fn prepare_side(
     name: &'static str,
     target: CompareTarget,
     args: &PairArgs,
+    sequential: bool,
 ) -> Outcome<ComparedSide> {
     let mut overrides = args.overrides.clone();
     overrides.extend(target.overrides(args.ready_timeout));
     let machine = Machine::read();
     let mut prepared = crate::cmd::plan::prepare(&args.scenario, &overrides, &machine)?;
-    let together = !args.sequential && prepared.plan.can_halve_clients();
+    let together = !sequential && prepared.plan.can_halve_clients();
     if together {
         prepared.plan.halve_clients(&machine);
     }

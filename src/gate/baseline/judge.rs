@@ -98,10 +98,9 @@ fn validity(name: &str, table: &Table, judgement: &Judgement) -> Option<Finding>
     Some(Finding {
         decision: Decision::Fail,
         value: Figure::absent(format!("{name} is {status}")),
-        bound: "holds".to_owned(),
         samples: table.rows.iter().map(|row| row.events.per_message_divisor()).sum(),
         text: format!("the run is {status}: {}", table.verdict.reasons.join("; ")),
-        ..Finding::new(Kind::Check, Subject::run(Check::RunIsValid.name()))
+        ..Finding::of_condition(Kind::Check, Subject::run(Check::RunIsValid.name()))
     })
 }
 

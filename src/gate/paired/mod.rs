@@ -300,6 +300,7 @@ fn finding(decided: &DecidedMetric) -> Finding {
         value: medians.1.clone(),
         baseline: Some(medians.0.clone()),
         bound: describe::bound(metric.margin),
+        is_condition: false,
         effect: decided.effect,
         samples: *complete as u64,
         text: describe::text(decided),

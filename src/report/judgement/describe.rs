@@ -75,20 +75,28 @@ fn probability(p: f64) -> String {
     }
 }
 
-/// Returns value, baseline, bound and number of samples.
+/// Returns value, baseline, bound and number of samples; of a condition, whether it holds.
 pub(crate) fn values(finding: &Finding) -> String {
     let (value, baseline) = pair(finding);
     let mut parts = vec![match finding.value.reason() {
         Some(why) => format!("no value: {why}"),
         None => format!("value {value}"),
     }];
+    if finding.is_condition {
+        let holds = match finding.decision {
+            Decision::Pass => "the condition holds",
+            Decision::Fail => "the condition does not hold",
+            Decision::Inconclusive | Decision::NotComparable => "the condition is undecided",
+        };
+        parts[0] = format!("{holds} ({})", parts[0]);
+    }
     let absent = finding.baseline.as_ref().and_then(Figure::reason);
     parts.extend(match (baseline, absent) {
         (Some(_), Some(why)) => Some(format!("no baseline: {why}")),
         (Some(baseline), None) => Some(format!("baseline {baseline}")),
         (None, _) => None,
     });
-    if !matches!(finding.bound.as_str(), "" | "-") {
+    if !finding.is_condition && !matches!(finding.bound.as_str(), "" | "-") {
         parts.push(format!("bound: {}", finding.bound));
     }
     let many = if finding.samples == 1 { "" } else { "s" };

@@ -156,6 +156,7 @@ mod tests {
             value: Figure::count(910),
             baseline: Some(Figure::count(909)),
             bound: "equal".to_owned(),
+            is_condition: false,
             effect: None,
             samples: 400,
             text: String::new(),

@@ -274,10 +274,9 @@ pub(super) fn implicit(name: &str, rows: &[Row]) -> Judgement {
                 _ => Decision::Fail,
             },
             value: result.value.clone(),
-            bound: "holds".to_owned(),
             samples: samples(result.check),
             text: result.text.clone(),
-            ..Finding::new(
+            ..Finding::of_condition(
                 Kind::Check,
                 Subject::of_row(&row.series, row.clients, result.check.name()),
             )

@@ -13,6 +13,7 @@ fn finding(kind: Kind, decision: Decision, metric: &str, unit: &str) -> Finding 
         value: Figure::count(0),
         baseline: None,
         bound: "equal".to_owned(),
+        is_condition: false,
         effect: None,
         samples: 400,
         text: String::new(),
@@ -53,6 +54,7 @@ pub fn judgement() -> Judgement {
     let mut check = finding(Kind::Check, Decision::Pass, "all_clients_connected", "-");
     check.value = Figure::count(1_000);
     check.bound = "holds".to_owned();
+    check.is_condition = true;
     for series in ["polling", "websocket"] {
         check.subject.series = series.to_owned();
         all.findings.push(check.clone());
