@@ -16,6 +16,8 @@ const WRONG_ALLOWED: f64 = 0.01;
 const MOST_NUMBERS: f64 = 0.5;
 /// A time further than this from a clock is none of it.
 const FAR_NS: f64 = 26.0 * 3600e9;
+/// Why nothing is said of times, if none came.
+const NO_MESSAGE: &str = "no message with a time came, so that no time was compared with a clock";
 const QUARTER_NS: f64 = 900e9;
 /// A time that is so close to whole quarters of an hour away is of another time zone.
 const ZONE_NS: f64 = 30e9;
@@ -121,6 +123,11 @@ pub(super) fn wrong(group: &Group, setting: &Setting) -> Option<String> {
     })
 }
 
+/// Whether a message with a time has come.
+fn has_times(counts: &Counts) -> bool {
+    counts.messages > counts.unstamped || counts.wrong_times > 0 || counts.replayed > 0
+}
+
 /// Compares the times in messages with the clocks that they are of.
 pub(super) fn check(group: &Group, setting: &Setting) -> Option<CheckResult> {
     let time = setting.own?.time?;
@@ -137,6 +144,9 @@ pub(super) fn check(group: &Group, setting: &Setting) -> Option<CheckResult> {
     let value = Figure::count(counts.wrong_times);
     if let Some(why) = wrong(group, setting) {
         return Some(check.result(false, value, why));
+    }
+    if !has_times(&group.total.phases.total().counts) {
+        return Some(check.not_applicable(NO_MESSAGE));
     }
     let exact = human_ns(resolution_ns(group, setting) as f64);
     let clock = time.clock.since();
@@ -231,7 +241,9 @@ pub(super) fn notes(group: &Group, setting: &Setting) -> Vec<String> {
     let unnumbered = counts.messages.saturating_sub(counts.numbered);
     let partly = own.sequence && counts.numbered > 0;
     say(if partly { unnumbered } else { 0 }, "messages had no number where the scenario says");
-    if let Some(time) = own.time.filter(|time| time.clock_bound_ns.is_some()) {
+    if let Some(time) = own.time.filter(|time| time.clock_bound_ns.is_some())
+        && has_times(&counts)
+    {
         let exact = human_ns(resolution_ns(group, setting) as f64);
         let bound = match time.clock_bound_ns {
             Some(0) | None => String::new(),

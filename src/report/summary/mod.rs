@@ -137,6 +137,7 @@ fn row(group: &Group, setting: &Setting, floor: Option<(&Group, &Row)>) -> Row {
     let coding = refusal::coding(group.drivers.iter().flat_map(|driver| &driver.refusals));
     row.remarks = remarks::of(&row.events.all, coding.as_deref());
     row.remarks.extend(remarks::waits(&row.events));
+    row.remarks.extend(remarks::out_of_order(&row.events.steady));
     row.remarks.extend(remarks::none_accepted(&group.ends));
     row.remarks.extend(remarks::short_queue(group.total.latency.of(Metric::ConnectTime)));
     row.remarks.extend(message_times::notes(group, setting));

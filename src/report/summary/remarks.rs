@@ -125,6 +125,20 @@ pub(super) fn waits(events: &Events) -> Vec<String> {
     blocked.into_iter().chain(waited).collect()
 }
 
+/// Says that updates came again or after a later one: TCP does neither, so the server did.
+pub(super) fn out_of_order(steady: &Counts) -> Option<String> {
+    let again = match steady.updates_duplicated {
+        0 => None,
+        n => Some(format!("{} updates came again", thousands(n))),
+    };
+    let late = match steady.updates_reordered {
+        0 => None,
+        n => Some(format!("{} updates came after a later one", thousands(n))),
+    };
+    let found: Vec<String> = again.into_iter().chain(late).collect();
+    (!found.is_empty()).then(|| format!("{} in the measured window", found.join(" and ")))
+}
+
 /// Says what came compressed: what could not be read, and what could.
 fn compressed(counts: &Counts, coding: Option<&str>) -> Vec<String> {
     let coding = coding.map(|coding| format!(" {coding}")).unwrap_or_default();
@@ -226,6 +240,21 @@ mod tests {
         end.none_accepted = true;
         let said = none_accepted(&[&end]).unwrap();
         assert!(said.ends_with("came: [::1]:80 and 127.0.0.1:80"), "{said}");
+    }
+
+    #[test]
+    fn updates_that_came_again_or_late_are_said() {
+        let of = |again, late| {
+            let counts =
+                Counts { updates_duplicated: again, updates_reordered: late, ..Counts::default() };
+            out_of_order(&counts)
+        };
+        assert_eq!(of(0, 0), None);
+        assert_eq!(of(1_200, 0).unwrap(), "1,200 updates came again in the measured window");
+        assert_eq!(
+            of(3, 4).unwrap(),
+            "3 updates came again and 4 updates came after a later one in the measured window"
+        );
     }
 
     #[test]

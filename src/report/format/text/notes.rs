@@ -1,11 +1,12 @@
 //! Audit, limits, verdicts with their reasons, and notes.
 
+use crate::report::check::Check;
 use crate::report::figure::Figure;
 use crate::report::finding::{Decision, Finding};
 use crate::report::format::text::grid::{Grid, paragraph};
 use crate::report::format::text::{ABSENT, rows, show};
 use crate::report::metrics::{CellValue, columns};
-use crate::report::table::{Latencies, Row, Table};
+use crate::report::table::{Latencies, Row, Status, Table};
 use crate::units::{distinct, thousands, with_unit};
 use std::collections::BTreeMap;
 
@@ -63,7 +64,8 @@ pub(crate) fn verdicts(table: &Table) -> String {
     let mut out = String::new();
     for row in rows(table) {
         out.push_str(&paragraph(&row.standing(), 2));
-        if let Some(line) = client_errors(row, usize::MAX) {
+        let errors = client_errors(row, usize::MAX);
+        if let Some(line) = tolerated_errors(row, usize::MAX).or(errors) {
             out.push_str(&paragraph(&line, 2));
         }
     }
@@ -93,6 +95,13 @@ pub(super) fn client_errors(row: &Row, most: usize) -> Option<String> {
         shown.push(format!("{} other kinds", errors.len() - most));
     }
     (!shown.is_empty()).then(|| format!("{}: client errors: {}", row.label(), shown.join("; ")))
+}
+
+/// Names the client errors of a valid row and says why it is valid all the same.
+pub(super) fn tolerated_errors(row: &Row, most: usize) -> Option<String> {
+    let errors = client_errors(row, most).filter(|_| row.status == Status::Valid)?;
+    let succeed = row.checks.iter().find(|found| found.check == Check::ExchangesSucceed)?;
+    Some(format!("{errors}. The row is valid all the same: {}.", succeed.text))
 }
 
 pub(crate) fn notes(table: &Table) -> String {

@@ -8,7 +8,7 @@ use crate::report::check::{Cause, Check, CheckResult};
 use crate::report::figure::{Figure, above_an_hour};
 use crate::report::finding::{Decision, Finding};
 use crate::report::format::text::grid::{Grid, wrapped};
-use crate::report::format::text::notes::client_errors;
+use crate::report::format::text::notes::{client_errors, tolerated_errors};
 use crate::report::format::text::{
     ABSENT, BOUND, Column, amount, column, figure, grid_of, ratio_text, rows, show,
 };
@@ -236,6 +236,7 @@ fn warnings(table: &Table) -> Vec<String> {
         }
     }
     for row in rows(table) {
+        out.extend(tolerated_errors(row, MOST_ERRORS));
         out.extend(row.remarks.iter().map(|remark| format!("{}: {remark}.", row.label())));
     }
     for row in rows(table).into_iter().filter(|r| r.events.all.negative_latencies > 0) {
@@ -319,16 +320,17 @@ fn failures(table: &Table) -> String {
                 });
                 continue;
             }
-            // What the clients met is the cause of the rest.
-            failed.extend(client_errors(row, MOST_ERRORS));
-            let mut said = "";
+            // What the clients met is the cause of the rest. What a valid row tolerates is a warning.
+            let met = client_errors(row, MOST_ERRORS);
+            failed.extend(met.filter(|_| tolerated_errors(row, MOST_ERRORS).is_none()));
+            let mut said = Vec::new();
             for found in row.checks.iter().filter(|c| !c.is_ok()) {
                 let line = format!("{}: {}.", row.label(), found.text);
-                failed.push(match found.remedy == said {
+                failed.push(match said.contains(&found.remedy) {
                     true => line,
                     false => format!("{line} {}", found.remedy),
                 });
-                said = found.remedy;
+                said.push(found.remedy);
             }
             continue;
         }
