@@ -100,6 +100,48 @@ const ABSENT: &[(&str, &[&str])] = &[
     ("run", &["\"polling\"", "\"websocket\""]),
 ];
 
+/// Folders and files without a clock: whoever calls them passes the time in. A name that ends with `/` is a folder.
+const CLOCKLESS: &[&str] = &[
+    "client/",
+    "driver/engine.rs",
+    "feed/",
+    "net/delay_line.rs",
+    "net/delay_queue.rs",
+    "net/layer.rs",
+    "net/meter.rs",
+    "net/polled_stream.rs",
+    "net/tap.rs",
+    "net/tls_layer/",
+    "protocol/",
+    "record/",
+    "transport/",
+];
+/// What is in one of these folders and reads a clock, each for its reason.
+const CLOCKS: &[&str] = &[
+    // The clock of a thread: the system's, or that of a simulation.
+    "client/context.rs",
+    // Clients of libraries are tasks, which wait by themselves.
+    "client/handle.rs",
+    "transport/polling/engine_reqwest.rs",
+    "transport/websocket/engine_tungstenite/",
+    // The reference server.
+    "transport/long_polling/server.rs",
+    "transport/polling/server.rs",
+    "transport/websocket/server/",
+];
+/// What reads a clock: `now` of any type, the system call, and the types of `time` that use it.
+const CLOCK_READS: &[&str] = &[
+    "::now(",
+    "::now)",
+    "clock_gettime",
+    "ClockReading::read",
+    "WallClock::new",
+    "now_and_moment_of",
+    ".elapsed(",
+];
+/// Functions of `time` that read a clock.
+const CLOCK_FUNCTIONS: &[&str] = &["now_ns", "process_cpu_ns", "thread_cpu_ns"];
+
 /// Macros that panic if an output is closed or full. `cmd/console.rs` writes without them.
 const PRINTS: &[&str] = &["println!", "print!(", "dbg!"];
 /// What writes to an output: `cmd` alone uses it, and `run/worker.rs` to answer its parent.
@@ -437,6 +479,63 @@ fn what_must_be_absent_is_absent() {
         for word in absent.chain(PRINTS).chain(outputs) {
             assert!(!source.code.contains(word), "{} has {word}", source.path.display());
         }
+    }
+}
+
+/// Returns what in a source reads a clock.
+fn clock_read(source: &Source) -> Option<String> {
+    let word = CLOCK_READS.iter().find(|word| source.code.contains(*word));
+    word.map(|word| (*word).to_owned()).or_else(|| {
+        paths(&source.code).into_iter().find(|path| {
+            let path = absolute(path, &source.module);
+            let name = path.last().map_or("", String::as_str);
+            path.first().is_some_and(|top| top == "time") && CLOCK_FUNCTIONS.contains(&name)
+        })
+    })
+}
+
+fn is_in(path: &str, names: &[&str]) -> bool {
+    names.iter().any(|name| path == *name || (name.ends_with('/') && path.starts_with(name)))
+}
+
+/// A simulation has no other time than its own, and a test repeats.
+#[test]
+fn state_machines_and_parsers_read_no_clock() {
+    let sources = sources();
+    for name in CLOCKLESS.iter().chain(CLOCKS) {
+        let known = |source: &Source| is_in(&source.path.display().to_string(), &[name]);
+        assert!(sources.iter().any(known), "no src/{name}");
+    }
+    let mut have = BTreeSet::new();
+    for source in &sources {
+        let path = source.path.display().to_string();
+        let Some(read) = clock_read(source).filter(|_| is_in(&path, CLOCKLESS)) else { continue };
+        let exception = CLOCKS.iter().find(|name| is_in(&path, &[name]));
+        assert!(exception.is_some(), "src/{path} reads a clock: {read}. Pass the time in");
+        have.extend(exception);
+    }
+    assert_eq!(have, CLOCKS.iter().collect(), "an exception that nobody needs");
+}
+
+#[test]
+fn what_reads_a_clock_is_found() {
+    let read = |code: &str| {
+        let module = ["client", "core"].map(str::to_owned).into();
+        clock_read(&Source { path: PathBuf::new(), module, code: code.to_owned() })
+    };
+    for code in [
+        "use crate::time::{Schedule, now_ns};",
+        "let ns = crate::time::now_ns();",
+        "let at = std::time::Instant::now();",
+        "let s = jiff::Timestamp::now().as_second();",
+        "then.get_or_insert_with(SystemTime::now)",
+        "let at = then.elapsed();",
+        "rustix::time::clock_gettime(id)",
+    ] {
+        assert!(read(code).is_some(), "{code}");
+    }
+    for code in ["let ns = self.thread.now_ns();", "io.now_ns", "use crate::time::Schedule;"] {
+        assert_eq!(read(code), None, "{code}");
     }
 }
 

@@ -15,7 +15,7 @@ use crate::record::{
     ClientError, ClientErrorKind, KernelAudit, Ledger, MOST_REFUSALS, Metric, Phase, Phases,
     Recorder, Refusal, StepTurns, TRACED_CLIENTS, TRACED_EVENTS, TcpTotals, TraceEvent,
 };
-use crate::time::{Schedule, Timer, now_ns};
+use crate::time::{ClockReading, Schedule, Timer, now_ns};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
@@ -171,7 +171,7 @@ impl ThreadContext {
             fan_out: RefCell::default(),
             inboxes: RefCell::default(),
             source,
-            message_times: RefCell::new(MessageTimes::new()),
+            message_times: RefCell::new(MessageTimes::new(ClockReading::read())),
             window: Cell::new(None),
             events_traced: RefCell::default(),
             heads: Heads::default(),
@@ -190,6 +190,11 @@ impl ThreadContext {
     #[inline]
     pub(crate) fn now_ns(&self) -> u64 {
         self.simulated_ns.get().unwrap_or_else(now_ns)
+    }
+
+    /// Reads the clock of [`ThreadContext::now_ns`] and the wall clock.
+    pub(crate) fn clocks(&self) -> ClockReading {
+        self.simulated_ns.get().map_or_else(ClockReading::read, ClockReading::simulated)
     }
 
     /// Returns an empty inbox for a client of the thread.

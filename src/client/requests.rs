@@ -161,7 +161,7 @@ impl Requests {
         if self.keep_cookies {
             let mut jars = core.thread.cookies.borrow_mut();
             let jar: &mut CookieJar = jars.entry(core.id).or_default();
-            let now_s = jiff::Timestamp::now().as_second();
+            let now_s = core.thread.clocks().wall_s();
             fields.0.iter().for_each(|field| jar.keep(field, now_s));
         }
         let mut seen = core.thread.seen_cookies.borrow_mut();

@@ -16,4 +16,4 @@ pub(crate) use delay_profile::{Delay, Draws, JitterLaw, MOST_DELAY_NS};
 pub(crate) use pacing::{Pacer, Schedule, Turn, TurnPlacement};
 pub(crate) use timer::{Sleep, Timer};
 #[cfg_attr(any(not(target_os = "linux"), feature = "portable"), allow(unused_imports))]
-pub(crate) use wall_clock::WallClock;
+pub(crate) use wall_clock::{ClockReading, WallClock};

@@ -15,6 +15,9 @@ const PAIR_NS: u64 = 20_000;
 /// How often a pair is read again.
 const MOST_PAIRS: u32 = 4;
 
+/// How far the wall clock of a simulation is ahead of its other one: some time in 2026.
+pub(crate) const SIMULATED_AHEAD_NS: u64 = 1_790_000_000_000_000_000;
+
 /// Both clocks at one moment.
 #[derive(Debug, Clone, Copy)]
 struct ClockPair {
@@ -30,9 +33,9 @@ impl ClockPair {
     fn read() -> ClockPair {
         ClockPair { before_ns: now_ns(), wall_ns: wall_ns(), after_ns: now_ns() }
     }
-    /// Reads them until nothing comes between the readings: returns the first pair, and the one
-    /// that is exact, if there is any.
-    fn read_close() -> (ClockPair, Option<ClockPair>) {
+    /// Reads them until nothing comes between the readings: returns the first pair and the last one,
+    /// which is exact if it is close.
+    fn read_close() -> (ClockPair, ClockPair) {
         let first = ClockPair::read();
         let mut pair = first;
         for _ in 1..MOST_PAIRS {
@@ -41,7 +44,7 @@ impl ClockPair {
             }
             pair = ClockPair::read();
         }
-        (first, Some(pair).filter(ClockPair::is_close))
+        (first, pair)
     }
     /// Whether nothing came between the readings.
     fn is_close(&self) -> bool {
@@ -51,6 +54,26 @@ impl ClockPair {
     fn ahead_ns(&self) -> i64 {
         let monotonic_ns = self.before_ns + (self.after_ns - self.before_ns) / 2;
         self.wall_ns as i64 - monotonic_ns as i64
+    }
+}
+
+/// Both clocks, read by whoever has them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ClockReading(ClockPair);
+
+impl ClockReading {
+    /// Reads the clocks of the system.
+    pub(crate) fn read() -> ClockReading {
+        ClockReading(ClockPair::read_close().1)
+    }
+    /// The clocks of a simulation, in which the wall clock is always as far ahead.
+    pub(crate) fn simulated(now_ns: u64) -> ClockReading {
+        let wall_ns = now_ns + SIMULATED_AHEAD_NS;
+        ClockReading(ClockPair { before_ns: now_ns, wall_ns, after_ns: now_ns })
+    }
+    /// The wall clock in whole seconds since 1970.
+    pub(crate) fn wall_s(self) -> i64 {
+        (self.0.wall_ns / 1_000_000_000) as i64
     }
 }
 
@@ -78,14 +101,21 @@ impl WallClock {
     /// step of the wall clock.
     pub(crate) fn now_and_moment_of(&mut self, wall_ns: u64) -> (u64, Option<u64>) {
         let (first, pair) = ClockPair::read_close();
+        let pair = Some(pair).filter(ClockPair::is_close);
         let moment = pair.and_then(|pair| self.moment_of(wall_ns, pair));
         (first.before_ns, moment.map(|ns| ns.min(first.before_ns)))
     }
 
-    /// Reads both clocks, for [`WallClock::moment_of_any`]: after whatever came was sent.
-    pub(crate) fn renew(&mut self) {
-        if let (_, Some(pair)) = ClockPair::read_close() {
-            self.follow(pair);
+    /// The distance of the clocks at a reading.
+    pub(crate) fn at(reading: ClockReading) -> WallClock {
+        WallClock::since(reading.0)
+    }
+
+    /// Takes a reading of both clocks, for [`WallClock::moment_of_any`]: of after whatever came was
+    /// sent.
+    pub(crate) fn renew(&mut self, reading: ClockReading) {
+        if reading.0.is_close() {
+            self.follow(reading.0);
         }
     }
 

@@ -4,7 +4,7 @@
 use crate::feed::{MessageClock, StrangeTime};
 use crate::protocol::message::{MessageFields, MessageReader, MessageTime};
 use crate::record::Counts;
-use crate::time::WallClock;
+use crate::time::{ClockReading, WallClock};
 
 /// How exact a wall time is as a moment, in nanoseconds.
 const CONVERSION_NS: i128 = 20_000;
@@ -39,23 +39,25 @@ pub(super) enum Age {
 }
 
 impl MessageTimes {
-    pub(crate) fn new() -> MessageTimes {
+    /// `clocks` were read before any message came.
+    pub(crate) fn new(clocks: ClockReading) -> MessageTimes {
         MessageTimes {
-            wall: WallClock::new(),
+            wall: WallClock::at(clocks),
             read_ns: 0,
             strange: Vec::new(),
             finest_ns: u64::MAX,
         }
     }
 
-    /// Returns how old a message is that came at `now_ns` on a connection that was made at
-    /// `opened_ns`.
+    /// Returns how old a message is that came at `came_ns` on a connection that was made at
+    /// `opened_ns`. `clocks` reads both clocks, if the time in the message is a wall time.
     pub(super) fn age(
         &mut self,
         format: &MessageReader,
         fields: &MessageFields,
         opened_ns: u64,
         came_ns: u64,
+        clocks: impl FnOnce() -> ClockReading,
     ) -> Age {
         let (Some(spec), Some(MessageTime { ns, resolution_ns })) = (format.time(), fields.time)
         else {
@@ -72,7 +74,7 @@ impl MessageTimes {
             MessageClock::Monotonic => Some(ns),
             MessageClock::Realtime => {
                 if self.read_ns != came_ns {
-                    self.wall.renew();
+                    self.wall.renew(clocks());
                     self.read_ns = came_ns;
                 }
                 self.wall.moment_of_any(ns)
@@ -192,10 +194,10 @@ mod tests {
         let format = format(MessageClock::Monotonic, TimeUnit::Milliseconds, Some(0));
         let opened_ns = 10_000_000 * MS;
         let came_ns = opened_ns + 5_500_000;
-        let mut times = MessageTimes::new();
+        let mut times = MessageTimes::new(ClockReading::read());
         let mut age = |ms: u64| {
             let fields = format.read(ms.to_string().as_bytes()).unwrap();
-            times.age(&format, &fields, opened_ns, came_ns)
+            times.age(&format, &fields, opened_ns, came_ns, ClockReading::read)
         };
         let known = |ms: u64, latency_ns, early| Age::Known {
             moment_ns: (ms * MS).min(came_ns),
@@ -222,12 +224,14 @@ mod tests {
     #[test]
     fn a_wall_time_is_compared_with_this_machines_clock() {
         let format = format(MessageClock::Realtime, TimeUnit::Nanoseconds, Some(0));
-        let mut times = MessageTimes::new();
+        let mut times = MessageTimes::new(ClockReading::read());
         let came_ns = now_ns();
-        times.wall.renew();
+        times.wall.renew(ClockReading::read());
         let wall_ns = times.wall.wall_ns_at(came_ns) - 3 * MS;
         let fields = format.read(wall_ns.to_string().as_bytes()).unwrap();
-        let Age::Known { latency_ns, .. } = times.age(&format, &fields, 0, came_ns) else {
+        let Age::Known { latency_ns, .. } =
+            times.age(&format, &fields, 0, came_ns, ClockReading::read)
+        else {
             panic!("{fields:?}");
         };
         // Not if somebody sets the clock.
@@ -238,11 +242,11 @@ mod tests {
     #[test]
     fn the_most_exact_time_says_how_exact_all_are() {
         let format = format(MessageClock::Realtime, TimeUnit::Seconds, Some(0));
-        let mut times = MessageTimes::new();
+        let mut times = MessageTimes::new(ClockReading::read());
         assert_eq!(times.finest_ns(), 0);
         for text in ["17.25", "17.2500001", "17.250001"] {
             let fields = format.read(text.as_bytes()).unwrap();
-            times.age(&format, &fields, 0, now_ns());
+            times.age(&format, &fields, 0, now_ns(), ClockReading::read);
         }
         assert_eq!(times.finest_ns(), 100);
     }
@@ -251,7 +255,8 @@ mod tests {
     fn nothing_is_known_of_the_clock_of_another_machine() {
         let format = format(MessageClock::Realtime, TimeUnit::Seconds, None);
         let fields = format.read(b"17").unwrap();
-        let age = MessageTimes::new().age(&format, &fields, 0, 5);
+        let age =
+            MessageTimes::new(ClockReading::read()).age(&format, &fields, 0, 5, ClockReading::read);
         assert_eq!(age, Age::OtherClock { resolution_ns: 1_000 * MS });
         let mut counts = Counts::default();
         age.count(&mut counts);

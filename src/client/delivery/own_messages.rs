@@ -107,7 +107,10 @@ impl OwnMessages {
         now_ns: u64,
     ) -> Receipt {
         let opened_ns = client.opened_ns();
-        let age = client.thread.message_times.borrow_mut().age(format, fields, opened_ns, now_ns);
+        let clocks = || client.thread.clocks();
+        let mut times = client.thread.message_times.borrow_mut();
+        let age = times.age(format, fields, opened_ns, now_ns, clocks);
+        drop(times);
         let channel = match format.has_channels() {
             true => self.channels.entry(fields.channel).or_default(),
             false => &mut self.channel,

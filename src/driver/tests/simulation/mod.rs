@@ -6,10 +6,10 @@
 
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
 mod backends;
-mod network;
+pub(super) mod network;
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
 mod script;
-mod server;
+pub(super) mod server;
 
 use crate::client::context::ThreadContext;
 use crate::client::{ClientCore, ClientHalf};
@@ -29,11 +29,11 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-const MS: u64 = 1_000_000;
+pub(super) const MS: u64 = 1_000_000;
 const FIRST_SOURCE: u32 = 65_536;
 const TIMEOUT_NS: u64 = 2_000 * MS;
 /// A network that does nothing to what passes it.
-const PLAIN: Conditions = Conditions {
+pub(super) const PLAIN: Conditions = Conditions {
     latency_ns: 50_000,
     cuts_one_in: 0,
     splits_one_in: 0,
@@ -70,7 +70,8 @@ struct Report {
     measured_ns: (u64, u64),
 }
 
-fn series(kind: ServerKind, reconnect_ns: u64, phase: &str) -> AnySeries {
+/// Returns the settings of a transport for the server of this kind.
+pub(super) fn series(kind: ServerKind, reconnect_ns: u64, phase: &str) -> AnySeries {
     let json = match kind {
         ServerKind::Polling => json!({"transport": "polling", "params": {
             "interval_ns": 50 * MS, "phase": phase, "new_connection": false,
@@ -93,14 +94,7 @@ impl Scenario {
     fn of(seed: u64) -> Scenario {
         let mut random = SplitMix64::seed_from_u64(seed);
         let mut below = |n: u64| random.next_u64() % n;
-        let all = [
-            ServerKind::Polling,
-            ServerKind::LongPolling,
-            ServerKind::Streaming,
-            ServerKind::Sse,
-            ServerKind::WebSocket,
-        ];
-        let kind = all[below(5) as usize];
+        let kind = ServerKind::ALL[below(5) as usize];
         let latency_ns = [50_000, MS, 20 * MS][below(3) as usize];
         let conditions = Conditions {
             latency_ns,

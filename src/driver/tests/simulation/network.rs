@@ -2,6 +2,7 @@
 //! and ends, and servers that answer as they are made to. The same seed gives the same run.
 
 use crate::client::context::ThreadContext;
+use crate::client::delivery::message_times::MessageTimes;
 use crate::driver::tests::simulation::server::{ServerAction, SimulatedServer};
 use crate::net::Dialer;
 use crate::net::socket::{Network, Readiness, Socket};
@@ -15,11 +16,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
 /// Makes the server's side of a new connection of a client.
-pub(super) type Accept = Box<dyn FnMut(SocketAddr) -> Box<dyn SimulatedServer>>;
+pub(in crate::driver::tests) type Accept = Box<dyn FnMut(SocketAddr) -> Box<dyn SimulatedServer>>;
 
 /// How a network treats what passes it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Conditions {
+pub(in crate::driver::tests) struct Conditions {
     /// One way, in nanoseconds, at least; up to twice that is drawn.
     pub latency_ns: u64,
     /// One in so many sends is taken in part only, or not at all for a while; 0 for none.
@@ -67,7 +68,7 @@ struct SimulatedConnection {
 }
 
 /// Everything in the network.
-pub(super) struct World {
+pub(in crate::driver::tests) struct World {
     pub now_ns: u64,
     random: SplitMix64,
     conditions: Conditions,
@@ -219,14 +220,14 @@ impl World {
 }
 
 /// The clients' end of the network.
-pub(super) struct SimulatedNetwork {
+pub(in crate::driver::tests) struct SimulatedNetwork {
     pub world: Rc<RefCell<World>>,
     thread: Rc<ThreadContext>,
 }
 
 impl SimulatedNetwork {
     /// A network without connections, whose clock is the thread's.
-    pub(super) fn new(
+    pub(in crate::driver::tests) fn new(
         seed: u64,
         conditions: Conditions,
         accept: Accept,
@@ -245,6 +246,7 @@ impl SimulatedNetwork {
             connected: 0,
         };
         thread.simulated_ns.set(Some(world.now_ns));
+        thread.message_times.replace(MessageTimes::new(thread.clocks()));
         SimulatedNetwork { world: Rc::new(RefCell::new(world)), thread }
     }
 }

@@ -10,14 +10,14 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 /// What a server does on a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum ServerAction {
+pub(in crate::driver::tests) enum ServerAction {
     Send(Vec<u8>),
     End,
     Reset,
 }
 
 /// The server's side of one connection.
-pub(super) trait SimulatedServer {
+pub(in crate::driver::tests) trait SimulatedServer {
     fn opened(&mut self, _now_ns: u64) -> Vec<ServerAction> {
         Vec::new()
     }
@@ -30,7 +30,7 @@ pub(super) trait SimulatedServer {
 
 /// The transport whose server it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ServerKind {
+pub(in crate::driver::tests) enum ServerKind {
     Polling,
     LongPolling,
     Streaming,
@@ -38,9 +38,38 @@ pub(super) enum ServerKind {
     WebSocket,
 }
 
+impl ServerKind {
+    pub(in crate::driver::tests) const ALL: [ServerKind; 5] = [
+        ServerKind::Polling,
+        ServerKind::LongPolling,
+        ServerKind::Streaming,
+        ServerKind::Sse,
+        ServerKind::WebSocket,
+    ];
+    /// The head of a stream.
+    pub(in crate::driver::tests) const CHUNKED: &[u8] =
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\
+          Transfer-Encoding: chunked\r\n\r\n";
+
+    /// Returns a payload as a message of the protocol.
+    pub(in crate::driver::tests) fn message(self, payload: &[u8]) -> Vec<u8> {
+        let chunk =
+            |data: &[u8]| [format!("{:x}\r\n", data.len()).as_bytes(), data, b"\r\n"].concat();
+        match self {
+            ServerKind::Polling | ServerKind::LongPolling => {
+                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", payload.len());
+                [head.as_bytes(), payload].concat()
+            }
+            ServerKind::Streaming => chunk(payload),
+            ServerKind::Sse => chunk(&[b"data: ", payload, b"\n\n"].concat()),
+            ServerKind::WebSocket => [&[0x81, payload.len() as u8], payload].concat(),
+        }
+    }
+}
+
 /// What is wrong with a server: one in so many messages, 0 for none.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Faults {
+pub(in crate::driver::tests) struct Faults {
     pub drops: u64,
     pub repeats: u64,
     /// Sent after a later one.
@@ -57,7 +86,7 @@ pub(super) struct Faults {
 
 /// What the servers of a run did.
 #[derive(Debug, Default)]
-pub(super) struct FaultLog {
+pub(in crate::driver::tests) struct FaultLog {
     /// Updates that were not sent, by topic and number.
     pub dropped: BTreeSet<(u32, u64)>,
     pub repeated: u64,
@@ -70,7 +99,7 @@ pub(super) struct FaultLog {
 }
 
 /// See the module's description.
-pub(super) struct Server {
+pub(in crate::driver::tests) struct Server {
     kind: ServerKind,
     faults: Faults,
     log: Rc<RefCell<FaultLog>>,
@@ -91,11 +120,8 @@ pub(super) struct Server {
     faulty_until_ns: u64,
 }
 
-const CHUNKED: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\
-      Transfer-Encoding: chunked\r\n\r\n";
-
 impl Server {
-    pub(super) fn new(
+    pub(in crate::driver::tests) fn new(
         kind: ServerKind,
         faults: Faults,
         feed: Feed,
@@ -140,17 +166,7 @@ impl Server {
 
     /// A payload as a message of the protocol.
     fn message(&self, payload: &[u8]) -> Vec<u8> {
-        let chunk =
-            |data: &[u8]| [format!("{:x}\r\n", data.len()).as_bytes(), data, b"\r\n"].concat();
-        match self.kind {
-            ServerKind::Polling | ServerKind::LongPolling => {
-                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", payload.len());
-                [head.as_bytes(), payload].concat()
-            }
-            ServerKind::Streaming => chunk(payload),
-            ServerKind::Sse => chunk(&[b"data: ", payload, b"\n\n"].concat()),
-            ServerKind::WebSocket => [&[0x81, payload.len() as u8], payload].concat(),
-        }
+        self.kind.message(payload)
     }
 
     /// Sends a message, or does what is wrong with it.
@@ -237,7 +253,7 @@ impl Server {
             ServerKind::Streaming | ServerKind::Sse => {
                 self.resume(now_ns, request);
                 self.pushing = true;
-                actions.push(ServerAction::Send(CHUNKED.to_vec()));
+                actions.push(ServerAction::Send(ServerKind::CHUNKED.to_vec()));
             }
             ServerKind::WebSocket => {
                 self.cursor.latest(now_ns);

@@ -1,0 +1,66 @@
+//! What the probes of a thread's lateness cost.
+
+use crate::client::context::ThreadContext;
+use crate::driver::engine::{Engine, PROBES_PER_S};
+use crate::driver::tests::simulation::network::SimulatedNetwork;
+use crate::driver::tests::simulation::{MS, PLAIN};
+use crate::feed::Spec;
+use crate::net::Dialer;
+use crate::record::Metric;
+use crate::time::{Delay, Schedule};
+use std::time::Duration;
+
+/// What probes may take of a core.
+const SHARE: f64 = 0.005;
+/// A bound of what a wake-up for a probe takes, not a measured value: a system call, the switch to the
+/// thread and a value in a histogram take some microseconds of CPU.
+const MOST_WAKE_S: f64 = 80e-6;
+
+/// An idle thread wakes for its probes alone, and seldom enough; each wake-up counts one value.
+#[test]
+fn probes_take_less_than_half_a_percent_of_a_core() {
+    const SECONDS: u64 = 200;
+    let dialer = Dialer {
+        address: "127.0.0.1:80".parse().expect("an address"),
+        first_source: 0,
+        timeout: Duration::from_secs(1),
+        delay: Delay::default(),
+    };
+    for seed in 0..10 {
+        let thread = ThreadContext::new(vec![dialer], Spec::PLAIN, 1_000 * MS, MS / 2, seed);
+        let accept = |_| panic!("nobody connects");
+        let network = SimulatedNetwork::new(seed, PLAIN, Box::new(accept), thread.clone());
+        let world = network.world.clone();
+        let mut engine = Engine::new(network, MS / 2, thread.clone(), seed);
+        let from_ns = world.borrow().now_ns;
+        let until_ns = from_ns + SECONDS * 1_000 * MS;
+        thread.start(Schedule {
+            start_ns: from_ns,
+            interval_ns: 0,
+            warmup_ns: 0,
+            duration_ns: 2 * SECONDS * 1_000 * MS,
+            cooldown_ns: 0,
+            calibration: false,
+        });
+        thread.recorder.borrow_mut().prepare();
+        // The first value takes memory for the histogram.
+        engine.run_until(until_ns);
+        let mut wakes = 1_u64;
+        let allocated = allocation_counter::measure(|| {
+            while world.borrow().now_ns < until_ns {
+                engine.run_until(until_ns);
+                wakes += 1;
+            }
+        });
+        assert_eq!(allocated.count_total, 0, "allocations for {wakes} probes");
+        let values = thread
+            .recorder
+            .borrow_mut()
+            .take(|window| window.latency.of(Metric::ProbeLateness).map_or(0, |h| h.len()));
+        // The last one is the end of the test.
+        assert_eq!(wakes, values + 1, "a wake-up for each probe, and no other");
+        let a_second = wakes as f64 / SECONDS as f64;
+        assert!((a_second - f64::from(PROBES_PER_S)).abs() < 3.0, "{a_second} a second");
+        assert!(a_second * MOST_WAKE_S < SHARE, "{a_second} wake-ups a second");
+    }
+}
