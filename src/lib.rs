@@ -248,6 +248,22 @@ pub mod internals {
                 assert_eq!(text(size), text(bytes.len().max(1)), "{name}");
             }
         }
+        /// The body of a stream, whole and in pieces of so many bytes.
+        pub fn stream_body(bytes: &[u8], separator: &str, size: usize, cut: u8) {
+            crate::transport::read_any_body(bytes, separator, size, cut);
+        }
+        /// Frames of so many bytes in conversations that have a text in them.
+        pub fn conversation(bytes: &[u8], text: &str, size: usize) {
+            crate::transport::receive_any_messages(bytes, text, size);
+        }
+        /// A secret, and a text that has it.
+        pub fn secret(value: &str, text: &str, cut: usize) {
+            crate::secret::hide_any_secret(value, text, cut);
+        }
+        /// What Docker and the system say of processes.
+        pub fn system_text(bytes: &[u8]) -> bool {
+            crate::os::read_any_text(bytes)
+        }
         /// The value of a field `Accept-Encoding`.
         pub fn accept_encoding(text: &str) -> bool {
             crate::protocol::http1::content_coding::AcceptEncoding::parse(text).is_ok()

@@ -9,12 +9,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use std::borrow::Cow;
-mod parts;
-
-use parts::Parts;
 use std::collections::BTreeSet;
 use std::ops::{Bound, Range};
 use std::sync::{PoisonError, RwLock};
+
+mod any_text;
+mod parts;
+
+pub(crate) use any_text::hide_any_secret;
+use parts::Parts;
 
 /// Fields of a head whose values are secrets, whoever sent them (RFC 9110 §11, RFC 6265).
 const FIELDS: [&str; 4] = ["authorization", "cookie", "set-cookie", "proxy-authorization"];
@@ -57,8 +60,10 @@ struct Known {
     parts: Parts,
 }
 
-static KNOWN: RwLock<Known> =
-    RwLock::new(Known { values: BTreeSet::new(), begins: [false; 256], parts: Parts::NONE });
+static KNOWN: RwLock<Known> = RwLock::new(Known::NONE);
+
+/// Takes a secret that was found; with its parts, if none of them is a word that others write, too.
+type OnSecret<'a> = &'a mut dyn FnMut(&str, bool);
 
 /// What stands for a secret: its length is between these.
 const BEFORE: &str = "‹redacted, ";
@@ -102,18 +107,8 @@ pub(crate) fn note(value: &str) {
 
 /// Takes a value for a secret; `with_parts` if none of its parts is a word that others write, too.
 fn note_forms(value: &str, with_parts: bool) {
-    let value = value.trim();
-    if value.is_empty() {
-        return;
-    }
     // The set is valid even if a holder of the lock panicked.
-    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
-    for form in forms(value) {
-        if with_parts {
-            known.parts.add(form.as_bytes());
-        }
-        known.add(form.into_bytes());
-    }
+    KNOWN.write().unwrap_or_else(PoisonError::into_inner).learn(value, with_parts);
 }
 
 /// Takes many values for secrets, each as it is and as it stands within a URL or PHP's JSON.
@@ -197,15 +192,19 @@ fn percent(text: &str, kept: &[u8], upper: bool) -> String {
 /// Takes the value of a field for a secret if its name says so: the whole of it, and its parts that
 /// may be quoted alone.
 pub(crate) fn note_field(name: &str, value: &str) {
+    find_in_field(name, value, &mut note_forms);
+}
+
+fn find_in_field(name: &str, value: &str, on: OnSecret<'_>) {
     if !is_secret_field(name.as_bytes()) {
         return;
     }
     // Of the whole field a scheme, names and words such as `HttpOnly` are parts.
-    note_forms(value, false);
+    on(value, false);
     if name.trim().to_ascii_lowercase().ends_with("authorization") {
         // A scheme and its credentials.
         let value = value.trim();
-        note(value.split_once(' ').map_or(value, |(_, credentials)| credentials));
+        on(value.split_once(' ').map_or(value, |(_, credentials)| credentials), true);
         return;
     }
     // What follows the first pair of `Set-Cookie` are words such as `Path` and `None`.
@@ -217,7 +216,7 @@ pub(crate) fn note_field(name: &str, value: &str) {
         let plain = decode(bare);
         for part in BTreeSet::from([part, bare, &plain]) {
             if part.len() >= LEAST_PART {
-                note(part);
+                on(part, true);
             }
         }
     }
@@ -241,11 +240,15 @@ pub(crate) fn note_set_cookie(field: &[u8]) {
 /// Finds secrets in a text of any kind: user and password of each URL, and fields of the known names
 /// (`Authorization: x`, `"Cookie" = "x"`).
 pub(crate) fn note_text(text: &str) {
+    find_in_text(text, &mut note_forms);
+}
+
+fn find_in_text(text: &str, on: OnSecret<'_>) {
     for (at, mark) in text.match_indices("://") {
-        note_user(&text[at + mark.len()..]);
+        find_user(&text[at + mark.len()..], on);
     }
     for line in text.lines() {
-        note_line(line);
+        find_in_line(line, on);
     }
 }
 
@@ -259,18 +262,18 @@ pub(crate) fn basic_credentials(user_info: &str) -> String {
 }
 
 /// Takes user and password of a URL for secrets. The text begins after its `://`.
-fn note_user(rest: &str) {
+fn find_user(rest: &str, on: OnSecret<'_>) {
     let ends = |c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#' | '"' | '\'' | '`');
     let authority = &rest[..rest.find(ends).unwrap_or(rest.len())];
     let Some((user_info, _)) = authority.rsplit_once('@') else { return };
     let plain = decode(user_info);
     // What a client sends for them (RFC 7617).
-    note(&STANDARD.encode(&plain));
+    on(&STANDARD.encode(&plain), true);
     for both in [user_info, &plain] {
         let (user, password) = both.split_once(':').unwrap_or((both, ""));
         // A shorter one is a part of any text: only within a URL it is replaced.
         for part in [both, user, password].into_iter().filter(|part| part.len() >= LEAST_PART) {
-            note(part);
+            on(part, true);
         }
     }
 }
@@ -291,7 +294,7 @@ fn decode(text: &str) -> String {
 }
 
 /// Takes what follows a known field's name in a line for a secret.
-fn note_line(line: &str) {
+fn find_in_line(line: &str, on: OnSecret<'_>) {
     let lower = line.to_ascii_lowercase();
     for field in FIELDS {
         for (at, _) in lower.match_indices(field) {
@@ -304,13 +307,29 @@ fn note_line(line: &str) {
             let value = rest.trim_start_matches([' ', '\t', '"', '\'']);
             let value = value[..value.find(['"', '\'']).unwrap_or(value.len())].trim();
             if value.len() >= LEAST_PART {
-                note_field(field, value);
+                find_in_field(field, value, on);
             }
         }
     }
 }
 
 impl Known {
+    const NONE: Known = Known { values: BTreeSet::new(), begins: [false; 256], parts: Parts::NONE };
+
+    /// Takes a value for a secret in each of its forms.
+    fn learn(&mut self, value: &str, with_parts: bool) {
+        let value = value.trim();
+        if value.is_empty() {
+            return;
+        }
+        for form in forms(value) {
+            if with_parts {
+                self.parts.add(form.as_bytes());
+            }
+            self.add(form.into_bytes());
+        }
+    }
+
     fn add(&mut self, value: Vec<u8>) {
         if let Some(&first) = value.first() {
             self.begins[usize::from(first)] = true;
@@ -357,7 +376,7 @@ impl Known {
 
     fn find(&self, text: &[u8], least: usize) -> Vec<Range<usize>> {
         let mut found = Vec::new();
-        let mut at = 0;
+        let mut at = if self.values.is_empty() { text.len() } else { 0 };
         while at < text.len() {
             match self.longest_at(text, at, least) {
                 Some(length) => {
@@ -368,6 +387,17 @@ impl Known {
             }
         }
         found
+    }
+
+    /// Returns where the secrets of bytes are. `cut` is true if more followed that is not there: then
+    /// their end may be the beginning of a secret.
+    fn find_all(&self, text: &[u8], cut: bool) -> Vec<Range<usize>> {
+        let mut all = self.find(text, 1);
+        all.extend(find_users(text));
+        if cut {
+            all.extend(self.cut_at(text).map(|at| at..text.len()));
+        }
+        merge(all)
     }
 }
 
@@ -380,8 +410,7 @@ fn stands_alone(text: &[u8], at: usize, length: usize) -> bool {
 
 /// Returns where the secrets are in a text of at least so many bytes each.
 fn find_known(text: &[u8], least: usize) -> Vec<Range<usize>> {
-    let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
-    if known.values.is_empty() { Vec::new() } else { known.find(text, least) }
+    KNOWN.read().unwrap_or_else(PoisonError::into_inner).find(text, least)
 }
 
 /// Returns where user and password are in the URLs of a text.
@@ -398,16 +427,8 @@ fn find_users(text: &[u8]) -> Vec<Range<usize>> {
     users.collect()
 }
 
-/// Returns where the secrets of bytes are. `cut` is true if more followed that is not there: then
-/// their end may be the beginning of a secret.
 fn find_all(text: &[u8], cut: bool) -> Vec<Range<usize>> {
-    let mut all = find_known(text, 1);
-    all.extend(find_users(text));
-    if cut {
-        let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
-        all.extend(known.cut_at(text).map(|at| at..text.len()));
-    }
-    merge(all)
+    KNOWN.read().unwrap_or_else(PoisonError::into_inner).find_all(text, cut)
 }
 
 /// Returns ranges in their order, those that overlap as one.

@@ -134,7 +134,7 @@ fn below_hierarchy<'p>(below: &'p Path, mount: &Path) -> &'p Path {
 
 /// Reads a process's groups: a line for each hierarchy, `4:memory:/x`, or `0::/x` of the second
 /// version.
-fn of_lines(lines: &str, mount: &Path) -> io::Result<ControlGroup> {
+pub(super) fn of_lines(lines: &str, mount: &Path) -> io::Result<ControlGroup> {
     let path = |controller: &str| {
         lines.lines().find_map(|line| {
             let mut parts = line.splitn(3, ':').skip(1);

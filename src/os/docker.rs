@@ -59,7 +59,7 @@ fn ask_service(path: &Path, name: &str) -> io::Result<u32> {
 }
 
 /// Reads the service's answer.
-fn process_of(answer: &[u8], name: &str) -> io::Result<u32> {
+pub(super) fn process_of(answer: &[u8], name: &str) -> io::Result<u32> {
     let unreadable = || io::Error::other("Docker's answer cannot be read");
     let text = String::from_utf8_lossy(answer);
     let (head, body) = text.split_once("\r\n\r\n").ok_or_else(unreadable)?;

@@ -81,8 +81,7 @@ pub(crate) fn describe() -> BTreeMap<String, String> {
 }
 
 /// Pages of TCP buffers: `mem` in the line `TCP:`.
-#[cfg(any(all(target_os = "linux", not(feature = "portable")), test))]
-fn tcp_pages(sockstat: &str) -> Option<u64> {
+pub(super) fn tcp_pages(sockstat: &str) -> Option<u64> {
     let line = sockstat.lines().find_map(|line| line.strip_prefix("TCP:"))?;
     let mut words = line.split_whitespace();
     words.find(|&word| word == "mem")?;

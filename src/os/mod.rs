@@ -5,6 +5,7 @@
 
 mod address;
 mod affinity;
+mod any_text;
 mod cgroup;
 mod docker;
 mod machine;
@@ -16,6 +17,7 @@ mod usage;
 
 pub(crate) use address::is_own_address;
 pub(crate) use affinity::{allowed_cores, on_cores};
+pub(crate) use any_text::read_any_text;
 pub use machine::{Conntrack, Machine};
 pub(crate) use memory::{
     describe, free_bytes, kernel_socket_bytes, raise_open_files, resident_bytes,

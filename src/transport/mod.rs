@@ -28,7 +28,8 @@ use serde_json::Value;
 use std::fmt::Debug;
 use std::ops::Deref;
 use std::sync::Arc;
-pub(crate) use websocket::read_response as read_upgrade_response;
+pub(crate) use streaming::read_any_body;
+pub(crate) use websocket::{read_response as read_upgrade_response, receive_any_messages};
 
 /// Memory of the user space for one client, in bytes, for estimates. Measured with
 /// `polling-vs-ws.toml` at 100,000 clients on Linux 6.18 (columns

@@ -64,7 +64,7 @@ pub(super) enum Prefix {
 }
 
 impl Prefix {
-    const ALL: [(&'static str, Prefix); 6] = [
+    pub(super) const ALL: [(&'static str, Prefix); 6] = [
         ("u8", Prefix::U8),
         ("u16", Prefix::U16),
         ("u32", Prefix::U32),

@@ -2,6 +2,7 @@
 //!
 //! The chapter's "streaming" (RFC 6202 §3, "HTTP streaming"): the client sends one request and reads on.
 
+mod any_body;
 mod cutter;
 mod decoder;
 mod delimiter;
@@ -28,6 +29,8 @@ use crate::transport::streaming::delimiter::{DELIMITER, Delimiter};
 use crate::transport::{RECONNECT, Series, SeriesShape, Transport, series_from_json};
 use serde::{Deserialize, Serialize};
 use std::rc::Rc;
+
+pub(crate) use any_body::read_any_body;
 
 pub(crate) static TRANSPORT: Transport = Transport {
     name: "streaming",

@@ -23,6 +23,7 @@ use crate::protocol::http1::request_options::RequestOptions;
 use crate::protocol::http1::request_parts::RequestParts;
 use crate::server::Routes;
 use crate::transport::{ClientMemory, Series, SeriesShape, Transport, series_from_json};
+pub(crate) use conversation::receive_any_messages;
 use engine_tungstenite::TungsteniteEngine;
 use params::{Engine, Params};
 use std::rc::Rc;

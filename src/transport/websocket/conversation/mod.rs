@@ -3,6 +3,7 @@
 //!
 //! Here are the settings. What has happened on one connection is in `state`.
 
+mod any_message;
 mod envelope;
 mod length;
 mod pattern;
@@ -10,6 +11,7 @@ mod payload;
 mod state;
 
 use crate::config::{Diagnostic, Fields, Key, TomlEntry, TomlItem, TomlNode, TomlTable};
+pub(crate) use any_message::receive_any_messages;
 use envelope::{Envelope, read_pointer};
 use length::LengthHeader;
 use pattern::Pattern;
