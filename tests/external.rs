@@ -43,8 +43,17 @@ fn answer(bytes: impl Into<Vec<u8>>) -> SocketAddr {
 
 /// Runs a series of two clients against a server.
 pub fn run(address: SocketAddr, series: &str, feed: &str) -> (World, Output) {
+    run_scenario(address, series, feed, "")
+}
+
+/// Does the same with further settings of the scenario.
+pub fn run_with(address: SocketAddr, series: &str, settings: &str) -> (World, Output) {
+    run_scenario(address, series, "", settings)
+}
+
+fn run_scenario(address: SocketAddr, series: &str, feed: &str, settings: &str) -> (World, Output) {
     let world = World::new(&format!(
-        "clients = [2]\nwarmup = \"200ms\"\nduration = \"1500ms\"\ncooldown = \"100ms\"\n\
+        "{settings}\nclients = [2]\nwarmup = \"200ms\"\nduration = \"1500ms\"\ncooldown = \"100ms\"\n\
          timeout = \"3s\"\ndrain = \"3s\"\n[feed]\nrate = \"5/s\"\n{feed}\n\
          [server]\nurl = \"http://{address}\"\n[[series]]\n{series}\nlabel = \"it\"\n"
     ));

@@ -2,7 +2,7 @@
 //! error.
 
 use crate::bodies::update;
-use crate::external::{request, row, run};
+use crate::external::{request, row, run, run_with};
 use crate::support::{answer_upgrade, at_once, number, said, serve};
 use std::io::{Read, Write};
 use std::net::SocketAddr;
@@ -155,6 +155,162 @@ fn an_answer_from_before_the_request_is_not_the_requests() {
     assert_eq!(number(&row, "completed"), 10.0, "{text}");
     assert_eq!(number(&row, "audit_kernel_bytes"), 0.0, "{text}");
     assert!(number(&row, "discarded_bytes_per_message") > 0.0, "{text}");
+}
+
+/// A server that does not wait for the request: the handshake takes 40 ms, and by then its bytes are there.
+#[test]
+fn an_answer_that_comes_before_the_request_is_none() {
+    const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+    let new = format!("{POLLING}\nconnection = \"new\"");
+    let all = [&new, LONG_POLLING, "transport = \"streaming\"", "transport = \"sse\""];
+    at_once(all, |series| {
+        let address = serve(|mut stream| {
+            let _ = stream.write_all(ANSWER);
+            while matches!(stream.read(&mut [0; 999]), Ok(1..)) {}
+        });
+        let (world, output) = run_with(address, series, "delay = \"20ms\"");
+        let (row, text) = (row(&world), words(&said(&output)));
+        assert_eq!(output.status.code(), Some(96), "{series}: {text}");
+        assert_eq!(number(&row, "clients_connected"), 0.0, "{series}: {text}");
+        assert!(text.contains("sent 40 bytes before the request was sent"), "{series}: {text}");
+        assert_eq!(number(&row, "audit_kernel_bytes"), 0.0, "{series}: {text}");
+    });
+}
+
+/// Bytes that nobody asked for between two answers are named; see above for those that end an idle
+/// connection.
+#[test]
+fn an_answer_that_nobody_asked_for_ends_the_connection_and_is_named() {
+    let address = serve(|mut stream| {
+        while request(&mut stream).is_some() {
+            let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 21\r\n\r\n";
+            let _ = stream.write_all(&[&answer[..], &update(1)].concat());
+            std::thread::sleep(Duration::from_millis(100));
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        }
+    });
+    let series = "transport = \"polling\"\ninterval = \"300ms\"";
+    let (world, output) = run(address, series, "");
+    let (row, text) = (row(&world), words(&said(&output)));
+    assert_eq!(output.status.code(), Some(96), "{text}");
+    assert!(number(&row, "faults") >= 8.0, "{text}");
+    assert!(text.contains("sent 38 bytes before the request was sent"), "{text}");
+    assert_eq!(number(&row, "audit_kernel_bytes"), 0.0, "{text}");
+}
+
+/// Asked by a poll, a stream is an answer without an end: clients say what it is, and soon.
+#[test]
+fn a_stream_that_is_polled_is_named_with_what_to_take() {
+    let reqwest = format!("{POLLING}\nengine = \"reqwest\"");
+    let long = format!("{LONG_POLLING}\nhold = \"1s\"");
+    let events = "Content-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let endless = "Content-Type: text/plain\r\n\r\n";
+    let short = "Content-Length: 4000\r\n\r\n";
+    let as_sse = "Content-Type \"text/event-stream\" and";
+    let cases = [POLLING, &reqwest, &long].into_iter().flat_map(|series| {
+        [
+            (series, events, as_sse, "take transport = \"sse\" (sse+http:// with wsbench try)"),
+            (
+                series,
+                endless,
+                "Content-Type \"text/plain\" and",
+                "(stream+http:// with wsbench try)",
+            ),
+            (series, short, "of the 4,000 bytes of its body within the limit", ""),
+        ]
+    });
+    at_once(cases, |(series, fields, what, remedy)| {
+        let address = serve(move |mut stream| {
+            if request(&mut stream).is_some() {
+                let _ = stream.write_all(format!("HTTP/1.1 200 OK\r\n{fields}").as_bytes());
+                while stream.write_all(b"9\r\ndata: x\n\n\r\n").is_ok() {
+                    std::thread::sleep(Duration::from_millis(100));
+                }
+            }
+        });
+        let (_, output) = run(address, series, "");
+        let text = words(&said(&output));
+        assert_eq!(output.status.code(), Some(96), "{series}: {text}");
+        assert!(text.contains("answered with status 200"), "{series}: {text}");
+        assert!(text.contains(what) && text.contains(remedy), "{series} {fields}: {text}");
+        assert!(!text.contains("no answer within the limit"), "{series}: {text}");
+    });
+}
+
+/// Errors that do not touch the measured window are shown as what they are, with the reason why the row is valid.
+#[test]
+fn errors_that_a_valid_row_tolerates_are_no_failures() {
+    let asked = Arc::new(AtomicU64::new(0));
+    let address = serve(move |mut stream| {
+        while request(&mut stream).is_some() {
+            let busy = asked.fetch_add(1, Ordering::Relaxed) < 2;
+            let answer: &[u8] = match busy {
+                true => b"HTTP/1.1 503 Busy\r\nRetry-After: 0\r\nContent-Length: 4\r\n\r\nbusy",
+                false => b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
+            };
+            if stream.write_all(answer).is_err() {
+                return;
+            }
+        }
+    });
+    let (_, output) = run_with(address, POLLING, "driver_lateness = \"500ms\"");
+    let all = said(&output);
+    let text = words(&all);
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(
+        text.contains("! it at 2 clients: client errors: 2 × answered with status 503"),
+        "{all}"
+    );
+    assert!(
+        text.contains("The row is valid all the same: nothing failed in the measured window."),
+        "{all}"
+    );
+    assert!(!all.lines().any(|line| line.starts_with("x ")), "{all}");
+}
+
+#[test]
+fn updates_that_come_again_are_counted_in_a_sentence() {
+    let address = serve(|mut stream| {
+        if request(&mut stream).is_none() {
+            return;
+        }
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
+        let mut open = stream.write_all(head.as_bytes()).is_ok();
+        for number in 1.. {
+            let event = [b"data: ", &update(number)[..], b"\n\n"].concat();
+            let times = if number % 3 == 0 { 2 } else { 1 };
+            open = open && stream.write_all(&event.repeat(times)).is_ok();
+            if !open {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    });
+    let (world, output) = run(address, "transport = \"sse\"", "");
+    let again = number(&row(&world), "updates_duplicated");
+    assert!(again > 3.0, "{}", said(&output));
+    let sentence = format!("it at 2 clients: {again} updates came again in the measured window.");
+    assert!(words(&said(&output)).contains(&sentence), "{sentence}: {}", said(&output));
+}
+
+/// A time is said to be exact to something only if one came.
+#[test]
+fn times_that_never_came_are_exact_to_nothing() {
+    let address = serve(|mut stream| {
+        if request(&mut stream).is_some() {
+            let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
+            let mut open = stream.write_all(head.as_bytes()).is_ok();
+            while open {
+                open = stream.write_all(b": nothing\n\n").is_ok();
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        }
+    });
+    let message = "[message]\ntime = \"/t\"\nunit = \"s\"\nsequence = \"/n\"";
+    let (world, output) = run(address, "transport = \"sse\"", message);
+    let summary = std::fs::read_to_string(world.path("out/summary.txt")).expect("a summary");
+    assert!(!said(&output).contains("exact to"), "{}", said(&output));
+    assert!(!summary.contains("exact to"), "{summary}");
 }
 
 /// A server that ends each stream at once is not asked without end, whatever it says of a wait.

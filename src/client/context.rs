@@ -300,13 +300,22 @@ impl ThreadContext {
     pub(crate) fn keep_refusal(&self, client: u32, error: ClientError, text: AnswerText) {
         let mut refusals = self.refusals.borrow_mut();
         if refusals.len() < MOST_REFUSALS && refusals.iter().all(|kept| kept.error != error) {
-            let AnswerText { location, media_type, coding, set_cookies, body } = text;
+            let AnswerText { location, media_type, coding, set_cookies, body, .. } = text;
+            let AnswerText { body_bytes, body_length, .. } = text;
             let mut quotable = self.quotable_cookies.borrow_mut();
             quotable.extend(set_cookies);
             quotable.extend(self.seen_cookies.take().take());
             let jars = self.cookies.borrow();
             quotable.extend(jars.get(&client).into_iter().flat_map(CookieJar::pairs));
-            refusals.push(Refusal { error, location, media_type, coding, body });
+            refusals.push(Refusal {
+                error,
+                location,
+                media_type,
+                coding,
+                body,
+                body_bytes,
+                body_length,
+            });
         }
     }
 

@@ -394,7 +394,7 @@ impl ClientCore {
         let next_ns = now_ns.saturating_add(pause_ns);
         let late = next_ns > self.begin_ns.saturating_add(timeout_ns);
         // Each further wait for an answer that the server does not give takes as long again.
-        let has_waited = self.last_fault.get().is_some_and(|e| e.kind == ClientErrorKind::NotReady);
+        let has_waited = self.last_fault.get().is_some_and(ClientError::is_late_answer);
         let least = if has_waited { 1 } else { SET_UP_ATTEMPTS };
         (self.attempts < least || !(for_good || late)).then_some(pause_ns)
     }
@@ -507,9 +507,13 @@ impl ClientCore {
         }
     }
 
-    /// Returns whether it has come to the end of the schedule.
+    /// Returns whether its load has come to the end: it has reached the end of the schedule, or waited for
+    /// the server when the measured window was over.
     pub fn is_finished(&self) -> bool {
-        self.finished
+        let is_over = |schedule: Schedule| {
+            !schedule.calibration && self.thread.now_ns() >= schedule.measured_ns().1
+        };
+        self.finished || (self.waits && self.schedule().is_some_and(is_over))
     }
 
     /// Returns the topic that the server assigns to it; `None` if the client's address is not known.

@@ -3,9 +3,13 @@
 use crate::client::connection::MovedBytes;
 use crate::client::core::ClientCore;
 use crate::client::machine::Io;
+use crate::protocol::http1::answer_text::AnswerText;
 use crate::protocol::http1::chars_without_line_ends;
 use crate::protocol::http1::response::{HeadProblem, Parts, Response};
 use crate::record::{ClientError, ClientErrorKind, Flow, ForeignProtocol, Part, Phase};
+
+/// How long an event stream may go on that is the answer to a poll.
+pub(crate) const STREAM_LIMIT_NS: u64 = 2_000_000_000;
 
 /// The size of an HTTP head. The body of a poll belongs to it: it says what is asked for.
 #[derive(Debug, Clone, Copy, Default)]
@@ -131,14 +135,50 @@ pub(crate) fn malformed(response: &Response) -> ClientError {
     }
 }
 
-/// Returns the error of an answer that did not come in time, or not whole.
-pub(crate) fn not_in_time(response: &Response) -> ClientError {
-    ClientError::with(ClientErrorKind::ResponseTimeout, i32::from(response.status != 0))
-}
-
 /// Returns the error of so many bytes after the end of an answer.
 pub(crate) fn surplus(bytes: u64) -> ClientError {
     ClientError::with(ClientErrorKind::Surplus, i32::try_from(bytes).unwrap_or(i32::MAX))
+}
+
+/// Returns the error of bytes that came before the request was sent, and what to show of them. Those of
+/// another protocol, in which the server begins, are named. `held` more have come, too.
+pub(crate) fn unasked(bytes: &[u8], held: u64) -> (ClientError, Option<Box<AnswerText>>) {
+    let mut response = Response::default();
+    if response.feed(bytes).is_err() {
+        return (malformed(&response), response.text.take());
+    }
+    let count = i32::try_from(bytes.len() as u64 + held).unwrap_or(i32::MAX);
+    (ClientError::with(ClientErrorKind::Unasked, count), None)
+}
+
+/// Bytes came while no request was under way: they are discarded by now, and the connection is given up,
+/// since what comes next could not be known from an answer. It is an error, unless the server says by
+/// them that it ends an idle connection (408, RFC 9110 §15.5.9).
+pub(crate) fn give_up_idle(io: &mut Io<'_>, bytes: &[u8]) {
+    let mut response = Response::default();
+    let ends_idle = response.feed(bytes).is_ok() && response.status == 408;
+    if !ends_idle {
+        let (error, text) = unasked(bytes, 0);
+        io.refused(io.phase(), error, text);
+    }
+    io.close();
+}
+
+/// Returns the error of an answer that did not come or did not end within the limit, and what came of it.
+pub(crate) fn too_late(response: &Response) -> (ClientError, Option<Box<AnswerText>>) {
+    if !response.has_begun() {
+        return (ClientError::of(ClientErrorKind::ResponseTimeout), None);
+    }
+    let error = ClientError::with(ClientErrorKind::Unfinished, response.status.into());
+    (error, Some(Box::new(response.so_far())))
+}
+
+/// An answer to a request for one message has begun and not ended: a stream is none, and is not waited for
+/// as long as for the beginning of an answer.
+pub(crate) fn limit_stream(io: &mut Io<'_>, response: &Response) {
+    if response.is_open_event_stream() {
+        io.limit_exchange(STREAM_LIMIT_NS);
+    }
 }
 
 /// Returns how long the server wants a client to wait before it asks again, in nanoseconds.

@@ -176,6 +176,10 @@ impl Io<'_> {
         let until_ns = self.now_ns.saturating_add(within_ns);
         self.control.exchange_until_ns = self.control.exchange_until_ns.min(until_ns);
     }
+    /// When the exchange under way is late; `u64::MAX` if none is.
+    pub(crate) fn exchange_until_ns(&self) -> u64 {
+        self.control.exchange_until_ns
+    }
     /// No exchange is under way any more.
     pub(crate) fn end_exchange(&mut self) {
         self.control.exchange_until_ns = u64::MAX;

@@ -12,6 +12,7 @@ pub(crate) mod machine;
 pub(crate) mod post;
 pub(crate) mod requests;
 pub(crate) mod session;
+mod stage;
 pub(crate) mod streaming_response;
 
 pub(crate) use core::ClientCore;

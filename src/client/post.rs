@@ -6,7 +6,7 @@
 
 use crate::client::compressed_bodies::{CompressedBodies, WholeBody};
 use crate::client::core::ClientCore;
-use crate::client::http::{HeadSize, add_exchange, malformed, surplus};
+use crate::client::http::{HeadSize, add_exchange, give_up_idle, malformed, surplus, too_late};
 use crate::client::machine::{Io, Machine, Reconnect, SessionPolicy};
 use crate::client::requests::{Redirected, Requests};
 use crate::client::session::Session;
@@ -243,8 +243,7 @@ impl Machine for PostMachine {
             let stray = self.response.skip_stray(bytes);
             io.stray(io.phase(), stray as u64);
             if stray < bytes.len() {
-                // Nobody has asked for them.
-                io.close();
+                give_up_idle(io, &bytes[stray..]);
             }
             return;
         }
@@ -302,7 +301,9 @@ impl Machine for PostMachine {
     }
 
     fn expired(&mut self, io: &mut Io<'_>) {
-        self.complete(io, Err(ClientError::of(ClientErrorKind::ResponseTimeout)));
+        let (error, text) = too_late(&self.response);
+        self.response.text = text;
+        self.complete(io, Err(error));
     }
 
     fn stop(&mut self, io: &mut Io<'_>) {

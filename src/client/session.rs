@@ -6,12 +6,12 @@
 
 use crate::client::connection::ClientConnection;
 use crate::client::core::{ClientCore, LEAST_PAUSE_NS};
+use crate::client::http::unasked;
 use crate::client::machine::{Control, Io, Machine, Next, Reconnect, SessionPolicy};
-use crate::net::connection::Layers;
+use crate::client::stage::{End, Opening, Securing, Stage};
 use crate::net::counted_stream::CountedStream;
-use crate::net::layer::StreamLayer;
 use crate::net::polled_stream::{PolledStream, Received};
-use crate::net::socket::{Network, Readiness, Socket};
+use crate::net::socket::{Network, Readiness};
 use crate::record::{ClientError, ClientErrorKind, Phase, TlsProblem};
 use crate::time::{Turn, TurnPlacement};
 
@@ -46,62 +46,6 @@ pub(crate) enum Depth {
 impl Depth {
     /// From near to far.
     pub(crate) const ALL: [Depth; 3] = [Depth::Session, Depth::Parts, Depth::Socket];
-}
-
-/// Where a session is.
-enum Stage {
-    /// It waits for its moment in the ramp, or for the end of a pause.
-    Pausing { until_ns: u64 },
-    /// It wants to connect, and too many others do.
-    Queued,
-    /// It connects.
-    Connecting(Box<Opening>),
-    /// TCP is connected, and the handshake of TLS is under way.
-    Securing(Box<Securing>),
-    /// It has no connection and wants none before its next turn.
-    Idle,
-    /// The connection is open.
-    Open,
-    /// The client has ended.
-    Ended,
-}
-
-/// How a connection ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    /// As the protocol has it.
-    Orderly,
-    /// With an error.
-    Failed,
-}
-
-/// A connection that is being opened.
-struct Opening {
-    socket: Box<dyn Socket>,
-    layers: Option<Layers>,
-    handshake_ns: u64,
-    began_ns: u64,
-    /// When it fails.
-    until_ns: u64,
-    /// When the handshake has passed the delay line; `u64::MAX` until TCP is connected.
-    open_ns: u64,
-}
-
-impl Opening {
-    /// Whether others wait for its handshake of TLS, see [`Securing::holds_connect`].
-    fn holds_connect(&self) -> bool {
-        self.handshake_ns == 0 && self.layers.tls().is_some()
-    }
-}
-
-/// A handshake of TLS.
-struct Securing {
-    began_ns: u64,
-    /// When it fails.
-    until_ns: u64,
-    /// Whether others wait for it to end before they connect: so many handshakes at once would take
-    /// longer than each of them may.
-    holds_connect: bool,
 }
 
 /// See the module's description.
@@ -215,9 +159,10 @@ impl Session {
         match &mut self.stage {
             Stage::Connecting(opening) => {
                 if event.writable && opening.open_ns == u64::MAX {
+                    opening.arrived = event.readable;
                     self.tcp_connected(around);
                 }
-                // What came with it is read below, once the connection is open.
+                // What comes after the request is read below, once the connection is open.
             }
             Stage::Securing(_) => return self.secure_and_advance(around),
             Stage::Open => {
@@ -472,6 +417,7 @@ impl Session {
                     began_ns,
                     until_ns: began_ns.saturating_add(dialer.timeout.as_nanos() as u64),
                     open_ns: u64::MAX,
+                    arrived: false,
                 }));
             }
         }
@@ -516,11 +462,13 @@ impl Session {
 
     /// TCP is connected: TLS begins if there is any, and then the machine.
     fn open(&mut self, around: &mut Surroundings<'_>) {
-        let holds_connect =
-            matches!(&self.stage, Stage::Connecting(opening) if opening.holds_connect());
+        let Stage::Connecting(opening) = &self.stage else { return };
+        let holds_connect = opening.holds_connect();
+        // Nobody looks while the handshake is in the delay line.
+        let arrived = opening.arrived || opening.handshake_ns > 0;
         self.adopt_connection(around.now_ns);
         if self.connection.as_ref().is_none_or(|connection| !connection.stream.has_tls()) {
-            return self.begin(around);
+            return if arrived { self.begin_after_arrival(around) } else { self.begin(around) };
         }
         let dialer = self.core.dialer();
         self.stage = Stage::Securing(Box::new(Securing {
@@ -552,9 +500,9 @@ impl Session {
                 self.core.secured(around.now_ns - securing.began_ns);
                 connection.count_tls(self.control.phase);
                 self.stage = Stage::Open;
-                self.begin(around);
+                // Something may have come with the end of the handshake.
+                self.begin_after_arrival(around);
                 if self.control.next == Next::Keep {
-                    // What came with the end of the handshake.
                     self.receive(around, true);
                 }
             }
@@ -568,6 +516,33 @@ impl Session {
         self.stage = Stage::Idle;
         self.connection = None;
         self.core.fault(self.control.phase, error);
+        self.lost(around.now_ns, End::Failed);
+    }
+
+    /// The connection is open, and something may have come already: bytes are no answer, since nobody has
+    /// asked for them. The machine begins if there are none.
+    fn begin_after_arrival(&mut self, around: &mut Surroundings<'_>) {
+        let Some(connection) = &mut self.connection else { return };
+        let stream = &mut connection.stream;
+        let arrived = stream.receive(around.now_ns, around.buffer);
+        let bytes = match arrived {
+            Received::Bytes(len, _) => &around.buffer[..len],
+            _ => &[],
+        };
+        // A delay line holds what has come, whose first byte nobody has seen yet.
+        let held = if stream.has_tls() { 0 } else { stream.read() - stream.delivered() };
+        if bytes.is_empty() && held == 0 {
+            self.begin(around);
+            if self.control.next == Next::Keep {
+                self.pass_on(around, arrived);
+            }
+            return;
+        }
+        let (error, text) = unasked(bytes, held);
+        connection.discard_all();
+        self.stage = Stage::Idle;
+        self.connection = None;
+        self.core.refused(self.control.phase, error, text);
         self.lost(around.now_ns, End::Failed);
     }
 
@@ -639,7 +614,6 @@ impl Session {
         for _ in 0..READS_AT_ONCE {
             let Some(connection) = &mut self.connection else { return };
             match connection.stream.receive(around.now_ns, around.buffer) {
-                Received::Nothing => return,
                 Received::Bytes(len, more) => {
                     around.now_ns = around.network.now_ns();
                     let bytes = &around.buffer[..len];
@@ -652,19 +626,21 @@ impl Session {
                         return;
                     }
                 }
-                Received::End => {
-                    return self.with_machine(around.now_ns, |m, io| m.ended(io, None));
-                }
-                Received::Failed(error) => {
-                    return self.with_machine(around.now_ns, |m, io| m.ended(io, Some(error)));
-                }
-                Received::Error(error) => {
-                    let error = ClientError::io(ClientErrorKind::Read, &error);
-                    return self.with_machine(around.now_ns, |m, io| m.ended(io, Some(error)));
-                }
+                other => return self.pass_on(around, other),
             }
         }
         self.more = true;
+    }
+
+    /// Tells the machine of an end; what else there is are bytes, which are received elsewhere.
+    fn pass_on(&mut self, around: &mut Surroundings<'_>, received: Received) {
+        let error = match received {
+            Received::Nothing | Received::Bytes(..) => return,
+            Received::End => None,
+            Received::Failed(error) => Some(error),
+            Received::Error(error) => Some(ClientError::io(ClientErrorKind::Read, &error)),
+        };
+        self.with_machine(around.now_ns, |machine, io| machine.ended(io, error));
     }
 
     /// Does what the machine wants to become of the connection.

@@ -8,7 +8,7 @@ use crate::client::core::ClientCore;
 use crate::client::delivery::client_inbox::ClientInbox;
 use crate::client::delivery::per_client::DeliveryTracker;
 use crate::client::delivery::skipped::skipped;
-use crate::client::http::{SentRequest, add_response, malformed, retry_after_ns};
+use crate::client::http::{SentRequest, add_response, malformed, retry_after_ns, too_late};
 use crate::client::machine::{Io, Machine, Reconnect, SessionPolicy};
 use crate::client::requests::{Redirected, Requests};
 use crate::client::session::Session;
@@ -304,6 +304,7 @@ impl<D: Decode> StreamMachine<D> {
     /// Reads what came up to the end of the response, if that is as it should be.
     fn read(&mut self, io: &mut Io<'_>, mut bytes: &[u8], whole: &mut Flow) {
         if self.response.status == 0 {
+            let came = i32::try_from(bytes.len()).unwrap_or(i32::MAX);
             let fed = self.response.feed_head(bytes);
             add_response(&mut self.unfinished, &std::mem::take(&mut self.response.parts));
             let Ok(used) = fed else {
@@ -316,7 +317,7 @@ impl<D: Decode> StreamMachine<D> {
             }
             if self.sent.is_unsent() {
                 // A request that is still on its way cannot have been answered.
-                return io.lose(ClientError::of(ClientErrorKind::Malformed));
+                return io.lose(ClientError::with(ClientErrorKind::Unasked, came));
             }
             let redirected = !self.answer(io);
             if self.answered || redirected {
@@ -395,7 +396,7 @@ impl<D: Decode> StreamMachine<D> {
                 let error = ClientError::of(ClientErrorKind::Compressed);
                 io.lose_refused(error, self.response.text.take());
             }
-            _ if self.decoder.needs_event_stream() && !facts.event_stream => {
+            _ if self.decoder.needs_event_stream() && !facts.is_event_stream() => {
                 let error = ClientError::of(ClientErrorKind::NoEventStream);
                 io.lose_refused(error, self.response.text.take());
             }
@@ -475,7 +476,8 @@ impl<D: Decode> Machine for StreamMachine<D> {
         if self.is_refused() {
             return self.lose_refused(io);
         }
-        io.lose(ClientError::of(ClientErrorKind::ResponseTimeout));
+        let (error, text) = too_late(&self.response);
+        io.lose_refused(error, text);
     }
 
     fn enter(&mut self, io: &mut Io<'_>, phase: Phase) {

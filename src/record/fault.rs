@@ -42,6 +42,11 @@ pub enum ClientErrorKind {
     Frame,
     /// Bytes after the end of an answer; the code is their number.
     Surplus,
+    /// Bytes before the request was sent; the code is their number.
+    Unasked,
+    /// An answer that has begun and did not end within the limit; the code is its status, 0 if its head
+    /// did not end.
+    Unfinished,
     /// The server answered a stream's request with 204: it wants no further one (HTML §9.2.3). No
     /// code.
     NoStream,
@@ -71,7 +76,7 @@ pub enum ClientErrorKind {
     Tls,
     /// The server ended TLS with an alert; the code is the alert's (RFC 8446 §6).
     TlsAlert,
-    /// A response that did not come within the limit; the code is 1 if it had begun.
+    /// A response that did not come within the limit; no code.
     ResponseTimeout,
     /// A client that did not end within the drain limit; no code.
     Undrained,
@@ -111,7 +116,8 @@ impl ClientError {
             | ClientErrorKind::BadHead
             | ClientErrorKind::LongHead
             | ClientErrorKind::ManyFields
-            | ClientErrorKind::NoStream => true,
+            | ClientErrorKind::NoStream
+            | ClientErrorKind::Unfinished => true,
             ClientErrorKind::Tls => TlsProblem::of(self.code).is_none_or(TlsProblem::is_for_good),
             // An internal error may pass.
             ClientErrorKind::TlsAlert => self.code != 80,
@@ -125,10 +131,20 @@ impl ClientError {
             | ClientErrorKind::Undecodable
             | ClientErrorKind::TooLong
             | ClientErrorKind::Surplus
+            | ClientErrorKind::Unasked
             | ClientErrorKind::NotReady
             | ClientErrorKind::ResponseTimeout
             | ClientErrorKind::Undrained => false,
         }
+    }
+    /// Whether a client has met it by waiting for an answer, or for its end, as long as it may.
+    pub(crate) fn is_late_answer(self) -> bool {
+        matches!(
+            self.kind,
+            ClientErrorKind::NotReady
+                | ClientErrorKind::ResponseTimeout
+                | ClientErrorKind::Unfinished
+        )
     }
     /// A fault of this kind from an I/O error.
     pub fn io(kind: ClientErrorKind, error: &std::io::Error) -> ClientError {
@@ -255,10 +271,9 @@ impl fmt::Display for ClientError {
             ClientErrorKind::Status => write!(f, "answered with status {}", self.code),
             ClientErrorKind::Malformed => f.write_str("answered with malformed bytes"),
             ClientErrorKind::Frame => f.write_str(FrameFault::sentence(self.code)),
-            ClientErrorKind::Surplus => {
-                let bytes = if self.code == 1 { "byte" } else { "bytes" };
-                write!(f, "sent {} {bytes} after the end of an answer", self.code)
-            }
+            ClientErrorKind::Surplus => sent(f, self.code, "after the end of an answer"),
+            ClientErrorKind::Unasked => sent(f, self.code, "before the request was sent"),
+            ClientErrorKind::Unfinished => unfinished(f, self.code),
             ClientErrorKind::NoStream => f.write_str(NO_STREAM),
             ClientErrorKind::UpgradeField => match UpgradeField::of(self.code) {
                 Some(field) => write!(f, "upgrade failed: the answer {}", field.problem()),
@@ -295,12 +310,21 @@ impl fmt::Display for ClientError {
                 let code = self.code;
                 write!(f, "the server refused the TLS handshake: alert {name} ({code}){remedy}")
             }
-            ClientErrorKind::ResponseTimeout if self.code == 1 => {
-                f.write_str("an answer that had begun was not whole within the limit")
-            }
             ClientErrorKind::ResponseTimeout => f.write_str("no answer within the limit"),
             ClientErrorKind::Undrained => f.write_str("did not end within the drain limit"),
         }
+    }
+}
+
+fn sent(f: &mut fmt::Formatter<'_>, count: i32, when: &str) -> fmt::Result {
+    let bytes = if count == 1 { "byte" } else { "bytes" };
+    write!(f, "sent {count} {bytes} {when}")
+}
+
+fn unfinished(f: &mut fmt::Formatter<'_>, status: i32) -> fmt::Result {
+    match status {
+        0 => f.write_str("began an answer whose head did not end within the limit"),
+        _ => write!(f, "answered with status {status} and did not end within the limit"),
     }
 }
 

@@ -28,4 +28,14 @@ pub struct Refusal {
     /// The beginning of its body, in the same way.
     #[serde(default, serialize_with = "as_text", deserialize_with = "from_text")]
     pub body: Vec<u8>,
+    /// Of an answer that did not end, how many bytes of its body came.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub body_bytes: u64,
+    /// And how many its head has announced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body_length: Option<u64>,
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }

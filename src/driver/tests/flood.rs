@@ -15,16 +15,17 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// A network whose sockets have always more to receive.
-struct Flood(Rc<Cell<u64>>);
+/// A network whose sockets have always more to receive, once they were asked.
+struct Flood(Rc<Cell<u64>>, Rc<Cell<bool>>);
 
-struct FloodSocket(Rc<Cell<u64>>);
+struct FloodSocket(Rc<Cell<u64>>, Rc<Cell<bool>>);
 
 impl Socket for FloodSocket {
     fn connected(&mut self) -> io::Result<()> {
         Ok(())
     }
     fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.1.set(true);
         Ok(bytes.len())
     }
     fn receive(&mut self, into: &mut [u8]) -> io::Result<usize> {
@@ -46,10 +47,11 @@ impl Network for Flood {
         1_000
     }
     fn connect(&mut self, _: u64, _: &Dialer, _: u32) -> Result<Box<dyn Socket>, ClientError> {
-        Ok(Box::new(FloodSocket(self.0.clone())))
+        Ok(Box::new(FloodSocket(self.0.clone(), self.1.clone())))
     }
     fn wait(&mut self, _: u64, events: &mut Vec<Readiness>) {
-        events.push(Readiness { key: 0, readable: true, writable: true, ended: false });
+        let readable = self.1.get();
+        events.push(Readiness { key: 0, readable, writable: true, ended: false });
     }
 }
 
@@ -65,7 +67,7 @@ fn a_flood_is_read_in_turns() {
     thread.simulated_ns.set(Some(1_000));
     thread.feed.set(Some(Feed { spec: Spec::PLAIN, epoch_ns: 0 }));
     let reads = Rc::new(Cell::new(0));
-    let mut engine = Engine::new(Flood(reads.clone()), 0, thread.clone(), 0);
+    let mut engine = Engine::new(Flood(reads.clone(), Rc::default()), 0, thread.clone(), 0);
     let json = serde_json::json!({"transport": "streaming", "params": {
         "request": "minimal", "reconnect_ns": 1_000_000_000}});
     let series: AnySeries = serde_json::from_value(json).expect("settings of a stream");

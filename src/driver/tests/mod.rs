@@ -7,3 +7,4 @@ mod flood;
 mod late_read;
 mod probes;
 mod simulation;
+mod unasked;

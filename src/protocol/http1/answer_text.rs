@@ -18,6 +18,10 @@ pub struct AnswerText {
     pub set_cookies: Vec<Vec<u8>>,
     /// The beginning of its body; of bytes that are no answer, the first ones or the bad line.
     pub body: Vec<u8>,
+    /// Of an answer that did not end, how many bytes of its body came.
+    pub body_bytes: u64,
+    /// And how many the head has announced.
+    pub body_length: Option<u64>,
 }
 
 impl AnswerText {
@@ -35,7 +39,7 @@ impl AnswerText {
             media_type: beginning("content-type"),
             coding: beginning("content-encoding"),
             set_cookies: cookies.map(|cookies| cookies.0.clone()).unwrap_or_default(),
-            body: Vec::new(),
+            ..AnswerText::default()
         }
     }
     /// The text of bytes that are no answer.

@@ -4,6 +4,7 @@ pub(crate) mod answer_text;
 pub(crate) mod content_coding;
 pub(crate) mod cookies;
 pub(crate) mod head;
+pub(crate) mod media_type;
 pub(crate) mod redirect;
 pub(crate) mod request;
 pub(crate) mod request_options;

@@ -6,6 +6,7 @@
 use crate::protocol::http1::answer_text::AnswerText;
 use crate::protocol::http1::content_coding::{Codings, ContentCoding};
 use crate::protocol::http1::cookies::SetCookies;
+use crate::protocol::http1::media_type::MediaType;
 use crate::protocol::http1::{chars_without_line_ends, refuses};
 use crate::secret::redact_fields;
 use std::rc::Rc;
@@ -55,8 +56,8 @@ impl HeadProblem {
 /// What a head says besides the body's length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct HeadFacts {
-    /// The body is an event stream (`Content-Type: text/event-stream`).
-    pub event_stream: bool,
+    /// What the body is (`Content-Type`).
+    pub media: MediaType,
     /// The body is compressed (`Content-Encoding`).
     pub compressed: bool,
     /// How, if this program can read it. `None` for several codings, one upon the other.
@@ -65,6 +66,14 @@ pub struct HeadFacts {
     pub sets_cookie: bool,
     /// How many seconds the server wants the client to wait (RFC 9110 §10.2.3).
     pub retry_after_s: Option<u32>,
+}
+
+impl HeadFacts {
+    /// Whether the body is an event stream.
+    #[inline]
+    pub fn is_event_stream(&self) -> bool {
+        self.media == MediaType::EventStream
+    }
 }
 
 /// A piece of a response's body, as it came.
@@ -313,7 +322,7 @@ impl Response {
 
     /// Whether it refuses and enough has come to say so. A stream that was not wanted may bring nothing.
     pub fn is_known_refusal(&self) -> bool {
-        let stream = self.wants_switch && self.facts.event_stream;
+        let stream = self.wants_switch && self.facts.is_event_stream();
         let full = |text: &AnswerText| self.is_done() || text.is_full() || stream;
         self.text.as_deref().is_some_and(full)
     }
@@ -379,6 +388,31 @@ impl Response {
     pub fn is_untouched(&self) -> bool {
         let parts = Parts { stray: 0, ..self.parts };
         self.state == State::Head && self.partial.is_none() && parts == Parts::default()
+    }
+
+    /// Whether some of it has come, be it an interim response before it.
+    pub fn has_begun(&self) -> bool {
+        self.status != 0 || self.partial.is_some() || self.parts.heads > 0
+    }
+
+    /// Whether it is an event stream whose head says no length.
+    #[inline]
+    pub fn is_open_event_stream(&self) -> bool {
+        self.facts.is_event_stream() && !matches!(self.state, State::Length(_) | State::Done)
+    }
+
+    /// Returns what came of it, for a message about an answer that has not ended.
+    pub fn so_far(&self) -> AnswerText {
+        let mut text = self.text.as_deref().cloned().unwrap_or_default();
+        if text.media_type.is_empty() {
+            text.media_type = self.facts.media.name().as_bytes().to_vec();
+        }
+        text.body_bytes = self.parts.payload;
+        text.body_length = match self.state {
+            State::Length(left) => Some(self.parts.payload.saturating_add(left)),
+            _ => None,
+        };
+        text
     }
 
     /// True within a chunk, its size line and the line end after it included.
@@ -527,7 +561,7 @@ impl Response {
         self.facts = framing.facts;
         let unreadable = framing.facts.compressed && self.coding().is_none();
         let unwanted = unreadable
-            || self.wants_event_stream && !framing.facts.event_stream
+            || self.wants_event_stream && !framing.facts.is_event_stream()
             || self.wants_switch && status != 101;
         self.text = (refuses(status) || unwanted).then(|| {
             let find = |name: &str| {
@@ -667,9 +701,7 @@ impl Framing {
             } else if field.name.eq_ignore_ascii_case("transfer-encoding") {
                 framing.chunked = last_token_is(field.value, b"chunked");
             } else if field.name.eq_ignore_ascii_case("content-type") {
-                let media = field.value.split(|&b| b == b';').next().unwrap_or_default();
-                framing.facts.event_stream =
-                    media.trim_ascii().eq_ignore_ascii_case(b"text/event-stream");
+                framing.facts.media = MediaType::of(field.value);
             } else if field.name.eq_ignore_ascii_case("content-encoding") {
                 let facts = &mut framing.facts;
                 let first = !facts.compressed;

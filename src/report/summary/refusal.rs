@@ -3,9 +3,12 @@
 //! What comes from a server is shortened, and control characters in it are escaped.
 
 use crate::record::{ClientError, ClientErrorKind, Refusal};
+use crate::units::thousands;
 
 /// The most characters of a server's text.
 const MOST_CHARS: usize = 200;
+/// The media type of an event stream.
+const EVENT_STREAM: &str = "text/event-stream";
 /// The schemes of a location, and the one to write for it.
 const SCHEMES: [(&str, &str); 4] = [
     ("http://", "http://"),
@@ -34,6 +37,9 @@ pub(super) fn describe(
              accept_encoding in the series, or take Accept-Encoding out of the request",
             quoted(&String::from_utf8_lossy(&refusal.coding))
         );
+    }
+    if error.kind == ClientErrorKind::Unfinished && error.code != 0 {
+        return describe_unfinished(error, refusal);
     }
     if error.kind == ClientErrorKind::NotReady {
         return match &refusal.body[..] {
@@ -66,6 +72,35 @@ pub(super) fn describe(
         (false, false) => format!("{error}: {}", quoted(&body)),
         (false, true) => error.to_string(),
     }
+}
+
+/// Says what came of an answer that did not end, and what to take if it never does.
+fn describe_unfinished(error: ClientError, refusal: &Refusal) -> String {
+    let came = thousands(refusal.body_bytes);
+    if let Some(length) = refusal.body_length {
+        return format!(
+            "answered with status {} and {came} of the {} bytes of its body within the limit",
+            error.code,
+            thousands(length)
+        );
+    }
+    let media = String::from_utf8_lossy(&refusal.media_type);
+    let of_type = match &*media {
+        "" => String::new(),
+        media => format!(", Content-Type {}", quoted(media)),
+    };
+    let is_events = media.trim_start().to_ascii_lowercase().starts_with(EVENT_STREAM);
+    let remedy = match is_events {
+        true => "it is an event stream: take transport = \"sse\" (sse+http:// with wsbench try)",
+        false => {
+            "if it never ends, take transport = \"streaming\" (stream+http:// with wsbench try)"
+        }
+    };
+    format!(
+        "answered with status {}{of_type} and {came} bytes of a body that did not end within the \
+         limit; {remedy}",
+        error.code
+    )
 }
 
 /// Returns the content coding of answers that could not be read, as it can be printed.
@@ -151,7 +186,9 @@ mod tests {
         let (location, body) = (location.as_bytes().to_vec(), body.as_bytes().to_vec());
         let media_type = b"text/html".to_vec();
         let coding = b"br".to_vec();
-        let refusal = Refusal { error, location, media_type, coding, body };
+        let (body_bytes, body_length) = (0, None);
+        let refusal =
+            Refusal { error, location, media_type, coding, body, body_bytes, body_length };
         assert_eq!(
             super::coding([&refusal].into_iter()).is_some(),
             kind == ClientErrorKind::Compressed
@@ -188,7 +225,9 @@ mod tests {
             let error = ClientError::of(ClientErrorKind::NotReady);
             let body = body.to_vec();
             let [location, media_type, coding] = [(); 3].map(|()| Vec::new());
-            let refusal = Refusal { error, location, media_type, coding, body };
+            let (body_bytes, body_length) = (0, None);
+            let refusal =
+                Refusal { error, location, media_type, coding, body, body_bytes, body_length };
             describe(error, Some(&refusal), ("live feed", "websocket"))
         };
         assert_eq!(of(b""), format!("{late}, and no other message either"));
@@ -200,6 +239,39 @@ mod tests {
             of(b"\x20\x02\x00\x05\xff\xfe\xfd"),
             format!("{late}; the last message was {{ hex = \"20020005fffefd\" }}")
         );
+    }
+
+    #[test]
+    fn an_answer_that_does_not_end_says_what_came_and_what_to_take() {
+        let of = |media_type: &str, body_length| {
+            let refusal = Refusal {
+                error: ClientError::with(ClientErrorKind::Unfinished, 200),
+                location: Vec::new(),
+                media_type: media_type.as_bytes().to_vec(),
+                coding: Vec::new(),
+                body: Vec::new(),
+                body_bytes: 1_234,
+                body_length,
+            };
+            describe(refusal.error, Some(&refusal), ("polling", "polling"))
+        };
+        assert_eq!(
+            of("text/event-stream", None),
+            "answered with status 200, Content-Type \"text/event-stream\" and 1,234 bytes of a body \
+             that did not end within the limit; it is an event stream: take transport = \"sse\" \
+             (sse+http:// with wsbench try)"
+        );
+        assert_eq!(
+            of("", None),
+            "answered with status 200 and 1,234 bytes of a body that did not end within the limit; \
+             if it never ends, take transport = \"streaming\" (stream+http:// with wsbench try)"
+        );
+        assert_eq!(
+            of("text/plain", Some(2_000)),
+            "answered with status 200 and 1,234 of the 2,000 bytes of its body within the limit"
+        );
+        let none = describe(ClientError::of(ClientErrorKind::Unfinished), None, ("a", "polling"));
+        assert_eq!(none, "began an answer whose head did not end within the limit");
     }
 
     #[test]

@@ -42,6 +42,9 @@ const CLOSES: &str = "The server closes connections by itself: see its log, and 
 const NOT_IN_TIME: &str = "The server's answers were not whole within `timeout`: see its log, use fewer clients or a lower rate, \
      or set a longer `timeout`.";
 
+const STREAM: &str = "If the server sends a stream there, take a transport for streams, as the client errors \
+                      say; if not, see its log for why it does not end its answers.";
+
 const NO_ANSWER: &str = "The server closed every connection without an answer: see its log. Or its port is one \
                          for TLS: then write https:// or wss:// into the URL.";
 
@@ -61,10 +64,10 @@ pub(super) fn is_of_answers(group: &Group) -> bool {
         | ClientErrorKind::Tls
         | ClientErrorKind::TlsAlert
         | ClientErrorKind::Undrained => false,
-        ClientErrorKind::ResponseTimeout => error.code == 1 || group.has_answered(),
-        ClientErrorKind::Read | ClientErrorKind::Write | ClientErrorKind::EarlyClose => {
-            group.has_answered()
-        }
+        ClientErrorKind::ResponseTimeout
+        | ClientErrorKind::Read
+        | ClientErrorKind::Write
+        | ClientErrorKind::EarlyClose => group.has_answered(),
         _ => true,
     })
 }
@@ -106,6 +109,7 @@ fn of(faults: &BTreeMap<ClientError, u64>, connected: u64, answered: bool) -> Op
         ClientErrorKind::Frame => Some(FRAMES),
         ClientErrorKind::Malformed
         | ClientErrorKind::Surplus
+        | ClientErrorKind::Unasked
         | ClientErrorKind::Undecodable
         | ClientErrorKind::TooLong => Some(BROKEN),
         ClientErrorKind::ResponseTimeout => Some(NOT_IN_TIME),
@@ -113,6 +117,7 @@ fn of(faults: &BTreeMap<ClientError, u64>, connected: u64, answered: bool) -> Op
         ClientErrorKind::EarlyClose if connected > 0 => None,
         ClientErrorKind::EarlyClose if error.code != 0 => Some(CLOSES),
         ClientErrorKind::EarlyClose => answered.then_some(CUT),
+        ClientErrorKind::Unfinished => Some(STREAM),
         _ => error.is_for_good().then_some(REFUSED),
     }
 }

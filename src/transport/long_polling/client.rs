@@ -7,7 +7,8 @@ use crate::client::delivery::inbox::{Inbox, without_separators};
 use crate::client::delivery::per_client::DeliveryTracker;
 use crate::client::delivery::skipped::Skipped;
 use crate::client::http::{
-    HeadSize, SentRequest, add_response, malformed, not_in_time, retry_after_ns, surplus,
+    HeadSize, STREAM_LIMIT_NS, SentRequest, add_response, limit_stream, malformed, retry_after_ns,
+    surplus, too_late, unasked,
 };
 use crate::client::machine::{Io, Machine, Reconnect, SessionPolicy};
 use crate::client::requests::{Redirected, Requests};
@@ -23,6 +24,9 @@ use std::rc::Rc;
 
 /// A request that was answered sooner was not held.
 const AT_ONCE_NS: u64 = 100_000_000;
+
+/// An answer that goes on for so long when its client must end is one without an end.
+const ENDLESS_NS: u64 = 1_000_000_000;
 
 /// The clients of one thread.
 struct LongPollingClients(Rc<LongPollSettings>);
@@ -279,6 +283,16 @@ impl LongPollMachine {
         held_ns < at_once_ns.min(self.shared.hold_ns / 2)
     }
 
+    /// Whether the answer under way has begun so long ago that its end is not to be expected.
+    fn has_gone_on(&self, io: &Io<'_>) -> bool {
+        let limit_ns = match self.response.is_open_event_stream() {
+            true => io.thread.timeout_ns.min(STREAM_LIMIT_NS),
+            false => io.thread.timeout_ns,
+        };
+        let began_ns = io.exchange_until_ns().saturating_sub(limit_ns);
+        io.now_ns.saturating_sub(began_ns) > ENDLESS_NS
+    }
+
     /// Whether the body is the last one again: what has no stamp is new only if it is different.
     fn repeats_body(&self) -> bool {
         self.body.is_some_and(|body| self.last_body == Some(body))
@@ -330,11 +344,16 @@ impl Machine for LongPollMachine {
         };
         match fed {
             // A request that is still on its way cannot have been answered.
-            Ok(_) if self.sent.is_unsent() => {
-                self.fail(io, ClientError::of(ClientErrorKind::Malformed));
-            }
+            Ok(_) if self.sent.is_unsent() => self.fail(io, unasked(bytes, 0).0),
             Ok(used) if self.response.is_done() => self.answered(io, (bytes.len() - used) as u64),
-            Ok(_) => {}
+            Ok(_) => {
+                if self.response.has_begun() {
+                    // It is not held any more.
+                    let limit_ns = io.thread.timeout_ns;
+                    io.limit_exchange(limit_ns);
+                    limit_stream(io, &self.response);
+                }
+            }
             Err(Malformed) => self.fail(io, malformed(&self.response)),
         }
         self.inbox.release(&io.core.thread);
@@ -367,12 +386,18 @@ impl Machine for LongPollMachine {
     }
 
     fn expired(&mut self, io: &mut Io<'_>) {
-        self.fail(io, not_in_time(&self.response));
+        let (error, text) = too_late(&self.response);
+        self.response.text = text;
+        self.fail(io, error);
     }
 
     /// Ends TCP from this side and reads what is still under way: a held poll may be answered
     /// meanwhile.
     fn stop(&mut self, io: &mut Io<'_>) {
+        let (error, text) = too_late(&self.response);
+        if error.kind == ClientErrorKind::Unfinished && self.has_gone_on(io) {
+            io.refused(io.phase(), error, text);
+        }
         io.enter(Phase::Teardown);
         io.half_close();
     }

@@ -2,7 +2,10 @@
 //! of a thread, and the response is parsed from the buffer that all of them share.
 
 use crate::client::compressed_bodies::{CompressedBodies, WholeBody};
-use crate::client::http::{HeadSize, is_close, malformed, not_in_time, retry_after_ns, surplus};
+use crate::client::http::{
+    HeadSize, give_up_idle, is_close, limit_stream, malformed, retry_after_ns, surplus, too_late,
+    unasked,
+};
 use crate::client::machine::{Io, Machine, Reconnect, SessionPolicy};
 use crate::client::requests::{Redirected, Requests, add_redirect};
 use crate::client::{ClientCore, MachineClients, Session};
@@ -223,9 +226,7 @@ impl Machine for PollMachine {
             let stray = self.response.skip_stray(bytes);
             io.stray(io.phase(), stray as u64);
             if stray < bytes.len() {
-                // Nobody has asked for them: what comes next on this connection could not be known
-                // from an answer.
-                io.close();
+                give_up_idle(io, &bytes[stray..]);
             }
             return;
         }
@@ -249,12 +250,17 @@ impl Machine for PollMachine {
             Ok(used) if self.response.is_done() => {
                 if io.unsent() > 0 {
                     // A request that is still on its way cannot have been answered.
-                    self.fail(io, ClientError::of(ClientErrorKind::Malformed));
+                    self.fail(io, unasked(bytes, 0).0);
                 } else {
                     self.complete(io, (bytes.len() - used) as u64);
                 }
             }
-            Ok(_) => self.state.inbox.release(&io.core.thread),
+            Ok(_) => {
+                self.state.inbox.release(&io.core.thread);
+                if !io.is_set_up() {
+                    limit_stream(io, &self.response);
+                }
+            }
             Err(Malformed) => self.fail(io, malformed(&self.response)),
         }
     }
@@ -283,7 +289,9 @@ impl Machine for PollMachine {
     }
 
     fn expired(&mut self, io: &mut Io<'_>) {
-        self.fail(io, not_in_time(&self.response));
+        let (error, text) = too_late(&self.response);
+        self.response.text = text;
+        self.fail(io, error);
     }
 
     fn stop(&mut self, io: &mut Io<'_>) {

@@ -5,7 +5,7 @@
 use crate::client::compressed_bodies::WholeBody;
 use crate::client::connection::MovedBytes;
 use crate::client::delivery::inbox::Inbox;
-use crate::client::http::{HeadSize, is_close};
+use crate::client::http::{HeadSize, STREAM_LIMIT_NS, is_close};
 use crate::client::requests::{Redirected, RenderedRequest, Requests, add_redirect};
 use crate::client::{Client, LocalFuture, TaskClients};
 use crate::feed::{self, Semantics};
@@ -13,6 +13,7 @@ use crate::net::linux::sock_diag::SockDiag;
 use crate::net::tls_layer;
 use crate::protocol::http1::answer_text::AnswerText;
 use crate::protocol::http1::cookies::SetCookies;
+use crate::protocol::http1::media_type::MediaType;
 use crate::protocol::http1::refuses;
 use crate::protocol::http1::response::{HEADERS_LIMIT, Parts, is_compressed, retry_after_s};
 use crate::protocol::http1::{Target, head};
@@ -25,8 +26,8 @@ use hyper::ext::ReasonPhrase;
 use hyper_util::client::legacy::connect::HttpInfo;
 use reqwest::Method;
 use reqwest::header::{
-    CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, SET_COOKIE,
-    TRANSFER_ENCODING,
+    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+    RETRY_AFTER, SET_COOKIE, TRANSFER_ENCODING,
 };
 use rustls::client::Resumption;
 use rustls::pki_types::ServerName;
@@ -35,6 +36,8 @@ use std::error::Error;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
 
 /// The engine of one thread.
 pub(crate) struct ReqwestEngine {
@@ -239,7 +242,7 @@ impl ReqwestEngine {
         let cookie_ignored = self.note_fields(client, &response);
         let mut text = kept_text(&response, compressed);
         let inbox = state.poll.inbox.open(&client.thread);
-        let (payload, end) = read_body(&mut response, inbox, &mut text).await;
+        let (payload, end) = read_body(client, &mut response, inbox, &mut text).await;
         let mut moved = self.observe(client, turn.phase, addresses, (sent_ns, state));
         if client.thread.tls.get().is_some() && moved.down > 0 && end.is_ok() {
             moved = without_tls(client, turn.phase, moved, request.bytes, head.bytes + payload);
@@ -280,7 +283,8 @@ impl ReqwestEngine {
             Err(error) => {
                 state.poll.fail(client, turn, moved, request);
                 state.lost = true;
-                client.fault(turn.phase, client_error(&error));
+                let (error, text) = cut_answer(error, &response, payload);
+                client.refused(turn.phase, error, text);
             }
         }
         if self.new_connection {
@@ -472,15 +476,60 @@ fn response_parts(head: HeadSize, payload: u64, down: u64, chunked: bool) -> Par
     Parts { heads, head_chars, framing, payload: down - rest, stray: 0 }
 }
 
-/// Reads a whole body into the inbox, and its beginning into `text` if there is one. Returns its bytes so far, and how it ended.
+/// Returns how long the body may go on if it is a stream of events, which is no answer to a poll; `None`
+/// if it may do so as long as any.
+fn stream_limit(client: &Client, response: &reqwest::Response) -> Option<Instant> {
+    let is_events = media_type(response) == MediaType::EventStream;
+    let is_stream = is_events && response.content_length().is_none() && !client.is_set_up();
+    is_stream.then(|| Instant::now() + Duration::from_nanos(STREAM_LIMIT_NS))
+}
+
+fn media_type(response: &reqwest::Response) -> MediaType {
+    let field = response.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    field.map_or(MediaType::Unknown, MediaType::of)
+}
+
+/// Returns the error of an answer whose body was cut, and what came of one that did not end in time.
+fn cut_answer(
+    error: ClientError,
+    response: &reqwest::Response,
+    payload: u64,
+) -> (ClientError, Option<Box<AnswerText>>) {
+    if error.kind != ClientErrorKind::ResponseTimeout {
+        return (error, None);
+    }
+    let text = AnswerText {
+        media_type: media_type(response).name().as_bytes().to_vec(),
+        body_bytes: payload,
+        // The library says how much is left.
+        body_length: response.content_length().map(|left| payload.saturating_add(left)),
+        ..AnswerText::default()
+    };
+    let status = i32::from(response.status().as_u16());
+    (ClientError::with(ClientErrorKind::Unfinished, status), Some(Box::new(text)))
+}
+
+/// Reads a whole body into the inbox, and its beginning into `text` if there is one. Returns its bytes so
+/// far, and how it ended.
 async fn read_body(
+    client: &Client,
     response: &mut reqwest::Response,
     inbox: &mut Inbox,
     text: &mut Option<Box<AnswerText>>,
-) -> (u64, Result<(), reqwest::Error>) {
+) -> (u64, Result<(), ClientError>) {
+    let limit = stream_limit(client, response);
     let mut payload = 0;
     loop {
-        match response.chunk().await {
+        let chunk = match limit {
+            None => response.chunk().await,
+            Some(limit) => match timeout_at(limit, response.chunk()).await {
+                Ok(chunk) => chunk,
+                Err(_) => {
+                    return (payload, Err(ClientError::of(ClientErrorKind::ResponseTimeout)));
+                }
+            },
+        };
+        match chunk {
             Ok(Some(chunk)) => {
                 payload += chunk.len() as u64;
                 inbox.push(&chunk);
@@ -494,7 +543,7 @@ async fn read_body(
                 }
             }
             Ok(None) => return (payload, Ok(())),
-            Err(error) => return (payload, Err(error)),
+            Err(error) => return (payload, Err(client_error(&error))),
         }
     }
 }

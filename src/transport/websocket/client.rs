@@ -4,7 +4,7 @@ use crate::client::delivery::client_inbox::ClientInbox;
 use crate::client::delivery::inbox::Inbox;
 use crate::client::delivery::per_client::DeliveryTracker;
 use crate::client::delivery::skipped::skipped;
-use crate::client::http::retry_after_ns;
+use crate::client::http::{retry_after_ns, unasked};
 use crate::client::machine::{Io, Machine, Reconnect, SessionPolicy};
 use crate::client::requests::Redirected;
 use crate::client::{ClientCore, ClientHalf, MachineClients, Session};
@@ -259,7 +259,7 @@ impl WebSocketMachine {
         let handshake = self.handshake.as_mut()?;
         let fed = match handshake.feed(bytes) {
             // A request that is still on its way cannot have been answered.
-            Ok(Some(_)) if io.unsent() > 0 => Err(ClientError::of(ClientErrorKind::Upgrade)),
+            Ok(Some(_)) if io.unsent() > 0 => Err(unasked(bytes, 0).0),
             fed => fed,
         };
         match fed {

@@ -177,7 +177,7 @@ fn what_a_head_says_is_kept() {
     let head = "HTTP/1.1 503 X\r\nRetry-After: 2\r\ncontent-encoding: gzip\r\nSet-Cookie: a=b\r\n\
                 Content-Type: Text/Event-Stream; charset=utf-8\r\n\r\n";
     let facts = HeadFacts {
-        event_stream: true,
+        media: MediaType::EventStream,
         compressed: true,
         coding: Some(ContentCoding::Gzip),
         sets_cookie: true,
