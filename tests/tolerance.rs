@@ -3,7 +3,7 @@
 
 use crate::bodies::update;
 use crate::external::{request, row, run, run_with};
-use crate::support::{answer_upgrade, at_once, number, said, serve};
+use crate::support::{World, answer_upgrade, at_once, finish, number, said, serve};
 use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -75,7 +75,8 @@ fn interim_answers_come_before_an_upgrade_and_frames_of_any_size_after_it() {
         let address = serve(move |mut stream| {
             // The hints come with the answer, or, to the library, before it.
             let early = if engine == "raw" { HINTS.to_vec() } else { Vec::new() };
-            if stream.write_all(&early).is_err() {
+            // Once the request has come.
+            if stream.peek(&mut [0]).is_err() || stream.write_all(&early).is_err() {
                 return;
             }
             let lines = "Upgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -220,7 +221,10 @@ fn a_stream_that_is_polled_is_named_with_what_to_take() {
         ]
     });
     at_once(cases, |(series, fields, what, remedy)| {
+        let connections = Arc::new(AtomicU64::new(0));
+        let count = connections.clone();
         let address = serve(move |mut stream| {
+            count.fetch_add(1, Ordering::Relaxed);
             if request(&mut stream).is_some() {
                 let _ = stream.write_all(format!("HTTP/1.1 200 OK\r\n{fields}").as_bytes());
                 while stream.write_all(b"9\r\ndata: x\n\n\r\n").is_ok() {
@@ -234,6 +238,9 @@ fn a_stream_that_is_polled_is_named_with_what_to_take() {
         assert!(text.contains("answered with status 200"), "{series}: {text}");
         assert!(text.contains(what) && text.contains(remedy), "{series} {fields}: {text}");
         assert!(!text.contains("no answer within the limit"), "{series}: {text}");
+        // A poll that has waited for the end once is not sent again.
+        let connections = connections.load(Ordering::Relaxed);
+        assert!(series == long || connections == 2, "{series}: {connections}: {text}");
     });
 }
 
@@ -291,6 +298,46 @@ fn updates_that_come_again_are_counted_in_a_sentence() {
     assert!(again > 3.0, "{}", said(&output));
     let sentence = format!("it at 2 clients: {again} updates came again in the measured window.");
     assert!(words(&said(&output)).contains(&sentence), "{sentence}: {}", said(&output));
+}
+
+/// A server that takes several intervals for an answer is late itself: in the response latency, and not
+/// the driver. What it published is checked all the same.
+#[test]
+fn a_slow_server_is_late_and_its_losses_are_checked() {
+    let loses = [false, true];
+    at_once(loses, |loses| {
+        let published = Arc::new(AtomicU64::new(0));
+        let address = serve(move |mut stream| {
+            while request(&mut stream).is_some() {
+                std::thread::sleep(Duration::from_millis(350));
+                let step = if loses { 2 } else { 1 };
+                let number = published.fetch_add(step, Ordering::Relaxed) + 1;
+                let body = format!("{{\"n\": {}}}", number % 1_000_000);
+                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+                if stream.write_all(format!("{head}{body}").as_bytes()).is_err() {
+                    return;
+                }
+            }
+        });
+        // One client, whose numbers follow one another.
+        let world = World::new(&format!(
+            "clients = [1]\nwarmup = \"200ms\"\nduration = \"1500ms\"\ncooldown = \"100ms\"\n\
+             timeout = \"3s\"\ndrain = \"3s\"\ndriver_lateness = \"500ms\"\n\
+             [feed]\nsemantics = \"log\"\n[message]\nsequence = \"/n\"\n\
+             [server]\nurl = \"http://{address}\"\n[[series]]\n{POLLING}\nlabel = \"it\"\n"
+        ));
+        let output = finish(&mut world.run(&["--reports", "csv,json"]));
+        let (row, text) = (row(&world), words(&said(&output)));
+        assert_eq!(number(&row, "turns_not_started"), 0.0, "{text}");
+        assert!(number(&row, "turns_blocked") > 0.0, "{text}");
+        assert!(number(&row, "response_latency_us_max") > 4e5, "{text}");
+        assert!(text.contains("turns began late, since their clients waited"), "{text}");
+        assert!(!text.contains("no client came to the end of its load"), "{text}");
+        assert_eq!(output.status.code(), Some(if loses { 96 } else { 0 }), "{text}");
+        assert_eq!(text.contains("never came: the numbers have gaps"), loses, "{text}");
+        let remedy = "The server lost, repeated or delayed updates: see its log.";
+        assert_eq!(text.matches(remedy).count(), usize::from(loses), "{text}");
+    });
 }
 
 /// A time is said to be exact to something only if one came.
