@@ -10,8 +10,9 @@ it after a minute of units: what decides how soon a change is seen. The arrangem
     windows    both servers alive, windows of a second each in the order ABBA, all clients
     together   both servers at the same time, each with half of the clients
 
-with the `wsbench serve` of one build on both sides, 200 WebSocket clients and 20 messages a second each.
-Load goes to 127.0.0.1 alone.
+each on shared cores, and with the driver on half of the cores and the servers on the others, with the
+`wsbench serve` of one build on both sides, 200 WebSocket clients and 20 messages a second each. Load goes
+to 127.0.0.1 alone.
 """
 
 import argparse
@@ -55,18 +56,18 @@ def main():
     parser.add_argument("--wsbench", type=Path, default=ROOT / "target" / "release" / "wsbench")
     parser.add_argument("--minutes", type=float, default=4, help="for each arrangement")
     parser.add_argument("--beside-a-compiler", action="store_true")
-    parser.add_argument("--only", choices=["in turn", "windows", "together"])
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="wsbench-noise-") as tmp:
         tmp = Path(tmp)
         compiler = start_compiler(tmp) if options.beside_a_compiler else None
         try:
-            print(f"{'arrangement':12} {'units':>5} {'s a unit':>8}" +
-                  "".join(f" {name:>8} {'1 min':>7}" for name in METRICS))
+            print(f"{'arrangement':21} {'units':>5} {'s a unit':>8}" +
+                  "".join(f" {name:>8} {'1 min':>7}" for name in METRICS), flush=True)
             for name, run in (("in turn", in_turn), ("windows", windows), ("together", together)):
-                if options.only in (None, name):
-                    units, seconds = run(options, tmp / name.replace(" ", "-"))
-                    show(name, units, seconds)
+                for shared in (True, False):
+                    label = name + ("" if shared else ", own cores")
+                    units, seconds = run(options, tmp / label.replace(" ", "-"), shared)
+                    show(label, units, seconds)
         finally:
             if compiler:
                 os.killpg(compiler.pid, signal.SIGKILL)
@@ -75,7 +76,7 @@ def main():
 def show(name, units, seconds):
     """A line: standard deviations of a unit and of a minute of units."""
     each = seconds / len(units)
-    line = f"{name:12} {len(units):5} {each:8.1f}"
+    line = f"{name:21} {len(units):5} {each:8.1f}"
     for metric in METRICS.values():
         values = [u[metric] for u in units if metric in u]
         if len(values) < 3:
@@ -97,15 +98,15 @@ def start_compiler(tmp):
                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def in_turn(options, tmp):
-    return compare(options, tmp, "--sequential", 14.5)
+def in_turn(options, tmp, shared):
+    return compare(options, tmp, ["--sequential"], shared, 11)
 
 
-def together(options, tmp):
-    return compare(options, tmp, "--together", 6)
+def together(options, tmp, shared):
+    return compare(options, tmp, [], shared, 5.8)
 
 
-def compare(options, tmp, how, usual):
+def compare(options, tmp, how, shared, usual):
     """The runs of `wsbench compare`, and the time that they took."""
     tmp.mkdir()
     (tmp / "scenario.toml").write_text(SCENARIO.format(warmup="1s", duration="3s"))
@@ -113,7 +114,7 @@ def compare(options, tmp, how, usual):
     target = f"{options.wsbench} serve --bind 127.0.0.1:{{port}} @ http://127.0.0.1:{{port}}"
     words = [options.wsbench, "compare", tmp / "scenario.toml", "--a", target, "--b", target,
              "--pairs", str(pairs), "--most-pairs", str(pairs), "--only-noisy", "--out", tmp / "out", "-q"]
-    how = [how] if how in help_of(options) else []
+    how = [*how, *(["--share-cores"] if shared else [])]
     began = time.monotonic()
     done = subprocess.run([*map(str, words), *how], capture_output=True, text=True)
     seconds = time.monotonic() - began
@@ -126,23 +127,19 @@ def compare(options, tmp, how, usual):
     return units, seconds
 
 
-def help_of(options):
-    return subprocess.run([options.wsbench, "compare", "--help"], capture_output=True, text=True).stdout
-
-
-def windows(options, tmp):
+def windows(options, tmp, shared):
     """Blocks of ABBA, four for each pair of new servers."""
     tmp.mkdir()
     (tmp / "scenario.toml").write_text(SCENARIO.format(warmup="100ms", duration="1s"))
     units, began = [], time.monotonic()
     while time.monotonic() - began < options.minutes * 60:
-        servers = [serve(options) for _ in "ab"]
+        servers = [serve(options, shared) for _ in "ab"]
         try:
             for block in range(4):
                 found = [[], []]
                 for side in (0, 1, 1, 0) if block % 2 == 0 else (1, 0, 0, 1):
                     process, port = servers[side]
-                    found[side].append(window(options, tmp, process.pid, port))
+                    found[side].append(window(options, tmp, process.pid, port, shared))
                 units.append(log_ratios(*found))
         finally:
             for process, _ in servers:
@@ -151,12 +148,20 @@ def windows(options, tmp):
     return units, time.monotonic() - began
 
 
-def serve(options):
+def on_cores(shared, half):
+    """The words before a command that keep it on the first or the second half of the cores."""
+    cores = sorted(os.sched_getaffinity(0))
+    of_half = cores[: len(cores) // 2] if half == 0 else cores[len(cores) // 2 :]
+    return [] if shared else ["taskset", "-c", ",".join(map(str, of_half))]
+
+
+def serve(options, shared):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    process = subprocess.Popen([options.wsbench, "serve", "--bind", f"127.0.0.1:{port}", "--rate", "20/s"],
-                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    words = [options.wsbench, "serve", "--bind", f"127.0.0.1:{port}", "--rate", "20/s"]
+    nothing = subprocess.DEVNULL
+    process = subprocess.Popen([*on_cores(shared, 1), *words], stdin=nothing, stdout=nothing, stderr=nothing)
     for _ in range(200):
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
@@ -166,11 +171,11 @@ def serve(options):
     sys.exit("wsbench serve does not listen")
 
 
-def window(options, tmp, pid, port):
+def window(options, tmp, pid, port, shared):
     out = tmp / "out"
-    done = subprocess.run([options.wsbench, "run", tmp / "scenario.toml", "--out", out, "-q", "--reports", "csv",
-                           "--set", f"server.url=http://127.0.0.1:{port}", "--set", f"server.pid={pid}"],
-                          capture_output=True, text=True)
+    words = [options.wsbench, "run", tmp / "scenario.toml", "--out", out, "-q", "--reports", "csv",
+             "--set", f"server.url=http://127.0.0.1:{port}", "--set", f"server.pid={pid}"]
+    done = subprocess.run([*on_cores(shared, 0), *words], capture_output=True, text=True)
     rows = list(csv.DictReader((out / "summary.csv").open())) if out.exists() else []
     if not rows:
         sys.exit(f"a window was not recorded:\n{done.stdout}{done.stderr}")
