@@ -124,7 +124,7 @@ fn a_stream_is_measured_on_time_if_no_read_ends_with_a_message() {
     ];
     at_once(cases, |(transport, delimiter, head, frame)| {
         let series = format!("{transport}\n{delimiter}");
-        let (world, output) = run(held_back(head, frame), &series, "");
+        let (world, output) = run(held_back(head, frame), &series, "# rate = none");
         expect_ran(&world, &output);
         let (row, text) = (row(&world), said(&output));
         // Two clients, 1.5 s.

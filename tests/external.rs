@@ -52,9 +52,11 @@ pub fn run_with(address: SocketAddr, series: &str, settings: &str) -> (World, Ou
 }
 
 fn run_scenario(address: SocketAddr, series: &str, feed: &str, settings: &str) -> (World, Output) {
+    // A feed may state another rate, or in a comment that it states none.
+    let rate = if feed.contains("rate = ") { "" } else { "rate = \"5/s\"\n" };
     let world = World::new(&format!(
         "{settings}\nclients = [2]\nwarmup = \"200ms\"\nduration = \"1500ms\"\ncooldown = \"100ms\"\n\
-         timeout = \"3s\"\ndrain = \"3s\"\n[feed]\nrate = \"5/s\"\n{feed}\n\
+         timeout = \"3s\"\ndrain = \"3s\"\n[feed]\n{rate}{feed}\n\
          [server]\nurl = \"http://{address}\"\n[[series]]\n{series}\nlabel = \"it\"\n"
     ));
     let output = finish(&mut world.run(&["--reports", "csv,json,text"]));

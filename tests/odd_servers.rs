@@ -222,3 +222,79 @@ fn times_that_go_back_are_counted() {
     assert!(text.contains("had an earlier time than the message before them"), "{text}");
     assert!(text.contains("the delivery latency rests on them"), "{text}");
 }
+
+/// A stream of JSON lines, ten writes a second, each the chunks of these messages by their numbers.
+fn chunked(chunks: fn(u64) -> Vec<String>) -> SocketAddr {
+    serve(move |mut stream| {
+        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        if read_head(&mut stream).is_none() || stream.write_all(head.as_bytes()).is_err() {
+            return;
+        }
+        for n in 1..=60 {
+            for chunk in chunks(n) {
+                let chunk = format!("{:x}\r\n{chunk}\r\n", chunk.len());
+                if stream.write_all(chunk.as_bytes()).is_err() {
+                    return;
+                }
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    })
+}
+
+fn line(number: u64) -> String {
+    format!("{{\"t\": {:.6}, \"seq\": {number}}}\n", now_s())
+}
+
+#[test]
+fn chunks_that_are_not_messages_are_named_without_a_delimiter() {
+    const RATE: &str = "[feed]\nrate = \"10/s\"\n";
+    const STREAM: &str = "transport = \"streaming\"";
+    let two = chunked(|n| vec![line(2 * n) + &line(2 * n + 1)]);
+    let bytes = chunked(|n| line(n).chars().map(String::from).collect());
+    let cases = [
+        (
+            two,
+            format!("{RATE}[[series]]\n{STREAM}"),
+            "updates came within the measured window, and",
+        ),
+        (two, format!("{RATE}{OWN}{STREAM}"), "loss could not be checked: the server's chunks are"),
+        (
+            bytes,
+            format!("{RATE}[[series]]\n{STREAM}"),
+            "the rate that the scenario states makes about",
+        ),
+        (bytes, format!("{RATE}{OWN}{STREAM}"), "the server's chunks are not its messages"),
+    ];
+    at_once(cases, |(address, settings, why)| {
+        let text = said_of(address, &settings);
+        for part in [why, "figures for each message are for each chunk; set `delimiter`"] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert!(!text.contains("never came"), "{text}");
+    });
+    // With it both are what they are.
+    let rate =
+        |rate: &str| format!("[feed]\nrate = \"{rate}\"\n{OWN}{STREAM}\ndelimiter = \"line\"");
+    at_once([(two, rate("20/s")), (bytes, rate("10/s"))], |(address, settings)| {
+        let world = world(address, &settings);
+        let output = finish(&mut world.run(&[]));
+        crate::support::expect_ran(&world, &output);
+    });
+}
+
+#[test]
+fn more_updates_than_the_stated_rate_fail_a_run_as_fewer_do() {
+    let address = numbered(|n| (now_s(), n));
+    let websocket =
+        |rate: &str| format!("[feed]\nrate = \"{rate}\"\n{OWN}transport = \"websocket\"");
+    at_once([("2/s", true), ("50/s", false)], |(rate, many)| {
+        let text = said_of(address, &websocket(rate));
+        let said_many = text.contains("and the rate that the scenario states makes about");
+        assert_eq!(said_many, many, "{rate}: {text}");
+        assert!(text.contains("Set [feed] rate to what the server publishes"), "{rate}: {text}");
+    });
+    let ten = world(address, &websocket("10/s"));
+    let output = finish(&mut ten.run(&[]));
+    crate::support::expect_ran(&ten, &output);
+}

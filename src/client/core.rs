@@ -11,7 +11,7 @@ use crate::net::connection::{Layers, layers};
 use crate::net::{DelayLine, Dialer, Tap};
 use crate::protocol::http1::answer_text::AnswerText;
 use crate::record::{
-    ClientError, ClientErrorKind, Ledger, Metric, Part, Phase, TRACED_CLIENTS, TraceEvent,
+    ClientError, ClientErrorKind, Counts, Ledger, Metric, Part, Phase, TRACED_CLIENTS, TraceEvent,
     TraceKind,
 };
 use crate::time::{Pacer, Schedule, Turn, TurnPlacement};
@@ -316,14 +316,9 @@ impl ClientCore {
         }
     }
 
-    /// Reports updates that came in several chunks each.
-    pub(crate) fn split(&self, phase: Phase, updates: u64) {
-        self.thread.recorder.borrow_mut().at(phase).counts.split_updates += updates;
-    }
-
-    /// Reports chunks that were not one message each.
-    pub(crate) fn uneven_chunks(&self, phase: Phase, chunks: u64) {
-        self.thread.recorder.borrow_mut().at(phase).counts.uneven_chunks += chunks;
+    /// Counts chunks of a stream that are not one message each.
+    pub(crate) fn count_chunks(&self, phase: Phase, add: impl FnOnce(&mut Counts)) {
+        add(&mut self.thread.recorder.borrow_mut().at(phase).counts);
     }
 
     /// Reports that the server asked the client to wait so long before it connects again. Counted is

@@ -36,6 +36,9 @@ pub(crate) enum Decoded<'a> {
     Split,
     /// A chunk has ended that is not one message.
     UnevenChunk,
+    /// A chunk has ended that is not one message by what is readable: so many messages came behind
+    /// another, and so many chunks go on with one.
+    Unlike { joined: u64, continued: u64 },
 }
 
 /// Finds the messages in a body. What survives a reconnect stays in it.
@@ -179,7 +182,7 @@ impl<D: Decode> StreamMachine<D> {
         let StreamMachine { decoder, delivery, inbox, response, unfinished, .. } = self;
         let (core, phase, now_ns) = (&*io.core, io.phase(), io.now_ns);
         let inbox = inbox.open(&core.thread);
-        let (mut messages, mut splits, mut uneven) = (0, 0, 0);
+        let (mut messages, mut unlike) = (0, ChunkCounts::default());
         // Whether nothing came since a message ended, or what is between two.
         let mut ended = false;
         let mut on = |part: Decoded<'_>| match part {
@@ -214,8 +217,7 @@ impl<D: Decode> StreamMachine<D> {
                 unfinished[Part::Payload] -= ignored;
                 delivery.deliver(inbox, core, phase, now_ns);
             }
-            Decoded::Split => splits += 1,
-            Decoded::UnevenChunk => uneven += 1,
+            part => unlike.add(&part),
         };
         let mut line_ends = 0;
         let fed = response.feed_unit(bytes, |piece| match piece {
@@ -234,7 +236,7 @@ impl<D: Decode> StreamMachine<D> {
         if is_whole {
             *whole += unfinished.take_explained();
         }
-        note_unit(io, messages, splits, uneven);
+        note_unit(io, messages, &unlike);
         fed
     }
 
@@ -252,7 +254,7 @@ impl<D: Decode> StreamMachine<D> {
         let Some(bodies) = bodies else { return Err(Malformed) };
         let (core, phase, now_ns) = (&*io.core, io.phase(), io.now_ns);
         let inbox = inbox.open(&core.thread);
-        let (mut messages, mut splits, mut uneven, mut message_bytes) = (0, 0, 0, 0);
+        let (mut messages, mut unlike, mut message_bytes) = (0, ChunkCounts::default(), 0);
         let mut on = |part: Decoded<'_>| match part {
             Decoded::Payload(bytes, counted) => {
                 inbox.push(bytes);
@@ -267,8 +269,7 @@ impl<D: Decode> StreamMachine<D> {
                 message_bytes += own.saturating_sub(others);
                 delivery.deliver(inbox, core, phase, now_ns);
             }
-            Decoded::Split => splits += 1,
-            Decoded::UnevenChunk => uneven += 1,
+            part => unlike.add(&part),
         };
         let fed = response.feed_unit(bytes, |piece| match piece {
             UnitPiece::Body(piece) => {
@@ -280,7 +281,7 @@ impl<D: Decode> StreamMachine<D> {
         add_response(unfinished, &parts);
         *whole += unfinished.take_explained();
         io.decoded(phase, message_bytes, parts.payload);
-        note_unit(io, messages, splits, uneven);
+        note_unit(io, messages, &unlike);
         fed
     }
 
@@ -532,15 +533,44 @@ fn take_ended(ended: &mut bool, unfinished: &mut Flow, whole: &mut Flow) {
     }
 }
 
-/// Notes how many messages a chunk brought, how many of them were cut by chunks, and chunks that are
-/// no messages.
-fn note_unit(io: &mut Io<'_>, messages: u64, splits: u64, uneven: u64) {
-    let phase = io.phase();
+/// Chunks that are no messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct ChunkCounts {
+    splits: u64,
+    uneven: u64,
+    joined: u64,
+    continued: u64,
+}
+
+impl ChunkCounts {
+    fn add(&mut self, part: &Decoded<'_>) {
+        match part {
+            Decoded::Split => self.splits += 1,
+            Decoded::UnevenChunk => self.uneven += 1,
+            Decoded::Unlike { joined, continued } => {
+                self.joined += joined;
+                self.continued += continued;
+            }
+            Decoded::Payload(..)
+            | Decoded::Framing(_)
+            | Decoded::Between(_)
+            | Decoded::Control(_)
+            | Decoded::End => {}
+        }
+    }
+}
+
+/// Notes how many messages a chunk brought, and if it is not one message what it is.
+fn note_unit(io: &mut Io<'_>, messages: u64, unlike: &ChunkCounts) {
     if messages > 0 {
         io.note_message();
-        io.split(phase, splits);
     }
-    if uneven > 0 {
-        io.uneven_chunks(phase, uneven);
+    if *unlike != ChunkCounts::default() {
+        io.count_chunks(io.phase(), |counts| {
+            counts.split_updates += unlike.splits;
+            counts.uneven_chunks += unlike.uneven;
+            counts.joined_messages += unlike.joined;
+            counts.continued_chunks += unlike.continued;
+        });
     }
 }

@@ -109,6 +109,11 @@ counts! {
     /// Chunks of a stream that were not one message each, if the scenario says what delimits
     /// messages.
     uneven_chunks,
+    /// Messages that came behind another in the same chunk of a stream, by what is readable, if the scenario
+    /// does not say what delimits messages.
+    joined_messages,
+    /// Chunks of a stream that go on with a message of an earlier one, in the same way.
+    continued_chunks,
     /// Times that the server asked a client to wait before it connects again for longer than the
     /// measured window.
     endless_waits,

@@ -78,6 +78,9 @@ fn not_counted(
 ) -> CheckResult {
     let found = check.not_made(format!("{what}{why}"));
     match message_times::missing_numbers(group.counts(), setting) {
+        Some(_) if message_times::are_chunks_unlike(group.counts()) => {
+            CheckResult { remedy: message_times::DELIMITER, ..found }
+        }
         Some(_) => CheckResult { remedy: OTHER_NUMBERS, ..found },
         None => found,
     }

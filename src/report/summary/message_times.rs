@@ -12,6 +12,9 @@ use crate::units::{human_ns, thousands};
 
 /// Of the times, how many may be wrong.
 const WRONG_ALLOWED: f64 = 0.01;
+/// What to do if chunks of a stream are not the server's messages.
+pub(super) const DELIMITER: &str =
+    "Set `delimiter` in the series to what ends a message, for example \"line\".";
 /// Of the messages, so many must have a number below all before for the numbers to count down.
 const MOST_NUMBERS: f64 = 0.5;
 /// A time further than this from a clock is none of it.
@@ -22,12 +25,20 @@ const QUARTER_NS: f64 = 900e9;
 /// A time that is so close to whole quarters of an hour away is of another time zone.
 const ZONE_NS: f64 = 30e9;
 
+/// Whether chunks of a stream are not the server's messages, by what is readable in them.
+pub(super) fn are_chunks_unlike(counts: &Counts) -> bool {
+    counts.joined_messages > 0 || counts.continued_chunks > 0
+}
+
 /// Returns why nothing is known of the numbers of what came; `None` if something is.
 pub(super) fn no_numbers(counts: &Counts, setting: &Setting) -> Option<&'static str> {
     match setting.own {
         Some(OwnMessages { sequence: false, .. }) => {
             Some("the scenario does not say where the messages have numbers ([message] sequence)")
         }
+        Some(_) if are_chunks_unlike(counts) => Some(
+            "the server's chunks are not its messages, so that numbers were not read, or only some of them",
+        ),
         Some(_) if counts.messages > 0 && counts.numbered == 0 => {
             Some("no message has a number where the scenario says ([message] sequence)")
         }
@@ -59,6 +70,9 @@ pub(super) fn no_times(counts: &Counts, setting: &Setting) -> Option<String> {
         );
     };
     if counts.messages > 0 && counts.unstamped >= counts.messages {
+        if are_chunks_unlike(counts) {
+            return Some(remarks::no_stamp(counts).to_owned());
+        }
         return Some(
             "no message has a time where the scenario says ([message] time): a number, also in \
              quotes; dates such as 2026-01-31T12:00:00Z are not read"
@@ -137,7 +151,13 @@ pub(super) fn check(group: &Group, setting: &Setting) -> Option<CheckResult> {
         // The scenario says where it is.
         let nowhere = counts.messages > 0 && counts.unstamped >= counts.messages;
         return Some(match nowhere {
-            true => check.result(false, Figure::count(counts.unstamped), why),
+            true => {
+                let found = check.result(false, Figure::count(counts.unstamped), why);
+                match are_chunks_unlike(counts) {
+                    true => CheckResult { remedy: DELIMITER, ..found },
+                    false => found,
+                }
+            }
             false => check.not_applicable(why),
         });
     }

@@ -12,11 +12,19 @@ use crate::report::summary::group::Group;
 use crate::report::summary::setting::Setting;
 use crate::units::thousands;
 
+/// By how much faster than its rate a server's timers may be.
+const FAST: f64 = 1.05;
+const OTHER_RATE: &str =
+    "Set [feed] rate to what the server publishes, and name in [message] ignore what is no update.";
+const CHUNKS_OR_RATE: &str = "Set `delimiter` in the series to what ends a message, for example \"line\": without it each chunk is \
+     one. If its chunks are its messages, set [feed] rate to what the server publishes.";
+
 /// The chance of so few updates at random moments by which a server would be blamed for nothing.
 const CHANCE: f64 = 1e-6;
 
 /// Compares the updates that came within the measured windows with what was published, or with the
-/// rate that the scenario states. Each client may have a period less, and what may be on its way;
+/// rate that the scenario states. Each client may have a period less, and what may be on its way; a server
+/// of one's own may not publish more either, see [`most`];
 /// of a Poisson process, the total may be as low as it is once in a million runs.
 pub(crate) fn held(group: &Group, setting: &Setting) -> CheckResult {
     let check = Check::FeedHeld;
@@ -46,12 +54,18 @@ pub(crate) fn held(group: &Group, setting: &Setting) -> CheckResult {
         _ => clients * info.feed_rate_hz * window_s,
     };
     let least = least(group, setting, published);
+    // What was sent again after a connect was published before.
+    let others = if counts.unstamped < counts.messages { counts.unstamped } else { 0 };
+    let new = counts.messages.saturating_add(counts.joined_messages);
+    let new = new.saturating_sub(others).saturating_sub(counts.replayed);
+    if !info.bundled_server && new as f64 > most(group, setting, published) {
+        return too_many(group, new, published);
+    }
     if counts.split_updates > 0 {
         return of_chunks(group, published, least);
     }
     // If updates are held back or polled and the latest alone counts, it stands for those before it.
     // Beside updates with a stamp, messages without one are something else.
-    let others = if counts.unstamped < counts.messages { counts.unstamped } else { 0 };
     let came = counts.messages.saturating_sub(others).saturating_add(counts.superseded);
     let text = format!(
         "{} of about {} updates came within the measured window{}",
@@ -91,14 +105,60 @@ fn of_chunks(group: &Group, published: f64, least: f64) -> CheckResult {
     with_cause(group, check.result(false, Figure::count(most), text))
 }
 
-/// The least number of updates that is no fault.
-fn least(group: &Group, setting: &Setting, published: f64) -> f64 {
+/// Says that more came than is planned.
+fn too_many(group: &Group, came: u64, published: f64) -> CheckResult {
+    let text = format!(
+        "{} updates came within the measured window, and the rate that the scenario states makes about {}",
+        thousands(came),
+        thousands(published.round() as u64)
+    );
+    let found = Check::FeedHeld.result(false, Figure::count(came), text);
+    let remedy = match group.info.transport == "streaming" {
+        true => CHUNKS_OR_RATE,
+        false => OTHER_RATE,
+    };
+    CheckResult { cause: Cause::Server, remedy, ..found }
+}
+
+/// The largest number of updates that is no fault of a server of one's own: its timers may be fast, and it may
+/// send in the window what it owes of the time before.
+fn most(group: &Group, setting: &Setting, published: f64) -> f64 {
     let info = group.info;
-    let (clients, rate) = (f64::from(info.clients), info.feed_rate_hz);
-    // How long an update may wait for its poll, its batch and the timers.
+    if group.counts().reconnects > 0 && !info.connection_each_turn {
+        // What it sends again to a client that has come back may be any number.
+        return f64::INFINITY;
+    }
+    let clients = f64::from(info.clients);
+    let runs = group.ends.len() as f64;
+    let before = clients * runs * info.feed_rate_hz * setting.warmup_ns as f64 / 1e9;
+    let owed = (before - group.total.phases.warmup.counts.messages as f64).max(0.0);
+    let total = match (setting.arrivals, setting.spread) {
+        (Arrivals::Periodic, _) => published,
+        (Arrivals::Poisson, true) => published + deviation(published),
+        (Arrivals::Poisson, false) => published + clients * deviation(published / clients.max(1.0)),
+    };
+    total * FAST + owed + at_edges(group, setting)
+}
+
+/// By how much a Poisson variable exceeds its mean once in a million times at most (Chernoff's bound).
+fn deviation(mean: f64) -> f64 {
+    let log = -CHANCE.ln();
+    log + (log * log + 2.0 * mean * log).sqrt()
+}
+
+/// Updates that may fall on either side of a window's edge: a period for each client, and what may wait for
+/// its poll, its batch and the timers.
+fn at_edges(group: &Group, setting: &Setting) -> f64 {
+    let info = group.info;
     let polled_ns = if info.paced { interval_ns(group) as f64 } else { 0.0 };
     let waits_s = (polled_ns + setting.batch_ns as f64 + setting.late_ns) / 1e9;
-    let at_edges = clients * group.ends.len() as f64 * (1.0 + rate * waits_s);
+    f64::from(info.clients) * group.ends.len() as f64 * (1.0 + info.feed_rate_hz * waits_s)
+}
+
+/// The least number of updates that is no fault.
+fn least(group: &Group, setting: &Setting, published: f64) -> f64 {
+    let clients = f64::from(group.info.clients);
+    let at_edges = at_edges(group, setting);
     let total = match (setting.arrivals, setting.spread) {
         (Arrivals::Periodic, _) => published,
         (Arrivals::Poisson, true) => poisson_at_least(published, CHANCE),

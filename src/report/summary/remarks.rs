@@ -85,6 +85,15 @@ pub(super) fn of(counts: &Counts, coding: Option<&str>) -> Vec<String> {
              figures for each message are for each chunk; set `delimiter` in the series"
         )
     });
+    say(counts.joined_messages.saturating_add(counts.continued_chunks), &|_| {
+        format!(
+            "the server's chunks are not its messages: {} JSON texts came behind another in the same chunk, \
+             {} chunks went on with one, and figures for each message are for each chunk; set `delimiter` in \
+             the series, for example \"line\"",
+            thousands(counts.joined_messages),
+            thousands(counts.continued_chunks)
+        )
+    });
     say(counts.uneven_chunks, &|n| {
         format!(
             "the server's chunks are not its messages: {n} chunks were a part of a message or more \
@@ -215,7 +224,9 @@ pub(super) fn no_stamp(counts: &Counts) -> &'static str {
         Counts { compressed: 1.., .. } => {
             "the answers are compressed (Content-Encoding), so that no stamp could be read"
         }
-        Counts { split_updates: 1.., .. } => {
+        Counts { split_updates: 1.., .. }
+        | Counts { joined_messages: 1.., .. }
+        | Counts { continued_chunks: 1.., .. } => {
             "the server's chunks are not its messages, so that no stamp could be read"
         }
         _ => NO_STAMP,
@@ -303,6 +314,9 @@ mod tests {
         let one = of(&Counts { completed: 10, cookies_ignored: 9, ..Counts::default() });
         assert_eq!(one.len(), 0);
         assert_eq!(no_stamp(&most), no_stamp(&half));
+        let chunks = Counts { completed: 9, joined_messages: 1_000, ..Counts::default() };
+        assert!(of(&chunks)[0].contains("1,000 JSON texts came behind another in the same chunk"));
+        assert!(no_stamp(&chunks).contains("chunks are not its messages"));
         let compressed = Counts { compressed: 1, ..half };
         assert!(no_stamp(&compressed).contains("Content-Encoding"));
         let said = super::of(&compressed, Some("\"br\""));

@@ -34,6 +34,8 @@ pub(super) struct Setting {
     pub(super) spread: bool,
     /// How long updates are held back, in nanoseconds.
     pub(super) batch_ns: u64,
+    /// How long the load runs before the measured window, in nanoseconds.
+    pub(super) warmup_ns: u64,
     /// What the scenario says of a server's own messages.
     pub(super) own: Option<OwnMessages>,
     /// True where the driver knows which updates are published for which client.
@@ -105,6 +107,7 @@ impl Setting {
             },
             spread: plan["feed"]["spread"] != false,
             batch_ns: plan["feed"]["batch_ns"].as_u64().unwrap_or(0),
+            warmup_ns: plan["timing"]["warmup_ns"].as_u64().unwrap_or(0),
             own: OwnMessages::of(plan),
             topics_known: !cases.is_some_and(|cases| cases.iter().any(sourceless)),
         }

@@ -17,6 +17,7 @@ struct Found {
     between: u64,
     split: u64,
     uneven: u64,
+    unlike: u64,
 }
 
 impl Found {
@@ -33,6 +34,7 @@ impl Found {
             Decoded::End => self.messages.push(std::mem::take(&mut self.begun)),
             Decoded::Split => self.split += 1,
             Decoded::UnevenChunk => self.uneven += 1,
+            Decoded::Unlike { joined, continued } => self.unlike += joined + continued,
         }
     }
 }

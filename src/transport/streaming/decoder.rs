@@ -8,6 +8,7 @@
 use crate::client::streaming_response::{Decode, Decoded};
 use crate::feed::{PayloadKind, Spec, Stamp};
 use crate::protocol::http1::response::BodyPiece;
+use crate::transport::streaming::chunk_texts::{ChunkTexts, UnlikeChunks};
 use crate::transport::streaming::cutter::{Cut, Cutter};
 use crate::transport::streaming::delimiter::Delimiter;
 
@@ -28,7 +29,8 @@ impl MessageDecoder {
         let chunks = |falls_back| {
             let size = feed.payload_bytes.max(1);
             let pieces = Pieces::default();
-            let decoder = ChunkDecoder { kind: feed.kind, size, falls_back, length: 0, pieces };
+            let kind = feed.kind;
+            let decoder = ChunkDecoder { kind, size, falls_back, length: 0, pieces, texts: None };
             MessageDecoder::Chunks(Box::new(decoder))
         };
         let cutter = match delimiter {
@@ -50,6 +52,13 @@ impl Decode for MessageDecoder {
             MessageDecoder::Cut(cut) => cut.decode(piece, on),
         }
     }
+    fn expect_any_size(&mut self) {
+        if let MessageDecoder::Chunks(chunks) = self
+            && !chunks.kind.separator().is_empty()
+        {
+            chunks.texts = Some(ChunkTexts::default());
+        }
+    }
     fn is_within(&self) -> bool {
         match self {
             MessageDecoder::Chunks(chunks) => chunks.length > 0,
@@ -61,6 +70,9 @@ impl Decode for MessageDecoder {
             MessageDecoder::Chunks(chunks) => {
                 chunks.length = 0;
                 chunks.pieces = Pieces::default();
+                if let Some(texts) = &mut chunks.texts {
+                    *texts = ChunkTexts::default();
+                }
             }
             MessageDecoder::Cut(cut) => {
                 cut.cutter.restart();
@@ -113,6 +125,8 @@ pub(super) struct ChunkDecoder {
     /// Bytes of the current chunk; of a body without chunks, of the current message.
     length: u32,
     pieces: Pieces,
+    /// What is readable in the chunks of another server.
+    texts: Option<ChunkTexts>,
 }
 
 impl ChunkDecoder {
@@ -123,6 +137,9 @@ impl ChunkDecoder {
                     self.pieces.push(bytes);
                 }
                 self.length = self.length.saturating_add(bytes.len() as u32);
+                if let Some(texts) = &mut self.texts {
+                    texts.push(bytes);
+                }
                 on(Decoded::Payload(bytes, bytes.len() as u64));
             }
             BodyPiece::ChunkEnd => {
@@ -130,6 +147,12 @@ impl ChunkDecoder {
                 let whole = std::mem::take(&mut self.length) >= self.size;
                 if self.pieces.end_chunk(whole, self.kind, self.size) {
                     on(Decoded::Split);
+                }
+                if let Some(texts) = &mut self.texts {
+                    let UnlikeChunks { joined, continued } = texts.end_chunk();
+                    if joined + continued > 0 {
+                        on(Decoded::Unlike { joined, continued });
+                    }
                 }
             }
             BodyPiece::Plain(bytes) => match self.kind.separator() {
@@ -251,6 +274,7 @@ mod tests {
                 }
                 Decoded::End => messages.push(std::mem::take(&mut message)),
                 Decoded::Split | Decoded::UnevenChunk => splits += 1,
+                Decoded::Unlike { joined, continued } => splits += (joined + continued) as u32,
             });
         }
         (messages, framing, splits)

@@ -3,6 +3,7 @@
 //! The chapter's "streaming" (RFC 6202 §3, "HTTP streaming"): the client sends one request and reads on.
 
 mod any_body;
+mod chunk_texts;
 mod cutter;
 mod decoder;
 mod delimiter;
