@@ -156,6 +156,8 @@ impl Session {
 
     /// Something happened on the client's socket.
     pub(crate) fn ready(&mut self, around: &mut Surroundings<'_>, event: Readiness) {
+        // The timer that begins it may be behind the event: timers that are close share a wake-up.
+        self.begin_phase(around.now_ns);
         match &mut self.stage {
             Stage::Connecting(opening) => {
                 if event.writable && opening.open_ns == u64::MAX {
@@ -229,6 +231,7 @@ impl Session {
 
     /// Moves what a layer released by now.
     pub(crate) fn release(&mut self, around: &mut Surroundings<'_>) {
+        self.begin_phase(around.now_ns);
         if matches!(self.stage, Stage::Securing(_)) {
             self.secure(around);
         } else if matches!(self.stage, Stage::Open)

@@ -7,19 +7,23 @@
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
 mod backends;
 pub(super) mod network;
+mod phases;
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
 mod script;
 pub(super) mod server;
+mod verdict;
 
 use crate::client::context::ThreadContext;
 use crate::client::{ClientCore, ClientHalf};
 use crate::driver::engine::Engine;
-use crate::driver::tests::simulation::network::{Accept, Conditions, SimulatedNetwork};
-use crate::driver::tests::simulation::server::{FaultLog, Faults, Server, ServerKind};
+use crate::driver::tests::simulation::network::{
+    Accept, Conditions, ConnectionLog, SimulatedNetwork,
+};
+use crate::driver::tests::simulation::server::{FaultLog, Faults, Lie, Server, ServerKind};
 use crate::feed::{Feed, Spec, Topic};
 use crate::net::Dialer;
 use crate::protocol::http1::Target;
-use crate::record::{Counts, Part, Phase, Window};
+use crate::record::{Counts, Part, Phase, Phases, TcpTotals, Window};
 use crate::time::{Delay, Schedule};
 use crate::transport::AnySeries;
 use rand_xoshiro::SplitMix64;
@@ -58,6 +62,11 @@ struct Scenario {
 /// What a run reported, and what really happened.
 struct Report {
     window: Window,
+    schedule: Schedule,
+    connections: Vec<ConnectionLog>,
+    served: (u64, u64),
+    connected_at_start: u32,
+    tcp: Phases<TcpTotals>,
     log: FaultLog,
     moved: (u64, u64),
     connected: u64,
@@ -104,16 +113,21 @@ impl Scenario {
             holds_back: 0,
         };
         let mut faults = Faults::default();
-        match below(10) {
-            0 => faults.drops = 3,
-            1 => faults.repeats = 4,
-            2 => faults.resets = 9,
-            3 => faults.ends = 9,
-            4 => faults.garbage = 15,
-            5 => faults.refuses = 4,
-            6 => faults.silent_after = 4,
-            // Nothing is wrong in these.
-            _ => {}
+        // Several things may be wrong at once.
+        let wrong = if below(4) == 0 { 3 } else { 1 };
+        for _ in 0..wrong {
+            match below(11) {
+                0 => faults.drops = 3,
+                1 => faults.repeats = 4,
+                2 => faults.resets = 9,
+                3 => faults.ends = 9,
+                4 => faults.garbage = 15,
+                5 => faults.refuses = 4,
+                6 => faults.silent_after = 4,
+                7 => faults.lie = [Lie::Ahead, Lie::Behind, Lie::Constant][below(3) as usize],
+                // Nothing is wrong.
+                _ => {}
+            }
         }
         let one_way_ns = [0, 0, 10 * MS][below(3) as usize];
         let delay = Delay { one_way_ns, seed, ..Delay::default() };
@@ -188,6 +202,7 @@ impl Scenario {
             }
         };
         run_until(&mut engine, began_ns + 1_500 * MS);
+        let connected_at_start = thread.tally.get().connected;
         thread.start(schedule);
         engine.reschedule();
         run_until(&mut engine, stopped_ns);
@@ -204,6 +219,11 @@ impl Scenario {
         let world = world.borrow();
         Report {
             window,
+            schedule,
+            connections: world.connection_log.clone(),
+            served: world.served(),
+            connected_at_start,
+            tcp: thread.tcp.get(),
             log: std::mem::take(&mut *log.borrow_mut()),
             moved: world.moved,
             connected: world.connected,
@@ -240,11 +260,9 @@ fn check(scenario: &Scenario, report: &Report) {
     let Counts {
         updates_published, updates_delivered, updates_superseded, updates_missing, ..
     } = steady;
-    assert_eq!(
-        updates_published,
-        updates_delivered + updates_superseded + updates_missing,
-        "{steady:?}"
-    );
+    let lies = scenario.faults.lie != Lie::None;
+    let accounted = updates_delivered + updates_superseded + updates_missing;
+    assert!(lies || updates_published == accounted, "{steady:?}");
     // What is wrong shows.
     let all = total.counts;
     let fault = |n: u64| n == 0 || all.faults > 0 || all.reconnects > 0;
@@ -256,7 +274,8 @@ fn check(scenario: &Scenario, report: &Report) {
     let again = all.updates_duplicated + all.repeated > 0;
     assert!(!answers || again || fault(log.repeated), "surplus answers");
     let surplus = if answers { log.repeated } else { 0 };
-    let is_clean = surplus + log.resets + log.ends + log.garbage + log.refused + log.silent == 0
+    let is_clean = !lies
+        && surplus + log.resets + log.ends + log.garbage + log.refused + log.silent == 0
         && scenario.conditions.refuses_one_in == 0;
     if is_clean {
         assert_eq!(all.faults, 0, "{:?}", window.faults);
@@ -273,7 +292,10 @@ fn check(scenario: &Scenario, report: &Report) {
             assert_eq!(all.updates_duplicated, if answers { 0 } else { log.repeated }, "repeats");
         }
     }
-    assert_eq!(steady.negative_latencies, 0);
+    let ahead = scenario.faults.lie == Lie::Ahead;
+    assert!(ahead || steady.negative_latencies == 0);
+    phases::check(scenario, report);
+    verdict::check(scenario, report);
     if is_clean && STREAMS.contains(&scenario.kind) {
         // Bytes and count of a message are in the same phase.
         for phase in Phase::ALL {

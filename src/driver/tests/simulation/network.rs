@@ -67,6 +67,15 @@ struct SimulatedConnection {
     up_ns: u64,
 }
 
+/// When something came to a client.
+#[derive(Debug, Clone, Default)]
+pub(in crate::driver::tests) struct ConnectionLog {
+    pub client: u64,
+    pub connected_ns: Option<u64>,
+    /// Moments, and all bytes that had come by then.
+    pub came: Vec<(u64, u64)>,
+}
+
 /// Everything in the network.
 pub(in crate::driver::tests) struct World {
     pub now_ns: u64,
@@ -79,11 +88,26 @@ pub(in crate::driver::tests) struct World {
     ready: Vec<Readiness>,
     /// Bytes that clients have written and read, all connections together.
     pub moved: (u64, u64),
+    /// Of each connection: the client's key, when it was made, and when how many bytes had come.
+    pub connection_log: Vec<ConnectionLog>,
+    /// Bytes that servers have received and sent.
+    served: (u64, u64),
     /// Connections that were made.
     pub connected: u64,
 }
 
 impl World {
+    /// Bytes that servers have received and sent, with what is under way to them.
+    pub(in crate::driver::tests) fn served(&self) -> (u64, u64) {
+        let under_way = self.happenings.values().map(|(connection, happening)| match happening {
+            Happening::ToServer(bytes) if self.connections[*connection].server.is_some() => {
+                bytes.len() as u64
+            }
+            _ => 0,
+        });
+        (self.served.0 + under_way.sum::<u64>(), self.served.1)
+    }
+
     fn one_in(&mut self, n: u64) -> bool {
         n > 0 && self.random.next_u64().is_multiple_of(n)
     }
@@ -120,6 +144,9 @@ impl World {
         let actions: Vec<ServerAction> =
             actions.into_iter().flat_map(|action| self.hold_back(connection, action)).collect();
         for action in actions {
+            if let ServerAction::Send(bytes) = &action {
+                self.served.1 += bytes.len() as u64;
+            }
             let at_ns = self.now_ns + self.latency_ns();
             let at_ns = at_ns.max(self.connections[connection].down_ns);
             self.connections[connection].down_ns = at_ns;
@@ -172,12 +199,19 @@ impl World {
     }
 
     fn happen(&mut self, connection: usize, happening: Happening) {
+        if let Happening::ToServer(bytes) = &happening
+            && self.connections[connection].server.is_some()
+        {
+            // Also what a client has sent before it was gone.
+            self.served.0 += bytes.len() as u64;
+        }
         if self.connections[connection].closed {
             return;
         }
         match happening {
             Happening::Connected => {
                 self.connections[connection].connected = true;
+                self.connection_log[connection].connected_ns = Some(self.now_ns);
                 self.connected += 1;
                 self.announce(connection, false, true);
                 self.serve(connection, |server, now_ns| server.opened(now_ns));
@@ -203,6 +237,7 @@ impl World {
                 match action {
                     ServerAction::Send(bytes) => {
                         entry.came += bytes.len() as u64;
+                        self.connection_log[connection].came.push((self.now_ns, entry.came));
                         entry.inbox.extend(bytes);
                     }
                     ServerAction::End => {
@@ -243,6 +278,8 @@ impl SimulatedNetwork {
             connections: Vec::new(),
             ready: Vec::new(),
             moved: (0, 0),
+            connection_log: Vec::new(),
+            served: (0, 0),
             connected: 0,
         };
         thread.simulated_ns.set(Some(world.now_ns));
@@ -266,6 +303,7 @@ impl Network for SimulatedNetwork {
         let source = dialer.source(client).map_or(dialer.address.ip(), IpAddr::V4);
         let server = (world.accept)(SocketAddr::new(source, 1));
         let connection = world.connections.len();
+        world.connection_log.push(ConnectionLog { client: key, ..ConnectionLog::default() });
         world.connections.push(SimulatedConnection {
             key,
             server: Some(server),

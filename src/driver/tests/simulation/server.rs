@@ -3,7 +3,7 @@
 use crate::feed::{Cursor, Feed, PayloadKind, Stamp, Topic};
 use rand_xoshiro::SplitMix64;
 use rand_xoshiro::rand_core::{RngCore, SeedableRng};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -46,6 +46,11 @@ impl ServerKind {
         ServerKind::Sse,
         ServerKind::WebSocket,
     ];
+    /// Whether its messages are chunks.
+    fn is_chunked(self) -> bool {
+        matches!(self, ServerKind::Streaming | ServerKind::Sse)
+    }
+
     /// The head of a stream.
     pub(in crate::driver::tests) const CHUNKED: &[u8] =
         b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\
@@ -80,8 +85,38 @@ pub(in crate::driver::tests) struct Faults {
     pub refuses: u64,
     /// It answers with an empty response in place of a stream.
     pub empty: bool,
+    /// What is wrong with the times that it says.
+    pub lie: Lie,
     /// It says nothing any more after so many messages; 0 for never.
     pub silent_after: u64,
+}
+
+/// What is wrong with the stamps of a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(in crate::driver::tests) enum Lie {
+    #[default]
+    None,
+    /// They lie ahead of the clock.
+    Ahead,
+    /// They are older than the update.
+    Behind,
+    /// It repeats its first one for ever.
+    Constant,
+}
+
+/// What went wrong at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::driver::tests) enum Wrong {
+    Dropped,
+    Repeated,
+    Reset,
+    Ended,
+    /// Between two messages.
+    EndedInOrder,
+    Garbage,
+    Refused,
+    Silent,
+    Lied(Lie),
 }
 
 /// What the servers of a run did.
@@ -96,6 +131,10 @@ pub(in crate::driver::tests) struct FaultLog {
     pub garbage: u64,
     pub refused: u64,
     pub silent: u64,
+    /// All of it, and when.
+    pub wrong: Vec<(Wrong, u64)>,
+    /// Of each connection, where in what the server sent a message is whole.
+    pub whole: Vec<Vec<u64>>,
 }
 
 /// See the module's description.
@@ -116,6 +155,13 @@ pub(in crate::driver::tests) struct Server {
     /// A message that goes after the next one.
     overtaken: Option<Vec<u8>>,
     is_silent: bool,
+    /// The connection's number.
+    number: usize,
+    /// The bytes that it has sent.
+    sent: u64,
+    now_ns: u64,
+    /// The first stamp, if it is repeated.
+    first: Cell<Option<Stamp>>,
     /// Nothing more goes wrong from this moment on: the clients end, and nobody would notice.
     faulty_until_ns: u64,
 }
@@ -130,6 +176,8 @@ impl Server {
         log: Rc<RefCell<FaultLog>>,
         faulty_until_ns: u64,
     ) -> Server {
+        let number = log.borrow().whole.len();
+        log.borrow_mut().whole.push(Vec::new());
         Server {
             kind,
             faults,
@@ -144,14 +192,30 @@ impl Server {
             messages: 0,
             overtaken: None,
             is_silent: false,
+            number,
+            sent: 0,
+            now_ns: 0,
+            first: Cell::new(None),
             faulty_until_ns,
         }
     }
 
     fn end_faults(&mut self, now_ns: u64) {
+        self.now_ns = now_ns;
         if now_ns >= self.faulty_until_ns {
             self.faults = Faults::default();
         }
+    }
+
+    fn note(&self, log: &mut FaultLog, wrong: Wrong) {
+        log.wrong.push((wrong, self.now_ns));
+    }
+
+    /// Adds a message that is sent to the log: of a chunk, the line end is not awaited.
+    fn add_whole(&mut self, log: &mut FaultLog, message: &[u8]) {
+        let rest = if self.kind.is_chunked() { 2 } else { 0 };
+        self.sent += message.len() as u64;
+        log.whole[self.number].push(self.sent - rest);
     }
 
     fn one_in(&mut self, n: u64) -> bool {
@@ -159,6 +223,20 @@ impl Server {
     }
 
     fn payload(&self, stamp: Stamp) -> Vec<u8> {
+        const FAR_NS: u64 = 5_000_000_000;
+        let first = self.first.get().unwrap_or(stamp);
+        self.first.set(Some(first));
+        let at_ns = stamp.published_ns;
+        let lie = self.faults.lie;
+        let stamp = match lie {
+            Lie::None => stamp,
+            Lie::Ahead => Stamp { published_ns: at_ns + FAR_NS, ..stamp },
+            Lie::Behind => Stamp { published_ns: at_ns.saturating_sub(FAR_NS), ..stamp },
+            Lie::Constant => first,
+        };
+        if lie != Lie::None && (lie != Lie::Constant || stamp.published_ns != at_ns) {
+            self.note(&mut self.log.borrow_mut(), Wrong::Lied(lie));
+        }
         let mut payload = vec![0; self.feed.spec.payload_bytes as usize];
         stamp.write(PayloadKind::Text, &mut payload);
         payload
@@ -178,24 +256,38 @@ impl Server {
         if silent_after > 0 && self.messages > silent_after {
             self.is_silent = true;
             log.silent += 1;
+            self.note(&mut log, Wrong::Silent);
             return;
         }
         if self.one_in(resets) {
             log.resets += 1;
+            self.note(&mut log, Wrong::Reset);
             actions.push(ServerAction::Reset);
         } else if self.one_in(ends) {
             log.ends += 1;
             let cut = (self.random.next_u64() % message.len() as u64) as usize;
+            self.note(&mut log, if cut == 0 { Wrong::EndedInOrder } else { Wrong::Ended });
             actions.push(ServerAction::Send(message[..cut].to_vec()));
+            self.sent += cut as u64;
+            if self.kind.is_chunked() && cut + 2 >= message.len() {
+                // Nothing but the end of a line is missing.
+                let at = self.sent + message.len() as u64 - 2 - cut as u64;
+                log.whole[self.number].push(at);
+            }
             actions.push(ServerAction::End);
         } else if self.one_in(garbage) {
             log.garbage += 1;
+            self.sent += 40;
+            self.note(&mut log, Wrong::Garbage);
             actions.push(ServerAction::Send(vec![0xff; 40]));
         } else {
             if self.one_in(repeats) {
                 log.repeated += 1;
+                self.note(&mut log, Wrong::Repeated);
+                self.add_whole(&mut log, &message);
                 actions.push(ServerAction::Send(message.clone()));
             }
+            self.add_whole(&mut log, &message);
             actions.push(ServerAction::Send(message));
         }
         actions.retain(|action| *action != ServerAction::Send(Vec::new()));
@@ -208,7 +300,7 @@ impl Server {
             let update = self.cursor.peek();
             self.cursor.advance();
             if self.one_in(self.faults.drops) {
-                self.log.borrow_mut().dropped.insert((self.topic.0, update.sequence));
+                self.note_dropped(update.sequence);
                 continue;
             }
             let message = self.message(&self.payload(update.into()));
@@ -236,7 +328,9 @@ impl Server {
         }
         if self.one_in(self.faults.refuses) {
             self.log.borrow_mut().refused += 1;
+            self.note(&mut self.log.borrow_mut(), Wrong::Refused);
             let refused = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
+            self.sent += refused.len() as u64;
             return vec![ServerAction::Send(refused.to_vec())];
         }
         match self.kind {
@@ -253,6 +347,7 @@ impl Server {
             ServerKind::Streaming | ServerKind::Sse => {
                 self.resume(now_ns, request);
                 self.pushing = true;
+                self.sent += ServerKind::CHUNKED.len() as u64;
                 actions.push(ServerAction::Send(ServerKind::CHUNKED.to_vec()));
             }
             ServerKind::WebSocket => {
@@ -264,10 +359,17 @@ impl Server {
                     "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
                      Connection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
                 );
+                self.sent += response.len() as u64;
                 actions.push(ServerAction::Send(response.into_bytes()));
             }
         }
         actions
+    }
+
+    fn note_dropped(&self, sequence: u64) {
+        let mut log = self.log.borrow_mut();
+        log.dropped.insert((self.topic.0, sequence));
+        self.note(&mut log, Wrong::Dropped);
     }
 
     /// Goes on after the last update that the client names, or with the next one.
@@ -291,7 +393,7 @@ impl Server {
             let update = self.cursor.peek();
             self.cursor.advance();
             if self.one_in(self.faults.drops) {
-                self.log.borrow_mut().dropped.insert((self.topic.0, update.sequence));
+                self.note_dropped(update.sequence);
             } else {
                 payloads.push(self.payload(update.into()));
             }

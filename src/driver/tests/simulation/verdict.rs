@@ -1,0 +1,145 @@
+//! What a report says of a simulated run: its facts go through the checks of every run.
+
+use crate::driver::tests::simulation::server::{ServerKind, Wrong};
+use crate::driver::tests::simulation::{Report, Scenario, number};
+use crate::record::Phase;
+use crate::report::check::{CheckOutcome, CheckResult};
+use crate::report::summarise;
+use crate::report::table::Status;
+use crate::result::{
+    CaseEnd, CaseInfo, CaseResult, DriverEnd, End, Header, RunResult, SCHEMA, ServerEnd, StopReason,
+};
+use serde_json::json;
+use std::collections::BTreeMap;
+
+fn info(scenario: &Scenario, report: &Report) -> CaseInfo {
+    let spec = report.feed.spec;
+    CaseInfo {
+        case: 0,
+        series: "simulated".to_owned(),
+        transport: "simulated".to_owned(),
+        clients: scenario.clients,
+        repeat: 0,
+        floor: false,
+        paced: scenario.kind == ServerKind::Polling,
+        interval_ns: report.schedule.interval_ns,
+        may_stretch: false,
+        workload: spec.workload,
+        feed_rate_hz: spec.rate_hz,
+        feed_rate_stated: true,
+        probes_per_s: crate::driver::engine::PROBES_PER_S,
+        payload_bytes: spec.payload_bytes,
+        duration_ns: report.schedule.duration_ns,
+        bundled_server: true,
+        absent: BTreeMap::new(),
+        model: None,
+        connection_each_turn: false,
+        network: true,
+    }
+}
+
+/// Puts a run into the form of a result.
+fn result(scenario: &Scenario, report: &Report) -> RunResult {
+    let spec = serde_json::to_value(report.feed.spec).expect("a feed");
+    let mut result = RunResult::new(Header {
+        schema: SCHEMA.to_owned(),
+        name: "simulated".to_owned(),
+        started: "2026-11-22T08:00:00Z".to_owned(),
+        plan: json!({
+            "name": "simulated",
+            "feed": spec,
+            "delay": { "one_way_ns": scenario.delay.one_way_ns },
+            "timing": { "resolution_ns": 500_000 },
+        }),
+        plan_hash: "0".to_owned(),
+        build: "wsbench".to_owned(),
+        host: BTreeMap::new(),
+        cases: vec![info(scenario, report)],
+        curves: Vec::new(),
+        limits: Vec::new(),
+    });
+    let mut case = CaseResult::default();
+    case.add_window(0, &report.window);
+    case.drivers.push(DriverEnd {
+        clients: scenario.clients,
+        connected: report.connected_at_start,
+        connected_peak: report.tally.connected_peak,
+        tcp: report.tcp,
+        audit: report.audit,
+        turns_not_started: report.tally.turns_not_started,
+        turns_blocked: report.tally.turns_blocked,
+        ..DriverEnd::default()
+    });
+    case.servers.push(ServerEnd {
+        connections: report.connected,
+        received: report.served.0,
+        sent: report.served.1,
+        ..ServerEnd::default()
+    });
+    case.ends.push(CaseEnd {
+        steady_from_s: 1,
+        steady_until_s: 2,
+        interval_ns: report.schedule.interval_ns,
+        duration_ns: report.schedule.duration_ns,
+        ..CaseEnd::default()
+    });
+    result.cases.insert(0, case);
+    result.ends.push(End { reason: StopReason::Complete, wall_ns: report.ended_ns });
+    result
+}
+
+/// The status of the run, and the checks that did not pass.
+pub(super) fn of(scenario: &Scenario, report: &Report) -> (Status, Vec<CheckResult>) {
+    let table = summarise(&result(scenario, report));
+    let bad = |check: &&CheckResult| {
+        matches!(check.outcome, CheckOutcome::Failed | CheckOutcome::NotMade)
+    };
+    let checks = table.rows.iter().flat_map(|row| &row.checks).filter(bad).cloned().collect();
+    (table.verdict.status, checks)
+}
+
+/// Whether something went wrong in the measured window that the figures must show, in a scenario that
+/// gives what is needed to see it: the bundled server, whose updates are known by number and time.
+fn must_show(scenario: &Scenario, report: &Report) -> bool {
+    // A client's window begins up to an interval later, and what is sent at its end comes later.
+    let (from_ns, until_ns) = report.measured_ns;
+    let margin_ns = report.schedule.interval_ns + 4 * scenario.conditions.latency_ns;
+    let margin_ns = margin_ns + 2 * scenario.delay.one_way_ns;
+    let inner = from_ns + margin_ns..until_ns - margin_ns;
+    let answers = matches!(scenario.kind, ServerKind::Polling | ServerKind::LongPolling);
+    let polls = scenario.kind == ServerKind::Polling;
+    report.log.wrong.iter().any(|(wrong, at_ns)| match wrong {
+        // From there to the end of the window.
+        Wrong::Silent => *at_ns < from_ns + (until_ns - from_ns) / 2,
+        // A poll that finds its connection gone is sent again.
+        Wrong::Reset if polls => false,
+        // They are counted, and change no figure.
+        Wrong::Repeated | Wrong::EndedInOrder => false,
+        // After an answer that nobody asked for, the client has closed the connection itself.
+        Wrong::Reset | Wrong::Ended | Wrong::Garbage if answers && report.log.repeated > 0 => false,
+        Wrong::Dropped | Wrong::Reset | Wrong::Ended | Wrong::Garbage => inner.contains(at_ns),
+        Wrong::Refused | Wrong::Lied(_) => inner.contains(at_ns),
+    })
+}
+
+/// A run in which something is wrong is never valid, and one in which nothing is wrong is.
+pub(super) fn check(scenario: &Scenario, report: &Report) {
+    // A summary takes longer than the run: in the test suite some seeds have one, in `tests/bench` all.
+    let all = ["WSBENCH_SEED", "WSBENCH_SEEDS"].into_iter().any(|name| number(name).is_some());
+    if !all && !scenario.seed.is_multiple_of(12) {
+        return;
+    }
+    let (status, checks) = of(scenario, report);
+    if must_show(scenario, report) {
+        assert_ne!(status, Status::Valid, "{:?}", report.log.wrong);
+    }
+    // Clients that poll more often than a round trip takes fall behind for good.
+    let round_trip_ns = 4 * scenario.conditions.latency_ns + 2 * scenario.delay.one_way_ns;
+    let falls_behind =
+        scenario.kind == ServerKind::Polling && round_trip_ns >= report.schedule.interval_ns;
+    let refuses = scenario.conditions.refuses_one_in > 0;
+    if report.log.wrong.is_empty() && !refuses && !falls_behind {
+        let counts = report.window.phases[Phase::Steady].counts;
+        assert_eq!(status, Status::Valid, "{checks:#?} {counts:#?}");
+    }
+}
