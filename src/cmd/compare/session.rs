@@ -34,10 +34,12 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// Pairs that may be discarded over a whole comparison because a driver was late.
+/// Pairs that may be discarded because a driver was late, beyond as many as count.
 const MOST_DISCARDED: u32 = 5;
-/// If B was late in so many more of them than A, what is left cannot pass.
+/// If B was late in so many more of them than A, what is left cannot pass...
 const ONE_SIDED: u32 = 3;
+/// ...unless it is less than so many standard deviations of a fair coin.
+const ONE_SIDED_DEVIATIONS: f64 = 1.2;
 /// A and B, as places in lists.
 const SIDES: [usize; 2] = [0, 1];
 
@@ -363,7 +365,8 @@ impl<'a> PairSession<'a> {
                 renamed => renamed.map_err(at(format!("cannot rename {name}")))?,
             }
         }
-        if self.discarded <= MOST_DISCARDED {
+        let most = MOST_DISCARDED + self.pairs.len() as u32;
+        if self.discarded <= most {
             return Ok(Step::Continue);
         }
         // A busy machine makes either side late: six of six on B's side has one chance in 64.
@@ -372,7 +375,7 @@ impl<'a> PairSession<'a> {
             [_, 0] => ("A was late in each of them and B in none: A is too slow", Kind::Check),
             _ => ("this machine is busy", Kind::Check),
         };
-        self.notes.push(format!("more than {MOST_DISCARDED} pairs were discarded: {note}"));
+        self.notes.push(format!("more than {most} pairs were discarded: {note}"));
         self.fatal.extend(late.iter().map(|(side, check)| check.finding(side, kind)));
         Ok(Step::End)
     }
@@ -423,7 +426,8 @@ impl<'a> PairSession<'a> {
 /// about them.
 fn one_sided(late: [u32; 2]) -> Option<Finding> {
     let [a, b] = late;
-    if b < a + ONE_SIDED {
+    let chance = ONE_SIDED_DEVIATIONS * f64::from(a + b).sqrt();
+    if b < a + ONE_SIDED || f64::from(b - a) < chance {
         return None;
     }
     let text = format!(
@@ -437,4 +441,24 @@ fn one_sided(late: [u32; 2]) -> Option<Finding> {
 
 fn describe_side(side: &ComparedSide) -> Side {
     Side { name: side.name.to_owned(), about: side.target.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn discarded_pairs_are_one_sided_beyond_chance() {
+        for (late, is_one_sided) in [
+            ([0, 2], false),
+            ([0, 3], true),
+            ([1, 4], true),
+            ([3, 0], false),
+            ([2, 5], false),
+            ([10, 14], false),
+            ([10, 17], true),
+        ] {
+            assert_eq!(one_sided(late).is_some(), is_one_sided, "{late:?}");
+        }
+    }
 }
