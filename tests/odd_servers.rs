@@ -126,7 +126,7 @@ fn the_remedy_fits_what_the_server_answered() {
             "answered with status 503",
             "The server refuses for now",
         ),
-        (HALF, false, "within the limit", "within `timeout`"),
+        (HALF, false, "4 of the 50 bytes of its body", "why it does not end its answers"),
         (HALF, true, "closed early by the server", "in the middle of its answers"),
         (
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n0\r\n\r\n",
