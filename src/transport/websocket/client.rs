@@ -24,6 +24,7 @@ use crate::transport::websocket::conversation::{
 use crate::transport::websocket::frame_faults::{self, LargeFrame};
 use crate::transport::websocket::masks::Masks;
 use crate::transport::websocket::params::{ID, Params};
+use crate::transport::websocket::pending_echo::{EchoOf, PendingEcho};
 use crate::transport::websocket::upgrade::{OpeningHandshake, REFUSAL_LIMIT_NS, UpgradeRequests};
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -164,14 +165,6 @@ struct UnwrittenFrame {
     until: u64,
     phase: Phase,
     flow: Flow,
-}
-
-/// A message whose echo has not come yet.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct PendingEcho {
-    pub stamp: Stamp,
-    pub sent_ns: u64,
-    pub phase: Phase,
 }
 
 impl WebSocketMachine {
@@ -352,14 +345,13 @@ impl WebSocketMachine {
     ) -> Option<(Phase, u64)> {
         let separators = inbox.end();
         let is_ignored = inbox.ignored_bytes() > 0;
-        let phase = self.echo_phase().unwrap_or(io.phase());
         if self.pending.is_some() && !is_ignored {
             if self.shared.send.is_some() {
                 return self.receive_answer(io, inbox).map(|phase| (phase, 0));
             }
-            self.receive_echo(io, inbox, phase, bytes);
-            return Some((phase, 0));
+            return Some((self.receive_echo(io, inbox, bytes), 0));
         }
+        let phase = self.echo_phase().unwrap_or(io.phase());
         self.delivery.deliver(inbox, io.core, phase, io.now_ns);
         (!is_ignored).then_some((phase, separators))
     }
@@ -388,12 +380,24 @@ impl WebSocketMachine {
         Some(phase)
     }
 
-    fn receive_echo(&mut self, io: &mut Io<'_>, inbox: &mut Inbox, phase: Phase, bytes: u64) {
+    /// Receives the echo of a message. Returns that message's phase, or the one that runs.
+    fn receive_echo(&mut self, io: &mut Io<'_>, inbox: &mut Inbox, bytes: u64) -> Phase {
         io.thread.event();
         let only = inbox.take_only_stamp();
-        let Some(pending) = &mut self.pending else { return };
+        let malformed = ClientError::of(ClientErrorKind::Malformed);
+        let Some(pending) = &mut self.pending else { return io.phase() };
+        match EchoOf::find(pending, only) {
+            EchoOf::Pending(at) => {
+                pending.drain(..at).for_each(|echo| io.echo_lost(echo.phase));
+            }
+            EchoOf::Past => {
+                io.fault(io.phase(), malformed);
+                return io.phase();
+            }
+        }
         let Some(PendingEcho { stamp, sent_ns, phase }) = pending.pop_front() else {
-            return io.fault(phase, ClientError::of(ClientErrorKind::Malformed));
+            io.fault(io.phase(), malformed);
+            return io.phase();
         };
         match pending.front() {
             Some(next) => io.exchange_began(next.sent_ns),
@@ -403,8 +407,9 @@ impl WebSocketMachine {
             io.echo_received(phase, stamp.published_ns, sent_ns, io.now_ns);
         } else {
             io.echo_missing(phase);
-            io.fault(phase, ClientError::of(ClientErrorKind::Malformed));
+            io.fault(phase, malformed);
         }
+        phase
     }
 
     /// Reads frames.

@@ -11,6 +11,7 @@ mod frame_faults;
 mod masks;
 mod message;
 mod params;
+mod pending_echo;
 mod server;
 mod upgrade;
 

@@ -6,25 +6,34 @@
 
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
 mod backends;
+mod echo;
 pub(super) mod network;
 mod phases;
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
 mod script;
+mod secure;
 pub(super) mod server;
 mod verdict;
 
 use crate::client::context::ThreadContext;
 use crate::client::{ClientCore, ClientHalf};
 use crate::driver::engine::Engine;
+use crate::driver::tests::simulation::echo::{EchoLog, EchoServer};
 use crate::driver::tests::simulation::network::{
     Accept, Conditions, ConnectionLog, SimulatedNetwork,
 };
-use crate::driver::tests::simulation::server::{FaultLog, Faults, Lie, Server, ServerKind};
-use crate::feed::{Feed, Spec, Topic};
+use crate::driver::tests::simulation::secure::TlsFront;
+use crate::driver::tests::simulation::server::{
+    FaultLog, Faults, Lie, Server, ServerKind, SimulatedServer,
+};
+use crate::feed::{Feed, Spec, Topic, Workload};
 use crate::net::Dialer;
+use crate::net::tls_layer::TlsServer;
+use crate::net::tls_layer::tests::pair;
 use crate::protocol::http1::Target;
 use crate::record::{Counts, Part, Phase, Phases, TcpTotals, Window};
 use crate::time::{Delay, Schedule};
+use crate::tls::TlsSettings;
 use crate::transport::AnySeries;
 use rand_xoshiro::SplitMix64;
 use rand_xoshiro::rand_core::{RngCore, SeedableRng};
@@ -41,6 +50,7 @@ pub(super) const PLAIN: Conditions = Conditions {
     latency_ns: 50_000,
     cuts_one_in: 0,
     splits_one_in: 0,
+    stalls_one_in: 0,
     refuses_one_in: 0,
     holds_back: 0,
 };
@@ -57,6 +67,10 @@ struct Scenario {
     faults: Faults,
     delay: Delay,
     rate_hz: f64,
+    /// What the clients do: in an echo they are of WebSocket.
+    workload: Workload,
+    /// Whether the bytes are encrypted.
+    tls: bool,
 }
 
 /// What a run reported, and what really happened.
@@ -68,6 +82,7 @@ struct Report {
     connected_at_start: u32,
     tcp: Phases<TcpTotals>,
     log: FaultLog,
+    echoes: Rc<EchoLog>,
     moved: (u64, u64),
     connected: u64,
     audit: crate::record::KernelAudit,
@@ -109,6 +124,7 @@ impl Scenario {
             latency_ns,
             cuts_one_in: [0, 0, 5][below(3) as usize],
             splits_one_in: [0, 3][below(2) as usize],
+            stalls_one_in: 0,
             refuses_one_in: [0, 0, 0, 4][below(4) as usize],
             holds_back: 0,
         };
@@ -130,15 +146,21 @@ impl Scenario {
             }
         }
         let one_way_ns = [0, 0, 10 * MS][below(3) as usize];
+        let rate_hz = [5.0, 20.0][below(2) as usize];
+        let clients = 1 + below(6) as u32;
+        let stalls_one_in = [0, 0, 0, 20][below(4) as usize];
+        let conditions = Conditions { stalls_one_in, ..conditions };
         let delay = Delay { one_way_ns, seed, ..Delay::default() };
         Scenario {
             seed,
             kind,
-            clients: 1 + below(6) as u32,
+            clients,
             conditions,
             faults,
             delay,
-            rate_hz: [5.0, 20.0][below(2) as usize],
+            rate_hz,
+            workload: Workload::Ticker,
+            tls: false,
         }
     }
 
@@ -153,17 +175,38 @@ impl Scenario {
     }
 
     /// The servers of the connections, without faults from a moment on.
-    fn servers(&self, feed: Feed, log: Rc<RefCell<FaultLog>>, faulty_until_ns: u64) -> Accept {
-        let (faults, kind, mut number) = (self.faults, self.kind, self.seed);
+    fn servers(
+        &self,
+        feed: Feed,
+        log: Rc<RefCell<FaultLog>>,
+        echoes: Rc<EchoLog>,
+        tls: Option<TlsServer>,
+        faulty_until_ns: u64,
+    ) -> Accept {
+        let Scenario { faults, kind, workload, seed, .. } = *self;
+        let mut number = seed;
         Box::new(move |peer| {
             number = number.wrapping_add(1);
             let topic = Topic::of_peer(peer);
-            Box::new(Server::new(kind, faults, feed, topic, number, log.clone(), faulty_until_ns))
+            let server: Box<dyn SimulatedServer> = match workload {
+                Workload::Echo => {
+                    Box::new(EchoServer::new(faults, echoes.clone(), number, faulty_until_ns))
+                }
+                _ => {
+                    let log = log.clone();
+                    Box::new(Server::new(kind, faults, feed, topic, number, log, faulty_until_ns))
+                }
+            };
+            match &tls {
+                Some(tls) => Box::new(TlsFront::new(tls, server)),
+                None => server,
+            }
         })
     }
 
     fn run(&self) -> Report {
-        let spec = Spec { rate_hz: self.rate_hz, seed: self.seed, ..Spec::PLAIN };
+        let Scenario { rate_hz, seed, workload, .. } = *self;
+        let spec = Spec { rate_hz, seed, workload, ..Spec::PLAIN };
         let thread = self.thread(spec);
         let began_ns = 1_000 * MS;
         let feed = Feed { spec, epoch_ns: began_ns };
@@ -178,7 +221,13 @@ impl Scenario {
         let stopped_ns = schedule.start_ns + schedule.length_ns() + 200 * MS;
         thread.feed.set(Some(feed));
         let log = Rc::new(RefCell::new(FaultLog::default()));
-        let accept = self.servers(feed, log.clone(), stopped_ns - 200 * MS);
+        let echoes = Rc::new(EchoLog::default());
+        let tls = self.tls.then(|| pair(&TlsSettings::default())).map(|(client, server)| {
+            assert!(thread.tls.set(client).is_ok(), "it was unset");
+            server
+        });
+        let until_ns = stopped_ns - 200 * MS;
+        let accept = self.servers(feed, log.clone(), echoes.clone(), tls, until_ns);
         let network = SimulatedNetwork::new(self.seed, self.conditions, accept, thread.clone());
         let world = network.world.clone();
         let mut engine = Engine::new(network, MS / 2, thread.clone(), self.seed);
@@ -225,6 +274,7 @@ impl Scenario {
             connected_at_start,
             tcp: thread.tcp.get(),
             log: std::mem::take(&mut *log.borrow_mut()),
+            echoes,
             moved: world.moved,
             connected: world.connected,
             audit: thread.audit.get(),
@@ -294,7 +344,10 @@ fn check(scenario: &Scenario, report: &Report) {
     }
     let ahead = scenario.faults.lie == Lie::Ahead;
     assert!(ahead || steady.negative_latencies == 0);
-    phases::check(scenario, report);
+    // Of encrypted bytes, the servers' log does not say where they are on the wire.
+    if !scenario.tls {
+        phases::check(scenario, report);
+    }
     verdict::check(scenario, report);
     if is_clean && STREAMS.contains(&scenario.kind) {
         // Bytes and count of a message are in the same phase.
@@ -393,6 +446,57 @@ fn what_comes_out_of_order_is_reordered_and_not_lost() {
         // Only what was never sent is lost. What a client did not yet wait for is no gap to it.
         let dropped = report.log.dropped.len() as u64;
         assert!(all.lost > 0 && all.lost <= dropped, "{kind:?}: {} of {dropped}", all.lost);
+    }
+}
+
+/// The same laws with TLS between the clients and their servers; `WSBENCH_SEEDS` runs more of them.
+#[test]
+fn the_laws_hold_behind_tls() {
+    for seed in 0..number("WSBENCH_SEEDS").unwrap_or(1_500) / 10 {
+        let scenario = Scenario { tls: true, ..Scenario::of(seed) };
+        let report = scenario.run();
+        check(&scenario, &report);
+        let all = report.window.phases.total();
+        assert!(all.ledger.down[Part::Tls] > 0, "seed {seed}: no byte was encrypted");
+    }
+}
+
+/// In an echo every message comes back, or is known to be missing.
+#[test]
+fn what_an_echo_does_not_send_back_is_missing_and_nothing_else() {
+    for seed in 0..number("WSBENCH_SEEDS").unwrap_or(3_000) / 10 {
+        let Scenario { faults: any, .. } = Scenario::of(seed);
+        let faults =
+            Faults { drops: any.drops, resets: any.resets, ends: any.ends, ..Faults::default() };
+        let (kind, workload) = (ServerKind::WebSocket, Workload::Echo);
+        let scenario = Scenario { kind, workload, faults, ..Scenario::of(seed) };
+        let report = scenario.run();
+        let Report { window, echoes, tally, audit, moved, .. } = &report;
+        let all = window.phases.total();
+        assert_eq!((report.alive, tally.ended), (0, scenario.clients), "seed {seed}: clients");
+        assert_eq!((all.ledger.up.wire.get(), all.ledger.down.wire.get()), *moved, "seed {seed}");
+        assert_eq!((all.ledger.up.unexplained(), all.ledger.down.unexplained()), (0, 0), "{seed}");
+        assert_eq!((audit.mismatched, audit.unaudited), (0, 0), "seed {seed}: audit");
+        let steady = window.phases.steady.counts;
+        let accounted = steady.updates_delivered + steady.updates_missing;
+        assert_eq!(steady.updates_published, accounted, "seed {seed}: {steady:?}");
+        let is_whole = echoes.cut.get() == 0;
+        if is_whole {
+            assert_eq!(
+                all.counts.completed,
+                echoes.answered.get(),
+                "seed {seed}: {:?}",
+                all.counts
+            );
+        } else {
+            assert!(all.counts.completed <= echoes.answered.get(), "seed {seed}");
+            assert!(all.counts.faults + all.counts.reconnects > 0, "seed {seed}");
+        }
+        let refuses = scenario.conditions.refuses_one_in > 0;
+        if is_whole && echoes.dropped.get() == 0 && !refuses {
+            assert_eq!(steady.updates_missing, 0, "seed {seed}: {steady:?}");
+            assert!(steady.completed > 0, "seed {seed}");
+        }
     }
 }
 

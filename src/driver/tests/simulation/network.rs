@@ -18,6 +18,9 @@ use std::rc::Rc;
 /// Makes the server's side of a new connection of a client.
 pub(in crate::driver::tests) type Accept = Box<dyn FnMut(SocketAddr) -> Box<dyn SimulatedServer>>;
 
+/// How long a connection stalls.
+const STALL_NS: u64 = 250_000_000;
+
 /// How a network treats what passes it.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::driver::tests) struct Conditions {
@@ -27,6 +30,8 @@ pub(in crate::driver::tests) struct Conditions {
     pub cuts_one_in: u64,
     /// One in so many pieces to the client is cut in two; 0 for none.
     pub splits_one_in: u64,
+    /// One in so many pieces to the client is late by [`STALL_NS`], and all after it; 0 for none.
+    pub stalls_one_in: u64,
     /// One in so many connections is refused; 0 for none.
     pub refuses_one_in: u64,
     /// So many last bytes of what a server sends come with what it sends next, but for its first
@@ -147,7 +152,8 @@ impl World {
             if let ServerAction::Send(bytes) = &action {
                 self.served.1 += bytes.len() as u64;
             }
-            let at_ns = self.now_ns + self.latency_ns();
+            let stall_ns = if self.one_in(self.conditions.stalls_one_in) { STALL_NS } else { 0 };
+            let at_ns = self.now_ns + self.latency_ns() + stall_ns;
             let at_ns = at_ns.max(self.connections[connection].down_ns);
             self.connections[connection].down_ns = at_ns;
             match action {

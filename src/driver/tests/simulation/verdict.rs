@@ -1,5 +1,6 @@
 //! What a report says of a simulated run: its facts go through the checks of every run.
 
+use crate::driver::tests::simulation::network::Conditions;
 use crate::driver::tests::simulation::server::{Lie, ServerKind, Wrong};
 use crate::driver::tests::simulation::{Report, Scenario, number};
 use crate::record::Phase;
@@ -102,7 +103,8 @@ pub(super) fn of(scenario: &Scenario, report: &Report) -> (Status, Vec<CheckResu
 /// the end of its load to say what was published.
 fn falls_behind(scenario: &Scenario, report: &Report) -> bool {
     let round_trip_ns = 4 * scenario.conditions.latency_ns + 2 * scenario.delay.one_way_ns;
-    scenario.kind == ServerKind::Polling && round_trip_ns >= report.schedule.interval_ns
+    let is_slow = round_trip_ns >= report.schedule.interval_ns;
+    scenario.kind == ServerKind::Polling && (is_slow || scenario.conditions.stalls_one_in > 0)
 }
 
 /// Whether something went wrong in the measured window that the figures must show, in a scenario that
@@ -142,7 +144,9 @@ pub(super) fn check(scenario: &Scenario, report: &Report) {
     if must_show(scenario, report) {
         assert_ne!(status, Status::Valid, "{:?}", report.log.wrong);
     }
-    let refuses = scenario.conditions.refuses_one_in > 0;
+    // A network that stalls may keep the window's last messages until after it.
+    let Conditions { refuses_one_in, stalls_one_in, .. } = scenario.conditions;
+    let refuses = refuses_one_in > 0 || stalls_one_in > 0;
     if report.log.wrong.is_empty() && !refuses && !falls_behind(scenario, report) {
         let counts = report.window.phases[Phase::Steady].counts;
         assert_eq!(status, Status::Valid, "{checks:#?} {counts:#?}");

@@ -11,10 +11,10 @@ use crate::protocol::websocket::codec::FrameSizes;
 use crate::protocol::websocket::frame_scanner::ScannedItem;
 use crate::record::{ClientError, ClientErrorKind, Flow, FrameFault, Part, Phase};
 use crate::time::{Sleep, Timer, now_ns};
-use crate::transport::websocket::client::PendingEcho;
 use crate::transport::websocket::engine_tungstenite::frames::{FrameLayer, PassedFrames};
 use crate::transport::websocket::frame_faults;
 use crate::transport::websocket::message::payload_of;
+use crate::transport::websocket::pending_echo::{EchoOf, PendingEcho};
 use futures_util::{Sink, SinkExt, StreamExt};
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -210,7 +210,14 @@ impl LibraryConnection {
         now_ns: u64,
     ) {
         client.thread.event();
-        let echo = self.pending.as_mut().and_then(VecDeque::pop_front);
+        let of = self.pending.as_ref().map(|pending| EchoOf::find(pending, only));
+        let pending = self.pending.as_mut().filter(|_| of != Some(EchoOf::Past));
+        let echo = pending.and_then(|pending| {
+            if let Some(EchoOf::Pending(at)) = of {
+                pending.drain(..at).for_each(|echo| client.echo_lost(echo.phase));
+            }
+            pending.pop_front()
+        });
         // The echo belongs to the turn of its message.
         let phase = echo.map_or(self.phase(), |echo| echo.phase);
         self.account.connection.count_in(phase, |ledger| ledger.down += flow_of(sizes));

@@ -1,0 +1,124 @@
+//! A server that sends each WebSocket message back, and what may be wrong with it.
+
+use crate::driver::tests::simulation::server::{Faults, ServerAction, SimulatedServer};
+use rand_xoshiro::SplitMix64;
+use rand_xoshiro::rand_core::{RngCore, SeedableRng};
+use std::cell::Cell;
+use std::rc::Rc;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+/// What the servers of a run did.
+#[derive(Debug, Default)]
+pub(super) struct EchoLog {
+    /// Messages that were sent back.
+    pub answered: Cell<u64>,
+    /// Messages that were not.
+    pub dropped: Cell<u64>,
+    /// Connections that were reset, or ended, in the middle.
+    pub cut: Cell<u64>,
+}
+
+fn add(count: &Cell<u64>) {
+    count.set(count.get() + 1);
+}
+
+/// See the module's description.
+pub(super) struct EchoServer {
+    faults: Faults,
+    log: Rc<EchoLog>,
+    random: SplitMix64,
+    bytes: Vec<u8>,
+    is_open: bool,
+    faulty_until_ns: u64,
+}
+
+impl EchoServer {
+    pub(super) fn new(
+        faults: Faults,
+        log: Rc<EchoLog>,
+        seed: u64,
+        faulty_until_ns: u64,
+    ) -> EchoServer {
+        let random = SplitMix64::seed_from_u64(seed);
+        EchoServer { faults, log, random, bytes: Vec::new(), is_open: false, faulty_until_ns }
+    }
+
+    fn one_in(&mut self, n: u64) -> bool {
+        n > 0 && self.random.next_u64().is_multiple_of(n)
+    }
+
+    /// Takes a whole request off what has come, and answers it.
+    fn upgrade(&mut self) -> Option<ServerAction> {
+        let end = self.bytes.windows(4).position(|w| w == b"\r\n\r\n")? + 4;
+        let request = String::from_utf8_lossy(&self.bytes[..end]).into_owned();
+        self.bytes.drain(..end);
+        self.is_open = true;
+        let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
+        let accept = derive_accept_key(key.expect("an upgrade").as_bytes());
+        let head = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
+             Connection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
+        );
+        Some(ServerAction::Send(head.into_bytes()))
+    }
+
+    /// Takes a whole short frame off what has come: its first byte and its payload.
+    fn frame(&mut self) -> Option<(u8, Vec<u8>)> {
+        let (first, len) = (*self.bytes.first()?, usize::from(*self.bytes.get(1)? & 0x7f));
+        assert!(len < 126, "a short frame");
+        if self.bytes.len() < 6 + len {
+            return None;
+        }
+        let frame: Vec<u8> = self.bytes.drain(..6 + len).collect();
+        let (mask, payload) = frame[2..].split_at(4);
+        let plain = payload.iter().zip(mask.iter().cycle()).map(|(byte, key)| byte ^ key);
+        Some((first, plain.collect()))
+    }
+}
+
+impl SimulatedServer for EchoServer {
+    fn received(&mut self, now_ns: u64, bytes: &[u8]) -> Vec<ServerAction> {
+        if now_ns >= self.faulty_until_ns {
+            self.faults = Faults::default();
+        }
+        self.bytes.extend_from_slice(bytes);
+        let mut actions = Vec::new();
+        if !self.is_open {
+            let Some(answer) = self.upgrade() else { return actions };
+            actions.push(answer);
+        }
+        while let Some((first, payload)) = self.frame() {
+            let len = payload.len() as u8;
+            let back = [&[first, len], payload.as_slice()].concat();
+            if first == 0x88 {
+                actions.extend([ServerAction::Send(back), ServerAction::End]);
+            } else if self.one_in(self.faults.drops) {
+                add(&self.log.dropped);
+            } else if self.one_in(self.faults.resets) {
+                add(&self.log.cut);
+                actions.push(ServerAction::Reset);
+                break;
+            } else if self.one_in(self.faults.ends) {
+                add(&self.log.cut);
+                actions.extend([ServerAction::Send(back[..1].to_vec()), ServerAction::End]);
+                break;
+            } else {
+                add(&self.log.answered);
+                actions.push(ServerAction::Send(back));
+            }
+        }
+        actions
+    }
+
+    fn ended(&mut self, _: u64) -> Vec<ServerAction> {
+        vec![ServerAction::End]
+    }
+
+    fn woken(&mut self, _: u64) -> Vec<ServerAction> {
+        Vec::new()
+    }
+
+    fn wakes_ns(&self, _: u64) -> Option<u64> {
+        None
+    }
+}
