@@ -340,7 +340,7 @@ pub mod internals {
         pub use crate::report::chapter::as_printed;
         pub use crate::report::check::{Check, CheckOutcome, CheckResult};
         pub use crate::report::finding::{
-            Decision, Effect, Finding, Judgement, Kind, Side, Subject,
+            Beside, ChangedFigure, Decision, Effect, Finding, Judgement, Kind, Side, Subject,
         };
         pub use crate::report::format::text::terminal;
         pub use crate::report::layer::{Layer, Quantity, Statistic, Way};
@@ -368,9 +368,9 @@ pub mod internals {
     /// Results.
     pub mod result {
         pub use crate::result::{
-            CaseEnd, CaseInfo, CaseResult, Cost, Curve, DriverEnd, End, Header, KernelAudit,
-            LostProcess, ProcessRole, ReceiveTimestamps, RunResult, SCHEMA, SecondRow, Seconds,
-            ServerEnd, StopReason,
+            Activity, CaseEnd, CaseInfo, CaseResult, Cost, Curve, DriverEnd, End, Header,
+            KernelAudit, KernelCounts, LostProcess, ProcessRole, ReceiveTimestamps, RunResult,
+            SCHEMA, SecondRow, Seconds, ServerEnd, StopReason, Uncounted,
         };
         /// Result files.
         pub mod file {

@@ -13,7 +13,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("named", &[]),
     ("secret", &[]),
     ("units", &[]),
-    ("os", &[]),
+    // The form of the kernel's counts in results.
+    ("os", &["record"]),
     ("time", &["feed", "record"]),
     ("tls", &[]),
     ("config", &["error", "secret", "units"]),

@@ -28,7 +28,7 @@ use wsbench::internals::report::{FORMATS, Table, find_format, summarise};
 use wsbench::internals::report::{Layer, Statistic, Way};
 use wsbench::internals::report::{Row, Status};
 use wsbench::internals::result::{
-    CaseEnd, CaseResult, Cost, DriverEnd, End, RunResult, ServerEnd, file,
+    Activity, CaseEnd, CaseResult, Cost, DriverEnd, End, KernelCounts, RunResult, ServerEnd, file,
 };
 use wsbench::internals::result::{LostProcess, ProcessRole, StopReason};
 use wsbench::internals::units::Bytes;
@@ -396,7 +396,13 @@ fn anything() -> impl Strategy<Value = RunResult> {
             if has(0) {
                 case.add_window(n[0] as u32 % 100, &any_window(&n));
             }
-            let cost = Cost { cpu_ns: n[1], resident_before: n[2], resident_during: n[3] };
+            let (cpu_ns, resident_before, resident_during) = (n[1], n[2], n[3]);
+            let activity = Activity {
+                cpu_ns: KernelCounts::Known(n[0], n[1]),
+                context_switches: KernelCounts::Known(n[2], n[3]),
+                ..Activity::default()
+            };
+            let cost = Cost { cpu_ns, resident_before, resident_during, activity };
             if has(1) {
                 let mut end =
                     DriverEnd { case: number, connected: n[4] as u32, cost, ..Default::default() };

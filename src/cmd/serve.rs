@@ -11,7 +11,7 @@ use crate::error::{Failure, Outcome, at};
 use crate::feed::{Feed, PAYLOAD_VARIABLE, RATE_VARIABLE, SIZE_VARIABLE, Spec, Workload};
 use crate::os::Machine;
 use crate::os::Signals;
-use crate::os::{raise_open_files, resident_bytes, set_batch_scheduling};
+use crate::os::{own_activity, raise_open_files, resident_bytes, set_batch_scheduling};
 use crate::result::ServerEnd;
 use crate::result::file::Line;
 use crate::run::protocol::{FromProcess, ResourceSample, ServerStart, ToServer};
@@ -283,6 +283,8 @@ async fn follow_commands(
                 cpu_ns: process_cpu_ns(),
                 // If the system does not tell, the parent reports that for all of its processes.
                 resident: resident_bytes().unwrap_or(0),
+                activity: own_activity(),
+                threads_ended: false,
             }))?,
             ToServer::Drain { cost, limit_ns } => {
                 let totals = drain(running, limit_ns).await?;

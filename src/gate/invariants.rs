@@ -122,6 +122,7 @@ mod tests {
             samples: 10,
             text: String::new(),
             details: Vec::new(),
+            beside: None,
         };
         vec![one(0), one(1)]
     }

@@ -9,6 +9,7 @@
 //! | `baseline` | a result against a baseline file | counts exactly, segments by arithmetic |
 //! | `paired` | B against A over pairs of runs | the signed-rank test of `signed_rank` |
 //! | `pairs` | the metrics of pairs of runs that vary | columns of `summary.csv`, each with its margin |
+//! | `beside` | what changed beside a figure that got worse | its size and sign over the same pairs |
 //! | `invariants` | the figures of pairs of runs that do not vary | by `baseline` |
 //! | `run_validity` | whether a run may be used in a comparison | by its checks |
 //! | `noise` | A against A | the changes that this machine can show |
@@ -17,6 +18,7 @@
 //! compared has a reason, and the sample is the run, never the request.
 
 pub(crate) mod baseline;
+pub(crate) mod beside;
 pub(crate) mod confidence_sequence;
 pub(crate) mod invariants;
 pub(crate) mod limit;

@@ -161,7 +161,12 @@ fn headline(pairs: &[(&Table, &Table)], row: &Row, metrics: &[ComparedColumn]) -
     if !known(own) && known(other) { other } else { own }
 }
 
-fn figures(pairs: &[(&Table, &Table)], row: &Row, column: &Column) -> Vec<(Figure, Figure)> {
+/// Returns a column's figures of each pair, A's and B's.
+pub(super) fn figures(
+    pairs: &[(&Table, &Table)],
+    row: &Row,
+    column: &Column,
+) -> Vec<(Figure, Figure)> {
     let of = |table: &Table| {
         let same = |r: &&Row| r.series == row.series && r.clients == row.clients;
         let none = || Figure::absent("the run has no such series and client count");

@@ -3,7 +3,10 @@
 //! Both versions (`cgroups(7)`), and the hybrid of them, in which CPU time and memory are in trees
 //! of the first version.
 
+use crate::os::activity::{ActivityReading, or_why};
 use crate::os::process_group::Usage;
+use crate::record::{Activity, Uncounted};
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
@@ -64,6 +67,30 @@ impl ControlGroup {
         };
         let resident = self.memory.as_deref().map_or(Ok(0), used_memory)?;
         Ok(Usage { cpu_ns, resident, ..Usage::default() })
+    }
+
+    /// Returns what the group has done so far: its CPU time in user mode and in the kernel if it is of
+    /// the second version, and page faults if its memory is counted.
+    pub(super) fn activity(&self) -> ActivityReading {
+        let mut activity = Activity::absent(Uncounted::ControlGroup);
+        if let CpuFile::Stat(file) = &self.cpu {
+            let ns = |name: &str| field(file, name).map(|us| us.saturating_mul(1_000));
+            activity.cpu_ns =
+                or_why(ns("user_usec").and_then(|user| Ok((user, ns("system_usec")?))));
+        }
+        if let Some(folder) = &self.memory {
+            let stat = folder.join("memory.stat");
+            // With the groups below it, in the first version by a name of its own.
+            let of =
+                |second: &str, first: &str| field(&stat, first).or_else(|_| field(&stat, second));
+            let faults = || {
+                let (all, major) =
+                    (of("pgfault", "total_pgfault")?, of("pgmajfault", "total_pgmajfault")?);
+                Ok((u64::saturating_sub(all, major), major))
+            };
+            activity.page_faults = or_why(faults());
+        }
+        ActivityReading { activity, threads: BTreeSet::new() }
     }
 
     /// Its folder.
@@ -193,6 +220,7 @@ fn field(file: &Path, name: &str) -> io::Result<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::KernelCounts;
     use std::fs;
 
     fn write(root: &Path, files: &[(&str, &str)]) {
@@ -205,7 +233,8 @@ mod tests {
 
     /// As Linux 6.1 writes them.
     const STAT: &str = "usage_usec 1500\nuser_usec 900\nsystem_usec 600\nnr_periods 0\n";
-    const MEMORY: &str = "anon 4000\nfile 700\ninactive_file 500\nactive_file 200\n";
+    const MEMORY: &str =
+        "anon 4000\nfile 700\ninactive_file 500\nactive_file 200\npgfault 30\npgmajfault 2\n";
     const FIRST_MEMORY: &str =
         "cache 9\ninactive_file 1\ntotal_inactive_file 500\ntotal_active_file 200\n";
 
@@ -231,6 +260,10 @@ mod tests {
         }
         let group = of_lines("0::/a.slice/b\n", root.path()).expect("it is there");
         assert_eq!(group.usage().expect("it can be read"), expected);
+        let activity = group.activity().activity;
+        assert_eq!(activity.cpu_ns, KernelCounts::Known(900_000, 600_000));
+        assert_eq!(activity.page_faults, KernelCounts::Known(28, 2));
+        assert_eq!(activity.io_calls, KernelCounts::Absent(Uncounted::ControlGroup));
         // Without the controller of memory.
         let group = find_below("/c", root.path()).expect("it is there");
         assert_eq!(group.usage().expect("it can be read").resident, 0);

@@ -3,6 +3,7 @@
 //!
 //! Linux is supported in full; on other systems each function says what is missing.
 
+mod activity;
 mod address;
 mod affinity;
 mod any_text;
@@ -15,6 +16,7 @@ mod scheduling;
 mod signals;
 mod usage;
 
+pub(crate) use activity::own_activity;
 pub(crate) use address::is_own_address;
 pub(crate) use affinity::{allowed_cores, on_cores};
 pub(crate) use any_text::read_any_text;

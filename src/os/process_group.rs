@@ -35,13 +35,15 @@ pub(crate) struct Usage {
     pub processes: u32,
 }
 
-pub(super) use read::{find_tree, listens, usage};
+pub(super) use read::{activity, find_tree, listens, usage};
 pub(crate) use read::{group_alive, listeners};
 
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
 mod read {
     use super::{ProcessSet, Usage, io};
+    use crate::os::activity::{ActivityReading, io_calls, or_why};
     use crate::os::address::is_own_address;
+    use crate::record::{Activity, KernelCounts, Uncounted};
     use nix::time::clock_getcpuclockid;
     use nix::unistd::Pid;
     use procfs::net::{TcpState, tcp, tcp6};
@@ -114,6 +116,36 @@ mod read {
             let ticks = self.stat.cutime.max(0) + self.stat.cstime.max(0);
             ticks.cast_unsigned() * tick_ns
         }
+        /// CPU time in user mode and in the kernel in ticks, with that of children that it waited for.
+        fn split_cpu_ns(&self, tick_ns: u64) -> KernelCounts {
+            let child = |ticks: i64| ticks.max(0).cast_unsigned();
+            KernelCounts::Known(
+                (self.stat.utime + child(self.stat.cutime)) * tick_ns,
+                (self.stat.stime + child(self.stat.cstime)) * tick_ns,
+            )
+        }
+        /// Context switches of its threads, which are added to `threads`. One that ends meanwhile is
+        /// left out.
+        fn context_switches(&self, threads: &mut BTreeSet<i32>) -> KernelCounts {
+            if self.has_ended() {
+                return KernelCounts::Known(0, 0);
+            }
+            let Ok(tasks) = self.process.tasks() else {
+                return KernelCounts::Absent(Uncounted::System);
+            };
+            let (mut voluntary, mut involuntary) = (0, 0);
+            for task in tasks.flatten() {
+                let Ok(status) = task.status() else { continue };
+                let counts = status.voluntary_ctxt_switches.zip(status.nonvoluntary_ctxt_switches);
+                let Some((waited, preempted)) = counts else {
+                    return KernelCounts::Absent(Uncounted::System);
+                };
+                voluntary += waited;
+                involuntary += preempted;
+                threads.insert(task.tid);
+            }
+            KernelCounts::Known(voluntary, involuntary)
+        }
         fn has_ended(&self) -> bool {
             matches!(self.stat.state, 'Z' | 'X' | 'x')
         }
@@ -141,6 +173,36 @@ mod read {
             0 => Err(io::Error::new(io::ErrorKind::NotFound, none)),
             _ => Ok(sum),
         }
+    }
+
+    /// What processes have done so far, with the children that they waited for, but without the
+    /// context switches of threads that have ended.
+    ///
+    /// # Errors
+    /// If `/proc` cannot be read.
+    pub(in crate::os) fn activity(set: ProcessSet) -> io::Result<ActivityReading> {
+        let tick_ns = 1_000_000_000 / procfs::ticks_per_second().max(1);
+        let mut sum = ActivityReading { activity: Activity::zero(), threads: BTreeSet::new() };
+        for member in members(set)? {
+            let context_switches = member.context_switches(&mut sum.threads);
+            let stat = &member.stat;
+            let activity = Activity {
+                cpu_ns: member.split_cpu_ns(tick_ns),
+                context_switches,
+                // One that ended has none any more, and its parent has them.
+                io_calls: if member.has_ended() {
+                    KernelCounts::Known(0, 0)
+                } else {
+                    or_why(io_calls(stat.pid))
+                },
+                page_faults: KernelCounts::Known(
+                    stat.minflt.saturating_add(stat.cminflt),
+                    stat.majflt.saturating_add(stat.cmajflt),
+                ),
+            };
+            sum.activity = sum.activity.plus(activity);
+        }
+        Ok(sum)
     }
 
     /// Whether a process of the group still runs. One that ended and was not waited for does not.
@@ -219,6 +281,14 @@ mod read {
 
     /// # Errors
     /// Always.
+    pub(in crate::os) fn activity(
+        _set: ProcessSet,
+    ) -> io::Result<crate::os::activity::ActivityReading> {
+        needs_linux()
+    }
+
+    /// # Errors
+    /// Always.
     pub(in crate::os) fn find_tree(_pid: u32) -> io::Result<ProcessSet> {
         needs_linux()
     }
@@ -249,7 +319,9 @@ mod tests {
     #[cfg(all(target_os = "linux", not(feature = "portable")))]
     mod on_linux {
         use super::*;
-        use std::io::{BufRead, BufReader};
+        use crate::record::{KernelCounts, Uncounted};
+        use std::collections::BTreeSet;
+        use std::io::{BufRead, BufReader, Write};
         use std::os::unix::process::CommandExt;
         use std::process::{Child, Command, Stdio};
 
@@ -303,6 +375,36 @@ mod tests {
             assert!(cost.cpu_ns > BURNT_NS && cost.processes == 2, "{cost:?}");
             kill(&child);
             child.wait().expect("it ended");
+        }
+
+        #[test]
+        fn what_a_group_did_is_counted_with_its_threads() {
+            let script =
+                "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; echo; read x; echo; read x";
+            let mut child = shell(script);
+            line(&mut child);
+            let set = ProcessSet::Group(child.id());
+            let before = activity(set).expect("it runs");
+            assert_eq!(before.threads, BTreeSet::from([child.id().cast_signed()]));
+            child.stdin.as_mut().expect("it is piped").write_all(b"\n").expect("it reads");
+            line(&mut child);
+            let did = activity(set).expect("it runs").activity.since(before.activity);
+            // It has waited once, and read and written a line.
+            let at_least = |counts, least: (u64, u64)| match counts {
+                KernelCounts::Known(first, second) => first >= least.0 && second >= least.1,
+                // Some kernels do not count calls.
+                KernelCounts::Absent(why) => why == Uncounted::System,
+            };
+            assert!(at_least(did.context_switches, (1, 0)), "{did:?}");
+            assert!(at_least(did.io_calls, (1, 1)), "{did:?}");
+            let KernelCounts::Known(user_ns, system_ns) = before.activity.cpu_ns else {
+                panic!("{before:?}");
+            };
+            assert!(user_ns + system_ns > 0, "{before:?}");
+            assert!(matches!(did.page_faults, KernelCounts::Known(..)), "{did:?}");
+            drop(child.stdin.take());
+            child.wait().expect("it ends");
+            assert_eq!(activity(set).expect("/proc is there").threads, BTreeSet::new());
         }
 
         #[test]

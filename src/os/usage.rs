@@ -1,8 +1,9 @@
 //! Whose CPU time and memory a server's are, and what they are now.
 
+use crate::os::activity::ActivityReading;
 use crate::os::cgroup::ControlGroup;
 use crate::os::docker::container_process;
-use crate::os::process_group::{ProcessSet, Usage, find_tree, listens, usage};
+use crate::os::process_group::{ProcessSet, Usage, activity, find_tree, listens, usage};
 use std::fmt;
 use std::io;
 
@@ -61,6 +62,18 @@ impl UsageOf {
             UsageOf::Processes(set) => usage(*set),
             UsageOf::Container(_, of) => of.read(),
             UsageOf::ControlGroup(group) => group.usage(),
+        }
+    }
+
+    /// Returns what was done so far, by the kernel's counts.
+    ///
+    /// # Errors
+    /// If nothing of that can be read, as after the end.
+    pub(crate) fn activity(&self) -> io::Result<ActivityReading> {
+        match self {
+            UsageOf::Processes(set) => activity(*set),
+            UsageOf::Container(_, of) => of.activity(),
+            UsageOf::ControlGroup(group) => Ok(group.activity()),
         }
     }
 

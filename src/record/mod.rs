@@ -4,6 +4,7 @@
 //! Separate from everything that runs: no runtime, no lock, no channel, no string. A recorder
 //! has one owner; what it took in a second leaves it as a [`Window`], a value that adds up.
 
+mod activity;
 mod counts;
 mod fanout;
 mod fault;
@@ -20,6 +21,7 @@ mod tls_problem;
 mod trace;
 mod window;
 
+pub use activity::{Activity, KernelCounts, Uncounted};
 pub use counts::Counts;
 pub(crate) use fanout::FanOut;
 pub use fault::{ClientError, ClientErrorKind};

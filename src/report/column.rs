@@ -127,6 +127,8 @@ pub struct Column {
     pub whole: Option<Whole>,
     /// The latency that it is a statistic of.
     pub latency: Option<Metric>,
+    /// What a comparison calls it that shows what changed beside a figure which got worse.
+    pub beside: Option<&'static str>,
     /// True if it compares with the chapter, or is in the chapter's unit.
     pub of_chapter: bool,
     get: Getter,
@@ -169,6 +171,7 @@ impl Column {
             grows: false,
             whole: None,
             latency: None,
+            beside: None,
             of_chapter: false,
             get: Box::new(get),
             samples: Box::new(|row| row.events.per_message_divisor()),
@@ -245,6 +248,10 @@ impl Column {
     }
     pub(crate) fn tracked(self, label: &'static str) -> Column {
         Column { tracked: Some(label), ..self }
+    }
+    /// It may show the cause of a figure that got worse.
+    pub(crate) fn beside(self, name: &'static str) -> Column {
+        Column { beside: Some(name), ..self }
     }
     pub(crate) fn samples_of(
         self,

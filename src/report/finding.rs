@@ -106,6 +106,39 @@ pub struct Effect {
     pub p: f64,
 }
 
+/// What changed beside a figure that got worse: what can be seen of its cause. Names are as
+/// in sentences.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Beside {
+    /// What changed, the largest change first.
+    pub changed: Vec<ChangedFigure>,
+    /// What did not, or not more than noise.
+    pub unchanged: Vec<String>,
+    /// What is not known, each with the reason.
+    pub unknown: Vec<(String, String)>,
+}
+
+/// A figure that changed beside the one that got worse, over the same pairs of runs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ChangedFigure {
+    /// Its column.
+    pub metric: String,
+    /// What it is called in sentences.
+    pub name: String,
+    /// The unit of `a` and `b`.
+    pub unit: String,
+    /// A's median.
+    pub a: f64,
+    /// B's median.
+    pub b: f64,
+    /// The median of B over A; absent if one of them is zero in some pair.
+    pub ratio: Option<f64>,
+    /// Pairs in which it changed in this direction.
+    pub agreeing: u32,
+    /// Pairs in all.
+    pub pairs: u32,
+}
+
 /// One figure and the decision on it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finding {
@@ -134,6 +167,8 @@ pub struct Finding {
     pub text: String,
     /// Further lines: the differing bytes of a head, the command that would settle it.
     pub details: Vec<String>,
+    /// What changed beside it, of a figure that varies and got worse.
+    pub beside: Option<Beside>,
 }
 
 impl Finding {
@@ -152,6 +187,7 @@ impl Finding {
             samples: 0,
             text: String::new(),
             details: Vec::new(),
+            beside: None,
         }
     }
     /// The same of a condition that holds or does not.
@@ -239,6 +275,7 @@ mod tests {
             samples: 1,
             text: String::new(),
             details: Vec::new(),
+            beside: None,
         }
     }
 

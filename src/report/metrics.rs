@@ -9,7 +9,9 @@ pub use crate::report::column::{
 };
 use crate::report::figure::Figure;
 use crate::report::layer::{Layer, Quantity, Statistic, Way};
-use crate::report::table::{Audit, Cost, Delivery, Events, Fanout, Prediction, Row, Volume};
+use crate::report::table::{
+    Audit, Cost, Delivery, Events, Fanout, Prediction, Row, ServerActivity, Volume,
+};
 
 fn text(name: &str, about: &str, get: fn(&Row) -> &str) -> Column {
     let value = move |row: &Row| CellValue::Text(get(row).to_owned());
@@ -97,6 +99,7 @@ pub fn columns() -> Vec<Column> {
         latencies(),
         fanout(),
         cost(),
+        server_activity(),
         audit(),
         #[cfg(feature = "dummy-metric")]
         vec![count("dummy_metric", "a metric of a test", |r| r.repeats).tracked("dummy")],
@@ -372,6 +375,10 @@ fn volume(layer: Layer, way: Way, (per, about, of): Basis) -> Column {
     match (layer, way, per) {
         (Layer::Overhead, Way::Both, "message") => column.tracked("overhead"),
         (Layer::Ip, Way::Both, "message") => column.tracked("TCP/IP"),
+        (Layer::Wire, Way::Up, "message") => column.beside("bytes to the server"),
+        (Layer::Wire, Way::Down, "message") => column.beside("bytes from the server"),
+        (Layer::Segments, Way::Up, "message") => column.beside("segments to the server"),
+        (Layer::Segments, Way::Down, "message") => column.beside("segments from the server"),
         _ => column,
     }
 }
@@ -527,6 +534,49 @@ fn cost() -> Vec<Column> {
         figure("connects_per_s", "1/s", "clients over that", |r| &r.connecting.per_s)
             .better(Better::Higher)
             .samples_of(|r| r.connected),
+    ]
+}
+
+/// What the server's processes did for a message: what can be seen of the cause of a cost.
+fn server_activity() -> Vec<Column> {
+    let of =
+        |name: &str, unit, about: &str, named: &'static str, of: fn(&ServerActivity) -> &Figure| {
+            figure(name, unit, about, move |r| of(&r.cost.server)).beside(named)
+        };
+    let user = "the server's CPU in user mode: its share by the kernel's account, which is rounded to 10 ms unless the \
+                server is the bundled one";
+    let system = "the server's CPU in the kernel, by the same account";
+    let switches = "context switches of the server's threads. Those of a thread that began and ended within \
+                    the measured window are not among them, and if one ended that was there before, there is \
+                    no figure";
+    let preempted = "of these, those in which a thread was preempted before it waited for anything";
+    let reads = "the server's calls of read, readv, pread and their kin (`syscr` in /proc/PID/io), on files, \
+                 pipes and sockets. The kernel does not count recv, recvfrom, recvmsg and io_uring there";
+    let writes = "the server's calls of write, writev and their kin (`syscw`). The kernel does not count send, \
+                  sendto, sendmsg and io_uring there";
+    let faults = "page faults of the server, with and without a read from a disk";
+    vec![
+        of("server_user_us_per_message", "µs/message", user, "user time", |s| &s.user_us),
+        of("server_system_us_per_message", "µs/message", system, "system time", |s| &s.system_us),
+        of(
+            "server_context_switches_per_message",
+            "switches/message",
+            switches,
+            "context switches",
+            |s| &s.context_switches,
+        ),
+        of("server_preemptions_per_message", "switches/message", preempted, "preemptions", |s| {
+            &s.preemptions
+        }),
+        of("server_read_calls_per_message", "calls/message", reads, "calls of read", |s| {
+            &s.read_calls
+        }),
+        of("server_write_calls_per_message", "calls/message", writes, "calls of write", |s| {
+            &s.write_calls
+        }),
+        of("server_page_faults_per_message", "faults/message", faults, "page faults", |s| {
+            &s.page_faults
+        }),
     ]
 }
 

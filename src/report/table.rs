@@ -302,6 +302,8 @@ pub struct Cost {
     pub driver_cpu_us: Figure,
     /// Server CPU in µs a message.
     pub server_cpu_us: Figure,
+    /// What else the server's processes did for a message.
+    pub server: ServerActivity,
     /// Resident bytes that a client adds to the driver.
     pub driver_bytes: Figure,
     /// Resident bytes that a client adds to the server.
@@ -312,6 +314,25 @@ pub struct Cost {
     pub floor_cpu_us: Figure,
     /// p99 of its lag, in µs.
     pub floor_lag_p99_us: Figure,
+}
+
+/// What a server's processes did for a message, by the kernel's counts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServerActivity {
+    /// CPU in user mode, in µs a message.
+    pub user_us: Figure,
+    /// CPU in the kernel, in µs a message.
+    pub system_us: Figure,
+    /// Context switches a message.
+    pub context_switches: Figure,
+    /// Of these, those of threads that were preempted.
+    pub preemptions: Figure,
+    /// Calls of the family of `read` a message.
+    pub read_calls: Figure,
+    /// Calls of the family of `write` a message.
+    pub write_calls: Figure,
+    /// Page faults a message.
+    pub page_faults: Figure,
 }
 
 /// How connecting went.

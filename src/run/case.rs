@@ -407,6 +407,7 @@ impl Coordinator<'_> {
         for (cost, (from, until)) in self.server_cost.iter_mut().zip(from.iter().zip(until)) {
             cost.cpu_ns = until.cpu_ns.saturating_sub(from.cpu_ns);
             cost.resident_during = until.resident;
+            cost.activity = until.activity_since(from);
         }
         // Of two runs at the same time, nobody knows which one's sockets it is for.
         self.end.kernel_memory = kernel_before

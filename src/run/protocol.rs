@@ -2,8 +2,8 @@
 //! [`DriverStart`](crate::driver::DriverStart) and [`DriverCommand`](crate::driver::DriverCommand).
 
 use crate::feed::Spec;
-use crate::result::Cost;
 use crate::result::file::Line;
+use crate::result::{Activity, Cost, KernelCounts, Uncounted};
 use crate::tls::ServerTls;
 use crate::transport::Mount;
 use crate::units::add_fields;
@@ -90,6 +90,21 @@ pub(crate) struct ResourceSample {
     pub cpu_ns: u64,
     /// Private resident bytes now.
     pub resident: u64,
+    /// What it did since it began.
+    pub activity: Activity,
+    /// Whether a thread has ended since the sample before: its context switches are in none of both.
+    pub threads_ended: bool,
+}
+
+impl ResourceSample {
+    /// Returns what it did since the sample before.
+    pub(crate) fn activity_since(&self, before: &ResourceSample) -> Activity {
+        let mut activity = self.activity.since(before.activity);
+        if self.threads_ended && matches!(activity.context_switches, KernelCounts::Known(..)) {
+            activity.context_switches = KernelCounts::Absent(Uncounted::Ended);
+        }
+        activity
+    }
 }
 
 /// Lines from a driver or server process.
@@ -126,4 +141,28 @@ pub(crate) enum FromProcess {
         /// Why.
         message: String,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn switches_of_a_thread_that_ended_leave_no_figure() {
+        let sample = |switches, threads_ended| ResourceSample {
+            activity: Activity {
+                context_switches: KernelCounts::Known(switches, 0),
+                page_faults: KernelCounts::Known(switches, 0),
+                ..Activity::default()
+            },
+            threads_ended,
+            ..ResourceSample::default()
+        };
+        // One that ended before the first sample is in neither.
+        let did = sample(9, false).activity_since(&sample(4, true));
+        assert_eq!(did.context_switches, KernelCounts::Known(5, 0));
+        let did = sample(9, true).activity_since(&sample(4, false));
+        assert_eq!(did.context_switches, KernelCounts::Absent(Uncounted::Ended));
+        assert_eq!(did.page_faults, KernelCounts::Known(5, 0));
+    }
 }

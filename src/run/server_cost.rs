@@ -2,13 +2,16 @@
 
 use crate::os::UsageOf;
 use crate::plan::{ServerProcesses, usage_of};
-use crate::result::{Cost, ServerEnd};
+use crate::result::{Activity, Cost, ServerEnd, Uncounted};
 use crate::run::protocol::ResourceSample;
+use std::collections::BTreeSet;
 
 /// Reads what an external server has used, as long as that is known.
 pub(crate) struct ServerCost {
     of: Option<UsageOf>,
     last_cpu_ns: u64,
+    /// The threads whose context switches were counted last.
+    threads: BTreeSet<i32>,
     /// Why it is not known, if it is not.
     unknown: Option<String>,
     /// Whether its processes run on after the case.
@@ -32,14 +35,14 @@ impl ServerCost {
             }
             Err(error) => {
                 let unknown = Some(error.to_string());
-                ServerCost { of: None, last_cpu_ns: 0, unknown, runs_on }
+                ServerCost { of: None, last_cpu_ns: 0, threads: BTreeSet::new(), unknown, runs_on }
             }
         }
     }
 
     fn new(of: UsageOf, port: u16, others: &str, runs_on: bool) -> ServerCost {
         let unknown = (of.listens(port) == Some(false)).then(|| others.to_owned());
-        ServerCost { of: Some(of), last_cpu_ns: 0, unknown, runs_on }
+        ServerCost { of: Some(of), last_cpu_ns: 0, threads: BTreeSet::new(), unknown, runs_on }
     }
 
     /// Returns what it has used so far; zeros if that is not known.
@@ -55,7 +58,13 @@ impl ServerCost {
             }
             Ok(usage) => {
                 self.last_cpu_ns = usage.cpu_ns;
-                ResourceSample { cpu_ns: usage.cpu_ns, resident: usage.resident }
+                let (activity, threads_ended) = read_activity(of, &mut self.threads);
+                ResourceSample {
+                    cpu_ns: usage.cpu_ns,
+                    resident: usage.resident,
+                    activity,
+                    threads_ended,
+                }
             }
             Err(error) => {
                 self.unknown = Some(error.to_string());
@@ -75,5 +84,17 @@ impl ServerCost {
             runs_on_as: of.map(ToString::to_string),
             ..ServerEnd::default()
         }
+    }
+}
+
+/// Returns what was done so far, and whether a thread has ended since the last reading.
+fn read_activity(of: &UsageOf, threads: &mut BTreeSet<i32>) -> (Activity, bool) {
+    match of.activity() {
+        Ok(reading) => {
+            let ended = !threads.is_subset(&reading.threads);
+            *threads = reading.threads;
+            (reading.activity, ended)
+        }
+        Err(_) => (Activity::absent(Uncounted::System), false),
     }
 }

@@ -227,6 +227,7 @@ impl Worker {
             cpu_ns: process_cpu_ns() - cpu_from_ns,
             resident_before: self.resident_before,
             resident_during: resident_bytes().unwrap_or(0),
+            ..Cost::default()
         };
     }
 

@@ -94,3 +94,23 @@ fn delay_cpu_leak_and_stall_each_fail_their_own_metric() {
         assert!(effect["lower"].as_f64().is_some_and(|lower| lower > 0.0), "{finding}");
     }
 }
+
+/// What a fault costs is user time and system time, and both stand beside the figure that fails.
+#[test]
+fn a_cpu_fault_shows_in_the_user_time_beside_it() {
+    // Enough CPU time for the kernel's ticks of 10 ms.
+    let world = World::new(&ASKED.replace("500ms\"\ncooldown", "1s\"\ncooldown"));
+    let mut command = compare(&world, &["cpu=400us"]);
+    command.args(["--pairs=5", "--most-pairs=5", "--alpha=0.2", "--only-noisy"]);
+    let output = finish(&mut command);
+    expect_code(&output, 98);
+    let judgement: Value = serde_json::from_slice(&output.stdout).expect("JSON alone");
+    let findings = judgement["findings"].as_array().expect("findings");
+    let of_cpu = findings.iter().find(|f| f["subject"]["metric"] == "server_cpu_us_per_message");
+    let of_cpu = of_cpu.expect("it is compared");
+    assert_eq!(of_cpu["decision"], "fail", "{of_cpu}");
+    let changed = of_cpu["beside"]["changed"].as_array().expect("a list");
+    let user = changed.iter().find(|c| c["metric"] == "server_user_us_per_message");
+    let user = user.unwrap_or_else(|| panic!("no user time: {}", of_cpu["beside"]));
+    assert!(user["b"].as_f64() > user["a"].as_f64() && user["pairs"] == 5, "{user}");
+}

@@ -226,6 +226,7 @@ fn cpu_of_another_process_of_b_fails_its_cpu_metric() {
     let output = finish(&mut compare(&world, &server, &burning, &more));
     expect_code(&output, 98);
     assert!(line(&output, "server_cpu_us_per_message").starts_with("FAIL"), "{}", said(&output));
+    assert!(flat(&output).contains(" beside it"), "{}", said(&output));
     // Nothing but that this machine was too busy for a pair.
     let stderr = String::from_utf8_lossy(&output.stderr);
     let mut lines = stderr.lines();

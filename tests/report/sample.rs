@@ -8,8 +8,8 @@ use wsbench::internals::record::{
 };
 use wsbench::internals::result::StopReason;
 use wsbench::internals::result::{
-    CaseEnd, CaseInfo, CaseResult, Cost, DriverEnd, End, Header, KernelAudit, ReceiveTimestamps,
-    RunResult, SCHEMA, ServerEnd,
+    Activity, CaseEnd, CaseInfo, CaseResult, Cost, DriverEnd, End, Header, KernelAudit,
+    KernelCounts, ReceiveTimestamps, RunResult, SCHEMA, ServerEnd, Uncounted,
 };
 use wsbench::internals::units::{Bytes, SECOND_NS};
 
@@ -166,6 +166,7 @@ fn case(info: &CaseInfo, series: Series) -> CaseResult {
                 cpu_ns: turns * u64::from(SECONDS) * if series.paced() { 14_500 } else { 5_200 },
                 resident_before: 4 << 20,
                 resident_during: (4 << 20) + clients * if series.paced() { 9_800 } else { 5_100 },
+                activity: activity(turns * u64::from(SECONDS)),
             },
             ..ServerEnd::default()
         });
@@ -235,6 +236,16 @@ fn window(series: Series, turns: u64, clients: u64, floor: bool) -> Window {
     recorder.take(Window::clone)
 }
 
+/// What a server does for so many messages. This user may not read its calls.
+fn activity(messages: u64) -> Activity {
+    Activity {
+        cpu_ns: KernelCounts::Known(messages * 1_200, messages * 4_000),
+        context_switches: KernelCounts::Known(messages * 5 / 4, messages / 20),
+        io_calls: KernelCounts::Absent(Uncounted::NotPermitted),
+        page_faults: KernelCounts::Known(messages / 100, 0),
+    }
+}
+
 fn driver(info: &CaseInfo, series: Series, events: u64) -> DriverEnd {
     let clients = u64::from(info.clients);
     let app = times(&series.exchange(), events);
@@ -280,6 +291,7 @@ fn driver(info: &CaseInfo, series: Series, events: u64) -> DriverEnd {
                 },
             resident_before: 3 << 20,
             resident_during: (3 << 20) + clients * if series.paced() { 2_300 } else { 7_800 },
+            ..Cost::default()
         },
         ..DriverEnd::default()
     }

@@ -17,6 +17,7 @@ use crate::cmd::compare::progress::PairProgress;
 use crate::cmd::compare::run::{ComparedSide, SideRun, run};
 use crate::error::{Outcome, at};
 use crate::gate::baseline;
+use crate::gate::beside;
 use crate::gate::invariants::Invariants;
 use crate::gate::paired::{NextStep, PairOrder, PairedMetric, Rules, Verdicts, judge, order};
 use crate::gate::pairs;
@@ -389,7 +390,9 @@ impl<'a> PairSession<'a> {
     }
 
     fn conclude(self) -> Compared {
-        let (samples, verdicts) = self.judge();
+        let (samples, mut verdicts) = self.judge();
+        let pairs: Vec<(&Table, &Table)> = self.pairs.iter().map(|[a, b]| (a, b)).collect();
+        beside::add(&mut verdicts.findings, &pairs);
         let mut judgement = Judgement::new(self.terms.title.clone());
         judgement.strict = self.terms.strict;
         judgement.sides = self.terms.sides.iter().map(describe_side).collect();

@@ -24,6 +24,12 @@ tabled! {
             &["chars", "char", "characters", "character"]),
         /// TCP segments.
         Segments = ("a number of segments", "a number of segments", &["segments", "segment"]),
+        /// Context switches.
+        Switches = ("a number of switches", "a number of switches", &["switches", "switch"]),
+        /// Calls of the system.
+        Calls = ("a number of calls", "a number of calls", &["calls", "call"]),
+        /// Page faults.
+        PageFaults = ("a number of page faults", "a number of page faults", &["faults", "fault"]),
         /// Updates.
         Updates = ("a number of updates", "a number of updates", &["updates", "update"]),
     }
@@ -122,6 +128,9 @@ impl Dimension {
             "2^20 bit" => (Base::Bytes, size(131_072.0, 0)),
             "characters" => (Base::Characters, ONE),
             "segments" => (Base::Segments, ONE),
+            "switches" => (Base::Switches, ONE),
+            "calls" => (Base::Calls, ONE),
+            "faults" => (Base::PageFaults, ONE),
             "updates" => (Base::Updates, ONE),
             _ => return None,
         };
@@ -165,7 +174,13 @@ impl Dimension {
                 prefixed("B", 1.0).chain(prefixed("bit", 0.125)).collect()
             }
             Base::Bytes => prefixed("B", 1.0).collect(),
-            Base::Number | Base::Characters | Base::Segments | Base::Updates => {
+            Base::Number
+            | Base::Characters
+            | Base::Segments
+            | Base::Switches
+            | Base::Calls
+            | Base::PageFaults
+            | Base::Updates => {
                 self.base.row().2.iter().map(|name| ((*name).to_owned(), ONE)).collect()
             }
         }

@@ -305,6 +305,7 @@ fn finding(decided: &DecidedMetric) -> Finding {
         samples: *complete as u64,
         text: describe::text(decided),
         details: describe::details(decided),
+        beside: None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::report::figure::Figure;
 use crate::report::finding::{Decision, Effect, Finding, Judgement, Kind, Subject};
+use crate::report::judgement::beside::sentence;
 use crate::units::{append_unit, six_digits, thousands, three};
 use std::collections::BTreeMap;
 
@@ -109,6 +110,7 @@ pub(crate) fn lines(finding: &Finding) -> String {
     let mut lines = vec![values(finding)];
     lines.extend(finding.effect.as_ref().map(effect));
     lines.extend(sentences(finding).into_iter().map(str::to_owned));
+    lines.extend(beside(finding));
     lines.join("\n")
 }
 
@@ -116,6 +118,11 @@ pub(crate) fn lines(finding: &Finding) -> String {
 pub(crate) fn sentences(finding: &Finding) -> Vec<&str> {
     let text = Some(&finding.text).filter(|text| !text.is_empty());
     text.into_iter().chain(&finding.details).map(String::as_str).collect()
+}
+
+/// Returns what changed beside a figure that got worse, as a sentence without its full stop.
+pub(crate) fn beside(finding: &Finding) -> Option<String> {
+    finding.beside.as_ref().map(sentence).filter(|text| !text.is_empty())
 }
 
 /// Returns series and client count, or `the run`.
@@ -155,7 +162,8 @@ pub(crate) fn passed_checks(judgement: &Judgement) -> Option<String> {
 pub(crate) fn by_reason<'a>(findings: &[&'a Finding]) -> Vec<Vec<&'a Finding>> {
     let mut groups: Vec<Vec<&Finding>> = Vec::new();
     let alike = |a: &Finding, b: &Finding| {
-        a.effect.is_none() && b.effect.is_none() && a.text == b.text && a.details == b.details
+        let plain = |f: &Finding| f.effect.is_none() && f.beside.is_none();
+        plain(a) && plain(b) && a.text == b.text && a.details == b.details
     };
     for &finding in findings {
         match groups.iter_mut().find(|g| alike(g[0], finding)) {

@@ -1,7 +1,7 @@
 //! A judgement as one JSON document. An absent value is null and its reason is in `absent`.
 
 use crate::report::figure::Figure;
-use crate::report::finding::Finding;
+use crate::report::finding::{Beside, Finding};
 use crate::report::judgement::JudgementView;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -57,8 +57,15 @@ fn finding(finding: &Finding) -> Value {
         "samples": finding.samples,
         "text": finding.text,
         "details": finding.details,
+        "beside": finding.beside.as_ref().map(beside),
         "absent": absent,
     })
+}
+
+fn beside(beside: &Beside) -> Value {
+    let unknown: serde_json::Map<String, Value> =
+        beside.unknown.iter().map(|(name, why)| (name.clone(), json!(why))).collect();
+    json!({ "changed": beside.changed, "unchanged": beside.unchanged, "unknown": unknown })
 }
 
 /// Returns every digit, and a whole number without a fraction.

@@ -120,6 +120,7 @@ fn findings(page: &mut MarkdownPage, findings: &[&Finding]) {
         let mut found = Vec::new();
         found.extend(f.effect.as_ref().map(describe::effect));
         found.extend((!f.text.is_empty()).then(|| f.text.clone()));
+        found.extend(describe::beside(f));
         found.extend(f.value.reason().map(|why| format!("no value: {why}")));
         let baseline_why = f.baseline.as_ref().and_then(|b| b.reason());
         found.extend(baseline_why.map(|why| format!("no baseline: {why}")));

@@ -15,6 +15,7 @@
 
 pub mod annotations;
 pub mod bencher;
+mod beside;
 mod describe;
 pub mod github_action_benchmark;
 pub mod json;
@@ -161,6 +162,7 @@ mod tests {
             samples: 400,
             text: String::new(),
             details: Vec::new(),
+            beside: None,
         }
     }
 

@@ -100,6 +100,9 @@ fn finding(finding: &Finding) -> String {
     if !finding.text.is_empty() {
         out.push_str(&wrapped(&finding.text, INDENT, INDENT));
     }
+    if let Some(beside) = describe::beside(finding) {
+        out.push_str(&wrapped(&beside, INDENT, INDENT));
+    }
     out.push_str(&details(finding));
     out
 }

@@ -3,8 +3,9 @@
 use crate::record::Metric;
 use crate::report::figure::Figure;
 use crate::report::summary::group::{Group, SilentProcesses};
-use crate::report::table::{Audit, Connecting, Cost};
+use crate::report::table::{Audit, Connecting, Cost, ServerActivity};
 use crate::result;
+use crate::result::{Activity, KernelCounts};
 use crate::units::thousands;
 
 const NO_DRIVER: &str = "no driver process reported its end";
@@ -25,6 +26,7 @@ pub(super) fn cost(group: &Group, floor: Option<&Group>) -> Cost {
         server_cpu_us: server_figure(group, "server_cpu", || {
             a_message(cpu_us(&servers, NO_SERVER))
         }),
+        server: server_activity(group, &servers, &messages),
         driver_bytes: resident(group, &drivers, NO_DRIVER),
         server_bytes: server_figure(group, "server_memory", || {
             resident(group, &servers, NO_SERVER)
@@ -46,6 +48,49 @@ fn server_figure(group: &Group, name: &str, figure: impl FnOnce() -> Figure) -> 
             None if group.servers.iter().any(|s| s.foreign) => figure(),
             None => Figure::absent("the server is not the bundled one"),
         },
+    }
+}
+
+/// What the server's processes did for a message.
+fn server_activity(group: &Group, servers: &[result::Cost], messages: &Figure) -> ServerActivity {
+    let all = servers.iter().map(|cost| cost.activity).reduce(Activity::plus);
+    let figure = |counts: fn(&Activity) -> KernelCounts, of: fn(u64, u64) -> f64| {
+        server_figure(group, "server_cpu", || {
+            let figure = match all.as_ref().map(counts) {
+                None => Figure::absent(NO_SERVER),
+                Some(KernelCounts::Absent(why)) => Figure::absent(why.why()),
+                Some(KernelCounts::Known(first, second)) => Figure::known(of(first, second)),
+            };
+            figure.over(messages, "nothing was received")
+        })
+    };
+    let cpu = server_figure(group, "server_cpu", || cpu_us(servers, NO_SERVER));
+    // The parts are rounded to ticks, and their sum is not.
+    let part = |of: fn(u64, u64) -> u64| {
+        let Figure::Known(cpu_us) = cpu else { return cpu.clone() };
+        match all.as_ref().map(|activity| activity.cpu_ns) {
+            None => Figure::absent(NO_SERVER),
+            Some(KernelCounts::Absent(why)) => Figure::absent(why.why()),
+            Some(KernelCounts::Known(0, 0)) => {
+                Figure::absent("the measured window had less CPU time than a tick of the kernel")
+            }
+            Some(KernelCounts::Known(user, system)) => {
+                let share = of(user, system) as f64 / (user as f64 + system as f64);
+                Figure::known(cpu_us * share).over(messages, "nothing was received")
+            }
+        }
+    };
+    ServerActivity {
+        user_us: part(|user, _| user),
+        system_us: part(|_, system| system),
+        context_switches: figure(
+            |a| a.context_switches,
+            |waited, preempted| waited as f64 + preempted as f64,
+        ),
+        preemptions: figure(|a| a.context_switches, |_, preempted| preempted as f64),
+        read_calls: figure(|a| a.io_calls, |reads, _| reads as f64),
+        write_calls: figure(|a| a.io_calls, |_, writes| writes as f64),
+        page_faults: figure(|a| a.page_faults, |minor, major| minor as f64 + major as f64),
     }
 }
 

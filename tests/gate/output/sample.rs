@@ -1,6 +1,7 @@
 //! A judgement with every kind and every decision.
 
 use wsbench::internals::report::Figure;
+use wsbench::internals::report::{Beside, ChangedFigure};
 use wsbench::internals::report::{Decision, Effect, Finding, Judgement, Kind, Side, Subject};
 
 fn finding(kind: Kind, decision: Decision, metric: &str, unit: &str) -> Finding {
@@ -18,6 +19,7 @@ fn finding(kind: Kind, decision: Decision, metric: &str, unit: &str) -> Finding 
         samples: 400,
         text: String::new(),
         details: Vec::new(),
+        beside: None,
     }
 }
 
@@ -42,6 +44,31 @@ fn paired(decision: Decision, metric: &str, a: f64, b: f64, effect: Effect) -> F
         effect: Some(effect),
         samples: 20,
         ..finding(Kind::Paired, decision, metric, "µs")
+    }
+}
+
+/// What changed beside a figure that got worse, what did not, and what is not known.
+fn beside() -> Beside {
+    let changed = |metric: &str, name: &str, unit: &str, a: f64, b: f64| ChangedFigure {
+        metric: metric.to_owned(),
+        name: name.to_owned(),
+        unit: unit.to_owned(),
+        a,
+        b,
+        ratio: Some(b / a),
+        agreeing: 19,
+        pairs: 20,
+    };
+    let switches = "server_context_switches_per_message";
+    let system = "server_system_us_per_message";
+    let refused = "the system does not let this user read it".to_owned();
+    Beside {
+        changed: vec![
+            changed(switches, "context switches", "switches/message", 1.0, 2.0),
+            changed(system, "system time", "µs/message", 5.0, 6.875),
+        ],
+        unchanged: vec!["user time".to_owned()],
+        unknown: vec![("calls of read".to_owned(), refused)],
     }
 }
 
@@ -87,6 +114,7 @@ pub fn judgement() -> Judgement {
         1_320.75,
         effect(0.07, 0.0551, 0.082, 0.000_012),
     ));
+    all.findings.last_mut().expect("it was added").beside = Some(beside());
     all.findings.push(paired(
         Decision::Inconclusive,
         "delivery_latency_us_p99",

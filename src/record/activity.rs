@@ -1,0 +1,173 @@
+//! What a server's processes did while they were measured, by the kernel's own counts: what can be
+//! seen of the cause of a cost.
+
+use serde::{Deserialize, Serialize};
+
+/// Two counts that the kernel keeps side by side, or why they are not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KernelCounts {
+    /// Both.
+    Known(u64, u64),
+    /// Neither.
+    Absent(Uncounted),
+}
+
+/// Why the kernel's counts are not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Uncounted {
+    /// They were not read, as by a version that did not know them.
+    NotRead,
+    /// The system does not let this user read them.
+    NotPermitted,
+    /// A thread or process ended meanwhile, and its counts with it.
+    Ended,
+    /// Control groups do not have them.
+    ControlGroup,
+    /// This system does not have them.
+    System,
+}
+
+impl Uncounted {
+    /// The reason as a clause.
+    pub(crate) fn why(self) -> &'static str {
+        match self {
+            Uncounted::NotRead => "the run did not read it",
+            Uncounted::NotPermitted => {
+                "the system does not let this user read it of the server's processes: run wsbench \
+                 as their user or as root"
+            }
+            Uncounted::Ended => {
+                "a thread or process of the server ended in the measured window, and the kernel's \
+                 counts of it too"
+            }
+            Uncounted::ControlGroup => "a control group does not count it",
+            Uncounted::System => "this system does not count it",
+        }
+    }
+}
+
+impl KernelCounts {
+    /// Adds those of another process. What is not known of one is not known of both.
+    #[must_use]
+    pub(crate) fn plus(self, other: KernelCounts) -> KernelCounts {
+        match (self, other) {
+            (KernelCounts::Known(a, b), KernelCounts::Known(c, d)) => {
+                KernelCounts::Known(a.saturating_add(c), b.saturating_add(d))
+            }
+            (KernelCounts::Absent(why), _) | (_, KernelCounts::Absent(why)) => {
+                KernelCounts::Absent(why)
+            }
+        }
+    }
+    /// Returns what was added since an earlier reading. Counts only grow, unless one who had them
+    /// ended.
+    #[must_use]
+    pub(crate) fn since(self, before: KernelCounts) -> KernelCounts {
+        let (KernelCounts::Known(a, b), KernelCounts::Known(c, d)) = (self, before) else {
+            return self.plus(before);
+        };
+        match (a.checked_sub(c), b.checked_sub(d)) {
+            (Some(first), Some(second)) => KernelCounts::Known(first, second),
+            _ => KernelCounts::Absent(Uncounted::Ended),
+        }
+    }
+}
+
+/// The kernel's counts of a server's processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Activity {
+    /// CPU nanoseconds in user mode and in the kernel, rounded to the kernel's ticks: what counts is
+    /// their ratio.
+    pub cpu_ns: KernelCounts,
+    /// Context switches: of threads that waited, and of threads that were preempted.
+    pub context_switches: KernelCounts,
+    /// Calls of the families of `read` and `write` (`syscr` and `syscw`). Those of `recv` and `send`
+    /// are not among them.
+    pub io_calls: KernelCounts,
+    /// Page faults without and with a read from a disk.
+    pub page_faults: KernelCounts,
+}
+
+impl Default for Activity {
+    /// Nothing is known.
+    fn default() -> Activity {
+        Activity::absent(Uncounted::NotRead)
+    }
+}
+
+impl Activity {
+    /// Nothing is known, for one reason.
+    pub(crate) fn absent(why: Uncounted) -> Activity {
+        let absent = KernelCounts::Absent(why);
+        Activity { cpu_ns: absent, context_switches: absent, io_calls: absent, page_faults: absent }
+    }
+    /// Of nothing.
+    #[cfg(any(test, all(target_os = "linux", not(feature = "portable"))))]
+    pub(crate) fn zero() -> Activity {
+        let zero = KernelCounts::Known(0, 0);
+        Activity { cpu_ns: zero, context_switches: zero, io_calls: zero, page_faults: zero }
+    }
+    /// True if nothing was read.
+    pub(crate) fn is_unread(&self) -> bool {
+        *self == Activity::default()
+    }
+    /// Adds those of another process.
+    #[must_use]
+    pub(crate) fn plus(self, other: Activity) -> Activity {
+        self.with(other, KernelCounts::plus)
+    }
+    /// Returns what was added since an earlier reading.
+    #[must_use]
+    pub(crate) fn since(self, before: Activity) -> Activity {
+        self.with(before, KernelCounts::since)
+    }
+    fn with(self, other: Activity, of: fn(KernelCounts, KernelCounts) -> KernelCounts) -> Activity {
+        Activity {
+            cpu_ns: of(self.cpu_ns, other.cpu_ns),
+            context_switches: of(self.context_switches, other.context_switches),
+            io_calls: of(self.io_calls, other.io_calls),
+            page_faults: of(self.page_faults, other.page_faults),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_known_of_one_process_is_not_known_of_all() {
+        let known = Activity { context_switches: KernelCounts::Known(3, 1), ..Activity::zero() };
+        assert_eq!(known.plus(known).context_switches, KernelCounts::Known(6, 2));
+        let refused = KernelCounts::Absent(Uncounted::NotPermitted);
+        let one = Activity { io_calls: refused, ..known };
+        for sum in [known.plus(one), one.plus(known), known.since(one), one.since(known)] {
+            assert_eq!(sum.io_calls, refused);
+            assert_eq!(sum.page_faults, KernelCounts::Known(0, 0));
+        }
+        assert!(Activity::default().is_unread() && !one.is_unread());
+    }
+
+    #[test]
+    fn counts_that_became_less_belong_to_one_who_ended() {
+        let of = |n| KernelCounts::Known(n, 10);
+        assert_eq!(of(9).since(of(4)), KernelCounts::Known(5, 0));
+        assert_eq!(of(4).since(of(9)), KernelCounts::Absent(Uncounted::Ended));
+    }
+
+    #[test]
+    fn its_form_in_files() {
+        let activity = Activity {
+            cpu_ns: KernelCounts::Known(7, 8),
+            ..Activity::absent(Uncounted::ControlGroup)
+        };
+        let json = serde_json::to_string(&activity).expect("numbers and names");
+        assert_eq!(
+            json,
+            r#"{"cpu_ns":{"known":[7,8]},"context_switches":{"absent":"control_group"},"io_calls":{"absent":"control_group"},"page_faults":{"absent":"control_group"}}"#
+        );
+        assert_eq!(serde_json::from_str::<Activity>(&json).expect("it is the same"), activity);
+    }
+}
