@@ -1,5 +1,7 @@
 //! The gate: limits, baselines, pairs of runs, and what CI shows of them.
 
+/// The action for GitHub, with an API of the test.
+mod action;
 /// A result against a baseline.
 mod baseline;
 /// Comparisons of recorded results.
