@@ -28,6 +28,7 @@ fn every_help_text_fits_80_columns_and_has_an_example() {
     assert!(names.len() >= 13, "{names:?}");
     let mut calls: Vec<Vec<&str>> = vec![vec!["--help"], vec!["-h"]];
     calls.extend(names.iter().flat_map(|name| [vec![name, "--help"], vec![name, "-h"]]));
+    calls.extend(["add", "show", "check"].map(|name| vec!["history", name, "--help"]));
     for call in calls {
         let help = stdout_of(&call);
         for line in help.lines() {
@@ -43,9 +44,11 @@ fn options_are_grouped() {
         ("run", ["Scenario:", "Output:"]),
         ("gate", ["Judging:", "Output:"]),
         ("compare", ["Pairs of runs:", "Judging:"]),
+        ("history check", ["History:", "Judging:"]),
         ("serve", ["Listening:", "Publishing:"]),
     ] {
-        let help = stdout_of(&[name, "--help"]);
+        let call: Vec<&str> = name.split(' ').chain(["--help"]).collect();
+        let help = stdout_of(&call);
         for heading in headings {
             assert!(help.lines().any(|line| line == heading), "{name}: {heading}\n{help}");
         }

@@ -35,6 +35,8 @@ mod fuzz_targets;
 mod gate;
 /// Help texts, completions, and `wsbench init`.
 mod help;
+/// `wsbench history`: lines, sparklines, change points.
+mod history;
 /// The HTTP/1.1 response parser.
 mod http;
 /// Words that have a plainer one.

@@ -167,7 +167,7 @@ pub(crate) struct PairArgs {
     pub quiet: bool,
 }
 
-fn parse_level(text: &str) -> Result<f64, String> {
+pub(super) fn parse_level(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(alpha) if alpha > 0.0 && alpha <= 0.2 => Ok(alpha),
         _ => Err("must be a number above 0 and at most 0.2, for example 0.005".to_owned()),

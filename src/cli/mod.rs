@@ -2,11 +2,16 @@
 //! columns and ends with an example.
 
 mod gate;
+mod history;
 mod output;
 mod run;
 mod serve;
 
 pub(crate) use gate::{CalibrateArgs, CompareArgs, GateArgs, PairArgs};
+pub(crate) use history::{
+    HistoryAddArgs, HistoryArgs, HistoryCheckArgs, HistoryCommand, HistoryFileArgs, HistoryFormat,
+    HistoryShowArgs,
+};
 pub(crate) use output::{
     DrawArgs, OutputArgs, OutputFormat, ReportArgs, ReportingArgs, SchemaArgs,
 };
@@ -78,6 +83,8 @@ pub(crate) enum Command {
     Compare(CompareArgs),
     /// Measure the smallest change that this machine can show
     Calibrate(CalibrateArgs),
+    /// Keep the figures of nightly runs, and find changes in them
+    History(HistoryArgs),
     /// Run the reference server
     Serve(ServeArgs),
     /// Run a TCP relay that delays every byte

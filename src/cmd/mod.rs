@@ -9,6 +9,7 @@ mod exit_code;
 mod files;
 mod gate;
 mod heads;
+mod history;
 mod init;
 mod model;
 mod pictures;
@@ -62,6 +63,7 @@ fn run(command: Command) -> Outcome<Conclusion> {
         Command::Gate(args) => gate::run(&args),
         Command::Compare(args) => compare::compare(&args),
         Command::Calibrate(args) => compare::calibrate(&args),
+        Command::History(args) => history::run(&args),
         Command::Serve(args) => serve::run(&args).map(passed),
         Command::Relay(args) => relay::run(&args).map(passed),
         Command::Schema(args) => schema::run(&args).map(passed),

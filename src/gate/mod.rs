@@ -12,6 +12,8 @@
 //! | `beside` | what changed beside a figure that got worse | its size and sign over the same pairs |
 //! | `invariants` | the figures of pairs of runs that do not vary | by `baseline` |
 //! | `run_validity` | whether a run may be used in a comparison | by its checks |
+//! | `change_points` | the runs of months | where a figure begins to have another distribution |
+//! | `history` | a file of runs | its figures, and the newest change of each |
 //! | `noise` | A against A | the changes that this machine can show |
 //!
 //! Three rules hold for all of them: a figure without samples never passes, a figure that cannot be
@@ -19,7 +21,9 @@
 
 pub(crate) mod baseline;
 pub(crate) mod beside;
+pub(crate) mod change_points;
 pub(crate) mod confidence_sequence;
+pub(crate) mod history;
 pub(crate) mod invariants;
 pub(crate) mod limit;
 pub(crate) mod noise;

@@ -46,7 +46,7 @@ impl Margins {
         given.iter().map(|text| margin(text)).collect::<Result<_, _>>().map(Margins)
     }
     /// Returns the change of a metric that is tolerated: 0.05 is 5 % more.
-    fn of(&self, metric: &str, default: f64) -> f64 {
+    pub(crate) fn of(&self, metric: &str, default: f64) -> f64 {
         self.0.get(metric).copied().unwrap_or(default)
     }
 }

@@ -37,6 +37,8 @@ named! {
         Structural = "structural",
         /// A figure that varies from run to run, by the signed-rank test over pairs of runs.
         Paired = "paired",
+        /// A figure over many runs, by the change points of its history.
+        History = "history",
     }
 }
 
@@ -46,7 +48,7 @@ impl Kind {
         match self {
             Kind::Check => Conclusion::Invalid,
             Kind::Limit => Conclusion::LimitFailed,
-            Kind::Exact | Kind::Structural | Kind::Paired => Conclusion::Regression,
+            Kind::Exact | Kind::Structural | Kind::Paired | Kind::History => Conclusion::Regression,
         }
     }
 }

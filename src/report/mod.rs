@@ -25,6 +25,7 @@ pub(crate) mod summary;
 pub(crate) mod table;
 mod time_quality;
 mod time_series;
+pub(crate) mod trends;
 
 use std::io::{self, Write};
 use std::panic::resume_unwind;

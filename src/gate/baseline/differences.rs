@@ -42,13 +42,13 @@ const SHOWN_CHARS: usize = 60;
 /// lack a setting.
 pub(crate) fn scenarios(a: &Value, b: &Value, builds: (&str, &str)) -> Vec<Difference> {
     let mut out = Vec::new();
-    walk("", &scenario_of(a), &scenario_of(b), builds.0 != builds.1, &mut out);
+    walk("", &reduce_to_scenario(a), &reduce_to_scenario(b), builds.0 != builds.1, &mut out);
     out
 }
 
 /// Reduces a plan to its scenario. Of its cases, the client counts remain and how far intervals may
 /// be stretched.
-fn scenario_of(plan: &Value) -> Value {
+pub(crate) fn reduce_to_scenario(plan: &Value) -> Value {
     let Value::Object(plan) = plan else { return plan.clone() };
     let mut out: Map<String, Value> = plan.clone();
     out.retain(|key, _| !IGNORED.contains(&key.as_str()));
@@ -269,7 +269,7 @@ mod tests {
             prop_assert!(scenarios(&a, &a, ("", "")).is_empty());
             let (there, back) = (scenarios(&a, &b, ("", "")), scenarios(&b, &a, ("", "")));
             prop_assert_eq!(there.len(), back.len());
-            prop_assert_eq!(there.is_empty(), scenario_of(&a) == scenario_of(&b));
+            prop_assert_eq!(there.is_empty(), reduce_to_scenario(&a) == reduce_to_scenario(&b));
         }
     }
 }

@@ -32,6 +32,7 @@ mod port;
 mod structural;
 
 pub(crate) use comparable::{ComparableRow, ComparableRun};
+pub(crate) use differences::{Difference, machines, reduce_to_scenario, scenarios};
 pub(crate) use file::{Baseline, parse, read, require_valid};
 pub(crate) use judge::{GateOptions, judge};
 

@@ -205,7 +205,7 @@ fn clip(text: &str) -> String {
 }
 
 /// Escapes text for a cell or paragraph. Line ends become `<br>`.
-fn text(text: &str) -> String {
+pub(in crate::report) fn text(text: &str) -> String {
     let clipped = clip(text);
     let lines: Vec<String> = clipped.lines().map(|l| escape(&describe::line(l))).collect();
     lines.join("<br>")

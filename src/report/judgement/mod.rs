@@ -16,7 +16,7 @@
 pub mod annotations;
 pub mod bencher;
 mod beside;
-mod describe;
+pub(in crate::report) mod describe;
 pub mod github_action_benchmark;
 pub mod json;
 pub mod junit;

@@ -1,0 +1,155 @@
+//! Figures over many runs, as `wsbench history show` has them: one line for each figure.
+//!
+//! | file | for |
+//! |---|---|
+//! | `text` | a terminal |
+//! | `markdown` | a job's summary, a comment |
+//! | `html` | a section of a page: no script, no request |
+//!
+//! Nothing here decides whether a change is one; that is `gate`'s.
+
+pub(crate) mod html;
+pub(crate) mod markdown;
+pub(crate) mod text;
+
+use crate::report::finding::Subject;
+use crate::report::judgement::describe;
+use crate::units::{append_unit, six_digits};
+
+/// What a sparkline is made of, from the least value to the greatest.
+const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+/// A run without the figure.
+const GAP: char = '·';
+
+/// One figure over the runs, the oldest first.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Trend {
+    /// The series, its client count, and the metric.
+    pub subject: Subject,
+    /// Its unit, or `-`.
+    pub unit: &'static str,
+    /// A value for each run that is shown; absent if the run has none.
+    pub values: Vec<Option<f64>>,
+}
+
+impl Trend {
+    /// Returns the last value, if the last run has one.
+    fn latest(&self) -> Option<f64> {
+        self.values.last().copied().flatten()
+    }
+
+    /// Returns the relative change from the median of the runs before to the last one; `None` if there is
+    /// no such ratio.
+    fn change(&self) -> Option<f64> {
+        let (last, before) = self.values.split_last()?;
+        let mut known: Vec<f64> = before.iter().copied().flatten().collect();
+        known.sort_by(f64::total_cmp);
+        let middle = known.get(known.len() / 2)?;
+        let median = match known.len() % 2 {
+            0 => f64::midpoint(*middle, known[known.len() / 2 - 1]),
+            _ => *middle,
+        };
+        match ((*last)?, median) {
+            (last, median) if last == median => Some(0.0),
+            (_, median) if median <= 0.0 => None,
+            (last, median) => Some(last / median - 1.0),
+        }
+    }
+
+    /// Returns a character for each run.
+    fn sparkline(&self) -> String {
+        let (least, most) = self.bounds();
+        let bar = |value: f64| {
+            let share = if most > least { (value - least) / (most - least) } else { 0.0 };
+            BARS[((share * 8.0) as usize).min(7)]
+        };
+        self.values.iter().map(|value| value.map_or(GAP, bar)).collect()
+    }
+
+    fn bounds(&self) -> (f64, f64) {
+        let known = || self.values.iter().copied().flatten();
+        (known().fold(f64::INFINITY, f64::min), known().fold(f64::NEG_INFINITY, f64::max))
+    }
+
+    /// Returns the last value with its unit and the change, as cells.
+    fn cells(&self) -> [String; 2] {
+        let latest = self.latest().map(|value| append_unit(six_digits(value), self.unit));
+        let absent = || "-".to_owned();
+        [latest.unwrap_or_else(absent), self.change().map_or_else(absent, describe::change)]
+    }
+}
+
+/// All figures, and what must be known of them.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Trends {
+    /// Which file, and how many runs.
+    pub title: String,
+    /// The figures in the order of the reports, those of a row one after the other.
+    pub trends: Vec<Trend>,
+    /// Sentences that a reader must know.
+    pub notes: Vec<String>,
+}
+
+/// What the last column means.
+const CHANGE: &str = "change: from the median of the runs before it to the latest one";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trend(values: &[Option<f64>]) -> Trend {
+        let subject = Subject::of_row("a|<b>", 1_000, "server_cpu_us_per_message");
+        Trend { subject, unit: "µs/message", values: values.to_vec() }
+    }
+
+    fn trends() -> Trends {
+        let known = [Some(10.0), None, Some(12.0), Some(13.0)];
+        Trends {
+            title: "2 runs of <x>".to_owned(),
+            trends: vec![trend(&known), trend(&[Some(0.0), Some(0.0), Some(0.0), Some(5.0)])],
+            notes: vec!["a note".to_owned()],
+        }
+    }
+
+    #[test]
+    fn a_sparkline_has_a_character_for_each_run() {
+        let line = |values: &[Option<f64>]| trend(values).sparkline();
+        let rising: Vec<Option<f64>> = (0..8).map(|n| Some(f64::from(n))).collect();
+        assert_eq!(line(&rising), "▁▂▃▄▅▆▇█");
+        assert_eq!(line(&[Some(5.0), None, Some(5.0)]), "▁·▁");
+        assert_eq!(line(&[]), "");
+    }
+
+    #[test]
+    fn the_change_is_from_the_median_before() {
+        let change =
+            |values: &[f64]| trend(&values.iter().map(|x| Some(*x)).collect::<Vec<_>>()).change();
+        assert_eq!(change(&[1.0, 100.0, 3.0, 2.0, 5.0]), Some(1.0));
+        assert_eq!(change(&[0.0, 0.0]), Some(0.0));
+        assert_eq!((change(&[0.0, 1.0]), change(&[1.0])), (None, None));
+        assert_eq!(trend(&[Some(1.0), None]).change(), None);
+    }
+
+    #[test]
+    fn the_terminal_has_a_line_for_each_figure() {
+        let shown = text::render(&trends());
+        assert!(shown.starts_with("2 runs of <x>\n"), "{shown}");
+        let line = "  server_cpu_us_per_message  ▁·▆█                   13 µs/message  +18.2 %";
+        assert!(shown.lines().any(|l| l == line), "{shown}");
+        assert!(shown.contains("a|<b> at 1,000 clients") && shown.contains("a note"), "{shown}");
+    }
+
+    #[test]
+    fn marks_of_the_formats_are_escaped() {
+        let shown = markdown::render(&trends());
+        assert!(!shown.contains("a|<b>") && shown.contains("▁·▆█"), "{shown}");
+        let page = html::render(&trends());
+        assert!(page.contains("a|&lt;b&gt; at 1,000 clients"), "{page}");
+        assert!(!page.contains("<b>") && !page.contains("<x>"), "{page}");
+        for request in ["http:", "https:", "src=", "href=", "url(", "@import", "<script"] {
+            assert!(!page.contains(request), "{request} in {page}");
+        }
+        // The gap parts the line.
+        assert_eq!(page.matches("<polyline").count(), 3, "{page}");
+    }
+}
