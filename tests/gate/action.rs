@@ -395,7 +395,7 @@ fn base_and_head_are_built_each_in_its_checkout() {
     let (clone, base, head) = repository(&world);
     let mut command = compare_sh(&world, &clone, 98);
     command.env("BUILD", "cp server.txt built-$WSBENCH_SIDE").env("BASE_REF", &base);
-    command.env("TIME", "5m").env("STRICT", "true");
+    command.env("TIME", "5min").env("STRICT", "true");
     command.env("MARGINS", "server_cpu_us_per_message=10%\n\ndelivery_latency_us_p99=20%\n");
     command.env("ARGUMENTS", "--set\nrate=\"20/s\"");
     run(&mut command);
@@ -421,7 +421,7 @@ fn base_and_head_are_built_each_in_its_checkout() {
         "--junit",
         &format!("{out}/compare.xml"),
         "--time",
-        "5m",
+        "5min",
         "--strict",
         "--margin",
         "server_cpu_us_per_message=10%",
