@@ -6,7 +6,7 @@
 use crate::config::nearest;
 use crate::feed::mix;
 use crate::server::body::Body;
-use crate::time::thread_cpu_ns;
+use crate::time::{now_ns, thread_cpu_ns};
 use crate::units::{human_ns, parse_duration_ns, parse_size, thousands};
 use hyper::Response;
 use hyper::header::{HeaderName, HeaderValue};
@@ -282,8 +282,13 @@ impl Injector {
         }
         if cpu_ns > 0 {
             let until_ns = thread_cpu_ns().saturating_add(cpu_ns);
-            while thread_cpu_ns() < until_ns {
-                std::hint::spin_loop();
+            // In user mode, as most work is: the CPU clock is the kernel's, and is asked again only if
+            // the thread was preempted.
+            while let Some(left_ns) = until_ns.checked_sub(thread_cpu_ns()).filter(|ns| *ns > 0) {
+                let until_ns = now_ns().saturating_add(left_ns);
+                while now_ns() < until_ns {
+                    std::hint::spin_loop();
+                }
             }
         }
     }

@@ -95,7 +95,7 @@ fn delay_cpu_leak_and_stall_each_fail_their_own_metric() {
     }
 }
 
-/// What a fault costs is user time and system time, and both stand beside the figure that fails.
+/// What the fault costs is user time, which stands beside the figure that fails.
 #[test]
 fn a_cpu_fault_shows_in_the_user_time_beside_it() {
     // Enough CPU time for the kernel's ticks of 10 ms.
