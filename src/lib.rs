@@ -368,8 +368,8 @@ pub mod internals {
     /// Results.
     pub mod result {
         pub use crate::result::{
-            Activity, CaseEnd, CaseInfo, CaseResult, Cost, Curve, DriverEnd, End, Header,
-            KernelAudit, KernelCounts, LostProcess, ProcessRole, ReceiveTimestamps, RunResult,
+            CaseEnd, CaseInfo, CaseResult, Cost, Curve, DriverEnd, End, Header, KernelAudit,
+            KernelCounts, LostProcess, ProcessActivity, ProcessRole, ReceiveTimestamps, RunResult,
             SCHEMA, SecondRow, Seconds, ServerEnd, StopReason, Uncounted,
         };
         /// Result files.

@@ -28,7 +28,8 @@ use wsbench::internals::report::{FORMATS, Table, find_format, summarise};
 use wsbench::internals::report::{Layer, Statistic, Way};
 use wsbench::internals::report::{Row, Status};
 use wsbench::internals::result::{
-    Activity, CaseEnd, CaseResult, Cost, DriverEnd, End, KernelCounts, RunResult, ServerEnd, file,
+    CaseEnd, CaseResult, Cost, DriverEnd, End, KernelCounts, ProcessActivity, RunResult, ServerEnd,
+    file,
 };
 use wsbench::internals::result::{LostProcess, ProcessRole, StopReason};
 use wsbench::internals::units::Bytes;
@@ -397,10 +398,10 @@ fn anything() -> impl Strategy<Value = RunResult> {
                 case.add_window(n[0] as u32 % 100, &any_window(&n));
             }
             let (cpu_ns, resident_before, resident_during) = (n[1], n[2], n[3]);
-            let activity = Activity {
+            let activity = ProcessActivity {
                 cpu_ns: KernelCounts::Known(n[0], n[1]),
                 context_switches: KernelCounts::Known(n[2], n[3]),
-                ..Activity::default()
+                ..ProcessActivity::default()
             };
             let cost = Cost { cpu_ns, resident_before, resident_during, activity };
             if has(1) {

@@ -183,6 +183,11 @@ fn a_process_that_runs_is_measured_with_its_children() {
     let found = row(&world);
     // The shell itself only waits.
     assert!(number(&found, "server_cpu_us_per_message") > 50.0, "{found:?}");
+    let parts = ["server_user_us_per_message", "server_system_us_per_message"];
+    let sum: f64 = parts.iter().map(|column| number(&found, column)).sum();
+    let difference = sum - number(&found, "server_cpu_us_per_message");
+    assert!(difference.abs() < 0.01, "{found:?}");
+    assert!(number(&found, "server_context_switches_per_message") > 0.0, "{found:?}");
     assert!(found["kernel_bytes_per_client"].is_empty(), "{found:?}");
     assert!(reason(&world, "kernel_bytes_per_client").contains("whole machine"));
     let text = flat(&output);

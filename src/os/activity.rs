@@ -3,7 +3,7 @@
 //!
 //! It is read twice in a measured window, never in between.
 
-use crate::record::{Activity, KernelCounts, Uncounted};
+use crate::record::{KernelCounts, ProcessActivity, Uncounted};
 use std::collections::BTreeSet;
 use std::io;
 
@@ -11,7 +11,7 @@ use std::io;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ActivityReading {
     /// The counts.
-    pub activity: Activity,
+    pub activity: ProcessActivity,
     /// The threads whose context switches were counted. The kernel forgets those of a thread that
     /// ends.
     pub threads: BTreeSet<i32>,
@@ -34,7 +34,7 @@ pub(crate) use read::own_activity;
 
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
 mod read {
-    use super::{Activity, KernelCounts, Uncounted, io, or_why};
+    use super::{KernelCounts, ProcessActivity, Uncounted, io, or_why};
     use nix::sys::resource::{UsageWho, getrusage};
     use nix::sys::time::TimeVal;
 
@@ -55,9 +55,9 @@ mod read {
     }
 
     /// Returns what this process has done, with threads that have ended.
-    pub(crate) fn own_activity() -> Activity {
+    pub(crate) fn own_activity() -> ProcessActivity {
         let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) else {
-            return Activity::absent(Uncounted::System);
+            return ProcessActivity::absent(Uncounted::System);
         };
         let ns = |time: TimeVal| {
             time.tv_sec().unsigned_abs() * 1_000_000_000 + time.tv_usec().unsigned_abs() * 1_000
@@ -66,7 +66,7 @@ mod read {
             KernelCounts::Known(first.unsigned_abs(), second.unsigned_abs())
         };
         let voluntary = usage.voluntary_context_switches();
-        Activity {
+        ProcessActivity {
             cpu_ns: KernelCounts::Known(ns(usage.user_time()), ns(usage.system_time())),
             context_switches: counts(voluntary, usage.involuntary_context_switches()),
             io_calls: or_why(io_calls("self")),
@@ -77,11 +77,11 @@ mod read {
 
 #[cfg(any(not(target_os = "linux"), feature = "portable"))]
 mod read {
-    use super::{Activity, Uncounted};
+    use super::{ProcessActivity, Uncounted};
 
     /// Needs Linux.
-    pub(crate) fn own_activity() -> Activity {
-        Activity::absent(Uncounted::System)
+    pub(crate) fn own_activity() -> ProcessActivity {
+        ProcessActivity::absent(Uncounted::System)
     }
 }
 

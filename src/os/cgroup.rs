@@ -5,13 +5,15 @@
 
 use crate::os::activity::{ActivityReading, or_why};
 use crate::os::process_group::Usage;
-use crate::record::{Activity, Uncounted};
+use crate::record::{ProcessActivity, Uncounted};
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
 /// Where control groups are mounted.
 pub(super) const MOUNT: &str = "/sys/fs/cgroup";
+/// The unit of `cpuacct.stat`: Linux has 100 ticks a second for its users.
+const TICK_NS: u64 = 10_000_000;
 /// Folders of the first version that may have the CPU time.
 const CPU_FOLDERS: [&str; 3] = ["cpuacct", "cpu,cpuacct", "cpuacct,cpu"];
 /// The folder of the first version that has the memory.
@@ -69,15 +71,18 @@ impl ControlGroup {
         Ok(Usage { cpu_ns, resident, ..Usage::default() })
     }
 
-    /// Returns what the group has done so far: its CPU time in user mode and in the kernel if it is of
-    /// the second version, and page faults if its memory is counted.
+    /// Returns what the group has done so far: its CPU time in user mode and in the kernel, and page
+    /// faults if its memory is counted.
     pub(super) fn activity(&self) -> ActivityReading {
-        let mut activity = Activity::absent(Uncounted::ControlGroup);
-        if let CpuFile::Stat(file) = &self.cpu {
-            let ns = |name: &str| field(file, name).map(|us| us.saturating_mul(1_000));
-            activity.cpu_ns =
-                or_why(ns("user_usec").and_then(|user| Ok((user, ns("system_usec")?))));
-        }
+        let mut activity = ProcessActivity::absent(Uncounted::ControlGroup);
+        let (file, names, unit_ns) = match &self.cpu {
+            CpuFile::Stat(file) => (file.clone(), ["user_usec", "system_usec"], 1_000),
+            CpuFile::Nanoseconds(file) => {
+                (file.with_file_name("cpuacct.stat"), ["user", "system"], TICK_NS)
+            }
+        };
+        let ns = |name: &str| field(&file, name).map(|units| units.saturating_mul(unit_ns));
+        activity.cpu_ns = or_why(ns(names[0]).and_then(|user| Ok((user, ns(names[1])?))));
         if let Some(folder) = &self.memory {
             let stat = folder.join("memory.stat");
             // With the groups below it, in the first version by a name of its own.
@@ -279,6 +284,7 @@ mod tests {
             &[
                 ("cpu,cpuacct/cpuacct.usage", "1\n"),
                 ("cpu,cpuacct/docker/x/cpuacct.usage", "77\n"),
+                ("cpu,cpuacct/docker/x/cpuacct.stat", "user 3\nsystem 2\n"),
                 ("memory/memory.usage_in_bytes", "1\n"),
                 ("memory/docker/x/memory.usage_in_bytes", "10000\n"),
                 ("memory/docker/x/memory.stat", FIRST_MEMORY),
@@ -294,6 +300,10 @@ mod tests {
         let lines = "5:memory:/docker/x\n2:cpu,cpuacct:/docker/x\n0::/docker/x\n";
         let group = of_lines(lines, root.path()).expect("it is there");
         assert_eq!(group.usage().expect("it can be read"), expected);
+        let activity = group.activity().activity;
+        assert_eq!(activity.cpu_ns, KernelCounts::Known(30_000_000, 20_000_000));
+        // Its file has no page faults.
+        assert_eq!(activity.page_faults, KernelCounts::Absent(Uncounted::System));
         // All other programs of the machine have their memory here.
         let lines = "5:memory:/\n2:cpu,cpuacct:/docker/x\n0::/\n";
         let group = of_lines(lines, root.path()).expect("it is there");

@@ -43,7 +43,7 @@ mod read {
     use super::{ProcessSet, Usage, io};
     use crate::os::activity::{ActivityReading, io_calls, or_why};
     use crate::os::address::is_own_address;
-    use crate::record::{Activity, KernelCounts, Uncounted};
+    use crate::record::{KernelCounts, ProcessActivity, Uncounted};
     use nix::time::clock_getcpuclockid;
     use nix::unistd::Pid;
     use procfs::net::{TcpState, tcp, tcp6};
@@ -182,11 +182,12 @@ mod read {
     /// If `/proc` cannot be read.
     pub(in crate::os) fn activity(set: ProcessSet) -> io::Result<ActivityReading> {
         let tick_ns = 1_000_000_000 / procfs::ticks_per_second().max(1);
-        let mut sum = ActivityReading { activity: Activity::zero(), threads: BTreeSet::new() };
+        let mut sum =
+            ActivityReading { activity: ProcessActivity::zero(), threads: BTreeSet::new() };
         for member in members(set)? {
             let context_switches = member.context_switches(&mut sum.threads);
             let stat = &member.stat;
-            let activity = Activity {
+            let activity = ProcessActivity {
                 cpu_ns: member.split_cpu_ns(tick_ns),
                 context_switches,
                 // One that ended has none any more, and its parent has them.

@@ -77,7 +77,7 @@ impl KernelCounts {
 
 /// The kernel's counts of a server's processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Activity {
+pub struct ProcessActivity {
     /// CPU nanoseconds in user mode and in the kernel, rounded to the kernel's ticks: what counts is
     /// their ratio.
     pub cpu_ns: KernelCounts,
@@ -90,41 +90,50 @@ pub struct Activity {
     pub page_faults: KernelCounts,
 }
 
-impl Default for Activity {
+impl Default for ProcessActivity {
     /// Nothing is known.
-    fn default() -> Activity {
-        Activity::absent(Uncounted::NotRead)
+    fn default() -> ProcessActivity {
+        ProcessActivity::absent(Uncounted::NotRead)
     }
 }
 
-impl Activity {
+impl ProcessActivity {
     /// Nothing is known, for one reason.
-    pub(crate) fn absent(why: Uncounted) -> Activity {
+    pub(crate) fn absent(why: Uncounted) -> ProcessActivity {
         let absent = KernelCounts::Absent(why);
-        Activity { cpu_ns: absent, context_switches: absent, io_calls: absent, page_faults: absent }
+        ProcessActivity {
+            cpu_ns: absent,
+            context_switches: absent,
+            io_calls: absent,
+            page_faults: absent,
+        }
     }
     /// Of nothing.
     #[cfg(any(test, all(target_os = "linux", not(feature = "portable"))))]
-    pub(crate) fn zero() -> Activity {
+    pub(crate) fn zero() -> ProcessActivity {
         let zero = KernelCounts::Known(0, 0);
-        Activity { cpu_ns: zero, context_switches: zero, io_calls: zero, page_faults: zero }
+        ProcessActivity { cpu_ns: zero, context_switches: zero, io_calls: zero, page_faults: zero }
     }
     /// True if nothing was read.
     pub(crate) fn is_unread(&self) -> bool {
-        *self == Activity::default()
+        *self == ProcessActivity::default()
     }
     /// Adds those of another process.
     #[must_use]
-    pub(crate) fn plus(self, other: Activity) -> Activity {
+    pub(crate) fn plus(self, other: ProcessActivity) -> ProcessActivity {
         self.with(other, KernelCounts::plus)
     }
     /// Returns what was added since an earlier reading.
     #[must_use]
-    pub(crate) fn since(self, before: Activity) -> Activity {
+    pub(crate) fn since(self, before: ProcessActivity) -> ProcessActivity {
         self.with(before, KernelCounts::since)
     }
-    fn with(self, other: Activity, of: fn(KernelCounts, KernelCounts) -> KernelCounts) -> Activity {
-        Activity {
+    fn with(
+        self,
+        other: ProcessActivity,
+        of: fn(KernelCounts, KernelCounts) -> KernelCounts,
+    ) -> ProcessActivity {
+        ProcessActivity {
             cpu_ns: of(self.cpu_ns, other.cpu_ns),
             context_switches: of(self.context_switches, other.context_switches),
             io_calls: of(self.io_calls, other.io_calls),
@@ -139,15 +148,18 @@ mod tests {
 
     #[test]
     fn what_is_not_known_of_one_process_is_not_known_of_all() {
-        let known = Activity { context_switches: KernelCounts::Known(3, 1), ..Activity::zero() };
+        let known = ProcessActivity {
+            context_switches: KernelCounts::Known(3, 1),
+            ..ProcessActivity::zero()
+        };
         assert_eq!(known.plus(known).context_switches, KernelCounts::Known(6, 2));
         let refused = KernelCounts::Absent(Uncounted::NotPermitted);
-        let one = Activity { io_calls: refused, ..known };
+        let one = ProcessActivity { io_calls: refused, ..known };
         for sum in [known.plus(one), one.plus(known), known.since(one), one.since(known)] {
             assert_eq!(sum.io_calls, refused);
             assert_eq!(sum.page_faults, KernelCounts::Known(0, 0));
         }
-        assert!(Activity::default().is_unread() && !one.is_unread());
+        assert!(ProcessActivity::default().is_unread() && !one.is_unread());
     }
 
     #[test]
@@ -159,15 +171,18 @@ mod tests {
 
     #[test]
     fn its_form_in_files() {
-        let activity = Activity {
+        let activity = ProcessActivity {
             cpu_ns: KernelCounts::Known(7, 8),
-            ..Activity::absent(Uncounted::ControlGroup)
+            ..ProcessActivity::absent(Uncounted::ControlGroup)
         };
         let json = serde_json::to_string(&activity).expect("numbers and names");
         assert_eq!(
             json,
             r#"{"cpu_ns":{"known":[7,8]},"context_switches":{"absent":"control_group"},"io_calls":{"absent":"control_group"},"page_faults":{"absent":"control_group"}}"#
         );
-        assert_eq!(serde_json::from_str::<Activity>(&json).expect("it is the same"), activity);
+        assert_eq!(
+            serde_json::from_str::<ProcessActivity>(&json).expect("it is the same"),
+            activity
+        );
     }
 }

@@ -21,7 +21,7 @@ mod tls_problem;
 mod trace;
 mod window;
 
-pub use activity::{Activity, KernelCounts, Uncounted};
+pub use activity::{KernelCounts, ProcessActivity, Uncounted};
 pub use counts::Counts;
 pub(crate) use fanout::FanOut;
 pub use fault::{ClientError, ClientErrorKind};

@@ -17,7 +17,7 @@ pub use seconds::{SecondRow, Seconds};
 pub use stop_reason::StopReason;
 
 pub use crate::predict::Curve;
-pub use crate::record::{Activity, KernelAudit, KernelCounts, ReceiveTimestamps, Uncounted};
+pub use crate::record::{KernelAudit, KernelCounts, ProcessActivity, ReceiveTimestamps, Uncounted};
 
 use crate::feed::{StrangeTime, Workload};
 use crate::predict::Model;
@@ -141,8 +141,8 @@ pub struct Cost {
     pub resident_during: u64,
     /// What a server's processes did between the start and the end of the measured window; not read
     /// of a driver.
-    #[serde(default, skip_serializing_if = "Activity::is_unread")]
-    pub activity: Activity,
+    #[serde(default, skip_serializing_if = "ProcessActivity::is_unread")]
+    pub activity: ProcessActivity,
 }
 
 /// The end of one driver process.

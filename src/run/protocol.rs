@@ -3,7 +3,7 @@
 
 use crate::feed::Spec;
 use crate::result::file::Line;
-use crate::result::{Activity, Cost, KernelCounts, Uncounted};
+use crate::result::{Cost, KernelCounts, ProcessActivity, Uncounted};
 use crate::tls::ServerTls;
 use crate::transport::Mount;
 use crate::units::add_fields;
@@ -91,14 +91,14 @@ pub(crate) struct ResourceSample {
     /// Private resident bytes now.
     pub resident: u64,
     /// What it did since it began.
-    pub activity: Activity,
+    pub activity: ProcessActivity,
     /// Whether a thread has ended since the sample before: its context switches are in none of both.
     pub threads_ended: bool,
 }
 
 impl ResourceSample {
     /// Returns what it did since the sample before.
-    pub(crate) fn activity_since(&self, before: &ResourceSample) -> Activity {
+    pub(crate) fn activity_since(&self, before: &ResourceSample) -> ProcessActivity {
         let mut activity = self.activity.since(before.activity);
         if self.threads_ended && matches!(activity.context_switches, KernelCounts::Known(..)) {
             activity.context_switches = KernelCounts::Absent(Uncounted::Ended);
@@ -150,10 +150,10 @@ mod tests {
     #[test]
     fn switches_of_a_thread_that_ended_leave_no_figure() {
         let sample = |switches, threads_ended| ResourceSample {
-            activity: Activity {
+            activity: ProcessActivity {
                 context_switches: KernelCounts::Known(switches, 0),
                 page_faults: KernelCounts::Known(switches, 0),
-                ..Activity::default()
+                ..ProcessActivity::default()
             },
             threads_ended,
             ..ResourceSample::default()

@@ -2,7 +2,7 @@
 
 use crate::os::UsageOf;
 use crate::plan::{ServerProcesses, usage_of};
-use crate::result::{Activity, Cost, ServerEnd, Uncounted};
+use crate::result::{Cost, ProcessActivity, ServerEnd, Uncounted};
 use crate::run::protocol::ResourceSample;
 use std::collections::BTreeSet;
 
@@ -88,13 +88,13 @@ impl ServerCost {
 }
 
 /// Returns what was done so far, and whether a thread has ended since the last reading.
-fn read_activity(of: &UsageOf, threads: &mut BTreeSet<i32>) -> (Activity, bool) {
+fn read_activity(of: &UsageOf, threads: &mut BTreeSet<i32>) -> (ProcessActivity, bool) {
     match of.activity() {
         Ok(reading) => {
             let ended = !threads.is_subset(&reading.threads);
             *threads = reading.threads;
             (reading.activity, ended)
         }
-        Err(_) => (Activity::absent(Uncounted::System), false),
+        Err(_) => (ProcessActivity::absent(Uncounted::System), false),
     }
 }

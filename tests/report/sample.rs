@@ -8,8 +8,8 @@ use wsbench::internals::record::{
 };
 use wsbench::internals::result::StopReason;
 use wsbench::internals::result::{
-    Activity, CaseEnd, CaseInfo, CaseResult, Cost, DriverEnd, End, Header, KernelAudit,
-    KernelCounts, ReceiveTimestamps, RunResult, SCHEMA, ServerEnd, Uncounted,
+    CaseEnd, CaseInfo, CaseResult, Cost, DriverEnd, End, Header, KernelAudit, KernelCounts,
+    ProcessActivity, ReceiveTimestamps, RunResult, SCHEMA, ServerEnd, Uncounted,
 };
 use wsbench::internals::units::{Bytes, SECOND_NS};
 
@@ -237,8 +237,8 @@ fn window(series: Series, turns: u64, clients: u64, floor: bool) -> Window {
 }
 
 /// What a server does for so many messages. This user may not read its calls.
-fn activity(messages: u64) -> Activity {
-    Activity {
+fn activity(messages: u64) -> ProcessActivity {
+    ProcessActivity {
         cpu_ns: KernelCounts::Known(messages * 1_200, messages * 4_000),
         context_switches: KernelCounts::Known(messages * 5 / 4, messages / 20),
         io_calls: KernelCounts::Absent(Uncounted::NotPermitted),

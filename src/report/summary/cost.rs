@@ -5,7 +5,7 @@ use crate::report::figure::Figure;
 use crate::report::summary::group::{Group, SilentProcesses};
 use crate::report::table::{Audit, Connecting, Cost, ServerActivity};
 use crate::result;
-use crate::result::{Activity, KernelCounts};
+use crate::result::{KernelCounts, ProcessActivity};
 use crate::units::thousands;
 
 const NO_DRIVER: &str = "no driver process reported its end";
@@ -53,8 +53,8 @@ fn server_figure(group: &Group, name: &str, figure: impl FnOnce() -> Figure) -> 
 
 /// What the server's processes did for a message.
 fn server_activity(group: &Group, servers: &[result::Cost], messages: &Figure) -> ServerActivity {
-    let all = servers.iter().map(|cost| cost.activity).reduce(Activity::plus);
-    let figure = |counts: fn(&Activity) -> KernelCounts, of: fn(u64, u64) -> f64| {
+    let all = servers.iter().map(|cost| cost.activity).reduce(ProcessActivity::plus);
+    let figure = |counts: fn(&ProcessActivity) -> KernelCounts, of: fn(u64, u64) -> f64| {
         server_figure(group, "server_cpu", || {
             let figure = match all.as_ref().map(counts) {
                 None => Figure::absent(NO_SERVER),
