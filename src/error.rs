@@ -51,6 +51,11 @@ impl Failure {
             source: None,
         }
     }
+    /// A signal came while this was being done, and it has ended.
+    pub(crate) fn signal_during(signal: Caught, doing: &str) -> Self {
+        let message = format!("{} ended {doing}", signal.name());
+        Failure { kind: FailureKind::Signal(signal), message, source: None }
+    }
     /// The same failure with this error as its cause.
     pub(crate) fn caused_by(self, source: impl Error + Send + Sync + 'static) -> Self {
         Failure { source: Some(Arc::new(source)), ..self }

@@ -4,6 +4,8 @@
 mod action;
 /// A result against a baseline.
 mod baseline;
+/// `wsbench bisect` on a small repository.
+mod bisect;
 /// Comparisons of recorded results.
 mod canned;
 /// The reference server's faults, caught by comparison.

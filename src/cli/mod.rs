@@ -1,12 +1,14 @@
 //! The command line: types only, no logic. Each subcommand's help groups its options, fits 80
 //! columns and ends with an example.
 
+mod bisect;
 mod gate;
 mod history;
 mod output;
 mod run;
 mod serve;
 
+pub(crate) use bisect::BisectArgs;
 pub(crate) use gate::{CalibrateArgs, CompareArgs, GateArgs, PairArgs};
 pub(crate) use history::{
     HistoryAddArgs, HistoryArgs, HistoryCheckArgs, HistoryCommand, HistoryFileArgs, HistoryFormat,
@@ -83,6 +85,8 @@ pub(crate) enum Command {
     Compare(CompareArgs),
     /// Measure the smallest change that this machine can show
     Calibrate(CalibrateArgs),
+    /// Find the commit that made a server worse
+    Bisect(BisectArgs),
     /// Keep the figures of nightly runs, and find changes in them
     History(HistoryArgs),
     /// Run the reference server

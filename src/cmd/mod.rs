@@ -1,6 +1,7 @@
 //! One file or folder for each subcommand. The only folder that prints and that chooses the exit
 //! code.
 
+mod bisect;
 mod ci;
 pub(crate) mod compare;
 mod completions;
@@ -63,6 +64,7 @@ fn run(command: Command) -> Outcome<Conclusion> {
         Command::Gate(args) => gate::run(&args),
         Command::Compare(args) => compare::compare(&args),
         Command::Calibrate(args) => compare::calibrate(&args),
+        Command::Bisect(args) => bisect::run(&args),
         Command::History(args) => history::run(&args),
         Command::Serve(args) => serve::run(&args).map(passed),
         Command::Relay(args) => relay::run(&args).map(passed),

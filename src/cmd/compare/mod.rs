@@ -131,6 +131,48 @@ fn run_calibrate(args: &CalibrateArgs) -> Outcome<Conclusion> {
     Ok(judgement.conclusion())
 }
 
+/// How the two servers of a bisection's step are compared.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CommitComparison {
+    /// What is compared.
+    pub figures: ComparedFigures,
+    /// The time that it may take; otherwise that of `wsbench compare`.
+    pub limit: Option<Duration>,
+}
+
+/// Which figures of two servers are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ComparedFigures {
+    /// All of them.
+    All,
+    /// Bytes and counts, for which one pair is enough.
+    Exact,
+    /// What varies from run to run.
+    Noisy,
+}
+
+/// Compares the servers of two commits.
+///
+/// # Errors
+/// If the scenario cannot be used, or a run fails.
+pub(crate) async fn compare_commits(
+    args: &PairArgs,
+    title: &str,
+    targets: [CompareTarget; 2],
+    how: CommitComparison,
+) -> Outcome<Compared> {
+    let usual = Rules::every_pair();
+    let looks = match how.figures {
+        ComparedFigures::All | ComparedFigures::Noisy => usual.looks.clone(),
+        ComparedFigures::Exact => Looks::At(vec![1]),
+    };
+    let rules = Rules { looks, alpha: args.alpha.unwrap_or(usual.alpha), ..usual };
+    let limit = how.limit.map_or(Limit::TimeOfEachCase, Limit::Time);
+    let mut terms = prepare(args, title, targets, rules, limit)?;
+    terms.only_noisy = how.figures == ComparedFigures::Noisy;
+    run_session(&terms, args).await
+}
+
 /// Decisions at these numbers of pairs.
 fn rules_at(looks: Vec<u32>, args: &PairArgs) -> Rules {
     let usual = Rules::default();
@@ -285,6 +327,9 @@ fn prepare_side(
         if let Some(start) = start {
             // Of dozens of runs only what a failed start wrote is shown.
             start.keep_output = false;
+            if let CompareTarget::Command { folder, .. } = &target {
+                start.folder = folder.clone();
+            }
         }
     }
     let own_server = plan.series.iter().find(|series| series.server.is_some());
@@ -310,13 +355,15 @@ fn prepare_side(
 }
 
 fn run_pairs(terms: &PairTerms, args: &PairArgs) -> Outcome<Compared> {
+    crate::run::runtime()?.block_on(run_session(terms, args))
+}
+
+async fn run_session(terms: &PairTerms, args: &PairArgs) -> Outcome<Compared> {
     let planned = estimate_duration(&terms.sides[0].plan);
     let first = terms.rules.deciding().first().copied().unwrap_or(1);
     let progress = PairProgress::new(args.quiet, planned, first);
-    let done = crate::run::runtime()?.block_on(async {
-        let signals = Signals::catch().map_err(at("cannot listen for signals"))?;
-        PairSession::new(terms, signals, progress).run().await
-    });
+    let signals = Signals::catch().map_err(at("cannot listen for signals"))?;
+    let done = PairSession::new(terms, signals, progress).run().await;
     done.map_err(|failure| {
         failure.with_note(&format!("what was recorded is in {}", terms.out.display()))
     })

@@ -30,6 +30,8 @@ pub(crate) enum CompareTarget {
         words: Vec<String>,
         /// Its address; may hold `{port}`.
         url: String,
+        /// The folder to start it in; absent for the current one.
+        folder: Option<PathBuf>,
     },
     /// Another wsbench, with its own driver and reference server.
     Binary {
@@ -44,7 +46,12 @@ impl fmt::Display for CompareTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             CompareTarget::Url(url) => write!(f, "{url}, running already"),
-            CompareTarget::Command { line, url, .. } => write!(f, "`{line}` at {url}"),
+            CompareTarget::Command { line, url, folder: None, .. } => {
+                write!(f, "`{line}` at {url}")
+            }
+            CompareTarget::Command { line, url, folder: Some(folder), .. } => {
+                write!(f, "`{line}` at {url}, in {}", folder.display())
+            }
             CompareTarget::Binary { path, version } => write!(f, "{} ({version})", path.display()),
         }
     }
@@ -70,9 +77,41 @@ impl CompareTarget {
             WrittenTarget::Command { line, words, url } => {
                 Address::resolve(&url.replace(PORT, ANY_PORT))?;
                 find(&words[0])?;
-                Ok(CompareTarget::Command { line, words, url })
+                Ok(CompareTarget::Command { line, words, url, folder: None })
             }
             WrittenTarget::Binary(path) => binary(&path),
+        }
+    }
+
+    /// Returns the target of a folder in which a commit was built: a command line is started there, and
+    /// the path of a program is one below it.
+    ///
+    /// # Errors
+    /// What is wrong, and what to write instead.
+    pub(crate) fn in_folder(text: &str, folder: &Path) -> Result<CompareTarget, String> {
+        match WrittenTarget::parse(text.trim())? {
+            WrittenTarget::Url(url) => Err(format!(
+                "{url} is a server that runs already, and of no commit: write how a commit's server is \
+                 started, as in './server --port {PORT}{AT}http://127.0.0.1:{PORT}'"
+            )),
+            WrittenTarget::Command { line, words, url } => {
+                Address::resolve(&url.replace(PORT, ANY_PORT))?;
+                Ok(CompareTarget::Command { line, words, url, folder: Some(folder.to_owned()) })
+            }
+            WrittenTarget::Binary(path) => binary(&folder.join(path).display().to_string()),
+        }
+    }
+
+    /// Checks the text of a target of a folder that is not there yet.
+    ///
+    /// # Errors
+    /// What is wrong, and what to write instead.
+    pub(crate) fn check_in_folder(text: &str) -> Result<(), String> {
+        match WrittenTarget::parse(text.trim())? {
+            WrittenTarget::Binary(_) => Ok(()),
+            WrittenTarget::Url(_) | WrittenTarget::Command { .. } => {
+                CompareTarget::in_folder(text, Path::new(".")).map(drop)
+            }
         }
     }
 
@@ -285,7 +324,7 @@ mod tests {
         assert!(read.unwrap_err().contains("not in the command line"));
         let text = "  sh -c 'echo \" @ \" {port}' x\\ y @ http://127.0.0.1:{port} ";
         let read = CompareTarget::parse(text).expect("it can be read");
-        let CompareTarget::Command { words, url, line } = &read else { panic!("{read:?}") };
+        let CompareTarget::Command { words, url, line, .. } = &read else { panic!("{read:?}") };
         assert_eq!(*words, ["sh", "-c", "echo \" @ \" {port}", "x y"]);
         assert_eq!(url, "http://127.0.0.1:{port}");
         assert_eq!(line, "sh -c 'echo \" @ \" {port}' x\\ y");
