@@ -233,25 +233,25 @@ fn units() {
                 cooldown = 1.5\n[feed]\nrate = \"10\"\nsize = \"21\"\n[[series]]\n\
                 transport = \"polling\"\ninterval = \"1 fortnight\"\n";
     assert_snapshot!(messages(text), @r#"
-    error: ramp: "5" has no unit; write for example "1s" (units: ns, us, µs, ms, s, min, h)
+    error: ramp: "5" has no unit; write for example "1s" (units: ns, us, µs, ms, s, min, m, h)
      --> scenarios/x.toml:2:8
       |
     2 | ramp = "5"
       |        ^^^
 
-    error: warmup: "2" has no unit; write for example "1s" (units: ns, us, µs, ms, s, min, h)
+    error: warmup: "2" has no unit; write for example "1s" (units: ns, us, µs, ms, s, min, m, h)
      --> scenarios/x.toml:3:10
       |
     3 | warmup = 2
       |          ^
 
-    error: duration: unknown unit "week" for a duration; use one of ns, us, µs, ms, s, min, h
+    error: duration: unknown unit "week" for a duration; use one of ns, us, µs, ms, s, min, m, h
      --> scenarios/x.toml:4:12
       |
     4 | duration = "1 week"
       |            ^^^^^^^^
 
-    error: cooldown: "1.5" has no unit; write for example "1s" (units: ns, us, µs, ms, s, min, h)
+    error: cooldown: "1.5" has no unit; write for example "1s" (units: ns, us, µs, ms, s, min, m, h)
      --> scenarios/x.toml:5:12
       |
     5 | cooldown = 1.5
@@ -269,7 +269,7 @@ fn units() {
     8 | size = "21"
       |        ^^^^
 
-    error: interval: unknown unit "fortnight" for a duration; use one of ns, us, µs, ms, s, min, h
+    error: interval: unknown unit "fortnight" for a duration; use one of ns, us, µs, ms, s, min, m, h
       --> scenarios/x.toml:11:12
        |
     11 | interval = "1 fortnight"
@@ -900,7 +900,7 @@ fn bad_overrides() {
     error: unknown key "rat", did you mean "rate"?
     --> --set feed.rat=2/s
 
-    error: warmup: "2" has no unit; write for example "1s" (units: ns, us, µs, ms, s, min, h)
+    error: warmup: "2" has no unit; write for example "1s" (units: ns, us, µs, ms, s, min, m, h)
     --> --set warmup=2
 
     error: name must be text in quotes, not a table

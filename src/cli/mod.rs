@@ -60,7 +60,7 @@ Exit codes:
    98 worse than the baseline, or B worse than A
    99 a limit of the scenario failed
   130 stopped by SIGINT; what was measured is reported
-  143 stopped by SIGTERM; what was measured is reported";
+  143 stopped by SIGTERM or SIGHUP; what was measured is reported";
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]

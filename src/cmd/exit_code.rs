@@ -16,7 +16,7 @@ impl From<Caught> for Conclusion {
     fn from(signal: Caught) -> Conclusion {
         match signal {
             Caught::Interrupt => Conclusion::Interrupted,
-            Caught::Terminate => Conclusion::Terminated,
+            Caught::Terminate | Caught::HangUp => Conclusion::Terminated,
         }
     }
 }

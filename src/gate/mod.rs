@@ -11,6 +11,7 @@
 //! | `pairs` | the metrics of pairs of runs that vary | columns of `summary.csv`, each with its margin |
 //! | `beside` | what changed beside a figure that got worse | its size and sign over the same pairs |
 //! | `invariants` | the figures of pairs of runs that do not vary | by `baseline` |
+//! | `loads` | how much came in all pairs of runs | chance and a window's edges |
 //! | `run_validity` | whether a run may be used in a comparison | by its checks |
 //! | `change_points` | the runs of months | where a figure begins to have another distribution |
 //! | `history` | a file of runs | its figures, and the newest change of each |
@@ -26,6 +27,7 @@ pub(crate) mod confidence_sequence;
 pub(crate) mod history;
 pub(crate) mod invariants;
 pub(crate) mod limit;
+pub(crate) mod loads;
 pub(crate) mod noise;
 pub(crate) mod paired;
 pub(crate) mod pairs;

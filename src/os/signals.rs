@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM, and SIGXFSZ, which must not end the program.
+//! SIGINT, SIGTERM and SIGHUP, and SIGXFSZ, which must not end the program.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -14,10 +14,12 @@ pub(crate) fn outlive_file_size_limit() {
     }
 }
 
-/// Catches the two signals that ask a program to end.
+/// Catches the signals that ask a program to end.
 pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    /// `None` if it is ignored, as `nohup` asks for.
+    hang_up: Option<Signal>,
 }
 
 /// A signal that came.
@@ -27,6 +29,8 @@ pub enum Caught {
     Interrupt,
     /// SIGTERM.
     Terminate,
+    /// SIGHUP: the terminal was closed.
+    HangUp,
 }
 
 impl Caught {
@@ -35,6 +39,7 @@ impl Caught {
         match self {
             Caught::Interrupt => "SIGINT",
             Caught::Terminate => "SIGTERM",
+            Caught::HangUp => "SIGHUP",
         }
     }
 }
@@ -48,13 +53,46 @@ impl Signals {
         Ok(Signals {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            hang_up: if ignores_hang_up() { None } else { Some(signal(SignalKind::hangup())?) },
         })
     }
     /// Waits for the next.
     pub(crate) async fn next(&mut self) -> Caught {
+        let hang_up = async {
+            match &mut self.hang_up {
+                Some(hang_up) => hang_up.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
+            _ = hang_up => Caught::HangUp,
             _ = self.interrupt.recv() => Caught::Interrupt,
             _ = self.terminate.recv() => Caught::Terminate,
         }
+    }
+}
+
+/// Whether SIGHUP was ignored when the program began (`SigIgn` of `/proc/self/status`, `proc(5)`).
+fn ignores_hang_up() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    is_hang_up_in(&status)
+}
+
+fn is_hang_up_in(status: &str) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|text| u64::from_str_radix(text.trim(), 16).ok());
+    // The first bit is of the signal 1.
+    mask.is_some_and(|mask| mask & 1 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hang_up_that_is_ignored_stays_ignored() {
+        assert!(is_hang_up_in("Name:\twsbench\nSigIgn:\t0000000000001001\n"));
+        assert!(!is_hang_up_in("SigIgn:\t0000000000001000\n"));
+        assert!(!is_hang_up_in(""));
     }
 }

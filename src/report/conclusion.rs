@@ -28,7 +28,7 @@ tabled! {
         /// SIGINT ended it.
         Interrupted = (130, "stopped by SIGINT; what was measured is reported"),
         /// SIGTERM ended it.
-        Terminated = (143, "stopped by SIGTERM; what was measured is reported"),
+        Terminated = (143, "stopped by SIGTERM or SIGHUP; what was measured is reported"),
     }
 }
 

@@ -354,6 +354,34 @@ fn a_wsbench_is_calibrated_with_its_driver() {
     expect_nothing_left(&world);
 }
 
+/// Limits are for `run`: one that would end a run at once ends no run that is compared.
+#[test]
+fn a_limit_of_the_scenario_ends_no_run_of_another_wsbench() {
+    let limit = "[[limit]]\ncondition = \"completed < 1\"\nclients = 20\nabort_on_fail = true\n";
+    let world = World::new(&format!("{PUSHED}{limit}"));
+    let mut command = wsbench(&["calibrate", "--pairs", "1", "--quiet", "--out"]);
+    command.arg(world.path("out")).arg(world.path("scenario.toml"));
+    let output = finish(&mut command);
+    let late = output.status.code() == Some(96) && stdout(&output).contains("feed_held");
+    assert!(late || output.status.code() == Some(0), "{}", said(&output));
+    assert!(!said(&output).contains("run_ended"), "{}", said(&output));
+}
+
+/// A server that delivers less is found over all pairs, also if no rate is stated.
+#[test]
+fn half_of_the_messages_fails_without_a_stated_rate() {
+    let world = World::new(&PUSHED.replace("[feed]\nrate = \"20/s\"\n", ""));
+    let program = env!("CARGO_BIN_EXE_wsbench");
+    let at = "127.0.0.1:{port}";
+    let of = |rate: u32| {
+        format!("'{program}' serve --rate {rate}/s --bind {at} --threads 1 @ http://{at}")
+    };
+    let more = ["--pairs=3", "--most-pairs=3", "--alpha=0.2", "--quiet"];
+    let output = finish(&mut compare(&world, &of(40), &of(10), &more));
+    expect_code(&output, 98);
+    assert!(flat(&output).contains("messages came from B in all pairs"), "{}", said(&output));
+}
+
 #[test]
 fn a_wsbench_that_fails_is_described_by_how_it_ended() {
     let world = World::new(PUSHED);
@@ -389,6 +417,7 @@ fn what_cannot_be_compared_is_refused_before_anything_starts() {
         (port, port, "--pairs=3", "nothing fails above 0.005"),
         (port, port, "--set=clients=[0]", "clients"),
         (port, port, "--alpha=0.5", "at most 0.2"),
+        (port, port, "--time=0s", "leaves no time for a pair"),
     ] {
         let mut command = compare(&world, a, b, &[]);
         command.args(Some(more).filter(|m| !m.is_empty()));
@@ -477,6 +506,8 @@ fn a_signal_ends_it_with_its_findings_and_leaves_no_process() {
         let in_turn = &["--sequential"];
         scope.spawn(|| ends(&serve, in_turn, "pair 2 of ", Signal::INT, 130));
         scope.spawn(|| ends(&serve, &[], "pair 2 of 8, both", Signal::INT, 130));
+        // The terminal was closed.
+        scope.spawn(|| ends(&serve, &[], "pair 1 of 8, both", Signal::HUP, 143));
         scope.spawn(|| ends(&ignores_sigterm, in_turn, "warm-up, b", Signal::TERM, 143));
         scope.spawn(|| ends(&ignores_sigterm, &[], "warm-up", Signal::TERM, 143));
     });

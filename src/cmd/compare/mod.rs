@@ -32,6 +32,7 @@ use crate::plan::{CoreSplit, Plan, Server, estimate, estimate_result_bytes};
 use crate::report::Conclusion;
 use crate::report::finding::{Decision, Kind};
 use crate::report::judgement::{JudgementView, text};
+use crate::units::{human_ns, thousands};
 use progress::PairProgress;
 use run::ComparedSide;
 use session::{Compared, PairSession, PairTerms};
@@ -240,6 +241,9 @@ fn prepare(
             prepare_side("b", b.clone(), args, sequential)?,
         ])
     };
+    if let Limit::Time(Duration::ZERO) = limit {
+        return Err(Failure::usage("--time 0s leaves no time for a pair"));
+    }
     let mut sides = both(args.sequential)?;
     let [plan_a, plan_b] = sides.each_ref().map(|side| &side.plan);
     let one_address = one_server::describe_one_address(plan_a, plan_b);
@@ -247,7 +251,12 @@ fn prepare(
     if one_address.is_some() {
         sides = both(true)?;
     }
+    if sides.iter().any(|side| !side.together) && sides.iter().any(|side| side.together) {
+        // One of both has a reason to run alone.
+        sides = both(true)?;
+    }
     let together = sides.iter().all(|side| side.together);
+    let arrangement = describe_arrangement(&sides, args.sequential || one_address.is_some());
     let shown = if same { 1 } else { 2 };
     for warning in sides.iter().take(shown).flat_map(|side| &side.warnings).chain(&one_server) {
         warn(warning);
@@ -272,10 +281,19 @@ fn prepare(
         let one = estimate_duration(&sides[0].plan).as_nanos().max(1);
         u64::try_from(limit.as_nanos() / one).unwrap_or(most)
     });
+    let least = u64::from(rules.deciding().first().copied().unwrap_or(1));
+    if in_time < least {
+        warn(&format!(
+            "the time is for some {in_time} pairs, and the first decision needs {least}: --time of more \
+             than {} can decide",
+            human_ns(least as f64 * estimate_duration(&sides[0].plan).as_nanos() as f64)
+        ));
+    }
     let runs = most.min(in_time) + 1;
     let result_bytes = sides.iter().map(|side| runs * estimate_result_bytes(&side.plan)).sum();
     let note = "the scenario's limits are checked by `wsbench run` only";
-    let notes = limited.then(|| note.to_owned()).into_iter().chain(describe_cores(&sides));
+    let notes = limited.then(|| note.to_owned()).into_iter().chain(arrangement);
+    let notes = notes.chain(describe_cores(&sides));
     let notes = notes.chain(one_server).chain(one_address).collect();
     Ok(PairTerms {
         title: format!("{title}, {name}"),
@@ -302,7 +320,11 @@ fn prepare_side(
     overrides.extend(target.overrides(args.ready_timeout));
     let machine = Machine::read();
     let mut prepared = crate::cmd::plan::prepare(&args.scenario, &overrides, &machine)?;
-    let together = !sequential && prepared.plan.can_halve_clients();
+    // Another wsbench gets the halved client counts, and its scenario's durations by client count
+    // would be those of other cases.
+    let is_binary = matches!(target, CompareTarget::Binary { .. });
+    let is_stretched = is_binary && prepared.plan.cases.iter().any(|case| case.stretch.is_some());
+    let together = !sequential && !is_stretched && prepared.plan.can_halve_clients();
     if together {
         prepared.plan.halve_clients(&machine);
     }
@@ -349,6 +371,10 @@ fn prepare_side(
         let counts: BTreeSet<u32> = counts.into_iter().collect();
         overrides.push(format!("clients={:?}", Vec::from_iter(counts)));
     }
+    if is_binary && !prepared.limits.is_empty() {
+        // A limit would end a run that is compared, and its client counts are others.
+        overrides.push("limit=[]".to_owned());
+    }
     let (scenario, limited) = (args.scenario.clone(), !prepared.limits.is_empty());
     let warnings = prepared.warnings;
     Ok(ComparedSide { name, target, plan, scenario, overrides, limited, warnings, together })
@@ -373,6 +399,24 @@ fn note_folder(terms: &PairTerms, args: &PairArgs) {
     if !args.quiet {
         note(format_args!("the runs' results are in {}", terms.out.display()));
     }
+}
+
+/// Says in which way the runs of a pair follow each other, unless the user or an address has decided it.
+fn describe_arrangement(sides: &[ComparedSide; 2], decided: bool) -> Option<String> {
+    let counts: BTreeSet<u32> = sides[0].plan.first_cases().map(|case| case.clients).collect();
+    let counts: Vec<String> = counts.iter().map(|count| thousands((*count).into())).collect();
+    let list = counts.join(", ");
+    if sides.iter().all(|side| side.together) {
+        return Some(format!(
+            "A and B ran at the same time, each with half of the scenario's clients ({list})"
+        ));
+    }
+    (!decided).then(|| {
+        format!(
+            "A and B ran one after the other, each with all clients ({list}): client counts that cannot \
+             be halved, or durations by client count of another wsbench"
+        )
+    })
 }
 
 /// Says which cores each side has, if the targets are servers.

@@ -19,6 +19,7 @@ use crate::error::{Outcome, at};
 use crate::gate::baseline;
 use crate::gate::beside;
 use crate::gate::invariants::Invariants;
+use crate::gate::loads;
 use crate::gate::paired::{NextStep, PairOrder, PairedMetric, Rules, Verdicts, judge, order};
 use crate::gate::pairs;
 use crate::gate::pairs::{Margins, VaryingMetrics};
@@ -152,11 +153,11 @@ impl<'a> PairSession<'a> {
     }
 
     async fn run_all(&mut self) -> Outcome<()> {
+        let began = Instant::now();
         if self.warm_up().await? == Step::End {
             return Ok(());
         }
         let mut until = self.terms.rules.deciding().first().copied().unwrap_or(1);
-        let began = Instant::now();
         loop {
             self.progress.set_pairs(until);
             while self.pairs.len() < until as usize {
@@ -175,14 +176,17 @@ impl<'a> PairSession<'a> {
     /// took in the mean.
     fn is_out_of_time(&mut self, began: Instant) -> bool {
         let Some(limit) = self.terms.limit else { return false };
-        let tried = self.pairs.len() as u32 + self.discarded;
+        // The warm-up took as long as a pair.
+        let tried = 1 + self.pairs.len() as u32 + self.discarded;
         let took = began.elapsed();
         let one = took.checked_div(tried).unwrap_or_default();
         if took + one <= limit {
             return false;
         }
         let limit = human_ns(limit.as_nanos() as f64);
-        self.notes.push(format!("--time {limit} was over after {} pairs", self.pairs.len()));
+        let done = self.pairs.len();
+        let pairs = if done == 1 { "pair" } else { "pairs" };
+        self.notes.push(format!("--time {limit} leaves no time for more than {done} {pairs}"));
         true
     }
 
@@ -398,6 +402,11 @@ impl<'a> PairSession<'a> {
         judgement.sides = self.terms.sides.iter().map(describe_side).collect();
         judgement.findings.extend(self.fatal);
         judgement.findings.extend(self.same.findings());
+        let tables: Vec<(&Table, &Table)> = self.pairs.iter().map(|[a, b]| (a, b)).collect();
+        let loads = loads::compare(&tables);
+        if !self.terms.only_noisy {
+            judgement.findings.extend(loads.findings);
+        }
         judgement.findings.extend(verdicts.findings.iter().cloned());
         judgement.findings.extend(one_sided(self.late));
         if judgement.findings.is_empty() && self.caught.is_none() {
@@ -411,6 +420,7 @@ impl<'a> PairSession<'a> {
             judgement.notes.push(note);
         }
         judgement.notes.extend(self.notes);
+        judgement.notes.extend(loads.notes);
         judgement.notes.extend(samples.left_out);
         judgement.notes.extend(self.terms.sides.iter().filter_map(ComparedSide::caution));
         judgement.notes.push(self.terms.rules.describe());
