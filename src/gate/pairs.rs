@@ -45,6 +45,10 @@ impl Margins {
     pub(crate) fn read(given: &[String]) -> Result<Margins, String> {
         given.iter().map(|text| margin(text)).collect::<Result<_, _>>().map(Margins)
     }
+    /// Tolerates a change of a metric, by the name of its column.
+    pub(crate) fn tolerate(&mut self, metric: &str, margin: f64) {
+        self.0.insert(metric.to_owned(), margin.min(MOST_MARGIN));
+    }
     /// Returns the change of a metric that is tolerated: 0.05 is 5 % more.
     pub(crate) fn of(&self, metric: &str, default: f64) -> f64 {
         self.0.get(metric).copied().unwrap_or(default)

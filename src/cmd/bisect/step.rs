@@ -3,6 +3,10 @@
 //! BAD against GOOD shows which figures are worse: these decide, and no others. If they are bytes or
 //! counts, one pair of runs is enough for each commit; if they vary from run to run, bytes are left to
 //! `wsbench gate`, since another commit may have changed them on purpose.
+//!
+//! Of a figure that varies, a commit is bad if it has more than half of BAD's change (half of its
+//! logarithm): so much is tolerated. Whether a large change is there yet is decided within a few pairs,
+//! where the usual margin would ask whether a hundredth of it is.
 
 use crate::cli::{BisectArgs, PairArgs};
 use crate::cmd::bisect::git::Commit;
@@ -35,9 +39,11 @@ pub(super) enum Step {
 }
 
 /// The figures that are worse in BAD.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Tracked {
     subjects: Vec<Subject>,
+    /// Of those that vary, the change that is tolerated.
+    margins: Vec<f64>,
     /// Whether they vary from run to run.
     noisy: bool,
 }
@@ -45,17 +51,24 @@ pub(super) struct Tracked {
 impl Tracked {
     /// `None` if B is not worse than A.
     pub(super) fn of(judgement: &Judgement) -> Option<Tracked> {
-        let failed = |noisy: bool| -> Vec<Subject> {
-            let is_kind = |f: &&Finding| f.kind != Kind::Check && (f.kind == Kind::Paired) == noisy;
-            judgement.of(Decision::Fail).filter(is_kind).map(|f| f.subject.clone()).collect()
-        };
         if judgement.conclusion() != Conclusion::Regression {
             return None;
         }
-        let exact = failed(false);
+        let failed = judgement.of(Decision::Fail).filter(|f| f.kind != Kind::Check);
+        let (paired, exact): (Vec<&Finding>, Vec<&Finding>) =
+            failed.partition(|f| f.kind == Kind::Paired);
         let noisy = exact.is_empty();
-        let subjects = if noisy { failed(true) } else { exact };
-        (!subjects.is_empty()).then_some(Tracked { subjects, noisy })
+        let found = if noisy { paired } else { exact };
+        let half = |finding: &&Finding| {
+            let effect = finding.effect.as_ref();
+            effect.map_or(0.0, |e| e.margin.max((1.0 + e.estimate).max(1.0).sqrt() - 1.0))
+        };
+        let tracked = Tracked {
+            margins: found.iter().map(half).collect(),
+            subjects: found.into_iter().map(|finding| finding.subject.clone()).collect(),
+            noisy,
+        };
+        (!tracked.subjects.is_empty()).then_some(tracked)
     }
 
     pub(super) fn describe(&self) -> String {
@@ -65,8 +78,22 @@ impl Tracked {
         listed(&metrics)
     }
 
-    fn figures(&self) -> ComparedFigures {
-        if self.noisy { ComparedFigures::Noisy } else { ComparedFigures::Exact }
+    fn comparison(&self, limit: Option<Duration>) -> CommitComparison {
+        if !self.noisy {
+            return CommitComparison {
+                figures: ComparedFigures::Exact,
+                tracked: Vec::new(),
+                limit,
+            };
+        }
+        // The margin is that of a metric: of several rows the least holds.
+        let least = |subject: &Subject| {
+            let same = self.subjects.iter().zip(&self.margins);
+            let same = same.filter(|(other, _)| other.metric == subject.metric);
+            same.map(|(_, margin)| *margin).fold(f64::INFINITY, f64::min)
+        };
+        let tracked = self.subjects.iter().map(|s| (s.clone(), least(s))).collect();
+        CommitComparison { figures: ComparedFigures::Noisy, tracked, limit }
     }
 
     /// Decides by a comparison of a commit with the good one.
@@ -108,12 +135,12 @@ impl Outcomes<'_> {
     /// # Errors
     /// If a side cannot be measured, or a signal comes.
     pub(super) async fn compare_all(&self) -> Outcome<Judgement> {
-        let first = self.compare(ComparedFigures::All, self.time(), 1).await?;
+        let first = self.compare(all(self.time()), 1).await?;
         if first.conclusion() == Conclusion::Regression || is_passed(&first) {
             return Ok(first);
         }
         self.say("BAD");
-        self.compare(ComparedFigures::All, Some(self.longer()), 2).await
+        self.compare(all(Some(self.longer())), 2).await
     }
 
     /// Decides on the figures that are worse in BAD.
@@ -122,7 +149,7 @@ impl Outcomes<'_> {
     /// If a signal comes, or the good commit cannot be measured.
     pub(super) async fn decide(&self, tracked: &Tracked) -> Outcome<Step> {
         for (attempt, limit) in [(1, self.time()), (2, Some(self.longer()))] {
-            let compared = match self.compare(tracked.figures(), limit, attempt).await {
+            let compared = match self.compare(tracked.comparison(limit), attempt).await {
                 Ok(judgement) => judgement,
                 Err(failure) if failure.kind == FailureKind::Run => {
                     return Ok(Step::Skip(format!("it cannot be measured: {failure:#}")));
@@ -154,12 +181,7 @@ impl Outcomes<'_> {
         self.time().map_or(LONGER_DEFAULT, |time| time.saturating_mul(LONGER))
     }
 
-    async fn compare(
-        &self,
-        figures: ComparedFigures,
-        limit: Option<Duration>,
-        attempt: u32,
-    ) -> Outcome<Judgement> {
+    async fn compare(&self, how: CommitComparison, attempt: u32) -> Outcome<Judgement> {
         let [a, b] = [&self.good, &self.candidate]
             .map(|(_, folder)| CompareTarget::in_folder(&self.args.target, folder));
         // The file of a build that is not there is a matter of the commit.
@@ -170,7 +192,6 @@ impl Outcomes<'_> {
         let name = format!("{}-{attempt}", self.candidate.0.short());
         let args = PairArgs { out: Some(self.out.join(name)), ..self.args.how.clone() };
         let title = format!("{} against {}", self.candidate.0.short(), self.good.0.short());
-        let how = CommitComparison { figures, limit };
         let compared = compare_commits(&args, &title, targets, how).await?;
         if let Some(caught) = compared.caught {
             return Err(Failure::signal_during(caught, "a comparison"));
@@ -181,6 +202,10 @@ impl Outcomes<'_> {
         }
         Ok(judgement)
     }
+}
+
+fn all(limit: Option<Duration>) -> CommitComparison {
+    CommitComparison { figures: ComparedFigures::All, tracked: Vec::new(), limit }
 }
 
 fn is_passed(judgement: &Judgement) -> bool {

@@ -30,7 +30,7 @@ use crate::os::Machine;
 use crate::os::Signals;
 use crate::plan::{CoreSplit, Plan, Server, estimate, estimate_result_bytes};
 use crate::report::Conclusion;
-use crate::report::finding::{Decision, Kind};
+use crate::report::finding::{Decision, Kind, Subject};
 use crate::report::judgement::{JudgementView, text};
 use crate::units::{human_ns, thousands};
 use progress::PairProgress;
@@ -133,10 +133,12 @@ fn run_calibrate(args: &CalibrateArgs) -> Outcome<Conclusion> {
 }
 
 /// How the two servers of a bisection's step are compared.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct CommitComparison {
     /// What is compared.
     pub figures: ComparedFigures,
+    /// The figures that vary and decide, with the change of each that is tolerated; empty for all.
+    pub tracked: Vec<(Subject, f64)>,
     /// The time that it may take; otherwise that of `wsbench compare`.
     pub limit: Option<Duration>,
 }
@@ -171,6 +173,10 @@ pub(crate) async fn compare_commits(
     let limit = how.limit.map_or(Limit::TimeOfEachCase, Limit::Time);
     let mut terms = prepare(args, title, targets, rules, limit)?;
     terms.only_noisy = how.figures == ComparedFigures::Noisy;
+    for (subject, margin) in how.tracked {
+        terms.margins.tolerate(&subject.metric, margin);
+        terms.tracked.push(subject);
+    }
     run_session(&terms, args).await
 }
 
@@ -304,6 +310,7 @@ fn prepare(
         strict: false,
         together,
         only_noisy: false,
+        tracked: Vec::new(),
         out: prepare_reports(args.out.as_deref(), &format!("{name}-pairs"), result_bytes)?,
         notes,
         sides,

@@ -27,7 +27,7 @@ use crate::gate::run_validity::{FailedCheck, RunQuality};
 use crate::os::{Caught, Signals};
 use crate::report::Table;
 use crate::report::check::Check;
-use crate::report::finding::{Decision, Finding, Judgement, Kind, Side};
+use crate::report::finding::{Decision, Finding, Judgement, Kind, Side, Subject};
 use crate::run::RunEvent;
 use crate::run::companion::Companion;
 use crate::units::human_ns;
@@ -67,6 +67,8 @@ pub(crate) struct PairTerms {
     pub out: PathBuf,
     /// True if bytes and counts are left out.
     pub only_noisy: bool,
+    /// The figures that vary and are compared; empty for all.
+    pub tracked: Vec<Subject>,
     /// Further notes for a reader.
     pub notes: Vec<String>,
 }
@@ -388,7 +390,9 @@ impl<'a> PairSession<'a> {
     fn judge(&self) -> (VaryingMetrics, Verdicts) {
         let pairs: Vec<(&Table, &Table)> = self.pairs.iter().map(|[a, b]| (a, b)).collect();
         let own_drivers = self.terms.sides.iter().all(ComparedSide::has_own_driver);
-        let samples = pairs::collect(&pairs, &self.terms.margins, own_drivers);
+        let mut samples = pairs::collect(&pairs, &self.terms.margins, own_drivers);
+        let tracked = &self.terms.tracked;
+        samples.metrics.retain(|metric| tracked.is_empty() || tracked.contains(&metric.subject));
         let verdicts = judge(&samples.metrics, &self.terms.rules);
         (samples, verdicts)
     }
