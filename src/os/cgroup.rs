@@ -98,6 +98,11 @@ impl ControlGroup {
         ActivityReading { activity, threads: BTreeSet::new() }
     }
 
+    /// Whether it has a controller for memory.
+    pub(super) fn counts_memory(&self) -> bool {
+        self.memory.is_some()
+    }
+
     /// Its folder.
     pub(super) fn folder(&self) -> &Path {
         let (CpuFile::Nanoseconds(file) | CpuFile::Stat(file)) = &self.cpu;
@@ -270,7 +275,9 @@ mod tests {
         assert_eq!(activity.page_faults, KernelCounts::Known(28, 2));
         assert_eq!(activity.io_calls, KernelCounts::Absent(Uncounted::ControlGroup));
         // Without the controller of memory.
+        assert!(group.counts_memory());
         let group = find_below("/c", root.path()).expect("it is there");
+        assert!(!group.counts_memory());
         assert_eq!(group.usage().expect("it can be read").resident, 0);
         fs::remove_file(root.path().join("c/cpu.stat")).expect("it was there");
         assert!(group.usage().is_err());

@@ -77,6 +77,15 @@ impl UsageOf {
         }
     }
 
+    /// Whether the memory is counted: a control group may have no controller for it.
+    pub(crate) fn counts_memory(&self) -> bool {
+        match self {
+            UsageOf::Processes(_) => true,
+            UsageOf::Container(_, of) => of.counts_memory(),
+            UsageOf::ControlGroup(group) => group.counts_memory(),
+        }
+    }
+
     /// Whether one of the processes listens on a TCP port; `None` if that is not known, as of a
     /// container with a network of its own.
     pub(crate) fn listens(&self, port: u16) -> Option<bool> {
@@ -96,7 +105,8 @@ impl fmt::Display for UsageOf {
             }
             UsageOf::Container(name, of) => write!(f, "container {name:?} ({of})"),
             UsageOf::ControlGroup(group) => {
-                write!(f, "control group {} without its page cache", group.folder().display())
+                let cache = if group.counts_memory() { " without its page cache" } else { "" };
+                write!(f, "control group {}{cache}", group.folder().display())
             }
         }
     }

@@ -225,6 +225,9 @@ pub struct ServerEnd {
     /// Why its cost is not known; absent if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unknown: Option<String>,
+    /// Whether its memory is counted by nobody: it is that of a control group without a memory controller.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_memory_controller: bool,
     /// What of this machine it is, if it runs on from case to case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runs_on_as: Option<String>,

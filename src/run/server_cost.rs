@@ -81,6 +81,7 @@ impl ServerCost {
             cost,
             foreign: true,
             unknown: self.unknown.clone(),
+            no_memory_controller: self.of.as_ref().is_some_and(|of| !of.counts_memory()),
             runs_on_as: of.map(ToString::to_string),
             ..ServerEnd::default()
         }

@@ -11,6 +11,9 @@ use crate::units::thousands;
 const NO_DRIVER: &str = "no driver process reported its end";
 const NO_SERVER: &str = "no server process reported its end";
 
+/// Why the memory of a control group is not known.
+const NO_MEMORY: &str = "this control group has no memory controller";
+
 /// CPU a message and memory a client.
 pub(super) fn cost(group: &Group, floor: Option<&Group>) -> Cost {
     let drivers: Vec<_> = group.drivers.iter().map(|d| d.cost).collect();
@@ -29,7 +32,10 @@ pub(super) fn cost(group: &Group, floor: Option<&Group>) -> Cost {
         server: server_activity(group, &servers, &messages),
         driver_bytes: resident(group, &drivers, NO_DRIVER),
         server_bytes: server_figure(group, "server_memory", || {
-            resident(group, &servers, NO_SERVER)
+            match group.servers.iter().any(|server| server.no_memory_controller) {
+                true => Figure::absent(NO_MEMORY),
+                false => resident(group, &servers, NO_SERVER),
+            }
         }),
         kernel_bytes: kernel(group),
         floor_cpu_us: of_floor(floor_cpu_us),

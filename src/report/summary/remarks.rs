@@ -184,6 +184,12 @@ pub(super) fn address(ends: &[&CaseEnd]) -> Option<String> {
 /// Says whose CPU time and memory a server's are, if it was not started for each case.
 pub(super) fn server_processes(servers: &[&ServerEnd]) -> Option<String> {
     let of = servers.iter().find_map(|server| server.runs_on_as.as_deref())?;
+    if servers.iter().any(|server| server.no_memory_controller) {
+        return Some(format!(
+            "the server's CPU time is that of {of}, which runs on from case to case; its memory is not \
+             known: this group has no memory controller"
+        ));
+    }
     Some(format!(
         "the server's CPU time and memory are those of {of}, which runs on from case to case: memory \
          that it kept from earlier clients is in no figure"
@@ -297,6 +303,19 @@ mod tests {
         assert!(said.contains("backlog") && said.contains("`ramp`"), "{said}");
         // A path that is slow.
         assert_eq!(short_queue(Some(&histogram(&[700, 900, 1_100, 1_300, 1_500]))), None);
+    }
+
+    #[test]
+    fn a_group_without_a_memory_controller_has_no_memory_that_is_known() {
+        let mut end = ServerEnd {
+            runs_on_as: Some("control group /sys/fs/cgroup/x".to_owned()),
+            ..ServerEnd::default()
+        };
+        let said = |end: &ServerEnd| server_processes(&[end]).unwrap();
+        assert!(said(&end).contains("CPU time and memory are those of control group"));
+        end.no_memory_controller = true;
+        assert!(said(&end).contains("CPU time is that of control group"));
+        assert!(said(&end).ends_with("this group has no memory controller"));
     }
 
     #[test]
