@@ -174,6 +174,33 @@ fn a_server_that_does_not_start_is_named_with_its_last_lines() {
 }
 
 #[test]
+fn a_server_that_does_not_start_is_said_alone() {
+    let world = World::new("");
+    // What a run with these lines in [server] says in short.
+    let short = |server: &str| {
+        let limit = "[[limit]]\ncondition = \"server_cpu_us_per_message < 1s\"\n";
+        world.write("scenario.toml", scenario(server) + limit);
+        let output = finish(&mut world.run(&[]));
+        expect_code(&output, 96);
+        flat(&output)
+    };
+    let failing = "url = \"http://127.0.0.1:{port}\"\n\
+                   command = [\"sh\", \"-c\", \"exit 3 # {port}\"]";
+    let text = short(failing);
+    let also =
+        ["clients connected", "nothing was measured", "Linux 4.19", "memory", "loss", "bundled"];
+    also.iter().for_each(|other| assert!(!text.contains(other), "{other}: {text}"));
+    let first = text.split(" x ").nth(1).expect("a failure");
+    assert!(first.contains("before it listened") && first.contains("[server] command"), "{text}");
+    let silent = "url = \"http://127.0.0.1:{port}\"\nready_timeout = \"300ms\"\n\
+                  command = [\"sh\", \"-c\", \"sleep 60 # {port}\"]";
+    let text = short(silent);
+    let failures: Vec<&str> = text.split(" x ").skip(1).collect();
+    assert!(failures.len() == 1 && failures[0].contains("did not listen"), "{text}");
+    assert!(text.contains("limits: 0 of 1 kept"), "{text}");
+}
+
+#[test]
 fn a_process_that_runs_is_measured_with_its_children() {
     let world = World::new("");
     let (server, port) = web_server(&world);

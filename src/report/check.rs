@@ -7,6 +7,8 @@ use crate::report::figure::Figure;
 pub enum Cause {
     /// A process of the driver was lost.
     LostDriver,
+    /// The server that the run starts did not listen.
+    NoServer,
     /// The machine was too busy for the driver.
     BusyMachine,
     /// The server, or a late driver: what came after the end counts as missing.
@@ -30,6 +32,9 @@ const SLOW_MACHINE: &str = "The machine is too slow for this load: use fewer cli
 const CHANGED_BYTES: &str = "Either bytes were under way when connections were cut, as on a machine \
                              that is too slow (use fewer clients), or something between client \
                              and server changes them (remove proxies).";
+/// What to do about a server that does not listen once it is started.
+pub(crate) const NOT_STARTED: &str = "Correct [server] command, or what its output says; if it needs longer to \
+                                      listen, set `ready_timeout`.";
 const LOST_UPDATES: &str = "The server lost, repeated or delayed updates: see its log.";
 
 tabled! {

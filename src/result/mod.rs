@@ -281,6 +281,9 @@ pub struct CaseEnd {
     /// Why the case ended too early; absent if it did not.
     #[serde(default)]
     pub stopped: Option<String>,
+    /// Whether the server, which is among the lost processes, never listened, so that nothing ran.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub server_not_ready: bool,
     /// Processes that ended too early.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lost: Vec<LostProcess>,

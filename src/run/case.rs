@@ -563,6 +563,7 @@ impl Coordinator<'_> {
             external.end(limit(GRACE, STOP_OTHERS), self.processes.signals).await?;
         }
         self.processes.end_all(limit(EXIT_LIMIT, STOP_OTHERS), early.is_some()).await?;
+        self.end.server_not_ready = early == Some(&EarlyEnd::ServerNotReady);
         self.end.stopped = match early {
             Some(EarlyEnd::Signal(caught)) => Some(caught.name().to_owned()),
             Some(EarlyEnd::Inspector(why)) => Some(format!("a limit was not kept: {why}")),

@@ -52,6 +52,7 @@ fn server_figure(group: &Group, name: &str, figure: impl FnOnce() -> Figure) -> 
         None => match group.servers.iter().find_map(|s| s.unknown.as_deref()) {
             Some(why) => Figure::absent(why),
             None if group.servers.iter().any(|s| s.foreign) => figure(),
+            None if group.has_not_started() => Figure::absent("the server did not start"),
             None => Figure::absent("the server is not the bundled one"),
         },
     }

@@ -128,6 +128,10 @@ impl<'a> Group<'a> {
     pub(super) fn connected(&self) -> u64 {
         self.drivers.iter().map(|d| u64::from(d.connected)).sum()
     }
+    /// Whether a server that each case starts did not listen, so that nothing ran.
+    pub(super) fn has_not_started(&self) -> bool {
+        self.ends.iter().any(|end| end.server_not_ready)
+    }
     /// Whether any byte came from the server. The engine "reqwest" does not know of those before an answer
     /// is whole.
     pub(super) fn has_answered(&self) -> bool {

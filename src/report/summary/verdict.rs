@@ -1,7 +1,7 @@
 //! The checks of a row, and the verdict on the run.
 
 use crate::feed::Workload;
-use crate::report::check::{Cause, Check, CheckOutcome, CheckResult};
+use crate::report::check::{Cause, Check, CheckOutcome, CheckResult, NOT_STARTED};
 use crate::report::conclusion::Conclusion;
 use crate::report::figure::Figure;
 use crate::report::finding::{Decision, Finding, Judgement, Kind, Subject};
@@ -25,6 +25,12 @@ pub(super) fn of_row(group: &Group, setting: &Setting, row: &Row) -> (Status, Ve
         return (Status::Partial, vec![check]);
     }
     let (info, audit) = (group.info, &row.audit);
+    if group.has_not_started() {
+        // Nothing ran, and no other check says more.
+        let found = processes(group);
+        let check = CheckResult { cause: Cause::NoServer, remedy: NOT_STARTED, ..found };
+        return (Status::Invalid, vec![check]);
+    }
     let mut checks = Vec::new();
     checks.extend((!info.floor).then(|| connected(group)));
     checks.extend([processes(group), measured(group, &row.events)]);

@@ -299,9 +299,13 @@ fn labels<'a>(table: &Table, some: impl Iterator<Item = &'a Row>) -> Option<Stri
 
 /// What failed, why, and what to do about it.
 fn failures(table: &Table) -> String {
-    let mut failed = table.verdict.of_run.clone();
+    let of_run = &table.verdict.of_run;
     // What ended the run is said already; the checks that it cut off have no remedy of their own.
-    let ended_early = !failed.is_empty();
+    let ended_early = !of_run.is_empty();
+    // The row of a server that did not start says that the run was stopped, and why.
+    let no_server = |row: &Row| row.checks.iter().any(|found| found.cause == Cause::NoServer);
+    let not_started = table.rows.iter().any(no_server);
+    let mut failed = if not_started { Vec::new() } else { of_run.clone() };
     let mut cut = Vec::new();
     for row in rows(table) {
         if ended_early && row.status == Status::Partial {
@@ -339,7 +343,9 @@ fn failures(table: &Table) -> String {
     if !cut.is_empty() {
         failed.push(format!("not measured to the end: {}", cut.join(", ")));
     }
-    failed.extend(table.limits().filter(|f| f.decision != Decision::Pass).map(limit_line));
+    let broken = table.limits().filter(|f| f.decision != Decision::Pass);
+    let says_more = |limit: &&Finding| !not_started || limit.value.value().is_some();
+    failed.extend(broken.filter(says_more).map(limit_line));
     bullets("x", failed)
 }
 
