@@ -24,6 +24,10 @@ mod layout {
     pub(crate) const AF_INET: u8 = 2;
     pub(crate) const AF_INET6: u8 = 10;
     pub(crate) const IPPROTO_TCP: u8 = 6;
+    /// Where an answer has the state of its socket.
+    pub(crate) const STATE: usize = HEADER + 1;
+    pub(crate) const FIN_WAIT_2: u8 = 5;
+    pub(crate) const TIME_WAIT: u8 = 6;
 }
 
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
@@ -89,7 +93,8 @@ fn request(local: SocketAddr, remote: SocketAddr) -> [u8; layout::HEADER + layou
 /// Reads an answer of the kernel's.
 ///
 /// # Errors
-/// If it is an error or is cut.
+/// If it is an error or is cut; `ENOENT` if this side has closed the socket, of which the kernel keeps the
+/// addresses and no counts.
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
 pub(crate) fn parse(answer: &[u8], ipv6: bool) -> io::Result<TcpReading> {
     use crate::net::linux::tcp_info;
@@ -112,7 +117,10 @@ pub(crate) fn parse(answer: &[u8], ipv6: bool) -> io::Result<TcpReading> {
         }
         at += len.max(4).next_multiple_of(4);
     }
-    Err(short())
+    match answer.get(STATE) {
+        Some(&(FIN_WAIT_2 | TIME_WAIT)) => Err(io::Error::from_raw_os_error(libc::ENOENT)),
+        _ => Err(short()),
+    }
 }
 
 #[cfg(any(not(target_os = "linux"), feature = "portable"))]
@@ -148,6 +156,25 @@ mod tests {
             let error = parse(&answer, false).unwrap_err();
             assert_eq!(error.raw_os_error(), Some(expected));
         }
+    }
+
+    /// This side closes first: the kernel keeps addresses and state alone.
+    #[test]
+    fn a_socket_that_waits_for_its_time_to_pass_is_gone() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let mut server = listener.accept().unwrap().0;
+        let (local, remote) = (client.local_addr().unwrap(), client.peer_addr().unwrap());
+        let diag = SockDiag::new().unwrap();
+        client.shutdown(std::net::Shutdown::Write).unwrap();
+        assert_eq!(server.read(&mut [0; 1]).unwrap(), 0);
+        drop(server);
+        assert_eq!(client.read(&mut [0; 1]).unwrap(), 0);
+        drop(client);
+        assert_eq!(diag.read(local, remote).unwrap_err().kind(), io::ErrorKind::NotFound);
+        // Whatever else comes without counts is a system that has none.
+        let other = parse(&[0; layout::HEADER + layout::MESSAGE], false).unwrap_err();
+        assert_eq!(other.kind(), io::ErrorKind::InvalidData);
     }
 
     #[test]

@@ -164,6 +164,22 @@ pub(super) fn connecting(group: &Group) -> Connecting {
     Connecting { per_s: clients.over(&wall_s, "connecting took no time"), wall_s }
 }
 
+/// Says that a library had closed every connection of which the kernel could have been asked.
+pub(super) fn closed_by_the_library(group: &Group) -> Option<String> {
+    let all = |of: fn(&result::KernelAudit) -> u64| -> u64 {
+        group.drivers.iter().map(|driver| of(&driver.audit)).sum()
+    };
+    let compared = all(|a| a.connections) + all(|a| a.refused);
+    let closed = all(|a| a.unaudited);
+    (compared == 0 && closed > 0).then(|| {
+        format!(
+            "the library had closed each of {} connections before the kernel could be asked; take \
+             engine = \"raw\"",
+            thousands(closed)
+        )
+    })
+}
+
 /// Ledger against socket, driver against kernel, driver against server.
 pub(super) fn audit(group: &Group) -> Audit {
     let all = group.total.phases.total().ledger;
@@ -198,7 +214,10 @@ pub(super) fn audit(group: &Group) -> Audit {
             "it has no byte counts for {} connections (TCP_INFO)",
             thousands(n as u64)
         )),
-        _ => kernel(|a| a.unexplained_bytes),
+        _ => match closed_by_the_library(group) {
+            Some(why) => Figure::absent(why),
+            None => kernel(|a| a.unexplained_bytes),
+        },
     };
     let known = [&ledger_bytes, &kernel_bytes, &server_bytes].into_iter().filter_map(Figure::value);
     Audit {

@@ -100,6 +100,12 @@ pub(super) fn of(counts: &Counts, coding: Option<&str>) -> Vec<String> {
              than one; messages were found by `delimiter`"
         )
     });
+    say(counts.unmeasured, &|n| {
+        format!(
+            "there are no figures of bytes: the library had closed the sockets of {n} exchanges before \
+             the kernel could be asked, as the server closes after its answers; take engine = \"raw\""
+        )
+    });
     say(counts.stray_bytes, &|n| {
         format!(
             "the server sent {n} stray bytes after answers that have no body (204, 304): an empty \

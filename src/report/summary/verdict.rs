@@ -6,6 +6,7 @@ use crate::report::conclusion::Conclusion;
 use crate::report::figure::Figure;
 use crate::report::finding::{Decision, Finding, Judgement, Kind, Subject};
 use crate::report::summary::consistency;
+use crate::report::summary::cost;
 use crate::report::summary::group::Group;
 use crate::report::summary::lateness;
 use crate::report::summary::message_times;
@@ -24,13 +25,13 @@ pub(super) fn of_row(group: &Group, setting: &Setting, row: &Row) -> (Status, Ve
         let check = Check::Ran.result(false, Figure::count(0), "the case did not run");
         return (Status::Partial, vec![check]);
     }
-    let (info, audit) = (group.info, &row.audit);
     if group.has_not_started() {
         // Nothing ran, and no other check says more.
         let found = processes(group);
         let check = CheckResult { cause: Cause::NoServer, remedy: NOT_STARTED, ..found };
         return (Status::Invalid, vec![check]);
     }
+    let (info, audit) = (group.info, &row.audit);
     let mut checks = Vec::new();
     checks.extend((!info.floor).then(|| connected(group)));
     checks.extend([processes(group), measured(group, &row.events)]);
@@ -197,6 +198,9 @@ fn audited(check: Check, bytes: &Figure, who: &str) -> CheckResult {
 
 fn kernel(group: &Group, audit: &Audit) -> CheckResult {
     let check = Check::KernelAgrees;
+    if let Some(why) = cost::closed_by_the_library(group) {
+        return check.not_applicable(format!("not compared: {why}"));
+    }
     let found = audited(check, &audit.kernel_bytes, "the kernel");
     let mismatched = audit.mismatched.value().unwrap_or(0.0);
     if mismatched > 0.0 {
