@@ -315,7 +315,7 @@ fn messages_sent_again_and_heartbeats_are_told_apart() {
     let found = run(&scenario("websocket", websocket(SCRIPT), &message, ""), None);
     assert_eq!(found.number("updates_missing"), 0.0);
     assert!(
-        found.text.contains("15 messages were published before their connection"),
+        found.text.contains("15 messages have a time before their connection"),
         "{}",
         found.text
     );

@@ -51,7 +51,7 @@ counts! {
     times_back,
     /// Messages that are no updates, as the scenario says: heartbeats. They are among no other count.
     ignored,
-    /// Messages that were published before their connection was made: the server has sent them again.
+    /// Messages whose time lies before their connection was made.
     /// Their age is no delivery latency.
     replayed,
     /// Messages with a time that lies ahead of their arrival by less than it is exact: their latency

@@ -196,7 +196,7 @@ fn events() -> Vec<Column> {
         ),
         all(
             "messages_replayed",
-            "messages published before their connection was made, all phases",
+            "messages with a time before their connection was made, all phases",
             |c| c.replayed,
         ),
         all("reconnects", "connections opened again, all phases", |c| c.reconnects)

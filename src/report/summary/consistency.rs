@@ -21,6 +21,7 @@ use std::borrow::Cow;
 const FEW_UPDATES: f64 = 5.0;
 
 /// What to do if the numbers that the scenario declares are none that can be compared.
+const NO_END: &str = "See why: the client errors, and the server's log.";
 const OTHER_NUMBERS: &str = "Name in `sequence` of [message] a number that goes up by one with each message, or leave \
                              it out: then loss is not checked.";
 
@@ -35,6 +36,8 @@ enum Published {
     Unknowable(&'static str),
     /// Nothing, though it should be known; why.
     NotCounted(Cow<'static, str>),
+    /// Nothing, since no client came to the end of its load.
+    NoEnd,
 }
 
 fn published(group: &Group, setting: &Setting) -> Published {
@@ -61,11 +64,16 @@ fn published(group: &Group, setting: &Setting) -> Published {
         },
         (Some(_), None) => match message_times::no_numbers(counts, setting) {
             Some(why) => Published::Unknowable(why),
-            None => Published::NotCounted(
-                "no client came to the end of its load, so that none counted its updates".into(),
-            ),
+            None => Published::NoEnd,
         },
     }
+}
+
+/// Returns that a check of updates could not be made, since no client came to its end. Nothing shows that
+/// the server lost any.
+fn no_end(check: Check, what: &str) -> CheckResult {
+    let why = "no client came to the end of its load, so that none counted its updates";
+    CheckResult { remedy: NO_END, ..check.not_made(format!("{what}{why}")) }
 }
 
 /// Returns that a check of updates could not be made, and what to do if it is for the numbers.
@@ -117,6 +125,7 @@ pub(crate) fn deliveries_add_up(group: &Group, setting: &Setting) -> CheckResult
         }
         Published::Unknowable(why) => return check.not_applicable(format!("not compared: {why}")),
         Published::NotCounted(why) => return not_counted(check, group, setting, &why, ""),
+        Published::NoEnd => return no_end(check, ""),
     }
     let counts = group.counts();
     let (published, delivered) = (counts.updates_published, counts.updates_delivered);
@@ -157,6 +166,7 @@ pub(crate) fn nothing_missing(group: &Group, setting: &Setting) -> CheckResult {
         (Published::NotCounted(why), _) => {
             return not_counted(check, group, setting, &why, "loss could not be checked: ");
         }
+        (Published::NoEnd, _) => return no_end(check, "loss could not be checked: "),
         (Published::Known, 0) => "no update is missing".to_owned(),
         (Published::FromNumbers, 0) => {
             "the numbers of what each client received have no gap".to_owned()
@@ -187,7 +197,11 @@ pub(crate) fn never_faster_than_the_line(group: &Group, setting: &Setting) -> Ch
         (own, setting.delay_ns, "delivery", "one way takes"),
         (latency.of(Metric::ResponseLatency), 2 * setting.delay_ns, "response", "both ways take"),
     ];
-    let mut least = Figure::absent("no latency was measured");
+    let foreign = !group.info.bundled_server && latency.of(Metric::DeliveryLatency).is_some();
+    let mut least = Figure::absent(match foreign {
+        true => "not compared: the stamps are of the server's own clock",
+        false => "no latency was measured",
+    });
     for (histogram, limit_ns, what, applies) in cases {
         let Some(histogram) = histogram else { continue };
         if is_sooner(histogram, limit_ns) {

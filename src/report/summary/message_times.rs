@@ -239,8 +239,8 @@ pub(super) fn notes(group: &Group, setting: &Setting) -> Vec<String> {
     say(counts.ignored, "messages were no updates, as the scenario says ([message] ignore)");
     say(
         counts.replayed,
-        "messages were published before their connection was made: the server sent them again, and \
-         their age is no delivery latency",
+        "messages have a time before their connection was made, as what a server has when a client comes, \
+         or writes by a clock that is behind: their age is no delivery latency",
     );
     let early = "times lay ahead of their message's arrival by less than they are exact: those \
                  latencies count as zero";
