@@ -152,6 +152,114 @@ fn the_remedy_fits_what_the_server_answered() {
     });
 }
 
+#[test]
+fn a_length_that_cannot_be_read_is_named_as_what_it_is() {
+    let cases: [(&[u8], &str); 3] = [
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 3\r\n\r\nhello",
+            "line 3 cannot be read: \"Content-Length: 3\", which contradicts a line before it",
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nhello",
+            "\"Content-Length: -5\", which is no number of bytes",
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999999\r\n\r\nhello",
+            "which is more bytes than can be counted",
+        ),
+    ];
+    at_once(cases, |(bytes, why)| {
+        let series = "[[series]]\ntransport = \"polling\"\ninterval = \"100ms\"";
+        let text = said_of(answers(bytes, false), series);
+        assert!(text.contains(why), "{why}: {text}");
+        assert!(text.contains("Correct the heads of the server's answers"), "{text}");
+        assert!(!text.contains("refuses it"), "{text}");
+    });
+}
+
+#[test]
+fn a_port_that_says_nothing_to_tls_may_be_one_without_it() {
+    let (connected, connections) = channel();
+    let address = serve(move |mut stream| {
+        let _ = connected.send(());
+        // Reads, and waits for more.
+        let _ = std::io::copy(&mut stream, &mut std::io::sink());
+    });
+    let series = ["transport = \"websocket\"", "transport = \"polling\"\ninterval = \"100ms\""];
+    for series in series {
+        let world = World::new(&format!(
+            "clients = [2]\nwarmup = \"200ms\"\nduration = \"1s\"\ntimeout = \"1s\"\n\
+             driver_lateness = \"900ms\"\n[server]\nurl = \"https://{address}\"\n[[series]]\n{series}\n"
+        ));
+        let output = finish(&mut world.run(&[]));
+        expect_code(&output, 96);
+        let text = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains("its port may be one without TLS"), "{text}");
+        assert!(!text.contains("open files"), "{text}");
+        // Each client has waited once.
+        assert_eq!(connections.try_iter().count(), 2, "{text}");
+    }
+}
+
+#[test]
+fn a_204_that_ends_a_stream_is_no_loss() {
+    let streams = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let address = serve(move |mut stream| {
+        if read_head(&mut stream).is_none() {
+            return;
+        }
+        if streams.fetch_add(1, std::sync::atomic::Ordering::Relaxed) >= 2 {
+            let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n");
+            return;
+        }
+        let head =
+            "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n";
+        let _ = stream.write_all(head.as_bytes());
+        for n in 1..=10 {
+            let event = format!("retry: 50\ndata: {{\"t\": {:.6}, \"seq\": {n}}}\n\n", now_s());
+            if stream.write_all(event.as_bytes()).is_err() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    });
+    let text = said_of(address, &format!("{OWN}transport = \"sse\""));
+    assert!(text.contains("ended the stream with status 204"), "{text}");
+    assert!(!text.contains("lost, repeated or delayed"), "{text}");
+}
+
+#[test]
+fn what_a_server_has_when_a_client_comes_was_not_sent_again() {
+    let address = serve(|mut stream| {
+        let published = now_s() - 0.5;
+        while read_head(&mut stream).is_some() {
+            let body = format!("{{\"t\": {published:.6}, \"seq\": 1}}");
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+            if stream.write_all(format!("{head}{body}").as_bytes()).is_err() {
+                return;
+            }
+        }
+    });
+    let series = format!("{OWN}transport = \"polling\"\ninterval = \"100ms\"");
+    let world = world(address, &series);
+    let output = finish(&mut world.run(&["--reports", "csv,json,text"]));
+    let text = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("messages have a time before their connection was made"), "{text}");
+    assert!(!text.contains("sent them again"), "{text}");
+}
+
+#[test]
+fn the_stamps_of_another_clock_are_not_held_against_the_line() {
+    let world = world(numbered(|n| (now_s(), n)), &format!("{OWN}transport = \"websocket\""));
+    let output = finish(&mut world.run(&["--reports", "csv,json"]));
+    let summary = world.summary();
+    let rows = summary["rows"].as_array().expect("rows");
+    let checks = rows.iter().flat_map(|row| row["checks"].as_array().expect("checks"));
+    let mut line = checks.filter(|check| check["name"] == "never_faster_than_the_line");
+    let why = "not compared: the stamps are of the server's own clock";
+    assert!(line.any(|check| check["text"] == why), "{}", said(&output));
+}
+
 /// A WebSocket server with JSON messages ten times a second: their time and number by the number of the
 /// message.
 fn numbered(message: fn(i64) -> (f64, i64)) -> SocketAddr {

@@ -65,7 +65,7 @@ pub(crate) struct TryArgs {
     #[arg(long, value_name = "TIME", default_value = "10s", help_heading = SCENARIO)]
     pub duration: String,
     /// How many updates each client should get, such as 2/s: the run fails if the server sends
-    /// fewer [default: not known, and not checked]
+    /// fewer or more [default: not known, and not checked]
     #[arg(long, value_name = "RATE", help_heading = SCENARIO)]
     pub rate: Option<String>,
     /// A header of each request, such as 'Name: value'

@@ -139,12 +139,13 @@ impl ClientError {
     }
     /// Whether a client has met it by waiting for an answer, or for its end, as long as it may.
     pub(crate) fn is_late_answer(self) -> bool {
-        matches!(
-            self.kind,
+        match self.kind {
             ClientErrorKind::NotReady
-                | ClientErrorKind::ResponseTimeout
-                | ClientErrorKind::Unfinished
-        )
+            | ClientErrorKind::ResponseTimeout
+            | ClientErrorKind::Unfinished => true,
+            ClientErrorKind::Tls => TlsProblem::of(self.code) == Some(TlsProblem::Timeout),
+            _ => false,
+        }
     }
     /// A fault of this kind from an I/O error.
     pub fn io(kind: ClientErrorKind, error: &std::io::Error) -> ClientError {

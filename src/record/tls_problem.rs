@@ -68,7 +68,7 @@ impl TlsProblem {
              it; name its file by tls.ca, or take insecure = true",
         ),
     ];
-    pub(super) fn of(code: i32) -> Option<TlsProblem> {
+    pub(crate) fn of(code: i32) -> Option<TlsProblem> {
         TlsProblem::ALL.iter().map(|(one, _)| *one).find(|one| *one as i32 == code)
     }
     pub(super) fn sentence(self) -> &'static str {

@@ -69,8 +69,27 @@ pub(super) fn describe(
             quoted(&String::from_utf8_lossy(&refusal.location)),
             remedy(&refusal.location, (series, transport))
         ),
-        (false, false) => format!("{error}: {}", quoted(&body)),
+        (false, false) => {
+            let why = match error.kind {
+                ClientErrorKind::BadHead => length_problem(&body),
+                _ => "",
+            };
+            format!("{error}: {}{why}", quoted(&body))
+        }
         (false, true) => error.to_string(),
+    }
+}
+
+/// Says what is wrong with the line of a length, as far as the line shows it.
+fn length_problem(line: &str) -> &'static str {
+    let Some((name, value)) = line.split_once(':') else { return "" };
+    let value = value.trim();
+    let is_number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
+    match value.parse::<u64>() {
+        _ if !name.eq_ignore_ascii_case("content-length") => "",
+        _ if !is_number => ", which is no number of bytes",
+        Err(_) => ", which is more bytes than can be counted",
+        Ok(_) => ", which contradicts a line before it",
     }
 }
 

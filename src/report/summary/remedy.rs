@@ -3,7 +3,7 @@
 //! Separate from `refusal`, which says what one answer was: here is what helps, and a check that fails
 //! by it names this in place of its usual remedy.
 
-use crate::record::{ClientError, ClientErrorKind};
+use crate::record::{ClientError, ClientErrorKind, TlsProblem};
 use crate::report::summary::group::Group;
 use std::collections::BTreeMap;
 
@@ -39,6 +39,11 @@ const FRAMES: &str = "Correct the frames that the server, or a proxy before it, 
 const CUT: &str = "The server ends connections in the middle of its answers: see its log, and whether Content-Length or \
      chunks announce more than it sends.";
 const CLOSES: &str = "The server closes connections by itself: see its log, and in the client errors its code and reason.";
+const HEADS: &str = "Correct the heads of the server's answers, or see what stands between the server and its clients \
+     (a proxy): the client errors say what cannot be read.";
+const ENDED: &str = "See the server's log for why it ends the stream: by status 204 it asks clients not to come back.";
+const SILENT: &str = "The server said nothing to the beginning of TLS: its port may be one without TLS (then \
+                      write http:// or ws:// into the URL), or it is too busy for new connections: see its log.";
 const NOT_IN_TIME: &str = "The server's answers were not whole within `timeout`: see its log, use fewer clients or a lower rate, \
      or set a longer `timeout`.";
 
@@ -104,9 +109,16 @@ fn of(faults: &BTreeMap<ClientError, u64>, connected: u64, answered: bool) -> Op
             500.. => Some(FAILED),
             _ => (error.kind == ClientErrorKind::Status).then_some(OTHER_STATUS),
         },
+        ClientErrorKind::Tls if TlsProblem::of(error.code) == Some(TlsProblem::Timeout) => {
+            (connected == 0).then_some(SILENT)
+        }
         ClientErrorKind::Tls | ClientErrorKind::TlsAlert => error.is_for_good().then_some(TLS),
         ClientErrorKind::NotReady => Some(NOT_READY),
         ClientErrorKind::Frame => Some(FRAMES),
+        ClientErrorKind::BadHead | ClientErrorKind::LongHead | ClientErrorKind::ManyFields => {
+            Some(HEADS)
+        }
+        ClientErrorKind::NoStream => Some(ENDED),
         ClientErrorKind::Malformed
         | ClientErrorKind::Surplus
         | ClientErrorKind::Unasked
@@ -125,9 +137,10 @@ fn of(faults: &BTreeMap<ClientError, u64>, connected: u64, answered: bool) -> Op
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{FrameFault, TlsProblem};
+    use crate::record::FrameFault;
     use ClientErrorKind::{
-        Connect, EarlyClose, Malformed, ResponseTimeout, Status, Undrained, Upgrade,
+        BadHead, Connect, EarlyClose, LongHead, Malformed, ManyFields, NoStream, ResponseTimeout,
+        Status, Undrained, Upgrade,
     };
 
     #[test]
@@ -162,6 +175,11 @@ mod tests {
         let closed = BTreeMap::from([(with(EarlyClose, 0), 5)]);
         assert_eq!(of(&closed, 0, false), None);
         assert_eq!(most(TlsProblem::UnknownIssuer.error(), 0), Some(TLS));
-        assert_eq!(most(TlsProblem::Timeout.error(), 0), None);
+        assert_eq!(most(TlsProblem::Timeout.error(), 0), Some(SILENT));
+        assert_eq!(most(TlsProblem::Timeout.error(), 5), None);
+        assert_eq!(most(with(BadHead, 2), 0), Some(HEADS));
+        assert_eq!(most(with(LongHead, 0), 0), Some(HEADS));
+        assert_eq!(most(with(ManyFields, 0), 5), Some(HEADS));
+        assert_eq!(most(with(NoStream, 0), 5), Some(ENDED));
     }
 }
