@@ -213,6 +213,7 @@ impl<D: Decode> StreamMachine<D> {
                 unfinished[Part::Payload] -= separators;
                 // A message that is no update is a matter of the connection.
                 let ignored = inbox.ignored_bytes().min(unfinished[Part::Payload]);
+                unlike.ignored = ignored > 0;
                 unfinished[Part::Control] += ignored;
                 unfinished[Part::Payload] -= ignored;
                 delivery.deliver(inbox, core, phase, now_ns);
@@ -265,7 +266,10 @@ impl<D: Decode> StreamMachine<D> {
             Decoded::End => {
                 messages += 1;
                 let own = std::mem::take(decoded)[Part::Payload];
-                let others = inbox.end() + inbox.ignored_bytes();
+                let separators = inbox.end();
+                let ignored = inbox.ignored_bytes();
+                unlike.ignored = ignored > 0;
+                let others = separators + ignored;
                 message_bytes += own.saturating_sub(others);
                 delivery.deliver(inbox, core, phase, now_ns);
             }
@@ -540,6 +544,8 @@ struct ChunkCounts {
     uneven: u64,
     joined: u64,
     continued: u64,
+    /// Whether the last message is no update: its chunk is what the scenario names.
+    ignored: bool,
 }
 
 impl ChunkCounts {
@@ -549,7 +555,7 @@ impl ChunkCounts {
             Decoded::UnevenChunk => self.uneven += 1,
             Decoded::Unlike { joined, continued } => {
                 self.joined += joined;
-                self.continued += continued;
+                self.continued += if self.ignored { 0 } else { *continued };
             }
             Decoded::Payload(..)
             | Decoded::Framing(_)
@@ -565,7 +571,7 @@ fn note_unit(io: &mut Io<'_>, messages: u64, unlike: &ChunkCounts) {
     if messages > 0 {
         io.note_message();
     }
-    if *unlike != ChunkCounts::default() {
+    if *unlike != (ChunkCounts { ignored: unlike.ignored, ..ChunkCounts::default() }) {
         io.count_chunks(io.phase(), |counts| {
             counts.split_updates += unlike.splits;
             counts.uneven_chunks += unlike.uneven;

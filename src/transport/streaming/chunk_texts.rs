@@ -26,6 +26,10 @@ pub(super) struct ChunkTexts {
     joined: u32,
     /// A text has begun in an earlier chunk; how many chunks have gone on with it.
     open: Option<u32>,
+    /// Whether the last chunk ended a text and not its line.
+    lacks_line_end: bool,
+    /// The last byte of the chunk.
+    end: u8,
 }
 
 fn is_line_end(byte: u8) -> bool {
@@ -39,6 +43,7 @@ impl ChunkTexts {
         if !std::mem::replace(&mut self.begun, true) {
             self.first = *first;
         }
+        self.end = bytes.last().copied().unwrap_or_default();
         let mut rest = bytes;
         loop {
             if self.after_object {
@@ -64,7 +69,10 @@ impl ChunkTexts {
         let is_blank = self.begun && self.last == 0;
         let mut found = UnlikeChunks { joined: self.joined.into(), continued: 0 };
         match self.open {
-            _ if is_blank => found.continued = 1,
+            // Between two texts it keeps the connection alive.
+            _ if is_blank => {
+                found.continued = u64::from(self.lacks_line_end || self.open.is_some());
+            }
             // It ends the text that is open.
             Some(chunks) if !begins && ends => {
                 found.continued = u64::from(chunks) + 1;
@@ -73,7 +81,8 @@ impl ChunkTexts {
             Some(chunks) if !begins => self.open = Some(chunks.saturating_add(1)),
             _ => self.open = (begins && !ends).then_some(0),
         }
-        *self = ChunkTexts { open: self.open, ..ChunkTexts::default() };
+        let lacks_line_end = ends && self.open.is_none() && !is_line_end(self.end);
+        *self = ChunkTexts { open: self.open, lacks_line_end, ..ChunkTexts::default() };
         found
     }
 }
@@ -101,7 +110,7 @@ mod tests {
     #[test]
     fn json_texts_show_whether_chunks_are_messages() {
         let bytes: Vec<&[u8]> = b"{\"t\":1}\n".chunks(1).collect();
-        let cases: [Case; 10] = [
+        let cases: [Case; 12] = [
             (&[b"{\"t\":1}\n", b"{\"t\":2}\n", b"{}"], (0, 0)),
             (&[b"{\"t\":1}\n{\"t\":2}\n"], (1, 0)),
             (&[b"{\"t\":1}\r\n\r\n{\"t\":2}\n{}"], (2, 0)),
@@ -112,6 +121,9 @@ mod tests {
             (&[b"{\"t\"", b":1}\n{\"t\":2}\n"], (1, 1)),
             // A text, and the end of its line.
             (&[b"{}", b"\n"], (0, 1)),
+            // What keeps the connection alive, before a text, behind one and again.
+            (&[b"\n", b"{\"t\":1}\n", b"\n", b"\r\n", b"{\"t\":2}\n", b"\n"], (0, 0)),
+            (&[b"{}", b"\n", b"\n", b"{}"], (0, 1)),
             // No JSON.
             (&[b"a", b"b\nc", b"{x", b"y", b"{}"], (0, 0)),
             (&bytes, (0, bytes.len() as u64 - 1)),
