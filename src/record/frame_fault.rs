@@ -28,10 +28,12 @@ pub(crate) enum FrameFault {
     TooLarge,
     /// A frame that was announced and did not end in time.
     Unfinished,
+    /// A length that is not written in the fewest bytes.
+    LongLength,
 }
 
 impl FrameFault {
-    const ALL: [(FrameFault, &'static str); 12] = [
+    const ALL: [(FrameFault, &'static str); 13] = [
         (
             FrameFault::ReservedBit,
             "the server set a reserved bit in a frame, and no extension was negotiated (RFC 6455, 5.2)",
@@ -71,6 +73,10 @@ impl FrameFault {
             "the server sent a frame or message that is larger than the engine \"tungstenite\" takes",
         ),
         (FrameFault::Unfinished, "the server announced a frame that did not end in time"),
+        (
+            FrameFault::LongLength,
+            "the server sent a frame whose length is not written in the fewest bytes (RFC 6455, 5.2)",
+        ),
     ];
 
     /// Returns the sentence of an error with this code.

@@ -119,6 +119,8 @@ pub enum FrameError {
     TooLarge,
     /// A length with its highest bit set (§5.2).
     BadLength,
+    /// A length that is not written in the fewest bytes (§5.2).
+    LongLength,
     /// Text that is not UTF-8 (§8.1).
     BadUtf8,
     /// A Close frame with one byte, or with a code that must not be sent (§7.4).
@@ -359,6 +361,14 @@ impl FrameReader {
         };
         if payload >> 63 != 0 {
             return Err(FrameError::BadLength);
+        }
+        let least = match length {
+            126 => 126,
+            127 => 1 << 16,
+            _ => 0,
+        };
+        if payload < least {
+            return Err(FrameError::LongLength);
         }
         let sizes = FrameSizes { framing: framing.into(), masks: masks.into(), payload };
         self.begin(header[0], sizes, most_bytes)

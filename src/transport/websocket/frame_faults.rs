@@ -54,6 +54,7 @@ pub(super) fn of_reader(error: FrameError) -> FrameFault {
         FrameError::Masked | FrameError::NotMasked => FrameFault::Masked,
         FrameError::TooLarge => FrameFault::TooLarge,
         FrameError::BadLength => FrameFault::BadLength,
+        FrameError::LongLength => FrameFault::LongLength,
         FrameError::BadUtf8 => FrameFault::BadUtf8,
         FrameError::BadCloseCode => FrameFault::BadCloseCode,
     }

@@ -89,6 +89,8 @@ fn what_breaks_the_protocol_is_an_error() {
     assert_eq!(error(&[0x80, 0]), NothingToContinue);
     assert_eq!(error(&[0x01, 0, 0x81, 0]), UnfinishedMessage);
     assert_eq!(error(&[0x81, 0x80]), Masked);
+    assert_eq!(error(&[0x82, 126, 0, 125]), LongLength);
+    assert_eq!(error(&[0x82, 127, 0, 0, 0, 0, 0, 0, 0xff, 0xff]), LongLength);
     assert_eq!(error(&[0x82, 127, 0x80, 0, 0, 0, 0, 0, 0, 0]), BadLength);
     assert_eq!(error(&frame(0x81, b"\xff")), BadUtf8);
     // The beginning of a character, and no more of it.
