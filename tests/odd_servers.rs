@@ -406,3 +406,176 @@ fn more_updates_than_the_stated_rate_fail_a_run_as_fewer_do() {
     let output = finish(&mut ten.run(&[]));
     crate::support::expect_ran(&ten, &output);
 }
+
+#[test]
+fn what_keeps_a_stream_alive_is_no_message() {
+    let kept = chunked(|n| vec![line(n), String::from("\n")]);
+    let rate = "[feed]\nrate = \"10/s\"\n";
+    let stream = "[[series]]\ntransport = \"streaming\"";
+    let message = "[message]\ntime = \"/t\"\nunit = \"s\"\nsequence = \"/seq\"\n";
+    at_once(["", "ignore = [\"\\n\"]\n"], |ignore| {
+        let world = world(kept, &format!("{rate}{message}{ignore}{stream}"));
+        let output = finish(&mut world.run(&[]));
+        crate::support::expect_ran(&world, &output);
+        assert!(!said(&output).contains("chunks"), "{}", said(&output));
+    });
+}
+
+#[test]
+fn one_time_in_all_messages_is_no_time_of_publishing() {
+    // That of the first message.
+    static FIRST: std::sync::OnceLock<f64> = std::sync::OnceLock::new();
+    let same = numbered(|n| (*FIRST.get_or_init(now_s), n));
+    let text = said_of(same, &format!("{OWN}transport = \"websocket\""));
+    assert!(text.contains("messages have the same time as the one before"), "{text}");
+    assert!(text.contains("Name in `time` of [message] when each message was published"), "{text}");
+}
+
+#[test]
+fn messages_out_of_order_have_no_wrong_times() {
+    // Two of each four have changed places, the first two too.
+    let address = serve(|mut stream| {
+        if answer_upgrade(&mut stream, UPGRADED).is_none() {
+            return;
+        }
+        let mut held = None;
+        for n in 1..=60 {
+            let text = server_frame(1, line(n).trim().as_bytes());
+            let frames = match (n % 4, held.take()) {
+                (1, _) => {
+                    held = Some(text);
+                    Vec::new()
+                }
+                (_, Some(first)) => [text, first].concat(),
+                _ => text,
+            };
+            if stream.write_all(&frames).is_err() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    });
+    let world = world(address, &format!("{OWN}transport = \"websocket\""));
+    let output = finish(&mut world.run(&[]));
+    crate::support::expect_ran(&world, &output);
+    let text = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("updates came after a later one"), "{text}");
+    assert!(!text.contains("had an earlier time"), "{text}");
+}
+
+#[test]
+fn numbers_that_begin_again_at_their_width_are_no_repeats() {
+    let wraps = numbered(|n| (now_s(), (n + (1 << 32) - 8) % (1 << 32)));
+    let world = world(wraps, &format!("{OWN}transport = \"websocket\""));
+    let output = finish(&mut world.run(&[]));
+    crate::support::expect_ran(&world, &output);
+    let text = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("numbers began again at the lowest of their width"), "{text}");
+    assert!(!text.contains("came again"), "{text}");
+}
+
+#[test]
+fn several_texts_in_one_message_are_named_and_are_no_loss() {
+    let frames = serve(|mut stream| {
+        if answer_upgrade(&mut stream, UPGRADED).is_none() {
+            return;
+        }
+        for n in 1..=60 {
+            let two = format!("{}{}", line(2 * n), line(2 * n + 1));
+            if stream.write_all(&server_frame(1, two.as_bytes())).is_err() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    });
+    let events = serve(|mut stream| {
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
+        if read_head(&mut stream).is_none() || stream.write_all(head.as_bytes()).is_err() {
+            return;
+        }
+        for n in 1..=60 {
+            let two = format!("data: {}data: {}\n", line(2 * n), line(2 * n + 1));
+            if stream.write_all(two.as_bytes()).is_err() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    });
+    let answers = serve(|mut stream| {
+        let mut n = 0;
+        while read_head(&mut stream).is_some() {
+            std::thread::sleep(Duration::from_millis(100));
+            n += 2;
+            let body = format!("{}{}", line(n), line(n + 1));
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+            if stream.write_all(format!("{head}{body}").as_bytes()).is_err() {
+                return;
+            }
+        }
+    });
+    let chunks = chunked(|n| vec![(line(2 * n) + &line(2 * n + 1)).replace('\n', "")]);
+    let cases = [
+        (frames, "websocket", "Set `separator` in the series"),
+        (frames, "websocket\"\nengine = \"tungstenite", "Set `separator` in the series"),
+        (events, "sse", "of several in one event or answer, only the first can be read"),
+        (answers, "long-polling", "of several in one event or answer, only the first can be read"),
+        (chunks, "streaming", "Set `delimiter` in the series"),
+    ];
+    at_once(cases, |(address, transport, remedy)| {
+        let text = said_of(address, &format!("{OWN}transport = \"{transport}\""));
+        for part in [
+            "JSON texts came behind another in the same message",
+            "loss could not be checked",
+            remedy,
+        ] {
+            assert!(text.contains(part), "{transport}, {part}: {text}");
+        }
+        assert!(!text.contains("never came"), "{transport}: {text}");
+    });
+    let separated = world(frames, &format!("{OWN}transport = \"websocket\"\nseparator = \"\\n\""));
+    let output = finish(&mut separated.run(&[]));
+    crate::support::expect_ran(&separated, &output);
+}
+
+#[test]
+fn a_rate_is_held_from_above_after_a_reconnect_too() {
+    // Each stream ends after half a second, and the next one begins with news.
+    let address = serve(|mut stream| {
+        let head =
+            "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n";
+        if read_head(&mut stream).is_none() || stream.write_all(head.as_bytes()).is_err() {
+            return;
+        }
+        for n in 1..=25 {
+            let event = format!("data: {}\n", line(n));
+            if stream.write_all(event.as_bytes()).is_err() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    });
+    let text = said_of(
+        address,
+        &format!("[feed]\nrate = \"4/s\"\n{OWN}transport = \"sse\"\nreconnect = \"50ms\""),
+    );
+    assert!(text.contains("and the rate that the scenario states makes about"), "{text}");
+}
+
+#[test]
+fn times_of_answers_are_no_updates_beyond_the_rate() {
+    let address = serve(|mut stream| {
+        while read_head(&mut stream).is_some() {
+            let body = format!("{{\"t\": {:.6}}}", now_s());
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+            if stream.write_all(format!("{head}{body}").as_bytes()).is_err() {
+                return;
+            }
+        }
+    });
+    let text = said_of(
+        address,
+        "[feed]\nrate = \"2/s\"\n[message]\ntime = \"/t\"\nunit = \"s\"\n[[series]]\n\
+         transport = \"polling\"\ninterval = \"50ms\"",
+    );
+    assert!(text.contains("the times that came are those of the answers"), "{text}");
+}

@@ -49,6 +49,12 @@ counts! {
     numbers_down,
     /// Messages with a time that is earlier than that of the message before, by more than both are exact.
     times_back,
+    /// Messages with the same time as the one before, though they came later than the time is exact.
+    times_same,
+    /// Times that the numbers began again at their lowest, since they had come to their highest.
+    numbers_wrapped,
+    /// JSON texts that came behind another in the same message.
+    joined_texts,
     /// Messages that are no updates, as the scenario says: heartbeats. They are among no other count.
     ignored,
     /// Messages whose time lies before their connection was made.

@@ -4,6 +4,7 @@ pub(crate) mod client_inbox;
 pub(crate) mod fan_out;
 pub(crate) mod inbox;
 pub(crate) mod message_times;
+mod number_wrap;
 mod open_gaps;
 mod own_messages;
 mod own_reader;

@@ -5,6 +5,7 @@
 
 use crate::client::core::ClientCore;
 use crate::client::delivery::message_times::Age;
+use crate::client::delivery::number_wrap::NumberWrap;
 use crate::client::delivery::open_gaps::{Gap, OpenGaps, lose};
 use crate::client::delivery::sequence_window::{Arrival, SequenceWindow};
 use crate::client::delivery::skipped::Skipped;
@@ -57,6 +58,8 @@ struct Channel {
     /// If messages have names and no numbers: the last ones, and the place of the next.
     ids: Vec<u64>,
     next_id: usize,
+    /// If numbers have begun again: by how much they are higher than they say.
+    wrap: Option<Box<NumberWrap>>,
 }
 
 /// The newest message of a channel.
@@ -66,6 +69,10 @@ struct Newest {
     place: Option<u64>,
     /// When it was published, if that is known.
     moment_ns: Option<u64>,
+    /// The time in it, in the last 64 bits of its nanoseconds; 0 if it has none.
+    time: u64,
+    /// When the first of the messages with this time came.
+    since_ns: u64,
 }
 
 /// What a message was to the client.
@@ -121,6 +128,7 @@ impl OwnMessages {
         {
             *channel = Channel { reconnects: self.reconnects, ..Channel::default() };
         }
+        let wrapped = channel.note_wrap(fields);
         let place = channel.place(fields);
         let (arrival, late) = channel.classify(fields, place, age, self.asks);
         let mut recorder = client.thread.recorder.borrow_mut();
@@ -129,6 +137,7 @@ impl OwnMessages {
         }
         let counts = &mut recorder.at(phase).counts;
         count_fields(counts, fields, place, age);
+        counts.numbers_wrapped += u64::from(wrapped);
         let was_had = matches!(arrival, Arrival::NewestAgain | Arrival::Again);
         if was_had {
             counts.repeated += 1;
@@ -139,8 +148,11 @@ impl OwnMessages {
         }
         counts.messages += 1;
         if arrival == Arrival::New {
-            counts.numbers_down += u64::from(channel.goes_down(place));
-            counts.times_back += u64::from(channel.goes_back(age));
+            let goes_down = channel.goes_down(place);
+            counts.numbers_down += u64::from(goes_down);
+            // One that comes after a later one has an earlier time too.
+            counts.times_back += u64::from(!goes_down && channel.goes_back(age));
+            counts.times_same += u64::from(channel.is_same_time(fields, age, now_ns));
         }
         let skipped_in = match arrival {
             Arrival::Late => Some(late.map_or(phase, |(skipped_in, _)| skipped_in)),
@@ -166,7 +178,7 @@ impl OwnMessages {
         }
         drop(recorder);
         if arrival == Arrival::New {
-            channel.advance(fields, place, age);
+            channel.advance(fields, place, age, now_ns);
         }
         let is_newest = arrival == Arrival::New && !format.has_channels();
         let newest = age.moment_ns().filter(|_| is_newest).map(|published_ns| Stamp {
@@ -233,7 +245,13 @@ impl OwnMessages {
 fn count_fields(counts: &mut Counts, fields: &MessageFields, place: Option<u64>, age: Age) {
     counts.unstamped += u64::from(fields.time.is_none());
     counts.numbered += u64::from(place.is_some());
+    counts.joined_texts += u64::from(fields.texts_behind);
     age.count(counts);
+}
+
+/// The time in a message as it is compared with that of the next.
+fn time_bits(fields: &MessageFields) -> u64 {
+    fields.time.map_or(0, |time| time.ns as u64)
 }
 
 impl Channel {
@@ -241,7 +259,34 @@ impl Channel {
     fn place(&mut self, fields: &MessageFields) -> Option<u64> {
         let number = fields.sequence?;
         let first = *self.first.get_or_insert(number);
+        let number = match (&self.wrap, self.highest()) {
+            (Some(wrap), Some(highest)) => wrap.number(number, highest),
+            _ => number,
+        };
         u64::try_from(number.checked_sub(first)?.checked_add(FIRST.into())?).ok()
+    }
+
+    /// The highest number, if any came.
+    fn highest(&self) -> Option<i128> {
+        let place = self.newest?.place?;
+        self.first?.checked_add(i128::from(place) - i128::from(FIRST))
+    }
+
+    /// Whether the numbers begin again with this message, since the highest of their width has come.
+    fn note_wrap(&mut self, fields: &MessageFields) -> bool {
+        let (Some(number), Some(highest)) = (fields.sequence, self.highest()) else { return false };
+        let wrap = NumberWrap::between(self.wrap.as_deref(), highest, number);
+        wrap.is_some_and(|wrap| {
+            self.wrap = Some(Box::new(wrap));
+            true
+        })
+    }
+
+    /// Whether a new message has the time of the one before it, though it came later than that is exact.
+    fn is_same_time(&self, fields: &MessageFields, age: Age, now_ns: u64) -> bool {
+        let Some(newest) = self.newest.filter(|_| fields.time.is_some()) else { return false };
+        let later_ns = now_ns.saturating_sub(newest.since_ns);
+        newest.time == time_bits(fields) && later_ns > age.resolution_ns().max(TIME_BACK_NS)
     }
 
     /// Whether a new message has a number below all others.
@@ -267,7 +312,7 @@ impl Channel {
         age: Age,
         asks: bool,
     ) -> (Arrival, Option<(Phase, Option<Gap>)>) {
-        let Some(Newest { place: newest, moment_ns }) = self.newest else {
+        let Some(Newest { place: newest, moment_ns, .. }) = self.newest else {
             return (Arrival::New, None);
         };
         let Some(place) = place else {
@@ -327,7 +372,8 @@ impl Channel {
     /// Whether the server numbers from the beginning on a new connection: its message is newer than the
     /// newest one, and its number lower.
     fn begins_anew(&mut self, fields: &MessageFields, age: Age) -> bool {
-        let Some(Newest { place: Some(newest), moment_ns: Some(newest_ns) }) = self.newest else {
+        let Some(Newest { place: Some(newest), moment_ns: Some(newest_ns), .. }) = self.newest
+        else {
             return false;
         };
         let lower = self.place(fields).is_some_and(|place| place <= newest);
@@ -335,7 +381,7 @@ impl Channel {
     }
 
     /// Makes a message the newest.
-    fn advance(&mut self, fields: &MessageFields, place: Option<u64>, age: Age) {
+    fn advance(&mut self, fields: &MessageFields, place: Option<u64>, age: Age, now_ns: u64) {
         let highest = match (self.newest.and_then(|newest| newest.place), place) {
             (None, Some(place)) => {
                 self.before = SequenceWindow::FULL;
@@ -352,7 +398,10 @@ impl Channel {
             }
             (newest, None) => newest,
         };
-        self.newest = Some(Newest { place: highest, moment_ns: age.moment_ns() });
+        let time = time_bits(fields);
+        let before = self.newest.filter(|newest| newest.time == time);
+        let since_ns = before.map_or(now_ns, |newest| newest.since_ns);
+        self.newest = Some(Newest { place: highest, moment_ns: age.moment_ns(), time, since_ns });
         if let (Some(id), None) = (fields.id, fields.sequence) {
             if self.ids.len() < KEPT_IDS {
                 self.ids.push(id);

@@ -2,6 +2,7 @@
 //! [`MessageSpec`].
 
 mod decimal;
+mod joined;
 mod place;
 
 use crate::feed::{Ignored, MessageSpec, Place, TimeSpec, TimeUnit};
@@ -19,6 +20,8 @@ pub struct MessageFields {
     pub id: Option<u64>,
     /// Its channel, as a hash; 0 if messages have none.
     pub channel: u64,
+    /// JSON texts that stand behind the first one in it.
+    pub texts_behind: u32,
 }
 
 /// A time in a message.
@@ -104,6 +107,7 @@ impl MessageReader {
             sequence: find(&self.sequence).and_then(Value::whole),
             id: find(&self.id).map(Value::hash),
             channel: find(&self.channel).map_or(0, Value::hash),
+            texts_behind: joined::texts_behind(message),
         })
     }
 }

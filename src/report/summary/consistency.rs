@@ -87,7 +87,7 @@ fn not_counted(
     let found = check.not_made(format!("{what}{why}"));
     match message_times::missing_numbers(group.counts(), setting) {
         Some(_) if message_times::are_chunks_unlike(group.counts()) => {
-            CheckResult { remedy: message_times::DELIMITER, ..found }
+            CheckResult { remedy: message_times::one_update_each(group), ..found }
         }
         Some(_) => CheckResult { remedy: OTHER_NUMBERS, ..found },
         None => found,

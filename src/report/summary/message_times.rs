@@ -25,9 +25,27 @@ const QUARTER_NS: f64 = 900e9;
 /// A time that is so close to whole quarters of an hour away is of another time zone.
 const ZONE_NS: f64 = 30e9;
 
-/// Whether chunks of a stream are not the server's messages, by what is readable in them.
+/// What to do if all messages have one time.
+const OTHER_TIME: &str = "Name in `time` of [message] when each message was published, or leave it out: then \
+                          no delivery latency is measured.";
+
+/// What to do if a message holds several updates.
+pub(super) fn one_update_each(group: &Group) -> &'static str {
+    match group.info.transport.as_str() {
+        "streaming" => DELIMITER,
+        "websocket" => {
+            "Set `separator` in the series to what ends an update in a frame, for example \"\\n\"."
+        }
+        _ => {
+            "Let the server send each update by itself: of several in one event or answer, only the first can be \
+             read."
+        }
+    }
+}
+
+/// Whether chunks, frames, events or answers are not one message each, by what is readable in them.
 pub(super) fn are_chunks_unlike(counts: &Counts) -> bool {
-    counts.joined_messages > 0 || counts.continued_chunks > 0
+    counts.joined_messages > 0 || counts.continued_chunks > 0 || counts.joined_texts > 0
 }
 
 /// Returns why nothing is known of the numbers of what came; `None` if something is.
@@ -36,6 +54,9 @@ pub(super) fn no_numbers(counts: &Counts, setting: &Setting) -> Option<&'static 
         Some(OwnMessages { sequence: false, .. }) => {
             Some("the scenario does not say where the messages have numbers ([message] sequence)")
         }
+        Some(_) if counts.joined_texts > 0 && counts.joined_messages == 0 => Some(
+            "messages have several JSON texts each, so that only the numbers of some updates were read",
+        ),
         Some(_) if are_chunks_unlike(counts) => Some(
             "the server's chunks are not its messages, so that numbers were not read, or only some of them",
         ),
@@ -112,6 +133,9 @@ pub(super) fn wrong(group: &Group, setting: &Setting) -> Option<String> {
     let time = setting.own?.time?;
     let counts = group.counts();
     let live = group.total.latency.of(Metric::DeliveryLatency).map_or(0, |h| h.len());
+    if let Some(why) = one_time(group) {
+        return Some(why);
+    }
     let (wrong, replayed) = (counts.wrong_times, counts.replayed);
     let all = live.saturating_add(wrong).saturating_add(replayed);
     let strange = |replayed| {
@@ -137,6 +161,23 @@ pub(super) fn wrong(group: &Group, setting: &Setting) -> Option<String> {
     })
 }
 
+/// What to say if all messages of each client have one and the same time.
+fn one_time(group: &Group) -> Option<String> {
+    let counts = group.counts();
+    // The first of each connection has none before it.
+    let firsts = group.asked().saturating_add(counts.reconnects);
+    let timed = counts.messages.saturating_sub(counts.unstamped);
+    let same = counts.times_same;
+    (same >= firsts.max(1) && same.saturating_add(firsts) >= timed).then(|| {
+        format!(
+            "{} of {} messages have the same time as the one before: it is no time of publishing, and \
+             their age by it is no delivery latency",
+            thousands(same),
+            thousands(timed)
+        )
+    })
+}
+
 /// Whether a message with a time has come.
 fn has_times(counts: &Counts) -> bool {
     counts.messages > counts.unstamped || counts.wrong_times > 0 || counts.replayed > 0
@@ -154,7 +195,7 @@ pub(super) fn check(group: &Group, setting: &Setting) -> Option<CheckResult> {
             true => {
                 let found = check.result(false, Figure::count(counts.unstamped), why);
                 match are_chunks_unlike(counts) {
-                    true => CheckResult { remedy: DELIMITER, ..found },
+                    true => CheckResult { remedy: one_update_each(group), ..found },
                     false => found,
                 }
             }
@@ -163,7 +204,11 @@ pub(super) fn check(group: &Group, setting: &Setting) -> Option<CheckResult> {
     }
     let value = Figure::count(counts.wrong_times);
     if let Some(why) = wrong(group, setting) {
-        return Some(check.result(false, value, why));
+        let found = check.result(false, value, why);
+        return Some(match one_time(group) {
+            Some(_) => CheckResult { remedy: OTHER_TIME, ..found },
+            None => found,
+        });
     }
     if !has_times(&group.total.phases.total().counts) {
         return Some(check.not_applicable(NO_MESSAGE));
@@ -252,6 +297,11 @@ pub(super) fn notes(group: &Group, setting: &Setting) -> Vec<String> {
         thousands(counts.messages)
     );
     say(counts.times_back, &back);
+    say(
+        counts.numbers_wrapped,
+        "times a client's numbers began again at the lowest of their width, after the highest: they are \
+         read as going on",
+    );
     say(
         counts.stepped_times,
         "messages came about when the wall clock was set: their latencies are left out",

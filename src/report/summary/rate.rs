@@ -5,17 +5,23 @@
 //! falls silent, need not lose one.
 
 use crate::feed::Arrivals;
-use crate::record::Part;
+use crate::record::{Metric, Part};
 use crate::report::check::{Cause, Check, CheckResult};
 use crate::report::figure::Figure;
+use crate::report::summary::delivery;
 use crate::report::summary::group::Group;
 use crate::report::summary::setting::Setting;
 use crate::units::thousands;
+use hdrhistogram::Histogram;
 
 /// By how much faster than its rate a server's timers may be.
 const FAST: f64 = 1.05;
 const OTHER_RATE: &str =
     "Set [feed] rate to what the server publishes, and name in [message] ignore what is no update.";
+const OF_ANSWERS: &str = "Let `time` in [message] be when the update was published, or name its number in `sequence`: the \
+     times that came are those of the answers, each of which counts as an update.";
+const LATE_OR_RATE: &str = "Use fewer clients or a lower rate, so that the driver is on time. If more comes then too, set \
+     [feed] rate to what the server publishes.";
 const CHUNKS_OR_RATE: &str = "Set `delimiter` in the series to what ends a message, for example \"line\": without it each chunk is \
      one. If its chunks are its messages, set [feed] rate to what the server publishes.";
 
@@ -56,10 +62,10 @@ pub(crate) fn held(group: &Group, setting: &Setting) -> CheckResult {
     let least = least(group, setting, published);
     // What was sent again after a connect was published before.
     let others = if counts.unstamped < counts.messages { counts.unstamped } else { 0 };
-    let new = counts.messages.saturating_add(counts.joined_messages);
+    let new = counts.messages.saturating_add(counts.joined_messages.max(counts.joined_texts));
     let new = new.saturating_sub(others).saturating_sub(counts.replayed);
     if !info.bundled_server && new as f64 > most(group, setting, published) {
-        return too_many(group, new, published);
+        return too_many(group, setting, new, published);
     }
     if counts.split_updates > 0 {
         return of_chunks(group, published, least);
@@ -106,25 +112,51 @@ fn of_chunks(group: &Group, published: f64, least: f64) -> CheckResult {
 }
 
 /// Says that more came than is planned.
-fn too_many(group: &Group, came: u64, published: f64) -> CheckResult {
+fn too_many(group: &Group, setting: &Setting, came: u64, published: f64) -> CheckResult {
     let text = format!(
         "{} updates came within the measured window, and the rate that the scenario states makes about {}",
         thousands(came),
         thousands(published.round() as u64)
     );
     let found = Check::FeedHeld.result(false, Figure::count(came), text);
+    if waited_for_the_driver(group, setting, came, published) {
+        let text = format!(
+            "{}; the driver came late to this window, and what had waited for it is among them",
+            found.text
+        );
+        return CheckResult { cause: Cause::BusyMachine, remedy: LATE_OR_RATE, text, ..found };
+    }
     let remedy = match group.info.transport == "streaming" {
+        _ if are_times_of_answers(group, setting) => OF_ANSWERS,
         true => CHUNKS_OR_RATE,
         false => OTHER_RATE,
     };
     CheckResult { cause: Cause::Server, remedy, ..found }
 }
 
+/// Whether each answer to a client that asks has a time of its own, and no number tells updates apart.
+fn are_times_of_answers(group: &Group, setting: &Setting) -> bool {
+    let counts = group.counts();
+    let numbered = setting.own.is_none_or(|own| own.sequence || own.time.is_none());
+    delivery::asks(group) && !numbered && counts.messages as f64 > 0.9 * counts.completed as f64
+}
+
+/// Whether a driver that was late at the beginning of the window explains what is too many: the kernel keeps
+/// what comes from the connect on.
+fn waited_for_the_driver(group: &Group, setting: &Setting, came: u64, published: f64) -> bool {
+    let latest = |metric| group.total.latency.of(metric).map_or(0, Histogram::max);
+    let late_ns = latest(Metric::ProbeLateness).max(latest(Metric::DriverLag));
+    let before_s: f64 = group.ends.iter().map(|end| f64::from(end.steady_from_s) + 1.0).sum();
+    let waited = f64::from(group.info.clients) * group.info.feed_rate_hz * before_s;
+    late_ns as f64 > setting.late_ns && came as f64 <= most(group, setting, published) + waited
+}
+
 /// The largest number of updates that is no fault of a server of one's own: its timers may be fast, and it may
 /// send in the window what it owes of the time before.
 fn most(group: &Group, setting: &Setting, published: f64) -> f64 {
     let info = group.info;
-    if group.counts().reconnects > 0 && !info.connection_each_turn {
+    let counts = group.counts();
+    if counts.reconnects > 0 && !info.connection_each_turn && !knows_repeats(group, setting) {
         // What it sends again to a client that has come back may be any number.
         return f64::INFINITY;
     }
@@ -138,6 +170,18 @@ fn most(group: &Group, setting: &Setting, published: f64) -> f64 {
         (Arrivals::Poisson, false) => published + clients * deviation(published / clients.max(1.0)),
     };
     total * FAST + owed + at_edges(group, setting)
+}
+
+/// Whether messages tell by their times or numbers that the server has sent them again.
+fn knows_repeats(group: &Group, setting: &Setting) -> bool {
+    let counts = group.counts();
+    match setting.own {
+        Some(own) => {
+            let timed = own.time.is_some_and(|time| time.clock_bound_ns.is_some());
+            (timed && counts.unstamped < counts.messages) || counts.numbered > 0
+        }
+        None => counts.unstamped < counts.messages,
+    }
 }
 
 /// By how much a Poisson variable exceeds its mean once in a million times at most (Chernoff's bound).

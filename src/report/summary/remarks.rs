@@ -94,6 +94,13 @@ pub(super) fn of(counts: &Counts, coding: Option<&str>) -> Vec<String> {
             thousands(counts.continued_chunks)
         )
     });
+    let shown = counts.joined_messages > 0;
+    say(if shown { 0 } else { counts.joined_texts }, &|n| {
+        format!(
+            "{n} JSON texts came behind another in the same message: only the first of each was read, and \
+             figures for each message are for what came together"
+        )
+    });
     say(counts.uneven_chunks, &|n| {
         format!(
             "the server's chunks are not its messages: {n} chunks were a part of a message or more \
