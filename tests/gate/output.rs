@@ -130,8 +130,8 @@ fn a_run_that_was_cut_short_does_not_pass() {
     assert_eq!(table.judgement.conclusion(), Conclusion::Passed);
     let view = JudgementView::run(&table);
     assert_eq!((view.conclusion(), view.word().as_str()), (Conclusion::Terminated, "PARTIAL"));
-    let last = "PARTIAL: all 27 figures passed. Exit code 143: stopped by SIGTERM; what was \
-                measured is reported.";
+    let last = "PARTIAL: all 27 figures passed. Exit code 143: stopped by SIGTERM or \
+                SIGHUP; what was measured is reported.";
     assert!(text::render(&view).ends_with(&format!("{last}\n")));
     let why = "partial: the run was stopped: SIGTERM";
     let error = format!("::error title=wsbench%3A the run::{why}\n");
