@@ -107,12 +107,6 @@ pub(super) fn of(counts: &Counts, coding: Option<&str>) -> Vec<String> {
              than one; messages were found by `delimiter`"
         )
     });
-    say(counts.unmeasured, &|n| {
-        format!(
-            "there are no figures of bytes: the library had closed the sockets of {n} exchanges before \
-             the kernel could be asked, as the server closes after its answers; take engine = \"raw\""
-        )
-    });
     say(counts.stray_bytes, &|n| {
         format!(
             "the server sent {n} stray bytes after answers that have no body (204, 304): an empty \
@@ -125,8 +119,20 @@ pub(super) fn of(counts: &Counts, coding: Option<&str>) -> Vec<String> {
              they connect again (retry, Retry-After), and they waited"
         )
     });
+    out.extend(unmeasured(counts));
     out.extend(compressed(counts, coding));
     out
+}
+
+/// Says why there are no figures of bytes, if a library has hidden some.
+fn unmeasured(counts: &Counts) -> Option<String> {
+    (counts.unmeasured > 0).then(|| {
+        format!(
+            "there are no figures of bytes: the library had closed the sockets of {} exchanges before the \
+             kernel could be asked, as the server closes after its answers; take engine = \"raw\"",
+            thousands(counts.unmeasured)
+        )
+    })
 }
 
 /// Says that turns waited for the server: some were not reached, or more than a few began late.
