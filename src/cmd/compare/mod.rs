@@ -289,7 +289,7 @@ fn prepare(
     });
     let least = u64::from(rules.deciding().first().copied().unwrap_or(1));
     if in_time < least {
-        warn(&format!(
+        warn(format!(
             "the time is for some {in_time} pairs, and the first decision needs {least}: --time of more \
              than {} can decide",
             human_ns(least as f64 * estimate_duration(&sides[0].plan).as_nanos() as f64)
