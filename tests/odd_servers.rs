@@ -579,3 +579,59 @@ fn times_of_answers_are_no_updates_beyond_the_rate() {
     );
     assert!(text.contains("the times that came are those of the answers"), "{text}");
 }
+
+#[test]
+fn a_message_that_does_not_end_is_named_with_what_came_of_it() {
+    /// Good messages for a second, then what does not end.
+    fn sends(head: &'static str, message: fn(u64) -> Vec<u8>) -> SocketAddr {
+        serve(move |mut stream| {
+            let opened = match head {
+                "" => answer_upgrade(&mut stream, UPGRADED).map(|_| ()),
+                _ => read_head(&mut stream),
+            };
+            if opened.is_none() || stream.write_all(head.as_bytes()).is_err() {
+                return;
+            }
+            for n in 1..=60 {
+                if stream.write_all(&message(n)).is_err() {
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        })
+    }
+    const STREAM: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
+    const LAST: u64 = 10;
+    let announced = sends("", |n| match n {
+        LAST => [&b"\x82\x7f\0\0\0\0\0\x0d\xbb\xa0"[..], line(n).as_bytes()].concat(),
+        _ => server_frame(1, line(n).trim().as_bytes()),
+    });
+    let fragments = sends("", |n| match n {
+        ..LAST => server_frame(1, line(n).trim().as_bytes()),
+        LAST => b"\x01\x03abc".to_vec(),
+        _ => b"\0\x03abc".to_vec(),
+    });
+    let events = sends(STREAM, |n| {
+        format!("data: {}{}", line(n), if n < LAST { "\n" } else { "" }).into_bytes()
+    });
+    let lines = sends(STREAM, |n| match n {
+        ..LAST => line(n).into_bytes(),
+        _ => line(n).trim().as_bytes().to_vec(),
+    });
+    let cases = [
+        (announced, "websocket"),
+        (fragments, "websocket"),
+        (events, "sse"),
+        (lines, "streaming\"\ndelimiter = \"line"),
+    ];
+    at_once(cases, |(address, transport)| {
+        let text = said_of(address, &format!("{OWN}transport = \"{transport}\""));
+        for part in [
+            "a message was under way at the end at 2 of the clients",
+            "bytes of it came",
+            "Let the server end each",
+        ] {
+            assert!(text.contains(part), "{transport}, {part}: {text}");
+        }
+    });
+}

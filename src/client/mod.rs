@@ -9,6 +9,7 @@ pub(crate) mod delivery;
 pub(crate) mod handle;
 pub(crate) mod http;
 pub(crate) mod machine;
+pub(crate) mod open_message;
 pub(crate) mod post;
 pub(crate) mod requests;
 pub(crate) mod session;

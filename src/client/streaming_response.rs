@@ -10,6 +10,7 @@ use crate::client::delivery::per_client::DeliveryTracker;
 use crate::client::delivery::skipped::skipped;
 use crate::client::http::{SentRequest, add_response, malformed, retry_after_ns, too_late};
 use crate::client::machine::{Io, Machine, Reconnect, SessionPolicy};
+use crate::client::open_message::OpenMessage;
 use crate::client::requests::{Redirected, Requests};
 use crate::client::session::Session;
 use crate::client::{ClientHalf, MachineClients};
@@ -115,6 +116,7 @@ impl<D: Decode> MachineClients for StreamClients<D> {
             answered: false,
             unfinished: Flow::default(),
             line_end_of: None,
+            open: OpenMessage::default(),
         };
         vec![Session::new(core, Box::new(machine), policy)]
     }
@@ -139,6 +141,7 @@ struct StreamMachine<D> {
     unfinished: Flow,
     /// The phase of the message whose chunk lacks its line end, if another has begun since.
     line_end_of: Option<Phase>,
+    open: OpenMessage,
 }
 
 impl<D: Decode> StreamMachine<D> {
@@ -237,6 +240,7 @@ impl<D: Decode> StreamMachine<D> {
         if is_whole {
             *whole += unfinished.take_explained();
         }
+        self.open.note(self.decoder.is_within(), messages > 0, now_ns);
         note_unit(io, messages, &unlike);
         fed
     }
@@ -284,6 +288,7 @@ impl<D: Decode> StreamMachine<D> {
         let parts = std::mem::take(&mut response.parts);
         add_response(unfinished, &parts);
         *whole += unfinished.take_explained();
+        self.open.note(self.decoder.is_within(), messages > 0, now_ns);
         io.decoded(phase, message_bytes, parts.payload);
         note_unit(io, messages, &unlike);
         fed
@@ -512,7 +517,10 @@ impl<D: Decode> Machine for StreamMachine<D> {
         if let Some(bodies) = &mut self.bodies {
             bodies.restart();
         }
-        if !last {
+        let open = std::mem::take(&mut self.open);
+        if last {
+            open.count(io.core, io.now_ns, cut);
+        } else {
             self.decoder.lost();
             self.inbox.clear(&io.core.thread);
             self.delivery.reconnected();

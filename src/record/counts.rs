@@ -55,6 +55,10 @@ counts! {
     numbers_wrapped,
     /// JSON texts that came behind another in the same message.
     joined_texts,
+    /// Clients whose last message had begun before the end of the measured window and was not whole at the end.
+    unended_messages,
+    /// What came of these messages, in bytes.
+    unended_bytes,
     /// Messages that are no updates, as the scenario says: heartbeats. They are among no other count.
     ignored,
     /// Messages whose time lies before their connection was made.

@@ -17,6 +17,8 @@ use crate::report::table::{Audit, Events, Pace, Row, Status, Verdict};
 use crate::result::{LostProcess, ProcessRole, RunResult, StopReason};
 use crate::units::thousands;
 
+const ENDLESS_MESSAGE: &str = "Let the server end each frame, message, event or line. If its messages take so long, set a longer \
+                              `cooldown`.";
 const NOBODY_CONNECTED: &str = "See why no client connected.";
 
 /// The checks of a row and what follows from them. The floor is checked for its schedule only.
@@ -155,6 +157,17 @@ const FAULTS_ALLOWED: f64 = 0.01;
 /// again and again, is not measured by the few answers between.
 fn succeeded(group: &Group) -> CheckResult {
     let counts = group.counts();
+    if counts.unended_messages > 0 {
+        let text = format!(
+            "a message was under way at the end at {} of the clients that had begun before the end of the \
+             measured window and was not whole: {} bytes of it came, and nothing behind it was read",
+            thousands(counts.unended_messages),
+            thousands(counts.unended_bytes)
+        );
+        let value = Figure::count(counts.unended_messages);
+        let found = Check::ExchangesSucceed.result(false, value, text);
+        return CheckResult { cause: Cause::Server, remedy: ENDLESS_MESSAGE, ..found };
+    }
     let all = counts.completed.saturating_add(counts.faults);
     if all == 0 {
         return Check::ExchangesSucceed.not_applicable("no exchange or message came to its end");

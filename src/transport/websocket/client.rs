@@ -6,6 +6,7 @@ use crate::client::delivery::per_client::DeliveryTracker;
 use crate::client::delivery::skipped::skipped;
 use crate::client::http::{retry_after_ns, unasked};
 use crate::client::machine::{Io, Machine, Reconnect, SessionPolicy};
+use crate::client::open_message::OpenMessage;
 use crate::client::requests::Redirected;
 use crate::client::{ClientCore, ClientHalf, MachineClients, Session};
 use crate::feed;
@@ -118,6 +119,7 @@ impl MachineClients for WebSocketClients {
             late_pong: None,
             close_sent: false,
             large_frame: LargeFrame::default(),
+            open: OpenMessage::default(),
             asked_ns: None,
         };
         let session = Session::new(core, Box::new(machine), policy);
@@ -150,6 +152,7 @@ struct WebSocketMachine {
     /// Whether a Close frame was sent on this connection.
     close_sent: bool,
     large_frame: LargeFrame,
+    open: OpenMessage,
     /// How long the server that refused the last upgrade wants the client to wait, in nanoseconds.
     asked_ns: Option<u64>,
 }
@@ -420,7 +423,7 @@ impl WebSocketMachine {
             conversation.borrow_memory(&mut self.shared.whole.borrow_mut());
         }
         let mut inbox = self.inbox.take(&thread);
-        let (mut closed, mut broken) = (None, None);
+        let (mut closed, mut broken, mut ended) = (None, None, false);
         let fed = reader.feed(bytes, |item| match item {
             FrameItem::Data(bytes) => {
                 #[cfg(test)]
@@ -433,6 +436,7 @@ impl WebSocketMachine {
                 }
             }
             FrameItem::MessageEnd(_kind, sizes) => {
+                ended = true;
                 if self.conversation.is_none() {
                     self.receive_message(io, &mut inbox, sizes);
                 } else if broken.is_none() {
@@ -466,6 +470,7 @@ impl WebSocketMachine {
         }
         let awaits = self.is_busy() || self.pending.as_ref().is_some_and(|p| !p.is_empty());
         self.large_frame.watch(&self.reader, awaits, io);
+        self.open.note(self.reader.is_within_message(), ended, io.now_ns);
         if let Some(kind) = broken {
             return self.give_up(io, kind);
         }
@@ -750,8 +755,10 @@ impl Machine for WebSocketMachine {
         self.count_written(io);
         self.unwritten = None;
         self.late_pong = None;
+        let open = std::mem::take(&mut self.open);
         if last {
             self.large_frame.count_unfinished(&self.reader, io);
+            open.count(io.core, io.now_ns, self.reader.pending());
         }
         // What is in no whole frame, and what came after the protocol was broken.
         io.discard_received();

@@ -5,6 +5,7 @@ use crate::client::Client;
 use crate::client::connection::ClientConnection;
 use crate::client::delivery::per_client::DeliveryTracker;
 use crate::client::handle::StreamOver;
+use crate::client::open_message::OpenMessage;
 use crate::feed::Stamp;
 use crate::protocol::http1::answer_text::AnswerText;
 use crate::protocol::websocket::codec::FrameSizes;
@@ -57,6 +58,8 @@ pub(super) struct LibraryConnection {
     pub(super) unblocked_ns: u64,
     /// A wait for a moment, kept while the moment stays the same.
     pub(super) sleep: Option<(u64, Sleep)>,
+    /// When the last message was whole; when the connection was made if none came.
+    pub(super) whole_ns: u64,
 }
 
 /// What a connection waits for.
@@ -176,6 +179,7 @@ impl LibraryConnection {
         message: &Message,
     ) {
         let now_ns = now_ns();
+        self.whole_ns = now_ns;
         let mut inbox = client.thread.take_inbox();
         inbox.push(payload_of(message));
         let separators = inbox.end();
@@ -278,6 +282,14 @@ impl LibraryConnection {
                 SocketEvent::Woken => {}
             }
         }
+    }
+
+    /// Counts, before the end of the connection, a message that has not come whole.
+    pub(super) fn count_open(&self, client: &Client) {
+        let cut = self.account.passed.borrow().cut_down();
+        let mut open = OpenMessage::default();
+        open.note(cut > 0, true, self.whole_ns);
+        open.count(client, now_ns(), cut);
     }
 
     /// Counts the messages whose echoes will not come any more. `last` is true at the client's end.

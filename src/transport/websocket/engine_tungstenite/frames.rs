@@ -38,6 +38,11 @@ impl PassedFrames {
         self.up_scanner.pending()
     }
 
+    /// Returns the bytes that were read of a frame or message that is not whole.
+    pub(super) fn cut_down(&self) -> u64 {
+        self.down_scanner.pending()
+    }
+
     fn pass(&mut self, direction: Direction, bytes: &[u8]) {
         match direction {
             Direction::Up if self.is_upgraded() => {

@@ -223,6 +223,7 @@ impl TungsteniteEngine {
                     blocked: false,
                     unblocked_ns: 0,
                     sleep: None,
+                    whole_ns: now_ns(),
                 });
             }
             Ok(Err(error)) => {
@@ -276,6 +277,8 @@ impl TungsteniteEngine {
             if client.thread.stopped() {
                 state.set_waits(client, self.has_to_wait(connection));
                 connection.enter(Phase::Teardown);
+                // The server may not answer it: then the client ends without more.
+                connection.count_open(client);
                 connection.send_close();
                 connection.read_to_end(client, &mut state.delivery).await;
                 return SessionEnd::Stopped;
