@@ -272,6 +272,10 @@ pub mod internals {
         pub fn baseline(bytes: &[u8]) -> bool {
             gate::baseline::parse(bytes).is_ok()
         }
+        /// A file of the runs of months.
+        pub fn history(text: &str) -> bool {
+            gate::history::parse(text).is_ok()
+        }
         /// A URL.
         pub fn url(text: &str) -> bool {
             let parts = UrlParts::parse(text);

@@ -15,6 +15,7 @@ const PARSERS: &[(&str, &str)] = &[
     ("feed/reader.rs", "updates"),
     ("feed/stamp.rs", "stamp"),
     ("gate/baseline/file.rs", "files"),
+    ("gate/history/file.rs", "files"),
     ("gate/limit/grammar.rs", "limit"),
     ("net/linux/sock_diag.rs", "kernel"),
     ("net/linux/tcp_info.rs", "kernel"),

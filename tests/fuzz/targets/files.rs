@@ -1,4 +1,4 @@
-//! Any bytes as a result file, a baseline or a line between processes: a value or an error, and no
+//! Any bytes as a result file, a baseline, a history or a line between processes: a value or an error, and no
 //! panic. A result that is read can be summarised.
 #![no_main]
 
@@ -8,6 +8,9 @@ use wsbench::internals::{readers, report, result};
 
 fuzz_target!(|bytes: &[u8]| {
     readers::baseline(bytes);
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        readers::history(text);
+    }
     bytes.split(|byte| *byte == b'\n').for_each(|line| {
         readers::process_line(line);
     });
