@@ -304,13 +304,13 @@ fn units() {
         "condition = \"polling.faults / push.v1.lost < 3B\"",
         "condition = \"polling.wire_bytes_per_s / push.v1.wire_bytes_per_message < 3\"",
     ]), @r#"
-    error: 20 has no unit, and delivery_latency p(95) is a time: write for example 20ms (units: ns, us, µs, ms, s, min, m, h)
+    error: 20 has no unit, and delivery_latency p(95) is a time: write for example 20ms (units: ns, us, µs, ms, s, min, h)
      --> scenarios/x.toml:8:39
       |
     8 | condition = "delivery_latency p(95) < 20"
       |                                       ^^
 
-    error: "B" is not a unit of delivery_latency p(95), which is a time: write for example 20ms (units: ns, us, µs, ms, s, min, m, h)
+    error: "B" is not a unit of delivery_latency p(95), which is a time: write for example 20ms (units: ns, us, µs, ms, s, min, h)
       --> scenarios/x.toml:10:39
        |
     10 | condition = "delivery_latency p(95) < 20B"
