@@ -5,7 +5,7 @@
 
 use crate::report::Figure;
 use crate::report::finding::{Decision, Finding, Kind, Subject};
-use crate::report::table::Table;
+use crate::report::table::{Row, Table};
 use crate::units::thousands;
 
 /// The share of A's messages that must come from B, beside chance and a window's edges.
@@ -52,8 +52,7 @@ pub(crate) fn compare(pairs: &[(&Table, &Table)]) -> Loads {
     let Some((first, _)) = pairs.first() else { return loads };
     for row in first.rows.iter().filter(|row| !row.paced) {
         let of = |table: &Table| {
-            let same =
-                |r: &&crate::report::table::Row| r.series == row.series && r.clients == row.clients;
+            let same = |r: &&Row| r.series == row.series && r.clients == row.clients;
             table.rows.iter().find(same).map_or(0, |row| row.events.steady.completed)
         };
         let (a, b) = pairs.iter().fold((0, 0), |(a, b), (x, y)| (a + of(x), b + of(y)));

@@ -1,5 +1,5 @@
 //! Everything that asks the operating system about itself: memory, limits, process and control groups,
-//! scheduling class, signals.
+//! scheduling class and cores, signals.
 //!
 //! Linux is supported in full; on other systems each function says what is missing.
 

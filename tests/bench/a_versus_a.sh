@@ -4,7 +4,7 @@
 # them ended with another exit code than 0.
 #
 # usage: tests/bench/a_versus_a.sh [TIMES]
-# Needs a release build; a comparison takes one to two minutes. Load goes to 127.0.0.1 alone.
+# Needs a release build; a comparison takes five minutes at the most. Load goes to 127.0.0.1 alone.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 times=${1:-20}

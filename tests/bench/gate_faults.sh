@@ -3,7 +3,7 @@
 # with one. Prints which metrics fail for each, and fails if the one that belongs to it does not.
 #
 # usage: tests/bench/gate_faults.sh [FAULT…]
-# Needs a release build; takes some four minutes a fault that varies. Load goes to 127.0.0.1 alone.
+# Needs a release build; takes five minutes at the most for each series and fault. Load goes to 127.0.0.1 alone.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 cargo build --release --quiet

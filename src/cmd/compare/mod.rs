@@ -239,60 +239,33 @@ fn prepare(
     let margins =
         Margins::read(&args.margins).map_err(|why| Failure::usage(format!("--margin: {why}")))?;
     os::raise_open_files();
-    let [a, b] = targets;
-    let same = a == b;
-    let both = |sequential| -> Outcome<[ComparedSide; 2]> {
-        Ok([
-            prepare_side("a", a.clone(), args, sequential)?,
-            prepare_side("b", b.clone(), args, sequential)?,
-        ])
-    };
     if let Limit::Time(Duration::ZERO) = limit {
         return Err(Failure::usage("--time 0s leaves no time for a pair"));
     }
-    let mut sides = both(args.sequential)?;
+    let same = targets[0] == targets[1];
+    let (sides, one_address) = prepare_sides(&targets, args)?;
     let [plan_a, plan_b] = sides.each_ref().map(|side| &side.plan);
-    let one_address = one_server::describe_one_address(plan_a, plan_b);
     let one_server = one_server::describe_same_server(plan_a, plan_b);
-    if one_address.is_some() {
-        sides = both(true)?;
-    }
-    if sides.iter().any(|side| !side.together) && sides.iter().any(|side| side.together) {
-        // One of both has a reason to run alone.
-        sides = both(true)?;
-    }
     let together = sides.iter().all(|side| side.together);
     let arrangement = describe_arrangement(&sides, args.sequential || one_address.is_some());
     let shown = if same { 1 } else { 2 };
     for warning in sides.iter().take(shown).flat_map(|side| &side.warnings).chain(&one_server) {
         warn(warning);
     }
-    let [a, b] = sides.each_ref().map(|side| side.plan.server.authority());
-    let unseen = sides[0].plan.series.iter().find(|s| s.settings.foreign_sockets().is_some());
-    if let (true, Some(series)) = (a.len() != b.len(), unseen) {
-        return Err(Failure::usage(format!(
-            "--a and --b: the addresses {a} and {b} have different lengths. Requests carry them in \
-             `Host`, so that the bytes of A and B would differ by that alone, and the engine of series \
-             {:?} does not show its requests. Choose a port with as many digits, or write {{port}} for a \
-             free one of five digits",
-            series.label
-        )));
-    }
+    require_one_length(&sides)?;
     let name = &sides[0].plan.name;
     let limited = sides.iter().any(|side| side.limited);
     let limit = limit.of(&sides[0].plan);
     // The pairs that run at the most, and a warm-up.
     let most = u64::from(rules.most_pairs());
-    let in_time = limit.map_or(most, |limit| {
-        let one = estimate_duration(&sides[0].plan).as_nanos().max(1);
-        u64::try_from(limit.as_nanos() / one).unwrap_or(most)
-    });
+    let one = estimate_duration(&sides[0].plan).as_nanos().max(1);
+    let in_time = limit.map_or(most, |limit| u64::try_from(limit.as_nanos() / one).unwrap_or(most));
     let least = u64::from(rules.deciding().first().copied().unwrap_or(1));
     if in_time < least {
         warn(format!(
-            "the time is for some {in_time} pairs, and the first decision needs {least}: --time of more \
-             than {} can decide",
-            human_ns(least as f64 * estimate_duration(&sides[0].plan).as_nanos() as f64)
+            "there is time for some {in_time} pairs, and the first decision needs {least}: allow more \
+             than {} by --time",
+            human_ns(least as f64 * one as f64)
         ));
     }
     let runs = most.min(in_time) + 1;
@@ -317,6 +290,39 @@ fn prepare(
     })
 }
 
+/// Prepares both sides to run at the same time if they can; else a sentence says so if it is for their
+/// one address.
+fn prepare_sides(
+    targets: &[CompareTarget; 2],
+    args: &PairArgs,
+) -> Outcome<([ComparedSide; 2], Option<String>)> {
+    let both = |sequential| -> Outcome<[ComparedSide; 2]> {
+        let [a, b] = targets.clone();
+        Ok([prepare_side("a", a, args, sequential)?, prepare_side("b", b, args, sequential)?])
+    };
+    let sides = both(args.sequential)?;
+    let [a, b] = sides.each_ref().map(|side| &side.plan);
+    let one_address = one_server::describe_one_address(a, b);
+    // One side may have a reason of its own.
+    let differ = sides[0].together != sides[1].together;
+    let sides = if differ || one_address.is_some() { both(true)? } else { sides };
+    Ok((sides, one_address))
+}
+
+/// Refuses addresses of different lengths if an engine does not show its requests.
+fn require_one_length(sides: &[ComparedSide; 2]) -> Outcome<()> {
+    let [a, b] = sides.each_ref().map(|side| side.plan.server.authority());
+    let unseen = sides[0].plan.series.iter().find(|s| s.settings.foreign_sockets().is_some());
+    let Some(series) = unseen.filter(|_| a.len() != b.len()) else { return Ok(()) };
+    Err(Failure::usage(format!(
+        "--a and --b: the addresses {a} and {b} have different lengths. Requests carry them in `Host`, \
+         so that the bytes of A and B would differ by that alone, and the engine of series {:?} does not \
+         show its requests. Choose a port with as many digits, or write {{port}} for a free one of five \
+         digits",
+        series.label
+    )))
+}
+
 fn prepare_side(
     name: &'static str,
     target: CompareTarget,
@@ -339,14 +345,13 @@ fn prepare_side(
         return Err(Failure::run(refusal));
     }
     let mut plan = prepared.plan;
-    let is_server = !matches!(target, CompareTarget::Binary { .. });
     // A build of wsbench starts its own driver and server.
-    let cores = CoreSplit::halves(&os::allowed_cores()).filter(|_| is_server && !args.share_cores);
+    let cores = CoreSplit::halves(&os::allowed_cores()).filter(|_| !is_binary && !args.share_cores);
     if let Some(cores) = cores {
         plan.split_cores(cores, &machine);
     }
     if let Server::External { start, processes, .. } = &mut plan.server
-        && is_server
+        && !is_binary
     {
         if processes.is_some() {
             let why = "[server] pid, cgroup and docker are of one server, and A and B are two: leave \
@@ -362,7 +367,7 @@ fn prepare_side(
         }
     }
     let own_server = plan.series.iter().find(|series| series.server.is_some());
-    if let Some(series) = own_server.filter(|_| is_server) {
+    if let Some(series) = own_server.filter(|_| !is_binary) {
         return Err(Failure::usage(format!(
             "series {:?} has a `url` of its own, so that A and B would be the same server: leave \
              `url` out of it, and give its path in server.paths",

@@ -3,12 +3,12 @@
 //! ```text
 //! a warm-up run of each side, then pairs in seeded random order
 //!   both sound        → the pair counts
-//!   A or B was late   → the pair is discarded and run again, a few times in all; if it was B each
-//!                       time and A never, B fails
+//!   A or B was late   → the pair is discarded and run again, as often as pairs count and a few times
+//!                       more; if it was B each time and A never, B fails
 //!   B is broken       → FAIL at once, with the failed check
 //!   A is broken       → invalid, with the reasons
 //!   B differs in what is equal in all of A's runs → FAIL at once
-//! after a number of pairs: a decision, or more pairs
+//! after every pair, or a number of them: a decision, or more pairs
 //! ```
 //!
 //! Separate from `run`, which runs one side once, and from `gate`, which judges.
