@@ -17,7 +17,7 @@ mod any_text;
 mod parts;
 
 pub(crate) use any_text::hide_any_secret;
-use parts::Parts;
+use parts::SecretParts;
 
 /// Fields of a head whose values are secrets, whoever sent them (RFC 9110 §11, RFC 6265).
 const FIELDS: [&str; 4] = ["authorization", "cookie", "set-cookie", "proxy-authorization"];
@@ -56,8 +56,8 @@ struct Known {
     values: BTreeSet<Box<[u8]>>,
     /// Whether a value begins with a byte.
     begins: [bool; 256],
-    /// Parts of values, of which a server may quote one alone.
-    parts: Parts,
+    /// SecretParts of values, of which a server may quote one alone.
+    parts: SecretParts,
 }
 
 static KNOWN: RwLock<Known> = RwLock::new(Known::NONE);
@@ -314,7 +314,8 @@ fn find_in_line(line: &str, on: OnSecret<'_>) {
 }
 
 impl Known {
-    const NONE: Known = Known { values: BTreeSet::new(), begins: [false; 256], parts: Parts::NONE };
+    const NONE: Known =
+        Known { values: BTreeSet::new(), begins: [false; 256], parts: SecretParts::NONE };
 
     /// Takes a value for a secret in each of its forms.
     fn learn(&mut self, value: &str, with_parts: bool) {

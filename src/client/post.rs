@@ -336,7 +336,7 @@ pub(crate) fn with_sender(
         return Ok(half);
     }
     let posts = PostClients::new(request, target, spec, PostReply::Accepted)?;
-    let sender = Sender { posts, spec: *spec };
+    let sender = PostSender { posts, spec: *spec };
     Ok(match half {
         ClientHalf::Machines(clients) => {
             ClientHalf::Machines(Rc::new(WithSender { clients, sender }))
@@ -346,12 +346,12 @@ pub(crate) fn with_sender(
 }
 
 /// Sessions of the second connections of clients that send, and none for the others.
-struct Sender {
+struct PostSender {
     posts: PostClients,
     spec: Spec,
 }
 
-impl MachineClients for Sender {
+impl MachineClients for PostSender {
     fn sessions(&self, core: ClientCore) -> Vec<Session> {
         self.posts.sessions(core)
     }
@@ -362,7 +362,7 @@ impl MachineClients for Sender {
 
 struct WithSender {
     clients: Rc<dyn MachineClients>,
-    sender: Sender,
+    sender: PostSender,
 }
 
 impl MachineClients for WithSender {

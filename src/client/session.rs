@@ -8,7 +8,7 @@ use crate::client::connection::ClientConnection;
 use crate::client::core::{ClientCore, LEAST_PAUSE_NS};
 use crate::client::http::unasked;
 use crate::client::machine::{Control, Io, Machine, Next, Reconnect, SessionPolicy};
-use crate::client::stage::{End, Opening, Securing, Stage};
+use crate::client::stage::{Opening, Securing, Stage, StageEnd};
 use crate::net::counted_stream::CountedStream;
 use crate::net::polled_stream::{PolledStream, Received};
 use crate::net::socket::{Network, Readiness};
@@ -460,7 +460,7 @@ impl Session {
         }
         self.stage = Stage::Idle;
         self.core.fault(self.control.phase, error);
-        self.lost(around.now_ns, End::Failed);
+        self.lost(around.now_ns, StageEnd::Failed);
     }
 
     /// TCP is connected: TLS begins if there is any, and then the machine.
@@ -519,7 +519,7 @@ impl Session {
         self.stage = Stage::Idle;
         self.connection = None;
         self.core.fault(self.control.phase, error);
-        self.lost(around.now_ns, End::Failed);
+        self.lost(around.now_ns, StageEnd::Failed);
     }
 
     /// The connection is open, and something may have come already: bytes are no answer, since nobody has
@@ -546,7 +546,7 @@ impl Session {
         self.stage = Stage::Idle;
         self.connection = None;
         self.core.refused(self.control.phase, error, text);
-        self.lost(around.now_ns, End::Failed);
+        self.lost(around.now_ns, StageEnd::Failed);
     }
 
     /// The connection is open: the machine begins.
@@ -674,18 +674,18 @@ impl Session {
             }
             Next::Reopen => {
                 self.close_connection(around.now_ns);
-                self.lost(around.now_ns, End::Orderly);
+                self.lost(around.now_ns, StageEnd::Orderly);
             }
             Next::Lost => {
                 self.close_connection(around.now_ns);
-                self.lost(around.now_ns, End::Failed);
+                self.lost(around.now_ns, StageEnd::Failed);
             }
             Next::Finish => self.end(),
         }
     }
 
     /// Goes on without a connection.
-    fn lost(&mut self, now_ns: u64, end: End) {
+    fn lost(&mut self, now_ns: u64, end: StageEnd) {
         if let Some(turn) = self.turn.take() {
             self.machine.turn_lost(&self.core, turn);
         }
@@ -704,7 +704,7 @@ impl Session {
         }
         let Reconnect::After(pause_ns) = self.policy.reconnect else {
             self.stage = Stage::Idle;
-            if end == End::Failed {
+            if end == StageEnd::Failed {
                 self.able_ns = now_ns.saturating_add(LEAST_PAUSE_NS);
             }
             return;
@@ -716,9 +716,9 @@ impl Session {
         }
         let pause_ns = match (asked_ns, end) {
             (Some(asked_ns), _) => asked_ns,
-            (None, End::Orderly) if self.control.brought => 0,
-            (None, End::Orderly) => LEAST_PAUSE_NS,
-            (None, End::Failed) => pause_ns.max(LEAST_PAUSE_NS),
+            (None, StageEnd::Orderly) if self.control.brought => 0,
+            (None, StageEnd::Orderly) => LEAST_PAUSE_NS,
+            (None, StageEnd::Failed) => pause_ns.max(LEAST_PAUSE_NS),
         };
         self.stage = Stage::Pausing { until_ns: now_ns.saturating_add(pause_ns) };
     }

@@ -24,7 +24,7 @@ pub(super) enum Stage {
 
 /// How a connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum StageEnd {
     /// As the protocol has it.
     Orderly,
     /// With an error.

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 /// What kind of error it is. It decides which errors are shown beside a syntax error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
+pub enum DiagnosticCause {
     /// The text is not TOML here.
     Syntax,
     /// A bracket does not close: the parser read the lines after it as a part of it.
@@ -26,10 +26,10 @@ pub enum Cause {
     Context,
 }
 
-impl Cause {
+impl DiagnosticCause {
     /// True if the text could not be parsed.
     pub(crate) fn is_syntax(self) -> bool {
-        matches!(self, Cause::Syntax | Cause::Unclosed)
+        matches!(self, DiagnosticCause::Syntax | DiagnosticCause::Unclosed)
     }
 }
 
@@ -41,13 +41,13 @@ pub struct Diagnostic {
     /// What is wrong and what would be right.
     pub message: String,
     /// What kind of error it is.
-    pub cause: Cause,
+    pub cause: DiagnosticCause,
 }
 
 impl Diagnostic {
     /// Says that a key or value is wrong, whatever else is in the file.
     pub(crate) fn of_value(location: Location, message: String) -> Diagnostic {
-        Diagnostic { location, message, cause: Cause::Value }
+        Diagnostic { location, message, cause: DiagnosticCause::Value }
     }
 }
 

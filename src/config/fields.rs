@@ -3,7 +3,7 @@
 //!
 //! Separate from `values`, which has the readers of each kind of value.
 
-use crate::config::diagnostic::{Cause, Diagnostic};
+use crate::config::diagnostic::{Diagnostic, DiagnosticCause};
 use crate::config::load::read_limited;
 use crate::config::secrets::first_secret;
 use crate::config::source::{Location, Origin};
@@ -99,7 +99,7 @@ impl<'t> Fields<'t> {
     /// Records a contradiction inside a key's value.
     pub fn report_at(&mut self, key: &Key, location: Location, message: impl Into<String>) {
         self.invalid.insert(key.name);
-        let (message, cause) = (message.into(), Cause::Context);
+        let (message, cause) = (message.into(), DiagnosticCause::Context);
         self.diagnostics.push(Diagnostic { location, message, cause });
     }
 

@@ -1,6 +1,6 @@
 //! Reads configuration files and the files that settings name.
 
-use crate::config::diagnostic::{Cause, Diagnostic, Diagnostics};
+use crate::config::diagnostic::{Diagnostic, DiagnosticCause, Diagnostics};
 use crate::config::source::{Location, Origin, SourceText};
 use crate::secret;
 use std::fs::File;
@@ -45,7 +45,7 @@ pub(crate) fn load(path: &Path, overrides: &[String]) -> Result<SourceText, Diag
 }
 
 fn refuse(source: SourceText, location: Location, message: String) -> Diagnostics {
-    let diagnostic = Diagnostic { location, message, cause: Cause::Syntax };
+    let diagnostic = Diagnostic { location, message, cause: DiagnosticCause::Syntax };
     Diagnostics::new(Arc::new(source), vec![diagnostic])
 }
 

@@ -15,7 +15,7 @@ mod suggestion;
 mod tree;
 mod values;
 
-pub(crate) use diagnostic::{Cause, Diagnostic, Diagnostics};
+pub(crate) use diagnostic::{Diagnostic, DiagnosticCause, Diagnostics};
 pub use fields::Key;
 pub(crate) use fields::{Fields, MOST_FILE_BYTES};
 pub(crate) use load::{load, read_limited};

@@ -1,6 +1,6 @@
 //! Parses a configuration: as much of the text as is TOML, with the overrides merged in.
 
-use crate::config::diagnostic::{Cause, Diagnostic};
+use crate::config::diagnostic::{Diagnostic, DiagnosticCause};
 use crate::config::overrides;
 use crate::config::secrets;
 use crate::config::source::{Location, Origin, SourceText};
@@ -56,8 +56,11 @@ fn describe_syntax(
             let span = error.span().unwrap_or(0..0);
             let message = describe_unquoted(source, root, &span)
                 .unwrap_or_else(|| error.message().to_owned());
-            let cause =
-                if unclosed.contains(&span.start) { Cause::Unclosed } else { Cause::Syntax };
+            let cause = if unclosed.contains(&span.start) {
+                DiagnosticCause::Unclosed
+            } else {
+                DiagnosticCause::Syntax
+            };
             let location = Location { origin: Origin::File, span };
             Diagnostic { location, message, cause }
         })
@@ -65,7 +68,7 @@ fn describe_syntax(
     let start = |d: &Diagnostic| d.location.span.start;
     found.sort_by_key(start);
     // Whatever follows an open list or table was read as a part of it.
-    if let Some(at) = found.iter().position(|d| d.cause == Cause::Unclosed) {
+    if let Some(at) = found.iter().position(|d| d.cause == DiagnosticCause::Unclosed) {
         let end = found.remove(at);
         found.truncate(1);
         found.push(end);

@@ -27,7 +27,7 @@ pub(super) fn read(
     fields.declare(keys::SERVER);
     if fields.is_given(&keys::TLS) && !fields.is_given(&keys::URL) {
         let all_own = file.series().all(|series| series.is_given(&keys::SERIES_URL));
-        let at = if all_own { tls::TlsServer::OfSeries } else { tls::TlsServer::Bundled };
+        let at = if all_own { tls::TlsOf::OfSeries } else { tls::TlsOf::Bundled };
         plan.tls = tls::read(&mut fields, at, diagnostics);
         for key in [&keys::PATHS, &keys::COMMAND, &keys::PID, &keys::CGROUP, &keys::DOCKER] {
             if fields.is_given(key) {
@@ -67,7 +67,7 @@ fn read_external(
         Err(message) => return fields.report(&keys::URL, braces_in(&any).unwrap_or(message)),
         Ok(parts) => parts,
     };
-    plan.tls = tls::read(fields, tls::TlsServer::Url(&parts.host, parts.tls), diagnostics);
+    plan.tls = tls::read(fields, tls::TlsOf::Url(&parts.host, parts.tls), diagnostics);
     match Address::resolve(&any) {
         Err(message) => fields.report(&keys::URL, message),
         Ok(at) => plan.server = external(url, at, start, processes),

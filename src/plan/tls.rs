@@ -20,7 +20,7 @@ const OF_OTHERS: [&Key; 6] = [
 
 /// Who uses TLS with the clients.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum TlsServer<'a> {
+pub(super) enum TlsOf<'a> {
     /// The bundled server.
     Bundled,
     /// The servers of series, each of which has a URL of its own.
@@ -32,13 +32,13 @@ pub(super) enum TlsServer<'a> {
 /// Reads the settings of TLS. `None` if there is none.
 pub(super) fn read(
     server: &mut Fields<'_>,
-    at: TlsServer<'_>,
+    at: TlsOf<'_>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<TlsSettings> {
     let table = server.table(&keys::TLS);
     let (host, is_tls) = match at {
-        TlsServer::Bundled | TlsServer::OfSeries => (None, table.is_some()),
-        TlsServer::Url(host, is_tls) => (Some(host), is_tls),
+        TlsOf::Bundled | TlsOf::OfSeries => (None, table.is_some()),
+        TlsOf::Url(host, is_tls) => (Some(host), is_tls),
     };
     if !is_tls {
         if table.is_some() {
@@ -61,7 +61,7 @@ pub(super) fn read(
             return Some(settings);
         }
     }
-    if !matches!(at, TlsServer::Bundled)
+    if !matches!(at, TlsOf::Bundled)
         && let Err(why) = client_config(&settings, None)
     {
         let key = if server.is_given(&keys::TLS) { &keys::TLS } else { &keys::URL };
@@ -70,13 +70,13 @@ pub(super) fn read(
     Some(settings)
 }
 
-fn read_table(fields: &mut Fields<'_>, at: TlsServer<'_>, settings: &mut TlsSettings) {
-    if matches!(at, TlsServer::OfSeries) && fields.is_given(&keys::TLS_SNI) {
+fn read_table(fields: &mut Fields<'_>, at: TlsOf<'_>, settings: &mut TlsSettings) {
+    if matches!(at, TlsOf::OfSeries) && fields.is_given(&keys::TLS_SNI) {
         let message = "sni needs server.url: each series has a server of its own, and is asked for it by \
                        the host of its url";
         fields.report(&keys::TLS_SNI, message);
     }
-    if matches!(at, TlsServer::Bundled) {
+    if matches!(at, TlsOf::Bundled) {
         for key in OF_OTHERS {
             if fields.is_given(key) {
                 let message = format!(

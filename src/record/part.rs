@@ -7,7 +7,7 @@ use crate::units::listed;
 
 /// Where in the traffic the bytes of a part are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum PartPlace {
     /// They are the messages.
     Content,
     /// They are overhead that belongs to a message.
@@ -26,7 +26,7 @@ enum Predictability {
 struct PartInfo {
     name: &'static str,
     layer: &'static str,
-    place: Place,
+    place: PartPlace,
     predictability: Predictability,
     meaning: &'static str,
 }
@@ -42,7 +42,7 @@ macro_rules! parts {
         const PARTS: &[PartInfo] = &[$($(#[$attr])* PartInfo {
             name: $name,
             layer: concat!($name, "_bytes"),
-            place: Place::$place,
+            place: PartPlace::$place,
             predictability: Predictability::$predictability,
             meaning: $meaning,
         },)+];
@@ -94,7 +94,7 @@ impl Part {
     }
     /// True for all but the payload.
     pub fn is_overhead(self) -> bool {
-        self.info().place != Place::Content
+        self.info().place != PartPlace::Content
     }
     /// True for overhead that is no HTTP head.
     pub fn is_frame(self) -> bool {
@@ -102,7 +102,7 @@ impl Part {
     }
     /// True if the bytes belong to a message. Control frames and failed exchanges do not.
     pub fn is_of_message(self) -> bool {
-        self.info().place != Place::Besides
+        self.info().place != PartPlace::Besides
     }
     /// True if arithmetic knows how many there are.
     pub fn is_predicted(self) -> bool {

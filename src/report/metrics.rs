@@ -10,7 +10,7 @@ pub use crate::report::column::{
 use crate::report::figure::Figure;
 use crate::report::layer::{Layer, Quantity, Statistic, Way};
 use crate::report::table::{
-    Audit, Cost, Delivery, Events, Fanout, Prediction, Row, ServerActivity, Volume,
+    Audit, CostFigures, Delivery, Events, Fanout, Prediction, Row, ServerActivity, Volume,
 };
 
 fn text(name: &str, about: &str, get: fn(&Row) -> &str) -> Column {
@@ -501,10 +501,10 @@ fn fanout() -> Vec<Column> {
 }
 
 fn cost() -> Vec<Column> {
-    let cpu = |name: &str, about: &str, of: fn(&Cost) -> &Figure| {
+    let cpu = |name: &str, about: &str, of: fn(&CostFigures) -> &Figure| {
         figure(name, "µs/message", about, move |r| of(&r.cost))
     };
-    let memory = |name: &str, about: &str, of: fn(&Cost) -> &Figure| {
+    let memory = |name: &str, about: &str, of: fn(&CostFigures) -> &Figure| {
         figure(name, "bytes/client", about, move |r| of(&r.cost))
     };
     let lag = "p99 of the `null` transport's lag";

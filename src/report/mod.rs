@@ -49,7 +49,7 @@ pub struct Rendered {
 type Content = fn(&Table) -> Vec<u8>;
 
 /// What writes a file that may be larger than memory.
-pub(crate) type Stream = fn(&Table, &mut dyn Write) -> io::Result<()>;
+pub(crate) type StreamWriter = fn(&Table, &mut dyn Write) -> io::Result<()>;
 
 /// A way to show a table.
 pub struct Format {
@@ -58,7 +58,7 @@ pub struct Format {
     /// Its files: the name of each, and what it holds.
     contents: &'static [(&'static str, Content)],
     /// Its files that are written as they are made.
-    streams: &'static [(&'static str, Stream)],
+    streams: &'static [(&'static str, StreamWriter)],
     /// True if it takes so much memory that commands render it in a process of its own, once
     /// everything else is written: what becomes of it does not touch the run.
     pub(crate) own_process: bool,
@@ -71,7 +71,7 @@ impl Format {
         names.chain(self.streams.iter().map(|(name, _)| *name))
     }
     /// Its files that may be larger than memory.
-    pub fn streams(&self) -> &'static [(&'static str, Stream)] {
+    pub fn streams(&self) -> &'static [(&'static str, StreamWriter)] {
         self.streams
     }
     /// The contents of the files that fit in memory.

@@ -128,12 +128,12 @@ pub struct Ages {
     /// The greatest age that is shown, in µs.
     pub top_us: f64,
     /// One a series, in the order of the plan.
-    pub lanes: Vec<Age>,
+    pub lanes: Vec<AgePicture>,
 }
 
 /// The age of what one client has, over time.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Age {
+pub struct AgePicture {
     /// The label of the series.
     pub series: String,
     /// The corners of the saw-tooth: µs from the beginning of the span, and the age then in µs.

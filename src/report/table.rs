@@ -91,7 +91,7 @@ pub struct Row {
     /// Latencies, one for each metric in the order of [`Metric::ALL`].
     pub latencies: Vec<Latencies>,
     /// CPU and memory.
-    pub cost: Cost,
+    pub cost: CostFigures,
     /// How connecting went.
     pub connecting: Connecting,
     /// How clients' messages spread to all.
@@ -297,7 +297,7 @@ pub struct Fanout {
 
 /// CPU and memory, driver and server apart.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Cost {
+pub struct CostFigures {
     /// Driver CPU in µs a message (see [`Events::per_message_divisor`]).
     pub driver_cpu_us: Figure,
     /// Server CPU in µs a message.

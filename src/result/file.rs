@@ -221,7 +221,7 @@ pub fn read(path: &Path) -> Outcome<RunResult> {
 pub fn read_lines(path: &Path, mut input: impl BufRead) -> Outcome<RunResult> {
     let shown = path.display();
     let shared: Arc<Path> = Arc::from(path);
-    let mut reading: Option<Reading> = None;
+    let mut reading: Option<FileReading> = None;
     let mut text = Vec::new();
     let (mut number, mut offset) = (0u64, 0u64);
     loop {
@@ -241,7 +241,7 @@ pub fn read_lines(path: &Path, mut input: impl BufRead) -> Outcome<RunResult> {
             (None, Ok(Line::Header(mut header))) => {
                 check_schema(path, &header)?;
                 complete(&mut header);
-                reading = Some(Reading::new(*header));
+                reading = Some(FileReading::new(*header));
             }
             (Some(reading), Ok(line)) => reading.absorb(line, place).map_err(|e| fault(&e))?,
             (reading, parsed) => match serde_json::from_slice::<serde_json::Value>(&text) {
@@ -362,15 +362,15 @@ fn known(value: &serde_json::Value) -> bool {
 }
 
 /// A result of which not all lines are read.
-struct Reading {
+struct FileReading {
     result: RunResult,
     /// By case: latencies for which no whole histograms were read.
     coarse: BTreeMap<u32, CoarseLatency>,
 }
 
-impl Reading {
-    fn new(header: Header) -> Reading {
-        Reading { result: RunResult::new(header), coarse: BTreeMap::new() }
+impl FileReading {
+    fn new(header: Header) -> FileReading {
+        FileReading { result: RunResult::new(header), coarse: BTreeMap::new() }
     }
 
     /// Adds a line.

@@ -94,7 +94,7 @@ struct Worker {
     cpu_from_ns: Option<u64>,
     cost_done: bool,
     faults: u64,
-    step: Option<Step>,
+    step: Option<WorkerStep>,
 }
 
 /// What a thread reported last.
@@ -107,7 +107,7 @@ struct ThreadProgress {
 
 /// One step of the rate search.
 #[derive(Default)]
-struct Step {
+struct WorkerStep {
     turns: StepTurns,
     /// Threads that have reported theirs.
     threads: usize,
@@ -190,7 +190,7 @@ impl Worker {
     fn begin(&mut self, schedule: Schedule) {
         self.schedule = Some(schedule);
         self.finished_sent = schedule.calibration;
-        self.step = schedule.calibration.then(Step::default);
+        self.step = schedule.calibration.then(WorkerStep::default);
         self.connected_at_start = self.tally().connected;
     }
 

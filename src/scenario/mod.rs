@@ -9,8 +9,8 @@ mod shipped;
 pub(crate) use shipped::{SHIPPED, find_shipped};
 
 use crate::config::{
-    Cause, Diagnostic, Diagnostics, Fields, Key, Origin, ParsedConfig, SourceText, TomlEntry,
-    TomlItem, TomlNode, TomlTable, load as load_config, parse as parse_config,
+    Diagnostic, DiagnosticCause, Diagnostics, Fields, Key, Origin, ParsedConfig, SourceText,
+    TomlEntry, TomlItem, TomlNode, TomlTable, load as load_config, parse as parse_config,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -79,9 +79,9 @@ fn take_series(root: &mut TomlTable, diagnostics: &mut Vec<Diagnostic>) -> Vec<T
         |node: &TomlNode| matches!(&node.item, TomlItem::List(items) if items.is_empty());
     let entry = root.entries.iter().find(|entry| entry.name == SERIES);
     let missing = match entry {
-        None => Some((root.location.clone(), Cause::Context, "there is no [[series]]")),
+        None => Some((root.location.clone(), DiagnosticCause::Context, "there is no [[series]]")),
         Some(entry) if is_empty(&entry.node) => {
-            Some((entry.location.clone(), Cause::Value, "series is empty"))
+            Some((entry.location.clone(), DiagnosticCause::Value, "series is empty"))
         }
         Some(_) => None,
     };
@@ -155,19 +155,19 @@ impl ScenarioFile {
         let broken: Vec<usize> = syntax().map(line).collect();
         let follows = |d: &Diagnostic| {
             let on_broken_line = d.location.origin == Origin::File && broken.contains(&line(d));
-            d.cause == Cause::Context || on_broken_line
+            d.cause == DiagnosticCause::Context || on_broken_line
         };
         // After a bracket that does not close, or a broken header, settings are read as a part of
         // the wrong table.
         let misplaced = syntax().any(|d| {
             let text = self.source.text.lines().nth(line(d) - 1).unwrap_or_default();
-            d.cause == Cause::Unclosed || text.trim_start().starts_with('[')
+            d.cause == DiagnosticCause::Unclosed || text.trim_start().starts_with('[')
         });
         let mut all = self.diagnostics.clone();
         if broken.is_empty() {
             all.extend(found);
         } else {
-            all.retain(|d| d.cause != Cause::Context);
+            all.retain(|d| d.cause != DiagnosticCause::Context);
             if !misplaced {
                 all.extend(found.into_iter().filter(|d| !follows(d)));
             }

@@ -14,7 +14,7 @@ const MOST: usize = 1 << 20;
 const MOST_OF_MANY: usize = MOST / 2;
 
 /// The parts of values.
-pub(super) struct Parts {
+pub(super) struct SecretParts {
     /// Made at first use; `None` if there is none yet.
     known: Option<HashSet<u64>>,
     /// Values whose parts are not among the known ones yet.
@@ -23,8 +23,9 @@ pub(super) struct Parts {
     counted: [usize; 2],
 }
 
-impl Parts {
-    pub(super) const NONE: Parts = Parts { known: None, waiting: Vec::new(), counted: [0, 0] };
+impl SecretParts {
+    pub(super) const NONE: SecretParts =
+        SecretParts { known: None, waiting: Vec::new(), counted: [0, 0] };
 
     /// Adds the parts of a value.
     pub(super) fn add(&mut self, value: &[u8]) {
@@ -77,7 +78,7 @@ mod tests {
 
     #[test]
     fn parts_are_limited_and_those_of_tables_leave_room_for_others() {
-        let mut parts = Parts::NONE;
+        let mut parts = SecretParts::NONE;
         let many = |n: usize| format!("{n:032}").into_bytes();
         (0..100_000).for_each(|n| parts.add_of_many(&many(n)));
         assert!(!parts.is_complete() && parts.counted[0] <= MOST_OF_MANY);

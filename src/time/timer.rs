@@ -23,7 +23,7 @@ pub struct Timer(Rc<RefCell<Sleepers>>);
 struct Sleepers {
     /// Earliest first: the moment, and the sleeper's slot with its generation.
     queue: BinaryHeap<Reverse<(u64, u32, u32)>>,
-    slots: Vec<Slot>,
+    slots: Vec<TimerSlot>,
     free: Vec<u32>,
     /// The task that waits for the earliest sleeper, and until when.
     keeper: Option<Waker>,
@@ -33,7 +33,7 @@ struct Sleepers {
     woke_ns: u64,
 }
 
-struct Slot {
+struct TimerSlot {
     generation: u32,
     waker: Option<Waker>,
 }
@@ -165,7 +165,7 @@ impl Future for Sleep {
 impl Sleepers {
     fn register(&mut self, at_ns: u64, waker: Waker) -> (u32, u32) {
         let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot { generation: 0, waker: None });
+            self.slots.push(TimerSlot { generation: 0, waker: None });
             (self.slots.len() - 1) as u32
         });
         self.slots[slot as usize].waker = Some(waker);

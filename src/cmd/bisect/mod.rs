@@ -28,10 +28,10 @@ use build::{Builder, Built};
 use git::{Commit, Repository};
 use std::collections::BTreeMap;
 use std::path::Path;
-use step::{Outcomes, Step, Tracked};
+use step::{BisectStep, Outcomes, Tracked};
 
 /// How a bisection ends.
-enum End {
+enum SearchEnd {
     /// The first bad commit, with the comparison that showed that it is bad.
     Found(Commit, Judgement),
     /// One of these, since some were skipped or a comparison was undecided; why, in lines.
@@ -72,7 +72,7 @@ struct Bisection<'a> {
 }
 
 impl Bisection<'_> {
-    async fn run(mut self) -> Outcome<End> {
+    async fn run(mut self) -> Outcome<SearchEnd> {
         let good = self.good.clone();
         if let Built::Failed(why) = self.builder.build_good(&good).await? {
             return Err(Failure::run(format!("GOOD, {good}, cannot be built: {why}")));
@@ -89,33 +89,33 @@ impl Bisection<'_> {
                 let reasons = skipped.into_values().collect::<Vec<_>>();
                 let one_of = self.repository.describe_all(&left)?;
                 return Ok(match one_of.len() {
-                    0 | 1 => End::Found(bad, evidence),
-                    _ => End::OneOf(one_of, evidence, reasons.join("\n")),
+                    0 | 1 => SearchEnd::Found(bad, evidence),
+                    _ => SearchEnd::OneOf(one_of, evidence, reasons.join("\n")),
                 });
             };
             let middle = self.repository.describe(middle)?;
             self.say(&format!("{} commits left; testing {middle}", left.len()));
             match self.test(&middle, &tracked).await? {
-                Step::Good => {
+                BisectStep::Good => {
                     self.say(&format!("{} is good", middle.short()));
                     goods.push(middle);
                 }
-                Step::Bad(judgement) => {
+                BisectStep::Bad(judgement) => {
                     self.say(&format!("{} is bad", middle.short()));
                     (bad, evidence) = (middle, judgement);
                 }
-                Step::Skip(why) => {
+                BisectStep::Skip(why) => {
                     let why = format!("{} is skipped: {why}", middle.short());
                     self.say(&why);
                     skipped.insert(middle.id, why);
                 }
-                Step::Undecided(judgement) => {
+                BisectStep::Undecided(judgement) => {
                     let one_of = self.repository.describe_all(&left)?;
                     let why = format!(
                         "{} is undecided: lengthen --time, or the runs with --set duration=…",
                         middle.short()
                     );
-                    return Ok(End::OneOf(one_of, judgement, why));
+                    return Ok(SearchEnd::OneOf(one_of, judgement, why));
                 }
             }
         }
@@ -152,11 +152,11 @@ impl Bisection<'_> {
         }
     }
 
-    async fn test(&mut self, commit: &Commit, tracked: &Tracked) -> Outcome<Step> {
+    async fn test(&mut self, commit: &Commit, tracked: &Tracked) -> Outcome<BisectStep> {
         let built = self.builder.build_candidate(commit).await?;
         self.builder.check_signals().await?;
         match built {
-            Built::Failed(why) => Ok(Step::Skip(format!("it cannot be built: {why}"))),
+            Built::Failed(why) => Ok(BisectStep::Skip(format!("it cannot be built: {why}"))),
             Built::Done => self.outcomes(commit).decide(tracked).await,
         }
     }
@@ -172,13 +172,18 @@ impl Bisection<'_> {
 }
 
 /// Prints what was found, and the comparison that decided.
-fn report(args: &BisectArgs, repository: &Repository, end: End, out: &Path) -> Outcome<Conclusion> {
+fn report(
+    args: &BisectArgs,
+    repository: &Repository,
+    end: SearchEnd,
+    out: &Path,
+) -> Outcome<Conclusion> {
     let (head, mut judgement, conclusion) = match end {
-        End::Found(commit, judgement) => {
+        SearchEnd::Found(commit, judgement) => {
             let head = format!("first bad commit:\n{}", repository.show(&commit)?);
             (head, judgement, Conclusion::Passed)
         }
-        End::OneOf(commits, judgement, why) => {
+        SearchEnd::OneOf(commits, judgement, why) => {
             let mut head = format!("undecided:\n{why}\n\nThe first bad commit is one of\n");
             for commit in commits {
                 head.push_str(&repository.show(&commit)?);

@@ -27,7 +27,7 @@ const LONGER: u32 = 3;
 const LONGER_DEFAULT: Duration = Duration::from_secs(900);
 
 /// What is known of a commit.
-pub(super) enum Step {
+pub(super) enum BisectStep {
     /// No figure is worse that is worse in BAD.
     Good,
     /// One is, as this comparison shows.
@@ -97,17 +97,17 @@ impl Tracked {
     }
 
     /// Decides by a comparison of a commit with the good one.
-    fn decide(&self, judgement: Judgement) -> Step {
+    fn decide(&self, judgement: Judgement) -> BisectStep {
         let found = |subject: &Subject| judgement.findings.iter().find(|f| f.subject == *subject);
         let decisions: Vec<Option<Decision>> =
             self.subjects.iter().map(|subject| found(subject).map(|f| f.decision)).collect();
         if decisions.contains(&Some(Decision::Fail)) {
-            return Step::Bad(judgement);
+            return BisectStep::Bad(judgement);
         }
         // A run that is broken in another way than BAD's says nothing about it.
         let broken = judgement.of(Decision::Fail).find(|f| f.is_condition);
         if let Some(finding) = broken.filter(|finding| finding.kind != Kind::Check) {
-            return Step::Skip(format!("it cannot be measured: {}", finding.text));
+            return BisectStep::Skip(format!("it cannot be measured: {}", finding.text));
         }
         let is_good = |decision: &Option<Decision>| match decision {
             Some(decision) => *decision == Decision::Pass,
@@ -115,9 +115,9 @@ impl Tracked {
             None => !self.noisy && broken.is_none(),
         };
         if !judgement.findings.is_empty() && decisions.iter().all(is_good) {
-            return Step::Good;
+            return BisectStep::Good;
         }
-        Step::Undecided(judgement)
+        BisectStep::Undecided(judgement)
     }
 }
 
@@ -147,24 +147,24 @@ impl Outcomes<'_> {
     ///
     /// # Errors
     /// If a signal comes, or the good commit cannot be measured.
-    pub(super) async fn decide(&self, tracked: &Tracked) -> Outcome<Step> {
+    pub(super) async fn decide(&self, tracked: &Tracked) -> Outcome<BisectStep> {
         for (attempt, limit) in [(1, self.time()), (2, Some(self.longer()))] {
             let compared = match self.compare(tracked.comparison(limit), attempt).await {
                 Ok(judgement) => judgement,
                 Err(failure) if failure.kind == FailureKind::Run => {
-                    return Ok(Step::Skip(format!("it cannot be measured: {failure:#}")));
+                    return Ok(BisectStep::Skip(format!("it cannot be measured: {failure:#}")));
                 }
                 Err(failure) => return Err(failure),
             };
             match tracked.decide(compared) {
-                Step::Undecided(judgement) if attempt == 2 => {
-                    return Ok(Step::Undecided(judgement));
+                BisectStep::Undecided(judgement) if attempt == 2 => {
+                    return Ok(BisectStep::Undecided(judgement));
                 }
-                Step::Undecided(_) => self.say(self.candidate.0.short()),
+                BisectStep::Undecided(_) => self.say(self.candidate.0.short()),
                 decided => return Ok(decided),
             }
         }
-        Ok(Step::Skip("no comparison was made".to_owned()))
+        Ok(BisectStep::Skip("no comparison was made".to_owned()))
     }
 
     fn say(&self, commit: &str) {
@@ -253,10 +253,10 @@ mod tests {
         let step = |tracked: &[Finding], found: &[Finding]| {
             let tracked = Tracked::of(&judgement(tracked)).expect("something is worse");
             match tracked.decide(judgement(found)) {
-                Step::Good => "good",
-                Step::Bad(_) => "bad",
-                Step::Undecided(_) => "undecided",
-                Step::Skip(_) => "skip",
+                BisectStep::Good => "good",
+                BisectStep::Bad(_) => "bad",
+                BisectStep::Undecided(_) => "undecided",
+                BisectStep::Skip(_) => "skip",
             }
         };
         let (exact, noisy) = ([heads(Decision::Fail)], [cpu(Decision::Fail)]);

@@ -35,7 +35,7 @@ use crate::report::judgement::{JudgementView, text};
 use crate::units::{human_ns, thousands};
 use progress::PairProgress;
 use run::ComparedSide;
-use session::{Compared, PairSession, PairTerms};
+use session::{ComparedRuns, PairSession, PairTerms};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use target::CompareTarget;
@@ -74,9 +74,9 @@ fn run_compare(args: &CompareArgs) -> Outcome<Conclusion> {
     };
     require_decisive(&rules)?;
     let limit = match (args.pairs, args.time) {
-        (Some(_), _) => Limit::Pairs,
-        (None, Some(ns)) => Limit::Time(Duration::from_nanos(ns)),
-        (None, None) => Limit::TimeOfEachCase,
+        (Some(_), _) => PairLimit::Pairs,
+        (None, Some(ns)) => PairLimit::Time(Duration::from_nanos(ns)),
+        (None, None) => PairLimit::TimeOfEachCase,
     };
     let mut terms = prepare(&args.how, "B against A", targets, rules, limit)?;
     (terms.strict, terms.only_noisy) = (args.strict, args.only_noisy);
@@ -109,7 +109,7 @@ fn run_calibrate(args: &CalibrateArgs) -> Outcome<Conclusion> {
     let target = target.map_err(|why| Failure::usage(format!("--target: {why}")))?;
     let rules = rules_at(vec![args.pairs], &args.how);
     let both = [target.clone(), target];
-    let terms = prepare(&args.how, "A against A", both, rules, Limit::Pairs)?;
+    let terms = prepare(&args.how, "A against A", both, rules, PairLimit::Pairs)?;
     let mut compared = run_pairs(&terms, &args.how)?;
     // What is reported for twice as many pairs is arithmetic.
     let looks = Looks::At(vec![args.pairs, 2 * args.pairs]);
@@ -163,14 +163,14 @@ pub(crate) async fn compare_commits(
     title: &str,
     targets: [CompareTarget; 2],
     how: CommitComparison,
-) -> Outcome<Compared> {
+) -> Outcome<ComparedRuns> {
     let usual = Rules::every_pair();
     let looks = match how.figures {
         ComparedFigures::All | ComparedFigures::Noisy => usual.looks.clone(),
         ComparedFigures::Exact => Looks::At(vec![1]),
     };
     let rules = Rules { looks, alpha: args.alpha.unwrap_or(usual.alpha), ..usual };
-    let limit = how.limit.map_or(Limit::TimeOfEachCase, Limit::Time);
+    let limit = how.limit.map_or(PairLimit::TimeOfEachCase, PairLimit::Time);
     let mut terms = prepare(args, title, targets, rules, limit)?;
     terms.only_noisy = how.figures == ComparedFigures::Noisy;
     for (subject, margin) in how.tracked {
@@ -209,7 +209,7 @@ fn most_metrics(sides: &[ComparedSide; 2]) -> usize {
 
 /// What ends a comparison that has not decided.
 #[derive(Debug, Clone, Copy)]
-enum Limit {
+enum PairLimit {
     /// The number of pairs alone.
     Pairs,
     /// A time, beside that.
@@ -218,12 +218,12 @@ enum Limit {
     TimeOfEachCase,
 }
 
-impl Limit {
+impl PairLimit {
     fn of(self, plan: &Plan) -> Option<Duration> {
         match self {
-            Limit::Pairs => None,
-            Limit::Time(limit) => Some(limit),
-            Limit::TimeOfEachCase => Some(EACH_CASE * plan.first_cases().count().max(1) as u32),
+            PairLimit::Pairs => None,
+            PairLimit::Time(limit) => Some(limit),
+            PairLimit::TimeOfEachCase => Some(EACH_CASE * plan.first_cases().count().max(1) as u32),
         }
     }
 }
@@ -234,12 +234,12 @@ fn prepare(
     title: &str,
     targets: [CompareTarget; 2],
     rules: Rules,
-    limit: Limit,
+    limit: PairLimit,
 ) -> Outcome<PairTerms> {
     let margins =
         Margins::read(&args.margins).map_err(|why| Failure::usage(format!("--margin: {why}")))?;
     os::raise_open_files();
-    if let Limit::Time(Duration::ZERO) = limit {
+    if let PairLimit::Time(Duration::ZERO) = limit {
         return Err(Failure::usage("--time 0s leaves no time for a pair"));
     }
     let same = targets[0] == targets[1];
@@ -392,11 +392,11 @@ fn prepare_side(
     Ok(ComparedSide { name, target, plan, scenario, overrides, limited, warnings, together })
 }
 
-fn run_pairs(terms: &PairTerms, args: &PairArgs) -> Outcome<Compared> {
+fn run_pairs(terms: &PairTerms, args: &PairArgs) -> Outcome<ComparedRuns> {
     crate::run::runtime()?.block_on(run_session(terms, args))
 }
 
-async fn run_session(terms: &PairTerms, args: &PairArgs) -> Outcome<Compared> {
+async fn run_session(terms: &PairTerms, args: &PairArgs) -> Outcome<ComparedRuns> {
     let planned = estimate_duration(&terms.sides[0].plan);
     let first = terms.rules.deciding().first().copied().unwrap_or(1);
     let progress = PairProgress::new(args.quiet, planned, first);

@@ -81,7 +81,7 @@ impl PairTerms {
 }
 
 /// The end of a comparison.
-pub(crate) struct Compared {
+pub(crate) struct ComparedRuns {
     /// What was found.
     pub judgement: Judgement,
     /// The figures that vary.
@@ -113,7 +113,7 @@ pub(crate) struct PairSession<'a> {
 
 /// Whether the comparison continues.
 #[derive(PartialEq, Eq)]
-enum Step {
+enum PairStep {
     Continue,
     End,
 }
@@ -147,7 +147,7 @@ impl<'a> PairSession<'a> {
     ///
     /// # Errors
     /// If a side cannot be run at all.
-    pub(crate) async fn run(mut self) -> Outcome<Compared> {
+    pub(crate) async fn run(mut self) -> Outcome<ComparedRuns> {
         let done = self.run_all().await;
         self.progress.clear();
         done?;
@@ -156,14 +156,14 @@ impl<'a> PairSession<'a> {
 
     async fn run_all(&mut self) -> Outcome<()> {
         let began = Instant::now();
-        if self.warm_up().await? == Step::End {
+        if self.warm_up().await? == PairStep::End {
             return Ok(());
         }
         let mut until = self.terms.rules.deciding().first().copied().unwrap_or(1);
         loop {
             self.progress.set_pairs(until);
             while self.pairs.len() < until as usize {
-                if self.is_out_of_time(began) || self.run_pair().await? == Step::End {
+                if self.is_out_of_time(began) || self.run_pair().await? == PairStep::End {
                     return Ok(());
                 }
             }
@@ -194,12 +194,12 @@ impl<'a> PairSession<'a> {
 
     /// Runs each side once without counting it: that warms the machine, and shows what is broken
     /// before time is spent on pairs.
-    async fn warm_up(&mut self) -> Outcome<Step> {
+    async fn warm_up(&mut self) -> Outcome<PairStep> {
         if self.terms.together {
             self.progress.begin("warm-up");
             let files = SIDES.map(|side| format!("warm-up-{}.jsonl", self.terms.sides[side].name));
             let Some([a, b]) = self.run_together(PairOrder::Ab, files).await? else {
-                return Ok(Step::End);
+                return Ok(PairStep::End);
             };
             if let (RunQuality::Sound, Some(figures)) = (&a.quality, a.figures) {
                 self.same.add_a(figures.recorded);
@@ -211,7 +211,7 @@ impl<'a> PairSession<'a> {
             let name = self.terms.sides[side].name;
             self.progress.begin(&format!("warm-up, {name}"));
             let Some(run) = self.run_side(side, &format!("warm-up-{name}.jsonl")).await? else {
-                return Ok(Step::End);
+                return Ok(PairStep::End);
             };
             if let (0, RunQuality::Sound, Some(figures)) = (side, &run.quality, run.figures) {
                 self.same.add_a(figures.recorded);
@@ -221,7 +221,7 @@ impl<'a> PairSession<'a> {
         Ok(self.check_broken(&qualities[0], &qualities[1]))
     }
 
-    async fn run_pair(&mut self) -> Outcome<Step> {
+    async fn run_pair(&mut self) -> Outcome<PairStep> {
         let number = self.pairs.len() as u32;
         let order = order(self.terms.seed, number);
         let runs = if self.terms.together {
@@ -231,9 +231,9 @@ impl<'a> PairSession<'a> {
         } else {
             self.run_in_turn(order, number).await?
         };
-        let Some([a, b]) = runs else { return Ok(Step::End) };
-        if self.check_broken(&a.quality, &b.quality) == Step::End {
-            return Ok(Step::End);
+        let Some([a, b]) = runs else { return Ok(PairStep::End) };
+        if self.check_broken(&a.quality, &b.quality) == PairStep::End {
+            return Ok(PairStep::End);
         }
         let (RunQuality::Sound, RunQuality::Sound, Some(run_a), Some(run_b)) =
             (&a.quality, &b.quality, a.figures, b.figures)
@@ -252,9 +252,9 @@ impl<'a> PairSession<'a> {
         if self.same.differs() {
             let note = "B differs in what is equal in all of A's runs: no more pairs were run";
             self.notes.push(note.to_owned());
-            return Ok(Step::End);
+            return Ok(PairStep::End);
         }
-        Ok(Step::Continue)
+        Ok(PairStep::Continue)
     }
 
     /// Runs one side after the other; `None` if a signal came.
@@ -335,7 +335,7 @@ impl<'a> PairSession<'a> {
 
     /// Ends the comparison if a run cannot be compared: without a sound A nothing can be said about
     /// B.
-    fn check_broken(&mut self, a: &RunQuality, b: &RunQuality) -> Step {
+    fn check_broken(&mut self, a: &RunQuality, b: &RunQuality) -> PairStep {
         let (side, failed, kind) = match (a, b) {
             (RunQuality::Broken(failed) | RunQuality::Invalid(failed), _) => {
                 ("A", failed, Kind::Check)
@@ -343,14 +343,14 @@ impl<'a> PairSession<'a> {
             (_, RunQuality::Invalid(failed)) => ("B", failed, Kind::Check),
             // A late A may still become a sound one.
             (RunQuality::Sound, RunQuality::Broken(failed)) => ("B", failed, Kind::Exact),
-            _ => return Step::Continue,
+            _ => return PairStep::Continue,
         };
         self.fatal.extend(failed.iter().map(|check| check.finding(side, kind)));
-        Step::End
+        PairStep::End
     }
 
     /// Discards a pair in which a side was late: its driver, or a server that does not hold the rate.
-    fn discard(&mut self, a: &RunQuality, b: &RunQuality, number: u32) -> Outcome<Step> {
+    fn discard(&mut self, a: &RunQuality, b: &RunQuality, number: u32) -> Outcome<PairStep> {
         self.discarded += 1;
         let mut late = Vec::new();
         for (place, (side, quality)) in [("A", a), ("B", b)].into_iter().enumerate() {
@@ -374,7 +374,7 @@ impl<'a> PairSession<'a> {
         }
         let most = MOST_DISCARDED + self.pairs.len() as u32;
         if self.discarded <= most {
-            return Ok(Step::Continue);
+            return Ok(PairStep::Continue);
         }
         // A busy machine makes either side late: six of six on B's side has one chance in 64.
         let (note, kind) = match self.late {
@@ -384,7 +384,7 @@ impl<'a> PairSession<'a> {
         };
         self.notes.push(format!("more than {most} pairs were discarded: {note}"));
         self.fatal.extend(late.iter().map(|(side, check)| check.finding(side, kind)));
-        Ok(Step::End)
+        Ok(PairStep::End)
     }
 
     fn judge(&self) -> (VaryingMetrics, Verdicts) {
@@ -397,7 +397,7 @@ impl<'a> PairSession<'a> {
         (samples, verdicts)
     }
 
-    fn conclude(self) -> Compared {
+    fn conclude(self) -> ComparedRuns {
         let (samples, mut verdicts) = self.judge();
         let pairs: Vec<(&Table, &Table)> = self.pairs.iter().map(|[a, b]| (a, b)).collect();
         beside::add(&mut verdicts.findings, &pairs);
@@ -429,7 +429,7 @@ impl<'a> PairSession<'a> {
         judgement.notes.extend(self.terms.sides.iter().filter_map(ComparedSide::caution));
         judgement.notes.push(self.terms.rules.describe());
         judgement.notes.extend(self.terms.rules.undecidable(samples.metrics.len()));
-        Compared {
+        ComparedRuns {
             judgement,
             metrics: samples.metrics,
             verdicts,

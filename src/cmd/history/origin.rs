@@ -1,7 +1,7 @@
 //! Where a run came from: options, else the environment of a CI system, else git in the current
 //! folder.
 
-use crate::gate::history::Origin;
+use crate::gate::history::RunOrigin;
 use std::env;
 use std::process::{Command, Stdio};
 
@@ -20,12 +20,12 @@ const BRANCHES: [&str; 6] = [
 
 /// Returns commit and branch, as far as they are known. A commit that git names has `-dirty` at its
 /// end if tracked files differ from it.
-pub(super) fn find(commit: Option<&str>, branch: Option<&str>) -> Origin {
+pub(super) fn find(commit: Option<&str>, branch: Option<&str>) -> RunOrigin {
     let given = |text: Option<&str>| text.filter(|t| !t.is_empty()).map(str::to_owned);
     let commit = given(commit).or_else(|| variable(&COMMITS));
     let from_git = commit.is_none();
     let branch = given(branch).or_else(|| variable(&BRANCHES));
-    Origin {
+    RunOrigin {
         commit: commit.or_else(commit_of_folder),
         // The folder's branch is that of its own commit.
         branch: branch

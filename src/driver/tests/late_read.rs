@@ -25,7 +25,7 @@ const CLIENTS: u32 = 5;
 
 /// A clock that goes on while the engine handles events, and what happened by it.
 #[derive(Default)]
-struct World {
+struct LateWorld {
     now_ns: Cell<u64>,
     connects: RefCell<Vec<u64>>,
     sent: Cell<bool>,
@@ -34,9 +34,9 @@ struct World {
 }
 
 /// A network on which a message comes for every client at the same moment.
-struct BusyNetwork(Rc<World>);
+struct BusyNetwork(Rc<LateWorld>);
 
-struct BusySocket(Rc<World>, bool);
+struct BusySocket(Rc<LateWorld>, bool);
 
 impl Socket for BusySocket {
     fn connected(&mut self) -> io::Result<()> {
@@ -86,7 +86,7 @@ impl Network for BusyNetwork {
 }
 
 /// A client that only notes when something comes.
-struct Noting(Rc<World>);
+struct Noting(Rc<LateWorld>);
 
 impl Machine for Noting {
     fn opened(&mut self, io: &mut Io<'_>) {
@@ -120,7 +120,7 @@ fn bytes_are_delayed_from_when_they_are_read_not_from_when_the_engine_woke() {
     let thread = ThreadContext::new(vec![dialer], Spec::PLAIN, 1_000 * MS, 0, 0);
     thread.simulated_ns.set(Some(1));
     thread.feed.set(Some(Feed { spec: Spec::PLAIN, epoch_ns: 0 }));
-    let world = Rc::new(World::default());
+    let world = Rc::new(LateWorld::default());
     world.now_ns.set(1);
     let mut engine = Engine::new(BusyNetwork(world.clone()), 0, thread.clone(), 0);
     for id in 0..CLIENTS {

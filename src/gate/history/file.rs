@@ -17,7 +17,7 @@ pub(crate) const SCHEMA: &str = "wsbench.history/1";
 
 /// Where a run came from, as far as that is known.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Origin {
+pub(crate) struct RunOrigin {
     /// The commit.
     pub commit: Option<String>,
     /// The branch.
@@ -64,7 +64,7 @@ pub(crate) struct HistoryRow {
 
 impl HistoryRun {
     /// Makes the line of a run: `run` and `table` are of the same result.
-    pub(crate) fn of(run: &Baseline, table: &Table, origin: Origin) -> HistoryRun {
+    pub(crate) fn of(run: &Baseline, table: &Table, origin: RunOrigin) -> HistoryRun {
         let columns = tracked();
         let row = |row: &Row| {
             let figures = of_row(&columns, row);

@@ -14,5 +14,5 @@ mod file;
 mod selection;
 
 pub(crate) use check::{CheckOptions, check};
-pub(crate) use file::{HistoryRun, Origin, parse};
+pub(crate) use file::{HistoryRun, RunOrigin, parse};
 pub(crate) use selection::{FigureFilter, Since, trends};

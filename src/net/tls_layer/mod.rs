@@ -19,7 +19,7 @@ use crate::record::{ClientError, Direction, TlsProblem};
 use crate::tls::{ClientTls, MOST_RECORD_DATA, Sessions};
 pub(crate) use failure::client_error;
 use record_account::RecordAccount;
-use round::{Step, Write, round};
+use round::{TlsStep, Write, round};
 use rustls::ServerConfig;
 use rustls::client::UnbufferedClientConnection;
 use rustls::server::UnbufferedServerConnection;
@@ -86,7 +86,7 @@ impl Queue {
 }
 
 /// Which side of a connection this is.
-enum Side {
+enum TlsSide {
     Client(Box<UnbufferedClientConnection>, Option<Arc<Sessions>>, u32),
     Server(Box<UnbufferedServerConnection>),
 }
@@ -104,7 +104,7 @@ struct Ends {
 
 /// The layer of one connection.
 pub struct TlsLayer {
-    side: Side,
+    side: TlsSide,
     spare: Rc<SpareBuffers>,
     /// What has come and is no whole record.
     incoming: Vec<u8>,
@@ -149,7 +149,7 @@ impl TlsClient {
         }
         let connection = UnbufferedClientConnection::new(config.clone(), name.clone())
             .map_err(|error| client_error(&error))?;
-        let side = Side::Client(Box::new(connection), sessions.clone(), client);
+        let side = TlsSide::Client(Box::new(connection), sessions.clone(), client);
         let mut layer = TlsLayer::new(side, self.spare.clone());
         layer.run(None);
         Ok(layer)
@@ -175,12 +175,12 @@ impl TlsServer {
     pub(crate) fn layer(&self) -> Result<TlsLayer, ClientError> {
         let connection = UnbufferedServerConnection::new(self.config.clone())
             .map_err(|error| client_error(&error))?;
-        Ok(TlsLayer::new(Side::Server(Box::new(connection)), self.spare.clone()))
+        Ok(TlsLayer::new(TlsSide::Server(Box::new(connection)), self.spare.clone()))
     }
 }
 
 impl TlsLayer {
-    fn new(side: Side, spare: Rc<SpareBuffers>) -> TlsLayer {
+    fn new(side: TlsSide, spare: Rc<SpareBuffers>) -> TlsLayer {
         TlsLayer {
             side,
             spare,
@@ -213,14 +213,14 @@ impl TlsLayer {
             incoming.drain(..discard);
             self.account.received(discard);
             match step {
-                Step::Again => {}
-                Step::Notified => self.ends.notified = true,
-                Step::Waits => break,
-                Step::Open => {
+                TlsStep::Again => {}
+                TlsStep::Notified => self.ends.notified = true,
+                TlsStep::Waits => break,
+                TlsStep::Open => {
                     self.open = true;
                     break;
                 }
-                Step::Failed(error) => {
+                TlsStep::Failed(error) => {
                     self.fail(error);
                     // There may be an alert to send, which rustls gives before it reads on. It
                     // must see what it has seen: it remembers how far it has read of that.
@@ -237,18 +237,18 @@ impl TlsLayer {
         self.account.made(made);
     }
 
-    fn step(&mut self, incoming: &mut [u8], write: Option<Write<'_>>) -> (usize, Step) {
+    fn step(&mut self, incoming: &mut [u8], write: Option<Write<'_>>) -> (usize, TlsStep) {
         let records = self.records.append_to(&self.spare);
         let plain = self.plain.append_to(&self.spare);
         let before = plain.len();
         let result = match &mut self.side {
-            Side::Client(connection, sessions, client) => {
+            TlsSide::Client(connection, sessions, client) => {
                 if let Some(sessions) = sessions {
                     sessions.enter(*client);
                 }
                 round(connection.process_tls_records(incoming), plain, records, write)
             }
-            Side::Server(connection) => {
+            TlsSide::Server(connection) => {
                 round(connection.process_tls_records(incoming), plain, records, write)
             }
         };
@@ -358,7 +358,7 @@ impl LayerBuffer for TlsLayer {
                 }
                 self.incoming.extend_from_slice(bytes);
                 // A server answers with an alert, which says what it expects.
-                let is_client = matches!(self.side, Side::Client(..));
+                let is_client = matches!(self.side, TlsSide::Client(..));
                 if is_client && self.account.is_new() && self.is_foreign() {
                     self.fail(TlsProblem::NoTls.error());
                     return len;

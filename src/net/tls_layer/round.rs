@@ -24,7 +24,7 @@ pub(super) enum Write<'a> {
 
 /// What follows a step.
 #[derive(Debug)]
-pub(super) enum Step {
+pub(super) enum TlsStep {
     /// Another one.
     Again,
     /// The peer has said that it sends nothing more. Then another one.
@@ -43,19 +43,19 @@ pub(super) fn round<Data>(
     plain: &mut Vec<u8>,
     records: &mut Vec<u8>,
     write: Option<Write<'_>>,
-) -> (usize, Step) {
+) -> (usize, TlsStep) {
     let UnbufferedStatus { mut discard, state } = status;
     let step = match state {
-        Err(error) => Step::Failed(client_error(&error)),
+        Err(error) => TlsStep::Failed(client_error(&error)),
         Ok(ConnectionState::ReadTraffic(mut traffic)) => {
-            let mut step = Step::Again;
+            let mut step = TlsStep::Again;
             while let Some(record) = traffic.next_record() {
                 match record {
                     Ok(record) => {
                         discard += record.discard;
                         plain.extend_from_slice(record.payload);
                     }
-                    Err(error) => step = Step::Failed(client_error(&error)),
+                    Err(error) => step = TlsStep::Failed(client_error(&error)),
                 }
             }
             step
@@ -69,20 +69,20 @@ pub(super) fn round<Data>(
                     EncodeError::AlreadyEncoded => 0,
                 })
             });
-            Step::Again
+            TlsStep::Again
         }
         Ok(ConnectionState::TransmitTlsData(data)) => {
             data.done();
-            Step::Again
+            TlsStep::Again
         }
-        Ok(ConnectionState::PeerClosed) => Step::Notified,
+        Ok(ConnectionState::PeerClosed) => TlsStep::Notified,
         Ok(ConnectionState::WriteTraffic(mut traffic)) => {
             if let Some(write) = write {
                 write_to(&mut traffic, records, write);
             }
-            Step::Open
+            TlsStep::Open
         }
-        Ok(_) => Step::Waits,
+        Ok(_) => TlsStep::Waits,
     };
     (discard, step)
 }

@@ -18,7 +18,7 @@ pub(crate) fn pair(settings: &TlsSettings) -> (TlsClient, TlsServer) {
 }
 
 /// Two layers and the wire between them.
-struct Wire {
+struct TestWire {
     client: TlsLayer,
     server: TlsLayer,
     /// Bytes that have crossed from the client, and from the server.
@@ -27,14 +27,14 @@ struct Wire {
     piece: usize,
 }
 
-fn wire(settings: &TlsSettings, piece: usize) -> Wire {
+fn wire(settings: &TlsSettings, piece: usize) -> TestWire {
     let (client, server) = pair(settings);
     let client = client.layer(0).expect("it begins");
     let server = server.layer().expect("it begins");
-    Wire { client, server, crossed: [0, 0], piece }
+    TestWire { client, server, crossed: [0, 0], piece }
 }
 
-impl Wire {
+impl TestWire {
     /// Moves what one side has ready to the other, in pieces.
     fn cross(from: &mut TlsLayer, to: &mut TlsLayer, crossed: &mut u64, piece: usize) -> bool {
         let mut moved = false;
@@ -52,9 +52,9 @@ impl Wire {
         }
     }
     fn run(&mut self) {
-        let Wire { client, server, crossed, piece } = self;
-        while Wire::cross(client, server, &mut crossed[0], *piece)
-            | Wire::cross(server, client, &mut crossed[1], *piece)
+        let TestWire { client, server, crossed, piece } = self;
+        while TestWire::cross(client, server, &mut crossed[0], *piece)
+            | TestWire::cross(server, client, &mut crossed[1], *piece)
         {}
     }
     fn open(&mut self) {
@@ -153,7 +153,7 @@ fn a_client_resumes_its_own_session_and_no_other() {
         let (client, server) = pair(&TlsSettings { resumption, ..TlsSettings::default() });
         let down = [0, second].map(|id| {
             let (client, server) = (client.layer(id).unwrap(), server.layer().unwrap());
-            let mut wire = Wire { client, server, crossed: [0, 0], piece: usize::MAX };
+            let mut wire = TestWire { client, server, crossed: [0, 0], piece: usize::MAX };
             wire.open();
             wire.crossed[1]
         });
@@ -175,7 +175,7 @@ fn failures_have_names() {
         let client = TlsClient::new(client_config(settings, Some(trusted)).unwrap());
         let (_, server) = pair(&TlsSettings::default());
         let (client, server) = (client.layer(0).unwrap(), server.layer().unwrap());
-        let mut wire = Wire { client, server, crossed: [0, 0], piece: usize::MAX };
+        let mut wire = TestWire { client, server, crossed: [0, 0], piece: usize::MAX };
         wire.run();
         assert_eq!(wire.client.take_failure(), Some(problem.error()));
         assert_eq!(wire.client.take_failure(), None);
@@ -200,7 +200,7 @@ fn a_certificate_that_is_named_may_be_that_of_an_authority() {
         let settings = TlsSettings { name: name.to_owned(), version, ..TlsSettings::default() };
         let client = TlsClient::new(client_config(&settings, Some(trusted)).unwrap());
         let (client, server) = (client.layer(0).unwrap(), server.layer().unwrap());
-        let mut wire = Wire { client, server, crossed: [0, 0], piece: usize::MAX };
+        let mut wire = TestWire { client, server, crossed: [0, 0], piece: usize::MAX };
         wire.run();
         wire.client.take_failure()
     };

@@ -48,10 +48,10 @@ fn cell(text: &str) -> String {
 }
 
 /// A column: its name, and its field in the line of a part, such as a second with its row.
-type Column<Part> = (&'static str, fn(&Part) -> String);
+type CsvColumn<Part> = (&'static str, fn(&Part) -> String);
 
 /// Returns a file with a line for each part.
-fn tidy<Part>(columns: &[Column<Part>], parts: impl IntoIterator<Item = Part>) -> Vec<u8> {
+fn tidy<Part>(columns: &[CsvColumn<Part>], parts: impl IntoIterator<Item = Part>) -> Vec<u8> {
     let head: Vec<&str> = columns.iter().map(|column| column.0).collect();
     let fields = |part| columns.iter().map(|column| column.1(&part)).collect();
     lines(&head, parts.into_iter().map(fields))
@@ -100,7 +100,7 @@ fn summary(table: &Table) -> Vec<u8> {
 }
 
 fn bytes(table: &Table) -> Vec<u8> {
-    let columns: [Column<(&Row, &Volume)>; 10] = [
+    let columns: [CsvColumn<(&Row, &Volume)>; 10] = [
         ("series", |(row, _)| cell(&row.series)),
         ("clients", |(row, _)| row.clients.to_string()),
         ("phase", |(_, v)| v.phase.name().to_owned()),
@@ -116,7 +116,7 @@ fn bytes(table: &Table) -> Vec<u8> {
 }
 
 fn latency(table: &Table) -> Vec<u8> {
-    let columns: [Column<(&Row, &Latencies, Statistic)>; 8] = [
+    let columns: [CsvColumn<(&Row, &Latencies, Statistic)>; 8] = [
         ("series", |(row, ..)| cell(&row.series)),
         ("clients", |(row, ..)| row.clients.to_string()),
         ("metric", |(_, l, _)| l.metric.name().to_owned()),
@@ -133,7 +133,7 @@ fn latency(table: &Table) -> Vec<u8> {
 }
 
 fn timeseries(table: &Table, out: &mut dyn Write) -> io::Result<()> {
-    let columns: [Column<(&Row, Second)>; 15] = [
+    let columns: [CsvColumn<(&Row, Second)>; 15] = [
         ("series", |(row, _)| cell(&row.series)),
         ("clients", |(row, _)| row.clients.to_string()),
         ("repeat", |(_, s)| s.repeat.to_string()),

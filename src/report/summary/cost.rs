@@ -3,7 +3,7 @@
 use crate::record::Metric;
 use crate::report::figure::Figure;
 use crate::report::summary::group::{Group, SilentProcesses};
-use crate::report::table::{Audit, Connecting, Cost, ServerActivity};
+use crate::report::table::{Audit, Connecting, CostFigures, ServerActivity};
 use crate::result;
 use crate::result::{KernelCounts, ProcessActivity};
 use crate::units::thousands;
@@ -15,7 +15,7 @@ const NO_SERVER: &str = "no server process reported its end";
 const NO_MEMORY: &str = "this control group has no memory controller";
 
 /// CPU a message and memory a client.
-pub(super) fn cost(group: &Group, floor: Option<&Group>) -> Cost {
+pub(super) fn cost(group: &Group, floor: Option<&Group>) -> CostFigures {
     let drivers: Vec<_> = group.drivers.iter().map(|d| d.cost).collect();
     let servers: Vec<_> = group.servers.iter().map(|s| s.cost).collect();
     let messages = Figure::count(group.counts().completed);
@@ -24,7 +24,7 @@ pub(super) fn cost(group: &Group, floor: Option<&Group>) -> Cost {
         Some(floor) => figure(floor),
         None => Figure::absent("no floor was measured at this client count"),
     };
-    Cost {
+    CostFigures {
         driver_cpu_us: a_message(cpu_us(&drivers, NO_DRIVER)),
         server_cpu_us: server_figure(group, "server_cpu", || {
             a_message(cpu_us(&servers, NO_SERVER))

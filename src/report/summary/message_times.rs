@@ -7,7 +7,7 @@ use crate::report::check::{Check, CheckResult};
 use crate::report::figure::Figure;
 use crate::report::summary::group::Group;
 use crate::report::summary::remarks;
-use crate::report::summary::setting::{OwnMessages, OwnTime, Setting};
+use crate::report::summary::setting::{OwnMessageSetting, OwnTime, Setting};
 use crate::units::{human_ns, thousands};
 
 /// Of the times, how many may be wrong.
@@ -51,7 +51,7 @@ pub(super) fn are_chunks_unlike(counts: &Counts) -> bool {
 /// Returns why nothing is known of the numbers of what came; `None` if something is.
 pub(super) fn no_numbers(counts: &Counts, setting: &Setting) -> Option<&'static str> {
     match setting.own {
-        Some(OwnMessages { sequence: false, .. }) => {
+        Some(OwnMessageSetting { sequence: false, .. }) => {
             Some("the scenario does not say where the messages have numbers ([message] sequence)")
         }
         Some(_) if counts.joined_texts > 0 && counts.joined_messages == 0 => Some(

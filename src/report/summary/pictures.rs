@@ -7,7 +7,7 @@
 use crate::record::{Metric, TRACED_EVENTS, TraceEvent, TraceKind};
 use crate::report::figure::Figure;
 use crate::report::layer::Quantity;
-use crate::report::pictures::{Age, Ages, Lane, Message, Timeline, Trace};
+use crate::report::pictures::{AgePicture, Ages, Lane, Message, Timeline, Trace};
 use crate::report::summary::group::Group;
 use crate::report::table::Row;
 use crate::units::{distinct, human_ns};
@@ -174,7 +174,7 @@ pub(super) fn ages(groups: &[Group], rows: &[Row], traces: &[Trace], delay_ns: f
     let length_ns = (20.0 * delay_ns).max(10.0 * longest).clamp(1e9, 30e9).min(window);
     let rows = rows.iter().filter(|row| row.clients == clients);
     let lanes = groups.iter().zip(rows).map(|(group, row)| age(group, row, traces, length_ns));
-    let lanes: Vec<Age> = lanes.collect();
+    let lanes: Vec<AgePicture> = lanes.collect();
     let corners = lanes.iter().flat_map(|l| l.corners.iter().map(|c| c.1));
     let means = lanes.iter().flat_map(|l| [l.mean_us.value(), l.model_us.value()]).flatten();
     let top_us = corners.chain(means).fold(0.0, f64::max);
@@ -191,13 +191,13 @@ fn window_ns(group: &Group) -> f64 {
     ran.unwrap_or(group.info.duration_ns) as f64
 }
 
-fn age(group: &Group, row: &Row, traces: &[Trace], length_ns: f64) -> Age {
+fn age(group: &Group, row: &Row, traces: &[Trace], length_ns: f64) -> AgePicture {
     let found = best(traces, group, length_ns, |_| 0);
     let (corners, absent) = match found {
         Some((trace, _)) => known_saw(trace, length_ns, &row.delivery.age_us),
         None => (Vec::new(), Some(NO_UPDATE.to_owned())),
     };
-    Age {
+    AgePicture {
         series: row.series.clone(),
         corners,
         absent,

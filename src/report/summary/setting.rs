@@ -37,14 +37,14 @@ pub(super) struct Setting {
     /// How long the load runs before the measured window, in nanoseconds.
     pub(super) warmup_ns: u64,
     /// What the scenario says of a server's own messages.
-    pub(super) own: Option<OwnMessages>,
+    pub(super) own: Option<OwnMessageSetting>,
     /// True where the driver knows which updates are published for which client.
     pub(super) topics_known: bool,
 }
 
 /// What a plan says of a server's own messages.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct OwnMessages {
+pub(super) struct OwnMessageSetting {
     /// Their time.
     pub(super) time: Option<OwnTime>,
     /// Whether they have numbers.
@@ -63,9 +63,9 @@ pub(super) struct OwnTime {
     pub(super) replay_ns: u64,
 }
 
-impl OwnMessages {
+impl OwnMessageSetting {
     /// Reads it from the plan's JSON; `None` if the plan has no own messages.
-    pub(super) fn of(plan: &Value) -> Option<OwnMessages> {
+    pub(super) fn of(plan: &Value) -> Option<OwnMessageSetting> {
         if plan["feed"]["workload"] == Workload::Echo.name() {
             // Answers are the clients' own messages.
             return None;
@@ -75,7 +75,7 @@ impl OwnMessages {
             let TimeSpec { unit, clock, resolution_ns, clock_bound_ns, replay_ns, .. } = time;
             OwnTime { unit, clock, resolution_ns, clock_bound_ns, replay_ns }
         });
-        Some(OwnMessages {
+        Some(OwnMessageSetting {
             time,
             sequence: spec.sequence.is_some(),
             channels: spec.channel.is_some(),
@@ -108,7 +108,7 @@ impl Setting {
             spread: plan["feed"]["spread"] != false,
             batch_ns: plan["feed"]["batch_ns"].as_u64().unwrap_or(0),
             warmup_ns: plan["timing"]["warmup_ns"].as_u64().unwrap_or(0),
-            own: OwnMessages::of(plan),
+            own: OwnMessageSetting::of(plan),
             topics_known: !cases.is_some_and(|cases| cases.iter().any(sourceless)),
         }
     }

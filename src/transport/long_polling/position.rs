@@ -124,25 +124,25 @@ impl PositionSettings {
 
 /// A cursor as an answer has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Cursor {
+struct PollCursor {
     /// Its text, for a query or a field.
     text: String,
     /// As JSON, for a body: a number as the answer writes it.
     json: String,
 }
 
-impl Cursor {
-    fn of_text(text: String) -> Cursor {
-        Cursor { json: Value::from(text.as_str()).to_string(), text }
+impl PollCursor {
+    fn of_text(text: String) -> PollCursor {
+        PollCursor { json: Value::from(text.as_str()).to_string(), text }
     }
 
     /// Reads a text or a number of a document that is JSON.
-    fn of_json(value: &[u8]) -> Option<Cursor> {
+    fn of_json(value: &[u8]) -> Option<PollCursor> {
         let json = std::str::from_utf8(value).ok()?;
         match serde_json::from_str(json).ok()? {
-            Value::String(text) => Some(Cursor::of_text(text)),
+            Value::String(text) => Some(PollCursor::of_text(text)),
             // Not by its value: a number may have more digits than one of this machine.
-            Value::Number(_) => Some(Cursor { text: json.to_owned(), json: json.to_owned() }),
+            Value::Number(_) => Some(PollCursor { text: json.to_owned(), json: json.to_owned() }),
             _ => None,
         }
     }
@@ -153,7 +153,7 @@ impl Cursor {
 pub(crate) struct Position {
     etag: Vec<u8>,
     last_modified: Vec<u8>,
-    cursor: Option<Cursor>,
+    cursor: Option<PollCursor>,
     /// The body, if a cursor is looked for in it.
     body: Vec<u8>,
 }
@@ -184,12 +184,12 @@ impl Position {
             None => return true,
             Some((CursorFrom::Header(_), _)) => {
                 let text = String::from_utf8_lossy(&value(2)).into_owned();
-                (!text.is_empty()).then(|| Cursor::of_text(text))
+                (!text.is_empty()).then(|| PollCursor::of_text(text))
             }
             Some((CursorFrom::Pointer(pointer), _)) => {
                 let is_json = serde_json::from_slice::<IgnoredAny>(&body).is_ok();
                 let pointer = JsonPointer::try_from(pointer.clone()).ok().filter(|_| is_json);
-                pointer.and_then(|pointer| Cursor::of_json(pointer.find(&body)?))
+                pointer.and_then(|pointer| PollCursor::of_json(pointer.find(&body)?))
             }
         };
         match found {

@@ -23,7 +23,7 @@ use crate::server::Routes;
 use crate::transport::{ClientMemory, Series, SeriesShape, Transport, series_from_json};
 use engine_raw::RawClients;
 use engine_reqwest::ReqwestEngine;
-use params::{Engine, Params};
+use params::{Params, PollingEngine};
 use std::rc::Rc;
 
 pub(crate) static TRANSPORT: Transport = Transport {
@@ -46,7 +46,7 @@ impl Series for Params {
         params::shape(self, context)
     }
     fn foreign_sockets(&self) -> Option<Key> {
-        (self.engine == Engine::Reqwest).then_some(params::ENGINE)
+        (self.engine == PollingEngine::Reqwest).then_some(params::ENGINE)
     }
     fn always_sends_latest(&self, feed: &Spec) -> bool {
         feed.workload == Workload::Ticker && feed.semantics == Semantics::Snapshot
@@ -65,8 +65,10 @@ impl Series for Params {
             )));
         }
         let half = match self.engine {
-            Engine::Raw => ClientHalf::Machines(Rc::new(RawClients::new(self, target, feed)?)),
-            Engine::Reqwest => {
+            PollingEngine::Raw => {
+                ClientHalf::Machines(Rc::new(RawClients::new(self, target, feed)?))
+            }
+            PollingEngine::Reqwest => {
                 ClientHalf::Tasks(Rc::new(ReqwestEngine::new(self, target, feed)?), None)
             }
         };

@@ -72,7 +72,7 @@ pub(crate) const KEYS: &[Key] = &[
 /// Who sends the requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Engine {
+pub(crate) enum PollingEngine {
     /// A rendered request and a parser.
     Raw,
     /// One `reqwest::Client` a user.
@@ -94,7 +94,7 @@ pub(crate) struct Params {
     /// The bundled server's response head.
     pub response: ResponseHead,
     /// Who sends.
-    pub engine: Engine,
+    pub engine: PollingEngine,
 }
 
 /// Reads the settings of a series.
@@ -109,13 +109,16 @@ pub(crate) fn parse(fields: &mut Fields) -> Option<Params> {
         ("together", TurnPlacement::Together),
     ];
     let phase = fields.choose(&PHASE, &options);
-    let engine =
-        choose_engine(fields, &ENGINE, &[("raw", Engine::Raw), ("reqwest", Engine::Reqwest)]);
+    let engine = choose_engine(
+        fields,
+        &ENGINE,
+        &[("raw", PollingEngine::Raw), ("reqwest", PollingEngine::Reqwest)],
+    );
     let new_connection = fields.choose(&CONNECTION, &[("keep-alive", false), ("new", true)]);
     let request = RequestSettings::read_poll(fields);
     let response = head::read_response(fields);
     let asks = |request: &RequestSettings| !request.options.codings().is_empty();
-    if engine == Engine::Reqwest && request.as_ref().is_some_and(asks) {
+    if engine == PollingEngine::Reqwest && request.as_ref().is_some_and(asks) {
         let why = "the engine \"reqwest\" reads no compressed answers here; take engine = \"raw\"";
         fields.report(&ACCEPT_ENCODING, why);
     }
@@ -148,7 +151,7 @@ pub(crate) fn refuses(params: &Params, feed: &Spec) -> Option<String> {
         Workload::Echo if options.method.is_some() || options.body.is_some() => because(
             "in an echo each request is a POST that carries the message; leave out method and body",
         ),
-        Workload::Echo if params.engine == Engine::Reqwest => {
+        Workload::Echo if params.engine == PollingEngine::Reqwest => {
             because("the engine \"reqwest\" polls and sends no messages; take engine = \"raw\"")
         }
         // The feed and the interval would be two different paces.
@@ -265,7 +268,7 @@ mod tests {
                 new_connection,
                 request: RequestHead::Chapter.into(),
                 response: ResponseHead::Chapter,
-                engine: Engine::Raw,
+                engine: PollingEngine::Raw,
             };
             let target = Target {
                 authority: "h".into(),

@@ -26,7 +26,7 @@ use crate::server::Routes;
 use crate::transport::{ClientMemory, Series, SeriesShape, Transport, series_from_json};
 pub(crate) use conversation::receive_any_messages;
 use engine_tungstenite::TungsteniteEngine;
-use params::{Engine, Params};
+use params::{Params, WebsocketEngine};
 use std::rc::Rc;
 pub(crate) use upgrade::read_response;
 
@@ -68,10 +68,10 @@ impl Series for Params {
     }
     fn memory(&self) -> ClientMemory {
         match self.engine {
-            Engine::Raw => ClientMemory::UPGRADED,
+            WebsocketEngine::Raw => ClientMemory::UPGRADED,
             // A task and the library's buffers: 12.7 kB at 2,000 clients with the default
             // `read_buffer`.
-            Engine::Tungstenite => {
+            WebsocketEngine::Tungstenite => {
                 let buffer = u64::from(self.read_buffer_bytes);
                 ClientMemory { driver_bytes: 12_200 + buffer, ..ClientMemory::UPGRADED }
             }
@@ -82,8 +82,8 @@ impl Series for Params {
     }
     fn client_half(&self, target: &Target, feed: &Spec) -> Result<ClientHalf, String> {
         match self.engine {
-            Engine::Raw => client::client_half(self, target, feed),
-            Engine::Tungstenite => {
+            WebsocketEngine::Raw => client::client_half(self, target, feed),
+            WebsocketEngine::Tungstenite => {
                 let engine = TungsteniteEngine::new(self, target, feed)?;
                 Ok(ClientHalf::Tasks(Rc::new(engine), None))
             }

@@ -80,7 +80,7 @@ pub(crate) const KEYS: &[Key] = &[
 /// Who codes the clients' frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Engine {
+pub(crate) enum WebsocketEngine {
     /// This program.
     #[default]
     Raw,
@@ -88,9 +88,9 @@ pub(crate) enum Engine {
     Tungstenite,
 }
 
-impl Engine {
+impl WebsocketEngine {
     fn is_raw(&self) -> bool {
-        *self == Engine::Raw
+        *self == WebsocketEngine::Raw
     }
 }
 
@@ -118,8 +118,8 @@ pub(crate) struct Params {
     #[serde(default)]
     pub heartbeat_ns: u64,
     /// Who codes the clients' frames.
-    #[serde(default, skip_serializing_if = "Engine::is_raw")]
-    pub engine: Engine,
+    #[serde(default, skip_serializing_if = "WebsocketEngine::is_raw")]
+    pub engine: WebsocketEngine,
     /// What is said beside the updates.
     #[serde(default, skip_serializing_if = "Conversation::is_empty")]
     pub conversation: Conversation,
@@ -139,10 +139,10 @@ pub(crate) fn parse(fields: &mut Fields) -> Option<Params> {
     let engine = choose_engine(
         fields,
         &ENGINE,
-        &[("raw", Engine::Raw), ("tungstenite", Engine::Tungstenite)],
+        &[("raw", WebsocketEngine::Raw), ("tungstenite", WebsocketEngine::Tungstenite)],
     );
     let conversation = Conversation::parse(fields);
-    if engine == Engine::Tungstenite && fields.is_valid(&ENGINE) {
+    if engine == WebsocketEngine::Tungstenite && fields.is_valid(&ENGINE) {
         for key in conversation::KEYS.iter().chain([&SEND]) {
             if fields.is_given(key) {
                 let name = key.name;
@@ -159,7 +159,7 @@ pub(crate) fn parse(fields: &mut Fields) -> Option<Params> {
         fields.report(&key, why);
     }
     let send = read_send(fields, columns);
-    if engine == Engine::Tungstenite && options.redirects > 0 {
+    if engine == WebsocketEngine::Tungstenite && options.redirects > 0 {
         fields.report(
             &REDIRECTS,
             "engine \"tungstenite\" follows no redirects; take engine = \"raw\", or the path to \
@@ -316,7 +316,7 @@ mod tests {
             reconnect_ns: 0,
             back_to_back,
             heartbeat_ns: 0,
-            engine: Engine::Raw,
+            engine: WebsocketEngine::Raw,
             conversation: Conversation::default(),
             send: None,
         }

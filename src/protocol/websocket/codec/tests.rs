@@ -2,14 +2,14 @@ use super::*;
 use proptest::prelude::*;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Found {
+enum FoundFrame {
     Message(Vec<u8>, FrameSizes),
     Ping(Vec<u8>),
     Pong,
     Close(Option<u16>),
 }
 
-fn read(pieces: &[&[u8]]) -> (Vec<Found>, Result<(), FrameError>, u64) {
+fn read(pieces: &[&[u8]]) -> (Vec<FoundFrame>, Result<(), FrameError>, u64) {
     let mut reader = FrameReader::default();
     let (mut found, mut data) = (Vec::new(), Vec::new());
     let mut result = Ok(());
@@ -17,11 +17,11 @@ fn read(pieces: &[&[u8]]) -> (Vec<Found>, Result<(), FrameError>, u64) {
         result = reader.feed(piece, |item| match item {
             FrameItem::Data(bytes) => data.extend_from_slice(bytes),
             FrameItem::MessageEnd(_, sizes) => {
-                found.push(Found::Message(std::mem::take(&mut data), sizes));
+                found.push(FoundFrame::Message(std::mem::take(&mut data), sizes));
             }
-            FrameItem::Ping(payload, _) => found.push(Found::Ping(payload.to_vec())),
-            FrameItem::Pong(_) => found.push(Found::Pong),
-            FrameItem::Close(code, ..) => found.push(Found::Close(code)),
+            FrameItem::Ping(payload, _) => found.push(FoundFrame::Ping(payload.to_vec())),
+            FrameItem::Pong(_) => found.push(FoundFrame::Pong),
+            FrameItem::Close(code, ..) => found.push(FoundFrame::Close(code)),
         });
         if result.is_err() {
             break;
@@ -53,12 +53,12 @@ fn the_examples_of_the_rfc_are_read() {
     // RFC 6455 §5.7.
     let hello = [0x81, 0x05, 0x48, 0x65, 0x6c, 0x6c, 0x6f];
     let sizes = FrameSizes { framing: 2, masks: 0, payload: 5 };
-    assert_eq!(read(&[&hello]).0, [Found::Message(b"Hello".to_vec(), sizes)]);
+    assert_eq!(read(&[&hello]).0, [FoundFrame::Message(b"Hello".to_vec(), sizes)]);
     let fragments = [0x01, 0x03, 0x48, 0x65, 0x6c, 0x80, 0x02, 0x6c, 0x6f];
     let sizes = FrameSizes { framing: 4, masks: 0, payload: 5 };
-    assert_eq!(read(&[&fragments]).0, [Found::Message(b"Hello".to_vec(), sizes)]);
+    assert_eq!(read(&[&fragments]).0, [FoundFrame::Message(b"Hello".to_vec(), sizes)]);
     let ping = [0x89, 0x05, 0x48, 0x65, 0x6c, 0x6c, 0x6f];
-    assert_eq!(read(&[&ping]).0, [Found::Ping(b"Hello".to_vec())]);
+    assert_eq!(read(&[&ping]).0, [FoundFrame::Ping(b"Hello".to_vec())]);
     let mut masked = Vec::new();
     write_masked(Opcode::Text, [0x37, 0xfa, 0x21, 0x3d], b"Hello", &mut masked);
     assert_eq!(masked, [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58]);
@@ -70,7 +70,7 @@ fn lengths_step_at_126_and_65536() {
         let payload = vec![b'x'; len];
         let sizes = FrameSizes { framing, masks: 0, payload: len as u64 };
         let found = read(&[&frame(0x82, &payload)]).0;
-        assert_eq!(found, [Found::Message(payload.clone(), sizes)]);
+        assert_eq!(found, [FoundFrame::Message(payload.clone(), sizes)]);
         let mut out = Vec::new();
         let sent = write_masked(Opcode::Binary, [0; 4], &payload, &mut out);
         assert_eq!(sent, FrameSizes { masks: 4, ..sizes });
@@ -107,8 +107,8 @@ fn what_breaks_the_protocol_is_an_error() {
 fn nothing_follows_a_close_frame() {
     let bytes = [frame(0x88, &1000u16.to_be_bytes()), frame(0x81, b"late")].concat();
     let (found, result, _) = read(&[&bytes]);
-    assert_eq!((found, result), (vec![Found::Close(Some(1000))], Ok(())));
-    assert_eq!(read(&[&[0x88, 0]]).0, [Found::Close(None)]);
+    assert_eq!((found, result), (vec![FoundFrame::Close(Some(1000))], Ok(())));
+    assert_eq!(read(&[&[0x88, 0]]).0, [FoundFrame::Close(None)]);
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn characters_may_be_cut_by_frames_and_reads() {
         let (found, result, pending) = read(&pieces);
         let sizes = FrameSizes { framing: 4, masks: 0, payload: 4 };
         let euro = "€!".as_bytes().to_vec();
-        assert_eq!((found, result, pending), (vec![Found::Message(euro, sizes)], Ok(()), 0));
+        assert_eq!((found, result, pending), (vec![FoundFrame::Message(euro, sizes)], Ok(()), 0));
     }
 }
 

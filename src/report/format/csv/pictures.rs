@@ -1,7 +1,7 @@
 //! The numbers behind the pictures: single messages, whole distributions, curves.
 
 use crate::record::{TraceEvent, TraceKind};
-use crate::report::format::csv::{Column, decimals, lines, plain, tidy};
+use crate::report::format::csv::{CsvColumn, decimals, lines, plain, tidy};
 use crate::report::pictures::{Share, Trace};
 use crate::report::table::{Row, Table};
 
@@ -16,7 +16,7 @@ fn of_update(event: &TraceEvent, text: String) -> String {
 
 /// A row for each event of a traced client.
 pub(crate) fn trace(table: &Table) -> Vec<u8> {
-    let columns: [Column<(&Trace, &TraceEvent)>; 9] = [
+    let columns: [CsvColumn<(&Trace, &TraceEvent)>; 9] = [
         ("series", |(trace, _)| trace.series.clone()),
         ("clients", |(trace, _)| trace.clients.to_string()),
         ("repeat", |(trace, _)| trace.repeat.to_string()),
@@ -43,7 +43,7 @@ pub(crate) fn distribution(table: &Table) -> Vec<u8> {
     fn share(share: Option<f64>) -> String {
         share.map_or_else(String::new, decimals)
     }
-    let columns: [Column<(&Row, &Share)>; 5] = [
+    let columns: [CsvColumn<(&Row, &Share)>; 5] = [
         ("series", |(row, _)| row.series.clone()),
         ("clients", |(row, _)| row.clients.to_string()),
         ("latency_us", |(_, point)| decimals(point.latency_us)),

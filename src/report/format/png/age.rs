@@ -1,4 +1,4 @@
-//! Age of information over time: the age of a client's latest update.
+//! AgePicture of information over time: the age of a client's latest update.
 
 use crate::report::figure::Figure;
 use crate::report::format::png::canvas::{Area, Drawn};
@@ -8,7 +8,7 @@ use crate::report::format::png::panel::RULE;
 use crate::report::format::png::plot::{Axis, Plot};
 use crate::report::format::png::text::{GREY, INK, Pen};
 use crate::report::format::png::{known_us, palette, reasons, show_moment, stroke};
-use crate::report::pictures::{Age, Ages};
+use crate::report::pictures::{AgePicture, Ages};
 use crate::report::table::Table;
 use crate::units::thousands;
 use plotters::prelude::*;
@@ -26,7 +26,7 @@ pub(crate) fn draw(table: &Table) -> Vec<u8> {
     let ages = &table.pictures.ages;
     let page = Page {
         table,
-        title: "Age of information",
+        title: "AgePicture of information",
         about: match ages.absent.is_some() {
             true => "age of the latest update that a client has".into(),
             false => format!(
@@ -88,7 +88,7 @@ fn panels(table: &Table, ages: &Ages, area: &Area) -> Drawn {
     area.draw_text(words, &LABEL.colour(GREY).at(HPos::Center), middle)
 }
 
-fn one(plot: &Plot, lane: &Age, colour: RGBColor) -> Drawn {
+fn one(plot: &Plot, lane: &AgePicture, colour: RGBColor) -> Drawn {
     plot.frame()?;
     let area = plot.area;
     let middle = (plot.from.1 + plot.to.1) / 2;
@@ -136,7 +136,7 @@ fn fill(plot: &Plot, corners: &[(f64, f64)], colour: RGBColor) -> Drawn {
 }
 
 /// Writes both means at their heights, moved apart if they are close.
-fn labels(plot: &Plot, lane: &Age, dark: RGBColor) -> Drawn {
+fn labels(plot: &Plot, lane: &AgePicture, dark: RGBColor) -> Drawn {
     let text = |what: &str, figure: &Figure| format!("{what} {}", known_us(figure));
     let middle = (plot.from.1 + plot.to.1) / 2;
     let height = |figure: &Figure| figure.value().map(|us| plot.at((0.0, us)).1);

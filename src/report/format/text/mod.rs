@@ -97,20 +97,20 @@ fn mbps(bytes_per_s: f64) -> String {
 const BOUND: &str = "†";
 
 /// A column of a table that has a line for each row: its head and its cells.
-struct Column<'a> {
+struct TextColumn<'a> {
     head: String,
     cell: Box<dyn Fn(&Row) -> String + 'a>,
 }
 
-fn column<'a>(head: impl Into<String>, cell: impl Fn(&Row) -> String + 'a) -> Column<'a> {
-    Column { head: head.into(), cell: Box::new(cell) }
+fn column<'a>(head: impl Into<String>, cell: impl Fn(&Row) -> String + 'a) -> TextColumn<'a> {
+    TextColumn { head: head.into(), cell: Box::new(cell) }
 }
 
 fn figure<'a>(
     head: impl Into<String>,
     how: impl Fn(f64) -> String + 'a,
     of: impl Fn(&Row) -> &Figure + 'a,
-) -> Column<'a> {
+) -> TextColumn<'a> {
     column(head, move |row| show(of(row), &how))
 }
 
@@ -118,17 +118,17 @@ fn figure<'a>(
 fn table_of<'a>(
     title: &str,
     rows: &[&Row],
-    columns: impl IntoIterator<Item = Column<'a>>,
+    columns: impl IntoIterator<Item = TextColumn<'a>>,
 ) -> String {
     let names = [
         column("clients", |row| thousands(row.clients.into())),
         column("series", |row| row.series.clone()),
     ];
-    let columns: Vec<Column> = names.into_iter().chain(columns).collect();
+    let columns: Vec<TextColumn> = names.into_iter().chain(columns).collect();
     format!("{title}\n{}", grid_of(2, rows, &columns).render())
 }
 
-fn grid_of(names: usize, rows: &[&Row], columns: &[Column]) -> Grid {
+fn grid_of(names: usize, rows: &[&Row], columns: &[TextColumn]) -> Grid {
     let head: Vec<&str> = columns.iter().map(|column| column.head.as_str()).collect();
     let mut grid = Grid::new(names, &head);
     for row in rows {
@@ -163,7 +163,7 @@ fn overhead(table: &Table) -> String {
         (true, a_message("socket B", Layer::Wire)),
         (true, a_message("TCP/IP B", Layer::Ip)),
     ];
-    let shown: Vec<Column> = columns.into_iter().filter(|c| c.0).map(|c| c.1).collect();
+    let shown: Vec<TextColumn> = columns.into_iter().filter(|c| c.0).map(|c| c.1).collect();
     format!(
         "Protocol overhead per second of all clients, and bytes per message by layer\n{}",
         grid_of(2, &rows(table), &shown).render()
@@ -209,7 +209,7 @@ fn latency(table: &Table) -> String {
         (Metric::DriverLag, Statistic::P99, "driver lag\np99"),
         (Metric::ConnectTime, Statistic::P99, "connect\np99"),
     ];
-    let mut columns: Vec<Column> = Vec::new();
+    let mut columns: Vec<TextColumn> = Vec::new();
     columns.extend(wanted.map(|(metric, statistic, head)| {
         column(head, move |row| {
             let latency = row.latency(metric);

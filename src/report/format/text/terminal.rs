@@ -10,7 +10,7 @@ use crate::report::finding::{Decision, Finding};
 use crate::report::format::text::grid::{Grid, wrapped};
 use crate::report::format::text::notes::{client_errors, tolerated_errors};
 use crate::report::format::text::{
-    ABSENT, BOUND, Column, amount, column, figure, grid_of, ratio_text, rows, show,
+    ABSENT, BOUND, TextColumn, amount, column, figure, grid_of, ratio_text, rows, show,
 };
 use crate::report::layer::{Layer, Statistic, Way};
 use crate::report::table::{Comparison, DriverBound, Row, Status, Table};
@@ -129,7 +129,7 @@ fn cost_grid(table: &Table, with_status: bool) -> Grid {
 
 /// Returns the column of a percentile in milliseconds, marked if the driver's own lateness may have
 /// made it.
-fn percentile<'a>(head: &'a str, metric: Metric, statistic: Statistic) -> Column<'a> {
+fn percentile<'a>(head: &'a str, metric: Metric, statistic: Statistic) -> TextColumn<'a> {
     column(head, move |row| {
         let latency = row.latency(metric);
         let mark = if latency.is_bound(statistic) { BOUND } else { "" };

@@ -53,7 +53,7 @@ fn conversations(text: &str) -> Vec<Conversation> {
 
 /// What became of frames.
 #[derive(Debug, PartialEq)]
-struct Received {
+struct ReceivedMessage {
     messages: Vec<Vec<u8>>,
     /// Bytes of a message that is not whole.
     rest: usize,
@@ -61,10 +61,10 @@ struct Received {
 }
 
 /// Receives bytes in frames of so many, each of which comes in two pieces.
-fn receive(said: &Rc<Conversation>, bytes: &[u8], size: usize) -> Received {
+fn receive(said: &Rc<Conversation>, bytes: &[u8], size: usize) -> ReceivedMessage {
     let mut state = ConversationState::new(said.clone());
     state.begin(7);
-    let mut received = Received { messages: Vec::new(), rest: 0, error: None };
+    let mut received = ReceivedMessage { messages: Vec::new(), rest: 0, error: None };
     let mut memory = Vec::new();
     for frame in bytes.chunks(size) {
         state.borrow_memory(&mut memory);

@@ -65,7 +65,7 @@ enum SessionEnd {
 }
 
 /// One client's state that outlives its connections.
-struct State {
+struct SessionState {
     delivery: DeliveryTracker,
     /// The handle of the messages that it sends to others, if it does.
     sender: Option<ClientCore>,
@@ -73,7 +73,7 @@ struct State {
     able_ns: u64,
 }
 
-impl State {
+impl SessionState {
     /// Says whether the client waits, and with it what it sends.
     fn set_waits(&mut self, client: &mut Client, waits: bool) {
         client.set_waits(waits);
@@ -125,7 +125,7 @@ impl TungsteniteEngine {
 
     async fn run_client(&self, client: &mut Client) {
         let sends = self.feed.sends(client.id) && !self.is_echo();
-        let mut state = State {
+        let mut state = SessionState {
             delivery: DeliveryTracker::new(skipped(&self.feed)),
             sender: sends.then(|| client.second_handle(self.feed.period_ns())),
             able_ns: 0,
@@ -137,7 +137,7 @@ impl TungsteniteEngine {
     }
 
     /// Runs a session on each connection, until the client must end or cannot be set up.
-    async fn run_sessions(&self, client: &mut Client, state: &mut State) {
+    async fn run_sessions(&self, client: &mut Client, state: &mut SessionState) {
         let mut opened = None;
         let first = client.set_up(async |client| {
             opened = self.open(client, Phase::Setup).await;
@@ -269,7 +269,7 @@ impl TungsteniteEngine {
     async fn run_session(
         &self,
         client: &mut Client,
-        state: &mut State,
+        state: &mut SessionState,
         connection: &mut LibraryConnection,
     ) -> SessionEnd {
         let timeout_ns = client.thread.timeout_ns;
@@ -334,7 +334,7 @@ impl TungsteniteEngine {
     fn take_turn(
         &self,
         client: &mut Client,
-        state: &mut State,
+        state: &mut SessionState,
         connection: &mut LibraryConnection,
     ) -> u64 {
         let echo = self.is_echo();
