@@ -147,15 +147,19 @@ fn a_run_without_a_message_is_not_valid() {
 fn a_path_that_no_series_has_is_a_warning() {
     let world = World::new(
         "clients = [2]\n[server]\nurl = \"http://127.0.0.1:9\"\n\
-         paths = { polling = \"/a\", one = \"/b\", sse = \"/c\" }\n\
+         paths = { polling = \"/a\", one = \"/b\", see = \"/c\" }\n\
          [[series]]\ntransport = \"polling\"\nlabel = \"one\"\n[[series]]\ntransport = \"sse\"\n",
     );
     let path = world.path("scenario.toml");
     let output = finish(&mut wsbench(&["plan", path.to_str().expect("a path")]));
     expect_code(&output, 0);
     let text = said(&output);
-    assert!(text.contains("warning: paths.polling in [server] has no effect"), "{text}");
-    assert_eq!(text.matches("has no effect").count(), 1, "{text}");
+    let place = "scenario.toml:4:11: paths.polling in [server] has no effect: each series";
+    assert!(text.contains(place), "{text}");
+    let place = "scenario.toml:4:39: paths.see in [server] has no effect: no series has the label or \
+                 transport \"see\", did you mean \"sse\"?";
+    assert!(text.contains(place), "{text}");
+    assert_eq!(text.matches("has no effect").count(), 2, "{text}");
 }
 
 /// Upgrades with further fields, and sends `hello` twenty times a second.

@@ -632,20 +632,73 @@ fn servers() {
     "#);
     let paths = "url = \"http://127.0.0.1\"\npaths = { pollin = \"/a\", polling = \"b c\" }";
     assert_snapshot!(with(paths), @r#"
-    error: no series has the label or transport "pollin", did you mean "polling"?
-     --> scenarios/x.toml:4:11
-      |
-    4 | paths = { pollin = "/a", polling = "b c" }
-      |           ^^^^^^
-
     error: path "b c" must begin with "/" and hold no space, # or letter beyond ASCII
      --> scenarios/x.toml:4:36
       |
     4 | paths = { pollin = "/a", polling = "b c" }
       |                                    ^^^^^
 
-    2 errors in scenarios/x.toml
+    1 error in scenarios/x.toml
     "#);
+}
+
+/// A value of each setting that the bundled server alone has, and the series that has it.
+const BUNDLED_ONLY: [(&str, &str); 8] = [
+    ("polling", "response_head = \"minimal\""),
+    ("long-polling", "response_head = \"minimal\""),
+    ("sse", "heartbeat = \"5s\""),
+    ("sse", "ids = false"),
+    ("websocket", "heartbeat = \"5s\""),
+    ("websocket", "read_buffer = \"1KiB\""),
+    ("feed", "size = \"50B\""),
+    ("feed", "message_limit = \"1MiB\""),
+];
+
+#[test]
+fn a_setting_of_the_bundled_server_alone_is_a_warning_on_a_server_of_ones_own() {
+    let plan = |server: &str, of: &str, setting: &str| {
+        let (feed, series) = if of == "feed" { (setting, "") } else { ("", setting) };
+        let transport = if of == "feed" { "polling" } else { of };
+        let text = format!(
+            "clients = [1]\n[feed]\n{feed}\n{server}[[series]]\ntransport = \"{transport}\"\n{series}\n"
+        );
+        let Resolved { plan, limits, warnings } = resolved(&text, &[]).expect("a scenario");
+        let preflight = Preflight::new(&plan, &machine());
+        let shown = Prepared { plan, limits, preflight, warnings: warnings.clone() };
+        (warnings, render(&shown, PlanFormat::Text).expect("a text"))
+    };
+    let own = "[server]\nurl = \"http://127.0.0.1:9\"\n";
+    for (of, setting) in BUNDLED_ONLY {
+        let key = setting.split(' ').next().expect("a name");
+        let (line, column) = (if of == "feed" { 3 } else { 8 }, key.len() + 4);
+        let (warnings, text) = plan(own, of, setting);
+        let begins = format!(
+            "scenarios/x.toml:{line}:{column}: {key} has no effect on a server of your own: leave it out"
+        );
+        assert!(warnings.len() == 1 && warnings[0].starts_with(&begins), "{of}: {warnings:?}");
+        let facts = text.split("First request").next().expect("facts");
+        for shown in [&key.replace('_', " ") as &str, "50 B", "response minimal"] {
+            assert!(!facts.contains(&format!(" {shown} ")), "{of}, {key}: {text}");
+        }
+        assert_eq!(plan("", of, setting).0, [""; 0], "{of}: {key}");
+    }
+    // What such a setting is used for all the same.
+    let library = plan(own, "websocket", "engine = \"tungstenite\"\nread_buffer = \"1KiB\"");
+    assert!(library.0.is_empty() && library.1.contains("read buffer bytes 1024"), "{library:?}");
+    let sent = plan(own, "feed", "size = \"50B\"\nworkload = \"broadcast\"").0;
+    assert!(!sent.iter().any(|warning| warning.contains("no effect")), "{sent:?}");
+    let binary = plan(own, "feed", "size = \"50B\"\npayload = \"binary\"").0;
+    assert_eq!(binary, [""; 0]);
+    // With a series of the bundled server the size is of that one.
+    let text = "clients = [1]\n[feed]\nsize = \"50B\"\n[[series]]\ntransport = \"polling\"\n[[series]]\n\
+                transport = \"sse\"\nurl = \"http://127.0.0.1:9/\"\nids = false\n";
+    let warnings = resolved(text, &["series.1.heartbeat=1s"]).expect("a scenario").warnings;
+    let of = |place: &str| warnings.iter().filter(|warning| warning.starts_with(place)).count();
+    assert_eq!(
+        (warnings.len(), of("scenarios/x.toml:9:7"), of("--set ")),
+        (2, 1, 1),
+        "{warnings:?}"
+    );
 }
 
 #[test]

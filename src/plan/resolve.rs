@@ -10,10 +10,11 @@ use crate::feed::{Arrivals, MOST_PAYLOAD_BYTES, PayloadKind};
 use crate::gate::limit::Limit;
 use crate::os::Machine;
 use crate::plan::client_counts::{Clients, join_counts};
+use crate::plan::server::GivenPaths;
 use crate::plan::warnings::plan_warnings;
 use crate::plan::{
-    FLOOR, Plan, PlannedSeries, Server, Stretch, Timing, address, cases, keys, limits, message,
-    server, workload,
+    FLOOR, Plan, PlannedSeries, Server, Stretch, Timing, address, bundled_only, cases, keys,
+    limits, message, server, workload,
 };
 use crate::protocol::client_data::DATA;
 use crate::protocol::http1::head;
@@ -58,7 +59,7 @@ pub fn resolve(file: &scenario::ScenarioFile, machine: &Machine) -> Result<Resol
     (plan.feed, rate_stated) = read_feed(file, plan.seed, &mut diagnostics);
     workload::check_clients(&mut fields, &plan.feed, &clients.counts, &plan.timing, machine);
     let names = read_series_names(file);
-    let paths = server::read(file, &names, &mut plan, &mut diagnostics, &mut warnings);
+    let paths = server::read(file, &mut plan, &mut diagnostics, &mut warnings);
     let has_message = file.table("message").is_some();
     let mut used_paths = BTreeSet::new();
     let mut labels = BTreeSet::new();
@@ -73,7 +74,7 @@ pub fn resolve(file: &scenario::ScenarioFile, machine: &Machine) -> Result<Resol
     let all_bundled = plan.series.iter().all(|series| plan.is_bundled(series));
     plan.rate_unknown = !rate_stated && !all_bundled;
     plan.message = message::read(file, &plan, &mut diagnostics, &mut warnings);
-    warnings.extend(warn_of_unused(&paths, &used_paths));
+    warnings.extend(warn_of_unused(file, &paths, &names, &used_paths));
     let stretch = read_stretch(file, &clients, &mut diagnostics, &mut warnings);
     let exact_ns = plan.message.as_ref().map_or(0, message::exact_ns);
     let selectable = limits::Selectable { series: names, clients: &clients, exact_ns };
@@ -88,6 +89,7 @@ pub fn resolve(file: &scenario::ScenarioFile, machine: &Machine) -> Result<Resol
     diagnostics.extend(fields.finish());
     file.check(diagnostics)?;
     plan.cases = cases::lay_out(&plan, &clients.counts, &stretch, machine);
+    warnings.extend(bundled_only::warn(file, &plan));
     warnings.extend(plan_warnings(&plan, machine.cores));
     Ok(Resolved { plan, limits, warnings })
 }
@@ -281,14 +283,17 @@ fn read_series_names(file: &scenario::ScenarioFile) -> Vec<String> {
 
 /// Warns of paths that no series has.
 fn warn_of_unused<'p>(
-    paths: &'p BTreeMap<String, String>,
+    file: &'p scenario::ScenarioFile,
+    paths: &'p GivenPaths,
+    names: &'p [String],
     used: &'p BTreeSet<String>,
 ) -> impl Iterator<Item = String> + use<'p> {
-    paths.keys().filter(|name| !used.contains(*name)).map(|name| {
-        format!(
-            "paths.{name} in [server] has no effect: each series that it is for has a path of its own, \
-             by its label or its url"
-        )
+    paths.iter().filter(|(name, _)| !used.contains(*name)).map(|(name, path)| {
+        let why = limits::unknown_series(name, names).unwrap_or_else(|| {
+            "each series that it is for has a path of its own, by its label or its url".to_owned()
+        });
+        let place = file.source.place(&path.location);
+        format!("{place}: paths.{name} in [server] has no effect: {why}; leave it out")
     })
 }
 
@@ -297,7 +302,7 @@ struct SeriesSurroundings<'a> {
     /// The plan without series.
     plan: &'a Plan,
     /// The paths that the user gave, by label or transport.
-    paths: &'a BTreeMap<String, String>,
+    paths: &'a GivenPaths,
     /// The measured window, if it is valid.
     duration_ns: Option<u64>,
     /// The largest number of clients.
@@ -349,7 +354,7 @@ fn read_series(
         let path_of = |name: &str| around.paths.get_key_value(name);
         let given = path_of(&label).or_else(|| path_of(name)).filter(|_| own_path.is_none());
         used_paths.extend(given.map(|(name, _)| name.clone()));
-        let given = own_path.or(given.map(|(_, path)| path.clone())).or(dialect_path);
+        let given = own_path.or(given.map(|(_, path)| path.value.clone())).or(dialect_path);
         let path = given.or(settings.own_path());
         let path = path.unwrap_or_else(|| transport.path.to_owned());
         if let Some(why) = settings.refuses(&plan.feed) {

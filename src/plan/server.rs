@@ -6,7 +6,7 @@
 use crate::config::{Diagnostic, Fields, Key, LocatedValue, Origin, nearest};
 use crate::os::UsageOf;
 use crate::plan::address::{ANY_PORT, Address, PORT, UrlParts, bad_path, split_path};
-use crate::plan::{Plan, Server, ServerProcesses, StartCommand, keys, limits, tls};
+use crate::plan::{Plan, Server, ServerProcesses, StartCommand, keys, tls};
 use crate::protocol::template::Template;
 use crate::scenario::ScenarioFile;
 use crate::tls::{TlsSettings, client_config};
@@ -15,14 +15,16 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
-/// Reads the server, and returns the paths that the user gave, by label or transport.
+/// The paths that the user gave, by label or transport, with the location of those.
+pub(super) type GivenPaths = BTreeMap<String, LocatedValue<String>>;
+
+/// Reads the server, and returns the paths that the user gave.
 pub(super) fn read(
     file: &ScenarioFile,
-    names: &[String],
     plan: &mut Plan,
     diagnostics: &mut Vec<Diagnostic>,
     warnings: &mut Vec<String>,
-) -> BTreeMap<String, String> {
+) -> GivenPaths {
     let Some(mut fields) = file.table("server") else { return BTreeMap::new() };
     fields.declare(keys::SERVER);
     if fields.is_given(&keys::TLS) && !fields.is_given(&keys::URL) {
@@ -38,7 +40,7 @@ pub(super) fn read(
     } else {
         read_external(&mut fields, &file.base_dir, plan, diagnostics);
     }
-    let paths = read_paths(&mut fields, names);
+    let paths = read_paths(&mut fields);
     warnings.extend(warn_of_braces(file, &mut fields));
     diagnostics.extend(fields.finish());
     paths
@@ -74,16 +76,13 @@ fn read_external(
     }
 }
 
-fn read_paths(fields: &mut Fields<'_>, names: &[String]) -> BTreeMap<String, String> {
+fn read_paths(fields: &mut Fields<'_>) -> GivenPaths {
     let mut paths = BTreeMap::new();
     for [name, path] in fields.texts(&keys::PATHS, "{ polling = \"/poll\" }") {
-        if let Some(message) = limits::unknown_series(&name.value, names) {
-            fields.report_at(&keys::PATHS, name.location, message);
-        }
         if let Some(message) = bad_path(&path.value) {
             fields.report_at(&keys::PATHS, path.location, message);
         }
-        paths.insert(name.value, path.value);
+        paths.insert(name.value, LocatedValue { value: path.value, location: name.location });
     }
     paths
 }

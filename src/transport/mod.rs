@@ -124,6 +124,10 @@ pub trait Series: Settings {
     fn matches_answers(&self) -> Option<Key> {
         None
     }
+    /// Whether the clients use this setting of the bundled server too.
+    fn client_has(&self, _key: &str) -> bool {
+        false
+    }
     /// The memory of one client.
     fn memory(&self) -> ClientMemory {
         ClientMemory::HTTP

@@ -6,6 +6,7 @@ use crate::feed::{Arrivals, Semantics, Spec, Workload};
 use crate::gate::limit::Limit;
 use crate::plan::{
     Case, Plan, PlannedSeries, Preflight, Server, ServerProcesses, estimate, estimate_result_bytes,
+    is_idle, is_size_idle,
 };
 use crate::secret::redact;
 use crate::tls::{TlsSettings, TlsVersion};
@@ -50,9 +51,10 @@ pub(super) fn facts(plan: &Plan) -> Vec<Cells> {
         Workload::Ticker => String::new(),
         other => format!("{}, ", other.name()),
     };
-    // Messages in a server's own form have any size.
-    let payload = match plan.message.is_some() && !plan.has_bundled() {
-        true => String::new(),
+    let payload = match is_size_idle(plan) {
+        // Messages in a server's own form have any.
+        _ if plan.message.is_some() && !plan.has_bundled() => String::new(),
+        true => format!("; {} of any size", feed.kind.name()),
         false => format!("; {} B of {}", feed.payload_bytes, feed.kind.name()),
     };
     let feed = format!(
@@ -83,7 +85,7 @@ pub(super) fn facts(plan: &Plan) -> Vec<Cells> {
     let shared = plan.series.iter().any(|series| series.server.is_none());
     let server = shared.then(|| ("server", server_fact(&plan.server)));
     let tls = plan.tls.as_ref().map(|tls| ("tls", tls_fact(tls)));
-    let series = plan.series.iter().map(|series| ("series", series_fact(series)));
+    let series = plan.series.iter().map(|series| ("series", series_fact(plan, series)));
     facts
         .into_iter()
         .chain(server)
@@ -133,7 +135,7 @@ fn processes_fact(processes: &Option<ServerProcesses>) -> String {
     }
 }
 
-fn series_fact(series: &PlannedSeries) -> String {
+fn series_fact(plan: &Plan, series: &PlannedSeries) -> String {
     let PlannedSeries { label, path, .. } = series;
     let transport = series.transport();
     let name = if label == transport { label.clone() } else { format!("{label} ({transport})") };
@@ -148,16 +150,19 @@ fn series_fact(series: &PlannedSeries) -> String {
         None if path.is_empty() => String::new(),
         None => format!(" at {path}"),
     };
-    format!("{name}{at}, {pace}{connection}{}", settings(series))
+    format!("{name}{at}, {pace}{connection}{}", settings(plan, series))
 }
 
-/// A transport's settings, by name, other than those that have a place of their own.
-fn settings(series: &PlannedSeries) -> String {
+/// A transport's settings, by name, other than those that have a place of their own, or no effect on
+/// the server.
+fn settings(plan: &Plan, series: &PlannedSeries) -> String {
     let Ok(Value::Object(params)) = series.settings.to_json() else {
         return String::new();
     };
     let elsewhere = ["interval_ns", "new_connection", "options"];
-    let shown = params.iter().filter(|(name, _)| !elsewhere.contains(&name.as_str()));
+    let shown = params
+        .iter()
+        .filter(|(name, _)| !elsewhere.contains(&name.as_str()) && !is_idle(plan, series, name));
     let word = |(name, value): (&String, &Value)| {
         let value = match (name.strip_suffix("_ns"), value) {
             (Some(_), value) => value.as_u64().map_or_else(|| value.to_string(), ns),

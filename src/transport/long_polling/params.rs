@@ -25,13 +25,15 @@ use serde::{Deserialize, Serialize};
 const HOLD: Key = Key {
     name: "hold",
     default: Some("\"30s\""),
-    about: "how long the server holds a request for which there is no update",
+    about: "how long the server holds a request for which there is no update: clients wait so much \
+            longer than `timeout`",
 };
 const PENDING: Key = Key {
     name: "pending",
     default: Some("\"as-feed\""),
     about: "what a request gets if several updates wait: \"all\", the \"latest\", or \"as-feed\" \
-            by the feed's semantics",
+            by the feed's semantics; of a server of your own it says whether a number that is left \
+            out is a loss",
 };
 
 /// Every setting.

@@ -66,6 +66,9 @@ impl Series for Params {
     fn shape(&self, context: &SeriesContext) -> SeriesShape {
         params::shape(self, context)
     }
+    fn client_has(&self, key: &str) -> bool {
+        self.engine == Engine::Tungstenite && key == params::READ_BUFFER.name
+    }
     fn memory(&self) -> ClientMemory {
         match self.engine {
             WebsocketEngine::Raw => ClientMemory::UPGRADED,

@@ -18,7 +18,7 @@ use crate::transport::websocket::conversation::{
 use crate::transport::{RECONNECT, SeriesShape, choose_engine};
 use serde::{Deserialize, Serialize};
 
-const READ_BUFFER: Key = Key {
+pub(super) const READ_BUFFER: Key = Key {
     name: "read_buffer",
     default: Some("\"512B\""),
     about: "how much the bundled server reads from a connection at once, and the buffer of a client \
