@@ -234,6 +234,54 @@ fn what_cannot_be_known_says_why() {
 }
 
 #[test]
+fn memory_of_a_server_that_runs_on_is_that_of_its_first_case() {
+    let mut result = complete(&[POLLING, WEBSOCKET], &[1_000]);
+    for info in &mut result.header.cases {
+        info.bundled_server = false;
+    }
+    let mut used = None;
+    for (number, case) in &mut result.cases {
+        for server in &mut case.servers {
+            server.foreign = true;
+            server.runs_on_as = Some("process 7 and its children".to_owned());
+            used.get_or_insert(*number);
+            // The second series lives on what the first one left.
+            if used != Some(*number) {
+                server.cost.resident_during = server.cost.resident_before;
+            }
+        }
+    }
+    let table = summarise(&result);
+    let memory = |series: &str| &row(&table, series, 1_000).cost.server_bytes;
+    let known = ["polling", "websocket"].map(|series| memory(series).value().is_some());
+    assert_eq!(known.iter().filter(|known| **known).count(), 1, "{known:?}");
+    let why = ["polling", "websocket"].iter().find_map(|series| memory(series).reason());
+    assert!(why.is_some_and(|why| why.contains("runs on from an earlier case")), "{why:?}");
+    let cpu = |series: &str| row(&table, series, 1_000).cost.server_cpu_us.value().is_some();
+    assert!(cpu("polling") && cpu("websocket"));
+    let shown = text(&table, "text", 0);
+    assert!(!shown.contains("Server memory"), "{shown}");
+
+    // A server that each case starts anew begins with nothing.
+    result.cases.values_mut().flat_map(|c| &mut c.servers).for_each(|s| s.runs_on_as = None);
+    let table = summarise(&result);
+    assert!(row(&table, "websocket", 1_000).cost.server_bytes.value().is_some());
+    assert!(row(&table, "polling", 1_000).cost.server_bytes.value().is_some());
+}
+
+#[test]
+fn kernel_memory_of_the_whole_host_is_not_ranked() {
+    let mut result = complete(&[POLLING, WEBSOCKET], &[1_000]);
+    for (n, case) in result.cases.values_mut().enumerate() {
+        case.ends.iter_mut().for_each(|end| end.kernel_memory = Some(10_000_000 << n));
+    }
+    let table = summarise(&result);
+    assert!(row(&table, "polling", 1_000).cost.kernel_bytes.value().is_some());
+    let shown = text(&table, "text", 0).to_lowercase();
+    assert!(!shown.contains("kernel memory:") && !shown.contains("kernel: least"), "{shown}");
+}
+
+#[test]
 fn memory_that_shrank_is_not_clamped() {
     let mut result = complete(&[POLLING], &[1_000]);
     let case = result.cases.get_mut(&0).unwrap();

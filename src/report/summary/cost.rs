@@ -14,6 +14,11 @@ const NO_SERVER: &str = "no server process reported its end";
 /// Why the memory of a control group is not known.
 const NO_MEMORY: &str = "this control group has no memory controller";
 
+/// Why the memory of a server that runs on is not known after its first case.
+const USED_SERVER: &str = "the server runs on from an earlier case, and clients may live on memory that those \
+                           before them left: measure one series and client count in a run, or let the \
+                           run start the server ([server] command)";
+
 /// CPU a message and memory a client.
 pub(super) fn cost(group: &Group, floor: Option<&Group>) -> CostFigures {
     let drivers: Vec<_> = group.drivers.iter().map(|d| d.cost).collect();
@@ -34,6 +39,7 @@ pub(super) fn cost(group: &Group, floor: Option<&Group>) -> CostFigures {
         server_bytes: server_figure(group, "server_memory", || {
             match group.servers.iter().any(|server| server.no_memory_controller) {
                 true => Figure::absent(NO_MEMORY),
+                false if group.is_server_used => Figure::absent(USED_SERVER),
                 false => resident(group, &servers, NO_SERVER),
             }
         }),

@@ -4,6 +4,7 @@ use crate::feed::Workload;
 use crate::record::{ClientError, ClientErrorKind, Counts, Phase, Window};
 use crate::result::{CaseEnd, CaseInfo, CaseResult, DriverEnd, RunResult, ServerEnd};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// Cases that differ only in their repeat.
 pub(super) struct Group<'a> {
@@ -28,6 +29,9 @@ pub(super) struct Group<'a> {
     pub(super) is_silent_websocket: bool,
     /// Whether its clients talk to another server, and without TLS.
     pub(super) is_plain_text: bool,
+    /// Whether a server of it was measured before in the same run, and went on: its memory began with
+    /// what the clients of an earlier case had left.
+    pub(super) is_server_used: bool,
 }
 
 /// How many processes of a plan did not report their end.
@@ -58,6 +62,7 @@ impl SilentProcesses {
 /// The groups of a result in the order of its plan.
 pub(super) fn all(result: &RunResult) -> Vec<Group<'_>> {
     let mut groups: Vec<Group> = Vec::new();
+    let firsts = first_cases(result);
     for info in &result.header.cases {
         let same = |g: &Group| {
             g.info.series == info.series
@@ -73,9 +78,27 @@ pub(super) fn all(result: &RunResult) -> Vec<Group<'_>> {
             });
             groups.len() - 1
         });
+        let servers = result.cases.get(&info.case).into_iter().flat_map(|case| &case.servers);
+        let runs_on = servers.filter_map(|server| server.runs_on_as.as_deref());
+        groups[at].is_server_used |= runs_on
+            .into_iter()
+            .any(|name| firsts.get(name).is_some_and(|first| *first < info.case));
         groups[at].add(info, result.cases.get(&info.case), &result.header.plan);
     }
     groups
+}
+
+/// The first case of each server that runs on from case to case. Cases run in the order of their
+/// numbers.
+fn first_cases(result: &RunResult) -> BTreeMap<&str, u32> {
+    let mut firsts = BTreeMap::new();
+    for (number, case) in &result.cases {
+        for name in case.servers.iter().filter_map(|server| server.runs_on_as.as_deref()) {
+            let first = firsts.entry(name).or_insert(*number);
+            *first = (*first).min(*number);
+        }
+    }
+    firsts
 }
 
 impl<'a> Group<'a> {
@@ -93,6 +116,7 @@ impl<'a> Group<'a> {
             threads: 0,
             is_silent_websocket: false,
             is_plain_text: false,
+            is_server_used: false,
         }
     }
 

@@ -210,8 +210,8 @@ pub(super) fn server_processes(servers: &[&ServerEnd]) -> Option<String> {
         ));
     }
     Some(format!(
-        "the server's CPU time and memory are those of {of}, which runs on from case to case: memory \
-         that it kept from earlier clients is in no figure"
+        "the server's CPU time and memory are those of {of}, which runs on from case to case: its \
+         memory is known of the first case alone"
     ))
 }
 
