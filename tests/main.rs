@@ -15,6 +15,8 @@ mod capture;
 mod compat;
 /// The delay line, within a run and as a relay.
 mod delay;
+/// What a started server leaves behind.
+mod detached;
 /// Protocols above WebSocket, as settings.
 mod dialects;
 /// The README and `docs/` compared with the program.

@@ -105,6 +105,14 @@ pub(crate) enum Command {
     /// A server process, started by `run`
     #[command(hide = true)]
     Server,
+    /// The process that ends a server if `run` is killed, started by `run`
+    #[command(hide = true)]
+    Guard {
+        /// The server's process group
+        group: u32,
+        /// The mark of all that the server starts
+        mark: String,
+    },
     /// The process that draws pictures, started by `run` and `report`
     #[command(hide = true)]
     Draw(DrawArgs),

@@ -73,6 +73,10 @@ fn run(command: Command) -> Outcome<Conclusion> {
         Command::Man(args) => completions::man(&args).map(passed),
         Command::Worker => crate::run::worker::run_driver().map(passed),
         Command::Server => serve::child().map(passed),
+        Command::Guard { group, mark } => {
+            crate::run::guard::run(group, &mark);
+            Ok(Conclusion::Passed)
+        }
         Command::Draw(args) => report::draw(&args).map(passed),
     }
 }

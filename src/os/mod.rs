@@ -10,6 +10,7 @@ mod any_text;
 mod cgroup;
 mod docker;
 mod machine;
+mod marked;
 mod memory;
 mod process_group;
 mod scheduling;
@@ -21,6 +22,7 @@ pub(crate) use address::is_own_address;
 pub(crate) use affinity::{allowed_cores, on_cores};
 pub(crate) use any_text::read_any_text;
 pub use machine::{Conntrack, Machine};
+pub(crate) use marked::{MARK_VARIABLE, Mark, marked, signal_marked};
 pub(crate) use memory::{
     describe, free_bytes, kernel_socket_bytes, raise_open_files, resident_bytes,
 };

@@ -560,7 +560,10 @@ impl Coordinator<'_> {
                     self.processes.record_loss(Server, how);
                 }
             }
-            external.end(limit(GRACE, STOP_OTHERS), self.processes.signals).await?;
+            let grace = limit(GRACE, STOP_OTHERS);
+            if let Some(left) = external.end(grace, self.processes.signals).await? {
+                (self.processes.observer)(RunEvent::Warning(left));
+            }
         }
         self.processes.end_all(limit(EXIT_LIMIT, STOP_OTHERS), early.is_some()).await?;
         self.end.server_not_ready = early == Some(&EarlyEnd::ServerNotReady);

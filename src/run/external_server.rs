@@ -4,12 +4,14 @@
 use crate::error::{Failure, Outcome, at};
 use crate::feed;
 use crate::feed::{PAYLOAD_VARIABLE, PayloadKind, RATE_VARIABLE, SIZE_VARIABLE};
-use crate::os::Signals;
+use crate::os::{MARK_VARIABLE, Mark, Signals};
 use crate::plan::{Address, PORT, Plan, PlannedSeries, Server, StartCommand};
 use crate::protocol::http1::Target;
+use crate::run::guard::Guard;
 use crate::run::process_group::{LOOK, ProcessGroup, describe_exit};
 use crate::run::readiness::{ATTEMPT, FirstAnswer, ReadyRequest};
 use crate::run::server_cost::ServerCost;
+use crate::time::now_ns;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::time::Duration;
@@ -23,6 +25,10 @@ const LEAST_PORT: u16 = 10_000;
 /// An external server that was started.
 pub(crate) struct ExternalServer {
     process: ProcessGroup,
+    /// What all that it started has in its environment.
+    mark: Mark,
+    /// Ends the server if this program is killed; dismissed after `process` has ended.
+    guard: Option<Guard>,
     name: String,
     /// The `Host` of requests to it.
     pub authority: String,
@@ -77,7 +83,8 @@ impl ExternalServer {
         let feed = (!plan.rate_unknown).then_some(&plan.feed);
         let cores = plan.server_cores();
         let server = ExternalServer::start_command(&start, feed, at, cores, log).await?;
-        Ok(Some(ExternalServer { ready, ..server }))
+        let guard = Guard::start(server.process.id(), &server.mark)?;
+        Ok(Some(ExternalServer { ready, guard: Some(guard), ..server }))
     }
 
     async fn start_command(
@@ -111,12 +118,16 @@ impl ExternalServer {
                 command.env(PAYLOAD_VARIABLE, feed.kind.name());
             }
         }
+        let mark = Mark::new(now_ns());
+        command.env(MARK_VARIABLE, &mark.0);
         let process = match log {
             Some(log) => ProcessGroup::start_logged(command, &format!("`{name}`"), cores, log)?,
             None => ProcessGroup::start(command, &format!("`{name}`"), cores)?,
         };
         Ok(ExternalServer {
-            process,
+            process: process.with_marked(mark.clone()),
+            mark,
+            guard: None,
             name,
             authority,
             address,
@@ -199,16 +210,30 @@ impl ExternalServer {
         format!("the server `{}` {status} {when}{}", self.name, self.process.tail.describe())
     }
 
-    /// Ends it with all that it started: SIGTERM, and SIGKILL after the limit.
+    /// Ends it with all that it started: SIGTERM, and SIGKILL after the limit. Returns a sentence on
+    /// processes that run all the same.
     ///
     /// # Errors
     /// If a signal asks to end at once: then it is killed.
-    pub(crate) async fn end(self, limit: Duration, signals: &mut Signals) -> Outcome<()> {
-        tokio::select! {
+    pub(crate) async fn end(
+        self,
+        limit: Duration,
+        signals: &mut Signals,
+    ) -> Outcome<Option<String>> {
+        let ExternalServer { process, guard, name, .. } = self;
+        let left = tokio::select! {
             biased;
-            () = self.process.end(limit) => Ok(()),
-            caught = signals.next() => Err(Failure::signal(caught)),
-        }
+            left = process.end(limit) => left,
+            caught = signals.next() => return Err(Failure::signal(caught)),
+        };
+        drop(guard);
+        Ok((!left.is_empty()).then(|| {
+            let all: Vec<String> = left.iter().map(ToString::to_string).collect();
+            format!(
+                "processes that `{name}` started could not be ended and run on: {}; end them yourself",
+                all.join(", ")
+            )
+        }))
     }
 }
 

@@ -7,6 +7,7 @@
 mod case;
 pub(crate) mod companion;
 pub(crate) mod external_server;
+pub(crate) mod guard;
 mod output_tail;
 mod process;
 pub(crate) mod process_group;

@@ -4,7 +4,7 @@
 //! signals.
 
 use crate::error::{Failure, Outcome, at};
-use crate::os::{group_alive, on_cores};
+use crate::os::{Mark, group_alive, marked, on_cores, signal_marked};
 use crate::run::output_tail::OutputTail;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::fs::File;
@@ -20,12 +20,15 @@ pub(super) const LOOK: Duration = Duration::from_millis(10);
 /// How long the kernel may take to end processes after SIGKILL.
 const KILL_LIMIT: Duration = Duration::from_secs(2);
 
-/// A process with a group of its own. If it is dropped, all of the group are killed.
+/// A process with a group of its own. If it is dropped, all of the group and what left it are
+/// killed.
 pub(crate) struct ProcessGroup {
     child: Child,
     group: u32,
     /// How the first process ended, once it was waited for.
     status: Option<ExitStatus>,
+    /// What all that it starts has in its environment, if that is to end with it, too.
+    mark: Option<Mark>,
     /// The end of its output.
     pub tail: OutputTail,
 }
@@ -69,7 +72,7 @@ impl ProcessGroup {
 
     fn of(child: Child, name: &str, tail: OutputTail) -> Outcome<ProcessGroup> {
         let group = child.id().ok_or_else(|| Failure::run(format!("{name} has no process id")))?;
-        Ok(ProcessGroup { child, group, status: None, tail })
+        Ok(ProcessGroup { child, group, status: None, mark: None, tail })
     }
 
     /// Returns how the first process ended; `None` while it runs.
@@ -95,12 +98,24 @@ impl ProcessGroup {
         self.group
     }
 
+    /// Has what left the group end with it: the processes with this mark, which its command was given
+    /// in its environment.
+    pub(crate) fn with_marked(mut self, mark: Mark) -> ProcessGroup {
+        self.mark = Some(mark);
+        self
+    }
+
+    /// Returns the processes that run and left the group, or are in it.
+    fn marked(&self) -> Vec<i32> {
+        self.mark.as_ref().map(|mark| marked(&mark.0)).unwrap_or_default()
+    }
+
     /// True if a process of the group runs.
     pub(crate) fn is_alive(&mut self) -> bool {
         self.exit_status().is_none() || group_alive(self.group)
     }
 
-    /// Sends SIGTERM to all of the group.
+    /// Sends SIGTERM to all of the group, and to what left it.
     pub(crate) fn terminate(&self) {
         self.signal(Signal::TERM);
     }
@@ -110,20 +125,25 @@ impl ProcessGroup {
         if let Some(group) = Pid::from_raw(self.group.cast_signed()) {
             let _ = kill_process_group(group, signal);
         }
+        if let Some(mark) = &self.mark {
+            signal_marked(&mark.0, signal);
+        }
     }
 
-    /// Asks all of the group to end by SIGTERM, and kills them after the limit.
-    pub(crate) async fn end(mut self, limit: Duration) {
+    /// Asks all of the group, and what left it, to end by SIGTERM, and kills them after the limit.
+    /// Returns those that run all the same.
+    pub(crate) async fn end(mut self, limit: Duration) -> Vec<i32> {
         self.terminate();
         self.wait_until_gone(limit).await;
         self.signal(Signal::KILL);
         self.wait_until_gone(KILL_LIMIT).await;
         self.tail.wait_for_end().await;
+        self.marked()
     }
 
     async fn wait_until_gone(&mut self, limit: Duration) {
         let deadline = Instant::now() + limit;
-        while self.is_alive() && Instant::now() < deadline {
+        while (self.is_alive() || !self.marked().is_empty()) && Instant::now() < deadline {
             sleep(LOOK).await;
         }
     }
@@ -145,6 +165,8 @@ impl Drop for ProcessGroup {
         // The id of a group that is gone may be in use again.
         if self.is_alive() {
             self.signal(Signal::KILL);
+        } else if let Some(mark) = &self.mark {
+            signal_marked(&mark.0, Signal::KILL);
         }
     }
 }

@@ -163,7 +163,7 @@ async fn run_binary(
                 second = signals.next() => {
                     return Err(Failure::signal(second));
                 }
-                () = process.end(DRAIN) => {}
+                _ = process.end(DRAIN) => {}
             }
             let _ = fs::remove_dir_all(&folder);
             return Ok(Err(caught));
