@@ -142,8 +142,8 @@ pub mod internals {
         pub use crate::protocol::message::{MessageFields, MessageReader, MessageTime};
         pub use crate::protocol::sse::{EventSizes, ID_LIMIT_BYTES, Parser, StreamItem};
         pub use crate::protocol::websocket::codec::{
-            FrameError, FrameItem, FrameReader, FrameSizes, MessageKind, Opcode, write_masked,
-            write_unmasked,
+            FrameError, FrameItem, FrameReader, FrameSizes, MessageKind, Opcode, Sender,
+            write_masked, write_unmasked,
         };
         pub use crate::protocol::websocket::frame_scanner::{ScannedItem, Scanner};
     }

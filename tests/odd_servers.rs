@@ -54,10 +54,20 @@ fn frames(bytes: &'static [u8]) -> (SocketAddr, Receiver<u16>) {
 
 #[test]
 fn a_frame_that_breaks_the_protocol_is_named_by_the_rule_that_it_breaks() {
-    let cases: [(&[u8], &str, u16); 3] = [
+    let cases: [(&[u8], &str, u16); 5] = [
         (b"\x81\x82....ab", "the server masked a frame (RFC 6455, 5.1)", 1002),
         (b"\x81\x01\xff", "a text message that is not UTF-8 (RFC 6455, 8.1)", 1007),
         (b"\x80\x01a", "a continuation frame without a message to continue (RFC 6455, 5.4)", 1002),
+        (
+            b"\x81\x02ab\x81\x7e\x00\x02ab",
+            "a frame whose length is not written in the fewest bytes (RFC 6455, 5.2)",
+            1002,
+        ),
+        (
+            b"\x82\x7f\x80\0\0\0\0\0\0\0",
+            "a frame whose length has its highest bit set (RFC 6455, 5.2)",
+            1002,
+        ),
     ];
     let engines = ["raw", "tungstenite"];
     let all = cases.iter().flat_map(|case| engines.map(|engine| (case, engine)));
@@ -76,22 +86,52 @@ fn a_frame_that_breaks_the_protocol_is_named_by_the_rule_that_it_breaks() {
 
 #[test]
 fn a_frame_that_is_announced_and_does_not_end_is_named_with_its_length() {
+    // More than the library takes, and 2 MB, which it does.
+    const HUGE: &[u8] = b"\x81\x02ab\x82\x7f\x40\0\0\0\0\0\0\0";
+    const LARGE: &[u8] = b"\x81\x02ab\x82\x7f\0\0\0\0\0\x1e\x84\x80";
     let cases = [
-        ("raw", "a frame that did not end in time: 4.61 EB were announced, and", 1008),
+        ("raw", HUGE, "a frame that did not end in time: 4.61 EB were announced, and", 1008),
         (
             "tungstenite",
+            HUGE,
             "larger than the engine \"tungstenite\" takes: 4.61 EB were announced",
             1009,
         ),
+        ("raw", LARGE, "a frame that did not end in time: 2 MB were announced, and", 1008),
+        ("tungstenite", LARGE, "a frame that did not end in time: 2 MB were announced, and", 1008),
     ];
-    at_once(cases, |(engine, why, code)| {
-        let (address, closed) = frames(b"\x81\x02ab\x82\x7f\x40\0\0\0\0\0\0\0");
+    at_once(cases, |(engine, bytes, why, code)| {
+        let (address, closed) = frames(bytes);
         let text = said_of(
             address,
             &format!("[[series]]\ntransport = \"websocket\"\nengine = \"{engine}\""),
         );
         assert!(text.contains(why), "{engine}: {text}");
         assert_eq!(closed.try_iter().next(), Some(code), "{engine}: {text}");
+    });
+}
+
+/// A stream of large frames without a pause, which no read ends with.
+#[test]
+fn large_frames_one_after_another_each_have_their_own_time() {
+    at_once(["raw", "tungstenite"], |engine| {
+        let address = serve(|mut stream| {
+            if answer_upgrade(&mut stream, UPGRADED).is_none() {
+                return;
+            }
+            // The last tenth of each frame comes with the first bytes of the next.
+            let mut frame = b"\x82\x7f\0\0\0\0\0\x1e\x84\x80".to_vec();
+            frame.resize(10 + 2_000_000, b'x');
+            frame.rotate_right(200_000);
+            let mut sent = stream.write_all(&frame[200_000..]);
+            while sent.is_ok() {
+                std::thread::sleep(Duration::from_millis(200));
+                sent = stream.write_all(&frame);
+            }
+        });
+        let more = format!("[[series]]\ntransport = \"websocket\"\nengine = \"{engine}\"");
+        let text = said(&finish(&mut world(address, &more).run(&[])));
+        assert!(!text.contains("did not end in time"), "{engine}: {text}");
     });
 }
 

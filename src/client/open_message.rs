@@ -26,17 +26,18 @@ impl OpenMessage {
     }
 
     /// Counts at the client's end, with so many of its bytes, a message that is not whole and began before the
-    /// end of the measured window.
-    pub(crate) fn count(self, core: &ClientCore, now_ns: u64, bytes: u64) {
-        let Some((from_ns, until_ns)) = core.thread.window.get() else { return };
+    /// end of the measured window. Returns false if there is none.
+    pub(crate) fn count(self, core: &ClientCore, now_ns: u64, bytes: u64) -> bool {
+        let Some((from_ns, until_ns)) = core.thread.window.get() else { return false };
         let least_ns = until_ns.saturating_sub(from_ns) / LEAST_SHARE;
         let open_ns = now_ns.saturating_sub(self.since_ns);
         if self.since_ns == 0 || self.since_ns >= until_ns || open_ns < least_ns {
-            return;
+            return false;
         }
         let mut recorder = core.thread.recorder.borrow_mut();
         let counts = &mut recorder.at(Phase::Steady).counts;
         counts.unended_messages += 1;
         counts.unended_bytes = counts.unended_bytes.saturating_add(bytes);
+        true
     }
 }

@@ -5,6 +5,13 @@
 //! [`FrameReader::feed_masked`] and [`write_unmasked`]: frames to a server carry a mask, frames from
 //! it do not (§5.1).
 
+mod header;
+
+pub(crate) use header::HeaderReader;
+pub use header::Sender;
+
+use header::FrameHeader;
+
 /// The most bytes of payload of a control frame (§5.5).
 const CONTROL_BYTES: usize = 125;
 
@@ -47,7 +54,7 @@ impl Opcode {
             Opcode::Pong => 0xa,
         }
     }
-    fn is_control(self) -> bool {
+    pub(crate) fn is_control(self) -> bool {
         matches!(self, Opcode::Close | Opcode::Ping | Opcode::Pong)
     }
 }
@@ -71,13 +78,6 @@ impl MessageKind {
     }
 }
 
-/// Who sends the frames that are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sender {
-    Client,
-    Server,
-}
-
 /// What a whole message, or a control frame, was made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FrameSizes {
@@ -94,6 +94,17 @@ impl FrameSizes {
     pub fn wire(&self) -> u64 {
         self.framing + self.masks + self.payload
     }
+}
+
+/// A data frame whose header has come, and whose payload has not come whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FrameUnderWay {
+    /// Tells it from the frame before it.
+    pub number: u32,
+    /// How many bytes its payload has.
+    pub announced: u64,
+    /// How many of them have come.
+    pub came: u64,
 }
 
 /// Why bytes are not those of a WebSocket connection.
@@ -161,9 +172,7 @@ struct PartialControl(Vec<u8>);
 /// Reads the frames of the other side.
 #[derive(Debug, Default)]
 pub struct FrameReader {
-    /// Bytes of a header so far; during the payload those of the current frame.
-    header: [u8; 14],
-    have: u8,
+    header: HeaderReader,
     opcode: Option<Opcode>,
     fin: bool,
     /// Bytes of the current frame's payload still to come.
@@ -177,13 +186,15 @@ pub struct FrameReader {
     /// The payload of a control frame that comes in pieces.
     control: Option<Box<PartialControl>>,
     closed: bool,
+    /// Frames that have begun, modulo 2³².
+    frames: u32,
 }
 
 impl FrameReader {
     /// Reads memory that the next frame needs; the value is of no use.
     #[inline]
     pub(crate) fn touch(&self) -> u64 {
-        self.left ^ u64::from(self.have) ^ u64::from(self.closed)
+        self.left ^ u64::from(self.header.pending()) ^ u64::from(self.closed)
     }
 
     /// Reads bytes of a server, and calls `on` with what they are. Bytes after a Close frame are
@@ -197,7 +208,7 @@ impl FrameReader {
         mut on: impl FnMut(FrameItem<'_>),
     ) -> Result<(), FrameError> {
         while !self.closed {
-            let used = self.header(bytes, Sender::Server, u64::MAX)?;
+            let used = self.read_header(bytes, Sender::Server, u64::MAX)?;
             if self.opcode.is_none() {
                 return Ok(());
             }
@@ -223,7 +234,7 @@ impl FrameReader {
         mut on: impl FnMut(FrameItem<'_>),
     ) -> Result<(), FrameError> {
         while !self.closed {
-            let used = self.header(bytes, Sender::Client, most_bytes)?;
+            let used = self.read_header(bytes, Sender::Client, most_bytes)?;
             if self.opcode.is_none() {
                 return Ok(());
             }
@@ -245,13 +256,7 @@ impl FrameReader {
 
     /// Removes the mask of the next bytes of the current frame (§5.3).
     fn unmask(&self, data: &mut [u8]) {
-        let key_at = match self.header[1] & 0x7f {
-            126 => 4,
-            127 => 10,
-            _ => 2,
-        };
-        let key: [u8; 4] = std::array::from_fn(|i| self.header[key_at + i]);
-        apply_mask(key, self.current.payload - self.left, data);
+        apply_mask(self.header.mask(), self.current.payload - self.left, data);
     }
 
     /// Takes the next bytes of the current frame's payload. Returns whether the frame is whole.
@@ -293,14 +298,14 @@ impl FrameReader {
     /// Bytes of incomplete frames and messages.
     pub fn pending(&self) -> u64 {
         let current = if self.opcode.is_some() { self.current.wire() - self.left } else { 0 };
-        u64::from(self.have) + current + self.message.wire()
+        u64::from(self.header.pending()) + current + self.message.wire()
     }
 
-    /// Returns how long the payload of the data frame is that is under way, and how much of it has
-    /// come; `None` if none is.
-    pub fn frame_under_way(&self) -> Option<(u64, u64)> {
-        let opcode = self.opcode.filter(|opcode| !opcode.is_control());
-        opcode.map(|_| (self.current.payload, self.current.payload - self.left))
+    /// Returns the data frame that is under way, if one is.
+    pub fn frame_under_way(&self) -> Option<FrameUnderWay> {
+        self.opcode.filter(|opcode| !opcode.is_control())?;
+        let FrameSizes { payload: announced, .. } = self.current;
+        Some(FrameUnderWay { number: self.frames, announced, came: announced - self.left })
     }
 
     /// Whether a message has begun and is not whole.
@@ -310,7 +315,7 @@ impl FrameReader {
 
     /// Reads the header of the next frame unless one is under way. Returns how many of the bytes
     /// belong to it.
-    fn header(
+    fn read_header(
         &mut self,
         bytes: &[u8],
         sender: Sender,
@@ -321,62 +326,16 @@ impl FrameReader {
             && let Some(&byte) = bytes.get(used)
         {
             used += 1;
-            self.header_byte(byte, sender, most_bytes)?;
+            if let Some(header) = self.header.feed(byte, sender)? {
+                self.begin(header, most_bytes)?;
+            }
         }
         Ok(used)
     }
 
-    fn header_byte(&mut self, byte: u8, sender: Sender, most_bytes: u64) -> Result<(), FrameError> {
-        self.header[usize::from(self.have)] = byte;
-        self.have += 1;
-        let header = &self.header;
-        if self.have < 2 {
-            if byte & 0x70 != 0 {
-                return Err(FrameError::ReservedBit);
-            }
-            return Opcode::of(byte & 0x0f).map(|_| ()).ok_or(FrameError::UnknownOpcode);
-        }
-        let masks = match (sender, header[1] & 0x80 != 0) {
-            (Sender::Server, false) => 0,
-            (Sender::Client, true) => 4,
-            (Sender::Server, true) => return Err(FrameError::Masked),
-            (Sender::Client, false) => return Err(FrameError::NotMasked),
-        };
-        let length = header[1] & 0x7f;
-        let framing = match length {
-            126 => 4,
-            127 => 10,
-            _ => 2,
-        };
-        if self.have < framing + masks {
-            return Ok(());
-        }
-        let payload = match length {
-            126 => u64::from(u16::from_be_bytes([header[2], header[3]])),
-            127 => {
-                let [_, _, bytes @ .., _, _, _, _] = *header;
-                u64::from_be_bytes(bytes)
-            }
-            short => u64::from(short),
-        };
-        if payload >> 63 != 0 {
-            return Err(FrameError::BadLength);
-        }
-        let least = match length {
-            126 => 126,
-            127 => 1 << 16,
-            _ => 0,
-        };
-        if payload < least {
-            return Err(FrameError::LongLength);
-        }
-        let sizes = FrameSizes { framing: framing.into(), masks: masks.into(), payload };
-        self.begin(header[0], sizes, most_bytes)
-    }
-
-    fn begin(&mut self, first: u8, sizes: FrameSizes, most_bytes: u64) -> Result<(), FrameError> {
-        let opcode = Opcode::of(first & 0x0f).ok_or(FrameError::UnknownOpcode)?;
-        self.fin = first & 0x80 != 0;
+    fn begin(&mut self, header: FrameHeader, most_bytes: u64) -> Result<(), FrameError> {
+        let FrameHeader { opcode, fin, sizes } = header;
+        self.fin = fin;
         match (opcode, self.within) {
             (Opcode::Close | Opcode::Ping | Opcode::Pong, _) => {
                 if !self.fin {
@@ -396,9 +355,9 @@ impl FrameReader {
             return Err(FrameError::TooLarge);
         }
         self.current = sizes;
-        self.have = 0;
         self.left = sizes.payload;
         self.opcode = Some(opcode);
+        self.frames = self.frames.wrapping_add(1);
         Ok(())
     }
 

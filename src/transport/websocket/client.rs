@@ -725,7 +725,8 @@ impl Machine for WebSocketMachine {
         if self.handshake.is_some() {
             return self.lose_handshake(io, error);
         }
-        if self.large_frame.count_unfinished(&self.reader, io) {
+        let under_way = self.reader.frame_under_way();
+        if self.large_frame.count_unfinished(under_way, io.phase(), io.core) {
             self.send_close(io, Some(FrameFault::Unfinished.close_code()));
             return io.lose_counted();
         }
@@ -757,8 +758,11 @@ impl Machine for WebSocketMachine {
         self.late_pong = None;
         let open = std::mem::take(&mut self.open);
         if last {
-            self.large_frame.count_unfinished(&self.reader, io);
-            open.count(io.core, io.now_ns, self.reader.pending());
+            // A frame that has just begun is none that does not end.
+            if open.count(io.core, io.now_ns, self.reader.pending()) {
+                let under_way = self.reader.frame_under_way();
+                self.large_frame.count_unfinished(under_way, io.phase(), io.core);
+            }
         }
         // What is in no whole frame, and what came after the protocol was broken.
         io.discard_received();

@@ -1,42 +1,65 @@
 //! What a client says of frames that break the protocol: of either engine the same.
 
+use crate::client::core::ClientCore;
 use crate::client::machine::Io;
 use crate::protocol::http1::answer_text::AnswerText;
-use crate::protocol::websocket::codec::{FrameError, FrameReader};
-use crate::record::FrameFault;
+use crate::protocol::websocket::codec::{FrameError, FrameReader, FrameUnderWay};
+use crate::record::{FrameFault, Phase};
 use crate::units::human_bytes;
 use tokio_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError};
 
 /// A frame of more bytes is large: it must end within the client's time limit.
 const LARGE_FRAME_BYTES: u64 = 1 << 20;
 
-/// Whether a large frame has begun: it need not be kept, and it must end in time.
+/// The large frame that is under way, by its number: it need not be kept, and it must end in time.
 #[derive(Debug, Default)]
-pub(super) struct LargeFrame(bool);
+pub(super) struct LargeFrame(Option<u32>);
+
+/// What has become of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LargeFrameChange {
+    /// One has begun.
+    Began,
+    /// It has ended, and no other has begun.
+    Ended,
+}
 
 impl LargeFrame {
+    /// Notes which data frame is under way. Returns what has changed.
+    #[inline]
+    pub(super) fn note(&mut self, frame: Option<FrameUnderWay>) -> Option<LargeFrameChange> {
+        let large = frame.filter(|frame| frame.announced > LARGE_FRAME_BYTES);
+        let now = large.map(|frame| frame.number);
+        let before = std::mem::replace(&mut self.0, now);
+        match now {
+            _ if now == before => None,
+            Some(_) => Some(LargeFrameChange::Began),
+            None => Some(LargeFrameChange::Ended),
+        }
+    }
+
     /// Limits the time of a large frame that has begun. `awaits` is true if the client waits for something
     /// that has a limit of its own.
     pub(super) fn watch(&mut self, reader: &FrameReader, awaits: bool, io: &mut Io<'_>) {
-        let large = |(announced, _): &(u64, u64)| *announced > LARGE_FRAME_BYTES;
-        let is_large = reader.frame_under_way().filter(large).is_some();
-        if is_large == self.0 {
-            return;
-        }
-        self.0 = is_large;
-        match is_large {
+        match self.note(reader.frame_under_way()) {
+            None => {}
             _ if awaits => {}
-            true => io.begin_exchange(0),
-            false => io.end_exchange(),
+            Some(LargeFrameChange::Began) => io.begin_exchange(0),
+            Some(LargeFrameChange::Ended) => io.end_exchange(),
         }
     }
 
     /// Counts that the large frame under way did not end in time. Returns false if there is none.
-    pub(super) fn count_unfinished(&mut self, reader: &FrameReader, io: &mut Io<'_>) -> bool {
-        let under_way = reader.frame_under_way().filter(|_| std::mem::take(&mut self.0));
-        let Some((announced, came)) = under_way else { return false };
+    pub(super) fn count_unfinished(
+        &mut self,
+        frame: Option<FrameUnderWay>,
+        phase: Phase,
+        core: &ClientCore,
+    ) -> bool {
+        let under_way = frame.filter(|_| self.0.take().is_some());
+        let Some(FrameUnderWay { announced, came, .. }) = under_way else { return false };
         let text = unfinished(announced, came);
-        io.refused(io.phase(), FrameFault::Unfinished.error(), Some(text));
+        core.refused(phase, FrameFault::Unfinished.error(), Some(text));
         true
     }
 }
@@ -134,6 +157,24 @@ mod tests {
                 }
             };
             assert_eq!(of_library(&error).map(|(fault, _)| fault), Some(fault), "{error}");
+        }
+    }
+
+    /// A stream of large frames without a pause: no read ends where a frame does.
+    #[test]
+    fn each_large_frame_has_its_own_time() {
+        let frame = |number, announced| Some(FrameUnderWay { number, announced, came: 1 });
+        let mut large = LargeFrame::default();
+        for (under_way, change) in [
+            (None, None),
+            (frame(1, LARGE_FRAME_BYTES), None),
+            (frame(2, LARGE_FRAME_BYTES + 1), Some(LargeFrameChange::Began)),
+            (frame(2, LARGE_FRAME_BYTES + 1), None),
+            (frame(3, LARGE_FRAME_BYTES + 1), Some(LargeFrameChange::Began)),
+            (frame(4, 5), Some(LargeFrameChange::Ended)),
+            (None, None),
+        ] {
+            assert_eq!(large.note(under_way), change, "{under_way:?}");
         }
     }
 

@@ -5,7 +5,9 @@
 use libfuzzer_sys::fuzz_target;
 use std::io::{self, Read, Write};
 use tungstenite::protocol::{Message, Role, WebSocket, WebSocketConfig};
-use wsbench::internals::protocol::{FrameItem, FrameReader, MessageKind, ScannedItem, Scanner};
+use wsbench::internals::protocol::{
+    FrameItem, FrameReader, MessageKind, ScannedItem, Scanner, Sender,
+};
 
 #[derive(Debug, Clone, PartialEq)]
 enum Found {
@@ -48,11 +50,13 @@ fn read(role: Role, pieces: &[&[u8]]) -> Vec<Found> {
 }
 
 /// What the scanner of a library's frames finds. All of it and what is pending add up to the bytes.
-fn scan(pieces: &[&[u8]]) -> Vec<ScannedItem> {
-    let (mut scanner, mut found) = (Scanner::default(), Vec::new());
+fn scan(role: Role, pieces: &[&[u8]]) -> Vec<ScannedItem> {
+    let sender = if role == Role::Server { Sender::Client } else { Sender::Server };
+    let (mut scanner, mut found) = (Scanner::new(sender), Vec::new());
     pieces.iter().for_each(|piece| scanner.feed(piece, |item| found.push(item)));
     let wire = |item: &ScannedItem| match item {
         ScannedItem::Message(sizes) | ScannedItem::Control(sizes) => sizes.wire(),
+        ScannedItem::Broken(_) => 0,
     };
     let all: usize = pieces.iter().map(|piece| piece.len()).sum();
     assert_eq!(found.iter().map(wire).sum::<u64>() + scanner.pending(), all as u64);
@@ -114,7 +118,17 @@ fuzz_target!(|input: (Vec<u8>, u8, bool)| {
     let whole = read(role, &[&bytes]);
     let pieces: Vec<&[u8]> = bytes.chunks(usize::from(cut).max(1)).collect();
     assert_eq!(read(role, &pieces), whole);
-    assert_eq!(scan(&pieces), scan(&[&bytes]));
+    let scanned = scan(role, &[&bytes]);
+    assert_eq!(scan(role, &pieces), scanned);
+    // The scanner finds each whole frame that the reader does, and no header broken that it reads.
+    for (item, found) in scanned.iter().zip(&whole) {
+        match (item, found) {
+            (_, Found::Broken) => break,
+            (ScannedItem::Message(_), Found::Message(..)) => {}
+            (ScannedItem::Control(_), Found::Ping(_) | Found::Pong | Found::Close(_)) => {}
+            other => panic!("{other:?} of {bytes:?}"),
+        }
+    }
     let theirs = reference(role, &bytes);
     // What breaks the protocol is found at different moments: tungstenite reads a frame whole.
     let same = whole.iter().zip(&theirs).take_while(|(a, b)| a == b).count();

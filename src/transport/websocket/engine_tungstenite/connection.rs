@@ -13,7 +13,7 @@ use crate::protocol::websocket::frame_scanner::ScannedItem;
 use crate::record::{ClientError, ClientErrorKind, Flow, FrameFault, Part, Phase};
 use crate::time::{Sleep, Timer, now_ns};
 use crate::transport::websocket::engine_tungstenite::frames::{FrameLayer, PassedFrames};
-use crate::transport::websocket::frame_faults;
+use crate::transport::websocket::frame_faults::{self, LargeFrame, LargeFrameChange};
 use crate::transport::websocket::message::payload_of;
 use crate::transport::websocket::pending_echo::{EchoOf, PendingEcho};
 use futures_util::{Sink, SinkExt, StreamExt};
@@ -22,7 +22,7 @@ use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::error::{Error, ProtocolError};
@@ -58,6 +58,10 @@ pub(super) struct LibraryConnection {
     pub(super) unblocked_ns: u64,
     /// A wait for a moment, kept while the moment stays the same.
     pub(super) sleep: Option<(u64, Sleep)>,
+    /// The large frame under way.
+    pub(super) large_frame: LargeFrame,
+    /// When it is late; `u64::MAX` if there is none.
+    pub(super) large_until_ns: u64,
     /// When the last message was whole; when the connection was made if none came.
     pub(super) whole_ns: u64,
 }
@@ -94,26 +98,23 @@ impl LibraryConnection {
         sent
     }
 
-    /// Waits for a message, or until a moment. A message goes first.
-    pub(super) async fn next(&mut self, timer: &Timer, until_ns: u64) -> SocketEvent {
+    /// Waits for a message, or until a moment. A message goes first. A large frame that begins meanwhile
+    /// wakes it, and is late after `timeout_ns`.
+    pub(super) async fn next(
+        &mut self,
+        timer: &Timer,
+        until_ns: u64,
+        timeout_ns: u64,
+    ) -> SocketEvent {
         if self.sleep.as_ref().is_none_or(|(at_ns, _)| *at_ns != until_ns) {
             self.sleep = Some((until_ns, timer.until(until_ns)));
         }
         let event = poll_fn(|cx| {
-            if let Poll::Ready(received) = self.socket.poll_next_unpin(cx) {
-                return Poll::Ready(match received {
-                    Some(Ok(message)) => SocketEvent::Received(message),
-                    Some(Err(error)) => {
-                        let tls = self.account.connection.stream.take_tls_failure();
-                        match (tls, frame_faults::of_library(&error)) {
-                            (None, Some((fault, text))) => SocketEvent::Broken(fault, text),
-                            (tls, _) => {
-                                SocketEvent::Ended(tls.unwrap_or_else(|| client_error(&error)))
-                            }
-                        }
-                    }
-                    None => SocketEvent::Ended(ClientError::of(ClientErrorKind::EarlyClose)),
-                });
+            if let Some(event) = self.poll_received(cx) {
+                return Poll::Ready(event);
+            }
+            if self.note_large_frame(timeout_ns) {
+                return Poll::Ready(SocketEvent::Woken);
             }
             // An error is met again by reading.
             if self.flushing {
@@ -137,6 +138,53 @@ impl LibraryConnection {
         event
     }
 
+    /// Returns what has come, if anything has: a rule that the library does not hold a server to is
+    /// broken, too.
+    fn poll_received(&mut self, cx: &mut Context<'_>) -> Option<SocketEvent> {
+        let broken = |account: &Account| {
+            let fault = account.passed.borrow().next_fault();
+            fault.map(|fault| SocketEvent::Broken(fault, None))
+        };
+        if let Some(event) = broken(&self.account) {
+            return Some(event);
+        }
+        let received = self.socket.poll_next_unpin(cx);
+        // What the library has read by now comes after what it gives, or is that.
+        if let Some(event) = broken(&self.account) {
+            return Some(event);
+        }
+        let Poll::Ready(received) = received else { return None };
+        Some(match received {
+            Some(Ok(message)) => SocketEvent::Received(message),
+            Some(Err(error)) => {
+                let tls = self.account.connection.stream.take_tls_failure();
+                match (tls, frame_faults::of_library(&error)) {
+                    (None, Some((fault, text))) => SocketEvent::Broken(fault, text),
+                    (tls, _) => SocketEvent::Ended(tls.unwrap_or_else(|| client_error(&error))),
+                }
+            }
+            None => SocketEvent::Ended(ClientError::of(ClientErrorKind::EarlyClose)),
+        })
+    }
+
+    /// Notes whether a large frame is under way. Returns true if one has begun.
+    fn note_large_frame(&mut self, timeout_ns: u64) -> bool {
+        let under_way = self.account.passed.borrow().frame_under_way();
+        let change = self.large_frame.note(under_way);
+        self.large_until_ns = match change {
+            None => self.large_until_ns,
+            Some(LargeFrameChange::Began) => now_ns().saturating_add(timeout_ns),
+            Some(LargeFrameChange::Ended) => u64::MAX,
+        };
+        change == Some(LargeFrameChange::Began)
+    }
+
+    /// Counts that a large frame under way did not end in time. Returns false if there is none.
+    pub(super) fn count_unfinished(&mut self, client: &Client) -> bool {
+        let under_way = self.account.passed.borrow().frame_under_way();
+        self.large_frame.count_unfinished(under_way, self.phase(), client)
+    }
+
     /// Adds the frames that have reached the socket whole by now.
     fn count_written(&mut self) {
         let Account { connection, passed, .. } = &mut self.account;
@@ -153,6 +201,8 @@ impl LibraryConnection {
                         ledger.up += Flow::of([(Part::Control, sizes.wire())]);
                     });
                 }
+                // The library keeps the rules that it is held to.
+                ScannedItem::Broken(_) => {}
             }
         }
     }
@@ -237,10 +287,20 @@ impl LibraryConnection {
         }
     }
 
-    /// When the echo that is awaited longest is late; `u64::MAX` if none is awaited.
-    pub(super) fn echo_until_ns(&self, timeout_ns: u64) -> u64 {
+    /// When the echo that is awaited longest, or the large frame under way, is late; `u64::MAX` if there is
+    /// neither.
+    pub(super) fn late_ns(&self, timeout_ns: u64) -> u64 {
         let first = self.pending.as_ref().and_then(VecDeque::front);
-        first.map_or(u64::MAX, |echo| echo.sent_ns.saturating_add(timeout_ns))
+        // A frame may be the echo, which has a limit of its own.
+        first.map_or(self.large_until_ns, |echo| echo.sent_ns.saturating_add(timeout_ns))
+    }
+
+    /// Counts what did not come in time, and closes the connection if it is a frame.
+    pub(super) async fn give_up_late(&mut self, client: &Client) {
+        if self.count_unfinished(client) {
+            return self.close_broken(FrameFault::Unfinished).await;
+        }
+        client.fault(self.phase(), ClientError::of(ClientErrorKind::ResponseTimeout));
     }
 
     /// Whether an echo is awaited.
@@ -273,7 +333,7 @@ impl LibraryConnection {
     pub(super) async fn read_to_end(&mut self, client: &Client, delivery: &mut DeliveryTracker) {
         let until_ns = now_ns().saturating_add(client.closing_limit_ns());
         while now_ns() < until_ns {
-            match self.next(&client.thread.timer, until_ns).await {
+            match self.next(&client.thread.timer, until_ns, client.thread.timeout_ns).await {
                 SocketEvent::Received(message @ (Message::Text(_) | Message::Binary(_))) => {
                     self.receive(client, delivery, &message);
                 }
@@ -285,11 +345,13 @@ impl LibraryConnection {
     }
 
     /// Counts, before the end of the connection, a message that has not come whole.
-    pub(super) fn count_open(&self, client: &Client) {
+    pub(super) fn count_open(&mut self, client: &Client) {
         let cut = self.account.passed.borrow().cut_down();
         let mut open = OpenMessage::default();
         open.note(cut > 0, true, self.whole_ns);
-        open.count(client, now_ns(), cut);
+        if open.count(client, now_ns(), cut) {
+            self.count_unfinished(client);
+        }
     }
 
     /// Counts the messages whose echoes will not come any more. `last` is true at the client's end.

@@ -6,14 +6,16 @@
 use crate::client::http::HeadSize;
 use crate::net::layer::{LayerBuffer, StreamLayer};
 use crate::protocol::http1::response::Response;
+use crate::protocol::websocket::codec::{FrameUnderWay, Sender};
 use crate::protocol::websocket::frame_scanner::{ScannedItem, Scanner};
-use crate::record::Direction;
+use crate::record::{Direction, FrameFault};
+use crate::transport::websocket::frame_faults;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
 /// What has passed and was not taken yet. Shared by the layer and the account of the connection.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct PassedFrames {
     /// The request of the opening handshake, which is all that goes up before the answer.
     pub request: HeadSize,
@@ -21,10 +23,23 @@ pub(super) struct PassedFrames {
     pub response: Response,
     /// Messages and control frames to the server, in order.
     pub up: VecDeque<ScannedItem>,
-    /// Messages and control frames from the server, in order.
+    /// Messages and control frames from the server, in order; last a header that breaks a rule.
     pub down: VecDeque<ScannedItem>,
     up_scanner: Scanner,
     down_scanner: Scanner,
+}
+
+impl Default for PassedFrames {
+    fn default() -> PassedFrames {
+        PassedFrames {
+            request: HeadSize::default(),
+            response: Response::default(),
+            up: VecDeque::new(),
+            down: VecDeque::new(),
+            up_scanner: Scanner::new(Sender::Client),
+            down_scanner: Scanner::new(Sender::Server),
+        }
+    }
 }
 
 impl PassedFrames {
@@ -41,6 +56,20 @@ impl PassedFrames {
     /// Returns the bytes that were read of a frame or message that is not whole.
     pub(super) fn cut_down(&self) -> u64 {
         self.down_scanner.pending()
+    }
+
+    /// Returns the rule that the server's next frame breaks, which the library need not see; `None` while
+    /// the library has whole messages before it.
+    pub(super) fn next_fault(&self) -> Option<FrameFault> {
+        match self.down.front()? {
+            ScannedItem::Broken(error) => Some(frame_faults::of_reader(*error)),
+            ScannedItem::Message(_) | ScannedItem::Control(_) => None,
+        }
+    }
+
+    /// Returns the data frame of the server that is under way, if one is.
+    pub(super) fn frame_under_way(&self) -> Option<FrameUnderWay> {
+        self.down_scanner.frame_under_way()
     }
 
     fn pass(&mut self, direction: Direction, bytes: &[u8]) {

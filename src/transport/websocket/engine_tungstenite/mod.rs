@@ -21,6 +21,7 @@ use crate::protocol::http1::cookies::SetCookies;
 use crate::protocol::http1::response::{HEADERS_LIMIT, Response};
 use crate::record::{ClientError, ClientErrorKind, Flow, Part, Phase, UpgradeField};
 use crate::time::{Turn, TurnPlacement, now_ns};
+use crate::transport::websocket::frame_faults::LargeFrame;
 use crate::transport::websocket::message::message;
 use crate::transport::websocket::params::Params;
 use crate::transport::websocket::pending_echo::PendingEcho;
@@ -223,6 +224,8 @@ impl TungsteniteEngine {
                     blocked: false,
                     unblocked_ns: 0,
                     sleep: None,
+                    large_frame: LargeFrame::default(),
+                    large_until_ns: u64::MAX,
                     whole_ns: now_ns(),
                 });
             }
@@ -287,13 +290,13 @@ impl TungsteniteEngine {
             let phase_ends_ns = self.begin_phase(client, &mut phase);
             connection.enter(phase);
             let turn_ns = self.take_turn(client, state, connection);
-            let echo_until_ns = connection.echo_until_ns(timeout_ns);
-            if now_ns() >= echo_until_ns {
-                client.fault(connection.phase(), ClientError::of(ClientErrorKind::ResponseTimeout));
+            let late_ns = connection.late_ns(timeout_ns);
+            if now_ns() >= late_ns {
+                connection.give_up_late(client).await;
                 return SessionEnd::Lost;
             }
-            let until_ns = phase_ends_ns.min(turn_ns).min(echo_until_ns);
-            match connection.next(&client.thread.timer, until_ns).await {
+            let until_ns = phase_ends_ns.min(turn_ns).min(late_ns);
+            match connection.next(&client.thread.timer, until_ns, timeout_ns).await {
                 SocketEvent::Woken => {}
                 SocketEvent::Received(message @ (Message::Text(_) | Message::Binary(_))) => {
                     connection.receive(client, &mut state.delivery, &message);
