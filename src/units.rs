@@ -170,17 +170,62 @@ pub(crate) fn parse_rate_hz(text: &str) -> Result<f64, String> {
 pub(crate) fn human_ns(ns: f64) -> String {
     // A value that three digits round up to the next unit is shown in that unit.
     let magnitude = ns.abs() * 1.000_500_1;
-    match magnitude {
-        m if m < 1e3 => format!("{ns:.0} ns"),
-        m if m < 1e6 => format!("{} µs", three(ns / 1e3)),
-        m if m < 1e9 => format!("{} ms", three(ns / 1e6)),
-        m if m < 120e9 => format!("{} s", three(ns / 1e9)),
-        _ => {
+    match DurationUnit::of(magnitude) {
+        Some(DurationUnit { ns: 1.0, name, .. }) => format!("{ns:.0} {name}"),
+        Some(unit) => format!("{} {}", three(ns / unit.ns), unit.name),
+        None => {
             let seconds = (ns / 1e9).round() as u64;
             format!("{} min {} s", seconds / 60, seconds % 60)
         }
     }
 }
+
+/// A unit of durations for people.
+struct DurationUnit {
+    name: &'static str,
+    ns: f64,
+    /// Durations from here on have a larger one.
+    until_ns: f64,
+}
+
+impl DurationUnit {
+    /// Returns that of a duration; `None` if it is minutes.
+    fn of(ns: f64) -> Option<&'static DurationUnit> {
+        const ALL: [DurationUnit; 4] = [
+            DurationUnit { name: "ns", ns: 1.0, until_ns: 1e3 },
+            DurationUnit { name: "µs", ns: 1e3, until_ns: 1e6 },
+            DurationUnit { name: "ms", ns: 1e6, until_ns: 1e9 },
+            DurationUnit { name: "s", ns: 1e9, until_ns: 120e9 },
+        ];
+        ALL.iter().find(|unit| ns < unit.until_ns)
+    }
+}
+
+/// A duration and the bound that it is compared with: as [`human_ns`], or with so many decimals that two that
+/// differ look different.
+pub(crate) fn human_ns_and_bound(ns: f64, bound_ns: f64) -> [String; 2] {
+    let usual = [human_ns(ns), human_ns(bound_ns)];
+    if usual[0] != usual[1] || ns == bound_ns {
+        return usual;
+    }
+    // Minutes are rounded to whole seconds.
+    let (name, unit_ns) =
+        DurationUnit::of(bound_ns.abs()).map_or(("s", 1e9), |unit| (unit.name, unit.ns));
+    let [ns, bound_ns] = [ns, bound_ns].map(|ns| ns / unit_ns);
+    let texts = told_apart(ns, bound_ns);
+    texts.map(|text| format!("{text} {name}"))
+}
+
+/// Two numbers with as few decimals as it takes for them to look different. If they are so large that no
+/// decimals tell them apart they are as exact as a double is.
+fn told_apart(a: f64, b: f64) -> [String; 2] {
+    let with = |decimals: usize| [a, b].map(|value| shortest(value, decimals));
+    let texts = (0..=MOST_DECIMALS).map(with).find(|[a, b]| a != b);
+    texts.unwrap_or_else(|| [a, b].map(|value| value.to_string()))
+}
+
+/// A double near one has no more decimals that count.
+const MOST_DECIMALS: usize = 17;
 
 /// A duration in microseconds for people.
 pub(crate) fn human_us(us: f64) -> String {
@@ -327,6 +372,7 @@ pub(crate) fn thousands(value: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn durations_carry_units() {
@@ -365,6 +411,35 @@ mod tests {
         assert_eq!(three(0.153), "0.153");
         let amounts = [-2.0, 0.25, 12.345, 999.7, 20_000.4, 1e16].map(amount);
         assert_eq!(amounts, ["−2", "0.25", "12.3", "1,000", "20,000", "1.00e16"]);
+    }
+
+    #[test]
+    fn a_duration_and_a_bound_look_different_if_they_differ() {
+        for (ns, bound_ns, texts) in [
+            (1_000_400.0, 1e6, ["1.0004 ms", "1 ms"]),
+            (999_999.0, 1e6, ["0.999999 ms", "1 ms"]),
+            (3.2e6, 1e6, ["3.2 ms", "1 ms"]),
+            (1e6, 1e6, ["1 ms", "1 ms"]),
+            (850.3, 850.0, ["850.3 ns", "850 ns"]),
+            (125.2e9, 125.1e9, ["125.2 s", "125.1 s"]),
+        ] {
+            assert_eq!(human_ns_and_bound(ns, bound_ns), texts);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn two_durations_that_differ_never_look_the_same(
+            ns in 1.0f64..1e16,
+            steps in 4u64..1_000_000_000_000,
+        ) {
+            // A few doubles apart: in another unit two neighbours may be one.
+            let other = f64::from_bits(ns.to_bits() + steps);
+            for (a, b) in [(ns, other), (other, ns)] {
+                let [a, b] = human_ns_and_bound(a, b);
+                prop_assert_ne!(a, b);
+            }
+        }
     }
 
     #[test]

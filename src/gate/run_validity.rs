@@ -7,6 +7,7 @@ use crate::report::Figure;
 use crate::report::check::{Cause, Check, CheckResult};
 use crate::report::finding::{Decision, Finding, Kind, Subject};
 use crate::report::table::{Row, Status, Table};
+use std::cmp::Ordering;
 
 /// A check that a run does not pass.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,6 +35,19 @@ impl FailedCheck {
     pub fn sentence(&self, side: &str) -> String {
         let row = self.subject.row().map(|row| format!("{row}: ")).unwrap_or_default();
         format!("{side}: {row}{}: {}", self.subject.metric, self.result.text)
+    }
+    /// What a user can do about it.
+    pub fn remedy(&self) -> &'static str {
+        self.result.remedy
+    }
+    /// Orders failures of late runs: the driver's own lateness counts before anything that follows from it.
+    pub fn compare_lateness(&self, other: &FailedCheck) -> Ordering {
+        let rank = |failed: &FailedCheck| {
+            let is_of_driver = failed.result.check == Check::DriverOnSchedule;
+            (is_of_driver, failed.result.value.value().unwrap_or(0.0))
+        };
+        let ((own, value), (others, other)) = (rank(self), rank(other));
+        own.cmp(&others).then(value.total_cmp(&other))
     }
     /// Returns it as a finding that fails.
     pub fn finding(&self, side: &str, kind: Kind) -> Finding {

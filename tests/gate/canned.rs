@@ -98,7 +98,12 @@ fn two_discarded_pairs_are_run_again() {
     let output = compare(&world, 3, &[]);
     expect_code(&output, 0);
     let text = flat(&output);
-    assert!(text.contains("pair 1 was discarded: B: polling at 200 clients"), "{text}");
+    // Said once, with the worst of why and the remedy.
+    let said = "2 pairs were discarded, since a side was late: A in 0, B in 2. The worst is B: polling at \
+                200 clients: driver_on_schedule:";
+    assert_eq!(text.matches(said).count(), 1, "{text}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(!stderr.contains("was discarded"), "{stderr}");
     assert!(!text.contains("runs_discarded"), "{text}");
     assert_eq!(discarded(&world.path("out")), 4);
 }

@@ -330,7 +330,7 @@ fn a_server_that_never_holds_the_rate_fails_after_it_was_run_again() {
         assert!(found(&output, "websocket at 10 clients", "feed_held", "B"), "{text}");
         assert!(text.contains("B was late in each of them and A in none"), "{text}");
     }
-    assert!(text.contains("pair 1 was discarded"), "{text}");
+    assert!(text.contains("discarded, since a side was late"), "{text}");
     expect_nothing_left(&world);
 }
 

@@ -19,6 +19,8 @@ pub(crate) struct PairProgress {
     done: u32,
     /// Pairs until the next decision.
     pairs: u32,
+    /// Pairs that do not count.
+    discarded: u32,
 }
 
 impl PairProgress {
@@ -33,12 +35,18 @@ impl PairProgress {
             took: Duration::ZERO,
             done: 0,
             pairs,
+            discarded: 0,
         }
     }
 
     /// Sets how many pairs there are until the next decision.
     pub(crate) fn set_pairs(&mut self, pairs: u32) {
         self.pairs = pairs;
+    }
+
+    /// Sets how many pairs were discarded so far.
+    pub(crate) fn set_discarded(&mut self, discarded: u32) {
+        self.discarded = discarded;
     }
 
     /// Begins a run that is not part of a pair.
@@ -50,7 +58,11 @@ impl PairProgress {
     /// Begins a run of a pair, counted from 1; `first` for the first of its runs.
     pub(crate) fn begin_pair(&mut self, pair: u32, side: &str, first: bool) {
         let runs = 2 * (self.pairs + 1).saturating_sub(pair) - u32::from(!first);
-        self.show_line(&format!("pair {pair} of {}, {side}", self.pairs), runs);
+        let discarded = match self.discarded {
+            0 => String::new(),
+            discarded => format!(" ({discarded} discarded)"),
+        };
+        self.show_line(&format!("pair {pair} of {}{discarded}, {side}", self.pairs), runs);
     }
 
     fn show_line(&mut self, what: &str, runs: u32) {

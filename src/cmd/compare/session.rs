@@ -108,6 +108,8 @@ pub(crate) struct PairSession<'a> {
     discarded: u32,
     /// How many of these pairs each side was late in.
     late: [u32; 2],
+    /// The worst of why they were, and of which side.
+    worst: Option<(&'static str, FailedCheck)>,
     caught: Option<Caught>,
 }
 
@@ -139,6 +141,7 @@ impl<'a> PairSession<'a> {
             notes: terms.notes.clone(),
             discarded: 0,
             late: [0; 2],
+            worst: None,
             caught: None,
         }
     }
@@ -359,10 +362,10 @@ impl<'a> PairSession<'a> {
                 late.extend(failed.iter().map(|check| (side, check)));
             }
         }
-        let why: Vec<String> = late.iter().map(|(side, check)| check.sentence(side)).collect();
-        let note = format!("pair {} was discarded: {}", number + 1, why.join("; "));
-        self.progress.show(RunEvent::Warning(note.clone()));
-        self.notes.push(note);
+        let all = late.iter().map(|(side, check)| (*side, (*check).clone()));
+        self.worst =
+            self.worst.take().into_iter().chain(all).max_by(|(_, a), (_, b)| a.compare_lateness(b));
+        self.progress.set_discarded(self.discarded);
         for side in SIDES {
             let name = self.file(number, side);
             let kept = format!("discarded-{}-{}", self.discarded, name);
@@ -423,6 +426,7 @@ impl<'a> PairSession<'a> {
             let note = format!("{} ended the comparison after {done} pairs", caught.name());
             judgement.notes.push(note);
         }
+        judgement.notes.extend(discards(self.discarded, self.late, self.worst.as_ref()));
         judgement.notes.extend(self.notes);
         judgement.notes.extend(loads.notes);
         judgement.notes.extend(samples.left_out);
@@ -437,6 +441,18 @@ impl<'a> PairSession<'a> {
             caught: self.caught,
         }
     }
+}
+
+/// Says how many pairs were discarded, and the worst of why, with what can be done about it; `None` if
+/// none was.
+fn discards(count: u32, [a, b]: [u32; 2], worst: Option<&(&str, FailedCheck)>) -> Option<String> {
+    let (side, worst) = worst?;
+    let pairs = if count == 1 { "1 pair was".to_owned() } else { format!("{count} pairs were") };
+    Some(format!(
+        "{pairs} discarded, since a side was late: A in {a}, B in {b}. The worst is {}. {}",
+        worst.sentence(side),
+        worst.remedy()
+    ))
 }
 
 /// A finding if pairs were discarded because of B alone: the pairs that replaced them say nothing

@@ -13,7 +13,7 @@ use crate::report::summary::message_times;
 use crate::report::summary::predict;
 use crate::report::summary::setting::Setting;
 use crate::report::summary::times;
-use crate::units::{human_ns, thousands, three};
+use crate::units::{human_ns, human_ns_and_bound, thousands, three};
 use hdrhistogram::Histogram;
 use std::borrow::Cow;
 
@@ -205,8 +205,7 @@ pub(crate) fn never_faster_than_the_line(group: &Group, setting: &Setting) -> Ch
     for (histogram, limit_ns, what, applies) in cases {
         let Some(histogram) = histogram else { continue };
         if is_sooner(histogram, limit_ns) {
-            let found = human_ns(histogram.min() as f64);
-            let limit = human_ns(limit_ns as f64);
+            let [found, limit] = human_ns_and_bound(histogram.min() as f64, limit_ns as f64);
             let text = format!("a {what} took {found}, and {applies} {limit}: it came too early");
             return check.result(false, Figure::known(histogram.min() as f64 / 1e3), text);
         }

@@ -9,7 +9,7 @@ use crate::report::figure::Figure;
 use crate::report::summary::group::{Group, window_s};
 use crate::report::summary::setting::Setting;
 use crate::report::table::Row;
-use crate::units::{human_us, thousands};
+use crate::units::{human_ns_and_bound, human_us, thousands};
 use hdrhistogram::Histogram;
 use std::borrow::Cow;
 
@@ -163,16 +163,18 @@ impl<'a> Lateness<'a> {
     /// or, of few values, by how many are late: more than one in twenty, and at least two.
     fn compare(&self, allowed: &Allowed) -> (bool, Figure, String) {
         let (of, bound) = (self.of, allowed.by);
-        let (allowed_us, allowed) = (allowed.us, human_us(allowed.us));
+        let allowed_us = allowed.us;
         let all = self.histogram.len();
         if all >= Lateness::ENOUGH {
             let p99_us = self.histogram.value_at_quantile(0.99) as f64 / 1e3;
             let late = p99_us > allowed_us;
             let is = if late { "is above" } else { "is within" };
-            let text = format!("{of} p99 {} {is} {allowed} ({bound})", human_us(p99_us));
+            let [p99, allowed] = human_ns_and_bound(p99_us * 1e3, allowed_us * 1e3);
+            let text = format!("{of} p99 {p99} {is} {allowed} ({bound})");
             return (late, Figure::known(p99_us), text);
         }
         let late = all - self.histogram.count_between(0, (allowed_us * 1e3) as u64);
+        let allowed = human_us(allowed_us);
         let text = format!("{of}: {late} of {all} values are above {allowed} ({bound})");
         (late >= 2 && late * 20 > all, Figure::count(late), text)
     }
