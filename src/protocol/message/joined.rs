@@ -26,19 +26,37 @@ pub(super) fn texts_behind(message: &[u8]) -> u32 {
     texts.saturating_sub(1)
 }
 
-/// Whether an object begins right behind the end of one: within one text there is a comma between.
+/// Whether an object begins right behind the end of one: within one text there is a comma between. Most
+/// messages have few braces that open, so that finding them is nearly all that it costs.
 fn may_be_several(message: &[u8]) -> bool {
-    let mut last = 0;
-    message.iter().filter(|byte| !byte.is_ascii_whitespace()).any(|byte| {
-        let found = (last, *byte) == (b'}', b'{');
-        last = *byte;
-        found
+    memchr::memchr_iter(b'{', message).any(|at| {
+        let before = message.get(..at).unwrap_or_default();
+        before.trim_ascii_end().last() == Some(&b'}')
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    /// The same a byte at a time.
+    fn may_be_several_plainly(message: &[u8]) -> bool {
+        let mut last = 0;
+        message.iter().filter(|byte| !byte.is_ascii_whitespace()).any(|byte| {
+            let found = (last, *byte) == (b'}', b'{');
+            last = *byte;
+            found
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn braces_find_what_each_byte_does(message in "[{} \\t\\n\\x0b\\x0c,a\"]{0,24}") {
+            let message = message.as_bytes();
+            prop_assert_eq!(may_be_several(message), may_be_several_plainly(message));
+        }
+    }
 
     #[test]
     fn objects_behind_another_are_counted() {
