@@ -12,8 +12,8 @@ use crate::net::{Dialer, Heads, TlsClient};
 use crate::protocol::http1::answer_text::AnswerText;
 use crate::protocol::http1::cookies::{CookieJar, SeenCookies};
 use crate::record::{
-    ClientError, ClientErrorKind, KernelAudit, Ledger, MOST_REFUSALS, Metric, Phase, Phases,
-    Recorder, Refusal, StepTurns, TRACED_CLIENTS, TRACED_EVENTS, TcpTotals, TraceEvent,
+    ClientError, ClientErrorKind, EventTrace, KernelAudit, Ledger, MOST_REFUSALS, Metric, Phase,
+    Phases, Recorder, Refusal, StepTurns, TcpTotals, TraceEvent,
 };
 use crate::time::{ClockReading, Schedule, Timer, now_ns};
 use std::cell::{Cell, OnceCell, RefCell};
@@ -65,7 +65,7 @@ pub struct ThreadContext {
     /// calibration.
     pub window: Cell<Option<(u64, u64)>>,
     /// What happened to the first clients.
-    pub events_traced: RefCell<Vec<TraceEvent>>,
+    pub(crate) events_traced: RefCell<EventTrace>,
     /// The first heads of the first client.
     pub heads: Heads,
     /// The cookies of each client that keeps some.
@@ -216,6 +216,9 @@ impl ThreadContext {
             self.fan_out.borrow_mut().start(&self.spec, &schedule);
         }
         self.window.set((!schedule.calibration).then(|| schedule.measured_ns()));
+        if !schedule.calibration {
+            self.events_traced.borrow_mut().reserve();
+        }
         self.schedule.set(Some(schedule));
         self.generation.set(self.generation.get().wrapping_add(1));
         self.update(|t| t.finished = 0);
@@ -259,13 +262,9 @@ impl ThreadContext {
         counts.age_area_us_ms += (area / AREA_UNIT) as u64;
     }
 
-    pub fn trace(&self, event: TraceEvent) {
-        let mut trace = self.events_traced.borrow_mut();
-        let most = TRACED_EVENTS * TRACED_CLIENTS as usize;
-        let own = || trace.iter().filter(|e| e.client == event.client).count();
-        if trace.len() < most && own() < TRACED_EVENTS {
-            trace.push(event);
-        }
+    /// Keeps an event of one of the first clients.
+    pub(crate) fn trace(&self, event: TraceEvent) {
+        self.events_traced.borrow_mut().add(event);
     }
 
     /// Adds what the kernel counted.

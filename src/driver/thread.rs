@@ -458,7 +458,7 @@ impl DriverThread {
             receive_timestamps: Some(self.sample.counts()),
             turns_not_started: self.thread.tally.get().turns_not_started,
             turns_blocked: self.thread.tally.get().turns_blocked,
-            trace: self.thread.events_traced.take(),
+            trace: self.thread.events_traced.borrow_mut().take(),
             fanout: self.thread.fan_out.borrow_mut().take(),
             heads: self.thread.heads.take(),
             refusals: self.thread.refusals.take(),

@@ -42,6 +42,7 @@ pub use tcp::ReceiveTimestamps;
 pub(crate) use tcp::TcpReading;
 pub use tcp::TcpTotals;
 pub(crate) use tls_problem::TlsProblem;
+pub(crate) use trace::EventTrace;
 pub use trace::{TRACED_CLIENTS, TRACED_EVENTS, TraceEvent, TraceKind};
 pub(crate) use window::PhaseTotals;
 pub use window::{Recorder, Window};

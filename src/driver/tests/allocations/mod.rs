@@ -1,5 +1,7 @@
 //! No client of the engine allocates memory for a message, once it has had some.
 
+mod shared;
+
 use crate::client::context::ThreadContext;
 use crate::client::{ClientCore, ClientHalf};
 use crate::driver::engine::Engine;
@@ -88,14 +90,7 @@ impl Canned {
                 self.is_open = true;
             }
             ServerKind::WebSocket if !self.is_open => {
-                let request = String::from_utf8_lossy(bytes);
-                let key = request.lines().find_map(|l| l.strip_prefix("Sec-WebSocket-Key: "));
-                let accept = derive_accept_key(key.unwrap_or("").as_bytes());
-                let head = format!(
-                    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
-                     Connection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
-                );
-                self.answer.extend_from_slice(head.as_bytes());
+                self.answer.extend_from_slice(upgraded(bytes).as_bytes());
                 self.is_open = true;
             }
             ServerKind::WebSocket => {
@@ -124,6 +119,29 @@ impl Canned {
         self.next += 1;
         self.asked = false;
         Some(message.len())
+    }
+}
+
+/// The answer to a request to upgrade.
+fn upgraded(request: &[u8]) -> String {
+    let request = String::from_utf8_lossy(request);
+    let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
+    let accept = derive_accept_key(key.unwrap_or("").as_bytes());
+    format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
+         Connection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
+    )
+}
+
+/// Longer than any test needs.
+fn schedule() -> Schedule {
+    Schedule {
+        start_ns: BEGAN_NS + 50 * MS,
+        interval_ns: MS,
+        warmup_ns: 20 * MS,
+        duration_ns: 100_000 * MS,
+        cooldown_ns: 0,
+        calibration: false,
     }
 }
 
@@ -195,14 +213,7 @@ fn allocations(kind: ServerKind, workload: Workload) -> u64 {
     let Ok(ClientHalf::Machines(clients)) = half else { panic!("no machines") };
     engine.spawn(&*clients, ClientCore::new(0, BEGAN_NS, thread.clone()));
     engine.run_until(BEGAN_NS + MS / 10);
-    thread.start(Schedule {
-        start_ns: BEGAN_NS + 50 * MS,
-        interval_ns: MS,
-        warmup_ns: 20 * MS,
-        duration_ns: 100_000 * MS,
-        cooldown_ns: 0,
-        calibration: false,
-    });
+    thread.start(schedule());
     engine.reschedule();
     let mut run = |events: u64| {
         while thread.events.get() < events {
