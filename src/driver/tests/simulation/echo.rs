@@ -1,6 +1,7 @@
 //! A server that sends each WebSocket message back, and what may be wrong with it.
 
 use crate::driver::tests::simulation::server::{Faults, ServerAction, SimulatedServer};
+use crate::driver::tests::simulation::{Report, Scenario};
 use rand_xoshiro::SplitMix64;
 use rand_xoshiro::rand_core::{RngCore, SeedableRng};
 use std::cell::Cell;
@@ -120,5 +121,34 @@ impl SimulatedServer for EchoServer {
 
     fn wakes_ns(&self, _: u64) -> Option<u64> {
         None
+    }
+}
+
+/// The laws of an echo: every message comes back, or is known to be missing.
+pub(super) fn check(scenario: &Scenario, report: &Report) {
+    let Report { window, echoes, tally, audit, moved, .. } = report;
+    let seed = scenario.seed;
+    let all = window.phases.total();
+    assert_eq!((report.alive, tally.ended), (0, scenario.clients), "clients: seed {seed}");
+    let wire = (all.ledger.up.wire.get(), all.ledger.down.wire.get());
+    assert_eq!(wire, *moved, "wire: seed {seed}");
+    let unexplained = (all.ledger.up.unexplained(), all.ledger.down.unexplained());
+    assert_eq!(unexplained, (0, 0), "unexplained: seed {seed}");
+    assert_eq!((audit.mismatched, audit.unaudited), (0, 0), "audit: seed {seed}");
+    let steady = window.phases.steady.counts;
+    let accounted = steady.updates_delivered + steady.updates_missing;
+    assert_eq!(steady.updates_published, accounted, "accounted: seed {seed}: {steady:?}");
+    let is_whole = echoes.cut.get() == 0;
+    let (completed, answered) = (all.counts.completed, echoes.answered.get());
+    if is_whole {
+        assert_eq!(completed, answered, "answered: seed {seed}: {:?}", all.counts);
+    } else {
+        assert!(completed <= answered, "answered: seed {seed}");
+        assert!(all.counts.faults + all.counts.reconnects > 0, "faults: seed {seed}");
+    }
+    let refuses = scenario.conditions.refuses_one_in > 0;
+    if is_whole && echoes.dropped.get() == 0 && !refuses {
+        assert_eq!(steady.updates_missing, 0, "lost: seed {seed}: {steady:?}");
+        assert!(steady.completed > 0, "nothing came: seed {seed}");
     }
 }

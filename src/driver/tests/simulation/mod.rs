@@ -7,6 +7,7 @@
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
 mod backends;
 mod echo;
+mod mutations;
 pub(super) mod network;
 mod phases;
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
@@ -294,7 +295,7 @@ fn check(scenario: &Scenario, report: &Report) {
     // No client hangs, and each is counted once.
     assert_eq!((report.alive, tally.ended, tally.connected), (0, scenario.clients, 0), "clients");
     // The driver is never late here: turns that were not reached waited for the server or the network.
-    assert_eq!(tally.turns_not_started, 0, "{} turns blocked", tally.turns_blocked);
+    assert_eq!(tally.turns_not_started, 0, "turns blocked: {}", tally.turns_blocked);
     let limit_ns = TIMEOUT_NS + scenario.delay.allowance_ns() + 2_000 * MS;
     assert!(report.ended_ns <= report.stopped_ns + limit_ns, "the end took too long");
     // Every byte at the socket is in the ledger, and in one part.
@@ -302,7 +303,11 @@ fn check(scenario: &Scenario, report: &Report) {
     assert_eq!((total.ledger.up.wire.get(), total.ledger.down.wire.get()), *moved, "wire");
     for phase in Phase::ALL {
         let ledger = window.phases[phase].ledger;
-        assert_eq!((ledger.up.unexplained(), ledger.down.unexplained()), (0, 0), "{phase:?}");
+        assert_eq!(
+            (ledger.up.unexplained(), ledger.down.unexplained()),
+            (0, 0),
+            "unexplained, {phase:?}"
+        );
     }
     assert_eq!((audit.connections, audit.mismatched, audit.unaudited), (*connected, 0, 0), "audit");
     assert_eq!(total.counts.connects, *connected, "connects");
@@ -312,7 +317,7 @@ fn check(scenario: &Scenario, report: &Report) {
     } = steady;
     let lies = scenario.faults.lie != Lie::None;
     let accounted = updates_delivered + updates_superseded + updates_missing;
-    assert!(lies || updates_published == accounted, "{steady:?}");
+    assert!(lies || updates_published == accounted, "accounted: {steady:?}");
     // What is wrong shows.
     let all = total.counts;
     let fault = |n: u64| n == 0 || all.faults > 0 || all.reconnects > 0;
@@ -328,7 +333,7 @@ fn check(scenario: &Scenario, report: &Report) {
         && surplus + log.resets + log.ends + log.garbage + log.refused + log.silent == 0
         && scenario.conditions.refuses_one_in == 0;
     if is_clean {
-        assert_eq!(all.faults, 0, "{:?}", window.faults);
+        assert_eq!(all.faults, 0, "no fault: {:?}", window.faults);
         assert_eq!(all.reconnects, 0, "reconnects");
         if scenario.kind != ServerKind::Polling {
             // Every lost update of the measured window is found, and no other.
@@ -338,12 +343,12 @@ fn check(scenario: &Scenario, report: &Report) {
                 (before(from_ns) + 1..before(until_ns) + 1).contains(sequence)
             };
             let dropped = log.dropped.iter().filter(in_window).count() as u64;
-            assert_eq!(updates_missing, dropped, "{steady:?}");
+            assert_eq!(updates_missing, dropped, "lost updates: {steady:?}");
             assert_eq!(all.updates_duplicated, if answers { 0 } else { log.repeated }, "repeats");
         }
     }
     let ahead = scenario.faults.lie == Lie::Ahead;
-    assert!(ahead || steady.negative_latencies == 0);
+    assert!(ahead || steady.negative_latencies == 0, "negative latencies");
     // Of encrypted bytes, the servers' log does not say where they are on the wire.
     if !scenario.tls {
         phases::check(scenario, report);
@@ -471,32 +476,7 @@ fn what_an_echo_does_not_send_back_is_missing_and_nothing_else() {
         let (kind, workload) = (ServerKind::WebSocket, Workload::Echo);
         let scenario = Scenario { kind, workload, faults, ..Scenario::of(seed) };
         let report = scenario.run();
-        let Report { window, echoes, tally, audit, moved, .. } = &report;
-        let all = window.phases.total();
-        assert_eq!((report.alive, tally.ended), (0, scenario.clients), "seed {seed}: clients");
-        assert_eq!((all.ledger.up.wire.get(), all.ledger.down.wire.get()), *moved, "seed {seed}");
-        assert_eq!((all.ledger.up.unexplained(), all.ledger.down.unexplained()), (0, 0), "{seed}");
-        assert_eq!((audit.mismatched, audit.unaudited), (0, 0), "seed {seed}: audit");
-        let steady = window.phases.steady.counts;
-        let accounted = steady.updates_delivered + steady.updates_missing;
-        assert_eq!(steady.updates_published, accounted, "seed {seed}: {steady:?}");
-        let is_whole = echoes.cut.get() == 0;
-        if is_whole {
-            assert_eq!(
-                all.counts.completed,
-                echoes.answered.get(),
-                "seed {seed}: {:?}",
-                all.counts
-            );
-        } else {
-            assert!(all.counts.completed <= echoes.answered.get(), "seed {seed}");
-            assert!(all.counts.faults + all.counts.reconnects > 0, "seed {seed}");
-        }
-        let refuses = scenario.conditions.refuses_one_in > 0;
-        if is_whole && echoes.dropped.get() == 0 && !refuses {
-            assert_eq!(steady.updates_missing, 0, "seed {seed}: {steady:?}");
-            assert!(steady.completed > 0, "seed {seed}");
-        }
+        echo::check(&scenario, &report);
     }
 }
 

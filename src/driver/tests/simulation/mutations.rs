@@ -1,0 +1,163 @@
+//! Each law can fail: a run in which nothing is wrong, one fact of which is changed, breaks the law that
+//! holds this fact, and no other.
+
+use crate::driver::tests::simulation::server::{Faults, ServerKind, Wrong};
+use crate::driver::tests::simulation::{MS, PLAIN, Report, Scenario, check, echo};
+use crate::feed::Workload;
+use crate::record::Part;
+use crate::time::Delay;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// What the broken law says first, and what breaks it.
+type Mutation = (&'static str, fn(&mut Report));
+
+/// The moment in the middle of the measured window.
+fn middle_ns(report: &Report) -> u64 {
+    u64::midpoint(report.measured_ns.0, report.measured_ns.1)
+}
+
+/// An update of the measured window.
+fn measured_update(report: &Report) -> (u32, u64) {
+    let topic = crate::feed::Topic(1);
+    (topic.0, report.feed.published_before(topic, middle_ns(report)))
+}
+
+/// Laws of every transport.
+const OF_ALL: &[Mutation] = &[
+    // A client hangs, is not counted, or is counted as connected after its end.
+    ("clients", |r| r.alive += 1),
+    ("clients", |r| r.tally.ended -= 1),
+    ("clients", |r| r.tally.connected += 1),
+    ("turns blocked", |r| r.tally.turns_not_started += 1),
+    ("the end took too long", |r| r.ended_ns += 10_000 * MS),
+    // A byte too many, too few, in no part, or in two.
+    ("wire", |r| r.window.phases.steady.ledger.up.wire += 1),
+    ("wire", |r| r.window.phases.teardown.ledger.down.wire += 1),
+    ("wire", |r| r.moved.0 += 1),
+    ("wire", |r| r.moved.1 -= 1),
+    ("unexplained", |r| r.window.phases.setup.ledger.up[Part::Heads] += 1),
+    ("unexplained", |r| r.window.phases.steady.ledger.down[Part::Payload] += 1),
+    ("audit", |r| r.audit.mismatched += 1),
+    ("audit", |r| r.audit.unaudited += 1),
+    ("audit", |r| r.audit.connections -= 1),
+    ("connects", |r| r.window.phases.setup.counts.connects += 1),
+    ("accounted", |r| r.window.phases.steady.counts.updates_published += 1),
+    ("accounted", |r| r.window.phases.steady.counts.updates_delivered -= 1),
+    // What went wrong and does not show, or shows and did not go wrong.
+    ("faults", |r| r.log.resets += 1),
+    ("faults", |r| r.log.ends += 1),
+    ("faults", |r| r.log.garbage += 1),
+    ("refusals", |r| r.log.refused += 1),
+    ("no fault", |r| r.window.phases.warmup.counts.faults += 1),
+    ("reconnects", |r| r.window.phases.steady.counts.reconnects += 1),
+    ("negative latencies", |r| r.window.phases.steady.counts.negative_latencies += 1),
+    // The verdict says what is not so.
+    ("nothing is wrong", |r| r.served.1 += 1),
+    ("nothing is wrong", |r| r.connected_at_start -= 1),
+    ("valid, though wrong", |r| r.log.wrong.push((Wrong::Dropped, middle_ns(r)))),
+    ("valid, though wrong", |r| r.log.wrong.push((Wrong::Silent, r.measured_ns.0))),
+];
+
+/// Laws of a transport whose updates all come.
+const OF_PUSHED: &[Mutation] = &[
+    // A lost update is not found, or one that is not lost.
+    ("lost updates", |r| {
+        let lost = measured_update(r);
+        r.log.dropped.insert(lost);
+    }),
+    ("lost updates", |r| {
+        let counts = &mut r.window.phases.steady.counts;
+        counts.updates_delivered -= 1;
+        counts.updates_missing += 1;
+    }),
+    ("repeats", |r| r.window.phases.steady.counts.updates_duplicated += 1),
+    // An event in a phase that did not run, and one that is counted nowhere.
+    ("messages and connections", |r| {
+        r.window.phases.steady.counts.completed -= 1;
+        r.window.phases.cooldown.counts.completed += 1;
+    }),
+    ("messages and connections", |r| {
+        r.window.phases.setup.counts.connects -= 1;
+        r.window.phases.warmup.counts.connects += 1;
+    }),
+    ("messages and connections", |r| r.log.whole[0].truncate(1)),
+];
+
+/// Laws of a transport whose server is not asked.
+const OF_STREAMS: &[Mutation] = &[
+    // A second message of an update is not found.
+    ("repeats", |r| r.log.repeated += 1),
+    // The bytes of the messages are not those of their number.
+    ("payload of", |r| {
+        let down = &mut r.window.phases.steady.ledger.down;
+        down[Part::Payload] += 1;
+        down[Part::Framing] -= 1;
+    }),
+];
+
+/// Laws of a transport whose server is asked.
+const OF_ANSWERS: &[Mutation] = &[("surplus answers", |r| r.log.repeated += 1)];
+
+/// Laws of an echo.
+const OF_ECHOES: &[Mutation] = &[
+    ("clients", |r| r.alive += 1),
+    ("clients", |r| r.tally.ended -= 1),
+    ("wire", |r| r.moved.0 += 1),
+    ("unexplained", |r| r.window.phases.steady.ledger.down[Part::Payload] += 1),
+    ("audit", |r| r.audit.mismatched += 1),
+    ("audit", |r| r.audit.unaudited += 1),
+    ("accounted", |r| r.window.phases.steady.counts.updates_published += 1),
+    ("answered", |r| r.window.phases.steady.counts.completed += 1),
+    ("answered", |r| r.echoes.answered.set(r.echoes.answered.get() + 1)),
+    ("faults", |r| r.echoes.cut.set(1)),
+    ("lost", |r| {
+        let counts = &mut r.window.phases.steady.counts;
+        counts.updates_delivered -= 1;
+        counts.updates_missing += 1;
+    }),
+];
+
+/// A run in which nothing is wrong.
+fn flawless(kind: ServerKind, workload: Workload) -> Scenario {
+    let delay = Delay::default();
+    let (faults, conditions, rate_hz) = (Faults::default(), PLAIN, 20.0);
+    Scenario { kind, workload, faults, conditions, rate_hz, delay, clients: 2, ..Scenario::of(0) }
+}
+
+/// Returns what the broken law says; nothing if all hold.
+fn broken(law: fn(&Scenario, &Report), scenario: &Scenario, report: &Report) -> Option<String> {
+    let panic = catch_unwind(AssertUnwindSafe(|| law(scenario, report))).err()?;
+    let text = panic.downcast_ref::<String>().cloned();
+    text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+}
+
+fn breaks(law: fn(&Scenario, &Report), scenario: &Scenario, mutations: &[Mutation]) {
+    assert_eq!(broken(law, scenario, &scenario.run()), None, "{:?}", scenario.kind);
+    for (n, (name, mutate)) in mutations.iter().enumerate() {
+        let mut report = scenario.run();
+        mutate(&mut report);
+        let said = broken(law, scenario, &report);
+        let begins =
+            |said: &String| said.starts_with(name) || said.contains(&format!("failed: {name}"));
+        let names = said.as_ref().is_some_and(begins);
+        assert!(names, "{:?}: change {n} has to break \"{name}\": {said:?}", scenario.kind);
+    }
+}
+
+#[test]
+fn each_law_fails_if_what_it_holds_is_not_so() {
+    for kind in ServerKind::ALL {
+        let scenario = flawless(kind, Workload::Ticker);
+        breaks(check, &scenario, OF_ALL);
+        if kind != ServerKind::Polling {
+            breaks(check, &scenario, OF_PUSHED);
+        }
+        let answers = matches!(kind, ServerKind::Polling | ServerKind::LongPolling);
+        breaks(check, &scenario, if answers { OF_ANSWERS } else { OF_STREAMS });
+    }
+}
+
+#[test]
+fn each_law_of_an_echo_fails_if_what_it_holds_is_not_so() {
+    breaks(echo::check, &flawless(ServerKind::WebSocket, Workload::Echo), OF_ECHOES);
+}
