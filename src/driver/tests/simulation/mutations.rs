@@ -118,7 +118,7 @@ const OF_ECHOES: &[Mutation] = &[
 ];
 
 /// A run in which nothing is wrong.
-fn flawless(kind: ServerKind, workload: Workload) -> Scenario {
+fn correct_run(kind: ServerKind, workload: Workload) -> Scenario {
     let delay = Delay::default();
     let (faults, conditions, rate_hz) = (Faults::default(), PLAIN, 20.0);
     Scenario { kind, workload, faults, conditions, rate_hz, delay, clients: 2, ..Scenario::of(0) }
@@ -147,7 +147,7 @@ fn breaks(law: fn(&Scenario, &Report), scenario: &Scenario, mutations: &[Mutatio
 #[test]
 fn each_law_fails_if_what_it_holds_is_not_so() {
     for kind in ServerKind::ALL {
-        let scenario = flawless(kind, Workload::Ticker);
+        let scenario = correct_run(kind, Workload::Ticker);
         breaks(check, &scenario, OF_ALL);
         if kind != ServerKind::Polling {
             breaks(check, &scenario, OF_PUSHED);
@@ -159,5 +159,5 @@ fn each_law_fails_if_what_it_holds_is_not_so() {
 
 #[test]
 fn each_law_of_an_echo_fails_if_what_it_holds_is_not_so() {
-    breaks(echo::check, &flawless(ServerKind::WebSocket, Workload::Echo), OF_ECHOES);
+    breaks(echo::check, &correct_run(ServerKind::WebSocket, Workload::Echo), OF_ECHOES);
 }

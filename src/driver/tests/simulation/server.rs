@@ -3,8 +3,8 @@
 use crate::feed::{Cursor, Feed, PayloadKind, Stamp, Topic};
 use rand_xoshiro::SplitMix64;
 use rand_xoshiro::rand_core::{RngCore, SeedableRng};
-use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
@@ -100,7 +100,7 @@ pub(in crate::driver::tests) enum Lie {
     Ahead,
     /// They are older than the update.
     Behind,
-    /// It repeats its first one for ever.
+    /// It repeats the first one of a topic for ever.
     Constant,
 }
 
@@ -133,6 +133,8 @@ pub(in crate::driver::tests) struct FaultLog {
     pub silent: u64,
     /// All of it, and when.
     pub wrong: Vec<(Wrong, u64)>,
+    /// The first stamp of each topic, which a server may repeat for ever, also after a reconnect.
+    pub first: BTreeMap<u32, Stamp>,
     /// Of each connection, where in what the server sent a message is whole.
     pub whole: Vec<Vec<u64>>,
 }
@@ -160,8 +162,6 @@ pub(in crate::driver::tests) struct Server {
     /// The bytes that it has sent.
     sent: u64,
     now_ns: u64,
-    /// The first stamp, if it is repeated.
-    first: Cell<Option<Stamp>>,
     /// Nothing more goes wrong from this moment on, but for lies: the clients end, and nobody would notice.
     faulty_until_ns: u64,
 }
@@ -195,7 +195,6 @@ impl Server {
             number,
             sent: 0,
             now_ns: 0,
-            first: Cell::new(None),
             faulty_until_ns,
         }
     }
@@ -226,8 +225,7 @@ impl Server {
 
     fn payload(&self, stamp: Stamp) -> Vec<u8> {
         const FAR_NS: u64 = 5_000_000_000;
-        let first = self.first.get().unwrap_or(stamp);
-        self.first.set(Some(first));
+        let first = *self.log.borrow_mut().first.entry(self.topic.0).or_insert(stamp);
         let at_ns = stamp.published_ns;
         let lie = self.faults.lie;
         let stamp = match lie {
