@@ -108,10 +108,12 @@ impl BundledOnly {
 
 /// Whether the size of the feed's messages matters to a series with a server of one's own.
 fn uses_size(plan: &Plan, series: &PlannedSeries) -> bool {
-    let told = matches!(plan.server_of(series), Server::External { start: Some(_), .. })
+    let in_environment = matches!(plan.server_of(series), Server::External { start: Some(_), .. })
         && !plan.rate_unknown;
     // Binary updates within one message are told apart by their size.
-    told || plan.feed.workload != Workload::Ticker || plan.feed.kind == PayloadKind::Binary
+    in_environment
+        || plan.feed.workload != Workload::Ticker
+        || plan.feed.kind == PayloadKind::Binary
 }
 
 /// Whether a setting has no effect on a series; `field` is its name in the plan.
