@@ -7,8 +7,11 @@ use crate::support::{
 };
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use wsbench::internals::feed::{PayloadKind, Stamp};
+use wsbench::internals::time::now_ns;
 
 /// A short run of two clients, with further lines.
 fn world(address: SocketAddr, more: &str) -> World {
@@ -432,6 +435,18 @@ fn chunks_that_are_not_messages_are_named_without_a_delimiter() {
 }
 
 #[test]
+fn numbers_of_several_channels_are_no_repeats_of_one() {
+    let two = numbered(|n| (now_s(), n / 2));
+    let text = said_of(two, &format!("{OWN}transport = \"websocket\""));
+    assert!(text.contains("name its place in `channel` of [message]"), "{text}");
+    // One message in ten comes again: that is what the server does.
+    let again = numbered(|n| (now_s(), n - n / 10));
+    let world = world(again, &format!("{OWN}transport = \"websocket\""));
+    let output = finish(&mut world.run(&[]));
+    crate::support::expect_ran(&world, &output);
+}
+
+#[test]
 fn more_updates_than_the_stated_rate_fail_a_run_as_fewer_do() {
     let address = numbered(|n| (now_s(), n));
     let websocket =
@@ -618,6 +633,32 @@ fn times_of_answers_are_no_updates_beyond_the_rate() {
          transport = \"polling\"\ninterval = \"50ms\"",
     );
     assert!(text.contains("the times that came are those of the answers"), "{text}");
+}
+
+#[test]
+fn a_server_that_publishes_when_it_is_asked_is_valid_above_the_stated_rate() {
+    // A stamp of the program's own kind in each answer, and a connection for each.
+    static NUMBER: AtomicU64 = AtomicU64::new(1);
+    for transport in ["polling\"\ninterval = \"200ms\"", "long-polling\""] {
+        let address = serve(|mut stream| {
+            if read_head(&mut stream).is_some() {
+                std::thread::sleep(Duration::from_millis(50));
+                let mut stamp = [0; 21];
+                let sequence = NUMBER.fetch_add(1, Ordering::Relaxed);
+                Stamp { sequence, published_ns: now_ns() }.write(PayloadKind::Text, &mut stamp);
+                let head = "HTTP/1.1 200 OK\r\nContent-Length: 21\r\nConnection: close\r\n\r\n";
+                let _ = stream.write_all(&[head.as_bytes(), &stamp].concat());
+            }
+        });
+        let world = world(
+            address,
+            &format!("[feed]\nrate = \"1/s\"\n[[series]]\ntransport = \"{transport}"),
+        );
+        let output = finish(&mut world.run(&[]));
+        crate::support::expect_ran(&world, &output);
+        let text = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains("The server seems to publish when it is asked"), "{text}");
+    }
 }
 
 #[test]

@@ -25,6 +25,10 @@ const NO_END: &str = "See why: the client errors, and the server's log.";
 const OTHER_NUMBERS: &str = "Name in `sequence` of [message] a number that goes up by one with each message, or leave \
                              it out: then loss is not checked.";
 
+/// Of the new messages, the share that messages whose number came before must exceed for the numbers not to be
+/// the messages' own. A server that sends some again is not meant.
+const MANY_AGAIN: f64 = 0.25;
+
 /// What is known of what was published.
 #[derive(PartialEq, Eq)]
 enum Published {
@@ -54,6 +58,9 @@ fn published(group: &Group, setting: &Setting) -> Published {
         },
         // The scenario says where the numbers are, and they were not there.
         (Some(_), Some(why)) => Published::NotCounted(why.into()),
+        (Some(_), None) if many_numbers_came_before(group, setting) => {
+            Published::NotCounted(numbers_that_came_before(group).into())
+        }
         (Some(_), None) if counted => match group.info.workload {
             Workload::Ticker => Published::FromNumbers,
             _ => Published::Known,
@@ -109,6 +116,27 @@ fn nothing_but_repeats(group: &Group, setting: &Setting) -> Option<String> {
             thousands(counts.repeated)
         )
     })
+}
+
+/// Whether so many pushed messages have a number that came before on the same connection that the numbers
+/// are not the messages': those of several channels, say, that count for themselves.
+fn many_numbers_came_before(group: &Group, setting: &Setting) -> bool {
+    let counts = group.counts();
+    setting.own.is_some_and(|own| own.sequence)
+        && !delivery::asks(group)
+        && group.total.phases.total().counts.reconnects == 0
+        && counts.messages > 0
+        && counts.updates_duplicated as f64 > MANY_AGAIN * counts.messages as f64
+}
+
+fn numbers_that_came_before(group: &Group) -> String {
+    let counts = group.counts();
+    format!(
+        "{} of {} messages have a number that came before. If each channel counts for itself, name its place \
+         in `channel` of [message]",
+        thousands(counts.updates_duplicated),
+        thousands(counts.updates_duplicated.saturating_add(counts.messages)),
+    )
 }
 
 /// Every update that was published in the measured window reached its client, was replaced or is

@@ -138,6 +138,7 @@ fn row(group: &Group, setting: &Setting, floor: Option<(&Group, &Row)>) -> Row {
     row.remarks = remarks::of(&row.events.all, coding.as_deref());
     row.remarks.extend(remarks::waits(&row.events));
     row.remarks.extend(remarks::out_of_order(&row.events.steady));
+    row.remarks.extend(rate::by_request(group, setting));
     row.remarks.extend(remarks::none_accepted(&group.ends));
     row.remarks.extend(remarks::short_queue(group.total.latency.of(Metric::ConnectTime)));
     row.remarks.extend(message_times::notes(group, setting));

@@ -67,7 +67,7 @@ impl Series for Params {
         params::shape(self, context)
     }
     fn client_has(&self, key: &str) -> bool {
-        self.engine == Engine::Tungstenite && key == params::READ_BUFFER.name
+        self.engine == WebsocketEngine::Tungstenite && key == params::READ_BUFFER.name
     }
     fn memory(&self) -> ClientMemory {
         match self.engine {
