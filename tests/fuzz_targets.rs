@@ -36,6 +36,7 @@ const PARSERS: &[(&str, &str)] = &[
     ("protocol/message/mod.rs", "message"),
     ("protocol/sse.rs", "events"),
     ("protocol/websocket/codec.rs", "frames"),
+    ("protocol/websocket/codec/header.rs", "frames"),
     ("protocol/websocket/frame_scanner.rs", "frames"),
     ("protocol/template.rs", "text"),
     ("record/flow.rs", "files"),

@@ -2,6 +2,7 @@
 //! sentence is short, and that "where" is a place, is left to the reader.
 
 use crate::docs::files;
+use regex::Regex;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -191,4 +192,28 @@ fn the_glossary_uses_plain_words() {
     for (term, meaning) in crate::docs::glossary() {
         assert_eq!(scan(&term, &format!("{term}: {meaning}")), []);
     }
+}
+
+/// Type names that several files may have: each transport's settings, the halves of other platforms, and two
+/// machines that nobody takes for each other.
+const SHARED_TYPE_NAMES: [&str; 6] = ["Epoll", "Layers", "Machine", "Params", "SockDiag", "Wake"];
+
+#[test]
+fn no_two_types_have_one_name() {
+    let declared =
+        Regex::new(r"(?m)^(?:pub(?:\([^)]*\))? )?(?:struct|enum|trait|type|union) (\w+)")
+            .expect("it is a regular expression");
+    let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for path in files("src", &["rs"]) {
+        let text = std::fs::read_to_string(&path).expect("a source is text");
+        for name in declared.captures_iter(&text) {
+            places.entry(name[1].to_owned()).or_default().push(path.display().to_string());
+        }
+    }
+    assert!(places.len() > 500, "the types are found");
+    let twice: Vec<_> = places
+        .into_iter()
+        .filter(|(name, at)| at.len() > 1 && !SHARED_TYPE_NAMES.contains(&name.as_str()))
+        .collect();
+    assert!(twice.is_empty(), "types that share a name: {twice:#?}");
 }

@@ -9,14 +9,14 @@ pub(crate) const MARK_VARIABLE: &str = "WSBENCH_STARTED";
 
 /// A mark that no other program has.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Mark(pub String);
+pub(crate) struct ProcessMark(pub String);
 
-impl Mark {
+impl ProcessMark {
     /// Returns a new one; `now_ns` tells it from those of earlier processes with this one's number.
-    pub(crate) fn new(now_ns: u64) -> Mark {
+    pub(crate) fn new(now_ns: u64) -> ProcessMark {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        Mark(format!("{}-{count}-{now_ns}", std::process::id()))
+        ProcessMark(format!("{}-{count}-{now_ns}", std::process::id()))
     }
 }
 

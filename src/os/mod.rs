@@ -22,7 +22,7 @@ pub(crate) use address::is_own_address;
 pub(crate) use affinity::{allowed_cores, on_cores};
 pub(crate) use any_text::read_any_text;
 pub use machine::{Conntrack, Machine};
-pub(crate) use marked::{MARK_VARIABLE, Mark, marked, signal_marked};
+pub(crate) use marked::{MARK_VARIABLE, ProcessMark, marked, signal_marked};
 pub(crate) use memory::{
     describe, free_bytes, kernel_socket_bytes, raise_open_files, resident_bytes,
 };

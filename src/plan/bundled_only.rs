@@ -15,7 +15,7 @@ pub(crate) struct BundledOnly {
     /// Its name in the plan.
     pub field: &'static str,
     /// The table that has it.
-    table: Table,
+    table: SettingTable,
     /// What a server of one's own may have to do with it all the same.
     unless: Unless,
     /// What to do instead.
@@ -24,7 +24,7 @@ pub(crate) struct BundledOnly {
 
 /// Which table a setting is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Table {
+enum SettingTable {
     /// `[feed]`.
     Feed,
     /// A `[[series]]`.
@@ -47,42 +47,42 @@ pub(crate) const BUNDLED_ONLY: &[BundledOnly] = &[
     BundledOnly {
         key: "size",
         field: "payload_bytes",
-        table: Table::Feed,
+        table: SettingTable::Feed,
         unless: Unless::SizeIsUsed,
         remedy: "leave it out, since messages have the size that your server gives them",
     },
     BundledOnly {
         key: "message_limit",
         field: "message_limit_bytes",
-        table: Table::Feed,
+        table: SettingTable::Feed,
         unless: Unless::Never,
         remedy: "leave it out, and set the limit in your server",
     },
     BundledOnly {
         key: "heartbeat",
         field: "heartbeat_ns",
-        table: Table::Series,
+        table: SettingTable::Series,
         unless: Unless::Never,
         remedy: "leave it out, and set heartbeats in your server",
     },
     BundledOnly {
         key: "ids",
         field: "ids",
-        table: Table::Series,
+        table: SettingTable::Series,
         unless: Unless::Never,
         remedy: "leave it out, since events have ids if your server gives them some",
     },
     BundledOnly {
         key: "response_head",
         field: "response",
-        table: Table::Series,
+        table: SettingTable::Series,
         unless: Unless::Never,
         remedy: "leave it out, since your server has a head of its own",
     },
     BundledOnly {
         key: "read_buffer",
         field: "read_buffer_bytes",
-        table: Table::Series,
+        table: SettingTable::Series,
         unless: Unless::ClientsHaveIt,
         remedy: "leave it out, or take engine = \"tungstenite\", whose clients have such a buffer",
     },
@@ -118,7 +118,7 @@ fn uses_size(plan: &Plan, series: &PlannedSeries) -> bool {
 
 /// Whether a setting has no effect on a series; `field` is its name in the plan.
 pub(crate) fn is_idle(plan: &Plan, series: &PlannedSeries, field: &str) -> bool {
-    let of_series = |each: &&BundledOnly| each.table == Table::Series && each.field == field;
+    let of_series = |each: &&BundledOnly| each.table == SettingTable::Series && each.field == field;
     BUNDLED_ONLY.iter().find(of_series).is_some_and(|each| each.is_idle(plan, series))
 }
 
@@ -141,15 +141,16 @@ pub(super) fn warn(file: &ScenarioFile, plan: &Plan) -> Vec<String> {
             warnings.push(setting.describe(&file.source.place(&fields.location(key))));
         }
     };
-    let of = |table: Table| BUNDLED_ONLY.iter().filter(move |setting| setting.table == table);
+    let of =
+        |table: SettingTable| BUNDLED_ONLY.iter().filter(move |setting| setting.table == table);
     if let Some(fields) = file.table("feed") {
-        for setting in of(Table::Feed).filter(|setting| is_idle_everywhere(setting, plan)) {
+        for setting in of(SettingTable::Feed).filter(|setting| is_idle_everywhere(setting, plan)) {
             note(setting, &fields, keys::FEED);
         }
     }
     // A plan has every series of its scenario.
     for (fields, series) in file.series().zip(&plan.series) {
-        for setting in of(Table::Series).filter(|setting| setting.is_idle(plan, series)) {
+        for setting in of(SettingTable::Series).filter(|setting| setting.is_idle(plan, series)) {
             note(setting, &fields, series.settings.transport().keys);
         }
     }

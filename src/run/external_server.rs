@@ -4,7 +4,7 @@
 use crate::error::{Failure, Outcome, at};
 use crate::feed;
 use crate::feed::{PAYLOAD_VARIABLE, PayloadKind, RATE_VARIABLE, SIZE_VARIABLE};
-use crate::os::{MARK_VARIABLE, Mark, Signals};
+use crate::os::{MARK_VARIABLE, ProcessMark, Signals};
 use crate::plan::{Address, PORT, Plan, PlannedSeries, Server, StartCommand};
 use crate::protocol::http1::Target;
 use crate::run::guard::Guard;
@@ -26,7 +26,7 @@ const LEAST_PORT: u16 = 10_000;
 pub(crate) struct ExternalServer {
     process: ProcessGroup,
     /// What all that it started has in its environment.
-    mark: Mark,
+    mark: ProcessMark,
     /// Ends the server if this program is killed; dismissed after `process` has ended.
     guard: Option<Guard>,
     name: String,
@@ -118,7 +118,7 @@ impl ExternalServer {
                 command.env(PAYLOAD_VARIABLE, feed.kind.name());
             }
         }
-        let mark = Mark::new(now_ns());
+        let mark = ProcessMark::new(now_ns());
         command.env(MARK_VARIABLE, &mark.0);
         let process = match log {
             Some(log) => ProcessGroup::start_logged(command, &format!("`{name}`"), cores, log)?,

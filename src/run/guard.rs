@@ -5,7 +5,7 @@
 //! server's first process alone, and hangs on the thread that started it.
 
 use crate::error::{Outcome, at};
-use crate::os::{Mark, group_alive, signal_marked};
+use crate::os::{ProcessMark, group_alive, signal_marked};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::io::{BufRead, Write, stdin};
 use std::os::unix::process::CommandExt;
@@ -31,7 +31,7 @@ impl Guard {
     ///
     /// # Errors
     /// If it cannot be started.
-    pub(crate) fn start(group: u32, mark: &Mark) -> Outcome<Guard> {
+    pub(crate) fn start(group: u32, mark: &ProcessMark) -> Outcome<Guard> {
         let program = std::env::current_exe().map_err(at("cannot find this program"))?;
         let mut command = Command::new(program);
         command.args([COMMAND, &group.to_string(), &mark.0]).stdin(Stdio::piped());

@@ -4,7 +4,7 @@
 //! signals.
 
 use crate::error::{Failure, Outcome, at};
-use crate::os::{Mark, group_alive, marked, on_cores, signal_marked};
+use crate::os::{ProcessMark, group_alive, marked, on_cores, signal_marked};
 use crate::run::output_tail::OutputTail;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::fs::File;
@@ -28,7 +28,7 @@ pub(crate) struct ProcessGroup {
     /// How the first process ended, once it was waited for.
     status: Option<ExitStatus>,
     /// What all that it starts has in its environment, if that is to end with it, too.
-    mark: Option<Mark>,
+    mark: Option<ProcessMark>,
     /// The end of its output.
     pub tail: OutputTail,
 }
@@ -100,7 +100,7 @@ impl ProcessGroup {
 
     /// Has what left the group end with it: the processes with this mark, which its command was given
     /// in its environment.
-    pub(crate) fn with_marked(mut self, mark: Mark) -> ProcessGroup {
+    pub(crate) fn with_marked(mut self, mark: ProcessMark) -> ProcessGroup {
         self.mark = Some(mark);
         self
     }

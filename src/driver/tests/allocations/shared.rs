@@ -35,7 +35,7 @@ enum Use {
     Posts,
 }
 
-struct Connection {
+struct FakeConnection {
     key: u64,
     used_for: Use,
     connecting: bool,
@@ -56,7 +56,7 @@ struct Hub {
     posted: Vec<u8>,
     /// A message of the transport, and where in it the payload begins.
     template: (Vec<u8>, usize),
-    connections: Vec<Connection>,
+    connections: Vec<FakeConnection>,
 }
 
 impl Hub {
@@ -74,7 +74,7 @@ impl Hub {
         }
     }
 
-    fn is_readable(&self, connection: &Connection) -> bool {
+    fn is_readable(&self, connection: &FakeConnection) -> bool {
         let has_more = connection.place < self.posted.len() / self.payload_bytes;
         let gets_messages = match connection.used_for {
             Use::Pushed => true,
@@ -167,7 +167,7 @@ impl Network for HubNetwork {
     }
     fn connect(&mut self, key: u64, _: &Dialer, _: u32) -> Result<Box<dyn Socket>, ClientError> {
         let mut hub = self.hub.borrow_mut();
-        hub.connections.push(Connection {
+        hub.connections.push(FakeConnection {
             key,
             used_for: Use::Unknown,
             connecting: true,

@@ -28,7 +28,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 /// The bytes of a connection: sent by one side, received by the other. An end counts as a byte.
 #[derive(Debug, Default)]
-struct Wire {
+struct SimulatedWire {
     up_sent: Cell<u64>,
     up_received: Cell<u64>,
     down_sent: Cell<u64>,
@@ -41,7 +41,7 @@ fn add(cell: &Cell<u64>, n: usize) {
     cell.set(cell.get() + n as u64);
 }
 
-impl Wire {
+impl SimulatedWire {
     /// Whether all that was sent has arrived, or nobody is there to receive it.
     fn is_quiet(&self) -> bool {
         let arrived = self.up_sent.get() == self.up_received.get()
@@ -53,7 +53,7 @@ impl Wire {
 /// The server's side of the connection, whatever the network.
 struct ScriptedServer {
     script: Script,
-    wire: Rc<Wire>,
+    wire: Rc<SimulatedWire>,
     request: Vec<u8>,
     answers: VecDeque<Vec<u8>>,
     frames: Option<FrameReader>,
@@ -61,7 +61,7 @@ struct ScriptedServer {
 }
 
 impl ScriptedServer {
-    fn new(script: Script, wire: Rc<Wire>) -> ScriptedServer {
+    fn new(script: Script, wire: Rc<SimulatedWire>) -> ScriptedServer {
         let answers = script.answers.clone().into();
         ScriptedServer {
             script,
@@ -193,7 +193,7 @@ impl TcpServer {
 /// A network that counts what its one connection moves, and refuses further ones.
 struct OneConnection<N> {
     network: N,
-    wire: Rc<Wire>,
+    wire: Rc<SimulatedWire>,
 }
 
 impl<N: Network> Network for OneConnection<N> {
@@ -219,7 +219,7 @@ impl<N: Network> Network for OneConnection<N> {
 
 struct CountedSocket {
     socket: Box<dyn Socket>,
-    wire: Rc<Wire>,
+    wire: Rc<SimulatedWire>,
     ended: bool,
 }
 
@@ -309,7 +309,7 @@ fn play<N: Network>(
     network: N,
     thread: &Rc<ThreadContext>,
     script: &Script,
-    wire: &Rc<Wire>,
+    wire: &Rc<SimulatedWire>,
     mut step: impl FnMut(),
 ) -> Facts {
     let network = OneConnection { network, wire: wire.clone() };
@@ -352,7 +352,7 @@ fn on_tcp(script: &Script) -> Facts {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.set_nonblocking(true).expect("a socket");
     let thread = thread(listener.local_addr().expect("an address"));
-    let wire = Rc::new(Wire::default());
+    let wire = Rc::new(SimulatedWire::default());
     let mut server = TcpServer {
         listener,
         stream: None,
@@ -366,7 +366,7 @@ fn on_tcp(script: &Script) -> Facts {
 
 fn simulated(script: &Script, seed: u64) -> Facts {
     let thread = thread("127.0.0.1:80".parse().expect("an address"));
-    let wire = Rc::new(Wire::default());
+    let wire = Rc::new(SimulatedWire::default());
     let (own, script_of) = (wire.clone(), script.clone());
     // A socket that takes a part only loses it if the server ends: that is no fact of what came.
     let conditions = Conditions { splits_one_in: 3, ..PLAIN };

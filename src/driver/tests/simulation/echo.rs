@@ -1,7 +1,7 @@
 //! A server that sends each WebSocket message back, and what may be wrong with it.
 
 use crate::driver::tests::simulation::server::{Faults, ServerAction, SimulatedServer};
-use crate::driver::tests::simulation::{Report, Scenario};
+use crate::driver::tests::simulation::{Scenario, SeedReport};
 use rand_xoshiro::SplitMix64;
 use rand_xoshiro::rand_core::{RngCore, SeedableRng};
 use std::cell::Cell;
@@ -125,8 +125,8 @@ impl SimulatedServer for EchoServer {
 }
 
 /// The laws of an echo: every message comes back, or is known to be missing.
-pub(super) fn check(scenario: &Scenario, report: &Report) {
-    let Report { window, echoes, tally, audit, moved, .. } = report;
+pub(super) fn check(scenario: &Scenario, report: &SeedReport) {
+    let SeedReport { window, echoes, tally, audit, moved, .. } = report;
     let seed = scenario.seed;
     let all = window.phases.total();
     assert_eq!((report.alive, tally.ended), (0, scenario.clients), "clients: seed {seed}");

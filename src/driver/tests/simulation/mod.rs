@@ -25,7 +25,7 @@ use crate::driver::tests::simulation::network::{
 };
 use crate::driver::tests::simulation::secure::TlsFront;
 use crate::driver::tests::simulation::server::{
-    FaultLog, Faults, Lie, Server, ServerKind, SimulatedServer,
+    FaultLog, Faults, Lie, RemoteServer, ServerKind, SimulatedServer,
 };
 use crate::feed::{Feed, Spec, Topic, Workload};
 use crate::net::Dialer;
@@ -75,7 +75,7 @@ struct Scenario {
 }
 
 /// What a run reported, and what really happened.
-struct Report {
+struct SeedReport {
     window: Window,
     schedule: Schedule,
     connections: Vec<ConnectionLog>,
@@ -195,7 +195,15 @@ impl Scenario {
                 }
                 _ => {
                     let log = log.clone();
-                    Box::new(Server::new(kind, faults, feed, topic, number, log, faulty_until_ns))
+                    Box::new(RemoteServer::new(
+                        kind,
+                        faults,
+                        feed,
+                        topic,
+                        number,
+                        log,
+                        faulty_until_ns,
+                    ))
                 }
             };
             match &tls {
@@ -205,7 +213,7 @@ impl Scenario {
         })
     }
 
-    fn run(&self) -> Report {
+    fn run(&self) -> SeedReport {
         let Scenario { rate_hz, seed, workload, .. } = *self;
         let spec = Spec { rate_hz, seed, workload, ..Spec::PLAIN };
         let thread = self.thread(spec);
@@ -267,7 +275,7 @@ impl Scenario {
         drop(engine);
         let window = thread.recorder.borrow_mut().take(Window::clone);
         let world = world.borrow();
-        Report {
+        SeedReport {
             window,
             schedule,
             connections: world.connection_log.clone(),
@@ -290,8 +298,8 @@ impl Scenario {
 }
 
 /// The laws that hold in every run.
-fn check(scenario: &Scenario, report: &Report) {
-    let Report { window, log, moved, connected, audit, tally, .. } = report;
+fn check(scenario: &Scenario, report: &SeedReport) {
+    let SeedReport { window, log, moved, connected, audit, tally, .. } = report;
     // No client hangs, and each is counted once.
     assert_eq!((report.alive, tally.ended, tally.connected), (0, scenario.clients, 0), "clients");
     // The driver is never late here: turns that were not reached waited for the server or the network.

@@ -2,22 +2,22 @@
 //! holds this fact, and no other.
 
 use crate::driver::tests::simulation::server::{Faults, ServerKind, Wrong};
-use crate::driver::tests::simulation::{MS, PLAIN, Report, Scenario, check, echo};
+use crate::driver::tests::simulation::{MS, PLAIN, Scenario, SeedReport, check, echo};
 use crate::feed::Workload;
 use crate::record::Part;
 use crate::time::Delay;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What the broken law says first, and what breaks it.
-type Mutation = (&'static str, fn(&mut Report));
+type Mutation = (&'static str, fn(&mut SeedReport));
 
 /// The moment in the middle of the measured window.
-fn middle_ns(report: &Report) -> u64 {
+fn middle_ns(report: &SeedReport) -> u64 {
     u64::midpoint(report.measured_ns.0, report.measured_ns.1)
 }
 
 /// An update of the measured window.
-fn measured_update(report: &Report) -> (u32, u64) {
+fn measured_update(report: &SeedReport) -> (u32, u64) {
     let topic = crate::feed::Topic(1);
     (topic.0, report.feed.published_before(topic, middle_ns(report)))
 }
@@ -125,13 +125,17 @@ fn correct_run(kind: ServerKind, workload: Workload) -> Scenario {
 }
 
 /// Returns what the broken law says; nothing if all hold.
-fn broken(law: fn(&Scenario, &Report), scenario: &Scenario, report: &Report) -> Option<String> {
+fn broken(
+    law: fn(&Scenario, &SeedReport),
+    scenario: &Scenario,
+    report: &SeedReport,
+) -> Option<String> {
     let panic = catch_unwind(AssertUnwindSafe(|| law(scenario, report))).err()?;
     let text = panic.downcast_ref::<String>().cloned();
     text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
 }
 
-fn breaks(law: fn(&Scenario, &Report), scenario: &Scenario, mutations: &[Mutation]) {
+fn breaks(law: fn(&Scenario, &SeedReport), scenario: &Scenario, mutations: &[Mutation]) {
     assert_eq!(broken(law, scenario, &scenario.run()), None, "{:?}", scenario.kind);
     for (n, (name, mutate)) in mutations.iter().enumerate() {
         let mut report = scenario.run();

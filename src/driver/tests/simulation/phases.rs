@@ -3,12 +3,12 @@
 
 use crate::driver::tests::simulation::network::ConnectionLog;
 use crate::driver::tests::simulation::server::ServerKind;
-use crate::driver::tests::simulation::{Report, Scenario};
+use crate::driver::tests::simulation::{Scenario, SeedReport};
 use crate::record::{Phase, Phases};
 use crate::time::TurnPlacement;
 
 /// The phase of a client of a push transport at a moment, from the schedule alone.
-fn phase_at(scenario: &Scenario, report: &Report, client: u32, at_ns: u64) -> Phase {
+fn phase_at(scenario: &Scenario, report: &SeedReport, client: u32, at_ns: u64) -> Phase {
     let schedule = &report.schedule;
     let offset_ns = TurnPlacement::Spread.offset_ns(client, scenario.seed, schedule.interval_ns);
     let from_ns = schedule.start_ns + offset_ns;
@@ -22,7 +22,7 @@ fn phase_at(scenario: &Scenario, report: &Report, client: u32, at_ns: u64) -> Ph
 }
 
 /// Messages and connections of each phase, by the logs of servers and network.
-fn logged(scenario: &Scenario, report: &Report) -> Phases<(u64, u64)> {
+fn logged(scenario: &Scenario, report: &SeedReport) -> Phases<(u64, u64)> {
     let mut phases: Phases<(u64, u64)> = Phases::default();
     for (connection, whole) in report.connections.iter().zip(&report.log.whole) {
         let ConnectionLog { client, connected_ns, came } = connection;
@@ -38,7 +38,7 @@ fn logged(scenario: &Scenario, report: &Report) -> Phases<(u64, u64)> {
 }
 
 /// The driver's counts of each phase are those of the servers.
-pub(super) fn check(scenario: &Scenario, report: &Report) {
+pub(super) fn check(scenario: &Scenario, report: &SeedReport) {
     // Of a poll everything is of the phase of its turn, and a delay line is the client's.
     if scenario.kind == ServerKind::Polling || !scenario.delay.is_none() {
         return;

@@ -49,7 +49,7 @@ impl Script {
 #[derive(Debug, Clone)]
 struct Form {
     /// The body ends after its length, with the last chunk of these lengths, or with the stream.
-    body: Body,
+    body: ScriptedBody,
     /// Messages in one go.
     joined: usize,
     /// What goes before the head.
@@ -60,7 +60,7 @@ struct Form {
 }
 
 #[derive(Debug, Clone)]
-enum Body {
+enum ScriptedBody {
     Length,
     Chunks(Vec<usize>),
     UntilClose,
@@ -73,9 +73,11 @@ fn response(form: &Form, fields: &str, body: &[u8]) -> Vec<u8> {
         [form.before, head.as_bytes()].concat()
     };
     match &form.body {
-        Body::Length => [&head(&format!("Content-Length: {}\r\n", body.len())), body].concat(),
-        Body::UntilClose => [&head("Connection: close\r\n"), body].concat(),
-        Body::Chunks(lengths) => {
+        ScriptedBody::Length => {
+            [&head(&format!("Content-Length: {}\r\n", body.len())), body].concat()
+        }
+        ScriptedBody::UntilClose => [&head("Connection: close\r\n"), body].concat(),
+        ScriptedBody::Chunks(lengths) => {
             let mut all = head("Transfer-Encoding: chunked\r\n");
             all.extend(chunks(body, lengths));
             all.extend_from_slice(b"0\r\nExpires: never\r\n\r\n");
@@ -104,7 +106,7 @@ fn answers(kind: ServerKind, form: &Form, payloads: &[Vec<u8>]) -> Vec<Vec<u8>> 
     let messages = payloads.chunks(form.joined).map(|some| some.join(&b'\n'));
     match kind {
         ServerKind::Polling | ServerKind::LongPolling => {
-            let most = if matches!(form.body, Body::UntilClose) { 1 } else { usize::MAX };
+            let most = if matches!(form.body, ScriptedBody::UntilClose) { 1 } else { usize::MAX };
             let answer = |body: Vec<u8>| response(form, "Retry-After: 0\r\n", &body);
             messages.map(answer).take(most).collect()
         }
@@ -215,9 +217,9 @@ pub(super) fn pieces() -> impl Strategy<Value = Vec<usize>> {
 prop_compose! {
     fn form()(
         body in prop_oneof![
-            2 => Just(Body::Length),
-            2 => prop::collection::vec(1usize..60, 1..5).prop_map(Body::Chunks),
-            1 => Just(Body::UntilClose),
+            2 => Just(ScriptedBody::Length),
+            2 => prop::collection::vec(1usize..60, 1..5).prop_map(ScriptedBody::Chunks),
+            1 => Just(ScriptedBody::UntilClose),
         ],
         joined in prop_oneof![3 => Just(1usize), 1 => 2usize..5],
         before in prop::sample::select(vec![

@@ -140,7 +140,7 @@ pub(in crate::driver::tests) struct FaultLog {
 }
 
 /// See the module's description.
-pub(in crate::driver::tests) struct Server {
+pub(in crate::driver::tests) struct RemoteServer {
     kind: ServerKind,
     faults: Faults,
     log: Rc<RefCell<FaultLog>>,
@@ -166,7 +166,7 @@ pub(in crate::driver::tests) struct Server {
     faulty_until_ns: u64,
 }
 
-impl Server {
+impl RemoteServer {
     pub(in crate::driver::tests) fn new(
         kind: ServerKind,
         faults: Faults,
@@ -175,10 +175,10 @@ impl Server {
         seed: u64,
         log: Rc<RefCell<FaultLog>>,
         faulty_until_ns: u64,
-    ) -> Server {
+    ) -> RemoteServer {
         let number = log.borrow().whole.len();
         log.borrow_mut().whole.push(Vec::new());
-        Server {
+        RemoteServer {
             kind,
             faults,
             log,
@@ -408,7 +408,7 @@ impl Server {
     }
 }
 
-impl SimulatedServer for Server {
+impl SimulatedServer for RemoteServer {
     fn received(&mut self, now_ns: u64, bytes: &[u8]) -> Vec<ServerAction> {
         self.end_faults(now_ns);
         if self.kind == ServerKind::WebSocket && self.pushing {

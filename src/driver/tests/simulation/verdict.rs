@@ -2,7 +2,7 @@
 
 use crate::driver::tests::simulation::network::Conditions;
 use crate::driver::tests::simulation::server::{ServerKind, Wrong};
-use crate::driver::tests::simulation::{Report, Scenario, number};
+use crate::driver::tests::simulation::{Scenario, SeedReport, number};
 use crate::record::Phase;
 use crate::report::check::{CheckOutcome, CheckResult};
 use crate::report::summarise;
@@ -13,7 +13,7 @@ use crate::result::{
 use serde_json::json;
 use std::collections::BTreeMap;
 
-fn info(scenario: &Scenario, report: &Report) -> CaseInfo {
+fn info(scenario: &Scenario, report: &SeedReport) -> CaseInfo {
     let spec = report.feed.spec;
     CaseInfo {
         case: 0,
@@ -40,7 +40,7 @@ fn info(scenario: &Scenario, report: &Report) -> CaseInfo {
 }
 
 /// Puts a run into the form of a result.
-fn result(scenario: &Scenario, report: &Report) -> RunResult {
+fn result(scenario: &Scenario, report: &SeedReport) -> RunResult {
     let spec = serde_json::to_value(report.feed.spec).expect("a feed");
     let mut result = RunResult::new(Header {
         schema: SCHEMA.to_owned(),
@@ -90,7 +90,7 @@ fn result(scenario: &Scenario, report: &Report) -> RunResult {
 }
 
 /// The status of the run, and the checks that did not pass.
-pub(super) fn of(scenario: &Scenario, report: &Report) -> (Status, Vec<CheckResult>) {
+pub(super) fn of(scenario: &Scenario, report: &SeedReport) -> (Status, Vec<CheckResult>) {
     let table = summarise(&result(scenario, report));
     let bad = |check: &&CheckResult| {
         matches!(check.outcome, CheckOutcome::Failed | CheckOutcome::NotMade)
@@ -101,7 +101,7 @@ pub(super) fn of(scenario: &Scenario, report: &Report) -> (Status, Vec<CheckResu
 
 /// Whether clients poll more often than a round trip takes: they fall behind for good, and none comes to
 /// the end of its load to say what was published.
-fn falls_behind(scenario: &Scenario, report: &Report) -> bool {
+fn falls_behind(scenario: &Scenario, report: &SeedReport) -> bool {
     let round_trip_ns = 4 * scenario.conditions.latency_ns + 2 * scenario.delay.one_way_ns;
     let is_slow = round_trip_ns >= report.schedule.interval_ns;
     scenario.kind == ServerKind::Polling && (is_slow || scenario.conditions.stalls_one_in > 0)
@@ -109,7 +109,7 @@ fn falls_behind(scenario: &Scenario, report: &Report) -> bool {
 
 /// Whether something went wrong in the measured window that the figures must show, in a scenario that
 /// gives what is needed to see it: the bundled server, whose updates are known by number and time.
-fn must_show(scenario: &Scenario, report: &Report) -> bool {
+fn must_show(scenario: &Scenario, report: &SeedReport) -> bool {
     // A client's window begins up to an interval later, and what is sent at its end comes later.
     let (from_ns, until_ns) = report.measured_ns;
     let margin_ns = report.schedule.interval_ns + 4 * scenario.conditions.latency_ns;
@@ -132,7 +132,7 @@ fn must_show(scenario: &Scenario, report: &Report) -> bool {
 }
 
 /// A run in which something is wrong is never valid, and one in which nothing is wrong is.
-pub(super) fn check(scenario: &Scenario, report: &Report) {
+pub(super) fn check(scenario: &Scenario, report: &SeedReport) {
     // A summary takes longer than the run: in the test suite some seeds have one, in `tests/bench` all.
     let all = ["WSBENCH_SEED", "WSBENCH_SEEDS"].into_iter().any(|name| number(name).is_some());
     if !all && !scenario.seed.is_multiple_of(12) {

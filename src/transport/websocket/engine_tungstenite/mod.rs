@@ -66,7 +66,7 @@ enum SessionEnd {
 }
 
 /// One client's state that outlives its connections.
-struct SessionState {
+struct ClientState {
     delivery: DeliveryTracker,
     /// The handle of the messages that it sends to others, if it does.
     sender: Option<ClientCore>,
@@ -74,7 +74,7 @@ struct SessionState {
     able_ns: u64,
 }
 
-impl SessionState {
+impl ClientState {
     /// Says whether the client waits, and with it what it sends.
     fn set_waits(&mut self, client: &mut Client, waits: bool) {
         client.set_waits(waits);
@@ -126,7 +126,7 @@ impl TungsteniteEngine {
 
     async fn run_client(&self, client: &mut Client) {
         let sends = self.feed.sends(client.id) && !self.is_echo();
-        let mut state = SessionState {
+        let mut state = ClientState {
             delivery: DeliveryTracker::new(skipped(&self.feed)),
             sender: sends.then(|| client.second_handle(self.feed.period_ns())),
             able_ns: 0,
@@ -138,7 +138,7 @@ impl TungsteniteEngine {
     }
 
     /// Runs a session on each connection, until the client must end or cannot be set up.
-    async fn run_sessions(&self, client: &mut Client, state: &mut SessionState) {
+    async fn run_sessions(&self, client: &mut Client, state: &mut ClientState) {
         let mut opened = None;
         let first = client.set_up(async |client| {
             opened = self.open(client, Phase::Setup).await;
@@ -272,7 +272,7 @@ impl TungsteniteEngine {
     async fn run_session(
         &self,
         client: &mut Client,
-        state: &mut SessionState,
+        state: &mut ClientState,
         connection: &mut LibraryConnection,
     ) -> SessionEnd {
         let timeout_ns = client.thread.timeout_ns;
@@ -337,7 +337,7 @@ impl TungsteniteEngine {
     fn take_turn(
         &self,
         client: &mut Client,
-        state: &mut SessionState,
+        state: &mut ClientState,
         connection: &mut LibraryConnection,
     ) -> u64 {
         let echo = self.is_echo();
