@@ -29,9 +29,9 @@ const CHUNKS_OR_RATE: &str = "Set `delimiter` in the series to what ends a messa
 const CHANCE: f64 = 1e-6;
 
 /// Compares the updates that came within the measured windows with what was published, or with the
-/// rate that the scenario states. Each client may have a period less, and what may be on its way; a server
-/// of one's own may not publish more either, see [`most`];
-/// of a Poisson process, the total may be as low as it is once in a million runs.
+/// rate that the scenario states. Each client may have a period less, and what may be on its way; of a Poisson
+/// process, the total may be as low as it is once in a million runs. A server of one's own may not publish more
+/// than [`most`] either, unless it publishes when it is asked, see [`makes_updates_by_request`].
 pub(crate) fn held(group: &Group, setting: &Setting) -> CheckResult {
     let check = Check::FeedHeld;
     let (info, counts) = (group.info, group.counts());

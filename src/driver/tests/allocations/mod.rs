@@ -81,45 +81,6 @@ impl Canned {
             _ => u64::MAX,
         }
     }
-
-    fn send(&mut self, bytes: &[u8]) {
-        match self.kind {
-            ServerKind::Polling | ServerKind::LongPolling => self.asked = true,
-            ServerKind::Streaming | ServerKind::Sse => {
-                self.answer.extend_from_slice(ServerKind::CHUNKED);
-                self.is_open = true;
-            }
-            ServerKind::WebSocket if !self.is_open => {
-                self.answer.extend_from_slice(upgraded(bytes).as_bytes());
-                self.is_open = true;
-            }
-            ServerKind::WebSocket => {
-                // A short masked message goes back without its mask.
-                let (head, rest) = bytes.split_at(2);
-                let (mask, payload) = rest.split_at(4);
-                self.answer.extend_from_slice(&[head[0], head[1] & 0x7f]);
-                let plain = payload.iter().zip(mask.iter().cycle()).map(|(byte, key)| byte ^ key);
-                self.answer.extend(plain);
-            }
-        }
-    }
-
-    fn receive(&mut self, into: &mut [u8]) -> Option<usize> {
-        if !self.answer.is_empty() {
-            let len = self.answer.len();
-            into[..len].copy_from_slice(&self.answer);
-            self.answer.clear();
-            return Some(len);
-        }
-        if self.next_ns() > self.now_ns {
-            return None;
-        }
-        let (_, message) = self.messages.get(self.next)?;
-        into[..message.len()].copy_from_slice(message);
-        self.next += 1;
-        self.asked = false;
-        Some(message.len())
-    }
 }
 
 /// The answer to a request to upgrade.
@@ -150,18 +111,66 @@ struct CannedNetwork {
     thread: Rc<ThreadContext>,
 }
 
-struct CannedSocket(Rc<RefCell<Canned>>);
+impl CannedPeer for Canned {
+    fn send(&mut self, _: usize, bytes: &[u8]) {
+        match self.kind {
+            ServerKind::Polling | ServerKind::LongPolling => self.asked = true,
+            ServerKind::Streaming | ServerKind::Sse => {
+                self.answer.extend_from_slice(ServerKind::CHUNKED);
+                self.is_open = true;
+            }
+            ServerKind::WebSocket if !self.is_open => {
+                self.answer.extend_from_slice(upgraded(bytes).as_bytes());
+                self.is_open = true;
+            }
+            ServerKind::WebSocket => {
+                // A short masked message goes back without its mask.
+                let (head, rest) = bytes.split_at(2);
+                let (mask, payload) = rest.split_at(4);
+                self.answer.extend_from_slice(&[head[0], head[1] & 0x7f]);
+                let plain = payload.iter().zip(mask.iter().cycle()).map(|(byte, key)| byte ^ key);
+                self.answer.extend(plain);
+            }
+        }
+    }
+    fn receive(&mut self, _: usize, into: &mut [u8]) -> Option<usize> {
+        if !self.answer.is_empty() {
+            let len = self.answer.len();
+            into[..len].copy_from_slice(&self.answer);
+            self.answer.clear();
+            return Some(len);
+        }
+        if self.next_ns() > self.now_ns {
+            return None;
+        }
+        let (_, message) = self.messages.get(self.next)?;
+        into[..message.len()].copy_from_slice(message);
+        self.next += 1;
+        self.asked = false;
+        Some(message.len())
+    }
+}
 
-impl Socket for CannedSocket {
+/// The other end of some connections, which have numbers.
+trait CannedPeer {
+    fn send(&mut self, connection: usize, bytes: &[u8]);
+    /// Returns how many bytes there are; `None` if there are none now.
+    fn receive(&mut self, connection: usize, into: &mut [u8]) -> Option<usize>;
+}
+
+/// The client's socket of a connection with this number.
+struct CannedSocket<P>(Rc<RefCell<P>>, usize);
+
+impl<P: CannedPeer> Socket for CannedSocket<P> {
     fn connected(&mut self) -> io::Result<()> {
         Ok(())
     }
     fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.borrow_mut().send(bytes);
+        self.0.borrow_mut().send(self.1, bytes);
         Ok(bytes.len())
     }
     fn receive(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.0.borrow_mut().receive(into).ok_or_else(|| io::ErrorKind::WouldBlock.into())
+        self.0.borrow_mut().receive(self.1, into).ok_or_else(|| io::ErrorKind::WouldBlock.into())
     }
     fn end(&mut self) {}
     fn counts(&self) -> io::Result<TcpReading> {
@@ -174,7 +183,7 @@ impl Network for CannedNetwork {
         self.server.borrow().now_ns
     }
     fn connect(&mut self, _: u64, _: &Dialer, _: u32) -> Result<Box<dyn Socket>, ClientError> {
-        Ok(Box::new(CannedSocket(self.server.clone())))
+        Ok(Box::new(CannedSocket(self.server.clone(), 0)))
     }
     fn wait(&mut self, until_ns: u64, events: &mut Vec<Readiness>) {
         let mut server = self.server.borrow_mut();

@@ -1,6 +1,6 @@
 //! The same of clients that send to each other: what they send, and what they receive of all senders.
 
-use super::{BEGAN_NS, COUNTED, FIRST_SOURCE, WARM_UP, schedule};
+use super::{BEGAN_NS, COUNTED, CannedPeer, CannedSocket, FIRST_SOURCE, WARM_UP, schedule};
 use crate::client::context::ThreadContext;
 use crate::client::{ClientCore, ClientHalf};
 use crate::driver::engine::Engine;
@@ -10,10 +10,9 @@ use crate::feed::{Feed, Spec, Workload};
 use crate::net::Dialer;
 use crate::net::socket::{Network, Readiness, Socket};
 use crate::protocol::http1::Target;
-use crate::record::{ClientError, Phase, TcpReading};
+use crate::record::{ClientError, Phase};
 use crate::time::Delay;
 use std::cell::RefCell;
-use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -84,7 +83,14 @@ impl Hub {
         };
         !connection.answer.is_empty() || gets_messages && has_more
     }
+}
 
+struct HubNetwork {
+    hub: Rc<RefCell<Hub>>,
+    thread: Rc<ThreadContext>,
+}
+
+impl CannedPeer for Hub {
     fn send(&mut self, index: usize, bytes: &[u8]) {
         let Hub { connections, posted, payload_bytes, kind, .. } = self;
         let connection = &mut connections[index];
@@ -115,7 +121,6 @@ impl Hub {
         }
         assert!(posted.len() + *payload_bytes <= ROOM_BYTES, "{kind:?}: too many messages");
     }
-
     fn receive(&mut self, index: usize, into: &mut [u8]) -> Option<usize> {
         if !self.is_readable(&self.connections[index]) {
             return None;
@@ -137,30 +142,6 @@ impl Hub {
     }
 }
 
-struct HubNetwork {
-    hub: Rc<RefCell<Hub>>,
-    thread: Rc<ThreadContext>,
-}
-
-struct HubSocket(Rc<RefCell<Hub>>, usize);
-
-impl Socket for HubSocket {
-    fn connected(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-    fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.borrow_mut().send(self.1, bytes);
-        Ok(bytes.len())
-    }
-    fn receive(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.0.borrow_mut().receive(self.1, into).ok_or_else(|| io::ErrorKind::WouldBlock.into())
-    }
-    fn end(&mut self) {}
-    fn counts(&self) -> io::Result<TcpReading> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-}
-
 impl Network for HubNetwork {
     fn now_ns(&self) -> u64 {
         self.hub.borrow().now_ns
@@ -175,7 +156,7 @@ impl Network for HubNetwork {
             answer: Vec::with_capacity(4096),
             place: 0,
         });
-        Ok(Box::new(HubSocket(self.hub.clone(), hub.connections.len() - 1)))
+        Ok(Box::new(CannedSocket(self.hub.clone(), hub.connections.len() - 1)))
     }
     fn wait(&mut self, until_ns: u64, events: &mut Vec<Readiness>) {
         let mut hub = self.hub.borrow_mut();
