@@ -19,7 +19,7 @@ use std::rc::Rc;
 pub(in crate::driver::tests) type Accept = Box<dyn FnMut(SocketAddr) -> Box<dyn SimulatedServer>>;
 
 /// How long a connection stalls.
-const STALL_NS: u64 = 250_000_000;
+pub(super) const STALL_NS: u64 = 250_000_000;
 
 /// How a network treats what passes it.
 #[derive(Debug, Clone, Copy)]

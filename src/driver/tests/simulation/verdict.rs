@@ -1,6 +1,6 @@
 //! What a report says of a simulated run: its facts go through the checks of every run.
 
-use crate::driver::tests::simulation::network::Conditions;
+use crate::driver::tests::simulation::network::{Conditions, STALL_NS};
 use crate::driver::tests::simulation::server::{ServerKind, Wrong};
 use crate::driver::tests::simulation::{Scenario, SeedReport, number};
 use crate::record::Phase;
@@ -114,6 +114,9 @@ fn must_show(scenario: &Scenario, report: &SeedReport) -> bool {
     let (from_ns, until_ns) = report.measured_ns;
     let margin_ns = report.schedule.interval_ns + 4 * scenario.conditions.latency_ns;
     let margin_ns = margin_ns + 2 * scenario.delay.one_way_ns;
+    // A reset or an end that stalls reaches the client after the window.
+    let stall_ns = if scenario.conditions.stalls_one_in > 0 { STALL_NS } else { 0 };
+    let margin_ns = margin_ns + stall_ns;
     let inner = from_ns + margin_ns..until_ns - margin_ns;
     let answers = matches!(scenario.kind, ServerKind::Polling | ServerKind::LongPolling);
     let polls = scenario.kind == ServerKind::Polling;
