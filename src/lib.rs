@@ -336,7 +336,8 @@ pub mod internals {
     pub mod record {
         pub use crate::record::{
             ClientError, ClientErrorKind, Counts, Flow, Ledger, Metric, Part, Phase, Phases,
-            Recorder, TRACED_CLIENTS, TRACED_EVENTS, TcpTotals, TraceEvent, TraceKind, Window,
+            Recorder, TRACED_CLIENTS, TRACED_EVENTS, TcpTotals, TraceEvent, TraceKind,
+            TransportKind, Window,
         };
     }
     /// Tables, findings and formats.

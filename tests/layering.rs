@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use wsbench::internals::record::TransportKind;
 
 /// A folder or file directly below `src`, what it may use, and the reason if the arrow is an
 /// exception. The test fails on an arrow that nobody uses.
@@ -178,7 +179,12 @@ fn root() -> PathBuf {
 
 /// Code without comments and without the tests at its end.
 fn code(text: &str) -> String {
-    let end = text.find("\n#[cfg(test)]\nmod tests").unwrap_or(text.len());
+    let is_tests = |at: &usize| {
+        let next = text[*at..].lines().nth(2).unwrap_or_default();
+        next.ends_with("mod tests {") || next.ends_with("mod tests;")
+    };
+    let found = text.match_indices("\n#[cfg(test)]\n").map(|(at, _)| at).find(is_tests);
+    let end = found.unwrap_or(text.len());
     let lines = text[..end].lines().filter(|line| !line.trim_start().starts_with("//"));
     lines.collect::<Vec<_>>().join("\n")
 }
@@ -408,6 +414,26 @@ fn names_of_checks_stand_in_their_table_alone() {
     for source in sources.iter().filter(|source| !is_table(source)) {
         for name in &names {
             let literal = format!("\"{name}\"");
+            assert!(!source.code.contains(&literal), "{} has {literal}", source.path.display());
+        }
+    }
+}
+
+/// A decision on a transport is made by its kind: a result's text is read once. Pictures, the command
+/// line and the columns of one transport have names, and decide nothing.
+#[test]
+fn no_decision_hangs_on_a_transports_name() {
+    let decides = |source: &&Source| {
+        ["gate", "predict", "report/summary", "result", "run"]
+            .iter()
+            .any(|folder| source.path.starts_with(folder))
+    };
+    let sources = sources();
+    let deciding: Vec<&Source> = sources.iter().filter(decides).collect();
+    assert!(deciding.len() > 50, "{}", deciding.len());
+    for source in deciding {
+        for kind in TransportKind::ALL {
+            let literal = format!("\"{}\"", kind.name());
             assert!(!source.code.contains(&literal), "{} has {literal}", source.path.display());
         }
     }

@@ -6,6 +6,7 @@ use crate::cmd::console::print;
 use crate::config::Key;
 use crate::error::{Failure, Outcome, at};
 use crate::plan::{SECTIONS, Section};
+use crate::record::TransportKind;
 use crate::scenario::find_shipped;
 use crate::transport::{TRANSPORTS, Transport};
 use std::fmt::Write as _;
@@ -85,7 +86,7 @@ pub(super) fn write_new(path: &Path, text: &str, secret: bool) -> Outcome<()> {
 }
 
 /// The transports that the first run compares; the others are there, commented out.
-const FIRST: [&str; 2] = ["polling", "websocket"];
+const FIRST: [&str; 2] = [TransportKind::Polling.name(), TransportKind::WebSocket.name()];
 
 /// The settings of the starter that are not defaults: its run takes less than 20 s.
 const SHORT: [(&str, &str); 2] = [("warmup", "\"1s\""), ("duration", "\"3s\"")];

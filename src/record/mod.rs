@@ -19,6 +19,7 @@ mod step_turns;
 mod tcp;
 mod tls_problem;
 mod trace;
+mod transport_kind;
 mod window;
 
 pub use activity::{KernelCounts, ProcessActivity, Uncounted};
@@ -44,5 +45,6 @@ pub use tcp::TcpTotals;
 pub(crate) use tls_problem::TlsProblem;
 pub(crate) use trace::EventTrace;
 pub use trace::{TRACED_CLIENTS, TRACED_EVENTS, TraceEvent, TraceKind};
+pub use transport_kind::TransportKind;
 pub(crate) use window::PhaseTotals;
 pub use window::{Recorder, Window};

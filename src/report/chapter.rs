@@ -4,6 +4,7 @@
 //! characters of HTTP heads a poll, 2 bytes of frame header a WebSocket message, one a second
 //! and client. Its "Mbps" is bits over 2^20.
 
+use crate::record::TransportKind;
 use crate::report::figure::Figure;
 use crate::report::table::Chapter;
 use crate::result::CaseInfo;
@@ -13,11 +14,6 @@ use crate::units::SECOND_NS;
 pub(crate) const POLL_CHARS: f64 = 871.0;
 /// Bytes of frame header of one WebSocket message.
 pub(crate) const FRAME_BYTES: f64 = 2.0;
-
-/// The transport's name that the chapter's polling figures belong to.
-pub(crate) const POLLING: &str = "polling";
-/// The transport's name that the chapter's WebSocket figures belong to.
-pub(crate) const WEBSOCKET: &str = "websocket";
 
 /// The chapter's figures for a case.
 pub(super) fn figures(case: &CaseInfo) -> Chapter {
@@ -32,15 +28,15 @@ pub(super) fn figures(case: &CaseInfo) -> Chapter {
             100_000 => Some('C'),
             _ => None,
         },
-        bytes_per_s: match case.transport.as_str() {
+        bytes_per_s: match case.kind() {
             _ if !applies => {
                 Figure::absent_by_scenario("the chapter's figures are of another server")
             }
             _ if !case.floor && case.interval_ns != SECOND_NS => Figure::absent_by_scenario(
                 "the chapter counts one message a second and client, this plan does not",
             ),
-            POLLING => bytes(POLL_CHARS),
-            WEBSOCKET => bytes(FRAME_BYTES),
+            Some(TransportKind::Polling) => bytes(POLL_CHARS),
+            Some(TransportKind::WebSocket) => bytes(FRAME_BYTES),
             _ => Figure::absent_by_scenario("the chapter has no figure for this transport"),
         },
     }

@@ -4,7 +4,7 @@
 //! documentation.
 
 use crate::feed::Workload;
-use crate::record::{Counts, Metric, Part, Phase};
+use crate::record::{Counts, Metric, Part, Phase, TransportKind};
 use crate::report::check::{CheckOutcome, CheckResult};
 use crate::report::conclusion::Conclusion;
 use crate::report::figure::Figure;
@@ -449,6 +449,11 @@ impl Table {
 }
 
 impl Row {
+    /// What reports know of its transport; `None` for a transport that is added to the shipped ones.
+    pub fn kind(&self) -> Option<TransportKind> {
+        TransportKind::named(&self.transport)
+    }
+
     /// A volume of the measured phase.
     pub fn steady(&self, way: Way, layer: Layer) -> &Volume {
         let found = self

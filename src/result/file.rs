@@ -18,7 +18,9 @@
 //! and `latency`: they grew with threads and seconds until they and their reader were out of bounds.
 
 use crate::error::{Failure, Outcome, at};
-use crate::record::{ClientError, Latency, Metric, Phase, PhaseTotals, Phases, Window};
+use crate::record::{
+    ClientError, Latency, Metric, Phase, PhaseTotals, Phases, TransportKind, Window,
+};
 use crate::result::histogram::{self, CoarseLatency, Texts};
 use crate::result::seconds::{LinePlace, SecondRow, Seconds};
 use crate::result::{CaseEnd, DriverEnd, End, Header, OLDER_SCHEMAS, RunResult, SCHEMA, ServerEnd};
@@ -351,7 +353,7 @@ fn check_schema(path: &Path, header: &Header) -> Outcome<()> {
 /// Adds what a file of version 0.1 does not have: its transport `null` alone had no network.
 fn complete(header: &mut Header) {
     for case in &mut header.cases {
-        case.network &= !case.floor && case.transport != "null";
+        case.network &= !case.floor && case.kind() != Some(TransportKind::Null);
     }
 }
 

@@ -21,7 +21,7 @@ pub use crate::record::{KernelAudit, KernelCounts, ProcessActivity, ReceiveTimes
 
 use crate::feed::{StrangeTime, Workload};
 use crate::predict::Model;
-use crate::record::{FanOut, Head, Phases, Refusal, TcpTotals, TraceEvent};
+use crate::record::{FanOut, Head, Phases, Refusal, TcpTotals, TraceEvent, TransportKind};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -124,6 +124,11 @@ fn yes() -> bool {
 }
 
 impl CaseInfo {
+    /// What reports know of its transport; `None` for a transport that is added to the shipped ones.
+    pub fn kind(&self) -> Option<TransportKind> {
+        TransportKind::named(&self.transport)
+    }
+
     /// True if what one client sends reaches all.
     pub fn is_shared(&self) -> bool {
         self.workload.is_shared()

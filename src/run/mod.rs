@@ -25,6 +25,7 @@ use crate::error::{Outcome, at};
 use crate::os::{Caught, Signals};
 use crate::plan;
 use crate::plan::Plan;
+use crate::record::TransportKind;
 use crate::result::file::Line;
 use crate::result::{CaseInfo, End, Header, RunResult, SCHEMA, StopReason};
 use crate::run::companion::Companion;
@@ -217,7 +218,7 @@ pub fn header(plan: &Plan, started: String, host: BTreeMap<String, String>) -> H
 fn info(plan: &Plan, case: &crate::plan::Case) -> CaseInfo {
     let series = plan.series_of(case);
     let (label, transport) = if case.floor {
-        (plan::FLOOR.to_owned(), "null".to_owned())
+        (plan::FLOOR.to_owned(), TransportKind::Null.name().to_owned())
     } else {
         (series.label.clone(), series.transport().to_owned())
     };

@@ -21,6 +21,7 @@ use crate::predict::{Model, SeriesContext};
 use crate::protocol::http1::Target;
 use crate::protocol::http1::request_options::{RequestOptions, RequestSettings};
 use crate::protocol::http1::request_parts::RequestParts;
+use crate::record::TransportKind;
 use crate::server::Routes;
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -318,7 +319,8 @@ const RECONNECT: Key = Key {
 };
 
 /// Engines that are libraries, and the transport whose clients they can be.
-const LIBRARIES: [(&str, &str); 2] = [("reqwest", "polling"), ("tungstenite", "websocket")];
+const LIBRARIES: [(&str, TransportKind); 2] =
+    [("reqwest", TransportKind::Polling), ("tungstenite", TransportKind::WebSocket)];
 
 /// Reads the setting that says whose client is used. A library that is another transport's is
 /// refused with the name of that.
@@ -332,7 +334,10 @@ fn choose_engine<T: Copy>(fields: &mut Fields<'_>, key: &Key, own: &[(&str, T)])
             let all = all.join(" or ");
             fields.report(
                 key,
-                format!("engine {name:?} is a client for the transport {transport:?}; take {all}"),
+                format!(
+                    "engine {name:?} is a client for the transport {:?}; take {all}",
+                    transport.name()
+                ),
             );
             own[0].1
         }
@@ -363,6 +368,13 @@ mod tests {
             assert_eq!(keys.len(), transport.keys.len());
             assert!(transport.keys.iter().all(|k| k.default.is_some() && !k.about.is_empty()));
         }
+    }
+
+    #[test]
+    fn every_kind_is_a_shipped_transport() {
+        let shipped = TRANSPORTS.iter().filter(|t| t.name != "dummy");
+        let kinds: Vec<_> = shipped.filter_map(|t| TransportKind::named(t.name)).collect();
+        assert_eq!(kinds.len(), TransportKind::ALL.len());
     }
 
     #[test]

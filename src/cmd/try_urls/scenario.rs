@@ -7,28 +7,27 @@ use crate::cli::TryArgs;
 use crate::config::{Argument, SourceText};
 use crate::error::{Failure, Outcome};
 use crate::plan::{UrlParts, split_path};
+use crate::record::TransportKind;
 use crate::secret;
 use std::collections::BTreeSet;
 use std::path::Path;
 
 /// The scenario's name, which names the report's folder.
 pub(super) const NAME: &str = "try";
-/// The transport to which `--first` belongs.
-const WEBSOCKET: &str = "websocket";
 /// Schemes, and what their clients do.
-const SCHEMES: [(&str, &str); 12] = [
-    ("ws", WEBSOCKET),
-    ("wss", WEBSOCKET),
-    ("http", "polling"),
-    ("https", "polling"),
-    ("poll+http", "polling"),
-    ("poll+https", "polling"),
-    ("long-poll+http", "long-polling"),
-    ("long-poll+https", "long-polling"),
-    ("stream+http", "streaming"),
-    ("stream+https", "streaming"),
-    ("sse+http", "sse"),
-    ("sse+https", "sse"),
+const SCHEMES: [(&str, TransportKind); 12] = [
+    ("ws", TransportKind::WebSocket),
+    ("wss", TransportKind::WebSocket),
+    ("http", TransportKind::Polling),
+    ("https", TransportKind::Polling),
+    ("poll+http", TransportKind::Polling),
+    ("poll+https", TransportKind::Polling),
+    ("long-poll+http", TransportKind::LongPolling),
+    ("long-poll+https", TransportKind::LongPolling),
+    ("stream+http", TransportKind::Streaming),
+    ("stream+https", TransportKind::Streaming),
+    ("sse+http", TransportKind::ServerSentEvents),
+    ("sse+https", TransportKind::ServerSentEvents),
 ];
 /// The units that `--time` may end with, and their names in a scenario.
 const UNITS: [(&str, &str); 5] =
@@ -49,7 +48,7 @@ pub(super) struct WrittenScenario {
 /// A URL with what its scheme says.
 struct TryUrl<'a> {
     given: &'a str,
-    transport: &'static str,
+    transport: TransportKind,
     /// As in a scenario: without the name of the transport.
     url: &'a str,
 }
@@ -79,7 +78,9 @@ impl WrittenScenario {
         let urls = args.urls.iter().map(|url| TryUrl::parse(url).map_err(usage));
         let urls = urls.collect::<Outcome<Vec<TryUrl>>>()?;
         let headers = read_headers(&args.headers).map_err(usage)?;
-        if !args.first.is_empty() && urls.iter().all(|url| url.transport != WEBSOCKET) {
+        if !args.first.is_empty()
+            && urls.iter().all(|url| url.transport != TransportKind::WebSocket)
+        {
             let why = "--first: no URL is a WebSocket's (ws://, wss://), and only WebSocket clients \
                        send messages";
             return Err(usage(why.to_owned()));
@@ -142,7 +143,7 @@ impl WrittenScenario {
         first: &[String],
     ) {
         let start = self.text.len();
-        self.add(&format!("\n[[series]]\ntransport = {}\n", quoted(url.transport)));
+        self.add(&format!("\n[[series]]\ntransport = {}\n", quoted(url.transport.name())));
         if let Some(label) = label {
             self.add(&format!("label = {}\n", quoted(label)));
         }
@@ -156,7 +157,7 @@ impl WrittenScenario {
             }
             self.add(" }\n");
         }
-        if !first.is_empty() && url.transport == WEBSOCKET {
+        if !first.is_empty() && url.transport == TransportKind::WebSocket {
             self.add("first = [");
             for (n, message) in first.iter().enumerate() {
                 self.add(if n > 0 { ", " } else { "" });
@@ -195,7 +196,7 @@ impl<'a> TryUrl<'a> {
             ));
         };
         let way = scheme.find('+').map_or(0, |at| at + 1);
-        Ok(TryUrl { given, transport, url: &given[way..] })
+        Ok(TryUrl { given, transport: *transport, url: &given[way..] })
     }
 
     /// Whether its scheme is one with TLS.
@@ -261,20 +262,21 @@ fn absolute(file: &Path) -> Result<String, String> {
 /// Labels for URLs whose transport another one has too: by what tells them apart, or a number.
 fn labels(urls: &[TryUrl]) -> Vec<Option<String>> {
     let mut all: Vec<Option<String>> = vec![None; urls.len()];
-    let transports: BTreeSet<&str> = urls.iter().map(|url| url.transport).collect();
+    let transports: BTreeSet<TransportKind> = urls.iter().map(|url| url.transport).collect();
     for transport in transports {
         let alike: Vec<usize> =
             (0..urls.len()).filter(|&n| urls[n].transport == transport).collect();
         if alike.len() < 2 {
             continue;
         }
+        let name = transport.name();
         let by = |mark: usize| {
-            let names = alike.iter().map(|&n| label(transport, &urls[n].marks()[mark]));
+            let names = alike.iter().map(|&n| label(name, &urls[n].marks()[mark]));
             let names: Vec<String> = names.collect();
             let distinct: BTreeSet<&String> = names.iter().collect();
             (distinct.len() == names.len()).then_some(names)
         };
-        let numbered = || (1..=alike.len()).map(|n| format!("{transport}-{n}")).collect();
+        let numbered = || (1..=alike.len()).map(|n| format!("{name}-{n}")).collect();
         let names: Vec<String> = (0..3).find_map(by).unwrap_or_else(numbered);
         for (at, name) in alike.into_iter().zip(names) {
             all[at] = Some(name);
@@ -427,7 +429,7 @@ first = ["{\"subscribe\": 1}", "x\u007f"]
             ("POLL+HTTP://a", "polling", "HTTP://a"),
             ("wss://a", "websocket", "wss://a"),
         ] {
-            let read = TryUrl::parse(given).map(|read| (read.transport, read.url));
+            let read = TryUrl::parse(given).map(|read| (read.transport.name(), read.url));
             assert_eq!(read, Ok((transport, url)));
         }
         for (given, why) in [

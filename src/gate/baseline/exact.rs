@@ -9,7 +9,7 @@ use crate::gate::baseline::heads::describe_difference;
 use crate::gate::baseline::ratio::ExactRatio;
 use crate::gate::baseline::row_finding;
 use crate::predict::Exchange;
-use crate::record::{HeadOf, Ledger, Part, TcpTotals};
+use crate::record::{HeadOf, Ledger, Part, TcpTotals, TransportKind};
 use crate::report::Figure;
 use crate::report::finding::{Decision, Finding, Kind};
 use crate::report::layer::{Layer, Way};
@@ -200,7 +200,7 @@ pub(super) fn head_details(
 /// Compares the heads of setting up a client: an upgrade, a stream's opening, a first poll.
 pub(super) fn setup(a: &ComparableRow, b: &ComparableRow, findings: &mut Vec<Finding>) {
     // A held request may be answered, and the next one sent, before the load begins.
-    if a.transport == "long-polling" {
+    if TransportKind::named(&a.transport) == Some(TransportKind::LongPolling) {
         return;
     }
     // Without any client, `clients_connected` fails.

@@ -1,18 +1,18 @@
 //! Polling over WebSocket at every layer: one layer alone misleads.
 
-use crate::record::Metric;
-use crate::report::chapter::{POLLING, WEBSOCKET};
+use crate::record::{Metric, TransportKind};
 use crate::report::figure::Figure;
 use crate::report::layer::{Layer, Statistic, Way};
 use crate::report::table::{Comparison, Ratio, Row};
 
 /// Every polling row with the first WebSocket row of the same client count.
 pub(super) fn comparisons(rows: &[Row]) -> Vec<Comparison> {
-    let polling = rows.iter().filter(|r| r.transport == POLLING);
+    let polling = rows.iter().filter(|r| r.kind() == Some(TransportKind::Polling));
     polling
         .filter_map(|poll| {
-            let push =
-                rows.iter().find(|r| r.transport == WEBSOCKET && r.clients == poll.clients)?;
+            let push = rows.iter().find(|r| {
+                r.kind() == Some(TransportKind::WebSocket) && r.clients == poll.clients
+            })?;
             Some(Comparison {
                 clients: poll.clients,
                 polling: poll.series.clone(),

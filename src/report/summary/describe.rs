@@ -3,8 +3,7 @@
 //! Only valid rows are described, and only differences beyond a figure's noise.
 
 use crate::feed::Workload;
-use crate::record::Metric;
-use crate::report::chapter::{POLLING, WEBSOCKET};
+use crate::record::{Metric, TransportKind};
 use crate::report::figure::Figure;
 use crate::report::layer::{Layer, Statistic, Way};
 use crate::report::table::{Crossing, Row, Status};
@@ -251,9 +250,11 @@ fn worst_against_mean(rows: &[&Row], delay_ns: u64) -> Option<String> {
     if delay_ns == 0 {
         return None;
     }
-    let push = rows.iter().find(|r| r.transport == WEBSOCKET && r.chapter.applies)?;
+    let push =
+        rows.iter().find(|r| r.kind() == Some(TransportKind::WebSocket) && r.chapter.applies)?;
     let back_to_back = |r: &&&Row| {
-        r.transport == "long-polling" || (r.paced && r.pace.planned_s.value().is_none())
+        r.kind() == Some(TransportKind::LongPolling)
+            || (r.paced && r.pace.planned_s.value().is_none())
     };
     let asks = rows.iter().find(back_to_back)?;
     let delivery = |row, statistic| latency(row, Metric::DeliveryLatency, statistic);
@@ -278,12 +279,11 @@ const MOST_CROSSINGS: usize = 3;
 /// Rates above which one series needs fewer bytes than others. Polling against WebSocket comes
 /// first.
 fn crossing(crossings: &[Crossing], rows: &[&Row]) -> Option<String> {
-    let transport = |series: &str| {
-        rows.iter().find(|r| r.series == series).map_or("", |r| r.transport.as_str())
-    };
-    let place = |c: &&Crossing| match (transport(&c.a), transport(&c.b)) {
-        (POLLING, WEBSOCKET) | (WEBSOCKET, POLLING) => 0,
-        (POLLING, _) | (_, POLLING) => 1,
+    let kind = |series: &str| rows.iter().find(|r| r.series == series)?.kind();
+    let (polling, websocket) = (Some(TransportKind::Polling), Some(TransportKind::WebSocket));
+    let place = |c: &&Crossing| match (kind(&c.a), kind(&c.b)) {
+        (a, b) if (a, b) == (polling, websocket) || (b, a) == (polling, websocket) => 0,
+        (a, b) if a == polling || b == polling => 1,
         _ => 2,
     };
     let mut sorted: Vec<&Crossing> = crossings.iter().collect();

@@ -1,7 +1,7 @@
 //! The cases of a series at one client count, with everything of their repeats in one place.
 
 use crate::feed::Workload;
-use crate::record::{ClientError, ClientErrorKind, Counts, Phase, Window};
+use crate::record::{ClientError, ClientErrorKind, Counts, Phase, TransportKind, Window};
 use crate::result::{CaseEnd, CaseInfo, CaseResult, DriverEnd, RunResult, ServerEnd};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -213,7 +213,7 @@ fn is_silent_websocket(info: &CaseInfo, plan: &Value) -> bool {
     let subscribes = |series: &Value| series["params"]["conversation"]["steps"].is_array();
     listens
         && !info.bundled_server
-        && info.transport == "websocket"
+        && info.kind() == Some(TransportKind::WebSocket)
         && series.is_some_and(|series| !subscribes(series))
 }
 

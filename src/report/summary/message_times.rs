@@ -2,7 +2,7 @@
 //! time that cannot be right looks like.
 
 use crate::feed::{MessageClock, StrangeTime, TimeUnit};
-use crate::record::{Counts, Metric};
+use crate::record::{Counts, Metric, TransportKind};
 use crate::report::check::{Check, CheckResult};
 use crate::report::figure::Figure;
 use crate::report::summary::group::Group;
@@ -31,9 +31,9 @@ const OTHER_TIME: &str = "Name in `time` of [message] when each message was publ
 
 /// What to do if a message holds several updates.
 pub(super) fn one_update_each(group: &Group) -> &'static str {
-    match group.info.transport.as_str() {
-        "streaming" => DELIMITER,
-        "websocket" => {
+    match group.info.kind() {
+        Some(TransportKind::Streaming) => DELIMITER,
+        Some(TransportKind::WebSocket) => {
             "Set `separator` in the series to what ends an update in a frame, for example \"\\n\"."
         }
         _ => {

@@ -5,7 +5,7 @@
 //! falls silent, need not lose one.
 
 use crate::feed::Arrivals;
-use crate::record::{Metric, Part};
+use crate::record::{Metric, Part, TransportKind};
 use crate::report::check::{Cause, Check, CheckResult};
 use crate::report::figure::Figure;
 use crate::report::summary::delivery;
@@ -127,7 +127,7 @@ fn too_many(group: &Group, setting: &Setting, came: u64, published: f64) -> Chec
         );
         return CheckResult { cause: Cause::BusyMachine, remedy: LATE_OR_RATE, text, ..found };
     }
-    let remedy = match group.info.transport == "streaming" {
+    let remedy = match group.info.kind() == Some(TransportKind::Streaming) {
         _ if are_times_of_answers(group, setting) => OF_ANSWERS,
         true => CHUNKS_OR_RATE,
         false => OTHER_RATE,

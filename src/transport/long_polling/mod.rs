@@ -14,6 +14,7 @@ use crate::feed::Spec;
 use crate::predict::SeriesContext;
 use crate::protocol::http1::Target;
 use crate::protocol::http1::request_options::RequestSettings;
+use crate::record::TransportKind;
 use crate::server::Routes;
 use crate::transport::{Series, SeriesShape, Transport, series_from_json};
 use params::Params;
@@ -21,7 +22,7 @@ use position::{CONDITIONAL, CURSOR, PositionSettings};
 use std::rc::Rc;
 
 pub(crate) static TRANSPORT: Transport = Transport {
-    name: "long-polling",
+    name: TransportKind::LongPolling.name(),
     about: "an HTTP request that is held until there is an update, and the next one at once",
     keys: params::KEYS,
     // As long as the path of polling, so that the chapter's heads have the same size.

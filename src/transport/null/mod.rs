@@ -7,7 +7,7 @@ use crate::config::Key;
 use crate::feed::{Spec, Workload};
 use crate::predict::{Exchange, Model, SeriesContext};
 use crate::protocol::http1::Target;
-use crate::record::{ClientError, Ledger};
+use crate::record::{ClientError, Ledger, TransportKind};
 use crate::server::Routes;
 use crate::time::{Turn, TurnPlacement};
 use crate::transport::{Series, SeriesShape, Transport, series_from_json};
@@ -18,7 +18,7 @@ const INTERVAL: Key =
     Key { name: "interval", default: Some("\"1s\""), about: "between two turns of a client" };
 
 pub(crate) static TRANSPORT: Transport = Transport {
-    name: "null",
+    name: TransportKind::Null.name(),
     about: "no network at all: the driver's own floor",
     keys: &[INTERVAL],
     path: "",

@@ -19,6 +19,7 @@ use crate::predict::SeriesContext;
 use crate::protocol::http1::Target;
 use crate::protocol::http1::head::CHAPTER_PATH;
 use crate::protocol::http1::request_options::RequestSettings;
+use crate::record::TransportKind;
 use crate::server::Routes;
 use crate::transport::{ClientMemory, Series, SeriesShape, Transport, series_from_json};
 use engine_raw::RawClients;
@@ -27,7 +28,7 @@ use params::{Params, PollingEngine};
 use std::rc::Rc;
 
 pub(crate) static TRANSPORT: Transport = Transport {
-    name: "polling",
+    name: TransportKind::Polling.name(),
     about: "an HTTP request each interval, answered at once with the latest update",
     keys: params::KEYS,
     path: CHAPTER_PATH,

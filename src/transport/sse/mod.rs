@@ -19,7 +19,7 @@ use crate::protocol::http1::request_options::{
 use crate::protocol::http1::response::BodyPiece;
 use crate::protocol::http1::success::SUCCESS;
 use crate::protocol::sse::{DATA_KEPT_BYTES, Parser, StreamItem};
-use crate::record::{Flow, Ledger, Part};
+use crate::record::{Flow, Ledger, Part, TransportKind};
 use crate::server::post::POST_REPLY;
 use crate::server::streaming_response::MessageFormat;
 use crate::server::{Outgoing, Routes};
@@ -45,7 +45,7 @@ const RECONNECT: Key = Key {
 };
 
 pub(crate) static TRANSPORT: Transport = Transport {
-    name: "sse",
+    name: TransportKind::ServerSentEvents.name(),
     about: "server-sent events: one HTTP response that never ends, an event for each update",
     keys: &[
         head::REQUEST,

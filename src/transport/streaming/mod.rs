@@ -22,6 +22,7 @@ use crate::protocol::http1::request_options::{
     ACCEPT_ENCODING, COOKIES, HEADERS, HOST, REDIRECTS, RequestSettings,
 };
 use crate::protocol::http1::success::SUCCESS;
+use crate::record::TransportKind;
 use crate::server::Routes;
 use crate::server::post::POST_REPLY;
 use crate::server::streaming_response::MessageFormat;
@@ -34,7 +35,7 @@ use std::rc::Rc;
 pub(crate) use any_body::read_any_body;
 
 pub(crate) static TRANSPORT: Transport = Transport {
-    name: "streaming",
+    name: TransportKind::Streaming.name(),
     about: "one HTTP response that never ends, a chunk of it for each update",
     keys: &[
         head::REQUEST,

@@ -22,6 +22,7 @@ use crate::predict::SeriesContext;
 use crate::protocol::http1::Target;
 use crate::protocol::http1::request_options::RequestOptions;
 use crate::protocol::http1::request_parts::RequestParts;
+use crate::record::TransportKind;
 use crate::server::Routes;
 use crate::transport::{ClientMemory, Series, SeriesShape, Transport, series_from_json};
 pub(crate) use conversation::receive_any_messages;
@@ -31,7 +32,7 @@ use std::rc::Rc;
 pub(crate) use upgrade::read_response;
 
 pub(crate) static TRANSPORT: Transport = Transport {
-    name: "websocket",
+    name: TransportKind::WebSocket.name(),
     about: "one upgraded connection, on which the server sends a frame for each update",
     keys: params::KEYS,
     path: "/ws",

@@ -1,5 +1,6 @@
 //! CPU per message and memory per client of driver, server and kernel.
 
+use crate::record::TransportKind;
 use crate::report::figure::Figure;
 use crate::report::format::png::axis::AxisScale;
 use crate::report::format::png::page::{LegendEntry, Page};
@@ -30,7 +31,10 @@ const PANELS: [CostPanel; 6] = [
 pub(crate) fn draw(table: &Table) -> Vec<u8> {
     let series = palette::series(table);
     let mut legend = keys(&series);
-    legend.push(LegendEntry::new("floor (null transport)", palette::transport("null")));
+    legend.push(LegendEntry::new(
+        "floor (null transport)",
+        palette::transport(TransportKind::Null.name()),
+    ));
     let mut footnotes = vec![
         "CPU: user and system time per completed exchange (polling) or received message (push). \
          Memory: private resident memory that a client adds; kernel: socket memory of the whole \
@@ -62,7 +66,10 @@ fn panel(table: &Table, series: &[(String, RGBColor)], (title, show, value): Cos
         let bar = |row, sign, colour| Mark::bar(value(row), show, sign, colour);
         match title {
             // The run's verdict does not include the floor.
-            FLOOR => rows.take(1).map(|(r, _)| bar(r, "", palette::transport("null"))).collect(),
+            FLOOR => rows
+                .take(1)
+                .map(|(r, _)| bar(r, "", palette::transport(TransportKind::Null.name())))
+                .collect(),
             _ => rows.map(|(row, colour)| bar(row, invalid_mark(row), colour)).collect(),
         }
     });

@@ -1,6 +1,6 @@
 //! Latencies: a box from the median to p90, paler to p99, a line to the largest.
 
-use crate::record::Metric;
+use crate::record::{Metric, TransportKind};
 use crate::report::format::png::axis::AxisScale;
 use crate::report::format::png::page::{LegendEntry, Page};
 use crate::report::format::png::panel::{Mark, Panel, Shape, Spread};
@@ -52,7 +52,7 @@ pub(crate) fn draw(table: &Table) -> Vec<u8> {
             "{BOUND} driver-bound, not the server's alone: {what} is more than a tenth of the median"
         ));
     }
-    let grey = palette::transport("null");
+    let grey = palette::transport(TransportKind::Null.name());
     let mut legend = keys(&series);
     legend.push(LegendEntry::new("box: median to p90", grey));
     legend.push(LegendEntry::new("pale: p90 to p99", palette::lighter(grey, 0.6)));

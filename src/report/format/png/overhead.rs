@@ -1,6 +1,6 @@
 //! The chapter's figure 7-4: overhead per second by client count, as the chapter has it and measured.
 
-use crate::report::chapter::{POLLING, WEBSOCKET};
+use crate::record::TransportKind;
 use crate::report::figure::Figure;
 use crate::report::format::png::axis::AxisScale;
 use crate::report::format::png::page::{LegendEntry, Page, Swatch};
@@ -15,8 +15,9 @@ const STRETCHED: &str = "*";
 pub(crate) fn draw(table: &Table) -> Vec<u8> {
     let series = palette::series(table);
     let mut legend: Vec<LegendEntry> = keys(&series);
-    for transport in [POLLING, WEBSOCKET] {
-        let known = |r: &Row| r.transport == transport && r.chapter.bytes_per_s.value().is_some();
+    for kind in [TransportKind::Polling, TransportKind::WebSocket] {
+        let transport = kind.name();
+        let known = |r: &Row| r.kind() == Some(kind) && r.chapter.bytes_per_s.value().is_some();
         if table.rows.iter().any(known) {
             let label = format!("the chapter's {transport}");
             legend.push(LegendEntry::of(&label, palette::transport(transport), Swatch::Striped));

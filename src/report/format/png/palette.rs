@@ -1,16 +1,17 @@
 //! Colours of Okabe and Ito, which people with colour blindness can tell apart. A transport has the
 //! same colour in every picture.
 
+use crate::record::TransportKind;
 use crate::report::table::Table;
 use plotters::style::RGBColor;
 
-const KNOWN: [(&str, RGBColor); 6] = [
-    ("polling", RGBColor(213, 94, 0)),
-    ("websocket", RGBColor(0, 114, 178)),
-    ("long-polling", RGBColor(230, 159, 0)),
-    ("streaming", RGBColor(0, 158, 115)),
-    ("sse", RGBColor(204, 121, 167)),
-    ("null", RGBColor(140, 140, 140)),
+const KNOWN: [(TransportKind, RGBColor); 6] = [
+    (TransportKind::Polling, RGBColor(213, 94, 0)),
+    (TransportKind::WebSocket, RGBColor(0, 114, 178)),
+    (TransportKind::LongPolling, RGBColor(230, 159, 0)),
+    (TransportKind::Streaming, RGBColor(0, 158, 115)),
+    (TransportKind::ServerSentEvents, RGBColor(204, 121, 167)),
+    (TransportKind::Null, RGBColor(140, 140, 140)),
 ];
 const OTHERS: [RGBColor; 3] = [RGBColor(86, 180, 233), RGBColor(0, 0, 0), RGBColor(240, 228, 66)];
 
@@ -96,7 +97,7 @@ pub(crate) fn of(series: &[(String, RGBColor)], label: &str) -> RGBColor {
 /// Returns a transport's colour; an unknown one gets a colour by its name.
 pub(crate) fn transport(name: &str) -> RGBColor {
     let by_name = || OTHERS[name.bytes().map(usize::from).sum::<usize>() % OTHERS.len()];
-    KNOWN.iter().find(|(n, _)| *n == name).map_or_else(by_name, |(_, c)| *c)
+    KNOWN.iter().find(|(kind, _)| kind.name() == name).map_or_else(by_name, |(_, c)| *c)
 }
 
 /// Mixes a colour with white; 1 is white.
@@ -120,7 +121,7 @@ mod tests {
 
     #[test]
     fn every_series_has_a_colour_of_its_own() {
-        for name in KNOWN.map(|(name, _)| name) {
+        for name in KNOWN.map(|(kind, _)| kind.name()) {
             for count in [12] {
                 let all = colours(&vec![name; count]);
                 assert_eq!(all[0], transport(name));

@@ -1,7 +1,7 @@
 //! The chapter's figure 7-5 from a recording: messages between server and client, slanted by their
 //! delay, a lane for each series.
 
-use crate::record::TraceKind;
+use crate::record::{TraceKind, TransportKind};
 use crate::report::format::png::canvas::{Area, Drawn};
 use crate::report::format::png::page::{LegendEntry, Page, Swatch, series_name};
 use crate::report::format::png::panel;
@@ -31,7 +31,7 @@ const WIDTHS: [(usize, u32, bool); 3] = [(70, 5, true), (160, 3, false), (usize:
 pub(crate) fn draw(table: &Table) -> Vec<u8> {
     let timeline = &table.pictures.timeline;
     let has = |kind| timeline.lanes.iter().flat_map(|l| &l.messages).any(|m| m.kind == kind);
-    let grey = palette::transport("null");
+    let grey = palette::transport(TransportKind::Null.name());
     let mut messages = timeline.lanes.iter().flat_map(|lane| &lane.messages);
     let mut keys = Vec::new();
     if timeline.lanes.is_empty() || messages.any(|message| message.published_us.is_some()) {
