@@ -372,6 +372,10 @@ fn check(scenario: &Scenario, report: &SeedReport) {
     }
 }
 
+/// Seeds that failed once, and lie beyond those of the suite: a reset that stalled until after the window,
+/// and held requests over a network as slow as their updates.
+const ONCE_WRONG: [u64; 2] = [15_902, 40_276];
+
 /// A number from the environment.
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
@@ -379,9 +383,9 @@ fn number(name: &str) -> Option<u64> {
 
 #[test]
 fn the_laws_hold_whatever_network_and_servers_do() {
-    let seeds = match number("WSBENCH_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 0..number("WSBENCH_SEEDS").unwrap_or(10_000),
+    let seeds: Vec<u64> = match number("WSBENCH_SEED") {
+        Some(seed) => vec![seed],
+        None => (0..number("WSBENCH_SEEDS").unwrap_or(10_000)).chain(ONCE_WRONG).collect(),
     };
     for seed in seeds {
         let scenario = Scenario::of(seed);

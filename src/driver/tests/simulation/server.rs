@@ -1,6 +1,7 @@
 //! Servers of the simulated network: the five transports as they should be, and with faults.
 
 use crate::feed::{Cursor, Feed, PayloadKind, Stamp, Topic};
+use crate::record::TransportKind;
 use rand_xoshiro::SplitMix64;
 use rand_xoshiro::rand_core::{RngCore, SeedableRng};
 use std::cell::RefCell;
@@ -46,6 +47,17 @@ impl ServerKind {
         ServerKind::Sse,
         ServerKind::WebSocket,
     ];
+    /// The transport that its clients are of.
+    pub(in crate::driver::tests) fn transport(self) -> TransportKind {
+        match self {
+            ServerKind::Polling => TransportKind::Polling,
+            ServerKind::LongPolling => TransportKind::LongPolling,
+            ServerKind::Streaming => TransportKind::Streaming,
+            ServerKind::Sse => TransportKind::ServerSentEvents,
+            ServerKind::WebSocket => TransportKind::WebSocket,
+        }
+    }
+
     /// Whether its messages are chunks.
     fn is_chunked(self) -> bool {
         matches!(self, ServerKind::Streaming | ServerKind::Sse)
