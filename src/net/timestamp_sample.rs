@@ -2,7 +2,7 @@
 //! long bytes lay in the kernel before the client read them. Only these connections pay for it.
 
 use crate::record::ReceiveTimestamps;
-use crate::time::WallClock;
+use crate::time::{WallClock, now_ns};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -12,6 +12,14 @@ const ONE_IN: u32 = 64;
 const LEAST: u32 = 4;
 /// The most.
 const MOST: u32 = 256;
+/// Reads with a timestamp that a thread takes one after the other. If they come within the time between two
+/// such series, it asks for none meanwhile: else the kernel stamps every packet of the host, and each of
+/// these reads takes a clock reading more.
+const SERIES: u32 = 512;
+/// The least time between the beginnings of two series, in nanoseconds.
+const BETWEEN_NS: u64 = 500_000_000;
+/// What may be added to it. It varies, so that what comes at regular times is not missed each time.
+const BETWEEN_MORE_NS: u64 = 1_000_000_000;
 
 /// Records how long bytes lay in the kernel.
 pub(crate) trait ReceiveDelays {
@@ -26,6 +34,10 @@ pub(crate) struct TimestampSample {
     threads: u32,
     clock: RefCell<WallClock>,
     counts: Cell<ReceiveTimestamps>,
+    /// Timestamps of this series, when it began, and when the next one begins; 0 while one runs.
+    taken: Cell<u32>,
+    began_ns: Cell<u64>,
+    pause_until_ns: Cell<u64>,
     delays: Rc<dyn ReceiveDelays>,
 }
 
@@ -44,6 +56,9 @@ impl TimestampSample {
             threads,
             clock: RefCell::new(WallClock::new()),
             counts: Cell::default(),
+            taken: Cell::new(0),
+            began_ns: Cell::new(now_ns()),
+            pause_until_ns: Cell::new(0),
             delays,
         }
     }
@@ -68,6 +83,31 @@ impl TimestampSample {
         self.count(|counts| counts.library_clients += u64::from(clients));
     }
 
+    /// Whether reads are to have timestamps now.
+    pub(crate) fn wants(&self) -> bool {
+        self.pause_until_ns.get() == 0 || self.wants_at(now_ns())
+    }
+
+    fn wants_at(&self, now_ns: u64) -> bool {
+        if now_ns < self.pause_until_ns.get() {
+            return false;
+        }
+        self.pause_until_ns.set(0);
+        self.taken.set(0);
+        self.began_ns.set(now_ns);
+        true
+    }
+
+    /// Counts a timestamp. After the last one of a series there is a pause, unless the series took as long as
+    /// both are to take.
+    fn take_at(&self, now_ns: u64) {
+        self.taken.set(self.taken.get() + 1);
+        if self.taken.get() >= SERIES {
+            let between_ns = BETWEEN_NS + now_ns % BETWEEN_MORE_NS;
+            self.pause_until_ns.set(self.began_ns.get().saturating_add(between_ns).max(1));
+        }
+    }
+
     /// Records a read that has just ended, and when the kernel received its last bytes, in
     /// nanoseconds of `CLOCK_REALTIME`.
     pub(crate) fn record(&self, received_ns: Option<u64>) {
@@ -75,7 +115,10 @@ impl TimestampSample {
             return self.count(|counts| counts.missing += 1);
         };
         match self.clock.borrow_mut().now_and_moment_of(received_ns) {
-            (client_ns, Some(kernel_ns)) => self.delays.record(kernel_ns, client_ns),
+            (client_ns, Some(kernel_ns)) => {
+                self.take_at(client_ns);
+                self.delays.record(kernel_ns, client_ns);
+            }
             (_, None) => self.count(|counts| counts.discarded += 1),
         }
     }
@@ -143,6 +186,42 @@ mod tests {
                     assert!(all <= LEAST * ONE_IN || found <= all.div_ceil(ONE_IN), "{case}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_series_of_timestamps_that_is_over_early_is_followed_by_a_pause() {
+        let (sample, _) = sample(64, 1);
+        let begin_ns = sample.began_ns.get();
+        // Two million reads a second: 512 take a quarter of a millisecond.
+        let read = |now_ns: u64| {
+            let wanted = sample.pause_until_ns.get() == 0 || sample.wants_at(now_ns);
+            wanted.then(|| sample.take_at(now_ns));
+            wanted
+        };
+        let seconds = 60;
+        let mut stamped = 0;
+        let mut series = 0;
+        let mut before = false;
+        for n in 0..seconds * 100_000 {
+            let wanted = read(begin_ns + n * 10_000);
+            stamped += u64::from(wanted);
+            series += u64::from(wanted && !before);
+            before = wanted;
+        }
+        // One series in half a second to one and a half.
+        assert!((seconds * 2 / 3..=seconds * 2).contains(&series), "{series}");
+        assert_eq!(stamped.div_ceil(u64::from(SERIES)), series);
+    }
+
+    #[test]
+    fn reads_that_are_few_have_timestamps_all_the_time() {
+        let (sample, _) = sample(64, 1);
+        let begin_ns = sample.began_ns.get();
+        for n in 0..10_000 {
+            let now_ns = begin_ns + n * 3_000_000;
+            assert!(sample.pause_until_ns.get() == 0 || sample.wants_at(now_ns), "{n}");
+            sample.take_at(now_ns);
         }
     }
 

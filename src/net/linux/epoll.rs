@@ -119,7 +119,12 @@ impl Network for Epoll {
         let socket = TcpSocket { socket, ipv6 };
         match sample {
             None => Ok(Box::new(socket)),
-            Some(sample) => Ok(Box::new(TimestampedSocket { socket, sample: sample.clone() })),
+            Some(sample) => Ok(Box::new(TimestampedSocket {
+                socket,
+                sample: sample.clone(),
+                asks: true,
+                is_stamped: true,
+            })),
         }
     }
 
@@ -187,6 +192,24 @@ impl Socket for TcpSocket {
 struct TimestampedSocket {
     socket: TcpSocket,
     sample: Rc<TimestampSample>,
+    /// Whether it asks for timestamps now.
+    asks: bool,
+    /// False from when it asks again until the first timestamp: the kernel begins some moments later.
+    is_stamped: bool,
+}
+
+impl TimestampedSocket {
+    /// Asks for timestamps, or stops it. What has come already has none.
+    #[cold]
+    fn ask(&mut self, wanted: bool) {
+        let socket = &self.socket.socket;
+        let done =
+            if wanted { receive_timestamp::ask(socket) } else { receive_timestamp::stop(socket) };
+        // What worked once fails only if the socket is gone, which the read says too.
+        if done.is_ok() {
+            (self.asks, self.is_stamped) = (wanted, false);
+        }
+    }
 }
 
 impl Socket for TimestampedSocket {
@@ -197,8 +220,17 @@ impl Socket for TimestampedSocket {
         self.socket.send(bytes)
     }
     fn receive(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let wanted = self.sample.wants();
+        if wanted != self.asks {
+            self.ask(wanted);
+            return self.socket.receive(into);
+        }
+        if !wanted {
+            return self.socket.receive(into);
+        }
         let (len, received_ns) = receive_timestamp::receive(&self.socket.socket, into)?;
-        if len > 0 {
+        self.is_stamped |= received_ns.is_some();
+        if len > 0 && self.is_stamped {
             self.sample.record(received_ns);
         }
         Ok(len)

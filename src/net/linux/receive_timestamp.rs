@@ -20,6 +20,14 @@ pub(crate) fn ask(socket: &impl AsFd) -> io::Result<()> {
     Ok(setsockopt(socket, sockopt::ReceiveTimestampns, &true)?)
 }
 
+/// Asks for no more timestamps.
+///
+/// # Errors
+/// If the system has none.
+pub(crate) fn stop(socket: &impl AsFd) -> io::Result<()> {
+    Ok(setsockopt(socket, sockopt::ReceiveTimestampns, &false)?)
+}
+
 /// Receives bytes into the beginning of `into`. Returns how many, and when the kernel received them,
 /// in nanoseconds of `CLOCK_REALTIME`; `None` if it did not say.
 ///

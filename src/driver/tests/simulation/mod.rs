@@ -387,13 +387,23 @@ fn the_laws_hold_whatever_network_and_servers_do() {
         Some(seed) => vec![seed],
         None => (0..number("WSBENCH_SEEDS").unwrap_or(10_000)).chain(ONCE_WRONG).collect(),
     };
-    for seed in seeds {
-        let scenario = Scenario::of(seed);
-        let run = std::panic::AssertUnwindSafe(|| check(&scenario, &scenario.run()));
-        if let Err(panic) = std::panic::catch_unwind(run) {
-            eprintln!("seed {seed} fails (WSBENCH_SEED={seed} runs it alone): {scenario:#?}");
-            std::panic::resume_unwind(panic);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        let run = |from: usize| seeds.iter().skip(from).step_by(threads).for_each(|n| run_seed(*n));
+        let threads: Vec<_> = (0..threads).map(|from| scope.spawn(move || run(from))).collect();
+        for thread in threads {
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         }
+    });
+}
+
+/// Runs a seed, and says which one it is if a law does not hold.
+fn run_seed(seed: u64) {
+    let scenario = Scenario::of(seed);
+    let run = std::panic::AssertUnwindSafe(|| check(&scenario, &scenario.run()));
+    if let Err(panic) = std::panic::catch_unwind(run) {
+        eprintln!("seed {seed} fails (WSBENCH_SEED={seed} runs it alone): {scenario:#?}");
+        std::panic::resume_unwind(panic);
     }
 }
 
