@@ -12,6 +12,7 @@ use crate::result::{
 };
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 fn info(scenario: &Scenario, report: &SeedReport) -> CaseInfo {
     let spec = report.feed.spec;
@@ -107,17 +108,23 @@ fn falls_behind(scenario: &Scenario, report: &SeedReport) -> bool {
     scenario.kind == ServerKind::Polling && (is_slow || scenario.conditions.stalls_one_in > 0)
 }
 
-/// Whether something went wrong in the measured window that the figures must show, in a scenario that
-/// gives what is needed to see it: the bundled server, whose updates are known by number and time.
-fn must_show(scenario: &Scenario, report: &SeedReport) -> bool {
-    // A client's window begins up to an interval later, and what is sent at its end comes later.
+/// The part of the measured window in which each client measures, whatever the network does to what is sent
+/// there: a client's window begins up to an interval later, and what is sent at its end comes later.
+fn inner_window(scenario: &Scenario, report: &SeedReport) -> Range<u64> {
     let (from_ns, until_ns) = report.measured_ns;
     let margin_ns = report.schedule.interval_ns + 4 * scenario.conditions.latency_ns;
     let margin_ns = margin_ns + 2 * scenario.delay.one_way_ns;
     // A reset or an end that stalls reaches the client after the window.
     let stall_ns = if scenario.conditions.stalls_one_in > 0 { STALL_NS } else { 0 };
     let margin_ns = margin_ns + stall_ns;
-    let inner = from_ns + margin_ns..until_ns - margin_ns;
+    from_ns + margin_ns..until_ns - margin_ns
+}
+
+/// Whether something went wrong in the measured window that the figures must show, in a scenario that
+/// gives what is needed to see it: the bundled server, whose updates are known by number and time.
+fn must_show(scenario: &Scenario, report: &SeedReport) -> bool {
+    let (from_ns, until_ns) = report.measured_ns;
+    let inner = inner_window(scenario, report);
     let answers = matches!(scenario.kind, ServerKind::Polling | ServerKind::LongPolling);
     let polls = scenario.kind == ServerKind::Polling;
     report.log.wrong.iter().any(|(wrong, at_ns)| match wrong {
@@ -134,6 +141,18 @@ fn must_show(scenario: &Scenario, report: &SeedReport) -> bool {
     })
 }
 
+/// Whether all that is wrong are exchanges that failed and are counted, no more than one in a hundred of
+/// all: so many may, and the report says so.
+fn fails_rarely(scenario: &Scenario, report: &SeedReport) -> bool {
+    let fails = |wrong: &Wrong| matches!(wrong, Wrong::Garbage | Wrong::Ended | Wrong::Reset);
+    let counts = report.window.phases[Phase::Steady].counts;
+    let all = counts.completed + counts.faults;
+    let inner = inner_window(scenario, report);
+    let wrong = report.log.wrong.iter().filter(|(_, at_ns)| inner.contains(at_ns)).count() as u64;
+    report.log.wrong.iter().all(|(wrong, _)| fails(wrong))
+        && (wrong..=all / 100).contains(&counts.faults)
+}
+
 /// A run in which something is wrong is never valid, and one in which nothing is wrong is.
 pub(super) fn check(scenario: &Scenario, report: &SeedReport) {
     // A summary takes longer than the run: in the test suite some seeds have one, in `tests/bench` all.
@@ -143,7 +162,7 @@ pub(super) fn check(scenario: &Scenario, report: &SeedReport) {
         return;
     }
     let (status, checks) = of(scenario, report);
-    if must_show(scenario, report) {
+    if must_show(scenario, report) && !fails_rarely(scenario, report) {
         assert_ne!(status, Status::Valid, "valid, though wrong: {:?}", report.log.wrong);
     }
     // A network that stalls may keep the window's last messages until after it.
