@@ -15,6 +15,8 @@ mod capture;
 mod compat;
 /// The delay line, within a run and as a relay.
 mod delay;
+/// What counts as a message of another server.
+mod delimited;
 /// What a started server leaves behind.
 mod detached;
 /// Protocols above WebSocket, as settings.

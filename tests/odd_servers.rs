@@ -14,7 +14,7 @@ use wsbench::internals::feed::{PayloadKind, Stamp};
 use wsbench::internals::time::now_ns;
 
 /// A short run of two clients, with further lines.
-fn world(address: SocketAddr, more: &str) -> World {
+pub(crate) fn world(address: SocketAddr, more: &str) -> World {
     World::new(&format!(
         "clients = [2]\nwarmup = \"200ms\"\nduration = \"1500ms\"\ncooldown = \"100ms\"\ndrain = \"1s\"\n\
          timeout = \"1s\"\ndriver_lateness = \"900ms\"\n[server]\nurl = \"http://{address}\"\n{more}\n"
@@ -22,13 +22,13 @@ fn world(address: SocketAddr, more: &str) -> World {
 }
 
 /// What a run says that is invalid, without its line breaks.
-fn said_of(address: SocketAddr, more: &str) -> String {
+pub(crate) fn said_of(address: SocketAddr, more: &str) -> String {
     let output = finish(&mut world(address, more).run(&[]));
     expect_code(&output, 96);
     said(&output).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn now_s() -> f64 {
+pub(crate) fn now_s() -> f64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970");
     since.as_secs_f64()
 }
@@ -139,7 +139,7 @@ fn large_frames_one_after_another_each_have_their_own_time() {
 }
 
 /// Reads a request's head.
-fn read_head(stream: &mut TcpStream) -> Option<()> {
+pub(crate) fn read_head(stream: &mut TcpStream) -> Option<()> {
     let (mut head, mut byte) = (Vec::new(), [0]);
     while !head.ends_with(b"\r\n\r\n") {
         stream.read_exact(&mut byte).ok()?;
@@ -375,7 +375,7 @@ fn times_that_go_back_are_counted() {
 }
 
 /// A stream of JSON lines, ten writes a second, each the chunks of these messages by their numbers.
-fn chunked(chunks: fn(u64) -> Vec<String>) -> SocketAddr {
+pub(crate) fn chunked(chunks: fn(u64) -> Vec<String>) -> SocketAddr {
     serve(move |mut stream| {
         let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
         if read_head(&mut stream).is_none() || stream.write_all(head.as_bytes()).is_err() {
@@ -393,7 +393,7 @@ fn chunked(chunks: fn(u64) -> Vec<String>) -> SocketAddr {
     })
 }
 
-fn line(number: u64) -> String {
+pub(crate) fn line(number: u64) -> String {
     format!("{{\"t\": {:.6}, \"seq\": {number}}}\n", now_s())
 }
 

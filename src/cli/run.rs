@@ -74,6 +74,12 @@ pub(crate) struct TryArgs {
     /// A message that each WebSocket client sends first
     #[arg(long, value_name = "TEXT", help_heading = SCENARIO)]
     pub first: Vec<String>,
+    /// What ends a message of each stream (stream+http): line, chunk, or a table such as '{ bytes = 21 }'
+    #[arg(long, value_name = "WHAT", help_heading = SCENARIO)]
+    pub delimiter: Option<String>,
+    /// What ends each message if a WebSocket frame has several, such as '\n'
+    #[arg(long, value_name = "TEXT", help_heading = SCENARIO)]
+    pub separator: Option<String>,
     /// Where each message has its time, and in which unit, such as /t:ms
     #[arg(long, value_name = "POINTER:UNIT", help_heading = SCENARIO)]
     pub time: Option<String>,

@@ -267,6 +267,14 @@ impl ClientCore {
         counts.messages += unstamped;
     }
 
+    /// Reports so many JSON texts behind another in a message.
+    #[inline]
+    pub(crate) fn texts_joined(&self, phase: Phase, texts: u32) {
+        if texts > 0 {
+            self.thread.recorder.borrow_mut().at(phase).counts.joined_texts += u64::from(texts);
+        }
+    }
+
     /// Reports an exchange that brought nothing new.
     pub(crate) fn nothing_new(&self, phase: Phase, moved: MovedBytes) {
         let mut recorder = self.thread.recorder.borrow_mut();

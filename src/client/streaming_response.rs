@@ -40,6 +40,8 @@ pub(crate) enum Decoded<'a> {
     /// A chunk has ended that is not one message by what is readable: so many messages came behind
     /// another, and so many chunks go on with one.
     Unlike { joined: u64, continued: u64 },
+    /// A chunk has ended that counts as a message, though nothing says that it is one.
+    Undelimited,
 }
 
 /// Finds the messages in a body. What survives a reconnect stays in it.
@@ -552,6 +554,7 @@ struct ChunkCounts {
     uneven: u64,
     joined: u64,
     continued: u64,
+    undelimited: u64,
     /// Whether the last message is no update: its chunk is what the scenario names.
     ignored: bool,
 }
@@ -561,6 +564,7 @@ impl ChunkCounts {
         match part {
             Decoded::Split => self.splits += 1,
             Decoded::UnevenChunk => self.uneven += 1,
+            Decoded::Undelimited => self.undelimited += 1,
             Decoded::Unlike { joined, continued } => {
                 self.joined += joined;
                 self.continued += if self.ignored { 0 } else { *continued };
@@ -585,6 +589,7 @@ fn note_unit(io: &mut Io<'_>, messages: u64, unlike: &ChunkCounts) {
             counts.uneven_chunks += unlike.uneven;
             counts.joined_messages += unlike.joined;
             counts.continued_chunks += unlike.continued;
+            counts.undelimited_chunks += unlike.undelimited;
         });
     }
 }

@@ -124,6 +124,9 @@ counts! {
     joined_messages,
     /// Chunks of a stream that go on with a message of an earlier one, in the same way.
     continued_chunks,
+    /// Chunks of a stream of another server that count as a message each, though the scenario does not say
+    /// what delimits messages.
+    undelimited_chunks,
     /// Times that the server asked a client to wait before it connects again for longer than the
     /// measured window.
     endless_waits,

@@ -63,6 +63,9 @@ tabled! {
         KernelAgrees = ("kernel_agrees", Cause::Measurement, WRONG_MEASUREMENT),
         /// Driver and server count the same bytes.
         ServerAgrees = ("server_agrees", Cause::Server, CHANGED_BYTES),
+        /// What counts as a message of a server of one's own is one.
+        MessagesDelimited = ("messages_delimited", Cause::Server,
+            "Set what ends a message in the series."),
         /// Every update published was delivered, superseded or missing.
         DeliveriesAddUp = ("deliveries_add_up", Cause::ServerOrBusyMachine, LOST_UPDATES),
         /// Every update arrived that should have.

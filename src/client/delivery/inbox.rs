@@ -6,7 +6,7 @@
 use crate::client::delivery::own_reader::{OwnMessage, OwnReader};
 use crate::feed::{AnySizeReader, PayloadKind, Reader, Semantics, Spec, Stamp};
 use crate::protocol::http1::response::Parts;
-use crate::protocol::message::MessageReader;
+use crate::protocol::message::{JsonTexts, MessageReader};
 use std::rc::Rc;
 
 /// Whose messages are read.
@@ -42,6 +42,8 @@ pub(crate) struct Inbox {
     stamps: Vec<Stamp>,
     /// Payloads without a stamp of this program.
     unstamped: u64,
+    /// JSON texts behind another in a message without a stamp.
+    texts_behind: u32,
     /// Bytes of the message that separate payloads.
     separators: u64,
 }
@@ -49,8 +51,33 @@ pub(crate) struct Inbox {
 #[derive(Debug)]
 enum PayloadReader {
     Feed(Reader),
-    Stamped(AnySizeReader),
+    Stamped(StampedReader),
     Own(OwnReader),
+}
+
+/// Reads messages that may have this program's stamps; of those that have none, counts the JSON texts.
+#[derive(Debug)]
+struct StampedReader {
+    reader: AnySizeReader,
+    kind: PayloadKind,
+    texts: JsonTexts,
+}
+
+impl StampedReader {
+    fn new(kind: PayloadKind) -> StampedReader {
+        StampedReader { reader: AnySizeReader::new(kind), kind, texts: JsonTexts::default() }
+    }
+
+    fn push(&mut self, bytes: &[u8], on: impl FnMut(Option<Stamp>)) -> u64 {
+        let has_stamp = || Stamp::read(self.kind, bytes).is_some();
+        match self.kind {
+            PayloadKind::Binary => self.texts.skip(),
+            PayloadKind::Json if self.texts.is_idle() && has_stamp() => self.texts.skip(),
+            PayloadKind::Json | PayloadKind::Text | PayloadKind::Position => {}
+        }
+        self.texts.push(bytes);
+        self.reader.push(bytes, on)
+    }
 }
 
 impl Inbox {
@@ -61,7 +88,7 @@ impl Inbox {
             && (feed.batch_ns > 0 || feed.semantics == Semantics::Log);
         Inbox::with(match source {
             MessageSource::Stamped if !by_size => {
-                PayloadReader::Stamped(AnySizeReader::new(feed.kind))
+                PayloadReader::Stamped(StampedReader::new(feed.kind))
             }
             MessageSource::Bundled | MessageSource::Stamped => {
                 PayloadReader::Feed(Reader::new(feed.kind, feed.payload_bytes))
@@ -71,16 +98,16 @@ impl Inbox {
     }
 
     fn with(reader: PayloadReader) -> Inbox {
-        Inbox { reader, stamps: Vec::new(), unstamped: 0, separators: 0 }
+        Inbox { reader, stamps: Vec::new(), unstamped: 0, texts_behind: 0, separators: 0 }
     }
 
     /// Whether no message is under way, nor a whole one not yet taken.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        let Inbox { reader, stamps, unstamped, separators } = self;
+        let Inbox { reader, stamps, unstamped, separators, .. } = self;
         let idle = match reader {
             PayloadReader::Feed(reader) => reader.is_idle(),
-            PayloadReader::Stamped(reader) => reader.is_idle(),
+            PayloadReader::Stamped(stamped) => stamped.reader.is_idle(),
             PayloadReader::Own(reader) => reader.is_idle(),
         };
         idle && stamps.is_empty() && *unstamped == 0 && *separators == 0
@@ -112,7 +139,11 @@ impl Inbox {
         };
         match &mut self.reader {
             PayloadReader::Feed(reader) => reader.end(on),
-            PayloadReader::Stamped(reader) => self.separators += reader.end(on),
+            PayloadReader::Stamped(stamped) => {
+                self.separators += stamped.reader.end(on);
+                let texts_behind = stamped.texts.end();
+                self.texts_behind = if self.unstamped > 0 { texts_behind } else { 0 };
+            }
             PayloadReader::Own(reader) => reader.end(),
         }
         std::mem::take(&mut self.separators)
@@ -122,12 +153,15 @@ impl Inbox {
     pub(crate) fn clear(&mut self) {
         match &mut self.reader {
             PayloadReader::Feed(reader) => reader.abandon(),
-            PayloadReader::Stamped(reader) => reader.abandon(),
+            PayloadReader::Stamped(stamped) => {
+                stamped.reader.abandon();
+                stamped.texts = JsonTexts::default();
+            }
             PayloadReader::Own(reader) => reader.clear(),
         }
         self.separators = 0;
         self.stamps.clear();
-        self.unstamped = 0;
+        (self.unstamped, self.texts_behind) = (0, 0);
     }
 
     /// Returns the bytes of a whole message that is no update; 0 if it is one.
@@ -149,6 +183,11 @@ impl Inbox {
     /// Takes the number of payloads without stamp of a whole message.
     pub(super) fn take_unstamped(&mut self) -> u64 {
         std::mem::take(&mut self.unstamped)
+    }
+
+    /// Takes the number of JSON texts behind another in a whole message without a stamp.
+    pub(super) fn take_texts_behind(&mut self) -> u32 {
+        std::mem::take(&mut self.texts_behind)
     }
 
     /// Takes a whole message and returns its stamp if it has just one payload, with a stamp.

@@ -98,6 +98,7 @@ impl DeliveryTracker {
         }
         let unstamped = inbox.take_unstamped();
         client.message_completed(phase, unstamped);
+        client.texts_joined(phase, inbox.take_texts_behind());
         let mut new = unstamped > 0;
         let stamps = inbox.take_stamps();
         if stamps.as_slice().is_empty() && !new {

@@ -78,13 +78,7 @@ impl WrittenScenario {
         let urls = args.urls.iter().map(|url| TryUrl::parse(url).map_err(usage));
         let urls = urls.collect::<Outcome<Vec<TryUrl>>>()?;
         let headers = read_headers(&args.headers).map_err(usage)?;
-        if !args.first.is_empty()
-            && urls.iter().all(|url| url.transport != TransportKind::WebSocket)
-        {
-            let why = "--first: no URL is a WebSocket's (ws://, wss://), and only WebSocket clients \
-                       send messages";
-            return Err(usage(why.to_owned()));
-        }
+        check_transports(args, &urls).map_err(usage)?;
         let tls = TlsArgument::of(args, &urls).map_err(usage)?;
         let mut written =
             WrittenScenario { text: String::new(), arguments: Vec::new(), secrets: Vec::new() };
@@ -106,7 +100,7 @@ impl WrittenScenario {
             written.add_of(tls.shown, &format!("\n[server]\ntls = {{ {} }}\n", tls.setting));
         }
         for (url, label) in urls.iter().zip(labels(&urls)) {
-            written.add_series(url, label.as_deref(), &headers, &args.first);
+            written.add_series(url, label.as_deref(), &headers, args);
         }
         let is_secret = |header: &&HeaderArgument| {
             secret::is_secret_field(header.name.as_bytes()) && !header.value.contains("${env:")
@@ -140,7 +134,7 @@ impl WrittenScenario {
         url: &TryUrl,
         label: Option<&str>,
         headers: &[HeaderArgument],
-        first: &[String],
+        args: &TryArgs,
     ) {
         let start = self.text.len();
         self.add(&format!("\n[[series]]\ntransport = {}\n", quoted(url.transport.name())));
@@ -157,9 +151,21 @@ impl WrittenScenario {
             }
             self.add(" }\n");
         }
-        if !first.is_empty() && url.transport == TransportKind::WebSocket {
+        if let Some(separator) =
+            args.separator.as_ref().filter(|_| url.transport == TransportKind::WebSocket)
+        {
+            let setting = format!("separator = {}\n", with_escapes(separator));
+            self.add_of(format!("--separator {separator}"), &setting);
+        }
+        if let Some(what) =
+            args.delimiter.as_ref().filter(|_| url.transport == TransportKind::Streaming)
+        {
+            let value = if what.starts_with('{') { what.clone() } else { quoted(what) };
+            self.add_of(format!("--delimiter {what}"), &format!("delimiter = {value}\n"));
+        }
+        if !args.first.is_empty() && url.transport == TransportKind::WebSocket {
             self.add("first = [");
-            for (n, message) in first.iter().enumerate() {
+            for (n, message) in args.first.iter().enumerate() {
                 self.add(if n > 0 { ", " } else { "" });
                 self.add_of(format!("--first, message {}", n + 1), &quoted(message));
             }
@@ -248,6 +254,33 @@ impl TlsArgument {
     }
 }
 
+/// Checks that what is said of one transport has a URL of it.
+///
+/// # Errors
+/// If none has it.
+fn check_transports(args: &TryArgs, urls: &[TryUrl]) -> Result<(), String> {
+    let of_websocket = "is a WebSocket's (ws://, wss://), and only WebSocket clients";
+    let cases = [
+        (!args.first.is_empty(), TransportKind::WebSocket, format!("--first: no URL {of_websocket} send messages")),
+        (
+            args.separator.is_some(),
+            TransportKind::WebSocket,
+            format!("--separator: no URL {of_websocket} receive frames"),
+        ),
+        (
+            args.delimiter.is_some(),
+            TransportKind::Streaming,
+            "--delimiter: no URL is a stream's (stream+http://, stream+https://), and elsewhere the protocol \
+             delimits messages"
+                .to_owned(),
+        ),
+    ];
+    let misplaced = cases
+        .into_iter()
+        .find(|(given, transport, _)| *given && urls.iter().all(|url| url.transport != *transport));
+    misplaced.map_or(Ok(()), |(_, _, why)| Err(why))
+}
+
 /// Returns the whole path of a file: the scenario may be saved in another folder than this.
 ///
 /// # Errors
@@ -325,6 +358,11 @@ fn message(time: &str) -> String {
     });
     let (place, unit) = with_unit.unwrap_or((time, String::new()));
     format!("\n[message]\ntime = {}\n{unit}", quoted(place))
+}
+
+/// A text with escapes such as `\n` in TOML's quotes.
+fn with_escapes(text: &str) -> String {
+    quoted(text).replace(r"\\", r"\")
 }
 
 /// A text in TOML's quotes.

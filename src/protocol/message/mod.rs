@@ -9,6 +9,8 @@ use crate::feed::{Ignored, MessageSpec, Place, TimeSpec, TimeUnit};
 use crate::protocol::json_pointer::JsonPointer;
 use crate::protocol::message::place::{Finder, Value};
 
+pub(crate) use joined::JsonTexts;
+
 /// What of a message could be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct MessageFields {

@@ -7,6 +7,7 @@ use crate::feed::Workload;
 use crate::record::{Flow, Metric, Part};
 use crate::report::check::{Check, CheckResult};
 use crate::report::figure::Figure;
+use crate::report::summary::delimited;
 use crate::report::summary::delivery;
 use crate::report::summary::group::Group;
 use crate::report::summary::message_times;
@@ -93,8 +94,8 @@ fn not_counted(
 ) -> CheckResult {
     let found = check.not_made(format!("{what}{why}"));
     match message_times::missing_numbers(group.counts(), setting) {
-        Some(_) if message_times::are_chunks_unlike(group.counts()) => {
-            CheckResult { remedy: message_times::one_update_each(group), ..found }
+        Some(_) if delimited::are_chunks_unlike(group.counts()) => {
+            CheckResult { remedy: delimited::one_update_each(group), ..found }
         }
         Some(_) => CheckResult { remedy: OTHER_NUMBERS, ..found },
         None => found,

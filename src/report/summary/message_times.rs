@@ -2,9 +2,10 @@
 //! time that cannot be right looks like.
 
 use crate::feed::{MessageClock, StrangeTime, TimeUnit};
-use crate::record::{Counts, Metric, TransportKind};
+use crate::record::{Counts, Metric};
 use crate::report::check::{Check, CheckResult};
 use crate::report::figure::Figure;
+use crate::report::summary::delimited::{are_chunks_unlike, one_update_each};
 use crate::report::summary::group::Group;
 use crate::report::summary::remarks;
 use crate::report::summary::setting::{OwnMessageSetting, OwnTime, Setting};
@@ -12,9 +13,6 @@ use crate::units::{human_ns, thousands};
 
 /// Of the times, how many may be wrong.
 const WRONG_ALLOWED: f64 = 0.01;
-/// What to do if chunks of a stream are not the server's messages.
-pub(super) const DELIMITER: &str =
-    "Set `delimiter` in the series to what ends a message, for example \"line\".";
 /// Of the messages, so many must have a number below all before for the numbers to count down.
 const MOST_NUMBERS: f64 = 0.5;
 /// A time further than this from a clock is none of it.
@@ -28,25 +26,6 @@ const ZONE_NS: f64 = 30e9;
 /// What to do if all messages have one time.
 const OTHER_TIME: &str = "Name in `time` of [message] when each message was published, or leave it out: then \
                           no delivery latency is measured.";
-
-/// What to do if a message holds several updates.
-pub(super) fn one_update_each(group: &Group) -> &'static str {
-    match group.info.kind() {
-        Some(TransportKind::Streaming) => DELIMITER,
-        Some(TransportKind::WebSocket) => {
-            "Set `separator` in the series to what ends an update in a frame, for example \"\\n\"."
-        }
-        _ => {
-            "Let the server send each update by itself: of several in one event or answer, only the first can be \
-             read."
-        }
-    }
-}
-
-/// Whether chunks, frames, events or answers are not one message each, by what is readable in them.
-pub(super) fn are_chunks_unlike(counts: &Counts) -> bool {
-    counts.joined_messages > 0 || counts.continued_chunks > 0 || counts.joined_texts > 0
-}
 
 /// Returns why nothing is known of the numbers of what came; `None` if something is.
 pub(super) fn no_numbers(counts: &Counts, setting: &Setting) -> Option<&'static str> {

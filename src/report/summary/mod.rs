@@ -8,6 +8,7 @@ mod compare;
 mod consistency;
 mod cost;
 mod curves;
+mod delimited;
 mod delivery;
 mod describe;
 mod distribution;

@@ -8,6 +8,7 @@ use crate::feed::Arrivals;
 use crate::record::{Metric, Part, TransportKind};
 use crate::report::check::{Cause, Check, CheckResult};
 use crate::report::figure::Figure;
+use crate::report::summary::delimited;
 use crate::report::summary::delivery;
 use crate::report::summary::group::Group;
 use crate::report::summary::setting::Setting;
@@ -62,7 +63,7 @@ pub(crate) fn held(group: &Group, setting: &Setting) -> CheckResult {
     let least = least(group, setting, published);
     // What was sent again after a connect was published before.
     let others = if counts.unstamped < counts.messages { counts.unstamped } else { 0 };
-    let new = counts.messages.saturating_add(counts.joined_messages.max(counts.joined_texts));
+    let new = counts.messages.saturating_add(delimited::texts_behind(counts));
     let new = new.saturating_sub(others).saturating_sub(counts.replayed);
     let made_by_asking = makes_updates_by_request(group, setting);
     if !info.bundled_server && !made_by_asking && new as f64 > most(group, setting, published) {
@@ -146,13 +147,12 @@ fn are_times_of_answers(group: &Group, setting: &Setting) -> bool {
 /// that ask more often than the rate get more. Nothing is wrong with these counts.
 fn makes_updates_by_request(group: &Group, setting: &Setting) -> bool {
     let counts = group.counts();
-    let joined = counts.joined_messages.max(counts.joined_texts);
     // A held request shows by its head alone, if no answer was empty.
     let asks = delivery::asks(group) || group.total.phases.steady.ledger.up[Part::Heads] > 0;
     setting.own.is_none()
         && asks
         && counts.unstamped == 0
-        && joined == 0
+        && delimited::texts_behind(counts) == 0
         && counts.messages <= counts.completed
 }
 

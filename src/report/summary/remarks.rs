@@ -97,8 +97,8 @@ pub(super) fn of(counts: &Counts, coding: Option<&str>) -> Vec<String> {
     let shown = counts.joined_messages > 0;
     say(if shown { 0 } else { counts.joined_texts }, &|n| {
         format!(
-            "{n} JSON texts came behind another in the same message: only the first of each was read, and \
-             figures for each message are for what came together"
+            "{n} JSON texts came behind another in the same message: what came together counts as one message, \
+             and a time or number is read in the first text alone"
         )
     });
     say(counts.uneven_chunks, &|n| {

@@ -49,6 +49,8 @@ pub(super) struct OwnMessageSetting {
     pub(super) time: Option<OwnTime>,
     /// Whether they have numbers.
     pub(super) sequence: bool,
+    /// Whether they have names.
+    pub(super) id: bool,
     /// Whether they belong to channels.
     pub(super) channels: bool,
 }
@@ -78,6 +80,7 @@ impl OwnMessageSetting {
         Some(OwnMessageSetting {
             time,
             sequence: spec.sequence.is_some(),
+            id: spec.id.is_some(),
             channels: spec.channel.is_some(),
         })
     }

@@ -7,6 +7,7 @@ use crate::report::figure::Figure;
 use crate::report::finding::{Decision, Finding, Judgement, Kind, Subject};
 use crate::report::summary::consistency;
 use crate::report::summary::cost;
+use crate::report::summary::delimited;
 use crate::report::summary::group::Group;
 use crate::report::summary::lateness;
 use crate::report::summary::message_times;
@@ -42,6 +43,7 @@ pub(super) fn of_row(group: &Group, setting: &Setting, row: &Row) -> (Status, Ve
         checks.push(audited(Check::LedgerExplainsEveryByte, &audit.ledger_bytes, "the ledger"));
         checks.push(kernel(group, audit));
         checks.push(server(group, audit));
+        checks.extend(delimited::check(group, setting));
         checks.push(consistency::deliveries_add_up(group, setting));
         checks.push(consistency::nothing_missing(group, setting));
         checks.push(consistency::never_faster_than_the_line(group, setting));

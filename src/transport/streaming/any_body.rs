@@ -35,6 +35,7 @@ impl Found {
             Decoded::Split => self.split += 1,
             Decoded::UnevenChunk => self.uneven += 1,
             Decoded::Unlike { joined, continued } => self.unlike += joined + continued,
+            Decoded::Undelimited => {}
         }
     }
 }

@@ -153,6 +153,9 @@ impl ChunkDecoder {
                     if joined + continued > 0 {
                         on(Decoded::Unlike { joined, continued });
                     }
+                    if self.falls_back {
+                        on(Decoded::Undelimited);
+                    }
                 }
             }
             BodyPiece::Plain(bytes) => match self.kind.separator() {
@@ -275,6 +278,7 @@ mod tests {
                 Decoded::End => messages.push(std::mem::take(&mut message)),
                 Decoded::Split | Decoded::UnevenChunk => splits += 1,
                 Decoded::Unlike { joined, continued } => splits += (joined + continued) as u32,
+                Decoded::Undelimited => {}
             });
         }
         (messages, framing, splits)
