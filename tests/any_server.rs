@@ -128,6 +128,34 @@ fn comments_of_an_event_stream_are_control_and_no_framing() {
 }
 
 #[test]
+fn what_an_answer_beyond_2xx_says_is_no_payload_though_it_counts_as_success() {
+    let good = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+    let none = b"HTTP/1.1 404 No\r\nContent-Length: 9\r\n\r\n{\"no\":1}\n";
+    let series = [
+        POLLING.to_owned(),
+        format!("{POLLING}\nengine = \"reqwest\""),
+        format!("{POLLING}\naccept_encoding = \"gzip\""),
+        "transport = \"long-polling\"\nrequest_head = \"minimal\"".to_owned(),
+    ];
+    for series in series {
+        let address = answer(move |n| {
+            std::thread::sleep(Duration::from_millis(20));
+            Some(if n % 2 == 0 { good.to_vec() } else { none.to_vec() })
+        });
+        let (world, output) = run(address, &format!("{series}\nstatus = [\"2xx\", 404]"));
+        expect_ran(&world, &output);
+        let (row, text) = (row(&world), said(&output));
+        let (payload, discarded) =
+            (total(&world, "payload_bytes"), total(&world, "discarded_bytes"));
+        assert!(payload > 20.0 && discarded > 36.0, "{series}: {text}");
+        assert_eq!((payload % 5.0, discarded % 9.0), (0.0, 0.0), "{series}: {text}");
+        // Of the two kinds, one client may have one more.
+        assert!((payload / 5.0 - discarded / 9.0).abs() <= 2.0, "{series}: {payload} {text}");
+        assert_eq!(number(&row, "audit_ledger_bytes"), 0.0, "{series}: {text}");
+    }
+}
+
+#[test]
 fn a_run_without_a_message_is_not_valid() {
     let endless = serve(|mut stream| {
         let head = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n";

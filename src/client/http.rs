@@ -112,6 +112,18 @@ pub(crate) fn add_exchange(
     });
 }
 
+/// Whether an answer with this status may bring a message. What one beyond 2xx says is none, though it may
+/// count as success by `status`.
+pub(crate) fn brings_message(status: u16) -> bool {
+    matches!(status, 200..300)
+}
+
+/// Counts the payload of an answer as discarded, since its body is no message. Returns what is left of it.
+pub(crate) fn discard_payload(client: &ClientCore, phase: Phase, parts: Parts) -> Parts {
+    client.add_bytes(phase, |ledger| ledger.down[Part::Discarded] += parts.payload);
+    Parts { payload: 0, ..parts }
+}
+
 /// Returns whether an error is one that a write or read meets after the server has closed the
 /// connection.
 pub(crate) fn is_close(error: ClientError) -> bool {

@@ -8,7 +8,9 @@ use crate::client::core::ClientCore;
 use crate::client::delivery::client_inbox::ClientInbox;
 use crate::client::delivery::per_client::DeliveryTracker;
 use crate::client::delivery::skipped::skipped;
-use crate::client::http::{SentRequest, add_response, malformed, retry_after_ns, too_late};
+use crate::client::http::{
+    SentRequest, add_response, brings_message, malformed, retry_after_ns, too_late,
+};
 use crate::client::machine::{Io, Machine, Reconnect, SessionPolicy};
 use crate::client::open_message::OpenMessage;
 use crate::client::requests::{Redirected, Requests};
@@ -166,7 +168,7 @@ impl<D: Decode> StreamMachine<D> {
     fn is_refused(&self) -> bool {
         let status = self.response.status;
         let success = self.shared.requests.success.contains(status);
-        status != 0 && !(success && matches!(status, 200..300))
+        status != 0 && !(success && brings_message(status))
     }
 
     /// Reads a chunk, or what there is of one, and delivers the messages in it. Adds what is whole to

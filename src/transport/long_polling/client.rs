@@ -7,8 +7,8 @@ use crate::client::delivery::inbox::{Inbox, without_separators};
 use crate::client::delivery::per_client::DeliveryTracker;
 use crate::client::delivery::skipped::Skipped;
 use crate::client::http::{
-    HeadSize, STREAM_LIMIT_NS, SentRequest, add_response, limit_stream, malformed, retry_after_ns,
-    surplus, too_late, unasked,
+    HeadSize, STREAM_LIMIT_NS, SentRequest, add_response, brings_message, discard_payload,
+    limit_stream, malformed, retry_after_ns, surplus, too_late, unasked,
 };
 use crate::client::machine::{Io, Machine, Reconnect, SessionPolicy};
 use crate::client::requests::{Redirected, Requests};
@@ -192,14 +192,14 @@ impl LongPollMachine {
         {
             io.cursor_missing(phase);
         }
-        if self.response.is_unreadable() {
+        let is_message = brings_message(self.response.status);
+        if self.response.is_unreadable() && is_message {
             io.compressed(phase, self.response.text.take());
         }
         if self.response.facts.sets_cookie && !self.shared.requests.keeps_cookies() {
             io.cookie_ignored(phase);
         }
-        if !matches!(self.response.status, 200..300) {
-            // It counts as success by `status`, and what it says is no update.
+        if !is_message {
             inbox.clear();
         }
         let new = self.delivery.deliver(&mut inbox, io.core, phase, io.now_ns);
@@ -238,6 +238,9 @@ impl LongPollMachine {
         let separators = inbox.end();
         let mut parts = self.response.parts;
         match body {
+            _ if !brings_message(self.response.status) => {
+                parts = discard_payload(io.core, phase, parts);
+            }
             WholeBody::Compressed(text_bytes) => {
                 io.decoded(phase, text_bytes.saturating_sub(separators), parts.payload);
             }

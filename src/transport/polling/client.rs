@@ -7,7 +7,7 @@ use crate::client::delivery::client_inbox::ClientInbox;
 use crate::client::delivery::inbox::without_separators;
 use crate::client::delivery::per_client::DeliveryTracker;
 use crate::client::delivery::skipped::Skipped;
-use crate::client::http::{HeadSize, add_exchange};
+use crate::client::http::{HeadSize, add_exchange, brings_message, discard_payload};
 use crate::feed;
 use crate::protocol::http1::answer_text::AnswerText;
 use crate::protocol::http1::response::Parts;
@@ -86,21 +86,22 @@ impl PollState {
                 return false;
             }
         };
+        let is_message = brings_message(exchange.status);
+        let parts = if is_message { parts } else { discard_payload(client, phase, exchange.parts) };
         add_exchange(client, phase, exchange.moved, exchange.request, Some(parts));
-        if let WholeBody::Compressed(text_bytes) = exchange.body {
+        if let (WholeBody::Compressed(text_bytes), true) = (exchange.body, is_message) {
             client.decoded(phase, text_bytes.saturating_sub(separators), parts.payload);
         }
         let CompletedExchange { turn, sent_ns, .. } = *exchange;
         client.response_completed(phase, turn.intended_ns, sent_ns, done_ns);
         client.trace(TraceKind::Sent, exchange.sent_ns, None);
-        if exchange.unreadable {
+        if exchange.unreadable && is_message {
             client.compressed(phase, text);
         }
         if exchange.cookie_ignored {
             client.cookie_ignored(phase);
         }
-        if !matches!(exchange.status, 200..300) {
-            // It counts as success by `status`, and what it says is no update.
+        if !is_message {
             inbox.clear();
         }
         if !self.delivery.deliver(&mut inbox, client, phase, done_ns) {
