@@ -1,6 +1,6 @@
 //! What counts as a message of another server is one, or the row is not valid.
 
-use crate::odd_servers::{chunked, line, read_head, said_of, world};
+use crate::odd_servers::{OWN, chunked, line, now_s, numbered, read_head, said_of, world};
 use crate::support::steps::UPGRADED;
 use crate::support::{
     World, answer_upgrade, at_once, expect_code, expect_ran, finish, said, serve, server_frame,
@@ -165,4 +165,53 @@ fn what_ends_a_message_is_an_option_of_try() {
     let output = finish(wsbench(&["try", &socket]).args(["--delimiter", "line"]));
     expect_code(&output, 2);
     assert!(said(&output).contains("--delimiter: no URL is a stream's"), "{}", said(&output));
+}
+
+#[test]
+fn numbers_that_go_up_by_a_step_are_no_loss() {
+    let fives = numbered(|n| (now_s(), 5 * n));
+    let uneven = numbered(|n| (now_s(), 5 * (n + n / 3)));
+    let cases = [
+        (fives, "transport = \"websocket\""),
+        (fives, "transport = \"websocket\"\nengine = \"tungstenite\""),
+        (uneven, "transport = \"websocket\""),
+    ];
+    at_once(cases, |(address, series)| {
+        let text = said_of(address, &format!("{OWN}{series}"));
+        for part in [
+            "loss could not be checked: the numbers go up by 5 with each message",
+            "a number that goes up by one with each message",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert!(!text.contains("never came"), "{text}");
+    });
+    // One in four is missing: that is loss.
+    let lossy = numbered(|n| (now_s(), n + n / 3));
+    let text = said_of(lossy, &format!("{OWN}transport = \"websocket\""));
+    assert!(text.contains("between a client's first and last never came"), "{text}");
+}
+
+#[test]
+fn updates_in_an_array_are_no_loss() {
+    let array = |n: u64| format!("[{},{}]", line(2 * n).trim(), line(2 * n + 1).trim());
+    let arrays = frames(array);
+    let within =
+        frames(|n| format!("{{\"data\":[{},{}]}}", line(2 * n).trim(), line(2 * n + 1).trim()));
+    let message =
+        |at: &str| format!("[message]\ntime = \"{at}/t\"\nunit = \"s\"\nsequence = \"{at}/seq\"\n");
+    let websocket = "[[series]]\ntransport = \"websocket\"";
+    at_once([(arrays, ""), (arrays, "/0"), (within, "/data"), (within, "/data/0")], |(to, at)| {
+        let text = said_of(to, &format!("{}{websocket}", message(at)));
+        for part in [
+            "loss could not be checked: messages are or have arrays of several updates",
+            "Let the server send each update by itself, or name the time",
+        ] {
+            assert!(text.contains(part), "{at:?}, {part}: {text}");
+        }
+        assert!(!text.contains("never came"), "{at:?}: {text}");
+    });
+    let time = "[feed]\nrate = \"20/s\"\n[message]\ntime = \"/0/t\"\nunit = \"s\"\n";
+    let text = said_of_valid(arrays, &format!("{time}{websocket}"));
+    assert!(text.contains("updates stand in an array with others"), "{text}");
 }

@@ -305,7 +305,7 @@ fn the_stamps_of_another_clock_are_not_held_against_the_line() {
 
 /// A WebSocket server with JSON messages ten times a second: their time and number by the number of the
 /// message.
-fn numbered(message: fn(i64) -> (f64, i64)) -> SocketAddr {
+pub(crate) fn numbered(message: fn(i64) -> (f64, i64)) -> SocketAddr {
     serve(move |mut stream| {
         if answer_upgrade(&mut stream, UPGRADED).is_none() {
             return;
@@ -321,7 +321,8 @@ fn numbered(message: fn(i64) -> (f64, i64)) -> SocketAddr {
     })
 }
 
-const OWN: &str = "[message]\ntime = \"/t\"\nunit = \"s\"\nsequence = \"/seq\"\n[[series]]\n";
+pub(crate) const OWN: &str =
+    "[message]\ntime = \"/t\"\nunit = \"s\"\nsequence = \"/seq\"\n[[series]]\n";
 
 #[test]
 fn numbers_that_count_down_are_no_repeats_and_show_no_loss() {

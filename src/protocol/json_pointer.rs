@@ -41,17 +41,61 @@ impl From<JsonPointer> for String {
 impl JsonPointer {
     /// Returns the value as it stands in a text; `None` if there is none.
     pub(crate) fn find<'t>(&self, text: &'t [u8]) -> Option<&'t [u8]> {
-        let mut at = skip_blanks(text, 0);
-        for token in &self.0 {
-            at = match text.get(at)? {
-                b'{' => find_member(text, at, token)?,
-                b'[' => find_element(text, at, token)?,
-                _ => return None,
-            };
-        }
+        let at = walk(text, skip_blanks(text, 0), &self.0)?;
         let end = skip_value(text, at)?;
         Some(&text[at..end])
     }
+
+    /// Whether it may name an element of an array.
+    pub(crate) fn has_index(&self) -> bool {
+        self.0.iter().any(|token| is_index(token))
+    }
+
+    /// Returns how many elements of the first array on the way have the value: one whose index the pointer
+    /// names, and the others; 0 if there is no array, or if the value is an element itself.
+    pub(crate) fn count_in_array(&self, text: &[u8]) -> u32 {
+        let mut at = skip_blanks(text, 0);
+        for (n, token) in self.0.iter().enumerate() {
+            match text.get(at) {
+                Some(b'{') => match find_member(text, at, token) {
+                    Some(found) => at = found,
+                    None => return 0,
+                },
+                Some(b'[') => {
+                    return count_elements(text, at, &self.0[n + usize::from(is_index(token))..]);
+                }
+                _ => return 0,
+            }
+        }
+        0
+    }
+}
+
+fn is_index(token: &str) -> bool {
+    token.parse::<usize>().is_ok()
+}
+
+/// Returns where the value begins to which these tokens lead from the value at `at`.
+fn walk(text: &[u8], mut at: usize, tokens: &[String]) -> Option<usize> {
+    for token in tokens {
+        at = match text.get(at)? {
+            b'{' => find_member(text, at, token)?,
+            b'[' => find_element(text, at, token)?,
+            _ => return None,
+        };
+    }
+    Some(at)
+}
+
+/// Returns how many elements of the array at `at` have a value to which these tokens lead.
+fn count_elements(text: &[u8], at: usize, tokens: &[String]) -> u32 {
+    let mut found = 0;
+    let mut next = Some(skip_blanks(text, at + 1));
+    while let Some(at) = next.filter(|at| !tokens.is_empty() && text.get(*at) != Some(&b']')) {
+        found += u32::from(walk(text, at, tokens).is_some());
+        next = skip_value(text, at).and_then(|end| skip_comma(text, end));
+    }
+    found
 }
 
 /// Returns where the value of a member of the object at `at` begins.
@@ -171,6 +215,25 @@ mod tests {
         // What follows the document is not looked at.
         assert_eq!(find("/type", "{\"type\":6}\u{1e}"), Some("6"));
         assert_eq!(find("/x~1y", r#"{"x/y":1}"#), Some("1"));
+    }
+
+    #[test]
+    fn elements_of_an_array_that_have_the_value_are_counted() {
+        for (pointer, text, count) in [
+            ("/0/seq", r#"[{"seq":1},{"seq":2},{"a":3}]"#, 2),
+            ("/seq", r#"[ {"seq":1} , {"seq":2} ]"#, 2),
+            ("/data/seq", r#"{"data":[{"seq":1},[{"seq":2}],"seq"]}"#, 1),
+            ("/data/1/seq", r#"{"data":[{"seq":1},{"seq":2},{"seq":3}]}"#, 3),
+            ("/4", r#"[null,"5","topic","event",{"seq":1}]"#, 0),
+            ("/seq", r#"{"seq":[1,2]}"#, 0),
+            ("/seq", "[]", 0),
+            ("/seq", "[{\"seq\":1},", 1),
+            ("", "[1,2]", 0),
+            ("/a", "", 0),
+        ] {
+            let found = JsonPointer::try_from(pointer.to_owned()).expect("a pointer");
+            assert_eq!(found.count_in_array(text.as_bytes()), count, "{pointer} in {text}");
+        }
     }
 
     #[test]

@@ -55,6 +55,15 @@ counts! {
     numbers_wrapped,
     /// JSON texts that came behind another in the same message.
     joined_texts,
+    /// Updates in an array of several, of which one at most was read.
+    listed_updates,
+    /// Messages with a number above the one before, and two others before it in the same way.
+    numbers_followed,
+    /// Of these, messages whose distance to the one before, and that of all before them, is a multiple of a
+    /// step above one.
+    numbers_stepped,
+    /// The steps of these, added up.
+    number_steps,
     /// Clients whose last message had begun before the end of the measured window and was not whole at the end.
     unended_messages,
     /// What came of these messages, in bytes.

@@ -14,6 +14,7 @@ use crate::report::pictures::{DistributionPicture, Pictures};
 use crate::report::time_quality::TimeQuality;
 use crate::report::time_series::TimeSeries;
 use hdrhistogram::Histogram;
+use std::borrow::Cow;
 
 /// Why nothing is known of an update's number and age.
 pub(super) const NO_STAMP: &str = "the messages carry no stamp of wsbench";
@@ -142,7 +143,7 @@ pub struct Events {
     /// Clients or turns that ended with a fault, in any phase, by text, most frequent first.
     pub faults_by_text: Vec<(String, u64)>,
     /// Why nothing is known of the numbers of what came, if nothing is.
-    pub no_numbers: Option<&'static str>,
+    pub no_numbers: Option<Cow<'static, str>>,
 }
 
 /// What reached the clients of what was published in the measured windows.
@@ -513,8 +514,8 @@ impl Events {
     }
     /// Updates lost, where messages tell their number.
     pub fn known_lost(&self) -> Figure {
-        match self.no_numbers {
-            Some(why) => Figure::absent(why),
+        match &self.no_numbers {
+            Some(why) => Figure::absent(why.as_ref()),
             None => Figure::count(self.steady.lost),
         }
     }

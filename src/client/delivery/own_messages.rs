@@ -58,6 +58,8 @@ struct Channel {
     /// If messages have names and no numbers: the last ones, and the place of the next.
     ids: Vec<u64>,
     next_id: usize,
+    /// The greatest number that divides each distance from one number to the next; 0 before there is one.
+    step: u64,
     /// If numbers have begun again: by how much they are higher than they say.
     wrap: Option<Box<NumberWrap>>,
 }
@@ -153,6 +155,10 @@ impl OwnMessages {
             // One that comes after a later one has an earlier time too.
             counts.times_back += u64::from(!goes_down && channel.goes_back(age));
             counts.times_same += u64::from(channel.is_same_time(fields, age, now_ns));
+            // Of what is polled, most is not asked for in time.
+            if self.skipped == Skipped::Missing && !self.asks {
+                channel.count_step(place, counts);
+            }
         }
         let skipped_in = match arrival {
             Arrival::Late => Some(late.map_or(phase, |(skipped_in, _)| skipped_in)),
@@ -246,7 +252,17 @@ fn count_fields(counts: &mut Counts, fields: &MessageFields, place: Option<u64>,
     counts.unstamped += u64::from(fields.time.is_none());
     counts.numbered += u64::from(place.is_some());
     counts.joined_texts += u64::from(fields.texts_behind);
+    counts.listed_updates += u64::from(fields.listed);
     age.count(counts);
+}
+
+/// Returns the greatest number that divides both; of 0 and another, the other.
+fn common_divisor(a: u64, b: u64) -> u64 {
+    let (mut a, mut b) = (a, b);
+    while a > 1 && b > 0 {
+        (a, b) = (b, a % b);
+    }
+    if a == 0 { b } else { a }
 }
 
 /// The time in a message as it is compared with that of the next.
@@ -293,6 +309,22 @@ impl Channel {
     fn goes_down(&self, place: Option<u64>) -> bool {
         let newest = self.newest.and_then(|newest| newest.place);
         newest.zip(place).is_some_and(|(newest, place)| place < newest)
+    }
+
+    /// Counts a new message whose number is above all others, by its distance to the one before.
+    fn count_step(&mut self, place: Option<u64>, counts: &mut Counts) {
+        let newest = self.newest.and_then(|newest| newest.place);
+        let distance = newest.zip(place).and_then(|(newest, place)| place.checked_sub(newest));
+        let Some(distance) = distance.filter(|distance| *distance > 0) else { return };
+        let step = common_divisor(self.step, distance);
+        let before = std::mem::replace(&mut self.step, step);
+        if before > 0 {
+            let is_stepped = self.step > 1;
+            counts.numbers_followed += 1;
+            counts.numbers_stepped += u64::from(is_stepped);
+            counts.number_steps =
+                counts.number_steps.saturating_add(if is_stepped { self.step } else { 0 });
+        }
     }
 
     /// Whether a new message was published before the last one, by its time.

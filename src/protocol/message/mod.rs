@@ -24,6 +24,8 @@ pub struct MessageFields {
     pub channel: u64,
     /// JSON texts that stand behind the first one in it.
     pub texts_behind: u32,
+    /// Further updates in an array in which it is one, or all of them if it is none.
+    pub listed: u32,
 }
 
 /// A time in a message.
@@ -101,12 +103,18 @@ impl MessageReader {
             return None;
         }
         let find = |finder: &Option<Finder>| finder.as_ref().and_then(|f| f.find(message));
+        let time = self.time.as_ref();
+        let time = time.map(|(finder, spec)| (finder, finder.find(message), spec));
+        let sequence = find(&self.sequence);
+        let listed = match (&self.sequence, time) {
+            (Some(finder), _) => finder.listed(message, sequence.is_some()),
+            (None, Some((finder, found, _))) => finder.listed(message, found.is_some()),
+            (None, None) => 0,
+        };
         Some(MessageFields {
-            time: self
-                .time
-                .as_ref()
-                .and_then(|(finder, spec)| read_time(finder.find(message)?, spec)),
-            sequence: find(&self.sequence).and_then(Value::whole),
+            time: time.and_then(|(_, found, spec)| read_time(found?, spec)),
+            sequence: sequence.and_then(Value::whole),
+            listed,
             id: find(&self.id).map(Value::hash),
             channel: find(&self.channel).map_or(0, Value::hash),
             texts_behind: joined::texts_behind(message),

@@ -88,6 +88,19 @@ impl Finder {
     }
 }
 
+impl Finder {
+    /// Returns how many values stand at this place of the other elements of an array; of all elements if none
+    /// `is_found`.
+    pub(super) fn listed(&self, message: &[u8], is_found: bool) -> u32 {
+        match self {
+            Finder::Pointer(pointer) if !is_found || pointer.has_index() => {
+                pointer.count_in_array(message).saturating_sub(u32::from(is_found))
+            }
+            Finder::Pointer(_) | Finder::Bytes { .. } | Finder::Regex(..) => 0,
+        }
+    }
+}
+
 /// Returns what stands between the quotes of a text, as it is written; `None` if the value is none.
 fn unquoted(value: &[u8]) -> Option<&[u8]> {
     value.strip_prefix(b"\"")?.strip_suffix(b"\"")

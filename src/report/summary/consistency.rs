@@ -7,7 +7,6 @@ use crate::feed::Workload;
 use crate::record::{Flow, Metric, Part};
 use crate::report::check::{Check, CheckResult};
 use crate::report::figure::Figure;
-use crate::report::summary::delimited;
 use crate::report::summary::delivery;
 use crate::report::summary::group::Group;
 use crate::report::summary::message_times;
@@ -38,7 +37,7 @@ enum Published {
     /// By the numbers of the updates that came, between the first and the last.
     FromNumbers,
     /// Nothing, since the scenario gives nothing to know it by; why.
-    Unknowable(&'static str),
+    Unknowable(Cow<'static, str>),
     /// Nothing, though it should be known; why.
     NotCounted(Cow<'static, str>),
     /// Nothing, since no client came to the end of its load.
@@ -54,11 +53,11 @@ fn published(group: &Group, setting: &Setting) -> Published {
         (Some(_), _) if group.info.bundled_server && counted => Published::Known,
         (Some(why), _) if group.info.bundled_server => match group.info.workload {
             // Only the server knows which updates are a client's.
-            Workload::Ticker => Published::Unknowable(why),
+            Workload::Ticker => Published::Unknowable(why.into()),
             _ => Published::NotCounted("no client counted what it sent".into()),
         },
         // The scenario says where the numbers are, and they were not there.
-        (Some(_), Some(why)) => Published::NotCounted(why.into()),
+        (Some(_), Some(why)) => Published::NotCounted(why),
         (Some(_), None) if many_numbers_came_before(group, setting) => {
             Published::NotCounted(numbers_that_came_before(group).into())
         }
@@ -68,7 +67,7 @@ fn published(group: &Group, setting: &Setting) -> Published {
         },
         (Some(_), None) if counts.messages == 0 => match nothing_but_repeats(group, setting) {
             Some(why) => Published::NotCounted(why.into()),
-            None => Published::Unknowable("no update came in the measured window"),
+            None => Published::Unknowable("no update came in the measured window".into()),
         },
         (Some(_), None) => match message_times::no_numbers(counts, setting) {
             Some(why) => Published::Unknowable(why),
@@ -94,10 +93,10 @@ fn not_counted(
 ) -> CheckResult {
     let found = check.not_made(format!("{what}{why}"));
     match message_times::missing_numbers(group.counts(), setting) {
-        Some(_) if delimited::are_chunks_unlike(group.counts()) => {
-            CheckResult { remedy: delimited::one_update_each(group), ..found }
+        Some(_) => {
+            let remedy = message_times::several_in_one(group).unwrap_or(OTHER_NUMBERS);
+            CheckResult { remedy, ..found }
         }
-        Some(_) => CheckResult { remedy: OTHER_NUMBERS, ..found },
         None => found,
     }
 }

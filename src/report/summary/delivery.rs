@@ -17,9 +17,9 @@ pub(super) fn delivery(group: &Group, setting: &Setting, times: &TimeQuality) ->
     let cell = &group.total.phases[Phase::Steady];
     let counts = &cell.counts;
     let missing = message_times::missing_numbers(counts, setting);
-    let ledger = |count: u64| match (unknown(group, setting), missing) {
+    let ledger = |count: u64| match (unknown(group, setting), &missing) {
         // What was counted without numbers counts no loss.
-        (Some(_), Some(why)) => Figure::absent(why),
+        (Some(_), Some(why)) => Figure::absent(why.as_ref()),
         // Whoever counts knows.
         (Some(why), None) if counts.updates_published == 0 => Figure::absent(why),
         _ => Figure::count(count),

@@ -10,6 +10,7 @@ use crate::report::summary::group::Group;
 use crate::report::summary::remarks;
 use crate::report::summary::setting::{OwnMessageSetting, OwnTime, Setting};
 use crate::units::{human_ns, thousands};
+use std::borrow::Cow;
 
 /// Of the times, how many may be wrong.
 const WRONG_ALLOWED: f64 = 0.01;
@@ -23,40 +24,81 @@ const QUARTER_NS: f64 = 900e9;
 /// A time that is so close to whole quarters of an hour away is of another time zone.
 const ZONE_NS: f64 = 30e9;
 
+/// Of the numbers, so many must go up by the same step before that can be their own.
+const FEW_NUMBERS: u64 = 3;
+const LISTED: &str = "messages are or have arrays of several updates, of which one at most was read: the others cannot be \
+                      told apart";
+/// What to do if messages are arrays of updates.
+const ONE_OF_AN_ARRAY: &str = "Let the server send each update by itself, or name the time of an array's first update, such as time = \
+     \"/0/t\", and leave `sequence` out: then loss is not checked.";
+
 /// What to do if all messages have one time.
 const OTHER_TIME: &str = "Name in `time` of [message] when each message was published, or leave it out: then \
                           no delivery latency is measured.";
 
 /// Returns why nothing is known of the numbers of what came; `None` if something is.
-pub(super) fn no_numbers(counts: &Counts, setting: &Setting) -> Option<&'static str> {
-    match setting.own {
+pub(super) fn no_numbers(counts: &Counts, setting: &Setting) -> Option<Cow<'static, str>> {
+    let why = match setting.own {
         Some(OwnMessageSetting { sequence: false, .. }) => {
-            Some("the scenario does not say where the messages have numbers ([message] sequence)")
+            "the scenario does not say where the messages have numbers ([message] sequence)"
         }
-        Some(_) if counts.joined_texts > 0 && counts.joined_messages == 0 => Some(
-            "messages have several JSON texts each, so that only the numbers of some updates were read",
-        ),
-        Some(_) if are_chunks_unlike(counts) => Some(
-            "the server's chunks are not its messages, so that numbers were not read, or only some of them",
-        ),
+        Some(_) if counts.listed_updates > 0 => LISTED,
+        Some(_) if counts.joined_texts > 0 && counts.joined_messages == 0 => {
+            "messages have several JSON texts each, so that only the numbers of some updates were read"
+        }
+        Some(_) if are_chunks_unlike(counts) => {
+            "the server's chunks are not its messages, so that numbers were not read, or only some of them"
+        }
         Some(_) if counts.messages > 0 && counts.numbered == 0 => {
-            Some("no message has a number where the scenario says ([message] sequence)")
+            "no message has a number where the scenario says ([message] sequence)"
         }
-        Some(_) if counts.numbers_down as f64 > MOST_NUMBERS * counts.messages as f64 => Some(
+        Some(_) if counts.numbers_down as f64 > MOST_NUMBERS * counts.messages as f64 => {
             "the sequence counts down: each number is lower than those before it, and only numbers that go \
-             up show what is missing ([message] sequence)",
-        ),
-        None if counts.messages > 0 && counts.messages == counts.unstamped => {
-            Some(remarks::no_stamp(counts))
+             up show what is missing ([message] sequence)"
         }
-        _ => None,
-    }
+        Some(_) if is_stepped(counts) => return Some(stepped(counts).into()),
+        None if counts.messages > 0 && counts.messages == counts.unstamped => {
+            remarks::no_stamp(counts)
+        }
+        _ => return None,
+    };
+    Some(why.into())
+}
+
+/// Whether most numbers go up by a step above one, and always the same. Of numbers of which some are missing
+/// by chance, two distances soon have no common divisor.
+fn is_stepped(counts: &Counts) -> bool {
+    counts.numbers_followed >= FEW_NUMBERS
+        && counts.numbers_stepped as f64 > MOST_NUMBERS * counts.numbers_followed as f64
+}
+
+/// Says that the numbers go up by a step.
+fn stepped(counts: &Counts) -> String {
+    let stepped = counts.numbers_stepped.max(1);
+    let by = match counts.number_steps.is_multiple_of(stepped) {
+        true => thousands(counts.number_steps / stepped),
+        false => "a step above one".to_owned(),
+    };
+    format!(
+        "the numbers go up by {by} with each message: if the server counts so, nothing is missing, and otherwise \
+         all between ([message] sequence)"
+    )
 }
 
 /// Returns why nothing is known of the numbers that the scenario declares; `None` if something is, and if
 /// it declares none.
-pub(super) fn missing_numbers(counts: &Counts, setting: &Setting) -> Option<&'static str> {
+pub(super) fn missing_numbers(counts: &Counts, setting: &Setting) -> Option<Cow<'static, str>> {
     setting.own.filter(|own| own.sequence).and_then(|_| no_numbers(counts, setting))
+}
+
+/// Returns what to do if numbers or times that the scenario declares cannot be read, since a message is not
+/// one update; `None` if each is one.
+pub(super) fn several_in_one(group: &Group) -> Option<&'static str> {
+    let counts = group.counts();
+    match counts.listed_updates {
+        0 => are_chunks_unlike(counts).then(|| one_update_each(group)),
+        _ => Some(ONE_OF_AN_ARRAY),
+    }
 }
 
 /// Returns why no time is known of messages; `None` if they have some.
@@ -70,6 +112,9 @@ pub(super) fn no_times(counts: &Counts, setting: &Setting) -> Option<String> {
         );
     };
     if counts.messages > 0 && counts.unstamped >= counts.messages {
+        if counts.listed_updates > 0 {
+            return Some(LISTED.to_owned());
+        }
         if are_chunks_unlike(counts) {
             return Some(remarks::no_stamp(counts).to_owned());
         }
@@ -173,10 +218,8 @@ pub(super) fn check(group: &Group, setting: &Setting) -> Option<CheckResult> {
         return Some(match nowhere {
             true => {
                 let found = check.result(false, Figure::count(counts.unstamped), why);
-                match are_chunks_unlike(counts) {
-                    true => CheckResult { remedy: one_update_each(group), ..found },
-                    false => found,
-                }
+                let remedy = several_in_one(group).unwrap_or(found.remedy);
+                CheckResult { remedy, ..found }
             }
             false => check.not_applicable(why),
         });
@@ -265,6 +308,11 @@ pub(super) fn notes(group: &Group, setting: &Setting) -> Vec<String> {
         counts.replayed,
         "messages have a time before their connection was made, as what a server has when a client comes, \
          or writes by a clock that is behind: their age is no delivery latency",
+    );
+    say(
+        counts.listed_updates,
+        "updates stand in an array with others, of which one at most was read: such an array counts as one \
+         message",
     );
     let early = "times lay ahead of their message's arrival by less than they are exact: those \
                  latencies count as zero";

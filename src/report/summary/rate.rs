@@ -64,6 +64,7 @@ pub(crate) fn held(group: &Group, setting: &Setting) -> CheckResult {
     // What was sent again after a connect was published before.
     let others = if counts.unstamped < counts.messages { counts.unstamped } else { 0 };
     let new = counts.messages.saturating_add(delimited::texts_behind(counts));
+    let new = new.saturating_add(counts.listed_updates);
     let new = new.saturating_sub(others).saturating_sub(counts.replayed);
     let made_by_asking = makes_updates_by_request(group, setting);
     if !info.bundled_server && !made_by_asking && new as f64 > most(group, setting, published) {
@@ -75,6 +76,7 @@ pub(crate) fn held(group: &Group, setting: &Setting) -> CheckResult {
     // If updates are held back or polled and the latest alone counts, it stands for those before it.
     // Beside updates with a stamp, messages without one are something else.
     let came = counts.messages.saturating_sub(others).saturating_add(counts.superseded);
+    let came = came.saturating_add(counts.listed_updates);
     let text = format!(
         "{} of about {} updates came within the measured window{}",
         thousands(came),
