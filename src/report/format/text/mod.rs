@@ -261,7 +261,7 @@ fn cost(table: &Table) -> String {
         figure("kernel\nB/client", human_bytes, |r| &r.cost.kernel_bytes),
         figure("connects\n/s", amount, |r| &r.connecting.per_s),
         column("messages", |r| thousands(r.events.steady.messages)),
-        column("lost", |r| show(&r.events.known_lost(), &|lost| thousands(lost as u64))),
+        column("lost", |r| show(&r.events.known_lost(), |lost| thousands(lost as u64))),
         column("errors", |r| thousands(r.events.all.faults)),
     ];
     table_of("CPU and memory of driver and server", &rows(table), columns)
