@@ -245,9 +245,9 @@ fn memory_of_a_server_that_runs_on_is_that_of_its_first_case() {
             server.foreign = true;
             server.runs_on_as = Some("process 7 and its children".to_owned());
             used.get_or_insert(*number);
-            // The second series lives on what the first one left.
+            // The second series uses again what the first one left.
             if used != Some(*number) {
-                server.cost.resident_during = server.cost.resident_before;
+                server.cost.resident_during = server.cost.resident_before + 100_000;
             }
         }
     }
@@ -289,8 +289,45 @@ fn memory_that_shrank_is_not_clamped() {
     case.ends[0].kernel_memory = Some(-5);
     let table = summarise(&result);
     let cost = &row(&table, "polling", 1_000).cost;
-    assert!(cost.driver_bytes.reason().unwrap().contains("shrank by 1 bytes"));
-    assert!(cost.kernel_bytes.reason().unwrap().contains("shrank by 5 bytes"));
+    assert!(cost.driver_bytes.reason().unwrap().contains("shrank by 1 B"));
+    assert!(cost.kernel_bytes.reason().unwrap().contains("shrank by 5 B"));
+}
+
+#[test]
+fn memory_that_did_not_rise_is_absent_and_never_zero() {
+    // The rise for 1,000 clients, whether the server ran before, and the reason if there is one.
+    let cases = [
+        (0, false, Some("did not rise: too few clients")),
+        (1, false, None),
+        (0, true, Some("did not rise: the server ran before")),
+        // One page for a thousand clients is shown as "0 kB".
+        (4_096, true, Some("rose by only 4.1 kB for 1,000 clients: the server ran before")),
+        (64_000, true, None),
+    ];
+    for (rise, ran_before, expected) in cases {
+        let mut result = complete(&[POLLING], &[1_000]);
+        let case = result.cases.get_mut(&0).unwrap();
+        case.servers[0].runs_on_as = ran_before.then(|| "process 4711 and its children".to_owned());
+        case.servers[0].cost.resident_during = case.servers[0].cost.resident_before + rise;
+        case.drivers[0].cost.resident_during = case.drivers[0].cost.resident_before;
+        case.ends[0].kernel_memory = Some(0);
+        let table = summarise(&result);
+        let cost = &row(&table, "polling", 1_000).cost;
+        match expected {
+            Some(why) => {
+                let reason = cost.server_bytes.reason().unwrap();
+                assert!(reason.contains(why), "{reason}");
+            }
+            None => assert_eq!(cost.server_bytes.value(), Some(rise as f64 / 1_000.0)),
+        }
+        assert!(cost.driver_bytes.reason().unwrap().contains("did not rise"));
+        assert!(cost.kernel_bytes.reason().unwrap().contains("did not rise"));
+        // Neither the terminal nor the summary shows a zero in its place.
+        for format in ["text", "csv"] {
+            let shown = text(&table, format, 0);
+            assert!(!shown.contains("0 kB/client"), "{shown}");
+        }
+    }
 }
 
 fn lost_driver() -> LostProcess {

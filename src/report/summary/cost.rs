@@ -6,7 +6,7 @@ use crate::report::summary::group::{Group, SilentProcesses};
 use crate::report::table::{Audit, Connecting, CostFigures, ServerActivity};
 use crate::result;
 use crate::result::{KernelCounts, ProcessActivity};
-use crate::units::thousands;
+use crate::units::{human_bytes, thousands};
 
 const NO_DRIVER: &str = "no driver process reported its end";
 const NO_SERVER: &str = "no server process reported its end";
@@ -35,12 +35,12 @@ pub(super) fn cost(group: &Group, floor: Option<&Group>) -> CostFigures {
             a_message(cpu_us(&servers, NO_SERVER))
         }),
         server: server_activity(group, &servers, &messages),
-        driver_bytes: resident(group, &drivers, NO_DRIVER),
+        driver_bytes: resident(group, &drivers, NO_DRIVER, Began::Anew),
         server_bytes: server_figure(group, "server_memory", || {
             match group.servers.iter().any(|server| server.no_memory_controller) {
                 true => Figure::absent(NO_MEMORY),
                 false if group.is_server_used => Figure::absent(USED_SERVER),
-                false => resident(group, &servers, NO_SERVER),
+                false => resident(group, &servers, NO_SERVER, Began::of_servers(group)),
             }
         }),
         kernel_bytes: kernel(group),
@@ -115,17 +115,63 @@ fn cpu_us(costs: &[result::Cost], none: &str) -> Figure {
     }
 }
 
-fn resident(group: &Group, costs: &[result::Cost], none: &str) -> Figure {
-    let before: u64 = costs.iter().map(|c| c.resident_before).sum();
-    match costs.iter().map(|c| c.resident_during).sum::<u64>() {
-        _ if costs.is_empty() => Figure::absent(none),
-        0 => Figure::absent("resident memory was not read"),
-        during if during < before => Figure::absent(format!(
-            "the process shrank by {} bytes while clients connected",
-            before - during
-        )),
-        during => Figure::count(during - before).over(&Figure::count(group.asked()), "no clients"),
+/// Whether the processes of a side began with the case.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Began {
+    /// Yes: they had no client before.
+    Anew,
+    /// No: earlier clients may have left memory that is used again.
+    Before,
+}
+
+impl Began {
+    fn of_servers(group: &Group) -> Began {
+        match group.servers.iter().any(|server| server.runs_on_as.is_some()) {
+            true => Began::Before,
+            false => Began::Anew,
+        }
     }
+}
+
+/// The least that a client can take in a process, in bytes: an entry in a table and the state of its
+/// connection. What rose by less was there before.
+const LEAST_CLIENT_BYTES: u64 = 64;
+
+/// Returns the resident memory that a client added to the processes of a side: never zero or less.
+fn resident(group: &Group, costs: &[result::Cost], none: &str, began: Began) -> Figure {
+    if costs.is_empty() {
+        return Figure::absent(none);
+    }
+    if costs.iter().all(|c| c.resident_during == 0) {
+        return Figure::absent("resident memory was not read");
+    }
+    let before: u64 = costs.iter().map(|c| c.resident_before).sum();
+    let during: u64 = costs.iter().map(|c| c.resident_during).sum();
+    let clients = group.asked();
+    let how = match (during.checked_sub(before), began) {
+        (Some(rise), Began::Anew) if rise > 0 => {
+            return Figure::count(rise).over(&Figure::count(clients), "no clients");
+        }
+        (Some(rise), Began::Before) if rise > 0 && rise >= clients * LEAST_CLIENT_BYTES => {
+            return Figure::count(rise).over(&Figure::count(clients), "no clients");
+        }
+        (Some(0), _) => "the memory of its processes did not rise".to_owned(),
+        (Some(rise), _) => {
+            let (rise, clients) = (human_bytes(rise as f64), thousands(clients));
+            format!("the memory of its processes rose by only {rise} for {clients} clients")
+        }
+        (None, _) => {
+            let shrank = human_bytes((before - during) as f64);
+            format!("the memory of its processes shrank by {shrank} while clients connected")
+        }
+    };
+    Figure::absent(match began {
+        Began::Before => format!(
+            "{how}: the server ran before and uses memory again that earlier clients left; start it \
+             anew, or let the run start it ([server] command)"
+        ),
+        Began::Anew => format!("{how}: too few clients for the memory that it had at its start"),
+    })
 }
 
 fn kernel(group: &Group) -> Figure {
@@ -137,9 +183,10 @@ fn kernel(group: &Group) -> Figure {
         _ if known.is_empty() && group.info.floor => Figure::absent("the floor has no network"),
         _ if known.is_empty() => Figure::absent("the host does not tell its socket memory"),
         mean if mean < 0.0 => Figure::absent(format!(
-            "the host's socket memory shrank by {:.0} bytes: something else ended meanwhile",
-            -mean
+            "the host's socket memory shrank by {}: something else ended meanwhile",
+            human_bytes(-mean)
         )),
+        0.0 => Figure::absent("the host's socket memory did not rise"),
         mean => {
             Figure::known(mean).over(&Figure::count(u64::from(group.info.clients)), "no clients")
         }

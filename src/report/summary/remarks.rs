@@ -211,7 +211,7 @@ pub(super) fn server_processes(servers: &[&ServerEnd]) -> Option<String> {
     }
     Some(format!(
         "the server's CPU time and memory are those of {of}, which runs on from case to case: its \
-         memory is known of the first case alone"
+         memory is known of the first case alone, and is too low if it had clients before"
     ))
 }
 
