@@ -113,7 +113,16 @@ fn bytes_of_an_answer_that_the_library_refuses_are_discarded() {
     let cases = [
         ("", format!("{SWITCH}Sec-WebSocket-Accept: other\r\n"), "another Sec-WebSocket-Accept"),
         ("", format!("Connection: Upgrade\r\n{accept}"), "has no \"Upgrade: websocket\""),
-        ("", format!("{SWITCH}{accept}Sec-WebSocket-Protocol: chat\r\n"), "was not asked for"),
+        (
+            "",
+            format!("{SWITCH}{accept}Sec-WebSocket-Protocol: chat\r\n"),
+            "set subprotocol = \"chat\"",
+        ),
+        (
+            "",
+            format!("{SWITCH}{accept}Sec-WebSocket-Extensions: permessage-deflate\r\n"),
+            "selected the extension \"permessage-deflate\"",
+        ),
         (hints, format!("{SWITCH}{accept}"), "comes after an interim response"),
     ];
     at_once(cases, |(before, lines, shown)| {

@@ -186,6 +186,24 @@ fn an_upgrade_asks_for_a_subprotocol_and_names_its_origin() {
 }
 
 #[test]
+fn what_a_server_selects_unasked_is_named() {
+    let cases = [
+        ("Extensions: permessage-deflate; x=1", "the extension \"permessage-deflate; x=1\""),
+        ("Protocol: foo", "subprotocol \"foo\""),
+    ];
+    for engine in ["raw", "tungstenite"] {
+        crate::support::at_once(cases, |(line, named)| {
+            let (address, _) =
+                server(move |_, _| format!("{UPGRADED}Sec-WebSocket-{line}\r\n\r\n"));
+            let series = format!("transport = \"websocket\"\nengine = \"{engine}\"\n");
+            let (_, output) = run(address, &series);
+            let text = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(text.contains(named), "{engine}: {text}");
+        });
+    }
+}
+
+#[test]
 fn a_cookie_comes_back_with_the_next_request_of_its_client() {
     let cases = [
         POLLING.to_owned(),

@@ -14,6 +14,10 @@ pub struct AnswerText {
     pub media_type: Vec<u8>,
     /// The beginning of its field `Content-Encoding`.
     pub coding: Vec<u8>,
+    /// The extensions that it selects for a WebSocket, which may have come in several fields.
+    pub extensions: Vec<u8>,
+    /// The subprotocols that it selects, of which there may be one.
+    pub subprotocols: Vec<u8>,
     /// Its fields `Set-Cookie`, whose values its body may quote.
     pub set_cookies: Vec<Vec<u8>>,
     /// The beginning of its body; of bytes that are no answer, the first ones or the bad line.
@@ -41,6 +45,26 @@ impl AnswerText {
             set_cookies: cookies.map(|cookies| cookies.0.clone()).unwrap_or_default(),
             ..AnswerText::default()
         }
+    }
+    /// The text of an answer that switches to WebSocket and selects extensions or subprotocols by fields
+    /// with these names and values; `None` if it selects none.
+    pub(crate) fn of_selection<'a>(
+        fields: impl Iterator<Item = (&'a str, &'a [u8])>,
+    ) -> Option<AnswerText> {
+        let mut text = AnswerText::default();
+        for (name, value) in fields {
+            let kept = match name {
+                _ if name.eq_ignore_ascii_case("sec-websocket-extensions") => &mut text.extensions,
+                _ if name.eq_ignore_ascii_case("sec-websocket-protocol") => &mut text.subprotocols,
+                _ => continue,
+            };
+            if !kept.is_empty() {
+                kept.extend_from_slice(b", ");
+            }
+            kept.extend_from_slice(value.trim_ascii());
+            kept.truncate(TEXT_LIMIT);
+        }
+        (!text.extensions.is_empty() || !text.subprotocols.is_empty()).then_some(text)
     }
     /// The text of bytes that are no answer.
     pub(crate) fn of_bytes(bytes: &[u8]) -> AnswerText {

@@ -571,6 +571,10 @@ impl Response {
             let cookies = set_cookies(response.headers);
             Box::new(AnswerText::new(find, cookies.as_deref()))
         });
+        if self.wants_switch && status == 101 {
+            let fields = response.headers.iter().map(|field| (field.name, field.value));
+            self.text = AnswerText::of_selection(fields).map(Box::new);
+        }
         if let Some(wanted) = &mut self.wanted {
             wanted.read(response.headers);
         }

@@ -2,7 +2,7 @@
 //!
 //! What comes from a server is shortened, and control characters in it are escaped.
 
-use crate::record::{ClientError, ClientErrorKind, Refusal};
+use crate::record::{ClientError, ClientErrorKind, Refusal, UpgradeField};
 use crate::units::thousands;
 
 /// The most characters of a server's text.
@@ -37,6 +37,9 @@ pub(super) fn describe(
              accept_encoding in the series, or take Accept-Encoding out of the request",
             quoted(&String::from_utf8_lossy(&refusal.coding))
         );
+    }
+    if error.kind == ClientErrorKind::UpgradeField && !refusal.body.is_empty() {
+        return describe_selection(error, &refusal.body);
     }
     if error.kind == ClientErrorKind::Unfinished && error.code != 0 {
         return describe_unfinished(error, refusal);
@@ -91,6 +94,31 @@ fn length_problem(line: &str) -> &'static str {
         Err(_) => ", which is more bytes than can be counted",
         Ok(_) => ", which contradicts a line before it",
     }
+}
+
+/// Whether a text can be the name of a subprotocol: the letters, digits and marks that names have.
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-._~+".contains(c))
+}
+
+/// Names what a server selected for a WebSocket though nobody asked for it, and says what to do.
+fn describe_selection(error: ClientError, selected: &[u8]) -> String {
+    let name = String::from_utf8_lossy(selected);
+    let shown = quoted(&name);
+    if error == UpgradeField::Extensions.error() {
+        return format!(
+            "upgrade failed: the server selected the extension {shown}, which was not asked for \
+             (RFC 6455, 4.1); turn it off in the server, no extension is supported"
+        );
+    }
+    let asks = match name.len() <= MOST_CHARS && is_token(&name) {
+        true => format!("; if the server insists, set subprotocol = {shown} in the series"),
+        false => String::new(),
+    };
+    format!(
+        "upgrade failed: the server selected the subprotocol {shown}, which was not asked for \
+         (RFC 6455, 4.1){asks}"
+    )
 }
 
 /// Says what came of an answer that did not end, and what to take if it never does.
@@ -291,6 +319,32 @@ mod tests {
         );
         let none = describe(ClientError::of(ClientErrorKind::Unfinished), None, ("a", "polling"));
         assert_eq!(none, "began an answer whose head did not end within the limit");
+    }
+
+    #[test]
+    fn what_a_server_selected_unasked_is_named_with_the_remedy() {
+        let of = |field: UpgradeField, name: &str| {
+            let error = field.error();
+            said(error.kind, error.code, "", name)
+        };
+        assert_eq!(
+            of(UpgradeField::Extensions, "permessage-deflate; server_no_context_takeover"),
+            "upgrade failed: the server selected the extension \"permessage-deflate; \
+             server_no_context_takeover\", which was not asked for (RFC 6455, 4.1); turn it off in \
+             the server, no extension is supported"
+        );
+        assert_eq!(
+            of(UpgradeField::Protocol, "foo"),
+            "upgrade failed: the server selected the subprotocol \"foo\", which was not asked for \
+             (RFC 6455, 4.1); if the server insists, set subprotocol = \"foo\" in the series"
+        );
+        // What is no name is escaped, shortened, and nothing to write into a scenario.
+        let strange = of(UpgradeField::Protocol, "a\u{1b}[2J b");
+        assert!(strange.contains("\"a\\u{1b}[2J b\"") && strange.ends_with("4.1)"), "{strange}");
+        let long = of(UpgradeField::Protocol, &"x".repeat(500));
+        assert!(long.contains("x\"…, which") && long.ends_with("4.1)"), "{long}");
+        // Without a name there is no more to say.
+        assert!(of(UpgradeField::Extensions, "").ends_with("which were not asked for"));
     }
 
     #[test]

@@ -26,7 +26,9 @@ use crate::transport::websocket::frame_faults::{self, LargeFrame};
 use crate::transport::websocket::masks::Masks;
 use crate::transport::websocket::params::{ID, Params};
 use crate::transport::websocket::pending_echo::{EchoOf, PendingEcho};
-use crate::transport::websocket::upgrade::{OpeningHandshake, REFUSAL_LIMIT_NS, UpgradeRequests};
+use crate::transport::websocket::upgrade::{
+    OpeningHandshake, REFUSAL_LIMIT_NS, UpgradeRequests, name_selected,
+};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::Write as _;
@@ -301,7 +303,7 @@ impl WebSocketMachine {
         self.asked_ns = retry_after_ns(&handshake.response);
         self.redirected.arrived();
         io.discard_all();
-        io.lose_refused(error, text);
+        io.lose_refused(error, name_selected(error, text));
     }
 
     /// The connection is lost within the handshake: by the server's refusal, if its head has come,

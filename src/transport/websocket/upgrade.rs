@@ -4,6 +4,7 @@ use crate::client::core::ClientCore;
 use crate::client::http::malformed;
 use crate::client::requests::{Redirected, RenderedRequest, Requests};
 use crate::protocol::http1::Target;
+use crate::protocol::http1::answer_text::AnswerText;
 use crate::protocol::http1::request_options::RequestOptions;
 use crate::protocol::http1::response::{HEADERS_LIMIT, Response, lenient};
 use crate::record::{ClientError, ClientErrorKind, UpgradeField};
@@ -114,6 +115,22 @@ impl OpeningHandshake {
         }
         check(&self.head, &self.key, &self.subprotocols).map(|()| Some(used))
     }
+}
+
+/// Returns the text of an answer with this error, for a message that names what the server selected: its
+/// body is the extensions or subprotocols, as the error says.
+pub(super) fn name_selected(
+    error: ClientError,
+    text: Option<Box<AnswerText>>,
+) -> Option<Box<AnswerText>> {
+    text.map(|mut text| {
+        if error == UpgradeField::Extensions.error() {
+            text.body = std::mem::take(&mut text.extensions);
+        } else if error == UpgradeField::Protocol.error() {
+            text.body = std::mem::take(&mut text.subprotocols);
+        }
+        text
+    })
 }
 
 /// Reads the pieces of a response to the handshake of the RFC's example (§1.3). Returns how many

@@ -25,7 +25,7 @@ use crate::transport::websocket::frame_faults::LargeFrame;
 use crate::transport::websocket::message::message;
 use crate::transport::websocket::params::Params;
 use crate::transport::websocket::pending_echo::PendingEcho;
-use crate::transport::websocket::upgrade::REFUSAL_LIMIT_NS;
+use crate::transport::websocket::upgrade::{REFUSAL_LIMIT_NS, name_selected};
 use bytes::BytesMut;
 use connection::{Account, LibraryConnection, SocketEvent, Stream};
 use frames::FrameLayer;
@@ -213,6 +213,13 @@ impl TungsteniteEngine {
         let error = match unless_stopped(&client.thread, upgrading).await? {
             Ok(Ok((socket, cookies))) => {
                 self.upgrades.keep(client, cookies);
+                let text = account.passed.borrow_mut().response.text.take();
+                // The library takes any extension, and then meets frames that it cannot read.
+                if text.as_ref().is_some_and(|text| !text.extensions.is_empty()) {
+                    let error = UpgradeField::Extensions.error();
+                    client.refused(phase, error, name_selected(error, text));
+                    return None;
+                }
                 add_heads(&mut account);
                 client.upgraded(now_ns() - began_ns);
                 return Some(LibraryConnection {
@@ -248,9 +255,9 @@ impl TungsteniteEngine {
         let foreign = foreign_protocol(&account.passed.borrow().response);
         let tls = account.connection.stream.take_tls_failure();
         let met = tls.or(foreign).unwrap_or_else(|| upgrade_error(&error));
-        let is_answer = matches!(error, Error::Http(_));
+        let is_answer = matches!(error, Error::Http(_) | Error::Protocol(_));
         let text = account.passed.borrow_mut().response.text.take().filter(|_| is_answer);
-        client.refused(phase, met, text);
+        client.refused(phase, met, name_selected(met, text));
         None
     }
 
