@@ -375,7 +375,7 @@ pub mod internals {
         pub use crate::result::{
             CaseEnd, CaseInfo, CaseResult, Cost, Curve, DriverEnd, End, Header, KernelAudit,
             KernelCounts, LostProcess, ProcessActivity, ProcessRole, ReceiveTimestamps, RunResult,
-            SCHEMA, SecondRow, Seconds, ServerEnd, StopReason, Uncounted,
+            SCHEMA, SecondRow, Seconds, ServerEnd, SocketChange, StopReason, Uncounted,
         };
         /// Result files.
         pub mod file {

@@ -31,7 +31,7 @@ use wsbench::internals::result::{
     CaseEnd, CaseResult, Cost, DriverEnd, End, KernelCounts, ProcessActivity, RunResult, ServerEnd,
     file,
 };
-use wsbench::internals::result::{LostProcess, ProcessRole, StopReason};
+use wsbench::internals::result::{LostProcess, ProcessRole, SocketChange, StopReason};
 use wsbench::internals::units::Bytes;
 
 const COUNTS: [u32; 3] = [1_000, 10_000, 100_000];
@@ -326,6 +326,38 @@ fn memory_that_did_not_rise_is_absent_and_never_zero() {
         for format in ["text", "csv"] {
             let shown = text(&table, format, 0);
             assert!(!shown.contains("0 kB/client"), "{shown}");
+        }
+    }
+}
+
+#[test]
+fn kernel_memory_with_sockets_of_other_processes_is_absent() {
+    // What the host counted with 1,000 clients of the bundled server, and the reason if there is one.
+    let own = SocketChange { held: 2_000, allocated: 2_000, opened: 2_000, server: None };
+    let cases = [
+        (own, None),
+        // A file of one more listener or so is no matter.
+        (SocketChange { held: 2_060, opened: 2_060, ..own }, None),
+        (SocketChange { held: 6_000, ..own }, Some("about 4,000 sockets came to the host beside")),
+        // Of another network namespace.
+        (SocketChange { allocated: 2_500, ..own }, Some("about 500 sockets came to the host")),
+        // Opened and closed between the two readings.
+        (SocketChange { opened: 12_000, ..own }, Some("accepted about 10,000 connections")),
+        (SocketChange { allocated: 700, ..own }, Some("about 1,300 sockets of other processes")),
+        // A proxy has a connection of its own for each client.
+        (SocketChange { held: 4_000, allocated: 4_000, opened: 4_000, server: Some(3_000) }, None),
+    ];
+    for (change, expected) in cases {
+        let mut result = complete(&[WEBSOCKET], &[1_000]);
+        result.cases.get_mut(&0).unwrap().ends[0].kernel_sockets = Some(change);
+        let table = summarise(&result);
+        let figure = &row(&table, "websocket", 1_000).cost.kernel_bytes;
+        match expected {
+            Some(why) => {
+                let reason = figure.reason().unwrap_or_default();
+                assert!(reason.contains(why), "{change:?}: {reason}");
+            }
+            None => assert_eq!(figure.value(), Some(9_600.0), "{change:?}: {figure:?}"),
         }
     }
 }

@@ -1,5 +1,4 @@
-//! Memory of this process and of the kernel's sockets, the limit of open files, and a description of
-//! the machine.
+//! Memory of this process, the limit of open files, and a description of the machine.
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 use std::collections::BTreeMap;
@@ -12,26 +11,9 @@ pub(crate) fn resident_bytes() -> Option<u64> {
     Some(status.rssanon? * 1024)
 }
 
-/// Kernel memory that sockets live in, in bytes, of the whole host: slab (`/proc/meminfo`) and
-/// TCP buffers (`/proc/net/sockstat`). The difference of two readings is what sockets took, if
-/// nothing else happened between them. `None` if the system does not tell.
-#[cfg(all(target_os = "linux", not(feature = "portable")))]
-pub(crate) fn kernel_socket_bytes() -> Option<u64> {
-    use procfs::{Current, Meminfo};
-    let slab = Meminfo::current().ok()?.slab;
-    let sockstat = std::fs::read_to_string("/proc/net/sockstat").ok()?;
-    Some(slab + tcp_pages(&sockstat)? * rustix::param::page_size() as u64)
-}
-
 /// Needs Linux.
 #[cfg(any(not(target_os = "linux"), feature = "portable"))]
 pub(crate) fn resident_bytes() -> Option<u64> {
-    None
-}
-
-/// Needs Linux.
-#[cfg(any(not(target_os = "linux"), feature = "portable"))]
-pub(crate) fn kernel_socket_bytes() -> Option<u64> {
     None
 }
 
@@ -80,30 +62,14 @@ pub(crate) fn describe() -> BTreeMap<String, String> {
     host
 }
 
-/// Pages of TCP buffers: `mem` in the line `TCP:`.
-pub(super) fn tcp_pages(sockstat: &str) -> Option<u64> {
-    let line = sockstat.lines().find_map(|line| line.strip_prefix("TCP:"))?;
-    let mut words = line.split_whitespace();
-    words.find(|&word| word == "mem")?;
-    words.next()?.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn tcp_memory_is_found_by_name() {
-        let sockstat = "sockets: used 9\nTCP: inuse 5 orphan 0 tw 0 alloc 7 mem 12\nUDP: mem 3\n";
-        assert_eq!(tcp_pages(sockstat), Some(12));
-        assert_eq!(tcp_pages("TCP: inuse 5"), None);
-    }
 
     #[cfg(all(target_os = "linux", not(feature = "portable")))]
     #[test]
     fn this_host_tells() {
         assert!(resident_bytes().unwrap() > 10_000);
-        assert!(kernel_socket_bytes().unwrap() > 10_000);
         raise_open_files();
         assert!(getrlimit(Resource::Nofile).current.is_none_or(|files| files >= 256));
     }

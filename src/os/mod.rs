@@ -9,6 +9,7 @@ mod affinity;
 mod any_text;
 mod cgroup;
 mod docker;
+mod kernel_sockets;
 mod machine;
 mod marked;
 mod memory;
@@ -21,11 +22,10 @@ pub(crate) use activity::own_activity;
 pub(crate) use address::is_own_address;
 pub(crate) use affinity::{allowed_cores, on_cores};
 pub(crate) use any_text::read_any_text;
+pub(crate) use kernel_sockets::{SocketReading, read_sockets};
 pub use machine::{Conntrack, Machine};
 pub(crate) use marked::{MARK_VARIABLE, ProcessMark, marked, signal_marked};
-pub(crate) use memory::{
-    describe, free_bytes, kernel_socket_bytes, raise_open_files, resident_bytes,
-};
+pub(crate) use memory::{describe, free_bytes, raise_open_files, resident_bytes};
 pub(crate) use process_group::{group_alive, listeners};
 pub(crate) use scheduling::set_batch_scheduling;
 pub(crate) use signals::{Caught, Signals, outlive_file_size_limit};

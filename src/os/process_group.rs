@@ -35,7 +35,7 @@ pub(crate) struct Usage {
     pub processes: u32,
 }
 
-pub(super) use read::{activity, find_tree, listens, usage};
+pub(super) use read::{activity, find_tree, listens, sockets, usage};
 pub(crate) use read::{group_alive, listeners};
 
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
@@ -237,6 +237,16 @@ mod read {
         if unread { None } else { Some(false) }
     }
 
+    /// Returns how many sockets the processes hold; `None` if some cannot be looked at.
+    pub(in crate::os) fn sockets(set: ProcessSet) -> Option<u64> {
+        let mut count = 0;
+        for member in members(set).ok()? {
+            let files = member.process.fd().ok()?.flatten();
+            count += files.filter(|file| matches!(file.target, FDTarget::Socket(_))).count() as u64;
+        }
+        Some(count)
+    }
+
     /// Returns the processes that listen at one of these addresses of this machine, as far as that can be
     /// read.
     pub(crate) fn listeners<'a>(
@@ -305,6 +315,11 @@ mod read {
         _addresses: impl Iterator<Item = &'a std::net::SocketAddr> + Clone,
     ) -> std::collections::BTreeSet<i32> {
         std::collections::BTreeSet::new()
+    }
+
+    /// Not known.
+    pub(in crate::os) fn sockets(_set: ProcessSet) -> Option<u64> {
+        None
     }
 
     /// Not known.

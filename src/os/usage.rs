@@ -3,7 +3,7 @@
 use crate::os::activity::ActivityReading;
 use crate::os::cgroup::ControlGroup;
 use crate::os::docker::container_process;
-use crate::os::process_group::{ProcessSet, Usage, activity, find_tree, listens, usage};
+use crate::os::process_group::{ProcessSet, Usage, activity, find_tree, listens, sockets, usage};
 use std::fmt;
 use std::io;
 
@@ -83,6 +83,15 @@ impl UsageOf {
             UsageOf::Processes(_) => true,
             UsageOf::Container(_, of) => of.counts_memory(),
             UsageOf::ControlGroup(group) => group.counts_memory(),
+        }
+    }
+
+    /// Returns how many sockets the processes hold; `None` if that is not known.
+    pub(crate) fn sockets(&self) -> Option<u64> {
+        match self {
+            UsageOf::Processes(set) => sockets(*set),
+            UsageOf::Container(_, of) => of.sockets(),
+            UsageOf::ControlGroup(_) => None,
         }
     }
 

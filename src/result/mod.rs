@@ -283,6 +283,10 @@ pub struct CaseEnd {
     /// Kernel memory that the sockets took, in bytes: slab and socket buffers of the whole host,
     /// with the clients less before them. Absent if the host does not report it.
     pub kernel_memory: Option<i64>,
+    /// How many sockets came meanwhile, by which those of other processes are told apart; absent if the
+    /// memory is, and in files of an older version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernel_sockets: Option<SocketChange>,
     /// Why the case ended too early; absent if it did not.
     #[serde(default)]
     pub stopped: Option<String>,
@@ -292,6 +296,20 @@ pub struct CaseEnd {
     /// Processes that ended too early.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lost: Vec<LostProcess>,
+}
+
+/// How the host's sockets changed over the time for which its memory is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SocketChange {
+    /// Sockets of all kinds that processes of the network namespace hold.
+    pub held: i64,
+    /// TCP sockets of the whole host, with those that no process holds any longer.
+    pub allocated: i64,
+    /// TCP connections opened or accepted in the network namespace.
+    pub opened: i64,
+    /// Sockets of an external server's processes, if they can be counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<i64>,
 }
 
 /// The last line of a result file.

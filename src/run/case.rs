@@ -3,7 +3,6 @@
 use crate::driver::{DriverCommand, DriverStart};
 use crate::error::{Failure, Outcome};
 use crate::net::Dialer;
-use crate::os::kernel_socket_bytes;
 use crate::plan::{self, Case, Plan, Timing};
 use crate::protocol::http1::Target;
 use crate::result::ProcessRole::{Driver, Server};
@@ -11,6 +10,7 @@ use crate::result::file::Line;
 use crate::result::{CalibrationStep, CaseEnd, Cost};
 use crate::run::companion::Companion;
 use crate::run::external_server::{ExternalServer, first_that_accepts_within};
+use crate::run::kernel_memory::KernelMemory;
 use crate::run::processes::{Processes, Stop};
 use crate::run::protocol::{ResourceSample, ServerStart, ToServer};
 use crate::run::rate_search::{RateSearch, SearchStep, holds, longest_wait_ns};
@@ -132,7 +132,7 @@ impl Coordinator<'_> {
         for (cost, sample) in self.server_cost.iter_mut().zip(before) {
             cost.resident_before = sample.resident;
         }
-        let kernel_before = kernel_socket_bytes();
+        let kernel_before = KernelMemory::read(self.external_cost.as_ref());
         self.connect().await?;
         let epoch_ns = now_ns() + HEAD_START_NS / 2;
         if self.processes.of(Server).next().is_some() {
@@ -391,7 +391,7 @@ impl Coordinator<'_> {
     async fn measure(
         &mut self,
         schedule: Schedule,
-        kernel_before: Option<u64>,
+        kernel_before: Option<KernelMemory>,
     ) -> Result<(), Stop> {
         self.processes.send(Driver, &DriverCommand::Schedule(schedule)).await;
         self.stage("warming up", schedule.warmup_ns);
@@ -410,10 +410,11 @@ impl Coordinator<'_> {
             cost.activity = until.activity_since(from);
         }
         // Of two runs at the same time, nobody knows which one's sockets it is for.
-        self.end.kernel_memory = kernel_before
-            .filter(|_| self.companion.is_none())
-            .zip(kernel_socket_bytes())
-            .map(|(before, during)| during as i64 - before as i64);
+        if let Some(before) = kernel_before.filter(|_| self.companion.is_none())
+            && let Some(during) = KernelMemory::read(self.external_cost.as_ref())
+        {
+            during.record_since(before, &mut self.end);
+        }
         if inspected? {
             return Ok(());
         }

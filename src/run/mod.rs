@@ -8,6 +8,7 @@ mod case;
 pub(crate) mod companion;
 pub(crate) mod external_server;
 pub(crate) mod guard;
+mod kernel_memory;
 mod output_tail;
 mod process;
 pub(crate) mod process_group;

@@ -73,6 +73,11 @@ impl ServerCost {
         }
     }
 
+    /// Returns how many sockets its processes hold, if that is known.
+    pub(crate) fn sockets(&self) -> Option<u64> {
+        self.of.as_ref().filter(|_| self.unknown.is_none())?.sockets()
+    }
+
     /// Returns its line in the result.
     pub(crate) fn result_line(&self, case: u32, cost: Cost) -> ServerEnd {
         let of = self.of.as_ref().filter(|_| self.unknown.is_none() && self.runs_on);

@@ -5,7 +5,7 @@ use crate::report::figure::Figure;
 use crate::report::summary::group::{Group, SilentProcesses};
 use crate::report::table::{Audit, Connecting, CostFigures, ServerActivity};
 use crate::result;
-use crate::result::{KernelCounts, ProcessActivity};
+use crate::result::{KernelCounts, ProcessActivity, SocketChange};
 use crate::units::{human_bytes, thousands};
 
 const NO_DRIVER: &str = "no driver process reported its end";
@@ -174,8 +174,67 @@ fn resident(group: &Group, costs: &[result::Cost], none: &str, began: Began) -> 
     })
 }
 
+/// Sockets of other processes that may come or go without a word, of each case.
+const OTHER_SOCKETS: i64 = 4;
+/// And as a share of the sockets of clients and server: what the figure may be wrong by.
+const OTHER_SHARE: i64 = 20;
+
+/// Says that other processes of the host opened or closed sockets meanwhile: then the memory of all is
+/// not that of the clients.
+fn other_sockets(group: &Group) -> Option<String> {
+    // A file of an older version has no counts.
+    let changes = group.ends.iter().map(|end| end.kernel_sockets);
+    let changes: Vec<SocketChange> = changes.collect::<Option<_>>()?;
+    let sum = |of: fn(&SocketChange) -> i64| changes.iter().map(of).fold(0, i64::saturating_add);
+    let counts = &group.total.phases.total().counts;
+    let whole = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    let connected = whole(group.connected());
+    // A server has at least one for each client; a proxy has more.
+    let counted: Option<i64> = changes
+        .iter()
+        .map(|change| change.server)
+        .try_fold(0, |all, one| one.map(|n| n.saturating_add(all)));
+    let of_server = counted.map_or(connected, |count| count.max(connected));
+    let own = connected.saturating_add(of_server);
+    let slack = (OTHER_SOCKETS * changes.len() as i64).max(own / OTHER_SHARE);
+    let held = sum(|change| change.held).max(sum(|change| change.allocated));
+    let others = held.saturating_sub(own);
+    let n = |count: i64| thousands(count.unsigned_abs());
+    if others > slack {
+        return Some(format!(
+            "about {} sockets came to the host beside the {} of clients and server, and the kernel counts \
+             the memory of all: measure while nothing else opens connections",
+            n(others),
+            n(own)
+        ));
+    }
+    // Each connection is opened by one side and accepted by the other.
+    let attempts = whole(counts.connects).saturating_add(whole(counts.faults));
+    let own = attempts.saturating_add(of_server - connected).saturating_mul(2);
+    let others = sum(|change| change.opened).saturating_sub(own);
+    if others > slack {
+        return Some(format!(
+            "other processes of the host opened or accepted about {} connections meanwhile, and the \
+             kernel counts the memory of all: measure while nothing else opens connections",
+            n(others)
+        ));
+    }
+    let steady = counts.faults == 0 && counts.reconnects == 0 && !group.info.connection_each_turn;
+    let gone = connected.saturating_mul(2).saturating_sub(sum(|change| change.allocated));
+    (steady && gone > slack).then(|| {
+        format!(
+            "about {} sockets of other processes of the host were closed meanwhile, and the kernel \
+             counts the memory of all",
+            n(gone)
+        )
+    })
+}
+
 fn kernel(group: &Group) -> Figure {
     if let Some(why) = group.planned_absence("kernel_memory") {
+        return Figure::absent(why);
+    }
+    if let Some(why) = other_sockets(group) {
         return Figure::absent(why);
     }
     let known: Vec<i64> = group.ends.iter().filter_map(|e| e.kernel_memory).collect();
