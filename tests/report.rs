@@ -395,7 +395,10 @@ fn a_run_that_does_not_hold_is_invalid() {
     let late = |c: &mut CaseResult| {
         (0..100_000).for_each(|_| c.total.latency.record(Metric::DriverLag, 60_000_000));
     };
-    expect(spoiled(1_000, late), "driver lag p99 60 ms is above 50 ms");
+    expect(
+        spoiled(1_000, late),
+        "driver lag, how late clients began their turns: p99 60 ms is above 50 ms",
+    );
     let nothing = |c: &mut CaseResult| c.total.phases[Phase::Steady].counts = Counts::default();
     expect(spoiled(1_000, nothing), "nothing was measured");
 }

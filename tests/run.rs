@@ -498,7 +498,11 @@ fn a_worker_that_was_stopped_is_a_late_driver_of_what_is_pushed() {
     signal(worker, "CONT");
     let output = wait(child, Duration::from_secs(60));
     expect_code(&output, 96);
-    assert!(said(&output).contains("the driver's lateness p99"), "{}", said(&output));
+    assert!(
+        said(&output).contains("probe lateness, how late the driver's threads woke"),
+        "{}",
+        said(&output)
+    );
     let row = &world.summary()["rows"][0];
     let late = row["probe_lateness_us_p99"].as_f64().expect("it was probed");
     assert!(late > 100_000.0, "{late}");

@@ -29,6 +29,9 @@ const NO_COUNTS: &str = "Run where the kernel counts the bytes of a connection: 
                          outside of sandboxes that have a network of their own.";
 const SLOW_MACHINE: &str = "The machine is too slow for this load: use fewer clients or a lower \
                             rate, or stop what else runs on it.";
+const LATE_DRIVER: &str = "The machine is too slow for this load: use fewer clients, a longer interval or lower \
+                           rate, or more cores, or stop what else runs on it. `driver_lateness` in the \
+                           scenario (--driver-lateness with wsbench try) permits a later driver.";
 const CHANGED_BYTES: &str = "Either bytes were under way when connections were cut, as on a machine \
                              that is too slow (use fewer clients), or something between client \
                              and server changes them (remove proxies).";
@@ -80,7 +83,7 @@ tabled! {
         BytesAsPredicted = ("bytes_as_predicted", Cause::Server,
             "The server or a proxy sends other heads than the scenario says: compare them."),
         /// The driver was not late.
-        DriverOnSchedule = ("driver_on_schedule", Cause::BusyMachine, SLOW_MACHINE),
+        DriverOnSchedule = ("driver_on_schedule", Cause::BusyMachine, LATE_DRIVER),
         /// Updates came at the rate at which they were published.
         FeedHeld = ("feed_held", Cause::BusyMachine,
             "Set [feed] rate to what the server publishes. If it is that already, the server or this \

@@ -270,7 +270,7 @@ impl DriverBound {
     /// What is more than a tenth of the median, in words.
     pub fn what(self) -> &'static str {
         match self {
-            DriverBound::Lag => "the driver's own lateness (p99)",
+            DriverBound::Lag => "how late the driver's turns began or its threads woke up (p99)",
             DriverBound::KernelToClient => {
                 "the wait of received bytes until the driver reads them (median)"
             }

@@ -390,7 +390,10 @@ fn a_driver_whose_probes_are_late_is_late_though_its_turns_are_on_time() {
         (1..=50).for_each(|n| c.total.latency.record(Metric::ProbeLateness, n * 20_000_000));
     });
     assert_eq!(code, 96, "{reasons}");
-    assert!(reasons.contains("the driver's lateness p99 9"), "{reasons}");
+    assert!(
+        reasons.contains("probe lateness, how late the driver's threads woke up: p99 9"),
+        "{reasons}"
+    );
     // The driver's turns are as late as ever.
     let mut result = complete(&[POLLING], &[1_000]);
     let bound = |result: &RunResult| {
@@ -411,8 +414,8 @@ fn a_row_says_that_its_floor_does_not_hold() {
     let table = summarise(&result);
     let row = row(&table, "polling", 1_000);
     assert_eq!(row.status, Status::Valid);
-    let note = "the floor, with which the driver's cost is compared, is not valid: the driver's \
-                lateness p99 900 ms is above 1 ms";
+    let note = "the floor, with which the driver's cost is compared, is not valid: probe \
+                lateness, how late the driver's threads woke up: p99 900 ms is above 1 ms";
     assert!(row.notes.iter().any(|n| n.starts_with(note)), "{:?}", row.notes);
 }
 

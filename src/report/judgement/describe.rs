@@ -76,7 +76,8 @@ fn probability(p: f64) -> String {
     }
 }
 
-/// Returns value, baseline, bound and number of samples; of a condition, whether it holds.
+/// Returns value, baseline, bound and number of samples; of a condition, which one and whether it holds:
+/// its text has value and limit with their units.
 pub(crate) fn values(finding: &Finding) -> String {
     let (value, baseline) = pair(finding);
     let mut parts = vec![match finding.value.reason() {
@@ -85,11 +86,15 @@ pub(crate) fn values(finding: &Finding) -> String {
     }];
     if finding.is_condition {
         let holds = match finding.decision {
-            Decision::Pass => "the condition holds",
-            Decision::Fail => "the condition does not hold",
-            Decision::Inconclusive | Decision::NotComparable => "the condition is undecided",
+            Decision::Pass => "holds",
+            Decision::Fail => "does not hold",
+            Decision::Inconclusive | Decision::NotComparable => "is undecided",
         };
-        parts[0] = format!("{holds} ({})", parts[0]);
+        let value = match finding.text.as_str() {
+            "" => format!(" ({})", parts[0]),
+            _ => String::new(),
+        };
+        parts[0] = format!("the condition {} {holds}{value}", finding.subject.metric);
     }
     let absent = finding.baseline.as_ref().and_then(Figure::reason);
     parts.extend(match (baseline, absent) {
@@ -200,6 +205,26 @@ pub(crate) fn line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A bare number beside a condition says nothing: its text has value and limit with their units.
+    #[test]
+    fn a_condition_is_named_with_what_was_found() {
+        let subject = Subject::of_row("polling", 10, "driver_on_schedule");
+        let mut found = Finding {
+            decision: Decision::Fail,
+            value: Figure::known(60_000.0),
+            samples: 400,
+            ..Finding::of_condition(Kind::Check, subject)
+        };
+        let bare = values(&found);
+        assert_eq!(
+            bare,
+            "the condition driver_on_schedule does not hold (value 60,000); 400 samples"
+        );
+        found.text = "driver lag: p99 60 ms is above 50 ms".to_owned();
+        assert_eq!(values(&found), "the condition driver_on_schedule does not hold; 400 samples");
+        assert!(lines(&found).contains("60 ms is above 50 ms"));
+    }
 
     #[test]
     fn amounts_have_six_digits_and_whole_numbers_all() {

@@ -39,7 +39,7 @@ pub(super) fn on_schedule(group: &Group, setting: &Setting, row: &Row) -> Option
     let permitted_us = setting.driver_lateness_ns.unwrap_or(0) as f64 / 1e3;
     let usual_us = (median / 10.0).max(LAG_ALLOWED_US);
     let allowed = match permitted_us > usual_us {
-        true => Allowed { us: permitted_us, by: "as the scenario permits" },
+        true => Allowed { us: permitted_us, by: "as driver_lateness permits" },
         false => Allowed { us: usual_us, by: "10 % of the median latency, at least 1 ms" },
     };
     let all = Lateness::all_of(group);
@@ -47,7 +47,7 @@ pub(super) fn on_schedule(group: &Group, setting: &Setting, row: &Row) -> Option
         // An older wsbench took no probes, and turns that follow one another have no schedule.
         let info = group.info;
         let scheduled = if info.paced { info.interval_ns > 0 } else { info.is_shared() };
-        let unknown = "the driver's lateness is unknown: it reached no turn and no probe";
+        let unknown = "how late the driver was is unknown: it reached no turn and no probe";
         return (info.probes_per_s > 0 || scheduled).then(|| check.not_made(unknown));
     };
     let usual = Allowed { us: usual_us, ..allowed };
@@ -104,12 +104,19 @@ fn missed_probes(group: &Group) -> Option<String> {
     // So few that by chance there may be none.
     (planned >= 40.0 && (reached as f64) < planned - may_miss).then(|| {
         format!(
-            "{} of about {} probes of the driver's lateness were reached",
+            "{} of about {} probes of the driver's threads were reached: they stood still or were busy",
             thousands(reached),
             thousands(planned as u64)
         )
     })
 }
+
+/// Two figures say how late a driver was, by the names of their columns, each with what it means.
+const TURNS_LATE: &str = "driver lag, how late clients began their turns";
+const PROBES_LATE: &str = "probe lateness, how late the driver's threads woke up";
+/// If there are few of either.
+const TURNS_AND_PROBES_LATE: &str = "driver lag and probe lateness, how late clients began their turns and \
+                                     the driver's threads woke up";
 
 /// How late the driver may be, in µs, and what that follows from.
 struct Allowed {
@@ -143,10 +150,10 @@ impl<'a> Lateness<'a> {
             _ => None,
         };
         let has_both = together.is_some();
-        let alone = [(turns, "driver lag"), (probes, "the driver's lateness")];
+        let alone = [(turns, TURNS_LATE), (probes, PROBES_LATE)];
         let alone = alone.into_iter().filter_map(|(h, of)| h.map(|h| (Cow::Borrowed(h), of)));
         let alone = alone.filter(|(h, _)| !(has_both && is_few(h)));
-        let both = together.map(|h| (Cow::Owned(h), "driver lag and lateness of probes"));
+        let both = together.map(|h| (Cow::Owned(h), TURNS_AND_PROBES_LATE));
         alone.chain(both).map(|(histogram, of)| Lateness { histogram, of }).collect()
     }
 
@@ -170,7 +177,7 @@ impl<'a> Lateness<'a> {
             let late = p99_us > allowed_us;
             let is = if late { "is above" } else { "is within" };
             let [p99, allowed] = human_ns_and_bound(p99_us * 1e3, allowed_us * 1e3);
-            let text = format!("{of} p99 {p99} {is} {allowed} ({bound})");
+            let text = format!("{of}: p99 {p99} {is} {allowed} ({bound})");
             return (late, Figure::known(p99_us), text);
         }
         let late = all - self.histogram.count_between(0, (allowed_us * 1e3) as u64);

@@ -297,11 +297,15 @@ mod tests {
     fn a_floor_that_lost_a_process_or_does_not_hold_is_named() {
         let mut end = CaseEnd::default();
         let check = |ok| {
-            Check::DriverOnSchedule.result(ok, Figure::count(1), "driver lag p99 1 s is above 1 ms")
+            Check::DriverOnSchedule.result(
+                ok,
+                Figure::count(1),
+                "driver lag: p99 1 s is above 1 ms",
+            )
         };
         assert_eq!(floor(&[&end], &[check(true)]), None);
         let said = floor(&[&end], &[check(true), check(false)]).unwrap();
-        assert!(said.ends_with("is not valid: driver lag p99 1 s is above 1 ms"), "{said}");
+        assert!(said.ends_with("is not valid: driver lag: p99 1 s is above 1 ms"), "{said}");
         let how = "driver 0 was killed by signal 9".to_owned();
         end.lost.push(LostProcess { role: ProcessRole::Driver, how });
         let said = floor(&[&end], &[check(false)]).unwrap();

@@ -198,13 +198,17 @@ fn warnings(table: &Table) -> Vec<String> {
     for row in rows(table).into_iter().filter(|r| r.pace.stretched) {
         let pace = &row.pace;
         if let (Some(planned), Some(held)) = (pace.planned_s.value(), pace.held_s.value()) {
-            let scaled =
-                if pace.may_stretch { "; figures per second are scaled to the plan" } else { "" };
+            let scaled = if pace.may_stretch {
+                "; figures per second are converted to the planned interval"
+            } else {
+                ""
+            };
             out.push(format!(
-                "{}: this machine holds one request per client every {}, not every {}{scaled}.",
+                "{}: this machine cannot send a request for each client every {}: each client sent \
+                 one every {}{scaled}.",
                 row.label(),
-                human_ns(held * 1e9),
-                human_ns(planned * 1e9)
+                human_ns(planned * 1e9),
+                human_ns(held * 1e9)
             ));
         }
     }
