@@ -362,6 +362,17 @@ fn kernel_memory_with_sockets_of_other_processes_is_absent() {
     }
 }
 
+#[test]
+fn processes_that_could_not_be_ended_are_in_the_text() {
+    let mut result = complete(&[WEBSOCKET], &[1_000]);
+    let left = "processes that `serve` started could not be ended and run on: 4711";
+    result.cases.get_mut(&0).unwrap().ends[0].left_running = Some(left.to_owned());
+    let table = summarise(&result);
+    let shown = text(&table, "text", 0).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(shown.contains(left), "{shown}");
+    assert_eq!(table.verdict.conclusion.exit_code(), 0);
+}
+
 fn lost_driver() -> LostProcess {
     LostProcess { role: ProcessRole::Driver, how: "driver 0".to_owned() }
 }

@@ -293,6 +293,9 @@ pub struct CaseEnd {
     /// Whether the server, which is among the lost processes, never listened, so that nothing ran.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub server_not_ready: bool,
+    /// Says which processes of a started server could not be ended; absent if all were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_running: Option<String>,
     /// Processes that ended too early.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lost: Vec<LostProcess>,

@@ -563,7 +563,8 @@ impl Coordinator<'_> {
             }
             let grace = limit(GRACE, STOP_OTHERS);
             if let Some(left) = external.end(grace, self.processes.signals).await? {
-                (self.processes.observer)(RunEvent::Warning(left));
+                (self.processes.observer)(RunEvent::Warning(left.clone()));
+                self.end.left_running = Some(left);
             }
         }
         self.processes.end_all(limit(EXIT_LIMIT, STOP_OTHERS), early.is_some()).await?;

@@ -21,6 +21,8 @@ use tokio::time::{Instant, sleep};
 
 /// The least port given: all have five digits, and so has every request that names one.
 const LEAST_PORT: u16 = 10_000;
+/// So many processes that could not be ended are named.
+const MOST_LEFT: usize = 20;
 
 /// An external server that was started.
 pub(crate) struct ExternalServer {
@@ -227,14 +229,22 @@ impl ExternalServer {
             caught = signals.next() => return Err(Failure::signal(caught)),
         };
         drop(guard);
-        Ok((!left.is_empty()).then(|| {
-            let all: Vec<String> = left.iter().map(ToString::to_string).collect();
-            format!(
-                "processes that `{name}` started could not be ended and run on: {}; end them yourself",
-                all.join(", ")
-            )
-        }))
+        Ok(describe_left(&name, &left))
     }
+}
+
+/// Says which processes of a started server run all the same; `None` if there are none.
+fn describe_left(name: &str, left: &[i32]) -> Option<String> {
+    let shown = left.iter().take(MOST_LEFT).map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let more = match left.len().saturating_sub(MOST_LEFT) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    (!left.is_empty()).then(|| {
+        format!(
+            "processes that `{name}` started could not be ended and run on: {shown}{more}; end them yourself"
+        )
+    })
 }
 
 /// Returns the first of a server's addresses that accepts a connection.
@@ -527,6 +537,18 @@ mod tests {
             "{why}"
         );
         assert_eq!(std::fs::read_to_string(&log).expect("it is there"), "before\n/\ntwo\n");
+    }
+
+    #[test]
+    fn processes_that_could_not_be_ended_are_named() {
+        assert_eq!(describe_left("serve", &[]), None);
+        let one = describe_left("serve", &[4711]);
+        let said =
+            "processes that `serve` started could not be ended and run on: 4711; end them yourself";
+        assert_eq!(one.as_deref(), Some(said));
+        let all: Vec<i32> = (1..=23).collect();
+        let many = describe_left("serve", &all).unwrap_or_default();
+        assert!(many.ends_with("19, 20 and 3 more; end them yourself"), "{many}");
     }
 
     #[test]

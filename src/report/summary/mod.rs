@@ -141,6 +141,7 @@ fn row(group: &Group, setting: &Setting, floor: Option<(&Group, &Row)>) -> Row {
     row.remarks.extend(remarks::out_of_order(&row.events.steady));
     row.remarks.extend(rate::by_request(group, setting));
     row.remarks.extend(remarks::none_accepted(&group.ends));
+    row.remarks.extend(remarks::left_running(&group.ends));
     row.remarks.extend(remarks::short_queue(group.total.latency.of(Metric::ConnectTime)));
     row.remarks.extend(message_times::notes(group, setting));
     row.remarks.extend(floor.and_then(|(floor, own)| remarks::floor(&floor.ends, &own.checks)));

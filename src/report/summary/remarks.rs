@@ -215,6 +215,13 @@ pub(super) fn server_processes(servers: &[&ServerEnd]) -> Option<String> {
     ))
 }
 
+/// Says which processes of a started server could not be ended, of each case once.
+pub(super) fn left_running(ends: &[&CaseEnd]) -> Vec<String> {
+    let mut all: Vec<String> = ends.iter().filter_map(|end| end.left_running.clone()).collect();
+    all.dedup();
+    all
+}
+
 /// Says that the server was found at none of several addresses of its name.
 pub(super) fn none_accepted(ends: &[&CaseEnd]) -> Option<String> {
     let end = ends.iter().find(|end| end.none_accepted)?;
