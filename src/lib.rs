@@ -102,7 +102,7 @@ pub mod internals {
     pub mod feed {
         pub use crate::feed::{
             AnySizeReader, ByteForm, Feed, Ignored, MessageClock, MessageSpec, PayloadKind, Place,
-            Reader, Semantics, Spec, Stamp, StrangeTime, TimeSpec, TimeUnit, Workload,
+            Reader, Semantics, Spec, Stamp, StrangeTime, TimeGuess, TimeSpec, TimeUnit, Workload,
             sequence_text,
         };
     }

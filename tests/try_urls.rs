@@ -280,3 +280,30 @@ fn a_server_that_is_not_there_is_named_and_the_others_are_measured() {
     expect_code(&model, 0);
     assert!(said(&model).contains("Unknown of there and gone"), "{}", said(&model));
 }
+
+#[test]
+fn messages_without_a_stamp_have_a_hint_where_their_time_is() {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
+    let json = format!("data: {{\"seq\": 5, \"data\": {{\"at\": {}}}}}\n\n", now.as_millis());
+    let cases = [
+        (json, "with wsbench try)", "--time /data/at:ms"),
+        ("data: text\n\n".to_owned(), "--time /t:ms", "by `time` in [message]"),
+    ];
+    for (event, first, second) in cases {
+        let address = serve(move |mut stream| {
+            let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
+            if request(&mut stream).is_none() || stream.write_all(head.as_bytes()).is_err() {
+                return;
+            }
+            while stream.write_all(event.as_bytes()).is_ok() {
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        });
+        let world = World::new("");
+        let url = format!("sse+http://{address}/");
+        let output = finish(&mut trial(&world, &[&url, "--driver-lateness", "500ms"]));
+        let text = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains(first) && text.contains(second), "{text}");
+        expect_code(&output, 0);
+    }
+}

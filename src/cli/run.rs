@@ -83,6 +83,10 @@ pub(crate) struct TryArgs {
     /// Where each message has its time, and in which unit, such as /t:ms
     #[arg(long, value_name = "POINTER:UNIT", help_heading = SCENARIO)]
     pub time: Option<String>,
+    /// How late the driver may be by its own fault, on a machine that is busy with other work
+    /// [default: a tenth of the median latency, at least 1ms]
+    #[arg(long, value_name = "TIME", help_heading = SCENARIO)]
+    pub driver_lateness: Option<String>,
     /// Trust this authority's certificates, or this certificate itself (PEM) [default: the
     /// system's authorities]
     #[arg(long, value_name = "FILE", help_heading = SCENARIO)]

@@ -74,6 +74,10 @@ pub struct ThreadContext {
     pub(crate) seen_cookies: RefCell<SeenCookies>,
     /// Cookies that were set before an answer was kept in `refusals`, which may quote them.
     pub(crate) quotable_cookies: RefCell<BTreeSet<Vec<u8>>>,
+    /// The beginnings of the first messages that have no stamp.
+    pub(crate) unread: RefCell<Vec<Vec<u8>>>,
+    /// How many of the next messages are looked at for that.
+    samples_left: Cell<u32>,
     /// How many random numbers were drawn for requests.
     pub(crate) drawn: Cell<u64>,
     /// What the first answer with each error said.
@@ -86,6 +90,9 @@ pub struct ThreadContext {
     /// which they are recorded.
     age_rest: Cell<(u128, u64)>,
 }
+
+/// Messages of each thread of which the beginning is kept, in case that they cannot be read.
+const MOST_SAMPLES: u32 = 4;
 
 /// How many clients of a thread are in which state.
 #[derive(Debug, Clone, Copy, Default)]
@@ -180,6 +187,8 @@ impl ThreadContext {
             quotable_cookies: RefCell::default(),
             drawn: Cell::default(),
             refusals: RefCell::default(),
+            unread: RefCell::default(),
+            samples_left: Cell::new(MOST_SAMPLES),
             #[cfg(test)]
             sent_back: RefCell::default(),
             age_rest: Cell::default(),
@@ -201,7 +210,12 @@ impl ThreadContext {
     #[inline]
     pub(crate) fn take_inbox(&self) -> Box<Inbox> {
         let spare = self.inboxes.borrow_mut().take();
-        spare.unwrap_or_else(|| Box::new(Inbox::of(&self.source, &self.spec)))
+        let mut inbox = spare.unwrap_or_else(|| Box::new(Inbox::of(&self.source, &self.spec)));
+        if self.samples_left.get() > 0 && matches!(self.source, MessageSource::Stamped) {
+            self.samples_left.set(self.samples_left.get() - 1);
+            inbox.keep_sample();
+        }
+        inbox
     }
 
     /// Keeps an empty inbox for another message.

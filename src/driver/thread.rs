@@ -4,7 +4,7 @@ use crate::client::context::{Tally, ThreadContext};
 use crate::client::delivery::inbox::MessageSource;
 use crate::client::{Client, ClientCore, ClientHalf, MachineClients, TaskClients};
 use crate::driver::engine::Engine;
-use crate::feed;
+use crate::feed::{self, TimeGuess, guess_time};
 use crate::net::linux::epoll::{Epoll, Wake};
 use crate::net::timestamp_sample::TimestampSample;
 use crate::net::{Dialer, TlsClient};
@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -465,9 +465,16 @@ impl DriverThread {
             quotable_cookies: self.thread.quotable_cookies.take().into_iter().collect(),
             strange_times: times.take_strange(),
             finest_time_ns: times.finest_ns(),
+            time_guess: guess_time_of(&self.thread.unread.take()),
             ..DriverEnd::default()
         };
         drop(times);
         self.send(DriverEvent::Ended(Box::new(end)));
     }
+}
+
+/// Returns where messages that could not be read seem to have their time. Who sent them did so in this run.
+fn guess_time_of(messages: &[Vec<u8>]) -> Option<TimeGuess> {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    messages.iter().find_map(|message| guess_time(message, now.as_nanos() as u64))
 }

@@ -15,6 +15,7 @@ mod reader;
 mod schedule;
 mod sender;
 mod stamp;
+mod time_guess;
 
 pub use any_size::AnySizeReader;
 pub use message_spec::{
@@ -26,6 +27,8 @@ pub(crate) use schedule::{Cursor, Update};
 pub(crate) use sender::{MOST_NUMBER, MOST_SENDERS, Post};
 pub(crate) use stamp::TEXT_STAMP_BYTES;
 pub use stamp::{PayloadKind, Stamp, sequence_text};
+pub use time_guess::TimeGuess;
+pub(crate) use time_guess::guess_time;
 
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};

@@ -19,7 +19,7 @@ pub use stop_reason::StopReason;
 pub use crate::predict::Curve;
 pub use crate::record::{KernelAudit, KernelCounts, ProcessActivity, ReceiveTimestamps, Uncounted};
 
-use crate::feed::{StrangeTime, Workload};
+use crate::feed::{StrangeTime, TimeGuess, Workload};
 use crate::predict::Model;
 use crate::record::{FanOut, Head, Phases, Refusal, TcpTotals, TraceEvent, TransportKind};
 use serde::{Deserialize, Serialize};
@@ -204,6 +204,9 @@ pub struct DriverEnd {
     /// How exact the most exact of the times in messages is, in nanoseconds; 0 if they have none.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub finest_time_ns: u64,
+    /// Where messages without a stamp seem to have their time; absent if that is nowhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_guess: Option<TimeGuess>,
 }
 
 /// The end of one server process.

@@ -46,7 +46,12 @@ pub(crate) struct Inbox {
     texts_behind: u32,
     /// Bytes of the message that separate payloads.
     separators: u64,
+    /// The beginning of the message, if it is to be kept in case that it cannot be read.
+    sample: Option<Vec<u8>>,
 }
+
+/// Bytes that are kept of a message that cannot be read.
+const SAMPLE_BYTES: usize = 4096;
 
 #[derive(Debug)]
 enum PayloadReader {
@@ -98,7 +103,14 @@ impl Inbox {
     }
 
     fn with(reader: PayloadReader) -> Inbox {
-        Inbox { reader, stamps: Vec::new(), unstamped: 0, texts_behind: 0, separators: 0 }
+        Inbox {
+            reader,
+            stamps: Vec::new(),
+            unstamped: 0,
+            texts_behind: 0,
+            separators: 0,
+            sample: None,
+        }
     }
 
     /// Whether no message is under way, nor a whole one not yet taken.
@@ -113,8 +125,22 @@ impl Inbox {
         idle && stamps.is_empty() && *unstamped == 0 && *separators == 0
     }
 
+    /// Keeps the beginning of the message that comes next.
+    pub(crate) fn keep_sample(&mut self) {
+        self.sample = Some(Vec::new());
+    }
+
+    /// Takes what was kept of a whole message, if anything.
+    pub(super) fn take_sample(&mut self) -> Option<Vec<u8>> {
+        self.sample.take()
+    }
+
     /// Adds a piece of a message.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
+        if let Some(sample) = &mut self.sample {
+            let room = SAMPLE_BYTES - sample.len();
+            sample.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        }
         let (stamps, unstamped) = (&mut self.stamps, &mut self.unstamped);
         let on = |stamp| match stamp {
             Some(stamp) => stamps.push(stamp),
@@ -162,6 +188,7 @@ impl Inbox {
         self.separators = 0;
         self.stamps.clear();
         (self.unstamped, self.texts_behind) = (0, 0);
+        self.sample = None;
     }
 
     /// Returns the bytes of a whole message that is no update; 0 if it is one.
@@ -226,7 +253,8 @@ impl SpareInboxes {
 
     /// Keeps an empty one, with its memory.
     #[inline]
-    pub(crate) fn keep(&mut self, inbox: Box<Inbox>) {
+    pub(crate) fn keep(&mut self, mut inbox: Box<Inbox>) {
+        inbox.sample = None;
         if self.0.len() < SPARE_INBOXES {
             self.0.push(inbox);
         }

@@ -97,6 +97,11 @@ impl DeliveryTracker {
             return self.deliver_own(message, &format, client, phase, now_ns);
         }
         let unstamped = inbox.take_unstamped();
+        if let Some(sample) = inbox.take_sample()
+            && unstamped > 0
+        {
+            client.thread.unread.borrow_mut().push(sample);
+        }
         client.message_completed(phase, unstamped);
         client.texts_joined(phase, inbox.take_texts_behind());
         let mut new = unstamped > 0;

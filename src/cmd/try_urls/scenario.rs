@@ -89,6 +89,10 @@ impl WrittenScenario {
         written.add_of(format!("--clients {}", counts.join(",")), &clients);
         let duration = format!("duration = {}\n", quoted(&args.duration));
         written.add_of(format!("--duration {}", args.duration), &duration);
+        if let Some(lateness) = &args.driver_lateness {
+            let setting = format!("driver_lateness = {}\n", quoted(lateness));
+            written.add_of(format!("--driver-lateness {lateness}"), &setting);
+        }
         if let Some(rate) = &args.rate {
             let feed = format!("\n[feed]\nrate = {}\n", quoted(rate));
             written.add_of(format!("--rate {rate}"), &feed);
@@ -403,11 +407,13 @@ mod tests {
             "--first={\"subscribe\": 1}",
             "--first=x\u{7f}",
             "--time=/a:b:ms",
+            "--driver-lateness=50ms",
         ]);
         let expected = r#"# Written by `wsbench try`. docs/scenario.md has every setting.
 name = "try"
 clients = [5, 50]
 duration = "10s"
+driver_lateness = "50ms"
 
 [feed]
 rate = "2/s"

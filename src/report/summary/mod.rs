@@ -137,6 +137,9 @@ fn row(group: &Group, setting: &Setting, floor: Option<(&Group, &Row)>) -> Row {
     row.predicted = predict::predicted(group, setting, &row);
     let coding = refusal::coding(group.drivers.iter().flat_map(|driver| &driver.refusals));
     row.remarks = remarks::of(&row.events.all, coding.as_deref());
+    if setting.own.is_none() {
+        row.remarks.extend(remarks::no_time(group));
+    }
     row.remarks.extend(remarks::waits(&row.events));
     row.remarks.extend(remarks::out_of_order(&row.events.steady));
     row.remarks.extend(rate::by_request(group, setting));

@@ -3,8 +3,10 @@
 //! None of it is an error: a server may do so. But a reader who does not know takes the figures for
 //! what they are not.
 
-use crate::record::Counts;
+use crate::feed::{TimeGuess, Workload};
+use crate::record::{Counts, Part};
 use crate::report::check::{Check, CheckResult};
+use crate::report::summary::group::Group;
 use crate::report::table::{Events, NO_STAMP};
 use crate::result::{CaseEnd, ServerEnd};
 use crate::units::{human_ns, listed, thousands};
@@ -165,6 +167,34 @@ pub(super) fn out_of_order(steady: &Counts) -> Option<String> {
     };
     let found: Vec<String> = again.into_iter().chain(late).collect();
     (!found.is_empty()).then(|| format!("{} in the measured window", found.join(" and ")))
+}
+
+/// Says where to name the time of messages that have no stamp, and where one seems to be.
+pub(super) fn no_time(group: &Group) -> Option<String> {
+    let steady = &group.total.phases.steady;
+    let counts = &steady.counts;
+    let is_read = counts.messages == 0 || counts.unstamped < counts.messages;
+    let is_empty = steady.ledger.down[Part::Payload] == 0;
+    let explained = no_stamp(counts) != NO_STAMP || is_empty;
+    let is_feed = group.info.network && group.info.workload == Workload::Ticker;
+    if is_read || explained || group.info.bundled_server || !is_feed {
+        return None;
+    }
+    let guess = group.drivers.iter().find_map(|driver| driver.time_guess.as_ref());
+    let how = match guess {
+        Some(TimeGuess { pointer, unit }) => {
+            let unit = unit.name();
+            format!(
+                ": {pointer} of the first one seems to be one in {unit}, so write time = \"{pointer}\" and \
+                 unit = \"{unit}\" into [message] (--time {pointer}:{unit} with wsbench try)"
+            )
+        }
+        None => " by `time` in [message] (with wsbench try for example --time /t:ms)".to_owned(),
+    };
+    Some(format!(
+        "delivery latency is not known, as no message has a stamp of wsbench. Say where messages have their \
+         time{how}"
+    ))
 }
 
 /// Says what came compressed: what could not be read, and what could.
