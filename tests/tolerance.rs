@@ -47,6 +47,59 @@ fn held_polls_that_are_answered_at_once_with_the_same_body_are_pointed_out() {
     });
 }
 
+/// Sends these bytes again and again behind a head.
+fn sends(head: &'static str, message: &'static [u8]) -> SocketAddr {
+    serve(move |mut stream| {
+        if head.is_empty() {
+            let lines =
+                "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n";
+            if answer_upgrade(&mut stream, lines).is_none() {
+                return;
+            }
+        } else if request(&mut stream).is_none() || stream.write_all(head.as_bytes()).is_err() {
+            return;
+        }
+        while stream.write_all(message).is_ok() {
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    })
+}
+
+#[test]
+fn messages_without_any_payload_are_pointed_out() {
+    let events = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
+    let lines = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n";
+    let held = answers(Duration::from_millis(200), |_| {
+        b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".to_vec()
+    });
+    let websocket = "transport = \"websocket\"";
+    let cases = [
+        (sends("", b"\x81\0"), websocket.to_owned(), Some("frames are empty")),
+        (
+            sends("", b"\x81\0"),
+            format!("{websocket}\nengine = \"tungstenite\""),
+            Some("frames are empty"),
+        ),
+        (sends("", b"\x81\x01a"), websocket.to_owned(), None),
+        (sends(events, b"data:\n\n"), "transport = \"sse\"".to_owned(), Some("events are empty")),
+        (sends(events, b"data: a\n\n"), "transport = \"sse\"".to_owned(), None),
+        (
+            sends(lines, b"\n"),
+            "transport = \"streaming\"\ndelimiter = \"line\"".to_owned(),
+            Some("that are no message: empty lines"),
+        ),
+        (held, LONG_POLLING.to_owned(), Some("none of")),
+    ];
+    at_once(cases, |(address, series, expected)| {
+        let (_, output) = run(address, &series, "");
+        let text = words(&said(&output));
+        match expected {
+            Some(shown) => assert!(text.contains(shown), "{series}: {text}"),
+            None => assert!(!text.contains("has any payload"), "{series}: {text}"),
+        }
+    });
+}
+
 #[test]
 fn a_cookie_with_every_poll_is_pointed_out() {
     let reqwest = format!("{POLLING}\nengine = \"reqwest\"");

@@ -126,6 +126,39 @@ pub(super) fn of(counts: &Counts, coding: Option<&str>) -> Vec<String> {
     out
 }
 
+/// Says that what came brought no update: it was empty, or repeated one.
+pub(super) fn nothing_new(group: &Group) -> Option<String> {
+    let steady = &group.total.phases.steady;
+    let (completed, messages) = (steady.counts.completed, steady.counts.messages);
+    let is_feed = group.info.network && group.info.workload == Workload::Ticker;
+    if !is_feed || completed == 0 {
+        return None;
+    }
+    let what = match group.info.transport.as_str() {
+        "websocket" => "frames",
+        "sse" => "events",
+        "streaming" => "chunks or lines",
+        // An answer without a body is how a server says that there is nothing new.
+        _ => {
+            return (messages == 0).then(|| {
+                format!(
+                    "none of {} answers brought a new update: they were empty, or repeated one",
+                    thousands(completed)
+                )
+            });
+        }
+    };
+    let all = thousands(completed);
+    if steady.ledger.down[Part::Payload] > 0 {
+        return (messages == 0)
+            .then(|| format!("none of {all} messages brought a new update: they repeated one"));
+    }
+    Some(format!(
+        "none of {all} messages has any payload: the server's {what} are empty, so that no time and no \
+         number can be read from them; check the path, and what the server sends there"
+    ))
+}
+
 /// Says why there are no figures of bytes, if a library has hidden some.
 fn unmeasured(counts: &Counts) -> Option<String> {
     (counts.unmeasured > 0).then(|| {

@@ -16,7 +16,7 @@ use crate::report::summary::remedy;
 use crate::report::summary::setting::Setting;
 use crate::report::table::{Audit, Events, Pace, Row, Status, Verdict};
 use crate::result::{LostProcess, ProcessRole, RunResult, StopReason};
-use crate::units::thousands;
+use crate::units::{human_bytes, thousands};
 
 const ENDLESS_MESSAGE: &str = "Let the server end each frame, message, event or line. If its messages take so long, set a longer \
                               `cooldown`.";
@@ -142,6 +142,13 @@ fn nothing_came(group: &Group) -> String {
     if ignored > 0 {
         let ignored = thousands(ignored);
         text.push_str(&format!(", but {ignored} that [message] ignore names"));
+    }
+    let came = phases.steady.ledger.down.wire.get();
+    if ignored == 0 && came > 0 {
+        let came = human_bytes(came as f64);
+        text.push_str(&format!(
+            ", but {came} that are no message: empty lines, comments or pings, or one that did not end"
+        ));
     }
     if group.is_silent_websocket {
         text.push_str(

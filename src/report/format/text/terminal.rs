@@ -230,14 +230,6 @@ fn warnings(table: &Table) -> Vec<String> {
                 out.push(format!("{}: {what}: {why}.", row.label()));
             }
         }
-        let steady = &row.events.steady;
-        if row.workload == Workload::Ticker && steady.completed > 0 && steady.messages == 0 {
-            out.push(format!(
-                "{}: none of {} answers brought a new update: they were empty, or repeated one.",
-                row.label(),
-                thousands(steady.completed)
-            ));
-        }
     }
     for row in rows(table) {
         out.extend(tolerated_errors(row, MOST_ERRORS));
