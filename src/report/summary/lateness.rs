@@ -39,7 +39,7 @@ pub(super) fn on_schedule(group: &Group, setting: &Setting, row: &Row) -> Option
     let permitted_us = setting.driver_lateness_ns.unwrap_or(0) as f64 / 1e3;
     let usual_us = (median / 10.0).max(LAG_ALLOWED_US);
     let allowed = match permitted_us > usual_us {
-        true => Allowed { us: permitted_us, by: "as driver_lateness permits" },
+        true => Allowed { us: permitted_us, by: "the scenario's driver_lateness" },
         false => Allowed { us: usual_us, by: "10 % of the median latency, at least 1 ms" },
     };
     let all = Lateness::all_of(group);
