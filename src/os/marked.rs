@@ -25,16 +25,23 @@ impl ProcessMark {
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
 pub(crate) fn marked(mark: &str) -> Vec<i32> {
     use procfs::process::{Process, all_processes};
-    let wanted = format!("{MARK_VARIABLE}={mark}");
-    let has_it = |process: &Process| {
-        let environment = std::fs::read(format!("/proc/{}/environ", process.pid));
-        environment
-            .is_ok_and(|all| all.split(|byte| *byte == 0).any(|one| one == wanted.as_bytes()))
-    };
     let runs =
         |process: &Process| process.stat().is_ok_and(|stat| !matches!(stat.state, 'Z' | 'X' | 'x'));
     let all = all_processes().into_iter().flatten().flatten();
-    all.filter(|process| has_it(process) && runs(process)).map(|process| process.pid).collect()
+    all.filter(|process| has_mark(process.pid, mark) && runs(process))
+        .map(|process| process.pid)
+        .collect()
+}
+
+/// Whether a process has this mark, as far as that can be read.
+#[cfg(all(target_os = "linux", not(feature = "portable")))]
+pub(super) fn has_mark(pid: i32, mark: &str) -> bool {
+    let is_it = |one: &[u8]| {
+        one.strip_prefix(MARK_VARIABLE.as_bytes()).and_then(|rest| rest.strip_prefix(b"="))
+            == Some(mark.as_bytes())
+    };
+    let environment = std::fs::read(format!("/proc/{pid}/environ"));
+    environment.is_ok_and(|all| all.split(|byte| *byte == 0).any(is_it))
 }
 
 /// Other systems do not tell: none is known.

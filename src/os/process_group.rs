@@ -6,10 +6,19 @@
 use std::io;
 
 /// Which processes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ProcessSet {
     /// Those of a process group.
     Group(u32),
+    /// What a command started: its process group, and what left that with the command's mark.
+    Started {
+        /// The group.
+        group: u32,
+        /// When its first process started, in ticks since the boot: what is older has no mark.
+        since: u64,
+        /// See [`MARK_VARIABLE`](crate::os::MARK_VARIABLE).
+        mark: String,
+    },
     /// A process, its children and theirs. `started` is when it started, in ticks since the boot:
     /// its number may become another process's.
     #[cfg_attr(
@@ -35,7 +44,7 @@ pub(crate) struct Usage {
     pub processes: u32,
 }
 
-pub(super) use read::{activity, find_tree, listens, sockets, usage};
+pub(super) use read::{activity, find_tree, listens, sockets, started, usage};
 pub(crate) use read::{group_alive, listeners};
 
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
@@ -43,6 +52,7 @@ mod read {
     use super::{ProcessSet, Usage, io};
     use crate::os::activity::{ActivityReading, io_calls, or_why};
     use crate::os::address::is_own_address;
+    use crate::os::marked::has_mark;
     use crate::record::{KernelCounts, ProcessActivity, Uncounted};
     use nix::time::clock_getcpuclockid;
     use nix::unistd::Pid;
@@ -58,7 +68,7 @@ mod read {
     }
 
     /// Processes of a set. One that ends meanwhile is left out.
-    fn members(set: ProcessSet) -> io::Result<Vec<Member>> {
+    fn members(set: &ProcessSet) -> io::Result<Vec<Member>> {
         let read = |process: Process| {
             let stat = process.stat().ok()?;
             Some(Member { process, stat })
@@ -68,7 +78,15 @@ mod read {
             ProcessSet::Group(group) => {
                 Ok(all.filter(|member| member.stat.pgrp == group.cast_signed()).collect())
             }
-            ProcessSet::Tree { pid, started } => Ok(tree(all.collect(), pid, started)),
+            ProcessSet::Started { group, since, mark } => Ok(all
+                .filter(|member| {
+                    let stat = &member.stat;
+                    let may_have_mark = || stat.starttime >= *since;
+                    stat.pgrp == group.cast_signed()
+                        || (may_have_mark() && has_mark(stat.pid, mark))
+                })
+                .collect()),
+            ProcessSet::Tree { pid, started } => Ok(tree(all.collect(), *pid, *started)),
         }
     }
 
@@ -100,6 +118,14 @@ mod read {
             }
             _ => Err(io::Error::new(io::ErrorKind::NotFound, format!("no process {pid} runs"))),
         }
+    }
+
+    /// The set of what a command started, whose first process has the number of its group.
+    pub(in crate::os) fn started(group: u32, mark: &str) -> ProcessSet {
+        let first = Process::new(group.cast_signed()).and_then(|process| process.stat());
+        // Without it nothing is too old.
+        let since = first.map_or(0, |stat| stat.starttime);
+        ProcessSet::Started { group, since, mark: mark.to_owned() }
     }
 
     impl Member {
@@ -155,7 +181,7 @@ mod read {
     ///
     /// # Errors
     /// If `/proc` cannot be read, or there is no process.
-    pub(in crate::os) fn usage(set: ProcessSet) -> io::Result<Usage> {
+    pub(in crate::os) fn usage(set: &ProcessSet) -> io::Result<Usage> {
         let tick_ns = 1_000_000_000 / procfs::ticks_per_second().max(1);
         let mut sum = Usage::default();
         for member in members(set)? {
@@ -166,7 +192,9 @@ mod read {
             sum.processes += 1;
         }
         let none = match set {
-            ProcessSet::Group(_) => "no process is in the group".to_owned(),
+            ProcessSet::Group(_) | ProcessSet::Started { .. } => {
+                "no process is in the group".to_owned()
+            }
             ProcessSet::Tree { pid, .. } => format!("process {pid} has ended"),
         };
         match sum.processes {
@@ -180,7 +208,7 @@ mod read {
     ///
     /// # Errors
     /// If `/proc` cannot be read.
-    pub(in crate::os) fn activity(set: ProcessSet) -> io::Result<ActivityReading> {
+    pub(in crate::os) fn activity(set: &ProcessSet) -> io::Result<ActivityReading> {
         let tick_ns = 1_000_000_000 / procfs::ticks_per_second().max(1);
         let mut sum =
             ActivityReading { activity: ProcessActivity::zero(), threads: BTreeSet::new() };
@@ -208,12 +236,12 @@ mod read {
 
     /// Whether a process of the group still runs. One that ended and was not waited for does not.
     pub(crate) fn group_alive(group: u32) -> bool {
-        let all = members(ProcessSet::Group(group));
+        let all = members(&ProcessSet::Group(group));
         all.is_ok_and(|all| all.iter().any(|member| !member.has_ended()))
     }
 
     /// Whether one of the processes listens on a TCP port; `None` if that is not known.
-    pub(in crate::os) fn listens(set: ProcessSet, port: u16) -> Option<bool> {
+    pub(in crate::os) fn listens(set: &ProcessSet, port: u16) -> Option<bool> {
         let sockets = [tcp(), tcp6()].into_iter().flatten().flatten();
         let listening = sockets.filter(|socket| {
             socket.state == TcpState::Listen && socket.local_address.port() == port
@@ -238,7 +266,7 @@ mod read {
     }
 
     /// Returns how many sockets the processes hold; `None` if some cannot be looked at.
-    pub(in crate::os) fn sockets(set: ProcessSet) -> Option<u64> {
+    pub(in crate::os) fn sockets(set: &ProcessSet) -> Option<u64> {
         let mut count = 0;
         for member in members(set).ok()? {
             let files = member.process.fd().ok()?.flatten();
@@ -286,7 +314,7 @@ mod read {
 
     /// # Errors
     /// Always.
-    pub(in crate::os) fn usage(_set: ProcessSet) -> io::Result<Usage> {
+    pub(in crate::os) fn usage(_set: &ProcessSet) -> io::Result<Usage> {
         needs_linux()
     }
 
@@ -304,6 +332,11 @@ mod read {
         needs_linux()
     }
 
+    /// The group alone: marks cannot be read.
+    pub(in crate::os) fn started(group: u32, _mark: &str) -> ProcessSet {
+        ProcessSet::Group(group)
+    }
+
     /// Whether the group has a process.
     pub(crate) fn group_alive(group: u32) -> bool {
         let pid = rustix::process::Pid::from_raw(group.cast_signed());
@@ -318,12 +351,12 @@ mod read {
     }
 
     /// Not known.
-    pub(in crate::os) fn sockets(_set: ProcessSet) -> Option<u64> {
+    pub(in crate::os) fn sockets(_set: &ProcessSet) -> Option<u64> {
         None
     }
 
     /// Not known.
-    pub(in crate::os) fn listens(_set: ProcessSet, _port: u16) -> Option<bool> {
+    pub(in crate::os) fn listens(_set: &ProcessSet, _port: u16) -> Option<bool> {
         None
     }
 }
@@ -369,12 +402,12 @@ mod tests {
         fn a_child_that_ended_still_counts() {
             let mut child = shell(&format!("sh -c '{BURN}'; echo; read x"));
             line(&mut child);
-            let cost = usage(ProcessSet::Group(child.id())).expect("it runs");
+            let cost = usage(&ProcessSet::Group(child.id())).expect("it runs");
             assert!(cost.cpu_ns > BURNT_NS && cost.processes == 1, "{cost:?}");
             assert!(cost.resident > 50_000, "{cost:?}");
             kill(&child);
             // The leader is a zombie: it still has CPU time, and no memory.
-            let after = usage(ProcessSet::Group(child.id())).expect("nobody waited for it");
+            let after = usage(&ProcessSet::Group(child.id())).expect("nobody waited for it");
             assert!(after.cpu_ns > BURNT_NS && after.resident == 0, "{after:?}");
             child.wait().expect("it ended");
         }
@@ -383,11 +416,11 @@ mod tests {
         fn a_child_that_runs_counts() {
             let mut child = shell(&format!("sh -c '{BURN}; echo; read x'; true"));
             line(&mut child);
-            let cost = usage(ProcessSet::Group(child.id())).expect("it runs");
+            let cost = usage(&ProcessSet::Group(child.id())).expect("it runs");
             assert!(cost.cpu_ns > BURNT_NS && cost.processes == 2, "{cost:?}");
             assert!(group_alive(child.id()));
             let tree = find_tree(child.id()).expect("it runs");
-            let cost = usage(tree).expect("it runs");
+            let cost = usage(&tree).expect("it runs");
             assert!(cost.cpu_ns > BURNT_NS && cost.processes == 2, "{cost:?}");
             kill(&child);
             child.wait().expect("it ended");
@@ -400,11 +433,11 @@ mod tests {
             let mut child = shell(script);
             line(&mut child);
             let set = ProcessSet::Group(child.id());
-            let before = activity(set).expect("it runs");
+            let before = activity(&set).expect("it runs");
             assert_eq!(before.threads, BTreeSet::from([child.id().cast_signed()]));
             child.stdin.as_mut().expect("it is piped").write_all(b"\n").expect("it reads");
             line(&mut child);
-            let did = activity(set).expect("it runs").activity.since(before.activity);
+            let did = activity(&set).expect("it runs").activity.since(before.activity);
             // It has waited once, and read and written a line.
             let at_least = |counts, least: (u64, u64)| match counts {
                 KernelCounts::Known(first, second) => first >= least.0 && second >= least.1,
@@ -420,14 +453,35 @@ mod tests {
             assert!(matches!(did.page_faults, KernelCounts::Known(..)), "{did:?}");
             drop(child.stdin.take());
             child.wait().expect("it ends");
-            assert_eq!(activity(set).expect("/proc is there").threads, BTreeSet::new());
+            assert_eq!(activity(&set).expect("/proc is there").threads, BTreeSet::new());
+        }
+
+        /// What has a session of its own, and no parent that is left.
+        #[test]
+        fn what_left_the_group_of_a_started_command_counts_by_its_mark() {
+            let mark = format!("usage-{}", std::process::id());
+            let mut command = Command::new("sh");
+            let script = "(setsid sh -c 'echo x; read line; sleep 600 & wait' <&0 &) ; read line";
+            command.args(["-c", script]).process_group(0).env(crate::os::MARK_VARIABLE, &mark);
+            let mut child = command
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .spawn()
+                .expect("a shell starts");
+            line(&mut child);
+            let group = usage(&ProcessSet::Group(child.id())).expect("it runs");
+            let all = usage(&started(child.id(), &mark)).expect("it runs");
+            assert_eq!((group.processes, all.processes), (1, 2));
+            assert_eq!(usage(&started(child.id(), "another")).expect("it runs").processes, 1);
+            crate::os::signal_marked(&mark, rustix::process::Signal::KILL);
+            child.wait().expect("it was killed");
         }
 
         #[test]
         fn a_group_of_nobody_has_no_cost() {
             let mut child = shell("exit 0");
             child.wait().expect("it ends");
-            assert!(usage(ProcessSet::Group(child.id())).is_err());
+            assert!(usage(&ProcessSet::Group(child.id())).is_err());
             assert!(!group_alive(child.id()));
             let why = find_tree(child.id()).unwrap_err().to_string();
             assert_eq!(why, format!("no process {} runs", child.id()));
@@ -440,13 +494,13 @@ mod tests {
             let mut child = shell("exec 3<&0; setsid sh -c 'echo; read x' <&3 & wait");
             line(&mut child);
             let tree = find_tree(child.id()).expect("it runs");
-            assert_eq!(usage(tree).expect("it runs").processes, 2);
+            assert_eq!(usage(&tree).expect("it runs").processes, 2);
             let ProcessSet::Tree { pid, started } = tree else { panic!("{tree:?}") };
-            let another = usage(ProcessSet::Tree { pid, started: started + 1 });
+            let another = usage(&ProcessSet::Tree { pid, started: started + 1 });
             assert_eq!(another.unwrap_err().to_string(), format!("process {pid} has ended"));
             drop(child.stdin.take());
             child.wait().expect("its input ended");
-            assert!(usage(tree).is_err());
+            assert!(usage(&tree).is_err());
         }
 
         #[test]
@@ -454,11 +508,11 @@ mod tests {
             let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
             let port = listener.local_addr().expect("it has one").port();
             let own = rustix::process::getpgrp().as_raw_nonzero().get().cast_unsigned();
-            assert_eq!(listens(ProcessSet::Group(own), port), Some(true));
+            assert_eq!(listens(&ProcessSet::Group(own), port), Some(true));
             let tree = find_tree(std::process::id()).expect("it runs");
-            assert_eq!(listens(tree, port), Some(true));
+            assert_eq!(listens(&tree, port), Some(true));
             let mut child = shell("read x");
-            assert_eq!(listens(ProcessSet::Group(child.id()), port), Some(false));
+            assert_eq!(listens(&ProcessSet::Group(child.id()), port), Some(false));
             drop(child.stdin.take());
             child.wait().expect("it ends");
         }

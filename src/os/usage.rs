@@ -3,7 +3,10 @@
 use crate::os::activity::ActivityReading;
 use crate::os::cgroup::ControlGroup;
 use crate::os::docker::container_process;
-use crate::os::process_group::{ProcessSet, Usage, activity, find_tree, listens, sockets, usage};
+use crate::os::marked::ProcessMark;
+use crate::os::process_group::{
+    ProcessSet, Usage, activity, find_tree, listens, sockets, started, usage,
+};
 use std::fmt;
 use std::io;
 
@@ -19,9 +22,9 @@ pub(crate) enum UsageOf {
 }
 
 impl UsageOf {
-    /// A process group.
-    pub(crate) fn group(id: u32) -> UsageOf {
-        UsageOf::Processes(ProcessSet::Group(id))
+    /// What a command started: its process group, and what left that with this mark.
+    pub(crate) fn started(group: u32, mark: &ProcessMark) -> UsageOf {
+        UsageOf::Processes(started(group, &mark.0))
     }
 
     /// A process with all that it started.
@@ -59,7 +62,7 @@ impl UsageOf {
     /// If that cannot be read, as after the end.
     pub(crate) fn read(&self) -> io::Result<Usage> {
         match self {
-            UsageOf::Processes(set) => usage(*set),
+            UsageOf::Processes(set) => usage(set),
             UsageOf::Container(_, of) => of.read(),
             UsageOf::ControlGroup(group) => group.usage(),
         }
@@ -71,7 +74,7 @@ impl UsageOf {
     /// If nothing of that can be read, as after the end.
     pub(crate) fn activity(&self) -> io::Result<ActivityReading> {
         match self {
-            UsageOf::Processes(set) => activity(*set),
+            UsageOf::Processes(set) => activity(set),
             UsageOf::Container(_, of) => of.activity(),
             UsageOf::ControlGroup(group) => Ok(group.activity()),
         }
@@ -89,7 +92,7 @@ impl UsageOf {
     /// Returns how many sockets the processes hold; `None` if that is not known.
     pub(crate) fn sockets(&self) -> Option<u64> {
         match self {
-            UsageOf::Processes(set) => sockets(*set),
+            UsageOf::Processes(set) => sockets(set),
             UsageOf::Container(_, of) => of.sockets(),
             UsageOf::ControlGroup(_) => None,
         }
@@ -99,7 +102,7 @@ impl UsageOf {
     /// container with a network of its own.
     pub(crate) fn listens(&self, port: u16) -> Option<bool> {
         match self {
-            UsageOf::Processes(set) => listens(*set, port),
+            UsageOf::Processes(set) => listens(set, port),
             UsageOf::Container(..) | UsageOf::ControlGroup(_) => None,
         }
     }
@@ -108,7 +111,9 @@ impl UsageOf {
 impl fmt::Display for UsageOf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            UsageOf::Processes(ProcessSet::Group(id)) => write!(f, "process group {id}"),
+            UsageOf::Processes(ProcessSet::Group(id) | ProcessSet::Started { group: id, .. }) => {
+                write!(f, "process group {id}")
+            }
             UsageOf::Processes(ProcessSet::Tree { pid, .. }) => {
                 write!(f, "process {pid} and its children")
             }

@@ -189,7 +189,7 @@ impl ExternalServer {
 
     /// What its processes have used, once it is ready.
     pub(crate) fn cost(&self) -> ServerCost {
-        ServerCost::of_started(self.process.id(), self.address.port())
+        ServerCost::of_started(self.process.id(), &self.mark, self.address.port())
     }
 
     fn describe_addresses(&self) -> String {
@@ -419,7 +419,7 @@ mod tests {
             line(&file).await;
             let group = server.process.id();
             if cfg!(target_os = "linux") {
-                let usage = UsageOf::group(group).read();
+                let usage = UsageOf::started(group, &server.mark).read();
                 assert!(usage.is_ok_and(|usage| usage.processes >= 3));
             }
             server.process.end(Duration::from_millis(200)).await;

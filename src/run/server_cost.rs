@@ -1,6 +1,6 @@
 //! What an external server has used: CPU time and memory of its processes on this machine.
 
-use crate::os::UsageOf;
+use crate::os::{ProcessMark, UsageOf};
 use crate::plan::{ServerProcesses, usage_of};
 use crate::result::{Cost, ProcessActivity, ServerEnd, Uncounted};
 use crate::run::protocol::ResourceSample;
@@ -20,10 +20,10 @@ pub(crate) struct ServerCost {
 
 impl ServerCost {
     /// Of the processes that a command started, one of which listens on a port.
-    pub(crate) fn of_started(group: u32, port: u16) -> ServerCost {
+    pub(crate) fn of_started(group: u32, mark: &ProcessMark, port: u16) -> ServerCost {
         let others = "another process than those of the command line listens: a container's, or one \
-                      that left its process group. Name it by [server] cgroup or docker";
-        ServerCost::new(UsageOf::group(group), port, others, false)
+                      without its environment. Name it by [server] cgroup or docker";
+        ServerCost::new(UsageOf::started(group, mark), port, others, false)
     }
 
     /// Of what the scenario names.

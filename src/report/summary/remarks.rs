@@ -4,7 +4,7 @@
 //! what they are not.
 
 use crate::feed::{TimeGuess, Workload};
-use crate::record::{Counts, Part};
+use crate::record::{Counts, Part, TransportKind};
 use crate::report::check::{Check, CheckResult};
 use crate::report::summary::group::Group;
 use crate::report::table::{Events, NO_STAMP};
@@ -134,10 +134,10 @@ pub(super) fn nothing_new(group: &Group) -> Option<String> {
     if !is_feed || completed == 0 {
         return None;
     }
-    let what = match group.info.transport.as_str() {
-        "websocket" => "frames",
-        "sse" => "events",
-        "streaming" => "chunks or lines",
+    let what = match group.info.kind() {
+        Some(TransportKind::WebSocket) => "frames",
+        Some(TransportKind::ServerSentEvents) => "events",
+        Some(TransportKind::Streaming) => "chunks or lines",
         // An answer without a body is how a server says that there is nothing new.
         _ => {
             return (messages == 0).then(|| {

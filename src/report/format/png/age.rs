@@ -1,4 +1,4 @@
-//! AgePicture of information over time: the age of a client's latest update.
+//! Age of information over time: the age of a client's latest update.
 
 use crate::report::figure::Figure;
 use crate::report::format::png::canvas::{Area, Drawn};
@@ -26,7 +26,7 @@ pub(crate) fn draw(table: &Table) -> Vec<u8> {
     let ages = &table.pictures.ages;
     let page = Page {
         table,
-        title: "AgePicture of information",
+        title: "Age of information",
         about: match ages.absent.is_some() {
             true => "age of the latest update that a client has".into(),
             false => format!(
