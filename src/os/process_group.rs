@@ -461,7 +461,7 @@ mod tests {
         fn what_left_the_group_of_a_started_command_counts_by_its_mark() {
             let mark = format!("usage-{}", std::process::id());
             let mut command = Command::new("sh");
-            let script = "(setsid sh -c 'echo x; read line; sleep 600 & wait' <&0 &) ; read line";
+            let script = "(setsid sh -c 'echo x; sleep 600 & wait' &) ; read line";
             command.args(["-c", script]).process_group(0).env(crate::os::MARK_VARIABLE, &mark);
             let mut child = command
                 .stdin(Stdio::piped())
@@ -471,7 +471,8 @@ mod tests {
             line(&mut child);
             let group = usage(&ProcessSet::Group(child.id())).expect("it runs");
             let all = usage(&started(child.id(), &mark)).expect("it runs");
-            assert_eq!((group.processes, all.processes), (1, 2));
+            // Its `sleep` may have started.
+            assert!(group.processes == 1 && all.processes >= 2, "{group:?}, {all:?}");
             assert_eq!(usage(&started(child.id(), "another")).expect("it runs").processes, 1);
             crate::os::signal_marked(&mark, rustix::process::Signal::KILL);
             child.wait().expect("it was killed");
