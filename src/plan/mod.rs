@@ -452,10 +452,18 @@ impl Plan {
         value
     }
 
-    /// Returns the SHA-1 of the public JSON, in hexadecimal: no secret can be guessed from it.
+    /// Returns the SHA-1 of the public JSON, in hexadecimal: no secret can be guessed from it. The number
+    /// of a server's process is not in it: a server that was restarted has another one.
     pub fn hash(&self) -> String {
         use sha1::Digest;
-        let digest = sha1::Sha1::digest(self.to_public_json().to_string());
+        let mut plan = self.clone();
+        let servers = plan.series.iter_mut().filter_map(|series| series.server.as_mut());
+        for server in servers.chain([&mut plan.server]) {
+            if let Server::External { processes: Some(ServerProcesses::Pid(pid)), .. } = server {
+                *pid = 0;
+            }
+        }
+        let digest = sha1::Sha1::digest(plan.to_public_json().to_string());
         digest.iter().map(|b| format!("{b:02x}")).collect()
     }
 

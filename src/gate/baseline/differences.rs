@@ -5,7 +5,9 @@
 //! the number of driver processes, is not part of a scenario.
 
 use crate::gate::baseline::port::remove_ports;
-use crate::units::distinct;
+use crate::gate::baseline::process::hide_pid;
+use crate::gate::baseline::setting::by_key;
+use crate::units::{distinct, human_ns, human_ns_and_bound};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -13,7 +15,7 @@ use std::fmt;
 /// A setting that differs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Difference {
-    /// The setting's path: `feed.payload_bytes`.
+    /// The setting as a scenario names it: `[feed] size`; of a machine its property.
     pub path: String,
     /// The first's value as JSON, or `absent`.
     pub a: String,
@@ -43,7 +45,7 @@ const SHOWN_CHARS: usize = 60;
 pub(crate) fn scenarios(a: &Value, b: &Value, builds: (&str, &str)) -> Vec<Difference> {
     let mut out = Vec::new();
     walk("", &reduce_to_scenario(a), &reduce_to_scenario(b), builds.0 != builds.1, &mut out);
-    out
+    by_key(out)
 }
 
 /// Reduces a plan to its scenario. Of its cases, the client counts remain and how far intervals may
@@ -52,12 +54,15 @@ pub(crate) fn reduce_to_scenario(plan: &Value) -> Value {
     let Value::Object(plan) = plan else { return plan.clone() };
     let mut out: Map<String, Value> = plan.clone();
     out.retain(|key, _| !IGNORED.contains(&key.as_str()));
-    if let Some(server) = out.get_mut("server") {
+    let remove_what_a_restart_changes = |server: &mut Value| {
         remove_ports(server);
-    }
+        hide_pid(server);
+    };
+    out.get_mut("server").into_iter().for_each(remove_what_a_restart_changes);
     // A series may have a server of its own.
     let series = out.get_mut("series").and_then(Value::as_array_mut).into_iter().flatten();
-    series.filter_map(|series| series.get_mut("server")).for_each(remove_ports);
+    let servers = series.filter_map(|series| series.get_mut("server"));
+    servers.for_each(remove_what_a_restart_changes);
     if let Some(cases) = out.remove("cases") {
         for name in ["clients", "stretch"] {
             let values = cases.as_array().into_iter().flatten().map(|case| case[name].clone());
@@ -102,12 +107,18 @@ fn label(x: &[Value], y: &[Value], index: usize) -> String {
 }
 
 fn difference(path: String, a: Option<&Value>, b: Option<&Value>, harmless: bool) -> Difference {
-    let shown = |value: Option<&Value>| match value {
-        None => "absent".to_owned(),
-        Some(value) => shortened(&value.to_string()),
+    let is_time = path.ends_with("_ns");
+    let shown = |value: Option<&Value>| match (value, value.and_then(Value::as_u64)) {
+        (None, _) => "absent".to_owned(),
+        (_, Some(ns)) if is_time => human_ns(ns as f64),
+        (Some(value), _) => shortened(&value.to_string()),
     };
     let harmless = harmless || HARMLESS.contains(&path.as_str());
-    Difference { a: shown(a), b: shown(b), path, harmless }
+    let [a, b] = match (a.and_then(Value::as_u64), b.and_then(Value::as_u64)) {
+        (Some(a), Some(b)) if is_time => human_ns_and_bound(a as f64, b as f64),
+        _ => [shown(a), shown(b)],
+    };
+    Difference { a, b, path, harmless }
 }
 
 fn shortened(text: &str) -> String {
@@ -189,8 +200,8 @@ mod tests {
         other["cases"][1]["clients"] = json!(20);
         let wanted = [
             "clients: [10] ≠ [10,20]",
-            "feed.payload_bytes: 21 ≠ 64",
-            "series[polling].params.request: \"chapter\" ≠ \"none\"",
+            "[feed] size: 21 ≠ 64",
+            "[[series]] polling: request_head: \"chapter\" ≠ \"none\"",
         ];
         assert_eq!(shown(&plan(), &other), wanted);
     }
@@ -207,11 +218,59 @@ mod tests {
         assert_eq!(shown(&plan(), &other), wanted);
     }
 
+    /// A server that runs already, with its port and what it is of this machine.
+    fn external(port: u16, processes: &Value) -> Value {
+        let mut plan = plan();
+        plan["timing"] = json!({ "duration_ns": 1_000_000_000 });
+        plan["server"] = json!({ "external": {
+            "url": format!("http://h:{port}"), "authority": format!("h:{port}"),
+            "address": format!("127.0.0.1:{port}"),
+        }});
+        if !processes.is_null() {
+            plan["server"]["external"]["processes"] = processes.clone();
+        }
+        plan["series"][0]["server"] = plan["server"].clone();
+        plan
+    }
+
+    /// A server that was restarted has another process and may have another port.
+    #[test]
+    fn what_a_restart_changes_is_no_difference() {
+        let pid = |pid: u32| json!({ "pid": pid });
+        assert!(shown(&external(80, &pid(15204)), &external(8080, &pid(15205))).is_empty());
+        let group = |name: &str| external(80, &json!({ "cgroup": name }));
+        let wanted =
+            ["[[series]] polling: cgroup: \"/a\" ≠ \"/b\"", "[server] cgroup: \"/a\" ≠ \"/b\""];
+        assert_eq!(shown(&group("/a"), &group("/b")), wanted);
+    }
+
+    #[test]
+    fn differences_are_named_by_the_keys_of_a_scenario_each_once() {
+        let plain = external(80, &Value::Null);
+        let mut other = external(80, &json!({ "pid": 7 }));
+        (other["feed"]["seed"], other["seed"]) = (json!(2), json!(2));
+        other["timing"]["duration_ns"] = json!(2_000_000_000_u64);
+        other["series"][0]["server"] = plain["series"][0]["server"].clone();
+        let of_server = &mut other["server"]["external"];
+        (of_server["url"], of_server["authority"]) = (json!("http://other"), json!("other"));
+        of_server["start"] =
+            json!({ "words": ["serve", "--slow"], "ready_ns": 10_000_000_000_u64 });
+        let wanted = [
+            "seed: 1 ≠ 2 (harmless)",
+            "[server] pid: absent ≠ \"any\"",
+            "[server] ready_timeout: absent ≠ 10 s",
+            "[server] command: absent ≠ [\"serve\",\"--slow\"]",
+            "[server] url: \"http://h\" ≠ \"http://other\"",
+            "duration: 1 s ≠ 2 s",
+        ];
+        assert_eq!(shown(&plain, &other), wanted);
+    }
+
     #[test]
     fn a_setting_that_an_older_version_lacks_is_noted() {
         let mut other = plan();
         other["feed"]["burst"] = json!(1);
-        assert_eq!(shown(&plan(), &other), ["feed.burst: absent ≠ 1"]);
+        assert_eq!(shown(&plan(), &other), ["[feed] burst: absent ≠ 1"]);
         let of = |builds| scenarios(&plan(), &other, builds)[0].harmless;
         assert_eq!((of(("1", "1")), of(("1", "2"))), (false, true));
         other = plan();

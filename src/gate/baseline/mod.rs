@@ -29,6 +29,8 @@ mod losses;
 mod ratio;
 
 mod port;
+mod process;
+mod setting;
 mod structural;
 
 pub(crate) use comparable::{ComparableRow, ComparableRun};

@@ -112,7 +112,7 @@ fn a_run_that_is_not_whole_is_no_pass() {
 fn unequal_scenarios_and_machines_are_refused_with_what_differs() {
     let other = |d: &mut Baseline| d.plan["feed"]["payload_bytes"] = 64.into();
     let why = judge_changed(other, Status::Valid, &GateOptions::default()).unwrap_err();
-    assert!(why.contains("\n  feed.payload_bytes: 21 ≠ 64\n"), "{why}");
+    assert!(why.contains("\n  [feed] size: 21 ≠ 64\n"), "{why}");
     let moved = |d: &mut Baseline| {
         d.host.insert("cores".to_owned(), "4".to_owned());
     };
