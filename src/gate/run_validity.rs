@@ -36,6 +36,10 @@ impl FailedCheck {
         let row = self.subject.row().map(|row| format!("{row}: ")).unwrap_or_default();
         format!("{side}: {row}{}: {}", self.subject.metric, self.result.text)
     }
+    /// Which check it is.
+    pub fn check(&self) -> Check {
+        self.result.check
+    }
     /// What a user can do about it.
     pub fn remedy(&self) -> &'static str {
         self.result.remedy

@@ -218,6 +218,9 @@ pub struct Judgement {
     pub findings: Vec<Finding>,
     /// Sentences that a reader must know.
     pub notes: Vec<String>,
+    /// Why something is undecided and what would decide it: one of the notes, which is also shown where the
+    /// others are not.
+    pub why_open: Option<String>,
     /// True if an undecided figure is no pass.
     pub strict: bool,
     /// The conclusion, if it does not follow from what was found: a signal's.

@@ -32,6 +32,7 @@ use std::panic::resume_unwind;
 use std::thread::{self, ScopedJoinHandle};
 
 pub use conclusion::Conclusion;
+pub(crate) use figure::Absence;
 pub use figure::Figure;
 pub use summary::summarise;
 pub use table::Table;

@@ -51,7 +51,7 @@ fn wsbench_of(world: &World, name: &str, bad_runs: u32) -> String {
 fn compare(world: &World, late_runs_of_b: u32, more: &[&str]) -> Output {
     let a = wsbench_of(world, "a", 0);
     let b = wsbench_of(world, "b", late_runs_of_b);
-    let mut command = wsbench(&["compare", "--verbose", "--quiet", "--a", &a, "--b", &b]);
+    let mut command = wsbench(&["compare", "--quiet", "--a", &a, "--b", &b]);
     command.arg(world.path("scenario.toml")).arg("--out").arg(world.path("out")).args(more);
     finish(&mut command)
 }
@@ -70,7 +70,7 @@ fn flat(output: &Output) -> String {
 #[test]
 fn a_b_that_is_late_in_every_pair_fails() {
     let world = World::new(SCENARIO);
-    let output = compare(&world, u32::MAX, &[]);
+    let output = compare(&world, u32::MAX, &["--verbose"]);
     expect_code(&output, 98);
     let text = flat(&output);
     assert!(text.contains("FAIL polling at 200 clients: driver_on_schedule"), "{text}");
@@ -82,7 +82,7 @@ fn a_b_that_is_late_in_every_pair_fails() {
 #[test]
 fn pairs_that_were_discarded_for_b_alone_are_not_a_pass() {
     let world = World::new(SCENARIO);
-    let output = compare(&world, 4, &["--strict"]);
+    let output = compare(&world, 4, &["--strict", "--verbose"]);
     expect_code(&output, 97);
     let text = flat(&output);
     assert!(text.contains("INCONCLUSIVE the run: runs_discarded"), "{text}");
@@ -95,7 +95,7 @@ fn pairs_that_were_discarded_for_b_alone_are_not_a_pass() {
 #[test]
 fn two_discarded_pairs_are_run_again() {
     let world = World::new(SCENARIO);
-    let output = compare(&world, 3, &[]);
+    let output = compare(&world, 3, &["--verbose"]);
     expect_code(&output, 0);
     let text = flat(&output);
     // Said once, with the worst of why and the remedy.
@@ -106,6 +106,38 @@ fn two_discarded_pairs_are_run_again() {
     assert!(!stderr.contains("was discarded"), "{stderr}");
     assert!(!text.contains("runs_discarded"), "{text}");
     assert_eq!(discarded(&world.path("out")), 4);
+}
+
+/// The normal screen says why nothing was decided, without `--verbose`.
+#[test]
+fn what_left_a_comparison_undecided_is_on_the_normal_screen() {
+    let world = World::new(SCENARIO);
+    let output = compare(&world, 4, &[]);
+    expect_code(&output, 0);
+    let text = flat(&output);
+    assert!(text.contains("INCONCLUSIVE: "), "{text}");
+    assert!(text.contains("what these would have shown is not known"), "{text}");
+    assert!(
+        text.contains("3 pairs were discarded, since a side was late: A in 0, B in 3"),
+        "{text}"
+    );
+    assert!(
+        text.contains("The worst is B: polling at 200 clients: driver_on_schedule: "),
+        "{text}"
+    );
+}
+
+/// No pair fits into the time: the line of the failure says so.
+#[test]
+fn a_comparison_without_a_pair_says_why() {
+    let world = World::new(SCENARIO);
+    let output = compare(&world, 0, &["--time", "1ms"]);
+    expect_code(&output, 96);
+    let text = flat(&output);
+    assert!(text.contains("FAIL the run: something_compared"), "{text}");
+    let why =
+        "no figure of B could be compared with A's: --time 1ms leaves no time for a further pair";
+    assert!(text.contains(why), "{text}");
 }
 
 #[test]

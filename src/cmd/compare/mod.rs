@@ -5,6 +5,7 @@
 //! | `target` | what is compared, as the user wrote it |
 //! | `run` | one run of one side |
 //! | `session` | what runs when, what counts, when it ends |
+//! | `why_open` | why it has not decided, and what would |
 //! | `one_server` | whether both sides are the same server |
 //! | `progress` | standard error during the runs |
 //! | `calibration` | the text of `wsbench calibrate` |
@@ -15,6 +16,7 @@ mod progress;
 mod run;
 mod session;
 pub(crate) mod target;
+mod why_open;
 
 use crate::cli::{CalibrateArgs, CompareArgs, PairArgs};
 use crate::cmd::ci;

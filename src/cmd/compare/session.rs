@@ -3,7 +3,7 @@
 //! ```text
 //! a warm-up run of each side, then pairs in seeded random order
 //!   both sound        → the pair counts
-//!   A or B was late   → the pair is discarded and run again, as often as pairs count and a few times
+//!   A or B was late or did not hold its rate → the pair is discarded and run again, as often as pairs count and a few times
 //!                       more; if it was B each time and A never, B fails
 //!   B is broken       → FAIL at once, with the failed check
 //!   A is broken       → invalid, with the reasons
@@ -15,6 +15,7 @@
 
 use crate::cmd::compare::progress::PairProgress;
 use crate::cmd::compare::run::{ComparedSide, SideRun, run};
+use crate::cmd::compare::why_open::{Discards, OpenComparison, PairsEnd, option_time};
 use crate::error::{Outcome, at};
 use crate::gate::baseline;
 use crate::gate::beside;
@@ -30,7 +31,6 @@ use crate::report::check::Check;
 use crate::report::finding::{Decision, Finding, Judgement, Kind, Side, Subject};
 use crate::run::RunEvent;
 use crate::run::companion::Companion;
-use crate::units::human_ns;
 use std::cell::RefCell;
 use std::fs;
 use std::path::PathBuf;
@@ -105,11 +105,9 @@ pub(crate) struct PairSession<'a> {
     /// Findings that end it.
     fatal: Vec<Finding>,
     notes: Vec<String>,
-    discarded: u32,
-    /// How many of these pairs each side was late in.
-    late: [u32; 2],
-    /// The worst of why they were, and of which side.
-    worst: Option<(&'static str, FailedCheck)>,
+    discards: Discards,
+    /// What ended the pairs, if nothing that was found.
+    end: Option<PairsEnd>,
     caught: Option<Caught>,
 }
 
@@ -139,9 +137,8 @@ impl<'a> PairSession<'a> {
             },
             fatal: Vec::new(),
             notes: terms.notes.clone(),
-            discarded: 0,
-            late: [0; 2],
-            worst: None,
+            discards: Discards::default(),
+            end: None,
             caught: None,
         }
     }
@@ -172,7 +169,11 @@ impl<'a> PairSession<'a> {
             }
             match self.judge().1.next {
                 NextStep::More { pairs } => until = pairs,
-                NextStep::Enough => return Ok(()),
+                NextStep::Enough => {
+                    let all = self.pairs.len() >= self.terms.rules.most_pairs() as usize;
+                    self.end = all.then_some(PairsEnd::Pairs);
+                    return Ok(());
+                }
             }
         }
     }
@@ -182,16 +183,13 @@ impl<'a> PairSession<'a> {
     fn is_out_of_time(&mut self, began: Instant) -> bool {
         let Some(limit) = self.terms.limit else { return false };
         // The warm-up took as long as a pair.
-        let tried = 1 + self.pairs.len() as u32 + self.discarded;
+        let tried = 1 + self.pairs.len() as u32 + self.discards.pairs;
         let took = began.elapsed();
         let one = took.checked_div(tried).unwrap_or_default();
         if took + one <= limit {
             return false;
         }
-        let limit = human_ns(limit.as_nanos() as f64);
-        let done = self.pairs.len();
-        let pairs = if done == 1 { "pair" } else { "pairs" };
-        self.notes.push(format!("--time {limit} leaves no time for more than {done} {pairs}"));
+        self.end = Some(PairsEnd::Time { limit, one });
         true
     }
 
@@ -354,21 +352,21 @@ impl<'a> PairSession<'a> {
 
     /// Discards a pair in which a side was late: its driver, or a server that does not hold the rate.
     fn discard(&mut self, a: &RunQuality, b: &RunQuality, number: u32) -> Outcome<PairStep> {
-        self.discarded += 1;
+        self.discards.pairs += 1;
         let mut late = Vec::new();
         for (place, (side, quality)) in [("A", a), ("B", b)].into_iter().enumerate() {
             if let RunQuality::Late(failed) | RunQuality::Broken(failed) = quality {
-                self.late[place] += 1;
+                self.discards.failed[place] += 1;
                 late.extend(failed.iter().map(|check| (side, check)));
             }
         }
         let all = late.iter().map(|(side, check)| (*side, (*check).clone()));
-        self.worst =
-            self.worst.take().into_iter().chain(all).max_by(|(_, a), (_, b)| a.compare_lateness(b));
-        self.progress.set_discarded(self.discarded);
+        let known = self.discards.worst.take().into_iter();
+        self.discards.worst = known.chain(all).max_by(|(_, a), (_, b)| a.compare_lateness(b));
+        self.progress.set_discarded(self.discards.pairs);
         for side in SIDES {
             let name = self.file(number, side);
-            let kept = format!("discarded-{}-{}", self.discarded, name);
+            let kept = format!("discarded-{}-{}", self.discards.pairs, name);
             match fs::rename(self.terms.out.join(&name), self.terms.out.join(kept)) {
                 // A run that failed has left none.
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
@@ -376,14 +374,15 @@ impl<'a> PairSession<'a> {
             }
         }
         let most = MOST_DISCARDED + self.pairs.len() as u32;
-        if self.discarded <= most {
+        if self.discards.pairs <= most {
             return Ok(PairStep::Continue);
         }
         // A busy machine makes either side late: six of six on B's side has one chance in 64.
-        let (note, kind) = match self.late {
-            [0, _] => ("B was late in each of them and A in none: B is too slow", Kind::Exact),
-            [_, 0] => ("A was late in each of them and B in none: A is too slow", Kind::Check),
-            _ => ("this machine is busy", Kind::Check),
+        let what = self.discards.what();
+        let (note, kind) = match self.discards.failed {
+            [0, _] => (format!("B {what} in each of them and A in none"), Kind::Exact),
+            [_, 0] => (format!("A {what} in each of them and B in none"), Kind::Check),
+            _ => ("this machine is busy".to_owned(), Kind::Check),
         };
         self.notes.push(format!("more than {most} pairs were discarded: {note}"));
         self.fatal.extend(late.iter().map(|(side, check)| check.finding(side, kind)));
@@ -415,9 +414,14 @@ impl<'a> PairSession<'a> {
             judgement.findings.extend(loads.findings);
         }
         judgement.findings.extend(verdicts.findings.iter().cloned());
-        judgement.findings.extend(one_sided(self.late));
+        judgement.findings.extend(one_sided(&self.discards));
         if judgement.findings.is_empty() && self.caught.is_none() {
-            let text = "no figure of B could be compared with A's".to_owned();
+            let why = [describe_time(self.end, self.pairs.len()), self.discards.describe()];
+            let why: Vec<String> = why.into_iter().flatten().collect();
+            let text = match why.as_slice() {
+                [] => "no figure of B could be compared with A's".to_owned(),
+                why => format!("no figure of B could be compared with A's: {}", why.join(". ")),
+            };
             let check = FailedCheck::of_run(Check::SomethingCompared, text);
             judgement.findings.push(check.finding("B", Kind::Check));
         }
@@ -426,7 +430,24 @@ impl<'a> PairSession<'a> {
             let note = format!("{} ended the comparison after {done} pairs", caught.name());
             judgement.notes.push(note);
         }
-        judgement.notes.extend(discards(self.discarded, self.late, self.worst.as_ref()));
+        if judgement.decision() == Decision::Inconclusive && self.caught.is_none() {
+            let open = OpenComparison {
+                findings: &judgement.findings,
+                end: self.end,
+                pairs: u32::try_from(self.pairs.len()).unwrap_or(u32::MAX),
+                discards: &self.discards,
+                rules: &self.terms.rules,
+                metrics: samples.metrics.len(),
+            };
+            judgement.why_open = open.describe();
+        }
+        match &judgement.why_open {
+            Some(why) => judgement.notes.push(why.clone()),
+            None => {
+                judgement.notes.extend(self.discards.describe());
+                judgement.notes.extend(describe_time(self.end, self.pairs.len()));
+            }
+        }
         judgement.notes.extend(self.notes);
         judgement.notes.extend(loads.notes);
         judgement.notes.extend(samples.left_out);
@@ -443,29 +464,29 @@ impl<'a> PairSession<'a> {
     }
 }
 
-/// Says how many pairs were discarded, and the worst of why, with what can be done about it; `None` if
-/// none was.
-fn discards(count: u32, [a, b]: [u32; 2], worst: Option<&(&str, FailedCheck)>) -> Option<String> {
-    let (side, worst) = worst?;
-    let pairs = if count == 1 { "1 pair was".to_owned() } else { format!("{count} pairs were") };
-    Some(format!(
-        "{pairs} discarded, since a side was late: A in {a}, B in {b}. The worst is {}. {}",
-        worst.sentence(side),
-        worst.remedy()
-    ))
+/// Says that the time was over, if that ended the pairs.
+fn describe_time(end: Option<PairsEnd>, pairs: usize) -> Option<String> {
+    let Some(PairsEnd::Time { limit, .. }) = end else { return None };
+    let limit = option_time(limit);
+    Some(match pairs {
+        0 => format!("--time {limit} leaves no time for a further pair"),
+        1 => format!("--time {limit} leaves no time for more than 1 pair"),
+        n => format!("--time {limit} leaves no time for more than {n} pairs"),
+    })
 }
 
 /// A finding if pairs were discarded because of B alone: the pairs that replaced them say nothing
 /// about them.
-fn one_sided(late: [u32; 2]) -> Option<Finding> {
-    let [a, b] = late;
+fn one_sided(discards: &Discards) -> Option<Finding> {
+    let [a, b] = discards.failed;
     let chance = ONE_SIDED_DEVIATIONS * f64::from(a + b).sqrt();
     if b < a + ONE_SIDED || f64::from(b - a) < chance {
         return None;
     }
     let text = format!(
-        "B was late in {b} of the pairs that were discarded and A in {a}: what these would have \
-         shown is not known"
+        "B {} in {b} of the pairs that were discarded and A in {a}: what these would have shown is not \
+         known",
+        discards.what()
     );
     let mut finding = FailedCheck::of_run(Check::RunsDiscarded, text).finding("B", Kind::Check);
     finding.decision = Decision::Inconclusive;
@@ -482,7 +503,7 @@ mod tests {
 
     #[test]
     fn discarded_pairs_are_one_sided_beyond_chance() {
-        for (late, is_one_sided) in [
+        for (failed, is_one_sided) in [
             ([0, 2], false),
             ([0, 3], true),
             ([1, 4], true),
@@ -491,7 +512,8 @@ mod tests {
             ([10, 14], false),
             ([10, 17], true),
         ] {
-            assert_eq!(one_sided(late).is_some(), is_one_sided, "{late:?}");
+            let discards = Discards { failed, ..Discards::default() };
+            assert_eq!(one_sided(&discards).is_some(), is_one_sided, "{failed:?}");
         }
     }
 }

@@ -104,7 +104,10 @@ fn medians(tested: &MetricPairs) -> String {
     let unit = tested.metric.unit.as_str();
     let shown = |figure: &Figure, unit| match figure {
         Figure::Known(value) => append_unit(amount(*value), unit),
-        Figure::Absent(_) => "no figure".to_owned(),
+        Figure::Absent(absence) => match absence.below {
+            Some(below) => format!("below {}", append_unit(amount(below as f64), unit)),
+            None => "no figure".to_owned(),
+        },
     };
     let unit_of_a = if b.value().is_some() { "-" } else { unit };
     format!("medians A {}, B {}", shown(a, unit_of_a), shown(b, unit))
@@ -135,6 +138,11 @@ pub(super) fn text(decided: &DecidedMetric) -> String {
         Evidence::FromZero(nothing) => format!(
             "{name} is zero or less in A in {nothing} of {pairs} pairs and more in B in \
              every one{outcome}; {medians}"
+        ),
+        Evidence::FromBelow { bound, below } => format!(
+            "{name} is below {} in A in {below} of {pairs} pairs, which its times tell no more of, and \
+             beyond what is tolerated above that in B in every one{outcome}; {medians}",
+            append_unit(amount(*bound as f64), &tested.metric.unit)
         ),
         Evidence::ToZero(nothing) => format!(
             "{name} is zero or less in B in {nothing} of {pairs} pairs and no more than \
@@ -179,10 +187,38 @@ fn undecided(decided: &DecidedMetric, tolerated: &str) -> String {
             format!("{} and the first decision is at {first}", ran(tested.pairs))
         }
         _ if !within && *corrected > rules.alpha => {
-            format!("{}, above the level of {}", p_value(*corrected), three(rules.alpha))
+            let few =
+                decided.effect.as_ref().and_then(|effect| too_few(effect, rules, decided.family));
+            let few = few.map(|few| format!("{few}; ")).unwrap_or_default();
+            format!("{few}{}, above the level of {}", p_value(*corrected), three(rules.alpha))
         }
         _ => format!("the interval reaches beyond the {tolerated} % tolerated"),
     }
+}
+
+/// `+480 % to +625 % lies above the 5 % that is allowed, but 9 pairs are too few to say so at 1 in 100 for
+/// 4 figures together`, if the interval does.
+pub(super) fn too_few(effect: &Effect, rules: &Rules, metrics: usize) -> Option<String> {
+    let (lower, upper) = (effect.lower?, effect.upper?);
+    if lower <= effect.margin {
+        return None;
+    }
+    let together = match metrics {
+        0 | 1 => String::new(),
+        n => format!(" for {n} figures together"),
+    };
+    let pairs = match effect.pairs {
+        1 => "1 pair is".to_owned(),
+        n => format!("{n} pairs are"),
+    };
+    Some(format!(
+        "+{} % to +{} % lies above the {} % that is allowed, but {pairs} too few to say so at 1 in {}\
+         {together}",
+        percent(lower),
+        percent(upper),
+        percent(effect.margin),
+        three(1.0 / rules.alpha)
+    ))
 }
 
 /// `1 pair ran`, `13 pairs ran`.

@@ -4,8 +4,8 @@
 use crate::gate::confidence_sequence::ConfidenceSequence;
 use crate::gate::paired::{Looks, PairedMetric, Rules};
 use crate::gate::signed_rank::{Walsh, deviation, median};
-use crate::report::Figure;
 use crate::report::finding::Effect;
+use crate::report::{Absence, Figure};
 
 /// The grid of log ratios, 2⁻⁴⁰: equal ratios are then equal numbers whatever the unit, and ties
 /// are ties. A ratio is moved by less than a millionth of a millionth.
@@ -63,6 +63,14 @@ pub(super) enum Evidence {
     Ratios(Ratios),
     /// A is zero or less in so many pairs, and B is beyond the margin in every pair.
     FromZero(usize),
+    /// A is only known to be below a bound in some pairs, and B is beyond the margin above A, or above that
+    /// bound, in every pair.
+    FromBelow {
+        /// The largest bound of A, in the unit of the figure.
+        bound: u64,
+        /// Pairs in which nothing but the bound is known of A.
+        below: usize,
+    },
     /// B is zero or less in so many pairs, and within the margin in every pair.
     ToZero(usize),
     /// Some pairs have no ratio; the reason as a clause.
@@ -102,6 +110,8 @@ impl<'a> MetricPairs<'a> {
             Evidence::NoRatio("its margin is not a finite change of zero or more".to_owned())
         } else if let Some(evidence) = evidence_of(&logs, margin, pairs, rules) {
             evidence
+        } else if let Some(evidence) = from_below(used, metric.margin, pairs) {
+            evidence
         } else {
             missing_ratios(used, pairs)
         };
@@ -109,7 +119,8 @@ impl<'a> MetricPairs<'a> {
     }
     /// True if some pairs have both figures, and others have not.
     pub(super) fn lacks_some(&self) -> bool {
-        self.complete > 0 && self.complete < self.pairs as usize
+        let judged = matches!(self.evidence, Evidence::FromBelow { .. });
+        !judged && self.complete > 0 && self.complete < self.pairs as usize
     }
     /// True if B equals A in every pair.
     pub(super) fn same(&self) -> bool {
@@ -122,7 +133,9 @@ impl<'a> MetricPairs<'a> {
     pub(super) fn p_value(&self, rules: &Rules) -> Option<f64> {
         match &self.evidence {
             Evidence::Ratios(ratios) => Some(ratios.p),
-            Evidence::FromZero(_) => Some(rules.smallest_p(self.pairs)),
+            Evidence::FromZero(_) | Evidence::FromBelow { .. } => {
+                Some(rules.smallest_p(self.pairs))
+            }
             // A hypothesis that cannot be rejected still counts as one: leaving it out because of
             // its figures would lower the hurdle of the others by chance.
             Evidence::ToZero(_) | Evidence::NoRatio(_) => Some(1.0),
@@ -160,8 +173,32 @@ fn change(log: f64) -> f64 {
 /// Returns the median of the known figures, or why there is none.
 fn median_figure<'f>(figures: impl Iterator<Item = &'f Figure> + Clone) -> Figure {
     let known: Vec<f64> = figures.clone().filter_map(Figure::value).collect();
-    let why = || figures.clone().find_map(Figure::reason).unwrap_or("no pair of runs has one");
-    median(&known).map_or_else(|| Figure::absent(why()), Figure::known)
+    let why = || {
+        // The largest bound holds for all of them, if each has one.
+        let bounds = figures.clone().map(Figure::below);
+        let below = bounds.collect::<Option<Vec<u64>>>().and_then(|all| all.into_iter().max());
+        let why = figures.clone().find_map(Figure::reason).unwrap_or("no pair of runs has one");
+        Figure::Absent(Absence { below, ..why.into() })
+    };
+    median(&known).map_or_else(why, Figure::known)
+}
+
+/// Returns the evidence if some figures of A are only known to be below a bound. That bound stands for
+/// them: what is beyond the margin above it is so above A, too.
+fn from_below(used: &[(Figure, Figure)], margin: f64, pairs: u32) -> Option<Evidence> {
+    let bounds: Vec<u64> = used.iter().filter_map(|(a, _)| a.below()).collect();
+    let is_beyond = |(a, b): &(Figure, Figure)| {
+        let most = a.value().or(a.below().map(|below| below as f64));
+        // A ratio to zero is no evidence of this kind.
+        let worse = most.filter(|most| *most > 0.0).zip(b.value());
+        worse.is_some_and(|(most, b)| b >= most * (1.0 + margin))
+    };
+    let all = used.len() == pairs as usize && used.iter().all(is_beyond);
+    bounds
+        .iter()
+        .max()
+        .filter(|_| all)
+        .map(|bound| Evidence::FromBelow { bound: *bound, below: bounds.len() })
 }
 
 /// Returns the evidence if every pair has a log ratio. If some are infinite, the metric is decided

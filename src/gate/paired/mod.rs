@@ -43,6 +43,7 @@
 //! | a side has no figure in some pair | not comparable: without such pairs B would be evaluated by its good runs |
 //! | both sides zero | x = 0 |
 //! | A zero or less and B above, or B beyond the margin, in **every** pair | fails, p = 2^−K |
+//! | A below what its times can tell and B beyond the margin above that, in **every** pair | fails, p = 2^−K |
 //! | B zero or less and A above, or B within the margin, in **every** pair | passes |
 //! | anything else that is zero or less | not comparable |
 
@@ -199,6 +200,16 @@ impl Rules {
     }
 }
 
+/// Says that a figure is undecided for want of pairs alone, if its whole interval lies above what is
+/// tolerated; `metrics` is how many figures Holm's correction is over.
+pub(crate) fn describe_too_few(finding: &Finding, rules: &Rules, metrics: usize) -> Option<String> {
+    let open = finding.decision == Decision::Inconclusive;
+    describe::too_few(finding.effect.as_ref().filter(|_| open)?, rules, metrics).map(|why| {
+        let of = finding.subject.row().unwrap_or_else(|| "the run".to_owned());
+        format!("{} of {of}: {why}", finding.subject.metric)
+    })
+}
+
 /// Whether more pairs could decide more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NextStep {
@@ -279,8 +290,8 @@ fn decide(tested: &MetricPairs, corrected: f64, at_look: bool, rules: &Rules) ->
         Evidence::NoRatio(_) if tested.lacks_some() => Decision::Inconclusive,
         Evidence::NoRatio(_) | Evidence::NoFigure(_) => Decision::NotComparable,
         _ if !at_look => Decision::Inconclusive,
-        Evidence::FromZero(_) if fails => Decision::Fail,
-        Evidence::FromZero(_) => Decision::Inconclusive,
+        Evidence::FromZero(_) | Evidence::FromBelow { .. } if fails => Decision::Fail,
+        Evidence::FromZero(_) | Evidence::FromBelow { .. } => Decision::Inconclusive,
         Evidence::ToZero(_) => Decision::Pass,
         Evidence::Ratios(ratios) if fails && ratios.estimate() >= tested.margin => Decision::Fail,
         Evidence::Ratios(ratios) => match ratios.bounds {

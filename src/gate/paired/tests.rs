@@ -80,6 +80,28 @@ fn the_sentence_of_each_decision() {
     insta::assert_snapshot!(said);
 }
 
+/// What A's times do not resolve is at most their bound: B beyond that is worse, whatever A is.
+#[test]
+fn a_figure_of_a_below_its_bound_is_judged_by_the_bound() {
+    let below =
+        || Figure::Absent(crate::report::Absence { below: Some(2000), ..("coarse".into()) });
+    let of = |b: f64, known: usize| {
+        let mut latency = metric("delivery_latency_us_p50", "µs", vec![(1500.0, b); 10]);
+        latency.pairs.iter_mut().skip(known).for_each(|pair| pair.0 = below());
+        one(latency).0
+    };
+    let found = of(21_600.0, 0);
+    assert_eq!(found.decision, Decision::Fail, "{}", found.text);
+    assert!(found.text.contains("is below 2,000 µs in A in 10 of 10 pairs"), "{}", found.text);
+    assert!(found.text.ends_with("medians A below 2,000, B 21,600 µs"), "{}", found.text);
+    assert_eq!(found.baseline.as_ref().and_then(Figure::below), Some(2000));
+    assert_eq!(of(21_600.0, 4).decision, Decision::Fail);
+    // B may be below A's bound, or no more above it than is tolerated.
+    assert_eq!(of(1_900.0, 0).decision, Decision::NotComparable);
+    assert_eq!(of(2_050.0, 0).decision, Decision::NotComparable);
+    assert_eq!(of(2_050.0, 4).decision, Decision::Inconclusive);
+}
+
 #[test]
 fn five_metrics_can_fail_at_ten_pairs_and_six_need_more() {
     let worse = |pairs, metrics| -> Vec<PairedMetric> { vec![cpu(pairs, 30.0, 1.0); metrics] };
@@ -92,7 +114,7 @@ fn five_metrics_can_fail_at_ten_pairs_and_six_need_more() {
     let six = judge(&worse(10, 6), &rules);
     assert_eq!(decisions(&six), vec![Decision::Inconclusive; 6]);
     assert_eq!(six.next, NextStep::More { pairs: 20 });
-    insta::assert_snapshot!(six.findings[0].text, @"server CPU a message is 30 % more (28.1 to 32 %), undecided: p = 0.0059, above the level of 0.005; medians A 10, B 13 µs/message");
+    insta::assert_snapshot!(six.findings[0].text, @"server CPU a message is 30 % more (28.1 to 32 %), undecided: +28.1 % to +32 % lies above the 5 % that is allowed, but 10 pairs are too few to say so at 1 in 200 for 6 figures together; p = 0.0059, above the level of 0.005; medians A 10, B 13 µs/message");
     insta::assert_snapshot!(six.findings[0].details[1], @"By itself it has p = 0.0010; Holm's correction over 6 metrics makes that p = 0.0059, and 10 pairs are too few for so many metrics: the least is p = 0.0010.");
     let later = judge(&worse(20, 6), &rules);
     assert_eq!((decisions(&later), later.next), (vec![Decision::Fail; 6], NextStep::Enough));

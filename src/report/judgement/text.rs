@@ -53,7 +53,17 @@ pub fn brief(view: &JudgementView) -> String {
             several => alike(several),
         });
     }
-    let unpaired = |decision| view.shown(decision).iter().filter(|f| f.effect.is_none()).count();
+    // Their row has the figures of both sides, and no ratio that would say why.
+    let of_pairs = |f: &&Finding| paired::is_shown(f);
+    let mut lacking: Vec<&Finding> = view.shown(Decision::NotComparable);
+    lacking.retain(of_pairs);
+    parts.extend(describe::by_reason(&lacking).iter().map(|group| {
+        let decision = describe::decision(Decision::NotComparable);
+        let subjects: Vec<String> = group.iter().map(|f| describe::subject(&f.subject)).collect();
+        let head = format!("{decision} {}: {}", subjects.join("; "), group[0].text);
+        wrapped(&head, 0, INDENT)
+    }));
+    let unpaired = |decision| view.shown(decision).iter().filter(|f| !of_pairs(f)).count();
     let mut others = Vec::new();
     for (decision, what) in [
         (Decision::Pass, "equal, or within what arithmetic allows"),
@@ -69,6 +79,7 @@ pub fn brief(view: &JudgementView) -> String {
         let text = format!("Bytes, counts and checks: {}", others.join(", "));
         parts.push(wrapped(&text, 0, 2));
     }
+    parts.extend(judgement.why_open.as_ref().map(|why| wrapped(why, 0, 2)));
     let hidden = match judgement.notes.len() {
         0 => String::new(),
         1 => " --verbose shows every figure and a note.".to_owned(),
