@@ -4,9 +4,10 @@ use crate::support::{Row, World, expect_code, expect_ran, finish, number, said, 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
+use wsbench::internals::result::file::read;
 
 /// Ends a process with its children when a test ends.
 struct Server(Child);
@@ -220,6 +221,9 @@ fn a_process_that_runs_is_measured_with_its_children() {
     let text = flat(&output);
     assert!(text.contains(&format!("those of process {pid} and its children")), "{text}");
 
+    let first = world.path("first.jsonl");
+    fs::copy(world.path("out/result.jsonl"), &first).expect("a copy");
+
     // Another process that runs is not the server.
     let mut other = Command::new("sleep").arg("600").spawn().expect("it starts");
     let pid = other.id();
@@ -228,6 +232,15 @@ fn a_process_that_runs_is_measured_with_its_children() {
     expect_ran(&world, &output);
     let why = reason(&world, "server_cpu_us_per_message");
     assert!(why.contains(&format!("another process than process {pid} and its children")), "{why}");
+
+    // A restart gives another number: the scenario is the same.
+    let second = world.path("out/result.jsonl");
+    let mut gate = wsbench(&["gate"]);
+    let output = finish(gate.arg(&second).arg("--baseline").arg(&first));
+    let text = said(&output);
+    assert!(!text.contains("scenarios differ") && output.status.code() != Some(2), "{text}");
+    let plan = |path: &Path| read(path).expect("a result").header.plan_hash;
+    assert_eq!(plan(&first), plan(&second), "both merge");
 }
 
 /// Writes the files of a control group, as if it used a tenth of a core.

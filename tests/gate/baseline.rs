@@ -97,7 +97,7 @@ fn another_scenario_is_refused_with_what_differs() {
     run(world, "other", &["--set", "feed.size=64B", "--set", "clients=[5]"]);
     let output = gate(&world.path("other"), baseline, &[]);
     expect_code(&output, 2);
-    for line in ["  clients: [4] ≠ [5]", "  feed.payload_bytes: 21 ≠ 64"] {
+    for line in ["  clients: [4] ≠ [5]", "  [feed] size: 21 ≠ 64"] {
         assert!(said(&output).contains(line), "{}", said(&output));
     }
     assert!(text(&output).is_empty(), "nothing was compared");

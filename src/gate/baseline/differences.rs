@@ -6,31 +6,10 @@
 
 use crate::gate::baseline::port::remove_ports;
 use crate::gate::baseline::process::hide_pid;
-use crate::gate::baseline::setting::by_key;
+use crate::gate::baseline::setting::{Difference, by_key};
 use crate::units::{distinct, human_ns, human_ns_and_bound};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-
-/// A setting that differs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Difference {
-    /// The setting as a scenario names it: `[feed] size`; of a machine its property.
-    pub path: String,
-    /// The first's value as JSON, or `absent`.
-    pub a: String,
-    /// The second's.
-    pub b: String,
-    /// True if the runs can be compared all the same, with a note: another name, another seed, a
-    /// setting that only one version has.
-    pub harmless: bool,
-}
-
-impl fmt::Display for Difference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} ≠ {}", self.path, self.a, self.b)
-    }
-}
 
 /// Parts of a plan that change none of its figures.
 const IGNORED: [&str; 3] = ["about", "limits", "limit"];

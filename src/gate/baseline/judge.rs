@@ -2,9 +2,10 @@
 //! baseline, and the figures that one run a side cannot decide.
 
 use crate::gate::baseline::comparable::{ComparableRow, ComparableRun};
-use crate::gate::baseline::differences::{Difference, machines, scenarios};
+use crate::gate::baseline::differences::{machines, scenarios};
 use crate::gate::baseline::file::Baseline;
 use crate::gate::baseline::port::with_equal_hosts;
+use crate::gate::baseline::setting::Difference;
 use crate::gate::baseline::{compare, row_finding};
 use crate::report::Figure;
 use crate::report::Table;

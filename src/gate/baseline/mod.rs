@@ -34,9 +34,10 @@ mod setting;
 mod structural;
 
 pub(crate) use comparable::{ComparableRow, ComparableRun};
-pub(crate) use differences::{Difference, machines, reduce_to_scenario, scenarios};
+pub(crate) use differences::{machines, reduce_to_scenario, scenarios};
 pub(crate) use file::{Baseline, parse, read, require_valid};
 pub(crate) use judge::{GateOptions, judge};
+pub(crate) use setting::Difference;
 
 use crate::report::Figure;
 use crate::report::finding::{Decision, Finding, Kind, Subject};

@@ -1,7 +1,27 @@
 //! Differences of plans by what a user wrote: the table and the key of a scenario, `[server] pid`, not
 //! the place in a plan.
 
-use crate::gate::baseline::differences::Difference;
+use std::fmt;
+
+/// A setting that differs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Difference {
+    /// The setting as a scenario names it: `[feed] size`; of a machine its property.
+    pub path: String,
+    /// The first's value as JSON, or `absent`.
+    pub a: String,
+    /// The second's.
+    pub b: String,
+    /// True if the runs can be compared all the same, with a note: another name, another seed, a
+    /// setting that only one version has.
+    pub harmless: bool,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} ≠ {}", self.path, self.a, self.b)
+    }
+}
 
 /// Where a setting is in a plan, and the table and key that it has in a scenario. What follows from
 /// another setting (`true`) is named only if that one does not differ.

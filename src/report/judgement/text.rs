@@ -43,7 +43,7 @@ pub fn render(view: &JudgementView) -> String {
 /// findings and notes are in [`render`].
 pub fn brief(view: &JudgementView) -> String {
     let judgement = view.judgement;
-    let mut parts = vec![paired::table(judgement)];
+    let mut parts = vec![paired::whole_table(judgement)];
     if !parts[0].is_empty() {
         parts[0].push_str(paired::LEGEND);
     }

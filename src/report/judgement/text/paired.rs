@@ -12,8 +12,17 @@ allowed: a change that passes; B fails if it is worse by more, and that is sure
 detectable: the smallest change that so many pairs show in 8 of 10 comparisons
 ";
 
-/// Returns an empty string if no finding is a paired comparison.
+/// Shows the figures with a ratio of their sides. Returns an empty string if there is none.
 pub(crate) fn table(judgement: &Judgement) -> String {
+    table_of(judgement, |finding| finding.effect.is_some())
+}
+
+/// Shows all figures that were compared, also those without a ratio, which are listed nowhere else in brief.
+pub(super) fn whole_table(judgement: &Judgement) -> String {
+    table_of(judgement, is_shown)
+}
+
+fn table_of(judgement: &Judgement, is_shown: impl Fn(&Finding) -> bool) -> String {
     let paired: Vec<&Finding> = judgement.findings.iter().filter(|f| is_shown(f)).collect();
     if paired.is_empty() {
         return String::new();
@@ -107,6 +116,6 @@ mod tests {
         assert!(!shown.contains("Bytes, counts and checks"), "{shown}");
         // One run a side decides nothing, and has no row here.
         judgement.findings[0].decision = Decision::Inconclusive;
-        assert_eq!(table(&judgement), "");
+        assert_eq!(whole_table(&judgement), "");
     }
 }
