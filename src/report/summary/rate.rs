@@ -4,7 +4,7 @@
 //! Separate from `consistency`, which compares numbers of updates: a server that falls behind, or
 //! falls silent, need not lose one.
 
-use crate::feed::Arrivals;
+use crate::feed::{Arrivals, Workload};
 use crate::record::{Metric, Part, TransportKind};
 use crate::report::check::{Cause, Check, CheckResult};
 use crate::report::figure::Figure;
@@ -158,11 +158,13 @@ fn makes_updates_by_request(group: &Group, setting: &Setting) -> bool {
         && counts.messages <= counts.completed
 }
 
-/// Says that more updates came than the stated rate makes, if nothing is wrong with them.
+/// Says that more updates came than the stated rate makes, if nothing is wrong with them. What answers the
+/// clients' own messages comes at their pace, and has no rate of a feed.
 pub(super) fn by_request(group: &Group, setting: &Setting) -> Option<String> {
     let (info, counts) = (group.info, group.counts());
     let published = f64::from(info.clients) * info.feed_rate_hz * group.measured_s();
     let is_more = !info.bundled_server
+        && info.workload == Workload::Ticker
         && info.feed_rate_stated
         && makes_updates_by_request(group, setting)
         && counts.messages as f64 > most(group, setting, published);
