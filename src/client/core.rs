@@ -35,9 +35,6 @@ pub(crate) const CONNECTS_AT_ONCE: u32 = 64;
 const CLOSE_LIMIT_NS: u64 = 1_000_000_000;
 /// And for each client of its thread.
 const CLOSE_EACH_NS: u64 = 200_000;
-/// The measured windows of push clients begin at different moments, up to this far apart, so that
-/// not all of them ask the kernel at once.
-const PUSH_SPREAD_NS: u64 = 1_000_000_000;
 
 /// See the module's description.
 pub struct ClientCore {
@@ -493,8 +490,8 @@ impl ClientCore {
     pub(crate) fn phase_at(&mut self, now_ns: u64) -> (Option<Phase>, u64) {
         self.renew();
         let Some(schedule) = self.thread.schedule.get() else { return (None, u64::MAX) };
-        let within = schedule.interval_ns.min(PUSH_SPREAD_NS);
-        let from = schedule.start_ns + self.offset_ns(TurnPlacement::Spread, within);
+        let offset_ns = self.offset_ns(TurnPlacement::Spread, schedule.push_spread_ns);
+        let from = schedule.start_ns + offset_ns;
         let Some(elapsed) = now_ns.checked_sub(from) else { return (None, from) };
         let steady = schedule.warmup_ns + schedule.duration_ns;
         match schedule.phase_at(elapsed) {

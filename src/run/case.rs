@@ -40,6 +40,9 @@ const ANNOUNCE_NS: u64 = 5_000;
 const MOST_LINE_GAP_NS: u64 = 100_000;
 /// How long the last line of a process may take beyond its clients' limit.
 const LAST_LINE: Duration = Duration::from_secs(20);
+/// The measured windows of pushed clients begin at different moments, up to this far apart, so that
+/// not all of them ask the kernel at once.
+const PUSH_SPREAD_NS: u64 = SECOND_NS;
 /// From the end of a second to the moment at which its windows have come from every thread.
 const ARRIVAL_NS: u64 = SECOND_NS / 4;
 /// How long an external server may take to end after SIGTERM: its clients are gone by then.
@@ -331,6 +334,7 @@ impl Coordinator<'_> {
         let schedule = Schedule {
             start_ns: now_ns() + head_start_ns,
             interval_ns,
+            push_spread_ns: self.push_spread_ns(interval_ns),
             warmup_ns: SETTLE_NS,
             duration_ns,
             cooldown_ns: 0,
@@ -376,10 +380,21 @@ impl Coordinator<'_> {
         Schedule {
             start_ns: self.epoch_ns + steady - self.timing.warmup_ns,
             interval_ns,
+            push_spread_ns: self.push_spread_ns(interval_ns),
             warmup_ns: self.timing.warmup_ns,
             duration_ns,
             cooldown_ns: self.timing.cooldown_ns.max(least_ns),
             calibration: false,
+        }
+    }
+
+    /// Returns over how much time the measured windows of pushed clients begin: up to an interval, so that
+    /// each has the same number of updates. If the interval is not known there is no such number, and all
+    /// windows are the one of the age of information.
+    fn push_spread_ns(&self, interval_ns: u64) -> u64 {
+        match self.plan.is_rate_unknown(self.plan.series_of(self.case)) {
+            true => 0,
+            false => interval_ns.min(PUSH_SPREAD_NS),
         }
     }
 

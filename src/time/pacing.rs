@@ -15,6 +15,9 @@ pub struct Schedule {
     pub start_ns: u64,
     /// Between two turns of a client; 0 if each follows the last (a closed loop).
     pub interval_ns: u64,
+    /// Over how much time the phases of pushed clients begin, so that not all of them ask the kernel at once;
+    /// 0 if all begin with the schedule, as the age of information and the trace do.
+    pub push_spread_ns: u64,
     /// From `start_ns` to the measured window.
     pub warmup_ns: u64,
     /// The measured window's length.
@@ -148,6 +151,7 @@ mod tests {
         Schedule {
             start_ns: 1_000,
             interval_ns,
+            push_spread_ns: 0,
             warmup_ns: 200,
             duration_ns: 1_000,
             cooldown_ns: 100,
@@ -190,7 +194,7 @@ mod tests {
             offset in 0u64..500
         ) {
             let schedule = Schedule {
-                start_ns: 10, interval_ns: interval, warmup_ns: warmup, duration_ns: duration,
+                start_ns: 10, interval_ns: interval, push_spread_ns: 0, warmup_ns: warmup, duration_ns: duration,
                 cooldown_ns: cooldown, calibration: false,
             };
             let mut pacer = Pacer::default();

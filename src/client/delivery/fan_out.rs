@@ -86,6 +86,7 @@ mod tests {
         Schedule {
             start_ns: 5,
             interval_ns: 1_000_000_000,
+            push_spread_ns: 0,
             warmup_ns: 250_000_000,
             duration_ns: 1_000_000_000,
             cooldown_ns: 0,

@@ -44,6 +44,7 @@ fn a_thread_that_stood_still_up_to_the_window_was_late_in_it() {
         thread.start(Schedule {
             start_ns: from_ns,
             interval_ns: 0,
+            push_spread_ns: 0,
             warmup_ns: 1_000 * MS,
             duration_ns: 1_000 * MS,
             cooldown_ns: 0,
@@ -77,6 +78,7 @@ fn probes_take_less_than_half_a_percent_of_a_core() {
         thread.start(Schedule {
             start_ns: from_ns,
             interval_ns: 0,
+            push_spread_ns: 0,
             warmup_ns: 0,
             duration_ns: 2 * SECONDS * 1_000 * MS,
             cooldown_ns: 0,

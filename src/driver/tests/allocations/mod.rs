@@ -99,6 +99,7 @@ fn schedule() -> Schedule {
     Schedule {
         start_ns: BEGAN_NS + 50 * MS,
         interval_ns: MS,
+        push_spread_ns: MS,
         warmup_ns: 20 * MS,
         duration_ns: 100_000 * MS,
         cooldown_ns: 0,

@@ -324,6 +324,7 @@ fn play<N: Network>(
         thread.start(Schedule {
             start_ns: began_ns,
             interval_ns: 1_000_000 * MS,
+            push_spread_ns: 0,
             warmup_ns: 0,
             duration_ns: 10_000_000 * MS,
             cooldown_ns: 0,

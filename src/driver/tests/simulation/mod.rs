@@ -222,6 +222,7 @@ impl Scenario {
         let schedule = Schedule {
             start_ns: began_ns + 1_600 * MS,
             interval_ns: 50 * MS,
+            push_spread_ns: 50 * MS,
             warmup_ns: 200 * MS,
             duration_ns: 1_000 * MS,
             cooldown_ns: 400 * MS,
