@@ -73,6 +73,8 @@ mod secrets;
 mod server;
 /// CPU time and memory of external servers, and servers that a run starts.
 mod server_cost;
+/// Servers that send nothing, or nothing any more.
+mod silence;
 /// TLS from end to end.
 mod tls;
 /// What servers may do as browsers allow it, and what is pointed out to the reader.

@@ -404,6 +404,11 @@ impl ClientCore {
         self.ready
     }
 
+    /// Returns whether the client was set up once.
+    pub(crate) fn was_set_up(&self) -> bool {
+        self.was_ready
+    }
+
     /// Reports that the client is set up.
     pub fn ready(&mut self) {
         if !self.ready {

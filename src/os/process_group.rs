@@ -45,7 +45,7 @@ pub(crate) struct Usage {
 }
 
 pub(super) use read::{activity, find_tree, listens, sockets, started, usage};
-pub(crate) use read::{group_alive, listeners};
+pub(crate) use read::{group_alive, listeners, stopped};
 
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
 mod read {
@@ -240,6 +240,17 @@ mod read {
         all.is_ok_and(|all| all.iter().any(|member| !member.has_ended()))
     }
 
+    /// Returns the first process of the group, or of others by their numbers, that a signal has stopped.
+    pub(crate) fn stopped(group: u32, others: &[i32]) -> Option<i32> {
+        let is_one = |stat: &Stat| {
+            let is_member = stat.pgrp == group.cast_signed() || others.contains(&stat.pid);
+            // `t` is one that is traced, as any call of such a process is.
+            is_member && stat.state == 'T'
+        };
+        let all = all_processes().into_iter().flatten().flatten();
+        all.filter_map(|process| process.stat().ok()).find(is_one).map(|stat| stat.pid)
+    }
+
     /// Whether one of the processes listens on a TCP port; `None` if that is not known.
     pub(in crate::os) fn listens(set: &ProcessSet, port: u16) -> Option<bool> {
         let sockets = [tcp(), tcp6()].into_iter().flatten().flatten();
@@ -341,6 +352,11 @@ mod read {
     pub(crate) fn group_alive(group: u32) -> bool {
         let pid = rustix::process::Pid::from_raw(group.cast_signed());
         pid.is_some_and(|pid| rustix::process::test_kill_process_group(pid).is_ok())
+    }
+
+    /// None is known.
+    pub(crate) fn stopped(_group: u32, _others: &[i32]) -> Option<i32> {
+        None
     }
 
     /// None is known.

@@ -68,6 +68,14 @@ counts! {
     unended_messages,
     /// What came of these messages, in bytes.
     unended_bytes,
+    /// Clients of a server of one's own that pushes to which no message came in the measured window.
+    silent_clients,
+    /// Such clients to which messages stopped to come before its end.
+    stopped_clients,
+    /// How long they got none, up to its end, in microseconds, all of them.
+    stopped_silence_us,
+    /// The usual time between two messages of each before, in microseconds, all of them.
+    stopped_usual_us,
     /// Messages that are no updates, as the scenario says: heartbeats. They are among no other count.
     ignored,
     /// Messages whose time lies before their connection was made.

@@ -299,6 +299,10 @@ pub struct CaseEnd {
     /// Says which processes of a started server could not be ended; absent if all were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_running: Option<String>,
+    /// Says which process of a started server a signal had stopped at the end of the measured window or of
+    /// the load; absent if none was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_stopped: Option<String>,
     /// Processes that ended too early.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lost: Vec<LostProcess>,

@@ -433,11 +433,23 @@ impl Coordinator<'_> {
         if inspected? {
             return Ok(());
         }
+        self.note_stopped();
         self.stage("cooling down", schedule.cooldown_ns);
         let left = (schedule.start_ns + schedule.length_ns()).saturating_sub(now_ns());
         // A late client still takes its turns, within the drain limit.
         let limit = Duration::from_nanos(left + schedule.interval_ns + self.timing.drain_ns);
-        self.wait(limit, |p| p.every(Driver, |d| d.finished)).await.map(drop)
+        self.wait(limit, |p| p.every(Driver, |d| d.finished)).await?;
+        // Costs are read after whole seconds, which may end before the window.
+        self.note_stopped();
+        Ok(())
+    }
+
+    /// Keeps that a server which this case started was stopped.
+    fn note_stopped(&mut self) {
+        if self.end.server_stopped.is_none() {
+            let found = self.external.as_ref().and_then(ExternalServer::describe_stopped);
+            self.end.server_stopped = found;
+        }
     }
 
     /// Waits for the end of the measured window, and has the result inspected once a second, which

@@ -206,6 +206,15 @@ impl ExternalServer {
         }
     }
 
+    /// Says that a signal has stopped it, or a process that it started: it answers nobody then.
+    pub(crate) fn describe_stopped(&self) -> Option<String> {
+        let pid = self.process.stopped()?;
+        Some(format!(
+            "the server was stopped: process {pid} of `{}` was in state T (SIGSTOP)",
+            self.name
+        ))
+    }
+
     async fn describe_end(&mut self, when: &str) -> String {
         self.process.tail.wait_for_end().await;
         let status = self.process.exit_status().map_or("ended".to_owned(), describe_exit);

@@ -11,4 +11,5 @@ mod own_reader;
 pub(crate) mod per_client;
 mod sequence_window;
 pub(crate) mod shared;
+mod silence;
 pub(crate) mod skipped;

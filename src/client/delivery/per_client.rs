@@ -15,6 +15,7 @@ use crate::client::delivery::own_messages::{OwnMessages, Receipt};
 use crate::client::delivery::own_reader::OwnMessage;
 use crate::client::delivery::sequence_window::{Arrival, SequenceWindow};
 use crate::client::delivery::shared::SharedDelivery;
+use crate::client::delivery::silence::Silence;
 use crate::client::delivery::skipped::Skipped;
 use crate::feed::{Feed, Stamp, Topic, Workload};
 use crate::protocol::message::MessageReader;
@@ -43,6 +44,8 @@ pub(crate) struct DeliveryTracker {
     own: Option<Box<OwnMessages>>,
     /// Whether the client asks for each message.
     asks: bool,
+    /// Whether messages come at all.
+    silence: Silence,
 }
 
 /// The measured window in numbers of one client's topic.
@@ -96,6 +99,7 @@ impl DeliveryTracker {
             let (message, format) = own.take();
             return self.deliver_own(message, &format, client, phase, now_ns);
         }
+        self.note_message(client, phase, now_ns);
         let unstamped = inbox.take_unstamped();
         if let Some(sample) = inbox.take_sample()
             && unstamped > 0
@@ -116,6 +120,13 @@ impl DeliveryTracker {
         new
     }
 
+    #[inline]
+    fn note_message(&mut self, client: &ClientCore, phase: Phase, now_ns: u64) {
+        if phase == Phase::Steady {
+            self.silence.note(client.thread.window.get(), now_ns);
+        }
+    }
+
     /// Does the same for a server's own message.
     fn deliver_own(
         &mut self,
@@ -126,6 +137,7 @@ impl DeliveryTracker {
         now_ns: u64,
     ) -> bool {
         if self.asks || !matches!(message, OwnMessage::Ignored(_)) {
+            self.note_message(client, phase, now_ns);
             client.message_completed(phase, 0);
         }
         let OwnMessage::Update(fields) = message else {
@@ -325,6 +337,9 @@ impl DeliveryTracker {
     /// Counts, at the end of the load, the last stretch of age, the published updates and the
     /// missing ones. Of a load that was cut short only the lost ones are counted.
     pub(crate) fn settle(&mut self, client: &ClientCore) {
+        if !self.asks {
+            self.silence.count(client);
+        }
         if client.thread.spec.workload.is_shared() {
             let new = || Box::new(SharedDelivery::new(&client.thread.spec));
             return self.shared.take().unwrap_or_else(new).settle(client);

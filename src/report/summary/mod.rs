@@ -23,6 +23,7 @@ mod refusal;
 mod remarks;
 mod remedy;
 mod setting;
+mod silence;
 mod times;
 mod verdict;
 
@@ -144,6 +145,7 @@ fn row(group: &Group, setting: &Setting, floor: Option<(&Group, &Row)>) -> Row {
     row.remarks.extend(remarks::waits(&row.events));
     row.remarks.extend(remarks::out_of_order(&row.events.steady));
     row.remarks.extend(rate::by_request(group, setting));
+    row.remarks.extend(silence::notes(group, setting));
     row.remarks.extend(remarks::none_accepted(&group.ends));
     row.remarks.extend(remarks::left_running(&group.ends));
     row.remarks.extend(remarks::short_queue(group.total.latency.of(Metric::ConnectTime)));

@@ -20,6 +20,8 @@ use crate::units::{human_bytes, thousands};
 
 const ENDLESS_MESSAGE: &str = "Let the server end each frame, message, event or line. If its messages take so long, set a longer \
                               `cooldown`.";
+const LET_IT_RUN: &str =
+    "Let no process of the server be stopped (SIGSTOP, SIGTSTP, a terminal) while it is measured.";
 const NOBODY_CONNECTED: &str = "See why no client connected.";
 
 /// The checks of a row and what follows from them. The floor is checked for its schedule only.
@@ -109,7 +111,15 @@ fn processes(group: &Group) -> CheckResult {
     if !lost.is_empty() && lost.iter().all(|process| process.role == ProcessRole::Driver) {
         result.cause = Cause::LostDriver;
     }
-    result
+    let mut stopped = group.ends.iter().filter_map(|end| end.server_stopped.as_deref());
+    match stopped.next() {
+        Some(first) if lost.is_empty() => {
+            let count = Figure::count(1 + stopped.count() as u64);
+            let found = Check::NoProcessLost.result(false, count, first);
+            CheckResult { cause: Cause::Server, remedy: LET_IT_RUN, ..found }
+        }
+        _ => result,
+    }
 }
 
 fn measured(group: &Group, events: &Events) -> CheckResult {

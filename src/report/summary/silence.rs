@@ -1,0 +1,74 @@
+//! That clients of a server which pushes got no message, or none any more, in sentences.
+//!
+//! None of it fails a row by itself: if the scenario states no rate, nothing says what should come.
+
+use crate::feed::{Arrivals, Workload};
+use crate::record::Metric;
+use crate::report::summary::group::Group;
+use crate::report::summary::setting::Setting;
+use crate::units::{human_ns, thousands};
+use hdrhistogram::Histogram;
+
+/// Of a Poisson process of which so many updates are expected none comes once in 500 million times.
+const POISSON_LEAST: f64 = 20.0;
+/// Of updates at equal intervals one comes at least.
+const PERIODIC_LEAST: f64 = 2.0;
+
+/// Returns the sentences, without their full stops.
+pub(super) fn notes(group: &Group, setting: &Setting) -> Vec<String> {
+    let info = group.info;
+    let is_pushed = info.network && !info.paced && info.workload == Workload::Ticker;
+    // If nothing came at all, a check says so.
+    if !is_pushed || info.bundled_server || group.counts().messages == 0 {
+        return Vec::new();
+    }
+    silent(group, setting).into_iter().chain(stopped(group)).collect()
+}
+
+/// Says that no message came to some clients, unless that is what the stated rate makes.
+fn silent(group: &Group, setting: &Setting) -> Option<String> {
+    let (info, silent) = (group.info, group.counts().silent_clients);
+    let window_s = group.measured_s() / group.ends.len().max(1) as f64;
+    let least = match setting.arrivals {
+        Arrivals::Periodic => PERIODIC_LEAST,
+        Arrivals::Poisson => POISSON_LEAST,
+    };
+    let may_be = info.feed_rate_stated && info.feed_rate_hz * window_s < least;
+    (silent > 0 && !may_be).then(|| {
+        format!(
+            "{} of {} clients got no message in the measured window",
+            thousands(silent),
+            thousands(group.asked())
+        )
+    })
+}
+
+/// Says that messages stopped to come before the end of the window, unless the driver was late by as much.
+fn stopped(group: &Group) -> Option<String> {
+    let counts = group.counts();
+    let stopped = counts.stopped_clients;
+    let silence_ns = counts.stopped_silence_us as f64 * 1e3 / stopped.max(1) as f64;
+    let usual_ns = counts.stopped_usual_us as f64 * 1e3 / stopped.max(1) as f64;
+    let latest = |metric| group.total.latency.of(metric).map_or(0, Histogram::max);
+    let late_ns = latest(Metric::ProbeLateness).max(latest(Metric::DriverLag));
+    if stopped == 0 || late_ns as f64 >= silence_ns {
+        return None;
+    }
+    let is_all = stopped.saturating_add(counts.silent_clients) >= group.asked();
+    let whom = match is_all {
+        true => "no message came".to_owned(),
+        false => format!(
+            "no message came to {} of {} clients",
+            thousands(stopped),
+            thousands(group.asked())
+        ),
+    };
+    let times = match (silence_ns / usual_ns).floor() {
+        times if usual_ns > 0.0 => format!(", {} times", thousands(times as u64)),
+        _ => ", far longer than".to_owned(),
+    };
+    Some(format!(
+        "{whom} in the last {} of the window{times} the usual time between two",
+        human_ns(silence_ns)
+    ))
+}

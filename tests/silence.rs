@@ -1,0 +1,122 @@
+//! Servers that send nothing, or nothing any more, and state no rate: the run says so.
+
+use crate::support::steps::UPGRADED;
+use crate::support::{
+    World, answer_upgrade, at_once, client_frame, expect_code, finish, said, serve, server_frame,
+};
+use std::io::Write;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use wsbench::internals::result::file::read;
+
+/// Serves WebSocket: ten messages a second to each client for ten seconds, or to a client, by its number
+/// from 0, only so many; then nothing.
+fn falls_silent(messages: fn(u32) -> u32) -> SocketAddr {
+    let clients = Arc::new(AtomicU32::new(0));
+    serve(move |mut stream| {
+        if answer_upgrade(&mut stream, UPGRADED).is_none() {
+            return;
+        }
+        let most = messages(clients.fetch_add(1, Ordering::Relaxed));
+        for number in 0..100 {
+            let text = format!("{{\"seq\": {number}}}");
+            let frame = server_frame(1, text.as_bytes());
+            if number < most && stream.write_all(&frame).is_err() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    })
+}
+
+fn world(address: SocketAddr, feed: &str, series: &str) -> World {
+    World::new(&format!(
+        "clients = [3]\nwarmup = \"100ms\"\nduration = \"6s\"\ncooldown = \"100ms\"\ndrain = \"1s\"\n\
+         driver_lateness = \"900ms\"\n[server]\nurl = \"http://{address}\"\n{feed}\n\
+         [[series]]\ntransport = \"websocket\"\n{series}\n"
+    ))
+}
+
+/// Returns what a run with this exit code says, without its line breaks.
+fn said_by(world: &World, code: i32) -> String {
+    let output = finish(&mut world.run(&["--reports", "json,text"]));
+    expect_code(&output, code);
+    said(&output).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn clients_to_which_no_message_comes_are_named() {
+    let cases: [(fn(u32) -> u32, &[&str]); 4] = [
+        (|_| 100, &[]),
+        (
+            |client| if client == 1 { 0 } else { 100 },
+            &["1 of 3 clients got no message in the measured window"],
+        ),
+        (
+            |client| if client == 1 { 40 } else { 100 },
+            &["no message came to 1 of 3 clients in the last", "the usual time between two"],
+        ),
+        (|_| 40, &["no message came in the last", "times the usual time between two"]),
+    ];
+    at_once(cases, |(messages, expected)| {
+        let text = said_by(&world(falls_silent(messages), "", ""), 0);
+        for expected in expected {
+            assert!(text.contains(expected), "{expected}: {text}");
+        }
+        if expected.is_empty() {
+            assert!(
+                !text.contains("no message came") && !text.contains("got no message"),
+                "{text}"
+            );
+        }
+    });
+}
+
+/// Without a rate there is no interval over which clients' windows could be spread.
+#[test]
+fn without_a_rate_messages_and_trace_are_of_the_same_window() {
+    let address = falls_silent(|_| 100);
+    let world = world(address, "[message]\nsequence = \"/seq\"", "");
+    said_by(&world, 0);
+    let result = read(&world.path("out/result.jsonl")).expect("a result");
+    let case =
+        result.cases.values().find(|case| !case.drivers[0].trace.is_empty()).expect("a case");
+    let traced: usize = case.drivers.iter().map(|driver| driver.trace.len()).sum();
+    assert_eq!(traced as u64, case.total.phases.steady.counts.messages);
+}
+
+#[test]
+fn an_echo_has_no_rate_that_it_could_exceed() {
+    let address = serve(|mut stream| {
+        if answer_upgrade(&mut stream, UPGRADED).is_none() {
+            return;
+        }
+        while let Some((opcode, payload)) = client_frame(&mut stream) {
+            if stream.write_all(&server_frame(opcode, &payload)).is_err() || opcode == 8 {
+                return;
+            }
+        }
+    });
+    let feed = "[feed]\nworkload = \"echo\"\nrate = \"1/s\"";
+    let text = said_by(&world(address, feed, "echo = \"back-to-back\""), 0);
+    assert!(!text.contains("publish when it is asked"), "{text}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_started_server_that_is_stopped_is_not_measured() {
+    let script = format!(
+        "{} serve --bind 127.0.0.1:{{port}} --rate 20/s & sleep 5; kill -STOP $!; wait",
+        env!("CARGO_BIN_EXE_wsbench")
+    );
+    let world = World::new(&format!(
+        "clients = [4]\nwarmup = \"200ms\"\nduration = \"6s\"\ncooldown = \"100ms\"\n\
+         driver_lateness = \"900ms\"\n[server]\nurl = \"http://127.0.0.1:{{port}}\"\n\
+         command = [\"sh\", \"-c\", {script:?}]\n[[series]]\ntransport = \"websocket\"\n"
+    ));
+    let text = said_by(&world, 96);
+    assert!(text.contains("the server was stopped: process"), "{text}");
+    assert!(text.contains("Let no process of the server be stopped"), "{text}");
+}
