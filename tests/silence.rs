@@ -11,9 +11,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use wsbench::internals::result::file::read;
 
-/// Serves WebSocket: ten messages a second to each client for ten seconds, or to a client, by its number
-/// from 0, only so many; then nothing.
-fn falls_silent(messages: fn(u32) -> u32) -> SocketAddr {
+/// How many messages a client gets, by its number from 0.
+type MessagesOf = fn(u32) -> u32;
+
+/// Serves WebSocket: ten messages a second to each client, so many, and then nothing; the connection stays
+/// open for ten seconds.
+fn falls_silent(messages: MessagesOf) -> SocketAddr {
     let clients = Arc::new(AtomicU32::new(0));
     serve(move |mut stream| {
         if answer_upgrade(&mut stream, UPGRADED).is_none() {
@@ -48,7 +51,7 @@ fn said_by(world: &World, code: i32) -> String {
 
 #[test]
 fn clients_to_which_no_message_comes_are_named() {
-    let cases: [(fn(u32) -> u32, &[&str]); 4] = [
+    let cases: [(MessagesOf, &[&str]); 4] = [
         (|_| 100, &[]),
         (
             |client| if client == 1 { 0 } else { 100 },

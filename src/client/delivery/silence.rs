@@ -13,7 +13,7 @@ const LEAST_MESSAGES: u32 = 5;
 const TIMES_MEAN: u64 = 10;
 /// And as the longest: of a server that sends in bursts the usual time is short.
 const TIMES_LONGEST: u64 = 3;
-/// The part of the measured window for which it must have waited: a busy machine stands still for a while.
+/// The part of the measured window for which it must have waited: a busy machine stalls at times.
 const LEAST_SHARE: u64 = 10;
 
 /// The messages of a client in its measured window.
