@@ -119,8 +119,8 @@ impl<'a> MetricPairs<'a> {
     }
     /// True if some pairs have both figures, and others have not.
     pub(super) fn lacks_some(&self) -> bool {
-        let judged = matches!(self.evidence, Evidence::FromBelow { .. });
-        !judged && self.complete > 0 && self.complete < self.pairs as usize
+        let is_decided = matches!(self.evidence, Evidence::FromBelow { .. });
+        !is_decided && self.complete > 0 && self.complete < self.pairs as usize
     }
     /// True if B equals A in every pair.
     pub(super) fn same(&self) -> bool {

@@ -82,7 +82,7 @@ fn the_sentence_of_each_decision() {
 
 /// What A's times do not resolve is at most their bound: B beyond that is worse, whatever A is.
 #[test]
-fn a_figure_of_a_below_its_bound_is_judged_by_the_bound() {
+fn a_figure_of_a_below_its_bound_counts_as_the_bound() {
     let below =
         || Figure::Absent(crate::report::Absence { below: Some(2000), ..("coarse".into()) });
     let of = |b: f64, known: usize| {
