@@ -1,6 +1,7 @@
 //! Figures belong to what they are, whatever server answers, and reports say nothing that is not known
 //! of it.
 
+use crate::odd_servers::now_s;
 use crate::support::{
     Row, World, answer_upgrade, at_once, expect_code, expect_ran, finish, number, said, serve,
     wsbench,
@@ -293,4 +294,76 @@ fn a_baseline_does_not_depend_on_the_port() {
     let failed = |line: &str| line.starts_with("FAIL ") && line.contains("heads");
     assert!(text.contains("setup_heads_bytes_up_per_client"), "{text}");
     assert!(!text.lines().any(failed), "{text}");
+}
+
+/// An answer whose body is this one.
+fn ok(body: &str) -> String {
+    format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+}
+
+/// An update that was published at this moment.
+fn update(at_s: f64) -> String {
+    ok(&format!("{{\"t\": {}}}", (at_s * 1000.0).round()))
+}
+
+/// Polls such a server with three clients, ten times a second each, and returns what was printed.
+fn poll(body: impl Fn() -> String + Clone + Send + 'static, feed: &str, code: i32) -> String {
+    let world = World::new(&format!(
+        "clients = [3]\nwarmup = \"300ms\"\ndriver_lateness = \"500ms\"\nduration = \"2s\"\n\
+         cooldown = \"100ms\"\n[message]\ntime = \"/t\"\nunit = \"ms\"\n{feed}\n[server]\nurl = \"http://{}\"\n\
+         [[series]]\ntransport = \"polling\"\ninterval = \"100ms\"\n",
+        answer(move |_| Some(body().into_bytes()))
+    ));
+    let output = finish(&mut world.run(&[]));
+    expect_code(&output, code);
+    said(&output).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn polls_without_numbers_need_not_see_every_update() {
+    // An update for each millisecond: each poll sees one.
+    let text = poll(|| update(now_s()), "[feed]\nrate = \"50/s\"", 0);
+    assert!(text.contains("updates between two polls are not seen"), "{text}");
+    assert!(!text.contains("too slow"), "{text}");
+    // Of a server that is slower than it should be, polls without numbers tell, too.
+    let slow = || update((now_s() * 2.0).floor() / 2.0);
+    let text = poll(slow, "[feed]\nrate = \"50/s\"", 96);
+    assert!(text.contains("by the number of polls, each of which sees one at most"), "{text}");
+    let text = poll(slow, "[feed]\nrate = \"5/s\"", 96);
+    assert!(text.contains("of about 30 updates came"), "{text}");
+}
+
+#[test]
+fn answers_that_bring_nothing_are_named_and_not_called_slow() {
+    let cases = [
+        ("HTTP/1.1 304 Not Modified\r\n\r\n", "had status 304 (nothing has changed)"),
+        ("HTTP/1.1 204 No Content\r\n\r\n", "had an empty body"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "had an empty body"),
+    ];
+    at_once(cases, |(answer, what)| {
+        let text = poll(move || answer.to_owned(), "[feed]\nrate = \"5/s\"", 96);
+        assert!(text.contains("none of about 30 updates came"), "{what}: {text}");
+        assert!(text.contains(what) && text.contains("Let the server publish"), "{what}: {text}");
+        assert!(!text.contains("too slow"), "{what}: {text}");
+    });
+}
+
+#[test]
+fn an_update_of_before_the_clients_is_no_wrong_clock() {
+    let at_s = now_s() - 18.0;
+    for feed in ["", "[feed]\nrate = \"5/s\""] {
+        let text = poll(move || update(at_s), feed, 96);
+        let nothing = text.find("nothing was published since the clients connected");
+        let publish = text.find("Let the server publish while the run lasts");
+        let clock = text.find("set time, unit and clock");
+        assert!(nothing.is_some() && publish.is_some(), "{text}");
+        assert!(clock > publish, "{text}");
+        if !feed.is_empty() {
+            assert!(text.contains("had an update that the client had already"), "{text}");
+        }
+    }
+    // A clock that is behind goes on.
+    let text = poll(|| update(now_s() - 18.0), "", 96);
+    assert!(!text.contains("nothing was published"), "{text}");
+    assert!(text.contains("behind this machine's clock"), "{text}");
 }

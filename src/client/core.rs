@@ -280,6 +280,16 @@ impl ClientCore {
         counts.empty_poll_bytes += moved.up + moved.down;
     }
 
+    /// Reports an answer that counts as success and has a status beyond 2xx.
+    pub(crate) fn status_brings_nothing(&self, phase: Phase, status: u16) {
+        let mut recorder = self.thread.recorder.borrow_mut();
+        let counts = &mut recorder.at(phase).counts;
+        match status {
+            304 => counts.answers_not_modified += 1,
+            _ => counts.answers_beyond_2xx += 1,
+        }
+    }
+
     /// Reports that a request that the server should have held was answered at once with nothing new.
     pub(crate) fn not_held(&self, phase: Phase) {
         self.thread.recorder.borrow_mut().at(phase).counts.polls_not_held += 1;

@@ -118,8 +118,15 @@ pub(crate) fn brings_message(status: u16) -> bool {
     matches!(status, 200..300)
 }
 
-/// Counts the payload of an answer as discarded, since its body is no message. Returns what is left of it.
-pub(crate) fn discard_payload(client: &ClientCore, phase: Phase, parts: Parts) -> Parts {
+/// Counts an answer that counts as success and brings no message, as its status says, and its payload as
+/// discarded. Returns what is left of it.
+pub(crate) fn discard_payload(
+    client: &ClientCore,
+    phase: Phase,
+    status: u16,
+    parts: Parts,
+) -> Parts {
+    client.status_brings_nothing(phase, status);
     client.add_bytes(phase, |ledger| ledger.down[Part::Discarded] += parts.payload);
     Parts { payload: 0, ..parts }
 }

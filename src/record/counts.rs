@@ -113,6 +113,10 @@ counts! {
     empty_polls,
     /// Bytes at the socket of these exchanges, both ways.
     empty_poll_bytes,
+    /// Answers with status 304, which counts as success.
+    answers_not_modified,
+    /// Answers with another status beyond 2xx that counts as success: they bring nothing either.
+    answers_beyond_2xx,
     /// Exchanges whose bytes are not known: a library had closed the socket before the kernel could
     /// be asked.
     unmeasured,

@@ -119,7 +119,7 @@ fn fastest(rows: &[&Row], clients: u32) -> Option<String> {
     let at = format!("At {} clients", thousands(clients.into()));
     let least = range(found.least_value, found.least_until);
     Some(if found.all_same {
-        format!("{at}, all series {verb} about equally fast ({least}).")
+        format!("{at}, all measured series {verb} about equally fast ({least}).")
     } else {
         let slowest = shortened(&found.most);
         let most = human_us(found.most_value);

@@ -10,6 +10,7 @@ use crate::report::summary::group::Group;
 use crate::report::summary::remarks;
 use crate::report::summary::setting::{OwnMessageSetting, OwnTime, Setting};
 use crate::units::{human_ns, thousands};
+use hdrhistogram::Histogram;
 use std::borrow::Cow;
 
 /// Of the times, how many may be wrong.
@@ -31,6 +32,12 @@ const LISTED: &str = "messages are or have arrays of several updates, of which o
 /// What to do if messages are arrays of updates.
 const ONE_OF_AN_ARRAY: &str = "Let the server send each update by itself, or name the time of an array's first update, such as time = \
      \"/0/t\", and leave `sequence` out: then loss is not checked.";
+
+/// What to do if the clients got what was there when they came, and nothing after it.
+const NOTHING_SINCE: &str = "Let the server publish while the run lasts, or measure for longer. If it did publish, its clock is behind: \
+     set time, unit and clock in [message] to what the messages have.";
+/// What a client has got with its connection is no older than this, or its time is another fault.
+const OLD_NS: f64 = 3600e9;
 
 /// What to do if all messages have one time.
 const OTHER_TIME: &str = "Name in `time` of [message] when each message was published, or leave it out: then \
@@ -176,6 +183,13 @@ pub(super) fn wrong(group: &Group, setting: &Setting) -> Option<String> {
             strange(false)
         ));
     }
+    if let Some(ago) = nothing_since(group, setting) {
+        return Some(format!(
+            "all {} times in messages lie before their connection was made, the first by {ago}, and no client \
+             got a second update: nothing was published since the clients connected, as it seems",
+            thousands(replayed)
+        ));
+    }
     (replayed > 0 && live == 0).then(|| {
         format!(
             "all {} times in messages lie before their connection was made{}",
@@ -200,6 +214,34 @@ fn one_time(group: &Group) -> Option<String> {
             thousands(timed)
         )
     })
+}
+
+/// Returns how old what the clients got at first was, if every time is of before its connection and nothing else
+/// came: the server had no update for them since.
+fn nothing_since(group: &Group, setting: &Setting) -> Option<String> {
+    let time = setting.own?.time?;
+    let (counts, all) = (group.counts(), group.total.phases.total().counts);
+    let live = group.total.latency.of(Metric::DeliveryLatency).map_or(0, Histogram::len);
+    let is_old = counts.replayed > 0 && live == 0 && counts.wrong_times == 0;
+    // One for each connection: a server whose clock is behind goes on.
+    let is_one_each = all.messages <= group.asked().saturating_add(all.reconnects);
+    let mut seen = group.drivers.iter().flat_map(|driver| &driver.strange_times);
+    let first = seen.find(|time| time.replayed).filter(|_| is_old && is_one_each)?;
+    let ago_ns = -ahead_ns(first, time.clock, time.unit);
+    (0.0..OLD_NS).contains(&ago_ns).then(|| human_ns(ago_ns))
+}
+
+/// By how much a time lies ahead of a clock, in nanoseconds, if it is in such a unit.
+fn ahead_ns(time: &StrangeTime, clock: MessageClock, unit: TimeUnit) -> f64 {
+    time.value * unit.ns() as f64 - now_ns(time, clock)
+}
+
+/// What a clock said when a time came, in nanoseconds.
+fn now_ns(time: &StrangeTime, clock: MessageClock) -> f64 {
+    match clock {
+        MessageClock::Realtime => time.realtime_ns as f64,
+        MessageClock::Monotonic => time.monotonic_ns as f64,
+    }
 }
 
 /// Whether a message with a time has come.
@@ -229,6 +271,9 @@ pub(super) fn check(group: &Group, setting: &Setting) -> Option<CheckResult> {
         let found = check.result(false, value, why);
         return Some(match one_time(group) {
             Some(_) => CheckResult { remedy: OTHER_TIME, ..found },
+            None if nothing_since(group, setting).is_some() => {
+                CheckResult { remedy: NOTHING_SINCE, ..found }
+            }
             None => found,
         });
     }
@@ -242,18 +287,13 @@ pub(super) fn check(group: &Group, setting: &Setting) -> Option<CheckResult> {
 
 /// Says what a time looks like that cannot be what the scenario says.
 fn looks_like(stated: &OwnTime, time: &StrangeTime) -> String {
-    let now_ns = |clock| match clock {
-        MessageClock::Realtime => time.realtime_ns as f64,
-        MessageClock::Monotonic => time.monotonic_ns as f64,
-    };
-    let ahead_ns = |clock, unit: TimeUnit| time.value * unit.ns() as f64 - now_ns(clock);
-    let own_ns = ahead_ns(stated.clock, stated.unit);
+    let own_ns = ahead_ns(time, stated.clock, stated.unit);
     let kinds = MessageClock::ALL.into_iter().flat_map(|clock| {
         // A time since boot says little while the machine is young.
-        TimeUnit::ALL.map(|unit| (ahead_ns(clock, unit).abs(), clock, unit))
+        TimeUnit::ALL.map(|unit| (ahead_ns(time, clock, unit).abs(), clock, unit))
     });
     let nearest = kinds
-        .filter(|(far, clock, _)| *far < FAR_NS.min(now_ns(*clock) / 2.0))
+        .filter(|(far, clock, _)| *far < FAR_NS.min(now_ns(time, *clock) / 2.0))
         .min_by(|a, b| a.0.total_cmp(&b.0));
     if let Some((_, clock, unit)) = nearest.filter(|_| own_ns.abs() >= FAR_NS) {
         return format!(

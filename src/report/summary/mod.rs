@@ -146,6 +146,7 @@ fn row(group: &Group, setting: &Setting, floor: Option<(&Group, &Row)>) -> Row {
     row.remarks.extend(remarks::out_of_order(&row.events.steady));
     row.remarks.extend(rate::by_request(group, setting));
     row.remarks.extend(silence::notes(group, setting));
+    row.remarks.extend(rate::between_polls(group, setting));
     row.remarks.extend(remarks::none_accepted(&group.ends));
     row.remarks.extend(remarks::left_running(&group.ends));
     row.remarks.extend(remarks::short_queue(group.total.latency.of(Metric::ConnectTime)));

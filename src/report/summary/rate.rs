@@ -25,6 +25,13 @@ const LATE_OR_RATE: &str = "Use fewer clients or a lower rate, so that the drive
      [feed] rate to what the server publishes.";
 const CHUNKS_OR_RATE: &str = "Set `delimiter` in the series to what ends a message, for example \"line\": without it each chunk is \
      one. If its chunks are its messages, set [feed] rate to what the server publishes.";
+const NOTHING_NEW: &str = "Let the server publish while the run lasts, and check the path. If requests say what their client has \
+     (If-None-Match, If-Modified-Since or a number in `headers` or the path), leave it out: it is the same in \
+     each request. `conditional = true` names the validators of the last answer.";
+
+/// By how much the updates for each poll may differ from one for some polls to see none and others to miss one:
+/// timers move both.
+const ALIKE: f64 = 0.1;
 
 /// The chance of so few updates at random moments by which a server would be blamed for nothing.
 const CHANCE: f64 = 1e-6;
@@ -67,6 +74,11 @@ pub(crate) fn held(group: &Group, setting: &Setting) -> CheckResult {
     let new = new.saturating_add(counts.listed_updates);
     let new = new.saturating_sub(others).saturating_sub(counts.replayed);
     let made_by_asking = makes_updates_by_request(group, setting);
+    if new == 0
+        && let Some(result) = none_new(group, published)
+    {
+        return result;
+    }
     if !info.bundled_server && !made_by_asking && new as f64 > most(group, setting, published) {
         return too_many(group, setting, new, published);
     }
@@ -77,11 +89,18 @@ pub(crate) fn held(group: &Group, setting: &Setting) -> CheckResult {
     // Beside updates with a stamp, messages without one are something else.
     let came = counts.messages.saturating_sub(others).saturating_add(counts.superseded);
     let came = came.saturating_add(counts.listed_updates);
+    let visible = polls_without_numbers(group, setting).unwrap_or(f64::INFINITY);
     let text = format!(
         "{} of about {} updates came within the measured window{}",
         thousands(came),
-        thousands(published.round() as u64),
-        if info.bundled_server { "" } else { ", by the rate that the scenario states" },
+        thousands(published.min(visible).round() as u64),
+        match info.bundled_server {
+            true => "",
+            false if visible < published => {
+                ", by the number of polls, each of which sees one at most, as the messages have no number"
+            }
+            false => ", by the rate that the scenario states",
+        },
     );
     with_cause(group, check.result(came as f64 >= least, Figure::count(came), text))
 }
@@ -91,6 +110,61 @@ fn with_cause(group: &Group, result: CheckResult) -> CheckResult {
     let bundled = group.info.bundled_server;
     let cause = if bundled { result.cause } else { Cause::SlowServerOrBusyMachine };
     CheckResult { cause, ..result }
+}
+
+/// The polls that were answered, if nothing tells of the updates between two of them: each sees one at most.
+/// `None` if the messages have numbers, and if nobody polls.
+fn polls_without_numbers(group: &Group, setting: &Setting) -> Option<f64> {
+    let counts = group.counts();
+    let is_of = group.info.paced && setting.own.is_some() && !group.info.bundled_server;
+    (is_of && counts.numbered == 0 && counts.completed > 0).then_some(counts.completed as f64)
+}
+
+/// Says that clients cannot see every update, if they poll less often than the stated rate and no number tells
+/// of what came between.
+pub(super) fn between_polls(group: &Group, setting: &Setting) -> Option<String> {
+    let info = group.info;
+    let published = f64::from(info.clients) * info.feed_rate_hz * group.measured_s();
+    let polls = polls_without_numbers(group, setting)?;
+    let is_less = info.feed_rate_stated && group.counts().messages > 0 && polls * FAST < published;
+    is_less.then(|| {
+        format!(
+            "updates between two polls are not seen, and without a number nothing tells of them ([message] \
+             sequence): the rate that the scenario states makes about {}, and {} polls saw one each at most",
+            thousands(published.round() as u64),
+            thousands(polls as u64)
+        )
+    })
+}
+
+/// Says what the answers of another server were if clients asked and none brought a new update; `None` if
+/// nobody asked.
+fn none_new(group: &Group, published: f64) -> Option<CheckResult> {
+    let counts = group.counts();
+    if group.info.bundled_server || !delivery::asks(group) || counts.completed == 0 {
+        return None;
+    }
+    let kinds = [
+        (counts.answers_not_modified, "had status 304 (nothing has changed)"),
+        (counts.answers_beyond_2xx, "had another status beyond 2xx, which `status` permits"),
+        (counts.ignored, "were no updates ([message] ignore)"),
+        (counts.repeated, "had an update that the client had already"),
+    ];
+    let others = counts.completed.saturating_sub(kinds.iter().map(|(n, _)| n).sum());
+    let empty = match group.total.phases.steady.ledger.down[Part::Payload] {
+        0 => "had an empty body",
+        _ => "were empty, or had nothing that is new",
+    };
+    let kinds = kinds.into_iter().chain([(others, empty)]).filter(|(n, _)| *n > 0);
+    let kinds: Vec<String> = kinds.map(|(n, what)| format!("{} {what}", thousands(n))).collect();
+    let text = format!(
+        "none of about {} updates came within the measured window: of {} answers, {}",
+        thousands(published.round() as u64),
+        thousands(counts.completed),
+        kinds.join(", ")
+    );
+    let found = Check::FeedHeld.result(false, Figure::count(0), text);
+    Some(CheckResult { cause: Cause::Server, remedy: NOTHING_NEW, ..found })
 }
 
 /// Compares chunks that are not the server's messages: how many updates they are is not known, but at
@@ -251,13 +325,22 @@ fn at_edges(group: &Group, setting: &Setting) -> f64 {
 fn least(group: &Group, setting: &Setting, published: f64) -> f64 {
     let clients = f64::from(group.info.clients);
     let at_edges = at_edges(group, setting);
-    let total = match (setting.arrivals, setting.spread) {
-        (Arrivals::Periodic, _) => published,
-        (Arrivals::Poisson, true) => poisson_at_least(published, CHANCE),
+    let random = |mean: f64| match setting.spread {
+        true => poisson_at_least(mean, CHANCE),
         // All clients' updates come at the same moments: one process for all.
-        (Arrivals::Poisson, false) => {
-            clients * poisson_at_least(published / clients.max(1.0), CHANCE)
-        }
+        false => clients * poisson_at_least(mean / clients.max(1.0), CHANCE),
+    };
+    let polls = polls_without_numbers(group, setting);
+    let total = match (setting.arrivals, polls.map(|polls| (polls, published / polls))) {
+        (Arrivals::Periodic, None) => published,
+        (Arrivals::Periodic, Some((polls, each))) => match (each - 1.0).abs() < ALIKE {
+            // At worst every other poll sees none, and the one after it the later of two.
+            true => polls.min(published) / 2.0,
+            false => polls.min(published),
+        },
+        (Arrivals::Poisson, None) => random(published),
+        // A poll sees one if at least one was published since the last.
+        (Arrivals::Poisson, Some((polls, each))) => random(-polls * (-each).exp_m1()),
     };
     total - at_edges
 }

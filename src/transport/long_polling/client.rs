@@ -239,7 +239,7 @@ impl LongPollMachine {
         let mut parts = self.response.parts;
         match body {
             _ if !brings_message(self.response.status) => {
-                parts = discard_payload(io.core, phase, parts);
+                parts = discard_payload(io.core, phase, self.response.status, parts);
             }
             WholeBody::Compressed(text_bytes) => {
                 io.decoded(phase, text_bytes.saturating_sub(separators), parts.payload);

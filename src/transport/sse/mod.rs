@@ -41,7 +41,8 @@ const HEARTBEAT: Key = Key {
 const RECONNECT: Key = Key {
     name: "reconnect",
     default: Some("\"1s\""),
-    about: "how long a client waits before it connects again; the server's `retry` goes first",
+    about: "how long a client waits before it connects again after an early close; after an end between two \
+            events it connects at once; the server's `retry` goes first",
 };
 
 pub(crate) static TRANSPORT: Transport = Transport {
