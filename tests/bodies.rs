@@ -2,10 +2,11 @@
 
 use crate::external::{request, request_with_body, row, run};
 use crate::support::{
-    HeldBack, World, at_once, expect_code, expect_ran, number, said, serve, wsbench,
+    HeldBack, Row, World, at_once, expect_code, expect_ran, finish, number, said, serve, wsbench,
 };
 use std::io::Write;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use wsbench::internals::feed::{PayloadKind, Stamp};
 use wsbench::internals::time::now_ns;
@@ -275,6 +276,75 @@ fn a_held_request_names_what_the_last_answer_had() {
         assert!(number(&row, "updates_delivered") >= 10.0, "{series}\n{text}");
         assert!(positions.try_iter().count() >= 20, "{series}\n{text}");
     });
+}
+
+#[test]
+fn polls_name_the_validators_of_their_own_last_answer() {
+    // A new version for each connection and each 300 ms: a client that took another's would never get a 304.
+    static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
+    static UNCHANGED: AtomicU64 = AtomicU64::new(0);
+    static CHANGED: AtomicU64 = AtomicU64::new(0);
+    let address = serve(|mut stream| {
+        let own = CONNECTIONS.fetch_add(1, Ordering::Relaxed);
+        let began = std::time::Instant::now();
+        while let Some(head) = request(&mut stream) {
+            let version = began.elapsed().as_millis() / 300;
+            let fields = format!("ETag: \"{own:04}-{version:04}\"\r\nLast-Modified: Thu\r\n");
+            let conditions = [
+                format!("\r\nIf-None-Match: \"{own:04}-{version:04}\"\r\n"),
+                "\r\nIf-Modified-Since: Thu\r\n".to_owned(),
+            ];
+            let answer = match conditions.iter().all(|condition| head.contains(condition)) {
+                true => {
+                    UNCHANGED.fetch_add(1, Ordering::Relaxed);
+                    format!("HTTP/1.1 304 Not Modified\r\n{fields}Content-Length: 5\r\n\r\n")
+                }
+                false => {
+                    CHANGED.fetch_add(1, Ordering::Relaxed);
+                    format!("HTTP/1.1 200 OK\r\n{fields}Content-Length: 5\r\n\r\nhello")
+                }
+            };
+            if stream.write_all(answer.as_bytes()).is_err() {
+                return;
+            }
+        }
+    });
+    let series = "transport = \"polling\"\ninterval = \"50ms\"\nconditional = true";
+    let (world, output) = run(address, series, "");
+    let (row, text) = (row(&world), said(&output));
+    for none in ["faults", "reconnects", "audit_ledger_bytes"] {
+        assert_eq!(number(&row, none), 0.0, "{none}\n{text}");
+    }
+    assert!(UNCHANGED.load(Ordering::Relaxed) >= 10, "{text}");
+    // Five bytes of payload with each new version and none with a 304, whose head is none that was discarded.
+    let rows = world.csv("bytes.csv");
+    let total = |layer: &str| {
+        let of = |row: &&Row| {
+            row["series"] == "it" && row["direction"] == "both" && row["layer"] == layer
+        };
+        rows.iter().filter(of).map(|row| number(row, "total")).sum::<f64>()
+    };
+    assert_eq!(total("payload_bytes"), 5.0 * CHANGED.load(Ordering::Relaxed) as f64, "{text}");
+    assert_eq!(total("discarded_bytes"), 0.0, "{text}");
+    assert!(number(&row, "completed") >= 20.0, "{text}");
+}
+
+#[test]
+fn polls_without_a_server_or_engine_for_validators_are_refused() {
+    let url = "[server]\nurl = \"http://127.0.0.1:9\"\n";
+    let cases = [
+        ("", "", "the answers of the bundled one have no ETag"),
+        (url, "engine = \"reqwest\"\n", "the engine \"reqwest\" sends no validators here"),
+    ];
+    for (server, more, why) in cases {
+        let world = World::new(&format!(
+            "clients = [1]\n{server}[[series]]\ntransport = \"polling\"\n{more}conditional = true\n"
+        ));
+        let output = finish(&mut world.run(&[]));
+        expect_code(&output, 2);
+        let text = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains(why) && text.contains("conditional"), "{text}");
+    }
 }
 
 #[test]

@@ -16,10 +16,10 @@ use crate::client::{ClientCore, ClientHalf, MachineClients, Session};
 use crate::feed;
 use crate::protocol::http1::Target;
 use crate::protocol::http1::head::last_event_id;
+use crate::protocol::http1::position::{Position, PositionSettings};
 use crate::protocol::http1::response::{BodyPiece, Malformed, Parts, Response, WantedFields};
 use crate::record::{ClientError, ClientErrorKind, Part, Phase, TlsProblem, TraceKind};
 use crate::transport::long_polling::params::Params;
-use crate::transport::long_polling::position::{Position, PositionSettings};
 use std::rc::Rc;
 
 /// A request that was answered sooner was not held.

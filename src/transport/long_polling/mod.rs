@@ -5,7 +5,6 @@
 
 mod client;
 mod params;
-mod position;
 mod server;
 
 use crate::client::{ClientHalf, post};
@@ -13,12 +12,12 @@ use crate::config::Key;
 use crate::feed::Spec;
 use crate::predict::SeriesContext;
 use crate::protocol::http1::Target;
+use crate::protocol::http1::position::{CONDITIONAL, CURSOR, PositionSettings};
 use crate::protocol::http1::request_options::RequestSettings;
 use crate::record::TransportKind;
 use crate::server::Routes;
 use crate::transport::{Series, SeriesShape, Transport, series_from_json};
 use params::Params;
-use position::{CONDITIONAL, CURSOR, PositionSettings};
 use std::rc::Rc;
 
 pub(crate) static TRANSPORT: Transport = Transport {

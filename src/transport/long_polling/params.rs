@@ -10,15 +10,15 @@ use crate::predict::long_polling as prediction;
 use crate::predict::{Exchange, Model, SeriesContext};
 use crate::protocol::client_data::{DATA, DATA_SHORT};
 use crate::protocol::http1::head::{self, ResponseHead};
+use crate::protocol::http1::position::{
+    CONDITIONAL, CURSOR, CURSOR_IN, CursorTo, PositionSettings,
+};
 use crate::protocol::http1::request_options::{
     ACCEPT_ENCODING, BODY, COOKIES, HEADERS, HOST, METHOD, REDIRECTS, RequestSettings,
 };
 use crate::protocol::http1::success::SUCCESS;
 use crate::record::Ledger;
 use crate::server::post::POST_REPLY;
-use crate::transport::long_polling::position::{
-    CONDITIONAL, CURSOR, CURSOR_IN, CursorTo, PositionSettings,
-};
 use crate::transport::{RECONNECT, SeriesShape};
 use serde::{Deserialize, Serialize};
 

@@ -13,7 +13,8 @@ use crate::feed;
 use crate::feed::Semantics;
 use crate::protocol::http1::Target;
 use crate::protocol::http1::head::last_event_id;
-use crate::protocol::http1::response::{BodyPiece, KnownHead, Malformed, Response};
+use crate::protocol::http1::position::{Position, PositionSettings};
+use crate::protocol::http1::response::{BodyPiece, KnownHead, Malformed, Response, WantedFields};
 use crate::record::{ClientError, ClientErrorKind, Phase, TlsProblem};
 use crate::time::{Turn, TurnPlacement};
 use crate::transport::polling::client::{CompletedExchange, PollState};
@@ -26,6 +27,7 @@ pub(crate) struct RawClients(Rc<PollSettings>);
 
 struct PollSettings {
     requests: Requests,
+    position: PositionSettings,
     placement: TurnPlacement,
     new_connection: bool,
     feed: feed::Spec,
@@ -47,6 +49,7 @@ impl RawClients {
     ) -> Result<RawClients, String> {
         Ok(RawClients(Rc::new(PollSettings {
             requests: params.requests(target)?,
+            position: PositionSettings { conditional: params.conditional, cursor: None },
             placement: params.phase,
             new_connection: params.new_connection,
             feed: *feed,
@@ -63,10 +66,15 @@ impl MachineClients for RawClients {
             reconnect: Reconnect::NextTurn,
             connects: true,
         };
+        let position = (!self.0.position.is_none()).then(Box::<Position>::default);
+        let mut response = self.0.requests.response();
+        response.wanted =
+            position.is_some().then(|| Box::new(WantedFields::new(self.0.position.wanted())));
         let machine = PollMachine {
             state: PollState::new(&self.0.feed),
             shared: self.0.clone(),
-            response: self.0.requests.response(),
+            response,
+            position,
             bodies: self.0.requests.compressed_bodies(),
             redirected: Redirected::default(),
             pending: None,
@@ -83,6 +91,8 @@ struct PollMachine {
     response: Response,
     /// What reads compressed bodies, if requests ask for some.
     bodies: Option<Box<CompressedBodies>>,
+    /// What is known of the last answer, if requests say something of it.
+    position: Option<Box<Position>>,
     redirected: Redirected,
     pending: Option<PendingPoll>,
     /// Whether a request was sent on the connection before.
@@ -114,7 +124,11 @@ impl PollMachine {
         } else {
             String::new()
         };
-        let request = self.shared.requests.next(io.core, more.as_bytes(), &self.redirected);
+        let mut more = more.into_bytes();
+        if let Some(position) = &self.position {
+            position.write_fields(&self.shared.position, &mut more);
+        }
+        let request = self.shared.requests.next(io.core, &more, &self.redirected);
         let sent = io.send(&request.bytes);
         let size = request.size;
         self.pending = Some(PendingPoll { turn, sent_ns: io.now_ns, request: size, reused });
@@ -152,6 +166,10 @@ impl PollMachine {
             parts,
         };
         let good = self.state.complete(io.core, &exchange, self.response.text.take());
+        if let Some(position) = self.position.as_mut().filter(|_| good) {
+            // There is no cursor that it could miss.
+            position.read(&self.shared.position, &self.response);
+        }
         if beyond > 0 {
             if good {
                 // The answer counts; what came after it belongs to none. One that does not count is
@@ -231,7 +249,11 @@ impl Machine for PollMachine {
             return;
         }
         let response = &mut self.response;
-        let head = self.shared.known_head.borrow_mut().read(response, bytes);
+        let head = match self.position {
+            None => self.shared.known_head.borrow_mut().read(response, bytes),
+            // The validators are each client's: its own head must be read.
+            Some(_) => Ok(0),
+        };
         let bodies = &mut self.bodies;
         let inbox = self.state.inbox.open(&io.core.thread);
         let fed = head.and_then(|head| {

@@ -18,6 +18,7 @@ use crate::feed::{Semantics, Spec, Workload};
 use crate::predict::SeriesContext;
 use crate::protocol::http1::Target;
 use crate::protocol::http1::head::CHAPTER_PATH;
+use crate::protocol::http1::position::CONDITIONAL;
 use crate::protocol::http1::request_options::RequestSettings;
 use crate::record::TransportKind;
 use crate::server::Routes;
@@ -42,6 +43,10 @@ impl Series for Params {
     }
     fn refuses(&self, feed: &Spec) -> Option<String> {
         params::refuses(self, feed)
+    }
+    fn needs_other_server(&self) -> Option<(Key, String)> {
+        let why = || "the answers of the bundled one have no ETag".to_owned();
+        self.conditional.then(|| (CONDITIONAL, why()))
     }
     fn shape(&self, context: &SeriesContext) -> SeriesShape {
         params::shape(self, context)

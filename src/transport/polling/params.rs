@@ -11,6 +11,7 @@ use crate::predict::{Distribution, Exchange, Model, SeriesContext};
 use crate::protocol::client_data::{DATA, DATA_SHORT};
 use crate::protocol::http1::Target;
 use crate::protocol::http1::head::{self, ResponseHead};
+use crate::protocol::http1::position::CONDITIONAL;
 use crate::protocol::http1::request_options::{
     ACCEPT_ENCODING, BODY, COOKIES, HEADERS, HOST, METHOD, REDIRECTS, RequestSettings,
 };
@@ -65,6 +66,7 @@ pub(crate) const KEYS: &[Key] = &[
     COOKIES,
     SUCCESS,
     REDIRECTS,
+    CONDITIONAL,
     DATA,
     DATA_SHORT,
 ];
@@ -91,6 +93,9 @@ pub(crate) struct Params {
     /// The request.
     #[serde(flatten)]
     pub request: RequestSettings,
+    /// Whether a request names the validators of the answer before it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub conditional: bool,
     /// The bundled server's response head.
     pub response: ResponseHead,
     /// Who sends.
@@ -116,6 +121,11 @@ pub(crate) fn parse(fields: &mut Fields) -> Option<Params> {
     );
     let new_connection = fields.choose(&CONNECTION, &[("keep-alive", false), ("new", true)]);
     let request = RequestSettings::read_poll(fields);
+    let conditional = fields.boolean(&CONDITIONAL);
+    if engine == PollingEngine::Reqwest && conditional {
+        let why = "the engine \"reqwest\" sends no validators here; take engine = \"raw\"";
+        fields.report(&CONDITIONAL, why);
+    }
     let response = head::read_response(fields);
     let asks = |request: &RequestSettings| !request.options.codings().is_empty();
     if engine == PollingEngine::Reqwest && request.as_ref().is_some_and(asks) {
@@ -127,6 +137,7 @@ pub(crate) fn parse(fields: &mut Fields) -> Option<Params> {
         phase,
         new_connection,
         request: request?,
+        conditional,
         response: response?,
         engine,
     })
@@ -150,6 +161,9 @@ pub(crate) fn refuses(params: &Params, feed: &Spec) -> Option<String> {
     match feed.workload {
         Workload::Echo if options.method.is_some() || options.body.is_some() => because(
             "in an echo each request is a POST that carries the message; leave out method and body",
+        ),
+        Workload::Echo if params.conditional => because(
+            "in an echo each request is a POST that carries the message; leave out conditional",
         ),
         Workload::Echo if params.engine == PollingEngine::Reqwest => {
             because("the engine \"reqwest\" polls and sends no messages; take engine = \"raw\"")
@@ -267,6 +281,7 @@ mod tests {
                 phase: TurnPlacement::Spread,
                 new_connection,
                 request: RequestHead::Chapter.into(),
+                conditional: false,
                 response: ResponseHead::Chapter,
                 engine: PollingEngine::Raw,
             };

@@ -1,5 +1,4 @@
-//! What a held request says of the answer before it: validators of HTTP, or a cursor that the answer
-//! has.
+//! What a request says of the answer before it: validators of HTTP, or a cursor that the answer has.
 //!
 //! A server that keeps no state of its clients knows from it what is new.
 
