@@ -120,9 +120,10 @@ impl DeliveryTracker {
         new
     }
 
+    /// Notes that a message came, if nobody asked for it and nothing else says how many should come.
     #[inline]
     fn note_message(&mut self, client: &ClientCore, phase: Phase, now_ns: u64) {
-        if phase == Phase::Steady {
+        if phase == Phase::Steady && !self.asks && !client.thread.source.is_bundled() {
             self.silence.note(client.thread.window.get(), now_ns);
         }
     }
