@@ -9,6 +9,10 @@ use std::io;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ProcessSet {
     /// Those of a process group.
+    #[cfg_attr(
+        any(not(target_os = "linux"), feature = "portable"),
+        expect(dead_code, reason = "only Linux looks into one")
+    )]
     Group(u32),
     /// What a command started: its process group, and what left that with the command's mark.
     Started {
@@ -332,7 +336,7 @@ mod read {
     /// # Errors
     /// Always.
     pub(in crate::os) fn activity(
-        _set: ProcessSet,
+        _set: &ProcessSet,
     ) -> io::Result<crate::os::activity::ActivityReading> {
         needs_linux()
     }
@@ -343,9 +347,9 @@ mod read {
         needs_linux()
     }
 
-    /// The group alone: marks cannot be read.
-    pub(in crate::os) fn started(group: u32, _mark: &str) -> ProcessSet {
-        ProcessSet::Group(group)
+    /// What was asked for: each reading of it says that it needs Linux.
+    pub(in crate::os) fn started(group: u32, mark: &str) -> ProcessSet {
+        ProcessSet::Started { group, since: 0, mark: mark.to_owned() }
     }
 
     /// Whether the group has a process.
