@@ -26,7 +26,7 @@ pub(crate) use kernel_sockets::{SocketReading, read_sockets};
 pub use machine::{Conntrack, Machine};
 pub(crate) use marked::{MARK_VARIABLE, ProcessMark, marked, signal_marked};
 pub(crate) use memory::{describe, free_bytes, raise_open_files, resident_bytes};
-pub(crate) use process_group::{group_alive, listeners, stopped};
+pub(crate) use process_group::{group_alive, listeners};
 pub(crate) use scheduling::set_batch_scheduling;
 pub(crate) use signals::{Caught, Signals, outlive_file_size_limit};
 pub(crate) use usage::UsageOf;

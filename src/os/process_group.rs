@@ -48,8 +48,8 @@ pub(crate) struct Usage {
     pub processes: u32,
 }
 
-pub(super) use read::{activity, find_tree, listens, sockets, started, usage};
-pub(crate) use read::{group_alive, listeners, stopped};
+pub(super) use read::{activity, find_tree, listens, sockets, started, stopped, usage};
+pub(crate) use read::{group_alive, listeners};
 
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
 mod read {
@@ -244,15 +244,11 @@ mod read {
         all.is_ok_and(|all| all.iter().any(|member| !member.has_ended()))
     }
 
-    /// Returns the first process of the group, or of others by their numbers, that a signal has stopped.
-    pub(crate) fn stopped(group: u32, others: &[i32]) -> Option<i32> {
-        let is_one = |stat: &Stat| {
-            let is_member = stat.pgrp == group.cast_signed() || others.contains(&stat.pid);
-            // `t` is one that is traced, as any call of such a process is.
-            is_member && stat.state == 'T'
-        };
-        let all = all_processes().into_iter().flatten().flatten();
-        all.filter_map(|process| process.stat().ok()).find(is_one).map(|stat| stat.pid)
+    /// Returns a process of the set that a signal has stopped.
+    pub(in crate::os) fn stopped(set: &ProcessSet) -> Option<i32> {
+        // `t` is one that is traced, as any call of such a process is.
+        let stopped = |member: &Member| member.stat.state == 'T';
+        members(set).ok()?.into_iter().find(stopped).map(|member| member.stat.pid)
     }
 
     /// Whether one of the processes listens on a TCP port; `None` if that is not known.
@@ -359,7 +355,7 @@ mod read {
     }
 
     /// None is known.
-    pub(crate) fn stopped(_group: u32, _others: &[i32]) -> Option<i32> {
+    pub(in crate::os) fn stopped(_set: &ProcessSet) -> Option<i32> {
         None
     }
 

@@ -5,7 +5,7 @@ use crate::os::cgroup::ControlGroup;
 use crate::os::docker::container_process;
 use crate::os::marked::ProcessMark;
 use crate::os::process_group::{
-    ProcessSet, Usage, activity, find_tree, listens, sockets, started, usage,
+    ProcessSet, Usage, activity, find_tree, listens, sockets, started, stopped, usage,
 };
 use std::fmt;
 use std::io;
@@ -104,6 +104,16 @@ impl UsageOf {
         match self {
             UsageOf::Processes(set) => listens(set, port),
             UsageOf::Container(..) | UsageOf::ControlGroup(_) => None,
+        }
+    }
+
+    /// Returns one of the processes that a signal has stopped; `None` if there is none, or that is
+    /// not known of a control group's.
+    pub(crate) fn stopped(&self) -> Option<i32> {
+        match self {
+            UsageOf::Processes(set) => stopped(set),
+            UsageOf::Container(_, of) => of.stopped(),
+            UsageOf::ControlGroup(_) => None,
         }
     }
 }

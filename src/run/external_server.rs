@@ -4,7 +4,7 @@
 use crate::error::{Failure, Outcome, at};
 use crate::feed;
 use crate::feed::{PAYLOAD_VARIABLE, PayloadKind, RATE_VARIABLE, SIZE_VARIABLE};
-use crate::os::{MARK_VARIABLE, ProcessMark, Signals};
+use crate::os::{MARK_VARIABLE, ProcessMark, Signals, UsageOf};
 use crate::plan::{Address, PORT, Plan, PlannedSeries, Server, StartCommand};
 use crate::protocol::http1::Target;
 use crate::run::guard::Guard;
@@ -208,7 +208,7 @@ impl ExternalServer {
 
     /// Says that a signal has stopped it, or a process that it started: it answers nobody then.
     pub(crate) fn describe_stopped(&self) -> Option<String> {
-        let pid = self.process.stopped()?;
+        let pid = UsageOf::started(self.process.id(), &self.mark).stopped()?;
         Some(format!(
             "the server was stopped: process {pid} of `{}` was in state T (SIGSTOP)",
             self.name
@@ -312,7 +312,7 @@ pub(crate) fn free_port() -> Outcome<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::os::{UsageOf, group_alive};
+    use crate::os::group_alive;
     use crate::result::Cost;
 
     fn on_a_runtime<T>(test: impl AsyncFnOnce() -> T) -> T {

@@ -4,7 +4,7 @@
 //! signals.
 
 use crate::error::{Failure, Outcome, at};
-use crate::os::{ProcessMark, group_alive, marked, on_cores, signal_marked, stopped};
+use crate::os::{ProcessMark, group_alive, marked, on_cores, signal_marked};
 use crate::run::output_tail::OutputTail;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::fs::File;
@@ -113,11 +113,6 @@ impl ProcessGroup {
     /// True if a process of the group runs.
     pub(crate) fn is_alive(&mut self) -> bool {
         self.exit_status().is_none() || group_alive(self.group)
-    }
-
-    /// Returns a process of the group, or one that left it, that a signal has stopped.
-    pub(crate) fn stopped(&self) -> Option<i32> {
-        stopped(self.group, &self.marked())
     }
 
     /// Sends SIGTERM to all of the group, and to what left it.
