@@ -217,3 +217,37 @@ fn no_two_types_have_one_name() {
         .collect();
     assert!(twice.is_empty(), "types that share a name: {twice:#?}");
 }
+
+/// Parts of names that have a better word, and what to write. In sentences they have their ordinary
+/// sense; "law" and "words" may name what a test holds.
+const NAMES: &[(&str, &str)] = &[
+    ("dated", "with a date"),
+    ("flaw", "failed check"),
+    ("foretold", "predicted"),
+    ("law", "distribution"),
+    ("meant", "intended"),
+    ("truth", "consistency"),
+    ("words", "describe, texts"),
+    ("worth", "run quality"),
+];
+
+#[test]
+fn names_of_items_have_the_words_of_the_field() {
+    let item = Regex::new(r"\b(?:fn|struct|enum|trait|mod|type) (\w+)").expect("a valid pattern");
+    let mut wrong = Vec::new();
+    for path in files("src", &["rs"]) {
+        let text = std::fs::read_to_string(&path).expect("a source is text");
+        let path = path.display().to_string();
+        // The names of tests are sentences.
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        if path.contains("/tests/") || path.ends_with("tests.rs") {
+            continue;
+        }
+        for name in item.captures_iter(code).map(|found| found[1].to_owned()) {
+            let parts = plain(&name);
+            let bad = NAMES.iter().find(|(word, _)| parts.contains(&format!(" {word} ")));
+            wrong.extend(bad.map(|(word, better)| format!("{path}: {name} ({word}: {better})")));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

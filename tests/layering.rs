@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use wsbench::internals::record::TransportKind;
 
@@ -16,7 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("units", &[]),
     // The form of the kernel's counts in results.
     ("os", &["record"]),
-    ("time", &["feed", "record"]),
+    ("time", &["feed", "os", "record"]),
     ("tls", &[]),
     ("config", &["error", "secret", "units"]),
     ("record", &["units"]),
@@ -25,12 +26,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("net", &["record", "secret", "time", "tls"]),
     ("predict", &["feed", "protocol", "record", "tls", "units"]),
     ("client", &["feed", "net", "protocol", "record", "time"]),
-    ("server", &["config", "error", "feed", "net", "protocol", "time", "units"]),
+    ("server", &["config", "error", "feed", "net", "os", "protocol", "time", "units"]),
     (
         "transport",
         &[
-            "client", "config", "feed", "net", "predict", "protocol", "record", "server", "time",
-            "tls", "units",
+            "client", "config", "feed", "net", "os", "predict", "protocol", "record", "server",
+            "time", "tls", "units",
         ],
     ),
     ("scenario", &["config"]),
@@ -578,6 +579,38 @@ fn unsafe_code_is_in_small_files_of_its_own() {
     }
 }
 
+/// What asks the operating system outside `os`, and why: sockets and what waits for them are `net`'s.
+const ASKS_THE_SYSTEM: &[(&str, &str)] = &[
+    ("net/", "sockets, and epoll, which waits for them"),
+    ("time/timer/fd.rs", "a timer that a runtime waits for beside its sockets"),
+];
+
+/// What asks the operating system, the standard library apart.
+const SYSTEM_CRATES: [&str; 5] = ["rustix::", "libc::", "nix::", "procfs::", "tokio::signal"];
+
+#[test]
+fn the_operating_system_is_asked_in_os_alone() {
+    let mut used = BTreeSet::new();
+    for source in sources() {
+        let path = source.path.display().to_string();
+        let asks = SYSTEM_CRATES.into_iter().find(|name| {
+            source.code.match_indices(name).any(|(at, _)| {
+                // Not the end of a longer word: `std::os::unix::`.
+                let is_name =
+                    !source.code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+                // Numbers of errors ask nothing.
+                let item = &source.code[at + name.len()..];
+                is_name && !(*name == "libc::" && item.starts_with('E'))
+            })
+        });
+        let Some(name) = asks.filter(|_| !path.starts_with("os/")) else { continue };
+        let allowed = ASKS_THE_SYSTEM.iter().find(|(folder, _)| path.starts_with(folder));
+        let Some((folder, _)) = allowed else { panic!("{path} uses {name}: let `os` do it") };
+        used.insert(folder);
+    }
+    assert_eq!(used.len(), ASKS_THE_SYSTEM.len(), "an exception that nobody needs");
+}
+
 #[test]
 fn files_are_not_too_long() {
     let mut paths = Vec::new();
@@ -585,7 +618,10 @@ fn files_are_not_too_long() {
     for path in paths {
         let lines = fs::read_to_string(&path).expect("a source is text").lines().count();
         if lines > WARN_LINES {
-            println!("warning: {} has {lines} lines: is it one idea?", path.display());
+            let warning =
+                format!("warning: {} has {lines} lines: is it one idea?\n", path.display());
+            // What is printed by macros is hidden if a test passes.
+            std::io::stderr().write_all(warning.as_bytes()).expect("the test has an error output");
         }
         assert!(lines <= MOST_LINES, "{} has {lines} lines", path.display());
     }

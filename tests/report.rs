@@ -1,5 +1,7 @@
 //! Reports: exact arithmetic, every format of a synthetic result, and what is absent or invalid.
 
+/// Arithmetic beside measurement, and the checks against it.
+mod consistency;
 /// Limits held against the sample.
 mod limits;
 /// The table of byte parts.
@@ -10,8 +12,6 @@ mod registry;
 pub mod sample;
 /// The screen that `run` and `report` print.
 mod terminal;
-/// Arithmetic beside measurement, and the checks against it.
-mod truth;
 
 use proptest::prelude::*;
 use sample::{POLLING, WEBSOCKET, complete, planned};

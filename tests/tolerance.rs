@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-fn words(text: &str) -> String {
+fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -41,7 +41,7 @@ fn held_polls_that_are_answered_at_once_with_the_same_body_are_pointed_out() {
     });
     at_once([(same, true), (other, false)], |(address, is_named)| {
         let (_, output) = run(address, LONG_POLLING, "");
-        let text = words(&said(&output));
+        let text = one_line(&said(&output));
         assert_eq!(text.contains("the server does not hold requests"), is_named, "{text}");
         assert_eq!(text.contains("take transport = \"polling\""), is_named, "{text}");
     });
@@ -92,7 +92,7 @@ fn messages_without_any_payload_are_pointed_out() {
     ];
     at_once(cases, |(address, series, expected)| {
         let (_, output) = run(address, &series, "");
-        let text = words(&said(&output));
+        let text = one_line(&said(&output));
         match expected {
             Some(shown) => assert!(text.contains(shown), "{series}: {text}"),
             None => assert!(!text.contains("has any payload"), "{series}: {text}"),
@@ -109,7 +109,7 @@ fn a_cookie_with_every_poll_is_pointed_out() {
             [format!("HTTP/1.1 200 OK\r\n{field}\r\n").as_bytes(), &update(n)].concat()
         });
         let (_, output) = run(address, series, "");
-        let text = words(&said(&output));
+        let text = one_line(&said(&output));
         assert!(text.contains("each poll may have opened a session"), "{series}: {text}");
     });
     let once = answers(Duration::from_millis(5), |n| {
@@ -223,7 +223,7 @@ fn an_answer_that_comes_before_the_request_is_none() {
             while matches!(stream.read(&mut [0; 999]), Ok(1..)) {}
         });
         let (world, output) = run_with(address, series, "delay = \"20ms\"");
-        let (row, text) = (row(&world), words(&said(&output)));
+        let (row, text) = (row(&world), one_line(&said(&output)));
         assert_eq!(output.status.code(), Some(96), "{series}: {text}");
         assert_eq!(number(&row, "clients_connected"), 0.0, "{series}: {text}");
         assert!(text.contains("sent 40 bytes before the request was sent"), "{series}: {text}");
@@ -245,7 +245,7 @@ fn an_answer_that_nobody_asked_for_ends_the_connection_and_is_named() {
     });
     let series = "transport = \"polling\"\ninterval = \"300ms\"";
     let (world, output) = run(address, series, "");
-    let (row, text) = (row(&world), words(&said(&output)));
+    let (row, text) = (row(&world), one_line(&said(&output)));
     assert_eq!(output.status.code(), Some(96), "{text}");
     assert!(number(&row, "faults") >= 8.0, "{text}");
     assert!(text.contains("sent 38 bytes before the request was sent"), "{text}");
@@ -286,7 +286,7 @@ fn a_stream_that_is_polled_is_named_with_what_to_take() {
             }
         });
         let (_, output) = run(address, series, "");
-        let text = words(&said(&output));
+        let text = one_line(&said(&output));
         assert_eq!(output.status.code(), Some(96), "{series}: {text}");
         assert!(text.contains("answered with status 200"), "{series}: {text}");
         assert!(text.contains(what) && text.contains(remedy), "{series} {fields}: {text}");
@@ -315,7 +315,7 @@ fn errors_that_a_valid_row_tolerates_are_no_failures() {
     });
     let (_, output) = run_with(address, POLLING, "driver_lateness = \"500ms\"");
     let all = said(&output);
-    let text = words(&all);
+    let text = one_line(&all);
     assert_eq!(output.status.code(), Some(0), "{text}");
     assert!(
         text.contains("! it at 2 clients: client errors: 2 × answered with status 503"),
@@ -350,7 +350,7 @@ fn updates_that_come_again_are_counted_in_a_sentence() {
     let again = number(&row(&world), "updates_duplicated");
     assert!(again > 3.0, "{}", said(&output));
     let sentence = format!("it at 2 clients: {again} updates came again in the measured window.");
-    assert!(words(&said(&output)).contains(&sentence), "{sentence}: {}", said(&output));
+    assert!(one_line(&said(&output)).contains(&sentence), "{sentence}: {}", said(&output));
 }
 
 /// A server that takes several intervals for an answer is late itself: in the response latency, and not
@@ -380,7 +380,7 @@ fn a_slow_server_is_late_and_its_losses_are_checked() {
              [server]\nurl = \"http://{address}\"\n[[series]]\n{POLLING}\nlabel = \"it\"\n"
         ));
         let output = finish(&mut world.run(&["--reports", "csv,json"]));
-        let (row, text) = (row(&world), words(&said(&output)));
+        let (row, text) = (row(&world), one_line(&said(&output)));
         assert_eq!(number(&row, "turns_not_started"), 0.0, "{text}");
         assert!(number(&row, "turns_blocked") > 0.0, "{text}");
         assert!(number(&row, "response_latency_us_max") > 4e5, "{text}");

@@ -2,7 +2,7 @@
 
 use crate::feed::{MOST_PAYLOAD_BYTES, PayloadKind};
 use crate::server::fault_injection::{FAULTS, InjectedFault};
-use crate::time::{JitterLaw, MOST_DELAY_NS};
+use crate::time::{JitterDistribution, MOST_DELAY_NS};
 use crate::units::{parse_duration_ns, parse_rate_hz, parse_size};
 use clap::{Args, value_parser};
 use std::net::SocketAddr;
@@ -139,10 +139,10 @@ pub(crate) struct RelayArgs {
     pub jitter: u64,
     /// The distribution of jitter: uniform, exponential or half-normal
     #[arg(
-        long, value_name = "NAME", value_parser = parse_jitter_law, default_value = "uniform",
+        long, value_name = "NAME", value_parser = parse_jitter_distribution, default_value = "uniform",
         help_heading = DELAY
     )]
-    pub jitter_law: JitterLaw,
+    pub jitter_law: JitterDistribution,
     /// The seed of jitter
     #[arg(long, value_name = "N", default_value_t = 2009, help_heading = DELAY)]
     pub seed: u64,
@@ -155,8 +155,8 @@ fn parse_delay(text: &str) -> Result<u64, String> {
     }
 }
 
-fn parse_jitter_law(text: &str) -> Result<JitterLaw, String> {
-    let names = JitterLaw::ALL.map(JitterLaw::name).join(", ");
-    let found = JitterLaw::ALL.into_iter().find(|law| law.name() == text);
+fn parse_jitter_distribution(text: &str) -> Result<JitterDistribution, String> {
+    let names = JitterDistribution::ALL.map(JitterDistribution::name).join(", ");
+    let found = JitterDistribution::ALL.into_iter().find(|law| law.name() == text);
     found.ok_or_else(|| format!("must be one of {names}"))
 }

@@ -10,7 +10,7 @@ use crate::net::Dialer;
 use crate::net::relay::{Relay, RelayTotals};
 use crate::os::Signals;
 use crate::os::raise_open_files;
-use crate::time::{Delay, JitterLaw};
+use crate::time::{Delay, JitterDistribution};
 use crate::units::{human_bytes, human_ns, thousands};
 use std::time::Duration;
 
@@ -52,11 +52,13 @@ pub(super) fn describe_delay(delay: &Delay) -> String {
     let jitter = human_ns(delay.jitter_ns as f64);
     match (delay.jitter_ns, delay.law) {
         (0, _) => format!("{one_way} each way"),
-        (_, JitterLaw::Uniform) => format!("{one_way} each way and up to {jitter} more, uniform"),
-        (_, JitterLaw::Exponential) => {
+        (_, JitterDistribution::Uniform) => {
+            format!("{one_way} each way and up to {jitter} more, uniform")
+        }
+        (_, JitterDistribution::Exponential) => {
             format!("{one_way} each way and {jitter} more in the mean, exponential")
         }
-        (_, JitterLaw::HalfNormal) => {
+        (_, JitterDistribution::HalfNormal) => {
             format!("{one_way} each way and more by a half-normal deviate of {jitter}")
         }
     }

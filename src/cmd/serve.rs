@@ -9,9 +9,10 @@ use crate::cmd::table;
 use crate::config::{Fields, Location, TomlTable};
 use crate::error::{Failure, Outcome, at};
 use crate::feed::{Feed, PAYLOAD_VARIABLE, RATE_VARIABLE, SIZE_VARIABLE, Spec, Workload};
-use crate::os::Machine;
-use crate::os::Signals;
-use crate::os::{own_activity, raise_open_files, resident_bytes, set_batch_scheduling};
+use crate::os::{
+    Machine, Signals, outlive_interrupts, own_activity, raise_open_files, resident_bytes,
+    set_batch_scheduling,
+};
 use crate::result::ServerEnd;
 use crate::result::file::Line;
 use crate::run::protocol::{FromProcess, ResourceSample, ServerStart, ToServer};
@@ -232,13 +233,7 @@ pub(crate) fn child() -> Outcome<()> {
     }
     let (case, shard) = (start.case, start.shard);
     let served = runtime()?.block_on(async {
-        // An interrupt goes to the terminal's whole group; the parent decides what to do. Listening
-        // for it is enough to survive it.
-        #[cfg(unix)]
-        let _interrupts = {
-            use tokio::signal::unix::{SignalKind, signal};
-            signal(SignalKind::interrupt()).map_err(at("cannot listen for signals"))?
-        };
+        outlive_interrupts().map_err(at("cannot listen for signals"))?;
         let running = configure(start).and_then(server::start)?;
         follow_commands(case, shard, running, commands).await
     });

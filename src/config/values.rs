@@ -188,7 +188,7 @@ impl Fields<'_> {
     }
 
     /// A text, a whole number or a list of them, such as `["2xx", 404]`: numbers as text.
-    pub fn words(&mut self, key: &Key) -> Vec<LocatedValue<String>> {
+    pub fn strings(&mut self, key: &Key) -> Vec<LocatedValue<String>> {
         let word = |item: &TomlNode| match item.item {
             TomlItem::Integer(number) => Ok(number.to_string()),
             _ => text(key, item),

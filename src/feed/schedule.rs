@@ -58,7 +58,7 @@ impl Cursor {
         }
     }
 
-    /// The latest update at or before `now_ns`, or update 0 where the epoch is still to come.
+    /// The latest update at or before `now_ns`, or update 0 if the epoch is still to come.
     pub(crate) fn latest(&mut self, now_ns: u64) -> Update {
         if now_ns >= self.next_ns {
             match &mut self.gaps {

@@ -90,7 +90,7 @@ impl<R> Invariants<R> {
             let same = |f: &&Finding| f.kind == finding.kind && f.subject == finding.subject;
             again.iter().find(same).is_none_or(|f| f.decision == Decision::Fail)
         };
-        if finding.bound == "equal" || !self.a.iter().all(fails) {
+        if finding.must_equal || !self.a.iter().all(fails) {
             finding.decision = Decision::NotComparable;
             finding.text = "A's own runs differ in it".to_owned();
         }
@@ -117,6 +117,7 @@ mod tests {
             value: Figure::count(b[n]),
             baseline: Some(Figure::count(a[n])),
             bound: "<= 1".to_owned(),
+            must_equal: false,
             is_condition: false,
             effect: None,
             samples: 10,

@@ -108,7 +108,7 @@ impl std::fmt::Debug for DelayLine {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::JitterLaw;
+    use crate::time::JitterDistribution;
     use std::cell::RefCell;
 
     #[derive(Default)]
@@ -122,7 +122,8 @@ mod tests {
 
     #[test]
     fn bytes_wait_in_each_direction_and_lateness_is_recorded() {
-        let delay = Delay { one_way_ns: 100, jitter_ns: 0, law: JitterLaw::Uniform, seed: 1 };
+        let delay =
+            Delay { one_way_ns: 100, jitter_ns: 0, law: JitterDistribution::Uniform, seed: 1 };
         let errors = Rc::new(RecordedErrors::default());
         let mut line = DelayLine::new(&delay, 0, 0, errors.clone());
         assert_eq!(line.handshake_ns(), 200);

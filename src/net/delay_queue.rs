@@ -129,10 +129,10 @@ impl DelayQueue {
 mod tests {
     use super::*;
     use crate::record::Direction;
-    use crate::time::{Delay, JitterLaw};
+    use crate::time::{Delay, JitterDistribution};
     use proptest::prelude::*;
 
-    fn queue(one_way_ns: u64, jitter_ns: u64, law: JitterLaw) -> DelayQueue {
+    fn queue(one_way_ns: u64, jitter_ns: u64, law: JitterDistribution) -> DelayQueue {
         DelayQueue::new(Delay { one_way_ns, jitter_ns, law, seed: 1 }.draws(0, 0, Direction::Up))
     }
 
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn bytes_are_released_in_order_and_then_the_end() {
-        let mut queue = queue(100, 0, JitterLaw::Uniform);
+        let mut queue = queue(100, 0, JitterDistribution::Uniform);
         assert_eq!((queue.next_ns(), queue.push(10, b"ab"), queue.push(20, b"cd")), (None, 2, 2));
         queue.end(30);
         queue.end(99);
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn it_is_bounded_and_gives_memory_back() {
-        let mut queue = queue(1, 0, JitterLaw::Uniform);
+        let mut queue = queue(1, 0, JitterDistribution::Uniform);
         let much = vec![7; MOST_BYTES + 5];
         assert_eq!(queue.push(0, &much), MOST_BYTES);
         assert_eq!((queue.push(0, b"x"), queue.room()), (0, 0));
@@ -193,7 +193,7 @@ mod tests {
             lens in prop::collection::vec((0u64..60, 1usize..50), 0..80),
             one_way in 0u64..100, jitter in 0u64..100, law in 0usize..3,
         ) {
-            let mut queue = queue(one_way, jitter, JitterLaw::ALL[law]);
+            let mut queue = queue(one_way, jitter, JitterDistribution::ALL[law]);
             let (mut now, mut wanted, mut sent) = (0, Vec::new(), Vec::new());
             for (pause, bytes) in &pushes {
                 now += pause;
@@ -226,7 +226,7 @@ mod tests {
             pauses in prop::collection::vec(0u64..1000, 1..50), law in 0usize..3
         ) {
             let moments = || {
-                let mut queue = queue(1000, 500, JitterLaw::ALL[law]);
+                let mut queue = queue(1000, 500, JitterDistribution::ALL[law]);
                 let (mut now, mut all) = (0, Vec::new());
                 for pause in &pauses {
                     now += pause;

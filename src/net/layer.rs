@@ -260,7 +260,7 @@ impl<Upper: StreamLayer, Lower: StreamLayer> LayerBuffer for Stacked<Upper, Lowe
 mod tests {
     use super::*;
     use crate::net::delay_line::DelayLine;
-    use crate::time::{Delay, JitterLaw};
+    use crate::time::{Delay, JitterDistribution};
     use proptest::prelude::*;
     use std::rc::Rc;
 
@@ -370,7 +370,8 @@ mod tests {
     }
 
     fn delay_line() -> DelayLine {
-        let delay = Delay { one_way_ns: 100, jitter_ns: 50, law: JitterLaw::Exponential, seed: 1 };
+        let delay =
+            Delay { one_way_ns: 100, jitter_ns: 50, law: JitterDistribution::Exponential, seed: 1 };
         DelayLine::new(&delay, 0, 0, Rc::new(()))
     }
 

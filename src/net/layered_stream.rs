@@ -565,7 +565,7 @@ mod tests {
     use crate::net::Connection;
     use crate::net::delay_line::{DelayErrors, DelayLine};
     use crate::net::layer::Stacked;
-    use crate::time::{Delay, JitterLaw};
+    use crate::time::{Delay, JitterDistribution};
     use std::cell::Cell;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
@@ -600,7 +600,7 @@ mod tests {
             let delay = Delay {
                 one_way_ns: ONE_WAY_NS,
                 jitter_ns: 1_000_000,
-                law: JitterLaw::HalfNormal,
+                law: JitterDistribution::HalfNormal,
                 seed: 1,
             };
             let released = Rc::new(ReleaseCount::default());

@@ -478,7 +478,7 @@ mod tests {
     use super::*;
     use crate::net::connection::layers;
     use crate::net::delay_line::DelayLine;
-    use crate::time::{Delay, JitterLaw};
+    use crate::time::{Delay, JitterDistribution};
     use std::cell::RefCell;
     use std::collections::VecDeque;
     use std::rc::Rc;
@@ -534,7 +534,8 @@ mod tests {
     }
 
     fn line() -> DelayLine {
-        let delay = Delay { one_way_ns: 100, jitter_ns: 0, law: JitterLaw::Uniform, seed: 1 };
+        let delay =
+            Delay { one_way_ns: 100, jitter_ns: 0, law: JitterDistribution::Uniform, seed: 1 };
         DelayLine::new(&delay, 0, 0, Rc::new(()))
     }
 

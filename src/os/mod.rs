@@ -1,32 +1,41 @@
-//! Everything that asks the operating system about itself: memory, limits, process and control groups,
-//! scheduling class and cores, signals.
+//! Everything that asks the operating system: clocks, random bytes, memory, limits, process and control
+//! groups, scheduling class and cores, signals. Sockets and what waits for them are in `net`.
 //!
 //! Linux is supported in full; on other systems each function says what is missing.
 
+mod access;
 mod activity;
 mod address;
 mod affinity;
 mod any_text;
 mod cgroup;
+mod clock;
 mod docker;
 mod kernel_sockets;
 mod machine;
 mod marked;
 mod memory;
 mod process_group;
+mod random;
 mod scheduling;
+mod signal_group;
 mod signals;
 mod usage;
 
+pub(crate) use access::{is_executable, is_exhausted, lock};
 pub(crate) use activity::own_activity;
 pub(crate) use address::is_own_address;
 pub(crate) use affinity::{allowed_cores, on_cores};
 pub(crate) use any_text::read_any_text;
+pub use clock::now_ns;
+pub(crate) use clock::{process_cpu_ns, thread_cpu_ns, wall_ns};
 pub(crate) use kernel_sockets::{SocketReading, read_sockets};
 pub use machine::{Conntrack, Machine};
 pub(crate) use marked::{MARK_VARIABLE, ProcessMark, marked, signal_marked};
 pub(crate) use memory::{describe, free_bytes, raise_open_files, resident_bytes};
 pub(crate) use process_group::{group_alive, listeners};
+pub(crate) use random::random_bytes;
 pub(crate) use scheduling::set_batch_scheduling;
-pub(crate) use signals::{Caught, Signals, outlive_file_size_limit};
+pub(crate) use signal_group::{Signal, signal_group};
+pub(crate) use signals::{Caught, Signals, outlive_file_size_limit, outlive_interrupts};
 pub(crate) use usage::UsageOf;

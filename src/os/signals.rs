@@ -14,6 +14,16 @@ pub(crate) fn outlive_file_size_limit() {
     }
 }
 
+/// Outlives SIGINT from now on: a terminal sends it to every process of the group, and the parent
+/// decides what it means. It must be called within a runtime.
+///
+/// # Errors
+/// If the system refuses.
+pub(crate) fn outlive_interrupts() -> std::io::Result<()> {
+    // It stays caught when this handle is gone.
+    signal(SignalKind::interrupt()).map(drop)
+}
+
 /// Catches the signals that ask a program to end.
 pub(crate) struct Signals {
     interrupt: Signal,

@@ -30,9 +30,9 @@ pub(super) const AROUND_NS: u64 = SECOND_NS * 3 / 2;
 pub(super) const RATE_SEARCH_NS: u64 = 31 * SECOND_NS;
 
 /// Polls a second that one core holds, client and server together, with the chapter's headers: the
-/// rate search of `polling-vs-ws.toml` found 1.84 s for 100,000 clients on two cores at best, which
-/// are 54,000 a second, and 50,000 usually.
-pub(super) const HELD_POLLS_PER_CORE: f64 = 27_000.0;
+/// rate search of `polling-vs-ws.toml` found 1.48 s for 100,000 clients on two cores, which are 67,600
+/// a second.
+pub(super) const HELD_POLLS_PER_CORE: f64 = 33_000.0;
 
 /// Messages a second that one core can deliver, client and server together: 100,000 WebSocket
 /// messages a second took 5.6 µs of the driver's CPU and 12.0 µs of the server's each.

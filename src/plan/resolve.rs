@@ -19,7 +19,7 @@ use crate::plan::{
 use crate::protocol::client_data::DATA;
 use crate::protocol::http1::head;
 use crate::scenario;
-use crate::time::{Delay, JitterLaw, MOST_DELAY_NS};
+use crate::time::{Delay, JitterDistribution, MOST_DELAY_NS};
 use crate::transport::{self, AnySeries, Transport};
 use crate::units::{SECOND_NS, human_ns};
 use std::collections::{BTreeMap, BTreeSet};
@@ -150,7 +150,8 @@ fn read_root(
         delay: Delay {
             one_way_ns: fields.duration_ns_up_to(&keys::DELAY, MOST_DELAY_NS, "10s"),
             jitter_ns: fields.duration_ns_up_to(&keys::JITTER, MOST_DELAY_NS, "10s"),
-            law: fields.choose(&keys::JITTER_LAW, &JitterLaw::ALL.map(|law| (law.name(), law))),
+            law: fields
+                .choose(&keys::JITTER_LAW, &JitterDistribution::ALL.map(|law| (law.name(), law))),
             seed,
         },
         repeats: fields.integer(&keys::REPEATS, 1..=1000) as u32,

@@ -47,7 +47,7 @@ pub struct Distribution {
 const MOST_LISTED: usize = 4;
 
 impl Component {
-    fn words(&self) -> String {
+    fn describe(&self) -> String {
         match *self {
             Component::Constant { at_ns } => human_ns(at_ns),
             Component::Uniform { from_ns, to_ns } => {
@@ -124,26 +124,27 @@ impl Distribution {
         self.parts.iter().map(|(weight, piece)| weight * piece.at_most(ns)).sum()
     }
     /// The law in words: `50 ms with probability 0.905, else uniform from 50 ms to 150 ms`.
-    pub fn words(&self) -> String {
+    pub fn describe(&self) -> String {
         let listed: Vec<&(f64, Component)> = self.parts.iter().filter(|p| p.0 > 1e-9).collect();
         let words =
-            |parts: &[&(f64, Component)]| parts.iter().map(|p| p.1.words()).collect::<Vec<_>>();
+            |parts: &[&(f64, Component)]| parts.iter().map(|p| p.1.describe()).collect::<Vec<_>>();
         match listed.as_slice() {
             [] => "nothing".to_owned(),
             [(_, Component::Constant { at_ns })] => format!("always {}", human_ns(*at_ns)),
-            [(_, piece)] => piece.words(),
+            [(_, piece)] => piece.describe(),
             many if many.len() > MOST_LISTED => {
                 let ends = (human_ns(self.least_ns()), human_ns(self.worst_ns()));
                 format!("{} cases from {} to {}", many.len(), ends.0, ends.1)
             }
             [before @ .., last] if before.iter().all(|p| (p.0 - last.0).abs() < 1e-9) => {
-                format!("{} or {}, as likely", words(before).join(", "), last.1.words())
+                format!("{} or {}, as likely", words(before).join(", "), last.1.describe())
             }
             [before @ .., last] => {
-                let one =
-                    |p: &&(f64, Component)| format!("{} with probability {:.3}", p.1.words(), p.0);
+                let one = |p: &&(f64, Component)| {
+                    format!("{} with probability {:.3}", p.1.describe(), p.0)
+                };
                 let before: Vec<String> = before.iter().map(one).collect();
-                format!("{}, else {}", before.join(", "), last.1.words())
+                format!("{}, else {}", before.join(", "), last.1.describe())
             }
         }
     }
@@ -208,20 +209,20 @@ mod tests {
     }
 
     #[test]
-    fn laws_in_words() {
-        assert_eq!(Distribution::constant(50e6).words(), "always 50 ms");
-        assert_eq!(Distribution::uniform(50e6, 1050e6).words(), "uniform from 50 ms to 1.05 s");
+    fn distributions_are_described() {
+        assert_eq!(Distribution::constant(50e6).describe(), "always 50 ms");
+        assert_eq!(Distribution::uniform(50e6, 1050e6).describe(), "uniform from 50 ms to 1.05 s");
         let at = |ms: f64| Component::Constant { at_ns: ms * 1e6 };
         let uniform = Component::Uniform { from_ns: 50e6, to_ns: 150e6 };
         let mixed = Distribution { parts: vec![(0.905, at(50.0)), (0.095, uniform)] };
         let words = "50 ms with probability 0.905, else uniform from 50 ms to 150 ms";
-        assert_eq!(mixed.words(), words);
+        assert_eq!(mixed.describe(), words);
         let third = |ms| (1.0 / 3.0, at(ms));
         let batch = Distribution { parts: vec![third(250.0), third(150.0), third(50.0)] };
-        assert_eq!(batch.words(), "250 ms, 150 ms or 50 ms, as likely");
+        assert_eq!(batch.describe(), "250 ms, 150 ms or 50 ms, as likely");
         let many = Distribution { parts: (1..=8).map(|n| (0.125, at(f64::from(n)))).collect() };
-        assert_eq!(many.words(), "8 cases from 1 ms to 8 ms");
-        assert_eq!(Distribution { parts: Vec::new() }.words(), "nothing");
+        assert_eq!(many.describe(), "8 cases from 1 ms to 8 ms");
+        assert_eq!(Distribution { parts: Vec::new() }.describe(), "nothing");
     }
 
     #[test]

@@ -230,7 +230,7 @@ impl Parser {
         &self.last_event_id
     }
 
-    /// The reconnection time that the stream asked for, in milliseconds; the greatest number where
+    /// The reconnection time that the stream asked for, in milliseconds; the greatest number if
     /// it asked for more.
     pub fn retry_ms(&self) -> Option<u64> {
         self.retry_ms

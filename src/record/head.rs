@@ -32,7 +32,7 @@ tabled! {
 
 impl HeadOf {
     /// The kind in words.
-    pub fn words(self) -> &'static str {
+    pub fn describe(self) -> &'static str {
         self.row()
     }
     /// True for what the client sent.

@@ -158,6 +158,8 @@ pub struct Finding {
     pub baseline: Option<Figure>,
     /// What it was compared with, in words: `<= 2 B`, `equal`, `2 to 3 segments/message`.
     pub bound: String,
+    /// True if it must equal `baseline`: any change of it fails, also one for the better.
+    pub must_equal: bool,
     /// True if it is a condition that holds or does not: its value is compared with no number.
     pub is_condition: bool,
     /// The change and its interval, of the paired test.
@@ -184,6 +186,7 @@ impl Finding {
             value: Figure::absent("not compared"),
             baseline: None,
             bound: String::new(),
+            must_equal: false,
             is_condition: false,
             effect: None,
             samples: 0,
@@ -275,6 +278,7 @@ mod tests {
             value: Figure::count(1),
             baseline: None,
             bound: "<= 1".to_owned(),
+            must_equal: false,
             is_condition: false,
             effect: None,
             samples: 1,

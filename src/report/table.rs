@@ -67,7 +67,7 @@ pub struct Row {
     pub clients: u32,
     /// Times that the case was measured: repeats, and files that were merged.
     pub repeats: u64,
-    /// True where the driver has a schedule of its own.
+    /// True if the driver has a schedule of its own.
     pub paced: bool,
     /// Bytes of a payload: of the bundled server as the plan says, of another as they came, their mean.
     pub payload_bytes: Figure,
@@ -116,15 +116,15 @@ pub struct Row {
 /// The interval between two events of one client.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pace {
-    /// As planned, in seconds; absent where each event follows the last.
+    /// As planned, in seconds; absent if each event follows the last.
     pub planned_s: Figure,
     /// As it ran, in seconds.
     pub held_s: Figure,
     /// Held over planned; 1 where the plan was held.
     pub stretch: Figure,
-    /// True where the interval that ran is longer than the planned one.
+    /// True if the interval that ran is longer than the planned one.
     pub stretched: bool,
-    /// True where the plan permits that.
+    /// True if the plan permits that.
     pub may_stretch: bool,
 }
 
@@ -220,7 +220,7 @@ pub struct Volume {
     pub per_delivered: Figure,
     /// A second, all clients, as measured; measured phase only.
     pub per_s: Figure,
-    /// The same at the planned rate; only where the interval was stretched.
+    /// The same at the planned rate; only if the interval was stretched.
     pub per_s_scaled: Figure,
 }
 
@@ -384,6 +384,8 @@ pub struct Comparison {
 pub struct Ratio {
     /// The quantity's name in files.
     pub name: &'static str,
+    /// The layer whose bytes are compared; `None` of other quantities.
+    pub layer: Option<Layer>,
     /// The same for people, short.
     pub label: &'static str,
     /// For each message (see [`Events::per_message_divisor`]).
@@ -512,7 +514,7 @@ impl Events {
     pub fn per_message_divisor(&self) -> u64 {
         self.steady.completed
     }
-    /// Updates lost, where messages tell their number.
+    /// Updates lost, if messages tell their number.
     pub fn known_lost(&self) -> Figure {
         match &self.no_numbers {
             Some(why) => Figure::absent(why.as_ref()),

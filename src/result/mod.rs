@@ -22,6 +22,7 @@ pub use crate::record::{KernelAudit, KernelCounts, ProcessActivity, ReceiveTimes
 use crate::feed::{StrangeTime, TimeGuess, Workload};
 use crate::predict::Model;
 use crate::record::{FanOut, Head, Phases, Refusal, TcpTotals, TraceEvent, TransportKind};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -31,6 +32,11 @@ use std::net::SocketAddr;
 pub const SCHEMA: &str = "wsbench.result/2";
 /// Earlier schemas that are read as well. The first has a line for each second and thread.
 pub(crate) const OLDER_SCHEMAS: [&str; 1] = ["wsbench.result/1"];
+
+/// Reads a value of a header's plan; `None` if it is not there, or of another version.
+pub(crate) fn planned<T: DeserializeOwned>(value: &Value) -> Option<T> {
+    serde_json::from_value(value.clone()).ok()
+}
 
 /// The first line of a result file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

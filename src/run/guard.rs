@@ -5,8 +5,7 @@
 //! server's first process alone, and hangs on the thread that started it.
 
 use crate::error::{Outcome, at};
-use crate::os::{ProcessMark, group_alive, signal_marked};
-use rustix::process::{Pid, Signal, kill_process_group};
+use crate::os::{ProcessMark, Signal, group_alive, signal_group, signal_marked};
 use std::io::{BufRead, Write, stdin};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -62,9 +61,8 @@ pub(crate) fn run(group: u32, mark: &str) {
     }
     for _ in 0..LOOKS {
         let alive = group_alive(group);
-        if let Some(group) = Pid::from_raw(group.cast_signed()).filter(|_| alive) {
-            // It may be gone by now.
-            let _ = kill_process_group(group, Signal::KILL);
+        if alive {
+            signal_group(group, Signal::KILL);
         }
         if signal_marked(mark, Signal::KILL).is_empty() && !alive {
             return;

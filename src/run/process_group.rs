@@ -4,9 +4,8 @@
 //! signals.
 
 use crate::error::{Failure, Outcome, at};
-use crate::os::{ProcessMark, group_alive, marked, on_cores, signal_marked};
+use crate::os::{ProcessMark, Signal, group_alive, marked, on_cores, signal_group, signal_marked};
 use crate::run::output_tail::OutputTail;
-use rustix::process::{Pid, Signal, kill_process_group};
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -121,10 +120,7 @@ impl ProcessGroup {
     }
 
     fn signal(&self, signal: Signal) {
-        // This fails only if no process is left.
-        if let Some(group) = Pid::from_raw(self.group.cast_signed()) {
-            let _ = kill_process_group(group, signal);
-        }
+        signal_group(self.group, signal);
         if let Some(mark) = &self.mark {
             signal_marked(&mark.0, signal);
         }

@@ -1,6 +1,7 @@
 //! Listening sockets: one port for several threads, and accepting without giving up.
 
 use crate::error::Failure;
+use crate::os::is_exhausted;
 use crate::server::Config;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
@@ -93,9 +94,4 @@ pub(crate) async fn accept(
             Err(_) => {}
         }
     }
-}
-
-/// EMFILE, ENFILE, ENOBUFS and ENOMEM, which may pass.
-fn is_exhausted(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM))
 }

@@ -13,7 +13,7 @@ use std::cell::{RefCell, RefMut};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A response head with the date of now.
-pub(crate) struct DatedHead {
+pub(crate) struct HeadWithDate {
     head: ResponseHead,
     cached: RefCell<Cached>,
 }
@@ -30,10 +30,10 @@ struct Cached {
     written: Vec<u8>,
 }
 
-impl DatedHead {
+impl HeadWithDate {
     /// For responses with this head.
-    pub(crate) fn new(head: ResponseHead) -> DatedHead {
-        DatedHead { head, cached: RefCell::default() }
+    pub(crate) fn new(head: ResponseHead) -> HeadWithDate {
+        HeadWithDate { head, cached: RefCell::default() }
     }
 
     /// The response with this body.
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn the_length_is_that_of_each_body() {
-        let head = DatedHead::new(ResponseHead::Chapter);
+        let head = HeadWithDate::new(ResponseHead::Chapter);
         for bytes in [21, 0, 4_000, 21] {
             let headers = head.headers(bytes);
             assert_eq!(headers[CONTENT_LENGTH], bytes.to_string());

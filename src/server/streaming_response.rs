@@ -27,7 +27,7 @@ pub(crate) struct MessageFormat {
     pub content_type: &'static str,
     /// Writes one message.
     pub message: fn(Outgoing) -> Bytes,
-    /// What goes out where nothing else did for a while, and after how many nanoseconds; 0 for
+    /// What goes out if nothing else did for a while, and after how many nanoseconds; 0 for
     /// never.
     pub heartbeat: (&'static [u8], u64),
 }

@@ -19,7 +19,7 @@ pub struct Delay {
     /// The scale of the jitter, in nanoseconds; 0 for none.
     pub jitter_ns: u64,
     /// How jitter is distributed.
-    pub law: JitterLaw,
+    pub law: JitterDistribution,
     /// The seed of the jitter.
     pub seed: u64,
 }
@@ -28,7 +28,7 @@ named! {
     /// How the jitter of one piece is drawn.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
     #[serde(rename_all = "kebab-case")]
-    pub enum JitterLaw {
+    pub enum JitterDistribution {
         /// Evenly from 0 to the jitter.
         #[default]
         Uniform = "uniform",
@@ -48,7 +48,7 @@ impl Delay {
     /// times the jitter, which one piece in 22,000 exceeds.
     pub fn allowance_ns(&self) -> u64 {
         let jitter = match self.law {
-            JitterLaw::Uniform => self.jitter_ns,
+            JitterDistribution::Uniform => self.jitter_ns,
             _ => self.jitter_ns.saturating_mul(10),
         };
         self.one_way_ns.saturating_add(jitter).saturating_mul(2)
@@ -79,10 +79,10 @@ impl Draws {
             return one_way_ns;
         }
         let scale = match law {
-            JitterLaw::Uniform => self.fraction(),
-            JitterLaw::Exponential => -self.fraction().ln(),
+            JitterDistribution::Uniform => self.fraction(),
+            JitterDistribution::Exponential => -self.fraction().ln(),
             // Box and Muller 1958; the magnitude alone.
-            JitterLaw::HalfNormal => {
+            JitterDistribution::HalfNormal => {
                 let radius = (-2.0 * self.fraction().ln()).sqrt();
                 (radius * (std::f64::consts::TAU * self.fraction()).cos()).abs()
             }
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn delay(law: JitterLaw) -> Delay {
+    fn delay(law: JitterDistribution) -> Delay {
         Delay { one_way_ns: 50_000_000, jitter_ns: 5_000_000, law, seed: 7 }
     }
 
@@ -109,16 +109,16 @@ mod tests {
     fn laws_have_their_means_and_nothing_is_early() {
         let half_normal = (2.0 / std::f64::consts::PI).sqrt();
         for (law, mean) in [
-            (JitterLaw::Uniform, 0.5),
-            (JitterLaw::Exponential, 1.0),
-            (JitterLaw::HalfNormal, half_normal),
+            (JitterDistribution::Uniform, 0.5),
+            (JitterDistribution::Exponential, 1.0),
+            (JitterDistribution::HalfNormal, half_normal),
         ] {
             let mut draws = delay(law).draws(3, 1, Direction::Up);
             let mut sum = 0.0;
             for _ in 0..100_000 {
                 let ns = draws.next_ns();
                 assert!(ns >= 50_000_000, "{}", law.name());
-                if law == JitterLaw::Uniform {
+                if law == JitterDistribution::Uniform {
                     assert!(ns <= 55_000_000);
                 }
                 sum += (ns - 50_000_000) as f64 / 5_000_000.0;
@@ -130,7 +130,8 @@ mod tests {
     #[test]
     fn a_run_repeats_and_no_two_directions_are_alike() {
         let first = |client, connection, direction| {
-            let mut draws = delay(JitterLaw::Exponential).draws(client, connection, direction);
+            let mut draws =
+                delay(JitterDistribution::Exponential).draws(client, connection, direction);
             [draws.next_ns(), draws.next_ns(), draws.next_ns()]
         };
         let mut seen = Vec::new();
@@ -149,7 +150,7 @@ mod tests {
         fn no_setting_overflows_and_none_is_early(
             one_way_ns: u64, jitter_ns: u64, law in 0usize..3, seed: u64, client: u32
         ) {
-            let delay = Delay { one_way_ns, jitter_ns, law: JitterLaw::ALL[law], seed };
+            let delay = Delay { one_way_ns, jitter_ns, law: JitterDistribution::ALL[law], seed };
             let mut draws = delay.draws(client, 0, Direction::Down);
             for _ in 0..8 {
                 prop_assert!(draws.next_ns() >= one_way_ns);

@@ -5,7 +5,7 @@
 //! speeds one of them does the same to the other (`clock_gettime(2)`, `adjtimex(2)`). A time from
 //! before a step has no moment, and is found by arithmetic.
 
-use crate::time::clock::{now_ns, wall_ns};
+use crate::os::{now_ns, wall_ns};
 
 /// The distance may change by this between two readings without being a step: how exact a pair of
 /// readings is.

@@ -49,7 +49,7 @@ impl ClientMemory {
     /// A client that polls: between two polls its connection keeps no buffers.
     pub const POLLED: ClientMemory = ClientMemory { driver_bytes: 1_000, server_bytes: 1_300 };
     /// A client whose connection is upgraded to WebSocket.
-    pub const UPGRADED: ClientMemory = ClientMemory { driver_bytes: 900, server_bytes: 1_500 };
+    pub const UPGRADED: ClientMemory = ClientMemory { driver_bytes: 950, server_bytes: 1_500 };
 }
 
 /// A way of getting live data to a client.

@@ -54,7 +54,7 @@ fn text(output: &Output) -> String {
 fn a_run_passes_against_itself_and_against_the_same_again() {
     let (world, baseline) = &*SAVED;
     let document = document(baseline);
-    assert_eq!(document["schema"], "wsbench.baseline/1");
+    assert_eq!(document["schema"], "wsbench.baseline/2");
     assert_eq!(document["rows"][0]["counts"]["updates_published"], 40);
     let heads = |row: usize| {
         let heads = document["rows"][row]["heads"].as_array().expect("heads").clone();
@@ -122,12 +122,13 @@ fn another_machine_is_refused_unless_it_is_allowed() {
 fn a_file_that_is_not_a_baseline_is_refused() {
     let (world, baseline) = &*SAVED;
     let mut next = document(baseline);
-    next["schema"] = "wsbench.baseline/2".into();
+    next["schema"] = "wsbench.baseline/3".into();
     world.write("next.json", next.to_string());
     let output = gate(&world.path("first"), &world.path("next.json"), &[]);
     expect_code(&output, 1);
     assert!(
-        said(&output).contains("this version reads \"wsbench.baseline/1\""),
+        said(&output)
+            .contains("this version reads \"wsbench.baseline/2\" and \"wsbench.baseline/1\""),
         "{}",
         said(&output)
     );

@@ -220,7 +220,7 @@ fn documents_keep_to_the_schema() {
     let judgement = sample::judgement();
     let judgement = parsed(&json::render(&JudgementView::comparison(&judgement, None)));
     let baseline = json!({
-        "schema": "wsbench.baseline/1", "name": "n", "started": "", "build": "", "plan_hash": "",
+        "schema": "wsbench.baseline/2", "name": "n", "started": "", "build": "", "plan_hash": "",
         "host": {}, "plan": {}, "rows": [],
     });
     for (document, name) in [

@@ -106,7 +106,7 @@ fn client(info: &CaseInfo, number: u32, rate_hz: f64) -> Vec<TraceEvent> {
     events
 }
 
-fn law(info: &CaseInfo, rate_hz: f64) -> Distribution {
+fn distribution(info: &CaseInfo, rate_hz: f64) -> Distribution {
     let (d, rate) = (DELAY as f64, rate_hz / 1e9);
     match &*info.transport {
         "polling" => {
@@ -132,7 +132,7 @@ fn model(info: &CaseInfo, rate_hz: f64) -> Model {
     // What one costs is as in the sample that the recording is made from.
     let exchange = info.model.as_ref().map(|m| m.messages[0].exchange).unwrap_or_default();
     Model {
-        delivery: Some(law(info, rate_hz)),
+        delivery: Some(distribution(info, rate_hz)),
         age_mean_ns: Some(age),
         ..Model::exact(exchange, 1, Some(rate_hz))
     }

@@ -5,8 +5,8 @@
 //! is found here.
 
 use crate::config::nearest;
+use crate::os::is_executable;
 use crate::plan::{ANY_PORT, Address, PORT, UrlParts};
-use rustix::fs::{Access, access};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -284,7 +284,8 @@ fn executable(path: &Path) -> Result<(), String> {
         }
         Err(error) => Err(error.to_string()),
         Ok(data) if data.is_dir() => Err("it is a folder".to_owned()),
-        Ok(_) => access(path, Access::EXEC_OK).map_err(|_| "it is not executable".to_owned()),
+        Ok(_) if is_executable(path) => Ok(()),
+        Ok(_) => Err("it is not executable".to_owned()),
     }
 }
 

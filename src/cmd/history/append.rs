@@ -2,7 +2,7 @@
 
 use crate::cmd::files::prepare_file;
 use crate::error::{Outcome, at};
-use rustix::fs::{FlockOperation, flock};
+use crate::os::lock;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek, SeekFrom, Write};
 use std::path::Path;
@@ -28,7 +28,7 @@ fn write_to(path: &Path, line: &str) -> io::Result<()> {
 fn append_to_file(path: &Path, line: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().append(true).create(true).read(true).open(path)?;
     // A file system without locks has O_APPEND still, which puts each write at the end.
-    let _ = flock(&file, FlockOperation::LockExclusive);
+    let _ = lock(&file);
     let before = file.metadata()?.len();
     // A line that was cut stays a line of its own.
     let start = if ends_its_line(&mut file, before)? { "" } else { "\n" };

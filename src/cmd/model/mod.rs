@@ -128,7 +128,7 @@ fn distribution(known: &Distribution) -> Value {
         "least_ns": number(known.least_ns()),
         "mean_ns": number(known.mean_ns()),
         "worst_ns": number(known.worst_ns()),
-        "words": known.words(),
+        "words": known.describe(),
     })
 }
 

@@ -186,5 +186,5 @@ fn distribution_cells(what: &str, distribution: Option<&Distribution>) -> Cells 
         return [what, UNKNOWN, UNKNOWN, UNKNOWN, "not known"].map(str::to_owned).to_vec();
     };
     let [least, mean, worst] = [known.least_ns(), known.mean_ns(), known.worst_ns()].map(human_ns);
-    vec![what.to_owned(), least, mean, worst, known.words()]
+    vec![what.to_owned(), least, mean, worst, known.describe()]
 }

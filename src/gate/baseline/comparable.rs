@@ -3,14 +3,14 @@
 //!
 //! Separate from `report::Table`, whose figures are divided already.
 
-use crate::feed::Workload;
+use crate::feed::{Arrivals, Semantics, Workload};
 use crate::gate::baseline::heads::{HeadLines, first_difference};
 use crate::predict::Model;
 use crate::record::{Head, HeadOf, Ledger, Part, Phase, Phases, TcpTotals};
 use crate::report::Figure;
 use crate::report::metrics::{Compared, columns};
 use crate::report::table::{Row, Table};
-use crate::result::{CaseInfo, CaseResult, RunResult};
+use crate::result::{CaseInfo, CaseResult, RunResult, planned};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -131,6 +131,21 @@ impl ComparableRow {
     }
 }
 
+/// The losses, and their units.
+pub(super) const LOSSES: [(&str, &str); 11] = [
+    ("lost", "-"),
+    ("updates_missing", "-"),
+    ("updates_duplicated", "-"),
+    ("updates_reordered", "-"),
+    ("reconnect_gaps", "-"),
+    ("reconnects", "-"),
+    ("faults", "-"),
+    ("negative_latencies", "-"),
+    ("discarded_bytes", "bytes"),
+    ("audit_mismatched", "-"),
+    ("audit_unexplained_bytes", "bytes"),
+];
+
 /// A row's cases and the figures derived from them.
 struct RowBuilder<'a> {
     plan: &'a Value,
@@ -145,7 +160,7 @@ impl RowBuilder<'_> {
         let model = self.info.model.as_ref().filter(|_| self.info.bundled_server);
         let heads = |m: &Model| m.messages.iter().any(|m| m.exchange.ledger.up[Part::Heads] > 0);
         let asks = row.paced || model.is_some_and(heads);
-        let log = self.plan["feed"]["semantics"] == "log";
+        let log = planned(&self.plan["feed"]["semantics"]) == Some(Semantics::Log);
         ComparableRow {
             series: row.series.clone(),
             transport: row.transport.clone(),
@@ -201,7 +216,7 @@ impl RowBuilder<'_> {
     fn is_periodic(&self) -> bool {
         // Updates of a foreign server are counted by the numbers received, give or take a few.
         let known = self.info.bundled_server && self.info.workload == Workload::Ticker;
-        let ticker = known && self.plan["feed"]["arrivals"] == "periodic";
+        let ticker = known && planned(&self.plan["feed"]["arrivals"]) == Some(Arrivals::Periodic);
         if !ticker || self.info.feed_rate_hz <= 0.0 {
             return false;
         }
@@ -215,22 +230,23 @@ impl RowBuilder<'_> {
         let known = |figure: &Figure| figure.value().map(|v| v as u64);
         let steady = self.traffic(Phase::Steady);
         let network = audit.connections.value().is_some();
-        let all = [
-            ("lost", known(&events.known_lost())),
-            ("updates_missing", known(&delivery.missing)),
-            ("updates_duplicated", known(&delivery.duplicated)),
-            ("updates_reordered", known(&delivery.reordered)),
-            ("reconnect_gaps", known(&delivery.reconnect_gaps)),
+        let all: [Option<u64>; LOSSES.len()] = [
+            known(&events.known_lost()),
+            known(&delivery.missing),
+            known(&delivery.duplicated),
+            known(&delivery.reordered),
+            known(&delivery.reconnect_gaps),
             // If each turn has a connection of its own, opening one again is not a loss.
-            ("reconnects", (!self.info.connection_each_turn).then_some(steady.reconnects)),
+            (!self.info.connection_each_turn).then_some(steady.reconnects),
             // Faults of the set-up do not count: a connect may be tried again before the load.
-            ("faults", Some(steady.faults)),
-            ("negative_latencies", Some(events.all.negative_latencies)),
-            ("discarded_bytes", Some(discarded(steady))),
-            ("audit_mismatched", known(&audit.mismatched)),
-            ("audit_unexplained_bytes", network.then_some(audit.unexplained_bytes)),
+            Some(steady.faults),
+            Some(events.all.negative_latencies),
+            Some(discarded(steady)),
+            known(&audit.mismatched),
+            network.then_some(audit.unexplained_bytes),
         ];
-        all.into_iter().filter_map(|(name, n)| Some((name.to_owned(), n?))).collect()
+        let named = LOSSES.into_iter().zip(all);
+        named.filter_map(|((name, _), n)| Some((name.to_owned(), n?))).collect()
     }
 
     fn traffic(&self, phase: Phase) -> PhaseTraffic {

@@ -146,7 +146,7 @@ pub(super) fn have_messages(
         _ => return true,
     };
     let finding = row_finding(Kind::Exact, b, ("messages", "-"), figures, text);
-    findings.push(Finding { bound: "> 0".to_owned(), decision, ..finding });
+    findings.push(Finding { bound: "> 0".to_owned(), must_equal: false, decision, ..finding });
     false
 }
 
@@ -291,7 +291,12 @@ fn compared(
     let most = append_unit(before, unit);
     let bound = if planned { "equal".to_owned() } else { format!("<= {most}") };
     let figures = (was.figure(), is.figure());
-    Finding { bound, decision, ..row_finding(Kind::Exact, row, (name, unit), figures, text) }
+    Finding {
+        bound,
+        must_equal: planned,
+        decision,
+        ..row_finding(Kind::Exact, row, (name, unit), figures, text)
+    }
 }
 
 /// Returns the number of a finding's value, for sentences.

@@ -19,8 +19,10 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-/// The schema of the file. A reader refuses another major version.
-pub(crate) const SCHEMA: &str = "wsbench.baseline/1";
+/// The schema of the file. A reader refuses another major version than these.
+pub(crate) const SCHEMA: &str = "wsbench.baseline/2";
+/// The one before, which is read still; in it, `stochastic` has another name.
+const BEFORE: &str = "wsbench.baseline/1";
 /// The largest baseline that is read: one of a thousand rows has a few megabytes.
 const MOST_BYTES: u64 = 64 * 1024 * 1024;
 /// The largest count that every reader of JSON reads exactly; sums of a few do not overflow.
@@ -123,10 +125,10 @@ pub(crate) fn parse(text: &[u8]) -> Result<Baseline, String> {
     })?;
     let family = |schema: &str| schema.split('/').next().unwrap_or_default().to_owned();
     match value["schema"].as_str() {
-        Some(SCHEMA) => {}
+        Some(SCHEMA | BEFORE) => {}
         Some(schema) if family(schema) == family(SCHEMA) => {
             return Err(format!(
-                "the baseline has schema {schema:?}, and this version reads {SCHEMA:?}; save it \
+                "the baseline has schema {schema:?}, and this version reads {SCHEMA:?} and {BEFORE:?}; save it \
                  again with `wsbench run --save-baseline`, or use the version that wrote it"
             ));
         }

@@ -130,7 +130,7 @@ fn escape(bytes: &[u8]) -> String {
 pub(super) fn describe_difference(of: HeadOf, was: &HeadLines, is: &HeadLines) -> Vec<String> {
     // A baseline of an earlier version has secrets.
     let (a, b) = (redact_fields(&was.bytes()), redact_fields(&is.bytes()));
-    let what = match (of.words(), original_length(&a), original_length(&b)) {
+    let what = match (of.describe(), original_length(&a), original_length(&b)) {
         (name, ..) if was.cut || is.cut => format!("{name}, as far as it was kept"),
         (name, a, b) if a == b => format!("{name} has {b} bytes as before"),
         (name, a, b) => format!("{name} has {b} bytes and had {a}"),

@@ -11,8 +11,9 @@ use crate::report::Figure;
 use crate::report::Table;
 use crate::report::check::Check;
 use crate::report::finding::{Decision, Finding, Judgement, Kind, Side, Subject};
+use crate::report::metrics::columns;
 use crate::report::table::Status;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Differences listed at the most.
 const LISTED: usize = 20;
@@ -107,6 +108,8 @@ fn validity(name: &str, table: &Table, judgement: &Judgement) -> Option<Finding>
 
 /// Findings for the figures that vary from run to run, with how to decide them.
 fn undecided(a: &ComparableRun, b: &ComparableRun, why: &str, scenario: &str) -> Vec<Finding> {
+    let columns = columns();
+    let units: BTreeMap<&String, &str> = columns.iter().map(|c| (&c.name, c.unit)).collect();
     let mut out = Vec::new();
     for row in &a.rows {
         let Some(other) = b.row(&row.series, row.clients) else { continue };
@@ -116,26 +119,20 @@ fn undecided(a: &ComparableRun, b: &ComparableRun, why: &str, scenario: &str) ->
             let figure =
                 |row: &ComparableRow| row.noisy.get(name).map_or_else(none, |v| Figure::known(*v));
             let figures = (figure(row), figure(other));
+            let unit = units.get(name).copied().unwrap_or("-");
             out.push(Finding {
                 bound: "not compared".to_owned(),
+                must_equal: false,
                 details: vec![format!(
                     "to decide it: wsbench compare SCENARIO --a BASELINE --b CANDIDATE; SCENARIO \
                      is the file of {scenario:?} and each side a server's command line, a URL or \
                      a wsbench binary"
                 )],
-                ..row_finding(Kind::Paired, other, (name, unit(name)), figures, why)
+                ..row_finding(Kind::Paired, other, (name, unit), figures, why)
             });
         }
     }
     out
-}
-
-fn unit(name: &str) -> &'static str {
-    match name {
-        name if name.contains("_us_per_message") => "µs/message",
-        name if name.contains("_us_") => "µs",
-        _ => "bytes/client",
-    }
 }
 
 fn notes(

@@ -121,7 +121,7 @@ fn compare_rows(a: &ComparableRow, b: &ComparableRow, findings: &mut Vec<Finding
 /// A row that only one of the runs has.
 fn series_finding(row: &ComparableRow, figures: (Figure, Figure), text: &str) -> Finding {
     let finding = row_finding(Kind::Exact, row, ("series", "messages"), figures, text);
-    Finding { bound: "is there".to_owned(), ..finding }
+    Finding { bound: "is there".to_owned(), must_equal: false, ..finding }
 }
 
 /// A finding of a row's metric with its unit that decides nothing yet, for the reason in `text`.
@@ -137,6 +137,7 @@ fn row_finding(
         value: is,
         baseline: Some(was),
         bound: "equal".to_owned(),
+        must_equal: true,
         samples: row.messages,
         text: text.into(),
         ..Finding::new(kind, Subject::of_row(&row.series, row.clients, metric))

@@ -66,7 +66,7 @@ pub(super) fn messages(a: &ComparableRow, b: &ComparableRow, findings: &mut Vec<
     );
     let figures = (Figure::count(was), Figure::count(is));
     let finding = row_finding(Kind::Structural, b, ("completed", "messages"), figures, text);
-    findings.push(Finding { bound: format!(">= {least}"), decision, ..finding });
+    findings.push(Finding { bound: format!(">= {least}"), must_equal: false, decision, ..finding });
 }
 
 /// Compares bytes whose number varies from message to message.
@@ -301,6 +301,7 @@ fn within(
     Finding {
         decision: if is <= interval.to { Decision::Pass } else { Decision::Fail },
         bound: format!("{from} to {to} {unit}"),
+        must_equal: false,
         ..row_finding(Kind::Structural, row, (&name, &unit), (was, value), text)
     }
 }

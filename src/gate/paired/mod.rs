@@ -311,6 +311,7 @@ fn finding(decided: &DecidedMetric) -> Finding {
         value: medians.1.clone(),
         baseline: Some(medians.0.clone()),
         bound: describe::bound(metric.margin),
+        must_equal: false,
         is_condition: false,
         effect: decided.effect,
         samples: *complete as u64,

@@ -33,13 +33,13 @@ pub(crate) const RESPONSE: Key = Key {
     about: "\"chapter\", \"minimal\", or a file that holds a response's head; the bundled server's",
 };
 
-/// Reads the request's head that a series asks for; `None` where it cannot be used.
+/// Reads the request's head that a series asks for; `None` if it cannot be used.
 pub(crate) fn read_request(fields: &mut Fields) -> Option<RequestHead> {
     let known = (RequestHead::Chapter, RequestHead::Minimal);
     read(fields, &REQUEST, known, RequestHead::parse_file)
 }
 
-/// Reads the response's head that a series asks for; `None` where it cannot be used.
+/// Reads the response's head that a series asks for; `None` if it cannot be used.
 pub(crate) fn read_response(fields: &mut Fields) -> Option<ResponseHead> {
     let known = (ResponseHead::Chapter, ResponseHead::Minimal);
     read(fields, &RESPONSE, known, ResponseHead::parse_file)
@@ -183,7 +183,7 @@ impl ResponseHead {
     ///
     /// # Errors
     /// A sentence that names the line, if it is no `HTTP/1.1 200 OK` with an empty line at the end,
-    /// or where the reference server could not send it byte for byte. Line ends may be LF alone;
+    /// or if the reference server could not send it byte for byte. Line ends may be LF alone;
     /// they are sent as CR LF.
     pub(crate) fn parse_file(bytes: &[u8]) -> Result<ResponseHead, String> {
         let bytes = &with_cr(bytes);
@@ -229,8 +229,8 @@ impl ResponseHead {
         out
     }
 
-    /// The headers for hyper, in order; `Content-Length` comes last where the profile has none,
-    /// a `Date` only where the profile has one.
+    /// The headers for hyper, in order; `Content-Length` comes last if the profile has none,
+    /// a `Date` only if the profile has one.
     pub(crate) fn header_map(&self, payload_bytes: usize, date: &str) -> HeaderMap {
         let text = match self {
             ResponseHead::Chapter => CHAPTER_RESPONSE,
@@ -272,7 +272,7 @@ pub(crate) fn last_event_id(newest: u64) -> String {
     format!("Last-Event-ID: {}\r\n", crate::feed::sequence_text(newest))
 }
 
-/// The head with CR LF where a file has LF alone.
+/// The head with CR LF if a file has LF alone.
 fn with_cr(bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len());
     for byte in bytes {

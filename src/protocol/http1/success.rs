@@ -21,7 +21,7 @@ impl SuccessStatuses {
     /// Reads the setting.
     pub(crate) fn read(fields: &mut Fields) -> SuccessStatuses {
         let mut ranges = Vec::new();
-        for word in fields.words(&SUCCESS) {
+        for word in fields.strings(&SUCCESS) {
             match range(&word.value) {
                 Some(range) => ranges.push(range),
                 None => {

@@ -157,6 +157,7 @@ mod tests {
             value: Figure::count(910),
             baseline: Some(Figure::count(909)),
             bound: "equal".to_owned(),
+            must_equal: true,
             is_condition: false,
             effect: None,
             samples: 400,

@@ -38,6 +38,7 @@ fn ratios(poll: &Row, push: &Row) -> Vec<Ratio> {
             let none = "WebSocket has none to compare with";
             Ratio {
                 name,
+                layer: Some(polled),
                 label,
                 per_message: a.per_message.over(&b.per_message, none),
                 per_s: a.per_s_planned().over(b.per_s_planned(), none),
@@ -54,6 +55,7 @@ fn ratios(poll: &Row, push: &Row) -> Vec<Ratio> {
     ];
     out.extend(others.into_iter().map(|(name, label, of)| Ratio {
         name,
+        layer: None,
         label,
         per_message: of(poll).over(of(push), "WebSocket's figure is zero"),
         per_s: Figure::absent("compared for each message only"),

@@ -41,12 +41,12 @@ fn curve(curve: &Curve, header: &Header) -> Option<CostCurve> {
     let mut points: Vec<CostAt> = curve.points.iter().filter(fits).copied().collect();
     points.sort_by(|a, b| a.rate_hz.total_cmp(&b.rate_hz));
     let (series, transport) = (curve.series.clone(), curve.transport.clone());
-    let words = words(curve, header);
+    let words = describe(curve, header);
     (!points.is_empty()).then_some(CostCurve { series, transport, words, points })
 }
 
 /// A label that its author chose says enough; a transport's bare name does not say how often.
-fn words(curve: &Curve, header: &Header) -> String {
+fn describe(curve: &Curve, header: &Header) -> String {
     let info = header.cases.iter().find(|c| !c.floor && c.series == curve.series);
     match info.filter(|c| c.paced && c.interval_ns > 0 && curve.series == curve.transport) {
         Some(info) => format!("{} every {}", curve.series, human_ns(info.interval_ns as f64)),
@@ -112,7 +112,7 @@ fn common(a: &CostCurve, b: &CostCurve) -> Vec<Pair> {
     pairs
 }
 
-/// Where two lines through neighbouring points meet, in logarithms: exact where costs are powers
+/// Where two lines through neighbouring points meet, in logarithms: exact if costs are powers
 /// of the rate.
 fn meet(from: Pair, to: Pair) -> (f64, f64) {
     let (before, after) = ((from.1 - from.2).abs(), (to.1 - to.2).abs());

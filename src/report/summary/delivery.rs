@@ -61,7 +61,7 @@ pub(super) fn delivery(group: &Group, setting: &Setting, times: &TimeQuality) ->
     }
 }
 
-/// True where the client asks for each message.
+/// True if the client asks for each message.
 pub(super) fn asks(group: &Group) -> bool {
     let heads = |m: &crate::predict::MessageShare| m.exchange.ledger.up[Part::Heads] > 0;
     let by_model = group.info.model.as_ref().is_some_and(|m| m.messages.iter().any(heads));

@@ -20,7 +20,7 @@ const TIMER_US: f64 = 1_000.0;
 
 /// Returns sentences on the largest client count at which at least two rows are valid, the most
 /// important first.
-pub(crate) fn words(rows: &[Row], delay_ns: u64, crossings: &[Crossing]) -> Vec<String> {
+pub(crate) fn sentences(rows: &[Row], delay_ns: u64, crossings: &[Crossing]) -> Vec<String> {
     let mut counts: Vec<u32> = rows.iter().map(|r| r.clients).collect();
     counts.sort_unstable();
     counts.dedup();

@@ -59,7 +59,7 @@ pub fn summarise(result: &RunResult) -> Table {
         parts: result.parts,
         elapsed_s: elapsed_s(result),
         comparisons: compare::comparisons(&rows),
-        words: describe::words(&rows, setting.delay_ns, &crossings),
+        words: describe::sentences(&rows, setting.delay_ns, &crossings),
         crossings,
         pictures,
         verdict: verdict::of_run(result, &rows),

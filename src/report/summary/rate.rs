@@ -302,11 +302,11 @@ fn deviation(mean: f64) -> f64 {
 }
 
 /// How long an update may wait until a client that is held asks again: a round trip, as the kernel's
-/// handshakes took. What is pushed or paced waits for none.
-fn asks_again_ns(group: &Group) -> f64 {
+/// handshakes took, and through the delay line. What is pushed or paced waits for none.
+fn asks_again_ns(group: &Group, setting: &Setting) -> f64 {
     let connects = group.total.latency.of(Metric::ConnectTime);
     match connects.filter(|_| group.info.kind() == Some(TransportKind::LongPolling)) {
-        Some(connects) => connects.value_at_quantile(0.5) as f64,
+        Some(connects) => connects.value_at_quantile(0.5) as f64 + setting.delay_line_ns as f64,
         None => 0.0,
     }
 }
@@ -316,7 +316,7 @@ fn asks_again_ns(group: &Group) -> f64 {
 fn at_edges(group: &Group, setting: &Setting) -> f64 {
     let info = group.info;
     let polled_ns = if info.paced { interval_ns(group) as f64 } else { 0.0 };
-    let polled_ns = polled_ns + asks_again_ns(group);
+    let polled_ns = polled_ns + asks_again_ns(group, setting);
     let waits_s = (polled_ns + setting.batch_ns as f64 + setting.late_ns) / 1e9;
     f64::from(info.clients) * group.ends.len() as f64 * (1.0 + info.feed_rate_hz * waits_s)
 }

@@ -3,7 +3,8 @@
 //! Read from the plan's JSON in the header, since a report knows no plan type. What an older file
 //! does not say has the value that it then had.
 
-use crate::feed::{Arrivals, MessageClock, MessageSpec, TimeSpec, TimeUnit, Workload};
+use crate::feed::{Arrivals, MessageClock, MessageSpec, Semantics, TimeSpec, TimeUnit, Workload};
+use crate::result::planned;
 use serde_json::Value;
 
 /// By how much a machine under load may be late beside its timers' resolution: a kernel's tick is
@@ -22,15 +23,17 @@ fn late_ns(plan: &Value) -> f64 {
 pub(super) struct Setting {
     /// One way between client and server, in nanoseconds.
     pub(super) delay_ns: u64,
+    /// What the delay line adds to a round trip, jitter included, in nanoseconds.
+    pub(super) delay_line_ns: u64,
     /// By how much a latency may be above its law; see [`late_ns`].
     pub(super) late_ns: f64,
-    /// True where every update counts, not the latest alone.
+    /// True if every update counts, not the latest alone.
     pub(super) log: bool,
     /// How late the driver may be, in nanoseconds, if the scenario says so.
     pub(super) driver_lateness_ns: Option<u64>,
     /// The law of the gaps between updates.
     pub(super) arrivals: Arrivals,
-    /// True where each client's updates have a phase of their own.
+    /// True if each client's updates have a phase of their own.
     pub(super) spread: bool,
     /// How long updates are held back, in nanoseconds.
     pub(super) batch_ns: u64,
@@ -38,7 +41,7 @@ pub(super) struct Setting {
     pub(super) warmup_ns: u64,
     /// What the scenario says of a server's own messages.
     pub(super) own: Option<OwnMessageSetting>,
-    /// True where the driver knows which updates are published for which client.
+    /// True if the driver knows which updates are published for which client.
     pub(super) topics_known: bool,
 }
 
@@ -68,7 +71,7 @@ pub(super) struct OwnTime {
 impl OwnMessageSetting {
     /// Reads it from the plan's JSON; `None` if the plan has no own messages.
     pub(super) fn of(plan: &Value) -> Option<OwnMessageSetting> {
-        if plan["feed"]["workload"] == Workload::Echo.name() {
+        if planned(&plan["feed"]["workload"]) == Some(Workload::Echo) {
             // Answers are the clients' own messages.
             return None;
         }
@@ -101,13 +104,13 @@ impl Setting {
         let cases = plan["cases"].as_array();
         Setting {
             delay_ns: delay_ns(plan),
+            delay_line_ns: delay_ns(plan)
+                .saturating_add(plan["delay"]["jitter_ns"].as_u64().unwrap_or(0))
+                .saturating_mul(2),
             late_ns: late_ns(plan),
-            log: plan["feed"]["semantics"] == "log",
+            log: planned(&plan["feed"]["semantics"]) == Some(Semantics::Log),
             driver_lateness_ns: plan["timing"]["driver_lateness_ns"].as_u64(),
-            arrivals: match plan["feed"]["arrivals"] == "poisson" {
-                true => Arrivals::Poisson,
-                false => Arrivals::Periodic,
-            },
+            arrivals: planned(&plan["feed"]["arrivals"]).unwrap_or(Arrivals::Periodic),
             spread: plan["feed"]["spread"] != false,
             batch_ns: plan["feed"]["batch_ns"].as_u64().unwrap_or(0),
             warmup_ns: plan["timing"]["warmup_ns"].as_u64().unwrap_or(0),
@@ -117,7 +120,7 @@ impl Setting {
     }
 }
 
-/// One way between client and server, in nanoseconds; 0 where the plan has no line.
+/// One way between client and server, in nanoseconds; 0 if the plan has none.
 fn delay_ns(plan: &Value) -> u64 {
     plan["delay"]["one_way_ns"].as_u64().unwrap_or(0)
 }

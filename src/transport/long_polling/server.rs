@@ -1,7 +1,7 @@
 //! The server half: holds a request until an update is due or the hold is over.
 
 use crate::feed::Semantics;
-use crate::server::response_head::DatedHead;
+use crate::server::response_head::HeadWithDate;
 use crate::server::{Answer, Endpoint, Peer, last_event_id};
 use crate::time::now_ns;
 use crate::transport::long_polling::params::Params;
@@ -12,7 +12,7 @@ use std::rc::Rc;
 
 /// The endpoint that holds requests.
 pub(crate) struct LongPollEndpoint {
-    head: Rc<DatedHead>,
+    head: Rc<HeadWithDate>,
     hold_ns: u64,
     pending: Option<Semantics>,
 }
@@ -20,7 +20,7 @@ pub(crate) struct LongPollEndpoint {
 impl LongPollEndpoint {
     pub(crate) fn new(params: &Params) -> LongPollEndpoint {
         LongPollEndpoint {
-            head: Rc::new(DatedHead::new(params.response.clone())),
+            head: Rc::new(HeadWithDate::new(params.response.clone())),
             hold_ns: params.hold_ns,
             pending: params.pending.semantics(),
         }

@@ -5,7 +5,7 @@
 use crate::feed::{Semantics, Workload};
 use crate::protocol::http1::request::SimpleRequest;
 use crate::server::post as server_post;
-use crate::server::response_head::DatedHead;
+use crate::server::response_head::HeadWithDate;
 use crate::server::{Answer, Endpoint, Peer, last_event_id, only_get};
 use crate::time::now_ns;
 use crate::transport::polling::params::Params;
@@ -18,11 +18,11 @@ use std::rc::Rc;
 const MOST_COPIED_BYTES: u32 = 16 * 1024;
 
 /// The endpoint that answers polls.
-pub(crate) struct PollEndpoint(Rc<DatedHead>);
+pub(crate) struct PollEndpoint(Rc<HeadWithDate>);
 
 impl PollEndpoint {
     pub(crate) fn new(params: &Params) -> PollEndpoint {
-        PollEndpoint(Rc::new(DatedHead::new(params.response.clone())))
+        PollEndpoint(Rc::new(HeadWithDate::new(params.response.clone())))
     }
 }
 

@@ -36,7 +36,7 @@ const IDS: Key = Key {
 const HEARTBEAT: Key = Key {
     name: "heartbeat",
     default: Some("\"0s\""),
-    about: "a comment is sent where nothing else was for this long; 0s: never",
+    about: "a comment is sent if nothing else was for this long; 0s: never",
 };
 const RECONNECT: Key = Key {
     name: "reconnect",

@@ -1,8 +1,8 @@
 //! Masking keys: bytes of the system's random source (RFC 6455 §5.3), taken many at a time.
 
-use rustix::rand::{GetRandomFlags, getrandom};
+use crate::os::random_bytes;
 
-/// Keys taken with one system call; the call never blocks or is cut for so few bytes (`random(7)`).
+/// Keys taken with one system call: as many as it gives whole.
 const KEYS: usize = 64;
 
 /// Masking keys of one thread.
@@ -17,10 +17,7 @@ impl Masks {
         if let Some(key) = self.keys.pop() {
             return key;
         }
-        let mut bytes = [0u8; 4 * KEYS];
-        while getrandom(&mut bytes, GetRandomFlags::empty()).is_err() {
-            // Interrupted by a signal before the source was ready, soon after the system's start.
-        }
+        let bytes = random_bytes::<{ 4 * KEYS }>();
         self.keys.extend(bytes.as_chunks::<4>().0);
         self.keys.pop().unwrap_or_default()
     }

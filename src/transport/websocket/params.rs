@@ -27,7 +27,7 @@ pub(super) const READ_BUFFER: Key = Key {
 const HEARTBEAT: Key = Key {
     name: "heartbeat",
     default: Some("\"0s\""),
-    about: "the bundled server sends a ping where nothing else was sent for this long; 0s: never",
+    about: "the bundled server sends a ping if nothing else was sent for this long; 0s: never",
 };
 
 const ECHO: Key = Key {

@@ -14,6 +14,7 @@ fn finding(kind: Kind, decision: Decision, metric: &str, unit: &str) -> Finding 
         value: Figure::count(0),
         baseline: None,
         bound: "equal".to_owned(),
+        must_equal: false,
         is_condition: false,
         effect: None,
         samples: 400,

@@ -1,6 +1,6 @@
 //! A server that sends each WebSocket message back, and what may be wrong with it.
 
-use crate::driver::tests::simulation::server::{Faults, ServerAction, SimulatedServer};
+use crate::driver::tests::simulation::server::{ServerAction, ServerFaults, SimulatedServer};
 use crate::driver::tests::simulation::{Scenario, SeedReport};
 use rand_xoshiro::SplitMix64;
 use rand_xoshiro::rand_core::{RngCore, SeedableRng};
@@ -25,7 +25,7 @@ fn add(count: &Cell<u64>) {
 
 /// See the module's description.
 pub(super) struct EchoServer {
-    faults: Faults,
+    faults: ServerFaults,
     log: Rc<EchoLog>,
     random: SplitMix64,
     bytes: Vec<u8>,
@@ -35,7 +35,7 @@ pub(super) struct EchoServer {
 
 impl EchoServer {
     pub(super) fn new(
-        faults: Faults,
+        faults: ServerFaults,
         log: Rc<EchoLog>,
         seed: u64,
         faulty_until_ns: u64,
@@ -80,7 +80,7 @@ impl EchoServer {
 impl SimulatedServer for EchoServer {
     fn received(&mut self, now_ns: u64, bytes: &[u8]) -> Vec<ServerAction> {
         if now_ns >= self.faulty_until_ns {
-            self.faults = Faults::default();
+            self.faults = ServerFaults::default();
         }
         self.bytes.extend_from_slice(bytes);
         let mut actions = Vec::new();

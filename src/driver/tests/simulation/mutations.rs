@@ -1,7 +1,7 @@
 //! Each law can fail: a run in which nothing is wrong, one fact of which is changed, breaks the law that
 //! holds this fact, and no other.
 
-use crate::driver::tests::simulation::server::{Faults, ServerKind, Wrong};
+use crate::driver::tests::simulation::server::{ServerFaults, ServerKind, Wrong};
 use crate::driver::tests::simulation::{MS, PLAIN, Scenario, SeedReport, check, echo};
 use crate::feed::Workload;
 use crate::record::Part;
@@ -120,7 +120,7 @@ const OF_ECHOES: &[Mutation] = &[
 /// A run in which nothing is wrong.
 fn correct_run(kind: ServerKind, workload: Workload) -> Scenario {
     let delay = Delay::default();
-    let (faults, conditions, rate_hz) = (Faults::default(), PLAIN, 20.0);
+    let (faults, conditions, rate_hz) = (ServerFaults::default(), PLAIN, 20.0);
     Scenario { kind, workload, faults, conditions, rate_hz, delay, clients: 2, ..Scenario::of(0) }
 }
 

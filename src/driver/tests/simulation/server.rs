@@ -86,7 +86,7 @@ impl ServerKind {
 
 /// What is wrong with a server: one in so many messages, 0 for none.
 #[derive(Debug, Clone, Copy, Default)]
-pub(in crate::driver::tests) struct Faults {
+pub(in crate::driver::tests) struct ServerFaults {
     pub drops: u64,
     pub repeats: u64,
     /// Sent after a later one.
@@ -154,7 +154,7 @@ pub(in crate::driver::tests) struct FaultLog {
 /// See the module's description.
 pub(in crate::driver::tests) struct RemoteServer {
     kind: ServerKind,
-    faults: Faults,
+    faults: ServerFaults,
     log: Rc<RefCell<FaultLog>>,
     feed: Feed,
     topic: Topic,
@@ -181,7 +181,7 @@ pub(in crate::driver::tests) struct RemoteServer {
 impl RemoteServer {
     pub(in crate::driver::tests) fn new(
         kind: ServerKind,
-        faults: Faults,
+        faults: ServerFaults,
         feed: Feed,
         topic: Topic,
         seed: u64,
@@ -216,7 +216,7 @@ impl RemoteServer {
         if now_ns >= self.faulty_until_ns {
             // Turns of the window may come later than it: a truth then would hide a stamp that was
             // repeated all the time, as an update that the next one has superseded.
-            self.faults = Faults { lie: self.faults.lie, ..Faults::default() };
+            self.faults = ServerFaults { lie: self.faults.lie, ..ServerFaults::default() };
         }
     }
 
@@ -264,7 +264,7 @@ impl RemoteServer {
         self.messages += 1;
         let log = self.log.clone();
         let mut log = log.borrow_mut();
-        let Faults { repeats, resets, ends, garbage, silent_after, .. } = self.faults;
+        let ServerFaults { repeats, resets, ends, garbage, silent_after, .. } = self.faults;
         if silent_after > 0 && self.messages > silent_after {
             self.is_silent = true;
             log.silent += 1;

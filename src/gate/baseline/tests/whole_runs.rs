@@ -143,8 +143,8 @@ fn the_file_has_a_line_for_each_figure() {
 fn what_is_no_baseline_of_this_version_is_refused() {
     let text = String::from_utf8(pretty(&baseline())).unwrap();
     let why = |text: &str| parse(text.as_bytes()).unwrap_err();
-    let next = why(&text.replace("wsbench.baseline/1", "wsbench.baseline/2"));
-    assert!(next.contains("\"wsbench.baseline/2\", and this version reads"), "{next}");
+    let next = why(&text.replace("wsbench.baseline/2", "wsbench.baseline/3"));
+    assert!(next.contains("\"wsbench.baseline/3\", and this version reads"), "{next}");
     let summary = why(r#"{"schema_version": "wsbench.summary/1"}"#);
     assert!(summary.contains("not a baseline: it has schema \"wsbench.summary/1\""), "{summary}");
     assert!(why("[1]").contains("it has no schema"));

@@ -125,7 +125,7 @@ fn one(area: &Area, row: &Row, colour: RGBColor) -> Drawn {
     let title = format!("{}, {clients} clients{}", row.series, invalid_mark(row));
     let bold = Pen::new(size * 1.1).bold();
     area.draw_text(&bold.fit(&title, width), &bold.at(HPos::Left), (0, (size * 0.6) as i32))?;
-    let lines = [(measured(row), palette::darker(colour, 0.45)), (law(row), INK)];
+    let lines = [(measured(row), palette::darker(colour, 0.45)), (distribution_label(row), INK)];
     let widest = lines.iter().map(|(text, _)| Pen::new(size).width(text)).fold(1.0, f32::max);
     for (n, (text, colour)) in lines.into_iter().enumerate() {
         // Smaller text is better than a cut figure.
@@ -207,7 +207,7 @@ fn predicted(row: &Row, quantity: Quantity) -> &Figure {
     &row.predicted.of(quantity).predicted
 }
 
-fn law(row: &Row) -> String {
+fn distribution_label(row: &Row) -> String {
     let ends = [Quantity::DeliveryMean, Quantity::DeliveryWorst].map(|q| predicted(row, q).value());
     let [Some(mean), Some(worst)] = ends else { return "no prediction (see below)".to_owned() };
     let distance = row.predicted.distribution_distance.value();

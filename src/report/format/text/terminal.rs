@@ -184,7 +184,7 @@ fn chapter(table: &Table) -> String {
             let per_s = |figure: &Figure| show(figure, |v| format!("{}/s", human_bytes(v)));
             cells.extend([per_s(&row.chapter.bytes_per_s), per_s(measured)]);
         }
-        let ratio = comparison.ratios.iter().find(|r| r.name == "overhead_bytes");
+        let ratio = comparison.ratios.iter().find(|r| r.layer == Some(Layer::Overhead));
         let shown = ratio.map(|r| show(&r.per_message, |v| format!("{} : 1", ratio_text(v))));
         cells.push(shown.unwrap_or_else(|| ABSENT.to_owned()));
         grid.row(cells);

@@ -10,7 +10,7 @@ pub fn now_ns() -> u64 {
 
 /// Nanoseconds of `CLOCK_REALTIME`, which somebody may set: see [`crate::time::WallClock`].
 #[cfg_attr(any(not(target_os = "linux"), feature = "portable"), allow(dead_code))]
-pub(super) fn wall_ns() -> u64 {
+pub(crate) fn wall_ns() -> u64 {
     nanoseconds(ClockId::Realtime)
 }
 
