@@ -384,28 +384,40 @@ fn number(name: &str) -> Option<u64> {
 
 #[test]
 fn the_laws_hold_whatever_network_and_servers_do() {
+    let seeds = 0..number("WSBENCH_SEEDS").unwrap_or(10_000);
+    hold(seeds.chain(ONCE_WRONG), Scenario::of, |scenario| check(scenario, &scenario.run()));
+}
+
+/// Runs the scenario of each seed on all cores, or that of `WSBENCH_SEED` alone, and says which seed it
+/// is if a law does not hold.
+fn hold(
+    seeds: impl Iterator<Item = u64>,
+    scenario: impl Fn(u64) -> Scenario + Sync,
+    law: impl Fn(&Scenario) + Sync,
+) {
     let seeds: Vec<u64> = match number("WSBENCH_SEED") {
         Some(seed) => vec![seed],
-        None => (0..number("WSBENCH_SEEDS").unwrap_or(10_000)).chain(ONCE_WRONG).collect(),
+        None => seeds.collect(),
     };
+    let run = |seed: u64| {
+        let scenario = scenario(seed);
+        let run = std::panic::AssertUnwindSafe(|| law(&scenario));
+        if let Err(panic) = std::panic::catch_unwind(run) {
+            eprintln!("seed {seed} fails (WSBENCH_SEED={seed} runs it alone): {scenario:#?}");
+            std::panic::resume_unwind(panic);
+        }
+    };
+    let (run, seeds) = (&run, &seeds);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
-        let run = |from: usize| seeds.iter().skip(from).step_by(threads).for_each(|n| run_seed(*n));
-        let threads: Vec<_> = (0..threads).map(|from| scope.spawn(move || run(from))).collect();
+        let part = |from: usize| seeds.iter().skip(from).step_by(threads);
+        let threads: Vec<_> = (0..threads)
+            .map(|from| scope.spawn(move || part(from).for_each(|seed| run(*seed))))
+            .collect();
         for thread in threads {
             thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         }
     });
-}
-
-/// Runs a seed, and says which one it is if a law does not hold.
-fn run_seed(seed: u64) {
-    let scenario = Scenario::of(seed);
-    let run = std::panic::AssertUnwindSafe(|| check(&scenario, &scenario.run()));
-    if let Err(panic) = std::panic::catch_unwind(run) {
-        eprintln!("seed {seed} fails (WSBENCH_SEED={seed} runs it alone): {scenario:#?}");
-        std::panic::resume_unwind(panic);
-    }
 }
 
 /// A server that answers a stream's request with a whole response and no message is not asked again
@@ -480,31 +492,27 @@ fn what_comes_out_of_order_is_reordered_and_not_lost() {
 /// The same laws with TLS between the clients and their servers; `WSBENCH_SEEDS` runs more of them.
 #[test]
 fn the_laws_hold_behind_tls() {
-    for seed in 0..number("WSBENCH_SEEDS").unwrap_or(1_500) / 10 {
-        let scenario = Scenario { tls: true, ..Scenario::of(seed) };
+    let encrypted = |seed| Scenario { tls: true, ..Scenario::of(seed) };
+    hold(0..number("WSBENCH_SEEDS").unwrap_or(1_500) / 10, encrypted, |scenario| {
         let report = scenario.run();
-        check(&scenario, &report);
+        check(scenario, &report);
         let all = report.window.phases.total();
-        assert!(all.ledger.down[Part::Tls] > 0, "seed {seed}: no byte was encrypted");
-    }
+        assert!(all.ledger.down[Part::Tls] > 0, "no byte was encrypted");
+    });
 }
 
 /// In an echo every message comes back, or is known to be missing.
 #[test]
 fn what_an_echo_does_not_send_back_is_missing_and_nothing_else() {
-    for seed in 0..number("WSBENCH_SEEDS").unwrap_or(3_000) / 10 {
-        let Scenario { faults: any, .. } = Scenario::of(seed);
-        let faults = ServerFaults {
-            drops: any.drops,
-            resets: any.resets,
-            ends: any.ends,
-            ..ServerFaults::default()
-        };
+    let echo = |seed| {
+        let ServerFaults { drops, resets, ends, .. } = Scenario::of(seed).faults;
+        let faults = ServerFaults { drops, resets, ends, ..ServerFaults::default() };
         let (kind, workload) = (ServerKind::WebSocket, Workload::Echo);
-        let scenario = Scenario { kind, workload, faults, ..Scenario::of(seed) };
-        let report = scenario.run();
-        echo::check(&scenario, &report);
-    }
+        Scenario { kind, workload, faults, ..Scenario::of(seed) }
+    };
+    hold(0..number("WSBENCH_SEEDS").unwrap_or(3_000) / 10, echo, |scenario| {
+        echo::check(scenario, &scenario.run());
+    });
 }
 
 #[test]
