@@ -98,7 +98,24 @@ fn the_folder_of_a_run_is_reported_as_its_result() {
     assert!(said(&output).contains("/one"), "{}", said(&output));
     let read = |name: &str| fs::read_to_string(world.path(name)).expect("a report");
     assert_eq!(read("one/summary.csv"), read("out/summary.csv"));
+    // The same run twice would count twice: as one file, and as its copy, also one that was cut.
+    let text = String::from_utf8(result.clone()).expect("a result is text");
+    world.write("cut.jsonl", &text[..text.len() / 2]);
+    for (twice, why) in [
+        (["one", "one"], "one/result.jsonl is named twice"),
+        (["one", "other/../one/result.jsonl"], "are the same file"),
+        (["one", "other"], "hold the same run"),
+        (["cut.jsonl", "one"], "hold the same run"),
+    ] {
+        let output = report(&twice, &[]);
+        expect_code(&output, 2);
+        assert!(said(&output).contains(why), "{}", said(&output));
+        assert!(said(&output).contains("Name each run once"), "{}", said(&output));
+    }
     // Several folders of one plan are merged as their files are, into the first.
+    let started = r#""started":"20"#;
+    assert!(text.contains(started), "the header says when it was");
+    world.write("other/result.jsonl", text.replacen(started, r#""started":"21"#, 1));
     let output = report(&["one", "other"], &[]);
     expect_code(&output, 0);
     assert!(said(&output).contains("2 result files merged"), "{}", said(&output));

@@ -12,6 +12,7 @@ use crate::gate::limit::summarise_and_judge;
 use crate::report::{Conclusion, FORMATS, Format, Table, find_format};
 use crate::result::RunResult;
 use crate::result::file::{self, RESULT_FILE};
+use crate::result::same_run;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -92,7 +93,7 @@ pub fn write_all(table: &Table, out_dir: &Path, formats: &[&Format]) -> Outcome<
 /// its files for each plan, in the order of the files.
 ///
 /// # Errors
-/// If a file cannot be read; the message names it.
+/// If a file cannot be read, or two of them hold the same run; the message names it.
 fn read_all(paths: &[PathBuf]) -> Outcome<Vec<(RunResult, Vec<PathBuf>)>> {
     let mut results: Vec<(RunResult, Vec<PathBuf>)> = Vec::new();
     for path in paths {
@@ -101,6 +102,7 @@ fn read_all(paths: &[PathBuf]) -> Outcome<Vec<(RunResult, Vec<PathBuf>)>> {
         let same = |(r, _): &&mut (RunResult, _)| r.header.plan_hash == read.header.plan_hash;
         match results.iter_mut().find(same) {
             Some((result, files)) => {
+                files.iter().try_for_each(|before| require_other_run(before, &path))?;
                 result
                     .merge(&read)
                     .map_err(|why| Failure::run(format!("{}: {why}", path.display())))?;
@@ -110,6 +112,30 @@ fn read_all(paths: &[PathBuf]) -> Outcome<Vec<(RunResult, Vec<PathBuf>)>> {
         }
     }
     Ok(results)
+}
+
+/// Refuses a file whose run another has brought already: its counts would add up twice.
+///
+/// # Errors
+/// If both hold the same run, or a file cannot be read.
+fn require_other_run(before: &Path, path: &Path) -> Outcome<()> {
+    let (shown, first) = (path.display(), before.display());
+    let why = if same_run::are_one_file(before, path) {
+        match before == path {
+            true => format!("{shown} is named twice"),
+            false => format!("{first} and {shown} are the same file"),
+        }
+    } else if same_run::is_beginning_of_other(before, path)? {
+        format!(
+            "{first} and {shown} hold the same run, one as a copy of the other or of its beginning"
+        )
+    } else {
+        return Ok(());
+    };
+    Err(Failure::usage(format!(
+        "{why}: results of one plan are merged, and its messages, bytes and errors would count twice. \
+         Name each run once"
+    )))
 }
 
 /// Returns a report's folder, with the file to look at first.

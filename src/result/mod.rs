@@ -8,6 +8,7 @@ pub(crate) mod file;
 pub(crate) mod histogram;
 mod lost_process;
 mod merge;
+pub(crate) mod same_run;
 pub(crate) mod seconds;
 mod stop_reason;
 

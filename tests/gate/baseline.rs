@@ -81,6 +81,7 @@ fn a_run_passes_against_itself_and_against_the_same_again() {
     let itself = gate(&world.path("first"), baseline, &[]);
     expect_code(&itself, 0);
     assert!(text(&itself).contains("\nPASS: "), "{}", said(&itself));
+    assert!(text(&itself).contains("are the same run"), "{}", said(&itself));
     run(world, "second", &[]);
     let again = gate(&world.path("second/result.jsonl"), &world.path("first"), &[]);
     // A loaded machine may make a run invalid; what is compared is equal all the same.
@@ -88,6 +89,7 @@ fn a_run_passes_against_itself_and_against_the_same_again() {
     let failed = |line: &str| line.starts_with("FAIL ") && line.contains("_per_");
     assert!(!text(&again).lines().any(failed), "{}", said(&again));
     assert!(text(&again).contains("one run a side"), "{}", said(&again));
+    assert!(!text(&again).contains("are the same run"), "{}", said(&again));
     expect_code(&gate(&world.path("first"), baseline, &["--strict"]), 0);
 }
 

@@ -64,6 +64,11 @@ impl Baseline {
             rows: ComparableRun::of(result, table),
         }
     }
+    /// Whether it is of the same run as another: nothing can differ.
+    pub(crate) fn is_same_run(&self, other: &Baseline) -> bool {
+        let of = |run: &Baseline| (run.plan_hash.clone(), run.started.clone(), run.host.clone());
+        of(self) == of(other) && self.rows == other.rows
+    }
     /// Describes it with its path.
     pub(crate) fn describe(&self, path: &Path) -> String {
         format!("{} ({} of {}, {})", path.display(), self.name, self.started, self.build)

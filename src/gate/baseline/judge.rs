@@ -18,6 +18,10 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Differences listed at the most.
 const LISTED: usize = 20;
 
+/// What is said of a run that is compared with itself.
+const SAME_RUN: &str = "baseline and candidate are the same run, so that no figure can differ: name a \
+                        baseline of an earlier run";
+
 /// How a result is compared with a baseline.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct GateOptions {
@@ -76,6 +80,9 @@ pub(crate) fn judge(
     };
     judgement.findings.extend(undecided(&baseline.rows, &candidate.rows, why, &candidate.name));
     judgement.notes = notes(&harmless, &moved, builds, &judgement.findings);
+    if baseline.is_same_run(candidate) {
+        judgement.notes.push(SAME_RUN.to_owned());
+    }
     // Figures that one run a side can never decide do not count.
     let open = |d: Decision| judgement.of(d).any(|f| f.kind != Kind::Paired);
     judgement.strict =
