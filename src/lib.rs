@@ -155,7 +155,7 @@ pub mod internals {
         use crate::plan::UrlParts;
         use crate::protocol::client_data::ClientTable;
         use crate::protocol::http1::Target;
-        use crate::protocol::http1::cookies::CookieJar;
+        use crate::protocol::http1::cookies::{CookieJar, CookieSource};
         use crate::protocol::http1::head::{RequestHead, ResponseHead};
         use crate::protocol::http1::redirect;
         use crate::protocol::http1::response::{KnownHead, Response};
@@ -199,8 +199,9 @@ pub mod internals {
         /// A cookie that a server sets: what is sent of it is no second line.
         pub fn set_cookie(bytes: &[u8]) -> bool {
             let mut jar = CookieJar::default();
-            jar.keep(bytes, 0);
-            let value = jar.value(b"a=b", b"/");
+            let tls = bytes.len().is_multiple_of(2);
+            jar.keep(bytes, CookieSource { host: "a.h", target: b"/a/b", tls }, 0);
+            let value = jar.value(b"a=b", b"/a");
             let one_line =
                 |value: &Vec<u8>| !value.iter().any(|byte| matches!(byte, b'\r' | b'\n'));
             assert!(value.as_ref().is_none_or(one_line));

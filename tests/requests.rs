@@ -222,8 +222,11 @@ fn a_cookie_comes_back_with_the_next_request_of_its_client() {
                     assert_eq!(seen.field("cookie"), format!("a=b; sid={peer}"));
                 }
                 kept.lock().unwrap().push(seen);
-                let set =
-                    format!("Set-Cookie: a=b\r\nSet-Cookie: sid={peer}; Path=/; HttpOnly\r\n");
+                // The last two are not for this client (RFC 6265).
+                let set = format!(
+                    "Set-Cookie: a=b\r\nSet-Cookie: sid={peer}; Path=/; HttpOnly\r\n\
+                     Set-Cookie: s=1; Secure\r\nSet-Cookie: d=1; Domain=example.org\r\n"
+                );
                 if stream.write_all(ok(if first { &set } else { "" }).as_bytes()).is_err() {
                     return;
                 }
@@ -235,6 +238,11 @@ fn a_cookie_comes_back_with_the_next_request_of_its_client() {
         assert_eq!(without, 2, "{series}: {}", said(&output));
         assert!(log.len() > 4, "{series}: {}", said(&output));
         expect_no_mismatch(&row(&world));
+        let text = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+        for why in ["set 2 times are not sent back: they are marked Secure", "their Domain is not"]
+        {
+            assert_eq!(text.matches(why).count(), 1, "{series}: {text}");
+        }
     });
 }
 

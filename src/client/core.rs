@@ -10,6 +10,7 @@ use crate::feed::{Post, Stamp, Topic, mix};
 use crate::net::connection::{Layers, layers};
 use crate::net::{DelayLine, Dialer, Tap};
 use crate::protocol::http1::answer_text::AnswerText;
+use crate::protocol::http1::cookies::CookieLeftOut;
 use crate::record::{
     ClientError, ClientErrorKind, Counts, Ledger, Metric, Part, Phase, TRACED_CLIENTS, TraceEvent,
     TraceKind,
@@ -298,6 +299,16 @@ impl ClientCore {
     /// Reports that the answer to a poll set a cookie, which the client does not send back.
     pub(crate) fn cookie_ignored(&self, phase: Phase) {
         self.thread.recorder.borrow_mut().at(phase).counts.cookies_ignored += 1;
+    }
+
+    /// Reports that an answer set a cookie that the client does not send back, though cookies are kept.
+    pub(crate) fn cookie_left_out(&self, phase: Phase, why: CookieLeftOut) {
+        let mut recorder = self.thread.recorder.borrow_mut();
+        let counts = &mut recorder.at(phase).counts;
+        match why {
+            CookieLeftOut::Secure => counts.cookies_secure += 1,
+            CookieLeftOut::OtherHost => counts.cookies_of_other_hosts += 1,
+        }
     }
 
     /// Reports an answer without the cursor that the next request must name.

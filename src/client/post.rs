@@ -144,7 +144,8 @@ impl PostMachine {
         io.end_exchange();
         let sent = io.unsent() == 0;
         let moved = io.take_moved();
-        self.clients.heads.keep(io.core, self.response.cookies.take());
+        let here = Redirected::default();
+        self.clients.heads.keep(io.core, turn.phase, &here, self.response.cookies.take());
         let body = self.bodies.as_mut().map_or(WholeBody::Plain, |bodies| bodies.end());
         let result = end.and_then(|beyond| self.check(io.core, turn, body, beyond));
         // Bytes beyond an answer do not touch it.

@@ -8,12 +8,13 @@ use crate::client::http::HeadSize;
 use crate::protocol::client_data::ClientTable;
 use crate::protocol::http1::answer_text::AnswerText;
 use crate::protocol::http1::content_coding::Codings;
-use crate::protocol::http1::cookies::{CookieJar, SetCookies};
+use crate::protocol::http1::cookies::{CookieJar, CookieSource, SetCookies};
 use crate::protocol::http1::redirect::{SameServer, target_of};
 use crate::protocol::http1::request_options::RequestOptions;
 use crate::protocol::http1::request_parts::{RequestChanges, RequestParts};
 use crate::protocol::http1::response::{Parts, Response};
 use crate::protocol::http1::success::SuccessStatuses;
+use crate::protocol::template::Template;
 use crate::record::{Part, Phase};
 use std::borrow::Cow;
 
@@ -34,6 +35,8 @@ pub(crate) struct Requests {
     shared: Option<RenderedRequest>,
     table: ClientTable,
     authority: String,
+    /// The host to which cookies belong.
+    cookie_host: String,
     keep_cookies: bool,
     /// The statuses that count as success.
     pub success: SuccessStatuses,
@@ -54,6 +57,9 @@ impl Requests {
         authority: &str,
     ) -> Result<Requests, String> {
         let constant = parts.is_constant();
+        // What the server takes as its name; one that differs by client is not that of its cookies.
+        let host = parts.field("Host").and_then(Template::constant).unwrap_or(authority);
+        let cookie_host = without_port(host).to_owned();
         let shared = constant.then(|| RenderedRequest::new(parts.render_constant()));
         let table = match &options.data {
             Some(data) if !constant => data.load()?,
@@ -64,6 +70,7 @@ impl Requests {
             shared,
             table,
             authority: authority.to_owned(),
+            cookie_host,
             keep_cookies: options.keep_cookies,
             success: options.status.clone(),
             redirects: options.redirects,
@@ -155,17 +162,39 @@ impl Requests {
         Cow::Owned(RenderedRequest::new(self.parts.render(&values, &changes)))
     }
 
-    /// Keeps the cookies that an answer sets, if cookies are kept. None is quoted, kept or not.
-    pub(crate) fn keep(&self, core: &ClientCore, cookies: Option<Box<SetCookies>>) {
+    /// Keeps the cookies that an answer to the last request sets, if cookies are kept. None is quoted, kept
+    /// or not.
+    pub(crate) fn keep(
+        &self,
+        core: &ClientCore,
+        phase: Phase,
+        redirected: &Redirected,
+        cookies: Option<Box<SetCookies>>,
+    ) {
         let Some(fields) = cookies else { return };
         if self.keep_cookies {
+            let target = self.last_target(core, redirected);
+            let tls = core.thread.tls.get().is_some();
+            let source = CookieSource { host: &self.cookie_host, target: &target, tls };
             let mut jars = core.thread.cookies.borrow_mut();
             let jar: &mut CookieJar = jars.entry(core.id).or_default();
             let now_s = core.thread.clocks().wall_s();
-            fields.0.iter().for_each(|field| jar.keep(field, now_s));
+            for why in fields.0.iter().filter_map(|field| jar.keep(field, source, now_s)) {
+                core.cookie_left_out(phase, why);
+            }
         }
         let mut seen = core.thread.seen_cookies.borrow_mut();
         fields.0.into_iter().for_each(|field| seen.add(field));
+    }
+
+    /// The target of a client's last request, but for its random parts.
+    fn last_target(&self, core: &ClientCore, redirected: &Redirected) -> Vec<u8> {
+        let mut target = Vec::new();
+        match redirected.0.as_deref() {
+            Some(redirect) => target.extend_from_slice(redirect.target.as_bytes()),
+            None => self.parts.render_target(&self.table.values(core.id, 0), &mut target),
+        }
+        target
     }
 
     /// Follows an answer that leads elsewhere on the same server. Returns whether the request must
@@ -199,11 +228,7 @@ impl Requests {
         if followed >= self.redirects {
             return None;
         }
-        let mut from = Vec::new();
-        match before {
-            Some(redirect) => from.extend_from_slice(redirect.target.as_bytes()),
-            None => self.parts.render_target(&self.table.values(core.id, 0), &mut from),
-        }
+        let from = self.last_target(core, redirected);
         let server =
             SameServer { authority: &self.authority, tls: core.thread.tls.get().is_some() };
         let target = target_of(text?.whole_location()?, server, &from)?;
@@ -217,6 +242,14 @@ impl Requests {
                 && before.is_none_or(|redirect| redirect.for_good),
         })));
         Some(())
+    }
+}
+
+/// The host of a name with a port, such as `h:8080` or `[::1]:8080`.
+fn without_port(authority: &str) -> &str {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => host,
+        _ => authority,
     }
 }
 

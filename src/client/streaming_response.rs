@@ -374,7 +374,7 @@ impl<D: Decode> StreamMachine<D> {
     /// leads elsewhere and nothing else of it matters.
     fn answer(&mut self, io: &mut Io<'_>) -> bool {
         let StreamMachine { shared, redirected, response, .. } = &mut *self;
-        shared.requests.keep(io.core, response.cookies.take());
+        shared.requests.keep(io.core, io.phase(), redirected, response.cookies.take());
         let text = response.text.as_deref();
         if shared.requests.follow(io.core, redirected, response.status, text) {
             io.reconnect();

@@ -125,6 +125,11 @@ counts! {
     polls_not_held,
     /// Answers to polls that set a cookie, which the clients do not send back.
     cookies_ignored,
+    /// Cookies marked `Secure` that were set without TLS, so that no client sends them back, though cookies
+    /// are kept.
+    cookies_secure,
+    /// Cookies with the `Domain` of another host, in the same way.
+    cookies_of_other_hosts,
     /// Answers to held polls that brought something and no cursor for the next request.
     cursors_missing,
     /// Answers with a compressed body, from which no stamp can be read.

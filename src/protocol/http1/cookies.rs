@@ -1,9 +1,11 @@
 //! The cookies of one client (RFC 6265): what answers set, and what its next request sends.
 //!
-//! A client talks to one server: `Domain` and `Secure` are not looked at.
+//! A client talks to one server in one way, so that a cookie that would not go back to it need not be
+//! kept: one that is `Secure` without TLS, and one of another `Domain`.
 
 use jiff::fmt::rfc2822;
 use std::collections::VecDeque;
+use std::net::IpAddr;
 
 /// The most cookies that are kept, as many as RFC 6265 §6.1 asks for.
 const MOST_COOKIES: usize = 50;
@@ -53,6 +55,26 @@ impl SeenCookies {
     }
 }
 
+/// The request whose answer sets a cookie.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CookieSource<'a> {
+    /// Its host, without a port.
+    pub host: &'a str,
+    /// Its target.
+    pub target: &'a [u8],
+    /// Whether it was sent over TLS.
+    pub tls: bool,
+}
+
+/// Why a cookie that an answer sets is not sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CookieLeftOut {
+    /// It is marked `Secure`, and the client has no TLS.
+    Secure,
+    /// Its `Domain` is that of another host.
+    OtherHost,
+}
+
 /// The cookies of one client, in the order in which they were set.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct CookieJar(Vec<Cookie>);
@@ -66,27 +88,42 @@ struct Cookie {
 }
 
 impl CookieJar {
-    /// Keeps what a field `Set-Cookie` sets, or deletes it (RFC 6265 §5.3). `now_s` is the time in
-    /// seconds since 1970.
-    pub(crate) fn keep(&mut self, field: &[u8], now_s: i64) {
+    /// Keeps what a field `Set-Cookie` sets, or deletes it (RFC 6265 §5.3). Returns why it does not keep a
+    /// cookie that another client would keep. `now_s` is the time in seconds since 1970.
+    pub(crate) fn keep(
+        &mut self,
+        field: &[u8],
+        source: CookieSource<'_>,
+        now_s: i64,
+    ) -> Option<CookieLeftOut> {
         let mut parts = field.split(|&b| b == b';');
-        let Some((name, value)) = split(parts.next().unwrap_or_default()) else { return };
+        let (name, value) = split(parts.next().unwrap_or_default())?;
         let is_legal = |bytes: &[u8]| bytes.iter().all(|b| !b.is_ascii_control());
         if name.is_empty() || !is_legal(name) || !is_legal(value) {
-            return;
+            return None;
         }
-        let mut cookie = Cookie { name: name.to_vec(), value: value.to_vec(), path: b"/".to_vec() };
+        let (mut path, mut domain, mut secure) = (None, &b""[..], false);
         let (mut max_age, mut expires) = (None, None);
+        // Of an attribute that comes twice, the last one counts.
         for part in parts {
             let (name, value) = split(part).unwrap_or((part.trim_ascii(), b""));
-            if name.eq_ignore_ascii_case(b"path") && value.starts_with(b"/") {
-                cookie.path = value.to_vec();
+            if name.eq_ignore_ascii_case(b"path") {
+                path = value.starts_with(b"/").then_some(value);
+            } else if name.eq_ignore_ascii_case(b"domain") {
+                domain = value.strip_prefix(b".").unwrap_or(value);
+            } else if name.eq_ignore_ascii_case(b"secure") {
+                secure = true;
             } else if name.eq_ignore_ascii_case(b"max-age") {
                 max_age = std::str::from_utf8(value).ok().and_then(|text| text.parse::<i64>().ok());
             } else if name.eq_ignore_ascii_case(b"expires") {
                 expires = seconds_of(value);
             }
         }
+        if !domain.is_empty() && !is_of_domain(source.host, domain) {
+            return Some(CookieLeftOut::OtherHost);
+        }
+        let path = path.unwrap_or_else(|| default_path(source.target)).to_vec();
+        let cookie = Cookie { name: name.to_vec(), value: value.to_vec(), path };
         self.0.retain(|kept| kept.name != cookie.name || kept.path != cookie.path);
         // Max-Age goes first.
         let ended = match (max_age, expires) {
@@ -94,9 +131,13 @@ impl CookieJar {
             (None, Some(at)) => at <= now_s,
             (None, None) => false,
         };
+        if !ended && secure && !source.tls {
+            return Some(CookieLeftOut::Secure);
+        }
         if !ended && self.0.len() < MOST_COOKIES {
             self.0.push(cookie);
         }
+        None
     }
 
     /// Returns what is kept, as names and values with `=` between them.
@@ -132,6 +173,25 @@ fn seconds_of(date: &[u8]) -> Option<i64> {
     rfc2822::parse(&text).ok().map(|at| at.timestamp().as_second())
 }
 
+/// Whether a host is a domain or one within it (RFC 6265 §5.1.3). Nothing is within an address.
+fn is_of_domain(host: &str, domain: &[u8]) -> bool {
+    let host_bytes = host.as_bytes();
+    let Some(at) = host_bytes.len().checked_sub(domain.len()) else { return false };
+    let (before, end) = host_bytes.split_at(at);
+    let is_address = || host.starts_with('[') || host.parse::<IpAddr>().is_ok();
+    end.eq_ignore_ascii_case(domain)
+        && (before.is_empty() || (before.ends_with(b".") && !is_address()))
+}
+
+/// The path of a cookie that names none: that of the request up to its last slash (RFC 6265 §5.1.4).
+fn default_path(target: &[u8]) -> &[u8] {
+    let path = target.split(|&b| b == b'?').next().unwrap_or_default();
+    match path.iter().rposition(|&b| b == b'/') {
+        Some(at) if at > 0 && path.starts_with(b"/") => &path[..at],
+        _ => b"/",
+    }
+}
+
 /// Whether a request to a path sends the cookies of another (RFC 6265 §5.1.4).
 fn is_below(path: &[u8], of: &[u8]) -> bool {
     let path = path.split(|&b| b == b'?').next().unwrap_or_default();
@@ -143,10 +203,17 @@ fn is_below(path: &[u8], of: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    fn jar(fields: &[&str]) -> CookieJar {
+    const PLAIN: CookieSource<'_> = CookieSource { host: "h", target: b"/", tls: false };
+
+    fn jar_of(source: CookieSource<'_>, fields: &[&str]) -> (CookieJar, Vec<CookieLeftOut>) {
         let mut jar = CookieJar::default();
-        fields.iter().for_each(|field| jar.keep(field.as_bytes(), 1_000_000_000));
-        jar
+        let keep = |field: &&str| jar.keep(field.as_bytes(), source, 1_000_000_000);
+        let left_out = fields.iter().filter_map(keep).collect();
+        (jar, left_out)
+    }
+
+    fn jar(fields: &[&str]) -> CookieJar {
+        jar_of(PLAIN, fields).0
     }
 
     fn sent(fields: &[&str], own: &str, path: &str) -> Option<String> {
@@ -196,6 +263,70 @@ mod tests {
         assert_eq!(sent(&["a=1; Path=/in"], "", "/in").as_deref(), Some("a=1"));
         assert_eq!(sent(&["a=1; Path=/in"], "", "/inner"), None);
         assert_eq!(sent(&["a=1; Path=/in"], "", "/"), None);
+    }
+
+    #[test]
+    fn a_secure_cookie_is_sent_over_tls_alone() {
+        let fields = ["sid=1", "sid=2; SECURE; HttpOnly", "a=b; Secure=x"];
+        let (jar, left_out) = jar_of(PLAIN, &fields);
+        assert_eq!(left_out, [CookieLeftOut::Secure; 2]);
+        // What it replaces is gone all the same.
+        assert_eq!(jar.value(b"", b"/"), None);
+        let (jar, left_out) = jar_of(CookieSource { tls: true, ..PLAIN }, &fields);
+        assert!(left_out.is_empty());
+        assert_eq!(jar.value(b"", b"/").as_deref(), Some(&b"sid=2; a=b"[..]));
+        // One that is deleted is not left out.
+        assert_eq!(jar_of(PLAIN, &["sid=; Max-Age=0; Secure"]).1, []);
+    }
+
+    #[test]
+    fn a_cookie_of_another_domain_is_left_out() {
+        let is_kept = |host: &str, domain: &str| {
+            let field = format!("a=b; Domain={domain}");
+            let (jar, left_out) = jar_of(CookieSource { host, ..PLAIN }, &[&field]);
+            assert_eq!(left_out.is_empty(), jar.value(b"", b"/").is_some(), "{host} {domain}");
+            left_out.is_empty()
+        };
+        for (host, domain) in [
+            ("h.example", "h.example"),
+            ("a.h.example", "H.Example"),
+            ("h.example", ".h.example"),
+            ("h.example", ""),
+            ("127.0.0.1", "127.0.0.1"),
+            ("[::1]", "[::1]"),
+            ("h.example", "other; Domain=h.example"),
+        ] {
+            assert!(is_kept(host, domain), "{host} {domain}");
+        }
+        for (host, domain) in [
+            ("h.example", "other.example"),
+            ("h.example", "a.h.example"),
+            ("ah.example", "h.example"),
+            ("127.0.0.1", "0.0.1"),
+            ("127.0.0.1", "localhost"),
+            ("[::1]", ":1]"),
+        ] {
+            assert!(!is_kept(host, domain), "{host} {domain}");
+        }
+        // It replaces nothing.
+        let (jar, left_out) = jar_of(PLAIN, &["a=1", "a=2; Domain=other"]);
+        assert_eq!(left_out, [CookieLeftOut::OtherHost]);
+        assert_eq!(jar.value(b"", b"/").as_deref(), Some(&b"a=1"[..]));
+    }
+
+    #[test]
+    fn a_cookie_without_a_path_is_of_the_folder_of_its_request() {
+        let sent = |target: &str, field: &str, path: &str| {
+            let source = CookieSource { target: target.as_bytes(), ..PLAIN };
+            jar_of(source, &[field]).0.value(b"", path.as_bytes()).is_some()
+        };
+        assert!(sent("/in/live?a=/b/c", "a=b", "/in/post"));
+        assert!(!sent("/in/live?a=/b/c", "a=b", "/out"));
+        assert!(sent("/in/live", "a=b; Path=/", "/out"));
+        assert!(!sent("/in/live", "a=b; Path=/; Path=x", "/out"));
+        for top in ["/live", "/", "", "*"] {
+            assert!(sent(top, "a=b", "/out"), "{top}");
+        }
     }
 
     #[test]

@@ -263,6 +263,7 @@ impl fmt::Display for RequestParts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::http1::cookies::CookieSource;
 
     fn parts(path: &str) -> RequestParts {
         let target =
@@ -343,7 +344,8 @@ mod tests {
     #[test]
     fn cookies_that_were_set_join_those_of_the_scenario() {
         let mut jar = CookieJar::default();
-        jar.keep(b"sid=2", 0);
+        let source = CookieSource { host: "h", target: b"/", tls: false };
+        jar.keep(b"sid=2", source, 0);
         let changes = RequestChanges { cookies: Some(&jar), ..RequestChanges::default() };
         let mut parts = parts("/");
         let values = TemplateValues::default();

@@ -74,6 +74,18 @@ pub(super) fn of(counts: &Counts, coding: Option<&str>) -> Vec<String> {
             thousands(counts.completed)
         )
     });
+    say(counts.cookies_secure, &|n| {
+        format!(
+            "cookies that the server set {n} times are not sent back: they are marked Secure, for https and wss \
+             alone. Take the server's https:// or wss:// URL, or let it set them without Secure"
+        )
+    });
+    say(counts.cookies_of_other_hosts, &|n| {
+        format!(
+            "cookies that the server set {n} times are not sent back: their Domain is not that of the requests' Host. \
+             If the server has another name, write it as `host` of the series"
+        )
+    });
     say(counts.cursors_missing, &|n| {
         format!(
             "clients may have got the same updates twice: {n} of {} answers had no `cursor` at the \
@@ -426,6 +438,10 @@ mod tests {
         let one = of(&Counts { completed: 10, cookies_ignored: 9, ..Counts::default() });
         assert_eq!(one.len(), 0);
         assert_eq!(no_stamp(&most), no_stamp(&half));
+        let left_out =
+            of(&Counts { cookies_secure: 1_000, cookies_of_other_hosts: 2, ..Counts::default() });
+        assert!(left_out[0].contains("set 1,000 times are not sent back: they are marked Secure"));
+        assert!(left_out[1].contains("set 2 times are not sent back: their Domain"));
         let chunks = Counts { completed: 9, joined_messages: 1_000, ..Counts::default() };
         assert!(of(&chunks)[0].contains("1,000 JSON texts came behind another in the same chunk"));
         assert!(no_stamp(&chunks).contains("chunks are not its messages"));

@@ -165,7 +165,7 @@ impl LongPollMachine {
         io.end_exchange();
         let phase = io.phase();
         let LongPollMachine { shared, redirected, response, .. } = &mut *self;
-        shared.requests.keep(io.core, response.cookies.take());
+        shared.requests.keep(io.core, phase, redirected, response.cookies.take());
         let text = response.text.as_deref();
         if shared.requests.follow(io.core, redirected, response.status, text) {
             return self.go_on(io, beyond);

@@ -144,7 +144,7 @@ impl PollMachine {
         let moved = io.take_moved();
         let Response { status, parts, .. } = self.response;
         let PollMachine { shared, redirected, response, .. } = &mut *self;
-        shared.requests.keep(io.core, response.cookies.take());
+        shared.requests.keep(io.core, turn.phase, redirected, response.cookies.take());
         if shared.requests.follow(io.core, redirected, status, response.text.as_deref()) {
             add_redirect(io.core, turn.phase, moved, request, &parts);
             return self.go_on(io, turn, beyond);

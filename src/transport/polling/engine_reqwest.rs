@@ -239,7 +239,7 @@ impl ReqwestEngine {
         let head = head_size(&response);
         let chunked = response.headers().contains_key(TRANSFER_ENCODING);
         let compressed = has_coding(&response);
-        let cookie_ignored = self.note_fields(client, &response);
+        let cookie_ignored = self.note_fields(client, turn.phase, &response, state);
         let mut text = kept_text(&response, compressed);
         let inbox = state.poll.inbox.open(&client.thread);
         let (payload, end) = read_body(client, &mut response, inbox, &mut text).await;
@@ -295,7 +295,13 @@ impl ReqwestEngine {
 
     /// Keeps the cookies that an answer sets, and, of a client that is not set up, how long the server
     /// wants it to wait. Returns whether it sets a cookie that is not to be kept.
-    fn note_fields(&self, client: &mut Client, response: &reqwest::Response) -> bool {
+    fn note_fields(
+        &self,
+        client: &mut Client,
+        phase: Phase,
+        response: &reqwest::Response,
+        state: &UserState,
+    ) -> bool {
         if !client.is_set_up() {
             let seconds = response.headers().get(RETRY_AFTER).map(HeaderValue::as_bytes);
             let seconds = seconds.and_then(retry_after_s);
@@ -303,7 +309,7 @@ impl ReqwestEngine {
         }
         let cookies = set_cookies(response.headers());
         let ignored = cookies.is_some() && !self.requests.keeps_cookies();
-        self.requests.keep(client, cookies);
+        self.requests.keep(client, phase, &state.redirected, cookies);
         ignored
     }
 

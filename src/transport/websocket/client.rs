@@ -273,7 +273,9 @@ impl WebSocketMachine {
             }
             Ok(Some(used)) => {
                 let mut handshake = self.handshake.take()?;
-                self.shared.upgrades.requests.keep(io.core, handshake.response.cookies.take());
+                let cookies = handshake.response.cookies.take();
+                let requests = &self.shared.upgrades.requests;
+                requests.keep(io.core, io.phase(), &self.redirected, cookies);
                 self.redirected.arrived();
                 count_heads(io, &handshake);
                 let began_ns = handshake.began_ns;
@@ -293,7 +295,8 @@ impl WebSocketMachine {
     fn refused(&mut self, io: &mut Io<'_>, error: ClientError) {
         let Some(handshake) = &mut self.handshake else { return };
         let requests = &self.shared.upgrades.requests;
-        requests.keep(io.core, handshake.response.cookies.take());
+        let cookies = handshake.response.cookies.take();
+        requests.keep(io.core, io.phase(), &self.redirected, cookies);
         let (status, text) = (handshake.response.status, handshake.response.text.take());
         if requests.follow(io.core, &mut self.redirected, status, text.as_deref()) {
             count_heads(io, handshake);

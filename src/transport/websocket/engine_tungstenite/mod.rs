@@ -212,7 +212,7 @@ impl TungsteniteEngine {
         let upgrading = tokio::time::timeout(client.timeout(), upgrading);
         let error = match unless_stopped(&client.thread, upgrading).await? {
             Ok(Ok((socket, cookies))) => {
-                self.upgrades.keep(client, cookies);
+                self.upgrades.keep(client, phase, &Redirected::default(), cookies);
                 let text = account.passed.borrow_mut().response.text.take();
                 // The library takes any extension, and then meets frames that it cannot read.
                 if text.as_ref().is_some_and(|text| !text.extensions.is_empty()) {
@@ -240,7 +240,8 @@ impl TungsteniteEngine {
                 if let Error::Http(response) = &error
                     && !response.status().is_informational()
                 {
-                    self.upgrades.keep(client, set_cookies(response.headers()));
+                    let cookies = set_cookies(response.headers());
+                    self.upgrades.keep(client, phase, &Redirected::default(), cookies);
                     unless_stopped(&client.thread, read_refusal(&mut account)).await?;
                     client.note_asked_pause(retry_after_ns(&account.passed.borrow().response));
                 }
