@@ -260,7 +260,7 @@ fn cost(table: &Table) -> String {
         figure("server\nB/client", human_bytes, |r| &r.cost.server_bytes),
         figure("kernel\nB/client", human_bytes, |r| &r.cost.kernel_bytes),
         figure("connects\n/s", amount, |r| &r.connecting.per_s),
-        column("messages", |r| thousands(r.events.steady.messages)),
+        column("messages", |r| thousands(r.events.per_message_divisor())),
         column("lost", |r| show(&r.events.known_lost(), |lost| thousands(lost as u64))),
         column("errors", |r| thousands(r.events.all.faults)),
     ];
