@@ -307,3 +307,25 @@ fn messages_without_a_stamp_have_a_hint_where_their_time_is() {
         expect_code(&output, 0);
     }
 }
+
+/// Nobody waits for a run to learn that nobody listens; and there is no report to look at.
+#[test]
+fn a_closed_port_is_one_line_and_no_run() {
+    let world = World::new("");
+    // Port 1 is nobody's, and no port that the kernel gives.
+    for url in ["ws://127.0.0.1:1/x", "http://127.0.0.1:1/x"] {
+        let output = finish(&mut trial(&world, &[url]));
+        expect_code(&output, 1);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let [line] = stderr.lines().collect::<Vec<_>>()[..] else { panic!("{}", said(&output)) };
+        assert!(
+            line.contains("nobody listens at 127.0.0.1:1: the connection was refused"),
+            "{line}"
+        );
+        assert!(line.contains("Start it, or correct host and port"), "{line}");
+        assert!(output.stdout.is_empty() && !world.path("out").exists(), "{}", said(&output));
+    }
+    // One of two is enough to know.
+    let there = format!("ws://{}/", pushing());
+    expect_code(&finish(&mut trial(&world, &[&there, "http://127.0.0.1:1/x"])), 1);
+}

@@ -9,6 +9,8 @@ use crate::cmd::files::{folder_of, write_file, write_with};
 use crate::cmd::pictures;
 use crate::error::{Failure, Outcome, at};
 use crate::gate::limit::summarise_and_judge;
+use crate::report::layer::{Layer, Way};
+use crate::report::table::{Row, Status};
 use crate::report::{Conclusion, FORMATS, Format, Table, find_format};
 use crate::result::RunResult;
 use crate::result::file::{self, RESULT_FILE};
@@ -28,11 +30,11 @@ pub(super) fn run(args: &ReportArgs) -> Outcome<Conclusion> {
         let out = args.out.as_deref().or(beside);
         let (written, pictures) = pictures::split(&formats);
         let done = report(&args.results, out, &written)?;
-        let place = |part: &ReportPart| {
+        let place = |(part, table): (&ReportPart, &Table)| {
             let folder = part.folder.as_deref().filter(|_| !formats.is_empty())?;
-            Some(reports_in(folder, &formats))
+            Some(reports_in(folder, &formats, table))
         };
-        let places: Vec<Option<String>> = done.parts.iter().map(place).collect();
+        let places: Vec<Option<String>> = done.parts.iter().zip(&done.tables).map(place).collect();
         ci::print_runs(&done.tables, &places, &args.reporting)?;
         for part in done.parts.iter().filter(|_| pictures) {
             part.folder.as_deref().map_or(Ok(()), |folder| pictures::draw(&part.files, folder))?;
@@ -138,10 +140,13 @@ fn require_other_run(before: &Path, path: &Path) -> Outcome<()> {
     )))
 }
 
-/// Returns a report's folder, with the file to look at first.
-pub(super) fn reports_in(folder: &Path, formats: &[&Format]) -> String {
+/// Returns a report's folder, with the file to look at first, if that shows something.
+pub(super) fn reports_in(folder: &Path, formats: &[&Format], table: &Table) -> String {
     let shown = folder.display();
-    if formats.iter().any(|format| format.files().any(|file| file == "overhead.png")) {
+    let is_measured = |row: &Row| row.steady(Way::Both, Layer::Overhead).per_s.value().is_some();
+    let has_picture = table.verdict.status != Status::Invalid && table.rows.iter().any(is_measured);
+    if has_picture && formats.iter().any(|format| format.files().any(|file| file == "overhead.png"))
+    {
         format!("{shown} (open overhead.png)")
     } else {
         shown.to_string()

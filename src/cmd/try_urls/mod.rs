@@ -3,6 +3,7 @@
 //! The arguments become the text of a scenario, which goes the way of every other: what `run` would
 //! say of it, `try` says, with the argument in place of the line.
 
+mod listening;
 mod scenario;
 
 use crate::cli::TryArgs;
@@ -20,7 +21,8 @@ use std::path::{Path, PathBuf};
 /// Measures the servers of the URLs and reports. Returns what the run came to.
 ///
 /// # Errors
-/// If an argument cannot be used, the machine cannot hold the clients, or the run failed.
+/// If an argument cannot be used, nobody listens at a URL, the machine cannot hold the clients, or the run
+/// failed.
 pub(crate) fn run(args: &TryArgs) -> Outcome<Conclusion> {
     measure("try", &args.how, || prepare(args))
 }
@@ -37,6 +39,7 @@ fn prepare(args: &TryArgs) -> Outcome<Prepared> {
             note(format_args!("the scenario is in {shown}: `wsbench run {shown}` repeats it"));
         }
     }
+    listening::require(&prepared.plan)?;
     Ok(prepared)
 }
 
