@@ -53,13 +53,18 @@ impl FailedCheck {
         let ((own, value), (others, other)) = (rank(self), rank(other));
         own.cmp(&others).then(value.total_cmp(&other))
     }
-    /// Returns it as a finding that fails.
+    /// Returns it as a finding that fails. What a process wrote last stays in lines of its own.
     pub fn finding(&self, side: &str, kind: Kind) -> Finding {
+        let (text, output) = match self.result.text.split_once('\n') {
+            Some((text, output)) => (text, vec![output.to_owned()]),
+            None => (self.result.text.as_str(), Vec::new()),
+        };
         Finding {
             decision: Decision::Fail,
             value: self.result.value.clone(),
             samples: self.samples,
-            text: format!("{side}: {}: {}", self.subject.metric, self.result.text),
+            text: format!("{side}: {}: {text}", self.subject.metric),
+            details: output,
             ..Finding::of_condition(kind, self.subject.clone())
         }
     }
@@ -135,6 +140,17 @@ mod tests {
 
     fn classify_checks(checks: &[Check]) -> RunQuality {
         classify(checks.iter().map(|&check| failed(check)).collect())
+    }
+
+    #[test]
+    fn the_last_lines_of_a_server_are_lines_of_the_finding() {
+        let text = "the server `x` ended; its last output:\n    cannot open\n    at line 7";
+        let found = FailedCheck::of_run(Check::NoProcessLost, text.to_owned());
+        let found = found.finding("B", Kind::Exact);
+        assert_eq!(found.text, "B: no_process_lost: the server `x` ended; its last output:");
+        assert_eq!(found.details, ["    cannot open\n    at line 7"]);
+        let found = failed(Check::FeedHeld).finding("A", Kind::Check);
+        assert!(found.details.is_empty());
     }
 
     #[test]

@@ -124,7 +124,7 @@ impl ExternalServer {
         command.env(MARK_VARIABLE, &mark.0);
         let process = match log {
             Some(log) => ProcessGroup::start_logged(command, &format!("`{name}`"), cores, log)?,
-            None => ProcessGroup::start(command, &format!("`{name}`"), cores)?,
+            None => ProcessGroup::start_with_output(command, &format!("`{name}`"), cores)?,
         };
         Ok(ExternalServer {
             process: process.with_marked(mark.clone()),
@@ -388,7 +388,7 @@ mod tests {
     #[test]
     fn a_server_that_ends_before_it_listens_is_described() {
         let why = on_a_runtime(async || {
-            let mut server = shell("echo one >&2; echo two >&2; exit 7", address(), 60_000).await;
+            let mut server = shell("echo one; echo two >&2; exit 7", address(), 60_000).await;
             server.wait_until_ready().await.unwrap_err()
         });
         assert!(why.contains("ended with exit code 7 before it listened at 127.0.0.1:"), "{why}");

@@ -3,9 +3,10 @@
 use crate::run::server_log;
 use crate::secret;
 use std::fs::File;
-use std::io::{PipeReader, Result};
+use std::io::{ErrorKind, PipeReader, Read, Result};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::watch;
@@ -23,7 +24,9 @@ const LAST_OUTPUT: Duration = Duration::from_millis(500);
 pub(crate) enum OutputTail {
     /// Of a stream that is read.
     Stream(StreamTail),
-    /// Of a stream that a thread reads into this file.
+    /// Of both its standard streams, in the order in which it wrote.
+    Both(StreamTail),
+    /// Of both, which a thread reads into this file.
     Log(StreamTail, PathBuf),
 }
 
@@ -52,6 +55,34 @@ impl OutputTail {
         OutputTail::Stream(tail)
     }
 
+    /// Reads a pipe to its end, in a thread of its own: a server may print a line for each request.
+    ///
+    /// # Errors
+    /// If there can be no further thread.
+    pub(crate) fn read_pipe(mut pipe: PipeReader) -> Result<OutputTail> {
+        let kept = StreamTail::default();
+        let (reading, open) = watch::channel(());
+        let tail = StreamTail { open: Some(open), ..kept.clone() };
+        thread::Builder::new().name("server-output".to_owned()).spawn(move || {
+            let _reading = reading;
+            let mut piece = [0; 16 * KEPT];
+            loop {
+                match pipe.read(&mut piece) {
+                    Ok(read @ 1..) => {
+                        kept.push(&piece[..read]);
+                        if read < piece.len() {
+                            thread::sleep(server_log::PAUSE);
+                        }
+                    }
+                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                    // After any other error nothing more comes either.
+                    Ok(0) | Err(_) => return,
+                }
+            }
+        })?;
+        Ok(OutputTail::Both(tail))
+    }
+
     /// Reads a pipe to its end into a file that has so many bytes, in a thread of its own.
     ///
     /// # Errors
@@ -66,7 +97,7 @@ impl OutputTail {
     /// Returns the end of the stream.
     fn stream(&self) -> &StreamTail {
         match self {
-            OutputTail::Stream(tail) | OutputTail::Log(tail, _) => tail,
+            OutputTail::Stream(tail) | OutputTail::Both(tail) | OutputTail::Log(tail, _) => tail,
         }
     }
 
@@ -82,7 +113,7 @@ impl OutputTail {
     pub(crate) fn lines(&self) -> Vec<String> {
         // Bytes are valid even if a holder of the lock panicked.
         let mut kept = self.stream().kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let OutputTail::Log(..) = self {
+        if let OutputTail::Both(_) | OutputTail::Log(..) = self {
             // It is what a server wrote.
             secret::redact_beginning(&mut kept, false);
         }
@@ -99,8 +130,10 @@ impl OutputTail {
         let lines = (!lines.is_empty()).then(|| lines.join("\n    "));
         match (self, lines) {
             (OutputTail::Stream(_), None) => "; it wrote nothing to its standard error".to_owned(),
-            (OutputTail::Stream(_), Some(lines)) => format!("; its last output:\n    {lines}"),
-            (OutputTail::Log(..), None) => "; it wrote nothing".to_owned(),
+            (OutputTail::Both(_) | OutputTail::Log(..), None) => "; it wrote nothing".to_owned(),
+            (OutputTail::Stream(_) | OutputTail::Both(_), Some(lines)) => {
+                format!("; its last output:\n    {lines}")
+            }
             (OutputTail::Log(_, path), Some(lines)) => {
                 format!("; the end of {}:\n    {lines}", path.display())
             }

@@ -46,6 +46,26 @@ impl ProcessGroup {
         ProcessGroup::of(child, name, OutputTail::read(stderr))
     }
 
+    /// Starts a program in a group of its own, without input, on certain cores (none: on all); the
+    /// end of all that it writes is kept.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub(crate) fn start_with_output(
+        mut command: Command,
+        name: &str,
+        cores: &[u32],
+    ) -> Outcome<ProcessGroup> {
+        let doing = format!("cannot read the output of {name}");
+        let (reader, writer) = io::pipe().map_err(at(&doing))?;
+        let both = writer.try_clone().map_err(at(&doing))?;
+        command.stdout(writer).stderr(both);
+        // The command has the pipe's other end and is gone after this.
+        let child = spawn(command, name, cores)?;
+        let tail = OutputTail::read_pipe(reader).map_err(at(&doing))?;
+        ProcessGroup::of(child, name, tail)
+    }
+
     /// Starts a program in a group of its own, without input, on certain cores (none: on all); its
     /// output is appended to a file, without secrets.
     ///

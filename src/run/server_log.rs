@@ -16,7 +16,7 @@ const MOST_BYTES: u64 = 16 << 20;
 const MOST_LINE: usize = 64 << 10;
 /// Between two reads while little comes: a server that writes a line for each request wakes the thread
 /// no more often.
-const PAUSE: Duration = Duration::from_millis(5);
+pub(super) const PAUSE: Duration = Duration::from_millis(5);
 
 /// The file, and what of a line has come.
 struct ServerLog<W> {

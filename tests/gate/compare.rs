@@ -236,7 +236,8 @@ fn cpu_of_another_process_of_b_fails_its_cpu_metric() {
 
 #[test]
 fn a_server_that_does_not_start_fails_b_and_makes_a_invalid() {
-    let gone = "sh -c 'echo no disk >&2; exit 3' @ http://127.0.0.1:65432";
+    // What it says on either stream says why, a line each.
+    let gone = "sh -c 'echo mounting /data; echo no disk >&2; exit 3' @ http://127.0.0.1:65432";
     let whose = "websocket at 10 clients";
     let b_ends = || {
         let world = World::new(PUSHED);
@@ -245,7 +246,10 @@ fn a_server_that_does_not_start_fails_b_and_makes_a_invalid() {
         let text = flat(&output);
         assert!(found(&output, whose, "no_process_lost", "B"), "{text}");
         assert!(text.contains("ended with exit code 3 before it listened"), "{text}");
-        assert!(text.contains("no disk"), "{text}");
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        for said_last in ["mounting /data", "no disk"] {
+            assert!(stdout.lines().any(|line| line.trim() == said_last), "{}", said(&output));
+        }
         expect_nothing_left(&world);
     };
     let a_ends = || {
