@@ -374,6 +374,23 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// A number that was rounded looks like one that is whole.
+    #[test]
+    fn amounts_have_three_digits_and_no_zeros_at_their_end() {
+        for (value, text) in [
+            (127.0, "127"),
+            (127.04, "127"),
+            (99.96, "100"),
+            (41.25, "41.2"),
+            (2.0, "2"),
+            (2.004, "2"),
+            (1_086.4, "1,086"),
+            (0.0, "0"),
+        ] {
+            assert_eq!(amount(value), text);
+        }
+    }
+
     #[test]
     fn durations_carry_units() {
         assert_eq!(parse_duration_ns("1s"), Ok(SECOND_NS));

@@ -210,6 +210,8 @@ fn greeting(fields: &'static str) -> SocketAddr {
 fn reports_of_another_server_leave_out_the_book_and_empty_pictures() {
     let (world, output) = run(greeting(""), "transport = \"websocket\"");
     expect_ran(&world, &output);
+    // Nobody asked for its CPU and memory.
+    assert!(!said(&output).contains("of the server: "), "{}", said(&output));
     let row = row(&world);
     let of_chapter = |name: &&String| name.contains("chapter") || name.contains("megabits");
     assert_eq!(row.keys().find(of_chapter), None);

@@ -231,7 +231,13 @@ fn a_process_that_runs_is_measured_with_its_children() {
     other.kill().and_then(|()| other.wait()).expect("it ends");
     expect_ran(&world, &output);
     let why = reason(&world, "server_cpu_us_per_message");
-    assert!(why.contains(&format!("another process than process {pid} and its children")), "{why}");
+    let another = format!("another process than process {pid} and its children");
+    assert!(why.contains(&another), "{why}");
+    // The screen has no figure, and says why.
+    let screen = finish(wsbench(&["report", "--reports", "none"]).arg(world.path("out")));
+    let shown = said(&screen).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(shown.contains("no CPU of the server, no RAM of the server: "), "{shown}");
+    assert!(shown.contains(&another), "{shown}");
 
     // A restart gives another number: the scenario is the same.
     let second = world.path("out/result.jsonl");

@@ -13,6 +13,7 @@ use crate::report::layer::{Layer, Quantity, Statistic, Way};
 use crate::report::pictures::{DistributionPicture, Pictures};
 use crate::report::time_quality::TimeQuality;
 use crate::report::time_series::TimeSeries;
+use crate::units::human_ns;
 use hdrhistogram::Histogram;
 use std::borrow::Cow;
 
@@ -257,24 +258,52 @@ pub struct Latencies {
 
 /// What of the driver is more than a tenth of a median latency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DriverBound {
+pub enum DriverCause {
     /// The driver's own lag.
     Lag,
     /// The wait of received bytes for their client.
     KernelToClient,
 }
 
-impl DriverBound {
-    /// Every reason, in the order in which it is looked for.
-    pub const ALL: [DriverBound; 2] = [DriverBound::Lag, DriverBound::KernelToClient];
-    /// What is more than a tenth of the median, in words.
+impl DriverCause {
+    /// Every cause, in the order in which it is looked for.
+    pub const ALL: [DriverCause; 2] = [DriverCause::Lag, DriverCause::KernelToClient];
+    /// What happened, in words.
     pub fn what(self) -> &'static str {
         match self {
-            DriverBound::Lag => "how late the driver's turns began or its threads woke up (p99)",
-            DriverBound::KernelToClient => {
-                "the wait of received bytes until the driver reads them (median)"
+            DriverCause::Lag => {
+                "turns began late or threads woke up late by more than a tenth of the median latency"
+            }
+            DriverCause::KernelToClient => {
+                "received bytes waited for the driver for more than a tenth of the median latency"
             }
         }
+    }
+}
+
+/// That a median latency is the driver's as much as the server's, with the figures that say so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DriverBound {
+    /// What of the driver.
+    pub cause: DriverCause,
+    /// The p99 of the driver's lag, or the median of the wait for it, in nanoseconds.
+    pub late_ns: u64,
+    /// The median latency, in nanoseconds.
+    pub median_ns: u64,
+}
+
+impl DriverBound {
+    /// Says it of latencies with one cause, with the figures of the worst; `None` if there is none.
+    pub(crate) fn describe(all: &[DriverBound]) -> Option<String> {
+        let share = |one: &DriverBound| one.late_ns as f64 / (one.median_ns as f64).max(1.0);
+        let worst = all.iter().max_by(|a, b| share(a).total_cmp(&share(b)))?;
+        let at_worst = if all.len() > 1 { "at worst " } else { "" };
+        let statistic = match worst.cause {
+            DriverCause::Lag => "p99",
+            DriverCause::KernelToClient => "median",
+        };
+        let [late, median] = [worst.late_ns, worst.median_ns].map(|ns| human_ns(ns as f64));
+        Some(format!("{} ({at_worst}{statistic} {late} of {median})", worst.cause.what()))
     }
 }
 
@@ -305,6 +334,8 @@ pub struct CostFigures {
     pub server_cpu_us: Figure,
     /// What else the server's processes did for a message.
     pub server: ServerActivity,
+    /// Whether the scenario lets CPU and memory of the server be known, so that a missing figure is a surprise.
+    pub server_expected: bool,
     /// Resident bytes that a client adds to the driver.
     pub driver_bytes: Figure,
     /// Resident bytes that a client adds to the server.

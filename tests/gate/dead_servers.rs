@@ -197,7 +197,7 @@ fn a_port_without_a_listener_fails_the_run() {
         let at = |text: &str| said.find(text).unwrap_or_else(|| panic!("{text}: {said}"));
         // The cause first, and what helps.
         assert!(at("client errors:") < at("Start the server, or correct host and port"), "{said}");
-        for wrong in ["open files", "Run where the kernel", "driver_lateness permits"] {
+        for wrong in ["open files", "Run where the kernel", "driver_lateness allows"] {
             assert!(!said.contains(wrong), "{said}");
         }
     }

@@ -233,7 +233,7 @@ fn a_latency_of_which_the_driver_is_a_tenth_is_driver_bound() {
         let table = summarise(result);
         let row = row(&table, "websocket", 1_000);
         let is = row.latency(Metric::DeliveryLatency).driver_bound.is_some();
-        let note = "so that delivery latency is the driver's as much as the server's: the wait of received";
+        let note = "so that delivery latency is the driver's as much as the server's: received bytes waited";
         assert_eq!(row.notes.iter().any(|n| n.contains(note)), is, "{:?}", row.notes);
         is
     };

@@ -34,6 +34,7 @@ pub(super) fn cost(group: &Group, floor: Option<&Group>) -> CostFigures {
         server_cpu_us: server_figure(group, "server_cpu", || {
             a_message(cpu_us(&servers, NO_SERVER))
         }),
+        server_expected: is_server_expected(group),
         server: server_activity(group, &servers, &messages),
         driver_bytes: resident(group, &drivers, NO_DRIVER, Began::Anew),
         server_bytes: server_figure(group, "server_memory", || {
@@ -47,6 +48,13 @@ pub(super) fn cost(group: &Group, floor: Option<&Group>) -> CostFigures {
         floor_cpu_us: of_floor(floor_cpu_us),
         floor_lag_p99_us: of_floor(floor_lag_p99_us),
     }
+}
+
+/// Whether the scenario names the server's processes, or has the run start them.
+fn is_server_expected(group: &Group) -> bool {
+    let mut servers = group.servers.iter();
+    group.planned_absence("server_cpu").is_none()
+        && (group.info.bundled_server || servers.any(|s| s.foreign || s.unknown.is_some()))
 }
 
 fn server_figure(group: &Group, name: &str, figure: impl FnOnce() -> Figure) -> Figure {

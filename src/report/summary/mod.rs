@@ -31,7 +31,9 @@ use crate::record::{ClientError, Metric, Part};
 use crate::report::chapter;
 use crate::report::figure::Figure;
 use crate::report::pictures::Pictures;
-use crate::report::table::{DriverBound, Events, Pace, Predicted, Row, Status, Table};
+use crate::report::table::{
+    DriverBound, DriverCause, Events, Latencies, Pace, Predicted, Row, Status, Table,
+};
 use crate::result::RunResult;
 use crate::units::SECOND_NS;
 use group::Group;
@@ -239,18 +241,22 @@ fn notes(group: &Group, row: &Row) -> Vec<String> {
             human(held)
         ));
     }
-    for reason in DriverBound::ALL {
-        let bound = row.latencies.iter().filter(|l| l.driver_bound == Some(reason));
-        let bound: Vec<_> = bound.map(|l| l.metric.name().replace('_', " ")).collect();
-        if !bound.is_empty() {
-            notes.push(format!(
-                "driver-bound, so that {} {} the driver's as much as the server's: {} is more than a \
-                 tenth of the median",
-                bound.join(" and "),
-                if bound.len() == 1 { "is" } else { "are" },
-                reason.what()
-            ));
-        }
+    for cause in DriverCause::ALL {
+        let of = |l: &Latencies| l.driver_bound.filter(|found| found.cause == cause);
+        let names: Vec<String> = row
+            .latencies
+            .iter()
+            .filter(|l| of(l).is_some())
+            .map(|l| l.metric.name().replace('_', " "))
+            .collect();
+        let found: Vec<DriverBound> = row.latencies.iter().filter_map(of).collect();
+        notes.extend(DriverBound::describe(&found).map(|what| {
+            format!(
+                "driver-bound, so that {} {} the driver's as much as the server's: {what}",
+                names.join(" and "),
+                if names.len() == 1 { "is" } else { "are" },
+            )
+        }));
     }
     let negative = row.events.all.negative_latencies;
     if negative > 0 {

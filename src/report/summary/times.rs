@@ -7,7 +7,7 @@ use crate::report::layer::Statistic;
 use crate::report::summary::group::Group;
 use crate::report::summary::message_times;
 use crate::report::summary::setting::Setting;
-use crate::report::table::{DriverBound, Latencies, NO_STAMP};
+use crate::report::table::{DriverBound, DriverCause, Latencies, NO_STAMP};
 use crate::report::time_quality::TimeQuality;
 use crate::report::time_series::TimeSeries;
 use crate::result::{CaseInfo, CaseResult};
@@ -43,8 +43,12 @@ pub(super) fn latencies(group: &Group, setting: &Setting, times: &TimeQuality) -
         let driver_bound = histogram.filter(|_| compared && !group.info.floor).and_then(|h| {
             let median = h.value_at_quantile(0.5);
             let more_than_a_tenth = |ns: &u64| median < ns.saturating_mul(10);
-            let lag = lag_p99.filter(more_than_a_tenth).map(|_| DriverBound::Lag);
-            lag.or(kernel_p50.filter(more_than_a_tenth).map(|_| DriverBound::KernelToClient))
+            let late = [(DriverCause::Lag, lag_p99), (DriverCause::KernelToClient, kernel_p50)];
+            let mut bound = late.into_iter().filter_map(|(cause, late)| {
+                let late_ns = late.filter(more_than_a_tenth)?;
+                Some(DriverBound { cause, late_ns, median_ns: median })
+            });
+            bound.next()
         });
         let checked = histogram.filter(|_| compared && !group.info.floor);
         let bound = Statistic::ALL.map(|s| match checked {

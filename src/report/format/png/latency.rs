@@ -8,7 +8,7 @@ use crate::report::format::png::{
     clusters, invalid_mark, keys, known_us, palette, reasons, show_us,
 };
 use crate::report::layer::Statistic;
-use crate::report::table::{DriverBound, Latencies, Row, Table};
+use crate::report::table::{DriverCause, Latencies, Row, Table};
 use plotters::style::RGBColor;
 
 const BOUND: &str = "†";
@@ -42,15 +42,16 @@ pub(crate) fn draw(table: &Table) -> Vec<u8> {
     let figures = figures.filter(|latency| latency.count > 0);
     let figures = figures.flat_map(|latency| IN_NUMBERS.map(|s| latency.stat(s)));
     footnotes.extend(reasons(figures.filter(|figure| figure.below().is_none())));
-    let marks = |r: &Row| shown.iter().filter_map(|(m, _)| r.latency(*m).driver_bound).collect();
-    let found: Vec<DriverBound> = table.rows.iter().flat_map::<Vec<_>, _>(marks).collect();
-    let reasons = DriverBound::ALL.into_iter().filter(|reason| found.contains(reason));
-    let reasons: Vec<&str> = reasons.map(DriverBound::what).collect();
+    let marks = |r: &Row| {
+        let bound = shown.iter().filter_map(|(m, _)| r.latency(*m).driver_bound);
+        bound.map(|bound| bound.cause).collect()
+    };
+    let found: Vec<DriverCause> = table.rows.iter().flat_map::<Vec<_>, _>(marks).collect();
+    let reasons = DriverCause::ALL.into_iter().filter(|cause| found.contains(cause));
+    let reasons: Vec<&str> = reasons.map(DriverCause::what).collect();
     if !reasons.is_empty() {
         let what = reasons.join(", or ");
-        footnotes.push(format!(
-            "{BOUND} driver-bound, not the server's alone: {what} is more than a tenth of the median"
-        ));
+        footnotes.push(format!("{BOUND} driver-bound, not the server's alone: {what}"));
     }
     let grey = palette::transport(TransportKind::Null.name());
     let mut legend = keys(&series);

@@ -11,7 +11,7 @@ use crate::report::chapter::{as_printed, mebibits};
 use crate::report::figure::Figure;
 use crate::report::layer::{Layer, Statistic, Way};
 use crate::report::table::{Row, Table, Volume};
-use crate::units::{human_bytes, human_us, thousands, three};
+use crate::units::{amount, distinct, human_bytes, human_us, listed, thousands, three};
 use grid::Grid;
 
 pub use terminal::terminal;
@@ -64,16 +64,6 @@ fn show(figure: &Figure, how: impl Fn(f64) -> String) -> String {
     }
 }
 
-/// Returns a whole number with separated thousands, any other with three significant digits.
-fn amount(value: f64) -> String {
-    match value {
-        v if !(0.0..1e15).contains(&v) => format!("{v:.2e}"),
-        v if v >= 1000.0 || v.fract() == 0.0 => thousands(v.round() as u64),
-        v if v >= 100.0 => format!("{v:.1}"),
-        v => three(v),
-    }
-}
-
 fn case_name(row: &Row) -> String {
     let clients = thousands(row.clients.into());
     match row.chapter.use_case {
@@ -86,6 +76,41 @@ fn rows(table: &Table) -> Vec<&Row> {
     let mut rows: Vec<&Row> = table.rows.iter().collect();
     rows.sort_by_key(|r| r.clients);
     rows
+}
+
+/// Sentences of rows, each once with the rows that it is about, in the order in which they come first.
+fn with_labels(table: &Table, said: &[(&Row, String)]) -> Vec<String> {
+    let sentence = |text: &String| {
+        let about = said.iter().filter(|(_, one)| one == text).map(|(row, _)| *row);
+        let mut about: Vec<&Row> = about.collect();
+        about.dedup_by(|a, b| std::ptr::eq(*a, *b));
+        match about.as_slice() {
+            [one] => format!("{}: {text}", one.label()),
+            several => format!("{}: {text}", labels(table, several).unwrap_or_default()),
+        }
+    };
+    distinct(said.iter().map(|(_, text)| text)).into_iter().map(sentence).collect()
+}
+
+/// Returns the names of rows, each series once, or `None` if there is no row.
+fn labels(table: &Table, some: &[&Row]) -> Option<String> {
+    let count = |row: &Row| thousands(row.clients.into());
+    let series = distinct(some.iter().map(|row| row.series.as_str()));
+    let at = |series: &&str| {
+        let own = some.iter().filter(|row| row.series == **series);
+        let counts: Vec<String> = own.map(|row| count(row)).collect();
+        format!("{series} at {}", listed(&counts))
+    };
+    let one_count = table.rows.iter().all(|r| r.clients == table.rows[0].clients);
+    match some.len() {
+        0 => None,
+        n if n == table.rows.len() => Some("all series".to_owned()),
+        _ if one_count => Some(listed(&series)),
+        _ => {
+            let all: Vec<String> = series.iter().map(at).collect();
+            Some(format!("{} clients", all.join("; ")))
+        }
+    }
 }
 
 /// Bytes a second as the chapter prints its "Mbps".

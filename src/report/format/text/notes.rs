@@ -4,7 +4,7 @@ use crate::report::check::Check;
 use crate::report::figure::Figure;
 use crate::report::finding::{Decision, Finding};
 use crate::report::format::text::grid::{Grid, paragraph};
-use crate::report::format::text::{ABSENT, rows, show};
+use crate::report::format::text::{ABSENT, rows, show, with_labels};
 use crate::report::metrics::{CellValue, columns};
 use crate::report::table::{Latencies, Row, Status, Table};
 use crate::units::{distinct, thousands, with_unit};
@@ -117,9 +117,11 @@ pub(crate) fn notes(table: &Table) -> String {
          at the socket that is not payload."
             .to_owned(),
     );
-    for row in rows(table) {
-        notes.extend(row.notes.iter().map(|n| format!("{}: {n}.", row.label())));
+    fn of_row(row: &Row) -> impl Iterator<Item = (&Row, String)> {
+        row.notes.iter().map(move |note| (row, format!("{note}.")))
     }
+    let said: Vec<(&Row, String)> = rows(table).into_iter().flat_map(of_row).collect();
+    notes.extend(with_labels(table, &said));
     if table.rows.iter().any(|r| r.latencies.iter().any(Latencies::is_any_bound)) {
         notes.push(
             "† driver-bound: this figure is the driver's as much as the server's. The driver itself \

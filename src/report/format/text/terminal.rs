@@ -10,11 +10,11 @@ use crate::report::finding::{Decision, Finding};
 use crate::report::format::text::grid::{Grid, wrapped};
 use crate::report::format::text::notes::{client_errors, tolerated_errors};
 use crate::report::format::text::{
-    ABSENT, BOUND, TextColumn, amount, column, figure, grid_of, ratio_text, rows, show,
+    ABSENT, BOUND, TextColumn, column, figure, grid_of, labels, ratio_text, rows, show, with_labels,
 };
 use crate::report::layer::{Layer, Statistic, Way};
-use crate::report::table::{Comparison, DriverBound, Row, Status, Table};
-use crate::units::{distinct, human_bytes, human_ns, listed, thousands};
+use crate::report::table::{Comparison, DriverBound, DriverCause, Row, Status, Table};
+use crate::units::{amount, distinct, human_bytes, human_ns, listed, thousands};
 
 /// The widest line.
 const WIDTH: usize = 100;
@@ -218,7 +218,7 @@ fn warnings(table: &Table) -> Vec<String> {
     let reasons = rows(table).into_iter().filter_map(|r| r.checks.iter().find(unchecked));
     for why in distinct(reasons.map(|check| check.text.as_str())) {
         let alike = |r: &&Row| r.checks.iter().any(|c| unchecked(&c) && c.text == why);
-        if let Some(who) = labels(table, rows(table).into_iter().filter(alike)) {
+        if let Some(who) = labels(table, &filtered(table, alike)) {
             out.push(format!("{who}: {why}."));
         }
     }
@@ -231,10 +231,13 @@ fn warnings(table: &Table) -> Vec<String> {
             }
         }
     }
+    out.extend(rows(table).into_iter().filter_map(|row| tolerated_errors(row, MOST_ERRORS)));
+    let mut said: Vec<(&Row, String)> = Vec::new();
     for row in rows(table) {
-        out.extend(tolerated_errors(row, MOST_ERRORS));
-        out.extend(row.remarks.iter().map(|remark| format!("{}: {remark}.", row.label())));
+        said.extend(row.remarks.iter().map(|remark| (row, format!("{remark}."))));
     }
+    said.extend(absent_costs(table));
+    out.extend(with_labels(table, &said));
     for row in rows(table).into_iter().filter(|r| r.events.all.negative_latencies > 0) {
         out.push(format!(
             "{}: {} latencies were negative because two clocks disagree; no percentile includes \
@@ -246,51 +249,55 @@ fn warnings(table: &Table) -> Vec<String> {
     out
 }
 
+/// The rows that are so, in the order of the table.
+fn filtered(table: &Table, is_so: impl FnMut(&&Row) -> bool) -> Vec<&Row> {
+    rows(table).into_iter().filter(is_so).collect()
+}
+
+/// Why CPU or memory of the server is absent, which the table has as `-`, though the scenario lets it be
+/// known.
+fn absent_costs(table: &Table) -> Vec<(&Row, String)> {
+    let mut said = Vec::new();
+    // What received nothing has other lines.
+    let expected = |r: &&Row| r.cost.server_expected && r.events.per_message_divisor() > 0;
+    for row in filtered(table, expected) {
+        let figures = [
+            ("no CPU of the server", row.cost.server_cpu_us.reason()),
+            ("no RAM of the server", row.cost.server_bytes.reason()),
+        ];
+        for reason in distinct(figures.iter().filter_map(|(_, reason)| *reason)) {
+            let some = figures.iter().filter(|(_, why)| *why == Some(reason));
+            let names: Vec<&str> = some.map(|(name, _)| *name).collect();
+            said.push((row, format!("{}: {reason}.", names.join(", "))));
+        }
+    }
+    said
+}
+
 /// The rows whose latencies say something of the driver, or that only a permission makes valid.
 fn driver_warnings(table: &Table) -> Vec<String> {
     let mut out = Vec::new();
     let (metric, _) = latency_shown(table);
-    for reason in DriverBound::ALL {
-        let is_bound = |r: &&Row| r.latency(metric).driver_bound == Some(reason);
-        if let Some(who) = labels(table, rows(table).into_iter().filter(is_bound)) {
+    for cause in DriverCause::ALL {
+        let bound = |r: &Row| r.latency(metric).driver_bound.filter(|found| found.cause == cause);
+        let some = filtered(table, |r| bound(r).is_some());
+        let found: Vec<DriverBound> = some.iter().filter_map(|row| bound(row)).collect();
+        if let (Some(who), Some(what)) = (labels(table, &some), DriverBound::describe(&found)) {
             out.push(format!(
-                "{who}: the latencies are in part the driver's, not the server's: {} is more than a \
-                 tenth of their median.",
-                reason.what()
+                "{who}: the latencies are in part the driver's, not the server's: {what}."
             ));
         }
     }
     let permitted = |r: &&Row| {
         r.status == Status::Valid && r.checks.iter().any(|c| c.is_ok() && c.by_permission)
     };
-    if let Some(who) = labels(table, rows(table).into_iter().filter(permitted)) {
+    if let Some(who) = labels(table, &filtered(table, permitted)) {
         out.push(format!(
-            "{who}: valid only because driver_lateness permits a late driver: bytes and counts hold, \
-             latencies are the driver's as well."
+            "{who}: the driver was late, which the scenario's driver_lateness allows: bytes and counts are \
+             right, latencies include the driver's delay."
         ));
     }
     out
-}
-
-/// Returns the names of rows, each series once, or `None` if there is no row.
-fn labels<'a>(table: &Table, some: impl Iterator<Item = &'a Row>) -> Option<String> {
-    let some: Vec<&Row> = some.collect();
-    let series = distinct(some.iter().map(|row| row.series.as_str()));
-    let at = |series: &&str| {
-        let own = some.iter().filter(|row| row.series == **series);
-        let counts: Vec<String> = own.map(|row| count(row.clients)).collect();
-        format!("{series} at {}", listed(&counts))
-    };
-    let one_count = table.rows.iter().all(|r| r.clients == table.rows[0].clients);
-    match some.len() {
-        0 => None,
-        n if n == table.rows.len() => Some("all series".to_owned()),
-        _ if one_count => Some(listed(&series)),
-        _ => {
-            let all: Vec<String> = series.iter().map(at).collect();
-            Some(format!("{} clients", all.join("; ")))
-        }
-    }
 }
 
 /// What failed, why, and what to do about it.
