@@ -17,16 +17,22 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("units", &[]),
     // The form of the kernel's counts in results.
     ("os", &["record"]),
+    // The phases and directions that it plans; the seeded spread of clients is the feed's.
     ("time", &["feed", "os", "record"]),
     ("tls", &[]),
+    // A value that is secret is noted while it is read.
     ("config", &["error", "secret", "units"]),
     ("record", &["units"]),
     ("feed", &[]),
+    // Heads, templates and message formats read their own settings, so that parser and key are one idea.
     ("protocol", &["config", "feed", "secret"]),
+    // Heads that are kept for the report are redacted if they are taken.
     ("net", &["record", "secret", "time", "tls"]),
     ("predict", &["feed", "protocol", "record", "tls", "units"]),
     ("client", &["feed", "net", "protocol", "record", "time"]),
+    // The reference server is a program of its own, with settings and failures to report.
     ("server", &["config", "error", "feed", "net", "os", "protocol", "time", "units"]),
+    // A transport's endpoint is a route of the reference server; its masks are random bytes.
     (
         "transport",
         &[
@@ -35,6 +41,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("scenario", &["config"]),
+    // Limits are parsed and checked before a run (`gate`), against this machine (`os`).
     (
         "plan",
         &[
@@ -53,8 +60,11 @@ const ARROWS: &[(&str, &[&str])] = &[
             "units",
         ],
     ),
+    // The header keeps what was predicted, so that a report needs no plan; reading a file fails.
     ("result", &["error", "feed", "predict", "record"]),
+    // Beside records: the arithmetic that figures are compared with.
     ("report", &["feed", "predict", "record", "result", "units"]),
+    // A gate judges reports, and reads limits and secrets of a configuration.
     (
         "gate",
         &["config", "error", "feed", "predict", "record", "report", "result", "secret", "units"],
@@ -63,6 +73,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "driver",
         &["client", "feed", "net", "protocol", "record", "result", "time", "tls", "transport"],
     ),
+    // A run starts the processes of a plan.
     (
         "run",
         &[

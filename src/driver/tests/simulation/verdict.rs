@@ -2,7 +2,7 @@
 
 use crate::driver::tests::simulation::network::{Conditions, STALL_NS};
 use crate::driver::tests::simulation::server::{ServerKind, Wrong};
-use crate::driver::tests::simulation::{ONCE_WRONG, Scenario, SeedReport, number};
+use crate::driver::tests::simulation::{Scenario, SeedReport};
 use crate::record::Phase;
 use crate::report::check::{CheckOutcome, CheckResult};
 use crate::report::summarise;
@@ -155,12 +155,6 @@ fn fails_rarely(scenario: &Scenario, report: &SeedReport) -> bool {
 
 /// A run in which something is wrong is never valid, and one in which nothing is wrong is.
 pub(super) fn check(scenario: &Scenario, report: &SeedReport) {
-    // A summary takes longer than the run: in the test suite some seeds have one, in `tests/bench` all.
-    let all = ["WSBENCH_SEED", "WSBENCH_SEEDS"].into_iter().any(|name| number(name).is_some());
-    let once = ONCE_WRONG.contains(&scenario.seed);
-    if !all && !once && !scenario.seed.is_multiple_of(12) {
-        return;
-    }
     let (status, checks) = of(scenario, report);
     if must_show(scenario, report) && !fails_rarely(scenario, report) {
         assert_ne!(status, Status::Valid, "valid, though wrong: {:?}", report.log.wrong);
