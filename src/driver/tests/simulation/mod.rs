@@ -142,6 +142,7 @@ impl Scenario {
                 5 => faults.refuses = 4,
                 6 => faults.silent_after = 4,
                 7 => faults.lie = [Lie::Ahead, Lie::Behind, Lie::Constant][below(3) as usize],
+                8 => faults.reorders = 3,
                 // Nothing is wrong.
                 _ => {}
             }
