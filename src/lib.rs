@@ -304,7 +304,8 @@ pub mod internals {
         }
         /// A response whose head a client has read before: it reads as at the first time.
         pub fn known_head(bytes: &[u8]) -> bool {
-            let (mut known, mut plain) = (KnownHead::default(), Response::default());
+            let mut known = KnownHead::default();
+            let mut plain = Response::default();
             let fed = plain.feed(bytes);
             for _ in 0..2 {
                 let mut response = Response::default();

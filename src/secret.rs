@@ -76,7 +76,8 @@ pub(crate) fn placeholder(bytes: usize) -> String {
 
 /// Returns how many bytes a text had before its secrets were taken out.
 pub(crate) fn original_length(text: &[u8]) -> usize {
-    let (mut length, mut rest) = (0, text);
+    let mut length = 0;
+    let mut rest = text;
     while !rest.is_empty() {
         let (all, secret) = hidden_length(rest).unwrap_or((1, 1));
         length += secret;

@@ -167,11 +167,11 @@ const WARN_LINES: usize = 500;
 const MOST_LINES: usize = 800;
 
 /// A source file: its path below `src`, and its code without comments and tests.
-struct Source {
-    path: PathBuf,
+pub struct Source {
+    pub path: PathBuf,
     /// The segments of its module's path, without `crate`.
     module: Vec<String>,
-    code: String,
+    pub code: String,
 }
 
 fn walk(folder: &Path, into: &mut Vec<PathBuf>) {
@@ -215,7 +215,7 @@ fn module_of(path: &Path) -> Vec<String> {
 }
 
 /// Every source file, test modules in files of their own left out.
-fn sources() -> Vec<Source> {
+pub fn sources() -> Vec<Source> {
     let root = root();
     let mut paths = Vec::new();
     walk(&root, &mut paths);

@@ -43,6 +43,8 @@ mod help;
 mod history;
 /// The HTTP/1.1 response parser.
 mod http;
+/// Statements that have a plainer form.
+mod idioms;
 /// Words that have a plainer one.
 mod language;
 /// Which folder may use which.

@@ -128,9 +128,10 @@ impl CompressedBodies {
             // No body: that of a 304, or one of no bytes, which every coding takes for no text.
             CompressedBodies { came: false, .. } => WholeBody::Compressed(0),
             CompressedBodies { decoder: Some(decoder), failed, text_bytes, .. } => {
-                match decoder.is_whole() && !failed {
-                    true => WholeBody::Compressed(text_bytes),
-                    false => WholeBody::Undecodable,
+                if decoder.is_whole() && !failed {
+                    WholeBody::Compressed(text_bytes)
+                } else {
+                    WholeBody::Undecodable
                 }
             }
         }

@@ -574,15 +574,13 @@ impl ClientCore {
 
 impl Drop for ClientCore {
     fn drop(&mut self) {
-        let (mut turns_not_started, mut turns_blocked) = (0, 0);
+        let mut turns_not_started = 0;
+        let mut turns_blocked = 0;
         if let Some(schedule) = self.schedule().filter(|s| self.paced && !s.calibration) {
             let left = self.pacer.steady_turns_left(&schedule);
             // Of a run that is stopped early, nobody knows who would have been late.
             let was_due = self.thread.now_ns() >= schedule.measured_ns().1;
-            match self.waits && was_due {
-                true => turns_blocked = left,
-                false => turns_not_started = left,
-            }
+            if self.waits && was_due { turns_blocked = left } else { turns_not_started = left }
         }
         if self.is_second_handle() {
             return self.thread.update(|t| {

@@ -130,7 +130,8 @@ impl PostMachine {
         if let Some(bodies) = &mut self.bodies {
             bodies.restart();
         }
-        (self.same, self.at) = (true, 0);
+        self.same = true;
+        self.at = 0;
         self.pending = Some((turn, io.now_ns));
         if let Err(error) = io.send(&self.request) {
             self.complete(io, Err(error));

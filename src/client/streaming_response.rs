@@ -6,6 +6,7 @@
 use crate::client::compressed_bodies::CompressedBodies;
 use crate::client::core::ClientCore;
 use crate::client::delivery::client_inbox::ClientInbox;
+use crate::client::delivery::inbox::Inbox;
 use crate::client::delivery::per_client::DeliveryTracker;
 use crate::client::delivery::skipped::skipped;
 use crate::client::http::{
@@ -187,9 +188,12 @@ impl<D: Decode> StreamMachine<D> {
             return self.read_compressed(io, bytes, whole);
         }
         let StreamMachine { decoder, delivery, inbox, response, unfinished, .. } = self;
-        let (core, phase, now_ns) = (&*io.core, io.phase(), io.now_ns);
+        let core = &*io.core;
+        let phase = io.phase();
+        let now_ns = io.now_ns;
         let inbox = inbox.open(&core.thread);
-        let (mut messages, mut unlike) = (0, ChunkCounts::default());
+        let mut messages = 0;
+        let mut unlike = ChunkCounts::default();
         // Whether nothing came since a message ended, or what is between two.
         let mut ended = false;
         let mut on = |part: Decoded<'_>| match part {
@@ -215,14 +219,7 @@ impl<D: Decode> StreamMachine<D> {
             Decoded::End => {
                 messages += 1;
                 ended = true;
-                let separators = inbox.end().min(unfinished[Part::Payload]);
-                unfinished[Part::Framing] += separators;
-                unfinished[Part::Payload] -= separators;
-                // A message that is no update is a matter of the connection.
-                let ignored = inbox.ignored_bytes().min(unfinished[Part::Payload]);
-                unlike.ignored = ignored > 0;
-                unfinished[Part::Control] += ignored;
-                unfinished[Part::Payload] -= ignored;
+                unlike.ignored = end_message(inbox, unfinished);
                 delivery.deliver(inbox, core, phase, now_ns);
             }
             part => unlike.add(&part),
@@ -261,9 +258,13 @@ impl<D: Decode> StreamMachine<D> {
             decoder, delivery, inbox, response, bodies, decoded, unfinished, ..
         } = self;
         let Some(bodies) = bodies else { return Err(Malformed) };
-        let (core, phase, now_ns) = (&*io.core, io.phase(), io.now_ns);
+        let core = &*io.core;
+        let phase = io.phase();
+        let now_ns = io.now_ns;
         let inbox = inbox.open(&core.thread);
-        let (mut messages, mut unlike, mut message_bytes) = (0, ChunkCounts::default(), 0);
+        let mut messages = 0;
+        let mut unlike = ChunkCounts::default();
+        let mut message_bytes = 0;
         let mut on = |part: Decoded<'_>| match part {
             Decoded::Payload(bytes, counted) => {
                 inbox.push(bytes);
@@ -539,6 +540,19 @@ impl<D: Decode> Machine for StreamMachine<D> {
     fn settle(&mut self, core: &ClientCore) {
         self.delivery.settle(core);
     }
+}
+
+/// Ends a message: what of its bytes is no update's is no payload. Returns whether a part of it is
+/// none.
+fn end_message(inbox: &mut Inbox, unfinished: &mut Flow) -> bool {
+    let separators = inbox.end().min(unfinished[Part::Payload]);
+    unfinished[Part::Framing] += separators;
+    unfinished[Part::Payload] -= separators;
+    // A message that is no update is a matter of the connection.
+    let ignored = inbox.ignored_bytes().min(unfinished[Part::Payload]);
+    unfinished[Part::Control] += ignored;
+    unfinished[Part::Payload] -= ignored;
+    ignored > 0
 }
 
 /// Takes what is explained to what is whole, if it ended.

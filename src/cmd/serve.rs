@@ -231,7 +231,8 @@ pub(crate) fn child() -> Outcome<()> {
     if start.crowded {
         set_batch_scheduling();
     }
-    let (case, shard) = (start.case, start.shard);
+    let case = start.case;
+    let shard = start.shard;
     let served = runtime()?.block_on(async {
         outlive_interrupts().map_err(at("cannot listen for signals"))?;
         let running = configure(start).and_then(server::start)?;

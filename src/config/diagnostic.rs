@@ -124,7 +124,9 @@ impl Diagnostics {
 
 /// Returns a text to show without its secrets, with the place that a span of it then has.
 fn hide(text: &str, span: Range<usize>) -> (String, Range<usize>) {
-    let (mut out, mut at, mut shown) = (String::new(), 0, span.clone());
+    let mut out = String::new();
+    let mut at = 0;
+    let mut shown = span.clone();
     for secret in secret::find(text) {
         out.push_str(&text[at..secret.start]);
         let start = out.len();
@@ -135,8 +137,8 @@ fn hide(text: &str, span: Range<usize>) -> (String, Range<usize>) {
             offset if offset > secret.start => inside,
             _ => now,
         };
-        let (begins, ends) =
-            (place(span.start, start, shown.start), place(span.end, out.len(), shown.end));
+        let begins = place(span.start, start, shown.start);
+        let ends = place(span.end, out.len(), shown.end);
         shown = begins..ends;
         at = secret.end;
     }

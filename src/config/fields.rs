@@ -99,7 +99,8 @@ impl<'t> Fields<'t> {
     /// Records a contradiction inside a key's value.
     pub fn report_at(&mut self, key: &Key, location: Location, message: impl Into<String>) {
         self.invalid.insert(key.name);
-        let (message, cause) = (message.into(), DiagnosticCause::Context);
+        let message = message.into();
+        let cause = DiagnosticCause::Context;
         self.diagnostics.push(Diagnostic { location, message, cause });
     }
 

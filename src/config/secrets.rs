@@ -80,7 +80,8 @@ impl Walk<'_> {
 /// Returns the text of `{ value = "…", secret = true }`, and whether it is a secret.
 fn marked(node: &TomlNode) -> Option<(TomlNode, bool)> {
     let TomlItem::Table(table) = &node.item else { return None };
-    let (value, mark) = (table.get("value")?, table.get("secret")?);
+    let value = table.get("value")?;
+    let mark = table.get("secret")?;
     match (&value.item, &mark.item) {
         (TomlItem::Text(_), TomlItem::Boolean(is_secret)) if table.entries.len() == 2 => {
             Some((value.clone(), *is_secret))

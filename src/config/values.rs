@@ -88,7 +88,8 @@ impl Fields<'_> {
             if range.contains(&value) {
                 Ok(value)
             } else {
-                let (least, most) = (range.start(), range.end());
+                let least = range.start();
+                let most = range.end();
                 refuse(key, node, format_args!("must be between {least} and {most}"))
             }
         })
@@ -287,7 +288,8 @@ fn integer(key: &Key, node: &TomlNode, range: &RangeInclusive<u64>) -> ValueResu
     match u64::try_from(value) {
         Ok(value) if range.contains(&value) => Ok(value),
         _ => {
-            let (least, most) = (range.start(), range.end());
+            let least = range.start();
+            let most = range.end();
             refuse(key, node, format_args!("must be between {least} and {most}, not {value}"))
         }
     }

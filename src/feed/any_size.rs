@@ -66,7 +66,9 @@ impl AnySizeReader {
 
     /// The message will never be whole: what was read of it and not given is forgotten.
     pub fn abandon(&mut self) {
-        (self.at, self.follows, self.strange) = (0, false, false);
+        self.at = 0;
+        self.follows = false;
+        self.strange = false;
     }
 
     /// Keeps what may belong to a stamp.

@@ -63,7 +63,8 @@ fn sort_in(beside: &mut Beside, column: &Column, pairs: &[(Figure, Figure)]) {
     let side = |of: fn(&(f64, f64)) -> f64| {
         median(&known.iter().map(of).collect::<Vec<f64>>()).unwrap_or_default()
     };
-    let (a, b) = (side(|pair| pair.0), side(|pair| pair.1));
+    let a = side(|pair| pair.0);
+    let b = side(|pair| pair.1);
     let ratios: Vec<f64> = known.iter().filter(|p| p.0 > 0.0).map(|p| p.1 / p.0).collect();
     // Of a figure that A has in some pairs only there is no ratio.
     let ratio = if ratios.len() == known.len() { median(&ratios) } else { None };

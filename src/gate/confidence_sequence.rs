@@ -67,8 +67,8 @@ impl ConfidenceSequence {
     /// once. `None` if so few differences give none.
     pub(crate) fn bounds(&self, alpha: f64) -> Option<(f64, f64)> {
         let values = || self.scaled.iter().map(|(x, _)| *x);
-        let (least, most) =
-            (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max));
+        let least = values().fold(f64::INFINITY, f64::min);
+        let most = values().fold(f64::NEG_INFINITY, f64::max);
         // Below all of them the evidence is at its greatest, also if they are all the same.
         let beyond = (most - least).max(most.abs().max(least.abs()) * 1e-9).max(1e-12);
         let lower = self.bound(least - beyond, most + beyond, Alternative::Above, alpha)?;
@@ -164,7 +164,8 @@ pub(crate) fn detectable_by_bets(noise: f64, pairs: u32, alpha: f64, power: f64)
         BETS.iter().map(money).sum::<f64>() * alpha >= 1.0
     };
     // In deviations: beyond twenty all pairs agree.
-    let (mut hidden, mut shown) = (0.0, 20.0);
+    let mut hidden = 0.0;
+    let mut shown = 20.0;
     if !shows(shown) {
         return None;
     }
@@ -182,7 +183,9 @@ fn growth(bet: f64, shift: f64) -> (f64, f64) {
     /// The median deviation of a normal deviate, which the scale is.
     const SCALE: f64 = 0.6745;
     const NODES: i32 = 200;
-    let (mut weight, mut mean, mut square) = (0.0, 0.0, 0.0);
+    let mut weight = 0.0;
+    let mut mean = 0.0;
+    let mut square = 0.0;
     for node in -NODES..=NODES {
         let z = f64::from(node) * 5.0 / f64::from(NODES);
         let density = (-z * z / 2.0).exp();

@@ -35,7 +35,8 @@ impl Load {
     /// Of messages in windows that lie within an interval of each client's own.
     fn of(a: u64, b: u64, edges: f64) -> Load {
         let least = |other: f64| CAME * other - edges - DEVIATIONS * other.sqrt();
-        let (a, b) = (a as f64, b as f64);
+        let a = a as f64;
+        let b = b as f64;
         if b < least(a) {
             Load::Fewer(least(a).ceil())
         } else if a < least(b) {
@@ -58,7 +59,8 @@ pub(crate) fn compare(pairs: &[(&Table, &Table)]) -> Loads {
         let (a, b) = pairs.iter().fold((0, 0), |(a, b), (x, y)| (a + of(x), b + of(y)));
         let edges = f64::from(row.clients) * pairs.len() as f64;
         let subject = Subject::of_row(&row.series, row.clients, "completed");
-        let (came, before) = (thousands(b), thousands(a));
+        let came = thousands(b);
+        let before = thousands(a);
         match Load::of(a, b, edges) {
             Load::Same => {}
             Load::Fewer(least) => loads.findings.push(Finding {

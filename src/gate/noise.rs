@@ -86,7 +86,8 @@ fn drift(values: &[f64]) -> Option<f64> {
     if logs.len() < 2 {
         return None;
     }
-    let (middle, mean) = ((n - 1.0) / 2.0, logs.iter().sum::<f64>() / n);
+    let middle = (n - 1.0) / 2.0;
+    let mean = logs.iter().sum::<f64>() / n;
     let from_middle = |i: usize| i as f64 - middle;
     let with = logs.iter().enumerate().map(|(i, y)| from_middle(i) * (y - mean)).sum::<f64>();
     let alone = (0..logs.len()).map(|i| from_middle(i).powi(2)).sum::<f64>();

@@ -50,7 +50,8 @@ impl FailedCheck {
             let is_of_driver = failed.result.check == Check::DriverOnSchedule;
             (is_of_driver, failed.result.value.value().unwrap_or(0.0))
         };
-        let ((own, value), (others, other)) = (rank(self), rank(other));
+        let (own, value) = rank(self);
+        let (others, other) = rank(other);
         own.cmp(&others).then(value.total_cmp(&other))
     }
     /// Returns it as a finding that fails. What a process wrote last stays in lines of its own.

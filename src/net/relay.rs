@@ -105,7 +105,8 @@ impl Relay {
 
 impl RelayState {
     fn new(to: Dialer) -> RelayState {
-        let (faults, errors) = (BTreeMap::new(), empty_histogram());
+        let faults = BTreeMap::new();
+        let errors = empty_histogram();
         let totals = RelayTotals { connections: 0, up: 0, down: 0, faults, errors };
         RelayState {
             to,

@@ -89,8 +89,8 @@ impl ControlGroup {
             let of =
                 |second: &str, first: &str| field(&stat, first).or_else(|_| field(&stat, second));
             let faults = || {
-                let (all, major) =
-                    (of("pgfault", "total_pgfault")?, of("pgmajfault", "total_pgmajfault")?);
+                let all = of("pgfault", "total_pgfault")?;
+                let major = of("pgmajfault", "total_pgmajfault")?;
                 Ok((u64::saturating_sub(all, major), major))
             };
             activity.page_faults = or_why(faults());
@@ -175,7 +175,8 @@ pub(super) fn of_lines(lines: &str, mount: &Path) -> io::Result<ControlGroup> {
     let path = |controller: &str| {
         lines.lines().find_map(|line| {
             let mut parts = line.splitn(3, ':').skip(1);
-            let (controllers, path) = (parts.next()?, parts.next()?);
+            let controllers = parts.next()?;
+            let path = parts.next()?;
             let found = controllers.split(',').any(|name| name == controller);
             // The root is the whole machine, and what is above cannot be seen.
             let name = path.strip_prefix('/').filter(|name| !name.is_empty());

@@ -55,7 +55,8 @@ fn count_in(sockstat: &str, protocol: &str, name: &str) -> Option<u64> {
 /// Returns the TCP connections of `/proc/net/snmp`, whose lines come in pairs: names, and counts.
 fn opened(snmp: &str) -> Option<u64> {
     let mut lines = snmp.lines().filter_map(|line| line.strip_prefix("Tcp:"));
-    let (names, counts) = (lines.next()?, lines.next()?);
+    let names = lines.next()?;
+    let counts = lines.next()?;
     let count = |wanted: &str| {
         let mut pairs = names.split_whitespace().zip(counts.split_whitespace());
         pairs.find(|(name, _)| *name == wanted)?.1.parse::<u64>().ok()

@@ -163,7 +163,8 @@ mod read {
             let Ok(tasks) = self.process.tasks() else {
                 return KernelCounts::Absent(Uncounted::System);
             };
-            let (mut voluntary, mut involuntary) = (0, 0);
+            let mut voluntary = 0;
+            let mut involuntary = 0;
             for task in tasks.flatten() {
                 let Ok(status) = task.status() else { continue };
                 let counts = status.voluntary_ctxt_switches.zip(status.nonvoluntary_ctxt_switches);
@@ -294,9 +295,12 @@ mod read {
         let is_one = |local: &SocketAddr| {
             let any = local.ip().is_unspecified();
             let mut addresses = addresses.clone();
-            addresses.any(|wanted| match any {
-                true => wanted.port() == local.port() && is_own_address(wanted.ip()),
-                false => wanted == local,
+            addresses.any(|wanted| {
+                if any {
+                    wanted.port() == local.port() && is_own_address(wanted.ip())
+                } else {
+                    wanted == local
+                }
             })
         };
         let sockets = [tcp(), tcp6()].into_iter().flatten().flatten();

@@ -86,7 +86,8 @@ impl UrlParts {
                 return Err(format!("url {url:?}: {digits:?} is not a port"));
             }
         };
-        let (authority, host) = (shown.to_owned(), host.to_owned());
+        let authority = shown.to_owned();
+        let host = host.to_owned();
         Ok(UrlParts { authority, credentials, host, port, tls: *tls })
     }
 }

@@ -101,7 +101,8 @@ pub(super) fn halve(plan: &mut Plan, machine: &Machine) {
 /// See [`Plan::split_cores`]: as many threads as each side has cores.
 pub(super) fn split_cores(plan: &mut Plan, cores: &CoreSplit, machine: &Machine) {
     let with = |cores: &[u32]| Machine { cores: cores.len() as u32, ..machine.clone() };
-    let (driver, server) = (with(&cores.driver), with(&cores.server));
+    let driver = with(&cores.driver);
+    let server = with(&cores.server);
     let mut all = std::mem::take(&mut plan.cases);
     for case in &mut all {
         case.drivers = drivers(plan, case.clients, &driver);

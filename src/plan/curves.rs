@@ -25,8 +25,8 @@ pub(crate) fn predict_costs(plan: &Plan) -> Vec<Curve> {
             Ok(points) => (points, None),
             Err(why) => (Vec::new(), Some(why.to_owned())),
         };
-        let (series, transport) = (series.label.clone(), series.transport().to_owned());
-        Curve { series, transport, clients, points, absent }
+        let transport = series.transport().to_owned();
+        Curve { series: series.label.clone(), transport, clients, points, absent }
     };
     plan.series.iter().map(one).collect()
 }

@@ -38,12 +38,17 @@ pub(super) fn read(
     let by_id = plan.series.iter().any(|series| series.settings.matches_answers().is_some());
     refuse_feed(&mut fields, plan, by_id);
     refuse_size(file, diagnostics);
-    let mut place = |key: &Key| match fields.is_given(key) {
-        true => fields.read(key, |node| read_place(key, node).map(Some)),
-        false => None,
+    let mut place = |key: &Key| {
+        if fields.is_given(key) {
+            fields.read(key, |node| read_place(key, node).map(Some))
+        } else {
+            None
+        }
     };
-    let (time, sequence) = (place(&keys::TIME), place(&keys::SEQUENCE));
-    let (id, channel) = (place(&keys::ID), place(&keys::CHANNEL));
+    let time = place(&keys::TIME);
+    let sequence = place(&keys::SEQUENCE);
+    let id = place(&keys::ID);
+    let channel = place(&keys::CHANNEL);
     if by_id {
         if id.is_none() && fields.is_valid(&keys::ID) {
             fields.report(&keys::ID, NEEDS_ID);

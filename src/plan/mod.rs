@@ -109,7 +109,8 @@ impl CoreSplit {
     /// Half of the cores for each side, the odd one for the servers. `None` with one core.
     pub(crate) fn halves(cores: &[u32]) -> Option<CoreSplit> {
         let (driver, server) = cores.split_at(cores.len() / 2);
-        let (driver, server) = (driver.to_vec(), server.to_vec());
+        let driver = driver.to_vec();
+        let server = server.to_vec();
         (!driver.is_empty()).then_some(CoreSplit { driver, server })
     }
 }
@@ -414,7 +415,9 @@ impl Plan {
         }
         if self.delay.jitter_ns > 0 {
             // With jitter, and in order, a latency has no closed form.
-            (model.delivery, model.response, model.age_mean_ns) = (None, None, None);
+            model.delivery = None;
+            model.response = None;
+            model.age_mean_ns = None;
         }
         Some(model)
     }
@@ -438,7 +441,8 @@ impl Plan {
         feed: &feed::Spec,
         clients: u32,
     ) -> SeriesContext {
-        let (authority, bundled) = (server.authority().to_owned(), server.is_bundled());
+        let authority = server.authority().to_owned();
+        let bundled = server.is_bundled();
         let credentials = server.credentials().cloned();
         let target = Target { authority, credentials, path: path.to_owned(), bundled };
         SeriesContext { feed: *feed, target, delay_ns: self.delay.one_way_ns, clients }

@@ -99,7 +99,8 @@ fn needs(plan: &Plan, machine: &Machine) -> Needs {
     let run_s = expected.sum::<u64>() as f64 / SECOND_NS as f64;
     for case in &plan.cases {
         let expected = estimate(plan, case);
-        let (connections, opened) = (expected.connections, expected.connections_per_second);
+        let connections = expected.connections;
+        let opened = expected.connections_per_second;
         let drivers = case.drivers.iter().map(|d| d.clients);
         let servers = case.servers.iter().map(|s| s.connections);
         let largest = u64::from(drivers.chain(servers).max().unwrap_or(0));
@@ -146,7 +147,8 @@ fn check(
 ) -> PreflightCheck {
     let ok = needed <= available;
     let remedy = if ok { String::new() } else { remedy.to_owned() };
-    let (needed, available) = (show(needed), show(available));
+    let needed = show(needed);
+    let available = show(available);
     PreflightCheck { name, needed, available, ok, required, remedy }
 }
 
@@ -199,7 +201,8 @@ fn ports_with_closed(needs: &Needs, machine: &Machine) -> Option<PreflightCheck>
     let count = machine.port_count().filter(|_| needs.ports_with_closed > 0)?;
     let remedy = "connects fail (EADDRNOTAVAIL) if the server lets its clients close first: \
                   sysctl -w net.ipv4.tcp_tw_reuse=1, or keep connections alive, or a longer interval";
-    let (name, needed) = ("ports, closed ones too", needs.ports_with_closed);
+    let name = "ports, closed ones too";
+    let needed = needs.ports_with_closed;
     Some(check(name, false, [needed, count], thousands, remedy))
 }
 

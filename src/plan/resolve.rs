@@ -65,9 +65,13 @@ pub fn resolve(file: &scenario::ScenarioFile, machine: &Machine) -> Result<Resol
     let mut labels = BTreeSet::new();
     for each in file.series() {
         let most_clients = clients.counts.iter().max().copied().unwrap_or(0);
-        let (plan_so_far, paths) = (&plan, &paths);
-        let around =
-            SeriesSurroundings { plan: plan_so_far, paths, duration_ns, most_clients, has_message };
+        let around = SeriesSurroundings {
+            plan: &plan,
+            paths: &paths,
+            duration_ns,
+            most_clients,
+            has_message,
+        };
         let series = read_series(each, &around, &mut labels, &mut used_paths, &mut diagnostics);
         plan.series.extend(series);
     }
@@ -466,7 +470,8 @@ fn check_interval(
     // A transport with a schedule of its own calls it `interval`.
     let key = keys.iter().find(|k| k.name == "interval").unwrap_or(&keys::TRANSPORT);
     if fields.is_valid(key) {
-        let (interval, duration) = (human_ns(interval as f64), human_ns(duration as f64));
+        let interval = human_ns(interval as f64);
+        let duration = human_ns(duration as f64);
         let message = format!(
             "the interval of {interval} is longer than the measured duration of {duration}: \
              some clients would do nothing in it"

@@ -124,9 +124,10 @@ fn read_table(fields: &mut Fields<'_>, at: TlsOf<'_>, settings: &mut TlsSettings
             fields.report_at(&keys::TLS_ALPN, protocol.location.clone(), message);
         }
     }
-    settings.alpn = match offered.is_empty() {
-        true => vec![HTTP_1_1.to_owned()],
-        false => offered.into_iter().map(|protocol| protocol.value).collect(),
+    settings.alpn = if offered.is_empty() {
+        vec![HTTP_1_1.to_owned()]
+    } else {
+        offered.into_iter().map(|protocol| protocol.value).collect()
     };
     settings.resumption = fields.boolean(&keys::TLS_RESUMPTION);
     if fields.is_given(&keys::TLS_VERSION) {

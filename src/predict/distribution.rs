@@ -157,7 +157,8 @@ impl Distribution {
         if measured.is_empty() {
             return None;
         }
-        let (mut before, mut worst) = (0.0, 0.0f64);
+        let mut before = 0.0;
+        let mut worst = 0.0f64;
         for step in measured.iter_recorded() {
             // A bucket's values lie between its least and its highest equivalent value.
             let high = step.value_iterated_to() as f64;

@@ -128,7 +128,8 @@ impl ClientTable {
             let mut record = csv::StringRecord::new();
             while reader.read_record(&mut record).map_err(wrong)? {
                 let at = record.position().map_or(0, csv::Position::line);
-                let (has, wants) = (record.len(), table.columns.len());
+                let has = record.len();
+                let wants = table.columns.len();
                 if has != wants {
                     return Err(format!("line {at}: {has} values for {wants} columns"));
                 }

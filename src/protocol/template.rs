@@ -107,9 +107,10 @@ impl Template {
         });
         let Some(name) = unknown else { return Ok(()) };
         let known: Vec<String> = columns.iter().map(|column| format!("{{{column}}}")).collect();
-        let data = match known.is_empty() {
-            true => "set `data` to a file that has it".to_owned(),
-            false => format!("the data have {}", known.join(", ")),
+        let data = if known.is_empty() {
+            "set `data` to a file that has it".to_owned()
+        } else {
+            format!("the data have {}", known.join(", "))
         };
         let names: Vec<&str> = columns.iter().map(String::as_str).chain(ALWAYS).collect();
         let near = nearest(name, &names);
@@ -145,7 +146,8 @@ impl Template {
             source: self.source.clone(),
             pieces: pieces.to_vec(),
         };
-        let (before, after) = (part(&self.pieces[..at]), part(&self.pieces[at + 1..]));
+        let before = part(&self.pieces[..at]);
+        let after = part(&self.pieces[at + 1..]);
         (!after.pieces.iter().any(is_it)).then_some((before, after))
     }
 

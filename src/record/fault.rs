@@ -307,7 +307,8 @@ impl fmt::Display for ClientError {
                 None => f.write_str("TLS failed"),
             },
             ClientErrorKind::TlsAlert => {
-                let (name, remedy) = (alert_name(self.code), alert_remedy(self.code));
+                let name = alert_name(self.code);
+                let remedy = alert_remedy(self.code);
                 let code = self.code;
                 write!(f, "the server refused the TLS handshake: alert {name} ({code}){remedy}")
             }

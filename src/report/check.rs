@@ -132,7 +132,8 @@ impl Check {
         self.ended(CheckOutcome::NotMade, Figure::absent(why.clone()), why)
     }
     fn ended(self, outcome: CheckOutcome, value: Figure, text: impl Into<String>) -> CheckResult {
-        let (text, cause) = (text.into(), self.cause());
+        let text = text.into();
+        let cause = self.cause();
         let remedy = match (self, outcome) {
             (Check::KernelAgrees, CheckOutcome::NotMade) => NO_COUNTS,
             (check, _) => check.remedy(),

@@ -268,9 +268,11 @@ fn predicted() -> Vec<Column> {
         |r| r.predicted.exact,
     )];
     for q in Quantity::all() {
-        let (name, about) = (q.name(), q.about());
+        let name = q.name();
+        let about = q.about();
         let figure = |prefix: &str, unit, how: &str, of: fn(&Prediction) -> &Figure| {
-            let (name, about) = (format!("{prefix}_{name}"), format!("{about}, {how}"));
+            let name = format!("{prefix}_{name}");
+            let about = format!("{about}, {how}");
             figure(name, unit, about, move |r| of(r.predicted.of(q)))
         };
         out.push(
@@ -386,9 +388,8 @@ fn volume(layer: Layer, way: Way, (per, about, of): Basis) -> Column {
 fn bytes() -> Vec<Column> {
     let split =
         [Layer::Part(Part::Payload), Layer::Overhead, Layer::Wire, Layer::Ip, Layer::Segments];
-    let ways = |layer: Layer| match split.contains(&layer) {
-        true => &[Way::Both, Way::Up, Way::Down][..],
-        false => &[Way::Both],
+    let ways = |layer: Layer| {
+        if split.contains(&layer) { &[Way::Both, Way::Up, Way::Down][..] } else { &[Way::Both] }
     };
     let each = |layer, basis| ways(layer).iter().map(move |&way| volume(layer, way, basis));
     let mut out: Vec<Column> = Layer::all().flat_map(|layer| each(layer, PER_MESSAGE)).collect();

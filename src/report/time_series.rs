@@ -86,8 +86,9 @@ fn two(row: &SecondRow, metric: Metric) -> [Figure; 2] {
 /// The percentile of a coarse histogram is the middle of its bucket, which halves the error.
 fn percentile(histogram: &Histogram<u64>, quantile: f64) -> Figure {
     let value = Figure::quantile_us(histogram, quantile);
-    match histogram.sigfig() < WHOLE_DIGITS {
-        true => value.map(|us| histogram.median_equivalent((us * 1e3) as u64) as f64 / 1e3),
-        false => value,
+    if histogram.sigfig() < WHOLE_DIGITS {
+        value.map(|us| histogram.median_equivalent((us * 1e3) as u64) as f64 / 1e3)
+    } else {
+        value
     }
 }

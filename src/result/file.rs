@@ -225,7 +225,8 @@ pub fn read_lines(path: &Path, mut input: impl BufRead) -> Outcome<RunResult> {
     let shared: Arc<Path> = Arc::from(path);
     let mut reading: Option<FileReading> = None;
     let mut text = Vec::new();
-    let (mut number, mut offset) = (0u64, 0u64);
+    let mut number = 0u64;
+    let mut offset = 0u64;
     loop {
         text.clear();
         let length =

@@ -258,7 +258,8 @@ impl Coordinator<'_> {
         } else {
             series.settings.clone()
         };
-        let (path, bundled) = (series.path.clone(), self.server().is_bundled());
+        let path = series.path.clone();
+        let bundled = self.server().is_bundled();
         let credentials = self.server().credentials().cloned();
         let target = Target { authority, credentials, path, bundled };
         for shard in &self.case.drivers {
@@ -392,9 +393,10 @@ impl Coordinator<'_> {
     /// each has the same number of updates. If the interval is not known there is no such number, and all
     /// windows are the one of the age of information.
     fn push_spread_ns(&self, interval_ns: u64) -> u64 {
-        match self.plan.is_rate_unknown(self.plan.series_of(self.case)) {
-            true => 0,
-            false => interval_ns.min(PUSH_SPREAD_NS),
+        if self.plan.is_rate_unknown(self.plan.series_of(self.case)) {
+            0
+        } else {
+            interval_ns.min(PUSH_SPREAD_NS)
         }
     }
 
@@ -455,7 +457,8 @@ impl Coordinator<'_> {
     /// Waits for the end of the measured window, and has the result inspected once a second, which
     /// may end the case. Returns true if every driver was gone before.
     async fn inspect(&mut self, schedule: &Schedule) -> Result<bool, Stop> {
-        let (from_ns, until_ns) = (schedule.steady_from_ns(), schedule.cost_until_ns());
+        let from_ns = schedule.steady_from_ns();
+        let until_ns = schedule.cost_until_ns();
         let mut measured_ns = SECOND_NS;
         while !self.case.floor && from_ns + measured_ns + ARRIVAL_NS < until_ns {
             if self.gone_before(from_ns + measured_ns + ARRIVAL_NS).await? {
@@ -522,7 +525,8 @@ impl Coordinator<'_> {
             self.processes.record_loss(Server, why);
             return Err(Stop::Early(EarlyEnd::ServerNotReady));
         }
-        let (port, of_started) = (external.address.port(), external.cost());
+        let port = external.address.port();
+        let of_started = external.cost();
         self.external_cost = Some(self.named_cost(port, false).unwrap_or(of_started));
         Ok(())
     }
@@ -537,7 +541,8 @@ impl Coordinator<'_> {
     /// about to start is waited for, as clients do that have a single address.
     async fn choose_address(&mut self) -> Result<(), Stop> {
         let plan::Server::External { address, others, .. } = self.server() else { return Ok(()) };
-        let (address, others) = (*address, others.clone());
+        let address = *address;
+        let others = others.clone();
         if others.is_empty() {
             return Ok(());
         }

@@ -67,7 +67,8 @@ impl ExternalServer {
             return Ok(None);
         };
         let mut start = start.clone();
-        let (authority, credentials) = (authority.clone(), credentials.clone());
+        let authority = authority.clone();
+        let credentials = credentials.clone();
         let mut at = Address { authority, credentials, socket: *address, others: others.clone() };
         if url.contains(PORT) {
             let port = free_port()?.to_string();
@@ -146,7 +147,8 @@ impl ExternalServer {
     pub(crate) async fn wait_until_ready(&mut self) -> Result<(), String> {
         let deadline = Instant::now() + self.ready_limit;
         // Whether it has accepted a connection, and the status of its last answer.
-        let (mut listened, mut status) = (false, None);
+        let mut listened = false;
+        let mut status = None;
         loop {
             if !self.process.is_alive() {
                 let when = format!("before it listened at {}", self.describe_addresses());

@@ -224,7 +224,8 @@ impl<'a> Processes<'a> {
         let process = &mut self.all[index];
         let was_gone = std::mem::replace(&mut process.gone, true);
         if !process.ended && !was_gone {
-            let (role, how) = (process.role, format!("{} {why}", process.process.name()));
+            let role = process.role;
+            let how = format!("{} {why}", process.process.name());
             self.record_loss(role, how);
         }
     }

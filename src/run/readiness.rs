@@ -179,10 +179,8 @@ fn no_answer(error: &Error) -> FirstAnswer {
 impl ReadyRequest {
     /// A request for a path that must be answered with 2xx, or with anything.
     pub(super) fn of_test(path: &str, must_succeed: bool, tls: Option<&TlsSettings>) -> Self {
-        let ready = match must_succeed {
-            true => ReadyAnswer::Success,
-            false => ReadyAnswer::Any { held: false },
-        };
+        let ready =
+            if must_succeed { ReadyAnswer::Success } else { ReadyAnswer::Any { held: false } };
         ReadyRequest(Arc::new(Inner {
             path: path.to_owned(),
             bytes: format!("GET {path} HTTP/1.1\r\nHost: h\r\n\r\n").into_bytes(),

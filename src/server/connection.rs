@@ -137,7 +137,8 @@ async fn serve_http(
     let mut other = Bytes::new();
     let reason = loop {
         if other.is_empty() {
-            let (routes, buffers) = (&context.routes, &context.buffers);
+            let routes = &context.routes;
+            let buffers = &context.buffers;
             let most_head_bytes = context.limits.head_bytes;
             let shared = (&peer, &*state);
             let mut simple =
@@ -199,10 +200,11 @@ async fn serve_by_hyper(
     .await;
     let parts = connection.into_parts();
     let (stream, unread) = parts.io.into_inner().into_parts();
-    let rest = match unread.is_empty() {
-        true => parts.read_buf,
+    let rest = if unread.is_empty() {
+        parts.read_buf
+    } else {
         // hyper reads less at once than the thread does.
-        false => [parts.read_buf, unread].concat().into(),
+        [parts.read_buf, unread].concat().into()
     };
     if let Some(take_over) = requests.take_over.take() {
         let upgraded = Upgraded { stream, leftover: rest, peer: peer.clone() };

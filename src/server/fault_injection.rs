@@ -125,7 +125,8 @@ impl FromStr for InjectedFault {
     /// A sentence that names what is wrong and an example.
     fn from_str(text: &str) -> Result<InjectedFault, String> {
         let (name, size) = text.split_once('=').unwrap_or((text, ""));
-        let (name, size) = (name.trim(), size.trim());
+        let name = name.trim();
+        let size = size.trim();
         let Some((_, example, _)) = FAULTS.iter().find(|fault| fault.0 == name) else {
             let names: Vec<&str> = FAULTS.iter().map(|fault| fault.0).collect();
             let meant = nearest(name, &names).map(|near| format!("; did you mean {near:?}?"));
@@ -194,7 +195,8 @@ fn drop_every(text: &str) -> Result<f64, String> {
 fn stall(text: &str) -> Result<InjectedFault, String> {
     let bad = || format!("{text:?} is no stall: write how long and how often, stall=200ms/2s");
     let (ns, every) = text.split_once('/').ok_or_else(bad)?;
-    let (ns, every_ns) = (parse_duration_ns(ns)?, parse_duration_ns(every)?);
+    let ns = parse_duration_ns(ns)?;
+    let every_ns = parse_duration_ns(every)?;
     if 0 < ns && ns < every_ns {
         Ok(InjectedFault::Stall(Stall { ns, every_ns }))
     } else {
@@ -315,7 +317,9 @@ struct Drops {
 
 impl Drops {
     fn new(every: f64, seed: u64) -> Drops {
-        let (seen, dropped, next) = (Cell::new(0), Cell::new(0), Cell::new(u64::MAX));
+        let seen = Cell::new(0);
+        let dropped = Cell::new(0);
+        let next = Cell::new(u64::MAX);
         let drops = Drops { every, seed, seen, next, dropped };
         if every >= 1.0 {
             drops.next.set(drops.place(0));
@@ -325,7 +329,8 @@ impl Drops {
     /// Where in its stretch the `number`-th is.
     fn place(&self, number: u64) -> u64 {
         let edge = |number: u64| (number as f64 * self.every).ceil() as u64;
-        let (from, until) = (edge(number), edge(number + 1));
+        let from = edge(number);
+        let until = edge(number + 1);
         let chosen = u128::from(mix(self.seed ^ mix(number))) * u128::from(until - from);
         from + (chosen >> 64) as u64
     }

@@ -160,13 +160,15 @@ impl Subscription {
             return (!thread.drops()).then(|| Outgoing::update(thread, update));
         }
         let mut out = thread.scratch();
-        let (mut updates, mut last) = (0, Update { sequence: 0, published_ns: 0 });
+        let mut updates = 0;
+        let mut last = Update { sequence: 0, published_ns: 0 };
         let due = std::iter::from_fn(|| {
             while updates < most && cursor.peek().published_ns <= until_ns {
                 let next = cursor.peek();
                 cursor.advance();
                 if !thread.drops() {
-                    (updates, last) = (updates + 1, next);
+                    updates += 1;
+                    last = next;
                     return Some(Stamp::from(next));
                 }
             }

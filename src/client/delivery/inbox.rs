@@ -141,7 +141,8 @@ impl Inbox {
             let room = SAMPLE_BYTES - sample.len();
             sample.extend_from_slice(&bytes[..bytes.len().min(room)]);
         }
-        let (stamps, unstamped) = (&mut self.stamps, &mut self.unstamped);
+        let stamps = &mut self.stamps;
+        let unstamped = &mut self.unstamped;
         let on = |stamp| match stamp {
             Some(stamp) => stamps.push(stamp),
             None => *unstamped += 1,
@@ -158,7 +159,8 @@ impl Inbox {
 
     /// Ends the message; returns the number of its bytes that separate payloads.
     pub(crate) fn end(&mut self) -> u64 {
-        let (stamps, unstamped) = (&mut self.stamps, &mut self.unstamped);
+        let stamps = &mut self.stamps;
+        let unstamped = &mut self.unstamped;
         let on = |stamp| match stamp {
             Some(stamp) => stamps.push(stamp),
             None => *unstamped += 1,
@@ -187,7 +189,8 @@ impl Inbox {
         }
         self.separators = 0;
         self.stamps.clear();
-        (self.unstamped, self.texts_behind) = (0, 0);
+        self.unstamped = 0;
+        self.texts_behind = 0;
         self.sample = None;
     }
 

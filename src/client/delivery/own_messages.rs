@@ -24,9 +24,7 @@ pub(super) struct OwnMessages {
     skipped: Skipped,
     /// Whether the client asks for each message: then one answer may be as the last.
     asks: bool,
-    /// The only channel, if messages have none.
-    channel: Channel,
-    channels: HashMap<u64, Channel>,
+    channels: Channels,
     delivered: u64,
     superseded: u64,
     gaps: u64,
@@ -42,6 +40,29 @@ const FIRST: u64 = 1 << 63;
 /// Times may go back by so much without a word: the two readings of the clocks by which they are converted
 /// differ, and threads of a server take a time and then their turn.
 const TIME_BACK_NS: u64 = 1_000_000;
+
+/// Every channel of one client.
+#[derive(Debug, Default)]
+struct Channels {
+    /// The only one, if messages name none.
+    only: Channel,
+    named: HashMap<u64, Channel>,
+}
+
+impl Channels {
+    /// Returns the channel of a message.
+    fn of(&mut self, format: &MessageReader, fields: &MessageFields) -> &mut Channel {
+        if format.has_channels() {
+            self.named.entry(fields.channel).or_default()
+        } else {
+            &mut self.only
+        }
+    }
+
+    fn all(&mut self) -> impl Iterator<Item = &mut Channel> {
+        self.named.values_mut().chain([&mut self.only])
+    }
+}
 
 /// What one client has received of one channel.
 #[derive(Debug, Default)]
@@ -91,8 +112,7 @@ impl OwnMessages {
         OwnMessages {
             skipped,
             asks,
-            channel: Channel::default(),
-            channels: HashMap::new(),
+            channels: Channels::default(),
             delivered: 0,
             superseded: 0,
             gaps: 0,
@@ -120,10 +140,7 @@ impl OwnMessages {
         let mut times = client.thread.message_times.borrow_mut();
         let age = times.age(format, fields, opened_ns, now_ns, clocks);
         drop(times);
-        let channel = match format.has_channels() {
-            true => self.channels.entry(fields.channel).or_default(),
-            false => &mut self.channel,
-        };
+        let channel = self.channels.of(format, fields);
         let first = channel.newest.is_none();
         if std::mem::replace(&mut channel.reconnects, self.reconnects) != self.reconnects
             && channel.begins_anew(fields, age)
@@ -167,10 +184,7 @@ impl OwnMessages {
         let jump = channel.jump(place).filter(|_| skipped_in.is_none());
         let jumped = jump.map_or(0, |(from, until)| until - from);
         self.count_numbers(&mut recorder, phase, skipped_in, jumped);
-        let channel = match format.has_channels() {
-            true => self.channels.entry(fields.channel).or_default(),
-            false => &mut self.channel,
-        };
+        let channel = self.channels.of(format, fields);
         if let Some((from, until)) = jump.filter(|_| self.skipped == Skipped::Missing) {
             let gap = Gap { first: from, last: until - 1, phase };
             lose(&mut recorder, channel.open.open(gap));
@@ -228,7 +242,7 @@ impl OwnMessages {
     /// ones.
     pub(super) fn settle(&mut self, client: &ClientCore) {
         let mut recorder = client.thread.recorder.borrow_mut();
-        for channel in self.channels.values_mut().chain([&mut self.channel]) {
+        for channel in self.channels.all() {
             lose(&mut recorder, channel.open.close());
         }
         if !client.is_finished() || !self.numbered {
@@ -257,8 +271,7 @@ fn count_fields(counts: &mut Counts, fields: &MessageFields, place: Option<u64>,
 }
 
 /// Returns the greatest number that divides both; of 0 and another, the other.
-fn common_divisor(a: u64, b: u64) -> u64 {
-    let (mut a, mut b) = (a, b);
+fn common_divisor(mut a: u64, mut b: u64) -> u64 {
     while a > 1 && b > 0 {
         (a, b) = (b, a % b);
     }

@@ -148,7 +148,8 @@ impl DeliveryTracker {
             }
             return false;
         };
-        let (skipped, asks) = (self.skipped, self.asks);
+        let skipped = self.skipped;
+        let asks = self.asks;
         let own = self.own.get_or_insert_with(|| Box::new(OwnMessages::new(format, skipped, asks)));
         let Receipt { new, newest } = own.receive(client, phase, format, &fields, now_ns);
         let kind = if new { TraceKind::Update } else { TraceKind::Empty };
@@ -196,7 +197,8 @@ impl DeliveryTracker {
                 match self.skipped {
                     Skipped::Superseded => counts.superseded += jumped,
                     Skipped::Missing if jumped > 0 => {
-                        let (first, last) = (stamp.sequence - jumped, stamp.sequence - 1);
+                        let first = stamp.sequence - jumped;
+                        let last = stamp.sequence - 1;
                         lose(&mut recorder, self.open.open(Gap { first, last, phase }));
                     }
                     Skipped::Missing => {}

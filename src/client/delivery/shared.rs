@@ -82,7 +82,8 @@ impl SharedDelivery {
             Arrival::New => {
                 if post.number > sender.newest + 1 {
                     let of = |number| Post { number, ..post }.sequence();
-                    let (first, last) = (of(sender.newest + 1), of(post.number - 1));
+                    let first = of(sender.newest + 1);
+                    let last = of(post.number - 1);
                     lose(&mut recorder, self.open.open(Gap { first, last, phase }));
                 }
                 let skipped = post

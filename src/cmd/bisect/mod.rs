@@ -102,7 +102,8 @@ impl Bisection<'_> {
                 }
                 BisectStep::Bad(judgement) => {
                     self.say(&format!("{} is bad", middle.short()));
-                    (bad, evidence) = (middle, judgement);
+                    bad = middle;
+                    evidence = judgement;
                 }
                 BisectStep::Skip(why) => {
                     let why = format!("{} is skipped: {why}", middle.short());

@@ -81,7 +81,8 @@ fn run_compare(args: &CompareArgs) -> Outcome<Conclusion> {
         (None, None) => PairLimit::TimeOfEachCase,
     };
     let mut terms = prepare(&args.how, "B against A", targets, rules, limit)?;
-    (terms.strict, terms.only_noisy) = (args.strict, args.only_noisy);
+    terms.strict = args.strict;
+    terms.only_noisy = args.only_noisy;
     if let Some(why) = terms.rules.undecidable(most_metrics(&terms.sides)) {
         warn(&why);
     }
@@ -190,7 +191,8 @@ fn rules_at(looks: Vec<u32>, args: &PairArgs) -> Rules {
 
 /// Refuses too few pairs: the smallest p of an exact test depends on their number.
 fn require_decisive(rules: &Rules) -> Outcome<()> {
-    let (most, level) = (rules.most_pairs(), rules.alpha);
+    let most = rules.most_pairs();
+    let level = rules.alpha;
     let p = rules.smallest_p(most);
     if p <= level {
         return Ok(());
@@ -389,7 +391,8 @@ fn prepare_side(
         // A limit would end a run that is compared, and its client counts are others.
         overrides.push("limit=[]".to_owned());
     }
-    let (scenario, limited) = (args.scenario.clone(), !prepared.limits.is_empty());
+    let scenario = args.scenario.clone();
+    let limited = !prepared.limits.is_empty();
     let warnings = prepared.warnings;
     Ok(ComparedSide { name, target, plan, scenario, overrides, limited, warnings, together })
 }
@@ -440,7 +443,8 @@ fn describe_cores(sides: &[ComparedSide; 2]) -> Option<String> {
         let all: Vec<String> = cores.iter().map(u32::to_string).collect();
         format!("{} {}", if cores.len() == 1 { "core" } else { "cores" }, all.join(", "))
     };
-    let (driver, server) = (side.plan.driver_cores(), side.plan.server_cores());
+    let driver = side.plan.driver_cores();
+    let server = side.plan.server_cores();
     (!driver.is_empty()).then(|| {
         format!(
             "the driver ran on {}, and servers that were started on {} (--share-cores lets both have \

@@ -32,7 +32,8 @@ fn shared<'a>(a: &ListenPlace<'a>, b: &ListenPlace<'_>) -> Option<&'a SocketAddr
 /// Says that two servers that are started would listen at the same address, and so cannot live at the
 /// same time.
 pub(super) fn describe_one_address(a: &Plan, b: &Plan) -> Option<String> {
-    let (a, b) = (ListenPlace::of(a)?, ListenPlace::of(b)?);
+    let a = ListenPlace::of(a)?;
+    let b = ListenPlace::of(b)?;
     let address = shared(&a, &b).filter(|_| a.started && b.started)?;
     Some(format!(
         "A and B listen at the same address, {address}, and so run one after the other: with {PORT} in \
@@ -42,7 +43,8 @@ pub(super) fn describe_one_address(a: &Plan, b: &Plan) -> Option<String> {
 
 /// Says that both sides are the same server, which may be meant so.
 pub(super) fn describe_same_server(a: &Plan, b: &Plan) -> Option<String> {
-    let (a, b) = (ListenPlace::of(a)?, ListenPlace::of(b)?);
+    let a = ListenPlace::of(a)?;
+    let b = ListenPlace::of(b)?;
     if a.started || b.started {
         return None;
     }
@@ -52,7 +54,8 @@ pub(super) fn describe_same_server(a: &Plan, b: &Plan) -> Option<String> {
         ));
     }
     let of = |place: &ListenPlace<'_>| listeners(place.addresses.iter().copied());
-    let (of_a, of_b) = (of(&a), of(&b));
+    let of_a = of(&a);
+    let of_b = of(&b);
     let pid = of_a.intersection(&of_b).next()?;
     Some(format!(
         "A and B are answered by the same process, {pid}: if they are one and the same server, what \

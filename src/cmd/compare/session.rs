@@ -309,7 +309,8 @@ impl<'a> PairSession<'a> {
             ran
         };
         let (first, second) = tokio::join!(first, second);
-        let (first, second) = (first?, second?);
+        let first = first?;
+        let second = second?;
         self.progress.end_run();
         self.caught = first.as_ref().err().or(second.as_ref().err()).copied();
         let (Ok(first), Ok(second)) = (first, second) else { return Ok(None) };

@@ -177,7 +177,8 @@ fn command(line: &str, url: &str) -> Result<WrittenTarget, String> {
     if words.first().is_none_or(String::is_empty) {
         return Err(format!("there is no program before \"{}\"", AT.trim()));
     }
-    let (in_line, in_url) = (line.contains(PORT), url.contains(PORT));
+    let in_line = line.contains(PORT);
+    let in_url = url.contains(PORT);
     if in_line != in_url {
         let (has, lacks) =
             if in_line { ("command line", "address") } else { ("address", "command line") };

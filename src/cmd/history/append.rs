@@ -47,7 +47,8 @@ fn write_once(file: &mut File, bytes: &[u8]) -> io::Result<()> {
         match file.write(bytes) {
             Ok(written) if written == bytes.len() => return Ok(()),
             Ok(written) => {
-                let (all, of) = (bytes.len(), written);
+                let all = bytes.len();
+                let of = written;
                 return Err(io::Error::other(format!("only {of} of {all} bytes were taken")));
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -93,7 +93,8 @@ fn render(plan: &Plan, format: PlanFormat) -> Outcome<String> {
 }
 
 fn value(case: &Case, series: &PlannedSeries, model: Option<&Model>) -> Value {
-    let (label, transport) = (&series.label, series.transport());
+    let label = &series.label;
+    let transport = series.transport();
     let Some(model) = model else {
         return json!({
             "series": label, "transport": transport, "clients": case.clients, "unknown": UNKNOWN,

@@ -35,7 +35,8 @@ fn ns(value: u64) -> String {
 
 /// The settings that hold for every case.
 pub(super) fn facts(plan: &Plan) -> Vec<Cells> {
-    let (feed, timing) = (&plan.feed, &plan.timing);
+    let feed = &plan.feed;
+    let timing = &plan.timing;
     let arrivals = match (feed.arrivals, feed.spread) {
         (Arrivals::Periodic, true) => "periodic, phases spread",
         (Arrivals::Periodic, false) => "periodic, all clients at once",
@@ -51,17 +52,20 @@ pub(super) fn facts(plan: &Plan) -> Vec<Cells> {
         Workload::Ticker => String::new(),
         other => format!("{}, ", other.name()),
     };
-    let payload = match is_size_idle(plan) {
+    let payload = if plan.message.is_some() && !plan.has_bundled() {
         // Messages in a server's own form have any.
-        _ if plan.message.is_some() && !plan.has_bundled() => String::new(),
-        true => format!("; {} of any size", feed.kind.name()),
-        false => format!("; {} B of {}", feed.payload_bytes, feed.kind.name()),
+        String::new()
+    } else if is_size_idle(plan) {
+        format!("; {} of any size", feed.kind.name())
+    } else {
+        format!("; {} B of {}", feed.payload_bytes, feed.kind.name())
     };
     let feed = format!(
         "{workload}{} for each client, {arrivals}{}{payload}; seed {}",
-        match plan.rate_unknown && !plan.has_bundled() {
-            true => "a rate that is not stated".to_owned(),
-            false => format!("{}/s", three(feed.rate_hz)),
+        if plan.rate_unknown && !plan.has_bundled() {
+            "a rate that is not stated".to_owned()
+        } else {
+            format!("{}/s", three(feed.rate_hz))
         },
         semantics_of(feed),
         plan.seed
@@ -318,7 +322,8 @@ pub(super) fn check_rows(preflight: &Preflight) -> Vec<Cells> {
             (false, true) => "TOO FEW",
             (false, false) => "low",
         };
-        let (needed, available) = (format!("needs {}", c.needed), format!("has {}", c.available));
+        let needed = format!("needs {}", c.needed);
+        let available = format!("has {}", c.available);
         vec![verdict.to_owned(), c.name.to_owned(), needed, available]
     });
     rows.collect()

@@ -339,7 +339,8 @@ fn read_headers(given: &[String]) -> Result<Vec<HeaderArgument<'_>>, String> {
     let mut headers: Vec<HeaderArgument> = Vec::new();
     for (n, text) in given.iter().enumerate() {
         let (name, value) = text.split_once(':').unwrap_or_default();
-        let (name, value) = (name.trim(), value.trim());
+        let name = name.trim();
+        let value = value.trim();
         if name.is_empty() {
             return Err(format!("--header, the {}. one: write it as 'Name: value'", n + 1));
         }

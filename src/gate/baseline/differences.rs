@@ -139,8 +139,8 @@ pub(crate) fn machines(
 
 /// True if two texts have the same words, and numbers that are nearly the same.
 fn is_close(a: &str, b: &str) -> bool {
-    let (x, y): (Vec<&str>, Vec<&str>) =
-        (a.split_whitespace().collect(), b.split_whitespace().collect());
+    let x: Vec<&str> = a.split_whitespace().collect();
+    let y: Vec<&str> = b.split_whitespace().collect();
     x.len() == y.len()
         && x.iter().zip(&y).all(|(a, b)| match (a.parse::<f64>(), b.parse::<f64>()) {
             (Ok(a), Ok(b)) => (a - b).abs() <= TOLERANCE * a.abs().max(b.abs()),

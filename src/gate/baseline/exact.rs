@@ -75,7 +75,8 @@ fn exactly(
     way: Way,
     layer: Layer,
 ) -> Result<RatioPair, &'static str> {
-    let ((per, of_a), (per_of_b, of_b)) = (divisor(a, way, layer)?, divisor(b, way, layer)?);
+    let (per, of_a) = divisor(a, way, layer)?;
+    let (per_of_b, of_b) = divisor(b, way, layer)?;
     if per != per_of_b {
         return Err("the two versions' arithmetic differs");
     }
@@ -83,7 +84,8 @@ fn exactly(
         let total = layer_of(&row.steady.bytes, way, layer);
         ExactRatio::new(total, divisor).ok_or("no message was counted")
     };
-    let (was, is) = (ratio(a, of_a)?, ratio(b, of_b)?);
+    let was = ratio(a, of_a)?;
+    let is = ratio(b, of_b)?;
     if a.model.is_none() && !was.is_whole() {
         return Err("messages did not all have the same number of bytes");
     }
@@ -275,7 +277,9 @@ fn compared(
     (was, is): (ExactRatio, ExactRatio),
     planned: bool,
 ) -> Finding {
-    let (value, before, difference) = (is.show(), was.show(), is.difference(was));
+    let value = is.show();
+    let before = was.show();
+    let difference = is.difference(was);
     let value = append_unit(value, unit);
     let order = is.compare(was);
     let decision = match order {

@@ -73,7 +73,8 @@ pub(crate) fn first_difference(a: &[u8], b: &[u8]) -> Option<HeadDifference> {
         };
         if was != is && !(was.len() == is.len() && is_volatile(was, is)) {
             let same = was.iter().zip(is).take_while(|(x, y)| x == y).count();
-            let (was, is) = (was.to_vec(), is.to_vec());
+            let was = was.to_vec();
+            let is = is.to_vec();
             let offset = offset + original_length(&is[..same]);
             return Some(HeadDifference { offset, line, was, is });
         }
@@ -129,7 +130,8 @@ fn escape(bytes: &[u8]) -> String {
 /// Describes what differs between two heads, in lines for people; nothing if they are equal.
 pub(super) fn describe_difference(of: HeadOf, was: &HeadLines, is: &HeadLines) -> Vec<String> {
     // A baseline of an earlier version has secrets.
-    let (a, b) = (redact_fields(&was.bytes()), redact_fields(&is.bytes()));
+    let a = redact_fields(&was.bytes());
+    let b = redact_fields(&is.bytes());
     let what = match (of.describe(), original_length(&a), original_length(&b)) {
         (name, ..) if was.cut || is.cut => format!("{name}, as far as it was kept"),
         (name, a, b) if a == b => format!("{name} has {b} bytes as before"),

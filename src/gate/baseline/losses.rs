@@ -14,7 +14,8 @@ pub(super) fn compare(a: &ComparableRow, b: &ComparableRow, findings: &mut Vec<F
     for name in names {
         let unit = LOSSES.iter().find(|(known, _)| known == name).map_or("-", |(_, unit)| unit);
         let none = || Figure::absent("it was not counted");
-        let (was, is) = (a.losses.get(name), b.losses.get(name));
+        let was = a.losses.get(name);
+        let is = b.losses.get(name);
         let figures = [was, is].map(|n| n.map_or_else(none, |n| Figure::count(*n)));
         let text = match is {
             Some(_) => "it was not counted before",

@@ -34,7 +34,8 @@ pub(super) fn with_equal_hosts(
     (a, plan_a): (&ComparableRun, &Value),
     (b, plan_b): (&ComparableRun, &Value),
 ) -> (ComparableRun, ComparableRun) {
-    let (mut a, mut b) = (a.clone(), b.clone());
+    let mut a = a.clone();
+    let mut b = b.clone();
     let host = |plan: &Value| plan["server"]["external"]["authority"].as_str().map(str::to_owned);
     if let (Some(of_a), Some(of_b)) = (host(plan_a), host(plan_b))
         && without_port(&of_a) == without_port(&of_b)
@@ -50,7 +51,8 @@ pub(super) fn with_hosts_of_one_length(
     a: &ComparableRun,
     b: &ComparableRun,
 ) -> (ComparableRun, ComparableRun) {
-    let (mut a, mut b) = (a.clone(), b.clone());
+    let mut a = a.clone();
+    let mut b = b.clone();
     for row in &mut a.rows {
         let other =
             b.rows.iter_mut().find(|r| (&r.series, r.clients) == (&row.series, row.clients));

@@ -55,11 +55,14 @@ pub(super) fn messages(a: &ComparableRow, b: &ComparableRow, findings: &mut Vec<
     let was = a.messages as f64 * b.window_ns as f64 / a.window_ns as f64;
     let edges = f64::from(b.clients) * b.runs as f64;
     let least = (CAME * was - edges - DEVIATIONS * was.sqrt()).max(1.0);
-    let (decision, than) = match b.messages as f64 >= least {
-        true => (Decision::Pass, "not fewer than"),
-        false => (Decision::Fail, "fewer than"),
+    let (decision, than) = if b.messages as f64 >= least {
+        (Decision::Pass, "not fewer than")
+    } else {
+        (Decision::Fail, "fewer than")
     };
-    let (was, is, least) = (a.messages, b.messages, least.ceil());
+    let was = a.messages;
+    let is = b.messages;
+    let least = least.ceil();
     let text = format!(
         "{is} messages came, and {was} before: {than} {least}, which a window's edges and chance \
          explain"
@@ -193,7 +196,8 @@ impl AllowedSegments {
             None => AllowedSegments::by_baseline(a, before, b.messages as f64),
         };
         let edges = f64::from(b.clients) * b.runs as f64;
-        let (mut more_with, mut more_without) = (edges, 2.0 * edges);
+        let mut more_with = edges;
+        let mut more_without = 2.0 * edges;
         if !b.connection_each_turn {
             let opened = b.steady.connects as f64;
             more_with += opened * REOPENED.0;
@@ -289,13 +293,15 @@ fn within(
     let n = row.messages as f64;
     let unit = format!("{unit}/message");
     let value = Figure::known(is / n);
-    let (from, to) = (decimals(interval.from / n), decimals(interval.to / n));
+    let from = decimals(interval.from / n);
+    let to = decimals(interval.to / n);
     let place = match is {
         is if is > interval.to => "more than",
         is if is < interval.from => "fewer than",
         _ => "within",
     };
-    let (shown, before) = (show(&value), show(&was));
+    let shown = show(&value);
+    let before = show(&was);
     let text =
         format!("{shown} {unit}, {before} before: {place} {from} to {to} ({})", interval.source);
     Finding {

@@ -83,8 +83,9 @@ fn next_candidate(values: &[f64], found: &[ChangePoint]) -> Option<Candidate> {
 fn greatest(part: &[f64]) -> Option<Candidate> {
     let length = part.len();
     // Of each τ: the distances within what is before it, across it, and within what follows it.
-    let (mut before, mut across, mut after) =
-        (vec![0.0; length], vec![0.0; length], vec![0.0; length]);
+    let mut before = vec![0.0; length];
+    let mut across = vec![0.0; length];
+    let mut after = vec![0.0; length];
     let mut best = vec![0.0_f64; length];
     let mut within = 0.0;
     for last in 0..length {
@@ -96,7 +97,8 @@ fn greatest(part: &[f64]) -> Option<Candidate> {
             to_before += (part[tau - 1] - part[last]).abs();
             across[tau] += to_before;
             after[tau] += (total - to_before).max(0.0);
-            let (n, m) = (tau as f64, (kappa - tau) as f64);
+            let n = tau as f64;
+            let m = (kappa - tau) as f64;
             let mut q = 2.0 / (m + n) * across[tau];
             if n > 1.0 {
                 q -= 2.0 * m / ((m + n) * (n - 1.0)) * before[tau];

@@ -78,7 +78,8 @@ fn best_split(values: &[f64]) -> Option<(usize, f64)> {
 fn best_of_whole(values: &[f64]) -> Option<(usize, f64)> {
     let length = values.len();
     // How often a value after the place is above, and below, one before it.
-    let (mut above, mut below) = (0_usize, 0_usize);
+    let mut above = 0_usize;
+    let mut below = 0_usize;
     let mut best: Option<(usize, f64)> = None;
     for place in 1..length {
         let moved = values[place - 1];
@@ -102,7 +103,8 @@ fn best_of_whole(values: &[f64]) -> Option<(usize, f64)> {
 /// Returns the two-sided p-value of the rank-sum test of two samples. Equal values count against a
 /// difference.
 fn rank_sum_p(before: &[f64], after: &[f64]) -> f64 {
-    let (mut above, mut below) = (0_usize, 0_usize);
+    let mut above = 0_usize;
+    let mut below = 0_usize;
     for x in before {
         for y in after {
             above += usize::from(y > x);
@@ -146,7 +148,9 @@ fn orders(most: usize, k: usize, m: usize) -> Vec<f64> {
 }
 
 fn normal_tail(wins: usize, m: usize, n: usize) -> f64 {
-    let (wins, m, n) = (wins as f64, m as f64, n as f64);
+    let wins = wins as f64;
+    let m = m as f64;
+    let n = n as f64;
     let deviation = (m * n * (m + n + 1.0) / 12.0).sqrt();
     let z = (wins - m * n / 2.0 - 0.5) / deviation;
     // The library's own difference from one is off by less than this.

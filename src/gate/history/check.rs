@@ -88,7 +88,8 @@ fn known(figure: FigureSeries<'_>, last: usize) -> KnownValues<'_> {
     let (mut values, mut runs): (Vec<f64>, Vec<&HistoryRun>) =
         both.filter_map(|(value, run)| Some(((*value)?, *run))).unzip();
     let first = values.len().saturating_sub(last);
-    (values, runs) = (values.split_off(first), runs.split_off(first));
+    values = values.split_off(first);
+    runs = runs.split_off(first);
     KnownValues { figure, values, runs }
 }
 
@@ -177,7 +178,8 @@ fn details(known: &KnownValues<'_>, newest: &AgreedChange, changes: &Changes) ->
         0 => "at the same run".to_owned(),
         apart => format!("{} apart", count(apart, "run")),
     };
-    let (energy, ranks) = (short(newest.by_energy.p), short(newest.by_ranks.p));
+    let energy = short(newest.by_energy.p);
+    let ranks = short(newest.by_ranks.p);
     let mut all = vec![format!("E-divisive p = {energy}, rank sum p = {ranks}, {apart}")];
     let earlier = changes.agreed.iter().rev().skip(1);
     all.extend(earlier.map(|change| {

@@ -93,7 +93,8 @@ pub(super) fn select<'a>(
         by_name.entry(&run.name).or_default().push(run);
     }
     let several = by_name.len() > 1;
-    let (mut all, mut notes) = (Vec::new(), Vec::new());
+    let mut all = Vec::new();
+    let mut notes = Vec::new();
     for (name, runs) in by_name {
         let Some(newest) = runs.last().copied() else { continue };
         let prefix = if several { format!("{name}: ") } else { String::new() };

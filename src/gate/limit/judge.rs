@@ -139,9 +139,10 @@ impl<'a> Evaluation<'a> {
         let below = value.below().filter(|below| *below as f64 <= rule.bound.number);
         let is_upper = matches!(rule.comparison, Comparison::Less | Comparison::AtMost);
         let holds_below = is_upper && samples > 0 && below.is_some();
-        let (decision, is) = match holds_below || value.value().is_some_and(holds) {
-            true => (Decision::Pass, "is"),
-            false => (Decision::Fail, "is not"),
+        let (decision, is) = if holds_below || value.value().is_some_and(holds) {
+            (Decision::Pass, "is")
+        } else {
+            (Decision::Fail, "is not")
         };
         let shown = value.map(|v| rule.bound.show(v));
         let Rule { expression, bound_text, .. } = rule;
@@ -203,7 +204,8 @@ impl<'a> Evaluation<'a> {
     }
 
     fn over_repeats(&self, term: &Term, aggregate: &Aggregate, row: &Row) -> SampledFigure {
-        let (mut values, mut samples) = (Vec::new(), 0);
+        let mut values = Vec::new();
+        let mut samples = 0;
         for (n, rows) in self.repeats().iter().enumerate() {
             let same = |r: &&Row| r.series == row.series && r.clients == row.clients;
             let own = |own| require_samples(term.metric.of(&Aggregate::Value, own), own);

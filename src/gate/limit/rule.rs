@@ -61,7 +61,8 @@ impl Rule {
         if let [a, b] = terms.as_slice()
             && !a.dimension.divides(b.dimension)
         {
-            let (one, other) = (a.dimension.describe(), b.dimension.describe());
+            let one = a.dimension.describe();
+            let other = b.dimension.describe();
             let message =
                 format!("a ratio is of two figures of a kind, and these are {one} and {other}");
             let span = condition.operands[0].span.start..condition.operands[1].span.end;
@@ -110,7 +111,8 @@ fn terms(metric: Option<&str>, condition: &Condition) -> Result<Vec<Term>, Vec<L
         let dimension = Dimension::NUMBER;
         Term { series, series_span, metric, dimension }
     };
-    let (mut terms, mut errors) = (Vec::new(), Vec::new());
+    let mut terms = Vec::new();
+    let mut errors = Vec::new();
     match metric.map(LimitMetric::find).filter(|_| condition.operands.is_empty()) {
         Some(Ok(metric)) => terms.push(term(None, 0..0, metric)),
         Some(Err(message)) => errors.push(LimitError { place: ErrorPlace::Metric, message }),

@@ -79,7 +79,8 @@ fn change(by: f64) -> String {
 /// `4.1 to 19.8 %`, `8 to 51 times as much`, `2.2 % less to 3.1 % more`: the direction is given
 /// unless it is the estimate's.
 fn interval(effect: &Effect) -> Option<String> {
-    let (lower, upper) = (effect.lower?, effect.upper?);
+    let lower = effect.lower?;
+    let upper = effect.upper?;
     Some(match (lower, upper) {
         (l, u) if l >= FACTOR_FROM => format!("{} to {} times as much", times(l), times(u)),
         (l, u) if l > 0.0 && u < FACTOR_FROM => format!("{} to {} %", percent(l), percent(u)),
@@ -199,7 +200,8 @@ fn undecided(decided: &DecidedMetric, tolerated: &str) -> String {
 /// `+480 % to +625 % lies above the 5 % that is allowed, but 9 pairs are too few to say so at 1 in 100 for
 /// 4 figures together`, if the interval does.
 pub(super) fn too_few(effect: &Effect, rules: &Rules, metrics: usize) -> Option<String> {
-    let (lower, upper) = (effect.lower?, effect.upper?);
+    let lower = effect.lower?;
+    let upper = effect.upper?;
     if lower <= effect.margin {
         return None;
     }

@@ -139,7 +139,8 @@ impl Network for Epoll {
         // A signal interrupts it: the engine looks around and waits again.
         let _ = epoll::wait(&self.epoll, buffer, timeout.as_ref());
         for event in &self.events {
-            let (key, flags) = (event.data.u64(), event.flags);
+            let key = event.data.u64();
+            let flags = event.flags;
             if key == WAKE {
                 // Empties the counter; it fails if nothing is in it.
                 let _ = rustix::io::read(&self.wake.0, &mut [0u8; 8]);
@@ -207,7 +208,8 @@ impl TimestampedSocket {
             if wanted { receive_timestamp::ask(socket) } else { receive_timestamp::stop(socket) };
         // What worked once fails only if the socket is gone, which the read says too.
         if done.is_ok() {
-            (self.asks, self.is_stamped) = (wanted, false);
+            self.asks = wanted;
+            self.is_stamped = false;
         }
     }
 }

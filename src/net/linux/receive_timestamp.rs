@@ -42,7 +42,8 @@ pub(crate) fn receive(socket: &impl AsFd, into: &mut [u8]) -> io::Result<(usize,
     // An error only if the room does not suffice.
     let mut times = message.cmsgs().into_iter().flatten().filter_map(|message| match message {
         ControlMessageOwned::ScmTimestampns(time) => {
-            let (s, ns) = (u64::try_from(time.tv_sec()).ok()?, u64::try_from(time.tv_nsec()).ok()?);
+            let s = u64::try_from(time.tv_sec()).ok()?;
+            let ns = u64::try_from(time.tv_nsec()).ok()?;
             Some(s.saturating_mul(1_000_000_000).saturating_add(ns))
         }
         _ => None,

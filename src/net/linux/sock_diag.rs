@@ -164,7 +164,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let mut server = listener.accept().unwrap().0;
-        let (local, remote) = (client.local_addr().unwrap(), client.peer_addr().unwrap());
+        let local = client.local_addr().unwrap();
+        let remote = client.peer_addr().unwrap();
         let diag = SockDiag::new().unwrap();
         client.shutdown(std::net::Shutdown::Write).unwrap();
         assert_eq!(server.read(&mut [0; 1]).unwrap(), 0);
@@ -184,7 +185,8 @@ mod tests {
         let mut server = listener.accept().unwrap().0;
         client.write_all(b"three").unwrap();
         server.read_exact(&mut [0; 5]).unwrap();
-        let (local, remote) = (client.local_addr().unwrap(), client.peer_addr().unwrap());
+        let local = client.local_addr().unwrap();
+        let remote = client.peer_addr().unwrap();
         let diag = SockDiag::new().unwrap();
         let reading = diag.read(local, remote).unwrap();
         assert_eq!((reading.bytes_sent, reading.bytes_received), (5, 0));

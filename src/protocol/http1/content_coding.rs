@@ -196,12 +196,13 @@ fn inflate_all(
 ) -> Result<usize, Undecodable> {
     let mut shown = [0; SHOWN_BYTES];
     while !*ended {
-        let (read, wrote) = (inflate.total_in(), inflate.total_out());
+        let read = inflate.total_in();
+        let wrote = inflate.total_out();
         let status = inflate.decompress(bytes, &mut shown, FlushDecompress::Sync);
         let status = status.map_err(|_| Undecodable)?;
         // Both are at most the lengths of the slices.
-        let (read, wrote) =
-            ((inflate.total_in() - read) as usize, (inflate.total_out() - wrote) as usize);
+        let read = (inflate.total_in() - read) as usize;
+        let wrote = (inflate.total_out() - wrote) as usize;
         bytes = &bytes[read..];
         if wrote > 0 {
             on(&shown[..wrote]);
@@ -223,9 +224,12 @@ fn decode_br(
     on: &mut dyn FnMut(&[u8]),
 ) -> Result<(), Undecodable> {
     let mut shown = [0; SHOWN_BYTES];
-    let (mut left, mut at, mut total) = (bytes.len(), 0, 0);
+    let mut left = bytes.len();
+    let mut at = 0;
+    let mut total = 0;
     while !*ended {
-        let (mut room, mut wrote) = (shown.len(), 0);
+        let mut room = shown.len();
+        let mut wrote = 0;
         let result = BrotliDecompressStream(
             &mut left, &mut at, bytes, &mut room, &mut wrote, &mut shown, &mut total, state,
         );
@@ -283,7 +287,8 @@ impl Zstd {
                 on(&shown[..wrote]);
             }
             if self.frames.is_finished() && self.frames.can_collect() == 0 {
-                (self.within, *ended) = (false, true);
+                self.within = false;
+                *ended = true;
                 if self.held.is_empty() {
                     return Ok(());
                 }

@@ -102,8 +102,11 @@ impl CookieJar {
         if name.is_empty() || !is_legal(name) || !is_legal(value) {
             return None;
         }
-        let (mut path, mut domain, mut secure) = (None, &b""[..], false);
-        let (mut max_age, mut expires) = (None, None);
+        let mut path = None;
+        let mut domain = &b""[..];
+        let mut secure = false;
+        let mut max_age = None;
+        let mut expires = None;
         // Of an attribute that comes twice, the last one counts.
         for part in parts {
             let (name, value) = split(part).unwrap_or((part.trim_ascii(), b""));

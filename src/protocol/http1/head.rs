@@ -168,9 +168,10 @@ impl RequestHead {
     fn render_file(&self, text: &str, target: &Target) -> Vec<u8> {
         let Target { authority, path, .. } = target;
         let (line, fields) = text.split_once("\r\n").unwrap_or((text, ""));
-        let line = match self.keeps_target(target) {
-            true => line.to_owned(),
-            false => format!("GET {path} HTTP/1.1"),
+        let line = if self.keeps_target(target) {
+            line.to_owned()
+        } else {
+            format!("GET {path} HTTP/1.1")
         };
         let has_host = header_pairs(text).iter().any(|(name, _)| name.eq_ignore_ascii_case("host"));
         let host = if has_host { String::new() } else { format!("Host: {authority}\r\n") };

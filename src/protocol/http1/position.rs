@@ -177,7 +177,8 @@ impl Position {
         let Some(WantedFields { values, .. }) = response.wanted.as_deref() else { return true };
         let value = |at: usize| values.get(at).cloned().unwrap_or_default();
         if settings.conditional && response.status != 304 {
-            (self.etag, self.last_modified) = (value(0), value(1));
+            self.etag = value(0);
+            self.last_modified = value(1);
         }
         let found = match &settings.cursor {
             None => return true,

@@ -12,10 +12,7 @@ pub(crate) struct SameServer<'a> {
 impl SameServer<'_> {
     /// Its schemes, and the port of a URL without one (RFC 9110 §4.2).
     fn schemes(self) -> ([&'static str; 2], &'static str) {
-        match self.tls {
-            true => (["https://", "wss://"], ":443"),
-            false => (["http://", "ws://"], ":80"),
-        }
+        if self.tls { (["https://", "wss://"], ":443") } else { (["http://", "ws://"], ":80") }
     }
 }
 

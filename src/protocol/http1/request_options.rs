@@ -334,10 +334,7 @@ impl RequestSettings {
                     .to_owned(),
             );
         }
-        match self.head.keeps_target(target) {
-            true => None,
-            false => self.options.refuses_path(&target.path),
-        }
+        if self.head.keeps_target(target) { None } else { self.options.refuses_path(&target.path) }
     }
 
     /// Whether arithmetic knows its bytes: the reference server answers, and all clients send the

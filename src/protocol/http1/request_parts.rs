@@ -59,9 +59,10 @@ impl RequestParts {
         let mut words = lines.next().unwrap_or_default().split(' ');
         let method = words.next().unwrap_or_default().to_owned();
         let written = words.next().unwrap_or_default();
-        let line_target = match head.keeps_target(target) {
-            true => Template::literal(written),
-            false => Template::new(written),
+        let line_target = if head.keeps_target(target) {
+            Template::literal(written)
+        } else {
+            Template::new(written)
         };
         let fields = lines.filter_map(|line| line.split_once(':')).map(|(name, value)| {
             let (blank, value) = match value.strip_prefix(' ') {
@@ -152,9 +153,10 @@ impl RequestParts {
         self.target.render(values, out);
         if out[from..].iter().any(|byte| !is_target_byte(*byte)) {
             for byte in out.split_off(from) {
-                match is_target_byte(byte) {
-                    true => out.push(byte),
-                    false => out.extend_from_slice(format!("%{byte:02X}").as_bytes()),
+                if is_target_byte(byte) {
+                    out.push(byte);
+                } else {
+                    out.extend_from_slice(format!("%{byte:02X}").as_bytes());
                 }
             }
         }

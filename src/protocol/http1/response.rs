@@ -258,7 +258,8 @@ impl Response {
 
     /// Makes it ready for the first response of another connection.
     pub(crate) fn restart(&mut self) {
-        let (wanted, codings) = (self.wanted.take(), self.codings);
+        let wanted = self.wanted.take();
+        let codings = self.codings;
         *self = Response { wanted, codings, ..Response::wanting(self.wants_cookies) };
     }
 
@@ -626,8 +627,11 @@ impl KnownHead {
             return self.learn(response, bytes);
         }
         let Response { parts, status, keep_alive, facts, state, .. } = self.after;
-        (response.parts, response.status, response.keep_alive) = (parts, status, keep_alive);
-        (response.facts, response.state) = (facts, state);
+        response.parts = parts;
+        response.status = status;
+        response.keep_alive = keep_alive;
+        response.facts = facts;
+        response.state = state;
         Ok(self.bytes.len())
     }
 

@@ -33,10 +33,7 @@ impl SuccessStatuses {
                 }
             }
         }
-        match fields.is_given(&SUCCESS) {
-            true => SuccessStatuses(ranges),
-            false => SuccessStatuses::default(),
-        }
+        if fields.is_given(&SUCCESS) { SuccessStatuses(ranges) } else { SuccessStatuses::default() }
     }
 
     /// Whether an answer with this status is a success.

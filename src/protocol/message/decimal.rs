@@ -18,7 +18,9 @@ impl Decimal {
 
     /// Reads a number without a sign, such as `1700000000.123` or `1.7e9`; `None` if it is none.
     pub(super) fn parse(text: &[u8]) -> Option<Decimal> {
-        let (mut digits, mut count, mut exponent) = (0u128, 0u32, 0i32);
+        let mut digits = 0u128;
+        let mut count = 0u32;
+        let mut exponent = 0i32;
         let mut point = false;
         let mut rest = text;
         while let Some((&byte, after)) = rest.split_first() {

@@ -77,7 +77,8 @@ impl JsonTexts {
             }
         };
         self.texts = self.texts.saturating_add(1);
-        (self.at, self.depth) = (At::Within, 1);
+        self.at = At::Within;
+        self.depth = 1;
     }
 
     /// Reads a quote or bracket of the current text.

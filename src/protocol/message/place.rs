@@ -44,7 +44,8 @@ impl Finder {
                         _ => "length must be at least 1".to_owned(),
                     });
                 }
-                let (offset, length) = (*offset as usize, *length as usize);
+                let offset = *offset as usize;
+                let length = *length as usize;
                 Ok(Finder::Bytes { offset, length, form: *form })
             }
             Place::Regex(text) => {

@@ -151,7 +151,8 @@ pub(crate) fn passed_checks(judgement: &Judgement) -> Option<String> {
     for finding in judgement.findings.iter().filter(|f| is_passed_check(f)) {
         *rows.entry((&finding.subject.series, finding.subject.clients)).or_default() += 1;
     }
-    let (least, most) = (*rows.values().min()?, *rows.values().max()?);
+    let least = *rows.values().min()?;
+    let most = *rows.values().max()?;
     let checks = match (least, most) {
         (1, 1) => "1 check".to_owned(),
         (least, most) if least == most => format!("{most} checks"),
@@ -184,7 +185,8 @@ pub(crate) fn by_reason<'a>(findings: &[&'a Finding]) -> Vec<Vec<&'a Finding>> {
 pub(crate) fn line(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     // A command is `::` after white space.
-    let (mut last, mut before) = (' ', ' ');
+    let mut last = ' ';
+    let mut before = ' ';
     for c in text.chars() {
         if c == ':' && last == ':' && before.is_whitespace() {
             out.push(' ');
@@ -196,7 +198,8 @@ pub(crate) fn line(text: &str) -> String {
             }
             c => out.push(c),
         }
-        (before, last) = (last, c);
+        before = last;
+        last = c;
     }
     // The older form of a command works anywhere in a line.
     out.replace("##[", "## [")

@@ -83,7 +83,8 @@ impl MarkdownPage {
     }
     fn finish(mut self) -> String {
         if self.left_out > 0 {
-            let (n, limit) = (self.left_out, self.limit);
+            let n = self.left_out;
+            let limit = self.limit;
             self.out.push_str(&format!(
                 "\n**Cut here**: {n} more lines do not fit into {limit} bytes. `--format json` and \
                  `--junit FILE` have all of them.\n"

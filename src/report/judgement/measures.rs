@@ -90,7 +90,8 @@ fn of_table(table: &Table) -> Vec<Reading> {
 fn of_findings(findings: &[Finding]) -> Vec<Reading> {
     let invalid = |f: &Finding| {
         findings.iter().any(|check| {
-            let (of, by) = (&check.subject, &f.subject);
+            let of = &check.subject;
+            let by = &f.subject;
             let whole = of.series.is_empty() && of.clients.is_none();
             check.kind == Kind::Check
                 && check.decision == Decision::Fail

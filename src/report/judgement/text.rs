@@ -185,7 +185,8 @@ fn passed(view: &JudgementView) -> String {
         let metrics: BTreeSet<&str> = nothing.iter().map(|f| f.subject.metric.as_str()).collect();
         let rows: BTreeSet<_> =
             nothing.iter().map(|f| (&f.subject.series, f.subject.clients)).collect();
-        let (names, rows) = (metrics.into_iter().collect::<Vec<_>>().join(", "), rows.len());
+        let names = metrics.into_iter().collect::<Vec<_>>().join(", ");
+        let rows = rows.len();
         let of = if rows == 1 { "its row".to_owned() } else { format!("{rows} rows") };
         let zero = format!("{} counts of losses of {of} are 0: {names}", nothing.len());
         out.push_str(&wrapped(&zero, 0, 2));

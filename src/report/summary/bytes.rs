@@ -11,7 +11,8 @@ pub(super) fn volumes(group: &Group, window_s: &Figure, pace: &Pace) -> Vec<Volu
     let mut tcp = Phases::<TcpTotals>::default();
     group.drivers.iter().for_each(|d| tcp += d.tcp);
     let counts = group.counts();
-    let (completed, messages) = (Figure::count(counts.completed), Figure::count(counts.messages));
+    let completed = Figure::count(counts.completed);
+    let messages = Figure::count(counts.messages);
     let scaled = |per_s: &Figure| match &pace.stretch {
         _ if !pace.stretched => {
             Figure::absent_by_scenario("the interval was not stretched: see the figure as measured")

@@ -34,7 +34,8 @@ fn ratios(poll: &Row, push: &Row) -> Vec<Ratio> {
     let mut out: Vec<Ratio> = layers
         .into_iter()
         .map(|(name, label, polled, pushed)| {
-            let (a, b) = (poll.steady(Way::Both, polled), push.steady(Way::Both, pushed));
+            let a = poll.steady(Way::Both, polled);
+            let b = push.steady(Way::Both, pushed);
             let none = "WebSocket has none to compare with";
             Ratio {
                 name,

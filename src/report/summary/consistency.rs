@@ -156,8 +156,10 @@ pub(crate) fn deliveries_add_up(group: &Group, setting: &Setting) -> CheckResult
         Published::NoEnd => return no_end(check, ""),
     }
     let counts = group.counts();
-    let (published, delivered) = (counts.updates_published, counts.updates_delivered);
-    let (superseded, missing) = (counts.updates_superseded, counts.updates_missing);
+    let published = counts.updates_published;
+    let delivered = counts.updates_delivered;
+    let superseded = counts.updates_superseded;
+    let missing = counts.updates_missing;
     let sum = delivered.saturating_add(superseded).saturating_add(missing);
     let window_s = group.measured_s();
     // If all clients' updates come at once, there may be none for all of them.
@@ -186,7 +188,8 @@ pub(crate) fn nothing_missing(group: &Group, setting: &Setting) -> CheckResult {
     let check = Check::NothingMissing;
     let how = published(group, setting);
     let counts = group.counts();
-    let (missing, of) = (counts.updates_missing, thousands(counts.updates_published));
+    let missing = counts.updates_missing;
+    let of = thousands(counts.updates_published);
     let text = match (how, missing) {
         (Published::Unknowable(why), _) => {
             return check.not_applicable(format!("loss not checked: {why}"));
@@ -226,9 +229,10 @@ pub(crate) fn never_faster_than_the_line(group: &Group, setting: &Setting) -> Ch
         (latency.of(Metric::ResponseLatency), 2 * setting.delay_ns, "response", "both ways take"),
     ];
     let foreign = !group.info.bundled_server && latency.of(Metric::DeliveryLatency).is_some();
-    let mut least = Figure::absent(match foreign {
-        true => "not compared: the stamps are of the server's own clock",
-        false => "no latency was measured",
+    let mut least = Figure::absent(if foreign {
+        "not compared: the stamps are of the server's own clock"
+    } else {
+        "no latency was measured"
     });
     for (histogram, limit_ns, what, applies) in cases {
         let Some(histogram) = histogram else { continue };
@@ -277,7 +281,8 @@ pub(crate) fn bytes_as_predicted(group: &Group, setting: &Setting) -> CheckResul
         Err(why) => return not_compared(&why.to_string()),
     };
     let cell = &group.total.phases.steady;
-    let (completed, sent) = (cell.counts.completed, cell.counts.sent);
+    let completed = cell.counts.completed;
+    let sent = cell.counts.sent;
     if completed == 0 {
         return not_compared("no whole message was measured");
     }
@@ -303,13 +308,10 @@ pub(crate) fn bytes_as_predicted(group: &Group, setting: &Setting) -> CheckResul
     let expected = own * u128::from(completed) + sending * u128::from(sent);
     let off = Figure::known(measured as f64 - expected as f64);
     let messages = thousands(completed);
-    let text = match measured == expected {
-        true => {
-            format!("{messages} messages cost exactly the {own} B above TCP that are predicted")
-        }
-        false => format!(
-            "{messages} messages cost {measured} B above TCP, and {expected} B are predicted"
-        ),
+    let text = if measured == expected {
+        format!("{messages} messages cost exactly the {own} B above TCP that are predicted")
+    } else {
+        format!("{messages} messages cost {measured} B above TCP, and {expected} B are predicted")
     };
     check.result(measured == expected, off, text)
 }

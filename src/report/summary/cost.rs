@@ -38,10 +38,12 @@ pub(super) fn cost(group: &Group, floor: Option<&Group>) -> CostFigures {
         server: server_activity(group, &servers, &messages),
         driver_bytes: resident(group, &drivers, NO_DRIVER, Began::Anew),
         server_bytes: server_figure(group, "server_memory", || {
-            match group.servers.iter().any(|server| server.no_memory_controller) {
-                true => Figure::absent(NO_MEMORY),
-                false if group.is_server_used => Figure::absent(USED_SERVER),
-                false => resident(group, &servers, NO_SERVER, Began::of_servers(group)),
+            if group.servers.iter().any(|server| server.no_memory_controller) {
+                Figure::absent(NO_MEMORY)
+            } else if group.is_server_used {
+                Figure::absent(USED_SERVER)
+            } else {
+                resident(group, &servers, NO_SERVER, Began::of_servers(group))
             }
         }),
         kernel_bytes: kernel(group),
@@ -134,9 +136,10 @@ enum Began {
 
 impl Began {
     fn of_servers(group: &Group) -> Began {
-        match group.servers.iter().any(|server| server.runs_on_as.is_some()) {
-            true => Began::Before,
-            false => Began::Anew,
+        if group.servers.iter().any(|server| server.runs_on_as.is_some()) {
+            Began::Before
+        } else {
+            Began::Anew
         }
     }
 }
@@ -165,7 +168,8 @@ fn resident(group: &Group, costs: &[result::Cost], none: &str, began: Began) -> 
         }
         (Some(0), _) => "the memory of its processes did not rise".to_owned(),
         (Some(rise), _) => {
-            let (rise, clients) = (human_bytes(rise as f64), thousands(clients));
+            let rise = human_bytes(rise as f64);
+            let clients = thousands(clients);
             format!("the memory of its processes rose by only {rise} for {clients} clients")
         }
         (None, _) => {
@@ -303,14 +307,18 @@ pub(super) fn closed_by_the_library(group: &Group) -> Option<String> {
 /// Ledger against socket, driver against kernel, driver against server.
 pub(super) fn audit(group: &Group) -> Audit {
     let all = group.total.phases.total().ledger;
-    let kernel = |of: fn(&result::KernelAudit) -> u64| match group.drivers.is_empty() {
-        true => Figure::absent(NO_DRIVER),
-        false => Figure::count(group.drivers.iter().map(|d| of(&d.audit)).sum()),
+    let kernel = |of: fn(&result::KernelAudit) -> u64| {
+        if group.drivers.is_empty() {
+            Figure::absent(NO_DRIVER)
+        } else {
+            Figure::count(group.drivers.iter().map(|d| of(&d.audit)).sum())
+        }
     };
     let server_bytes = server_figure(group, "server_audit", || {
         let received: u64 = group.servers.iter().map(|s| s.received).sum();
         let sent: u64 = group.servers.iter().map(|s| s.sent).sum();
-        let (up, down) = (all.up.wire.get(), all.down.wire.get());
+        let up = all.up.wire.get();
+        let down = all.down.wire.get();
         // What a process did not report is no difference between those that did.
         match group.silent {
             _ if group.servers.is_empty() => Figure::absent(NO_SERVER),
@@ -324,9 +332,10 @@ pub(super) fn audit(group: &Group) -> Audit {
         }
     });
     let unexplained = all.up.unexplained().unsigned_abs() + all.down.unexplained().unsigned_abs();
-    let ledger_bytes = match group.cases.is_empty() {
-        true => Figure::absent("the case did not run"),
-        false => Figure::count(unexplained),
+    let ledger_bytes = if group.cases.is_empty() {
+        Figure::absent("the case did not run")
+    } else {
+        Figure::count(unexplained)
     };
     let refused = kernel(|a| a.refused);
     let kernel_bytes = match refused.value() {

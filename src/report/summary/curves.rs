@@ -40,7 +40,8 @@ fn curve(curve: &Curve, header: &Header) -> Option<CostCurve> {
     };
     let mut points: Vec<CostAt> = curve.points.iter().filter(fits).copied().collect();
     points.sort_by(|a, b| a.rate_hz.total_cmp(&b.rate_hz));
-    let (series, transport) = (curve.series.clone(), curve.transport.clone());
+    let series = curve.series.clone();
+    let transport = curve.transport.clone();
     let words = describe(curve, header);
     (!points.is_empty()).then_some(CostCurve { series, transport, words, points })
 }
@@ -80,10 +81,8 @@ fn between(a: &CostCurve, b: &CostCurve) -> Vec<Crossing> {
         }
         if let Some(before) = last.filter(|l| (l.1 - l.2).signum() != difference.signum()) {
             let (rate, bytes) = meet(before, here);
-            let (below, above) = match before.1 < before.2 {
-                true => (&a.series, &b.series),
-                false => (&b.series, &a.series),
-            };
+            let (below, above) =
+                if before.1 < before.2 { (&a.series, &b.series) } else { (&b.series, &a.series) };
             found.push(Crossing {
                 a: a.series.clone(),
                 b: b.series.clone(),
@@ -115,7 +114,8 @@ fn common(a: &CostCurve, b: &CostCurve) -> Vec<Pair> {
 /// Where two lines through neighbouring points meet, in logarithms: exact if costs are powers
 /// of the rate.
 fn meet(from: Pair, to: Pair) -> (f64, f64) {
-    let (before, after) = ((from.1 - from.2).abs(), (to.1 - to.2).abs());
+    let before = (from.1 - from.2).abs();
+    let after = (to.1 - to.2).abs();
     let part = before / (before + after);
     (from.0 + part * (to.0 - from.0), from.1 + part * (to.1 - from.1))
 }

@@ -49,13 +49,15 @@ pub(super) fn are_chunks_unlike(counts: &Counts) -> bool {
 
 /// Checks that what counts as a message is one. An answer to a poll is one whatever it holds.
 pub(super) fn check(group: &Group, setting: &Setting) -> Option<CheckResult> {
-    let (info, counts) = (group.info, group.counts());
+    let info = group.info;
+    let counts = group.counts();
     let are_answers = info.paced || info.kind() == Some(TransportKind::LongPolling);
     if info.bundled_server || counts.completed == 0 || are_answers {
         return None;
     }
     let check = Check::MessagesDelimited;
-    let (behind, continued) = (texts_behind(counts), counts.continued_chunks);
+    let behind = texts_behind(counts);
+    let continued = counts.continued_chunks;
     let unlike = behind.saturating_add(continued);
     let all = thousands(counts.completed);
     if unlike as f64 > UNLIKE_ALLOWED * counts.completed as f64 {

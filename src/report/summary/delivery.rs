@@ -24,19 +24,27 @@ pub(super) fn delivery(group: &Group, setting: &Setting, times: &TimeQuality) ->
         (Some(why), None) if counts.updates_published == 0 => Figure::absent(why),
         _ => Figure::count(count),
     };
-    let came = |count: u64| match group.info.floor {
-        true => Figure::absent("the floor has no network"),
-        false if group.cases.is_empty() => Figure::absent("the case did not run"),
-        false => match message_times::no_numbers(counts, setting) {
-            Some(why) => Figure::absent(why),
-            None => Figure::count(count),
-        },
+    let came = |count: u64| {
+        if group.info.floor {
+            Figure::absent("the floor has no network")
+        } else if group.cases.is_empty() {
+            Figure::absent("the case did not run")
+        } else {
+            match message_times::no_numbers(counts, setting) {
+                Some(why) => Figure::absent(why),
+                None => Figure::count(count),
+            }
+        }
     };
-    let asked_of = |count: u64| match group.cases.is_empty() || group.info.floor {
-        true => came(count),
-        // An answer without a number is known again by its name or time.
-        false if setting.own.is_some() => Figure::count(count),
-        false => came(count),
+    let asked_of = |count: u64| {
+        if group.cases.is_empty() || group.info.floor {
+            came(count)
+        } else if setting.own.is_some() {
+            // An answer without a number is known again by its name or time.
+            Figure::count(count)
+        } else {
+            came(count)
+        }
     };
     let asked = |count: u64| match asked_of(count) {
         Figure::Known(_) if !asks(group) => {

@@ -65,7 +65,8 @@ fn extremes<'a>(
 ) -> Option<Extremes<'a>> {
     let mut known: Vec<(&Row, f64)> = rows.iter().filter_map(|r| Some((*r, of(r)?))).collect();
     known.sort_by(|a, b| a.1.total_cmp(&b.1));
-    let (least_value, most_value) = (known.first()?.1, known.last()?.1);
+    let least_value = known.first()?.1;
+    let most_value = known.last()?.1;
     let same = |low: f64, high: f64| high <= low * noise || high <= low + floor;
     let near: Vec<&(&Row, f64)> = known.iter().filter(|k| same(least_value, k.1)).collect();
     // What is near both ends is named once.
@@ -105,7 +106,8 @@ fn latency(row: &Row, metric: Metric, statistic: Statistic) -> Option<f64> {
 
 /// Returns a value, or the range of several.
 fn range(from: f64, until: f64) -> String {
-    let (from, until) = (human_us(from), human_us(until));
+    let from = human_us(from);
+    let until = human_us(until);
     if from == until { format!("median {from}") } else { format!("medians {from} to {until}") }
 }
 
@@ -259,7 +261,8 @@ fn worst_against_mean(rows: &[&Row], delay_ns: u64) -> Option<String> {
     let asks = rows.iter().find(back_to_back)?;
     let delivery = |row, statistic| latency(row, Metric::DeliveryLatency, statistic);
     let ratio = |s: Statistic| Some(delivery(asks, s)? / delivery(push, s)?);
-    let (worst, mean) = (ratio(Statistic::Max)?, ratio(Statistic::Mean)?);
+    let worst = ratio(Statistic::Max)?;
+    let mean = ratio(Statistic::Mean)?;
     (worst.is_finite() && mean.is_finite()).then(|| {
         format!(
             "With a one-way delay of {}, {} took {} times as long as {} at worst, {} times on \
@@ -280,7 +283,8 @@ const MOST_CROSSINGS: usize = 3;
 /// first.
 fn crossing(crossings: &[Crossing], rows: &[&Row]) -> Option<String> {
     let kind = |series: &str| rows.iter().find(|r| r.series == series)?.kind();
-    let (polling, websocket) = (Some(TransportKind::Polling), Some(TransportKind::WebSocket));
+    let polling = Some(TransportKind::Polling);
+    let websocket = Some(TransportKind::WebSocket);
     let place = |c: &&Crossing| match (kind(&c.a), kind(&c.b)) {
         (a, b) if (a, b) == (polling, websocket) || (b, a) == (polling, websocket) => 0,
         (a, b) if a == polling || b == polling => 1,

@@ -76,7 +76,8 @@ fn points(
 
 /// Every recorded value with the share of values that are at most that.
 fn steps(measured: &Histogram<u64>) -> Vec<(f64, f64)> {
-    let (all, mut so_far) = (measured.len() as f64, 0u64);
+    let all = measured.len() as f64;
+    let mut so_far = 0u64;
     let each = measured.iter_recorded().map(|step| {
         so_far += step.count_since_last_iteration();
         (step.value_iterated_to() as f64, so_far as f64 / all)

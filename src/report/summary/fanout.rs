@@ -37,7 +37,8 @@ pub(super) fn spreading(group: &Group) -> table::Fanout {
     }
     let clients = f64::from(group.info.clients.max(1));
     let counts = group.counts();
-    let (sent, delivered) = (counts.sent, counts.updates_delivered);
+    let sent = counts.sent;
+    let delivered = counts.updates_delivered;
     // Messages that came to nobody are in no driver's list; a list that was full has fewer too.
     let incomplete =
         delivered < sent * u64::from(group.info.clients) && (posts.len() as u64) < sent;

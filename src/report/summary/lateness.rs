@@ -38,9 +38,10 @@ pub(super) fn on_schedule(group: &Group, setting: &Setting, row: &Row) -> Option
     }
     let permitted_us = setting.driver_lateness_ns.unwrap_or(0) as f64 / 1e3;
     let usual_us = (median / 10.0).max(LAG_ALLOWED_US);
-    let allowed = match permitted_us > usual_us {
-        true => Allowed { us: permitted_us, by: "the scenario's driver_lateness" },
-        false => Allowed { us: usual_us, by: "10 % of the median latency, at least 1 ms" },
+    let allowed = if permitted_us > usual_us {
+        Allowed { us: permitted_us, by: "the scenario's driver_lateness" }
+    } else {
+        Allowed { us: usual_us, by: "10 % of the median latency, at least 1 ms" }
     };
     let all = Lateness::all_of(group);
     let Some((late, value, mut text)) = Lateness::worst(&all, &allowed) else {
@@ -169,7 +170,8 @@ impl<'a> Lateness<'a> {
     /// Whether it was more than is allowed, the figure that decides, and both in words. By its p99,
     /// or, of few values, by how many are late: more than one in twenty, and at least two.
     fn compare(&self, allowed: &Allowed) -> (bool, Figure, String) {
-        let (of, bound) = (self.of, allowed.by);
+        let of = self.of;
+        let bound = allowed.by;
         let allowed_us = allowed.us;
         let all = self.histogram.len();
         if all >= Lateness::ENOUGH {

@@ -82,9 +82,10 @@ fn is_stepped(counts: &Counts) -> bool {
 /// Says that the numbers go up by a step.
 fn stepped(counts: &Counts) -> String {
     let stepped = counts.numbers_stepped.max(1);
-    let by = match counts.number_steps.is_multiple_of(stepped) {
-        true => thousands(counts.number_steps / stepped),
-        false => "a step above one".to_owned(),
+    let by = if counts.number_steps.is_multiple_of(stepped) {
+        thousands(counts.number_steps / stepped)
+    } else {
+        "a step above one".to_owned()
     };
     format!(
         "the numbers go up by {by} with each message: if the server counts so, nothing is missing, and otherwise \
@@ -167,7 +168,8 @@ pub(super) fn wrong(group: &Group, setting: &Setting) -> Option<String> {
     if let Some(why) = one_time(group) {
         return Some(why);
     }
-    let (wrong, replayed) = (counts.wrong_times, counts.replayed);
+    let wrong = counts.wrong_times;
+    let replayed = counts.replayed;
     let all = live.saturating_add(wrong).saturating_add(replayed);
     let strange = |replayed| {
         let all = group.drivers.iter().flat_map(|driver| &driver.strange_times);
@@ -220,7 +222,8 @@ fn one_time(group: &Group) -> Option<String> {
 /// came: the server had no update for them since.
 fn nothing_since(group: &Group, setting: &Setting) -> Option<String> {
     let time = setting.own?.time?;
-    let (counts, all) = (group.counts(), group.total.phases.total().counts);
+    let counts = group.counts();
+    let all = group.total.phases.total().counts;
     let live = group.total.latency.of(Metric::DeliveryLatency).map_or(0, Histogram::len);
     let is_old = counts.replayed > 0 && live == 0 && counts.wrong_times == 0;
     // One for each connection: a server whose clock is behind goes on.
@@ -257,13 +260,12 @@ pub(super) fn check(group: &Group, setting: &Setting) -> Option<CheckResult> {
     if let Some(why) = no_times(counts, setting) {
         // The scenario says where it is.
         let nowhere = counts.messages > 0 && counts.unstamped >= counts.messages;
-        return Some(match nowhere {
-            true => {
-                let found = check.result(false, Figure::count(counts.unstamped), why);
-                let remedy = several_in_one(group).unwrap_or(found.remedy);
-                CheckResult { remedy, ..found }
-            }
-            false => check.not_applicable(why),
+        return Some(if nowhere {
+            let found = check.result(false, Figure::count(counts.unstamped), why);
+            let remedy = several_in_one(group).unwrap_or(found.remedy);
+            CheckResult { remedy, ..found }
+        } else {
+            check.not_applicable(why)
         });
     }
     let value = Figure::count(counts.wrong_times);
@@ -321,10 +323,12 @@ fn looks_like(stated: &OwnTime, time: &StrangeTime) -> String {
             "the times look like local time with a UTC offset of {hours:+} hours: send UTC"
         );
     }
-    let (far, way) = (human_ns(own_ns.abs()), if own_ns > 0.0 { "ahead of" } else { "behind" });
-    let again = match own_ns < -(stated.replay_ns as f64) {
-        true => "; if the server sends messages again that are so old, say so ([message] replay)",
-        false => "",
+    let far = human_ns(own_ns.abs());
+    let way = if own_ns > 0.0 { "ahead of" } else { "behind" };
+    let again = if own_ns < -(stated.replay_ns as f64) {
+        "; if the server sends messages again that are so old, say so ([message] replay)"
+    } else {
+        ""
     };
     format!("the first lies {far} {way} this machine's clock{again}")
 }

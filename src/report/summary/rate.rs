@@ -42,7 +42,8 @@ const CHANCE: f64 = 1e-6;
 /// than [`most`] either, unless it publishes when it is asked, see [`makes_updates_by_request`].
 pub(crate) fn held(group: &Group, setting: &Setting) -> CheckResult {
     let check = Check::FeedHeld;
-    let (info, counts) = (group.info, group.counts());
+    let info = group.info;
+    let counts = group.counts();
     if !info.bundled_server && !info.feed_rate_stated {
         return check.not_applicable(
             "the rate is not checked: the scenario does not state that of this server ([feed] rate)",
@@ -94,12 +95,12 @@ pub(crate) fn held(group: &Group, setting: &Setting) -> CheckResult {
         "{} of about {} updates came within the measured window{}",
         thousands(came),
         thousands(published.min(visible).round() as u64),
-        match info.bundled_server {
-            true => "",
-            false if visible < published => {
-                ", by the number of polls, each of which sees one at most, as the messages have no number"
-            }
-            false => ", by the rate that the scenario states",
+        if info.bundled_server {
+            ""
+        } else if visible < published {
+            ", by the number of polls, each of which sees one at most, as the messages have no number"
+        } else {
+            ", by the rate that the scenario states"
         },
     );
     with_cause(group, check.result(came as f64 >= least, Figure::count(came), text))
@@ -170,7 +171,8 @@ fn none_new(group: &Group, published: f64) -> Option<CheckResult> {
 /// Compares chunks that are not the server's messages: how many updates they are is not known, but at
 /// most as many as chunks, or as their bytes have room for if a chunk has several.
 fn of_chunks(group: &Group, published: f64, least: f64) -> CheckResult {
-    let (check, steady) = (Check::FeedHeld, &group.total.phases.steady);
+    let check = Check::FeedHeld;
+    let steady = &group.total.phases.steady;
     let size = u64::from(group.info.payload_bytes.max(1));
     let room = steady.ledger.down[Part::Payload].div_ceil(size);
     let chunks = steady.counts.messages;
@@ -204,10 +206,12 @@ fn too_many(group: &Group, setting: &Setting, came: u64, published: f64) -> Chec
         );
         return CheckResult { cause: Cause::BusyMachine, remedy: LATE_OR_RATE, text, ..found };
     }
-    let remedy = match group.info.kind() == Some(TransportKind::Streaming) {
-        _ if are_times_of_answers(group, setting) => OF_ANSWERS,
-        true => CHUNKS_OR_RATE,
-        false => OTHER_RATE,
+    let remedy = if are_times_of_answers(group, setting) {
+        OF_ANSWERS
+    } else if group.info.kind() == Some(TransportKind::Streaming) {
+        CHUNKS_OR_RATE
+    } else {
+        OTHER_RATE
     };
     CheckResult { cause: Cause::Server, remedy, ..found }
 }
@@ -235,7 +239,8 @@ fn makes_updates_by_request(group: &Group, setting: &Setting) -> bool {
 /// Says that more updates came than the stated rate makes, if nothing is wrong with them. What answers the
 /// clients' own messages comes at their pace, and has no rate of a feed.
 pub(super) fn by_request(group: &Group, setting: &Setting) -> Option<String> {
-    let (info, counts) = (group.info, group.counts());
+    let info = group.info;
+    let counts = group.counts();
     let published = f64::from(info.clients) * info.feed_rate_hz * group.measured_s();
     let is_more = !info.bundled_server
         && info.workload == Workload::Ticker
@@ -325,19 +330,25 @@ fn at_edges(group: &Group, setting: &Setting) -> f64 {
 fn least(group: &Group, setting: &Setting, published: f64) -> f64 {
     let clients = f64::from(group.info.clients);
     let at_edges = at_edges(group, setting);
-    let random = |mean: f64| match setting.spread {
-        true => poisson_at_least(mean, CHANCE),
-        // All clients' updates come at the same moments: one process for all.
-        false => clients * poisson_at_least(mean / clients.max(1.0), CHANCE),
+    let random = |mean: f64| {
+        if setting.spread {
+            poisson_at_least(mean, CHANCE)
+        } else {
+            // All clients' updates come at the same moments: one process for all.
+            clients * poisson_at_least(mean / clients.max(1.0), CHANCE)
+        }
     };
     let polls = polls_without_numbers(group, setting);
     let total = match (setting.arrivals, polls.map(|polls| (polls, published / polls))) {
         (Arrivals::Periodic, None) => published,
-        (Arrivals::Periodic, Some((polls, each))) => match (each - 1.0).abs() < ALIKE {
-            // At worst every other poll sees none, and the one after it the later of two.
-            true => polls.min(published) / 2.0,
-            false => polls.min(published),
-        },
+        (Arrivals::Periodic, Some((polls, each))) => {
+            if (each - 1.0).abs() < ALIKE {
+                // At worst every other poll sees none, and the one after it the later of two.
+                polls.min(published) / 2.0
+            } else {
+                polls.min(published)
+            }
+        }
         (Arrivals::Poisson, None) => random(published),
         // A poll sees one if at least one was published since the last.
         (Arrivals::Poisson, Some((polls, each))) => random(-polls * (-each).exp_m1()),
@@ -359,7 +370,8 @@ fn poisson_at_least(mean: f64, chance: f64) -> f64 {
     // Below ten deviations there is nothing that counts.
     let from = (mean - 10.0 * mean.sqrt() - 40.0).max(0.0).floor();
     let mut log = -mean + from * mean.ln() - ln_factorial(from);
-    let (mut below, mut n) = (0.0, from);
+    let mut below = 0.0;
+    let mut n = from;
     loop {
         below += log.exp();
         if below > chance || n > mean {

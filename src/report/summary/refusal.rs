@@ -111,9 +111,10 @@ fn describe_selection(error: ClientError, selected: &[u8]) -> String {
              (RFC 6455, 4.1); turn it off in the server, no extension is supported"
         );
     }
-    let asks = match name.len() <= MOST_CHARS && is_token(&name) {
-        true => format!("; if the server insists, set subprotocol = {shown} in the series"),
-        false => String::new(),
+    let asks = if name.len() <= MOST_CHARS && is_token(&name) {
+        format!("; if the server insists, set subprotocol = {shown} in the series")
+    } else {
+        String::new()
     };
     format!(
         "upgrade failed: the server selected the subprotocol {shown}, which was not asked for \
@@ -137,11 +138,10 @@ fn describe_unfinished(error: ClientError, refusal: &Refusal) -> String {
         media => format!(", Content-Type {}", quoted(media)),
     };
     let is_events = media.trim_start().to_ascii_lowercase().starts_with(EVENT_STREAM);
-    let remedy = match is_events {
-        true => "it is an event stream: take transport = \"sse\" (sse+http:// with wsbench try)",
-        false => {
-            "if it never ends, take transport = \"streaming\" (stream+http:// with wsbench try)"
-        }
+    let remedy = if is_events {
+        "it is an event stream: take transport = \"sse\" (sse+http:// with wsbench try)"
+    } else {
+        "if it never ends, take transport = \"streaming\" (stream+http:// with wsbench try)"
     };
     format!(
         "answered with status {}{of_type} and {came} bytes of a body that did not end within the \

@@ -141,7 +141,8 @@ pub(super) fn of(counts: &Counts, coding: Option<&str>) -> Vec<String> {
 /// Says that what came brought no update: it was empty, or repeated one.
 pub(super) fn nothing_new(group: &Group) -> Option<String> {
     let steady = &group.total.phases.steady;
-    let (completed, messages) = (steady.counts.completed, steady.counts.messages);
+    let completed = steady.counts.completed;
+    let messages = steady.counts.messages;
     let is_feed = group.info.network && group.info.workload == Workload::Ticker;
     if !is_feed || completed == 0 {
         return None;
@@ -184,7 +185,8 @@ fn unmeasured(counts: &Counts) -> Option<String> {
 
 /// Says that turns waited for the server: some were not reached, or more than a few began late.
 pub(super) fn waits(events: &Events) -> Vec<String> {
-    let (blocked, turns) = (events.turns_blocked, events.steady.turns);
+    let blocked = events.turns_blocked;
+    let turns = events.steady.turns;
     let waited = events.steady.turns_waited;
     let why = "their clients waited for their last answer or for a connection";
     let blocked = (blocked > 0).then(|| {

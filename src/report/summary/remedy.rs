@@ -55,9 +55,10 @@ const NO_ANSWER: &str = "The server closed every connection without an answer: s
 
 /// Returns what to do about the server of a group; `None` if it is nothing that a scenario can mend.
 pub(super) fn of_group(group: &Group) -> Option<&'static str> {
-    match group.is_plain_text && group.is_closed_without_answer() {
-        true => Some(NO_ANSWER),
-        false => of(&group.total.faults, group.connected(), group.has_answered()),
+    if group.is_plain_text && group.is_closed_without_answer() {
+        Some(NO_ANSWER)
+    } else {
+        of(&group.total.faults, group.connected(), group.has_answered())
     }
 }
 

@@ -27,7 +27,8 @@ pub(super) fn notes(group: &Group, setting: &Setting) -> Vec<String> {
 
 /// Says that no message came to some clients, unless that is what the stated rate makes.
 fn silent(group: &Group, setting: &Setting) -> Option<String> {
-    let (info, silent) = (group.info, group.counts().silent_clients);
+    let info = group.info;
+    let silent = group.counts().silent_clients;
     let window_s = group.measured_s() / group.ends.len().max(1) as f64;
     let least = match setting.arrivals {
         Arrivals::Periodic => PERIODIC_LEAST,
@@ -55,13 +56,10 @@ fn stopped(group: &Group) -> Option<String> {
         return None;
     }
     let is_all = stopped.saturating_add(counts.silent_clients) >= group.asked();
-    let whom = match is_all {
-        true => "no message came".to_owned(),
-        false => format!(
-            "no message came to {} of {} clients",
-            thousands(stopped),
-            thousands(group.asked())
-        ),
+    let whom = if is_all {
+        "no message came".to_owned()
+    } else {
+        format!("no message came to {} of {} clients", thousands(stopped), thousands(group.asked()))
     };
     let times = match (silence_ns / usual_ns).floor() {
         times if usual_ns > 0.0 => format!(", {} times", thousands(times as u64)),

@@ -36,7 +36,8 @@ pub(super) fn of_row(group: &Group, setting: &Setting, row: &Row) -> (Status, Ve
         let check = CheckResult { cause: Cause::NoServer, remedy: NOT_STARTED, ..found };
         return (Status::Invalid, vec![check]);
     }
-    let (info, audit) = (group.info, &row.audit);
+    let info = group.info;
+    let audit = &row.audit;
     let mut checks = Vec::new();
     checks.extend((!info.floor).then(|| connected(group)));
     checks.extend([processes(group), measured(group, &row.events)]);
@@ -87,7 +88,8 @@ fn name_the_cause(group: &Group, checks: &mut [CheckResult]) {
 }
 
 fn connected(group: &Group) -> CheckResult {
-    let (connected, asked) = (group.connected(), group.asked());
+    let connected = group.connected();
+    let asked = group.asked();
     let mut text = format!("{} of {} clients connected", thousands(connected), thousands(asked));
     if connected < asked && remedy::is_of_answers(group) {
         text.push_str(": the server took connections, and did not answer as it should");

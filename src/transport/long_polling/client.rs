@@ -135,7 +135,8 @@ impl LongPollMachine {
         let more = newest.map(last_event_id).unwrap_or_default();
         let (sent, size) = self.send(io, more);
         self.used = true;
-        (self.asked, self.asked_ns) = (size, io.now_ns);
+        self.asked = size;
+        self.asked_ns = io.now_ns;
         if let Err(error) = sent {
             io.lose(error);
         }
@@ -288,9 +289,10 @@ impl LongPollMachine {
 
     /// Whether the answer under way has begun so long ago that its end is not to be expected.
     fn has_gone_on(&self, io: &Io<'_>) -> bool {
-        let limit_ns = match self.response.is_open_event_stream() {
-            true => io.thread.timeout_ns.min(STREAM_LIMIT_NS),
-            false => io.thread.timeout_ns,
+        let limit_ns = if self.response.is_open_event_stream() {
+            io.thread.timeout_ns.min(STREAM_LIMIT_NS)
+        } else {
+            io.thread.timeout_ns
         };
         let began_ns = io.exchange_until_ns().saturating_sub(limit_ns);
         io.now_ns.saturating_sub(began_ns) > ENDLESS_NS

@@ -113,7 +113,8 @@ pub(crate) fn parse(fields: &mut Fields) -> Option<Params> {
     let position = read_position(fields, request.as_ref());
     let response = head::read_response(fields);
     let reconnect_ns = fields.duration_ns(&RECONNECT);
-    let (request, response) = (request?, response?);
+    let request = request?;
+    let response = response?;
     Some(Params { hold_ns, pending, request, position, response, reconnect_ns })
 }
 

@@ -87,9 +87,10 @@ impl PollState {
             }
         };
         let is_message = brings_message(exchange.status);
-        let parts = match is_message {
-            true => parts,
-            false => discard_payload(client, phase, exchange.status, exchange.parts),
+        let parts = if is_message {
+            parts
+        } else {
+            discard_payload(client, phase, exchange.status, exchange.parts)
         };
         add_exchange(client, phase, exchange.moved, exchange.request, Some(parts));
         if let (WholeBody::Compressed(text_bytes), true) = (exchange.body, is_message) {

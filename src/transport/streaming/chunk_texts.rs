@@ -65,7 +65,8 @@ impl ChunkTexts {
 
     /// Ends the chunk. Returns what it, and those before it, hold that are not one message each.
     pub(super) fn end_chunk(&mut self) -> UnlikeChunks {
-        let (begins, ends) = (self.first == b'{', self.last == b'}');
+        let begins = self.first == b'{';
+        let ends = self.last == b'}';
         let is_blank = self.begun && self.last == 0;
         let mut found = UnlikeChunks { joined: self.joined.into(), continued: 0 };
         match self.open {

@@ -178,7 +178,9 @@ impl SeparatorCutter {
                 let here = self.matched - before;
                 self.show(&bytes[from..at + 1 - here], on);
                 end(&mut self.within, self.matched as u64, on);
-                (from, before, self.matched) = (at + 1, 0, 0);
+                from = at + 1;
+                before = 0;
+                self.matched = 0;
             }
         }
         let held = self.matched - before.min(self.matched);
@@ -256,7 +258,8 @@ impl LengthCutter {
 
     /// Reads a byte of a length; returns the length if it is whole.
     fn length_byte(&mut self, prefix: Prefix, byte: u8) -> Option<u64> {
-        let (at, byte) = (self.got, u64::from(byte));
+        let at = self.got;
+        let byte = u64::from(byte);
         self.got += 1;
         let whole = match prefix {
             Prefix::U8 | Prefix::U16 | Prefix::U32 => {

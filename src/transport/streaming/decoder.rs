@@ -76,7 +76,8 @@ impl Decode for MessageDecoder {
             }
             MessageDecoder::Cut(cut) => {
                 cut.cutter.restart();
-                (cut.ended, cut.began_within) = (0, false);
+                cut.ended = 0;
+                cut.began_within = false;
             }
         }
     }
@@ -99,7 +100,8 @@ impl CutDecoder {
             if self.ended > 1 || within || self.began_within {
                 on(Decoded::UnevenChunk);
             }
-            (self.ended, self.began_within) = (0, within);
+            self.ended = 0;
+            self.began_within = within;
             return;
         };
         let ended = &mut self.ended;

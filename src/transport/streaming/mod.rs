@@ -107,7 +107,8 @@ impl Series for Params {
         let RequestSettings { options, .. } = &self.request;
         let parts = self.request.request(target, None);
         let requests = Requests::new(parts, options, &target.authority)?;
-        let (spec, delimiter) = (*feed, self.delimiter.clone());
+        let spec = *feed;
+        let delimiter = self.delimiter.clone();
         let clients = StreamClients::client_half(requests, self.reconnect_ns, feed, move || {
             MessageDecoder::new(&spec, &delimiter)
         });

@@ -26,6 +26,7 @@ use crate::transport::websocket::frame_faults::{self, LargeFrame};
 use crate::transport::websocket::masks::Masks;
 use crate::transport::websocket::params::{ID, Params};
 use crate::transport::websocket::pending_echo::{EchoOf, PendingEcho};
+use crate::transport::websocket::unwritten::UnwrittenFrames;
 use crate::transport::websocket::upgrade::{
     OpeningHandshake, REFUSAL_LIMIT_NS, UpgradeRequests, name_selected,
 };
@@ -159,19 +160,6 @@ struct WebSocketMachine {
     asked_ns: Option<u64>,
 }
 
-/// See [`UnwrittenFrame`].
-#[derive(Debug, Default)]
-struct UnwrittenFrames(VecDeque<UnwrittenFrame>);
-
-/// A frame that was sent and has not reached the socket whole.
-#[derive(Debug, Clone, Copy)]
-struct UnwrittenFrame {
-    /// The bytes of the connection up to its end.
-    until: u64,
-    phase: Phase,
-    flow: Flow,
-}
-
 impl WebSocketMachine {
     /// Sends a frame and adds its bytes once it has reached the socket whole.
     fn send_frame(
@@ -201,8 +189,7 @@ impl WebSocketMachine {
             io.count_in(phase, |ledger| ledger.up += flow);
         } else {
             let until = io.written() + io.unsent();
-            let frames = self.unwritten.get_or_insert_default();
-            frames.0.push_back(UnwrittenFrame { until, phase, flow });
+            self.unwritten.get_or_insert_default().push(until, phase, flow);
         }
         sent
     }
@@ -211,13 +198,10 @@ impl WebSocketMachine {
     fn count_written(&mut self, io: &mut Io<'_>) {
         let Some(mut frames) = self.unwritten.take() else { return };
         let written = io.written();
-        while let Some(&UnwrittenFrame { until, phase, flow }) = frames.0.front()
-            && until <= written
-        {
-            frames.0.pop_front();
+        while let Some((phase, flow)) = frames.pop_written(written) {
             io.count_in(phase, |ledger| ledger.up += flow);
         }
-        if !frames.0.is_empty() {
+        if !frames.is_empty() {
             self.unwritten = Some(frames);
         }
     }
@@ -297,7 +281,8 @@ impl WebSocketMachine {
         let requests = &self.shared.upgrades.requests;
         let cookies = handshake.response.cookies.take();
         requests.keep(io.core, io.phase(), &self.redirected, cookies);
-        let (status, text) = (handshake.response.status, handshake.response.text.take());
+        let status = handshake.response.status;
+        let text = handshake.response.text.take();
         if requests.follow(io.core, &mut self.redirected, status, text.as_deref()) {
             count_heads(io, handshake);
             io.discard_all();
@@ -428,7 +413,9 @@ impl WebSocketMachine {
             conversation.borrow_memory(&mut self.shared.whole.borrow_mut());
         }
         let mut inbox = self.inbox.take(&thread);
-        let (mut closed, mut broken, mut ended) = (None, None, false);
+        let mut closed = None;
+        let mut broken = None;
+        let mut ended = false;
         let fed = reader.feed(bytes, |item| match item {
             FrameItem::Data(bytes) => {
                 #[cfg(test)]
@@ -512,7 +499,8 @@ impl WebSocketMachine {
     /// Sends what comes next in the set-up of the connection, which may be over with it.
     fn go_on(&mut self, io: &mut Io<'_>) {
         let Some(conversation) = &mut self.conversation else { return };
-        let (said, began_ns) = (conversation.said(), conversation.began_ns());
+        let said = conversation.said();
+        let began_ns = conversation.began_ns();
         while let Some(step) = self.conversation.as_mut().and_then(|c| c.next_send()) {
             if let Some(payload) = said.first(step) {
                 self.send_said(io, payload);
@@ -553,7 +541,9 @@ impl WebSocketMachine {
         let earlier = FrameSizes { payload: (frame.len() - done) as u64, ..FrameSizes::default() };
         let sizes = FrameSizes { payload: sizes.payload - earlier.payload, ..sizes };
         // The updates' own bytes, and those of other messages.
-        let (mut updates, mut others, mut separators) = (None, 0, 0);
+        let mut updates = None;
+        let mut others = 0;
+        let mut separators = 0;
         let mut phase = self.echo_phase().unwrap_or(io.phase());
         for message in said.messages(&frame[..done]) {
             let Some(conversation) = &mut self.conversation else { break };
@@ -605,7 +595,8 @@ fn set_up(io: &mut Io<'_>, began_ns: u64) {
 
 /// Adds the heads of a handshake.
 fn count_heads(io: &mut Io<'_>, handshake: &OpeningHandshake) {
-    let (size, parts) = (handshake.request.size, handshake.response.parts);
+    let size = handshake.request.size;
+    let parts = handshake.response.parts;
     io.count(|ledger| {
         ledger.up.wire += size.bytes;
         size.add_to(&mut ledger.up);

@@ -88,7 +88,8 @@ pub(super) fn of_reader(error: FrameError) -> FrameFault {
 pub(super) fn of_library(error: &Error) -> Option<(FrameFault, Option<Box<AnswerText>>)> {
     let fault = match error {
         Error::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
-            let (size, most) = (human_bytes(*size as f64), human_bytes(*max_size as f64));
+            let size = human_bytes(*size as f64);
+            let most = human_bytes(*max_size as f64);
             let text = format!("{size} were announced, and {most} is the limit");
             return Some((FrameFault::TooLarge, Some(said(&text))));
         }
@@ -113,7 +114,8 @@ pub(super) fn of_library(error: &Error) -> Option<(FrameFault, Option<Box<Answer
 
 /// Says how long a frame was to be, and how much of it came.
 fn unfinished(announced: u64, came: u64) -> Box<AnswerText> {
-    let (announced, came) = (human_bytes(announced as f64), human_bytes(came as f64));
+    let announced = human_bytes(announced as f64);
+    let came = human_bytes(came as f64);
     said(&format!("{announced} were announced, and {came} of them came"))
 }
 

@@ -13,6 +13,7 @@ mod message;
 mod params;
 mod pending_echo;
 mod server;
+mod unwritten;
 mod upgrade;
 
 use crate::client::ClientHalf;

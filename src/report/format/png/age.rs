@@ -27,13 +27,14 @@ pub(crate) fn draw(table: &Table) -> Vec<u8> {
     let page = Page {
         table,
         title: "Age of information",
-        about: match ages.absent.is_some() {
-            true => "age of the latest update that a client has".into(),
-            false => format!(
+        about: if ages.absent.is_some() {
+            "age of the latest update that a client has".into()
+        } else {
+            format!(
                 "age of the latest update that a client has; one of {} clients of each series, means over all",
                 thousands(ages.clients.into())
             )
-            .into(),
+            .into()
         },
         keys: vec![
             LegendEntry::of("one client, as recorded", GREY, Swatch::Line(2)),
@@ -74,9 +75,8 @@ fn panels(table: &Table, ages: &Ages, area: &Area) -> Drawn {
             from: (LEFT.0 + LEFT.1, top + 14),
             to: (right, top + each - 14),
             // The last panel has the times of all.
-            x: Axis::linear((0.0, ages.span_us), 8, |us| match n + 1 == shown.len() {
-                true => show_moment(us),
-                false => String::new(),
+            x: Axis::linear((0.0, ages.span_us), 8, |us| {
+                if n + 1 == shown.len() { show_moment(us) } else { String::new() }
             }),
             y: Axis::linear((0.0, ages.top_us * 1.05), if each > 160 { 4 } else { 2 }, show_moment),
             size: 20.0,
@@ -121,7 +121,8 @@ fn one(plot: &Plot, lane: &AgePicture, colour: RGBColor) -> Drawn {
 /// Fills the area below the saw-tooth.
 fn fill(plot: &Plot, corners: &[(f64, f64)], colour: RGBColor) -> Drawn {
     for mut outline in plot.within(corners) {
-        let (first, last) = (outline[0].0, outline[outline.len() - 1].0);
+        let first = outline[0].0;
+        let last = outline[outline.len() - 1].0;
         outline.extend([(last, plot.to.1), (first, plot.to.1)]);
         plot.area.draw(&Polygon::new(outline, colour.filled()))?;
     }
@@ -144,15 +145,18 @@ fn labels(plot: &Plot, lane: &AgePicture, dark: RGBColor) -> Drawn {
     let mut model = height(&lane.model_us);
     mean = mean.or(model.map(|y| y + 30));
     model = model.or(mean.map(|y| y + 30));
-    let (mut a, mut b) = (mean.unwrap_or(middle - 15), model.unwrap_or(middle + 15));
+    let mut a = mean.unwrap_or(middle - 15);
+    let mut b = model.unwrap_or(middle + 15);
     let apart = 30 - (a - b).abs();
     if apart > 0 {
-        let (up, down) = (apart / 2, apart - apart / 2);
+        let up = apart / 2;
+        let down = apart - apart / 2;
         (a, b) = if a <= b { (a - up, b + down) } else { (a + down, b - up) };
     }
     // Keep above the ticks of the axis.
     let low = (a.max(b) - (plot.to.1 - 6)).max(0);
-    (a, b) = (a - low, b - low);
+    a -= low;
+    b -= low;
     let x = plot.to.0 + 14;
     plot.area.draw_text(
         &text("mean", &lane.mean_us),

@@ -34,7 +34,8 @@ pub(crate) fn span(scale: AxisScale, values: &[f64], free: f64) -> Range<f64> {
 /// Returns the powers of ten within a span, with steps between them if there are few. plotters would
 /// give a span within one decade no tick.
 pub(crate) fn decades(span: &Range<f64>) -> Vec<f64> {
-    let (from, to) = (span.start.log10().floor() as i32, span.end.log10().floor() as i32);
+    let from = span.start.log10().floor() as i32;
+    let to = span.end.log10().floor() as i32;
     let step = ((to - from) / 8).max(1) as usize;
     let steps: &[f64] = if to - from > 2 { &[1.0] } else { &[1.0, 2.0, 5.0] };
     (from..=to)

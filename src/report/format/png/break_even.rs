@@ -207,7 +207,8 @@ fn crossings(plot: &Plot, costs: &Costs, all: &[Crossing], mut taken: Vec<Taken>
         let Some(spot) = place(plot, ring, size, &taken) else { continue };
         plot.area.draw(&Rectangle::new([spot.from, spot.to], WHITE.filled()))?;
         let near = nearest(&spot, ring);
-        let (dx, dy) = (f64::from(near.0 - ring.0), f64::from(near.1 - ring.1));
+        let dx = f64::from(near.0 - ring.0);
+        let dy = f64::from(near.1 - ring.1);
         let far = dx.hypot(dy);
         if far > 26.0 {
             let part = |part: f64| (ring.0 + (dx * part) as i32, ring.1 + (dy * part) as i32);
@@ -217,7 +218,8 @@ fn crossings(plot: &Plot, costs: &Costs, all: &[Crossing], mut taken: Vec<Taken>
             taken.extend((0..=steps).map(|n| Taken::around(step(n), 5, TEXT)));
         }
         for (n, (pair, rate)) in lines.iter().enumerate() {
-            let (x, y) = (spot.from.0 + 8, spot.from.1 + 18 + 28 * n as i32);
+            let x = spot.from.0 + 8;
+            let y = spot.from.1 + 18 + 28 * n as i32;
             plot.area.draw_text(pair, &SMALL.at(HPos::Left), (x, y))?;
             let x = x + SMALL.width(pair) as i32;
             plot.area.draw_text(rate, &SMALL.bold().at(HPos::Left), (x, y))?;
@@ -240,7 +242,8 @@ fn place(plot: &Plot, ring: (i32, i32), (w, h): (i32, i32), taken: &[Taken]) -> 
         for y in (plot.from.1 + 8..plot.to.1 - h - 8).step_by(STEP) {
             let spot = Taken { from: (x, y), to: (x + w, y + h), weight: TEXT };
             let near = nearest(&spot, ring);
-            let (dx, dy) = (near.0 - ring.0, near.1 - ring.1);
+            let dx = near.0 - ring.0;
+            let dy = near.1 - ring.1;
             let far = f64::from(dx).hypot(f64::from(dy)) as i64;
             // Most places are too far to be better.
             if best.as_ref().is_some_and(|b| far >= b.0) || far < 16 {

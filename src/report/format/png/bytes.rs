@@ -50,9 +50,12 @@ pub(crate) fn draw(table: &Table) -> Vec<u8> {
         footnotes,
         absent: None,
     };
-    page.draw(|area| match table.rows.is_empty() {
-        true => panel::nothing(area, None, 26.0),
-        false => BytesLayout::of(table, area).draw(area),
+    page.draw(|area| {
+        if table.rows.is_empty() {
+            panel::nothing(area, None, 26.0)
+        } else {
+            BytesLayout::of(table, area).draw(area)
+        }
     })
 }
 
@@ -178,7 +181,8 @@ impl<'a> BytesLayout<'a> {
             .draw()?;
         let half = (f64::from(self.height) * 0.36).min(34.0) / f64::from(self.height);
         for (i, (row, colour)) in self.rows.iter().enumerate() {
-            let (y, mut x) = (i as f64 + 0.5, 0.0);
+            let y = i as f64 + 0.5;
+            let mut x = 0.0;
             for (n, (_, layer)) in STACK.iter().enumerate() {
                 let end = x + bytes(row, *layer).unwrap_or(0.0);
                 let style = shade(*colour, n).filled();

@@ -57,9 +57,12 @@ pub(crate) fn draw(table: &Table) -> Vec<u8> {
         footnotes: footnotes(table, &panels),
         absent: None,
     };
-    page.draw(|area| match panels.is_empty() {
-        true => panel::nothing(area, None, 26.0),
-        false => grid(area, &panels, series.len(), counts.len()),
+    page.draw(|area| {
+        if panels.is_empty() {
+            panel::nothing(area, None, 26.0)
+        } else {
+            grid(area, &panels, series.len(), counts.len())
+        }
     })
 }
 
@@ -163,7 +166,8 @@ fn curves(plot: &Plot, points: &[Share], top: f64, colour: RGBColor) -> Drawn {
     let line = |of: fn(&Share) -> Option<f64>| -> Vec<(f64, f64)> {
         points.iter().filter_map(|p| Some((p.latency_us, of(p)?))).collect()
     };
-    let (law, late) = (line(|p| p.law), line(|p| p.law_late));
+    let law = line(|p| p.law);
+    let late = line(|p| p.law_late);
     band(plot, &law, &late)?;
     plot.frame()?;
     let mut steps: Vec<(f64, f64)> = Vec::new();

@@ -63,9 +63,11 @@ impl LegendEntry {
     }
 
     fn draw(&self, area: &Area, (x, y): (i32, i32)) -> Drawn {
-        let (from, to) = ((x, y - 13), (x + 28, y + 13));
+        let from = (x, y - 13);
+        let to = (x + 28, y + 13);
         let filled = self.colour.filled();
-        let (left, right) = ((x - 4, y), (x + 32, y));
+        let left = (x - 4, y);
+        let right = (x + 32, y);
         match self.swatch {
             Swatch::Striped => panel::stripes(area, from, to, self.colour),
             Swatch::Block => area.draw(&Rectangle::new([from, to], filled)),
@@ -122,12 +124,14 @@ impl Page<'_> {
         if self.keys.is_empty() {
             return Ok(y);
         }
-        let (width, mut x) = (area.dim_in_pixel().0 as i32, 0);
+        let width = area.dim_in_pixel().0 as i32;
+        let mut x = 0;
         for key in &self.keys {
             let label = LEGEND.fit(&key.label, 560.0);
             let wide = 40 + LEGEND.width(&label).ceil() as i32;
             if x > 0 && x + wide > width {
-                (x, y) = (0, y + 38);
+                x = 0;
+                y += 38;
             }
             key.draw(area, (x, y))?;
             area.draw_text(&label, &LEGEND.at(HPos::Left), (x + 38, y))?;

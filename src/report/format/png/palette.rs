@@ -53,9 +53,10 @@ fn colours(transports: &[&str]) -> Vec<RGBColor> {
     // A transport's own colour is taken even if its first series comes later.
     let mut used: Vec<RGBColor> =
         (0..transports.len()).filter(is_first).map(|n| transport(transports[n])).collect();
-    let colour = |n: usize| match is_first(&n) {
-        true => transport(transports[n]),
-        false => {
+    let colour = |n: usize| {
+        if is_first(&n) {
+            transport(transports[n])
+        } else {
             let colour = unused(transport(transports[n]), &used);
             used.push(colour);
             colour

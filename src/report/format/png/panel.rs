@@ -159,7 +159,8 @@ impl Layout<'_> {
         let above = if panel.title.is_empty() { 0.4 } else { 1.9 };
         let left = if panel.axis.is_empty() { 4.2 } else { 5.8 };
         let rim = [above, 3.1, left].map(|part| (panel.size * part).round());
-        let (height, width) = (height as f32 - rim[0] - rim[1], width as f32 - rim[2]);
+        let height = height as f32 - rim[0] - rim[1];
+        let width = width as f32 - rim[2];
         let cluster = width / panel.clusters.len().max(1) as f32;
         let slot = (cluster * 0.92 / panel.most_marks().max(1) as f32).min(210.0);
         let pen = Pen::new(panel.size * 0.86);
@@ -184,7 +185,8 @@ impl Layout<'_> {
         Y: AsRangedCoord<Value = f64>,
         Y::CoordDescType: ValueFormatter<f64>,
     {
-        let (panel, size) = (self.panel, self.panel.size);
+        let panel = self.panel;
+        let size = self.panel.size;
         let clusters = panel.clusters.len();
         let middle = |n: usize| (self.cluster * (n as f32 + 0.5)) as i32;
         // The horizontal axis is in pixels.
@@ -274,10 +276,12 @@ impl Layout<'_> {
         };
         let pen = if mark.shape.values().is_empty() { self.pen.colour(GREY) } else { self.pen };
         let turn = if self.upright { FontTransform::Rotate270 } else { FontTransform::None };
-        let (style, size) = (pen.at(HPos::Center).transform(turn), pen.size);
+        let style = pen.at(HPos::Center).transform(turn);
+        let size = pen.size;
         let last = mark.lines.len() as f32 - 1.0;
         for (n, line) in mark.lines.iter().enumerate() {
-            let (n, half) = (n as f32, self.pen.width(line) / 2.0);
+            let n = n as f32;
+            let half = self.pen.width(line) / 2.0;
             // The middle of the text, and half of the room that it takes.
             let (at, take) = if self.upright {
                 ((1.2 * size * (n - last / 2.0), -10.0 - half), (0.6 * size, half))
@@ -300,9 +304,11 @@ type PanelPlot<'a, Y> = DrawingArea<SVGBackend<'a>, Cartesian2d<WithKeyPoints<Ra
 pub(crate) fn stripes(area: &Area, from: (i32, i32), to: (i32, i32), colour: RGBColor) -> Drawn {
     area.draw(&Rectangle::new([from, to], palette::lighter(colour, 0.83).filled()))?;
     // All pixels of a diagonal have the same sum of x and y.
-    let (first, last) = (from.0 + from.1, to.0 + to.1);
+    let first = from.0 + from.1;
+    let last = to.0 + to.1;
     let ends = |sum: i32| {
-        let (low, high) = (from.0.max(sum - to.1), to.0.min(sum - from.1));
+        let low = from.0.max(sum - to.1);
+        let high = to.0.min(sum - from.1);
         [(low, sum - low), (high, sum - high)]
     };
     for sum in (first - STRIPE..last).filter(|sum| sum.rem_euclid(14) == 0) {

@@ -74,7 +74,8 @@ impl Plot<'_, '_> {
     /// Draws grid lines, axes and labels.
     pub(crate) fn frame(&self) -> Drawn {
         let pen = Pen::new(self.size).colour(GREY);
-        let (left, bottom) = (self.from.0, self.to.1);
+        let left = self.from.0;
+        let bottom = self.to.1;
         let mut end = i32::MIN;
         for (value, text) in &self.x.ticks {
             let x = self.at((*value, self.y.span.0)).0;

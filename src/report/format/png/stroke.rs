@@ -46,11 +46,14 @@ pub(crate) fn straight(path: &[(f64, f64)]) -> Vec<(f64, f64)> {
         if from >= path.len() {
             break;
         }
-        (keep[from], keep[to]) = (true, true);
-        let (dx, dy) = (path[to].0 - path[from].0, path[to].1 - path[from].1);
+        keep[from] = true;
+        keep[to] = true;
+        let dx = path[to].0 - path[from].0;
+        let dy = path[to].1 - path[from].1;
         let length = (dx * dx + dy * dy).max(1e-12);
         let distance = |n: &usize| {
-            let (px, py) = (path[*n].0 - path[from].0, path[*n].1 - path[from].1);
+            let px = path[*n].0 - path[from].0;
+            let py = path[*n].1 - path[from].1;
             let along = ((px * dx + py * dy) / length).clamp(0.0, 1.0);
             (px - along * dx).hypot(py - along * dy)
         };
@@ -68,8 +71,10 @@ pub(crate) fn clip(
     to: (f64, f64),
     (least, most): ((f64, f64), (f64, f64)),
 ) -> Option<((f64, f64), (f64, f64))> {
-    let (dx, dy) = (to.0 - from.0, to.1 - from.1);
-    let (mut enter, mut leave) = (0.0f64, 1.0f64);
+    let dx = to.0 - from.0;
+    let dy = to.1 - from.1;
+    let mut enter = 0.0f64;
+    let mut leave = 1.0f64;
     let sides = [
         (-dx, from.0 - least.0),
         (dx, most.0 - from.0),

@@ -49,14 +49,15 @@ pub(crate) fn draw(table: &Table) -> Vec<u8> {
     let page = Page {
         table,
         title: "Messages between server and client",
-        about: match timeline.absent.is_some() {
-            true => "recorded from single clients".into(),
-            false => format!(
+        about: if timeline.absent.is_some() {
+            "recorded from single clients".into()
+        } else {
+            format!(
                 "recorded from one of {} clients of each series; below each arrival: the time since \
                  publishing",
                 thousands(timeline.clients.into())
             )
-            .into(),
+            .into()
         },
         keys,
         footnotes: footnotes(timeline),
@@ -66,15 +67,16 @@ pub(crate) fn draw(table: &Table) -> Vec<u8> {
 }
 
 fn footnotes(timeline: &Timeline) -> Vec<String> {
-    let recorded = match timeline.one_way_us > 0.0 {
-        true => format!(
+    let recorded = if timeline.one_way_us > 0.0 {
+        format!(
             "Recorded at the client. The server's end of a message is drawn earlier (of a request: \
              later) by the planned one-way delay of {}.",
             show_us(timeline.one_way_us)
-        ),
-        false => "Recorded at the client. The plan has no delay between client and server, so \
+        )
+    } else {
+        "Recorded at the client. The plan has no delay between client and server, so \
                   messages are upright."
-            .to_owned(),
+            .to_owned()
     };
     let dots = "Only updates that reached this client have a dot.".to_owned();
     let mut notes = vec![recorded, dots];
@@ -153,11 +155,13 @@ struct Strip<'a, 'b, 'c> {
 impl Strip<'_, '_, '_> {
     fn draw(&self, lane: &Lane) -> Drawn {
         let area = self.plot.area;
-        let (left, right) = (self.plot.from.0, self.plot.to.0);
+        let left = self.plot.from.0;
+        let right = self.plot.to.0;
         self.names(lane)?;
         if let Some(why) = &lane.absent {
             let at = (left + 20, (self.server + self.client) / 2);
-            let (pen, text) = (LABEL.colour(GREY), format!("n/a: {why}"));
+            let pen = LABEL.colour(GREY);
+            let text = format!("n/a: {why}");
             return stroke::text_on_white(area, (&text, pen), HPos::Left, at, (10, 14));
         }
         let updates = || lane.messages.iter().filter(|m| m.kind == TraceKind::Update);
@@ -185,7 +189,8 @@ impl Strip<'_, '_, '_> {
     }
 
     fn names(&self, lane: &Lane) -> Drawn {
-        let (area, room) = (self.plot.area, NAMES as f32 - 95.0 - 34.0);
+        let area = self.plot.area;
+        let room = NAMES as f32 - 95.0 - 34.0;
         let name = (lane.series.as_str(), self.colour);
         let y = series_name(area, name, self.server, (room, 2))?;
         if !lane.about.is_empty() && y <= self.labels {
@@ -201,9 +206,11 @@ impl Strip<'_, '_, '_> {
     /// Draws the time from publishing to sending.
     fn wait(&self, message: &Message) -> Drawn {
         let Some(published) = message.published_us else { return Ok(()) };
-        let (left, right) = (self.plot.from.0, self.plot.to.0);
+        let left = self.plot.from.0;
+        let right = self.plot.to.0;
         let at = |us: f64| self.plot.at((us, 0.0)).0.clamp(left, right);
-        let (from, to) = (at(published), at(message.server_us));
+        let from = at(published);
+        let to = at(message.server_us);
         if to <= from {
             return Ok(());
         }
@@ -268,7 +275,8 @@ impl Strip<'_, '_, '_> {
     fn end(&self, lane: &Lane) -> Drawn {
         let Some(until) = lane.kept_until_us else { return Ok(()) };
         let x = self.plot.at((until, 0.0)).0 + 12;
-        let (from, to) = ((x, self.server - 14), (self.plot.to.0, self.client + 14));
+        let from = (x, self.server - 14);
+        let to = (self.plot.to.0, self.client + 14);
         if to.0 - from.0 < 8 {
             return Ok(());
         }
@@ -278,14 +286,17 @@ impl Strip<'_, '_, '_> {
 
 /// Draws the head of an arrow at `to`.
 fn arrow(area: &Area, from: (f64, f64), to: (f64, f64), colour: RGBColor, size: f64) -> Drawn {
-    let (dx, dy) = (to.0 - from.0, to.1 - from.1);
+    let dx = to.0 - from.0;
+    let dy = to.1 - from.1;
     let length = dx.hypot(dy);
     if length < size {
         return Ok(());
     }
-    let (ux, uy) = (dx / length * size, dy / length * size);
+    let ux = dx / length * size;
+    let uy = dy / length * size;
     let corner = |side: f64| {
-        let (x, y) = (to.0 - ux - side * 0.42 * uy, to.1 - uy + side * 0.42 * ux);
+        let x = to.0 - ux - side * 0.42 * uy;
+        let y = to.1 - uy + side * 0.42 * ux;
         (x.round() as i32, y.round() as i32)
     };
     let tip = (to.0.round() as i32, to.1.round() as i32);

@@ -152,7 +152,8 @@ fn absent(table: &Table) -> Vec<String> {
     }
     let sentence = |(why, of): (String, Vec<(&str, &str)>)| {
         let (names, series): (Vec<&str>, Vec<&str>) = of.into_iter().unzip();
-        let (names, series) = (distinct(names), distinct(series));
+        let names = distinct(names);
+        let series = distinct(series);
         let mut shown = names[..names.len().min(MOST_NAMES)].join(", ");
         if names.len() > MOST_NAMES {
             shown.push_str(&format!(" and {} more", names.len() - MOST_NAMES));

@@ -98,9 +98,12 @@ fn cost_grid(table: &Table, with_status: bool) -> Grid {
     let kilo = |bytes: f64| short(bytes * 1e-3);
     // A client count stands beside the first of its rows.
     let firsts: Vec<&Row> = rows.chunk_by(|a, b| a.clients == b.clients).map(|c| c[0]).collect();
-    let clients = move |row: &Row| match firsts.iter().any(|first| std::ptr::eq(*first, row)) {
-        true => format!("{:>7}", count(row.clients)),
-        false => String::new(),
+    let clients = move |row: &Row| {
+        if firsts.iter().any(|first| std::ptr::eq(*first, row)) {
+            format!("{:>7}", count(row.clients))
+        } else {
+            String::new()
+        }
     };
     let mut columns = Vec::new();
     columns.extend(several.then(|| column("clients", clients)));
@@ -333,9 +336,10 @@ fn failures(table: &Table) -> String {
             let mut said = Vec::new();
             for found in row.checks.iter().filter(|c| !c.is_ok()) {
                 let line = format!("{}: {}.", row.label(), found.text);
-                failed.push(match said.contains(&found.remedy) {
-                    true => line,
-                    false => format!("{line} {}", found.remedy),
+                failed.push(if said.contains(&found.remedy) {
+                    line
+                } else {
+                    format!("{line} {}", found.remedy)
                 });
                 said.push(found.remedy);
             }

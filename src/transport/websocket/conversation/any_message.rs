@@ -106,7 +106,8 @@ fn understand(said: &Rc<Conversation>, messages: &[Vec<u8>]) {
             Meaning::SetUp => assert!(!was_set_up),
             Meaning::Ping(number) => assert!(said.reply(number).is_some()),
             Meaning::Update(update) => {
-                let (outer, inner) = (message.as_ptr_range(), update.as_ptr_range());
+                let outer = message.as_ptr_range();
+                let inner = update.as_ptr_range();
                 assert!(outer.start <= inner.start && inner.end <= outer.end && was_set_up);
             }
             Meaning::Other => assert!(was_set_up),

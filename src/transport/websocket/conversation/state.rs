@@ -47,14 +47,17 @@ pub(crate) enum Meaning<'m> {
 impl ConversationState {
     /// The state before a connection is open.
     pub(crate) fn new(said: Rc<Conversation>) -> ConversationState {
-        let (message, other) = (Vec::new(), Vec::new());
+        let message = Vec::new();
+        let other = Vec::new();
         let earlier = FrameSizes::default();
         ConversationState { said, done: 0, began_ns: 0, message, too_long: false, earlier, other }
     }
 
     /// A connection was opened; its set-up began at this moment.
     pub(crate) fn begin(&mut self, began_ns: u64) {
-        (self.done, self.began_ns, self.too_long) = (0, began_ns, false);
+        self.done = 0;
+        self.began_ns = began_ns;
+        self.too_long = false;
         self.message.clear();
         self.earlier = FrameSizes::default();
         self.other = Vec::new();
@@ -122,7 +125,8 @@ impl ConversationState {
         earlier: FrameSizes,
     ) {
         memory.drain(..done);
-        (self.message, self.earlier) = (memory, earlier);
+        self.message = memory;
+        self.earlier = earlier;
     }
 
     /// Takes memory for a message from the thread, unless one has come in part.

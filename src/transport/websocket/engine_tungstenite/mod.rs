@@ -422,7 +422,8 @@ fn add_heads(account: &mut Account) {
     account.is_accepted = true;
     let Account { connection, passed, .. } = account;
     let passed = passed.borrow();
-    let (request, response) = (passed.request, passed.response.parts);
+    let request = passed.request;
+    let response = passed.response.parts;
     let phase = connection.phase();
     connection.count_in(phase, |ledger| {
         let up = Flow::of([(Part::Heads, request.bytes)]);
