@@ -72,7 +72,7 @@ fn is_swap(targets: &[&str], values: &[&str]) -> bool {
 /// `let … else` is none: its patterns may fail. Nor is a swap.
 fn packed(code: &str) -> Vec<String> {
     let code = blank(code);
-    let begins = Regex::new(r"(?m)(\blet\s+|^\s*)[(\[]").expect("it is a regular expression");
+    let begins = Regex::new(r"(?m)(\blet\s+|^\s*|=>\s*)[(\[]").expect("it is a regular expression");
     let value = Regex::new(r"^(\s*:[^=;]*)?\s*=\s*[(\[]").expect("it is a regular expression");
     let mut found = Vec::new();
     for begin in begins.captures_iter(&code) {
@@ -84,9 +84,12 @@ fn packed(code: &str) -> Vec<String> {
         let Some(len) = bracketed(&code[value_at..]) else { continue };
         let values = elements(&code[value_at..value_at + len]);
         let targets = elements(&code[pattern_at..pattern_at + pattern]);
-        let is_statement = code[value_at + len..].starts_with(';');
-        let binds = begin.as_str().trim_start().starts_with("let");
-        if is_statement && values.len() > 1 && (binds || !is_swap(&targets, &values)) {
+        let is_packed = if begin.as_str().trim_start().starts_with("let") {
+            code[value_at + len..].starts_with(';')
+        } else {
+            !is_swap(&targets, &values)
+        };
+        if is_packed && values.len() > 1 {
             let words = code[begin.start()..value_at + len].split_whitespace();
             found.push(words.collect::<Vec<_>>().join(" "));
         }
@@ -130,6 +133,7 @@ fn planted_packed_statements_are_found() {
         "let [a, b] = [f(), g()];",
         "    (self.a, self.b) = (1, \"x);\");",
         "    (a.b, c) = (c, d);",
+        "match x { A(y) => (y.a, y.b) = (1, 2), B => {} }",
     ] {
         assert_eq!(packed(code).len(), 1, "{code}");
     }

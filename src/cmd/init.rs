@@ -7,6 +7,7 @@ use crate::config::Key;
 use crate::error::{Failure, Outcome, at};
 use crate::plan::{SECTIONS, Section};
 use crate::record::TransportKind;
+use crate::report::format::text::grid::prefixed;
 use crate::scenario::find_shipped;
 use crate::transport::{TRANSPORTS, Transport};
 use std::fmt::Write as _;
@@ -185,16 +186,7 @@ fn setting(out: &mut String, key: &Key, value: &str, active: bool) {
 
 /// Appends a comment, broken between words.
 fn comment(out: &mut String, text: &str) {
-    let mut line = String::from("#");
-    for word in text.split(' ') {
-        if line.chars().count() + 1 + word.chars().count() > WIDTH {
-            let _ = writeln!(out, "{line}");
-            line = String::from("#");
-        }
-        line.push(' ');
-        line.push_str(word);
-    }
-    let _ = writeln!(out, "{line}");
+    out.push_str(&prefixed(text, ["# ", "# "], WIDTH));
 }
 
 #[cfg(test)]

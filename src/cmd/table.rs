@@ -1,10 +1,7 @@
-//! Plain tables: rows of cells, lined up as columns.
+//! Plain tables: rows of cells, lined up as columns, each table below a title.
 
-use crate::units::spaces;
+use crate::report::format::text::grid::Grid;
 use std::fmt::Write as _;
-
-/// A longer cell widens no column: a path may have 100,000 characters.
-const WIDEST: usize = 160;
 
 /// The cells of a row.
 pub(in crate::cmd) type Cells = Vec<String>;
@@ -34,22 +31,5 @@ pub(in crate::cmd) fn append_section(
 
 /// Appends rows with their columns lined up, those listed to the right.
 pub(in crate::cmd) fn append_columns(out: &mut String, rows: &[Cells], right: &[usize]) {
-    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |n: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(n));
-        cells.map(|cell| cell.chars().count()).filter(|n| *n <= WIDEST).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..count).map(width).collect();
-    for row in rows {
-        let mut line = String::new();
-        for (n, cell) in row.iter().enumerate() {
-            let spaces = spaces(cell, widths[n]);
-            let _ = if right.contains(&n) {
-                write!(line, "  {spaces}{cell}")
-            } else {
-                write!(line, "  {cell}{spaces}")
-            };
-        }
-        let _ = writeln!(out, "{}", line.trim_end());
-    }
+    out.push_str(&Grid::of_rows(rows, right).render());
 }

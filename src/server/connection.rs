@@ -152,7 +152,10 @@ async fn serve_http(
         // In a box of its own: most of the time there is none.
         let hyper = Box::pin(serve_by_hyper(stream, other, &peer, &state, &context));
         match hyper.await {
-            HyperEnd::Idle(idle, rest) => (stream, other) = (idle, rest),
+            HyperEnd::Idle(idle, rest) => {
+                stream = idle;
+                other = rest;
+            }
             HyperEnd::Over(ended, reason) => {
                 stream = ended;
                 break reason;

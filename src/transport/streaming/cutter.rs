@@ -69,8 +69,14 @@ impl Cutter {
     /// Forgets what was cut off: a new body begins.
     pub(super) fn restart(&mut self) {
         match self {
-            Cutter::Lines(lines) => (lines.within, lines.held_cr) = (false, false),
-            Cutter::Separator(separator) => (separator.within, separator.matched) = (false, 0),
+            Cutter::Lines(lines) => {
+                lines.within = false;
+                lines.held_cr = false;
+            }
+            Cutter::Separator(separator) => {
+                separator.within = false;
+                separator.matched = 0;
+            }
             Cutter::Length(length) => length.restart(),
         }
     }

@@ -1,4 +1,5 @@
-//! Columns of text, and paragraphs, within the width of a terminal.
+//! Columns of text, and paragraphs, within the width of a terminal: those of reports, and those that
+//! commands print.
 
 use crate::units::spaces;
 
@@ -7,11 +8,17 @@ pub(in crate::report) const WIDTH: usize = 120;
 
 const GAP: &str = "  ";
 
-/// A table. The first columns hold names and are flush left, the others hold numbers and are flush
-/// right.
-pub(in crate::report) struct Grid {
-    names: usize,
-    width: usize,
+/// A longer cell widens no column of a table without a width: a path may have 100,000 characters.
+const WIDEST_CELL: usize = 160;
+
+/// A table. Columns of names are flush left, those of numbers flush right.
+pub(crate) struct Grid {
+    /// Whether a column holds numbers.
+    numbers: Vec<bool>,
+    /// The width that lines should not exceed, if there is one.
+    width: Option<usize>,
+    /// What every line begins with.
+    indent: &'static str,
     groups: Vec<ColumnGroup>,
     head_lines: usize,
     lines: Vec<Vec<String>>,
@@ -25,7 +32,8 @@ struct ColumnGroup {
 }
 
 impl Grid {
-    /// Returns a table with its head and no row. `\n` separates the lines of a column's head.
+    /// Returns a table with its head and no row; its first columns hold names. `\n` separates the
+    /// lines of a column's head.
     pub(in crate::report) fn new(names: usize, head: &[&str]) -> Grid {
         let height = head.iter().map(|h| h.lines().count()).max().unwrap_or(1);
         let line = |n: usize| {
@@ -36,12 +44,33 @@ impl Grid {
             head.iter().map(part).collect()
         };
         let lines: Vec<Vec<String>> = (0..height).map(line).collect();
-        Grid { names, width: WIDTH, groups: Vec::new(), head_lines: lines.len(), lines }
+        Grid {
+            numbers: (0..head.len()).map(|c| c >= names).collect(),
+            width: Some(WIDTH),
+            indent: "",
+            groups: Vec::new(),
+            head_lines: lines.len(),
+            lines,
+        }
+    }
+
+    /// Returns a table of rows, which may lack cells at their ends, as wide as they need. `numbers`
+    /// are the columns that hold numbers.
+    pub(crate) fn of_rows(rows: &[Vec<String>], numbers: &[usize]) -> Grid {
+        let count = rows.iter().map(Vec::len).max().unwrap_or(0);
+        Grid {
+            numbers: (0..count).map(|c| numbers.contains(&c)).collect(),
+            width: None,
+            indent: GAP,
+            groups: Vec::new(),
+            head_lines: 0,
+            lines: rows.to_vec(),
+        }
     }
 
     /// Sets the width that lines should not exceed.
     pub(in crate::report) fn within(mut self, width: usize) -> Grid {
-        self.width = width;
+        self.width = Some(width);
         self
     }
 
@@ -61,9 +90,13 @@ impl Grid {
     }
 
     fn widths(&self) -> Vec<usize> {
-        let count = self.lines.first().map_or(0, Vec::len);
-        let widest = |c: usize| self.lines.iter().map(|l| l[c].chars().count()).max();
-        let mut widths: Vec<usize> = (0..count).map(|c| widest(c).unwrap_or(0)).collect();
+        let most = if self.width.is_some() { usize::MAX } else { WIDEST_CELL };
+        let widest = |c: usize| {
+            let cells = self.lines.iter().filter_map(|line| line.get(c));
+            cells.map(|cell| cell.chars().count()).filter(|n| *n <= most).max()
+        };
+        let columns = 0..self.numbers.len();
+        let mut widths: Vec<usize> = columns.map(|c| widest(c).unwrap_or(0)).collect();
         for group in &self.groups {
             let missing = group.title.chars().count().saturating_sub(group.width(&widths));
             widths[group.first] += missing;
@@ -71,29 +104,30 @@ impl Grid {
         widths
     }
 
-    /// Returns the lines. No cell is cut: if the names would make lines too wide, the long ones
-    /// stand on a line of their own, above their numbers.
-    pub(in crate::report) fn render(&self) -> String {
+    /// Returns the lines. No cell is cut: if the names would make lines wider than they should be,
+    /// the long ones stand on a line of their own, above their numbers.
+    pub(crate) fn render(&self) -> String {
         let mut widths = self.widths();
-        let longest = (0..self.names).max_by_key(|&c| widths[c]);
-        if let Some(c) = longest {
-            let over = total(&widths).saturating_sub(self.width);
+        let names = (0..widths.len()).filter(|c| !self.numbers[*c]);
+        let longest = names.max_by_key(|&c| widths[c]).filter(|_| self.width.is_some());
+        if let Some((c, width)) = longest.zip(self.width) {
+            let over = total(&widths).saturating_sub(width);
             let head = self.lines[..self.head_lines].iter().map(|l| l[c].chars().count()).max();
             widths[c] = widths[c].saturating_sub(over).max(head.unwrap_or(0));
         }
         let mut out = String::new();
         if !self.groups.is_empty() {
-            push_line(&mut out, &self.group_line(&widths));
+            self.push_line(&mut out, &self.group_line(&widths));
         }
         for line in &self.lines {
             let too_long = longest.filter(|&c| line[c].chars().count() > widths[c]);
             if let Some(c) = too_long {
-                push_line(&mut out, &self.joined(&line[..=c], &widths));
+                self.push_line(&mut out, &self.joined(&line[..=c], &widths));
                 let mut rest = vec![String::new(); c + 1];
                 rest.extend_from_slice(&line[c + 1..]);
-                push_line(&mut out, &self.joined(&rest, &widths));
+                self.push_line(&mut out, &self.joined(&rest, &widths));
             } else {
-                push_line(&mut out, &self.joined(line, &widths));
+                self.push_line(&mut out, &self.joined(line, &widths));
             }
         }
         out
@@ -102,9 +136,14 @@ impl Grid {
     fn joined(&self, cells: &[String], widths: &[usize]) -> String {
         let aligned = cells.iter().zip(widths).enumerate().map(|(c, (cell, &width))| {
             let spaces = spaces(cell, width);
-            if c < self.names { format!("{cell}{spaces}") } else { format!("{spaces}{cell}") }
+            if self.numbers[c] { format!("{spaces}{cell}") } else { format!("{cell}{spaces}") }
         });
         aligned.collect::<Vec<_>>().join(GAP)
+    }
+
+    fn push_line(&self, out: &mut String, line: &str) {
+        out.push_str(format!("{}{line}", self.indent).trim_end());
+        out.push('\n');
     }
 
     fn group_line(&self, widths: &[usize]) -> String {
@@ -129,11 +168,6 @@ fn total(widths: &[usize]) -> usize {
     widths.iter().sum::<usize>() + GAP.len() * widths.len().saturating_sub(1)
 }
 
-fn push_line(out: &mut String, line: &str) {
-    out.push_str(line.trim_end());
-    out.push('\n');
-}
-
 /// Returns a paragraph in lines of at most [`WIDTH`]; those after the first are indented.
 pub(in crate::report) fn paragraph(text: &str, indent: usize) -> String {
     wrapped(text, indent, WIDTH)
@@ -146,7 +180,13 @@ pub(in crate::report) fn wrapped(text: &str, indent: usize, width: usize) -> Str
 
 /// Returns a paragraph in lines of at most `width`, with an indent for the first and one for the
 /// rest.
-pub(in crate::report) fn indented(text: &str, [first, rest]: [usize; 2], width: usize) -> String {
+pub(in crate::report) fn indented(text: &str, indents: [usize; 2], width: usize) -> String {
+    let [first, rest] = indents.map(|indent| " ".repeat(indent));
+    prefixed(text, [&first, &rest], width)
+}
+
+/// Returns a paragraph in lines of at most `width`, with what the first begins with and the rest do.
+pub(crate) fn prefixed(text: &str, [first, rest]: [&str; 2], width: usize) -> String {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match lines.last_mut() {
@@ -154,8 +194,8 @@ pub(in crate::report) fn indented(text: &str, [first, rest]: [usize; 2], width: 
                 line.push(' ');
                 line.push_str(word);
             }
-            Some(_) => lines.push(format!("{}{word}", " ".repeat(rest))),
-            None => lines.push(format!("{}{word}", " ".repeat(first))),
+            Some(_) => lines.push(format!("{rest}{word}")),
+            None => lines.push(format!("{first}{word}")),
         }
     }
     lines.iter().map(|l| format!("{l}\n")).collect()
@@ -178,5 +218,21 @@ mod tests {
                      \x20                    1\n\
                      10       short      22\n";
         assert_eq!(grid.render(), shown);
+    }
+
+    #[test]
+    fn rows_may_lack_cells_and_a_very_long_cell_widens_no_column() {
+        let path = "p".repeat(WIDEST_CELL + 1);
+        let rows = [vec!["name", "bytes", "why"], vec![&path, "1"], vec!["b", "22", "slow"]];
+        let rows = rows.map(|row| row.into_iter().map(str::to_owned).collect());
+        let shown = format!("  name  bytes  why\n  {path}      1\n  b        22  slow\n");
+        assert_eq!(Grid::of_rows(&rows, &[1]).render(), shown);
+    }
+
+    #[test]
+    fn a_paragraph_begins_its_lines_as_it_should() {
+        let shown = "# one two\n# three\n";
+        assert_eq!(prefixed("one two three", ["# ", "# "], 9), shown);
+        assert_eq!(indented("one two three", [0, 2], 8), "one two\n  three\n");
     }
 }

@@ -1,7 +1,7 @@
 //! `summary.txt`: every table, the audit, the verdict and the notes. `terminal` is the short form.
 
 mod consistency;
-pub(in crate::report) mod grid;
+pub(crate) mod grid;
 mod notes;
 mod terminal;
 
