@@ -78,14 +78,14 @@ pub use cmd::main;
 /// The parts that the integration tests and the fuzz targets use, by folder. They may change with
 /// every version.
 pub mod internals {
-    /// `wsbench plan` without its output.
+    /// What commands do before they print or write anything.
     pub mod cmd {
-        /// Plans.
+        /// `wsbench plan`: a scenario made ready to run, and the text that describes it.
         pub mod plan {
             pub use crate::cli::PlanFormat;
             pub use crate::cmd::plan::{Prepared, prepare, render};
         }
-        /// Reports.
+        /// `wsbench report`: result files read, and written in every format.
         pub mod report {
             pub use crate::cmd::report::{formats, report, write_all};
         }
@@ -94,11 +94,12 @@ pub mod internals {
     pub mod error {
         pub use crate::error::FailureKind;
     }
-    /// Reading of TOML.
+    /// A TOML file with the place of each value, and the keys that it may have.
     pub mod config {
         pub use crate::config::{Key, SourceText};
     }
-    /// What is published.
+    /// What the reference server publishes, and how clients read it: payloads, stamps, and the form of
+    /// other servers' messages.
     pub mod feed {
         pub use crate::feed::{
             AnySizeReader, ByteForm, Feed, Ignored, MessageClock, MessageSpec, PayloadKind, Place,
@@ -106,14 +107,14 @@ pub mod internals {
             sequence_text,
         };
     }
-    /// Judgements.
+    /// Whether a run may pass: its validity, limits, and pairs of runs compared.
     pub mod gate {
         pub use crate::gate::paired::{
             Looks, NextStep, PairOrder, PairedMetric, Rules, Verdicts, judge, order,
         };
         pub use crate::gate::run_validity::{RunQuality, assess};
         pub use crate::gate::signed_rank::{Walsh, detectable, student_quantile};
-        /// Limits of a scenario.
+        /// The limits of a scenario: read, watched during a run, and evaluated after it.
         pub mod limit {
             pub use crate::gate::limit::{
                 ErrorPlace, Limit, LimitError, LimitWatch, Rule, limits_to_json, parse,
@@ -121,19 +122,19 @@ pub mod internals {
             };
         }
     }
-    /// The operating system.
+    /// What the operating system says of this machine: cores, memory, limits.
     pub mod os {
         pub use crate::os::{Conntrack, Machine};
     }
-    /// What will run.
+    /// A scenario validated and complete: the cases that will run, and whether the machine allows them.
     pub mod plan {
         pub use crate::plan::{Case, Plan, Preflight, Resolved, SECTIONS, resolve};
     }
-    /// Arithmetic.
+    /// What messages will cost and how long they will take, calculated without a run.
     pub mod predict {
         pub use crate::predict::{Component, CostAt, Distribution, Exchange, MessageShare, Model};
     }
-    /// Parsers.
+    /// Parsers of HTTP/1.1, event streams, WebSocket and messages: bytes in, sizes and facts out.
     pub mod protocol {
         pub use crate::protocol::http1::request::SimpleRequest;
         pub use crate::protocol::http1::response::{
@@ -142,8 +143,7 @@ pub mod internals {
         pub use crate::protocol::message::{MessageFields, MessageReader, MessageTime};
         pub use crate::protocol::sse::{EventSizes, ID_LIMIT_BYTES, Parser, StreamItem};
         pub use crate::protocol::websocket::codec::{
-            FrameError, FrameItem, FrameReader, FrameSizes, MessageKind, Opcode, Sender,
-            write_masked, write_unmasked,
+            FrameError, FrameItem, FrameReader, FrameSizes, MessageKind, Sender,
         };
         pub use crate::protocol::websocket::frame_scanner::{ScannedItem, Scanner};
     }
@@ -334,7 +334,7 @@ pub mod internals {
                 || serde_json::from_slice::<FromProcess>(bytes).is_ok()
         }
     }
-    /// Numbers of one thread.
+    /// What one thread counts: bytes by part, events, latencies and the trace of single clients.
     pub mod record {
         pub use crate::record::{
             ClientError, ClientErrorKind, Counts, Flow, Ledger, Metric, Part, Phase, Phases,
@@ -342,7 +342,7 @@ pub mod internals {
             TransportKind, Window,
         };
     }
-    /// Tables, findings and formats.
+    /// A result as figures: the table, its checks, the findings of a gate, and the formats of files.
     pub mod report {
         pub use crate::report::chapter::as_printed;
         pub use crate::report::check::{Check, CheckOutcome, CheckResult};
@@ -353,58 +353,57 @@ pub mod internals {
         pub use crate::report::layer::{Layer, Quantity, Statistic, Way};
         pub use crate::report::table::{Row, Status};
         pub use crate::report::{Conclusion, FORMATS, Figure, Table, find_format, summarise};
-        /// Judgements in every format.
+        /// What a gate decided, in each format that it writes.
         pub mod judgement {
             pub use crate::report::judgement::{
                 JudgementView, annotations, bencher, github_action_benchmark, json, junit,
                 markdown, text,
             };
         }
-        /// Columns.
+        /// The columns of `summary.csv`: the registry of metrics, and its documentation.
         pub mod metrics {
             pub use crate::report::metrics::{
-                Better, CellValue, Column, ColumnKind, Compared, Nature, WhenCompared, Whole,
-                columns, former_names_markdown, markdown,
+                CellValue, Column, columns, former_names_markdown, markdown,
             };
         }
-        /// JSON Schema.
+        /// JSON Schema of every document that the program writes.
         pub mod schema {
             pub use crate::report::schema::{DOCUMENTS, all, of};
         }
     }
-    /// Results.
+    /// What happened in a run, as its processes reported it.
     pub mod result {
         pub use crate::result::{
             CaseEnd, CaseInfo, CaseResult, Cost, Curve, DriverEnd, End, Header, KernelAudit,
             KernelCounts, LostProcess, ProcessActivity, ProcessRole, ReceiveTimestamps, RunResult,
-            SCHEMA, SecondRow, Seconds, ServerEnd, SocketChange, StopReason, Uncounted,
+            SCHEMA, Seconds, ServerEnd, SocketChange, StopReason, Uncounted,
         };
-        /// Result files.
+        /// `result.jsonl`: written line by line, and read back.
         pub mod file {
             pub use crate::result::file::{Line, WindowLine, Writer, read, read_lines};
         }
     }
-    /// Runs.
+    /// The first line of a result file, without a run.
     pub mod run {
         pub use crate::run::header;
     }
-    /// Scenarios.
+    /// A scenario's text taken apart.
     pub mod scenario {
         pub use crate::scenario::parse;
     }
-    /// The reference server.
+    /// The reference server, in the test's own process.
     pub mod server {
         pub use crate::server::{Config, Limits, Running, start};
     }
-    /// Clocks.
+    /// The clock that everything is measured by.
     pub mod time {
         pub use crate::time::now_ns;
     }
-    /// Transports.
+    /// The registry of transports, and where a server mounts their routes.
     pub mod transport {
         pub use crate::transport::{AnySeries, Mount, TRANSPORTS};
     }
-    /// Units.
+    /// Bytes by layer, and units of time.
     pub mod units {
         pub use crate::units::{Bytes, Ip, SECOND_NS, Wire};
     }

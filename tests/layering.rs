@@ -255,7 +255,7 @@ fn paths(code: &str) -> Vec<String> {
 
 /// Takes a path with groups apart: `a::{b, c::d}` is `a::b` and `a::c::d`. Gives how much of the
 /// text it took.
-fn expand(prefix: &str, text: &str, into: &mut Vec<String>) -> usize {
+pub fn expand(prefix: &str, text: &str, into: &mut Vec<String>) -> usize {
     let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'));
     let end = end.unwrap_or(text.len());
     let path = format!("{prefix}{}", &text[..end]);

@@ -27,6 +27,8 @@ mod docs;
 mod engines;
 /// The event stream parser compared with the standard.
 mod events;
+/// What the library exports.
+mod exports;
 /// What external servers may and must not do.
 mod external;
 /// Messages after connecting, the answer that counts as connected, pings of the application.

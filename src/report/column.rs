@@ -21,7 +21,7 @@ pub enum CellValue {
 
 /// What a column's values are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ColumnKind {
+pub(crate) enum ColumnKind {
     /// [`CellValue::Text`].
     Text,
     /// [`CellValue::Count`].
@@ -32,22 +32,31 @@ pub enum ColumnKind {
     Flag,
 }
 
-named! {
-    /// Which of two numbers is the better one.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    pub enum Better {
-        /// The lower one.
-        Lower = "lower",
-        /// The higher one.
-        Higher = "higher",
-        /// Neither: the plan sets it, or it says nothing by itself.
-        Neither = "neither",
+/// Which of two numbers is the better one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Better {
+    /// The lower one.
+    Lower,
+    /// The higher one.
+    Higher,
+    /// Neither: the plan sets it, or it says nothing by itself.
+    Neither,
+}
+
+impl Better {
+    /// Its name in the schema.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Better::Lower => "lower",
+            Better::Higher => "higher",
+            Better::Neither => "neither",
+        }
     }
 }
 
 /// What a number is, beside its unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Nature {
+pub(crate) enum Nature {
     /// The plan sets it.
     Setting,
     /// It counts events.
@@ -60,7 +69,7 @@ pub enum Nature {
 
 /// How a figure of two runs is compared.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Compared {
+pub(crate) enum Compared {
     /// Not by this column: bytes and counts are compared by their totals.
     No,
     /// It varies from run to run; a baseline keeps it, and nothing decides on it.
@@ -76,7 +85,7 @@ pub enum Compared {
 
 /// When a metric of pairs of runs is compared, in the order in which reports show them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum WhenCompared {
+pub(crate) enum WhenCompared {
     /// If it is the latency that a client of the transport observes.
     Headline,
     /// Always.
@@ -87,7 +96,7 @@ pub enum WhenCompared {
 
 /// What a count is a part of.
 #[derive(Debug, Clone, Copy)]
-pub struct Whole {
+pub(crate) struct Whole {
     /// The whole of a row.
     pub of: fn(&Row) -> Figure,
     /// Why there is no share of it if it is zero.
@@ -104,7 +113,7 @@ pub struct Column {
     /// Its name: snake case, with layer, direction and unit.
     pub name: String,
     /// What its values are.
-    pub kind: ColumnKind,
+    pub(crate) kind: ColumnKind,
     /// Its unit, or `-`.
     pub unit: &'static str,
     /// What it holds, in a sentence.
@@ -112,11 +121,11 @@ pub struct Column {
     /// Its names in earlier versions, which limits and margins still accept.
     pub formerly: Vec<String>,
     /// Which of two numbers is the better one.
-    pub better: Better,
+    pub(crate) better: Better,
     /// What the number is, beside its unit.
-    pub nature: Nature,
+    pub(crate) nature: Nature,
     /// How it is compared.
-    pub compared: Compared,
+    pub(crate) compared: Compared,
     /// What trackers of benchmarks show it as, if they get it.
     pub tracked: Option<&'static str>,
     /// True if it is known while a case runs, false if only at its end.
@@ -124,7 +133,7 @@ pub struct Column {
     /// True if it only becomes more while a case runs.
     pub grows: bool,
     /// What it is a part of.
-    pub whole: Option<Whole>,
+    pub(crate) whole: Option<Whole>,
     /// The latency that it is a statistic of.
     pub latency: Option<Metric>,
     /// What a comparison calls it that shows what changed beside a figure which got worse.

@@ -4,9 +4,8 @@
 
 use crate::record::{Counts, Metric, Part};
 use crate::report::chapter::{mebibits, megabits};
-pub use crate::report::column::{
-    Better, CellValue, Column, ColumnKind, Compared, Nature, WhenCompared, Whole,
-};
+pub(crate) use crate::report::column::{Better, ColumnKind, Compared, Nature, WhenCompared, Whole};
+pub use crate::report::column::{CellValue, Column};
 use crate::report::figure::Figure;
 use crate::report::layer::{Layer, Quantity, Statistic, Way};
 use crate::report::table::{

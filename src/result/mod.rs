@@ -14,7 +14,8 @@ mod stop_reason;
 
 pub use lost_process::{LostProcess, ProcessRole};
 pub use merge::{CaseResult, RunResult};
-pub use seconds::{SecondRow, Seconds};
+pub(crate) use seconds::SecondRow;
+pub use seconds::Seconds;
 pub use stop_reason::StopReason;
 
 pub use crate::predict::Curve;

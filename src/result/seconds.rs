@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 /// What is known of one second.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct SecondRow {
+pub(crate) struct SecondRow {
     /// Bytes and counts by phase.
     pub phases: Phases<PhaseTotals>,
     histograms: BTreeMap<Metric, Histogram<u64>>,
@@ -42,7 +42,7 @@ impl SecondRow {
     }
     /// The histogram of a latency that clients observe: with three significant digits, or with one
     /// if the file has no other.
-    pub fn histogram(&self, metric: Metric) -> Option<&Histogram<u64>> {
+    pub(crate) fn histogram(&self, metric: Metric) -> Option<&Histogram<u64>> {
         self.histograms.get(&metric).filter(|h| !h.is_empty())
     }
 }

@@ -17,7 +17,7 @@ const CONTROL_BYTES: usize = 125;
 
 /// What a frame is for (§5.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Opcode {
+pub(crate) enum Opcode {
     /// More of a message.
     Continuation,
     /// The beginning of a message of text.
@@ -70,7 +70,7 @@ pub enum MessageKind {
 
 impl MessageKind {
     /// The opcode of a message of this kind.
-    pub fn opcode(self) -> Opcode {
+    pub(crate) fn opcode(self) -> Opcode {
         match self {
             MessageKind::Text => Opcode::Text,
             MessageKind::Binary => Opcode::Binary,
@@ -447,7 +447,7 @@ impl Utf8 {
 }
 
 /// Appends the frame of a client: final, with a mask. Returns what it is made of.
-pub fn write_masked(
+pub(crate) fn write_masked(
     opcode: Opcode,
     mask: [u8; 4],
     payload: &[u8],
@@ -462,7 +462,7 @@ pub fn write_masked(
 }
 
 /// Appends the frame of a server: final, without a mask.
-pub fn write_unmasked(opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn write_unmasked(opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
     write_header(opcode, 0, payload.len(), out);
     out.extend_from_slice(payload);
 }
