@@ -1,20 +1,48 @@
 //! The stack of layers that every connection has, of clients and of the server.
 
 use crate::net::delay_line::DelayLine;
-use crate::net::layer::Stacked;
+use crate::net::layer::{FromParts, Stacked};
 use crate::net::layered_stream::LayeredStream;
 use crate::net::tap::Tap;
 use crate::net::tls_layer::TlsLayer;
 use crate::time::Timer;
 use tokio::net::TcpStream;
 
-/// The layers above the meter: a tap nearest to the protocol, TLS, and a delay line nearest to the
-/// socket, each absent unless [`layers`] is given it.
+/// The layers above the meter: a tap nearest to the protocol, TLS, and what is nearest to the
+/// socket, each absent unless a connection has a use for it.
+pub(crate) type Layers = Stacked<Tap, Stacked<Box<TlsLayer>, BelowTls>>;
+
+/// The layers nearest to the socket: a delay line.
 #[cfg(not(feature = "identity-layer"))]
-pub(crate) type Layers = Stacked<Tap, Stacked<Box<TlsLayer>, DelayLine>>;
-/// The same with a layer that changes nothing.
+type BelowTls = DelayLine;
+/// The same below a layer that changes nothing.
 #[cfg(feature = "identity-layer")]
-pub(crate) type Layers = Stacked<Tap, Stacked<Box<TlsLayer>, Stacked<DelayLine, DelayLine>>>;
+type BelowTls = Stacked<crate::net::identity_layer::IdentityLayer, DelayLine>;
+
+/// What a connection has of its own, of which its layers are made.
+struct LayerParts {
+    tap: Option<Tap>,
+    tls: Option<TlsLayer>,
+    line: Option<DelayLine>,
+}
+
+impl FromParts<LayerParts> for Tap {
+    fn from_parts(parts: &mut LayerParts) -> Option<Tap> {
+        parts.tap.take()
+    }
+}
+
+impl FromParts<LayerParts> for Box<TlsLayer> {
+    fn from_parts(parts: &mut LayerParts) -> Option<Box<TlsLayer>> {
+        parts.tls.take().map(Box::new)
+    }
+}
+
+impl FromParts<LayerParts> for DelayLine {
+    fn from_parts(parts: &mut LayerParts) -> Option<DelayLine> {
+        parts.line.take()
+    }
+}
 
 /// Returns the layers of a connection; `None` if it needs none.
 pub(crate) fn layers(
@@ -22,13 +50,7 @@ pub(crate) fn layers(
     tls: Option<TlsLayer>,
     line: Option<DelayLine>,
 ) -> Option<Layers> {
-    #[cfg(feature = "identity-layer")]
-    let line = Some(Stacked { upper: Some(DelayLine::without_delay()), lower: line });
-    let any = tap.is_some() || tls.is_some() || line.is_some();
-    any.then(|| Stacked {
-        upper: tap,
-        lower: Some(Stacked { upper: tls.map(Box::new), lower: line }),
-    })
+    Layers::from_parts(&mut LayerParts { tap, tls, line })
 }
 
 /// A connection of the server or the relay: the layers over a socket, as an asynchronous stream.

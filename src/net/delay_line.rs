@@ -17,13 +17,13 @@ pub(crate) trait DelayErrors {
 }
 
 /// Records nothing.
-#[cfg(any(test, feature = "identity-layer"))]
+#[cfg(test)]
 impl DelayErrors for () {
     fn record(&self, _now_ns: u64, _error_ns: u64) {}
 }
 
 /// The delay line of one connection.
-pub struct DelayLine {
+pub(crate) struct DelayLine {
     /// Of each direction.
     queues: [DelayQueue; 2],
     handshake_ns: u64,
@@ -45,11 +45,6 @@ impl DelayLine {
             queues: [up, down].map(DelayQueue::new),
             errors,
         }
-    }
-    /// A line that releases everything at once: a layer that changes nothing.
-    #[cfg(any(test, feature = "identity-layer"))]
-    pub(crate) fn without_delay() -> DelayLine {
-        DelayLine::new(&Delay::default(), 0, 0, Rc::new(()))
     }
     /// How long SYN and SYN-ACK take, in nanoseconds.
     pub(crate) fn handshake_ns(&self) -> u64 {

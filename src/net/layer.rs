@@ -12,7 +12,7 @@
 use crate::record::{ClientError, Direction, Phase};
 
 /// One layer of a stream, or several on top of each other.
-pub trait StreamLayer {
+pub(crate) trait StreamLayer {
     /// The bytes that pass from now on belong to another phase.
     fn enter(&mut self, _phase: Phase) {}
     /// Sees bytes that have passed this layer. Called of observers alone.
@@ -32,7 +32,7 @@ pub trait StreamLayer {
 /// A layer that may hold bytes for a time, in each direction. In the direction [`Direction::Up`]
 /// bytes are pushed by the protocol and taken by the socket, in [`Direction::Down`] the reverse.
 /// Times are nanoseconds of one monotonic clock.
-pub trait LayerBuffer {
+pub(crate) trait LayerBuffer {
     /// How many bytes the next [`LayerBuffer::push`] accepts at least.
     fn room(&mut self, direction: Direction) -> usize;
     /// Accepts bytes as far as there is room. Returns how many.
@@ -62,7 +62,7 @@ pub trait LayerBuffer {
 
 /// Bytes of TLS at a socket: handshakes, headers, tags and alerts, of whole records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct TlsBytes {
+pub(crate) struct TlsBytes {
     /// Written.
     pub up: u64,
     /// Read.
@@ -70,7 +70,7 @@ pub struct TlsBytes {
 }
 
 /// A layer that makes records of bytes (TLS): what is at the socket is not what the protocol wrote.
-pub trait RecordLayer: LayerBuffer {
+pub(crate) trait RecordLayer: LayerBuffer {
     /// Whether the handshake is over.
     fn is_open(&self) -> bool;
     /// Why the connection can carry nothing more; each caller gets it once.
@@ -127,9 +127,26 @@ impl<L: StreamLayer> StreamLayer for Option<L> {
 
 /// Two layers, the upper one nearer to the protocol. A stream may lack either.
 #[derive(Debug)]
-pub struct Stacked<Upper, Lower> {
+pub(crate) struct Stacked<Upper, Lower> {
     pub upper: Option<Upper>,
     pub lower: Option<Lower>,
+}
+
+/// A layer, or several on top of each other, that a connection with such parts may have.
+pub(crate) trait FromParts<Parts>: Sized {
+    /// Takes what it needs out of the parts; `None` if the connection has no use for it.
+    fn from_parts(parts: &mut Parts) -> Option<Self>;
+}
+
+impl<Parts, Upper: FromParts<Parts>, Lower: FromParts<Parts>> FromParts<Parts>
+    for Stacked<Upper, Lower>
+{
+    fn from_parts(parts: &mut Parts) -> Option<Self> {
+        let upper = Upper::from_parts(parts);
+        let lower = Lower::from_parts(parts);
+        let is_empty = upper.is_none() && lower.is_none();
+        (!is_empty).then_some(Stacked { upper, lower })
+    }
 }
 
 /// The two layers in the order in which the bytes of one direction pass them.
@@ -260,6 +277,7 @@ impl<Upper: StreamLayer, Lower: StreamLayer> LayerBuffer for Stacked<Upper, Lowe
 mod tests {
     use super::*;
     use crate::net::delay_line::DelayLine;
+    use crate::net::identity_layer::IdentityLayer;
     use crate::time::{Delay, JitterDistribution};
     use proptest::prelude::*;
     use std::rc::Rc;
@@ -280,92 +298,6 @@ mod tests {
         }
         fn buffer(&mut self) -> Option<&mut dyn LayerBuffer> {
             None
-        }
-    }
-
-    /// A buffer that changes nothing and holds at most `room` bytes in each direction.
-    #[derive(Debug)]
-    struct IdentityLayer {
-        up: Copied,
-        down: Copied,
-        room: usize,
-    }
-
-    /// The bytes of one direction.
-    #[derive(Debug, Default)]
-    struct Copied {
-        bytes: Vec<u8>,
-        /// Of `bytes`, how many were taken.
-        taken: usize,
-        ended: bool,
-    }
-
-    impl IdentityLayer {
-        fn with_room(room: usize) -> IdentityLayer {
-            IdentityLayer { up: Copied::default(), down: Copied::default(), room }
-        }
-        fn copied(&mut self, direction: Direction) -> &mut Copied {
-            match direction {
-                Direction::Up => &mut self.up,
-                Direction::Down => &mut self.down,
-            }
-        }
-    }
-
-    impl Copied {
-        fn left(&self) -> &[u8] {
-            &self.bytes[self.taken..]
-        }
-    }
-
-    impl StreamLayer for IdentityLayer {
-        fn buffer(&mut self) -> Option<&mut dyn LayerBuffer> {
-            Some(self)
-        }
-    }
-
-    impl LayerBuffer for IdentityLayer {
-        fn room(&mut self, direction: Direction) -> usize {
-            self.room - self.copied(direction).left().len()
-        }
-        fn push(&mut self, direction: Direction, _now_ns: u64, bytes: &[u8]) -> usize {
-            let len = bytes.len().min(self.room(direction));
-            let copied = self.copied(direction);
-            copied.bytes.drain(..copied.taken);
-            copied.taken = 0;
-            copied.bytes.extend_from_slice(&bytes[..len]);
-            len
-        }
-        fn end(&mut self, direction: Direction, _now_ns: u64) {
-            self.copied(direction).ended = true;
-        }
-        fn ready(&mut self, direction: Direction, _now_ns: u64) -> &[u8] {
-            self.copied(direction).left()
-        }
-        fn take(&mut self, direction: Direction, _now_ns: u64, len: usize) {
-            let copied = self.copied(direction);
-            copied.taken += len;
-            if copied.left().is_empty() {
-                copied.bytes = Vec::new();
-                copied.taken = 0;
-            }
-        }
-        fn is_over(&mut self, direction: Direction, _now_ns: u64) -> bool {
-            let copied = self.copied(direction);
-            copied.ended && copied.left().is_empty()
-        }
-        fn deadline_ns(&mut self, _direction: Direction, _now_ns: u64) -> Option<u64> {
-            None
-        }
-        fn held(&mut self, direction: Direction) -> u64 {
-            self.copied(direction).left().len() as u64
-        }
-        fn discard(&mut self, direction: Direction) -> u64 {
-            let held = self.held(direction);
-            let copied = self.copied(direction);
-            copied.bytes = Vec::new();
-            copied.taken = 0;
-            held
         }
     }
 

@@ -26,7 +26,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 /// See the module's description.
-pub struct LayeredStream<L> {
+pub(crate) struct LayeredStream<L> {
     socket: MeteredSocket,
     /// Boxed, because most connections have none.
     above: Option<Box<Above<L>>>,
@@ -564,7 +564,7 @@ mod tests {
     use super::*;
     use crate::net::Connection;
     use crate::net::delay_line::{DelayErrors, DelayLine};
-    use crate::net::layer::Stacked;
+    use crate::net::identity_layer::IdentityLayer;
     use crate::time::{Delay, JitterDistribution};
     use std::cell::Cell;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -697,10 +697,8 @@ mod tests {
     #[test]
     fn a_buffer_that_does_not_delay_passes_everything_on_and_counts_the_same() {
         on_a_thread(async |client, server, _| {
-            type Copying = LayeredStream<Stacked<DelayLine, DelayLine>>;
             let copying = |socket| {
-                let layers = Stacked { upper: Some(DelayLine::without_delay()), lower: None };
-                Copying::over(socket, Some(layers), None)
+                LayeredStream::over(socket, Some(IdentityLayer::with_room(64 * 1024)), None)
             };
             let (mut client, mut server) = (copying(client), copying(server));
             let sent: Vec<u8> = (0..2_000_000u32).map(|n| (n % 251) as u8).collect();
@@ -718,6 +716,12 @@ mod tests {
             assert!(got == sent);
             assert_eq!(client.meter().written(), sent.len() as u64);
             assert_eq!(server.meter().read(), sent.len() as u64);
+            let passed = |end: &LayeredStream<IdentityLayer>, direction| {
+                end.above.as_ref().unwrap().layers.passed(direction)
+            };
+            assert_eq!(passed(&client, Direction::Up), client.meter().written());
+            assert_eq!(passed(&server, Direction::Down), server.meter().read());
+            assert_eq!(passed(&client, Direction::Down), 0);
         });
     }
 }

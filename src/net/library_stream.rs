@@ -161,9 +161,7 @@ impl<L: StreamLayer + Unpin> AsyncWrite for LibraryStream<L> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::connection::Layers;
-    use crate::net::connection::layers;
-    use crate::net::delay_line::DelayLine;
+    use crate::net::identity_layer::IdentityLayer;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
@@ -175,8 +173,8 @@ mod tests {
             let address = listener.local_addr().unwrap();
             let (client, server) = tokio::join!(TcpStream::connect(address), listener.accept());
             let mut server = server.unwrap().0;
-            let line: Layers = layers(None, None, Some(DelayLine::without_delay())).unwrap();
-            let mut library = LibraryStream::over(client.unwrap(), line, Timer::default());
+            let layer = IdentityLayer::with_room(64);
+            let mut library = LibraryStream::over(client.unwrap(), layer, Timer::default());
             let mut account = library.clone();
             library.write_all(b"hello").await.unwrap();
             server.read_exact(&mut [0; 5]).await.unwrap();

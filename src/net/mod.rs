@@ -12,6 +12,7 @@
 //! | `timestamp_sample` | which connections ask for the kernel's receive timestamps, and what they tell |
 //! | `meter` | the lowest layer: bytes counted at the socket |
 //! | `delay_line`, `delay_queue` | a layer that holds bytes for the delay of a path |
+//! | `identity_layer` | a layer that copies bytes and counts them, for tests |
 //! | `tls_layer` | a layer that makes records of bytes |
 //! | `tap` | a layer that keeps the heads of the first HTTP messages |
 //! | `dial` | TCP connections from source addresses of one's own |
@@ -23,6 +24,8 @@ pub(crate) mod counted_stream;
 pub(crate) mod delay_line;
 mod delay_queue;
 pub(crate) mod dial;
+#[cfg(any(test, feature = "identity-layer"))]
+mod identity_layer;
 pub(crate) mod layer;
 mod layered_stream;
 pub(crate) mod library_stream;

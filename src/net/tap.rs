@@ -18,7 +18,7 @@ const VERSION: &[u8] = b"HTTP/1.";
 
 /// The tap of one stream.
 #[derive(Debug)]
-pub struct Tap {
+pub(crate) struct Tap {
     heads: Heads,
     /// True for a connection that carries the client's own messages.
     posts: bool,

@@ -14,7 +14,7 @@ use std::rc::Rc;
 /// An upgraded connection, with what was read beyond the request.
 pub struct Upgraded {
     /// The connection.
-    pub stream: Connection,
+    pub(crate) stream: Connection,
     /// Bytes that followed the request's head.
     pub leftover: Bytes,
     /// The client.

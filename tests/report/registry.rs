@@ -1,4 +1,4 @@
-//! A metric is one line of its registry, and a transport is a file and its line.
+//! A metric is one line of its registry, and a transport or a layer is a file and its line.
 
 use std::fs;
 use std::path::Path;
@@ -39,6 +39,23 @@ fn a_new_transport_is_its_file_and_a_line_of_the_registry() {
     let registry = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/transport/mod.rs");
     let line = |text: &str| (registry.clone(), text.to_owned());
     assert_eq!(lines, [line("mod dummy;"), line("&dummy::TRANSPORT,")]);
+}
+
+/// With `--features identity-layer` every connection of the end-to-end test over all transports has it.
+#[test]
+fn a_new_layer_is_its_file_and_its_place_in_the_stack() {
+    let own = Path::new("net/identity_layer.rs");
+    let names_it = |line: &&str| line.contains("identity_layer") || line.contains("IdentityLayer");
+    let mut lines = Vec::new();
+    for source in crate::layering::sources().iter().filter(|source| source.path != own) {
+        let found = source.code.lines().filter(names_it);
+        lines.extend(found.map(|line| format!("{}: {line}", source.path.display())));
+    }
+    let place = "type BelowTls = Stacked<crate::net::identity_layer::IdentityLayer, DelayLine>;";
+    assert_eq!(
+        lines,
+        [format!("net/connection.rs: {place}"), "net/mod.rs: mod identity_layer;".into()]
+    );
 }
 
 /// With `--features dummy-metric`: every reader of the registry has one more.

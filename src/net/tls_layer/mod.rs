@@ -103,7 +103,7 @@ struct Ends {
 }
 
 /// The layer of one connection.
-pub struct TlsLayer {
+pub(crate) struct TlsLayer {
     side: TlsSide,
     spare: Rc<SpareBuffers>,
     /// What has come and is no whole record.
