@@ -121,11 +121,13 @@ fn read_all(paths: &[PathBuf]) -> Outcome<Vec<(RunResult, Vec<PathBuf>)>> {
 /// # Errors
 /// If both hold the same run, or a file cannot be read.
 fn require_other_run(before: &Path, path: &Path) -> Outcome<()> {
-    let (shown, first) = (path.display(), before.display());
+    let shown = path.display();
+    let first = before.display();
     let why = if same_run::are_one_file(before, path) {
-        match before == path {
-            true => format!("{shown} is named twice"),
-            false => format!("{first} and {shown} are the same file"),
+        if before == path {
+            format!("{shown} is named twice")
+        } else {
+            format!("{first} and {shown} are the same file")
         }
     } else if same_run::is_beginning_of_other(before, path)? {
         format!(

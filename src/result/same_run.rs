@@ -21,7 +21,8 @@ pub(crate) fn is_beginning_of_other(a: &Path, b: &Path) -> Outcome<bool> {
         let file = File::open(path).map_err(at(format!("cannot open {}", path.display())))?;
         Outcome::Ok(BufReader::new(file))
     };
-    let (mut one, mut other) = (open(a)?, open(b)?);
+    let mut one = open(a)?;
+    let mut other = open(b)?;
     loop {
         let one_bytes = one.fill_buf().map_err(at(format!("cannot read {}", a.display())))?;
         let other_bytes = other.fill_buf().map_err(at(format!("cannot read {}", b.display())))?;

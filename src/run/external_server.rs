@@ -390,11 +390,11 @@ mod tests {
     #[test]
     fn a_server_that_ends_before_it_listens_is_described() {
         let why = on_a_runtime(async || {
-            let mut server = shell("echo one; echo two >&2; exit 7", address(), 60_000).await;
+            let mut server = shell("echo it says; echo why >&2; exit 7", address(), 60_000).await;
             server.wait_until_ready().await.unwrap_err()
         });
         assert!(why.contains("ended with exit code 7 before it listened at 127.0.0.1:"), "{why}");
-        assert!(why.ends_with("; its last output:\n    one\n    two"), "{why}");
+        assert!(why.ends_with("; its last output:\n    it says\n    why"), "{why}");
     }
 
     #[test]
