@@ -306,3 +306,66 @@ fn a_wait_for_a_server_that_does_not_read_is_no_lag_of_the_driver() {
         assert!(number(&row, lag) < 5e5, "{engine}: {} us\n{text}", row[lag]);
     });
 }
+
+/// A server of streams: on each connection five messages, a last piece, and the end of the response.
+fn ends_with(
+    media: &'static str,
+    chunked: bool,
+    message: &'static str,
+    last: &'static str,
+) -> SocketAddr {
+    let coding = if chunked { "Transfer-Encoding: chunked\r\n" } else { "" };
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Type: {media}\r\n{coding}\r\n");
+    serve(move |mut stream| {
+        let mut serve = || {
+            request(&mut stream)?;
+            stream.write_all(head.as_bytes()).ok()?;
+            for text in [message, message, message, message, message, last] {
+                let piece = match chunked {
+                    true if text.is_empty() => String::new(),
+                    true => format!("{:x}\r\n{text}\r\n", text.len()),
+                    false => text.to_owned(),
+                };
+                stream.write_all(piece.as_bytes()).ok()?;
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            if chunked { stream.write_all(b"0\r\n\r\n").ok() } else { None }
+        };
+        let _ = serve();
+    })
+}
+
+/// A response that ends within a message has lost it, however orderly HTTP ended.
+#[test]
+fn an_end_within_a_message_is_an_error_and_one_between_two_is_none() {
+    const EVENTS: &str = "text/event-stream";
+    const LINES: &str = "transport = \"streaming\"\nreconnect = \"50ms\"\n";
+    let sse = format!("{SSE}reconnect = \"50ms\"\n");
+    let by_line = format!("{LINES}delimiter = \"line\"\n");
+    let by_text = format!("{LINES}delimiter = {{ separator = \"--\" }}\n");
+    let cases = [
+        (sse.as_str(), EVENTS, "data: x\n\n", "data: x", true),
+        (&sse, EVENTS, "data: x\n\n", "id: 7\ndat", true),
+        (&sse, EVENTS, "data: x\n\n", "data: x\n", true),
+        (&sse, EVENTS, "data: x\n\n", "", false),
+        (&sse, EVENTS, "data: x\n\n", "\n", false),
+        (&sse, EVENTS, "data: x\n\n", ": bye\n", false),
+        (&sse, EVENTS, "data: x\n\n", "retry: 50\n", false),
+        (&by_line, "text/plain", "message\n", "mess", true),
+        (&by_line, "text/plain", "message\n", "\n", false),
+        (&by_text, "text/plain", "message--", "mess-", true),
+        (&by_text, "text/plain", "message--", "-", false),
+    ];
+    let all = cases.into_iter().flat_map(|case| [false, true].map(|chunked| (case, chunked)));
+    // A few at a time: each is a run of its own.
+    for some in all.collect::<Vec<_>>().chunks(6) {
+        at_once(some, |((series, media, message, last, is_error), chunked)| {
+            let (world, output) = run(ends_with(media, *chunked, message, last), series, "");
+            let (row, text) = (row(&world), said(&output));
+            let what = format!("{series}{last:?}, chunked {chunked}: {text}");
+            assert!(number(&row, "reconnects") > 3.0, "{what}");
+            assert_eq!(number(&row, "faults") > 3.0, *is_error, "{what}");
+            assert_eq!(text.contains("closed early by the server"), *is_error, "{what}");
+        });
+    }
+}

@@ -57,6 +57,11 @@ pub(crate) trait Decode: Sized + 'static {
     fn lost(&mut self);
     /// Returns whether a message has begun and has not ended.
     fn is_within(&self) -> bool;
+    /// Returns whether the end of the body would lose a message that has begun. Not all that may precede one
+    /// begins it.
+    fn would_lose(&self) -> bool {
+        self.is_within()
+    }
     /// Returns the last event's id, for the next request; empty if there is none.
     fn last_event_id(&self) -> &[u8] {
         &[]
@@ -358,13 +363,14 @@ impl<D: Decode> StreamMachine<D> {
             }
         }
         if self.response.is_done() && !io.is_stopping() {
-            self.end_in_order(io);
+            self.end_whole_response(io);
         }
     }
 
-    /// The response is whole. One without a message is none of a stream.
-    fn end_in_order(&self, io: &mut Io<'_>) {
-        if io.has_brought_message() {
+    /// The response is whole. One without a message is none of a stream, and one that ends within a message
+    /// has lost it.
+    fn end_whole_response(&self, io: &mut Io<'_>) {
+        if io.has_brought_message() && !self.decoder.would_lose() {
             io.reopen();
         } else {
             io.lose(ClientError::of(ClientErrorKind::EarlyClose));
@@ -480,7 +486,7 @@ impl<D: Decode> Machine for StreamMachine<D> {
         match error {
             None if self.answered && io.is_truncated() => io.lose(TlsProblem::Truncated.error()),
             None if self.answered && self.response.end_of_stream().is_ok() => {
-                self.end_in_order(io);
+                self.end_whole_response(io);
             }
             _ if self.is_refused() => self.lose_refused(io),
             error => io.lose(error.unwrap_or(ClientError::of(ClientErrorKind::EarlyClose))),

@@ -223,6 +223,18 @@ impl Parser {
         self.sizes.wire()
     }
 
+    /// Whether an event has begun and has not come whole: the end of the stream discards it (§9.2.6). Empty
+    /// lines, comments, `retry` and unknown fields begin none.
+    pub fn is_within_event(&self) -> bool {
+        let in_line = match self.at {
+            LinePosition::Name => self.name_len > 0,
+            LinePosition::Space(field) | LinePosition::Value(field) => {
+                matches!(field, Field::Data | Field::Event | Field::Id)
+            }
+        };
+        in_line || self.has_data || self.has_id || !self.kind.is_empty()
+    }
+
     /// The id of the last event that had one: what a reconnect sends as `Last-Event-ID`
     /// (§9.2.4). An id longer than [`ID_LIMIT_BYTES`] is ignored, as one with a NUL is: half an
     /// id would name another event.
@@ -488,6 +500,26 @@ mod tests {
                 });
             }
             assert_eq!(seen, 1);
+        }
+    }
+
+    #[test]
+    fn an_event_has_begun_with_its_first_field() {
+        let within = |stream: &[u8]| {
+            let mut parser = Parser::default();
+            stream.chunks(1).for_each(|piece| parser.feed(piece, |_| {}));
+            parser.is_within_event()
+        };
+        for begun in ["d", "data", "data:", "data: x", "data: x\n", "id: 7\n", "event: a\r\n"] {
+            for before in ["", "data: x\n\n", ": comment\n"] {
+                assert!(within([before, begun].concat().as_bytes()), "{before:?} {begun:?}");
+            }
+        }
+        let between = ["", "\n", "\r", "\r\n", ": bye", ": bye\n", "retry: 5\n", "other: x\n"];
+        for more in between {
+            for before in ["", "data: x\n\n", "id: 7\nevent: a\ndata: x\n\n", "id: 7\n\n"] {
+                assert!(!within([before, more].concat().as_bytes()), "{before:?} {more:?}");
+            }
         }
     }
 

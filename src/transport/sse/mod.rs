@@ -226,6 +226,9 @@ impl Decode for EventDecoder {
     fn is_within(&self) -> bool {
         self.0.pending() > 0
     }
+    fn would_lose(&self) -> bool {
+        self.0.is_within_event()
+    }
     fn lost(&mut self) {
         self.0.end();
     }

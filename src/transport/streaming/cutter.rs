@@ -66,6 +66,14 @@ impl Cutter {
             Cutter::Length(length) => length.left > 0 || length.got > 0,
         }
     }
+    /// Whether the end of the body would cut a message off: a part of a delimiter alone is none.
+    pub(super) fn would_lose(&self) -> bool {
+        match self {
+            Cutter::Lines(lines) => lines.within,
+            Cutter::Separator(separator) => separator.within,
+            Cutter::Length(_) => self.is_within(),
+        }
+    }
     /// Forgets what was cut off: a new body begins.
     pub(super) fn restart(&mut self) {
         match self {

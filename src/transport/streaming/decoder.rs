@@ -65,6 +65,12 @@ impl Decode for MessageDecoder {
             MessageDecoder::Cut(cut) => cut.cutter.is_within(),
         }
     }
+    fn would_lose(&self) -> bool {
+        match self {
+            MessageDecoder::Chunks(_) => self.is_within(),
+            MessageDecoder::Cut(cut) => cut.cutter.would_lose(),
+        }
+    }
     fn lost(&mut self) {
         match self {
             MessageDecoder::Chunks(chunks) => {

@@ -25,7 +25,7 @@ use crate::driver::tests::simulation::network::{
 };
 use crate::driver::tests::simulation::secure::TlsFront;
 use crate::driver::tests::simulation::server::{
-    FaultLog, Lie, RemoteServer, ServerFaults, ServerKind, SimulatedServer,
+    FaultLog, Lie, RemoteServer, ServerFaults, ServerKind, SimulatedServer, Wrong,
 };
 use crate::feed::{Feed, Spec, Topic, Workload};
 use crate::net::Dialer;
@@ -152,6 +152,8 @@ impl Scenario {
         let clients = 1 + below(6) as u32;
         let stalls_one_in = [0, 0, 0, 20][below(4) as usize];
         let conditions = Conditions { stalls_one_in, ..conditions };
+        // What is no chunk is garbage, and what is no event or line may be anything.
+        faults.plain = below(3) == 0 && faults.garbage == 0;
         let delay = Delay { one_way_ns, seed, ..Delay::default() };
         Scenario {
             seed,
@@ -333,6 +335,9 @@ fn check(scenario: &Scenario, report: &SeedReport) {
     let fault = |n: u64| n == 0 || all.faults > 0 || all.reconnects > 0;
     assert!(fault(log.resets) && fault(log.ends) && fault(log.garbage), "faults {log:?}");
     assert!(log.refused == 0 || all.faults > 0, "refusals");
+    // However orderly the response ends: a message was cut.
+    let cut = log.wrong.iter().any(|(wrong, _)| *wrong == Wrong::Ended);
+    assert!(!cut || !STREAMS.contains(&scenario.kind) || all.faults > 0, "cut messages");
     // A second answer comes when nobody has asked, and then the connection cannot be used any more,
     // or when something else was asked, and then it brings nothing new.
     let answers = matches!(scenario.kind, ServerKind::Polling | ServerKind::LongPolling);

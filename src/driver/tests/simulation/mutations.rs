@@ -87,6 +87,8 @@ const OF_PUSHED: &[Mutation] = &[
 const OF_STREAMS: &[Mutation] = &[
     // A second message of an update is not found.
     ("repeats", |r| r.log.repeated += 1),
+    // An end within a message passes for an orderly one.
+    ("cut messages", |r| r.log.wrong.push((Wrong::Ended, middle_ns(r)))),
     // The bytes of the messages are not those of their number.
     ("payload of", |r| {
         let down = &mut r.window.phases.steady.ledger.down;

@@ -68,6 +68,20 @@ impl ServerKind {
         b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\
           Transfer-Encoding: chunked\r\n\r\n";
 
+    /// The head of a stream that ends with the connection.
+    const PLAIN: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
+
+    /// Returns a payload as a message of a stream without chunks.
+    fn plain_message(self, payload: &[u8]) -> Vec<u8> {
+        match self {
+            ServerKind::Streaming => [payload, b"\n"].concat(),
+            ServerKind::Sse => [b"data: ", payload, b"\n\n"].concat(),
+            ServerKind::Polling | ServerKind::LongPolling | ServerKind::WebSocket => {
+                self.message(payload)
+            }
+        }
+    }
+
     /// Returns a payload as a message of the protocol.
     pub(in crate::driver::tests) fn message(self, payload: &[u8]) -> Vec<u8> {
         let chunk =
@@ -95,6 +109,8 @@ pub(in crate::driver::tests) struct ServerFaults {
     pub ends: u64,
     pub garbage: u64,
     pub refuses: u64,
+    /// Its streams have no chunks: they end with the connection, in order wherever that is.
+    pub plain: bool,
     /// It answers with an empty response in place of a stream.
     pub empty: bool,
     /// What is wrong with the times that it says.
@@ -216,7 +232,8 @@ impl RemoteServer {
         if now_ns >= self.faulty_until_ns {
             // Turns of the window may come later than it: a truth then would hide a stamp that was
             // repeated all the time, as an update that the next one has superseded.
-            self.faults = ServerFaults { lie: self.faults.lie, ..ServerFaults::default() };
+            let ServerFaults { lie, plain, .. } = self.faults;
+            self.faults = ServerFaults { lie, plain, ..ServerFaults::default() };
         }
     }
 
@@ -226,9 +243,13 @@ impl RemoteServer {
 
     /// Adds a message that is sent to the log: of a chunk, the line end is not awaited.
     fn add_whole(&mut self, log: &mut FaultLog, message: &[u8]) {
-        let rest = if self.kind.is_chunked() { 2 } else { 0 };
+        let rest = if self.is_chunked() { 2 } else { 0 };
         self.sent += message.len() as u64;
         log.whole[self.number].push(self.sent - rest);
+    }
+
+    fn is_chunked(&self) -> bool {
+        self.kind.is_chunked() && !self.faults.plain
     }
 
     fn one_in(&mut self, n: u64) -> bool {
@@ -256,7 +277,10 @@ impl RemoteServer {
 
     /// A payload as a message of the protocol.
     fn message(&self, payload: &[u8]) -> Vec<u8> {
-        self.kind.message(payload)
+        match self.faults.plain {
+            true => self.kind.plain_message(payload),
+            false => self.kind.message(payload),
+        }
     }
 
     /// Sends a message, or does what is wrong with it.
@@ -281,7 +305,7 @@ impl RemoteServer {
             self.note(&mut log, if cut == 0 { Wrong::EndedInOrder } else { Wrong::Ended });
             actions.push(ServerAction::Send(message[..cut].to_vec()));
             self.sent += cut as u64;
-            if self.kind.is_chunked() && cut + 2 >= message.len() {
+            if self.is_chunked() && cut + 2 >= message.len() {
                 // Nothing but the end of a line is missing.
                 let at = self.sent + message.len() as u64 - 2 - cut as u64;
                 log.whole[self.number].push(at);
@@ -359,8 +383,9 @@ impl RemoteServer {
             ServerKind::Streaming | ServerKind::Sse => {
                 self.resume(now_ns, request);
                 self.pushing = true;
-                self.sent += ServerKind::CHUNKED.len() as u64;
-                actions.push(ServerAction::Send(ServerKind::CHUNKED.to_vec()));
+                let head = if self.is_chunked() { ServerKind::CHUNKED } else { ServerKind::PLAIN };
+                self.sent += head.len() as u64;
+                actions.push(ServerAction::Send(head.to_vec()));
             }
             ServerKind::WebSocket => {
                 self.cursor.latest(now_ns);
