@@ -195,6 +195,21 @@ fn loss_repeats_and_order_of_a_servers_own_numbers_are_exact() {
 }
 
 #[test]
+fn numbers_in_swapped_pairs_go_up_by_one() {
+    const SCRIPT: Script = |n| vec![at(wall_ms(), if n % 2 == 0 { n - 1 } else { n + 1 })];
+    at_once(["websocket", "sse"], |transport| {
+        let server = if transport == "sse" { sse(SCRIPT) } else { websocket(SCRIPT) };
+        let found = run(&scenario(transport, server, "sequence = \"/seq\"", ""), None);
+        assert_eq!(found.check("nothing_missing"), "passed", "{}", found.text);
+        assert_eq!(found.number("updates_missing"), 0.0);
+        let (delivered, reordered) =
+            (found.number("updates_delivered"), found.number("updates_reordered"));
+        assert!(delivered > 150.0 && (delivered - 2.0 * reordered).abs() <= 6.0, "{}", found.row);
+        assert!(!found.text.contains("go up by"), "{}", found.text);
+    });
+}
+
+#[test]
 fn latencies_are_from_the_servers_own_time_in_messages_of_any_size() {
     const LATE: Script = |n| vec![at(wall_ms() - 30, n)];
     at_once(["websocket", "sse"], |transport| {

@@ -176,6 +176,8 @@ impl OwnMessages {
             if self.skipped == Skipped::Missing && !self.asks {
                 channel.count_step(place, counts);
             }
+        } else {
+            channel.note_between(place);
         }
         let skipped_in = match arrival {
             Arrival::Late => Some(late.map_or(phase, |(skipped_in, _)| skipped_in)),
@@ -328,7 +330,9 @@ impl Channel {
     fn count_step(&mut self, place: Option<u64>, counts: &mut Counts) {
         let newest = self.newest.and_then(|newest| newest.place);
         let distance = newest.zip(place).and_then(|(newest, place)| place.checked_sub(newest));
-        let Some(distance) = distance.filter(|distance| *distance > 0) else { return };
+        let Some(distance) = distance.filter(|distance| *distance > 0) else {
+            return self.note_between(place);
+        };
         let step = common_divisor(self.step, distance);
         let before = std::mem::replace(&mut self.step, step);
         if before > 0 {
@@ -338,6 +342,13 @@ impl Channel {
             counts.number_steps =
                 counts.number_steps.saturating_add(if is_stepped { self.step } else { 0 });
         }
+    }
+
+    /// Notes a message that comes after one with a higher number: the numbers go up by their distance at most.
+    fn note_between(&mut self, place: Option<u64>) {
+        let newest = self.newest.and_then(|newest| newest.place);
+        let distance = newest.zip(place).map_or(0, |(newest, place)| newest.saturating_sub(place));
+        self.step = common_divisor(self.step, distance);
     }
 
     /// Whether a new message was published before the last one, by its time.
