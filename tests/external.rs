@@ -263,6 +263,9 @@ fn bytes_after_an_answer_are_named_and_the_answer_counts() {
     expect_code(&output, 96);
     let text = said(&output);
     assert!(text.contains("sent 2 bytes after the end of an answer"), "{text}");
+    // Each was whole: none of them failed.
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("30 client errors beside 30 whole exchanges"), "{text}");
     let row = row(&world);
     assert_eq!(
         (number(&row, "completed"), number(&row, "audit_mismatched")),
