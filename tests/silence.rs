@@ -1,14 +1,15 @@
 //! Servers that send nothing, or nothing any more, and state no rate: the run says so.
 
+use crate::external::request;
 use crate::support::steps::UPGRADED;
 use crate::support::{
     World, answer_upgrade, at_once, client_frame, expect_code, finish, said, serve, server_frame,
 };
 use std::io::Write;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 use wsbench::internals::result::file::read;
 
 /// How many messages a client gets, by its number from 0.
@@ -74,6 +75,38 @@ fn clients_to_which_no_message_comes_are_named() {
                 "{text}"
             );
         }
+    });
+}
+
+/// Answers polls at once, but for a time in the middle of the run, if it is silent then.
+fn answers(is_silent: bool) -> SocketAddr {
+    let first = Arc::new(OnceLock::new());
+    serve(move |mut stream| {
+        while request(&mut stream).is_some() {
+            let since = first.get_or_init(Instant::now).elapsed();
+            let silent = Duration::from_secs(2)..Duration::from_secs(4);
+            if is_silent && silent.contains(&since) {
+                std::thread::sleep(silent.end - since);
+            }
+            if stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello").is_err() {
+                return;
+            }
+        }
+    })
+}
+
+/// The polls that waited are sent afterwards: no number of answers shows the silence.
+#[test]
+fn a_server_that_answers_no_poll_for_a_time_is_named() {
+    at_once([true, false], |is_silent| {
+        let world = World::new(&format!(
+            "clients = [3]\nwarmup = \"100ms\"\nduration = \"6s\"\ncooldown = \"100ms\"\n\
+             driver_lateness = \"900ms\"\n[server]\nurl = \"http://{}\"\n[feed]\nrate = \"10/s\"\n\
+             [[series]]\ntransport = \"polling\"\ninterval = \"100ms\"\n",
+            answers(is_silent)
+        ));
+        let text = said_by(&world, 0);
+        assert_eq!(text.contains("the server was silent for up to"), is_silent, "{text}");
     });
 }
 

@@ -1,4 +1,5 @@
-//! That clients of a server which pushes got no message, or none any more, in sentences.
+//! That clients of a server which pushes got no message, or none any more, and that one which is polled answered
+//! nobody for a time, in sentences.
 //!
 //! None of it fails a row by itself: if the scenario states no rate, nothing says what should come.
 
@@ -14,15 +15,53 @@ const POISSON_LEAST: f64 = 20.0;
 /// Of updates at equal intervals one comes at least.
 const PERIODIC_LEAST: f64 = 2.0;
 
+/// The part of the measured window for which an answer that is awaited makes a silence.
+const LEAST_SHARE: f64 = 0.1;
+/// And how many times as long as the usual answer it must take.
+const TIMES_MEDIAN: f64 = 10.0;
+
 /// Returns the sentences, without their full stops.
 pub(super) fn notes(group: &Group, setting: &Setting) -> Vec<String> {
     let info = group.info;
+    if info.network && info.paced && !info.bundled_server {
+        return unanswered(group).into_iter().collect();
+    }
     let is_pushed = info.network && !info.paced && info.workload == Workload::Ticker;
     // If nothing came at all, a check says so.
     if !is_pushed || info.bundled_server || group.counts().messages == 0 {
         return Vec::new();
     }
     silent(group, setting).into_iter().chain(stopped(group)).collect()
+}
+
+/// Returns by how much the driver was late at most.
+fn latest_ns(group: &Group) -> u64 {
+    let latest = |metric| group.total.latency.of(metric).map_or(0, Histogram::max);
+    latest(Metric::ProbeLateness).max(latest(Metric::DriverLag))
+}
+
+/// Says that polls waited for their answers for a part of the window, unless the driver was late by as much:
+/// the polls that wait behind them are all answered at once, so that no count shows it.
+fn unanswered(group: &Group) -> Option<String> {
+    let answers = group.total.latency.of(Metric::ServiceTime)?;
+    let window_ns = group.measured_s() * 1e9 / group.ends.len().max(1) as f64;
+    let usual_ns = answers.value_at_quantile(0.5);
+    let least_ns = (window_ns * LEAST_SHARE).max(usual_ns as f64 * TIMES_MEDIAN);
+    let longest_ns = answers.max();
+    if least_ns <= 0.0 || (longest_ns as f64) < least_ns || latest_ns(group) >= longest_ns {
+        return None;
+    }
+    let waited = answers.count_between(least_ns as u64, longest_ns);
+    Some(format!(
+        "the server was silent for up to {} of the measured {}: {} of {} answers took longer than {}, and usual is \
+         {}. The polls that waited behind them were sent afterwards, so that no count shows it",
+        human_ns(longest_ns as f64),
+        human_ns(window_ns),
+        thousands(waited),
+        thousands(answers.len()),
+        human_ns(least_ns),
+        human_ns(usual_ns as f64)
+    ))
 }
 
 /// Says that no message came to some clients, unless that is what the stated rate makes.
@@ -50,9 +89,7 @@ fn stopped(group: &Group) -> Option<String> {
     let stopped = counts.stopped_clients;
     let silence_ns = counts.stopped_silence_us as f64 * 1e3 / stopped.max(1) as f64;
     let usual_ns = counts.stopped_usual_us as f64 * 1e3 / stopped.max(1) as f64;
-    let latest = |metric| group.total.latency.of(metric).map_or(0, Histogram::max);
-    let late_ns = latest(Metric::ProbeLateness).max(latest(Metric::DriverLag));
-    if stopped == 0 || late_ns as f64 >= silence_ns {
+    if stopped == 0 || latest_ns(group) as f64 >= silence_ns {
         return None;
     }
     let is_all = stopped.saturating_add(counts.silent_clients) >= group.asked();
