@@ -1,5 +1,6 @@
 //! Clients of libraries beside this program's own: the same server gives the same bytes and counts.
 
+use crate::odd_servers::said_of;
 use crate::support::{Row, World, at_once, expect_code, expect_ran, finish, number, said};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -232,6 +233,35 @@ fn both_engines_of_polling_agree_on_the_bytes_of_unusual_answers() {
         for row in &rows {
             assert_eq!(number(row, "payload_bytes_per_message"), 5.0, "{answer}");
             assert_eq!(number(row, "audit_kernel_bytes") + number(row, "audit_ledger_bytes"), 0.0);
+        }
+    });
+}
+
+/// An engine's own limits say nothing of the server.
+#[test]
+fn what_the_library_refuses_is_not_said_of_the_server() {
+    const OK: &str = "HTTP/1.1 200 OK\r\n";
+    const LENGTH: &str = "Content-Length: 5\r\n\r\nhello";
+    let many: String = (0..120).map(|n| format!("X-{n}: y\r\n")).collect();
+    let answers = [
+        format!("{OK}A: b\r\n c\r\n{LENGTH}"),
+        format!("{OK}{many}{LENGTH}"),
+        format!("{OK}A: b\x01c\r\n{LENGTH}"),
+        format!("{OK}Content-Length : 5\r\n\r\nhello"),
+        "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n".into(),
+        "hello world\r\n\r\n".into(),
+    ];
+    at_once(answers, |answer| {
+        let text = said_of(
+            answer_all(answer.clone().into_bytes(), false),
+            "[[series]]\ntransport = \"polling\"\nengine = \"reqwest\"\ninterval = \"100ms\"\n",
+        );
+        for part in ["engine's library refuses to read", "Take engine = \"raw\""] {
+            assert!(text.contains(part), "{answer:?}, {part}: {text}");
+        }
+        for part in ["closed early", "closed every connection", "https://", "did not answer as it"]
+        {
+            assert!(!text.contains(part), "{answer:?}, {part}: {text}");
         }
     });
 }

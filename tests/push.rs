@@ -142,6 +142,10 @@ fn bytes_of_an_answer_that_the_library_refuses_are_discarded() {
         let text = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(text.contains(shown), "{shown}: {text}");
         assert!(!text.contains("measurement is at fault"), "{shown}: {text}");
+        let is_of_engine = shown.contains("interim");
+        let said = text.contains("did not answer as it should");
+        let refuses = text.contains("the server refuses it");
+        assert_eq!((said, refuses), (!is_of_engine, !is_of_engine), "{shown}: {text}");
         let rows = world.csv("summary.csv");
         let row = rows.iter().find(|r| r["series"] == "websocket").expect("a row");
         for column in ["audit_ledger_bytes", "audit_kernel_bytes"] {

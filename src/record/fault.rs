@@ -9,6 +9,8 @@ use std::fmt;
 /// a test of `client::http` compares them.
 const LONG_HEAD: &str = "answered with a head of more than 256 KiB, which is not read";
 /// The sentence of [`ClientErrorKind::ManyFields`].
+const LIBRARY_REFUSED: &str = "answered with what this engine's library refuses to read; take engine = \"raw\", which reads it or names \
+                               what is wrong with it";
 const MANY_FIELDS: &str = "answered with a head of more than 256 fields, which is not read";
 /// The sentence of [`ClientErrorKind::NoStream`].
 const NO_STREAM: &str = "the server ended the stream with status 204, so that no client came back";
@@ -70,6 +72,8 @@ pub enum ClientErrorKind {
     LongHead,
     /// A head with more fields than are read; no code.
     ManyFields,
+    /// An answer that the library of an engine refuses to read; no code.
+    LibraryRefused,
     /// The answer that counts as connected did not come within the limit; no code.
     NotReady,
     /// TLS cannot be used; the code is a [`TlsProblem`].
@@ -116,6 +120,7 @@ impl ClientError {
             | ClientErrorKind::BadHead
             | ClientErrorKind::LongHead
             | ClientErrorKind::ManyFields
+            | ClientErrorKind::LibraryRefused
             | ClientErrorKind::NoStream
             | ClientErrorKind::Unfinished => true,
             ClientErrorKind::Tls => TlsProblem::of(self.code).is_none_or(TlsProblem::is_for_good),
@@ -135,6 +140,17 @@ impl ClientError {
             | ClientErrorKind::NotReady
             | ClientErrorKind::ResponseTimeout
             | ClientErrorKind::Undrained => false,
+        }
+    }
+    /// Whether another engine may go on where this one's library does not: it says nothing of the server.
+    pub(crate) fn is_of_engine(self) -> bool {
+        match self.kind {
+            ClientErrorKind::LibraryRefused => true,
+            ClientErrorKind::UpgradeField => {
+                let field = UpgradeField::of(self.code);
+                matches!(field, Some(UpgradeField::NoProtocol | UpgradeField::Interim))
+            }
+            _ => false,
         }
     }
     /// Whether a client has met it by waiting for an answer, or for its end, as long as it may.
@@ -301,6 +317,7 @@ impl fmt::Display for ClientError {
             }
             ClientErrorKind::LongHead => f.write_str(LONG_HEAD),
             ClientErrorKind::ManyFields => f.write_str(MANY_FIELDS),
+            ClientErrorKind::LibraryRefused => f.write_str(LIBRARY_REFUSED),
             ClientErrorKind::NotReady => f.write_str(NOT_READY),
             ClientErrorKind::Tls => match TlsProblem::of(self.code) {
                 Some(problem) => f.write_str(problem.sentence()),

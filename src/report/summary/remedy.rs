@@ -25,6 +25,8 @@ const REFUSED: &str =
 const TLS: &str =
     "Correct [server.tls], the URL or the server's certificate, as the client errors say.";
 const NOT_READY: &str = "Correct `first` and `ready`: see what came in place of the answer.";
+const OTHER_ENGINE: &str = "Take engine = \"raw\": the library of this engine does not go on where the protocol permits it, or \
+     does not say what it cannot read.";
 const FOR_NOW: &str = "The server refuses for now: see its log and its limits on requests, use fewer clients or a lower \
      rate, or start the clients once it is ready.";
 const FAILED: &str =
@@ -65,6 +67,7 @@ pub(super) fn of_group(group: &Group) -> Option<&'static str> {
 /// Whether the server has answered, and not as it should: of some errors that is known by themselves.
 pub(super) fn is_of_answers(group: &Group) -> bool {
     most_frequent(&group.total.faults).is_some_and(|error| match error.kind {
+        _ if error.is_of_engine() => false,
         ClientErrorKind::Connect
         | ClientErrorKind::ConnectTimeout
         | ClientErrorKind::Tls
@@ -88,6 +91,7 @@ fn most_frequent(faults: &BTreeMap<ClientError, u64>) -> Option<&ClientError> {
 fn of(faults: &BTreeMap<ClientError, u64>, connected: u64, answered: bool) -> Option<&'static str> {
     let error = most_frequent(faults)?;
     match error.kind {
+        _ if error.is_of_engine() => Some(OTHER_ENGINE),
         // No matter of the server's.
         ClientErrorKind::Connect if error.code == libc::EADDRNOTAVAIL => Some(NO_PORT),
         // One that has taken others is there, and has its limits.
@@ -138,10 +142,10 @@ fn of(faults: &BTreeMap<ClientError, u64>, connected: u64, answered: bool) -> Op
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::FrameFault;
+    use crate::record::{FrameFault, UpgradeField};
     use ClientErrorKind::{
-        BadHead, Connect, EarlyClose, LongHead, Malformed, ManyFields, NoStream, ResponseTimeout,
-        Status, Undrained, Upgrade,
+        BadHead, Connect, EarlyClose, LibraryRefused, LongHead, Malformed, ManyFields, NoStream,
+        ResponseTimeout, Status, Undrained, Upgrade,
     };
 
     #[test]
@@ -182,5 +186,9 @@ mod tests {
         assert_eq!(most(with(LongHead, 0), 0), Some(HEADS));
         assert_eq!(most(with(ManyFields, 0), 5), Some(HEADS));
         assert_eq!(most(with(NoStream, 0), 5), Some(ENDED));
+        assert_eq!(most(with(LibraryRefused, 0), 0), Some(OTHER_ENGINE));
+        assert_eq!(most(UpgradeField::Interim.error(), 0), Some(OTHER_ENGINE));
+        assert_eq!(most(UpgradeField::NoProtocol.error(), 0), Some(OTHER_ENGINE));
+        assert_eq!(most(UpgradeField::Accept.error(), 0), Some(REFUSED));
     }
 }

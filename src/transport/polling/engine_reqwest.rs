@@ -281,6 +281,9 @@ impl ReqwestEngine {
                 }
             }
             Err(error) => {
+                let least = MovedBytes { up: request.bytes, down: head.bytes + payload };
+                // The socket may be closed, so that the kernel knows nothing of it. So much came.
+                let moved = if moved.down == 0 { least } else { moved };
                 state.poll.fail(client, turn, moved, request);
                 state.lost = true;
                 let (error, text) = cut_answer(error, &response, payload);
@@ -593,10 +596,15 @@ fn head_size(response: &reqwest::Response) -> HeadSize {
 /// Returns the error behind a reqwest error, with the `errno` if the chain of causes has one.
 fn client_error(error: &reqwest::Error) -> ClientError {
     let mut cause: Option<&(dyn Error + 'static)> = error.source();
-    let mut code = 0;
+    let (mut code, mut refused, mut ended) = (0, false, false);
     while let Some(current) = cause {
+        if let Some(error) = current.downcast_ref::<hyper::Error>() {
+            refused |= is_refusal(error);
+            ended |= error.is_incomplete_message();
+        }
         if let Some(io) = current.downcast_ref::<io::Error>() {
             code = io.raw_os_error().unwrap_or(code);
+            ended |= io.kind() == io::ErrorKind::UnexpectedEof;
             if let Some(error) = tls_error(io) {
                 return tls_layer::client_error(error);
             }
@@ -611,9 +619,21 @@ fn client_error(error: &reqwest::Error) -> ClientError {
             ClientError::with(ClientErrorKind::ResponseTimeout, began.into())
         }
         _ if code != 0 => ClientError::with(ClientErrorKind::Read, code),
-        e if e.is_body() || e.is_request() => ClientError::of(ClientErrorKind::EarlyClose),
+        _ if refused => ClientError::of(ClientErrorKind::LibraryRefused),
+        e if ended || e.is_body() || e.is_request() => ClientError::of(ClientErrorKind::EarlyClose),
         _ => ClientError::of(ClientErrorKind::Malformed),
     }
+}
+
+/// Whether the library refuses what the server sent, which has closed nothing. An error without a cause that
+/// is none of an end is of bytes that the library did not expect.
+fn is_refusal(error: &hyper::Error) -> bool {
+    let is_end = error.is_incomplete_message()
+        || error.is_closed()
+        || error.is_canceled()
+        || error.is_body_write_aborted()
+        || error.is_timeout();
+    error.is_parse() || !(is_end || error.is_user() || error.source().is_some())
 }
 
 /// Returns the error of TLS in an I/O error, which may hold another one that holds it: the cause of such

@@ -37,7 +37,9 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::sync::Semaphore;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::error::{Error, ProtocolError, SubProtocolError, UrlError};
+use tokio_tungstenite::tungstenite::error::{
+    CapacityError, Error, ProtocolError, SubProtocolError, UrlError,
+};
 use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::protocol::{Message, WebSocketConfig};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
@@ -464,6 +466,11 @@ fn upgrade_error(error: &Error) -> ClientError {
         }
         Error::Http(response) => {
             ClientError::with(ClientErrorKind::Upgrade, response.status().as_u16().into())
+        }
+        Error::Protocol(ProtocolError::HttparseError(_))
+        | Error::HttpFormat(_)
+        | Error::Capacity(CapacityError::TooManyHeaders) => {
+            ClientError::of(ClientErrorKind::LibraryRefused)
         }
         Error::Protocol(ProtocolError::HandshakeIncomplete) => {
             ClientError::of(ClientErrorKind::EarlyClose)
