@@ -267,6 +267,25 @@ fn what_the_library_refuses_is_not_said_of_the_server() {
 }
 
 #[test]
+fn an_interim_response_before_chunks_leaves_heads_and_framing_absent() {
+    let hints = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
+    let chunks = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
+    let answer = format!("{hints}{chunks}");
+    let rows = poll(answer_all(answer.into_bytes(), false), expect_ran);
+    agree(&rows, &BYTES[..3]);
+    agree(&rows, &["payload_bytes_per_message", "completed"]);
+    for row in &rows {
+        assert_eq!(number(row, "audit_kernel_bytes") + number(row, "audit_ledger_bytes"), 0.0);
+    }
+    let [raw, reqwest] = rows;
+    assert_eq!(number(&raw, "framing_bytes_per_message"), 10.0);
+    for column in ["heads_bytes_per_message", "framing_bytes_per_message"] {
+        assert_eq!(reqwest[column], "", "{column}");
+    }
+    assert!(reqwest["absent"].contains("framing of chunks apart"), "{}", reqwest["absent"]);
+}
+
+#[test]
 fn a_field_that_the_library_adds_to_its_requests_is_counted() {
     let answer = "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 5\r\n\r\nhello";
     let world = World::new(&format!(

@@ -363,6 +363,11 @@ impl ClientCore {
         self.thread.recorder.borrow_mut().at(phase).counts.unmeasured += 1;
     }
 
+    /// Reports a chunked answer whose heads and framing a library does not show apart.
+    pub(crate) fn count_undivided(&self, phase: Phase) {
+        self.thread.recorder.borrow_mut().at(phase).counts.undivided += 1;
+    }
+
     /// Reports a message of this client: whether it was written.
     pub fn message_sent(&self, phase: Phase, written: bool) {
         self.thread.recorder.borrow_mut().at(phase).counts.sent += u64::from(written);

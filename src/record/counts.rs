@@ -120,6 +120,8 @@ counts! {
     /// Exchanges whose bytes are not known: a library had closed the socket before the kernel could
     /// be asked.
     unmeasured,
+    /// Chunked answers of which a library does not show what is of heads and what is framing.
+    undivided,
     /// Exchanges that brought nothing new and ended at once, though the server should have held the
     /// request.
     polls_not_held,

@@ -1,10 +1,11 @@
 //! Bytes and segments by phase, way and layer: in total, a message, and a second.
 
-use crate::record::{Phase, Phases, TcpTotals};
+use crate::record::{Part, Phase, Phases, TcpTotals};
 use crate::report::figure::Figure;
 use crate::report::layer::{Layer, Way};
 use crate::report::summary::group::Group;
 use crate::report::table::{Pace, Volume};
+use crate::units::thousands;
 
 /// A volume for every phase, way and layer.
 pub(super) fn volumes(group: &Group, window_s: &Figure, pace: &Pace) -> Vec<Volume> {
@@ -55,6 +56,10 @@ fn total(group: &Group, tcp: &TcpTotals, phase: Phase, way: Way, layer: Layer) -
              asked; take engine = \"raw\""
         ));
     }
+    let undivided = group.total.phases[phase].counts.undivided;
+    if undivided > 0 && way != Way::Up && (layer.is_of_heads() || is_framing(layer)) {
+        return Figure::absent(heads_and_chunks(undivided));
+    }
     if layer.is_kernels() {
         if group.info.floor {
             return Figure::absent("the floor has no network");
@@ -70,4 +75,19 @@ fn total(group: &Group, tcp: &TcpTotals, phase: Phase, way: Way, layer: Layer) -
         }
     }
     Figure::count(layer.count(&flow, tcp, way))
+}
+
+/// Says why heads and framing are not known of so many answers.
+pub(super) fn heads_and_chunks(answers: u64) -> String {
+    format!(
+        "the library does not show the heads and the framing of chunks apart in {} answers: an interim response \
+         came before them, a line of their head is not written as usual, or a chunk came in several pieces; take \
+         engine = \"raw\"",
+        thousands(answers)
+    )
+}
+
+/// Whether a layer counts the framing of chunks, and no heads with it.
+fn is_framing(layer: Layer) -> bool {
+    matches!(layer, Layer::Frames | Layer::Part(Part::Framing))
 }

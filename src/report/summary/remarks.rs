@@ -6,6 +6,7 @@
 use crate::feed::{TimeGuess, Workload};
 use crate::record::{Counts, Part, TransportKind};
 use crate::report::check::{Check, CheckResult};
+use crate::report::summary::bytes;
 use crate::report::summary::group::Group;
 use crate::report::table::{Events, NO_STAMP};
 use crate::result::{CaseEnd, ServerEnd};
@@ -134,6 +135,8 @@ pub(super) fn of(counts: &Counts, coding: Option<&str>) -> Vec<String> {
         )
     });
     out.extend(unmeasured(counts));
+    let undivided = counts.undivided;
+    out.extend((undivided > 0).then(|| bytes::heads_and_chunks(undivided)));
     out.extend(compressed(counts, coding));
     out
 }

@@ -242,12 +242,18 @@ impl ReqwestEngine {
         let cookie_ignored = self.note_fields(client, turn.phase, &response, state);
         let mut text = kept_text(&response, compressed);
         let inbox = state.poll.inbox.open(&client.thread);
-        let (payload, end) = read_body(client, &mut response, inbox, &mut text).await;
+        let (body, end) = read_body(client, &mut response, inbox, &mut text).await;
+        let payload = body.payload;
+        let framing = chunked.then_some(body.framing);
         let mut moved = self.observe(client, turn.phase, addresses, (sent_ns, state));
         if client.thread.tls.get().is_some() && moved.down > 0 && end.is_ok() {
-            moved = without_tls(client, turn.phase, moved, request.bytes, head.bytes + payload);
+            let answer = head.bytes + payload + framing.unwrap_or(0);
+            moved = without_tls(client, turn.phase, moved, request.bytes, answer);
         }
-        let parts = response_parts(head, payload, moved.down, chunked);
+        let (parts, are_known) = response_parts(head, payload, moved.down, framing);
+        if end.is_ok() && !are_known {
+            client.count_undivided(turn.phase);
+        }
         let mut goes_on = false;
         match end {
             Ok(()) => {
@@ -475,14 +481,40 @@ fn written_size(request: HeadSize, up: u64) -> HeadSize {
 /// Returns what a response of so many bytes at the socket consists of. `head` is the size of its
 /// head if every line is written as usual.
 ///
-/// What is neither head nor payload is the framing of a chunked body. Without chunks it belongs to
-/// the head: a status line or a field that is written otherwise, or an interim response.
-fn response_parts(head: HeadSize, payload: u64, down: u64, chunked: bool) -> Parts {
+/// What is neither head nor payload belongs to the head: a status line or a field that is written
+/// otherwise, or an interim response. Of a chunked body it is also `framing`, that of the pieces in which the
+/// library gave the body. If both do not add up, a chunk may have come in several pieces or had an extension,
+/// or the head is written otherwise: returns whether heads and framing are known apart.
+fn response_parts(head: HeadSize, payload: u64, down: u64, framing: Option<u64>) -> (Parts, bool) {
     let rest = down.saturating_sub(payload);
-    let framing = if chunked { rest.saturating_sub(head.bytes) } else { 0 };
-    let heads = rest - framing;
+    let beyond = rest.saturating_sub(head.bytes);
+    let heads = if framing.is_some() { rest - beyond } else { rest };
     let head_chars = (head.chars + heads).saturating_sub(head.bytes);
-    Parts { heads, head_chars, framing, payload: down - rest, stray: 0 }
+    let parts = Parts { heads, head_chars, framing: rest - heads, payload: down - rest, stray: 0 };
+    // If the kernel could not be asked, nothing is known.
+    let are_known = down == 0 || framing.is_none_or(|framing| framing == beyond);
+    (parts, are_known)
+}
+
+/// What a body consists of.
+#[derive(Debug, Clone, Copy, Default)]
+struct BodySizes {
+    payload: u64,
+    /// The framing of chunks, if each piece was one.
+    framing: u64,
+}
+
+impl BodySizes {
+    /// Two line ends and a length of hexadecimal digits.
+    fn push(&mut self, piece: &[u8]) {
+        let digits = piece.len().checked_ilog(16).map_or(1, |log| log + 1);
+        self.payload += piece.len() as u64;
+        self.framing += u64::from(digits) + 4;
+    }
+    /// The last chunk, without trailers.
+    fn end(&mut self) {
+        self.framing += 5;
+    }
 }
 
 /// Returns how long the body may go on if it is a stream of events, which is no answer to a poll; `None`
@@ -518,41 +550,44 @@ fn cut_answer(
     (ClientError::with(ClientErrorKind::Unfinished, status), Some(Box::new(text)))
 }
 
-/// Reads a whole body into the inbox, and its beginning into `text` if there is one. Returns its bytes so
-/// far, and how it ended.
+/// Reads a whole body into the inbox, and its beginning into `text` if there is one. Returns what came of it,
+/// and how it ended.
 async fn read_body(
     client: &Client,
     response: &mut reqwest::Response,
     inbox: &mut Inbox,
     text: &mut Option<Box<AnswerText>>,
-) -> (u64, Result<(), ClientError>) {
+) -> (BodySizes, Result<(), ClientError>) {
     let limit = stream_limit(client, response);
-    let mut payload = 0;
+    let mut body = BodySizes::default();
     loop {
         let chunk = match limit {
             None => response.chunk().await,
             Some(limit) => match timeout_at(limit, response.chunk()).await {
                 Ok(chunk) => chunk,
                 Err(_) => {
-                    return (payload, Err(ClientError::of(ClientErrorKind::ResponseTimeout)));
+                    return (body, Err(ClientError::of(ClientErrorKind::ResponseTimeout)));
                 }
             },
         };
         match chunk {
             Ok(Some(chunk)) => {
-                payload += chunk.len() as u64;
+                body.push(&chunk);
                 inbox.push(&chunk);
                 if let Some(text) = text {
                     text.push(&chunk);
                 }
                 // The connection's own task cannot run before the next await: its socket is still
                 // open, even if it closes after this response.
-                if response.content_length() == Some(payload) {
-                    return (payload, Ok(()));
+                if response.content_length() == Some(body.payload) {
+                    return (body, Ok(()));
                 }
             }
-            Ok(None) => return (payload, Ok(())),
-            Err(error) => return (payload, Err(client_error(&error))),
+            Ok(None) => {
+                body.end();
+                return (body, Ok(()));
+            }
+            Err(error) => return (body, Err(client_error(&error))),
         }
     }
 }
@@ -656,17 +691,34 @@ mod tests {
     #[test]
     fn what_the_kernel_counted_is_a_responses_size_whatever_its_lines_are() {
         let usual = HeadSize { bytes: 100, chars: 90 };
-        let parts = |payload, down, chunked| {
-            let parts = response_parts(usual, payload, down, chunked);
-            (parts.heads, parts.head_chars, parts.framing, parts.payload)
+        let parts = |payload, down, framing| {
+            let (parts, are_known) = response_parts(usual, payload, down, framing);
+            assert_eq!(parts.heads + parts.framing + parts.payload, down);
+            (parts.heads, parts.head_chars, parts.framing, parts.payload, are_known)
         };
-        assert_eq!(parts(21, 121, false), (100, 90, 0, 21));
+        assert_eq!(parts(21, 121, None), (100, 90, 0, 21, true));
         // Two characters more in the reason phrase, or one less.
-        assert_eq!(parts(21, 123, false), (102, 92, 0, 21));
-        assert_eq!(parts(21, 120, false), (99, 89, 0, 21));
-        assert_eq!(parts(21, 132, true), (100, 90, 11, 21));
+        assert_eq!(parts(21, 123, None), (102, 92, 0, 21, true));
+        assert_eq!(parts(21, 120, None), (99, 89, 0, 21, true));
+        assert_eq!(parts(21, 132, Some(11)), (100, 90, 11, 21, true));
+        // An interim response may have come, or a chunk had an extension.
+        assert!(!parts(21, 166, Some(11)).4);
+        assert!(!parts(21, 131, Some(11)).4);
         // The socket was closed before the kernel could be asked.
-        assert_eq!(parts(21, 0, false), (0, 0, 0, 0));
-        assert_eq!(parts(21, 0, true), (0, 0, 0, 0));
+        assert_eq!(parts(21, 0, None), (0, 0, 0, 0, true));
+        assert_eq!(parts(21, 0, Some(11)), (0, 0, 0, 0, true));
+    }
+
+    #[test]
+    fn chunks_are_framed_by_their_length_in_hexadecimal_digits() {
+        let framing = |sizes: &[usize]| {
+            let mut body = BodySizes::default();
+            sizes.iter().for_each(|size| body.push(&vec![0; *size]));
+            body.end();
+            (body.payload, body.framing)
+        };
+        assert_eq!(framing(&[]), (0, 5));
+        assert_eq!(framing(&[15, 16]), (31, 16));
+        assert_eq!(framing(&[255, 256]), (511, 18));
     }
 }
