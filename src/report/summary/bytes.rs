@@ -89,5 +89,5 @@ pub(super) fn heads_and_chunks(answers: u64) -> String {
 
 /// Whether a layer counts the framing of chunks, and no heads with it.
 fn is_framing(layer: Layer) -> bool {
-    matches!(layer, Layer::Frames | Layer::Part(Part::Framing))
+    layer == Layer::Frames || layer == Layer::Part(Part::Framing)
 }

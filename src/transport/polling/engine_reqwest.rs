@@ -631,7 +631,9 @@ fn head_size(response: &reqwest::Response) -> HeadSize {
 /// Returns the error behind a reqwest error, with the `errno` if the chain of causes has one.
 fn client_error(error: &reqwest::Error) -> ClientError {
     let mut cause: Option<&(dyn Error + 'static)> = error.source();
-    let (mut code, mut refused, mut ended) = (0, false, false);
+    let mut code = 0;
+    let mut refused = false;
+    let mut ended = false;
     while let Some(current) = cause {
         if let Some(error) = current.downcast_ref::<hyper::Error>() {
             refused |= is_refusal(error);
