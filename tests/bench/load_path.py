@@ -80,13 +80,14 @@ def above_the_kernel(wsbench, folder):
     finally:
         server.terminate()
         server.wait()
-    report = ["perf", "report", "-i", data, "--comms", "driver-0", "--sort", "dso", "--stdio"]
+    report = ["perf", "report", "-i", data, "--sort", "comm,dso", "--stdio"]
     text = subprocess.run(report, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
     shares = {}
     for line in text.splitlines():
         words = line.split()
-        if len(words) >= 2 and words[0].endswith("%"):
-            shares[" ".join(words[1:])] = float(words[0][:-1])
+        if len(words) >= 3 and words[0].endswith("%") and words[1].startswith("driver-"):
+            name = " ".join(words[1:])
+            shares[name] = shares.get(name, 0) + float(words[0][:-1])
     whole = sum(shares.values())
     kernel = sum(share for name, share in shares.items() if "kernel" in name)
     return 100 * (whole - kernel) / whole if whole else None
