@@ -303,7 +303,10 @@ impl DriverBound {
             DriverCause::KernelToClient => "median",
         };
         let [late, median] = [worst.late_ns, worst.median_ns].map(|ns| human_ns(ns as f64));
-        Some(format!("{} ({at_worst}{statistic} {late} of {median})", worst.cause.what()))
+        Some(format!(
+            "{} ({at_worst}{statistic} {late}; median latency {median})",
+            worst.cause.what()
+        ))
     }
 }
 

@@ -39,7 +39,7 @@ fn a_wait_for_the_driver_is_named_with_its_figures() {
     }
     let shown = on_one_line(&screen(&result));
     let what = "! all series: the latencies are in part the driver's, not the server's: received bytes waited \
-                for the driver for more than a tenth of the median latency (at worst median 2 s of ";
+                for the driver for more than a tenth of the median latency (at worst median 2 s; ";
     assert!(shown.contains(what), "{shown}");
 }
 
@@ -105,7 +105,7 @@ fn a_late_driver_that_the_scenario_permits_is_named() {
     let shown = screen(&result);
     assert_eq!(shown.matches("driver_lateness").count(), 1, "{shown}");
     let bound = "! websocket: the latencies are in part the driver's, not the server's: turns began late or \
-                 threads woke up late by more than a tenth of the median latency (p99 20 ms of ";
+                 threads woke up late by more than a tenth of the median latency (p99 20 ms; ";
     assert!(on_one_line(&shown).contains(bound), "{shown}");
     assert!(shown.contains(permits) && shown.contains("verdict: valid"), "{shown}");
 }
