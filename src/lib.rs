@@ -110,7 +110,7 @@ pub mod internals {
     /// Whether a run may pass: its validity, limits, and pairs of runs compared.
     pub mod gate {
         pub use crate::gate::paired::{
-            Looks, NextStep, PairOrder, PairedMetric, Rules, Verdicts, judge, order,
+            Looks, NextStep, PairOrder, PairedMetric, Question, Rules, Verdicts, judge, order,
         };
         pub use crate::gate::run_validity::{RunQuality, assess};
         pub use crate::gate::signed_rank::{Walsh, detectable, student_quantile};

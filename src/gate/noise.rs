@@ -97,7 +97,7 @@ fn drift(values: &[f64]) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gate::paired::judge;
+    use crate::gate::paired::{Question, judge};
 
     fn sampled(values: &[(f64, f64)]) -> PairedMetric {
         PairedMetric {
@@ -109,6 +109,7 @@ mod tests {
             unit: "µs/message".to_owned(),
             margin: 0.05,
             pairs: values.iter().map(|&(a, b)| (Figure::known(a), Figure::known(b))).collect(),
+            question: Question::WorseOrNot,
         }
     }
 

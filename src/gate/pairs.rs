@@ -2,7 +2,8 @@
 //! change that it tolerates. [`paired`](crate::gate::paired) judges them.
 
 use crate::config::nearest;
-use crate::gate::paired::PairedMetric;
+use crate::gate::latency_shift;
+use crate::gate::paired::{PairedMetric, Question};
 use crate::record::Metric;
 use crate::report::Figure;
 use crate::report::finding::Subject;
@@ -132,6 +133,7 @@ pub(crate) fn collect(
                     unit: column.unit.to_owned(),
                     margin: margins.of(&column.name, *margin),
                     pairs: figures,
+                    question: Question::WorseOrNot,
                 }),
             }
         }
@@ -147,6 +149,21 @@ pub(crate) fn collect(
         collected.left_out.push(left_out);
     }
     collected
+}
+
+/// Returns the whole distribution of each row's latency as a metric, see
+/// [`latency_shift`](crate::gate::latency_shift): of rows that have enough latencies in every run. It
+/// tolerates what the median does.
+pub(crate) fn latency_shifts(pairs: &[(&Table, &Table)], margins: &Margins) -> Vec<PairedMetric> {
+    let Some((first, _)) = pairs.first() else { return Vec::new() };
+    let metrics = compared_columns();
+    let of = |row: &Row| {
+        let headline = headline(pairs, row, &metrics);
+        let median = metrics.iter().find(|metric| metric.column.latency == Some(headline))?;
+        let margin = margins.of(&median.column.name, median.margin);
+        latency_shift::metric(pairs, row, headline, margin)
+    };
+    first.rows.iter().filter_map(of).collect()
 }
 
 /// Returns the latency that a client observes: of its requests, or of what is pushed to it. If no

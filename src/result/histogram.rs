@@ -15,6 +15,13 @@ pub(crate) type Texts = BTreeMap<String, String>;
 /// bucket; at two digits a day of seconds would take four times the room.
 pub(crate) const COARSE_DIGITS: u8 = 1;
 
+/// The most bytes of a second's histograms as text, so that a second takes at most 3 KB with its counts. If
+/// latencies lie so far apart that they would take more, as of a loaded machine, each value is the middle
+/// of its quarter of a power of two first: with the bucket's middle at most 1/6 from where it was.
+const MOST_COARSE_BYTES: usize = 2_300;
+/// The leading bits of a value that are kept then.
+const KEPT_BITS: u32 = 3;
+
 /// Histograms of one significant digit, by metric.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct CoarseLatency(BTreeMap<Metric, Histogram<u64>>);
@@ -88,15 +95,38 @@ pub(crate) fn encode_compressed(latency: &Latency) -> Texts {
     })
 }
 
-/// The same at [`COARSE_DIGITS`], for the row of a second.
+/// The same at [`COARSE_DIGITS`], for the row of a second; coarser if it would take too much room.
 pub(crate) fn encode_coarse(latency: &Latency) -> Texts {
+    let all = coarse_texts(latency, |coarse, histogram| coarse.add(histogram).is_ok());
+    if all.values().map(String::len).sum::<usize>() <= MOST_COARSE_BYTES {
+        return all;
+    }
+    coarse_texts(latency, |coarse, histogram| {
+        histogram.iter_recorded().all(|bucket| {
+            let value = middle_of_quarter(bucket.value_iterated_to());
+            coarse.record_n(value, bucket.count_at_value()).is_ok()
+        })
+    })
+}
+
+fn coarse_texts(
+    latency: &Latency,
+    add: impl Fn(&mut Histogram<u64>, &Histogram<u64>) -> bool,
+) -> Texts {
     // The bounds of the whole histograms.
     let empty = Histogram::<u64>::new_with_bounds(1, LATENCY_BOUND_NS, COARSE_DIGITS);
     let mut coarse = empty.expect("fixed bounds are valid");
     texts(latency, &mut V2DeflateSerializer::new(), |histogram, serializer, bytes| {
         coarse.reset();
-        coarse.add(histogram).is_ok() && serializer.serialize(&coarse, bytes).is_ok()
+        add(&mut coarse, histogram) && serializer.serialize(&coarse, bytes).is_ok()
     })
+}
+
+/// The middle of the values that have the same [`KEPT_BITS`] leading bits, and at most [`LATENCY_BOUND_NS`].
+fn middle_of_quarter(value: u64) -> u64 {
+    let dropped = (u64::BITS - value.leading_zeros()).saturating_sub(KEPT_BITS);
+    let half = (1 << dropped) >> 1;
+    (((value >> dropped) << dropped) + half).min(LATENCY_BOUND_NS)
 }
 
 fn texts<S>(
@@ -189,6 +219,41 @@ mod tests {
             let _ = decode(&texts);
             let _ = CoarseLatency::decode(&texts);
         }
+    }
+
+    #[test]
+    fn latencies_that_lie_far_apart_are_coarser_and_keep_their_room() {
+        let mut latency = Latency::default();
+        // Each metric has 20,000 values from a microsecond to a minute, as many in each power of two.
+        for metric in Metric::ALL {
+            for i in 0..20_000_u32 {
+                latency
+                    .record(metric, (1e3 * (f64::from(i) / 20_000.0 * 60e6_f64.ln()).exp()) as u64);
+            }
+        }
+        let texts = encode_coarse(&latency);
+        let bytes: usize = texts.values().map(String::len).sum();
+        assert!(bytes <= MOST_COARSE_BYTES, "{bytes} bytes");
+        let mut again = Latency::default();
+        CoarseLatency::decode(&texts).unwrap().add_to(&mut again);
+        for metric in Metric::ALL {
+            let (is, was) = (again.of(metric).unwrap(), latency.of(metric).unwrap());
+            assert_eq!(is.len(), was.len());
+            for quantile in [0.01, 0.5, 0.99, 0.999] {
+                let (is, was) = (is.value_at_quantile(quantile), was.value_at_quantile(quantile));
+                assert!(is.abs_diff(was) as f64 <= was as f64 / 6.0, "{is} for {was}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_middle_of_a_quarter_is_within_it() {
+        for (value, middle) in
+            [(0, 0), (1, 1), (7, 7), (8, 9), (9, 9), (16, 18), (19, 18), (20, 22)]
+        {
+            assert_eq!(middle_of_quarter(value), middle, "{value}");
+        }
+        assert_eq!(middle_of_quarter(u64::MAX), LATENCY_BOUND_NS);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{RngCore, SeedableRng};
 use std::f64::consts::{LN_2, PI};
 use wsbench::internals::gate::{
-    Looks, NextStep, PairOrder, PairedMetric, Rules, Verdicts, judge, order,
+    Looks, NextStep, PairOrder, PairedMetric, Question, Rules, Verdicts, judge, order,
 };
 use wsbench::internals::gate::{Walsh, detectable, student_quantile};
 use wsbench::internals::report::Figure;
@@ -113,6 +113,7 @@ fn metric(margin: f64) -> PairedMetric {
         unit: "µs/message".to_owned(),
         margin,
         pairs: Vec::new(),
+        question: Question::WorseOrNot,
     }
 }
 

@@ -20,8 +20,11 @@ use crate::error::{Outcome, at};
 use crate::gate::baseline;
 use crate::gate::beside;
 use crate::gate::invariants::Invariants;
+use crate::gate::latency_shift;
 use crate::gate::loads;
-use crate::gate::paired::{NextStep, PairOrder, PairedMetric, Rules, Verdicts, judge, order};
+use crate::gate::paired::{
+    Looks, NextStep, PairOrder, PairedMetric, Question, Rules, Verdicts, judge, order,
+};
 use crate::gate::pairs;
 use crate::gate::pairs::{Margins, VaryingMetrics};
 use crate::gate::run_validity::{FailedCheck, RunQuality};
@@ -396,12 +399,16 @@ impl<'a> PairSession<'a> {
         let mut samples = pairs::collect(&pairs, &self.terms.margins, own_drivers);
         let tracked = &self.terms.tracked;
         samples.metrics.retain(|metric| tracked.is_empty() || tracked.contains(&metric.subject));
+        if matches!(self.terms.rules.looks, Looks::EveryPair { .. }) && tracked.is_empty() {
+            samples.metrics.extend(pairs::latency_shifts(&pairs, &self.terms.margins));
+        }
         let verdicts = judge(&samples.metrics, &self.terms.rules);
         (samples, verdicts)
     }
 
     fn conclude(self) -> ComparedRuns {
-        let (samples, mut verdicts) = self.judge();
+        let (mut samples, mut verdicts) = self.judge();
+        let unseen_shifts = keep_failed_shifts(&mut samples.metrics, &mut verdicts.findings);
         let pairs: Vec<(&Table, &Table)> = self.pairs.iter().map(|[a, b]| (a, b)).collect();
         beside::add(&mut verdicts.findings, &pairs);
         let mut judgement = Judgement::new(self.terms.title.clone());
@@ -452,6 +459,7 @@ impl<'a> PairSession<'a> {
         judgement.notes.extend(self.notes);
         judgement.notes.extend(loads.notes);
         judgement.notes.extend(samples.left_out);
+        judgement.notes.extend(unseen_shifts);
         judgement.notes.extend(self.terms.sides.iter().filter_map(ComparedSide::caution));
         judgement.notes.push(self.terms.rules.describe());
         judgement.notes.extend(self.terms.rules.undecidable(samples.metrics.len()));
@@ -463,6 +471,23 @@ impl<'a> PairSession<'a> {
             caught: self.caught,
         }
     }
+}
+
+/// Takes away what was only asked whether it is worse, unless it is. Returns a sentence for each.
+fn keep_failed_shifts(metrics: &mut Vec<PairedMetric>, findings: &mut Vec<Finding>) -> Vec<String> {
+    let mut unseen = Vec::new();
+    let all = std::mem::take(metrics).into_iter().zip(std::mem::take(findings));
+    for (metric, mut finding) in all {
+        if metric.question == Question::IsWorse
+            && let Some(why) = latency_shift::explain(&mut finding)
+        {
+            unseen.push(why);
+            continue;
+        }
+        metrics.push(metric);
+        findings.push(finding);
+    }
+    unseen
 }
 
 /// Says that the time was over, if that ended the pairs.

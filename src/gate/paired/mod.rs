@@ -72,6 +72,17 @@ pub struct PairedMetric {
     pub margin: f64,
     /// A's and B's figure of each pair, in the order of the pairs.
     pub pairs: Vec<(Figure, Figure)>,
+    /// What is asked of it.
+    pub question: Question,
+}
+
+/// What is asked of a metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Question {
+    /// Whether it is worse or within its margin: pairs go on until one of both is decided.
+    WorseOrNot,
+    /// Whether it is worse: pairs do not go on for its sake.
+    IsWorse,
 }
 
 /// When and how surely decisions are made.
@@ -80,7 +91,7 @@ pub struct PairedMetric {
 /// alternating noise of 1 %:
 ///
 /// ```
-/// use wsbench::internals::gate::{NextStep, PairedMetric, Rules, judge};
+/// use wsbench::internals::gate::{NextStep, PairedMetric, Question, Rules, judge};
 /// use wsbench::internals::report::{Decision, Figure, Subject};
 ///
 /// let rules = Rules::default();
@@ -103,6 +114,7 @@ pub struct PairedMetric {
 ///         unit: "µs/message".to_owned(),
 ///         margin: 0.05,
 ///         pairs: (0..pairs).map(pair).collect(),
+///         question: Question::WorseOrNot,
 ///     };
 ///     let verdicts = judge(&[cpu], &rules);
 ///     assert_eq!((verdicts.findings[0].decision, verdicts.next), (decision, next), "{b_over_a}");
@@ -273,7 +285,9 @@ pub fn judge(metrics: &[PairedMetric], rules: &Rules) -> Verdicts {
         .collect();
     // A figure that some pairs lack stays missing.
     let open = |(f, e): (&Finding, &MetricPairs)| {
-        f.decision == Decision::Inconclusive && (e.pairs == 0 || !e.lacks_some())
+        f.decision == Decision::Inconclusive
+            && e.metric.question == Question::WorseOrNot
+            && (e.pairs == 0 || !e.lacks_some())
     };
     let undecided = findings.iter().zip(&tested).any(open);
     let next = match looks.into_iter().find(|look| *look > ran) {

@@ -17,6 +17,7 @@ fn metric(name: &str, unit: &str, pairs: Vec<(f64, f64)>) -> PairedMetric {
         unit: unit.to_owned(),
         margin: 0.05,
         pairs: pairs.into_iter().map(|(a, b)| (Figure::known(a), Figure::known(b))).collect(),
+        question: Question::WorseOrNot,
     }
 }
 
