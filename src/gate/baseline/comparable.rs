@@ -131,20 +131,66 @@ impl ComparableRow {
     }
 }
 
-/// The losses, and their units.
-pub(super) const LOSSES: [(&str, &str); 11] = [
-    ("lost", "-"),
-    ("updates_missing", "-"),
-    ("updates_duplicated", "-"),
-    ("updates_reordered", "-"),
-    ("reconnect_gaps", "-"),
-    ("reconnects", "-"),
-    ("faults", "-"),
-    ("negative_latencies", "-"),
-    ("discarded_bytes", "bytes"),
-    ("audit_mismatched", "-"),
-    ("audit_unexplained_bytes", "bytes"),
+/// A count that should be zero and may not grow.
+pub(super) struct Loss {
+    name: &'static str,
+    pub(super) unit: &'static str,
+    /// Returns it, if it is known; the traffic is that of the measured windows.
+    read: fn(&Row, &CaseInfo, &PhaseTraffic) -> Option<u64>,
+}
+
+const LOSSES: [Loss; 11] = [
+    Loss { name: "lost", unit: "-", read: |row, _, _| known(&row.events.known_lost()) },
+    Loss { name: "updates_missing", unit: "-", read: |row, _, _| known(&row.delivery.missing) },
+    Loss {
+        name: "updates_duplicated",
+        unit: "-",
+        read: |row, _, _| known(&row.delivery.duplicated),
+    },
+    Loss { name: "updates_reordered", unit: "-", read: |row, _, _| known(&row.delivery.reordered) },
+    Loss {
+        name: "reconnect_gaps",
+        unit: "-",
+        read: |row, _, _| known(&row.delivery.reconnect_gaps),
+    },
+    Loss {
+        name: "reconnects",
+        unit: "-",
+        // If each turn has a connection of its own, opening one again is not a loss.
+        read: |_, info, steady| (!info.connection_each_turn).then_some(steady.reconnects),
+    },
+    // Faults of the set-up do not count: a connect may be tried again before the load.
+    Loss { name: "faults", unit: "-", read: |_, _, steady| Some(steady.faults) },
+    Loss {
+        name: "negative_latencies",
+        unit: "-",
+        read: |row, _, _| Some(row.events.all.negative_latencies),
+    },
+    Loss {
+        name: "discarded_bytes",
+        unit: "bytes",
+        read: |_, _, steady| Some(steady.bytes.both()[Part::Discarded]),
+    },
+    Loss { name: "audit_mismatched", unit: "-", read: |row, _, _| known(&row.audit.mismatched) },
+    Loss {
+        name: "audit_unexplained_bytes",
+        unit: "bytes",
+        read: |row, _, _| {
+            known(&row.audit.connections).map(|_| row.audit.unexplained_bytes)
+        },
+    },
 ];
+
+impl Loss {
+    /// Returns the one with this name.
+    pub(super) fn named(name: &str) -> Option<&'static Loss> {
+        LOSSES.iter().find(|loss| loss.name == name)
+    }
+}
+
+fn known(figure: &Figure) -> Option<u64> {
+    figure.value().map(|v| v as u64)
+}
 
 /// A row's cases and the figures derived from them.
 struct RowBuilder<'a> {
@@ -225,28 +271,11 @@ impl RowBuilder<'_> {
     }
 
     fn losses(&self) -> BTreeMap<String, u64> {
-        let Row { events, delivery, audit, .. } = self.row;
-        let discarded = |traffic: PhaseTraffic| traffic.bytes.both()[Part::Discarded];
-        let known = |figure: &Figure| figure.value().map(|v| v as u64);
         let steady = self.traffic(Phase::Steady);
-        let network = audit.connections.value().is_some();
-        let all: [Option<u64>; LOSSES.len()] = [
-            known(&events.known_lost()),
-            known(&delivery.missing),
-            known(&delivery.duplicated),
-            known(&delivery.reordered),
-            known(&delivery.reconnect_gaps),
-            // If each turn has a connection of its own, opening one again is not a loss.
-            (!self.info.connection_each_turn).then_some(steady.reconnects),
-            // Faults of the set-up do not count: a connect may be tried again before the load.
-            Some(steady.faults),
-            Some(events.all.negative_latencies),
-            Some(discarded(steady)),
-            known(&audit.mismatched),
-            network.then_some(audit.unexplained_bytes),
-        ];
-        let named = LOSSES.into_iter().zip(all);
-        named.filter_map(|((name, _), n)| Some((name.to_owned(), n?))).collect()
+        let read = |loss: &Loss| {
+            Some((loss.name.to_owned(), (loss.read)(self.row, self.info, &steady)?))
+        };
+        LOSSES.iter().filter_map(read).collect()
     }
 
     fn traffic(&self, phase: Phase) -> PhaseTraffic {

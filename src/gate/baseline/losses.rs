@@ -1,6 +1,6 @@
 //! Counts that should be zero and may not grow: updates that never came, faults, unexplained bytes.
 
-use crate::gate::baseline::comparable::{ComparableRow, LOSSES};
+use crate::gate::baseline::comparable::{ComparableRow, Loss};
 use crate::gate::baseline::ratio::ExactRatio;
 use crate::gate::baseline::row_finding;
 use crate::report::Figure;
@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 pub(super) fn compare(a: &ComparableRow, b: &ComparableRow, findings: &mut Vec<Finding>) {
     let names: BTreeSet<&String> = a.losses.keys().chain(b.losses.keys()).collect();
     for name in names {
-        let unit = LOSSES.iter().find(|(known, _)| known == name).map_or("-", |(_, unit)| unit);
+        let unit = Loss::named(name).map_or("-", |loss| loss.unit);
         let none = || Figure::absent("it was not counted");
         let was = a.losses.get(name);
         let is = b.losses.get(name);
