@@ -3,7 +3,6 @@
 //!
 //! Linux is supported in full; on other systems each function says what is missing.
 
-mod access;
 mod activity;
 mod address;
 mod affinity;
@@ -11,6 +10,8 @@ mod any_text;
 mod cgroup;
 mod clock;
 mod docker;
+mod exhaustion;
+mod files;
 mod kernel_sockets;
 mod machine;
 mod marked;
@@ -22,13 +23,14 @@ mod signal_group;
 mod signals;
 mod usage;
 
-pub(crate) use access::{is_executable, is_exhausted, lock};
 pub(crate) use activity::own_activity;
 pub(crate) use address::is_own_address;
 pub(crate) use affinity::{allowed_cores, on_cores};
 pub(crate) use any_text::read_any_text;
 pub use clock::now_ns;
 pub(crate) use clock::{process_cpu_ns, thread_cpu_ns, wall_ns};
+pub(crate) use exhaustion::is_exhausted;
+pub(crate) use files::{is_executable, lock};
 pub(crate) use kernel_sockets::{SocketReading, read_sockets};
 pub use machine::{Conntrack, Machine};
 pub(crate) use marked::{MARK_VARIABLE, ProcessMark, marked, signal_marked};

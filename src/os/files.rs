@@ -1,4 +1,4 @@
-//! What this process may do with files, and why it may not.
+//! What the system says of files: who may execute one, and who has its lock.
 
 use rustix::fs::{Access, FlockOperation, access, flock};
 use std::fs::File;
@@ -16,10 +16,4 @@ pub(crate) fn is_executable(path: &Path) -> bool {
 /// If the file system has no locks.
 pub(crate) fn lock(file: &File) -> io::Result<()> {
     flock(file, FlockOperation::LockExclusive).map_err(io::Error::from)
-}
-
-/// Whether a call failed since descriptors or memory have run out, which may pass (EMFILE, ENFILE,
-/// ENOBUFS, ENOMEM).
-pub(crate) fn is_exhausted(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM))
 }
