@@ -63,6 +63,7 @@ pub(crate) fn signal_marked(mark: &str, signal: Signal) -> Vec<i32> {
 #[cfg(all(test, target_os = "linux", not(feature = "portable")))]
 mod tests {
     use super::*;
+    use crate::os::wait_until;
     use std::process::Command;
 
     #[test]
@@ -73,13 +74,9 @@ mod tests {
             .args(["-c", "setsid sleep 600 & setsid sleep 600 & wait"])
             .env(MARK_VARIABLE, &mark);
         let mut child = command.spawn().expect("a shell starts");
-        while marked(&mark).len() < 3 {
-            std::thread::yield_now();
-        }
+        wait_until("all three run", || marked(&mark).len() >= 3);
         assert_eq!(marked(&format!("{mark}0")), [0; 0]);
-        while !signal_marked(&mark, Signal::KILL).is_empty() {
-            std::thread::yield_now();
-        }
+        wait_until("none is left", || signal_marked(&mark, Signal::KILL).is_empty());
         child.wait().expect("it was killed");
     }
 }

@@ -41,3 +41,13 @@ pub(crate) use scheduling::set_batch_scheduling;
 pub(crate) use signal_group::{Signal, signal_group};
 pub(crate) use signals::{Caught, Signals, outlive_file_size_limit, outlive_interrupts};
 pub(crate) use usage::UsageOf;
+
+/// Waits until something is so, a minute at most.
+#[cfg(all(test, target_os = "linux", not(feature = "portable")))]
+pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while !is_so() {
+        assert!(std::time::Instant::now() < deadline, "not within a minute: {what}");
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+}

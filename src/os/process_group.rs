@@ -239,10 +239,15 @@ mod read {
         Ok(sum)
     }
 
-    /// Whether a process of the group still runs. One that ended and was not waited for does not.
+    /// Returns how many of the processes run. One that ended and was not waited for does not.
+    pub(super) fn running(set: &ProcessSet) -> usize {
+        let all = members(set).unwrap_or_default();
+        all.iter().filter(|member| !member.has_ended()).count()
+    }
+
+    /// Whether a process of the group still runs, see [`running`].
     pub(crate) fn group_alive(group: u32) -> bool {
-        let all = members(&ProcessSet::Group(group));
-        all.is_ok_and(|all| all.iter().any(|member| !member.has_ended()))
+        running(&ProcessSet::Group(group)) > 0
     }
 
     /// Returns a process of the set that a signal has stopped.
@@ -388,6 +393,7 @@ mod tests {
     #[cfg(all(target_os = "linux", not(feature = "portable")))]
     mod on_linux {
         use super::*;
+        use crate::os::wait_until;
         use crate::record::{KernelCounts, Uncounted};
         use std::collections::BTreeSet;
         use std::io::{BufRead, BufReader, Write};
@@ -413,9 +419,7 @@ mod tests {
         fn kill(child: &Child) {
             let pid = rustix::process::Pid::from_raw(child.id().cast_signed()).expect("not 0");
             rustix::process::kill_process_group(pid, rustix::process::Signal::KILL).expect("runs");
-            while group_alive(child.id()) {
-                std::thread::yield_now();
-            }
+            wait_until("the group is gone", || !group_alive(child.id()));
         }
 
         #[test]
@@ -489,15 +493,15 @@ mod tests {
                 .spawn()
                 .expect("a shell starts");
             line(&mut child);
-            // The subshell that started it ends soon.
-            let alone = || usage(&ProcessSet::Group(child.id())).expect("it runs").processes == 1;
-            while !alone() {
-                std::thread::sleep(std::time::Duration::from_millis(1));
-            }
-            let all = usage(&started(child.id(), &mark)).expect("it runs");
+            // The subshell that started it ends soon, and counts as a process until the shell has waited for it.
+            let group = ProcessSet::Group(child.id());
+            wait_until("the shell is alone in its group", || read::running(&group) == 1);
             // Its `sleep` may have started.
-            assert!(all.processes >= 2, "{all:?}");
-            assert_eq!(usage(&started(child.id(), "another")).expect("it runs").processes, 1);
+            let marked = started(child.id(), &mark);
+            assert!(read::running(&marked) >= 2, "{marked:?}");
+            assert_eq!(read::running(&started(child.id(), "another")), 1);
+            let usages = [&marked, &group].map(|set| usage(set).expect("it runs").resident);
+            assert!(usages[0] > usages[1], "{usages:?}");
             crate::os::signal_marked(&mark, rustix::process::Signal::KILL);
             child.wait().expect("it was killed");
         }

@@ -464,9 +464,12 @@ mod tests {
         on_a_runtime(async || {
             let mut server = shell(&script, address(), 0).await;
             line(&file).await;
-            while server.process.exit_status().is_none() {
-                sleep(LOOK).await;
-            }
+            let ended = async {
+                while server.process.exit_status().is_none() {
+                    sleep(LOOK).await;
+                }
+            };
+            tokio::time::timeout(Duration::from_secs(60), ended).await.expect("it ends");
             assert_eq!(server.describe_if_gone().await, None);
             let group = server.process.id();
             server.process.end(Duration::from_secs(10)).await;
