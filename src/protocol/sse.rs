@@ -223,16 +223,16 @@ impl Parser {
         self.sizes.wire()
     }
 
-    /// Whether an event has begun and has not come whole: the end of the stream discards it (§9.2.6). Empty
-    /// lines, comments, `retry` and unknown fields begin none.
-    pub fn is_within_event(&self) -> bool {
+    /// Whether the end of the stream would discard data (§9.2.6), or cut a line that data may follow. Whole
+    /// lines without data bring no message: `id`, `event`, `retry`, comments, unknown fields.
+    pub fn would_lose(&self) -> bool {
         let in_line = match self.at {
             LinePosition::Name => self.name_len > 0,
             LinePosition::Space(field) | LinePosition::Value(field) => {
                 matches!(field, Field::Data | Field::Event | Field::Id)
             }
         };
-        in_line || self.has_data || self.has_id || !self.kind.is_empty()
+        in_line || self.has_data
     }
 
     /// The id of the last event that had one: what a reconnect sends as `Last-Event-ID`
@@ -504,21 +504,24 @@ mod tests {
     }
 
     #[test]
-    fn an_event_has_begun_with_its_first_field() {
-        let within = |stream: &[u8]| {
+    fn the_end_loses_data_and_cut_lines_and_nothing_else() {
+        let would_lose = |stream: &[u8]| {
             let mut parser = Parser::default();
             stream.chunks(1).for_each(|piece| parser.feed(piece, |_| {}));
-            parser.is_within_event()
+            parser.would_lose()
         };
-        for begun in ["d", "data", "data:", "data: x", "data: x\n", "id: 7\n", "event: a\r\n"] {
-            for before in ["", "data: x\n\n", ": comment\n"] {
-                assert!(within([before, begun].concat().as_bytes()), "{before:?} {begun:?}");
+        let lost =
+            ["d", "data", "data:", "data: x", "data: x\n", "data\n", "i", "id: 7", "event: a"];
+        for begun in lost {
+            for before in ["", "data: x\n\n", ": comment\n", "id: 7\nevent: a\n"] {
+                assert!(would_lose([before, begun].concat().as_bytes()), "{before:?} {begun:?}");
             }
         }
-        let between = ["", "\n", "\r", "\r\n", ": bye", ": bye\n", "retry: 5\n", "other: x\n"];
-        for more in between {
+        let nothing = ["", "\n", "\r", "\r\n", ": bye", ": bye\n", "retry: 5\n", "other: x\n"];
+        let no_data = ["id: 7\n", "event: a\r\n", "id\n", "id: 7\nevent: a\n: bye\nretry: 5\n"];
+        for more in nothing.into_iter().chain(no_data) {
             for before in ["", "data: x\n\n", "id: 7\nevent: a\ndata: x\n\n", "id: 7\n\n"] {
-                assert!(!within([before, more].concat().as_bytes()), "{before:?} {more:?}");
+                assert!(!would_lose([before, more].concat().as_bytes()), "{before:?} {more:?}");
             }
         }
     }

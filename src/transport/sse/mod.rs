@@ -227,7 +227,7 @@ impl Decode for EventDecoder {
         self.0.pending() > 0
     }
     fn would_lose(&self) -> bool {
-        self.0.is_within_event()
+        self.0.would_lose()
     }
     fn lost(&mut self) {
         self.0.end();
