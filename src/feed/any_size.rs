@@ -16,6 +16,8 @@ pub struct AnySizeReader {
     /// The beginning of the current line.
     stamp: [u8; STAMP_BYTES],
     kind: PayloadKind,
+    /// The stamp of the current line, if it was read already.
+    known: Option<Stamp>,
     /// Bytes of the line so far.
     at: u32,
     /// The message has an update before this line, and a separator between.
@@ -27,7 +29,21 @@ pub struct AnySizeReader {
 impl AnySizeReader {
     /// A reader of updates of this kind.
     pub fn new(kind: PayloadKind) -> AnySizeReader {
-        AnySizeReader { stamp: [0; STAMP_BYTES], kind, at: 0, follows: false, strange: false }
+        AnySizeReader {
+            stamp: [0; STAMP_BYTES],
+            kind,
+            known: None,
+            at: 0,
+            follows: false,
+            strange: false,
+        }
+    }
+
+    /// Reads the stamp in the first bytes of a message, which are to be pushed then. Returns whether there
+    /// is one.
+    pub(crate) fn begin(&mut self, bytes: &[u8]) -> bool {
+        self.known = Stamp::read(self.kind, bytes);
+        self.known.is_some()
     }
 
     /// Reads bytes of a message and gives the updates that they complete to `on`. Says how many of
@@ -66,6 +82,7 @@ impl AnySizeReader {
 
     /// The message will never be whole: what was read of it and not given is forgotten.
     pub fn abandon(&mut self) {
+        self.known = None;
         self.at = 0;
         self.follows = false;
         self.strange = false;
@@ -82,7 +99,8 @@ impl AnySizeReader {
     /// The line is over. Returns 1 if a separator stands before it and it is an update.
     fn finish(&mut self, on: &mut impl FnMut(Option<Stamp>)) -> u64 {
         let length = (std::mem::take(&mut self.at) as usize).min(STAMP_BYTES);
-        let stamp = Stamp::read(self.kind, &self.stamp[..length]);
+        let read = || Stamp::read(self.kind, &self.stamp[..length]);
+        let stamp = self.known.take().or_else(read);
         if stamp.is_none() && self.follows {
             return 0;
         }
@@ -130,6 +148,26 @@ mod tests {
         let mut binary = AnySizeReader::new(PayloadKind::Binary);
         assert_eq!(read(&mut binary, &[0; 99], 10).0.len(), 1);
         assert_eq!(read(&mut binary, &[0; 15], 10), (vec![None], 0));
+    }
+
+    #[test]
+    fn a_stamp_that_begins_a_message_counts_once() {
+        let stamp = Stamp { sequence: 7, published_ns: 1_000_000 };
+        let mut text = vec![0; PayloadKind::Json.least_bytes()];
+        stamp.write(PayloadKind::Json, &mut text);
+        let mut reader = AnySizeReader::new(PayloadKind::Json);
+        for message in [text.clone(), [&text[..], b"\n", &text].concat()] {
+            let mut found = Vec::new();
+            assert!(reader.begin(&message));
+            reader.push(&message, |stamp| found.push(stamp));
+            reader.end(|stamp| found.push(stamp));
+            assert_eq!(found, vec![Some(stamp); message.len() / text.len()]);
+            // What was begun and forgotten is no part of the next message.
+            assert!(reader.begin(&message));
+            reader.abandon();
+            assert!(!reader.begin(b"{}"));
+            assert_eq!(read(&mut reader, b"{}", 2), (vec![None], 0));
+        }
     }
 
     proptest! {

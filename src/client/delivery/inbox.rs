@@ -74,10 +74,11 @@ impl StampedReader {
     }
 
     fn push(&mut self, bytes: &[u8], on: impl FnMut(Option<Stamp>)) -> u64 {
-        let has_stamp = || Stamp::read(self.kind, bytes).is_some();
         match self.kind {
             PayloadKind::Binary => self.texts.skip(),
-            PayloadKind::Json if self.texts.is_idle() && has_stamp() => self.texts.skip(),
+            PayloadKind::Json if self.texts.is_idle() && self.reader.begin(bytes) => {
+                self.texts.skip();
+            }
             PayloadKind::Json | PayloadKind::Text | PayloadKind::Position => {}
         }
         self.texts.push(bytes);
