@@ -263,22 +263,13 @@ impl ForeignProtocol {
 
 impl fmt::Display for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let os = |f: &mut fmt::Formatter<'_>, what: &str| match self.code {
-            0 => write!(f, "{what} failed"),
-            code => write!(
-                f,
-                "{what} failed: {} ({})",
-                errno_name(code),
-                std::io::Error::from_raw_os_error(code)
-            ),
-        };
         match self.kind {
-            ClientErrorKind::Connect => os(f, "connect"),
+            ClientErrorKind::Connect => failed(f, "connect", self.code),
             ClientErrorKind::ConnectTimeout => f.write_str("connect timed out"),
             ClientErrorKind::Upgrade if self.code == 0 => f.write_str("upgrade failed"),
             ClientErrorKind::Upgrade => write!(f, "upgrade refused with status {}", self.code),
-            ClientErrorKind::Read => os(f, "read"),
-            ClientErrorKind::Write => os(f, "write"),
+            ClientErrorKind::Read => failed(f, "read", self.code),
+            ClientErrorKind::Write => failed(f, "write", self.code),
             ClientErrorKind::EarlyClose if self.code == 0 => {
                 f.write_str("closed early by the server")
             }
@@ -324,15 +315,23 @@ impl fmt::Display for ClientError {
                 None => f.write_str("TLS failed"),
             },
             ClientErrorKind::TlsAlert => {
-                let name = alert_name(self.code);
-                let remedy = alert_remedy(self.code);
-                let code = self.code;
+                let (name, code, remedy) =
+                    (alert_name(self.code), self.code, alert_remedy(self.code));
                 write!(f, "the server refused the TLS handshake: alert {name} ({code}){remedy}")
             }
             ClientErrorKind::ResponseTimeout => f.write_str("no answer within the limit"),
             ClientErrorKind::Undrained => f.write_str("did not end within the drain limit"),
         }
     }
+}
+
+/// Writes which call failed, and the system's error number and words if it gave one.
+fn failed(f: &mut fmt::Formatter<'_>, call: &str, errno: i32) -> fmt::Result {
+    if errno == 0 {
+        return write!(f, "{call} failed");
+    }
+    let error = std::io::Error::from_raw_os_error(errno);
+    write!(f, "{call} failed: {} ({error})", errno_name(errno))
 }
 
 fn sent(f: &mut fmt::Formatter<'_>, count: i32, when: &str) -> fmt::Result {

@@ -142,11 +142,7 @@ impl OwnMessages {
         drop(times);
         let channel = self.channels.of(format, fields);
         let first = channel.newest.is_none();
-        if std::mem::replace(&mut channel.reconnects, self.reconnects) != self.reconnects
-            && channel.begins_anew(fields, age)
-        {
-            *channel = Channel { reconnects: self.reconnects, ..Channel::default() };
-        }
+        channel.note_connection(self.reconnects, fields, age);
         let wrapped = channel.note_wrap(fields);
         let place = channel.place(fields);
         let (arrival, late) = channel.classify(fields, place, age, self.asks);
@@ -157,8 +153,7 @@ impl OwnMessages {
         let counts = &mut recorder.at(phase).counts;
         count_fields(counts, fields, place, age);
         counts.numbers_wrapped += u64::from(wrapped);
-        let was_had = matches!(arrival, Arrival::NewestAgain | Arrival::Again);
-        if was_had {
+        if matches!(arrival, Arrival::NewestAgain | Arrival::Again) {
             counts.repeated += 1;
             let as_it_should =
                 arrival == Arrival::NewestAgain && self.skipped == Skipped::Superseded;
@@ -167,11 +162,7 @@ impl OwnMessages {
         }
         counts.messages += 1;
         if arrival == Arrival::New {
-            let goes_down = channel.goes_down(place);
-            counts.numbers_down += u64::from(goes_down);
-            // One that comes after a later one has an earlier time too.
-            counts.times_back += u64::from(!goes_down && channel.goes_back(age));
-            counts.times_same += u64::from(channel.is_same_time(fields, age, now_ns));
+            channel.count_new(counts, fields, place, age, now_ns);
             // Of what is polled, most is not asked for in time.
             if self.skipped == Skipped::Missing && !self.asks {
                 channel.count_step(place, counts);
@@ -203,12 +194,7 @@ impl OwnMessages {
             channel.advance(fields, place, age, now_ns);
         }
         let is_newest = arrival == Arrival::New && !format.has_channels();
-        let newest = age.moment_ns().filter(|_| is_newest).map(|published_ns| Stamp {
-            // 0 would be that of a topic without an update.
-            sequence: fields.sequence.and_then(|n| u64::try_from(n).ok()).unwrap_or(1).max(1),
-            published_ns,
-        });
-        Receipt { new: true, newest }
+        Receipt { new: true, newest: is_newest.then(|| stamp(fields, age)).flatten() }
     }
 
     /// Counts a message that is new: one that comes late and the phase in which it was skipped, or so many
@@ -263,6 +249,13 @@ impl OwnMessages {
     }
 }
 
+/// Returns the number and moment of a message, if its moment is known.
+fn stamp(fields: &MessageFields, age: Age) -> Option<Stamp> {
+    // 0 would be that of a topic without an update.
+    let sequence = fields.sequence.and_then(|n| u64::try_from(n).ok()).unwrap_or(1).max(1);
+    age.moment_ns().map(|published_ns| Stamp { sequence, published_ns })
+}
+
 /// Counts what could be read of a message.
 fn count_fields(counts: &mut Counts, fields: &MessageFields, place: Option<u64>, age: Age) {
     counts.unstamped += u64::from(fields.time.is_none());
@@ -295,6 +288,31 @@ impl Channel {
             _ => number,
         };
         u64::try_from(number.checked_sub(first)?.checked_add(FIRST.into())?).ok()
+    }
+
+    /// Notes on which connection a message came: the first of another may begin the numbers anew.
+    fn note_connection(&mut self, reconnects: u32, fields: &MessageFields, age: Age) {
+        if std::mem::replace(&mut self.reconnects, reconnects) != reconnects
+            && self.begins_anew(fields, age)
+        {
+            *self = Channel { reconnects, ..Channel::default() };
+        }
+    }
+
+    /// Counts how the number and time of a new message differ from those of one that follows the last.
+    fn count_new(
+        &self,
+        counts: &mut Counts,
+        fields: &MessageFields,
+        place: Option<u64>,
+        age: Age,
+        now_ns: u64,
+    ) {
+        let goes_down = self.goes_down(place);
+        counts.numbers_down += u64::from(goes_down);
+        // One that comes after a later one has an earlier time too.
+        counts.times_back += u64::from(!goes_down && self.goes_back(age));
+        counts.times_same += u64::from(self.is_same_time(fields, age, now_ns));
     }
 
     /// The highest number, if any came.

@@ -175,9 +175,7 @@ const LOSSES: [Loss; 11] = [
     Loss {
         name: "audit_unexplained_bytes",
         unit: "bytes",
-        read: |row, _, _| {
-            known(&row.audit.connections).map(|_| row.audit.unexplained_bytes)
-        },
+        read: |row, _, _| known(&row.audit.connections).map(|_| row.audit.unexplained_bytes),
     },
 ];
 
@@ -272,9 +270,8 @@ impl RowBuilder<'_> {
 
     fn losses(&self) -> BTreeMap<String, u64> {
         let steady = self.traffic(Phase::Steady);
-        let read = |loss: &Loss| {
-            Some((loss.name.to_owned(), (loss.read)(self.row, self.info, &steady)?))
-        };
+        let read =
+            |loss: &Loss| Some((loss.name.to_owned(), (loss.read)(self.row, self.info, &steady)?));
         LOSSES.iter().filter_map(read).collect()
     }
 

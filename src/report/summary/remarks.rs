@@ -52,55 +52,88 @@ pub(super) fn short_queue(connects: Option<&Histogram<u64>>) -> Option<String> {
 
 /// Returns the sentences, without their full stops. `coding` is that of answers that could not be read.
 pub(super) fn of(counts: &Counts, coding: Option<&str>) -> Vec<String> {
-    let mut out = Vec::new();
-    let mut say = |n: u64, sentence: &dyn Fn(String) -> String| {
-        if n > 0 {
-            out.push(sentence(thousands(n)));
-        }
-    };
-    let held = counts.completed as f64 * NOT_HELD;
-    say(if counts.polls_not_held as f64 > held { counts.polls_not_held } else { 0 }, &|n| {
+    let mut out = Vec::from_iter(polls_not_held(counts));
+    out.extend(cookies(counts));
+    out.extend(of_some(counts.cursors_missing, |n| {
+        format!(
+            "clients may have got the same updates twice: {n} of {} answers had no `cursor` at the \
+             place that the series names, so that the next request sent the last one again",
+            thousands(counts.completed)
+        )
+    }));
+    out.extend(chunks(counts));
+    out.extend(of_some(counts.stray_bytes, |n| {
+        format!(
+            "the server sent {n} stray bytes after answers that have no body (204, 304): an empty \
+             body in chunks; they count as discarded"
+        )
+    }));
+    out.extend(of_some(counts.endless_waits, |n| {
+        format!(
+            "the server asked clients {n} times to wait for longer than the measured window before \
+             they connect again (retry, Retry-After), and they waited"
+        )
+    }));
+    out.extend(unmeasured(counts));
+    let undivided = counts.undivided;
+    out.extend((undivided > 0).then(|| bytes::heads_and_chunks(undivided)));
+    out.extend(compressed(counts, coding));
+    out
+}
+
+/// Returns a sentence on so many, if there are any.
+fn of_some(n: u64, sentence: impl FnOnce(String) -> String) -> Option<String> {
+    (n > 0).then(|| sentence(thousands(n)))
+}
+
+/// Says that most long polls ended at once.
+fn polls_not_held(counts: &Counts) -> Option<String> {
+    let is_most = counts.polls_not_held as f64 > counts.completed as f64 * NOT_HELD;
+    of_some(if is_most { counts.polls_not_held } else { 0 }, |n| {
         format!(
             "the server does not hold requests: it answered {n} of {} at once with nothing new, so \
              that the clients polled without a pause. If it has only the latest state, take \
              transport = \"polling\" with an interval; if it goes by ETag, the series needs conditional = true",
             thousands(counts.completed)
         )
-    });
-    let most = counts.completed as f64 * MOST_ANSWERS;
-    say(if counts.cookies_ignored as f64 > most { counts.cookies_ignored } else { 0 }, &|n| {
+    })
+}
+
+/// Says which cookies were not sent back.
+fn cookies(counts: &Counts) -> impl Iterator<Item = String> + use<> {
+    let is_most = counts.cookies_ignored as f64 > counts.completed as f64 * MOST_ANSWERS;
+    let ignored = of_some(if is_most { counts.cookies_ignored } else { 0 }, |n| {
         format!(
             "the server set a cookie with {n} of {} answers, and no client sent one back: each poll \
              may have opened a session of its own there. Set cookies = \"keep\" in the series",
             thousands(counts.completed)
         )
     });
-    say(counts.cookies_secure, &|n| {
+    let secure = of_some(counts.cookies_secure, |n| {
         format!(
             "cookies that the server set {n} times are not sent back: they are marked Secure, for https and wss \
              alone. Take the server's https:// or wss:// URL, or let it set them without Secure"
         )
     });
-    say(counts.cookies_of_other_hosts, &|n| {
+    let of_others = of_some(counts.cookies_of_other_hosts, |n| {
         format!(
             "cookies that the server set {n} times are not sent back: their Domain is not that of the requests' Host. \
              If the server has another name, write it as `host` of the series"
         )
     });
-    say(counts.cursors_missing, &|n| {
-        format!(
-            "clients may have got the same updates twice: {n} of {} answers had no `cursor` at the \
-             place that the series names, so that the next request sent the last one again",
-            thousands(counts.completed)
-        )
-    });
-    say(counts.split_updates, &|n| {
+    [ignored, secure, of_others].into_iter().flatten()
+}
+
+/// Says that chunks are not messages, or that a message has several JSON texts.
+fn chunks(counts: &Counts) -> impl Iterator<Item = String> + use<> {
+    let split = of_some(counts.split_updates, |n| {
         format!(
             "the server's chunks are not its messages: {n} updates came in several chunks each, and \
              figures for each message are for each chunk; set `delimiter` in the series"
         )
     });
-    say(counts.joined_messages.saturating_add(counts.continued_chunks), &|_| {
+    let unlike = counts.joined_messages.saturating_add(counts.continued_chunks);
+    let unlike = of_some(unlike, |_| {
         format!(
             "the server's chunks are not its messages: {} JSON texts came behind another in the same chunk, \
              {} chunks went on with one, and figures for each message are for each chunk; set `delimiter` in \
@@ -109,36 +142,20 @@ pub(super) fn of(counts: &Counts, coding: Option<&str>) -> Vec<String> {
             thousands(counts.continued_chunks)
         )
     });
-    let shown = counts.joined_messages > 0;
-    say(if shown { 0 } else { counts.joined_texts }, &|n| {
+    let is_said = counts.joined_messages > 0;
+    let joined = of_some(if is_said { 0 } else { counts.joined_texts }, |n| {
         format!(
             "{n} JSON texts came behind another in the same message: what came together counts as one message, \
              and a time or number is read in the first text alone"
         )
     });
-    say(counts.uneven_chunks, &|n| {
+    let uneven = of_some(counts.uneven_chunks, |n| {
         format!(
             "the server's chunks are not its messages: {n} chunks were a part of a message or more \
              than one; messages were found by `delimiter`"
         )
     });
-    say(counts.stray_bytes, &|n| {
-        format!(
-            "the server sent {n} stray bytes after answers that have no body (204, 304): an empty \
-             body in chunks; they count as discarded"
-        )
-    });
-    say(counts.endless_waits, &|n| {
-        format!(
-            "the server asked clients {n} times to wait for longer than the measured window before \
-             they connect again (retry, Retry-After), and they waited"
-        )
-    });
-    out.extend(unmeasured(counts));
-    let undivided = counts.undivided;
-    out.extend((undivided > 0).then(|| bytes::heads_and_chunks(undivided)));
-    out.extend(compressed(counts, coding));
-    out
+    [split, unlike, joined, uneven].into_iter().flatten()
 }
 
 /// Says that what came brought no update: it was empty, or repeated one.

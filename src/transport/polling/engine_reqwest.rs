@@ -254,37 +254,22 @@ impl ReqwestEngine {
         if end.is_ok() && !are_known {
             client.count_undivided(turn.phase);
         }
-        let mut goes_on = false;
-        match end {
+        let goes_on = match end {
             Ok(()) => {
-                let done_ns = now_ns();
-                let request = measured_size(client, turn.phase, request, moved);
-                goes_on =
-                    self.requests.follow(client, &mut state.redirected, status, text.as_deref());
-                if goes_on {
-                    state.poll.inbox.clear(&client.thread);
-                    add_redirect(client, turn.phase, moved, request, &parts);
-                } else {
-                    state.redirected.arrived();
-                    let success = self.requests.success.contains(status);
-                    let exchange = CompletedExchange {
-                        turn,
-                        sent_ns,
-                        done_ns,
-                        status,
-                        success,
-                        unreadable: compressed && payload > 0,
-                        cookie_ignored,
-                        body: WholeBody::Plain,
-                        moved,
-                        request,
-                        parts,
-                    };
-                    state.poll.complete(client, &exchange, text);
-                }
-                if self.new_connection {
-                    client.expect_connect();
-                }
+                let exchange = CompletedExchange {
+                    turn,
+                    sent_ns,
+                    done_ns: now_ns(),
+                    status,
+                    success: self.requests.success.contains(status),
+                    unreadable: compressed && payload > 0,
+                    cookie_ignored,
+                    body: WholeBody::Plain,
+                    moved,
+                    request: measured_size(client, turn.phase, request, moved),
+                    parts,
+                };
+                self.complete(client, state, &exchange, text)
             }
             Err(error) => {
                 let least = MovedBytes { up: request.bytes, down: head.bytes + payload };
@@ -294,10 +279,34 @@ impl ReqwestEngine {
                 state.lost = true;
                 let (error, text) = cut_answer(error, &response, payload);
                 client.refused(turn.phase, error, text);
+                false
             }
-        }
+        };
         if self.new_connection {
             self.close(client, state.observed.take());
+        }
+        goes_on
+    }
+
+    /// Adds an exchange whose answer is whole. Returns whether it leads elsewhere and is followed.
+    fn complete(
+        &self,
+        client: &mut Client,
+        state: &mut UserState,
+        exchange: &CompletedExchange,
+        text: Option<Box<AnswerText>>,
+    ) -> bool {
+        let CompletedExchange { turn, status, moved, request, ref parts, .. } = *exchange;
+        let goes_on = self.requests.follow(client, &mut state.redirected, status, text.as_deref());
+        if goes_on {
+            state.poll.inbox.clear(&client.thread);
+            add_redirect(client, turn.phase, moved, request, parts);
+        } else {
+            state.redirected.arrived();
+            state.poll.complete(client, exchange, text);
+        }
+        if self.new_connection {
+            client.expect_connect();
         }
         goes_on
     }
