@@ -461,8 +461,13 @@ mod tests {
             assert_eq!(before.threads, BTreeSet::from([child.id().cast_signed()]));
             child.stdin.as_mut().expect("it is piped").write_all(b"\n").expect("it reads");
             line(&mut child);
-            let did = activity(&set).expect("it runs").activity.since(before.activity);
-            // It has waited once, and read and written a line.
+            let did = || activity(&set).expect("it runs").activity.since(before.activity);
+            // It has read and written a line, and waits for the next one.
+            wait_until("it waits", || match did().context_switches {
+                KernelCounts::Known(waited, _) => waited > 0,
+                KernelCounts::Absent(_) => true,
+            });
+            let did = did();
             let at_least = |counts, least: (u64, u64)| match counts {
                 KernelCounts::Known(first, second) => first >= least.0 && second >= least.1,
                 // Some kernels do not count calls.
