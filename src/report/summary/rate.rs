@@ -280,12 +280,17 @@ fn most(group: &Group, setting: &Setting, published: f64) -> f64 {
     let runs = group.ends.len() as f64;
     let before = clients * runs * info.feed_rate_hz * setting.warmup_ns as f64 / 1e9;
     let owed = (before - group.total.phases.warmup.counts.messages as f64).max(0.0);
-    let total = match (setting.arrivals, setting.spread) {
+    most_at_random(setting, clients, published) * FAST + owed + at_edges(group, setting)
+}
+
+/// The largest number of updates by chance, of so many on average.
+fn most_at_random(setting: &Setting, clients: f64, published: f64) -> f64 {
+    match (setting.arrivals, setting.spread) {
         (Arrivals::Periodic, _) => published,
         (Arrivals::Poisson, true) => published + deviation(published),
+        // All clients' updates come at the same moments: one process for all.
         (Arrivals::Poisson, false) => published + clients * deviation(published / clients.max(1.0)),
-    };
-    total * FAST + owed + at_edges(group, setting)
+    }
 }
 
 /// Whether messages tell by their times or numbers that the server has sent them again.
@@ -329,7 +334,13 @@ fn at_edges(group: &Group, setting: &Setting) -> f64 {
 /// The least number of updates that is no fault.
 fn least(group: &Group, setting: &Setting, published: f64) -> f64 {
     let clients = f64::from(group.info.clients);
-    let at_edges = at_edges(group, setting);
+    let polls = polls_without_numbers(group, setting);
+    least_at_random(setting, clients, published, polls) - at_edges(group, setting)
+}
+
+/// The least number of updates by chance, of so many on average: those that so many polls see, if a poll sees
+/// the latest alone.
+fn least_at_random(setting: &Setting, clients: f64, published: f64, polls: Option<f64>) -> f64 {
     let random = |mean: f64| {
         if setting.spread {
             poisson_at_least(mean, CHANCE)
@@ -338,8 +349,7 @@ fn least(group: &Group, setting: &Setting, published: f64) -> f64 {
             clients * poisson_at_least(mean / clients.max(1.0), CHANCE)
         }
     };
-    let polls = polls_without_numbers(group, setting);
-    let total = match (setting.arrivals, polls.map(|polls| (polls, published / polls))) {
+    match (setting.arrivals, polls.map(|polls| (polls, published / polls))) {
         (Arrivals::Periodic, None) => published,
         (Arrivals::Periodic, Some((polls, each))) => {
             if (each - 1.0).abs() < ALIKE {
@@ -352,8 +362,7 @@ fn least(group: &Group, setting: &Setting, published: f64) -> f64 {
         (Arrivals::Poisson, None) => random(published),
         // A poll sees one if at least one was published since the last.
         (Arrivals::Poisson, Some((polls, each))) => random(-polls * (-each).exp_m1()),
-    };
-    total - at_edges
+    }
 }
 
 /// The longest interval that ran.
@@ -419,5 +428,55 @@ mod tests {
         let deviations = (1e8 - poisson_at_least(1e8, CHANCE)) / 1e4;
         assert!((4.7..4.8).contains(&deviations), "{deviations}");
         assert_eq!(poisson_at_least(0.0, CHANCE), 0.0);
+    }
+
+    /// The chance that a Poisson variable with this mean is above a number.
+    fn chance_above(mean: f64, number: f64) -> f64 {
+        let from = number.floor() as u64 + 1;
+        let term = |n: u64| (n as f64 * mean.ln() - mean - ln_factorial(n as f64)).exp();
+        (from..from + 1_000).map(term).sum()
+    }
+
+    fn setting(arrivals: &str, spread: bool) -> Setting {
+        Setting::of(&serde_json::json!({ "feed": { "arrivals": arrivals, "spread": spread } }))
+    }
+
+    #[test]
+    fn random_updates_exceed_the_bound_once_in_a_million_runs() {
+        for mean in [1.0, 20.0, 400.0, 5_000.0] {
+            let most = most_at_random(&setting("poisson", true), 10.0, mean);
+            let chance = chance_above(mean, most);
+            assert!(chance <= CHANCE && chance > CHANCE / 1e3, "{mean}: {most}, {chance}");
+            // What comes to all at once is one process, whose number counts for each.
+            let together = most_at_random(&setting("poisson", false), 10.0, mean);
+            assert!(
+                (together - 10.0 * most_at_random(&setting("poisson", true), 1.0, mean / 10.0))
+                    .abs()
+                    < 1e-6
+            );
+            assert!(together > most);
+            assert_eq!(most_at_random(&setting("periodic", true), 10.0, mean), mean);
+        }
+    }
+
+    #[test]
+    fn fewer_random_updates_than_the_bound_come_once_in_a_million_runs() {
+        let of = |spread, polls| least_at_random(&setting("poisson", spread), 10.0, 400.0, polls);
+        assert_eq!(of(true, None), poisson_at_least(400.0, CHANCE));
+        assert_eq!(of(false, None), 10.0 * poisson_at_least(40.0, CHANCE));
+        // Of as many polls as updates, those see none before which none came: one in e.
+        let seen = 400.0 * (1.0 - (-1.0f64).exp());
+        assert_eq!(of(true, Some(400.0)), poisson_at_least(seen, CHANCE));
+        assert_eq!(least_at_random(&setting("periodic", true), 10.0, 400.0, None), 400.0);
+    }
+
+    #[test]
+    fn polls_at_the_pace_of_updates_may_see_half_of_them() {
+        let of =
+            |published| least_at_random(&setting("periodic", true), 10.0, published, Some(1_000.0));
+        // Within a tenth of one update for each poll.
+        assert_eq!([901.0, 1_000.0, 1_099.0].map(of), [450.5, 500.0, 500.0]);
+        // Beyond it each poll sees one, or each update is seen.
+        assert_eq!([899.0, 300.0, 1_101.0, 4_000.0].map(of), [899.0, 300.0, 1_000.0, 1_000.0]);
     }
 }

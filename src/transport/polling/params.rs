@@ -273,18 +273,31 @@ mod tests {
     use super::*;
     use crate::protocol::http1::head::RequestHead;
 
+    fn back_to_back(new_connection: bool, conditional: bool) -> Params {
+        Params {
+            interval_ns: 0,
+            phase: TurnPlacement::Spread,
+            new_connection,
+            request: RequestHead::Chapter.into(),
+            conditional,
+            response: ResponseHead::Chapter,
+            engine: PollingEngine::Raw,
+        }
+    }
+
+    #[test]
+    fn an_echo_has_no_validators() {
+        let echo = Spec { workload: Workload::Echo, ..Spec::PLAIN };
+        let why = refuses(&back_to_back(false, true), &echo);
+        assert!(why.is_some_and(|why| why.ends_with("leave out conditional")));
+        assert_eq!(refuses(&back_to_back(false, false), &echo), None);
+        assert_eq!(refuses(&back_to_back(false, true), &Spec::PLAIN), None);
+    }
+
     #[test]
     fn back_to_back_takes_a_round_trip_and_with_a_handshake_two() {
         let of = |new_connection| {
-            let params = Params {
-                interval_ns: 0,
-                phase: TurnPlacement::Spread,
-                new_connection,
-                request: RequestHead::Chapter.into(),
-                conditional: false,
-                response: ResponseHead::Chapter,
-                engine: PollingEngine::Raw,
-            };
+            let params = back_to_back(new_connection, false);
             let target = Target {
                 authority: "h".into(),
                 credentials: None,
