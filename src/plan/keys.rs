@@ -122,7 +122,8 @@ keys! { FEED:
         "\"snapshot\": a client that asks gets only the latest update; \"log\": all that it has \
          not received"),
     BATCH = ("batch", Some("\"0s\""),
-        "updates wait this long after the first one and are sent together; 0s: sent at once"),
+        "updates wait this long after the first one and are sent together; 0s: sent at once. Of a server \
+         of your own that pushes: the time between two of its messages, if it sends the latest state alone"),
     PAYLOAD = ("payload", Some("\"text\""),
         "the form of a message: \"text\", \"binary\" or \"json\""),
     SIZE = ("size", Some("\"21B\""), "the size of a message"),

@@ -111,8 +111,7 @@ fn nothing_but_repeats(group: &Group, setting: &Setting) -> Option<String> {
     (numbered && !delivery::asks(group) && counts.updates_duplicated > again).then(|| {
         format!(
             "{} messages came in the measured window and all had a number that came before: if the \
-             server sends its state again and again by intent, [feed] must say so (semantics = \
-             \"snapshot\" and batch)",
+             server sends its state again and again by intent, {SAY_SO}",
             thousands(counts.repeated)
         )
     })
@@ -138,6 +137,10 @@ fn numbers_that_came_before(group: &Group) -> String {
         thousands(counts.updates_duplicated.saturating_add(counts.messages)),
     )
 }
+
+/// How a scenario says that only the latest update counts to clients that do not ask.
+const SAY_SO: &str = "set semantics = \"snapshot\" in [feed], and batch to the time between two messages of the \
+     server, for example \"100ms\"";
 
 /// Every update that was published in the measured window reached its client, was replaced or is
 /// missing, and there is no fourth.
@@ -204,8 +207,7 @@ pub(crate) fn nothing_missing(group: &Group, setting: &Setting) -> CheckResult {
         }
         (Published::FromNumbers, n) => format!(
             "{} of {of} updates between a client's first and last never came: the numbers have \
-             gaps; if the server leaves updates out by intent, [feed] must say so (semantics = \
-             \"snapshot\" and batch)",
+             gaps; if the server leaves updates out by intent, {SAY_SO}",
             thousands(n),
         ),
         (Published::Known, n) => {
