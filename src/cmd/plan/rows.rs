@@ -8,6 +8,8 @@ use crate::plan::{
     Case, Plan, PlannedSeries, Preflight, Server, ServerProcesses, estimate, estimate_result_bytes,
     is_idle, is_size_idle,
 };
+use crate::predict::{Exchange, Model};
+use crate::record::Part;
 use crate::secret::redact;
 use crate::tls::{TlsSettings, TlsVersion};
 use crate::units::{human_bytes, human_ns, thousands, three};
@@ -265,7 +267,10 @@ pub(super) fn traffic_rows(plan: &Plan) -> Vec<Cells> {
     let rows = plan.first_cases().map(|case| {
         let mut row = case_cells(plan, case);
         let Some(t) = estimate(plan, case).traffic else {
-            row.push("not known".to_owned());
+            row.extend(match plan.model(case) {
+                Some(model) => each_event(&model),
+                None => vec![format!("not known: {}", why_unknown(plan, plan.series_of(case)))],
+            });
             return row;
         };
         row.push(format!("{}/s", thousands(t.events.round() as u64)));
@@ -275,6 +280,32 @@ pub(super) fn traffic_rows(plan: &Plan) -> Vec<Cells> {
         row
     });
     std::iter::once(heads).chain(rows).collect()
+}
+
+/// The bytes of one event, if as many come as possible.
+fn each_event(model: &Model) -> Cells {
+    let bytes = |of: fn(&Exchange) -> u64| {
+        format!("{} each", human_bytes(model.per_message(|exchange| of(exchange) as f64)))
+    };
+    vec![
+        "as many as possible".to_owned(),
+        bytes(|e| e.ledger.down[Part::Payload]),
+        bytes(|e| e.ledger.up.overhead()),
+        bytes(|e| e.ledger.down.overhead()),
+        bytes(|e| e.ledger.up.wire.get() + e.ledger.down.wire.get()),
+        bytes(|e| e.ip_bytes().get()),
+    ]
+}
+
+/// Why nobody knows the bytes of a series beforehand.
+fn why_unknown(plan: &Plan, series: &PlannedSeries) -> &'static str {
+    if !plan.is_bundled(series) {
+        "they are the server's own"
+    } else if plan.tls_of(series).is_some() && series.connection_each_turn {
+        "the size of a TLS handshake varies"
+    } else {
+        "requests differ from client to client"
+    }
 }
 
 /// Memory by owner.
