@@ -557,18 +557,33 @@ fn a_worker_killed_in_mid_run_is_counted_and_hangs_nothing() {
 }
 
 #[test]
-fn an_unreachable_port_is_named_with_its_errno() {
+fn a_closed_port_ends_a_run_before_it_begins() {
     // Bound and never listening: nobody else can take the port meanwhile.
     let holder = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = holder.local_addr().expect("an address");
     drop(holder);
     let world = World::new(&format!("{SMALL}\n[server]\nurl = \"http://{address}\"\n"));
-    let output = finish(&mut world.run(&["--set", "timeout=1s", "--set", "duration=500ms"]));
-    expect_code(&output, 96);
+    // It is said at once that the run waits, and there is no run.
+    for (timeout, waits) in [("timeout=1s", false), ("timeout=2s", true)] {
+        let output = finish(&mut world.run(&["--set", timeout, "--set", "duration=1h"]));
+        expect_code(&output, 1);
+        let text = said(&output);
+        assert!(text.contains(&format!("nobody listens at {address}: the connection")), "{text}");
+        assert_eq!(text.contains("as `timeout` says"), waits, "{text}");
+        assert!(!world.path("out").exists(), "{text}");
+    }
+    // A server that is about to start is waited for.
+    let port = address.port().to_string();
+    let mut run = world.run(&["--set", "timeout=60s", "--set", "duration=500ms"]);
+    let run = run.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
+    let bind = format!("127.0.0.1:{port}");
+    let mut server = wsbench(&["serve", "--bind", &bind]).stdout(Stdio::null()).spawn();
+    let output = wait(run, Duration::from_secs(90));
     let text = said(&output);
-    assert!(text.contains("ECONNREFUSED"), "{text}");
-    assert!(text.contains("0 of 40 clients connected"), "{text}");
-    assert!(!text.contains("NaN"), "{text}");
+    assert!(text.contains("verdict: ") && !text.contains("the connection was refused"), "{text}");
+    if let Ok(server) = &mut server {
+        server.kill().and_then(|()| server.wait()).expect("it runs");
+    }
 }
 
 #[test]

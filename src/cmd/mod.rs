@@ -12,6 +12,7 @@ mod gate;
 mod heads;
 mod history;
 mod init;
+mod listening;
 mod model;
 mod pictures;
 pub(crate) mod plan;

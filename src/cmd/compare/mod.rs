@@ -22,6 +22,8 @@ use crate::cli::{CalibrateArgs, CompareArgs, PairArgs};
 use crate::cmd::ci;
 use crate::cmd::console::{note, warn};
 use crate::cmd::files::prepare_reports;
+use crate::cmd::listening;
+use crate::cmd::listening::Patience;
 use crate::error::{Failure, Outcome, at};
 use crate::gate::noise;
 use crate::gate::paired::{Looks, Rules};
@@ -257,6 +259,9 @@ fn prepare(
         warn(warning);
     }
     require_one_length(&sides)?;
+    for side in sides.iter().take(shown) {
+        listening::require(&side.plan, Patience::Timeout)?;
+    }
     let name = &sides[0].plan.name;
     let limited = sides.iter().any(|side| side.limited);
     let limit = limit.of(&sides[0].plan);

@@ -6,6 +6,8 @@ use crate::cli::{OutputFormat, RunArgs, RunOutputArgs};
 use crate::cmd::ci;
 use crate::cmd::console::{note, warn};
 use crate::cmd::files::{now_text, prepare_file, prepare_reports, write_file};
+use crate::cmd::listening;
+use crate::cmd::listening::Patience;
 use crate::cmd::pictures;
 use crate::cmd::plan::{Prepared, prepare_args};
 use crate::cmd::report::{formats, reports_in, write_all};
@@ -28,31 +30,33 @@ use std::path::Path;
 /// Runs a scenario and reports. Returns what the run came to.
 ///
 /// # Errors
-/// If the scenario cannot be used, the machine cannot hold it, or the run failed.
+/// If the scenario cannot be used, the machine cannot hold it, nobody listens at a URL, or the run failed.
 pub(crate) fn run(args: &RunArgs) -> Outcome<Conclusion> {
     let title = format!("run of {}", args.scenario.path.display());
-    measure(&title, &args.how, || prepare_args(&args.scenario))
+    measure(&title, &args.how, Patience::Timeout, || prepare_args(&args.scenario))
 }
 
 /// Prepares a scenario, runs it and reports.
 ///
 /// # Errors
-/// As of preparing it, or if the machine cannot hold it, or the run failed.
+/// As of preparing it, or if the machine cannot hold it, nobody listens at a URL, or the run failed.
 pub(super) fn measure(
     title: &str,
     args: &RunOutputArgs,
+    patience: Patience,
     prepare: impl FnOnce() -> Outcome<Prepared>,
 ) -> Outcome<Conclusion> {
     ci::report_failure(title, &args.reporting.output, || {
         let formats = formats(&args.reporting.reports)?;
         os::raise_open_files();
-        run_prepared(&prepare()?, args, &formats)
+        run_prepared(&prepare()?, args, patience, &formats)
     })
 }
 
 fn run_prepared(
     prepared: &Prepared,
     args: &RunOutputArgs,
+    patience: Patience,
     formats: &[&'static Format],
 ) -> Outcome<Conclusion> {
     let reporting = &args.reporting;
@@ -63,6 +67,7 @@ fn run_prepared(
         return Err(Failure::run(refusal));
     }
     let plan = &prepared.plan;
+    listening::require(plan, patience)?;
     let out = prepare_reports(args.out.as_deref(), &plan.name, estimate_result_bytes(plan))?;
     if let Some(file) = &args.save_baseline {
         prepare_file(file)?;

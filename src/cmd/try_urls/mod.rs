@@ -3,12 +3,12 @@
 //! The arguments become the text of a scenario, which goes the way of every other: what `run` would
 //! say of it, `try` says, with the argument in place of the line.
 
-mod listening;
 mod scenario;
 
 use crate::cli::TryArgs;
 use crate::cmd::console::{note, warn};
 use crate::cmd::init::write_new;
+use crate::cmd::listening::Patience;
 use crate::cmd::plan::{Prepared, prepare_file};
 use crate::cmd::run::measure;
 use crate::error::Outcome;
@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 /// If an argument cannot be used, nobody listens at a URL, the machine cannot hold the clients, or the run
 /// failed.
 pub(crate) fn run(args: &TryArgs) -> Outcome<Conclusion> {
-    measure("try", &args.how, || prepare(args))
+    measure("try", &args.how, Patience::Second, || prepare(args))
 }
 
 fn prepare(args: &TryArgs) -> Outcome<Prepared> {
@@ -39,7 +39,6 @@ fn prepare(args: &TryArgs) -> Outcome<Prepared> {
             note(format_args!("the scenario is in {shown}: `wsbench run {shown}` repeats it"));
         }
     }
-    listening::require(&prepared.plan)?;
     Ok(prepared)
 }
 
