@@ -11,7 +11,7 @@ use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-/// How long one attempt may take, and how long nobody is told that a server is waited for.
+/// How long one attempt may take, and after which a note says that a server is waited for.
 const ATTEMPT: Duration = Duration::from_secs(1);
 /// Between two attempts.
 const PAUSE: Duration = Duration::from_millis(50);

@@ -4,7 +4,7 @@
 //! driver on time, and every byte counted.
 
 use crate::feed::Workload;
-use crate::record::{Flow, Metric, Part};
+use crate::record::{Counts, Flow, Metric, Part};
 use crate::report::check::{Check, CheckResult};
 use crate::report::figure::Figure;
 use crate::report::summary::delivery;
@@ -136,6 +136,29 @@ fn numbers_that_came_before(group: &Group) -> String {
         thousands(counts.updates_duplicated),
         thousands(counts.updates_duplicated.saturating_add(counts.messages)),
     )
+}
+
+/// Says how many messages a server has sent again to clients that had connected again, with a time before that:
+/// these count as no duplicates.
+pub(super) fn again_after_reconnects(group: &Group, setting: &Setting) -> Option<String> {
+    let counts = group.total.phases.total().counts;
+    let again = sent_again(&counts, setting, delivery::asks(group));
+    (again > 0).then(|| {
+        format!(
+            "{} messages came again to clients that had connected again: they have a time before that \
+             connection, and count in `repeated` alone",
+            thousands(again)
+        )
+    })
+}
+
+fn sent_again(counts: &Counts, setting: &Setting, asks: bool) -> u64 {
+    // To repeat the latest may be what was asked for.
+    let by_intent = asks || (!setting.log && setting.batch_ns > 0);
+    if by_intent || counts.reconnects == 0 {
+        return 0;
+    }
+    counts.repeated.saturating_sub(counts.updates_duplicated)
 }
 
 /// How a scenario says that only the latest update counts to clients that do not ask.
@@ -325,6 +348,20 @@ fn above_tcp(flow: &Flow) -> u128 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_comes_again_over_reconnects_is_none_of_the_other_repeats() {
+        let counts =
+            Counts { reconnects: 4, repeated: 50, updates_duplicated: 8, ..Counts::default() };
+        let plain = Setting::of(&serde_json::json!({}));
+        let again = |counts, asks| sent_again(counts, &plain, asks);
+        assert_eq!(again(&counts, false), 42);
+        // A poll brings the latest again.
+        assert_eq!(again(&counts, true), 0);
+        assert_eq!(again(&Counts { reconnects: 0, ..counts }, false), 0);
+        let feed = serde_json::json!({ "feed": { "semantics": "snapshot", "batch_ns": 1 } });
+        assert_eq!(sent_again(&counts, &Setting::of(&feed), false), 0);
+    }
 
     #[test]
     fn rounding_never_fails_and_what_is_beyond_it_always_does() {

@@ -6,7 +6,6 @@ use crate::record::{Counts, Metric};
 use crate::report::check::{Check, CheckResult};
 use crate::report::figure::Figure;
 use crate::report::summary::delimited::{are_chunks_unlike, one_update_each};
-use crate::report::summary::delivery;
 use crate::report::summary::group::Group;
 use crate::report::summary::remarks;
 use crate::report::summary::setting::{OwnMessageSetting, OwnTime, Setting};
@@ -334,16 +333,6 @@ fn looks_like(stated: &OwnTime, time: &StrangeTime) -> String {
     format!("the first lies {far} {way} this machine's clock{again}")
 }
 
-/// Returns how many messages a server has sent again to clients that had connected again. Others that came
-/// before count as duplicated, unless repeating the latest is what was asked for.
-fn again_after_reconnects(counts: &Counts, setting: &Setting, asks: bool) -> u64 {
-    let by_intent = asks || (!setting.log && setting.batch_ns > 0);
-    if by_intent || counts.reconnects == 0 {
-        return 0;
-    }
-    counts.repeated.saturating_sub(counts.updates_duplicated)
-}
-
 /// Returns what a reader must know of the times, in sentences.
 pub(super) fn notes(group: &Group, setting: &Setting) -> Vec<String> {
     let counts = group.total.phases.total().counts;
@@ -363,11 +352,6 @@ pub(super) fn notes(group: &Group, setting: &Setting) -> Vec<String> {
         counts.replayed,
         "messages have a time before their connection was made, as what a server has when a client comes, \
          or writes by a clock that is behind: their age is no delivery latency",
-    );
-    say(
-        again_after_reconnects(&counts, setting, delivery::asks(group)),
-        "messages that their clients had came again when they had connected again, with a time before that \
-         connection: they count in `repeated` alone",
     );
     say(
         counts.listed_updates,
@@ -437,20 +421,6 @@ mod tests {
             replayed: false,
         };
         looks_like(&stated, &time)
-    }
-
-    #[test]
-    fn what_comes_again_over_reconnects_is_told_from_other_repeats() {
-        let counts =
-            Counts { reconnects: 4, repeated: 50, updates_duplicated: 8, ..Counts::default() };
-        let plain = Setting::of(&serde_json::json!({}));
-        let again = |counts, asks| again_after_reconnects(counts, &plain, asks);
-        assert_eq!(again(&counts, false), 42);
-        // A poll brings the latest again.
-        assert_eq!(again(&counts, true), 0);
-        assert_eq!(again(&Counts { reconnects: 0, ..counts }, false), 0);
-        let feed = serde_json::json!({ "feed": { "semantics": "snapshot", "batch_ns": 1 } });
-        assert_eq!(again_after_reconnects(&counts, &Setting::of(&feed), false), 0);
     }
 
     #[test]

@@ -153,6 +153,7 @@ fn row(group: &Group, setting: &Setting, floor: Option<(&Group, &Row)>) -> Row {
     row.remarks.extend(remarks::left_running(&group.ends));
     row.remarks.extend(remarks::short_queue(group.total.latency.of(Metric::ConnectTime)));
     row.remarks.extend(message_times::notes(group, setting));
+    row.remarks.extend(consistency::again_after_reconnects(group, setting));
     row.remarks.extend(floor.and_then(|(floor, own)| remarks::floor(&floor.ends, &own.checks)));
     row.notes = notes(group, &row);
     (row.status, row.checks) = verdict::of_row(group, setting, &row);

@@ -446,7 +446,9 @@ mod tests {
         for mean in [1.0, 20.0, 400.0, 5_000.0] {
             let most = most_at_random(&setting("poisson", true), 10.0, mean);
             let chance = chance_above(mean, most);
-            assert!(chance <= CHANCE && chance > CHANCE / 1e3, "{mean}: {most}, {chance}");
+            assert!(chance <= CHANCE, "{mean}: {most}, {chance}");
+            // Of many it is no more than some deviations.
+            assert!(mean < 5_000.0 || most < mean + 6.0 * mean.sqrt(), "{mean}: {most}");
             // What comes to all at once is one process, whose number counts for each.
             let together = most_at_random(&setting("poisson", false), 10.0, mean);
             assert!(
