@@ -2,7 +2,7 @@
 
 use crate::tls::sessions::Sessions;
 use crate::tls::settings::TlsSettings;
-use crate::tls::verifier::{AnyCertificate, Trusted};
+use crate::tls::verifier::Verifier;
 use crate::tls::{files, provider, versions};
 use rustls::client::Resumption;
 use rustls::pki_types::ServerName;
@@ -44,17 +44,15 @@ pub(crate) fn client_config(
     settings: &TlsSettings,
     own_certificate: Option<&str>,
 ) -> Result<ClientTls, String> {
-    let provider = provider();
-    let builder = ClientConfig::builder_with_provider(provider.clone())
+    let builder = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(versions(settings.version))
         .map_err(|error| error.to_string())?;
-    let builder = if settings.insecure {
-        let any = Arc::new(AnyCertificate(provider));
-        builder.dangerous().with_custom_certificate_verifier(any)
+    let verifier = if settings.insecure {
+        Verifier::any()
     } else {
-        let trusted = Arc::new(Trusted::new(settings.ca.as_deref(), own_certificate)?);
-        builder.dangerous().with_custom_certificate_verifier(trusted)
+        Verifier::trusting(settings.ca.as_deref(), own_certificate)?
     };
+    let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
     let mut config = match &settings.certificate {
         None => builder.with_no_client_auth(),
         Some((certificate, key)) => builder

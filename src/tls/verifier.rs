@@ -20,22 +20,35 @@ pub(crate) fn is_of_authority(error: &CertificateError) -> bool {
     matches!(other.0.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))
 }
 
-/// Accepts what an authority has signed, and a certificate that is named itself: it was given to be
-/// trusted, whoever signed it and whatever it is for. Its name, its time and the handshake's signature
-/// are checked all the same.
+/// Decides on the certificates of servers. The signatures of a handshake are checked whatever is accepted, so
+/// that it costs the same, the certificate's path apart.
 #[derive(Debug)]
-pub(super) struct Trusted {
+pub(super) struct Verifier {
+    provider: Arc<CryptoProvider>,
+    /// What is accepted; any certificate without it.
+    trusted: Option<Trusted>,
+}
+
+/// Accepts what an authority has signed, and a certificate that is named itself: it was given to be
+/// trusted, whoever signed it and whatever it is for. Its name and its time are checked all the same.
+#[derive(Debug)]
+struct Trusted {
     usual: Arc<WebPkiServerVerifier>,
     named: Vec<CertificateDer<'static>>,
 }
 
-impl Trusted {
+impl Verifier {
+    /// Accepts the certificate of any server.
+    pub(super) fn any() -> Verifier {
+        Verifier { provider: provider(), trusted: None }
+    }
+
     /// Trusts the bundled server's own certificate alone, the certificates of a file, or the system's
     /// authorities.
     ///
     /// # Errors
     /// A sentence, if a file cannot be read or used.
-    pub(super) fn new(ca: Option<&Path>, own: Option<&str>) -> Result<Trusted, String> {
+    pub(super) fn trusting(ca: Option<&Path>, own: Option<&str>) -> Result<Verifier, String> {
         let mut roots = RootCertStore::empty();
         let named = match (own, ca) {
             (Some(own), _) => files::certificates_in(own.as_bytes())?,
@@ -51,7 +64,8 @@ impl Trusted {
                 .map_err(|error| format!("cannot trust a certificate: {error}"))?;
         }
         let usual = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider());
-        Ok(Trusted { usual: usual.build().map_err(|error| error.to_string())?, named })
+        let usual = usual.build().map_err(|error| error.to_string())?;
+        Ok(Verifier { provider: provider(), trusted: Some(Trusted { usual, named }) })
     }
 }
 
@@ -69,7 +83,7 @@ fn add_of_system(roots: &mut RootCertStore) -> Result<(), String> {
     Ok(())
 }
 
-impl ServerCertVerifier for Trusted {
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
         certificate: &CertificateDer<'_>,
@@ -78,12 +92,15 @@ impl ServerCertVerifier for Trusted {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let usual = self.usual.verify_server_cert(certificate, others, name, ocsp, now);
-        let Err(Error::InvalidCertificate(error)) = &usual else { return usual };
+        let Some(Trusted { usual, named }) = &self.trusted else {
+            return Ok(ServerCertVerified::assertion());
+        };
+        let found = usual.verify_server_cert(certificate, others, name, ocsp, now);
+        let Err(Error::InvalidCertificate(error)) = &found else { return found };
         // Both are found after the certificate's time was checked.
         let only_unsigned = *error == CertificateError::UnknownIssuer || is_of_authority(error);
-        if !only_unsigned || !self.named.contains(certificate) {
-            return usual;
+        if !only_unsigned || !named.contains(certificate) {
+            return found;
         }
         verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
         Ok(ServerCertVerified::assertion())
@@ -94,44 +111,7 @@ impl ServerCertVerifier for Trusted {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.usual.verify_tls12_signature(message, certificate, signature)
-    }
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.usual.verify_tls13_signature(message, certificate, signature)
-    }
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.usual.supported_verify_schemes()
-    }
-}
-
-/// Accepts the certificate of any server. Its signatures are checked as usual, so that a handshake
-/// costs what it does with a certificate that is trusted, its path apart.
-#[derive(Debug)]
-pub(super) struct AnyCertificate(pub(super) Arc<CryptoProvider>);
-
-impl ServerCertVerifier for AnyCertificate {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
+        let algorithms = &self.provider.signature_verification_algorithms;
         crypto::verify_tls12_signature(message, certificate, signature, algorithms)
     }
     fn verify_tls13_signature(
@@ -140,10 +120,10 @@ impl ServerCertVerifier for AnyCertificate {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
+        let algorithms = &self.provider.signature_verification_algorithms;
         crypto::verify_tls13_signature(message, certificate, signature, algorithms)
     }
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
