@@ -302,13 +302,15 @@ impl RequestSettings {
         Some(RequestSettings { head: head?, options: options.with_encoding(fields) })
     }
 
-    /// Reports a coding that cannot be read of an answer that never ends.
-    pub(crate) fn check_stream(&self, fields: &mut Fields) {
-        if self.options.codings().has(ContentCoding::Zstd) {
+    /// Reads those of an answer that never ends, and reports a coding that cannot be read of one.
+    pub(crate) fn read_stream(fields: &mut Fields) -> Option<RequestSettings> {
+        let read = RequestSettings::read(fields)?;
+        if read.options.codings().has(ContentCoding::Zstd) {
             let why = "accept_encoding: zstd can be read of whole answers alone, not of a stream; \
                        take gzip, deflate or br";
             fields.report(&ACCEPT_ENCODING, why);
         }
+        Some(read)
     }
 
     /// Reads those of a poll, too, with its method and body.

@@ -64,10 +64,7 @@ pub(crate) static TRANSPORT: Transport = Transport {
     ],
     path: "/events",
     parse: |fields| {
-        let request = RequestSettings::read(fields);
-        if let Some(request) = &request {
-            request.check_stream(fields);
-        }
+        let request = RequestSettings::read_stream(fields);
         let ids = fields.boolean(&IDS);
         let heartbeat_ns = fields.duration_ns_from_or_none(&HEARTBEAT, 10_000_000, "10ms");
         let reconnect_ns = fields.duration_ns(&RECONNECT);

@@ -52,10 +52,7 @@ pub(crate) static TRANSPORT: Transport = Transport {
     ],
     path: "/stream",
     parse: |fields| {
-        let request = RequestSettings::read(fields);
-        if let Some(request) = &request {
-            request.check_stream(fields);
-        }
+        let request = RequestSettings::read_stream(fields);
         let delimiter = delimiter::read(fields);
         let reconnect_ns = fields.duration_ns(&RECONNECT);
         Some(Box::new(Params { request: request?, delimiter, reconnect_ns }))
