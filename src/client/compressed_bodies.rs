@@ -36,6 +36,28 @@ pub(crate) enum WholeBody {
     Undecodable,
 }
 
+/// Parses what was read of a response, and shows its body: the text of a compressed one, if the client's
+/// requests ask for a coding. Returns how much belonged to the response.
+///
+/// # Errors
+/// [`Malformed`] if it is none.
+#[inline]
+pub(crate) fn feed_text(
+    bodies: Option<&mut CompressedBodies>,
+    response: &mut Response,
+    bytes: &[u8],
+    mut on: impl FnMut(&[u8]),
+) -> Result<usize, Malformed> {
+    match bodies {
+        Some(bodies) => bodies.feed(response, bytes, on),
+        None => response.feed_with(bytes, |piece| {
+            if let Some(bytes) = piece.bytes() {
+                on(bytes);
+            }
+        }),
+    }
+}
+
 impl CompressedBodies {
     /// Forgets the body: another response begins.
     pub(crate) fn restart(&mut self) {
@@ -63,7 +85,7 @@ impl CompressedBodies {
     ///
     /// # Errors
     /// [`Malformed`] if it is none.
-    pub(crate) fn feed(
+    fn feed(
         &mut self,
         response: &mut Response,
         bytes: &[u8],

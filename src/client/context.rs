@@ -137,7 +137,8 @@ impl std::ops::AddAssign for Tally {
 
 impl ThreadContext {
     /// The context of a thread without clients, which reads messages of the bundled server.
-    pub fn new(
+    #[cfg(test)]
+    pub(crate) fn new(
         dialers: Vec<Dialer>,
         spec: feed::Spec,
         timeout_ns: u64,

@@ -170,10 +170,17 @@ pub(crate) fn unasked(bytes: &[u8], held: u64) -> (ClientError, Option<Box<Answe
     (ClientError::with(ClientErrorKind::Unasked, count), None)
 }
 
-/// Bytes came while no request was under way: they are discarded by now, and the connection is given up,
-/// since what comes next could not be known from an answer. It is an error, unless the server says by
-/// them that it ends an idle connection (408, RFC 9110 §15.5.9).
-pub(crate) fn give_up_idle(io: &mut Io<'_>, bytes: &[u8]) {
+/// Bytes came while no request was under way: they are discarded. Unless they are stray ones of the last
+/// answer, the connection is given up, since what comes next could not be known from an answer. It is an
+/// error, unless the server says by them that it ends an idle connection (408, RFC 9110 §15.5.9).
+pub(crate) fn receive_idle(io: &mut Io<'_>, last: &mut Response, bytes: &[u8]) {
+    io.discard_received();
+    let stray = last.skip_stray(bytes);
+    io.stray(io.phase(), stray as u64);
+    let bytes = &bytes[stray..];
+    if bytes.is_empty() {
+        return;
+    }
     let mut response = Response::default();
     let ends_idle = response.feed(bytes).is_ok() && response.status == 408;
     if !ends_idle {

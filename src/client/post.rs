@@ -4,9 +4,9 @@
 //! a second one from the same address. If the server answers each message with the same, as in an
 //! echo, the client has no other connection.
 
-use crate::client::compressed_bodies::{CompressedBodies, WholeBody};
+use crate::client::compressed_bodies::{CompressedBodies, WholeBody, feed_text};
 use crate::client::core::ClientCore;
-use crate::client::http::{HeadSize, add_exchange, give_up_idle, malformed, surplus, too_late};
+use crate::client::http::{HeadSize, add_exchange, malformed, receive_idle, surplus, too_late};
 use crate::client::machine::{Io, Machine, Reconnect, SessionPolicy};
 use crate::client::requests::{Redirected, Requests};
 use crate::client::session::Session;
@@ -14,7 +14,7 @@ use crate::client::{ClientHalf, MachineClients};
 use crate::feed::{Spec, Stamp};
 use crate::protocol::http1::Target;
 use crate::protocol::http1::request_options::RequestSettings;
-use crate::protocol::http1::response::{BodyPiece, Malformed, Response};
+use crate::protocol::http1::response::{Malformed, Response};
 use crate::record::{ClientError, ClientErrorKind, Part, Phase, TlsProblem};
 use crate::time::{Turn, TurnPlacement};
 use std::rc::Rc;
@@ -241,28 +241,14 @@ impl Machine for PostMachine {
 
     fn received(&mut self, io: &mut Io<'_>, bytes: &[u8]) {
         if self.pending.is_none() {
-            io.discard_received();
-            let stray = self.response.skip_stray(bytes);
-            io.stray(io.phase(), stray as u64);
-            if stray < bytes.len() {
-                give_up_idle(io, &bytes[stray..]);
-            }
-            return;
+            return receive_idle(io, &mut self.response, bytes);
         }
         let PostMachine { response, bodies, request, head_size, same, at, .. } = self;
         let message = &request[head_size.bytes as usize..];
-        let mut on = |bytes: &[u8]| {
+        let fed = feed_text(bodies.as_deref_mut(), response, bytes, |bytes| {
             *same &= message.get(*at..*at + bytes.len()) == Some(bytes);
             *at += bytes.len();
-        };
-        let fed = match bodies {
-            Some(bodies) => bodies.feed(response, bytes, on),
-            None => response.feed_with(bytes, |piece: BodyPiece<'_>| {
-                if let Some(bytes) = piece.bytes() {
-                    on(bytes);
-                }
-            }),
-        };
+        });
         match fed {
             Ok(used) if self.response.is_done() => {
                 self.complete(io, Ok((bytes.len() - used) as u64));

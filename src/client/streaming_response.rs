@@ -3,7 +3,7 @@
 //! StreamSettings by the transports whose messages arrive within such a response. A transport finds the
 //! messages in it, see [`Decode`].
 
-use crate::client::compressed_bodies::CompressedBodies;
+use crate::client::compressed_bodies::{CompressedBodies, feed_text};
 use crate::client::core::ClientCore;
 use crate::client::delivery::client_inbox::ClientInbox;
 use crate::client::delivery::inbox::Inbox;
@@ -432,10 +432,10 @@ impl<D: Decode> StreamMachine<D> {
     /// are discarded when the connection is closed.
     fn receive_refusal(&mut self, io: &mut Io<'_>, bytes: &[u8]) {
         let refused = self.is_refused();
-        let fed = match &mut self.bodies {
-            _ if !refused => Ok(0),
-            Some(bodies) => bodies.feed(&mut self.response, bytes, |_| {}),
-            None => self.response.feed(bytes),
+        let fed = if refused {
+            feed_text(self.bodies.as_deref_mut(), &mut self.response, bytes, |_| {})
+        } else {
+            Ok(0)
         };
         // Of a success that `status` leaves out no text is kept.
         let known = self.response.is_known_refusal() || self.response.text.is_none();

@@ -1,6 +1,6 @@
 //! The client half: one request is always under way; its response is followed by the next one.
 
-use crate::client::compressed_bodies::{CompressedBodies, WholeBody};
+use crate::client::compressed_bodies::{CompressedBodies, WholeBody, feed_text};
 use crate::client::connection::MovedBytes;
 use crate::client::delivery::client_inbox::ClientInbox;
 use crate::client::delivery::inbox::{Inbox, without_separators};
@@ -17,7 +17,7 @@ use crate::feed;
 use crate::protocol::http1::Target;
 use crate::protocol::http1::head::last_event_id;
 use crate::protocol::http1::position::{Position, PositionSettings};
-use crate::protocol::http1::response::{BodyPiece, Malformed, Parts, Response, WantedFields};
+use crate::protocol::http1::response::{Malformed, Parts, Response, WantedFields};
 use crate::record::{ClientError, ClientErrorKind, Part, Phase, TlsProblem, TraceKind};
 use crate::transport::long_polling::params::Params;
 use std::rc::Rc;
@@ -330,7 +330,7 @@ impl Machine for LongPollMachine {
         let at_once = self.came_at_once(io);
         let LongPollMachine { inbox, body, bodies, position, shared, response, .. } = &mut *self;
         let inbox = inbox.open(&io.core.thread);
-        let mut on = |bytes: &[u8]| {
+        let fed = feed_text(bodies.as_deref_mut(), response, bytes, |bytes| {
             inbox.push(bytes);
             if let Some(position) = position {
                 position.push(&shared.position, bytes);
@@ -338,15 +338,7 @@ impl Machine for LongPollMachine {
             if at_once {
                 *body = Some(hash(body.unwrap_or_default(), bytes));
             }
-        };
-        let fed = match bodies {
-            Some(bodies) => bodies.feed(response, bytes, on),
-            None => response.feed_with(bytes, |piece: BodyPiece<'_>| {
-                if let Some(bytes) = piece.bytes() {
-                    on(bytes);
-                }
-            }),
-        };
+        });
         match fed {
             // A request that is still on its way cannot have been answered.
             Ok(_) if self.sent.is_unsent() => self.fail(io, unasked(bytes, 0).0),

@@ -1,9 +1,9 @@
 //! The engine `raw`: a state machine for each client. The request is rendered once for all clients
 //! of a thread, and the response is parsed from the buffer that all of them share.
 
-use crate::client::compressed_bodies::{CompressedBodies, WholeBody};
+use crate::client::compressed_bodies::{CompressedBodies, WholeBody, feed_text};
 use crate::client::http::{
-    HeadSize, give_up_idle, is_close, limit_stream, malformed, retry_after_ns, surplus, too_late,
+    HeadSize, is_close, limit_stream, malformed, receive_idle, retry_after_ns, surplus, too_late,
     unasked,
 };
 use crate::client::machine::{Io, Machine, Reconnect, SessionPolicy};
@@ -14,7 +14,7 @@ use crate::feed::Semantics;
 use crate::protocol::http1::Target;
 use crate::protocol::http1::head::last_event_id;
 use crate::protocol::http1::position::{Position, PositionSettings};
-use crate::protocol::http1::response::{BodyPiece, KnownHead, Malformed, Response, WantedFields};
+use crate::protocol::http1::response::{KnownHead, Malformed, Response, WantedFields};
 use crate::record::{ClientError, ClientErrorKind, Phase, TlsProblem};
 use crate::time::{Turn, TurnPlacement};
 use crate::transport::polling::client::{CompletedExchange, PollState};
@@ -240,13 +240,7 @@ impl Machine for PollMachine {
 
     fn received(&mut self, io: &mut Io<'_>, bytes: &[u8]) {
         if self.pending.is_none() {
-            io.discard_received();
-            let stray = self.response.skip_stray(bytes);
-            io.stray(io.phase(), stray as u64);
-            if stray < bytes.len() {
-                give_up_idle(io, &bytes[stray..]);
-            }
-            return;
+            return receive_idle(io, &mut self.response, bytes);
         }
         let response = &mut self.response;
         let head = match self.position {
@@ -254,18 +248,10 @@ impl Machine for PollMachine {
             // The validators are each client's: its own head must be read.
             Some(_) => Ok(0),
         };
-        let bodies = &mut self.bodies;
+        let bodies = self.bodies.as_deref_mut();
         let inbox = self.state.inbox.open(&io.core.thread);
         let fed = head.and_then(|head| {
-            if let Some(bodies) = bodies {
-                let body = bodies.feed(response, &bytes[head..], |text| inbox.push(text));
-                return body.map(|used| head + used);
-            }
-            let body = response.feed_with(&bytes[head..], |piece: BodyPiece<'_>| {
-                if let Some(bytes) = piece.bytes() {
-                    inbox.push(bytes);
-                }
-            });
+            let body = feed_text(bodies, response, &bytes[head..], |text| inbox.push(text));
             body.map(|used| head + used)
         });
         match fed {
