@@ -111,30 +111,17 @@ pub(crate) async fn run(
     let doing = format!("a run of {}", side.name.to_uppercase());
     let ran = match &side.target {
         CompareTarget::Url(_) | CompareTarget::Command { .. } => {
-            drive(side, path, signals, watch, companion).await
+            let header = run::header(&side.plan, now_text(), os::describe());
+            let inspector = &mut |_: &RunResult, _: Inspection| None;
+            let context = RunContext { signals, observer: watch, inspector, companion };
+            let ran = run::run(&side.plan, header, path, context).await;
+            ran.map(|ran| ran.caught.map_or_else(|| Ok(SideRun::of(&ran.result)), Err))
         }
         CompareTarget::Binary { path: program, .. } => {
             run_binary(side, program, path, signals).await
         }
     };
     ran.map_err(|failure| failure.while_(doing))
-}
-
-async fn drive(
-    side: &ComparedSide,
-    path: &Path,
-    signals: &mut Signals,
-    watch: &mut dyn FnMut(RunEvent),
-    companion: Option<&mut Companion>,
-) -> Outcome<Result<SideRun, Caught>> {
-    let header = run::header(&side.plan, now_text(), os::describe());
-    let inspector = &mut |_: &RunResult, _: Inspection| None;
-    let context = RunContext { signals, observer: watch, inspector, companion };
-    let ran = run::run(&side.plan, header, path, context).await?;
-    Ok(match ran.caught {
-        Some(caught) => Err(caught),
-        None => Ok(SideRun::of(&ran.result)),
-    })
 }
 
 async fn run_binary(
