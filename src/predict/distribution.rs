@@ -176,13 +176,8 @@ impl Distribution {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::histogram_of;
     use proptest::prelude::*;
-
-    fn histogram(values: impl Iterator<Item = u64>) -> Histogram<u64> {
-        let mut histogram = Histogram::new_with_bounds(1, 1_000_000_000_000, 3).unwrap();
-        values.for_each(|v| histogram.saturating_record(v));
-        histogram
-    }
 
     #[test]
     fn a_cut_exponential_is_between_uniform_and_uncut() {
@@ -196,17 +191,17 @@ mod tests {
     #[test]
     fn a_law_has_no_distance_from_itself_and_half_from_its_half() {
         let law = Distribution::uniform(1e6, 2e6);
-        let own = histogram((0..10_000).map(|n| 1_000_000 + n * 100));
+        let own = histogram_of((0..10_000).map(|n| 1_000_000 + n * 100));
         assert!(law.distance(&own, 0.0).unwrap() < 0.002);
         // A late measurement is within the band, an early one never is.
-        let late = histogram((0..10_000).map(|n| 1_050_000 + n * 100));
+        let late = histogram_of((0..10_000).map(|n| 1_050_000 + n * 100));
         assert!(law.distance(&late, 0.0).unwrap() > 0.04);
         assert!(law.distance(&late, 60_000.0).unwrap() < 0.002);
-        let early = histogram((0..10_000).map(|n| 950_000 + n * 100));
+        let early = histogram_of((0..10_000).map(|n| 950_000 + n * 100));
         assert!(law.distance(&early, 60_000.0).unwrap() > 0.04);
-        let half = histogram((0..10_000).map(|n| 1_000_000 + n * 50));
+        let half = histogram_of((0..10_000).map(|n| 1_000_000 + n * 50));
         assert!((law.distance(&half, 0.0).unwrap() - 0.5).abs() < 0.01);
-        assert_eq!(law.distance(&histogram(std::iter::empty()), 0.0), None);
+        assert_eq!(law.distance(&histogram_of(std::iter::empty()), 0.0), None);
     }
 
     #[test]
@@ -229,10 +224,10 @@ mod tests {
     #[test]
     fn an_atom_is_met_by_values_within_the_timers_error_only() {
         let law = Distribution::constant(50e6);
-        let near = histogram((0..1000).map(|n| 50_000_000 + n * 100));
+        let near = histogram_of((0..1000).map(|n| 50_000_000 + n * 100));
         assert!(law.distance(&near, 200_000.0).unwrap() < 0.001);
         assert!(law.distance(&near, 10_000.0).unwrap() > 0.5);
-        assert!(law.distance(&histogram([49_000_000].into_iter()), 200_000.0).unwrap() > 0.99);
+        assert!(law.distance(&histogram_of([49_000_000].into_iter()), 200_000.0).unwrap() > 0.99);
     }
 
     proptest! {

@@ -64,6 +64,14 @@ pub(crate) fn empty_histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, BOUND_NS, 3).expect("fixed bounds are valid")
 }
 
+/// Returns a histogram of these times.
+#[cfg(test)]
+pub(crate) fn histogram_of(values: impl IntoIterator<Item = u64>) -> Histogram<u64> {
+    let mut histogram = empty_histogram();
+    values.into_iter().for_each(|ns| histogram.saturating_record(ns));
+    histogram
+}
+
 fn empty() -> Box<Histogram<u64>> {
     Box::new(empty_histogram())
 }

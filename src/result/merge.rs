@@ -132,13 +132,8 @@ mod tests {
             schema: SCHEMA.to_owned(),
             name: "x".to_owned(),
             started: format!("2026-01-01T00:00:{started:02}Z"),
-            plan: serde_json::Value::Null,
             plan_hash: "h".to_owned(),
-            build: String::new(),
-            host: BTreeMap::new(),
-            cases: Vec::new(),
-            curves: Vec::new(),
-            limits: Vec::new(),
+            ..Header::default()
         }
     }
 

@@ -41,7 +41,7 @@ pub(crate) fn planned<T: DeserializeOwned>(value: &Value) -> Option<T> {
 }
 
 /// The first line of a result file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Header {
     /// [`SCHEMA`].
     pub schema: String,

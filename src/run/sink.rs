@@ -214,14 +214,8 @@ mod tests {
             let header = Header {
                 schema: SCHEMA.to_owned(),
                 name: "x".to_owned(),
-                started: String::new(),
-                plan: serde_json::Value::Null,
                 plan_hash: "h".to_owned(),
-                build: String::new(),
-                host: BTreeMap::new(),
-                cases: Vec::new(),
-                curves: Vec::new(),
-                limits: Vec::new(),
+                ..Header::default()
             };
             let mut sink = ResultSink::create(&self.path(), header).expect("a file");
             sink.begin_case(7, threads).expect("a case");

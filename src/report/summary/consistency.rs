@@ -348,6 +348,7 @@ fn above_tcp(flow: &Flow) -> u128 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::histogram_of;
 
     #[test]
     fn what_comes_again_over_reconnects_is_none_of_the_other_repeats() {
@@ -365,11 +366,7 @@ mod tests {
 
     #[test]
     fn rounding_never_fails_and_what_is_beyond_it_always_does() {
-        let of = |ns: u64| {
-            let mut histogram = Histogram::new_with_bounds(1, 1_000_000_000_000, 3).unwrap();
-            histogram.saturating_record(ns);
-            histogram
-        };
+        let of = |ns: u64| histogram_of([ns]);
         for limit in [1_000u64, 50_000_000, 49_999_999, 123_456_789] {
             assert!(!is_sooner(&of(limit), limit), "{limit}");
             assert!(!is_sooner(&of(limit + 1), limit), "{limit}");

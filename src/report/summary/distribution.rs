@@ -122,12 +122,7 @@ fn bends(law: &Distribution) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn histogram(values: impl Iterator<Item = u64>) -> Histogram<u64> {
-        let mut histogram = Histogram::new_with_bounds(1, 1_000_000_000_000, 3).unwrap();
-        values.for_each(|v| histogram.saturating_record(v));
-        histogram
-    }
+    use crate::record::histogram_of;
 
     #[test]
     fn shares_rise_to_one() {
@@ -137,7 +132,7 @@ mod tests {
                 (0.75, Component::CutExponential { from_ns: 1e6, to_ns: 50e6, rate: 1e-7 }),
             ],
         };
-        let measured = histogram((1..5_000).map(|n| n * n * 40));
+        let measured = histogram_of((1..5_000).map(|n| n * n * 40));
         let points = points(Some(&measured), 0.0, Some(&law), 2e6);
         assert!(points.len() < 700, "{}", points.len());
         for of in [|s: &Share| s.measured, |s: &Share| s.law, |s: &Share| s.law_late] {
@@ -153,7 +148,7 @@ mod tests {
     /// What is shorter may be nothing but the error of the times.
     #[test]
     fn a_measured_curve_begins_with_the_least_latency_that_is_known() {
-        let measured = histogram([1, 2, 3, 30].map(|ms| ms * 1_000_000).into_iter());
+        let measured = histogram_of([1, 2, 3, 30].map(|ms| ms * 1_000_000).into_iter());
         let points = points(Some(&measured), 2e7, None, 1e6);
         assert_eq!(points.iter().map(|p| p.measured).collect::<Vec<_>>(), [Some(0.75), Some(1.0)]);
         assert_eq!(points[0].latency_us, 20_000.0);

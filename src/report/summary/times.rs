@@ -209,25 +209,19 @@ pub(super) fn seconds(group: &Group, times: &TimeQuality) -> TimeSeries {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::empty_histogram;
-
-    fn histogram(values: impl IntoIterator<Item = u64>) -> Histogram<u64> {
-        let mut all = empty_histogram();
-        values.into_iter().for_each(|ns| all.saturating_record(ns));
-        all
-    }
+    use crate::record::histogram_of;
 
     /// A driver that was late for 2 % of its probes may have made the p99, not the median.
     #[test]
     fn a_percentile_is_marked_if_the_driver_was_as_late_as_a_tenth_of_it() {
-        let values = histogram((1..=1_000).map(|n| n * 10_000));
-        let late = histogram((1..=1_000).map(|n| if n <= 980 { 1_000 } else { 2_000_000 }));
+        let values = histogram_of((1..=1_000).map(|n| n * 10_000));
+        let late = histogram_of((1..=1_000).map(|n| if n <= 980 { 1_000 } else { 2_000_000 }));
         let marked = |late: &Histogram<u64>| {
             let all = Statistic::ALL.into_iter();
             all.filter(|s| made_by_late_time(&values, late, *s)).collect::<Vec<_>>()
         };
         let high = [Statistic::P99, Statistic::P999, Statistic::Max];
         assert_eq!(marked(&late), high);
-        assert_eq!(marked(&histogram([1_000])), []);
+        assert_eq!(marked(&histogram_of([1_000])), []);
     }
 }

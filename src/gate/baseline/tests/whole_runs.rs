@@ -23,14 +23,7 @@ fn table(status: Status) -> Table {
     let header = crate::result::Header {
         schema: crate::result::SCHEMA.to_owned(),
         name: "ci".to_owned(),
-        started: String::new(),
-        plan: serde_json::Value::Null,
-        plan_hash: String::new(),
-        build: String::new(),
-        host: BTreeMap::new(),
-        cases: Vec::new(),
-        curves: Vec::new(),
-        limits: Vec::new(),
+        ..crate::result::Header::default()
     };
     let mut table = crate::report::summarise(&crate::result::RunResult::new(header));
     table.verdict = Verdict {
