@@ -193,18 +193,18 @@ mod tests {
             let why = few.reason().expect("too few");
             assert!(why.contains("too few for p"), "{why}");
         }
-        let one = Figure::quantile_us(&histogram_of([7_000].into_iter()), 0.999);
+        let one = Figure::quantile_us(&histogram_of([7_000]), 0.999);
         assert_eq!(one.reason(), Some("1 value is too few for p99.9: it needs 1,000"));
         // The largest of any number of values is one of them.
-        assert!(Figure::quantile_us(&histogram_of([7_000].into_iter()), 1.0).value().is_some());
+        assert!(Figure::quantile_us(&histogram_of([7_000]), 1.0).value().is_some());
     }
 
     #[test]
     fn a_percentile_at_the_end_of_the_scale_is_absent_with_the_number_of_such_values() {
-        let hours = histogram_of([1_000, 2 * LATENCY_BOUND_NS, 3 * LATENCY_BOUND_NS].into_iter());
+        let hours = histogram_of([1_000, 2 * LATENCY_BOUND_NS, 3 * LATENCY_BOUND_NS]);
         let why = "2 of 3 values are above 1 h, and how far above is not recorded";
         assert_eq!(Figure::quantile_us(&hours, 0.5).reason(), Some(why));
         assert_eq!(Figure::quantile_us(&hours, 0.3).value(), Some(1.0));
-        assert_eq!(above_an_hour(&histogram_of([1_000].into_iter())), None);
+        assert_eq!(above_an_hour(&histogram_of([1_000])), None);
     }
 }

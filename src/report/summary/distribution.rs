@@ -148,7 +148,7 @@ mod tests {
     /// What is shorter may be nothing but the error of the times.
     #[test]
     fn a_measured_curve_begins_with_the_least_latency_that_is_known() {
-        let measured = histogram_of([1, 2, 3, 30].map(|ms| ms * 1_000_000).into_iter());
+        let measured = histogram_of([1, 2, 3, 30].map(|ms| ms * 1_000_000));
         let points = points(Some(&measured), 2e7, None, 1e6);
         assert_eq!(points.iter().map(|p| p.measured).collect::<Vec<_>>(), [Some(0.75), Some(1.0)]);
         assert_eq!(points[0].latency_us, 20_000.0);
