@@ -169,75 +169,43 @@ impl ClientError {
     }
 }
 
-/// What is wrong with the answer to an upgrade (RFC 6455 §4.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum UpgradeField {
-    /// No `Upgrade: websocket`.
-    Upgrade = 1,
-    /// No `Connection: Upgrade`.
-    Connection,
-    /// `Sec-WebSocket-Accept` is not that of the key.
-    Accept,
-    /// An extension that was not asked for.
-    Extensions,
-    /// A subprotocol that was not asked for.
-    Protocol,
-    /// None of the subprotocols that were asked for, of which a library must have one.
-    NoProtocol,
-    /// An interim response before it, which a library takes for the answer.
-    Interim,
-}
-
-impl UpgradeField {
-    const ALL: [(UpgradeField, &'static str); 7] = [
-        (UpgradeField::Upgrade, "has no \"Upgrade: websocket\""),
-        (UpgradeField::Connection, "has no \"Connection: Upgrade\""),
-        (UpgradeField::Accept, "has another Sec-WebSocket-Accept than the key asks for"),
-        (UpgradeField::Extensions, "has Sec-WebSocket-Extensions, which were not asked for"),
-        (UpgradeField::Protocol, "has a Sec-WebSocket-Protocol that was not asked for"),
-        (
-            UpgradeField::NoProtocol,
+coded! {
+    /// What is wrong with the answer to an upgrade (RFC 6455 §4.1).
+    pub(crate) enum UpgradeField {
+        /// No `Upgrade: websocket`.
+        Upgrade = "has no \"Upgrade: websocket\"",
+        /// No `Connection: Upgrade`.
+        Connection = "has no \"Connection: Upgrade\"",
+        /// `Sec-WebSocket-Accept` is not that of the key.
+        Accept = "has another Sec-WebSocket-Accept than the key asks for",
+        /// An extension that was not asked for.
+        Extensions = "has Sec-WebSocket-Extensions, which were not asked for",
+        /// A subprotocol that was not asked for.
+        Protocol = "has a Sec-WebSocket-Protocol that was not asked for",
+        /// None of the subprotocols that were asked for, of which a library must have one.
+        NoProtocol =
             "has no Sec-WebSocket-Protocol, without which the engine \"tungstenite\" does not go on if \
-             `subprotocol` asks for one; take engine = \"raw\"",
-        ),
-        (
-            UpgradeField::Interim,
+            `subprotocol` asks for one; take engine = \"raw\"",
+        /// An interim response before it, which a library takes for the answer.
+        Interim =
             "comes after an interim response (a status below 200, such as 103), which the engine \
-             \"tungstenite\" takes for the answer; take engine = \"raw\"",
-        ),
-    ];
-    /// The error of an upgrade.
-    pub(crate) fn error(self) -> ClientError {
-        ClientError::with(ClientErrorKind::UpgradeField, self as i32)
-    }
-    fn of(code: i32) -> Option<UpgradeField> {
-        UpgradeField::ALL.iter().map(|(field, _)| *field).find(|field| *field as i32 == code)
-    }
-    fn problem(self) -> &'static str {
-        UpgradeField::ALL.iter().find(|(field, _)| *field == self).map_or("", |(_, text)| text)
+            \"tungstenite\" takes for the answer; take engine = \"raw\"",
     }
 }
 
-/// A protocol that is not HTTP/1.1, by its first bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ForeignProtocol {
-    /// A record of TLS (RFC 8446 §5.1).
-    Tls = 1,
-    /// A SETTINGS frame, with which a server of HTTP/2 begins (RFC 9113 §3.4).
-    Http2,
-    /// An identification string of SSH (RFC 4253 §4.2).
-    Ssh,
+coded! {
+    /// A protocol that is not HTTP/1.1, by its first bytes.
+    pub(crate) enum ForeignProtocol {
+        /// A record of TLS (RFC 8446 §5.1).
+        Tls = "answered with TLS; write https:// or wss:// into the URL, or take the plain port",
+        /// A SETTINGS frame, with which a server of HTTP/2 begins (RFC 9113 §3.4).
+        Http2 = "answered with HTTP/2; wsbench needs HTTP/1.1",
+        /// An identification string of SSH (RFC 4253 §4.2).
+        Ssh = "answered with SSH; check the port",
+    }
 }
 
 impl ForeignProtocol {
-    const ALL: [(ForeignProtocol, &'static str); 3] = [
-        (
-            ForeignProtocol::Tls,
-            "answered with TLS; write https:// or wss:// into the URL, or take the plain port",
-        ),
-        (ForeignProtocol::Http2, "answered with HTTP/2; wsbench needs HTTP/1.1"),
-        (ForeignProtocol::Ssh, "answered with SSH; check the port"),
-    ];
     /// Returns the protocol whose first bytes these are.
     pub(crate) fn of_bytes(bytes: &[u8]) -> Option<ForeignProtocol> {
         match bytes {
@@ -248,16 +216,6 @@ impl ForeignProtocol {
             _ if bytes.starts_with(b"SSH-") => Some(ForeignProtocol::Ssh),
             _ => None,
         }
-    }
-    /// The error of a client that met it.
-    pub(crate) fn error(self) -> ClientError {
-        ClientError::with(ClientErrorKind::ForeignProtocol, self as i32)
-    }
-    fn of(code: i32) -> Option<ForeignProtocol> {
-        ForeignProtocol::ALL.iter().map(|(one, _)| *one).find(|one| *one as i32 == code)
-    }
-    fn sentence(self) -> &'static str {
-        ForeignProtocol::ALL.iter().find(|(one, _)| *one == self).map_or("", |(_, text)| text)
     }
 }
 
@@ -278,13 +236,16 @@ impl fmt::Display for ClientError {
             }
             ClientErrorKind::Status => write!(f, "answered with status {}", self.code),
             ClientErrorKind::Malformed => f.write_str("answered with malformed bytes"),
-            ClientErrorKind::Frame => f.write_str(FrameFault::sentence(self.code)),
+            ClientErrorKind::Frame => f.write_str(
+                FrameFault::of(self.code)
+                    .map_or("the server broke the WebSocket protocol", FrameFault::sentence),
+            ),
             ClientErrorKind::Surplus => sent(f, self.code, "after the end of an answer"),
             ClientErrorKind::Unasked => sent(f, self.code, "before the request was sent"),
             ClientErrorKind::Unfinished => unfinished(f, self.code),
             ClientErrorKind::NoStream => f.write_str(NO_STREAM),
             ClientErrorKind::UpgradeField => match UpgradeField::of(self.code) {
-                Some(field) => write!(f, "upgrade failed: the answer {}", field.problem()),
+                Some(field) => write!(f, "upgrade failed: the answer {}", field.sentence()),
                 None => f.write_str("upgrade failed"),
             },
             ClientErrorKind::NoEventStream => f.write_str(
@@ -299,10 +260,10 @@ impl fmt::Display for ClientError {
                 "sent a message of more than 16 MiB, the most that first, ready, reply, separator, \
                  length and update are looked for in",
             ),
-            ClientErrorKind::ForeignProtocol => match ForeignProtocol::of(self.code) {
-                Some(protocol) => f.write_str(protocol.sentence()),
-                None => f.write_str("answered in another protocol"),
-            },
+            ClientErrorKind::ForeignProtocol => f.write_str(
+                ForeignProtocol::of(self.code)
+                    .map_or("answered in another protocol", ForeignProtocol::sentence),
+            ),
             ClientErrorKind::BadHead => {
                 write!(f, "answered with a head whose line {} cannot be read", self.code)
             }
@@ -310,10 +271,9 @@ impl fmt::Display for ClientError {
             ClientErrorKind::ManyFields => f.write_str(MANY_FIELDS),
             ClientErrorKind::LibraryRefused => f.write_str(LIBRARY_REFUSED),
             ClientErrorKind::NotReady => f.write_str(NOT_READY),
-            ClientErrorKind::Tls => match TlsProblem::of(self.code) {
-                Some(problem) => f.write_str(problem.sentence()),
-                None => f.write_str("TLS failed"),
-            },
+            ClientErrorKind::Tls => {
+                f.write_str(TlsProblem::of(self.code).map_or("TLS failed", TlsProblem::sentence))
+            }
             ClientErrorKind::TlsAlert => {
                 let (name, code, remedy) =
                     (alert_name(self.code), self.code, alert_remedy(self.code));
@@ -346,18 +306,22 @@ fn unfinished(f: &mut fmt::Formatter<'_>, status: i32) -> fmt::Result {
     }
 }
 
-impl FrameFault {
-    /// The error of a client that met it.
-    pub(crate) fn error(self) -> ClientError {
-        ClientError::with(ClientErrorKind::Frame, self as i32)
-    }
+macro_rules! errors {
+    ($($Enum:ident: $Kind:ident,)+) => {
+        $(impl $Enum {
+            /// The error of a client that met it.
+            pub(crate) fn error(self) -> ClientError {
+                ClientError::with(ClientErrorKind::$Kind, self.code())
+            }
+        })+
+    };
 }
 
-impl TlsProblem {
-    /// The error of a client that met it.
-    pub(crate) fn error(self) -> ClientError {
-        ClientError::with(ClientErrorKind::Tls, self as i32)
-    }
+errors! {
+    UpgradeField: UpgradeField,
+    ForeignProtocol: ForeignProtocol,
+    FrameFault: Frame,
+    TlsProblem: Tls,
 }
 
 /// What to do about an alert of TLS, if the scenario can do something.
@@ -400,10 +364,14 @@ mod tests {
 
     #[test]
     fn every_problem_of_tls_has_a_sentence() {
-        for (problem, text) in TlsProblem::ALL {
-            assert_eq!(TlsProblem::of(problem as i32), Some(problem));
-            assert_eq!(problem.error().to_string(), text);
+        for (problem, code) in TlsProblem::ALL.into_iter().zip(1..) {
+            assert_eq!(TlsProblem::of(code), Some(problem));
+            assert_eq!(problem.error(), ClientError::with(ClientErrorKind::Tls, code));
+            assert_eq!(problem.error().to_string(), problem.sentence());
         }
+        // Of a later version.
+        let later = ClientError::with(ClientErrorKind::Frame, 99);
+        assert_eq!(later.to_string(), "the server broke the WebSocket protocol");
         let alert = ClientError::with(ClientErrorKind::TlsAlert, 116);
         assert_eq!(
             alert.to_string(),
