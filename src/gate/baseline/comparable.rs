@@ -131,58 +131,36 @@ impl ComparableRow {
     }
 }
 
-/// A count that should be zero and may not grow.
-pub(super) struct Loss {
-    name: &'static str,
-    pub(super) unit: &'static str,
-    /// Returns it, if it is known; the traffic is that of the measured windows.
-    read: fn(&Row, &CaseInfo, &PhaseTraffic) -> Option<u64>,
-}
+/// A count that should be zero and may not grow: its name, its unit, and what returns it if it is known. The
+/// traffic is that of the measured windows.
+pub(super) struct Loss(&'static str, pub(super) &'static str, ReadLoss);
+
+type ReadLoss = fn(&Row, &CaseInfo, &PhaseTraffic) -> Option<u64>;
 
 const LOSSES: [Loss; 11] = [
-    Loss { name: "lost", unit: "-", read: |row, _, _| known(&row.events.known_lost()) },
-    Loss { name: "updates_missing", unit: "-", read: |row, _, _| known(&row.delivery.missing) },
-    Loss {
-        name: "updates_duplicated",
-        unit: "-",
-        read: |row, _, _| known(&row.delivery.duplicated),
-    },
-    Loss { name: "updates_reordered", unit: "-", read: |row, _, _| known(&row.delivery.reordered) },
-    Loss {
-        name: "reconnect_gaps",
-        unit: "-",
-        read: |row, _, _| known(&row.delivery.reconnect_gaps),
-    },
-    Loss {
-        name: "reconnects",
-        unit: "-",
-        // If each turn has a connection of its own, opening one again is not a loss.
-        read: |_, info, steady| (!info.connection_each_turn).then_some(steady.reconnects),
-    },
+    Loss("lost", "-", |row, _, _| known(&row.events.known_lost())),
+    Loss("updates_missing", "-", |row, _, _| known(&row.delivery.missing)),
+    Loss("updates_duplicated", "-", |row, _, _| known(&row.delivery.duplicated)),
+    Loss("updates_reordered", "-", |row, _, _| known(&row.delivery.reordered)),
+    Loss("reconnect_gaps", "-", |row, _, _| known(&row.delivery.reconnect_gaps)),
+    // If each turn has a connection of its own, opening one again is not a loss.
+    Loss("reconnects", "-", |_, info, steady| {
+        (!info.connection_each_turn).then_some(steady.reconnects)
+    }),
     // Faults of the set-up do not count: a connect may be tried again before the load.
-    Loss { name: "faults", unit: "-", read: |_, _, steady| Some(steady.faults) },
-    Loss {
-        name: "negative_latencies",
-        unit: "-",
-        read: |row, _, _| Some(row.events.all.negative_latencies),
-    },
-    Loss {
-        name: "discarded_bytes",
-        unit: "bytes",
-        read: |_, _, steady| Some(steady.bytes.both()[Part::Discarded]),
-    },
-    Loss { name: "audit_mismatched", unit: "-", read: |row, _, _| known(&row.audit.mismatched) },
-    Loss {
-        name: "audit_unexplained_bytes",
-        unit: "bytes",
-        read: |row, _, _| known(&row.audit.connections).map(|_| row.audit.unexplained_bytes),
-    },
+    Loss("faults", "-", |_, _, steady| Some(steady.faults)),
+    Loss("negative_latencies", "-", |row, _, _| Some(row.events.all.negative_latencies)),
+    Loss("discarded_bytes", "bytes", |_, _, steady| Some(steady.bytes.both()[Part::Discarded])),
+    Loss("audit_mismatched", "-", |row, _, _| known(&row.audit.mismatched)),
+    Loss("audit_unexplained_bytes", "bytes", |row, _, _| {
+        known(&row.audit.connections).map(|_| row.audit.unexplained_bytes)
+    }),
 ];
 
 impl Loss {
     /// Returns the one with this name.
     pub(super) fn named(name: &str) -> Option<&'static Loss> {
-        LOSSES.iter().find(|loss| loss.name == name)
+        LOSSES.iter().find(|loss| loss.0 == name)
     }
 }
 
@@ -270,8 +248,9 @@ impl RowBuilder<'_> {
 
     fn losses(&self) -> BTreeMap<String, u64> {
         let steady = self.traffic(Phase::Steady);
-        let read =
-            |loss: &Loss| Some((loss.name.to_owned(), (loss.read)(self.row, self.info, &steady)?));
+        let read = |Loss(name, _, read): &Loss| {
+            Some(((*name).to_owned(), read(self.row, self.info, &steady)?))
+        };
         LOSSES.iter().filter_map(read).collect()
     }
 
