@@ -118,7 +118,7 @@ impl Requests {
             Some(shared) if more.is_empty() && !self.keep_cookies && redirected.0.is_none() => {
                 Cow::Borrowed(shared)
             }
-            _ => self.render(core, more, redirected),
+            _ => self.render(core, more, redirected, None, None),
         }
     }
 
@@ -127,17 +127,20 @@ impl Requests {
         core: &ClientCore,
         more: &[u8],
         redirected: &Redirected,
+        query: Option<(&str, &str)>,
+        member: Option<(&str, &str)>,
     ) -> Cow<'_, RenderedRequest> {
-        let cookies = core.thread.cookies.borrow();
-        let jar = cookies.get(&core.id).filter(|_| self.keep_cookies);
-        match (&self.shared, jar, &redirected.0) {
+        let jars = core.thread.cookies.borrow();
+        let cookies = jars.get(&core.id).filter(|_| self.keep_cookies);
+        match (&self.shared, cookies, &redirected.0) {
+            _ if query.is_some() || member.is_some() => {}
             (Some(shared), None, None) if more.is_empty() => return Cow::Borrowed(shared),
             (Some(shared), None, None) if !shared.has_body => {
                 return Cow::Owned(shared.with_fields(more));
             }
             _ => {}
         }
-        let changes = RequestChanges { cookies: jar, ..redirected.changes(more) };
+        let changes = RequestChanges { cookies, query, member, ..redirected.changes(more) };
         let values = self.table.values(core.id, core.next_random());
         Cow::Owned(RenderedRequest::new(self.parts.render(&values, &changes)))
     }
@@ -155,11 +158,7 @@ impl Requests {
         if query.is_none() && member.is_none() {
             return self.next(core, more, redirected);
         }
-        let jars = core.thread.cookies.borrow();
-        let cookies = jars.get(&core.id).filter(|_| self.keep_cookies);
-        let changes = RequestChanges { cookies, query, member, ..redirected.changes(more) };
-        let values = self.table.values(core.id, core.next_random());
-        Cow::Owned(RenderedRequest::new(self.parts.render(&values, &changes)))
+        self.render(core, more, redirected, query, member)
     }
 
     /// Keeps the cookies that an answer to the last request sets, if cookies are kept. None is quoted, kept
