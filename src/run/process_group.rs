@@ -7,7 +7,7 @@ use crate::error::{Failure, Outcome, at};
 use crate::os::{ProcessMark, Signal, group_alive, marked, on_cores, signal_group, signal_marked};
 use crate::run::output_tail::OutputTail;
 use std::fs::File;
-use std::io;
+use std::io::{self, PipeReader};
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -52,16 +52,12 @@ impl ProcessGroup {
     /// # Errors
     /// If it cannot be started.
     pub(crate) fn start_with_output(
-        mut command: Command,
+        command: Command,
         name: &str,
         cores: &[u32],
     ) -> Outcome<ProcessGroup> {
         let doing = format!("cannot read the output of {name}");
-        let (reader, writer) = io::pipe().map_err(at(&doing))?;
-        let both = writer.try_clone().map_err(at(&doing))?;
-        command.stdout(writer).stderr(both);
-        // The command has the pipe's other end and is gone after this.
-        let child = spawn(command, name, cores)?;
+        let (child, reader) = spawn_piped(command, name, cores, &doing)?;
         let tail = OutputTail::read_pipe(reader).map_err(at(&doing))?;
         ProcessGroup::of(child, name, tail)
     }
@@ -72,7 +68,7 @@ impl ProcessGroup {
     /// # Errors
     /// If it cannot be started, or the file cannot be written.
     pub(crate) fn start_logged(
-        mut command: Command,
+        command: Command,
         name: &str,
         cores: &[u32],
         log: &Path,
@@ -80,11 +76,7 @@ impl ProcessGroup {
         let doing = format!("cannot write the output of {name} to {}", log.display());
         let file = File::options().create(true).append(true).open(log).map_err(at(&doing))?;
         let has = file.metadata().map_err(at(&doing))?.len();
-        let (reader, writer) = io::pipe().map_err(at(&doing))?;
-        let both = writer.try_clone().map_err(at(&doing))?;
-        command.stdout(writer).stderr(both);
-        // The command has the pipe's other end and is gone after this.
-        let child = spawn(command, name, cores)?;
+        let (child, reader) = spawn_piped(command, name, cores, &doing)?;
         let tail = OutputTail::log(reader, file, has, log).map_err(at(&doing))?;
         ProcessGroup::of(child, name, tail)
     }
@@ -163,6 +155,20 @@ impl ProcessGroup {
             sleep(LOOK).await;
         }
     }
+}
+
+/// Starts a program, and returns what reads all that it writes.
+fn spawn_piped(
+    mut command: Command,
+    name: &str,
+    cores: &[u32],
+    doing: &str,
+) -> Outcome<(Child, PipeReader)> {
+    let (reader, writer) = io::pipe().map_err(at(doing))?;
+    let both = writer.try_clone().map_err(at(doing))?;
+    command.stdout(writer).stderr(both);
+    // The command has the pipe's other end and is gone after this.
+    Ok((spawn(command, name, cores)?, reader))
 }
 
 fn spawn(mut command: Command, name: &str, cores: &[u32]) -> Outcome<Child> {
