@@ -60,8 +60,38 @@ fn nothing_is_predicted_for_an_external_server() {
     let mut command = wsbench(&["model"]);
     let output = finish(command.arg(world.path("scenario.toml")));
     expect_code(&output, 0);
-    assert!(String::from_utf8_lossy(&output.stdout).contains("cannot be predicted"));
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        text.contains("Unknown of polling and websocket: the server is not the bundled"),
+        "{text}"
+    );
+    let text = said(&finish(wsbench(&["plan"]).arg(world.path("scenario.toml"))));
+    assert!(text.contains("not known: the server is not the bundled one"), "{text}");
     assert!(model(&world, &[])["models"][0]["unknown"].is_string());
+}
+
+/// The rate of clients that wait for nothing is open, and what each of their messages costs is not.
+#[test]
+fn an_event_has_its_bytes_if_as_many_come_as_possible() {
+    let scenario = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/echo.toml");
+    let text = said(&finish(&mut wsbench(&["plan", scenario])));
+    let squeezed = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let row =
+        "websocket-loop 1,000 as many as possible 21 B each 6 B each 2 B each 50 B each 154 B each";
+    assert!(squeezed.contains(row) && !text.contains("not known"), "{text}");
+}
+
+#[test]
+fn the_reason_why_nothing_is_predicted_is_that_of_the_series() {
+    let tls = "connection = \"new\"\n[server.tls]\n";
+    let world = World::new(&format!("clients = [10]\n[[series]]\ntransport = \"polling\"\n{tls}"));
+    let handshake = "each turn has a TLS handshake";
+    for subcommand in ["plan", "model"] {
+        let text = said(&finish(wsbench(&[subcommand]).arg(world.path("scenario.toml"))));
+        assert!(text.contains(handshake), "{text}");
+    }
+    let why = model(&world, &[])["models"][0]["unknown"].clone();
+    assert!(why.as_str().is_some_and(|why| why.contains(handshake)), "{why}");
 }
 
 #[test]

@@ -422,6 +422,17 @@ impl Plan {
         Some(model)
     }
 
+    /// Returns why a series has no model, if it has none.
+    pub(crate) fn why_unpredicted(&self, series: &PlannedSeries) -> &'static str {
+        if !self.is_bundled(series) {
+            "the server is not the bundled one: what it sends, and when, cannot be predicted"
+        } else if self.tls_of(series).is_some() && series.connection_each_turn {
+            "each turn has a TLS handshake, whose size cannot be predicted"
+        } else {
+            "requests differ from client to client, so that their size cannot be predicted"
+        }
+    }
+
     /// Returns the request that a client of a series sends first; `None` if it sends none.
     pub(crate) fn request(&self, series: &PlannedSeries) -> Option<RequestParts> {
         let context = self.context(self.server_of(series), &series.path, &self.feed, 1);

@@ -12,8 +12,8 @@
 //! and each of `models` has `series`, `transport`, `clients`, `exact` (else an expectation over
 //! kinds of messages), `messages_hz`, `message` and `second` (bytes by layer, `up`, `down` and
 //! `both`, for a message and for a second and client), `kinds`, `idle`, `sending`, `delivery` and
-//! `response` (`least_ns`, `mean_ns`, `worst_ns`, `words`) and `age_mean_ns`. If the server is
-//! not the bundled one, `unknown` stands instead, with the reason.
+//! `response` (`least_ns`, `mean_ns`, `worst_ns`, `words`) and `age_mean_ns`. If nothing can be predicted,
+//! as of a server that is not the bundled one, `unknown` stands instead, with the reason.
 
 mod rows;
 
@@ -29,12 +29,8 @@ use crate::report::judgement::json::number;
 use crate::report::layer::{Layer, Way};
 use crate::units::{human_ns, listed};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-
-/// Why a series has no model.
-const UNKNOWN: &str =
-    "the server is not the bundled one: what it sends, and when, cannot be predicted";
 
 /// A count at each of [`layers`].
 type Counts = Vec<(Layer, f64)>;
@@ -78,7 +74,8 @@ fn render(plan: &Plan, format: PlanFormat) -> Outcome<String> {
     match format {
         PlanFormat::Text => Ok(render_text(plan)),
         PlanFormat::Json => {
-            let models: Vec<Value> = cases(plan).map(|(c, s, m)| value(c, s, m.as_ref())).collect();
+            let models = cases(plan).map(|(c, s, m)| value(plan, c, s, m.as_ref()));
+            let models: Vec<Value> = models.collect();
             let value = json!({
                 "name": plan.name,
                 "hash": plan.hash(),
@@ -92,12 +89,15 @@ fn render(plan: &Plan, format: PlanFormat) -> Outcome<String> {
     }
 }
 
-fn value(case: &Case, series: &PlannedSeries, model: Option<&Model>) -> Value {
+fn value(plan: &Plan, case: &Case, series: &PlannedSeries, model: Option<&Model>) -> Value {
     let label = &series.label;
     let transport = series.transport();
     let Some(model) = model else {
         return json!({
-            "series": label, "transport": transport, "clients": case.clients, "unknown": UNKNOWN,
+            "series": label,
+            "transport": transport,
+            "clients": case.clients,
+            "unknown": plan.why_unpredicted(series),
         });
     };
     json!({
@@ -144,16 +144,17 @@ fn render_text(plan: &Plan) -> String {
         ns => format!("{} one direction between client and server", human_ns(ns as f64)),
     };
     let _ = writeln!(out, "With {delay}; the server's own time is not counted.");
-    if !plan.has_bundled() {
-        let _ = writeln!(out, "\nUnknown: {UNKNOWN}.");
-        return out;
+    let mut unknown: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (_, series, _) in cases(plan).filter(|(_, _, model)| model.is_none()) {
+        unknown.entry(plan.why_unpredicted(series)).or_default().insert(&series.label);
     }
-    let external = plan.series.iter().filter(|series| !plan.is_bundled(series));
-    let external: Vec<&str> = external.map(|series| series.label.as_str()).collect();
-    if !external.is_empty() {
-        let _ = writeln!(out, "\nUnknown of {}: {UNKNOWN}.", listed(&external));
+    for (why, series) in unknown {
+        let _ = writeln!(out, "\nUnknown of {}: {why}.", listed(&Vec::from_iter(series)));
     }
     let models = rows::series_models(plan);
+    if models.is_empty() {
+        return out;
+    }
     for (title, rows, right) in [
         ("Bytes a message", rows::message_rows(&models), 3..3 + layers().count()),
         ("Bytes a second and client", rows::second_rows(&models), 2..9),

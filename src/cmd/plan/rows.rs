@@ -269,7 +269,7 @@ pub(super) fn traffic_rows(plan: &Plan) -> Vec<Cells> {
         let Some(t) = estimate(plan, case).traffic else {
             row.extend(match plan.model(case) {
                 Some(model) => each_event(&model),
-                None => vec![format!("not known: {}", why_unknown(plan, plan.series_of(case)))],
+                None => vec![format!("not known: {}", plan.why_unpredicted(plan.series_of(case)))],
             });
             return row;
         };
@@ -295,17 +295,6 @@ fn each_event(model: &Model) -> Cells {
         bytes(|e| e.ledger.up.wire.get() + e.ledger.down.wire.get()),
         bytes(|e| e.ip_bytes().get()),
     ]
-}
-
-/// Why nobody knows the bytes of a series beforehand.
-fn why_unknown(plan: &Plan, series: &PlannedSeries) -> &'static str {
-    if !plan.is_bundled(series) {
-        "they are the server's own"
-    } else if plan.tls_of(series).is_some() && series.connection_each_turn {
-        "the size of a TLS handshake varies"
-    } else {
-        "requests differ from client to client"
-    }
 }
 
 /// Memory by owner.
