@@ -7,6 +7,7 @@ use crate::cmd::console::note;
 use crate::error::{Failure, Outcome};
 use crate::plan::{Plan, Server};
 use crate::units::{human_ns, listed};
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
@@ -16,57 +17,70 @@ const ATTEMPT: Duration = Duration::from_secs(1);
 /// Between two attempts.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// How long a server may take that is about to start.
+/// How long servers may take that are about to start, and which must be there then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Patience {
-    /// A second: the person waits.
+    /// A second, and all of them: a person waits who has given their URLs.
     Second,
-    /// As long as the scenario's `timeout` says.
+    /// As long as the scenario's `timeout` says, and one of them: others are measured without the missing one.
     Timeout,
 }
 
-/// Requires that each server that runs already is not known to be missing.
+/// Requires that the servers that run already are not known to be missing.
 ///
 /// # Errors
-/// If all addresses of one refuse connections for so long; the message names them.
+/// If all addresses of one, or of all, refuse connections for so long; the message names them.
 pub(super) fn require(plan: &Plan, patience: Patience) -> Outcome<()> {
-    let limit = match patience {
-        Patience::Second => ATTEMPT,
-        Patience::Timeout => Duration::from_nanos(plan.timing.timeout_ns),
-    };
-    let until = Instant::now() + limit;
-    let mut asked: Vec<&SocketAddr> = Vec::new();
+    let mut servers: BTreeMap<&str, Vec<SocketAddr>> = BTreeMap::new();
+    let mut has_other = false;
     for series in &plan.series {
-        let Server::External { authority, address, others, start: None, .. } =
-            plan.server_of(series)
-        else {
-            continue;
-        };
-        if asked.contains(&address) {
-            continue;
-        }
-        asked.push(address);
-        let all: Vec<SocketAddr> = std::iter::once(address).chain(others).copied().collect();
-        let at = describe(authority, &all);
-        let begun = Instant::now();
-        if !refuse_until(until.min(begun + ATTEMPT), &all) {
-            continue;
-        }
-        let left = until.saturating_duration_since(Instant::now());
-        if !left.is_zero() {
-            let left = human_ns(left.as_nanos() as f64);
-            note(format_args!(
-                "nobody listens at {at} yet: waiting for {left} more, as `timeout` says"
-            ));
-        }
-        if refuse_until(until, &all) {
-            return Err(Failure::run(format!(
-                "nobody listens at {at}: the connection was refused. Is the server running? Start it, or \
-                 correct host and port of the URL"
-            )));
+        match plan.server_of(series) {
+            Server::External { authority, address, others, start: None, .. } => {
+                let all = std::iter::once(address).chain(others).copied().collect();
+                servers.insert(authority, all);
+            }
+            Server::External { .. } | Server::Bundled => has_other = true,
         }
     }
-    Ok(())
+    let soon = Instant::now() + ATTEMPT;
+    let missing = match patience {
+        Patience::Second => {
+            let mut refused = servers.iter().filter(|(_, all)| refuse_until(soon, all));
+            refused.next().map(|(authority, all)| describe(authority, all))
+        }
+        Patience::Timeout if has_other => None,
+        Patience::Timeout => wait(&servers, soon, Duration::from_nanos(plan.timing.timeout_ns)),
+    };
+    missing.map_or(Ok(()), |at| {
+        Err(Failure::run(format!(
+            "nobody listens at {at}: the connection was refused. Is the server running? Start it, or \
+             correct host and port of the URL"
+        )))
+    })
+}
+
+/// Waits for so long until one of the servers does not refuse connections, and says `soon` that it waits.
+/// Returns the names of the servers if all of them are missing.
+fn wait(
+    servers: &BTreeMap<&str, Vec<SocketAddr>>,
+    soon: Instant,
+    limit: Duration,
+) -> Option<String> {
+    let until = Instant::now() + limit;
+    let all: Vec<SocketAddr> = servers.values().flatten().copied().collect();
+    if all.is_empty() || !refuse_until(until.min(soon), &all) {
+        return None;
+    }
+    let names = servers.iter().map(|(authority, all)| describe(authority, all));
+    let at = listed(&names.collect::<Vec<_>>());
+    let left = until.saturating_duration_since(Instant::now());
+    if !left.is_zero() {
+        let left = human_ns(left.as_nanos() as f64);
+        note(format_args!(
+            "nobody listens at {at} yet: waiting for {left} more, as `timeout` says"
+        ));
+    }
+    refuse_until(until, &all).then_some(at)
 }
 
 fn describe(authority: &str, all: &[SocketAddr]) -> String {
