@@ -29,7 +29,7 @@ use crate::report::judgement::json::number;
 use crate::report::layer::{Layer, Way};
 use crate::units::{human_ns, listed};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// A count at each of [`layers`].
@@ -144,12 +144,15 @@ fn render_text(plan: &Plan) -> String {
         ns => format!("{} one direction between client and server", human_ns(ns as f64)),
     };
     let _ = writeln!(out, "With {delay}; the server's own time is not counted.");
-    let mut unknown: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut unknown: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (_, series, _) in cases(plan).filter(|(_, _, model)| model.is_none()) {
-        unknown.entry(plan.why_unpredicted(series)).or_default().insert(&series.label);
+        let labels = unknown.entry(plan.why_unpredicted(series)).or_default();
+        if !labels.contains(&&*series.label) {
+            labels.push(&series.label);
+        }
     }
-    for (why, series) in unknown {
-        let _ = writeln!(out, "\nUnknown of {}: {why}.", listed(&Vec::from_iter(series)));
+    for (why, labels) in unknown {
+        let _ = writeln!(out, "\nUnknown of {}: {why}.", listed(&labels));
     }
     let models = rows::series_models(plan);
     if models.is_empty() {
