@@ -146,7 +146,7 @@ pub(super) fn again_after_reconnects(group: &Group, setting: &Setting) -> Option
     (again > 0).then(|| {
         format!(
             "{} messages came again to clients that had connected again: they have a time before that \
-             connection, and count in `repeated` alone",
+             connection, and count in `repeated`, not in `updates_duplicated`",
             thousands(again)
         )
     })
