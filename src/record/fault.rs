@@ -275,8 +275,9 @@ impl fmt::Display for ClientError {
                 f.write_str(TlsProblem::of(self.code).map_or("TLS failed", TlsProblem::sentence))
             }
             ClientErrorKind::TlsAlert => {
-                let (name, code, remedy) =
-                    (alert_name(self.code), self.code, alert_remedy(self.code));
+                let code = self.code;
+                let name = alert_name(code);
+                let remedy = alert_remedy(code);
                 write!(f, "the server refused the TLS handshake: alert {name} ({code}){remedy}")
             }
             ClientErrorKind::ResponseTimeout => f.write_str("no answer within the limit"),

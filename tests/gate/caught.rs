@@ -71,13 +71,15 @@ fn an_update_that_is_never_sent_is_caught_by_the_first_run() {
     assert!(pairs <= 1, "{pairs}");
 }
 
-/// Four faults at once, so that some ten pairs are enough: each metric fails by the test that looks after every pair.
+/// Four faults at once, so that some ten pairs are enough: each metric fails, and the
+/// whole distribution, by the test that looks after every pair.
 #[test]
 fn delay_cpu_leak_and_stall_each_fail_their_own_metric() {
     let world = World::new(PUSHED);
     let faults = ["delay=5ms", "cpu=200us", "leak=16KiB", "stall=60ms/200ms"];
     let (failed, pairs) = caught(&world, &faults);
     let wanted = [
+        "delivery_latency_shift_factor",
         "delivery_latency_us_p50",
         "delivery_latency_us_p99",
         "server_cpu_us_per_message",

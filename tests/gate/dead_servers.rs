@@ -2,9 +2,8 @@
 //! reason. No latency is reported.
 
 use crate::support::{Row, World, expect_code, finish, number, said, serve};
-use socket2::{Domain, Socket, Type};
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 
 /// Four clients and short timeouts.
 const BASE: &str = r#"
@@ -186,14 +185,23 @@ fn a_server_that_closes_without_an_answer_may_be_one_of_tls() {
     assert!(!said.contains("one for TLS"), "{said}");
 }
 
+/// The first connection asks whether anybody listens; a run of a port that refuses it does not begin.
 #[test]
-fn a_port_without_a_listener_fails_the_run() {
-    // Bound, so that no other process takes the port, and never listening.
-    let holder = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-    let any: SocketAddr = "127.0.0.1:0".parse().expect("an address");
-    holder.bind(&any.into()).expect("a free port");
-    let address = holder.local_addr().ok().and_then(|a| a.as_socket()).expect("an address");
-    for said in fails(address, FEED, &EVERY_WAY, &["ECONNREFUSED"]) {
+fn a_server_that_is_gone_when_clients_connect_fails_the_run() {
+    let gone = |series: &&str| {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("it has one");
+        std::thread::scope(|scope| {
+            scope.spawn(move || drop(listener.accept()));
+            fails(address, FEED, &[series], &["ECONNREFUSED"]).remove(0)
+        })
+    };
+    let all = std::thread::scope(|scope| {
+        let runs: Vec<_> =
+            EVERY_WAY.iter().map(|series| scope.spawn(move || gone(&series))).collect();
+        runs.into_iter().map(|run| run.join().expect("it fails")).collect::<Vec<String>>()
+    });
+    for said in all {
         let at = |text: &str| said.find(text).unwrap_or_else(|| panic!("{text}: {said}"));
         // The cause first, and what helps.
         assert!(at("client errors:") < at("Start the server, or correct host and port"), "{said}");
