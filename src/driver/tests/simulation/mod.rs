@@ -7,6 +7,7 @@
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
 mod backends;
 mod echo;
+mod laws;
 mod mutations;
 pub(super) mod network;
 mod phases;
@@ -20,19 +21,20 @@ use crate::client::context::ThreadContext;
 use crate::client::{ClientCore, ClientHalf};
 use crate::driver::engine::Engine;
 use crate::driver::tests::simulation::echo::{EchoLog, EchoServer};
+use crate::driver::tests::simulation::laws::check;
 use crate::driver::tests::simulation::network::{
-    Accept, Conditions, ConnectionLog, SimulatedNetwork,
+    Accept, Conditions, ConnectionLog, SimulatedNetwork, World,
 };
 use crate::driver::tests::simulation::secure::TlsFront;
 use crate::driver::tests::simulation::server::{
-    FaultLog, Lie, RemoteServer, ServerFaults, ServerKind, SimulatedServer, Wrong,
+    FaultLog, Lie, RemoteServer, ServerFaults, ServerKind, SimulatedServer,
 };
 use crate::feed::{Feed, Spec, Topic, Workload};
 use crate::net::Dialer;
 use crate::net::tls_layer::TlsServer;
 use crate::net::tls_layer::tests::pair;
 use crate::protocol::http1::Target;
-use crate::record::{Counts, Part, Phase, Phases, TcpTotals, Window};
+use crate::record::{Part, Phases, TcpTotals, Window};
 use crate::time::{Delay, Schedule};
 use crate::tls::TlsSettings;
 use crate::transport::AnySeries;
@@ -45,6 +47,8 @@ use std::time::Duration;
 
 pub(super) const MS: u64 = 1_000_000;
 const FIRST_SOURCE: u32 = 65_536;
+/// When the clients begin.
+const BEGAN_NS: u64 = 1_000 * MS;
 const TIMEOUT_NS: u64 = 2_000 * MS;
 /// A network that does nothing to what passes it.
 pub(super) const PLAIN: Conditions = Conditions {
@@ -216,14 +220,42 @@ impl Scenario {
         })
     }
 
-    fn run(&self) -> SeedReport {
+    /// What is published, and by whom.
+    fn spec(&self) -> Spec {
         let Scenario { rate_hz, seed, workload, .. } = *self;
-        let spec = Spec { rate_hz, seed, workload, ..Spec::PLAIN };
-        let thread = self.thread(spec);
-        let began_ns = 1_000 * MS;
-        let feed = Feed { spec, epoch_ns: began_ns };
+        Spec { rate_hz, seed, workload, ..Spec::PLAIN }
+    }
+
+    fn run(&self) -> SeedReport {
+        let mut run = SimulatedRun::new(self);
+        run.load();
+        run.end()
+    }
+}
+
+/// A run under way.
+struct SimulatedRun<'a> {
+    scenario: &'a Scenario,
+    thread: Rc<ThreadContext>,
+    feed: Feed,
+    schedule: Schedule,
+    stopped_ns: u64,
+    log: Rc<RefCell<FaultLog>>,
+    echoes: Rc<EchoLog>,
+    world: Rc<RefCell<World>>,
+    engine: Engine<SimulatedNetwork>,
+    next_expiry_ns: u64,
+    connected_at_start: u32,
+}
+
+impl<'a> SimulatedRun<'a> {
+    /// The network and its servers, and clients that have not begun.
+    fn new(scenario: &'a Scenario) -> SimulatedRun<'a> {
+        let spec = scenario.spec();
+        let thread = scenario.thread(spec);
+        let feed = Feed { spec, epoch_ns: BEGAN_NS };
         let schedule = Schedule {
-            start_ns: began_ns + 1_600 * MS,
+            start_ns: BEGAN_NS + 1_600 * MS,
             interval_ns: 50 * MS,
             push_spread_ns: 50 * MS,
             warmup_ns: 200 * MS,
@@ -231,51 +263,81 @@ impl Scenario {
             cooldown_ns: 400 * MS,
             calibration: false,
         };
-        let stopped_ns = schedule.start_ns + schedule.length_ns() + 200 * MS;
+        let until_ns = schedule.start_ns + schedule.length_ns();
         thread.feed.set(Some(feed));
         let log = Rc::new(RefCell::new(FaultLog::default()));
         let echoes = Rc::new(EchoLog::default());
-        let tls = self.tls.then(|| pair(&TlsSettings::default())).map(|(client, server)| {
+        let tls = scenario.tls.then(|| pair(&TlsSettings::default())).map(|(client, server)| {
             assert!(thread.tls.set(client).is_ok(), "it was unset");
             server
         });
-        let until_ns = stopped_ns - 200 * MS;
-        let accept = self.servers(feed, log.clone(), echoes.clone(), tls, until_ns);
-        let network = SimulatedNetwork::new(self.seed, self.conditions, accept, thread.clone());
-        let world = network.world.clone();
-        let mut engine = Engine::new(network, MS / 2, thread.clone(), self.seed);
+        let accept = scenario.servers(feed, log.clone(), echoes.clone(), tls, until_ns);
+        let Scenario { seed, conditions, .. } = *scenario;
+        let network = SimulatedNetwork::new(seed, conditions, accept, thread.clone());
+        let mut run = SimulatedRun {
+            scenario,
+            world: network.world.clone(),
+            engine: Engine::new(network, MS / 2, thread.clone(), seed),
+            thread,
+            feed,
+            schedule,
+            stopped_ns: until_ns + 200 * MS,
+            log,
+            echoes,
+            next_expiry_ns: 0,
+            connected_at_start: 0,
+        };
+        run.spawn();
+        run
+    }
+
+    fn spawn(&mut self) {
         let target =
             Target { authority: "h".into(), credentials: None, path: "/x".into(), bundled: true };
-        let half = series(self.kind, 20 * MS, "spread")
-            .client_half(&target, &spec)
+        let half = series(self.scenario.kind, 20 * MS, "spread")
+            .client_half(&target, &self.feed.spec)
             .expect("a client half");
         let ClientHalf::Machines(clients) = half else { panic!("no machines") };
-        for id in 0..self.clients {
-            engine.spawn(&*clients, ClientCore::new(id, began_ns, thread.clone()));
+        for id in 0..self.scenario.clients {
+            self.engine.spawn(&*clients, ClientCore::new(id, BEGAN_NS, self.thread.clone()));
         }
-        let run_until = |engine: &mut Engine<SimulatedNetwork>, until_ns: u64| {
-            let mut next_expiry_ns = 0;
-            while world.borrow().now_ns < until_ns {
-                engine.run_until(until_ns);
-                if world.borrow().now_ns >= next_expiry_ns {
-                    next_expiry_ns = world.borrow().now_ns + 100 * MS;
-                    engine.expire();
-                }
+    }
+
+    fn now_ns(&self) -> u64 {
+        self.world.borrow().now_ns
+    }
+
+    fn run_until(&mut self, until_ns: u64) {
+        while self.now_ns() < until_ns {
+            self.engine.run_until(until_ns);
+            if self.now_ns() >= self.next_expiry_ns {
+                self.next_expiry_ns = self.now_ns() + 100 * MS;
+                self.engine.expire();
             }
-        };
-        run_until(&mut engine, began_ns + 1_500 * MS);
-        let connected_at_start = thread.tally.get().connected;
-        thread.start(schedule);
-        engine.reschedule();
-        run_until(&mut engine, stopped_ns);
-        thread.stop();
-        engine.stop();
-        let mut until_ns = stopped_ns;
-        while engine.alive() > 0 && until_ns < stopped_ns + 20_000 * MS {
-            until_ns += 100 * MS;
-            run_until(&mut engine, until_ns);
         }
-        let (alive, ended_ns) = (engine.alive(), world.borrow().now_ns);
+    }
+
+    /// From the first connect to the end of the load.
+    fn load(&mut self) {
+        self.run_until(BEGAN_NS + 1_500 * MS);
+        self.connected_at_start = self.thread.tally.get().connected;
+        self.thread.start(self.schedule);
+        self.engine.reschedule();
+        self.run_until(self.stopped_ns);
+    }
+
+    /// Ends the clients, and returns what was reported and what happened.
+    fn end(mut self) -> SeedReport {
+        self.thread.stop();
+        self.engine.stop();
+        let stopped_ns = self.stopped_ns;
+        let mut until_ns = stopped_ns;
+        while self.engine.alive() > 0 && until_ns < stopped_ns + 20_000 * MS {
+            until_ns += 100 * MS;
+            self.run_until(until_ns);
+        }
+        let (alive, ended_ns) = (self.engine.alive(), self.now_ns());
+        let SimulatedRun { thread, feed, schedule, log, echoes, world, engine, .. } = self;
         drop(engine);
         let window = thread.recorder.borrow_mut().take(Window::clone);
         let world = world.borrow();
@@ -284,7 +346,7 @@ impl Scenario {
             schedule,
             connections: world.connection_log.clone(),
             served: world.served(),
-            connected_at_start,
+            connected_at_start: self.connected_at_start,
             tcp: thread.tcp.get(),
             log: std::mem::take(&mut *log.borrow_mut()),
             echoes,
@@ -297,84 +359,6 @@ impl Scenario {
             stopped_ns,
             feed,
             measured_ns: schedule.measured_ns(),
-        }
-    }
-}
-
-/// The laws that hold in every run.
-fn check(scenario: &Scenario, report: &SeedReport) {
-    let SeedReport { window, log, moved, connected, audit, tally, .. } = report;
-    // No client hangs, and each is counted once.
-    assert_eq!((report.alive, tally.ended, tally.connected), (0, scenario.clients, 0), "clients");
-    // The driver is never late here: turns that were not reached waited for the server or the network.
-    assert_eq!(tally.turns_not_started, 0, "turns blocked: {}", tally.turns_blocked);
-    let limit_ns = TIMEOUT_NS + scenario.delay.allowance_ns() + 2_000 * MS;
-    assert!(report.ended_ns <= report.stopped_ns + limit_ns, "the end took too long");
-    // Every byte at the socket is in the ledger, and in one part.
-    let total = window.phases.total();
-    assert_eq!((total.ledger.up.wire.get(), total.ledger.down.wire.get()), *moved, "wire");
-    for phase in Phase::ALL {
-        let ledger = window.phases[phase].ledger;
-        assert_eq!(
-            (ledger.up.unexplained(), ledger.down.unexplained()),
-            (0, 0),
-            "unexplained, {phase:?}"
-        );
-    }
-    assert_eq!((audit.connections, audit.mismatched, audit.unaudited), (*connected, 0, 0), "audit");
-    assert_eq!(total.counts.connects, *connected, "connects");
-    let steady = window.phases.steady.counts;
-    let Counts {
-        updates_published, updates_delivered, updates_superseded, updates_missing, ..
-    } = steady;
-    let lies = scenario.faults.lie != Lie::None;
-    let accounted = updates_delivered + updates_superseded + updates_missing;
-    assert!(lies || updates_published == accounted, "accounted: {steady:?}");
-    // What is wrong shows.
-    let all = total.counts;
-    let fault = |n: u64| n == 0 || all.faults > 0 || all.reconnects > 0;
-    assert!(fault(log.resets) && fault(log.ends) && fault(log.garbage), "faults {log:?}");
-    assert!(log.refused == 0 || all.faults > 0, "refusals");
-    // However orderly the response ends: a message was cut.
-    let cut = log.wrong.iter().any(|(wrong, _)| *wrong == Wrong::Ended);
-    assert!(!cut || !STREAMS.contains(&scenario.kind) || all.faults > 0, "cut messages");
-    // A second answer comes when nobody has asked, and then the connection cannot be used any more,
-    // or when something else was asked, and then it brings nothing new.
-    let answers = matches!(scenario.kind, ServerKind::Polling | ServerKind::LongPolling);
-    let again = all.updates_duplicated + all.repeated > 0;
-    assert!(!answers || again || fault(log.repeated), "surplus answers");
-    let surplus = if answers { log.repeated } else { 0 };
-    let is_clean = !lies
-        && surplus + log.resets + log.ends + log.garbage + log.refused + log.silent == 0
-        && scenario.conditions.refuses_one_in == 0;
-    if is_clean {
-        assert_eq!(all.faults, 0, "no fault: {:?}", window.faults);
-        assert_eq!(all.reconnects, 0, "reconnects");
-        if scenario.kind != ServerKind::Polling {
-            // Every lost update of the measured window is found, and no other.
-            let in_window = |(topic, sequence): &&(u32, u64)| {
-                let before = |ns| report.feed.published_before(Topic(*topic), ns);
-                let (from_ns, until_ns) = report.measured_ns;
-                (before(from_ns) + 1..before(until_ns) + 1).contains(sequence)
-            };
-            let dropped = log.dropped.iter().filter(in_window).count() as u64;
-            assert_eq!(updates_missing, dropped, "lost updates: {steady:?}");
-            assert_eq!(all.updates_duplicated, if answers { 0 } else { log.repeated }, "repeats");
-        }
-    }
-    let ahead = scenario.faults.lie == Lie::Ahead;
-    assert!(ahead || steady.negative_latencies == 0, "negative latencies");
-    // Of encrypted bytes, the servers' log does not say where they are on the wire.
-    if !scenario.tls {
-        phases::check(scenario, report);
-    }
-    verdict::check(scenario, report);
-    if is_clean && STREAMS.contains(&scenario.kind) {
-        // Bytes and count of a message are in the same phase.
-        for phase in Phase::ALL {
-            let of_phase = &window.phases[phase];
-            let payload = of_phase.counts.completed * u64::from(report.feed.spec.payload_bytes);
-            assert_eq!(of_phase.ledger.down[Part::Payload], payload, "payload of {phase:?}");
         }
     }
 }
