@@ -191,6 +191,9 @@ impl PolledStream {
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // Its first error says all: one that is met again would be received again and again,
+                // with no end while a delay line holds bytes that came before it.
+                Err(error) if self.failed => return Err(error),
                 Err(error) => {
                     self.failed = true;
                     let kind = error.kind();
@@ -603,6 +606,21 @@ mod tests {
         assert!(matches!(stream.receive(0, &mut [0; 8]), Received::Error(_)));
         assert!(matches!(stream.receive(0, &mut [0; 8]), Received::Nothing));
         assert!(!stream.has_send_error() && !stream.has_ended());
+    }
+
+    /// What is kept is tried again while a line holds what came before the error: with the same end.
+    #[test]
+    fn an_error_of_sending_is_received_once() {
+        let (mut stream, peer) = stream(Some(line()));
+        stream.send(0, b"lost").unwrap();
+        peer.borrow_mut().takes = 0;
+        peer.borrow_mut().is_reset = true;
+        peer.borrow_mut().sends.extend([Ok(b"last".to_vec()), Ok(Vec::new())]);
+        assert!(stream.flush(100).is_err() && stream.has_send_error());
+        assert!(matches!(stream.receive(100, &mut [0; 8]), Received::Nothing));
+        assert!(stream.flush(101).is_err() && !stream.has_send_error());
+        assert!(matches!(stream.receive(200, &mut [0; 8]), Received::Bytes(4, _)));
+        assert!(matches!(stream.receive(200, &mut [0; 8]), Received::Error(_)));
     }
 
     /// A reset takes no way of its own: it waits for the bytes that a line delays.
