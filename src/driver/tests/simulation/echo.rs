@@ -1,12 +1,13 @@
 //! A server that sends each WebSocket message back, and what may be wrong with it.
 
-use crate::driver::tests::simulation::server::{ServerAction, ServerFaults, SimulatedServer};
+use crate::driver::tests::simulation::server::{
+    ServerAction, ServerFaults, SimulatedServer, switching_protocols,
+};
 use crate::driver::tests::simulation::{Scenario, SeedReport};
 use rand_xoshiro::SplitMix64;
 use rand_xoshiro::rand_core::{RngCore, SeedableRng};
 use std::cell::Cell;
 use std::rc::Rc;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 /// What the servers of a run did.
 #[derive(Debug, Default)]
@@ -54,27 +55,21 @@ impl EchoServer {
         let request = String::from_utf8_lossy(&self.bytes[..end]).into_owned();
         self.bytes.drain(..end);
         self.is_open = true;
-        let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
-        let accept = derive_accept_key(key.expect("an upgrade").as_bytes());
-        let head = format!(
-            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
-             Connection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
-        );
-        Some(ServerAction::Send(head.into_bytes()))
+        Some(ServerAction::Send(switching_protocols(&request)))
     }
+}
 
-    /// Takes a whole short frame off what has come: its first byte and its payload.
-    fn frame(&mut self) -> Option<(u8, Vec<u8>)> {
-        let (first, len) = (*self.bytes.first()?, usize::from(*self.bytes.get(1)? & 0x7f));
-        assert!(len < 126, "a short frame");
-        if self.bytes.len() < 6 + len {
-            return None;
-        }
-        let frame: Vec<u8> = self.bytes.drain(..6 + len).collect();
-        let (mask, payload) = frame[2..].split_at(4);
-        let plain = payload.iter().zip(mask.iter().cycle()).map(|(byte, key)| byte ^ key);
-        Some((first, plain.collect()))
+/// Takes a whole short frame off what has come of a client: its first byte and its payload.
+pub(super) fn take_frame(bytes: &mut Vec<u8>) -> Option<(u8, Vec<u8>)> {
+    let (first, len) = (*bytes.first()?, usize::from(*bytes.get(1)? & 0x7f));
+    assert!(len < 126, "a short frame");
+    if bytes.len() < 6 + len {
+        return None;
     }
+    let frame: Vec<u8> = bytes.drain(..6 + len).collect();
+    let (mask, payload) = frame[2..].split_at(4);
+    let plain = payload.iter().zip(mask.iter().cycle()).map(|(byte, key)| byte ^ key);
+    Some((first, plain.collect()))
 }
 
 impl SimulatedServer for EchoServer {
@@ -88,7 +83,7 @@ impl SimulatedServer for EchoServer {
             let Some(answer) = self.upgrade() else { return actions };
             actions.push(answer);
         }
-        while let Some((first, payload)) = self.frame() {
+        while let Some((first, payload)) = take_frame(&mut self.bytes) {
             let len = payload.len() as u8;
             let back = [&[first, len], payload.as_slice()].concat();
             if first == 0x88 {

@@ -9,7 +9,7 @@ use crate::record::{Counts, Part, Phase};
 
 /// Whether the server only answers what it is asked.
 fn answers(scenario: &Scenario) -> bool {
-    matches!(scenario.kind, ServerKind::Polling | ServerKind::LongPolling)
+    !scenario.kind.is_pushed()
 }
 
 /// Whether nothing went wrong by which a client sees a fault or connects again.
@@ -27,10 +27,7 @@ pub(super) fn check(scenario: &Scenario, report: &SeedReport) {
     ledger(report);
     what_is_wrong_shows(scenario, report);
     updates(scenario, report);
-    // Of encrypted bytes, the servers' log does not say where they are on the wire.
-    if !scenario.tls {
-        phases::check(scenario, report);
-    }
+    phases::check(scenario, report);
     verdict::check(scenario, report);
     if is_clean(scenario, report) && STREAMS.contains(&scenario.kind) {
         payloads(report);

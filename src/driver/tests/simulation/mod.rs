@@ -4,6 +4,7 @@
 //! `WSBENCH_SEEDS=100000 cargo test --release simulation` runs more seeds. A seed that fails is
 //! printed; `WSBENCH_SEED=N` runs it alone.
 
+mod arrivals;
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
 mod backends;
 mod echo;
@@ -88,6 +89,7 @@ struct SeedReport {
     tcp: Phases<TcpTotals>,
     log: FaultLog,
     echoes: Rc<EchoLog>,
+    is_encrypted: bool,
     moved: (u64, u64),
     connected: u64,
     audit: crate::record::KernelAudit,
@@ -183,38 +185,33 @@ impl Scenario {
     }
 
     /// The servers of the connections, without faults from a moment on.
-    fn servers(
-        &self,
-        feed: Feed,
-        log: Rc<RefCell<FaultLog>>,
-        echoes: Rc<EchoLog>,
-        tls: Option<TlsServer>,
-        faulty_until_ns: u64,
-    ) -> Accept {
+    fn servers(&self, feed: Feed, logs: Logs, tls: Option<TlsServer>, until_ns: u64) -> Accept {
         let Scenario { faults, kind, workload, seed, .. } = *self;
-        let mut number = seed;
+        let Logs { faults: log, echoes } = logs;
+        let mut each = seed;
         Box::new(move |peer| {
-            number = number.wrapping_add(1);
+            each = each.wrapping_add(1);
+            let number = log.borrow().served.len();
             let topic = Topic::of_peer(peer);
+            let log = log.clone();
             let server: Box<dyn SimulatedServer> = match workload {
+                Workload::Ticker => Box::new(RemoteServer::new(
+                    kind,
+                    faults,
+                    feed,
+                    topic,
+                    each,
+                    log.clone(),
+                    until_ns,
+                )),
                 Workload::Echo => {
-                    Box::new(EchoServer::new(faults, echoes.clone(), number, faulty_until_ns))
+                    log.borrow_mut().serve();
+                    Box::new(EchoServer::new(faults, echoes.clone(), each, until_ns))
                 }
-                _ => {
-                    let log = log.clone();
-                    Box::new(RemoteServer::new(
-                        kind,
-                        faults,
-                        feed,
-                        topic,
-                        number,
-                        log,
-                        faulty_until_ns,
-                    ))
-                }
+                Workload::Broadcast | Workload::Tracker => unreachable!("nobody sends"),
             };
             match &tls {
-                Some(tls) => Box::new(TlsFront::new(tls, server)),
+                Some(tls) => Box::new(TlsFront::new(tls, server, log, number)),
                 None => server,
             }
         })
@@ -233,6 +230,13 @@ impl Scenario {
     }
 }
 
+/// What the servers of a run write down.
+#[derive(Clone, Default)]
+struct Logs {
+    faults: Rc<RefCell<FaultLog>>,
+    echoes: Rc<EchoLog>,
+}
+
 /// A run under way.
 struct SimulatedRun<'a> {
     scenario: &'a Scenario,
@@ -240,8 +244,7 @@ struct SimulatedRun<'a> {
     feed: Feed,
     schedule: Schedule,
     stopped_ns: u64,
-    log: Rc<RefCell<FaultLog>>,
-    echoes: Rc<EchoLog>,
+    logs: Logs,
     world: Rc<RefCell<World>>,
     engine: Engine<SimulatedNetwork>,
     next_expiry_ns: u64,
@@ -265,13 +268,12 @@ impl<'a> SimulatedRun<'a> {
         };
         let until_ns = schedule.start_ns + schedule.length_ns();
         thread.feed.set(Some(feed));
-        let log = Rc::new(RefCell::new(FaultLog::default()));
-        let echoes = Rc::new(EchoLog::default());
+        let logs = Logs::default();
         let tls = scenario.tls.then(|| pair(&TlsSettings::default())).map(|(client, server)| {
             assert!(thread.tls.set(client).is_ok(), "it was unset");
             server
         });
-        let accept = scenario.servers(feed, log.clone(), echoes.clone(), tls, until_ns);
+        let accept = scenario.servers(feed, logs.clone(), tls, until_ns);
         let Scenario { seed, conditions, .. } = *scenario;
         let network = SimulatedNetwork::new(seed, conditions, accept, thread.clone());
         let mut run = SimulatedRun {
@@ -282,8 +284,7 @@ impl<'a> SimulatedRun<'a> {
             feed,
             schedule,
             stopped_ns: until_ns + 200 * MS,
-            log,
-            echoes,
+            logs,
             next_expiry_ns: 0,
             connected_at_start: 0,
         };
@@ -337,7 +338,7 @@ impl<'a> SimulatedRun<'a> {
             self.run_until(until_ns);
         }
         let (alive, ended_ns) = (self.engine.alive(), self.now_ns());
-        let SimulatedRun { thread, feed, schedule, log, echoes, world, engine, .. } = self;
+        let SimulatedRun { thread, feed, schedule, logs, world, engine, .. } = self;
         drop(engine);
         let window = thread.recorder.borrow_mut().take(Window::clone);
         let world = world.borrow();
@@ -348,8 +349,9 @@ impl<'a> SimulatedRun<'a> {
             served: world.served(),
             connected_at_start: self.connected_at_start,
             tcp: thread.tcp.get(),
-            log: std::mem::take(&mut *log.borrow_mut()),
-            echoes,
+            log: logs.faults.take(),
+            echoes: logs.echoes,
+            is_encrypted: self.scenario.tls,
             moved: world.moved,
             connected: world.connected,
             audit: thread.audit.get(),

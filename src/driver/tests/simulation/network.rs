@@ -75,8 +75,13 @@ struct SimulatedConnection {
 /// When something came to a client.
 #[derive(Debug, Clone, Default)]
 pub(in crate::driver::tests) struct ConnectionLog {
-    pub client: u64,
+    pub client: u32,
+    /// The session's key: one client may have several sessions, of which the first has the lowest.
+    pub key: u64,
+    pub began_ns: u64,
     pub connected_ns: Option<u64>,
+    /// The server has ended or reset it.
+    pub ended: bool,
     /// Moments, and all bytes that had come by then.
     pub came: Vec<(u64, u64)>,
 }
@@ -91,9 +96,11 @@ pub(in crate::driver::tests) struct World {
     number: u64,
     connections: Vec<SimulatedConnection>,
     ready: Vec<Readiness>,
+    /// Calls of sockets since time went on.
+    calls: u32,
     /// Bytes that clients have written and read, all connections together.
     pub moved: (u64, u64),
-    /// Of each connection: the client's key, when it was made, and when how many bytes had come.
+    /// Of each connection: whose it is, when it was made, and when how many bytes had come.
     pub connection_log: Vec<ConnectionLog>,
     /// Bytes that servers have received and sent.
     served: (u64, u64),
@@ -111,6 +118,12 @@ impl World {
             _ => 0,
         });
         (self.served.0 + under_way.sum::<u64>(), self.served.1)
+    }
+
+    /// Counts a call of a socket: clients that never wait hang.
+    fn count_call(&mut self) {
+        self.calls += 1;
+        assert!(self.calls < 100_000, "clients go on for ever at one moment");
     }
 
     fn one_in(&mut self, n: u64) -> bool {
@@ -145,12 +158,20 @@ impl World {
         if let Some(at_ns) = server.wakes_ns(self.now_ns) {
             self.at(at_ns, connection, Happening::ServerTimer);
         }
+        if server.takes_news() {
+            for each in 0..self.connections.len() {
+                self.at(self.now_ns, each, Happening::ServerTimer);
+            }
+        }
         self.connections[connection].server = Some(server);
         let actions: Vec<ServerAction> =
             actions.into_iter().flat_map(|action| self.hold_back(connection, action)).collect();
         for action in actions {
-            if let ServerAction::Send(bytes) = &action {
-                self.served.1 += bytes.len() as u64;
+            match &action {
+                ServerAction::Send(bytes) => self.served.1 += bytes.len() as u64,
+                ServerAction::End | ServerAction::Reset => {
+                    self.connection_log[connection].ended = true;
+                }
             }
             let stall_ns = if self.one_in(self.conditions.stalls_one_in) { STALL_NS } else { 0 };
             let at_ns = self.now_ns + self.latency_ns() + stall_ns;
@@ -283,6 +304,7 @@ impl SimulatedNetwork {
             number: 0,
             connections: Vec::new(),
             ready: Vec::new(),
+            calls: 0,
             moved: (0, 0),
             connection_log: Vec::new(),
             served: (0, 0),
@@ -309,7 +331,13 @@ impl Network for SimulatedNetwork {
         let source = dialer.source(client).map_or(dialer.address.ip(), IpAddr::V4);
         let server = (world.accept)(SocketAddr::new(source, 1));
         let connection = world.connections.len();
-        world.connection_log.push(ConnectionLog { client: key, ..ConnectionLog::default() });
+        let began_ns = world.now_ns;
+        world.connection_log.push(ConnectionLog {
+            client,
+            key,
+            began_ns,
+            ..ConnectionLog::default()
+        });
         world.connections.push(SimulatedConnection {
             key,
             server: Some(server),
@@ -331,6 +359,7 @@ impl Network for SimulatedNetwork {
 
     fn wait(&mut self, until_ns: u64, events: &mut Vec<Readiness>) {
         let mut world = self.world.borrow_mut();
+        world.calls = 0;
         while world.ready.is_empty() {
             match world.happenings.first_key_value() {
                 Some((&(at_ns, _), _)) if at_ns <= until_ns => {
@@ -379,6 +408,7 @@ impl Socket for SimulatedSocket {
 
     fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let world = &mut *self.world.borrow_mut();
+        world.count_call();
         if world.connections[self.connection].reset {
             world.connections[self.connection].error_read = true;
             return Err(io::Error::from_raw_os_error(libc::EPIPE));
@@ -407,6 +437,7 @@ impl Socket for SimulatedSocket {
 
     fn receive(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let world = &mut *self.world.borrow_mut();
+        world.count_call();
         let entry = &mut world.connections[self.connection];
         let len = into.len().min(entry.inbox.len());
         if len > 0 {

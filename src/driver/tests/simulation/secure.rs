@@ -1,9 +1,11 @@
 //! TLS before a simulated server: the layer of the byte stack on both sides of the network.
 
-use crate::driver::tests::simulation::server::{ServerAction, SimulatedServer};
+use crate::driver::tests::simulation::server::{FaultLog, ServerAction, SimulatedServer};
 use crate::net::layer::LayerBuffer;
 use crate::net::tls_layer::{TlsLayer, TlsServer};
 use crate::record::Direction;
+use std::cell::RefCell;
+use std::rc::Rc;
 
 /// A server that is reached through TLS.
 pub(super) struct TlsFront {
@@ -11,11 +13,23 @@ pub(super) struct TlsFront {
     layer: TlsLayer,
     /// Bytes that it has handed to the network.
     sent: u64,
+    /// Bytes of the server that are in them.
+    plain: u64,
+    log: Rc<RefCell<FaultLog>>,
+    /// The connection's number.
+    number: usize,
 }
 
 impl TlsFront {
-    pub(super) fn new(tls: &TlsServer, inner: Box<dyn SimulatedServer>) -> TlsFront {
-        TlsFront { inner, layer: tls.layer().expect("it begins"), sent: 0 }
+    /// Before a server whose connection has this number in the log.
+    pub(super) fn new(
+        tls: &TlsServer,
+        inner: Box<dyn SimulatedServer>,
+        log: Rc<RefCell<FaultLog>>,
+        number: usize,
+    ) -> TlsFront {
+        let layer = tls.layer().expect("it begins");
+        TlsFront { inner, layer, sent: 0, plain: 0, log, number }
     }
 
     /// What the network gets of a server's actions.
@@ -29,6 +43,9 @@ impl TlsFront {
                         let taken = self.layer.push(Direction::Up, 0, rest);
                         rest = &rest[taken..];
                         self.flush(&mut all);
+                        self.plain += taken as u64;
+                        let sealed = (self.plain, self.sent);
+                        self.log.borrow_mut().served[self.number].sealed.push(sealed);
                         if taken == 0 {
                             // It has ended.
                             break;
@@ -91,5 +108,9 @@ impl SimulatedServer for TlsFront {
 
     fn wakes_ns(&self, now_ns: u64) -> Option<u64> {
         self.inner.wakes_ns(now_ns)
+    }
+
+    fn takes_news(&mut self) -> bool {
+        self.inner.takes_news()
     }
 }

@@ -27,6 +27,10 @@ pub(in crate::driver::tests) trait SimulatedServer {
     fn woken(&mut self, now_ns: u64) -> Vec<ServerAction>;
     /// When it wants to be woken.
     fn wakes_ns(&self, now_ns: u64) -> Option<u64>;
+    /// Whether something came, since it was last asked, that the servers of all connections pass on.
+    fn takes_news(&mut self) -> bool {
+        false
+    }
 }
 
 /// The transport whose server it is.
@@ -58,8 +62,13 @@ impl ServerKind {
         }
     }
 
+    /// Whether messages come without being asked for.
+    pub(super) fn is_pushed(self) -> bool {
+        !matches!(self, ServerKind::Polling | ServerKind::LongPolling)
+    }
+
     /// Whether its messages are chunks.
-    fn is_chunked(self) -> bool {
+    pub(super) fn is_chunked(self) -> bool {
         matches!(self, ServerKind::Streaming | ServerKind::Sse)
     }
 
@@ -84,8 +93,6 @@ impl ServerKind {
 
     /// Returns a payload as a message of the protocol.
     pub(in crate::driver::tests) fn message(self, payload: &[u8]) -> Vec<u8> {
-        let chunk =
-            |data: &[u8]| [format!("{:x}\r\n", data.len()).as_bytes(), data, b"\r\n"].concat();
         match self {
             ServerKind::Polling | ServerKind::LongPolling => {
                 let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", payload.len());
@@ -96,6 +103,22 @@ impl ServerKind {
             ServerKind::WebSocket => [&[0x81, payload.len() as u8], payload].concat(),
         }
     }
+}
+
+/// Returns data as a chunk.
+fn chunk(data: &[u8]) -> Vec<u8> {
+    [format!("{:x}\r\n", data.len()).as_bytes(), data, b"\r\n"].concat()
+}
+
+/// Returns the answer to a request for an upgrade to WebSocket.
+pub(super) fn switching_protocols(request: &str) -> Vec<u8> {
+    let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
+    let accept = derive_accept_key(key.expect("an upgrade").as_bytes());
+    let head = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
+         Connection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
+    );
+    head.into_bytes()
 }
 
 /// What is wrong with a server: one in so many messages, 0 for none.
@@ -163,8 +186,51 @@ pub(in crate::driver::tests) struct FaultLog {
     pub wrong: Vec<(Wrong, u64)>,
     /// The first stamp of each topic, which a server may repeat for ever, also after a reconnect.
     pub first: BTreeMap<u32, Stamp>,
-    /// Of each connection, where in what the server sent a message is whole.
-    pub whole: Vec<Vec<u64>>,
+    /// Of each connection, in the order in which they were made.
+    pub served: Vec<ServedConnection>,
+}
+
+impl FaultLog {
+    /// Begins the account of a connection; returns its number.
+    pub(super) fn serve(&mut self) -> usize {
+        self.served.push(ServedConnection::default());
+        self.served.len() - 1
+    }
+}
+
+/// What a server did on one connection.
+#[derive(Debug, Default)]
+pub(in crate::driver::tests) struct ServedConnection {
+    /// Where in what the server sent a message is whole.
+    pub whole: Vec<u64>,
+    /// From here on the client can read nothing.
+    pub whole_until: Option<u64>,
+    /// What was asked, in order.
+    pub asked: Vec<RequestLog>,
+    /// Behind TLS: of so many bytes that the server sent, so many were on the wire.
+    pub sealed: Vec<(u64, u64)>,
+}
+
+impl ServedConnection {
+    /// The answer to the last request is whole, so far in what the server sent.
+    pub(super) fn answered(&mut self, end: u64, success: bool) {
+        if let Some(asked) = self.asked.last_mut() {
+            asked.answer_until.get_or_insert(end);
+            asked.success = success;
+        }
+    }
+}
+
+/// A request, as the server saw it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::driver::tests) struct RequestLog {
+    /// The number in the message that it brought; `None` if it asked for messages.
+    pub post: Option<u64>,
+    /// Where in what the server sent the answer begins, and where it is whole; `None` if it never is.
+    pub answer_from: u64,
+    pub answer_until: Option<u64>,
+    /// Whether the server did what was asked.
+    pub success: bool,
 }
 
 /// See the module's description.
@@ -204,8 +270,7 @@ impl RemoteServer {
         log: Rc<RefCell<FaultLog>>,
         faulty_until_ns: u64,
     ) -> RemoteServer {
-        let number = log.borrow().whole.len();
-        log.borrow_mut().whole.push(Vec::new());
+        let number = log.borrow_mut().serve();
         RemoteServer {
             kind,
             faults,
@@ -245,7 +310,11 @@ impl RemoteServer {
     fn add_whole(&mut self, log: &mut FaultLog, message: &[u8]) {
         let rest = if self.is_chunked() { 2 } else { 0 };
         self.sent += message.len() as u64;
-        log.whole[self.number].push(self.sent - rest);
+        let served = &mut log.served[self.number];
+        served.whole.push(self.sent - rest);
+        if !self.kind.is_pushed() {
+            served.answered(self.sent, true);
+        }
     }
 
     fn is_chunked(&self) -> bool {
@@ -308,11 +377,12 @@ impl RemoteServer {
             if self.is_chunked() && cut + 2 >= message.len() {
                 // Nothing but the end of a line is missing.
                 let at = self.sent + message.len() as u64 - 2 - cut as u64;
-                log.whole[self.number].push(at);
+                log.served[self.number].whole.push(at);
             }
             actions.push(ServerAction::End);
         } else if self.one_in(garbage) {
             log.garbage += 1;
+            log.served[self.number].whole_until.get_or_insert(self.sent);
             self.sent += 40;
             self.note(&mut log, Wrong::Garbage);
             actions.push(ServerAction::Send(vec![0xff; 40]));
@@ -357,6 +427,8 @@ impl RemoteServer {
 
     fn answer(&mut self, now_ns: u64, request: &str) -> Vec<ServerAction> {
         let mut actions = Vec::new();
+        let asked = RequestLog { answer_from: self.sent, ..RequestLog::default() };
+        self.log.borrow_mut().served[self.number].asked.push(asked);
         if self.faults.empty {
             let empty = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\
                           Content-Length: 0\r\n\r\n";
@@ -367,6 +439,7 @@ impl RemoteServer {
             self.note(&mut self.log.borrow_mut(), Wrong::Refused);
             let refused = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
             self.sent += refused.len() as u64;
+            self.log.borrow_mut().served[self.number].answered(self.sent, false);
             return vec![ServerAction::Send(refused.to_vec())];
         }
         match self.kind {
@@ -390,14 +463,9 @@ impl RemoteServer {
             ServerKind::WebSocket => {
                 self.cursor.latest(now_ns);
                 self.pushing = true;
-                let key = request.lines().find_map(|l| l.strip_prefix("Sec-WebSocket-Key: "));
-                let accept = derive_accept_key(key.unwrap_or("").as_bytes());
-                let response = format!(
-                    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
-                     Connection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
-                );
+                let response = switching_protocols(request);
                 self.sent += response.len() as u64;
-                actions.push(ServerAction::Send(response.into_bytes()));
+                actions.push(ServerAction::Send(response));
             }
         }
         actions
