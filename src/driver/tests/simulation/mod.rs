@@ -16,6 +16,7 @@ mod phases;
 mod script;
 mod secure;
 pub(super) mod server;
+mod shared;
 mod verdict;
 
 use crate::client::context::ThreadContext;
@@ -30,7 +31,8 @@ use crate::driver::tests::simulation::secure::TlsFront;
 use crate::driver::tests::simulation::server::{
     FaultLog, Lie, RemoteServer, ServerFaults, ServerKind, SimulatedServer,
 };
-use crate::feed::{Feed, Spec, Topic, Workload};
+use crate::driver::tests::simulation::shared::{Hub, HubServer};
+use crate::feed::{Feed, PayloadKind, Semantics, Spec, Topic, Workload};
 use crate::net::Dialer;
 use crate::net::tls_layer::TlsServer;
 use crate::net::tls_layer::tests::pair;
@@ -89,6 +91,7 @@ struct SeedReport {
     tcp: Phases<TcpTotals>,
     log: FaultLog,
     echoes: Rc<EchoLog>,
+    hub: Hub,
     is_encrypted: bool,
     moved: (u64, u64),
     connected: u64,
@@ -187,13 +190,13 @@ impl Scenario {
     /// The servers of the connections, without faults from a moment on.
     fn servers(&self, feed: Feed, logs: Logs, tls: Option<TlsServer>, until_ns: u64) -> Accept {
         let Scenario { faults, kind, workload, seed, .. } = *self;
-        let Logs { faults: log, echoes } = logs;
+        let Logs { faults: log, echoes, hub } = logs;
         let mut each = seed;
         Box::new(move |peer| {
             each = each.wrapping_add(1);
             let number = log.borrow().served.len();
-            let topic = Topic::of_peer(peer);
-            let log = log.clone();
+            let (spec, topic) = (feed.spec, Topic::of_peer(peer));
+            let (log, hub) = (log.clone(), hub.clone());
             let server: Box<dyn SimulatedServer> = match workload {
                 Workload::Ticker => Box::new(RemoteServer::new(
                     kind,
@@ -208,7 +211,9 @@ impl Scenario {
                     log.borrow_mut().serve();
                     Box::new(EchoServer::new(faults, echoes.clone(), each, until_ns))
                 }
-                Workload::Broadcast | Workload::Tracker => unreachable!("nobody sends"),
+                Workload::Broadcast | Workload::Tracker => {
+                    Box::new(HubServer::new(kind, faults, spec, hub, log.clone(), each, until_ns))
+                }
             };
             match &tls {
                 Some(tls) => Box::new(TlsFront::new(tls, server, log, number)),
@@ -219,8 +224,17 @@ impl Scenario {
 
     /// What is published, and by whom.
     fn spec(&self) -> Spec {
-        let Scenario { rate_hz, seed, workload, .. } = *self;
-        Spec { rate_hz, seed, workload, ..Spec::PLAIN }
+        let Scenario { rate_hz, seed, workload, clients, .. } = *self;
+        let spec = Spec { rate_hz, seed, workload, ..Spec::PLAIN };
+        let (kind, senders) = match workload {
+            Workload::Ticker | Workload::Echo => return spec,
+            Workload::Broadcast => (spec.kind, 2),
+            Workload::Tracker => (PayloadKind::Position, clients),
+        };
+        let payload_bytes = kind.least_bytes() as u32;
+        // What one client sent replaces nothing that another did.
+        let semantics = Semantics::Log;
+        Spec { kind, payload_bytes, senders, semantics, ..spec }.among(clients)
     }
 
     fn run(&self) -> SeedReport {
@@ -235,6 +249,7 @@ impl Scenario {
 struct Logs {
     faults: Rc<RefCell<FaultLog>>,
     echoes: Rc<EchoLog>,
+    hub: Rc<RefCell<Hub>>,
 }
 
 /// A run under way.
@@ -351,6 +366,7 @@ impl<'a> SimulatedRun<'a> {
             tcp: thread.tcp.get(),
             log: logs.faults.take(),
             echoes: logs.echoes,
+            hub: logs.hub.take(),
             is_encrypted: self.scenario.tls,
             moved: world.moved,
             connected: world.connected,
@@ -505,6 +521,34 @@ fn what_an_echo_does_not_send_back_is_missing_and_nothing_else() {
     hold(0..number("WSBENCH_SEEDS").unwrap_or(3_000) / 10, echo, |scenario| {
         echo::check(scenario, &scenario.run());
     });
+}
+
+/// Clients that send to each other.
+fn sending(seed: u64, kinds: &[ServerKind]) -> Scenario {
+    let plain = Scenario::of(seed);
+    let mut random = SplitMix64::seed_from_u64(!seed);
+    let mut below = |n: usize| (random.next_u64() % n as u64) as usize;
+    let workload = [Workload::Broadcast, Workload::Tracker][below(2)];
+    let kind = kinds[below(kinds.len())];
+    let clients = 1 + below(4) as u32;
+    let tls = below(8) == 0;
+    let ServerFaults { drops, repeats, resets, ends, refuses, .. } = plain.faults;
+    let faults = ServerFaults { drops, repeats, resets, ends, refuses, ..ServerFaults::default() };
+    Scenario { kind, workload, clients, tls, faults, ..plain }
+}
+
+/// What clients post on a second connection is sent once, and comes to all or is known to be missing.
+#[test]
+fn the_laws_hold_of_what_clients_send_by_post() {
+    const HTTP: [ServerKind; 4] =
+        [ServerKind::Polling, ServerKind::LongPolling, ServerKind::Streaming, ServerKind::Sse];
+    hold(
+        0..number("WSBENCH_SEEDS").unwrap_or(10_000) / 10,
+        |seed| sending(seed, &HTTP),
+        |scenario| {
+            shared::check(scenario, &scenario.run());
+        },
+    );
 }
 
 #[test]

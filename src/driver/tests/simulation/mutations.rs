@@ -2,7 +2,7 @@
 //! holds this fact, and no other.
 
 use crate::driver::tests::simulation::server::{ServerFaults, ServerKind, Wrong};
-use crate::driver::tests::simulation::{MS, PLAIN, Scenario, SeedReport, check, echo};
+use crate::driver::tests::simulation::{MS, PLAIN, Scenario, SeedReport, check, echo, shared};
 use crate::feed::Workload;
 use crate::record::Part;
 use crate::time::Delay;
@@ -129,6 +129,73 @@ const OF_ECHOES: &[Mutation] = &[
         counts.updates_missing += 1;
     }),
 ];
+
+/// Laws of clients that send to each other.
+const OF_SHARED: &[Mutation] = &[
+    ("clients", |r| r.alive += 1),
+    ("clients", |r| r.tally.ended -= 1),
+    ("turns blocked", |r| r.tally.turns_not_started += 1),
+    ("wire", |r| r.moved.0 += 1),
+    ("unexplained", |r| r.window.phases.steady.ledger.up[Part::Payload] += 1),
+    ("audit", |r| r.audit.connections -= 1),
+    ("connects", |r| r.window.phases.setup.counts.connects += 1),
+    // A message is sent again, not counted, counted though nobody got it, or of another phase.
+    ("sent twice", |r| r.hub.came.push(r.hub.came[0])),
+    ("sent in", |r| r.window.phases.steady.counts.sent -= 1),
+    ("sent in", |r| _ = r.hub.came.pop()),
+    ("sent in", |r| {
+        r.window.phases.warmup.counts.sent -= 1;
+        r.window.phases.steady.counts.sent += 1;
+    }),
+    ("accounted", |r| r.window.phases.steady.counts.updates_published += 1),
+    ("published", |r| {
+        let counts = &mut r.window.phases.steady.counts;
+        counts.updates_published -= 1;
+        counts.updates_delivered -= 1;
+    }),
+    // One that came is not counted, is missing, or came again; or one is counted that never came.
+    ("received", |r| r.window.phases.warmup.counts.messages -= 1),
+    ("received", |r| {
+        let counts = &mut r.window.phases.steady.counts;
+        counts.updates_delivered -= 1;
+        counts.updates_missing += 1;
+    }),
+    ("received", |r| r.window.phases.steady.counts.updates_duplicated += 1),
+    ("received", |r| r.window.phases.cooldown.counts.lost += 1),
+    ("received", |r| _ = receiving(r).pop()),
+    ("received", |r| {
+        let again = receiving(r)[0];
+        receiving(r).push(again);
+    }),
+    ("no fault", |r| r.window.phases.steady.counts.faults += 1),
+    ("nothing is wrong", |r| r.served.1 += 1),
+    ("nothing is wrong", |r| r.connected_at_start -= 1),
+];
+
+/// What a report must not say of clients that send to each other.
+const OF_SHARED_VERDICTS: &[Mutation] = &[("valid, though wrong", |r| {
+    let middle = receiving(r).len() / 2;
+    receiving(r).remove(middle);
+})];
+
+/// The updates that came over the first connection that has any.
+fn receiving(report: &mut SeedReport) -> &mut Vec<(u64, u64)> {
+    let mut served = report.log.served.iter_mut().map(|served| &mut served.updates);
+    served.find(|updates| !updates.is_empty()).expect("something came")
+}
+
+#[test]
+fn each_law_of_clients_that_send_to_each_other_fails_if_what_it_holds_is_not_so() {
+    let posts = |kind: &ServerKind| *kind != ServerKind::WebSocket;
+    for kind in ServerKind::ALL.into_iter().filter(posts) {
+        for workload in [Workload::Broadcast, Workload::Tracker] {
+            let scenario = correct_run(kind, workload);
+            breaks(shared::check, &scenario, OF_SHARED);
+            breaks(shared::check, &scenario, OF_PHASES);
+            breaks(shared::judged, &scenario, OF_SHARED_VERDICTS);
+        }
+    }
+}
 
 /// A run in which nothing is wrong.
 fn correct_run(kind: ServerKind, workload: Workload) -> Scenario {

@@ -205,6 +205,8 @@ pub(in crate::driver::tests) struct ServedConnection {
     pub whole: Vec<u64>,
     /// From here on the client can read nothing.
     pub whole_until: Option<u64>,
+    /// Where an update is whole, and its number; if the scenario has a law for it.
+    pub updates: Vec<(u64, u64)>,
     /// What was asked, in order.
     pub asked: Vec<RequestLog>,
     /// Behind TLS: of so many bytes that the server sent, so many were on the wire.
