@@ -551,6 +551,15 @@ fn the_laws_hold_of_what_clients_send_by_post() {
     );
 }
 
+/// The same of a WebSocket, on which clients send and receive.
+#[test]
+fn the_laws_hold_of_what_clients_send_by_web_socket() {
+    let scenario = |seed| sending(seed, &[ServerKind::WebSocket]);
+    hold(0..number("WSBENCH_SEEDS").unwrap_or(5_000) / 10, scenario, |scenario| {
+        shared::check(scenario, &scenario.run());
+    });
+}
+
 #[test]
 fn a_seed_gives_the_same_run() {
     for seed in 0..20 {

@@ -2,8 +2,10 @@
 //! came, and what may be wrong with them.
 
 use crate::driver::tests::simulation::arrivals::came_ns;
+use crate::driver::tests::simulation::echo::take_frame;
 use crate::driver::tests::simulation::server::{
     FaultLog, RequestLog, ServerAction, ServerFaults, ServerKind, SimulatedServer, Wrong,
+    switching_protocols,
 };
 use crate::driver::tests::simulation::{Scenario, SeedReport, laws, phases, verdict};
 use crate::feed::{Post, Spec, Stamp};
@@ -44,6 +46,8 @@ pub(super) struct HubServer {
     pushing: bool,
     /// A long poll waits.
     held: bool,
+    /// WebSocket has begun.
+    upgraded: bool,
     /// The connection is over.
     ended: bool,
     /// A message came that the others have not had.
@@ -76,6 +80,7 @@ impl HubServer {
             place: None,
             pushing: false,
             held: false,
+            upgraded: false,
             ended: false,
             has_news: false,
             now_ns: 0,
@@ -248,7 +253,28 @@ impl HubServer {
                 self.answer_head(ServerKind::CHUNKED, true, actions);
                 self.pushing = true;
             }
-            ServerKind::WebSocket => unreachable!("its clients post nothing"),
+            ServerKind::WebSocket => {
+                self.answer_head(&switching_protocols(head), true, actions);
+                self.upgraded = true;
+                self.pushing = true;
+            }
+        }
+    }
+
+    /// Takes the client's frames: its messages, and its Close.
+    fn take_frames(&mut self, actions: &mut Vec<ServerAction>) {
+        while !self.ended
+            && let Some((first, payload)) = take_frame(&mut self.bytes)
+        {
+            if first == 0x88 {
+                self.pushing = false;
+                self.ended = true;
+                let close = ServerAction::Send(vec![0x88, 2, 3, 0xe8]);
+                actions.extend([close, ServerAction::End]);
+            } else {
+                self.accept(payload);
+                self.cut(&[], actions);
+            }
         }
     }
 
@@ -272,9 +298,13 @@ impl SimulatedServer for HubServer {
         self.bytes.extend_from_slice(bytes);
         let mut actions = Vec::new();
         while !self.ended
+            && !self.upgraded
             && let Some((head, body)) = self.request()
         {
             self.answer(&head, body, &mut actions);
+        }
+        if self.upgraded {
+            self.take_frames(&mut actions);
         }
         self.push(&mut actions);
         actions
