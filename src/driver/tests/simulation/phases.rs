@@ -68,17 +68,20 @@ fn add_pushed(scenario: &Scenario, report: &SeedReport, number: usize, logged: &
     let ConnectionLog { client, began_ns, connected_ns, .. } = report.connections[number];
     let one_way_ns = scenario.delay.one_way_ns;
     let late_ns = if one_way_ns > 0 { LATE_NS } else { 0 };
-    let phases =
-        |at_ns| [at_ns, at_ns + late_ns].map(|at_ns| phase_at(scenario, report, client, at_ns));
+    let phase = |at_ns| phase_at(scenario, report, client, at_ns);
     if let Some(at_ns) = connected_ns {
+        // One that TCP has made counts, also if the client ends while the handshake is in the line.
+        let until_ns = if at_ns < report.stopped_ns { report.stopped_ns - 1 } else { u64::MAX };
         let open_ns = at_ns.max(began_ns + 2 * one_way_ns);
-        logged.add(phases(open_ns), |events| &mut events.connections);
+        let open = [open_ns, open_ns + late_ns].map(|ns| ns.min(until_ns));
+        logged.add(open.map(phase), |events| &mut events.connections);
     }
     let served = &report.log.served[number];
     let is_read = |end: &&u64| served.whole_until.is_none_or(|until| **end <= until);
     let whole = served.whole.iter().filter(is_read);
     for at_ns in whole.filter_map(|end| came_ns(report, number, *end)) {
-        logged.add(phases(at_ns + one_way_ns), |events| &mut events.messages);
+        let read_ns = at_ns + one_way_ns;
+        logged.add([read_ns, read_ns + late_ns].map(phase), |events| &mut events.messages);
     }
 }
 
