@@ -2,9 +2,8 @@
 
 use crate::driver::tests::simulation::server::{Lie, ServerKind, Wrong};
 use crate::driver::tests::simulation::{
-    MS, STREAMS, Scenario, SeedReport, TIMEOUT_NS, phases, verdict,
+    MS, STREAMS, Scenario, SeedReport, TIMEOUT_NS, phases, resume, verdict,
 };
-use crate::feed::Topic;
 use crate::record::{Counts, Part, Phase};
 
 /// Whether the server only answers what it is asked.
@@ -94,11 +93,8 @@ fn updates(scenario: &Scenario, report: &SeedReport) {
     assert!(ahead || steady.negative_latencies == 0, "negative latencies");
     if is_clean(scenario, report) && scenario.kind != ServerKind::Polling {
         // Every lost update of the measured window is found, and no other.
-        let in_window = |(topic, sequence): &&(u32, u64)| {
-            let before = |ns| report.feed.published_before(Topic(*topic), ns);
-            let (from_ns, until_ns) = report.measured_ns;
-            (before(from_ns) + 1..before(until_ns) + 1).contains(sequence)
-        };
+        let in_window =
+            |(topic, sequence): &&(u32, u64)| resume::in_window(report, *topic).contains(sequence);
         let dropped = log.dropped.iter().filter(in_window).count() as u64;
         assert_eq!(updates_missing, dropped, "lost updates: {steady:?}");
         let all = window.phases.total().counts;

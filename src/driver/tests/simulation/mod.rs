@@ -12,6 +12,7 @@ mod laws;
 mod mutations;
 pub(super) mod network;
 mod phases;
+mod resume;
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
 mod script;
 mod secure;
@@ -557,6 +558,35 @@ fn the_laws_hold_of_what_clients_send_by_web_socket() {
     let scenario = |seed| sending(seed, &[ServerKind::WebSocket]);
     hold(0..number("WSBENCH_SEEDS").unwrap_or(5_000) / 10, scenario, |scenario| {
         shared::check(scenario, &scenario.run());
+    });
+}
+
+/// Clients of an event stream with ids.
+fn resuming(seed: u64) -> Scenario {
+    let plain = Scenario::of(seed);
+    let mut random = SplitMix64::seed_from_u64(!seed);
+    let mut below = |n: u64| random.next_u64() % n;
+    let ServerFaults { drops, repeats, refuses, plain: whole, .. } = plain.faults;
+    let (resets, ends) = [(9, 0), (0, 9), (9, 9), (0, 0)][below(4) as usize];
+    let faults = ServerFaults {
+        drops,
+        repeats,
+        refuses,
+        resets,
+        ends,
+        ids: true,
+        ..ServerFaults::default()
+    };
+    let faults = ServerFaults { plain: whole, forgets: below(3) == 0, ..faults };
+    Scenario { kind: ServerKind::Sse, tls: below(8) == 0, faults, ..plain }
+}
+
+/// A client of an event stream that comes back says what it has: what was missed comes again, or is known
+/// to be missing.
+#[test]
+fn the_laws_hold_of_events_with_ids() {
+    hold(0..number("WSBENCH_SEEDS").unwrap_or(10_000) / 10, resuming, |scenario| {
+        resume::check(scenario, &scenario.run());
     });
 }
 

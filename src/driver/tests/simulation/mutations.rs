@@ -2,7 +2,9 @@
 //! holds this fact, and no other.
 
 use crate::driver::tests::simulation::server::{ServerFaults, ServerKind, Wrong};
-use crate::driver::tests::simulation::{MS, PLAIN, Scenario, SeedReport, check, echo, shared};
+use crate::driver::tests::simulation::{
+    MS, PLAIN, Scenario, SeedReport, check, echo, resume, shared,
+};
 use crate::feed::Workload;
 use crate::record::Part;
 use crate::time::Delay;
@@ -192,6 +194,56 @@ fn each_law_of_clients_that_send_to_each_other_fails_if_what_it_holds_is_not_so(
             breaks(shared::check, &scenario, OF_SHARED);
             breaks(shared::check, &scenario, OF_PHASES);
             breaks(shared::judged, &scenario, OF_SHARED_VERDICTS);
+        }
+    }
+}
+
+/// Laws of event streams with ids.
+const OF_RESUMED: &[Mutation] = &[
+    ("resumed", |r| {
+        let counts = &mut r.window.phases.steady.counts;
+        counts.updates_delivered -= 1;
+        counts.updates_missing += 1;
+    }),
+    ("resumed", |r| r.window.phases.setup.counts.lost += 1),
+    ("resumed", |r| r.window.phases.steady.counts.updates_duplicated += 1),
+    ("resumed", |r| _ = receiving(r).remove(1)),
+    ("resumed", |r| {
+        let again = receiving(r)[0];
+        receiving(r).push(again);
+    }),
+];
+
+/// Laws of event streams whose server sends again what was missed.
+const OF_REPLAYED: &[Mutation] = &[
+    ("lost, though sent again", |r| {
+        // Rightly said to be missing, and never left out.
+        let topic = r.log.served[0].topic;
+        let window = resume::in_window(r, topic);
+        let lost = u64::midpoint(window.start, window.end);
+        let of_topic = r.log.served.iter_mut().filter(|served| served.topic == topic);
+        of_topic.for_each(|served| served.updates.retain(|(_, update)| *update != lost));
+        let counts = &mut r.window.phases.steady.counts;
+        counts.updates_delivered -= 1;
+        counts.updates_missing += 1;
+        counts.lost += 1;
+    }),
+    ("counted twice", |r| {
+        let again = receiving(r)[0];
+        receiving(r).push(again);
+        r.window.phases.steady.counts.updates_duplicated += 1;
+    }),
+];
+
+#[test]
+fn each_law_of_events_with_ids_fails_if_what_it_holds_is_not_so() {
+    let correct = correct_run(ServerKind::Sse, Workload::Ticker);
+    for forgets in [false, true] {
+        let faults = ServerFaults { ids: true, forgets, resets: 9, ..correct.faults };
+        let scenario = Scenario { faults, ..correct };
+        breaks(resume::check, &scenario, OF_RESUMED);
+        if !forgets {
+            breaks(resume::check, &scenario, OF_REPLAYED);
         }
     }
 }

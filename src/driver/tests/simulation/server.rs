@@ -1,6 +1,6 @@
 //! Servers of the simulated network: the five transports as they should be, and with faults.
 
-use crate::feed::{Cursor, Feed, PayloadKind, Stamp, Topic};
+use crate::feed::{Cursor, Feed, PayloadKind, Stamp, Topic, Update, sequence_text};
 use crate::record::TransportKind;
 use rand_xoshiro::SplitMix64;
 use rand_xoshiro::rand_core::{RngCore, SeedableRng};
@@ -105,6 +105,9 @@ impl ServerKind {
     }
 }
 
+/// What goes before the id of an event.
+const ID: &[u8] = b"id: ";
+
 /// Returns data as a chunk.
 fn chunk(data: &[u8]) -> Vec<u8> {
     [format!("{:x}\r\n", data.len()).as_bytes(), data, b"\r\n"].concat()
@@ -140,6 +143,10 @@ pub(in crate::driver::tests) struct ServerFaults {
     pub lie: Lie,
     /// It says nothing any more after so many messages; 0 for never.
     pub silent_after: u64,
+    /// Its events have ids, by which a client that comes back says what it has: that is no fault.
+    pub ids: bool,
+    /// It does not heed them, and goes on with what comes next.
+    pub forgets: bool,
 }
 
 /// What is wrong with the stamps of a server.
@@ -201,6 +208,8 @@ impl FaultLog {
 /// What a server did on one connection.
 #[derive(Debug, Default)]
 pub(in crate::driver::tests) struct ServedConnection {
+    /// Whose updates they are, if each client has its own.
+    pub topic: u32,
     /// Where in what the server sent a message is whole.
     pub whole: Vec<u64>,
     /// From here on the client can read nothing.
@@ -214,6 +223,15 @@ pub(in crate::driver::tests) struct ServedConnection {
 }
 
 impl ServedConnection {
+    /// A message is whole, so far in what the server sent.
+    fn add(&mut self, end: u64, message: &[u8]) {
+        self.whole.push(end);
+        let text = String::from_utf8_lossy(message);
+        let id = text.split_once("id: ").and_then(|(_, rest)| rest.split_once('\n'));
+        let sequence = id.and_then(|(id, _)| u64::from_str_radix(id, 36).ok());
+        self.updates.extend(sequence.map(|sequence| (end, sequence)));
+    }
+
     /// The answer to the last request is whole, so far in what the server sent.
     pub(super) fn answered(&mut self, end: u64, success: bool) {
         if let Some(asked) = self.asked.last_mut() {
@@ -273,6 +291,7 @@ impl RemoteServer {
         faulty_until_ns: u64,
     ) -> RemoteServer {
         let number = log.borrow_mut().serve();
+        log.borrow_mut().served[number].topic = topic.0;
         RemoteServer {
             kind,
             faults,
@@ -299,8 +318,8 @@ impl RemoteServer {
         if now_ns >= self.faulty_until_ns {
             // Turns of the window may come later than it: a truth then would hide a stamp that was
             // repeated all the time, as an update that the next one has superseded.
-            let ServerFaults { lie, plain, .. } = self.faults;
-            self.faults = ServerFaults { lie, plain, ..ServerFaults::default() };
+            let ServerFaults { lie, plain, ids, forgets, .. } = self.faults;
+            self.faults = ServerFaults { lie, plain, ids, forgets, ..ServerFaults::default() };
         }
     }
 
@@ -313,7 +332,7 @@ impl RemoteServer {
         let rest = if self.is_chunked() { 2 } else { 0 };
         self.sent += message.len() as u64;
         let served = &mut log.served[self.number];
-        served.whole.push(self.sent - rest);
+        served.add(self.sent - rest, message);
         if !self.kind.is_pushed() {
             served.answered(self.sent, true);
         }
@@ -344,6 +363,17 @@ impl RemoteServer {
         let mut payload = vec![0; self.feed.spec.payload_bytes as usize];
         stamp.write(PayloadKind::Text, &mut payload);
         payload
+    }
+
+    /// An update as a message of the protocol.
+    fn update_message(&self, update: Update) -> Vec<u8> {
+        let payload = self.payload(update.into());
+        if !self.faults.ids {
+            return self.message(&payload);
+        }
+        let id = sequence_text(update.sequence);
+        let event = [ID, id.as_bytes(), b"\ndata: ", &payload, b"\n\n"].concat();
+        if self.faults.plain { event } else { chunk(&event) }
     }
 
     /// A payload as a message of the protocol.
@@ -379,7 +409,7 @@ impl RemoteServer {
             if self.is_chunked() && cut + 2 >= message.len() {
                 // Nothing but the end of a line is missing.
                 let at = self.sent + message.len() as u64 - 2 - cut as u64;
-                log.served[self.number].whole.push(at);
+                log.served[self.number].add(at, &message);
             }
             actions.push(ServerAction::End);
         } else if self.one_in(garbage) {
@@ -411,7 +441,7 @@ impl RemoteServer {
                 self.note_dropped(update.sequence);
                 continue;
             }
-            let message = self.message(&self.payload(update.into()));
+            let message = self.update_message(update);
             // What comes before a client's first update is nothing that it waited for.
             let may_wait = self.messages > 0 && self.overtaken.is_none();
             if may_wait && self.one_in(self.faults.reorders) {
@@ -482,6 +512,7 @@ impl RemoteServer {
     /// Goes on after the last update that the client names, or with the next one.
     fn resume(&mut self, now_ns: u64, request: &str) {
         let named = request.lines().find_map(|line| line.strip_prefix("Last-Event-ID: "));
+        let named = named.filter(|_| !self.faults.forgets);
         match named.and_then(|text| u64::from_str_radix(text.trim(), 36).ok()) {
             Some(sequence) if self.messages == 0 => {
                 self.cursor.seek(&self.feed, self.topic, sequence);
