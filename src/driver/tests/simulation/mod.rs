@@ -32,7 +32,7 @@ use crate::driver::tests::simulation::secure::TlsFront;
 use crate::driver::tests::simulation::server::{
     FaultLog, Lie, RemoteServer, ServerFaults, ServerKind, SimulatedServer,
 };
-use crate::driver::tests::simulation::shared::{Hub, HubServer};
+use crate::driver::tests::simulation::shared::{HubServer, MessageHub};
 use crate::feed::{Feed, PayloadKind, Semantics, Spec, Topic, Workload};
 use crate::net::Dialer;
 use crate::net::tls_layer::TlsServer;
@@ -92,7 +92,7 @@ struct SeedReport {
     tcp: Phases<TcpTotals>,
     log: FaultLog,
     echoes: Rc<EchoLog>,
-    hub: Hub,
+    hub: MessageHub,
     is_encrypted: bool,
     moved: (u64, u64),
     connected: u64,
@@ -250,7 +250,7 @@ impl Scenario {
 struct Logs {
     faults: Rc<RefCell<FaultLog>>,
     echoes: Rc<EchoLog>,
-    hub: Rc<RefCell<Hub>>,
+    hub: Rc<RefCell<MessageHub>>,
 }
 
 /// A run under way.

@@ -193,7 +193,7 @@ fn each_law_of_clients_that_send_to_each_other_fails_if_what_it_holds_is_not_so(
             let scenario = correct_run(kind, workload);
             breaks(shared::check, &scenario, OF_SHARED);
             breaks(shared::check, &scenario, OF_PHASES);
-            breaks(shared::judged, &scenario, OF_SHARED_VERDICTS);
+            breaks(shared::verdicts, &scenario, OF_SHARED_VERDICTS);
         }
     }
 }

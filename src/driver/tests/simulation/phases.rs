@@ -14,7 +14,7 @@ const LATE_NS: u64 = MS;
 
 /// Messages and connections.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Events {
+struct PhaseEvents {
     messages: u64,
     connections: u64,
 }
@@ -22,14 +22,14 @@ struct Events {
 /// What happened in each phase, by the logs of servers and network.
 #[derive(Debug, Default)]
 struct Logged {
-    sure: Phases<Events>,
+    sure: Phases<PhaseEvents>,
     /// With what may be of this phase or of the next one.
-    most: Phases<Events>,
+    most: Phases<PhaseEvents>,
 }
 
 impl Logged {
     /// Something happened in one of these phases, which are the same but at a boundary.
-    fn add(&mut self, phases: [Phase; 2], count: fn(&mut Events) -> &mut u64) {
+    fn add(&mut self, phases: [Phase; 2], count: fn(&mut PhaseEvents) -> &mut u64) {
         let [first, last] = phases;
         *count(&mut self.most[first]) += 1;
         if first == last {

@@ -30,7 +30,7 @@ fn arrived(report: &SeedReport, until_ns: u64) -> BTreeMap<u32, BTreeMap<u64, u6
 
 /// What the figures must say of updates that came.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Account {
+struct ResumedUpdates {
     /// Updates of the measured window, each once, and those that never came.
     delivered: u64,
     missing: u64,
@@ -39,8 +39,8 @@ struct Account {
     lost: u64,
 }
 
-fn account(report: &SeedReport, until_ns: u64) -> Account {
-    let mut account = Account::default();
+fn account(report: &SeedReport, until_ns: u64) -> ResumedUpdates {
+    let mut account = ResumedUpdates::default();
     for (topic, updates) in arrived(report, until_ns) {
         let window = in_window(report, topic);
         let delivered = updates.range(window.clone()).count() as u64;
@@ -77,13 +77,13 @@ pub(super) fn check(scenario: &Scenario, report: &SeedReport) {
     let keeps = scenario.delay.is_none() || report.log.resets + report.log.ends == 0;
     let is_finished = steady.updates_published == most.delivered + most.missing;
     if is_finished && keeps && sure == most {
-        let told = Account {
+        let reported = ResumedUpdates {
             delivered: steady.updates_delivered,
             missing: steady.updates_missing,
             repeats: all.updates_duplicated,
             lost: all.lost,
         };
-        assert_eq!(told, sure, "resumed");
+        assert_eq!(reported, sure, "resumed");
     } else {
         assert!(steady.updates_delivered <= most.delivered, "resumed with too many: {most:?}");
         assert!(all.updates_duplicated <= most.repeats, "resumed with repeats: {most:?}");

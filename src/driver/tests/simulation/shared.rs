@@ -20,7 +20,7 @@ use std::rc::Rc;
 
 /// The messages of all clients of a run.
 #[derive(Debug, Default)]
-pub(super) struct Hub {
+pub(super) struct MessageHub {
     /// What is passed on, in order: the number in the stamp, and the message.
     posts: Vec<(u64, Vec<u8>)>,
     /// The numbers of all messages that came, also of those that are not passed on.
@@ -32,7 +32,7 @@ pub(super) struct HubServer {
     kind: ServerKind,
     faults: ServerFaults,
     spec: Spec,
-    hub: Rc<RefCell<Hub>>,
+    hub: Rc<RefCell<MessageHub>>,
     log: Rc<RefCell<FaultLog>>,
     random: SplitMix64,
     bytes: Vec<u8>,
@@ -61,7 +61,7 @@ impl HubServer {
         kind: ServerKind,
         faults: ServerFaults,
         spec: Spec,
-        hub: Rc<RefCell<Hub>>,
+        hub: Rc<RefCell<MessageHub>>,
         log: Rc<RefCell<FaultLog>>,
         seed: u64,
         faulty_until_ns: u64,
@@ -361,7 +361,7 @@ fn arrived(report: &SeedReport, until_ns: u64) -> BTreeMap<u32, BTreeMap<u64, u6
 
 /// What the figures must say of messages that came.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Account {
+struct SharedMessages {
     /// Messages of the measured window, each once.
     delivered: u64,
     messages: u64,
@@ -370,9 +370,9 @@ struct Account {
     lost: u64,
 }
 
-fn account(report: &SeedReport, until_ns: u64) -> Account {
+fn account(report: &SeedReport, until_ns: u64) -> SharedMessages {
     let window = window_numbers(report);
-    let mut account = Account::default();
+    let mut account = SharedMessages::default();
     for numbers in arrived(report, until_ns).into_values() {
         let mut last: BTreeMap<u32, u64> = BTreeMap::new();
         for (number, times) in &numbers {
@@ -407,7 +407,7 @@ pub(super) fn check(scenario: &Scenario, report: &SeedReport) {
     if is_clean(scenario, report) {
         assert_eq!((all.faults, all.reconnects), (0, 0), "no fault: {:?}", report.window.faults);
     }
-    judged(scenario, report);
+    verdicts(scenario, report);
 }
 
 /// Each message of a client is sent once, in the phase of its turn.
@@ -443,13 +443,13 @@ fn received(scenario: &Scenario, report: &SeedReport) {
     // What a delay line holds is lost with the connection.
     let keeps = scenario.delay.is_none() || report.log.resets + report.log.ends == 0;
     if is_finished && keeps && sure == most {
-        let told = Account {
+        let reported = SharedMessages {
             delivered: steady.updates_delivered,
             messages: all.messages,
             repeats: all.updates_duplicated,
             lost: all.lost,
         };
-        assert_eq!(told, sure, "received");
+        assert_eq!(reported, sure, "received");
     } else {
         assert!(steady.updates_delivered <= most.delivered, "received too many: {most:?}");
         assert!(all.messages <= most.messages, "received too many: {most:?}");
@@ -470,7 +470,7 @@ fn falls_behind(scenario: &Scenario, report: &SeedReport) -> bool {
 
 /// A run in which a client lacks a message of the window is never valid, and one in which nothing is wrong
 /// is.
-pub(super) fn judged(scenario: &Scenario, report: &SeedReport) {
+pub(super) fn verdicts(scenario: &Scenario, report: &SeedReport) {
     let (status, checks) = verdict::of(scenario, report);
     let due = window_numbers(report).len() as u64 * u64::from(report.feed.spec.senders);
     let delivered = account(report, u64::MAX).delivered;
