@@ -15,7 +15,7 @@
 //! places, given all pairs before it: their log ratio is symmetric around zero, and the test that looks after
 //! every pair ([`confidence_sequence`](crate::gate::confidence_sequence)) holds as for any other figure.
 //! The signed-rank test would not: the size of a later difference depends on the earlier coins. The
-//! first pair has none before it, and counts as no difference.
+//! first pair has none before it, and no figure.
 //!
 //! It can only fail. That nothing was seen is no proof that nothing is there, and p50 and p99 have a margin
 //! that they are proven to be within.
@@ -34,7 +34,8 @@ const LEAST_SAMPLES: u64 = 100;
 /// The natural logarithms of a run's latencies at [`POINTS`] percentiles, ascending.
 type Quantiles = [f64; POINTS];
 
-/// The latencies of all pairs as one figure of each side of each pair; `None` if a run has too few of them.
+/// The latencies of all pairs but the first as one figure of each side; `None` if a run has too few of them, or if
+/// there is but one pair.
 pub(crate) fn metric(
     pairs: &[(&Table, &Table)],
     row: &Row,
@@ -47,6 +48,9 @@ pub(crate) fn metric(
     };
     let both = |(a, b): &(&Table, &Table)| of(a).zip(of(b));
     let runs: Vec<(Quantiles, Quantiles)> = pairs.iter().map(both).collect::<Option<_>>()?;
+    if runs.len() < 2 {
+        return None;
+    }
     let name = format!("{}_shift_factor", latency.name());
     Some(PairedMetric {
         subject: Subject::of_row(&row.series, row.clients, &name),
@@ -68,13 +72,13 @@ fn quantiles(row: &Row, latency: Metric) -> Option<Quantiles> {
     }))
 }
 
-/// "Own" and "other" of each pair, see the module.
+/// "Own" and "other" of each pair but the first, see the module.
 fn figures(runs: &[(Quantiles, Quantiles)]) -> Vec<(Figure, Figure)> {
     let of = |(place, this): (usize, &(Quantiles, Quantiles))| {
         let [own, other] = logs(&runs[..place], this);
         (Figure::known(own.exp()), Figure::known(other.exp()))
     };
-    runs.iter().enumerate().map(of).collect()
+    runs.iter().enumerate().skip(1).map(of).collect()
 }
 
 /// The logarithms of "own" and "other" of a pair after these.
@@ -201,10 +205,10 @@ mod tests {
     }
 
     #[test]
-    fn the_first_pair_counts_as_no_difference() {
+    fn the_first_pair_has_no_figure() {
         let all = figures(&pairs(1, 3, |_| 0.5));
-        assert_eq!(all[0], (Figure::known(1.0), Figure::known(1.0)));
-        assert!(all[2].1.value() > all[2].0.value(), "{all:?}");
+        assert_eq!(all.len(), 2);
+        assert!(all[1].1.value() > all[1].0.value(), "{all:?}");
     }
 
     proptest! {

@@ -81,7 +81,7 @@ pub struct PairedMetric {
 pub enum Question {
     /// Whether it is worse or within its margin: pairs go on until one of both is decided.
     WorseOrNot,
-    /// Whether it is worse: pairs do not go on for its sake.
+    /// Whether it is worse: pairs do not go on for its sake, and it may have fewer of them.
     IsWorse,
 }
 
@@ -261,14 +261,19 @@ struct DecidedMetric<'a> {
 /// Judges all metrics at the largest look that has all its pairs; further pairs count at the next
 /// one. With fewer pairs than the first look every metric that can be compared is inconclusive.
 ///
-/// A metric with fewer pairs than another has no figures in the others.
+/// A metric with fewer pairs than another has no figures in the others, unless it is only asked whether it is
+/// worse.
 pub fn judge(metrics: &[PairedMetric], rules: &Rules) -> Verdicts {
     let most = metrics.iter().map(|m| m.pairs.len()).max().unwrap_or(0);
     let ran = u32::try_from(most).unwrap_or(u32::MAX);
     let looks = rules.deciding();
     let look = looks.iter().copied().rfind(|look| *look <= ran);
+    let evaluated = |m: &PairedMetric| match m.question {
+        Question::WorseOrNot => look.unwrap_or(ran),
+        Question::IsWorse => look.unwrap_or(ran).min(m.pairs.len() as u32),
+    };
     let tested: Vec<MetricPairs> =
-        metrics.iter().map(|m| MetricPairs::of(m, look.unwrap_or(ran), rules)).collect();
+        metrics.iter().map(|m| MetricPairs::of(m, evaluated(m), rules)).collect();
     let p_values: Vec<f64> = tested.iter().filter_map(|m| m.p_value(rules)).collect();
     let mut corrected = holm(&p_values).into_iter();
     let findings: Vec<Finding> = tested
