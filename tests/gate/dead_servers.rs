@@ -188,7 +188,7 @@ fn a_server_that_closes_without_an_answer_may_be_one_of_tls() {
 /// The first connection asks whether anybody listens; a run of a port that refuses it does not begin.
 #[test]
 fn a_server_that_is_gone_when_clients_connect_fails_the_run() {
-    let gone = |series: &&str| {
+    let gone = |series: &str| {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("it has one");
         std::thread::scope(|scope| {
@@ -198,7 +198,7 @@ fn a_server_that_is_gone_when_clients_connect_fails_the_run() {
     };
     let all = std::thread::scope(|scope| {
         let runs: Vec<_> =
-            EVERY_WAY.iter().map(|series| scope.spawn(move || gone(&series))).collect();
+            EVERY_WAY.iter().map(|series| scope.spawn(move || gone(series))).collect();
         runs.into_iter().map(|run| run.join().expect("it fails")).collect::<Vec<String>>()
     });
     for said in all {
