@@ -77,12 +77,13 @@ class Connection:
         return lines[0].split(" ")[1] if lines else ""
 
     def behind(self):
-        """The port of the client that a proxy says it asks for (X-Client-Port), or 0."""
+        """The address and port of the client that a proxy says it asks for (X-Client), or none."""
         for line in self.first_lines()[1:]:
             name, _, value = line.partition(":")
-            if name.lower() == "x-client-port":
-                return int(value)
-        return 0
+            if name.lower() == "x-client":
+                address, _, port = value.strip().rpartition(":")
+                return address, int(port)
+        return None
 
     def read(self, transport, until_ns=None):
         """What its server sent and its client took; with `until_ns` only what was sent before."""

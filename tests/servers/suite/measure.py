@@ -197,13 +197,18 @@ def _by_order(run, connections):
 def _by_client(captured, behind):
     """The connections behind a TLS proxy by the way of the client that they are for.
 
-    A client that has sent its end reads no more: what the proxy gets then is not the client's.
+    A client that has sent its end reads no more: what the proxy gets then is not the client's. The kernel gives
+    a port again once its connection is over: a request is that of the last one that had begun before it.
     """
-    ways = {c.client[1]: (label, c.up.ended_ns) for label, found in captured.items() for c in found}
+    ways = {}
+    for label, found in captured.items():
+        for c in found:
+            ways.setdefault(c.client, []).append((c.began_ns, label, c.up.ended_ns))
     plain = {label: [] for label in captured}
     for connection in behind:
-        if connection.behind() in ways:
-            label, ended_ns = ways[connection.behind()]
+        began = [way for way in ways.get(connection.behind(), []) if way[0] <= connection.began_ns]
+        if began:
+            _, label, ended_ns = max(began)
             plain[label].append((connection, ended_ns))
     return plain
 

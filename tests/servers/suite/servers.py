@@ -51,7 +51,7 @@ class Server:
         self.title, self.port = self.facts["title"], self.facts["port"]
         self.secure = self.facts.get("secure", False)
         # Of a TLS proxy: the ports at which it asks in plain text, if a capture is to see them. Its
-        # requests have the client's port in X-Client-Port.
+        # requests have the client's address and port in X-Client.
         self.plain_ports = self.facts.get("plain_ports", [])
         self.page = ROOT / "docs" / "servers" / f"{name}.md"
         self.cache, self.wsbench = cache, wsbench
