@@ -30,6 +30,7 @@ const PARSERS: &[(&str, &str)] = &[
     ("protocol/http1/redirect.rs", "text"),
     ("protocol/http1/request.rs", "request"),
     ("protocol/http1/response.rs", "response"),
+    ("protocol/http1/retry_after.rs", "response"),
     ("protocol/http1/success.rs", "scenario"),
     ("protocol/json_pointer.rs", "message"),
     ("protocol/message/decimal.rs", "message"),

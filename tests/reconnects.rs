@@ -134,6 +134,11 @@ fn expect_a_second_between(requests: &Moments, least: usize, series: &str, text:
     assert_eq!(short, 0, "{series}: {gaps:?}\n{text}");
 }
 
+/// The same as a date, by the clock of a server that is years behind.
+const BUSY_UNTIL: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
+      Retry-After: Sun, 06 Nov 1994 08:49:38 GMT\r\nContent-Length: 0\r\n\r\n";
+
 #[test]
 fn a_client_waits_as_long_as_the_server_asks_that_refuses_it() {
     let interval = "transport = \"polling\"\ninterval = \"100ms\"\n";
@@ -144,13 +149,14 @@ fn a_client_waits_as_long_as_the_server_asks_that_refuses_it() {
         WEBSOCKET.to_owned(),
         format!("{WEBSOCKET}engine = \"tungstenite\"\n"),
     ];
-    at_once(cases, |series| {
+    let cases = cases.into_iter().flat_map(|case| [(case.clone(), BUSY), (case, BUSY_UNTIL)]);
+    at_once(cases, |(series, busy)| {
         let asked = Moments::default();
         let requests = asked.clone();
         let address = serve(move |mut stream| {
             while request(&mut stream).is_some() {
                 asked.add();
-                let _ = stream.write_all(BUSY);
+                let _ = stream.write_all(busy);
             }
         });
         let world = one_client(address, &series);

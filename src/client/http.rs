@@ -1,11 +1,13 @@
 //! What the clients over HTTP share: the sizes of heads, and the bytes of an exchange by part.
 
 use crate::client::connection::MovedBytes;
+use crate::client::context::ThreadContext;
 use crate::client::core::ClientCore;
 use crate::client::machine::Io;
 use crate::protocol::http1::answer_text::AnswerText;
 use crate::protocol::http1::chars_without_line_ends;
 use crate::protocol::http1::response::{HeadProblem, Parts, Response};
+use crate::protocol::http1::retry_after::RetryAfter;
 use crate::record::{ClientError, ClientErrorKind, Flow, ForeignProtocol, Part, Phase};
 
 /// How long an event stream may go on that is the answer to a poll.
@@ -208,8 +210,13 @@ pub(crate) fn limit_stream(io: &mut Io<'_>, response: &Response) {
 }
 
 /// Returns how long the server wants a client to wait before it asks again, in nanoseconds.
-pub(crate) fn retry_after_ns(response: &Response) -> Option<u64> {
-    response.facts.retry_after_s.map(|seconds| u64::from(seconds) * 1_000_000_000)
+pub(crate) fn retry_after_ns(response: &Response, thread: &ThreadContext) -> Option<u64> {
+    response.facts.retry_after.map(|after| wait_ns(after, thread))
+}
+
+/// Returns how many nanoseconds there are to wait.
+pub(crate) fn wait_ns(after: RetryAfter, thread: &ThreadContext) -> u64 {
+    after.wait_s(|| thread.clocks().wall_s()).saturating_mul(1_000_000_000)
 }
 
 #[cfg(test)]

@@ -68,7 +68,7 @@ pub(crate) trait Machine {
     /// client's end.
     fn closing(&mut self, _: &mut Io<'_>, _last: bool) {}
     /// How long the server wants the client to wait before it connects again, in nanoseconds.
-    fn server_pause_ns(&self) -> Option<u64> {
+    fn server_pause_ns(&self, _: &ClientCore) -> Option<u64> {
         None
     }
     /// Reads memory that the next event needs; the value is of no use.

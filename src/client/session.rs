@@ -694,7 +694,7 @@ impl Session {
             return self.end();
         }
         if !self.control.is_set_up {
-            match self.core.set_up_failed(now_ns, self.machine.server_pause_ns()) {
+            match self.core.set_up_failed(now_ns, self.machine.server_pause_ns(&self.core)) {
                 None => self.end(),
                 Some(pause_ns) => {
                     self.stage = Stage::Pausing { until_ns: now_ns.saturating_add(pause_ns) };
@@ -710,7 +710,7 @@ impl Session {
             return;
         };
         self.core.unready();
-        let asked_ns = self.machine.server_pause_ns().map(|ns| ns.max(LEAST_PAUSE_NS));
+        let asked_ns = self.machine.server_pause_ns(&self.core).map(|ns| ns.max(LEAST_PAUSE_NS));
         if let Some(asked_ns) = asked_ns {
             self.core.asked_to_wait(self.control.phase, asked_ns);
         }

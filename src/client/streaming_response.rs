@@ -538,9 +538,9 @@ impl<D: Decode> Machine for StreamMachine<D> {
         }
     }
 
-    fn server_pause_ns(&self) -> Option<u64> {
+    fn server_pause_ns(&self, core: &ClientCore) -> Option<u64> {
         let asked_ns = self.decoder.retry_ms().map(|ms| ms.saturating_mul(1_000_000));
-        retry_after_ns(&self.response).or(asked_ns)
+        retry_after_ns(&self.response, &core.thread).or(asked_ns)
     }
 
     fn settle(&mut self, core: &ClientCore) {

@@ -11,6 +11,7 @@ pub(crate) mod request;
 pub(crate) mod request_options;
 pub(crate) mod request_parts;
 pub(crate) mod response;
+pub(crate) mod retry_after;
 pub(crate) mod success;
 
 use serde::{Deserialize, Serialize};

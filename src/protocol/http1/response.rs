@@ -7,6 +7,7 @@ use crate::protocol::http1::answer_text::AnswerText;
 use crate::protocol::http1::content_coding::{Codings, ContentCoding};
 use crate::protocol::http1::cookies::SetCookies;
 use crate::protocol::http1::media_type::MediaType;
+use crate::protocol::http1::retry_after::RetryAfter;
 use crate::protocol::http1::{chars_without_line_ends, refuses};
 use crate::secret::redact_fields;
 use std::rc::Rc;
@@ -64,8 +65,8 @@ pub struct HeadFacts {
     pub coding: Option<ContentCoding>,
     /// It sets a cookie (`Set-Cookie`).
     pub sets_cookie: bool,
-    /// How many seconds the server wants the client to wait (RFC 9110 §10.2.3).
-    pub retry_after_s: Option<u32>,
+    /// When the server wants to be asked again.
+    pub retry_after: Option<RetryAfter>,
 }
 
 impl HeadFacts {
@@ -718,7 +719,12 @@ impl Framing {
             } else if field.name.eq_ignore_ascii_case("set-cookie") {
                 framing.facts.sets_cookie = true;
             } else if field.name.eq_ignore_ascii_case("retry-after") {
-                framing.facts.retry_after_s = retry_after_s(field.value);
+                let date = || {
+                    let mut fields = response.headers.iter();
+                    let date = fields.find(|field| field.name.eq_ignore_ascii_case("date"));
+                    date.map(|date| date.value)
+                };
+                framing.facts.retry_after = RetryAfter::of(field.value, date);
             } else if field.name.eq_ignore_ascii_case("connection") {
                 for token in field.value.split(|&b| b == b',').map(<[u8]>::trim_ascii) {
                     if token.eq_ignore_ascii_case(b"close") {
@@ -744,12 +750,8 @@ pub(crate) fn is_compressed(encoding: &[u8]) -> bool {
     !matches!(encoding.trim_ascii(), b"" | b"identity")
 }
 
-/// Returns the seconds that a `Retry-After` names; `None` if it names a date.
-pub(crate) fn retry_after_s(value: &[u8]) -> Option<u32> {
-    decimal(value).and_then(|seconds| u32::try_from(seconds).ok())
-}
-
-fn decimal(text: &[u8]) -> Option<u64> {
+/// Returns a number in digits alone.
+pub(crate) fn decimal(text: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(text.trim_ascii()).ok()?;
     (!text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok())?
 }

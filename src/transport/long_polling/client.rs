@@ -409,8 +409,8 @@ impl Machine for LongPollMachine {
         }
     }
 
-    fn server_pause_ns(&self) -> Option<u64> {
-        retry_after_ns(&self.response)
+    fn server_pause_ns(&self, core: &ClientCore) -> Option<u64> {
+        retry_after_ns(&self.response, &core.thread)
     }
 
     fn settle(&mut self, core: &ClientCore) {

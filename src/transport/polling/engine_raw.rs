@@ -315,8 +315,8 @@ impl Machine for PollMachine {
         }
     }
 
-    fn server_pause_ns(&self) -> Option<u64> {
-        retry_after_ns(&self.response)
+    fn server_pause_ns(&self, core: &ClientCore) -> Option<u64> {
+        retry_after_ns(&self.response, &core.thread)
     }
 
     fn touch(&self) -> u64 {

@@ -5,7 +5,7 @@
 use crate::client::compressed_bodies::WholeBody;
 use crate::client::connection::MovedBytes;
 use crate::client::delivery::inbox::Inbox;
-use crate::client::http::{HeadSize, STREAM_LIMIT_NS, is_close};
+use crate::client::http::{HeadSize, STREAM_LIMIT_NS, is_close, wait_ns};
 use crate::client::requests::{Redirected, RenderedRequest, Requests, add_redirect};
 use crate::client::{Client, LocalFuture, TaskClients};
 use crate::feed::{self, Semantics};
@@ -15,7 +15,8 @@ use crate::protocol::http1::answer_text::AnswerText;
 use crate::protocol::http1::cookies::SetCookies;
 use crate::protocol::http1::media_type::MediaType;
 use crate::protocol::http1::refuses;
-use crate::protocol::http1::response::{HEADERS_LIMIT, Parts, is_compressed, retry_after_s};
+use crate::protocol::http1::response::{HEADERS_LIMIT, Parts, is_compressed};
+use crate::protocol::http1::retry_after::RetryAfter;
 use crate::protocol::http1::{Target, head};
 use crate::record::{ClientError, ClientErrorKind, Part, Phase, TcpReading, TcpTotals};
 use crate::time::{Turn, TurnPlacement, now_ns};
@@ -26,7 +27,7 @@ use hyper::ext::ReasonPhrase;
 use hyper_util::client::legacy::connect::HttpInfo;
 use reqwest::Method;
 use reqwest::header::{
-    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue,
     RETRY_AFTER, SET_COOKIE, TRANSFER_ENCODING,
 };
 use rustls::client::Resumption;
@@ -321,9 +322,10 @@ impl ReqwestEngine {
         state: &UserState,
     ) -> bool {
         if !client.is_set_up() {
-            let seconds = response.headers().get(RETRY_AFTER).map(HeaderValue::as_bytes);
-            let seconds = seconds.and_then(retry_after_s);
-            client.note_asked_pause(seconds.map(|s| u64::from(s) * 1_000_000_000));
+            let field = |name| response.headers().get(name).map(HeaderValue::as_bytes);
+            let after = field(RETRY_AFTER).and_then(|value| RetryAfter::of(value, || field(DATE)));
+            let asked_ns = after.map(|after| wait_ns(after, &client.thread));
+            client.note_asked_pause(asked_ns);
         }
         let cookies = set_cookies(response.headers());
         let ignored = cookies.is_some() && !self.requests.keeps_cookies();

@@ -288,7 +288,7 @@ impl WebSocketMachine {
             io.discard_all();
             return io.reconnect();
         }
-        self.asked_ns = retry_after_ns(&handshake.response);
+        self.asked_ns = retry_after_ns(&handshake.response, &io.core.thread);
         self.redirected.arrived();
         io.discard_all();
         io.lose_refused(error, name_selected(error, text));
@@ -299,7 +299,7 @@ impl WebSocketMachine {
     fn lose_handshake(&mut self, io: &mut Io<'_>, error: ClientError) {
         let Some(handshake) = &mut self.handshake else { return };
         let error = handshake.refusal().unwrap_or(error);
-        self.asked_ns = retry_after_ns(&handshake.response);
+        self.asked_ns = retry_after_ns(&handshake.response, &io.core.thread);
         let text = handshake.response.text.take();
         io.discard_all();
         io.lose_refused(error, text);
@@ -779,7 +779,7 @@ impl Machine for WebSocketMachine {
         }
     }
 
-    fn server_pause_ns(&self) -> Option<u64> {
+    fn server_pause_ns(&self, _: &ClientCore) -> Option<u64> {
         self.asked_ns
     }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::protocol::http1::retry_after::RetryAfter;
 use proptest::prelude::*;
 
 const CHAPTER: &[u8] = include_bytes!("../heads/chapter-response.http");
@@ -181,7 +182,7 @@ fn what_a_head_says_is_kept() {
         compressed: true,
         coding: Some(ContentCoding::Gzip),
         sets_cookie: true,
-        retry_after_s: Some(2),
+        retry_after: Some(RetryAfter::Seconds(2)),
     };
     assert_eq!(read(head.as_bytes()).unwrap().facts, facts);
     let plain = "HTTP/1.1 200 OK\r\nContent-Encoding: identity\r\nContent-Type: a/b\r\n\r\n";

@@ -245,7 +245,9 @@ impl TungsteniteEngine {
                     let cookies = set_cookies(response.headers());
                     self.upgrades.keep(client, phase, &Redirected::default(), cookies);
                     unless_stopped(&client.thread, read_refusal(&mut account)).await?;
-                    client.note_asked_pause(retry_after_ns(&account.passed.borrow().response));
+                    let asked_ns =
+                        retry_after_ns(&account.passed.borrow().response, &client.thread);
+                    client.note_asked_pause(asked_ns);
                 }
                 error
             }

@@ -1,0 +1,85 @@
+//! When a server wants to be asked again (`Retry-After`, RFC 9110 §10.2.3): after so many seconds, or at a date.
+
+use crate::protocol::http1::response::decimal;
+use std::time::UNIX_EPOCH;
+
+/// What a `Retry-After` names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RetryAfter {
+    /// A number of seconds.
+    Seconds(u32),
+    /// A date.
+    Date {
+        /// The date, in seconds since 1970.
+        at_s: u64,
+        /// The server's own time (`Date`), if the same head has it: its clock need not be this machine's.
+        server_s: Option<u64>,
+    },
+}
+
+impl RetryAfter {
+    /// Reads the field's value. `date` returns that of `Date` in the same head. `None` if it is neither.
+    pub(crate) fn of<'v>(
+        value: &[u8],
+        date: impl FnOnce() -> Option<&'v [u8]>,
+    ) -> Option<RetryAfter> {
+        if let Some(seconds) = decimal(value) {
+            return u32::try_from(seconds).ok().map(RetryAfter::Seconds);
+        }
+        Some(RetryAfter::Date { at_s: date_s(value)?, server_s: date().and_then(date_s) })
+    }
+
+    /// Returns how many seconds there are to wait. `now_s` returns this machine's time in seconds since 1970.
+    pub(crate) fn wait_s(self, now_s: impl FnOnce() -> i64) -> u64 {
+        match self {
+            RetryAfter::Seconds(seconds) => seconds.into(),
+            RetryAfter::Date { at_s, server_s } => {
+                let now_s = server_s.unwrap_or_else(|| u64::try_from(now_s()).unwrap_or(0));
+                at_s.saturating_sub(now_s)
+            }
+        }
+    }
+}
+
+/// Returns the seconds since 1970 of a date in any of HTTP's three forms (RFC 9110 §5.6.7).
+fn date_s(value: &[u8]) -> Option<u64> {
+    let date = httpdate::parse_http_date(std::str::from_utf8(value).ok()?.trim()).ok()?;
+    date.duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DATE: &[u8] = b"Sun, 06 Nov 1994 08:49:40 GMT";
+    const DATE_S: u64 = 784_111_780;
+
+    fn wait(value: &[u8], date: Option<&'static [u8]>, now_s: i64) -> Option<u64> {
+        RetryAfter::of(value, || date).map(|after| after.wait_s(|| now_s))
+    }
+
+    #[test]
+    fn seconds_and_dates_in_all_three_forms_are_waits() {
+        assert_eq!(wait(b" 120 ", Some(DATE), 0), Some(120));
+        let now_s = DATE_S as i64 - 3;
+        for date in [DATE, b"Sunday, 06-Nov-94 08:49:40 GMT", b" Sun Nov  6 08:49:40 1994"] {
+            assert_eq!(wait(date, None, now_s), Some(3), "{date:?}");
+        }
+        for neither in
+            [&b""[..], b"-1", b"soon", b"4294967296", b"Sun, 99 Nov 1994 08:49:40 GMT", b"\xff"]
+        {
+            assert_eq!(wait(neither, Some(DATE), now_s), None, "{neither:?}");
+        }
+    }
+
+    /// The server's clock may be hours away from this machine's.
+    #[test]
+    fn a_date_is_compared_with_the_servers_own() {
+        let earlier: &[u8] = b"Sun, 06 Nov 1994 08:49:37 GMT";
+        assert_eq!(wait(DATE, Some(earlier), 1_790_000_000), Some(3));
+        assert_eq!(wait(DATE, Some(b"now"), DATE_S as i64 - 9), Some(9));
+        // A date that has passed, and a clock of before 1970.
+        assert_eq!(wait(DATE, None, 1_790_000_000), Some(0));
+        assert_eq!(wait(DATE, None, -1), Some(DATE_S));
+    }
+}
