@@ -5,7 +5,8 @@ use crate::bodies::update;
 use crate::external::{request, row, run};
 use crate::support::steps::UPGRADED;
 use crate::support::{
-    World, answer_upgrade, at_once, client_frame, finish, number, said, serve, server_frame,
+    World, answer_upgrade, at_once, client_frame, expect_code, finish, number, said, serve,
+    server_frame,
 };
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
@@ -228,6 +229,55 @@ fn a_client_that_is_back_after_the_window_began_counts_in_it() {
         // Some three seconds of ten messages a second for each, less on a machine that is busy.
         assert!(number(&row, "messages") >= 20.0, "{series}: {row:?}\n{text}");
         assert!(number(&row, "wire_bytes_down_per_message") > 21.0, "{series}: {row:?}");
+    });
+}
+
+/// What came in the rest of the window says nothing of the server, however well it went.
+#[test]
+fn a_row_whose_clients_were_not_connected_for_most_of_the_window_is_not_valid() {
+    const WAIT: &[u8] =
+        b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 3\r\nContent-Length: 0\r\n\r\n";
+    const NO_MORE: &[u8] = b"HTTP/1.1 204 No Content\r\n\r\n";
+    let cases = [
+        (SSE.to_owned(), false, WAIT),
+        (SSE.to_owned(), false, NO_MORE),
+        (WEBSOCKET.to_owned(), true, WAIT),
+        (format!("{WEBSOCKET}engine = \"tungstenite\"\n"), true, WAIT),
+    ];
+    at_once(cases, |(series, is_websocket, refusal)| {
+        let all = Moments::default();
+        let address = serve(move |mut stream| {
+            // The first connections of both clients end within the warm-up, and the next ones are refused.
+            let number = all.add().0;
+            if (3..=4).contains(&number) && request(&mut stream).is_some() {
+                let _ = stream.write_all(refusal);
+                return;
+            }
+            let mut serve = || {
+                open(&mut stream, is_websocket)?;
+                for update in 1..=(if number <= 2 { 6 } else { 200 }) {
+                    push(&mut stream, is_websocket, update)?;
+                    std::thread::sleep(Duration::from_millis(100));
+                }
+                Some(())
+            };
+            let _ = serve();
+        });
+        let world = World::new(&format!(
+            "clients = [2]\nwarmup = \"1s\"\nduration = \"4s\"\ncooldown = \"100ms\"\n\
+             driver_lateness = \"900ms\"\ntimeout = \"5s\"\ndrain = \"3s\"\n\
+             [server]\nurl = \"http://{address}\"\n\
+             [[series]]\n{series}reconnect = \"60ms\"\nlabel = \"it\"\n"
+        ));
+        let output = finish(&mut world.run(&["--reports", "csv,json,text"]));
+        expect_code(&output, 96);
+        let text = said(&output);
+        let checks = world.summary()["rows"][0]["checks"].clone();
+        let checks = checks.as_array().expect("checks");
+        let stayed = checks.iter().find(|check| check["name"] == "clients_stayed");
+        assert_eq!(stayed.expect("it was made")["ok"], false, "{series}: {text}");
+        let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(line.contains("2 of 2 clients were not connected for"), "{series}: {text}");
     });
 }
 

@@ -63,6 +63,10 @@ pub struct ClientCore {
     expects_connect: bool,
     /// Attempts to set it up that failed.
     attempts: u32,
+    /// Since when a client that was set up has no connection, in nanoseconds; 0 if it has one.
+    away_since_ns: u64,
+    /// Whether it was without one in the measured window.
+    was_away: bool,
     faults: Cell<u32>,
     last_fault: Cell<Option<ClientError>>,
 }
@@ -87,6 +91,8 @@ impl ClientCore {
             opened_ns: 0,
             expects_connect: false,
             attempts: 0,
+            away_since_ns: 0,
+            was_away: false,
             faults: Cell::new(0),
             last_fault: Cell::new(None),
         }
@@ -441,6 +447,7 @@ impl ClientCore {
             self.ready = true;
             let first = !std::mem::replace(&mut self.was_ready, true);
             let now_ns = self.thread.now_ns();
+            self.count_away(now_ns);
             self.thread.update(|t| {
                 t.settled += u32::from(first);
                 t.connected += 1;
@@ -454,7 +461,36 @@ impl ClientCore {
     pub fn unready(&mut self) {
         if std::mem::take(&mut self.ready) {
             self.thread.update(|t| t.connected -= 1);
+            self.away_since_ns = self.thread.now_ns();
         }
+    }
+
+    /// Counts the time without a connection that is over now, as far as it is of the measured window.
+    fn count_away(&mut self, now_ns: u64) {
+        let since_ns = std::mem::take(&mut self.away_since_ns);
+        let Some((from_ns, until_ns)) = self.thread.window.get().filter(|_| since_ns > 0) else {
+            return;
+        };
+        let away_us = now_ns.min(until_ns).saturating_sub(since_ns.max(from_ns)) / 1_000;
+        if away_us > 0 {
+            let mut recorder = self.thread.recorder.borrow_mut();
+            let counts = &mut recorder.at(Phase::Steady).counts;
+            counts.away_us = counts.away_us.saturating_add(away_us);
+            counts.away_clients += u64::from(!std::mem::replace(&mut self.was_away, true));
+        }
+    }
+
+    /// Counts at the client's end the time without a connection. A client that ends by itself, since the
+    /// server wants no more of it, does not come back before the window's end.
+    fn count_away_at_end(&mut self) {
+        let now_ns = self.thread.now_ns();
+        if self.thread.stopped() {
+            return self.count_away(now_ns);
+        }
+        if self.was_ready && self.away_since_ns == 0 {
+            self.away_since_ns = now_ns;
+        }
+        self.count_away(u64::MAX);
     }
 
     fn offset_ns(&self, spread: TurnPlacement, within_ns: u64) -> u64 {
@@ -594,6 +630,7 @@ impl Drop for ClientCore {
                 t.turns_blocked += turns_blocked;
             });
         }
+        self.count_away_at_end();
         self.thread.update(|t| {
             t.ended += 1;
             t.settled += u32::from(!self.was_ready);

@@ -76,6 +76,10 @@ counts! {
     stopped_silence_us,
     /// The usual time between two messages of each before, in microseconds, all of them.
     stopped_usual_us,
+    /// Clients that were not connected for a part of the measured window, after they had been set up.
+    away_clients,
+    /// How long they were not, in microseconds, all of them.
+    away_us,
     /// Messages that are no updates, as the scenario says: heartbeats. They are among no other count.
     ignored,
     /// Messages whose time lies before their connection was made.

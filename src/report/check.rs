@@ -51,6 +51,10 @@ tabled! {
         /// Every client connected.
         AllClientsConnected = ("all_clients_connected", Cause::Server,
             "Check the server's log and limits (open files, backlog), or use fewer clients."),
+        /// Clients had a connection for nearly all of the measured window, or everything came all the same.
+        ClientsStayed = ("clients_stayed", Cause::Server,
+            "See why the server ends connections or refuses them (Retry-After, retry), and set a longer \
+             `warmup`, so that clients are back before the window begins. [feed] rate says what should come."),
         /// No driver or server process ended too early.
         NoProcessLost = ("no_process_lost", Cause::Server,
             "Check the machine's memory and the system log, then run again."),

@@ -3,6 +3,7 @@
 //! Separate from the formats, which compute nothing, and from `gate`, which compares runs. A
 //! figure that cannot be known is absent and says why; nothing is clamped or guessed.
 
+mod away;
 mod bytes;
 mod compare;
 mod consistency;
@@ -157,6 +158,7 @@ fn row(group: &Group, setting: &Setting, floor: Option<(&Group, &Row)>) -> Row {
     row.remarks.extend(floor.and_then(|(floor, own)| remarks::floor(&floor.ends, &own.checks)));
     row.notes = notes(group, &row);
     (row.status, row.checks) = verdict::of_row(group, setting, &row);
+    row.remarks.extend(away::note(group, &row.checks));
     row
 }
 

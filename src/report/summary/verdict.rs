@@ -5,6 +5,7 @@ use crate::report::check::{Cause, Check, CheckOutcome, CheckResult, NOT_STARTED}
 use crate::report::conclusion::Conclusion;
 use crate::report::figure::Figure;
 use crate::report::finding::{Decision, Finding, Judgement, Kind, Subject};
+use crate::report::summary::away;
 use crate::report::summary::consistency;
 use crate::report::summary::cost;
 use crate::report::summary::delimited;
@@ -62,6 +63,7 @@ pub(super) fn of_row(group: &Group, setting: &Setting, row: &Row) -> (Status, Ve
         checks.push(reached_all(group));
     }
     checks.push(interval(&row.pace));
+    checks.extend(away::check(group, &checks));
     name_the_cause(group, &mut checks);
     let partial = group.missing > 0
         || group.ends.len() < group.cases.len()
