@@ -8,8 +8,8 @@ use crate::support::{
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use wsbench::internals::time::now_ns;
 
@@ -411,6 +411,59 @@ fn answering() -> SocketAddr {
             }
         }
     })
+}
+
+/// Answers that no message waits for are named as such, and no client takes another's for its own.
+#[test]
+fn answers_that_come_twice_or_to_all_are_named() {
+    at_once([false, true], |to_all| {
+        let clients: Arc<Mutex<Vec<TcpStream>>> = Arc::default();
+        let ids: Arc<Mutex<Vec<u64>>> = Arc::default();
+        let seen = ids.clone();
+        let address = serve(move |mut stream| {
+            let lines =
+                "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n";
+            if answer_upgrade(&mut stream, lines).is_none() {
+                return;
+            }
+            let own = stream.try_clone().expect("a second handle");
+            clients.lock().unwrap().push(own);
+            while let Some((opcode, payload)) = client_frame(&mut stream) {
+                if opcode != 1 {
+                    let _ = stream.write_all(&server_frame(opcode, &payload));
+                    return;
+                }
+                let asked: Value = serde_json::from_slice(&payload).expect("JSON");
+                ids.lock().unwrap().push(asked["call"].as_u64().expect("a number"));
+                let answer = format!("{{\"to\":{}}}", asked["call"]);
+                let frame = server_frame(1, answer.as_bytes());
+                let mut all = clients.lock().unwrap();
+                if to_all {
+                    all.iter_mut().for_each(|one| drop(one.write_all(&frame)));
+                } else {
+                    let _ = stream.write_all(&[&frame[..], &frame].concat());
+                }
+            }
+        });
+        let world = World::new(&format!(
+            "clients = [3]\nwarmup = \"500ms\"\ndriver_lateness = \"500ms\"\nduration = \"2s\"\n\
+             cooldown = \"300ms\"\ndrain = \"1s\"\n[feed]\nworkload = \"echo\"\nrate = \"10/s\"\n\
+             [server]\nurl = \"http://{address}\"\n[message]\nid = \"/to\"\n\
+             [[series]]\ntransport = \"websocket\"\nsend = '{{\"call\":{{id}}}}'\n"
+        ));
+        let output = finish(&mut world.run(&["--reports", "json,text"]));
+        expect_code(&output, 96);
+        let text = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains("an answer with an id that no message waits for"), "{text}");
+        assert!(text.contains("Let the server answer each message once"), "{text}");
+        assert!(!text.contains("malformed"), "{text}");
+        // Of a rate search or a second case there is none: each number was sent once.
+        let mut ids = seen.lock().unwrap().clone();
+        let sent = ids.len();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), sent, "{text}");
+    });
 }
 
 #[test]

@@ -17,6 +17,8 @@ const NO_STREAM: &str = "the server ended the stream with status 204, so that no
 /// The sentence of [`ClientErrorKind::Undecodable`].
 const UNDECODABLE: &str = "answered with a body that is not what its Content-Encoding says";
 /// The sentence of [`ClientErrorKind::NotReady`].
+const UNKNOWN_ANSWER: &str = "sent an answer with an id that no message waits for: the server answers twice, or \
+     sends one client's answers to all";
 const NOT_READY: &str = "the answer that counts as connected did not come within the limit";
 
 /// The kind of a fault. What [`ClientError::code`] means is said at each.
@@ -40,6 +42,8 @@ pub enum ClientErrorKind {
     Status,
     /// Bytes that are no response, or not the answer that was expected; no code.
     Malformed,
+    /// An answer to a message of the client that it has not sent, or that was answered already; no code.
+    UnknownAnswer,
     /// A frame that breaks the WebSocket protocol; the code is a [`FrameFault`].
     Frame,
     /// Bytes after the end of an answer; the code is their number.
@@ -132,6 +136,7 @@ impl ClientError {
             | ClientErrorKind::Write
             | ClientErrorKind::EarlyClose
             | ClientErrorKind::Malformed
+            | ClientErrorKind::UnknownAnswer
             | ClientErrorKind::Frame
             | ClientErrorKind::Undecodable
             | ClientErrorKind::TooLong
@@ -236,6 +241,7 @@ impl fmt::Display for ClientError {
             }
             ClientErrorKind::Status => write!(f, "answered with status {}", self.code),
             ClientErrorKind::Malformed => f.write_str("answered with malformed bytes"),
+            ClientErrorKind::UnknownAnswer => f.write_str(UNKNOWN_ANSWER),
             ClientErrorKind::Frame => f.write_str(
                 FrameFault::of(self.code)
                     .map_or("the server broke the WebSocket protocol", FrameFault::sentence),

@@ -38,6 +38,8 @@ const BROKEN: &str = "The server's answers break their protocol, or are not thos
      errors, and what stands between the server and its clients (a proxy).";
 const FRAMES: &str = "Correct the frames that the server, or a proxy before it, sends: the client errors say which rule \
      they break.";
+const ANSWERS: &str = "Let the server answer each message once, and the client alone that has sent it. What is no answer is named by \
+     `ignore` in [message].";
 const CUT: &str = "The server ends connections in the middle of its answers: see its log, and whether Content-Length or \
      chunks announce more than it sends.";
 const CLOSES: &str = "The server closes connections by itself: see its log, and in the client errors its code and reason.";
@@ -124,6 +126,7 @@ fn of(faults: &BTreeMap<ClientError, u64>, connected: u64, answered: bool) -> Op
             Some(HEADS)
         }
         ClientErrorKind::NoStream => Some(ENDED),
+        ClientErrorKind::UnknownAnswer => Some(ANSWERS),
         ClientErrorKind::Malformed
         | ClientErrorKind::Surplus
         | ClientErrorKind::Unasked
@@ -145,7 +148,7 @@ mod tests {
     use crate::record::{FrameFault, UpgradeField};
     use ClientErrorKind::{
         BadHead, Connect, EarlyClose, LibraryRefused, LongHead, Malformed, ManyFields, NoStream,
-        ResponseTimeout, Status, Undrained, Upgrade,
+        ResponseTimeout, Status, Undrained, UnknownAnswer, Upgrade,
     };
 
     #[test]
@@ -173,6 +176,7 @@ mod tests {
         assert_eq!(most(with(Status, 500), 0), Some(FAILED));
         assert_eq!(most(FrameFault::Masked.error(), 5), Some(FRAMES));
         assert_eq!(most(with(Malformed, 0), 0), Some(BROKEN));
+        assert_eq!(most(with(UnknownAnswer, 0), 5), Some(ANSWERS));
         assert_eq!(most(with(ResponseTimeout, 0), 0), Some(NOT_IN_TIME));
         assert_eq!(most(with(EarlyClose, 0), 0), Some(CUT));
         assert_eq!(most(with(EarlyClose, 1013), 0), Some(CLOSES));

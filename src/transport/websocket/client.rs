@@ -25,7 +25,7 @@ use crate::transport::websocket::conversation::{
 use crate::transport::websocket::frame_faults::{self, LargeFrame};
 use crate::transport::websocket::masks::Masks;
 use crate::transport::websocket::params::{ID, Params};
-use crate::transport::websocket::pending_echo::{EchoOf, PendingEcho};
+use crate::transport::websocket::pending_echo::{EchoOf, PendingEcho, message_id};
 use crate::transport::websocket::unwritten::UnwrittenFrames;
 use crate::transport::websocket::upgrade::{
     OpeningHandshake, REFUSAL_LIMIT_NS, UpgradeRequests, name_selected,
@@ -359,7 +359,7 @@ impl WebSocketMachine {
             return None;
         };
         let Some(at) = pending.iter().position(|echo| is_named(id, echo.stamp.sequence)) else {
-            io.fault(io.phase(), ClientError::of(ClientErrorKind::Malformed));
+            io.fault(io.phase(), ClientError::of(ClientErrorKind::UnknownAnswer));
             return None;
         };
         let PendingEcho { stamp, sent_ns, phase } = pending.remove(at)?;
@@ -377,19 +377,19 @@ impl WebSocketMachine {
     fn receive_echo(&mut self, io: &mut Io<'_>, inbox: &mut Inbox, bytes: u64) -> Phase {
         io.thread.event();
         let only = inbox.take_only_stamp();
-        let malformed = ClientError::of(ClientErrorKind::Malformed);
+        let unknown = ClientError::of(ClientErrorKind::UnknownAnswer);
         let Some(pending) = &mut self.pending else { return io.phase() };
         match EchoOf::find(pending, only) {
             EchoOf::Pending(at) => {
                 pending.drain(..at).for_each(|echo| io.echo_lost(echo.phase));
             }
             EchoOf::Past => {
-                io.fault(io.phase(), malformed);
+                io.fault(io.phase(), unknown);
                 return io.phase();
             }
         }
         let Some(PendingEcho { stamp, sent_ns, phase }) = pending.pop_front() else {
-            io.fault(io.phase(), malformed);
+            io.fault(io.phase(), unknown);
             return io.phase();
         };
         match pending.front() {
@@ -400,7 +400,7 @@ impl WebSocketMachine {
             io.echo_received(phase, stamp.published_ns, sent_ns, io.now_ns);
         } else {
             io.echo_missing(phase);
-            io.fault(phase, malformed);
+            io.fault(phase, ClientError::of(ClientErrorKind::Malformed));
         }
         phase
     }
@@ -674,9 +674,13 @@ impl Machine for WebSocketMachine {
         if echo {
             io.enter(turn.phase);
         }
-        let sequence = if echo { io.turns_taken() } else { io.post().sequence() };
-        let stamp = Stamp { sequence, published_ns: turn.intended_ns };
         let shared = self.shared.clone();
+        let sequence = match (echo, &shared.send) {
+            (true, Some(_)) => message_id(&shared.feed, io.core),
+            (true, None) => io.turns_taken(),
+            (false, _) => io.post().sequence(),
+        };
+        let stamp = Stamp { sequence, published_ns: turn.intended_ns };
         let (payload, frame) = &mut *shared.scratch.borrow_mut();
         let opcode = match (&shared.send, shared.feed.kind) {
             (None, PayloadKind::Binary) => Opcode::Binary,

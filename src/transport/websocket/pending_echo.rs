@@ -1,6 +1,7 @@
 //! Which message an echo is the answer to, for both engines.
 
-use crate::feed::Stamp;
+use crate::client::core::ClientCore;
+use crate::feed::{Spec, Stamp};
 use crate::record::Phase;
 use std::collections::VecDeque;
 
@@ -31,6 +32,13 @@ impl EchoOf {
         }
         EchoOf::Pending(pending.iter().position(|echo| echo.stamp == stamp).unwrap_or(0))
     }
+}
+
+/// Returns what `{id}` stands for in the message of the current turn: no other client of the case sends the
+/// same, so that no answer to another one is taken for the client's own. It has no more digits than it needs.
+pub(super) fn message_id(feed: &Spec, core: &ClientCore) -> u64 {
+    // In an echo every client sends.
+    core.turns_taken() * u64::from(feed.senders) + u64::from(core.id)
 }
 
 #[cfg(test)]

@@ -275,15 +275,14 @@ impl LibraryConnection {
         // The echo belongs to the turn of its message.
         let phase = echo.map_or(self.phase(), |echo| echo.phase);
         self.account.connection.count_in(phase, |ledger| ledger.down += flow_of(sizes));
-        let malformed = ClientError::of(ClientErrorKind::Malformed);
         let Some(PendingEcho { stamp, sent_ns, .. }) = echo else {
-            return client.fault(phase, malformed);
+            return client.fault(phase, ClientError::of(ClientErrorKind::UnknownAnswer));
         };
         if only == Some(stamp) && sizes.payload == u64::from(client.thread.spec.payload_bytes) {
             client.echo_received(phase, stamp.published_ns, sent_ns, now_ns);
         } else {
             client.echo_missing(phase);
-            client.fault(phase, malformed);
+            client.fault(phase, ClientError::of(ClientErrorKind::Malformed));
         }
     }
 
