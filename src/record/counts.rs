@@ -43,6 +43,8 @@ counts! {
     lost,
     /// Messages without our stamp: their delivery latency is unknown.
     unstamped,
+    /// Messages in the server's own form that have a time or a number where the scenario says.
+    identified,
     /// Messages with a number in the server's own form.
     numbered,
     /// Of these, messages with a number that is lower than every one before it: the numbers count down.

@@ -161,6 +161,7 @@ impl OwnMessages {
             return Receipt { new: false, newest: None };
         }
         counts.messages += 1;
+        counts.identified += u64::from(fields.time.is_some() || place.is_some());
         if arrival == Arrival::New {
             channel.count_new(counts, fields, place, age, now_ns);
             // Of what is polled, most is not asked for in time.

@@ -5,7 +5,7 @@
 //! falls silent, need not lose one.
 
 use crate::feed::{Arrivals, Workload};
-use crate::record::{Metric, Part, TransportKind};
+use crate::record::{Counts, Metric, Part, TransportKind};
 use crate::report::check::{Cause, Check, CheckResult};
 use crate::report::figure::Figure;
 use crate::report::summary::delimited;
@@ -70,7 +70,7 @@ pub(crate) fn held(group: &Group, setting: &Setting) -> CheckResult {
     };
     let least = least(group, setting, published);
     // What was sent again after a connect was published before.
-    let others = if counts.unstamped < counts.messages { counts.unstamped } else { 0 };
+    let others = no_updates(counts);
     let new = counts.messages.saturating_add(delimited::texts_behind(counts));
     let new = new.saturating_add(counts.listed_updates);
     let new = new.saturating_sub(others).saturating_sub(counts.replayed);
@@ -87,7 +87,7 @@ pub(crate) fn held(group: &Group, setting: &Setting) -> CheckResult {
         return of_chunks(group, published, least);
     }
     // If updates are held back or polled and the latest alone counts, it stands for those before it.
-    // Beside updates with a stamp, messages without one are something else.
+    // Beside updates that have a stamp, a time or a number, messages without are something else.
     let came = counts.messages.saturating_sub(others).saturating_add(counts.superseded);
     let came = came.saturating_add(counts.listed_updates);
     let visible = polls_without_numbers(group, setting).unwrap_or(f64::INFINITY);
@@ -104,6 +104,24 @@ pub(crate) fn held(group: &Group, setting: &Setting) -> CheckResult {
         },
     );
     with_cause(group, check.result(came as f64 >= least, Figure::count(came), text))
+}
+
+/// Messages that are no updates, since others have something by which they are known: a stamp, or in the server's
+/// own form a time or a number. Of the own form one is enough.
+fn no_updates(counts: &Counts) -> u64 {
+    let identified = match counts.identified {
+        0 => counts.messages.saturating_sub(counts.unstamped),
+        identified => identified,
+    };
+    if identified > 0 { counts.messages.saturating_sub(identified) } else { 0 }
+}
+
+/// Messages that are likely to be no updates: they have no number though others have, or a time that cannot be
+/// right.
+fn likely_no_updates(counts: &Counts, setting: &Setting) -> u64 {
+    let numbered = setting.own.is_some_and(|own| own.sequence) && counts.numbered > 0;
+    let unnumbered = if numbered { counts.messages.saturating_sub(counts.numbered) } else { 0 };
+    unnumbered.max(counts.wrong_times).saturating_sub(no_updates(counts))
 }
 
 /// What another server does with its cores is its own affair.
@@ -199,6 +217,15 @@ fn too_many(group: &Group, setting: &Setting, came: u64, published: f64) -> Chec
         thousands(published.round() as u64)
     );
     let found = Check::FeedHeld.result(false, Figure::count(came), text);
+    let likely = likely_no_updates(group.counts(), setting);
+    if likely > 0 && came.saturating_sub(likely) as f64 <= most(group, setting, published) {
+        let text = format!(
+            "{}; {} of them have no number, or a time that cannot be right, and may be no updates",
+            found.text,
+            thousands(likely)
+        );
+        return CheckResult { cause: Cause::Server, remedy: OTHER_RATE, text, ..found };
+    }
     if waited_for_the_driver(group, setting, came, published) {
         let text = format!(
             "{}; the driver came late to this window, and what had waited for it is among them",
@@ -403,6 +430,7 @@ fn ln_factorial(n: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::summary::setting::OwnMessageSetting;
 
     #[test]
     fn the_lower_bound_of_a_poisson_variable_is_exact() {
@@ -470,6 +498,33 @@ mod tests {
         let seen = 400.0 * (1.0 - (-1.0f64).exp());
         assert_eq!(of(true, Some(400.0)), poisson_at_least(seen, CHANCE));
         assert_eq!(least_at_random(&setting("periodic", true), 10.0, 400.0, None), 400.0);
+    }
+
+    #[test]
+    fn one_of_time_and_number_makes_a_message_an_update() {
+        let of = |messages, unstamped, identified| {
+            no_updates(&Counts { messages, unstamped, identified, ..Counts::default() })
+        };
+        // Every tenth has a number and no time; then some have neither; then nothing has either.
+        assert_eq!(of(80, 8, 80), 0);
+        assert_eq!(of(100, 28, 80), 20);
+        assert_eq!(of(80, 80, 0), 0);
+        // This program's stamps, and files of before times and numbers were counted together.
+        assert_eq!(of(100, 20, 0), 20);
+    }
+
+    #[test]
+    fn messages_without_a_number_among_others_are_likely_no_updates() {
+        let own = |sequence| {
+            let own = OwnMessageSetting { time: None, sequence, id: false, channels: false };
+            Setting { own: Some(own), ..setting("periodic", true) }
+        };
+        let counts = Counts { messages: 143, identified: 107, numbered: 80, ..Counts::default() };
+        assert_eq!(likely_no_updates(&counts, &own(true)), 27);
+        assert_eq!(likely_no_updates(&counts, &own(false)), 0);
+        let wrong = Counts { wrong_times: 60, ..counts };
+        assert_eq!(likely_no_updates(&wrong, &own(false)), 24);
+        assert_eq!(likely_no_updates(&Counts { numbered: 0, ..counts }, &own(true)), 0);
     }
 
     #[test]
