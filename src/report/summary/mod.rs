@@ -141,6 +141,7 @@ fn row(group: &Group, setting: &Setting, floor: Option<(&Group, &Row)>) -> Row {
     row.predicted = predict::predicted(group, setting, &row);
     let coding = refusal::coding(group.drivers.iter().flat_map(|driver| &driver.refusals));
     row.remarks = remarks::of(&row.events.all, coding.as_deref());
+    row.remarks.extend(remarks::hidden(group.counts()));
     row.remarks.extend(remarks::nothing_new(group));
     if setting.own.is_none() {
         row.remarks.extend(remarks::no_time(group));

@@ -74,9 +74,6 @@ pub(super) fn of(counts: &Counts, coding: Option<&str>) -> Vec<String> {
              they connect again (retry, Retry-After), and they waited"
         )
     }));
-    out.extend(unmeasured(counts));
-    let undivided = counts.undivided;
-    out.extend((undivided > 0).then(|| bytes::heads_and_chunks(undivided)));
     out.extend(compressed(counts, coding));
     out
 }
@@ -190,6 +187,13 @@ pub(super) fn nothing_new(group: &Group) -> Option<String> {
         "none of {all} messages has any payload: the server's {what} are empty, so that no time and no \
          number can be read from them; check the path, and what the server sends there"
     ))
+}
+
+/// Says which figures of the measured window a library has hidden.
+pub(super) fn hidden(steady: &Counts) -> impl Iterator<Item = String> + use<> {
+    let undivided = steady.undivided;
+    let undivided = (undivided > 0).then(|| bytes::heads_and_chunks(undivided));
+    unmeasured(steady).into_iter().chain(undivided)
 }
 
 /// Says why there are no figures of bytes, if a library has hidden some.
@@ -443,6 +447,16 @@ mod tests {
         end.no_memory_controller = true;
         assert!(said(&end).contains("CPU time is that of control group"));
         assert!(said(&end).ends_with("this group has no memory controller"));
+    }
+
+    /// What a library hid before the window hides no figure of it.
+    #[test]
+    fn what_a_library_hides_is_of_the_window() {
+        let steady = Counts { unmeasured: 5, undivided: 2, ..Counts::default() };
+        assert_eq!(of(&steady, None), Vec::<String>::new());
+        assert_eq!(hidden(&steady).count(), 2);
+        assert_eq!(hidden(&Counts::default()).count(), 0);
+        assert!(unmeasured(&steady).unwrap().contains("sockets of 5 exchanges"));
     }
 
     #[test]
