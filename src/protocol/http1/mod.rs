@@ -40,3 +40,9 @@ pub struct Target {
     /// True if the reference server answers.
     pub bundled: bool,
 }
+
+/// Returns a number in digits alone.
+pub(crate) fn decimal(text: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(text.trim_ascii()).ok()?;
+    (!text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok())?
+}

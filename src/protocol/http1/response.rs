@@ -8,7 +8,7 @@ use crate::protocol::http1::content_coding::{Codings, ContentCoding};
 use crate::protocol::http1::cookies::SetCookies;
 use crate::protocol::http1::media_type::MediaType;
 use crate::protocol::http1::retry_after::RetryAfter;
-use crate::protocol::http1::{chars_without_line_ends, refuses};
+use crate::protocol::http1::{chars_without_line_ends, decimal, refuses};
 use crate::secret::redact_fields;
 use std::rc::Rc;
 
@@ -748,12 +748,6 @@ fn set_cookies(fields: &[httparse::Header<'_>]) -> Option<Box<SetCookies>> {
 /// Whether a body with this `Content-Encoding` is compressed.
 pub(crate) fn is_compressed(encoding: &[u8]) -> bool {
     !matches!(encoding.trim_ascii(), b"" | b"identity")
-}
-
-/// Returns a number in digits alone.
-pub(crate) fn decimal(text: &[u8]) -> Option<u64> {
-    let text = std::str::from_utf8(text.trim_ascii()).ok()?;
-    (!text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok())?
 }
 
 fn last_token_is(value: &[u8], token: &[u8]) -> bool {

@@ -1,20 +1,16 @@
 //! When a server wants to be asked again (`Retry-After`, RFC 9110 §10.2.3): after so many seconds, or at a date.
 
-use crate::protocol::http1::response::decimal;
+use crate::protocol::http1::decimal;
 use std::time::UNIX_EPOCH;
 
 /// What a `Retry-After` names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RetryAfter {
-    /// A number of seconds.
+    /// A number of seconds, or a date so many seconds after the server's own time (`Date`): its clock need not be
+    /// this machine's.
     Seconds(u32),
-    /// A date.
-    Date {
-        /// The date, in seconds since 1970.
-        at_s: u64,
-        /// The server's own time (`Date`), if the same head has it: its clock need not be this machine's.
-        server_s: Option<u64>,
-    },
+    /// A date, in seconds since 1970, of a head that has no `Date`.
+    Date(u32),
 }
 
 impl RetryAfter {
@@ -26,25 +22,30 @@ impl RetryAfter {
         if let Some(seconds) = decimal(value) {
             return u32::try_from(seconds).ok().map(RetryAfter::Seconds);
         }
-        Some(RetryAfter::Date { at_s: date_s(value)?, server_s: date().and_then(date_s) })
+        let at_s = date_s(value)?;
+        Some(match date().and_then(date_s) {
+            Some(server_s) => RetryAfter::Seconds(at_s.saturating_sub(server_s)),
+            None => RetryAfter::Date(at_s),
+        })
     }
 
     /// Returns how many seconds there are to wait. `now_s` returns this machine's time in seconds since 1970.
     pub(crate) fn wait_s(self, now_s: impl FnOnce() -> i64) -> u64 {
         match self {
             RetryAfter::Seconds(seconds) => seconds.into(),
-            RetryAfter::Date { at_s, server_s } => {
-                let now_s = server_s.unwrap_or_else(|| u64::try_from(now_s()).unwrap_or(0));
-                at_s.saturating_sub(now_s)
+            RetryAfter::Date(at_s) => {
+                u64::from(at_s).saturating_sub(u64::try_from(now_s()).unwrap_or(0))
             }
         }
     }
 }
 
 /// Returns the seconds since 1970 of a date in any of HTTP's three forms (RFC 9110 §5.6.7).
-fn date_s(value: &[u8]) -> Option<u64> {
+fn date_s(value: &[u8]) -> Option<u32> {
     let date = httpdate::parse_http_date(std::str::from_utf8(value).ok()?.trim()).ok()?;
-    date.duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs())
+    let since = date.duration_since(UNIX_EPOCH).ok()?;
+    // A client does not wait until 2106.
+    Some(u32::try_from(since.as_secs()).unwrap_or(u32::MAX))
 }
 
 #[cfg(test)]
