@@ -434,7 +434,7 @@ fn find_all(text: &[u8], cut: bool) -> Vec<Range<usize>> {
 }
 
 /// Returns ranges in their order, those that overlap as one.
-fn merge(mut all: Vec<Range<usize>>) -> Vec<Range<usize>> {
+pub(crate) fn merge(mut all: Vec<Range<usize>>) -> Vec<Range<usize>> {
     all.sort_by_key(|range| range.start);
     let mut apart: Vec<Range<usize>> = Vec::new();
     for range in all {

@@ -316,6 +316,56 @@ fn a_plan_an_error_and_a_baseline_have_no_secret() {
     }
 }
 
+/// Whatever is wrong with the line of a secret, or with one beside it, the line is shown without it.
+#[test]
+fn no_excerpt_of_an_error_has_a_secret() {
+    let malformed = [
+        (r#"headers={X={value="cAnArY",secret=true,foo=1}}"#, "unknown key \"foo\""),
+        (r#"headers={X={value="cAnArY",secret="yes"}}"#, "secret must be true or false"),
+        (r#"headers={X={value=["cAnArY"],secret=true}}"#, "value must be text in quotes"),
+        (r#"headers={X={secret=true,valeu="cAnArY"}}"#, "unknown key \"valeu\""),
+        (r#"headers={Authorization=["cAnArY"]}"#, "must be text in quotes, not a list"),
+        (r#"headers={Cookie={a="cAnArY"}}"#, "must be text in quotes, or {"),
+        (r#"headers={Authorization="Bearer cAnArY}"#, "error"),
+        ("headers={Authorization=Bearer cAnArY}", "error"),
+        ("headers.Proxy-Authorization = cAnArY", "in quotes"),
+        ("[series.headers.X]\nvalue = \"cAnArY\nsecret = true", "error"),
+        ("[series.headers]\nAuthorization = '''\ncAnArY", "error"),
+        ("headers = { Authorization = \"cAnArY\" }\ninterval = 1 s", "error"),
+        ("url = \"http://us er:cAnArY@127.0.0.1:1/\"", "error"),
+        ("url = \"http://user:p/cAnArY@127.0.0.1:1/\"", "error"),
+        ("url = http://user:cAnArY@127.0.0.1:1/", "error"),
+        ("url = \"http://user:\"cAnArY@127.0.0.1:1/\"", "error"),
+    ];
+    for (line, wanted) in malformed {
+        let world = World::new(&format!(
+            "clients = [1]\n[server]\nurl = \"http://127.0.0.1:1\"\n\
+             [[series]]\ntransport = \"polling\"\n{line}\n"
+        ));
+        let path = world.path("scenario.toml").display().to_string();
+        for command in ["plan", "run", "model"] {
+            let output = finish(&mut wsbench(&[command, &path]));
+            expect_code(&output, 2);
+            expect_clean(line, &output);
+            assert!(said(&output).contains(wanted), "{line}: {}", said(&output));
+        }
+    }
+    // The same on the command line.
+    let address = SocketAddr::from(([127, 0, 0, 1], 1));
+    let world = World::new(&scenario(address, "[[series]]\ntransport = \"polling\"\n"));
+    let path = world.path("scenario.toml").display().to_string();
+    for set in [
+        r#"series.polling.headers={X={value="cAnArY",secret=true,foo=1}}"#,
+        r#"series.polling.headers={Authorization=["cAnArY"]}"#,
+        r#"series.polling.headers={Authorization="cAnArY"#,
+        r#"server.url="http://user:cAnArY@127.0.0.1:1/"#,
+    ] {
+        let output = finish(&mut wsbench(&["plan", &path, "--set", set]));
+        expect_code(&output, 2);
+        expect_clean(set, &output);
+    }
+}
+
 #[test]
 fn a_missing_variable_is_an_error_at_its_place() {
     let world = World::new(

@@ -450,3 +450,30 @@ fn settings_of_tls_that_cannot_be_used_are_refused_with_their_line() {
     refused("tls = { ca = \"empty.pem\" }", "needs server.url");
     refused("tls = 1", "must be a table");
 }
+
+#[test]
+fn settings_of_tls_are_refused_if_no_url_has_it_and_the_plan_names_the_hosts_that_have() {
+    let plan = |server: &str, urls: &[&str]| {
+        let series = |url: &&str| format!("[[series]]\ntransport = \"polling\"\nurl = \"{url}\"\n");
+        let series: String = urls
+            .iter()
+            .enumerate()
+            .map(|(n, url)| format!("{}label = \"s{n}\"\n", series(url)))
+            .collect();
+        let world = World::new(&format!("clients = [1]\n[server]\n{server}\n{series}"));
+        let path = world.path("scenario.toml");
+        finish(&mut wsbench(&["plan", &path.display().to_string()]))
+    };
+    let insecure = "tls = { insecure = true }";
+    let plain = ["http://127.0.0.1:1/x", "http://localhost:1/x"];
+    for server in [insecure.to_owned(), format!("url = \"https://localhost:1\"\n{insecure}")] {
+        let refused = plan(&server, &plain);
+        expect_code(&refused, 2);
+        let text = said(&refused);
+        assert!(text.contains("tls has no effect") && text.contains("scenario.toml:"), "{text}");
+    }
+    let mixed = plan(insecure, &[plain[0], "https://127.0.0.2:1/x", "https://127.0.0.1:1/x"]);
+    expect_code(&mixed, 0);
+    let text = said(&mixed);
+    assert!(text.contains("for 127.0.0.1 and 127.0.0.2, any certificate"), "{text}");
+}

@@ -3,6 +3,7 @@
 //!
 //! Separate from `error::Failure`, which ends a command: all diagnostics together become one.
 
+use crate::config::excerpt::{self, Excerpts};
 use crate::config::source::{Argument, Location, Origin, SourceText};
 use crate::error::Failure;
 use crate::secret;
@@ -89,61 +90,48 @@ impl Diagnostics {
     }
 
     /// Renders one diagnostic: its message, its file, line and column, and the line itself.
-    fn render(&self, diagnostic: &Diagnostic) -> String {
+    fn render(&self, diagnostic: &Diagnostic, excerpts: &Excerpts<'_>) -> String {
         let source = &self.source;
-        let message = secret::redact(&diagnostic.message);
+        let (shown, span) = self.place_in_shown(&diagnostic.location);
+        let message = excerpts.clean(&diagnostic.message, &span);
+        // First, since a part that is known would be hidden within what is not.
+        let message = excerpt::without_users(&message);
+        let message = secret::redact(&message);
         let message = shorten(&message);
         let title = Level::ERROR.primary_title(&*message);
-        let text = source.text.as_str();
         let group = match diagnostic.location.origin {
             Origin::Whole => title.element(FileName::path(&source.name)),
             Origin::Override(n) => {
                 let given = source.overrides.get(n).map_or("", String::as_str);
-                title.element(FileName::path(format!("--set {}", secret::redact(given))))
+                let shown = excerpt::override_shown(given);
+                title.element(FileName::path(format!("--set {shown}")))
             }
             Origin::Argument(n) => {
                 let given = self.arguments.get(n).map_or("", String::as_str);
                 title.element(FileName::path(secret::redact(given)))
             }
             Origin::File => {
-                // A byte order mark is not a part of the line.
-                let shown = text.strip_prefix('\u{feff}').unwrap_or(text);
-                let skipped = text.len() - shown.len();
-                let start = floor(shown, diagnostic.location.span.start.saturating_sub(skipped));
-                let end = floor(shown, diagnostic.location.span.end.saturating_sub(skipped));
                 // Of a value over several lines the first is enough.
+                let (start, end) = (span.start, span.end);
                 let line_end = shown[start..].find(['\r', '\n']).map_or(shown.len(), |n| start + n);
-                let (shown, span) = hide(shown, start..end.clamp(start, line_end));
+                let (shown, span) = excerpts.show(start..end.clamp(start, line_end));
                 let annotation = AnnotationKind::Primary.span(span);
                 title.element(Snippet::source(shown).path(&source.name).annotation(annotation))
             }
         };
         Renderer::plain().render(&[group])
     }
-}
 
-/// Returns a text to show without its secrets, with the place that a span of it then has.
-fn hide(text: &str, span: Range<usize>) -> (String, Range<usize>) {
-    let mut out = String::new();
-    let mut at = 0;
-    let mut shown = span.clone();
-    for secret in secret::find(text) {
-        out.push_str(&text[at..secret.start]);
-        let start = out.len();
-        out.push_str(&secret::placeholder(secret.len()));
-        // Within a secret a span begins and ends with it.
-        let place = |offset: usize, inside: usize, now: usize| match offset {
-            offset if offset >= secret.end => out.len() + (offset - secret.end),
-            offset if offset > secret.start => inside,
-            _ => now,
-        };
-        let begins = place(span.start, start, shown.start);
-        let ends = place(span.end, out.len(), shown.end);
-        shown = begins..ends;
-        at = secret.end;
+    /// Returns the text as it is shown, before its secrets are hidden: a byte order mark is not a part of
+    /// the line; and a location's place in it.
+    fn place_in_shown(&self, location: &Location) -> (&str, Range<usize>) {
+        let text = self.source.text.as_str();
+        let shown = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let skipped = text.len() - shown.len();
+        let start = floor(shown, location.span.start.saturating_sub(skipped));
+        let end = floor(shown, location.span.end.saturating_sub(skipped));
+        (shown, start..end.max(start))
     }
-    out.push_str(&text[at..]);
-    (out, shown)
 }
 
 /// Errors that are shown: a file of 1 MiB may have 100,000.
@@ -170,8 +158,9 @@ fn floor(text: &str, offset: usize) -> usize {
 
 impl fmt::Display for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let excerpts = Excerpts::new(self.place_in_shown(&Location::whole()).0);
         for diagnostic in self.list.iter().take(MOST_SHOWN) {
-            writeln!(f, "{}\n", self.render(diagnostic))?;
+            writeln!(f, "{}\n", self.render(diagnostic, &excerpts))?;
         }
         if self.list.len() > MOST_SHOWN {
             writeln!(f, "the first {MOST_SHOWN} are shown")?;
@@ -188,27 +177,5 @@ impl From<Diagnostics> for Failure {
         let text = diagnostics.to_string();
         // Whoever shows a failure writes `error:` before its message.
         Failure::usage(text.strip_prefix("error: ").unwrap_or(&text))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_span_keeps_its_place_beside_what_is_hidden() {
-        secret::note("z5hidden-value");
-        let text = "a = \"z5hidden-value\", b = 1";
-        let of = |part: &str| {
-            let start = text.find(part).expect(part);
-            let (shown, span) = hide(text, start..start + part.len());
-            assert_eq!(shown, "a = \"‹redacted, 14 B›\", b = 1");
-            shown[span].to_owned()
-        };
-        assert_eq!(of("a"), "a");
-        assert_eq!(of("b = 1"), "b = 1");
-        assert_eq!(of("z5hidden-value"), "‹redacted, 14 B›");
-        assert_eq!(of("hidden"), "‹redacted, 14 B›");
-        assert_eq!(of("\"z5hidden-value\""), "\"‹redacted, 14 B›\"");
     }
 }

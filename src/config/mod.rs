@@ -5,6 +5,7 @@
 //! units alone, so that transports can declare and read settings of their own.
 
 mod diagnostic;
+mod excerpt;
 mod fields;
 mod load;
 mod overrides;

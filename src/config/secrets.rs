@@ -34,9 +34,7 @@ impl Walk<'_> {
     fn table(&mut self, table: &mut TomlTable) {
         for entry in &mut table.entries {
             self.node(&mut entry.node);
-            if let TomlItem::Text(text) = &entry.node.item {
-                secret::note_field(&entry.name, text);
-            }
+            each_text(&entry.node, &mut |text| secret::note_field(&entry.name, text));
         }
     }
 
@@ -49,6 +47,10 @@ impl Walk<'_> {
                 node.secret = true;
             }
             return;
+        }
+        if is_malformed_mark(node) {
+            // It is refused, and its texts may be in the message.
+            each_text(node, &mut secret::note);
         }
         match &mut node.item {
             TomlItem::Text(_) => self.text(node),
@@ -87,6 +89,29 @@ fn marked(node: &TomlNode) -> Option<(TomlNode, bool)> {
             Some((value.clone(), *is_secret))
         }
         _ => None,
+    }
+}
+
+/// Whether a table looks like one that is marked as a secret, and is none. A header may be called
+/// `secret`, too.
+fn is_malformed_mark(node: &TomlNode) -> bool {
+    let TomlItem::Table(table) = &node.item else { return false };
+    match table.get("secret").map(|mark| &mark.item) {
+        Some(TomlItem::Boolean(is_secret)) => *is_secret,
+        Some(_) => table.get("value").is_some(),
+        None => false,
+    }
+}
+
+/// Does something with every text of a value.
+fn each_text(node: &TomlNode, on: &mut dyn FnMut(&str)) {
+    match &node.item {
+        TomlItem::Text(text) => on(text),
+        TomlItem::List(items) => items.iter().for_each(|item| each_text(item, on)),
+        TomlItem::Table(table) => {
+            table.entries.iter().for_each(|entry| each_text(&entry.node, on));
+        }
+        TomlItem::Integer(_) | TomlItem::Float(_) | TomlItem::Boolean(_) | TomlItem::Date => {}
     }
 }
 

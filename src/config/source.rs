@@ -1,6 +1,6 @@
 //! A configuration file's text, the `--set` arguments given with it, and locations in them.
 
-use crate::secret;
+use crate::config::excerpt::override_shown;
 use std::ops::Range;
 
 /// Which text a setting came from.
@@ -80,7 +80,7 @@ impl SourceText {
             }
             Origin::Override(n) => {
                 let given = self.overrides.get(n).map_or("", String::as_str);
-                format!("--set {}", secret::redact(given))
+                format!("--set {}", override_shown(given))
             }
             Origin::Whole | Origin::Argument(_) => self.name.clone(),
         }

@@ -6,7 +6,7 @@ use crate::config::diagnostic::Diagnostic;
 use crate::config::fields::{Fields, Key, shown_anyway};
 use crate::config::source::Location;
 use crate::config::suggestion::hint;
-use crate::config::tree::{TomlItem, TomlNode};
+use crate::config::tree::{TomlItem, TomlNode, TomlTable};
 use crate::units;
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -302,6 +302,38 @@ fn text(key: &Key, node: &TomlNode) -> ValueResult<String> {
             refuse(key, node, "must not hold control characters")
         }
         TomlItem::Text(text) => Ok(text.clone()),
+        TomlItem::Table(table) => Err(why_no_mark(key, node, table)),
         _ => wrong_type(key, node, "text in quotes"),
+    }
+}
+
+/// Says what is wrong with a table in place of a text: `{ value = "…", secret = true }` alone is one.
+fn why_no_mark(key: &Key, node: &TomlNode, table: &TomlTable) -> Vec<Diagnostic> {
+    let form = "{ value = \"…\", secret = true }";
+    let name = key.name;
+    let at = |location: &Location, message: String| {
+        vec![Diagnostic::of_value(location.clone(), message)]
+    };
+    let known = ["value", "secret"];
+    let given = |known: &&str| table.get(known).is_some();
+    if let Some(entry) = table.entries.iter().find(|entry| !known.contains(&&*entry.name))
+        && known.iter().any(|name| given(&name))
+    {
+        let message = format!("{name}: unknown key {:?} beside those of {form}", entry.name);
+        return at(&entry.location, message);
+    }
+    match (table.get("value"), table.get("secret")) {
+        (Some(value), _) if !matches!(value.item, TomlItem::Text(_)) => {
+            let message = format!("{name}: value must be text in quotes, not {}", value.kind());
+            at(&value.location, message)
+        }
+        (Some(_), Some(mark)) => {
+            let kind = mark.kind();
+            at(
+                &mark.location,
+                format!("{name}: secret must be true or false, without quotes, not {kind}"),
+            )
+        }
+        _ => refusal(node, format!("{name} must be text in quotes, or {form}")),
     }
 }

@@ -10,7 +10,7 @@ use crate::plan::{Plan, Server, ServerProcesses, StartCommand, keys, tls};
 use crate::protocol::template::Template;
 use crate::scenario::ScenarioFile;
 use crate::tls::{TlsSettings, client_config};
-use crate::transport::Transport;
+use crate::transport::{self, Transport};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -28,8 +28,7 @@ pub(super) fn read(
     let Some(mut fields) = file.table("server") else { return BTreeMap::new() };
     fields.declare(keys::SERVER);
     if fields.is_given(&keys::TLS) && !fields.is_given(&keys::URL) {
-        let all_own = file.series().all(|series| series.is_given(&keys::SERIES_URL));
-        let at = if all_own { tls::TlsOf::OfSeries } else { tls::TlsOf::Bundled };
+        let at = own_urls(file).map_or(tls::TlsOf::Bundled, tls::TlsOf::OfSeries);
         plan.tls = tls::read(&mut fields, at, diagnostics);
         for key in [&keys::PATHS, &keys::COMMAND, &keys::PID, &keys::CGROUP, &keys::DOCKER] {
             if fields.is_given(key) {
@@ -38,12 +37,34 @@ pub(super) fn read(
             }
         }
     } else {
+        if own_urls(file) == Some(false) && fields.is_given(&keys::TLS) {
+            tls::read(&mut fields, tls::TlsOf::OfSeries(false), diagnostics);
+        }
         read_external(&mut fields, &file.base_dir, plan, diagnostics);
     }
     let paths = read_paths(&mut fields);
     warnings.extend(warn_of_braces(file, &mut fields));
     diagnostics.extend(fields.finish());
     paths
+}
+
+/// Returns whether a series has a URL with TLS, if each that opens connections has a URL of its own.
+fn own_urls(file: &ScenarioFile) -> Option<bool> {
+    let mut uses = None;
+    for mut series in file.series() {
+        let name = series.optional_text(&keys::TRANSPORT).unwrap_or_default();
+        if transport::find(&name).is_some_and(|found| !found.has_network()) {
+            continue;
+        }
+        if !series.is_given(&keys::SERIES_URL) {
+            return None;
+        }
+        // One that cannot be read is refused by itself.
+        let url = series.optional_text(&keys::SERIES_URL).unwrap_or_default();
+        let is_tls = UrlParts::parse(split_path(&url).0).map_or(true, |parts| parts.tls);
+        uses = Some(is_tls || uses == Some(true));
+    }
+    uses
 }
 
 /// Reads the URL of a server, how clients use TLS with it, how it is started and what it uses.

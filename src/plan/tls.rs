@@ -23,8 +23,8 @@ const OF_OTHERS: [&Key; 6] = [
 pub(super) enum TlsOf<'a> {
     /// The bundled server.
     Bundled,
-    /// The servers of series, each of which has a URL of its own.
-    OfSeries,
+    /// The servers of series, each of which has a URL of its own; false if all are without TLS.
+    OfSeries(bool),
     /// The server at a URL with this host; false if the URL's scheme is without TLS.
     Url(&'a str, bool),
 }
@@ -37,12 +37,19 @@ pub(super) fn read(
 ) -> Option<TlsSettings> {
     let table = server.table(&keys::TLS);
     let (host, is_tls) = match at {
-        TlsOf::Bundled | TlsOf::OfSeries => (None, table.is_some()),
+        TlsOf::Bundled => (None, table.is_some()),
+        TlsOf::OfSeries(is_tls) => (None, is_tls && table.is_some()),
         TlsOf::Url(host, is_tls) => (Some(host), is_tls),
     };
     if !is_tls {
         if table.is_some() {
-            let message = "tls is for URLs that begin with https:// or wss://: this one does not";
+            let message = match at {
+                TlsOf::OfSeries(_) => {
+                    "tls has no effect: each series has a url of its own, and none begins with \
+                     https:// or wss://; leave tls out, or correct the urls"
+                }
+                _ => "tls is for URLs that begin with https:// or wss://: this one does not",
+            };
             server.report(&keys::TLS, message);
         }
         return None;
@@ -71,7 +78,7 @@ pub(super) fn read(
 }
 
 fn read_table(fields: &mut Fields<'_>, at: TlsOf<'_>, settings: &mut TlsSettings) {
-    if matches!(at, TlsOf::OfSeries) && fields.is_given(&keys::TLS_SNI) {
+    if matches!(at, TlsOf::OfSeries(_)) && fields.is_given(&keys::TLS_SNI) {
         let message = "sni needs server.url: each series has a server of its own, and is asked for it by \
                        the host of its url";
         fields.report(&keys::TLS_SNI, message);

@@ -14,6 +14,7 @@ use crate::secret::redact;
 use crate::tls::{TlsSettings, TlsVersion};
 use crate::units::{human_bytes, human_ns, thousands, three};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 /// Names the semantics of updates, unless only the latest counts and it is sent at once.
@@ -90,7 +91,7 @@ pub(super) fn facts(plan: &Plan) -> Vec<Cells> {
     ];
     let shared = plan.series.iter().any(|series| series.server.is_none());
     let server = shared.then(|| ("server", server_fact(&plan.server)));
-    let tls = plan.tls.as_ref().map(|tls| ("tls", tls_fact(tls)));
+    let tls = tls_fact(plan).map(|fact| ("tls", fact));
     let series = plan.series.iter().map(|series| ("series", series_fact(plan, series)));
     facts
         .into_iter()
@@ -101,7 +102,13 @@ pub(super) fn facts(plan: &Plan) -> Vec<Cells> {
         .collect()
 }
 
-fn tls_fact(tls: &TlsSettings) -> String {
+/// Says how clients use TLS, and with which hosts; the settings of all series are the same.
+fn tls_fact(plan: &Plan) -> Option<String> {
+    let series = plan.series.iter().filter(|series| series.has_network());
+    let used: Vec<&TlsSettings> = series.filter_map(|series| plan.tls_of(series)).collect();
+    let tls = used.first()?;
+    let hosts: BTreeSet<&str> = used.iter().map(|tls| tls.name.as_str()).collect();
+    let hosts = Vec::from_iter(hosts).join(" and ");
     let trusted = match (&tls.ca, tls.insecure) {
         (_, true) => "any certificate is accepted".to_owned(),
         (Some(ca), _) => format!("authorities of {}", ca.display()),
@@ -113,7 +120,7 @@ fn tls_fact(tls: &TlsSettings) -> String {
         Some(TlsVersion::V1_3) => "1.3",
     };
     let again = if tls.resumption { "sessions are resumed" } else { "every handshake is full" };
-    format!("{version}, for {}, {trusted}, {again}", tls.name)
+    Some(format!("{version}, for {hosts}, {trusted}, {again}"))
 }
 
 fn server_fact(server: &Server) -> String {
