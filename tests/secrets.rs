@@ -377,7 +377,7 @@ fn a_missing_variable_is_an_error_at_its_place() {
     expect_code(&output, 2);
     let text = said(&output);
     expect_clean("a line that is no TOML", &output);
-    assert!(text.contains("Authorization = \"‹redacted, 16 B›\" oops"), "{text}");
+    assert!(text.contains("Authorization = ‹redacted, 23 B›"), "{text}");
     let world = World::new(
         "clients = [1]\n[server]\nurl = \"http://${env:WSB_TEST_MISSING}\"\n\
          [[series]]\ntransport = \"sse\"\n",
