@@ -233,6 +233,93 @@ fn reports_of_another_server_leave_out_the_book_and_empty_pictures() {
     }
 }
 
+/// Different servers are compared in what varies, also if each of their answers has another head; a margin
+/// tolerates that.
+#[test]
+fn bytes_by_which_two_servers_differ_end_no_comparison() {
+    let world =
+        World::new(&format!("{TIMES}[[series]]\ntransport = \"polling\"\ninterval = \"100ms\"\n"));
+    let with = |field: &'static str| {
+        let text = format!("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n{field}\r\nhello");
+        format!("http://{}", answer(move |_| Some(text.clone().into_bytes())))
+    };
+    let (a, b) = (with(""), with("X-P: longer\r\n"));
+    let run = |margins: &[&str], out: &str| {
+        let mut compare =
+            wsbench(&["compare", "--a", &a, "--b", &b, "--pairs=3", "--most-pairs=3"]);
+        compare
+            .args(["--alpha=0.2", "--verbose"])
+            .args(margins.iter().flat_map(|m| ["--margin", m]));
+        let output =
+            finish(compare.arg(world.path("scenario.toml")).arg("--out").arg(world.path(out)));
+        let text = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains("pair 3 of 3"), "{text}");
+        (output, text)
+    };
+    let (output, text) = run(&[], "out");
+    expect_code(&output, 98);
+    let line = "two different servers, which differ in figures that do not vary: ";
+    assert!(text.contains(line) && text.contains("heads_bytes_down_per_message"), "{text}");
+    // What varies has its row all the same.
+    assert!(text.contains("medians of 3 pairs"), "{text}");
+    let layers = ["heads_bytes", "head_chars", "overhead_bytes"];
+    let margins = layers.map(|layer| format!("{layer}_down_per_message=100%"));
+    let (_, text) = run(&margins.each_ref().map(String::as_str), "out2");
+    assert!(!text.contains(line) && !text.contains("FAIL polling at 5 clients: heads"), "{text}");
+}
+
+/// Settings of the feed that a server of one's own does not have are not checked, and warned of.
+#[test]
+fn settings_without_effect_on_a_server_of_ones_own_are_no_errors() {
+    let plan = |more: &str, files: &[(&str, &str)]| {
+        let world =
+            World::new(&format!("clients = [2]\n[server]\nurl = \"http://127.0.0.1:1\"\n{more}"));
+        files.iter().for_each(|(name, text)| world.write(name, text));
+        let path = world.path("scenario.toml").display().to_string();
+        let output = finish(&mut wsbench(&["plan", &path]));
+        (said(&output), output)
+    };
+    let polling = "[[series]]\ntransport = \"polling\"\n";
+    let (text, output) = plan(&format!("[feed]\npayload = \"json\"\n{polling}"), &[]);
+    expect_code(&output, 0);
+    assert!(text.contains("json of any size") && !text.contains("phases spread"), "{text}");
+    let odd = "[feed]\npayload = \"json\"\nsize = \"5B\"\nspread = false\narrivals = \"poisson\"\n";
+    let (text, output) = plan(&format!("{odd}{polling}"), &[]);
+    expect_code(&output, 0);
+    for key in ["size", "spread", "arrivals"] {
+        assert!(text.contains(&format!("{key} has no effect on a server of your own")), "{text}");
+    }
+    // If the rate is stated, they say what is expected of the server.
+    let (text, _) = plan(&format!("[feed]\nrate = \"5/s\"\nspread = false\n{polling}"), &[]);
+    assert!(!text.contains("has no effect") && text.contains("all clients at once"), "{text}");
+    let body = "method = \"POST\"\ndata = \"d.csv\"\nbody = '{\"n\":\"{name}\"}'\n";
+    let (text, output) =
+        plan(&format!("{polling}{body}"), &[("d.csv", "id,name\n\"\"\"\",b\n1,\"c\"\"d\"\n")]);
+    expect_code(&output, 0);
+    assert_eq!(text.matches("a value of {name} has a quote").count(), 1, "{text}");
+    let (text, _) = plan(&format!("{polling}{body}"), &[("d.csv", "id,name\n\"\"\"\",b\n1,c\n")]);
+    assert!(!text.contains("has a quote"), "{text}");
+}
+
+#[test]
+fn an_unknown_dialect_is_reported_alone_and_a_long_one_with_a_warning() {
+    let plan = |name: &str| {
+        let world = World::new(&format!(
+            "clients = [1]\n[server]\nurl = \"http://127.0.0.1:1\"\n[[series]]\ndialect = \"{name}\"\n"
+        ));
+        world.write("long.toml", format!("{}transport = \"websocket\"\n", "# a line\n".repeat(40)));
+        let path = world.path("scenario.toml").display().to_string();
+        said(&finish(&mut wsbench(&["plan", &path])))
+    };
+    for name in ["socketio", "./none.toml"] {
+        let text = plan(name);
+        assert!(text.contains("1 error in") && !text.contains("transport"), "{text}");
+    }
+    let text = plan("./long.toml");
+    assert!(text.contains("dialect has 41 lines") && text.contains("scenario.toml:5:"), "{text}");
+    assert!(!plan("stomp").contains("at most 40"));
+}
+
 #[test]
 fn two_servers_with_different_heads_are_compared_all_the_same() {
     let world = World::new(&format!("{TIMES}[[series]]\ntransport = \"websocket\"\n"));

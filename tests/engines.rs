@@ -1,7 +1,7 @@
 //! Clients of libraries beside this program's own: the same server gives the same bytes and counts.
 
 use crate::odd_servers::said_of;
-use crate::support::{Row, World, at_once, expect_code, expect_ran, finish, number, said};
+use crate::support::{Row, World, at_once, expect_code, expect_ran, finish, number, said, wsbench};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::Output;
@@ -132,6 +132,34 @@ fn pings_of_an_idle_connection_are_answered_by_both_engines() {
         assert!(pings >= 30.0, "{engine}: {pings}");
         assert_eq!(of(engine, "up"), pings * 6.0 + 5.0 * 8.0, "{engine}");
     }
+}
+
+/// A library takes a path apart and puts it together again.
+#[test]
+fn a_path_that_a_library_cannot_send_as_it_is_written_is_refused() {
+    let plan = |transport: &str, engine: &str, path: &str| {
+        let world = World::new(&format!(
+            "clients = [3]\n[server]\nurl = \"http://127.0.0.1:1\"\npaths = {{ {transport} = '{path}' }}\n\
+             [[series]]\ntransport = \"{transport}\"\nengine = \"{engine}\"\n"
+        ));
+        world.write("d.csv", "tok\nplain\n\"a\"\"b\"\nc\n");
+        let path = world.path("scenario.toml").display().to_string();
+        finish(&mut wsbench(&["plan", &path]))
+    };
+    for (transport, engine) in [("polling", "reqwest"), ("websocket", "tungstenite")] {
+        for path in ["/ws?q=\"{client}\"", "/ws?q=\"x\"", "/a<b>?{random}\""] {
+            let output = plan(transport, engine, path);
+            expect_code(&output, 2);
+            let text = said(&output);
+            let at_line = text.contains("scenario.toml:5:") && text.contains(engine);
+            assert!(at_line && text.contains("engine = \"raw\""), "{path} {text}");
+            expect_code(&plan(transport, "raw", path), 0);
+        }
+        expect_code(&plan(transport, engine, "/ws?q=%22{client}%22&r=a"), 0);
+    }
+    let changed = plan("polling", "reqwest", "/latest/../latest?q=|{client}");
+    expect_code(&changed, 2);
+    assert!(said(&changed).contains("as \"/latest?q=|0\""), "{}", said(&changed));
 }
 
 #[test]

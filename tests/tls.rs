@@ -58,6 +58,28 @@ fn moved(location: &str) -> String {
 /// Refuses clients without a certificate by TLS 1.3, whose handshake is over for a client when the server
 /// looks at that, and closes some time after: what the client has sent meanwhile makes it a reset.
 fn certificates_required(world: &World, closes_after: Duration) -> SocketAddr {
+    let config = config_with_clients(world, false);
+    serve(move |mut stream| {
+        let mut server = ServerConnection::new(config.clone()).expect("a connection");
+        // An error, after the alert was sent.
+        while server.complete_io(&mut stream).is_ok() {}
+        std::thread::sleep(closes_after);
+    })
+}
+
+/// Asks for a certificate, and closes after the handshake without an alert.
+fn certificates_wanted(world: &World) -> SocketAddr {
+    let config = config_with_clients(world, true);
+    serve(move |mut stream| {
+        let mut server = ServerConnection::new(config.clone()).expect("a connection");
+        while server.is_handshaking() && server.complete_io(&mut stream).is_ok() {}
+        let _ = server.complete_io(&mut stream);
+    })
+}
+
+/// A server's configuration of TLS 1.3 that asks for a certificate of clients; `optional` if it takes those
+/// without.
+fn config_with_clients(world: &World, optional: bool) -> Arc<rustls::ServerConfig> {
     identity(world);
     let chain: Result<Vec<_>, _> =
         CertificateDer::pem_file_iter(world.path("server.pem")).and_then(Iterator::collect);
@@ -67,19 +89,61 @@ fn certificates_required(world: &World, closes_after: Duration) -> SocketAddr {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(chain[0].clone()).expect("a certificate");
     let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone());
+    let verifier = if optional { verifier.allow_unauthenticated() } else { verifier }.build();
     let config = rustls::ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])
         .expect("ring has it")
-        .with_client_cert_verifier(verifier.build().expect("a verifier"))
+        .with_client_cert_verifier(verifier.expect("a verifier"))
         .with_single_cert(chain, key)
         .expect("they belong together");
-    let config = Arc::new(config);
-    serve(move |mut stream| {
-        let mut server = ServerConnection::new(config.clone()).expect("a connection");
-        // An error, after the alert was sent.
-        while server.complete_io(&mut stream).is_ok() {}
-        std::thread::sleep(closes_after);
-    })
+    Arc::new(config)
+}
+
+#[test]
+fn a_server_that_asks_for_a_certificate_and_just_closes_is_named() {
+    let series = [
+        "transport = \"polling\"",
+        "transport = \"polling\"\nengine = \"reqwest\"",
+        "transport = \"websocket\"",
+        "transport = \"websocket\"\nengine = \"tungstenite\"",
+        "transport = \"sse\"",
+    ];
+    at_once(series, |series| {
+        let world = World::new("");
+        let address = certificates_wanted(&world);
+        let server = format!("url = \"https://{address}\"\ntls = {{ insecure = true }}");
+        let scenario = format!("{SHORT}[server]\n{server}\n[[series]]\n{series}\n");
+        world.write("scenario.toml", scenario);
+        let output = finish(&mut world.run(&["--reports", "json,text"]));
+        expect_code(&output, 96);
+        let text = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+        let wanted =
+            "the server asked for a client certificate, got none, and closed the connection";
+        assert!(text.contains(wanted), "{series} {text}");
+    });
+}
+
+/// A library waits within the handshake, too.
+#[test]
+fn a_silent_port_without_tls_is_named_whatever_the_engine() {
+    let series = [
+        "transport = \"polling\"",
+        "transport = \"polling\"\nengine = \"reqwest\"",
+        "transport = \"websocket\"\nengine = \"tungstenite\"",
+    ];
+    at_once(series, |series| {
+        let address = serve(|mut stream| while matches!(stream.read(&mut [0; 512]), Ok(1..)) {});
+        let times = SHORT.replace("timeout = \"5s\"", "timeout = \"1s\"");
+        let world = World::new(&format!(
+            "{times}[server]\nurl = \"https://{address}\"\ntls = {{ insecure = true }}\n\
+             [[series]]\n{series}\n"
+        ));
+        let output = finish(&mut world.run(&["--reports", "json,text"]));
+        expect_code(&output, 96);
+        let text = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains("its port may be one without TLS"), "{series} {text}");
+        assert!(!text.contains("use fewer clients"), "{series} {text}");
+    });
 }
 
 #[test]

@@ -153,7 +153,8 @@ pub(crate) struct PairArgs {
     #[arg(long, value_name = "SHARE", value_parser = parse_level, help_heading = JUDGING)]
     pub alpha: Option<f64>,
     /// The change of a metric that is tolerated, for example
-    /// `--margin server_cpu_us_per_message=10%`
+    /// `--margin server_cpu_us_per_message=10%`; also of bytes of a message that should be equal, such as
+    /// heads_bytes_down_per_message
     #[arg(long = "margin", value_name = "METRIC=SHARE", help_heading = JUDGING)]
     pub margins: Vec<String>,
     /// Where to keep each run's result [default: reports/SCENARIO-pairs-TIME]

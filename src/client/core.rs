@@ -12,8 +12,8 @@ use crate::net::{DelayLine, Dialer, Tap};
 use crate::protocol::http1::answer_text::AnswerText;
 use crate::protocol::http1::cookies::CookieLeftOut;
 use crate::record::{
-    ClientError, ClientErrorKind, Counts, Ledger, Metric, Part, Phase, TRACED_CLIENTS, TraceEvent,
-    TraceKind,
+    ClientError, ClientErrorKind, Counts, Ledger, Metric, Part, Phase, TRACED_CLIENTS, TlsProblem,
+    TraceEvent, TraceKind,
 };
 use crate::time::{Pacer, Schedule, Turn, TurnPlacement};
 use std::cell::Cell;
@@ -211,9 +211,30 @@ impl ClientCore {
 
     /// Counts an error.
     pub fn fault(&self, phase: Phase, fault: ClientError) {
+        let fault = self.explain(phase, fault);
         self.faults.set(self.faults.get() + 1);
         self.last_fault.set(Some(fault));
         self.thread.recorder.borrow_mut().fault(phase, fault);
+    }
+
+    /// Returns the reason of an early end, if it is one that the client can know: a server that wants a
+    /// certificate may look at it only after the handshake, and close without an alert.
+    fn explain(&self, phase: Phase, fault: ClientError) -> ClientError {
+        let ends = match fault.kind {
+            ClientErrorKind::EarlyClose => fault.code == 0,
+            ClientErrorKind::Read | ClientErrorKind::Write => true,
+            ClientErrorKind::Tls => fault == TlsProblem::EarlyEnd.error(),
+            _ => false,
+        };
+        let lacks = || {
+            let tls = self.thread.tls.get();
+            tls.is_some_and(|tls| tls.settings().lacks_certificate())
+        };
+        if ends && phase == Phase::Setup && lacks() {
+            TlsProblem::CertificateWanted.error()
+        } else {
+            fault
+        }
     }
 
     /// Counts the error of an answer that refuses, and keeps what the first such answer said.

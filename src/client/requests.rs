@@ -18,6 +18,9 @@ use crate::protocol::template::Template;
 use crate::record::{Part, Phase};
 use std::borrow::Cow;
 
+/// The clients whose requests a plan tries with the parser of a library.
+pub(crate) const SAMPLED_CLIENTS: u32 = 1_000;
+
 /// A request as bytes.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RenderedRequest {
@@ -94,6 +97,19 @@ impl Requests {
     #[inline]
     pub(crate) fn keeps_cookies(&self) -> bool {
         self.keep_cookies
+    }
+
+    /// Returns the first requests of so many clients, of which one stands for all if none differs.
+    pub(crate) fn samples(&self, clients: u32) -> impl Iterator<Item = Cow<'_, RenderedRequest>> {
+        let count = if self.shared.is_some() { 1 } else { clients };
+        (0..count).map(|client| match &self.shared {
+            Some(shared) => Cow::Borrowed(shared),
+            None => {
+                let values = self.table.values(client, 0);
+                let request = self.parts.render(&values, &RequestChanges::default());
+                Cow::Owned(RenderedRequest::new(request))
+            }
+        })
     }
 
     /// Whether each request of a client may differ from its last.

@@ -16,7 +16,7 @@ use std::sync::Arc;
 /// What kind of error it is. It decides which errors are shown beside a syntax error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DiagnosticCause {
-    /// The text is not TOML here.
+    /// The text is not TOML here, or names settings that cannot be read.
     Syntax,
     /// A bracket does not close: the parser read the lines after it as a part of it.
     Unclosed,

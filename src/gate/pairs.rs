@@ -2,14 +2,15 @@
 //! change that it tolerates. [`paired`](crate::gate::paired) judges them.
 
 use crate::config::nearest;
+use crate::gate::baseline;
 use crate::gate::latency_shift;
 use crate::gate::paired::{PairedMetric, Question};
 use crate::record::Metric;
 use crate::report::Figure;
-use crate::report::finding::Subject;
+use crate::report::finding::{Decision, Finding, Subject};
 use crate::report::metrics::{Column, Compared, WhenCompared, columns};
 use crate::report::table::{Row, Table};
-use crate::units::thousands;
+use crate::units::{thousands, three};
 use std::collections::BTreeMap;
 
 /// A metric that is compared by pairs of runs.
@@ -50,6 +51,18 @@ impl Margins {
     pub(crate) fn tolerate(&mut self, metric: &str, margin: f64) {
         self.0.insert(metric.to_owned(), margin.min(MOST_MARGIN));
     }
+    /// Excuses a difference of a figure that should be equal if the user tolerates as much.
+    pub(crate) fn excuse(&self, mut finding: Finding) -> Finding {
+        let Some(margin) = self.0.get(&finding.subject.metric) else { return finding };
+        if let (Some(Figure::Known(was)), Figure::Known(is)) = (&finding.baseline, &finding.value)
+            && finding.decision == Decision::Fail
+            && (is - was).abs() <= margin * was
+        {
+            finding.decision = Decision::Pass;
+            finding.bound = format!("within {} % of it", three(100.0 * margin));
+        }
+        finding
+    }
     /// Returns the change of a metric that is tolerated: 0.05 is 5 % more.
     pub(crate) fn of(&self, metric: &str, default: f64) -> f64 {
         self.0.get(metric).copied().unwrap_or(default)
@@ -63,8 +76,12 @@ fn margin(text: &str) -> Result<(String, f64), String> {
     };
     let metric = metric.trim();
     let metrics = compared_columns();
-    let Some(found) = metrics.iter().find(|one| one.column.is_named(metric)) else {
-        let names: Vec<&str> = metrics.iter().map(|one| one.column.name.as_str()).collect();
+    let exact = baseline::exact_metrics();
+    let varying = metrics.iter().find(|one| one.column.is_named(metric));
+    let varying = varying.map(|one| one.column.name.clone());
+    let Some(name) = varying.or_else(|| exact.iter().find(|name| *name == metric).cloned()) else {
+        let varying = metrics.iter().map(|one| one.column.name.as_str());
+        let names: Vec<&str> = varying.chain(exact.iter().map(String::as_str)).collect();
         let hint = match nearest(metric, &names) {
             Some(near) => format!(", did you mean {near:?}?"),
             None => format!("; it is one of {}", names.join(", ")),
@@ -75,9 +92,7 @@ fn margin(text: &str) -> Result<(String, f64), String> {
         return Err(format!("{share:?} has no unit; {example}"));
     };
     match number.trim().parse::<f64>().map(|percent| percent / 100.0) {
-        Ok(margin) if margin > 0.0 && margin <= MOST_MARGIN => {
-            Ok((found.column.name.clone(), margin))
-        }
+        Ok(margin) if margin > 0.0 && margin <= MOST_MARGIN => Ok((name, margin)),
         _ => Err(format!("{share:?} is no margin: it must be above 0% and at most 900%")),
     }
 }

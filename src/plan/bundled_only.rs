@@ -37,6 +37,8 @@ enum Unless {
     Never,
     /// The clients of a series have it too.
     ClientsHaveIt,
+    /// The scenario states the rate, so that what comes is held against it, or clients send.
+    RateIsKnown,
     /// Messages of this size are sent by clients, asked of a server that the run starts, or cannot
     /// be told apart otherwise.
     SizeIsUsed,
@@ -50,6 +52,20 @@ pub(crate) const BUNDLED_ONLY: &[BundledOnly] = &[
         table: SettingTable::Feed,
         unless: Unless::SizeIsUsed,
         remedy: "leave it out, since messages have the size that your server gives them",
+    },
+    BundledOnly {
+        key: "arrivals",
+        field: "arrivals",
+        table: SettingTable::Feed,
+        unless: Unless::RateIsKnown,
+        remedy: "leave it out, or state the rate at which your server sends",
+    },
+    BundledOnly {
+        key: "spread",
+        field: "spread",
+        table: SettingTable::Feed,
+        unless: Unless::RateIsKnown,
+        remedy: "leave it out, or state the rate at which your server sends",
     },
     BundledOnly {
         key: "message_limit",
@@ -94,6 +110,7 @@ impl BundledOnly {
         let used = match self.unless {
             Unless::Never => false,
             Unless::ClientsHaveIt => series.settings.client_has(self.key),
+            Unless::RateIsKnown => !plan.rate_unknown || plan.feed.workload != Workload::Ticker,
             Unless::SizeIsUsed => uses_size(plan, series),
         };
         !plan.is_bundled(series) && !used
@@ -120,6 +137,12 @@ fn uses_size(plan: &Plan, series: &PlannedSeries) -> bool {
 pub(crate) fn is_idle(plan: &Plan, series: &PlannedSeries, field: &str) -> bool {
     let of_series = |each: &&BundledOnly| each.table == SettingTable::Series && each.field == field;
     BUNDLED_ONLY.iter().find(of_series).is_some_and(|each| each.is_idle(plan, series))
+}
+
+/// Whether nothing depends on when the feed's messages are published.
+pub(crate) fn are_arrivals_idle(plan: &Plan) -> bool {
+    let arrivals = BUNDLED_ONLY.iter().find(|each| each.key == keys::ARRIVALS.name);
+    arrivals.is_some_and(|each| is_idle_everywhere(each, plan))
 }
 
 /// Whether the size of the feed's messages has no effect on any series.
@@ -166,7 +189,7 @@ mod tests {
     /// Settings that clients have, or that say what is expected of any server.
     const OF_ANY_SERVER: &[&str] = &[
         "accept_encoding",
-        "arrivals",
+        // How many updates a message may leave out, and how late they may be.
         "batch",
         "body",
         "conditional",
@@ -202,7 +225,6 @@ mod tests {
         "send",
         "senders",
         "separator",
-        "spread",
         "status",
         "subprotocol",
         "update",

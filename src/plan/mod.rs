@@ -23,7 +23,7 @@ mod warnings;
 mod workload;
 
 pub(crate) use address::{ANY_PORT, Address, PORT, UrlParts, split_path};
-pub(crate) use bundled_only::{is_idle, is_size_idle};
+pub(crate) use bundled_only::{are_arrivals_idle, is_idle, is_size_idle};
 pub(crate) use curves::predict_costs;
 pub(crate) use estimate::{Estimate, estimate, estimate_result_bytes};
 pub use keys::SECTIONS;

@@ -6,7 +6,7 @@
 
 use crate::config::{Diagnostic, Diagnostics, Fields, Key, Location, Origin, TomlTable};
 use crate::feed;
-use crate::feed::{Arrivals, MOST_PAYLOAD_BYTES, PayloadKind};
+use crate::feed::{Arrivals, MOST_PAYLOAD_BYTES, PayloadKind, Workload};
 use crate::gate::limit::Limit;
 use crate::os::Machine;
 use crate::plan::client_counts::{Clients, join_counts};
@@ -94,6 +94,8 @@ pub fn resolve(file: &scenario::ScenarioFile, machine: &Machine) -> Result<Resol
     file.check(diagnostics)?;
     plan.cases = cases::lay_out(&plan, &clients.counts, &stretch, machine);
     warnings.extend(bundled_only::warn(file, &plan));
+    warnings.extend(warn_of_dialects(file));
+    warnings.extend(warn_of_bodies(file, &plan));
     warnings.extend(plan_warnings(&plan, machine.cores));
     Ok(Resolved { plan, limits, warnings })
 }
@@ -244,6 +246,11 @@ fn read_feed(
     let (kind, size) = workload::payload(&mut fields, plain.workload, kind, size);
     workload::check(&mut fields, &plain, arrivals);
     let least = kind.least_bytes() as u64;
+    // Messages of a server of one's own have the size that it gives them, unless they are told apart by it.
+    let is_any = plain.workload == Workload::Ticker
+        && kind != PayloadKind::Binary
+        && server::is_all_own(file);
+    let size = if is_any { size.max(least).min(MOST_PAYLOAD_BYTES) } else { size };
     if fields.is_valid(&keys::SIZE) && fields.is_valid(&keys::PAYLOAD) {
         if size < least {
             let message = format!(
@@ -300,6 +307,43 @@ fn warn_of_unused<'p>(
         let place = file.source.place(&path.location);
         format!("{place}: paths.{name} in [server] has no effect: {why}; leave it out")
     })
+}
+
+/// Warns of dialects that are longer than one should be.
+fn warn_of_dialects(file: &scenario::ScenarioFile) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for mut fields in file.series().filter(|fields| fields.is_given(&keys::DIALECT)) {
+        let place = file.source.place(&fields.location(&keys::DIALECT));
+        let name = fields.optional_text(&keys::DIALECT);
+        let lines = name.map_or(0, |name| scenario::dialect_lines(&name, &file.base_dir));
+        if lines > scenario::MOST_DIALECT_LINES {
+            warnings.push(format!(
+                "{place}: dialect has {lines} lines, and one should have at most {}: settings of one \
+                 scenario alone are better in its series",
+                scenario::MOST_DIALECT_LINES
+            ));
+        }
+    }
+    warnings
+}
+
+/// Warns of data that are put into JSON, where they need escapes that they do not get.
+fn warn_of_bodies(file: &scenario::ScenarioFile, plan: &Plan) -> Vec<String> {
+    let mut warnings = Vec::new();
+    // A plan has every series of its scenario.
+    for (fields, series) in file.series().zip(&plan.series) {
+        let Some(options) = series.settings.options() else { continue };
+        let (Some(data), Some(body)) = (&options.data, &options.body) else { continue };
+        let odd = data.load().ok().and_then(|table| table.unfit_for_json(body));
+        if let Some(column) = odd.filter(|_| body.looks_like_json()) {
+            warnings.push(format!(
+                "{}: a value of {{{column}}} has a quote, a backslash or a tab, which is put into the \
+                 JSON of body as it is: the server will get no JSON; write its escape into the data",
+                file.source.place(&fields.location(&DATA))
+            ));
+        }
+    }
+    warnings
 }
 
 /// What the settings of a series are compared with.

@@ -48,6 +48,12 @@ pub(super) fn read(
     paths
 }
 
+/// Whether no series is of the bundled server.
+pub(super) fn is_all_own(file: &ScenarioFile) -> bool {
+    let of_server = file.table("server").is_some_and(|fields| fields.is_given(&keys::URL));
+    of_server || own_urls(file).is_some()
+}
+
 /// Returns whether a series has a URL with TLS, if each that opens connections has a URL of its own.
 fn own_urls(file: &ScenarioFile) -> Option<bool> {
     let mut uses = None;

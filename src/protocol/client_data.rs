@@ -163,6 +163,20 @@ impl ClientTable {
         Ok(())
     }
 
+    /// Returns the first column of a template that has a value which JSON must escape.
+    pub(crate) fn unfit_for_json(&self, template: &Template) -> Option<String> {
+        let width = self.columns.len().max(1);
+        let used = |name: &String| template.columns().any(|column| column == name.as_str());
+        let mut columns = self.columns.iter().enumerate().filter(|(_, name)| used(name));
+        let found = columns.find(|(at, _)| {
+            let ends = self.bounds.windows(2).skip(*at).step_by(width);
+            let mut values =
+                ends.filter_map(|ends| self.text.get(ends[0] as usize..ends[1] as usize));
+            values.any(|value| value.contains(['"', '\\', '\t']))
+        });
+        found.map(|(_, name)| name.clone())
+    }
+
     fn lines(&self) -> usize {
         self.bounds.len().saturating_sub(1) / self.columns.len().max(1)
     }

@@ -129,6 +129,12 @@ impl Template {
         })
     }
 
+    /// Whether it begins as a JSON object or list does.
+    pub(crate) fn looks_like_json(&self) -> bool {
+        matches!(self.pieces.first(), Some(TemplatePiece::Text(text))
+            if text.trim_start().starts_with(['{', '[']))
+    }
+
     /// Returns the pieces that are the same for every client and moment.
     pub(crate) fn constant_pieces(&self) -> impl Iterator<Item = &str> {
         self.pieces.iter().filter_map(|piece| match piece {

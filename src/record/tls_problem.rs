@@ -35,13 +35,23 @@ coded! {
         OfAuthority =
             "the server's certificate is that of an authority (CA:TRUE), as \"openssl req -x509\" makes \
             it; name its file by tls.ca, or take insecure = true",
+        /// The server has asked for a certificate, got none, and closed without an alert.
+        CertificateWanted =
+            "the server asked for a client certificate, got none, and closed the connection; name one by \
+            tls.cert and tls.key",
     }
 }
 
 impl TlsProblem {
     /// Whether the server will fail in the same way again.
     pub(super) fn is_for_good(self) -> bool {
-        !matches!(self, TlsProblem::EarlyEnd | TlsProblem::Timeout | TlsProblem::Truncated)
+        !matches!(
+            self,
+            TlsProblem::EarlyEnd
+                | TlsProblem::Timeout
+                | TlsProblem::Truncated
+                | TlsProblem::CertificateWanted
+        )
     }
 }
 

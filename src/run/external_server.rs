@@ -180,8 +180,12 @@ impl ExternalServer {
             Some(ready) if listened => ready.describe_unmet(status),
             _ => "did not listen".to_owned(),
         };
+        // A status says enough.
+        let ready = self.ready.as_ref().filter(|_| listened && status.is_none());
+        let why = ready.and_then(ReadyRequest::why_unmet);
+        let why = why.map(|why| format!(" (the last attempt: {why})")).unwrap_or_default();
         format!(
-            "the server `{}` {what} at {} within {} s{}",
+            "the server `{}` {what} at {} within {} s{why}{}",
             self.name,
             self.describe_addresses(),
             self.ready_limit.as_secs_f64(),

@@ -4,11 +4,12 @@ use crate::error::{Failure, Outcome};
 use crate::plan::PlannedSeries;
 use crate::protocol::http1::Target;
 use crate::protocol::template::Template;
+use crate::record::TlsProblem;
 use crate::tls::{ClientTls, TlsSettings, client_config};
 use rustls::{ClientConnection, Stream};
 use std::io::{Error, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// The longest that one attempt to connect may take, or one wait for an answer.
@@ -26,6 +27,8 @@ struct Inner {
     bytes: Vec<u8>,
     tls: Option<ClientTls>,
     ready: ReadyAnswer,
+    /// Why the last attempt had no answer.
+    why: Mutex<Option<String>>,
 }
 
 /// Which answer says that a server is ready.
@@ -92,7 +95,8 @@ impl ReadyRequest {
             client_config(&tls, None).map_err(Failure::run)
         };
         let tls = tls.map(config).transpose()?;
-        Ok(Some(ReadyRequest(Arc::new(Inner { path, bytes, tls, ready }))))
+        let why = Mutex::default();
+        Ok(Some(ReadyRequest(Arc::new(Inner { path, bytes, tls, ready, why }))))
     }
 
     /// Asks the server at an address, within a few seconds.
@@ -116,6 +120,11 @@ impl ReadyRequest {
         }
     }
 
+    /// Returns why the last attempt had no answer.
+    pub(super) fn why_unmet(&self) -> Option<String> {
+        self.0.why.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Describes that the server was not ready in time; `status` is that of its last answer.
     pub(super) fn describe_unmet(&self, status: Option<u16>) -> String {
         let Inner { path, ready, .. } = &*self.0;
@@ -132,6 +141,18 @@ impl ReadyRequest {
 }
 
 impl Inner {
+    /// Keeps why there was no answer, or none of HTTP.
+    fn keep(&self, error: &Error) {
+        let why = match &self.tls {
+            Some(tls) if tls.lacks_certificate() => {
+                TlsProblem::CertificateWanted.sentence().to_owned()
+            }
+            Some(_) => format!("over TLS: {error}"),
+            None => error.to_string(),
+        };
+        *self.why.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+    }
+
     fn ask(&self, address: SocketAddr) -> FirstAnswer {
         let open = || {
             let stream = TcpStream::connect_timeout(&address, ATTEMPT)?;
@@ -139,26 +160,43 @@ impl Inner {
             stream.set_write_timeout(Some(ATTEMPT))?;
             Ok::<_, Error>(stream)
         };
-        let Ok(mut stream) = open() else { return FirstAnswer::Nothing };
-        let Some(tls) = &self.tls else { return exchange(&mut stream, &self.bytes) };
+        let mut stream = match open() {
+            Ok(stream) => stream,
+            Err(error) => {
+                self.keep(&error);
+                return FirstAnswer::Nothing;
+            }
+        };
+        let keep = |error: &Error| self.keep(error);
+        let Some(tls) = &self.tls else { return exchange(&mut stream, &self.bytes, keep) };
         let Ok(mut connection) = ClientConnection::new(tls.config.clone(), tls.name.clone()) else {
             return FirstAnswer::Other;
         };
         match connection.complete_io(&mut stream) {
-            Ok(_) => exchange(&mut Stream::new(&mut connection, &mut stream), &self.bytes),
-            // A certificate that is not trusted, or no TLS.
-            Err(error) if error.kind() == ErrorKind::InvalidData => FirstAnswer::Other,
-            Err(error) => no_answer(&error),
+            Ok(_) => exchange(&mut Stream::new(&mut connection, &mut stream), &self.bytes, keep),
+            Err(error) => {
+                keep(&error);
+                match error.kind() {
+                    // A certificate that is not trusted, or no TLS.
+                    ErrorKind::InvalidData => FirstAnswer::Other,
+                    _ => no_answer(&error),
+                }
+            }
         }
     }
 }
 
 /// Sends a request and reads the beginning of its answer.
-fn exchange(stream: &mut (impl Read + Write), request: &[u8]) -> FirstAnswer {
+fn exchange(
+    stream: &mut (impl Read + Write),
+    request: &[u8],
+    keep: impl Fn(&Error),
+) -> FirstAnswer {
     // `HTTP/1.1 200`
     let mut line = [0; 12];
     let asked = stream.write_all(request).and_then(|()| stream.flush());
     if let Err(error) = asked.and_then(|()| stream.read_exact(&mut line)) {
+        keep(&error);
         return no_answer(&error);
     }
     let status = || {
@@ -186,6 +224,7 @@ impl ReadyRequest {
             bytes: format!("GET {path} HTTP/1.1\r\nHost: h\r\n\r\n").into_bytes(),
             tls: tls.map(|tls| client_config(tls, None).expect("settings of a test")),
             ready,
+            why: Mutex::default(),
         }))
     }
 }
@@ -239,8 +278,13 @@ mod tests {
         drop(gone);
         assert_eq!(ask(&any, address), (FirstAnswer::Nothing, false));
         let held = ReadyAnswer::Any { held: true };
-        let inner = Inner { path: String::new(), bytes: Vec::new(), tls: None, ready: held };
+        assert!(any.why_unmet().is_some_and(|why| why.contains("refused")));
+        let why = Mutex::default();
+        let inner = Inner { path: String::new(), bytes: Vec::new(), tls: None, ready: held, why };
         assert!(ReadyRequest(Arc::new(inner)).is_met_by(FirstAnswer::Held));
+        let tls = ReadyRequest::of_test("/a", true, Some(&TlsSettings::default()));
+        assert_eq!(ask(&tls, answer(b"SSH-2.0-OpenSSH_9.2\r\n")), (FirstAnswer::Other, false));
+        assert!(tls.why_unmet().is_some_and(|why| why.starts_with("over TLS: ")));
         assert_eq!(any.describe_unmet(Some(503)), "answered /a with status 503");
         assert_eq!(success.describe_unmet(Some(404)), "answered /a with status 404, not 2xx,");
         assert_eq!(any.describe_unmet(None), "did not answer /a");

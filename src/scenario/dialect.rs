@@ -13,6 +13,8 @@ use std::path::Path;
 const DIALECT: &str = "dialect";
 /// The setting of a dialect that says what it is.
 const ABOUT: &str = "about";
+/// The lines of a dialect: more are a warning.
+pub(crate) const MOST_LINES: usize = 40;
 /// The largest file, in bytes.
 const MOST_BYTES: usize = 64 * 1024;
 
@@ -84,14 +86,19 @@ fn relocate(node: &mut TomlNode, location: &Location) {
     }
 }
 
-/// Reads a dialect by its name, or from a file.
-fn read(name: &str, base_dir: &Path) -> Result<TomlTable, String> {
+/// Returns how many lines a dialect has; 0 if it cannot be read.
+pub(crate) fn lines(name: &str, base_dir: &Path) -> usize {
+    read_text(name, base_dir).map_or(0, |text| text.lines().count())
+}
+
+/// Returns the text of a dialect by its name, or of a file.
+fn read_text(name: &str, base_dir: &Path) -> Result<String, String> {
     let shipped = SHIPPED.iter().find(|(known, _)| *known == name);
-    let text = match shipped {
-        Some((_, text)) => (*text).to_owned(),
+    match shipped {
+        Some((_, text)) => Ok((*text).to_owned()),
         None if name.contains('/') || name.ends_with(".toml") => {
             let bytes = read_limited(&base_dir.join(name), MOST_BYTES)?;
-            String::from_utf8(bytes).map_err(|_| format!("the dialect {name:?} is not UTF-8"))?
+            String::from_utf8(bytes).map_err(|_| format!("the dialect {name:?} is not UTF-8"))
         }
         None => {
             let known = SHIPPED.map(|(known, _)| known);
@@ -99,9 +106,14 @@ fn read(name: &str, base_dir: &Path) -> Result<TomlTable, String> {
                 let all = known.map(|known| format!("{known:?}")).join(", ");
                 format!("; take one of {all}, or a file such as \"./mine.toml\"")
             });
-            return Err(format!("unknown dialect {name:?}{hint}"));
+            Err(format!("unknown dialect {name:?}{hint}"))
         }
-    };
+    }
+}
+
+/// Reads a dialect by its name, or from a file.
+fn read(name: &str, base_dir: &Path) -> Result<TomlTable, String> {
+    let text = read_text(name, base_dir)?;
     let source = SourceText { name: name.to_owned(), text, overrides: Vec::new() };
     let ParsedConfig { source, root, diagnostics } = parse(source);
     match diagnostics.first() {
@@ -130,7 +142,7 @@ mod tests {
         let names = SHIPPED.map(|(name, _)| name);
         assert!(names.is_sorted());
         for (name, text) in SHIPPED {
-            assert!(text.lines().count() <= 40, "{name}");
+            assert!(text.lines().count() <= MOST_LINES, "{name}");
             let table = read(name, Path::new("")).expect(name);
             assert!(table.get(ABOUT).is_some() && table.get("transport").is_some(), "{name}");
         }

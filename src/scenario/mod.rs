@@ -6,6 +6,7 @@
 mod dialect;
 mod shipped;
 
+pub(crate) use dialect::{MOST_LINES as MOST_DIALECT_LINES, lines as dialect_lines};
 pub(crate) use shipped::{SHIPPED, find_shipped};
 
 use crate::config::{
@@ -68,7 +69,10 @@ pub fn parse(source: SourceText, stem: String, base_dir: PathBuf) -> ScenarioFil
     }
     let mut series = take_series(&mut root, &mut diagnostics);
     for table in &mut series {
-        diagnostics.extend(dialect::add_to(table, &base_dir).err());
+        // What is missing without it is no error of the user's.
+        let failed = dialect::add_to(table, &base_dir).err();
+        let cause = DiagnosticCause::Syntax;
+        diagnostics.extend(failed.map(|failed| Diagnostic { cause, ..failed }));
     }
     let limits = take_list(&mut root, LIMIT, "a limit", &mut diagnostics);
     ScenarioFile { source, stem, base_dir, diagnostics, root, tables, series, limits }

@@ -4,9 +4,11 @@ use crate::tls::sessions::Sessions;
 use crate::tls::settings::TlsSettings;
 use crate::tls::verifier::Verifier;
 use crate::tls::{files, provider, versions};
-use rustls::client::Resumption;
+use rustls::client::{ResolvesClientCert, Resumption};
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, RootCertStore, SignatureScheme};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 /// Returns a configuration that trusts nobody, for a library that must have one and opens no
@@ -33,6 +35,32 @@ pub(crate) struct ClientTls {
     pub name: ServerName<'static>,
     /// The tickets of each client, if it resumes its sessions.
     pub sessions: Option<Arc<Sessions>>,
+    /// Of clients without a certificate, whether one was wanted.
+    asked: Option<Arc<NoCertificate>>,
+}
+
+impl ClientTls {
+    /// Whether the server has asked for a certificate that the client does not have.
+    pub(crate) fn lacks_certificate(&self) -> bool {
+        self.asked.as_ref().is_some_and(|none| none.asked.load(Ordering::Relaxed))
+    }
+}
+
+/// Stands for the certificate of clients that have none: a server may ask for one and say nothing of it when it
+/// closes.
+#[derive(Debug, Default)]
+struct NoCertificate {
+    asked: AtomicBool,
+}
+
+impl ResolvesClientCert for NoCertificate {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.asked.store(true, Ordering::Relaxed);
+        None
+    }
+    fn has_certs(&self) -> bool {
+        false
+    }
 }
 
 /// Makes the configuration of a plan. `own_certificate` is that of the bundled server, in PEM, which
@@ -53,8 +81,9 @@ pub(crate) fn client_config(
         Verifier::trusting(settings.ca.as_deref(), own_certificate)?
     };
     let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
+    let asked = settings.certificate.is_none().then(Arc::<NoCertificate>::default);
     let mut config = match &settings.certificate {
-        None => builder.with_no_client_auth(),
+        None => builder.with_client_cert_resolver(asked.clone().unwrap_or_default()),
         Some((certificate, key)) => builder
             .with_client_auth_cert(files::certificates(certificate)?, files::key(key)?)
             .map_err(|error| format!("{} and {}: {error}", certificate.display(), key.display()))?,
@@ -67,7 +96,7 @@ pub(crate) fn client_config(
     };
     let name = ServerName::try_from(settings.name.clone())
         .map_err(|_| format!("{:?} cannot be the name of a server", settings.name))?;
-    Ok(ClientTls { config: Arc::new(config), name, sessions })
+    Ok(ClientTls { config: Arc::new(config), name, sessions, asked })
 }
 
 /// Whether a text can be the name or address of a server.

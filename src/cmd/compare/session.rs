@@ -7,7 +7,8 @@
 //!                       more; if it was B each time and A never, B fails
 //!   B is broken       → FAIL at once, with the failed check
 //!   A is broken       → invalid, with the reasons
-//!   B differs in what is equal in all of A's runs → FAIL at once
+//!   B differs in what is equal in all of A's runs → FAIL at once if it is a build of the same server,
+//!                       else at the end: what varies is decided all the same
 //! after every pair, or a number of them: a decision, or more pairs
 //! ```
 //!
@@ -80,6 +81,12 @@ impl PairTerms {
     /// Whether both sides are servers that this program drives, not builds of wsbench.
     fn are_servers(&self) -> bool {
         !self.sides.iter().any(ComparedSide::has_own_driver)
+    }
+
+    /// Whether the sides are two different servers, of which an exact figure may differ by design.
+    fn are_different_servers(&self) -> bool {
+        let [a, b] = &self.sides;
+        self.are_servers() && !a.target.is_build_of(&b.target)
     }
 }
 
@@ -253,7 +260,7 @@ impl<'a> PairSession<'a> {
         }
         self.pairs.push([run_a.table, run_b.table]);
         self.orders.push(order);
-        if self.same.differs() {
+        if !self.terms.are_different_servers() && !self.differences().is_empty() {
             let note = "B differs in what is equal in all of A's runs: no more pairs were run";
             self.notes.push(note.to_owned());
             return Ok(PairStep::End);
@@ -321,6 +328,19 @@ impl<'a> PairSession<'a> {
             PairOrder::Ab => [first, second],
             PairOrder::Ba => [second, first],
         }))
+    }
+
+    /// Returns what was found in the figures that do not vary, without differences that are tolerated.
+    fn exact_findings(&self) -> impl Iterator<Item = Finding> {
+        self.same.findings().into_iter().map(|finding| self.terms.margins.excuse(finding))
+    }
+
+    /// Returns those of them that fail.
+    fn differences(&self) -> Vec<Finding> {
+        if !self.same.differs() {
+            return Vec::new();
+        }
+        self.exact_findings().filter(|finding| finding.decision == Decision::Fail).collect()
     }
 
     fn file(&self, pair: u32, side: usize) -> String {
@@ -414,8 +434,12 @@ impl<'a> PairSession<'a> {
         let mut judgement = Judgement::new(self.terms.title.clone());
         judgement.strict = self.terms.strict;
         judgement.sides = self.terms.sides.iter().map(describe_side).collect();
+        if self.terms.are_different_servers() {
+            judgement.notes.extend(describe_differences(&self.differences()));
+        }
+        let exact: Vec<Finding> = self.exact_findings().collect();
         judgement.findings.extend(self.fatal);
-        judgement.findings.extend(self.same.findings());
+        judgement.findings.extend(exact);
         let tables: Vec<(&Table, &Table)> = self.pairs.iter().map(|[a, b]| (a, b)).collect();
         let loads = loads::compare(&tables);
         if !self.terms.only_noisy {
@@ -488,6 +512,24 @@ fn keep_failed_shifts(metrics: &mut Vec<PairedMetric>, findings: &mut Vec<Findin
         findings.push(finding);
     }
     unseen
+}
+
+/// Says in a line in which exact figures two different servers differ; `None` if in none.
+fn describe_differences(found: &[Finding]) -> Option<String> {
+    let shown: Vec<String> = found
+        .iter()
+        .map(|Finding { subject, .. }| match subject.row() {
+            Some(row) => format!("{} of {row}", subject.metric),
+            None => subject.metric.clone(),
+        })
+        .collect();
+    (!shown.is_empty()).then(|| {
+        format!(
+            "two different servers, which differ in figures that do not vary: {}; --margin METRIC=SHARE \
+             tolerates that for bytes of a message",
+            shown.join("; ")
+        )
+    })
 }
 
 /// Says that the time was over, if that ended the pairs.

@@ -125,6 +125,22 @@ impl CompareTarget {
         Ok(CompareTarget::Binary { path, version })
     }
 
+    /// Whether another one is a build of the same server: started by the same command line, but for the
+    /// folders of its files.
+    pub(crate) fn is_build_of(&self, other: &CompareTarget) -> bool {
+        // A word may be an option with a file.
+        let name = |word: &String| word.rsplit('/').next().unwrap_or_default().to_owned();
+        match (self, other) {
+            (
+                CompareTarget::Command { words, .. },
+                CompareTarget::Command { words: others, .. },
+            ) => words.iter().map(name).eq(others.iter().map(name)),
+            (CompareTarget::Binary { .. }, CompareTarget::Binary { .. }) => true,
+            (CompareTarget::Url(url), CompareTarget::Url(other)) => url == other,
+            _ => false,
+        }
+    }
+
     /// The `--set` arguments that put it in the place of a scenario's server; none for a binary.
     pub(crate) fn overrides(&self, ready_ns: Option<u64>) -> Vec<String> {
         // A JSON string is a TOML string, and a list a list.
@@ -336,6 +352,28 @@ mod tests {
             "server.ready_timeout=5ns",
         ];
         assert_eq!(read.overrides(Some(5)), expected);
+    }
+
+    #[test]
+    fn builds_of_one_server_differ_in_the_folders_of_their_files_alone() {
+        let target = |line: &str| CompareTarget::Command {
+            line: line.to_owned(),
+            words: line.split(' ').map(str::to_owned).collect(),
+            url: "http://127.0.0.1:{port}".to_owned(),
+            folder: None,
+        };
+        let base = target("old/server --port {port} --config old/a.conf");
+        assert!(base.is_build_of(&target("new/server --port {port} --config new/a.conf")));
+        for other in [
+            "new/server --port {port}",
+            "node a.js {port}",
+            "new/other --port {port} --config a.conf",
+        ] {
+            assert!(!base.is_build_of(&target(other)), "{other}");
+        }
+        let [one, other] =
+            [1, 2].map(|port| CompareTarget::Url(format!("http://127.0.0.1:{port}")));
+        assert!(!one.is_build_of(&other) && !base.is_build_of(&one));
     }
 
     #[test]

@@ -5,8 +5,8 @@ use crate::cmd::table::{Cells, head};
 use crate::feed::{Arrivals, Semantics, Spec, Workload};
 use crate::gate::limit::Limit;
 use crate::plan::{
-    Case, Plan, PlannedSeries, Preflight, Server, ServerProcesses, estimate, estimate_result_bytes,
-    is_idle, is_size_idle,
+    Case, Plan, PlannedSeries, Preflight, Server, ServerProcesses, are_arrivals_idle, estimate,
+    estimate_result_bytes, is_idle, is_size_idle,
 };
 use crate::predict::{Exchange, Model};
 use crate::record::Part;
@@ -41,10 +41,12 @@ pub(super) fn facts(plan: &Plan) -> Vec<Cells> {
     let feed = &plan.feed;
     let timing = &plan.timing;
     let arrivals = match (feed.arrivals, feed.spread) {
-        (Arrivals::Periodic, true) => "periodic, phases spread",
-        (Arrivals::Periodic, false) => "periodic, all clients at once",
-        (Arrivals::Poisson, true) => "Poisson, each client its own",
-        (Arrivals::Poisson, false) => "Poisson, all clients at once",
+        // That is the server's own matter.
+        _ if are_arrivals_idle(plan) => "",
+        (Arrivals::Periodic, true) => ", periodic, phases spread",
+        (Arrivals::Periodic, false) => ", periodic, all clients at once",
+        (Arrivals::Poisson, true) => ", Poisson, each client its own",
+        (Arrivals::Poisson, false) => ", Poisson, all clients at once",
     };
     let ramp = match timing.ramp_ns {
         0 => "as fast as it goes".to_owned(),
@@ -64,7 +66,7 @@ pub(super) fn facts(plan: &Plan) -> Vec<Cells> {
         format!("; {} B of {}", feed.payload_bytes, feed.kind.name())
     };
     let feed = format!(
-        "{workload}{} for each client, {arrivals}{}{payload}; seed {}",
+        "{workload}{} for each client{arrivals}{}{payload}; seed {}",
         if plan.rate_unknown && !plan.has_bundled() {
             "a rate that is not stated".to_owned()
         } else {

@@ -29,6 +29,17 @@ fn layers() -> Vec<Layer> {
     out
 }
 
+/// Returns the names of the figures that are compared exactly: bytes of a message by layer.
+pub(crate) fn metrics() -> Vec<String> {
+    let ways = [Way::Up, Way::Down].map(|way| way.name());
+    let of = |layer: Layer| {
+        ways.into_iter().flat_map(move |way| {
+            ["message", "sent"].map(|per| format!("{}_{way}_per_{per}", layer.name()))
+        })
+    };
+    layers().into_iter().flat_map(of).collect()
+}
+
 /// A layer in one direction, in both rows.
 pub(super) struct LayerPair {
     pub(super) way: Way,

@@ -35,6 +35,7 @@ mod structural;
 
 pub(crate) use comparable::{ComparableRow, ComparableRun};
 pub(crate) use differences::{machines, reduce_to_scenario, scenarios};
+pub(crate) use exact::metrics as exact_metrics;
 pub(crate) use file::{Baseline, parse, read, require_valid};
 pub(crate) use judge::{GateOptions, judge};
 pub(crate) use setting::Difference;

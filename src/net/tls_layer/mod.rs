@@ -143,7 +143,7 @@ impl TlsClient {
     /// # Errors
     /// If rustls cannot begin.
     pub(crate) fn layer(&self, client: u32) -> Result<TlsLayer, ClientError> {
-        let ClientTls { config, name, sessions } = &self.tls;
+        let ClientTls { config, name, sessions, .. } = &self.tls;
         if let Some(sessions) = sessions {
             sessions.enter(client);
         }

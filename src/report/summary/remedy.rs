@@ -119,6 +119,11 @@ fn of(faults: &BTreeMap<ClientError, u64>, connected: u64, answered: bool) -> Op
         ClientErrorKind::Tls if TlsProblem::of(error.code) == Some(TlsProblem::Timeout) => {
             (connected == 0).then_some(SILENT)
         }
+        ClientErrorKind::Tls
+            if TlsProblem::of(error.code) == Some(TlsProblem::CertificateWanted) =>
+        {
+            Some(TLS)
+        }
         ClientErrorKind::Tls | ClientErrorKind::TlsAlert => error.is_for_good().then_some(TLS),
         ClientErrorKind::NotReady => Some(NOT_READY),
         ClientErrorKind::Frame => Some(FRAMES),

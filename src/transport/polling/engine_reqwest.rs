@@ -6,7 +6,9 @@ use crate::client::compressed_bodies::WholeBody;
 use crate::client::connection::MovedBytes;
 use crate::client::delivery::inbox::Inbox;
 use crate::client::http::{HeadSize, STREAM_LIMIT_NS, is_close, wait_ns};
-use crate::client::requests::{Redirected, RenderedRequest, Requests, add_redirect};
+use crate::client::requests::{
+    Redirected, RenderedRequest, Requests, SAMPLED_CLIENTS, add_redirect,
+};
 use crate::client::{Client, LocalFuture, TaskClients};
 use crate::feed::{self, Semantics};
 use crate::net::linux::sock_diag::SockDiag;
@@ -18,7 +20,7 @@ use crate::protocol::http1::refuses;
 use crate::protocol::http1::response::{HEADERS_LIMIT, Parts, is_compressed};
 use crate::protocol::http1::retry_after::RetryAfter;
 use crate::protocol::http1::{Target, head};
-use crate::record::{ClientError, ClientErrorKind, Part, Phase, TcpReading, TcpTotals};
+use crate::record::{ClientError, ClientErrorKind, Part, Phase, TcpReading, TcpTotals, TlsProblem};
 use crate::time::{Turn, TurnPlacement, now_ns};
 use crate::tls::{self, ClientTls};
 use crate::transport::polling::client::{CompletedExchange, PollState};
@@ -89,6 +91,38 @@ impl LibraryRequest {
     }
 }
 
+/// Returns why the library cannot send the requests to a target as they are; `None` if it can.
+pub(super) fn refuses_target(params: &Params, target: &Target) -> Option<String> {
+    // Data that cannot be read are refused by themselves.
+    let requests = params.requests(target).ok()?;
+    let changed = |rendered: Cow<'_, RenderedRequest>| {
+        let path = match LibraryRequest::parse(&rendered) {
+            Ok(request) => request.path,
+            Err(why) => return Some(format!("{NO_SUCH_REQUEST}: {why}; {OTHER_ENGINE}")),
+        };
+        match sent_target(&path) {
+            Some(sent) if sent == path => None,
+            Some(sent) => Some(format!(
+                "the engine \"reqwest\" would send the path {path:?} as {sent:?}: write it as it is \
+                 sent, or take engine = \"raw\""
+            )),
+            None => Some(format!("{NO_SUCH_REQUEST}: the path {path:?}; {OTHER_ENGINE}")),
+        }
+    };
+    requests.samples(SAMPLED_CLIENTS).find_map(changed)
+}
+
+const NO_SUCH_REQUEST: &str = "the engine \"reqwest\" cannot send this";
+const OTHER_ENGINE: &str = "correct it, or take engine = \"raw\"";
+
+/// Returns what the library sends for a path: its parser of URLs removes dots and escapes characters.
+fn sent_target(path: &str) -> Option<String> {
+    let url = reqwest::Url::parse(&format!("http://127.0.0.1{path}")).ok()?;
+    let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let sent = format!("{}{query}", url.path());
+    sent.parse::<http::Uri>().is_ok().then_some(sent)
+}
+
 /// What a client of the library remembers.
 struct UserState {
     poll: PollState,
@@ -137,7 +171,7 @@ impl ReqwestEngine {
             builder = builder.tls_backend_preconfigured(tls::config_without_roots());
         }
         if let Some(tls) = client.thread.tls.get() {
-            let ClientTls { config, name, sessions } = tls.settings();
+            let ClientTls { config, name, sessions, .. } = tls.settings();
             let mut config = (**config).clone();
             // Each user resumes its own sessions.
             config.resumption = match sessions {
@@ -157,7 +191,7 @@ impl ReqwestEngine {
             .pool_idle_timeout(None)
             .pool_max_idle_per_host(usize::from(!self.new_connection))
             .local_address(client.dialer().source(client.id).map(IpAddr::V4))
-            .connect_timeout(client.dialer().timeout)
+            .connect_timeout(connect_limit(client))
             .timeout(client.timeout())
             .build()
     }
@@ -358,7 +392,7 @@ impl ReqwestEngine {
             match sending.send().await {
                 Ok(response) => return Some((sent_ns, size, response)),
                 Err(error) => {
-                    let error = client_error(&error);
+                    let error = sending_error(&error, client.thread.tls.get().is_some());
                     self.fail(client, turn, state, size);
                     // The server had closed an idle connection: the request may be sent again on
                     // another (RFC 9112 §9.3.1).
@@ -435,6 +469,13 @@ impl ReqwestEngine {
         state.poll.fail(client, turn, moved, request);
         self.close(client, state.observed.take());
     }
+}
+
+/// How long connecting may take. With TLS its handshake is a part of it: it ends before the limit of the whole
+/// exchange, so that the two can be told apart.
+fn connect_limit(client: &Client) -> Duration {
+    let limit = client.dialer().timeout;
+    if client.thread.tls.get().is_some() { limit.min(client.timeout() / 20 * 19) } else { limit }
 }
 
 /// Returns the URL of a path: with the name that the server's certificate must have, if it has one.
@@ -673,6 +714,20 @@ fn client_error(error: &reqwest::Error) -> ClientError {
     }
 }
 
+/// Returns the error behind one of sending a request. With TLS the library connects only once the handshake
+/// is over.
+fn sending_error(error: &reqwest::Error, tls: bool) -> ClientError {
+    let found = client_error(error);
+    match found.kind {
+        ClientErrorKind::ConnectTimeout if tls => TlsProblem::Timeout.error(),
+        // What came in place of the server's first record was none.
+        ClientErrorKind::Tls if error.is_connect() && found == TlsProblem::Malformed.error() => {
+            TlsProblem::NoTls.error()
+        }
+        _ => found,
+    }
+}
+
 /// Whether the library refuses what the server sent, which has closed nothing. An error without a cause that
 /// is none of an end is of bytes that the library did not expect.
 fn is_refusal(error: &hyper::Error) -> bool {
@@ -720,6 +775,21 @@ mod tests {
         // The socket was closed before the kernel could be asked.
         assert_eq!(parts(21, 0, None), (0, 0, 0, 0, true));
         assert_eq!(parts(21, 0, Some(11)), (0, 0, 0, 0, true));
+    }
+
+    #[test]
+    fn a_path_that_the_library_changes_is_known() {
+        for path in ["/", "/latest?q=%22x%22&r=a|b", "/a/b.c?x=y/../z", "/a%2fb;c=d?{x}"] {
+            assert_eq!(sent_target(path).as_deref(), Some(path));
+        }
+        for (path, sent) in [
+            ("/latest/../latest?q=\"x\"", "/latest?q=%22x%22"),
+            ("/./a b", "/a%20b"),
+            ("/a\\b", "/a/b"),
+            ("/{x}", "/%7Bx%7D"),
+        ] {
+            assert_eq!(sent_target(path).as_deref(), Some(sent));
+        }
     }
 
     #[test]

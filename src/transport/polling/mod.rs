@@ -44,6 +44,13 @@ impl Series for Params {
     fn refuses(&self, feed: &Spec) -> Option<String> {
         params::refuses(self, feed)
     }
+    fn refuses_target(&self, target: &Target) -> Option<String> {
+        let of_library = || match self.engine {
+            PollingEngine::Raw => None,
+            PollingEngine::Reqwest => engine_reqwest::refuses_target(self, target),
+        };
+        self.request.refuses_target(target).or_else(of_library)
+    }
     fn needs_other_server(&self) -> Option<(Key, String)> {
         let why = || "the answers of the bundled one have no ETag".to_owned();
         self.conditional.then(|| (CONDITIONAL, why()))

@@ -46,7 +46,11 @@ impl Series for Params {
         Some(&self.options)
     }
     fn refuses_target(&self, target: &Target) -> Option<String> {
-        self.options.refuses_path(&target.path)
+        let of_library = || match self.engine {
+            WebsocketEngine::Raw => None,
+            WebsocketEngine::Tungstenite => engine_tungstenite::refuses_target(self, target),
+        };
+        self.options.refuses_path(&target.path).or_else(of_library)
     }
     fn request(&self, target: &Target) -> Option<RequestParts> {
         Some(self.options.upgrade(target))

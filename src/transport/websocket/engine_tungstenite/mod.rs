@@ -13,7 +13,7 @@ use crate::client::delivery::per_client::DeliveryTracker;
 use crate::client::delivery::skipped::skipped;
 use crate::client::handle::unless_stopped;
 use crate::client::http::{malformed, retry_after_ns};
-use crate::client::requests::{Redirected, Requests};
+use crate::client::requests::{Redirected, Requests, SAMPLED_CLIENTS};
 use crate::client::{Client, ClientCore, LocalFuture, TaskClients};
 use crate::feed::{self, Stamp, Workload};
 use crate::protocol::http1::Target;
@@ -56,6 +56,19 @@ pub(super) struct TungsteniteEngine {
     connects: Semaphore,
     /// Memory for rendering messages.
     scratch: RefCell<BytesMut>,
+}
+
+/// Returns why the library cannot send the upgrades to a target as they are; `None` if it can.
+pub(super) fn refuses_target(params: &Params, target: &Target) -> Option<String> {
+    let options = &params.options;
+    // Data that cannot be read are refused by themselves.
+    let upgrades = Requests::new(options.upgrade(target), options, &target.authority).ok()?;
+    let mut refused = upgrades.samples(SAMPLED_CLIENTS);
+    let why = refused.find_map(|one| request(&one.bytes, &target.authority).err())?;
+    Some(format!(
+        "the engine \"tungstenite\" cannot send this: {why}; write such a character as an escape such \
+         as %22, or take engine = \"raw\""
+    ))
 }
 
 /// How the session on one connection ended.
@@ -407,6 +420,10 @@ fn request(rendered: &[u8], authority: &str) -> Result<Request, String> {
     let url = format!("ws://{authority}{}", parsed.path.unwrap_or("/"));
     let wrong = |error: &dyn std::fmt::Display| format!("{url}: {error}");
     let mut request = url.as_str().into_client_request().map_err(|error| wrong(&error))?;
+    let sent = request.uri().path_and_query().map_or("/", |sent| sent.as_str());
+    if Some(sent) != parsed.path {
+        return Err(wrong(&format_args!("the library would send {sent:?}")));
+    }
     for field in parsed.headers.iter() {
         let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|error| wrong(&error))?;
         let value = HeaderValue::from_bytes(field.value).map_err(|error| wrong(&error))?;
