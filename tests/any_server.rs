@@ -260,6 +260,7 @@ fn bytes_by_which_two_servers_differ_end_no_comparison() {
     expect_code(&output, 98);
     let line = "two different servers, which differ in figures that do not vary: ";
     assert!(text.contains(line) && text.contains("heads_bytes_down_per_message"), "{text}");
+    assert!(text.contains("--margin heads_bytes_down_per_message="), "{text}");
     // What varies has its row all the same.
     assert!(text.contains("medians of 3 pairs"), "{text}");
     let layers = ["heads_bytes", "head_chars", "overhead_bytes"];

@@ -151,7 +151,7 @@ fn a_path_that_a_library_cannot_send_as_it_is_written_is_refused() {
             let output = plan(transport, engine, path);
             expect_code(&output, 2);
             let text = said(&output);
-            let at_line = text.contains("scenario.toml:5:") && text.contains(engine);
+            let at_line = text.contains("scenario.toml:6:") && text.contains(engine);
             assert!(at_line && text.contains("engine = \"raw\""), "{path} {text}");
             expect_code(&plan(transport, "raw", path), 0);
         }

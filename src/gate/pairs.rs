@@ -69,6 +69,23 @@ impl Margins {
     }
 }
 
+/// Adds to a difference of a figure that should be equal which margin tolerates it.
+pub(crate) fn say_how_to_tolerate(finding: &mut Finding) {
+    let metric = &finding.subject.metric;
+    if finding.decision != Decision::Fail || !baseline::exact_metrics().contains(metric) {
+        return;
+    }
+    if let (Some(Figure::Known(was)), Figure::Known(is)) = (&finding.baseline, &finding.value)
+        && (is - was).abs() <= MOST_MARGIN * was
+    {
+        // A margin is above 0 %.
+        let percent = (100.0 * (is - was).abs() / was).ceil().max(1.0);
+        let line =
+            format!("if two different servers may differ in it: --margin {metric}={percent}%");
+        finding.details.push(line);
+    }
+}
+
 fn margin(text: &str) -> Result<(String, f64), String> {
     let example = "write for example --margin server_cpu_us_per_message=10%";
     let Some((metric, share)) = text.split_once('=') else {

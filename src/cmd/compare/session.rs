@@ -437,7 +437,10 @@ impl<'a> PairSession<'a> {
         if self.terms.are_different_servers() {
             judgement.notes.extend(describe_differences(&self.differences()));
         }
-        let exact: Vec<Finding> = self.exact_findings().collect();
+        let mut exact: Vec<Finding> = self.exact_findings().collect();
+        if self.terms.are_different_servers() {
+            exact.iter_mut().for_each(pairs::say_how_to_tolerate);
+        }
         judgement.findings.extend(self.fatal);
         judgement.findings.extend(exact);
         let tables: Vec<(&Table, &Table)> = self.pairs.iter().map(|[a, b]| (a, b)).collect();

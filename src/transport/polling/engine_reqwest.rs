@@ -6,9 +6,7 @@ use crate::client::compressed_bodies::WholeBody;
 use crate::client::connection::MovedBytes;
 use crate::client::delivery::inbox::Inbox;
 use crate::client::http::{HeadSize, STREAM_LIMIT_NS, is_close, wait_ns};
-use crate::client::requests::{
-    Redirected, RenderedRequest, Requests, SAMPLED_CLIENTS, add_redirect,
-};
+use crate::client::requests::{Redirected, RenderedRequest, Requests, add_redirect};
 use crate::client::{Client, LocalFuture, TaskClients};
 use crate::feed::{self, Semantics};
 use crate::net::linux::sock_diag::SockDiag;
@@ -55,9 +53,9 @@ pub(crate) struct ReqwestEngine {
 
 /// A request as the library takes it.
 #[derive(Clone)]
-struct LibraryRequest {
+pub(super) struct LibraryRequest {
     method: Method,
-    path: String,
+    pub(super) path: String,
     headers: HeaderMap,
     body: Vec<u8>,
     size: HeadSize,
@@ -65,7 +63,10 @@ struct LibraryRequest {
 
 impl LibraryRequest {
     /// Reads a rendered request.
-    fn parse(rendered: &RenderedRequest) -> Result<LibraryRequest, String> {
+    ///
+    /// # Errors
+    /// Why the library does not take it.
+    pub(super) fn parse(rendered: &RenderedRequest) -> Result<LibraryRequest, String> {
         let mut fields = [httparse::EMPTY_HEADER; HEADERS_LIMIT];
         let mut request = httparse::Request::new(&mut fields);
         let parsed = request.parse(&rendered.bytes).map_err(|e| format!("the request: {e}"))?;
@@ -89,38 +90,6 @@ impl LibraryRequest {
             size: rendered.size,
         })
     }
-}
-
-/// Returns why the library cannot send the requests to a target as they are; `None` if it can.
-pub(super) fn refuses_target(params: &Params, target: &Target) -> Option<String> {
-    // Data that cannot be read are refused by themselves.
-    let requests = params.requests(target).ok()?;
-    let changed = |rendered: Cow<'_, RenderedRequest>| {
-        let path = match LibraryRequest::parse(&rendered) {
-            Ok(request) => request.path,
-            Err(why) => return Some(format!("{NO_SUCH_REQUEST}: {why}; {OTHER_ENGINE}")),
-        };
-        match sent_target(&path) {
-            Some(sent) if sent == path => None,
-            Some(sent) => Some(format!(
-                "the engine \"reqwest\" would send the path {path:?} as {sent:?}: write it as it is \
-                 sent, or take engine = \"raw\""
-            )),
-            None => Some(format!("{NO_SUCH_REQUEST}: the path {path:?}; {OTHER_ENGINE}")),
-        }
-    };
-    requests.samples(SAMPLED_CLIENTS).find_map(changed)
-}
-
-const NO_SUCH_REQUEST: &str = "the engine \"reqwest\" cannot send this";
-const OTHER_ENGINE: &str = "correct it, or take engine = \"raw\"";
-
-/// Returns what the library sends for a path: its parser of URLs removes dots and escapes characters.
-fn sent_target(path: &str) -> Option<String> {
-    let url = reqwest::Url::parse(&format!("http://127.0.0.1{path}")).ok()?;
-    let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
-    let sent = format!("{}{query}", url.path());
-    sent.parse::<http::Uri>().is_ok().then_some(sent)
 }
 
 /// What a client of the library remembers.
@@ -775,21 +744,6 @@ mod tests {
         // The socket was closed before the kernel could be asked.
         assert_eq!(parts(21, 0, None), (0, 0, 0, 0, true));
         assert_eq!(parts(21, 0, Some(11)), (0, 0, 0, 0, true));
-    }
-
-    #[test]
-    fn a_path_that_the_library_changes_is_known() {
-        for path in ["/", "/latest?q=%22x%22&r=a|b", "/a/b.c?x=y/../z", "/a%2fb;c=d?{x}"] {
-            assert_eq!(sent_target(path).as_deref(), Some(path));
-        }
-        for (path, sent) in [
-            ("/latest/../latest?q=\"x\"", "/latest?q=%22x%22"),
-            ("/./a b", "/a%20b"),
-            ("/a\\b", "/a/b"),
-            ("/{x}", "/%7Bx%7D"),
-        ] {
-            assert_eq!(sent_target(path).as_deref(), Some(sent));
-        }
     }
 
     #[test]

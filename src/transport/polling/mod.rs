@@ -9,6 +9,7 @@ mod client;
 mod engine_raw;
 mod engine_reqwest;
 mod params;
+mod reqwest_target;
 mod server;
 
 use crate::client::ClientHalf;
@@ -47,7 +48,7 @@ impl Series for Params {
     fn refuses_target(&self, target: &Target) -> Option<String> {
         let of_library = || match self.engine {
             PollingEngine::Raw => None,
-            PollingEngine::Reqwest => engine_reqwest::refuses_target(self, target),
+            PollingEngine::Reqwest => reqwest_target::refuses_target(self, target),
         };
         self.request.refuses_target(target).or_else(of_library)
     }
