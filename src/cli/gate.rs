@@ -60,6 +60,10 @@ fn with_targets(example: &str) -> String {
 /// The arguments of `wsbench compare`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = with_targets("\
+Bytes of a message that differ end a comparison of two builds of a server at once.
+Of two different servers what varies is decided first; then they fail unless --margin
+tolerates the difference.
+
 Example:
   wsbench compare scenario.toml --a ./wsbench-old --b ./wsbench-new
   wsbench compare scenario.toml --a http://127.0.0.1:8080 \\

@@ -3,7 +3,8 @@
 //!
 //! Separate from `error::Failure`, which ends a command: all diagnostics together become one.
 
-use crate::config::excerpt::{self, Excerpts};
+use crate::config::excerpt::Excerpts;
+use crate::config::sensitive::{override_shown, without_users};
 use crate::config::source::{Argument, Location, Origin, SourceText};
 use crate::error::Failure;
 use crate::secret;
@@ -95,7 +96,7 @@ impl Diagnostics {
         let (shown, span) = self.place_in_shown(&diagnostic.location);
         let message = excerpts.clean(&diagnostic.message, &span);
         // First, since a part that is known would be hidden within what is not.
-        let message = excerpt::without_users(&message);
+        let message = without_users(&message);
         let message = secret::redact(&message);
         let message = shorten(&message);
         let title = Level::ERROR.primary_title(&*message);
@@ -103,7 +104,7 @@ impl Diagnostics {
             Origin::Whole => title.element(FileName::path(&source.name)),
             Origin::Override(n) => {
                 let given = source.overrides.get(n).map_or("", String::as_str);
-                let shown = excerpt::override_shown(given);
+                let shown = override_shown(given);
                 title.element(FileName::path(format!("--set {shown}")))
             }
             Origin::Argument(n) => {

@@ -4,16 +4,15 @@
 //! Separate from `secrets`, which notes the secrets of a configuration that can be read. Here a value is
 //! hidden for its place: it may have the wrong type, or its line may not be TOML.
 
+use crate::config::sensitive::{is_mark, is_sensitive, user_in};
 use crate::config::source::{Location, Origin};
-use crate::config::suggestion::nearest;
 use crate::config::tree::{TomlItem, TomlNode, TomlTable};
 use crate::secret;
 use std::borrow::Cow;
 use std::ops::Range;
 use toml::de::DeTable;
 
-/// The key that marks a table's text as a secret, and that of the text.
-const MARK: &str = "secret";
+/// The key of a text that is marked as a secret.
 const MARKED: &str = "value";
 
 /// A text without what must not be shown.
@@ -78,29 +77,6 @@ impl<'t> Excerpts<'t> {
     }
 }
 
-/// Returns a message without user and password of the URLs that it quotes.
-pub(super) fn without_users(message: &str) -> String {
-    let (mut out, mut rest) = (String::new(), message);
-    while let Some(range) = user_in(rest, false) {
-        out.push_str(&rest[..range.start]);
-        out.push_str(&secret::placeholder(range.len()));
-        rest = &rest[range.end..];
-    }
-    out + rest
-}
-
-/// Returns an argument of `--set` as it may be shown: without its value if a name in it says so.
-pub(super) fn override_shown(given: &str) -> String {
-    let Some((key, value)) = given.split_once('=').filter(|_| is_sensitive(given)) else {
-        return secret::redact(&without_users(given)).into_owned();
-    };
-    // A table or a list of others may hold a secret, and so may the path.
-    if is_sensitive(key) || value.trim_start().starts_with(['{', '[', '"', '\'']) {
-        return format!("{key}={}", secret::placeholder(value.len()));
-    }
-    secret::redact(&without_users(given)).into_owned()
-}
-
 /// Returns the lines of a text with their offsets, without their ends.
 fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut at = 0;
@@ -113,11 +89,6 @@ fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
 
 fn shift(range: &Range<usize>, by: usize) -> Range<usize> {
     range.start + by..range.end + by
-}
-
-/// Whether a key says that what belongs to it is a secret, be it mistyped.
-fn is_mark(key: &str) -> bool {
-    nearest(key, &[MARK]).is_some()
 }
 
 /// Hides what belongs to secret fields, and the values of tables that are marked as secrets.
@@ -158,12 +129,6 @@ fn hide_values(node: &TomlNode, hidden: &mut Vec<Range<usize>>) {
             hidden.push(node.location.span.clone());
         }
     }
-}
-
-/// Whether a text has the name of a secret field, a mark, or a variable's name in it.
-fn is_sensitive(text: &str) -> bool {
-    let part = |c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_');
-    text.split(part).any(|word| secret::is_secret_field(word.as_bytes()) || is_mark(word))
 }
 
 /// Hides every value of the tables that hold a secret, by their lines: of a text that is not TOML nobody
@@ -218,23 +183,6 @@ fn is_key(text: &str) -> bool {
     let legal = |c: char| c.is_ascii_alphanumeric() || "-_.\"' \t".contains(c);
     let pairs = |quote: char| text.matches(quote).count().is_multiple_of(2);
     !text.trim().is_empty() && text.chars().all(legal) && pairs('"') && pairs('\'')
-}
-
-/// Returns where user and password may be in the first URL of a line that has some, whatever is wrong with
-/// it: from its `://` to the last `@` before the quote that ends it, or in the whole line.
-fn user_in(line: &str, whole_line: bool) -> Option<Range<usize>> {
-    line.match_indices("://").find_map(|(at, mark)| {
-        let start = at + mark.len();
-        let rest = &line[start..];
-        let mut before = ' ';
-        let end = rest.find(|c: char| {
-            let ends = matches!(c, '"' | '\'') && before != '\\';
-            before = c;
-            ends
-        });
-        let url = &rest[..end.filter(|_| !whole_line).unwrap_or(rest.len())];
-        url.rfind('@').filter(|at| *at > 0).map(|at| start..start + at)
-    })
 }
 
 #[cfg(test)]
@@ -313,18 +261,5 @@ mod tests {
         let text = "[server]\nurl = host\n[series]\nAuthorization = \"CANARY\"\n";
         let (shown, _) = Excerpts::new(text).show(0..0);
         assert!(shown.starts_with("[server]\nurl = host\n[series]\nAuthorization = ‹"), "{shown}");
-    }
-
-    #[test]
-    fn an_argument_is_shown_without_the_value_of_a_secret() {
-        assert_eq!(override_shown("feed.rate=2/s"), "feed.rate=2/s");
-        assert_eq!(override_shown("url=http://a b:c@h"), "url=http://‹redacted, 5 B›@h");
-        for given in [
-            "series.a.headers.Authorization=[1234]",
-            "series.a.headers={X={value=\"CANARY\",secret=1}}",
-        ] {
-            let shown = override_shown(given);
-            assert!(!shown.contains("CANARY") && !shown.contains("1234"), "{shown}");
-        }
     }
 }

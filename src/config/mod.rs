@@ -11,6 +11,7 @@ mod load;
 mod overrides;
 mod parse;
 mod secrets;
+mod sensitive;
 mod source;
 mod suggestion;
 mod tree;

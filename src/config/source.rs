@@ -1,6 +1,6 @@
 //! A configuration file's text, the `--set` arguments given with it, and locations in them.
 
-use crate::config::excerpt::override_shown;
+use crate::config::sensitive::override_shown;
 use std::ops::Range;
 
 /// Which text a setting came from.

@@ -317,7 +317,7 @@ fn why_no_mark(key: &Key, node: &TomlNode, table: &TomlTable) -> Vec<Diagnostic>
     let known = ["value", "secret"];
     let given = |known: &&str| table.get(known).is_some();
     if let Some(entry) = table.entries.iter().find(|entry| !known.contains(&&*entry.name))
-        && known.iter().any(|name| given(name))
+        && known.iter().any(given)
     {
         let message = format!("{name}: unknown key {:?} beside those of {form}", entry.name);
         return at(&entry.location, message);
