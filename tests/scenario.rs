@@ -956,7 +956,7 @@ fn bad_overrides() {
     error: warmup: "2" has no unit; write for example "1s" (units: ns, us, µs, ms, s, min, m, h)
     --> --set warmup=2
 
-    error: name must be text in quotes, not a table
+    error: name must be text in quotes, or { value = "…", secret = true }
     --> --set name.x=1
 
     error: seed must be a whole number, not a date
