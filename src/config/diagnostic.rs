@@ -113,7 +113,8 @@ impl Diagnostics {
             }
             Origin::File => {
                 // Of a value over several lines the first is enough.
-                let (start, end) = (span.start, span.end);
+                let start = span.start;
+                let end = span.end;
                 let line_end = shown[start..].find(['\r', '\n']).map_or(shown.len(), |n| start + n);
                 let (shown, span) = excerpts.show(start..end.clamp(start, line_end));
                 let annotation = AnnotationKind::Primary.span(span);

@@ -9,7 +9,8 @@ const MARK: &str = "secret";
 
 /// Returns a message without user and password of the URLs that it quotes.
 pub(super) fn without_users(message: &str) -> String {
-    let (mut out, mut rest) = (String::new(), message);
+    let mut out = String::new();
+    let mut rest = message;
     while let Some(range) = user_in(rest, false) {
         out.push_str(&rest[..range.start]);
         out.push_str(&secret::placeholder(range.len()));

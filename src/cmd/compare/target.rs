@@ -126,7 +126,7 @@ impl CompareTarget {
     }
 
     /// Whether another one is a build of the same server: started by the same command line, but for the
-    /// folders of its files.
+    /// folders of its files, and for what one of them has behind it, as a further option.
     pub(crate) fn is_build_of(&self, other: &CompareTarget) -> bool {
         // A word may be an option with a file.
         let name = |word: &String| word.rsplit('/').next().unwrap_or_default().to_owned();
@@ -134,7 +134,9 @@ impl CompareTarget {
             (
                 CompareTarget::Command { words, .. },
                 CompareTarget::Command { words: others, .. },
-            ) => words.iter().map(name).eq(others.iter().map(name)),
+            ) => {
+                words.iter().map(name).zip(others.iter().map(name)).all(|(one, other)| one == other)
+            }
             (CompareTarget::Binary { .. }, CompareTarget::Binary { .. }) => true,
             (CompareTarget::Url(url), CompareTarget::Url(other)) => url == other,
             _ => false,
@@ -355,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn builds_of_one_server_differ_in_the_folders_of_their_files_alone() {
+    fn builds_of_one_server_differ_in_the_folders_of_their_files_and_in_further_options() {
         let target = |line: &str| CompareTarget::Command {
             line: line.to_owned(),
             words: line.split(' ').map(str::to_owned).collect(),
@@ -364,11 +366,9 @@ mod tests {
         };
         let base = target("old/server --port {port} --config old/a.conf");
         assert!(base.is_build_of(&target("new/server --port {port} --config new/a.conf")));
-        for other in [
-            "new/server --port {port}",
-            "node a.js {port}",
-            "new/other --port {port} --config a.conf",
-        ] {
+        assert!(base.is_build_of(&target("new/server --port {port}")));
+        assert!(target("new/server").is_build_of(&base));
+        for other in ["node a.js {port}", "new/other --port {port} --config a.conf"] {
             assert!(!base.is_build_of(&target(other)), "{other}");
         }
         let [one, other] =
