@@ -99,6 +99,16 @@ fn config_with_clients(world: &World, optional: bool) -> Arc<rustls::ServerConfi
     Arc::new(config)
 }
 
+/// Runs a series against a server with a certificate of its own, which must fail. Returns what is said, in a line.
+fn failed_run(world: &World, address: SocketAddr, series: &str) -> String {
+    let server = format!("url = \"https://{address}\"\ntls = {{ insecure = true }}");
+    let scenario = format!("{SHORT}[server]\n{server}\n[[series]]\n{series}\n");
+    world.write("scenario.toml", scenario);
+    let output = finish(&mut world.run(&["--reports", "json,text"]));
+    expect_code(&output, 96);
+    said(&output).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 #[test]
 fn a_server_that_asks_for_a_certificate_and_just_closes_is_named() {
     let series = [
@@ -111,12 +121,7 @@ fn a_server_that_asks_for_a_certificate_and_just_closes_is_named() {
     at_once(series, |series| {
         let world = World::new("");
         let address = certificates_wanted(&world);
-        let server = format!("url = \"https://{address}\"\ntls = {{ insecure = true }}");
-        let scenario = format!("{SHORT}[server]\n{server}\n[[series]]\n{series}\n");
-        world.write("scenario.toml", scenario);
-        let output = finish(&mut world.run(&["--reports", "json,text"]));
-        expect_code(&output, 96);
-        let text = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+        let text = failed_run(&world, address, series);
         let wanted =
             "the server asked for a client certificate, got none, and closed the connection";
         assert!(text.contains(wanted), "{series} {text}");
@@ -155,12 +160,7 @@ fn a_server_that_wants_a_certificate_is_named_whatever_the_engine() {
     at_once(cases, |(series, wait)| {
         let world = World::new("");
         let address = certificates_required(&world, wait);
-        let server = format!("url = \"https://{address}\"\ntls = {{ insecure = true }}");
-        let scenario = format!("{SHORT}[server]\n{server}\n[[series]]\n{series}\n");
-        world.write("scenario.toml", scenario);
-        let output = finish(&mut world.run(&["--reports", "json,text"]));
-        expect_code(&output, 96);
-        let text = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+        let text = failed_run(&world, address, series);
         assert!(text.contains("certificate_required (116); give the"), "{series} {text}");
         assert!(text.contains("audit: 16 connections, 0 bytes unexplained"), "{series} {text}");
     });

@@ -1,9 +1,9 @@
 //! Whether B's latencies are slower anywhere between the percentiles that are compared by themselves: the
 //! whole distribution, pair by pair.
 //!
-//! p50 and p99 can stay where they are while everything between them becomes slower. So each side of a pair
+//! p50 and p99 can stay the same while everything between them becomes slower. So each side of a pair
 //! is compared with **all sides of all pairs before it**, at the 5th, 10th … 95th percentile. With *slower(x,
-//! y)* = the average over these percentiles of how much later y is than x in logarithms, where it is (what is
+//! y)* = the average over these percentiles of how much later y is than x in logarithms (what is
 //! earlier counts as zero), and the averages over the earlier pairs:
 //!
 //! | figure of a pair | what it is |
@@ -93,7 +93,7 @@ fn logs(before: &[(Quantiles, Quantiles)], (a, b): &(Quantiles, Quantiles)) -> [
     [own / halves, other / halves]
 }
 
-/// How much later `y` is than `x` in logarithms, where it is: the average over all percentiles.
+/// How much later `y` is than `x` in logarithms, on the average over all percentiles; earlier is zero.
 fn slower(x: &Quantiles, y: &Quantiles) -> f64 {
     let later = x.iter().zip(y).map(|(x, y)| (y - x).max(0.0));
     later.sum::<f64>() / POINTS as f64
@@ -139,7 +139,7 @@ mod tests {
         })
     }
 
-    /// Pairs in the order of a seed's coins; `change` makes the second of two equal runs B's.
+    /// Pairs of two equal runs, of which a seed's coins say which is A's; B's percentiles are moved by `change`.
     fn pairs(seed: u64, count: u32, change: impl Fn(usize) -> f64) -> Vec<(Quantiles, Quantiles)> {
         let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
         (0..count)

@@ -183,9 +183,8 @@ pub(crate) fn collect(
     collected
 }
 
-/// Returns the whole distribution of each row's latency as a metric, see
-/// [`latency_shift`]: of rows that have enough latencies in every run. It
-/// tolerates what the median does.
+/// Returns the whole distribution of each row's latency as a metric, see [`latency_shift`]: of rows that have
+/// enough latencies in every run. It tolerates what the median does.
 pub(crate) fn latency_shifts(pairs: &[(&Table, &Table)], margins: &Margins) -> Vec<PairedMetric> {
     let Some((first, _)) = pairs.first() else { return Vec::new() };
     let metrics = compared_columns();

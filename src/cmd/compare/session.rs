@@ -428,23 +428,22 @@ impl<'a> PairSession<'a> {
 
     fn conclude(self) -> ComparedRuns {
         let (mut samples, mut verdicts) = self.judge();
+        // Holm's correction is over the shifts too.
+        let family = samples.metrics.len();
         let unseen_shifts = keep_failed_shifts(&mut samples.metrics, &mut verdicts.findings);
         let pairs: Vec<(&Table, &Table)> = self.pairs.iter().map(|[a, b]| (a, b)).collect();
         beside::add(&mut verdicts.findings, &pairs);
         let mut judgement = Judgement::new(self.terms.title.clone());
         judgement.strict = self.terms.strict;
         judgement.sides = self.terms.sides.iter().map(describe_side).collect();
-        if self.terms.are_different_servers() {
-            judgement.notes.extend(describe_differences(&self.differences()));
-        }
         let mut exact: Vec<Finding> = self.exact_findings().collect();
         if self.terms.are_different_servers() {
+            judgement.notes.extend(describe_differences(&exact));
             exact.iter_mut().for_each(pairs::say_how_to_tolerate);
         }
         judgement.findings.extend(self.fatal);
         judgement.findings.extend(exact);
-        let tables: Vec<(&Table, &Table)> = self.pairs.iter().map(|[a, b]| (a, b)).collect();
-        let loads = loads::compare(&tables);
+        let loads = loads::compare(&pairs);
         if !self.terms.only_noisy {
             judgement.findings.extend(loads.findings);
         }
@@ -452,13 +451,7 @@ impl<'a> PairSession<'a> {
         judgement.findings.extend(one_sided(&self.discards));
         if judgement.findings.is_empty() && self.caught.is_none() {
             let why = [describe_time(self.end, self.pairs.len()), self.discards.describe()];
-            let why: Vec<String> = why.into_iter().flatten().collect();
-            let text = match why.as_slice() {
-                [] => "no figure of B could be compared with A's".to_owned(),
-                why => format!("no figure of B could be compared with A's: {}", why.join(". ")),
-            };
-            let check = FailedCheck::of_run(Check::SomethingCompared, text);
-            judgement.findings.push(check.finding("B", Kind::Check));
+            judgement.findings.push(nothing_compared(why));
         }
         if let Some(caught) = self.caught {
             let done = self.pairs.len();
@@ -472,7 +465,7 @@ impl<'a> PairSession<'a> {
                 pairs: u32::try_from(self.pairs.len()).unwrap_or(u32::MAX),
                 discards: &self.discards,
                 rules: &self.terms.rules,
-                metrics: samples.metrics.len(),
+                metrics: family,
             };
             judgement.why_open = open.describe();
         }
@@ -489,7 +482,7 @@ impl<'a> PairSession<'a> {
         judgement.notes.extend(unseen_shifts);
         judgement.notes.extend(self.terms.sides.iter().filter_map(ComparedSide::caution));
         judgement.notes.push(self.terms.rules.describe());
-        judgement.notes.extend(self.terms.rules.undecidable(samples.metrics.len()));
+        judgement.notes.extend(self.terms.rules.undecidable(family));
         ComparedRuns {
             judgement,
             metrics: samples.metrics,
@@ -498,6 +491,16 @@ impl<'a> PairSession<'a> {
             caught: self.caught,
         }
     }
+}
+
+/// The finding that there is none, for these reasons.
+fn nothing_compared(why: [Option<String>; 2]) -> Finding {
+    let why: Vec<String> = why.into_iter().flatten().collect();
+    let text = match why.as_slice() {
+        [] => "no figure of B could be compared with A's".to_owned(),
+        why => format!("no figure of B could be compared with A's: {}", why.join(". ")),
+    };
+    FailedCheck::of_run(Check::SomethingCompared, text).finding("B", Kind::Check)
 }
 
 /// Takes away what was only asked whether it is worse, unless it is. Returns a sentence for each.
@@ -518,9 +521,10 @@ fn keep_failed_shifts(metrics: &mut Vec<PairedMetric>, findings: &mut Vec<Findin
 }
 
 /// Says in a line in which exact figures two different servers differ; `None` if in none.
-fn describe_differences(found: &[Finding]) -> Option<String> {
-    let shown: Vec<String> = found
+fn describe_differences(exact: &[Finding]) -> Option<String> {
+    let shown: Vec<String> = exact
         .iter()
+        .filter(|finding| finding.decision == Decision::Fail)
         .map(|Finding { subject, .. }| match subject.row() {
             Some(row) => format!("{} of {row}", subject.metric),
             None => subject.metric.clone(),

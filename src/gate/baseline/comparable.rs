@@ -133,7 +133,7 @@ impl ComparableRow {
 
 /// A count that should be zero and may not grow: its name, its unit, and what returns it if it is known. The
 /// traffic is that of the measured windows.
-pub(super) struct Loss(&'static str, pub(super) &'static str, ReadLoss);
+pub(super) struct Loss(&'static str, &'static str, ReadLoss);
 
 type ReadLoss = fn(&Row, &CaseInfo, &PhaseTraffic) -> Option<u64>;
 
@@ -161,6 +161,11 @@ impl Loss {
     /// Returns the one with this name.
     pub(super) fn named(name: &str) -> Option<&'static Loss> {
         LOSSES.iter().find(|loss| loss.0 == name)
+    }
+
+    /// Returns its unit.
+    pub(super) fn unit(&self) -> &'static str {
+        self.1
     }
 }
 

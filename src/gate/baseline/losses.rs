@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 pub(super) fn compare(a: &ComparableRow, b: &ComparableRow, findings: &mut Vec<Finding>) {
     let names: BTreeSet<&String> = a.losses.keys().chain(b.losses.keys()).collect();
     for name in names {
-        let unit = Loss::named(name).map_or("-", |loss| loss.1);
+        let unit = Loss::named(name).map_or("-", Loss::unit);
         let none = || Figure::absent("it was not counted");
         let was = a.losses.get(name);
         let is = b.losses.get(name);
